@@ -1,0 +1,321 @@
+//! What consumers do, and how much each act says.
+
+use crate::CoreError;
+use serde::{Deserialize, Serialize};
+
+/// The number of a behaviour in its table, from 0.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct BehaviourId(pub u8);
+
+impl BehaviourId {
+    /// The number as an index into arrays.
+    #[must_use]
+    pub const fn index(self) -> usize {
+        self.0 as usize
+    }
+}
+
+/// One behaviour of the log and what it adds to the weight of a (consumer, product) pair.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Behaviour {
+    /// The label in the log, such as `purchase`.
+    pub name: String,
+    /// What one event adds to its pair's weight; may be negative.
+    pub weight: f64,
+    /// The most (in absolute value) that all events of this behaviour may add to one pair.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cap: Option<f64>,
+    /// Whether this behaviour is what recommendations are for: only targets count as truth.
+    #[serde(default)]
+    pub target: bool,
+}
+
+/// What becomes of a pair whose summed weight is too large.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Ceiling {
+    /// Sums above this are replaced.
+    pub above: f64,
+    /// The weight of such a pair if it has a target event.
+    pub with_target: f64,
+    /// The weight of such a pair if it has none.
+    pub without_target: f64,
+}
+
+/// The table of behaviours as a person writes it; [`BehaviourWeightsConfig::check`] makes it usable.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct BehaviourWeightsConfig {
+    /// The behaviours, in the order of their numbers.
+    pub behaviours: Vec<Behaviour>,
+    /// Sums below this become this.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub floor: Option<f64>,
+    /// What becomes of sums that are too large.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ceiling: Option<Ceiling>,
+    /// Time decay: an event this many days before the last training event counts half.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub half_life_days: Option<f64>,
+}
+
+impl BehaviourWeightsConfig {
+    fn shop(weights: [f64; 4]) -> Self {
+        let names = ["view", "cart", "remove_from_cart", "purchase"];
+        let behaviours = names
+            .iter()
+            .zip(weights)
+            .map(|(&name, weight)| Behaviour {
+                name: name.to_owned(),
+                weight,
+                cap: None,
+                target: name == "purchase",
+            })
+            .collect();
+        Self {
+            behaviours,
+            floor: Some(weights[0]),
+            ceiling: Some(Ceiling {
+                above: 1.0,
+                with_target: 1.0,
+                without_target: 0.5,
+            }),
+            half_life_days: None,
+        }
+    }
+
+    /// The weights of the reference system: view 0.01, cart 0.1, remove_from_cart −0.09,
+    /// purchase 1.0; sums below 0.01 become 0.01, above 1 become 1 with a purchase and 0.5 without.
+    #[must_use]
+    pub fn shop_log() -> Self {
+        Self::shop([0.01, 0.1, -0.09, 1.0])
+    }
+
+    /// The reference system's second scheme: view 0.15, cart 0.35, remove_from_cart −0.2,
+    /// purchase 1.0, with the same floor and ceiling rules.
+    #[must_use]
+    pub fn shop_log_strong_views() -> Self {
+        Self::shop([0.15, 0.35, -0.2, 1.0])
+    }
+
+    /// One behaviour of weight 1 that is the target: what pair files hold.
+    #[must_use]
+    pub fn single(name: &str) -> Self {
+        Self {
+            behaviours: vec![Behaviour {
+                name: name.to_owned(),
+                weight: 1.0,
+                cap: None,
+                target: true,
+            }],
+            floor: None,
+            ceiling: Some(Ceiling {
+                above: 1.0,
+                with_target: 1.0,
+                without_target: 1.0,
+            }),
+            half_life_days: None,
+        }
+    }
+
+    /// The preset of that name (`shop-log` or `shop-log-strong-views`), or none.
+    #[must_use]
+    pub fn preset(name: &str) -> Option<Self> {
+        match name {
+            "shop-log" => Some(Self::shop_log()),
+            "shop-log-strong-views" => Some(Self::shop_log_strong_views()),
+            _ => None,
+        }
+    }
+
+    /// Checks the whole table.
+    ///
+    /// # Errors
+    /// [`CoreError::BehaviourWeights`] with every fault found.
+    pub fn check(self) -> Result<BehaviourWeights, CoreError> {
+        let mut faults = Vec::new();
+        if self.behaviours.is_empty() {
+            faults.push("no behaviour is listed; name at least one".to_owned());
+        }
+        if self.behaviours.len() > 255 {
+            faults.push(format!(
+                "{} behaviours are listed; at most 255",
+                self.behaviours.len()
+            ));
+        }
+        for (n, b) in self.behaviours.iter().enumerate() {
+            if b.name.is_empty() {
+                faults.push(format!("behaviour number {n} has an empty name"));
+            }
+            if self.behaviours[..n]
+                .iter()
+                .any(|other| other.name == b.name)
+            {
+                faults.push(format!("behaviour {:?} is listed twice", b.name));
+            }
+            if !b.weight.is_finite() {
+                faults.push(format!(
+                    "behaviour {:?} has weight {}; give a finite number",
+                    b.name, b.weight
+                ));
+            }
+            if b.cap.is_some_and(|cap| !(cap.is_finite() && cap > 0.0)) {
+                faults.push(format!(
+                    "the cap of behaviour {:?} must be positive and finite",
+                    b.name
+                ));
+            }
+        }
+        if !self.behaviours.is_empty() && !self.behaviours.iter().any(|b| b.target) {
+            faults.push("no behaviour is the target; mark one with target = true".to_owned());
+        }
+        let positive = |x: f64| x.is_finite() && x > 0.0;
+        if self.floor.is_some_and(|x| !positive(x)) {
+            faults.push("floor must be positive and finite".to_owned());
+        }
+        if self.ceiling.is_some_and(|c| {
+            !(positive(c.above) && positive(c.with_target) && positive(c.without_target))
+        }) {
+            faults.push("the three numbers of ceiling must be positive and finite".to_owned());
+        }
+        if self.half_life_days.is_some_and(|x| !positive(x)) {
+            faults.push("half_life_days must be positive and finite".to_owned());
+        }
+        if faults.is_empty() {
+            Ok(BehaviourWeights { config: self })
+        } else {
+            Err(CoreError::BehaviourWeights { faults })
+        }
+    }
+}
+
+/// A checked table of behaviours and the rules that turn a pair's events into one weight.
+#[derive(Debug, Clone, PartialEq)]
+pub struct BehaviourWeights {
+    config: BehaviourWeightsConfig,
+}
+
+impl BehaviourWeights {
+    /// The table as it was written.
+    #[must_use]
+    pub fn config(&self) -> &BehaviourWeightsConfig {
+        &self.config
+    }
+
+    /// The behaviours in the order of their numbers.
+    #[must_use]
+    pub fn behaviours(&self) -> &[Behaviour] {
+        &self.config.behaviours
+    }
+
+    /// The number of the behaviour with that label, or none.
+    #[must_use]
+    pub fn get(&self, name: &str) -> Option<BehaviourId> {
+        let position = self.config.behaviours.iter().position(|b| b.name == name);
+        position.map(|n| BehaviourId(n as u8))
+    }
+
+    /// Whether a behaviour is the target.
+    ///
+    /// # Panics
+    /// If the number is not in the table.
+    #[must_use]
+    pub fn is_target(&self, id: BehaviourId) -> bool {
+        self.config.behaviours[id.index()].target
+    }
+
+    /// What an event of age `age_days` (0 or more) counts for: 1 without time decay.
+    #[must_use]
+    pub fn decay(&self, age_days: f64) -> f64 {
+        self.config
+            .half_life_days
+            .map_or(1.0, |half_life| (-age_days.max(0.0) / half_life).exp2())
+    }
+
+    /// The weight of a pair from its decayed event counts, one per behaviour. The result may still
+    /// be unusable (not positive or not finite) where no floor is set: callers check and name the
+    /// pair.
+    ///
+    /// # Panics
+    /// If `decayed_counts` does not hold one number per behaviour.
+    #[must_use]
+    pub fn combine(&self, decayed_counts: &[f64], has_target: bool) -> f64 {
+        let behaviours = &self.config.behaviours;
+        assert_eq!(
+            decayed_counts.len(),
+            behaviours.len(),
+            "one count per behaviour"
+        );
+        let mut sum = 0.0;
+        for (behaviour, &count) in behaviours.iter().zip(decayed_counts) {
+            let part = behaviour.weight * count;
+            sum += behaviour.cap.map_or(part, |cap| part.clamp(-cap, cap));
+        }
+        if let Some(ceiling) = self.config.ceiling.filter(|c| sum > c.above) {
+            return if has_target {
+                ceiling.with_target
+            } else {
+                ceiling.without_target
+            };
+        }
+        match self.config.floor {
+            Some(floor) if sum < floor => floor,
+            _ => sum,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn weigh(config: BehaviourWeightsConfig, counts: [f64; 4]) -> f64 {
+        config.check().unwrap().combine(&counts, counts[3] > 0.0)
+    }
+
+    #[test]
+    fn reference_rules_by_hand() {
+        let shop = BehaviourWeightsConfig::shop_log;
+        let close = |a: f64, b: f64| assert!((a - b).abs() < 1e-12, "{a} is not {b}");
+        close(weigh(shop(), [3.0, 0.0, 0.0, 0.0]), 0.03);
+        close(weigh(shop(), [1.0, 1.0, 1.0, 0.0]), 0.02);
+        close(weigh(shop(), [0.0, 0.0, 5.0, 0.0]), 0.01); // below a view's weight
+        close(weigh(shop(), [1.0, 0.0, 0.0, 1.0]), 1.0); // above 1 with a purchase
+        close(weigh(shop(), [0.0, 11.0, 0.0, 0.0]), 0.5); // above 1 without
+        close(weigh(shop(), [0.0, 10.0, 0.0, 0.0]), 1.0); // exactly 1 stays
+        close(
+            weigh(
+                BehaviourWeightsConfig::shop_log_strong_views(),
+                [0.0, 0.0, 1.0, 0.0],
+            ),
+            0.15,
+        );
+    }
+
+    #[test]
+    fn caps_and_decay() {
+        let mut config = BehaviourWeightsConfig::shop_log();
+        config.behaviours[0].cap = Some(0.05);
+        config.half_life_days = Some(7.0);
+        let weights = config.check().unwrap();
+        assert!((weights.combine(&[100.0, 0.0, 0.0, 0.0], false) - 0.05).abs() < 1e-12);
+        assert_eq!(weights.decay(0.0), 1.0);
+        assert!((weights.decay(14.0) - 0.25).abs() < 1e-12);
+    }
+
+    #[test]
+    fn every_fault_is_listed() {
+        let mut config = BehaviourWeightsConfig::shop_log();
+        config.behaviours[0].weight = f64::NAN;
+        config.behaviours[1].name = "view".to_owned();
+        config.behaviours[3].target = false;
+        config.floor = Some(0.0);
+        config.half_life_days = Some(f64::INFINITY);
+        let Err(CoreError::BehaviourWeights { faults }) = config.check() else {
+            panic!("the table must be refused");
+        };
+        assert_eq!(faults.len(), 5, "{faults:?}");
+    }
+}

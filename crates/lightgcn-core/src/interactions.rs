@@ -1,0 +1,413 @@
+//! What consumers did, one row per (consumer, product) pair.
+
+use crate::{CoreError, ItemId, UserId};
+
+/// The pairs of a log: a weight, the count of each behaviour and the time of the last event each.
+///
+/// Rows are sorted by consumer, then product (compressed sparse rows). A pair is a *target* if it
+/// has an event of a target behaviour (a purchase).
+#[derive(Debug, Clone, PartialEq)]
+pub struct Interactions {
+    n_users: usize,
+    n_items: usize,
+    behaviours: Vec<String>,
+    is_target: Vec<bool>,
+    offsets: Vec<u64>,
+    items: Vec<ItemId>,
+    weights: Vec<f32>,
+    counts: Vec<u32>,
+    last_times: Vec<i64>,
+}
+
+/// One (consumer, product) pair.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Interaction<'a> {
+    /// The consumer.
+    pub user: UserId,
+    /// The product.
+    pub item: ItemId,
+    /// The pair's weight: positive and finite.
+    pub weight: f32,
+    /// How many events of each behaviour the pair has.
+    pub counts: &'a [u32],
+    /// When its last event was, in seconds since 1970-01-01 UTC, where the log has times.
+    pub last_time: Option<i64>,
+    /// Whether it has a target event.
+    pub is_target: bool,
+}
+
+impl Interactions {
+    /// How many consumers (rows) there are.
+    #[must_use]
+    pub fn n_users(&self) -> usize {
+        self.n_users
+    }
+
+    /// How many products there are.
+    #[must_use]
+    pub fn n_items(&self) -> usize {
+        self.n_items
+    }
+
+    /// How many pairs there are.
+    #[must_use]
+    pub fn n_pairs(&self) -> usize {
+        self.items.len()
+    }
+
+    /// How many pairs have a target event. O(pairs).
+    #[must_use]
+    pub fn n_targets(&self) -> usize {
+        (0..self.n_pairs())
+            .filter(|&pair| self.is_target(pair))
+            .count()
+    }
+
+    /// The labels of the behaviours, in the order of the counts.
+    #[must_use]
+    pub fn behaviours(&self) -> &[String] {
+        &self.behaviours
+    }
+
+    /// For each behaviour, whether it is a target.
+    #[must_use]
+    pub fn target_behaviours(&self) -> &[bool] {
+        &self.is_target
+    }
+
+    /// Where each consumer's pairs begin: `[n_users + 1]`, ending at the number of pairs.
+    #[must_use]
+    pub fn offsets(&self) -> &[u64] {
+        &self.offsets
+    }
+
+    /// The product of each pair, ascending within a consumer.
+    #[must_use]
+    pub fn items(&self) -> &[ItemId] {
+        &self.items
+    }
+
+    /// The weight of each pair: positive and finite.
+    #[must_use]
+    pub fn weights(&self) -> &[f32] {
+        &self.weights
+    }
+
+    /// The counts of each pair's behaviours: `[n_pairs * n_behaviours]`, pair by pair.
+    #[must_use]
+    pub fn counts(&self) -> &[u32] {
+        &self.counts
+    }
+
+    /// The time of each pair's last event (seconds since 1970), or empty where times are unknown.
+    #[must_use]
+    pub fn last_times(&self) -> &[i64] {
+        &self.last_times
+    }
+
+    /// The numbers of a consumer's pairs.
+    ///
+    /// # Panics
+    /// If the consumer is out of range.
+    #[must_use]
+    pub fn pairs_of(&self, user: UserId) -> std::ops::Range<usize> {
+        self.offsets[user.index()] as usize..self.offsets[user.index() + 1] as usize
+    }
+
+    /// The products of a consumer, ascending.
+    ///
+    /// # Panics
+    /// If the consumer is out of range.
+    #[must_use]
+    pub fn items_of(&self, user: UserId) -> &[ItemId] {
+        &self.items[self.pairs_of(user)]
+    }
+
+    /// The number of the pair (user, item), or none. O(log of the consumer's pairs).
+    ///
+    /// # Panics
+    /// If the consumer is out of range.
+    #[must_use]
+    pub fn find(&self, user: UserId, item: ItemId) -> Option<usize> {
+        let range = self.pairs_of(user);
+        self.items[range.clone()]
+            .binary_search(&item)
+            .ok()
+            .map(|n| range.start + n)
+    }
+
+    /// Whether a pair has a target event.
+    ///
+    /// # Panics
+    /// If the pair is out of range.
+    #[must_use]
+    pub fn is_target(&self, pair: usize) -> bool {
+        let counts = self.counts_of(pair);
+        counts
+            .iter()
+            .zip(&self.is_target)
+            .any(|(&count, &target)| target && count > 0)
+    }
+
+    /// The behaviour counts of a pair.
+    ///
+    /// # Panics
+    /// If the pair is out of range.
+    #[must_use]
+    pub fn counts_of(&self, pair: usize) -> &[u32] {
+        let width = self.behaviours.len();
+        &self.counts[pair * width..(pair + 1) * width]
+    }
+
+    /// The pairs of one consumer.
+    ///
+    /// # Panics
+    /// If the consumer is out of range.
+    pub fn of_user(&self, user: UserId) -> impl Iterator<Item = Interaction<'_>> {
+        self.pairs_of(user).map(move |pair| Interaction {
+            user,
+            item: self.items[pair],
+            weight: self.weights[pair],
+            counts: self.counts_of(pair),
+            last_time: self.last_times.get(pair).copied(),
+            is_target: self.is_target(pair),
+        })
+    }
+
+    /// All pairs, by consumer, then product.
+    pub fn iter(&self) -> impl Iterator<Item = Interaction<'_>> {
+        (0..self.n_users as u32).flat_map(|user| self.of_user(UserId(user)))
+    }
+
+    /// For each consumer the products with a target event, ascending, as (offsets `[n_users + 1]`,
+    /// products): what samplers call positives and evaluations mask.
+    #[must_use]
+    pub fn targets(&self) -> (Vec<u64>, Vec<ItemId>) {
+        let mut offsets = Vec::with_capacity(self.n_users + 1);
+        let mut items = Vec::new();
+        offsets.push(0);
+        for user in 0..self.n_users as u32 {
+            let pairs = self.pairs_of(UserId(user));
+            items.extend(pairs.filter(|&p| self.is_target(p)).map(|p| self.items[p]));
+            offsets.push(items.len() as u64);
+        }
+        (offsets, items)
+    }
+}
+
+/// Collects pairs in any order and makes [`Interactions`] of them.
+#[derive(Debug, Clone)]
+pub struct InteractionsBuilder {
+    behaviours: Vec<String>,
+    is_target: Vec<bool>,
+    pairs: Vec<(UserId, ItemId)>,
+    weights: Vec<f32>,
+    counts: Vec<u32>,
+    last_times: Vec<i64>,
+}
+
+impl InteractionsBuilder {
+    /// A builder for the behaviours named, of which `targets` are the targets.
+    ///
+    /// # Errors
+    /// [`CoreError::BehaviourWeights`] if a name is repeated, a target unknown, or either is empty.
+    pub fn from_names<S: AsRef<str>, T: AsRef<str>>(
+        behaviours: &[S],
+        targets: &[T],
+    ) -> Result<Self, CoreError> {
+        let behaviours: Vec<String> = behaviours.iter().map(|b| b.as_ref().to_owned()).collect();
+        let mut faults = Vec::new();
+        for (n, name) in behaviours.iter().enumerate() {
+            if behaviours[..n].contains(name) {
+                faults.push(format!("behaviour {name:?} is listed twice"));
+            }
+        }
+        for target in targets {
+            if !behaviours.iter().any(|b| b == target.as_ref()) {
+                faults.push(format!("target {:?} is not a behaviour", target.as_ref()));
+            }
+        }
+        if targets.is_empty() {
+            faults.push("no behaviour is the target".to_owned());
+        }
+        if !faults.is_empty() {
+            return Err(CoreError::BehaviourWeights { faults });
+        }
+        let is_target = behaviours
+            .iter()
+            .map(|b| targets.iter().any(|t| t.as_ref() == b))
+            .collect();
+        Ok(Self {
+            behaviours,
+            is_target,
+            pairs: Vec::new(),
+            weights: Vec::new(),
+            counts: Vec::new(),
+            last_times: Vec::new(),
+        })
+    }
+
+    /// Adds a pair. Either every pair has a time or none has.
+    ///
+    /// # Errors
+    /// [`CoreError::PairWeight`] if the weight is not positive and finite,
+    /// [`CoreError::BehaviourCounts`] if there is not one count per behaviour,
+    /// [`CoreError::Damaged`] if only some pairs have times.
+    pub fn push(
+        &mut self,
+        user: UserId,
+        item: ItemId,
+        weight: f32,
+        counts: &[u32],
+        last_time: Option<i64>,
+    ) -> Result<(), CoreError> {
+        if !(weight.is_finite() && weight > 0.0) {
+            return Err(CoreError::PairWeight {
+                user: format!("row {user}"),
+                item: format!("row {item}"),
+                weight: f64::from(weight),
+            });
+        }
+        if counts.len() != self.behaviours.len() {
+            return Err(CoreError::BehaviourCounts {
+                given: counts.len(),
+                expected: self.behaviours.len(),
+            });
+        }
+        let timed = self.last_times.len() == self.pairs.len();
+        if last_time.is_some() != timed && !self.pairs.is_empty() {
+            return Err(CoreError::Damaged {
+                what: "interactions",
+                detail: "some pairs have a time and some have none".to_owned(),
+            });
+        }
+        self.last_times.extend(last_time);
+        self.pairs.push((user, item));
+        self.weights.push(weight);
+        self.counts.extend_from_slice(counts);
+        Ok(())
+    }
+
+    /// Sorts the pairs. O(n log n).
+    ///
+    /// # Errors
+    /// [`CoreError::RowOutOfRange`] if a pair names a row beyond the sizes given,
+    /// [`CoreError::DuplicatePair`] if a pair was added twice.
+    pub fn build(self, n_users: usize, n_items: usize) -> Result<Interactions, CoreError> {
+        for &(user, item) in &self.pairs {
+            if user.index() >= n_users {
+                return Err(CoreError::RowOutOfRange {
+                    kind: "consumer",
+                    row: user.0,
+                    rows: n_users,
+                });
+            }
+            if item.index() >= n_items {
+                return Err(CoreError::RowOutOfRange {
+                    kind: "product",
+                    row: item.0,
+                    rows: n_items,
+                });
+            }
+        }
+        let mut order: Vec<usize> = (0..self.pairs.len()).collect();
+        if !self.pairs.is_sorted() {
+            order.sort_unstable_by_key(|&n| self.pairs[n]);
+        }
+        let mut offsets = vec![0u64; n_users + 1];
+        for (position, &n) in order.iter().enumerate() {
+            let (user, item) = self.pairs[n];
+            if position > 0 && self.pairs[order[position - 1]] == (user, item) {
+                return Err(CoreError::DuplicatePair {
+                    user: user.0,
+                    item: item.0,
+                });
+            }
+            offsets[user.index() + 1] += 1;
+        }
+        for user in 0..n_users {
+            offsets[user + 1] += offsets[user];
+        }
+        let width = self.behaviours.len();
+        Ok(Interactions {
+            n_users,
+            n_items,
+            offsets,
+            items: order.iter().map(|&n| self.pairs[n].1).collect(),
+            weights: order.iter().map(|&n| self.weights[n]).collect(),
+            counts: order
+                .iter()
+                .flat_map(|&n| self.counts[n * width..(n + 1) * width].iter().copied())
+                .collect(),
+            last_times: if self.last_times.is_empty() {
+                Vec::new()
+            } else {
+                order.iter().map(|&n| self.last_times[n]).collect()
+            },
+            behaviours: self.behaviours,
+            is_target: self.is_target,
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn builder() -> InteractionsBuilder {
+        InteractionsBuilder::from_names(&["view", "purchase"], &["purchase"]).unwrap()
+    }
+
+    #[test]
+    fn pairs_are_sorted_and_found() {
+        let mut b = builder();
+        b.push(UserId(1), ItemId(2), 0.5, &[1, 0], Some(30))
+            .unwrap();
+        b.push(UserId(0), ItemId(1), 1.0, &[0, 2], Some(10))
+            .unwrap();
+        b.push(UserId(1), ItemId(0), 0.25, &[3, 1], Some(20))
+            .unwrap();
+        let x = b.build(3, 3).unwrap();
+        assert_eq!(x.offsets(), [0, 1, 3, 3]);
+        assert_eq!(x.items_of(UserId(1)), [ItemId(0), ItemId(2)]);
+        assert_eq!(x.weights(), [1.0, 0.25, 0.5]);
+        assert_eq!(x.last_times(), [10, 20, 30]);
+        let pair = x.find(UserId(1), ItemId(0)).unwrap();
+        assert_eq!(x.counts_of(pair), [3, 1]);
+        assert!(x.is_target(pair));
+        assert_eq!(x.find(UserId(2), ItemId(0)), None);
+        assert_eq!(x.n_targets(), 2);
+        assert_eq!(x.targets(), (vec![0, 1, 2, 2], vec![ItemId(1), ItemId(0)]));
+        assert_eq!(x.iter().count(), 3);
+    }
+
+    #[test]
+    fn faults_are_named() {
+        for weight in [0.0, -1.0, f32::NAN, f32::INFINITY] {
+            let error = builder()
+                .push(UserId(4), ItemId(0), weight, &[1, 0], None)
+                .unwrap_err();
+            assert!(matches!(error, CoreError::PairWeight { ref user, .. } if user == "row 4"));
+        }
+        let mut b = builder();
+        assert!(matches!(
+            b.push(UserId(0), ItemId(0), 1.0, &[1], None),
+            Err(CoreError::BehaviourCounts {
+                given: 1,
+                expected: 2
+            })
+        ));
+        b.push(UserId(0), ItemId(0), 1.0, &[1, 0], None).unwrap();
+        assert!(b.push(UserId(0), ItemId(1), 1.0, &[1, 0], Some(1)).is_err());
+        b.push(UserId(0), ItemId(0), 1.0, &[1, 0], None).unwrap();
+        assert!(matches!(
+            b.clone().build(0, 1),
+            Err(CoreError::RowOutOfRange { .. })
+        ));
+        assert_eq!(
+            b.build(1, 1),
+            Err(CoreError::DuplicatePair { user: 0, item: 0 })
+        );
+        assert!(InteractionsBuilder::from_names(&["view"], &["purchase"]).is_err());
+    }
+}

@@ -1,0 +1,49 @@
+//! The words that every `lightgcn` crate speaks.
+//!
+//! A shop's log becomes [`Interactions`] (one row per consumer and product, with a weight and the
+//! counts of each behaviour), which a split turns into [`Train`], [`Validation`] and [`Test`]:
+//! three types that cannot be mistaken for one another. [`UserId`] and [`ItemId`] are dense row
+//! numbers; a [`Vocabulary`] maps the shop's own ids to them and back. All randomness of the
+//! library is a function of (seed, stream, epoch, position): see [`random`].
+//!
+//! ```
+//! use lightgcn_core::{InteractionsBuilder, ItemId, Split, Truth, UserId, Vocabulary};
+//!
+//! let mut users = Vocabulary::<UserId>::new();
+//! let ann = users.insert("ann")?;
+//! assert_eq!(users.name(ann), Some("ann"));
+//!
+//! // Two products that one consumer bought; a third is held out for the test.
+//! let mut train = InteractionsBuilder::from_names(&["purchase"], &["purchase"])?;
+//! train.push(ann, ItemId(0), 1.0, &[1], None)?;
+//! train.push(ann, ItemId(1), 1.0, &[1], None)?;
+//! let train = train.build(1, 3)?;
+//! let test = Truth::from_pairs(1, 3, vec![(ann, ItemId(2))])?;
+//! let split = Split::new(train, Truth::empty(1, 3), test)?;
+//! assert_eq!(split.test.truth().n_pairs(), 1);
+//! # Ok::<(), lightgcn_core::CoreError>(())
+//! ```
+#![forbid(unsafe_code)]
+
+mod behaviour;
+mod catalogue;
+mod dataset;
+mod error;
+mod id;
+mod interactions;
+mod lineage;
+pub mod random;
+mod split;
+mod truth;
+mod vocabulary;
+
+pub use behaviour::{Behaviour, BehaviourId, BehaviourWeights, BehaviourWeightsConfig, Ceiling};
+pub use catalogue::{Catalogue, LabelColumn, ProductDetails};
+pub use dataset::Dataset;
+pub use error::CoreError;
+pub use id::{ItemId, NodeId, UserId};
+pub use interactions::{Interaction, Interactions, InteractionsBuilder};
+pub use lineage::{InputFile, Lineage, StageReport};
+pub use split::{Split, Test, Train, Validation};
+pub use truth::Truth;
+pub use vocabulary::Vocabulary;

@@ -1,0 +1,112 @@
+//! Where a result comes from.
+
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+use std::fmt;
+
+/// One input file and what it held.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct InputFile {
+    /// The file's name without its folder.
+    pub name: String,
+    /// Its size in bytes as stored.
+    pub bytes: u64,
+    /// The SHA-256 of its stored bytes, in hexadecimal.
+    pub sha256: String,
+}
+
+/// How many rows a stage was given, kept and dropped, and why.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct StageReport {
+    /// The stage, such as `read` or `k-core`.
+    pub stage: String,
+    /// What is counted: `rows`, `events`, `pairs`, `targets`.
+    pub unit: String,
+    /// How many came in.
+    pub rows_in: u64,
+    /// How many went on.
+    pub kept: u64,
+    /// How many were dropped, by reason; reasons without a row are absent.
+    pub dropped: BTreeMap<String, u64>,
+}
+
+impl StageReport {
+    /// A report in which nothing has come in yet.
+    #[must_use]
+    pub fn new(stage: &str, unit: &str) -> Self {
+        Self {
+            stage: stage.to_owned(),
+            unit: unit.to_owned(),
+            ..Self::default()
+        }
+    }
+
+    /// Counts `n` dropped for `reason`; nothing where `n` is 0.
+    pub fn drop(&mut self, reason: &str, n: u64) {
+        if n > 0 {
+            *self.dropped.entry(reason.to_owned()).or_default() += n;
+        }
+    }
+
+    /// Whether what came in equals what was kept and dropped.
+    #[must_use]
+    pub fn balances(&self) -> bool {
+        self.rows_in == self.kept + self.dropped.values().sum::<u64>()
+    }
+}
+
+impl fmt::Display for StageReport {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            f,
+            "{}: {} {} in, {} kept",
+            self.stage, self.rows_in, self.unit, self.kept
+        )?;
+        for (reason, n) in &self.dropped {
+            write!(f, ", {n} dropped ({reason})")?;
+        }
+        Ok(())
+    }
+}
+
+/// Everything that a result depends on, so that it can be traced and repeated. It holds no time,
+/// date, thread count or speed: the same inputs, options and seed give the same bytes.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Lineage {
+    /// The version of the library that made it.
+    pub version: String,
+    /// The seed of every random choice.
+    pub seed: u64,
+    /// The input files, in the order in which they were read.
+    pub inputs: Vec<InputFile>,
+    /// Every option, by its name, as text.
+    pub options: BTreeMap<String, String>,
+    /// What each stage kept and dropped.
+    pub stages: Vec<StageReport>,
+    /// The figures reached, by name (such as `validation recall@20`).
+    pub figures: BTreeMap<String, f64>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn reports_read_as_a_sentence_and_balance() {
+        let mut report = StageReport::new("read", "rows");
+        report.rows_in = 10;
+        report.kept = 7;
+        report.drop("exact duplicate", 2);
+        report.drop("never", 0);
+        assert!(!report.balances());
+        report.drop("bad price", 1);
+        assert!(report.balances());
+        assert_eq!(
+            report.to_string(),
+            "read: 10 rows in, 7 kept, 1 dropped (bad price), 2 dropped (exact duplicate)"
+        );
+    }
+}

@@ -1,0 +1,131 @@
+//! The held-out targets that a ranking is measured against.
+
+use crate::{CoreError, ItemId, UserId};
+
+/// For each consumer the products that count as right answers, ascending and distinct.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Truth {
+    n_items: usize,
+    offsets: Vec<u64>,
+    items: Vec<ItemId>,
+    /// Whether the consumer already met the product in training by a behaviour that is no target.
+    familiar: Vec<bool>,
+}
+
+impl Truth {
+    /// No right answers.
+    #[must_use]
+    pub fn empty(n_users: usize, n_items: usize) -> Self {
+        Self {
+            n_items,
+            offsets: vec![0; n_users + 1],
+            items: Vec::new(),
+            familiar: Vec::new(),
+        }
+    }
+
+    /// The right answers of `pairs`, in any order; repeated pairs count once.
+    ///
+    /// # Errors
+    /// [`CoreError::RowOutOfRange`] if a pair names a row beyond the sizes given.
+    pub fn from_pairs(
+        n_users: usize,
+        n_items: usize,
+        mut pairs: Vec<(UserId, ItemId)>,
+    ) -> Result<Self, CoreError> {
+        pairs.sort_unstable();
+        pairs.dedup();
+        let mut truth = Self::empty(n_users, n_items);
+        for &(user, item) in &pairs {
+            if user.index() >= n_users {
+                return Err(CoreError::RowOutOfRange {
+                    kind: "consumer",
+                    row: user.0,
+                    rows: n_users,
+                });
+            }
+            if item.index() >= n_items {
+                return Err(CoreError::RowOutOfRange {
+                    kind: "product",
+                    row: item.0,
+                    rows: n_items,
+                });
+            }
+            truth.offsets[user.index() + 1] += 1;
+        }
+        for user in 0..n_users {
+            truth.offsets[user + 1] += truth.offsets[user];
+        }
+        truth.items = pairs.into_iter().map(|(_, item)| item).collect();
+        truth.familiar = vec![false; truth.items.len()];
+        Ok(truth)
+    }
+
+    /// How many consumers (rows) there are, those without a right answer included.
+    #[must_use]
+    pub fn n_users(&self) -> usize {
+        self.offsets.len() - 1
+    }
+
+    /// How many products there are.
+    #[must_use]
+    pub fn n_items(&self) -> usize {
+        self.n_items
+    }
+
+    /// How many right answers there are.
+    #[must_use]
+    pub fn n_pairs(&self) -> usize {
+        self.items.len()
+    }
+
+    /// Whether there is no right answer at all.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.items.is_empty()
+    }
+
+    /// A consumer's right answers, ascending.
+    ///
+    /// # Panics
+    /// If the consumer is out of range.
+    #[must_use]
+    pub fn items_of(&self, user: UserId) -> &[ItemId] {
+        &self.items[self.range(user)]
+    }
+
+    /// For each of a consumer's right answers, whether the consumer had already met it in training
+    /// (viewed or carted, but not bought). Such targets are reported apart from those never seen.
+    ///
+    /// # Panics
+    /// If the consumer is out of range.
+    #[must_use]
+    pub fn familiar_of(&self, user: UserId) -> &[bool] {
+        &self.familiar[self.range(user)]
+    }
+
+    /// The consumers with at least one right answer, ascending.
+    pub fn users(&self) -> impl Iterator<Item = UserId> + '_ {
+        (0..self.n_users() as u32)
+            .map(UserId)
+            .filter(|&user| !self.range(user).is_empty())
+    }
+
+    /// All pairs, by consumer, then product.
+    pub fn iter(&self) -> impl Iterator<Item = (UserId, ItemId)> + '_ {
+        self.users()
+            .flat_map(|user| self.items_of(user).iter().map(move |&item| (user, item)))
+    }
+
+    fn range(&self, user: UserId) -> std::ops::Range<usize> {
+        self.offsets[user.index()] as usize..self.offsets[user.index() + 1] as usize
+    }
+
+    pub(crate) fn mark_familiar(&mut self, is_familiar: impl Fn(UserId, ItemId) -> bool) {
+        let marks = self
+            .iter()
+            .map(|(user, item)| is_familiar(user, item))
+            .collect();
+        self.familiar = marks;
+    }
+}
