@@ -1,0 +1,352 @@
+//! A borrowed sparse matrix in compressed sparse row (CSR) form.
+
+use std::error::Error;
+use std::fmt;
+
+use crate::index::CsrIndex;
+
+/// A borrowed CSR matrix of shape `[n_rows, n_columns]`.
+///
+/// Row `r` holds the entries `row_offsets[r]..row_offsets[r + 1]` of `columns` and `values`. Columns
+/// need not be sorted within a row, and a column may occur twice (its values then add up).
+///
+/// `O` is the type of the offsets, `C` of the column numbers; see [`CsrIndex`].
+#[derive(Clone, Copy, Debug)]
+pub struct CsrView<'a, O: CsrIndex, C: CsrIndex> {
+    row_offsets: &'a [O],
+    columns: &'a [C],
+    values: &'a [f32],
+    n_columns: usize,
+}
+
+impl<'a, O: CsrIndex, C: CsrIndex> CsrView<'a, O, C> {
+    /// Checks the three arrays and views them as a matrix.
+    ///
+    /// `row_offsets` has `n_rows + 1` elements, `columns` and `values` one per non-zero. The check
+    /// reads all offsets and columns: O(n_rows + nnz).
+    ///
+    /// # Errors
+    /// [`CsrError`] when the offsets are empty, do not start at 0, decrease or do not end at the
+    /// number of non-zeros; when `columns` and `values` differ in length; or when a column is not
+    /// below `n_columns`.
+    pub fn new(
+        row_offsets: &'a [O],
+        columns: &'a [C],
+        values: &'a [f32],
+        n_columns: usize,
+    ) -> Result<Self, CsrError> {
+        if columns.len() != values.len() {
+            return Err(CsrError::LengthMismatch {
+                columns: columns.len(),
+                values: values.len(),
+            });
+        }
+        let (Some(first), Some(last)) = (row_offsets.first(), row_offsets.last()) else {
+            return Err(CsrError::NoOffsets);
+        };
+        if first.to_usize() != 0 {
+            return Err(CsrError::FirstOffset {
+                found: first.to_usize(),
+            });
+        }
+        if let Some(row) = row_offsets
+            .windows(2)
+            .position(|pair| pair[0].to_usize() > pair[1].to_usize())
+        {
+            return Err(CsrError::DecreasingOffsets {
+                row,
+                start: row_offsets[row].to_usize(),
+                end: row_offsets[row + 1].to_usize(),
+            });
+        }
+        if last.to_usize() != columns.len() {
+            return Err(CsrError::LastOffset {
+                found: last.to_usize(),
+                nnz: columns.len(),
+            });
+        }
+        if let Some(position) = columns
+            .iter()
+            .position(|column| column.to_usize() >= n_columns)
+        {
+            let row = row_offsets.partition_point(|offset| offset.to_usize() <= position) - 1;
+            let column = columns[position].to_usize();
+            return Err(CsrError::ColumnOutOfRange {
+                row,
+                position,
+                column,
+                n_columns,
+            });
+        }
+        Ok(Self {
+            row_offsets,
+            columns,
+            values,
+            n_columns,
+        })
+    }
+
+    /// Views the three arrays as a matrix without reading them: O(1).
+    ///
+    /// For callers that keep the arrays immutable and checked them once with [`CsrView::new`].
+    ///
+    /// # Safety
+    /// All that [`CsrView::new`] checks must hold: `row_offsets` has at least one element, starts
+    /// at 0, never decreases and ends at `columns.len()`; `values` has the length of `columns`; and
+    /// every column is below `n_columns`. The kernels index without further checks.
+    pub unsafe fn new_unchecked(
+        row_offsets: &'a [O],
+        columns: &'a [C],
+        values: &'a [f32],
+        n_columns: usize,
+    ) -> Self {
+        debug_assert_eq!(
+            columns.len(),
+            values.len(),
+            "one value per column is needed"
+        );
+        debug_assert_eq!(
+            row_offsets.last().map(|offset| offset.to_usize()),
+            Some(columns.len()),
+            "the last row offset must be the number of non-zeros"
+        );
+        Self {
+            row_offsets,
+            columns,
+            values,
+            n_columns,
+        }
+    }
+
+    /// The number of rows.
+    #[inline]
+    #[must_use]
+    pub fn n_rows(&self) -> usize {
+        self.row_offsets.len() - 1
+    }
+
+    /// The number of columns.
+    #[inline]
+    #[must_use]
+    pub fn n_columns(&self) -> usize {
+        self.n_columns
+    }
+
+    /// The number of stored entries.
+    #[inline]
+    #[must_use]
+    pub fn nnz(&self) -> usize {
+        self.columns.len()
+    }
+
+    /// Where each row's entries start and end: `[n_rows + 1]`.
+    #[inline]
+    #[must_use]
+    pub fn row_offsets(&self) -> &'a [O] {
+        self.row_offsets
+    }
+
+    /// The column of each entry: `[nnz]`.
+    #[inline]
+    #[must_use]
+    pub fn columns(&self) -> &'a [C] {
+        self.columns
+    }
+
+    /// The value of each entry: `[nnz]`.
+    #[inline]
+    #[must_use]
+    pub fn values(&self) -> &'a [f32] {
+        self.values
+    }
+}
+
+/// Why three arrays are no CSR matrix.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum CsrError {
+    /// The offsets are empty; even a matrix of no rows has one offset, 0.
+    NoOffsets,
+    /// The first offset is not 0.
+    FirstOffset {
+        /// The first offset.
+        found: usize,
+    },
+    /// A row ends before it starts.
+    DecreasingOffsets {
+        /// The row.
+        row: usize,
+        /// Its first entry.
+        start: usize,
+        /// One past its last entry.
+        end: usize,
+    },
+    /// The last offset is not the number of entries.
+    LastOffset {
+        /// The last offset.
+        found: usize,
+        /// The number of entries.
+        nnz: usize,
+    },
+    /// `columns` and `values` differ in length.
+    LengthMismatch {
+        /// The length of `columns`.
+        columns: usize,
+        /// The length of `values`.
+        values: usize,
+    },
+    /// An entry names a column that the matrix does not have.
+    ColumnOutOfRange {
+        /// The entry's row.
+        row: usize,
+        /// The entry's position in `columns`.
+        position: usize,
+        /// The column found (negative numbers show as huge ones).
+        column: usize,
+        /// The number of columns.
+        n_columns: usize,
+    },
+}
+
+impl fmt::Display for CsrError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::NoOffsets => write!(
+                f,
+                "row_offsets is empty: give one offset more than there are rows, the first being 0"
+            ),
+            Self::FirstOffset { found } => {
+                write!(
+                    f,
+                    "row_offsets[0] is {found}: the first row must start at entry 0"
+                )
+            }
+            Self::DecreasingOffsets { row, start, end } => write!(
+                f,
+                "row {row} starts at entry {start} but ends at {end}: row_offsets must not decrease"
+            ),
+            Self::LastOffset { found, nnz } => write!(
+                f,
+                "the last row offset is {found} but there are {nnz} entries: they must be equal"
+            ),
+            Self::LengthMismatch { columns, values } => write!(
+                f,
+                "there are {columns} columns but {values} values: give one value for each column"
+            ),
+            Self::ColumnOutOfRange {
+                row,
+                position,
+                column,
+                n_columns,
+            } => write!(
+                f,
+                "entry {position} (row {row}) is in column {column}, but the matrix has \
+                 {n_columns} columns: columns are numbered from 0"
+            ),
+        }
+    }
+}
+
+impl Error for CsrError {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn check(
+        row_offsets: &[i32],
+        columns: &[i32],
+        values: &[f32],
+        n_columns: usize,
+    ) -> Result<(), CsrError> {
+        CsrView::new(row_offsets, columns, values, n_columns).map(|_| ())
+    }
+
+    #[test]
+    fn accepts_a_matrix_and_tells_its_shape() {
+        let (row_offsets, columns, values) = ([0_u64, 2, 2, 3], [1_u32, 0, 3], [1.0, 2.0, 3.0]);
+        let a = CsrView::new(&row_offsets, &columns, &values, 4).unwrap();
+        assert_eq!((a.n_rows(), a.n_columns(), a.nnz()), (3, 4, 3));
+        assert_eq!(a.row_offsets(), row_offsets);
+        assert_eq!(a.columns(), columns);
+        assert_eq!(a.values(), values);
+    }
+
+    #[test]
+    fn unchecked_views_the_same_arrays() {
+        let (row_offsets, columns, values) = ([0_i32, 1], [1_i32], [5.0]);
+        // SAFETY: the offsets start at 0, do not decrease and end at 1; column 1 is below 2.
+        let a = unsafe { CsrView::new_unchecked(&row_offsets, &columns, &values, 2) };
+        let checked = CsrView::new(&row_offsets, &columns, &values, 2).unwrap();
+        assert_eq!(format!("{a:?}"), format!("{checked:?}"));
+    }
+
+    #[test]
+    fn accepts_no_rows_and_no_columns() {
+        assert_eq!(check(&[0], &[], &[], 0), Ok(()));
+        assert_eq!(check(&[0, 0, 0], &[], &[], 0), Ok(()));
+    }
+
+    #[test]
+    fn refuses_each_fault() {
+        assert_eq!(check(&[], &[], &[], 0), Err(CsrError::NoOffsets));
+        assert_eq!(
+            check(&[1, 1], &[0], &[1.0], 1),
+            Err(CsrError::FirstOffset { found: 1 })
+        );
+        assert_eq!(
+            check(&[0, 2, 1], &[0], &[1.0], 1),
+            Err(CsrError::DecreasingOffsets {
+                row: 1,
+                start: 2,
+                end: 1
+            })
+        );
+        assert_eq!(
+            check(&[0, 2], &[0], &[1.0], 1),
+            Err(CsrError::LastOffset { found: 2, nnz: 1 })
+        );
+        assert_eq!(
+            check(&[0, 1], &[0], &[1.0, 2.0], 1),
+            Err(CsrError::LengthMismatch {
+                columns: 1,
+                values: 2
+            })
+        );
+        assert_eq!(
+            check(&[0, 1, 1, 3], &[0, 1, 2], &[1.0; 3], 2),
+            Err(CsrError::ColumnOutOfRange {
+                row: 2,
+                position: 2,
+                column: 2,
+                n_columns: 2
+            })
+        );
+    }
+
+    #[test]
+    fn refuses_negative_numbers() {
+        assert!(matches!(
+            check(&[0, -1], &[], &[], 1),
+            Err(CsrError::LastOffset { .. })
+        ));
+        assert!(matches!(
+            check(&[0, 1], &[-1], &[1.0], 1),
+            Err(CsrError::ColumnOutOfRange {
+                row: 0,
+                position: 0,
+                ..
+            })
+        ));
+    }
+
+    #[test]
+    fn messages_name_the_place() {
+        let error = check(&[0, 1], &[5], &[1.0], 2).unwrap_err();
+        assert_eq!(
+            error.to_string(),
+            "entry 0 (row 0) is in column 5, but the matrix has 2 columns: columns are numbered \
+             from 0"
+        );
+    }
+}

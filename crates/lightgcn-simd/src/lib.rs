@@ -1,0 +1,73 @@
+//! The hot loops of graph recommenders on the CPU, over plain slices.
+//!
+//! | what | functions |
+//! |---|---|
+//! | sparse × dense product, and the K-layer propagation of LightGCN | [`sparse_dense`], [`sparse_dense_add`], [`propagate`] |
+//! | embedding look-up and its gradient | [`gather_rows`], [`segment_sum_rows`] |
+//! | optimizer | [`adam_step`] |
+//! | scores and exact masked ranking | [`dot`], [`scores`], [`top_k`], [`select_top_k`] |
+//!
+//! Matrices are row-major slices of `f32`; a shape is written `[rows, columns]`. A slice whose length
+//! is not that of its shape is the caller's mistake and panics; arrays that may come from a file are
+//! checked by [`CsrView::new`], which returns a [`CsrError`].
+//!
+//! # Example
+//!
+//! ```
+//! use lightgcn_simd::{CsrView, propagate, top_k};
+//!
+//! // Consumers 0 and 1, products 2 and 3; both consumers bought product 2, consumer 1 also 3.
+//! let row_offsets = [0_u64, 1, 3, 5, 6];
+//! let columns = [2_u32, 2, 3, 0, 1, 1];
+//! let adjacency = CsrView::new(&row_offsets, &columns, &[0.5; 6], 4)?;
+//!
+//! // Two-dimensional embeddings, propagated through two layers.
+//! let embeddings = [1.0, 0.0, 0.0, 1.0, 0.5, 0.5, 0.0, 1.0];
+//! let propagated = propagate(adjacency, &embeddings, 2, &[1.0 / 3.0; 3]);
+//!
+//! // The best product that consumer 0 has not bought yet.
+//! let (consumers, products) = propagated.split_at(4);
+//! let best = top_k(&consumers[..2], products, 2, 1, |_consumer| &[0]);
+//! assert_eq!(best[0][0].item, 1);
+//! # Ok::<(), lightgcn_simd::CsrError>(())
+//! ```
+//!
+//! # Threads and bits
+//!
+//! Everything runs on rayon's current pool (`ThreadPool::install` chooses another). One thread owns a
+//! row of the result and adds in a fixed order, so that a result has the same bits at any thread
+//! count. On x86-64 the kernels use AVX2 and FMA where the machine has them, which is asked at run
+//! time; elsewhere they are plain Rust that the compiler vectorizes. A fused multiply-add rounds once
+//! and not twice: machines with and without it differ in the last bits.
+//!
+//! # Layout
+//!
+//! One concept a file: `csr` (the sparse matrix), `sparse_dense` and `propagate`, `gather`,
+//! `segment_sum`, `adam`, `selection` (the bounded list of the best), `tile` (the innermost loops of
+//! scoring), `score` and `top_k`; `cpu` and `parallel` hold what they share. Each `x86` file beside
+//! them holds the AVX2 form of its parent.
+
+mod adam;
+mod cpu;
+mod csr;
+mod gather;
+mod index;
+mod parallel;
+mod propagate;
+mod score;
+mod segment_sum;
+mod selection;
+mod sparse_dense;
+mod tile;
+mod top_k;
+
+pub use adam::{AdamConfig, adam_step};
+pub use csr::{CsrError, CsrView};
+pub use gather::gather_rows;
+pub use index::CsrIndex;
+pub use propagate::{propagate, propagate_into};
+pub use score::{dot, scores};
+pub use segment_sum::segment_sum_rows;
+pub use selection::{Scored, select_top_k};
+pub use sparse_dense::{sparse_dense, sparse_dense_add};
+pub use top_k::top_k;

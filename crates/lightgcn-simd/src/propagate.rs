@@ -1,0 +1,193 @@
+//! A polynomial of a sparse matrix applied to a dense one: the propagation of LightGCN.
+
+use crate::cpu::Level;
+use crate::csr::CsrView;
+use crate::index::CsrIndex;
+use crate::sparse_dense::Product;
+
+/// `Σ_k alphas[k] · A^k · x`, with `A` square and `x` and the result of shape `[n_rows, dim]`.
+///
+/// With `alphas = [1 / (K + 1); K + 1]` and `A` the symmetrically normalized adjacency matrix this
+/// is the K-layer propagation of LightGCN (He et al., SIGIR 2020, section 3.1). Evaluated by
+/// Horner's rule, `y ← A · y + alphas[k] · x`, so that no layer is stored: O(K · nnz · dim) time and
+/// at most two buffers of the result's size, whatever K is. The bits do not depend on the thread
+/// count.
+///
+/// # Panics
+/// When `A` is not square, `x` has another length than its shape says, or `alphas` is empty.
+#[must_use]
+pub fn propagate<O: CsrIndex, C: CsrIndex>(
+    a: CsrView<'_, O, C>,
+    x: &[f32],
+    dim: usize,
+    alphas: &[f32],
+) -> Vec<f32> {
+    let mut out = vec![0.0; x.len()];
+    let mut work = vec![0.0; if alphas.len() > 2 { x.len() } else { 0 }];
+    propagate_into(a, x, dim, alphas, &mut out, &mut work);
+    out
+}
+
+/// [`propagate`] into buffers of the caller, for those who propagate again and again.
+///
+/// `out` has shape `[n_rows, dim]`; `work` has the same length, or is empty if there are at most two
+/// coefficients. Neither is read before it is written.
+///
+/// # Panics
+/// As [`propagate`], and when `out` or `work` has another length.
+pub fn propagate_into<O: CsrIndex, C: CsrIndex>(
+    a: CsrView<'_, O, C>,
+    x: &[f32],
+    dim: usize,
+    alphas: &[f32],
+    out: &mut [f32],
+    work: &mut [f32],
+) {
+    assert!(
+        a.n_rows() == a.n_columns(),
+        "only a square matrix propagates, but this one has {} rows and {} columns",
+        a.n_rows(),
+        a.n_columns()
+    );
+    assert!(
+        a.n_rows().checked_mul(dim) == Some(x.len()),
+        "x must have {} rows of {dim} numbers, but it has {} numbers in all",
+        a.n_rows(),
+        x.len()
+    );
+    assert!(
+        out.len() == x.len(),
+        "the output must have {} numbers, not {}",
+        x.len(),
+        out.len()
+    );
+    let [lower @ .., highest] = alphas else {
+        panic!("propagation needs at least one coefficient");
+    };
+    assert!(
+        work.len() == x.len() || lower.len() < 2,
+        "the work buffer must have {} numbers, not {}",
+        x.len(),
+        work.len()
+    );
+    if lower.is_empty() {
+        for (out, &x) in out.iter_mut().zip(x) {
+            *out = highest * x;
+        }
+        return;
+    }
+    let level = Level::detect();
+    // The buffers alternate such that the last step writes `out`.
+    let (mut to, mut from) = if lower.len() % 2 == 1 {
+        (out, work)
+    } else {
+        (work, out)
+    };
+    for (step, &alpha) in lower.iter().rev().enumerate() {
+        // The highest coefficient is applied to the first product, which saves a pass over x.
+        let (dense, scale) = if step == 0 {
+            (x, *highest)
+        } else {
+            (&*from, 1.0)
+        };
+        Product {
+            a,
+            dense,
+            dim,
+            scale,
+            addend: Some((alpha, x)),
+        }
+        .write(level, to);
+        std::mem::swap(&mut to, &mut from);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::sparse_dense::sparse_dense;
+
+    // A · [a, b, c] = [b, a + 2 c, 2 b]
+    const OFFSETS: [u64; 4] = [0, 1, 3, 4];
+    const COLUMNS: [u32; 4] = [1, 0, 2, 1];
+    const VALUES: [f32; 4] = [1.0, 1.0, 2.0, 2.0];
+
+    #[test]
+    fn three_layers_by_hand() {
+        let a = CsrView::new(&OFFSETS, &COLUMNS, &VALUES, 3).unwrap();
+        let x = [1.0, 10.0, 100.0];
+        // A x = [10, 201, 20]; A² x = [201, 50, 402]; A³ x = [50, 1005, 100]
+        assert_eq!(propagate(a, &x, 1, &[3.0]), [3.0, 30.0, 300.0]);
+        assert_eq!(propagate(a, &x, 1, &[1.0, 2.0]), [21.0, 412.0, 140.0]);
+        assert_eq!(propagate(a, &x, 1, &[0.0, 0.0, 1.0]), [201.0, 50.0, 402.0]);
+        assert_eq!(
+            propagate(a, &x, 1, &[1.0, 1.0, 1.0, 2.0]),
+            [312.0, 2271.0, 722.0]
+        );
+    }
+
+    #[test]
+    fn dirty_buffers_change_nothing() {
+        let a = CsrView::new(&OFFSETS, &COLUMNS, &VALUES, 3).unwrap();
+        let (mut out, mut work) = ([f32::NAN; 3], [f32::NAN; 3]);
+        propagate_into(
+            a,
+            &[1.0, 10.0, 100.0],
+            1,
+            &[1.0, 1.0, 1.0],
+            &mut out,
+            &mut work,
+        );
+        assert_eq!(out, [212.0, 261.0, 522.0]);
+        propagate_into(a, &[1.0, 10.0, 100.0], 1, &[1.0, 1.0], &mut out, &mut []);
+        assert_eq!(out, [11.0, 211.0, 120.0]);
+    }
+
+    #[test]
+    fn no_nodes_and_no_columns_give_nothing() {
+        let none = CsrView::new(&[0_i32], &[0_i32; 0], &[], 0).unwrap();
+        assert_eq!(propagate(none, &[], 4, &[1.0, 1.0, 1.0]), Vec::<f32>::new());
+        let a = CsrView::new(&OFFSETS, &COLUMNS, &VALUES, 3).unwrap();
+        assert_eq!(propagate(a, &[], 0, &[1.0, 1.0]), Vec::<f32>::new());
+    }
+
+    #[test]
+    #[should_panic(expected = "at least one coefficient")]
+    fn refuses_no_coefficients() {
+        let a = CsrView::new(&OFFSETS, &COLUMNS, &VALUES, 3).unwrap();
+        let _ = propagate(a, &[1.0; 3], 1, &[]);
+    }
+
+    #[test]
+    #[should_panic(expected = "only a square matrix")]
+    fn refuses_a_rectangle() {
+        let a = CsrView::new(&[0_i32, 0], &[0_i32; 0], &[], 2).unwrap();
+        let _ = propagate(a, &[1.0], 1, &[1.0]);
+    }
+
+    proptest! {
+        #[test]
+        fn equals_the_sum_of_stored_layers(
+            values in prop::collection::vec(-1.0_f32..1.0, 4),
+            x in prop::collection::vec(-1.0_f32..1.0, 3 * 5),
+            alphas in prop::collection::vec(-1.0_f32..1.0, 1..7),
+        ) {
+            let a = CsrView::new(&OFFSETS, &COLUMNS, &values, 3).unwrap();
+            let mut expected = vec![0.0; x.len()];
+            let mut layer = x.clone();
+            for alpha in &alphas {
+                for (sum, y) in expected.iter_mut().zip(&layer) {
+                    *sum += alpha * y;
+                }
+                let mut next = vec![0.0; x.len()];
+                sparse_dense(a, &layer, 5, &mut next);
+                layer = next;
+            }
+            for (got, expected) in propagate(a, &x, 5, &alphas).iter().zip(&expected) {
+                prop_assert!((got - expected).abs() <= 1e-4, "{got} is not {expected}");
+            }
+        }
+    }
+}

@@ -1,0 +1,151 @@
+//! Scores by dot product.
+
+use rayon::prelude::*;
+
+use crate::cpu::Level;
+use crate::parallel;
+use crate::tile::{self, PANEL};
+
+/// The dot product of two vectors.
+///
+/// The products are added in the order of the dimension, one after the other, starting from 0 (by
+/// fused multiply-add where the machine has it): the order of [`scores`] and
+/// [`top_k`](crate::top_k). So a score computed here has the bits of the one that ranked the item, on
+/// the same machine.
+///
+/// # Panics
+/// When the vectors differ in length.
+///
+/// ```
+/// assert_eq!(lightgcn_simd::dot(&[1.0, 2.0, 3.0], &[4.0, 5.0, 6.0]), 32.0);
+/// ```
+#[must_use]
+pub fn dot(a: &[f32], b: &[f32]) -> f32 {
+    assert!(
+        a.len() == b.len(),
+        "only vectors of one length have a dot product, but these have {} and {} numbers",
+        a.len(),
+        b.len()
+    );
+    tile::dot(Level::detect(), a, b)
+}
+
+/// `out[i] = dot(query, items[i])`, with `query` of shape `[dim]`, `items` of shape `[n_items, dim]`
+/// and `out` of shape `[n_items]`. The bits are those of [`dot`].
+///
+/// O(n_items · dim); runs on rayon's current pool if there is much to do.
+///
+/// # Panics
+/// When a slice has another length than its shape says.
+pub fn scores(query: &[f32], items: &[f32], dim: usize, out: &mut [f32]) {
+    assert!(
+        query.len() == dim,
+        "the query must have {dim} numbers, not {}",
+        query.len()
+    );
+    assert!(
+        out.len().checked_mul(dim) == Some(items.len()),
+        "there are {} scores to write, so the items must be as many rows of {dim} numbers, but they \
+         have {} numbers in all",
+        out.len(),
+        items.len()
+    );
+    if dim == 0 {
+        return out.fill(0.0);
+    }
+    let level = Level::detect();
+    let tasks = parallel::task_count(items.len());
+    if tasks == 1 {
+        return score_items(level, query, items, out);
+    }
+    let size = out.len().div_ceil(tasks).next_multiple_of(PANEL);
+    out.par_chunks_mut(size)
+        .zip(items.par_chunks(size * dim))
+        .for_each(|(out, items)| score_items(level, query, items, out));
+}
+
+fn score_items(level: Level, query: &[f32], items: &[f32], out: &mut [f32]) {
+    let dim = query.len();
+    // Four panels at a time stay in the level-1 cache between packing and scoring.
+    let block = 4 * PANEL;
+    let mut packed = vec![0.0; block * dim];
+    let mut scores = [0.0; 4 * PANEL];
+    for (items, out) in items.chunks(block * dim).zip(out.chunks_mut(block)) {
+        let padded = out.len().next_multiple_of(PANEL);
+        let packed = &mut packed[..padded * dim];
+        tile::pack(level, items, dim, packed);
+        tile::score(level, query, packed, dim, &mut scores[..padded]);
+        out.copy_from_slice(&scores[..out.len()]);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::parallel::same_at_any_thread_count;
+
+    #[test]
+    fn by_hand() {
+        let mut out = [0.0; 3];
+        scores(&[1.0, -2.0], &[3.0, 1.0, 0.0, 0.5, 10.0, 10.0], 2, &mut out);
+        assert_eq!(out, [1.0, -1.0, -10.0]);
+        assert_eq!(dot(&[1.0, -2.0], &[10.0, 10.0]), -10.0);
+    }
+
+    #[test]
+    fn adds_in_the_order_of_the_dimension() {
+        // Only from left to right is ((1e8 + 1) - 1e8) + 1 = 1 in single precision.
+        assert_eq!(dot(&[1e8, 1.0, -1e8, 1.0], &[1.0; 4]), 1.0);
+    }
+
+    #[test]
+    fn no_dimension_scores_zero_and_no_items_nothing() {
+        let mut out = [7.0; 2];
+        scores(&[], &[], 0, &mut out);
+        assert_eq!(out, [0.0; 2]);
+        scores(&[1.0], &[], 1, &mut []);
+        assert_eq!(dot(&[], &[]), 0.0);
+    }
+
+    #[test]
+    #[should_panic(expected = "have 2 and 1 numbers")]
+    fn refuses_vectors_of_different_length() {
+        let _ = dot(&[1.0, 2.0], &[1.0]);
+    }
+
+    #[test]
+    #[should_panic(expected = "the items must be as many rows of 2 numbers, but they have 3")]
+    fn refuses_items_of_another_shape() {
+        scores(&[1.0, 2.0], &[1.0; 3], 2, &mut [0.0; 2]);
+    }
+
+    #[test]
+    fn many_items_have_the_same_bits_at_any_thread_count() {
+        let (dim, n) = (24, 20_001);
+        let query: Vec<f32> = (0..dim).map(|i| (i as f32 * 0.7).cos()).collect();
+        let items: Vec<f32> = (0..n * dim).map(|i| (i as f32 * 0.01).sin()).collect();
+        let out = same_at_any_thread_count(|| {
+            let mut out = vec![0.0; n];
+            scores(&query, &items, dim, &mut out);
+            out
+        });
+        for (item, score) in items.chunks_exact(dim).zip(out) {
+            assert_eq!(dot(&query, item).to_bits(), score.to_bits());
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn scores_have_the_bits_of_dot(dim in 1_usize..140, n in 0_usize..150) {
+            let query: Vec<f32> = (0..dim).map(|i| (i as f32 * 0.7).cos()).collect();
+            let items: Vec<f32> = (0..n * dim).map(|i| (i as f32 * 0.01).sin()).collect();
+            let mut out = vec![f32::NAN; n];
+            scores(&query, &items, dim, &mut out);
+            for (item, score) in items.chunks_exact(dim).zip(out) {
+                prop_assert_eq!(dot(&query, item).to_bits(), score.to_bits());
+            }
+        }
+    }
+}

@@ -1,0 +1,124 @@
+//! The product of a sparse and a dense matrix.
+
+mod portable;
+#[cfg(test)]
+mod tests;
+#[cfg(target_arch = "x86_64")]
+mod x86;
+
+use std::ops::Range;
+
+use rayon::prelude::*;
+
+use crate::cpu::Level;
+use crate::csr::CsrView;
+use crate::index::CsrIndex;
+use crate::parallel;
+
+/// `out = A · x`, with `x` of shape `[n_columns, dim]` and `out` of shape `[n_rows, dim]`, both
+/// row-major. What `out` held before is not read. Rows without entries become 0.
+///
+/// O(nnz · dim). Runs on rayon's current pool, the rows split by their entries; one thread owns a
+/// row and adds its entries in their order, so that the bits do not depend on the thread count.
+///
+/// # Panics
+/// When `x` or `out` has another length than its shape says.
+pub fn sparse_dense<O: CsrIndex, C: CsrIndex>(
+    a: CsrView<'_, O, C>,
+    x: &[f32],
+    dim: usize,
+    out: &mut [f32],
+) {
+    Product {
+        a,
+        dense: x,
+        dim,
+        scale: 1.0,
+        addend: None,
+    }
+    .write(Level::detect(), out);
+}
+
+/// `out = A · y + beta · x`, with `y` of shape `[n_columns, dim]`, `x` and `out` of shape
+/// `[n_rows, dim]`, all row-major. What `out` held before is not read.
+///
+/// One step of Horner's rule for a polynomial in `A`; see [`propagate`](crate::propagate). Cost,
+/// threads and order as in [`sparse_dense`].
+///
+/// # Panics
+/// When `y`, `x` or `out` has another length than its shape says.
+pub fn sparse_dense_add<O: CsrIndex, C: CsrIndex>(
+    a: CsrView<'_, O, C>,
+    y: &[f32],
+    beta: f32,
+    x: &[f32],
+    dim: usize,
+    out: &mut [f32],
+) {
+    Product {
+        a,
+        dense: y,
+        dim,
+        scale: 1.0,
+        addend: Some((beta, x)),
+    }
+    .write(Level::detect(), out);
+}
+
+/// `scale · (A · dense) + factor · addend`, not yet computed.
+#[derive(Clone, Copy)]
+pub(crate) struct Product<'a, O: CsrIndex, C: CsrIndex> {
+    pub(crate) a: CsrView<'a, O, C>,
+    /// `[n_columns, dim]`
+    pub(crate) dense: &'a [f32],
+    pub(crate) dim: usize,
+    pub(crate) scale: f32,
+    /// A factor and a matrix `[n_rows, dim]`.
+    pub(crate) addend: Option<(f32, &'a [f32])>,
+}
+
+impl<O: CsrIndex, C: CsrIndex> Product<'_, O, C> {
+    /// Computes the product into `out` (`[n_rows, dim]`) on rayon's current pool.
+    pub(crate) fn write(self, level: Level, out: &mut [f32]) {
+        let Self {
+            a,
+            dense,
+            dim,
+            addend,
+            ..
+        } = self;
+        check_shape("the dense operand", dense, a.n_columns(), dim);
+        check_shape("the output", out, a.n_rows(), dim);
+        if let Some((_, addend)) = addend {
+            check_shape("the addend", addend, a.n_rows(), dim);
+        }
+        if out.is_empty() {
+            return;
+        }
+        let tasks = parallel::task_count((a.nnz() + a.n_rows()).saturating_mul(dim));
+        if tasks == 1 {
+            return self.write_rows(level, 0..a.n_rows(), out);
+        }
+        let ranges = parallel::balanced_ranges(a.row_offsets(), tasks);
+        parallel::split_rows(out, dim, &ranges)
+            .into_par_iter()
+            .for_each(|(rows, out)| self.write_rows(level, rows, out));
+    }
+
+    /// Computes the given rows into `out` (`[rows.len(), dim]`) on this thread.
+    fn write_rows(&self, level: Level, rows: Range<usize>, out: &mut [f32]) {
+        match level {
+            Level::Portable => portable::write_rows(self, rows, out),
+            #[cfg(target_arch = "x86_64")]
+            Level::Avx2(proof) => x86::write_rows(proof, self, rows, out),
+        }
+    }
+}
+
+fn check_shape(name: &str, matrix: &[f32], rows: usize, dim: usize) {
+    assert!(
+        rows.checked_mul(dim) == Some(matrix.len()),
+        "{name} must have {rows} rows of {dim} numbers, but it has {} numbers in all",
+        matrix.len()
+    );
+}

@@ -1,0 +1,59 @@
+//! The product in plain Rust. Column panels are arrays of fixed size, which the compiler keeps in
+//! vector registers.
+
+use std::ops::Range;
+
+use super::Product;
+use crate::cpu::{PORTABLE_FMA, multiply_add};
+use crate::index::CsrIndex;
+
+/// Columns summed at a time.
+const PANEL: usize = 32;
+
+/// Computes the given rows of `product` into `out` (`[rows.len(), dim]`).
+pub(super) fn write_rows<O: CsrIndex, C: CsrIndex>(
+    product: &Product<'_, O, C>,
+    rows: Range<usize>,
+    out: &mut [f32],
+) {
+    let Product {
+        a,
+        dense,
+        dim,
+        scale,
+        addend,
+    } = *product;
+    let offsets = a.row_offsets();
+    for (row, out_row) in rows.zip(out.chunks_exact_mut(dim)) {
+        let entries = offsets[row].to_usize()..offsets[row + 1].to_usize();
+        let columns = &a.columns()[entries.clone()];
+        let values = &a.values()[entries];
+        for (panel, out_panel) in out_row.chunks_mut(PANEL).enumerate() {
+            let first = panel * PANEL;
+            let width = out_panel.len();
+            let mut sum = [0.0_f32; PANEL];
+            for (column, &value) in columns.iter().zip(values) {
+                let start = column.to_usize() * dim + first;
+                if let Ok(x) = <&[f32; PANEL]>::try_from(&dense[start..start + width]) {
+                    add_scaled(&mut sum, value, x);
+                } else {
+                    add_scaled(&mut sum[..width], value, &dense[start..start + width]);
+                }
+            }
+            for (out, &sum) in out_panel.iter_mut().zip(&sum) {
+                *out = scale * sum;
+            }
+            if let Some((factor, addend)) = addend {
+                let start = row * dim + first;
+                add_scaled(out_panel, factor, &addend[start..start + width]);
+            }
+        }
+    }
+}
+
+#[inline(always)]
+fn add_scaled(sum: &mut [f32], factor: f32, x: &[f32]) {
+    for (sum, &x) in sum.iter_mut().zip(x) {
+        *sum = multiply_add::<PORTABLE_FMA>(factor, x, *sum);
+    }
+}

@@ -1,0 +1,100 @@
+//! Scores of a few queries against a few items: the innermost loops of ranking.
+//!
+//! Items are packed in panels of 16 with the dimension outermost (`[dim, 16]`), so that one register
+//! holds the same coordinate of eight items. Each (query, item) pair has an accumulator of its own
+//! that starts at 0 and adds the products in the order of the dimension, by fused multiply-add where
+//! the machine has it. A pair's score therefore has the same bits whatever else is computed beside it,
+//! and [`dot`] gives them too.
+
+#[cfg(test)]
+mod tests;
+#[cfg(target_arch = "x86_64")]
+mod x86;
+
+use crate::cpu::{Level, PORTABLE_FMA, multiply_add};
+
+/// Items in a panel.
+pub(crate) const PANEL: usize = 16;
+/// Queries scored at a time: 6 × 16 sums fill twelve of sixteen registers.
+pub(crate) const QUERIES: usize = 6;
+/// Numbers in a block of packed items, half of a common level-2 cache's 256 KiB.
+const BLOCK_NUMBERS: usize = 1 << 15;
+
+/// How many items to pack at a time, a multiple of [`PANEL`].
+pub(crate) fn items_in_a_block(dim: usize) -> usize {
+    (BLOCK_NUMBERS / dim.max(1) / PANEL * PANEL).clamp(PANEL, 32 * PANEL)
+}
+
+/// The dot product in the order that all scores share.
+pub(crate) fn dot(level: Level, a: &[f32], b: &[f32]) -> f32 {
+    match level {
+        Level::Portable => dot_in_order::<PORTABLE_FMA>(a, b),
+        #[cfg(target_arch = "x86_64")]
+        Level::Avx2(proof) => x86::dot(proof, a, b),
+    }
+}
+
+#[inline(always)]
+fn dot_in_order<const FUSED: bool>(a: &[f32], b: &[f32]) -> f32 {
+    a.iter()
+        .zip(b)
+        .fold(0.0, |sum, (&a, &b)| multiply_add::<FUSED>(a, b, sum))
+}
+
+/// Packs `items` (`[n, dim]`) into panels; the last one's missing items become zeros. `packed` has
+/// `n.div_ceil(16) · 16 · dim` numbers.
+pub(crate) fn pack(level: Level, items: &[f32], dim: usize, packed: &mut [f32]) {
+    let rows = items.chunks(PANEL * dim);
+    for (items, panel) in rows.zip(packed.chunks_exact_mut(PANEL * dim)) {
+        match level {
+            #[cfg(target_arch = "x86_64")]
+            Level::Avx2(proof) if items.len() == panel.len() => {
+                x86::pack_panel(proof, items, dim, panel);
+            }
+            _ => pack_panel(items, dim, panel),
+        }
+    }
+}
+
+fn pack_panel(items: &[f32], dim: usize, panel: &mut [f32]) {
+    if items.len() < panel.len() {
+        panel.fill(0.0);
+    }
+    for (lane, item) in items.chunks_exact(dim).enumerate() {
+        for (&value, row) in item.iter().zip(panel.chunks_exact_mut(PANEL)) {
+            row[lane] = value;
+        }
+    }
+}
+
+/// Scores at most six `queries` (`[m, dim]`) against packed items (`[panels, dim, 16]`) into `out`
+/// (`[m, panels · 16]`).
+pub(crate) fn score(level: Level, queries: &[f32], packed: &[f32], dim: usize, out: &mut [f32]) {
+    assert!(dim > 0 && packed.len().is_multiple_of(PANEL * dim));
+    let stride = packed.len() / dim;
+    let n_queries = queries.len() / dim;
+    assert!(n_queries <= QUERIES && n_queries * dim == queries.len());
+    assert!(out.len() == n_queries * stride);
+    match level {
+        Level::Portable => score_portable(queries, packed, dim, stride, out),
+        #[cfg(target_arch = "x86_64")]
+        Level::Avx2(proof) => x86::score(proof, queries, packed, dim, out),
+    }
+}
+
+fn score_portable(queries: &[f32], packed: &[f32], dim: usize, stride: usize, out: &mut [f32]) {
+    for (query, out) in queries.chunks_exact(dim).zip(out.chunks_exact_mut(stride)) {
+        for (panel, out) in packed
+            .chunks_exact(PANEL * dim)
+            .zip(out.chunks_exact_mut(PANEL))
+        {
+            let mut sums = [0.0_f32; PANEL];
+            for (&q, row) in query.iter().zip(panel.chunks_exact(PANEL)) {
+                for (sum, &item) in sums.iter_mut().zip(row) {
+                    *sum = multiply_add::<PORTABLE_FMA>(q, item, *sum);
+                }
+            }
+            out.copy_from_slice(&sums);
+        }
+    }
+}
