@@ -1,0 +1,39 @@
+//! The errors of this crate.
+
+use thiserror::Error;
+
+/// What can be wrong with a training graph or its options.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+#[non_exhaustive]
+pub enum GraphError {
+    /// There is no edge to learn from.
+    #[error(
+        "the training part has {n_users} consumers and {n_items} products but no pair; loosen the \
+         cleaning (such as the k-core) or give a log with events"
+    )]
+    Empty {
+        /// How many consumers there are.
+        n_users: usize,
+        /// How many products there are.
+        n_items: usize,
+    },
+    /// Consumers and products together are more than a 32-bit node number can name.
+    #[error(
+        "{n_users} consumers and {n_items} products are more than {limit} nodes; drop rare ones \
+         with a k-core"
+    )]
+    TooManyNodes {
+        /// How many consumers there are.
+        n_users: usize,
+        /// How many products there are.
+        n_items: usize,
+        /// The largest number of nodes supported.
+        limit: usize,
+    },
+    /// A name that is no normalization.
+    #[error("{given:?} is no normalization; choose one of symmetric, left, right, none")]
+    UnknownNormalization {
+        /// The name given.
+        given: String,
+    },
+}

@@ -1,0 +1,75 @@
+//! The errors of this crate.
+
+use crate::Metric;
+use thiserror::Error;
+
+/// What can be wrong with cutoffs, samples and reports.
+#[derive(Debug, Clone, PartialEq, Error)]
+#[non_exhaustive]
+pub enum MetricsError {
+    /// The list of cutoffs K is not usable; every fault is listed.
+    #[error("the cutoffs {given:?} are not usable: {}", faults.join("; "))]
+    Cutoffs {
+        /// The cutoffs as given.
+        given: Vec<usize>,
+        /// Every fault found, each with its mend.
+        faults: Vec<String>,
+    },
+    /// The catalogue is empty or too large to number.
+    #[error(
+        "a catalogue of {n_items} products cannot be evaluated; it needs between 1 and 2^32 - 1 products"
+    )]
+    Catalogue {
+        /// How many products were stated.
+        n_items: usize,
+    },
+    /// There is nothing to average over.
+    #[error(
+        "no consumer has a right answer ({n_skipped} without one were skipped), so there is nothing \
+         to average; hold out more pairs, or check that the truth uses the training vocabulary"
+    )]
+    NoConsumers {
+        /// How many consumers were given with an empty truth.
+        n_skipped: usize,
+    },
+    /// A consumer was evaluated twice.
+    #[error("consumer row {user} was evaluated twice; give each consumer one ranked list")]
+    RepeatedConsumer {
+        /// The consumer's row.
+        user: u32,
+    },
+    /// A figure was asked for at a cutoff that was not evaluated.
+    #[error("K = {k} was not evaluated; ask for one of {evaluated:?}, or add it to the cutoffs")]
+    CutoffNotEvaluated {
+        /// The cutoff asked for.
+        k: usize,
+        /// The cutoffs of the report, ascending.
+        evaluated: Vec<usize>,
+    },
+    /// The popularity of the products is not usable.
+    #[error("the popularity of the products is not usable: {detail}")]
+    Popularity {
+        /// What does not fit, with its mend.
+        detail: String,
+    },
+    /// A sample for an interval or a test is not usable; every fault is listed.
+    #[error("the interval or test cannot be computed: {}", faults.join("; "))]
+    Sample {
+        /// Every fault found, each with its mend.
+        faults: Vec<String>,
+    },
+    /// Two reports do not evaluate the same consumers.
+    #[error(
+        "the two reports cannot be paired: {detail}; evaluate both rankers on the same held-out pairs"
+    )]
+    DifferentConsumers {
+        /// The first difference.
+        detail: String,
+    },
+    /// A text names no metric.
+    #[error("{given:?} is no metric; choose one of {}", Metric::names())]
+    UnknownMetric {
+        /// The text.
+        given: String,
+    },
+}

@@ -1,0 +1,167 @@
+//! Where the right answers stand in the ranked lists: what every metric is computed from.
+
+use lightgcn_core::{ItemId, UserId};
+
+/// The hits of one consumer: the ranks, counted from 1 and ascending, at which the list holds a
+/// right answer, and how many right answers there are in all.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Hits<'a> {
+    ranks: &'a [u32],
+    n_relevant: usize,
+}
+
+impl<'a> Hits<'a> {
+    /// The hits at `ranks` out of `n_relevant` right answers.
+    ///
+    /// # Panics
+    /// If the ranks are not ascending, distinct and from 1, if there are more hits than right
+    /// answers, or if there is no right answer.
+    #[must_use]
+    pub fn new(ranks: &'a [u32], n_relevant: usize) -> Self {
+        assert!(
+            n_relevant > 0,
+            "a consumer without a right answer has no metrics; skip it"
+        );
+        assert!(
+            ranks.first() != Some(&0) && ranks.is_sorted_by(|a, b| a < b),
+            "hit ranks must be ascending, distinct and counted from 1"
+        );
+        assert!(
+            ranks.len() <= n_relevant,
+            "{} hits are more than {n_relevant} right answers",
+            ranks.len()
+        );
+        Self { ranks, n_relevant }
+    }
+
+    /// The ranks of the hits among the first `k` places, ascending, counted from 1.
+    ///
+    /// # Panics
+    /// If `k` is 0, for which no metric is defined.
+    #[must_use]
+    pub fn within(self, k: usize) -> &'a [u32] {
+        assert!(
+            k > 0,
+            "a metric at K = 0 was asked for; K must be at least 1"
+        );
+        let n = self.ranks.partition_point(|&rank| rank as usize <= k);
+        &self.ranks[..n]
+    }
+
+    /// How many right answers there are, found or not; at least 1.
+    #[must_use]
+    pub fn n_relevant(self) -> usize {
+        self.n_relevant
+    }
+}
+
+/// The hits of many consumers. Only the hits are stored: a list of 100 with two hits takes two
+/// numbers.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct HitMatrix {
+    users: Vec<UserId>,
+    n_relevant: Vec<u32>,
+    /// Where each consumer's ranks begin: `[n_users + 1]`.
+    offsets: Vec<usize>,
+    ranks: Vec<u32>,
+}
+
+impl HitMatrix {
+    pub(crate) fn new() -> Self {
+        Self {
+            users: Vec::new(),
+            n_relevant: Vec::new(),
+            offsets: vec![0],
+            ranks: Vec::new(),
+        }
+    }
+
+    pub(crate) fn users(&self) -> &[UserId] {
+        &self.users
+    }
+
+    pub(crate) fn hits(&self, row: usize) -> Hits<'_> {
+        Hits {
+            ranks: &self.ranks[self.offsets[row]..self.offsets[row + 1]],
+            n_relevant: self.n_relevant[row] as usize,
+        }
+    }
+
+    /// Adds a consumer; `truth` must be ascending, distinct and not empty.
+    pub(crate) fn push(&mut self, user: UserId, ranked: &[ItemId], truth: &[ItemId]) {
+        for (place, item) in ranked.iter().enumerate() {
+            if truth.binary_search(item).is_ok() {
+                self.ranks.push(place as u32 + 1);
+            }
+        }
+        self.users.push(user);
+        self.n_relevant.push(truth.len() as u32);
+        self.offsets.push(self.ranks.len());
+    }
+
+    pub(crate) fn append(&mut self, other: &Self) {
+        let start = self.ranks.len();
+        self.users.extend_from_slice(&other.users);
+        self.n_relevant.extend_from_slice(&other.n_relevant);
+        self.ranks.extend_from_slice(&other.ranks);
+        self.offsets
+            .extend(other.offsets[1..].iter().map(|offset| start + offset));
+    }
+
+    /// The same consumers in ascending order.
+    pub(crate) fn sorted(&self) -> Self {
+        if self.users.is_sorted() {
+            return self.clone();
+        }
+        let mut order: Vec<usize> = (0..self.users.len()).collect();
+        order.sort_by_key(|&row| self.users[row]);
+        let mut sorted = Self::new();
+        for row in order {
+            sorted.users.push(self.users[row]);
+            sorted.n_relevant.push(self.n_relevant[row]);
+            sorted.ranks.extend_from_slice(self.hits(row).ranks);
+            sorted.offsets.push(sorted.ranks.len());
+        }
+        sorted
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn items(ids: &[u32]) -> Vec<ItemId> {
+        ids.iter().copied().map(ItemId).collect()
+    }
+
+    #[test]
+    fn ranks_of_hits_are_kept_and_sorted_by_consumer() {
+        let mut matrix = HitMatrix::new();
+        matrix.push(UserId(7), &items(&[5, 2, 9, 0]), &items(&[0, 2, 4]));
+        let mut other = HitMatrix::new();
+        other.push(UserId(3), &items(&[8]), &items(&[1]));
+        other.push(UserId(5), &items(&[1, 6]), &items(&[1, 6]));
+        matrix.append(&other);
+        assert_eq!(matrix.users(), [UserId(7), UserId(3), UserId(5)]);
+        let sorted = matrix.sorted();
+        assert_eq!(sorted.users(), [UserId(3), UserId(5), UserId(7)]);
+        assert_eq!(sorted.hits(0), Hits::new(&[], 1));
+        assert_eq!(sorted.hits(1), Hits::new(&[1, 2], 2));
+        assert_eq!(sorted.hits(2), Hits::new(&[2, 4], 3));
+        assert_eq!(sorted.hits(2).within(3), [2]);
+        assert_eq!(sorted.hits(2).within(4), [2, 4]);
+        assert_eq!(sorted.sorted(), sorted);
+    }
+
+    #[test]
+    #[should_panic(expected = "ascending")]
+    fn repeated_ranks_are_refused() {
+        let _ = Hits::new(&[2, 2], 3);
+    }
+
+    #[test]
+    #[should_panic(expected = "more than 1 right")]
+    fn more_hits_than_right_answers_are_refused() {
+        let _ = Hits::new(&[1, 2], 1);
+    }
+}

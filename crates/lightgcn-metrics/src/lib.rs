@@ -1,0 +1,82 @@
+//! Ranking metrics for recommenders, with honest error bars.
+//!
+//! A [`RankingEvaluator`] takes one ranked list per consumer, best product first, and the products
+//! that were held out (the truth). It keeps one hit matrix, from which every [`Metric`] at every
+//! cutoff K is read: Recall, Precision, NDCG, MAP, MRR and hit rate, averaged over the consumers
+//! with at least one right answer. Beside them stand figures of the lists as a whole: coverage,
+//! Gini and novelty. The values of single consumers stay at hand, for [`bootstrap_interval`] and
+//! for [`paired_test`], which says whether one ranker beats another by more than luck.
+//!
+//! ```
+//! use lightgcn_core::{ItemId, UserId};
+//! use lightgcn_metrics::{Metric, RankingEvaluator};
+//!
+//! let items = |ids: &[u32]| ids.iter().copied().map(ItemId).collect::<Vec<_>>();
+//! let mut evaluator = RankingEvaluator::new(&[1, 3], 5)?;
+//! evaluator.update(UserId(0), &items(&[4, 1, 0]), &items(&[1, 2]));
+//! evaluator.update(UserId(1), &items(&[3, 0, 2]), &items(&[3]));
+//!
+//! let report = evaluator.compute()?;
+//! assert_eq!(report.values(Metric::Recall, 3)?, [0.5, 1.0]);
+//! assert_eq!(report.mean(Metric::Recall, 3)?, 0.75);
+//! assert_eq!(report.mean(Metric::HitRate, 1)?, 0.5);
+//! assert_eq!(report.coverage(3)?, 1.0);
+//! # Ok::<(), lightgcn_metrics::MetricsError>(())
+//! ```
+//!
+//! # What is defined where others give NaN
+//!
+//! * A consumer without a right answer is skipped and counted ([`RankingReport::n_skipped`]).
+//! * No consumer at all is [`MetricsError::NoConsumers`].
+//! * A list shorter than K, or a K beyond the catalogue, simply ends early: ranks that do not
+//!   exist are misses. Precision still divides by K; NDCG and MAP compare with the best list of
+//!   min(K, number of right answers) hits, so that a perfect short list scores 1.
+//! * A K of 0 is [`MetricsError::Cutoffs`].
+//!
+//! # Determinism
+//!
+//! Sums run in ascending order of the consumers, whatever the order of the updates and merges, and
+//! random numbers are counter-based: the same input and seed give the same bits at any number of
+//! threads.
+//!
+//! # Layout
+//!
+//! One metric a file: `recall`, `precision`, `ndcg`, `map`, `mrr`, `hit_rate` over a consumer's
+//! [`Hits`]; `coverage`, `gini`, `novelty` over how often each product was recommended.
+#![forbid(unsafe_code)]
+
+mod bootstrap;
+mod coverage;
+mod error;
+mod evaluator;
+mod gini;
+mod hit_rate;
+mod hits;
+mod map;
+mod metric;
+mod mrr;
+mod ndcg;
+mod novelty;
+mod paired;
+mod precision;
+mod recall;
+mod report;
+mod summary;
+
+pub use bootstrap::{Interval, bootstrap_interval};
+pub use coverage::coverage;
+pub use error::MetricsError;
+pub use evaluator::RankingEvaluator;
+pub use gini::gini;
+pub use hit_rate::hit_rate;
+pub use hits::Hits;
+pub use map::average_precision;
+pub use metric::Metric;
+pub use mrr::reciprocal_rank;
+pub use ndcg::ndcg;
+pub use novelty::novelty;
+pub use paired::{PairedTest, PairedTestOptions, paired_test, paired_test_with};
+pub use precision::precision;
+pub use recall::recall;
+pub use report::RankingReport;
+pub use summary::{CutoffSummary, IntervalOptions, MetricSummary, RankingSummary};

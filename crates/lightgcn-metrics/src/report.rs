@@ -1,0 +1,253 @@
+//! The figures of an evaluation.
+
+use crate::bootstrap::intervals;
+use crate::hits::HitMatrix;
+use crate::{
+    CutoffSummary, Hits, Interval, IntervalOptions, Metric, MetricSummary, MetricsError,
+    PairedTest, PairedTestOptions, RankingSummary, coverage, gini, novelty, paired_test_with,
+};
+use lightgcn_core::UserId;
+use rayon::prelude::*;
+
+/// The figures of one ranker over the consumers with at least one right answer.
+///
+/// Holds the hits of every consumer, so that single values, intervals and paired tests can be read
+/// from it; [`summary`](Self::summary) is the short form to print or store.
+#[derive(Debug, Clone, PartialEq)]
+pub struct RankingReport {
+    ks: Vec<usize>,
+    hits: HitMatrix,
+    n_skipped: usize,
+    lists: Vec<ListFigures>,
+}
+
+/// The figures of all lists together at one cutoff.
+#[derive(Debug, Clone, Copy, PartialEq)]
+struct ListFigures {
+    coverage: f64,
+    gini: Option<f64>,
+    novelty: Option<f64>,
+}
+
+impl RankingReport {
+    /// `counts` says for each cutoff how many lists hold each product: `[n_ks][n_items]`.
+    pub(crate) fn new(
+        ks: Vec<usize>,
+        hits: HitMatrix,
+        n_skipped: usize,
+        counts: &[Vec<u64>],
+        popularity: Option<&[u64]>,
+    ) -> Self {
+        let lists = counts
+            .iter()
+            .map(|counts| ListFigures {
+                coverage: coverage(counts),
+                gini: gini(counts),
+                novelty: popularity.and_then(|popularity| novelty(counts, popularity)),
+            })
+            .collect();
+        Self {
+            ks,
+            hits,
+            n_skipped,
+            lists,
+        }
+    }
+
+    /// The cutoffs, ascending.
+    #[must_use]
+    pub fn ks(&self) -> &[usize] {
+        &self.ks
+    }
+
+    /// How many consumers the figures are averaged over; at least 1.
+    #[must_use]
+    pub fn n_users(&self) -> usize {
+        self.hits.users().len()
+    }
+
+    /// How many consumers were skipped because they have no right answer.
+    #[must_use]
+    pub fn n_skipped(&self) -> usize {
+        self.n_skipped
+    }
+
+    /// The consumers, ascending.
+    #[must_use]
+    pub fn users(&self) -> &[UserId] {
+        self.hits.users()
+    }
+
+    /// The hits of each consumer, in the order of [`users`](Self::users).
+    pub fn hits(&self) -> impl Iterator<Item = (UserId, Hits<'_>)> {
+        let users = self.users().iter().enumerate();
+        users.map(|(row, &user)| (user, self.hits.hits(row)))
+    }
+
+    /// The mean of a metric over the consumers, in [0, 1].
+    ///
+    /// # Errors
+    /// [`MetricsError::CutoffNotEvaluated`].
+    pub fn mean(&self, metric: Metric, k: usize) -> Result<f64, MetricsError> {
+        let values = self.values(metric, k)?;
+        Ok(values.iter().sum::<f64>() / values.len() as f64)
+    }
+
+    /// The value of a metric for each consumer, in the order of [`users`](Self::users).
+    ///
+    /// # Errors
+    /// [`MetricsError::CutoffNotEvaluated`].
+    pub fn values(&self, metric: Metric, k: usize) -> Result<Vec<f64>, MetricsError> {
+        self.place(k)?;
+        Ok((0..self.n_users())
+            .into_par_iter()
+            .with_min_len(4096)
+            .map(|row| metric.value(self.hits.hits(row), k))
+            .collect())
+    }
+
+    /// The share of the catalogue that is in anyone's first `k` places, in [0, 1]: [`coverage`].
+    ///
+    /// # Errors
+    /// [`MetricsError::CutoffNotEvaluated`].
+    pub fn coverage(&self, k: usize) -> Result<f64, MetricsError> {
+        Ok(self.lists[self.place(k)?].coverage)
+    }
+
+    /// How unevenly recommendations fall on products, in [0, 1]: [`gini`]. None where every list
+    /// is empty.
+    ///
+    /// # Errors
+    /// [`MetricsError::CutoffNotEvaluated`].
+    pub fn gini(&self, k: usize) -> Result<Option<f64>, MetricsError> {
+        Ok(self.lists[self.place(k)?].gini)
+    }
+
+    /// How little known the recommended products are, in bits: [`novelty`]. None where every list
+    /// is empty or no popularity was given.
+    ///
+    /// # Errors
+    /// [`MetricsError::CutoffNotEvaluated`].
+    pub fn novelty(&self, k: usize) -> Result<Option<f64>, MetricsError> {
+        Ok(self.lists[self.place(k)?].novelty)
+    }
+
+    /// A bootstrap interval of a metric's mean over consumers.
+    ///
+    /// # Errors
+    /// [`MetricsError::CutoffNotEvaluated`]; [`MetricsError::Sample`] if the options are not
+    /// usable.
+    pub fn interval(
+        &self,
+        metric: Metric,
+        k: usize,
+        options: &IntervalOptions,
+    ) -> Result<Interval, MetricsError> {
+        let values = self.values(metric, k)?;
+        crate::bootstrap_interval(&values, options.confidence, options.resamples, options.seed)
+    }
+
+    /// Whether this report's ranker beats `other` in a metric by more than luck: the difference is
+    /// this minus `other`.
+    ///
+    /// # Errors
+    /// [`MetricsError::DifferentConsumers`] if the two do not cover the same consumers with as many
+    /// right answers each; [`MetricsError::CutoffNotEvaluated`]; [`MetricsError::Sample`] if the
+    /// options are not usable.
+    pub fn compare(
+        &self,
+        other: &Self,
+        metric: Metric,
+        k: usize,
+        options: &PairedTestOptions,
+    ) -> Result<PairedTest, MetricsError> {
+        let fault = |detail| Err(MetricsError::DifferentConsumers { detail });
+        if self.n_users() != other.n_users() {
+            return fault(format!(
+                "one has {} consumers, the other {}",
+                self.n_users(),
+                other.n_users()
+            ));
+        }
+        for ((user, mine), (other_user, theirs)) in self.hits().zip(other.hits()) {
+            if user != other_user {
+                return fault(format!(
+                    "one has consumer row {user} where the other has {other_user}"
+                ));
+            }
+            if mine.n_relevant() != theirs.n_relevant() {
+                return fault(format!(
+                    "consumer row {user} has {} right answers in one and {} in the other",
+                    mine.n_relevant(),
+                    theirs.n_relevant()
+                ));
+            }
+        }
+        paired_test_with(&self.values(metric, k)?, &other.values(metric, k)?, options)
+    }
+
+    /// The means at every cutoff, without intervals.
+    #[must_use]
+    pub fn summary(&self) -> RankingSummary {
+        let cutoffs = self.ks.iter().zip(&self.lists).map(|(&k, lists)| {
+            let metrics = Metric::ALL.map(|metric| {
+                let sum: f64 = self.hits().map(|(_, hits)| metric.value(hits, k)).sum();
+                let mean = sum / self.n_users() as f64;
+                (
+                    metric,
+                    MetricSummary {
+                        mean,
+                        interval: None,
+                    },
+                )
+            });
+            CutoffSummary {
+                k,
+                metrics: metrics.into(),
+                coverage: lists.coverage,
+                gini: lists.gini,
+                novelty: lists.novelty,
+            }
+        });
+        RankingSummary {
+            n_users: self.n_users(),
+            n_skipped: self.n_skipped,
+            cutoffs: cutoffs.collect(),
+        }
+    }
+
+    /// The means at every cutoff, each with its bootstrap interval. All intervals share the same
+    /// resamples, and equal those of [`interval`](Self::interval).
+    /// O(resamples · consumers · metrics · cutoffs).
+    ///
+    /// # Errors
+    /// [`MetricsError::Sample`] if the options are not usable.
+    pub fn summary_with_intervals(
+        &self,
+        options: &IntervalOptions,
+    ) -> Result<RankingSummary, MetricsError> {
+        let mut summary = self.summary();
+        let mut columns = Vec::new();
+        for cutoff in &summary.cutoffs {
+            for &metric in cutoff.metrics.keys() {
+                columns.push(self.values(metric, cutoff.k)?);
+            }
+        }
+        let mut intervals = intervals(&columns, options)?.into_iter();
+        for cutoff in &mut summary.cutoffs {
+            for metric in cutoff.metrics.values_mut() {
+                metric.interval = intervals.next();
+            }
+        }
+        Ok(summary)
+    }
+
+    fn place(&self, k: usize) -> Result<usize, MetricsError> {
+        self.ks
+            .binary_search(&k)
+            .map_err(|_| MetricsError::CutoffNotEvaluated {
+                k,
+                evaluated: self.ks.clone(),
+            })
+    }
+}

@@ -1,0 +1,84 @@
+//! The short form of a report, to print or to store.
+
+use crate::{Interval, Metric};
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+
+/// The means of an evaluation at every cutoff.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RankingSummary {
+    /// How many consumers the means are over.
+    pub n_users: usize,
+    /// How many consumers were skipped because they have no right answer.
+    pub n_skipped: usize,
+    /// The figures at each cutoff, by ascending K.
+    pub cutoffs: Vec<CutoffSummary>,
+}
+
+/// The figures at one cutoff.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct CutoffSummary {
+    /// The cutoff K.
+    pub k: usize,
+    /// The mean of each metric over the consumers.
+    pub metrics: BTreeMap<Metric, MetricSummary>,
+    /// The share of the catalogue that is recommended to anyone, in [0, 1].
+    pub coverage: f64,
+    /// How unevenly recommendations fall on products, in [0, 1]; none where every list is empty.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub gini: Option<f64>,
+    /// How little known the recommended products are, in bits; none where popularity is unknown.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub novelty: Option<f64>,
+}
+
+/// The mean of one metric.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct MetricSummary {
+    /// The mean over the consumers, in [0, 1].
+    pub mean: f64,
+    /// Its bootstrap interval, where one was computed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub interval: Option<Interval>,
+}
+
+/// How intervals are computed; see [`crate::bootstrap_interval`].
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct IntervalOptions {
+    /// The share of samples that the interval should hold, in (0, 1). Default 0.95.
+    pub confidence: f64,
+    /// How many resamples are drawn, at least 1. Default 1,000.
+    pub resamples: usize,
+    /// The seed of the resamples. Default 0.
+    pub seed: u64,
+}
+
+impl Default for IntervalOptions {
+    fn default() -> Self {
+        Self {
+            confidence: 0.95,
+            resamples: 1_000,
+            seed: 0,
+        }
+    }
+}
+
+impl RankingSummary {
+    /// The figures at cutoff `k`, or none if it was not evaluated.
+    #[must_use]
+    pub fn at(&self, k: usize) -> Option<&CutoffSummary> {
+        self.cutoffs.iter().find(|cutoff| cutoff.k == k)
+    }
+}
+
+impl CutoffSummary {
+    /// The mean of a metric, or none if the summary does not hold it.
+    #[must_use]
+    pub fn mean(&self, metric: Metric) -> Option<f64> {
+        self.metrics.get(&metric).map(|summary| summary.mean)
+    }
+}

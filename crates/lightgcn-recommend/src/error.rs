@@ -1,0 +1,132 @@
+//! The errors of this crate.
+
+use lightgcn_graph::GraphError;
+use lightgcn_metrics::MetricsError;
+use lightgcn_store::StoreError;
+use thiserror::Error;
+
+/// What can be wrong with a question, an evaluation or an artifact.
+#[derive(Debug, Error)]
+#[non_exhaustive]
+pub enum RecommendError {
+    /// A list of no products was asked for.
+    #[error("k is 0: ask for at least one product")]
+    ZeroK,
+    /// An explanation of no paths was asked for.
+    #[error("the limit of paths is 0: ask for at least one path")]
+    ZeroLimit,
+    /// Paths of an unusable length were asked for.
+    #[error(
+        "max_hops is {given}: a path between a consumer and a product has 1, 3 or 5 edges, so give \
+         one of these"
+    )]
+    MaxHops {
+        /// What was asked for.
+        given: usize,
+    },
+    /// The consumer is not in the artifact.
+    #[error("unknown consumer {id:?}: {mend}")]
+    UnknownConsumer {
+        /// The id as given.
+        id: String,
+        /// What to do about it.
+        mend: String,
+    },
+    /// The product is not in the artifact.
+    #[error("unknown product {id:?}: {mend}")]
+    UnknownProduct {
+        /// The id as given.
+        id: String,
+        /// The known id that is nearest in spelling, where one is near.
+        nearest: Option<String>,
+        /// What to do about it.
+        mend: String,
+    },
+    /// An embedding holds a number that cannot be ranked.
+    #[error(
+        "the embedding of {kind} row {row} holds {value} in column {column}; train again with a \
+         lower learning rate"
+    )]
+    EmbeddingNotFinite {
+        /// `consumer` or `product`.
+        kind: &'static str,
+        /// The row.
+        row: usize,
+        /// The column.
+        column: usize,
+        /// The offending number.
+        value: f32,
+    },
+    /// The parts of an evaluation count different consumers or products.
+    #[error(
+        "{what} counts {users} consumers and {items} products, the training part {train_users} and \
+         {train_items}; evaluate a model on the split that it was trained on"
+    )]
+    Shape {
+        /// What does not fit: the ranker's name, or the truth.
+        what: String,
+        /// Its number of consumers.
+        users: usize,
+        /// Its number of products.
+        items: usize,
+        /// The training part's number of consumers.
+        train_users: usize,
+        /// The training part's number of products.
+        train_items: usize,
+    },
+    /// There is nothing to measure against.
+    #[error(
+        "the {part} part holds no target, so there is nothing to measure; make a split that holds \
+         some purchases out"
+    )]
+    NoTargets {
+        /// `validation`, `test` or `truth`.
+        part: &'static str,
+    },
+    /// A right answer is masked, because training has it as a target.
+    #[error(
+        "the pair (consumer row {user}, product row {item}) is a target of training and of the \
+         truth; remove it from one of them, or it counts as missed"
+    )]
+    MaskedTarget {
+        /// The consumer's row.
+        user: u32,
+        /// The product's row.
+        item: u32,
+    },
+    /// A ranker broke the promises of [`Ranker`](crate::Ranker).
+    #[error("the ranker {ranker:?} gave an invalid list for consumer row {user}: {detail}")]
+    InvalidList {
+        /// The ranker's name.
+        ranker: String,
+        /// The consumer's row.
+        user: u32,
+        /// What is wrong with the list.
+        detail: String,
+    },
+    /// A setting of the evaluation is out of range.
+    #[error("the evaluation options are not usable: {}", faults.join("; "))]
+    Options {
+        /// Every fault found, each a sentence with its mend.
+        faults: Vec<String>,
+    },
+    /// Two evaluations do not cover the same targets, so their values do not pair.
+    #[error("the evaluations of {a:?} and {b:?} cannot be compared: {detail}")]
+    NotComparable {
+        /// The one ranker.
+        a: String,
+        /// The other ranker.
+        b: String,
+        /// What differs, and the mend.
+        detail: String,
+    },
+    /// The artifact cannot be read or is not valid.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// The training edges make no graph.
+    #[error(transparent)]
+    Graph(#[from] GraphError),
+    /// A figure cannot be computed.
+    #[error(transparent)]
+    Metrics(#[from] MetricsError),
+}

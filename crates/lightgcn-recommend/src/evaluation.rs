@@ -1,0 +1,495 @@
+//! How good a ranker is: full ranking over all products, against held-out targets.
+
+use crate::{Exclusions, PopularityRanker, Ranked, Ranker, RecommendError};
+use lightgcn_core::{ItemId, Test, Train, Truth, UserId, Validation};
+use lightgcn_metrics::{
+    Interval, IntervalOptions, Metric, PairedTest, PairedTestOptions, RankingEvaluator,
+    RankingReport, RankingSummary,
+};
+use serde::{Deserialize, Serialize};
+
+/// What is measured, and how sure the figures shall be.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct EvaluationOptions {
+    /// The cutoffs K; 10, 20 and 50 unless told. A K beyond the catalogue is fine: lists are as
+    /// long as the catalogue then.
+    pub ks: Vec<usize>,
+    /// The seed of the bootstrap behind intervals; 0 unless told.
+    pub seed: u64,
+    /// How many bootstrap resamples an interval is made of; 1000 unless told. With 0, summaries go
+    /// without intervals.
+    pub resamples: usize,
+    /// The share of resamples that an interval covers, in (0, 1); 0.95 unless told.
+    pub confidence: f64,
+    /// How many consumers are ranked at a time, which bounds the memory of the lists; 4096 unless
+    /// told. It does not change a figure.
+    pub block_size: usize,
+}
+
+impl Default for EvaluationOptions {
+    fn default() -> Self {
+        Self {
+            ks: vec![10, 20, 50],
+            seed: 0,
+            resamples: 1000,
+            confidence: 0.95,
+            block_size: 4096,
+        }
+    }
+}
+
+impl EvaluationOptions {
+    fn intervals(&self) -> IntervalOptions {
+        IntervalOptions {
+            confidence: self.confidence,
+            resamples: self.resamples,
+            seed: self.seed,
+        }
+    }
+
+    /// Finds every fault.
+    fn check(&self) -> Result<(), RecommendError> {
+        let mut faults = Vec::new();
+        if self.ks.is_empty() {
+            faults.push("no cutoff K is given; name at least one".to_owned());
+        }
+        if self.ks.contains(&0) {
+            faults.push("a cutoff K is 0; use 1 or more".to_owned());
+        }
+        if !(self.confidence > 0.0 && self.confidence < 1.0) {
+            faults.push(format!(
+                "confidence is {}; it must lie between 0 and 1",
+                self.confidence
+            ));
+        }
+        if self.block_size == 0 {
+            faults.push("block_size is 0; use 1 or more".to_owned());
+        }
+        if faults.is_empty() {
+            Ok(())
+        } else {
+            Err(RecommendError::Options { faults })
+        }
+    }
+}
+
+/// The figures of one ranker on one truth.
+///
+/// Besides the figures over all targets there are those over *familiar* ones (the consumer had
+/// viewed or carted the product in training) and over *new* ones (never met), each averaged over
+/// the consumers with at least one target of that kind, on the same lists. The values of single
+/// consumers are kept, so that [`compare`] can pair two rankers.
+#[derive(Debug, Clone)]
+pub struct Evaluation {
+    ranker: String,
+    part: &'static str,
+    options: EvaluationOptions,
+    overall: RankingReport,
+    familiar: Option<RankingReport>,
+    new: Option<RankingReport>,
+    n_targets: usize,
+    n_familiar: usize,
+    fingerprint: u64,
+}
+
+impl Evaluation {
+    /// The ranker's name.
+    #[must_use]
+    pub fn ranker(&self) -> &str {
+        &self.ranker
+    }
+
+    /// What was measured on: `validation`, `test` or `truth`.
+    #[must_use]
+    pub fn part(&self) -> &'static str {
+        self.part
+    }
+
+    /// The options that it was made with.
+    #[must_use]
+    pub fn options(&self) -> &EvaluationOptions {
+        &self.options
+    }
+
+    /// The figures over all targets.
+    #[must_use]
+    pub fn overall(&self) -> &RankingReport {
+        &self.overall
+    }
+
+    /// The figures over targets that their consumer had viewed or carted in training; none where
+    /// there is no such target.
+    #[must_use]
+    pub fn familiar(&self) -> Option<&RankingReport> {
+        self.familiar.as_ref()
+    }
+
+    /// The figures over targets that their consumer had never met in training; none where there is
+    /// no such target.
+    #[must_use]
+    pub fn new_targets(&self) -> Option<&RankingReport> {
+        self.new.as_ref()
+    }
+
+    /// How many consumers were averaged over: those with at least one target.
+    #[must_use]
+    pub fn n_users(&self) -> usize {
+        self.overall.n_users()
+    }
+
+    /// How many targets there are.
+    #[must_use]
+    pub fn n_targets(&self) -> usize {
+        self.n_targets
+    }
+
+    /// How many of the targets are familiar.
+    #[must_use]
+    pub fn n_familiar_targets(&self) -> usize {
+        self.n_familiar
+    }
+
+    /// The mean of a metric over all targets' consumers, in [0, 1].
+    ///
+    /// # Errors
+    /// [`RecommendError::Metrics`] if `k` is none of the cutoffs.
+    pub fn mean(&self, metric: Metric, k: usize) -> Result<f64, RecommendError> {
+        Ok(self.overall.mean(metric, k)?)
+    }
+
+    /// The percentile bootstrap interval of that mean over consumers, by the seed, resamples and
+    /// confidence of the options. O(resamples · consumers).
+    ///
+    /// # Errors
+    /// [`RecommendError::Metrics`] if `k` is none of the cutoffs, or the options ask for no resamples.
+    pub fn interval(&self, metric: Metric, k: usize) -> Result<Interval, RecommendError> {
+        let options = self.options.intervals();
+        Ok(self.overall.interval(metric, k, &options)?)
+    }
+
+    /// All figures in a form to print or store: every metric at every cutoff, with intervals unless
+    /// the options ask for no resamples. O(resamples · consumers · metrics · cutoffs).
+    ///
+    /// # Errors
+    /// [`RecommendError::Metrics`] if the options ask for too many resamples.
+    pub fn summary(&self) -> Result<EvaluationSummary, RecommendError> {
+        let summary = |report: &RankingReport| match self.options.resamples {
+            0 => Ok(report.summary()),
+            _ => report.summary_with_intervals(&self.options.intervals()),
+        };
+        Ok(EvaluationSummary {
+            ranker: self.ranker.clone(),
+            part: self.part.to_owned(),
+            n_users: self.n_users(),
+            n_targets: self.n_targets,
+            n_familiar_targets: self.n_familiar,
+            overall: summary(&self.overall)?,
+            familiar: self.familiar.as_ref().map(summary).transpose()?,
+            new: self.new.as_ref().map(summary).transpose()?,
+        })
+    }
+}
+
+/// The figures of an [`Evaluation`] to print or store.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct EvaluationSummary {
+    /// The ranker's name.
+    pub ranker: String,
+    /// What was measured on: `validation`, `test` or `truth`.
+    pub part: String,
+    /// How many consumers have at least one target.
+    pub n_users: usize,
+    /// How many targets there are.
+    pub n_targets: usize,
+    /// How many of them their consumer had viewed or carted in training.
+    pub n_familiar_targets: usize,
+    /// The figures over all targets.
+    pub overall: RankingSummary,
+    /// The figures over familiar targets; none where there is none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub familiar: Option<RankingSummary>,
+    /// The figures over targets never met before; none where there is none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub new: Option<RankingSummary>,
+}
+
+/// Measures a ranker on any truth: all products are ranked, targets of training masked, and the
+/// figures averaged over the consumers with at least one target.
+///
+/// Prefer [`evaluate_validation`] for choices and [`evaluate_test`] for the final figures: their
+/// types keep the two apart. O(consumers with targets · cost of a list), and memory for
+/// `block_size` lists plus the hits.
+///
+/// # Errors
+/// [`RecommendError::Options`] for unusable options, [`RecommendError::Shape`] if the ranker or the
+/// truth counts other consumers or products than the training part, [`RecommendError::NoTargets`]
+/// if the truth is empty, [`RecommendError::MaskedTarget`] if a right answer is a target of
+/// training, [`RecommendError::InvalidList`] if the ranker breaks its promises.
+///
+/// # Panics
+/// If the ranker does not give one list per consumer.
+pub fn evaluate(
+    ranker: &dyn Ranker,
+    train: &Train,
+    truth: &Truth,
+    options: &EvaluationOptions,
+) -> Result<Evaluation, RecommendError> {
+    evaluate_part(ranker, train, truth, "truth", options)
+}
+
+/// Measures a ranker on the validation part: for choices such as early stopping.
+///
+/// # Errors
+/// As [`evaluate`].
+///
+/// # Panics
+/// As [`evaluate`].
+pub fn evaluate_validation(
+    ranker: &dyn Ranker,
+    train: &Train,
+    validation: &Validation,
+    options: &EvaluationOptions,
+) -> Result<Evaluation, RecommendError> {
+    evaluate_part(ranker, train, validation.truth(), "validation", options)
+}
+
+/// Measures a ranker on the test part: for the final figures, after all choices are made.
+///
+/// # Errors
+/// As [`evaluate`].
+///
+/// # Panics
+/// As [`evaluate`].
+pub fn evaluate_test(
+    ranker: &dyn Ranker,
+    train: &Train,
+    test: &Test,
+    options: &EvaluationOptions,
+) -> Result<Evaluation, RecommendError> {
+    evaluate_part(ranker, train, test.truth(), "test", options)
+}
+
+/// Whether ranker `a` beats ranker `b` by more than luck: a paired, two-sided sign-flip test of the
+/// mean difference a − b over the consumers of both evaluations
+/// ([`lightgcn_metrics::paired_test_with`]). Its interval has the confidence of `a`'s options.
+///
+/// # Errors
+/// [`RecommendError::NotComparable`] if the two were not made on the same split and part,
+/// [`RecommendError::Metrics`] if `k` is not a cutoff of both.
+pub fn compare(
+    a: &Evaluation,
+    b: &Evaluation,
+    metric: Metric,
+    k: usize,
+    seed: u64,
+) -> Result<PairedTest, RecommendError> {
+    if a.fingerprint != b.fingerprint {
+        return Err(RecommendError::NotComparable {
+            a: a.ranker.clone(),
+            b: b.ranker.clone(),
+            detail: "they were made on different targets; evaluate both on the same split and part"
+                .to_owned(),
+        });
+    }
+    let options = PairedTestOptions {
+        confidence: a.options.confidence,
+        seed,
+        ..PairedTestOptions::default()
+    };
+    Ok(a.overall.compare(&b.overall, metric, k, &options)?)
+}
+
+fn evaluate_part(
+    ranker: &dyn Ranker,
+    train: &Train,
+    truth: &Truth,
+    part: &'static str,
+    options: &EvaluationOptions,
+) -> Result<Evaluation, RecommendError> {
+    options.check()?;
+    let masks = Exclusions::targets(train.interactions());
+    check_inputs(ranker, train, truth, part, &masks)?;
+    let n_items = truth.n_items();
+    let k = options.ks.iter().copied().max().unwrap_or(0).min(n_items);
+    let mut figures = Figures::new(options, train)?;
+    let users: Vec<UserId> = truth.users().collect();
+    for block in users.chunks(options.block_size) {
+        let lists = ranker.top_k(block, k, &masks);
+        assert_eq!(
+            lists.len(),
+            block.len(),
+            "the ranker {:?} must give one list per consumer",
+            ranker.name()
+        );
+        for (&user, list) in block.iter().zip(&lists) {
+            let ranked = checked(ranker, user, list, k, masks.of(user))?;
+            figures.update(user, &ranked, truth);
+        }
+    }
+    let marks = users.iter().flat_map(|&user| truth.familiar_of(user));
+    Ok(Evaluation {
+        ranker: ranker.name().to_owned(),
+        part,
+        options: options.clone(),
+        n_targets: truth.n_pairs(),
+        n_familiar: marks.filter(|&&familiar| familiar).count(),
+        fingerprint: fingerprint(&masks, truth),
+        overall: figures.overall.compute()?,
+        familiar: report_if_any(&figures.familiar)?,
+        new: report_if_any(&figures.new)?,
+    })
+}
+
+/// The three evaluators that share every list.
+struct Figures {
+    overall: RankingEvaluator,
+    familiar: RankingEvaluator,
+    new: RankingEvaluator,
+}
+
+impl Figures {
+    fn new(options: &EvaluationOptions, train: &Train) -> Result<Self, RecommendError> {
+        let popularity = PopularityRanker::from_interactions(train.interactions());
+        let mut overall = RankingEvaluator::new(&options.ks, popularity.counts().len())?;
+        // Where nobody bought anything, novelty has no meaning and is left out.
+        if popularity.counts().iter().any(|&count| count > 0) {
+            overall = overall.with_popularity(popularity.counts())?;
+        }
+        Ok(Self {
+            familiar: overall.clone(),
+            new: overall.clone(),
+            overall,
+        })
+    }
+
+    fn update(&mut self, user: UserId, ranked: &[ItemId], truth: &Truth) {
+        let targets = truth.items_of(user);
+        self.overall.update(user, ranked, targets);
+        for (evaluator, wanted) in [(&mut self.familiar, true), (&mut self.new, false)] {
+            let marked = targets.iter().zip(truth.familiar_of(user));
+            let kind: Vec<ItemId> = marked
+                .filter(|&(_, &familiar)| familiar == wanted)
+                .map(|(&item, _)| item)
+                .collect();
+            if !kind.is_empty() {
+                evaluator.update(user, ranked, &kind);
+            }
+        }
+    }
+}
+
+fn report_if_any(evaluator: &RankingEvaluator) -> Result<Option<RankingReport>, RecommendError> {
+    if evaluator.n_users() == 0 {
+        return Ok(None);
+    }
+    Ok(Some(evaluator.compute()?))
+}
+
+fn check_inputs(
+    ranker: &dyn Ranker,
+    train: &Train,
+    truth: &Truth,
+    part: &'static str,
+    masks: &Exclusions,
+) -> Result<(), RecommendError> {
+    let (train_users, train_items) = (
+        train.interactions().n_users(),
+        train.interactions().n_items(),
+    );
+    for (what, users, items) in [
+        (
+            format!("the ranker {:?}", ranker.name()),
+            ranker.n_users(),
+            ranker.n_items(),
+        ),
+        (format!("the {part} part"), truth.n_users(), truth.n_items()),
+    ] {
+        if (users, items) != (train_users, train_items) {
+            return Err(RecommendError::Shape {
+                what,
+                users,
+                items,
+                train_users,
+                train_items,
+            });
+        }
+    }
+    if truth.is_empty() {
+        return Err(RecommendError::NoTargets { part });
+    }
+    match truth
+        .iter()
+        .find(|&(user, item)| masks.contains(user, item))
+    {
+        Some((user, item)) => Err(RecommendError::MaskedTarget {
+            user: user.0,
+            item: item.0,
+        }),
+        None => Ok(()),
+    }
+}
+
+/// The products of a list that keeps the promises of [`Ranker`].
+fn checked(
+    ranker: &dyn Ranker,
+    user: UserId,
+    list: &[Ranked],
+    k: usize,
+    masked: &[u32],
+) -> Result<Vec<ItemId>, RecommendError> {
+    let invalid = |detail| RecommendError::InvalidList {
+        ranker: ranker.name().to_owned(),
+        user: user.0,
+        detail,
+    };
+    if list.len() > k {
+        return Err(invalid(format!(
+            "it holds {} products, not {k}",
+            list.len()
+        )));
+    }
+    let items: Vec<ItemId> = list.iter().map(|ranked| ranked.item).collect();
+    let mut sorted = items.clone();
+    sorted.sort_unstable();
+    if let Some(pair) = sorted.windows(2).find(|pair| pair[0] == pair[1]) {
+        return Err(invalid(format!("it repeats product row {}", pair[0])));
+    }
+    if let Some(beyond) = sorted
+        .last()
+        .filter(|item| item.index() >= ranker.n_items())
+    {
+        return Err(invalid(format!("product row {beyond} is out of range")));
+    }
+    if let Some(item) = items
+        .iter()
+        .find(|item| masked.binary_search(&item.0).is_ok())
+    {
+        return Err(invalid(format!("product row {item} is excluded")));
+    }
+    Ok(items)
+}
+
+/// A number that tells splits apart: FNV-1a (Fowler, Noll and Vo) over sizes, masks and targets.
+fn fingerprint(masks: &Exclusions, truth: &Truth) -> u64 {
+    let mut hash = 0xcbf2_9ce4_8422_2325_u64;
+    let mut add = |number: u64| {
+        for byte in number.to_le_bytes() {
+            hash = (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3);
+        }
+    };
+    add(truth.n_users() as u64);
+    add(truth.n_items() as u64);
+    for user in (0..truth.n_users() as u32).map(UserId) {
+        let targets = truth.items_of(user);
+        add(masks.of(user).len() as u64);
+        masks.of(user).iter().for_each(|&item| add(item.into()));
+        add(targets.len() as u64);
+        targets.iter().for_each(|item| add(item.0.into()));
+    }
+    hash
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,68 @@
+//! Answers from trained recommenders: exact top-K lists, explanations, and honest evaluation.
+//!
+//! - [`Recommender`] answers a shop's questions by the shop's own ids, from an artifact on disk:
+//!   [`recommend`](Recommender::recommend), [`explain`](Recommender::explain),
+//!   [`history`](Recommender::history). Strangers get what most consumers bought, and are told so.
+//! - [`Ranker`] is anything that ranks products for known consumers. Here are [`EmbeddingRanker`]
+//!   for every model with embeddings, and the baselines that a model must beat:
+//!   [`PopularityRanker`], [`RandomRanker`] and [`SeenNotBoughtRanker`].
+//! - [`evaluate_validation`] and [`evaluate_test`] rank all products for every consumer with a
+//!   held-out target, mask what training knows to be bought, and average; [`compare`] says whether
+//!   one ranker beats another by more than luck.
+//!
+//! Everything is exact and gives the same bits at any number of threads. No deep-learning framework
+//! is involved: this crate is what a shop runs after training.
+//!
+//! ```
+//! use lightgcn_core::{InteractionsBuilder, ItemId, Split, Truth, UserId};
+//! use lightgcn_metrics::Metric;
+//! use lightgcn_recommend::{
+//!     EvaluationOptions, PopularityRanker, SeenNotBoughtRanker, evaluate_test,
+//! };
+//!
+//! // Both consumers bought product 0; consumer 0 also viewed product 2, and then bought it.
+//! let mut log = InteractionsBuilder::from_names(&["view", "purchase"], &["purchase"])?;
+//! log.push(UserId(0), ItemId(0), 1.0, &[1, 1], None)?;
+//! log.push(UserId(1), ItemId(0), 1.0, &[0, 1], None)?;
+//! log.push(UserId(0), ItemId(2), 0.01, &[1, 0], None)?;
+//! let bought_later = Truth::from_pairs(2, 3, vec![(UserId(0), ItemId(2))])?;
+//! let split = Split::new(log.build(2, 3)?, Truth::empty(2, 3), bought_later)?;
+//!
+//! let options = EvaluationOptions { ks: vec![1], ..EvaluationOptions::default() };
+//! let rule = SeenNotBoughtRanker::new(&split.train);
+//! let rule = evaluate_test(&rule, &split.train, &split.test, &options)?;
+//! let popular = PopularityRanker::from_interactions(split.train.interactions());
+//! let popular = evaluate_test(&popular, &split.train, &split.test, &options)?;
+//! assert_eq!(rule.mean(Metric::Recall, 1)?, 1.0);
+//! assert_eq!(popular.mean(Metric::Recall, 1)?, 0.0);
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
+//! # Layout
+//!
+//! The trait and what is left out of lists: `ranker`; one ranker a file in `rankers/`; figures:
+//! `evaluation`; answers by the shop's ids: `recommender`, with the types that it returns in
+//! `answer`, and `explanation`.
+#![forbid(unsafe_code)]
+
+mod answer;
+mod error;
+mod evaluation;
+mod explanation;
+mod nearest;
+mod ranker;
+mod rankers;
+mod recommender;
+#[cfg(test)]
+mod test_shop;
+
+pub use answer::{Answer, BehaviourCount, HistoryItem, RecommendOptions, RecommendedItem, Source};
+pub use error::RecommendError;
+pub use evaluation::{
+    Evaluation, EvaluationOptions, EvaluationSummary, compare, evaluate, evaluate_test,
+    evaluate_validation,
+};
+pub use explanation::{ExplainOptions, ExplainedEdge, ExplainedPath, Explanation, PathNode};
+pub use ranker::{Exclusions, Ranked, Ranker};
+pub use rankers::{EmbeddingRanker, PopularityRanker, RandomRanker, SeenNotBoughtRanker};
+pub use recommender::Recommender;

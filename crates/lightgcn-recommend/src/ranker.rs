@@ -1,0 +1,199 @@
+//! What every ranker promises, and what it must leave out.
+
+use lightgcn_core::{Interactions, ItemId, UserId};
+use serde::{Deserialize, Serialize};
+
+/// A product with its score.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct Ranked {
+    /// The product's row.
+    pub item: ItemId,
+    /// Its score; higher is better. Scores of different rankers do not compare.
+    pub score: f32,
+}
+
+/// Anything that ranks products for known consumers.
+///
+/// A list is best first, equal scores by the lower product row, without repetition, without the
+/// excluded products, and as long as `k` or, where fewer products are left, as many as there are.
+/// The same question gets the same answer, at any number of threads and however the consumers are
+/// batched. [`evaluate`](crate::evaluate) checks these promises and refuses lists that break them.
+///
+/// A ranker of one's own is one method beside its name and sizes:
+///
+/// ```
+/// use lightgcn_core::{ItemId, UserId};
+/// use lightgcn_recommend::{Exclusions, Ranked, Ranker};
+///
+/// /// The newest products first: the last row is the newest.
+/// struct Newest {
+///     n_users: usize,
+///     n_items: usize,
+/// }
+///
+/// impl Ranker for Newest {
+///     fn name(&self) -> &str {
+///         "newest"
+///     }
+///     fn n_users(&self) -> usize {
+///         self.n_users
+///     }
+///     fn n_items(&self) -> usize {
+///         self.n_items
+///     }
+///     fn top_k(&self, users: &[UserId], k: usize, excluded: &Exclusions) -> Vec<Vec<Ranked>> {
+///         let list = |&user| {
+///             let items = (0..self.n_items as u32).rev().map(ItemId);
+///             let kept = items.filter(|&item| !excluded.contains(user, item));
+///             kept.map(|item| Ranked { item, score: item.0 as f32 }).take(k).collect()
+///         };
+///         users.iter().map(list).collect()
+///     }
+/// }
+///
+/// let ranker = Newest { n_users: 1, n_items: 3 };
+/// let lists = ranker.top_k(&[UserId(0)], 2, &Exclusions::none());
+/// assert_eq!(lists[0][0].item, ItemId(2));
+/// ```
+pub trait Ranker: Sync {
+    /// What the ranker is called in reports.
+    fn name(&self) -> &str;
+
+    /// How many consumers it knows.
+    fn n_users(&self) -> usize;
+
+    /// How many products it ranks.
+    fn n_items(&self) -> usize;
+
+    /// The `k` best products for each of `users`, in their order; `k` of 0 gives empty lists.
+    ///
+    /// # Panics
+    /// Implementations panic if a consumer is out of range, or `excluded` holds lists for fewer
+    /// consumers.
+    fn top_k(&self, users: &[UserId], k: usize, excluded: &Exclusions) -> Vec<Vec<Ranked>>;
+}
+
+/// For each consumer the products that are never returned, ascending.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Exclusions {
+    /// `[n_users + 1]`, or empty where nothing is excluded for anyone.
+    offsets: Vec<u64>,
+    items: Vec<u32>,
+}
+
+impl Exclusions {
+    /// Excludes nothing, for any number of consumers.
+    #[must_use]
+    pub fn none() -> Self {
+        Self::default()
+    }
+
+    /// Excludes what each consumer has bought: the pairs with a target event. O(pairs).
+    #[must_use]
+    pub fn targets(interactions: &Interactions) -> Self {
+        let (offsets, items) = interactions.targets();
+        let items = items.into_iter().map(|item| item.0).collect();
+        Self { offsets, items }
+    }
+
+    /// Excludes whatever each consumer has met: every pair, of any behaviour. O(pairs).
+    #[must_use]
+    pub fn pairs(interactions: &Interactions) -> Self {
+        Self {
+            offsets: interactions.offsets().to_vec(),
+            items: interactions.items().iter().map(|item| item.0).collect(),
+        }
+    }
+
+    /// Excludes one list of products per consumer, in any order; repetition does no harm.
+    #[must_use]
+    pub fn from_lists(lists: impl IntoIterator<Item = Vec<ItemId>>) -> Self {
+        let mut exclusions = Self {
+            offsets: vec![0],
+            items: Vec::new(),
+        };
+        for mut list in lists {
+            list.sort_unstable();
+            list.dedup();
+            exclusions.items.extend(list.iter().map(|item| item.0));
+            exclusions.offsets.push(exclusions.items.len() as u64);
+        }
+        exclusions
+    }
+
+    /// For how many consumers there are lists; none where nothing is excluded for anyone.
+    #[must_use]
+    pub fn n_users(&self) -> Option<usize> {
+        self.offsets.len().checked_sub(1)
+    }
+
+    /// The product rows excluded for a consumer, ascending and distinct.
+    ///
+    /// # Panics
+    /// If there are lists, and none for this consumer.
+    #[must_use]
+    pub fn of(&self, user: UserId) -> &[u32] {
+        if self.offsets.is_empty() {
+            return &[];
+        }
+        assert!(
+            user.index() + 1 < self.offsets.len(),
+            "consumer row {user} has no list: the exclusions count {} consumers",
+            self.offsets.len() - 1
+        );
+        &self.items[self.offsets[user.index()] as usize..self.offsets[user.index() + 1] as usize]
+    }
+
+    /// Whether a product is excluded for a consumer. O(log of the consumer's list).
+    ///
+    /// # Panics
+    /// If there are lists, and none for this consumer.
+    #[must_use]
+    pub fn contains(&self, user: UserId, item: ItemId) -> bool {
+        self.of(user).binary_search(&item.0).is_ok()
+    }
+}
+
+/// Panics with a clear message where a consumer is out of range.
+pub(crate) fn check_user(user: UserId, n_users: usize) {
+    assert!(
+        user.index() < n_users,
+        "consumer row {user} is out of range: the ranker knows {n_users} consumers"
+    );
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use lightgcn_core::InteractionsBuilder;
+
+    #[test]
+    fn exclusions_come_from_targets_or_from_all_pairs() {
+        let mut b = InteractionsBuilder::from_names(&["view", "buy"], &["buy"]).unwrap();
+        b.push(UserId(0), ItemId(3), 1.0, &[0, 1], None).unwrap();
+        b.push(UserId(0), ItemId(1), 0.1, &[1, 0], None).unwrap();
+        b.push(UserId(2), ItemId(0), 1.0, &[0, 1], None).unwrap();
+        let x = b.build(3, 4).unwrap();
+        let targets = Exclusions::targets(&x);
+        assert_eq!(targets.of(UserId(0)), [3]);
+        assert!(targets.of(UserId(1)).is_empty());
+        assert_eq!(targets.of(UserId(2)), [0]);
+        assert!(!targets.contains(UserId(0), ItemId(1)));
+        assert_eq!(Exclusions::pairs(&x).of(UserId(0)), [1, 3]);
+    }
+
+    #[test]
+    fn lists_are_sorted_and_distinct() {
+        let e = Exclusions::from_lists([vec![ItemId(4), ItemId(1), ItemId(4)], vec![]]);
+        assert_eq!(e.of(UserId(0)), [1, 4]);
+        assert_eq!(e.n_users(), Some(2));
+        assert_eq!(Exclusions::none().n_users(), None);
+        assert!(Exclusions::none().of(UserId(77)).is_empty());
+    }
+
+    #[test]
+    #[should_panic(expected = "the exclusions count 1 consumers")]
+    fn a_missing_list_is_a_mistake() {
+        let _ = Exclusions::from_lists([vec![]]).of(UserId(1));
+    }
+}

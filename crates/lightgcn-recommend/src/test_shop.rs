@@ -1,0 +1,86 @@
+//! A small shop that tests ask.
+
+use lightgcn_core::{
+    BehaviourWeightsConfig, Catalogue, InteractionsBuilder, ItemId, Lineage, ProductDetails,
+    UserId, Vocabulary,
+};
+use lightgcn_graph::Normalization;
+use lightgcn_store::{Artifact, EmbeddingTable, ModelDescription, popularity_of};
+
+/// Consumers and products by id.
+pub(crate) const CONSUMERS: [&str; 5] = ["ann", "bob", "cleo", "dora", "idle"];
+pub(crate) const PRODUCTS: [&str; 6] = ["glove", "lamp", "mug", "nail", "oil", "dusty"];
+
+/// Pairs as (consumer, product, [views, carts, removals, purchases], time).
+///
+/// Paths: ann–glove–bob–lamp, ann–glove–bob–mug–cleo–nail, and dora–oil for itself. `idle` has no
+/// pair, and nobody met `dusty`.
+pub(crate) const PAIRS: [(u32, u32, [u32; 4], i64); 8] = [
+    (0, 0, [3, 0, 0, 1], 100),
+    (0, 2, [1, 0, 0, 0], 300),
+    (1, 0, [0, 0, 0, 2], 110),
+    (1, 1, [2, 1, 0, 1], 120),
+    (1, 2, [0, 1, 1, 0], 130),
+    (2, 2, [0, 0, 0, 1], 140),
+    (2, 3, [1, 0, 0, 1], 150),
+    (3, 4, [0, 0, 0, 1], 160),
+];
+
+/// An artifact of the shop. Consumer embeddings are (1, 0), (0, 1), (1, 1), (2, −1), (1, 0);
+/// products' are (1, 3), (4, 0), (2, 2), (4, 1), (0, 1), (3, 0).
+pub(crate) fn artifact() -> Artifact {
+    let config = BehaviourWeightsConfig::shop_log();
+    let weights = config.clone().check().unwrap();
+    let names: Vec<&str> = config.behaviours.iter().map(|b| b.name.as_str()).collect();
+    let mut pairs = InteractionsBuilder::from_names(&names, &["purchase"]).unwrap();
+    for (user, item, counts, time) in PAIRS {
+        let weight = weights.combine(&counts.map(f64::from), counts[3] > 0) as f32;
+        pairs
+            .push(UserId(user), ItemId(item), weight, &counts, Some(time))
+            .unwrap();
+    }
+    let train = pairs.build(CONSUMERS.len(), PRODUCTS.len()).unwrap();
+    let numbers = [
+        [1.0, 0.0],
+        [0.0, 1.0],
+        [1.0, 1.0],
+        [2.0, -1.0],
+        [1.0, 0.0], // consumers
+        [1.0, 3.0],
+        [4.0, 0.0],
+        [2.0, 2.0],
+        [4.0, 1.0],
+        [0.0, 1.0],
+        [3.0, 0.0], // products
+    ];
+    let table = EmbeddingTable::new(11, 2, numbers.concat()).unwrap();
+    let details = (0..PRODUCTS.len()).map(|row| match row {
+        1 => ProductDetails {
+            category_id: Some("17".to_owned()),
+            category_code: Some("lighting.desk".to_owned()),
+            brand: Some("acme".to_owned()),
+            price: Some(12.5),
+        },
+        _ => ProductDetails::default(),
+    });
+    Artifact {
+        model: ModelDescription {
+            name: "lightgcn".to_owned(),
+            dimension: 2,
+            n_layers: 0,
+            layer_weights: Some(vec![1.0]),
+            normalization: Normalization::Symmetric,
+            edge_weights: true,
+            config: serde_json::json!({}),
+        },
+        layer0: table.clone(),
+        embeddings: table,
+        popularity: popularity_of(&train),
+        train,
+        users: Vocabulary::from_names(CONSUMERS).unwrap(),
+        items: Vocabulary::from_names(PRODUCTS).unwrap(),
+        catalogue: Catalogue::from_details(details),
+        behaviours: config,
+        lineage: Lineage::default(),
+    }
+}

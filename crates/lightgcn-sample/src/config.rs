@@ -1,0 +1,127 @@
+//! How batches are cut.
+
+use crate::SampleError;
+use serde::{Deserialize, Serialize};
+
+/// In what order an epoch goes through the positives.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+#[non_exhaustive]
+pub enum PositiveOrder {
+    /// An epoch has every positive pair once, shuffled.
+    #[default]
+    ByPair,
+    /// An epoch deals consumers: the consumers of one batch are distinct, and each comes with one of
+    /// its positives, drawn uniformly. All consumers are gone through in a shuffled round before the
+    /// next round begins, and no batch spans two rounds.
+    ByConsumer {
+        /// How many consumers an epoch deals, at least 1: fewer than all are a random choice, more
+        /// take several rounds. Every consumer once where none is given.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        users_per_epoch: Option<u32>,
+    },
+}
+
+/// How triples are batched.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct SamplerConfig {
+    /// How many positives a batch has, at least 1. Default 2,048.
+    pub batch_size: usize,
+    /// How many negatives each positive has, 1 to [`MAX_NEGATIVES`]. Default 1.
+    pub n_negatives: usize,
+    /// In what order an epoch goes through the positives. Default by pair.
+    pub order: PositiveOrder,
+    /// The seed of every draw. Default 0.
+    pub seed: u64,
+}
+
+/// The most negatives that a positive may have.
+pub const MAX_NEGATIVES: usize = 65_536;
+
+impl Default for SamplerConfig {
+    fn default() -> Self {
+        Self {
+            batch_size: 2_048,
+            n_negatives: 1,
+            order: PositiveOrder::ByPair,
+            seed: 0,
+        }
+    }
+}
+
+impl SamplerConfig {
+    /// Checks every field.
+    ///
+    /// # Errors
+    /// [`SampleError::Config`] with every fault found.
+    pub fn check(&self) -> Result<(), SampleError> {
+        let mut faults = Vec::new();
+        if self.batch_size == 0 {
+            faults.push("the batch size is 0; it must be at least 1".to_owned());
+        }
+        if !(1..=MAX_NEGATIVES).contains(&self.n_negatives) {
+            faults.push(format!(
+                "{} negatives a positive; it must be between 1 and {MAX_NEGATIVES}",
+                self.n_negatives
+            ));
+        }
+        let users_per_epoch = Some(0);
+        if self.order == (PositiveOrder::ByConsumer { users_per_epoch }) {
+            faults.push(
+                "0 consumers an epoch; it must be at least 1, or left out for all".to_owned(),
+            );
+        }
+        if faults.is_empty() {
+            Ok(())
+        } else {
+            Err(SampleError::Config { faults })
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_fault_is_listed() {
+        let config = SamplerConfig {
+            batch_size: 0,
+            n_negatives: 0,
+            order: PositiveOrder::ByConsumer {
+                users_per_epoch: Some(0),
+            },
+            seed: 1,
+        };
+        let Err(SampleError::Config { faults }) = config.check() else {
+            panic!("a bad configuration was accepted");
+        };
+        assert_eq!(faults.len(), 3, "{faults:?}");
+        let n_negatives = MAX_NEGATIVES + 1;
+        let config = SamplerConfig {
+            n_negatives,
+            ..SamplerConfig::default()
+        };
+        assert!(config.check().unwrap_err().to_string().contains("65537"));
+        assert_eq!(SamplerConfig::default().check(), Ok(()));
+    }
+
+    #[test]
+    fn configurations_are_read_as_written() {
+        let text = r#"{"batch_size":64,"n_negatives":2,"order":"by-pair","seed":7}"#;
+        let config: SamplerConfig = serde_json::from_str(text).unwrap();
+        assert_eq!(
+            (config.batch_size, config.n_negatives, config.seed),
+            (64, 2, 7)
+        );
+        assert_eq!(serde_json::to_string(&config).unwrap(), text);
+        let short: SamplerConfig =
+            serde_json::from_str(r#"{"order":{"by-consumer":{"users_per_epoch":5}}}"#).unwrap();
+        let order = PositiveOrder::ByConsumer {
+            users_per_epoch: Some(5),
+        };
+        assert_eq!((short.order, short.batch_size), (order, 2_048));
+        assert!(serde_json::from_str::<SamplerConfig>(r#"{"batchsize":64}"#).is_err());
+    }
+}

@@ -1,0 +1,45 @@
+//! The errors of this crate.
+
+use thiserror::Error;
+
+/// What can be wrong with the positives and the configuration of sampling.
+#[derive(Debug, Clone, PartialEq, Error)]
+#[non_exhaustive]
+pub enum SampleError {
+    /// There is nothing to learn from.
+    #[error(
+        "none of the {n_pairs} training pairs is a positive; give pairs with a target behaviour \
+         (a purchase), or count every pair as a positive"
+    )]
+    NoPositives {
+        /// How many pairs the training part has.
+        n_pairs: usize,
+    },
+    /// There is nothing to compare with.
+    #[error(
+        "each of the {n_users} consumers with a positive has all {n_items} products, so nobody has \
+         a negative; give a larger catalogue, or count only targets as positives"
+    )]
+    NoNegatives {
+        /// How many consumers have a positive.
+        n_users: usize,
+        /// How many products there are.
+        n_items: usize,
+    },
+    /// More rows than 32-bit numbers can name.
+    #[error("{count} {what} are too many to sample from; at most {limit} are supported")]
+    TooMany {
+        /// What there is too much of.
+        what: &'static str,
+        /// How many there are.
+        count: usize,
+        /// The most that is supported.
+        limit: u32,
+    },
+    /// The configuration is not usable; every fault is listed.
+    #[error("the sampling configuration is not usable: {}", faults.join("; "))]
+    Config {
+        /// Every fault found, each with its mend.
+        faults: Vec<String>,
+    },
+}

@@ -1,0 +1,198 @@
+//! What each consumer took in training.
+
+use crate::SampleError;
+use lightgcn_core::{ItemId, Train, UserId};
+use serde::{Deserialize, Serialize};
+
+/// Which training pairs are positives. Whatever is no positive may be drawn as a negative.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+#[non_exhaustive]
+pub enum PositiveSet {
+    /// The pairs with a target behaviour (purchases).
+    #[default]
+    Targets,
+    /// Every pair, whatever its behaviours; its weight says how much it counts.
+    AllPairs,
+}
+
+/// For each consumer the positives, ascending by product, with the weights of their pairs.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Positives {
+    n_items: u32,
+    offsets: Vec<u64>,
+    items: Vec<ItemId>,
+    weights: Vec<f32>,
+}
+
+impl Positives {
+    /// The positives of the training part. O(pairs).
+    ///
+    /// # Errors
+    /// [`SampleError::NoPositives`] if no pair is one; [`SampleError::TooMany`] if there are more
+    /// than 2^32 − 1 products, consumers or positives.
+    pub fn new(train: &Train, set: PositiveSet) -> Result<Self, SampleError> {
+        let pairs = train.interactions();
+        let n_items = limited("products", pairs.n_items())?;
+        limited("consumers", pairs.n_users())?;
+        let mut positives = Self {
+            n_items,
+            offsets: Vec::with_capacity(pairs.n_users() + 1),
+            items: Vec::new(),
+            weights: Vec::new(),
+        };
+        positives.offsets.push(0);
+        for user in 0..pairs.n_users() as u32 {
+            for pair in pairs.pairs_of(UserId(user)) {
+                if set == PositiveSet::AllPairs || pairs.is_target(pair) {
+                    positives.items.push(pairs.items()[pair]);
+                    positives.weights.push(pairs.weights()[pair]);
+                }
+            }
+            positives.offsets.push(positives.items.len() as u64);
+        }
+        limited("positives", positives.items.len())?;
+        if positives.items.is_empty() {
+            let n_pairs = pairs.n_pairs();
+            return Err(SampleError::NoPositives { n_pairs });
+        }
+        Ok(positives)
+    }
+
+    /// How many consumers (rows) there are, those without a positive included.
+    #[must_use]
+    pub fn n_users(&self) -> usize {
+        self.offsets.len() - 1
+    }
+
+    /// How many products there are.
+    #[must_use]
+    pub fn n_items(&self) -> usize {
+        self.n_items as usize
+    }
+
+    /// How many positives there are in all; at least 1.
+    #[must_use]
+    pub fn n_pairs(&self) -> usize {
+        self.items.len()
+    }
+
+    /// Where each consumer's positives begin: `[n_users + 1]`, ending at the number of positives.
+    #[must_use]
+    pub fn offsets(&self) -> &[u64] {
+        &self.offsets
+    }
+
+    /// The product of each positive, ascending within a consumer: `[n_pairs]`.
+    #[must_use]
+    pub fn items(&self) -> &[ItemId] {
+        &self.items
+    }
+
+    /// The weight of each positive's pair, positive and finite: `[n_pairs]`.
+    #[must_use]
+    pub fn weights(&self) -> &[f32] {
+        &self.weights
+    }
+
+    /// A consumer's positives, ascending.
+    ///
+    /// # Panics
+    /// If the consumer is out of range.
+    #[must_use]
+    pub fn items_of(&self, user: UserId) -> &[ItemId] {
+        let (start, end) = (self.offsets[user.index()], self.offsets[user.index() + 1]);
+        &self.items[start as usize..end as usize]
+    }
+
+    /// Whether the pair is a positive. O(log of the consumer's positives).
+    ///
+    /// # Panics
+    /// If the consumer is out of range.
+    #[must_use]
+    pub fn contains(&self, user: UserId, item: ItemId) -> bool {
+        self.items_of(user).binary_search(&item).is_ok()
+    }
+
+    /// Whether every product is a positive of the consumer, so that there is no negative.
+    ///
+    /// # Panics
+    /// If the consumer is out of range.
+    #[must_use]
+    pub fn has_everything(&self, user: UserId) -> bool {
+        self.items_of(user).len() == self.n_items()
+    }
+
+    /// For each product, how many consumers have it as a positive: `[n_items]`.
+    #[must_use]
+    pub fn popularity(&self) -> Vec<u32> {
+        let mut counts = vec![0; self.n_items()];
+        for item in &self.items {
+            counts[item.index()] += 1;
+        }
+        counts
+    }
+
+    pub(crate) fn n_items_u32(&self) -> u32 {
+        self.n_items
+    }
+}
+
+fn limited(what: &'static str, count: usize) -> Result<u32, SampleError> {
+    u32::try_from(count).map_err(|_| SampleError::TooMany {
+        what,
+        count,
+        limit: u32::MAX,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::train;
+
+    #[test]
+    fn targets_are_purchases_and_all_pairs_are_all() {
+        let train = train(
+            3,
+            4,
+            &[(0, 1, true), (0, 3, false), (2, 0, true), (2, 1, true)],
+        );
+        let targets = Positives::new(&train, PositiveSet::Targets).unwrap();
+        assert_eq!(targets.offsets(), [0, 1, 1, 3]);
+        assert_eq!(targets.items(), [ItemId(1), ItemId(0), ItemId(1)]);
+        assert_eq!(targets.weights(), [1.0, 1.0, 1.0]);
+        assert_eq!(targets.popularity(), [1, 2, 0, 0]);
+        assert!(targets.contains(UserId(2), ItemId(0)));
+        assert!(!targets.contains(UserId(0), ItemId(3)));
+        let all = Positives::new(&train, PositiveSet::AllPairs).unwrap();
+        assert_eq!(all.items_of(UserId(0)), [ItemId(1), ItemId(3)]);
+        assert_eq!(all.weights(), [1.0, 0.1, 1.0, 1.0]);
+        assert_eq!((all.n_users(), all.n_items(), all.n_pairs()), (3, 4, 4));
+        assert_eq!(all.items_of(UserId(1)), []);
+    }
+
+    #[test]
+    fn a_consumer_with_everything_is_known() {
+        let train = train(2, 2, &[(0, 0, true), (0, 1, true), (1, 0, true)]);
+        let positives = Positives::new(&train, PositiveSet::Targets).unwrap();
+        assert!(positives.has_everything(UserId(0)));
+        assert!(!positives.has_everything(UserId(1)));
+    }
+
+    #[test]
+    fn no_positives_is_an_error() {
+        let views = train(1, 2, &[(0, 0, false)]);
+        let error = Positives::new(&views, PositiveSet::Targets).unwrap_err();
+        assert_eq!(error, SampleError::NoPositives { n_pairs: 1 });
+        assert!(Positives::new(&views, PositiveSet::AllPairs).is_ok());
+        assert!(Positives::new(&train(1, 2, &[]), PositiveSet::AllPairs).is_err());
+    }
+
+    #[test]
+    fn more_rows_than_32_bits_name_are_an_error() {
+        let error = limited("products", 1 << 32).unwrap_err();
+        assert!(error.to_string().contains("4294967296 products"), "{error}");
+        assert_eq!(limited("products", 7), Ok(7));
+    }
+}

@@ -1,0 +1,246 @@
+//! The artifact: a trained model with all that its answers need.
+
+use crate::atomic::write_file;
+use crate::folder::Folder;
+use crate::kind::Kind;
+use crate::manifest::{FileEntry, Manifest, sha256};
+use crate::parts::{
+    BEHAVIOURS, CATALOGUE, CONSUMERS, INTERACTIONS, LINEAGE, PRODUCTS, check_behaviours,
+    check_numbers, encode_catalogue, encode_interactions, encode_json, encode_vocabulary,
+    read_catalogue, read_interactions, read_vocabulary,
+};
+use crate::tensors::{Column, TensorFile, encode};
+use crate::{EmbeddingTable, ModelDescription, StoreError, write_folder_atomically};
+use lightgcn_core::{
+    BehaviourWeightsConfig, Catalogue, Interactions, ItemId, Lineage, UserId, Vocabulary,
+};
+use lightgcn_graph::{GraphError, GraphOptions, TrainGraph};
+use std::path::Path;
+
+const MODEL: &str = "model.json";
+const EMBEDDINGS: &str = "embeddings.safetensors";
+const POPULARITY: &str = "popularity.safetensors";
+
+/// How a file of an artifact is made.
+type Encode = fn(&Artifact) -> Result<Vec<u8>, StoreError>;
+
+/// The files of an artifact beside its manifest.
+const FILES: [(&str, Encode); 9] = [
+    (BEHAVIOURS, |a| encode_json(BEHAVIOURS, &a.behaviours)),
+    (CATALOGUE, |a| encode_catalogue(&a.catalogue)),
+    (CONSUMERS, |a| encode_vocabulary(CONSUMERS, &a.users)),
+    (EMBEDDINGS, |a| {
+        let columns = [a.layer0.column("layer0"), a.embeddings.column("final")];
+        encode(Path::new(EMBEDDINGS), &columns)
+    }),
+    (INTERACTIONS, |a| encode_interactions(&a.train)),
+    (LINEAGE, |a| encode_json(LINEAGE, &a.lineage)),
+    (MODEL, |a| encode_json(MODEL, &a.model.canonical())),
+    (POPULARITY, |a| {
+        let popularity = Column::new("popularity", a.popularity.iter().copied());
+        encode(Path::new(POPULARITY), &[popularity])
+    }),
+    (PRODUCTS, |a| encode_vocabulary(PRODUCTS, &a.items)),
+];
+
+/// What training makes and answers need: enough to recommend, explain and fold in without the log.
+///
+/// It holds no time, date, thread count or speed, so that the same training gives the same bytes.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Artifact {
+    /// What the model is.
+    pub model: ModelDescription,
+    /// The trained embeddings, `[n_users + n_items, dimension]`: consumers, then products.
+    pub layer0: EmbeddingTable,
+    /// What rankings are made of, `[n_users + n_items, any dimension]`: consumers, then products.
+    pub embeddings: EmbeddingTable,
+    /// The training pairs with the counts of each behaviour.
+    pub train: Interactions,
+    /// The shop's own ids of the consumers.
+    pub users: Vocabulary<UserId>,
+    /// The shop's own ids of the products.
+    pub items: Vocabulary<ItemId>,
+    /// What is known of the products.
+    pub catalogue: Catalogue,
+    /// How many consumers have each product as a target in training, `[n_items]`: what
+    /// [`popularity_of`] gives.
+    pub popularity: Vec<u64>,
+    /// The behaviours and their weights.
+    pub behaviours: BehaviourWeightsConfig,
+    /// Where it comes from.
+    pub lineage: Lineage,
+}
+
+/// How many consumers have each product as a target (have bought it), `[n_items]`. O(pairs).
+#[must_use]
+pub fn popularity_of(pairs: &Interactions) -> Vec<u64> {
+    let mut popularity = vec![0; pairs.n_items()];
+    for (pair, item) in pairs.items().iter().enumerate() {
+        popularity[item.index()] += u64::from(pairs.is_target(pair));
+    }
+    popularity
+}
+
+impl Artifact {
+    /// Checks that the parts fit together: sizes, dimensions, behaviours, popularity, and that all
+    /// numbers are finite. [`Artifact::save`] and [`Artifact::load`] do so themselves.
+    ///
+    /// # Errors
+    /// [`StoreError::Inconsistent`] with every fault found.
+    pub fn check(&self) -> Result<(), StoreError> {
+        let mut faults = Vec::new();
+        let (n_users, n_items) = (self.train.n_users(), self.train.n_items());
+        let n_nodes = n_users + n_items;
+        for (what, found, wanted) in [
+            ("rows of layer 0", self.layer0.rows(), n_nodes),
+            ("rows of final embeddings", self.embeddings.rows(), n_nodes),
+            (
+                "numbers a row of layer 0",
+                self.layer0.dimension(),
+                self.model.dimension,
+            ),
+            ("consumer ids", self.users.len(), n_users),
+            ("product ids", self.items.len(), n_items),
+            (
+                "products in the catalogue",
+                self.catalogue.n_items(),
+                n_items,
+            ),
+            ("numbers of popularity", self.popularity.len(), n_items),
+        ] {
+            if found != wanted {
+                faults.push(format!(
+                    "there are {found} {what} where {wanted} are needed"
+                ));
+            }
+        }
+        self.model.check(&mut faults);
+        check_behaviours(&self.behaviours, &self.train, &mut faults);
+        check_numbers(&self.lineage, &self.catalogue, &mut faults);
+        let expected = popularity_of(&self.train);
+        let differs = expected
+            .iter()
+            .zip(&self.popularity)
+            .position(|(a, b)| a != b);
+        if let Some(row) = differs {
+            faults.push(format!(
+                "the popularity of product row {row} is {}, but {} consumers have it as a target",
+                self.popularity[row], expected[row]
+            ));
+        }
+        if faults.is_empty() {
+            return Ok(());
+        }
+        Err(StoreError::Inconsistent {
+            what: "artifact".to_owned(),
+            faults,
+        })
+    }
+
+    /// Writes the artifact as a folder: all of it or nothing, as [`write_folder_atomically`] says.
+    ///
+    /// # Errors
+    /// As [`Artifact::check`] and [`write_folder_atomically`].
+    pub fn save(&self, path: &Path) -> Result<(), StoreError> {
+        self.check()?;
+        write_folder_atomically(path, Kind::ARTIFACT.format, |folder| {
+            FILES
+                .iter()
+                .try_for_each(|(name, make)| write_file(folder, name, &make(self)?))?;
+            Manifest::write(folder, Kind::ARTIFACT)
+        })
+    }
+
+    /// Reads an artifact, after a check of everything: format and version, files, sizes, checksums,
+    /// types, shapes, ranges, and that the parts fit together.
+    ///
+    /// # Errors
+    /// A [`StoreError`] that names the file and what is wrong with it.
+    pub fn load(path: &Path) -> Result<Self, StoreError> {
+        let folder = Folder::open(path, Kind::ARTIFACT)?;
+        folder.expect_files(&FILES.map(|(name, _)| name))?;
+        let users = read_vocabulary(&folder, CONSUMERS)?;
+        let items = read_vocabulary(&folder, PRODUCTS)?;
+        let (n_users, n_items) = (users.len(), items.len());
+        let behaviours = folder.read_json(BEHAVIOURS)?;
+        let (layer0, embeddings) = read_embeddings(&folder)?;
+        let artifact = Self {
+            model: folder.read_json(MODEL)?,
+            layer0,
+            embeddings,
+            train: read_interactions(&folder, &behaviours, n_users, n_items)?,
+            users,
+            items,
+            catalogue: read_catalogue(&folder, n_items)?,
+            popularity: read_popularity(&folder, n_items)?,
+            behaviours,
+            lineage: folder.read_json(LINEAGE)?,
+        };
+        artifact.check().map_err(|error| match error {
+            StoreError::Inconsistent { what, faults } => StoreError::Inconsistent {
+                what: format!("{what} {}", path.display()),
+                faults,
+            },
+            other => other,
+        })?;
+        Ok(artifact)
+    }
+
+    /// The SHA-256 of the manifest that [`Artifact::save`] writes, in hexadecimal: it names the
+    /// whole content and serves as the model's version. Makes every file in memory, one at a time;
+    /// for a saved artifact [`Artifact::identity_at`] is cheaper.
+    ///
+    /// # Errors
+    /// As [`Artifact::check`].
+    pub fn identity(&self) -> Result<String, StoreError> {
+        self.check()?;
+        let mut files = Vec::with_capacity(FILES.len());
+        for (name, make) in FILES {
+            let bytes = make(self)?;
+            files.push(FileEntry {
+                name: name.to_owned(),
+                bytes: bytes.len() as u64,
+                sha256: sha256(&bytes),
+            });
+        }
+        let manifest = Manifest::new(Kind::ARTIFACT, files);
+        Ok(sha256(&manifest.to_bytes(Path::new("manifest.json"))?))
+    }
+
+    /// The identity of the artifact at `path`, from its manifest, without a look into its files.
+    ///
+    /// # Errors
+    /// A [`StoreError`] if there is no artifact or its manifest, files or sizes are not as they must
+    /// be.
+    pub fn identity_at(path: &Path) -> Result<String, StoreError> {
+        Folder::open(path, Kind::ARTIFACT).map(|folder| folder.identity().to_owned())
+    }
+
+    /// The graph that the model was trained on.
+    ///
+    /// # Errors
+    /// As [`TrainGraph::from_interactions`].
+    pub fn graph(&self) -> Result<TrainGraph, GraphError> {
+        let options = GraphOptions {
+            edge_weights: self.model.edge_weights,
+        };
+        TrainGraph::from_interactions(&self.train, &options)
+    }
+}
+
+fn read_embeddings(folder: &Folder) -> Result<(EmbeddingTable, EmbeddingTable), StoreError> {
+    let bytes = folder.read(EMBEDDINGS)?;
+    let path = folder.path().join(EMBEDDINGS);
+    let file = TensorFile::open(path, &bytes, &["layer0", "final"], &[])?;
+    let layer0 = EmbeddingTable::read(&file, "layer0")?;
+    Ok((layer0, EmbeddingTable::read(&file, "final")?))
+}
+
+fn read_popularity(folder: &Folder, n_items: usize) -> Result<Vec<u64>, StoreError> {
+    let bytes = folder.read(POPULARITY)?;
+    let path = folder.path().join(POPULARITY);
+    TensorFile::open(path, &bytes, &["popularity"], &[])?.column("popularity", Some(n_items))
+}
+
+#[cfg(test)]
+pub(crate) mod tests;

@@ -1,0 +1,286 @@
+use super::*;
+use lightgcn_core::{InputFile, InteractionsBuilder, ProductDetails, StageReport};
+use lightgcn_graph::Normalization;
+use proptest::prelude::*;
+use serde_json::json;
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::PathBuf;
+use std::sync::OnceLock;
+use tempfile::TempDir;
+
+mod content;
+mod damage;
+
+/// Two consumers, two products; few bytes, but something of everything.
+pub(crate) fn tiny() -> Artifact {
+    let behaviours = BehaviourWeightsConfig::shop_log();
+    let names: Vec<&str> = behaviours
+        .behaviours
+        .iter()
+        .map(|b| b.name.as_str())
+        .collect();
+    let mut pairs = InteractionsBuilder::from_names(&names, &["purchase"]).unwrap();
+    for (user, item, weight, counts, time) in [
+        (0, 1, 1.0, [2, 1, 0, 1], 1_600_000_000),
+        (1, 0, 0.01, [1, 0, 0, 0], -5),
+        (1, 1, 0.1, [0, 1, 0, 0], 7),
+    ] {
+        let (user, item) = (UserId(user), ItemId(item));
+        pairs.push(user, item, weight, &counts, Some(time)).unwrap();
+    }
+    let train = pairs.build(2, 2).unwrap();
+    let table = |dimension: usize| {
+        let data = (0..4 * dimension).map(|n| (n as f32 - 2.5) / 3.0).collect();
+        EmbeddingTable::new(4, dimension, data).unwrap()
+    };
+    let mut stage = StageReport::new("read", "rows");
+    stage.drop("exact duplicate", 1);
+    Artifact {
+        model: ModelDescription {
+            name: "lightgcn".to_owned(),
+            dimension: 2,
+            n_layers: 1,
+            layer_weights: Some(vec![0.1, 0.9]),
+            normalization: Normalization::Symmetric,
+            edge_weights: true,
+            config: json!({ "seed": u64::MAX, "learning_rate": 0.001, "losses": ["bpr", null] }),
+        },
+        layer0: table(2),
+        embeddings: table(3),
+        popularity: popularity_of(&train),
+        train,
+        users: Vocabulary::from_names(["ann", ""]).unwrap(),
+        items: Vocabulary::from_names(["5809910", "ünï"]).unwrap(),
+        catalogue: Catalogue::from_details([
+            ProductDetails {
+                brand: Some("runail".to_owned()),
+                price: Some(-0.5),
+                ..ProductDetails::default()
+            },
+            ProductDetails::default(),
+        ]),
+        behaviours,
+        lineage: Lineage {
+            version: "0.1.0".to_owned(),
+            seed: 42,
+            inputs: vec![InputFile {
+                name: "2019-Oct.csv".to_owned(),
+                bytes: 1 << 40,
+                sha256: "00".repeat(32),
+            }],
+            options: BTreeMap::from([("k-core".to_owned(), "5".to_owned())]),
+            stages: vec![stage],
+            figures: BTreeMap::from([("recall@20".to_owned(), 0.1 + 0.2)]),
+        },
+    }
+}
+
+/// The tiny artifact in a folder of its own. It is saved once and copied from then on, which is much
+/// faster than flushing every copy to the disk.
+fn saved() -> (TempDir, PathBuf) {
+    static FILES: OnceLock<BTreeMap<String, Vec<u8>>> = OnceLock::new();
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("model");
+    let files = FILES.get_or_init(|| {
+        let first = folder.path().join("first");
+        tiny().save(&first).unwrap();
+        all_files(&first)
+    });
+    fs::create_dir(&path).unwrap();
+    for (name, bytes) in files {
+        fs::write(path.join(name), bytes).unwrap();
+    }
+    (folder, path)
+}
+
+/// Makes the manifest fit what the folder holds, as an attacker would.
+fn reseal(path: &Path) {
+    fs::remove_file(path.join("manifest.json")).unwrap();
+    Manifest::write(path, Kind::ARTIFACT).unwrap();
+}
+
+/// The error after one file is replaced and the manifest made to fit.
+fn error_with(name: &str, bytes: &[u8]) -> StoreError {
+    let (_folder, path) = saved();
+    fs::write(path.join(name), bytes).unwrap();
+    reseal(&path);
+    Artifact::load(&path).unwrap_err()
+}
+
+fn all_files(path: &Path) -> BTreeMap<String, Vec<u8>> {
+    fs::read_dir(path)
+        .unwrap()
+        .map(|entry| entry.unwrap())
+        .map(|e| {
+            (
+                e.file_name().into_string().unwrap(),
+                fs::read(e.path()).unwrap(),
+            )
+        })
+        .collect()
+}
+
+#[test]
+fn round_trip_with_the_same_bytes() {
+    let (_folder, path) = saved();
+    let artifact = Artifact::load(&path).unwrap();
+    assert_eq!(artifact, tiny());
+    let again = path.with_file_name("again");
+    artifact.save(&again).unwrap();
+    assert_eq!(all_files(&path), all_files(&again));
+    assert_eq!(all_files(&path).len(), FILES.len() + 1);
+    let identity = Artifact::identity_at(&path).unwrap();
+    assert_eq!(
+        identity,
+        sha256(&fs::read(path.join("manifest.json")).unwrap())
+    );
+    assert_eq!(identity, artifact.identity().unwrap());
+
+    let mut other = tiny();
+    other.lineage.seed += 1;
+    assert_ne!(other.identity().unwrap(), identity);
+    assert_eq!(artifact.graph().unwrap().n_edges(), 3);
+}
+
+#[test]
+fn without_times_and_without_pairs() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut artifact = tiny();
+    let build = |pairs: &[(u32, u32)]| {
+        let mut builder = InteractionsBuilder::from_names(&["buy"], &["buy"]).unwrap();
+        for &(user, item) in pairs {
+            builder
+                .push(UserId(user), ItemId(item), 1.0, &[1], None)
+                .unwrap();
+        }
+        builder.build(2, 2).unwrap()
+    };
+    artifact.behaviours = BehaviourWeightsConfig::single("buy");
+    for (name, pairs) in [("a", &[(0, 0), (1, 1)][..]), ("b", &[])] {
+        artifact.train = build(pairs);
+        artifact.popularity = popularity_of(&artifact.train);
+        let path = folder.path().join(name);
+        artifact.save(&path).unwrap();
+        assert_eq!(Artifact::load(&path).unwrap(), artifact);
+    }
+    assert!(matches!(artifact.graph(), Err(GraphError::Empty { .. })));
+}
+
+#[test]
+fn popularity_counts_consumers_with_a_target() {
+    assert_eq!(popularity_of(&tiny().train), [0, 1]);
+}
+
+/// Every fault is found before anything is written.
+#[test]
+fn parts_that_do_not_fit_are_all_listed() {
+    let mut artifact = tiny();
+    artifact.model.name.clear();
+    artifact.model.dimension = 5;
+    artifact.model.n_layers = 3;
+    artifact.users = Vocabulary::from_names(["ann"]).unwrap();
+    artifact.catalogue = Catalogue::from_details([ProductDetails {
+        price: Some(f64::NAN),
+        ..ProductDetails::default()
+    }]);
+    artifact.popularity[1] = 9;
+    artifact.behaviours.behaviours[0].name = "look".to_owned();
+    artifact
+        .lineage
+        .figures
+        .insert("loss".to_owned(), f64::INFINITY);
+    let folder = tempfile::tempdir().unwrap();
+    let error = artifact.save(&folder.path().join("model")).unwrap_err();
+    let StoreError::Inconsistent { faults, .. } = &error else {
+        panic!("{error}");
+    };
+    for part in [
+        "no name",
+        "numbers a row of layer 0",
+        "layer weights",
+        "consumer ids",
+        "in the catalogue",
+        "popularity of product row 1",
+        "\"look\"",
+        "\"loss\"",
+        "price of product row 0",
+    ] {
+        let found = faults.iter().filter(|fault| fault.contains(part)).count();
+        assert_eq!(found, 1, "{part}: {faults:?}");
+    }
+    assert_eq!(faults.len(), 9, "{faults:?}");
+    assert!(artifact.identity().is_err());
+    assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 0);
+
+    let mut artifact = tiny();
+    artifact.model.layer_weights = Some(vec![f32::NAN, 1.0]);
+    artifact.embeddings = EmbeddingTable::new(3, 1, vec![0.0; 3]).unwrap();
+    let message = artifact.check().unwrap_err().to_string();
+    assert!(message.contains("not all finite"), "{message}");
+    assert!(
+        message.contains("3 rows of final embeddings where 4 are needed"),
+        "{message}"
+    );
+}
+
+/// Any artifact of a few nodes.
+fn artifacts() -> impl Strategy<Value = Artifact> {
+    let finite = any::<f32>().prop_filter("finite", |x| x.is_finite());
+    (1usize..5, 1usize..5, 1usize..4, any::<bool>())
+        .prop_flat_map(move |(n_users, n_items, dimension, timed)| {
+            let cell = prop::option::of((1e-30f32..1e30, any::<[u32; 4]>(), any::<i64>()));
+            let label = || prop::option::of(".{0,5}");
+            let price = prop::option::of(any::<f64>().prop_filter("finite", |x| x.is_finite()));
+            let n_nodes = n_users + n_items;
+            (
+                Just((n_users, n_items, dimension, timed)),
+                prop::collection::vec(cell, n_users * n_items),
+                prop::collection::vec(finite.clone(), n_nodes * dimension),
+                prop::collection::vec((label(), label(), label(), price), n_items),
+                prop::collection::hash_set(".{0,8}", n_nodes),
+            )
+        })
+        .prop_map(|(sizes, cells, data, details, names)| {
+            let (n_users, n_items, dimension, timed) = sizes;
+            let mut artifact = tiny();
+            let names: Vec<String> = names.into_iter().collect();
+            artifact.users = Vocabulary::from_names(&names[..n_users]).unwrap();
+            artifact.items = Vocabulary::from_names(&names[n_users..]).unwrap();
+            let behaviours = artifact.train.behaviours().to_vec();
+            let mut pairs = InteractionsBuilder::from_names(&behaviours, &["purchase"]).unwrap();
+            for (n, cell) in cells.into_iter().enumerate() {
+                let (user, item) = (UserId((n / n_items) as u32), ItemId((n % n_items) as u32));
+                if let Some((weight, counts, time)) = cell {
+                    let time = timed.then_some(time);
+                    pairs.push(user, item, weight, &counts, time).unwrap();
+                }
+            }
+            artifact.train = pairs.build(n_users, n_items).unwrap();
+            artifact.popularity = popularity_of(&artifact.train);
+            artifact.model.dimension = dimension;
+            let table = EmbeddingTable::new(n_users + n_items, dimension, data).unwrap();
+            artifact.layer0 = table.clone();
+            artifact.embeddings = table;
+            let detail = |(category_id, category_code, brand, price)| ProductDetails {
+                category_id,
+                category_code,
+                brand,
+                price,
+            };
+            artifact.catalogue = Catalogue::from_details(details.into_iter().map(detail));
+            artifact
+        })
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(32))]
+
+    #[test]
+    fn any_artifact_comes_back(artifact in artifacts()) {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("model");
+        artifact.save(&path).unwrap();
+        prop_assert_eq!(Artifact::load(&path).unwrap(), artifact);
+    }
+}

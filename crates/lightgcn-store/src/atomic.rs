@@ -1,0 +1,189 @@
+//! Writing a folder: all of it or nothing.
+
+use crate::StoreError;
+use crate::folder::list;
+use crate::manifest::{MANIFEST, format_and_names};
+use std::fs::{self, File};
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+
+/// Writes a folder so that its path holds either all of it or what it held before.
+///
+/// `write` is given an empty folder beside the destination (`NAME.tmp-` and random letters, in the
+/// same parent, which is made if it is absent) and puts plain files into it, no folders. One of them
+/// is `manifest.json`: a JSON object whose `format` is `kind` (such as `lightgcn-checkpoint`) and
+/// whose `files` names every other file, each by an object with a `name` or by a list that begins
+/// with the name. Then files and folder are flushed to the disk and the folder is renamed.
+///
+/// A destination that exists is replaced only if it is an empty folder, or a folder of the same
+/// kind (of any version, even with damaged files) that holds nothing but what its manifest names.
+/// It is first renamed to `NAME.old-` and random letters, and removed once the new folder stands in
+/// its place.
+///
+/// If the process dies on the way, nothing half-written ever stands at the destination. Left behind
+/// may be a `NAME.tmp-...`, which can be removed, or, from a death between the two renames, a
+/// `NAME.old-...` with the whole old content while the destination is absent: rename it back, or
+/// write again. (The error of loading from the absent path names it.) Whoever reads a folder's files
+/// while it is being replaced gets an error from a checksum or an absent file, never a mixture,
+/// provided that the manifest holds checksums.
+///
+/// # Errors
+/// What `write` returns, and [`StoreError::Foreign`] if the destination must not be replaced,
+/// [`StoreError::Destination`] if the path has no name, [`StoreError::Unlisted`] if `write` did not
+/// make such a manifest, [`StoreError::Io`] where the disk is full or the folder unwritable. After an
+/// error the destination is as it was and nothing is left beside it; only where the very last flush
+/// fails, the new folder stands already, but may not outlive a power cut.
+pub fn write_folder_atomically<E: From<StoreError>>(
+    path: &Path,
+    kind: &str,
+    write: impl FnOnce(&Path) -> Result<(), E>,
+) -> Result<(), E> {
+    let name = path
+        .file_name()
+        .ok_or_else(|| StoreError::Destination {
+            path: path.to_owned(),
+        })?
+        .to_string_lossy();
+    check_destination(path, kind)?;
+    let parent = parent_of(path);
+    fs::create_dir_all(parent).map_err(|error| StoreError::io("create", parent, error))?;
+    let folder = folder_beside(parent, &format!("{name}.tmp-"))?;
+    write(folder.path())?;
+    finish(folder.path(), kind)?;
+    // What stands there may have changed while `write` was at work.
+    check_destination(path, kind)?;
+    put(folder.path(), path, parent, &name)?;
+    // It was renamed: there is nothing left to remove.
+    let _ = folder.keep();
+    Ok(())
+}
+
+/// Writes one file of a folder that [`write_folder_atomically`] is making.
+///
+/// # Errors
+/// [`StoreError::Io`] if it cannot be written.
+pub(crate) fn write_file(folder: &Path, name: &str, bytes: &[u8]) -> Result<(), StoreError> {
+    let path = folder.join(name);
+    File::create_new(&path)
+        .and_then(|mut file| file.write_all(bytes))
+        .map_err(|error| StoreError::io("write", &path, error))
+}
+
+/// The folder that holds `path`.
+pub(crate) fn parent_of(path: &Path) -> &Path {
+    match path.parent() {
+        Some(parent) if !parent.as_os_str().is_empty() => parent,
+        _ => Path::new("."),
+    }
+}
+
+/// An empty folder that is removed when dropped, with the permissions that the process gives to
+/// every new folder.
+fn folder_beside(parent: &Path, prefix: &str) -> Result<tempfile::TempDir, StoreError> {
+    let mut builder = tempfile::Builder::new();
+    builder.prefix(prefix);
+    #[cfg(unix)]
+    builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o777));
+    builder
+        .tempdir_in(parent)
+        .map_err(|error| StoreError::io("create a folder in", parent, error))
+}
+
+/// Whether what stands at the destination may be replaced.
+fn check_destination(path: &Path, kind: &str) -> Result<(), StoreError> {
+    let foreign = |detail: String| StoreError::Foreign {
+        path: path.to_owned(),
+        detail,
+    };
+    match fs::symlink_metadata(path) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+        Err(error) => return Err(StoreError::io("look at", path, error)),
+        Ok(metadata) if metadata.is_symlink() => return Err(foreign("it is a link".to_owned())),
+        Ok(metadata) if !metadata.is_dir() => return Err(foreign("it is a file".to_owned())),
+        Ok(_) => {}
+    }
+    let entries = list(path).map_err(|error| StoreError::io("list", path, error))?;
+    if entries.is_empty() {
+        return Ok(());
+    }
+    unlisted(path, kind, &entries).map_or(Ok(()), |detail| Err(foreign(detail)))
+}
+
+/// Checks what `write` made and flushes it to the disk.
+fn finish(folder: &Path, kind: &str) -> Result<(), StoreError> {
+    let entries = list(folder).map_err(|error| StoreError::io("list", folder, error))?;
+    if let Some(detail) = unlisted(folder, kind, &entries) {
+        return Err(StoreError::Unlisted {
+            path: folder.to_owned(),
+            detail,
+        });
+    }
+    for (name, _) in &entries {
+        let path = folder.join(name);
+        File::options()
+            .write(true)
+            .open(&path)
+            .and_then(|file| file.sync_all())
+            .map_err(|error| StoreError::io("write", &path, error))?;
+    }
+    flush_folder(folder)
+}
+
+/// Why the folder is not of the kind, or what it holds beside that; none where all is well.
+fn unlisted(folder: &Path, kind: &str, entries: &[(String, Option<u64>)]) -> Option<String> {
+    let Some((format, names)) = format_and_names(folder) else {
+        return Some(format!("it is no {kind} folder"));
+    };
+    if format != kind {
+        return Some(format!("its format is {format}, not {kind}"));
+    }
+    let stray = entries
+        .iter()
+        .find(|(name, size)| (name != MANIFEST && !names.contains(name)) || size.is_none());
+    stray.map(|(name, _)| format!("it holds {name:?}, which is not part of it"))
+}
+
+/// Renames the finished folder to its destination, replacing what stands there.
+fn put(folder: &Path, path: &Path, parent: &Path, name: &str) -> Result<(), StoreError> {
+    let rename = |from: &Path, to: &Path| {
+        fs::rename(from, to).map_err(|error| StoreError::io("replace", path, error))
+    };
+    if fs::symlink_metadata(path).is_err() {
+        rename(folder, path)?;
+        return flush_folder(parent);
+    }
+    let aside = free_name(parent, &format!("{name}.old-"))?;
+    rename(path, &aside)?;
+    if let Err(error) = rename(folder, path) {
+        // Should this fail too, the old content survives under its other name.
+        rename(&aside, path)?;
+        return Err(error);
+    }
+    flush_folder(parent)?;
+    // The new content stands: an old folder that cannot be removed is no failure of the write.
+    let _ = fs::remove_dir_all(&aside);
+    Ok(())
+}
+
+/// A path in `parent` that nothing has.
+fn free_name(parent: &Path, prefix: &str) -> Result<PathBuf, StoreError> {
+    let folder = folder_beside(parent, prefix)?;
+    let path = folder.path().to_owned();
+    folder
+        .close()
+        .map_err(|error| StoreError::io("remove", &path, error))?;
+    Ok(path)
+}
+
+/// Makes renames and new files in a folder durable, where the system offers that.
+fn flush_folder(path: &Path) -> Result<(), StoreError> {
+    if cfg!(unix) {
+        File::open(path)
+            .and_then(|folder| folder.sync_all())
+            .map_err(|error| StoreError::io("write", path, error))?;
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests;

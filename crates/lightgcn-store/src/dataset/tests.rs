@@ -1,0 +1,151 @@
+use super::*;
+use crate::artifact::tests::tiny;
+use crate::parts::encode_truth;
+use lightgcn_core::{ItemId, Truth, UserId, Vocabulary};
+use std::fs::{self, File};
+use std::io::{Seek, SeekFrom, Write};
+
+fn truth(pairs: &[(u32, u32)]) -> Truth {
+    let pairs = pairs.iter().map(|&(u, i)| (UserId(u), ItemId(i))).collect();
+    Truth::from_pairs(2, 2, pairs).unwrap()
+}
+
+fn dataset() -> Dataset {
+    let artifact = tiny();
+    Dataset::new(
+        Split::new(artifact.train, truth(&[(0, 0)]), truth(&[(1, 0), (1, 1)])).unwrap(),
+        artifact.users,
+        artifact.items,
+        artifact.catalogue,
+        artifact.behaviours.check().unwrap(),
+        artifact.lineage,
+    )
+    .unwrap()
+}
+
+/// Saves a small dataset at `path`.
+pub(crate) fn save_tiny(path: &Path) -> Result<(), StoreError> {
+    save_dataset(&dataset(), path)
+}
+
+/// The error after one file is replaced and the manifest made to fit.
+fn error_with(name: &str, bytes: &[u8]) -> String {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("data");
+    save_tiny(&path).unwrap();
+    fs::write(path.join(name), bytes).unwrap();
+    fs::remove_file(path.join("manifest.json")).unwrap();
+    Manifest::write(&path, Kind::DATASET).unwrap();
+    load_dataset(&path).unwrap_err().to_string()
+}
+
+#[test]
+fn round_trip_with_the_same_bytes() {
+    let folder = tempfile::tempdir().unwrap();
+    let (a, b) = (folder.path().join("a"), folder.path().join("b"));
+    save_dataset(&dataset(), &a).unwrap();
+    let loaded = load_dataset(&a).unwrap();
+    assert_eq!(loaded, dataset());
+    // Consumer 1 viewed product 0 and carted product 1 in training.
+    assert_eq!(
+        loaded.split.test.truth().familiar_of(UserId(1)),
+        [true, true]
+    );
+    save_dataset(&loaded, &b).unwrap();
+    let mut names: Vec<&str> = FILES.to_vec();
+    names.push("manifest.json");
+    assert_eq!(fs::read_dir(&a).unwrap().count(), names.len());
+    for name in names {
+        assert_eq!(
+            fs::read(a.join(name)).unwrap(),
+            fs::read(b.join(name)).unwrap(),
+            "{name}"
+        );
+    }
+}
+
+#[test]
+fn every_damaged_byte_is_detected() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("data");
+    save_tiny(&path).unwrap();
+    for name in FILES.iter().copied().chain(["manifest.json"]) {
+        let file = path.join(name);
+        let bytes = fs::read(&file).unwrap();
+        let mut open = File::options().write(true).open(&file).unwrap();
+        let mut poke = |place: usize, byte: u8| {
+            open.seek(SeekFrom::Start(place as u64)).unwrap();
+            open.write_all(&[byte]).unwrap();
+        };
+        for (n, &byte) in bytes.iter().enumerate() {
+            poke(n, byte ^ (1 << (n % 8)));
+            assert!(load_dataset(&path).is_err(), "{name}, byte {n}");
+            poke(n, byte);
+        }
+        for length in [0, 1, 8, bytes.len() / 2, bytes.len() - 1] {
+            fs::write(&file, &bytes[..length]).unwrap();
+            assert!(load_dataset(&path).is_err(), "{name} of {length} bytes");
+        }
+        fs::remove_file(&file).unwrap();
+        assert!(load_dataset(&path).is_err(), "without {name}");
+        fs::write(&file, &bytes).unwrap();
+    }
+    assert_eq!(load_dataset(&path).unwrap(), dataset());
+}
+
+#[test]
+fn leaks_are_refused_on_reading() {
+    // Consumer 0 bought product 1 in training.
+    let message = error_with(TEST, &encode_truth(TEST, &truth(&[(0, 1)])).unwrap());
+    assert!(
+        message.contains("stands in both training and test"),
+        "{message}"
+    );
+    let message = error_with(TEST, &encode_truth(TEST, &truth(&[(0, 0)])).unwrap());
+    assert!(
+        message.contains("stands in both validation and test"),
+        "{message}"
+    );
+}
+
+#[test]
+fn damaged_truths_are_named() {
+    use crate::tensors::{Column, encode};
+    let error = |users: &[u32], items: &[u32]| {
+        let columns = [
+            Column::new("users", users.to_vec()),
+            Column::new("items", items.to_vec()),
+        ];
+        error_with(VALIDATION, &encode(Path::new(""), &columns).unwrap())
+    };
+    assert!(error(&[1, 0], &[0, 0]).contains("do not ascend"));
+    assert!(error(&[0, 0], &[0, 0]).contains("do not ascend"));
+    assert!(error(&[0, 1], &[0]).contains("[1] instead of [2]"));
+    assert!(error(&[2], &[0]).contains("consumer row 2 is out of range"));
+    assert!(error(&[0], &[2]).contains("product row 2 is out of range"));
+}
+
+#[test]
+fn parts_that_were_changed_since_do_not_fit() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("data");
+    let mut changed = dataset();
+    changed.users = Vocabulary::new();
+    changed.lineage.figures.insert("x".to_owned(), f64::NAN);
+    let message = save_dataset(&changed, &path).unwrap_err().to_string();
+    assert!(
+        message.contains("0 consumer ids where 2 are needed"),
+        "{message}"
+    );
+    assert!(message.contains("figure \"x\""), "{message}");
+    assert!(!path.exists());
+}
+
+#[test]
+fn an_artifact_is_no_dataset() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("model");
+    tiny().save(&path).unwrap();
+    let error = load_dataset(&path).unwrap_err();
+    assert!(matches!(error, StoreError::WrongFormat { .. }), "{error}");
+}

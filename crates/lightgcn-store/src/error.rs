@@ -1,0 +1,225 @@
+//! The errors of this crate.
+
+use lightgcn_core::CoreError;
+use std::io;
+use std::path::{Path, PathBuf};
+use thiserror::Error;
+
+/// What can go wrong when a folder is written or read.
+#[derive(Debug, Error)]
+#[non_exhaustive]
+pub enum StoreError {
+    /// The operating system refused something.
+    #[error("cannot {action} {}: {source}; {mend}", path.display())]
+    Io {
+        /// The file or folder.
+        path: PathBuf,
+        /// What was tried, such as `write`.
+        action: &'static str,
+        /// What to do about it.
+        mend: &'static str,
+        /// What the operating system said.
+        source: io::Error,
+    },
+    /// There is nothing at the path.
+    #[error("there is no {format} folder at {}; {mend}", path.display())]
+    Missing {
+        /// Where it was looked for.
+        path: PathBuf,
+        /// What was expected there, such as `lightgcn-artifact`.
+        format: String,
+        /// What to do about it.
+        mend: String,
+    },
+    /// The destination of a write is something that must not be replaced.
+    #[error("refusing to replace {}: {detail}; remove it or choose another path", path.display())]
+    Foreign {
+        /// The destination.
+        path: PathBuf,
+        /// What stands there.
+        detail: String,
+    },
+    /// What was to be written is not what its manifest says.
+    #[error(
+        "{} cannot be put in place: {detail}; its manifest.json must give its format and name every \
+         other file",
+        path.display()
+    )]
+    Unlisted {
+        /// The folder beside the destination.
+        path: PathBuf,
+        /// What is wrong.
+        detail: String,
+    },
+    /// A path that cannot name a folder, such as `/`.
+    #[error("{} cannot name a folder to write; give a path that ends in a name", path.display())]
+    Destination {
+        /// The path.
+        path: PathBuf,
+    },
+    /// The folder holds another kind of thing.
+    #[error("{} is a {found} folder where a {expected} folder is needed", path.display())]
+    WrongFormat {
+        /// The folder.
+        path: PathBuf,
+        /// What is needed.
+        expected: String,
+        /// What it is.
+        found: String,
+    },
+    /// The folder was written by a newer version of the library.
+    #[error(
+        "{} was written by a newer version: it has format version {found}, this program reads up \
+         to {supported}; update the program",
+        path.display()
+    )]
+    NewerVersion {
+        /// The folder.
+        path: PathBuf,
+        /// Its format version.
+        found: u32,
+        /// The newest format version that can be read.
+        supported: u32,
+    },
+    /// The folder does not hold exactly the files that it must.
+    #[error(
+        "{} does not hold the files that it must: missing {missing:?}, unknown {unknown:?}; \
+         restore it from a copy or make it again",
+        path.display()
+    )]
+    FileSet {
+        /// The folder.
+        path: PathBuf,
+        /// Files that are absent.
+        missing: Vec<String>,
+        /// Files (or folders, or links) that do not belong there.
+        unknown: Vec<String>,
+    },
+    /// A file is shorter or longer than its manifest says.
+    #[error(
+        "{} has {found} bytes where its manifest says {expected}; restore it from a copy or make \
+         it again",
+        path.display()
+    )]
+    Size {
+        /// The file.
+        path: PathBuf,
+        /// The size that the manifest gives.
+        expected: u64,
+        /// The size that it has.
+        found: u64,
+    },
+    /// A file's bytes are not those that its manifest vouches for.
+    #[error(
+        "{} has SHA-256 {found} where its manifest says {expected}; restore it from a copy or make \
+         it again",
+        path.display()
+    )]
+    Checksum {
+        /// The file.
+        path: PathBuf,
+        /// The checksum that the manifest gives.
+        expected: String,
+        /// The checksum that it has.
+        found: String,
+    },
+    /// A JSON file cannot be understood.
+    #[error("{}, line {line}, column {column}: {detail}", path.display())]
+    Json {
+        /// The file.
+        path: PathBuf,
+        /// The line, from 1.
+        line: usize,
+        /// The column, from 1.
+        column: usize,
+        /// What is wrong.
+        detail: String,
+    },
+    /// A tensor is absent, or of the wrong type or shape, or holds impossible values.
+    #[error("{}, tensor {tensor:?}: {detail}; make the folder again", path.display())]
+    Tensor {
+        /// The file.
+        path: PathBuf,
+        /// The tensor.
+        tensor: String,
+        /// What is wrong.
+        detail: String,
+    },
+    /// A file's structure is damaged.
+    #[error("{} is damaged: {detail}; restore it from a copy or make it again", path.display())]
+    Damaged {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong.
+        detail: String,
+    },
+    /// A file's values are not possible together.
+    #[error("{}: {source}", path.display())]
+    Content {
+        /// The file or folder.
+        path: PathBuf,
+        /// What is wrong.
+        source: CoreError,
+    },
+    /// The parts of an artifact or dataset do not fit together; every fault is listed.
+    #[error("the parts of the {what} do not fit together: {}", faults.join("; "))]
+    Inconsistent {
+        /// `artifact` or `dataset`, with its path where it was read.
+        what: String,
+        /// Every fault found.
+        faults: Vec<String>,
+    },
+    /// A table of embeddings is not usable.
+    #[error("the table of embeddings is not usable: {detail}")]
+    EmbeddingTable {
+        /// What is wrong.
+        detail: String,
+    },
+}
+
+impl StoreError {
+    /// The error of an operating system call on `path`, with a mend that fits its kind.
+    pub(crate) fn io(action: &'static str, path: &Path, source: io::Error) -> Self {
+        let mend = match source.kind() {
+            io::ErrorKind::StorageFull
+            | io::ErrorKind::QuotaExceeded
+            | io::ErrorKind::FileTooLarge => "free some space or choose another disk",
+            io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem => {
+                "grant access to it or choose another path"
+            }
+            io::ErrorKind::NotADirectory | io::ErrorKind::AlreadyExists => {
+                "a part of the path is a file: choose another path"
+            }
+            io::ErrorKind::NotFound => "it vanished while in use: try again",
+            io::ErrorKind::OutOfMemory => "it is larger than the free memory",
+            _ => "check the disk and try again",
+        };
+        Self::Io {
+            path: path.to_owned(),
+            action,
+            mend,
+            source,
+        }
+    }
+
+    pub(crate) fn damaged(path: &Path, detail: impl Into<String>) -> Self {
+        Self::Damaged {
+            path: path.to_owned(),
+            detail: detail.into(),
+        }
+    }
+
+    pub(crate) fn json(path: &Path, error: &serde_json::Error) -> Self {
+        let mut detail = error.to_string();
+        // serde_json appends the place, which has its own fields here.
+        if let Some(end) = detail.rfind(" at line ") {
+            detail.truncate(end);
+        }
+        Self::Json {
+            path: path.to_owned(),
+            line: error.line(),
+            column: error.column(),
+            detail,
+        }
+    }
+}

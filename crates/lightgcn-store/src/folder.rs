@@ -1,0 +1,214 @@
+//! Reading a folder: nothing of it is used before it is checked.
+
+use crate::StoreError;
+use crate::kind::Kind;
+use crate::manifest::{FileEntry, MANIFEST, Manifest, sha256};
+use serde::de::DeserializeOwned;
+use std::fs::{self, File};
+use std::io::{self, Read};
+use std::path::{Path, PathBuf};
+
+/// A folder whose manifest, file set and file sizes are checked. Each file's checksum is checked
+/// when it is read.
+#[derive(Debug, Clone)]
+pub(crate) struct Folder {
+    path: PathBuf,
+    files: Vec<FileEntry>,
+    identity: String,
+}
+
+impl Folder {
+    /// Opens a folder of the kind and checks its manifest, that it holds exactly the files listed
+    /// there, that they are regular files (links are refused), and their sizes.
+    ///
+    /// # Errors
+    /// [`StoreError::Missing`] if there is nothing, [`StoreError::WrongFormat`],
+    /// [`StoreError::NewerVersion`], [`StoreError::Json`] or [`StoreError::Damaged`] for its
+    /// manifest, [`StoreError::FileSet`] and [`StoreError::Size`] for its files.
+    pub(crate) fn open(path: &Path, kind: Kind) -> Result<Self, StoreError> {
+        let present = list(path).map_err(|error| match error.kind() {
+            io::ErrorKind::NotFound => missing(path, kind),
+            io::ErrorKind::NotADirectory => StoreError::Missing {
+                path: path.to_owned(),
+                format: kind.format.to_owned(),
+                mend: "it is a file: give the folder".to_owned(),
+            },
+            _ => StoreError::io("list", path, error),
+        })?;
+        if !present.iter().any(|(name, _)| name == MANIFEST) {
+            return Err(StoreError::Missing {
+                path: path.to_owned(),
+                format: kind.format.to_owned(),
+                mend: format!("the folder there has no {MANIFEST}: check the path"),
+            });
+        }
+        let (manifest, identity) = Manifest::read(path, kind)?;
+        let listed = |name: &str| name == MANIFEST || manifest.files.iter().any(|f| f.name == name);
+        let unknown: Vec<String> = present
+            .iter()
+            .filter(|(name, size)| !listed(name) || size.is_none())
+            .map(|(name, _)| name.clone())
+            .collect();
+        let missing: Vec<String> = manifest
+            .files
+            .iter()
+            .filter(|f| !present.iter().any(|(name, _)| *name == f.name))
+            .map(|f| f.name.clone())
+            .collect();
+        if !(unknown.is_empty() && missing.is_empty()) {
+            return Err(StoreError::FileSet {
+                path: path.to_owned(),
+                missing,
+                unknown,
+            });
+        }
+        for (name, size) in &present {
+            let entry = manifest.files.iter().find(|f| f.name == *name);
+            if let (Some(entry), &Some(found)) = (entry, size)
+                && entry.bytes != found
+            {
+                return Err(StoreError::Size {
+                    path: path.join(name),
+                    expected: entry.bytes,
+                    found,
+                });
+            }
+        }
+        Ok(Self {
+            path: path.to_owned(),
+            files: manifest.files,
+            identity,
+        })
+    }
+
+    /// Where the folder is.
+    pub(crate) fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// The SHA-256 of the manifest, in hexadecimal. As the manifest holds the checksum of every
+    /// file, this names the whole content.
+    pub(crate) fn identity(&self) -> &str {
+        &self.identity
+    }
+
+    /// The bytes of a file, after a check of their number and checksum.
+    ///
+    /// # Errors
+    /// [`StoreError::FileSet`] if the folder has no such file, [`StoreError::Size`] and
+    /// [`StoreError::Checksum`] if it is not as its manifest says, [`StoreError::Io`] if it cannot
+    /// be read or does not fit into memory.
+    pub(crate) fn read(&self, name: &str) -> Result<Vec<u8>, StoreError> {
+        let path = self.path.join(name);
+        let Some(entry) = self.files.iter().find(|f| f.name == name) else {
+            return Err(StoreError::FileSet {
+                path: self.path.clone(),
+                missing: vec![name.to_owned()],
+                unknown: Vec::new(),
+            });
+        };
+        let fault = |error| StoreError::io("read", &path, error);
+        let mut bytes = Vec::new();
+        usize::try_from(entry.bytes)
+            .ok()
+            .and_then(|n| bytes.try_reserve_exact(n).ok())
+            .ok_or_else(|| fault(io::ErrorKind::OutOfMemory.into()))?;
+        let file = File::open(&path).map_err(fault)?;
+        file.take(entry.bytes.saturating_add(1))
+            .read_to_end(&mut bytes)
+            .map_err(fault)?;
+        if bytes.len() as u64 != entry.bytes {
+            return Err(StoreError::Size {
+                path,
+                expected: entry.bytes,
+                found: bytes.len() as u64,
+            });
+        }
+        let found = sha256(&bytes);
+        if found != entry.sha256 {
+            return Err(StoreError::Checksum {
+                path,
+                expected: entry.sha256.clone(),
+                found,
+            });
+        }
+        Ok(bytes)
+    }
+
+    /// The value in a JSON file, after the checks of [`Folder::read`].
+    ///
+    /// # Errors
+    /// As [`Folder::read`], and [`StoreError::Json`] if it does not hold such a value.
+    pub(crate) fn read_json<T: DeserializeOwned>(&self, name: &str) -> Result<T, StoreError> {
+        let bytes = self.read(name)?;
+        serde_json::from_slice(&bytes)
+            .map_err(|error| StoreError::json(&self.path.join(name), &error))
+    }
+
+    /// Checks that the folder has exactly the files named.
+    ///
+    /// # Errors
+    /// [`StoreError::FileSet`] if it has not.
+    pub(crate) fn expect_files(&self, names: &[&str]) -> Result<(), StoreError> {
+        let has = |name: &str| self.files.iter().any(|f| f.name == name);
+        let missing: Vec<String> = names
+            .iter()
+            .filter(|name| !has(name))
+            .map(|&name| name.to_owned())
+            .collect();
+        let unknown: Vec<String> = self
+            .files
+            .iter()
+            .filter(|f| !names.contains(&f.name.as_str()))
+            .map(|f| f.name.clone())
+            .collect();
+        if missing.is_empty() && unknown.is_empty() {
+            return Ok(());
+        }
+        Err(StoreError::FileSet {
+            path: self.path.clone(),
+            missing,
+            unknown,
+        })
+    }
+}
+
+/// The entries of a folder by name, with the sizes of those that are regular files.
+pub(crate) fn list(path: &Path) -> io::Result<Vec<(String, Option<u64>)>> {
+    let mut entries = Vec::new();
+    for entry in fs::read_dir(path)? {
+        let entry = entry?;
+        // This does not follow links.
+        let metadata = entry.metadata()?;
+        let size = metadata.is_file().then_some(metadata.len());
+        entries.push((entry.file_name().to_string_lossy().into_owned(), size));
+    }
+    entries.sort();
+    Ok(entries)
+}
+
+/// The error for an absent folder, which names what an interrupted replacement may have left.
+fn missing(path: &Path, kind: Kind) -> StoreError {
+    let name = path.file_name().unwrap_or_default().to_string_lossy();
+    let parent = crate::atomic::parent_of(path);
+    let aside = format!("{name}.old-");
+    let left: Vec<String> = list(parent)
+        .unwrap_or_default()
+        .into_iter()
+        .map(|(name, _)| name)
+        .filter(|name| name.starts_with(&aside))
+        .collect();
+    let mend = if left.is_empty() {
+        "make one or check the path".to_owned()
+    } else {
+        format!(
+            "a replacement was interrupted: rename {} back to {name}",
+            left.join(" or ")
+        )
+    };
+    StoreError::Missing {
+        path: path.to_owned(),
+        format: kind.format.to_owned(),
+        mend,
+    }
+}

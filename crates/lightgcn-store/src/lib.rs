@@ -1,0 +1,77 @@
+//! What recommenders keep on disk, written atomically and validated before use.
+//!
+//! Two kinds of folder: an [`Artifact`] is what training makes and answers need, a dataset is what
+//! preparation makes and training reads ([`save_dataset`], [`load_dataset`]). Each has a
+//! `manifest.json` with its format, its format version and every file's size and SHA-256; numbers
+//! are in safetensors files, small things in JSON. The same content gives the same bytes, and the
+//! manifest's own SHA-256 names them all.
+//!
+//! A folder is written beside its destination and renamed ([`write_folder_atomically`], which
+//! serves for other kinds too), so that a full disk or a crash leaves no half of one. On reading nothing is
+//! used before it is checked, nothing is ever executed, and hostile bytes give an error that names
+//! the file ([`StoreError`]).
+//!
+//! ```
+//! use lightgcn_core::{
+//!     BehaviourWeightsConfig, Catalogue, InteractionsBuilder, ItemId, Lineage, UserId, Vocabulary,
+//! };
+//! use lightgcn_graph::Normalization;
+//! use lightgcn_store::{Artifact, EmbeddingTable, ModelDescription, popularity_of};
+//!
+//! // One consumer who bought one of two products.
+//! let mut pairs = InteractionsBuilder::from_names(&["purchase"], &["purchase"])?;
+//! pairs.push(UserId(0), ItemId(1), 1.0, &[1], None)?;
+//! let train = pairs.build(1, 2)?;
+//! let table = EmbeddingTable::new(3, 2, vec![1.0, 0.0, 0.0, 1.0, 1.0, 1.0])?;
+//! let artifact = Artifact {
+//!     model: ModelDescription {
+//!         name: "mf".to_owned(),
+//!         dimension: 2,
+//!         n_layers: 0,
+//!         layer_weights: Some(vec![1.0]),
+//!         normalization: Normalization::Symmetric,
+//!         edge_weights: true,
+//!         config: serde_json::json!({ "learning_rate": 0.001 }),
+//!     },
+//!     layer0: table.clone(),
+//!     embeddings: table,
+//!     popularity: popularity_of(&train),
+//!     train,
+//!     users: Vocabulary::from_names(["ann"])?,
+//!     items: Vocabulary::from_names(["glove", "lamp"])?,
+//!     catalogue: Catalogue::unknown(2),
+//!     behaviours: BehaviourWeightsConfig::single("purchase"),
+//!     lineage: Lineage::default(),
+//! };
+//!
+//! let folder = tempfile::tempdir()?;
+//! let path = folder.path().join("model");
+//! artifact.save(&path)?;
+//! assert_eq!(Artifact::load(&path)?, artifact);
+//! assert_eq!(Artifact::identity_at(&path)?, artifact.identity()?);
+//!
+//! // Damage is found before anything is used.
+//! std::fs::write(path.join("model.json"), "{}")?;
+//! assert!(Artifact::load(&path).is_err());
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+#![forbid(unsafe_code)]
+
+mod artifact;
+mod atomic;
+mod dataset;
+mod embeddings;
+mod error;
+mod folder;
+mod kind;
+mod manifest;
+mod model;
+mod parts;
+mod tensors;
+
+pub use artifact::{Artifact, popularity_of};
+pub use atomic::write_folder_atomically;
+pub use dataset::{load_dataset, save_dataset};
+pub use embeddings::EmbeddingTable;
+pub use error::StoreError;
+pub use model::ModelDescription;

@@ -1,0 +1,136 @@
+//! What a model is, in words.
+
+use lightgcn_graph::Normalization;
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use serde_json::Value;
+
+/// What a model is and how its answers follow from its layer 0.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ModelDescription {
+    /// The model's name, such as `lightgcn`, `mf` or `ngcf`.
+    pub name: String,
+    /// How many numbers an embedding of layer 0 has.
+    pub dimension: usize,
+    /// How many layers of propagation it has; 0 for matrix factorization.
+    pub n_layers: usize,
+    /// For models that are linear in layer 0, the weight of each layer's output in the final
+    /// embeddings, `[n_layers + 1]` from layer 0 on; none for other models.
+    #[serde(serialize_with = "write_weights", deserialize_with = "read_weights")]
+    pub layer_weights: Option<Vec<f32>>,
+    /// How the graph's edge weights are scaled.
+    pub normalization: Normalization,
+    /// Whether the graph's edges carry the pairs' weights; otherwise every edge weighs 1.
+    pub edge_weights: bool,
+    /// Everything that was configured. Numbers must be finite.
+    pub config: Value,
+}
+
+/// Weights are written as 64-bit numbers, which JSON gives back to the bit.
+fn write_weights<S: Serializer>(
+    weights: &Option<Vec<f32>>,
+    serializer: S,
+) -> Result<S::Ok, S::Error> {
+    let wide: Option<Vec<f64>> = weights
+        .as_ref()
+        .map(|weights| weights.iter().map(|&w| f64::from(w)).collect());
+    wide.serialize(serializer)
+}
+
+fn read_weights<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Vec<f32>>, D::Error> {
+    let wide = Option::<Vec<f64>>::deserialize(deserializer)?;
+    let narrow = |w: f64| {
+        let narrow = w as f32;
+        if f64::from(narrow) == w && narrow.is_finite() {
+            Ok(narrow)
+        } else {
+            let message = format!("layer weight {w} is no 32-bit number");
+            Err(serde::de::Error::custom(message))
+        }
+    };
+    wide.map(|wide| wide.into_iter().map(narrow).collect())
+        .transpose()
+}
+
+impl ModelDescription {
+    /// Adds what is wrong with it to `faults`.
+    pub(crate) fn check(&self, faults: &mut Vec<String>) {
+        if self.name.is_empty() {
+            faults.push("the model has no name".to_owned());
+        }
+        if let Some(weights) = &self.layer_weights {
+            if self.n_layers.checked_add(1) != Some(weights.len()) {
+                faults.push(format!(
+                    "{} layer weights for {} layers; one more than layers is needed",
+                    weights.len(),
+                    self.n_layers
+                ));
+            }
+            if weights.iter().any(|w| !w.is_finite()) {
+                faults.push(format!("the layer weights {weights:?} are not all finite"));
+            }
+        }
+    }
+
+    /// The same, with the keys of all maps of the config in order, so that equal descriptions are
+    /// written alike however they were put together.
+    pub(crate) fn canonical(&self) -> Self {
+        Self {
+            config: sorted(&self.config),
+            ..self.clone()
+        }
+    }
+}
+
+fn sorted(value: &Value) -> Value {
+    match value {
+        Value::Object(map) => {
+            let mut entries: Vec<_> = map.iter().map(|(k, v)| (k.clone(), sorted(v))).collect();
+            entries.sort_by(|a, b| a.0.cmp(&b.0));
+            Value::Object(entries.into_iter().collect())
+        }
+        Value::Array(values) => Value::Array(values.iter().map(sorted).collect()),
+        other => other.clone(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    proptest! {
+        #[test]
+        fn layer_weights_come_back_to_the_bit(weights in prop::collection::vec(
+            any::<f32>().prop_filter("finite", |w| w.is_finite()), 0..5,
+        )) {
+            let model = ModelDescription {
+                name: "lightgcn".to_owned(),
+                dimension: 1,
+                n_layers: 0,
+                layer_weights: Some(weights.clone()),
+                normalization: Normalization::Symmetric,
+                edge_weights: true,
+                config: Value::Null,
+            };
+            let text = serde_json::to_string(&model).unwrap();
+            let back: ModelDescription = serde_json::from_str(&text).unwrap();
+            let bits = |weights: &[f32]| weights.iter().map(|w| w.to_bits()).collect::<Vec<_>>();
+            prop_assert_eq!(bits(&back.layer_weights.unwrap()), bits(&weights));
+        }
+    }
+
+    #[test]
+    fn weights_beyond_32_bits_are_refused() {
+        let text = r#"{"name":"x","dimension":1,"n_layers":0,"layer_weights":[W],
+            "normalization":"left","edge_weights":true,"config":null}"#;
+        let read = |w: &str| serde_json::from_str::<ModelDescription>(&text.replace('W', w));
+        assert_eq!(read("0.5").unwrap().layer_weights, Some(vec![0.5]));
+        for bad in ["0.1", "1e300", "null"] {
+            assert!(read(bad).is_err(), "{bad}");
+        }
+        assert!(
+            serde_json::from_str::<ModelDescription>(&text.replace("\"config\"", "\"x\"")).is_err()
+        );
+    }
+}

@@ -1,0 +1,294 @@
+//! The parts that artifacts and datasets share, as tensors.
+
+use crate::StoreError;
+use crate::folder::Folder;
+use crate::tensors::{Column, TensorFile, encode};
+use lightgcn_core::{
+    BehaviourWeightsConfig, Catalogue, CoreError, Interactions, InteractionsBuilder, ItemId,
+    LabelColumn, Lineage, NodeId, Truth, UserId, Vocabulary,
+};
+use std::path::Path;
+
+pub(crate) const BEHAVIOURS: &str = "behaviours.json";
+pub(crate) const LINEAGE: &str = "lineage.json";
+pub(crate) const CONSUMERS: &str = "consumers.safetensors";
+pub(crate) const PRODUCTS: &str = "products.safetensors";
+pub(crate) const CATALOGUE: &str = "catalogue.safetensors";
+pub(crate) const INTERACTIONS: &str = "interactions.safetensors";
+
+fn content(path: &Path, source: CoreError) -> StoreError {
+    StoreError::Content {
+        path: path.to_owned(),
+        source,
+    }
+}
+
+/// JSON as it is written here: indented, with an end of line.
+pub(crate) fn encode_json<T: serde::Serialize>(
+    name: &str,
+    value: &T,
+) -> Result<Vec<u8>, StoreError> {
+    let mut bytes = serde_json::to_vec_pretty(value)
+        .map_err(|error| StoreError::json(Path::new(name), &error))?;
+    bytes.push(b'\n');
+    Ok(bytes)
+}
+
+pub(crate) fn encode_vocabulary<I: NodeId>(
+    name: &str,
+    vocabulary: &Vocabulary<I>,
+) -> Result<Vec<u8>, StoreError> {
+    let (text, ends) = vocabulary.as_parts();
+    let columns = [
+        Column::new("text", text.bytes()),
+        Column::new("ends", ends.iter().copied()),
+    ];
+    encode(Path::new(name), &columns)
+}
+
+pub(crate) fn read_vocabulary<I: NodeId>(
+    folder: &Folder,
+    name: &str,
+) -> Result<Vocabulary<I>, StoreError> {
+    let bytes = folder.read(name)?;
+    let file = TensorFile::open(folder.path().join(name), &bytes, &["text", "ends"], &[])?;
+    let text = read_text(&file, "text")?;
+    let ends: Vec<u64> = file.column("ends", None)?;
+    Vocabulary::from_parts(&text, &ends).map_err(|error| content(file.path(), error))
+}
+
+fn read_text(file: &TensorFile<'_>, name: &str) -> Result<String, StoreError> {
+    String::from_utf8(file.column(name, None)?)
+        .map_err(|error| file.fault(name, format!("it is not UTF-8: {error}")))
+}
+
+const LABELS: [&str; 3] = ["category_id", "category_code", "brand"];
+
+pub(crate) fn encode_catalogue(catalogue: &Catalogue) -> Result<Vec<u8>, StoreError> {
+    let mut columns = vec![
+        Column::new("price", catalogue.prices().iter().map(|p| p.unwrap_or(0.0))),
+        Column::new(
+            "has_price",
+            catalogue.prices().iter().map(|p| u8::from(p.is_some())),
+        ),
+    ];
+    let labels = [
+        catalogue.category_id(),
+        catalogue.category_code(),
+        catalogue.brand(),
+    ];
+    for (name, column) in LABELS.iter().zip(labels) {
+        let mut end = 0;
+        let ends = column.labels().iter().map(|label| {
+            end += label.len() as u64;
+            end
+        });
+        columns.push(Column::new(&format!("{name}.ends"), ends));
+        let text = column.labels().iter().flat_map(|label| label.bytes());
+        columns.push(Column::new(&format!("{name}.text"), text));
+        let codes = column.codes().iter().copied();
+        columns.push(Column::new(&format!("{name}.codes"), codes));
+    }
+    encode(Path::new(CATALOGUE), &columns)
+}
+
+pub(crate) fn read_catalogue(folder: &Folder, n_items: usize) -> Result<Catalogue, StoreError> {
+    let names: Vec<String> = LABELS
+        .iter()
+        .flat_map(|name| ["text", "ends", "codes"].map(|part| format!("{name}.{part}")))
+        .chain(["price", "has_price"].map(str::to_owned))
+        .collect();
+    let names: Vec<&str> = names.iter().map(String::as_str).collect();
+    let bytes = folder.read(CATALOGUE)?;
+    let file = TensorFile::open(folder.path().join(CATALOGUE), &bytes, &names, &[])?;
+    let has_price: Vec<u8> = file.column("has_price", Some(n_items))?;
+    let prices: Vec<f64> = file.column("price", Some(n_items))?;
+    let price = |(&has, &price): (&u8, &f64)| match has {
+        1 => Ok(Some(price)),
+        0 if price.to_bits() == 0 => Ok(None),
+        _ => {
+            let detail = format!("{has} with price {price} is neither yes (1) nor no (0)");
+            Err(file.fault("has_price", detail))
+        }
+    };
+    let prices = has_price.iter().zip(&prices).map(price);
+    let prices = prices.collect::<Result<_, _>>()?;
+    let [category_id, category_code, brand] = LABELS.map(|name| read_labels(&file, name, n_items));
+    Catalogue::from_columns(category_id?, category_code?, brand?, prices)
+        .map_err(|error| content(file.path(), error))
+}
+
+fn read_labels(
+    file: &TensorFile<'_>,
+    name: &str,
+    n_items: usize,
+) -> Result<LabelColumn, StoreError> {
+    let text_name = format!("{name}.text");
+    let text = read_text(file, &text_name)?;
+    let ends: Vec<u64> = file.column(&format!("{name}.ends"), None)?;
+    let codes = file.column(&format!("{name}.codes"), Some(n_items))?;
+    let mut labels = Vec::with_capacity(ends.len());
+    let mut start = 0;
+    for &end in &ends {
+        let label = (start <= end)
+            .then(|| text.get(start as usize..end as usize))
+            .flatten()
+            .ok_or_else(|| file.fault(&text_name, format!("no label spans {start} to {end}")))?;
+        labels.push(label.to_owned());
+        start = end;
+    }
+    if start != text.len() as u64 {
+        let detail = format!("the labels end at byte {start} of {}", text.len());
+        return Err(file.fault(&text_name, detail));
+    }
+    LabelColumn::from_parts(labels, codes).map_err(|error| content(file.path(), error))
+}
+
+pub(crate) fn encode_interactions(pairs: &Interactions) -> Result<Vec<u8>, StoreError> {
+    let mut columns = vec![
+        Column::new("offsets", pairs.offsets().iter().copied()),
+        Column::new("items", pairs.items().iter().map(|item| item.0)),
+        Column::new("weights", pairs.weights().iter().copied()),
+        Column::new("counts", pairs.counts().iter().copied())
+            .with_shape(pairs.n_pairs(), pairs.behaviours().len()),
+    ];
+    if !pairs.last_times().is_empty() {
+        let times = pairs.last_times().iter().copied();
+        columns.push(Column::new("last_times", times));
+    }
+    encode(Path::new(INTERACTIONS), &columns)
+}
+
+pub(crate) fn read_interactions(
+    folder: &Folder,
+    behaviours: &BehaviourWeightsConfig,
+    n_users: usize,
+    n_items: usize,
+) -> Result<Interactions, StoreError> {
+    let names = ["offsets", "items", "weights", "counts"];
+    let bytes = folder.read(INTERACTIONS)?;
+    let path = folder.path().join(INTERACTIONS);
+    let file = TensorFile::open(path, &bytes, &names, &["last_times"])?;
+    let items: Vec<u32> = file.column("items", None)?;
+    let n_pairs = items.len();
+    let offsets: Vec<u64> = file.column("offsets", Some(n_users + 1))?;
+    check_offsets(&file, &offsets, &items)?;
+    let weights: Vec<f32> = file.column("weights", Some(n_pairs))?;
+    let (rows, width, counts) = file.matrix::<u32>("counts")?;
+    let n_behaviours = behaviours.behaviours.len();
+    if (rows, width) != (n_pairs, n_behaviours) {
+        let detail =
+            format!("its shape is [{rows}, {width}] instead of [{n_pairs}, {n_behaviours}]");
+        return Err(file.fault("counts", detail));
+    }
+    let times: Option<Vec<i64>> = file
+        .has("last_times")
+        .then(|| file.column("last_times", Some(n_pairs)))
+        .transpose()?;
+    let names: Vec<&str> = behaviours
+        .behaviours
+        .iter()
+        .map(|b| b.name.as_str())
+        .collect();
+    let targets = behaviours.behaviours.iter().filter(|b| b.target);
+    let targets: Vec<&str> = targets.map(|b| b.name.as_str()).collect();
+    let build = || {
+        let mut builder = InteractionsBuilder::from_names(&names, &targets)?;
+        for user in 0..n_users {
+            for pair in offsets[user] as usize..offsets[user + 1] as usize {
+                let counts = &counts[pair * width..(pair + 1) * width];
+                let time = times.as_ref().map(|times| times[pair]);
+                let (user, item) = (UserId(user as u32), ItemId(items[pair]));
+                builder.push(user, item, weights[pair], counts, time)?;
+            }
+        }
+        builder.build(n_users, n_items)
+    };
+    build().map_err(|error| content(file.path(), error))
+}
+
+/// Offsets must ascend from 0 to the number of pairs, and products within a consumer must ascend.
+fn check_offsets(file: &TensorFile<'_>, offsets: &[u64], items: &[u32]) -> Result<(), StoreError> {
+    let ends = (offsets.first().copied(), offsets.last().copied());
+    if ends != (Some(0), Some(items.len() as u64)) || !offsets.is_sorted() {
+        let detail = format!("they do not ascend from 0 to {}", items.len());
+        return Err(file.fault("offsets", detail));
+    }
+    let ascending = |w: &[u64]| items[w[0] as usize..w[1] as usize].is_sorted_by(|a, b| a < b);
+    match offsets.windows(2).position(|w| !ascending(w)) {
+        Some(row) => {
+            let detail = format!("the products of consumer row {row} do not ascend");
+            Err(file.fault("items", detail))
+        }
+        None => Ok(()),
+    }
+}
+
+pub(crate) fn encode_truth(name: &str, truth: &Truth) -> Result<Vec<u8>, StoreError> {
+    let columns = [
+        Column::new("users", truth.iter().map(|(user, _)| user.0)),
+        Column::new("items", truth.iter().map(|(_, item)| item.0)),
+    ];
+    encode(Path::new(name), &columns)
+}
+
+pub(crate) fn read_truth(
+    folder: &Folder,
+    name: &str,
+    n_users: usize,
+    n_items: usize,
+) -> Result<Truth, StoreError> {
+    let bytes = folder.read(name)?;
+    let file = TensorFile::open(folder.path().join(name), &bytes, &["users", "items"], &[])?;
+    let users: Vec<u32> = file.column("users", None)?;
+    let items: Vec<u32> = file.column("items", Some(users.len()))?;
+    let pairs: Vec<(UserId, ItemId)> = users
+        .into_iter()
+        .zip(items)
+        .map(|(user, item)| (UserId(user), ItemId(item)))
+        .collect();
+    if !pairs.is_sorted_by(|a, b| a < b) {
+        let detail = "the pairs do not ascend by consumer, then product".to_owned();
+        return Err(file.fault("users", detail));
+    }
+    Truth::from_pairs(n_users, n_items, pairs).map_err(|error| content(file.path(), error))
+}
+
+/// Adds to `faults` what is wrong with the table of behaviours or does not fit the pairs.
+pub(crate) fn check_behaviours(
+    behaviours: &BehaviourWeightsConfig,
+    pairs: &Interactions,
+    faults: &mut Vec<String>,
+) {
+    if let Err(error) = behaviours.clone().check() {
+        faults.push(error.to_string());
+    }
+    let table: Vec<(&str, bool)> = behaviours
+        .behaviours
+        .iter()
+        .map(|b| (b.name.as_str(), b.target))
+        .collect();
+    let names = pairs.behaviours().iter().map(String::as_str);
+    let counted: Vec<(&str, bool)> = names
+        .zip(pairs.target_behaviours().iter().copied())
+        .collect();
+    if table != counted {
+        faults.push(format!(
+            "the behaviours (and whether each is a target) are {table:?} in the table of weights \
+             and {counted:?} in the pairs"
+        ));
+    }
+}
+
+/// Adds to `faults` what JSON or the catalogue's file could not give back.
+pub(crate) fn check_numbers(lineage: &Lineage, catalogue: &Catalogue, faults: &mut Vec<String>) {
+    for (name, figure) in &lineage.figures {
+        if !figure.is_finite() {
+            faults.push(format!("the figure {name:?} of the lineage is {figure}"));
+        }
+    }
+    let bad = |price: &Option<f64>| price.is_some_and(|price| !price.is_finite());
+    if let Some(row) = catalogue.prices().iter().position(bad) {
+        faults.push(format!("the price of product row {row} is not finite"));
+    }
+}

@@ -1,0 +1,255 @@
+//! Columns of numbers in safetensors files.
+//!
+//! The trust boundary is [`TensorFile::open`] and the getters: names, types, shapes and lengths are
+//! all checked against what the caller expects.
+
+use crate::StoreError;
+use safetensors::tensor::{Dtype, View};
+use safetensors::{SafeTensors, serialize};
+use serde::Deserialize;
+use std::borrow::Cow;
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+/// Headers beyond this are refused unread; ours have a few hundred bytes.
+const MAX_HEADER_BYTES: u64 = 1 << 16;
+
+/// A number that tensors hold.
+pub(crate) trait Number: Copy + 'static {
+    const DTYPE: Dtype;
+    const BYTES: usize;
+    fn read(bytes: &[u8]) -> Self;
+    fn write(self, to: &mut Vec<u8>);
+}
+
+macro_rules! number {
+    ($type:ty, $dtype:ident) => {
+        impl Number for $type {
+            const DTYPE: Dtype = Dtype::$dtype;
+            const BYTES: usize = size_of::<Self>();
+
+            fn read(bytes: &[u8]) -> Self {
+                let mut own = [0; size_of::<Self>()];
+                own.copy_from_slice(bytes);
+                Self::from_le_bytes(own)
+            }
+
+            fn write(self, to: &mut Vec<u8>) {
+                to.extend_from_slice(&self.to_le_bytes());
+            }
+        }
+    };
+}
+
+number!(u8, U8);
+number!(u32, U32);
+number!(u64, U64);
+number!(i64, I64);
+number!(f32, F32);
+number!(f64, F64);
+
+/// A tensor to be written.
+pub(crate) struct Column {
+    name: String,
+    dtype: Dtype,
+    shape: Vec<usize>,
+    bytes: Vec<u8>,
+}
+
+impl Column {
+    /// A tensor of one dimension.
+    pub(crate) fn new<T: Number>(name: &str, values: impl IntoIterator<Item = T>) -> Self {
+        let mut bytes = Vec::new();
+        for value in values {
+            value.write(&mut bytes);
+        }
+        Self {
+            name: name.to_owned(),
+            dtype: T::DTYPE,
+            shape: vec![bytes.len() / T::BYTES],
+            bytes,
+        }
+    }
+
+    #[cfg(test)]
+    pub(crate) fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// The same values as rows of `width`.
+    pub(crate) fn with_shape(mut self, rows: usize, width: usize) -> Self {
+        self.shape = vec![rows, width];
+        self
+    }
+}
+
+impl View for &Column {
+    fn dtype(&self) -> Dtype {
+        self.dtype
+    }
+
+    fn shape(&self) -> &[usize] {
+        &self.shape
+    }
+
+    fn data(&self) -> Cow<'_, [u8]> {
+        Cow::Borrowed(&self.bytes)
+    }
+
+    fn data_len(&self) -> usize {
+        self.bytes.len()
+    }
+}
+
+/// The bytes of a file with these tensors: the same for the same tensors, in any order.
+pub(crate) fn encode(path: &Path, columns: &[Column]) -> Result<Vec<u8>, StoreError> {
+    let views = columns.iter().map(|column| (column.name.as_str(), column));
+    serialize(views, None).map_err(|error| StoreError::damaged(path, error.to_string()))
+}
+
+/// One tensor in a header.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct HeaderEntry {
+    #[serde(rename = "dtype")]
+    _dtype: String,
+    #[serde(rename = "shape")]
+    _shape: Vec<u64>,
+    data_offsets: [u64; 2],
+}
+
+/// A file whose tensors have the expected names.
+pub(crate) struct TensorFile<'a> {
+    path: PathBuf,
+    tensors: SafeTensors<'a>,
+}
+
+impl<'a> TensorFile<'a> {
+    /// Reads the header and checks that the file has exactly the tensors `names`; those of
+    /// `optional` may be absent.
+    pub(crate) fn open(
+        path: PathBuf,
+        bytes: &'a [u8],
+        names: &[&str],
+        optional: &[&str],
+    ) -> Result<Self, StoreError> {
+        check_header(&path, bytes)?;
+        let tensors = SafeTensors::deserialize(bytes)
+            .map_err(|error| StoreError::damaged(&path, error.to_string()))?;
+        let present = tensors.names();
+        for &name in names {
+            if !present.contains(&name) {
+                return Err(fault(&path, name, "it is absent".to_owned()));
+            }
+        }
+        // Sorted, so that the same file gives the same message.
+        let mut unknown: Vec<&str> = present
+            .into_iter()
+            .filter(|name| !names.contains(name) && !optional.contains(name))
+            .collect();
+        unknown.sort_unstable();
+        match unknown.first() {
+            Some(name) => Err(fault(&path, name, "it does not belong here".to_owned())),
+            None => Ok(Self { path, tensors }),
+        }
+    }
+
+    pub(crate) fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Whether there is a tensor of that name.
+    pub(crate) fn has(&self, name: &str) -> bool {
+        self.tensors.tensor(name).is_ok()
+    }
+
+    /// The values of a tensor of one dimension, of the length given where it is known.
+    pub(crate) fn column<T: Number>(
+        &self,
+        name: &str,
+        length: Option<usize>,
+    ) -> Result<Vec<T>, StoreError> {
+        let (shape, values) = self.values(name)?;
+        match (shape.as_slice(), length) {
+            (&[found], Some(wanted)) if found == wanted => Ok(values),
+            (&[_], None) => Ok(values),
+            _ => {
+                let wanted = length.map_or("any".to_owned(), |n| n.to_string());
+                Err(self.fault(
+                    name,
+                    format!("its shape is {shape:?} instead of [{wanted}]"),
+                ))
+            }
+        }
+    }
+
+    /// The shape and the values of a tensor of two dimensions.
+    pub(crate) fn matrix<T: Number>(
+        &self,
+        name: &str,
+    ) -> Result<(usize, usize, Vec<T>), StoreError> {
+        let (shape, values) = self.values(name)?;
+        match *shape.as_slice() {
+            [rows, width] => Ok((rows, width, values)),
+            _ => Err(self.fault(
+                name,
+                format!("its shape is {shape:?} instead of [rows, width]"),
+            )),
+        }
+    }
+
+    /// The error for a tensor of this file.
+    pub(crate) fn fault(&self, name: &str, detail: String) -> StoreError {
+        fault(&self.path, name, detail)
+    }
+
+    fn values<T: Number>(&self, name: &str) -> Result<(Vec<usize>, Vec<T>), StoreError> {
+        let tensor = self
+            .tensors
+            .tensor(name)
+            .map_err(|_| self.fault(name, "it is absent".to_owned()))?;
+        if tensor.dtype() != T::DTYPE {
+            let detail = format!("its type is {} instead of {}", tensor.dtype(), T::DTYPE);
+            return Err(self.fault(name, detail));
+        }
+        let values = tensor.data().chunks_exact(T::BYTES).map(T::read).collect();
+        Ok((tensor.shape().to_vec(), values))
+    }
+}
+
+fn fault(path: &Path, tensor: &str, detail: String) -> StoreError {
+    StoreError::Tensor {
+        path: path.to_owned(),
+        tensor: tensor.to_owned(),
+        detail,
+    }
+}
+
+/// Refuses headers that are too large, say more than tensors need, or reach beyond the file: the
+/// sums that the safetensors crate makes of them could overflow.
+fn check_header(path: &Path, bytes: &[u8]) -> Result<(), StoreError> {
+    let damaged = |detail: String| StoreError::damaged(path, detail);
+    let (length, rest) = bytes
+        .split_first_chunk::<8>()
+        .ok_or_else(|| damaged("it is too short for a header".to_owned()))?;
+    let length = u64::from_le_bytes(*length);
+    if length > MAX_HEADER_BYTES {
+        return Err(damaged(format!(
+            "its header claims {length} bytes; at most {MAX_HEADER_BYTES} are possible"
+        )));
+    }
+    let (header, data) = rest
+        .split_at_checked(length as usize)
+        .ok_or_else(|| damaged(format!("its header claims {length} bytes beyond its end")))?;
+    let entries: BTreeMap<String, HeaderEntry> = serde_json::from_slice(header)
+        .map_err(|error| damaged(format!("its header is not understood: {error}")))?;
+    for (name, entry) in entries {
+        if entry.data_offsets.iter().any(|&n| n > data.len() as u64) {
+            return Err(fault(path, &name, "it reaches beyond the file".to_owned()));
+        }
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests;
