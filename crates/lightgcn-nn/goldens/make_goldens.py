@@ -1,0 +1,271 @@
+#!/usr/bin/env python3
+"""Writes the golden files that the tests of lightgcn-nn are held against.
+
+    pip install -r requirements.txt
+    python make_goldens.py
+
+LGConv and LightGCN are PyTorch Geometric's own; NGCF is written here in plain
+PyTorch from the paper's formula. Everything runs in float64 on the CPU. Inputs
+are multiples of 1/1024, so that float32 holds them exactly; outputs are
+rounded to ten significant digits.
+"""
+
+import json
+from pathlib import Path
+
+import torch
+import torch.nn.functional as F
+import torch_geometric
+from torch_geometric.nn import LGConv, LightGCN
+from torch_geometric.utils import to_dense_adj
+
+FOLDER = Path(__file__).parent
+SOURCE = f"torch {torch.__version__.split('+')[0]}, torch_geometric {torch_geometric.__version__}, float64"
+
+torch.set_default_dtype(torch.float64)
+torch.use_deterministic_algorithms(True)
+
+
+class Draws:
+    """Numbers from one seeded generator, exact in float32."""
+
+    def __init__(self, seed):
+        self.generator = torch.Generator().manual_seed(seed)
+
+    def values(self, *shape, scale=1.0):
+        normal = torch.randn(*shape, generator=self.generator) * scale
+        return torch.round(normal * 1024) / 1024
+
+    def ids(self, n, count):
+        return torch.randint(n, (count,), generator=self.generator)
+
+    def edges(self, n_users, n_items, share):
+        """Pairs with weights in 1/1024 to 1.5; the last user and the last item stay alone."""
+        chosen = torch.rand(n_users, n_items, generator=self.generator) < share
+        chosen[-1, :] = False
+        chosen[:, -1] = False
+        users, items = chosen.nonzero(as_tuple=True)
+        weights = torch.randint(1, 1537, (len(users),), generator=self.generator) / 1024
+        return users, items, weights
+
+
+class Graph:
+    def __init__(self, draws, n_users, n_items, share):
+        self.n_users, self.n_items = n_users, n_items
+        self.users, self.items, self.weights = draws.edges(n_users, n_items, share)
+        forward = torch.stack([self.users, self.items + n_users])
+        self.edge_index = torch.cat([forward, forward.flip(0)], dim=1)
+        self.edge_weight = torch.cat([self.weights, self.weights])
+
+    @property
+    def n_nodes(self):
+        return self.n_users + self.n_items
+
+    def weight_of(self, weighted):
+        return self.edge_weight if weighted else None
+
+    def json(self):
+        return {
+            "n_users": self.n_users,
+            "n_items": self.n_items,
+            "edges": [
+                [int(u), int(i), float(w)]
+                for u, i, w in zip(self.users, self.items, self.weights)
+            ],
+        }
+
+    def normalized_dense(self, weighted):
+        """D^-1/2 A D^-1/2 as a dense matrix; rows of isolated nodes are zero."""
+        weight = self.edge_weight if weighted else torch.ones(self.edge_index.shape[1])
+        adjacency = to_dense_adj(self.edge_index, edge_attr=weight, max_num_nodes=self.n_nodes)[0]
+        inverse_root = adjacency.sum(1).pow(-0.5)
+        inverse_root[torch.isinf(inverse_root)] = 0.0
+        return inverse_root[:, None] * adjacency * inverse_root[None, :]
+
+
+def numbers(tensor):
+    """A tensor as nested lists, ten significant digits."""
+    if isinstance(tensor, torch.Tensor):
+        tensor = tensor.detach().tolist()
+    if isinstance(tensor, list):
+        return [numbers(element) for element in tensor]
+    return tensor if isinstance(tensor, int) else float(f"{tensor:.10g}")
+
+
+def lg_conv_case(name, graph, draws, dimension, weighted):
+    x = draws.values(graph.n_nodes, dimension).requires_grad_()
+    coefficients = draws.values(graph.n_nodes, dimension)
+    output = LGConv(normalize=True)(x, graph.edge_index, graph.weight_of(weighted))
+    (output * coefficients).sum().backward()
+    return {
+        "name": name,
+        "graph": graph.json(),
+        "weighted": weighted,
+        "x": numbers(x),
+        "output": numbers(output),
+        "coefficients": numbers(coefficients),
+        "gradient": numbers(x.grad),
+    }
+
+
+def light_gcn_case(name, graph, draws, dimension, layers, weighted, alpha=None):
+    batch, lambda_reg = 8, 0.0625
+    alpha_tensor = None if alpha is None else torch.tensor(alpha)
+    model = LightGCN(graph.n_nodes, dimension, layers, alpha=alpha_tensor)
+    with torch.no_grad():
+        model.embedding.weight.copy_(draws.values(graph.n_nodes, dimension, scale=0.5))
+    users = draws.ids(graph.n_users, batch)
+    positives = draws.ids(graph.n_items, batch)
+    negatives = draws.ids(graph.n_items, batch)
+    edge_weight = graph.weight_of(weighted)
+
+    embeddings = model.get_embedding(graph.edge_index, edge_weight)
+    positive_edges = torch.stack([users, positives + graph.n_users])
+    negative_edges = torch.stack([users, negatives + graph.n_users])
+    positive_scores = model(graph.edge_index, positive_edges, edge_weight)
+    negative_scores = model(graph.edge_index, negative_edges, edge_weight)
+    # Every row of the batch with its repetitions, as the published code regularizes.
+    node_id = torch.cat([users, positives + graph.n_users, negatives + graph.n_users])
+    loss = model.recommendation_loss(positive_scores, negative_scores, node_id, lambda_reg)
+    bpr = model.recommendation_loss(positive_scores, negative_scores, node_id, 0.0)
+    loss.backward()
+    return {
+        "name": name,
+        "graph": graph.json(),
+        "weighted": weighted,
+        "layers": layers,
+        "alpha": numbers(model.alpha),
+        "uniform": alpha is None,
+        "table": numbers(model.embedding.weight),
+        "embeddings": numbers(embeddings),
+        "users": users.tolist(),
+        "positives": positives.tolist(),
+        "negatives": negatives.tolist(),
+        "positive_scores": numbers(positive_scores),
+        "lambda_reg": lambda_reg,
+        "bpr": numbers(bpr.item()),
+        "loss": numbers(loss.item()),
+        "table_gradient": numbers(model.embedding.weight.grad),
+    }
+
+
+def ngcf_layer(laplacian, x, w1, b1, w2, b2):
+    """Wang et al. 2019, eq. 7: LeakyReLU((L + I) E W1 + (L E * E) W2), with the
+    biases and the slope 0.2 of the authors' code."""
+    neighbours = laplacian @ x
+    return F.leaky_relu((neighbours + x) @ w1 + b1 + (neighbours * x) @ w2 + b2, 0.2)
+
+
+def ngcf_case(name, graph, draws, dimension, hidden, weighted):
+    laplacian = graph.normalized_dense(weighted)
+    table = draws.values(graph.n_nodes, dimension, scale=0.5).requires_grad_()
+    widths = [dimension, *hidden]
+    layers = []
+    for d_input, d_output in zip(widths, widths[1:]):
+        layers.append(
+            {
+                "w1": draws.values(d_input, d_output, scale=0.5).requires_grad_(),
+                "b1": draws.values(d_output, scale=0.5).requires_grad_(),
+                "w2": draws.values(d_input, d_output, scale=0.5).requires_grad_(),
+                "b2": draws.values(d_output, scale=0.5).requires_grad_(),
+            }
+        )
+    x, outputs = table, [table]
+    for layer in layers:
+        x = ngcf_layer(laplacian, x, **layer)
+        # The authors' code hands the layer's own output on and stores it L2-normalized.
+        outputs.append(F.normalize(x, dim=1))
+    embeddings = torch.cat(outputs, dim=1)
+    coefficients = draws.values(*embeddings.shape)
+    (embeddings * coefficients).sum().backward()
+    return {
+        "name": name,
+        "graph": graph.json(),
+        "weighted": weighted,
+        "dimension": dimension,
+        "hidden": hidden,
+        "table": numbers(table),
+        "layers": [{key: numbers(value) for key, value in layer.items()} for layer in layers],
+        "embeddings": numbers(embeddings),
+        "coefficients": numbers(coefficients),
+        "table_gradient": numbers(table.grad),
+        "layer_gradients": [
+            {key: numbers(value.grad) for key, value in layer.items()} for layer in layers
+        ],
+    }
+
+
+def bpr_case(name, draws, batch, n_negatives, scale):
+    positives = draws.values(batch, scale=scale).requires_grad_()
+    negatives = draws.values(batch, n_negatives, scale=scale).requires_grad_()
+    weights = draws.values(batch).abs()
+    terms = -F.logsigmoid(positives[:, None] - negatives)
+    loss = terms.mean()
+    weighted_loss = (weights[:, None] * terms).mean()
+    positive_gradient, negative_gradient = torch.autograd.grad(
+        loss, [positives, negatives], retain_graph=True
+    )
+    weighted_positive_gradient = torch.autograd.grad(weighted_loss, positives)[0]
+    return {
+        "name": name,
+        "positive_scores": numbers(positives),
+        "negative_scores": numbers(negatives),
+        "weights": numbers(weights),
+        "loss": numbers(loss.item()),
+        "weighted_loss": numbers(weighted_loss.item()),
+        "positive_gradient": numbers(positive_gradient),
+        "negative_gradient": numbers(negative_gradient),
+        "weighted_positive_gradient": numbers(weighted_positive_gradient),
+    }
+
+
+def write(name, cases):
+    path = FOLDER / name
+    path.write_text(json.dumps({"source": SOURCE, "cases": cases}) + "\n")
+    print(f"{path.name}: {path.stat().st_size} bytes")
+
+
+def main():
+    draws = Draws(20200213)
+    small = Graph(draws, 6, 7, 0.4)
+    medium = Graph(draws, 16, 20, 0.25)
+    write(
+        "lg_conv.json",
+        [
+            lg_conv_case("small, no edge weights", small, draws, 3, False),
+            lg_conv_case("small, edge weights", small, draws, 3, True),
+            lg_conv_case("medium, edge weights", medium, draws, 8, True),
+        ],
+    )
+    given = [0.5, 0.25, -0.125]
+    write(
+        "light_gcn.json",
+        [
+            light_gcn_case("K = 0", small, draws, 4, 0, True),
+            light_gcn_case("K = 1, no edge weights", small, draws, 4, 1, False),
+            light_gcn_case("K = 3, no edge weights", small, draws, 4, 3, False),
+            light_gcn_case("K = 3, edge weights", small, draws, 4, 3, True),
+            light_gcn_case("K = 2, given alpha, edge weights", small, draws, 4, 2, True, given),
+            light_gcn_case("K = 3, medium, edge weights", medium, draws, 8, 3, True),
+        ],
+    )
+    write(
+        "ngcf.json",
+        [
+            ngcf_case("one layer", small, draws, 4, [4], False),
+            ngcf_case("two layers, edge weights", small, draws, 4, [5, 3], True),
+            ngcf_case("three layers, medium, edge weights", medium, draws, 6, [6, 6, 4], True),
+        ],
+    )
+    write(
+        "bpr.json",
+        [
+            bpr_case("one negative", draws, 5, 1, 1.0),
+            bpr_case("four negatives", draws, 6, 4, 1.0),
+            bpr_case("large scores", draws, 6, 3, 40.0),
+        ],
+    )
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,91 @@
+//! The convolution of LightGCN.
+
+use burn::module::Module;
+use burn::tensor::Tensor;
+use lightgcn_kernels::{GraphBackend, SparseMatrix, sparse_dense};
+
+/// The light graph convolution: each node becomes the weighted sum of its neighbours,
+///
+/// ```text
+/// e'_i = Σ_j Â_ij e_j        Â = D^-1/2 A D^-1/2
+/// ```
+///
+/// with nothing learned. The matrix is given normalized; any other, rectangular ones included, is
+/// multiplied as it is. A node without neighbours becomes zero.
+///
+/// To mix several layers, as [`LightGcn`](crate::LightGcn) does, one
+/// [`propagate`](lightgcn_kernels::propagate) is faster than a chain of these, since it keeps no
+/// layer for the gradient.
+///
+/// Source: He et al., *LightGCN: Simplifying and Powering Graph Convolution Network for
+/// Recommendation*, SIGIR 2020, equation 3.
+///
+/// # Example
+///
+/// In a burn model of one's own:
+///
+/// ```
+/// use burn::backend::{Autodiff, Flex};
+/// use burn::module::Module;
+/// use burn::nn::{Linear, LinearConfig};
+/// use burn::tensor::{Tensor, backend::Backend};
+/// use lightgcn_kernels::{GraphBackend, SparseMatrix};
+/// use lightgcn_nn::LgConv;
+///
+/// /// Features of nodes, made smaller and then smoothed over the graph.
+/// #[derive(Module, Debug)]
+/// struct Smoothed<B: Backend> {
+///     reduce: Linear<B>,
+///     conv: LgConv,
+/// }
+///
+/// impl<B: GraphBackend> Smoothed<B> {
+///     /// `[n_nodes, 4]` to `[n_nodes, 2]`
+///     fn forward(&self, graph: &SparseMatrix<B>, features: Tensor<B, 2>) -> Tensor<B, 2> {
+///         self.conv.forward(graph, self.reduce.forward(features))
+///     }
+/// }
+///
+/// # fn main() -> Result<(), lightgcn_kernels::KernelError> {
+/// type B = Autodiff<Flex>;
+/// let device = Default::default();
+/// // One user and one item who know each other, and an item that nobody knows.
+/// let graph = SparseMatrix::<B>::from_csr(
+///     3, 3, &[0, 1, 2, 2], &[1, 0], &[1.0, 1.0], true, &device,
+/// )?;
+/// let model = Smoothed { reduce: LinearConfig::new(4, 2).init(&device), conv: LgConv::new() };
+/// let output = model.forward(&graph, Tensor::ones([3, 4], &device));
+/// assert_eq!(output.dims(), [3, 2]);
+/// let gradients = output.sum().backward();
+/// assert!(model.reduce.weight.grad(&gradients).is_some());
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Module, Clone, Debug, Default)]
+pub struct LgConv;
+
+impl LgConv {
+    /// Makes the layer.
+    pub fn new() -> Self {
+        Self
+    }
+
+    /// The matrix times the rows. O(edges · dim).
+    ///
+    /// # Shapes
+    ///
+    /// - matrix: `[n_rows, n_columns]`
+    /// - x: `[n_columns, dim]`
+    /// - output: `[n_rows, dim]`
+    ///
+    /// # Panics
+    ///
+    /// If the shapes do not fit.
+    pub fn forward<B: GraphBackend>(
+        &self,
+        matrix: &SparseMatrix<B>,
+        x: Tensor<B, 2>,
+    ) -> Tensor<B, 2> {
+        sparse_dense(matrix, x)
+    }
+}

@@ -1,0 +1,8 @@
+//! Layers, usable alone in any burn model.
+
+mod lg_conv;
+mod ngcf_conv;
+
+pub use lg_conv::LgConv;
+pub(crate) use ngcf_conv::activation_faults;
+pub use ngcf_conv::{NgcfConv, NgcfConvConfig};

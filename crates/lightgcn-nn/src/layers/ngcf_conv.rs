@@ -1,0 +1,209 @@
+//! The convolution of NGCF.
+
+use burn::config::Config;
+use burn::module::Module;
+use burn::nn::Linear;
+use burn::tensor::Tensor;
+use burn::tensor::activation::leaky_relu;
+use burn::tensor::backend::Backend;
+use lightgcn_kernels::{GraphBackend, SparseMatrix, sparse_dense};
+
+use crate::error::{Fault, NnError, no_faults};
+use crate::init::{Stream, xavier_parameter};
+use crate::mode::ForwardMode;
+
+/// How to make a [`NgcfConv`].
+#[derive(Config, Debug)]
+pub struct NgcfConvConfig {
+    /// Width of the input, positive.
+    pub d_input: usize,
+    /// Width of the output, positive.
+    pub d_output: usize,
+    /// Probability that an element of the output is dropped while training, in [0, 1).
+    #[config(default = 0.1)]
+    pub dropout: f64,
+    /// Slope of LeakyReLU for negative inputs.
+    #[config(default = 0.2)]
+    pub negative_slope: f64,
+}
+
+impl NgcfConvConfig {
+    /// Checks the config.
+    ///
+    /// # Errors
+    ///
+    /// [`NnError::Config`] with every fault.
+    pub fn check(&self) -> Result<(), NnError> {
+        let mut faults = Vec::new();
+        if self.d_input == 0 {
+            faults.push(Fault::ZeroDimension);
+        }
+        if self.d_output == 0 {
+            faults.push(Fault::ZeroWidth { layer: 1 });
+        }
+        faults.extend(activation_faults(self.dropout, self.negative_slope));
+        no_faults("NgcfConvConfig", faults)
+    }
+
+    /// Makes the layer. Matrices and biases are drawn by Xavier's uniform rule, as in the authors'
+    /// code, as a function of the seed alone.
+    ///
+    /// # Errors
+    ///
+    /// As [`check`](Self::check).
+    pub fn init<B: Backend>(&self, seed: u64, device: &B::Device) -> Result<NgcfConv<B>, NnError> {
+        self.check()?;
+        Ok(self.init_layer(seed, 0, device))
+    }
+
+    /// Makes layer `layer` of a model, of a config that is known to be good.
+    pub(crate) fn init_layer<B: Backend>(
+        &self,
+        seed: u64,
+        layer: usize,
+        device: &B::Device,
+    ) -> NgcfConv<B> {
+        let stream = Stream::layer(seed, layer as u64);
+        let (d_input, d_output) = (self.d_input, self.d_output);
+        let linear = |first| Linear {
+            weight: xavier_parameter(
+                [d_input, d_output],
+                [d_input, d_output],
+                stream.tensor(first),
+                device,
+            ),
+            bias: Some(xavier_parameter(
+                [1, d_output],
+                [d_output],
+                stream.tensor(first + 1),
+                device,
+            )),
+        };
+        NgcfConv {
+            sum: linear(0),
+            interaction: linear(2),
+            dropout: self.dropout,
+            negative_slope: self.negative_slope,
+            layer: layer as u64,
+        }
+    }
+}
+
+/// The faults of what follows the matrices.
+pub(crate) fn activation_faults(dropout: f64, negative_slope: f64) -> Vec<Fault> {
+    let mut faults = Vec::new();
+    if !(0.0..1.0).contains(&dropout) {
+        faults.push(Fault::Dropout { value: dropout });
+    }
+    if !negative_slope.is_finite() {
+        faults.push(Fault::NegativeSlope {
+            value: negative_slope,
+        });
+    }
+    faults
+}
+
+/// The convolution of neural graph collaborative filtering:
+///
+/// ```text
+/// E' = dropout( LeakyReLU( (Â E + E) W₁ + b₁ + (Â E ⊙ E) W₂ + b₂ ) )
+/// ```
+///
+/// The first term sums a node and its neighbours, the second lets a node and its neighbours
+/// interact element by element. The biases, the slope 0.2 and the place of message dropout (the
+/// layer's output) are those of the authors' code. That code differs from the paper in two ways
+/// that are not followed here: it applies LeakyReLU to each of the two terms, and by default it
+/// normalizes the graph with self-loops by rows; the formula here is the paper's.
+///
+/// Source: Wang et al., *Neural Graph Collaborative Filtering*, SIGIR 2019, equation 7. Made by
+/// [`NgcfConvConfig`].
+///
+/// # Example
+///
+/// ```
+/// use burn::backend::Flex;
+/// use burn::tensor::Tensor;
+/// use lightgcn_kernels::SparseMatrix;
+/// use lightgcn_nn::{ForwardMode, NgcfConvConfig};
+///
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let device = Default::default();
+/// let graph =
+///     SparseMatrix::<Flex>::from_csr(2, 2, &[0, 1, 2], &[1, 0], &[1.0, 1.0], true, &device)?;
+/// let layer = NgcfConvConfig::new(4, 3).init::<Flex>(42, &device)?;
+/// let output = layer.forward(&graph, Tensor::ones([2, 4], &device), ForwardMode::Inference);
+/// assert_eq!(output.dims(), [2, 3]);
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Module, Debug)]
+pub struct NgcfConv<B: Backend> {
+    /// `W₁` `[d_input, d_output]` and `b₁` `[d_output]`.
+    pub sum: Linear<B>,
+    /// `W₂` `[d_input, d_output]` and `b₂` `[d_output]`.
+    pub interaction: Linear<B>,
+    /// Probability that an element of the output is dropped while training.
+    pub dropout: f64,
+    /// Slope of LeakyReLU for negative inputs.
+    pub negative_slope: f64,
+    /// Place in its model, which gives layers that share a dropout seed draws of their own.
+    layer: u64,
+}
+
+impl<B: GraphBackend> NgcfConv<B> {
+    /// The convolution. O(edges · d_input + n_nodes · d_input · d_output).
+    ///
+    /// # Shapes
+    ///
+    /// - matrix: `[n_nodes, n_nodes]`, normalized
+    /// - x: `[n_nodes, d_input]`
+    /// - output: `[n_nodes, d_output]`
+    ///
+    /// # Panics
+    ///
+    /// If the shapes do not fit.
+    pub fn forward(
+        &self,
+        matrix: &SparseMatrix<B>,
+        x: Tensor<B, 2>,
+        mode: ForwardMode,
+    ) -> Tensor<B, 2> {
+        let neighbours = sparse_dense(matrix, x.clone());
+        let sum = self.sum.forward(neighbours.clone() + x.clone());
+        let interaction = self.interaction.forward(neighbours * x);
+        let output = leaky_relu(sum + interaction, self.negative_slope);
+        mode.dropout(output, self.dropout, self.layer)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_fault_is_listed() {
+        let config = NgcfConvConfig::new(0, 0)
+            .with_dropout(1.0)
+            .with_negative_slope(f64::INFINITY);
+        let faults = vec![
+            Fault::ZeroDimension,
+            Fault::ZeroWidth { layer: 1 },
+            Fault::Dropout { value: 1.0 },
+            Fault::NegativeSlope {
+                value: f64::INFINITY,
+            },
+        ];
+        let config_name = "NgcfConvConfig";
+        assert_eq!(
+            config.check(),
+            Err(NnError::Config {
+                config: config_name,
+                faults
+            })
+        );
+        assert_eq!(NgcfConvConfig::new(4, 3).check(), Ok(()));
+        assert!(!activation_faults(f64::NAN, 0.2).is_empty());
+        assert!(!activation_faults(-0.1, 0.2).is_empty());
+        assert!(activation_faults(0.0, 0.2).is_empty());
+    }
+}

@@ -1,0 +1,234 @@
+//! Layers and models against PyTorch Geometric and PyTorch: see `goldens/make_goldens.py`.
+#![cfg(feature = "flex")]
+#![allow(clippy::unwrap_used, reason = "a failing test may panic")]
+
+mod common;
+
+use burn::module::Param;
+use burn::nn::Linear;
+use burn::tensor::Tensor;
+use lightgcn_core::{InteractionsBuilder, ItemId, UserId};
+use lightgcn_graph::{GraphOptions, Normalization, TrainGraph};
+use lightgcn_kernels::SparseMatrix;
+use lightgcn_loss::{RecommendationLossConfig, TripleRows, bpr_loss, bpr_loss_weighted};
+use lightgcn_nn::{EmbeddingModel, ForwardMode, LayerWeights, LgConv, LightGcnConfig, NgcfConfig};
+use serde_json::Value;
+
+use common::{B, assert_close, tensor, values};
+
+/// Relative to the largest element of a tensor.
+const TOLERANCE: f64 = 1e-5;
+
+fn cases(text: &str) -> Vec<Value> {
+    let golden: Value = serde_json::from_str(text).unwrap();
+    golden["cases"].as_array().unwrap().clone()
+}
+
+/// The numbers of nested lists, row by row.
+fn flat(value: &Value) -> Vec<f64> {
+    match value {
+        Value::Array(elements) => elements.iter().flat_map(flat).collect(),
+        number => vec![number.as_f64().unwrap()],
+    }
+}
+
+fn flat_f32(value: &Value) -> Vec<f32> {
+    flat(value)
+        .into_iter()
+        .map(|element| element as f32)
+        .collect()
+}
+
+fn integer(value: &Value) -> usize {
+    value.as_u64().unwrap() as usize
+}
+
+fn ids(value: &Value) -> Vec<u32> {
+    flat(value).into_iter().map(|id| id as u32).collect()
+}
+
+fn matrix(value: &Value) -> Tensor<B, 2> {
+    let elements = flat_f32(value);
+    let n_rows = value.as_array().unwrap().len();
+    let n_columns = elements.len() / n_rows;
+    tensor([n_rows, n_columns], elements)
+}
+
+fn vector(value: &Value) -> Tensor<B, 1> {
+    Tensor::from_floats(flat_f32(value).as_slice(), &Default::default())
+}
+
+/// Number of users, number of items and the normalized adjacency of a case, by the way that real
+/// data takes.
+fn graph(case: &Value) -> (usize, usize, SparseMatrix<B>) {
+    let golden = &case["graph"];
+    let (n_users, n_items) = (integer(&golden["n_users"]), integer(&golden["n_items"]));
+    let mut pairs = InteractionsBuilder::from_names(&["purchase"], &["purchase"]).unwrap();
+    for edge in golden["edges"].as_array().unwrap() {
+        let (user, item) = (integer(&edge[0]) as u32, integer(&edge[1]) as u32);
+        let weight = edge[2].as_f64().unwrap() as f32;
+        pairs
+            .push(UserId(user), ItemId(item), weight, &[1], None)
+            .unwrap();
+    }
+    let pairs = pairs.build(n_users, n_items).unwrap();
+    let edge_weights = case["weighted"].as_bool().unwrap();
+    let graph = TrainGraph::from_interactions(&pairs, &GraphOptions { edge_weights }).unwrap();
+    let adjacency = graph.adjacency(Normalization::Symmetric);
+    let matrix = SparseMatrix::from_graph(&adjacency, &Default::default()).unwrap();
+    (n_users, n_items, matrix)
+}
+
+fn hold(case: &Value, key: &str, found: Vec<f64>) {
+    let what = format!("{}: {key}", case["name"]);
+    assert_close(&what, &found, &flat(&case[key]), TOLERANCE);
+}
+
+#[test]
+fn lg_conv_equals_pytorch_geometric() {
+    let cases = cases(include_str!("../goldens/lg_conv.json"));
+    assert_eq!(cases.len(), 3);
+    for case in &cases {
+        let (_, _, graph) = graph(case);
+        let x = matrix(&case["x"]).require_grad();
+        let output = LgConv::new().forward(&graph, x.clone());
+        hold(case, "output", values(output.clone()));
+        let gradients = (output * matrix(&case["coefficients"])).sum().backward();
+        hold(case, "gradient", values(x.grad(&gradients).unwrap()));
+    }
+}
+
+#[test]
+fn light_gcn_equals_pytorch_geometric() {
+    let device = Default::default();
+    let cases = cases(include_str!("../goldens/light_gcn.json"));
+    assert_eq!(cases.len(), 6);
+    for case in &cases {
+        let (n_users, n_items, graph) = graph(case);
+        let table = flat_f32(&case["table"]);
+        let weights = match case["uniform"].as_bool().unwrap() {
+            true => LayerWeights::Uniform,
+            false => LayerWeights::Given(flat_f32(&case["alpha"])),
+        };
+        let model = LightGcnConfig::new(n_users, n_items)
+            .with_dimension(table.len() / (n_users + n_items))
+            .with_layers(integer(&case["layers"]))
+            .with_layer_weights(weights)
+            .init_with::<B>(&table, &device)
+            .unwrap();
+        let embeddings = model.embeddings(&graph, ForwardMode::Training { seed: 1 });
+        hold(case, "embeddings", values(embeddings.clone()));
+
+        let (users, positives) = (ids(&case["users"]), ids(&case["positives"]));
+        let negatives = ids(&case["negatives"]);
+        let scores = model.score(embeddings.clone(), &users, &positives);
+        hold(case, "positive_scores", values(scores));
+
+        let batch =
+            TripleRows::from_slices(&users, &positives, &negatives, n_users, n_items, &device);
+        // PyTorch Geometric leaves out the half of the published L2 term.
+        let regularization = 2.0 * case["lambda_reg"].as_f64().unwrap();
+        let terms = RecommendationLossConfig::new()
+            .with_regularization(regularization)
+            .init()
+            .forward(embeddings, model.layer0(), &batch);
+        hold(case, "bpr", values(terms.ranking));
+        hold(case, "loss", values(terms.total.clone()));
+        let gradients = terms.total.backward();
+        let gradient = model.embedding.val().grad(&gradients).unwrap();
+        hold(case, "table_gradient", values(gradient));
+    }
+}
+
+fn golden_linear(layer: &Value, weight: &str, bias: &str) -> Linear<B> {
+    Linear {
+        weight: Param::from_tensor(matrix(&layer[weight])),
+        bias: Some(Param::from_tensor(vector(&layer[bias]))),
+    }
+}
+
+#[test]
+fn ngcf_equals_pytorch() {
+    let device = Default::default();
+    let cases = cases(include_str!("../goldens/ngcf.json"));
+    assert_eq!(cases.len(), 3);
+    for case in &cases {
+        let (n_users, n_items, graph) = graph(case);
+        let mut model = NgcfConfig::new(n_users, n_items)
+            .with_dimension(integer(&case["dimension"]))
+            .with_layer_widths(flat(&case["hidden"]).iter().map(|w| *w as usize).collect())
+            .with_message_dropout(0.0)
+            .init_with::<B>(&flat_f32(&case["table"]), 0, &device)
+            .unwrap();
+        let golden_layers = case["layers"].as_array().unwrap();
+        assert_eq!(model.layers.len(), golden_layers.len());
+        for (layer, golden) in model.layers.iter_mut().zip(golden_layers) {
+            layer.sum = golden_linear(golden, "w1", "b1");
+            layer.interaction = golden_linear(golden, "w2", "b2");
+        }
+
+        let embeddings = model.embeddings(&graph, ForwardMode::Training { seed: 1 });
+        assert_eq!(
+            embeddings.dims(),
+            [n_users + n_items, model.output_dimension()]
+        );
+        hold(case, "embeddings", values(embeddings.clone()));
+        let gradients = (embeddings * matrix(&case["coefficients"]))
+            .sum()
+            .backward();
+        let gradient = model.embedding.val().grad(&gradients).unwrap();
+        hold(case, "table_gradient", values(gradient));
+        for (layer, golden) in model
+            .layers
+            .iter()
+            .zip(case["layer_gradients"].as_array().unwrap())
+        {
+            for (linear, weight, bias) in
+                [(&layer.sum, "w1", "b1"), (&layer.interaction, "w2", "b2")]
+            {
+                let gradient = linear.weight.val().grad(&gradients).unwrap();
+                assert_close(weight, &values(gradient), &flat(&golden[weight]), TOLERANCE);
+                let gradient = linear
+                    .bias
+                    .as_ref()
+                    .unwrap()
+                    .val()
+                    .grad(&gradients)
+                    .unwrap();
+                assert_close(bias, &values(gradient), &flat(&golden[bias]), TOLERANCE);
+            }
+        }
+    }
+}
+
+#[test]
+fn bpr_equals_pytorch() {
+    let cases = cases(include_str!("../goldens/bpr.json"));
+    assert_eq!(cases.len(), 3);
+    for case in &cases {
+        let positive = vector(&case["positive_scores"]).require_grad();
+        let negative = matrix(&case["negative_scores"]).require_grad();
+        let loss = bpr_loss(positive.clone(), negative.clone());
+        hold(case, "loss", values(loss.clone()));
+        let gradients = loss.backward();
+        hold(
+            case,
+            "positive_gradient",
+            values(positive.grad(&gradients).unwrap()),
+        );
+        hold(
+            case,
+            "negative_gradient",
+            values(negative.grad(&gradients).unwrap()),
+        );
+
+        let loss = bpr_loss_weighted(positive.clone(), negative, vector(&case["weights"]));
+        hold(case, "weighted_loss", values(loss.clone()));
+        let gradients = loss.backward();
+        hold(
+            case,
+            "weighted_positive_gradient",
+            values(positive.grad(&gradients).unwrap()),
+        );
+    }
+}
