@@ -1,0 +1,287 @@
+//! From events to one weight per (consumer, product) pair.
+
+use crate::{DataError, EventLog};
+use lightgcn_core::{
+    BehaviourWeights, CoreError, Interactions, InteractionsBuilder, ItemId, UserId,
+};
+
+const SECONDS_PER_DAY: f64 = 86_400.0;
+
+/// What stands in a table of rows for a consumer or product without one.
+pub(crate) const NO_ROW: u32 = u32::MAX;
+
+/// The whole log as interactions: the events of each (consumer, product) pair become one weight by
+/// the rules of `behaviours`, with the count of each behaviour and the time of the last event.
+/// Consumers and products have the rows of the log's vocabularies. Where the weights decay, an
+/// event's age is taken from the log's last event. O(events + consumers + products).
+///
+/// # Errors
+/// [`CoreError::PairWeight`], with the shop's own ids, if a weight is not positive and finite;
+/// [`DataError::Config`] if the log holds behaviours that have no weight.
+pub fn interactions(
+    log: &EventLog,
+    behaviours: &BehaviourWeights,
+) -> Result<Interactions, DataError> {
+    check_behaviours(log, behaviours)?;
+    let pairs = Pairs::group(log, |_| true);
+    let users: Vec<u32> = (0..log.user_ids().len() as u32).collect();
+    let items: Vec<u32> = (0..log.item_ids().len() as u32).collect();
+    let weighing = Weighing {
+        log,
+        behaviours,
+        now: pairs.last_time(log),
+        users: &users,
+        items: &items,
+    };
+    weighing.interactions(&pairs, |_| true, users.len(), items.len())
+}
+
+/// Refuses a table of weights that is shorter than the one the log was read with.
+pub(crate) fn check_behaviours(
+    log: &EventLog,
+    behaviours: &BehaviourWeights,
+) -> Result<(), DataError> {
+    let known = behaviours.behaviours().len();
+    match log.behaviours().iter().max() {
+        Some(&last) if last as usize >= known => Err(DataError::Config {
+            faults: vec![format!(
+                "the log holds behaviour number {last}, but only {known} behaviours have a weight; \
+                 use the table that the log was read with"
+            )],
+        }),
+        _ => Ok(()),
+    }
+}
+
+/// Events grouped by (consumer, product): pairs ascend, and the events of each are in the order of
+/// the log.
+pub(crate) struct Pairs {
+    events: Vec<u32>,
+    /// Where each pair's events begin, and their number at the end.
+    starts: Vec<u32>,
+    /// The consumer and the product of each pair.
+    ids: Vec<(u32, u32)>,
+}
+
+impl Pairs {
+    /// Groups the events that `chosen` names. O(events + consumers + products).
+    pub(crate) fn group(log: &EventLog, chosen: impl Fn(usize) -> bool) -> Self {
+        let events = (0..log.n_events() as u32).filter(|&e| chosen(e as usize));
+        let events: Vec<u32> = events.collect();
+        let events = stable_counting_sort(&events, log.items(), log.item_ids().len());
+        let events = stable_counting_sort(&events, log.users(), log.user_ids().len());
+        let (mut starts, mut ids) = (Vec::new(), Vec::new());
+        for (n, &event) in events.iter().enumerate() {
+            let pair = (log.users()[event as usize], log.items()[event as usize]);
+            if ids.last() != Some(&pair) {
+                starts.push(n as u32);
+                ids.push(pair);
+            }
+        }
+        starts.push(events.len() as u32);
+        Self {
+            events,
+            starts,
+            ids,
+        }
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.ids.len()
+    }
+
+    /// The events of a pair, in the order of the log.
+    pub(crate) fn events(&self, pair: usize) -> &[u32] {
+        &self.events[self.starts[pair] as usize..self.starts[pair + 1] as usize]
+    }
+
+    /// The consumer and the product of each pair.
+    pub(crate) fn ids(&self) -> &[(u32, u32)] {
+        &self.ids
+    }
+
+    /// The time of the last of all events; 0 if there is none.
+    pub(crate) fn last_time(&self, log: &EventLog) -> i64 {
+        let times = self.events.iter().map(|&event| log.times()[event as usize]);
+        times.max().unwrap_or(0)
+    }
+}
+
+/// `events` in ascending order of their keys; those of one key stay in their order.
+fn stable_counting_sort(events: &[u32], keys: &[u32], n_keys: usize) -> Vec<u32> {
+    let mut next = vec![0u32; n_keys + 1];
+    for &event in events {
+        next[keys[event as usize] as usize + 1] += 1;
+    }
+    for key in 0..n_keys {
+        next[key + 1] += next[key];
+    }
+    let mut sorted = vec![0; events.len()];
+    for &event in events {
+        let place = &mut next[keys[event as usize] as usize];
+        sorted[*place as usize] = event;
+        *place += 1;
+    }
+    sorted
+}
+
+/// Turns grouped events into interactions.
+pub(crate) struct Weighing<'a> {
+    pub(crate) log: &'a EventLog,
+    pub(crate) behaviours: &'a BehaviourWeights,
+    /// The time from which ages are taken.
+    pub(crate) now: i64,
+    /// The new row of each consumer of the log.
+    pub(crate) users: &'a [u32],
+    /// The new row of each product of the log.
+    pub(crate) items: &'a [u32],
+}
+
+impl Weighing<'_> {
+    /// The interactions of the pairs that `chosen` names; all of them must have new rows.
+    pub(crate) fn interactions(
+        &self,
+        pairs: &Pairs,
+        chosen: impl Fn(usize) -> bool,
+        n_users: usize,
+        n_items: usize,
+    ) -> Result<Interactions, DataError> {
+        let table = self.behaviours.behaviours();
+        let names: Vec<&str> = table.iter().map(|b| b.name.as_str()).collect();
+        let targets: Vec<&str> = table
+            .iter()
+            .filter(|b| b.target)
+            .map(|b| b.name.as_str())
+            .collect();
+        let mut builder = InteractionsBuilder::from_names(&names, &targets)?;
+        let mut counts = vec![0u32; table.len()];
+        let mut decayed = vec![0f64; table.len()];
+        for pair in (0..pairs.len()).filter(|&pair| chosen(pair)) {
+            counts.fill(0);
+            decayed.fill(0.0);
+            let mut last_time = i64::MIN;
+            for &event in pairs.events(pair) {
+                let event = event as usize;
+                let (behaviour, time) = (self.log.behaviours()[event], self.log.times()[event]);
+                counts[behaviour as usize] += 1;
+                let age_days = (self.now - time) as f64 / SECONDS_PER_DAY;
+                decayed[behaviour as usize] += self.behaviours.decay(age_days);
+                last_time = last_time.max(time);
+            }
+            let has_target = counts.iter().zip(table).any(|(&n, b)| n > 0 && b.target);
+            let weight = self.behaviours.combine(&decayed, has_target);
+            let (user, item) = pairs.ids()[pair];
+            if !((weight as f32).is_finite() && weight as f32 > 0.0) {
+                return Err(self.weight_error(user, item, weight).into());
+            }
+            builder.push(
+                UserId(self.users[user as usize]),
+                ItemId(self.items[item as usize]),
+                weight as f32,
+                &counts,
+                Some(last_time),
+            )?;
+        }
+        Ok(builder.build(n_users, n_items)?)
+    }
+
+    fn weight_error(&self, user: u32, item: u32, weight: f64) -> CoreError {
+        let name = |name: Option<&str>| name.unwrap_or_default().to_owned();
+        CoreError::PairWeight {
+            user: name(self.log.user_ids().name(UserId(user))),
+            item: name(self.log.item_ids().name(ItemId(item))),
+            weight,
+        }
+    }
+}
+
+/// Dense rows for the ids in use, in their old order.
+pub(crate) struct Rows {
+    /// The new row of each old one, or [`NO_ROW`].
+    pub(crate) new_of: Vec<u32>,
+    /// The old row of each new one.
+    pub(crate) old_of: Vec<u32>,
+}
+
+impl Rows {
+    pub(crate) fn dense(n_old: usize, used: impl Iterator<Item = u32>) -> Self {
+        let mut new_of = vec![NO_ROW; n_old];
+        for old in used {
+            new_of[old as usize] = 0;
+        }
+        let old_of: Vec<u32> = (0..n_old as u32)
+            .filter(|&old| new_of[old as usize] != NO_ROW)
+            .collect();
+        for (new, &old) in old_of.iter().enumerate() {
+            new_of[old as usize] = new as u32;
+        }
+        Self { new_of, old_of }
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.old_of.len()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::EventLogBuilder;
+    use lightgcn_core::BehaviourWeightsConfig;
+
+    fn log(events: &[(&str, &str, &str, i64)]) -> EventLog {
+        let weights = BehaviourWeightsConfig::shop_log().check().unwrap();
+        let mut log = EventLogBuilder::new(&weights);
+        for &(user, item, behaviour, time) in events {
+            log.push(user, item, behaviour, time).unwrap();
+        }
+        log.build().unwrap()
+    }
+
+    #[test]
+    fn events_are_grouped_and_weighed_by_hand() {
+        let day = 86_400;
+        let log = log(&[
+            ("v", "b", "view", 0),
+            ("u", "b", "cart", 14 * day),
+            ("u", "a", "view", 7 * day),
+            ("u", "b", "view", 0),
+            ("u", "a", "view", 14 * day),
+        ]);
+        let mut config = BehaviourWeightsConfig::shop_log();
+        let x = interactions(&log, &config.clone().check().unwrap()).unwrap();
+        // Rows are in order of first appearance: v, u and b, a.
+        assert_eq!(x.offsets(), [0, 1, 3]);
+        assert_eq!(x.items(), [ItemId(0), ItemId(0), ItemId(1)]);
+        assert_eq!(x.weights(), [0.01, 0.11, 0.02]);
+        assert_eq!(x.counts_of(1), [1, 1, 0, 0]);
+        assert_eq!(x.last_times(), [0, 14 * day, 14 * day]);
+        // With a half-life of a week, an event of day 7 counts half and one of day 0 a quarter.
+        config.half_life_days = Some(7.0);
+        config.floor = None;
+        let x = interactions(&log, &config.clone().check().unwrap()).unwrap();
+        assert_eq!(x.weights(), [0.0025, 0.1025, 0.015]);
+        config.behaviours.truncate(1);
+        config.behaviours[0].target = true;
+        assert!(matches!(
+            interactions(&log, &config.check().unwrap()),
+            Err(DataError::Config { .. })
+        ));
+    }
+
+    #[test]
+    fn a_weight_that_is_not_positive_names_the_pair() {
+        let log = log(&[
+            ("ann", "brush", "view", 0),
+            ("ann", "comb", "remove_from_cart", 0),
+        ]);
+        let mut config = BehaviourWeightsConfig::shop_log();
+        config.floor = None;
+        let error = interactions(&log, &config.check().unwrap()).unwrap_err();
+        assert!(matches!(
+            &error,
+            DataError::Core(CoreError::PairWeight { user, item, weight })
+                if user == "ann" && item == "comb" && *weight == -0.09
+        ));
+    }
+}

@@ -1,0 +1,347 @@
+//! The field's pair files: a line for each consumer, `user item item ...`.
+
+use crate::group::{NO_ROW, Rows};
+use crate::prepare::{names, sentences, truth};
+use crate::split::HeldOut;
+use crate::stream::StoredFile;
+use crate::{DataError, expand_paths};
+use hashbrown::HashMap;
+use lightgcn_core::{
+    BehaviourWeights, BehaviourWeightsConfig, Catalogue, Dataset, InputFile, InteractionsBuilder,
+    ItemId, Lineage, NodeId, Split, StageReport, UserId, Vocabulary,
+};
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+use std::io::BufRead;
+use std::path::{Path, PathBuf};
+
+/// The name of the one behaviour of pair files.
+const BEHAVIOUR: &str = "interaction";
+
+/// What becomes of pairs that stand in both the validation and the training file (Gowalla's
+/// validation is a subset of its training pairs).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum ValidationInTrain {
+    /// They leave training, and are counted.
+    #[default]
+    Remove,
+    /// They are an error.
+    Refuse,
+}
+
+/// A data set in the field's pair files: each line is a consumer and its products, with spaces or
+/// tabs between; no times, one behaviour, weight 1. Plain, gzip or zstd, told by the content.
+///
+/// Ids are any text. If all ids are whole numbers, rows are in their numeric order (so that ids
+/// `0..n` without gaps are their own rows), otherwise in order of first appearance. A consumer may
+/// have several lines or an empty one; a pair repeated within a file counts once.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct PairFiles {
+    /// The training pairs.
+    pub train: PathBuf,
+    /// The pairs for validation.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub validation: Option<PathBuf>,
+    /// The pairs for the test.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub test: Option<PathBuf>,
+    /// What becomes of pairs in both the validation and the training file.
+    #[serde(default)]
+    pub validation_in_train: ValidationInTrain,
+    /// Whether consumers and products without a training pair keep a row, and their pairs stay in
+    /// validation and test, where a model that learns from pairs can only miss them. By default they
+    /// leave, and are counted. To compare with published figures, keep them: the field counts them
+    /// as misses.
+    #[serde(default)]
+    pub keep_unseen: bool,
+}
+
+impl PairFiles {
+    /// A training file alone.
+    pub fn new(train: impl Into<PathBuf>) -> Self {
+        Self {
+            train: train.into(),
+            validation: None,
+            test: None,
+            validation_in_train: ValidationInTrain::default(),
+            keep_unseen: false,
+        }
+    }
+
+    /// With a validation file.
+    #[must_use]
+    pub fn with_validation(mut self, path: impl Into<PathBuf>) -> Self {
+        self.validation = Some(path.into());
+        self
+    }
+
+    /// With a test file.
+    #[must_use]
+    pub fn with_test(mut self, path: impl Into<PathBuf>) -> Self {
+        self.test = Some(path.into());
+        self
+    }
+
+    /// Reads the files and checks that their parts are disjoint.
+    ///
+    /// # Errors
+    /// Those of opening and decompressing; [`DataError::PairNotUtf8`]; [`DataError::NoPairs`] if a
+    /// file holds no pair; [`DataError::PairOverlap`] if a pair stands in two parts, with file and
+    /// line; [`DataError::NothingToTest`] if all test pairs are of unseen consumers or products.
+    pub fn read(&self) -> Result<Dataset, DataError> {
+        let mut raw = RawIds::default();
+        let mut inputs = Vec::new();
+        let mut stages = Vec::new();
+        let mut part = |name: &str, path: &Path| {
+            let part = PairFile::read(path, &mut raw, &mut inputs)?;
+            stages.push(part.report(name));
+            Ok::<_, DataError>(part)
+        };
+        let mut train = part("read training", &self.train)?;
+        let read = |path: &Option<PathBuf>| path.clone();
+        let validation = read(&self.validation)
+            .map(|path| part("read validation", &path))
+            .transpose()?;
+        let test = read(&self.test)
+            .map(|path| part("read test", &path))
+            .transpose()?;
+
+        if let Some(test) = &test {
+            test.refuse_overlap(&train, &raw)?;
+            if let Some(validation) = &validation {
+                test.refuse_overlap(validation, &raw)?;
+            }
+        }
+        if let Some(validation) = &validation {
+            match self.validation_in_train {
+                ValidationInTrain::Refuse => validation.refuse_overlap(&train, &raw)?,
+                ValidationInTrain::Remove => stages.push(train.remove(validation)),
+            }
+        }
+        self.assemble(&raw, train, validation, test, inputs, stages)
+    }
+
+    fn assemble(
+        &self,
+        raw: &RawIds,
+        train: PairFile,
+        validation: Option<PairFile>,
+        test: Option<PairFile>,
+        inputs: Vec<InputFile>,
+        mut stages: Vec<StageReport>,
+    ) -> Result<Dataset, DataError> {
+        let (users, user_ids) = ordered(&raw.users, self.keep_unseen, || {
+            train.pairs.iter().map(|p| p.0).collect()
+        })?;
+        let (items, item_ids) = ordered(&raw.items, self.keep_unseen, || {
+            train.pairs.iter().map(|p| p.1).collect()
+        })?;
+        if train.pairs.is_empty() {
+            return Err(DataError::NothingToTrain {
+                report: sentences(&stages),
+            });
+        }
+        let mut builder = InteractionsBuilder::from_names(&[BEHAVIOUR], &[BEHAVIOUR])?;
+        for &(user, item) in &train.pairs {
+            let user = UserId(users.new_of[user as usize]);
+            let item = ItemId(items.new_of[item as usize]);
+            builder.push(user, item, 1.0, &[1], None)?;
+        }
+        let interactions = builder.build(users.len(), items.len())?;
+        let mut held_out = |part: &str, file: Option<PairFile>| {
+            let pairs = file.map(|file| file.pairs).unwrap_or_default();
+            let mut report = StageReport::new(part, "pairs");
+            report.rows_in = pairs.len() as u64;
+            truth(HeldOut { pairs, report }, &users, &items, &mut stages)
+        };
+        let has_test = test.is_some();
+        let validation = held_out("validation", validation)?;
+        let test = held_out("test", test)?;
+        if has_test && test.is_empty() {
+            return Err(DataError::NothingToTest {
+                report: sentences(&stages[stages.len() - 1..]),
+            });
+        }
+        let behaviours: BehaviourWeights = BehaviourWeightsConfig::single(BEHAVIOUR).check()?;
+        let lineage = Lineage {
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+            seed: 0,
+            inputs,
+            options: self.options(),
+            stages,
+            figures: BTreeMap::new(),
+        };
+        let dataset = Dataset::new(
+            Split::new(interactions, validation, test)?,
+            user_ids,
+            item_ids,
+            Catalogue::unknown(items.len()),
+            behaviours,
+            lineage,
+        )?;
+        Ok(dataset)
+    }
+
+    fn options(&self) -> BTreeMap<String, String> {
+        let validation_in_train = match self.validation_in_train {
+            ValidationInTrain::Remove => "remove",
+            ValidationInTrain::Refuse => "refuse",
+        };
+        [
+            ("validation_in_train", validation_in_train.to_owned()),
+            ("keep_unseen", self.keep_unseen.to_string()),
+        ]
+        .map(|(option, value)| (option.to_owned(), value))
+        .into()
+    }
+}
+
+/// All ids of all files, in order of first appearance.
+#[derive(Default)]
+struct RawIds {
+    users: Vocabulary<UserId>,
+    items: Vocabulary<ItemId>,
+}
+
+/// The pairs of one file.
+struct PairFile {
+    path: PathBuf,
+    /// Consumer and product in order of first appearance, each once.
+    pairs: Vec<(u32, u32)>,
+    /// The line of each pair.
+    lines: Vec<u64>,
+    /// The position of each pair.
+    positions: HashMap<(u32, u32), u32>,
+    n_repeated: u64,
+}
+
+impl PairFile {
+    fn read(path: &Path, raw: &mut RawIds, inputs: &mut Vec<InputFile>) -> Result<Self, DataError> {
+        let path = expand_paths(&[path])?.swap_remove(0);
+        let mut stored = StoredFile::open(&path)?;
+        let mut file = Self {
+            path,
+            pairs: Vec::new(),
+            lines: Vec::new(),
+            positions: HashMap::new(),
+            n_repeated: 0,
+        };
+        let mut line = Vec::new();
+        for number in 1.. {
+            line.clear();
+            match stored.read_until(b'\n', &mut line) {
+                Ok(0) => break,
+                Ok(_) => file.read_line(number, &line, raw)?,
+                Err(error) => return Err(stored.error(error)),
+            }
+        }
+        inputs.push(stored.finish()?);
+        if file.pairs.is_empty() {
+            return Err(DataError::NoPairs { path: file.path });
+        }
+        Ok(file)
+    }
+
+    fn read_line(&mut self, number: u64, line: &[u8], raw: &mut RawIds) -> Result<(), DataError> {
+        let line = if number == 1 {
+            line.strip_prefix(b"\xef\xbb\xbf").unwrap_or(line)
+        } else {
+            line
+        };
+        let text = std::str::from_utf8(line).map_err(|_| DataError::PairNotUtf8 {
+            path: self.path.clone(),
+            line: number,
+        })?;
+        let mut ids = text.split_ascii_whitespace();
+        let Some(user) = ids.next() else {
+            return Ok(());
+        };
+        let user = raw.users.insert(user)?;
+        for item in ids {
+            let pair = (user.0, raw.items.insert(item)?.0);
+            let position = self.pairs.len() as u32;
+            if *self.positions.entry(pair).or_insert(position) == position {
+                self.pairs.push(pair);
+                self.lines.push(number);
+            } else {
+                self.n_repeated += 1;
+            }
+        }
+        Ok(())
+    }
+
+    fn report(&self, stage: &str) -> StageReport {
+        let mut report = StageReport::new(stage, "pairs");
+        report.kept = self.pairs.len() as u64;
+        report.rows_in = report.kept + self.n_repeated;
+        report.drop("repeated pair", self.n_repeated);
+        report
+    }
+
+    fn refuse_overlap(&self, other: &Self, raw: &RawIds) -> Result<(), DataError> {
+        let shared = |pair: &&(u32, u32)| other.positions.contains_key(*pair);
+        let Some(&(user, item)) = self.pairs.iter().find(shared) else {
+            return Ok(());
+        };
+        let name = |name: Option<&str>| name.unwrap_or_default().to_owned();
+        Err(DataError::PairOverlap {
+            path: self.path.clone(),
+            line: self.lines[self.positions[&(user, item)] as usize],
+            user: name(raw.users.name(UserId(user))),
+            item: name(raw.items.name(ItemId(item))),
+            other: other.path.clone(),
+        })
+    }
+
+    /// Removes the pairs of `other`; lines and positions still speak of the file.
+    fn remove(&mut self, other: &Self) -> StageReport {
+        let mut report = StageReport::new("training without validation", "pairs");
+        report.rows_in = self.pairs.len() as u64;
+        self.pairs
+            .retain(|pair| !other.positions.contains_key(pair));
+        report.kept = self.pairs.len() as u64;
+        report.drop("held out for validation", report.rows_in - report.kept);
+        report
+    }
+}
+
+/// The rows of the ids: all of them, or those that `used` names.
+fn ordered<I: NodeId>(
+    raw: &Vocabulary<I>,
+    all: bool,
+    used: impl Fn() -> Vec<u32>,
+) -> Result<(Rows, Vocabulary<I>), DataError> {
+    let mut old_of: Vec<u32> = if all {
+        (0..raw.len() as u32).collect()
+    } else {
+        let mut used = used();
+        used.sort_unstable();
+        used.dedup();
+        used
+    };
+    let number = |old: u32| raw.name(I::from_row(old)).and_then(whole_number);
+    if old_of.iter().all(|&old| number(old).is_some()) {
+        // `7` and `07` are two ids: the order of appearance decides between them.
+        old_of.sort_by_key(|&old| (number(old), old));
+    }
+    let mut new_of = vec![NO_ROW; raw.len()];
+    for (new, &old) in old_of.iter().enumerate() {
+        new_of[old as usize] = new as u32;
+    }
+    let rows = Rows { new_of, old_of };
+    let ids = names(raw, &rows)?;
+    Ok((rows, ids))
+}
+
+/// The value of an id of digits alone.
+fn whole_number(id: &str) -> Option<u64> {
+    id.bytes()
+        .all(|c| c.is_ascii_digit())
+        .then(|| id.parse().ok())
+        .flatten()
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,334 @@
+//! From files to a data set in one call.
+
+use crate::catalogue;
+use crate::group::{NO_ROW, Pairs, Rows, Weighing, check_behaviours};
+use crate::split::{HeldOut, Parts, split};
+use crate::{
+    DataError, Duplicates, EventLog, KCoreConfig, LogFormat, Progress, ReadConfig, SplitConfig,
+    k_core, read_events,
+};
+use lightgcn_core::{
+    BehaviourWeights, BehaviourWeightsConfig, CoreError, Dataset, ItemId, Lineage, Split,
+    StageReport, Truth, UserId, Vocabulary,
+};
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+use std::path::Path;
+
+/// Every option of the way from a log to a data set. The default reads the shop log with the
+/// reference system's weights, drops exact duplicates, keeps every consumer and product, and splits
+/// by time with a tenth of the purchases for validation and a tenth for the test.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct PrepareConfig {
+    /// The seed of the random split.
+    pub seed: u64,
+    /// What becomes of exact duplicates.
+    pub duplicates: Duplicates,
+    /// Whether rows that cannot be used are counted and dropped; otherwise the first one is an
+    /// error.
+    pub skip_bad_rows: bool,
+    /// Catalogue files or patterns, see [`ReadConfig::catalogue`].
+    pub catalogue: Vec<String>,
+    /// The names of columns and behaviours.
+    pub format: LogFormat,
+    /// The behaviours and their weights.
+    pub weights: BehaviourWeightsConfig,
+    /// How many pairs consumers and products need in training.
+    pub k_core: KCoreConfig,
+    /// How the log is split.
+    pub split: SplitConfig,
+}
+
+impl Default for PrepareConfig {
+    fn default() -> Self {
+        Self {
+            seed: 0,
+            duplicates: Duplicates::default(),
+            skip_bad_rows: false,
+            catalogue: Vec::new(),
+            format: LogFormat::default(),
+            weights: BehaviourWeightsConfig::shop_log(),
+            k_core: KCoreConfig::default(),
+            split: SplitConfig::default(),
+        }
+    }
+}
+
+/// Options that were checked. Made only by [`PrepareConfig::check`].
+#[derive(Debug, Clone, PartialEq)]
+pub struct ValidPrepareConfig {
+    config: PrepareConfig,
+    behaviours: BehaviourWeights,
+}
+
+impl PrepareConfig {
+    /// Checks all options.
+    ///
+    /// # Errors
+    /// [`DataError::Config`] with every fault found.
+    pub fn check(&self) -> Result<ValidPrepareConfig, DataError> {
+        let mut faults = self.split.faults();
+        let behaviours = match self.weights.clone().check() {
+            Ok(behaviours) => {
+                faults.extend(self.format.faults(&behaviours));
+                Some(behaviours)
+            }
+            Err(CoreError::BehaviourWeights { faults: found }) => {
+                faults.extend(found);
+                None
+            }
+            Err(other) => return Err(other.into()),
+        };
+        match behaviours {
+            Some(behaviours) if faults.is_empty() => Ok(ValidPrepareConfig {
+                config: self.clone(),
+                behaviours,
+            }),
+            _ => Err(DataError::Config { faults }),
+        }
+    }
+
+    /// The options that concern reading.
+    #[must_use]
+    pub fn read_config(&self) -> ReadConfig {
+        ReadConfig {
+            format: self.format.clone(),
+            duplicates: self.duplicates,
+            skip_bad_rows: self.skip_bad_rows,
+            catalogue: self.catalogue.clone(),
+        }
+    }
+}
+
+impl ValidPrepareConfig {
+    /// The options as they were given.
+    #[must_use]
+    pub fn config(&self) -> &PrepareConfig {
+        &self.config
+    }
+
+    /// The checked table of behaviours.
+    #[must_use]
+    pub fn behaviours(&self) -> &BehaviourWeights {
+        &self.behaviours
+    }
+
+    /// Every option as text, by its name.
+    #[must_use]
+    pub fn options(&self) -> BTreeMap<String, String> {
+        let config = &self.config;
+        let mut options = BTreeMap::new();
+        let mut set = |option: String, value: String| {
+            options.insert(option, value);
+        };
+        let duplicates = match config.duplicates {
+            Duplicates::Drop => "drop",
+            Duplicates::Keep => "keep",
+        };
+        set("duplicates".to_owned(), duplicates.to_owned());
+        set("skip_bad_rows".to_owned(), config.skip_bad_rows.to_string());
+        let core = &config.k_core;
+        set(
+            "k_core.min_user_pairs".to_owned(),
+            core.min_user_pairs.to_string(),
+        );
+        set(
+            "k_core.min_item_pairs".to_owned(),
+            core.min_item_pairs.to_string(),
+        );
+        for behaviour in &config.weights.behaviours {
+            let name = format!("weights.{}", behaviour.name);
+            set(name.clone(), behaviour.weight.to_string());
+            if let Some(cap) = behaviour.cap {
+                set(format!("{name}.cap"), cap.to_string());
+            }
+            if behaviour.target {
+                set(format!("{name}.target"), "true".to_owned());
+            }
+        }
+        let weights = &config.weights;
+        if let Some(ceiling) = weights.ceiling {
+            set(
+                "weights.ceiling.above".to_owned(),
+                ceiling.above.to_string(),
+            );
+            set(
+                "weights.ceiling.with_target".to_owned(),
+                ceiling.with_target.to_string(),
+            );
+            set(
+                "weights.ceiling.without_target".to_owned(),
+                ceiling.without_target.to_string(),
+            );
+        }
+        for (option, value) in [
+            ("floor", weights.floor),
+            ("half_life_days", weights.half_life_days),
+        ] {
+            if let Some(value) = value {
+                set(format!("weights.{option}"), value.to_string());
+            }
+        }
+        config.format.describe(&mut options);
+        config.split.describe(&mut options);
+        options
+    }
+}
+
+/// Reads the files that `paths` name (files or patterns), splits the events, thins, weighs, and
+/// gives the data set with its lineage. `progress` is called now and then while reading.
+///
+/// # Errors
+/// [`DataError::Config`] with every fault of the options; those of [`read_events`]; those of
+/// [`prepare_log`].
+pub fn prepare<P: AsRef<Path>>(
+    paths: &[P],
+    config: &PrepareConfig,
+    progress: impl FnMut(Progress),
+) -> Result<Dataset, DataError> {
+    let config = config.check()?;
+    let read = config.config().read_config();
+    let log = read_events(paths, &read, config.behaviours(), progress)?;
+    prepare_log(&log, &config)
+}
+
+/// The second half of [`prepare`], for a log that is in memory already. The log must have been read
+/// with the same table of behaviours.
+///
+/// The order of the stages: split, group the training events, k-core of the training pairs, dense
+/// rows for what is left (in the order of the log's vocabularies), truth, weights. Ages for time
+/// decay are taken from the last training event before the k-core.
+///
+/// # Errors
+/// [`DataError::NothingToTrain`] and [`DataError::NothingToTest`] if a part has no target,
+/// [`DataError::SplitTime`] if the split's times do not fit the log, [`CoreError::PairWeight`] with
+/// the shop's own ids if a weight is not positive and finite, [`DataError::Config`] if the log holds
+/// behaviours without a weight.
+pub fn prepare_log(log: &EventLog, config: &ValidPrepareConfig) -> Result<Dataset, DataError> {
+    let behaviours = config.behaviours();
+    let options = config.config();
+    check_behaviours(log, behaviours)?;
+    let parts = split(log, &options.split, behaviours, options.seed)?;
+    let pairs = Pairs::group(log, |event| parts.trains[event]);
+    let mut stages = log.stages().to_vec();
+    stages.push(parts.report.clone());
+    let keep = thin(log, &pairs, &options.k_core, &mut stages);
+
+    let kept = || pairs.ids().iter().zip(&keep).filter(|pair| *pair.1);
+    let users = Rows::dense(log.user_ids().len(), kept().map(|pair| pair.0.0));
+    let items = Rows::dense(log.item_ids().len(), kept().map(|pair| pair.0.1));
+    let weighing = Weighing {
+        log,
+        behaviours,
+        now: pairs.last_time(log),
+        users: &users.new_of,
+        items: &items.new_of,
+    };
+    let train = weighing.interactions(&pairs, |pair| keep[pair], users.len(), items.len())?;
+    if train.n_targets() == 0 {
+        return Err(DataError::NothingToTrain {
+            report: sentences(&stages),
+        });
+    }
+
+    let Parts {
+        validation,
+        test,
+        found,
+        ..
+    } = parts;
+    let validation = truth(validation, &users, &items, &mut stages)?;
+    let test = truth(test, &users, &items, &mut stages)?;
+    if test.is_empty() && options.split != SplitConfig::None {
+        return Err(DataError::NothingToTest {
+            report: sentences(&stages[stages.len() - 1..]),
+        });
+    }
+    for stage in &stages[log.stages().len()..] {
+        tracing::info!("{stage}");
+    }
+    let mut described = config.options();
+    described.extend(
+        found
+            .into_iter()
+            .map(|(name, text)| (name.to_owned(), text)),
+    );
+    let lineage = Lineage {
+        version: env!("CARGO_PKG_VERSION").to_owned(),
+        seed: options.seed,
+        inputs: log.inputs().to_vec(),
+        options: described,
+        stages,
+        figures: BTreeMap::new(),
+    };
+    let dataset = Dataset::new(
+        Split::new(train, validation, test)?,
+        names(log.user_ids(), &users)?,
+        names(log.item_ids(), &items)?,
+        catalogue::select(log.catalogue(), &items.old_of)?,
+        behaviours.clone(),
+        lineage,
+    )?;
+    Ok(dataset)
+}
+
+/// Which pairs the k-core keeps.
+fn thin(
+    log: &EventLog,
+    pairs: &Pairs,
+    config: &KCoreConfig,
+    stages: &mut Vec<StageReport>,
+) -> Vec<bool> {
+    if config.is_trivial() {
+        return vec![true; pairs.len()];
+    }
+    let ids = pairs.ids().iter();
+    let ids: Vec<(UserId, ItemId)> = ids.map(|&(u, i)| (UserId(u), ItemId(i))).collect();
+    let core = k_core(log.user_ids().len(), log.item_ids().len(), &ids, config);
+    stages.extend(core.stages);
+    core.keep
+}
+
+/// The truth of a held-out part: what training knows both ends of.
+pub(crate) fn truth(
+    held: HeldOut,
+    users: &Rows,
+    items: &Rows,
+    stages: &mut Vec<StageReport>,
+) -> Result<Truth, DataError> {
+    let HeldOut { pairs, mut report } = held;
+    let mut known = Vec::with_capacity(pairs.len());
+    for (user, item) in pairs {
+        let (user, item) = (users.new_of[user as usize], items.new_of[item as usize]);
+        if user == NO_ROW {
+            report.drop("consumer unseen in training", 1);
+        } else if item == NO_ROW {
+            report.drop("product unseen in training", 1);
+        } else {
+            known.push((UserId(user), ItemId(item)));
+        }
+    }
+    report.kept = known.len() as u64;
+    stages.push(report);
+    Ok(Truth::from_pairs(users.len(), items.len(), known)?)
+}
+
+pub(crate) fn names<I: lightgcn_core::NodeId>(
+    ids: &Vocabulary<I>,
+    rows: &Rows,
+) -> Result<Vocabulary<I>, DataError> {
+    let kept = rows
+        .old_of
+        .iter()
+        .filter_map(|&old| ids.name(I::from_row(old)));
+    Ok(Vocabulary::from_names(kept)?)
+}
+
+pub(crate) fn sentences(stages: &[StageReport]) -> String {
+    let stages: Vec<String> = stages.iter().map(StageReport::to_string).collect();
+    stages.join("; ")
+}
+
+#[cfg(test)]
+mod tests;

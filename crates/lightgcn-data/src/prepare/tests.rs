@@ -1,0 +1,225 @@
+use super::*;
+use crate::EventLogBuilder;
+use proptest::prelude::*;
+
+fn log(events: &[(&str, &str, &str, i64)]) -> EventLog {
+    let weights = BehaviourWeightsConfig::shop_log().check().unwrap();
+    let mut log = EventLogBuilder::new(&weights);
+    for &(user, item, behaviour, time) in events {
+        log.push(user, item, behaviour, time).unwrap();
+        let details = lightgcn_core::ProductDetails {
+            brand: Some(format!("brand of {item}")),
+            ..Default::default()
+        };
+        log.describe(item, time, &details);
+    }
+    log.build().unwrap()
+}
+
+fn at(validation: i64, test: i64) -> PrepareConfig {
+    PrepareConfig {
+        split: SplitConfig::ByTime {
+            validation: crate::TimeCut::At(validation.to_string()),
+            test: crate::TimeCut::At(test.to_string()),
+        },
+        ..PrepareConfig::default()
+    }
+}
+
+fn prepared(log: &EventLog, config: &PrepareConfig) -> Result<Dataset, DataError> {
+    prepare_log(log, &config.check().unwrap())
+}
+
+/// Everyone but `late` trains; `gone` and its product leave by the k-core of 2.
+const EVENTS: [(&str, &str, &str, i64); 14] = [
+    ("gone", "x", "purchase", 0),
+    ("u", "a", "purchase", 1),
+    ("u", "b", "view", 2),
+    ("v", "a", "purchase", 3),
+    ("v", "b", "purchase", 4),
+    ("u", "b", "purchase", 10),
+    ("late", "a", "purchase", 11),
+    ("v", "x", "purchase", 12),
+    ("gone", "a", "purchase", 13),
+    ("v", "new", "purchase", 20),
+    ("u", "x", "purchase", 21),
+    ("w", "b", "view", 5),
+    ("w", "a", "view", 5),
+    ("w", "a", "purchase", 22),
+];
+
+#[test]
+fn rows_truth_and_lineage_by_hand() {
+    let log = log(&EVENTS);
+    let mut config = at(10, 20);
+    config.k_core = KCoreConfig {
+        min_user_pairs: 2,
+        min_item_pairs: 2,
+    };
+    let dataset = prepared(&log, &config).unwrap();
+    assert_eq!(dataset.users.iter().collect::<Vec<_>>(), ["u", "v", "w"]);
+    assert_eq!(dataset.items.iter().collect::<Vec<_>>(), ["a", "b"]);
+    let train = dataset.split.train.interactions();
+    assert_eq!(train.weights(), [1.0, 0.01, 1.0, 1.0, 0.01, 0.01]);
+    assert_eq!(
+        dataset.catalogue.get(ItemId(1)).brand.as_deref(),
+        Some("brand of b")
+    );
+
+    let validation = dataset.split.validation.truth();
+    assert_eq!(
+        validation.iter().collect::<Vec<_>>(),
+        [(UserId(0), ItemId(1))]
+    );
+    assert_eq!(validation.familiar_of(UserId(0)), [true]);
+    let test = dataset.split.test.truth();
+    assert_eq!(test.iter().collect::<Vec<_>>(), [(UserId(2), ItemId(0))]);
+
+    let stages = &dataset.lineage.stages;
+    assert!(
+        stages.iter().all(StageReport::balances),
+        "{}",
+        sentences(stages)
+    );
+    let names: Vec<_> = stages
+        .iter()
+        .map(|s| format!("{} {}", s.stage, s.unit))
+        .collect();
+    assert_eq!(
+        names,
+        [
+            "events events",
+            "split events",
+            "k-core pairs",
+            "k-core consumers",
+            "k-core products",
+            "validation targets",
+            "test targets"
+        ]
+    );
+    assert_eq!(stages[2].dropped["consumer with fewer than 2 pairs"], 1);
+    // `late` never trained and `gone` was thinned out; x went with it.
+    assert_eq!(stages[5].dropped["consumer unseen in training"], 2);
+    assert_eq!(stages[5].dropped["product unseen in training"], 1);
+    assert_eq!(stages[6].dropped["product unseen in training"], 2);
+    let options = &dataset.lineage.options;
+    assert_eq!(options["split.test"], "20");
+    assert_eq!(options["split.test.from"], "1970-01-01 00:00:20 UTC");
+    assert_eq!(options["weights.purchase"], "1");
+    assert_eq!(options["k_core.min_item_pairs"], "2");
+}
+
+#[test]
+fn ages_are_taken_from_the_last_training_event() {
+    let day = 86_400;
+    let log = log(&[
+        ("u", "a", "purchase", 0),
+        ("u", "b", "view", 7 * day),
+        ("u", "b", "purchase", 700 * day),
+    ]);
+    let mut config = at(8 * day, 8 * day);
+    config.weights.half_life_days = Some(7.0);
+    config.weights.floor = None;
+    let dataset = prepared(&log, &config).unwrap();
+    assert_eq!(dataset.split.train.interactions().weights(), [0.5, 0.01]);
+}
+
+#[test]
+fn parts_without_a_target_are_refused() {
+    let log = log(&[
+        ("u", "a", "view", 0),
+        ("v", "b", "purchase", 1),
+        ("w", "c", "purchase", 2),
+    ]);
+    let error = prepared(&log, &at(2, 2)).unwrap_err();
+    assert!(
+        error.to_string().contains("consumer unseen in training"),
+        "{error}"
+    );
+    assert!(matches!(error, DataError::NothingToTest { .. }));
+    let mut config = at(2, 2);
+    config.k_core.min_item_pairs = 5;
+    assert!(matches!(
+        prepared(&log, &config),
+        Err(DataError::NothingToTrain { .. })
+    ));
+    let all = PrepareConfig {
+        split: SplitConfig::None,
+        ..PrepareConfig::default()
+    };
+    let dataset = prepared(&log, &all).unwrap();
+    assert_eq!(dataset.split.train.interactions().n_pairs(), 3);
+    assert!(dataset.split.test.truth().is_empty());
+}
+
+#[test]
+fn every_fault_of_all_options_is_listed() {
+    let mut config = PrepareConfig {
+        split: SplitConfig::Random {
+            validation: 2.0,
+            test: 0.0,
+        },
+        ..PrepareConfig::default()
+    };
+    config.format.delimiter = '"';
+    let Err(DataError::Config { faults }) = config.check() else {
+        panic!("the options must be refused");
+    };
+    assert_eq!(faults.len(), 3, "{faults:?}");
+    config.weights.behaviours.clear();
+    let Err(DataError::Config { faults }) = config.check() else {
+        panic!("the options must be refused");
+    };
+    assert_eq!(faults.len(), 3, "{faults:?}"); // two of the split, one of the weights
+}
+
+#[test]
+fn a_config_file_round_trips() {
+    let config: PrepareConfig = toml::from_str(
+        "seed = 7\nduplicates = 'keep'\n[k_core]\nmin_user_pairs = 2\n[split]\nkind = 'random'\n",
+    )
+    .unwrap();
+    assert_eq!(config.k_core.min_item_pairs, 1);
+    assert_eq!(config.split, SplitConfig::reference());
+    let written = toml::to_string(&config).unwrap();
+    assert_eq!(toml::from_str::<PrepareConfig>(&written).unwrap(), config);
+    assert!(toml::from_str::<PrepareConfig>("sede = 7").is_err());
+}
+
+proptest! {
+    #[test]
+    fn whatever_the_log_parts_fit_and_reports_balance(
+        events in prop::collection::vec((0u8..6, 0u8..8, 0u8..4, 0i64..50), 5..150),
+        kind in 0..3,
+        k in 1u32..3,
+    ) {
+        let labels = ["view", "cart", "remove_from_cart", "purchase"];
+        let names: Vec<_> = events.iter()
+            .map(|e| (format!("u{}", e.0), format!("i{}", e.1), labels[e.2 as usize], e.3))
+            .collect();
+        let events: Vec<_> = names.iter().map(|e| (e.0.as_str(), e.1.as_str(), e.2, e.3)).collect();
+        let config = PrepareConfig {
+            split: match kind {
+                0 => SplitConfig::Random { validation: 0.2, test: 0.2 },
+                1 => SplitConfig::leave_last_out(),
+                _ => SplitConfig::by_time_shares(0.2, 0.2),
+            },
+            k_core: KCoreConfig { min_user_pairs: k, min_item_pairs: k },
+            ..PrepareConfig::default()
+        };
+        let Ok(dataset) = prepared(&log(&events), &config) else {
+            return Ok(()); // too few targets
+        };
+        let train = dataset.split.train.interactions();
+        prop_assert!(dataset.lineage.stages.iter().all(StageReport::balances));
+        prop_assert!(train.weights().iter().all(|&w| w > 0.0 && w <= 1.0));
+        let mut of_item = vec![0u32; train.n_items()];
+        for &item in train.items() {
+            of_item[item.index()] += 1;
+        }
+        prop_assert!(of_item.iter().all(|&n| n >= k));
+        for user in 0..train.n_users() as u32 {
+            prop_assert!(train.pairs_of(UserId(user)).len() >= k as usize);
+        }
+    }
+}

@@ -1,0 +1,373 @@
+use super::*;
+use lightgcn_core::BehaviourWeightsConfig;
+use proptest::prelude::*;
+use std::io::Write;
+use std::path::PathBuf;
+use tempfile::TempDir;
+
+const HEADER: &str =
+    "event_time,event_type,product_id,category_id,category_code,brand,price,user_id,user_session\n";
+
+fn weights() -> BehaviourWeights {
+    BehaviourWeightsConfig::shop_log().check().unwrap()
+}
+
+/// A folder with the files given.
+fn files(files: &[(&str, &[u8])]) -> (TempDir, Vec<PathBuf>) {
+    let folder = tempfile::tempdir().unwrap();
+    let mut paths = Vec::new();
+    for (name, bytes) in files {
+        let path = folder.path().join(name);
+        std::fs::write(&path, bytes).unwrap();
+        paths.push(path);
+    }
+    (folder, paths)
+}
+
+fn read_with(bytes: &[u8], config: &ReadConfig) -> Result<EventLog, DataError> {
+    let (_folder, paths) = files(&[("log.csv", bytes)]);
+    read_events(&paths, config, &weights(), |_| {})
+}
+
+fn read(text: &str) -> Result<EventLog, DataError> {
+    read_with(text.as_bytes(), &ReadConfig::default())
+}
+
+/// The fault and the line of a log whose rows are given.
+fn fault(rows: &str) -> (u64, RowFault) {
+    match read(&format!("{HEADER}{rows}")) {
+        Err(DataError::Row { line, fault, path }) => {
+            assert!(path.ends_with("log.csv"));
+            (line, fault)
+        }
+        other => panic!("the row must be refused, not {other:?}"),
+    }
+}
+
+const GOOD: &str = "2019-10-01 00:00:00 UTC,cart,5773203,148,apparel.glove,runail,2.62,46,26dd\n";
+
+#[test]
+fn a_log_by_hand() {
+    let log = read(&format!(
+        "{HEADER}{GOOD}\
+         2019-10-01 00:00:03 UTC,view,7,149,,,3,46,\n\
+         2019-10-01 00:00:02 UTC,purchase,5773203,148,apparel.glove,\"run, \"\"ail\"\"\",2.70,9,x\n"
+    ))
+    .unwrap();
+    assert_eq!(log.users(), [0, 0, 1]);
+    assert_eq!(log.items(), [0, 1, 0]);
+    assert_eq!(log.behaviours(), [1, 0, 3]);
+    assert_eq!(log.times(), [1_569_888_000, 1_569_888_003, 1_569_888_002]);
+    assert_eq!(log.user_ids().iter().collect::<Vec<_>>(), ["46", "9"]);
+    assert_eq!(log.item_ids().iter().collect::<Vec<_>>(), ["5773203", "7"]);
+    let first = log.catalogue().get(ItemId(0));
+    assert_eq!(first.brand.as_deref(), Some("run, \"ail\""));
+    assert_eq!(first.category_code.as_deref(), Some("apparel.glove"));
+    assert_eq!(first.price, Some(2.7));
+    let second = log.catalogue().get(ItemId(1));
+    assert_eq!((second.brand, second.price), (None, Some(3.0)));
+    assert_eq!(log.inputs()[0].name, "log.csv");
+    assert_eq!(log.stages()[0].to_string(), "read: 3 rows in, 3 kept");
+}
+
+#[test]
+fn every_bad_row_says_what_and_where() {
+    let (line, bad) = fault(&format!("{GOOD}2019-10-01 00:00:00 UTC,cart,1\n"));
+    assert_eq!((line, bad.reason()), (3, "wrong number of fields"));
+    assert!(matches!(
+        bad,
+        RowFault::FieldCount {
+            found: 3,
+            expected: 9
+        }
+    ));
+    let (_, bad) = fault("2019-10-01 00:00:00 UTC,cart,1,2,,a,b,3,4,5\n");
+    assert!(matches!(bad, RowFault::FieldCount { found: 10, .. }));
+
+    let (line, bad) = fault("2019-10-01 00:00:00 UTC,wish,1,2,,,3,4,5");
+    assert_eq!(line, 2);
+    let text = bad.to_string();
+    assert!(text.contains("\"wish\"") && text.contains("\"remove_from_cart\""));
+    assert!(
+        matches!(bad, RowFault::UnknownBehaviour { column, known, .. }
+        if column == "event_type" && known.len() == 4)
+    );
+
+    let (_, bad) = fault("01/10/2019,cart,1,2,,,3,4,5\n");
+    assert!(matches!(&bad, RowFault::Time { column, value }
+        if column == "event_time" && value == "01/10/2019"));
+    for price in ["free", "NaN", "inf", "1e999", "2,5"] {
+        let (_, bad) = fault(&format!("2019-10-01,cart,1,2,,,\"{price}\",4,5\n"));
+        assert!(matches!(&bad, RowFault::Price { value, .. } if value == price));
+    }
+    let (_, bad) = fault("2019-10-01,cart,,2,,,3,4,5\n");
+    assert!(matches!(bad, RowFault::EmptyId { column } if column == "product_id"));
+    let (_, bad) = fault("2019-10-01,cart,1,2,,,3,,5\n");
+    assert!(matches!(bad, RowFault::EmptyId { column } if column == "user_id"));
+}
+
+#[test]
+fn text_that_is_not_utf8_is_refused() {
+    let latin = [
+        HEADER.as_bytes(),
+        GOOD.as_bytes(),
+        b"2019-10-01,cart,1,2,,lanc\xf4me,3,4,5\n",
+    ]
+    .concat();
+    let error = read_with(&latin, &ReadConfig::default()).unwrap_err();
+    assert!(error.to_string().contains("line 3"), "{error}");
+    assert!(
+        matches!(error, DataError::Row { fault: RowFault::NotUtf8 { column, .. }, .. }
+        if column == "brand")
+    );
+    let utf16: Vec<u8> = format!("\u{feff}{HEADER}")
+        .encode_utf16()
+        .flat_map(u16::to_le_bytes)
+        .collect();
+    assert!(matches!(
+        read_with(&utf16, &ReadConfig::default()),
+        Err(DataError::HeaderNotUtf8 { .. })
+    ));
+}
+
+#[test]
+fn files_that_are_no_log_are_refused() {
+    assert!(matches!(read(""), Err(DataError::EmptyFile { .. })));
+    assert!(matches!(read("\n\n"), Err(DataError::EmptyFile { .. })));
+    assert!(matches!(read(HEADER), Err(DataError::NoRows { .. })));
+    let error = read("event_time,event_type,product,user_id\n").unwrap_err();
+    let text = error.to_string();
+    assert!(
+        text.contains("\"product_id\"") && text.contains("\"product\""),
+        "{text}"
+    );
+    assert!(matches!(error, DataError::MissingColumn { present, .. } if present.len() == 4));
+    assert!(matches!(
+        read("event_time,event_type,product_id,user_id,user_id\n1,view,2,3,4\n"),
+        Err(DataError::DuplicateColumn { column, .. }) if column == "user_id"
+    ));
+    let skip = ReadConfig {
+        skip_bad_rows: true,
+        ..ReadConfig::default()
+    };
+    let error = read_with(HEADER.as_bytes(), &skip).unwrap_err();
+    assert!(matches!(error, DataError::NoEvents { .. }));
+    let bad_format = ReadConfig {
+        format: LogFormat {
+            delimiter: '\n',
+            ..LogFormat::default()
+        },
+        ..ReadConfig::default()
+    };
+    assert!(matches!(
+        read_with(HEADER.as_bytes(), &bad_format),
+        Err(DataError::Config { .. })
+    ));
+}
+
+#[test]
+fn damaged_gzip_is_refused() {
+    let mut stored = gzip(format!("{HEADER}{}", GOOD.repeat(50)).as_bytes());
+    stored.truncate(stored.len() - 10);
+    assert!(matches!(
+        read_with(&stored, &ReadConfig::default()),
+        Err(DataError::Compressed { format: "gzip", .. })
+    ));
+}
+
+#[test]
+fn bad_rows_are_skipped_and_counted_where_asked() {
+    let config = ReadConfig {
+        skip_bad_rows: true,
+        format: LogFormat {
+            ignore_behaviours: vec!["wish".to_owned()],
+            ..LogFormat::default()
+        },
+        ..ReadConfig::default()
+    };
+    let text = format!(
+        "{HEADER}{GOOD}short\nnow,cart,1,2,,,3,4,5\n2019-10-01,cart,1,2,,,x,4,5\n\
+         2019-10-01,wish,1,2,,,x,4,5\n2019-10-01,wash,1,2,,,3,4,5\n2019-10-01,cart,1,2,,,3,,5\n{GOOD}"
+    );
+    let log = read_with(text.as_bytes(), &config).unwrap();
+    assert_eq!(log.n_events(), 1);
+    let report = &log.stages()[0];
+    assert!(report.balances());
+    assert_eq!((report.rows_in, report.kept), (8, 1));
+    for reason in [
+        "wrong number of fields",
+        "bad time",
+        "bad price",
+        "ignored behaviour",
+        "unknown behaviour",
+        "empty id",
+        "exact duplicate",
+    ] {
+        assert_eq!(report.dropped.get(reason), Some(&1), "{reason}");
+    }
+    let none = format!("{HEADER}short\n");
+    let error = read_with(none.as_bytes(), &config).unwrap_err();
+    assert!(
+        error.to_string().contains("1 dropped (wrong number"),
+        "{error}"
+    );
+}
+
+#[test]
+fn duplicates_across_files_are_dropped_or_kept() {
+    let one = format!("{HEADER}{GOOD}{GOOD}");
+    let two = format!("{HEADER}{}{GOOD}", GOOD.replace("26dd", "26de"));
+    let (_folder, paths) = files(&[("a.csv", one.as_bytes()), ("b.csv", two.as_bytes())]);
+    let mut config = ReadConfig::default();
+    let log = read_events(&paths, &config, &weights(), |_| {}).unwrap();
+    assert_eq!(log.n_events(), 2); // the other session makes another row
+    assert_eq!(log.stages()[0].dropped["exact duplicate"], 2);
+    config.duplicates = Duplicates::Keep;
+    let log = read_events(&paths, &config, &weights(), |_| {}).unwrap();
+    assert_eq!(log.n_events(), 4);
+}
+
+#[test]
+fn columns_are_found_by_name_whatever_the_file_looks_like() {
+    let plain = read("event_time,event_type,product_id,user_id\n5,view,a,u\n6,cart,b,v\n").unwrap();
+    for text in [
+        "\u{feff}event_time,event_type,product_id,user_id\n5,view,a,u\n6,cart,b,v",
+        "event_time,event_type,product_id,user_id\r\n5,view,a,u\r\n6,cart,b,v\r\n",
+        "user_id,extra,event_type,event_time,product_id\nu,1,view,5,a\n\nv,2,cart,6,b\n",
+        "\"event_time\",\"event_type\",\"product_id\",\"user_id\"\n\"5\",\"view\",\"a\",\"u\"\n6,cart,b,v\n",
+        " event_time , event_type,product_id,user_id\n5,view,a,u\n6,cart,b,v\n",
+    ] {
+        let log = read(text).unwrap();
+        assert_eq!(log.users(), plain.users(), "{text}");
+        assert_eq!(log.user_ids(), plain.user_ids(), "{text}");
+        assert_eq!(log.item_ids(), plain.item_ids(), "{text}");
+        assert_eq!(log.times(), [5, 6], "{text}");
+        assert_eq!(log.behaviours(), [0, 1], "{text}");
+    }
+}
+
+#[test]
+fn names_delimiter_and_labels_are_configurable() {
+    let config = ReadConfig {
+        format: LogFormat {
+            event_time: "ts".to_owned(),
+            event_type: "what".to_owned(),
+            product_id: "sku".to_owned(),
+            user_id: "who".to_owned(),
+            price: None,
+            brand: Some(String::new()),
+            delimiter: '\t',
+            rename_behaviours: [("buy".to_owned(), "purchase".to_owned())].into(),
+            ..LogFormat::default()
+        },
+        ..ReadConfig::default()
+    };
+    let text = "ts\twhat\tsku\twho\tprice\tbrand\n2019-10-01\tbuy\ta, b\tu\tcheap\tx\n";
+    let log = read_with(text.as_bytes(), &config).unwrap();
+    assert_eq!(log.behaviours(), [3]);
+    assert_eq!(log.item_ids().name(ItemId(0)), Some("a, b"));
+    let details = log.catalogue().get(ItemId(0));
+    assert_eq!((details.price, details.brand), (None, None)); // columns that are not named
+}
+
+#[test]
+fn catalogue_files_tell_what_the_log_does_not() {
+    let log = format!("{HEADER}{GOOD}2019-10-02,view,7,,,,,9,\n");
+    let items = "product_id,brand,category_id,price\n7,cnd,,1\n7,,500,2\n7,,,\n8,x,1,1\n5773203,other,1,9\n";
+    let (folder, paths) = files(&[("log.csv", log.as_bytes()), ("item.csv", items.as_bytes())]);
+    let mut config = ReadConfig {
+        catalogue: vec![folder.path().join("item*").to_string_lossy().into_owned()],
+        ..ReadConfig::default()
+    };
+    let read = |config: &ReadConfig| read_events(&paths[..1], config, &weights(), |_| {});
+    let log = read(&config).unwrap();
+    let second = log.catalogue().get(ItemId(1));
+    assert_eq!(second.brand.as_deref(), Some("cnd"));
+    assert_eq!(second.category_id.as_deref(), Some("500"));
+    assert_eq!(second.price, Some(2.0));
+    let first = log.catalogue().get(ItemId(0));
+    assert_eq!(
+        (first.brand.as_deref(), first.price),
+        (Some("runail"), Some(2.62))
+    );
+    let names: Vec<_> = log.inputs().iter().map(|i| i.name.as_str()).collect();
+    assert_eq!(names, ["log.csv", "item.csv"]);
+    let report = &log.stages()[1];
+    assert!(report.balances());
+    assert_eq!(report.dropped["product not in the log"], 1);
+
+    let path = folder.path().join("item.csv");
+    std::fs::write(&path, "product_id,price\n7,cheap\n,1\n7,3\n").unwrap();
+    assert!(matches!(read(&config), Err(DataError::Row { line: 2, .. })));
+    config.skip_bad_rows = true;
+    let log = read(&config).unwrap();
+    assert_eq!(log.catalogue().get(ItemId(1)).price, Some(3.0));
+    assert_eq!(log.stages()[1].dropped.len(), 2);
+    std::fs::write(&path, "sku,price\n7,1\n").unwrap();
+    assert!(matches!(
+        read(&config),
+        Err(DataError::MissingColumn { .. })
+    ));
+}
+
+#[test]
+fn progress_ends_with_everything_read() {
+    let mut text = HEADER.to_owned();
+    for n in 0..40_000 {
+        text.push_str(&format!("{n},view,{},,,,,{},\n", n % 7, n % 11));
+    }
+    let (_folder, paths) = files(&[("a.csv", text.as_bytes()), ("b.csv", text.as_bytes())]);
+    let mut calls = Vec::new();
+    let log = read_events(&paths, &ReadConfig::default(), &weights(), |p| {
+        calls.push(p)
+    })
+    .unwrap();
+    assert_eq!(log.n_events(), 40_000);
+    assert!(calls.len() >= 5, "{} calls", calls.len());
+    assert!(calls.is_sorted_by(|a, b| a.rows <= b.rows && a.bytes <= b.bytes));
+    let last = calls[calls.len() - 1];
+    assert_eq!(last.rows, 80_000);
+    assert_eq!(
+        (last.bytes, last.total_bytes),
+        (2 * text.len() as u64, 2 * text.len() as u64)
+    );
+}
+
+fn gzip(bytes: &[u8]) -> Vec<u8> {
+    let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::default());
+    encoder.write_all(bytes).unwrap();
+    encoder.finish().unwrap()
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(32))]
+    #[test]
+    fn reading_does_not_depend_on_compression_or_cutting(
+        events in prop::collection::vec((0u8..4, 0u8..9, "[a-z ,\"\u{e9}]{1,6}", 0i64..2_000_000_000), 1..60),
+        cut in 0usize..2000,
+    ) {
+        let labels = ["view", "cart", "remove_from_cart", "purchase"];
+        let mut text = HEADER.to_owned();
+        for (behaviour, item, user, at) in &events {
+            let user = user.replace('"', "\"\"");
+            let label = labels[*behaviour as usize];
+            text.push_str(&format!("{},{label},{item},,,,,\"{user}\",\n", time::display(*at)));
+        }
+        let bytes = text.as_bytes();
+        let plain = read_with(bytes, &ReadConfig::default()).unwrap();
+        prop_assert!(plain.stages()[0].balances());
+        let (first, second) = bytes.split_at(cut.min(bytes.len()));
+        let two_members = [gzip(first), gzip(second)].concat();
+        for stored in [gzip(bytes), two_members, zstd::encode_all(bytes, 3).unwrap()] {
+            let other = read_with(&stored, &ReadConfig::default()).unwrap();
+            prop_assert_eq!(plain.users(), other.users());
+            prop_assert_eq!(plain.items(), other.items());
+            prop_assert_eq!(plain.behaviours(), other.behaviours());
+            prop_assert_eq!(plain.times(), other.times());
+            prop_assert_eq!(plain.user_ids(), other.user_ids());
+            prop_assert_eq!(plain.stages(), other.stages());
+        }
+        let ids: std::collections::HashSet<_> = events.iter().map(|e| &e.2).collect();
+        prop_assert_eq!(plain.user_ids().len(), ids.len());
+    }
+}

@@ -1,0 +1,139 @@
+//! The split by time.
+
+use super::{HeldOut, Parts, TimeCut};
+use crate::group::Pairs;
+use crate::{DataError, EventLog, time};
+use lightgcn_core::StageReport;
+
+/// The first second of the validation and of the test period.
+struct Cuts {
+    validation: i64,
+    test: i64,
+}
+
+pub(super) fn split(
+    log: &EventLog,
+    validation: &TimeCut,
+    test: &TimeCut,
+    is_target: impl Fn(usize) -> bool,
+) -> Result<Parts, DataError> {
+    let cuts = cuts(log, validation, test, &is_target)?;
+    let mut parts = Parts {
+        trains: log.times().iter().map(|&t| t < cuts.validation).collect(),
+        validation: HeldOut::new("validation", "targets"),
+        test: HeldOut::new("test", "targets"),
+        report: StageReport::new("split", "events"),
+        found: vec![
+            ("split.validation.from", time::display(cuts.validation)),
+            ("split.test.from", time::display(cuts.test)),
+        ],
+    };
+    let tests = log.times().iter().filter(|&&t| t >= cuts.test).count() as u64;
+    let report = &mut parts.report;
+    report.rows_in = log.n_events() as u64;
+    report.kept = parts.trains.iter().filter(|&&trains| trains).count() as u64;
+    report.drop(
+        "in the validation period",
+        report.rows_in - report.kept - tests,
+    );
+    report.drop("in the test period", tests);
+
+    let pairs = Pairs::group(log, &is_target);
+    for pair in 0..pairs.len() {
+        let (mut bought, mut validations, mut tests) = (false, 0, 0);
+        for &event in pairs.events(pair) {
+            match log.times()[event as usize] {
+                t if t < cuts.validation => bought = true,
+                t if t < cuts.test => validations += 1,
+                _ => tests += 1,
+            }
+        }
+        let ids = pairs.ids()[pair];
+        parts
+            .validation
+            .take(ids, validations, bought.then_some("bought before"));
+        let spent = match (bought, validations > 0) {
+            (true, _) => Some("bought before"),
+            (false, true) => Some("in validation too"),
+            (false, false) => None,
+        };
+        parts.test.take(ids, tests, spent);
+    }
+    Ok(parts)
+}
+
+impl HeldOut {
+    /// Takes in a pair with `n` target events in this part's period, all of them dropped for
+    /// `reason` if there is one.
+    fn take(&mut self, ids: (u32, u32), n: u64, reason: Option<&str>) {
+        self.report.rows_in += n;
+        match reason {
+            Some(reason) => self.report.drop(reason, n),
+            None if n > 0 => {
+                self.report.drop("bought again in the period", n - 1);
+                self.pairs.push(ids);
+            }
+            None => {}
+        }
+    }
+}
+
+/// Finds the cuts: those given as times as they are, those given as shares from the sorted times of
+/// the target events.
+fn cuts(
+    log: &EventLog,
+    validation: &TimeCut,
+    test: &TimeCut,
+    is_target: impl Fn(usize) -> bool,
+) -> Result<Cuts, DataError> {
+    let targets = (0..log.n_events()).filter(|&event| is_target(event));
+    let mut times: Vec<i64> = targets.map(|event| log.times()[event]).collect();
+    times.sort_unstable();
+    let (Some(&first), Some(&last)) = (times.first(), times.last()) else {
+        return Err(DataError::NothingToTrain {
+            report: "the log has no event of a target behaviour".to_owned(),
+        });
+    };
+    // The time at which the last `share` of all targets before position `end` begins.
+    let begin_of = |share: f64, end: usize| {
+        let n = ((times.len() as f64 * share).round() as usize).clamp(1, end);
+        times[end - n]
+    };
+    let test = match test {
+        TimeCut::Share(share) => begin_of(*share, times.len()),
+        TimeCut::At(text) => parse(text)?,
+    };
+    let before_test = times.partition_point(|&t| t < test);
+    let validation = match validation {
+        TimeCut::Share(share) if *share > 0.0 && before_test > 0 => begin_of(*share, before_test),
+        TimeCut::Share(_) => test,
+        TimeCut::At(text) => parse(text)?,
+    };
+    let problem = if validation > test {
+        Some("the validation period begins after the test period; exchange them")
+    } else if validation <= first {
+        Some("no target comes before the held-out periods; make them shorter or begin later")
+    } else if test > last {
+        Some("no target comes in the test period; let it begin earlier")
+    } else {
+        None
+    };
+    match problem {
+        None => Ok(Cuts { validation, test }),
+        Some(problem) => Err(DataError::SplitTime {
+            detail: format!(
+                "validation from {}, test from {}, targets from {} to {}: {problem}",
+                time::display(validation),
+                time::display(test),
+                time::display(first),
+                time::display(last)
+            ),
+        }),
+    }
+}
+
+fn parse(text: &str) -> Result<i64, DataError> {
+    time::parse(text.as_bytes()).ok_or_else(|| DataError::SplitTime {
+        detail: format!("{text:?} is no time; write 2020-02-01 or 2020-02-01 00:00:00 UTC"),
+    })
+}
