@@ -1,0 +1,65 @@
+//! Adam on the CPU: one pass over memory, in place where nobody else holds the tensors.
+
+use burn::backend::Flex;
+use burn::tensor::{DType, Tensor};
+use burn_flex::FlexTensor;
+use lightgcn_simd::AdamConfig;
+
+use super::{AdamStep, AdamTensors, reference};
+use crate::backend::{float_primitive, float_tensor};
+use crate::flex::floats;
+
+pub(crate) fn adam_step<const D: usize>(
+    step: &AdamStep,
+    tensors: AdamTensors<Flex, D>,
+    gradients: Tensor<Flex, D>,
+) -> AdamTensors<Flex, D> {
+    let all_f32 = [
+        gradients.dtype(),
+        tensors.parameters.dtype(),
+        tensors.first_moment.dtype(),
+        tensors.second_moment.dtype(),
+    ] == [DType::F32; 4];
+    if !all_f32 {
+        return reference::adam_step(step, tensors, gradients);
+    }
+    let gradients = float_primitive(gradients).to_contiguous();
+    let mut parameters = whole_buffer(float_primitive(tensors.parameters));
+    let mut first_moment = whole_buffer(float_primitive(tensors.first_moment));
+    let mut second_moment = whole_buffer(float_primitive(tensors.second_moment));
+    lightgcn_simd::adam_step(
+        &AdamConfig {
+            learning_rate: step.learning_rate as f32,
+            beta_1: step.beta_1,
+            beta_2: step.beta_2,
+            epsilon: step.epsilon,
+            weight_decay: step.weight_decay,
+        },
+        step.time,
+        parameters.storage_mut(),
+        floats(&gradients),
+        first_moment.storage_mut(),
+        second_moment.storage_mut(),
+    );
+    AdamTensors {
+        parameters: float_tensor(parameters),
+        first_moment: float_tensor(first_moment),
+        second_moment: float_tensor(second_moment),
+    }
+}
+
+/// The tensor itself if its elements are its whole buffer in order, otherwise such a copy.
+///
+/// Calling `to_contiguous` in every case would share the buffer and force a copy on writing.
+fn whole_buffer(tensor: FlexTensor) -> FlexTensor {
+    let n_elements = tensor.layout().num_elements();
+    let is_whole = tensor
+        .as_slice::<f32>()
+        .is_some_and(|elements| elements.len() == n_elements)
+        && tensor.bytes().len() == n_elements * size_of::<f32>();
+    if is_whole {
+        tensor
+    } else {
+        tensor.to_contiguous()
+    }
+}

@@ -1,0 +1,91 @@
+//! The operations as a trait over burn's backends.
+
+mod autodiff;
+#[cfg(feature = "cube")]
+mod cube;
+#[cfg(feature = "flex")]
+mod flex;
+#[cfg(feature = "fusion")]
+mod fusion;
+#[cfg(feature = "ndarray")]
+mod ndarray;
+
+use burn::tensor::backend::Backend;
+use burn::tensor::ops::FloatTensor;
+use burn::tensor::{Tensor, TensorPrimitive};
+
+use crate::adam::{AdamStep, AdamTensors};
+use crate::propagate::horner;
+use crate::reference;
+use crate::row_indices::RowIndices;
+use crate::sparse_matrix::SparseMatrix;
+
+/// burn's CPU backend with the fast loops of `lightgcn-simd`.
+#[cfg(feature = "flex")]
+pub type CpuBackend = burn::backend::Flex;
+
+/// Vulkan, Metal, DirectX 12 and WebGPU through wgpu, without burn's operation fusion, whether or
+/// not another crate turns that on.
+#[cfg(feature = "wgpu")]
+pub type WgpuBackend = burn_cubecl::CubeBackend<burn::backend::wgpu::WgpuRuntime, f32, i32, u32>;
+
+/// NVIDIA GPUs, without burn's operation fusion, whether or not another crate turns that on.
+#[cfg(feature = "cuda")]
+pub type CudaBackend =
+    burn_cubecl::CubeBackend<burn_cubecl::cubecl::cuda::CudaRuntime, f32, i32, u8>;
+
+/// A burn backend with operations on graphs.
+///
+/// Every operation has a body in plain tensor operations (see [`reference`](crate::reference)), so
+/// that an empty `impl GraphBackend for MyBackend {}` is enough for a backend of one's own; the
+/// backends of this crate override them. Programs call the free functions
+/// ([`sparse_dense`](crate::sparse_dense()), [`propagate`](crate::propagate()),
+/// [`gather_rows`](crate::gather_rows()), ...), which check shapes, rather than these.
+pub trait GraphBackend: Backend {
+    /// `A x`, `[n_columns, dim]` to `[n_rows, dim]`.
+    fn sparse_dense(matrix: &SparseMatrix<Self>, dense: FloatTensor<Self>) -> FloatTensor<Self> {
+        float_primitive(reference::sparse_dense(matrix, float_tensor(dense)))
+    }
+
+    /// `sum_k alphas[k] A^k x`, `[n_nodes, dim]` to `[n_nodes, dim]`. By default Horner's rule over
+    /// [`sparse_dense`](Self::sparse_dense).
+    fn propagate(
+        matrix: &SparseMatrix<Self>,
+        x: FloatTensor<Self>,
+        alphas: &[f32],
+    ) -> FloatTensor<Self> {
+        float_primitive(horner::<Self>(float_tensor(x), alphas, |y| {
+            float_tensor(Self::sparse_dense(matrix, float_primitive(y)))
+        }))
+    }
+
+    /// `table[indices]`, `[n_rows, dim]` to `[n_indices, dim]`.
+    fn gather_rows(table: FloatTensor<Self>, indices: &RowIndices<Self>) -> FloatTensor<Self> {
+        float_primitive(reference::gather_rows(float_tensor(table), indices))
+    }
+
+    /// `result[indices[r]] += rows[r]`, `[n_indices, dim]` to `[n_rows, dim]`, added in the order
+    /// of `r`.
+    fn segment_sum_rows(rows: FloatTensor<Self>, indices: &RowIndices<Self>) -> FloatTensor<Self> {
+        float_primitive(reference::segment_sum_rows(float_tensor(rows), indices))
+    }
+
+    /// One step of Adam. All tensors have one shape.
+    fn adam_step<const D: usize>(
+        step: &AdamStep,
+        tensors: AdamTensors<Self, D>,
+        gradients: Tensor<Self, D>,
+    ) -> AdamTensors<Self, D> {
+        reference::adam_step(step, tensors, gradients)
+    }
+}
+
+/// The backend's own tensor inside a float tensor.
+pub(crate) fn float_primitive<B: Backend, const D: usize>(tensor: Tensor<B, D>) -> FloatTensor<B> {
+    tensor.into_primitive().tensor()
+}
+
+/// A float tensor around the backend's own.
+pub(crate) fn float_tensor<B: Backend, const D: usize>(primitive: FloatTensor<B>) -> Tensor<B, D> {
+    Tensor::from_primitive(TensorPrimitive::Float(primitive))
+}

@@ -1,0 +1,189 @@
+//! CSR arrays on the host: validation, transposition, the check of symmetry.
+
+use crate::error::KernelError;
+
+/// Largest relative difference between `(r, c)` and `(c, r)` of a matrix that counts as symmetric:
+/// far above the rounding of a normalization, far below a different weight.
+const SYMMETRY_TOLERANCE: f32 = 1e-4;
+
+/// A checked matrix in compressed sparse rows whose indices fit a device's `i32`.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct HostCsr {
+    pub(crate) n_rows: usize,
+    pub(crate) n_columns: usize,
+    /// `[n_rows + 1]`
+    pub(crate) row_offsets: Vec<i32>,
+    /// `[n_edges]`
+    pub(crate) columns: Vec<i32>,
+    /// `[n_edges]`
+    pub(crate) values: Vec<f32>,
+}
+
+impl HostCsr {
+    /// Checks every offset, id and value. O(rows + edges).
+    pub(crate) fn new(
+        n_rows: usize,
+        n_columns: usize,
+        row_offsets: &[u64],
+        columns: &[u32],
+        values: &[f32],
+    ) -> Result<Self, KernelError> {
+        check_sizes(n_rows, n_columns, row_offsets, columns, values)?;
+        let mut start = 0u64;
+        for (row, &end) in row_offsets[1..].iter().enumerate() {
+            if end < start {
+                return Err(KernelError::OffsetsDecrease { row, start, end });
+            }
+            // An offset past the end is reported below, by name; here it must not be sliced with.
+            let edges = (start as usize).min(columns.len())..(end as usize).min(columns.len());
+            check_row(row, edges, n_columns, columns, values)?;
+            start = end;
+        }
+        if start != columns.len() as u64 {
+            return Err(KernelError::OffsetsEnd {
+                found: start,
+                n_edges: columns.len(),
+            });
+        }
+        Ok(Self {
+            n_rows,
+            n_columns,
+            row_offsets: row_offsets.iter().map(|&offset| offset as i32).collect(),
+            columns: columns.iter().map(|&column| column as i32).collect(),
+            values: values.to_vec(),
+        })
+    }
+
+    /// The transpose, each row sorted by column. O(rows + columns + edges).
+    pub(crate) fn transpose(&self) -> Self {
+        let mut row_offsets = vec![0i32; self.n_columns + 1];
+        for &column in &self.columns {
+            row_offsets[column as usize + 1] += 1;
+        }
+        for column in 0..self.n_columns {
+            row_offsets[column + 1] += row_offsets[column];
+        }
+        let mut next = row_offsets.clone();
+        let mut columns = vec![0i32; self.columns.len()];
+        let mut values = vec![0f32; self.columns.len()];
+        for row in 0..self.n_rows {
+            for edge in self.edges(row) {
+                let slot = &mut next[self.columns[edge] as usize];
+                columns[*slot as usize] = row as i32;
+                values[*slot as usize] = self.values[edge];
+                *slot += 1;
+            }
+        }
+        Self {
+            n_rows: self.n_columns,
+            n_columns: self.n_rows,
+            row_offsets,
+            columns,
+            values,
+        }
+    }
+
+    /// Checks that the matrix equals its transpose. O(rows + edges).
+    pub(crate) fn check_symmetric(&self) -> Result<(), KernelError> {
+        if self.n_rows != self.n_columns {
+            return Err(KernelError::SymmetricNotSquare {
+                n_rows: self.n_rows,
+                n_columns: self.n_columns,
+            });
+        }
+        let mirrored = self.transpose();
+        // A second transposition sorts each row, which the comparison needs.
+        let sorted_again;
+        let sorted = if self.has_sorted_rows() {
+            self
+        } else {
+            sorted_again = mirrored.transpose();
+            &sorted_again
+        };
+        for row in 0..self.n_rows {
+            let (here, there) = (sorted.edges(row), mirrored.edges(row));
+            let same = sorted.columns[here.clone()] == mirrored.columns[there.clone()]
+                && sorted.values[here]
+                    .iter()
+                    .zip(&mirrored.values[there])
+                    .all(|(a, b)| (a - b).abs() <= SYMMETRY_TOLERANCE * a.abs().max(b.abs()));
+            if !same {
+                return Err(KernelError::NotSymmetric { row });
+            }
+        }
+        Ok(())
+    }
+
+    fn edges(&self, row: usize) -> std::ops::Range<usize> {
+        self.row_offsets[row] as usize..self.row_offsets[row + 1] as usize
+    }
+
+    fn has_sorted_rows(&self) -> bool {
+        (0..self.n_rows).all(|row| self.columns[self.edges(row)].is_sorted())
+    }
+}
+
+fn check_sizes(
+    n_rows: usize,
+    n_columns: usize,
+    row_offsets: &[u64],
+    columns: &[u32],
+    values: &[f32],
+) -> Result<(), KernelError> {
+    let limit = i32::MAX as usize;
+    for (what, count) in [
+        ("rows", n_rows),
+        ("columns", n_columns),
+        ("edges", columns.len()),
+    ] {
+        if count > limit {
+            return Err(KernelError::TooLarge { what, count, limit });
+        }
+    }
+    if row_offsets.len() != n_rows + 1 {
+        return Err(KernelError::OffsetsLength {
+            n_rows,
+            expected: n_rows + 1,
+            found: row_offsets.len(),
+        });
+    }
+    if row_offsets[0] != 0 {
+        return Err(KernelError::OffsetsStart {
+            found: row_offsets[0],
+        });
+    }
+    if columns.len() != values.len() {
+        return Err(KernelError::ValuesLength {
+            columns: columns.len(),
+            values: values.len(),
+        });
+    }
+    Ok(())
+}
+
+fn check_row(
+    row: usize,
+    edges: std::ops::Range<usize>,
+    n_columns: usize,
+    columns: &[u32],
+    values: &[f32],
+) -> Result<(), KernelError> {
+    for edge in edges {
+        let (column, value) = (columns[edge], values[edge]);
+        if column as usize >= n_columns {
+            return Err(KernelError::ColumnOutOfRange {
+                row,
+                edge,
+                column,
+                n_columns,
+            });
+        }
+        if !value.is_finite() {
+            return Err(KernelError::ValueNotFinite { row, column, value });
+        }
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests;

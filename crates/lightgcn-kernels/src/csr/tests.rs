@@ -1,0 +1,118 @@
+use super::*;
+
+/// ```text
+/// 0 2 0
+/// 1 0 3
+/// ```
+fn rectangular() -> HostCsr {
+    HostCsr::new(2, 3, &[0, 1, 3], &[1, 0, 2], &[2.0, 1.0, 3.0]).unwrap()
+}
+
+#[test]
+fn transposing_swaps_rows_and_columns() {
+    let transposed = rectangular().transpose();
+    assert_eq!((transposed.n_rows, transposed.n_columns), (3, 2));
+    assert_eq!(transposed.row_offsets, [0, 1, 2, 3]);
+    assert_eq!(transposed.columns, [1, 0, 1]);
+    assert_eq!(transposed.values, [1.0, 2.0, 3.0]);
+    assert_eq!(transposed.transpose(), rectangular());
+}
+
+#[test]
+fn each_fault_has_its_error() {
+    let build = |n_rows, n_columns, offsets: &[u64], columns: &[u32], values: &[f32]| {
+        HostCsr::new(n_rows, n_columns, offsets, columns, values).unwrap_err()
+    };
+    assert_eq!(
+        build(2, 2, &[0, 1], &[0], &[1.0]),
+        KernelError::OffsetsLength {
+            n_rows: 2,
+            expected: 3,
+            found: 2
+        }
+    );
+    assert_eq!(
+        build(1, 1, &[1, 1], &[0], &[1.0]),
+        KernelError::OffsetsStart { found: 1 }
+    );
+    assert_eq!(
+        build(2, 2, &[0, 2, 1], &[0, 1], &[1.0, 1.0]),
+        KernelError::OffsetsDecrease {
+            row: 1,
+            start: 2,
+            end: 1
+        }
+    );
+    assert_eq!(
+        build(1, 2, &[0, 9], &[0, 1], &[1.0, 1.0]),
+        KernelError::OffsetsEnd {
+            found: 9,
+            n_edges: 2
+        }
+    );
+    assert_eq!(
+        build(1, 2, &[0, 2], &[0, 1], &[1.0]),
+        KernelError::ValuesLength {
+            columns: 2,
+            values: 1
+        }
+    );
+    assert_eq!(
+        build(2, 2, &[0, 1, 2], &[0, 2], &[1.0, 1.0]),
+        KernelError::ColumnOutOfRange {
+            row: 1,
+            edge: 1,
+            column: 2,
+            n_columns: 2
+        }
+    );
+    assert!(matches!(
+        build(1, 1, &[0, 1], &[0], &[f32::NAN]),
+        KernelError::ValueNotFinite {
+            row: 0,
+            column: 0,
+            ..
+        }
+    ));
+    let too_many = i32::MAX as usize + 1;
+    assert_eq!(
+        build(0, too_many, &[0], &[], &[]),
+        KernelError::TooLarge {
+            what: "columns",
+            count: too_many,
+            limit: i32::MAX as usize
+        }
+    );
+}
+
+#[test]
+fn symmetry_is_checked_and_row_order_does_not_matter() {
+    let symmetric = HostCsr::new(3, 3, &[0, 2, 3, 4], &[2, 1, 0, 0], &[5.0, 4.0, 4.0, 5.0]);
+    assert_eq!(symmetric.unwrap().check_symmetric(), Ok(()));
+
+    let other_weight = HostCsr::new(2, 2, &[0, 1, 2], &[1, 0], &[1.0, 2.0]).unwrap();
+    assert_eq!(
+        other_weight.check_symmetric(),
+        Err(KernelError::NotSymmetric { row: 0 })
+    );
+    let missing_edge = HostCsr::new(3, 3, &[0, 0, 1, 1], &[2], &[1.0]).unwrap();
+    assert_eq!(
+        missing_edge.check_symmetric(),
+        Err(KernelError::NotSymmetric { row: 1 })
+    );
+    assert_eq!(
+        rectangular().check_symmetric(),
+        Err(KernelError::SymmetricNotSquare {
+            n_rows: 2,
+            n_columns: 3
+        })
+    );
+}
+
+#[test]
+fn rounding_of_a_normalization_counts_as_symmetric() {
+    let weight = 0.123_456_79_f32;
+    let rounded = f32::from_bits(weight.to_bits() + 1);
+    let matrix = HostCsr::new(2, 2, &[0, 1, 2], &[1, 0], &[weight, rounded]).unwrap();
+    assert_eq!(matrix.check_symmetric(), Ok(()));
+}

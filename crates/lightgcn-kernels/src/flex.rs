@@ -1,0 +1,74 @@
+//! Reading and making Flex tensors without copies.
+
+use burn::backend::Flex;
+use burn::tensor::{Bytes, DType, Shape};
+use burn_flex::{FlexTensor, Layout};
+use lightgcn_simd::CsrView;
+
+use crate::sparse_matrix::SparseMatrix;
+
+/// The elements of a tensor made contiguous.
+///
+/// # Panics
+///
+/// If the tensor is not contiguous or holds another element type: the callers have seen to both.
+pub(crate) fn floats(tensor: &FlexTensor) -> &[f32] {
+    tensor
+        .as_slice()
+        .expect("a contiguous tensor of f32 shows its elements")
+}
+
+fn ints(tensor: &FlexTensor) -> &[i32] {
+    tensor
+        .as_slice()
+        .expect("index tensors are contiguous and i32, as SparseMatrix makes them")
+}
+
+/// A tensor of shape `[rows, dim]` around `elements`.
+pub(crate) fn matrix(elements: Vec<f32>, rows: usize, dim: usize) -> FlexTensor {
+    let layout = Layout::contiguous(Shape::new([rows, dim]));
+    FlexTensor::new(Bytes::from_elems(elements), layout, DType::F32)
+}
+
+/// Shape of a matrix.
+///
+/// # Panics
+///
+/// If the tensor has another rank than 2.
+pub(crate) fn dims(tensor: &FlexTensor) -> [usize; 2] {
+    tensor.layout().shape().dims()
+}
+
+/// Shared ownership of a matrix's arrays, from which views borrow.
+pub(crate) struct CsrBuffers {
+    n_columns: usize,
+    row_offsets: FlexTensor,
+    columns: FlexTensor,
+    values: FlexTensor,
+}
+
+impl CsrBuffers {
+    pub(crate) fn new(matrix: &SparseMatrix<Flex>) -> Self {
+        Self {
+            n_columns: matrix.n_columns(),
+            row_offsets: matrix.row_offsets().into_primitive(),
+            columns: matrix.columns().into_primitive(),
+            values: matrix.values().into_primitive().tensor(),
+        }
+    }
+
+    pub(crate) fn view(&self) -> CsrView<'_, i32, i32> {
+        // SAFETY: `SparseMatrix` is only made from arrays that `HostCsr` has checked or transposed:
+        // offsets that start at 0, never decrease and end at the number of edges, and columns
+        // below `n_columns`. Its fields are private, no method changes them, and Flex never writes
+        // to a buffer that has a second owner, which these clones are.
+        unsafe {
+            CsrView::new_unchecked(
+                ints(&self.row_offsets),
+                ints(&self.columns),
+                floats(&self.values),
+                self.n_columns,
+            )
+        }
+    }
+}

@@ -1,0 +1,61 @@
+//! Rows of a table, and the sum that undoes it.
+
+pub(crate) mod autodiff;
+#[cfg(feature = "flex")]
+pub(crate) mod flex;
+pub(crate) mod reference;
+
+use burn::tensor::Tensor;
+use burn::tensor::backend::Backend;
+
+use crate::backend::{GraphBackend, float_primitive, float_tensor};
+use crate::row_indices::RowIndices;
+
+/// The rows of a batch, `table[indices]`: `[n_rows, dim]` to `[n_indices, dim]`.
+///
+/// The gradient is [`segment_sum_rows`]: unlike that of burn's `select` it is deterministic and,
+/// on the CPU, parallel.
+///
+/// # Panics
+///
+/// If the table does not have as many rows as the indices were made for.
+pub fn gather_rows<B: GraphBackend>(table: Tensor<B, 2>, indices: &RowIndices<B>) -> Tensor<B, 2> {
+    check_table(&table, indices);
+    float_tensor(B::gather_rows(float_primitive(table), indices))
+}
+
+/// Adds each row to the row of the result that its index names:
+/// `result[indices[r]] += rows[r]`, `[n_indices, dim]` to `[n_rows, dim]`. Rows that no index
+/// names are zero. The contributions to a row are added in the order of the batch, so that the
+/// same batch gives the same bits, on the CPU at any number of threads.
+///
+/// The gradient is [`gather_rows`].
+///
+/// # Panics
+///
+/// If there is not one row per index.
+pub fn segment_sum_rows<B: GraphBackend>(
+    rows: Tensor<B, 2>,
+    indices: &RowIndices<B>,
+) -> Tensor<B, 2> {
+    check_rows(&rows, indices);
+    float_tensor(B::segment_sum_rows(float_primitive(rows), indices))
+}
+
+pub(crate) fn check_table<B: Backend>(table: &Tensor<B, 2>, indices: &RowIndices<B>) {
+    let [rows, dim] = table.dims();
+    assert!(
+        rows == indices.n_rows(),
+        "gather_rows: the indices were made for {} rows, but the table is [{rows}, {dim}]",
+        indices.n_rows(),
+    );
+}
+
+pub(crate) fn check_rows<B: Backend>(rows: &Tensor<B, 2>, indices: &RowIndices<B>) {
+    let [n_rows, dim] = rows.dims();
+    assert!(
+        n_rows == indices.len(),
+        "segment_sum_rows: there are {} indices, but the rows are [{n_rows}, {dim}]",
+        indices.len(),
+    );
+}

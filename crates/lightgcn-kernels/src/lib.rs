@@ -1,0 +1,105 @@
+//! Operations on graphs for [burn](https://burn.dev), which has no sparse tensors.
+//!
+//! | operation | what it does | gradient |
+//! |---|---|---|
+//! | [`sparse_dense`] | a [`SparseMatrix`] times a dense one | the transpose's product |
+//! | [`propagate`] | `sum_k alphas[k] A^k x`, all layers in one step | the same on the transpose |
+//! | [`gather_rows`] | the rows of a batch | [`segment_sum_rows`] |
+//! | [`segment_sum_rows`] | sums of a batch's rows, by row | [`gather_rows`] |
+//! | [`optim::FusedAdam`] | one Adam step in one pass | – |
+//!
+//! They work on any backend that implements [`GraphBackend`]: burn's Flex through the loops of
+//! `lightgcn-simd`, NdArray, the CubeCL backends (wgpu, CUDA) and burn's fusion through the
+//! [reference](mod@reference) bodies, and `Autodiff` around each of them. Gradients keep only
+//! the matrix or the indices alive, never an input or a layer.
+//!
+//! # Example
+//!
+//! LightGCN's forward pass inside a burn module of one's own, and its gradient:
+//!
+//! ```
+//! use burn::backend::Autodiff;
+//! use burn::module::{Module, Param};
+//! use burn::tensor::{Tensor, backend::Backend};
+//! use lightgcn_kernels::{CpuBackend, GraphBackend, SparseMatrix, propagate};
+//!
+//! #[derive(Module, Debug)]
+//! struct Embeddings<B: Backend> {
+//!     adjacency: SparseMatrix<B>,
+//!     table: Param<Tensor<B, 2>>,
+//! }
+//!
+//! impl<B: GraphBackend> Embeddings<B> {
+//!     /// Mean over layers 0 to 2.
+//!     fn forward(&self) -> Tensor<B, 2> {
+//!         propagate(&self.adjacency, self.table.val(), &[1.0 / 3.0; 3])
+//!     }
+//! }
+//!
+//! # fn main() -> Result<(), lightgcn_kernels::KernelError> {
+//! type B = Autodiff<CpuBackend>;
+//! let device = Default::default();
+//! // Two nodes joined by an edge of weight 0.5.
+//! let (row_offsets, columns, values) = ([0, 1, 2], [1, 0], [0.5, 0.5]);
+//! let model = Embeddings::<B> {
+//!     adjacency: SparseMatrix::from_csr(2, 2, &row_offsets, &columns, &values, true, &device)?,
+//!     table: Param::from_tensor(Tensor::from_floats([[12.0], [24.0]], &device)),
+//! };
+//!
+//! // Layer 0 is [12, 24], layer 1 [12, 6], layer 2 [3, 6].
+//! let embeddings = model.forward();
+//! let found: Vec<f32> = embeddings.to_data().iter().collect();
+//! assert_eq!(found, [9.0, 12.0]);
+//!
+//! // Each node reaches the sum with weight (1 + 0.5 + 0.25) / 3.
+//! let gradients = embeddings.sum().backward();
+//! let gradient: Vec<f32> = model.table.grad(&gradients).unwrap().to_data().iter().collect();
+//! assert!(gradient.iter().all(|g| (g - 1.75 / 3.0).abs() < 1e-6));
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! # Crate layout
+//!
+//! One folder an operation, with `reference.rs` (plain tensor operations, any backend), `flex.rs`
+//! (CPU) and `autodiff.rs`; `backend` ties them to burn's backends through [`GraphBackend`];
+//! [`device`] finds GPUs without panics. Only this crate of the workspace names burn's internals.
+//!
+//! # Features
+//!
+//! `flex` (default) is the CPU, `ndarray` burn's NdArray, `wgpu` and `cuda` are GPUs, and `fusion`
+//! is needed where another crate of the program switches burn's operation fusion on.
+//!
+//! # Determinism
+//!
+//! On the CPU every result has the same bits at any number of threads of rayon's current pool.
+
+mod adam;
+mod backend;
+mod csr;
+pub mod device;
+mod error;
+#[cfg(feature = "flex")]
+mod flex;
+mod gather_rows;
+pub mod optim;
+mod propagate;
+pub mod reference;
+mod row_indices;
+mod sparse_dense;
+mod sparse_matrix;
+
+pub use adam::{AdamStep, AdamTensors};
+#[cfg(feature = "flex")]
+pub use backend::CpuBackend;
+#[cfg(feature = "cuda")]
+pub use backend::CudaBackend;
+pub use backend::GraphBackend;
+#[cfg(feature = "wgpu")]
+pub use backend::WgpuBackend;
+pub use error::KernelError;
+pub use gather_rows::{gather_rows, segment_sum_rows};
+pub use propagate::propagate;
+pub use row_indices::RowIndices;
+pub use sparse_dense::sparse_dense;
+pub use sparse_matrix::SparseMatrix;

@@ -1,0 +1,20 @@
+//! Propagation on the CPU.
+
+use burn::backend::Flex;
+use burn::tensor::DType;
+use burn_flex::FlexTensor;
+
+use crate::backend::{float_primitive, float_tensor};
+use crate::flex::{CsrBuffers, dims, floats, matrix as matrix_of};
+use crate::sparse_matrix::SparseMatrix;
+
+pub(crate) fn propagate(matrix: &SparseMatrix<Flex>, x: FlexTensor, alphas: &[f32]) -> FlexTensor {
+    if x.dtype() != DType::F32 {
+        return float_primitive(super::reference::propagate(matrix, float_tensor(x), alphas));
+    }
+    let x = x.to_contiguous();
+    let [rows, dim] = dims(&x);
+    let buffers = CsrBuffers::new(matrix);
+    let propagated = lightgcn_simd::propagate(buffers.view(), floats(&x), dim, alphas);
+    matrix_of(propagated, rows, dim)
+}

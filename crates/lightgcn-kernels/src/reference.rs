@@ -1,0 +1,9 @@
+//! Every operation in plain burn tensor operations, on any burn backend, with or without autodiff.
+//!
+//! These are what the fast implementations are held against in tests, and what a backend without
+//! a fast implementation runs. They are not meant to be fast.
+
+pub use crate::adam::reference::adam_step;
+pub use crate::gather_rows::reference::{gather_rows, segment_sum_rows};
+pub use crate::propagate::reference::propagate;
+pub use crate::sparse_dense::reference::sparse_dense;

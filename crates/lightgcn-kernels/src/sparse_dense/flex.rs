@@ -1,0 +1,21 @@
+//! The product on the CPU.
+
+use burn::backend::Flex;
+use burn::tensor::DType;
+use burn_flex::FlexTensor;
+
+use crate::backend::{float_primitive, float_tensor};
+use crate::flex::{CsrBuffers, dims, floats, matrix as matrix_of};
+use crate::sparse_matrix::SparseMatrix;
+
+pub(crate) fn sparse_dense(matrix: &SparseMatrix<Flex>, dense: FlexTensor) -> FlexTensor {
+    if dense.dtype() != DType::F32 {
+        return float_primitive(super::reference::sparse_dense(matrix, float_tensor(dense)));
+    }
+    let dense = dense.to_contiguous();
+    let [_, dim] = dims(&dense);
+    let buffers = CsrBuffers::new(matrix);
+    let mut product = vec![0.0; matrix.n_rows() * dim];
+    lightgcn_simd::sparse_dense(buffers.view(), floats(&dense), dim, &mut product);
+    matrix_of(product, matrix.n_rows(), dim)
+}

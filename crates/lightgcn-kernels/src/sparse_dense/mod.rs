@@ -1,0 +1,40 @@
+//! Sparse matrix times dense matrix.
+
+pub(crate) mod autodiff;
+#[cfg(feature = "flex")]
+pub(crate) mod flex;
+pub(crate) mod reference;
+
+use burn::tensor::Tensor;
+use burn::tensor::backend::Backend;
+
+use crate::backend::{GraphBackend, float_primitive, float_tensor};
+use crate::sparse_matrix::SparseMatrix;
+
+/// The product `A x`: `[n_columns, dim]` to `[n_rows, dim]`. Differentiable with respect to `x`
+/// (not to the matrix); the gradient is the product with the transpose, and keeps nothing but the
+/// matrix alive until then.
+///
+/// O(edges · dim). On the CPU the bits of the result do not depend on the number of threads.
+///
+/// # Panics
+///
+/// If `dense` does not have as many rows as the matrix has columns.
+pub fn sparse_dense<B: GraphBackend>(
+    matrix: &SparseMatrix<B>,
+    dense: Tensor<B, 2>,
+) -> Tensor<B, 2> {
+    check_shapes(matrix, &dense);
+    float_tensor(B::sparse_dense(matrix, float_primitive(dense)))
+}
+
+pub(crate) fn check_shapes<B: Backend>(matrix: &SparseMatrix<B>, dense: &Tensor<B, 2>) {
+    let [rows, dim] = dense.dims();
+    assert!(
+        rows == matrix.n_columns(),
+        "sparse_dense: the matrix is [{}, {}], so the dense factor must have {} rows, but it is [{rows}, {dim}]",
+        matrix.n_rows(),
+        matrix.n_columns(),
+        matrix.n_columns(),
+    );
+}

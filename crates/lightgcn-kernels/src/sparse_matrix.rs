@@ -1,0 +1,196 @@
+//! A sparse matrix on a device.
+
+use burn::module::Module;
+use burn::tensor::backend::Backend;
+use burn::tensor::{DType, Int, Tensor, TensorData};
+use lightgcn_graph::Adjacency;
+
+use crate::csr::HostCsr;
+use crate::error::KernelError;
+
+/// The CSR arrays of one direction.
+#[derive(Module, Debug)]
+pub(crate) struct CsrArrays<B: Backend> {
+    /// `[n_rows + 1]`, `i32`, from 0 to the number of edges, never decreasing.
+    pub(crate) row_offsets: Tensor<B, 1, Int>,
+    /// `[n_edges]`, `i32`, each below the number of columns.
+    pub(crate) columns: Tensor<B, 1, Int>,
+    /// `[n_edges]`, `f32`.
+    pub(crate) values: Tensor<B, 1>,
+}
+
+impl<B: Backend> CsrArrays<B> {
+    fn upload(host: HostCsr, device: &B::Device) -> Self {
+        Self {
+            row_offsets: upload_ints(host.row_offsets, device),
+            columns: upload_ints(host.columns, device),
+            values: {
+                let shape = [host.values.len()];
+                Tensor::from_data(TensorData::new(host.values, shape), (device, DType::F32))
+            },
+        }
+    }
+}
+
+/// Puts 32-bit ints on a device. The element type is said explicitly because backends differ in
+/// their default.
+pub(crate) fn upload_ints<B: Backend>(ints: Vec<i32>, device: &B::Device) -> Tensor<B, 1, Int> {
+    let shape = [ints.len()];
+    Tensor::from_data(TensorData::new(ints, shape), (device, DType::I32))
+}
+
+/// A matrix in compressed sparse rows on a device, together with its transpose, which gradients
+/// need. A symmetric matrix is its own transpose and is stored once.
+///
+/// It is a burn [`Module`] made of plain tensors: a model that holds one moves it with
+/// `to_device` and turns it with `valid()`, but it is neither counted among the parameters, nor
+/// saved in records, nor differentiated. Cloning it copies no array.
+///
+/// The arrays are checked once, in [`from_csr`](Self::from_csr), and cannot be changed afterwards:
+/// kernels rely on that.
+///
+/// # Example
+///
+/// ```
+/// use burn::backend::Flex;
+/// use lightgcn_kernels::{SparseMatrix, sparse_dense};
+/// use burn::tensor::Tensor;
+///
+/// # fn main() -> Result<(), lightgcn_kernels::KernelError> {
+/// let device = Default::default();
+/// // 0 2 0
+/// // 1 0 3
+/// let matrix =
+///     SparseMatrix::<Flex>::from_csr(2, 3, &[0, 1, 3], &[1, 0, 2], &[2., 1., 3.], false, &device)?;
+/// let dense = Tensor::from_floats([[1.0], [10.0], [100.0]], &device);
+/// let product = sparse_dense(&matrix, dense);
+/// assert_eq!(product.into_data().iter::<f32>().collect::<Vec<_>>(), [20.0, 301.0]);
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Module, Debug)]
+pub struct SparseMatrix<B: Backend> {
+    n_rows: usize,
+    n_columns: usize,
+    arrays: CsrArrays<B>,
+    /// `None` where the matrix is symmetric.
+    transposed: Option<CsrArrays<B>>,
+}
+
+impl<B: Backend> SparseMatrix<B> {
+    /// Checks a matrix in compressed sparse rows and puts it on `device`.
+    ///
+    /// Row `r` holds the edges `row_offsets[r]..row_offsets[r + 1]`; edge `e` goes to column
+    /// `columns[e]` and weighs `values[e]`. Rows may be empty, and an edge may be given more than
+    /// once (the weights add up). With `symmetric` no transpose is stored; that the matrix is
+    /// indeed symmetric is checked (weights up to rounding), since otherwise gradients would be
+    /// silently wrong.
+    ///
+    /// O(rows + columns + edges) on the host.
+    ///
+    /// # Errors
+    ///
+    /// Any offset, column id or value that does not fit, a matrix with more than `i32::MAX` rows,
+    /// columns or edges, and a matrix declared symmetric that is not, each with its place: see
+    /// [`KernelError`].
+    pub fn from_csr(
+        n_rows: usize,
+        n_columns: usize,
+        row_offsets: &[u64],
+        columns: &[u32],
+        values: &[f32],
+        symmetric: bool,
+        device: &B::Device,
+    ) -> Result<Self, KernelError> {
+        let host = HostCsr::new(n_rows, n_columns, row_offsets, columns, values)?;
+        let transposed = if symmetric {
+            host.check_symmetric()?;
+            None
+        } else {
+            Some(CsrArrays::upload(host.transpose(), device))
+        };
+        Ok(Self {
+            n_rows,
+            n_columns,
+            arrays: CsrArrays::upload(host, device),
+            transposed,
+        })
+    }
+
+    /// Puts a graph's adjacency matrix on `device`, `[n_nodes, n_nodes]`. Without a transpose where
+    /// its normalization makes it symmetric.
+    ///
+    /// O(nodes + edges) on the host.
+    ///
+    /// # Errors
+    ///
+    /// [`KernelError::TooLarge`] beyond `i32::MAX` nodes or entries.
+    pub fn from_graph(adjacency: &Adjacency, device: &B::Device) -> Result<Self, KernelError> {
+        Self::from_csr(
+            adjacency.n_nodes(),
+            adjacency.n_nodes(),
+            adjacency.row_offsets(),
+            adjacency.columns(),
+            adjacency.values(),
+            adjacency.is_symmetric(),
+            device,
+        )
+    }
+
+    /// Number of rows.
+    pub fn n_rows(&self) -> usize {
+        self.n_rows
+    }
+
+    /// Number of columns.
+    pub fn n_columns(&self) -> usize {
+        self.n_columns
+    }
+
+    /// Number of stored entries.
+    pub fn n_edges(&self) -> usize {
+        self.arrays.columns.dims()[0]
+    }
+
+    /// Whether the matrix was declared (and found) symmetric, so that one copy serves both
+    /// directions.
+    pub fn is_symmetric(&self) -> bool {
+        self.transposed.is_none()
+    }
+
+    /// The transpose. Copies no array.
+    pub fn transpose(&self) -> Self {
+        match &self.transposed {
+            None => self.clone(),
+            Some(transposed) => Self {
+                n_rows: self.n_columns,
+                n_columns: self.n_rows,
+                arrays: transposed.clone(),
+                transposed: Some(self.arrays.clone()),
+            },
+        }
+    }
+
+    /// Where each row starts, `[n_rows + 1]`, `i32`.
+    pub fn row_offsets(&self) -> Tensor<B, 1, Int> {
+        self.arrays.row_offsets.clone()
+    }
+
+    /// The column of each edge, `[n_edges]`, `i32`.
+    pub fn columns(&self) -> Tensor<B, 1, Int> {
+        self.arrays.columns.clone()
+    }
+
+    /// The weight of each edge, `[n_edges]`, `f32`.
+    pub fn values(&self) -> Tensor<B, 1> {
+        self.arrays.values.clone()
+    }
+
+    /// The device that holds the arrays.
+    pub fn device(&self) -> B::Device {
+        self.arrays.values.device()
+    }
+}
+
+#[cfg(all(test, feature = "flex"))]
+mod tests;

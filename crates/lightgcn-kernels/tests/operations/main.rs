@@ -1,0 +1,8 @@
+//! Every operation on every backend, held against loops in `f64` and against the reference bodies.
+
+mod adam;
+mod backends;
+mod cases;
+mod gather_rows;
+mod propagate;
+mod sparse_dense;
