@@ -49,7 +49,9 @@ pub enum DataError {
         source: io::Error,
     },
     /// Writing a file failed.
-    #[error("{} could not be written: {source}", path.display())]
+    #[error(
+        "{} could not be written: {source}; free some space or choose another path", path.display()
+    )]
     Write {
         /// The file.
         path: PathBuf,

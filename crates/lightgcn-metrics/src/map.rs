@@ -23,9 +23,10 @@ use crate::Hits;
 #[must_use]
 pub fn average_precision(hits: Hits<'_>, k: usize) -> f64 {
     let ranks = hits.within(k).iter().zip(1u32..);
-    let sum: f64 = ranks
-        .map(|(&rank, nth)| f64::from(nth) / f64::from(rank))
-        .sum();
+    // `sum` gives -0.0 where there is no hit.
+    let sum = ranks.fold(0.0, |sum, (&rank, nth)| {
+        sum + f64::from(nth) / f64::from(rank)
+    });
     sum / k.min(hits.n_relevant()) as f64
 }
 
@@ -46,6 +47,7 @@ mod tests {
         ] {
             let value = average_precision(hits, k);
             assert!((value - expected).abs() < 1e-15, "K = {k}: {value}");
+            assert!(value.is_sign_positive(), "K = {k}: {value}");
         }
     }
 }

@@ -1,0 +1,254 @@
+//! What the command understands.
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use lightgcn::train::Device;
+use std::path::PathBuf;
+
+/// From a raw shop event log to explained recommendations.
+///
+/// The usual way is `prepare` (log to dataset), `train` (dataset to model), `evaluate`, then
+/// `recommend` and `explain`. Without a log, `generate` makes a synthetic shop.
+#[derive(Debug, Parser)]
+#[command(name = "lightgcn", version, after_help = EXAMPLES)]
+pub(crate) struct Cli {
+    #[command(flatten)]
+    pub(crate) common: Common,
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+const EXAMPLES: &str = "Examples:
+  lightgcn generate --events 200000 --out shop.csv
+  lightgcn prepare shop.csv --out shop.dataset
+  lightgcn train shop.dataset --out shop.model --run shop.run
+  lightgcn evaluate shop.model shop.dataset
+  lightgcn recommend shop.model 500000017 -k 20
+  lightgcn explain shop.model 500000017 5700042
+
+Any option of a configuration file (--config FILE.toml) is overridden by its flag.";
+
+/// Options of every command.
+#[derive(Debug, Args)]
+pub(crate) struct Common {
+    /// A TOML file of options: seed, threads, device, and the tables [generate], [prepare],
+    /// [model], [train] and [evaluate]. Unknown keys are errors
+    #[arg(long, global = true, value_name = "FILE", env = "LIGHTGCN_CONFIG")]
+    pub(crate) config: Option<PathBuf>,
+    /// The seed of every random choice: the same seed gives the same bytes [default: 42]
+    #[arg(long, global = true, env = "LIGHTGCN_SEED")]
+    pub(crate) seed: Option<u64>,
+    /// Threads of the CPU; results do not depend on them [default: all cores]
+    #[arg(long, global = true, env = "LIGHTGCN_THREADS")]
+    pub(crate) threads: Option<usize>,
+    /// What to train on: auto, cpu, wgpu[:N] or cuda[:N] [default: auto]
+    #[arg(long, global = true, env = "LIGHTGCN_DEVICE")]
+    pub(crate) device: Option<Device>,
+    /// Print one JSON object on standard output, and everything else on standard error
+    #[arg(long, global = true)]
+    pub(crate) json: bool,
+    /// Say more on standard error (-v: information, -vv: details)
+    #[arg(long, short, global = true, action = clap::ArgAction::Count)]
+    pub(crate) verbose: u8,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Make the event log of a synthetic shop, or the statistics of a log
+    Generate(GenerateArgs),
+    /// Read event logs, weigh and split them, and write a dataset
+    Prepare(PrepareArgs),
+    /// Train a model on a dataset or on pair files, and write it
+    Train(TrainArgs),
+    /// Measure a model on the test part of its dataset, beside its baselines
+    Evaluate(EvaluateArgs),
+    /// Print the products that consumers are likeliest to buy
+    Recommend(RecommendArgs),
+    /// Print the paths through the graph that lead from a consumer to a product
+    Explain(ExplainArgs),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct GenerateArgs {
+    /// Events to make [default: 200000]
+    #[arg(long, allow_negative_numbers = true)]
+    pub(crate) events: Option<u64>,
+    /// Consumers [default: scales with the events as in real logs]
+    #[arg(long, allow_negative_numbers = true)]
+    pub(crate) consumers: Option<u64>,
+    /// Products [default: scales with the events as in real logs]
+    #[arg(long, allow_negative_numbers = true)]
+    pub(crate) products: Option<u64>,
+    /// The log to write; compressed where it ends in .gz or .zst
+    #[arg(long, required_unless_present = "statistics")]
+    pub(crate) out: Option<PathBuf>,
+    /// Instead of making a log, print the statistics of this one
+    #[arg(long, value_name = "LOG", conflicts_with = "out")]
+    pub(crate) statistics: Option<PathBuf>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum SplitChoice {
+    /// By time: the latest targets are test, those before them validation
+    ByTime,
+    /// Each consumer's last bought product is test, the one before it validation
+    LeaveLastOut,
+    /// Pairs at random (the reference system's way; optimistic, since it looks into the future)
+    Random,
+    /// Hold nothing out: the final model of a shop trains on everything
+    None,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct PrepareArgs {
+    /// Event logs: CSV files or globs; plain, gzip or zstd
+    #[arg(required = true, value_name = "LOG")]
+    pub(crate) logs: Vec<String>,
+    /// The folder to write the dataset to
+    #[arg(long, value_name = "DATASET")]
+    pub(crate) out: PathBuf,
+    /// How to hold out validation and test [default: by-time]
+    #[arg(long)]
+    pub(crate) split: Option<SplitChoice>,
+    /// The share held out for validation (random and by-time)
+    #[arg(long, allow_negative_numbers = true)]
+    pub(crate) validation: Option<f64>,
+    /// The share held out for test (random and by-time)
+    #[arg(long, allow_negative_numbers = true)]
+    pub(crate) test: Option<f64>,
+    /// The weights of behaviours: shop-log or shop-log-strong-views (others by --config)
+    #[arg(long, value_name = "PRESET")]
+    pub(crate) weights: Option<String>,
+    /// Let an event count half for every so many days of its age
+    #[arg(long, value_name = "DAYS", allow_negative_numbers = true)]
+    pub(crate) half_life_days: Option<f64>,
+    /// Keep consumers and products with at least so many pairs
+    #[arg(long, allow_negative_numbers = true)]
+    pub(crate) k_core: Option<u32>,
+    /// Keep exact duplicate rows
+    #[arg(long)]
+    pub(crate) keep_duplicates: bool,
+    /// Count and report bad rows instead of stopping at the first
+    #[arg(long)]
+    pub(crate) skip_bad_rows: bool,
+    /// Product files with category, brand or price columns
+    #[arg(long, value_name = "FILE")]
+    pub(crate) catalogue: Vec<String>,
+}
+
+/// Where the data comes from: a prepared dataset, or pair files.
+#[derive(Debug, Args)]
+pub(crate) struct DataArgs {
+    /// A dataset that `prepare` wrote
+    #[arg(
+        value_name = "DATASET",
+        required_unless_present = "pairs_train",
+        conflicts_with = "pairs_train"
+    )]
+    pub(crate) dataset: Option<PathBuf>,
+    /// Training pairs: `user item item ...` a line
+    #[arg(long, value_name = "FILE")]
+    pub(crate) pairs_train: Option<PathBuf>,
+    /// Validation pairs; those that stand in the training file too are taken out of training
+    #[arg(long, value_name = "FILE", requires = "pairs_train")]
+    pub(crate) pairs_valid: Option<PathBuf>,
+    /// Test pairs
+    #[arg(long, value_name = "FILE", requires = "pairs_train")]
+    pub(crate) pairs_test: Option<PathBuf>,
+    /// Keep products and consumers without a training pair in the catalogue and in the truth, as
+    /// published figures do
+    #[arg(long, requires = "pairs_train")]
+    pub(crate) keep_unseen: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct TrainArgs {
+    #[command(flatten)]
+    pub(crate) data: DataArgs,
+    /// The folder to write the model to
+    #[arg(long, value_name = "MODEL")]
+    pub(crate) out: PathBuf,
+    /// The folder of the run's record (run.jsonl) and checkpoint [default: MODEL.run]
+    #[arg(long)]
+    pub(crate) run: Option<PathBuf>,
+    /// Continue the run from its checkpoint, to the same bits
+    #[arg(long)]
+    pub(crate) resume: bool,
+    /// The model: lightgcn, ngcf or mf [default: lightgcn]
+    #[arg(long)]
+    pub(crate) model: Option<String>,
+    /// Numbers in an embedding [default: 64]
+    #[arg(long, allow_negative_numbers = true)]
+    pub(crate) dimension: Option<usize>,
+    /// Propagation layers, 0 to 8 [default: 3]
+    #[arg(long, allow_negative_numbers = true)]
+    pub(crate) layers: Option<usize>,
+    /// The most epochs to train [default: 200]
+    #[arg(long, allow_negative_numbers = true)]
+    pub(crate) epochs: Option<u32>,
+    /// Pairs in a step [default: 2048]
+    #[arg(long, allow_negative_numbers = true)]
+    pub(crate) batch_size: Option<usize>,
+    /// Adam's step size [default: 0.001]
+    #[arg(long, allow_negative_numbers = true)]
+    pub(crate) learning_rate: Option<f64>,
+    /// L2 on the layer-0 rows of a batch [default: 0.0001]
+    #[arg(long, allow_negative_numbers = true)]
+    pub(crate) l2: Option<f64>,
+    /// Negatives for each positive [default: 1]
+    #[arg(long, allow_negative_numbers = true)]
+    pub(crate) negatives: Option<usize>,
+    /// Validate every so many epochs [default: 5]
+    #[arg(long, allow_negative_numbers = true)]
+    pub(crate) validate_every: Option<u32>,
+    /// Stop after so many validations without a better one; 0 never stops early [default: 5]
+    #[arg(long, allow_negative_numbers = true)]
+    pub(crate) patience: Option<u32>,
+    /// Write a checkpoint every so many epochs; 0 only when interrupted [default: 10]
+    #[arg(long, allow_negative_numbers = true)]
+    pub(crate) checkpoint_every: Option<u32>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct EvaluateArgs {
+    /// A model that `train` wrote
+    pub(crate) model: PathBuf,
+    #[command(flatten)]
+    pub(crate) data: DataArgs,
+    /// The K of the metrics [default: 10,20]
+    #[arg(short, long, value_delimiter = ',')]
+    pub(crate) k: Vec<usize>,
+    /// Further models of the same dataset to compare with by a paired test
+    #[arg(long, value_name = "MODEL")]
+    pub(crate) against: Vec<PathBuf>,
+    /// Measure on the validation part instead of the test part
+    #[arg(long)]
+    pub(crate) on_validation: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct RecommendArgs {
+    /// A model that `train` wrote
+    pub(crate) model: PathBuf,
+    /// The consumers' ids, as they stand in the log
+    #[arg(required = true)]
+    pub(crate) consumers: Vec<String>,
+    /// Products for each consumer
+    #[arg(short, long, default_value_t = 20)]
+    pub(crate) k: usize,
+    /// Do not leave out what the consumer has bought
+    #[arg(long)]
+    pub(crate) include_bought: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ExplainArgs {
+    /// A model that `train` wrote
+    pub(crate) model: PathBuf,
+    /// The consumer's id
+    pub(crate) consumer: String,
+    /// The product's id
+    pub(crate) product: String,
+    /// The most paths to show
+    #[arg(long, default_value_t = 5)]
+    pub(crate) paths: usize,
+}

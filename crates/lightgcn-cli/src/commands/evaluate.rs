@@ -1,0 +1,78 @@
+//! `lightgcn evaluate`
+
+use super::data;
+use crate::args::EvaluateArgs;
+use crate::config::Config;
+use crate::output::Output;
+use anyhow::ensure;
+use lightgcn::core::Dataset;
+use lightgcn::metrics::Metric;
+use lightgcn::recommend::{
+    Evaluation, EvaluationOptions, PopularityRanker, RandomRanker, Ranker, Recommender,
+    SeenNotBoughtRanker, evaluate_test, evaluate_validation,
+};
+use lightgcn::train::Comparison;
+use std::path::Path;
+
+pub(crate) fn run(args: &EvaluateArgs, config: Config, output: &Output) -> anyhow::Result<()> {
+    let dataset = data::dataset(&args.data)?;
+    let mut ks = if args.k.is_empty() {
+        config.evaluate.ks.clone()
+    } else {
+        args.k.clone()
+    };
+    if ks.is_empty() {
+        ks = vec![10, 20];
+    }
+    let leading = ks.iter().copied().max().unwrap_or(20);
+    let options = EvaluationOptions {
+        ks,
+        seed: config.seed(),
+        ..EvaluationOptions::default()
+    };
+    let measure = |ranker: &dyn Ranker| -> anyhow::Result<Evaluation> {
+        eprintln!("evaluating {}", ranker.name());
+        let split = &dataset.split;
+        Ok(if args.on_validation {
+            evaluate_validation(ranker, &split.train, &split.validation, &options)?
+        } else {
+            evaluate_test(ranker, &split.train, &split.test, &options)?
+        })
+    };
+    let mut evaluations = Vec::new();
+    for path in std::iter::once(&args.model).chain(&args.against) {
+        let recommender = Recommender::open(path)?;
+        check_same_data(path, &recommender, &dataset)?;
+        evaluations.push(measure(&recommender.ranker())?);
+    }
+    let train = dataset.split.train.interactions();
+    evaluations.push(measure(&PopularityRanker::from_interactions(train))?);
+    if train.n_targets() < train.n_pairs() {
+        evaluations.push(measure(&SeenNotBoughtRanker::new(&dataset.split.train))?);
+    }
+    evaluations.push(measure(&RandomRanker::new(
+        train.n_users(),
+        train.n_items(),
+        config.seed(),
+    ))?);
+    let comparison = Comparison::new(&evaluations, Metric::Recall, leading, config.seed())?;
+    output.result(&comparison, &comparison.to_string())
+}
+
+/// A model that was trained on other pairs may have seen the answers.
+fn check_same_data(
+    path: &Path,
+    recommender: &Recommender,
+    dataset: &Dataset,
+) -> anyhow::Result<()> {
+    let artifact = recommender.artifact();
+    ensure!(
+        artifact.users == dataset.users
+            && artifact.items == dataset.items
+            && artifact.train == *dataset.split.train.interactions(),
+        "the model in {} was trained on other data than this dataset's training part, so its \
+         figures would not be honest; evaluate it on its own dataset, or train it on this one",
+        path.display()
+    );
+    Ok(())
+}

@@ -1,0 +1,73 @@
+//! `lightgcn generate`
+
+use crate::args::GenerateArgs;
+use crate::config::Config;
+use crate::output::Output;
+use crate::progress;
+use anyhow::Context;
+use lightgcn::data::synthetic::{generate_to_path, statistics};
+use serde::Serialize;
+use std::collections::BTreeMap;
+use std::fs::File;
+use std::io::BufReader;
+use std::path::{Path, PathBuf};
+
+#[derive(Serialize)]
+struct Outcome {
+    path: PathBuf,
+    rows: u64,
+    behaviours: BTreeMap<&'static str, u64>,
+    duplicates: u64,
+    consumers: u64,
+    products: u64,
+    sessions: u64,
+    seed: u64,
+}
+
+pub(crate) fn run(args: &GenerateArgs, config: Config, output: &Output) -> anyhow::Result<()> {
+    if let Some(log) = &args.statistics {
+        return show_statistics(log, output);
+    }
+    let path = args
+        .out
+        .as_ref()
+        .context("name the log to write with --out")?;
+    let mut shop = config.generate.clone();
+    shop.n_events = args.events.unwrap_or(shop.n_events);
+    shop.n_users = args.consumers.or(shop.n_users);
+    shop.n_items = args.products.or(shop.n_items);
+    let bar = progress::bar(shop.n_events, "events");
+    let summary = generate_to_path(&shop.check()?, path, |rows| bar.set_position(rows))?;
+    bar.finish_and_clear();
+    let outcome = Outcome {
+        path: path.clone(),
+        rows: summary.rows,
+        behaviours: summary.by_behaviour().collect(),
+        duplicates: summary.duplicates,
+        consumers: summary.consumers,
+        products: summary.products,
+        sessions: summary.sessions,
+        seed: shop.seed,
+    };
+    let acts: Vec<String> = summary
+        .by_behaviour()
+        .map(|(name, rows)| format!("{rows} {name}"))
+        .collect();
+    let text = format!(
+        "{} rows ({}; {} exact duplicates) of {} consumers, {} products and {} sessions are in {}",
+        outcome.rows,
+        acts.join(", "),
+        outcome.duplicates,
+        outcome.consumers,
+        outcome.products,
+        outcome.sessions,
+        path.display()
+    );
+    output.result(&outcome, &text)
+}
+
+fn show_statistics(log: &Path, output: &Output) -> anyhow::Result<()> {
+    let file = File::open(log).with_context(|| format!("opening {}", log.display()))?;
+    let found = statistics(BufReader::new(file))?;
+    output.result(&found, &serde_json::to_string_pretty(&found)?)
+}

@@ -1,0 +1,10 @@
+//! One file a command.
+
+pub(crate) mod evaluate;
+pub(crate) mod explain;
+pub(crate) mod generate;
+pub(crate) mod prepare;
+pub(crate) mod recommend;
+pub(crate) mod train;
+
+mod data;

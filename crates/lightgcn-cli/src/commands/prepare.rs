@@ -1,0 +1,118 @@
+//! `lightgcn prepare`
+
+use crate::args::{PrepareArgs, SplitChoice};
+use crate::config::Config;
+use crate::output::Output;
+use crate::progress;
+use anyhow::{Context, bail};
+use lightgcn::core::{BehaviourWeightsConfig, StageReport};
+use lightgcn::data::{Duplicates, KCoreConfig, PrepareConfig, SplitConfig, TimeCut, prepare};
+use lightgcn::store::save_dataset;
+use serde::Serialize;
+use std::path::PathBuf;
+
+#[derive(Serialize)]
+struct Outcome {
+    path: PathBuf,
+    consumers: usize,
+    products: usize,
+    training_pairs: usize,
+    training_targets: usize,
+    validation_targets: usize,
+    test_targets: usize,
+    stages: Vec<StageReport>,
+}
+
+pub(crate) fn run(args: &PrepareArgs, config: Config, output: &Output) -> anyhow::Result<()> {
+    let mut options = config.prepare.clone();
+    override_options(args, &mut options)?;
+    let bar = progress::bar(0, "bytes");
+    let dataset = prepare(&args.logs, &options, |progress| {
+        bar.set_length(progress.total_bytes);
+        bar.set_position(progress.bytes);
+        bar.set_message(format!("{} rows", progress.rows));
+    })?;
+    bar.finish_and_clear();
+    for stage in &dataset.lineage.stages {
+        eprintln!("{stage}");
+    }
+    save_dataset(&dataset, &args.out)?;
+    let train = dataset.split.train.interactions();
+    let outcome = Outcome {
+        path: args.out.clone(),
+        consumers: train.n_users(),
+        products: train.n_items(),
+        training_pairs: train.n_pairs(),
+        training_targets: train.n_targets(),
+        validation_targets: dataset.split.validation.truth().n_pairs(),
+        test_targets: dataset.split.test.truth().n_pairs(),
+        stages: dataset.lineage.stages.clone(),
+    };
+    let text = format!(
+        "{} consumers, {} products, {} training pairs ({} with a target), {} validation and {} \
+         test targets are in {}",
+        outcome.consumers,
+        outcome.products,
+        outcome.training_pairs,
+        outcome.training_targets,
+        outcome.validation_targets,
+        outcome.test_targets,
+        outcome.path.display()
+    );
+    output.result(&outcome, &text)
+}
+
+fn override_options(args: &PrepareArgs, options: &mut PrepareConfig) -> anyhow::Result<()> {
+    if let Some(name) = &args.weights {
+        options.weights = BehaviourWeightsConfig::preset(name).with_context(|| {
+            format!(
+                "unknown weights {name:?}; use shop-log or shop-log-strong-views, or write the \
+                 table [prepare.weights] in a configuration file"
+            )
+        })?;
+    }
+    if args.half_life_days.is_some() {
+        options.weights.half_life_days = args.half_life_days;
+    }
+    if let Some(pairs) = args.k_core {
+        options.k_core = KCoreConfig {
+            min_user_pairs: pairs,
+            min_item_pairs: pairs,
+        };
+    }
+    if args.keep_duplicates {
+        options.duplicates = Duplicates::Keep;
+    }
+    options.skip_bad_rows |= args.skip_bad_rows;
+    options.catalogue.extend(args.catalogue.iter().cloned());
+    match args.split {
+        Some(SplitChoice::ByTime) => options.split = SplitConfig::default(),
+        Some(SplitChoice::LeaveLastOut) => options.split = SplitConfig::leave_last_out(),
+        Some(SplitChoice::Random) => options.split = SplitConfig::reference(),
+        Some(SplitChoice::None) => options.split = SplitConfig::None,
+        None => {}
+    }
+    override_shares(args, &mut options.split)
+}
+
+fn override_shares(args: &PrepareArgs, split: &mut SplitConfig) -> anyhow::Result<()> {
+    if args.validation.is_none() && args.test.is_none() {
+        return Ok(());
+    }
+    match split {
+        SplitConfig::Random { validation, test } => {
+            *validation = args.validation.unwrap_or(*validation);
+            *test = args.test.unwrap_or(*test);
+        }
+        SplitConfig::ByTime { validation, test } => {
+            if let Some(share) = args.validation {
+                *validation = TimeCut::Share(share);
+            }
+            if let Some(share) = args.test {
+                *test = TimeCut::Share(share);
+            }
+        }
+        _ => bail!("--validation and --test are shares of the splits by-time and random"),
+    }
+    Ok(())
+}

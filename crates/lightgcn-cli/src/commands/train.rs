@@ -1,0 +1,170 @@
+//! `lightgcn train`
+
+use super::data;
+use crate::args::TrainArgs;
+use crate::config::Config;
+use crate::output::Output;
+use anyhow::{Context, bail};
+use lightgcn::train::{
+    ConsoleProgress, EndReason, ModelSpec, RunOptions, StopSignal, figures, train_with,
+};
+use serde::Serialize;
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+#[derive(Serialize)]
+struct Outcome {
+    model: String,
+    path: PathBuf,
+    version: String,
+    run: PathBuf,
+    device: String,
+    best_epoch: u32,
+    reason: EndReason,
+    consumers: usize,
+    products: usize,
+    pairs: usize,
+    validation: BTreeMap<String, f64>,
+}
+
+pub(crate) fn run(args: &TrainArgs, mut config: Config, output: &Output) -> anyhow::Result<()> {
+    override_model(args, &mut config.model)?;
+    override_training(args, &mut config);
+    let dataset = data::dataset(&args.data)?;
+    let folder = args.run.clone().unwrap_or_else(|| {
+        let mut name = args.out.clone().into_os_string();
+        name.push(".run");
+        PathBuf::from(name)
+    });
+    let stop = StopSignal::new();
+    let signal = stop.clone();
+    ctrlc::set_handler(move || {
+        // A second Ctrl-C ends the program at once; checkpoints are whole at any moment.
+        if signal.is_stopped() {
+            std::process::exit(130);
+        }
+        eprintln!("stopping after this batch; the run can be continued with --resume");
+        signal.stop();
+    })
+    .context("listening for Ctrl-C")?;
+    let run = RunOptions {
+        folder: Some(folder.clone()),
+        resume: args.resume,
+        stop,
+    };
+    let mut progress = ConsoleProgress::new();
+    let device = config.device();
+    let trained = train_with(
+        &dataset,
+        &config.model,
+        &config.train,
+        device,
+        &run,
+        &mut progress,
+    )?;
+    if trained.reason == EndReason::Interrupted {
+        bail!(
+            "interrupted; no model was written. The checkpoint in {} holds the run: continue it \
+             with --resume",
+            folder.display()
+        );
+    }
+    trained.artifact.save(&args.out)?;
+    let train = dataset.split.train.interactions();
+    let outcome = Outcome {
+        model: config.model.name().to_owned(),
+        path: args.out.clone(),
+        version: trained.artifact.identity()?,
+        run: folder,
+        device: trained.device.clone(),
+        best_epoch: trained.best_epoch,
+        reason: trained.reason,
+        consumers: train.n_users(),
+        products: train.n_items(),
+        pairs: train.n_pairs(),
+        validation: trained
+            .validation
+            .as_ref()
+            .map(figures)
+            .transpose()?
+            .unwrap_or_default(),
+    };
+    let mut text = format!(
+        "{} of epoch {} is in {} (trained on {})\n",
+        outcome.model,
+        outcome.best_epoch,
+        outcome.path.display(),
+        outcome.device
+    );
+    for (name, value) in &outcome.validation {
+        text += &format!("  validation {name} {value:.4}\n");
+    }
+    output.result(&outcome, &text)
+}
+
+fn override_model(args: &TrainArgs, model: &mut ModelSpec) -> anyhow::Result<()> {
+    if let Some(name) = args.model.as_deref().filter(|name| *name != model.name()) {
+        *model = ModelSpec::named(name).with_context(|| {
+            format!(
+                "unknown model {name:?}; use one of {}",
+                ModelSpec::NAMES.join(", ")
+            )
+        })?;
+    }
+    if let Some(dimension) = args.dimension {
+        match model {
+            ModelSpec::LightGcn(spec) => spec.dimension = dimension,
+            ModelSpec::Ngcf(spec) => {
+                // Layers as wide as the embeddings stay so.
+                for width in spec
+                    .layer_widths
+                    .iter_mut()
+                    .filter(|w| **w == spec.dimension)
+                {
+                    *width = dimension;
+                }
+                spec.dimension = dimension;
+            }
+            ModelSpec::MatrixFactorization(spec) => spec.dimension = dimension,
+            _ => bail!("model {} has no --dimension", model.name()),
+        }
+    }
+    if let Some(layers) = args.layers {
+        match model {
+            ModelSpec::LightGcn(spec) => spec.layers = layers,
+            ModelSpec::Ngcf(spec) => {
+                spec.layer_widths = vec![spec.dimension; layers];
+            }
+            _ => bail!("model {} has no --layers", model.name()),
+        }
+    }
+    Ok(())
+}
+
+fn override_training(args: &TrainArgs, config: &mut Config) {
+    let train = &mut config.train;
+    if let Some(epochs) = args.epochs {
+        train.epochs = epochs;
+    }
+    if let Some(batch_size) = args.batch_size {
+        train.batch_size = batch_size;
+    }
+    if let Some(learning_rate) = args.learning_rate {
+        train.learning_rate = learning_rate;
+    }
+    if let Some(l2) = args.l2 {
+        train.l2 = l2;
+    }
+    if let Some(negatives) = args.negatives {
+        train.negatives = negatives;
+    }
+    if let Some(validate_every) = args.validate_every {
+        train.validate_every = validate_every;
+    }
+    if let Some(patience) = args.patience {
+        train.patience = patience;
+    }
+    if let Some(checkpoint_every) = args.checkpoint_every {
+        train.checkpoint_every = checkpoint_every;
+    }
+}

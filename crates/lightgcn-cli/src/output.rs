@@ -1,0 +1,107 @@
+//! What the command prints: for people, or one JSON object.
+
+use serde::Serialize;
+use std::io::Write;
+
+/// Prints results on standard output: text for people, or one JSON object where `--json` asks.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Output {
+    json: bool,
+}
+
+impl Output {
+    pub(crate) fn new(json: bool) -> Self {
+        Self { json }
+    }
+
+    /// Prints a result: `value` as one JSON object, or `text`.
+    pub(crate) fn result<T: Serialize>(self, value: &T, text: &str) -> anyhow::Result<()> {
+        let line = if self.json {
+            serde_json::to_string(value)?
+        } else {
+            text.to_owned()
+        };
+        let mut out = std::io::stdout().lock();
+        writeln!(out, "{}", line.trim_end())?;
+        out.flush()?;
+        Ok(())
+    }
+
+    /// Prints an error on standard error; with `--json` also as an object on standard output.
+    pub(crate) fn error(self, error: &anyhow::Error) {
+        let text = whole_text(error);
+        eprintln!("error: {text}");
+        self.error_object(&text);
+    }
+
+    /// With `--json`, prints an error as an object on standard output.
+    pub(crate) fn error_object(self, text: &str) {
+        if self.json {
+            let object = serde_json::json!({ "error": text });
+            // Nothing is left to tell where standard output is gone.
+            let _ = writeln!(std::io::stdout(), "{object}");
+        }
+    }
+}
+
+/// An error with its causes; a cause that the text already tells is not told again.
+fn whole_text(error: &anyhow::Error) -> String {
+    let mut text = error.to_string();
+    for cause in error.chain().skip(1).map(ToString::to_string) {
+        if !text.contains(&cause) {
+            text += ": ";
+            text += &cause;
+        }
+    }
+    text
+}
+
+/// A table with aligned columns; the first row is the head.
+pub(crate) fn table(rows: &[Vec<String>]) -> String {
+    let columns = rows.iter().map(Vec::len).max().unwrap_or(0);
+    let width = |n: usize| {
+        rows.iter()
+            .filter_map(|row| row.get(n))
+            .map(|c| c.chars().count())
+            .max()
+            .unwrap_or(0)
+    };
+    let widths: Vec<usize> = (0..columns).map(width).collect();
+    let mut text = String::new();
+    for row in rows {
+        let cells: Vec<String> = row
+            .iter()
+            .zip(&widths)
+            .map(|(cell, &width)| format!("{cell:width$}"))
+            .collect();
+        text += cells.join("  ").trim_end();
+        text.push('\n');
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use anyhow::Context;
+
+    #[test]
+    fn causes_are_told_once() {
+        let fault = std::io::Error::other("the disk is full");
+        let error = Err::<(), _>(fault).context("x: the disk is full; free space");
+        let error = error.context("saving").unwrap_err();
+        assert_eq!(
+            whole_text(&error),
+            "saving: x: the disk is full; free space"
+        );
+    }
+
+    #[test]
+    fn columns_are_aligned() {
+        let rows = [
+            vec!["a".to_owned(), "b".to_owned()],
+            vec!["long".to_owned(), "x".to_owned()],
+        ];
+        assert_eq!(table(&rows), "a     b\nlong  x\n");
+    }
+}

@@ -1,0 +1,148 @@
+//! Training on devices other than the CPU, where there are any.
+#![allow(clippy::unwrap_used, reason = "a failing test may panic")]
+
+mod common;
+
+use common::{run_record, shop};
+
+/// The loss of each epoch of a run, and what it ran on.
+fn losses(record: &[serde_json::Value]) -> (Vec<f64>, String) {
+    let losses = record
+        .iter()
+        .filter_map(|line| line["loss"].as_f64())
+        .collect();
+    (losses, record[0]["device"].as_str().unwrap().to_owned())
+}
+
+#[cfg(feature = "wgpu")]
+#[test]
+fn wgpu_trains_as_the_cpu_does() {
+    let work = shop();
+    for model in ["lightgcn", "ngcf"] {
+        let train = |device, out| {
+            let train = [
+                "train", "dataset", "--device", device, "--out", out, "--model", model,
+            ];
+            let small = [
+                "--dimension",
+                "16",
+                "--epochs",
+                "3",
+                "--batch-size",
+                "64",
+                "--json",
+            ];
+            work.run(&[&train[..], &small, &["--learning-rate", "0.01"]].concat())
+        };
+        let (gpu, cpu) = (format!("{model}-gpu"), format!("{model}-cpu"));
+        let run = train("wgpu", &gpu);
+        if run.stderr.contains("no wgpu adapter") {
+            assert_eq!(run.status.code(), Some(1), "{}", run.stderr);
+            let required = std::env::var_os("LIGHTGCN_REQUIRE_WGPU").is_some();
+            assert!(!required, "a wgpu adapter is required: {}", run.stderr);
+            eprintln!("skipped: no wgpu adapter, so nothing is trained on one");
+            return;
+        }
+        assert!(run.status.success(), "{}", run.stderr);
+        let cpu_run = train("cpu", &cpu);
+        assert!(cpu_run.status.success(), "{}", cpu_run.stderr);
+        let record = |out: &str| losses(&run_record(&work.path(&format!("{out}.run/run.jsonl"))));
+        let ((on_gpu, gpu_name), (on_cpu, cpu_name)) = (record(&gpu), record(&cpu));
+        assert!(gpu_name.starts_with("wgpu: "), "{gpu_name}");
+        assert_eq!(cpu_name, "the CPU");
+        assert_eq!((on_gpu.len(), on_cpu.len()), (3, 3));
+        for (a, b) in on_gpu.iter().zip(&on_cpu) {
+            assert!(
+                (a - b).abs() < 1e-4 * b,
+                "{model}: losses {on_gpu:?} and {on_cpu:?}"
+            );
+        }
+        assert!(on_gpu[2] < on_gpu[0], "{on_gpu:?}");
+        let answer = work.json(&["recommend", &gpu, "nobody", "-k", "3"]);
+        assert_eq!(answer["answers"][0]["items"].as_array().unwrap().len(), 3);
+    }
+    // GPUs are counted; one far past the last is no crash.
+    let train = ["train", "dataset", "--out", "m", "--device", "wgpu:1000"];
+    work.refused(&train, &["no wgpu adapter", "--device"]);
+}
+
+#[cfg(not(feature = "wgpu"))]
+#[test]
+fn wgpu_is_refused_where_it_is_not_built_in() {
+    let words = [
+        "this build has no wgpu support",
+        "build with --features wgpu",
+    ];
+    shop().refused(
+        &["train", "dataset", "--out", "m", "--device", "wgpu"],
+        &words,
+    );
+}
+
+/// Whether this machine has NVIDIA's driver.
+#[cfg(feature = "cuda")]
+fn has_cuda_driver() -> bool {
+    let says = |program: &str, argument: &str| {
+        let output = std::process::Command::new(program).arg(argument).output();
+        output
+            .ok()
+            .filter(|done| done.status.success())
+            .map(|done| done.stdout)
+    };
+    let libraries = says("ldconfig", "-p").unwrap_or_default();
+    says("nvidia-smi", "-L").is_some() || String::from_utf8_lossy(&libraries).contains("libcuda.so")
+}
+
+#[cfg(feature = "cuda")]
+#[test]
+fn a_missing_cuda_driver_is_a_clean_error() {
+    if has_cuda_driver() {
+        eprintln!("skipped: there is a CUDA driver, so none is missing");
+        return;
+    }
+    let words = [
+        "no CUDA driver",
+        "install NVIDIA's driver",
+        "use another --device",
+    ];
+    let error = shop().refused(
+        &["train", "dataset", "--out", "m", "--device", "cuda"],
+        &words,
+    );
+    assert_eq!(
+        error.matches("no CUDA driver").count(),
+        1,
+        "said once: {error}"
+    );
+}
+
+#[cfg(not(feature = "cuda"))]
+#[test]
+fn cuda_is_refused_where_it_is_not_built_in() {
+    let words = [
+        "this build has no cuda support",
+        "build with --features cuda",
+    ];
+    shop().refused(
+        &["train", "dataset", "--out", "m", "--device", "cuda"],
+        &words,
+    );
+}
+
+#[test]
+fn the_automatic_choice_trains_and_says_on_what() {
+    let mut work = shop();
+    work.environment
+        .insert("LIGHTGCN_DEVICE", "auto".to_owned());
+    let train = [
+        "train", "dataset", "--out", "m", "--model", "mf", "--epochs", "1",
+    ];
+    let trained = work.json(&train);
+    let (_, device) = losses(&run_record(&work.path("m.run/run.jsonl")));
+    assert_eq!(trained["device"].as_str(), Some(device.as_str()));
+    assert!(
+        ["the CPU", "wgpu: ", "CUDA GPU "]
+            .iter()
+            .any(|name| device.starts_with(name))
+    );
+}

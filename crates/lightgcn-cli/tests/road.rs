@@ -1,0 +1,574 @@
+//! The whole road from a log to explained recommendations, by the command alone.
+#![allow(clippy::unwrap_used, reason = "a failing test may panic")]
+
+mod common;
+
+use common::log::{LeaveLastOut, Log};
+use common::{Workplace, run_record, shop, strings};
+use serde_json::{Value, json};
+use std::collections::{BTreeMap, BTreeSet};
+
+/// What came in must have been kept or dropped, at every stage.
+fn assert_stages_balance(prepared: &Value) {
+    for stage in prepared["stages"].as_array().unwrap() {
+        let dropped: u64 = stage["dropped"]
+            .as_object()
+            .unwrap()
+            .values()
+            .map(|n| n.as_u64().unwrap())
+            .sum();
+        assert_eq!(
+            stage["rows_in"],
+            json!(stage["kept"].as_u64().unwrap() + dropped),
+            "{stage}"
+        );
+    }
+}
+
+fn unit_interval(value: &Value) -> f64 {
+    let number = value
+        .as_f64()
+        .unwrap_or_else(|| panic!("no number: {value}"));
+    assert!(
+        (0.0..=1.0).contains(&number) && number.is_sign_positive(),
+        "{number}"
+    );
+    number
+}
+
+#[test]
+fn a_log_is_made_and_prepared_by_every_split() {
+    let work = Workplace::new();
+    let made = work.json(&[
+        "generate", "--events", "8000", "--out", "shop.csv", "--seed", "3",
+    ]);
+    let log = Log::parse(&work.read("shop.csv"));
+    assert_eq!(made["rows"], json!(8000));
+    assert_eq!(
+        (made["rows"].as_u64(), made["seed"].as_u64()),
+        (Some(log.n_rows), Some(3))
+    );
+    assert_eq!(made["consumers"], json!(log.n_consumers()));
+    assert_eq!(made["products"], json!(log.n_products()));
+    let behaviours = made["behaviours"].as_object().unwrap();
+    assert_eq!(
+        behaviours
+            .values()
+            .map(|n| n.as_u64().unwrap())
+            .sum::<u64>(),
+        8000
+    );
+
+    for split in ["by-time", "random", "leave-last-out", "none"] {
+        let prepared = work.json(&["prepare", "shop.csv", "--out", split, "--split", split]);
+        assert_stages_balance(&prepared);
+        let stages = prepared["stages"].as_array().unwrap();
+        assert_eq!(stages[0]["rows_in"], made["rows"], "{split}");
+        assert_eq!(stages[0]["kept"], json!(log.events.len()), "{split}");
+        for part in ["validation", "test"] {
+            let stage = stages.iter().find(|stage| stage["stage"] == part).unwrap();
+            let targets = &prepared[format!("{part}_targets")];
+            assert_eq!(stage["kept"], *targets, "{split}");
+            assert_eq!(
+                targets.as_u64().unwrap() > 0,
+                split != "none",
+                "{split}: {part}"
+            );
+        }
+    }
+    let all = work.json(&["prepare", "shop.csv", "--out", "none", "--split", "none"]);
+    assert_eq!(all["consumers"], json!(log.n_consumers()));
+    assert_eq!(all["products"], json!(log.n_products()));
+
+    // A glob, a compressed copy and options that a person reads.
+    work.json(&["generate", "--events", "500", "--out", "more-1.csv.gz"]);
+    work.json(&[
+        "generate",
+        "--events",
+        "700",
+        "--out",
+        "more-2.csv.zst",
+        "--seed",
+        "8",
+    ]);
+    let prepared = work.json(&["prepare", "more-*", "--out", "more", "--split", "none"]);
+    assert_eq!(prepared["stages"][0]["rows_in"], json!(1200));
+    let run = work.run(&[
+        "prepare", "more-*", "--out", "more", "--split", "none", "--k-core", "2",
+    ]);
+    assert!(run.stdout.contains("training pairs") && run.stdout.contains("are in more"));
+    assert!(run.stderr.contains("read: 1200 rows in"), "{}", run.stderr);
+    assert!(
+        run.stderr.contains("consumer with fewer than 2 pairs"),
+        "{}",
+        run.stderr
+    );
+    let text = work.text(&["generate", "--statistics", "shop.csv"]);
+    assert!(text.contains("consumers"), "{text}");
+}
+
+#[test]
+fn models_are_trained_by_configuration_and_flags() {
+    let work = shop();
+    work.write(
+        "lightgcn.toml",
+        "seed = 5\n\
+         [model]\nname = 'lightgcn'\ndimension = 12\nlayers = 2\n\
+         [train]\nepochs = 2\nbatch_size = 64\nlearning_rate = 0.01\nvalidate_every = 2\n",
+    );
+    let config = ["--config", "lightgcn.toml"];
+    for (model, flags) in [
+        ("lightgcn", &["--dimension", "16", "--epochs", "4"][..]),
+        (
+            "ngcf",
+            &["--model", "ngcf", "--dimension", "16", "--epochs", "4"],
+        ),
+        (
+            "mf",
+            &["--model", "mf", "--dimension", "16", "--epochs", "4"],
+        ),
+    ] {
+        let train = [&["train", "dataset", "--out", model][..], &config, flags].concat();
+        let trained = work.json(&train);
+        assert_eq!(trained["model"], model);
+        assert_eq!(
+            (&trained["path"], &trained["device"]),
+            (&json!(model), &json!("the CPU"))
+        );
+        assert_eq!(trained["reason"], "finished");
+        let version = trained["version"].as_str().unwrap();
+        assert!(version.len() == 64 && version.bytes().all(|c| c.is_ascii_hexdigit()));
+        let recall = unit_interval(&trained["validation"]["recall@20"]);
+
+        let lineage = work.read_json(&format!("{model}/lineage.json"));
+        let option = |name: &str| lineage["options"][name].as_str().unwrap();
+        assert_eq!(lineage["seed"], json!(5), "the file's seed");
+        assert_eq!(option("train.batch_size"), "64", "the file's value");
+        assert_eq!(
+            option("model.dimension"),
+            "16",
+            "the flag goes before the file"
+        );
+        assert_eq!(option("train.epochs"), "4", "the flag goes before the file");
+        assert_eq!(lineage["inputs"][0]["name"], "shop.csv");
+        assert_eq!(
+            lineage["figures"]["validation recall@20"].as_f64(),
+            Some(recall)
+        );
+        match model {
+            "lightgcn" => assert_eq!(option("model.layers"), "2"),
+            "ngcf" => assert_eq!(option("model.layer_widths"), "[16,16,16]"),
+            _ => {}
+        }
+
+        let record = run_record(&work.path(&format!("{model}.run/run.jsonl")));
+        let epochs: Vec<&Value> = record
+            .iter()
+            .filter(|line| line["event"] == "epoch")
+            .collect();
+        assert_eq!(
+            (record.len(), epochs.len()),
+            (6, 4),
+            "a start, four epochs, an end"
+        );
+        let loss = |n: usize| epochs[n]["loss"].as_f64().unwrap();
+        assert!(
+            loss(3) < loss(0),
+            "{model} learns nothing: {} to {}",
+            loss(0),
+            loss(3)
+        );
+        assert_eq!(record[5]["best_epoch"], trained["best_epoch"]);
+        let best = trained["best_epoch"].as_u64().unwrap() as usize;
+        assert_eq!(epochs[best - 1]["validation"], trained["validation"]);
+        assert!(
+            work.path(&format!("{model}.run/checkpoint/manifest.json"))
+                .exists()
+        );
+    }
+    // For people: the figures as text.
+    let train = [
+        "train", "dataset", "--out", "text", "--epochs", "1", "--model", "mf",
+    ];
+    let text = work.text(&train);
+    assert!(
+        text.contains("mf of epoch 1 is in text (trained on the CPU)"),
+        "{text}"
+    );
+    assert!(text.contains("validation recall@20 "), "{text}");
+}
+
+#[test]
+fn the_seed_of_a_table_counts_where_no_other_is_given() {
+    let work = shop();
+    let prepare = |out: &str, more: &[&str]| {
+        let usual = ["prepare", "shop.csv", "--out", out, "--split", "random"];
+        work.json(&[&usual, more].concat());
+        work.files(out)
+    };
+    work.write("seed.toml", "[prepare]\nseed = 7\n");
+    let config = ["--config", "seed.toml"];
+    let of_table = prepare("table", &config);
+    assert_eq!(of_table, prepare("flag", &["--seed", "7"]));
+    let usual = prepare("usual", &[]);
+    assert_ne!(of_table, usual);
+    assert_eq!(
+        usual,
+        prepare("42", &[&config[..], &["--seed", "42"]].concat())
+    );
+}
+
+/// Trains LightGCN and matrix factorization on the shop's data set.
+fn trained_shop() -> (Workplace, LeaveLastOut) {
+    let work = shop();
+    let usual = ["--dimension", "16", "--epochs", "6", "--batch-size", "64"];
+    let rate = ["--learning-rate", "0.02"];
+    for model in ["lightgcn", "mf"] {
+        let train = ["train", "dataset", "--out", model, "--model", model];
+        work.json(&[&train[..], &usual, &rate].concat());
+    }
+    let parts = Log::parse(&work.read("shop.csv")).leave_last_out();
+    (work, parts)
+}
+
+#[test]
+fn a_model_is_evaluated_beside_its_baselines() {
+    let (work, parts) = trained_shop();
+    let report = work.json(&[
+        "evaluate",
+        "lightgcn",
+        "dataset",
+        "--against",
+        "mf",
+        "-k",
+        "5,20",
+    ]);
+    assert_eq!(
+        (&report["part"], &report["metric"]),
+        (&json!("test"), &json!("recall"))
+    );
+    assert_eq!(report["k"], json!(20));
+    // Who is measured, found again from the log itself.
+    assert_eq!(report["n_targets"], json!(parts.test.len()));
+    assert_eq!(report["n_users"], json!(parts.test.len()));
+    let rows = report["rows"].as_array().unwrap();
+    let rankers = strings(&report["rows"], "ranker");
+    assert_eq!(
+        rankers,
+        ["lightgcn", "mf", "popularity", "seen, not bought", "random"]
+    );
+    for (n, row) in rows.iter().enumerate() {
+        let figures = row["figures"].as_object().unwrap();
+        assert_eq!(figures.len(), 12, "six metrics at two cutoffs: {figures:?}");
+        figures.values().for_each(|figure| {
+            unit_interval(figure);
+        });
+        let recall = |k: u64| unit_interval(&figures[&format!("recall@{k}")]);
+        assert!(recall(5) <= recall(20));
+        assert_eq!(row["first_against_this"].is_null(), n == 0);
+        if n > 0 {
+            unit_interval(&row["first_against_this"]["p_value"]);
+        }
+    }
+
+    // The model's recall, found again from the lists that consumers get.
+    let consumers: Vec<&str> = parts.test.keys().map(String::as_str).collect();
+    let ask = [&["recommend", "lightgcn", "-k", "20"][..], &consumers].concat();
+    let answers = work.json(&ask);
+    let answers = answers["answers"].as_array().unwrap();
+    assert_eq!(answers.len(), consumers.len());
+    let hits = answers
+        .iter()
+        .zip(&parts.test)
+        .filter(|(answer, (consumer, product))| {
+            assert_eq!(answer["consumer"], **consumer);
+            strings(&answer["items"], "product").contains(&product.as_str())
+        });
+    let recall = hits.count() as f64 / consumers.len() as f64;
+    let reported = rows[0]["figures"]["recall@20"].as_f64().unwrap();
+    assert!(
+        (recall - reported).abs() < 1e-12,
+        "{recall} is not {reported}"
+    );
+
+    let report = work.json(&["evaluate", "mf", "dataset", "--on-validation"]);
+    assert_eq!(report["part"], "validation");
+    let trained = work.read_json("mf/lineage.json");
+    let figures = &report["rows"][0]["figures"];
+    assert_eq!(
+        figures["recall@20"],
+        trained["figures"]["validation recall@20"]
+    );
+    // A cutoff beyond the catalogue is as good as the whole catalogue.
+    let report = work.json(&["evaluate", "mf", "dataset", "-k", "1000000"]);
+    assert_eq!(report["rows"][0]["figures"]["recall@1000000"], json!(1.0));
+    let text = work.text(&["evaluate", "mf", "dataset"]);
+    assert!(
+        text.contains("recall@20") && text.contains("popularity"),
+        "{text}"
+    );
+}
+
+#[test]
+fn consumers_get_distinct_products_that_they_have_not_bought() {
+    let (work, parts) = trained_shop();
+    let consumer = parts.best_customer();
+    let bought = parts.bought(consumer);
+    assert!(bought.len() >= 3);
+    let answers = work.json(&["recommend", "lightgcn", consumer, "nobody"]);
+    let [known, unknown] = &answers["answers"].as_array().unwrap()[..] else {
+        panic!("two answers: {answers}");
+    };
+    assert_eq!(
+        (&known["known"], &known["source"]),
+        (&json!(true), &json!("model"))
+    );
+    let products = strings(&known["items"], "product");
+    let distinct: BTreeSet<&str> = products.iter().copied().collect();
+    assert_eq!((products.len(), distinct.len()), (20, 20));
+    assert!(distinct.is_disjoint(&bought), "{distinct:?} and {bought:?}");
+    let items = known["items"].as_array().unwrap();
+    for (n, item) in items.iter().enumerate() {
+        assert_eq!(item["rank"], json!(n + 1));
+        assert!(item["details"]["category_id"].is_string(), "{item}");
+    }
+    let score = |item: &Value| item["score"].as_f64().unwrap();
+    assert!(items.is_sorted_by(|a, b| score(a) >= score(b)));
+
+    assert_eq!(
+        (&unknown["known"], &unknown["source"]),
+        (&json!(false), &json!("popularity"))
+    );
+    // The popular products, counted again: consumers who bought each in training.
+    let mut buyers: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::new();
+    for event in parts.train.iter().filter(|e| e.behaviour == "purchase") {
+        buyers
+            .entry(&event.product)
+            .or_default()
+            .insert(&event.consumer);
+    }
+    let mut most: Vec<usize> = buyers.values().map(BTreeSet::len).collect();
+    most.sort_unstable_by(|a, b| b.cmp(a));
+    let popular = unknown["items"].as_array().unwrap();
+    assert_eq!(popular.len(), 20);
+    for (item, most) in popular.iter().zip(most) {
+        let product = item["product"].as_str().unwrap();
+        assert_eq!(item["score"].as_f64(), Some(most as f64));
+        assert_eq!(buyers[product].len(), most);
+    }
+
+    // As many as there are: all but what was bought, or all.
+    let n_products = parts
+        .train
+        .iter()
+        .map(|e| &e.product)
+        .collect::<BTreeSet<_>>()
+        .len();
+    let beyond = ["recommend", "lightgcn", consumer, "-k", "1000000"];
+    let rest = work.json(&beyond);
+    let rest: BTreeSet<&str> = strings(&rest["answers"][0]["items"], "product")
+        .into_iter()
+        .collect();
+    assert_eq!(rest.len(), n_products - bought.len());
+    assert!(rest.is_disjoint(&bought));
+    let all = work.json(&[&beyond[..], &["--include-bought"]].concat());
+    let all: BTreeSet<&str> = strings(&all["answers"][0]["items"], "product")
+        .into_iter()
+        .collect();
+    assert_eq!(all.len(), n_products);
+    assert!(all.is_superset(&bought));
+
+    let text = work.text(&["recommend", "lightgcn", consumer, "nobody", "-k", "3"]);
+    assert!(
+        text.contains(&format!("For consumer {consumer}\n")),
+        "{text}"
+    );
+    assert!(
+        text.contains("Consumer nobody is unknown: what most consumers bought"),
+        "{text}"
+    );
+    assert_eq!(
+        text.lines().count(),
+        11,
+        "two lists of a title, a head and 3 rows: {text}"
+    );
+}
+
+#[test]
+fn explanations_walk_over_what_the_log_says() {
+    let (work, parts) = trained_shop();
+    let consumer = parts.best_customer();
+    let answer = work.json(&["recommend", "lightgcn", consumer, "-k", "5"]);
+    let mut n_paths = 0;
+    for item in answer["answers"][0]["items"].as_array().unwrap() {
+        let product = item["product"].as_str().unwrap();
+        let why = work.json(&["explain", "lightgcn", consumer, product, "--paths", "3"]);
+        assert_eq!(
+            (&why["consumer"], &why["product"]),
+            (&json!(consumer), &item["product"])
+        );
+        assert_eq!(why["score"], item["score"], "the same bits as in the list");
+        assert_eq!(why["bought"], json!(false));
+        let paths = why["paths"].as_array().unwrap();
+        assert!(paths.len() <= 3);
+        assert_eq!(why["reason"].is_string(), paths.is_empty());
+        for path in paths {
+            assert_path(path, consumer, product, &parts);
+            n_paths += 1;
+        }
+    }
+    assert!(n_paths > 0, "none of five recommended products has a path");
+
+    let bought = *parts.bought(consumer).first().unwrap();
+    let why = work.json(&["explain", "lightgcn", consumer, bought]);
+    assert_eq!(why["bought"], json!(true));
+    assert_eq!(
+        why["paths"][0]["edges"].as_array().unwrap().len(),
+        1,
+        "the purchase itself"
+    );
+    let text = work.text(&["explain", "lightgcn", consumer, bought]);
+    assert!(text.starts_with(&format!("Product {bought}")), "{text}");
+    assert!(
+        text.contains("bought before") && text.contains("purchased"),
+        "{text}"
+    );
+}
+
+/// A path must lead from the consumer to the product over connected edges; the consumer's own ones
+/// must be what the log says, and their normalized weights multiply to its strength.
+fn assert_path(path: &Value, consumer: &str, product: &str, parts: &LeaveLastOut) {
+    let edges = path["edges"].as_array().unwrap();
+    assert!([1, 3, 5].contains(&edges.len()), "{path}");
+    assert_eq!(edges[0]["from"], json!({"kind": "consumer"}));
+    let last = &edges[edges.len() - 1]["to"];
+    assert_eq!(
+        (&last["kind"], &last["product"]),
+        (&json!("product"), &json!(product))
+    );
+    assert!(
+        edges
+            .windows(2)
+            .all(|pair| pair[0]["to"] == pair[1]["from"]),
+        "{path}"
+    );
+    let mut strength = 1.0;
+    for edge in edges {
+        strength *= edge["normalized_weight"].as_f64().unwrap();
+        assert!(edge["weight"].as_f64().unwrap() > 0.0);
+        assert!(!edge["behaviours"].as_array().unwrap().is_empty(), "{edge}");
+        if edge["from"]["kind"] == "consumer" {
+            let counts: BTreeMap<&str, u64> = edge["behaviours"]
+                .as_array()
+                .unwrap()
+                .iter()
+                .map(|b| {
+                    (
+                        b["behaviour"].as_str().unwrap(),
+                        b["count"].as_u64().unwrap(),
+                    )
+                })
+                .collect();
+            let met = edge["to"]["product"].as_str().unwrap();
+            assert_eq!(counts, parts.counts(consumer, met));
+        }
+    }
+    let stated = path["strength"].as_f64().unwrap();
+    assert!(
+        (stated / strength - 1.0).abs() < 1e-9,
+        "{stated} is not {strength}"
+    );
+}
+
+#[test]
+fn pair_files_go_the_same_road() {
+    let work = Workplace::new();
+    // Two groups of consumers, each with its own 12 products; everyone leaves three unbought.
+    let (mut train, mut validation, mut test) = (String::new(), String::new(), String::new());
+    for user in 0..40 {
+        let item = |n: usize| 12 * (user % 2) + (user / 2 + n) % 12;
+        let bought: Vec<String> = (0..9).map(|n| item(n).to_string()).collect();
+        train += &format!("{user} {}\n", bought.join(" "));
+        // The validation pair stands in the training file too, as published files have it.
+        validation += &format!("{user} {}\n", item(8));
+        test += &format!("{user} {}\n", item(9));
+    }
+    test += "stranger 3\n";
+    for (name, text) in [
+        ("train.txt", train),
+        ("valid.txt", validation),
+        ("test.txt", test),
+    ] {
+        work.write(name, text);
+    }
+    let files = [
+        "--pairs-train",
+        "train.txt",
+        "--pairs-valid",
+        "valid.txt",
+        "--pairs-test",
+        "test.txt",
+    ];
+    let small = ["--dimension", "8", "--epochs", "30", "--batch-size", "64"];
+    let rate = ["--learning-rate", "0.02"];
+    let trained = work.json(&[&["train", "--out", "model"][..], &files, &small, &rate].concat());
+    assert_eq!(
+        (&trained["consumers"], &trained["products"]),
+        (&json!(40), &json!(24))
+    );
+    assert_eq!(
+        trained["pairs"],
+        json!(40 * 8),
+        "validation pairs left training"
+    );
+
+    let report = work.json(&[&["evaluate", "model", "-k", "4"][..], &files].concat());
+    assert_eq!(
+        report["n_targets"],
+        json!(40),
+        "the stranger is not measured"
+    );
+    // The four unbought products of a consumer's own group are a list of four.
+    assert_eq!(
+        report["rows"][0]["figures"]["recall@4"],
+        json!(1.0),
+        "{report}"
+    );
+    let rankers = strings(&report["rows"], "ranker");
+    assert_eq!(
+        rankers,
+        ["lightgcn", "popularity", "random"],
+        "all pairs are purchases"
+    );
+
+    let answer = work.json(&["recommend", "model", "7", "-k", "4"]);
+    for product in strings(&answer["answers"][0]["items"], "product") {
+        assert!(
+            (12..24).contains(&product.parse().unwrap()),
+            "consumer 7 is of the second group"
+        );
+    }
+    let unseen = [
+        &["train", "--out", "all", "--keep-unseen"][..],
+        &files,
+        &small,
+    ]
+    .concat();
+    assert_eq!(work.json(&unseen)["consumers"], json!(41));
+
+    let fewer = ["--pairs-train", "train.txt", "--pairs-test", "test.txt"];
+    let words = [
+        "the model in model was trained on other data",
+        "evaluate it on its own dataset",
+    ];
+    work.refused(&[&["evaluate", "model"][..], &fewer].concat(), &words);
+    let overlap = ["--pairs-train", "train.txt", "--pairs-test", "valid.txt"];
+    let words = [
+        "valid.txt, line 1",
+        "consumer \"0\"",
+        "product \"8\"",
+        "train.txt",
+        "remove",
+    ];
+    work.refused(&[&["train", "--out", "x"][..], &overlap].concat(), &words);
+}

@@ -1,0 +1,107 @@
+//! From a device's name to a backend type: the one place that knows all backends.
+
+use crate::{Device, DeviceError};
+
+/// A device that was found, with the name to show for it.
+pub(crate) enum Found {
+    /// The CPU.
+    Cpu,
+    /// A GPU through wgpu.
+    #[cfg(feature = "wgpu")]
+    Wgpu(lightgcn_kernels::device::WgpuDevice, String),
+    /// An NVIDIA GPU.
+    #[cfg(feature = "cuda")]
+    Cuda(lightgcn_kernels::device::CudaDevice, String),
+}
+
+/// Finds the device asked for. `auto` takes the first that works and says which in the log.
+///
+/// # Errors
+/// [`DeviceError`] if this build leaves the backend out, or its hardware or driver is missing.
+pub(crate) fn find(device: Device) -> Result<Found, DeviceError> {
+    match device {
+        Device::Cpu => Ok(Found::Cpu),
+        Device::Wgpu(number) => wgpu(number, true),
+        Device::Cuda(number) => cuda(number),
+        Device::Auto => {
+            let found = cuda(0).or_else(|why_not_cuda| {
+                tracing::info!("CUDA is not used: {why_not_cuda}");
+                wgpu(0, false)
+            });
+            Ok(found.unwrap_or_else(|why_not_wgpu| {
+                tracing::info!("wgpu is not used: {why_not_wgpu}; training on the CPU");
+                Found::Cpu
+            }))
+        }
+    }
+}
+
+#[cfg(feature = "cuda")]
+fn cuda(number: usize) -> Result<Found, DeviceError> {
+    let device = lightgcn_kernels::device::cuda_device(number).map_err(unavailable)?;
+    Ok(Found::Cuda(device, format!("CUDA GPU {number}")))
+}
+
+#[cfg(not(feature = "cuda"))]
+fn cuda(_: usize) -> Result<Found, DeviceError> {
+    Err(DeviceError::NotBuilt { backend: "cuda" })
+}
+
+/// GPU number `number`, or whatever adapter there is where there is no GPU and the device was asked
+/// for by name.
+#[cfg(feature = "wgpu")]
+fn wgpu(number: usize, by_name: bool) -> Result<Found, DeviceError> {
+    use lightgcn_kernels::device::{WgpuDevice, adapter};
+    let (device, adapter) = if number == 0 {
+        let device = WgpuDevice::DefaultDevice;
+        let adapter = adapter(&device).map_err(unavailable)?;
+        (device, adapter)
+    } else {
+        let device = WgpuDevice::DiscreteGpu(number);
+        let adapter = adapter(&device).map_err(unavailable)?;
+        (device, adapter)
+    };
+    if adapter.software && !by_name {
+        let detail = format!("{adapter} is software, slower than training on the CPU");
+        return Err(DeviceError::Unavailable { detail });
+    }
+    Ok(Found::Wgpu(device, format!("wgpu: {adapter}")))
+}
+
+#[cfg(not(feature = "wgpu"))]
+fn wgpu(_: usize, _: bool) -> Result<Found, DeviceError> {
+    Err(DeviceError::NotBuilt { backend: "wgpu" })
+}
+
+#[cfg(any(feature = "wgpu", feature = "cuda"))]
+fn unavailable(error: lightgcn_kernels::device::DeviceError) -> DeviceError {
+    DeviceError::Unavailable {
+        detail: error.to_string(),
+    }
+}
+
+/// Runs `$body` with the backend of a device: `$B` names the autodiff backend, `$device` its
+/// device, `$name` what to call it.
+macro_rules! on_device {
+    ($which:expr, |$B:ident, $device:ident, $name:ident| $body:block) => {
+        match $crate::backends::find($which)? {
+            $crate::backends::Found::Cpu => {
+                type $B = burn::backend::Autodiff<lightgcn_kernels::CpuBackend>;
+                let $device = Default::default();
+                let $name = "the CPU".to_owned();
+                $body
+            }
+            #[cfg(feature = "wgpu")]
+            $crate::backends::Found::Wgpu($device, $name) => {
+                type $B = burn::backend::Autodiff<lightgcn_kernels::WgpuBackend>;
+                $body
+            }
+            #[cfg(feature = "cuda")]
+            $crate::backends::Found::Cuda($device, $name) => {
+                type $B = burn::backend::Autodiff<lightgcn_kernels::CudaBackend>;
+                $body
+            }
+        }
+    };
+}
+pub(crate) use on_device;

@@ -1,0 +1,19 @@
+//! The batches that a configuration asks for.
+
+use crate::{TrainConfig, TrainError};
+use lightgcn_core::Train;
+use lightgcn_sample::{BatchSampler, Positives, SamplerConfig};
+use std::sync::Arc;
+
+/// The sampler of a run. Negatives are drawn against training knowledge only.
+pub(crate) fn sampler(train: &Train, config: &TrainConfig) -> Result<BatchSampler, TrainError> {
+    let positives = Arc::new(Positives::new(train, config.positives)?);
+    let negatives = config.negative_sampling.build(Arc::clone(&positives))?;
+    let sampler = SamplerConfig {
+        batch_size: config.batch_size,
+        n_negatives: config.negatives,
+        order: config.order,
+        seed: config.seed,
+    };
+    Ok(BatchSampler::new(positives, negatives, sampler)?)
+}

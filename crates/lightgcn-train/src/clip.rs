@@ -1,0 +1,119 @@
+//! Gradient clipping by the norm of all gradients together.
+
+use burn::module::{AutodiffModule, ModuleVisitor, Param};
+use burn::optim::GradientsParams;
+use burn::tensor::backend::{AutodiffBackend, Backend};
+use burn::tensor::{ElementConversion, Tensor};
+
+/// Elements summed at once: burn's CPU backend sums larger tensors in no fixed order.
+const CHUNK: usize = 1 << 20;
+
+/// Scales all gradients of `module` down so that their joint Euclidean norm is at most `limit`
+/// (Pascanu et al., "On the difficulty of training recurrent neural networks", 2013). The sum runs
+/// in a fixed order, so it has the same bits at any thread count. O(parameters).
+pub(crate) fn clip_by_norm<B: AutodiffBackend, M: AutodiffModule<B>>(
+    module: &M,
+    gradients: GradientsParams,
+    limit: f64,
+) -> GradientsParams {
+    let mut norm = SquaredNorm {
+        gradients: &gradients,
+        sum: 0.0,
+    };
+    module.visit(&mut norm);
+    let norm = norm.sum.sqrt();
+    if norm <= limit || !norm.is_finite() {
+        return gradients;
+    }
+    let mut scale = Scale {
+        gradients,
+        factor: limit / norm,
+    };
+    module.visit(&mut scale);
+    scale.gradients
+}
+
+struct SquaredNorm<'a> {
+    gradients: &'a GradientsParams,
+    sum: f64,
+}
+
+impl<B: AutodiffBackend> ModuleVisitor<B> for SquaredNorm<'_> {
+    fn visit_float<const D: usize>(&mut self, parameter: &Param<Tensor<B, D>>) {
+        let Some(gradient) = self.gradients.get::<B::InnerBackend, D>(parameter.id) else {
+            return;
+        };
+        self.sum += squared_norm(gradient);
+    }
+}
+
+fn squared_norm<B: Backend, const D: usize>(tensor: Tensor<B, D>) -> f64 {
+    let flat: Tensor<B, 1> = tensor.flatten(0, D - 1);
+    let length = flat.dims()[0];
+    (0..length)
+        .step_by(CHUNK)
+        .map(|start| {
+            let part = flat.clone().narrow(0, start, CHUNK.min(length - start));
+            part.clone().mul(part).sum().into_scalar().elem::<f64>()
+        })
+        .sum()
+}
+
+struct Scale {
+    gradients: GradientsParams,
+    factor: f64,
+}
+
+impl<B: AutodiffBackend> ModuleVisitor<B> for Scale {
+    fn visit_float<const D: usize>(&mut self, parameter: &Param<Tensor<B, D>>) {
+        if let Some(gradient) = self.gradients.remove::<B::InnerBackend, D>(parameter.id) {
+            let scaled = gradient.mul_scalar(self.factor);
+            self.gradients
+                .register::<B::InnerBackend, D>(parameter.id, scaled);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use burn::backend::Autodiff;
+    use burn::module::Module;
+    use lightgcn_kernels::CpuBackend;
+
+    type B = Autodiff<CpuBackend>;
+
+    #[derive(Module, Debug)]
+    struct Two<B: Backend> {
+        a: Param<Tensor<B, 1>>,
+        b: Param<Tensor<B, 2>>,
+    }
+
+    /// The gradients of 3·a and 4·b are 3 and 4: together of norm 5.
+    fn clipped(limit: f64) -> (f32, f32) {
+        let device = Default::default();
+        let module = Two::<B> {
+            a: Param::from_tensor(Tensor::from_floats([1.0], &device)),
+            b: Param::from_tensor(Tensor::from_floats([[1.0]], &device)),
+        };
+        let loss = module.a.val().mul_scalar(3.0).sum() + module.b.val().mul_scalar(4.0).sum();
+        let gradients = GradientsParams::from_grads(loss.backward(), &module);
+        let gradients = clip_by_norm::<B, _>(&module, gradients, limit);
+        let a = gradients
+            .get::<CpuBackend, 1>(module.a.id)
+            .unwrap()
+            .into_scalar();
+        let b = gradients
+            .get::<CpuBackend, 2>(module.b.id)
+            .unwrap()
+            .into_scalar();
+        (a, b)
+    }
+
+    #[test]
+    fn large_gradients_are_scaled_together_and_small_ones_stay() {
+        assert_eq!(clipped(5.0), (3.0, 4.0));
+        let (a, b) = clipped(1.0);
+        assert!((a - 0.6).abs() < 1e-6 && (b - 0.8).abs() < 1e-6, "{a} {b}");
+    }
+}

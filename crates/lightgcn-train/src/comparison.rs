@@ -1,0 +1,238 @@
+//! Several rankers on the same targets, side by side.
+
+use lightgcn_metrics::{Interval, Metric, PairedTest};
+use lightgcn_recommend::{Evaluation, RecommendError, compare};
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+use std::fmt;
+
+/// The means of every metric at every cutoff, by name such as `recall@20`.
+///
+/// # Errors
+/// [`RecommendError::Metrics`] if the evaluation lacks one of its own cutoffs.
+pub fn figures(evaluation: &Evaluation) -> Result<BTreeMap<String, f64>, RecommendError> {
+    let mut figures = BTreeMap::new();
+    for &k in &evaluation.options().ks {
+        for metric in Metric::ALL {
+            figures.insert(format!("{metric}@{k}"), evaluation.mean(metric, k)?);
+        }
+    }
+    Ok(figures)
+}
+
+/// One ranker of a [`Comparison`].
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct ComparisonRow {
+    /// The ranker's name.
+    pub ranker: String,
+    /// The mean of every metric at every cutoff, by name such as `recall@20`.
+    pub figures: BTreeMap<String, f64>,
+    /// The share of the catalogue that was recommended to anybody, by cutoff.
+    pub coverage: BTreeMap<usize, f64>,
+    /// The bootstrap interval of the leading metric.
+    pub interval: Interval,
+    /// The leading metric over targets that their consumer had viewed or carted; none where there
+    /// is no such target.
+    pub familiar: Option<f64>,
+    /// The leading metric over targets that their consumer had never met; none where there is none.
+    pub new_targets: Option<f64>,
+    /// The paired test of the first ranker's leading metric against this one's; none for the first.
+    pub first_against_this: Option<PairedTest>,
+}
+
+/// Several rankers on the same targets. The first is the one that the others are compared with.
+///
+/// Its [`Display`](fmt::Display) is a table.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Comparison {
+    /// What was measured on: `validation` or `test`.
+    pub part: String,
+    /// Consumers with at least one target.
+    pub n_users: usize,
+    /// Targets.
+    pub n_targets: usize,
+    /// Targets that their consumer had viewed or carted in training.
+    pub n_familiar_targets: usize,
+    /// The metric of intervals and tests.
+    pub metric: Metric,
+    /// Its cutoff.
+    pub k: usize,
+    /// The rankers, in the order given.
+    pub rows: Vec<ComparisonRow>,
+}
+
+impl Comparison {
+    /// Compares evaluations that were made on the same split and part with the same options;
+    /// `metric` at `k` is the leading metric. An empty list gives an empty comparison.
+    ///
+    /// # Errors
+    /// [`RecommendError::NotComparable`] if they were made on different targets,
+    /// [`RecommendError::Metrics`] if `k` is none of their cutoffs.
+    pub fn new(
+        evaluations: &[Evaluation],
+        metric: Metric,
+        k: usize,
+        seed: u64,
+    ) -> Result<Self, RecommendError> {
+        let first = evaluations.first();
+        let mut rows = Vec::with_capacity(evaluations.len());
+        for (n, evaluation) in evaluations.iter().enumerate() {
+            let first_against_this = match first {
+                Some(first) if n > 0 => Some(compare(first, evaluation, metric, k, seed)?),
+                _ => None,
+            };
+            let mut coverage = BTreeMap::new();
+            for &k in &evaluation.options().ks {
+                coverage.insert(k, evaluation.overall().coverage(k)?);
+            }
+            let part = |report: Option<&lightgcn_metrics::RankingReport>| {
+                report.map(|report| report.mean(metric, k)).transpose()
+            };
+            rows.push(ComparisonRow {
+                ranker: evaluation.ranker().to_owned(),
+                figures: figures(evaluation)?,
+                coverage,
+                interval: evaluation.interval(metric, k)?,
+                familiar: part(evaluation.familiar())?,
+                new_targets: part(evaluation.new_targets())?,
+                first_against_this,
+            });
+        }
+        Ok(Self {
+            part: first.map_or_else(String::new, |e| e.part().to_owned()),
+            n_users: first.map_or(0, Evaluation::n_users),
+            n_targets: first.map_or(0, Evaluation::n_targets),
+            n_familiar_targets: first.map_or(0, Evaluation::n_familiar_targets),
+            metric,
+            k,
+            rows,
+        })
+    }
+
+    fn cells(&self) -> Vec<Vec<String>> {
+        let mut names: Vec<String> = [
+            Metric::Recall,
+            Metric::Ndcg,
+            Metric::Precision,
+            Metric::HitRate,
+        ]
+        .map(|metric| format!("{metric}@{}", self.k))
+        .to_vec();
+        let leading = format!("{}@{}", self.metric, self.k);
+        if !names.contains(&leading) {
+            names.insert(0, leading.clone());
+        }
+        let mut head = vec!["ranker".to_owned()];
+        head.extend(names.iter().cloned());
+        head.push(format!("{leading}: 95 % interval"));
+        head.extend(["familiar", "new", "coverage", "first against this"].map(str::to_owned));
+        let number = |x: Option<f64>| x.map_or_else(|| "-".to_owned(), |x| format!("{x:.4}"));
+        let mut rows = vec![head];
+        for row in &self.rows {
+            let mut cells = vec![row.ranker.clone()];
+            cells.extend(
+                names
+                    .iter()
+                    .map(|name| number(row.figures.get(name).copied())),
+            );
+            cells.push(format!(
+                "{:.4} to {:.4}",
+                row.interval.low, row.interval.high
+            ));
+            cells.push(number(row.familiar));
+            cells.push(number(row.new_targets));
+            cells.push(number(row.coverage.get(&self.k).copied()));
+            cells.push(
+                row.first_against_this
+                    .as_ref()
+                    .map_or_else(String::new, |test| {
+                        format!("{:+.4}, p = {:.4}", test.mean_difference, test.p_value)
+                    }),
+            );
+            rows.push(cells);
+        }
+        rows
+    }
+}
+
+impl fmt::Display for Comparison {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let rows = self.cells();
+        let widths: Vec<usize> = (0..rows[0].len())
+            .map(|n| {
+                rows.iter()
+                    .map(|row| row[n].chars().count())
+                    .max()
+                    .unwrap_or(0)
+            })
+            .collect();
+        for row in rows {
+            let cells: Vec<String> = row
+                .iter()
+                .zip(&widths)
+                .map(|(cell, &width)| format!("{cell:width$}"))
+                .collect();
+            writeln!(f, "{}", cells.join("  ").trim_end())?;
+        }
+        write!(
+            f,
+            "{} consumers with {} {} targets, of which {} they had viewed or carted before; all \
+             products ranked, training purchases left out",
+            self.n_users, self.n_targets, self.part, self.n_familiar_targets
+        )
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use lightgcn_core::{InteractionsBuilder, ItemId, Split, Truth, UserId};
+    use lightgcn_recommend::{EvaluationOptions, PopularityRanker, RandomRanker, evaluate_test};
+
+    #[test]
+    fn rankers_stand_side_by_side() {
+        // Everybody's target is the product that most bought.
+        let mut pairs = InteractionsBuilder::from_names(&["purchase"], &["purchase"]).unwrap();
+        for user in 0..20u32 {
+            let item = if user < 10 { 0 } else { user };
+            pairs
+                .push(UserId(user), ItemId(item), 1.0, &[1], None)
+                .unwrap();
+        }
+        let test = (10..20).map(|user| (UserId(user), ItemId(0))).collect();
+        let split = Split::new(
+            pairs.build(20, 30).unwrap(),
+            Truth::empty(20, 30),
+            Truth::from_pairs(20, 30, test).unwrap(),
+        )
+        .unwrap();
+        let options = EvaluationOptions {
+            ks: vec![1, 5],
+            ..EvaluationOptions::default()
+        };
+        let popularity = PopularityRanker::from_interactions(split.train.interactions());
+        let random = RandomRanker::new(20, 30, 1);
+        let evaluations = [
+            evaluate_test(&popularity, &split.train, &split.test, &options).unwrap(),
+            evaluate_test(&random, &split.train, &split.test, &options).unwrap(),
+        ];
+        let table = Comparison::new(&evaluations, Metric::Recall, 1, 7).unwrap();
+        assert_eq!(table.rows[0].figures["recall@1"], 1.0);
+        assert_eq!(table.rows[0].coverage[&1], 1.0 / 30.0);
+        assert_eq!(
+            (table.n_users, table.n_targets, table.n_familiar_targets),
+            (10, 10, 0)
+        );
+        let test = table.rows[1].first_against_this.as_ref().unwrap();
+        assert!(
+            test.mean_difference > 0.5 && test.p_value < 0.05,
+            "{test:?}"
+        );
+        let text = table.to_string();
+        assert!(
+            text.contains("popularity") && text.contains("recall@1"),
+            "{text}"
+        );
+        assert!(Comparison::new(&evaluations, Metric::Recall, 2, 7).is_err());
+    }
+}

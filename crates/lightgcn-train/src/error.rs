@@ -1,0 +1,132 @@
+//! The errors of this crate.
+
+use crate::DeviceError;
+use lightgcn_core::CoreError;
+use lightgcn_graph::GraphError;
+use lightgcn_kernels::KernelError;
+use lightgcn_recommend::RecommendError;
+use lightgcn_sample::SampleError;
+use lightgcn_store::StoreError;
+use std::path::PathBuf;
+use thiserror::Error;
+
+/// What can go wrong in training.
+#[derive(Debug, Error)]
+#[non_exhaustive]
+pub enum TrainError {
+    /// The configuration is not usable; every fault is listed.
+    #[error("the training configuration is not usable: {}", faults.join("; "))]
+    Config {
+        /// Every fault found, each with its mend.
+        faults: Vec<String>,
+    },
+    /// The loss became infinite or not a number.
+    #[error(
+        "the loss became {loss} in epoch {epoch}, batch {batch}; likely causes: a learning rate \
+         that is too high ({learning_rate}), edge weights of very different sizes, or damaged \
+         input; lower the learning rate or set gradient_clipping. The last checkpoint, if one was \
+         written, is untouched"
+    )]
+    NonFiniteLoss {
+        /// The loss.
+        loss: f64,
+        /// The epoch, from 1.
+        epoch: u32,
+        /// The batch, from 1.
+        batch: usize,
+        /// The learning rate at that step.
+        learning_rate: f64,
+    },
+    /// An embedding became infinite or not a number.
+    #[error(
+        "an embedding became infinite or not a number in epoch {epoch}; lower the learning rate or \
+         set gradient_clipping. The last checkpoint, if one was written, is untouched"
+    )]
+    NonFiniteEmbedding {
+        /// The epoch, from 1.
+        epoch: u32,
+    },
+    /// There is nothing to resume.
+    #[error("there is no checkpoint in {}; start without --resume", path.display())]
+    NoCheckpoint {
+        /// Where one was looked for.
+        path: PathBuf,
+    },
+    /// A run folder already holds a checkpoint that a fresh start would overwrite.
+    #[error(
+        "{} already holds a checkpoint; continue it with --resume, or choose another run folder",
+        path.display()
+    )]
+    CheckpointExists {
+        /// The checkpoint.
+        path: PathBuf,
+    },
+    /// A checkpoint was made by another run.
+    #[error(
+        "the checkpoint in {} belongs to another run: its {what} differs; resume with the same \
+         data and configuration, or choose another run folder",
+        path.display()
+    )]
+    CheckpointMismatch {
+        /// The checkpoint.
+        path: PathBuf,
+        /// What differs.
+        what: &'static str,
+    },
+    /// A checkpoint cannot be read.
+    #[error("the checkpoint in {} is damaged: {detail}; remove it and start anew", path.display())]
+    CheckpointDamaged {
+        /// The checkpoint.
+        path: PathBuf,
+        /// What is wrong.
+        detail: String,
+    },
+    /// A file or folder could not be written or read.
+    #[error("{action} {} failed: {source}; free space or choose another folder", path.display())]
+    Io {
+        /// What was tried.
+        action: &'static str,
+        /// The file or folder.
+        path: PathBuf,
+        /// The system's word.
+        source: std::io::Error,
+    },
+    /// The device asked for cannot be used.
+    #[error(transparent)]
+    Device(#[from] DeviceError),
+    /// The graph could not be built.
+    #[error(transparent)]
+    Graph(#[from] GraphError),
+    /// The graph does not fit the device.
+    #[error(transparent)]
+    Kernel(#[from] KernelError),
+    /// The batches could not be set up.
+    #[error(transparent)]
+    Sample(#[from] SampleError),
+    /// A model's configuration is not usable.
+    #[error(transparent)]
+    Model(#[from] lightgcn_nn::NnError),
+    /// An evaluation failed.
+    #[error(transparent)]
+    Recommend(#[from] RecommendError),
+    /// Something could not be stored.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// The data does not fit together.
+    #[error(transparent)]
+    Core(#[from] CoreError),
+}
+
+impl TrainError {
+    pub(crate) fn io(
+        action: &'static str,
+        path: &std::path::Path,
+    ) -> impl FnOnce(std::io::Error) -> Self {
+        let path = path.to_owned();
+        move |source| Self::Io {
+            action,
+            path,
+            source,
+        }
+    }
+}

@@ -1,0 +1,439 @@
+//! The training loop.
+
+use crate::checkpoint::{Checkpoint, LoopState};
+use crate::clip::clip_by_norm;
+use crate::record::{RunWriter, unix_time};
+use crate::schedule::LearningRate;
+use crate::{
+    EndReason, EpochRecord, Observer, RunLine, Schedule, StopSignal, TrainError, TrainEvent,
+    ValidTrainConfig, batches, figures,
+};
+use burn::module::AutodiffModule;
+use burn::optim::{GradientsParams, Optimizer};
+use burn::tensor::backend::AutodiffBackend;
+use burn::tensor::{ElementConversion, Tensor};
+use lightgcn_core::{Dataset, Lineage};
+use lightgcn_graph::Adjacency;
+use lightgcn_kernels::optim::FusedAdamConfig;
+use lightgcn_kernels::{GraphBackend, SparseMatrix};
+use lightgcn_loss::{RecommendationLossConfig, TripleRows};
+use lightgcn_nn::{EmbeddingModel, ForwardMode};
+use lightgcn_recommend::{EmbeddingRanker, Evaluation, EvaluationOptions, evaluate_validation};
+use lightgcn_sample::{BatchSampler, PositiveSet, TripleBatch};
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+/// Losses are read back from the device once in so many batches: often enough to stop soon after
+/// a fault, seldom enough not to stall a GPU.
+const READ_LOSS_EVERY: usize = 16;
+
+/// Where a run keeps its state, and how it is stopped.
+#[derive(Debug, Clone, Default)]
+pub struct RunOptions {
+    /// The folder of the run's record and checkpoint; nothing is written without one.
+    pub folder: Option<PathBuf>,
+    /// Continue from the checkpoint in that folder.
+    pub resume: bool,
+    /// Raised by whoever wants the run to save itself and end.
+    pub stop: StopSignal,
+}
+
+/// What is trained on what, for [`fit`].
+#[derive(Debug, Clone, Copy)]
+pub struct FitJob<'a> {
+    /// The data; only its training and validation parts are looked at.
+    pub dataset: &'a Dataset,
+    /// The normalized adjacency that the model propagates over.
+    pub adjacency: &'a Adjacency,
+    /// How to train.
+    pub config: &'a ValidTrainConfig,
+    /// Where to keep state.
+    pub run: &'a RunOptions,
+    /// The model's name, for messages.
+    pub model_name: &'a str,
+    /// The device's name, for messages and the run record.
+    pub device_name: &'a str,
+    /// Everything that the result depends on. A checkpoint continues only a run of equal lineage.
+    pub lineage: &'a Lineage,
+}
+
+/// A trained model.
+#[derive(Debug, Clone)]
+pub struct Fitted<M> {
+    /// The model of the best validated epoch, or of the last one where nothing was validated.
+    pub model: M,
+    /// That epoch, from 1; 0 where no epoch was completed.
+    pub best_epoch: u32,
+    /// Its evaluation on the validation part, or none where that part is empty.
+    pub validation: Option<Evaluation>,
+    /// Why training ended.
+    pub reason: EndReason,
+}
+
+/// Trains any burn model whose final embeddings rank by dot product, by BPR with L2 on the batch's
+/// layer-0 rows (He et al., SIGIR 2020, eq. 15) and Adam, through burn's autodiff.
+///
+/// The same seed gives the same bits on the CPU at any number of threads, and a resumed run ends
+/// with the bits of an uninterrupted one.
+///
+/// # Errors
+/// See [`TrainError`]. The last good checkpoint stays untouched.
+///
+/// # Panics
+/// If the model counts other consumers or products than the data.
+pub fn fit<B, M>(
+    model: M,
+    job: &FitJob<'_>,
+    device: &B::Device,
+    observer: &mut dyn Observer,
+) -> Result<Fitted<M>, TrainError>
+where
+    B: AutodiffBackend + GraphBackend,
+    B::InnerBackend: GraphBackend,
+    M: EmbeddingModel<B> + AutodiffModule<B>,
+    M::InnerModule: EmbeddingModel<B::InnerBackend>,
+{
+    let train = job.dataset.split.train.interactions();
+    assert!(
+        model.n_users() == train.n_users() && model.n_items() == train.n_items(),
+        "fit: the model has {} consumers and {} products, the data {} and {}",
+        model.n_users(),
+        model.n_items(),
+        train.n_users(),
+        train.n_items()
+    );
+    let sampler = Arc::new(batches::sampler(&job.dataset.split.train, job.config)?);
+    let optimizer = FusedAdamConfig::new().init::<B, M>();
+    let checkpoint = checkpoint_of(job)?;
+    let (model, optimizer, best, state) = match &checkpoint {
+        Some(checkpoint) if job.run.resume => {
+            let r = checkpoint.load::<B, M, _>(model, optimizer, device)?;
+            (r.model, r.optimizer, r.best, r.state)
+        }
+        _ => (model, optimizer, None, LoopState::default()),
+    };
+    let rate = LearningRate::new(job.config, sampler.n_batches(), state.steps)?;
+    let graph = SparseMatrix::<B>::from_graph(job.adjacency, device)?;
+    let inner_graph = SparseMatrix::<B::InnerBackend>::from_graph(job.adjacency, device)?;
+    let record = RunWriter::open(job.run.folder.as_deref(), job.run.resume)?;
+    let training = Training {
+        job,
+        device,
+        observer,
+        sampler,
+        graph,
+        inner_graph,
+        optimizer,
+        best,
+        state,
+        rate,
+        checkpoint,
+        record,
+        losses: Vec::new(),
+    };
+    training.run(model)
+}
+
+fn checkpoint_of(job: &FitJob<'_>) -> Result<Option<Checkpoint>, TrainError> {
+    let Some(folder) = &job.run.folder else {
+        return Ok(None);
+    };
+    let mut lineage = job.lineage.clone();
+    // A run may be continued with other limits where they leave the steps so far as they were.
+    for key in ["train.patience", "train.checkpoint_every"] {
+        lineage.options.remove(key);
+    }
+    if job.config.schedule == Schedule::Constant {
+        lineage.options.remove("train.epochs");
+    }
+    let lineage = serde_json::to_string(&lineage).map_err(|error| TrainError::Config {
+        faults: vec![format!("the lineage cannot be written as JSON: {error}")],
+    })?;
+    let checkpoint = Checkpoint::new(folder, lineage);
+    if checkpoint.exists() && !job.run.resume {
+        return Err(TrainError::CheckpointExists {
+            path: checkpoint.path().to_owned(),
+        });
+    }
+    Ok(Some(checkpoint))
+}
+
+struct Training<'a, B: AutodiffBackend, M, O> {
+    job: &'a FitJob<'a>,
+    device: &'a B::Device,
+    observer: &'a mut dyn Observer,
+    sampler: Arc<BatchSampler>,
+    graph: SparseMatrix<B>,
+    inner_graph: SparseMatrix<B::InnerBackend>,
+    optimizer: O,
+    best: Option<M>,
+    state: LoopState,
+    rate: LearningRate,
+    checkpoint: Option<Checkpoint>,
+    record: RunWriter,
+    /// Losses that are still on the device, each with its pairs.
+    losses: Vec<(Tensor<B::InnerBackend, 1>, usize)>,
+}
+
+impl<B, M, O> Training<'_, B, M, O>
+where
+    B: AutodiffBackend + GraphBackend,
+    B::InnerBackend: GraphBackend,
+    M: EmbeddingModel<B> + AutodiffModule<B>,
+    M::InnerModule: EmbeddingModel<B::InnerBackend>,
+    O: Optimizer<M, B>,
+{
+    fn run(mut self, model: M) -> Result<Fitted<M>, TrainError> {
+        self.record.write(&RunLine::Start {
+            unix_time: unix_time(),
+            from_epoch: self.state.epoch + 1,
+            device: self.job.device_name.to_owned(),
+            threads: rayon::current_num_threads(),
+            lineage: self.job.lineage.clone(),
+        })?;
+        self.observer.on_event(&TrainEvent::Started {
+            model: self.job.model_name,
+            device: self.job.device_name,
+            epochs: self.job.config.epochs,
+            done: self.state.epoch,
+            n_batches: self.sampler.n_batches(),
+            skipped_consumers: self.sampler.skipped_consumers(),
+        });
+        let (model, reason) = self.train(model)?;
+        let best_epoch = self.state.best.map_or(self.state.epoch, |(epoch, _)| epoch);
+        self.record.write(&RunLine::End {
+            unix_time: unix_time(),
+            reason,
+            best_epoch,
+        })?;
+        self.observer
+            .on_event(&TrainEvent::Ended { reason, best_epoch });
+        let validation = match &self.best {
+            Some(best) => Some(self.evaluate(best)?),
+            None => None,
+        };
+        let model = self.best.unwrap_or(model);
+        Ok(Fitted {
+            model,
+            best_epoch,
+            validation,
+            reason,
+        })
+    }
+
+    /// The model is passed by value from step to step, so that the optimizer may update it in place.
+    fn train(&mut self, mut model: M) -> Result<(M, EndReason), TrainError> {
+        let config = self.job.config;
+        while self.state.epoch < config.epochs && !self.is_stale() {
+            let seconds;
+            (model, seconds) = self.epoch(model)?;
+            let Some(seconds) = seconds else {
+                self.save(&model)?;
+                return Ok((model, EndReason::Interrupted));
+            };
+            self.finish_epoch(&model, seconds)?;
+            let ended = self.is_stale() || self.state.epoch == config.epochs;
+            let due = config.checkpoint_every > 0
+                && self.state.epoch.is_multiple_of(config.checkpoint_every);
+            if due || ended {
+                self.save(&model)?;
+            }
+        }
+        let early = self.state.epoch < config.epochs;
+        Ok((
+            model,
+            if early {
+                EndReason::EarlyStopping
+            } else {
+                EndReason::Finished
+            },
+        ))
+    }
+
+    /// Whether validation has not improved for as long as the configuration has patience.
+    fn is_stale(&self) -> bool {
+        let patience = self.job.config.patience;
+        patience > 0 && self.state.without_improvement >= patience
+    }
+
+    /// Trains the rest of the epoch in hand. None if the run was asked to stop within it.
+    fn epoch(&mut self, mut model: M) -> Result<(M, Option<f64>), TrainError> {
+        let start = Instant::now();
+        let first_pairs = self.state.pairs;
+        let sampler = Arc::clone(&self.sampler);
+        let batches = sampler.epoch(self.state.epoch);
+        let n_batches = self.sampler.n_batches();
+        while self.state.next_batch < n_batches {
+            if self.job.run.stop.is_stopped() {
+                self.read_losses()?;
+                return Ok((model, None));
+            }
+            let batch = batches.batch(self.state.next_batch);
+            model = self.step(model, &batch);
+            self.state.next_batch += 1;
+            if self.losses.len() == READ_LOSS_EVERY || self.state.next_batch == n_batches {
+                self.read_losses()?;
+                let seconds = start.elapsed().as_secs_f64().max(1e-9);
+                self.observer.on_event(&TrainEvent::Batches {
+                    epoch: self.state.epoch + 1,
+                    done: self.state.next_batch,
+                    loss: self.state.loss_sum / self.state.pairs.max(1) as f64,
+                    pairs_per_second: (self.state.pairs - first_pairs) as f64 / seconds,
+                });
+            }
+        }
+        Ok((model, Some(start.elapsed().as_secs_f64())))
+    }
+
+    fn step(&mut self, model: M, batch: &TripleBatch) -> M {
+        let train = self.job.dataset.split.train.interactions();
+        let mut rows = TripleRows::<B>::from_slices(
+            &batch.users,
+            &batch.positives,
+            &batch.negatives,
+            train.n_users(),
+            train.n_items(),
+            self.device,
+        );
+        if self.job.config.positives == PositiveSet::AllPairs {
+            rows = rows.with_weights(&batch.weights);
+        }
+        let loss = RecommendationLossConfig::new()
+            .with_regularization(self.job.config.l2)
+            .init();
+        // A step's dropout is a function of its number, so that a resumed run repeats it.
+        let mode = ForwardMode::Training {
+            seed: self.job.config.seed.wrapping_mul(0x9E37_79B9_7F4A_7C15) ^ self.state.steps,
+        };
+        let embeddings = model.embeddings(&self.graph, mode);
+        let terms = loss.forward(embeddings, model.layer0(), &rows);
+        let total = terms.total;
+        self.losses.push((total.clone().inner(), batch.users.len()));
+        let mut gradients = GradientsParams::from_grads(total.backward(), &model);
+        if let Some(limit) = self.job.config.gradient_clipping {
+            gradients = clip_by_norm::<B, M>(&model, gradients, limit);
+        }
+        let rate = self.rate.next();
+        self.state.steps += 1;
+        self.optimizer.step(rate, model, gradients)
+    }
+
+    /// Reads the losses back from the device, which also surfaces its errors.
+    fn read_losses(&mut self) -> Result<(), TrainError> {
+        let first = self.state.next_batch - self.losses.len();
+        for (n, (loss, pairs)) in self.losses.drain(..).enumerate() {
+            let loss = loss.into_scalar().elem::<f64>();
+            if !loss.is_finite() {
+                return Err(TrainError::NonFiniteLoss {
+                    loss,
+                    epoch: self.state.epoch + 1,
+                    batch: first + n + 1,
+                    learning_rate: self.job.config.learning_rate,
+                });
+            }
+            self.state.loss_sum += loss * pairs as f64;
+            self.state.pairs += pairs as u64;
+        }
+        Ok(())
+    }
+
+    /// Validates where it is due, records the epoch, and begins the next one.
+    fn finish_epoch(&mut self, model: &M, seconds: f64) -> Result<(), TrainError> {
+        let config = self.job.config;
+        self.state.epoch += 1;
+        let mut record = EpochRecord {
+            epoch: self.state.epoch,
+            loss: self.state.loss_sum / self.state.pairs.max(1) as f64,
+            learning_rate: self.rate.current(),
+            pairs: self.state.pairs,
+            seconds,
+            ..EpochRecord::default()
+        };
+        let due = self.state.epoch.is_multiple_of(config.validate_every)
+            || self.state.epoch == config.epochs;
+        if due && !self.job.dataset.split.validation.truth().is_empty() {
+            let evaluation = self.evaluate(model)?;
+            let value = evaluation.mean(config.metric, config.metric_k)?;
+            record.best = self.state.best.is_none_or(|(_, best)| value > best);
+            if record.best {
+                self.state.best = Some((self.state.epoch, value));
+                self.state.without_improvement = 0;
+                self.best = Some(model.clone());
+            } else {
+                self.state.without_improvement += 1;
+            }
+            record.validation = figures(&evaluation)?;
+        }
+        self.record.write(&RunLine::Epoch(record.clone()))?;
+        let left = f64::from(config.epochs - self.state.epoch) * seconds;
+        self.observer.on_event(&TrainEvent::Epoch {
+            record: &record,
+            time_left: Duration::from_secs_f64(left),
+        });
+        self.state.next_batch = 0;
+        self.state.loss_sum = 0.0;
+        self.state.pairs = 0;
+        Ok(())
+    }
+
+    fn evaluate(&self, model: &M) -> Result<Evaluation, TrainError> {
+        let tables = host_tables(&model.valid(), &self.inner_graph, self.state.epoch)?;
+        let ranker = EmbeddingRanker::from_nodes(
+            self.job.model_name,
+            tables.embeddings,
+            model.n_users(),
+            model.output_dimension(),
+        )?;
+        let split = &self.job.dataset.split;
+        let options = EvaluationOptions {
+            ks: vec![self.job.config.metric_k],
+            ..EvaluationOptions::default()
+        };
+        Ok(evaluate_validation(
+            &ranker,
+            &split.train,
+            &split.validation,
+            &options,
+        )?)
+    }
+
+    fn save(&mut self, model: &M) -> Result<(), TrainError> {
+        let Some(checkpoint) = &self.checkpoint else {
+            return Ok(());
+        };
+        host_tables(&model.valid(), &self.inner_graph, self.state.epoch)?;
+        checkpoint.save::<B, M, O>(model, &self.optimizer, self.best.as_ref(), &self.state)?;
+        self.observer.on_event(&TrainEvent::Checkpoint {
+            epoch: self.state.epoch,
+        });
+        Ok(())
+    }
+}
+
+/// A model's two tables on the host.
+pub(crate) struct HostTables {
+    /// `[n_nodes, dimension]`.
+    pub(crate) layer0: Vec<f32>,
+    /// `[n_nodes, output_dimension]`.
+    pub(crate) embeddings: Vec<f32>,
+}
+
+/// Reads a model's layer-0 and final embeddings, and refuses what is not finite.
+pub(crate) fn host_tables<B: GraphBackend, M: EmbeddingModel<B>>(
+    model: &M,
+    graph: &SparseMatrix<B>,
+    epoch: u32,
+) -> Result<HostTables, TrainError> {
+    let read = |tensor: Tensor<B, 2>| {
+        let data = tensor.into_data().convert::<f32>();
+        data.into_vec::<f32>()
+            .unwrap_or_else(|error| panic!("a float table is not f32: {error:?}"))
+    };
+    let embeddings = read(model.embeddings(graph, ForwardMode::Inference));
+    let layer0 = read(model.layer0());
+    if embeddings.iter().chain(&layer0).any(|x| !x.is_finite()) {
+        return Err(TrainError::NonFiniteEmbedding { epoch });
+    }
+    Ok(HostTables { layer0, embeddings })
+}

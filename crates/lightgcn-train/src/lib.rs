@@ -1,0 +1,65 @@
+//! Training for graph recommenders on burn.
+//!
+//! [`train`] goes from a [`Dataset`](lightgcn_core::Dataset) to an artifact in one call;
+//! [`train_with`] adds checkpoints, resuming, a record of the run and progress; [`fit`] is the
+//! loop underneath, for any burn module that is an
+//! [`EmbeddingModel`](lightgcn_nn::EmbeddingModel), on any backend. [`tune`] chooses among
+//! configurations on validation data only.
+//!
+//! ```
+//! use lightgcn_core::{
+//!     BehaviourWeightsConfig, Catalogue, Dataset, InteractionsBuilder, ItemId, Lineage, Split,
+//!     Truth, UserId, Vocabulary,
+//! };
+//! use lightgcn_train::{Device, ModelSpec, TrainConfig, train};
+//!
+//! // Four consumers who each bought two of three products.
+//! let mut pairs = InteractionsBuilder::from_names(&["purchase"], &["purchase"])?;
+//! for (user, item) in [(0, 0), (0, 1), (1, 0), (1, 1), (2, 1), (2, 2), (3, 1), (3, 2)] {
+//!     pairs.push(UserId(user), ItemId(item), 1.0, &[1], None)?;
+//! }
+//! let split = Split::new(pairs.build(4, 3)?, Truth::empty(4, 3), Truth::empty(4, 3))?;
+//! let dataset = Dataset::new(
+//!     split,
+//!     Vocabulary::from_names(["ann", "bob", "cleo", "dan"])?,
+//!     Vocabulary::from_names(["soap", "comb", "towel"])?,
+//!     Catalogue::unknown(3),
+//!     BehaviourWeightsConfig::single("purchase").check()?,
+//!     Lineage::default(),
+//! )?;
+//! let config = TrainConfig { epochs: 3, ..TrainConfig::default() };
+//! let trained = train(&dataset, &ModelSpec::lightgcn(), &config, Device::Cpu)?;
+//! assert_eq!(trained.artifact.embeddings.rows(), 7);
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+#![forbid(unsafe_code)]
+
+mod backends;
+mod batches;
+mod checkpoint;
+mod clip;
+mod comparison;
+mod config;
+pub mod conformance;
+mod device;
+mod error;
+mod fit;
+mod progress;
+mod record;
+mod schedule;
+mod spec;
+mod stop;
+mod train;
+mod tune;
+
+pub use comparison::{Comparison, ComparisonRow, figures};
+pub use config::{Schedule, TrainConfig, ValidTrainConfig};
+pub use device::{Device, DeviceError};
+pub use error::TrainError;
+pub use fit::{FitJob, Fitted, RunOptions, fit};
+pub use progress::{ConsoleProgress, Observer, Silent, TrainEvent};
+pub use record::{EndReason, EpochRecord, RunLine, read_run_record};
+pub use spec::{LayerWeightChoice, LightGcnSpec, MatrixFactorizationSpec, ModelSpec, NgcfSpec};
+pub use stop::StopSignal;
+pub use train::{Trained, train, train_with};
+pub use tune::{Candidate, Tuned, tune};

@@ -1,0 +1,36 @@
+//! One error for programs that use the whole road.
+
+use thiserror::Error;
+
+/// Anything that can go wrong from the log to the answer; each variant is one crate's own error.
+#[derive(Debug, Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// Ids, weights, interactions or splits.
+    #[error(transparent)]
+    Core(#[from] lightgcn_core::CoreError),
+    /// Reading, weighing or splitting a log.
+    #[error(transparent)]
+    Data(#[from] lightgcn_data::DataError),
+    /// Building a graph.
+    #[error(transparent)]
+    Graph(#[from] lightgcn_graph::GraphError),
+    /// A metric.
+    #[error(transparent)]
+    Metrics(#[from] lightgcn_metrics::MetricsError),
+    /// A model's configuration.
+    #[error(transparent)]
+    Model(#[from] lightgcn_nn::NnError),
+    /// Answers, explanations or evaluation.
+    #[error(transparent)]
+    Recommend(#[from] lightgcn_recommend::RecommendError),
+    /// Batches.
+    #[error(transparent)]
+    Sample(#[from] lightgcn_sample::SampleError),
+    /// Files of models and datasets.
+    #[error(transparent)]
+    Store(#[from] lightgcn_store::StoreError),
+    /// Training.
+    #[error(transparent)]
+    Train(#[from] lightgcn_train::TrainError),
+}

@@ -1,0 +1,79 @@
+//! Graph neural network recommenders in pure Rust on [burn]: from a raw shop event log to explained
+//! recommendations.
+//!
+//! A shop logs what consumers do: view, cart, remove from cart, purchase. This library builds a
+//! weighted bipartite graph of consumers and products from the log, learns embeddings by
+//! propagating over it (LightGCN, He et al., SIGIR 2020; NGCF, Wang et al., SIGIR 2019), and
+//! recommends the products that a consumer is likeliest to buy, with the paths through the graph
+//! that explain each.
+//!
+//! Data flows one way, a crate an arrow:
+//! events → interactions → split → training graph → model → embeddings → artifact → answers.
+//!
+//! ```
+//! use lightgcn::prelude::*;
+//! use lightgcn::data::synthetic::{ShopConfig, generate_to_path};
+//!
+//! # fn main() -> Result<(), lightgcn::Error> {
+//! # let folder = tempfile::tempdir().expect("a temporary folder");
+//! let log = folder.path().join("shop.csv");
+//! let shop = ShopConfig { n_events: 5_000, seed: 1, ..ShopConfig::default() };
+//! generate_to_path(&shop.check()?, &log, |_| {})?;
+//!
+//! let dataset = prepare(&[&log], &PrepareConfig::default(), |_| {})?;
+//! let config = TrainConfig { epochs: 2, ..TrainConfig::default() };
+//! let trained = train(&dataset, &ModelSpec::lightgcn(), &config, Device::Cpu)?;
+//! let consumer = dataset.users.iter().next().expect("a consumer").to_owned();
+//! let recommender = Recommender::from_artifact(trained.artifact)?;
+//! let answer = recommender.recommend(&consumer, &RecommendOptions::default())?;
+//! assert_eq!(answer.items.len(), 10);
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! # Crate layout
+//!
+//! | module | what it holds |
+//! |---|---|
+//! | [`core`] | ids, behaviours, interactions, splits, catalogue, random numbers |
+//! | [`data`] | reading logs, weighting, k-core, splits, the synthetic shop |
+//! | [`graph`] | the training graph, normalizations, edge index, paths |
+//! | [`sample`] | negative samplers and batches |
+//! | [`simd`] | hot loops of the CPU over plain slices |
+//! | [`kernels`] | graph operations for burn, on any backend |
+//! | [`loss`], [`nn`] | losses, layers and models as burn modules |
+//! | [`train`](mod@train) | the training loop, tuning, comparison |
+//! | [`metrics`] | ranking metrics, intervals, paired tests |
+//! | [`store`] | artifacts and datasets on disk |
+//! | [`recommend`] | answers, explanations, evaluation |
+//!
+//! # Features
+//!
+//! `flex` (default) is the CPU; `wgpu` and `cuda` add GPUs and need no toolkit to build; `fusion`
+//! supports programs that switch burn's operation fusion on.
+//!
+//! [burn]: https://docs.rs/burn/0.21.0
+#![forbid(unsafe_code)]
+
+pub use lightgcn_core as core;
+pub use lightgcn_data as data;
+pub use lightgcn_graph as graph;
+pub use lightgcn_kernels as kernels;
+pub use lightgcn_loss as loss;
+pub use lightgcn_metrics as metrics;
+pub use lightgcn_nn as nn;
+pub use lightgcn_recommend as recommend;
+pub use lightgcn_sample as sample;
+pub use lightgcn_simd as simd;
+pub use lightgcn_store as store;
+pub use lightgcn_train as train;
+
+mod error;
+pub mod prelude;
+
+pub use error::Error;
+
+/// The examples of the project's front page, compiled.
+#[cfg(doctest)]
+#[doc = include_str!("../../../README.md")]
+pub struct FrontPage;

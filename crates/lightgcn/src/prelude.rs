@@ -1,0 +1,15 @@
+//! What most programs need, in one `use lightgcn::prelude::*`.
+
+pub use crate::Error;
+pub use lightgcn_core::{BehaviourWeightsConfig, Dataset, ItemId, UserId};
+pub use lightgcn_data::{PairFiles, PrepareConfig, SplitConfig, prepare};
+pub use lightgcn_metrics::Metric;
+pub use lightgcn_recommend::{
+    Answer, EmbeddingRanker, EvaluationOptions, ExplainOptions, PopularityRanker, RandomRanker,
+    Ranker, RecommendOptions, Recommender, evaluate_test, evaluate_validation,
+};
+pub use lightgcn_store::{Artifact, load_dataset, save_dataset};
+pub use lightgcn_train::{
+    Comparison, ConsoleProgress, Device, ModelSpec, RunOptions, TrainConfig, Trained, train,
+    train_with,
+};

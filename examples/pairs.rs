@@ -1,0 +1,138 @@
+//! Any benchmark in the field's pair files (`user item item ...` a line): trains a model and prints
+//! its figures on the test pairs at stated epochs, beside popularity.
+//!
+//! ```text
+//! cargo run --release --example pairs -- --train train.txt --test test.txt --report-at 10,20
+//! ```
+//!
+//! The epochs to report at are fixed beforehand, so nothing is chosen on test data. With
+//! `--valid`, the best epoch on those pairs is kept instead and the rest is its figures.
+
+use clap::Parser;
+use lightgcn::prelude::*;
+use lightgcn::train::EndReason;
+use std::path::PathBuf;
+
+/// Training frees and takes large buffers at every step; this allocator keeps them, where the
+/// system's gives each back to the kernel and pays for fresh pages.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
+/// Train on pair files and print the figures on the test pairs.
+#[derive(Parser)]
+struct Args {
+    /// Training pairs
+    #[arg(long)]
+    train: PathBuf,
+    /// Validation pairs; those that stand in the training file too are taken out of training
+    #[arg(long)]
+    valid: Option<PathBuf>,
+    /// Test pairs
+    #[arg(long)]
+    test: PathBuf,
+    /// lightgcn, ngcf or mf
+    #[arg(long, default_value = "lightgcn")]
+    model: String,
+    /// Numbers in an embedding
+    #[arg(long, default_value_t = 64)]
+    dimension: usize,
+    /// Propagation layers of lightgcn
+    #[arg(long, default_value_t = 3)]
+    layers: usize,
+    /// Pairs in a step
+    #[arg(long, default_value_t = 2048)]
+    batch_size: usize,
+    /// Adam's step size
+    #[arg(long, default_value_t = 1e-3)]
+    learning_rate: f64,
+    /// L2 on the batch's layer-0 rows
+    #[arg(long, default_value_t = 1e-4)]
+    l2: f64,
+    /// Epochs at which to report, ascending
+    #[arg(long, value_delimiter = ',', default_value = "10,20")]
+    report_at: Vec<u32>,
+    /// The seed of every random choice
+    #[arg(long, default_value_t = 42)]
+    seed: u64,
+    /// auto, cpu, wgpu[:N] or cuda[:N]
+    #[arg(long, default_value = "auto")]
+    device: Device,
+    /// The folder of the run's record and checkpoint; a temporary one unless named
+    #[arg(long)]
+    run: Option<PathBuf>,
+}
+
+fn main() -> anyhow::Result<()> {
+    let args = Args::parse();
+    let files = PairFiles {
+        validation: args.valid.clone(),
+        test: Some(args.test.clone()),
+        // Published figures count every product of the files.
+        keep_unseen: true,
+        ..PairFiles::new(&args.train)
+    };
+    let dataset = files.read()?;
+    for stage in &dataset.lineage.stages {
+        println!("{stage}");
+    }
+    let mut spec = ModelSpec::named(&args.model)
+        .ok_or_else(|| anyhow::anyhow!("unknown model {:?}", args.model))?;
+    match &mut spec {
+        ModelSpec::LightGcn(s) => (s.dimension, s.layers) = (args.dimension, args.layers),
+        ModelSpec::Ngcf(s) => s.dimension = args.dimension,
+        ModelSpec::MatrixFactorization(s) => s.dimension = args.dimension,
+        _ => {}
+    }
+    let temporary = tempfile::tempdir()?;
+    let folder = args
+        .run
+        .clone()
+        .unwrap_or_else(|| temporary.path().to_owned());
+    let options = EvaluationOptions {
+        ks: vec![20],
+        ..EvaluationOptions::default()
+    };
+    let split = &dataset.split;
+    let mut evaluations = Vec::new();
+    for (n, &epochs) in args.report_at.iter().enumerate() {
+        let config = TrainConfig {
+            seed: args.seed,
+            epochs,
+            batch_size: args.batch_size,
+            learning_rate: args.learning_rate,
+            l2: args.l2,
+            checkpoint_every: 0,
+            ..TrainConfig::default()
+        };
+        let run = RunOptions {
+            folder: Some(folder.clone()),
+            resume: n > 0,
+            ..RunOptions::default()
+        };
+        let mut progress = ConsoleProgress::new();
+        let trained = train_with(&dataset, &spec, &config, args.device, &run, &mut progress)?;
+        let artifact = &trained.artifact;
+        let ranker = EmbeddingRanker::from_nodes(
+            format!("{} at epoch {}", spec.name(), trained.best_epoch),
+            artifact.embeddings.data().to_vec(),
+            split.train.interactions().n_users(),
+            artifact.embeddings.dimension(),
+        )?;
+        evaluations.push(evaluate_test(&ranker, &split.train, &split.test, &options)?);
+        if trained.reason == EndReason::EarlyStopping {
+            break;
+        }
+    }
+    let popularity = PopularityRanker::from_interactions(split.train.interactions());
+    evaluations.push(evaluate_test(
+        &popularity,
+        &split.train,
+        &split.test,
+        &options,
+    )?);
+    println!(
+        "{}",
+        Comparison::new(&evaluations, Metric::Recall, 20, args.seed)?
+    );
+    Ok(())
+}
