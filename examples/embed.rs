@@ -4,6 +4,7 @@
 //! ```text
 //! cargo run --release --example embed -- target/quickstart/model CONSUMER
 //! ```
+#![expect(clippy::print_stdout, reason = "an example talks to a person")]
 
 use lightgcn::prelude::*;
 

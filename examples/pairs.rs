@@ -7,6 +7,7 @@
 //!
 //! The epochs to report at are fixed beforehand, so nothing is chosen on test data. With
 //! `--valid`, the best epoch on those pairs is kept instead and the rest is its figures.
+#![expect(clippy::print_stdout, reason = "an example talks to a person")]
 
 use clap::Parser;
 use lightgcn::prelude::*;

@@ -9,6 +9,7 @@
 //! same budget, prints them beside popularity and other baselines on test data, shows one
 //! consumer's history, 20 products for that consumer and the paths behind the first three, and
 //! saves the model.
+#![expect(clippy::print_stdout, reason = "an example talks to a person")]
 
 use clap::Parser;
 use lightgcn::data::synthetic::{ShopConfig, generate_to_path};

@@ -1,11 +1,10 @@
-//! Logs, options and questions that cannot be used: each is refused with its place and its mend,
-//! and nothing half-written is left. (`Workplace::refused` holds the common part.)
+//! Logs, weights and splits that cannot be used: each is refused with its place and its mend, and
+//! nothing half-written is left (`Workplace::refused` holds the common part).
 #![allow(clippy::unwrap_used, reason = "a failing test may panic")]
 
 mod common;
 
-use common::log::Log;
-use common::{Workplace, shop, small_model, strings};
+use common::{Workplace, strings};
 use serde_json::json;
 
 const HEADER: &str =
@@ -47,13 +46,6 @@ fn small_log() -> String {
         rows.push(row(day, "purchase", product, "4.50", consumer));
     }
     log(&rows)
-}
-
-fn small_shop(split: &str) -> Workplace {
-    let work = Workplace::new();
-    work.write("log.csv", small_log());
-    work.json(&["prepare", "log.csv", "--out", "dataset", "--split", split]);
-    work
 }
 
 #[test]
@@ -339,7 +331,9 @@ fn one_consumer_with_one_product() {
 
 #[test]
 fn a_consumer_with_every_product_is_trained_around() {
-    let work = small_shop("none");
+    let work = Workplace::new();
+    work.write("log.csv", small_log());
+    work.json(&["prepare", "log.csv", "--out", "dataset", "--split", "none"]);
     let train = [
         "train",
         "dataset",
@@ -368,175 +362,4 @@ fn a_consumer_with_every_product_is_trained_around() {
         &["evaluate", "m", "dataset"],
         &["test part holds no target", "make a split"],
     );
-}
-
-#[test]
-fn questions_that_have_no_answer() {
-    let work = shop();
-    small_model(&work, "model");
-    let first = Log::parse(&work.read("shop.csv"))
-        .leave_last_out()
-        .train
-        .swap_remove(0);
-    let consumer = first.consumer.as_str();
-    work.refused(
-        &["recommend", "model", consumer, "-k", "0"],
-        &["k is 0", "at least one product"],
-    );
-    work.refused(
-        &["evaluate", "model", "dataset", "-k", "0"],
-        &["cutoff K is 0", "1 or more"],
-    );
-    let explain = ["explain", "model", consumer, &first.product];
-    work.refused(
-        &[&explain[..], &["--paths", "0"]].concat(),
-        &["0: ask for at least one path"],
-    );
-    let near = format!("{}x", first.product);
-    let known = format!("did you mean {:?}?", first.product);
-    work.refused(
-        &["explain", "model", consumer, &near],
-        &["unknown product", &near, &known],
-    );
-    let words = ["unknown product \"?\"", "check the id as the log writes it"];
-    work.refused(&["explain", "model", consumer, "?"], &words);
-    let words = [
-        "unknown consumer \"nobody\"",
-        "check the id",
-        "fall back on popularity",
-    ];
-    work.refused(&["explain", "model", "nobody", &first.product], &words);
-    work.refused(
-        &["recommend", "gone", consumer],
-        &["no lightgcn-artifact folder at gone"],
-    );
-    work.refused(
-        &["recommend", "dataset", consumer],
-        &["dataset is a lightgcn-dataset folder"],
-    );
-    work.refused(
-        &["train", "model", "--out", "m"],
-        &["model is a lightgcn-artifact folder"],
-    );
-    work.refused(
-        &["recommend", "shop.csv", consumer],
-        &["shop.csv", "it is a file: give the folder"],
-    );
-
-    // Other pairs of the same shop may hold the answers.
-    work.json(&["prepare", "shop.csv", "--out", "other", "--split", "random"]);
-    let words = [
-        "the model in model was trained on other data",
-        "evaluate it on its own dataset",
-    ];
-    work.refused(&["evaluate", "model", "other"], &words);
-    work.json(&[
-        "train", "other", "--out", "mf", "--model", "mf", "--epochs", "1",
-    ]);
-    work.refused(
-        &["evaluate", "model", "dataset", "--against", "mf"],
-        &["the model in mf was"],
-    );
-}
-
-#[test]
-fn options_that_are_not_usable() {
-    let work = small_shop("none");
-    let config = |text: &str, words: &[&str]| {
-        work.write("lightgcn.toml", text);
-        let words = [&["lightgcn.toml"], words].concat();
-        work.refused(
-            &[
-                "train",
-                "dataset",
-                "--out",
-                "m",
-                "--config",
-                "lightgcn.toml",
-            ],
-            &words,
-        );
-    };
-    config(
-        "[model]\nname = 'lightgcn'\ndimensions = 8\n",
-        &["unknown field `dimensions`"],
-    );
-    config(
-        "[train]\nepoch = 8\n",
-        &["line 2, column 1", "unknown field `epoch`", "`epochs`"],
-    );
-    config(
-        "[models]\n",
-        &["line 1", "unknown field `models`", "`model`"],
-    );
-    config("[model]\nname = 'lightgcn'\ndimension = -3\n", &["-3"]);
-    config(
-        "[model]\nname = 'gcn'\n",
-        &["unknown variant `gcn`", "`lightgcn`"],
-    );
-    config(
-        "device = 'gpu'\n",
-        &["line 1", "unknown device \"gpu\"", "cuda:N"],
-    );
-    config("seed = \n", &["line 1, column 8"]);
-    config("seed = 'x'\n", &["line 1, column 8", "invalid type"]);
-
-    let train = |flags: &[&str], words: &[&str]| {
-        work.refused(
-            &[&["train", "dataset", "--out", "m"][..], flags].concat(),
-            words,
-        );
-    };
-    train(
-        &["--config", "gone.toml"],
-        &["reading the configuration gone.toml", "No such file"],
-    );
-    train(
-        &["--device", "gpu"],
-        &["--device", "unknown device \"gpu\"", "cuda:N"],
-    );
-    train(
-        &["--dimension", "-3"],
-        &["invalid value '-3' for '--dimension"],
-    );
-    train(
-        &["--learning-rate", "-1"],
-        &["learning_rate must be above 0"],
-    );
-    train(&["--dimension", "0"], &["dimension is 0"]);
-    train(&["--layers", "9"], &["9", "8"]);
-    train(
-        &["--model", "gcn"],
-        &["unknown model \"gcn\"", "lightgcn, ngcf, mf"],
-    );
-    train(
-        &["--model", "mf", "--layers", "2"],
-        &["model mf has no --layers"],
-    );
-    let words = [
-        "epochs must be at least 1",
-        "learning_rate must be above 0",
-        "l2 must be finite",
-    ];
-    train(
-        &["--epochs", "0", "--learning-rate", "nan", "--l2", "inf"],
-        &words,
-    );
-    train(
-        &["--batchsize", "3"],
-        &["unexpected argument '--batchsize'", "--batch-size"],
-    );
-    work.refused(&["train", "--out", "m"], &["DATASET"]);
-    work.refused(
-        &["generate", "--events", "0", "--out", "x.csv"],
-        &["n_events"],
-    );
-    work.refused(&["generate"], &["--out"]);
-
-    // Without --json, standard output stays empty, and misuse has its own exit code.
-    let run = work.run(&["train", "dataset", "--out", "m", "--device", "gpu"]);
-    assert_eq!((run.status.code(), run.stdout.as_str()), (Some(2), ""));
-    let run = work.run(&["train", "gone", "--out", "m"]);
-    assert_eq!((run.status.code(), run.stdout.as_str()), (Some(1), ""));
-    assert!(work.text(&["--help", "--json"]).contains("Usage: lightgcn"));
 }

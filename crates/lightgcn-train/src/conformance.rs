@@ -240,14 +240,14 @@ pub fn is_finite_on_odd_graphs<B, M>(
     B: AutodiffBackend + GraphBackend,
     M: EmbeddingModel<B> + AutodiffModule<B>,
 {
-    let graphs: [(usize, usize, &[(u32, u32)]); 3] = [
-        (1, 1, &[(0, 0)]),
-        (3, 4, &[(1, 2)]),
-        (2, 3, &[(0, 0), (0, 1), (0, 2), (1, 1)]),
+    let graphs = [
+        (1, 1, vec![(0, 0)]),
+        (3, 4, vec![(1, 2)]),
+        (2, 3, vec![(0, 0), (0, 1), (0, 2), (1, 1)]),
     ];
     for (n_users, n_items, edges) in graphs {
         let model = build(n_users, n_items, 5, device);
-        let graph = matrix(&adjacency(n_users, n_items, edges), device);
+        let graph = matrix(&adjacency(n_users, n_items, &edges), device);
         let out = model.embeddings(&graph, ForwardMode::Training { seed: 1 });
         let gradients =
             GradientsParams::from_grads(out.clone().powf_scalar(2.0).sum().backward(), &model);

@@ -89,7 +89,10 @@ impl ConsoleProgress {
     /// Progress without a line an epoch: for many runs in a row.
     #[must_use]
     pub fn brief() -> Self {
-        Self { brief: true, ..Self::default() }
+        Self {
+            brief: true,
+            ..Self::default()
+        }
     }
 
     fn say(&self, line: String) {

@@ -65,7 +65,6 @@ pub fn train_with(
     let config = config.check()?;
     let options = GraphOptions {
         edge_weights: model.edge_weights(),
-        ..GraphOptions::default()
     };
     let graph = TrainGraph::new(&dataset.split.train, &options)?;
     let adjacency = graph.adjacency(model.normalization());

@@ -1,4 +1,5 @@
 //! Runs as a whole: the same bits at any thread count and after any interruption, typed errors.
+#![allow(clippy::unwrap_used, reason = "a failed step is a failed test")]
 
 mod common;
 

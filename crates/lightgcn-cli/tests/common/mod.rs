@@ -3,6 +3,7 @@
 
 pub(crate) mod log;
 
+use log::{LeaveLastOut, Log};
 use serde_json::Value;
 use std::collections::BTreeMap;
 use std::fs::{self, File};
@@ -267,6 +268,19 @@ pub(crate) fn small_model(work: &Workplace, out: &str) {
         "--epochs",
         "1",
     ]);
+}
+
+/// The shop with LightGCN in `lightgcn` and matrix factorization in `mf`, and how its log splits.
+pub(crate) fn trained_shop() -> (Workplace, LeaveLastOut) {
+    let work = shop();
+    let usual = ["--dimension", "16", "--epochs", "6", "--batch-size", "64"];
+    let rate = ["--learning-rate", "0.02"];
+    for model in ["lightgcn", "mf"] {
+        let train = ["train", "dataset", "--out", model, "--model", model];
+        work.json(&[&train[..], &usual, &rate].concat());
+    }
+    let parts = Log::parse(&work.read("shop.csv")).leave_last_out();
+    (work, parts)
 }
 
 /// The strings of a JSON list.
