@@ -203,7 +203,7 @@ pub(crate) struct TrainArgs {
     /// Stop after so many validations without a better one; 0 never stops early [default: 5]
     #[arg(long, allow_negative_numbers = true)]
     pub(crate) patience: Option<u32>,
-    /// Write a checkpoint every so many epochs; 0 only when interrupted [default: 10]
+    /// Write a checkpoint every so many epochs, besides the end and interruptions [default: 10]
     #[arg(long, allow_negative_numbers = true)]
     pub(crate) checkpoint_every: Option<u32>,
 }

@@ -61,7 +61,8 @@ pub struct TrainConfig {
     pub metric: Metric,
     /// The K of that metric.
     pub metric_k: usize,
-    /// Write a checkpoint every so many epochs; 0 writes one only when interrupted.
+    /// Write a checkpoint every so many epochs, and always at the end and when interrupted; 0 writes
+    /// only those.
     pub checkpoint_every: u32,
 }
 
