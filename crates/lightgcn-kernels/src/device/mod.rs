@@ -28,7 +28,7 @@ pub use wgpu::{Adapter, adapter, wgpu_device};
 #[non_exhaustive]
 pub enum DeviceError {
     /// NVIDIA's driver library cannot be loaded.
-    #[error("no CUDA driver: {reason}; install NVIDIA's driver, or use another device")]
+    #[error("no CUDA driver: {reason}; install NVIDIA's driver")]
     NoCudaDriver {
         /// What the loader says.
         reason: String,
@@ -51,7 +51,7 @@ pub enum DeviceError {
     },
     /// No wgpu adapter fits.
     #[error(
-        "no wgpu adapter for {device}: {available}; install a Vulkan driver (Mesa's mesa-vulkan-drivers has a software one), or use another device"
+        "no wgpu adapter for {device}: {available}; install a Vulkan driver (Mesa's mesa-vulkan-drivers has a software one)"
     )]
     NoAdapter {
         /// Device asked for.
