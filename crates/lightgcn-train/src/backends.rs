@@ -52,15 +52,11 @@ fn cuda(_: usize) -> Result<Found, DeviceError> {
 #[cfg(feature = "wgpu")]
 fn wgpu(number: usize, by_name: bool) -> Result<Found, DeviceError> {
     use lightgcn_kernels::device::{WgpuDevice, adapter};
-    let (device, adapter) = if number == 0 {
-        let device = WgpuDevice::DefaultDevice;
-        let adapter = adapter(&device).map_err(unavailable)?;
-        (device, adapter)
-    } else {
-        let device = WgpuDevice::DiscreteGpu(number);
-        let adapter = adapter(&device).map_err(unavailable)?;
-        (device, adapter)
+    let device = match number {
+        0 => WgpuDevice::DefaultDevice,
+        number => WgpuDevice::DiscreteGpu(number),
     };
+    let adapter = adapter(&device).map_err(unavailable)?;
     if adapter.software && !by_name {
         let detail = format!("{adapter} is software, slower than training on the CPU");
         return Err(DeviceError::Unavailable { detail });

@@ -137,7 +137,12 @@ where
 
 fn checkpoint_of(job: &FitJob<'_>) -> Result<Option<Checkpoint>, TrainError> {
     let Some(folder) = &job.run.folder else {
-        return Ok(None);
+        let faults = vec!["a run can only be resumed from its folder; name it".to_owned()];
+        return if job.run.resume {
+            Err(TrainError::Config { faults })
+        } else {
+            Ok(None)
+        };
     };
     let mut lineage = job.lineage.clone();
     // A run may be continued with other limits where they leave the steps so far as they were.
