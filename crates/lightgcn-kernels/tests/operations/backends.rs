@@ -48,7 +48,11 @@ pub(crate) use on_every_backend;
 #[cfg(feature = "wgpu")]
 pub(crate) fn wgpu() -> Option<lightgcn_kernels::device::WgpuDevice> {
     lightgcn_kernels::device::wgpu_device(Default::default())
-        .inspect_err(|error| eprintln!("skipped: {error}"))
+        .inspect_err(|error| {
+            let required = std::env::var_os("LIGHTGCN_REQUIRE_WGPU").is_some();
+            assert!(!required, "{error}");
+            eprintln!("skipped: {error}");
+        })
         .ok()
 }
 
