@@ -115,7 +115,7 @@ where
     };
     let rate = LearningRate::new(job.config, sampler.n_batches(), state.steps)?;
     let graph = SparseMatrix::<B>::from_graph(job.adjacency, device)?;
-    let inner_graph = SparseMatrix::<B::InnerBackend>::from_graph(job.adjacency, device)?;
+    let inner_graph = graph.valid();
     let record = RunWriter::open(job.run.folder.as_deref(), job.run.resume)?;
     let training = Training {
         job,
