@@ -146,6 +146,16 @@ impl<'a, O: CsrIndex, C: CsrIndex> CsrView<'a, O, C> {
         self.row_offsets
     }
 
+    /// Where the entries of one row lie in `columns` and `values`.
+    ///
+    /// # Panics
+    /// When the row is not below `n_rows`.
+    #[inline]
+    #[must_use]
+    pub fn row_range(&self, row: usize) -> std::ops::Range<usize> {
+        self.row_offsets[row].to_usize()..self.row_offsets[row + 1].to_usize()
+    }
+
     /// The column of each entry: `[nnz]`.
     #[inline]
     #[must_use]

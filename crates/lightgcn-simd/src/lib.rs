@@ -3,6 +3,8 @@
 //! | what | functions |
 //! |---|---|
 //! | sparse × dense product, and the K-layer propagation of LightGCN | [`sparse_dense`], [`sparse_dense_add`], [`propagate`] |
+//! | the product at a batch's rows alone, and its gradient | [`sparse_dense_rows`], [`add_transposed_rows`], [`add_rows`] |
+//! | losses of a batch with their gradients | [`bpr_loss`], [`softmax_loss`] |
 //! | embedding look-up and its gradient | [`gather_rows`], [`segment_sum_rows`] |
 //! | optimizer | [`adam_step`] |
 //! | scores and exact masked ranking | [`dot`], [`scores`], [`top_k`], [`select_top_k`] |
@@ -42,32 +44,39 @@
 //!
 //! # Layout
 //!
-//! One concept a file: `csr` (the sparse matrix), `sparse_dense` and `propagate`, `gather`,
-//! `segment_sum`, `adam`, `selection` (the bounded list of the best), `tile` (the innermost loops of
+//! One concept a file: `csr` (the sparse matrix), `sparse_dense` and `propagate`, `rows`
+//! (the product at some rows), `bpr` and `softmax` (losses), `gather`, `segment_sum`, `adam`, `selection` (the bounded list of the best), `tile` (the innermost loops of
 //! scoring), `score` and `top_k`; `cpu` and `parallel` hold what they share. Each `x86` file beside
 //! them holds the AVX2 form of its parent.
 
 mod adam;
+mod bpr;
 mod cpu;
 mod csr;
+mod exp;
 mod gather;
 mod index;
 mod parallel;
 mod propagate;
+mod rows;
 mod score;
 mod segment_sum;
 mod selection;
+mod softmax;
 mod sparse_dense;
 mod tile;
 mod top_k;
 
 pub use adam::{AdamConfig, adam_step};
+pub use bpr::{BprTriples, bpr_loss};
 pub use csr::{CsrError, CsrView};
 pub use gather::gather_rows;
 pub use index::CsrIndex;
 pub use propagate::{propagate, propagate_into};
+pub use rows::{add_rows, add_transposed_rows, sparse_dense_rows};
 pub use score::{dot, scores};
 pub use segment_sum::segment_sum_rows;
 pub use selection::{Scored, select_top_k};
+pub use softmax::{SoftmaxConfig, SoftmaxPairs, softmax_loss};
 pub use sparse_dense::{sparse_dense, sparse_dense_add};
 pub use top_k::top_k;

@@ -106,7 +106,7 @@ impl<O: CsrIndex, C: CsrIndex> Product<'_, O, C> {
     }
 
     /// Computes the given rows into `out` (`[rows.len(), dim]`) on this thread.
-    fn write_rows(&self, level: Level, rows: Range<usize>, out: &mut [f32]) {
+    pub(crate) fn write_rows(&self, level: Level, rows: Range<usize>, out: &mut [f32]) {
         match level {
             Level::Portable => portable::write_rows(self, rows, out),
             #[cfg(target_arch = "x86_64")]

@@ -1,0 +1,85 @@
+//! The BPR loss of a batch, with its gradient.
+
+/// A batch of triples as rows of a small table of final embeddings.
+#[derive(Clone, Copy, Debug)]
+pub struct BprTriples<'a> {
+    /// The consumer of each positive, `[batch]`.
+    pub users: &'a [u32],
+    /// Its product, `[batch]`.
+    pub positives: &'a [u32],
+    /// Its negatives, `[batch · n_negatives]`, those of a pair side by side.
+    pub negatives: &'a [u32],
+    /// The weight of each positive's loss, `[batch]`, divided by batch and negatives if a mean is
+    /// wanted.
+    pub weights: &'a [f32],
+}
+
+/// The BPR loss `Σ_p w_p · Σ_n −ln σ(e_u · e_i − e_u · e_n)` of a batch (Rendle et al., UAI 2009,
+/// section 4), and its gradient.
+///
+/// `embeddings` has shape `[n_rows, dim]`; its gradient is added to `gradients`, of the same shape.
+/// O(batch · n_negatives · dim), on this thread, in the order of the batch.
+///
+/// # Panics
+/// When a slice has another length than its shape says, or a row is out of range.
+pub fn bpr_loss(
+    triples: &BprTriples<'_>,
+    embeddings: &[f32],
+    dim: usize,
+    gradients: &mut [f32],
+) -> f64 {
+    let BprTriples {
+        users,
+        positives,
+        negatives,
+        weights,
+    } = *triples;
+    let batch = users.len();
+    assert!(
+        positives.len() == batch && weights.len() == batch,
+        "there are {batch} consumers, {} positives and {} weights",
+        positives.len(),
+        weights.len()
+    );
+    assert!(
+        gradients.len() == embeddings.len(),
+        "a gradient has the shape of what it belongs to"
+    );
+    if batch == 0 || dim == 0 {
+        return 0.0;
+    }
+    assert!(
+        negatives.len().is_multiple_of(batch),
+        "{} negatives do not divide evenly over {batch} positives",
+        negatives.len()
+    );
+    let mut loss = 0.0;
+    let place = |row: u32| row as usize * dim;
+    for (pair, negatives) in negatives.chunks_exact(negatives.len() / batch).enumerate() {
+        let (user, positive) = (place(users[pair]), place(positives[pair]));
+        let score = crate::dot(&embeddings[user..][..dim], &embeddings[positive..][..dim]);
+        for &negative in negatives {
+            let negative = place(negative);
+            let other = crate::dot(&embeddings[user..][..dim], &embeddings[negative..][..dim]);
+            let margin = f64::from(score - other);
+            let weight = f64::from(weights[pair]);
+            // ln(1 + e^−margin), without overflow for either sign.
+            loss += weight * ((-margin.abs()).exp().ln_1p() + (-margin).max(0.0));
+            let slope = (-weight / (1.0 + margin.exp())) as f32;
+            for d in 0..dim {
+                let (u, i, j) = (
+                    embeddings[user + d],
+                    embeddings[positive + d],
+                    embeddings[negative + d],
+                );
+                gradients[user + d] += slope * (i - j);
+                gradients[positive + d] += slope * u;
+                gradients[negative + d] -= slope * u;
+            }
+        }
+    }
+    loss
+}
+
+#[cfg(test)]
+mod tests;
