@@ -11,7 +11,7 @@
 
 use clap::Parser;
 use lightgcn::prelude::*;
-use lightgcn::train::EndReason;
+use lightgcn::train::{EndReason, LossSpec, SoftmaxSpec};
 use std::path::PathBuf;
 
 /// Training frees and takes large buffers at every step; this allocator keeps them, where the
@@ -49,6 +49,27 @@ struct Args {
     /// L2 on the batch's layer-0 rows
     #[arg(long, default_value_t = 1e-4)]
     l2: f64,
+    /// bpr, or softmax with in-batch negatives
+    #[arg(long, default_value = "bpr")]
+    loss: String,
+    /// Softmax: what cosines are divided by
+    #[arg(long, default_value_t = 0.12)]
+    temperature: f64,
+    /// Softmax: the weight of the negatives' logarithm
+    #[arg(long, default_value_t = 0.84)]
+    negative_weight: f64,
+    /// Softmax: keep a consumer's known positives among his negatives
+    #[arg(long)]
+    keep_positives: bool,
+    /// Softmax: products drawn uniformly for each batch, beside its own
+    #[arg(long, default_value_t = 0)]
+    shared_negatives: usize,
+    /// Xavier's uniform initial embeddings instead of normal ones
+    #[arg(long)]
+    xavier: bool,
+    /// Train through autodiff even where fused steps would do
+    #[arg(long)]
+    autodiff: bool,
     /// Epochs at which to report, ascending
     #[arg(long, value_delimiter = ',', default_value = "10,20")]
     report_at: Vec<u32>,
@@ -79,11 +100,28 @@ fn main() -> anyhow::Result<()> {
     let mut spec = ModelSpec::named(&args.model)
         .ok_or_else(|| anyhow::anyhow!("unknown model {:?}", args.model))?;
     match &mut spec {
-        ModelSpec::LightGcn(s) => (s.dimension, s.layers) = (args.dimension, args.layers),
+        ModelSpec::LightGcn(s) => {
+            (s.dimension, s.layers) = (args.dimension, args.layers);
+            s.init_std = s.init_std.filter(|_| !args.xavier);
+        }
         ModelSpec::Ngcf(s) => s.dimension = args.dimension,
-        ModelSpec::MatrixFactorization(s) => s.dimension = args.dimension,
+        ModelSpec::MatrixFactorization(s) => {
+            s.dimension = args.dimension;
+            s.init_std = s.init_std.filter(|_| !args.xavier);
+        }
         _ => {}
     }
+    let loss = match args.loss.as_str() {
+        "bpr" => LossSpec::Bpr,
+        "softmax" => LossSpec::Softmax(SoftmaxSpec {
+            temperature: args.temperature,
+            negative_weight: args.negative_weight,
+            shared_negatives: args.shared_negatives,
+            mask_positives: !args.keep_positives,
+            ..SoftmaxSpec::default()
+        }),
+        other => anyhow::bail!("unknown loss {other:?}; use bpr or softmax"),
+    };
     let temporary = tempfile::tempdir()?;
     let folder = args
         .run
@@ -102,6 +140,8 @@ fn main() -> anyhow::Result<()> {
             batch_size: args.batch_size,
             learning_rate: args.learning_rate,
             l2: args.l2,
+            loss,
+            fused: !args.autodiff,
             checkpoint_every: 0,
             ..TrainConfig::default()
         };

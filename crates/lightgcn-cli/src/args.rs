@@ -1,7 +1,7 @@
 //! What the command understands.
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
-use lightgcn::train::Device;
+use lightgcn::train::{Device, StrategyChoice};
 use std::path::PathBuf;
 
 /// From a raw shop event log to explained recommendations.
@@ -21,6 +21,7 @@ const EXAMPLES: &str = "Examples:
   lightgcn generate --events 200000 --out shop.csv
   lightgcn prepare shop.csv --out shop.dataset
   lightgcn train shop.dataset --out shop.model --run shop.run
+  lightgcn tune shop.dataset --space space.toml --trials 20
   lightgcn evaluate shop.model shop.dataset
   lightgcn recommend shop.model 500000017 -k 20
   lightgcn explain shop.model 500000017 5700042
@@ -59,6 +60,8 @@ pub(crate) enum Command {
     Prepare(PrepareArgs),
     /// Train a model on a dataset or on pair files, and write it
     Train(TrainArgs),
+    /// Search for the best options of a model on the validation part of a dataset
+    Tune(TuneArgs),
     /// Measure a model on the test part of its dataset, beside its baselines
     Evaluate(EvaluateArgs),
     /// Print the products that consumers are likeliest to buy
@@ -206,6 +209,57 @@ pub(crate) struct TrainArgs {
     /// Write a checkpoint every so many epochs, besides the end and interruptions [default: 10]
     #[arg(long, allow_negative_numbers = true)]
     pub(crate) checkpoint_every: Option<u32>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum SearchChoice {
+    /// Ten trials at random, then where good ones were dense (tree-structured Parzen estimator)
+    Tpe,
+    /// Every trial at random
+    Random,
+}
+
+impl From<SearchChoice> for StrategyChoice {
+    fn from(choice: SearchChoice) -> Self {
+        match choice {
+            SearchChoice::Tpe => Self::Tpe,
+            SearchChoice::Random => Self::Random,
+        }
+    }
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct TuneArgs {
+    #[command(flatten)]
+    pub(crate) data: DataArgs,
+    /// What to search: a TOML file with [model] and [train] as in a configuration file (those of
+    /// --config where it has none), and [space], whose keys are paths such as
+    /// "train.learning_rate", and whose values are { low, high, log = true }, { low, high, step },
+    /// { low, high, integer = true } or { choices = [...] }
+    #[arg(long, value_name = "FILE")]
+    pub(crate) space: PathBuf,
+    /// The folder of the record (trials.jsonl) and of the best configuration (best.toml)
+    /// [default: DATASET.tune]
+    #[arg(long, value_name = "FOLDER")]
+    pub(crate) out: Option<PathBuf>,
+    /// The most trials, those of a resumed search counted [default: 20, or no limit with --minutes]
+    #[arg(long, allow_negative_numbers = true)]
+    pub(crate) trials: Option<u32>,
+    /// Begin no trial after so many minutes, and cut the one in hand; its best figure counts
+    #[arg(long, allow_negative_numbers = true)]
+    pub(crate) minutes: Option<f64>,
+    /// Continue the search recorded in the folder
+    #[arg(long)]
+    pub(crate) resume: bool,
+    /// How values are chosen
+    #[arg(long, default_value = "tpe")]
+    pub(crate) strategy: SearchChoice,
+    /// End weak trials at these epochs: only the best share of those that came so far goes on
+    #[arg(long, value_name = "EPOCHS", value_delimiter = ',')]
+    pub(crate) rungs: Vec<u32>,
+    /// That share is one in so many trials, at least 2
+    #[arg(long, default_value_t = 3, requires = "rungs")]
+    pub(crate) reduction: u32,
 }
 
 #[derive(Debug, Args)]

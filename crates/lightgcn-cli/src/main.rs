@@ -1,4 +1,4 @@
-//! The `lightgcn` command: generate, prepare, train, evaluate, recommend, explain.
+//! The `lightgcn` command: generate, prepare, train, tune, evaluate, recommend, explain.
 #![forbid(unsafe_code)]
 
 mod args;
@@ -68,6 +68,7 @@ fn run(cli: &Cli, output: &Output) -> anyhow::Result<()> {
         Command::Generate(args) => commands::generate::run(args, config, output),
         Command::Prepare(args) => commands::prepare::run(args, config, output),
         Command::Train(args) => commands::train::run(args, config, output),
+        Command::Tune(args) => commands::tune::run(args, &cli.common, config, output),
         Command::Evaluate(args) => commands::evaluate::run(args, config, output),
         Command::Recommend(args) => commands::recommend::run(args, output),
         Command::Explain(args) => commands::explain::run(args, output),

@@ -80,7 +80,8 @@ impl Adjacency {
         self.matrix.indices()
     }
 
-    /// The scaled weight of each entry, `[n_entries]`: finite and not negative.
+    /// The scaled weight of each entry, `[n_entries]`: not negative, and finite. Only
+    /// [`Normalization::Powers`] of degrees below 1e-12 or above 1e7 can leave the range of 32 bits.
     #[must_use]
     pub fn values(&self) -> &[f32] {
         self.matrix.data()

@@ -31,9 +31,18 @@ pub enum GraphError {
         limit: usize,
     },
     /// A name that is no normalization.
-    #[error("{given:?} is no normalization; choose one of symmetric, left, right, none")]
+    #[error(
+        "{given:?} is no normalization; choose one of symmetric, left, right, none, or give two \
+         exponents, such as powers:0.6:-0.1"
+    )]
     UnknownNormalization {
         /// The name given.
+        given: String,
+    },
+    /// An exponent that is no number or too large a one.
+    #[error("{given:?} is no exponent of a degree; give a number from -2 to 2, such as 0.6")]
+    Exponent {
+        /// What was given.
         given: String,
     },
 }

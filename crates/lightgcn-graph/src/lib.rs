@@ -1,7 +1,7 @@
 //! The weighted bipartite graph of consumers and products that recommenders learn on.
 //!
 //! A [`TrainGraph`] has one undirected edge per training pair, weighted by what the consumer did.
-//! From it come the matrices that graph convolutions multiply with ([`Adjacency`], in one of four
+//! From it come the matrices that graph convolutions multiply with ([`Adjacency`], in one of several
 //! [`Normalization`]s), the edge list that PyTorch Geometric speaks ([`EdgeIndex`]), and the
 //! strongest walks from a consumer to a product ([`strongest_paths`]), which explain a
 //! recommendation. Matrices are held by [`sprs`] and reachable as such.
@@ -42,6 +42,6 @@ mod train_graph;
 pub use adjacency::Adjacency;
 pub use edge_index::EdgeIndex;
 pub use error::GraphError;
-pub use normalization::Normalization;
+pub use normalization::{Exponent, Normalization};
 pub use paths::{Path, PathEdge, PathOptions, strongest_paths};
 pub use train_graph::{GraphOptions, TrainGraph};

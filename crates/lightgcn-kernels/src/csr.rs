@@ -118,7 +118,8 @@ impl HostCsr {
         self.row_offsets[row] as usize..self.row_offsets[row + 1] as usize
     }
 
-    fn has_sorted_rows(&self) -> bool {
+    /// Whether the columns ascend within each row.
+    pub(crate) fn has_sorted_rows(&self) -> bool {
         (0..self.n_rows).all(|row| self.columns[self.edges(row)].is_sorted())
     }
 }

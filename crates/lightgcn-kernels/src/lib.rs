@@ -6,6 +6,8 @@
 //! | [`propagate`] | `sum_k alphas[k] A^k x`, all layers in one step | the same on the transpose |
 //! | [`gather_rows`] | the rows of a batch | [`segment_sum_rows`] |
 //! | [`segment_sum_rows`] | sums of a batch's rows, by row | [`gather_rows`] |
+//! | [`propagate_rows`] | [`propagate`] where a batch reads it | [`propagate_rows_transposed`] |
+//! | [`bpr_loss_gradient`], [`softmax_loss_gradient`] | a batch's loss and its gradient at once | – |
 //! | [`optim::FusedAdam`] | one Adam step in one pass | – |
 //!
 //! They work on any backend that implements [`GraphBackend`]: burn's Flex through the loops of
@@ -76,6 +78,7 @@
 
 mod adam;
 mod backend;
+mod batch_loss;
 mod csr;
 pub mod device;
 mod error;
@@ -84,6 +87,7 @@ mod flex;
 mod gather_rows;
 pub mod optim;
 mod propagate;
+mod propagate_rows;
 pub mod reference;
 mod row_indices;
 mod sparse_dense;
@@ -97,9 +101,13 @@ pub use backend::CudaBackend;
 pub use backend::GraphBackend;
 #[cfg(feature = "wgpu")]
 pub use backend::WgpuBackend;
+pub use batch_loss::{
+    BprBatch, LossGradient, SoftmaxBatch, SoftmaxSettings, bpr_loss_gradient, softmax_loss_gradient,
+};
 pub use error::KernelError;
 pub use gather_rows::{gather_rows, segment_sum_rows};
 pub use propagate::propagate;
+pub use propagate_rows::{propagate_rows, propagate_rows_transposed};
 pub use row_indices::RowIndices;
 pub use sparse_dense::sparse_dense;
 pub use sparse_matrix::SparseMatrix;

@@ -17,11 +17,14 @@ pub(crate) struct CsrArrays<B: Backend> {
     pub(crate) columns: Tensor<B, 1, Int>,
     /// `[n_edges]`, `f32`.
     pub(crate) values: Tensor<B, 1>,
+    /// Whether the columns ascend within each row.
+    ascending: bool,
 }
 
 impl<B: Backend> CsrArrays<B> {
     fn upload(host: HostCsr, device: &B::Device) -> Self {
         Self {
+            ascending: host.has_sorted_rows(),
             row_offsets: upload_ints(host.row_offsets, device),
             columns: upload_ints(host.columns, device),
             values: {
@@ -156,6 +159,11 @@ impl<B: Backend> SparseMatrix<B> {
     /// directions.
     pub fn is_symmetric(&self) -> bool {
         self.transposed.is_none()
+    }
+
+    /// Whether the columns ascend within each row.
+    pub(crate) fn has_ascending_columns(&self) -> bool {
+        self.arrays.ascending
     }
 
     /// The transpose. Copies no array.

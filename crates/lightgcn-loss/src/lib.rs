@@ -3,11 +3,17 @@
 //! | loss | formula | item |
 //! |---|---|---|
 //! | BPR, one or several negatives | `mean −ln σ(f⁺ − f⁻)` | [`bpr_loss`], [`BprLoss`] |
+//! | sampled softmax (SL), in-batch and extra negatives | `mean −s⁺/τ + ln Σ exp(s⁻/τ)`, s a cosine | [`SoftmaxLoss`] |
+//! | bilateral softmax (BSL) | `mean −s⁺/τ + t₂ · ln Σ exp(s⁻/τ)` | [`SoftmaxLoss`] |
+//! | popularity correction (logQ) | `s⁻/τ − κ · ln q⁻` instead of `s⁻/τ` | [`SoftmaxLoss`] |
+//! | SL@K | pairs weighted by `σ((s⁺ − β) / τ_w)` | [`SoftmaxLoss`] |
 //! | L2 on the rows of a batch | `½ · Σ‖e‖² / batch` | [`l2_regularization`] |
 //! | what a training step minimizes | `BPR + λ · L2` | [`RecommendationLoss`] |
+//! | | `softmax + λ · L2` | [`SoftmaxRecommendationLoss`] |
 //!
-//! The first two take plain tensors on any burn backend. [`RecommendationLoss`] takes whole
-//! embedding tables and a batch of [`TripleRows`], and reads the rows by
+//! [`bpr_loss`] and [`l2_regularization`] take plain tensors on any burn backend. The others take
+//! whole embedding tables and a batch, [`TripleRows`] for BPR and [`PairRows`] for the softmax
+//! losses, whose pairs share their negatives. They read the rows by
 //! [`gather_rows`](lightgcn_kernels::gather_rows), whose gradient is fast and deterministic.
 //!
 //! # Example
@@ -42,13 +48,21 @@
 #![forbid(unsafe_code)]
 
 mod bpr;
+mod error;
 mod l2;
+mod pairs;
 mod recommendation;
+mod softmax;
+mod softmax_recommendation;
 #[cfg(all(test, feature = "flex"))]
 mod test_support;
 mod triples;
 
 pub use bpr::{BprLoss, bpr_loss, bpr_loss_weighted};
+pub use error::{LossError, LossFault};
 pub use l2::l2_regularization;
+pub use pairs::PairRows;
 pub use recommendation::{LossTerms, RecommendationLoss, RecommendationLossConfig};
+pub use softmax::{SoftmaxLoss, SoftmaxLossConfig, TopKWeighting};
+pub use softmax_recommendation::{SoftmaxRecommendationLoss, SoftmaxRecommendationLossConfig};
 pub use triples::{TripleRows, triple_scores};

@@ -44,9 +44,9 @@ impl<B: Backend> TripleRows<B> {
             "TripleRows: {} negatives do not divide evenly over {batch_size} users",
             negatives.len()
         );
-        assert_ids("user", users, n_users);
-        assert_ids("positive item", positives, n_items);
-        assert_ids("negative item", negatives, n_items);
+        assert_ids("TripleRows", "user", users, n_users);
+        assert_ids("TripleRows", "positive item", positives, n_items);
+        assert_ids("TripleRows", "negative item", negatives, n_items);
         let n_nodes = n_users + n_items;
         assert!(
             n_nodes <= i32::MAX as usize,
@@ -129,10 +129,11 @@ impl<B: GraphBackend> TripleRows<B> {
     }
 }
 
-fn assert_ids(what: &str, ids: &[u32], count: usize) {
+/// Fails unless each id is below `count`.
+pub(crate) fn assert_ids(batch: &str, what: &str, ids: &[u32], count: usize) {
     if let Some(position) = ids.iter().position(|&id| id as usize >= count) {
         panic!(
-            "TripleRows: {what} {} at position {position} is outside 0..{count}",
+            "{batch}: {what} {} at position {position} is outside 0..{count}",
             ids[position]
         );
     }

@@ -70,6 +70,9 @@ pub enum Fault {
     /// An embedding has no elements.
     #[error("dimension is 0; usual dimensions are 32 to 256")]
     ZeroDimension,
+    /// There is no layer in a model that needs one.
+    #[error("layers is 0; the model needs at least one layer, usually 1 to 3")]
+    NoLayers,
     /// There are more layers than are supported.
     #[error("{layers} layers; at most {most} are supported (more than 4 rarely help)")]
     TooManyLayers {
@@ -117,6 +120,12 @@ pub enum Fault {
     /// A dropout probability is outside its range.
     #[error("the message dropout is {value}; it must be at least 0 and less than 1")]
     Dropout {
+        /// Value given.
+        value: f64,
+    },
+    /// The share of layer 0 in the final embeddings is outside its range.
+    #[error("gamma, the share of layer 0, is {value}; it must be 0 to 1 (published: 0.2)")]
+    Layer0Share {
         /// Value given.
         value: f64,
     },

@@ -8,6 +8,7 @@
 //! | model | final embeddings |
 //! |---|---|
 //! | [`LightGcn`] | `Σ_k α_k Âᵏ E`, the weights α uniform, given or learned |
+//! | [`LightGcnPlusPlus`] | `γ E + (1 − γ) · mean_k E_k`, where `E_k = Â · unit rows of E_{k-1}` |
 //! | [`Ngcf`] | all layers side by side, `NgcfConv` after `NgcfConv` |
 //! | [`MatrixFactorization`] | the table `E` itself |
 //!
@@ -63,7 +64,8 @@
 //! # A new model
 //!
 //! One file `src/models/NAME.rs` with its config, its module and its implementation of
-//! [`EmbeddingModel`], one line in `models/mod.rs`, and a golden test in `tests/goldens.rs`.
+//! [`EmbeddingModel`], one line in `models/mod.rs`, and a test against numbers from elsewhere: a
+//! golden one in `tests/goldens.rs`, or as `tests/light_gcn_plus_plus.rs` the formula in 64 bits.
 //!
 //! # Against PyTorch
 //!
@@ -83,6 +85,7 @@ pub use init::EmbeddingInitializer;
 pub use layers::{LgConv, NgcfConv, NgcfConvConfig};
 pub use mode::ForwardMode;
 pub use models::{
-    EmbeddingModel, LayerWeights, LightGcn, LightGcnConfig, MatrixFactorization,
-    MatrixFactorizationConfig, Ngcf, NgcfConfig, split_embeddings,
+    EmbeddingModel, LayerWeights, LightGcn, LightGcnConfig, LightGcnPlusPlus,
+    LightGcnPlusPlusConfig, MatrixFactorization, MatrixFactorizationConfig, Ngcf, NgcfConfig,
+    split_embeddings,
 };

@@ -11,56 +11,16 @@ use burn::module::{AutodiffModule, Module};
 use burn::record::{BinBytesRecorder, FullPrecisionSettings, Recorder};
 use burn::tensor::Tensor;
 use burn::tensor::backend::Backend;
-use lightgcn_kernels::{GraphBackend, SparseMatrix};
+use lightgcn_kernels::SparseMatrix;
 use lightgcn_nn::{
-    EmbeddingInitializer, EmbeddingModel, ForwardMode, LayerWeights, LgConv, LightGcn,
-    LightGcnConfig, MatrixFactorization, MatrixFactorizationConfig, Ngcf, NgcfConfig, NnError,
-    split_embeddings,
+    EmbeddingModel, ForwardMode, LayerWeights, LgConv, LightGcnConfig, LightGcnPlusPlusConfig,
+    MatrixFactorizationConfig, Ngcf, NgcfConfig, NnError, split_embeddings,
 };
 
-use common::{B, Edges, assert_close, bits, numbers, tensor, to_f64, values};
-
-const DIMENSION: usize = 3;
-const INFERENCE: ForwardMode = ForwardMode::Inference;
-
-fn light_gcn<B: Backend>(edges: &Edges, weights: LayerWeights, layers: usize) -> LightGcn<B> {
-    LightGcnConfig::new(edges.n_users, edges.n_items)
-        .with_dimension(DIMENSION)
-        .with_layers(layers)
-        .with_layer_weights(weights)
-        .with_initializer(EmbeddingInitializer::Normal { std: 0.5 })
-        .init(7, &Default::default())
-        .unwrap()
-}
-
-fn ngcf<B: Backend>(edges: &Edges, dropout: f64) -> Ngcf<B> {
-    NgcfConfig::new(edges.n_users, edges.n_items)
-        .with_dimension(DIMENSION)
-        .with_layer_widths(vec![4, 2])
-        .with_message_dropout(dropout)
-        .with_initializer(EmbeddingInitializer::Normal { std: 0.5 })
-        .init(7, &Default::default())
-        .unwrap()
-}
-
-fn matrix_factorization<B: Backend>(edges: &Edges) -> MatrixFactorization<B> {
-    MatrixFactorizationConfig::new(edges.n_users, edges.n_items)
-        .with_dimension(DIMENSION)
-        .init(7, &Default::default())
-        .unwrap()
-}
-
-/// The loss `Σ c ⊙ embeddings` with fixed coefficients.
-fn weighted_sum<B: GraphBackend, M: EmbeddingModel<B>>(
-    model: &M,
-    graph: &SparseMatrix<B>,
-    mode: ForwardMode,
-) -> Tensor<B, 1> {
-    let embeddings = model.embeddings(graph, mode);
-    let shape = embeddings.dims();
-    assert_eq!(shape, [model.n_nodes(), model.output_dimension()]);
-    (embeddings * tensor(shape, numbers(shape[0] * shape[1], 3))).sum()
-}
+use common::{
+    B, DIMENSION, Edges, INFERENCE, assert_close, bits, light_gcn, light_gcn_plus_plus,
+    matrix_factorization, ngcf, numbers, to_f64, values, weighted_sum,
+};
 
 /// Holds the gradient of a parameter against central differences; `with` makes a model whose
 /// parameter has these elements.
@@ -219,6 +179,7 @@ fn isolated_nodes_and_empty_graphs_stay_finite() {
             &graph,
             INFERENCE,
         );
+        check(&light_gcn_plus_plus(&edges, 3), &graph, INFERENCE);
         check(&matrix_factorization(&edges), &graph, INFERENCE);
         // With this dropout whole rows become zero, which must not divide by zero.
         for seed in 0..5 {
@@ -266,6 +227,12 @@ fn a_saved_model_gives_the_same_bits() {
         round_trip(model, config.init(8, &device).unwrap(), &graph);
     }
     let config = NgcfConfig::new(4, 5);
+    let (model, fresh) = (
+        config.init(7, &device).unwrap(),
+        config.init(8, &device).unwrap(),
+    );
+    round_trip(model, fresh, &graph);
+    let config = LightGcnPlusPlusConfig::new(4, 5);
     let (model, fresh) = (
         config.init(7, &device).unwrap(),
         config.init(8, &device).unwrap(),
@@ -341,6 +308,7 @@ fn the_inner_model_gives_the_same_embeddings() {
         &light_gcn(&edges, LayerWeights::Given(vec![0.5, 0.25, 2.0]), 2),
         &edges,
     );
+    check(&light_gcn_plus_plus(&edges, 2), &edges);
     check(&ngcf(&edges, 0.5), &edges);
     check(&matrix_factorization(&edges), &edges);
 }
@@ -358,6 +326,7 @@ fn parameters_are_what_the_models_say() {
         light_gcn::<Flex>(&edges, LayerWeights::Learned, 3).num_params(),
         table + 4
     );
+    assert_eq!(light_gcn_plus_plus::<Flex>(&edges, 3).num_params(), table);
     let layers = 2 * (3 * 4 + 4) + 2 * (4 * 2 + 2);
     assert_eq!(ngcf::<Flex>(&edges, 0.1).num_params(), table + layers);
 }

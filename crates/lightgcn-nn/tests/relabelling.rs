@@ -5,13 +5,10 @@
 mod common;
 
 use burn::backend::Flex;
-use lightgcn_nn::{EmbeddingModel, ForwardMode, LightGcnConfig, NgcfConfig};
+use lightgcn_nn::{EmbeddingModel, LightGcnConfig, LightGcnPlusPlusConfig, NgcfConfig};
 use proptest::prelude::*;
 
-use common::{Edges, assert_close, numbers, to_f64, values};
-
-const DIMENSION: usize = 3;
-const INFERENCE: ForwardMode = ForwardMode::Inference;
+use common::{DIMENSION, Edges, INFERENCE, assert_close, numbers, to_f64, values};
 
 /// A random graph, and an order of its users and one of its items.
 fn relabelled_graph() -> impl Strategy<Value = (Edges, Vec<usize>, Vec<usize>)> {
@@ -85,6 +82,18 @@ proptest! {
         let moved_output = values(moved_model.embeddings(&moved_graph, INFERENCE));
         assert_close(
             "LightGcn", &moved_output, &permuted(output, DIMENSION, &users, &items), 1e-5,
+        );
+
+        let config = LightGcnPlusPlusConfig::new(n_users, n_items).with_dimension(DIMENSION);
+        let model = config.init_with::<Flex>(&table, &device).unwrap();
+        let moved_model = config.init_with::<Flex>(&moved_table, &device).unwrap();
+        let output = values(model.embeddings(&edges.powers(0.6, -0.1), INFERENCE));
+        let moved_output = values(moved_model.embeddings(&moved_edges.powers(0.6, -0.1), INFERENCE));
+        assert_close(
+            "LightGcnPlusPlus",
+            &moved_output,
+            &permuted(output, DIMENSION, &users, &items),
+            1e-5,
         );
 
         let config = NgcfConfig::new(n_users, n_items)

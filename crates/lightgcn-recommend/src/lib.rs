@@ -4,8 +4,10 @@
 //!   [`recommend`](Recommender::recommend), [`explain`](Recommender::explain),
 //!   [`history`](Recommender::history). Strangers get what most consumers bought, and are told so.
 //! - [`Ranker`] is anything that ranks products for known consumers. Here are [`EmbeddingRanker`]
-//!   for every model with embeddings, and the baselines that a model must beat:
-//!   [`PopularityRanker`], [`RandomRanker`] and [`SeenNotBoughtRanker`].
+//!   for every model with embeddings, [`LinearRanker`] for every model of [`lightgcn_linear`],
+//!   [`BlendRanker`] for two of them together ([`choose_weight`] weighs them on validation), and the
+//!   baselines that a model must beat: [`PopularityRanker`], [`RandomRanker`] and
+//!   [`SeenNotBoughtRanker`].
 //! - [`evaluate_validation`] and [`evaluate_test`] rank all products for every consumer with a
 //!   held-out target, mask what training knows to be bought, and average; [`compare`] says whether
 //!   one ranker beats another by more than luck.
@@ -40,7 +42,8 @@
 //!
 //! # Layout
 //!
-//! The trait and what is left out of lists: `ranker`; one ranker a file in `rankers/`; figures:
+//! The trait and what is left out of lists: `ranker`; whole rows of scores: `scorer`; one ranker a
+//! file in `rankers/`; figures:
 //! `evaluation`; answers by the shop's ids: `recommender`, with the types that it returns in
 //! `answer`, and `explanation`.
 #![forbid(unsafe_code)]
@@ -53,6 +56,7 @@ mod nearest;
 mod ranker;
 mod rankers;
 mod recommender;
+mod scorer;
 #[cfg(test)]
 mod test_shop;
 
@@ -64,5 +68,9 @@ pub use evaluation::{
 };
 pub use explanation::{ExplainOptions, ExplainedEdge, ExplainedPath, Explanation, PathNode};
 pub use ranker::{Exclusions, Ranked, Ranker};
-pub use rankers::{EmbeddingRanker, PopularityRanker, RandomRanker, SeenNotBoughtRanker};
+pub use rankers::{
+    BlendChoice, BlendRanker, EmbeddingRanker, LinearRanker, PopularityRanker, RandomRanker,
+    SeenNotBoughtRanker, choose_weight,
+};
 pub use recommender::Recommender;
+pub use scorer::Scorer;

@@ -62,6 +62,7 @@ mod error;
 mod negatives;
 mod popularity;
 mod positives;
+mod shared;
 #[cfg(test)]
 mod testing;
 mod uniform;
@@ -72,4 +73,5 @@ pub use error::SampleError;
 pub use negatives::{MAX_REJECTIONS, NegativeSampler, NegativeSampling};
 pub use popularity::PopularityNegatives;
 pub use positives::{PositiveSet, Positives};
+pub use shared::shared_negatives;
 pub use uniform::UniformNegatives;

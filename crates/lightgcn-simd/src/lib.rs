@@ -3,15 +3,16 @@
 //! | what | functions |
 //! |---|---|
 //! | sparse × dense product, and the K-layer propagation of LightGCN | [`sparse_dense`], [`sparse_dense_add`], [`propagate`] |
-//! | the product at a batch's rows alone, and its gradient | [`sparse_dense_rows`], [`add_transposed_rows`], [`add_rows`] |
+//! | the product at a batch's rows alone, and its gradient | [`propagate_rows`], [`propagate_rows_transposed`], [`sparse_dense_rows`], [`add_transposed_rows`], [`add_rows`] |
 //! | losses of a batch with their gradients | [`bpr_loss`], [`softmax_loss`] |
 //! | embedding look-up and its gradient | [`gather_rows`], [`segment_sum_rows`] |
 //! | optimizer | [`adam_step`] |
 //! | scores and exact masked ranking | [`dot`], [`scores`], [`top_k`], [`select_top_k`] |
+//! | matrices stored in 16 bits, summed in 32 | [`round_to_bf16`], [`widen_bf16`], [`sparse_dense_bf16`], [`propagate_bf16`]; [`dot`], [`scores`] and [`top_k`] take items of either [`Element`] type |
 //!
-//! Matrices are row-major slices of `f32`; a shape is written `[rows, columns]`. A slice whose length
-//! is not that of its shape is the caller's mistake and panics; arrays that may come from a file are
-//! checked by [`CsrView::new`], which returns a [`CsrError`].
+//! Matrices are row-major slices of `f32`, or of [`Bf16`] where a function says so; a shape is written
+//! `[rows, columns]`. A slice whose length is not that of its shape is the caller's mistake and panics;
+//! arrays that may come from a file are checked by [`CsrView::new`], which returns a [`CsrError`].
 //!
 //! # Example
 //!
@@ -45,19 +46,25 @@
 //! # Layout
 //!
 //! One concept a file: `csr` (the sparse matrix), `sparse_dense` and `propagate`, `rows`
-//! (the product at some rows), `bpr` and `softmax` (losses), `gather`, `segment_sum`, `adam`, `selection` (the bounded list of the best), `tile` (the innermost loops of
-//! scoring), `score` and `top_k`; `cpu` and `parallel` hold what they share. Each `x86` file beside
-//! them holds the AVX2 form of its parent.
+//! (the product at some rows), `bpr` and `softmax` (losses), `gather`, `segment_sum`, `adam`, `bf16`
+//! (rounding), `selection` (the bounded list of the best), `direct` and `tile` (the innermost loops of
+//! scoring, for few and for many queries), `score` and `top_k`; `element` (how numbers are stored),
+//! `cpu` and `parallel` hold what they share. Each `x86` file beside them holds the AVX2 form of its
+//! parent.
 
 mod adam;
+mod bf16;
 mod bpr;
 mod cpu;
 mod csr;
+mod direct;
+mod element;
 mod exp;
 mod gather;
 mod index;
 mod parallel;
 mod propagate;
+mod propagate_rows;
 mod rows;
 mod score;
 mod segment_sum;
@@ -68,15 +75,18 @@ mod tile;
 mod top_k;
 
 pub use adam::{AdamConfig, adam_step};
+pub use bf16::{Bf16, round_to_bf16, widen_bf16};
 pub use bpr::{BprTriples, bpr_loss};
 pub use csr::{CsrError, CsrView};
+pub use element::Element;
 pub use gather::gather_rows;
 pub use index::CsrIndex;
-pub use propagate::{propagate, propagate_into};
+pub use propagate::{propagate, propagate_bf16, propagate_bf16_into, propagate_into};
+pub use propagate_rows::{Scratch, propagate_rows, propagate_rows_transposed};
 pub use rows::{add_rows, add_transposed_rows, sparse_dense_rows};
 pub use score::{dot, scores};
 pub use segment_sum::segment_sum_rows;
 pub use selection::{Scored, select_top_k};
 pub use softmax::{SoftmaxConfig, SoftmaxPairs, softmax_loss};
-pub use sparse_dense::{sparse_dense, sparse_dense_add};
+pub use sparse_dense::{sparse_dense, sparse_dense_add, sparse_dense_bf16};
 pub use top_k::top_k;

@@ -48,11 +48,11 @@ pub(crate) fn balanced_ranges<O: CsrIndex>(offsets: &[O], parts: usize) -> Vec<R
 
 /// Hands each of the contiguous `ranges` of rows, which start at row 0, its own part of `out`
 /// (`[n_rows, dim]`).
-pub(crate) fn split_rows<'a>(
-    mut out: &'a mut [f32],
+pub(crate) fn split_rows<'a, T>(
+    mut out: &'a mut [T],
     dim: usize,
     ranges: &[Range<usize>],
-) -> Vec<(Range<usize>, &'a mut [f32])> {
+) -> Vec<(Range<usize>, &'a mut [T])> {
     let mut parts = Vec::with_capacity(ranges.len());
     for range in ranges {
         let (part, rest) = out.split_at_mut(range.len() * dim);

@@ -1,5 +1,9 @@
 //! A polynomial of a sparse matrix applied to a dense one: the propagation of LightGCN.
 
+mod bf16;
+
+pub use bf16::{propagate_bf16, propagate_bf16_into};
+
 use crate::cpu::Level;
 use crate::csr::CsrView;
 use crate::index::CsrIndex;
@@ -43,24 +47,7 @@ pub fn propagate_into<O: CsrIndex, C: CsrIndex>(
     out: &mut [f32],
     work: &mut [f32],
 ) {
-    assert!(
-        a.n_rows() == a.n_columns(),
-        "only a square matrix propagates, but this one has {} rows and {} columns",
-        a.n_rows(),
-        a.n_columns()
-    );
-    assert!(
-        a.n_rows().checked_mul(dim) == Some(x.len()),
-        "x must have {} rows of {dim} numbers, but it has {} numbers in all",
-        a.n_rows(),
-        x.len()
-    );
-    assert!(
-        out.len() == x.len(),
-        "the output must have {} numbers, not {}",
-        x.len(),
-        out.len()
-    );
+    check_shapes(a, x, dim, out);
     let [lower @ .., highest] = alphas else {
         panic!("propagation needs at least one coefficient");
     };
@@ -100,6 +87,32 @@ pub fn propagate_into<O: CsrIndex, C: CsrIndex>(
         .write(level, to);
         std::mem::swap(&mut to, &mut from);
     }
+}
+
+fn check_shapes<O: CsrIndex, C: CsrIndex>(
+    a: CsrView<'_, O, C>,
+    x: &[f32],
+    dim: usize,
+    out: &[f32],
+) {
+    assert!(
+        a.n_rows() == a.n_columns(),
+        "only a square matrix propagates, but this one has {} rows and {} columns",
+        a.n_rows(),
+        a.n_columns()
+    );
+    assert!(
+        a.n_rows().checked_mul(dim) == Some(x.len()),
+        "x must have {} rows of {dim} numbers, but it has {} numbers in all",
+        a.n_rows(),
+        x.len()
+    );
+    assert!(
+        out.len() == x.len(),
+        "the output must have {} numbers, not {}",
+        x.len(),
+        out.len()
+    );
 }
 
 #[cfg(test)]

@@ -29,14 +29,8 @@ pub fn sparse_dense_rows<O: CsrIndex, C: CsrIndex, R: CsrIndex>(
     dim: usize,
     out: &mut [f32],
 ) {
-    check_rows(a, rows);
     check_shape("y", y, a.n_columns(), dim);
     check_shape("x", x, a.n_rows(), dim);
-    check_shape("the output", out, rows.len(), dim);
-    if out.is_empty() {
-        return;
-    }
-    let level = Level::detect();
     let product = Product {
         a,
         dense: y,
@@ -44,6 +38,22 @@ pub fn sparse_dense_rows<O: CsrIndex, C: CsrIndex, R: CsrIndex>(
         scale: 1.0,
         addend: Some((beta, x)),
     };
+    product_rows(&product, rows, out);
+}
+
+/// The given rows of a product whose shapes were checked, into `out` (`[rows.len(), dim]`).
+pub(crate) fn product_rows<O: CsrIndex, C: CsrIndex, R: CsrIndex>(
+    product: &Product<'_, O, C>,
+    rows: &[R],
+    out: &mut [f32],
+) {
+    let Product { a, dim, .. } = *product;
+    check_rows(a, rows);
+    check_shape("the output", out, rows.len(), dim);
+    if out.is_empty() {
+        return;
+    }
+    let level = Level::detect();
     let write = |rows: &[R], out: &mut [f32]| {
         for (row, out) in rows.iter().zip(out.chunks_exact_mut(dim)) {
             let row = row.to_usize();
@@ -236,7 +246,7 @@ fn check_rows<O: CsrIndex, C: CsrIndex, R: CsrIndex>(a: CsrView<'_, O, C>, rows:
     }
 }
 
-fn check_shape(name: &str, matrix: &[f32], rows: usize, dim: usize) {
+pub(crate) fn check_shape(name: &str, matrix: &[f32], rows: usize, dim: usize) {
     assert!(
         rows.checked_mul(dim) == Some(matrix.len()),
         "{name} must have {rows} rows of {dim} numbers, but it has {} numbers in all",

@@ -3,10 +3,11 @@
 use rayon::prelude::*;
 
 use crate::cpu::Level;
-use crate::parallel;
-use crate::tile::{self, PANEL};
+use crate::direct::score_rows;
+use crate::element::Element;
+use crate::{parallel, tile};
 
-/// The dot product of two vectors.
+/// The dot product of two vectors; that of the item may be stored in 16 bits ([`Bf16`](crate::Bf16)).
 ///
 /// The products are added in the order of the dimension, one after the other, starting from 0 (by
 /// fused multiply-add where the machine has it): the order of [`scores`] and
@@ -20,14 +21,14 @@ use crate::tile::{self, PANEL};
 /// assert_eq!(lightgcn_simd::dot(&[1.0, 2.0, 3.0], &[4.0, 5.0, 6.0]), 32.0);
 /// ```
 #[must_use]
-pub fn dot(a: &[f32], b: &[f32]) -> f32 {
+pub fn dot<T: Element>(query: &[f32], item: &[T]) -> f32 {
     assert!(
-        a.len() == b.len(),
+        query.len() == item.len(),
         "only vectors of one length have a dot product, but these have {} and {} numbers",
-        a.len(),
-        b.len()
+        query.len(),
+        item.len()
     );
-    tile::dot(Level::detect(), a, b)
+    tile::dot(Level::detect(), query, item)
 }
 
 /// `out[i] = dot(query, items[i])`, with `query` of shape `[dim]`, `items` of shape `[n_items, dim]`
@@ -37,7 +38,7 @@ pub fn dot(a: &[f32], b: &[f32]) -> f32 {
 ///
 /// # Panics
 /// When a slice has another length than its shape says.
-pub fn scores(query: &[f32], items: &[f32], dim: usize, out: &mut [f32]) {
+pub fn scores<T: Element>(query: &[f32], items: &[T], dim: usize, out: &mut [f32]) {
     assert!(
         query.len() == dim,
         "the query must have {dim} numbers, not {}",
@@ -56,27 +57,12 @@ pub fn scores(query: &[f32], items: &[f32], dim: usize, out: &mut [f32]) {
     let level = Level::detect();
     let tasks = parallel::task_count(items.len());
     if tasks == 1 {
-        return score_items(level, query, items, out);
+        return score_rows(level, query, items, dim, out);
     }
-    let size = out.len().div_ceil(tasks).next_multiple_of(PANEL);
+    let size = out.len().div_ceil(tasks);
     out.par_chunks_mut(size)
         .zip(items.par_chunks(size * dim))
-        .for_each(|(out, items)| score_items(level, query, items, out));
-}
-
-fn score_items(level: Level, query: &[f32], items: &[f32], out: &mut [f32]) {
-    let dim = query.len();
-    // Four panels at a time stay in the level-1 cache between packing and scoring.
-    let block = 4 * PANEL;
-    let mut packed = vec![0.0; block * dim];
-    let mut scores = [0.0; 4 * PANEL];
-    for (items, out) in items.chunks(block * dim).zip(out.chunks_mut(block)) {
-        let padded = out.len().next_multiple_of(PANEL);
-        let packed = &mut packed[..padded * dim];
-        tile::pack(level, items, dim, packed);
-        tile::score(level, query, packed, dim, &mut scores[..padded]);
-        out.copy_from_slice(&scores[..out.len()]);
-    }
+        .for_each(|(out, items)| score_rows(level, query, items, dim, out));
 }
 
 #[cfg(test)]
@@ -84,6 +70,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+    use crate::bf16::{Bf16, round_to_bf16};
     use crate::parallel::same_at_any_thread_count;
 
     #[test]
@@ -92,6 +79,7 @@ mod tests {
         scores(&[1.0, -2.0], &[3.0, 1.0, 0.0, 0.5, 10.0, 10.0], 2, &mut out);
         assert_eq!(out, [1.0, -1.0, -10.0]);
         assert_eq!(dot(&[1.0, -2.0], &[10.0, 10.0]), -10.0);
+        assert_eq!(dot(&[1.0, -2.0], &[10.0, 10.0].map(Bf16::from_f32)), -10.0);
     }
 
     #[test]
@@ -103,10 +91,10 @@ mod tests {
     #[test]
     fn no_dimension_scores_zero_and_no_items_nothing() {
         let mut out = [7.0; 2];
-        scores(&[], &[], 0, &mut out);
+        scores::<f32>(&[], &[], 0, &mut out);
         assert_eq!(out, [0.0; 2]);
-        scores(&[1.0], &[], 1, &mut []);
-        assert_eq!(dot(&[], &[]), 0.0);
+        scores::<f32>(&[1.0], &[], 1, &mut []);
+        assert_eq!(dot::<f32>(&[], &[]), 0.0);
     }
 
     #[test]
@@ -143,7 +131,13 @@ mod tests {
             let items: Vec<f32> = (0..n * dim).map(|i| (i as f32 * 0.01).sin()).collect();
             let mut out = vec![f32::NAN; n];
             scores(&query, &items, dim, &mut out);
-            for (item, score) in items.chunks_exact(dim).zip(out) {
+            for (item, score) in items.chunks_exact(dim).zip(&out) {
+                prop_assert_eq!(dot(&query, item).to_bits(), score.to_bits());
+            }
+            let mut narrow = vec![Bf16::ZERO; items.len()];
+            round_to_bf16(&items, &mut narrow);
+            scores(&query, &narrow, dim, &mut out);
+            for (item, score) in narrow.chunks_exact(dim).zip(&out) {
                 prop_assert_eq!(dot(&query, item).to_bits(), score.to_bits());
             }
         }

@@ -1,6 +1,6 @@
 //! Scores of a few queries against a few items: the innermost loops of ranking.
 //!
-//! Items are packed in panels of 16 with the dimension outermost (`[dim, 16]`), so that one register
+//! Items of any number type are packed in panels of `f32` of 16 with the dimension outermost (`[dim, 16]`), so that one register
 //! holds the same coordinate of eight items. Each (query, item) pair has an accumulator of its own
 //! that starts at 0 and adds the products in the order of the dimension, by fused multiply-add where
 //! the machine has it. A pair's score therefore has the same bits whatever else is computed beside it,
@@ -12,6 +12,7 @@ mod tests;
 mod x86;
 
 use crate::cpu::{Level, PORTABLE_FMA, multiply_add};
+use crate::element::Element;
 
 /// Items in a panel.
 pub(crate) const PANEL: usize = 16;
@@ -26,24 +27,24 @@ pub(crate) fn items_in_a_block(dim: usize) -> usize {
 }
 
 /// The dot product in the order that all scores share.
-pub(crate) fn dot(level: Level, a: &[f32], b: &[f32]) -> f32 {
+pub(crate) fn dot<T: Element>(level: Level, query: &[f32], item: &[T]) -> f32 {
     match level {
-        Level::Portable => dot_in_order::<PORTABLE_FMA>(a, b),
+        Level::Portable => dot_in_order::<PORTABLE_FMA, T>(query, item),
         #[cfg(target_arch = "x86_64")]
-        Level::Avx2(proof) => x86::dot(proof, a, b),
+        Level::Avx2(proof) => x86::dot(proof, query, item),
     }
 }
 
 #[inline(always)]
-fn dot_in_order<const FUSED: bool>(a: &[f32], b: &[f32]) -> f32 {
-    a.iter()
-        .zip(b)
-        .fold(0.0, |sum, (&a, &b)| multiply_add::<FUSED>(a, b, sum))
+pub(crate) fn dot_in_order<const FUSED: bool, T: Element>(query: &[f32], item: &[T]) -> f32 {
+    query.iter().zip(item).fold(0.0, |sum, (&q, item)| {
+        multiply_add::<FUSED>(q, item.widen(), sum)
+    })
 }
 
-/// Packs `items` (`[n, dim]`) into panels; the last one's missing items become zeros. `packed` has
-/// `n.div_ceil(16) · 16 · dim` numbers.
-pub(crate) fn pack(level: Level, items: &[f32], dim: usize, packed: &mut [f32]) {
+/// Packs `items` (`[n, dim]`) into panels of `f32`; the last one's missing items become zeros.
+/// `packed` has `n.div_ceil(16) · 16 · dim` numbers.
+pub(crate) fn pack<T: Element>(level: Level, items: &[T], dim: usize, packed: &mut [f32]) {
     let rows = items.chunks(PANEL * dim);
     for (items, panel) in rows.zip(packed.chunks_exact_mut(PANEL * dim)) {
         match level {
@@ -56,13 +57,13 @@ pub(crate) fn pack(level: Level, items: &[f32], dim: usize, packed: &mut [f32]) 
     }
 }
 
-fn pack_panel(items: &[f32], dim: usize, panel: &mut [f32]) {
+fn pack_panel<T: Element>(items: &[T], dim: usize, panel: &mut [f32]) {
     if items.len() < panel.len() {
         panel.fill(0.0);
     }
     for (lane, item) in items.chunks_exact(dim).enumerate() {
         for (&value, row) in item.iter().zip(panel.chunks_exact_mut(PANEL)) {
-            row[lane] = value;
+            row[lane] = value.widen();
         }
     }
 }

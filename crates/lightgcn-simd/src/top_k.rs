@@ -8,6 +8,8 @@ use std::ops::Range;
 use rayon::prelude::*;
 
 use crate::cpu::Level;
+use crate::direct;
+use crate::element::Element;
 use crate::selection::{Exclusions, Scored, TopList};
 use crate::tile::{self, PANEL, QUERIES};
 
@@ -15,8 +17,11 @@ use crate::tile::{self, PANEL, QUERIES};
 const QUERY_BLOCK: usize = 20 * QUERIES;
 /// Queries of a task at least, where there are so many.
 const QUERY_BLOCK_LEAST: usize = 4 * QUERIES;
-/// Items below which a block of queries is not split among threads.
-const WORTH_A_TASK: usize = 1 << 12;
+/// Items scored at a time without packing: their scores stay in the level-1 cache.
+const DIRECT_ITEMS: usize = 256;
+/// Numbers of items, counted once for each six queries, below which a second thread costs more than it
+/// saves: a few hundred microseconds of work.
+const WORTH_A_TASK: usize = 1 << 20;
 
 /// The `k` items of highest dot product with each query, best first.
 ///
@@ -40,9 +45,9 @@ const WORTH_A_TASK: usize = 1 << 12;
 /// assert_eq!(lists[0].iter().map(|scored| scored.item).collect::<Vec<_>>(), [2, 1]);
 /// ```
 #[must_use]
-pub fn top_k<'m>(
+pub fn top_k<'m, T: Element>(
     queries: &[f32],
-    items: &[f32],
+    items: &[T],
     dim: usize,
     k: usize,
     excluded: impl Fn(usize) -> &'m [u32] + Sync,
@@ -50,24 +55,23 @@ pub fn top_k<'m>(
     top_k_at(Level::detect(), queries, items, dim, k, &excluded)
 }
 
-fn top_k_at<'m>(
+fn top_k_at<'m, T: Element>(
     level: Level,
     queries: &[f32],
-    items: &[f32],
+    items: &[T],
     dim: usize,
     k: usize,
     excluded: &(impl Fn(usize) -> &'m [u32] + Sync),
 ) -> Vec<Vec<Scored>> {
-    for (name, matrix) in [("queries", queries), ("items", items)] {
+    for (name, length) in [("queries", queries.len()), ("items", items.len())] {
         let whole = if dim == 0 {
-            matrix.is_empty()
+            length == 0
         } else {
-            matrix.len().is_multiple_of(dim)
+            length.is_multiple_of(dim)
         };
         assert!(
             whole,
-            "the {name} must have rows of {dim} numbers, but they have {} numbers in all",
-            matrix.len()
+            "the {name} must have rows of {dim} numbers, but they have {length} numbers in all"
         );
     }
     if dim == 0 {
@@ -76,7 +80,7 @@ fn top_k_at<'m>(
     let (n_queries, n_items) = (queries.len() / dim, items.len() / dim);
     assert!(n_items <= 1 << 32, "an item's number must fit in 32 bits");
     let k = k.min(n_items);
-    let plan = Plan::new(n_queries, n_items, rayon::current_num_threads());
+    let plan = Plan::new(n_queries, n_items, dim, rayon::current_num_threads());
     let mut lists: Vec<Vec<Vec<Scored>>> = plan
         .tasks()
         .into_par_iter()
@@ -107,7 +111,7 @@ struct Plan {
 }
 
 impl Plan {
-    fn new(n_queries: usize, n_items: usize, threads: usize) -> Self {
+    fn new(n_queries: usize, n_items: usize, dim: usize, threads: usize) -> Self {
         // As many blocks as keep all threads busy to the end; only where that would make them too
         // small are the items cut too.
         let blocks = n_queries
@@ -116,9 +120,10 @@ impl Plan {
         let (blocks, item_parts) = if blocks >= threads {
             (blocks.next_multiple_of(threads), 1)
         } else {
+            let work = (n_items * dim).saturating_mul(n_queries.div_ceil(QUERIES));
             (
                 blocks,
-                (n_items / WORTH_A_TASK).clamp(1, threads.div_ceil(blocks.max(1))),
+                (work / WORTH_A_TASK).clamp(1, threads.div_ceil(blocks.max(1))),
             )
         };
         let query_block = n_queries
@@ -154,10 +159,10 @@ impl Plan {
 }
 
 /// Ranks the items of the range for each query; `best` holds an empty list for each.
-fn rank(
+fn rank<T: Element>(
     level: Level,
     queries: &[f32],
-    items: &[f32],
+    items: &[T],
     dim: usize,
     range: Range<usize>,
     mut best: Vec<TopList<'_>>,
@@ -166,6 +171,44 @@ fn rank(
         best.iter_mut()
             .for_each(|best| best.skip_exclusions_below(first));
     }
+    if best.len() <= direct::most_queries(level) {
+        offer_directly(level, queries, items, dim, range, &mut best);
+    } else {
+        offer_packed(level, queries, items, dim, range, &mut best);
+    }
+    best.into_iter().map(TopList::into_sorted).collect()
+}
+
+/// Offers the scores of the items as they lie in memory: for so few queries that packing does not pay.
+fn offer_directly<T: Element>(
+    level: Level,
+    queries: &[f32],
+    items: &[T],
+    dim: usize,
+    range: Range<usize>,
+    best: &mut [TopList<'_>],
+) {
+    let mut scores = [0.0; QUERIES * DIRECT_ITEMS];
+    for start in range.clone().step_by(DIRECT_ITEMS) {
+        let n = (range.end - start).min(DIRECT_ITEMS);
+        let items = &items[start * dim..(start + n) * dim];
+        let scores = &mut scores[..best.len() * n];
+        direct::score_rows(level, queries, items, dim, scores);
+        for (scores, best) in scores.chunks_exact(n).zip(best.iter_mut()) {
+            best.offer_all(level, start, scores);
+        }
+    }
+}
+
+/// Packs the items block after block, which pays where many queries meet each block.
+fn offer_packed<T: Element>(
+    level: Level,
+    queries: &[f32],
+    items: &[T],
+    dim: usize,
+    range: Range<usize>,
+    best: &mut [TopList<'_>],
+) {
     let block = tile::items_in_a_block(dim).min(range.len().next_multiple_of(PANEL));
     let mut packed = vec![0.0; block * dim];
     let mut scores = vec![0.0; QUERIES * block];
@@ -182,7 +225,6 @@ fn rank(
             }
         }
     }
-    best.into_iter().map(TopList::into_sorted).collect()
 }
 
 /// Merges the lists of the item ranges of one block of queries.

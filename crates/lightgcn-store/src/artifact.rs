@@ -10,7 +10,7 @@ use crate::parts::{
     read_catalogue, read_interactions, read_vocabulary,
 };
 use crate::tensors::{Column, TensorFile, encode};
-use crate::{EmbeddingTable, ModelDescription, StoreError, write_folder_atomically};
+use crate::{EmbeddingTable, ModelDescription, Storage, StoreError, write_folder_atomically};
 use lightgcn_core::{
     BehaviourWeightsConfig, Catalogue, Interactions, ItemId, Lineage, UserId, Vocabulary,
 };
@@ -52,7 +52,8 @@ pub struct Artifact {
     pub model: ModelDescription,
     /// The trained embeddings, `[n_users + n_items, dimension]`: consumers, then products.
     pub layer0: EmbeddingTable,
-    /// What rankings are made of, `[n_users + n_items, any dimension]`: consumers, then products.
+    /// What rankings are made of, `[n_users + n_items, any dimension]`: consumers, then products. Kept
+    /// on disk as its [`EmbeddingTable::storage`] says.
     pub embeddings: EmbeddingTable,
     /// The training pairs with the counts of each behaviour.
     pub train: Interactions,
@@ -114,6 +115,12 @@ impl Artifact {
                 ));
             }
         }
+        if self.layer0.storage() != Storage::F32 {
+            faults.push(
+                "layer 0 is to be kept in 16 bits, which only the final embeddings may be"
+                    .to_owned(),
+            );
+        }
         self.model.check(&mut faults);
         check_behaviours(&self.behaviours, &self.train, &mut faults);
         check_numbers(&self.lineage, &self.catalogue, &mut faults);
@@ -139,6 +146,17 @@ impl Artifact {
 
     /// Writes the artifact as a folder: all of it or nothing, as [`write_folder_atomically`] says.
     ///
+    /// The final embeddings take half the space if their table was rounded to 16 bits before:
+    ///
+    /// ```no_run
+    /// # fn keep(mut artifact: lightgcn_store::Artifact) -> Result<(), lightgcn_store::StoreError> {
+    /// use lightgcn_store::Storage;
+    ///
+    /// artifact.embeddings = artifact.embeddings.into_storage(Storage::Bf16)?;
+    /// artifact.save("model".as_ref())
+    /// # }
+    /// ```
+    ///
     /// # Errors
     /// As [`Artifact::check`] and [`write_folder_atomically`].
     pub fn save(&self, path: &Path) -> Result<(), StoreError> {
@@ -147,7 +165,7 @@ impl Artifact {
             FILES
                 .iter()
                 .try_for_each(|(name, make)| write_file(folder, name, &make(self)?))?;
-            Manifest::write(folder, Kind::ARTIFACT)
+            Manifest::write(folder, self.kind())
         })
     }
 
@@ -186,6 +204,14 @@ impl Artifact {
         Ok(artifact)
     }
 
+    /// The oldest version of the format that can hold it.
+    fn kind(&self) -> Kind {
+        Kind::ARTIFACT.at(match self.embeddings.storage() {
+            Storage::F32 => 1,
+            Storage::Bf16 => 2,
+        })
+    }
+
     /// The SHA-256 of the manifest that [`Artifact::save`] writes, in hexadecimal: it names the
     /// whole content and serves as the model's version. Makes every file in memory, one at a time;
     /// for a saved artifact [`Artifact::identity_at`] is cheaper.
@@ -203,7 +229,7 @@ impl Artifact {
                 sha256: sha256(&bytes),
             });
         }
-        let manifest = Manifest::new(Kind::ARTIFACT, files);
+        let manifest = Manifest::new(self.kind(), files);
         Ok(sha256(&manifest.to_bytes(Path::new("manifest.json"))?))
     }
 
@@ -232,8 +258,13 @@ fn read_embeddings(folder: &Folder) -> Result<(EmbeddingTable, EmbeddingTable), 
     let bytes = folder.read(EMBEDDINGS)?;
     let path = folder.path().join(EMBEDDINGS);
     let file = TensorFile::open(path, &bytes, &["layer0", "final"], &[])?;
-    let layer0 = EmbeddingTable::read(&file, "layer0")?;
-    Ok((layer0, EmbeddingTable::read(&file, "final")?))
+    let layer0 = EmbeddingTable::read(&file, "layer0", Storage::F32)?;
+    // The inverse of `Artifact::kind`, so that the same content has the same bytes.
+    let storage = match folder.version() {
+        ..=1 => Storage::F32,
+        _ => Storage::Bf16,
+    };
+    Ok((layer0, EmbeddingTable::read(&file, "final", storage)?))
 }
 
 fn read_popularity(folder: &Folder, n_items: usize) -> Result<Vec<u64>, StoreError> {

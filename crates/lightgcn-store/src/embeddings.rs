@@ -2,13 +2,28 @@
 
 use crate::StoreError;
 use crate::tensors::{Column, TensorFile};
+use half::bf16;
+
+/// How the numbers of a table are kept: on disk, and where a program asks for it, in memory.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+pub enum Storage {
+    /// 32 bits each.
+    #[default]
+    F32,
+    /// 16 bits each: bfloat16, the upper half of a 32-bit number, with 8 significant bits.
+    Bf16,
+}
 
 /// A table of finite numbers, `[rows, dimension]`, row by row.
+///
+/// The numbers are at hand as `f32`. A table that is kept in 16 bits on disk holds none that 16 bits
+/// cannot, so that what is evaluated is what is saved.
 #[derive(Debug, Clone, PartialEq)]
 pub struct EmbeddingTable {
     rows: usize,
     dimension: usize,
     data: Vec<f32>,
+    storage: Storage,
 }
 
 impl EmbeddingTable {
@@ -40,7 +55,42 @@ impl EmbeddingTable {
             rows,
             dimension,
             data,
+            storage: Storage::F32,
         })
+    }
+
+    /// The same table, to be kept as `storage`. For [`Storage::Bf16`] every number is rounded to the
+    /// nearest of 16 bits (of two equally near ones to the one whose last bit is 0), which changes a
+    /// normal number by at most 2⁻⁸ of its size; for [`Storage::F32`] nothing is changed.
+    ///
+    /// # Errors
+    /// [`StoreError::EmbeddingTable`] if a number exceeds the largest of 16 bits (3.39e38).
+    pub fn into_storage(mut self, storage: Storage) -> Result<Self, StoreError> {
+        if storage == Storage::Bf16 {
+            for n in 0..self.data.len() {
+                let rounded = bf16::from_f32(self.data[n]);
+                if rounded.is_infinite() {
+                    return Err(StoreError::EmbeddingTable {
+                        detail: format!(
+                            "row {}, column {} is {}, which 16 bits cannot hold; keep the table in \
+                             32 bits",
+                            n / self.dimension,
+                            n % self.dimension,
+                            self.data[n]
+                        ),
+                    });
+                }
+                self.data[n] = rounded.to_f32();
+            }
+        }
+        self.storage = storage;
+        Ok(self)
+    }
+
+    /// How its numbers are kept on disk.
+    #[must_use]
+    pub fn storage(&self) -> Storage {
+        self.storage
     }
 
     /// How many rows there are.
@@ -77,15 +127,31 @@ impl EmbeddingTable {
     }
 
     pub(crate) fn column(&self, name: &str) -> Column {
-        Column::new(name, self.data.iter().copied()).with_shape(self.rows, self.dimension)
+        let column = match self.storage {
+            Storage::F32 => Column::new(name, self.data.iter().copied()),
+            Storage::Bf16 => Column::new(name, self.data.iter().map(|&x| bf16::from_f32(x))),
+        };
+        column.with_shape(self.rows, self.dimension)
     }
 
-    pub(crate) fn read(file: &TensorFile<'_>, name: &str) -> Result<Self, StoreError> {
-        let (rows, dimension, data) = file.matrix(name)?;
-        Self::new(rows, dimension, data).map_err(|error| match error {
+    /// Reads a table that must be kept as `storage`.
+    pub(crate) fn read(
+        file: &TensorFile<'_>,
+        name: &str,
+        storage: Storage,
+    ) -> Result<Self, StoreError> {
+        let (rows, dimension, data) = match storage {
+            Storage::F32 => file.matrix(name)?,
+            Storage::Bf16 => {
+                let (rows, dimension, data) = file.matrix::<bf16>(name)?;
+                (rows, dimension, data.iter().map(|x| x.to_f32()).collect())
+            }
+        };
+        let table = Self::new(rows, dimension, data).map_err(|error| match error {
             StoreError::EmbeddingTable { detail } => file.fault(name, detail),
             other => other,
-        })
+        })?;
+        Ok(Self { storage, ..table })
     }
 }
 
@@ -98,6 +164,48 @@ mod tests {
         let table = EmbeddingTable::new(2, 3, vec![0., 1., 2., 3., 4., 5.]).unwrap();
         assert_eq!(table.row(1), [3., 4., 5.]);
         assert_eq!((table.rows(), table.dimension()), (2, 3));
+    }
+
+    #[test]
+    fn sixteen_bits_round_to_the_nearest_even() {
+        // Above 1 the numbers of 16 bits are 1/128 apart, above 256 they are 2 apart.
+        let data = vec![1.0, -0.0, 1.0 + 1.0 / 256.0, 1.0 + 3.0 / 256.0, 257.0, 0.1];
+        let table = EmbeddingTable::new(3, 2, data.clone()).unwrap();
+        assert_eq!(table.storage(), Storage::F32);
+        let rounded = table.clone().into_storage(Storage::Bf16).unwrap();
+        assert_eq!(rounded.storage(), Storage::Bf16);
+        assert_eq!(
+            rounded.data(),
+            [1.0, -0.0, 1.0, 1.015625, 256.0, 0.100_097_656]
+        );
+        assert!(rounded.data()[1].is_sign_negative());
+        // Rounding again changes nothing, nor does asking for 32 bits again.
+        assert_eq!(
+            rounded.clone().into_storage(Storage::Bf16).unwrap(),
+            rounded
+        );
+        let wide = rounded.clone().into_storage(Storage::F32).unwrap();
+        assert_eq!(wide.data(), rounded.data());
+        assert_ne!(wide, rounded);
+        assert_eq!(table.clone().into_storage(Storage::F32).unwrap(), table);
+    }
+
+    #[test]
+    fn what_sixteen_bits_cannot_hold_is_named() {
+        let largest = f32::from_bits(0x7f7f_7fff);
+        let keep = |x| {
+            EmbeddingTable::new(2, 2, vec![0.0, 0.0, 0.0, x])
+                .unwrap()
+                .into_storage(Storage::Bf16)
+        };
+        assert!(keep(largest).is_ok());
+        for bad in [f32::MAX, -f32::MAX, largest.next_up()] {
+            let message = keep(bad).unwrap_err().to_string();
+            assert!(
+                message.contains("row 1, column 1 is") && message.contains("32 bits"),
+                "{message}"
+            );
+        }
     }
 
     #[test]

@@ -13,6 +13,7 @@ use std::path::{Path, PathBuf};
 #[derive(Debug, Clone)]
 pub(crate) struct Folder {
     path: PathBuf,
+    version: u32,
     files: Vec<FileEntry>,
     identity: String,
 }
@@ -76,6 +77,7 @@ impl Folder {
         }
         Ok(Self {
             path: path.to_owned(),
+            version: manifest.format_version,
             files: manifest.files,
             identity,
         })
@@ -84,6 +86,11 @@ impl Folder {
     /// Where the folder is.
     pub(crate) fn path(&self) -> &Path {
         &self.path
+    }
+
+    /// The version of its format.
+    pub(crate) fn version(&self) -> u32 {
+        self.version
     }
 
     /// The SHA-256 of the manifest, in hexadecimal. As the manifest holds the checksum of every

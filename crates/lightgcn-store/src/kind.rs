@@ -11,10 +11,12 @@ pub(crate) struct Kind {
 }
 
 impl Kind {
-    /// A trained model with all that its answers need: [`Artifact`](crate::Artifact).
+    /// A trained model with all that its answers need: [`Artifact`](crate::Artifact). Version 2 keeps
+    /// the final embeddings in 16 bits; in 32 bits an artifact has version 1, so that it is written and
+    /// read as before.
     pub(crate) const ARTIFACT: Self = Self {
         format: "lightgcn-artifact",
-        version: 1,
+        version: 2,
     };
 
     /// A prepared dataset: [`save_dataset`](crate::save_dataset).
@@ -22,4 +24,9 @@ impl Kind {
         format: "lightgcn-dataset",
         version: 1,
     };
+
+    /// The same kind in the given version of its format.
+    pub(crate) fn at(self, version: u32) -> Self {
+        Self { version, ..self }
+    }
 }

@@ -6,6 +6,10 @@
 //! are in safetensors files, small things in JSON. The same content gives the same bytes, and the
 //! manifest's own SHA-256 names them all.
 //!
+//! An artifact's `embeddings.safetensors` has the tensors `layer0` (F32, `[nodes, dimension]`) and
+//! `final` (`[nodes, any]`), consumers first. In format version 1 `final` is F32, in version 2 BF16
+//! ([`Storage`]); an artifact is written in the version that it needs, and both are read.
+//!
 //! A folder is written beside its destination and renamed ([`write_folder_atomically`], which
 //! serves for other kinds too), so that a full disk or a crash leaves no half of one. On reading nothing is
 //! used before it is checked, nothing is ever executed, and hostile bytes give an error that names
@@ -72,6 +76,6 @@ mod tensors;
 pub use artifact::{Artifact, popularity_of};
 pub use atomic::write_folder_atomically;
 pub use dataset::{load_dataset, save_dataset};
-pub use embeddings::EmbeddingTable;
+pub use embeddings::{EmbeddingTable, Storage};
 pub use error::StoreError;
 pub use model::ModelDescription;

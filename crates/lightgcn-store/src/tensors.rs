@@ -4,6 +4,7 @@
 //! all checked against what the caller expects.
 
 use crate::StoreError;
+use half::bf16;
 use safetensors::tensor::{Dtype, View};
 use safetensors::{SafeTensors, serialize};
 use serde::Deserialize;
@@ -47,6 +48,7 @@ number!(u64, U64);
 number!(i64, I64);
 number!(f32, F32);
 number!(f64, F64);
+number!(bf16, BF16);
 
 /// A tensor to be written.
 pub(crate) struct Column {

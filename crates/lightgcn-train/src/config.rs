@@ -1,6 +1,6 @@
 //! How a model is trained.
 
-use crate::TrainError;
+use crate::{LossSpec, TrainError};
 use lightgcn_metrics::Metric;
 use lightgcn_sample::{NegativeSampling, PositiveOrder, PositiveSet};
 use serde::{Deserialize, Serialize};
@@ -34,6 +34,11 @@ pub struct TrainConfig {
     pub seed: u64,
     /// The most epochs to train.
     pub epochs: u32,
+    /// What a step minimizes.
+    pub loss: LossSpec,
+    /// Whether steps of models with linear propagation go without autodiff where they can: the same
+    /// result up to rounding, several times faster.
+    pub fused: bool,
     /// Pairs in a step.
     pub batch_size: usize,
     /// Negatives for each positive.
@@ -71,6 +76,8 @@ impl Default for TrainConfig {
         Self {
             seed: 42,
             epochs: 200,
+            loss: LossSpec::Bpr,
+            fused: true,
             batch_size: 2048,
             negatives: 1,
             positives: PositiveSet::AllPairs,
@@ -136,6 +143,7 @@ impl TrainConfig {
                 "the final_share of a cosine schedule must be from 0 to 1",
             ),
         }
+        faults.extend(self.loss.faults());
         if faults.is_empty() {
             Ok(ValidTrainConfig(self.clone()))
         } else {

@@ -81,6 +81,54 @@ pub enum TrainError {
         /// What is wrong.
         detail: String,
     },
+    /// A search space is not usable; every fault is listed.
+    #[error("the search space is not usable: {}", faults.join("; "))]
+    SearchSpace {
+        /// Every fault found, each with its place and its mend.
+        faults: Vec<String>,
+    },
+    /// A folder already holds the record of a search.
+    #[error(
+        "{} already records a search; continue it with --resume, or choose another folder",
+        path.display()
+    )]
+    SearchExists {
+        /// The record.
+        path: PathBuf,
+    },
+    /// There is no search to resume.
+    #[error("{} records no search; start without --resume", path.display())]
+    NoSearch {
+        /// Where its record was looked for.
+        path: PathBuf,
+    },
+    /// A record belongs to another search.
+    #[error(
+        "{} records another search: its {} differ{}; resume with the same, or choose another folder",
+        path.display(),
+        what.join(" and "),
+        if what.len() == 1 { "s" } else { "" }
+    )]
+    SearchMismatch {
+        /// The record.
+        path: PathBuf,
+        /// What differs: `space`, `data`, `seed`, `strategy`.
+        what: Vec<&'static str>,
+    },
+    /// The record of a search cannot be read.
+    #[error(
+        "line {line} of {} is damaged: {detail}; remove it and what follows, or start in another \
+         folder",
+        path.display()
+    )]
+    SearchDamaged {
+        /// The record.
+        path: PathBuf,
+        /// The line, from 1.
+        line: usize,
+        /// What is wrong.
+        detail: String,
+    },
     /// A file or folder could not be written or read.
     #[error("{action} {} failed: {source}; free space or choose another folder", path.display())]
     Io {

@@ -2,11 +2,12 @@
 
 use crate::checkpoint::{Checkpoint, LoopState};
 use crate::clip::clip_by_norm;
+use crate::fused::{self, FusedSteps};
 use crate::record::{RunWriter, unix_time};
 use crate::schedule::LearningRate;
 use crate::{
-    EndReason, EpochRecord, Observer, RunLine, Schedule, StopSignal, TrainError, TrainEvent,
-    ValidTrainConfig, batches, figures,
+    EndReason, EpochRecord, LossSpec, Observer, RunLine, Schedule, StopSignal, TrainError,
+    TrainEvent, ValidTrainConfig, batches, figures,
 };
 use burn::module::AutodiffModule;
 use burn::optim::{GradientsParams, Optimizer};
@@ -116,6 +117,7 @@ where
     let rate = LearningRate::new(job.config, sampler.n_batches(), state.steps)?;
     let graph = SparseMatrix::<B>::from_graph(job.adjacency, device)?;
     let inner_graph = graph.valid();
+    let fused = fused_steps::<B, M>(&model, job.config, &sampler)?;
     let record = RunWriter::open(job.run.folder.as_deref(), job.run.resume)?;
     let training = Training {
         job,
@@ -124,6 +126,7 @@ where
         sampler,
         graph,
         inner_graph,
+        fused,
         optimizer,
         best,
         state,
@@ -133,6 +136,29 @@ where
         losses: Vec::new(),
     };
     training.run(model)
+}
+
+/// The fused steps of a model, or none where it or the configuration wants autodiff.
+fn fused_steps<B, M>(
+    model: &M,
+    config: &ValidTrainConfig,
+    sampler: &BatchSampler,
+) -> Result<Option<FusedSteps>, TrainError>
+where
+    B: AutodiffBackend + GraphBackend,
+    M: EmbeddingModel<B> + AutodiffModule<B>,
+{
+    let linear = fused::linear::<B, M>(model).filter(|_| config.fused);
+    if linear.is_none() && config.loss != LossSpec::Bpr {
+        return Err(TrainError::Config {
+            faults: vec![
+                "softmax losses need a model of linear propagation with fixed layer weights, and \
+                 fused steps; use the loss \"bpr\""
+                    .to_owned(),
+            ],
+        });
+    }
+    Ok(linear.map(|linear| FusedSteps::new(linear, config, sampler)))
 }
 
 fn checkpoint_of(job: &FitJob<'_>) -> Result<Option<Checkpoint>, TrainError> {
@@ -171,6 +197,8 @@ struct Training<'a, B: AutodiffBackend, M, O> {
     sampler: Arc<BatchSampler>,
     graph: SparseMatrix<B>,
     inner_graph: SparseMatrix<B::InnerBackend>,
+    /// Steps without autodiff, where the model is linear.
+    fused: Option<FusedSteps>,
     optimizer: O,
     best: Option<M>,
     state: LoopState,
@@ -292,6 +320,32 @@ where
     }
 
     fn step(&mut self, model: M, batch: &TripleBatch) -> M {
+        let (loss, mut gradients) = match &mut self.fused {
+            Some(fused) => {
+                let here = (self.state.epoch, self.state.next_batch);
+                let table = model.layer0().inner();
+                let step = fused.step(table, &self.inner_graph, &self.sampler, batch, here);
+                let mut gradients = GradientsParams::new();
+                gradients.register::<B::InnerBackend, 2>(fused.table(), step.gradient);
+                (step.loss, gradients)
+            }
+            None => self.differentiate(&model, batch),
+        };
+        self.losses.push((loss, batch.users.len()));
+        if let Some(limit) = self.job.config.gradient_clipping {
+            gradients = clip_by_norm::<B, M>(&model, gradients, limit);
+        }
+        let rate = self.rate.next();
+        self.state.steps += 1;
+        self.optimizer.step(rate, model, gradients)
+    }
+
+    /// The loss of a batch and all gradients by autodiff.
+    fn differentiate(
+        &self,
+        model: &M,
+        batch: &TripleBatch,
+    ) -> (Tensor<B::InnerBackend, 1>, GradientsParams) {
         let train = self.job.dataset.split.train.interactions();
         let mut rows = TripleRows::<B>::from_slices(
             &batch.users,
@@ -314,14 +368,8 @@ where
         let embeddings = model.embeddings(&self.graph, mode);
         let terms = loss.forward(embeddings, model.layer0(), &rows);
         let total = terms.total;
-        self.losses.push((total.clone().inner(), batch.users.len()));
-        let mut gradients = GradientsParams::from_grads(total.backward(), &model);
-        if let Some(limit) = self.job.config.gradient_clipping {
-            gradients = clip_by_norm::<B, M>(&model, gradients, limit);
-        }
-        let rate = self.rate.next();
-        self.state.steps += 1;
-        self.optimizer.step(rate, model, gradients)
+        let gradients = GradientsParams::from_grads(total.backward(), model);
+        (total.inner(), gradients)
     }
 
     /// Reads the losses back from the device, which also surfaces its errors.

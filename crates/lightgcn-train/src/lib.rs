@@ -3,8 +3,8 @@
 //! [`train`] goes from a [`Dataset`](lightgcn_core::Dataset) to an artifact in one call;
 //! [`train_with`] adds checkpoints, resuming, a record of the run and progress; [`fit`] is the
 //! loop underneath, for any burn module that is an
-//! [`EmbeddingModel`](lightgcn_nn::EmbeddingModel), on any backend. [`tune`] chooses among
-//! configurations on validation data only.
+//! [`EmbeddingModel`](lightgcn_nn::EmbeddingModel), on any backend. [`run_search`] searches
+//! a space of configurations, and [`tune`] a list of them, on validation data only.
 //!
 //! ```
 //! use lightgcn_core::{
@@ -44,6 +44,8 @@ pub mod conformance;
 mod device;
 mod error;
 mod fit;
+mod fused;
+mod loss;
 mod progress;
 mod record;
 mod schedule;
@@ -57,9 +59,15 @@ pub use config::{Schedule, TrainConfig, ValidTrainConfig};
 pub use device::{Device, DeviceError};
 pub use error::TrainError;
 pub use fit::{FitJob, Fitted, RunOptions, fit};
+pub use loss::{LossSpec, SoftmaxSpec};
 pub use progress::{ConsoleProgress, Observer, Silent, TrainEvent};
 pub use record::{EndReason, EpochRecord, RunLine, read_run_record};
 pub use spec::{LayerWeightChoice, LightGcnSpec, MatrixFactorizationSpec, ModelSpec, NgcfSpec};
 pub use stop::StopSignal;
 pub use train::{Trained, train, train_with};
-pub use tune::{Candidate, Tuned, tune};
+pub use tune::{
+    BestTrial, Candidate, ParameterRange, Point, RandomSearch, SearchEnd, SearchEvent,
+    SearchObserver, SearchOptions, SearchOutcome, SearchProgress, SearchSpace, SearchStrategy,
+    StrategyChoice, SuccessiveHalving, TpeSearch, TrialEnd, TrialRecord, Tuned, read_trials,
+    run_search, run_search_with, tune,
+};

@@ -15,10 +15,11 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("lightgcn-kernels", &["simd", "graph"]),
     ("lightgcn-loss", &["kernels"]),
     ("lightgcn-nn", &["kernels", "graph"]),
+    ("lightgcn-linear", &["core", "graph", "simd"]),
     ("lightgcn-store", &["core", "graph"]),
     (
         "lightgcn-recommend",
-        &["core", "metrics", "graph", "simd", "store"],
+        &["core", "metrics", "graph", "simd", "linear", "store"],
     ),
     (
         "lightgcn-train",
@@ -31,6 +32,7 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
             "kernels",
             "loss",
             "nn",
+            "linear",
             "store",
             "recommend",
         ],
@@ -47,6 +49,7 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
             "kernels",
             "loss",
             "nn",
+            "linear",
             "store",
             "recommend",
             "train",

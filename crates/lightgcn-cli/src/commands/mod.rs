@@ -6,5 +6,6 @@ pub(crate) mod generate;
 pub(crate) mod prepare;
 pub(crate) mod recommend;
 pub(crate) mod train;
+pub(crate) mod tune;
 
 mod data;

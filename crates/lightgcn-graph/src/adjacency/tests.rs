@@ -2,6 +2,13 @@ use crate::Normalization;
 use crate::train_graph::tests::{Edge, edges, graph};
 use proptest::prelude::*;
 
+/// The normalizations without exponents, and some with.
+fn all() -> Vec<Normalization> {
+    let exponents = [(0.6, -0.1), (-0.1, 0.6), (0.4, 0.4), (1.5, -2.0)];
+    let powers = exponents.map(|(row, column)| Normalization::powers(row, column).unwrap());
+    Normalization::NAMED.into_iter().chain(powers).collect()
+}
+
 /// The matrix written out, `[n_nodes][n_nodes]`.
 fn dense(n_users: usize, n_items: usize, edges: &[Edge], how: Normalization) -> Vec<Vec<f64>> {
     let adjacency = graph(n_users, n_items, edges).adjacency(how);
@@ -29,6 +36,7 @@ fn formula(n_users: usize, n_items: usize, edges: &[Edge], how: Normalization) -
         Normalization::Left => (-1.0, 0.0),
         Normalization::Right => (0.0, -1.0),
         Normalization::None => (0.0, 0.0),
+        Normalization::Powers { row, column } => (-row.value(), -column.value()),
     };
     for (r, row) in a.iter_mut().enumerate() {
         for (c, value) in row.iter_mut().enumerate() {
@@ -62,6 +70,20 @@ fn weighted_normalizations_by_hand() {
         values(Normalization::None),
         [4.0, 5.0, 11.0, 4.0, 5.0, 11.0]
     );
+    // Row degrees to the power 1/2, column degrees to the power -1/2.
+    let powers = Normalization::powers(0.5, -0.5).unwrap();
+    let s = 11f64.sqrt();
+    let expected = [
+        4.0 / 3.0 * 2.0,
+        5.0 / 3.0 * 4.0,
+        11.0 / s * 4.0,
+        4.0 / 2.0 * 3.0,
+        5.0 / 4.0 * 3.0,
+        11.0 / 4.0 * s,
+    ];
+    for (found, expected) in values(powers).into_iter().zip(expected) {
+        assert!((f64::from(found) - expected).abs() < 1e-6 * expected);
+    }
     assert_eq!(adjacency.n_entries(), 6);
     assert_eq!(adjacency.normalization(), Normalization::Symmetric);
     assert_eq!(adjacency.clone().into_sprs(), *adjacency.as_sprs());
@@ -84,7 +106,7 @@ fn one_edge_weighs_1_whatever_its_weight() {
 proptest! {
     #[test]
     fn agrees_with_the_dense_formula((n_users, n_items, edges) in edges(2, 0.01f32..1.0)) {
-        for how in Normalization::ALL {
+        for how in all() {
             let found = dense(n_users, n_items, &edges, how);
             let expected = formula(n_users, n_items, &edges, how);
             for (found, expected) in found.iter().flatten().zip(expected.iter().flatten()) {
@@ -96,7 +118,7 @@ proptest! {
     #[test]
     fn rows_are_ordered_and_left_rows_sum_to_1((n_users, n_items, edges) in edges(2, 0.01f32..1.0)) {
         let graph = graph(n_users, n_items, &edges);
-        for how in Normalization::ALL {
+        for how in all() {
             let adjacency = graph.adjacency(how);
             prop_assert_eq!(adjacency.n_entries(), 2 * graph.n_edges());
             for window in adjacency.row_offsets().windows(2) {
@@ -113,13 +135,17 @@ proptest! {
     #[test]
     fn symmetric_ones_equal_their_transpose((n_users, n_items, edges) in edges(2, 0.01f32..1.0)) {
         let graph = graph(n_users, n_items, &edges);
-        for how in Normalization::ALL {
+        for how in all() {
             let adjacency = graph.adjacency(how);
             let transposed = adjacency.as_sprs().transpose_view().to_csr();
             if adjacency.is_symmetric() {
                 prop_assert_eq!(adjacency.as_sprs(), &transposed);
             } else {
                 let other = match how {
+                    Normalization::Powers { row, column } => Normalization::Powers {
+                        row: column,
+                        column: row,
+                    },
                     Normalization::Left => Normalization::Right,
                     _ => Normalization::Left,
                 };
@@ -136,7 +162,7 @@ proptest! {
             .map(|&(u, i, w)| (n_users as u32 - 1 - u, n_items as u32 - 1 - i, w))
             .collect();
         let turn = |n: usize| if n < n_users { n_users - 1 - n } else { 2 * n_users + n_items - 1 - n };
-        for how in Normalization::ALL {
+        for how in all() {
             let a = dense(n_users, n_items, &edges, how);
             let b = dense(n_users, n_items, &turned, how);
             for (r, row) in a.iter().enumerate() {

@@ -4,9 +4,10 @@ use burn::tensor::ops::FloatTensor;
 
 use super::GraphBackend;
 use crate::adam::{AdamStep, AdamTensors};
+use crate::batch_loss::{BprBatch, LossGradient, SoftmaxBatch, SoftmaxSettings};
 use crate::row_indices::RowIndices;
 use crate::sparse_matrix::SparseMatrix;
-use crate::{adam, gather_rows, propagate, sparse_dense};
+use crate::{adam, batch_loss, gather_rows, propagate, propagate_rows, sparse_dense};
 
 /// The loops of `lightgcn-simd` over the tensors' own buffers, on rayon's current pool; other
 /// element types than `f32` by the reference bodies.
@@ -29,6 +30,36 @@ impl GraphBackend for Flex {
 
     fn segment_sum_rows(rows: FloatTensor<Self>, indices: &RowIndices<Self>) -> FloatTensor<Self> {
         gather_rows::flex::segment_sum_rows(rows, indices)
+    }
+
+    fn propagate_rows(
+        matrix: &SparseMatrix<Self>,
+        x: FloatTensor<Self>,
+        alphas: &[f32],
+        rows: &RowIndices<Self>,
+    ) -> FloatTensor<Self> {
+        propagate_rows::flex::propagate_rows(matrix, x, alphas, rows)
+    }
+
+    fn propagate_rows_transposed(
+        matrix: &SparseMatrix<Self>,
+        gradients: FloatTensor<Self>,
+        alphas: &[f32],
+        rows: &RowIndices<Self>,
+    ) -> FloatTensor<Self> {
+        propagate_rows::flex::propagate_rows_transposed(matrix, gradients, alphas, rows)
+    }
+
+    fn bpr_loss_gradient(embeddings: Tensor<Self, 2>, batch: &BprBatch) -> LossGradient<Self> {
+        batch_loss::flex::bpr_loss_gradient(embeddings, batch)
+    }
+
+    fn softmax_loss_gradient(
+        embeddings: Tensor<Self, 2>,
+        batch: &SoftmaxBatch,
+        settings: &SoftmaxSettings,
+    ) -> LossGradient<Self> {
+        batch_loss::flex::softmax_loss_gradient(embeddings, batch, settings)
     }
 
     fn adam_step<const D: usize>(

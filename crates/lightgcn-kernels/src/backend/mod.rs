@@ -15,6 +15,7 @@ use burn::tensor::ops::FloatTensor;
 use burn::tensor::{Tensor, TensorPrimitive};
 
 use crate::adam::{AdamStep, AdamTensors};
+use crate::batch_loss::{BprBatch, LossGradient, SoftmaxBatch, SoftmaxSettings};
 use crate::propagate::horner;
 use crate::reference;
 use crate::row_indices::RowIndices;
@@ -68,6 +69,43 @@ pub trait GraphBackend: Backend {
     /// of `r`.
     fn segment_sum_rows(rows: FloatTensor<Self>, indices: &RowIndices<Self>) -> FloatTensor<Self> {
         float_primitive(reference::segment_sum_rows(float_tensor(rows), indices))
+    }
+
+    /// Rows of [`propagate`](Self::propagate): `[n_nodes, dim]` to `[n_indices, dim]`. By default all
+    /// rows, of which the wanted ones are gathered.
+    fn propagate_rows(
+        matrix: &SparseMatrix<Self>,
+        x: FloatTensor<Self>,
+        alphas: &[f32],
+        rows: &RowIndices<Self>,
+    ) -> FloatTensor<Self> {
+        Self::gather_rows(Self::propagate(matrix, x, alphas), rows)
+    }
+
+    /// The gradient of [`propagate_rows`](Self::propagate_rows) by `x`: `[n_indices, dim]` to
+    /// `[n_nodes, dim]`. By default the rows are summed into a table that is propagated back.
+    fn propagate_rows_transposed(
+        matrix: &SparseMatrix<Self>,
+        gradients: FloatTensor<Self>,
+        alphas: &[f32],
+        rows: &RowIndices<Self>,
+    ) -> FloatTensor<Self> {
+        let table = Self::segment_sum_rows(gradients, rows);
+        Self::propagate(&matrix.transpose(), table, alphas)
+    }
+
+    /// The BPR loss of a batch's embeddings and its gradient.
+    fn bpr_loss_gradient(embeddings: Tensor<Self, 2>, batch: &BprBatch) -> LossGradient<Self> {
+        reference::bpr_loss_gradient(embeddings, batch)
+    }
+
+    /// The softmax loss of a batch's embeddings and its gradient.
+    fn softmax_loss_gradient(
+        embeddings: Tensor<Self, 2>,
+        batch: &SoftmaxBatch,
+        settings: &SoftmaxSettings,
+    ) -> LossGradient<Self> {
+        reference::softmax_loss_gradient(embeddings, batch, settings)
     }
 
     /// One step of Adam. All tensors have one shape.

@@ -7,7 +7,7 @@ use burn::tensor::activation::softmax;
 use burn::tensor::backend::Backend;
 use lightgcn_kernels::{GraphBackend, SparseMatrix, propagate, sparse_dense};
 
-use super::{EmbeddingModel, MOST_LAYERS, assert_graph};
+use super::{EmbeddingModel, MOST_LAYERS, assert_graph, with_table};
 use crate::error::{Fault, NnError, no_faults, table_faults};
 use crate::init::{EmbeddingInitializer, check_table, parameter};
 use crate::mode::ForwardMode;
@@ -207,6 +207,13 @@ impl<B: GraphBackend> EmbeddingModel<B> for LightGcn<B> {
 
     fn layer0(&self) -> Tensor<B, 2> {
         self.embedding.val()
+    }
+
+    fn with_layer0(self, table: Tensor<B, 2>) -> Self {
+        Self {
+            embedding: with_table("LightGcn", self.embedding, table),
+            ..self
+        }
     }
 
     fn embeddings(&self, graph: &SparseMatrix<B>, _mode: ForwardMode) -> Tensor<B, 2> {

@@ -6,7 +6,7 @@ use burn::tensor::Tensor;
 use burn::tensor::backend::Backend;
 use lightgcn_kernels::{GraphBackend, SparseMatrix};
 
-use super::{EmbeddingModel, assert_graph};
+use super::{EmbeddingModel, assert_graph, with_table};
 use crate::error::{NnError, no_faults, table_faults};
 use crate::init::{EmbeddingInitializer, check_table, parameter};
 use crate::mode::ForwardMode;
@@ -115,6 +115,13 @@ impl<B: GraphBackend> EmbeddingModel<B> for MatrixFactorization<B> {
 
     fn layer0(&self) -> Tensor<B, 2> {
         self.embedding.val()
+    }
+
+    fn with_layer0(self, table: Tensor<B, 2>) -> Self {
+        Self {
+            embedding: with_table("MatrixFactorization", self.embedding, table),
+            ..self
+        }
     }
 
     fn embeddings(&self, graph: &SparseMatrix<B>, _mode: ForwardMode) -> Tensor<B, 2> {

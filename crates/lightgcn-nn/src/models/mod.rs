@@ -1,14 +1,16 @@
 //! Models, and what a training loop needs to know of them.
 
 mod light_gcn;
+mod light_gcn_plus_plus;
 mod matrix_factorization;
 mod ngcf;
 
 pub use light_gcn::{LayerWeights, LightGcn, LightGcnConfig};
+pub use light_gcn_plus_plus::{LightGcnPlusPlus, LightGcnPlusPlusConfig};
 pub use matrix_factorization::{MatrixFactorization, MatrixFactorizationConfig};
 pub use ngcf::{Ngcf, NgcfConfig};
 
-use burn::module::Module;
+use burn::module::{Module, Param};
 use burn::tensor::Tensor;
 use burn::tensor::backend::Backend;
 use lightgcn_kernels::{GraphBackend, RowIndices, SparseMatrix, gather_rows};
@@ -36,6 +38,21 @@ pub trait EmbeddingModel<B: GraphBackend>: Module<B> {
     /// Copies nothing.
     fn layer0(&self) -> Tensor<B, 2>;
 
+    /// The same model with another layer-0 table, such as one that was trained outside of it. The
+    /// parameter keeps its id, its device and whether it asks for a gradient, so that optimizer
+    /// states and records still fit; the history of the table's own gradient is cut off. Copies
+    /// nothing.
+    ///
+    /// # Shapes
+    ///
+    /// - table: `[n_users + n_items, dim]`, users first, as [`layer0`](Self::layer0)
+    ///
+    /// # Panics
+    ///
+    /// If the table has another shape than [`layer0`](Self::layer0).
+    #[must_use]
+    fn with_layer0(self, table: Tensor<B, 2>) -> Self;
+
     /// The final embeddings.
     ///
     /// # Shapes
@@ -49,8 +66,9 @@ pub trait EmbeddingModel<B: GraphBackend>: Module<B> {
     fn embeddings(&self, graph: &SparseMatrix<B>, mode: ForwardMode) -> Tensor<B, 2>;
 
     /// The weights α if the final embeddings are `Σ_k α_k Âᵏ E` with weights that training does
-    /// not change; `None` otherwise. Where there are any, a score can be explained exactly as a
-    /// sum over paths.
+    /// not change (`[1.0]` for matrix factorization); `None` otherwise. Where there are any, a
+    /// score can be explained exactly as a sum over paths, and the gradient of layer 0 is
+    /// `Σ_k α_k (Âᵀ)ᵏ` times that of the final embeddings.
     fn linear_layer_weights(&self) -> Option<Vec<f32>>;
 
     /// Number of users and items together.
@@ -122,6 +140,30 @@ fn assert_ids(what: &str, ids: &[u32], count: usize) {
             ids[position]
         );
     }
+}
+
+/// The parameter with other values: see [`EmbeddingModel::with_layer0`].
+fn with_table<B: Backend>(
+    model: &str,
+    parameter: Param<Tensor<B, 2>>,
+    table: Tensor<B, 2>,
+) -> Param<Tensor<B, 2>> {
+    let (found, needed) = (table.dims(), parameter.dims());
+    assert!(
+        found == needed,
+        "{model}: a layer-0 table of {found:?}; the model needs {needed:?}"
+    );
+    parameter.map(|old| {
+        let table = table.detach().to_device(&old.device());
+        table.set_require_grad(old.is_require_grad())
+    })
+}
+
+/// Each row divided by its length. The squared length is held at `least_squared_length` or more, so
+/// that a row of zeros gives zeros and a finite gradient.
+fn to_unit_length<B: Backend>(rows: Tensor<B, 2>, least_squared_length: f64) -> Tensor<B, 2> {
+    let squared_lengths = (rows.clone() * rows.clone()).sum_dim(1);
+    rows / squared_lengths.clamp_min(least_squared_length).sqrt()
 }
 
 fn assert_graph<B: Backend>(model: &str, graph: &SparseMatrix<B>, n_nodes: usize) {

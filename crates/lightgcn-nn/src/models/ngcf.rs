@@ -6,7 +6,7 @@ use burn::tensor::Tensor;
 use burn::tensor::backend::Backend;
 use lightgcn_kernels::{GraphBackend, SparseMatrix};
 
-use super::{EmbeddingModel, MOST_LAYERS, assert_graph};
+use super::{EmbeddingModel, MOST_LAYERS, assert_graph, to_unit_length, with_table};
 use crate::error::{Fault, NnError, no_faults, table_faults};
 use crate::init::{EmbeddingInitializer, check_table, parameter};
 use crate::layers::{NgcfConv, NgcfConvConfig, activation_faults};
@@ -147,6 +147,9 @@ pub struct Ngcf<B: Backend> {
     n_items: usize,
 }
 
+/// The least squared length that a row is divided by the root of, as in the authors' code.
+const LEAST_SQUARED_LENGTH: f64 = 1e-12;
+
 impl<B: GraphBackend> EmbeddingModel<B> for Ngcf<B> {
     fn n_users(&self) -> usize {
         self.n_users
@@ -165,13 +168,20 @@ impl<B: GraphBackend> EmbeddingModel<B> for Ngcf<B> {
         self.embedding.val()
     }
 
+    fn with_layer0(self, table: Tensor<B, 2>) -> Self {
+        Self {
+            embedding: with_table("Ngcf", self.embedding, table),
+            ..self
+        }
+    }
+
     fn embeddings(&self, graph: &SparseMatrix<B>, mode: ForwardMode) -> Tensor<B, 2> {
         assert_graph("Ngcf", graph, self.n_users + self.n_items);
         let mut x = self.embedding.val();
         let mut outputs = vec![x.clone()];
         for layer in &self.layers {
             x = layer.forward(graph, x, mode);
-            outputs.push(to_unit_length(x.clone()));
+            outputs.push(to_unit_length(x.clone(), LEAST_SQUARED_LENGTH));
         }
         Tensor::cat(outputs, 1)
     }
@@ -179,13 +189,6 @@ impl<B: GraphBackend> EmbeddingModel<B> for Ngcf<B> {
     fn linear_layer_weights(&self) -> Option<Vec<f32>> {
         None
     }
-}
-
-/// Each row divided by its length. The squared length is held at 1e-12 or more, as in the authors'
-/// code, so that a row of zeros gives zeros and a finite gradient.
-fn to_unit_length<B: Backend>(rows: Tensor<B, 2>) -> Tensor<B, 2> {
-    let squared_lengths = (rows.clone() * rows.clone()).sum_dim(1);
-    rows / squared_lengths.clamp_min(1e-12).sqrt()
 }
 
 #[cfg(test)]

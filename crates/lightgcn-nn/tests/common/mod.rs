@@ -4,7 +4,12 @@
 use burn::backend::{Autodiff, Flex};
 use burn::tensor::backend::Backend;
 use burn::tensor::{Tensor, TensorData};
-use lightgcn_kernels::SparseMatrix;
+use lightgcn_kernels::{GraphBackend, SparseMatrix};
+use lightgcn_nn::{
+    EmbeddingInitializer, EmbeddingModel, ForwardMode, LayerWeights, LightGcn, LightGcnConfig,
+    LightGcnPlusPlus, LightGcnPlusPlusConfig, MatrixFactorization, MatrixFactorizationConfig, Ngcf,
+    NgcfConfig,
+};
 
 /// The CPU backend with gradients.
 pub(crate) type B = Autodiff<Flex>;
@@ -24,13 +29,38 @@ impl Edges {
 
     /// `w / sqrt(weighted degree of u · weighted degree of i)`, users first.
     pub(crate) fn normalized<B: Backend>(&self) -> SparseMatrix<B> {
+        self.matrix(true, |weight, row, column| weight / f64::sqrt(row * column))
+    }
+
+    /// `w / (row's weighted degree ^ row · column's ^ column)`, users first.
+    pub(crate) fn powers<B: Backend>(&self, row: f64, column: f64) -> SparseMatrix<B> {
+        let scale = |weight: f64, row_degree: f64, column_degree: f64| {
+            weight / (row_degree.powf(row) * column_degree.powf(column))
+        };
+        self.matrix(row == column, scale)
+    }
+
+    /// The weighted degree of each node, users first.
+    pub(crate) fn degrees(&self) -> Vec<f64> {
+        let mut degrees = vec![0.0; self.n_nodes()];
+        for &(user, item, weight) in &self.edges {
+            degrees[user] += weight;
+            degrees[item + self.n_users] += weight;
+        }
+        degrees
+    }
+
+    fn matrix<B: Backend>(
+        &self,
+        symmetric: bool,
+        scale: impl Fn(f64, f64, f64) -> f64,
+    ) -> SparseMatrix<B> {
         let n_nodes = self.n_nodes();
-        let mut degrees = vec![0.0; n_nodes];
+        let degrees = self.degrees();
         let mut rows = vec![Vec::new(); n_nodes];
         for &(user, item, weight) in &self.edges {
             let item = item + self.n_users;
             for (from, to) in [(user, item), (item, user)] {
-                degrees[from] += weight;
                 rows[from].push((to, weight));
             }
         }
@@ -39,13 +69,15 @@ impl Edges {
             row.sort_by_key(|(to, _)| *to);
             for (to, weight) in row {
                 columns.push(to as u32);
-                values.push((weight / f64::sqrt(degrees[from] * degrees[to])) as f32);
+                values.push(scale(weight, degrees[from], degrees[to]) as f32);
             }
             offsets.push(columns.len() as u64);
         }
         let device = Default::default();
-        SparseMatrix::from_csr(n_nodes, n_nodes, &offsets, &columns, &values, true, &device)
-            .unwrap()
+        SparseMatrix::from_csr(
+            n_nodes, n_nodes, &offsets, &columns, &values, symmetric, &device,
+        )
+        .unwrap()
     }
 
     /// Four users, five items; user 3 and item 4 have no edge.
@@ -103,4 +135,59 @@ pub(crate) fn assert_close(what: &str, found: &[f64], expected: &[f64], toleranc
 
 pub(crate) fn to_f64(elements: &[f32]) -> Vec<f64> {
     elements.iter().map(|element| f64::from(*element)).collect()
+}
+
+pub(crate) const DIMENSION: usize = 3;
+pub(crate) const INFERENCE: ForwardMode = ForwardMode::Inference;
+
+pub(crate) fn light_gcn<B: Backend>(
+    edges: &Edges,
+    weights: LayerWeights,
+    layers: usize,
+) -> LightGcn<B> {
+    LightGcnConfig::new(edges.n_users, edges.n_items)
+        .with_dimension(DIMENSION)
+        .with_layers(layers)
+        .with_layer_weights(weights)
+        .with_initializer(EmbeddingInitializer::Normal { std: 0.5 })
+        .init(7, &Default::default())
+        .unwrap()
+}
+
+pub(crate) fn light_gcn_plus_plus<B: Backend>(edges: &Edges, layers: usize) -> LightGcnPlusPlus<B> {
+    LightGcnPlusPlusConfig::new(edges.n_users, edges.n_items)
+        .with_dimension(DIMENSION)
+        .with_layers(layers)
+        .with_initializer(EmbeddingInitializer::Normal { std: 0.5 })
+        .init(7, &Default::default())
+        .unwrap()
+}
+
+pub(crate) fn ngcf<B: Backend>(edges: &Edges, dropout: f64) -> Ngcf<B> {
+    NgcfConfig::new(edges.n_users, edges.n_items)
+        .with_dimension(DIMENSION)
+        .with_layer_widths(vec![4, 2])
+        .with_message_dropout(dropout)
+        .with_initializer(EmbeddingInitializer::Normal { std: 0.5 })
+        .init(7, &Default::default())
+        .unwrap()
+}
+
+pub(crate) fn matrix_factorization<B: Backend>(edges: &Edges) -> MatrixFactorization<B> {
+    MatrixFactorizationConfig::new(edges.n_users, edges.n_items)
+        .with_dimension(DIMENSION)
+        .init(7, &Default::default())
+        .unwrap()
+}
+
+/// The loss `Σ c ⊙ embeddings` with fixed coefficients.
+pub(crate) fn weighted_sum<B: GraphBackend, M: EmbeddingModel<B>>(
+    model: &M,
+    graph: &SparseMatrix<B>,
+    mode: ForwardMode,
+) -> Tensor<B, 1> {
+    let embeddings = model.embeddings(graph, mode);
+    let shape = embeddings.dims();
+    assert_eq!(shape, [model.n_nodes(), model.output_dimension()]);
+    (embeddings * tensor(shape, numbers(shape[0] * shape[1], 3))).sum()
 }

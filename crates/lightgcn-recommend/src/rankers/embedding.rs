@@ -3,7 +3,8 @@
 use crate::ranker::check_user;
 use crate::{Exclusions, Ranked, Ranker, RecommendError};
 use lightgcn_core::{ItemId, UserId};
-use lightgcn_simd::{gather_rows, top_k};
+use lightgcn_simd::{Bf16, Element, dot, gather_rows, round_to_bf16, top_k, widen_bf16};
+use lightgcn_store::Storage;
 use std::borrow::Cow;
 
 /// How many consumers are scored at a time: their rows are gathered into one table.
@@ -11,7 +12,9 @@ const BLOCK: usize = 4096;
 
 /// Ranks products by the dot product of a consumer's and a product's embedding, exactly.
 ///
-/// The tables are borrowed or owned. Scoring, masking and selection run fused and in blocks
+/// The tables are borrowed or owned. The products' one may be kept in 16 bits
+/// ([`EmbeddingRanker::with_storage`]): where products are many and consumers ask one by one, answers
+/// take as long as that table takes to be read. Scoring, masking and selection run fused and in blocks
 /// ([`lightgcn_simd::top_k`]): the score matrix never exists whole. O(users · products · dimension)
 /// time, O(4096 · dimension) memory beside the answers.
 ///
@@ -35,8 +38,24 @@ const BLOCK: usize = 4096;
 pub struct EmbeddingRanker<'a> {
     name: Cow<'a, str>,
     users: Cow<'a, [f32]>,
-    items: Cow<'a, [f32]>,
+    items: ItemTable<'a>,
     dimension: usize,
+}
+
+/// The products' embeddings, `[n_items, dimension]`, row by row.
+#[derive(Debug, Clone)]
+enum ItemTable<'a> {
+    F32(Cow<'a, [f32]>),
+    Bf16(Cow<'a, [Bf16]>),
+}
+
+impl ItemTable<'_> {
+    fn len(&self) -> usize {
+        match self {
+            Self::F32(items) => items.len(),
+            Self::Bf16(items) => items.len(),
+        }
+    }
 }
 
 impl<'a> EmbeddingRanker<'a> {
@@ -54,29 +73,85 @@ impl<'a> EmbeddingRanker<'a> {
         items: impl Into<Cow<'a, [f32]>>,
         dimension: usize,
     ) -> Result<Self, RecommendError> {
-        let (users, items) = (users.into(), items.into());
-        assert!(dimension > 0, "embeddings need at least one dimension");
-        for (kind, table) in [("consumer", &users), ("product", &items)] {
-            assert!(
-                table.len().is_multiple_of(dimension),
-                "the {kind} table holds {} numbers, which is no multiple of dimension {dimension}",
-                table.len()
-            );
-            if let Some(place) = table.iter().position(|x| !x.is_finite()) {
-                return Err(RecommendError::EmbeddingNotFinite {
-                    kind,
-                    row: place / dimension,
-                    column: place % dimension,
-                    value: table[place],
-                });
-            }
-        }
+        let items = items.into();
+        let users = check_users(users.into(), dimension)?;
+        check_table("product", &items, dimension)?;
         Ok(Self {
             name: name.into(),
             users,
-            items,
+            items: ItemTable::F32(items),
             dimension,
         })
+    }
+
+    /// A ranker over a table of products that is in 16 bits already, `[n_items, dimension]`.
+    ///
+    /// # Errors
+    /// [`RecommendError::EmbeddingNotFinite`] if a number is infinite or no number.
+    ///
+    /// # Panics
+    /// If `dimension` is 0 or does not divide the length of a table.
+    pub fn with_bf16_items(
+        name: impl Into<Cow<'a, str>>,
+        users: impl Into<Cow<'a, [f32]>>,
+        items: impl Into<Cow<'a, [Bf16]>>,
+        dimension: usize,
+    ) -> Result<Self, RecommendError> {
+        let items = items.into();
+        let users = check_users(users.into(), dimension)?;
+        check_table("product", &items, dimension)?;
+        Ok(Self {
+            name: name.into(),
+            users,
+            items: ItemTable::Bf16(items),
+            dimension,
+        })
+    }
+
+    /// The same ranker with its table of products kept as `storage`.
+    ///
+    /// [`Storage::Bf16`] rounds every number of the products to the nearest of 16 bits, which changes
+    /// it by at most 2⁻⁸ of its size, and halves the memory that an answer reads. Scores remain sums of
+    /// 32 bits over the consumer's unrounded embedding: lists are the exact ranking by the rounded
+    /// products. A table whose numbers 16 bits hold (that of an artifact kept so) ranks with the same
+    /// bits in either storage. [`Storage::F32`] changes no number. O(products · dimension) time, and
+    /// memory for the new table.
+    ///
+    /// # Errors
+    /// [`RecommendError::EmbeddingNotFinite`] with a number that exceeds the largest of 16 bits
+    /// (3.39e38).
+    ///
+    /// ```
+    /// use lightgcn_core::{ItemId, UserId};
+    /// use lightgcn_recommend::{EmbeddingRanker, Exclusions, Ranker};
+    /// use lightgcn_store::Storage;
+    ///
+    /// let exact = EmbeddingRanker::new("mine", vec![1.0], vec![1.0, 1.002, 3.0], 1)?;
+    /// assert_eq!(exact.score(UserId(0), ItemId(1)), 1.002);
+    /// let rounded = exact.with_storage(Storage::Bf16)?;
+    /// assert_eq!(rounded.score(UserId(0), ItemId(1)), 1.0);
+    /// let list = &rounded.top_k(&[UserId(0)], 3, &Exclusions::none())[0];
+    /// assert_eq!(list.iter().map(|ranked| ranked.item.0).collect::<Vec<_>>(), [2, 0, 1]);
+    /// # Ok::<(), lightgcn_recommend::RecommendError>(())
+    /// ```
+    pub fn with_storage(self, storage: Storage) -> Result<Self, RecommendError> {
+        let items = match (self.items, storage) {
+            (ItemTable::F32(items), Storage::Bf16) => {
+                let mut rounded = vec![Bf16::ZERO; items.len()];
+                round_to_bf16(&items, &mut rounded);
+                if let Some(place) = rounded.iter().position(|x| !x.is_finite()) {
+                    return Err(not_finite("product", place, self.dimension, items[place]));
+                }
+                ItemTable::Bf16(rounded.into())
+            }
+            (ItemTable::Bf16(items), Storage::F32) => {
+                let mut wide = vec![0.0; items.len()];
+                widen_bf16(&items, &mut wide);
+                ItemTable::F32(wide.into())
+            }
+            (items, _) => items,
+        };
+        Ok(Self { items, ..self })
     }
 
     /// A ranker over one table of all nodes, `[n_users + n_items, dimension]`, consumers first: the
@@ -124,7 +199,7 @@ impl<'a> EmbeddingRanker<'a> {
         Self {
             name: name.into(),
             users: users.into(),
-            items: items.into(),
+            items: ItemTable::F32(items.into()),
             dimension,
         }
     }
@@ -135,20 +210,61 @@ impl<'a> EmbeddingRanker<'a> {
         self.dimension
     }
 
+    /// How the products' embeddings are kept in memory.
+    #[must_use]
+    pub fn storage(&self) -> Storage {
+        match self.items {
+            ItemTable::F32(_) => Storage::F32,
+            ItemTable::Bf16(_) => Storage::Bf16,
+        }
+    }
+
     /// The score of one pair, with the same bits as in a list. O(dimension).
     ///
     /// # Panics
     /// If the consumer or the product is out of range.
     #[must_use]
     pub fn score(&self, user: UserId, item: ItemId) -> f32 {
-        lightgcn_simd::dot(
-            self.row(&self.users, user.index()),
-            self.row(&self.items, item.index()),
-        )
+        let query = self.row(&self.users, user.index());
+        match &self.items {
+            ItemTable::F32(items) => dot(query, self.row(items, item.index())),
+            ItemTable::Bf16(items) => dot(query, self.row(items, item.index())),
+        }
     }
 
-    fn row<'t>(&self, table: &'t [f32], n: usize) -> &'t [f32] {
+    fn row<'t, T>(&self, table: &'t [T], n: usize) -> &'t [T] {
         &table[n * self.dimension..(n + 1) * self.dimension]
+    }
+}
+
+fn check_users(users: Cow<'_, [f32]>, dimension: usize) -> Result<Cow<'_, [f32]>, RecommendError> {
+    assert!(dimension > 0, "embeddings need at least one dimension");
+    check_table("consumer", &users, dimension)?;
+    Ok(users)
+}
+
+fn check_table<T: Element>(
+    kind: &'static str,
+    table: &[T],
+    dimension: usize,
+) -> Result<(), RecommendError> {
+    assert!(
+        table.len().is_multiple_of(dimension),
+        "the {kind} table holds {} numbers, which is no multiple of dimension {dimension}",
+        table.len()
+    );
+    match table.iter().position(|x| !x.widen().is_finite()) {
+        Some(place) => Err(not_finite(kind, place, dimension, table[place].widen())),
+        None => Ok(()),
+    }
+}
+
+fn not_finite(kind: &'static str, place: usize, dimension: usize, value: f32) -> RecommendError {
+    RecommendError::EmbeddingNotFinite {
+        kind,
+        row: place / dimension,
+        column: place % dimension,
+        value,
     }
 }
 
@@ -172,9 +288,11 @@ impl Ranker for EmbeddingRanker<'_> {
             let rows: Vec<u32> = block.iter().map(|user| user.0).collect();
             let mut queries = vec![0.0; block.len() * self.dimension];
             gather_rows(&self.users, self.dimension, &rows, &mut queries);
-            let best = top_k(&queries, &self.items, self.dimension, k, |query| {
-                excluded.of(block[query])
-            });
+            let excluded = |query: usize| excluded.of(block[query]);
+            let best = match &self.items {
+                ItemTable::F32(items) => top_k(&queries, items, self.dimension, k, excluded),
+                ItemTable::Bf16(items) => top_k(&queries, items, self.dimension, k, excluded),
+            };
             lists.extend(best.into_iter().map(|list| {
                 let ranked = list.into_iter().map(|scored| Ranked {
                     item: ItemId(scored.item),
@@ -230,6 +348,72 @@ mod tests {
                 ..
             })
         ));
+    }
+
+    #[test]
+    fn numbers_that_16_bits_cannot_hold_are_named() {
+        let ranker = EmbeddingRanker::new("e", vec![1.0, 1.0], vec![0.0, 0.0, f32::MAX, 0.0], 2);
+        let error = ranker.unwrap().with_storage(Storage::Bf16);
+        assert!(matches!(
+            error,
+            Err(RecommendError::EmbeddingNotFinite {
+                kind: "product",
+                row: 1,
+                column: 0,
+                value: f32::MAX,
+            })
+        ));
+        let items = [Bf16::ONE, Bf16::NAN];
+        let error = EmbeddingRanker::with_bf16_items("e", vec![1.0], &items[..], 1);
+        assert!(matches!(
+            error,
+            Err(RecommendError::EmbeddingNotFinite { row: 1, .. })
+        ));
+    }
+
+    /// Rounded once, the numbers rank with the same bits however they are kept and asked for.
+    #[test]
+    fn storage_changes_no_bit_of_rounded_numbers() {
+        let wave = |n: usize, frequency: f32| -> Vec<f32> {
+            (0..n).map(|i| (i as f32 * frequency).sin()).collect()
+        };
+        let (users, items) = (wave(9 * 20, 0.7), wave(500 * 20, 0.3));
+        let exact = EmbeddingRanker::new("e", users, items, 20).unwrap();
+        let rounded = exact.clone().with_storage(Storage::Bf16).unwrap();
+        let wide = rounded.clone().with_storage(Storage::F32).unwrap();
+        let kept = |r: &EmbeddingRanker<'_>| (r.storage(), r.n_items(), r.n_users());
+        assert_eq!(kept(&exact), (Storage::F32, 500, 9));
+        assert_eq!(kept(&rounded), (Storage::Bf16, 500, 9));
+        assert_eq!(kept(&wide), (Storage::F32, 500, 9));
+
+        let users: Vec<UserId> = (0..9).map(UserId).collect();
+        let bits = |ranker: &EmbeddingRanker<'_>, users: &[UserId]| -> Vec<(u32, u32)> {
+            let lists = ranker.top_k(users, 30, &Exclusions::none());
+            let all = lists.into_iter().flatten();
+            all.map(|r| (r.item.0, r.score.to_bits())).collect()
+        };
+        let together = bits(&rounded, &users);
+        assert_eq!(together, bits(&wide, &users));
+        assert_ne!(together, bits(&exact, &users));
+        for (user, list) in users.iter().zip(together.chunks(30)) {
+            assert_eq!(bits(&rounded, &[*user]), list);
+            for &(item, score) in list {
+                assert_eq!(rounded.score(*user, ItemId(item)).to_bits(), score);
+            }
+        }
+    }
+
+    #[test]
+    fn products_in_16_bits_are_borrowed_or_owned() {
+        let items = [3.0, 5.0, 4.0].map(Bf16::from_f32);
+        for ranker in [
+            EmbeddingRanker::with_bf16_items("e", vec![2.0], &items[..], 1).unwrap(),
+            EmbeddingRanker::with_bf16_items("e", vec![2.0], items.to_vec(), 1).unwrap(),
+        ] {
+            let list = &ranker.top_k(&[UserId(0)], 2, &Exclusions::none())[0];
+            let list: Vec<(u32, f32)> = list.iter().map(|r| (r.item.0, r.score)).collect();
+            assert_eq!(list, [(1, 10.0), (2, 8.0)]);
+        }
     }
 
     #[test]

@@ -5,16 +5,17 @@ use std::ops::Range;
 
 use super::Product;
 use crate::cpu::{PORTABLE_FMA, multiply_add};
+use crate::element::Element;
 use crate::index::CsrIndex;
 
 /// Columns summed at a time.
 const PANEL: usize = 32;
 
 /// Computes the given rows of `product` into `out` (`[rows.len(), dim]`).
-pub(super) fn write_rows<O: CsrIndex, C: CsrIndex>(
-    product: &Product<'_, O, C>,
+pub(super) fn write_rows<O: CsrIndex, C: CsrIndex, D: Element, T: Element>(
+    product: &Product<'_, O, C, D>,
     rows: Range<usize>,
-    out: &mut [f32],
+    out: &mut [T],
 ) {
     let Product {
         a,
@@ -34,26 +35,29 @@ pub(super) fn write_rows<O: CsrIndex, C: CsrIndex>(
             let mut sum = [0.0_f32; PANEL];
             for (column, &value) in columns.iter().zip(values) {
                 let start = column.to_usize() * dim + first;
-                if let Ok(x) = <&[f32; PANEL]>::try_from(&dense[start..start + width]) {
+                if let Ok(x) = <&[D; PANEL]>::try_from(&dense[start..start + width]) {
                     add_scaled(&mut sum, value, x);
                 } else {
                     add_scaled(&mut sum[..width], value, &dense[start..start + width]);
                 }
             }
-            for (out, &sum) in out_panel.iter_mut().zip(&sum) {
-                *out = scale * sum;
+            for sum in &mut sum[..width] {
+                *sum *= scale;
             }
             if let Some((factor, addend)) = addend {
                 let start = row * dim + first;
-                add_scaled(out_panel, factor, &addend[start..start + width]);
+                add_scaled(&mut sum[..width], factor, &addend[start..start + width]);
+            }
+            for (out, &sum) in out_panel.iter_mut().zip(&sum) {
+                *out = T::narrow(sum);
             }
         }
     }
 }
 
 #[inline(always)]
-fn add_scaled(sum: &mut [f32], factor: f32, x: &[f32]) {
+fn add_scaled<D: Element>(sum: &mut [f32], factor: f32, x: &[D]) {
     for (sum, &x) in sum.iter_mut().zip(x) {
-        *sum = multiply_add::<PORTABLE_FMA>(factor, x, *sum);
+        *sum = multiply_add::<PORTABLE_FMA>(factor, x.widen(), *sum);
     }
 }

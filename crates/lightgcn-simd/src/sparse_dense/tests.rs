@@ -1,6 +1,8 @@
 use proptest::prelude::*;
 
 use super::*;
+use crate::bf16::round_to_bf16;
+use crate::cpu::{PORTABLE_FMA, multiply_add};
 use crate::parallel::same_at_any_thread_count;
 
 /// The widths of the register panels, their neighbours and a few with several panels.
@@ -73,6 +75,147 @@ fn assert_near_naive<O: CsrIndex, C: CsrIndex>(product: &Product<'_, O, C>) {
     }
 }
 
+/// The product by one loop over scalars, each sum in the order of its entries and rounded where the
+/// kernels of the level round.
+fn scalar<O: CsrIndex, C: CsrIndex, D: Element, T: Element>(
+    level: Level,
+    product: &Product<'_, O, C, D>,
+) -> Vec<T> {
+    let multiply_add = if level == Level::Portable && !PORTABLE_FMA {
+        multiply_add::<false>
+    } else {
+        multiply_add::<true>
+    };
+    let mut out = Vec::new();
+    for row in 0..product.a.n_rows() {
+        for d in 0..product.dim {
+            let mut sum = 0.0;
+            for entry in product.a.row_range(row) {
+                let x = product.dense[product.a.columns()[entry].to_usize() * product.dim + d];
+                sum = multiply_add(product.a.values()[entry], x.widen(), sum);
+            }
+            sum *= product.scale;
+            if let Some((factor, addend)) = product.addend {
+                sum = multiply_add(factor, addend[row * product.dim + d], sum);
+            }
+            out.push(T::narrow(sum));
+        }
+    }
+    out
+}
+
+/// NaN has no payload worth a promise; all other bits must agree.
+fn assert_bits_of_scalar<D: Element, T: Element + std::fmt::Debug>(
+    product: &Product<'_, u64, i32, D>,
+    dirt: T,
+) {
+    for level in Level::all() {
+        let expected: Vec<T> = scalar(level, product);
+        let mut out = vec![dirt; expected.len()];
+        product.write(level, &mut out);
+        for (i, (got, expected)) in out.iter().zip(&expected).enumerate() {
+            let (a, b) = (got.widen(), expected.widen());
+            assert!(
+                a.to_bits() == b.to_bits() || a.is_nan() && b.is_nan(),
+                "{level:?}, dim {}: element {i} is {got:?}, not {expected:?}",
+                product.dim
+            );
+        }
+    }
+}
+
+/// Every type of operand and of result.
+fn assert_bits_of_all_types(
+    a: CsrView<'_, u64, i32>,
+    dense: &[f32],
+    dim: usize,
+    scale: f32,
+    addend: Option<(f32, &[f32])>,
+) {
+    let mut rounded = vec![Bf16::ZERO; dense.len()];
+    round_to_bf16(dense, &mut rounded);
+    let wide = Product {
+        a,
+        dense,
+        dim,
+        scale,
+        addend,
+    };
+    assert_bits_of_scalar(&wide, f32::NAN);
+    assert_bits_of_scalar(&wide, Bf16::NAN);
+    let narrow = Product {
+        a,
+        dense: &rounded[..],
+        dim,
+        scale,
+        addend,
+    };
+    assert_bits_of_scalar(&narrow, f32::NAN);
+    assert_bits_of_scalar(&narrow, Bf16::NAN);
+}
+
+#[test]
+fn every_type_and_width_has_the_bits_of_the_scalar_loop() {
+    let (offsets, columns, values) = matrix(30, 20, 4);
+    let a = CsrView::new(&offsets, &columns, &values, 20).unwrap();
+    for dim in DIMS {
+        let (dense, addend) = (wave(20 * dim, 0.31), wave(30 * dim, 0.57));
+        assert_bits_of_all_types(a, &dense, dim, 1.0, None);
+        assert_bits_of_all_types(a, &dense, dim, -2.5, Some((0.3, &addend)));
+    }
+}
+
+#[test]
+fn numbers_that_are_not_ordinary_keep_their_bits() {
+    let odd = [
+        f32::NAN,
+        f32::INFINITY,
+        f32::NEG_INFINITY,
+        f32::MIN_POSITIVE / 4.0,
+        f32::from_bits(1),
+        -0.0,
+        f32::MAX,
+        1.0,
+        -1.0,
+    ];
+    // One entry a row and a few of two, so that not everything becomes NaN.
+    let offsets: Vec<u64> = (0..=20).map(|row| row + row / 4).collect();
+    let columns: Vec<i32> = (0..25).map(|entry| entry * 7 % 20).collect();
+    let values = [1.0_f32, 0.5, -1.0, 1e-30, 2.0].repeat(5);
+    let a = CsrView::new(&offsets, &columns, &values, 20).unwrap();
+    for dim in [1, 5, 8, 13, 64, 70] {
+        let dense: Vec<f32> = odd.iter().copied().cycle().take(20 * dim).collect();
+        assert_bits_of_all_types(a, &dense, dim, 1.0, None);
+        assert_bits_of_all_types(a, &dense, dim, 1.0, Some((1.0, &dense)));
+    }
+}
+
+#[test]
+fn sixteen_bits_have_the_result_of_their_widened_numbers() {
+    let (offsets, columns, values) = matrix(3000, 2000, 6);
+    let a = CsrView::new(&offsets, &columns, &values, 2000).unwrap();
+    for dim in [33, 64, 96] {
+        let mut rounded = vec![Bf16::ZERO; 2000 * dim];
+        round_to_bf16(&wave(2000 * dim, 0.31), &mut rounded);
+        let out = same_at_any_thread_count(|| {
+            let mut out = vec![f32::NAN; 3000 * dim];
+            sparse_dense_bf16(a, &rounded, dim, &mut out);
+            out
+        });
+        let wide: Vec<f32> = rounded.iter().map(|number| number.widen()).collect();
+        let mut expected = vec![f32::NAN; 3000 * dim];
+        sparse_dense(a, &wide, dim, &mut expected);
+        assert_eq!(out, expected);
+    }
+}
+
+#[test]
+#[should_panic(expected = "the dense operand must have 2 rows of 3 numbers, but it has 5")]
+fn refuses_a_dense_operand_of_16_bits_of_another_shape() {
+    let a = CsrView::new(&[0_i32, 0], &[0_i32; 0], &[], 2).unwrap();
+    sparse_dense_bf16(a, &[Bf16::ZERO; 5], 3, &mut [0.0; 3]);
+}
+
 #[test]
 fn by_hand() {
     // [[2, 0, 1], [0, 0, 0]] · [[1, 2], [3, 4], [5, 6]]
@@ -83,6 +226,8 @@ fn by_hand() {
     assert_eq!(out, [7.0, 10.0, 0.0, 0.0]);
     sparse_dense_add(a, &x, 10.0, &[1.0, 2.0, 3.0, 4.0], 2, &mut out);
     assert_eq!(out, [17.0, 30.0, 30.0, 40.0]);
+    sparse_dense_bf16(a, &x.map(Bf16::from_f32), 2, &mut out);
+    assert_eq!(out, [7.0, 10.0, 0.0, 0.0]);
 }
 
 #[test]
@@ -206,5 +351,27 @@ proptest! {
         let (dense, addend) = (wave(11 * dim, 0.41), wave(rows.len() * dim, 0.57));
         let addend = factor.map(|factor| (factor, &addend[..]));
         assert_near_naive(&Product { a, dense: &dense, dim, scale, addend });
+    }
+
+    #[test]
+    fn has_the_bits_of_the_scalar_loop(
+        rows in prop::collection::vec(
+            prop::collection::vec((0_i32..11, any::<f32>()), 0..9), 0..9,
+        ),
+        numbers in prop::collection::vec(any::<f32>(), 40),
+        dim in 1_usize..90,
+        scale in any::<f32>(),
+        factor in prop::option::of(any::<f32>()),
+    ) {
+        let mut offsets = vec![0_u64];
+        for row in &rows {
+            offsets.push(offsets[offsets.len() - 1] + row.len() as u64);
+        }
+        let (columns, values): (Vec<i32>, Vec<f32>) = rows.iter().flatten().copied().unzip();
+        let a = CsrView::new(&offsets, &columns, &values, 11).unwrap();
+        let cycle = |n: usize| numbers.iter().copied().cycle().take(n).collect::<Vec<f32>>();
+        let (dense, addend) = (cycle(11 * dim), cycle(rows.len() * dim));
+        let addend = factor.map(|factor| (factor, &addend[..]));
+        assert_bits_of_all_types(a, &dense, dim, scale, addend);
     }
 }

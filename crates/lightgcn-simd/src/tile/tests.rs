@@ -1,12 +1,13 @@
 use proptest::prelude::*;
 
 use super::*;
+use crate::bf16::Bf16;
 
 fn wave(n: usize, frequency: f32) -> Vec<f32> {
     (0..n).map(|i| (i as f32 * frequency).sin()).collect()
 }
 
-fn packed(level: Level, items: &[f32], dim: usize) -> Vec<f32> {
+fn packed<T: Element>(level: Level, items: &[T], dim: usize) -> Vec<f32> {
     let n = items.len() / dim;
     let mut packed = vec![f32::NAN; n.div_ceil(PANEL) * PANEL * dim];
     pack(level, items, dim, &mut packed);
@@ -19,6 +20,9 @@ fn packing_transposes_and_pads_with_zeros() {
         for dim in [1, 7, 8, 19] {
             let n = 35;
             let items: Vec<f32> = (1..=n * dim).map(|i| i as f32).collect();
+            let narrow: Vec<Bf16> = items.iter().map(|&x| Bf16::narrow(x)).collect();
+            let wide: Vec<f32> = narrow.iter().map(|x| x.widen()).collect();
+            assert_eq!(packed(level, &narrow, dim), packed(level, &wide, dim));
             let packed = packed(level, &items, dim);
             assert_eq!(packed.len(), 48 * dim);
             for item in 0..48 {

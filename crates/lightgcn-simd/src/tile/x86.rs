@@ -1,30 +1,29 @@
 //! The same with AVX2 and FMA.
 
 use std::arch::x86_64::{
-    __m256, _mm256_broadcast_ss, _mm256_fmadd_ps, _mm256_loadu_ps, _mm256_permute2f128_ps,
-    _mm256_setzero_ps, _mm256_shuffle_ps, _mm256_storeu_ps, _mm256_unpackhi_ps, _mm256_unpacklo_ps,
+    __m256, _mm256_broadcast_ss, _mm256_fmadd_ps, _mm256_loadu_ps, _mm256_setzero_ps,
+    _mm256_storeu_ps,
 };
 
 use super::{PANEL, dot_in_order};
 use crate::cpu::Avx2;
+use crate::element::Element;
+use crate::element::x86::{LANES, prefetch_next_rows};
 
-/// Numbers in a register.
-const LANES: usize = 8;
-
-pub(super) fn dot(_proof: Avx2, a: &[f32], b: &[f32]) -> f32 {
+pub(super) fn dot<T: Element>(_proof: Avx2, query: &[f32], item: &[T]) -> f32 {
     // SAFETY: the proof says that the machine has AVX2 and FMA.
-    unsafe { dot_fused(a, b) }
+    unsafe { dot_fused(query, item) }
 }
 
 /// # Safety
 /// The machine must have AVX2 and FMA.
 #[target_feature(enable = "avx2,fma")]
-unsafe fn dot_fused(a: &[f32], b: &[f32]) -> f32 {
-    dot_in_order::<true>(a, b)
+unsafe fn dot_fused<T: Element>(query: &[f32], item: &[T]) -> f32 {
+    dot_in_order::<true, T>(query, item)
 }
 
 /// Packs 16 items (`[16, dim]`) into a panel (`[dim, 16]`).
-pub(super) fn pack_panel(_proof: Avx2, items: &[f32], dim: usize, panel: &mut [f32]) {
+pub(super) fn pack_panel<T: Element>(_proof: Avx2, items: &[T], dim: usize, panel: &mut [f32]) {
     assert!(items.len() == PANEL * dim && panel.len() == PANEL * dim);
     let whole = dim / LANES * LANES;
     for half in [0, LANES] {
@@ -33,6 +32,7 @@ pub(super) fn pack_panel(_proof: Avx2, items: &[f32], dim: usize, panel: &mut [f
             // items `half..half + 8`, written the lanes `half..half + 8` of the panel's rows
             // `d..d + 8`; with `d + 8 <= dim` and the lengths checked above both lie within.
             unsafe {
+                prefetch_next_rows(items.as_ptr().add(half * dim), LANES, dim, d);
                 transpose(
                     items.as_ptr().add(half * dim + d),
                     dim,
@@ -43,7 +43,7 @@ pub(super) fn pack_panel(_proof: Avx2, items: &[f32], dim: usize, panel: &mut [f
     }
     for d in whole..dim {
         for lane in 0..PANEL {
-            panel[d * PANEL + lane] = items[lane * dim + d];
+            panel[d * PANEL + lane] = items[lane * dim + d].widen();
         }
     }
 }
@@ -53,29 +53,11 @@ pub(super) fn pack_panel(_proof: Avx2, items: &[f32], dim: usize, panel: &mut [f
 /// # Safety
 /// The machine must have AVX2; the rows must be valid for reads, the panel's for writes.
 #[target_feature(enable = "avx2,fma")]
-unsafe fn transpose(from: *const f32, stride: usize, to: *mut f32) {
+unsafe fn transpose<T: Element>(from: *const T, stride: usize, to: *mut f32) {
     // SAFETY: the caller vouches for the addresses.
     unsafe {
-        let row = |i: usize| _mm256_loadu_ps(from.add(i * stride));
-        let mut columns = [_mm256_setzero_ps(); LANES];
-        let mut quarters = [_mm256_setzero_ps(); LANES];
-        // Pairs of rows, then fours: quarter i holds the columns i and i + 4 of rows 0..4, and
-        // quarter 4 + i those of rows 4..8.
-        for group in 0..2 {
-            let [a, b, c, d] = [0, 1, 2, 3].map(|i| row(group * 4 + i));
-            let (ab_low, ab_high) = (_mm256_unpacklo_ps(a, b), _mm256_unpackhi_ps(a, b));
-            let (cd_low, cd_high) = (_mm256_unpacklo_ps(c, d), _mm256_unpackhi_ps(c, d));
-            quarters[group * 4] = _mm256_shuffle_ps::<0b01_00_01_00>(ab_low, cd_low);
-            quarters[group * 4 + 1] = _mm256_shuffle_ps::<0b11_10_11_10>(ab_low, cd_low);
-            quarters[group * 4 + 2] = _mm256_shuffle_ps::<0b01_00_01_00>(ab_high, cd_high);
-            quarters[group * 4 + 3] = _mm256_shuffle_ps::<0b11_10_11_10>(ab_high, cd_high);
-        }
-        for i in 0..4 {
-            columns[i] = _mm256_permute2f128_ps::<0x20>(quarters[i], quarters[4 + i]);
-            columns[4 + i] = _mm256_permute2f128_ps::<0x31>(quarters[i], quarters[4 + i]);
-        }
-        for (i, column) in columns.iter().enumerate() {
-            _mm256_storeu_ps(to.add(i * PANEL), *column);
+        for (i, column) in T::load_columns(from, stride).into_iter().enumerate() {
+            _mm256_storeu_ps(to.add(i * PANEL), column);
         }
     }
 }

@@ -1,6 +1,7 @@
 use proptest::prelude::*;
 
 use super::*;
+use crate::bf16::Bf16;
 use crate::parallel::same_at_any_thread_count;
 use crate::{dot, scores, select_top_k};
 
@@ -20,11 +21,15 @@ fn noise(n: usize, seed: u64) -> Vec<f32> {
         .collect()
 }
 
+fn narrow(numbers: &[f32]) -> Vec<Bf16> {
+    numbers.iter().map(|&number| Bf16::narrow(number)).collect()
+}
+
 /// Scores all pairs by `dot` and sorts them.
-fn by_full_sort(
+fn by_full_sort<T: Element>(
     level: Level,
     queries: &[f32],
-    items: &[f32],
+    items: &[T],
     dim: usize,
     k: usize,
     excluded: &[Vec<u32>],
@@ -70,9 +75,12 @@ fn by_hand() {
 fn empty_shapes() {
     let none: fn(usize) -> &'static [u32] = |_| &[];
     assert_eq!(top_k(&[], &[1.0], 1, 3, none), Vec::<Vec<Scored>>::new());
-    assert_eq!(top_k(&[1.0, 2.0], &[], 1, 3, none), [vec![], vec![]]);
+    assert_eq!(top_k::<f32>(&[1.0, 2.0], &[], 1, 3, none), [vec![], vec![]]);
     assert_eq!(top_k(&[1.0, 2.0], &[1.0], 1, 0, none), [vec![], vec![]]);
-    assert_eq!(top_k(&[], &[], 0, 3, none), Vec::<Vec<Scored>>::new());
+    assert_eq!(
+        top_k::<f32>(&[], &[], 0, 3, none),
+        Vec::<Vec<Scored>>::new()
+    );
 }
 
 #[test]
@@ -90,9 +98,11 @@ fn nan_ranks_last() {
 
 #[test]
 fn equal_scores_rank_by_item_across_blocks_and_threads() {
-    let items = vec![1.0; 20_000];
+    // Enough that two threads share the items.
+    let (dim, n_items) = (120, 20_000);
+    let (queries, items) = (vec![1.0; 2 * dim], vec![1.0; n_items * dim]);
     let excluded: Vec<u32> = (0..5000).collect();
-    let lists = same_at_any_thread_count(|| top_k(&[1.0, 2.0], &items, 1, 40, |_| &excluded));
+    let lists = same_at_any_thread_count(|| top_k(&queries, &items, dim, 40, |_| &excluded));
     for list in lists {
         assert_eq!(ids(&list), (5000..5040).collect::<Vec<u32>>());
     }
@@ -127,7 +137,7 @@ fn many_queries_are_exact_at_any_thread_count() {
 
 #[test]
 fn one_query_over_many_items_is_exact_at_any_thread_count() {
-    let (n_items, dim) = (30_011, 9);
+    let (n_items, dim) = (30_011, 75);
     let (query, items) = (noise(dim, 3), noise(n_items * dim, 4));
     let excluded: Vec<u32> = (0..30_011).step_by(3).collect();
     let lists = same_at_any_thread_count(|| top_k(&query, &items, dim, 25, |_| &excluded));
@@ -150,12 +160,66 @@ fn a_batch_changes_no_bit() {
     }
 }
 
+/// A few queries meet the items as they lie in memory, more meet packed ones.
+#[test]
+fn any_number_of_queries_gets_the_same_bits_at_any_thread_count() {
+    let (dim, n_items) = (75, 30_011);
+    let (queries, items) = (noise(9 * dim, 7), noise(n_items * dim, 8));
+    let narrow = narrow(&items);
+    let bits = |lists: Vec<Vec<Scored>>| -> Vec<(u32, u32)> {
+        let all = lists.into_iter().flatten();
+        all.map(|scored| (scored.item, scored.score.to_bits()))
+            .collect()
+    };
+    let in_batches = |size: usize| {
+        same_at_any_thread_count(|| {
+            let batches = queries.chunks(size * dim);
+            let lists = |queries| {
+                [
+                    bits(top_k(queries, &items, dim, 12, |_| &[3, 4, 20_000])),
+                    bits(top_k(queries, &narrow, dim, 12, |_| &[3, 4, 20_000])),
+                ]
+            };
+            let [mut wide, mut rounded] = [vec![], vec![]];
+            for [a, b] in batches.map(lists) {
+                wide.extend(a);
+                rounded.extend(b);
+            }
+            [wide, rounded]
+        })
+    };
+    let together = in_batches(9);
+    assert_eq!(together[0].len(), 9 * 12);
+    for size in 1..9 {
+        assert_eq!(in_batches(size), together, "batches of {size}");
+    }
+}
+
+#[test]
+fn items_of_16_bits_rank_by_the_dot_of_their_rounded_numbers() {
+    // 1.001 and 1.002 both round to 1, so that the lower item wins.
+    let items = [1.001, 1.002, 1.01, f32::NAN, -1.0];
+    let lists = top_k(&[1.0, 2.0], &narrow(&items), 1, 5, |_| &[]);
+    for (list, factor) in lists.iter().zip([1.0, 2.0]) {
+        assert_eq!(ids(list), [2, 0, 1, 4, 3]);
+        assert_eq!(list[0].score, factor * 1.0078125);
+        assert_eq!(list[1].score, factor);
+    }
+}
+
+#[test]
+fn only_much_work_is_shared_by_threads() {
+    assert_eq!(Plan::new(1, 10_000, 64, 2).tasks().len(), 1);
+    assert_eq!(Plan::new(1, 1_000_000, 64, 2).tasks().len(), 2);
+    assert_eq!(Plan::new(1024, 40_000, 64, 2).tasks().len(), 10);
+}
+
 #[test]
 fn a_plan_covers_each_pair_once() {
     for n_queries in [0, 1, 5, 121, 1024] {
         for n_items in [0, 1, 100, 40_981, 1_000_000] {
             for threads in [1, 2, 5, 64] {
-                let plan = Plan::new(n_queries, n_items, threads);
+                let plan = Plan::new(n_queries, n_items, 64, threads);
                 let pairs: usize = plan
                     .tasks()
                     .iter()
@@ -194,6 +258,23 @@ proptest! {
         for level in Level::all() {
             let lists = top_k_at(level, &queries, &items, dim, k, &|query| excluded[query].as_slice());
             prop_assert_eq!(lists, by_full_sort(level, &queries, &items, dim, k, &excluded));
+        }
+    }
+
+    #[test]
+    fn items_of_16_bits_equal_a_full_sort_and_the_widened_items(
+        dim in 1_usize..40, n_queries in 1_usize..15, n_items in 1_usize..90, k in 1_usize..30,
+        seed in 10_u64..1000, excluded in prop::collection::btree_set(0_u32..100, 0..30),
+    ) {
+        let (queries, items) = (noise(n_queries * dim, seed), noise(n_items * dim, seed + 1));
+        let narrow = narrow(&items);
+        let wide: Vec<f32> = narrow.iter().map(|number| number.widen()).collect();
+        let excluded: Vec<u32> = excluded.into_iter().collect();
+        for level in Level::all() {
+            let lists = top_k_at(level, &queries, &narrow, dim, k, &|_| excluded.as_slice());
+            let excluded = vec![excluded.clone(); n_queries];
+            prop_assert_eq!(&lists, &by_full_sort(level, &queries, &narrow, dim, k, &excluded));
+            prop_assert_eq!(&lists, &by_full_sort(level, &queries, &wide, dim, k, &excluded));
         }
     }
 }

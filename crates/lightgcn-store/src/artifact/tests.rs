@@ -1,4 +1,5 @@
 use super::*;
+use half::bf16;
 use lightgcn_core::{InputFile, InteractionsBuilder, ProductDetails, StageReport};
 use lightgcn_graph::Normalization;
 use proptest::prelude::*;
@@ -76,15 +77,31 @@ pub(crate) fn tiny() -> Artifact {
     }
 }
 
+/// The tiny artifact with its final embeddings in 16 bits.
+fn tiny_in_16_bits() -> Artifact {
+    let mut artifact = tiny();
+    artifact.embeddings = artifact.embeddings.into_storage(Storage::Bf16).unwrap();
+    artifact
+}
+
 /// The tiny artifact in a folder of its own. It is saved once and copied from then on, which is much
 /// faster than flushing every copy to the disk.
 fn saved() -> (TempDir, PathBuf) {
-    static FILES: OnceLock<BTreeMap<String, Vec<u8>>> = OnceLock::new();
+    saved_as(Storage::F32)
+}
+
+/// The same with the final embeddings kept as `storage`.
+fn saved_as(storage: Storage) -> (TempDir, PathBuf) {
+    static FILES: [OnceLock<BTreeMap<String, Vec<u8>>>; 2] = [const { OnceLock::new() }; 2];
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("model");
-    let files = FILES.get_or_init(|| {
+    let (slot, artifact): (_, fn() -> Artifact) = match storage {
+        Storage::F32 => (0, tiny),
+        Storage::Bf16 => (1, tiny_in_16_bits),
+    };
+    let files = FILES[slot].get_or_init(|| {
         let first = folder.path().join("first");
-        tiny().save(&first).unwrap();
+        artifact().save(&first).unwrap();
         all_files(&first)
     });
     fs::create_dir(&path).unwrap();
@@ -96,15 +113,25 @@ fn saved() -> (TempDir, PathBuf) {
 
 /// Makes the manifest fit what the folder holds, as an attacker would.
 fn reseal(path: &Path) {
+    let (manifest, _) = Manifest::read(path, Kind::ARTIFACT).unwrap();
+    reseal_as(path, manifest.format_version);
+}
+
+/// The same with another version of the format.
+fn reseal_as(path: &Path, version: u32) {
     fs::remove_file(path.join("manifest.json")).unwrap();
-    Manifest::write(path, Kind::ARTIFACT).unwrap();
+    Manifest::write(path, Kind::ARTIFACT.at(version)).unwrap();
 }
 
 /// The error after one file is replaced and the manifest made to fit.
 fn error_with(name: &str, bytes: &[u8]) -> StoreError {
+    error_in_version(1, name, bytes)
+}
+
+fn error_in_version(version: u32, name: &str, bytes: &[u8]) -> StoreError {
     let (_folder, path) = saved();
     fs::write(path.join(name), bytes).unwrap();
-    reseal(&path);
+    reseal_as(&path, version);
     Artifact::load(&path).unwrap_err()
 }
 
@@ -141,6 +168,62 @@ fn round_trip_with_the_same_bytes() {
     other.lineage.seed += 1;
     assert_ne!(other.identity().unwrap(), identity);
     assert_eq!(artifact.graph().unwrap().n_edges(), 3);
+}
+
+/// Bytes that were written once are written for ever, and can be read.
+#[test]
+fn version_1_is_written_as_ever() {
+    assert_eq!(
+        tiny().identity().unwrap(),
+        "59cdfa4432d6f2afec5043dee66295d24c2dd86420a5c676ddcb4e7ca8c972af"
+    );
+    let (_folder, path) = saved();
+    let manifest = fs::read_to_string(path.join("manifest.json")).unwrap();
+    assert!(manifest.contains("\"format_version\": 1"), "{manifest}");
+    let loaded = Artifact::load(&path).unwrap();
+    assert_eq!(loaded.embeddings.storage(), Storage::F32);
+}
+
+#[test]
+fn final_embeddings_in_16_bits_come_back_with_the_same_bytes() {
+    let (_folder, path) = saved_as(Storage::Bf16);
+    let manifest = fs::read_to_string(path.join("manifest.json")).unwrap();
+    assert!(manifest.contains("\"format_version\": 2"), "{manifest}");
+    let artifact = Artifact::load(&path).unwrap();
+    assert_eq!(artifact, tiny_in_16_bits());
+    assert_eq!(artifact.embeddings.storage(), Storage::Bf16);
+    assert_eq!(artifact.layer0, tiny().layer0);
+    assert_ne!(artifact.embeddings.data(), tiny().embeddings.data());
+    let again = path.with_file_name("again");
+    artifact.save(&again).unwrap();
+    assert_eq!(all_files(&path), all_files(&again));
+
+    // Little-endian: the upper halves of the numbers.
+    let halves: Vec<u8> = artifact
+        .embeddings
+        .data()
+        .iter()
+        .flat_map(|x| ((x.to_bits() >> 16) as u16).to_le_bytes())
+        .collect();
+    let bytes = fs::read(path.join(EMBEDDINGS)).unwrap();
+    assert!(bytes.windows(halves.len()).any(|window| window == halves));
+
+    let identity = Artifact::identity_at(&path).unwrap();
+    assert_eq!(identity, artifact.identity().unwrap());
+    let mut wide = artifact;
+    wide.embeddings = wide.embeddings.into_storage(Storage::F32).unwrap();
+    assert_ne!(wide.identity().unwrap(), identity);
+}
+
+#[test]
+fn layer_0_in_16_bits_is_a_fault() {
+    let mut artifact = tiny();
+    artifact.layer0 = artifact.layer0.into_storage(Storage::Bf16).unwrap();
+    let message = artifact.check().unwrap_err().to_string();
+    assert!(
+        message.contains("only the final embeddings may be"),
+        "{message}"
+    );
 }
 
 #[test]
@@ -239,9 +322,10 @@ fn artifacts() -> impl Strategy<Value = Artifact> {
                 prop::collection::vec(finite.clone(), n_nodes * dimension),
                 prop::collection::vec((label(), label(), label(), price), n_items),
                 prop::collection::hash_set(".{0,8}", n_nodes),
+                any::<bool>(),
             )
         })
-        .prop_map(|(sizes, cells, data, details, names)| {
+        .prop_map(|(sizes, cells, data, details, names, narrow)| {
             let (n_users, n_items, dimension, timed) = sizes;
             let mut artifact = tiny();
             let names: Vec<String> = names.into_iter().collect();
@@ -261,7 +345,10 @@ fn artifacts() -> impl Strategy<Value = Artifact> {
             artifact.model.dimension = dimension;
             let table = EmbeddingTable::new(n_users + n_items, dimension, data).unwrap();
             artifact.layer0 = table.clone();
-            artifact.embeddings = table;
+            artifact.embeddings = match table.clone().into_storage(Storage::Bf16) {
+                Ok(rounded) if narrow => rounded,
+                _ => table,
+            };
             let detail = |(category_id, category_code, brand, price)| ProductDetails {
                 category_id,
                 category_code,

@@ -25,16 +25,22 @@ fn columns_come_back() {
         Column::new("bytes", [1u8, 2, 255]),
         Column::new("times", [i64::MIN, -1, i64::MAX]),
         Column::new("none", Vec::<f64>::new()),
+        Column::new("half", [0x3f80, 0x8000, 0x7fc1].map(bf16::from_bits)),
         Column::new("grid", [1.5f32, -0.0, f32::MAX, f32::MIN_POSITIVE]).with_shape(2, 2),
     ];
     let bytes = encode(Path::new(""), &columns).unwrap();
-    let file = open(&bytes, &["bytes", "times", "none", "grid"]).unwrap();
+    let file = open(&bytes, &["bytes", "times", "none", "half", "grid"]).unwrap();
     assert_eq!(file.column::<u8>("bytes", Some(3)).unwrap(), [1, 2, 255]);
     assert_eq!(
         file.column::<i64>("times", None).unwrap(),
         [i64::MIN, -1, i64::MAX]
     );
     assert!(file.column::<f64>("none", Some(0)).unwrap().is_empty());
+    let half: Vec<bf16> = file.column("half", Some(3)).unwrap();
+    assert_eq!(
+        half.iter().map(|v| v.to_bits()).collect::<Vec<_>>(),
+        [0x3f80, 0x8000, 0x7fc1]
+    );
     let (rows, width, values) = file.matrix::<f32>("grid").unwrap();
     assert_eq!((rows, width), (2, 2));
     let bits: Vec<u32> = values.iter().map(|v| v.to_bits()).collect();
@@ -45,6 +51,7 @@ fn columns_come_back() {
     assert!(file.has("none") && !file.has("other"));
     // Types are never converted.
     assert!(file.column::<u64>("times", None).is_err());
+    assert!(file.column::<f32>("half", None).is_err());
     assert!(file.column::<u8>("bytes", Some(4)).is_err());
     assert!(file.matrix::<u8>("bytes").is_err());
     assert!(file.column::<f32>("grid", None).is_err());

@@ -13,7 +13,20 @@ fn shorten(file: &Path, length: usize) {
 #[test]
 fn every_single_bit_flip_is_detected() {
     let (_folder, path) = saved();
-    for (name, bytes) in all_files(&path) {
+    detects_every_bit_flip(&path, all_files(&path), &tiny());
+}
+
+/// What differs in an artifact with embeddings of 16 bits.
+#[test]
+fn every_single_bit_flip_of_16_bit_embeddings_is_detected() {
+    let (_folder, path) = saved_as(Storage::Bf16);
+    let mut files = all_files(&path);
+    files.retain(|name, _| [EMBEDDINGS, "manifest.json"].contains(&name.as_str()));
+    detects_every_bit_flip(&path, files, &tiny_in_16_bits());
+}
+
+fn detects_every_bit_flip(path: &Path, files: BTreeMap<String, Vec<u8>>, artifact: &Artifact) {
+    for (name, bytes) in files {
         let mut file = File::options().write(true).open(path.join(&name)).unwrap();
         let mut poke = |place: usize, byte: u8| {
             file.seek(SeekFrom::Start(place as u64)).unwrap();
@@ -23,14 +36,14 @@ fn every_single_bit_flip_is_detected() {
             for bit in 0..8 {
                 poke(place, byte ^ (1 << bit));
                 assert!(
-                    Artifact::load(&path).is_err(),
+                    Artifact::load(path).is_err(),
                     "{name}, byte {place}, bit {bit}"
                 );
             }
             poke(place, byte);
         }
     }
-    assert_eq!(Artifact::load(&path).unwrap(), tiny());
+    assert_eq!(&Artifact::load(path).unwrap(), artifact);
 }
 
 #[test]
@@ -59,14 +72,22 @@ fn every_truncation_and_extension_is_detected() {
 #[test]
 fn every_truncation_is_refused_even_if_vouched_for() {
     let (_folder, path) = saved();
-    for (name, bytes) in all_files(&path) {
+    refuses_every_truncation(&path, all_files(&path));
+    let (_folder, path) = saved_as(Storage::Bf16);
+    let mut files = all_files(&path);
+    files.retain(|name, _| name == EMBEDDINGS);
+    refuses_every_truncation(&path, files);
+}
+
+fn refuses_every_truncation(path: &Path, files: BTreeMap<String, Vec<u8>>) {
+    for (name, bytes) in files {
         if name == "manifest.json" {
             continue;
         }
         for length in (0..bytes.len() - 1).rev() {
             shorten(&path.join(&name), length);
-            reseal(&path);
-            let error = Artifact::load(&path).unwrap_err();
+            reseal(path);
+            let error = Artifact::load(path).unwrap_err();
             assert!(
                 error.to_string().contains(&name),
                 "{name} {length}: {error}"
@@ -151,7 +172,7 @@ fn manifests_are_validated() {
         // A newer version may have more to say.
         text.replacen(
             "\"format_version\": 1",
-            "\"format_version\": 2, \"new\": {}",
+            "\"format_version\": 3, \"new\": {}",
             1,
         )
     });
@@ -159,8 +180,8 @@ fn manifests_are_validated() {
         matches!(
             newer,
             StoreError::NewerVersion {
-                found: 2,
-                supported: 1,
+                found: 3,
+                supported: 2,
                 ..
             }
         ),
@@ -207,9 +228,10 @@ proptest! {
     #[test]
     fn hostile_bytes_never_panic(
         file in 0..FILES.len(),
+        storage in prop_oneof![Just(Storage::F32), Just(Storage::Bf16)],
         changes in prop::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 1..4),
     ) {
-        let (_folder, path) = saved();
+        let (_folder, path) = saved_as(storage);
         let file = path.join(FILES[file].0);
         let mut bytes = fs::read(&file).unwrap();
         for (place, value) in changes {

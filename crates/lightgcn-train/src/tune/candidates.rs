@@ -1,4 +1,4 @@
-//! Choosing among configurations, on validation data only.
+//! The best of a list of configurations.
 
 use crate::{
     Device, ModelSpec, Observer, RunOptions, StopSignal, TrainConfig, TrainError, Trained,

@@ -1,0 +1,88 @@
+//! Propagation for a batch's rows on the CPU.
+
+use std::sync::Mutex;
+
+use burn::backend::Flex;
+use burn::tensor::DType;
+use burn_flex::FlexTensor;
+use lightgcn_simd::Scratch;
+
+use crate::backend::{float_primitive, float_tensor};
+use crate::flex::{CsrBuffers, dims, floats, matrix as matrix_of};
+use crate::row_indices::RowIndices;
+use crate::sparse_matrix::SparseMatrix;
+
+/// Work buffers that are kept between calls, one a caller at a time: fresh pages for two tables a
+/// step cost as much as a layer.
+static SCRATCH: Mutex<Vec<Scratch>> = Mutex::new(Vec::new());
+
+fn with_scratch<T>(work: impl FnOnce(&mut Scratch) -> T) -> T {
+    // What a panic elsewhere left behind is only memory.
+    let pool = || {
+        SCRATCH
+            .lock()
+            .unwrap_or_else(|poisoned| poisoned.into_inner())
+    };
+    let mut scratch = pool().pop().unwrap_or_default();
+    let result = work(&mut scratch);
+    pool().push(scratch);
+    result
+}
+
+pub(crate) fn propagate_rows(
+    matrix: &SparseMatrix<Flex>,
+    x: FlexTensor,
+    alphas: &[f32],
+    rows: &RowIndices<Flex>,
+) -> FlexTensor {
+    if x.dtype() != DType::F32 {
+        let x = float_tensor(x);
+        return float_primitive(super::reference::propagate_rows(matrix, x, alphas, rows));
+    }
+    let x = x.to_contiguous();
+    let [_, dim] = dims(&x);
+    let buffers = CsrBuffers::new(matrix);
+    let mut out = vec![0.0; rows.len() * dim];
+    with_scratch(|scratch| {
+        let (view, x) = (buffers.view(), floats(&x));
+        lightgcn_simd::propagate_rows(view, rows.as_slice(), x, dim, alphas, scratch, &mut out);
+    });
+    matrix_of(out, rows.len(), dim)
+}
+
+pub(crate) fn propagate_rows_transposed(
+    matrix: &SparseMatrix<Flex>,
+    gradients: FlexTensor,
+    alphas: &[f32],
+    rows: &RowIndices<Flex>,
+) -> FlexTensor {
+    // The rows' entries are searched by column, which must ascend for that.
+    if gradients.dtype() != DType::F32 || !matrix.has_ascending_columns() {
+        return float_primitive(super::reference::propagate_rows_transposed(
+            matrix,
+            float_tensor(gradients),
+            alphas,
+            rows,
+        ));
+    }
+    let gradients = gradients.to_contiguous();
+    let [_, dim] = dims(&gradients);
+    let (forward, backward) = (
+        CsrBuffers::new(matrix),
+        CsrBuffers::new(&matrix.transpose()),
+    );
+    let mut out = vec![0.0; rows.n_rows() * dim];
+    with_scratch(|scratch| {
+        lightgcn_simd::propagate_rows_transposed(
+            forward.view(),
+            backward.view(),
+            rows.as_slice(),
+            floats(&gradients),
+            dim,
+            alphas,
+            scratch,
+            &mut out,
+        );
+    });
+    matrix_of(out, rows.n_rows(), dim)
+}

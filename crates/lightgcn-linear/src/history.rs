@@ -1,0 +1,198 @@
+//! What consumers had: the input of every model.
+
+use crate::LinearError;
+use lightgcn_core::{Interactions, ItemId, Train, UserId};
+use serde::{Deserialize, Serialize};
+
+/// How much a training pair counts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+#[non_exhaustive]
+pub enum PairWeights {
+    /// Every pair counts by its weight: a view little, a purchase much.
+    #[default]
+    Weighted,
+    /// Every pair counts 1, whatever its behaviours.
+    Binary,
+    /// Pairs with a target event (a purchase) count 1, all others nothing.
+    Targets,
+}
+
+/// The products that one consumer had, with weights: what a [`LinearModel`](crate::LinearModel)
+/// scores from.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct History<'a> {
+    items: &'a [ItemId],
+    weights: &'a [f32],
+}
+
+impl<'a> History<'a> {
+    /// The history of a consumer who had `items`, ascending and distinct, with one positive and
+    /// finite weight each. An empty history is fine: whoever has it scores 0 everywhere.
+    ///
+    /// # Errors
+    /// [`LinearError::History`] if the products do not ascend, there is not one weight per
+    /// product, or a weight is not positive and finite.
+    pub fn new(items: &'a [ItemId], weights: &'a [f32]) -> Result<Self, LinearError> {
+        let fault = |detail| Err(LinearError::History { detail });
+        if items.len() != weights.len() {
+            return fault(format!(
+                "it has {} products and {} weights; give one weight per product",
+                items.len(),
+                weights.len()
+            ));
+        }
+        if let Some(pair) = items.windows(2).find(|pair| pair[0] >= pair[1]) {
+            return fault(format!(
+                "product row {} comes before {}; sort the products and keep each once",
+                pair[0], pair[1]
+            ));
+        }
+        if let Some(n) = weights.iter().position(|w| !(w.is_finite() && *w > 0.0)) {
+            return fault(format!(
+                "product row {} has weight {}; weights must be positive and finite",
+                items[n], weights[n]
+            ));
+        }
+        Ok(Self { items, weights })
+    }
+
+    /// The products, ascending and distinct.
+    #[must_use]
+    pub fn items(&self) -> &'a [ItemId] {
+        self.items
+    }
+
+    /// The weight of each product, positive and finite.
+    #[must_use]
+    pub fn weights(&self) -> &'a [f32] {
+        self.weights
+    }
+
+    pub(crate) fn iter(&self) -> impl Iterator<Item = (ItemId, f32)> + use<'a> {
+        self.items.iter().copied().zip(self.weights.iter().copied())
+    }
+}
+
+/// The histories of all training consumers, as compressed sparse rows.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Histories {
+    n_items: usize,
+    offsets: Vec<u64>,
+    items: Vec<ItemId>,
+    weights: Vec<f32>,
+}
+
+impl Histories {
+    /// The histories of a split's training part. O(pairs).
+    #[must_use]
+    pub fn new(train: &Train, weights: PairWeights) -> Self {
+        Self::from_interactions(train.interactions(), weights)
+    }
+
+    /// The histories of pairs that are known to be training pairs, as an artifact holds them. Pairs
+    /// that have yet to be split belong in [`Histories::new`], so that no held-out pair can slip in.
+    #[must_use]
+    pub fn from_interactions(pairs: &Interactions, weights: PairWeights) -> Self {
+        let n_items = pairs.n_items();
+        match weights {
+            PairWeights::Weighted | PairWeights::Binary => Self {
+                n_items,
+                offsets: pairs.offsets().to_vec(),
+                items: pairs.items().to_vec(),
+                weights: match weights {
+                    PairWeights::Weighted => pairs.weights().to_vec(),
+                    _ => vec![1.0; pairs.n_pairs()],
+                },
+            },
+            PairWeights::Targets => {
+                let (offsets, items) = pairs.targets();
+                Self {
+                    n_items,
+                    weights: vec![1.0; items.len()],
+                    offsets,
+                    items,
+                }
+            }
+        }
+    }
+
+    /// How many consumers there are.
+    #[must_use]
+    pub fn n_users(&self) -> usize {
+        self.offsets.len() - 1
+    }
+
+    /// How many products there are.
+    #[must_use]
+    pub fn n_items(&self) -> usize {
+        self.n_items
+    }
+
+    /// How many pairs there are.
+    #[must_use]
+    pub fn n_pairs(&self) -> usize {
+        self.items.len()
+    }
+
+    /// The history of one consumer.
+    ///
+    /// # Panics
+    /// If the consumer is out of range.
+    #[must_use]
+    pub fn of(&self, user: UserId) -> History<'_> {
+        let range = self.offsets[user.index()] as usize..self.offsets[user.index() + 1] as usize;
+        History {
+            items: &self.items[range.clone()],
+            weights: &self.weights[range],
+        }
+    }
+
+    /// All histories, in the order of the consumers.
+    pub fn iter(&self) -> impl Iterator<Item = History<'_>> {
+        (0..self.n_users() as u32).map(|user| self.of(UserId(user)))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use lightgcn_core::InteractionsBuilder;
+
+    #[test]
+    fn pairs_count_by_weight_or_once_or_if_bought() {
+        let mut b = InteractionsBuilder::from_names(&["view", "buy"], &["buy"]).unwrap();
+        b.push(UserId(0), ItemId(1), 0.25, &[2, 0], None).unwrap();
+        b.push(UserId(0), ItemId(2), 0.75, &[0, 1], None).unwrap();
+        b.push(UserId(2), ItemId(0), 0.5, &[1, 0], None).unwrap();
+        let pairs = b.build(3, 3).unwrap();
+        let of = |weights| {
+            let histories = Histories::from_interactions(&pairs, weights);
+            assert_eq!((histories.n_users(), histories.n_items()), (3, 3));
+            let rows: Vec<Vec<(u32, f32)>> = histories
+                .iter()
+                .map(|history| history.iter().map(|(item, w)| (item.0, w)).collect())
+                .collect();
+            rows
+        };
+        let weighted = vec![vec![(1, 0.25), (2, 0.75)], vec![], vec![(0, 0.5)]];
+        assert_eq!(of(PairWeights::Weighted), weighted);
+        let binary = vec![vec![(1, 1.0), (2, 1.0)], vec![], vec![(0, 1.0)]];
+        assert_eq!(of(PairWeights::Binary), binary);
+        assert_eq!(of(PairWeights::Targets), [vec![(2, 1.0)], vec![], vec![]]);
+    }
+
+    #[test]
+    fn bad_histories_are_refused() {
+        let refused = |items: &[u32], weights: &[f32]| {
+            let items: Vec<ItemId> = items.iter().copied().map(ItemId).collect();
+            History::new(&items, weights).unwrap_err().to_string()
+        };
+        assert!(refused(&[1, 0], &[1.0, 1.0]).contains("product row 1 comes before 0"));
+        assert!(refused(&[3, 3], &[1.0, 1.0]).contains("keep each once"));
+        assert!(refused(&[3], &[1.0, 1.0]).contains("1 products and 2 weights"));
+        assert!(refused(&[3, 4], &[1.0, f32::NAN]).contains("product row 4 has weight NaN"));
+        assert!(refused(&[3], &[0.0]).contains("must be positive"));
+        assert!(History::new(&[], &[]).is_ok());
+    }
+}

@@ -1,0 +1,57 @@
+//! What every model promises.
+
+use crate::{History, PairWeights};
+use std::fmt::Debug;
+
+/// A fitted model that scores all products from a consumer's history.
+///
+/// Scoring is a function of the history alone: a consumer who was not in the training part needs no
+/// refit. A product of the history has a score too, which means nothing; mask it. The scores of a
+/// history have the same bits however histories are batched and at any number of threads.
+pub trait LinearModel: Debug + Send + Sync {
+    /// What the model is called in reports.
+    fn name(&self) -> &str;
+
+    /// How many products it scores.
+    fn n_items(&self) -> usize;
+
+    /// How training pairs counted, and so how the histories that it scores should.
+    fn pair_weights(&self) -> PairWeights;
+
+    /// Writes the scores of each history over all products into `out` (`[histories.len(),
+    /// n_items]`, row by row); what `out` held before is not read. Runs on rayon's current pool.
+    ///
+    /// # Panics
+    /// Implementations panic if `out` has another length, or a history names a product that the
+    /// model does not know.
+    fn scores_into(&self, histories: &[History<'_>], out: &mut [f32]);
+
+    /// The scores of one history over all products: `[n_items]`.
+    ///
+    /// # Panics
+    /// As [`LinearModel::scores_into`].
+    fn scores(&self, history: History<'_>) -> Vec<f32> {
+        let mut out = vec![0.0; self.n_items()];
+        self.scores_into(&[history], &mut out);
+        out
+    }
+}
+
+/// Panics with a clear message where the arguments of [`LinearModel::scores_into`] do not fit.
+pub(crate) fn check_scores(histories: &[History<'_>], n_items: usize, out: &[f32]) {
+    assert!(
+        out.len() == histories.len() * n_items,
+        "{} histories over {n_items} products have {} scores, but there is room for {}",
+        histories.len(),
+        histories.len() * n_items,
+        out.len()
+    );
+    for history in histories {
+        if let Some(last) = history.items().last() {
+            assert!(
+                last.index() < n_items,
+                "product row {last} is out of range: the model knows {n_items} products"
+            );
+        }
+    }
+}

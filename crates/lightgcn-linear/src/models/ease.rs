@@ -1,0 +1,269 @@
+//! The best linear map from histories to themselves, in closed form.
+
+use crate::config::Faults;
+use crate::inverse::{BLOCK, negative_inverse};
+use crate::matrix::SparseMatrix;
+use crate::model::check_scores;
+use crate::{Histories, History, LinearError, LinearModel, PairWeights};
+use lightgcn_core::{ItemId, Train};
+use rayon::prelude::*;
+use serde::{Deserialize, Serialize};
+
+/// How to fit [`Ease`].
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct EaseConfig {
+    /// The L2 regularization λ, above 0. The more pairs, the larger it may be: published values run
+    /// from 200 to 1000.
+    pub regularization: f64,
+    /// The most bytes that fitting may take; 4 GiB unless told, which suffices for 32,000 products.
+    pub max_bytes: u64,
+    /// How much a training pair counts.
+    pub weights: PairWeights,
+}
+
+impl Default for EaseConfig {
+    fn default() -> Self {
+        Self {
+            regularization: 500.0,
+            max_bytes: 4 << 30,
+            weights: PairWeights::Weighted,
+        }
+    }
+}
+
+impl EaseConfig {
+    /// Checks every field.
+    ///
+    /// # Errors
+    /// [`LinearError::Config`] with every fault.
+    pub fn check(&self) -> Result<(), LinearError> {
+        let mut faults = Faults::of("EASE");
+        faults.positive("regularization", self.regularization);
+        faults.into_result()
+    }
+
+    /// How many bytes fitting takes over `n_items` products: the dense matrix in single precision,
+    /// and two of its block columns.
+    #[must_use]
+    pub fn bytes_needed(n_items: usize) -> u64 {
+        let (n, block) = (n_items as u64, BLOCK.min(n_items) as u64);
+        n.saturating_mul(n + 2 * block).saturating_mul(4)
+    }
+
+    /// Inverts the regularized Gram matrix of the training part. O(products³) time (40,981 products:
+    /// 7 · 10^13 multiply-adds), and the memory of [`EaseConfig::bytes_needed`].
+    ///
+    /// # Errors
+    /// [`LinearError::Config`], [`LinearError::NoPairs`] where there is nothing to learn from,
+    /// [`LinearError::Memory`] where the catalogue is too large for `max_bytes`, and
+    /// [`LinearError::NotPositiveDefinite`] where the regularization is lost in rounding.
+    pub fn fit(&self, train: &Train) -> Result<Ease, LinearError> {
+        self.check()?;
+        let histories = Histories::new(train, self.weights);
+        let by_user = SparseMatrix::from_training(&histories)?;
+        let n = by_user.n_columns();
+        let needed = Self::bytes_needed(n);
+        if needed > self.max_bytes {
+            return Err(LinearError::Memory {
+                model: "EASE",
+                n_items: n,
+                needed,
+                limit: self.max_bytes,
+            });
+        }
+        let mut matrix = lower_gram(&by_user, self.regularization as f32);
+        if !negative_inverse(&mut matrix, n, BLOCK) {
+            return Err(LinearError::NotPositiveDefinite {
+                regularization: self.regularization,
+            });
+        }
+        // B_ij = −P_ij / P_jj, and the matrix now holds −P.
+        let scale: Vec<f32> = (0..n).map(|j| -1.0 / matrix[j * n + j]).collect();
+        matrix
+            .par_chunks_exact_mut(n)
+            .enumerate()
+            .for_each(|(i, row)| {
+                row.iter_mut().zip(&scale).for_each(|(x, s)| *x *= s);
+                row[i] = 0.0;
+            });
+        Ok(Ease {
+            n_items: n,
+            matrix,
+            weights: self.weights,
+        })
+    }
+}
+
+/// XᵀX plus `diagonal` on its diagonal, `[n_items, n_items]`; the lower triangle only.
+fn lower_gram(by_user: &SparseMatrix, diagonal: f32) -> Vec<f32> {
+    let by_item = by_user.transposed();
+    let n = by_item.n_rows();
+    let mut gram = vec![0.0; n * n];
+    gram.par_chunks_exact_mut(n)
+        .enumerate()
+        .for_each(|(i, row)| {
+            for (user, a) in by_item.entries(i) {
+                for (j, b) in by_user.entries(user).take_while(|(j, _)| *j <= i) {
+                    row[j] += a * b;
+                }
+            }
+            row[i] += diagonal;
+        });
+    gram
+}
+
+/// EASE: Steck, WWW 2019.
+///
+/// The weights B minimize ‖X − XB‖² + λ‖B‖² with a diagonal of zeros, where X holds the training
+/// pairs, `[n_users, n_items]`: with P = (XᵀX + λI)⁻¹, B_ij = −P_ij / P_jj off the diagonal. The scores
+/// of a history x are xB. The matrix is dense, in single precision.
+#[derive(Clone, PartialEq)]
+pub struct Ease {
+    n_items: usize,
+    /// B: `[n_items, n_items]`, row by row.
+    matrix: Vec<f32>,
+    weights: PairWeights,
+}
+
+impl std::fmt::Debug for Ease {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Ease")
+            .field("n_items", &self.n_items)
+            .field("weights", &self.weights)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Ease {
+    /// How much having `had` speaks for `product`; negative where it speaks against it, and 0 for
+    /// the same product.
+    ///
+    /// # Panics
+    /// If a product is out of range.
+    #[must_use]
+    pub fn weight(&self, had: ItemId, product: ItemId) -> f32 {
+        assert!(
+            product.index() < self.n_items,
+            "product row {product} is out of range: the model knows {} products",
+            self.n_items
+        );
+        self.matrix[had.index() * self.n_items + product.index()]
+    }
+}
+
+impl LinearModel for Ease {
+    fn name(&self) -> &str {
+        "EASE"
+    }
+
+    fn n_items(&self) -> usize {
+        self.n_items
+    }
+
+    fn pair_weights(&self) -> PairWeights {
+        self.weights
+    }
+
+    fn scores_into(&self, histories: &[History<'_>], out: &mut [f32]) {
+        check_scores(histories, self.n_items, out);
+        let rows = histories.iter().copied();
+        let signals = SparseMatrix::from_histories(rows, self.n_items, |_, w| w);
+        signals.times(&self.matrix, self.n_items, out);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::matrix::tests::{larger_table, tables, train};
+    use faer::Mat;
+    use faer::linalg::solvers::DenseSolveCore;
+    use proptest::prelude::*;
+
+    fn fitted(table: &[Vec<f32>], regularization: f64) -> Ease {
+        let config = EaseConfig {
+            regularization,
+            ..EaseConfig::default()
+        };
+        config.fit(&train(table)).unwrap()
+    }
+
+    #[test]
+    fn by_hand() {
+        // G + λI = [[2 + 1, 1], [1, 1 + 1]], P = [[2, -1], [-1, 3]] / 5.
+        let model = fitted(&[vec![1.0, 1.0], vec![1.0, 0.0]], 1.0);
+        let weight = |i, j| model.weight(ItemId(i), ItemId(j));
+        assert_eq!((weight(0, 0), weight(1, 1)), (0.0, 0.0));
+        assert!((weight(0, 1) - 1.0 / 3.0).abs() < 1e-6);
+        assert!((weight(1, 0) - 0.5).abs() < 1e-6);
+        let items = [ItemId(0), ItemId(1)];
+        let scores = model.scores(History::new(&items, &[3.0, 2.0]).unwrap());
+        assert!((scores[0] - 1.0).abs() < 1e-6 && (scores[1] - 1.0).abs() < 1e-6);
+    }
+
+    #[test]
+    fn a_catalogue_too_large_is_refused_with_the_bytes_needed() {
+        let config = EaseConfig {
+            max_bytes: 4 * 3 * (3 + 2 * 3) - 1,
+            ..EaseConfig::default()
+        };
+        let error = config.fit(&train(&[vec![1.0, 1.0, 1.0]])).unwrap_err();
+        assert_eq!(
+            error,
+            LinearError::Memory {
+                model: "EASE",
+                n_items: 3,
+                needed: 108,
+                limit: 107
+            }
+        );
+        assert!(error.to_string().contains("raise max_bytes"));
+        assert_eq!(EaseConfig::bytes_needed(1000), 4 * 1000 * 2024);
+        assert_eq!(EaseConfig::bytes_needed(usize::MAX / 2), u64::MAX);
+    }
+
+    #[test]
+    fn a_regularization_lost_in_rounding_is_an_error() {
+        // Two equal columns of 2^26: 2^26 + 1 is 2^26 in single precision.
+        let config = EaseConfig {
+            regularization: 1e-9,
+            ..EaseConfig::default()
+        };
+        let error = config.fit(&train(&[vec![8192.0, 8192.0]])).unwrap_err();
+        assert!(matches!(error, LinearError::NotPositiveDefinite { .. }));
+    }
+
+    fn check_against_direct_inverse(table: &[Vec<f32>], regularization: f64) {
+        let model = fitted(table, regularization);
+        let n = table[0].len();
+        let x = Mat::from_fn(table.len(), n, |u, i| f64::from(table[u][i]));
+        let mut gram = x.transpose() * &x;
+        for i in 0..n {
+            gram[(i, i)] += regularization;
+        }
+        let p = gram.partial_piv_lu().inverse();
+        for i in 0..n {
+            for j in 0..n {
+                let exact = if i == j { 0.0 } else { -p[(i, j)] / p[(j, j)] };
+                let weight = f64::from(model.matrix[i * n + j]);
+                assert!(
+                    (weight - exact).abs() < 1e-4,
+                    "{weight} for {exact} at {i}, {j}"
+                );
+            }
+        }
+    }
+
+    #[test]
+    fn several_blocks_equal_the_direct_inverse() {
+        check_against_direct_inverse(&larger_table(300, BLOCK + 70), 20.0);
+    }
+
+    proptest! {
+        #[test]
+        fn equals_the_direct_inverse(table in tables(1..9, 1..9), regularization in 0.5f64..50.0) {
+            check_against_direct_inverse(&table, regularization);
+        }
+    }
+}

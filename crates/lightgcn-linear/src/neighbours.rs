@@ -1,0 +1,171 @@
+//! Lists of the nearest products: what sparse item-to-item models are made of.
+
+use crate::History;
+use crate::matrix::SparseMatrix;
+use lightgcn_core::ItemId;
+use rayon::prelude::*;
+
+/// For each product of a history the products that it speaks for, with a weight each.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Neighbours {
+    /// `[n_items + 1]`
+    offsets: Vec<u64>,
+    /// Ascending within a product.
+    items: Vec<u32>,
+    weights: Vec<f32>,
+}
+
+impl Neighbours {
+    /// Keeps for each product i the `most` products j ≠ i with the highest positive
+    /// `weight(i, j, dot)`, where `dot` = Σ_u `to_user[i, u]` · `from_user[u, j]`; equal weights by
+    /// the lower product.
+    ///
+    /// O(Σ_u pairs(u)² + n_items) time, O(n_items) memory a thread beside the lists. One thread
+    /// owns a product and adds consumer by consumer.
+    pub(crate) fn nearest(
+        to_user: &SparseMatrix,
+        from_user: &SparseMatrix,
+        most: usize,
+        weight: impl Fn(usize, usize, f64) -> f64 + Sync,
+    ) -> Self {
+        let n_items = to_user.n_rows();
+        let scratch = || (vec![0f64; n_items], Vec::new());
+        let lists: Vec<Vec<(u32, f32)>> = (0..n_items)
+            .into_par_iter()
+            .map_init(scratch, |(dots, touched): &mut (Vec<f64>, Vec<u32>), i| {
+                for (user, a) in to_user.entries(i) {
+                    for (j, b) in from_user.entries(user) {
+                        if dots[j] == 0.0 {
+                            touched.push(j as u32);
+                        }
+                        dots[j] += f64::from(a) * f64::from(b);
+                    }
+                }
+                let mut list: Vec<(u32, f32)> = Vec::with_capacity(touched.len());
+                touched.sort_unstable();
+                touched.dedup();
+                for j in touched.drain(..) {
+                    let dot = std::mem::take(&mut dots[j as usize]);
+                    let w = weight(i, j as usize, dot) as f32;
+                    if j as usize != i && w > 0.0 {
+                        list.push((j, w));
+                    }
+                }
+                keep_highest(&mut list, most);
+                list
+            })
+            .collect();
+        let mut neighbours = Self {
+            offsets: vec![0],
+            items: Vec::new(),
+            weights: Vec::new(),
+        };
+        for list in lists {
+            for (item, weight) in list {
+                neighbours.items.push(item);
+                neighbours.weights.push(weight);
+            }
+            neighbours.offsets.push(neighbours.items.len() as u64);
+        }
+        neighbours
+    }
+
+    /// The other way round: what speaks for j becomes what j speaks for.
+    pub(crate) fn reversed(&self) -> Self {
+        let n_items = self.offsets.len() - 1;
+        let mut lists = vec![Vec::new(); n_items];
+        for i in 0..n_items {
+            for (j, weight) in self.of(i) {
+                lists[j].push((i as u32, weight));
+            }
+        }
+        let mut reversed = Self {
+            offsets: vec![0],
+            items: Vec::with_capacity(self.items.len()),
+            weights: Vec::with_capacity(self.items.len()),
+        };
+        for list in lists {
+            for (item, weight) in list {
+                reversed.items.push(item);
+                reversed.weights.push(weight);
+            }
+            reversed.offsets.push(reversed.items.len() as u64);
+        }
+        reversed
+    }
+
+    pub(crate) fn n_items(&self) -> usize {
+        self.offsets.len() - 1
+    }
+
+    /// The list of one product.
+    pub(crate) fn of(&self, item: usize) -> impl Iterator<Item = (usize, f32)> {
+        let range = self.offsets[item] as usize..self.offsets[item + 1] as usize;
+        let items = self.items[range.clone()].iter().map(|&j| j as usize);
+        items.zip(self.weights[range].iter().copied())
+    }
+
+    /// The list of one product, by name.
+    pub(crate) fn named(&self, item: ItemId) -> impl Iterator<Item = (ItemId, f32)> {
+        self.of(item.index()).map(|(j, w)| (ItemId(j as u32), w))
+    }
+
+    /// Writes Σ_i `factor(history, weight_i)` · neighbours(i) for each history into its row of
+    /// `out` (`[histories.len(), n_items]`).
+    pub(crate) fn scores_into(
+        &self,
+        histories: &[History<'_>],
+        factor: impl Fn(&History<'_>, f32) -> f32 + Sync,
+        out: &mut [f32],
+    ) {
+        let rows = out.par_chunks_exact_mut(self.n_items());
+        rows.zip(histories).for_each(|(row, history)| {
+            row.fill(0.0);
+            for (item, weight) in history.iter() {
+                let factor = factor(history, weight);
+                for (j, weight) in self.of(item.index()) {
+                    row[j] += factor * weight;
+                }
+            }
+        });
+    }
+}
+
+/// Keeps the `most` highest weights, equal ones by the lower product, in ascending order of the
+/// products.
+fn keep_highest(list: &mut Vec<(u32, f32)>, most: usize) {
+    if most < list.len() {
+        list.select_nth_unstable_by(most, |a, b| b.1.total_cmp(&a.1).then(a.0.cmp(&b.0)));
+        list.truncate(most);
+        list.sort_unstable_by_key(|entry| entry.0);
+    }
+    list.shrink_to_fit();
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_highest_stay_and_ties_go_to_the_lower_product() {
+        let mut list = vec![(0, 1.0), (2, 3.0), (3, 1.0), (7, 2.0), (9, 1.0)];
+        keep_highest(&mut list, 3);
+        assert_eq!(list, [(0, 1.0), (2, 3.0), (7, 2.0)]);
+        keep_highest(&mut list, 9);
+        assert_eq!(list.len(), 3);
+    }
+
+    #[test]
+    fn reversing_turns_every_arrow() {
+        let neighbours = Neighbours {
+            offsets: vec![0, 2, 2, 3],
+            items: vec![1, 2, 1],
+            weights: vec![0.1, 0.2, 0.3],
+        };
+        let reversed = neighbours.reversed();
+        assert_eq!(reversed.offsets, [0, 0, 2, 3]);
+        assert_eq!(reversed.items, [0, 2, 0]);
+        assert_eq!(reversed.weights, [0.1, 0.3, 0.2]);
+        assert_eq!(reversed.reversed(), neighbours);
+    }
+}

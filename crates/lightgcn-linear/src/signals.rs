@@ -1,0 +1,95 @@
+//! Histories as signals on the product graph, a block of consumers at a time.
+
+use crate::History;
+use crate::matrix::Normalized;
+use rayon::prelude::*;
+
+/// Consumers filtered at a time: one panel of the sparse product. A consumer is a column, and columns
+/// do not touch one another.
+const BLOCK: usize = 64;
+/// Numbers that one thread takes at a time where whole tables are combined.
+const CHUNK: usize = 1 << 14;
+
+/// The tables that a filter works on, `[n_items, consumers of the block]` each.
+pub(crate) struct Signals<'a> {
+    graph: &'a Normalized,
+    dim: usize,
+    /// `[n_users, dim]`
+    between: Vec<f32>,
+    /// What the filter reads first and leaves its result in.
+    pub(crate) now: Vec<f32>,
+    /// Where [`Signals::gram`] writes.
+    pub(crate) product: Vec<f32>,
+}
+
+impl<'a> Signals<'a> {
+    pub(crate) fn new(graph: &'a Normalized) -> Self {
+        Self {
+            graph,
+            dim: 0,
+            between: Vec::new(),
+            now: Vec::new(),
+            product: Vec::new(),
+        }
+    }
+
+    /// `product` = R̃ᵀ R̃ · `now`.
+    pub(crate) fn gram(&mut self) {
+        self.graph
+            .gram_times(&self.now, self.dim, &mut self.between, &mut self.product);
+    }
+
+    /// Writes after ⊙ filter(before ⊙ history) of each history into its row of `out`
+    /// (`[histories.len(), n_items]`). Empty scales are ones.
+    pub(crate) fn filter(
+        &mut self,
+        histories: &[History<'_>],
+        before: &[f32],
+        after: &[f32],
+        out: &mut [f32],
+        mut filter: impl FnMut(&mut Self),
+    ) {
+        let (n_users, n_items) = (self.graph.by_user.n_rows(), self.graph.by_item.n_rows());
+        let scale = |table: &[f32], item: usize| table.get(item).copied().unwrap_or(1.0);
+        let blocks = out.chunks_mut(BLOCK * n_items);
+        for (histories, out) in histories.chunks(BLOCK).zip(blocks) {
+            let dim = histories.len();
+            self.dim = dim;
+            self.between.resize(n_users * dim, 0.0);
+            self.product.resize(n_items * dim, 0.0);
+            self.now.clear();
+            self.now.resize(n_items * dim, 0.0);
+            for (column, history) in histories.iter().enumerate() {
+                for (item, weight) in history.iter() {
+                    let item = item.index();
+                    self.now[item * dim + column] = weight * scale(before, item);
+                }
+            }
+            filter(self);
+            let rows = out.par_chunks_exact_mut(n_items).enumerate();
+            rows.for_each(|(column, row)| {
+                let values = self.now[column..].iter().step_by(dim);
+                for (item, (to, value)) in row.iter_mut().zip(values).enumerate() {
+                    *to = value * scale(after, item);
+                }
+            });
+        }
+    }
+}
+
+/// Runs `combine(x, y, z)` over all positions of three tables.
+pub(crate) fn for_each_position(
+    x: &mut [f32],
+    y: &mut [f32],
+    z: &[f32],
+    combine: impl Fn(&mut f32, &mut f32, f32) + Sync,
+) {
+    x.par_chunks_mut(CHUNK)
+        .zip(y.par_chunks_mut(CHUNK))
+        .zip(z.par_chunks(CHUNK))
+        .for_each(|((x, y), z)| {
+            for ((x, y), &z) in x.iter_mut().zip(y).zip(z) {
+                combine(x, y, z);
+            }
+        });
+}

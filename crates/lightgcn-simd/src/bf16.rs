@@ -1,0 +1,82 @@
+//! Numbers of 16 bits: the upper half of an `f32`.
+
+#[cfg(test)]
+mod tests;
+#[cfg(target_arch = "x86_64")]
+mod x86;
+
+/// A number of 16 bits that has the range of `f32`, but only 8 of its 24 significant bits: bfloat16,
+/// the type of the `half` crate.
+///
+/// The kernels store matrices in it to move half the memory, and compute in `f32`. Rounding to it
+/// ([`round_to_bf16`]) errs by at most 2⁻⁸ of a normal number's size.
+pub use half::bf16 as Bf16;
+
+use rayon::prelude::*;
+
+use crate::cpu::Level;
+use crate::element::Element;
+use crate::parallel;
+
+/// Rounds each number to the nearest one of 16 bits: of two equally near ones the one whose last bit
+/// is 0.
+///
+/// Subnormal numbers round like others. NaN stays NaN with its sign and the upper bits of its payload,
+/// quiet; what lies beyond the largest finite number (3.39e38) by half a step or more becomes
+/// infinite. The bits are the same on every machine. O(n), on rayon's current pool if there is much to
+/// do.
+///
+/// # Panics
+/// When the slices differ in length.
+///
+/// ```
+/// use lightgcn_simd::{Bf16, round_to_bf16, widen_bf16};
+///
+/// let mut rounded = [Bf16::ZERO; 3];
+/// round_to_bf16(&[1.0, 1.00390625, 1.01171875], &mut rounded);
+/// let mut wide = [0.0; 3];
+/// widen_bf16(&rounded, &mut wide);
+/// assert_eq!(wide, [1.0, 1.0, 1.015625]);
+/// ```
+pub fn round_to_bf16(from: &[f32], to: &mut [Bf16]) {
+    convert(Level::detect(), from, to);
+}
+
+/// Writes each number as `f32`, exactly and bit by bit (NaN included).
+///
+/// O(n), on rayon's current pool if there is much to do.
+///
+/// # Panics
+/// When the slices differ in length.
+pub fn widen_bf16(from: &[Bf16], to: &mut [f32]) {
+    convert(Level::detect(), from, to);
+}
+
+fn convert<A: Element, B: Element>(level: Level, from: &[A], to: &mut [B]) {
+    assert!(
+        from.len() == to.len(),
+        "{} numbers cannot be converted into {}",
+        from.len(),
+        to.len()
+    );
+    let tasks = parallel::task_count(from.len());
+    if tasks == 1 {
+        return convert_part(level, from, to);
+    }
+    let size = from.len().div_ceil(tasks);
+    from.par_chunks(size)
+        .zip(to.par_chunks_mut(size))
+        .for_each(|(from, to)| convert_part(level, from, to));
+}
+
+fn convert_part<A: Element, B: Element>(level: Level, from: &[A], to: &mut [B]) {
+    match level {
+        Level::Portable => {
+            for (from, to) in from.iter().zip(to) {
+                *to = B::narrow(from.widen());
+            }
+        }
+        #[cfg(target_arch = "x86_64")]
+        Level::Avx2(proof) => x86::convert(proof, from, to),
+    }
+}

@@ -1,0 +1,63 @@
+//! The number types that a dense matrix may be stored in. Sums are always `f32`.
+
+#[cfg(target_arch = "x86_64")]
+pub(crate) mod x86;
+
+use crate::bf16::Bf16;
+
+mod sealed {
+    /// What the kernels of this machine need of a number type.
+    #[cfg(target_arch = "x86_64")]
+    pub trait Sealed: super::x86::Register {}
+    /// What the kernels of this machine need of a number type.
+    #[cfg(not(target_arch = "x86_64"))]
+    pub trait Sealed {}
+}
+
+/// A number type that a dense matrix may be stored in: `f32`, or [`Bf16`] in half the memory.
+///
+/// It says how numbers lie in memory alone: products and sums are `f32`. The trait is sealed.
+pub trait Element: Copy + Send + Sync + 'static + sealed::Sealed {
+    /// The number as `f32`, exactly.
+    fn widen(self) -> f32;
+
+    /// The nearest number of this type: of two equally near ones the one whose last bit is 0. NaN
+    /// stays NaN, and what exceeds the type's range becomes infinite.
+    fn narrow(value: f32) -> Self;
+}
+
+impl sealed::Sealed for f32 {}
+
+impl Element for f32 {
+    #[inline(always)]
+    fn widen(self) -> f32 {
+        self
+    }
+
+    #[inline(always)]
+    fn narrow(value: f32) -> Self {
+        value
+    }
+}
+
+impl sealed::Sealed for Bf16 {}
+
+impl Element for Bf16 {
+    #[inline(always)]
+    fn widen(self) -> f32 {
+        f32::from_bits(u32::from(self.to_bits()) << 16)
+    }
+
+    #[inline(always)]
+    fn narrow(value: f32) -> Self {
+        let bits = value.to_bits();
+        let upper = bits >> 16;
+        Self::from_bits(if value.is_nan() {
+            // The payload's upper bits alone might be those of infinity.
+            (upper | 0x40) as u16
+        } else {
+            // Adds almost half of the last place, and a little more if that place is odd.
+            ((bits + 0x7fff + (upper & 1)) >> 16) as u16
+        })
+    }
+}

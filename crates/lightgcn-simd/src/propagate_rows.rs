@@ -1,0 +1,297 @@
+//! Propagation for the rows of a batch, and its gradient: the last layer is computed only where the
+//! batch reads it, and the first layer of the gradient only where it comes from.
+
+use rayon::prelude::*;
+
+use crate::csr::CsrView;
+use crate::index::CsrIndex;
+use crate::parallel;
+use crate::propagate::propagate_into;
+use crate::rows::{add_rows, add_transposed_rows, check_shape, product_rows};
+use crate::sparse_dense::{Product, sparse_dense};
+
+/// Two buffers that propagation works in, kept from call to call so that memory is not asked for
+/// again. Empty at first.
+#[derive(Clone, Debug, Default)]
+pub struct Scratch {
+    first: Vec<f32>,
+    second: Vec<f32>,
+}
+
+impl Scratch {
+    /// Both buffers with `n` numbers of whatever they last held, or only the first one.
+    fn buffers(&mut self, n: usize, both: bool) -> (&mut [f32], &mut [f32]) {
+        self.first.resize(n, 0.0);
+        if both {
+            self.second.resize(n, 0.0);
+        }
+        let second = if both { &mut self.second[..] } else { &mut [] };
+        (&mut self.first, second)
+    }
+}
+
+/// The given rows of `Σ_k alphas[k] · A^k · x`: [`propagate`](crate::propagate) where the result is
+/// wanted alone.
+///
+/// `A` is square, `x` has shape `[n_rows, dim]` and `out` `[rows.len(), dim]`. With K layers,
+/// K − 1 whole products and one at those rows: O(((K − 1) · nnz + entries of the rows) · dim). The bits
+/// do not depend on the thread count.
+///
+/// # Panics
+/// When `A` is not square, a slice has another length than its shape says, a row is out of range, or
+/// `alphas` is empty.
+pub fn propagate_rows<O: CsrIndex, C: CsrIndex, R: CsrIndex>(
+    a: CsrView<'_, O, C>,
+    rows: &[R],
+    x: &[f32],
+    dim: usize,
+    alphas: &[f32],
+    scratch: &mut Scratch,
+    out: &mut [f32],
+) {
+    check_square(a);
+    check_shape("x", x, a.n_rows(), dim);
+    let (dense, scale, lowest) = match alphas {
+        [] => panic!("propagation needs at least one coefficient"),
+        [only] => {
+            crate::gather_rows(x, dim, rows, out);
+            return out.iter_mut().for_each(|out| *out *= only);
+        }
+        [lowest, highest] => (x, *highest, *lowest),
+        [lowest, others @ ..] => {
+            let (y, work) = scratch.buffers(x.len(), others.len() > 2);
+            propagate_into(a, x, dim, others, y, work);
+            (&*y, 1.0, *lowest)
+        }
+    };
+    let addend = Some((lowest, x));
+    product_rows(
+        &Product {
+            a,
+            dense,
+            dim,
+            scale,
+            addend,
+        },
+        rows,
+        out,
+    );
+}
+
+/// The gradient of [`propagate_rows`] by `x`: `out = Σ_k alphas[k] · (Aᵀ)^k · G`, where `G` holds row
+/// `g[n]` at `rows[n]` and zeros elsewhere.
+///
+/// `g` has shape `[rows.len(), dim]` and `out` `[n_rows, dim]`, of which nothing is read. `transposed`
+/// is the transpose of `A` (for a symmetric one `A` itself); the columns of `A` must ascend within a
+/// row. Costs as [`propagate_rows`]; the bits do not depend on the thread count.
+///
+/// # Panics
+/// As [`propagate_rows`], and when `transposed` has another shape than `A`.
+#[allow(clippy::too_many_arguments)]
+pub fn propagate_rows_transposed<O: CsrIndex, C: CsrIndex, R: CsrIndex>(
+    a: CsrView<'_, O, C>,
+    transposed: CsrView<'_, O, C>,
+    rows: &[R],
+    g: &[f32],
+    dim: usize,
+    alphas: &[f32],
+    scratch: &mut Scratch,
+    out: &mut [f32],
+) {
+    check_square(a);
+    check_square(transposed);
+    assert!(
+        transposed.n_rows() == a.n_rows(),
+        "the transpose must have the matrix's shape"
+    );
+    check_shape("the output", out, a.n_rows(), dim);
+    let (lower, highest) = match alphas {
+        [] => panic!("propagation needs at least one coefficient"),
+        [only] => {
+            clear(out);
+            return add_rows(out, dim, rows, *only, g);
+        }
+        [lower @ .., highest] => (lower, *highest),
+    };
+    let products = lower.len() - 1;
+    let work = match products {
+        0 => &mut [],
+        _ => scratch.buffers(out.len(), false).0,
+    };
+    // The two buffers alternate such that the last product writes `out`.
+    let (mut from, mut to) = if products % 2 == 0 {
+        (out, work)
+    } else {
+        (work, out)
+    };
+    clear(from);
+    add_transposed_rows(a, rows, highest, g, dim, from);
+    add_rows(from, dim, rows, lower[products], g);
+    for &alpha in lower[..products].iter().rev() {
+        sparse_dense(transposed, from, dim, to);
+        add_rows(to, dim, rows, alpha, g);
+        std::mem::swap(&mut from, &mut to);
+    }
+}
+
+fn check_square<O: CsrIndex, C: CsrIndex>(a: CsrView<'_, O, C>) {
+    assert!(
+        a.n_rows() == a.n_columns(),
+        "only a square matrix propagates, but this one has {} rows and {} columns",
+        a.n_rows(),
+        a.n_columns()
+    );
+}
+
+fn clear(numbers: &mut [f32]) {
+    if parallel::task_count(numbers.len()) == 1 {
+        numbers.fill(0.0);
+    } else {
+        numbers
+            .par_chunks_mut(parallel::WORTH_A_TASK)
+            .for_each(|part| part.fill(0.0));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::parallel::same_at_any_thread_count;
+    use crate::propagate::propagate;
+
+    struct Csr(Vec<u64>, Vec<u32>, Vec<f32>);
+
+    impl Csr {
+        fn new(n: usize, entry: impl Fn(usize, usize) -> f32) -> Self {
+            let mut csr = Self(vec![0], Vec::new(), Vec::new());
+            for row in 0..n {
+                for column in 0..n {
+                    let value = entry(row, column);
+                    if value != 0.0 {
+                        csr.1.push(column as u32);
+                        csr.2.push(value);
+                    }
+                }
+                csr.0.push(csr.1.len() as u64);
+            }
+            csr
+        }
+
+        fn view(&self) -> CsrView<'_, u64, u32> {
+            CsrView::new(&self.0, &self.1, &self.2, self.0.len() - 1).unwrap()
+        }
+    }
+
+    /// A third of all entries, not symmetric.
+    fn entry(row: usize, column: usize) -> f32 {
+        match (row * 7 + column * 5) % 3 {
+            0 => ((row * 13 + column * 29) % 17) as f32 / 50.0 - 0.15,
+            _ => 0.0,
+        }
+    }
+
+    fn numbers(n: usize) -> Vec<f32> {
+        (0..n)
+            .map(|i| ((i * 7919) % 101) as f32 / 101.0 - 0.5)
+            .collect()
+    }
+
+    #[test]
+    fn one_layer_by_hand() {
+        // A = [0 2; 3 0], alphas ½ and 10.
+        let a = Csr::new(2, |r, c| if r == c { 0.0 } else { (2 + r) as f32 });
+        let transposed = Csr::new(2, |r, c| if r == c { 0.0 } else { (2 + c) as f32 });
+        let mut out = [0.0; 2];
+        let scratch = &mut Scratch::default();
+        propagate_rows(
+            a.view(),
+            &[1_u32, 0],
+            &[1.0, 100.0],
+            1,
+            &[0.5, 10.0],
+            scratch,
+            &mut out,
+        );
+        assert_eq!(out, [80.0, 2000.5]);
+        let (a, t) = (a.view(), transposed.view());
+        propagate_rows_transposed(a, t, &[1_u32], &[4.0], 1, &[0.5, 10.0], scratch, &mut out);
+        assert_eq!(out, [120.0, 2.0]);
+    }
+
+    #[test]
+    fn the_same_bits_at_any_thread_count_and_with_used_scratch() {
+        let n = 300;
+        let (a, t) = (Csr::new(n, entry), Csr::new(n, |r, c| entry(c, r)));
+        let (dim, x) = (64, numbers(n * 64));
+        let rows: Vec<u32> = (0..200).map(|i| i * 7 % n as u32).collect();
+        same_at_any_thread_count(|| {
+            let mut scratch = Scratch::default();
+            let run = |scratch: &mut Scratch| {
+                let mut e = vec![f32::NAN; rows.len() * dim];
+                propagate_rows(a.view(), &rows, &x, dim, &[0.25; 4], scratch, &mut e);
+                let mut g = vec![f32::NAN; n * dim];
+                propagate_rows_transposed(
+                    a.view(),
+                    t.view(),
+                    &rows,
+                    &e,
+                    dim,
+                    &[0.25; 4],
+                    scratch,
+                    &mut g,
+                );
+                (e, g)
+            };
+            let first = run(&mut scratch);
+            assert!(first == run(&mut scratch));
+            first
+        });
+    }
+
+    #[test]
+    #[should_panic(expected = "at least one coefficient")]
+    fn refuses_no_coefficients() {
+        let a = Csr::new(2, entry);
+        propagate_rows(
+            a.view(),
+            &[0_u32],
+            &[0.0; 2],
+            1,
+            &[],
+            &mut Scratch::default(),
+            &mut [0.0],
+        );
+    }
+
+    proptest! {
+        #[test]
+        fn equals_whole_propagation_and_its_gradient(
+            n_layers in 0_usize..6,
+            rows in prop::collection::vec(0_u32..20, 0..30),
+        ) {
+            let (n, dim) = (20, 3);
+            let (a, t) = (Csr::new(n, entry), Csr::new(n, |r, c| entry(c, r)));
+            let alphas: Vec<f32> = (0..=n_layers).map(|k| 0.3 + 0.2 * k as f32).collect();
+            let x = numbers(n * dim);
+            let scratch = &mut Scratch::default();
+            let mut some = vec![f32::NAN; rows.len() * dim];
+            propagate_rows(a.view(), &rows, &x, dim, &alphas, scratch, &mut some);
+            let whole = propagate(a.view(), &x, dim, &alphas);
+            for (row, some) in rows.iter().zip(some.chunks_exact(dim)) {
+                for (got, expected) in some.iter().zip(&whole[*row as usize * dim..]) {
+                    prop_assert!((got - expected).abs() < 1e-5, "{got} is not {expected}");
+                }
+            }
+            let g = numbers(rows.len() * dim);
+            let mut spread = vec![0.0; n * dim];
+            add_rows(&mut spread, dim, &rows, 1.0, &g);
+            let mut got = vec![f32::NAN; n * dim];
+            propagate_rows_transposed(a.view(), t.view(), &rows, &g, dim, &alphas, scratch, &mut got);
+            for (got, expected) in got.iter().zip(propagate(t.view(), &spread, dim, &alphas)) {
+                prop_assert!((got - expected).abs() < 1e-4, "{got} is not {expected}");
+            }
+        }
+    }
+}

@@ -1,0 +1,293 @@
+//! The fused step of models whose propagation is linear: sample → propagate to the batch's rows →
+//! loss with its gradient → propagate back, without autodiff and its tables.
+
+use crate::{LossSpec, SoftmaxSpec, ValidTrainConfig};
+use burn::module::{AutodiffModule, ModuleVisitor, Param, ParamId};
+use burn::tensor::backend::{AutodiffBackend, Backend};
+use burn::tensor::{Tensor, TensorData};
+use lightgcn_core::UserId;
+use lightgcn_kernels::{
+    BprBatch, GraphBackend, LossGradient, RowIndices, SoftmaxBatch, SoftmaxSettings, SparseMatrix,
+    bpr_loss_gradient, gather_rows, propagate_rows, propagate_rows_transposed, segment_sum_rows,
+    softmax_loss_gradient,
+};
+use lightgcn_nn::EmbeddingModel;
+use lightgcn_sample::{BatchSampler, PositiveSet, TripleBatch, shared_negatives};
+
+/// No row of the batch.
+const ABSENT: u32 = u32::MAX;
+
+/// What makes a model's steps fusable: one table, and fixed weights of its layers.
+pub(crate) struct Linear {
+    /// The table's parameter.
+    pub(crate) table: ParamId,
+    /// The final embeddings are `Σ_k alphas[k] Âᵏ table`.
+    pub(crate) alphas: Vec<f32>,
+}
+
+/// Whether and how a model is linear in its only parameter.
+pub(crate) fn linear<B, M>(model: &M) -> Option<Linear>
+where
+    B: AutodiffBackend + GraphBackend,
+    M: EmbeddingModel<B> + AutodiffModule<B>,
+{
+    let alphas = model.linear_layer_weights()?;
+    let mut parameters = Parameters(Vec::new());
+    model.visit(&mut parameters);
+    match parameters.0[..] {
+        [(table, 2)] => Some(Linear { table, alphas }),
+        _ => None,
+    }
+}
+
+/// Identity and rank of each float parameter.
+struct Parameters(Vec<(ParamId, usize)>);
+
+impl<B: Backend> ModuleVisitor<B> for Parameters {
+    fn visit_float<const D: usize>(&mut self, parameter: &Param<Tensor<B, D>>) {
+        self.0.push((parameter.id, D));
+    }
+}
+
+/// A loss and the gradient of the layer-0 table.
+pub(crate) struct TableGradient<B: Backend> {
+    pub(crate) loss: Tensor<B, 1>,
+    /// `[n_nodes, dim]`.
+    pub(crate) gradient: Tensor<B, 2>,
+}
+
+/// Makes batches of distinct rows and their losses. Its buffers serve one batch after the other.
+pub(crate) struct FusedSteps {
+    linear: Linear,
+    loss: LossSpec,
+    l2: f64,
+    seed: u64,
+    weighted: bool,
+    n_users: usize,
+    n_items: usize,
+    /// For each node its row in the batch, or [`ABSENT`].
+    position: Vec<u32>,
+    /// For each product what its popularity correction multiplies; empty without correction.
+    corrections: Vec<f32>,
+}
+
+/// The distinct nodes of a batch, users first, both ascending.
+struct Rows {
+    nodes: Vec<u32>,
+    n_users: usize,
+}
+
+impl FusedSteps {
+    pub(crate) fn new(linear: Linear, config: &ValidTrainConfig, sampler: &BatchSampler) -> Self {
+        let positives = sampler.positives();
+        let corrections = match config.loss {
+            LossSpec::Softmax(spec) if spec.popularity_correction > 0.0 => {
+                let all = positives.n_pairs() as f64;
+                // A product without a positive is never in a batch of its own accord.
+                let share = |count: u32| f64::from(count.max(1)) / all;
+                let counts = positives.popularity().into_iter();
+                counts
+                    .map(|count| share(count).powf(-spec.popularity_correction) as f32)
+                    .collect()
+            }
+            _ => Vec::new(),
+        };
+        Self {
+            linear,
+            loss: config.loss,
+            l2: config.l2,
+            seed: config.seed,
+            weighted: config.positives == PositiveSet::AllPairs,
+            n_users: positives.n_users(),
+            n_items: positives.n_items(),
+            position: vec![ABSENT; positives.n_users() + positives.n_items()],
+            corrections,
+        }
+    }
+
+    /// The table's parameter.
+    pub(crate) fn table(&self) -> ParamId {
+        self.linear.table
+    }
+
+    /// The loss of batch number `number` of an epoch, and the gradient of the layer-0 `table`.
+    pub(crate) fn step<B: GraphBackend>(
+        &mut self,
+        table: Tensor<B, 2>,
+        graph: &SparseMatrix<B>,
+        sampler: &BatchSampler,
+        batch: &TripleBatch,
+        (epoch, number): (u32, usize),
+    ) -> TableGradient<B> {
+        let extra = match self.loss {
+            LossSpec::Softmax(spec) => {
+                let (count, n_items) = (spec.shared_negatives, self.n_items as u32);
+                shared_negatives(self.seed, epoch, number, count, n_items)
+            }
+            LossSpec::Bpr => Vec::new(),
+        };
+        let rows = self.rows(batch, &extra);
+        let device = table.device();
+        let indices = RowIndices::from_slice(&rows.nodes, self.position.len(), &device);
+        let alphas = &self.linear.alphas;
+        let embeddings = propagate_rows(graph, table.clone(), alphas, &indices);
+        let LossGradient { mut loss, gradient } = match self.loss {
+            LossSpec::Bpr => bpr_loss_gradient(embeddings, &self.bpr_batch(batch)),
+            LossSpec::Softmax(spec) => {
+                let softmax = self.softmax_batch(&spec, sampler, batch, &extra, &rows);
+                let settings = SoftmaxSettings {
+                    temperature: spec.temperature as f32,
+                    negative_weight: spec.negative_weight as f32,
+                };
+                softmax_loss_gradient(embeddings, &softmax, &settings)
+            }
+        };
+        let mut gradient = propagate_rows_transposed(graph, gradient, alphas, &indices);
+        if self.l2 > 0.0 {
+            let repeats = self.repeats(batch, &rows);
+            let n = repeats.len();
+            let factors = Tensor::<B, 2>::from_data(TensorData::new(repeats, [n, 1]), &device);
+            let here = gather_rows(table, &indices);
+            let pull = here.clone() * factors.mul_scalar(self.l2 / batch.len() as f64);
+            // Rows first: sums of long vectors have no fixed order.
+            let l2 = (pull.clone() * here).sum_dim(1).sum().mul_scalar(0.5);
+            loss = loss + l2;
+            gradient = gradient + segment_sum_rows(pull, &indices);
+        }
+        for &node in &rows.nodes {
+            self.position[node as usize] = ABSENT;
+        }
+        TableGradient { loss, gradient }
+    }
+
+    /// The distinct nodes of the batch, whose rows are marked in `position`.
+    fn rows(&mut self, batch: &TripleBatch, extra: &[u32]) -> Rows {
+        let mut users = batch.users.clone();
+        users.sort_unstable();
+        users.dedup();
+        let mut items = batch.positives.clone();
+        if self.loss == LossSpec::Bpr {
+            items.extend_from_slice(&batch.negatives);
+        }
+        items.extend_from_slice(extra);
+        items.sort_unstable();
+        items.dedup();
+        let n_users = users.len();
+        let first_item = self.n_users as u32;
+        let mut nodes = users;
+        nodes.extend(items.iter().map(|item| first_item + item));
+        for (row, &node) in (0..).zip(&nodes) {
+            self.position[node as usize] = row;
+        }
+        Rows { nodes, n_users }
+    }
+
+    fn user_row(&self, user: u32) -> u32 {
+        self.position[user as usize]
+    }
+
+    fn item_row(&self, item: u32) -> u32 {
+        self.position[self.n_users + item as usize]
+    }
+
+    /// The weights of the pairs over `divisor`.
+    fn weights<'a>(
+        &self,
+        batch: &'a TripleBatch,
+        divisor: usize,
+    ) -> impl Fn(usize) -> f32 + use<'a> {
+        let (weighted, divisor) = (self.weighted, divisor as f32);
+        move |pair| {
+            if weighted {
+                batch.weights[pair] / divisor
+            } else {
+                1.0 / divisor
+            }
+        }
+    }
+
+    fn bpr_batch(&self, batch: &TripleBatch) -> BprBatch {
+        let items = |items: &[u32]| items.iter().map(|&item| self.item_row(item)).collect();
+        let weight = self.weights(batch, batch.len() * batch.n_negatives);
+        BprBatch {
+            users: batch
+                .users
+                .iter()
+                .map(|&user| self.user_row(user))
+                .collect(),
+            positives: items(&batch.positives),
+            negatives: items(&batch.negatives),
+            weights: (0..batch.len()).map(weight).collect(),
+        }
+    }
+
+    fn softmax_batch(
+        &self,
+        spec: &SoftmaxSpec,
+        sampler: &BatchSampler,
+        batch: &TripleBatch,
+        extra: &[u32],
+        rows: &Rows,
+    ) -> SoftmaxBatch {
+        let mut order: Vec<usize> = (0..batch.len()).collect();
+        // Stable: pairs of one consumer stay in the batch's order.
+        order.sort_by_key(|&pair| batch.users[pair]);
+        let candidate = |item: u32| self.item_row(item) - rows.n_users as u32;
+        let mut candidate_weights = vec![0.0; rows.nodes.len() - rows.n_users];
+        for &item in &batch.positives {
+            let correction = self.corrections.get(item as usize);
+            candidate_weights[candidate(item) as usize] += correction.copied().unwrap_or(1.0);
+        }
+        // One of n products was drawn with chance 1 / n.
+        let drawn = (self.n_items as f64).powf(spec.popularity_correction) as f32;
+        for &item in extra {
+            candidate_weights[candidate(item) as usize] += drawn;
+        }
+        let weight = self.weights(batch, batch.len());
+        SoftmaxBatch {
+            n_users: rows.n_users,
+            users: order
+                .iter()
+                .map(|&p| self.user_row(batch.users[p]))
+                .collect(),
+            items: order
+                .iter()
+                .map(|&p| candidate(batch.positives[p]))
+                .collect(),
+            weights: order.iter().map(|&p| weight(p)).collect(),
+            candidate_weights,
+            excluded: spec.mask_positives.then(|| {
+                let users = rows.nodes[..rows.n_users].iter();
+                users
+                    .map(|&user| self.known(sampler, user, rows.n_users))
+                    .collect()
+            }),
+        }
+    }
+
+    /// The candidates that are positives of the consumer, ascending.
+    fn known(&self, sampler: &BatchSampler, user: u32, n_users: usize) -> Vec<u32> {
+        let known = sampler.positives().items_of(UserId(user)).iter();
+        known
+            .map(|item| self.item_row(item.0))
+            .filter(|&row| row != ABSENT)
+            .map(|row| row - n_users as u32)
+            .collect()
+    }
+
+    /// How often the batch reads each of its rows: shared negatives are not regularized.
+    fn repeats(&self, batch: &TripleBatch, rows: &Rows) -> Vec<f32> {
+        let mut repeats = vec![0.0; rows.nodes.len()];
+        for &user in &batch.users {
+            repeats[self.user_row(user) as usize] += 1.0;
+        }
+        let negatives: &[u32] = match self.loss {
+            LossSpec::Bpr => &batch.negatives,
+            LossSpec::Softmax(_) => &[],
+        };
+        for &item in batch.positives.iter().chain(negatives) {
+            repeats[self.item_row(item) as usize] += 1.0;
+        }
+        repeats
+    }
+}

@@ -1,0 +1,124 @@
+//! Which loss a step minimizes.
+
+use serde::{Deserialize, Serialize};
+
+/// The loss of a batch, to which L2 on its layer-0 rows is added.
+#[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, Deserialize)]
+#[serde(tag = "name", rename_all = "kebab-case")]
+#[non_exhaustive]
+pub enum LossSpec {
+    /// BPR (Rendle et al., UAI 2009): the published loss of LightGCN.
+    #[default]
+    Bpr,
+    /// The softmax over in-batch negatives, and BSL where the weight of the negatives is not 1.
+    Softmax(SoftmaxSpec),
+}
+
+/// The softmax family, on cosines of final embeddings:
+///
+/// ```text
+/// L_p = −s_pp / τ + t₂ · ln Σ_{j ≠ i_p} q_j^−κ · exp(s_pj / τ)
+/// ```
+///
+/// over the batch's other products and, where asked for, products drawn uniformly. t₂ = 1 is the
+/// sampled softmax, any other value BSL (Wu et al., "BSL: Understanding and Improving Softmax Loss
+/// for Recommendation", ICDE 2024).
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct SoftmaxSpec {
+    /// Temperature τ that cosines are divided by, 0.01 to 100.
+    pub temperature: f64,
+    /// Weight t₂ of the logarithm over negatives, positive.
+    pub negative_weight: f64,
+    /// Strength κ of the correction for a product's chance q to be in a batch (logQ; Yi et al.,
+    /// RecSys 2019), 0 (none) to 1 (full).
+    pub popularity_correction: f64,
+    /// Products drawn uniformly for all pairs of a batch, beside the batch's own.
+    pub shared_negatives: usize,
+    /// Whether a consumer's known positives are left out of his negatives.
+    pub mask_positives: bool,
+}
+
+impl Default for SoftmaxSpec {
+    /// What validation on Gowalla chose: see docs/results.md.
+    fn default() -> Self {
+        Self {
+            temperature: 0.12,
+            negative_weight: 0.84,
+            popularity_correction: 0.0,
+            shared_negatives: 0,
+            mask_positives: true,
+        }
+    }
+}
+
+impl LossSpec {
+    /// The faults of its settings.
+    pub(crate) fn faults(&self) -> Vec<String> {
+        let Self::Softmax(spec) = self else {
+            return Vec::new();
+        };
+        let mut faults = Vec::new();
+        let mut require = |holds: bool, fault: &str| {
+            if !holds {
+                faults.push(fault.to_owned());
+            }
+        };
+        require(
+            (0.01..=100.0).contains(&spec.temperature),
+            "the loss's temperature must be from 0.01 to 100",
+        );
+        require(
+            spec.negative_weight.is_finite() && spec.negative_weight > 0.0,
+            "the loss's negative_weight must be positive and finite",
+        );
+        require(
+            (0.0..=1.0).contains(&spec.popularity_correction),
+            "the loss's popularity_correction must be from 0 to 1",
+        );
+        require(
+            spec.shared_negatives <= lightgcn_sample::MAX_NEGATIVES,
+            "the loss's shared_negatives must be at most 65536",
+        );
+        faults
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_fault_is_listed_and_defaults_have_none() {
+        assert!(LossSpec::Bpr.faults().is_empty());
+        assert!(
+            LossSpec::Softmax(SoftmaxSpec::default())
+                .faults()
+                .is_empty()
+        );
+        let spec = SoftmaxSpec {
+            temperature: 0.0,
+            negative_weight: f64::NAN,
+            popularity_correction: 1.5,
+            shared_negatives: 1 << 20,
+            mask_positives: false,
+        };
+        assert_eq!(LossSpec::Softmax(spec).faults().len(), 4);
+    }
+
+    #[test]
+    fn settings_are_read_as_written() {
+        let loss: LossSpec =
+            serde_json::from_str(r#"{"name": "softmax", "temperature": 0.2}"#).unwrap();
+        let LossSpec::Softmax(spec) = loss else {
+            panic!("another loss was read")
+        };
+        assert_eq!(spec.temperature, 0.2);
+        assert_eq!(spec.negative_weight, SoftmaxSpec::default().negative_weight);
+        assert_eq!(
+            serde_json::to_string(&LossSpec::Bpr).unwrap(),
+            r#"{"name":"bpr"}"#
+        );
+        assert!(serde_json::from_str::<LossSpec>(r#"{"name": "softmax", "t": 1}"#).is_err());
+    }
+}

@@ -1,0 +1,240 @@
+//! What a search found.
+
+use super::space::short;
+use super::{Candidate, TrialRecord};
+use crate::TrainError;
+use std::fmt;
+use std::path::{Path, PathBuf};
+
+/// Why a search ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum SearchEnd {
+    /// All trials are done.
+    Finished,
+    /// Its time was up.
+    OutOfTime,
+    /// Every point of the space was tried.
+    Exhausted,
+    /// It was asked to stop. The trial in hand is not recorded; a resumed search repeats it.
+    Interrupted,
+}
+
+/// The best trial of a search.
+#[derive(Debug, Clone, PartialEq)]
+pub struct BestTrial {
+    /// What came of it.
+    pub record: TrialRecord,
+    /// The configuration that it trained.
+    pub candidate: Candidate,
+    /// That configuration as a file for `lightgcn train --config`; none without a folder.
+    pub config_file: Option<PathBuf>,
+}
+
+/// Trials that the table of an outcome shows.
+const MOST_SHOWN: usize = 10;
+
+/// What a search found.
+///
+/// Its [`Display`](fmt::Display) is a table of the ten best trials, best first.
+#[derive(Debug, Clone, PartialEq)]
+pub struct SearchOutcome {
+    /// The name of the validation figure, such as `recall@20`.
+    pub metric: String,
+    /// All trials in their order, those of a resumed record included.
+    pub trials: Vec<TrialRecord>,
+    /// The first of those with the best figure; none where no trial has a figure.
+    pub best: Option<BestTrial>,
+    /// Why the search ended.
+    pub end: SearchEnd,
+}
+
+impl SearchOutcome {
+    /// The trials with a figure, best first; equal ones in their order.
+    #[must_use]
+    pub fn ranked(&self) -> Vec<&TrialRecord> {
+        ranked(&self.trials)
+    }
+
+    /// The trials that failed.
+    pub fn failed(&self) -> impl Iterator<Item = &TrialRecord> {
+        self.trials.iter().filter(|trial| trial.error.is_some())
+    }
+
+    fn cells(&self) -> Vec<Vec<String>> {
+        let ranked = self.ranked();
+        let paths = ranked.first().map(|trial| trial.point.keys());
+        let head = ["trial", &self.metric, "epoch", "seconds", "ended"].map(str::to_owned);
+        let paths = paths.into_iter().flatten().cloned();
+        let mut rows: Vec<Vec<String>> = vec![head.into_iter().chain(paths).collect()];
+        for trial in ranked.into_iter().take(MOST_SHOWN) {
+            let mut row = vec![
+                trial.number.to_string(),
+                format!("{:.4}", trial.figure.unwrap_or(f64::NAN)),
+                trial.best_epoch.to_string(),
+                format!("{:.1}", trial.seconds),
+                trial.reason.to_string(),
+            ];
+            row.extend(trial.point.values().map(short));
+            rows.push(row);
+        }
+        rows
+    }
+}
+
+impl fmt::Display for SearchOutcome {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let rows = self.cells();
+        let width = |n: usize| rows.iter().map(|row| row[n].chars().count()).max();
+        let widths: Vec<usize> = (0..rows[0].len()).filter_map(width).collect();
+        for row in &rows {
+            let cells = row.iter().zip(&widths);
+            let cells: Vec<String> = cells.map(|(cell, &n)| format!("{cell:n$}")).collect();
+            writeln!(f, "{}", cells.join("  ").trim_end())?;
+        }
+        write!(
+            f,
+            "{} trials, {} of them failed",
+            self.trials.len(),
+            self.failed().count()
+        )
+    }
+}
+
+pub(crate) fn ranked(trials: &[TrialRecord]) -> Vec<&TrialRecord> {
+    let mut ranked: Vec<(f64, &TrialRecord)> = trials
+        .iter()
+        .filter_map(|trial| Some((trial.figure?, trial)))
+        .collect();
+    ranked.sort_by(|a, b| b.0.total_cmp(&a.0));
+    ranked.into_iter().map(|(_, trial)| trial).collect()
+}
+
+/// A candidate as the text of a configuration file.
+///
+/// # Errors
+/// [`TrainError::SearchSpace`] if the text would not read back as the same candidate: TOML has
+/// no nulls.
+pub(crate) fn config_text(candidate: &Candidate) -> Result<String, TrainError> {
+    let fault = |fault: String| TrainError::SearchSpace {
+        faults: vec![format!(
+            "the configuration cannot be written as TOML: {fault}"
+        )],
+    };
+    let text = toml::to_string(candidate).map_err(|error| fault(error.to_string()))?;
+    let back: Candidate = toml::from_str(&text).map_err(|error| fault(error.to_string()))?;
+    if back != *candidate {
+        return Err(fault("it has options that only code can set".to_owned()));
+    }
+    Ok(text)
+}
+
+/// Writes the configuration of the best trial to `folder/best.toml`, whole or not at all.
+pub(crate) fn write_best(
+    folder: &Path,
+    metric: &str,
+    n_trials: usize,
+    record: &TrialRecord,
+    candidate: &Candidate,
+) -> Result<PathBuf, TrainError> {
+    let figure = record.figure.unwrap_or(f64::NAN);
+    let (number, epoch) = (record.number, record.best_epoch);
+    let text = format!(
+        "# Trial {number} of {n_trials}: {metric} {figure:.4} on validation data, at epoch {epoch}.\n\n{}",
+        config_text(candidate)?
+    );
+    let path = folder.join("best.toml");
+    let fresh = folder.join("best.toml.new");
+    std::fs::write(&fresh, text).map_err(TrainError::io("writing", &fresh))?;
+    std::fs::rename(&fresh, &path).map_err(TrainError::io("writing", &path))?;
+    Ok(path)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::tune::{Point, TrialEnd};
+    use crate::{LayerWeightChoice, ModelSpec, NgcfSpec, Schedule, TrainConfig};
+
+    #[test]
+    fn configurations_go_to_toml_and_back() {
+        let mut lightgcn = ModelSpec::lightgcn();
+        if let ModelSpec::LightGcn(spec) = &mut lightgcn {
+            spec.layers = 1;
+            spec.layer_weights = LayerWeightChoice::Given(vec![0.25, 0.75]);
+        }
+        for model in [
+            lightgcn,
+            ModelSpec::mf(),
+            ModelSpec::Ngcf(NgcfSpec::default()),
+        ] {
+            for schedule in [Schedule::Constant, Schedule::Cosine { final_share: 0.1 }] {
+                let train = TrainConfig {
+                    learning_rate: 0.003_127_947_392_018_3,
+                    l2: 1e-9,
+                    schedule,
+                    gradient_clipping: Some(0.5),
+                    ..TrainConfig::default()
+                };
+                let candidate = Candidate {
+                    model: model.clone(),
+                    train,
+                };
+                let text = config_text(&candidate).unwrap();
+                assert_eq!(
+                    toml::from_str::<Candidate>(&text).unwrap(),
+                    candidate,
+                    "{text}"
+                );
+            }
+        }
+    }
+
+    #[test]
+    fn the_table_shows_the_ten_best() {
+        let trial = |number: u32| TrialRecord {
+            number,
+            point: Point::from([("train.l2".to_owned(), serde_json::json!(1e-7))]),
+            figure: (number != 3).then_some(f64::from(number % 12) / 100.0),
+            best_epoch: 5,
+            curve: Vec::new(),
+            seconds: 2.0,
+            reason: TrialEnd::EarlyStopping,
+            error: (number == 3).then(|| "it diverged".to_owned()),
+        };
+        let outcome = SearchOutcome {
+            metric: "recall@20".to_owned(),
+            trials: (1..=13).map(trial).collect(),
+            best: None,
+            end: SearchEnd::Finished,
+        };
+        let text = outcome.to_string();
+        let lines: Vec<&str> = text.lines().collect();
+        assert_eq!(lines.len(), 12, "{text}");
+        assert_eq!(
+            lines[0],
+            "trial  recall@20  epoch  seconds  ended           train.l2"
+        );
+        assert_eq!(
+            lines[1],
+            "11     0.1100     5      2.0      early stopping  1e-7"
+        );
+        // Trials 1 and 13 have the same figure: the first one goes first, and 12 has none left.
+        assert!(lines[10].starts_with("1 "), "{text}");
+        assert_eq!(lines[11], "13 trials, 1 of them failed");
+    }
+
+    #[test]
+    fn what_toml_cannot_say_is_refused() {
+        let mut model = ModelSpec::lightgcn();
+        if let ModelSpec::LightGcn(spec) = &mut model {
+            spec.init_std = None;
+        }
+        let candidate = Candidate {
+            model,
+            ..Candidate::default()
+        };
+        let error = config_text(&candidate).unwrap_err().to_string();
+        assert!(error.contains("only code can set"), "{error}");
+    }
+}

@@ -1,0 +1,193 @@
+use super::*;
+use crate::{LayerWeightChoice, ModelSpec};
+use serde_json::json;
+
+fn faults(text: &str) -> Vec<String> {
+    match SearchSpace::from_toml(text) {
+        Err(TrainError::SearchSpace { faults }) => faults,
+        other => panic!("{text}: {other:?}"),
+    }
+}
+
+fn told(text: &str, words: &[&str]) {
+    let found = faults(text);
+    assert_eq!(found.len(), words.len(), "{found:#?}");
+    for word in words {
+        assert!(
+            found.iter().any(|f| f.contains(word)),
+            "no {word:?} in {found:#?}"
+        );
+    }
+}
+
+#[test]
+fn a_point_is_put_into_the_base() {
+    let space = SearchSpace::from_toml(
+        r#"
+        [model]
+        name = "lightgcn"
+        dimension = 16
+        [train]
+        epochs = 7
+        order = { by-consumer = {} }
+        [space]
+        "train.learning_rate" = { low = 1e-4, high = 1e-1, log = true }
+        "train.gradient_clipping" = { low = 0.5, high = 2.0 }
+        "train.order.by-consumer.users_per_epoch" = { low = 10, high = 20, step = 5 }
+        [space.model]
+        layers = { low = 1, high = 4, integer = true }
+        layer_weights = { choices = ["uniform", "learned", { given = [1.0, 0.5, 0.25] }] }
+        "#,
+    );
+    // Three given weights fit two layers, but the model's own check is made when it is built.
+    let space = space.unwrap();
+    let paths: Vec<&str> = space.parameters().keys().map(String::as_str).collect();
+    assert_eq!(
+        paths,
+        [
+            "model.layer_weights",
+            "model.layers",
+            "train.gradient_clipping",
+            "train.learning_rate",
+            "train.order.by-consumer.users_per_epoch"
+        ]
+    );
+    assert_eq!(space.n_points(), None);
+    let point = Point::from([
+        (
+            "model.layer_weights".to_owned(),
+            json!({ "given": [1.0, 0.5, 0.25] }),
+        ),
+        ("model.layers".to_owned(), json!(2)),
+        ("train.gradient_clipping".to_owned(), json!(0.75)),
+        ("train.learning_rate".to_owned(), json!(0.01)),
+        (
+            "train.order.by-consumer.users_per_epoch".to_owned(),
+            json!(15),
+        ),
+    ]);
+    assert!(space.contains(&point));
+    let candidate = space.candidate(&point).unwrap();
+    let ModelSpec::LightGcn(model) = &candidate.model else {
+        panic!("{candidate:?}")
+    };
+    assert_eq!((model.dimension, model.layers), (16, 2));
+    assert_eq!(
+        model.layer_weights,
+        LayerWeightChoice::Given(vec![1.0, 0.5, 0.25])
+    );
+    assert_eq!(
+        (candidate.train.epochs, candidate.train.learning_rate),
+        (7, 0.01)
+    );
+    assert_eq!(candidate.train.gradient_clipping, Some(0.75));
+    assert!(format!("{:?}", candidate.train.order).contains("Some(15)"));
+
+    let mut outside = point.clone();
+    outside.insert("model.layers".to_owned(), json!(5));
+    assert!(!space.contains(&outside));
+    let mut fewer = point;
+    fewer.remove("model.layers");
+    assert!(!space.contains(&fewer));
+}
+
+#[test]
+fn models_can_be_choices() {
+    let space = SearchSpace::from_toml(
+        r#"
+        [space]
+        "model" = { choices = [{ name = "mf" }, { name = "lightgcn", layers = 2 }] }
+        "train.batch_size" = { choices = [512, 1024, 2048] }
+        "#,
+    )
+    .unwrap();
+    assert_eq!(space.n_points(), Some(6));
+    let named =
+        SearchSpace::from_toml("[space]\n\"model.name\" = { choices = [\"mf\", \"ngcf\"] }");
+    assert_eq!(named.unwrap().n_points(), Some(2));
+}
+
+#[test]
+fn every_fault_is_told_before_any_training() {
+    told("[space", &["TOML parse error"]);
+    told("", &["names no parameter"]);
+    told("[space]", &["names no parameter"]);
+    told(
+        r#"
+        seed = 3
+        [space]
+        "train.learning_rate" = 0.1
+        "train.l2" = { high = 1.0 }
+        "train.epochs" = { choices = [] }
+        "optimizer.epsilon" = { low = 0, high = 1 }
+        "train..l2" = { low = 0, high = 1 }
+        "train.metric_k" = { choices = [10, 20] }
+        "#,
+        &[
+            "unknown key \"seed\"",
+            "`train.learning_rate` is 0.1, not a range",
+            "`train.l2`: low is missing",
+            "`train.epochs`: choices is empty",
+            "`optimizer.epsilon` is no path",
+            "`train..l2` is no path",
+            "`train.metric_k` cannot vary",
+        ],
+    );
+    told(
+        r#"
+        [space]
+        "train.learning_rat" = { low = 0.1, high = 0.2 }
+        "train.learning_rate" = { low = 0.1, high = 2.0 }
+        "train.epochs" = { low = 1.0, high = 5.0 }
+        "train.positives" = { choices = ["targets", "target"] }
+        "model.layers" = { low = -1, high = 3, step = 1 }
+        "#,
+        &[
+            "`train.learning_rat` = 0.1: [train]: unknown field `learning_rat`",
+            "`train.learning_rate` = 2.0: learning_rate must be above 0 and at most 1",
+            "`train.epochs` = 1.0: [train]: invalid type: floating point `1.0`",
+            "`train.epochs` = 5.0: [train]: invalid type: floating point `5.0`",
+            "`train.positives` = \"target\": [train]: unknown variant `target`",
+            "`model.layers` = -1: [model]: invalid value: integer `-1`",
+        ],
+    );
+    told(
+        "[model]\nname = 'mf'\nlayers = 2\n[train]\nepoch = 1\n[space]\ntrain.l2 = { low = 0, high = 1 }",
+        &[
+            "the base: [model]: unknown field `layers`",
+            "the base: [train]: unknown field `epoch`",
+        ],
+    );
+    told(
+        "[train]\nschedule = 'constant'\n[space]\n'train.schedule.cosine.final_share' = { low = 0, high = 1 }",
+        &["train.schedule is \"constant\" in the base, which has no cosine"],
+    );
+    told(
+        "[space]\nmodel = { choices = [{ name = 'mf' }] }\n'model.dimension' = { choices = [8] }",
+        &["`model.dimension` lies within `model`"],
+    );
+}
+
+#[test]
+fn values_that_do_not_go_together_are_told() {
+    let found = faults(
+        "[space]\n'model.name' = { choices = ['lightgcn', 'mf'] }\n\
+         'model.layers' = { low = 1, high = 3, step = 1 }",
+    );
+    assert_eq!(found.len(), 2, "{found:#?}");
+    assert!(found[0].contains("at model.layers 1, model.name mf: [model]: unknown field `layers`"));
+}
+
+#[test]
+fn values_are_short_for_people() {
+    for (value, text) in [
+        (json!(0.003_123_49), "0.003123"),
+        (json!(0.5), "0.5"),
+        (json!(1.234_56e-7), "1.235e-7"),
+        (json!(12), "12"),
+        (json!("uniform"), "uniform"),
+        (json!(true), "true"),
+    ] {
+        assert_eq!(short(&value), text);
+    }
+}

@@ -1,0 +1,141 @@
+//! Fused steps are autodiff's steps, and have the same bits at any thread count.
+#![allow(clippy::unwrap_used, reason = "a failed step is a failed test")]
+
+mod common;
+
+use common::shop;
+use lightgcn_graph::Normalization;
+use lightgcn_sample::PositiveSet;
+use lightgcn_train::{
+    Device, LayerWeightChoice, LightGcnSpec, LossSpec, ModelSpec, NgcfSpec, SoftmaxSpec,
+    TrainConfig, TrainError, train,
+};
+
+/// One epoch of 20 steps.
+fn twenty_steps() -> TrainConfig {
+    let pairs = shop().split.train.interactions().n_pairs();
+    let batch_size = pairs.div_ceil(20);
+    assert_eq!(
+        pairs.div_ceil(batch_size),
+        20,
+        "the shop no longer cuts into 20 batches"
+    );
+    TrainConfig {
+        epochs: 1,
+        batch_size,
+        learning_rate: 1e-3,
+        l2: 1e-3,
+        ..TrainConfig::default()
+    }
+}
+
+fn table(model: &ModelSpec, config: &TrainConfig) -> Vec<f32> {
+    let trained = train(&shop(), model, config, Device::Cpu).unwrap();
+    trained.artifact.layer0.data().to_vec()
+}
+
+fn light_gcn(layers: usize, normalization: Normalization) -> ModelSpec {
+    ModelSpec::LightGcn(LightGcnSpec {
+        dimension: 16,
+        layers,
+        normalization,
+        ..LightGcnSpec::default()
+    })
+}
+
+#[test]
+fn twenty_fused_steps_equal_autodiffs() {
+    let models = [
+        light_gcn(0, Normalization::Symmetric),
+        light_gcn(1, Normalization::Symmetric),
+        light_gcn(3, Normalization::Symmetric),
+        // Not its own transpose.
+        light_gcn(2, Normalization::Left),
+        ModelSpec::mf(),
+    ];
+    for model in models {
+        for (positives, negatives) in [(PositiveSet::Targets, 1), (PositiveSet::AllPairs, 3)] {
+            let config = TrainConfig {
+                positives,
+                negatives,
+                ..twenty_steps()
+            };
+            let fused = table(&model, &config);
+            let plain = table(
+                &model,
+                &TrainConfig {
+                    fused: false,
+                    ..config.clone()
+                },
+            );
+            let start = table(
+                &model,
+                &TrainConfig {
+                    learning_rate: 1e-12,
+                    ..config
+                },
+            );
+            let largest = |a: &[f32], b: &[f32]| {
+                let differences = a.iter().zip(b).map(|(a, b)| (a - b).abs());
+                differences.fold(0.0_f32, f32::max)
+            };
+            let apart = largest(&fused, &plain);
+            assert!(apart <= 1e-5, "{model:?}, {positives:?}: {apart}");
+            let moved = largest(&fused, &start);
+            assert!(
+                moved > 0.005,
+                "{model:?}: training moved the table by {moved} only"
+            );
+        }
+    }
+}
+
+#[test]
+fn softmax_steps_learn_and_have_the_same_bits_at_any_thread_count() {
+    let specs = [
+        SoftmaxSpec::default(),
+        SoftmaxSpec {
+            temperature: 0.2,
+            negative_weight: 1.0,
+            popularity_correction: 0.5,
+            shared_negatives: 20,
+            mask_positives: false,
+        },
+    ];
+    for spec in specs {
+        let config = TrainConfig {
+            loss: LossSpec::Softmax(spec),
+            batch_size: 64,
+            epochs: 3,
+            ..twenty_steps()
+        };
+        let run = |threads| {
+            let pool = rayon::ThreadPoolBuilder::new()
+                .num_threads(threads)
+                .build()
+                .unwrap();
+            pool.install(|| table(&light_gcn(1, Normalization::Symmetric), &config))
+        };
+        let one = run(1);
+        assert!(one.iter().all(|x| x.is_finite()));
+        assert_eq!(one, run(2));
+        assert_eq!(one, run(5));
+    }
+}
+
+#[test]
+fn softmax_without_a_linear_model_is_a_configuration_error() {
+    let learned = ModelSpec::LightGcn(LightGcnSpec {
+        layer_weights: LayerWeightChoice::Learned,
+        ..LightGcnSpec::default()
+    });
+    for model in [ModelSpec::Ngcf(NgcfSpec::default()), learned] {
+        let config = TrainConfig {
+            loss: LossSpec::Softmax(SoftmaxSpec::default()),
+            ..twenty_steps()
+        };
+        let error = train(&shop(), &model, &config, Device::Cpu).unwrap_err();
+        assert!(matches!(error, TrainError::Config { .. }), "{error}");
+        assert!(error.to_string().contains("bpr"), "{error}");
+    }
+}
