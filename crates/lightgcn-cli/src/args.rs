@@ -1,7 +1,7 @@
 //! What the command understands.
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
-use lightgcn::train::{Device, StrategyChoice};
+use lightgcn::train::{Device, Preset, StrategyChoice};
 use std::path::PathBuf;
 
 /// From a raw shop event log to explained recommendations.
@@ -176,6 +176,9 @@ pub(crate) struct TrainArgs {
     /// Continue the run from its checkpoint, to the same bits
     #[arg(long)]
     pub(crate) resume: bool,
+    /// A recipe to start from; the configuration file and flags override it
+    #[arg(long, value_enum, default_value_t = PresetChoice::Paper)]
+    pub(crate) preset: PresetChoice,
     /// The model: lightgcn, ngcf or mf [default: lightgcn]
     #[arg(long)]
     pub(crate) model: Option<String>,
@@ -209,6 +212,23 @@ pub(crate) struct TrainArgs {
     /// Write a checkpoint every so many epochs, besides the end and interruptions [default: 10]
     #[arg(long, allow_negative_numbers = true)]
     pub(crate) checkpoint_every: Option<u32>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum PresetChoice {
+    /// The published recipe: three layers, BPR
+    Paper,
+    /// One layer, softmax over in-batch negatives (BSL)
+    Softmax,
+}
+
+impl From<PresetChoice> for Preset {
+    fn from(choice: PresetChoice) -> Self {
+        match choice {
+            PresetChoice::Paper => Self::Paper,
+            PresetChoice::Softmax => Self::Softmax,
+        }
+    }
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]

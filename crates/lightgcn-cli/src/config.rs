@@ -4,7 +4,7 @@ use crate::args::Common;
 use anyhow::Context;
 use lightgcn::data::PrepareConfig;
 use lightgcn::data::synthetic::ShopConfig;
-use lightgcn::train::{Device, ModelSpec, TrainConfig};
+use lightgcn::train::{Device, ModelSpec, Preset, TrainConfig};
 use serde::Deserialize;
 use std::path::Path;
 
@@ -45,9 +45,10 @@ impl Config {
     }
 }
 
-/// Reads the configuration file, if one is named, and lets the common flags override it. The one
-/// seed goes to every table; without it, a table's own seed counts.
-pub(crate) fn load(common: &Common) -> anyhow::Result<Config> {
+/// Reads the configuration file, if one is named, over the preset, and lets the common flags override
+/// it. A `[model]` table replaces the preset's model; the keys of a `[train]` table replace its own. The
+/// one seed goes to every table; without it, a table's own seed counts.
+pub(crate) fn load(common: &Common, preset: Preset) -> anyhow::Result<Config> {
     let text = match &common.config {
         None => String::new(),
         Some(path) => std::fs::read_to_string(path)
@@ -59,6 +60,15 @@ pub(crate) fn load(common: &Common) -> anyhow::Result<Config> {
     };
     let mut config: Config = toml::from_str(&text).with_context(place)?;
     let tables: toml::Table = toml::from_str(&text).with_context(place)?;
+    let start = preset.candidate();
+    if !tables.contains_key("model") {
+        config.model = start.model;
+    }
+    let mut training = toml::Table::try_from(start.train).context("writing the preset")?;
+    if let Some(toml::Value::Table(given)) = tables.get("train") {
+        training.extend(given.clone());
+    }
+    config.train = training.try_into().with_context(place)?;
     config.seed = common.seed.or(config.seed);
     config.threads = common.threads.or(config.threads);
     config.device = common.device.or(config.device);

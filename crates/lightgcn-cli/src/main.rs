@@ -10,6 +10,7 @@ mod progress;
 use anyhow::Context;
 use args::{Cli, Command};
 use clap::Parser;
+use lightgcn::train::Preset;
 use output::Output;
 use std::io::IsTerminal;
 use std::process::ExitCode;
@@ -58,7 +59,11 @@ fn usage(error: &clap::Error) -> ! {
 }
 
 fn run(cli: &Cli, output: &Output) -> anyhow::Result<()> {
-    let config = config::load(&cli.common)?;
+    let preset = match &cli.command {
+        Command::Train(args) => args.preset.into(),
+        _ => Preset::default(),
+    };
+    let config = config::load(&cli.common, preset)?;
     let threads = config.threads.unwrap_or(0);
     rayon::ThreadPoolBuilder::new()
         .num_threads(threads)

@@ -130,7 +130,7 @@ impl SoftmaxLossConfig {
 /// | loss | settings | source |
 /// |---|---|---|
 /// | sampled softmax (SL) | t₂ = 1, κ = 0, ω = 1 | Wu et al., *On the Effectiveness of Sampled Softmax Loss for Item Recommendation*, TOIS 2024 |
-/// | bilateral softmax (BSL) | t₂ ≠ 1 | Wu et al., *BSL: Understanding and Improving Softmax Loss for Recommendation*, ICDE 2024, equation 18 |
+/// | bilateral softmax (BSL) | t₂ ≠ 1 | Wu et al., *BSL: Understanding and Improving Softmax Loss for Recommendation*, ICDE 2024 |
 /// | popularity correction (logQ) | κ > 0 | Bengio and Senécal, *Adaptive Importance Sampling to Accelerate Training of a Neural Probabilistic Language Model*, IEEE TNN 2008; Yi et al., *Sampling-Bias-Corrected Neural Modeling for Large Corpus Item Recommendations*, RecSys 2019 |
 /// | SL@K | ω_p = σ((s_pp − β_u) / τ_w) | Yang et al., *Breaking the Top-K Barrier: Advancing Top-K Ranking Metrics Optimization in Recommender Systems*, KDD 2025 |
 ///
@@ -145,8 +145,9 @@ impl SoftmaxLossConfig {
 ///   let it flow, that of its variant SogSL@K does not.)
 ///
 /// Items are ranked by dot product afterwards, lengths included. The positive is not in the sum, as
-/// in BSL and unlike in some writings of the sampled softmax, so that the loss can be negative. The largest logit of each pair is subtracted
-/// before exponentials are taken: cosines and temperatures of any size give finite numbers.
+/// in BSL and unlike in some writings of the sampled softmax, so that the loss can be negative. The
+/// largest logit of each pair is subtracted before exponentials are taken: cosines and temperatures
+/// of any size give finite numbers.
 ///
 /// O(batch · n_candidates · dim) time, and some matrices of `[batch, n_candidates]`.
 ///
