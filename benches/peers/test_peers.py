@@ -1,0 +1,198 @@
+"""`python3 -m unittest discover -s benches/peers`: the measuring itself; needs no package beyond Python's own."""
+
+import contextlib
+import csv
+import io
+import os
+import signal
+import sys
+import tempfile
+import threading
+import unittest
+from pathlib import Path
+
+import environment
+import process
+import report
+import run
+
+
+def row(system, task, turn, wall_s, cpu_s=1.0, peak_mb=100.0, steps=2):
+    return report.Row("2024-05-06", "Some CPU (TM) 9", 2, system, "1", task, turn, steps, wall_s, cpu_s, peak_mb, "a, b")
+
+
+class Process(unittest.TestCase):
+    def setUp(self):
+        self.folder = tempfile.TemporaryDirectory()
+        self.addCleanup(self.folder.cleanup)
+
+    def run_python(self, program, timeout_s=60):
+        return process.run([sys.executable, "-c", program], 2, timeout_s, Path(self.folder.name) / "a.log")
+
+    def test_cpu_and_memory_of_a_child_are_counted(self):
+        done = self.run_python(
+            "import json, time\n"
+            "kept = bytearray(b'x') * 200_000_000\n"
+            "while time.process_time() < 0.3: pass\n"
+            "print('noise')\n"
+            "print(json.dumps({'wall_s': 1.5, 'cpu_s': 2.5, 'steps': 3}))\n"
+        )
+        self.assertEqual((done.line["wall_s"], done.line["cpu_s"], done.line["steps"]), (1.5, 2.5, 3))
+        self.assertGreaterEqual(done.cpu_s, 0.3)
+        self.assertGreater(done.wall_s, 0)
+        self.assertGreater(done.peak_mb, 200)
+        self.assertLess(done.peak_mb, 400)
+
+    def test_threads_are_held_for_every_library(self):
+        program = "import os, json; print(json.dumps({'wall_s': 1, 'cpu_s': 1, 'steps': int(os.environ['%s'])}))"
+        for name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "RAYON_NUM_THREADS"):
+            self.assertEqual(self.run_python(program % name).line["steps"], 2)
+
+    def test_a_stop_ends_the_measurement_too(self):
+        log = Path(self.folder.name) / "a.log"
+        timer = threading.Timer(0.5, os.kill, [os.getpid(), signal.SIGINT])
+        timer.start()
+        program = "import os, time; print(os.getpid(), flush=True); time.sleep(600)"
+        with self.assertRaises(KeyboardInterrupt):
+            process.run([sys.executable, "-c", program], 2, 60, log)
+        child = int(log.with_suffix(".out").read_text())
+        with self.assertRaises(ProcessLookupError):
+            os.kill(child, 0)
+
+    def test_failures_are_reasons(self):
+        cases = {
+            "raise ValueError('no such thing')": "ValueError: no such thing",
+            "print('hello')": "no line of JSON",
+            "print('{\"wall_s\": 1}')": "lacks cpu_s, steps",
+            "print('{\"wall_s\": 1, \"cpu_s\": 1, \"steps\": 0}')": "no step",
+        }
+        for program, why in cases.items():
+            with self.assertRaisesRegex(environment.NotAvailable, why):
+                self.run_python(program)
+        with self.assertRaisesRegex(environment.NotAvailable, "stopped after"):
+            self.run_python("import time; time.sleep(600)", timeout_s=0.3)
+        with self.assertRaisesRegex(environment.NotAvailable, "cannot be started"):
+            process.run(["/no/such/program"], 2, 60, Path(self.folder.name) / "a.log")
+
+
+class Report(unittest.TestCase):
+    rows = [
+        row("lightgcn", "epoch", 1, 1.0, 2.0),
+        row("pyg", "epoch", 1, 10.0, 8.0, 500.0),
+        row("lightgcn", "epoch", 2, 2.0, 2.0),
+        row("pyg", "epoch", 2, 10.0, 12.0, 500.0),
+        row("lightgcn", "evaluate", 1, 4.0),
+        row("original", "evaluate-once", 1, 6.0),
+        row("pyg", "epoch", 3, 10.0),  # ours failed in this round
+    ]
+
+    def test_ratios_are_taken_within_a_round(self):
+        wall = report.ratios(self.rows, "epoch", "pyg", lambda row: row.wall_of_a_step)
+        self.assertEqual(wall, [10.0, 5.0])
+        self.assertEqual(report.ratios(self.rows, "epoch", "pyg", lambda row: row.cpu_of_a_step), [4.0, 6.0])
+
+    def test_the_second_way_to_evaluate_is_held_against_our_evaluation(self):
+        self.assertEqual(report.ratios(self.rows, "evaluate-once", "original", lambda row: row.wall_s), [1.5])
+
+    def test_steps_differ_between_systems(self):
+        rows = [row("lightgcn", "epoch", 1, 1.0, steps=10), row("pyg", "epoch", 1, 1.0, steps=2)]
+        self.assertEqual(report.ratios(rows, "epoch", "pyg", lambda row: row.wall_of_a_step), [5.0])
+
+    def test_table(self):
+        text = report.table(self.rows, ["epoch", "evaluate", "top20-1"], ["lightgcn", "pyg"], 396)
+        self.assertIn("| pyg | 5 s [5 s, 5 s] |", text)
+        self.assertIn("| 7.50 [5.00, 10.0] | 5.00 [4.00, 6.00] | 5.00 [5.00, 5.00] |", text)
+        self.assertIn("estimate: 297 s wall, 396 s CPU", text)  # ours: medians of 0.5 and 1, and of 1 and 1
+        self.assertNotIn("top20-1", text)
+        self.assertIn("measured: 1 s wall", report.table([row("pyg", "epoch", 1, 1.0)], ["epoch"], ["pyg"], 2))
+
+    def test_rows_are_appended(self):
+        with tempfile.TemporaryDirectory() as folder:
+            for item in self.rows[:2]:
+                path = report.append(Path(folder) / "results", item)
+            self.assertEqual(path.name, "2024-05-06-some-cpu-tm-9.csv")
+            with open(path, newline="", encoding="utf-8") as file:
+                lines = list(csv.reader(file))
+        names = "date,cpu model,cores,system,version,task,round,steps,wall_s,cpu_s,peak_mb,note"
+        self.assertEqual(lines[0], names.split(","))
+        self.assertEqual(len(lines), 3)
+        self.assertEqual(lines[2][3:], ["pyg", "1", "epoch", "1", "2", "10", "8", "500", "a, b"])
+
+
+class Run(unittest.TestCase):
+    def setUp(self):
+        self.folder = tempfile.TemporaryDirectory()
+        self.addCleanup(self.folder.cleanup)
+        self.data = Path(self.folder.name) / "data"
+        self.data.mkdir()
+        (self.data / "train.txt").write_text("0 7 3\n1 3 9\n2 5\n", encoding="utf-8")
+        (self.data / "test.txt").write_text("0 9 5\n1\n2 7\n", encoding="utf-8")
+
+    def test_cut_keeps_the_first_consumers_and_known_items(self):
+        target = run.cut(self.data, Path(self.folder.name) / "cut", 2)
+        self.assertEqual((target / "train.txt").read_text(), "0 0 1\n1 1 2\n")
+        self.assertEqual((target / "test.txt").read_text(), "0 2\n1\n")
+        self.assertEqual(run.training_pairs(target), 4)
+        self.assertNotEqual(run.fingerprint(target), run.fingerprint(self.data))
+
+    def arguments(self, *words):
+        work = ["--data", str(self.data), "--work", str(Path(self.folder.name) / "work")]
+        return run.arguments([*work, "--results", str(Path(self.folder.name) / "results"), *words])
+
+    def test_commands(self):
+        args = self.arguments("--steps", "20")
+        ours = run.command_of(args, "lightgcn", ["peer"], "top20-1", self.data, Path("cache"), 396)
+        self.assertEqual(ours, ["peer", "topk", "--data", self.data.resolve(), "--steps", 200, "--users", "1"])
+        ours = run.command_of(args, "lightgcn", ["peer"], "evaluate", self.data, Path("cache"), 396)
+        self.assertEqual(ours[1:], ["evaluate", "--data", self.data.resolve(), "--steps", 1])
+        args = self.arguments("--full-epoch", "--systems", "pyg,lightgcn")
+        self.assertEqual(args.systems, ["lightgcn", "pyg"])
+        peer = run.command_of(args, "pyg", ["python"], "epoch", self.data, Path("cache"), 396)
+        self.assertEqual(peer[5], 396)
+        self.assertIn("--cache", peer)
+
+    def test_unknown_names_are_refused(self):
+        with contextlib.redirect_stderr(io.StringIO()) as errors, self.assertRaises(SystemExit):
+            self.arguments("--systems", "pyg,nobody")
+        self.assertIn("choose of lightgcn,original,pyg,recbole,implicit", errors.getvalue())
+
+    def test_a_peer_that_fails_leaves_the_rest_to_be_measured(self):
+        args = self.arguments("--rounds", "2", "--tasks", "epoch,top20-1")
+        line = "{'wall_s': 1.0, 'cpu_s': 1.0, 'steps': 20}"
+        good = [sys.executable, "-c", f"import json; print(json.dumps({line}))"]
+        bad = [sys.executable, "-c", "import sys; 'prepare' in sys.argv or sys.exit('out of order')" + "\n" + good[2]]
+        worse = [sys.executable, "-c", "raise SystemExit('cannot read the data')"]
+        commands, missing = {"lightgcn": good, "pyg": bad, "recbole": worse, "implicit": good}, {}
+        with contextlib.redirect_stderr(io.StringIO()):
+            rows, fault = run.measure(args, commands, missing, self.data, 396)
+        self.assertEqual(
+            [(row.round, row.task, row.system) for row in rows],
+            [
+                (turn, task, system)
+                for turn in (1, 2)
+                for task, system in (("epoch", "lightgcn"), ("top20-1", "lightgcn"), ("top20-1", "implicit"))
+            ],
+        )
+        self.assertIn("out of order", missing[("pyg", "epoch")])
+        self.assertIn("cannot read the data", missing["recbole"])
+        self.assertIn("epoch estimate 19.8 s wall = 396 steps", rows[0].note)
+        self.assertIsNone(fault)
+        with open(next(args.results.iterdir()), encoding="utf-8") as file:
+            self.assertEqual(len(file.readlines()), 7)
+
+    def test_peers_that_rank_the_same_embeddings_must_agree(self):
+        same = {"a": {"ndcg_at_20": 0.000426516}, "b": {"ndcg_at_20": 0.000427, "recall_at_20": None}}
+        self.assertIsNone(run.disagreement(same))
+        other = {"a": {"recall_at_20": 0.1}, "b": {"recall_at_20": 0.11}}
+        self.assertIn("recall_at_20 differs", run.disagreement(other))
+
+
+class Reason(unittest.TestCase):
+    def test_the_error_is_preferred_to_the_last_line(self):
+        self.assertEqual(environment.reason("a\nERROR: no version\nhint: b\n"), "ERROR: no version")
+        self.assertEqual(environment.reason("a\nb\n"), "b")
+        self.assertEqual(environment.reason(""), "no message")
+
+
+if __name__ == "__main__":
+    unittest.main()
