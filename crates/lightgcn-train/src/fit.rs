@@ -6,21 +6,24 @@ use crate::fused::{self, FusedSteps};
 use crate::record::{RunWriter, unix_time};
 use crate::schedule::LearningRate;
 use crate::{
-    EndReason, EpochRecord, LossSpec, Observer, RunLine, Schedule, StopSignal, TrainError,
-    TrainEvent, ValidTrainConfig, batches, figures,
+    EndReason, EpochRecord, LossSpec, Observer, RunLine, Schedule, SoftmaxSpec, StopSignal,
+    TrainError, TrainEvent, ValidTrainConfig, batches, figures,
 };
 use burn::module::AutodiffModule;
 use burn::optim::{GradientsParams, Optimizer};
 use burn::tensor::backend::AutodiffBackend;
-use burn::tensor::{ElementConversion, Tensor};
-use lightgcn_core::{Dataset, Lineage};
+use burn::tensor::{ElementConversion, Tensor, TensorData};
+use lightgcn_core::{Dataset, ItemId, Lineage, UserId};
 use lightgcn_graph::Adjacency;
 use lightgcn_kernels::optim::FusedAdamConfig;
 use lightgcn_kernels::{GraphBackend, SparseMatrix};
-use lightgcn_loss::{RecommendationLossConfig, TripleRows};
+use lightgcn_loss::{
+    PairRows, RecommendationLossConfig, SoftmaxLossConfig, SoftmaxRecommendationLossConfig,
+    TripleRows,
+};
 use lightgcn_nn::{EmbeddingModel, ForwardMode};
 use lightgcn_recommend::{EmbeddingRanker, Evaluation, EvaluationOptions, evaluate_validation};
-use lightgcn_sample::{BatchSampler, PositiveSet, TripleBatch};
+use lightgcn_sample::{BatchSampler, PositiveSet, TripleBatch, shared_negatives};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -117,7 +120,8 @@ where
     let rate = LearningRate::new(job.config, sampler.n_batches(), state.steps)?;
     let graph = SparseMatrix::<B>::from_graph(job.adjacency, device)?;
     let inner_graph = graph.valid();
-    let fused = fused_steps::<B, M>(&model, job.config, &sampler)?;
+    let linear = fused::linear::<B, M>(&model).filter(|_| job.config.fused);
+    let fused = linear.map(|linear| FusedSteps::new(linear, job.config, &sampler));
     let record = RunWriter::open(job.run.folder.as_deref(), job.run.resume)?;
     let training = Training {
         job,
@@ -136,29 +140,6 @@ where
         losses: Vec::new(),
     };
     training.run(model)
-}
-
-/// The fused steps of a model, or none where it or the configuration wants autodiff.
-fn fused_steps<B, M>(
-    model: &M,
-    config: &ValidTrainConfig,
-    sampler: &BatchSampler,
-) -> Result<Option<FusedSteps>, TrainError>
-where
-    B: AutodiffBackend + GraphBackend,
-    M: EmbeddingModel<B> + AutodiffModule<B>,
-{
-    let linear = fused::linear::<B, M>(model).filter(|_| config.fused);
-    if linear.is_none() && config.loss != LossSpec::Bpr {
-        return Err(TrainError::Config {
-            faults: vec![
-                "softmax losses need a model of linear propagation with fixed layer weights, and \
-                 fused steps; use the loss \"bpr\""
-                    .to_owned(),
-            ],
-        });
-    }
-    Ok(linear.map(|linear| FusedSteps::new(linear, config, sampler)))
 }
 
 fn checkpoint_of(job: &FitJob<'_>) -> Result<Option<Checkpoint>, TrainError> {
@@ -346,13 +327,32 @@ where
         model: &M,
         batch: &TripleBatch,
     ) -> (Tensor<B::InnerBackend, 1>, GradientsParams) {
-        let train = self.job.dataset.split.train.interactions();
+        // A step's dropout is a function of its number, so that a resumed run repeats it.
+        let mode = ForwardMode::Training {
+            seed: self.job.config.seed.wrapping_mul(0x9E37_79B9_7F4A_7C15) ^ self.state.steps,
+        };
+        let embeddings = model.embeddings(&self.graph, mode);
+        let total = match self.job.config.loss {
+            LossSpec::Bpr => self.bpr(embeddings, model.layer0(), batch),
+            LossSpec::Softmax(spec) => self.softmax(&spec, embeddings, model.layer0(), batch),
+        };
+        let gradients = GradientsParams::from_grads(total.backward(), model);
+        (total.inner(), gradients)
+    }
+
+    fn bpr(
+        &self,
+        embeddings: Tensor<B, 2>,
+        layer0: Tensor<B, 2>,
+        batch: &TripleBatch,
+    ) -> Tensor<B, 1> {
+        let positives = self.sampler.positives();
         let mut rows = TripleRows::<B>::from_slices(
             &batch.users,
             &batch.positives,
             &batch.negatives,
-            train.n_users(),
-            train.n_items(),
+            positives.n_users(),
+            positives.n_items(),
             self.device,
         );
         if self.job.config.positives == PositiveSet::AllPairs {
@@ -361,15 +361,57 @@ where
         let loss = RecommendationLossConfig::new()
             .with_regularization(self.job.config.l2)
             .init();
-        // A step's dropout is a function of its number, so that a resumed run repeats it.
-        let mode = ForwardMode::Training {
-            seed: self.job.config.seed.wrapping_mul(0x9E37_79B9_7F4A_7C15) ^ self.state.steps,
-        };
-        let embeddings = model.embeddings(&self.graph, mode);
-        let terms = loss.forward(embeddings, model.layer0(), &rows);
-        let total = terms.total;
-        let gradients = GradientsParams::from_grads(total.backward(), model);
-        (total.inner(), gradients)
+        loss.forward(embeddings, layer0, &rows).total
+    }
+
+    fn softmax(
+        &self,
+        spec: &SoftmaxSpec,
+        embeddings: Tensor<B, 2>,
+        layer0: Tensor<B, 2>,
+        batch: &TripleBatch,
+    ) -> Tensor<B, 1> {
+        let config = self.job.config;
+        let positives = self.sampler.positives();
+        let (n_users, n_items) = (positives.n_users(), positives.n_items());
+        let (epoch, number) = (self.state.epoch, self.state.next_batch);
+        let count = spec.shared_negatives;
+        let extra = shared_negatives(config.seed, epoch, number, count, n_items as u32);
+        let (users, items) = (&batch.users, &batch.positives);
+        let mut rows =
+            PairRows::<B>::from_slices(users, items, &extra, n_users, n_items, self.device);
+        if config.positives == PositiveSet::AllPairs {
+            rows = rows.with_weights(&batch.weights);
+        }
+        if spec.popularity_correction > 0.0 {
+            let popularity = positives.popularity();
+            let all = positives.n_pairs() as f32;
+            let share = |&item: &u32| popularity[item as usize].max(1) as f32 / all;
+            rows = rows.with_popularity(&items.iter().map(share).collect::<Vec<f32>>());
+        }
+        if spec.mask_positives {
+            let known: Vec<bool> = users
+                .iter()
+                .flat_map(|&user| {
+                    let known = positives.items_of(UserId(user));
+                    let candidates = items.iter().chain(&extra);
+                    candidates.map(move |&item| known.binary_search(&ItemId(item)).is_ok())
+                })
+                .collect();
+            let shape = [users.len(), items.len() + extra.len()];
+            let known = TensorData::new(known, shape);
+            rows = rows.with_known_positives(Tensor::from_data(known, self.device));
+        }
+        let softmax = SoftmaxLossConfig::new()
+            .with_temperature(spec.temperature)
+            .with_negative_weight(spec.negative_weight)
+            .with_popularity_correction(spec.popularity_correction);
+        let loss = SoftmaxRecommendationLossConfig::new(softmax).with_regularization(config.l2);
+        let loss = loss.init().unwrap_or_else(|error| {
+            // `TrainConfig::check` has refused every setting that is out of range.
+            panic!("a checked configuration of the loss is refused: {error}")
+        });
+        loss.forward(embeddings, layer0, &rows).total
     }
 
     /// Reads the losses back from the device, which also surfaces its errors.
