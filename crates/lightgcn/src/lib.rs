@@ -42,6 +42,7 @@
 //! | [`simd`] | hot loops of the CPU over plain slices |
 //! | [`kernels`] | graph operations for burn, on any backend |
 //! | [`loss`], [`nn`] | losses, layers and models as burn modules |
+//! | [`linear`] | models without gradient descent: item-kNN, RP3β, EASE, graph filters |
 //! | [`train`](mod@train) | the training loop, tuning, comparison |
 //! | [`metrics`] | ranking metrics, intervals, paired tests |
 //! | [`store`] | artifacts and datasets on disk |
@@ -59,6 +60,7 @@ pub use lightgcn_core as core;
 pub use lightgcn_data as data;
 pub use lightgcn_graph as graph;
 pub use lightgcn_kernels as kernels;
+pub use lightgcn_linear as linear;
 pub use lightgcn_loss as loss;
 pub use lightgcn_metrics as metrics;
 pub use lightgcn_nn as nn;
