@@ -96,9 +96,9 @@ fn a_score_does_not_depend_on_who_else_is_asked_for() {
     for fit in models(PairWeights::Weighted) {
         let model = fit(&train).unwrap();
         let histories = Histories::new(&train, model.pair_weights());
-        let some: Vec<_> = histories.iter().take(150).collect();
+        let some: Vec<_> = histories.iter().take(75).collect();
         let together = all_scores(&*model, &some);
-        for size in [1, 7, 64, 100] {
+        for size in [1, 7, 64] {
             let apart: Vec<u32> = some
                 .chunks(size)
                 .flat_map(|part| all_scores(&*model, part))
@@ -120,7 +120,7 @@ fn planted_groups_are_recovered() {
     // other half before anything else.
     let cell = |u: usize, i: usize| {
         let same = u % 2 == i % 2;
-        if (same && (u * 5 + i * 3) % 4 > 0) || (u + 3 * i) % 17 == 0 {
+        if (same && !(u * 5 + i * 3).is_multiple_of(4)) || (u + 3 * i).is_multiple_of(17) {
             1.0
         } else {
             0.0
