@@ -154,7 +154,9 @@ pub(crate) fn write_best(
 mod tests {
     use super::*;
     use crate::tune::{Point, TrialEnd};
-    use crate::{LayerWeightChoice, ModelSpec, NgcfSpec, Schedule, TrainConfig};
+    use crate::{
+        LayerWeightChoice, LossSpec, ModelSpec, NgcfSpec, Schedule, SoftmaxSpec, TrainConfig,
+    };
 
     #[test]
     fn configurations_go_to_toml_and_back() {
@@ -170,6 +172,7 @@ mod tests {
         ] {
             for schedule in [Schedule::Constant, Schedule::Cosine { final_share: 0.1 }] {
                 let train = TrainConfig {
+                    loss: LossSpec::Softmax(SoftmaxSpec::default()),
                     learning_rate: 0.003_127_947_392_018_3,
                     l2: 1e-9,
                     schedule,

@@ -185,10 +185,16 @@ impl SearchSpace {
             return Err(faults);
         };
         let candidate = Candidate { model, train };
+        faults.extend(without_effect(&candidate, point));
         match candidate.train.check() {
-            Ok(_) => Ok(candidate),
-            Err(TrainError::Config { faults }) => Err(faults),
-            Err(other) => Err(vec![other.to_string()]),
+            Ok(_) => {}
+            Err(TrainError::Config { faults: found }) => faults.extend(found),
+            Err(other) => faults.push(other.to_string()),
+        }
+        if faults.is_empty() {
+            Ok(candidate)
+        } else {
+            Err(faults)
         }
     }
 
@@ -370,6 +376,24 @@ fn part<T: DeserializeOwned>(whole: &Value, name: &str, faults: &mut Vec<String>
             None
         }
     }
+}
+
+/// The paths of a point that the configuration has read over: what it knows, it writes.
+fn without_effect(candidate: &Candidate, point: &Point) -> Vec<String> {
+    let whole = match serde_json::to_value(candidate) {
+        Ok(whole) => whole,
+        Err(error) => return vec![error.to_string()],
+    };
+    let is_known = |path: &str| {
+        path.split('.')
+            .try_fold(&whole, |v, key| v.get(key))
+            .is_some()
+    };
+    point
+        .keys()
+        .filter(|path| !is_known(path))
+        .map(|path| format!("{path} has no effect here; name the variant that has it in the base"))
+        .collect()
 }
 
 #[cfg(test)]

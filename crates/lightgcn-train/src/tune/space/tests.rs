@@ -1,5 +1,5 @@
 use super::*;
-use crate::{LayerWeightChoice, ModelSpec};
+use crate::{LayerWeightChoice, LossSpec, ModelSpec};
 use serde_json::json;
 
 fn faults(text: &str) -> Vec<String> {
@@ -176,6 +176,22 @@ fn values_that_do_not_go_together_are_told() {
     );
     assert_eq!(found.len(), 2, "{found:#?}");
     assert!(found[0].contains("at model.layers 1, model.name mf: [model]: unknown field `layers`"));
+}
+
+#[test]
+fn a_path_without_effect_is_told() {
+    told(
+        "[train]\nloss = { name = 'bpr' }\n\
+         [space]\n'train.loss.temperature' = { low = 0.1, high = 0.2 }",
+        &["`train.loss.temperature` = 0.1: train.loss.temperature has no effect here"],
+    );
+    let space = SearchSpace::from_toml(
+        "[train]\nloss = { name = 'softmax' }\n\
+         [space]\n'train.loss.temperature' = { low = 0.1, high = 0.2 }",
+    );
+    let point = Point::from([("train.loss.temperature".to_owned(), json!(0.15))]);
+    let candidate = space.unwrap().candidate(&point).unwrap();
+    assert!(matches!(candidate.train.loss, LossSpec::Softmax(loss) if loss.temperature == 0.15));
 }
 
 #[test]
