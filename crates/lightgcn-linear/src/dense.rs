@@ -4,8 +4,8 @@
 use crate::LinearError;
 use faer::diag::Diag;
 use faer::dyn_stack::{MemBuffer, MemStack};
-use faer::linalg::{cholesky, evd, matmul};
-use faer::{Accum, Mat, MatMut, MatRef, Par, Spec};
+use faer::linalg::{cholesky, evd, householder, matmul, qr};
+use faer::{Accum, Conj, Mat, MatMut, MatRef, Par, Spec};
 use rayon::prelude::*;
 
 /// Rows that one thread takes at a time; a constant, for the order of sums depends on it.
@@ -41,37 +41,63 @@ pub(crate) fn gram(a: &[f32], dim: usize) -> Mat<f64> {
     sum
 }
 
-/// `a` · `b`, `[n, b.ncols()]` row by row, of `a` (`[n, b.nrows()]`, row by row), summed in double
-/// precision.
-pub(crate) fn rows_times(a: &[f32], b: MatRef<'_, f64>) -> Vec<f32> {
-    let (dim, width) = b.shape();
-    let mut out = vec![0.0; a.len() / dim * width];
-    let chunks = out.par_chunks_mut(ROWS * width);
-    chunks
-        .zip(a.par_chunks(ROWS * dim))
-        .for_each(|(out, rows)| {
-            let rows = wide(rows, dim);
-            let mut product = Mat::zeros(rows.nrows(), width);
-            matmul::matmul(&mut product, Accum::Replace, &rows, b, 1.0, Par::Seq);
-            for (r, out) in out.chunks_exact_mut(width).enumerate() {
-                for (c, out) in out.iter_mut().enumerate() {
-                    *out = product[(r, c)] as f32;
-                }
+/// `a` · `b`, `[n, b.ncols()]` row by row, of `a` (`[n, dim]`).
+pub(crate) fn rows_times(a: MatRef<'_, f64>, b: MatRef<'_, f64>) -> Vec<f32> {
+    let width = b.ncols();
+    let mut out = vec![0.0; a.nrows() * width];
+    let chunks = out.par_chunks_mut(ROWS * width).enumerate();
+    chunks.for_each(|(n, out)| {
+        let rows = a.subrows(n * ROWS, out.len() / width);
+        let mut product = Mat::<f64>::zeros(rows.nrows(), width);
+        matmul::matmul(&mut product, Accum::Replace, rows, b, 1.0, Par::Seq);
+        for (r, out) in out.chunks_exact_mut(width).enumerate() {
+            for (c, out) in out.iter_mut().enumerate() {
+                *out = product[(r, c)] as f32;
             }
-        });
+        }
+    });
     out
 }
 
-/// `a` · `b` in double precision.
-pub(crate) fn product(a: MatRef<'_, f64>, b: MatRef<'_, f64>) -> Mat<f64> {
-    let mut product = Mat::zeros(a.nrows(), b.ncols());
-    matmul::matmul(&mut product, Accum::Replace, a, b, 1.0, Par::Seq);
-    product
+/// A table of `dim` columns in double precision.
+pub(crate) fn wide(table: &[f32], dim: usize) -> Mat<f64> {
+    Mat::from_fn(table.len() / dim, dim, |r, c| f64::from(table[r * dim + c]))
 }
 
-/// A table of `dim` columns in double precision.
-fn wide(table: &[f32], dim: usize) -> Mat<f64> {
-    Mat::from_fn(table.len() / dim, dim, |r, c| f64::from(table[r * dim + c]))
+/// An orthonormal basis of the columns of `a`, `[n, min(n, dim)]`, by Householder's reflections:
+/// orthonormal even where the columns depend on one another.
+pub(crate) fn orthonormal_basis(mut a: Mat<f64>) -> Mat<f64> {
+    let (n, dim) = a.shape();
+    let size = n.min(dim);
+    let block = qr::no_pivoting::factor::recommended_block_size::<f64>(n, dim);
+    let mut coefficients = Mat::zeros(block, size);
+    let scratch = qr::no_pivoting::factor::qr_in_place_scratch::<f64>(
+        n,
+        dim,
+        block,
+        Par::Seq,
+        Spec::default(),
+    );
+    qr::no_pivoting::factor::qr_in_place(
+        a.as_mut(),
+        coefficients.as_mut(),
+        Par::Seq,
+        MemStack::new(&mut MemBuffer::new(scratch)),
+        Spec::default(),
+    );
+    let mut basis = Mat::identity(n, size);
+    let scratch = householder::apply_block_householder_sequence_on_the_left_in_place_scratch::<f64>(
+        n, block, size,
+    );
+    householder::apply_block_householder_sequence_on_the_left_in_place_with_conj(
+        a.as_ref().subcols(0, size),
+        coefficients.as_ref(),
+        Conj::No,
+        basis.as_mut(),
+        Par::Seq,
+        MemStack::new(&mut MemBuffer::new(scratch)),
+    );
+    basis
 }
 
 /// The eigenvalues, descending, of a symmetric matrix, and its eigenvectors as columns in that
@@ -134,6 +160,29 @@ mod tests {
     use super::*;
 
     #[test]
+    fn a_basis_is_orthonormal_even_of_dependent_columns() {
+        // The third column is the sum of the first two.
+        let a = Mat::from_fn(5, 3, |r, c| match c {
+            0 => r as f64 + 1.0,
+            1 => (r * r) as f64,
+            _ => (r * r + r) as f64 + 1.0,
+        });
+        let q = orthonormal_basis(a.clone());
+        let gram = q.transpose() * &q;
+        for r in 0..3 {
+            for c in 0..3 {
+                assert!((gram[(r, c)] - f64::from(u8::from(r == c))).abs() < 1e-14);
+            }
+        }
+        let spanned = &q * (q.transpose() * &a);
+        assert!((&spanned - &a).norm_max() < 1e-13);
+        assert_eq!(
+            orthonormal_basis(Mat::from_fn(2, 3, |r, c| (r + c) as f64)).ncols(),
+            2
+        );
+    }
+
+    #[test]
     fn eigenvalues_descend() {
         let a = Mat::from_fn(2, 2, |r, c| if r == c { 2.0 } else { 1.0 });
         let (values, vectors) = symmetric_eigen(&a).unwrap();
@@ -163,9 +212,8 @@ mod tests {
         let gram = gram(&table, dim);
         assert_eq!(gram, Mat::from_fn(dim, dim, sum));
         let b = Mat::from_fn(dim, 2, |r, c| if r == 2 * c { 2.0 } else { 0.0 });
-        let rows = rows_times(&table, b.as_ref());
-        assert_eq!(product(b.transpose(), b.as_ref())[(1, 1)], 4.0);
-        for (row, product) in table.chunks_exact(dim).zip(rows.chunks_exact(2)) {
+        let product = rows_times(wide(&table, dim).as_ref(), b.as_ref());
+        for (row, product) in table.chunks_exact(dim).zip(product.chunks_exact(2)) {
             assert_eq!(product, [2.0 * row[0], 2.0 * row[2]]);
         }
     }

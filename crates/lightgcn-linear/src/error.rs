@@ -51,11 +51,8 @@ pub enum LinearError {
         /// The configured regularization.
         regularization: f64,
     },
-    /// Singular vectors were not found: the numbers left the range of single precision.
-    #[error(
-        "the singular vectors of the training pairs were not found; give pairs weights of \
-         magnitudes nearer to 1"
-    )]
+    /// The eigenvalues of a small matrix were not found.
+    #[error("the singular vectors of the training pairs did not converge; ask for fewer of them")]
     NoConvergence,
     /// A history is not ascending, or its parts do not fit.
     #[error("the history of a consumer is not usable: {detail}")]

@@ -16,89 +16,96 @@ pub(crate) struct Neighbours {
 }
 
 impl Neighbours {
-    /// Lets each product j be spoken for by the `most` products i ≠ j with the highest positive
-    /// `weight(j, i, dot)`, where `dot` = Σ_u `by_item[j, u]` · `by_user[u, i]`; equal weights by the
-    /// lower product.
+    /// Keeps for each product i the `most` products j ≠ i with the highest positive
+    /// `weight(i, j, dot)`, where `dot` = Σ_u `to_user[i, u]` · `from_user[u, j]`; equal weights by
+    /// the lower product.
     ///
     /// O(Σ_u pairs(u)² + n_items) time, O(n_items) memory a thread beside the lists. One thread
     /// owns a product and adds consumer by consumer.
-    pub(crate) fn strongest(
-        by_item: &SparseMatrix,
-        by_user: &SparseMatrix,
+    pub(crate) fn nearest(
+        to_user: &SparseMatrix,
+        from_user: &SparseMatrix,
         most: usize,
         weight: impl Fn(usize, usize, f64) -> f64 + Sync,
     ) -> Self {
-        let n_items = by_item.n_rows();
+        let n_items = to_user.n_rows();
         let scratch = || (vec![0f64; n_items], Vec::new());
         let lists: Vec<Vec<(u32, f32)>> = (0..n_items)
             .into_par_iter()
-            .map_init(scratch, |(dots, touched): &mut (Vec<f64>, Vec<u32>), j| {
-                for (user, a) in by_item.entries(j) {
-                    for (i, b) in by_user.entries(user) {
-                        if dots[i] == 0.0 {
-                            touched.push(i as u32);
+            .map_init(scratch, |(dots, touched): &mut (Vec<f64>, Vec<u32>), i| {
+                for (user, a) in to_user.entries(i) {
+                    for (j, b) in from_user.entries(user) {
+                        if dots[j] == 0.0 {
+                            touched.push(j as u32);
                         }
-                        dots[i] += f64::from(a) * f64::from(b);
+                        dots[j] += f64::from(a) * f64::from(b);
                     }
                 }
-                touched.sort_unstable();
-                // A dot product that rounds to 0 is met as new again.
-                touched.dedup();
                 let mut list: Vec<(u32, f32)> = Vec::with_capacity(touched.len());
-                for i in touched.drain(..) {
-                    let dot = std::mem::take(&mut dots[i as usize]);
-                    let w = weight(j, i as usize, dot) as f32;
-                    if i as usize != j && w > 0.0 {
-                        list.push((i, w));
+                touched.sort_unstable();
+                touched.dedup();
+                for j in touched.drain(..) {
+                    let dot = std::mem::take(&mut dots[j as usize]);
+                    let w = weight(i, j as usize, dot) as f32;
+                    if j as usize != i && w > 0.0 {
+                        list.push((j, w));
                     }
                 }
                 keep_highest(&mut list, most);
                 list
             })
             .collect();
-        Self::from_sources(&lists)
+        let mut neighbours = Self {
+            offsets: vec![0],
+            items: Vec::new(),
+            weights: Vec::new(),
+        };
+        for list in lists {
+            for (item, weight) in list {
+                neighbours.items.push(item);
+                neighbours.weights.push(weight);
+            }
+            neighbours.offsets.push(neighbours.items.len() as u64);
+        }
+        neighbours
     }
 
-    /// Turns for each product what speaks for it into what it speaks for, by counting.
-    fn from_sources(lists: &[Vec<(u32, f32)>]) -> Self {
-        let n_items = lists.len();
-        let mut offsets = vec![0u64; n_items + 1];
-        for &(source, _) in lists.iter().flatten() {
-            offsets[source as usize + 1] += 1;
-        }
-        for n in 0..n_items {
-            offsets[n + 1] += offsets[n];
-        }
-        let n_entries = offsets[n_items] as usize;
-        let (mut items, mut weights) = (vec![0u32; n_entries], vec![0f32; n_entries]);
-        let mut next = offsets.clone();
-        for (target, list) in lists.iter().enumerate() {
-            for &(source, weight) in list {
-                let position = next[source as usize] as usize;
-                next[source as usize] += 1;
-                items[position] = target as u32;
-                weights[position] = weight;
+    /// The other way round: what speaks for j becomes what j speaks for.
+    pub(crate) fn reversed(&self) -> Self {
+        let n_items = self.offsets.len() - 1;
+        let mut lists = vec![Vec::new(); n_items];
+        for i in 0..n_items {
+            for (j, weight) in self.of(i) {
+                lists[j].push((i as u32, weight));
             }
         }
-        Self {
-            offsets,
-            items,
-            weights,
+        let mut reversed = Self {
+            offsets: vec![0],
+            items: Vec::with_capacity(self.items.len()),
+            weights: Vec::with_capacity(self.items.len()),
+        };
+        for list in lists {
+            for (item, weight) in list {
+                reversed.items.push(item);
+                reversed.weights.push(weight);
+            }
+            reversed.offsets.push(reversed.items.len() as u64);
         }
+        reversed
     }
 
     pub(crate) fn n_items(&self) -> usize {
         self.offsets.len() - 1
     }
 
-    /// What one product speaks for: ascending.
+    /// The list of one product.
     pub(crate) fn of(&self, item: usize) -> impl Iterator<Item = (usize, f32)> {
         let range = self.offsets[item] as usize..self.offsets[item + 1] as usize;
         let items = self.items[range.clone()].iter().map(|&j| j as usize);
         items.zip(self.weights[range].iter().copied())
     }
 
-    /// What one product speaks for, by name.
+    /// The list of one product, by name.
     pub(crate) fn named(&self, item: ItemId) -> impl Iterator<Item = (ItemId, f32)> {
         self.of(item.index()).map(|(j, w)| (ItemId(j as u32), w))
     }
@@ -149,13 +156,16 @@ mod tests {
     }
 
     #[test]
-    fn what_speaks_for_a_product_becomes_what_it_speaks_for() {
-        let lists = [vec![(1, 0.1), (2, 0.2)], vec![], vec![(1, 0.3)]];
-        let neighbours = Neighbours::from_sources(&lists);
-        let of = |item| neighbours.of(item).collect::<Vec<_>>();
-        assert_eq!(neighbours.n_items(), 3);
-        assert!(of(0).is_empty());
-        assert_eq!(of(1), [(0, 0.1), (2, 0.3)]);
-        assert_eq!(of(2), [(0, 0.2)]);
+    fn reversing_turns_every_arrow() {
+        let neighbours = Neighbours {
+            offsets: vec![0, 2, 2, 3],
+            items: vec![1, 2, 1],
+            weights: vec![0.1, 0.2, 0.3],
+        };
+        let reversed = neighbours.reversed();
+        assert_eq!(reversed.offsets, [0, 0, 2, 3]);
+        assert_eq!(reversed.items, [0, 2, 0]);
+        assert_eq!(reversed.weights, [0.1, 0.3, 0.2]);
+        assert_eq!(reversed.reversed(), neighbours);
     }
 }

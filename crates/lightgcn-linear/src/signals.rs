@@ -77,20 +77,19 @@ impl<'a> Signals<'a> {
     }
 }
 
-/// Replaces every number of `out` by `combine(out, x, y, z)`, on all threads.
-pub(crate) fn replace_each(
-    out: &mut [f32],
-    x: &[f32],
-    y: &[f32],
+/// Runs `combine(x, y, z)` over all positions of three tables.
+pub(crate) fn for_each_position(
+    x: &mut [f32],
+    y: &mut [f32],
     z: &[f32],
-    combine: impl Fn(f32, f32, f32, f32) -> f32 + Sync,
+    combine: impl Fn(&mut f32, &mut f32, f32) + Sync,
 ) {
-    out.par_chunks_mut(CHUNK)
-        .zip(x.par_chunks(CHUNK))
-        .zip(y.par_chunks(CHUNK).zip(z.par_chunks(CHUNK)))
-        .for_each(|((out, x), (y, z))| {
-            for (((out, &x), &y), &z) in out.iter_mut().zip(x).zip(y).zip(z) {
-                *out = combine(*out, x, y, z);
+    x.par_chunks_mut(CHUNK)
+        .zip(y.par_chunks_mut(CHUNK))
+        .zip(z.par_chunks(CHUNK))
+        .for_each(|((x, y), z)| {
+            for ((x, y), &z) in x.iter_mut().zip(y).zip(z) {
+                combine(x, y, z);
             }
         });
 }

@@ -1,7 +1,7 @@
 //! The leading singular vectors of a sparse matrix.
 
 use crate::LinearError;
-use crate::dense::{gram, product, rows_times, symmetric_eigen};
+use crate::dense::{gram, orthonormal_basis, rows_times, symmetric_eigen, wide};
 use crate::matrix::SparseMatrix;
 use faer::Mat;
 use lightgcn_core::random::{Random, Stream};
@@ -17,10 +17,6 @@ const MOST_ROUNDS: usize = 40;
 const TOLERANCE: f64 = 1e-6;
 /// Eigenvalues below this share of the largest are rounding errors of 0.
 const RANK: f64 = 1e-10;
-
-/// Directions of a block of vectors of length 1 whose square is below this share of the largest are
-/// rounding errors.
-const INDEPENDENT: f64 = 1e-11;
 
 /// Right singular vectors of a matrix, the largest singular value first.
 #[derive(Debug, Clone)]
@@ -61,19 +57,7 @@ impl SingularVectors {
             let before = std::mem::take(&mut search.values);
             search.filter(&before);
             search.rotate()?;
-            let largest = match search.values.first() {
-                Some(&largest) if largest.is_finite() && largest > 0.0 => largest,
-                _ => return Err(LinearError::NoConvergence),
-            };
-            if std::env::var("LG_TRACE").is_ok() {
-                eprintln!(
-                    "round dim {} θ {:.6} {:.6} {:.6}",
-                    search.dim,
-                    search.values[0],
-                    search.values[rank.min(search.dim) - 1],
-                    search.values[search.dim - 1]
-                );
-            }
+            let largest = search.values[0];
             let moved = |(new, old): (&f64, &f64)| (new - old).abs() > TOLERANCE * largest;
             let held = search.values.iter().zip(&before).take(rank);
             if !before.is_empty() && !held.into_iter().any(moved) {
@@ -153,21 +137,15 @@ impl Search<'_> {
         self.block = now;
     }
 
-    /// Turns the block B to the best approximations of singular vectors that it spans, and makes
-    /// them orthonormal (Rayleigh and Ritz): the eigenvectors of TᵀBᵀAᵀABT, where BT is orthonormal.
+    /// Makes the block orthonormal and turns it to the best approximations of singular vectors.
     fn rotate(&mut self) -> Result<(), LinearError> {
-        let dim = self.dim;
-        let mut images = vec![0.0; self.by_user.n_rows() * dim];
-        self.by_user.times(&self.block, dim, &mut images);
-        let images = gram(&images, dim);
-        let basis = orthonormalizing(&gram(&self.block, dim))?;
-        let projected = product(
-            product(basis.transpose(), images.as_ref()).as_ref(),
-            basis.as_ref(),
-        );
-        let (values, turn) = symmetric_eigen(&projected)?;
-        self.block = rows_times(&self.block, product(basis.as_ref(), turn.as_ref()).as_ref());
-        self.dim = values.len();
+        let basis = orthonormal_basis(wide(&self.block, self.dim));
+        self.dim = basis.ncols();
+        let narrow = rows_times(basis.as_ref(), Mat::identity(self.dim, self.dim).as_ref());
+        let mut images = vec![0.0; self.by_user.n_rows() * self.dim];
+        self.by_user.times(&narrow, self.dim, &mut images);
+        let (values, turn) = symmetric_eigen(&gram(&images, self.dim))?;
+        self.block = rows_times(basis.as_ref(), turn.as_ref());
         self.values = values;
         Ok(())
     }
@@ -186,25 +164,6 @@ impl Search<'_> {
             values,
         }
     }
-}
-
-/// The T for which BT has orthonormal columns, from the Gram matrix BᵀB: fewer columns than B where
-/// those of B depend on one another.
-fn orthonormalizing(gram: &Mat<f64>) -> Result<Mat<f64>, LinearError> {
-    let dim = gram.nrows();
-    // Columns of one length first: the filter leaves them of very different ones.
-    let inverse_length = |c: usize| match gram[(c, c)] > 0.0 {
-        true => 1.0 / gram[(c, c)].sqrt(),
-        false => 0.0,
-    };
-    let lengths: Vec<f64> = (0..dim).map(inverse_length).collect();
-    let scaled = Mat::from_fn(dim, dim, |r, c| lengths[r] * gram[(r, c)] * lengths[c]);
-    let (values, vectors) = symmetric_eigen(&scaled)?;
-    let least = INDEPENDENT * values[0];
-    let kept = values.iter().take_while(|value| **value > least).count();
-    Ok(Mat::from_fn(dim, kept, |r, c| {
-        lengths[r] * vectors[(r, c)] / values[c].sqrt()
-    }))
 }
 
 /// a · x + b · y + c · z, where z may be empty.

@@ -5,7 +5,7 @@ use crate::config::Faults;
 use crate::low_rank::LowRank;
 use crate::matrix::{Normalized, SparseMatrix};
 use crate::model::check_scores;
-use crate::signals::{Signals, replace_each};
+use crate::signals::{Signals, for_each_position};
 use crate::{Histories, History, LinearError, LinearModel, PairWeights};
 use lightgcn_core::Train;
 use serde::{Deserialize, Serialize};
@@ -162,27 +162,33 @@ impl ChebyshevFilter {
         terms.map(|(k, c)| c * (k as f64 * angle).cos()).sum()
     }
 
-    /// Σ_k c_k T_k(x) of the signals at x = 2L − I = I − 2 R̃ᵀR̃, by the recurrence of Clenshaw (1955):
-    /// b_k = c_k + 2x b_k+1 − b_k+2, and the sum is c_0 + x b_1 − b_2.
+    /// Σ_k c_k T_k(2L − I) of the signals, by the recurrence T_k+1 = 2x T_k − T_k−1.
     fn apply(&self, signals: &mut Signals<'_>) {
         let c = |k: usize| self.coefficients[k] as f32;
-        let order = self.coefficients.len() - 1;
-        let signal = std::mem::take(&mut signals.now);
-        signals.now = signal.iter().map(|s| c(order) * s).collect();
-        let mut after_next = vec![0.0; signal.len()];
-        for k in (0..order).rev() {
+        // (2L − I) x = x − 2 R̃ᵀR̃ x.
+        signals.gram();
+        let mut before = signals.now.clone();
+        let mut sum = vec![0.0; before.len()];
+        let product = &signals.product;
+        for_each_position(&mut signals.now, &mut sum, product, |now, sum, product| {
+            let first = *now - 2.0 * product;
+            *sum = c(0) * *now + c(1) * first;
+            *now = first;
+        });
+        for k in 2..self.coefficients.len() {
             signals.gram();
-            let factor = if k == 0 { 1.0 } else { 2.0 };
-            let (next, product) = (&signals.now, &signals.product);
-            replace_each(
-                &mut after_next,
-                &signal,
-                next,
-                product,
-                |b, s, next, product| c(k) * s + factor * (next - 2.0 * product) - b,
-            );
-            std::mem::swap(&mut after_next, &mut signals.now);
+            let (now, product) = (&signals.now, &mut signals.product);
+            for_each_position(product, &mut before, now, |product, before, now| {
+                *product = 2.0 * (now - 2.0 * *product) - *before;
+                *before = now;
+            });
+            let new = &signals.product;
+            for_each_position(&mut sum, &mut signals.now, new, |sum, now, new| {
+                *sum += c(k) * new;
+                *now = new;
+            });
         }
+        signals.now = sum;
     }
 }
 

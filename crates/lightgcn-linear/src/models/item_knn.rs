@@ -88,8 +88,12 @@ impl ItemKnnConfig {
         let norms: Vec<f64> = (0..by_item.n_rows()).map(norm).collect();
         let similarity =
             |i: usize, j: usize, dot: f64| dot / (norms[i] * norms[j] + self.shrinkage);
+        let mut neighbours = Neighbours::nearest(&by_item, &by_user, self.n_neighbours, similarity);
+        if std::env::var("LG_REV").is_ok() {
+            neighbours = neighbours.reversed();
+        }
         Ok(ItemKnn {
-            neighbours: Neighbours::strongest(&by_item, &by_user, self.n_neighbours, similarity),
+            neighbours,
             weights: self.weights,
         })
     }
@@ -119,9 +123,9 @@ fn weighted(by_user: &SparseMatrix, weighting: FeatureWeighting) -> SparseMatrix
 /// their similarities summed, Deshpande and Karypis, TOIS 2004.
 ///
 /// The similarity of products i and j is x_i · x_j / (‖x_i‖ ‖x_j‖ + h), where x_i holds the weighted
-/// pairs of product i, one a consumer; each product j keeps its N most similar ones (equal ones by
-/// the lower row). The score of j is Σ_i w_i · similarity(i, j) over the products i of the history that
-/// are among them.
+/// pairs of product i, one a consumer; each product i keeps its N most similar ones N(i) (equal ones
+/// by the lower row). The score of product j is Σ_i w_i · similarity(i, j) over the products i of the
+/// history that have j in N(i).
 #[derive(Debug, Clone, PartialEq)]
 pub struct ItemKnn {
     neighbours: Neighbours,
@@ -129,7 +133,7 @@ pub struct ItemKnn {
 }
 
 impl ItemKnn {
-    /// The products that keep `item` among their most similar ones, ascending, with the similarity.
+    /// The neighbours of a product and their similarities, by ascending product.
     ///
     /// # Panics
     /// If the product is out of range.
@@ -185,12 +189,14 @@ mod tests {
         let history = History::new(&items, &[2.0, 1.0]).unwrap();
         assert_eq!(model.scores(history), [0.8, 1.6, 1.2]);
 
-        // 16 / (20 + 12) and 6 / (10 + 12): product 0 keeps 1, and both others keep 0.
+        // 16 / (20 + 12), 6 / (10 + 12).
         let shrunk = plain(1, 12.0).fit(&train(&table)).unwrap();
-        let of = |i| shrunk.neighbours(ItemId(i)).collect::<Vec<_>>();
-        assert_eq!(of(0), [(ItemId(1), 0.5), (ItemId(2), (6.0 / 22.0) as f32)]);
-        assert_eq!(of(1), [(ItemId(0), 0.5)]);
-        assert!(of(2).is_empty());
+        let of: Vec<_> = shrunk.neighbours(ItemId(0)).collect();
+        assert_eq!(of, [(ItemId(1), 0.5)]);
+        assert_eq!(
+            shrunk.neighbours(ItemId(2)).next().unwrap().1,
+            (6.0 / 22.0) as f32
+        );
     }
 
     #[test]

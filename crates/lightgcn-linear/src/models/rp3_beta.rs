@@ -58,13 +58,23 @@ impl Rp3BetaConfig {
         let by_user = SparseMatrix::from_training(&histories)?;
         let by_item = by_user.transposed();
         let item_degrees = by_item.row_sums();
-        // [j, v] holds (P_vj)^α, and [v, i] holds (P_iv)^α.
-        let neighbours = Neighbours::strongest(
-            &probabilities(&by_user, self.alpha).transposed(),
-            &probabilities(&by_item, self.alpha).transposed(),
+        let neighbours = Neighbours::nearest(
+            &probabilities(&by_item, self.alpha),
+            &probabilities(&by_user, self.alpha),
             self.n_neighbours,
-            |j, _, walks| walks / item_degrees[j].powf(self.beta),
+            |_, j, walks| walks / item_degrees[j].powf(self.beta),
         );
+        let neighbours = if std::env::var("LG_REV").is_ok() {
+            Neighbours::nearest(
+                &probabilities(&by_user, self.alpha).transposed(),
+                &probabilities(&by_item, self.alpha).transposed(),
+                self.n_neighbours,
+                |j, _, walks| walks / item_degrees[j].powf(self.beta),
+            )
+            .reversed()
+        } else {
+            neighbours
+        };
         Ok(Rp3Beta {
             neighbours,
             alpha: self.alpha,
@@ -83,8 +93,8 @@ fn probabilities(matrix: &SparseMatrix, alpha: f64) -> SparseMatrix {
 ///
 /// A walk goes from the consumer u to a product i, on to a consumer v of i, and on to a product j of
 /// v, with probabilities P in proportion to the weights. The score of j is
-/// Σ_i (P_ui)^α Σ_v (P_iv)^α (P_vj)^α / d_j^β, where d_j is the sum of j's weights, and for each j only
-/// the N products i ≠ j with the largest sums over v are kept. With α = 1 and β = 0 it is P3.
+/// Σ_i (P_ui)^α Σ_v (P_iv)^α (P_vj)^α / d_j^β, where d_j is the sum of j's weights, and for each i only
+/// the N products j with the largest such sums are kept. With α = 1 and β = 0 it is P3.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Rp3Beta {
     neighbours: Neighbours,
@@ -93,7 +103,8 @@ pub struct Rp3Beta {
 }
 
 impl Rp3Beta {
-    /// The products that keep the walks from `item`, ascending, with the damped sums of these walks.
+    /// The products that walks from a product lead to, by ascending product, with the damped sums of
+    /// the walks.
     ///
     /// # Panics
     /// If the product is out of range.
