@@ -1,5 +1,73 @@
-//! wip
+//! Recommenders that need no gradient descent.
+//!
+//! Each model is fitted in one go from the training pairs and is, as a whole, a linear map from a
+//! consumer's history to scores over all products. So a newcomer's history is scored like that of a
+//! training consumer, without refitting, and the fitted model holds nothing about consumers but what
+//! it learned from them. They are strong baselines, and good partners of graph networks in a blend.
+//!
+//! | model | scores of a history r | source |
+//! |---|---|---|
+//! | [`ItemKnn`] | cosine similarities of products, shrunk, the N nearest kept | Sarwar et al., WWW 2001; Deshpande and Karypis, TOIS 2004 |
+//! | [`Rp3Beta`] | random walks of three steps, popular ends damped | Paudel et al., TiiS 2017; Cooper et al., WWW 2014 |
+//! | [`Ease`] | r B with the B that best restores all histories, in closed form | Steck, WWW 2019 |
+//! | [`SpectralFilter`] | r (R̃ᵀR̃ + α D^-½ V Vᵀ D^½): GF-CF | Shen et al., CIKM 2021 |
+//! | [`ChebyshevFilter`] | a polynomial low-pass filter of the product graph: ChebyCF | Kim et al., SIGIR 2025 |
+//! | [`TruncatedSvd`] | r V Vᵀ: PureSVD | Cremonesi et al., RecSys 2010 |
+//!
+//! A configuration is a plain struct with `check`, which lists every fault, and `fit`, which takes
+//! the training part only. [`PairWeights`] says whether pairs count by their weights (as everywhere
+//! in this library), alike, or only if bought. A fitted model is a [`LinearModel`]; histories come from
+//! the training part ([`Histories`]) or from anywhere ([`History::new`]).
+//!
+//! ```
+//! use lightgcn_core::{InteractionsBuilder, ItemId, Split, Truth, UserId};
+//! use lightgcn_linear::{History, LinearModel, Rp3BetaConfig};
+//!
+//! // Three consumers bought lamps (0) and bulbs (1), two of them shades (2) too; a fourth bought a
+//! // hammer (3) and nails (4).
+//! let mut log = InteractionsBuilder::from_names(&["purchase"], &["purchase"])?;
+//! for (user, items) in [(0, vec![0, 1]), (1, vec![0, 1, 2]), (2, vec![0, 1, 2]), (3, vec![3, 4])] {
+//!     for item in items {
+//!         log.push(UserId(user), ItemId(item), 1.0, &[1], None)?;
+//!     }
+//! }
+//! let split = Split::new(log.build(4, 5)?, Truth::empty(4, 5), Truth::empty(4, 5))?;
+//! let model = Rp3BetaConfig::default().fit(&split.train)?;
+//!
+//! // A newcomer with a lamp: bulbs before shades, and nothing to do with hammers.
+//! let scores = model.scores(History::new(&[ItemId(0)], &[1.0])?);
+//! assert!(scores[1] > scores[2] && scores[2] > 0.0);
+//! assert_eq!(scores[3], 0.0);
+//!
+//! let faults = Rp3BetaConfig { alpha: -1.0, ..Default::default() }.check().unwrap_err();
+//! assert!(faults.to_string().contains("alpha is -1"));
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
+//! # Cost
+//!
+//! Neighbour models are sparse throughout. The filters take a few sparse products for every 64
+//! consumers, all through [`lightgcn_simd::sparse_dense`]. Singular vectors come from a randomized
+//! subspace iteration, filtered by Chebyshev polynomials; products run in single precision, and all
+//! that keeps vectors orthogonal in double. EASE holds a dense matrix over all pairs of products, and
+//! says how much memory it needs before it takes it.
+//!
+//! # Threads and bits
+//!
+//! Everything runs on rayon's current pool. Work is cut into pieces of fixed size, a piece belongs to
+//! one thread, and partial sums are added in a fixed order; dense products run on one thread each. So
+//! the same seed gives the same model and the same scores, to the bit, at any number of threads and
+//! however histories are batched, on the same machine: the dense products of [`faer`] choose their
+//! instructions by the machine.
+//!
+//! # Layout
+//!
+//! One model a file in `models/`. What they share: `history` (the input), `matrix` (sparse),
+//! `neighbours` (lists of the strongest), `singular` and `low_rank` (singular vectors, and scores by
+//! them), `signals` (histories as columns), `inverse` (a large symmetric inverse) and `dense` (what is
+//! taken from faer).
 #![forbid(unsafe_code)]
+
 mod config;
 mod dense;
 mod error;
@@ -12,7 +80,12 @@ mod models;
 mod neighbours;
 mod signals;
 mod singular;
+
 pub use error::LinearError;
 pub use history::{Histories, History, PairWeights};
 pub use model::LinearModel;
-pub use models::*;
+pub use models::{
+    ChebyshevFilter, ChebyshevFilterConfig, Ease, EaseConfig, FeatureWeighting, ItemKnn,
+    ItemKnnConfig, Rp3Beta, Rp3BetaConfig, SpectralFilter, SpectralFilterConfig, TruncatedSvd,
+    TruncatedSvdConfig,
+};
