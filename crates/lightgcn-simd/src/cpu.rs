@@ -11,10 +11,27 @@ pub(crate) enum Level {
     Avx2(Avx2),
 }
 
-/// Proof that this machine has AVX2 and FMA.
+/// Proof that this machine has AVX2 and FMA, and whether it has AVX-512 too.
 #[cfg(target_arch = "x86_64")]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Avx2(());
+pub(crate) struct Avx2 {
+    avx512: bool,
+}
+
+/// Proof that this machine has AVX-512's foundation beside AVX2 and FMA.
+#[cfg(target_arch = "x86_64")]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Avx512(());
+
+#[cfg(target_arch = "x86_64")]
+impl Avx2 {
+    /// The wider registers, where the machine has them. A kernel that uses them adds in the same order
+    /// as its AVX2 form, so that both give the same bits.
+    #[inline]
+    pub(crate) fn avx512(self) -> Option<Avx512> {
+        self.avx512.then_some(Avx512(()))
+    }
+}
 
 impl Level {
     /// The best level of this machine. Costs an atomic load after the first call.
@@ -22,7 +39,8 @@ impl Level {
     pub(crate) fn detect() -> Self {
         #[cfg(target_arch = "x86_64")]
         if is_x86_feature_detected!("avx2") && is_x86_feature_detected!("fma") {
-            return Self::Avx2(Avx2(()));
+            let avx512 = is_x86_feature_detected!("avx512f");
+            return Self::Avx2(Avx2 { avx512 });
         }
         Self::Portable
     }
@@ -31,8 +49,12 @@ impl Level {
     #[cfg(test)]
     pub(crate) fn all() -> Vec<Self> {
         let mut levels = vec![Self::Portable];
-        if Self::detect() != Self::Portable {
-            levels.push(Self::detect());
+        #[cfg(target_arch = "x86_64")]
+        if let Self::Avx2(Avx2 { avx512 }) = Self::detect() {
+            levels.push(Self::Avx2(Avx2 { avx512: false }));
+            if avx512 {
+                levels.push(Self::detect());
+            }
         }
         levels
     }

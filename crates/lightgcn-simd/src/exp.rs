@@ -38,87 +38,113 @@ fn exp_not_positive<const FUSED: bool>(x: f32) -> f32 {
     if x > LOWEST { p * power } else { 0.0 }
 }
 
+/// One row of scores that stands in panels of 64: panel `p` is
+/// `numbers[first + p · stride..][..64]`.
+pub(crate) struct Panels<'a> {
+    pub(crate) numbers: &'a mut [f32],
+    pub(crate) first: usize,
+    pub(crate) stride: usize,
+}
+
+/// Numbers in a panel.
+const PANEL: usize = 64;
+
+impl Panels<'_> {
+    /// Score `n` of the row.
+    pub(crate) fn at(&mut self, n: usize) -> &mut f32 {
+        &mut self.numbers[self.first + n / PANEL * self.stride + n % PANEL]
+    }
+
+    pub(crate) fn fill(&mut self, value: f32) {
+        for panel in self.numbers[self.first..].chunks_mut(self.stride) {
+            panel[..PANEL].fill(value);
+        }
+    }
+}
+
+/// Compiles a function for what each level has, and calls the right one.
+macro_rules! at_level {
+    ($level:expr, $name:ident($($argument:ident: $type:ty),*) -> $result:ty) => {{
+        #[cfg(target_arch = "x86_64")]
+        #[target_feature(enable = "avx512f,avx2,fma")]
+        unsafe fn avx512($($argument: $type),*) -> $result {
+            $name::<true>($($argument),*)
+        }
+        #[cfg(target_arch = "x86_64")]
+        #[target_feature(enable = "avx2,fma")]
+        unsafe fn avx2($($argument: $type),*) -> $result {
+            $name::<true>($($argument),*)
+        }
+        match $level {
+            Level::Portable => $name::<PORTABLE_FMA>($($argument),*),
+            #[cfg(target_arch = "x86_64")]
+            // SAFETY: the level proves that the machine has AVX-512F, or AVX2 and FMA.
+            Level::Avx2(proof) => unsafe {
+                match proof.avx512() {
+                    Some(_) => avx512($($argument),*),
+                    None => avx2($($argument),*),
+                }
+            },
+        }
+    }};
+}
+
 /// `row[j] ← weights[j] · e^((row[j] − largest) · scale)`, and the sum of the results. No number of
 /// `row` is above `largest`; `scale` is not negative. −∞ becomes 0.
 pub(crate) fn exp_weighted_sum(
     level: Level,
-    row: &mut [f32],
+    row: &mut Panels<'_>,
     largest: f32,
     scale: f32,
     weights: &[f32],
 ) -> f32 {
-    match level {
-        Level::Portable => exp_each::<PORTABLE_FMA>(row, largest, scale, weights),
-        #[cfg(target_arch = "x86_64")]
-        // SAFETY: the level proves that the machine has AVX2 and FMA.
-        Level::Avx2(_) => unsafe { exp_avx2(row, largest, scale, weights) },
-    }
-}
-
-/// # Safety
-/// The machine must have AVX2 and FMA.
-#[cfg(target_arch = "x86_64")]
-#[target_feature(enable = "avx2,fma")]
-unsafe fn exp_avx2(row: &mut [f32], largest: f32, scale: f32, weights: &[f32]) -> f32 {
-    exp_each::<true>(row, largest, scale, weights)
+    at_level!(level, exp_each(row: &mut Panels<'_>, largest: f32, scale: f32, weights: &[f32]) -> f32)
 }
 
 #[inline(always)]
-fn exp_each<const FUSED: bool>(row: &mut [f32], largest: f32, scale: f32, weights: &[f32]) -> f32 {
-    assert!(
-        row.len() == weights.len(),
-        "one weight per number is needed"
-    );
+fn exp_each<const FUSED: bool>(
+    row: &mut Panels<'_>,
+    largest: f32,
+    scale: f32,
+    weights: &[f32],
+) -> f32 {
     let mut sums = [0.0_f32; LANES];
-    let mut chunks = row.chunks_exact_mut(LANES);
-    let mut weight_chunks = weights.chunks_exact(LANES);
-    for (x, w) in chunks.by_ref().zip(weight_chunks.by_ref()) {
-        for lane in 0..LANES {
-            x[lane] = w[lane] * exp_not_positive::<FUSED>((x[lane] - largest) * scale);
-            sums[lane] += x[lane];
+    let panels = row.numbers[row.first..].chunks_mut(row.stride);
+    for (panel, weights) in panels.zip(weights.chunks_exact(PANEL)) {
+        for (x, w) in panel[..PANEL]
+            .chunks_exact_mut(LANES)
+            .zip(weights.chunks_exact(LANES))
+        {
+            for lane in 0..LANES {
+                x[lane] = w[lane] * exp_not_positive::<FUSED>((x[lane] - largest) * scale);
+                sums[lane] += x[lane];
+            }
         }
-    }
-    let rest = chunks.into_remainder().iter_mut();
-    for ((x, w), sum) in rest.zip(weight_chunks.remainder()).zip(&mut sums) {
-        *x = w * exp_not_positive::<FUSED>((*x - largest) * scale);
-        *sum += *x;
     }
     sums.iter().sum()
 }
 
 /// The largest number of `row`; −∞ for none.
-pub(crate) fn largest(level: Level, row: &[f32]) -> f32 {
-    match level {
-        Level::Portable => largest_each(row),
-        #[cfg(target_arch = "x86_64")]
-        // SAFETY: the level proves that the machine has AVX2 and FMA.
-        Level::Avx2(_) => unsafe { largest_avx2(row) },
-    }
-}
-
-/// # Safety
-/// The machine must have AVX2 and FMA.
-#[cfg(target_arch = "x86_64")]
-#[target_feature(enable = "avx2,fma")]
-unsafe fn largest_avx2(row: &[f32]) -> f32 {
-    largest_each(row)
+pub(crate) fn largest(level: Level, row: &Panels<'_>) -> f32 {
+    at_level!(level, largest_each(row: &Panels<'_>) -> f32)
 }
 
 #[inline(always)]
-fn largest_each(row: &[f32]) -> f32 {
+fn largest_each<const FUSED: bool>(row: &Panels<'_>) -> f32 {
     let mut best = [f32::NEG_INFINITY; LANES];
-    let mut chunks = row.chunks_exact(LANES);
-    for x in chunks.by_ref() {
-        for lane in 0..LANES {
-            best[lane] = if x[lane] > best[lane] {
-                x[lane]
-            } else {
-                best[lane]
-            };
+    for panel in row.numbers[row.first..].chunks(row.stride) {
+        for x in panel[..PANEL].chunks_exact(LANES) {
+            for lane in 0..LANES {
+                best[lane] = if x[lane] > best[lane] {
+                    x[lane]
+                } else {
+                    best[lane]
+                };
+            }
         }
     }
-    let all = best.iter().chain(chunks.remainder());
-    all.fold(f32::NEG_INFINITY, |a, &b| if b > a { b } else { a })
+    best.into_iter()
+        .fold(f32::NEG_INFINITY, |a, b| if b > a { b } else { a })
 }
 
 #[cfg(test)]
@@ -141,25 +167,45 @@ mod tests {
         assert_eq!(exp_not_positive::<false>(f32::NEG_INFINITY), 0.0);
     }
 
+    /// Two rows side by side in panels, of which `row` is the second; −∞ fills the last panel.
+    fn panels(row: &[f32]) -> Vec<f32> {
+        let mut numbers = Vec::new();
+        for chunk in row.chunks(PANEL) {
+            numbers.extend([9.0; PANEL]);
+            numbers.extend(chunk);
+            numbers.resize(numbers.len().next_multiple_of(PANEL), f32::NEG_INFINITY);
+        }
+        numbers
+    }
+
     #[test]
     fn sums_and_maxima_at_every_length() {
         for level in Level::all() {
-            for n in 0..70 {
+            for n in (1..70).chain([128, 200]) {
                 let row: Vec<f32> = (0..n)
                     .map(|i| ((i * 37) % 23) as f32 / 23.0 - 0.5)
                     .collect();
-                let weights: Vec<f32> = (0..n).map(|i| 1.0 + (i % 3) as f32).collect();
+                let mut weights: Vec<f32> = (0..n).map(|i| 1.0 + (i % 3) as f32).collect();
                 let top = row.iter().copied().fold(f32::NEG_INFINITY, f32::max);
-                assert_eq!(largest(level, &row), top);
-                let mut out = row.clone();
-                let sum = exp_weighted_sum(level, &mut out, top, 5.0, &weights);
+                let mut numbers = panels(&row);
+                weights.resize(numbers.len() / 2, 0.0);
+                let mut got = Panels {
+                    numbers: &mut numbers,
+                    first: PANEL,
+                    stride: 2 * PANEL,
+                };
+                assert_eq!(largest(level, &got), top);
+                let sum = exp_weighted_sum(level, &mut got, top, 5.0, &weights);
                 let mut expected = 0.0;
-                for ((x, w), got) in row.iter().zip(&weights).zip(&out) {
+                for (n, (x, w)) in row.iter().zip(&weights).enumerate() {
                     let e = w * ((x - top) * 5.0).exp();
-                    assert!((got - e).abs() < 1e-6, "{got} is not {e}");
+                    assert!((*got.at(n) - e).abs() < 1e-6, "{} is not {e}", got.at(n));
                     expected += e;
                 }
                 assert!((sum - expected).abs() <= 1e-5 * expected.max(1.0));
+                assert!(numbers.iter().all(|x| x.is_finite()), "−∞ becomes 0");
+                let others = numbers.chunks(PANEL).step_by(2);
+                assert!(others.flatten().all(|&x| x == 9.0), "no other row changes");
             }
         }
     }
@@ -167,11 +213,19 @@ mod tests {
     #[test]
     fn what_is_excluded_by_minus_infinity_has_no_part() {
         for level in Level::all() {
-            let mut row = [0.5, f32::NEG_INFINITY, 0.25];
-            let sum = exp_weighted_sum(level, &mut row, 0.5, 4.0, &[1.0, 7.0, 2.0]);
-            assert_eq!(row[1], 0.0);
+            let mut numbers = panels(&[0.5, f32::NEG_INFINITY, 0.25]);
+            let mut row = Panels {
+                numbers: &mut numbers,
+                first: PANEL,
+                stride: 2 * PANEL,
+            };
+            let mut weights = vec![0.0; PANEL];
+            weights[..3].copy_from_slice(&[1.0, 7.0, 2.0]);
+            let sum = exp_weighted_sum(level, &mut row, 0.5, 4.0, &weights);
+            assert_eq!(*row.at(1), 0.0);
             assert!((sum - (1.0 + 2.0 * (-1.0_f32).exp())).abs() < 1e-6);
-            assert_eq!(largest(level, &[f32::NEG_INFINITY; 20]), f32::NEG_INFINITY);
+            row.fill(f32::NEG_INFINITY);
+            assert_eq!(largest(level, &row), f32::NEG_INFINITY);
         }
     }
 }

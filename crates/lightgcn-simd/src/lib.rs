@@ -55,8 +55,10 @@
 mod adam;
 mod bf16;
 mod bpr;
+mod buffers;
 mod cpu;
 mod csr;
+mod dense;
 mod direct;
 mod element;
 mod exp;

@@ -20,9 +20,25 @@ impl Case {
             candidate_weights: &self.candidate_weights,
             excluded: self.excluded.as_deref(),
         };
-        let (mut u, mut i) = (vec![f32::NAN; users.len()], vec![f32::NAN; items.len()]);
-        let loss = softmax_loss(&self.config, &pairs, users, items, self.dim, &mut u, &mut i);
-        (loss, u, i)
+        let at = |level| {
+            let (mut u, mut i) = (vec![f32::NAN; users.len()], vec![f32::NAN; items.len()]);
+            let (config, dim) = (&self.config, self.dim);
+            let loss = softmax_loss_at(level, config, &pairs, users, items, dim, &mut u, &mut i);
+            (loss, u, i)
+        };
+        let best = at(Level::detect());
+        for level in Level::all() {
+            let (loss, u, i) = at(level);
+            if level == Level::Portable {
+                let near = |a: f32, b: f32| (a - b).abs() <= 2e-4 * a.abs().max(1.0);
+                assert!(near(loss as f32, best.0 as f32));
+                assert!(u.iter().zip(&best.1).all(|(&a, &b)| near(a, b)));
+                assert!(i.iter().zip(&best.2).all(|(&a, &b)| near(a, b)));
+            } else {
+                assert!((loss, u, i) == best, "registers of any width, the same bits");
+            }
+        }
+        best
     }
 
     /// The loss by its formula, pair by pair, in double precision.
@@ -197,7 +213,12 @@ fn an_empty_batch_has_no_loss_and_no_gradient() {
 
 #[test]
 fn many_blocks_equal_the_definition_at_any_thread_count() {
-    let (n_users, n_items, dim) = (300_u32, 211, 8);
+    many_blocks(8);
+    many_blocks(70);
+}
+
+fn many_blocks(dim: usize) {
+    let (n_users, n_items) = (300_u32, 211);
     let users: Vec<u32> = (0..400).map(|p| p * n_users / 400).collect();
     let case = Case {
         config: SoftmaxConfig {

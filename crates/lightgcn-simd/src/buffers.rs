@@ -1,0 +1,44 @@
+//! Work buffers that a thread keeps from call to call: fresh pages cost as much as the work in them.
+
+use std::cell::RefCell;
+
+/// How many buffers a thread keeps.
+const KEPT: usize = 4;
+
+thread_local! {
+    static BUFFERS: RefCell<Vec<Vec<f32>>> = const { RefCell::new(Vec::new()) };
+}
+
+/// Lends `work` a buffer of `len` numbers, which hold anything. What `work` borrows in turn, on this
+/// thread or through stolen work, is another buffer.
+pub(crate) fn with_buffer<T>(len: usize, work: impl FnOnce(&mut [f32]) -> T) -> T {
+    let mut buffer = BUFFERS.with_borrow_mut(Vec::pop).unwrap_or_default();
+    if buffer.len() < len {
+        buffer.resize(len, 0.0);
+    }
+    let result = work(&mut buffer[..len]);
+    BUFFERS.with_borrow_mut(|kept| {
+        if kept.len() < KEPT {
+            kept.push(buffer);
+        }
+    });
+    result
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nested_buffers_are_distinct_and_have_their_length() {
+        with_buffer(5, |outer| {
+            outer.fill(1.0);
+            with_buffer(7, |inner| {
+                assert_eq!(inner.len(), 7);
+                inner.fill(2.0);
+            });
+            assert_eq!(outer, [1.0; 5]);
+        });
+        with_buffer(3, |again| assert_eq!(again.len(), 3));
+    }
+}

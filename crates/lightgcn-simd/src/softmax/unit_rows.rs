@@ -1,0 +1,80 @@
+//! Vectors brought to length 1.
+
+use super::block::PANEL;
+use crate::dense::WIDTH;
+
+/// The least length that a vector is divided by.
+const LEAST_NORM: f32 = 1e-12;
+
+/// Rows of length 1 and what they were made of: `[n_rows up to whole panels, width]`, zeros filling
+/// them up.
+pub(super) struct UnitRows {
+    data: Vec<f32>,
+    norms: Vec<f32>,
+    dim: usize,
+    width: usize,
+}
+
+impl UnitRows {
+    /// Of `rows`, `[n_rows, dim]`.
+    pub(super) fn new(rows: &[f32], dim: usize) -> Self {
+        let width = dim.next_multiple_of(WIDTH);
+        let n_rows = rows.len() / dim;
+        let mut data = vec![0.0; n_rows.next_multiple_of(PANEL) * width];
+        let norms = rows
+            .chunks_exact(dim)
+            .zip(data.chunks_exact_mut(width))
+            .map(|(row, unit)| {
+                let norm = sum_of_products(row, row).sqrt().max(LEAST_NORM);
+                for (unit, x) in unit.iter_mut().zip(row) {
+                    *unit = x / norm;
+                }
+                norm
+            })
+            .collect();
+        Self {
+            data,
+            norms,
+            dim,
+            width,
+        }
+    }
+
+    pub(super) fn data(&self) -> &[f32] {
+        &self.data
+    }
+
+    pub(super) fn n_rows(&self) -> usize {
+        self.norms.len()
+    }
+
+    /// Numbers in a row as it was given.
+    pub(super) fn dim(&self) -> usize {
+        self.dim
+    }
+
+    /// Numbers in a row as it is kept, a multiple of 16.
+    pub(super) fn width(&self) -> usize {
+        self.width
+    }
+
+    /// From the gradient by a unit row (`[width]`) to that by the row it was made of (`[dim]`).
+    pub(super) fn through(&self, row: usize, gradient: &[f32], out: &mut [f32]) {
+        let unit = &self.data[row * self.width..][..self.width];
+        let along = sum_of_products(gradient, unit);
+        for ((out, g), x) in out.iter_mut().zip(gradient).zip(unit) {
+            *out = (*g - along * x) / self.norms[row];
+        }
+    }
+}
+
+/// `Σ a · b`, in eight running sums.
+fn sum_of_products(a: &[f32], b: &[f32]) -> f32 {
+    let mut sums = [0.0_f32; 8];
+    for (a, b) in a.chunks(8).zip(b.chunks(8)) {
+        for ((sum, a), b) in sums.iter_mut().zip(a).zip(b) {
+            *sum += a * b;
+        }
+    }
+    sums.iter().sum()
+}
