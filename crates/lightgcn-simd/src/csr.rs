@@ -4,6 +4,7 @@ use std::error::Error;
 use std::fmt;
 
 use crate::index::CsrIndex;
+use crate::ordered_rows::OrderedRows;
 
 /// A borrowed CSR matrix of shape `[n_rows, n_columns]`.
 ///
@@ -17,6 +18,7 @@ pub struct CsrView<'a, O: CsrIndex, C: CsrIndex> {
     columns: &'a [C],
     values: &'a [f32],
     n_columns: usize,
+    ordered: Option<&'a OrderedRows>,
 }
 
 impl<'a, O: CsrIndex, C: CsrIndex> CsrView<'a, O, C> {
@@ -83,6 +85,7 @@ impl<'a, O: CsrIndex, C: CsrIndex> CsrView<'a, O, C> {
             columns,
             values,
             n_columns,
+            ordered: None,
         })
     }
 
@@ -115,7 +118,36 @@ impl<'a, O: CsrIndex, C: CsrIndex> CsrView<'a, O, C> {
             columns,
             values,
             n_columns,
+            ordered: None,
         }
+    }
+
+    /// The same matrix, whose whole products visit the rows as `ordered` has them, which was made of
+    /// this matrix: the same result sooner, where rows that follow each other have columns in common.
+    ///
+    /// # Panics
+    /// If `ordered` was made of a matrix of another shape or number of non-zeros.
+    #[must_use]
+    pub fn with_order(self, ordered: &'a OrderedRows) -> Self {
+        let (shape, nnz) = (ordered.shape(), ordered.nnz());
+        assert!(
+            shape == (self.n_rows(), self.n_columns) && nnz == self.nnz(),
+            "rows ordered from a {} × {} matrix with {nnz} non-zeros do not belong to a {} × {} one with {}",
+            shape.0,
+            shape.1,
+            self.n_rows(),
+            self.n_columns,
+            self.nnz()
+        );
+        Self {
+            ordered: Some(ordered),
+            ..self
+        }
+    }
+
+    #[inline]
+    pub(crate) fn ordered(&self) -> Option<&'a OrderedRows> {
+        self.ordered
     }
 
     /// The number of rows.

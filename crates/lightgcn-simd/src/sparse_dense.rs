@@ -1,6 +1,7 @@
 //! The product of a sparse and a dense matrix.
 
 mod portable;
+mod target;
 #[cfg(test)]
 mod tests;
 #[cfg(target_arch = "x86_64")]
@@ -16,6 +17,7 @@ use crate::csr::CsrView;
 use crate::element::Element;
 use crate::index::CsrIndex;
 use crate::parallel;
+use target::Target;
 
 /// `out = A · x`, with `x` of shape `[n_columns, dim]` and `out` of shape `[n_rows, dim]`, both
 /// row-major. What `out` held before is not read. Rows without entries become 0.
@@ -122,22 +124,60 @@ impl<O: CsrIndex, C: CsrIndex, D: Element> Product<'_, O, C, D> {
         if out.is_empty() {
             return;
         }
-        let tasks = parallel::task_count((a.nnz() + a.n_rows()).saturating_mul(dim));
-        if tasks == 1 {
-            return self.write_rows(level, 0..a.n_rows(), out);
+        let target = Target::new(out, dim, 0);
+        match a.ordered() {
+            None => self.write_all(level, &target),
+            Some(ordered) => {
+                let product = Product {
+                    a: ordered.stored(),
+                    dense,
+                    dim,
+                    scale: self.scale,
+                    addend,
+                };
+                product.write_all(level, &target.placed(ordered.places()));
+            }
         }
-        let ranges = parallel::balanced_ranges(a.row_offsets(), tasks);
-        parallel::split_rows(out, dim, &ranges)
+    }
+
+    /// All rows, in parts of about equal work.
+    fn write_all<T: Element>(&self, level: Level, target: &Target<'_, T>) {
+        let a = self.a;
+        let tasks = parallel::task_count((a.nnz() + a.n_rows()).saturating_mul(self.dim));
+        if tasks == 1 {
+            // SAFETY: `target` has all rows of the matrix, and nobody else writes to it.
+            return unsafe { self.write_into(level, 0..a.n_rows(), target) };
+        }
+        parallel::balanced_ranges(a.row_offsets(), tasks)
             .into_par_iter()
-            .for_each(|(rows, out)| self.write_rows(level, rows, out));
+            // SAFETY: as above; the ranges are disjoint, and so are the places of their rows.
+            .for_each(|rows| unsafe { self.write_into(level, rows, target) });
     }
 
     /// Computes the given rows into `out` (`[rows.len(), dim]`) on this thread.
     pub(crate) fn write_rows<T: Element>(&self, level: Level, rows: Range<usize>, out: &mut [T]) {
-        match level {
-            Level::Portable => portable::write_rows(self, rows, out),
-            #[cfg(target_arch = "x86_64")]
-            Level::Avx2(proof) => x86::write_rows(proof, self, rows, out),
+        assert!(rows.end <= self.a.n_rows() && out.len() == rows.len() * self.dim);
+        let target = Target::new(out, self.dim, rows.start);
+        // SAFETY: `target` has just these rows, and `out` is borrowed mutably.
+        unsafe { self.write_into(level, rows, &target) }
+    }
+
+    /// # Safety
+    /// `target` must have a place for each of `rows`, which lie in the matrix, and nobody else may use
+    /// these places meanwhile.
+    unsafe fn write_into<T: Element>(
+        &self,
+        level: Level,
+        rows: Range<usize>,
+        target: &Target<'_, T>,
+    ) {
+        // SAFETY: the caller's promise.
+        unsafe {
+            match level {
+                Level::Portable => portable::write_rows(self, rows, target),
+                #[cfg(target_arch = "x86_64")]
+                Level::Avx2(proof) => x86::write_rows(proof, self, rows, target),
+            }
         }
     }
 }

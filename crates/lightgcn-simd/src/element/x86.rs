@@ -1,7 +1,7 @@
 //! How numbers come from memory into AVX2 registers of eight `f32`, and back.
 
 use std::arch::x86_64::{
-    __m128i, __m256, __m256i, _CMP_UNORD_Q, _MM_HINT_T0, _mm_and_si128, _mm_loadu_si128,
+    __m128i, __m256, __m256i, __m512, _CMP_UNORD_Q, _MM_HINT_T0, _mm_and_si128, _mm_loadu_si128,
     _mm_maskload_epi32, _mm_or_si128, _mm_prefetch, _mm_set1_epi16, _mm_storeu_si128,
     _mm256_add_epi32, _mm256_and_si256, _mm256_blendv_epi8, _mm256_castps_si256,
     _mm256_castsi128_si256, _mm256_castsi256_ps, _mm256_castsi256_si128, _mm256_cmp_ps,
@@ -11,12 +11,16 @@ use std::arch::x86_64::{
     _mm256_setzero_si256, _mm256_shuffle_ps, _mm256_slli_epi32, _mm256_srli_epi32,
     _mm256_storeu_ps, _mm256_unpackhi_epi32, _mm256_unpackhi_epi64, _mm256_unpackhi_ps,
     _mm256_unpacklo_epi32, _mm256_unpacklo_epi64, _mm256_unpacklo_ps,
+    _mm512_castps_si512, _mm512_castsi512_ps, _mm512_castsi512_si256, _mm512_cvtepu16_epi32,
+    _mm512_extracti64x4_epi64, _mm512_loadu_ps, _mm512_slli_epi32, _mm512_storeu_ps,
 };
 
 use crate::bf16::Bf16;
 
 /// Numbers in a register.
 pub(crate) const LANES: usize = 8;
+/// Numbers in a register of AVX-512.
+pub(crate) const WIDE_LANES: usize = 16;
 
 /// How many bytes ahead rows are fetched that are read from end to end, or more where the rows that
 /// are read side by side take more: reading them side by side, the machine does not see the pattern.
@@ -69,6 +73,18 @@ pub unsafe trait Register: Copy {
     /// # Safety
     /// The machine must have AVX2; the numbers must be valid for reads.
     unsafe fn load_columns(from: *const Self, stride: usize) -> [__m256; LANES];
+
+    /// Sixteen numbers.
+    ///
+    /// # Safety
+    /// The machine must have AVX-512F; sixteen numbers must be valid for reads.
+    unsafe fn load_wide(from: *const Self) -> __m512;
+
+    /// Writes sixteen numbers, rounded to this type as [`store`](Self::store) does.
+    ///
+    /// # Safety
+    /// The machine must have AVX-512F and AVX2; sixteen numbers must be valid for writes.
+    unsafe fn store_wide(to: *mut Self, value: __m512);
 }
 
 // SAFETY: each function touches the numbers at its address that its name and its tail say.
@@ -130,6 +146,18 @@ unsafe impl Register for f32 {
             }
             columns
         }
+    }
+
+    #[inline(always)]
+    unsafe fn load_wide(from: *const Self) -> __m512 {
+        // SAFETY: the caller vouches for the address.
+        unsafe { _mm512_loadu_ps(from) }
+    }
+
+    #[inline(always)]
+    unsafe fn store_wide(to: *mut Self, value: __m512) {
+        // SAFETY: the caller vouches for the address.
+        unsafe { _mm512_storeu_ps(to, value) }
     }
 }
 
@@ -229,6 +257,27 @@ unsafe impl Register for Bf16 {
                 columns[2 * i + 1] = _mm256_castsi256_ps(_mm256_and_si256(pair, upper));
             }
             columns
+        }
+    }
+
+    #[inline(always)]
+    unsafe fn load_wide(from: *const Self) -> __m512 {
+        // SAFETY: the caller vouches for 16 numbers, 32 bytes; the machine has AVX-512F.
+        unsafe {
+            let numbers = _mm512_cvtepu16_epi32(_mm256_loadu_si256(from.cast()));
+            _mm512_castsi512_ps(_mm512_slli_epi32::<16>(numbers))
+        }
+    }
+
+    #[inline(always)]
+    unsafe fn store_wide(to: *mut Self, value: __m512) {
+        // SAFETY: the caller vouches for the address; the machine has AVX-512F and AVX2.
+        unsafe {
+            let bits = _mm512_castps_si512(value);
+            let low = _mm512_castsi512_si256(bits);
+            let high = _mm512_extracti64x4_epi64::<1>(bits);
+            _mm_storeu_si128(to.cast(), narrow(_mm256_castsi256_ps(low)));
+            _mm_storeu_si128(to.add(LANES).cast(), narrow(_mm256_castsi256_ps(high)));
         }
     }
 }

@@ -4,6 +4,7 @@
 use std::ops::Range;
 
 use super::Product;
+use super::target::Target;
 use crate::cpu::{PORTABLE_FMA, multiply_add};
 use crate::element::Element;
 use crate::index::CsrIndex;
@@ -11,11 +12,14 @@ use crate::index::CsrIndex;
 /// Columns summed at a time.
 const PANEL: usize = 32;
 
-/// Computes the given rows of `product` into `out` (`[rows.len(), dim]`).
-pub(super) fn write_rows<O: CsrIndex, C: CsrIndex, D: Element, T: Element>(
+/// Computes the given rows of `product`.
+///
+/// # Safety
+/// `target` must have a place for each of `rows`, and nobody else may use these places meanwhile.
+pub(super) unsafe fn write_rows<O: CsrIndex, C: CsrIndex, D: Element, T: Element>(
     product: &Product<'_, O, C, D>,
     rows: Range<usize>,
-    out: &mut [T],
+    target: &Target<'_, T>,
 ) {
     let Product {
         a,
@@ -25,7 +29,10 @@ pub(super) fn write_rows<O: CsrIndex, C: CsrIndex, D: Element, T: Element>(
         addend,
     } = *product;
     let offsets = a.row_offsets();
-    for (row, out_row) in rows.zip(out.chunks_exact_mut(dim)) {
+    for row in rows {
+        let place = target.place(row);
+        // SAFETY: the caller's promise.
+        let out_row = unsafe { target.row(place) };
         let entries = offsets[row].to_usize()..offsets[row + 1].to_usize();
         let columns = &a.columns()[entries.clone()];
         let values = &a.values()[entries];
@@ -45,7 +52,7 @@ pub(super) fn write_rows<O: CsrIndex, C: CsrIndex, D: Element, T: Element>(
                 *sum *= scale;
             }
             if let Some((factor, addend)) = addend {
-                let start = row * dim + first;
+                let start = place * dim + first;
                 add_scaled(&mut sum[..width], factor, &addend[start..start + width]);
             }
             for (out, &sum) in out_panel.iter_mut().zip(&sum) {

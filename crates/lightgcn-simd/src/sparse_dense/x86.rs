@@ -1,13 +1,17 @@
-//! The product with AVX2 and FMA: a panel of up to 64 columns is summed in eight registers, and the
-//! dense rows of later entries are fetched ahead.
+//! The product with AVX2 and FMA, or AVX-512: a panel of up to 64 columns is summed in eight registers,
+//! or in four, and the dense rows of later entries are fetched ahead.
 
-use std::arch::x86_64::{_mm256_fmadd_ps, _mm256_mul_ps, _mm256_set1_ps, _mm256_setzero_ps};
+use std::arch::x86_64::{
+    _mm256_fmadd_ps, _mm256_mul_ps, _mm256_set1_ps, _mm256_setzero_ps, _mm512_fmadd_ps,
+    _mm512_mul_ps, _mm512_set1_ps, _mm512_setzero_ps,
+};
 use std::ops::Range;
 
 use super::Product;
+use super::target::Target;
 use crate::cpu::Avx2;
 use crate::element::Element;
-use crate::element::x86::{LANES, Register, prefetch};
+use crate::element::x86::{LANES, Register, WIDE_LANES, prefetch};
 use crate::index::CsrIndex;
 
 /// Columns in a full panel: eight registers of sums leave eight for operands.
@@ -15,67 +19,102 @@ const PANEL: usize = 64;
 /// How many entries ahead a dense row is fetched.
 const AHEAD: usize = 16;
 
-/// Computes the given rows of `product` into `out` (`[rows.len(), dim]`).
-pub(super) fn write_rows<O: CsrIndex, C: CsrIndex, D: Element, T: Element>(
+/// Computes the given rows of `product`.
+///
+/// # Safety
+/// `rows` must lie in the matrix, `target` have a place for each, and nobody else may use these places
+/// meanwhile.
+pub(super) unsafe fn write_rows<O: CsrIndex, C: CsrIndex, D: Element, T: Element>(
     proof: Avx2,
     product: &Product<'_, O, C, D>,
     rows: Range<usize>,
-    out: &mut [T],
+    target: &Target<'_, T>,
 ) {
-    let dim = product.dim;
-    if dim <= PANEL {
-        return write_all_panels(proof, product, rows, out);
+    if product.dim <= PANEL {
+        // SAFETY: the caller's promise.
+        return unsafe { write_all_panels(proof, product, rows, target) };
     }
     // Row by row: what one panel fetches, the next finds in the same pages.
-    for (row, out) in rows.zip(out.chunks_exact_mut(dim)) {
-        write_all_panels(proof, product, row..row + 1, out);
+    for row in rows {
+        // SAFETY: the caller's promise.
+        unsafe { write_all_panels(proof, product, row..row + 1, target) };
     }
 }
 
 /// Computes the given rows panel after panel.
-fn write_all_panels<O: CsrIndex, C: CsrIndex, D: Element, T: Element>(
-    _proof: Avx2,
+///
+/// # Safety
+/// As [`write_rows`].
+unsafe fn write_all_panels<O: CsrIndex, C: CsrIndex, D: Element, T: Element>(
+    proof: Avx2,
     product: &Product<'_, O, C, D>,
     rows: Range<usize>,
-    out: &mut [T],
+    target: &Target<'_, T>,
 ) {
     let dim = product.dim;
-    assert!(rows.end <= product.a.n_rows() && rows.len() * dim == out.len());
+    assert!(rows.end <= product.a.n_rows());
+    let wide = proof.avx512().is_some();
     let mut first = 0;
     while first < dim {
         let width = (dim - first).min(PANEL);
-        let (registers, tail) = (width / LANES, width % LANES);
         let rows = rows.clone();
-        macro_rules! panel {
-            ($($n:literal)*) => {
-                match (registers, tail) {
-                    $(
-                        // SAFETY: AVX2 and FMA are there (the proof); `rows` and `out` were checked
-                        // above, `Product::write` checked the other lengths, and the panel's columns
-                        // `first..first + 8 * registers + tail` lie below `dim`.
-                        ($n, 0) => unsafe {
-                            write_panel::<$n, false, O, C, D, T>(product, rows, first, 0, out);
-                        },
-                        // SAFETY: as above.
-                        ($n, _) => unsafe {
-                            write_panel::<$n, true, O, C, D, T>(product, rows, first, tail, out);
-                        },
-                    )*
-                    _ => unreachable!("a panel has at most eight registers"),
+        // SAFETY: AVX2 and FMA are there, and AVX-512F where `wide` (the proof); the caller vouches for
+        // rows and places, `Product::write` checked the lengths, and the panel's columns
+        // `first..first + width` lie below `dim`.
+        unsafe {
+            if wide && width.is_multiple_of(WIDE_LANES) {
+                match width / WIDE_LANES {
+                    1 => write_wide_panel::<1, O, C, D, T>(product, rows, first, target),
+                    2 => write_wide_panel::<2, O, C, D, T>(product, rows, first, target),
+                    3 => write_wide_panel::<3, O, C, D, T>(product, rows, first, target),
+                    _ => write_wide_panel::<4, O, C, D, T>(product, rows, first, target),
                 }
-            };
+            } else {
+                write_narrow_panel(product, rows, first, width, target);
+            }
         }
-        panel!(0 1 2 3 4 5 6 7 8);
         first += width;
     }
+}
+
+/// Computes the columns `first..first + width` of the given rows with AVX2.
+///
+/// # Safety
+/// As [`write_panel`], with `width` at most 64.
+unsafe fn write_narrow_panel<O: CsrIndex, C: CsrIndex, D: Element, T: Element>(
+    product: &Product<'_, O, C, D>,
+    rows: Range<usize>,
+    first: usize,
+    width: usize,
+    target: &Target<'_, T>,
+) {
+    let (registers, tail) = (width / LANES, width % LANES);
+    macro_rules! panel {
+        ($($n:literal)*) => {
+            match (registers, tail) {
+                $(
+                    // SAFETY: the caller's promise.
+                    ($n, 0) => unsafe {
+                        write_panel::<$n, false, O, C, D, T>(product, rows, first, 0, target);
+                    },
+                    // SAFETY: the caller's promise.
+                    ($n, _) => unsafe {
+                        write_panel::<$n, true, O, C, D, T>(product, rows, first, tail, target);
+                    },
+                )*
+                _ => unreachable!("a panel has at most eight registers"),
+            }
+        };
+    }
+    panel!(0 1 2 3 4 5 6 7 8);
 }
 
 /// Computes the columns `first..first + 8 · N + tail` of the given rows.
 ///
 /// # Safety
-/// The machine must have AVX2 and FMA; `rows` lie in the matrix, `out` has `rows.len() · dim`
-/// numbers, `dense` and the addend have the shapes that the matrix needs; the columns lie below
-/// `dim`; `tail < 8`, and 0 unless `TAIL`.
+/// The machine must have AVX2 and FMA; `rows` lie in the matrix, `target` has a place for each that
+/// nobody else uses, `dense` and the addend have the shapes that the matrix needs; the columns lie
+/// below `dim`; `tail < 8`, and 0 unless `TAIL`.
 #[target_feature(enable = "avx2,fma")]
 unsafe fn write_panel<
     const N: usize,
@@ -89,7 +128,7 @@ unsafe fn write_panel<
     rows: Range<usize>,
     first: usize,
     tail: usize,
-    out: &mut [T],
+    target: &Target<'_, T>,
 ) {
     let Product {
         a,
@@ -101,7 +140,6 @@ unsafe fn write_panel<
     let (offsets, columns, values) = (a.row_offsets(), a.columns(), a.values());
     let scale = _mm256_set1_ps(scale);
     let last = columns.len().saturating_sub(1);
-    let start_row = rows.start;
     let panel_bytes = const { (N + TAIL as usize) * LANES * size_of::<D>() };
     // SAFETY: for all pointers below: a column is below `n_columns` and a row below `n_rows` (the
     // invariant of `CsrView`), so each addresses `8 · N` numbers, and `tail` more, within its matrix.
@@ -109,7 +147,7 @@ unsafe fn write_panel<
     unsafe {
         let (dense_tail, addend_tail, out_tail) = (D::tail(tail), f32::tail(tail), T::tail(tail));
         let panel = dense.as_ptr().add(first);
-        let mut entry = offsets.get_unchecked(start_row).to_usize();
+        let mut entry = offsets.get_unchecked(rows.start).to_usize();
         for row in rows {
             let end = offsets.get_unchecked(row + 1).to_usize();
             let mut sum = [_mm256_setzero_ps(); N];
@@ -133,9 +171,10 @@ unsafe fn write_panel<
                 *sum = _mm256_mul_ps(scale, *sum);
             }
             sum_tail = _mm256_mul_ps(scale, sum_tail);
+            let place = target.place(row);
             if let Some((factor, addend)) = addend {
                 let factor = _mm256_set1_ps(factor);
-                let x = addend.as_ptr().add(row * dim + first);
+                let x = addend.as_ptr().add(place * dim + first);
                 for (n, sum) in sum.iter_mut().enumerate() {
                     *sum = _mm256_fmadd_ps(factor, f32::load(x.add(n * LANES)), *sum);
                 }
@@ -144,12 +183,70 @@ unsafe fn write_panel<
                     sum_tail = _mm256_fmadd_ps(factor, x, sum_tail);
                 }
             }
-            let to = out.as_mut_ptr().add((row - start_row) * dim + first);
+            let to = target.at(place).add(first);
             for (n, &sum) in sum.iter().enumerate() {
                 T::store(to.add(n * LANES), sum);
             }
             if TAIL {
                 T::store_tail(to.add(N * LANES), out_tail, sum_tail);
+            }
+        }
+    }
+}
+
+/// Computes the columns `first..first + 16 · N` of the given rows, with the bits of [`write_panel`].
+///
+/// # Safety
+/// The machine must have AVX-512F beside AVX2; else as [`write_panel`].
+#[target_feature(enable = "avx512f,avx2,fma")]
+unsafe fn write_wide_panel<const N: usize, O: CsrIndex, C: CsrIndex, D: Element, T: Element>(
+    product: &Product<'_, O, C, D>,
+    rows: Range<usize>,
+    first: usize,
+    target: &Target<'_, T>,
+) {
+    let Product {
+        a,
+        dense,
+        dim,
+        scale,
+        addend,
+    } = *product;
+    let (offsets, columns, values) = (a.row_offsets(), a.columns(), a.values());
+    let scale = _mm512_set1_ps(scale);
+    let last = columns.len().saturating_sub(1);
+    let panel_bytes = const { N * WIDE_LANES * size_of::<D>() };
+    // SAFETY: as in `write_panel`, for `16 · N` numbers at each pointer.
+    unsafe {
+        let panel = dense.as_ptr().add(first);
+        let mut entry = offsets.get_unchecked(rows.start).to_usize();
+        for row in rows {
+            let end = offsets.get_unchecked(row + 1).to_usize();
+            let mut sum = [_mm512_setzero_ps(); N];
+            while entry < end {
+                let ahead = columns.get_unchecked((entry + AHEAD).min(last)).to_usize();
+                prefetch(panel.wrapping_add(ahead * dim), panel_bytes);
+                let x = panel.add(columns.get_unchecked(entry).to_usize() * dim);
+                let value = _mm512_set1_ps(*values.get_unchecked(entry));
+                for (n, sum) in sum.iter_mut().enumerate() {
+                    *sum = _mm512_fmadd_ps(value, D::load_wide(x.add(n * WIDE_LANES)), *sum);
+                }
+                entry += 1;
+            }
+            for sum in &mut sum {
+                *sum = _mm512_mul_ps(scale, *sum);
+            }
+            let place = target.place(row);
+            if let Some((factor, addend)) = addend {
+                let factor = _mm512_set1_ps(factor);
+                let x = addend.as_ptr().add(place * dim + first);
+                for (n, sum) in sum.iter_mut().enumerate() {
+                    *sum = _mm512_fmadd_ps(factor, f32::load_wide(x.add(n * WIDE_LANES)), *sum);
+                }
+            }
+            let to = target.at(place).add(first);
+            for (n, &sum) in sum.iter().enumerate() {
+                T::store_wide(to.add(n * WIDE_LANES), sum);
             }
         }
     }
