@@ -5,6 +5,7 @@ use burn::tensor::{Bytes, DType, Shape};
 use burn_flex::{FlexTensor, Layout};
 use lightgcn_simd::CsrView;
 
+use crate::row_order::RowOrder;
 use crate::sparse_matrix::SparseMatrix;
 
 /// The elements of a tensor made contiguous.
@@ -45,6 +46,7 @@ pub(crate) struct CsrBuffers {
     row_offsets: FlexTensor,
     columns: FlexTensor,
     values: FlexTensor,
+    order: RowOrder,
 }
 
 impl CsrBuffers {
@@ -54,6 +56,16 @@ impl CsrBuffers {
             row_offsets: matrix.row_offsets().into_primitive(),
             columns: matrix.columns().into_primitive(),
             values: matrix.values().into_primitive().tensor(),
+            order: matrix.row_order().clone(),
+        }
+    }
+
+    /// The matrix for whole products: its rows in a better order, once that pays.
+    pub(crate) fn ordered_view(&self) -> CsrView<'_, i32, i32> {
+        let view = self.view();
+        match self.order.rows(view) {
+            Some(rows) => view.with_order(rows),
+            None => view,
         }
     }
 

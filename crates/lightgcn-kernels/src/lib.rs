@@ -79,6 +79,8 @@
 mod adam;
 mod backend;
 mod batch_loss;
+#[cfg(feature = "flex")]
+mod buffers;
 mod csr;
 pub mod device;
 mod error;
@@ -90,6 +92,8 @@ mod propagate;
 mod propagate_rows;
 pub mod reference;
 mod row_indices;
+#[cfg(feature = "flex")]
+mod row_order;
 mod sparse_dense;
 mod sparse_matrix;
 
@@ -105,7 +109,7 @@ pub use batch_loss::{
     BprBatch, LossGradient, SoftmaxBatch, SoftmaxSettings, bpr_loss_gradient, softmax_loss_gradient,
 };
 pub use error::KernelError;
-pub use gather_rows::{gather_rows, segment_sum_rows};
+pub use gather_rows::{add_rows, gather_rows, segment_sum_rows};
 pub use propagate::propagate;
 pub use propagate_rows::{propagate_rows, propagate_rows_transposed};
 pub use row_indices::RowIndices;

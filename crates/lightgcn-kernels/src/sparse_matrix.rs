@@ -7,6 +7,8 @@ use lightgcn_graph::Adjacency;
 
 use crate::csr::HostCsr;
 use crate::error::KernelError;
+#[cfg(feature = "flex")]
+use crate::row_order::RowOrder;
 
 /// The CSR arrays of one direction.
 #[derive(Module, Debug)]
@@ -19,12 +21,18 @@ pub(crate) struct CsrArrays<B: Backend> {
     pub(crate) values: Tensor<B, 1>,
     /// Whether the columns ascend within each row.
     ascending: bool,
+    /// How the CPU visits the rows.
+    #[cfg(feature = "flex")]
+    #[module(skip)]
+    order: RowOrder,
 }
 
 impl<B: Backend> CsrArrays<B> {
     fn upload(host: HostCsr, device: &B::Device) -> Self {
         Self {
             ascending: host.has_sorted_rows(),
+            #[cfg(feature = "flex")]
+            order: RowOrder::default(),
             row_offsets: upload_ints(host.row_offsets, device),
             columns: upload_ints(host.columns, device),
             values: {
@@ -164,6 +172,12 @@ impl<B: Backend> SparseMatrix<B> {
     /// Whether the columns ascend within each row.
     pub(crate) fn has_ascending_columns(&self) -> bool {
         self.arrays.ascending
+    }
+
+    /// How the CPU visits the rows.
+    #[cfg(feature = "flex")]
+    pub(crate) fn row_order(&self) -> &RowOrder {
+        &self.arrays.order
     }
 
     /// The transpose. Copies no array.

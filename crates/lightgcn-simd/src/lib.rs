@@ -7,6 +7,7 @@
 //! | losses of a batch with their gradients | [`bpr_loss`], [`softmax_loss`] |
 //! | embedding look-up and its gradient | [`gather_rows`], [`segment_sum_rows`] |
 //! | optimizer | [`adam_step`] |
+//! | the same products sooner: rows in a better order, buffers in huge pages | [`OrderedRows`], [`zeros_in_huge_pages`], [`move_to_huge_pages`] |
 //! | scores and exact masked ranking | [`dot`], [`scores`], [`top_k`], [`select_top_k`] |
 //! | matrices stored in 16 bits, summed in 32 | [`round_to_bf16`], [`widen_bf16`], [`sparse_dense_bf16`], [`propagate_bf16`]; [`dot`], [`scores`] and [`top_k`] take items of either [`Element`] type |
 //!
@@ -49,7 +50,7 @@
 //! (the product at some rows), `bpr` and `softmax` (losses), `gather`, `segment_sum`, `adam`, `bf16`
 //! (rounding), `selection` (the bounded list of the best), `direct` and `tile` (the innermost loops of
 //! scoring, for few and for many queries), `score` and `top_k`; `element` (how numbers are stored),
-//! `cpu` and `parallel` hold what they share. Each `x86` file beside them holds the AVX2 form of its
+//! `cpu`, `parallel`, `dense`, `exp` and `buffers` hold what they share. Each `x86` file beside them holds the AVX2 form of its
 //! parent.
 
 mod adam;
@@ -63,6 +64,7 @@ mod direct;
 mod element;
 mod exp;
 mod gather;
+mod huge_pages;
 mod index;
 mod ordered_rows;
 mod parallel;
@@ -83,6 +85,7 @@ pub use bpr::{BprTriples, bpr_loss};
 pub use csr::{CsrError, CsrView};
 pub use element::Element;
 pub use gather::gather_rows;
+pub use huge_pages::{move_to_huge_pages, zeros_in_huge_pages};
 pub use index::CsrIndex;
 pub use ordered_rows::OrderedRows;
 pub use propagate::{propagate, propagate_bf16, propagate_bf16_into, propagate_into};

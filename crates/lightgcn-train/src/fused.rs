@@ -8,7 +8,7 @@ use burn::tensor::{Tensor, TensorData};
 use lightgcn_core::UserId;
 use lightgcn_kernels::{
     BprBatch, GraphBackend, LossGradient, RowIndices, SoftmaxBatch, SoftmaxSettings, SparseMatrix,
-    bpr_loss_gradient, gather_rows, propagate_rows, propagate_rows_transposed, segment_sum_rows,
+    add_rows, bpr_loss_gradient, gather_rows, propagate_rows, propagate_rows_transposed,
     softmax_loss_gradient,
 };
 use lightgcn_nn::EmbeddingModel;
@@ -152,7 +152,7 @@ impl FusedSteps {
             // Rows first: sums of long vectors have no fixed order.
             let l2 = (pull.clone() * here).sum_dim(1).sum().mul_scalar(0.5);
             loss = loss + l2;
-            gradient = gradient + segment_sum_rows(pull, &indices);
+            gradient = add_rows(gradient, pull, &indices);
         }
         for &node in &rows.nodes {
             self.position[node as usize] = ABSENT;

@@ -7,7 +7,11 @@ use lightgcn_simd::AdamConfig;
 
 use super::{AdamStep, AdamTensors, reference};
 use crate::backend::{float_primitive, float_tensor};
+use crate::buffers::give;
 use crate::flex::floats;
+
+/// Once in so many steps the tables are moved to huge pages, where they mostly are already.
+const MOVE_EVERY: u64 = 512;
 
 pub(crate) fn adam_step<const D: usize>(
     step: &AdamStep,
@@ -27,6 +31,11 @@ pub(crate) fn adam_step<const D: usize>(
     let mut parameters = whole_buffer(float_primitive(tensors.parameters));
     let mut first_moment = whole_buffer(float_primitive(tensors.first_moment));
     let mut second_moment = whole_buffer(float_primitive(tensors.second_moment));
+    if step.time % MOVE_EVERY == 1 {
+        for tensor in [&mut parameters, &mut first_moment, &mut second_moment] {
+            lightgcn_simd::move_to_huge_pages(tensor.storage_mut());
+        }
+    }
     lightgcn_simd::adam_step(
         &AdamConfig {
             learning_rate: step.learning_rate as f32,
@@ -41,10 +50,20 @@ pub(crate) fn adam_step<const D: usize>(
         first_moment.storage_mut(),
         second_moment.storage_mut(),
     );
+    reclaim(gradients);
     AdamTensors {
         parameters: float_tensor(parameters),
         first_moment: float_tensor(first_moment),
         second_moment: float_tensor(second_moment),
+    }
+}
+
+/// Keeps the buffer of a tensor that nobody else holds for the next step.
+fn reclaim(tensor: FlexTensor) {
+    if tensor.is_unique()
+        && let Ok(buffer) = tensor.into_data().into_vec::<f32>()
+    {
+        give(buffer);
     }
 }
 

@@ -32,6 +32,14 @@ impl GraphBackend for Flex {
         gather_rows::flex::segment_sum_rows(rows, indices)
     }
 
+    fn add_rows(
+        table: FloatTensor<Self>,
+        rows: FloatTensor<Self>,
+        indices: &RowIndices<Self>,
+    ) -> FloatTensor<Self> {
+        gather_rows::flex::add_rows(table, rows, indices)
+    }
+
     fn propagate_rows(
         matrix: &SparseMatrix<Self>,
         x: FloatTensor<Self>,

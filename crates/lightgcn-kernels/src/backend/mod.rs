@@ -71,6 +71,16 @@ pub trait GraphBackend: Backend {
         float_primitive(reference::segment_sum_rows(float_tensor(rows), indices))
     }
 
+    /// `table[indices[r]] += rows[r]`, `[n_rows, dim]` and `[n_indices, dim]` to `[n_rows, dim]`.
+    fn add_rows(
+        table: FloatTensor<Self>,
+        rows: FloatTensor<Self>,
+        indices: &RowIndices<Self>,
+    ) -> FloatTensor<Self> {
+        let sums = float_tensor::<Self, 2>(Self::segment_sum_rows(rows, indices));
+        float_primitive(float_tensor::<Self, 2>(table) + sums)
+    }
+
     /// Rows of [`propagate`](Self::propagate): `[n_nodes, dim]` to `[n_indices, dim]`. By default all
     /// rows, of which the wanted ones are gathered.
     fn propagate_rows(

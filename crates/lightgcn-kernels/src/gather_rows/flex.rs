@@ -19,6 +19,33 @@ pub(crate) fn gather_rows(table: FlexTensor, indices: &RowIndices<Flex>) -> Flex
     matrix(rows, indices.len(), dim)
 }
 
+pub(crate) fn add_rows(
+    mut table: FlexTensor,
+    rows: FlexTensor,
+    indices: &RowIndices<Flex>,
+) -> FlexTensor {
+    let in_place = table.is_contiguous()
+        && table.as_slice::<f32>().is_some_and(|all| {
+            let [n_rows, dim] = dims(&table);
+            all.len() == n_rows * dim
+        });
+    if !in_place || rows.dtype() != DType::F32 {
+        let (table, rows) = (float_tensor(table), float_tensor(rows));
+        return float_primitive(super::reference::add_rows(table, rows, indices));
+    }
+    let rows = rows.to_contiguous();
+    let [_, dim] = dims(&rows);
+    // Copies where somebody else holds the table.
+    lightgcn_simd::add_rows(
+        table.storage_mut(),
+        dim,
+        indices.as_slice(),
+        1.0,
+        floats(&rows),
+    );
+    table
+}
+
 pub(crate) fn segment_sum_rows(rows: FlexTensor, indices: &RowIndices<Flex>) -> FlexTensor {
     if rows.dtype() != DType::F32 {
         return float_primitive(super::reference::segment_sum_rows(

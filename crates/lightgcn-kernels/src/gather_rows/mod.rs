@@ -42,6 +42,25 @@ pub fn segment_sum_rows<B: GraphBackend>(
     float_tensor(B::segment_sum_rows(float_primitive(rows), indices))
 }
 
+/// `table[indices[r]] += rows[r]`, added in the order of the batch: `[n_rows, dim]` and
+/// `[n_indices, dim]` to `[n_rows, dim]`. The same as adding [`segment_sum_rows`], but for rounding,
+/// without a second table: on the CPU in place where nobody else holds the table.
+///
+/// # Panics
+///
+/// If the table does not have as many rows as the indices were made for, or there is not one row per
+/// index.
+pub fn add_rows<B: GraphBackend>(
+    table: Tensor<B, 2>,
+    rows: Tensor<B, 2>,
+    indices: &RowIndices<B>,
+) -> Tensor<B, 2> {
+    check_table(&table, indices);
+    check_rows(&rows, indices);
+    let (table, rows) = (float_primitive(table), float_primitive(rows));
+    float_tensor(B::add_rows(table, rows, indices))
+}
+
 pub(crate) fn check_table<B: Backend>(table: &Tensor<B, 2>, indices: &RowIndices<B>) {
     let [rows, dim] = table.dims();
     assert!(

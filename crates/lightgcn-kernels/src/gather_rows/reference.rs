@@ -21,6 +21,20 @@ pub fn gather_rows<B: Backend>(table: Tensor<B, 2>, indices: &RowIndices<B>) -> 
     table.select(0, indices.tensor())
 }
 
+/// `table + segment_sum_rows(rows)`.
+///
+/// # Panics
+///
+/// As [`segment_sum_rows`], and if the table does not have as many rows as the indices were made for.
+pub fn add_rows<B: Backend>(
+    table: Tensor<B, 2>,
+    rows: Tensor<B, 2>,
+    indices: &RowIndices<B>,
+) -> Tensor<B, 2> {
+    check_table(&table, indices);
+    table + segment_sum_rows(rows, indices)
+}
+
 /// `result[indices[r]] += rows[r]` by burn's `select_assign`, `[n_indices, dim]` to
 /// `[n_rows, dim]`. burn's CPU and CubeCL backends add in the order of the indices.
 ///

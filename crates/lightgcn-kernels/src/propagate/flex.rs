@@ -5,6 +5,7 @@ use burn::tensor::DType;
 use burn_flex::FlexTensor;
 
 use crate::backend::{float_primitive, float_tensor};
+use crate::buffers::{give, take};
 use crate::flex::{CsrBuffers, dims, floats, matrix as matrix_of};
 use crate::sparse_matrix::SparseMatrix;
 
@@ -15,6 +16,10 @@ pub(crate) fn propagate(matrix: &SparseMatrix<Flex>, x: FlexTensor, alphas: &[f3
     let x = x.to_contiguous();
     let [rows, dim] = dims(&x);
     let buffers = CsrBuffers::new(matrix);
-    let propagated = lightgcn_simd::propagate(buffers.view(), floats(&x), dim, alphas);
-    matrix_of(propagated, rows, dim)
+    let view = buffers.ordered_view();
+    let mut out = take(rows * dim);
+    let mut work = take(if alphas.len() > 2 { rows * dim } else { 0 });
+    lightgcn_simd::propagate_into(view, floats(&x), dim, alphas, &mut out, &mut work);
+    give(work);
+    matrix_of(out, rows, dim)
 }

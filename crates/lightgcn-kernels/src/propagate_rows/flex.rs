@@ -8,6 +8,7 @@ use burn_flex::FlexTensor;
 use lightgcn_simd::Scratch;
 
 use crate::backend::{float_primitive, float_tensor};
+use crate::buffers::take;
 use crate::flex::{CsrBuffers, dims, floats, matrix as matrix_of};
 use crate::row_indices::RowIndices;
 use crate::sparse_matrix::SparseMatrix;
@@ -44,7 +45,14 @@ pub(crate) fn propagate_rows(
     let buffers = CsrBuffers::new(matrix);
     let mut out = vec![0.0; rows.len() * dim];
     with_scratch(|scratch| {
-        let (view, x) = (buffers.view(), floats(&x));
+        let x = floats(&x);
+        // One layer is computed at the batch's rows alone.
+        let whole = alphas.len() > 2;
+        let view = if whole {
+            buffers.ordered_view()
+        } else {
+            buffers.view()
+        };
         lightgcn_simd::propagate_rows(view, rows.as_slice(), x, dim, alphas, scratch, &mut out);
     });
     matrix_of(out, rows.len(), dim)
@@ -71,11 +79,17 @@ pub(crate) fn propagate_rows_transposed(
         CsrBuffers::new(matrix),
         CsrBuffers::new(&matrix.transpose()),
     );
-    let mut out = vec![0.0; rows.n_rows() * dim];
+    let mut out = take(rows.n_rows() * dim);
+    let whole = alphas.len() > 2;
     with_scratch(|scratch| {
+        let transposed = if whole {
+            backward.ordered_view()
+        } else {
+            backward.view()
+        };
         lightgcn_simd::propagate_rows_transposed(
             forward.view(),
-            backward.view(),
+            transposed,
             rows.as_slice(),
             floats(&gradients),
             dim,

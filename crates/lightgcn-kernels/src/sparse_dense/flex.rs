@@ -5,6 +5,7 @@ use burn::tensor::DType;
 use burn_flex::FlexTensor;
 
 use crate::backend::{float_primitive, float_tensor};
+use crate::buffers::take;
 use crate::flex::{CsrBuffers, dims, floats, matrix as matrix_of};
 use crate::sparse_matrix::SparseMatrix;
 
@@ -15,7 +16,7 @@ pub(crate) fn sparse_dense(matrix: &SparseMatrix<Flex>, dense: FlexTensor) -> Fl
     let dense = dense.to_contiguous();
     let [_, dim] = dims(&dense);
     let buffers = CsrBuffers::new(matrix);
-    let mut product = vec![0.0; matrix.n_rows() * dim];
-    lightgcn_simd::sparse_dense(buffers.view(), floats(&dense), dim, &mut product);
+    let mut product = take(matrix.n_rows() * dim);
+    lightgcn_simd::sparse_dense(buffers.ordered_view(), floats(&dense), dim, &mut product);
     matrix_of(product, matrix.n_rows(), dim)
 }

@@ -1,6 +1,8 @@
 use burn::backend::Autodiff;
 use burn::tensor::Tensor;
-use lightgcn_kernels::{GraphBackend, RowIndices, gather_rows, reference, segment_sum_rows};
+use lightgcn_kernels::{
+    GraphBackend, RowIndices, add_rows, gather_rows, reference, segment_sum_rows,
+};
 
 use crate::backends::on_every_backend;
 use crate::cases::{DIMS, Random, assert_close, elements, tensor, widened};
@@ -10,6 +12,7 @@ const N_ROWS: usize = 23;
 on_every_backend! {
     rows: check_rows;
     sums: check_sums;
+    additions: check_additions;
     gather_gradient: check_gather_gradient;
     sum_gradient: check_sum_gradient;
 }
@@ -47,6 +50,33 @@ fn check_rows<B: GraphBackend>(device: &B::Device) {
             assert_eq!(found.dims(), [batch.len(), dim]);
             assert_eq!(elements(found), expected);
             assert_eq!(elements(reference::gather_rows(table, &indices)), expected);
+        }
+    }
+}
+
+fn check_additions<B: GraphBackend>(device: &B::Device) {
+    for batch in batches_with_rows() {
+        let indices = RowIndices::<B>::from_slice(&batch, N_ROWS, device);
+        for dim in DIMS {
+            let rows = Random(dim as u64).floats(batch.len() * dim);
+            let start = Random(7).floats(N_ROWS * dim);
+            let sums = summed(&rows, &batch, dim);
+            let expected: Vec<f64> = widened(&start)
+                .iter()
+                .zip(&sums)
+                .map(|(a, b)| a + b)
+                .collect();
+            let rows = tensor::<B>(&rows, batch.len(), dim, device);
+            let table = tensor::<B>(&start, N_ROWS, dim, device);
+            let found = add_rows(table.clone(), rows.clone(), &indices);
+            assert_close(&elements(found), &expected, 1e-6, "sums");
+            let found = reference::add_rows(table.clone(), rows, &indices);
+            assert_close(&elements(found), &expected, 1e-6, "sums");
+            assert_eq!(
+                elements(table),
+                widened(&start),
+                "a shared table stays as it was"
+            );
         }
     }
 }

@@ -52,7 +52,10 @@ fn neighbours_come_to_stand_side_by_side() {
     let a = CsrView::new(&offsets, &columns, &values, 100).unwrap();
     let ordered = same_at_any_thread_count(|| OrderedRows::by_neighbours(a));
     let places = ordered.places();
-    assert!(places[..60].iter().all(|&row| row < 60), "the sides stay apart");
+    assert!(
+        places[..60].iter().all(|&row| row < 60),
+        "the sides stay apart"
+    );
     let changes = |rows: &[u32]| rows.windows(2).filter(|w| w[0] % 5 != w[1] % 5).count();
     // In the order of their numbers, every row is followed by one of another group.
     let (consumers, products) = (changes(&places[..60]), changes(&places[60..]));

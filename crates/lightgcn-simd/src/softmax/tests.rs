@@ -35,7 +35,10 @@ impl Case {
                 assert!(u.iter().zip(&best.1).all(|(&a, &b)| near(a, b)));
                 assert!(i.iter().zip(&best.2).all(|(&a, &b)| near(a, b)));
             } else {
-                assert!((loss, u, i) == best, "registers of any width, the same bits");
+                assert!(
+                    (loss, u, i) == best,
+                    "registers of any width, the same bits"
+                );
             }
         }
         best

@@ -1,0 +1,60 @@
+//! Buffers of large tables that go from step to step: fresh pages for a table cost as much as a layer.
+
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+/// Shorter buffers are not kept: an allocator has them at hand.
+const LEAST: usize = 1 << 18;
+/// How many are kept.
+const KEPT: usize = 3;
+
+static FREE: Mutex<Vec<Vec<f32>>> = Mutex::new(Vec::new());
+
+fn free() -> MutexGuard<'static, Vec<Vec<f32>>> {
+    // What a panic elsewhere left behind is only memory.
+    FREE.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// `len` numbers that hold anything.
+pub(crate) fn take(len: usize) -> Vec<f32> {
+    if len < LEAST {
+        return vec![0.0; len];
+    }
+    let mut free = free();
+    let fits = |buffer: &Vec<f32>| (len..=2 * len).contains(&buffer.len());
+    match free.iter().position(fits) {
+        Some(n) => {
+            let mut buffer = free.swap_remove(n);
+            buffer.truncate(len);
+            buffer
+        }
+        None => {
+            drop(free);
+            lightgcn_simd::zeros_in_huge_pages(len)
+        }
+    }
+}
+
+/// Keeps a buffer for the next [`take`].
+pub(crate) fn give(buffer: Vec<f32>) {
+    let mut free = free();
+    if buffer.len() >= LEAST && free.len() < KEPT {
+        free.push(buffer);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn buffers_have_the_length_that_was_asked_for() {
+        assert_eq!(take(5), [0.0; 5]);
+        give(vec![1.0; LEAST + 100]);
+        for len in [LEAST, LEAST + 50, 4 * LEAST] {
+            let buffer = take(len);
+            assert_eq!(buffer.len(), len);
+            give(buffer);
+        }
+        assert!(free().len() <= KEPT);
+    }
+}
