@@ -1,13 +1,15 @@
 """The rows of the measurements: the file that they are kept in, and the table of ratios."""
 
 import csv
-import os
-import platform
-import re
+import sys
 from dataclasses import asdict, dataclass, fields
+from pathlib import Path
 from statistics import median
 
 from environment import OURS
+
+sys.path.append(str(Path(__file__).resolve().parents[1]))
+from machine import cores, cpu_model, slug  # noqa: E402, F401: what it ran on
 
 
 @dataclass
@@ -35,25 +37,6 @@ class Row:
 
 
 COLUMNS = [field.name.replace("_model", " model") for field in fields(Row)]
-
-
-def cpu_model():
-    try:
-        with open("/proc/cpuinfo", encoding="utf-8") as file:
-            for line in file:
-                if line.startswith("model name"):
-                    return line.split(":", 1)[1].strip()
-    except OSError:
-        pass
-    return platform.processor() or platform.machine() or "unknown"
-
-
-def cores():
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
-
-
-def slug(name):
-    return re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-") or "unknown"
 
 
 def append(folder, row):

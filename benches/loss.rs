@@ -1,0 +1,225 @@
+//! The losses of a batch with their gradients by the embeddings of its rows: through the CPU's loops, as
+//! fused steps take them, and through burn's autodiff, as other models do. Elements are pairs.
+//!
+//! The sizes x1, x4 and x16 are batches of 512, 2,048 and 8,192 pairs of the shop x16: what grows is the
+//! batch, not the shop.
+
+use std::cell::LazyCell;
+use std::collections::HashMap;
+
+use burn::backend::Autodiff;
+use burn::tensor::{Tensor, TensorData};
+use criterion::{Criterion, Throughput};
+use lightgcn::kernels::CpuBackend;
+use lightgcn::loss::{PairRows, SoftmaxLossConfig, TripleRows, bpr_loss};
+use lightgcn::simd::{BprTriples, SoftmaxConfig, SoftmaxPairs, softmax_loss};
+
+use crate::common::{DIM, embeddings, id, shops};
+
+type B = Autodiff<CpuBackend>;
+
+const TEMPERATURE: f32 = 0.12;
+/// t₂ of the sampled softmax, and of BSL as published for Gowalla.
+const NEGATIVE_WEIGHTS: [(&str, f32); 2] = [("softmax", 1.0), ("bsl", 0.84)];
+
+pub(crate) fn bench(c: &mut Criterion) {
+    let mut group = c.benchmark_group("loss");
+    for (n_pairs, size) in [(512, "x1"), (2048, "x4"), (8192, "x16")] {
+        group.throughput(Throughput::Elements(n_pairs as u64));
+        let pairs = LazyCell::new(|| Pairs::draw(n_pairs));
+        let table = LazyCell::new(|| embeddings(pairs.n_rows()));
+        let mut gradients = Vec::new();
+        group.bench_function(id("bpr", size), |b| {
+            gradients.resize(table.len(), 0.0);
+            let (users, positives, negatives) = pairs.triples();
+            let weights = vec![1.0 / n_pairs as f32; n_pairs];
+            let triples = BprTriples {
+                users: &users,
+                positives: &positives,
+                negatives: &negatives,
+                weights: &weights,
+            };
+            b.iter(|| lightgcn::simd::bpr_loss(&triples, &table, DIM, &mut gradients));
+        });
+        for (name, negative_weight) in NEGATIVE_WEIGHTS {
+            let config = SoftmaxConfig {
+                temperature: TEMPERATURE,
+                negative_weight,
+            };
+            group.bench_function(id(name, size), |b| {
+                gradients.resize(table.len(), 0.0);
+                // The products that only occur as negatives of BPR take no part.
+                let (users, others) = table.split_at(pairs.n_users * DIM);
+                let items = &others[..pairs.n_positives * DIM];
+                let (of_users, others) = gradients.split_at_mut(users.len());
+                let of_items = &mut others[..items.len()];
+                let weights = vec![1.0 / n_pairs as f32; n_pairs];
+                let candidate_weights = pairs.candidate_weights();
+                let softmax = SoftmaxPairs {
+                    users: &pairs.users,
+                    items: &pairs.positives,
+                    weights: &weights,
+                    candidate_weights: &candidate_weights,
+                    excluded: None,
+                };
+                b.iter(|| softmax_loss(&config, &softmax, users, items, DIM, of_users, of_items));
+            });
+        }
+        if n_pairs <= 2048 {
+            through_autodiff(&mut group, &pairs, size);
+        }
+    }
+    group.finish();
+}
+
+type Group<'a> = criterion::BenchmarkGroup<'a, criterion::measurement::WallTime>;
+
+/// Forward, backward, and the gradient of the batch's rows; larger batches would make matrices of pairs
+/// × pairs that crowd the memory.
+fn through_autodiff(
+    group: &mut Group<'_>,
+    pairs: &LazyCell<Pairs, impl FnOnce() -> Pairs>,
+    size: &str,
+) {
+    let device = Default::default();
+    let table = |n_rows: usize| {
+        let data = TensorData::new(embeddings(n_rows), [n_rows, DIM]);
+        Tensor::<B, 2>::from_data(data, &device)
+    };
+    group.bench_function(id("bpr-autodiff", size), |b| {
+        let Pairs {
+            users,
+            positives,
+            negatives,
+            ..
+        } = &**pairs;
+        let n_items = pairs.n_rows() - pairs.n_users;
+        let rows = TripleRows::<B>::from_slices(
+            users,
+            positives,
+            negatives,
+            pairs.n_users,
+            n_items,
+            &device,
+        );
+        let table = table(pairs.n_rows());
+        b.iter(|| {
+            let table = table.clone().require_grad();
+            let (positive, negative) = rows.scores(table.clone());
+            let gradients = bpr_loss(positive, negative).backward();
+            table
+                .grad(&gradients)
+                .expect("the loss depends on the table")
+                .into_data()
+        });
+    });
+    for (name, negative_weight) in NEGATIVE_WEIGHTS {
+        let config = SoftmaxLossConfig::new()
+            .with_temperature(TEMPERATURE.into())
+            .with_negative_weight(negative_weight.into());
+        group.bench_function(id(&format!("{name}-autodiff"), size), |b| {
+            let Pairs {
+                users,
+                positives,
+                n_users,
+                n_positives,
+                ..
+            } = &**pairs;
+            let rows =
+                PairRows::<B>::from_slices(users, positives, &[], *n_users, *n_positives, &device);
+            let table = table(n_users + n_positives);
+            let loss = config.init().expect("the settings are valid");
+            b.iter(|| {
+                let table = table.clone().require_grad();
+                let gradients = loss.forward(table.clone(), &rows).backward();
+                table
+                    .grad(&gradients)
+                    .expect("the loss depends on the table")
+                    .into_data()
+            });
+        });
+    }
+}
+
+/// The pairs of a batch with one negative each, as rows among its distinct consumers and among its
+/// distinct products: those that are somebody's positive first.
+struct Pairs {
+    users: Vec<u32>,
+    positives: Vec<u32>,
+    negatives: Vec<u32>,
+    n_users: usize,
+    n_positives: usize,
+    n_items: usize,
+}
+
+impl Pairs {
+    /// The first pairs of an epoch of the shop x16, by consumer.
+    fn draw(n_pairs: usize) -> Self {
+        let shop = shops().iter().find(|shop| shop.name == "x16");
+        let epoch = shop.expect("x16 is a size").sampler().epoch(0);
+        let mut triples: Vec<[u32; 3]> = (0..)
+            .flat_map(|number| {
+                let batch = epoch.batch(number);
+                (0..batch.len())
+                    .map(|n| [batch.users[n], batch.positives[n], batch.negatives[n]])
+                    .collect::<Vec<_>>()
+            })
+            .take(n_pairs)
+            .collect();
+        triples.sort_by_key(|&[user, ..]| user);
+        let column = |n: usize| triples.iter().map(move |triple| triple[n]);
+        let distinct_users = distinct(column(0).collect());
+        let mut items = distinct(column(1).collect());
+        let n_positives = items.len();
+        let negatives = distinct(column(2).collect());
+        let only_negatives = |item: &u32| items.binary_search(item).is_err();
+        let others: Vec<u32> = negatives.into_iter().filter(only_negatives).collect();
+        items.extend(others);
+        let rows = |among: &[u32], n: usize| -> Vec<u32> {
+            let rows: HashMap<u32, u32> = among.iter().copied().zip(0..).collect();
+            column(n).map(|id| rows[&id]).collect()
+        };
+        Self {
+            users: rows(&distinct_users, 0),
+            positives: rows(&items, 1),
+            negatives: rows(&items, 2),
+            n_users: distinct_users.len(),
+            n_positives,
+            n_items: items.len(),
+        }
+    }
+
+    fn n_rows(&self) -> usize {
+        self.n_users + self.n_items
+    }
+
+    /// Consumers, positives and negatives as rows of one table, consumers first.
+    fn triples(&self) -> (Vec<u32>, Vec<u32>, Vec<u32>) {
+        let rows = |items: &[u32]| {
+            items
+                .iter()
+                .map(|item| self.n_users as u32 + item)
+                .collect()
+        };
+        (
+            self.users.clone(),
+            rows(&self.positives),
+            rows(&self.negatives),
+        )
+    }
+
+    /// How often each candidate is the product of a pair.
+    fn candidate_weights(&self) -> Vec<f32> {
+        let mut weights = vec![0.0; self.n_positives];
+        for &item in &self.positives {
+            weights[item as usize] += 1.0;
+        }
+        weights
+    }
+}
+
+fn distinct(mut ids: Vec<u32>) -> Vec<u32> {
+    ids.sort_unstable();
+    ids.dedup();
+    ids
+}
