@@ -3,9 +3,10 @@
 
     python3 benches/record.py                              # all groups
     python3 benches/record.py --groups product,adam --threads 1,2,4
-    python3 benches/record.py --before 'nice -n -5'        # a command put before every run
 
-Each group and number of threads is a process of its own, one after the other. Rows are kept as they come.
+Each group and number of threads is a process of its own, one after the other. Rows are kept as they come, with
+how much arithmetic the machine did on so many threads at that time: a virtual machine may give two busy threads
+the speed of one, and then no figure of two threads is worth keeping.
 Needs Python's standard library only. `python3 -m unittest discover -s benches` tests it.
 """
 
@@ -13,11 +14,12 @@ import argparse
 import csv
 import datetime
 import json
+import multiprocessing
 import os
-import shlex
 import subprocess
 import sys
 import tempfile
+import time
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 
@@ -25,6 +27,8 @@ import machine
 
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parent
+# The share of its threads' arithmetic below which a machine is not idle.
+ENOUGH = 0.9
 BENCH = ["cargo", "bench", "--package", "lightgcn", "--bench", "speed"]
 
 
@@ -39,6 +43,8 @@ class Row:
     cpu_model: str
     cores: int
     threads: int
+    cores_delivered: float
+    """How many times the arithmetic of one process so many did at once, just before and after; the worse."""
     group: str
     bench: str
     size: str
@@ -78,7 +84,7 @@ def estimates(folder):
     return found
 
 
-def rows(found, threads, version):
+def rows(found, threads, delivered, version):
     """Those figures as rows of the file."""
     date, cpu_model, cores = datetime.date.today().isoformat(), machine.cpu_model(), machine.cores()
     return [
@@ -88,6 +94,7 @@ def rows(found, threads, version):
             cpu_model=cpu_model,
             cores=cores,
             threads=threads,
+            cores_delivered=delivered,
             group=group,
             bench=bench,
             size=size,
@@ -142,16 +149,38 @@ def groups(program):
     return list(dict.fromkeys(names))
 
 
-def run(program, before, group, threads, options):
+def run(program, group, threads, options):
     """Measures one group in a process of its own, and returns its figures."""
     with tempfile.TemporaryDirectory() as folder:
         # A folder of its own, so that no older figure is taken for one of this run.
         environment = {**os.environ, "RAYON_NUM_THREADS": str(threads), "CRITERION_HOME": folder}
-        command = [*before, program, "--bench", f"^{group}/", *options]
-        done = subprocess.run(command, cwd=ROOT, env=environment, stdout=sys.stderr)
+        command = [program, "--bench", f"^{group}/", *options]
+        done = subprocess.run(command, cwd=ROOT, env=environment, stdout=2)
         if done.returncode != 0:
             raise Failure(f"{group} at {threads} threads ended with {done.returncode}")
         return estimates(Path(folder))
+
+
+def spin(steps):
+    """Seconds of so much arithmetic."""
+    start, x = time.perf_counter(), 1.0
+    for _ in range(steps):
+        x = x * 0.999 + 0.001
+    return time.perf_counter() - start
+
+
+def cores_delivered(processes, steps=2_000_000):
+    """How many times the arithmetic of one process the machine does in as many processes at once.
+
+    The work is handed out in small parts, so that starting the processes does not count.
+    """
+    part = steps // 20
+    with multiprocessing.get_context("fork").Pool(processes) as pool:
+        pool.map(spin, [part] * processes, chunksize=1)
+        one = min(sum(pool.apply(spin, (part,)) for _ in range(20)) for _ in range(2))
+        start = time.perf_counter()
+        pool.map(spin, [part] * 20 * processes, chunksize=1)
+        return one * processes / (time.perf_counter() - start)
 
 
 def version():
@@ -168,7 +197,6 @@ def arguments(words=None):
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--groups", type=listed(str), help="groups to measure; default: all")
     parser.add_argument("--threads", type=listed(count), default=[1, 2], help="numbers of threads; default: 1,2")
-    parser.add_argument("--before", type=shlex.split, default=[], help="a command put before every run")
     parser.add_argument("--program", help="a bench program that is built already")
     parser.add_argument("--results", type=Path, default=HERE / "results", help="folder of the CSV files")
     parser.add_argument("criterion", nargs="*", help="after --: options for criterion, such as --sample-size 30")
@@ -200,10 +228,15 @@ def main(words=None):
         this = version()
         for group in args.groups or known:
             for threads in args.threads:
-                found = run(program, args.before, group, threads, args.criterion)
+                before = cores_delivered(threads)
+                found = run(program, group, threads, args.criterion)
+                delivered = min(before, cores_delivered(threads))
                 if not found:
                     raise Failure(f"{group} at {threads} threads left no figures")
-                path = append(args.results, rows(found, threads, this))
+                if delivered < ENOUGH * threads:
+                    told = f"{group}: the machine gave {threads} threads the speed of {delivered:.2f}"
+                    print(f"record.py: {told}; measure again when it is idle", file=sys.stderr)
+                path = append(args.results, rows(found, threads, delivered, this))
     except (Failure, OSError, subprocess.CalledProcessError) as failure:
         sys.exit(f"record.py: {failure}")
     print(path)

@@ -9,6 +9,7 @@ import stat
 import sys
 import tempfile
 import unittest
+from unittest import mock
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))
@@ -51,6 +52,11 @@ class Record(unittest.TestCase):
         folder = tempfile.TemporaryDirectory()
         self.addCleanup(folder.cleanup)
         self.folder = Path(folder.name)
+        # What the machine gives is no matter of tests.
+        self.delivered = float
+        patch = mock.patch.object(record, "cores_delivered", lambda threads: self.delivered(threads))
+        self.addCleanup(patch.stop)
+        self.ask_the_machine, _ = record.cores_delivered, patch.start()
         self.program = self.folder / "program"
         here = str(Path(__file__).resolve().parent)
         self.program.write_text(PROGRAM.format(python=sys.executable, here=here))
@@ -80,13 +86,17 @@ class Record(unittest.TestCase):
         rows = self.main("--groups", "product", "--threads", "1")
         self.assertEqual([(row["group"], row["threads"]) for row in rows], [("adam", "3"), ("product", "1")])
 
-    def test_a_command_can_stand_before_every_run(self):
-        log = self.folder / "log"
-        before = self.folder / "before"
-        before.write_text(f'#!/bin/sh\necho before >> "{log}"\nexec "$@"\n')
-        before.chmod(0o755)
-        self.main("--groups", "adam", "--threads", "1,2", "--before", str(before))
-        self.assertEqual(log.read_text(), "before\nbefore\n")
+    def test_what_the_machine_gave_is_kept_and_told(self):
+        given = iter([1.9, 1.2, 1.95, 2.01])
+        self.delivered = lambda threads: next(given)
+        with contextlib.redirect_stderr(io.StringIO()) as told:
+            rows = self.main("--threads", "2")
+        self.assertEqual([(row["group"], row["cores delivered"]) for row in rows], [("product", "1.2"), ("adam", "1.95")])
+        self.assertIn("product: the machine gave 2 threads the speed of 1.20", told.getvalue())
+        self.assertNotIn("adam", told.getvalue())
+
+    def test_the_machine_is_asked_by_processes_at_once(self):
+        self.assertGreater(self.ask_the_machine(2, steps=2000), 0)
 
     def test_failures_keep_what_was_measured(self):
         with self.assertRaisesRegex(SystemExit, "adam at 1 threads ended with 3"):

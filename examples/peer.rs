@@ -1,5 +1,5 @@
-//! The measured side of `benches/peers`: one task on pair files, and one line of JSON with its seconds,
-//! its CPU seconds and the peak memory of the process.
+//! Our side of `benches/peers`: one task on pair files, and one line of JSON with its seconds, its CPU
+//! seconds, the peak memory of the process and, of an evaluation, its figures.
 //!
 //! ```text
 //! cargo run --release --example peer -- epoch --data $LIGHTGCN_DATA/gowalla --steps 48
@@ -9,12 +9,14 @@
 #![expect(clippy::print_stdout, reason = "an example talks to a program")]
 
 use clap::{Parser, Subcommand};
+use lightgcn::core::UserId;
 use lightgcn::core::random::{Random, Stream};
-use lightgcn::graph::{GraphOptions, Normalization, TrainGraph};
+use lightgcn::graph::{Adjacency, GraphOptions, Normalization, TrainGraph};
 use lightgcn::prelude::*;
-use lightgcn::simd::{CsrView, propagate, top_k};
-use lightgcn::train::{Observer, StopSignal, TrainEvent};
-use std::path::PathBuf;
+use lightgcn::recommend::Exclusions;
+use lightgcn::simd::{CsrView, propagate};
+use lightgcn::train::{Observer, Preset, StopSignal, TrainEvent};
+use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 /// As in training proper: this allocator keeps large buffers.
@@ -34,6 +36,10 @@ struct Args {
     /// Consumers that are answered at once
     #[arg(long, global = true, default_value_t = 1024)]
     users: usize,
+    /// Embeddings of layer 0 to rank by: 32-bit numbers, little-endian, [n_nodes, 64], consumers
+    /// first; random ones unless given
+    #[arg(long, global = true)]
+    start: Option<PathBuf>,
 }
 
 #[derive(Subcommand, Clone, Copy)]
@@ -68,21 +74,23 @@ impl Moment {
     }
 }
 
-fn report(start: Moment, end: Moment, steps: usize) {
+fn report(start: Moment, end: Moment, steps: usize, figures: &str) {
     let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
     let peak = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
     let kilobytes = peak.and_then(|peak| peak.trim().split(' ').next()?.parse::<f64>().ok());
     println!(
-        r#"{{"wall_s":{:.6},"cpu_s":{:.2},"steps":{steps},"peak_mb":{:.1}}}"#,
+        r#"{{"wall_s":{:.6},"cpu_s":{:.2},"steps":{steps},"peak_mb":{:.1}{figures}}}"#,
         (end.0 - start.0).as_secs_f64(),
         end.1 - start.1,
-        kilobytes.unwrap_or(0.0) / 1024.0
+        kilobytes.unwrap_or(0.0) * 1024.0 / 1e6,
     );
 }
 
 /// Takes the time between the first report of batches and the one after the wanted steps.
 struct Watch {
     steps: usize,
+    /// Batches of an epoch.
+    n_batches: usize,
     start: Option<(Moment, usize)>,
     end: Option<(Moment, usize)>,
     stop: StopSignal,
@@ -90,12 +98,17 @@ struct Watch {
 
 impl Observer for Watch {
     fn on_event(&mut self, event: &TrainEvent<'_>) {
-        let TrainEvent::Batches { done, .. } = event else {
-            return;
+        let steps = match *event {
+            TrainEvent::Started { n_batches, .. } => {
+                self.n_batches = n_batches;
+                return;
+            }
+            TrainEvent::Batches { epoch, done, .. } => (epoch as usize - 1) * self.n_batches + done,
+            _ => return,
         };
-        let here = (Moment::now(), *done);
+        let here = (Moment::now(), steps);
         let (_, first) = *self.start.get_or_insert(here);
-        if done - first >= self.steps && self.end.is_none() {
+        if steps - first >= self.steps && self.end.is_none() {
             self.end = Some(here);
             self.stop.stop();
         }
@@ -110,78 +123,140 @@ fn main() -> anyhow::Result<()> {
         ..PairFiles::new(args.data.join("train.txt"))
     };
     let dataset = files.read()?;
-    if let Task::Epoch = args.task {
-        return epoch(&dataset, args.steps);
+    match args.task {
+        Task::Epoch => epoch(&dataset, args.steps),
+        Task::Evaluate => evaluate(&dataset, &args),
+        Task::Topk => best_products(&dataset, &args),
     }
-    let train = &dataset.split.train;
-    let n_users = train.interactions().n_users();
-    let graph = TrainGraph::new(train, &GraphOptions::default())?;
-    let adjacency = graph.adjacency(Normalization::Symmetric);
-    let (n_nodes, dim) = (graph.n_nodes(), 64);
-    let (offsets, columns) = (adjacency.row_offsets(), adjacency.columns());
-    let matrix = CsrView::new(offsets, columns, adjacency.values(), n_nodes)?;
-    let random = Random::new(42, Stream::Initialization);
-    let table: Vec<f32> = (0..n_nodes * dim)
-        .map(|n| (0.1 * random.at(0, n as u64).normal()) as f32)
-        .collect();
-    let embed = || propagate(matrix, &table, dim, &[0.25; 4]);
-    if let Task::Topk = args.task {
-        let embeddings = embed();
-        let (users, items) = embeddings.split_at(n_users * dim);
-        let users = &users[..args.users.min(n_users) * dim];
-        let seen = |user: usize| {
-            let known = train
-                .interactions()
-                .items_of(lightgcn::core::UserId(user as u32));
-            known.iter().map(|item| item.0).collect::<Vec<u32>>()
-        };
-        let seen: Vec<Vec<u32>> = (0..users.len() / dim).map(seen).collect();
-        let answer = || top_k(users, items, dim, 20, |user| &seen[user]);
-        assert_eq!(answer().len(), users.len() / dim);
-        let start = Moment::now();
-        for _ in 0..args.steps {
-            std::hint::black_box(answer());
-        }
-        report(start, Moment::now(), args.steps);
-        return Ok(());
-    }
-    let start = Moment::now();
-    for _ in 0..args.steps {
-        let ranker = EmbeddingRanker::from_nodes("random", embed(), n_users, dim)?;
-        let options = EvaluationOptions {
-            ks: vec![20],
-            ..EvaluationOptions::default()
-        };
-        let evaluation = evaluate_test(&ranker, train, &dataset.split.test, &options)?;
-        eprintln!("Recall@20 {:.6}", evaluation.mean(Metric::Recall, 20)?);
-    }
-    report(start, Moment::now(), args.steps);
-    Ok(())
 }
 
+/// Steps by the published recipe, whatever the library's defaults are: three layers, BPR with one
+/// negative, L2 1e-4, batches of 2,048 pairs; linear propagation, so that they are fused.
 fn epoch(dataset: &Dataset, steps: usize) -> anyhow::Result<()> {
+    let recipe = Preset::Paper.candidate();
+    let config = TrainConfig {
+        batch_size: 2048,
+        fused: true,
+        validate_every: u32::MAX,
+        ..recipe.train
+    };
     let run = RunOptions::default();
     let mut watch = Watch {
         steps,
+        n_batches: 0,
         start: None,
         end: None,
         stop: run.stop.clone(),
     };
-    let config = TrainConfig {
-        epochs: 2,
-        ..TrainConfig::default()
-    };
     train_with(
         dataset,
-        &ModelSpec::lightgcn(),
+        &recipe.model,
         &config,
         Device::Cpu,
         &run,
         &mut watch,
     )?;
     match (watch.start, watch.end) {
-        (Some((start, first)), Some((end, last))) => report(start, end, last - first),
-        _ => anyhow::bail!("there are too few batches for {steps} steps"),
+        (Some((start, first)), Some((end, last))) => report(start, end, last - first, ""),
+        _ => anyhow::bail!("{steps} steps are more than {} epochs", config.epochs),
     }
     Ok(())
+}
+
+/// From the embeddings of layer 0 to the figures of all consumers.
+fn evaluate(dataset: &Dataset, args: &Args) -> anyhow::Result<()> {
+    let split = &dataset.split;
+    let table = Table::new(dataset, args.start.as_deref())?;
+    let options = EvaluationOptions {
+        ks: vec![20],
+        ..EvaluationOptions::default()
+    };
+    let mut figures = String::new();
+    let start = Moment::now();
+    for _ in 0..args.steps {
+        let ranker = table.ranker()?;
+        let evaluation = evaluate_test(&ranker, &split.train, &split.test, &options)?;
+        let recall = evaluation.mean(Metric::Recall, 20)?;
+        let ndcg = evaluation.mean(Metric::Ndcg, 20)?;
+        figures = format!(r#","recall_at_20":{recall:.9},"ndcg_at_20":{ndcg:.9}"#);
+    }
+    report(start, Moment::now(), args.steps, &figures);
+    Ok(())
+}
+
+/// The best 20 products of consumers who have not been asked about before.
+fn best_products(dataset: &Dataset, args: &Args) -> anyhow::Result<()> {
+    const WARM_UP: usize = 3;
+    let ranker = Table::new(dataset, args.start.as_deref())?.ranker()?;
+    let bought = Exclusions::targets(dataset.split.train.interactions());
+    let n_users = ranker.n_users();
+    let call = |number: usize| {
+        // A number without a common factor spreads the calls over all consumers.
+        let first = number * args.users * 7919;
+        let users = (first..first + args.users.min(n_users))
+            .map(|n| UserId((n % n_users) as u32))
+            .collect::<Vec<_>>();
+        ranker.top_k(&users, 20, &bought)
+    };
+    for number in 0..WARM_UP {
+        anyhow::ensure!(
+            call(number).iter().all(|list| list.len() == 20),
+            "there are too few products"
+        );
+    }
+    let start = Moment::now();
+    for number in WARM_UP..WARM_UP + args.steps {
+        std::hint::black_box(call(number));
+    }
+    report(start, Moment::now(), args.steps, "");
+    Ok(())
+}
+
+/// Layer 0 and the graph that carries it to the final embeddings.
+struct Table {
+    layer: Vec<f32>,
+    adjacency: Adjacency,
+    n_users: usize,
+}
+
+const DIMENSION: usize = 64;
+
+impl Table {
+    /// The numbers of the file, or random ones.
+    fn new(dataset: &Dataset, start: Option<&Path>) -> anyhow::Result<Self> {
+        let graph = TrainGraph::new(&dataset.split.train, &GraphOptions::default())?;
+        let length = graph.n_nodes() * DIMENSION;
+        let layer: Vec<f32> = match start {
+            None => {
+                let random = Random::new(42, Stream::Initialization);
+                let number = |n| (0.1 * random.at(0, n).normal()) as f32;
+                (0..length as u64).map(number).collect()
+            }
+            Some(path) => {
+                let bytes = std::fs::read(path)?;
+                let (numbers, _) = bytes.as_chunks::<4>();
+                numbers.iter().map(|&n| f32::from_le_bytes(n)).collect()
+            }
+        };
+        anyhow::ensure!(
+            layer.len() == length,
+            "{length} numbers are needed, but there are {}",
+            layer.len()
+        );
+        Ok(Self {
+            layer,
+            adjacency: graph.adjacency(Normalization::Symmetric),
+            n_users: graph.n_users(),
+        })
+    }
+
+    /// Propagates three layers, and ranks by their mean with layer 0.
+    fn ranker(&self) -> anyhow::Result<EmbeddingRanker<'static>> {
+        let a = &self.adjacency;
+        let matrix = CsrView::new(a.row_offsets(), a.columns(), a.values(), a.n_nodes())?;
+        let embeddings = propagate(matrix, &self.layer, DIMENSION, &[0.25; 4]);
+        let ranker =
+            EmbeddingRanker::from_nodes("propagated", embeddings, self.n_users, DIMENSION)?;
+        Ok(ranker)
+    }
 }

@@ -29,6 +29,8 @@ from environment import (
 from process import run
 
 BATCH = 2048
+# Layer 0 of `evaluate` and `topk`, written by a peer for ours.
+START = "start.f32"
 TASKS = ("epoch", "evaluate", "evaluate-once", "top20-1024", "top20-1")
 ALL = (OURS, *PEERS)
 
@@ -55,6 +57,7 @@ def arguments(words=None):
     parser.add_argument("--venv", type=Path, help="virtual environment; default: venv in the --work folder")
     parser.add_argument("--python", default=sys.executable, help="interpreter that makes the environment")
     parser.add_argument("--no-install", action="store_true", help="take the environment as it is")
+    parser.add_argument("--prepare-only", action="store_true", help="install, build and write files, but do not measure")
     parser.add_argument("--subset-users", type=positive, help="try on the first so many consumers; keeps no rows")
     parser.add_argument("--results", type=Path, default=HERE / "results", help="folder of the CSV files")
     parser.add_argument("--no-results", action="store_true", help="print only")
@@ -149,14 +152,19 @@ def prepare(args):
 
 def command_of(args, name, base, task, folder, cache, epoch):
     """One measurement's command, and its number of steps."""
-    steps = {"epoch": epoch if args.full_epoch else args.steps, "top20-1024": args.steps, "top20-1": 10 * args.steps}
+    # Our CPU time is counted in hundredths of a second, so that short calls need many.
+    calls = 100 if name == OURS else 10
+    steps = {"epoch": epoch if args.full_epoch else args.steps, "top20-1024": args.steps, "top20-1": calls * args.steps}
     words = ["--data", folder.resolve(), "--steps", steps.get(task, 1)]
     kind = task
     if task.startswith("top20-"):
         kind = "topk"
         words += ["--users", task.removeprefix("top20-")]
+    start = cache / START
     if name != OURS:
         words += ["--cache", (cache / name).resolve(), "--warm-up", args.warm_up, "--threads", args.threads]
+    elif kind != "epoch" and start.exists():
+        words += ["--start", start.resolve()]
     return [*base, kind, *words]
 
 
@@ -184,19 +192,24 @@ def note_of(done, task, epoch, subset):
 
 
 def disagreement(lines):
-    """The peers rank the same embeddings: figures that differ mean that one of them does other work."""
+    """All rank the same embeddings: figures that differ mean that one of them does other work."""
     for key in ("recall_at_20", "ndcg_at_20"):
         values = {name: line[key] for name, line in lines.items() if line.get(key) is not None}
         if values and not math.isclose(min(values.values()), max(values.values()), rel_tol=5e-3, abs_tol=2e-6):
-            return f"{key} differs between peers that rank the same embeddings: {values}"
+            return f"{key} differs between systems that rank the same embeddings: {values}"
     return None
 
 
 def write_caches(args, commands, missing, folder, cache):
     """Lets each peer write the files that it makes once from the data, which count in no measurement."""
-    for name, base in list(commands.items()):
-        if name == OURS:
-            continue
+    peers = [(name, base) for name, base in commands.items() if name != OURS]
+    if OURS in commands and peers:
+        command = [peers[0][1][0], HERE / "systems" / "gowalla.py", folder.resolve(), (cache / START).resolve()]
+        try:
+            run(command, args.threads, args.timeout, args.work / "logs" / "start.log")
+        except NotAvailable as fault:
+            print(f"ours ranks random embeddings of its own: {fault}", file=sys.stderr, flush=True)
+    for name, base in peers:
         words = ["prepare", "--data", folder.resolve(), "--cache", (cache / name).resolve()]
         print(f"preparing the data for {name}", file=sys.stderr, flush=True)
         try:
@@ -242,7 +255,7 @@ def measure(args, commands, missing, folder, epoch):
                     note=note_of(done, task, epoch, args.subset_users),
                 )
                 rows.append(row)
-                if task.startswith("evaluate") and name != OURS:
+                if task.startswith("evaluate") and (name != OURS or (cache / START).exists()):
                     evaluations[f"{name} {task}"] = done.line
                 if not (args.no_results or args.subset_users):
                     report.append(args.results, row)
@@ -259,6 +272,11 @@ def main():
     if args.subset_users:
         folder = cut(args.data, args.work / f"first-{args.subset_users}-consumers", args.subset_users)
     epoch = math.ceil(training_pairs(folder) / BATCH)
+    if args.prepare_only:
+        write_caches(args, commands, missing, folder, args.work / "cache" / fingerprint(folder))
+        for name, why in missing.items():
+            print(f"not available: {name}: {why}")
+        return 1 if missing else 0
     rows, fault = measure(args, commands, missing, folder, epoch)
 
     print(f"{report.cpu_model()}, {args.threads} threads, {args.rounds} rounds; ratio = peer / {OURS}\n")

@@ -142,7 +142,9 @@ class Run(unittest.TestCase):
     def test_commands(self):
         args = self.arguments("--steps", "20")
         ours = run.command_of(args, "lightgcn", ["peer"], "top20-1", self.data, Path("cache"), 396)
-        self.assertEqual(ours, ["peer", "topk", "--data", self.data.resolve(), "--steps", 200, "--users", "1"])
+        self.assertEqual(ours, ["peer", "topk", "--data", self.data.resolve(), "--steps", 2000, "--users", "1"])
+        peer = run.command_of(args, "pyg", ["python"], "top20-1", self.data, Path("cache"), 396)
+        self.assertEqual(peer[5], 200)
         ours = run.command_of(args, "lightgcn", ["peer"], "evaluate", self.data, Path("cache"), 396)
         self.assertEqual(ours[1:], ["evaluate", "--data", self.data.resolve(), "--steps", 1])
         args = self.arguments("--full-epoch", "--systems", "pyg,lightgcn")
@@ -150,6 +152,16 @@ class Run(unittest.TestCase):
         peer = run.command_of(args, "pyg", ["python"], "epoch", self.data, Path("cache"), 396)
         self.assertEqual(peer[5], 396)
         self.assertIn("--cache", peer)
+
+    def test_ours_ranks_what_the_peers_rank(self):
+        args = self.arguments()
+        cache = Path(self.folder.name) / "cache"
+        cache.mkdir()
+        start = cache / run.START
+        start.write_bytes(b"")
+        for task, given in (("evaluate", True), ("top20-1024", True), ("epoch", False)):
+            ours = run.command_of(args, "lightgcn", ["peer"], task, self.data, cache, 396)
+            self.assertEqual(start.resolve() in ours, given, task)
 
     def test_unknown_names_are_refused(self):
         with contextlib.redirect_stderr(io.StringIO()) as errors, self.assertRaises(SystemExit):
@@ -180,7 +192,20 @@ class Run(unittest.TestCase):
         with open(next(args.results.iterdir()), encoding="utf-8") as file:
             self.assertEqual(len(file.readlines()), 7)
 
-    def test_peers_that_rank_the_same_embeddings_must_agree(self):
+    def test_ours_must_agree_with_the_peers_where_it_ranks_the_same(self):
+        args = self.arguments("--rounds", "1", "--tasks", "evaluate")
+        command = "import json; print(json.dumps({'wall_s': 1.0, 'cpu_s': 1.0, 'steps': 1, 'recall_at_20': %s}))"
+        for start, ours, fault in ((True, 0.1, None), (True, 0.2, "recall_at_20 differs"), (False, 0.2, None)):
+            path = args.work / "cache" / run.fingerprint(self.data) / run.START
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_bytes(b"") if start else path.unlink(missing_ok=True)
+            commands = {"lightgcn": [sys.executable, "-c", command % ours], "pyg": [sys.executable, "-c", command % 0.1]}
+            # Its interpreter is asked to write the embeddings, which Python alone cannot.
+            with contextlib.redirect_stderr(io.StringIO()):
+                found = run.measure(args, commands, {}, self.data, 396)[1]
+            self.assertEqual(found if fault is None else found.split(" between")[0], fault)
+
+    def test_systems_that_rank_the_same_embeddings_must_agree(self):
         same = {"a": {"ndcg_at_20": 0.000426516}, "b": {"ndcg_at_20": 0.000427, "recall_at_20": None}}
         self.assertIsNone(run.disagreement(same))
         other = {"a": {"recall_at_20": 0.1}, "b": {"recall_at_20": 0.11}}
