@@ -52,6 +52,8 @@ class Row:
     """Of one call."""
     standard_error_ns: float
     median_ns: float
+    fastest_ns: float
+    """Of the samples, each a mean of some calls: what repeats best on a machine with neighbours."""
     elements: int
     """What one call works off; each group's file says what it counts. 0 if it counts nothing."""
     elements_per_second: float
@@ -61,12 +63,13 @@ COLUMNS = [field.name.replace("_", " ") for field in fields(Row)]
 
 
 def estimates(folder):
-    """The figures below a criterion folder, as (group, bench, size, mean, its error, median, elements)."""
+    """The figures below a criterion folder: (group, bench, size, mean, its error, median, fastest, elements)."""
     found = []
     for path in sorted(folder.glob("**/new/estimates.json")):
         try:
             figures = json.loads(path.read_text(encoding="utf-8"))
             about = json.loads(path.with_name("benchmark.json").read_text(encoding="utf-8"))
+            samples = json.loads(path.with_name("sample.json").read_text(encoding="utf-8"))
             throughput = about.get("throughput") or {}
             found.append(
                 (
@@ -76,6 +79,7 @@ def estimates(folder):
                     float(figures["mean"]["point_estimate"]),
                     float(figures["mean"]["standard_error"]),
                     float(figures["median"]["point_estimate"]),
+                    min(time / calls for time, calls in zip(samples["times"], samples["iters"], strict=True)),
                     int(throughput.get("Elements", 0)),
                 )
             )
@@ -101,10 +105,11 @@ def rows(found, threads, delivered, version):
             mean_ns=mean,
             standard_error_ns=error,
             median_ns=median,
+            fastest_ns=fastest,
             elements=elements,
             elements_per_second=elements / mean * 1e9,
         )
-        for group, bench, size, mean, error, median, elements in found
+        for group, bench, size, mean, error, median, fastest, elements in found
     ]
 
 

@@ -14,6 +14,7 @@ mod common;
 mod evaluation;
 mod ingestion;
 mod loss;
+mod machine;
 mod product;
 mod propagation;
 mod rows;
@@ -34,6 +35,7 @@ criterion_group! {
         .warm_up_time(Duration::from_millis(300))
         .measurement_time(Duration::from_millis(900));
     targets =
+        machine::bench,
         product::bench,
         propagation::bench,
         rows::bench,

@@ -24,6 +24,7 @@ def figures(folder, group, bench, size, mean, elements):
     here.mkdir(parents=True)
     estimate = {"point_estimate": mean, "standard_error": mean / 100, "confidence_interval": {}}
     (here / "estimates.json").write_text(json.dumps({"mean": estimate, "median": estimate, "slope": None}))
+    (here / "sample.json").write_text(json.dumps({"iters": [1.0, 2.0], "times": [mean, 2 * mean - 1]}))
     throughput = {"Elements": elements} if elements else None
     about = {"group_id": group, "function_id": bench, "value_str": size, "throughput": throughput}
     (here / "benchmark.json").write_text(json.dumps(about))
@@ -110,7 +111,7 @@ class Record(unittest.TestCase):
 
     def test_files_that_criterion_did_not_write_are_told(self):
         figures(self.folder, "adam", "step", "x1", 1.0, 0)
-        self.assertEqual(record.estimates(self.folder), [("adam", "step", "x1", 1.0, 0.01, 1.0, 0)])
+        self.assertEqual(record.estimates(self.folder), [("adam", "step", "x1", 1.0, 0.01, 1.0, 0.5, 0)])
         (self.folder / "adam/step/x1/new/estimates.json").write_text("{}")
         with self.assertRaisesRegex(record.Failure, "estimates.json is not what criterion writes: KeyError"):
             record.estimates(self.folder)

@@ -76,10 +76,10 @@ def prepare_peer(name, venv, install):
 
 
 def build_ours():
-    """Builds the examples and returns the path of `peer`."""
+    """Builds the example `peer` and returns its path."""
     if shutil.which("cargo") is None:
         raise NotAvailable("cargo was not found")
-    build = ["cargo", "build", "--release", "--examples", "-p", "lightgcn", "--features", "flex"]
+    build = ["cargo", "build", "--release", "--example", "peer", "-p", "lightgcn", "--features", "flex"]
     finish(build, "building", cwd=ROOT)
     program = target_folder() / "release" / "examples" / "peer"
     if not program.exists():

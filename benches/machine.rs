@@ -1,0 +1,39 @@
+//! Whether the machine is fit to be measured on: the same arithmetic on one thread, and on each of all
+//! threads at once, in registers alone. Elements are the arithmetic of one thread.
+//!
+//! On idle cores both take the same time. Where `all-threads` takes as many times longer as there are
+//! threads, the machine gives them the speed of one, as virtual machines do at times without telling,
+//! and no other figure of several threads is true at that moment.
+
+use std::hint::black_box;
+
+use criterion::{Criterion, Throughput};
+
+use crate::common::id;
+
+const STEPS: u64 = 200_000;
+
+pub(crate) fn bench(c: &mut Criterion) {
+    let mut group = c.benchmark_group("machine");
+    group.throughput(Throughput::Elements(STEPS));
+    group.bench_function(id("arithmetic", "one-thread"), |b| {
+        b.iter(|| spin(black_box(STEPS)));
+    });
+    group.throughput(Throughput::Elements(
+        STEPS * rayon::current_num_threads() as u64,
+    ));
+    group.bench_function(id("arithmetic", "all-threads"), |b| {
+        b.iter(|| rayon::broadcast(|_| spin(black_box(STEPS))));
+    });
+    group.finish();
+}
+
+fn spin(steps: u64) -> f32 {
+    let mut x = [1.0_f32; 32];
+    for _ in 0..steps {
+        for x in &mut x {
+            *x = *x * 0.999 + 0.001;
+        }
+    }
+    x.iter().sum()
+}
