@@ -16,6 +16,7 @@ import datetime
 import json
 import multiprocessing
 import os
+import statistics
 import subprocess
 import sys
 import tempfile
@@ -167,25 +168,29 @@ def run(program, group, threads, options):
 
 
 def spin(steps):
-    """Seconds of so much arithmetic."""
-    start, x = time.perf_counter(), 1.0
+    x = 1.0
     for _ in range(steps):
         x = x * 0.999 + 0.001
-    return time.perf_counter() - start
 
 
-def cores_delivered(processes, steps=2_000_000):
-    """How many times the arithmetic of one process the machine does in as many processes at once.
+def cores_delivered(processes, turns=9, steps=20_000):
+    """How many times the arithmetic of one process the machine does in so many at once: the median of turns.
 
-    The work is handed out in small parts, so that starting the processes does not count.
+    The work is handed out in small parts to processes that run already, so that starting them does not count,
+    and one process has its turn beside all, since the speed of the whole machine changes within seconds.
     """
-    part = steps // 20
-    with multiprocessing.get_context("fork").Pool(processes) as pool:
-        pool.map(spin, [part] * processes, chunksize=1)
-        one = min(sum(pool.apply(spin, (part,)) for _ in range(20)) for _ in range(2))
-        start = time.perf_counter()
-        pool.map(spin, [part] * 20 * processes, chunksize=1)
-        return one * processes / (time.perf_counter() - start)
+    if processes == 1:
+        return 1.0
+    with multiprocessing.get_context("fork").Pool(processes) as all_of_them:
+        with multiprocessing.get_context("fork").Pool(1) as one:
+
+            def seconds(pool, size):
+                start = time.perf_counter()
+                pool.map(spin, [steps] * 50 * size, chunksize=1)
+                return time.perf_counter() - start
+
+            gains = [processes * seconds(one, 1) / seconds(all_of_them, processes) for _ in range(turns + 1)]
+    return statistics.median(gains[1:])  # the first turn warms up
 
 
 def version():

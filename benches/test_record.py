@@ -97,7 +97,8 @@ class Record(unittest.TestCase):
         self.assertNotIn("adam", told.getvalue())
 
     def test_the_machine_is_asked_by_processes_at_once(self):
-        self.assertGreater(self.ask_the_machine(2, steps=2000), 0)
+        self.assertGreater(self.ask_the_machine(2, turns=1, steps=10), 0)
+        self.assertEqual(self.ask_the_machine(1), 1)
 
     def test_failures_keep_what_was_measured(self):
         with self.assertRaisesRegex(SystemExit, "adam at 1 threads ended with 3"):
