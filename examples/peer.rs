@@ -8,7 +8,7 @@
 //! ```
 #![expect(clippy::print_stdout, reason = "an example talks to a program")]
 
-use clap::{Parser, Subcommand};
+use clap::{Parser, ValueEnum};
 use lightgcn::core::UserId;
 use lightgcn::core::random::{Random, Stream};
 use lightgcn::graph::{Adjacency, GraphOptions, Normalization, TrainGraph};
@@ -25,28 +25,28 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 #[derive(Parser)]
 struct Args {
-    #[command(subcommand)]
+    /// What to measure
     task: Task,
     /// A folder with train.txt and test.txt, pair files of the field's form
-    #[arg(long, global = true, default_value = "")]
+    #[arg(long)]
     data: PathBuf,
     /// Steps, or repetitions, to measure
-    #[arg(long, global = true, default_value_t = 1)]
+    #[arg(long, default_value_t = 1)]
     steps: usize,
     /// Consumers that are answered at once
-    #[arg(long, global = true, default_value_t = 1024)]
+    #[arg(long, default_value_t = 1024)]
     users: usize,
     /// Embeddings of layer 0 to rank by: 32-bit numbers, little-endian, [n_nodes, 64], consumers
     /// first; random ones unless given
-    #[arg(long, global = true)]
+    #[arg(long)]
     start: Option<PathBuf>,
 }
 
-#[derive(Subcommand, Clone, Copy)]
+#[derive(ValueEnum, Clone, Copy)]
 enum Task {
     /// Steps of LightGCN's published recipe
     Epoch,
-    /// Propagation, and Recall and NDCG of all consumers, from random embeddings
+    /// Propagation, and Recall and NDCG of all consumers
     Evaluate,
     /// The best 20 products
     Topk,
