@@ -101,7 +101,13 @@ fn explanations_walk_over_what_the_log_says() {
     let mut n_paths = 0;
     for item in answer["answers"][0]["items"].as_array().unwrap() {
         let product = item["product"].as_str().unwrap();
-        let why = work.json(&["explain", "lightgcn", consumer, product, "--paths", "3"]);
+        let explain = ["explain", "lightgcn", consumer, product, "--paths", "3"];
+        let why = work.json(&[&explain[..], &["--min-consumers", "1"]].concat());
+        let value = |part: &Value| part["value"].as_f64().unwrap();
+        let parts_of = why["contributions"].as_array().unwrap();
+        let sum = parts_of.iter().map(value).sum::<f64>() + value(&why["own_taste"]);
+        let score = why["score"].as_f64().unwrap();
+        assert!((sum - score).abs() < 1e-4, "{sum} is not {score}");
         assert_eq!(
             (&why["consumer"], &why["product"]),
             (&json!(consumer), &item["product"])
@@ -135,7 +141,7 @@ fn explanations_walk_over_what_the_log_says() {
 }
 
 /// A path must lead from the consumer to the product over connected edges; the consumer's own ones
-/// must be what the log says, and their normalized weights multiply to its strength.
+/// must be what the log says.
 fn assert_path(path: &Value, consumer: &str, product: &str, parts: &LeaveLastOut) {
     let edges = path["edges"].as_array().unwrap();
     assert!([1, 3, 5].contains(&edges.len()), "{path}");
@@ -151,9 +157,8 @@ fn assert_path(path: &Value, consumer: &str, product: &str, parts: &LeaveLastOut
             .all(|pair| pair[0]["to"] == pair[1]["from"]),
         "{path}"
     );
-    let mut strength = 1.0;
+    assert!(path["strength"].as_f64().unwrap() > 0.0);
     for edge in edges {
-        strength *= edge["normalized_weight"].as_f64().unwrap();
         assert!(edge["weight"].as_f64().unwrap() > 0.0);
         assert!(!edge["behaviours"].as_array().unwrap().is_empty(), "{edge}");
         if edge["from"]["kind"] == "consumer" {
@@ -172,9 +177,59 @@ fn assert_path(path: &Value, consumer: &str, product: &str, parts: &LeaveLastOut
             assert_eq!(counts, parts.counts(consumer, met));
         }
     }
-    let stated = path["strength"].as_f64().unwrap();
-    assert!(
-        (stated / strength - 1.0).abs() < 1e-9,
-        "{stated} is not {strength}"
+}
+
+#[test]
+fn rules_events_and_batches_of_all_consumers() {
+    let (work, parts) = trained_shop();
+    let consumer = parts.best_customer();
+    let all = work.json(&["recommend", "lightgcn", consumer, "-k", "30"]);
+    let all = strings(&all["answers"][0]["items"], "product");
+    // Filters, and a file of unsuitable products.
+    std::fs::write(work.path("bad.txt"), format!("{}\n\n{}\n", all[0], all[2])).unwrap();
+    let less = work.json(&[
+        "recommend",
+        "lightgcn",
+        consumer,
+        "-k",
+        "3",
+        "--unsuitable",
+        "bad.txt",
+        "--deny",
+        all[1],
+    ]);
+    assert_eq!(strings(&less["answers"][0]["items"], "product"), all[3..6]);
+    let only = work.json(&["recommend", "lightgcn", consumer, "--allow", all[7]]);
+    assert_eq!(strings(&only["answers"][0]["items"], "product"), [all[7]]);
+    // A newcomer with an event.
+    let event = format!("purchase:{}", all[0]);
+    let new = work.json(&["recommend", "lightgcn", "nobody", "--event", &event]);
+    assert_eq!(new["answers"][0]["source"], json!("fold_in"));
+    let items = strings(&new["answers"][0]["items"], "product");
+    assert!(!items.contains(&all[0]));
+    let why = work.json(&["explain", "lightgcn", "nobody", items[0], "--event", &event]);
+    assert_eq!(why["method"], json!("fold_in"));
+    assert_eq!(why["contributions"].as_array().unwrap().len(), 1);
+    // Every consumer at once, the same lists.
+    let written = work.json(&[
+        "recommend",
+        "lightgcn",
+        "--all",
+        "--out",
+        "all.csv",
+        "-k",
+        "5",
+    ]);
+    let text = work.read("all.csv");
+    let mut lines = text.lines();
+    assert_eq!(lines.next(), Some("consumer,rank,product,score,source"));
+    assert_eq!(
+        written["rows"].as_u64().unwrap() as usize,
+        text.lines().count() - 1
     );
+    let mine: Vec<&str> = lines
+        .filter_map(|line| line.strip_prefix(&format!("{consumer},")))
+        .map(|line| line.split(',').nth(1).unwrap())
+        .collect();
+    assert_eq!(mine, all[..5]);
 }

@@ -24,6 +24,27 @@ fn questions_that_have_no_answer() {
         &["evaluate", "model", "dataset", "-k", "0"],
         &["cutoff K is 0", "1 or more"],
     );
+    for (flag, value, words) in [
+        (
+            "--exploration",
+            "1.5",
+            "exploration is 1.5; it must lie between 0 and 1",
+        ),
+        ("--diversity", "-1", "diversity is -1"),
+        ("--revenue", "NaN", "revenue is NaN"),
+        ("--category", "no such", "unknown category \"no such\""),
+        ("--brand", "no such", "unknown brand \"no such\""),
+        ("--event", "purchase", "write BEHAVIOUR:PRODUCT"),
+        ("--event", "kiss:1", "unknown behaviour \"kiss\""),
+        ("--chain", "random,random", "names random twice"),
+        ("--unsuitable", "gone.txt", "gone.txt"),
+    ] {
+        work.refused(&["recommend", "model", consumer, flag, value], &[words]);
+    }
+    for flag in ["--exploration", "--diversity", "--revenue"] {
+        let words = ["must lie between 0 and 1"];
+        work.refused(&["evaluate", "model", "dataset", flag, "0,2"], &words);
+    }
     let explain = ["explain", "model", consumer, &first.product];
     work.refused(
         &[&explain[..], &["--paths", "0"]].concat(),

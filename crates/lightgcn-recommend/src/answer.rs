@@ -1,7 +1,10 @@
 //! What a shop gets back: products by its own ids, with where they came from.
 
+use crate::RecommendError;
 use lightgcn_core::ProductDetails;
 use serde::{Deserialize, Serialize};
+use std::fmt;
+use std::str::FromStr;
 
 /// How an item came into an answer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -10,26 +13,82 @@ use serde::{Deserialize, Serialize};
 pub enum Source {
     /// The trained model ranked it for this consumer.
     Model,
-    /// It is what most consumers bought; nothing is known of this consumer.
+    /// The model ranked it from recent events of a consumer without a history.
+    FoldIn,
+    /// It is new and stands where its category, brand and price let it be expected; or the consumer
+    /// has dealt with such products alone.
+    Content,
+    /// It is what most consumers bought in the categories that the consumer dealt with.
+    CategoryPopularity,
+    /// It is what consumers bought most of late.
+    RecentPopularity,
+    /// It is what most consumers bought.
     Popularity,
+    /// It was drawn at random, since nothing better was left.
+    Random,
+    /// It was drawn at random in the place of a better one, as the request asked.
+    Exploration,
 }
 
-/// How many products to recommend, and which.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-pub struct RecommendOptions {
-    /// How many products at most; 10 unless told. Must not be 0.
-    pub k: usize,
-    /// Whether products that the consumer has bought may come again; not unless told.
-    pub include_bought: bool,
-}
+impl Source {
+    /// The usual chain: the model, then what is nearest to it, then popularity (in the consumer's own
+    /// categories before that of everybody), then chance. [`Source::RecentPopularity`] takes part where
+    /// a request names it.
+    pub const CHAIN: [Self; 6] = [
+        Self::Model,
+        Self::FoldIn,
+        Self::Content,
+        Self::CategoryPopularity,
+        Self::Popularity,
+        Self::Random,
+    ];
 
-impl Default for RecommendOptions {
-    fn default() -> Self {
-        Self {
-            k: 10,
-            include_bought: false,
+    /// Every source that a chain may name.
+    pub const ALL: [Self; 7] = [
+        Self::Model,
+        Self::FoldIn,
+        Self::Content,
+        Self::CategoryPopularity,
+        Self::RecentPopularity,
+        Self::Popularity,
+        Self::Random,
+    ];
+
+    /// Its name in JSON and on the command line.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Model => "model",
+            Self::FoldIn => "fold_in",
+            Self::Content => "content",
+            Self::CategoryPopularity => "category_popularity",
+            Self::RecentPopularity => "recent_popularity",
+            Self::Popularity => "popularity",
+            Self::Random => "random",
+            Self::Exploration => "exploration",
         }
+    }
+}
+
+impl fmt::Display for Source {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.name())
+    }
+}
+
+impl FromStr for Source {
+    type Err = RecommendError;
+
+    fn from_str(name: &str) -> Result<Self, RecommendError> {
+        Self::ALL
+            .into_iter()
+            .find(|source| source.name() == name)
+            .ok_or_else(|| RecommendError::Options {
+                faults: vec![format!(
+                    "{name:?} is no source; the sources are {}",
+                    Self::ALL.map(Self::name).join(", ")
+                )],
+            })
     }
 }
 
@@ -40,10 +99,17 @@ pub struct Answer {
     pub consumer: String,
     /// Whether the artifact knows the consumer.
     pub known: bool,
-    /// How the list was made.
+    /// Where the first product came from that was not explored; of an empty list the chain's last.
     pub source: Source,
-    /// The products: as many as asked for, or as there are.
+    /// How many events of the request were ignored, because the model does not know their products.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub ignored_events: usize,
+    /// The products: as many as asked for, or as the rules leave. No product stands in it twice.
     pub items: Vec<RecommendedItem>,
+}
+
+fn is_zero(n: &usize) -> bool {
+    *n == 0
 }
 
 /// One product of an [`Answer`].
@@ -53,11 +119,14 @@ pub struct RecommendedItem {
     pub product: String,
     /// Its place in the list, from 1.
     pub rank: usize,
-    /// Its score, which compares within one list only: a dot product of embeddings, or for
-    /// [`Source::Popularity`] the number of consumers who bought it.
+    /// Its score, which compares among the items of one source in one list only: a dot product of
+    /// embeddings (with revenue, a blend in standard deviations); for the kinds of popularity the
+    /// number of consumers who bought it, recent ones counted by their age; 0 for chance.
     pub score: f32,
     /// How it came into the list.
     pub source: Source,
+    /// The same in words, for a person.
+    pub reason: String,
     /// What is known of it.
     #[serde(with = "DetailsFields")]
     pub details: ProductDetails,

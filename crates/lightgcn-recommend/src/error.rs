@@ -42,6 +42,50 @@ pub enum RecommendError {
         /// What to do about it.
         mend: String,
     },
+    /// No product has such a category or brand.
+    #[error("unknown {kind} {name:?}: {mend}")]
+    UnknownLabel {
+        /// `category` or `brand`.
+        kind: &'static str,
+        /// The name as given.
+        name: String,
+        /// The known name that is nearest in spelling, where one is near.
+        nearest: Option<String>,
+        /// What to do about it.
+        mend: String,
+    },
+    /// An event of a request cannot be used.
+    #[error("event number {number} of the request: {detail}")]
+    ContextEvent {
+        /// Its place in the request, from 1.
+        number: usize,
+        /// What is wrong, and the mend.
+        detail: String,
+    },
+    /// A new product cannot be added.
+    #[error("the new product {id:?}: {detail}")]
+    NewProduct {
+        /// Its id as given.
+        id: String,
+        /// What is wrong, and the mend.
+        detail: String,
+    },
+    /// Content was asked for, and there is none.
+    #[error(
+        "no product of this model has a category, brand or price, so nothing can be told from content; \
+         prepare the data with a catalogue that has them and train again"
+    )]
+    NoContent,
+    /// Models that shall answer together do not speak of the same consumers and products.
+    #[error("{name:?} cannot join {first:?}: {detail}; train both on the same dataset")]
+    DifferentCatalogues {
+        /// The model that came first.
+        first: String,
+        /// The one that shall join.
+        name: String,
+        /// What differs.
+        detail: String,
+    },
     /// An embedding holds a number that cannot be ranked.
     #[error(
         "the embedding of {kind} row {row} holds {value} in column {column}; train again with a \
@@ -104,8 +148,8 @@ pub enum RecommendError {
         /// What is wrong with the list.
         detail: String,
     },
-    /// A setting of the evaluation is out of range.
-    #[error("the evaluation options are not usable: {}", faults.join("; "))]
+    /// A setting of a question or an evaluation is out of range.
+    #[error("the options are not usable: {}", faults.join("; "))]
     Options {
         /// Every fault found, each a sentence with its mend.
         faults: Vec<String>,

@@ -1,21 +1,23 @@
-//! Why a product: the strongest paths to it through the training graph.
+//! Why a product: what an explanation says.
 
 use crate::answer::{BehaviourCount, DetailsFields};
-use crate::{RecommendError, Recommender};
-use lightgcn_core::{ItemId, ProductDetails, UserId};
-use lightgcn_graph::{Path, PathOptions, strongest_paths};
+use crate::{ContextEvent, RecommendError};
+use lightgcn_core::ProductDetails;
 use serde::{Deserialize, Serialize};
 use std::fmt;
 
-/// Which paths an explanation shows.
+/// What an explanation shows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct ExplainOptions {
     /// How many paths at most; 5 unless told. Must not be 0.
     pub limit: usize,
     /// How many edges a path may have: 1, 3 or 5; 5 unless told. Paths of 5 edges are searched only
-    /// where there is no shorter one.
+    /// where there is no shorter one to show.
     pub max_hops: usize,
+    /// How many other consumers must share a step for it to be shown; 5 unless told. Must not be 0.
+    /// Below, a path would say what few people did.
+    pub min_consumers: usize,
 }
 
 impl Default for ExplainOptions {
@@ -23,13 +25,70 @@ impl Default for ExplainOptions {
         Self {
             limit: 5,
             max_hops: 5,
+            min_consumers: 5,
         }
     }
 }
 
-/// Why a product may suit a consumer: what connects the two in the training data.
+impl ExplainOptions {
+    pub(crate) fn check(&self) -> Result<(), RecommendError> {
+        if self.limit == 0 {
+            return Err(RecommendError::ZeroLimit);
+        }
+        if ![1, 3, 5].contains(&self.max_hops) {
+            return Err(RecommendError::MaxHops {
+                given: self.max_hops,
+            });
+        }
+        if self.min_consumers == 0 {
+            let fault = "min_consumers is 0: a step is shared by one consumer or more";
+            return Err(RecommendError::Options {
+                faults: vec![fault.to_owned()],
+            });
+        }
+        Ok(())
+    }
+}
+
+/// A question why, for one consumer and one product.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct ExplainRequest {
+    /// The consumer's id. It may be unknown where there are events.
+    pub consumer: String,
+    /// The product's id.
+    pub product: String,
+    /// What the consumer did since training, as in [`RecommendRequest`](crate::RecommendRequest).
+    pub events: Vec<ContextEvent>,
+    /// What to show.
+    pub options: ExplainOptions,
+}
+
+/// What an explanation rests on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum Method {
+    /// The model's score is a sum over the consumer's history and the own taste: contributions are
+    /// exact (LightGCN with constant layer weights).
+    PathSum,
+    /// The score of a newcomer, which is a sum over the events: contributions are exact.
+    FoldIn,
+    /// The score is linear in the history (a linear filter): contributions are exact.
+    LinearFilter,
+    /// The model's score is no such sum (NGCF, matrix factorization): paths in the data are evidence
+    /// that supports it, not its parts.
+    Evidence,
+}
+
+/// Why a product may suit a consumer.
 ///
-/// [`Display`](fmt::Display) prints it for people. Other consumers are never named.
+/// Where the method is exact, `own_taste`, the contributions and `rounding` sum to `score`. Shares are
+/// parts of Σ |own taste| + Σ |contribution|, with the sign of the part; so their absolute values
+/// sum to 1.
+///
+/// [`Display`](fmt::Display) prints it for people. Other consumers are never named, and appear only where
+/// at least [`ExplainOptions::min_consumers`] of them share a step.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Explanation {
     /// The consumer's id as asked for.
@@ -43,20 +102,66 @@ pub struct Explanation {
     pub score: f32,
     /// Whether the consumer has bought the product already.
     pub bought: bool,
-    /// The shortest paths first, then the strongest; empty where nothing connects the two.
+    /// What the explanation rests on.
+    pub method: Method,
+    /// What the consumer's own row of layer 0 adds: a learned taste that no single product shows. None
+    /// where the method is not exact, or a newcomer has none.
+    pub own_taste: Option<Part>,
+    /// What each product of the history adds, the strongest first (by absolute value); negative where it
+    /// speaks against the product. Empty where the method is not exact.
+    pub contributions: Vec<Contribution>,
+    /// What is left of the score: rounding of 32 bits, or of embeddings kept in 16.
+    pub rounding: f64,
+    /// The shortest paths first, then the strongest; empty where none can be shown.
     pub paths: Vec<ExplainedPath>,
     /// Why there is no path; none where there is one.
     pub reason: Option<String>,
+    /// What is given instead of contributions; none where there are any.
+    pub instead: Option<String>,
 }
 
-/// One walk from the consumer to the product.
+/// A part of a score.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct Part {
+    /// What it adds to the score.
+    pub value: f64,
+    /// Its share of all parts by absolute value, in [−1, 1].
+    pub share: f64,
+}
+
+/// What one product of the consumer's history adds to the score.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Contribution {
+    /// The product's id as the shop writes it.
+    pub product: String,
+    /// What is known of it.
+    #[serde(with = "DetailsFields")]
+    pub details: ProductDetails,
+    /// What the consumer did with it, in training and in the events of the request; counts of parts of
+    /// events are rounded up.
+    pub behaviours: Vec<BehaviourCount>,
+    /// What it adds to the score.
+    pub value: f64,
+    /// Its share of all parts by absolute value, in [−1, 1].
+    pub share: f64,
+}
+
+/// A walk from the consumer to the product, or all walks over the same products together.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct ExplainedPath {
-    /// How strong the walk is, in (0, 1]: the product of its edges' symmetrically normalized
-    /// weights. In LightGCN this is the walk's share in what as many layers as it has edges carry
-    /// from the product to the consumer, before the layer's weight (He et al., SIGIR 2020); for
-    /// other models it is evidence in the data, not the model's own sum.
+    /// How strong it is: the sum over its walks of the product of their edges' symmetrically normalized
+    /// weights, which is their part of as many layers of propagation as they have edges, before the
+    /// layer's weight.
     pub strength: f64,
+    /// What the path adds to the score, where the score is a path sum. A score is also a sum over pairs
+    /// of a first step (consumer to product j) and a last step (consumer v to the product); a path of
+    /// three edges has the pairs of its j with those v who met j; one of five edges has its portion, by
+    /// strength, of the pairs with those v who did not. So no two paths count a pair twice, and what no
+    /// shown path has is with the product's own taste and with pairs that are far apart. A path of one
+    /// edge is that edge's whole contribution.
+    pub value: Option<f64>,
+    /// The value as a share of all parts by absolute value.
+    pub share: Option<f64>,
     /// The edges in walking order: 1, 3 or 5.
     pub edges: Vec<ExplainedEdge>,
 }
@@ -68,12 +173,11 @@ pub struct ExplainedEdge {
     pub from: PathNode,
     /// Where it ends.
     pub to: PathNode,
-    /// What the edge's consumer did with its product.
+    /// What the consumer did with the product and how often; for other consumers how many of them did
+    /// so, where they are at least [`ExplainOptions::min_consumers`].
     pub behaviours: Vec<BehaviourCount>,
-    /// The edge's weight in the graph: positive.
-    pub weight: f32,
-    /// The edge's symmetrically normalized weight, in (0, 1].
-    pub normalized_weight: f64,
+    /// The edge's weight in the graph: positive; of several consumers the sum.
+    pub weight: f64,
 }
 
 /// A station of a walk.
@@ -82,8 +186,11 @@ pub struct ExplainedEdge {
 pub enum PathNode {
     /// The consumer whom the explanation is for.
     Consumer,
-    /// Somebody else, who is not named.
-    AnotherConsumer,
+    /// Others, who are not named: all who dealt with both products beside this station.
+    OtherConsumers {
+        /// How many they are; at least [`ExplainOptions::min_consumers`].
+        count: usize,
+    },
     /// A product.
     Product {
         /// Its id as the shop writes it.
@@ -94,105 +201,10 @@ pub enum PathNode {
     },
 }
 
-impl Recommender {
-    /// The strongest paths consumer → product → other consumer → product to a product, with what
-    /// the consumers of each edge did. Where nothing connects the two, the paths are empty and the
-    /// reason says so. The cost is that of [`strongest_paths`].
-    ///
-    /// # Errors
-    /// [`RecommendError::ZeroLimit`] and [`RecommendError::MaxHops`] for unusable options,
-    /// [`RecommendError::UnknownConsumer`] and [`RecommendError::UnknownProduct`] for ids that the
-    /// artifact does not know.
-    pub fn explain(
-        &self,
-        raw_user: &str,
-        raw_product: &str,
-        options: &ExplainOptions,
-    ) -> Result<Explanation, RecommendError> {
-        if options.limit == 0 {
-            return Err(RecommendError::ZeroLimit);
-        }
-        if ![1, 3, 5].contains(&options.max_hops) {
-            return Err(RecommendError::MaxHops {
-                given: options.max_hops,
-            });
-        }
-        let user = self.known_user(raw_user)?;
-        let item = self.known_item(raw_product)?;
-        let path_options = PathOptions {
-            max_hops: options.max_hops,
-            limit: options.limit,
-        };
-        let paths: Vec<ExplainedPath> = strongest_paths(self.graph(), user, item, &path_options)
-            .iter()
-            .map(|path| self.explained(path, user))
-            .collect();
-        let reason = paths
-            .is_empty()
-            .then(|| self.why_no_path(user, item, options.max_hops));
-        Ok(Explanation {
-            consumer: raw_user.to_owned(),
-            product: raw_product.to_owned(),
-            details: self.artifact().catalogue.get(item),
-            score: self.ranker().score(user, item),
-            bought: self.bought().contains(user, item),
-            paths,
-            reason,
-        })
-    }
-
-    fn explained(&self, path: &Path, user: UserId) -> ExplainedPath {
-        let train = &self.artifact().train;
-        let edges = path.edges().iter().enumerate().map(|(n, edge)| {
-            let consumer = if edge.user == user {
-                PathNode::Consumer
-            } else {
-                PathNode::AnotherConsumer
-            };
-            let product = PathNode::Product {
-                product: self.product_name(edge.item),
-                details: self.artifact().catalogue.get(edge.item),
-            };
-            // Consumers and products take turns, and a consumer begins.
-            let (from, to) = if n % 2 == 0 {
-                (consumer, product)
-            } else {
-                (product, consumer)
-            };
-            let counts = train
-                .find(edge.user, edge.item)
-                .map_or(&[][..], |pair| train.counts_of(pair));
-            ExplainedEdge {
-                from,
-                to,
-                behaviours: BehaviourCount::of(train.behaviours(), counts),
-                weight: edge.weight,
-                normalized_weight: edge.normalized,
-            }
-        });
-        ExplainedPath {
-            strength: path.strength(),
-            edges: edges.collect(),
-        }
-    }
-
-    fn why_no_path(&self, user: UserId, item: ItemId, max_hops: usize) -> String {
-        if self.graph().user_degrees()[user.index()] == 0.0 {
-            return "the consumer has no history in the training data".to_owned();
-        }
-        if self.graph().item_degrees()[item.index()] == 0.0 {
-            return "nobody met the product in the training data".to_owned();
-        }
-        let edges = if max_hops == 1 { "edge" } else { "edges" };
-        format!(
-            "no path of at most {max_hops} {edges} connects the consumer and the product in the training \
-             data, so the score rests on similarity that no single path shows"
-        )
-    }
-}
-
 impl fmt::Display for Explanation {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        /// The most contributions that are printed.
+        const MOST: usize = 5;
         write!(f, "Product {}", self.product)?;
         write_details(f, &self.details)?;
         write!(
@@ -202,6 +214,36 @@ impl fmt::Display for Explanation {
         )?;
         if self.bought {
             write!(f, ", bought before")?;
+        }
+        for part in self.contributions.iter().take(MOST) {
+            write!(
+                f,
+                "\n  {:+5.1} %  because the consumer ",
+                100.0 * part.share
+            )?;
+            write_behaviours(f, &part.behaviours)?;
+            write!(f, " product {}", part.product)?;
+            write_details(f, &part.details)?;
+        }
+        if self.contributions.len() > MOST {
+            let rest = &self.contributions[MOST..];
+            let share: f64 = rest.iter().map(|part| part.share).sum();
+            write!(
+                f,
+                "\n  {:+5.1} %  {} other products",
+                100.0 * share,
+                rest.len()
+            )?;
+        }
+        if let Some(own) = &self.own_taste {
+            write!(
+                f,
+                "\n  {:+5.1} %  the consumer's own taste",
+                100.0 * own.share
+            )?;
+        }
+        if let Some(instead) = &self.instead {
+            write!(f, "\n  {instead}.")?;
         }
         if let Some(reason) = &self.reason {
             write!(f, "\n  No path: {reason}.")?;
@@ -221,16 +263,16 @@ impl fmt::Display for ExplainedPath {
                 _ => ("-", "->"),
             };
             write!(f, "{} {before}[", edge.from)?;
-            for (n, behaviour) in edge.behaviours.iter().enumerate() {
-                let comma = if n == 0 { "" } else { ", " };
-                write!(f, "{comma}{behaviour}")?;
-            }
+            write_behaviours(f, &edge.behaviours)?;
             write!(f, "]{after} ")?;
         }
         if let Some(last) = self.edges.last() {
             write!(f, "{}", last.to)?;
         }
-        write!(f, " (strength {:.3e})", self.strength)
+        match self.share {
+            Some(share) => write!(f, " ({:+.1} %)", 100.0 * share),
+            None => write!(f, " (strength {:.3e})", self.strength),
+        }
     }
 }
 
@@ -238,7 +280,8 @@ impl fmt::Display for PathNode {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Consumer => f.write_str("consumer"),
-            Self::AnotherConsumer => f.write_str("another consumer"),
+            Self::OtherConsumers { count: 1 } => f.write_str("another consumer"),
+            Self::OtherConsumers { count } => write!(f, "{count} other consumers"),
             Self::Product { product, details } => {
                 write!(f, "product {product}")?;
                 write_details(f, details)
@@ -259,6 +302,14 @@ impl fmt::Display for BehaviourCount {
         };
         write!(f, "{done} {}x", self.count)
     }
+}
+
+fn write_behaviours(f: &mut fmt::Formatter<'_>, behaviours: &[BehaviourCount]) -> fmt::Result {
+    for (n, behaviour) in behaviours.iter().enumerate() {
+        let comma = if n == 0 { "" } else { ", " };
+        write!(f, "{comma}{behaviour}")?;
+    }
+    Ok(())
 }
 
 /// The brand, category and price that are known, in brackets; nothing where none is.

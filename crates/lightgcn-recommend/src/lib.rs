@@ -1,8 +1,10 @@
 //! Answers from trained recommenders: exact top-K lists, explanations, and honest evaluation.
 //!
 //! - [`Recommender`] answers a shop's questions by the shop's own ids, from an artifact on disk:
-//!   [`recommend`](Recommender::recommend), [`explain`](Recommender::explain),
-//!   [`history`](Recommender::history). Strangers get what most consumers bought, and are told so.
+//!   [`recommend`](Recommender::recommend) for known consumers, [`answer`](Recommender::answer) with what
+//!   a consumer did since, [`explain`](Recommender::explain), [`similar`](Recommender::similar),
+//!   [`popular`](Recommender::popular), [`history`](Recommender::history). It always answers, under rules
+//!   ([`RecommendOptions`]), and every item says where it comes from ([`Source`]).
 //! - [`Ranker`] is anything that ranks products for known consumers. Here are [`EmbeddingRanker`]
 //!   for every model with embeddings, [`LinearRanker`] for every model of [`lightgcn_linear`],
 //!   [`BlendRanker`] for two of them together ([`choose_weight`] weighs them on validation), and the
@@ -44,33 +46,62 @@
 //!
 //! The trait and what is left out of lists: `ranker`; whole rows of scores: `scorer`; one ranker a
 //! file in `rankers/`; figures:
-//! `evaluation`; answers by the shop's ids: `recommender`, with the types that it returns in
-//! `answer`, and `explanation`.
+//! `evaluation`. Answers by the shop's ids: `recommender` (opening, looking up), `options` and `filter`
+//! (what may be asked), `answer` and `explanation` (what comes back), `profile` (what is known of a
+//! consumer), `messages` and `fold_in` (from there to a vector), `content` and `products` (products
+//! without training pairs), `chain` (from vectors to lists), `explain` and `paths` (why), `similar`;
+//! `diversity`, `exploration` and `revenue` serve lists and rankers alike.
 #![forbid(unsafe_code)]
 
 mod answer;
+mod chain;
+mod content;
+mod diversity;
 mod error;
 mod evaluation;
+mod explain;
 mod explanation;
+mod exploration;
+mod filter;
+mod fold_in;
+mod messages;
 mod nearest;
+mod options;
+mod paths;
+mod products;
+mod profile;
 mod ranker;
 mod rankers;
 mod recommender;
+mod revenue;
+mod ridge;
 mod scorer;
+mod similar;
 #[cfg(test)]
 mod test_shop;
 
-pub use answer::{Answer, BehaviourCount, HistoryItem, RecommendOptions, RecommendedItem, Source};
+pub use answer::{Answer, BehaviourCount, HistoryItem, RecommendedItem, Source};
+pub use diversity::{DiverseRanker, diversify};
 pub use error::RecommendError;
 pub use evaluation::{
     Evaluation, EvaluationOptions, EvaluationSummary, compare, evaluate, evaluate_test,
     evaluate_validation,
 };
-pub use explanation::{ExplainOptions, ExplainedEdge, ExplainedPath, Explanation, PathNode};
+pub use explanation::{
+    Contribution, ExplainOptions, ExplainRequest, ExplainedEdge, ExplainedPath, Explanation,
+    Method, Part, PathNode,
+};
+pub use exploration::ExploringRanker;
+pub use filter::ProductFilter;
+pub use fold_in::FoldIn;
+pub use options::{ContextEvent, Hide, RecommendOptions, RecommendRequest};
+pub use products::{NewProduct, NewProductEvent};
 pub use ranker::{Exclusions, Ranked, Ranker};
 pub use rankers::{
     BlendChoice, BlendRanker, EmbeddingRanker, LinearRanker, PopularityRanker, RandomRanker,
     SeenNotBoughtRanker, choose_weight,
 };
 pub use recommender::Recommender;
+pub use revenue::RevenueScorer;
 pub use scorer::Scorer;
+pub use similar::ProductOptions;

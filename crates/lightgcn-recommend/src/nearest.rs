@@ -16,12 +16,20 @@ pub(crate) fn nearest_product(items: &Vocabulary<ItemId>, id: &str) -> Option<St
     if items.get(trimmed).is_some() {
         return Some(trimmed.to_owned());
     }
-    let wanted: Vec<char> = trimmed.chars().collect();
+    nearest_label(items.iter(), id)
+}
+
+/// The label that is nearest in spelling, as [`nearest_product`] measures it.
+pub(crate) fn nearest_label<'a>(
+    labels: impl Iterator<Item = &'a str>,
+    label: &str,
+) -> Option<String> {
+    let wanted: Vec<char> = label.trim().chars().collect();
     if wanted.len() > LONGEST {
         return None;
     }
     let most = MOST_EDITS.min(wanted.len().saturating_sub(1) / 2);
-    let near = items.iter().filter_map(|name| {
+    let near = labels.filter_map(|name| {
         let edits = edits(&wanted, name);
         (edits <= most).then_some((edits, name))
     });

@@ -1,19 +1,24 @@
 //! Answers by the shop's own ids, from an artifact.
 
-use crate::answer::{
-    Answer, BehaviourCount, HistoryItem, RecommendOptions, RecommendedItem, Source,
-};
+use crate::answer::{BehaviourCount, HistoryItem};
+use crate::fold_in::Map;
+use crate::messages::Messages;
 use crate::nearest::{mend_for_consumer, nearest_product};
-use crate::{EmbeddingRanker, Exclusions, PopularityRanker, Ranked, Ranker, RecommendError};
-use lightgcn_core::{ItemId, UserId};
+use crate::products::Products;
+use crate::{EmbeddingRanker, Exclusions, FoldIn, PopularityRanker, RecommendError};
+use lightgcn_core::{BehaviourWeights, Catalogue, ItemId, UserId};
 use lightgcn_graph::TrainGraph;
 use lightgcn_store::Artifact;
+use std::collections::HashSet;
 use std::path::Path;
+use std::sync::OnceLock;
 
 /// Answers a shop's questions from an [`Artifact`], without the log and without training.
 ///
-/// Consumers without a history get what most consumers bought, and the answer says so. Answers are
-/// exact, the same at any number of threads, and the same one by one or in a batch.
+/// [`recommend`](Self::recommend) and [`recommend_many`](Self::recommend_many) always answer: where the model
+/// knows nothing of a consumer, the next source of the chain takes over, and every item says where it
+/// comes from. Answers are exact, the same at any number of threads, and the same one by one or in a
+/// batch.
 ///
 /// It is made once (O(edges · log), from a folder also its validation) and then shared between
 /// threads: every question takes `&self`.
@@ -53,20 +58,29 @@ use std::path::Path;
 /// # let folder = tempfile::tempdir()?;
 /// # let path = folder.path().join("model");
 /// # artifact.save(&path)?;
-/// use lightgcn_recommend::{ExplainOptions, RecommendOptions, Recommender, Source};
+/// use lightgcn_recommend::{
+///     ContextEvent, ExplainOptions, RecommendOptions, RecommendRequest, Recommender, Source,
+/// };
 ///
 /// // Ann bought the glove; Bob bought the glove and the lamp.
 /// let shop = Recommender::open(&path)?;
 /// let answer = shop.recommend("ann", &RecommendOptions::default())?;
 /// assert_eq!(answer.items[0].product, "lamp");
 ///
-/// let why = shop.explain("ann", "lamp", &ExplainOptions::default())?;
+/// // Other consumers show in an explanation only in company.
+/// let why = shop.explain("ann", "lamp", &ExplainOptions { min_consumers: 1, ..Default::default() })?;
 /// assert_eq!(why.paths[0].edges.len(), 3);
 /// println!("{why}");
 ///
 /// let stranger = shop.recommend("zoe", &RecommendOptions::default())?;
 /// assert_eq!((stranger.known, stranger.source), (false, Source::Popularity));
 /// assert_eq!(stranger.items[0].product, "glove");
+///
+/// // Zoe has just bought the glove, which is enough to go by.
+/// let events = vec![ContextEvent::new("glove", "purchase")];
+/// let answer = shop.answer(&RecommendRequest::new("zoe").with_events(events))?;
+/// assert_eq!(answer.source, Source::FoldIn);
+/// assert_eq!(answer.items[0].product, "lamp");
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Debug)]
@@ -75,6 +89,17 @@ pub struct Recommender {
     graph: TrainGraph,
     bought: Exclusions,
     popularity: PopularityRanker,
+    pub(crate) weights: BehaviourWeights,
+    pub(crate) products: Products,
+    /// Ids that no source may show, and the same by row.
+    unsuitable_ids: HashSet<String>,
+    pub(crate) unsuitable: Vec<bool>,
+    pub(crate) fold_in_method: FoldIn,
+    pub(crate) recent_half_life_days: f64,
+    messages: OnceLock<Messages>,
+    pub(crate) map: OnceLock<Map>,
+    pub(crate) item_map: OnceLock<Map>,
+    pub(crate) recent: OnceLock<Vec<(ItemId, f32)>>,
 }
 
 impl Recommender {
@@ -101,12 +126,78 @@ impl Recommender {
         let graph = artifact.graph()?;
         let popularity =
             PopularityRanker::new(artifact.popularity.clone(), artifact.train.n_users());
+        let products = Products::new(&artifact, &graph);
+        let weights = artifact.behaviours.clone().check();
         Ok(Self {
             graph,
             bought: Exclusions::targets(&artifact.train),
             popularity,
+            weights: weights.map_err(|error| RecommendError::Options {
+                faults: vec![error.to_string()],
+            })?,
+            unsuitable_ids: HashSet::new(),
+            unsuitable: vec![false; products.len()],
+            products,
+            fold_in_method: FoldIn::default(),
+            recent_half_life_days: 14.0,
+            messages: OnceLock::new(),
+            map: OnceLock::new(),
+            item_map: OnceLock::new(),
+            recent: OnceLock::new(),
             artifact,
         })
+    }
+
+    /// The same recommender with products that no source ever shows: not the model, nor popularity,
+    /// nor chance. Ids that are not known yet are kept for when they are.
+    #[must_use]
+    pub fn with_unsuitable<S: Into<String>>(mut self, ids: impl IntoIterator<Item = S>) -> Self {
+        self.unsuitable_ids.extend(ids.into_iter().map(Into::into));
+        self.mark_unsuitable();
+        self
+    }
+
+    pub(crate) fn mark_unsuitable(&mut self) {
+        self.unsuitable = self
+            .products
+            .names
+            .iter()
+            .map(|name| self.unsuitable_ids.contains(name))
+            .collect();
+    }
+
+    /// The same recommender with this way of folding newcomers in.
+    #[must_use]
+    pub fn with_fold_in(mut self, method: FoldIn) -> Self {
+        self.fold_in_method = method;
+        self.map = OnceLock::new();
+        self.item_map = OnceLock::new();
+        self
+    }
+
+    /// The same recommender with this half-life of purchases in [`Source::RecentPopularity`], in days
+    /// (14 unless told).
+    ///
+    /// # Errors
+    /// [`RecommendError::Options`] if it is not positive and finite.
+    ///
+    /// [`Source::RecentPopularity`]: crate::Source::RecentPopularity
+    pub fn with_recent_half_life(mut self, days: f64) -> Result<Self, RecommendError> {
+        if !(days.is_finite() && days > 0.0) {
+            let fault = format!("the half-life of {days} days must be positive and finite");
+            return Err(RecommendError::Options {
+                faults: vec![fault],
+            });
+        }
+        self.recent_half_life_days = days;
+        self.recent = OnceLock::new();
+        Ok(self)
+    }
+
+    /// Makes now what the first questions would otherwise wait for: the sums over layers and the map
+    /// for newcomers. O((layers − 1) · edges · dimension + consumers · dimension²).
+    pub fn warm(&self) {
+        let _ = self.newcomer_map();
     }
 
     /// The artifact that the answers come from.
@@ -127,7 +218,25 @@ impl Recommender {
         &self.bought
     }
 
-    /// The model as a [`Ranker`], for evaluation or questions by row.
+    /// What is known of the products, those added by [`Recommender::with_products`] included.
+    #[must_use]
+    pub fn catalogue(&self) -> &Catalogue {
+        &self.products.catalogue
+    }
+
+    /// How many products there are, those added by [`Recommender::with_products`] included.
+    #[must_use]
+    pub fn n_products(&self) -> usize {
+        self.products.len()
+    }
+
+    pub(crate) fn messages(&self) -> &Messages {
+        self.messages
+            .get_or_init(|| Messages::new(&self.artifact, &self.graph))
+    }
+
+    /// The model as a [`Ranker`](crate::Ranker) of the products of training, for evaluation or questions
+    /// by row.
     #[must_use]
     pub fn ranker(&self) -> EmbeddingRanker<'_> {
         let table = &self.artifact.embeddings;
@@ -139,65 +248,10 @@ impl Recommender {
         )
     }
 
-    /// The popularity list that unknown consumers get, as a [`Ranker`].
+    /// The popularity list that unknown consumers get, as a [`Ranker`](crate::Ranker).
     #[must_use]
     pub fn popularity(&self) -> &PopularityRanker {
         &self.popularity
-    }
-
-    /// The best products for one consumer. A consumer whom the artifact does not know gets the most
-    /// popular ones, marked by [`Source::Popularity`] and `known` = false. O(products · dimension).
-    ///
-    /// # Errors
-    /// [`RecommendError::ZeroK`] if `k` is 0.
-    pub fn recommend(
-        &self,
-        raw_user: &str,
-        options: &RecommendOptions,
-    ) -> Result<Answer, RecommendError> {
-        let mut answers = self.recommend_many(&[raw_user], options)?;
-        debug_assert_eq!(answers.len(), 1);
-        Ok(answers.swap_remove(0))
-    }
-
-    /// The answers for many consumers, in their order, each as [`Recommender::recommend`] gives it.
-    /// One batch is faster than single questions: products are read once for many consumers.
-    ///
-    /// # Errors
-    /// [`RecommendError::ZeroK`] if `k` is 0.
-    pub fn recommend_many(
-        &self,
-        raw_users: &[&str],
-        options: &RecommendOptions,
-    ) -> Result<Vec<Answer>, RecommendError> {
-        if options.k == 0 {
-            return Err(RecommendError::ZeroK);
-        }
-        let nothing = Exclusions::none();
-        let excluded = if options.include_bought {
-            &nothing
-        } else {
-            &self.bought
-        };
-        let rows: Vec<Option<UserId>> = raw_users.iter().map(|raw| self.user(raw)).collect();
-        // An embedding without an edge behind it is the noise that it was initialized with.
-        let ranked_by_model = |row: &Option<UserId>| row.filter(|&user| self.has_history(user));
-        let known: Vec<UserId> = rows.iter().filter_map(ranked_by_model).collect();
-        let mut lists = self.ranker().top_k(&known, options.k, excluded).into_iter();
-        let answers = raw_users.iter().zip(&rows).map(|(&raw, row)| {
-            let by_model = ranked_by_model(row).and_then(|_| lists.next());
-            let (source, list) = match by_model {
-                Some(list) => (Source::Model, list),
-                None => (Source::Popularity, self.popularity.list(options.k, &[])),
-            };
-            Answer {
-                consumer: raw.to_owned(),
-                known: row.is_some(),
-                source,
-                items: self.items(&list, source),
-            }
-        });
-        Ok(answers.collect())
     }
 
     /// What a consumer did in training: the latest first, where the log has times; then the
@@ -229,10 +283,10 @@ impl Recommender {
         self.artifact.users.get(raw_user)
     }
 
-    /// The row of a product, or none where the artifact does not know the id.
+    /// The row of a product, or none where the id is not known.
     #[must_use]
     pub fn item(&self, raw_product: &str) -> Option<ItemId> {
-        self.artifact.items.get(raw_product)
+        self.products.names.get(raw_product)
     }
 
     pub(crate) fn known_user(&self, raw_user: &str) -> Result<UserId, RecommendError> {
@@ -245,7 +299,7 @@ impl Recommender {
 
     pub(crate) fn known_item(&self, raw_product: &str) -> Result<ItemId, RecommendError> {
         self.item(raw_product).ok_or_else(|| {
-            let nearest = nearest_product(&self.artifact.items, raw_product);
+            let nearest = nearest_product(&self.products.names, raw_product);
             let mend = match &nearest {
                 Some(near) => format!("did you mean {near:?}?"),
                 None => "check the id as the log writes it, or train again on a log that has it"
@@ -261,26 +315,11 @@ impl Recommender {
 
     pub(crate) fn product_name(&self, item: ItemId) -> String {
         // A checked artifact names every product.
-        self.artifact
-            .items
+        self.products
+            .names
             .name(item)
             .unwrap_or_default()
             .to_owned()
-    }
-
-    fn has_history(&self, user: UserId) -> bool {
-        !self.artifact.train.pairs_of(user).is_empty()
-    }
-
-    fn items(&self, list: &[Ranked], source: Source) -> Vec<RecommendedItem> {
-        let items = list.iter().zip(1..).map(|(ranked, rank)| RecommendedItem {
-            product: self.product_name(ranked.item),
-            rank,
-            score: ranked.score,
-            source,
-            details: self.artifact.catalogue.get(ranked.item),
-        });
-        items.collect()
     }
 }
 

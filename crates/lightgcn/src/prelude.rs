@@ -5,8 +5,9 @@ pub use lightgcn_core::{BehaviourWeightsConfig, Dataset, ItemId, UserId};
 pub use lightgcn_data::{PairFiles, PrepareConfig, SplitConfig, prepare};
 pub use lightgcn_metrics::Metric;
 pub use lightgcn_recommend::{
-    Answer, EmbeddingRanker, EvaluationOptions, ExplainOptions, PopularityRanker, RandomRanker,
-    Ranker, RecommendOptions, Recommender, evaluate_test, evaluate_validation,
+    Answer, ContextEvent, EmbeddingRanker, EvaluationOptions, ExplainOptions, PopularityRanker,
+    RandomRanker, Ranker, RecommendOptions, RecommendRequest, Recommender, evaluate_test,
+    evaluate_validation,
 };
 pub use lightgcn_store::{Artifact, load_dataset, save_dataset};
 pub use lightgcn_train::{

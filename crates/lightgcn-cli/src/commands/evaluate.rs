@@ -8,8 +8,8 @@ use anyhow::ensure;
 use lightgcn::core::Dataset;
 use lightgcn::metrics::Metric;
 use lightgcn::recommend::{
-    Evaluation, EvaluationOptions, PopularityRanker, RandomRanker, Ranker, Recommender,
-    SeenNotBoughtRanker, evaluate_test, evaluate_validation,
+    DiverseRanker, Evaluation, EvaluationOptions, ExploringRanker, PopularityRanker, RandomRanker,
+    Ranker, Recommender, RevenueScorer, SeenNotBoughtRanker, evaluate_test, evaluate_validation,
 };
 use lightgcn::train::Comparison;
 use std::path::Path;
@@ -44,6 +44,11 @@ pub(crate) fn run(args: &EvaluateArgs, config: Config, output: &Output) -> anyho
         let recommender = Recommender::open(path)?;
         check_same_data(path, &recommender, &dataset)?;
         evaluations.push(measure(&recommender.ranker())?);
+        if path == &args.model {
+            for variant in variants(&recommender, args, config.seed())? {
+                evaluations.push(measure(&*variant)?);
+            }
+        }
     }
     let train = dataset.split.train.interactions();
     evaluations.push(measure(&PopularityRanker::from_interactions(train))?);
@@ -57,6 +62,32 @@ pub(crate) fn run(args: &EvaluateArgs, config: Config, output: &Output) -> anyho
     ))?);
     let comparison = Comparison::new(&evaluations, Metric::Recall, leading, config.seed())?;
     output.result(&comparison, &comparison.to_string())
+}
+
+/// The model with chance, diversity and revenue in its lists, as the flags ask.
+fn variants<'a>(
+    recommender: &'a Recommender,
+    args: &EvaluateArgs,
+    seed: u64,
+) -> anyhow::Result<Vec<Box<dyn Ranker + 'a>>> {
+    let artifact = recommender.artifact();
+    let table = &artifact.embeddings;
+    let items = &table.data()[artifact.train.n_users() * table.dimension()..];
+    let mut variants: Vec<Box<dyn Ranker + 'a>> = Vec::new();
+    for &share in &args.exploration {
+        let ranker = ExploringRanker::new(recommender.ranker(), share, seed)?;
+        variants.push(Box::new(ranker));
+    }
+    for &diversity in &args.diversity {
+        let ranker = DiverseRanker::new(recommender.ranker(), items, diversity)?;
+        variants.push(Box::new(ranker));
+    }
+    for &weight in &args.revenue {
+        let prices = artifact.catalogue.prices();
+        let ranker = RevenueScorer::new(recommender.ranker(), prices, weight)?;
+        variants.push(Box::new(ranker));
+    }
+    Ok(variants)
 }
 
 /// A model that was trained on other pairs may have seen the answers.

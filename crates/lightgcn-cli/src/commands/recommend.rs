@@ -1,8 +1,12 @@
 //! `lightgcn recommend`
 
-use crate::args::RecommendArgs;
+use crate::args::{FilterArgs, HideChoice, RecommendArgs};
 use crate::output::{Output, table};
-use lightgcn::recommend::{Answer, RecommendOptions, Recommender, Source};
+use anyhow::Context;
+use lightgcn::recommend::{
+    Answer, ContextEvent, Hide, ProductFilter, RecommendOptions, RecommendRequest, Recommender,
+    Source,
+};
 use serde::Serialize;
 
 #[derive(Serialize)]
@@ -10,16 +14,80 @@ struct Answers {
     answers: Vec<Answer>,
 }
 
-pub(crate) fn run(args: &RecommendArgs, output: &Output) -> anyhow::Result<()> {
-    let recommender = Recommender::open(&args.model)?;
-    let options = RecommendOptions {
-        k: args.k,
-        include_bought: args.include_bought,
-    };
-    let consumers: Vec<&str> = args.consumers.iter().map(String::as_str).collect();
-    let answers = recommender.recommend_many(&consumers, &options)?;
+pub(crate) fn run(args: &RecommendArgs, seed: u64, output: &Output) -> anyhow::Result<()> {
+    let options = options(args, seed);
+    // What can be told without the model is told before it is read.
+    options.check()?;
+    let recommender = Recommender::open(&args.model)?.with_unsuitable(unsuitable(&args.filter)?);
+    if let Some(out) = &args.out {
+        return super::recommend_all::run(&recommender, &options, out, output);
+    }
+    let events = events(&args.event)?;
+    let requests: Vec<RecommendRequest> = args
+        .consumers
+        .iter()
+        .map(|consumer| {
+            RecommendRequest::new(consumer)
+                .with_events(events.clone())
+                .with_options(options.clone())
+        })
+        .collect();
+    let answers = recommender.answer_many(&requests)?;
     let text: Vec<String> = answers.iter().map(readable).collect();
     output.result(&Answers { answers }, &text.join("\n"))
+}
+
+fn options(args: &RecommendArgs, seed: u64) -> RecommendOptions {
+    let hide = match args.hide {
+        _ if args.include_bought => Hide::Nothing,
+        HideChoice::Bought => Hide::Bought,
+        HideChoice::Seen => Hide::Seen,
+        HideChoice::Nothing => Hide::Nothing,
+    };
+    let chain = match args.chain.as_slice() {
+        [] => Source::CHAIN.to_vec(),
+        chain => chain.to_vec(),
+    };
+    RecommendOptions {
+        k: args.k,
+        hide,
+        filter: ProductFilter {
+            allow: args.filter.allow.clone(),
+            deny: args.filter.deny.clone(),
+            categories: args.filter.category.clone(),
+            brands: args.filter.brand.clone(),
+            price_min: args.filter.price_min,
+            price_max: args.filter.price_max,
+            ..ProductFilter::default()
+        },
+        diversity: args.diversity,
+        exploration: args.exploration,
+        revenue: args.revenue,
+        seed,
+        chain,
+    }
+}
+
+/// The ids of a file, one a line; none where no file is named.
+fn unsuitable(args: &FilterArgs) -> anyhow::Result<Vec<String>> {
+    let Some(path) = &args.unsuitable else {
+        return Ok(Vec::new());
+    };
+    let text = std::fs::read_to_string(path)
+        .with_context(|| format!("reading the unsuitable products {}", path.display()))?;
+    let ids = text.lines().map(str::trim).filter(|id| !id.is_empty());
+    Ok(ids.map(str::to_owned).collect())
+}
+
+/// Events written as BEHAVIOUR:PRODUCT.
+pub(crate) fn events(given: &[String]) -> anyhow::Result<Vec<ContextEvent>> {
+    let event = |text: &String| {
+        let (behaviour, product) = text
+            .split_once(':')
+            .with_context(|| format!("{text:?} is no event; write BEHAVIOUR:PRODUCT"))?;
+        Ok(ContextEvent::new(product, behaviour))
+    };
+    given.iter().map(event).collect()
 }
 
 fn readable(answer: &Answer) -> String {
@@ -36,9 +104,17 @@ fn readable(answer: &Answer) -> String {
                 answer.consumer
             )
         }
+        Source::FoldIn if !answer.known => {
+            format!(
+                "Consumer {} is unknown: by the events given",
+                answer.consumer
+            )
+        }
         _ => format!("For consumer {}", answer.consumer),
     };
-    let names = ["rank", "product", "score", "category", "brand", "price"];
+    let names = [
+        "rank", "product", "score", "category", "brand", "price", "source",
+    ];
     let mut rows = vec![names.map(str::to_owned).to_vec()];
     for item in &answer.items {
         let details = &item.details;
@@ -56,6 +132,7 @@ fn readable(answer: &Answer) -> String {
                 .price
                 .map(|price| format!("{price:.2}"))
                 .unwrap_or_default(),
+            item.source.to_string(),
         ]);
     }
     format!("{head}\n{}", table(&rows))

@@ -1,6 +1,6 @@
 use super::*;
-use crate::BehaviourCount;
 use crate::test_shop::{CONSUMERS, PRODUCTS, artifact};
+use crate::{Answer, BehaviourCount, Hide, RecommendOptions, Source};
 use lightgcn_store::{EmbeddingTable, StoreError};
 
 fn shop() -> Recommender {
@@ -28,10 +28,10 @@ fn a_known_consumer_gets_the_model_without_what_was_bought() {
     assert!(answer.known);
     assert_eq!(answer.source, Source::Model);
     // Scores are the products' first numbers; lamp comes before nail by its row, and glove is
-    // bought. The mug was only viewed.
+    // bought. The mug was only viewed. Nobody met the dusty one: its embedding says nothing.
     assert_eq!(
         list(&answer),
-        [("lamp", 4.0), ("nail", 4.0), ("dusty", 3.0), ("mug", 2.0)]
+        [("lamp", 4.0), ("nail", 4.0), ("mug", 2.0), ("oil", 0.0)]
     );
     assert_eq!(answer.items[0].details.brand.as_deref(), Some("acme"));
     assert_eq!(
@@ -40,11 +40,14 @@ fn a_known_consumer_gets_the_model_without_what_was_bought() {
     );
     let again = RecommendOptions {
         k: 99,
-        include_bought: true,
+        hide: Hide::Nothing,
+        ..RecommendOptions::default()
     };
     let answer = shop.recommend("ann", &again).unwrap();
     assert_eq!(answer.items.len(), 6);
-    assert_eq!(list(&answer)[4], ("glove", 1.0));
+    assert_eq!(list(&answer)[3], ("glove", 1.0));
+    assert_eq!(list(&answer)[5], ("dusty", 0.0));
+    assert_eq!(answer.items[5].source, Source::Random);
     // A K beyond the catalogue gives as many as there are.
     assert_eq!(
         shop.recommend("ann", &options(usize::MAX))
@@ -179,7 +182,7 @@ fn answers_survive_json() {
         "known": true,
         "source": "model",
         "items": [{
-            "product": "lamp", "rank": 1, "score": 4.0, "source": "model",
+            "product": "lamp", "rank": 1, "score": 4.0, "source": "model", "reason": "suits the history",
             "details": {
                 "category_id": "17", "category_code": "lighting.desk", "brand": "acme", "price": 12.5,
             },

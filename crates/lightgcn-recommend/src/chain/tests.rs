@@ -1,0 +1,542 @@
+use super::*;
+use crate::test_shop::{PRODUCTS, artifact};
+use crate::{ContextEvent, FoldIn, NewProduct, NewProductEvent, ProductFilter, ProductOptions};
+use lightgcn_core::random::philox4x32;
+use lightgcn_core::{Catalogue, InteractionsBuilder, Lineage, ProductDetails, Vocabulary};
+use lightgcn_graph::Normalization;
+use lightgcn_store::{Artifact, EmbeddingTable, ModelDescription, popularity_of};
+use proptest::prelude::*;
+
+fn shop() -> Recommender {
+    Recommender::from_artifact(artifact()).unwrap()
+}
+
+fn wave(n: usize, frequency: f32) -> Vec<f32> {
+    (0..n).map(|i| (i as f32 * frequency).sin()).collect()
+}
+
+/// A shop of 20 consumers and 60 products, of which the last 5 nobody met; product n has category
+/// `c(n mod 3).s(n mod 2)`, brand `b(n mod 4)` and price n. One layer, so that embeddings follow.
+pub(crate) fn larger() -> Artifact {
+    let (n_users, n_items, dimension) = (20, 60, 4);
+    let mut pairs = InteractionsBuilder::from_names(&["view", "purchase"], &["purchase"]).unwrap();
+    for user in 0..n_users as u32 {
+        for item in (0..55u32).filter(|item| philox4x32([user, *item, 0, 0], [1, 2])[0] % 5 == 0) {
+            let bought = u32::from((user + item) % 2 == 0);
+            let weight = if bought > 0 { 1.0 } else { 0.25 };
+            let time = Some(i64::from(item) * 86_400);
+            pairs
+                .push(UserId(user), ItemId(item), weight, &[1, bought], time)
+                .unwrap();
+        }
+    }
+    let train = pairs.build(n_users, n_items).unwrap();
+    let details = (0..n_items).map(|n| ProductDetails {
+        category_id: None,
+        category_code: Some(format!("c{}.s{}", n % 3, n % 2)),
+        brand: Some(format!("b{}", n % 4)),
+        price: Some(n as f64),
+    });
+    let layer0 = EmbeddingTable::new(80, dimension, wave(80 * dimension, 0.61)).unwrap();
+    let mut behaviours = lightgcn_core::BehaviourWeightsConfig::single("purchase");
+    behaviours.behaviours.insert(
+        0,
+        lightgcn_core::Behaviour {
+            name: "view".to_owned(),
+            weight: 0.25,
+            cap: None,
+            target: false,
+        },
+    );
+    let mut artifact = Artifact {
+        model: ModelDescription {
+            name: "lightgcn".to_owned(),
+            dimension,
+            n_layers: 2,
+            layer_weights: Some(vec![0.5, 0.3, 0.2]),
+            normalization: Normalization::Symmetric,
+            edge_weights: true,
+            config: serde_json::json!({}),
+        },
+        embeddings: layer0.clone(),
+        layer0,
+        popularity: popularity_of(&train),
+        train,
+        users: Vocabulary::from_names((0..n_users).map(|n| format!("u{n}"))).unwrap(),
+        items: Vocabulary::from_names((0..n_items).map(|n| format!("p{n}"))).unwrap(),
+        catalogue: Catalogue::from_details(details),
+        behaviours,
+        lineage: Lineage::default(),
+    };
+    let graph = artifact.graph().unwrap();
+    let adjacency = graph.adjacency(Normalization::Symmetric);
+    let view = lightgcn_simd::CsrView::new(
+        adjacency.row_offsets(),
+        adjacency.columns(),
+        adjacency.values(),
+        80,
+    )
+    .unwrap();
+    let rows = lightgcn_simd::propagate(view, artifact.layer0.data(), dimension, &[0.5, 0.3, 0.2]);
+    artifact.embeddings = EmbeddingTable::new(80, dimension, rows).unwrap();
+    artifact
+}
+
+fn names(answer: &Answer) -> Vec<&str> {
+    answer
+        .items
+        .iter()
+        .map(|item| item.product.as_str())
+        .collect()
+}
+
+fn sources(answer: &Answer) -> Vec<Source> {
+    answer.items.iter().map(|item| item.source).collect()
+}
+
+fn options(k: usize) -> RecommendOptions {
+    RecommendOptions {
+        k,
+        ..RecommendOptions::default()
+    }
+}
+
+proptest! {
+    #[test]
+    fn a_filtered_list_is_what_passes_of_the_whole_one(
+        user in 0u32..20,
+        k in 1usize..70,
+        category in prop::option::of(0usize..3),
+        brands in prop::collection::vec(0usize..4, 0..3),
+        low in prop::option::of(0.0f64..60.0),
+        deny in prop::collection::vec(0usize..60, 0..10),
+        allow in prop::option::of(prop::collection::vec(0usize..60, 1..40)),
+        hide in prop::sample::select(vec![Hide::Bought, Hide::Seen, Hide::Nothing]),
+    ) {
+        let shop = Recommender::from_artifact(larger()).unwrap();
+        let filter = ProductFilter {
+            allow: allow.clone().map(|a| a.iter().map(|n| format!("p{n}")).collect()),
+            deny: deny.iter().map(|n| format!("p{n}")).collect(),
+            categories: category.iter().map(|n| format!("c{n}")).collect(),
+            brands: brands.iter().map(|n| format!("b{n}")).collect(),
+            price_min: low,
+            ..ProductFilter::default()
+        };
+        let passes = |n: usize| {
+            allow.as_ref().is_none_or(|a| a.contains(&n))
+                && !deny.contains(&n)
+                && category.is_none_or(|c| n % 3 == c)
+                && (brands.is_empty() || brands.contains(&(n % 4)))
+                && low.is_none_or(|low| n as f64 >= low)
+        };
+        let train = &shop.artifact().train;
+        let met = |n: usize| match train.find(UserId(user), ItemId(n as u32)) {
+            None => false,
+            Some(pair) => match hide {
+                Hide::Bought => train.is_target(pair),
+                Hide::Seen => true,
+                Hide::Nothing => false,
+            },
+        };
+        let consumer = format!("u{user}");
+        let asked = RecommendOptions { filter, hide, ..options(k) };
+        let answer = shop.recommend(&consumer, &asked).unwrap();
+        // Brute force: all scores, sorted.
+        let score = |n: usize| {
+            let row = &shop.products.table[n * 4..(n + 1) * 4];
+            lightgcn_simd::dot(shop.artifact().embeddings.row(user as usize), row)
+        };
+        let mut left: Vec<usize> = (0..60).filter(|&n| passes(n) && !met(n)).collect();
+        left.sort_by(|&a, &b| score(b).total_cmp(&score(a)).then(a.cmp(&b)));
+        left.truncate(k);
+        let expected: Vec<String> = left.iter().map(|n| format!("p{n}")).collect();
+        prop_assert_eq!(names(&answer), expected);
+    }
+
+    #[test]
+    fn no_product_comes_twice_and_the_unsuitable_never(
+        consumer in prop::sample::select(vec!["u3", "nobody", "u7"]),
+        with_events in any::<bool>(),
+        exploration in 0.0f64..=1.0,
+        diversity in 0.0f64..=1.0,
+        revenue in prop::sample::select(vec![0.0, 0.4]),
+        k in 1usize..70,
+        seed in any::<u64>(),
+    ) {
+        let bad = ["p1", "p20", "p57", "later"];
+        let shop = Recommender::from_artifact(larger()).unwrap().with_unsuitable(bad);
+        let events = match with_events {
+            true => vec![ContextEvent::new("p3", "purchase"), ContextEvent::new("p9", "view")],
+            false => Vec::new(),
+        };
+        let asked = RecommendOptions { exploration, diversity, revenue, seed, ..options(k) };
+        let request = RecommendRequest::new(consumer).with_events(events).with_options(asked);
+        let answer = shop.answer(&request).unwrap();
+        let mut known = names(&answer);
+        prop_assert!(known.iter().all(|name| !bad.contains(name)));
+        let n = known.len();
+        known.sort_unstable();
+        known.dedup();
+        prop_assert_eq!(known.len(), n);
+        let hidden = match shop.user(consumer) {
+            Some(user) => shop.bought().of(user).iter().filter(|n| ![1, 20, 57].contains(n)).count(),
+            None => 0,
+        };
+        let bought_now = usize::from(with_events) * usize::from(
+            shop.user(consumer).is_none_or(|user| !shop.bought().contains(user, ItemId(3))),
+        );
+        prop_assert_eq!(n, k.min(60 - 3 - hidden - bought_now));
+        prop_assert_eq!(&shop.answer(&request).unwrap(), &answer);
+        prop_assert!(answer.items.iter().all(|item| !item.reason.is_empty()));
+    }
+}
+
+#[test]
+fn the_chain_goes_on_where_a_source_ends() {
+    let shop = Recommender::from_artifact(larger()).unwrap();
+    // A newcomer without events: popularity, then chance for what nobody bought.
+    let answer = shop.recommend("nobody", &options(60)).unwrap();
+    assert_eq!(answer.source, Source::Popularity);
+    let sold = shop
+        .popularity()
+        .counts()
+        .iter()
+        .filter(|&&n| n > 0)
+        .count();
+    assert!(
+        sources(&answer)[..sold]
+            .iter()
+            .all(|s| *s == Source::Popularity)
+    );
+    assert!(
+        sources(&answer)[sold..]
+            .iter()
+            .all(|s| *s == Source::Random)
+    );
+    // With events: fold-in, and new products from content among it.
+    let events = vec![ContextEvent::new("p3", "purchase")];
+    let request = RecommendRequest::new("nobody")
+        .with_events(events)
+        .with_options(options(60));
+    let answer = shop.answer(&request).unwrap();
+    assert_eq!((answer.known, answer.items.len()), (false, 59));
+    let content = sources(&answer)
+        .iter()
+        .filter(|s| **s == Source::Content)
+        .count();
+    assert_eq!(content, 5, "the five products that nobody met");
+    assert!(!names(&answer).contains(&"p3"));
+    // A chain of one's own, in its order.
+    let chain = vec![Source::RecentPopularity, Source::Random];
+    let asked = RecommendOptions {
+        chain,
+        ..options(60)
+    };
+    let answer = shop.recommend("u0", &asked).unwrap();
+    assert_eq!(answer.source, Source::RecentPopularity);
+    assert_eq!(*sources(&answer).last().unwrap(), Source::Random);
+    // Popularity in the categories looked at.
+    let chain = vec![Source::CategoryPopularity];
+    let asked = RecommendOptions {
+        chain,
+        ..options(60)
+    };
+    let request = request.with_options(asked);
+    let answer = shop.answer(&request).unwrap();
+    assert!(!answer.items.is_empty());
+    for item in &answer.items {
+        assert_eq!(item.details.category_code.as_deref(), Some("c0.s1"));
+    }
+    let recent = ProductOptions {
+        recent: true,
+        ..ProductOptions::default()
+    };
+    let popular = shop.popular(&recent).unwrap();
+    assert_eq!(popular.len(), 10);
+    assert!(
+        popular
+            .windows(2)
+            .all(|pair| pair[0].score >= pair[1].score)
+    );
+}
+
+#[test]
+fn events_shift_a_known_consumer_at_once_and_a_repeated_history_does_not() {
+    let shop = Recommender::from_artifact(larger()).unwrap();
+    let before = shop.recommend("u4", &options(10)).unwrap();
+    let new = before.items[0].product.clone();
+    let request = RecommendRequest::new("u4").with_options(options(10));
+    let bought = vec![ContextEvent::new(&new, "purchase")];
+    let after = shop.answer(&request.clone().with_events(bought)).unwrap();
+    assert!(
+        !names(&after).contains(&new.as_str()),
+        "what was just bought is hidden"
+    );
+    let score = |answer: &Answer| {
+        let item = answer
+            .items
+            .iter()
+            .find(|item| item.product == before.items[1].product);
+        item.map(|item| item.score)
+    };
+    assert_ne!(score(&before), score(&after));
+    assert!(after.items[0].reason.contains("1 recent event"));
+    // Exactly the training pairs as a newcomer's events, propagated alone, are the consumer less the own taste.
+    let shop = shop.with_fold_in(FoldIn::Propagated);
+    let user = shop.user("u4").unwrap();
+    let events: Vec<ContextEvent> = shop
+        .artifact()
+        .train
+        .of_user(user)
+        .flat_map(|pair| {
+            let product = format!("p{}", pair.item);
+            let bought = pair
+                .is_target
+                .then(|| ContextEvent::new(&product, "purchase"));
+            [Some(ContextEvent::new(&product, "view")), bought]
+                .into_iter()
+                .flatten()
+        })
+        .collect();
+    let folded = shop.fold_in("new", &events).unwrap().unwrap();
+    let own = shop.artifact().layer0.row(user.index());
+    let whole = shop.artifact().embeddings.row(user.index());
+    for ((folded, own), whole) in folded.iter().zip(own).zip(whole) {
+        assert!((folded + 0.5 * own - whole).abs() < 1e-5);
+    }
+}
+
+#[test]
+fn new_products_join_by_events_or_by_content() {
+    let product = |id: &str, code: Option<&str>, events: &[(&str, &str)]| NewProduct {
+        product: id.to_owned(),
+        details: ProductDetails {
+            category_code: code.map(str::to_owned),
+            ..ProductDetails::default()
+        },
+        events: events
+            .iter()
+            .map(|(consumer, behaviour)| NewProductEvent {
+                consumer: (*consumer).to_owned(),
+                behaviour: (*behaviour).to_owned(),
+            })
+            .collect(),
+    };
+    let make = || Recommender::from_artifact(larger()).unwrap();
+    let shop = make()
+        .with_unsuitable(["shy"])
+        .with_products(&[
+            product(
+                "fresh",
+                Some("c1.s0"),
+                &[("u2", "purchase"), ("stranger", "view")],
+            ),
+            product("plain", Some("c1.s0"), &[]),
+            product("bare", None, &[]),
+            product("shy", Some("c1.s0"), &[]),
+        ])
+        .unwrap();
+    assert_eq!(shop.n_products(), 64);
+    let answer = shop.recommend("u2", &options(64)).unwrap();
+    let source = |name: &str| {
+        let item = answer.items.iter().find(|item| item.product == name);
+        item.map(|item| item.source)
+    };
+    assert_eq!(source("fresh"), Some(Source::FoldIn));
+    assert_eq!(source("plain"), Some(Source::Content));
+    assert_eq!(source("bare"), Some(Source::Random));
+    assert_eq!(source("shy"), None);
+    let similar = shop.similar("plain", &ProductOptions::default()).unwrap();
+    assert!(
+        similar
+            .iter()
+            .all(|item| item.product != "shy" && item.product != "bare")
+    );
+    let why = shop.explain("u2", "plain", &Default::default()).unwrap();
+    assert!(why.reason.unwrap().contains("nobody met the product"));
+
+    let refused = |products: &[NewProduct]| make().with_products(products).unwrap_err().to_string();
+    assert!(refused(&[product("p1", None, &[])]).contains("known already"));
+    assert!(
+        refused(&[product("x", None, &[("u1", "kiss")])]).contains("unknown behaviour \"kiss\"")
+    );
+    let mut nan = product("x", None, &[]);
+    nan.details.price = Some(f64::NAN);
+    assert!(refused(&[nan]).contains("price"));
+    // An artifact without content asked for content.
+    let mut bare = larger();
+    bare.catalogue = Catalogue::unknown(60);
+    let error = Recommender::from_artifact(bare)
+        .unwrap()
+        .with_products(&[product("x", Some("c1"), &[])])
+        .unwrap_err();
+    assert!(matches!(error, RecommendError::NoContent));
+}
+
+#[test]
+fn unusable_requests_are_typed_errors() {
+    let shop = shop();
+    let refused = |options: RecommendOptions| shop.recommend("ann", &options).unwrap_err();
+    assert!(matches!(refused(options(0)), RecommendError::ZeroK));
+    for bad in [-0.1, 1.1, f64::NAN, f64::INFINITY] {
+        for (name, options) in [
+            (
+                "exploration",
+                RecommendOptions {
+                    exploration: bad,
+                    ..options(1)
+                },
+            ),
+            (
+                "diversity",
+                RecommendOptions {
+                    diversity: bad,
+                    ..options(1)
+                },
+            ),
+            (
+                "revenue",
+                RecommendOptions {
+                    revenue: bad,
+                    ..options(1)
+                },
+            ),
+        ] {
+            let error = refused(options).to_string();
+            assert!(
+                error.contains(name) && error.contains("between 0 and 1"),
+                "{error}"
+            );
+        }
+    }
+    let filtered = |filter| {
+        refused(RecommendOptions {
+            filter,
+            ..options(1)
+        })
+        .to_string()
+    };
+    let allow = |allow: &[&str]| ProductFilter {
+        allow: Some(allow.iter().map(|id| (*id).to_owned()).collect()),
+        ..ProductFilter::default()
+    };
+    assert!(filtered(allow(&[])).contains("the list of allowed products is empty"));
+    let category = |name: &str| ProductFilter {
+        categories: vec![name.to_owned()],
+        ..ProductFilter::default()
+    };
+    assert!(filtered(category("lightning.desk")).contains("did you mean \"lighting.desk\"?"));
+    let brand = ProductFilter {
+        brands: vec!["none".to_owned()],
+        ..ProductFilter::default()
+    };
+    assert!(filtered(brand).contains("unknown brand \"none\""));
+    let price = ProductFilter {
+        price_min: Some(2.0),
+        price_max: Some(1.0),
+        ..ProductFilter::default()
+    };
+    assert!(filtered(price).contains("above price_max"));
+    let chain = |chain: &[Source]| {
+        refused(RecommendOptions {
+            chain: chain.to_vec(),
+            ..options(1)
+        })
+        .to_string()
+    };
+    assert!(chain(&[]).contains("chain of sources is empty"));
+    assert!(chain(&[Source::Random, Source::Random]).contains("names random twice"));
+    assert!(chain(&[Source::Exploration]).contains("no link of the chain"));
+    assert!(
+        "graph"
+            .parse::<Source>()
+            .unwrap_err()
+            .to_string()
+            .contains("the sources are model")
+    );
+    let event = |event: ContextEvent| {
+        let request = RecommendRequest::new("ann").with_events(vec![event]);
+        shop.answer(&request).unwrap_err().to_string()
+    };
+    for bad in [f64::NAN, 0.0, -1.0, f64::INFINITY] {
+        let mut nan = ContextEvent::new("lamp", "view");
+        nan.count = bad;
+        assert!(event(nan).contains("event number 1 of the request: its count is"));
+    }
+    assert!(event(ContextEvent::new("lamp", "kiss")).contains("unknown behaviour \"kiss\""));
+    assert!(
+        shop.similar("lampe", &ProductOptions::default())
+            .unwrap_err()
+            .to_string()
+            .contains("lamp")
+    );
+}
+
+#[test]
+fn what_leaves_nothing_or_is_unknown_is_answered_all_the_same() {
+    let shop = shop();
+    let deny = ProductFilter {
+        deny: PRODUCTS.iter().map(|id| (*id).to_owned()).collect(),
+        ..ProductFilter::default()
+    };
+    let answer = shop
+        .recommend(
+            "ann",
+            &RecommendOptions {
+                filter: deny,
+                ..options(3)
+            },
+        )
+        .unwrap();
+    assert!(answer.items.is_empty());
+    // Lists of a shop may name products that the model does not know yet.
+    let allow = ProductFilter {
+        allow: Some(vec!["new".to_owned(), "oil".to_owned()]),
+        ..ProductFilter::default()
+    };
+    let answer = shop
+        .recommend(
+            "ann",
+            &RecommendOptions {
+                filter: allow,
+                ..options(3)
+            },
+        )
+        .unwrap();
+    assert_eq!(names(&answer), ["oil"]);
+    let events = vec![ContextEvent::new("new", "view")];
+    let answer = shop
+        .answer(&RecommendRequest::new("zoe").with_events(events))
+        .unwrap();
+    assert_eq!(
+        (answer.ignored_events, answer.source),
+        (1, Source::Popularity)
+    );
+    assert_eq!(
+        shop.recommend("ann", &options(usize::MAX))
+            .unwrap()
+            .items
+            .len(),
+        5
+    );
+}
+
+#[test]
+fn a_batch_of_requests_is_the_single_answers() {
+    let shop = Recommender::from_artifact(larger()).unwrap();
+    let requests: Vec<RecommendRequest> = (0..40)
+        .map(|n| {
+            let mut options = options(1 + n % 4);
+            options.exploration = if n % 3 == 0 { 0.5 } else { 0.0 };
+            options.revenue = if n % 5 == 0 { 0.5 } else { 0.0 };
+            let events = (n % 2 == 0).then(|| ContextEvent::new(format!("p{n}"), "view"));
+            RecommendRequest::new(format!("u{}", n % 25))
+                .with_options(options)
+                .with_events(events.into_iter().collect())
+        })
+        .collect();
+    let together = shop.answer_many(&requests).unwrap();
+    for (request, answer) in requests.iter().zip(together) {
+        assert_eq!(shop.answer(request).unwrap(), answer);
+    }
+}

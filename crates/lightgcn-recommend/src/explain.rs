@@ -1,0 +1,201 @@
+//! Why a product: the parts of the score, and the paths behind them.
+
+use crate::messages::dot;
+use crate::paths::{Ends, PathSearch};
+use crate::profile::{Dealing, Profile};
+use crate::{
+    BehaviourCount, Contribution, ExplainOptions, ExplainRequest, Explanation, Method, Part,
+    RecommendError, Recommender, Source,
+};
+use lightgcn_core::ItemId;
+
+impl Recommender {
+    /// Why a product may suit a consumer: exact contributions where the model has them, and the strongest
+    /// paths through the training data.
+    ///
+    /// The final embedding of a consumer u is α_0 E_u + Σ_j Â_uj m_j over the products j of the history,
+    /// with m_j = Σ_{k≥1} α_k (Â^{k−1} E)_j (He et al., SIGIR 2020, equations 3 and 4); so product j adds Â_uj
+    /// m_j · e_i to the score of product i, and the consumer's own taste α_0 E_u · e_i. From the
+    /// artifact alone; O(history · dimension) beside the paths, whose cost is that of all pairs of the
+    /// products involved.
+    ///
+    /// # Errors
+    /// [`RecommendError::ZeroLimit`], [`RecommendError::MaxHops`] and [`RecommendError::Options`] for
+    /// unusable options, [`RecommendError::UnknownConsumer`] and [`RecommendError::UnknownProduct`] for
+    /// ids that are not known.
+    pub fn explain(
+        &self,
+        raw_user: &str,
+        raw_product: &str,
+        options: &ExplainOptions,
+    ) -> Result<Explanation, RecommendError> {
+        self.explain_request(&ExplainRequest {
+            consumer: raw_user.to_owned(),
+            product: raw_product.to_owned(),
+            events: Vec::new(),
+            options: *options,
+        })
+    }
+
+    /// The same after events of the request: why the answer to them has the product. A consumer who is
+    /// not known must have events.
+    ///
+    /// # Errors
+    /// As [`Recommender::explain`], and [`RecommendError::ContextEvent`] for an event that cannot be used.
+    pub fn explain_request(&self, request: &ExplainRequest) -> Result<Explanation, RecommendError> {
+        request.options.check()?;
+        let user = match self.user(&request.consumer) {
+            None if request.events.is_empty() => Some(self.known_user(&request.consumer)?),
+            user => user,
+        };
+        let item = self.known_item(&request.product)?;
+        let profile = self.profile(user, &request.events)?;
+        let query = self.query(&profile);
+        let vector: Vec<f32> = match (&query, user) {
+            (Some(query), _) => query.vector.clone(),
+            // Without a history the model's row is noise, and yet it is what the model would score.
+            (None, Some(user)) => self.artifact().embeddings.row(user.index()).to_vec(),
+            (None, None) => vec![0.0; self.products.dimension],
+        };
+        let dimension = self.products.dimension;
+        let row = &self.products.table[item.index() * dimension..][..dimension];
+        let score = lightgcn_simd::dot(&vector, row);
+        let exact = self.messages().are_exact();
+        let method = match query.as_ref().map(|query| query.source) {
+            Some(Source::Model) if exact => Method::PathSum,
+            Some(Source::FoldIn) => Method::FoldIn,
+            _ => Method::Evidence,
+        };
+        let mut explanation = Explanation {
+            consumer: request.consumer.clone(),
+            product: request.product.clone(),
+            details: self.products.catalogue.get(item),
+            score,
+            bought: profile.dealings.iter().any(|d| d.item == item && d.bought),
+            method,
+            own_taste: None,
+            contributions: Vec::new(),
+            rounding: 0.0,
+            paths: Vec::new(),
+            reason: None,
+            instead: None,
+        };
+        let total = match method {
+            Method::Evidence => {
+                explanation.instead = Some(self.instead(&profile));
+                0.0
+            }
+            _ => self.add_parts(&mut explanation, &profile, row),
+        };
+        self.add_paths(&mut explanation, &profile, item, &request.options, total);
+        Ok(explanation)
+    }
+
+    /// Adds own taste, contributions and rounding; gives the sum of absolute parts.
+    fn add_parts(&self, to: &mut Explanation, profile: &Profile, row: &[f32]) -> f64 {
+        let (artifact, messages) = (self.artifact(), self.messages());
+        let n_users = artifact.train.n_users();
+        let wide: Vec<f64> = row.iter().map(|&x| f64::from(x)).collect();
+        let pulled = match profile.trained {
+            Some(_) => wide.clone(),
+            None => self
+                .newcomer_map()
+                .pull_back(&wide, self.history_dimension()),
+        };
+        let own = profile.trained.map(|user| {
+            f64::from(self.own_weight()) * dot(artifact.layer0.row(user.index()), &wide)
+        });
+        let mut parts: Vec<(ItemId, f64)> = self
+            .factors(profile)
+            .into_iter()
+            .map(|(item, factor)| {
+                let node = n_users + item.index();
+                (item, factor * messages.dot(artifact, node, &pulled))
+            })
+            .collect();
+        let sum = own.unwrap_or(0.0) + parts.iter().map(|(_, value)| value).sum::<f64>();
+        let total = own.unwrap_or(0.0).abs() + parts.iter().map(|(_, v)| v.abs()).sum::<f64>();
+        let share = |value: f64| if total > 0.0 { value / total } else { 0.0 };
+        to.own_taste = own.map(|value| Part {
+            value,
+            share: share(value),
+        });
+        parts.sort_by(|a, b| b.1.abs().total_cmp(&a.1.abs()).then(a.0.cmp(&b.0)));
+        let dealing = |item: ItemId| profile.dealings.iter().find(|d| d.item == item);
+        to.contributions = parts
+            .into_iter()
+            .map(|(item, value)| Contribution {
+                product: self.product_name(item),
+                details: self.products.catalogue.get(item),
+                behaviours: dealing(item).map_or_else(Vec::new, |d| self.behaviours_of(d)),
+                value,
+                share: share(value),
+            })
+            .collect();
+        to.rounding = f64::from(to.score) - sum;
+        total
+    }
+
+    pub(crate) fn behaviours_of(&self, dealing: &Dealing) -> Vec<BehaviourCount> {
+        let counts: Vec<u32> = dealing.counts.iter().map(|n| n.ceil() as u32).collect();
+        BehaviourCount::of(self.artifact().train.behaviours(), &counts)
+    }
+
+    fn instead(&self, profile: &Profile) -> String {
+        let name = &self.artifact().model.name;
+        if profile.trained.is_none() {
+            return "nothing that the model knows leads from this consumer to a score".to_owned();
+        }
+        format!(
+            "the score of the model {name} is no sum over the history, so there are no contributions: \
+             the paths are evidence from the training data, not parts of the score"
+        )
+    }
+
+    fn add_paths(
+        &self,
+        to: &mut Explanation,
+        profile: &Profile,
+        item: ItemId,
+        options: &ExplainOptions,
+        total: f64,
+    ) {
+        let ends = Ends::new(self, profile, item, to.method);
+        let search = PathSearch::new(&ends, options);
+        to.paths = search.find();
+        // The consumer's own dealing with the product is a contribution as a whole.
+        if let Some(first) = to.paths.first_mut().filter(|path| path.edges.len() == 1) {
+            let mut parts = to.contributions.iter();
+            let own = parts.find(|part| part.product == to.product);
+            first.value = own.map(|part| part.value);
+        }
+        for path in &mut to.paths {
+            path.share = path
+                .value
+                .map(|value| if total > 0.0 { value / total } else { 0.0 });
+        }
+        if to.paths.is_empty() {
+            to.reason = Some(self.why_no_path(profile, item, options));
+        }
+    }
+
+    fn why_no_path(&self, profile: &Profile, item: ItemId, options: &ExplainOptions) -> String {
+        if profile.dealings.is_empty() {
+            return "the consumer has no history in the training data".to_owned();
+        }
+        let degree = self.graph().item_degrees().get(item.index()).copied();
+        if degree.unwrap_or(0.0) == 0.0 {
+            return "nobody met the product in the training data".to_owned();
+        }
+        let hops = options.max_hops;
+        let edges = if hops == 1 { "edge" } else { "edges" };
+        let shared = match (hops, options.min_consumers) {
+            (1, _) | (_, 1) => String::new(),
+            (_, n) => format!(" over steps that at least {n} consumers share"),
+        };
+        format!(
+            "no path of at most {hops} {edges}{shared} connects the consumer and the product in the \
+             training data, so the score rests on similarity that no single path shows"
+        )
+    }
+}

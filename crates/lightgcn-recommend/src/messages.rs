@@ -1,0 +1,87 @@
+//! What each node hands to its neighbours, summed over all layers.
+
+use lightgcn_graph::{Normalization, TrainGraph};
+use lightgcn_simd::{CsrView, propagate};
+use lightgcn_store::Artifact;
+
+/// The table Σ_{k≥1} α_k Â^{k−1} E, `[n_nodes, dimension]`: a node's final embedding is α_0 times its
+/// own row of layer 0 and the sum of its neighbours' messages by the entries of Â. So a score splits
+/// exactly over a consumer's history, and whoever has no row of layer 0 still has a history.
+///
+/// Models whose final embeddings are no such sum have none; there a product's final embedding serves
+/// as its message, and only a fitted map leads from a history to a consumer.
+#[derive(Debug)]
+pub(crate) enum Messages {
+    /// α_1 · E: one layer needs no table.
+    Scaled(f32),
+    /// Two layers and more, after K − 1 products with Â.
+    Table(Vec<f32>),
+    /// No sum over paths.
+    Final,
+}
+
+impl Messages {
+    /// O((K − 1) · edges · dimension), once.
+    pub(crate) fn new(artifact: &Artifact, graph: &TrainGraph) -> Self {
+        match artifact.model.layer_weights.as_deref() {
+            None | Some([] | [_]) => Self::Final,
+            Some([_, one]) => Self::Scaled(*one),
+            Some([_, others @ ..]) => {
+                let adjacency = graph.adjacency(artifact.model.normalization);
+                let (offsets, columns) = (adjacency.row_offsets(), adjacency.columns());
+                match CsrView::new(offsets, columns, adjacency.values(), adjacency.n_nodes()) {
+                    Ok(view) => Self::Table(propagate(
+                        view,
+                        artifact.layer0.data(),
+                        artifact.layer0.dimension(),
+                        others,
+                    )),
+                    // An adjacency matrix is one by construction.
+                    Err(_) => Self::Final,
+                }
+            }
+        }
+    }
+
+    /// Whether final embeddings are sums of messages.
+    pub(crate) fn are_exact(&self) -> bool {
+        !matches!(self, Self::Final)
+    }
+
+    /// Adds `factor` times a node's message to `sum`.
+    pub(crate) fn add(&self, artifact: &Artifact, node: usize, factor: f64, sum: &mut [f64]) {
+        let (row, factor) = match self {
+            Self::Scaled(one) => (artifact.layer0.row(node), factor * f64::from(*one)),
+            Self::Table(table) => {
+                let dimension = artifact.layer0.dimension();
+                (&table[node * dimension..(node + 1) * dimension], factor)
+            }
+            Self::Final => (artifact.embeddings.row(node), factor),
+        };
+        for (sum, &x) in sum.iter_mut().zip(row) {
+            *sum += factor * f64::from(x);
+        }
+    }
+
+    /// The product of a node's message and `vector`.
+    pub(crate) fn dot(&self, artifact: &Artifact, node: usize, vector: &[f64]) -> f64 {
+        let (row, factor) = match self {
+            Self::Scaled(one) => (artifact.layer0.row(node), f64::from(*one)),
+            Self::Table(table) => {
+                let dimension = artifact.layer0.dimension();
+                (&table[node * dimension..(node + 1) * dimension], 1.0)
+            }
+            Self::Final => (artifact.embeddings.row(node), 1.0),
+        };
+        factor * dot(row, vector)
+    }
+}
+
+pub(crate) fn dot(row: &[f32], vector: &[f64]) -> f64 {
+    row.iter().zip(vector).map(|(&a, b)| f64::from(a) * b).sum()
+}
+
+/// The entry of Â at a row of degree `row_degree`, rounded as the model saw it.
+pub(crate) fn entry(n: Normalization, weight: f64, row_degree: f64, column_degree: f64) -> f64 {
+    f64::from(n.scale(weight, row_degree, column_degree) as f32)
+}
