@@ -21,7 +21,9 @@ pub(crate) fn larger() -> Artifact {
     let (n_users, n_items, dimension) = (20, 60, 4);
     let mut pairs = InteractionsBuilder::from_names(&["view", "purchase"], &["purchase"]).unwrap();
     for user in 0..n_users as u32 {
-        for item in (0..55u32).filter(|item| philox4x32([user, *item, 0, 0], [1, 2])[0] % 5 == 0) {
+        for item in
+            (0..55u32).filter(|item| philox4x32([user, *item, 0, 0], [1, 2])[0].is_multiple_of(5))
+        {
             let bought = u32::from((user + item) % 2 == 0);
             let weight = if bought > 0 { 1.0 } else { 0.25 };
             let time = Some(i64::from(item) * 86_400);
