@@ -69,6 +69,12 @@ impl<'a> History<'a> {
         self.weights
     }
 
+    /// Each product with its weight as a history of its own.
+    pub(crate) fn singles(&self) -> impl Iterator<Item = History<'a>> + use<'a> {
+        let pairs = self.items.chunks(1).zip(self.weights.chunks(1));
+        pairs.map(|(items, weights)| History { items, weights })
+    }
+
     pub(crate) fn iter(&self) -> impl Iterator<Item = (ItemId, f32)> + use<'a> {
         self.items.iter().copied().zip(self.weights.iter().copied())
     }

@@ -1,7 +1,11 @@
 //! What every model promises.
 
 use crate::{History, PairWeights};
+use lightgcn_core::ItemId;
 use std::fmt::Debug;
+
+/// Histories of one product that are scored at a time.
+const SINGLES: usize = 32;
 
 /// A fitted model that scores all products from a consumer's history.
 ///
@@ -34,6 +38,31 @@ pub trait LinearModel: Debug + Send + Sync {
         let mut out = vec![0.0; self.n_items()];
         self.scores_into(&[history], &mut out);
         out
+    }
+
+    /// What each product of the history adds to the score of `item`, in the order of the history:
+    /// they sum to the score, up to rounding.
+    ///
+    /// The usual way scores each product's own history of one, for models that are linear in the weights:
+    /// as costly as that many histories, in memory for 32 of them.
+    ///
+    /// # Panics
+    /// As [`LinearModel::scores_into`], and if `item` is out of range.
+    fn contributions(&self, history: History<'_>, item: ItemId) -> Vec<f32> {
+        let n_items = self.n_items();
+        assert!(
+            item.index() < n_items,
+            "product row {item} is out of range: the model knows {n_items} products"
+        );
+        let singles: Vec<History<'_>> = history.singles().collect();
+        let mut scores = vec![0.0; SINGLES.min(singles.len()) * n_items];
+        let mut parts = Vec::with_capacity(singles.len());
+        for singles in singles.chunks(SINGLES) {
+            let scores = &mut scores[..singles.len() * n_items];
+            self.scores_into(singles, scores);
+            parts.extend(scores.chunks_exact(n_items).map(|row| row[item.index()]));
+        }
+        parts
     }
 }
 

@@ -98,8 +98,9 @@ pub use options::{ContextEvent, Hide, RecommendOptions, RecommendRequest};
 pub use products::{NewProduct, NewProductEvent};
 pub use ranker::{Exclusions, Ranked, Ranker};
 pub use rankers::{
-    BlendChoice, BlendRanker, EmbeddingRanker, LinearRanker, PopularityRanker, RandomRanker,
-    SeenNotBoughtRanker, choose_weight,
+    BlendChoice, BlendRanker, EmbeddingRanker, EnsembleRanker, Fusion, LinearRanker,
+    PopularityRanker, RandomRanker, SeenNotBoughtRanker, check_same_catalogue, choose_weight,
+    choose_weights,
 };
 pub use recommender::Recommender;
 pub use revenue::RevenueScorer;

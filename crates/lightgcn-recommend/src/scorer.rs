@@ -48,6 +48,30 @@ impl<S: Scorer + ?Sized> Scorer for &S {
     }
 }
 
+impl<S: Scorer + ?Sized> Ranker for Box<S> {
+    fn name(&self) -> &str {
+        (**self).name()
+    }
+
+    fn n_users(&self) -> usize {
+        (**self).n_users()
+    }
+
+    fn n_items(&self) -> usize {
+        (**self).n_items()
+    }
+
+    fn top_k(&self, users: &[UserId], k: usize, excluded: &Exclusions) -> Vec<Vec<Ranked>> {
+        (**self).top_k(users, k, excluded)
+    }
+}
+
+impl<S: Scorer + ?Sized> Scorer for Box<S> {
+    fn scores(&self, users: &[UserId], out: &mut [f32]) {
+        (**self).scores(users, out);
+    }
+}
+
 impl Scorer for EmbeddingRanker<'_> {
     /// Dot products, with the bits of [`EmbeddingRanker::score`].
     fn scores(&self, users: &[UserId], out: &mut [f32]) {

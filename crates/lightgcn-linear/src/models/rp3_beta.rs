@@ -134,6 +134,26 @@ impl LinearModel for Rp3Beta {
         };
         self.neighbours.scores_into(histories, first_step, out);
     }
+
+    /// By the first step, which looks at the whole history, and the neighbours. O(history · N).
+    fn contributions(&self, history: History<'_>, item: ItemId) -> Vec<f32> {
+        assert!(
+            item.index() < self.n_items(),
+            "product row {item} is out of range: the model knows {} products",
+            self.n_items()
+        );
+        let sum: f64 = history.weights().iter().map(|&w| f64::from(w)).sum();
+        let parts = history.items().iter().zip(history.weights());
+        parts
+            .map(|(&from, &weight)| {
+                let step = (f64::from(weight) / sum).powf(self.alpha) as f32;
+                let mut neighbours = self.neighbours(from);
+                neighbours
+                    .find(|(to, _)| *to == item)
+                    .map_or(0.0, |(_, walks)| step * walks)
+            })
+            .collect()
+    }
 }
 
 #[cfg(test)]

@@ -253,3 +253,31 @@ fn every_fault_of_a_configuration_is_listed() {
         "{error}"
     );
 }
+
+#[test]
+fn contributions_sum_to_the_score() {
+    let train = train(&larger_table(40, 30));
+    let n_items = train.interactions().n_items();
+    let items: Vec<ItemId> = [0, 3, 5].map(ItemId).to_vec();
+    let weights = [1.0, 0.25, 2.0];
+    let history = History::new(&items, &weights).unwrap();
+    for fit in models(PairWeights::Weighted) {
+        let model = fit(&train).unwrap();
+        let scores = model.scores(history);
+        let size = scores
+            .iter()
+            .fold(0.0f32, |size, score| size.max(score.abs()));
+        for item in (0..n_items as u32).map(ItemId) {
+            let parts = model.contributions(history, item);
+            assert_eq!(parts.len(), 3);
+            let sum: f32 = parts.iter().sum();
+            let gap = (sum - scores[item.index()]).abs();
+            assert!(
+                gap <= 1e-5 * size,
+                "{}: {sum} is not {}",
+                model.name(),
+                scores[item.index()]
+            );
+        }
+    }
+}

@@ -2,7 +2,7 @@
 
 use crate::scorer::{check_scores, top_k_of_scores};
 use crate::{Exclusions, Ranked, Ranker, Scorer};
-use lightgcn_core::{Interactions, Train, UserId};
+use lightgcn_core::{Interactions, ItemId, Train, UserId};
 use lightgcn_linear::{Histories, History, LinearModel};
 
 /// Ranks products by any model of [`lightgcn_linear`], exactly, from the training histories.
@@ -68,6 +68,21 @@ impl LinearRanker {
         &*self.model
     }
 
+    /// What each product of the consumer's history adds to the score of `item`, the strongest first (by
+    /// absolute value); they sum to the score, up to rounding. As costly as
+    /// [`LinearModel::contributions`].
+    ///
+    /// # Panics
+    /// If the consumer or the product is out of range.
+    #[must_use]
+    pub fn contributions(&self, user: UserId, item: ItemId) -> Vec<(ItemId, f32)> {
+        let history = self.histories.of(user);
+        let parts = self.model.contributions(history, item);
+        let mut parts: Vec<_> = history.items().iter().copied().zip(parts).collect();
+        parts.sort_by(|a, b| b.1.abs().total_cmp(&a.1.abs()).then(a.0.cmp(&b.0)));
+        parts
+    }
+
     /// The training histories.
     #[must_use]
     pub fn histories(&self) -> &Histories {
@@ -105,7 +120,6 @@ impl Scorer for LinearRanker {
 mod tests {
     use super::*;
     use crate::test_shop::artifact;
-    use lightgcn_core::ItemId;
     use lightgcn_core::{Split, Truth};
     use lightgcn_linear::{
         ChebyshevFilterConfig, EaseConfig, ItemKnnConfig, PairWeights, TruncatedSvdConfig,

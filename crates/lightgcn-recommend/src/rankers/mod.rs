@@ -2,6 +2,7 @@
 
 mod blend;
 mod embedding;
+mod ensemble;
 mod linear;
 mod popularity;
 mod random;
@@ -9,6 +10,7 @@ mod seen_not_bought;
 
 pub use blend::{BlendChoice, BlendRanker, choose_weight};
 pub use embedding::EmbeddingRanker;
+pub use ensemble::{EnsembleRanker, Fusion, check_same_catalogue, choose_weights};
 pub use linear::LinearRanker;
 pub use popularity::PopularityRanker;
 pub use random::RandomRanker;

@@ -1,0 +1,219 @@
+//! What fold-in keeps, and what explanations cost: hides a tenth of the consumers of a benchmark in the
+//! field's pair files from training, folds them in from their training pairs, and compares with a model
+//! that was trained on everybody.
+//!
+//! ```text
+//! cargo run --release --example newcomers -- --train train.txt --test test.txt --epochs 20
+//! ```
+#![expect(clippy::print_stdout, reason = "an example talks to a person")]
+
+use clap::Parser;
+use lightgcn::core::random::{Random, Stream};
+use lightgcn::core::{Interactions, InteractionsBuilder, Split, Truth};
+use lightgcn::metrics::RankingEvaluator;
+use lightgcn::prelude::*;
+use lightgcn::recommend::{FoldIn, Hide};
+use lightgcn::train::{LossSpec, SoftmaxSpec};
+use std::path::PathBuf;
+use std::time::Instant;
+
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
+/// Measure fold-in and explanations on pair files.
+#[derive(Parser)]
+struct Args {
+    /// Training pairs
+    #[arg(long)]
+    train: PathBuf,
+    /// Test pairs
+    #[arg(long)]
+    test: PathBuf,
+    /// Epochs of both trainings, fixed beforehand
+    #[arg(long, default_value_t = 20)]
+    epochs: u32,
+    /// Propagation layers
+    #[arg(long, default_value_t = 1)]
+    layers: usize,
+    /// One consumer in so many is hidden
+    #[arg(long, default_value_t = 10)]
+    one_in: u32,
+    /// The seed of every random choice
+    #[arg(long, default_value_t = 42)]
+    seed: u64,
+}
+
+fn main() -> anyhow::Result<()> {
+    let args = Args::parse();
+    let files = PairFiles {
+        test: Some(args.test.clone()),
+        keep_unseen: true,
+        ..PairFiles::new(&args.train)
+    };
+    let whole = files.read()?;
+    let random = Random::new(args.seed, Stream::Split);
+    let n_users = whole.users.len() as u32;
+    let is_hidden = |user: u32| random.at(0, u64::from(user)).below(args.one_in) == 0;
+    let hidden: Vec<UserId> = (0..n_users)
+        .filter(|&user| is_hidden(user))
+        .map(UserId)
+        .filter(|&user| !whole.split.test.truth().items_of(user).is_empty())
+        .collect();
+    println!("{} hidden consumers with test pairs", hidden.len());
+    let mut parts = whole.clone();
+    let train = without(whole.split.train.interactions(), is_hidden)?;
+    let nothing = Truth::empty(train.n_users(), train.n_items());
+    parts.split = Split::new(train, nothing.clone(), nothing)?;
+
+    let everybody = Recommender::from_artifact(fit(&whole, &args)?)?;
+    let known = recall(
+        &whole,
+        &hidden,
+        |user| {
+            let name = whole.users.name(user).unwrap_or_default();
+            RecommendRequest::new(name)
+        },
+        &everybody,
+    )?;
+    println!("trained on everybody: Recall@20 of the hidden ones {known:.5}");
+    explanations(&everybody, &whole, args.seed)?;
+    let artifact = fit(&parts, &args)?;
+    for method in [FoldIn::Propagated, FoldIn::Mapped] {
+        let shop = Recommender::from_artifact(artifact.clone())?.with_fold_in(method);
+        shop.warm();
+        let request = |user: UserId| {
+            let pairs = whole.split.train.interactions().items_of(user);
+            let event = |&item: &ItemId| {
+                let product = whole.items.name(item).unwrap_or_default();
+                ContextEvent::new(product, &whole.split.train.interactions().behaviours()[0])
+            };
+            RecommendRequest::new("").with_events(pairs.iter().map(event).collect())
+        };
+        let folded = recall(&whole, &hidden, request, &shop)?;
+        let mut times = Vec::with_capacity(hidden.len());
+        for &user in &hidden {
+            let request = request(user);
+            let begun = Instant::now();
+            let vector = shop.fold_in("", &request.events)?;
+            times.push(begun.elapsed().as_secs_f64() * 1e3);
+            anyhow::ensure!(vector.is_some(), "a consumer without events");
+        }
+        times.sort_by(f64::total_cmp);
+        println!(
+            "{method:?}: Recall@20 {folded:.5}, {:.1} % of in-training; fold-in {:.3} ms median, {:.3} ms \
+             at the 99th percentile",
+            100.0 * folded / known,
+            times[times.len() / 2],
+            times[times.len() * 99 / 100]
+        );
+    }
+    Ok(())
+}
+
+/// The training pairs of those who are not hidden.
+fn without(pairs: &Interactions, is_hidden: impl Fn(u32) -> bool) -> anyhow::Result<Interactions> {
+    let mut builder = InteractionsBuilder::from_names(pairs.behaviours(), pairs.behaviours())?;
+    for pair in pairs.iter().filter(|pair| !is_hidden(pair.user.0)) {
+        builder.push(
+            pair.user,
+            pair.item,
+            pair.weight,
+            pair.counts,
+            pair.last_time,
+        )?;
+    }
+    Ok(builder.build(pairs.n_users(), pairs.n_items())?)
+}
+
+fn fit(dataset: &Dataset, args: &Args) -> anyhow::Result<Artifact> {
+    let mut spec = ModelSpec::lightgcn();
+    if let ModelSpec::LightGcn(spec) = &mut spec {
+        spec.layers = args.layers;
+        spec.init_std = None;
+    }
+    let config = TrainConfig {
+        seed: args.seed,
+        epochs: args.epochs,
+        loss: LossSpec::Softmax(SoftmaxSpec {
+            temperature: 0.12,
+            negative_weight: 0.84,
+            ..SoftmaxSpec::default()
+        }),
+        checkpoint_every: 0,
+        ..TrainConfig::default()
+    };
+    let mut progress = ConsoleProgress::new();
+    let run = RunOptions::default();
+    Ok(train_with(dataset, &spec, &config, Device::Cpu, &run, &mut progress)?.artifact)
+}
+
+/// Recall@20 of the test pairs over the consumers given.
+fn recall(
+    dataset: &Dataset,
+    users: &[UserId],
+    request: impl Fn(UserId) -> RecommendRequest,
+    shop: &Recommender,
+) -> anyhow::Result<f64> {
+    let mut evaluator = RankingEvaluator::new(&[20], dataset.items.len())?;
+    let options = RecommendOptions {
+        k: 20,
+        hide: Hide::Bought,
+        ..RecommendOptions::default()
+    };
+    let requests: Vec<RecommendRequest> = users
+        .iter()
+        .map(|&user| request(user).with_options(options.clone()))
+        .collect();
+    for (&user, answer) in users.iter().zip(shop.answer_many(&requests)?) {
+        let rows: Vec<ItemId> = answer
+            .items
+            .iter()
+            .filter_map(|item| dataset.items.get(&item.product))
+            .collect();
+        evaluator.update(user, &rows, dataset.split.test.truth().items_of(user));
+    }
+    Ok(evaluator.compute()?.mean(Metric::Recall, 20)?)
+}
+
+/// The largest gap between contributions and score over 1,000 random pairs, and the time of an
+/// explanation, over these and over products of lists.
+fn explanations(shop: &Recommender, dataset: &Dataset, seed: u64) -> anyhow::Result<()> {
+    let random = Random::new(seed, Stream::Recommendation);
+    let (n_users, n_items) = (dataset.users.len() as u32, dataset.items.len() as u32);
+    for recommended in [false, true] {
+        let (mut gap, mut times) = (0.0f64, Vec::new());
+        for n in 0..1000 {
+            let mut draws = random.at(7, n);
+            let consumer = dataset
+                .users
+                .name(UserId(draws.below(n_users)))
+                .unwrap_or_default();
+            let mut product = dataset
+                .items
+                .name(ItemId(draws.below(n_items)))
+                .unwrap_or_default()
+                .to_owned();
+            if recommended {
+                let options = RecommendOptions {
+                    k: 20,
+                    ..RecommendOptions::default()
+                };
+                let answer = shop.recommend(consumer, &options)?;
+                product = answer.items[draws.below(20) as usize].product.clone();
+            }
+            let begun = Instant::now();
+            let why = shop.explain(consumer, &product, &ExplainOptions::default())?;
+            times.push(begun.elapsed().as_secs_f64() * 1e3);
+            gap = gap.max(why.rounding.abs());
+        }
+        times.sort_by(f64::total_cmp);
+        println!(
+            "explanations of 1,000 {} pairs: largest gap {gap:.2e}, {:.3} ms median, {:.3} ms at the 99th \
+             percentile",
+            if recommended { "recommended" } else { "random" },
+            times[500],
+            times[990]
+        );
+    }
+    Ok(())
+}
