@@ -31,7 +31,7 @@ struct Args {
     /// Test pairs
     #[arg(long)]
     test: PathBuf,
-    /// lightgcn, ngcf or mf
+    /// lightgcn, lightgcn++, ngcf or mf
     #[arg(long, default_value = "lightgcn")]
     model: String,
     /// Numbers in an embedding

@@ -179,13 +179,13 @@ pub(crate) struct TrainArgs {
     /// A recipe to start from; the configuration file and flags override it
     #[arg(long, value_enum, default_value_t = PresetChoice::Paper)]
     pub(crate) preset: PresetChoice,
-    /// The model: lightgcn, ngcf or mf [default: lightgcn]
+    /// The model: lightgcn, lightgcn++, ngcf or mf [default: lightgcn]
     #[arg(long)]
     pub(crate) model: Option<String>,
     /// Numbers in an embedding [default: 64]
     #[arg(long, allow_negative_numbers = true)]
     pub(crate) dimension: Option<usize>,
-    /// Propagation layers, 0 to 8 [default: 3]
+    /// Propagation layers, 0 to 8 [default: 3; lightgcn++ 2]
     #[arg(long, allow_negative_numbers = true)]
     pub(crate) layers: Option<usize>,
     /// The most epochs to train [default: 200]

@@ -165,7 +165,7 @@ fn options_that_are_not_usable() {
     train(&["--layers", "9"], &["9", "8"]);
     train(
         &["--model", "gcn"],
-        &["unknown model \"gcn\"", "lightgcn, ngcf, mf"],
+        &["unknown model \"gcn\"", "lightgcn, lightgcn++, ngcf, mf"],
     );
     train(
         &["--model", "mf", "--layers", "2"],

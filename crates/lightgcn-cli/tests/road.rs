@@ -119,6 +119,19 @@ fn models_are_trained_by_configuration_and_flags() {
     for (model, flags) in [
         ("lightgcn", &["--dimension", "16", "--epochs", "4"][..]),
         (
+            "lightgcn++",
+            &[
+                "--model",
+                "lightgcn++",
+                "--dimension",
+                "16",
+                "--layers",
+                "1",
+                "--epochs",
+                "4",
+            ],
+        ),
+        (
             "ngcf",
             &["--model", "ngcf", "--dimension", "16", "--epochs", "4"],
         ),
@@ -156,6 +169,13 @@ fn models_are_trained_by_configuration_and_flags() {
         );
         match model {
             "lightgcn" => assert_eq!(option("model.layers"), "2"),
+            "lightgcn++" => {
+                assert_eq!(option("model.layers"), "1");
+                let described = work.read_json("lightgcn++/model.json");
+                assert_eq!(described["normalization"], "powers:0.6:-0.1");
+                assert_eq!(described["n_layers"], json!(1));
+                assert_eq!(described["layer_weights"], Value::Null, "not linear");
+            }
             "ngcf" => assert_eq!(option("model.layer_widths"), "[16,16,16]"),
             _ => {}
         }

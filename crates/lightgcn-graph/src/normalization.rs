@@ -63,6 +63,16 @@ pub struct Exponent {
 }
 
 impl Exponent {
+    /// α = 0.6 of the degree of the node that takes, as LightGCN++ (Lee, Kim and Shin, RecSys 2024)
+    /// recommends.
+    pub const PLUS_PLUS_ALPHA: Self = Self {
+        millionths: 600_000,
+    };
+    /// β = −0.1 of the degree of the neighbour that gives, as LightGCN++ recommends.
+    pub const PLUS_PLUS_BETA: Self = Self {
+        millionths: -100_000,
+    };
+
     /// The exponent nearest to `value`.
     ///
     /// # Errors
@@ -99,6 +109,19 @@ impl FromStr for Exponent {
             given: text.to_owned(),
         };
         Self::new(text.parse().map_err(|_| given())?).map_err(|_| given())
+    }
+}
+
+impl Serialize for Exponent {
+    /// As a number.
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_f64(self.value())
+    }
+}
+
+impl<'de> Deserialize<'de> for Exponent {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        Self::new(f64::deserialize(deserializer)?).map_err(D::Error::custom)
     }
 }
 
@@ -240,6 +263,22 @@ mod tests {
     }
 
     #[test]
+    fn exponents_are_numbers_in_files() {
+        let read =
+            |x: f64| Exponent::deserialize(IntoDeserializer::<ValueError>::into_deserializer(x));
+        assert_eq!(read(0.6), Ok(Exponent::PLUS_PLUS_ALPHA));
+        assert_eq!(read(-0.1), Ok(Exponent::PLUS_PLUS_BETA));
+        assert!(read(2.5).unwrap_err().to_string().contains("from -2 to 2"));
+        assert_eq!(
+            powers(0.6, -0.1),
+            Normalization::Powers {
+                row: Exponent::PLUS_PLUS_ALPHA,
+                column: Exponent::PLUS_PLUS_BETA,
+            }
+        );
+    }
+
+    #[test]
     fn bad_exponents_are_errors() {
         for (name, given) in [
             ("powers:2.1:0", "2.1"),
@@ -260,6 +299,8 @@ mod tests {
             assert_eq!(error, GraphError::UnknownNormalization { given });
         }
         assert!(Normalization::powers(f64::NAN, 0.0).is_err());
+        let given = "2.5".to_owned();
+        assert_eq!(Exponent::new(2.5), Err(GraphError::Exponent { given }));
         assert!(Normalization::powers(0.0, f64::NEG_INFINITY).is_err());
     }
 

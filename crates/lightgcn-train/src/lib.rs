@@ -64,7 +64,10 @@ pub use loss::{LossSpec, SoftmaxSpec};
 pub use preset::Preset;
 pub use progress::{ConsoleProgress, Observer, Silent, TrainEvent};
 pub use record::{EndReason, EpochRecord, RunLine, read_run_record};
-pub use spec::{LayerWeightChoice, LightGcnSpec, MatrixFactorizationSpec, ModelSpec, NgcfSpec};
+pub use spec::{
+    LayerWeightChoice, LightGcnPlusPlusSpec, LightGcnSpec, MatrixFactorizationSpec, ModelSpec,
+    NgcfSpec,
+};
 pub use stop::StopSignal;
 pub use train::{Trained, train, train_with};
 pub use tune::{

@@ -81,6 +81,9 @@ pub fn train_with(
         };
         match model {
             ModelSpec::LightGcn(spec) => train_module::<B, _>(spec, model, &job, &device, observer),
+            ModelSpec::LightGcnPlusPlus(spec) => {
+                train_module::<B, _>(spec, model, &job, &device, observer)
+            }
             ModelSpec::Ngcf(spec) => train_module::<B, _>(spec, model, &job, &device, observer),
             ModelSpec::MatrixFactorization(spec) => {
                 train_module::<B, _>(spec, model, &job, &device, observer)

@@ -4,8 +4,8 @@
 use burn::backend::Autodiff;
 use lightgcn_kernels::CpuBackend;
 use lightgcn_nn::{
-    LayerWeights, LightGcn, LightGcnConfig, MatrixFactorization, MatrixFactorizationConfig, Ngcf,
-    NgcfConfig,
+    LayerWeights, LightGcn, LightGcnConfig, LightGcnPlusPlus, LightGcnPlusPlusConfig,
+    MatrixFactorization, MatrixFactorizationConfig, Ngcf, NgcfConfig,
 };
 use lightgcn_train::conformance;
 
@@ -28,6 +28,18 @@ fn light_gcn_learned(n_users: usize, n_items: usize, seed: u64, device: &Device)
         .unwrap()
 }
 
+fn light_gcn_plus_plus(
+    n_users: usize,
+    n_items: usize,
+    seed: u64,
+    device: &Device,
+) -> LightGcnPlusPlus<B> {
+    LightGcnPlusPlusConfig::new(n_users, n_items)
+        .with_dimension(16)
+        .init(seed, device)
+        .unwrap()
+}
+
 fn ngcf(n_users: usize, n_items: usize, seed: u64, device: &Device) -> Ngcf<B> {
     NgcfConfig::new(n_users, n_items)
         .with_dimension(16)
@@ -45,5 +57,6 @@ fn mf(n_users: usize, n_items: usize, seed: u64, device: &Device) -> MatrixFacto
 
 conformance!(lightgcn, B, light_gcn);
 conformance!(lightgcn_with_learned_layer_weights, B, light_gcn_learned);
+conformance!(lightgcn_plus_plus, B, light_gcn_plus_plus);
 conformance!(ngcf_model, B, ngcf);
 conformance!(matrix_factorization, B, mf);

@@ -7,9 +7,9 @@ use common::shop;
 use lightgcn_sample::{NegativeSampling, PositiveOrder, PositiveSet};
 use lightgcn_store::Artifact;
 use lightgcn_train::{
-    Candidate, Device, EndReason, ModelSpec, NgcfSpec, Observer, RunLine, RunOptions, Schedule,
-    Silent, StopSignal, TrainConfig, TrainError, TrainEvent, Trained, read_run_record, train,
-    train_with, tune,
+    Candidate, Device, EndReason, LightGcnPlusPlusSpec, ModelSpec, NgcfSpec, Observer, RunLine,
+    RunOptions, Schedule, Silent, StopSignal, TrainConfig, TrainError, TrainEvent, Trained,
+    read_run_record, train, train_with, tune,
 };
 use std::fs;
 use std::path::Path;
@@ -35,7 +35,11 @@ fn small_models() -> Vec<ModelSpec> {
         layer_widths: vec![16, 8],
         ..NgcfSpec::default()
     });
-    vec![lightgcn, ngcf, ModelSpec::mf()]
+    let plus_plus = ModelSpec::LightGcnPlusPlus(LightGcnPlusPlusSpec {
+        dimension: 16,
+        ..LightGcnPlusPlusSpec::default()
+    });
+    vec![lightgcn, plus_plus, ngcf, ModelSpec::mf()]
 }
 
 /// Every byte of an artifact's folder, by file.

@@ -114,6 +114,7 @@ fn override_model(args: &TrainArgs, model: &mut ModelSpec) -> anyhow::Result<()>
     if let Some(dimension) = args.dimension {
         match model {
             ModelSpec::LightGcn(spec) => spec.dimension = dimension,
+            ModelSpec::LightGcnPlusPlus(spec) => spec.dimension = dimension,
             ModelSpec::Ngcf(spec) => {
                 // Layers as wide as the embeddings stay so.
                 for width in spec
@@ -132,6 +133,7 @@ fn override_model(args: &TrainArgs, model: &mut ModelSpec) -> anyhow::Result<()>
     if let Some(layers) = args.layers {
         match model {
             ModelSpec::LightGcn(spec) => spec.layers = layers,
+            ModelSpec::LightGcnPlusPlus(spec) => spec.layers = layers,
             ModelSpec::Ngcf(spec) => {
                 spec.layer_widths = vec![spec.dimension; layers];
             }
