@@ -8,6 +8,7 @@
 //! | [`segment_sum_rows`] | sums of a batch's rows, by row | [`gather_rows`] |
 //! | [`propagate_rows`] | [`propagate`] where a batch reads it | [`propagate_rows_transposed`] |
 //! | [`bpr_loss_gradient`], [`softmax_loss_gradient`] | a batch's loss and its gradient at once | – |
+//! | [`pair_cosines`] | the cosines of a batch's pairs | – |
 //! | [`optim::FusedAdam`] | one Adam step in one pass | – |
 //!
 //! They work on any backend that implements [`GraphBackend`]: burn's Flex through the loops of
@@ -88,6 +89,7 @@ mod error;
 mod flex;
 mod gather_rows;
 pub mod optim;
+mod pair_cosines;
 mod propagate;
 mod propagate_rows;
 pub mod reference;
@@ -110,6 +112,7 @@ pub use batch_loss::{
 };
 pub use error::KernelError;
 pub use gather_rows::{add_rows, gather_rows, segment_sum_rows};
+pub use pair_cosines::pair_cosines;
 pub use propagate::propagate;
 pub use propagate_rows::{propagate_rows, propagate_rows_transposed};
 pub use row_indices::RowIndices;

@@ -5,6 +5,7 @@
 //! | sparse × dense product, and the K-layer propagation of LightGCN | [`sparse_dense`], [`sparse_dense_add`], [`propagate`] |
 //! | the product at a batch's rows alone, and its gradient | [`propagate_rows`], [`propagate_rows_transposed`], [`sparse_dense_rows`], [`add_transposed_rows`], [`add_rows`] |
 //! | losses of a batch with their gradients | [`bpr_loss`], [`softmax_loss`] |
+//! | cosines of a batch's pairs | [`pair_cosines`] |
 //! | embedding look-up and its gradient | [`gather_rows`], [`segment_sum_rows`] |
 //! | optimizer | [`adam_step`] |
 //! | the same products sooner: rows in a better order, buffers in huge pages | [`OrderedRows`], [`zeros_in_huge_pages`], [`move_to_huge_pages`] |
@@ -47,7 +48,7 @@
 //! # Layout
 //!
 //! One concept a file: `csr` (the sparse matrix), `sparse_dense` and `propagate`, `rows`
-//! (the product at some rows), `bpr` and `softmax` (losses), `gather`, `segment_sum`, `adam`, `bf16`
+//! (the product at some rows), `bpr` and `softmax` (losses), `pair_cosines`, `gather`, `segment_sum`, `adam`, `bf16`
 //! (rounding), `selection` (the bounded list of the best), `direct` and `tile` (the innermost loops of
 //! scoring, for few and for many queries), `score` and `top_k`; `element` (how numbers are stored),
 //! `cpu`, `parallel`, `dense`, `exp` and `buffers` hold what they share. Each `x86` file beside them holds the AVX2 form of its
@@ -67,6 +68,7 @@ mod gather;
 mod huge_pages;
 mod index;
 mod ordered_rows;
+mod pair_cosines;
 mod parallel;
 mod propagate;
 mod propagate_rows;
@@ -88,6 +90,7 @@ pub use gather::gather_rows;
 pub use huge_pages::{move_to_huge_pages, zeros_in_huge_pages};
 pub use index::CsrIndex;
 pub use ordered_rows::OrderedRows;
+pub use pair_cosines::pair_cosines;
 pub use propagate::{propagate, propagate_bf16, propagate_bf16_into, propagate_into};
 pub use propagate_rows::{Scratch, propagate_rows, propagate_rows_transposed};
 pub use rows::{add_rows, add_transposed_rows, sparse_dense_rows};

@@ -7,7 +7,7 @@ use crate::adam::{AdamStep, AdamTensors};
 use crate::batch_loss::{BprBatch, LossGradient, SoftmaxBatch, SoftmaxSettings};
 use crate::row_indices::RowIndices;
 use crate::sparse_matrix::SparseMatrix;
-use crate::{adam, batch_loss, gather_rows, propagate, propagate_rows, sparse_dense};
+use crate::{adam, batch_loss, gather_rows, pair_cosines, propagate, propagate_rows, sparse_dense};
 
 /// The loops of `lightgcn-simd` over the tensors' own buffers, on rayon's current pool; other
 /// element types than `f32` by the reference bodies.
@@ -68,6 +68,14 @@ impl GraphBackend for Flex {
         settings: &SoftmaxSettings,
     ) -> LossGradient<Self> {
         batch_loss::flex::softmax_loss_gradient(embeddings, batch, settings)
+    }
+
+    fn pair_cosines(
+        embeddings: Tensor<Self, 2>,
+        first: &RowIndices<Self>,
+        second: &RowIndices<Self>,
+    ) -> Tensor<Self, 1> {
+        pair_cosines::flex::pair_cosines(embeddings, first, second)
     }
 
     fn adam_step<const D: usize>(

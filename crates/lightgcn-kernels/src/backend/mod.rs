@@ -118,6 +118,15 @@ pub trait GraphBackend: Backend {
         reference::softmax_loss_gradient(embeddings, batch, settings)
     }
 
+    /// The cosines of pairs of a batch's embeddings, `[n_rows, dim]` to `[pairs]`.
+    fn pair_cosines(
+        embeddings: Tensor<Self, 2>,
+        first: &RowIndices<Self>,
+        second: &RowIndices<Self>,
+    ) -> Tensor<Self, 1> {
+        reference::pair_cosines(embeddings, first, second)
+    }
+
     /// One step of Adam. All tensors have one shape.
     fn adam_step<const D: usize>(
         step: &AdamStep,

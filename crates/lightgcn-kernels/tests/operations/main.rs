@@ -4,5 +4,6 @@ mod adam;
 mod backends;
 mod cases;
 mod gather_rows;
+mod pair_cosines;
 mod propagate;
 mod sparse_dense;
