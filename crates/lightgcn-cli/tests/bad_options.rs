@@ -145,6 +145,18 @@ fn options_that_are_not_usable() {
             words,
         );
     };
+    work.write(
+        "top_k.toml",
+        "[train]\nloss = { name = 'softmax', top_k = { k = 0, temperature = -1, every = 0 } }\n",
+    );
+    train(
+        &["--config", "top_k.toml"],
+        &[
+            "top_k.k must be at least 1",
+            "top_k.temperature must be from 0.01 to 100",
+            "top_k.every must be at least 1",
+        ],
+    );
     train(
         &["--config", "gone.toml"],
         &["reading the configuration gone.toml", "No such file"],

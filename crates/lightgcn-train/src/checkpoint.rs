@@ -1,6 +1,6 @@
 //! Checkpoints: everything that a run needs to continue to the same bits, written atomically.
 
-use crate::TrainError;
+use crate::{LossSpec, TrainError};
 use burn::module::AutodiffModule;
 use burn::optim::Optimizer;
 use burn::record::{FullPrecisionSettings, NamedMpkBytesRecorder, Record, Recorder};
@@ -12,6 +12,8 @@ use std::path::{Path, PathBuf};
 
 const FORMAT: &str = "lightgcn-checkpoint";
 const FORMAT_VERSION: u32 = 1;
+/// The thresholds of SL@K, little-endian numbers of 32 bits.
+const THRESHOLDS: &str = "thresholds.f32";
 
 /// Where the loop stands. Randomness is counter-based, so these numbers are its whole state.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
@@ -58,6 +60,18 @@ pub(crate) struct Restored<M, O> {
     pub(crate) optimizer: O,
     pub(crate) best: Option<M>,
     pub(crate) state: LoopState,
+    /// The thresholds of SL@K, one a consumer, if the run has any.
+    pub(crate) thresholds: Option<Vec<f32>>,
+}
+
+/// What a run is saved of.
+pub(crate) struct Saved<'a, M, O> {
+    pub(crate) model: &'a M,
+    pub(crate) optimizer: &'a O,
+    pub(crate) best: Option<&'a M>,
+    pub(crate) state: &'a LoopState,
+    /// The thresholds of SL@K, one a consumer; empty where the run has none.
+    pub(crate) thresholds: &'a [f32],
 }
 
 fn to_bytes<B: Backend, R: Record<B>>(record: R) -> Result<Vec<u8>, String> {
@@ -68,6 +82,15 @@ fn to_bytes<B: Backend, R: Record<B>>(record: R) -> Result<Vec<u8>, String> {
 fn from_bytes<B: Backend, R: Record<B>>(bytes: Vec<u8>, device: &B::Device) -> Result<R, String> {
     let recorder = NamedMpkBytesRecorder::<FullPrecisionSettings>::default();
     Recorder::<B>::load(&recorder, bytes, device).map_err(|error| error.to_string())
+}
+
+fn floats(bytes: &[u8]) -> Result<Vec<f32>, String> {
+    let (numbers, rest) = bytes.as_chunks::<4>();
+    if rest.is_empty() {
+        Ok(numbers.iter().map(|n| f32::from_le_bytes(*n)).collect())
+    } else {
+        Err(format!("{THRESHOLDS} does not hold whole numbers"))
+    }
 }
 
 fn sha256(bytes: &[u8]) -> String {
@@ -95,13 +118,7 @@ impl Checkpoint {
     }
 
     /// Writes the whole state beside the old checkpoint and then puts it in its place.
-    pub(crate) fn save<B, M, O>(
-        &self,
-        model: &M,
-        optimizer: &O,
-        best: Option<&M>,
-        state: &LoopState,
-    ) -> Result<(), TrainError>
+    pub(crate) fn save<B, M, O>(&self, run: &Saved<'_, M, O>) -> Result<(), TrainError>
     where
         B: AutodiffBackend,
         M: AutodiffModule<B>,
@@ -114,24 +131,29 @@ impl Checkpoint {
         let mut parts = vec![
             (
                 "model.mpk",
-                to_bytes::<B, _>(model.clone().into_record()).map_err(fault)?,
+                to_bytes::<B, _>(run.model.clone().into_record()).map_err(fault)?,
             ),
             (
                 "optimizer.mpk",
-                to_bytes::<B, _>(optimizer.to_record()).map_err(fault)?,
+                to_bytes::<B, _>(run.optimizer.to_record()).map_err(fault)?,
             ),
         ];
-        if let Some(best) = best {
+        if let Some(best) = run.best {
             parts.push((
                 "best.mpk",
                 to_bytes::<B, _>(best.clone().into_record()).map_err(fault)?,
             ));
         }
+        if !run.thresholds.is_empty() {
+            let numbers = run.thresholds.iter();
+            let bytes = numbers.flat_map(|number| number.to_le_bytes()).collect();
+            parts.push((THRESHOLDS, bytes));
+        }
         let manifest = Manifest {
             format: FORMAT.to_owned(),
             format_version: FORMAT_VERSION,
             job: self.job.clone(),
-            state: state.clone(),
+            state: run.state.clone(),
             files: parts
                 .iter()
                 .map(|(name, b)| ((*name).to_owned(), sha256(b)))
@@ -196,11 +218,37 @@ impl Checkpoint {
         let model = model.load_record(from_bytes::<B, _>(bytes, device).map_err(damaged)?);
         let bytes = take("optimizer.mpk").ok_or_else(|| missing("optimizer.mpk"))?;
         let optimizer = optimizer.load_record(from_bytes::<B, _>(bytes, device).map_err(damaged)?);
+        let thresholds = take(THRESHOLDS)
+            .map(|bytes| floats(&bytes).map_err(damaged))
+            .transpose()?;
         Ok(Restored {
             model,
             optimizer,
             best,
             state: manifest.state,
+            thresholds,
+        })
+    }
+
+    /// The thresholds of a restored run, which has them exactly where its loss is SL@K and a batch was
+    /// begun.
+    pub(crate) fn thresholds(
+        &self,
+        restored: Option<Vec<f32>>,
+        loss: &LossSpec,
+        n_users: usize,
+    ) -> Result<Vec<f32>, TrainError> {
+        let thresholds = restored.unwrap_or_default();
+        let needed = if loss.top_k().is_some() { n_users } else { 0 };
+        if thresholds.len() == needed {
+            return Ok(thresholds);
+        }
+        Err(TrainError::CheckpointDamaged {
+            path: self.path.clone(),
+            detail: format!(
+                "it has {} thresholds of SL@K, not {needed}",
+                thresholds.len()
+            ),
         })
     }
 
@@ -219,7 +267,7 @@ impl Checkpoint {
                 manifest.format, manifest.format_version
             )));
         }
-        let known = ["model.mpk", "optimizer.mpk", "best.mpk"];
+        let known = ["model.mpk", "optimizer.mpk", "best.mpk", THRESHOLDS];
         if let Some((name, _)) = manifest
             .files
             .iter()

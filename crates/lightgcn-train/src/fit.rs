@@ -1,29 +1,27 @@
 //! The training loop.
 
-use crate::checkpoint::{Checkpoint, LoopState};
+use crate::checkpoint::{Checkpoint, LoopState, Saved};
 use crate::clip::clip_by_norm;
+use crate::differentiate::{self, Tables};
 use crate::fused::{self, FusedSteps};
+use crate::host_tables::host_tables;
 use crate::record::{RunWriter, unix_time};
 use crate::schedule::LearningRate;
 use crate::{
-    EndReason, EpochRecord, LossSpec, Observer, RunLine, Schedule, SoftmaxSpec, StopSignal,
-    TrainError, TrainEvent, ValidTrainConfig, batches, figures,
+    EndReason, EpochRecord, LossSpec, Observer, RunLine, Schedule, StopSignal, TrainError,
+    TrainEvent, ValidTrainConfig, batches, figures,
 };
 use burn::module::AutodiffModule;
 use burn::optim::{GradientsParams, Optimizer};
 use burn::tensor::backend::AutodiffBackend;
-use burn::tensor::{ElementConversion, Tensor, TensorData};
-use lightgcn_core::{Dataset, ItemId, Lineage, UserId};
+use burn::tensor::{ElementConversion, Tensor};
+use lightgcn_core::{Dataset, Lineage};
 use lightgcn_graph::Adjacency;
 use lightgcn_kernels::optim::FusedAdamConfig;
 use lightgcn_kernels::{GraphBackend, SparseMatrix};
-use lightgcn_loss::{
-    PairRows, RecommendationLossConfig, SoftmaxLossConfig, SoftmaxRecommendationLossConfig,
-    TripleRows,
-};
 use lightgcn_nn::{EmbeddingModel, ForwardMode};
 use lightgcn_recommend::{EmbeddingRanker, Evaluation, EvaluationOptions, evaluate_validation};
-use lightgcn_sample::{BatchSampler, PositiveSet, TripleBatch, shared_negatives};
+use lightgcn_sample::{BatchSampler, TripleBatch};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -110,12 +108,14 @@ where
     let sampler = Arc::new(batches::sampler(&job.dataset.split.train, job.config)?);
     let optimizer = FusedAdamConfig::new().init::<B, M>();
     let checkpoint = checkpoint_of(job)?;
-    let (model, optimizer, best, state) = match &checkpoint {
+    let (model, optimizer, best, state, thresholds) = match &checkpoint {
         Some(checkpoint) if job.run.resume => {
             let r = checkpoint.load::<B, M, _>(model, optimizer, device)?;
-            (r.model, r.optimizer, r.best, r.state)
+            let thresholds =
+                checkpoint.thresholds(r.thresholds, &job.config.loss, train.n_users())?;
+            (r.model, r.optimizer, r.best, r.state, thresholds)
         }
-        _ => (model, optimizer, None, LoopState::default()),
+        _ => (model, optimizer, None, LoopState::default(), Vec::new()),
     };
     let rate = LearningRate::new(job.config, sampler.n_batches(), state.steps)?;
     let graph = SparseMatrix::<B>::from_graph(job.adjacency, device)?;
@@ -125,7 +125,6 @@ where
     let record = RunWriter::open(job.run.folder.as_deref(), job.run.resume)?;
     let training = Training {
         job,
-        device,
         observer,
         sampler,
         graph,
@@ -134,6 +133,7 @@ where
         optimizer,
         best,
         state,
+        thresholds,
         rate,
         checkpoint,
         record,
@@ -171,9 +171,29 @@ fn checkpoint_of(job: &FitJob<'_>) -> Result<Option<Checkpoint>, TrainError> {
     Ok(Some(checkpoint))
 }
 
+/// Where a step stands in its run, as losses need to know.
+#[derive(Clone, Copy)]
+pub(crate) struct Here<'a> {
+    /// The epoch, from 0.
+    pub(crate) epoch: u32,
+    /// The batch of the epoch, from 0.
+    pub(crate) batch: usize,
+    /// Each consumer's threshold of SL@K; empty with every other loss.
+    pub(crate) thresholds: &'a [f32],
+}
+
+impl<'a> Here<'a> {
+    fn of(state: &LoopState, thresholds: &'a [f32]) -> Self {
+        Self {
+            epoch: state.epoch,
+            batch: state.next_batch,
+            thresholds,
+        }
+    }
+}
+
 struct Training<'a, B: AutodiffBackend, M, O> {
     job: &'a FitJob<'a>,
-    device: &'a B::Device,
     observer: &'a mut dyn Observer,
     sampler: Arc<BatchSampler>,
     graph: SparseMatrix<B>,
@@ -183,6 +203,8 @@ struct Training<'a, B: AutodiffBackend, M, O> {
     optimizer: O,
     best: Option<M>,
     state: LoopState,
+    /// Each consumer's threshold of SL@K; empty with every other loss.
+    thresholds: Vec<f32>,
     rate: LearningRate,
     checkpoint: Option<Checkpoint>,
     record: RunWriter,
@@ -274,6 +296,7 @@ where
     /// Trains the rest of the epoch in hand. None if the run was asked to stop within it.
     fn epoch(&mut self, mut model: M) -> Result<(M, Option<f64>), TrainError> {
         let start = Instant::now();
+        self.update_thresholds(&model)?;
         let first_pairs = self.state.pairs;
         let sampler = Arc::clone(&self.sampler);
         let batches = sampler.epoch(self.state.epoch);
@@ -300,10 +323,23 @@ where
         Ok((model, Some(start.elapsed().as_secs_f64())))
     }
 
+    /// Computes the thresholds of SL@K where an epoch begins at which they are due.
+    fn update_thresholds(&mut self, model: &M) -> Result<(), TrainError> {
+        let Some(top_k) = self.job.config.loss.top_k() else {
+            return Ok(());
+        };
+        if self.state.next_batch == 0 && top_k.is_due(self.state.epoch) {
+            let tables = host_tables(&model.valid(), &self.inner_graph, self.state.epoch)?;
+            let (n_users, dim) = (model.n_users(), model.output_dimension());
+            self.thresholds = top_k.thresholds(&tables.embeddings, n_users, dim);
+        }
+        Ok(())
+    }
+
     fn step(&mut self, model: M, batch: &TripleBatch) -> M {
         let (loss, mut gradients) = match &mut self.fused {
             Some(fused) => {
-                let here = (self.state.epoch, self.state.next_batch);
+                let here = Here::of(&self.state, &self.thresholds);
                 let table = model.layer0().inner();
                 let step = fused.step(table, &self.inner_graph, &self.sampler, batch, here);
                 let mut gradients = GradientsParams::new();
@@ -331,87 +367,20 @@ where
         let mode = ForwardMode::Training {
             seed: self.job.config.seed.wrapping_mul(0x9E37_79B9_7F4A_7C15) ^ self.state.steps,
         };
-        let embeddings = model.embeddings(&self.graph, mode);
-        let total = match self.job.config.loss {
-            LossSpec::Bpr => self.bpr(embeddings, model.layer0(), batch),
-            LossSpec::Softmax(spec) => self.softmax(&spec, embeddings, model.layer0(), batch),
+        let tables = Tables {
+            embeddings: model.embeddings(&self.graph, mode),
+            layer0: model.layer0(),
+        };
+        let (config, positives) = (self.job.config, self.sampler.positives());
+        let total = match config.loss {
+            LossSpec::Bpr => differentiate::bpr(config, positives, tables, batch),
+            LossSpec::Softmax(spec) => {
+                let here = Here::of(&self.state, &self.thresholds);
+                differentiate::softmax(config, &spec, positives, tables, batch, here)
+            }
         };
         let gradients = GradientsParams::from_grads(total.backward(), model);
         (total.inner(), gradients)
-    }
-
-    fn bpr(
-        &self,
-        embeddings: Tensor<B, 2>,
-        layer0: Tensor<B, 2>,
-        batch: &TripleBatch,
-    ) -> Tensor<B, 1> {
-        let positives = self.sampler.positives();
-        let mut rows = TripleRows::<B>::from_slices(
-            &batch.users,
-            &batch.positives,
-            &batch.negatives,
-            positives.n_users(),
-            positives.n_items(),
-            self.device,
-        );
-        if self.job.config.positives == PositiveSet::AllPairs {
-            rows = rows.with_weights(&batch.weights);
-        }
-        let loss = RecommendationLossConfig::new()
-            .with_regularization(self.job.config.l2)
-            .init();
-        loss.forward(embeddings, layer0, &rows).total
-    }
-
-    fn softmax(
-        &self,
-        spec: &SoftmaxSpec,
-        embeddings: Tensor<B, 2>,
-        layer0: Tensor<B, 2>,
-        batch: &TripleBatch,
-    ) -> Tensor<B, 1> {
-        let config = self.job.config;
-        let positives = self.sampler.positives();
-        let (n_users, n_items) = (positives.n_users(), positives.n_items());
-        let (epoch, number) = (self.state.epoch, self.state.next_batch);
-        let count = spec.shared_negatives;
-        let extra = shared_negatives(config.seed, epoch, number, count, n_items as u32);
-        let (users, items) = (&batch.users, &batch.positives);
-        let mut rows =
-            PairRows::<B>::from_slices(users, items, &extra, n_users, n_items, self.device);
-        if config.positives == PositiveSet::AllPairs {
-            rows = rows.with_weights(&batch.weights);
-        }
-        if spec.popularity_correction > 0.0 {
-            let popularity = positives.popularity();
-            let all = positives.n_pairs() as f32;
-            let share = |&item: &u32| popularity[item as usize].max(1) as f32 / all;
-            rows = rows.with_popularity(&items.iter().map(share).collect::<Vec<f32>>());
-        }
-        if spec.mask_positives {
-            let known: Vec<bool> = users
-                .iter()
-                .flat_map(|&user| {
-                    let known = positives.items_of(UserId(user));
-                    let candidates = items.iter().chain(&extra);
-                    candidates.map(move |&item| known.binary_search(&ItemId(item)).is_ok())
-                })
-                .collect();
-            let shape = [users.len(), items.len() + extra.len()];
-            let known = TensorData::new(known, shape);
-            rows = rows.with_known_positives(Tensor::from_data(known, self.device));
-        }
-        let softmax = SoftmaxLossConfig::new()
-            .with_temperature(spec.temperature)
-            .with_negative_weight(spec.negative_weight)
-            .with_popularity_correction(spec.popularity_correction);
-        let loss = SoftmaxRecommendationLossConfig::new(softmax).with_regularization(config.l2);
-        let loss = loss.init().unwrap_or_else(|error| {
-            // `TrainConfig::check` has refused every setting that is out of range.
-            panic!("a checked configuration of the loss is refused: {error}")
-        });
-        loss.forward(embeddings, layer0, &rows).total
     }
 
     /// Reads the losses back from the device, which also surfaces its errors.
@@ -498,37 +467,16 @@ where
             return Ok(());
         };
         host_tables(&model.valid(), &self.inner_graph, self.state.epoch)?;
-        checkpoint.save::<B, M, O>(model, &self.optimizer, self.best.as_ref(), &self.state)?;
+        checkpoint.save::<B, M, O>(&Saved {
+            model,
+            optimizer: &self.optimizer,
+            best: self.best.as_ref(),
+            state: &self.state,
+            thresholds: &self.thresholds,
+        })?;
         self.observer.on_event(&TrainEvent::Checkpoint {
             epoch: self.state.epoch,
         });
         Ok(())
     }
-}
-
-/// A model's two tables on the host.
-pub(crate) struct HostTables {
-    /// `[n_nodes, dimension]`.
-    pub(crate) layer0: Vec<f32>,
-    /// `[n_nodes, output_dimension]`.
-    pub(crate) embeddings: Vec<f32>,
-}
-
-/// Reads a model's layer-0 and final embeddings, and refuses what is not finite.
-pub(crate) fn host_tables<B: GraphBackend, M: EmbeddingModel<B>>(
-    model: &M,
-    graph: &SparseMatrix<B>,
-    epoch: u32,
-) -> Result<HostTables, TrainError> {
-    let read = |tensor: Tensor<B, 2>| {
-        let data = tensor.into_data().convert::<f32>();
-        data.into_vec::<f32>()
-            .unwrap_or_else(|error| panic!("a float table is not f32: {error:?}"))
-    };
-    let embeddings = read(model.embeddings(graph, ForwardMode::Inference));
-    let layer0 = read(model.layer0());
-    if embeddings.iter().chain(&layer0).any(|x| !x.is_finite()) {
-        return Err(TrainError::NonFiniteEmbedding { epoch });
-    }
-    Ok(HostTables { layer0, embeddings })
 }

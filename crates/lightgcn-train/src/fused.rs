@@ -1,15 +1,16 @@
 //! The fused step of models whose propagation is linear: sample → propagate to the batch's rows →
 //! loss with its gradient → propagate back, without autodiff and its tables.
 
-use crate::{LossSpec, SoftmaxSpec, ValidTrainConfig};
+use crate::fit::Here;
+use crate::{LossSpec, SoftmaxSpec, TopKSpec, ValidTrainConfig};
 use burn::module::{AutodiffModule, ModuleVisitor, Param, ParamId};
 use burn::tensor::backend::{AutodiffBackend, Backend};
 use burn::tensor::{Tensor, TensorData};
 use lightgcn_core::UserId;
 use lightgcn_kernels::{
     BprBatch, GraphBackend, LossGradient, RowIndices, SoftmaxBatch, SoftmaxSettings, SparseMatrix,
-    add_rows, bpr_loss_gradient, gather_rows, propagate_rows, propagate_rows_transposed,
-    softmax_loss_gradient,
+    add_rows, bpr_loss_gradient, gather_rows, pair_cosines, propagate_rows,
+    propagate_rows_transposed, softmax_loss_gradient,
 };
 use lightgcn_nn::EmbeddingModel;
 use lightgcn_sample::{BatchSampler, PositiveSet, TripleBatch, shared_negatives};
@@ -110,19 +111,19 @@ impl FusedSteps {
         self.linear.table
     }
 
-    /// The loss of batch number `number` of an epoch, and the gradient of the layer-0 `table`.
+    /// The loss of a batch, and the gradient of the layer-0 `table`.
     pub(crate) fn step<B: GraphBackend>(
         &mut self,
         table: Tensor<B, 2>,
         graph: &SparseMatrix<B>,
         sampler: &BatchSampler,
         batch: &TripleBatch,
-        (epoch, number): (u32, usize),
+        here: Here<'_>,
     ) -> TableGradient<B> {
         let extra = match self.loss {
             LossSpec::Softmax(spec) => {
                 let (count, n_items) = (spec.shared_negatives, self.n_items as u32);
-                shared_negatives(self.seed, epoch, number, count, n_items)
+                shared_negatives(self.seed, here.epoch, here.batch, count, n_items)
             }
             LossSpec::Bpr => Vec::new(),
         };
@@ -134,7 +135,10 @@ impl FusedSteps {
         let LossGradient { mut loss, gradient } = match self.loss {
             LossSpec::Bpr => bpr_loss_gradient(embeddings, &self.bpr_batch(batch)),
             LossSpec::Softmax(spec) => {
-                let softmax = self.softmax_batch(&spec, sampler, batch, &extra, &rows);
+                let mut softmax = self.softmax_batch(&spec, sampler, batch, &extra, &rows);
+                if let Some(top_k) = spec.top_k {
+                    weigh(&top_k, &mut softmax, &embeddings, &rows, here.thresholds);
+                }
                 let settings = SoftmaxSettings {
                     temperature: spec.temperature as f32,
                     negative_weight: spec.negative_weight as f32,
@@ -289,5 +293,26 @@ impl FusedSteps {
             repeats[self.item_row(item) as usize] += 1.0;
         }
         repeats
+    }
+}
+
+/// Multiplies the weights of the pairs by those of SL@K, which are constants to the gradient.
+fn weigh<B: GraphBackend>(
+    top_k: &TopKSpec,
+    batch: &mut SoftmaxBatch,
+    embeddings: &Tensor<B, 2>,
+    rows: &Rows,
+    thresholds: &[f32],
+) {
+    let (n_rows, first_item) = (rows.nodes.len(), rows.n_users as u32);
+    let device = embeddings.device();
+    let items: Vec<u32> = batch.items.iter().map(|item| first_item + item).collect();
+    let users = RowIndices::from_slice(&batch.users, n_rows, &device);
+    let items = RowIndices::from_slice(&items, n_rows, &device);
+    let cosines = pair_cosines(embeddings.clone(), &users, &items).into_data();
+    let pairs = batch.weights.iter_mut().zip(&batch.users);
+    for ((weight, &user), cosine) in pairs.zip(cosines.iter::<f32>()) {
+        let threshold = thresholds[rows.nodes[user as usize] as usize];
+        *weight *= top_k.weight(cosine, threshold);
     }
 }

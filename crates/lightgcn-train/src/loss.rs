@@ -14,6 +14,39 @@ pub enum LossSpec {
     Softmax(SoftmaxSpec),
 }
 
+/// How SL@K weighs the pairs of a softmax loss: pair (u, i) counts
+///
+/// ```text
+/// ω = σ((s_ui − β_u) / τ_w)
+/// ```
+///
+/// times, where β_u is the consumer's K-th best cosine: nearly 1 for pairs within the K best, nearly 0
+/// for those far below. No gradient flows through the weights (Yang et al., "Breaking the Top-K
+/// Barrier: Advancing Top-K Ranking Metrics Optimization in Recommender Systems", KDD 2025).
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct TopKSpec {
+    /// K, the length of the lists that matter.
+    pub k: usize,
+    /// Temperature τ_w of the weights, 0.01 to 100; the authors search 0.5 to 3. As it grows all
+    /// weights become ½.
+    pub temperature: f64,
+    /// The thresholds β are computed anew before the first epoch and then every so many epochs, over
+    /// all products, a consumer's positives among them: as much work as an evaluation of all
+    /// consumers.
+    pub every: u32,
+}
+
+impl Default for TopKSpec {
+    fn default() -> Self {
+        Self {
+            k: 20,
+            temperature: 1.0,
+            every: 5,
+        }
+    }
+}
+
 /// The softmax family, on cosines of final embeddings:
 ///
 /// ```text
@@ -37,6 +70,9 @@ pub struct SoftmaxSpec {
     pub shared_negatives: usize,
     /// Whether a consumer's known positives are left out of his negatives.
     pub mask_positives: bool,
+    /// How pairs are weighed by SL@K; all alike where it is none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub top_k: Option<TopKSpec>,
 }
 
 impl Default for SoftmaxSpec {
@@ -48,6 +84,7 @@ impl Default for SoftmaxSpec {
             popularity_correction: 0.0,
             shared_negatives: 0,
             mask_positives: true,
+            top_k: None,
         }
     }
 }
@@ -80,6 +117,14 @@ impl LossSpec {
             spec.shared_negatives <= lightgcn_sample::MAX_NEGATIVES,
             "the loss's shared_negatives must be at most 65536",
         );
+        if let Some(top_k) = spec.top_k {
+            require(top_k.k > 0, "the loss's top_k.k must be at least 1");
+            require(
+                (0.01..=100.0).contains(&top_k.temperature),
+                "the loss's top_k.temperature must be from 0.01 to 100",
+            );
+            require(top_k.every > 0, "the loss's top_k.every must be at least 1");
+        }
         faults
     }
 }
@@ -102,8 +147,13 @@ mod tests {
             popularity_correction: 1.5,
             shared_negatives: 1 << 20,
             mask_positives: false,
+            top_k: Some(TopKSpec {
+                k: 0,
+                temperature: f64::INFINITY,
+                every: 0,
+            }),
         };
-        assert_eq!(LossSpec::Softmax(spec).faults().len(), 4);
+        assert_eq!(LossSpec::Softmax(spec).faults().len(), 7);
     }
 
     #[test]
@@ -120,5 +170,18 @@ mod tests {
             r#"{"name":"bpr"}"#
         );
         assert!(serde_json::from_str::<LossSpec>(r#"{"name": "softmax", "t": 1}"#).is_err());
+        let weighed = r#"{"name": "softmax", "top_k": {"k": 50}}"#;
+        let LossSpec::Softmax(spec) = serde_json::from_str(weighed).unwrap() else {
+            panic!("another loss was read")
+        };
+        assert_eq!(
+            spec.top_k,
+            Some(TopKSpec {
+                k: 50,
+                ..TopKSpec::default()
+            })
+        );
+        let weighed = r#"{"name": "softmax", "top_k": {"K": 50}}"#;
+        assert!(serde_json::from_str::<LossSpec>(weighed).is_err());
     }
 }

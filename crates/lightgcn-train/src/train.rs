@@ -1,7 +1,8 @@
 //! From a dataset to an artifact, in one call.
 
 use crate::backends::on_device;
-use crate::fit::{FitJob, RunOptions, fit, host_tables};
+use crate::fit::{FitJob, RunOptions, fit};
+use crate::host_tables::host_tables;
 use crate::record::EndReason;
 use crate::spec::Build;
 use crate::{Device, Fitted, ModelSpec, Observer, Silent, TrainConfig, TrainError, figures};

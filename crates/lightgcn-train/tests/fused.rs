@@ -7,7 +7,7 @@ use common::shop;
 use lightgcn_graph::Normalization;
 use lightgcn_sample::PositiveSet;
 use lightgcn_train::{
-    Device, LayerWeightChoice, LightGcnSpec, LossSpec, ModelSpec, NgcfSpec, SoftmaxSpec,
+    Device, LayerWeightChoice, LightGcnSpec, LossSpec, ModelSpec, NgcfSpec, SoftmaxSpec, TopKSpec,
     TrainConfig, train,
 };
 
@@ -100,6 +100,14 @@ fn softmax_steps_learn_and_have_the_same_bits_at_any_thread_count() {
             popularity_correction: 0.5,
             shared_negatives: 20,
             mask_positives: false,
+            top_k: None,
+        },
+        SoftmaxSpec {
+            top_k: Some(TopKSpec {
+                every: 2,
+                ..TopKSpec::default()
+            }),
+            ..SoftmaxSpec::default()
         },
     ];
     for spec in specs {
@@ -131,6 +139,7 @@ fn twenty_fused_softmax_steps_equal_autodiffs() {
         popularity_correction: 0.5,
         shared_negatives: 10,
         mask_positives: true,
+        top_k: None,
     };
     for (layers, positives) in [(1, PositiveSet::AllPairs), (2, PositiveSet::Targets)] {
         let model = light_gcn(layers, Normalization::Symmetric);
@@ -154,16 +163,71 @@ fn twenty_fused_softmax_steps_equal_autodiffs() {
 }
 
 #[test]
+fn twenty_fused_steps_of_softmax_at_k_equal_autodiffs() {
+    let plain_loss = SoftmaxSpec {
+        temperature: 0.2,
+        shared_negatives: 5,
+        ..SoftmaxSpec::default()
+    };
+    // A low temperature, so that weights go from nearly 0 to nearly 1.
+    let top_k = TopKSpec {
+        k: 3,
+        temperature: 0.05,
+        every: 1,
+    };
+    let weighed_loss = SoftmaxSpec {
+        top_k: Some(top_k),
+        ..plain_loss
+    };
+    // Two epochs of ten steps: thresholds of trained embeddings too.
+    let twenty = twenty_steps();
+    let config = |loss, positives, fused| TrainConfig {
+        loss: LossSpec::Softmax(loss),
+        positives,
+        fused,
+        epochs: 2,
+        batch_size: 2 * twenty.batch_size,
+        learning_rate: 0.01,
+        ..twenty.clone()
+    };
+    let models = [
+        light_gcn(1, Normalization::Symmetric),
+        light_gcn(2, Normalization::Left),
+        ModelSpec::mf(),
+    ];
+    let largest = |a: &[f32], b: &[f32]| {
+        let differences = a.iter().zip(b).map(|(a, b)| (a - b).abs());
+        differences.fold(0.0_f32, f32::max)
+    };
+    for model in models {
+        for positives in [PositiveSet::AllPairs, PositiveSet::Targets] {
+            let fused = table(&model, &config(weighed_loss, positives, true));
+            let autodiff = table(&model, &config(weighed_loss, positives, false));
+            let apart = largest(&fused, &autodiff);
+            assert!(apart <= 1e-5, "{model:?}, {positives:?}: {apart}");
+            let plain = table(&model, &config(plain_loss, positives, true));
+            let moved = largest(&fused, &plain);
+            assert!(moved > 1e-3, "{model:?}: the weights changed {moved} only");
+        }
+    }
+}
+
+#[test]
 fn softmax_trains_models_that_are_not_linear() {
     let learned = ModelSpec::LightGcn(LightGcnSpec {
         layer_weights: LayerWeightChoice::Learned,
         ..LightGcnSpec::default()
     });
     for model in [ModelSpec::Ngcf(NgcfSpec::default()), learned] {
-        let config = TrainConfig {
-            loss: LossSpec::Softmax(SoftmaxSpec::default()),
-            ..twenty_steps()
-        };
-        assert!(table(&model, &config).iter().all(|x| x.is_finite()));
+        for top_k in [None, Some(TopKSpec::default())] {
+            let config = TrainConfig {
+                loss: LossSpec::Softmax(SoftmaxSpec {
+                    top_k,
+                    ..SoftmaxSpec::default()
+                }),
+                ..twenty_steps()
+            };
+            assert!(table(&model, &config).iter().all(|x| x.is_finite()));
+        }
     }
 }

@@ -7,9 +7,9 @@ use common::shop;
 use lightgcn_sample::{NegativeSampling, PositiveOrder, PositiveSet};
 use lightgcn_store::Artifact;
 use lightgcn_train::{
-    Candidate, Device, EndReason, LightGcnPlusPlusSpec, ModelSpec, NgcfSpec, Observer, RunLine,
-    RunOptions, Schedule, Silent, StopSignal, TrainConfig, TrainError, TrainEvent, Trained,
-    read_run_record, train, train_with, tune,
+    Candidate, Device, EndReason, LightGcnPlusPlusSpec, LossSpec, ModelSpec, NgcfSpec, Observer,
+    RunLine, RunOptions, Schedule, Silent, SoftmaxSpec, StopSignal, TopKSpec, TrainConfig,
+    TrainError, TrainEvent, Trained, read_run_record, train, train_with, tune,
 };
 use std::fs;
 use std::path::Path;
@@ -135,6 +135,47 @@ fn an_interrupted_run_resumes_to_the_same_bits() {
             assert_eq!(whole, bytes(&resumed.artifact), "{}", model.name());
         }
     }
+}
+
+/// The thresholds of SL@K are of an earlier epoch than the one in hand, so that they must come from
+/// the checkpoint.
+#[test]
+fn a_run_by_softmax_at_k_resumes_to_the_same_bits() {
+    let dataset = shop();
+    let model = ModelSpec::mf();
+    let config = TrainConfig {
+        batch_size: 2,
+        loss: LossSpec::Softmax(SoftmaxSpec {
+            top_k: Some(TopKSpec {
+                k: 3,
+                temperature: 0.1,
+                every: 3,
+            }),
+            ..SoftmaxSpec::default()
+        }),
+        ..config()
+    };
+    let whole = bytes(&fresh(&dataset, &model, &config).artifact);
+    let folder = tempfile::tempdir().unwrap();
+    for stop_in in [3, 5] {
+        let run = run_in(folder.path(), stop_in > 3);
+        let mut stopper = StopIn(stop_in, run.stop.clone());
+        train_with(&dataset, &model, &config, Device::Cpu, &run, &mut stopper).unwrap();
+    }
+    let run = run_in(folder.path(), true);
+    let resumed = train_with(&dataset, &model, &config, Device::Cpu, &run, &mut Silent).unwrap();
+    assert_eq!(whole, bytes(&resumed.artifact));
+
+    let path = folder.path().join("checkpoint/thresholds.f32");
+    let numbers = fs::read(&path).unwrap();
+    assert_eq!(numbers.len(), 4 * 60, "one for each consumer");
+    fs::write(&path, &numbers[..200]).unwrap();
+    let outcome = train_with(&dataset, &model, &config, Device::Cpu, &run, &mut Silent);
+    let error = outcome.map(|_| ()).unwrap_err();
+    assert!(
+        matches!(error, TrainError::CheckpointDamaged { .. }),
+        "{error}"
+    );
 }
 
 #[test]
