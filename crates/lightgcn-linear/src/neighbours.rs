@@ -70,30 +70,6 @@ impl Neighbours {
         neighbours
     }
 
-    /// The other way round: what speaks for j becomes what j speaks for.
-    pub(crate) fn reversed(&self) -> Self {
-        let n_items = self.offsets.len() - 1;
-        let mut lists = vec![Vec::new(); n_items];
-        for i in 0..n_items {
-            for (j, weight) in self.of(i) {
-                lists[j].push((i as u32, weight));
-            }
-        }
-        let mut reversed = Self {
-            offsets: vec![0],
-            items: Vec::with_capacity(self.items.len()),
-            weights: Vec::with_capacity(self.items.len()),
-        };
-        for list in lists {
-            for (item, weight) in list {
-                reversed.items.push(item);
-                reversed.weights.push(weight);
-            }
-            reversed.offsets.push(reversed.items.len() as u64);
-        }
-        reversed
-    }
-
     pub(crate) fn n_items(&self) -> usize {
         self.offsets.len() - 1
     }
@@ -153,19 +129,5 @@ mod tests {
         assert_eq!(list, [(0, 1.0), (2, 3.0), (7, 2.0)]);
         keep_highest(&mut list, 9);
         assert_eq!(list.len(), 3);
-    }
-
-    #[test]
-    fn reversing_turns_every_arrow() {
-        let neighbours = Neighbours {
-            offsets: vec![0, 2, 2, 3],
-            items: vec![1, 2, 1],
-            weights: vec![0.1, 0.2, 0.3],
-        };
-        let reversed = neighbours.reversed();
-        assert_eq!(reversed.offsets, [0, 0, 2, 3]);
-        assert_eq!(reversed.items, [0, 2, 0]);
-        assert_eq!(reversed.weights, [0.1, 0.3, 0.2]);
-        assert_eq!(reversed.reversed(), neighbours);
     }
 }

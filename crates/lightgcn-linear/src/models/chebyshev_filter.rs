@@ -119,13 +119,7 @@ fn coefficients(order: usize, response: impl Fn(f64) -> f64) -> Vec<f64> {
     (0..=order)
         .map(|k| {
             let sum: f64 = (0..=order)
-                .map(|j| {
-                    response(if std::env::var("LG_WARP").is_ok() {
-                        (j as f64 * PI / order as f64).cos()
-                    } else {
-                        angle(j).cos()
-                    }) * (k as f64 * angle(j)).cos()
-                })
+                .map(|j| response(angle(j).cos()) * (k as f64 * angle(j)).cos())
                 .sum();
             if k == 0 { sum / n } else { 2.0 * sum / n }
         })

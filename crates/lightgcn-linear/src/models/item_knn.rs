@@ -88,10 +88,7 @@ impl ItemKnnConfig {
         let norms: Vec<f64> = (0..by_item.n_rows()).map(norm).collect();
         let similarity =
             |i: usize, j: usize, dot: f64| dot / (norms[i] * norms[j] + self.shrinkage);
-        let mut neighbours = Neighbours::nearest(&by_item, &by_user, self.n_neighbours, similarity);
-        if std::env::var("LG_REV").is_ok() {
-            neighbours = neighbours.reversed();
-        }
+        let neighbours = Neighbours::nearest(&by_item, &by_user, self.n_neighbours, similarity);
         Ok(ItemKnn {
             neighbours,
             weights: self.weights,

@@ -64,17 +64,6 @@ impl Rp3BetaConfig {
             self.n_neighbours,
             |_, j, walks| walks / item_degrees[j].powf(self.beta),
         );
-        let neighbours = if std::env::var("LG_REV").is_ok() {
-            Neighbours::nearest(
-                &probabilities(&by_user, self.alpha).transposed(),
-                &probabilities(&by_item, self.alpha).transposed(),
-                self.n_neighbours,
-                |j, _, walks| walks / item_degrees[j].powf(self.beta),
-            )
-            .reversed()
-        } else {
-            neighbours
-        };
         Ok(Rp3Beta {
             neighbours,
             alpha: self.alpha,
