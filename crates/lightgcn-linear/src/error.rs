@@ -1,5 +1,6 @@
 //! The errors of this crate.
 
+use crate::Filter;
 use thiserror::Error;
 
 /// What can be wrong with a configuration, the training pairs or a history.
@@ -13,6 +14,12 @@ pub enum LinearError {
         model: &'static str,
         /// Every fault found, each a sentence with its mend.
         faults: Vec<String>,
+    },
+    /// A name that is no model.
+    #[error("unknown filter {given:?}; use one of {}", known_filters())]
+    UnknownFilter {
+        /// The name given.
+        given: String,
     },
     /// There is nothing to learn from.
     #[error(
@@ -60,4 +67,8 @@ pub enum LinearError {
         /// What is wrong, where, and the mend.
         detail: String,
     },
+}
+
+fn known_filters() -> String {
+    Filter::ALL.map(Filter::name).join(", ")
 }

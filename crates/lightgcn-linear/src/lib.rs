@@ -17,7 +17,8 @@
 //! A configuration is a plain struct with `check`, which lists every fault, and `fit`, which takes
 //! the training part only. [`PairWeights`] says whether pairs count by their weights (as everywhere
 //! in this library), alike, or only if bought. A fitted model is a [`LinearModel`]; histories come from
-//! the training part ([`Histories`]) or from anywhere ([`History::new`]).
+//! the training part ([`Histories`]) or from anywhere ([`History::new`]). [`FilterConfigs`] fits any of
+//! them by its name, a [`Filter`].
 //!
 //! ```
 //! use lightgcn_core::{InteractionsBuilder, ItemId, Split, Truth, UserId};
@@ -62,7 +63,7 @@
 //!
 //! # Layout
 //!
-//! One model a file in `models/`. What they share: `history` (the input), `matrix` (sparse),
+//! One model a file in `models/`; `filter` knows them by name. What they share: `history` (the input), `matrix` (sparse),
 //! `neighbours` (lists of the strongest), `singular` and `low_rank` (singular vectors, and scores by
 //! them), `signals` (histories as columns), `inverse` (a large symmetric inverse) and `dense` (what is
 //! taken from faer).
@@ -71,6 +72,7 @@
 mod config;
 mod dense;
 mod error;
+mod filter;
 mod history;
 mod inverse;
 mod low_rank;
@@ -82,6 +84,7 @@ mod signals;
 mod singular;
 
 pub use error::LinearError;
+pub use filter::{Filter, FilterConfigs};
 pub use history::{Histories, History, PairWeights};
 pub use model::LinearModel;
 pub use models::{

@@ -77,11 +77,8 @@ impl Scorer for EmbeddingRanker<'_> {
     fn scores(&self, users: &[UserId], out: &mut [f32]) {
         check_scores(self, users, out);
         let rows = out.par_chunks_exact_mut(self.n_items().max(1));
-        rows.zip(users).for_each(|(row, &user)| {
-            for (item, score) in row.iter_mut().enumerate() {
-                *score = self.score(user, ItemId(item as u32));
-            }
-        });
+        rows.zip(users)
+            .for_each(|(row, &user)| self.scores_of(user, row));
     }
 }
 

@@ -15,6 +15,9 @@ pub enum Error {
     /// Building a graph.
     #[error(transparent)]
     Graph(#[from] lightgcn_graph::GraphError),
+    /// Fitting a linear filter.
+    #[error(transparent)]
+    Linear(#[from] lightgcn_linear::LinearError),
     /// A metric.
     #[error(transparent)]
     Metrics(#[from] lightgcn_metrics::MetricsError),

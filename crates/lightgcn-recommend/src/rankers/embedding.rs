@@ -3,7 +3,7 @@
 use crate::ranker::check_user;
 use crate::{Exclusions, Ranked, Ranker, RecommendError};
 use lightgcn_core::{ItemId, UserId};
-use lightgcn_simd::{Bf16, Element, dot, gather_rows, round_to_bf16, top_k, widen_bf16};
+use lightgcn_simd::{Bf16, Element, dot, gather_rows, round_to_bf16, scores, top_k, widen_bf16};
 use lightgcn_store::Storage;
 use std::borrow::Cow;
 
@@ -229,6 +229,16 @@ impl<'a> EmbeddingRanker<'a> {
         match &self.items {
             ItemTable::F32(items) => dot(query, self.row(items, item.index())),
             ItemTable::Bf16(items) => dot(query, self.row(items, item.index())),
+        }
+    }
+
+    /// The scores of all products for one consumer, `[n_items]`, with the bits of
+    /// [`EmbeddingRanker::score`].
+    pub(crate) fn scores_of(&self, user: UserId, out: &mut [f32]) {
+        let query = self.row(&self.users, user.index());
+        match &self.items {
+            ItemTable::F32(items) => scores(query, items, self.dimension, out),
+            ItemTable::Bf16(items) => scores(query, items, self.dimension, out),
         }
     }
 
