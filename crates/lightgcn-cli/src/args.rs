@@ -1,6 +1,8 @@
 //! What the command understands.
 
+use crate::baselines::Baselines;
 use clap::{Args, Parser, Subcommand, ValueEnum};
+use lightgcn::linear::Filter;
 use lightgcn::train::{Device, Preset, StrategyChoice};
 use std::path::PathBuf;
 
@@ -22,7 +24,7 @@ const EXAMPLES: &str = "Examples:
   lightgcn prepare shop.csv --out shop.dataset
   lightgcn train shop.dataset --out shop.model --run shop.run
   lightgcn tune shop.dataset --space space.toml --trials 20
-  lightgcn evaluate shop.model shop.dataset
+  lightgcn evaluate shop.model shop.dataset --baselines item-knn,gf-cf --blend gf-cf
   lightgcn recommend shop.model 500000017 -k 20
   lightgcn explain shop.model 500000017 5700042
 
@@ -32,7 +34,7 @@ Any option of a configuration file (--config FILE.toml) is overridden by its fla
 #[derive(Debug, Args)]
 pub(crate) struct Common {
     /// A TOML file of options: seed, threads, device, and the tables [generate], [prepare],
-    /// [model], [train] and [evaluate]. Unknown keys are errors
+    /// [model], [train], [evaluate] and [filters]. Unknown keys are errors
     #[arg(long, global = true, value_name = "FILE", env = "LIGHTGCN_CONFIG")]
     pub(crate) config: Option<PathBuf>,
     /// The seed of every random choice: the same seed gives the same bytes [default: 42]
@@ -321,6 +323,22 @@ pub(crate) struct EvaluateArgs {
         allow_negative_numbers = true
     )]
     pub(crate) revenue: Vec<f64>,
+    /// Linear filters to fit and measure beside the model: some of item-knn, rp3beta, ease, gf-cf,
+    /// chebyshev and svd, or none [default: item-knn]
+    #[arg(long, value_name = "FILTERS")]
+    pub(crate) baselines: Option<Baselines>,
+    /// Measure a blend of the model with this filter too; its weight is chosen on the validation
+    /// part among 0, 0.05, ... 1
+    #[arg(long, value_name = "FILTER")]
+    pub(crate) blend: Option<Filter>,
+    /// Give the filter of the blend this weight, 0 to 1, instead of choosing it
+    #[arg(
+        long,
+        value_name = "WEIGHT",
+        requires = "blend",
+        allow_negative_numbers = true
+    )]
+    pub(crate) blend_weight: Option<f64>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]

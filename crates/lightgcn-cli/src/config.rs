@@ -1,9 +1,11 @@
 //! The configuration file, and the flags that override it.
 
 use crate::args::Common;
+use crate::baselines::Baselines;
 use anyhow::Context;
 use lightgcn::data::PrepareConfig;
 use lightgcn::data::synthetic::ShopConfig;
+use lightgcn::linear::FilterConfigs;
 use lightgcn::train::{Device, ModelSpec, Preset, TrainConfig};
 use serde::Deserialize;
 use std::path::Path;
@@ -14,6 +16,8 @@ use std::path::Path;
 pub(crate) struct EvaluateConfig {
     /// The K of the metrics.
     pub(crate) ks: Vec<usize>,
+    /// The linear filters beside the model.
+    pub(crate) baselines: Baselines,
 }
 
 /// A configuration file. Every key is optional; unknown keys are errors.
@@ -28,6 +32,7 @@ pub(crate) struct Config {
     pub(crate) model: ModelSpec,
     pub(crate) train: TrainConfig,
     pub(crate) evaluate: EvaluateConfig,
+    pub(crate) filters: FilterConfigs,
 }
 
 /// The seed where none is given.
@@ -72,19 +77,24 @@ pub(crate) fn load(common: &Common, preset: Preset) -> anyhow::Result<Config> {
     config.seed = common.seed.or(config.seed);
     config.threads = common.threads.or(config.threads);
     config.device = common.device.or(config.device);
-    let has_seed = |name: &str| {
-        tables
-            .get(name)
-            .is_some_and(|table| table.get("seed").is_some())
+    let has_seed = |path: &[&str]| {
+        let table = path[1..]
+            .iter()
+            .try_fold(tables.get(path[0])?, |table, name| table.get(name));
+        table?.get("seed")
     };
-    for (name, seed) in [
-        ("generate", &mut config.generate.seed),
-        ("prepare", &mut config.prepare.seed),
-        ("train", &mut config.train.seed),
+    let filters = &mut config.filters;
+    for (path, seed) in [
+        (&["generate"][..], &mut config.generate.seed),
+        (&["prepare"], &mut config.prepare.seed),
+        (&["train"], &mut config.train.seed),
+        (&["filters", "gf-cf"], &mut filters.gf_cf.seed),
+        (&["filters", "chebyshev"], &mut filters.chebyshev.seed),
+        (&["filters", "svd"], &mut filters.svd.seed),
     ] {
         match config.seed {
             Some(given) => *seed = given,
-            None if !has_seed(name) => *seed = USUAL_SEED,
+            None if has_seed(path).is_none() => *seed = USUAL_SEED,
             None => {}
         }
     }

@@ -2,6 +2,7 @@
 #![forbid(unsafe_code)]
 
 mod args;
+mod baselines;
 mod commands;
 mod config;
 mod output;

@@ -261,7 +261,14 @@ fn a_model_is_evaluated_beside_its_baselines() {
     let rankers = strings(&report["rows"], "ranker");
     assert_eq!(
         rankers,
-        ["lightgcn", "mf", "popularity", "seen, not bought", "random"]
+        [
+            "lightgcn",
+            "mf",
+            "item-kNN",
+            "popularity",
+            "seen, not bought",
+            "random"
+        ]
     );
     for (n, row) in rows.iter().enumerate() {
         let figures = row["figures"].as_object().unwrap();
@@ -372,7 +379,7 @@ fn pair_files_go_the_same_road() {
     let rankers = strings(&report["rows"], "ranker");
     assert_eq!(
         rankers,
-        ["lightgcn", "popularity", "random"],
+        ["lightgcn", "item-kNN", "popularity", "random"],
         "all pairs are purchases"
     );
 

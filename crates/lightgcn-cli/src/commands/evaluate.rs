@@ -1,21 +1,42 @@
 //! `lightgcn evaluate`
 
+use super::blend::{self, BlendReport};
 use super::data;
 use crate::args::EvaluateArgs;
 use crate::config::Config;
 use crate::output::Output;
 use anyhow::ensure;
 use lightgcn::core::Dataset;
+use lightgcn::linear::Filter;
 use lightgcn::metrics::Metric;
 use lightgcn::recommend::{
-    DiverseRanker, Evaluation, EvaluationOptions, ExploringRanker, PopularityRanker, RandomRanker,
-    Ranker, Recommender, RevenueScorer, SeenNotBoughtRanker, evaluate_test, evaluate_validation,
+    BlendRanker, DiverseRanker, Evaluation, EvaluationOptions, ExploringRanker, LinearRanker,
+    PopularityRanker, RandomRanker, Ranker, Recommender, RevenueScorer, SeenNotBoughtRanker,
+    evaluate_test, evaluate_validation,
 };
 use lightgcn::train::Comparison;
+use serde::Serialize;
 use std::path::Path;
 
+#[derive(Serialize)]
+struct Report {
+    #[serde(flatten)]
+    comparison: Comparison,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    blend: Option<BlendReport>,
+}
+
 pub(crate) fn run(args: &EvaluateArgs, config: Config, output: &Output) -> anyhow::Result<()> {
+    let baselines = args.baselines.as_ref();
+    let baselines = baselines.unwrap_or(&config.evaluate.baselines).filters();
+    // The partner of the blend comes first, and is measured alone too.
+    let others = baselines.iter().copied().filter(|f| args.blend != Some(*f));
+    let filters: Vec<Filter> = args.blend.into_iter().chain(others).collect();
+    for &filter in &filters {
+        config.filters.check(filter)?;
+    }
     let dataset = data::dataset(&args.data)?;
+    blend::check(args.blend, args.blend_weight, &dataset)?;
     let mut ks = if args.k.is_empty() {
         config.evaluate.ks.clone()
     } else {
@@ -39,16 +60,36 @@ pub(crate) fn run(args: &EvaluateArgs, config: Config, output: &Output) -> anyho
             evaluate_test(ranker, &split.train, &split.test, &options)?
         })
     };
-    let mut evaluations = Vec::new();
-    for path in std::iter::once(&args.model).chain(&args.against) {
+    let open = |path: &Path| -> anyhow::Result<Recommender> {
         let recommender = Recommender::open(path)?;
         check_same_data(path, &recommender, &dataset)?;
-        evaluations.push(measure(&recommender.ranker())?);
-        if path == &args.model {
-            for variant in variants(&recommender, args, config.seed())? {
-                evaluations.push(measure(&*variant)?);
-            }
+        Ok(recommender)
+    };
+    let recommender = open(&args.model)?;
+    let model = recommender.ranker();
+    let mut evaluations = vec![measure(&model)?];
+    for variant in variants(&recommender, args, config.seed())? {
+        evaluations.push(measure(&*variant)?);
+    }
+    for path in &args.against {
+        evaluations.push(measure(&open(path)?.ranker())?);
+    }
+    let mut blend = None;
+    for filter in filters {
+        eprintln!("fitting {filter}");
+        let train = &dataset.split.train;
+        let partner = LinearRanker::new(config.filters.fit(filter, train)?, train);
+        if args.blend == Some(filter) {
+            let wanted = (filter, args.blend_weight);
+            let report = blend::weigh(wanted, &model, &partner, &dataset, leading)?;
+            evaluations.push(measure(&BlendRanker::new(
+                &model,
+                &partner,
+                report.weight,
+            )?)?);
+            blend = Some(report);
         }
+        evaluations.push(measure(&partner)?);
     }
     let train = dataset.split.train.interactions();
     evaluations.push(measure(&PopularityRanker::from_interactions(train))?);
@@ -61,7 +102,9 @@ pub(crate) fn run(args: &EvaluateArgs, config: Config, output: &Output) -> anyho
         config.seed(),
     ))?);
     let comparison = Comparison::new(&evaluations, Metric::Recall, leading, config.seed())?;
-    output.result(&comparison, &comparison.to_string())
+    let mut text = comparison.to_string();
+    text += &blend.as_ref().map_or_else(String::new, BlendReport::text);
+    output.result(&Report { comparison, blend }, &text)
 }
 
 /// The model with chance, diversity and revenue in its lists, as the flags ask.

@@ -9,4 +9,5 @@ pub(crate) mod recommend_all;
 pub(crate) mod train;
 pub(crate) mod tune;
 
+mod blend;
 mod data;
