@@ -12,8 +12,8 @@
 //! | [`optim::FusedAdam`] | one Adam step in one pass | – |
 //!
 //! They work on any backend that implements [`GraphBackend`]: burn's Flex through the loops of
-//! `lightgcn-simd`, NdArray, the CubeCL backends (wgpu, CUDA) and burn's fusion through the
-//! [reference](mod@reference) bodies, and `Autodiff` around each of them. Gradients keep only
+//! `lightgcn-simd`, the CubeCL backends (wgpu, CUDA) through one set of kernels, NdArray and burn's
+//! fusion through the [reference](mod@reference) bodies, and `Autodiff` around each of them. Gradients keep only
 //! the matrix or the indices alive, never an input or a layer.
 //!
 //! # Example
@@ -65,7 +65,7 @@
 //! # Crate layout
 //!
 //! One folder an operation, with `reference.rs` (plain tensor operations, any backend), `flex.rs`
-//! (CPU) and `autodiff.rs`; `backend` ties them to burn's backends through [`GraphBackend`];
+//! (CPU), `cube.rs` (GPUs) and `autodiff.rs`; `backend` ties them to burn's backends through [`GraphBackend`];
 //! [`device`] finds GPUs without panics. Only this crate of the workspace names burn's internals.
 //!
 //! # Features
@@ -76,6 +76,7 @@
 //! # Determinism
 //!
 //! On the CPU every result has the same bits at any number of threads of rayon's current pool.
+//! On GPUs no kernel of this crate uses atomics: the same call on the same device gives the same bits.
 
 mod adam;
 mod backend;
@@ -83,6 +84,8 @@ mod batch_loss;
 #[cfg(feature = "flex")]
 mod buffers;
 mod csr;
+#[cfg(feature = "cube")]
+mod cube;
 pub mod device;
 mod error;
 #[cfg(feature = "flex")]
@@ -98,6 +101,7 @@ mod row_indices;
 mod row_order;
 mod sparse_dense;
 mod sparse_matrix;
+mod split;
 
 pub use adam::{AdamStep, AdamTensors};
 #[cfg(feature = "flex")]

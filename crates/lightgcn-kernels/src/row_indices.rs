@@ -1,6 +1,6 @@
 //! Row numbers of a table, on the host and on a device.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use burn::tensor::backend::{AutodiffBackend, Backend};
 use burn::tensor::{Int, Tensor};
@@ -18,6 +18,47 @@ pub struct RowIndices<B: Backend> {
     host: Arc<[u32]>,
     device_indices: Tensor<B, 1, Int>,
     n_rows: usize,
+    /// Made where a backend first asks for it.
+    segments: Arc<OnceLock<Segments<B>>>,
+}
+
+/// The places of a batch sorted by the row they name, on the device.
+#[derive(Clone, Debug)]
+pub(crate) struct Segments<B: Backend> {
+    /// Places of the batch, `[n_indices]`, `i32`; those of one row in the batch's order.
+    pub(crate) order: Tensor<B, 1, Int>,
+    /// The distinct rows, `[n_segments]`, `i32`, ascending.
+    pub(crate) rows: Tensor<B, 1, Int>,
+    /// Where each row's places begin in `order`, `[n_segments + 1]`, `i32`.
+    pub(crate) offsets: Tensor<B, 1, Int>,
+}
+
+#[cfg_attr(not(feature = "cube"), allow(dead_code))]
+impl<B: Backend> Segments<B> {
+    /// O(n log n) for n indices.
+    fn upload(indices: &[u32], device: &B::Device) -> Self {
+        let mut order: Vec<i32> = (0..indices.len() as i32).collect();
+        order.sort_by_key(|&place| indices[place as usize]);
+        let (mut rows, mut offsets) = (Vec::new(), Vec::new());
+        for (place, &index) in order.iter().enumerate() {
+            let row = indices[index as usize] as i32;
+            if rows.last() != Some(&row) {
+                rows.push(row);
+                offsets.push(place as i32);
+            }
+        }
+        offsets.push(order.len() as i32);
+        Self {
+            order: upload_ints(order, device),
+            rows: upload_ints(rows, device),
+            offsets: upload_ints(offsets, device),
+        }
+    }
+
+    /// Number of distinct rows.
+    pub(crate) fn len(&self) -> usize {
+        self.rows.dims()[0]
+    }
 }
 
 impl<B: Backend> RowIndices<B> {
@@ -42,6 +83,7 @@ impl<B: Backend> RowIndices<B> {
             host: indices.into(),
             device_indices: upload_ints(ints, device),
             n_rows,
+            segments: Arc::default(),
         }
     }
 
@@ -74,6 +116,7 @@ impl<B: Backend> RowIndices<B> {
     pub fn to_device(self, device: &B::Device) -> Self {
         Self {
             device_indices: self.device_indices.to_device(device),
+            segments: Arc::default(),
             ..self
         }
     }
@@ -87,7 +130,16 @@ impl<B: Backend> RowIndices<B> {
             host: self.host.clone(),
             device_indices: self.device_indices.clone().inner(),
             n_rows: self.n_rows,
+            segments: Arc::default(),
         }
+    }
+
+    /// The batch's places by row.
+    #[cfg_attr(not(feature = "cube"), allow(dead_code))]
+    pub(crate) fn segments(&self) -> &Segments<B> {
+        let device = self.device_indices.device();
+        self.segments
+            .get_or_init(|| Segments::upload(&self.host, &device))
     }
 }
 
@@ -104,6 +156,19 @@ mod tests {
         assert_eq!(indices.as_slice(), [4, 0, 4]);
         let on_device = indices.inner().tensor().into_data();
         assert_eq!(on_device.as_slice::<i32>().unwrap(), [4, 0, 4]);
+    }
+
+    #[test]
+    fn segments_keep_the_order_of_the_batch() {
+        let indices = RowIndices::<Flex>::from_slice(&[4, 0, 4, 2], 5, &Default::default());
+        let ints = |tensor: &Tensor<Flex, 1, Int>| {
+            tensor.to_data().to_vec::<i32>().expect("indices are i32")
+        };
+        let segments = indices.segments();
+        assert_eq!(ints(&segments.order), [1, 3, 0, 2]);
+        assert_eq!(ints(&segments.rows), [0, 2, 4]);
+        assert_eq!(ints(&segments.offsets), [0, 1, 2, 4]);
+        assert_eq!(segments.len(), 3);
     }
 
     #[test]

@@ -9,6 +9,7 @@ use crate::csr::HostCsr;
 use crate::error::KernelError;
 #[cfg(feature = "flex")]
 use crate::row_order::RowOrder;
+use crate::split::SplitRows;
 
 /// The CSR arrays of one direction.
 #[derive(Module, Debug)]
@@ -25,6 +26,8 @@ pub(crate) struct CsrArrays<B: Backend> {
     #[cfg(feature = "flex")]
     #[module(skip)]
     order: RowOrder,
+    /// The rows that GPUs sum in pieces.
+    split: Option<SplitRows<B>>,
 }
 
 impl<B: Backend> CsrArrays<B> {
@@ -33,6 +36,7 @@ impl<B: Backend> CsrArrays<B> {
             ascending: host.has_sorted_rows(),
             #[cfg(feature = "flex")]
             order: RowOrder::default(),
+            split: SplitRows::upload(&host.row_offsets, device),
             row_offsets: upload_ints(host.row_offsets, device),
             columns: upload_ints(host.columns, device),
             values: {
@@ -178,6 +182,12 @@ impl<B: Backend> SparseMatrix<B> {
     #[cfg(feature = "flex")]
     pub(crate) fn row_order(&self) -> &RowOrder {
         &self.arrays.order
+    }
+
+    /// The rows that GPUs sum in pieces, if there are any.
+    #[cfg(feature = "cube")]
+    pub(crate) fn split(&self) -> Option<&SplitRows<B>> {
+        self.arrays.split.as_ref()
     }
 
     /// The transpose. Copies no array.

@@ -48,7 +48,21 @@ impl Case {
             Self::random("mostly empty rows", 50, 50, 12),
             Self::random("without edges", 4, 4, 0),
             repeated,
+            Self::long_rows(),
         ]
+    }
+
+    /// Rows that are longer than a GPU's worker sums: of several pieces, of one edge more than a
+    /// piece, and of a whole piece.
+    fn long_rows() -> Self {
+        let mut case = Self::random("long rows", 40, 40, 100);
+        let mut random = Random(11);
+        for (row, n_edges) in [(3, 700), (17, 129), (39, 128)] {
+            case.edges.retain(|edge| edge.0 != row);
+            case.edges
+                .extend((0..n_edges).map(|_| (row, random.below(40), random.float() / 8.0)));
+        }
+        case
     }
 
     fn random(name: &'static str, n_rows: usize, n_columns: usize, n_edges: usize) -> Self {

@@ -6,4 +6,5 @@ mod cases;
 mod gather_rows;
 mod pair_cosines;
 mod propagate;
+mod propagate_rows;
 mod sparse_dense;

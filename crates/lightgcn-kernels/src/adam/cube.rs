@@ -1,0 +1,106 @@
+//! Adam on GPUs: one pass over memory, in place where nobody else holds the tensors.
+
+use burn::tensor::{DType, Tensor};
+use burn_cubecl::cubecl::{self, cube, prelude::*};
+use burn_cubecl::tensor::CubeTensor;
+use burn_cubecl::{BoolElement, CubeBackend, CubeRuntime, FloatElement, IntElement};
+
+use super::{AdamStep, AdamTensors, reference};
+use crate::backend::{float_primitive, float_tensor};
+use crate::cube::{contiguous, is_float, units, vector_size};
+
+#[cube(launch_unchecked)]
+fn adam_kernel<F: Float, N: Size>(
+    gradients: &Array<Vector<F, N>>,
+    parameters: &mut Array<Vector<F, N>>,
+    first_moment: &mut Array<Vector<f32, N>>,
+    second_moment: &mut Array<Vector<f32, N>>,
+    n: u32,
+    step_size: f32,
+    beta_1: f32,
+    beta_2: f32,
+    inverse_root_correction_2: f32,
+    epsilon: f32,
+    weight_decay: f32,
+    #[define(F)] _dtype: StorageType,
+) {
+    if ABSOLUTE_POS < n as usize {
+        let p = Vector::<f32, N>::cast_from(parameters[ABSOLUTE_POS]);
+        let g =
+            Vector::<f32, N>::cast_from(gradients[ABSOLUTE_POS]) + p * Vector::new(weight_decay);
+        let m = first_moment[ABSOLUTE_POS];
+        let m = m + (g - m) * Vector::new(1.0f32 - beta_1);
+        let v = second_moment[ABSOLUTE_POS] * Vector::new(beta_2)
+            + g * g * Vector::new(1.0f32 - beta_2);
+        let root = Vector::<f32, N>::sqrt(v) * Vector::new(inverse_root_correction_2);
+        let step = m * Vector::new(step_size) / (root + Vector::new(epsilon));
+        parameters[ABSOLUTE_POS] = Vector::cast_from(p - step);
+        first_moment[ABSOLUTE_POS] = m;
+        second_moment[ABSOLUTE_POS] = v;
+    }
+}
+
+/// The tensor itself, laid out without padding, if nobody else holds it, otherwise such a copy.
+fn to_write<R: CubeRuntime>(tensor: CubeTensor<R>) -> CubeTensor<R> {
+    let tensor = contiguous(tensor);
+    if tensor.handle.can_mut() {
+        tensor
+    } else {
+        contiguous(tensor.copy())
+    }
+}
+
+pub(crate) fn adam_step<R, F, I, BT, const D: usize>(
+    step: &AdamStep,
+    tensors: AdamTensors<CubeBackend<R, F, I, BT>, D>,
+    gradients: Tensor<CubeBackend<R, F, I, BT>, D>,
+) -> AdamTensors<CubeBackend<R, F, I, BT>, D>
+where
+    R: CubeRuntime,
+    F: FloatElement,
+    I: IntElement,
+    BT: BoolElement,
+{
+    let dtype = tensors.parameters.dtype();
+    let moments = [tensors.first_moment.dtype(), tensors.second_moment.dtype()];
+    let n_elements = tensors.parameters.shape().num_elements();
+    let fits = is_float(dtype) && gradients.dtype() == dtype && moments == [DType::F32; 2];
+    if !fits || n_elements == 0 {
+        return reference::adam_step(step, tensors, gradients);
+    }
+    let gradients = contiguous(float_primitive(gradients));
+    let parameters = to_write(float_primitive(tensors.parameters));
+    let first_moment = to_write(float_primitive(tensors.first_moment));
+    let second_moment = to_write(float_primitive(tensors.second_moment));
+    let width = vector_size(n_elements);
+    let n = n_elements / width;
+    let client = gradients.client.clone();
+    let (count, cube_dim) = units(&client, n);
+    // SAFETY: all four buffers hold `n` vectors without padding (burn's optimizers keep them in one
+    // shape), the kernel checks its position against that, and nobody else holds what is written.
+    unsafe {
+        adam_kernel::launch_unchecked::<R>(
+            &client,
+            count,
+            cube_dim,
+            width,
+            gradients.into_array_arg(),
+            parameters.clone().into_array_arg(),
+            first_moment.clone().into_array_arg(),
+            second_moment.clone().into_array_arg(),
+            n as u32,
+            (step.learning_rate / step.bias_correction_1()) as f32,
+            step.beta_1,
+            step.beta_2,
+            (1.0 / step.bias_correction_2().sqrt()) as f32,
+            step.epsilon,
+            step.weight_decay,
+            dtype.into(),
+        );
+    }
+    AdamTensors {
+        parameters: float_tensor(parameters),
+        first_moment: float_tensor(first_moment),
+        second_moment: float_tensor(second_moment),
+    }
+}

@@ -1,0 +1,157 @@
+//! What the GPU kernels share: layouts, sizes of launches, and tensors around raw buffers.
+//!
+//! A *worker* is the row of units (`UNIT_POS_X`) that goes through one row of a table, each unit
+//! with every `CUBE_DIM_X`-th vector of it. No kernel uses atomics or operations of planes, so
+//! results repeat, on any width of a plane.
+
+use burn::tensor::{DType, Shape, TensorMetadata};
+use burn_cubecl::cubecl::client::ComputeClient;
+use burn_cubecl::cubecl::prelude::{CubeCount, CubeDim};
+use burn_cubecl::cubecl::server::CubeCountSelection;
+use burn_cubecl::cubecl::{self, cube, prelude::*};
+use burn_cubecl::ops::numeric::empty_device_contiguous_dtype;
+use burn_cubecl::tensor::CubeTensor;
+use burn_cubecl::{CubeRuntime, kernel};
+
+/// Units of a cube, about: small, so that a cube is not held up long by its longest row.
+const UNITS: u32 = 128;
+/// The most units that go through one row; a wider row is walked in turns.
+const MOST_UNITS_A_ROW: u32 = 32;
+
+/// Whether the kernels read and write this element type; sums are `f32` in every case.
+pub(crate) fn is_float(dtype: DType) -> bool {
+    matches!(dtype, DType::F32 | DType::F16 | DType::BF16)
+}
+
+/// Rows, one after the other without padding (CUDA pads rows otherwise).
+pub(crate) fn contiguous<R: CubeRuntime>(tensor: CubeTensor<R>) -> CubeTensor<R> {
+    kernel::into_contiguous(tensor)
+}
+
+/// The extents of a matrix.
+///
+/// # Panics
+///
+/// If the tensor has another rank than 2.
+pub(crate) fn dims<R: CubeRuntime>(tensor: &CubeTensor<R>) -> [usize; 2] {
+    tensor.shape().dims()
+}
+
+/// A tensor without content beside another one.
+pub(crate) fn empty<R: CubeRuntime, const D: usize>(
+    beside: &CubeTensor<R>,
+    shape: [usize; D],
+    dtype: DType,
+) -> CubeTensor<R> {
+    let (client, device) = (beside.client.clone(), beside.device.clone());
+    empty_device_contiguous_dtype(client, device, Shape::from(shape), dtype)
+}
+
+/// Elements that a unit moves at a time where rows of `dim` lie one after the other.
+pub(crate) fn vector_size(dim: usize) -> usize {
+    [4, 2]
+        .into_iter()
+        .find(|n| dim.is_multiple_of(*n))
+        .unwrap_or(1)
+}
+
+/// As many cubes as there are pieces of work, or a few more.
+pub(crate) fn cubes<R: CubeRuntime>(client: &ComputeClient<R>, n: usize) -> CubeCount {
+    CubeCountSelection::new(client, n as u32).cube_count()
+}
+
+/// How workers walk rows of `dim` elements.
+#[derive(Clone, Copy)]
+pub(crate) struct Walk {
+    /// Elements of a vector.
+    pub(crate) vector_size: usize,
+    /// Vectors of a row.
+    pub(crate) vectors: u32,
+    /// Units of a worker.
+    pub(crate) x: u32,
+    /// Workers of a cube.
+    pub(crate) y: u32,
+}
+
+impl Walk {
+    pub(crate) fn new(dim: usize) -> Self {
+        let vector_size = vector_size(dim);
+        let vectors = (dim / vector_size) as u32;
+        let x = vectors.clamp(1, MOST_UNITS_A_ROW);
+        Self {
+            vector_size,
+            vectors,
+            x,
+            y: (UNITS / x).clamp(1, 32),
+        }
+    }
+
+    pub(crate) fn cube_dim(&self) -> CubeDim {
+        CubeDim::new_2d(self.x, self.y)
+    }
+
+    /// Cubes for one worker a row.
+    pub(crate) fn cubes<R: CubeRuntime>(&self, client: &ComputeClient<R>, n: usize) -> CubeCount {
+        cubes(client, n.div_ceil(self.y as usize))
+    }
+}
+
+/// Cube and count for one unit a piece of work.
+pub(crate) fn units<R: CubeRuntime>(client: &ComputeClient<R>, n: usize) -> (CubeCount, CubeDim) {
+    let cube_dim = CubeDim::new_1d(UNITS);
+    (cubes(client, n.div_ceil(UNITS as usize)), cube_dim)
+}
+
+#[cube(launch_unchecked)]
+fn fill_kernel<F: Numeric, N: Size>(
+    out: &mut Array<Vector<F, N>>,
+    n: u32,
+    #[define(F)] _dtype: StorageType,
+) {
+    if ABSOLUTE_POS < n as usize {
+        out[ABSOLUTE_POS] = Vector::new(F::from_int(0));
+    }
+}
+
+/// A tensor of zeros beside another one.
+pub(crate) fn zeros<R: CubeRuntime, const D: usize>(
+    beside: &CubeTensor<R>,
+    shape: [usize; D],
+    dtype: DType,
+) -> CubeTensor<R> {
+    let out = empty(beside, shape, dtype);
+    let elements: usize = shape.iter().product();
+    if elements == 0 {
+        return out;
+    }
+    let width = vector_size(elements);
+    let (count, cube_dim) = units(&out.client, elements / width);
+    // SAFETY: the buffer holds `elements` elements, and the kernel checks its position against
+    // their number in vectors.
+    unsafe {
+        fill_kernel::launch_unchecked::<R>(
+            &out.client,
+            count,
+            cube_dim,
+            width,
+            out.clone().into_array_arg(),
+            (elements / width) as u32,
+            dtype.into(),
+        );
+    }
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn walks_cover_rows_of_any_width() {
+        for dim in [1, 2, 3, 4, 50, 64, 90, 100, 128, 250, 256, 1021] {
+            let walk = Walk::new(dim);
+            assert_eq!(walk.vectors as usize * walk.vector_size, dim);
+            assert!(walk.x * walk.y <= 128 && walk.x >= 1 && walk.y >= 1);
+        }
+    }
+}

@@ -1,0 +1,141 @@
+//! Gather and segment sum on GPUs.
+
+use burn_cubecl::cubecl::{self, cube, prelude::*};
+use burn_cubecl::tensor::CubeTensor;
+use burn_cubecl::{BoolElement, CubeBackend, CubeRuntime, FloatElement, IntElement};
+
+use crate::backend::{float_primitive, float_tensor};
+use crate::cube::{Walk, contiguous, dims, empty, is_float, zeros};
+use crate::row_indices::RowIndices;
+
+#[cube(launch_unchecked)]
+fn gather_kernel<F: Float, N: Size>(
+    table: &Array<Vector<F, N>>,
+    indices: &Array<i32>,
+    out: &mut Array<Vector<F, N>>,
+    n_indices: u32,
+    vectors: u32,
+    #[define(F)] _dtype: StorageType,
+) {
+    let place = CUBE_POS * CUBE_DIM_Y as usize + UNIT_POS_Y as usize;
+    if place < n_indices as usize {
+        let row = u32::cast_from(indices[place]) as usize;
+        let mut vector = UNIT_POS_X;
+        while vector < vectors {
+            out[place * vectors as usize + vector as usize] =
+                table[row * vectors as usize + vector as usize];
+            vector += CUBE_DIM_X;
+        }
+    }
+}
+
+/// A worker a distinct row: adds the rows of the batch that name it, in the batch's order.
+#[cube(launch_unchecked)]
+fn segment_sum_kernel<F: Float, N: Size>(
+    rows: &Array<Vector<F, N>>,
+    order: &Array<i32>,
+    segments: &Array<i32>,
+    offsets: &Array<i32>,
+    out: &mut Array<Vector<F, N>>,
+    n_segments: u32,
+    vectors: u32,
+    #[define(F)] _dtype: StorageType,
+) {
+    let segment = CUBE_POS * CUBE_DIM_Y as usize + UNIT_POS_Y as usize;
+    if segment < n_segments as usize {
+        let row = u32::cast_from(segments[segment]) as usize;
+        let start = u32::cast_from(offsets[segment]);
+        let end = u32::cast_from(offsets[segment + 1]);
+        let mut vector = UNIT_POS_X;
+        while vector < vectors {
+            let mut sum = Vector::<f32, N>::new(0.0f32);
+            for place in start..end {
+                let from = u32::cast_from(order[place as usize]) as usize;
+                let here = from * vectors as usize + vector as usize;
+                sum += Vector::<f32, N>::cast_from(rows[here]);
+            }
+            out[row * vectors as usize + vector as usize] = Vector::cast_from(sum);
+            vector += CUBE_DIM_X;
+        }
+    }
+}
+
+pub(crate) fn gather_rows<R, F, I, BT>(
+    table: CubeTensor<R>,
+    indices: &RowIndices<CubeBackend<R, F, I, BT>>,
+) -> CubeTensor<R>
+where
+    R: CubeRuntime,
+    F: FloatElement,
+    I: IntElement,
+    BT: BoolElement,
+{
+    let dim = dims(&table)[1];
+    if !is_float(table.dtype) || indices.is_empty() || dim == 0 {
+        let table = float_tensor::<CubeBackend<R, F, I, BT>, 2>(table);
+        return float_primitive(super::reference::gather_rows(table, indices));
+    }
+    let table = contiguous(table);
+    let out = empty(&table, [indices.len(), dim], table.dtype);
+    let walk = Walk::new(dim);
+    // SAFETY: `RowIndices` has checked every index against the number of rows, which the caller has
+    // compared with the table's; `out` has a row for each index.
+    unsafe {
+        gather_kernel::launch_unchecked::<R>(
+            &table.client,
+            walk.cubes(&table.client, indices.len()),
+            walk.cube_dim(),
+            walk.vector_size,
+            table.clone().into_array_arg(),
+            contiguous(indices.tensor().into_primitive()).into_array_arg(),
+            out.clone().into_array_arg(),
+            indices.len() as u32,
+            walk.vectors,
+            table.dtype.into(),
+        );
+    }
+    out
+}
+
+pub(crate) fn segment_sum_rows<R, F, I, BT>(
+    rows: CubeTensor<R>,
+    indices: &RowIndices<CubeBackend<R, F, I, BT>>,
+) -> CubeTensor<R>
+where
+    R: CubeRuntime,
+    F: FloatElement,
+    I: IntElement,
+    BT: BoolElement,
+{
+    let dim = dims(&rows)[1];
+    if !is_float(rows.dtype) || dim == 0 {
+        let rows = float_tensor::<CubeBackend<R, F, I, BT>, 2>(rows);
+        return float_primitive(super::reference::segment_sum_rows(rows, indices));
+    }
+    let out = zeros(&rows, [indices.n_rows(), dim], rows.dtype);
+    if indices.is_empty() {
+        return out;
+    }
+    let rows = contiguous(rows);
+    let segments = indices.segments();
+    let walk = Walk::new(dim);
+    // SAFETY: the segments are made from checked indices: they name rows of `out`, and their places
+    // are those of the batch, of which `rows` has one each.
+    unsafe {
+        segment_sum_kernel::launch_unchecked::<R>(
+            &rows.client,
+            walk.cubes(&rows.client, segments.len()),
+            walk.cube_dim(),
+            walk.vector_size,
+            rows.clone().into_array_arg(),
+            contiguous(segments.order.clone().into_primitive()).into_array_arg(),
+            contiguous(segments.rows.clone().into_primitive()).into_array_arg(),
+            contiguous(segments.offsets.clone().into_primitive()).into_array_arg(),
+            out.clone().into_array_arg(),
+            segments.len() as u32,
+            walk.vectors,
+            rows.dtype.into(),
+        );
+    }
+    out
+}

@@ -1,0 +1,96 @@
+//! Propagation on GPUs: Horner's rule with one kernel a layer, between two buffers.
+
+use burn_cubecl::cubecl::{self, cube, prelude::*};
+use burn_cubecl::tensor::CubeTensor;
+use burn_cubecl::{BoolElement, CubeBackend, CubeRuntime, FloatElement, IntElement};
+
+use crate::backend::{float_primitive, float_tensor};
+use crate::cube::{contiguous, dims, empty, is_float, units, vector_size};
+use crate::sparse_dense::cube::{Base, Csr};
+use crate::sparse_matrix::SparseMatrix;
+
+#[cube(launch_unchecked)]
+fn scale_kernel<F: Float, N: Size>(
+    x: &Array<Vector<F, N>>,
+    out: &mut Array<Vector<F, N>>,
+    n: u32,
+    factor: f32,
+    #[define(F)] _dtype: StorageType,
+) {
+    if ABSOLUTE_POS < n as usize {
+        let scaled = Vector::<f32, N>::cast_from(x[ABSOLUTE_POS]) * Vector::new(factor);
+        out[ABSOLUTE_POS] = Vector::cast_from(scaled);
+    }
+}
+
+/// `factor * x` of a contiguous matrix with elements.
+pub(crate) fn scaled<R: CubeRuntime>(x: &CubeTensor<R>, factor: f32) -> CubeTensor<R> {
+    let [rows, dim] = dims(x);
+    let out = empty(x, [rows, dim], x.dtype);
+    let width = vector_size(rows * dim);
+    let n = rows * dim / width;
+    let (count, cube_dim) = units(&x.client, n);
+    // SAFETY: both buffers hold `n` vectors, and the kernel checks its position against that.
+    unsafe {
+        scale_kernel::launch_unchecked::<R>(
+            &x.client,
+            count,
+            cube_dim,
+            width,
+            x.clone().into_array_arg(),
+            out.clone().into_array_arg(),
+            n as u32,
+            factor,
+            x.dtype.into(),
+        );
+    }
+    out
+}
+
+/// `sum_k alphas[k] A^k x` for a contiguous `x`, at most two buffers beside it.
+pub(crate) fn horner<R: CubeRuntime>(
+    csr: &Csr<R>,
+    x: &CubeTensor<R>,
+    alphas: &[f32],
+) -> CubeTensor<R> {
+    let [inner @ .., last] = alphas else {
+        return x.clone();
+    };
+    let mut layers = inner.iter().rev();
+    let Some(&alpha) = layers.next() else {
+        return scaled(x, *last);
+    };
+    // The innermost layer takes x itself: alphas[K] A x + alphas[K - 1] x.
+    let base = |alpha| Base {
+        table: x.clone(),
+        alpha,
+    };
+    let mut y = csr.product(x, *last, Some(&base(alpha)));
+    let mut spare: Option<CubeTensor<R>> = None;
+    for &alpha in layers {
+        let out = spare.unwrap_or_else(|| empty(x, dims(x), x.dtype));
+        csr.product_into(&y, 1.0, Some(&base(alpha)), &out);
+        spare = Some(std::mem::replace(&mut y, out));
+    }
+    y
+}
+
+pub(crate) fn propagate<R, F, I, BT>(
+    matrix: &SparseMatrix<CubeBackend<R, F, I, BT>>,
+    x: CubeTensor<R>,
+    alphas: &[f32],
+) -> CubeTensor<R>
+where
+    R: CubeRuntime,
+    F: FloatElement,
+    I: IntElement,
+    BT: BoolElement,
+{
+    match Csr::new(matrix) {
+        Some(csr) if is_float(x.dtype) && dims(&x)[1] > 0 => horner(&csr, &contiguous(x), alphas),
+        _ => {
+            let x = float_tensor::<CubeBackend<R, F, I, BT>, 2>(x);
+            float_primitive(super::reference::propagate(matrix, x, alphas))
+        }
+    }
+}
