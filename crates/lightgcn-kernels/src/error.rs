@@ -74,6 +74,12 @@ pub enum KernelError {
         /// Value given.
         value: f32,
     },
+    /// A consumer's positives do not ascend.
+    #[error("the positives of row {row} must ascend, each given once; sort them")]
+    NotAscending {
+        /// Row at fault.
+        row: usize,
+    },
     /// The matrix is larger than device indices can address.
     #[error(
         "{count} {what}, but a device addresses at most {limit} (32-bit indices); split the graph"

@@ -9,6 +9,8 @@
 //! | [`propagate_rows`] | [`propagate`] where a batch reads it | [`propagate_rows_transposed`] |
 //! | [`bpr_loss_gradient`], [`softmax_loss_gradient`] | a batch's loss and its gradient at once | – |
 //! | [`pair_cosines`] | the cosines of a batch's pairs | – |
+//! | [`sample_negatives`] | products that consumers did not take, the CPU's draws bit for bit | – |
+//! | [`top_k`] | the best products of each consumer | – |
 //! | [`optim::FusedAdam`] | one Adam step in one pass | – |
 //!
 //! They work on any backend that implements [`GraphBackend`]: burn's Flex through the loops of
@@ -91,6 +93,8 @@ mod error;
 #[cfg(feature = "flex")]
 mod flex;
 mod gather_rows;
+mod memory;
+mod negatives;
 pub mod optim;
 mod pair_cosines;
 mod propagate;
@@ -102,6 +106,7 @@ mod row_order;
 mod sparse_dense;
 mod sparse_matrix;
 mod split;
+mod top_k;
 
 pub use adam::{AdamStep, AdamTensors};
 #[cfg(feature = "flex")]
@@ -117,8 +122,11 @@ pub use batch_loss::{
 pub use error::KernelError;
 pub use gather_rows::{add_rows, gather_rows, segment_sum_rows};
 pub use pair_cosines::pair_cosines;
+pub use memory::{DeviceMemory, MemoryError, TrainingSize};
+pub use negatives::{NegativeDraws, PositiveTable, sample_negatives};
 pub use propagate::propagate;
 pub use propagate_rows::{propagate_rows, propagate_rows_transposed};
 pub use row_indices::RowIndices;
 pub use sparse_dense::sparse_dense;
 pub use sparse_matrix::SparseMatrix;
+pub use top_k::{LeaveOut, TopK, top_k};

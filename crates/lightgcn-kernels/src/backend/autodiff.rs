@@ -3,6 +3,7 @@ use burn::backend::autodiff::checkpoint::strategy::CheckpointStrategy;
 use burn::tensor::ops::FloatTensor;
 
 use super::GraphBackend;
+use crate::memory::DeviceMemory;
 use crate::row_indices::RowIndices;
 use crate::sparse_matrix::SparseMatrix;
 use crate::{gather_rows, propagate, sparse_dense};
@@ -20,6 +21,10 @@ impl<B: GraphBackend, C: CheckpointStrategy> GraphBackend for Autodiff<B, C> {
         alphas: &[f32],
     ) -> FloatTensor<Self> {
         propagate::autodiff::propagate(matrix, x, alphas)
+    }
+
+    fn device_memory(device: &Self::Device) -> Option<DeviceMemory> {
+        B::device_memory(device)
     }
 
     fn gather_rows(table: FloatTensor<Self>, indices: &RowIndices<Self>) -> FloatTensor<Self> {

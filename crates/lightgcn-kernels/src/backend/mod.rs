@@ -12,14 +12,17 @@ mod ndarray;
 
 use burn::tensor::backend::Backend;
 use burn::tensor::ops::FloatTensor;
-use burn::tensor::{Tensor, TensorPrimitive};
+use burn::tensor::{Int, Tensor, TensorPrimitive};
 
 use crate::adam::{AdamStep, AdamTensors};
 use crate::batch_loss::{BprBatch, LossGradient, SoftmaxBatch, SoftmaxSettings};
+use crate::memory::DeviceMemory;
+use crate::negatives::{NegativeDraws, PositiveTable};
 use crate::propagate::horner;
 use crate::reference;
 use crate::row_indices::RowIndices;
 use crate::sparse_matrix::SparseMatrix;
+use crate::top_k::{LeaveOut, TopK};
 
 /// burn's CPU backend with the fast loops of `lightgcn-simd`.
 #[cfg(feature = "flex")]
@@ -104,6 +107,11 @@ pub trait GraphBackend: Backend {
         Self::propagate(&matrix.transpose(), table, alphas)
     }
 
+    /// What memory a device has, where the backend knows; nothing is known by default.
+    fn device_memory(_device: &Self::Device) -> Option<DeviceMemory> {
+        None
+    }
+
     /// The BPR loss of a batch's embeddings and its gradient.
     fn bpr_loss_gradient(embeddings: Tensor<Self, 2>, batch: &BprBatch) -> LossGradient<Self> {
         reference::bpr_loss_gradient(embeddings, batch)
@@ -125,6 +133,20 @@ pub trait GraphBackend: Backend {
         second: &RowIndices<Self>,
     ) -> Tensor<Self, 1> {
         reference::pair_cosines(embeddings, first, second)
+    }
+
+    /// Negatives of each consumer, `[n_pairs]` to `[n_pairs * n_negatives]`.
+    fn sample_negatives(
+        positives: &PositiveTable<Self>,
+        users: Tensor<Self, 1, Int>,
+        draws: &NegativeDraws,
+    ) -> Tensor<Self, 1, Int> {
+        reference::sample_negatives(positives, users, draws)
+    }
+
+    /// The `k` largest of each row of `scores`, `[n_users, n_items]`, which may be written over.
+    fn top_k_of_scores(scores: Tensor<Self, 2>, leave_out: LeaveOut<'_>, k: usize) -> TopK<Self> {
+        reference::top_k_of_scores(scores, leave_out, k)
     }
 
     /// One step of Adam. All tensors have one shape.

@@ -1,5 +1,7 @@
 //! The losses of a batch with their gradients, without autodiff.
 
+#[cfg(feature = "cube")]
+pub(crate) mod cube;
 #[cfg(feature = "flex")]
 pub(crate) mod flex;
 pub(crate) mod reference;

@@ -2,9 +2,12 @@
 
 mod adam;
 mod backends;
+mod batch_loss;
 mod cases;
 mod gather_rows;
 mod pair_cosines;
+mod negatives;
 mod propagate;
 mod propagate_rows;
 mod sparse_dense;
+mod top_k;

@@ -1,0 +1,244 @@
+//! How much memory of a device training takes, before it starts.
+
+use std::fmt;
+
+use thiserror::Error;
+
+/// Bytes of a stored number.
+const FLOAT: u64 = 4;
+const INDEX: u64 = 4;
+/// Tables in the middle of a step: parameters, two moments, the best model so far, and in the
+/// backward pass the summed gradients of the batch and the layer that is made from another.
+const TABLES: u64 = 7;
+
+/// What a training run holds on a device at its peak, for models whose propagation is linear and
+/// runs fused.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct TrainingSize {
+    /// Rows of the table: consumers and products.
+    pub n_nodes: u64,
+    /// Stored entries of the adjacency: twice the pairs.
+    pub n_edges: u64,
+    /// Whether the adjacency is its own transpose and stored once.
+    pub symmetric: bool,
+    /// Numbers of an embedding.
+    pub dim: u64,
+    /// Rows of the table that a batch reads: for BPR `batch · (2 + negatives)`.
+    pub batch_rows: u64,
+    /// Scores of a softmax batch, `batch · candidates`; 0 for BPR.
+    pub batch_scores: u64,
+}
+
+/// What a device has.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct DeviceMemory {
+    /// Bytes of the largest buffer it makes.
+    pub largest_buffer: u64,
+    /// Bytes in all, where the driver says so.
+    pub total: Option<u64>,
+}
+
+/// Why a run does not fit a device.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+#[non_exhaustive]
+pub enum MemoryError {
+    /// More than there is.
+    #[error(
+        "training needs about {} of device memory ({size}), but the device has {}; {}",
+        bytes(*needed), bytes(*available), mend(*fitting_dim)
+    )]
+    Total {
+        /// Bytes needed.
+        needed: u64,
+        /// Bytes there are.
+        available: u64,
+        /// What was asked for.
+        size: TrainingSize,
+        /// The largest dimension that fits, if any does.
+        fitting_dim: Option<u64>,
+    },
+    /// A single buffer is larger than the device makes one.
+    #[error(
+        "training needs a buffer of {} ({size}), but the device makes none above {}; {}",
+        bytes(*needed), bytes(*available), mend(*fitting_dim)
+    )]
+    Buffer {
+        /// Bytes of the largest buffer needed.
+        needed: u64,
+        /// Bytes of the largest buffer there can be.
+        available: u64,
+        /// What was asked for.
+        size: TrainingSize,
+        /// The largest dimension that fits, if any does.
+        fitting_dim: Option<u64>,
+    },
+}
+
+fn mend(fitting_dim: Option<u64>) -> String {
+    fitting_dim.map_or_else(
+        || "no dimension fits: drop rare consumers and products, or train on the CPU".to_owned(),
+        |dim| format!("dimension {dim} fits, or train on the CPU"),
+    )
+}
+
+fn bytes(n: u64) -> String {
+    format!("{:.2} GiB", n as f64 / (1u64 << 30) as f64)
+}
+
+impl fmt::Display for TrainingSize {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self {
+            n_nodes,
+            n_edges,
+            dim,
+            ..
+        } = self;
+        write!(f, "{n_nodes} nodes and {n_edges} edges at dimension {dim}")
+    }
+}
+
+impl TrainingSize {
+    fn table(&self) -> u64 {
+        self.n_nodes.saturating_mul(self.dim).saturating_mul(FLOAT)
+    }
+
+    /// Bytes of the largest single buffer.
+    pub fn largest_buffer(&self) -> u64 {
+        let edges = self.n_edges.saturating_mul(FLOAT.max(INDEX));
+        let scores = self.batch_scores.saturating_mul(FLOAT);
+        self.table().max(edges).max(scores)
+    }
+
+    /// Bytes at the peak, within a tenth or so of what is allocated.
+    pub fn peak(&self) -> u64 {
+        let directions = if self.symmetric { 1 } else { 2 };
+        let graph = (self.n_edges.saturating_mul(INDEX + FLOAT))
+            .saturating_add((self.n_nodes + 1).saturating_mul(INDEX))
+            .saturating_mul(directions);
+        // Embeddings, their gradient place by place, and the two in one more form.
+        let batch = self
+            .batch_rows
+            .saturating_mul(self.dim)
+            .saturating_mul(4 * FLOAT);
+        self.table()
+            .saturating_mul(TABLES)
+            .saturating_add(graph)
+            .saturating_add(batch)
+            .saturating_add(self.batch_scores.saturating_mul(2 * FLOAT))
+    }
+
+    /// Checks that the run fits.
+    ///
+    /// # Errors
+    ///
+    /// [`MemoryError`] with the largest dimension that would fit.
+    pub fn check(&self, device: &DeviceMemory) -> Result<(), MemoryError> {
+        let fits = |dim: u64| Self { dim, ..*self }.fault(device).is_none();
+        let Some(mut error) = self.fault(device) else {
+            return Ok(());
+        };
+        // Need grows with the dimension, so that the largest is found by halving.
+        let (mut low, mut high) = (0, self.dim);
+        while high - low > 1 {
+            let middle = low + (high - low) / 2;
+            if fits(middle) {
+                low = middle;
+            } else {
+                high = middle;
+            }
+        }
+        let (MemoryError::Total { fitting_dim, .. } | MemoryError::Buffer { fitting_dim, .. }) =
+            &mut error;
+        *fitting_dim = (low > 0).then_some(low);
+        Err(error)
+    }
+
+    fn fault(&self, device: &DeviceMemory) -> Option<MemoryError> {
+        let (needed, available) = (self.largest_buffer(), device.largest_buffer);
+        if needed > available {
+            return Some(MemoryError::Buffer {
+                needed,
+                available,
+                size: *self,
+                fitting_dim: None,
+            });
+        }
+        let (needed, available) = (self.peak(), device.total?);
+        (needed > available).then_some(MemoryError::Total {
+            needed,
+            available,
+            size: *self,
+            fitting_dim: None,
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const GIB: u64 = 1 << 30;
+
+    /// 1.64 million consumers, 54 thousand products and 10 million pairs.
+    fn large(dim: u64) -> TrainingSize {
+        TrainingSize {
+            n_nodes: 1_694_000,
+            n_edges: 20_000_000,
+            symmetric: true,
+            dim,
+            batch_rows: 3 * 2048,
+            batch_scores: 0,
+        }
+    }
+
+    #[test]
+    fn the_large_graph_fits_in_8_gib_at_dimension_90() {
+        let device = DeviceMemory {
+            largest_buffer: 2 * GIB,
+            total: Some(8 * GIB),
+        };
+        let size = large(90);
+        assert_eq!(size.largest_buffer(), 1_694_000 * 90 * 4);
+        // Seven tables, column and weight of each edge, the offsets, and four forms of the batch.
+        let expected = 7 * 609_840_000 + 20_000_000 * 8 + 1_694_001 * 4 + 6_144 * 90 * 16;
+        assert_eq!(size.peak(), expected);
+        assert_eq!(size.check(&device), Ok(()));
+    }
+
+    #[test]
+    fn what_would_fit_is_named_and_fits() {
+        let total = DeviceMemory {
+            largest_buffer: 4 * GIB,
+            total: Some(2 * GIB),
+        };
+        let buffer = DeviceMemory {
+            largest_buffer: 256 << 20,
+            total: None,
+        };
+        for device in [total, buffer] {
+            let error = large(90).check(&device).unwrap_err();
+            let (MemoryError::Total { fitting_dim, .. } | MemoryError::Buffer { fitting_dim, .. }) =
+                error.clone();
+            let dim = fitting_dim.unwrap();
+            assert_eq!(large(dim).check(&device), Ok(()));
+            assert!(large(dim + 1).check(&device).is_err());
+            let text = error.to_string();
+            assert!(text.contains(&format!("dimension {dim} fits")), "{text}");
+        }
+        let tiny = DeviceMemory {
+            largest_buffer: 1 << 20,
+            total: None,
+        };
+        let error = large(90).check(&tiny).unwrap_err();
+        assert!(error.to_string().contains("no dimension fits"), "{error}");
+    }
+
+    #[test]
+    fn sizes_beyond_64_bits_do_not_wrap() {
+        let size = TrainingSize {
+            n_nodes: u64::MAX / 2,
+            ..large(1 << 40)
+        };
+        assert_eq!((size.largest_buffer(), size.peak()), (u64::MAX, u64::MAX));
+    }
+}

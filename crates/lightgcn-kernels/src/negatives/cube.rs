@@ -1,0 +1,178 @@
+//! Negatives drawn on GPUs, a unit each: 32-bit integers alone, so that the bits are the CPU's.
+
+use burn::tensor::{DType, Int, Tensor};
+use burn_cubecl::cubecl::{self, cube, prelude::*};
+use burn_cubecl::tensor::CubeTensor;
+use burn_cubecl::{BoolElement, CubeBackend, CubeRuntime, FloatElement, IntElement};
+
+use super::reference::{self, STREAM};
+use super::{MAX_REJECTIONS, NegativeDraws, PositiveTable};
+use crate::cube::{contiguous, empty, units};
+
+/// Word number `index` of a position: one block of Philox4x32-10 gives four.
+#[cube]
+fn word(index: u32, stream: u32, low: u32, high: u32, epoch: u32, key_0: u32, key_1: u32) -> u32 {
+    let mut c0 = stream + index / 4u32;
+    let mut c1 = low;
+    let mut c2 = high;
+    let mut c3 = epoch;
+    let mut k0 = key_0;
+    let mut k1 = key_1;
+    #[unroll]
+    for _round in 0..10u32 {
+        let high_0 = u32::mul_hi(c0, 0xD251_1F53u32);
+        let low_0 = c0 * 0xD251_1F53u32;
+        let high_1 = u32::mul_hi(c2, 0xCD9E_8D57u32);
+        let low_1 = c2 * 0xCD9E_8D57u32;
+        c0 = high_1 ^ c1 ^ k0;
+        c1 = low_1;
+        c2 = high_0 ^ c3 ^ k1;
+        c3 = low_0;
+        k0 += 0x9E37_79B9u32;
+        k1 += 0xBB67_AE85u32;
+    }
+    let which = index % 4u32;
+    let mut result = c0;
+    if which == 1u32 {
+        result = c1;
+    }
+    if which == 2u32 {
+        result = c2;
+    }
+    if which == 3u32 {
+        result = c3;
+    }
+    result
+}
+
+#[cube(launch_unchecked)]
+fn negatives_kernel(
+    offsets: &Array<i32>,
+    items: &Array<i32>,
+    users: &Array<i32>,
+    out: &mut Array<i32>,
+    n: u32,
+    n_negatives: u32,
+    n_items: u32,
+    n_users: u32,
+    stream: u32,
+    first_low: u32,
+    first_high: u32,
+    epoch: u32,
+    key_0: u32,
+    key_1: u32,
+    max_rejections: u32,
+) {
+    let place = ABSOLUTE_POS as u32;
+    if place < n {
+        let named = u32::cast_from(users[(place / n_negatives) as usize]);
+        // A consumer who is none reads the last one's positives, and gets no negative.
+        let user = min(named, n_users - 1u32) as usize;
+        let start = u32::cast_from(offsets[user]);
+        let end = u32::cast_from(offsets[user + 1]);
+        let low = first_low + place;
+        let mut high = first_high;
+        if low < first_low {
+            high += 1u32;
+        }
+        let n_absent = n_items - (end - start);
+        let mut used = 0u32;
+        let mut rejections: u32 = 0u32;
+        let mut result = 0u32;
+        let mut found = n_absent == 0u32;
+        while !found {
+            let exact = rejections == max_rejections;
+            let bound = select(exact, n_absent, n_items);
+            let threshold = (0u32 - bound) % bound;
+            let mut again = true;
+            while again {
+                let random = word(used, stream, low, high, epoch, key_0, key_1);
+                used += 1u32;
+                result = u32::mul_hi(random, bound);
+                again = random * bound < threshold;
+            }
+            // The first positive that ends the search: the candidate's own place among them, or for
+            // the exact draw the first with more absent products below it than its rank.
+            let mut first = start;
+            let mut last = end;
+            while first < last {
+                let middle = first + (last - first) / 2u32;
+                let item = u32::cast_from(items[middle as usize]);
+                let mut below = item < result;
+                if exact {
+                    below = item - (middle - start) <= result;
+                }
+                if below {
+                    first = middle + 1u32;
+                } else {
+                    last = middle;
+                }
+            }
+            if exact {
+                result += first - start;
+                found = true;
+            } else {
+                let mut taken = false;
+                if first < end {
+                    taken = u32::cast_from(items[first as usize]) == result;
+                }
+                found = !taken;
+            }
+            rejections += 1u32;
+        }
+        out[place as usize] = i32::cast_from(result);
+        if n_absent == 0u32 || named >= n_users {
+            out[place as usize] = -1i32;
+        }
+    }
+}
+
+pub(crate) fn sample_negatives<R, F, I, BT>(
+    positives: &PositiveTable<CubeBackend<R, F, I, BT>>,
+    users: CubeTensor<R>,
+    draws: &NegativeDraws,
+) -> CubeTensor<R>
+where
+    R: CubeRuntime,
+    F: FloatElement,
+    I: IntElement,
+    BT: BoolElement,
+{
+    let n_pairs = users.meta.shape().num_elements();
+    let n_taken = positives.items.dims()[0];
+    // A buffer cannot be empty.
+    if users.dtype != DType::I32 || n_pairs == 0 || n_taken == 0 {
+        let users = Tensor::<CubeBackend<R, F, I, BT>, 1, Int>::from_primitive(users);
+        return reference::sample_negatives(positives, users, draws).into_primitive();
+    }
+    let users = contiguous(users);
+    let n = n_pairs * draws.n_negatives;
+    let out = empty(&users, [n], DType::I32);
+    let (count, cube_dim) = units(&users.client, n);
+    let first = draws.first_place.wrapping_mul(draws.n_negatives as u64);
+    // SAFETY: the table's offsets and products were checked when it was made, `out` holds `n` numbers
+    // and the kernel checks its position against that, and each consumer against the table.
+    unsafe {
+        negatives_kernel::launch_unchecked::<R>(
+            &users.client,
+            count,
+            cube_dim,
+            contiguous(positives.offsets.clone().into_primitive()).into_array_arg(),
+            contiguous(positives.items.clone().into_primitive()).into_array_arg(),
+            users.clone().into_array_arg(),
+            out.clone().into_array_arg(),
+            n as u32,
+            draws.n_negatives as u32,
+            positives.n_items,
+            positives.n_users as u32,
+            STREAM,
+            first as u32,
+            (first >> 32) as u32,
+            draws.epoch,
+            draws.seed as u32,
+            (draws.seed >> 32) as u32,
+            MAX_REJECTIONS,
+        );
+    }
+    out
+}
