@@ -105,10 +105,10 @@ pub(crate) fn units<R: CubeRuntime>(client: &ComputeClient<R>, n: usize) -> (Cub
 #[cube(launch_unchecked)]
 fn fill_kernel<F: Numeric, N: Size>(
     out: &mut Array<Vector<F, N>>,
-    n: u32,
+    length: u32,
     #[define(F)] _dtype: StorageType,
 ) {
-    if ABSOLUTE_POS < n as usize {
+    if ABSOLUTE_POS < length as usize {
         out[ABSOLUTE_POS] = Vector::new(F::from_int(0));
     }
 }

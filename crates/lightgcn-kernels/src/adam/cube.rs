@@ -15,7 +15,7 @@ fn adam_kernel<F: Float, N: Size>(
     parameters: &mut Array<Vector<F, N>>,
     first_moment: &mut Array<Vector<f32, N>>,
     second_moment: &mut Array<Vector<f32, N>>,
-    n: u32,
+    length: u32,
     step_size: f32,
     beta_1: f32,
     beta_2: f32,
@@ -24,7 +24,7 @@ fn adam_kernel<F: Float, N: Size>(
     weight_decay: f32,
     #[define(F)] _dtype: StorageType,
 ) {
-    if ABSOLUTE_POS < n as usize {
+    if ABSOLUTE_POS < length as usize {
         let p = Vector::<f32, N>::cast_from(parameters[ABSOLUTE_POS]);
         let g =
             Vector::<f32, N>::cast_from(gradients[ABSOLUTE_POS]) + p * Vector::new(weight_decay);

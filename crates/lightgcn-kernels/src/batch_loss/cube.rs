@@ -228,12 +228,7 @@ fn exclude_kernel(excluded: &Array<i32>, scores: &mut Array<f32>, n: u32, never:
 
 /// The sum, or with `largest` the largest, of what the units of a cube have, for all of them.
 #[cube]
-fn of_cube(
-    shared: &mut SharedMemory<f32>,
-    own: f32,
-    #[comptime] units: u32,
-    #[comptime] largest: bool,
-) -> f32 {
+fn of_cube(shared: &mut SharedMemory<f32>, own: f32, #[comptime] largest: bool) -> f32 {
     shared[UNIT_POS_X as usize] = own;
     sync_cube();
     let mut half = CUBE_DIM_X / 2u32;
@@ -293,7 +288,7 @@ fn softmax_kernel(
                 }
                 j += units;
             }
-            let top = of_cube(&mut shared, top, units, true);
+            let top = of_cube(&mut shared, top, true);
             let has_negatives = top > never;
             let mut total = 0.0f32;
             let mut j = UNIT_POS_X;
@@ -305,7 +300,7 @@ fn softmax_kernel(
                 }
                 j += units;
             }
-            let total = of_cube(&mut shared, total, units, false);
+            let total = of_cube(&mut shared, total, false);
             let weight = weights[pair as usize];
             let mut factor = 0.0f32;
             if has_negatives {
@@ -355,7 +350,10 @@ where
     let users = unit.clone().narrow(0, 0, n_users);
     let candidates = unit.clone().narrow(0, n_users, n_candidates);
     let scores = users.clone().matmul(candidates.clone().transpose());
-    let (slopes, loss) = slopes(scores, batch, settings);
+    let LossGradient {
+        loss,
+        gradient: slopes,
+    } = by_scores(scores, batch, settings);
     let by_user = slopes.clone().matmul(candidates);
     let by_candidate = slopes.transpose().matmul(users);
     let by_unit = Tensor::cat(vec![by_user, by_candidate], 0);
@@ -366,15 +364,12 @@ where
     }
 }
 
-/// The slope of the loss by each score (`[n_users, n_candidates]`), and the loss.
-fn slopes<R, F, I, BT>(
+/// The loss and its gradient by the scores, `[n_users, n_candidates]`.
+fn by_scores<R, F, I, BT>(
     scores: Tensor<CubeBackend<R, F, I, BT>, 2>,
     batch: &SoftmaxBatch,
     settings: &SoftmaxSettings,
-) -> (
-    Tensor<CubeBackend<R, F, I, BT>, 2>,
-    Tensor<CubeBackend<R, F, I, BT>, 1>,
-)
+) -> LossGradient<CubeBackend<R, F, I, BT>>
 where
     R: CubeRuntime,
     F: FloatElement,
@@ -464,5 +459,8 @@ where
         );
     }
     let losses: Tensor<CubeBackend<R, F, I, BT>, 1> = float_tensor(losses);
-    (float_tensor(slopes), losses.sum())
+    LossGradient {
+        loss: losses.sum(),
+        gradient: float_tensor(slopes),
+    }
 }

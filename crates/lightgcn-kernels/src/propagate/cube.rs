@@ -13,11 +13,11 @@ use crate::sparse_matrix::SparseMatrix;
 fn scale_kernel<F: Float, N: Size>(
     x: &Array<Vector<F, N>>,
     out: &mut Array<Vector<F, N>>,
-    n: u32,
+    length: u32,
     factor: f32,
     #[define(F)] _dtype: StorageType,
 ) {
-    if ABSOLUTE_POS < n as usize {
+    if ABSOLUTE_POS < length as usize {
         let scaled = Vector::<f32, N>::cast_from(x[ABSOLUTE_POS]) * Vector::new(factor);
         out[ABSOLUTE_POS] = Vector::cast_from(scaled);
     }
