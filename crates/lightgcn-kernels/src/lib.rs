@@ -121,9 +121,9 @@ pub use batch_loss::{
 };
 pub use error::KernelError;
 pub use gather_rows::{add_rows, gather_rows, segment_sum_rows};
-pub use pair_cosines::pair_cosines;
 pub use memory::{DeviceMemory, MemoryError, TrainingSize};
 pub use negatives::{NegativeDraws, PositiveTable, sample_negatives};
+pub use pair_cosines::pair_cosines;
 pub use propagate::propagate;
 pub use propagate_rows::{propagate_rows, propagate_rows_transposed};
 pub use row_indices::RowIndices;

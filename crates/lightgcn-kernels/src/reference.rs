@@ -6,8 +6,8 @@
 pub use crate::adam::reference::adam_step;
 pub use crate::batch_loss::reference::{bpr_loss_gradient, softmax_loss_gradient};
 pub use crate::gather_rows::reference::{add_rows, gather_rows, segment_sum_rows};
-pub use crate::pair_cosines::reference::pair_cosines;
 pub use crate::negatives::reference::sample_negatives;
+pub use crate::pair_cosines::reference::pair_cosines;
 pub use crate::propagate::reference::propagate;
 pub use crate::propagate_rows::reference::{propagate_rows, propagate_rows_transposed};
 pub use crate::sparse_dense::reference::sparse_dense;
