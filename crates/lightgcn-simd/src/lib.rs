@@ -92,7 +92,7 @@ pub use index::CsrIndex;
 pub use ordered_rows::OrderedRows;
 pub use pair_cosines::pair_cosines;
 pub use propagate::{propagate, propagate_bf16, propagate_bf16_into, propagate_into};
-pub use propagate_rows::{Scratch, propagate_rows, propagate_rows_transposed};
+pub use propagate_rows::{Operands, Scratch, propagate_rows, propagate_rows_transposed};
 pub use rows::{add_rows, add_transposed_rows, sparse_dense_rows};
 pub use score::{dot, scores};
 pub use segment_sum::segment_sum_rows;

@@ -3,30 +3,101 @@
 
 use rayon::prelude::*;
 
+use crate::bf16::{Bf16, round_to_bf16};
+use crate::cpu::Level;
 use crate::csr::CsrView;
+use crate::huge_pages::zeros_in_huge_pages;
 use crate::index::CsrIndex;
 use crate::parallel;
-use crate::propagate::propagate_into;
 use crate::rows::{add_rows, add_transposed_rows, check_shape, product_rows};
-use crate::sparse_dense::{Product, sparse_dense};
+use crate::sparse_dense::Product;
 
-/// Two buffers that propagation works in, kept from call to call so that memory is not asked for
-/// again. Empty at first.
+/// How the operands of whole products are read.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Operands {
+    /// As they are.
+    #[default]
+    F32,
+    /// Rounded to 16 bits by [`round_to_bf16`], which halves what a product reads here and there.
+    /// Products, sums, addends and results stay `f32`; so do products at a batch's rows.
+    Bf16,
+}
+
+/// Buffers that propagation works in, kept from call to call so that memory is not asked for again.
+/// Empty at first.
 #[derive(Clone, Debug, Default)]
 pub struct Scratch {
     first: Vec<f32>,
     second: Vec<f32>,
+    rounded: Vec<Bf16>,
+    operands: Operands,
 }
 
 impl Scratch {
-    /// Both buffers with `n` numbers of whatever they last held, or only the first one.
-    fn buffers(&mut self, n: usize, both: bool) -> (&mut [f32], &mut [f32]) {
-        self.first.resize(n, 0.0);
+    /// Lets whole products read their operands so from now on.
+    pub fn set_operands(&mut self, operands: Operands) {
+        self.operands = operands;
+    }
+
+    /// Both buffers with `n` numbers of whatever they last held, or only the first one; and what
+    /// multiplies.
+    fn buffers(&mut self, n: usize, both: bool) -> (&mut [f32], &mut [f32], Whole<'_>) {
+        let room = |buffer: &mut Vec<f32>| {
+            if buffer.len() != n {
+                *buffer = zeros_in_huge_pages(n);
+            }
+        };
+        room(&mut self.first);
         if both {
-            self.second.resize(n, 0.0);
+            room(&mut self.second);
         }
+        let rounded = match self.operands {
+            Operands::F32 => None,
+            Operands::Bf16 => {
+                self.rounded.resize(n, Bf16::ZERO);
+                Some(&mut self.rounded[..])
+            }
+        };
         let second = if both { &mut self.second[..] } else { &mut [] };
-        (&mut self.first, second)
+        (&mut self.first, second, Whole { rounded })
+    }
+}
+
+/// Multiplies by whole matrices, rounding the operand where there is a buffer for that.
+struct Whole<'a> {
+    rounded: Option<&'a mut [Bf16]>,
+}
+
+impl Whole<'_> {
+    /// `out = scale · A · dense + factor · addend`.
+    fn multiply<O: CsrIndex, C: CsrIndex>(
+        &mut self,
+        a: CsrView<'_, O, C>,
+        (scale, dense): (f32, &[f32]),
+        addend: Option<(f32, &[f32])>,
+        dim: usize,
+        out: &mut [f32],
+    ) {
+        let level = Level::detect();
+        let Some(rounded) = &mut self.rounded else {
+            let product = Product {
+                a,
+                dense,
+                dim,
+                scale,
+                addend,
+            };
+            return product.write(level, out);
+        };
+        round_to_bf16(dense, rounded);
+        let product = Product {
+            a,
+            dense: &**rounded,
+            dim,
+            scale,
+            addend,
+        };
+        product.write(level, out);
     }
 }
 
@@ -59,9 +130,23 @@ pub fn propagate_rows<O: CsrIndex, C: CsrIndex, R: CsrIndex>(
         }
         [lowest, highest] => (x, *highest, *lowest),
         [lowest, others @ ..] => {
-            let (y, work) = scratch.buffers(x.len(), others.len() > 2);
-            propagate_into(a, x, dim, others, y, work);
-            (&*y, 1.0, *lowest)
+            let (y, work, mut whole) = scratch.buffers(x.len(), others.len() > 2);
+            let (highest, between) = (others[others.len() - 1], &others[..others.len() - 1]);
+            // The buffers alternate such that the last product writes the first one.
+            let (mut to, mut from) = if between.len() % 2 == 1 {
+                (y, work)
+            } else {
+                (work, y)
+            };
+            for (step, &alpha) in between.iter().rev().enumerate() {
+                let operand = match step {
+                    0 => (highest, x),
+                    _ => (1.0, &*from),
+                };
+                whole.multiply(a, operand, Some((alpha, x)), dim, to);
+                std::mem::swap(&mut to, &mut from);
+            }
+            (&*from, 1.0, *lowest)
         }
     };
     let addend = Some((lowest, x));
@@ -114,9 +199,12 @@ pub fn propagate_rows_transposed<O: CsrIndex, C: CsrIndex, R: CsrIndex>(
         [lower @ .., highest] => (lower, *highest),
     };
     let products = lower.len() - 1;
-    let work = match products {
-        0 => &mut [],
-        _ => scratch.buffers(out.len(), false).0,
+    let (work, mut whole) = match products {
+        0 => (&mut [][..], Whole { rounded: None }),
+        _ => {
+            let (first, _, whole) = scratch.buffers(out.len(), false);
+            (first, whole)
+        }
     };
     // The two buffers alternate such that the last product writes `out`.
     let (mut from, mut to) = if products % 2 == 0 {
@@ -128,7 +216,7 @@ pub fn propagate_rows_transposed<O: CsrIndex, C: CsrIndex, R: CsrIndex>(
     add_transposed_rows(a, rows, highest, g, dim, from);
     add_rows(from, dim, rows, lower[products], g);
     for &alpha in lower[..products].iter().rev() {
-        sparse_dense(transposed, from, dim, to);
+        whole.multiply(transposed, (1.0, &*from), None, dim, to);
         add_rows(to, dim, rows, alpha, g);
         std::mem::swap(&mut from, &mut to);
     }
@@ -248,6 +336,36 @@ mod tests {
             assert!(first == run(&mut scratch));
             first
         });
+    }
+
+    #[test]
+    fn rounded_operands_stay_near_and_change_nothing_for_one_layer() {
+        let n = 120;
+        let (a, t) = (Csr::new(n, entry), Csr::new(n, |r, c| entry(c, r)));
+        let (dim, x) = (32, numbers(n * 32));
+        let rows: Vec<u32> = (0..70).map(|i| i * 7 % n as u32).collect();
+        let run = |operands, alphas: &[f32]| {
+            let mut scratch = Scratch::default();
+            scratch.set_operands(operands);
+            let mut e = vec![f32::NAN; rows.len() * dim];
+            propagate_rows(a.view(), &rows, &x, dim, alphas, &mut scratch, &mut e);
+            let mut g = vec![f32::NAN; n * dim];
+            let (a, t) = (a.view(), t.view());
+            propagate_rows_transposed(a, t, &rows, &e, dim, alphas, &mut scratch, &mut g);
+            [e, g].concat()
+        };
+        for layers in 1..5 {
+            let alphas = vec![0.2; layers + 1];
+            let exact = run(Operands::F32, &alphas);
+            let rounded = same_at_any_thread_count(|| run(Operands::Bf16, &alphas));
+            let largest = exact.iter().fold(0.0_f32, |most, x| most.max(x.abs()));
+            let error = exact.iter().zip(&rounded).map(|(a, b)| (a - b).abs());
+            let error = error.fold(0.0, f32::max) / largest;
+            assert!(
+                error < 0.01 && (layers == 1) == (error == 0.0),
+                "{layers}: {error}"
+            );
+        }
     }
 
     #[test]
