@@ -96,6 +96,27 @@ fn the_best_configuration_is_found_recorded_and_trained() {
 }
 
 #[test]
+fn the_softmax_recipe_is_searched() {
+    let work = shop();
+    work.write(
+        "space.toml",
+        "[model]\nname = 'lightgcn'\ndimension = 8\ninit_std = 'xavier'\n\
+         [train]\nepochs = 1\nbatch_size = 64\nloss = { name = 'softmax' }\n\
+         [space]\n\
+         \"model.layers\" = { low = 1, high = 2, step = 1 }\n\
+         \"train.loss.temperature\" = { low = 0.05, high = 0.3, log = true }\n\
+         \"train.schedule\" = { choices = ['constant', { linear = { final_share = 0.1 } }] }\n",
+    );
+    let found = work.json(&[&TUNE[..], &["--trials", "3"]].concat());
+    assert_eq!((&found["trials"], &found["failed"]), (&json!(3), &json!(0)));
+    let best = work.read("dataset.tune/best.toml");
+    assert!(best.contains("init_std = \"xavier\""), "{best}");
+    let config = ["--config", "dataset.tune/best.toml"];
+    let trained = work.json(&[&["train", "dataset", "--out", "model"][..], &config].concat());
+    assert_eq!(trained["validation"]["recall@20"], found["best"]["figure"]);
+}
+
+#[test]
 fn an_interrupted_search_is_continued() {
     let work = place();
     let usual = ["--trials", "4", "--strategy", "random", "--json"];

@@ -90,6 +90,8 @@ pub struct SparseMatrix<B: Backend> {
     arrays: CsrArrays<B>,
     /// `None` where the matrix is symmetric.
     transposed: Option<CsrArrays<B>>,
+    /// Whether whole products for a batch's rows read operands of 16 bits, where a backend can.
+    bf16_operands: bool,
 }
 
 impl<B: Backend> SparseMatrix<B> {
@@ -129,6 +131,7 @@ impl<B: Backend> SparseMatrix<B> {
             n_columns,
             arrays: CsrArrays::upload(host, device),
             transposed,
+            bf16_operands: false,
         })
     }
 
@@ -190,6 +193,23 @@ impl<B: Backend> SparseMatrix<B> {
         self.arrays.split.as_ref()
     }
 
+    /// The same matrix, whose whole products within [`propagate_rows`](crate::propagate_rows()) and
+    /// [`propagate_rows_transposed`](crate::propagate_rows_transposed()) read operands rounded to 16
+    /// bits (bf16), which halves what they read here and there; sums, addends and results stay in 32.
+    /// The CPU does so; other backends compute as before. Copies no array.
+    #[must_use]
+    pub fn with_bf16_operands(self) -> Self {
+        Self {
+            bf16_operands: true,
+            ..self
+        }
+    }
+
+    /// Whether [`with_bf16_operands`](Self::with_bf16_operands) was asked for.
+    pub fn has_bf16_operands(&self) -> bool {
+        self.bf16_operands
+    }
+
     /// The transpose. Copies no array.
     pub fn transpose(&self) -> Self {
         match &self.transposed {
@@ -199,6 +219,7 @@ impl<B: Backend> SparseMatrix<B> {
                 n_columns: self.n_rows,
                 arrays: transposed.clone(),
                 transposed: Some(self.arrays.clone()),
+                bf16_operands: self.bf16_operands,
             },
         }
     }

@@ -92,7 +92,7 @@ impl Whole<'_> {
         round_to_bf16(dense, rounded);
         let product = Product {
             a,
-            dense: &**rounded,
+            dense: rounded,
             dim,
             scale,
             addend,

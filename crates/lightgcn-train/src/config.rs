@@ -39,6 +39,9 @@ pub struct TrainConfig {
     /// Whether steps of models with linear propagation go without autodiff where they can: the same
     /// result up to rounding, several times faster.
     pub fused: bool,
+    /// Whether fused steps on the CPU read layers rounded to 16 bits where they multiply the whole
+    /// graph: faster from two layers on. Embeddings, gradients and what is learned keep 32 bits.
+    pub bf16_layers: bool,
     /// Pairs in a step.
     pub batch_size: usize,
     /// Negatives for each positive.
@@ -78,6 +81,7 @@ impl Default for TrainConfig {
             epochs: 200,
             loss: LossSpec::Bpr,
             fused: true,
+            bf16_layers: false,
             batch_size: 2048,
             negatives: 1,
             positives: PositiveSet::AllPairs,
@@ -126,6 +130,10 @@ impl TrainConfig {
         );
         require(self.validate_every > 0, "validate_every must be at least 1");
         require(self.metric_k > 0, "metric_k must be at least 1");
+        require(
+            self.fused || !self.bf16_layers,
+            "bf16_layers needs fused steps: set fused = true, or leave bf16_layers out",
+        );
         if let NegativeSampling::Popularity { alpha } = self.negative_sampling {
             require(
                 alpha.is_finite(),
@@ -174,6 +182,8 @@ mod tests {
         let config = TrainConfig {
             epochs: 0,
             learning_rate: f64::NAN,
+            fused: false,
+            bf16_layers: true,
             l2: -1.0,
             schedule: Schedule::Linear { final_share: 0.0 },
             ..TrainConfig::default()
@@ -181,6 +191,6 @@ mod tests {
         let Err(TrainError::Config { faults }) = config.check() else {
             panic!("the configuration must be refused")
         };
-        assert_eq!(faults.len(), 4, "{faults:?}");
+        assert_eq!(faults.len(), 5, "{faults:?}");
     }
 }

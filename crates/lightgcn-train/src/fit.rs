@@ -120,6 +120,10 @@ where
     let rate = LearningRate::new(job.config, sampler.n_batches(), state.steps)?;
     let graph = SparseMatrix::<B>::from_graph(job.adjacency, device)?;
     let inner_graph = graph.valid();
+    let step_graph = match job.config.bf16_layers {
+        true => inner_graph.clone().with_bf16_operands(),
+        false => inner_graph.clone(),
+    };
     let linear = fused::linear::<B, M>(&model).filter(|_| job.config.fused);
     let fused = linear.map(|linear| FusedSteps::new(linear, job.config, &sampler));
     let record = RunWriter::open(job.run.folder.as_deref(), job.run.resume)?;
@@ -129,6 +133,7 @@ where
         sampler,
         graph,
         inner_graph,
+        step_graph,
         fused,
         optimizer,
         best,
@@ -198,6 +203,8 @@ struct Training<'a, B: AutodiffBackend, M, O> {
     sampler: Arc<BatchSampler>,
     graph: SparseMatrix<B>,
     inner_graph: SparseMatrix<B::InnerBackend>,
+    /// The same, as fused steps multiply by it.
+    step_graph: SparseMatrix<B::InnerBackend>,
     /// Steps without autodiff, where the model is linear.
     fused: Option<FusedSteps>,
     optimizer: O,
@@ -341,7 +348,7 @@ where
             Some(fused) => {
                 let here = Here::of(&self.state, &self.thresholds);
                 let table = model.layer0().inner();
-                let step = fused.step(table, &self.inner_graph, &self.sampler, batch, here);
+                let step = fused.step(table, &self.step_graph, &self.sampler, batch, here);
                 let mut gradients = GradientsParams::new();
                 gradients.register::<B::InnerBackend, 2>(fused.table(), step.gradient);
                 (step.loss, gradients)

@@ -44,6 +44,19 @@ fn light_gcn(layers: usize, normalization: Normalization) -> ModelSpec {
 }
 
 #[test]
+fn layers_of_16_bits_learn_nearly_the_same() {
+    let (exact, config) = (light_gcn(3, Normalization::Symmetric), twenty_steps());
+    let rounded = TrainConfig {
+        bf16_layers: true,
+        ..config.clone()
+    };
+    let (exact, rounded) = (table(&exact, &config), table(&exact, &rounded));
+    let differences = exact.iter().zip(&rounded).map(|(a, b)| (a - b).abs());
+    let largest = differences.fold(0.0_f32, f32::max);
+    assert!(largest > 0.0 && largest < 4e-2, "{largest}");
+}
+
+#[test]
 fn twenty_fused_steps_equal_autodiffs() {
     let models = [
         light_gcn(0, Normalization::Symmetric),

@@ -5,7 +5,7 @@ use std::sync::Mutex;
 use burn::backend::Flex;
 use burn::tensor::DType;
 use burn_flex::FlexTensor;
-use lightgcn_simd::Scratch;
+use lightgcn_simd::{Operands, Scratch};
 
 use crate::backend::{float_primitive, float_tensor};
 use crate::buffers::take;
@@ -17,7 +17,7 @@ use crate::sparse_matrix::SparseMatrix;
 /// step cost as much as a layer.
 static SCRATCH: Mutex<Vec<Scratch>> = Mutex::new(Vec::new());
 
-fn with_scratch<T>(work: impl FnOnce(&mut Scratch) -> T) -> T {
+fn with_scratch<T>(matrix: &SparseMatrix<Flex>, work: impl FnOnce(&mut Scratch) -> T) -> T {
     // What a panic elsewhere left behind is only memory.
     let pool = || {
         SCRATCH
@@ -25,6 +25,10 @@ fn with_scratch<T>(work: impl FnOnce(&mut Scratch) -> T) -> T {
             .unwrap_or_else(|poisoned| poisoned.into_inner())
     };
     let mut scratch = pool().pop().unwrap_or_default();
+    scratch.set_operands(match matrix.has_bf16_operands() {
+        true => Operands::Bf16,
+        false => Operands::F32,
+    });
     let result = work(&mut scratch);
     pool().push(scratch);
     result
@@ -44,7 +48,7 @@ pub(crate) fn propagate_rows(
     let [_, dim] = dims(&x);
     let buffers = CsrBuffers::new(matrix);
     let mut out = vec![0.0; rows.len() * dim];
-    with_scratch(|scratch| {
+    with_scratch(matrix, |scratch| {
         let x = floats(&x);
         // One layer is computed at the batch's rows alone.
         let whole = alphas.len() > 2;
@@ -81,7 +85,7 @@ pub(crate) fn propagate_rows_transposed(
     );
     let mut out = take(rows.n_rows() * dim);
     let whole = alphas.len() > 2;
-    with_scratch(|scratch| {
+    with_scratch(matrix, |scratch| {
         let transposed = if whole {
             backward.ordered_view()
         } else {

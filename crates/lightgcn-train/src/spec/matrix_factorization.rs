@@ -11,7 +11,9 @@ use serde::{Deserialize, Serialize};
 pub struct MatrixFactorizationSpec {
     /// Numbers in an embedding.
     pub dimension: usize,
-    /// The standard deviation of normal initial embeddings; without it they are Xavier uniform.
+    /// The standard deviation of normal initial embeddings; without it, `"xavier"` in files, they are
+    /// Xavier uniform.
+    #[serde(with = "super::initial")]
     pub init_std: Option<f64>,
 }
 

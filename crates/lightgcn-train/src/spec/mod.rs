@@ -1,5 +1,6 @@
 //! Models by name, as configurations and artifacts hold them.
 
+mod initial;
 mod light_gcn;
 mod light_gcn_plus_plus;
 mod matrix_factorization;

@@ -20,7 +20,9 @@ pub struct NgcfSpec {
     pub normalization: Normalization,
     /// Whether edges carry their pairs' weights; else every edge weighs 1.
     pub edge_weights: bool,
-    /// The standard deviation of normal initial embeddings; without it they are Xavier uniform.
+    /// The standard deviation of normal initial embeddings; without it, `"xavier"` in files, they are
+    /// Xavier uniform.
+    #[serde(with = "super::initial")]
     pub init_std: Option<f64>,
 }
 

@@ -1,5 +1,5 @@
 use super::*;
-use crate::{LayerWeightChoice, LossSpec, ModelSpec};
+use crate::{LayerWeightChoice, LossSpec, ModelSpec, Schedule};
 use serde_json::json;
 
 fn faults(text: &str) -> Vec<String> {
@@ -89,6 +89,74 @@ fn a_point_is_put_into_the_base() {
     let mut fewer = point;
     fewer.remove("model.layers");
     assert!(!space.contains(&fewer));
+}
+
+#[test]
+fn losses_schedules_and_starts_are_searched_by_their_paths() {
+    let space = SearchSpace::from_toml(
+        r#"
+        [model]
+        name = "lightgcn++"
+        init_std = "xavier"
+        [train]
+        loss = { name = "softmax", top_k = {} }
+        [space]
+        "model.alpha" = { low = 0.0, high = 1.0 }
+        "model.init_std" = { choices = ["xavier", 0.1] }
+        "train.loss.temperature" = { low = 0.05, high = 0.3, log = true }
+        "train.loss.negative_weight" = { low = 0.6, high = 1.4 }
+        "train.loss.top_k.temperature" = { low = 0.5, high = 3.0, step = 0.25 }
+        "train.schedule" = { choices = ["constant", { cosine = { final_share = 0.1 } }] }
+        "#,
+    )
+    .unwrap();
+    let point = Point::from(
+        [
+            ("model.alpha", json!(0.25)),
+            ("model.init_std", json!(0.1)),
+            ("train.loss.temperature", json!(0.2)),
+            ("train.loss.negative_weight", json!(1.25)),
+            ("train.loss.top_k.temperature", json!(0.75)),
+            (
+                "train.schedule",
+                json!({ "cosine": { "final_share": 0.1 } }),
+            ),
+        ]
+        .map(|(path, value)| (path.to_owned(), value)),
+    );
+    assert!(space.contains(&point));
+    let candidate = space.candidate(&point).unwrap();
+    let ModelSpec::LightGcnPlusPlus(model) = &candidate.model else {
+        panic!("{candidate:?}")
+    };
+    assert_eq!((model.alpha.value(), model.init_std), (0.25, Some(0.1)));
+    let LossSpec::Softmax(loss) = candidate.train.loss else {
+        panic!("{candidate:?}")
+    };
+    assert_eq!((loss.temperature, loss.negative_weight), (0.2, 1.25));
+    assert_eq!(loss.top_k.map(|top_k| top_k.temperature), Some(0.75));
+    let cosine = Schedule::Cosine { final_share: 0.1 };
+    assert_eq!(candidate.train.schedule, cosine);
+
+    // Within a schedule, where the base has one.
+    let space = SearchSpace::from_toml(
+        r#"
+        [train]
+        schedule = { cosine = { final_share = 0.1 } }
+        [space]
+        "train.schedule.cosine.final_share" = { low = 0.0, high = 0.5 }
+        "#,
+    );
+    assert_eq!(space.unwrap().parameters().len(), 1);
+    // And not where the base has another loss or schedule.
+    told(
+        r#"
+        [space]
+        "train.loss.temperature" = { low = 0.05, high = 0.3 }
+        "train.schedule.cosine.final_share" = { low = 0.0, high = 0.5 }
+        "#,
+        &["train.loss.temperature", "write it as a table there"],
+    );
 }
 
 #[test]
