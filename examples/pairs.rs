@@ -10,8 +10,12 @@
 #![expect(clippy::print_stdout, reason = "an example talks to a person")]
 
 use clap::Parser;
+use lightgcn::core::Split;
+use lightgcn::linear::{Filter, FilterConfigs};
 use lightgcn::prelude::*;
-use lightgcn::train::{EndReason, LossSpec, SoftmaxSpec};
+use lightgcn::recommend::{BlendRanker, LinearRanker, Scorer, choose_weight};
+use lightgcn::store::Storage;
+use lightgcn::train::{EndReason, LayerWeightChoice, LossSpec, Schedule, SoftmaxSpec};
 use std::path::PathBuf;
 
 /// Training frees and takes large buffers at every step; this allocator keeps them, where the
@@ -67,6 +71,33 @@ struct Args {
     /// Xavier's uniform initial embeddings instead of normal ones
     #[arg(long)]
     xavier: bool,
+    /// Softmax: strength of the popularity correction, 0 to 1
+    #[arg(long, default_value_t = 0.0)]
+    popularity_correction: f64,
+    /// Weights of the layers of lightgcn from layer 0 on, instead of equal ones
+    #[arg(long, value_delimiter = ',')]
+    layer_weights: Vec<f32>,
+    /// How the step size changes: constant, linear or cosine
+    #[arg(long, default_value = "constant")]
+    schedule: String,
+    /// The share of the step size that is left at the end of a linear or cosine schedule
+    #[arg(long, default_value_t = 0.05)]
+    final_share: f64,
+    /// Read layers rounded to 16 bits in products of the whole graph
+    #[arg(long)]
+    bf16_layers: bool,
+    /// Report the answers from products' embeddings of 16 bits too
+    #[arg(long)]
+    bf16_answers: bool,
+    /// A linear filter to report too: item-knn, rp3beta, ease, gf-cf, chebyshev or svd
+    #[arg(long)]
+    filter: Option<Filter>,
+    /// Report the last model blended with the filter, which has this weight
+    #[arg(long, requires = "filter")]
+    blend_weight: Option<f64>,
+    /// Choose that weight on the validation pairs, and print every candidate's figure
+    #[arg(long, requires = "filter", conflicts_with = "blend_weight")]
+    blend: bool,
     /// Train through autodiff even where fused steps would do
     #[arg(long)]
     autodiff: bool,
@@ -103,6 +134,13 @@ fn main() -> anyhow::Result<()> {
         ModelSpec::LightGcn(s) => {
             (s.dimension, s.layers) = (args.dimension, args.layers);
             s.init_std = s.init_std.filter(|_| !args.xavier);
+            if !args.layer_weights.is_empty() {
+                s.layer_weights = LayerWeightChoice::Given(args.layer_weights.clone());
+            }
+        }
+        ModelSpec::LightGcnPlusPlus(s) => {
+            (s.dimension, s.layers) = (args.dimension, args.layers);
+            s.init_std = s.init_std.filter(|_| !args.xavier);
         }
         ModelSpec::Ngcf(s) => s.dimension = args.dimension,
         ModelSpec::MatrixFactorization(s) => {
@@ -118,10 +156,26 @@ fn main() -> anyhow::Result<()> {
             negative_weight: args.negative_weight,
             shared_negatives: args.shared_negatives,
             mask_positives: !args.keep_positives,
+            popularity_correction: args.popularity_correction,
             ..SoftmaxSpec::default()
         }),
         other => anyhow::bail!("unknown loss {other:?}; use bpr or softmax"),
     };
+    let final_share = args.final_share;
+    let schedule = match args.schedule.as_str() {
+        "constant" => Schedule::Constant,
+        "linear" => Schedule::Linear { final_share },
+        "cosine" => Schedule::Cosine { final_share },
+        other => anyhow::bail!("unknown schedule {other:?}; use constant, linear or cosine"),
+    };
+    anyhow::ensure!(
+        schedule == Schedule::Constant || args.report_at.len() == 1,
+        "a schedule that falls has one end: name one epoch in --report-at"
+    );
+    anyhow::ensure!(
+        !args.blend || args.valid.is_some(),
+        "--blend chooses on validation pairs: name them by --valid, or give --blend-weight"
+    );
     let temporary = tempfile::tempdir()?;
     let folder = args
         .run
@@ -132,7 +186,7 @@ fn main() -> anyhow::Result<()> {
         ..EvaluationOptions::default()
     };
     let split = &dataset.split;
-    let mut evaluations = Vec::new();
+    let (mut evaluations, mut last) = (Vec::new(), None);
     for (n, &epochs) in args.report_at.iter().enumerate() {
         let config = TrainConfig {
             seed: args.seed,
@@ -141,7 +195,9 @@ fn main() -> anyhow::Result<()> {
             learning_rate: args.learning_rate,
             l2: args.l2,
             loss,
+            schedule,
             fused: !args.autodiff,
+            bf16_layers: args.bf16_layers,
             checkpoint_every: 0,
             ..TrainConfig::default()
         };
@@ -160,9 +216,35 @@ fn main() -> anyhow::Result<()> {
             artifact.embeddings.dimension(),
         )?;
         evaluations.push(evaluate_test(&ranker, &split.train, &split.test, &options)?);
+        last = Some(ranker);
         if trained.reason == EndReason::EarlyStopping {
             break;
         }
+    }
+    if let (Some(filter), Some(model)) = (args.filter, &last) {
+        let partner = LinearRanker::new(
+            FilterConfigs::default().fit(filter, &split.train)?,
+            &split.train,
+        );
+        if let Some(weight) = blend_weight(&args, model, &partner, split)? {
+            let blend = BlendRanker::new(model, &partner, weight)?;
+            evaluations.push(evaluate_test(&blend, &split.train, &split.test, &options)?);
+        }
+        evaluations.push(evaluate_test(
+            &partner,
+            &split.train,
+            &split.test,
+            &options,
+        )?);
+    }
+    if let Some(model) = last.filter(|_| args.bf16_answers) {
+        let rounded = model.with_storage(Storage::Bf16)?;
+        evaluations.push(evaluate_test(
+            &rounded,
+            &split.train,
+            &split.test,
+            &options,
+        )?);
     }
     let popularity = PopularityRanker::from_interactions(split.train.interactions());
     evaluations.push(evaluate_test(
@@ -176,4 +258,24 @@ fn main() -> anyhow::Result<()> {
         Comparison::new(&evaluations, Metric::Recall, 20, args.seed)?
     );
     Ok(())
+}
+
+/// The weight of the filter in the blend that was asked for: given, or chosen on the validation pairs.
+fn blend_weight(
+    args: &Args,
+    model: &dyn Scorer,
+    partner: &dyn Scorer,
+    split: &Split,
+) -> anyhow::Result<Option<f64>> {
+    if !args.blend {
+        return Ok(args.blend_weight);
+    }
+    let candidates: Vec<f64> = (0..=20).map(|n| f64::from(n) / 20.0).collect();
+    let (train, validation) = (&split.train, &split.validation);
+    let metric = Metric::Recall;
+    let choice = choose_weight(model, partner, train, validation, &candidates, metric, 20)?;
+    for (weight, figure) in &choice.figures {
+        println!("weight {weight:.2} validation recall@20 {figure:.4}");
+    }
+    Ok(Some(choice.weight))
 }
