@@ -1,0 +1,293 @@
+//! New products from their content: hides a tenth of the products from training, places them by category,
+//! brand and price, and ranks these products alone for every consumer who dealt with one.
+//!
+//! ```text
+//! cargo run --release --example new_products -- --log $LIGHTGCN_DATA/ecomm-dyhatr/events.csv
+//! cargo run --release --example new_products -- --movielens $LIGHTGCN_DATA/ml-100k
+//! ```
+//!
+//! MovieLens: ratings of 4 and 5 are purchases, the genres stand for the category, the decade for the brand.
+//! Baselines for a product that nobody has met yet: how many purchases a product of its category has
+//! (popularity within the category), and the same among the categories that the consumer dealt with, by how
+//! much.
+#![expect(clippy::print_stdout, reason = "an example talks to a person")]
+
+use clap::Parser;
+use lightgcn::core::random::{Random, Stream};
+use lightgcn::core::{Behaviour, Interactions, InteractionsBuilder, ProductDetails, Split, Truth};
+use lightgcn::core::{BehaviourWeights, Catalogue, Lineage, Vocabulary};
+use lightgcn::metrics::{IntervalOptions, PairedTestOptions, RankingEvaluator, RankingReport};
+use lightgcn::prelude::*;
+use lightgcn::recommend::{Hide, ProductFilter};
+use lightgcn::train::{LossSpec, SoftmaxSpec};
+use std::collections::HashMap;
+use std::path::{Path, PathBuf};
+
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
+/// Measure answers over products that training does not know.
+#[derive(Parser)]
+struct Args {
+    /// A log with the behaviours click, collect, cart and buy
+    #[arg(long, required_unless_present = "movielens")]
+    log: Option<String>,
+    /// The folder of MovieLens 100K in RecBole's files
+    #[arg(long)]
+    movielens: Option<PathBuf>,
+    /// Epochs of the training, fixed beforehand
+    #[arg(long, default_value_t = 40)]
+    epochs: u32,
+    /// Propagation layers
+    #[arg(long, default_value_t = 2)]
+    layers: usize,
+    /// One product in so many is hidden
+    #[arg(long, default_value_t = 10)]
+    one_in: u32,
+    /// Count every dealing with a hidden product as a right answer, not purchases alone
+    #[arg(long)]
+    all_behaviours: bool,
+    /// The seed of every random choice
+    #[arg(long, default_value_t = 42)]
+    seed: u64,
+}
+
+fn main() -> anyhow::Result<()> {
+    let args = Args::parse();
+    let whole = match (&args.movielens, &args.log) {
+        (Some(folder), _) => movielens(folder)?,
+        (None, Some(log)) => shop_log(log)?,
+        (None, None) => anyhow::bail!("name a log"),
+    };
+    let random = Random::new(args.seed, Stream::Split);
+    let hidden: Vec<bool> = (0..whole.items.len() as u64)
+        .map(|item| random.at(1, item).below(args.one_in) == 0)
+        .collect();
+    let pairs = whole.split.train.interactions();
+    let mut builder = InteractionsBuilder::from_names(pairs.behaviours(), &targets(pairs))?;
+    let mut truth = Vec::new();
+    for pair in pairs.iter() {
+        if !hidden[pair.item.index()] {
+            let (user, item, weight) = (pair.user, pair.item, pair.weight);
+            builder.push(user, item, weight, pair.counts, pair.last_time)?;
+        } else if pair.is_target || args.all_behaviours {
+            truth.push((pair.user, pair.item));
+        }
+    }
+    let train = builder.build(pairs.n_users(), pairs.n_items())?;
+    let truth = Truth::from_pairs(pairs.n_users(), pairs.n_items(), truth)?;
+    let nothing = || Truth::empty(pairs.n_users(), pairs.n_items());
+    let mut known = whole.clone();
+    known.split = Split::new(train, nothing(), nothing())?;
+    let artifact = fit(&known, &args)?;
+    let shop = Recommender::from_artifact(artifact)?;
+    let train = known.split.train.interactions();
+    let users: Vec<UserId> = truth
+        .users()
+        .filter(|&user| !train.items_of(user).is_empty())
+        .collect();
+    let items: Vec<ItemId> = (0..hidden.len() as u32)
+        .map(ItemId)
+        .filter(|item| hidden[item.index()])
+        .collect();
+    println!(
+        "{} hidden products of {}, {} consumers with a right answer among them, {} right answers",
+        items.len(),
+        hidden.len(),
+        users.len(),
+        truth.n_pairs()
+    );
+    let allow = items
+        .iter()
+        .filter_map(|&item| whole.items.name(item))
+        .map(str::to_owned);
+    let options = RecommendOptions {
+        k: 20,
+        hide: Hide::Nothing,
+        filter: ProductFilter {
+            allow: Some(allow.collect()),
+            ..ProductFilter::default()
+        },
+        ..RecommendOptions::default()
+    };
+    let names: Vec<&str> = users
+        .iter()
+        .filter_map(|&user| whole.users.name(user))
+        .collect();
+    let answers = shop.recommend_many(&names, &options)?;
+    let mut content = RankingEvaluator::new(&[20], whole.items.len())?;
+    for (&user, answer) in users.iter().zip(&answers) {
+        let list: Vec<ItemId> = answer
+            .items
+            .iter()
+            .filter_map(|item| whole.items.get(&item.product))
+            .collect();
+        content.update(user, &list, truth.items_of(user));
+    }
+    let content = content.compute()?;
+    tell("content", &content)?;
+    let popular = category_popularity(&whole.catalogue, train, &hidden);
+    let by_category = baseline(&users, &items, &truth, |_, item| popular[item.index()])?;
+    let category = |item: ItemId| whole.catalogue.category_code().codes()[item.index()];
+    let personal = baseline(&users, &items, &truth, |user, item| {
+        let mine = train
+            .of_user(user)
+            .filter(|pair| category(pair.item) == category(item));
+        let share = popular[item.index()] / (1.0 + popular[item.index()]);
+        mine.map(|pair| f64::from(pair.weight)).sum::<f64>() + 1e-6 * share
+    })?;
+    for (name, report) in [
+        ("popularity within the category", by_category),
+        ("the consumer's categories, then popularity", personal),
+    ] {
+        tell(name, &report)?;
+        let test = content.compare(&report, Metric::Recall, 20, &PairedTestOptions::default())?;
+        let base = report.mean(Metric::Recall, 20)?;
+        println!(
+            "  content is {:+.1} % of it better; the difference is {:.4} in [{:.4}, {:.4}], p {:.4}",
+            100.0 * test.mean_difference / base,
+            test.mean_difference,
+            test.interval.low,
+            test.interval.high,
+            test.p_value
+        );
+    }
+    Ok(())
+}
+
+fn tell(name: &str, report: &RankingReport) -> anyhow::Result<()> {
+    let interval = report.interval(Metric::Recall, 20, &IntervalOptions::default())?;
+    let (low, high) = (interval.low, interval.high);
+    println!(
+        "{name}: Recall@20 {:.4} in [{low:.4}, {high:.4}]",
+        interval.mean
+    );
+    Ok(())
+}
+
+fn targets(pairs: &Interactions) -> Vec<String> {
+    let labels = pairs.behaviours().iter().zip(pairs.target_behaviours());
+    labels
+        .filter(|(_, target)| **target)
+        .map(|(label, _)| label.clone())
+        .collect()
+}
+
+/// The mean number of purchases of the known products of each product's category, by row.
+fn category_popularity(catalogue: &Catalogue, train: &Interactions, hidden: &[bool]) -> Vec<f64> {
+    let mut sums: HashMap<u32, (f64, f64)> = HashMap::new();
+    let codes = match catalogue.category_id().labels().is_empty() {
+        true => catalogue.category_code().codes(),
+        false => catalogue.category_id().codes(),
+    };
+    let mut counts = vec![0.0; hidden.len()];
+    for pair in train.iter().filter(|pair| pair.is_target) {
+        counts[pair.item.index()] += 1.0;
+    }
+    for (row, code) in codes.iter().enumerate().filter(|(row, _)| !hidden[*row]) {
+        let sum = sums.entry(*code).or_default();
+        *sum = (sum.0 + counts[row], sum.1 + 1.0);
+    }
+    let mean = |code| sums.get(code).map_or(0.0, |(sum, n)| sum / n);
+    codes.iter().map(mean).collect()
+}
+
+/// The figures of a ranking of the hidden products by a score.
+fn baseline(
+    users: &[UserId],
+    items: &[ItemId],
+    truth: &Truth,
+    score: impl Fn(UserId, ItemId) -> f64,
+) -> anyhow::Result<RankingReport> {
+    let mut evaluator = RankingEvaluator::new(&[20], truth.n_items())?;
+    for &user in users {
+        let mut scored: Vec<(f64, ItemId)> = items.iter().map(|&i| (score(user, i), i)).collect();
+        scored.sort_by(|a, b| b.0.total_cmp(&a.0).then(a.1.cmp(&b.1)));
+        let list: Vec<ItemId> = scored.iter().take(20).map(|(_, item)| *item).collect();
+        evaluator.update(user, &list, truth.items_of(user));
+    }
+    Ok(evaluator.compute()?)
+}
+
+fn fit(dataset: &Dataset, args: &Args) -> anyhow::Result<Artifact> {
+    let mut spec = ModelSpec::lightgcn();
+    if let ModelSpec::LightGcn(spec) = &mut spec {
+        spec.layers = args.layers;
+    }
+    let config = TrainConfig {
+        seed: args.seed,
+        epochs: args.epochs,
+        loss: LossSpec::Softmax(SoftmaxSpec::default()),
+        checkpoint_every: 0,
+        ..TrainConfig::default()
+    };
+    let (run, mut progress) = (RunOptions::default(), ConsoleProgress::new());
+    Ok(train_with(dataset, &spec, &config, Device::Cpu, &run, &mut progress)?.artifact)
+}
+
+fn shop_log(log: &str) -> anyhow::Result<Dataset> {
+    let behaviour = |name: &str, weight: f64| Behaviour {
+        name: name.to_owned(),
+        weight,
+        cap: None,
+        target: name == "buy",
+    };
+    let mut weights = BehaviourWeightsConfig::shop_log_strong_views();
+    weights.behaviours = vec![
+        behaviour("click", 0.15),
+        behaviour("collect", 0.25),
+        behaviour("cart", 0.35),
+        behaviour("buy", 1.0),
+    ];
+    let config = PrepareConfig {
+        weights,
+        split: SplitConfig::None,
+        ..PrepareConfig::default()
+    };
+    Ok(prepare(&[log], &config, |_| {})?)
+}
+
+fn movielens(folder: &Path) -> anyhow::Result<Dataset> {
+    let read = |name: &str| std::fs::read_to_string(folder.join(name));
+    let (mut users, mut items) = (Vocabulary::new(), Vocabulary::new());
+    let mut pairs = InteractionsBuilder::from_names(&["rating"], &["rating"])?;
+    for line in read("ml-100k.inter")?.lines().skip(1) {
+        let fields: Vec<&str> = line.split('\t').collect();
+        anyhow::ensure!(fields.len() == 4, "a rating has four fields: {line:?}");
+        if fields[2].parse::<f64>()? >= 4.0 {
+            let (user, item) = (users.insert(fields[0])?, items.insert(fields[1])?);
+            pairs.push(
+                user,
+                item,
+                1.0,
+                &[1],
+                Some(fields[3].parse::<f64>()? as i64),
+            )?;
+        }
+    }
+    let mut details = vec![ProductDetails::default(); items.len()];
+    for line in read("ml-100k.item")?.lines().skip(1) {
+        let fields: Vec<&str> = line.split('\t').collect();
+        if let Some(item) = fields.first().and_then(|id| items.get(id)) {
+            let decade = fields.get(2).and_then(|year| year.get(..3));
+            details[item.index()] = ProductDetails {
+                category_code: fields.get(3).map(|genres| genres.replace(' ', ".")),
+                brand: decade.map(str::to_owned),
+                ..ProductDetails::default()
+            };
+        }
+    }
+    let (n_users, n_items) = (users.len(), items.len());
+    let nothing = || Truth::empty(n_users, n_items);
+    let split = Split::new(pairs.build(n_users, n_items)?, nothing(), nothing())?;
+    let weights: BehaviourWeights = BehaviourWeightsConfig::single("rating").check()?;
+    let catalogue = Catalogue::from_details(details);
+    Ok(Dataset::new(
+        split,
+        users,
+        items,
+        catalogue,
+        weights,
+        Lineage::default(),
+    )?)
+}
