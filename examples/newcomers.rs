@@ -135,8 +135,8 @@ fn fit(dataset: &Dataset, args: &Args) -> anyhow::Result<Artifact> {
         seed: args.seed,
         epochs: args.epochs,
         loss: LossSpec::Softmax(SoftmaxSpec {
-            temperature: 0.12,
-            negative_weight: 0.84,
+            temperature: 0.1,
+            negative_weight: 1.0,
             ..SoftmaxSpec::default()
         }),
         checkpoint_every: 0,

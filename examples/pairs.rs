@@ -57,10 +57,10 @@ struct Args {
     #[arg(long, default_value = "bpr")]
     loss: String,
     /// Softmax: what cosines are divided by
-    #[arg(long, default_value_t = 0.12)]
+    #[arg(long, default_value_t = 0.1)]
     temperature: f64,
     /// Softmax: the weight of the negatives' logarithm
-    #[arg(long, default_value_t = 0.84)]
+    #[arg(long, default_value_t = 1.0)]
     negative_weight: f64,
     /// Softmax: keep a consumer's known positives among his negatives
     #[arg(long)]

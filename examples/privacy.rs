@@ -65,8 +65,8 @@ fn main() -> anyhow::Result<()> {
         seed: args.seed,
         epochs: args.epochs,
         loss: LossSpec::Softmax(SoftmaxSpec {
-            temperature: 0.12,
-            negative_weight: 0.84,
+            temperature: 0.1,
+            negative_weight: 1.0,
             ..SoftmaxSpec::default()
         }),
         checkpoint_every: 0,

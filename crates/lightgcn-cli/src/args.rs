@@ -179,7 +179,7 @@ pub(crate) struct TrainArgs {
     #[arg(long)]
     pub(crate) resume: bool,
     /// A recipe to start from; the configuration file and flags override it
-    #[arg(long, value_enum, default_value_t = PresetChoice::Paper)]
+    #[arg(long, value_enum, default_value_t = PresetChoice::Softmax)]
     pub(crate) preset: PresetChoice,
     /// The model: lightgcn, lightgcn++, ngcf or mf [default: lightgcn]
     #[arg(long)]
@@ -187,7 +187,7 @@ pub(crate) struct TrainArgs {
     /// Numbers in an embedding [default: 64]
     #[arg(long, allow_negative_numbers = true)]
     pub(crate) dimension: Option<usize>,
-    /// Propagation layers, 0 to 8 [default: 3; lightgcn++ 2]
+    /// Propagation layers, 0 to 8 [default: 1; with --preset paper 3; lightgcn++ 2]
     #[arg(long, allow_negative_numbers = true)]
     pub(crate) layers: Option<usize>,
     /// The most epochs to train [default: 200]
@@ -196,10 +196,10 @@ pub(crate) struct TrainArgs {
     /// Pairs in a step [default: 2048]
     #[arg(long, allow_negative_numbers = true)]
     pub(crate) batch_size: Option<usize>,
-    /// Adam's step size [default: 0.001]
+    /// Adam's step size [default: 0.0005; with --preset paper 0.001]
     #[arg(long, allow_negative_numbers = true)]
     pub(crate) learning_rate: Option<f64>,
-    /// L2 on the layer-0 rows of a batch [default: 0.0001]
+    /// L2 on the layer-0 rows of a batch [default: 0; with --preset paper 0.0001]
     #[arg(long, allow_negative_numbers = true)]
     pub(crate) l2: Option<f64>,
     /// Negatives for each positive [default: 1]
@@ -218,9 +218,9 @@ pub(crate) struct TrainArgs {
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(crate) enum PresetChoice {
-    /// The published recipe: three layers, BPR
+    /// The published recipe: three layers, BPR (He et al., SIGIR 2020)
     Paper,
-    /// One layer, softmax over in-batch negatives (BSL)
+    /// One layer, sampled softmax over in-batch negatives: the better one on validation data
     Softmax,
 }
 

@@ -352,7 +352,7 @@ fn pair_files_go_the_same_road() {
         "test.txt",
     ];
     let small = ["--dimension", "8", "--epochs", "30", "--batch-size", "64"];
-    let rate = ["--learning-rate", "0.02"];
+    let rate = ["--preset", "paper", "--learning-rate", "0.02"];
     let trained = work.json(&[&["train", "--out", "model"][..], &files, &small, &rate].concat());
     assert_eq!(
         (&trained["consumers"], &trained["products"]),

@@ -79,8 +79,8 @@ impl Default for SoftmaxSpec {
     /// What validation on Gowalla chose: see docs/results.md.
     fn default() -> Self {
         Self {
-            temperature: 0.12,
-            negative_weight: 0.84,
+            temperature: 0.1,
+            negative_weight: 1.0,
             popularity_correction: 0.0,
             shared_negatives: 0,
             mask_positives: true,
