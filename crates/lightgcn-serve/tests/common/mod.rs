@@ -232,3 +232,41 @@ pub(crate) fn body_of(reply: &str) -> Value {
     let (_, body) = reply.split_once("\r\n\r\n").unwrap();
     serde_json::from_str(body).unwrap()
 }
+
+/// A connection that is kept.
+pub(crate) struct Connection {
+    stream: TcpStream,
+    bytes: Vec<u8>,
+}
+
+impl Connection {
+    pub(crate) async fn open(address: SocketAddr) -> Self {
+        Self {
+            stream: TcpStream::connect(address).await.unwrap(),
+            bytes: Vec::new(),
+        }
+    }
+
+    pub(crate) async fn get(&mut self, path: &str) -> (u16, Value) {
+        let request = format!("GET {path} HTTP/1.1\r\nhost: localhost\r\n\r\n");
+        self.stream.write_all(request.as_bytes()).await.unwrap();
+        self.bytes.clear();
+        loop {
+            let mut chunk = [0; 4096];
+            let n = self.stream.read(&mut chunk).await.unwrap();
+            assert!(n > 0, "the connection was cut");
+            self.bytes.extend_from_slice(&chunk[..n]);
+            let text = String::from_utf8_lossy(&self.bytes);
+            let Some((head, body)) = text.split_once("\r\n\r\n") else {
+                continue;
+            };
+            let length = head
+                .lines()
+                .find_map(|line| line.strip_prefix("content-length: "));
+            if body.len() == length.unwrap().parse::<usize>().unwrap() {
+                let status = head.split(' ').nth(1).unwrap().parse().unwrap();
+                return (status, serde_json::from_str(body).unwrap());
+            }
+        }
+    }
+}
