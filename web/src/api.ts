@@ -96,6 +96,9 @@ export const findProducts = (q: string, limit: number, signal?: AbortSignal) =>
 export const similar = (product: string, k: number, signal?: AbortSignal) =>
   ask<{ items: RecommendedItem[] }>(`v1/similar/${id(product)}?k=${k}`, signal);
 
+export const popular = (k: number, signal?: AbortSignal) =>
+  ask<{ items: RecommendedItem[] }>(`v1/popular?k=${k}`, signal);
+
 export const neighbourhood = (
   name: string,
   products: number,

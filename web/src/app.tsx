@@ -1,4 +1,5 @@
 /** The frame of the page: heading, views, colours, and the model that answers. */
+import { Component, type ComponentChildren } from "preact";
 import { useEffect, useState } from "preact/hooks";
 import * as api from "./api";
 import { type Theme, useAnswer, useTheme } from "./hooks";
@@ -54,20 +55,41 @@ export function App() {
       </header>
       <main id="main" tabIndex={-1}>
         <h1 class="unseen">{view?.name}</h1>
-        {down ? (
-          <section class="panel">
-            <Failure error={down} retry={model.retry} />
-          </section>
-        ) : route.view === "graph" ? (
-          <GraphView route={route} navigate={navigate} model={model.data} theme={shownTheme} />
-        ) : route.view === "model" ? (
-          <ModelView answer={model} />
-        ) : (
-          <Recommendations route={route} navigate={navigate} model={model.data} theme={shownTheme} />
-        )}
+        <Guard key={route.view}>
+          {down ? (
+            <section class="panel">
+              <Failure error={down} retry={model.retry} />
+            </section>
+          ) : route.view === "graph" ? (
+            <GraphView route={route} navigate={navigate} model={model.data} theme={shownTheme} />
+          ) : route.view === "model" ? (
+            <ModelView answer={model} />
+          ) : (
+            <Recommendations route={route} navigate={navigate} model={model.data} theme={shownTheme} />
+          )}
+        </Guard>
       </main>
     </>
   );
+}
+
+/** Shows a fault of the page itself instead of an empty page. */
+class Guard extends Component<{ children: ComponentChildren }, { error: Error | null }> {
+  override state = { error: null as Error | null };
+
+  override componentDidCatch(error: Error) {
+    this.setState({ error });
+  }
+
+  override render() {
+    const { error } = this.state;
+    if (error === null) return this.props.children;
+    return (
+      <section class="panel">
+        <Failure error={error} retry={() => location.reload()} />
+      </section>
+    );
+  }
 }
 
 function Mark() {

@@ -92,6 +92,7 @@ export function readFigures(value: unknown, modelName: string): Figures {
     if (has(metrics)) rows.push({ name: modelName, main: true, part, metrics });
   }
   rows.push(...baselineRows(figures.baselines));
+  rows.sort((a, b) => (a.part < b.part ? -1 : a.part > b.part ? 1 : Number(b.main) - Number(a.main)));
   const curve = (Array.isArray(figures.curve) ? figures.curve : []).filter(isObject).flatMap((point) => {
     if (!isNumber(point.epoch)) return [];
     const metrics = { ...metricsOf(point.validation), ...metricsOf(point) };

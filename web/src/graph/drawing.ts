@@ -12,6 +12,10 @@ export interface DrawnNode {
   inside?: string;
   x: number;
   y: number;
+  /** Whether the label shows only while the node is lit. */
+  quiet?: boolean;
+  /** Whether the label stands above the node, not below. */
+  above?: boolean;
   /** Radius in pixels. */
   size: number;
   /** The product that the node stands for. */
@@ -68,10 +72,8 @@ export function drawExplanation(explanation: Explanation, box: Box): Drawing {
   const { paths } = explanation;
   const strongest = Math.max(...paths.map((path) => path.strength), 0);
   const last = Math.max(1, ...paths.map((path) => path.edges.length));
-  const downwards = box.width < 380;
-  const padding = downwards ? 40 : 44;
-  const [width, height] = [box.width - 2 * padding, box.height - 2 * padding];
-  const [along, across] = downwards ? [height, width] : [width, height];
+  const downwards = box.width < 335;
+  const [along, across] = downwards ? [box.height, box.width] : [box.width, box.height];
   const place = (layer: number, lane: number) => {
     const a = (layer / last) * along;
     const c = paths.length > 1 ? (lane / (paths.length - 1)) * across : across / 2;
@@ -91,7 +93,11 @@ export function drawExplanation(explanation: Explanation, box: Box): Drawing {
       const node = step === 0 ? ({ kind: "consumer" } as const) : path.edges[step - 1]?.to;
       if (!node) return;
       const layer = id === target ? last : step;
-      nodes.set(id, { ...drawnStation(node, id === target), id, x: 0, y: 0, lanes: [number], layer });
+      const station = drawnStation(node, id === target);
+      // Side by side there is no room for names: the number of the path in the list stands for them.
+      if (downwards && station.role === "history")
+        Object.assign(station, { label: "", inside: `${number + 1}.`, size: 11 });
+      nodes.set(id, { ...station, id, x: 0, y: 0, lanes: [number], layer });
     });
     edgeNames.forEach((id, step) => {
       const size = scaled(path.strength, strongest, 1.2, 6);
@@ -104,9 +110,9 @@ export function drawExplanation(explanation: Explanation, box: Box): Drawing {
   const drawn = [...nodes.values()].map(({ lanes, layer, ...node }) => {
     const ends = node.id === CONSUMER || node.id === target;
     const lane = ends ? middle : lanes.reduce((sum, n) => sum + n, 0) / lanes.length;
-    return { ...node, ...place(layer, lane) };
+    return { ...node, ...place(layer, lane), above: downwards && layer === 0 };
   });
-  return { nodes: drawn, edges: [...edges.values()], padding };
+  return { nodes: drawn, edges: [...edges.values()], padding: downwards ? 36 : 32 };
 }
 
 function drawnStation(
@@ -239,14 +245,15 @@ export function drawNeighbourhood(graph: Neighbourhood, recommended: ReadonlySet
   );
   const places = new Rings(rings, graph.edges);
   places.arrange(24);
-  const padding = box.width < 500 ? 36 : 52;
+  const padding = box.width < 500 ? 36 : 44;
   const stretch = Math.min(1.9, Math.max(0.55, (box.width - 2 * padding) / (box.height - 2 * padding)));
   const nodes = reached.map((node) => {
     const ring = distance.get(node.id) ?? 0;
     const radius = RADII[Math.min(ring, RADII.length - 1)] ?? 1;
     const angle = places.angle(node.id);
     const position = { x: radius * stretch * Math.cos(angle), y: radius * Math.sin(angle) };
-    return { ...drawnNeighbour(node, ring, largest, recommended), id: node.id, ...position };
+    const quiet = box.width < 500 && node.kind === "product";
+    return { ...drawnNeighbour(node, ring, largest, recommended), id: node.id, ...position, quiet };
   });
   const edges = graph.edges.filter(({ source, target }) => distance.has(source) && distance.has(target));
   // A consumer's own weights and the sums over many others are sized apart: one would hide the other.

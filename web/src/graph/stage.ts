@@ -29,6 +29,7 @@ interface Colours {
 
 type Label = PartialButFor<NodeDisplayData, "x" | "y" | "size" | "label" | "color"> & {
   inside?: string;
+  above?: boolean;
   dim?: boolean;
 };
 
@@ -89,6 +90,9 @@ export class Stage {
       nodeReducer: (id, data) => this.nodeLook(id, data),
       edgeReducer: (id, data) => this.edgeLook(id, data),
     });
+    // Numbers in nodes stay readable while pointed at.
+    const { hovers, hoverNodes } = this.sigma.getCanvases();
+    if (hovers && hoverNodes) container.insertBefore(hoverNodes, hovers);
     this.sigma.on("enterNode", ({ node }) => {
       container.classList.add("pointing");
       options.onEnter?.(node);
@@ -153,7 +157,8 @@ export class Stage {
     const dim = this.lit !== null && !this.lit.nodes.has(id);
     const colour = this.colours.nodes[data.role as Role];
     // A node that shows but a number must have a label for sigma to ask for it.
-    const label = (data.label as string) || (data.inside ? " " : "");
+    const quiet = data.quiet && !this.lit?.nodes.has(id);
+    const label = (quiet ? "" : (data.label as string)) || (data.inside ? " " : "");
     return { ...data, label, dim, color: dim ? this.colours.faded : colour, zIndex: dim ? 0 : 2 };
   }
 
@@ -177,7 +182,7 @@ export class Stage {
     if (data.label?.trim()) {
       context.font = `500 11.5px ${FONT}`;
       context.textBaseline = "top";
-      const y = data.y + data.size + 5;
+      const y = data.above ? data.y - data.size - 17 : data.y + data.size + 5;
       context.strokeStyle = this.colours.background;
       context.lineWidth = 4;
       context.strokeText(data.label, data.x, y);

@@ -11,10 +11,12 @@ interface LineProps {
   best?: number | null;
 }
 
-const WIDTH = 400;
+const WIDTH = 420;
 const HEIGHT = 210;
 const LEFT = 46;
-const RIGHT = 14;
+const ALONE = 14;
+/** Room for the names of levels. */
+const NAMES = 128;
 const TOP = 14;
 const BOTTOM = 28;
 
@@ -30,16 +32,32 @@ export function ticks(low: number, high: number, n: number): number[] {
   );
 }
 
+/** Where the names of levels stand: beside them, but never closer to each other than a line of text. */
+function spread(heights: number[], apart: number): number[] {
+  const order = heights.map((_, n) => n).sort((a, b) => (heights[a] ?? 0) - (heights[b] ?? 0));
+  const placed = [...heights];
+  for (let n = order.length - 2; n >= 0; n--) {
+    const [here, below] = [order[n] ?? 0, order[n + 1] ?? 0];
+    placed[here] = Math.min(placed[here] ?? 0, (placed[below] ?? 0) - apart);
+  }
+  return placed;
+}
+
 export function LineChart({ title, points, levels = [], best }: LineProps) {
+  const right = levels.length ? NAMES : ALONE;
   const [at, setAt] = useState<number | null>(null);
   const xs = points.map((point) => point.x);
   const ys = [...points.map((point) => point.y), ...levels.map((level) => level.y)];
   const [x0, x1] = [Math.min(...xs), Math.max(...xs)];
-  const spread = Math.max(...ys) - Math.min(...ys) || 1;
-  const y0 = Math.max(0, Math.min(...ys) - 0.06 * spread);
-  const y1 = Math.max(...ys) + 0.06 * spread;
-  const x = (value: number) => LEFT + ((value - x0) / (x1 - x0 || 1)) * (WIDTH - LEFT - RIGHT);
+  const range = Math.max(...ys) - Math.min(...ys) || 1;
+  const y0 = Math.max(0, Math.min(...ys) - 0.06 * range);
+  const y1 = Math.max(...ys) + 0.06 * range;
+  const x = (value: number) => LEFT + ((value - x0) / (x1 - x0 || 1)) * (WIDTH - LEFT - right);
   const y = (value: number) => HEIGHT - BOTTOM - ((value - y0) / (y1 - y0 || 1)) * (HEIGHT - TOP - BOTTOM);
+  const names = spread(
+    levels.map((level) => y(level.y) + 4),
+    14,
+  );
   const line = points
     .map((point, n) => `${n ? "L" : "M"}${x(point.x).toFixed(1)} ${y(point.y).toFixed(1)}`)
     .join("");
@@ -74,7 +92,7 @@ export function LineChart({ title, points, levels = [], best }: LineProps) {
       >
         {ticks(y0, y1, 4).map((value) => (
           <g key={value} class="grid">
-            <line x1={LEFT} x2={WIDTH - RIGHT} y1={y(value)} y2={y(value)} />
+            <line x1={LEFT} x2={WIDTH - right} y1={y(value)} y2={y(value)} />
             <text x={LEFT - 8} y={y(value) + 4} text-anchor="end">
               {value}
             </text>
@@ -87,10 +105,10 @@ export function LineChart({ title, points, levels = [], best }: LineProps) {
               {value}
             </text>
           ))}
-        {levels.map((level) => (
+        {levels.map((level, n) => (
           <g key={level.name} class="level">
-            <line x1={LEFT} x2={WIDTH - RIGHT} y1={y(level.y)} y2={y(level.y)} />
-            <text x={WIDTH - RIGHT} y={y(level.y) - 5} text-anchor="end">
+            <line x1={LEFT} x2={WIDTH - right} y1={y(level.y)} y2={y(level.y)} />
+            <text x={WIDTH - right + 6} y={names[n]}>
               {level.name}
             </text>
           </g>

@@ -32,7 +32,7 @@ export function Combobox<T>(props: Props<T>) {
   } = props;
   const id = useId();
   const input = useRef<HTMLInputElement>(null);
-  const list = useRef<HTMLUListElement>(null);
+  const list = useRef<HTMLDivElement>(null);
   const [text, setText] = useState<string | null>(null);
   const [open, setOpen] = useState(false);
   const [active, setActive] = useState(-1);
@@ -115,10 +115,10 @@ export function Combobox<T>(props: Props<T>) {
         onKeyDown={onKeyDown}
       />
       <div class="popup" hidden={!open}>
-        <ul id={`${id}-list`} role="listbox" aria-label={label} ref={list} aria-busy={waiting}>
+        <div id={`${id}-list`} role="listbox" aria-label={label} ref={list} aria-busy={waiting}>
           {options.map((option, n) => (
             // biome-ignore lint/a11y/useKeyWithClickEvents: keys go to the field, which keeps the focus
-            <li
+            <div
               key={optionKey(option)}
               id={`${id}-${n}`}
               role="option"
@@ -129,9 +129,9 @@ export function Combobox<T>(props: Props<T>) {
               onClick={() => pick(option)}
             >
               {render(option)}
-            </li>
+            </div>
           ))}
-        </ul>
+        </div>
         {found.error && <p class="popup-note">{found.error.message}</p>}
         {!found.error && options.length === 0 && (
           <p class="popup-note">

@@ -14,7 +14,7 @@ export function ConsumerPicker({ route, navigate }: { route: Route; navigate: Na
   return (
     <section class="panel" aria-labelledby="who">
       <h2 id="who">Consumer</h2>
-      <div class="segments" role="group" aria-label="Kind of consumer">
+      <fieldset class="segments" aria-label="Kind of consumer">
         <button
           type="button"
           aria-pressed={!isNew}
@@ -29,7 +29,7 @@ export function ConsumerPicker({ route, navigate }: { route: Route; navigate: Na
         >
           Compose new
         </button>
-      </div>
+      </fieldset>
       {isNew ? (
         <p class="quiet">Add products below, as if somebody new had dealt with them. Nothing is stored.</p>
       ) : (
@@ -148,7 +148,7 @@ export function Events({ route, navigate, behaviours }: EventsProps) {
 }
 
 /** What products are called that were found before. */
-const names = new Map<string, string>();
+export const names = new Map<string, string>();
 
 function EventProduct({ id }: { id: string }) {
   const [name, setName] = useState(names.get(id));
@@ -220,7 +220,7 @@ function HistoryList({ history, behaviours, behaviour, onBehaviour, all, onAll }
   if (history.length === 0) return <p class="quiet">No product is left in training.</p>;
   return (
     <>
-      <div class="filters" role="group" aria-label="Behaviour">
+      <fieldset class="filters" aria-label="Behaviour">
         <button type="button" aria-pressed={chosen === null} onClick={() => onBehaviour(null)}>
           All <span class="n">{text.count(history.length)}</span>
         </button>
@@ -230,7 +230,7 @@ function HistoryList({ history, behaviours, behaviour, onBehaviour, all, onAll }
             <span class="n">{text.count(history.filter((item) => has(item, name)).length)}</span>
           </button>
         ))}
-      </div>
+      </fieldset>
       <ul class="history">
         {shown.map((item) => (
           <li key={item.product} data-bought={item.bought}>

@@ -12,10 +12,10 @@ interface Props {
   model: ModelAnswer | null;
 }
 
-const HIDE: { value: Hide; label: string; hint: string }[] = [
-  { value: "bought", label: "Bought", hint: "Leaves out what the consumer has bought" },
-  { value: "seen", label: "Seen", hint: "Leaves out whatever the consumer has met" },
-  { value: "nothing", label: "Nothing", hint: "Everything may come again" },
+const HIDE: { value: Hide; label: string }[] = [
+  { value: "bought", label: "Bought" },
+  { value: "seen", label: "Seen before" },
+  { value: "nothing", label: "Nothing" },
 ];
 
 const percent = (value: number) => `${Math.round(100 * value)} %`;
@@ -28,105 +28,103 @@ export function Controls({ route, navigate, model }: Props) {
     (key) => route[key] === DEFAULTS[key],
   );
   return (
-    <section class="panel" aria-labelledby="controls">
+    <section class="panel controls" aria-labelledby="controls">
       <div class="panel-head">
-        <h2 id="controls">List</h2>
-        {(filtered || !usual) && (
-          <button
-            type="button"
-            class="link"
-            onClick={() =>
-              tune({
-                ...DEFAULTS,
-                view: route.view,
-                consumer: route.consumer,
-                events: route.events,
-                product: route.product,
-              })
-            }
-          >
-            Reset
-          </button>
-        )}
-      </div>
-      <Slider
-        label="Products"
-        hint="How many products the list has at most (k)"
-        min={5}
-        max={MOST_K}
-        step={5}
-        value={route.k}
-        text={String}
-        onChange={(k) => tune({ k })}
-      />
-      <Slider
-        label="Diversity"
-        hint="0 % ranks by score alone; more prefers products unlike those above them"
-        min={0}
-        max={1}
-        step={0.05}
-        value={route.diversity}
-        text={percent}
-        onChange={(diversity) => tune({ diversity })}
-      />
-      <Slider
-        label="Exploration"
-        hint="The chance that a place goes to a product drawn at random"
-        min={0}
-        max={1}
-        step={0.05}
-        value={route.exploration}
-        text={percent}
-        onChange={(exploration) => tune({ exploration })}
-      />
-      {route.exploration > 0 && (
-        <button type="button" class="link" onClick={() => tune({ seed: route.seed + 1 })}>
-          Draw again
-        </button>
-      )}
-      <Slider
-        label="Revenue"
-        hint="How much the expected revenue counts against the model's score"
-        min={0}
-        max={1}
-        step={0.05}
-        value={route.revenue}
-        text={percent}
-        onChange={(revenue) => tune({ revenue })}
-      />
-      <fieldset class="field">
-        <legend class="label">Leave out</legend>
-        <div class="segments">
-          {HIDE.map(({ value, label, hint }) => (
-            <button
-              key={value}
-              type="button"
-              title={hint}
-              aria-pressed={route.hide === value}
-              onClick={() => tune({ hide: value })}
-            >
-              {label}
+        <h2 id="controls">List and filters</h2>
+        <span class="chips">
+          {route.exploration > 0 && (
+            <button type="button" class="link" onClick={() => tune({ seed: route.seed + 1 })}>
+              Draw again
             </button>
-          ))}
-        </div>
-      </fieldset>
-      <Labels
-        kind="Category"
-        none="No product of this model has a category"
-        labels={model?.categories ?? null}
-        chosen={route.categories}
-        name={text.categoryPath}
-        onChange={(categories) => tune({ categories })}
-      />
-      <Labels
-        kind="Brand"
-        none="No product of this model has a brand"
-        labels={model?.brands ?? null}
-        chosen={route.brands}
-        name={(brand) => brand}
-        onChange={(brands) => tune({ brands })}
-      />
-      <Prices route={route} tune={tune} model={model} />
+          )}
+          {(filtered || !usual) && (
+            <button
+              type="button"
+              class="link"
+              onClick={() =>
+                tune({
+                  ...DEFAULTS,
+                  view: route.view,
+                  consumer: route.consumer,
+                  events: route.events,
+                  product: route.product,
+                })
+              }
+            >
+              Reset
+            </button>
+          )}
+        </span>
+      </div>
+      <div class="controls-grid">
+        <Slider
+          label="Products"
+          hint="How many products the list has at most (k)"
+          min={5}
+          max={MOST_K}
+          step={5}
+          value={route.k}
+          text={String}
+          onChange={(k) => tune({ k })}
+        />
+        <Slider
+          label="Diversity"
+          hint="0 % ranks by score alone; more prefers products unlike those above them"
+          min={0}
+          max={1}
+          step={0.05}
+          value={route.diversity}
+          text={percent}
+          onChange={(diversity) => tune({ diversity })}
+        />
+        <Slider
+          label="Exploration"
+          hint="The chance that a place goes to a product drawn at random"
+          min={0}
+          max={1}
+          step={0.05}
+          value={route.exploration}
+          text={percent}
+          onChange={(exploration) => tune({ exploration })}
+        />
+        <Slider
+          label="Revenue"
+          hint="How much the expected revenue counts against the model's score"
+          min={0}
+          max={1}
+          step={0.05}
+          value={route.revenue}
+          text={percent}
+          onChange={(revenue) => tune({ revenue })}
+        />
+        <label class="field">
+          <span class="label">Leave out</span>
+          <select value={route.hide} onChange={(event) => tune({ hide: event.currentTarget.value as Hide })}>
+            {HIDE.map(({ value, label }) => (
+              <option key={value} value={value}>
+                {label}
+              </option>
+            ))}
+          </select>
+        </label>
+        <Labels
+          kind="Category"
+          none="No product of this model has a category"
+          labels={model?.categories ?? null}
+          chosen={route.categories}
+          name={text.categoryPath}
+          onChange={(categories) => tune({ categories })}
+        />
+        <Labels
+          kind="Brand"
+          none="No product of this model has a brand"
+          labels={model?.brands ?? null}
+          chosen={route.brands}
+          name={(brand) => brand}
+          onChange={(brands) => tune({ brands })}
+        />
+        <Prices route={route} tune={tune} model={model} />
+      </div>
     </section>
   );
 }

@@ -200,7 +200,6 @@ function Paths({ explanation, theme }: { explanation: Explanation; theme: string
       />
       <ol class="paths">
         {paths.map((path, n) => (
-          // biome-ignore lint/suspicious/noArrayIndexKey: a path has no name but its place
           <li key={n}>
             <button
               type="button"
@@ -212,10 +211,13 @@ function Paths({ explanation, theme }: { explanation: Explanation; theme: string
               onBlur={() => setPointed(null)}
               onClick={() => setHeld(held === n ? null : n)}
             >
+              <span class="path-number" aria-hidden="true">
+                {n + 1}.
+              </span>
               <PathText path={path} product={product} />
               <span class="path-share">
-                {path.share !== null
-                  ? `${text.percent(path.share)} of the score`
+                {path.value !== null
+                  ? `${text.signed(path.value)} to the score`
                   : `strength ${text.score(path.strength)}`}
               </span>
             </button>
@@ -234,7 +236,6 @@ function PathText({ path, product }: { path: ExplainedPath; product: string }) {
         const many = edge.from.kind === "other_consumers" || edge.to.kind === "other_consumers";
         const did = many ? text.doingsOfMany(edge.behaviours) : text.doings(edge.behaviours);
         return (
-          // biome-ignore lint/suspicious/noArrayIndexKey: a step has no name but its place
           <span key={n} class="step">
             <span class="did">
               <span aria-hidden="true">→ </span>

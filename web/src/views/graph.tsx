@@ -21,11 +21,12 @@ interface Props {
 }
 
 const RECOMMENDED = 12;
+const small = () => innerWidth < 760;
 
 export function GraphView({ route, navigate, model, theme }: Props) {
   const version = model?.model_version ?? null;
-  const [products, setProducts] = useState(10);
-  const [perProduct, setPerProduct] = useState(4);
+  const [products, setProducts] = useState(() => (small() ? 6 : 10));
+  const [perProduct, setPerProduct] = useState(() => (small() ? 3 : 4));
   const [pointed, setPointed] = useState<string | null>(null);
   const [held, setHeld] = useState<string | null>(null);
   const list = useRecommendations(route, version);

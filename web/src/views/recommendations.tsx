@@ -1,12 +1,14 @@
 /** The main view: a consumer, the list, and why a product stands in it. */
+import type { ComponentChildren } from "preact";
 import { useEffect, useRef, useState } from "preact/hooks";
 import * as api from "../api";
 import { type Pending, useAnswer, useMedia, useRested } from "../hooks";
-import { ConsumerPicker, Events, History } from "../parts/consumer";
+import { ConsumerPicker, Events, History, names } from "../parts/consumer";
 import { Controls } from "../parts/controls";
 import { ExplanationView } from "../parts/explanation";
 import { ProductList } from "../parts/list";
-import { Empty, Failure, Skeleton } from "../parts/states";
+import { ProductOption } from "../parts/product";
+import { Failure, Skeleton } from "../parts/states";
 import { DEFAULTS, type Navigate, type Route } from "../route";
 import * as text from "../text";
 import type { Answer, Explanation, ModelAnswer, RecommendRequest } from "../types";
@@ -68,7 +70,8 @@ async function explained(
 
 export function Recommendations({ route, navigate, model, theme }: Props) {
   const version = model?.model_version ?? null;
-  const wide = useMedia("(min-width: 1120px)");
+  const wide = useMedia("(min-width: 1200px)");
+  const narrow = useMedia("(max-width: 759px)");
   const [pointed, setPointed] = useState<string | null>(null);
   const pointing = useRested(pointed, 110);
   const answer = useRecommendations(route, version);
@@ -84,39 +87,51 @@ export function Recommendations({ route, navigate, model, theme }: Props) {
   useEffect(() => setPointed(null), [route.consumer, route.product]);
 
   const started = route.consumer !== null;
+  const asked = started && (route.consumer !== "" || route.events.length > 0);
+  const behaviours = model?.behaviours ?? [];
+  const picker = <ConsumerPicker route={route} navigate={navigate} />;
+  const events = started && <Events route={route} navigate={navigate} behaviours={behaviours} />;
+  const controls = started && <Controls route={route} navigate={navigate} model={model} />;
+  const past = route.consumer && <History answer={history} behaviours={behaviours} />;
+  const middle = asked ? (
+    <ProductList
+      route={route}
+      answer={answer}
+      shown={shown}
+      onPoint={wide ? setPointed : () => undefined}
+      onPick={(product) => navigate({ product }, product !== route.product)}
+      onReset={() =>
+        navigate({ categories: [], brands: [], priceMin: null, priceMax: null, hide: DEFAULTS.hide }, false)
+      }
+    />
+  ) : started ? (
+    <Compose behaviours={behaviours} navigate={navigate} />
+  ) : (
+    <Start navigate={navigate} />
+  );
   return (
-    <div class={`columns ${started ? "" : "unstarted"}`}>
-      <div class="side">
-        <ConsumerPicker route={route} navigate={navigate} />
-        {started && <Events route={route} navigate={navigate} behaviours={model?.behaviours ?? []} />}
-        {started && <Controls route={route} navigate={navigate} model={model} />}
-        {route.consumer && <History answer={history} behaviours={model?.behaviours ?? []} />}
-      </div>
-      <div class="middle">
-        {!started && <Start navigate={navigate} />}
-        {started && route.consumer === "" && route.events.length === 0 && (
-          <section class="panel">
-            <Empty title="Somebody new">
-              <p>Add a product that they viewed, carted or bought, and the list appears here at once.</p>
-            </Empty>
-          </section>
-        )}
-        {started && (route.consumer !== "" || route.events.length > 0) && (
-          <ProductList
-            route={route}
-            answer={answer}
-            shown={shown}
-            onPoint={wide ? setPointed : () => undefined}
-            onPick={(product) => navigate({ product }, product !== route.product)}
-            onReset={() =>
-              navigate(
-                { categories: [], brands: [], priceMin: null, priceMax: null, hide: DEFAULTS.hide },
-                false,
-              )
-            }
-          />
-        )}
-      </div>
+    <div class={`columns ${asked ? "" : "unstarted"}`}>
+      {narrow ? (
+        <div class="middle">
+          {picker}
+          {route.consumer === "" ? events : events && <Folded name="What if…">{events}</Folded>}
+          {controls && <Folded name="List and filters">{controls}</Folded>}
+          {middle}
+          {past}
+        </div>
+      ) : (
+        <>
+          <div class="side">
+            {picker}
+            {events}
+            {past}
+          </div>
+          <div class="middle">
+            {controls}
+            {middle}
+          </div>
+        </>
+      )}
       {shown !== null && (
         <Why wide={wide} product={shown} close={() => navigate({ product: null })}>
           <ExplanationView
@@ -132,11 +147,21 @@ export function Recommendations({ route, navigate, model, theme }: Props) {
   );
 }
 
+/** On a phone, what is seldom changed takes one line. */
+function Folded({ name, children }: { name: string; children: ComponentChildren }) {
+  return (
+    <details class="panel folded">
+      <summary>{name}</summary>
+      {children}
+    </details>
+  );
+}
+
 interface WhyProps {
   wide: boolean;
   product: string;
   close: () => void;
-  children: preact.ComponentChildren;
+  children: ComponentChildren;
 }
 
 /** A column of its own where there is room, else a sheet over the list. */
@@ -148,6 +173,7 @@ function Why({ wide, product, close, children }: WhyProps) {
     const dialog = sheet.current;
     opener.current = document.activeElement;
     dialog?.showModal();
+    dialog?.querySelector<HTMLElement>("#why")?.focus();
     return () => {
       dialog?.close();
       if (opener.current instanceof HTMLElement) opener.current.focus();
@@ -173,11 +199,53 @@ function Why({ wide, product, close, children }: WhyProps) {
         close();
       }}
     >
-      <button type="button" class="button sheet-close" onClick={close}>
-        ← Back to the list
-      </button>
+      <div class="sheet-bar">
+        <button type="button" class="button" onClick={close}>
+          ← Back to the list
+        </button>
+      </div>
       {children}
     </dialog>
+  );
+}
+
+/** Begins a new consumer by products that many bought. */
+function Compose({ behaviours, navigate }: { behaviours: string[]; navigate: Navigate }) {
+  const found = useAnswer("popular", (signal) => api.popular(8, signal));
+  const behaviour = behaviours.includes("purchase") ? "purchase" : (behaviours.at(-1) ?? "purchase");
+  return (
+    <section class="panel start" aria-labelledby="compose">
+      <h2 id="compose" class="start-title">
+        Somebody new
+      </h2>
+      <p>
+        Add a product that they viewed, carted or bought, and the list appears here at once: the model folds
+        the events in without training.
+      </p>
+      {found.error && <Failure error={found.error} retry={found.retry} />}
+      {found.loading && <Skeleton rows={4} label="Loading popular products" />}
+      {found.data && found.data.items.length > 0 && (
+        <>
+          <h3>Begin with one that many bought</h3>
+          <ul class="starters">
+            {found.data.items.map(({ product, details }) => (
+              <li key={product}>
+                <button
+                  type="button"
+                  class="plain"
+                  onClick={() => {
+                    names.set(product, text.title(product, details));
+                    navigate({ events: [{ product, behaviour, count: 1 }] }, false);
+                  }}
+                >
+                  <ProductOption product={product} details={details} />
+                </button>
+              </li>
+            ))}
+          </ul>
+        </>
+      )}
+    </section>
   );
 }
 

@@ -208,7 +208,7 @@ function pathsTo(known, item, limit, sum) {
         const { history } = shop.consumers[v];
         return total + shop.norm(v, j, history.get(j).weight) * shop.norm(v, item, history.get(item).weight);
       }, 0);
-    const value = strength * Math.abs(dot(shop.messages[j], shop.finals[item]));
+    const value = entry.norm * dot(shop.messages[j], shop.finals[item]) * (1 - Math.exp(-users.length / 12));
     const others = { kind: "other_consumers", count: users.length };
     longer.push({
       strength,
@@ -333,6 +333,10 @@ export function similar(product, k) {
       details: shop.products[n].details,
     }));
   return { model_version: MODEL_VERSION, items };
+}
+
+export function popular(k) {
+  return { model_version: MODEL_VERSION, items: recommend({ options: { k, hide: "nothing" } }).items };
 }
 
 export function graph(consumer, nProducts, perProduct, recommended) {

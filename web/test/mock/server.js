@@ -49,6 +49,8 @@ async function answer(request, url) {
       return answers.findProducts(query("q", ""), number("limit", 20));
     case "GET v1/similar/*":
       return answers.similar(parts[2], number("k", 10));
+    case "GET v1/popular":
+      return answers.popular(number("k", 10));
     case "GET v1/graph/*":
       return answers.graph(
         parts[2],
