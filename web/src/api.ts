@@ -106,7 +106,8 @@ export const neighbourhood = (
   recommended: string[],
   signal?: AbortSignal,
 ) => {
-  const list = recommended.map(id).join(",");
+  // Commas part the ids, so one that has a comma cannot be asked for.
+  const list = id(recommended.filter((product) => !product.includes(",")).join(","));
   const query = `products=${products}&per_product=${perProduct}&recommended=${list}`;
   return ask<Neighbourhood>(`v1/graph/${id(name)}?${query}`, signal);
 };

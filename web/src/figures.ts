@@ -2,11 +2,13 @@
 
 export type Metrics = Record<string, number>;
 
+export type Part = "test" | "validation";
+
 export interface FigureRow {
   name: string;
   /** Whether it is the model that answers, and not a baseline. */
   main: boolean;
-  part: "test" | "validation";
+  part: Part;
   metrics: Metrics;
 }
 
@@ -19,6 +21,8 @@ export interface CurvePoint {
 export interface Figures {
   bestEpoch: number | null;
   rows: FigureRow[];
+  /** What the comparison with the baselines was measured on; null where there is none. */
+  compared: { part: Part; consumers: number | null; targets: number | null } | null;
   curve: CurvePoint[];
 }
 
@@ -27,78 +31,51 @@ const isObject = (value: unknown): value is Json =>
   typeof value === "object" && value !== null && !Array.isArray(value);
 const isNumber = (value: unknown): value is number => typeof value === "number" && Number.isFinite(value);
 
-/** Figures such as `recall@20` of a flat object, or of a summary with cutoffs. */
-function metricsOf(value: unknown): Metrics {
-  if (!isObject(value)) return {};
-  if (isObject(value.overall)) return metricsOf(value.overall);
-  if (isObject(value.metrics)) return metricsOf(value.metrics);
+/** Figures such as `recall@20`; what else stands beside them is left out. */
+function metricsOf(value: unknown, prefix = ""): Metrics {
   const metrics: Metrics = {};
-  if (Array.isArray(value.cutoffs)) {
-    for (const cutoff of value.cutoffs) {
-      if (!isObject(cutoff) || !isNumber(cutoff.k) || !isObject(cutoff.metrics)) continue;
-      for (const [name, summary] of Object.entries(cutoff.metrics)) {
-        const mean = isObject(summary) ? summary.mean : summary;
-        if (isNumber(mean)) metrics[`${name}@${cutoff.k}`] = mean;
-      }
-    }
-    return metrics;
-  }
+  if (!isObject(value)) return metrics;
   for (const [name, figure] of Object.entries(value)) {
-    if (name.includes("@") && isNumber(figure)) metrics[name] = figure;
+    const key = name.slice(prefix.length);
+    if (name.startsWith(prefix) && /^\w+@\d+$/.test(key) && isNumber(figure)) metrics[key] = figure;
   }
   return metrics;
 }
 
-const has = (metrics: Metrics) => Object.keys(metrics).length > 0;
+const some = (metrics: Metrics) => Object.keys(metrics).length > 0;
 
-function baselineRows(value: unknown): FigureRow[] {
-  const named: [string, unknown][] = Array.isArray(value)
-    ? value.filter(isObject).map((entry) => [String(entry.name ?? entry.ranker ?? ""), entry])
-    : isObject(value)
-      ? Object.entries(value)
-      : [];
-  return named.flatMap(([name, entry]) => {
-    if (!name || !isObject(entry)) return [];
-    const rows: FigureRow[] = [];
-    for (const part of ["test", "validation"] as const) {
-      const metrics = metricsOf(entry[part]);
-      if (has(metrics)) rows.push({ name, main: false, part, metrics });
-    }
-    const own = metricsOf(entry);
-    if (rows.length === 0 && has(own)) {
-      rows.push({
-        name,
-        main: false,
-        part: entry.part === "validation" ? "validation" : "test",
-        metrics: own,
-      });
-    }
-    return rows;
+/** The rows of a report of `lightgcn evaluate --json`; the model's own is the first. */
+function reportRows(report: Json, part: Part): FigureRow[] {
+  const rows = Array.isArray(report.rows) ? report.rows.filter(isObject) : [];
+  return rows.flatMap((row, n) => {
+    const metrics = metricsOf(row.figures);
+    return some(metrics) ? [{ name: String(row.ranker ?? ""), main: n === 0, part, metrics }] : [];
   });
 }
 
 /** Reads `figures` of `/v1/model`; whatever cannot be read is left out. */
 export function readFigures(value: unknown, modelName: string): Figures {
   const figures = isObject(value) ? value : {};
-  const best = figures.best_epoch ?? figures["best epoch"];
-  const rows: FigureRow[] = [];
-  for (const part of ["test", "validation"] as const) {
-    const nested = metricsOf(figures[part]);
-    const flat: Metrics = {};
-    for (const [name, figure] of Object.entries(figures)) {
-      if (name.startsWith(`${part} `) && isNumber(figure)) flat[name.slice(part.length + 1)] = figure;
-    }
-    const metrics = has(nested) ? nested : flat;
-    if (has(metrics)) rows.push({ name: modelName, main: true, part, metrics });
+  const metrics = isObject(figures.metrics) ? figures.metrics : {};
+  const best = metrics["best epoch"];
+  const report = isObject(figures.baselines) ? figures.baselines : null;
+  const part: Part = report?.part === "validation" ? "validation" : "test";
+  const rows = report ? reportRows(report, part) : [];
+  for (const own of ["test", "validation"] as const) {
+    const found = metricsOf(metrics, `${own} `);
+    const known = rows.some((row) => row.main && row.part === own);
+    if (some(found) && !known) rows.push({ name: modelName, main: true, part: own, metrics: found });
   }
-  rows.push(...baselineRows(figures.baselines));
-  rows.sort((a, b) => (a.part < b.part ? -1 : a.part > b.part ? 1 : Number(b.main) - Number(a.main)));
   const curve = (Array.isArray(figures.curve) ? figures.curve : []).filter(isObject).flatMap((point) => {
     if (!isNumber(point.epoch)) return [];
-    const metrics = { ...metricsOf(point.validation), ...metricsOf(point) };
-    return [{ epoch: point.epoch, loss: isNumber(point.loss) ? point.loss : null, metrics }];
+    return [
+      { epoch: point.epoch, loss: isNumber(point.loss) ? point.loss : null, metrics: metricsOf(point) },
+    ];
   });
-  return { bestEpoch: isNumber(best) ? best : null, rows, curve };
+  const consumers = isNumber(report?.n_users) ? report.n_users : null;
+  const targets = isNumber(report?.n_targets) ? report.n_targets : null;
+  const compared = report && rows.some((row) => !row.main) ? { part, consumers, targets } : null;
+  return { bestEpoch: isNumber(best) ? best : null, rows, compared, curve };
 }
 
 const NAMES: Record<string, string> = {
@@ -122,17 +99,10 @@ const RANKERS: Record<string, string> = {
   ngcf: "NGCF",
   mf: "Matrix factorization",
   "matrix-factorization": "Matrix factorization",
-  matrix_factorization: "Matrix factorization",
   popularity: "Popularity",
   random: "Random",
-  "item-knn": "Item-kNN",
-  "seen-not-bought": "Seen, not bought",
+  "item-kNN": "Item-kNN",
   "seen, not bought": "Seen, not bought",
-  seen_not_bought: "Seen, not bought",
-  "p3-alpha": "P3α",
-  rp3beta: "RP3β",
-  "rp3-beta": "RP3β",
-  ease: "EASE",
 };
 
 export const rankerName = (name: string) => RANKERS[name] ?? name;

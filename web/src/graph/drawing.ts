@@ -155,6 +155,24 @@ function distances({ nodes, edges }: Neighbourhood): Map<string, number> {
   return found;
 }
 
+/**
+ * The graph with at most `most` groups of other consumers: for each product that only groups lead to its largest group,
+ * then the largest of all. Products that nothing leads to any more are left out.
+ */
+export function thinned(graph: Neighbourhood, most: number): Neighbourhood {
+  const groups = graph.nodes.filter((node) => node.kind === "consumers");
+  const count = new Map(groups.map((node) => [node.id, node.count ?? 0]));
+  const size = (id: string) => count.get(id) ?? 0;
+  const inwards = graph.edges.filter((edge) => count.has(edge.source));
+  inwards.sort((a, b) => size(b.source) - size(a.source) || (a.source < b.source ? -1 : 1));
+  const first = new Map<string, string>();
+  for (const { source, target } of inwards) if (!first.has(target)) first.set(target, source);
+  const kept = new Set([...new Set([...first.values(), ...inwards.map((e) => e.source)])].slice(0, most));
+  const edges = graph.edges.filter((e) => [e.source, e.target].every((id) => !count.has(id) || kept.has(id)));
+  const joined = new Set(edges.flatMap((edge) => [edge.source, edge.target]));
+  return { nodes: graph.nodes.filter((node) => node.kind === "self" || joined.has(node.id)), edges };
+}
+
 /** Nodes on rings, each ring in an order that keeps what is joined near each other. */
 class Rings {
   private readonly angles = new Map<string, number>();

@@ -2,7 +2,7 @@
 import { useMemo, useState } from "preact/hooks";
 import * as api from "../api";
 import { GraphCanvas } from "../graph/canvas";
-import { drawNeighbourhood, throughNode } from "../graph/drawing";
+import { drawNeighbourhood, thinned, throughNode } from "../graph/drawing";
 import { useAnswer } from "../hooks";
 import { ConsumerPicker } from "../parts/consumer";
 import { Slider } from "../parts/slider";
@@ -20,13 +20,14 @@ interface Props {
   theme: string;
 }
 
-const RECOMMENDED = 12;
+/** How many of the list's products the graph asks for. */
+const RECOMMENDED = 8;
 const small = () => innerWidth < 760;
 
 export function GraphView({ route, navigate, model, theme }: Props) {
   const version = model?.model_version ?? null;
-  const [products, setProducts] = useState(() => (small() ? 6 : 10));
-  const [perProduct, setPerProduct] = useState(() => (small() ? 3 : 4));
+  const [products, setProducts] = useState(() => (small() ? 6 : 8));
+  const [perProduct, setPerProduct] = useState(1);
   const [pointed, setPointed] = useState<string | null>(null);
   const [held, setHeld] = useState<string | null>(null);
   const list = useRecommendations(route, version);
@@ -41,7 +42,7 @@ export function GraphView({ route, navigate, model, theme }: Props) {
     (signal) => api.neighbourhood(route.consumer ?? "", products, perProduct, recommended, signal),
     130,
   );
-  const data = answer.data;
+  const data = useMemo(() => answer.data && thinned(answer.data, small() ? 14 : 32), [answer.data]);
   const node = pointed ?? held;
   const lit = useMemo(() => {
     if (!data || node === null || !data.nodes.some((one) => one.id === node)) return null;
@@ -73,10 +74,10 @@ export function GraphView({ route, navigate, model, theme }: Props) {
               onChange={setProducts}
             />
             <Slider
-              label="Ways onward"
-              hint="How many steps to other consumers each product may have"
-              min={1}
-              max={12}
+              label="Other products"
+              hint="How many products that were met together with each of them are shown"
+              min={0}
+              max={8}
               step={1}
               value={perProduct}
               text={String}
@@ -123,7 +124,8 @@ export function GraphView({ route, navigate, model, theme }: Props) {
             />
             <p class="quiet graph-hint">
               Point at a node to light its ways; click a recommended product for its explanation. Drag to
-              move, Ctrl and the wheel to zoom. Groups are shown from 5 consumers on, never by name.
+              move, Ctrl and the wheel to zoom. Groups are shown from 5 consumers on, never by name, the
+              largest first.
             </p>
             <EdgeTable graph={data} recommended={set} />
           </>

@@ -49,12 +49,6 @@ function Fact({ name, value }: { name: string; value: string }) {
   );
 }
 
-/** The part that has most rankers, test before validation. */
-function comparedPart(figures: Figures): "test" | "validation" {
-  const n = (part: string) => figures.rows.filter((row) => row.part === part).length;
-  return n("test") >= n("validation") && n("test") > 0 ? "test" : "validation";
-}
-
 const ORDER = ["recall@20", "ndcg@20"];
 
 function metricKeys(figures: Figures): string[] {
@@ -65,9 +59,15 @@ function metricKeys(figures: Figures): string[] {
   });
 }
 
+function measured({ part, consumers, targets }: NonNullable<Figures["compared"]>): string {
+  const of = consumers !== null && targets !== null;
+  const whom = of ? `: ${text.plural(consumers, "consumer")}, ${text.plural(targets, "target")}` : "";
+  return `measured on the ${part} part${whom}`;
+}
+
 function Quality({ figures }: { figures: Figures }) {
-  const part = comparedPart(figures);
-  const rows = figures.rows.filter((row) => row.part === part);
+  const { compared } = figures;
+  const rows = compared ? figures.rows.filter((row) => row.part === compared.part) : [];
   const keys = metricKeys(figures);
   const sorted = (key: string) =>
     rows
@@ -80,7 +80,7 @@ function Quality({ figures }: { figures: Figures }) {
     <section class="panel" aria-labelledby="quality">
       <div class="panel-head">
         <h2 id="quality">Beside the baselines</h2>
-        <p class="quiet">{rows.length > 0 && `measured on the ${part} part`}</p>
+        <p class="quiet">{compared && measured(compared)}</p>
       </div>
       {figures.rows.length === 0 ? (
         <Empty title="This model carries no figures">
@@ -95,7 +95,7 @@ function Quality({ figures }: { figures: Figures }) {
               ))}
             </div>
           )}
-          {rows.length === 1 && (
+          {!compared && (
             <p class="quiet">No baseline was recorded beside this model; evaluate measures them.</p>
           )}
           <TableScroll label="Figures">

@@ -72,8 +72,12 @@ export function Recommendations({ route, navigate, model, theme }: Props) {
   const version = model?.model_version ?? null;
   const wide = useMedia("(min-width: 1200px)");
   const narrow = useMedia("(max-width: 759px)");
-  const [pointed, setPointed] = useState<string | null>(null);
-  const pointing = useRested(pointed, 110);
+  // What is pointed at counts until another product is picked, here or beside the list.
+  const place = JSON.stringify([route.consumer, route.product]);
+  const [pointed, setPointed] = useState<{ product: string; place: string } | null>(null);
+  const rested = useRested(pointed, 110);
+  const pointing = rested?.place === place ? rested.product : null;
+  const point = (product: string | null) => setPointed(product === null ? null : { product, place });
   const answer = useRecommendations(route, version);
   const history = useAnswer(route.consumer ? `${version} ${route.consumer}` : null, (signal) =>
     api.consumer(route.consumer ?? "", signal),
@@ -84,7 +88,6 @@ export function Recommendations({ route, navigate, model, theme }: Props) {
   const key = shown === null ? null : `${version} ${JSON.stringify([route.consumer, route.events, shown])}`;
   const why = useAnswer(key, (signal) => explained(key ?? "", route, shown ?? "", signal));
   const item = items.find((one) => one.product === shown) ?? null;
-  useEffect(() => setPointed(null), [route.consumer, route.product]);
 
   const started = route.consumer !== null;
   const asked = started && (route.consumer !== "" || route.events.length > 0);
@@ -98,7 +101,7 @@ export function Recommendations({ route, navigate, model, theme }: Props) {
       route={route}
       answer={answer}
       shown={shown}
-      onPoint={wide ? setPointed : () => undefined}
+      onPoint={wide ? point : () => undefined}
       onPick={(product) => navigate({ product }, product !== route.product)}
       onReset={() =>
         navigate({ categories: [], brands: [], priceMin: null, priceMax: null, hide: DEFAULTS.hide }, false)

@@ -16,7 +16,7 @@ const TYPES = {
 };
 const HEADERS = {
   "content-security-policy":
-    "default-src 'self'; base-uri 'none'; object-src 'none'; frame-ancestors 'none'; form-action 'none'",
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; font-src 'self'; connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
   "x-content-type-options": "nosniff",
   "referrer-policy": "no-referrer",
 };
@@ -66,8 +66,8 @@ async function answer(request, url) {
 }
 
 async function serveFile(path, response) {
-  const name = path === "/" ? "index.html" : path.replace(/^\/assets\//, "");
-  if (!/^[\w.-]+$/.test(name)) return false;
+  const name = path === "/" ? "index.html" : path.slice(1);
+  if (!/^(assets\/)?[\w-][\w.-]*$/.test(name)) return false;
   try {
     const content = await readFile(join(PAGE, name));
     response.writeHead(200, {
