@@ -27,7 +27,7 @@ async function choose() {
 
 const { consumer, product } = await choose();
 const PHONE = { width: 360, height: 740 };
-const DESK = { width: 1360, height: 850 };
+const DESK = { width: 1280, height: 800 };
 const shots = [
   { name: "page-light", size: DESK, scheme: "light", query: { consumer, product } },
   { name: "page-dark", size: DESK, scheme: "dark", query: { consumer, exploration: "0.2" } },
@@ -40,12 +40,12 @@ const shots = [
     before: async (page) => {
       await page.locator(".path").nth(1).click();
       await page.mouse.move(2, 2);
-      await page.locator("aside.why").evaluate((panel) => panel.scrollTo(0, panel.scrollHeight));
+      await page.locator("#paths").evaluate((heading) => heading.scrollIntoView());
     },
     of: "aside.why",
   },
   { name: "page-graph", size: DESK, scheme: "light", query: { consumer, view: "graph" } },
-  { name: "page-model", size: { width: 1360, height: 1000 }, scheme: "light", query: { view: "model" } },
+  { name: "page-model", size: { width: 1280, height: 1000 }, scheme: "light", query: { view: "model" } },
 ];
 for (const { name, size, scheme, query, before, of } of shots) {
   const context = await browser.newContext({ viewport: size, colorScheme: scheme, reducedMotion: "reduce" });

@@ -2,7 +2,7 @@
 import { shortTitle } from "../text";
 import type { ExplainedPath, Explanation, Neighbourhood, NeighbourhoodNode, PathNode } from "../types";
 
-export type Role = "consumer" | "history" | "others" | "target";
+export type Role = "consumer" | "history" | "others" | "other" | "target";
 
 export interface DrawnNode {
   id: string;
@@ -112,7 +112,7 @@ export function drawExplanation(explanation: Explanation, box: Box): Drawing {
     const lane = ends ? middle : lanes.reduce((sum, n) => sum + n, 0) / lanes.length;
     return { ...node, ...place(layer, lane), above: downwards && layer === 0 };
   });
-  return { nodes: drawn, edges: [...edges.values()], padding: downwards ? 36 : 32 };
+  return { nodes: drawn, edges: [...edges.values()], padding: 38 };
 }
 
 function drawnStation(
@@ -303,7 +303,7 @@ function drawnNeighbour(
   const product = node.product ?? node.id.replace(/^p:/, "");
   const text = shortTitle(product, node.details);
   const label = text.length > 20 ? `${text.slice(0, 19)}\u2026` : text;
-  const role = recommended.has(product) ? "target" : "history";
+  const role = recommended.has(product) ? "target" : ring === 1 ? "history" : "other";
   return { role, label, size: ring === 1 ? 8 : 9, product };
 }
 

@@ -49,6 +49,7 @@ function readColours(element: Element): Colours {
       consumer: read("--graph-consumer"),
       history: read("--graph-history"),
       others: read("--graph-others"),
+      other: read("--graph-other"),
       target: read("--graph-target"),
     },
   };

@@ -56,7 +56,7 @@ interface Bar {
   share: number;
 }
 
-const FIRST = 7;
+const FIRST = 5;
 
 function barsOf({ own_taste: own, contributions, rounding }: Explanation, all: boolean): Bar[] {
   const shown = all ? contributions : contributions.slice(0, FIRST);

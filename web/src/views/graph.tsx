@@ -27,7 +27,7 @@ const small = () => innerWidth < 760;
 export function GraphView({ route, navigate, model, theme }: Props) {
   const version = model?.model_version ?? null;
   const [products, setProducts] = useState(() => (small() ? 6 : 8));
-  const [perProduct, setPerProduct] = useState(1);
+  const [perProduct, setPerProduct] = useState(0);
   const [pointed, setPointed] = useState<string | null>(null);
   const [held, setHeld] = useState<string | null>(null);
   const list = useRecommendations(route, version);
@@ -42,7 +42,7 @@ export function GraphView({ route, navigate, model, theme }: Props) {
     (signal) => api.neighbourhood(route.consumer ?? "", products, perProduct, recommended, signal),
     130,
   );
-  const data = useMemo(() => answer.data && thinned(answer.data, small() ? 14 : 32), [answer.data]);
+  const data = useMemo(() => answer.data && thinned(answer.data, small() ? 14 : 26), [answer.data]);
   const node = pointed ?? held;
   const lit = useMemo(() => {
     if (!data || node === null || !data.nodes.some((one) => one.id === node)) return null;
@@ -142,6 +142,7 @@ function Legend() {
       <li data-role="history">Products of the history</li>
       <li data-role="others">Other consumers: how many</li>
       <li data-role="target">Recommended products</li>
+      <li data-role="other">Other products</li>
     </ul>
   );
 }
