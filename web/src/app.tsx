@@ -2,9 +2,10 @@
 import { Component, type ComponentChildren } from "preact";
 import { useEffect, useState } from "preact/hooks";
 import * as api from "./api";
-import { type Theme, useAnswer, useTheme } from "./hooks";
+import { type Pending, type Theme, useAnswer, useTheme } from "./hooks";
 import { Failure } from "./parts/states";
 import { format, type Navigate, type Route, useRoute, type View } from "./route";
+import type { ModelAnswer } from "./types";
 import { GraphView } from "./views/graph";
 import { ModelView } from "./views/model";
 import { Recommendations } from "./views/recommendations";
@@ -15,18 +16,23 @@ const VIEWS: { view: View; name: string }[] = [
   { view: "model", name: "Model" },
 ];
 
-/** The version that answers now: models may be switched while the page is open. */
-function useVersion(): string | null {
+/** The model that answers now. It may be switched while the page is open: an answer of another version says so. */
+function useModel(): Pending<ModelAnswer> {
   const [version, setVersion] = useState<string | null>(null);
+  const [wanted, setWanted] = useState("");
   useEffect(() => api.onVersion(setVersion), []);
-  return version;
+  const model = useAnswer(`model ${wanted}`, (signal) => api.model(signal));
+  const known = model.data?.model_version;
+  useEffect(() => {
+    if (known && version && version !== known) setWanted(version);
+  }, [known, version]);
+  return model;
 }
 
 export function App() {
   const [route, navigate] = useRoute();
   const [theme, shownTheme, setTheme] = useTheme();
-  const version = useVersion();
-  const model = useAnswer(`model ${version}`, (signal) => api.model(signal));
+  const model = useModel();
   const view = VIEWS.find((one) => one.view === route.view);
   useEffect(() => {
     document.title = `${route.consumer ? `${route.consumer} · ` : ""}${view?.name ?? ""} · lightgcn`;

@@ -42,10 +42,11 @@ export function requestOf(route: Route): RecommendRequest {
   };
 }
 
-/** The list for a route, asked for again whenever something that it depends on rests. */
+/** The list for a route by a version of the model, asked for again whenever something that it depends on rests. */
 export function useRecommendations(route: Route, version: string | null): Pending<Answer> {
   const request = requestOf(route);
-  const ask = route.consumer !== null && (route.consumer !== "" || route.events.length > 0);
+  const ask =
+    version !== null && route.consumer !== null && (route.consumer !== "" || route.events.length > 0);
   const key = ask ? `${version} ${JSON.stringify(request)}` : null;
   return useAnswer(key, (signal) => api.recommend(request, signal), 130);
 }
@@ -79,13 +80,16 @@ export function Recommendations({ route, navigate, model, theme }: Props) {
   const pointing = rested?.place === place ? rested.product : null;
   const point = (product: string | null) => setPointed(product === null ? null : { product, place });
   const answer = useRecommendations(route, version);
-  const history = useAnswer(route.consumer ? `${version} ${route.consumer}` : null, (signal) =>
+  const history = useAnswer(route.consumer && version ? `${version} ${route.consumer}` : null, (signal) =>
     api.consumer(route.consumer ?? "", signal),
   );
   const items = answer.data?.consumer === route.consumer ? answer.data.items : [];
   const pick = wide ? (pointing ?? route.product ?? items[0]?.product ?? null) : route.product;
   const shown = route.consumer === null ? null : pick;
-  const key = shown === null ? null : `${version} ${JSON.stringify([route.consumer, route.events, shown])}`;
+  const key =
+    shown === null || version === null
+      ? null
+      : `${version} ${JSON.stringify([route.consumer, route.events, shown])}`;
   const why = useAnswer(key, (signal) => explained(key ?? "", route, shown ?? "", signal));
   const item = items.find((one) => one.product === shown) ?? null;
 

@@ -229,6 +229,30 @@ describe("accessibility", () => {
   );
 });
 
+describe("another model", () => {
+  test(
+    "is noticed while the page is open",
+    use(async (page) => {
+      await page.goto(at({ consumer }));
+      await rows(page);
+      const { model_version: old } = await json(base, "v1/model");
+      assert.equal(await page.locator(".version").getAttribute("title"), `Model version ${old}`);
+      await page.route("**/v1/**", async (route) => {
+        const response = await route.fetch();
+        const headers = { ...response.headers(), "x-model-version": "fedcba9876543210" };
+        await route.fulfill({
+          response,
+          headers,
+          json: { ...(await response.json()), model_version: "fedcba9876543210" },
+        });
+      });
+      await page.getByRole("slider", { name: "Products" }).fill("25");
+      await page.locator('.version[title="Model version fedcba9876543210"]').waitFor();
+      await page.locator(".row").nth(24).waitFor();
+    }),
+  );
+});
+
 describe("faults", () => {
   test(
     "the service is down at the start, and comes back",
