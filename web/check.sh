@@ -53,15 +53,16 @@ if [ -z "$model" ]; then
   "$LIGHTGCN_BIN" generate --events 30000 --seed 7 --out "$work/log.csv" >"$work/make.log"
   node test/hostile-log.js "$work/log.csv"
   { "$LIGHTGCN_BIN" prepare "$work/log.csv" --out "$work/dataset" &&
-    "$LIGHTGCN_BIN" train "$work/dataset" --out "$work/model" --epochs 8 --dimension 32; } >>"$work/make.log" 2>&1 ||
-    { cat "$work/make.log" >&2; exit 1; }
+    "$LIGHTGCN_BIN" train "$work/dataset" --out "$work/model" --epochs 8 --dimension 32 &&
+    "$LIGHTGCN_BIN" evaluate "$work/model" "$work/dataset" --on-validation --json >"$work/evaluation.json"; } \
+    >>"$work/make.log" 2>&1 || { cat "$work/make.log" >&2; exit 1; }
+  mv "$work/evaluation.json" "$work/model.run/"
   model="$work/model"
 fi
 
 step "tests against lightgcn serve"
 port="${PORT:-18473}"
-# shellcheck disable=SC2086
-"$LIGHTGCN_BIN" serve "$model" ${SERVE_FLAGS:---bind 127.0.0.1:$port} >"$work/serve.log" 2>&1 &
+"$LIGHTGCN_BIN" serve "$model" --bind "127.0.0.1:$port" --no-admin >"$work/serve.log" 2>&1 &
 serve_pid=$!
 for _ in $(seq 150); do
   if curl -fsS "http://127.0.0.1:$port/health/ready" >/dev/null 2>&1; then break; fi
