@@ -94,6 +94,7 @@ export function drawExplanation(explanation: Explanation, box: Box): Drawing {
       if (!node) return;
       const layer = id === target ? last : step;
       const station = drawnStation(node, id === target);
+      if (station.role === "history") station.size = scaled(path.strength, strongest, 5, 10);
       // Side by side there is no room for names: the number of the path in the list stands for them.
       if (downwards && station.role === "history")
         Object.assign(station, { label: "", inside: `${number + 1}.`, size: 11 });
@@ -265,14 +266,6 @@ export function drawNeighbourhood(graph: Neighbourhood, recommended: ReadonlySet
   places.arrange(24);
   const padding = box.width < 500 ? 36 : 44;
   const stretch = Math.min(1.9, Math.max(0.55, (box.width - 2 * padding) / (box.height - 2 * padding)));
-  const nodes = reached.map((node) => {
-    const ring = distance.get(node.id) ?? 0;
-    const radius = RADII[Math.min(ring, RADII.length - 1)] ?? 1;
-    const angle = places.angle(node.id);
-    const position = { x: radius * stretch * Math.cos(angle), y: radius * Math.sin(angle) };
-    const quiet = box.width < 500 && node.kind === "product";
-    return { ...drawnNeighbour(node, ring, largest, recommended), id: node.id, ...position, quiet };
-  });
   const edges = graph.edges.filter(({ source, target }) => distance.has(source) && distance.has(target));
   // A consumer's own weights and the sums over many others are sized apart: one would hide the other.
   const own = ({ source, target }: { source: string; target: string }) =>
@@ -280,6 +273,17 @@ export function drawNeighbourhood(graph: Neighbourhood, recommended: ReadonlySet
   const heaviest = (mine: boolean) =>
     Math.max(...edges.filter((e) => own(e) === mine).map((e) => e.weight), 0);
   const most = { own: heaviest(true), others: heaviest(false) };
+  const met = new Map(edges.filter(own).map((edge) => [edge.target, edge.weight]));
+  const nodes = reached.map((node) => {
+    const ring = distance.get(node.id) ?? 0;
+    const radius = RADII[Math.min(ring, RADII.length - 1)] ?? 1;
+    const angle = places.angle(node.id);
+    const position = { x: radius * stretch * Math.cos(angle), y: radius * Math.sin(angle) };
+    const quiet = box.width < 500 && node.kind === "product";
+    const weight = met.get(node.id);
+    const size = weight === undefined ? null : { size: scaled(weight, most.own, 5, 11) };
+    return { ...drawnNeighbour(node, ring, largest, recommended), id: node.id, ...position, quiet, ...size };
+  });
   const drawn = edges.map((edge) => ({
     id: `${edge.source}>${edge.target}`,
     source: edge.source,

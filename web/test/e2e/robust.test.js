@@ -161,6 +161,25 @@ describe("colours", () => {
   );
 });
 
+describe("motion", () => {
+  test(
+    "is left out where the system asks for that",
+    use(async (page) => {
+      await page.route("**/v1/recommendations", () => {});
+      await page.goto(at({ consumer }));
+      await page.locator(".list .bone").first().waitFor();
+      const name = () =>
+        page
+          .locator(".list .bone")
+          .first()
+          .evaluate((bone) => getComputedStyle(bone).animationName);
+      assert.equal(await name(), "none");
+      await page.emulateMedia({ reducedMotion: "no-preference" });
+      assert.equal(await name(), "shimmer");
+    }),
+  );
+});
+
 describe("accessibility", () => {
   const check = async (page) => {
     await page.evaluate(axe.source);
