@@ -1,0 +1,115 @@
+/** Asks the service. Every fault becomes one {@link ApiError} with words for a person. */
+import type {
+  Answer,
+  ConsumerAnswer,
+  ContextEvent,
+  Explanation,
+  FoundConsumer,
+  FoundProduct,
+  ModelAnswer,
+  Neighbourhood,
+  RecommendedItem,
+  RecommendRequest,
+} from "./types";
+
+export class ApiError extends Error {
+  constructor(
+    /** The HTTP status; 0 where the service could not be reached. */
+    readonly status: number,
+    readonly code: string,
+    message: string,
+    readonly faults: string[] = [],
+  ) {
+    super(message);
+  }
+
+  get unreachable(): boolean {
+    return this.status === 0 || this.status === 502 || this.status === 504;
+  }
+}
+
+type VersionListener = (version: string) => void;
+const versionListeners = new Set<VersionListener>();
+
+/** Calls `listener` with the model version of every answer. Gives back what ends that. */
+export function onVersion(listener: VersionListener): () => void {
+  versionListeners.add(listener);
+  return () => versionListeners.delete(listener);
+}
+
+async function fault(response: Response): Promise<ApiError> {
+  try {
+    const { error } = await response.json();
+    const faults = Array.isArray(error.faults) ? error.faults.map(String) : [];
+    return new ApiError(response.status, String(error.code), String(error.message), faults);
+  } catch {
+    return new ApiError(response.status, "http", `The service answered with status ${response.status}.`);
+  }
+}
+
+async function ask<T>(path: string, signal?: AbortSignal, body?: unknown): Promise<T> {
+  const url = new URL(path, document.baseURI);
+  let response: Response;
+  try {
+    response = await fetch(url, {
+      signal,
+      headers: { accept: "application/json", ...(body ? { "content-type": "application/json" } : {}) },
+      ...(body ? { method: "POST", body: JSON.stringify(body) } : {}),
+    });
+  } catch (cause) {
+    if (signal?.aborted) throw cause;
+    throw new ApiError(0, "unreachable", "The service cannot be reached.");
+  }
+  if (!response.ok) throw await fault(response);
+  const version = response.headers.get("x-model-version");
+  if (version) for (const listener of versionListeners) listener(version);
+  try {
+    return (await response.json()) as T;
+  } catch (cause) {
+    if (signal?.aborted) throw cause;
+    throw new ApiError(response.status, "unreadable", "The service's answer could not be read.");
+  }
+}
+
+const id = encodeURIComponent;
+
+export const recommend = (request: RecommendRequest, signal?: AbortSignal) =>
+  ask<Answer>("v1/recommendations", signal, request);
+
+export const explain = (consumer: string, product: string, events: ContextEvent[], signal?: AbortSignal) =>
+  ask<Explanation>("v1/explanations", signal, {
+    consumer,
+    product,
+    events,
+    options: { limit: 5, max_hops: 5 },
+  });
+
+export const consumer = (name: string, signal?: AbortSignal) =>
+  ask<ConsumerAnswer>(`v1/consumers/${id(name)}`, signal);
+
+export const findConsumers = (q: string, limit: number, signal?: AbortSignal) =>
+  ask<{ consumers: FoundConsumer[]; total: number }>(`v1/consumers?q=${id(q)}&limit=${limit}`, signal);
+
+export const findProducts = (q: string, limit: number, signal?: AbortSignal) =>
+  ask<{ products: FoundProduct[]; total: number }>(`v1/products?q=${id(q)}&limit=${limit}`, signal);
+
+export const similar = (product: string, k: number, signal?: AbortSignal) =>
+  ask<{ items: RecommendedItem[] }>(`v1/similar/${id(product)}?k=${k}`, signal);
+
+export const popular = (k: number, signal?: AbortSignal) =>
+  ask<{ items: RecommendedItem[] }>(`v1/popular?k=${k}`, signal);
+
+export const neighbourhood = (
+  name: string,
+  products: number,
+  perProduct: number,
+  recommended: string[],
+  signal?: AbortSignal,
+) => {
+  // Commas part the ids, so one that has a comma cannot be asked for.
+  const list = id(recommended.filter((product) => !product.includes(",")).join(","));
+  const query = `products=${products}&per_product=${perProduct}&recommended=${list}`;
+  return ask<Neighbourhood>(`v1/graph/${id(name)}?${query}`, signal);
+};
+
+export const model = (signal?: AbortSignal) => ask<ModelAnswer>("v1/model", signal);

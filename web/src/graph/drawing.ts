@@ -1,0 +1,334 @@
+/** What is drawn of a graph, and where: plain data that knows nothing of the library that draws it. */
+import { shortTitle } from "../text";
+import type { ExplainedPath, Explanation, Neighbourhood, NeighbourhoodNode, PathNode } from "../types";
+
+export type Role = "consumer" | "history" | "others" | "other" | "target";
+
+export interface DrawnNode {
+  id: string;
+  role: Role;
+  label: string;
+  /** Text within the node, such as a number of consumers. */
+  inside?: string;
+  x: number;
+  y: number;
+  /** Whether the label shows only while the node is lit. */
+  quiet?: boolean;
+  /** Whether the label stands above the node, not below. */
+  above?: boolean;
+  /** Radius in pixels. */
+  size: number;
+  /** The product that the node stands for. */
+  product?: string;
+}
+
+export interface DrawnEdge {
+  id: string;
+  source: string;
+  target: string;
+  /** Width in pixels. */
+  size: number;
+  /** Whether it is lit while nothing is pointed at. */
+  lit?: boolean;
+}
+
+export interface Drawing {
+  nodes: DrawnNode[];
+  edges: DrawnEdge[];
+  padding: number;
+}
+
+export interface Box {
+  width: number;
+  height: number;
+}
+
+const CONSUMER = "consumer";
+
+/** Maps a value of [0, most] to a size by its square root, so that areas compare. */
+const scaled = (value: number, most: number, low: number, high: number) =>
+  low + (high - low) * Math.sqrt(Math.max(0, value) / (most || 1));
+
+/** The nodes and edges of one path, by the names that {@link drawExplanation} gives them. */
+export function pathParts(path: ExplainedPath, number: number): { nodes: string[]; edges: string[] } {
+  const name = (node: PathNode, step: number) =>
+    node.kind === "consumer"
+      ? CONSUMER
+      : node.kind === "product"
+        ? `p:${node.product}`
+        : `c:${number}:${step}`;
+  const nodes = path.edges.map((edge, step) => name(edge.to, step));
+  const stations = [CONSUMER, ...nodes];
+  const edges = path.edges.map((_, step) => `${stations[step]}>${stations[step + 1]}`);
+  return { nodes: stations, edges };
+}
+
+/**
+ * The paths of an explanation in layers: the consumer, the own products, other consumers, the product. Each path has
+ * a lane of its own; edges are as wide as the path is strong. Layers go from left to right, or downwards in a narrow
+ * box.
+ */
+export function drawExplanation(explanation: Explanation, box: Box): Drawing {
+  const { paths } = explanation;
+  const strongest = Math.max(...paths.map((path) => path.strength), 0);
+  const last = Math.max(1, ...paths.map((path) => path.edges.length));
+  const downwards = box.width < 335;
+  const [along, across] = downwards ? [box.height, box.width] : [box.width, box.height];
+  const place = (layer: number, lane: number) => {
+    const a = (layer / last) * along;
+    const c = paths.length > 1 ? (lane / (paths.length - 1)) * across : across / 2;
+    return downwards ? { x: c, y: along - a } : { x: a, y: across - c };
+  };
+  const nodes = new Map<string, DrawnNode & { lanes: number[]; layer: number }>();
+  const edges = new Map<string, DrawnEdge>();
+  const target = `p:${explanation.product}`;
+  paths.forEach((path, number) => {
+    const { nodes: names, edges: edgeNames } = pathParts(path, number);
+    names.forEach((id, step) => {
+      const known = nodes.get(id);
+      if (known) {
+        known.lanes.push(number);
+        return;
+      }
+      const node = step === 0 ? ({ kind: "consumer" } as const) : path.edges[step - 1]?.to;
+      if (!node) return;
+      const layer = id === target ? last : step;
+      const station = drawnStation(node, id === target);
+      if (station.role === "history") station.size = scaled(path.strength, strongest, 5, 10);
+      // Side by side there is no room for names: the number of the path in the list stands for them.
+      if (downwards && station.role === "history")
+        Object.assign(station, { label: "", inside: `${number + 1}.`, size: 11 });
+      nodes.set(id, { ...station, id, x: 0, y: 0, lanes: [number], layer });
+    });
+    edgeNames.forEach((id, step) => {
+      const size = scaled(path.strength, strongest, 1.2, 6);
+      const known = edges.get(id);
+      if (known) known.size = Math.max(known.size, size);
+      else edges.set(id, { id, source: names[step] ?? "", target: names[step + 1] ?? "", size, lit: true });
+    });
+  });
+  const middle = (paths.length - 1) / 2;
+  const drawn = [...nodes.values()].map(({ lanes, layer, ...node }) => {
+    const ends = node.id === CONSUMER || node.id === target;
+    const lane = ends ? middle : lanes.reduce((sum, n) => sum + n, 0) / lanes.length;
+    return { ...node, ...place(layer, lane), above: downwards && layer === 0 };
+  });
+  return { nodes: drawn, edges: [...edges.values()], padding: 38 };
+}
+
+function drawnStation(
+  node: PathNode,
+  isTarget: boolean,
+): Pick<DrawnNode, "role" | "label" | "inside" | "size" | "product"> {
+  switch (node.kind) {
+    case "consumer":
+      return { role: "consumer", label: "Consumer", size: 11 };
+    case "other_consumers": {
+      const size = Math.min(17, 10 + 1.4 * Math.log2(node.count));
+      return { role: "others", label: "", inside: String(node.count), size };
+    }
+    case "product": {
+      const text = isTarget ? "This product" : shortTitle(node.product, node.details);
+      const label = text.length > 17 ? `${text.slice(0, 16)}\u2026` : text;
+      return { role: isTarget ? "target" : "history", label, size: isTarget ? 12 : 8, product: node.product };
+    }
+  }
+}
+
+/** How many steps each node is from the consumer. */
+function distances({ nodes, edges }: Neighbourhood): Map<string, number> {
+  const neighbours = new Map<string, string[]>();
+  for (const { source, target } of edges) {
+    neighbours.set(source, [...(neighbours.get(source) ?? []), target]);
+    neighbours.set(target, [...(neighbours.get(target) ?? []), source]);
+  }
+  const found = new Map<string, number>();
+  let front = nodes.filter((node) => node.kind === "self").map((node) => node.id);
+  for (let distance = 0; front.length > 0; distance++) {
+    const next: string[] = [];
+    for (const id of front) {
+      if (found.has(id)) continue;
+      found.set(id, distance);
+      next.push(...(neighbours.get(id) ?? []));
+    }
+    front = next;
+  }
+  return found;
+}
+
+/**
+ * The graph with at most `most` groups of other consumers: for each product that only groups lead to its largest group,
+ * then the largest of all. Products that nothing leads to any more are left out.
+ */
+export function thinned(graph: Neighbourhood, most: number): Neighbourhood {
+  const groups = graph.nodes.filter((node) => node.kind === "consumers");
+  const count = new Map(groups.map((node) => [node.id, node.count ?? 0]));
+  const size = (id: string) => count.get(id) ?? 0;
+  const inwards = graph.edges.filter((edge) => count.has(edge.source));
+  inwards.sort((a, b) => size(b.source) - size(a.source) || (a.source < b.source ? -1 : 1));
+  const first = new Map<string, string>();
+  for (const { source, target } of inwards) if (!first.has(target)) first.set(target, source);
+  const kept = new Set([...new Set([...first.values(), ...inwards.map((e) => e.source)])].slice(0, most));
+  const edges = graph.edges.filter((e) => [e.source, e.target].every((id) => !count.has(id) || kept.has(id)));
+  const joined = new Set(edges.flatMap((edge) => [edge.source, edge.target]));
+  return { nodes: graph.nodes.filter((node) => node.kind === "self" || joined.has(node.id)), edges };
+}
+
+/** Nodes on rings, each ring in an order that keeps what is joined near each other. */
+class Rings {
+  private readonly angles = new Map<string, number>();
+  private readonly links = new Map<string, string[]>();
+
+  constructor(
+    readonly rings: string[][],
+    edges: { source: string; target: string }[],
+  ) {
+    for (const { source, target } of edges) {
+      this.links.set(source, [...(this.links.get(source) ?? []), target]);
+      this.links.set(target, [...(this.links.get(target) ?? []), source]);
+    }
+    rings.forEach((ring, n) => {
+      this.settle(ring, n === 1 ? -Math.PI / 2 : null);
+    });
+  }
+
+  angle(id: string): number {
+    return this.angles.get(id) ?? 0;
+  }
+
+  /** Orders every ring by where its neighbours stand, outwards and back, and keeps the best arrangement seen. */
+  arrange(rounds: number): void {
+    let best = new Map(this.angles);
+    let least = this.strain();
+    for (let round = 0; round < rounds; round++) {
+      const order = this.rings.map((_, n) => n).slice(1);
+      if (round % 2) order.reverse();
+      for (const n of order) this.sort(n);
+      const strain = this.strain();
+      if (strain < least - 1e-9) [best, least] = [new Map(this.angles), strain];
+    }
+    for (const [id, angle] of best) this.angles.set(id, angle);
+  }
+
+  private sort(n: number): void {
+    const ring = this.rings[n] ?? [];
+    const wanted = new Map(ring.map((id) => [id, this.mean(id)]));
+    ring.sort((a, b) => (wanted.get(a) ?? 0) - (wanted.get(b) ?? 0) || (a < b ? -1 : 1));
+    const step = (2 * Math.PI) / Math.max(1, ring.length);
+    const x = ring.reduce((sum, id, k) => sum + Math.cos((wanted.get(id) ?? 0) - k * step), 0);
+    const y = ring.reduce((sum, id, k) => sum + Math.sin((wanted.get(id) ?? 0) - k * step), 0);
+    this.settle(ring, Math.atan2(y, x));
+  }
+
+  /** The direction in which the neighbours of a node lie; where it stands, if it has none. */
+  private mean(id: string): number {
+    const middle = this.rings[0]?.[0];
+    const near = (this.links.get(id) ?? [])
+      .filter((other) => other !== middle)
+      .map((other) => this.angle(other));
+    if (near.length === 0) return this.angle(id);
+    const sum = (f: (a: number) => number) => near.reduce((total, a) => total + f(a), 0);
+    return Math.atan2(sum(Math.sin), sum(Math.cos));
+  }
+
+  private settle(ring: string[], turn: number | null): void {
+    const step = (2 * Math.PI) / Math.max(1, ring.length);
+    ring.forEach((id, k) => {
+      this.angles.set(id, (turn ?? 0) + k * step);
+    });
+  }
+
+  /** How far apart joined nodes stand, by angle. */
+  private strain(): number {
+    let sum = 0;
+    for (const [id, others] of this.links) {
+      for (const other of others) sum += 1 - Math.cos(this.angle(id) - this.angle(other));
+    }
+    return sum;
+  }
+}
+
+const RADII = [0, 0.4, 0.7, 1];
+
+/**
+ * The neighbourhood in rings: the consumer in the middle, the own products around, then groups of other consumers, then
+ * the products that these lead to.
+ */
+export function drawNeighbourhood(graph: Neighbourhood, recommended: ReadonlySet<string>, box: Box): Drawing {
+  const distance = distances(graph);
+  const reached = graph.nodes.filter((node) => distance.has(node.id));
+  const largest = Math.max(...reached.map((node) => node.count ?? 0), 1);
+  const furthest = Math.max(0, ...distance.values());
+  const rings = Array.from({ length: furthest + 1 }, (_, ring) =>
+    reached.filter((node) => distance.get(node.id) === ring).map((node) => node.id),
+  );
+  const places = new Rings(rings, graph.edges);
+  places.arrange(24);
+  const padding = box.width < 500 ? 36 : 44;
+  const stretch = Math.min(1.9, Math.max(0.55, (box.width - 2 * padding) / (box.height - 2 * padding)));
+  const edges = graph.edges.filter(({ source, target }) => distance.has(source) && distance.has(target));
+  // A consumer's own weights and the sums over many others are sized apart: one would hide the other.
+  const own = ({ source, target }: { source: string; target: string }) =>
+    distance.get(source) === 0 || distance.get(target) === 0;
+  const heaviest = (mine: boolean) =>
+    Math.max(...edges.filter((e) => own(e) === mine).map((e) => e.weight), 0);
+  const most = { own: heaviest(true), others: heaviest(false) };
+  const met = new Map(edges.filter(own).map((edge) => [edge.target, edge.weight]));
+  const nodes = reached.map((node) => {
+    const ring = distance.get(node.id) ?? 0;
+    const radius = RADII[Math.min(ring, RADII.length - 1)] ?? 1;
+    const angle = places.angle(node.id);
+    const position = { x: radius * stretch * Math.cos(angle), y: radius * Math.sin(angle) };
+    const quiet = box.width < 500 && node.kind === "product";
+    const weight = met.get(node.id);
+    const size = weight === undefined ? null : { size: scaled(weight, most.own, 5, 11) };
+    return { ...drawnNeighbour(node, ring, largest, recommended), id: node.id, ...position, quiet, ...size };
+  });
+  const drawn = edges.map((edge) => ({
+    id: `${edge.source}>${edge.target}`,
+    source: edge.source,
+    target: edge.target,
+    size: scaled(edge.weight, own(edge) ? most.own : most.others, 1, 4.5),
+  }));
+  return { nodes, edges: drawn, padding };
+}
+
+function drawnNeighbour(
+  node: NeighbourhoodNode,
+  ring: number,
+  largest: number,
+  recommended: ReadonlySet<string>,
+): Omit<DrawnNode, "id" | "x" | "y"> {
+  if (node.kind === "self") return { role: "consumer", label: "Consumer", size: 13 };
+  if (node.kind === "consumers") {
+    const count = node.count ?? 0;
+    return { role: "others", label: "", inside: String(count), size: scaled(count, largest, 8, 16) };
+  }
+  const product = node.product ?? node.id.replace(/^p:/, "");
+  const text = shortTitle(product, node.details);
+  const label = text.length > 20 ? `${text.slice(0, 19)}\u2026` : text;
+  const role = recommended.has(product) ? "target" : ring === 1 ? "history" : "other";
+  return { role, label, size: ring === 1 ? 8 : 9, product };
+}
+
+/** What stands on a way from the consumer through a node: its neighbours, and from there back to the consumer. */
+export function throughNode(graph: Neighbourhood, id: string): { nodes: Set<string>; edges: Set<string> } {
+  const distance = distances(graph);
+  const nodes = new Set([id]);
+  const edges = new Set<string>();
+  const walk = (from: string, inwards: boolean) => {
+    for (const { source, target } of graph.edges) {
+      if (source !== from && target !== from) continue;
+      const other = source === from ? target : source;
+      const change = (distance.get(other) ?? 0) - (distance.get(from) ?? 0);
+      if (inwards ? change >= 0 : change <= 0) continue;
+      edges.add(`${source}>${target}`);
+      if (nodes.has(other)) continue;
+      nodes.add(other);
+      walk(other, inwards);
+    }
+  };
+  walk(id, true);
+  walk(id, false);
+  return { nodes, edges };
+}

@@ -1,0 +1,153 @@
+/** Small charts in SVG: a line over epochs, and bars that compare rankers. */
+import { useState } from "preact/hooks";
+import * as text from "../text";
+
+interface LineProps {
+  title: string;
+  points: { x: number; y: number }[];
+  /** Levels to compare with, such as baselines. */
+  levels?: { name: string; y: number }[];
+  /** The epoch that was kept. */
+  best?: number | null;
+}
+
+const WIDTH = 420;
+const HEIGHT = 210;
+const LEFT = 46;
+const ALONE = 14;
+/** Room for the names of levels. */
+const NAMES = 128;
+const TOP = 14;
+const BOTTOM = 28;
+
+/** Round numbers that divide [low, high] into about `n` steps. */
+export function ticks(low: number, high: number, n: number): number[] {
+  const raw = (high - low || 1) / n;
+  const size = 10 ** Math.floor(Math.log10(raw));
+  const step = [1, 2, 5, 10].map((f) => f * size).find((s) => s >= raw) ?? raw;
+  const first = Math.ceil(low / step - 1e-9);
+  const last = Math.floor(high / step + 1e-9);
+  return Array.from({ length: Math.max(0, last - first + 1) }, (_, k) =>
+    Number(((first + k) * step).toPrecision(10)),
+  );
+}
+
+/** Where the names of levels stand: beside them, but never closer to each other than a line of text. */
+function spread(heights: number[], apart: number): number[] {
+  const order = heights.map((_, n) => n).sort((a, b) => (heights[a] ?? 0) - (heights[b] ?? 0));
+  const placed = [...heights];
+  for (let n = order.length - 2; n >= 0; n--) {
+    const [here, below] = [order[n] ?? 0, order[n + 1] ?? 0];
+    placed[here] = Math.min(placed[here] ?? 0, (placed[below] ?? 0) - apart);
+  }
+  return placed;
+}
+
+export function LineChart({ title, points, levels = [], best }: LineProps) {
+  const right = levels.length ? NAMES : ALONE;
+  const [at, setAt] = useState<number | null>(null);
+  const xs = points.map((point) => point.x);
+  const ys = [...points.map((point) => point.y), ...levels.map((level) => level.y)];
+  const [x0, x1] = [Math.min(...xs), Math.max(...xs)];
+  const range = Math.max(...ys) - Math.min(...ys) || 1;
+  const y0 = Math.max(0, Math.min(...ys) - 0.06 * range);
+  const y1 = Math.max(...ys) + 0.06 * range;
+  const x = (value: number) => LEFT + ((value - x0) / (x1 - x0 || 1)) * (WIDTH - LEFT - right);
+  const y = (value: number) => HEIGHT - BOTTOM - ((value - y0) / (y1 - y0 || 1)) * (HEIGHT - TOP - BOTTOM);
+  const names = spread(
+    levels.map((level) => y(level.y) + 4),
+    14,
+  );
+  const line = points
+    .map((point, n) => `${n ? "L" : "M"}${x(point.x).toFixed(1)} ${y(point.y).toFixed(1)}`)
+    .join("");
+  const shown = at !== null ? points[at] : undefined;
+  const kept = points.find((point) => point.x === best);
+  const marked = shown ?? kept ?? points.at(-1);
+  const nearest = (event: PointerEvent) => {
+    const box = (event.currentTarget as Element).getBoundingClientRect();
+    const value = ((event.clientX - box.left) / box.width) * WIDTH;
+    let closest = 0;
+    points.forEach((point, n) => {
+      if (Math.abs(x(point.x) - value) < Math.abs(x(points[closest]?.x ?? 0) - value)) closest = n;
+    });
+    setAt(closest);
+  };
+  return (
+    <figure class="chart">
+      <figcaption>
+        <span>{title}</span>
+        {marked && (
+          <span class="quiet">
+            {marked === kept && !shown ? "kept: " : ""}epoch {marked.x}: <b>{text.score(marked.y)}</b>
+          </span>
+        )}
+      </figcaption>
+      <svg
+        viewBox={`0 0 ${WIDTH} ${HEIGHT}`}
+        role="img"
+        aria-label={`${title} from epoch ${x0} to ${x1}; the table below has the figures`}
+        onPointerMove={nearest}
+        onPointerLeave={() => setAt(null)}
+      >
+        {ticks(y0, y1, 4).map((value) => (
+          <g key={value} class="grid">
+            <line x1={LEFT} x2={WIDTH - right} y1={y(value)} y2={y(value)} />
+            <text x={LEFT - 8} y={y(value) + 4} text-anchor="end">
+              {value}
+            </text>
+          </g>
+        ))}
+        {ticks(x0, x1, 6)
+          .filter(Number.isInteger)
+          .map((value) => (
+            <text key={value} x={x(value)} y={HEIGHT - 8} text-anchor="middle">
+              {value}
+            </text>
+          ))}
+        {levels.map((level, n) => (
+          <g key={level.name} class="level">
+            <line x1={LEFT} x2={WIDTH - right} y1={y(level.y)} y2={y(level.y)} />
+            <text x={WIDTH - right + 6} y={names[n]}>
+              {level.name}
+            </text>
+          </g>
+        ))}
+        <path class="line" d={line} />
+        {kept && <circle class="kept" cx={x(kept.x)} cy={y(kept.y)} r={4.5} />}
+        {shown && (
+          <g class="cursor">
+            <line x1={x(shown.x)} x2={x(shown.x)} y1={TOP} y2={HEIGHT - BOTTOM} />
+            <circle cx={x(shown.x)} cy={y(shown.y)} r={4} />
+          </g>
+        )}
+      </svg>
+    </figure>
+  );
+}
+
+interface CompareProps {
+  title: string;
+  rows: { name: string; value: number; main: boolean }[];
+}
+
+/** Bars that share one scale, the model's own first. */
+export function CompareChart({ title, rows }: CompareProps) {
+  const most = Math.max(...rows.map((row) => row.value), 1e-12);
+  return (
+    <figure class="compare">
+      <figcaption>{title}</figcaption>
+      <ul>
+        {rows.map((row) => (
+          <li key={row.name} class={row.main ? "main" : ""}>
+            <span class="compare-name">{row.name}</span>
+            <span class="compare-track" aria-hidden="true">
+              <span style={{ width: `${(100 * row.value) / most}%` }} />
+            </span>
+            <span class="compare-value">{row.value.toFixed(4)}</span>
+          </li>
+        ))}
+      </ul>
+    </figure>
+  );
+}

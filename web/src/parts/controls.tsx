@@ -1,0 +1,271 @@
+/** How the list is made, and which products may come: acts at once. */
+import { useEffect, useState } from "preact/hooks";
+import { DEFAULTS, MOST_K, type Navigate, type Route } from "../route";
+import * as text from "../text";
+import type { Hide, ModelAnswer } from "../types";
+import { Combobox } from "./combobox";
+import { Slider } from "./slider";
+
+interface Props {
+  route: Route;
+  navigate: Navigate;
+  model: ModelAnswer | null;
+}
+
+const HIDE: { value: Hide; label: string }[] = [
+  { value: "bought", label: "Bought" },
+  { value: "seen", label: "Seen before" },
+  { value: "nothing", label: "Nothing" },
+];
+
+const percent = (value: number) => `${Math.round(100 * value)} %`;
+
+export function Controls({ route, navigate, model }: Props) {
+  const tune = (change: Partial<Route>) => navigate(change, false);
+  const filtered =
+    route.categories.length + route.brands.length > 0 || route.priceMin !== null || route.priceMax !== null;
+  const usual = (["k", "diversity", "exploration", "revenue", "hide"] as const).every(
+    (key) => route[key] === DEFAULTS[key],
+  );
+  return (
+    <section class="panel controls" aria-labelledby="controls">
+      <div class="panel-head">
+        <h2 id="controls">List and filters</h2>
+        <span class="chips">
+          {route.exploration > 0 && (
+            <button type="button" class="link" onClick={() => tune({ seed: route.seed + 1 })}>
+              Draw again
+            </button>
+          )}
+          {(filtered || !usual) && (
+            <button
+              type="button"
+              class="link"
+              onClick={() =>
+                tune({
+                  ...DEFAULTS,
+                  view: route.view,
+                  consumer: route.consumer,
+                  events: route.events,
+                  product: route.product,
+                })
+              }
+            >
+              Reset
+            </button>
+          )}
+        </span>
+      </div>
+      <div class="controls-grid">
+        <Slider
+          label="Products"
+          hint="How many products the list has at most (k)"
+          min={5}
+          max={MOST_K}
+          step={5}
+          value={route.k}
+          text={String}
+          onChange={(k) => tune({ k })}
+        />
+        <Slider
+          label="Diversity"
+          hint="0 % ranks by score alone; more prefers products unlike those above them"
+          min={0}
+          max={1}
+          step={0.05}
+          value={route.diversity}
+          text={percent}
+          onChange={(diversity) => tune({ diversity })}
+        />
+        <Slider
+          label="Exploration"
+          hint="The chance that a place goes to a product drawn at random"
+          min={0}
+          max={1}
+          step={0.05}
+          value={route.exploration}
+          text={percent}
+          onChange={(exploration) => tune({ exploration })}
+        />
+        <Slider
+          label="Revenue"
+          hint="How much the expected revenue counts against the model's score"
+          min={0}
+          max={1}
+          step={0.05}
+          value={route.revenue}
+          text={percent}
+          onChange={(revenue) => tune({ revenue })}
+        />
+        <label class="field">
+          <span class="label">Leave out</span>
+          <select value={route.hide} onChange={(event) => tune({ hide: event.currentTarget.value as Hide })}>
+            {HIDE.map(({ value, label }) => (
+              <option key={value} value={value}>
+                {label}
+              </option>
+            ))}
+          </select>
+        </label>
+        <Labels
+          kind="Category"
+          none="No product of this model has a category"
+          labels={model?.categories ?? null}
+          chosen={route.categories}
+          name={text.categoryPath}
+          onChange={(categories) => tune({ categories })}
+        />
+        <Labels
+          kind="Brand"
+          none="No product of this model has a brand"
+          labels={model?.brands ?? null}
+          chosen={route.brands}
+          name={(brand) => brand}
+          onChange={(brands) => tune({ brands })}
+        />
+        <Prices route={route} tune={tune} model={model} />
+      </div>
+    </section>
+  );
+}
+
+interface LabelsProps {
+  kind: string;
+  none: string;
+  labels: string[] | null;
+  chosen: string[];
+  name: (label: string) => string;
+  onChange: (labels: string[]) => void;
+}
+
+function Labels({ kind, none, labels, chosen, name, onChange }: LabelsProps) {
+  const add = (label: string) => !chosen.includes(label) && onChange([...chosen, label]);
+  if (labels !== null && labels.length === 0 && chosen.length === 0) {
+    return (
+      <div class="field">
+        <span class="label">{kind}</span>
+        <p class="quiet">{none}.</p>
+      </div>
+    );
+  }
+  return (
+    <div class="field">
+      <Combobox
+        label={kind}
+        placeholder={chosen.length ? "Add another" : `Any ${kind.toLowerCase()}`}
+        find={async (q) => {
+          const needle = q.toLowerCase();
+          const all = withParents(labels ?? [], kind);
+          const found = all.filter((label) => `${label} ${name(label)}`.toLowerCase().includes(needle));
+          return { options: found.slice(0, 50), total: found.length };
+        }}
+        optionKey={(label) => label}
+        render={(label) => <span class="option">{name(label)}</span>}
+        onPick={add}
+        onText={add}
+      />
+      {chosen.length > 0 && (
+        <ul class="tokens" aria-label={`${kind}: only these`}>
+          {chosen.map((label) => (
+            <li key={label}>
+              <span title={label}>{name(label)}</span>
+              <button
+                type="button"
+                class="icon-button"
+                aria-label={`Remove ${label}`}
+                onClick={() => onChange(chosen.filter((other) => other !== label))}
+              >
+                ×
+              </button>
+            </li>
+          ))}
+        </ul>
+      )}
+    </div>
+  );
+}
+
+/** Category codes with the beginnings that hold several of them. */
+function withParents(labels: string[], kind: string): string[] {
+  if (kind !== "Category") return labels;
+  const all = new Set<string>();
+  for (const label of labels) {
+    const parts = label.split(".");
+    for (let n = 1; n < parts.length; n++) all.add(parts.slice(0, n).join("."));
+    all.add(label);
+  }
+  return [...all].sort();
+}
+
+function Prices({
+  route,
+  tune,
+  model,
+}: {
+  route: Route;
+  tune: (change: Partial<Route>) => void;
+  model: ModelAnswer | null;
+}) {
+  const known = model?.price;
+  const wrong = route.priceMin !== null && route.priceMax !== null && route.priceMin > route.priceMax;
+  return (
+    <fieldset class="field" aria-describedby={wrong ? "price-wrong" : undefined}>
+      <legend class="label">Price</legend>
+      <div class="prices">
+        <PriceField
+          label="Lowest price"
+          placeholder={known ? text.price(known.min) : "from"}
+          value={route.priceMin}
+          wrong={wrong}
+          onChange={(priceMin) => tune({ priceMin })}
+        />
+        <span aria-hidden="true">–</span>
+        <PriceField
+          label="Highest price"
+          placeholder={known ? text.price(known.max) : "to"}
+          value={route.priceMax}
+          wrong={wrong}
+          onChange={(priceMax) => tune({ priceMax })}
+        />
+      </div>
+      {wrong && (
+        <p class="field-fault" id="price-wrong">
+          The lowest price is above the highest.
+        </p>
+      )}
+    </fieldset>
+  );
+}
+
+interface PriceProps {
+  label: string;
+  placeholder: string;
+  value: number | null;
+  wrong: boolean;
+  onChange: (value: number | null) => void;
+}
+
+function PriceField({ label, placeholder, value, wrong, onChange }: PriceProps) {
+  const [typed, setTyped] = useState(value === null ? "" : String(value));
+  useEffect(() => {
+    setTyped((old) => (old !== "" && Number(old) === value ? old : value === null ? "" : String(value)));
+  }, [value]);
+  return (
+    <input
+      type="text"
+      inputMode="decimal"
+      aria-label={label}
+      aria-invalid={wrong}
+      placeholder={placeholder}
+      maxLength={12}
+      value={typed}
+      onInput={(event) => {
+        const next = event.currentTarget.value.replace(",", ".").replace(/[^\d.]/g, "");
+        setTyped(next);
+        const number = Number(next);
+        if (next === "") onChange(null);
+        else if (Number.isFinite(number) && !next.endsWith(".")) onChange(number);
+      }}
+    />
+  );
+}

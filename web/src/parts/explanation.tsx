@@ -1,0 +1,288 @@
+/** Why a product: what makes its score, and the ways through the graph that lead to it. */
+import { useMemo, useState } from "preact/hooks";
+import * as api from "../api";
+import { GraphCanvas } from "../graph/canvas";
+import { drawExplanation, pathParts } from "../graph/drawing";
+import { type Pending, useAnswer } from "../hooks";
+import * as text from "../text";
+import type { ExplainedPath, Explanation, PathNode, RecommendedItem } from "../types";
+import { Facts, SourceChip } from "./product";
+import { Failure, Skeleton } from "./states";
+
+interface Props {
+  product: string;
+  answer: Pending<Explanation>;
+  item: RecommendedItem | null;
+  theme: string;
+  onPick: (product: string) => void;
+}
+
+export function ExplanationView({ product, answer, item, theme, onPick }: Props) {
+  const data = answer.data?.product === product ? answer.data : null;
+  const details = data?.details ?? item?.details ?? {};
+  return (
+    <>
+      <header class="why-head">
+        <h2 id="why" tabIndex={-1}>
+          {text.title(product, details)}
+        </h2>
+        <Facts product={product} details={details} withPrice />
+        <div class="chips">
+          {item && <SourceChip source={item.source} />}
+          {data?.bought && <span class="chip">Bought before</span>}
+          {item && <span class="quiet">{item.reason}</span>}
+        </div>
+      </header>
+      {answer.error ? (
+        <Failure error={answer.error} retry={answer.retry} />
+      ) : data ? (
+        <>
+          <Contributions explanation={data} item={item} />
+          <Paths explanation={data} theme={theme} />
+        </>
+      ) : (
+        <Skeleton rows={7} label="Loading the explanation" />
+      )}
+      <Similar product={product} onPick={onPick} />
+    </>
+  );
+}
+
+interface Bar {
+  key: string;
+  name: string;
+  note: string;
+  value: number;
+  share: number;
+}
+
+const FIRST = 5;
+
+function barsOf({ own_taste: own, contributions, rounding }: Explanation, all: boolean): Bar[] {
+  const shown = all ? contributions : contributions.slice(0, FIRST);
+  const rest = contributions.slice(shown.length);
+  const total = (part: "value" | "share") => rest.reduce((sum, c) => sum + c[part], 0);
+  const bars: Bar[] = [];
+  if (own) {
+    bars.push({
+      key: "own",
+      name: "Own taste",
+      note: "learned, shown by no single product",
+      value: own.value,
+      share: own.share,
+    });
+  }
+  for (const { product, details, behaviours, value, share } of shown) {
+    bars.push({
+      key: product,
+      name: text.title(product, details),
+      note: text.doings(behaviours),
+      value,
+      share,
+    });
+  }
+  if (rest.length > 0) {
+    const name = text.plural(rest.length, "more product");
+    bars.push({
+      key: "rest",
+      name,
+      note: "of the history, together",
+      value: total("value"),
+      share: total("share"),
+    });
+  }
+  if (text.score(rounding) !== "0" && Math.abs(rounding) >= 5e-4) {
+    bars.push({ key: "rounding", name: "Rounding", note: "of 32-bit numbers", value: rounding, share: 0 });
+  }
+  return bars;
+}
+
+function Contributions({ explanation, item }: { explanation: Explanation; item: RecommendedItem | null }) {
+  const [all, setAll] = useState(false);
+  const { score, contributions, instead, method } = explanation;
+  const bars = barsOf(explanation, all);
+  const most = Math.max(...bars.map((bar) => Math.abs(bar.value)), 1e-12);
+  const low = Math.min(0, ...bars.map((bar) => bar.value));
+  const high = Math.max(0, ...bars.map((bar) => bar.value));
+  const zero = bars.length ? -low / (high - low || most) : 0;
+  const sameScore = item && Math.abs(item.score - score) <= 1e-3 * Math.max(1, Math.abs(score));
+  return (
+    <section aria-labelledby="score">
+      <div class="panel-head">
+        <h3 id="score">What makes the score</h3>
+        <span class="total" data-score={score}>
+          {text.score(score)}
+        </span>
+      </div>
+      {item && !sameScore && (
+        <p class="quiet">
+          The list shows {text.score(item.score)}: its place comes from “
+          {text.SOURCES[item.source]?.label ?? item.source}” and the sliders. This is the model's own score.
+        </p>
+      )}
+      {instead && <p class="notice">{instead}</p>}
+      {bars.length > 0 && (
+        <ul class="bars" data-method={method}>
+          {bars.map((bar) => (
+            <li
+              key={bar.key}
+              data-value={bar.value}
+              data-own={bar.key === "own"}
+              class={bar.value < 0 ? "negative" : "positive"}
+            >
+              <span class="bar-name">{bar.name}</span>
+              <span class="bar-note">{bar.note}</span>
+              <span class="bar-value">
+                {text.signed(bar.value)}
+                {bar.value < 0 && <span class="unseen"> (speaks against it)</span>}
+              </span>
+              <span class="bar-track" aria-hidden="true">
+                <span
+                  class="bar-fill"
+                  style={{
+                    left: `${100 * (bar.value < 0 ? zero - Math.abs(bar.value) / (high - low || most) : zero)}%`,
+                    width: `${(100 * Math.abs(bar.value)) / (high - low || most)}%`,
+                  }}
+                />
+                <span class="bar-zero" style={{ left: `${100 * zero}%` }} />
+              </span>
+            </li>
+          ))}
+        </ul>
+      )}
+      {contributions.length > FIRST && (
+        <button type="button" class="link" aria-expanded={all} onClick={() => setAll(!all)}>
+          {all ? "Show fewer" : `Show all ${text.count(contributions.length)} products of the history`}
+        </button>
+      )}
+    </section>
+  );
+}
+
+function Paths({ explanation, theme }: { explanation: Explanation; theme: string }) {
+  const [pointed, setPointed] = useState<number | null>(null);
+  const [held, setHeld] = useState<number | null>(null);
+  const { paths, product, consumer, reason } = explanation;
+  const shown = pointed ?? held;
+  const lit = useMemo(() => {
+    const path = shown === null ? undefined : paths[shown];
+    if (!path || shown === null) return null;
+    const { nodes, edges } = pathParts(path, shown);
+    return { nodes: new Set(nodes), edges: new Set(edges) };
+  }, [shown, paths]);
+  if (paths.length === 0) {
+    return (
+      <section aria-labelledby="paths">
+        <h3 id="paths">Paths through the graph</h3>
+        <p class="notice">No path can be shown{reason ? `: ${reason}` : ""}.</p>
+      </section>
+    );
+  }
+  const pointNode = (node: string | null) => {
+    const at =
+      node === null ? -1 : paths.findIndex((path, n) => pathParts(path, n).nodes.slice(1, -1).includes(node));
+    setPointed(at < 0 ? null : at);
+  };
+  return (
+    <section aria-labelledby="paths">
+      <h3 id="paths">Paths through the graph</h3>
+      <GraphCanvas
+        graphKey={`${consumer} ${product} ${paths.length}`}
+        label={`Graph of ${text.plural(paths.length, "path")} from the consumer to the product; the list below says the same`}
+        draw={(box) => drawExplanation(explanation, box)}
+        lit={lit}
+        theme={theme}
+        onEnter={pointNode}
+        onClick={(node) => {
+          const at = paths.findIndex((path, n) => pathParts(path, n).nodes.slice(1, -1).includes(node));
+          setHeld(at < 0 || at === held ? null : at);
+        }}
+      />
+      <ol class="paths">
+        {paths.map((path, n) => (
+          <li key={n}>
+            <button
+              type="button"
+              class="path"
+              aria-pressed={held === n}
+              onMouseEnter={() => setPointed(n)}
+              onMouseLeave={() => setPointed(null)}
+              onFocus={() => setPointed(n)}
+              onBlur={() => setPointed(null)}
+              onClick={() => setHeld(held === n ? null : n)}
+            >
+              <span class="path-number" aria-hidden="true">
+                {n + 1}.
+              </span>
+              <PathText path={path} product={product} />
+              <span class="path-share">
+                {path.value !== null
+                  ? `${text.signed(path.value)} to the score`
+                  : `strength ${text.score(path.strength)}`}
+              </span>
+            </button>
+          </li>
+        ))}
+      </ol>
+    </section>
+  );
+}
+
+function PathText({ path, product }: { path: ExplainedPath; product: string }) {
+  return (
+    <span class="path-steps">
+      <span class="station">Consumer</span>
+      {path.edges.map((edge, n) => {
+        const many = edge.from.kind === "other_consumers" || edge.to.kind === "other_consumers";
+        const did = many ? text.doingsOfMany(edge.behaviours) : text.doings(edge.behaviours);
+        return (
+          <span key={n} class="step">
+            <span class="did">
+              <span aria-hidden="true">→ </span>
+              {did || "met"}
+              <span aria-hidden="true"> →</span>
+            </span>
+            <Station node={edge.to} product={product} />
+          </span>
+        );
+      })}
+    </span>
+  );
+}
+
+function Station({ node, product }: { node: PathNode; product: string }) {
+  if (node.kind === "consumer") return <span class="station">Consumer</span>;
+  if (node.kind === "other_consumers")
+    return <span class="station others">{text.plural(node.count, "other consumer")}</span>;
+  if (node.product === product) return <span class="station target">this product</span>;
+  return <span class="station own">{text.title(node.product, node.details)}</span>;
+}
+
+function Similar({ product, onPick }: { product: string; onPick: (product: string) => void }) {
+  const [open, setOpen] = useState(false);
+  const answer = useAnswer(open ? product : null, (signal) => api.similar(product, 6, signal));
+  return (
+    <details class="similar" open={open} onToggle={(event) => setOpen(event.currentTarget.open)}>
+      <summary>Similar products</summary>
+      {answer.error && <Failure error={answer.error} retry={answer.retry} />}
+      {answer.loading && <Skeleton rows={3} label="Loading similar products" />}
+      {answer.data && !answer.loading && (
+        <ul class="similar-list">
+          {answer.data.items.map((item) => (
+            <li key={item.product}>
+              <button type="button" class="plain" onClick={() => onPick(item.product)}>
+                <span class="option-title">{text.title(item.product, item.details)}</span>
+                <Facts
+                  product={item.product}
+                  details={{ ...item.details, category_code: null, category_id: null }}
+                  withPrice
+                />
+                <span class="path-share">likeness {text.score(item.score)}</span>
+              </button>
+            </li>
+          ))}
+        </ul>
+      )}
+    </details>
+  );
+}

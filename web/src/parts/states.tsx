@@ -1,0 +1,58 @@
+/** What stands where there is nothing (yet): loading, empty, failed. */
+import type { ComponentChildren } from "preact";
+import { ApiError } from "../api";
+
+export function Skeleton({ rows, label }: { rows: number; label: string }) {
+  return (
+    <div class="skeleton" role="status">
+      <span class="unseen">{label}</span>
+      {Array.from({ length: rows }, (_, n) => (
+        <span key={n} class="bone" aria-hidden="true" />
+      ))}
+    </div>
+  );
+}
+
+export function Empty({ title, children }: { title: string; children?: ComponentChildren }) {
+  return (
+    <div class="empty">
+      <p class="empty-title">{title}</p>
+      {children}
+    </div>
+  );
+}
+
+const TITLES: Record<string, string> = {
+  unreachable: "The service cannot be reached",
+  unknown_product: "This product is unknown to the model",
+  unknown_consumer: "This consumer is unknown to the model",
+};
+
+export function Failure({ error, retry }: { error: Error; retry?: () => void }) {
+  const api = error instanceof ApiError ? error : null;
+  const busy = api && (api.status === 503 || api.status === 429);
+  const title = busy
+    ? "The service is busy or not ready"
+    : api?.unreachable
+      ? TITLES.unreachable
+      : (TITLES[api?.code ?? ""] ?? "The service could not answer");
+  const hint = api?.unreachable ? "Is lightgcn serve running? The page keeps what you chose." : error.message;
+  return (
+    <div class="failure" role="alert">
+      <p class="empty-title">{title}</p>
+      <p>{hint}</p>
+      {api && api.faults.length > 0 && (
+        <ul>
+          {api.faults.map((fault) => (
+            <li key={fault}>{fault}</li>
+          ))}
+        </ul>
+      )}
+      {retry && (
+        <button type="button" class="button" onClick={retry}>
+          Try again
+        </button>
+      )}
+    </div>
+  );
+}

@@ -1,0 +1,136 @@
+/** What the page shows, kept in its address: deep links and the back button work. */
+import { useEffect, useState } from "preact/hooks";
+import type { ContextEvent, Hide } from "./types";
+
+export type View = "recommendations" | "graph" | "model";
+
+export interface Route {
+  view: View;
+  /** The consumer's id; null where none is picked, empty for a composed newcomer. */
+  consumer: string | null;
+  /** What the consumer is supposed to have done since training. */
+  events: ContextEvent[];
+  /** The product whose explanation is open. */
+  product: string | null;
+  k: number;
+  diversity: number;
+  exploration: number;
+  revenue: number;
+  seed: number;
+  hide: Hide;
+  categories: string[];
+  brands: string[];
+  priceMin: number | null;
+  priceMax: number | null;
+}
+
+export const DEFAULTS: Route = {
+  view: "recommendations",
+  consumer: null,
+  events: [],
+  product: null,
+  k: 20,
+  diversity: 0,
+  exploration: 0,
+  revenue: 0,
+  seed: 0,
+  hide: "bought",
+  categories: [],
+  brands: [],
+  priceMin: null,
+  priceMax: null,
+};
+
+export const MOST_K = 100;
+
+function parseNumber(text: string | null, low: number, high: number): number | null {
+  if (text === null || text.trim() === "") return null;
+  const value = Number(text);
+  return Number.isFinite(value) ? Math.min(high, Math.max(low, value)) : null;
+}
+
+function parseEvent(text: string): ContextEvent | null {
+  const [behaviour, product, count] = text.split(":").map((part) => {
+    try {
+      return decodeURIComponent(part);
+    } catch {
+      return part;
+    }
+  });
+  if (!behaviour || !product) return null;
+  return { behaviour, product, count: parseNumber(count ?? null, 1, 99) ?? 1 };
+}
+
+/** Reads an address; what it does not say, or says wrongly, is as usual. */
+export function parse(search: string): Route {
+  const query = new URLSearchParams(search);
+  const part = (name: string) => parseNumber(query.get(name), 0, 1) ?? 0;
+  const view = query.get("view");
+  const hide = query.get("hide");
+  return {
+    view: view === "graph" || view === "model" ? view : "recommendations",
+    consumer: query.get("consumer"),
+    events: query
+      .getAll("event")
+      .map(parseEvent)
+      .filter((event) => event !== null),
+    product: query.get("product"),
+    k: Math.round(parseNumber(query.get("k"), 1, MOST_K) ?? DEFAULTS.k),
+    diversity: part("diversity"),
+    exploration: part("exploration"),
+    revenue: part("revenue"),
+    seed: Math.floor(parseNumber(query.get("seed"), 0, 2 ** 32) ?? 0),
+    hide: hide === "seen" || hide === "nothing" ? hide : "bought",
+    categories: query.getAll("category"),
+    brands: query.getAll("brand"),
+    priceMin: parseNumber(query.get("price_min"), 0, 1e12),
+    priceMax: parseNumber(query.get("price_max"), 0, 1e12),
+  };
+}
+
+/** The address of a route; what is as usual is left out. */
+export function format(route: Route): string {
+  const query = new URLSearchParams();
+  const set = (name: string, value: string | number | null, usual: string | number | null) => {
+    if (value !== usual && value !== null) query.set(name, String(value));
+  };
+  set("view", route.view, DEFAULTS.view);
+  set("consumer", route.consumer, null);
+  for (const { behaviour, product, count } of route.events) {
+    const name = `${encodeURIComponent(behaviour)}:${encodeURIComponent(product)}`;
+    query.append("event", count && count !== 1 ? `${name}:${count}` : name);
+  }
+  set("product", route.product, null);
+  set("k", route.k, DEFAULTS.k);
+  set("diversity", route.diversity, 0);
+  set("exploration", route.exploration, 0);
+  set("revenue", route.revenue, 0);
+  set("seed", route.seed, 0);
+  set("hide", route.hide, DEFAULTS.hide);
+  for (const name of route.categories) query.append("category", name);
+  for (const name of route.brands) query.append("brand", name);
+  set("price_min", route.priceMin, null);
+  set("price_max", route.priceMax, null);
+  const text = query.toString();
+  return text ? `?${text}` : location.pathname;
+}
+
+/** Changes parts of the route. `step` makes it a step that the back button takes back. */
+export type Navigate = (change: Partial<Route>, step?: boolean) => void;
+
+export function useRoute(): [Route, Navigate] {
+  const [route, setRoute] = useState(() => parse(location.search));
+  useEffect(() => {
+    const back = () => setRoute(parse(location.search));
+    addEventListener("popstate", back);
+    return () => removeEventListener("popstate", back);
+  }, []);
+  const navigate: Navigate = (change, step = true) => {
+    const next = { ...parse(location.search), ...change };
+    const address = format(next);
+    if (step) history.pushState(null, "", address);
+    else history.replaceState(null, "", address);
+    setRoute(next);
+  };
+  return [route, navigate];
+}

@@ -1,0 +1,107 @@
+/** Words and numbers for people. */
+import type { BehaviourCount, Details, Source } from "./types";
+
+const LOCALE = "en";
+const integer = new Intl.NumberFormat(LOCALE);
+const money = new Intl.NumberFormat(LOCALE, { minimumFractionDigits: 2, maximumFractionDigits: 2 });
+const date = new Intl.DateTimeFormat(LOCALE, {
+  day: "numeric",
+  month: "short",
+  year: "numeric",
+  timeZone: "UTC",
+});
+
+export const count = (n: number) => integer.format(n);
+export const price = (value: number) => money.format(value);
+export const day = (seconds: number) => date.format(new Date(seconds * 1000));
+
+/** A score with three significant digits, and a true minus sign. */
+export function score(value: number): string {
+  const size = Math.abs(value);
+  const digits = size === 0 ? 0 : size >= 100 ? 0 : size >= 10 ? 1 : size >= 1 ? 2 : size >= 0.01 ? 3 : 4;
+  const text = size !== 0 && size < 0.0001 ? size.toExponential(1) : size.toFixed(digits);
+  return value < 0 ? `\u2212${text}` : text;
+}
+
+export const signed = (value: number) => (value > 0 ? `+${score(value)}` : score(value));
+export const percent = (share: number) =>
+  `${(100 * share).toFixed(Math.abs(share) < 0.0995 ? 1 : 0)} %`.replace("-", "\u2212");
+export const plural = (n: number, one: string, many = `${one}s`) => `${count(n)} ${n === 1 ? one : many}`;
+
+const spaced = (label: string) => label.replaceAll("_", " ");
+const upper = (label: string) => label.charAt(0).toUpperCase() + label.slice(1);
+
+/** The last part of a category's code, such as "Hair cutter" of `appliances.personal.hair_cutter`. */
+export const categoryName = (code: string) => upper(spaced(code.slice(code.lastIndexOf(".") + 1) || code));
+
+/** All parts of a category's code, such as "Appliances › Personal › Hair cutter". */
+export const categoryPath = (code: string) =>
+  code
+    .split(".")
+    .map((part) => upper(spaced(part)))
+    .join(" \u203a ");
+
+/** What a product is called: category and brand, as far as they are known, else its id. */
+export function title(product: string, details?: Details | null): string {
+  const { brand, category_code: code } = details ?? {};
+  const parts = [code ? categoryName(code) : null, brand ? brand : null].filter(Boolean);
+  return parts.length ? parts.join(" \u00b7 ") : `Product ${product}`;
+}
+
+/** A short name for the graph. */
+export function shortTitle(product: string, details?: Details | null): string {
+  const { brand, category_code: code } = details ?? {};
+  const text =
+    code && brand
+      ? `${categoryName(code)}, ${brand}`
+      : code
+        ? categoryName(code)
+        : brand
+          ? `${brand} ${product}`
+          : product;
+  return text.length > 26 ? `${text.slice(0, 25)}\u2026` : text;
+}
+
+const DONE: Record<string, string> = {
+  view: "viewed",
+  cart: "carted",
+  remove_from_cart: "removed from cart",
+  purchase: "bought",
+  buy: "bought",
+  click: "clicked",
+  collect: "collected",
+  favourite: "favoured",
+};
+const DO: Record<string, string> = {
+  view: "Views",
+  cart: "Carts",
+  remove_from_cart: "Removes from cart",
+  purchase: "Buys",
+  buy: "Buys",
+  click: "Clicks",
+  collect: "Collects",
+};
+export const did = (behaviour: string) => DONE[behaviour] ?? spaced(behaviour);
+export const does = (behaviour: string) => DO[behaviour] ?? upper(spaced(behaviour));
+
+/** What one consumer did: "viewed 3×, bought". */
+export const doings = (behaviours: BehaviourCount[]) =>
+  behaviours.map((b) => (b.count > 1 ? `${did(b.behaviour)} ${b.count}\u00d7` : did(b.behaviour))).join(", ");
+
+/** What many consumers did: "7 viewed, 6 bought". */
+export const doingsOfMany = (behaviours: BehaviourCount[]) =>
+  behaviours.map((b) => `${count(b.count)} ${did(b.behaviour)}`).join(", ");
+
+export const SOURCES: Record<Source, { label: string; meaning: string }> = {
+  model: { label: "Model", meaning: "The trained model ranked it for this consumer" },
+  fold_in: { label: "From events", meaning: "The model ranked it from the events given, without training" },
+  content: { label: "Similar kind", meaning: "A new product, placed by its category, brand and price" },
+  category_popularity: { label: "Popular in category", meaning: "Bought most in the categories looked at" },
+  recent_popularity: { label: "Popular lately", meaning: "Bought most of late" },
+  popularity: { label: "Popular", meaning: "Bought by most consumers" },
+  random: { label: "Random", meaning: "Drawn at random, as nothing better was left" },
+  exploration: {
+    label: "Explored",
+    meaning: "Drawn at random in place of a better one, as exploration asks",
+  },
+};

@@ -1,0 +1,210 @@
+/** The model that answers: what it is, how it was trained, and how good it is beside the baselines. */
+import type { Figures } from "../figures";
+import { metricName, rankerName, readFigures } from "../figures";
+import type { Pending } from "../hooks";
+import { CompareChart, LineChart } from "../parts/charts";
+import { Empty, Failure, Skeleton } from "../parts/states";
+import { TableScroll } from "../parts/table";
+import * as text from "../text";
+import type { ModelAnswer } from "../types";
+
+export function ModelView({ answer }: { answer: Pending<ModelAnswer> }) {
+  const { data, error, loading, retry } = answer;
+  if (error) return <Failure error={error} retry={retry} />;
+  if (!data) return loading ? <Skeleton rows={8} label="Loading the model" /> : null;
+  const figures = readFigures(data.figures, data.model.name);
+  return (
+    <div class="model">
+      <section class="panel" aria-labelledby="model">
+        <div class="panel-head">
+          <h2 id="model">{rankerName(data.model.name)}</h2>
+          <p class="quiet mono" title="Model version">
+            {data.model_version}
+          </p>
+        </div>
+        <dl class="facts-grid">
+          <Fact name="Consumers" value={text.count(data.n_consumers)} />
+          <Fact name="Products" value={text.count(data.n_products)} />
+          <Fact name="Edges" value={text.count(data.n_edges)} />
+          <Fact name="Layers" value={String(data.model.layers ?? "–")} />
+          <Fact name="Dimension" value={String(data.model.dimension)} />
+          <Fact name="Best epoch" value={figures.bestEpoch === null ? "–" : String(figures.bestEpoch)} />
+        </dl>
+        <p class="quiet">
+          Behaviours: {data.behaviours.map((name) => name.replaceAll("_", " ")).join(", ")}.
+        </p>
+      </section>
+      <Quality figures={figures} />
+      <Curves figures={figures} />
+    </div>
+  );
+}
+
+function Fact({ name, value }: { name: string; value: string }) {
+  return (
+    <div>
+      <dt>{name}</dt>
+      <dd>{value}</dd>
+    </div>
+  );
+}
+
+const ORDER = ["recall@20", "ndcg@20"];
+
+function metricKeys(figures: Figures): string[] {
+  const keys = new Set(figures.rows.flatMap((row) => Object.keys(row.metrics)));
+  return [...keys].sort((a, b) => {
+    const place = (key: string) => (ORDER.includes(key) ? ORDER.indexOf(key) : ORDER.length);
+    return place(a) - place(b) || a.localeCompare(b, "en", { numeric: true });
+  });
+}
+
+function measured({ part, consumers, targets }: NonNullable<Figures["compared"]>): string {
+  const of = consumers !== null && targets !== null;
+  const whom = of ? `: ${text.plural(consumers, "consumer")}, ${text.plural(targets, "target")}` : "";
+  return `measured on the ${part} part${whom}`;
+}
+
+function Quality({ figures }: { figures: Figures }) {
+  const { compared } = figures;
+  const rows = compared ? figures.rows.filter((row) => row.part === compared.part) : [];
+  const keys = metricKeys(figures);
+  const sorted = (key: string) =>
+    rows
+      .filter((row) => row.metrics[key] !== undefined)
+      .map((row) => ({ name: rankerName(row.name), value: row.metrics[key] ?? 0, main: row.main }))
+      .sort((a, b) => b.value - a.value);
+  const charted = (rows.length > 1 ? keys.filter((key) => sorted(key).length > 1) : []).slice(0, 2);
+  const shown = keys.filter((key) => figures.rows.some((row) => row.metrics[key] !== undefined)).slice(0, 8);
+  return (
+    <section class="panel" aria-labelledby="quality">
+      <div class="panel-head">
+        <h2 id="quality">Beside the baselines</h2>
+        <p class="quiet">{compared && measured(compared)}</p>
+      </div>
+      {figures.rows.length === 0 ? (
+        <Empty title="This model carries no figures">
+          <p>Train with a validation part, or keep the report of evaluate beside the model.</p>
+        </Empty>
+      ) : (
+        <>
+          {charted.length > 0 && (
+            <div class="charts">
+              {charted.map((key) => (
+                <CompareChart key={key} title={metricName(key)} rows={sorted(key)} />
+              ))}
+            </div>
+          )}
+          {!compared && (
+            <p class="quiet">No baseline was recorded beside this model; evaluate measures them.</p>
+          )}
+          <TableScroll label="Figures">
+            <table>
+              <thead>
+                <tr>
+                  <th scope="col">Ranker</th>
+                  <th scope="col">Part</th>
+                  {shown.map((key) => (
+                    <th key={key} scope="col" class="number">
+                      {metricName(key)}
+                    </th>
+                  ))}
+                </tr>
+              </thead>
+              <tbody>
+                {figures.rows.map((row) => (
+                  <tr key={`${row.name} ${row.part} ${row.main}`} class={row.main ? "main" : ""}>
+                    <th scope="row">{rankerName(row.name)}</th>
+                    <td>{row.part}</td>
+                    {shown.map((key) => (
+                      <td key={key} class="number">
+                        {row.metrics[key]?.toFixed(4) ?? "–"}
+                      </td>
+                    ))}
+                  </tr>
+                ))}
+              </tbody>
+            </table>
+          </TableScroll>
+        </>
+      )}
+    </section>
+  );
+}
+
+function Curves({ figures }: { figures: Figures }) {
+  const { curve, bestEpoch } = figures;
+  const losses = curve.flatMap((p) => (p.loss === null ? [] : [{ x: p.epoch, y: p.loss }]));
+  const of = (key: string) =>
+    curve.flatMap((p) => (p.metrics[key] === undefined ? [] : [{ x: p.epoch, y: p.metrics[key] }]));
+  const levels = (key: string) =>
+    figures.rows
+      .filter((row) => !row.main && row.part === "validation" && row.metrics[key] !== undefined)
+      .map((row) => ({ name: rankerName(row.name), y: row.metrics[key] ?? 0 }));
+  const present = [
+    "recall@20",
+    "ndcg@20",
+    ...Object.keys(curve.find((p) => Object.keys(p.metrics).length)?.metrics ?? {}),
+  ];
+  const keys = [...new Set(present)].filter((key) => of(key).length > 0).slice(0, 2);
+  return (
+    <section class="panel" aria-labelledby="curves">
+      <h2 id="curves">Training</h2>
+      {losses.length === 0 && keys.length === 0 ? (
+        <Empty title="No record of the run lies beside this model">
+          <p>Serve the model with the folder of its run to see its curves.</p>
+        </Empty>
+      ) : (
+        <>
+          <div class="charts">
+            {losses.length > 0 && <LineChart title="Loss" points={losses} best={bestEpoch} />}
+            {keys.map((key) => (
+              <LineChart
+                key={key}
+                title={`${metricName(key)} on validation`}
+                points={of(key)}
+                levels={levels(key)}
+                best={bestEpoch}
+              />
+            ))}
+          </div>
+          <details class="table-details">
+            <summary>The curves as a table</summary>
+            <TableScroll label="Epochs">
+              <table>
+                <thead>
+                  <tr>
+                    <th scope="col" class="number">
+                      Epoch
+                    </th>
+                    <th scope="col" class="number">
+                      Loss
+                    </th>
+                    {keys.map((key) => (
+                      <th key={key} scope="col" class="number">
+                        {metricName(key)}
+                      </th>
+                    ))}
+                  </tr>
+                </thead>
+                <tbody>
+                  {curve.map((point) => (
+                    <tr key={point.epoch} class={point.epoch === bestEpoch ? "main" : ""}>
+                      <td class="number">{point.epoch}</td>
+                      <td class="number">{point.loss === null ? "–" : point.loss.toFixed(4)}</td>
+                      {keys.map((key) => (
+                        <td key={key} class="number">
+                          {point.metrics[key]?.toFixed(4) ?? "–"}
+                        </td>
+                      ))}
+                    </tr>
+                  ))}
+                </tbody>
+              </table>
+            </TableScroll>
+          </details>
+        </>
+      )}
+    </section>
+  );
+}

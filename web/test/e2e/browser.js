@@ -1,0 +1,108 @@
+// One browser for a test file; pages that note whatever must not happen.
+import assert from "node:assert/strict";
+import { chromium } from "playwright-core";
+import { serve } from "../mock/server.js";
+
+/** The address of the service: TARGET, or the mock. */
+export async function startTarget() {
+  if (process.env.TARGET)
+    return { base: process.env.TARGET.replace(/\/*$/, "/"), real: true, stop: async () => {} };
+  const server = await serve();
+  const stop = () => new Promise((resolve) => server.close(resolve));
+  return { base: `http://127.0.0.1:${server.address().port}/`, real: false, stop };
+}
+
+export async function startBrowser() {
+  return chromium.launch({
+    executablePath: process.env.CHROMIUM ?? "/usr/bin/chromium",
+    args: ["--no-sandbox", "--use-gl=angle", "--use-angle=swiftshader", "--enable-unsafe-swiftshader"],
+  });
+}
+
+/**
+ * Runs `use` on a new page. Afterwards nothing may have been blocked by the Content-Security-Policy, no script of a name
+ * may have run, no other host been asked, and no error been thrown. Graphs are drawn only where `graphs` asks for it:
+ * WebGL in software takes most of a test's time.
+ */
+export async function onPage(browser, base, use, options = {}) {
+  const { failing = false, graphs = false, ...context } = options;
+  const session = await browser.newContext({
+    viewport: { width: 1440, height: 900 },
+    reducedMotion: "reduce",
+    ...context,
+  });
+  const page = await session.newPage();
+  page.setDefaultTimeout(Number(process.env.WAIT_MS ?? 30_000));
+  const faults = [];
+  const elsewhere = [];
+  page.on("pageerror", (error) => faults.push(`thrown: ${error.message}`));
+  page.on("console", (message) => {
+    const text = message.text();
+    if (message.type() !== "error" || (failing && text.startsWith("Failed to load resource"))) return;
+    faults.push(`console: ${text}`);
+  });
+  page.on("request", (request) => {
+    if (new URL(request.url()).origin !== new URL(base).origin) elsewhere.push(request.url());
+  });
+  await page.addInitScript(() => {
+    window.__violations = [];
+    document.addEventListener("securitypolicyviolation", (event) => {
+      window.__violations.push(`${event.violatedDirective}: ${event.blockedURI} ${event.sample}`);
+    });
+  });
+  if (!graphs) {
+    await page.addInitScript(() => {
+      const usual = HTMLCanvasElement.prototype.getContext;
+      HTMLCanvasElement.prototype.getContext = function (kind, ...rest) {
+        return kind.startsWith("webgl") ? null : usual.call(this, kind, ...rest);
+      };
+    });
+  }
+  try {
+    await use(page, session);
+    const { violations, attacked } = await page.evaluate(() => ({
+      violations: window.__violations,
+      attacked: window.__attacked ?? null,
+    }));
+    assert.deepEqual(violations, [], "violations of the Content-Security-Policy");
+    assert.equal(attacked, null, "a script within a name ran");
+    assert.deepEqual(elsewhere, [], "requests to another host");
+    assert.deepEqual(faults, [], "errors of the page");
+  } finally {
+    await session.close();
+  }
+}
+
+export async function json(base, path, body) {
+  const response = await fetch(new URL(path, base), {
+    ...(body
+      ? { method: "POST", headers: { "content-type": "application/json" }, body: JSON.stringify(body) }
+      : {}),
+  });
+  assert.equal(response.status, 200, `${path}: ${await response.clone().text()}`);
+  return response.json();
+}
+
+/** Waits until the list is there and rests. */
+export async function rows(page) {
+  await page.locator(".list[aria-busy=false] .row").first().waitFor();
+  return page.locator(".row");
+}
+
+/** The ids in the list, in order. */
+export async function listed(page) {
+  await page.waitForTimeout(250);
+  await rows(page);
+  const facts = await page.locator(".row .facts > :first-child").allTextContents();
+  return facts.map((text) => text.replace(/^№ /, ""));
+}
+
+/** Waits for the explanation and sums its bars. */
+export async function explained(page) {
+  await page.locator(".total").waitFor();
+  const score = Number(await page.locator(".total").getAttribute("data-score"));
+  const values = await page
+    .locator(".bars li")
+    .evaluateAll((bars) => bars.map((bar) => Number(bar.dataset.value)));
+  return { score, values, sum: values.reduce((total, value) => total + value, 0) };
+}

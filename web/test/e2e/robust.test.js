@@ -1,0 +1,465 @@
+// What goes wrong, and who cannot use a mouse or a wide screen.
+import assert from "node:assert/strict";
+import { after, before, describe, test } from "node:test";
+import axe from "axe-core";
+import { HOSTILE_BRAND, HOSTILE_CONSUMER, HOSTILE_PRODUCT } from "../mock/shop.js";
+import { json, listed, onPage, rows, startBrowser, startTarget } from "./browser.js";
+
+let target;
+let browser;
+let consumer;
+let base;
+
+before(async () => {
+  target = await startTarget();
+  base = target.base;
+  browser = await startBrowser();
+  consumer = (await json(base, "v1/consumers?q=&limit=1")).consumers[0].id;
+});
+after(async () => {
+  await browser?.close();
+  await target?.stop();
+});
+
+const use = (act, options) => () => onPage(browser, base, act, options);
+const at = (query) => `${base}?${new URLSearchParams(query)}`;
+const PHONE = { viewport: { width: 360, height: 740 }, hasTouch: true, isMobile: true };
+
+describe("keyboard alone", () => {
+  test(
+    "from nothing to an explanation",
+    use(async (page) => {
+      await page.goto(base);
+      await page.getByRole("heading", { name: "Whom shall we recommend to?" }).waitFor();
+      const focus = () =>
+        page.evaluate(() => {
+          const { outlineStyle, outlineWidth } = getComputedStyle(document.activeElement);
+          const text =
+            document.activeElement.getAttribute("aria-label") ?? document.activeElement.textContent;
+          return {
+            text,
+            role: document.activeElement.getAttribute("role"),
+            seen: outlineStyle !== "none" && outlineWidth !== "0px",
+          };
+        });
+      await page.keyboard.press("Tab");
+      assert.match((await focus()).text, /Skip to the content/);
+      for (let n = 0; n < 12 && (await focus()).role !== "combobox"; n++) {
+        await page.keyboard.press("Tab");
+        assert.ok((await focus()).seen, `focus is not seen at ${JSON.stringify(await focus())}`);
+      }
+      await page.keyboard.type(consumer);
+      await page.getByRole("option").filter({ hasText: consumer }).first().waitFor();
+      await page.keyboard.press("ArrowDown");
+      await page.keyboard.press("Enter");
+      const ids = await listed(page);
+      await page.locator(".row").first().focus();
+      await page.keyboard.press("ArrowDown");
+      await page.keyboard.press("ArrowDown");
+      await page.keyboard.press("Enter");
+      assert.equal(new URL(page.url()).searchParams.get("product"), ids[2]);
+      await page.locator(".why-head .facts", { hasText: ids[2] }).waitFor();
+      await page.keyboard.press("End");
+      await page.locator(".why-head .facts", { hasText: ids.at(-1) }).waitFor();
+      await page.getByRole("slider", { name: "Products" }).focus();
+      await page.keyboard.press("ArrowRight");
+      await page.locator(".row").nth(24).waitFor();
+    }),
+  );
+
+  test(
+    "Escape closes a list of options and keeps the choice",
+    use(async (page) => {
+      await page.goto(at({ consumer }));
+      await rows(page);
+      const field = page.getByRole("combobox", { name: "Search a consumer" });
+      await field.focus();
+      await page.keyboard.press("ArrowDown");
+      await page.locator(".popup").getByRole("option").first().waitFor();
+      await page.keyboard.press("Escape");
+      assert.equal(await page.locator(".popup").getByRole("option").count(), 0);
+      assert.equal(await field.inputValue(), consumer);
+    }),
+  );
+});
+
+describe("a phone", () => {
+  for (const query of [
+    {},
+    { consumer: "" },
+    { consumer: "CONSUMER" },
+    { consumer: "CONSUMER", view: "graph" },
+    { view: "model" },
+  ]) {
+    test(
+      `no sideways scrolling at 360 px: ${JSON.stringify(query)}`,
+      use(async (page) => {
+        await page.goto(at({ ...query, ...(query.consumer === "CONSUMER" ? { consumer } : {}) }));
+        await page.waitForLoadState("networkidle");
+        await page.waitForTimeout(500);
+        const summaries = page.locator("summary");
+        for (let n = 0; n < (await summaries.count()); n++) await summaries.nth(n).click();
+        await page.waitForTimeout(300);
+        const { wide, width } = await page.evaluate(() => ({
+          wide: document.documentElement.scrollWidth,
+          width: innerWidth,
+        }));
+        assert.ok(wide <= 360 && width <= 360, `${wide} px wide, viewport ${width}`);
+      }, PHONE),
+    );
+  }
+
+  test(
+    "the explanation is a sheet that Back and Escape close",
+    use(async (page) => {
+      await page.goto(at({ consumer }));
+      await rows(page);
+      await page.locator(".row").nth(1).click();
+      await page.locator("dialog.sheet[open] .total").waitFor();
+      const sheet = await page.evaluate(() => document.querySelector("dialog").scrollWidth);
+      assert.ok(sheet <= 360, `the sheet is ${sheet} px wide`);
+      await page.goBack();
+      await page.locator("dialog.sheet").waitFor({ state: "detached" });
+      await page.locator(".row").nth(2).click();
+      await page.locator("dialog.sheet[open] .total").waitFor();
+      await page.keyboard.press("Escape");
+      await page.locator("dialog.sheet").waitFor({ state: "detached" });
+      await page.locator(".row").nth(2).click();
+      await page.getByRole("button", { name: "Back to the list" }).click();
+      await page.locator("dialog.sheet").waitFor({ state: "detached" });
+      assert.equal(new URL(page.url()).searchParams.get("product"), null);
+    }, PHONE),
+  );
+});
+
+describe("colours", () => {
+  const theme = (page) =>
+    page.evaluate(() => [
+      document.documentElement.dataset.theme,
+      getComputedStyle(document.documentElement).backgroundColor,
+    ]);
+
+  test(
+    "follow the system, and the button",
+    use(
+      async (page) => {
+        await page.goto(base);
+        const [dark, darkPage] = await theme(page);
+        assert.equal(dark, "dark");
+        await page.getByRole("button", { name: "Use light colours" }).click();
+        const [light, lightPage] = await theme(page);
+        assert.equal(light, "light");
+        assert.notEqual(darkPage, lightPage);
+        await page.reload();
+        assert.equal((await theme(page))[0], "light");
+        await page.getByRole("button", { name: "Use dark colours" }).click();
+        await page.emulateMedia({ colorScheme: "light" });
+        await page.waitForFunction(() => document.documentElement.dataset.theme === "light");
+      },
+      { colorScheme: "dark" },
+    ),
+  );
+});
+
+describe("motion", () => {
+  test(
+    "is left out where the system asks for that",
+    use(async (page) => {
+      await page.route("**/v1/recommendations", () => {});
+      await page.goto(at({ consumer }));
+      await page.locator(".list .bone").first().waitFor();
+      const name = () =>
+        page
+          .locator(".list .bone")
+          .first()
+          .evaluate((bone) => getComputedStyle(bone).animationName);
+      assert.equal(await name(), "none");
+      await page.emulateMedia({ reducedMotion: "no-preference" });
+      assert.equal(await name(), "shimmer");
+    }),
+  );
+});
+
+describe("accessibility", () => {
+  const check = async (page) => {
+    await page.evaluate(axe.source);
+    const { violations } = await page.evaluate(() =>
+      window.axe.run(document, { resultTypes: ["violations"] }),
+    );
+    const found = violations.map(
+      (v) =>
+        `${v.id}: ${v.help}: ${v.nodes
+          .map((n) => n.target.join(" "))
+          .slice(0, 3)
+          .join("; ")}`,
+    );
+    assert.deepEqual(found, []);
+  };
+  for (const colorScheme of ["light", "dark"]) {
+    test(
+      `axe finds nothing, ${colorScheme}`,
+      use(
+        async (page) => {
+          await page.goto(base);
+          await page.locator(".starters li").first().waitFor();
+          await check(page);
+          await page.goto(at({ consumer, exploration: "0.5" }));
+          await rows(page);
+          await page.locator(".total").waitFor();
+          await check(page);
+          await page.getByRole("combobox", { name: "Search a consumer" }).click();
+          await page.locator(".popup").getByRole("option").first().waitFor();
+          await page.keyboard.press("ArrowDown");
+          await check(page);
+          await page.goto(at({ view: "model" }));
+          await page.locator(".facts-grid").waitFor();
+          await check(page);
+          await page.goto(at({ consumer: "" }));
+          await page.locator(".starters li").first().waitFor();
+          await check(page);
+        },
+        { colorScheme },
+      ),
+    );
+  }
+
+  test(
+    "axe finds nothing around a drawn graph",
+    use(
+      async (page) => {
+        await page.goto(at({ consumer, view: "graph" }));
+        await page.locator('.graph[data-state="drawn"]').waitFor();
+        await page.getByText("The graph as a table").click();
+        await check(page);
+      },
+      { graphs: true },
+    ),
+  );
+
+  test(
+    "axe finds nothing on a phone's sheet",
+    use(async (page) => {
+      await page.goto(at({ consumer }));
+      await rows(page);
+      await page.locator(".row").first().click();
+      await page.locator("dialog .total").waitFor();
+      await check(page);
+    }, PHONE),
+  );
+});
+
+describe("another model", () => {
+  test(
+    "is noticed while the page is open",
+    use(async (page) => {
+      await page.goto(at({ consumer }));
+      await rows(page);
+      const { model_version: old } = await json(base, "v1/model");
+      assert.equal(await page.locator(".version").getAttribute("title"), `Model version ${old}`);
+      await page.route("**/v1/**", async (route) => {
+        const response = await route.fetch();
+        const headers = { ...response.headers(), "x-model-version": "fedcba9876543210" };
+        await route.fulfill({
+          response,
+          headers,
+          json: { ...(await response.json()), model_version: "fedcba9876543210" },
+        });
+      });
+      await page.getByRole("slider", { name: "Products" }).fill("25");
+      await page.locator('.version[title="Model version fedcba9876543210"]').waitFor();
+      await page.locator(".row").nth(24).waitFor();
+    }),
+  );
+});
+
+describe("faults", () => {
+  test(
+    "the service is down at the start, and comes back",
+    use(
+      async (page) => {
+        await page.route("**/v1/**", (route) => route.abort("connectionrefused"));
+        await page.goto(at({ consumer }));
+        await page.getByRole("alert").getByText("The service cannot be reached").waitFor();
+        await page.unroute("**/v1/**");
+        await page.getByRole("button", { name: "Try again" }).click();
+        await rows(page);
+      },
+      { failing: true },
+    ),
+  );
+
+  test(
+    "overload: says so, and tries again",
+    use(
+      async (page) => {
+        const body = JSON.stringify({
+          error: { code: "overloaded", message: "too many requests wait; try again in 1 s", faults: [] },
+        });
+        await page.route("**/v1/recommendations", (route) =>
+          route.fulfill({ status: 503, contentType: "application/json", body }),
+        );
+        await page.goto(at({ consumer }));
+        await page.getByRole("alert").getByText("The service is busy or not ready").waitFor();
+        await page.unroute("**/v1/recommendations");
+        await page.locator(".list").getByRole("button", { name: "Try again" }).click();
+        await rows(page);
+      },
+      { failing: true },
+    ),
+  );
+
+  test(
+    "an answer that is no JSON",
+    use(
+      async (page) => {
+        await page.route("**/v1/explanations", (route) =>
+          route.fulfill({ status: 200, contentType: "application/json", body: "<html>" }),
+        );
+        await page.goto(at({ consumer }));
+        await rows(page);
+        await page.locator(".why").getByRole("alert").waitFor();
+      },
+      { failing: true },
+    ),
+  );
+
+  test(
+    "an unknown consumer still has products, and the page says why",
+    use(
+      async (page) => {
+        await page.goto(at({ consumer: "nobody-of-that-name" }));
+        await page.getByText("The model does not know this consumer").waitFor();
+        await rows(page);
+        assert.equal(await page.locator('.row .chip[data-source="model"]').count(), 0);
+        await page.goto(at({ consumer: "nobody-of-that-name", view: "graph" }));
+        await page.locator(".failure, .empty").first().waitFor();
+      },
+      { failing: true },
+    ),
+  );
+
+  test(
+    "an unknown product and a wrong label",
+    use(
+      async (page) => {
+        await page.goto(at({ consumer, product: "no-such-product" }));
+        await page.locator(".why").getByRole("alert").waitFor();
+        await page.goto(at({ consumer, brand: "no such brand" }));
+        await page.locator(".list").getByRole("alert").getByText("no such brand").waitFor();
+        await page.getByRole("button", { name: "Remove no such brand" }).click();
+        await rows(page);
+      },
+      { failing: true },
+    ),
+  );
+
+  test(
+    "a model without categories, brands, prices and figures",
+    use(async (page) => {
+      await page.route("**/v1/model", async (route) => {
+        const response = await route.fetch();
+        const model = {
+          ...(await response.json()),
+          categories: [],
+          brands: null,
+          price: null,
+          figures: null,
+        };
+        await route.fulfill({ response, json: model });
+      });
+      await page.goto(at({ consumer }));
+      await rows(page);
+      await page.getByText("No product of this model has a category.").waitFor();
+      await page.goto(at({ view: "model" }));
+      await page.getByText("This model carries no figures").waitFor();
+      await page.getByText("No record of the run lies beside this model").waitFor();
+    }),
+  );
+
+  test(
+    "an explanation without a path, and one that is evidence only",
+    use(async (page) => {
+      await page.route("**/v1/explanations", async (route) => {
+        const response = await route.fetch();
+        const answer = {
+          ...(await response.json()),
+          paths: [],
+          reason: "nothing is shared",
+          contributions: [],
+          own_taste: null,
+          method: "evidence",
+          instead: "the paths are evidence",
+        };
+        await route.fulfill({ response, json: answer });
+      });
+      await page.goto(at({ consumer }));
+      await rows(page);
+      await page.getByText("No path can be shown: nothing is shared.").waitFor();
+      await page.getByText("the paths are evidence").waitFor();
+    }),
+  );
+
+  test(
+    "without WebGL the words stay",
+    use(async (page) => {
+      await page.goto(at({ consumer, view: "graph" }));
+      await page.getByText("This browser cannot draw the graph").waitFor();
+      await page.getByText("The graph as a table").click();
+      assert.ok((await page.locator("tbody tr").count()) > 0);
+    }),
+  );
+
+  test(
+    "addresses that make no sense",
+    use(
+      async (page) => {
+        await page.goto(
+          `${base}?view=%00&k=-5&diversity=NaN&exploration=1e99&hide=x&event=&event=%25:%25&price_min=abc&seed=-1&consumer=${encodeURIComponent(consumer)}`,
+        );
+        await page.locator(".list").waitFor();
+        await page.waitForLoadState("networkidle");
+      },
+      { failing: true },
+    ),
+  );
+});
+
+describe("hostile names", () => {
+  test("are shown as text and do nothing", async (t) => {
+    const { products } = await json(base, `v1/products?q=${encodeURIComponent("<script>")}&limit=1`);
+    if (products.length === 0) return t.skip("the model has no hostile names");
+    assert.equal(products[0].details.brand, HOSTILE_BRAND);
+    await onPage(
+      browser,
+      base,
+      async (page) => {
+        await page.goto(
+          at({
+            consumer: "",
+            event: `view:${encodeURIComponent(products[0].product)}`,
+            hide: "nothing",
+            k: "100",
+          }),
+        );
+        await rows(page);
+        await page.getByText(HOSTILE_BRAND).first().waitFor();
+        assert.equal(await page.locator("#app script, #app img, #app [onload], #app [onerror]").count(), 0);
+        await page.getByRole("combobox", { name: "Brand" }).fill(HOSTILE_BRAND);
+        await page.keyboard.press("Enter");
+        await page.getByRole("button", { name: `Remove ${HOSTILE_BRAND}` }).waitFor();
+        await rows(page);
+        await page.goto(at({ consumer: HOSTILE_CONSUMER }));
+        await rows(page);
+        const ids = await listed(page);
+        assert.ok(ids.length > 0);
+        await page.goto(at({ consumer: HOSTILE_CONSUMER, product: HOSTILE_PRODUCT }));
+        await page.locator(".why-head .facts", { hasText: HOSTILE_PRODUCT }).waitFor();
+        await page.locator(".total").waitFor();
+        await page.goto(at({ consumer: HOSTILE_CONSUMER, view: "graph" }));
+        await page.locator('.graph[data-state="drawn"]').waitFor();
+        assert.equal(await page.locator("#app script, #app img, #app svg[onload], #app b").count(), 0);
+      },
+      { graphs: true },
+    );
+  });
+});

@@ -1,0 +1,424 @@
+// What the mock service answers: the same shapes as the real one, computed from the synthetic shop.
+import { BEHAVIOURS, dot, makeShop, pairWeight, random } from "./shop.js";
+
+const shop = makeShop();
+export const MODEL_VERSION = "5d1c0a9be77f42c1a6f3";
+const MIN_CONSUMERS = 5;
+
+export class Fault extends Error {
+  constructor(status, code, message, faults = []) {
+    super(message);
+    Object.assign(this, { status, code, faults });
+  }
+}
+
+const counted = (counts) =>
+  BEHAVIOURS.filter((b) => counts[b] > 0).map((b) => ({ behaviour: b, count: Math.ceil(counts[b]) }));
+const productNode = (item) => ({
+  kind: "product",
+  product: shop.products[item].id,
+  details: shop.products[item].details,
+});
+
+/** What is known of a consumer: training pairs with the events of the request added. */
+function profile(consumer, events = []) {
+  const user = shop.consumerById.get(consumer);
+  const history = new Map();
+  if (user !== undefined) {
+    for (const [item, pair] of shop.consumers[user].history)
+      history.set(item, { counts: { ...pair.counts }, time: pair.time });
+  }
+  let ignored = 0;
+  for (const event of events) {
+    if (!BEHAVIOURS.includes(event.behaviour))
+      throw new Fault(
+        400,
+        "unknown_behaviour",
+        `${JSON.stringify(event.behaviour)} is no behaviour of this model`,
+      );
+    const item = shop.productById.get(event.product);
+    if (item === undefined) {
+      ignored++;
+      continue;
+    }
+    const entry = history.get(item) ?? { counts: {}, time: null };
+    entry.counts[event.behaviour] = (entry.counts[event.behaviour] ?? 0) + (event.count ?? 1);
+    history.set(item, entry);
+  }
+  let degree = 0;
+  for (const entry of history.values()) {
+    entry.weight = pairWeight(entry.counts);
+    degree += entry.weight;
+  }
+  for (const [item, entry] of history)
+    entry.norm = entry.weight / Math.sqrt(degree * (shop.itemDegree[item] || 1));
+  return { user, history, ignored };
+}
+
+function score({ user, history }, item) {
+  let sum = user === undefined ? 0 : dot(shop.ownTaste[user], shop.finals[item]);
+  for (const [j, entry] of history) sum += entry.norm * dot(shop.messages[j], shop.finals[item]);
+  return sum;
+}
+
+const isCategory = (label, name) => label !== null && (label === name || label.startsWith(`${name}.`));
+
+function checkLabels(filter) {
+  for (const [kind, names, matches] of [
+    ["category", filter.categories ?? [], (d, n) => isCategory(d.category_code, n) || d.category_id === n],
+    ["brand", filter.brands ?? [], (d, n) => d.brand === n],
+  ]) {
+    for (const name of names) {
+      if (!shop.products.some((p) => matches(p.details, name))) {
+        throw new Fault(
+          400,
+          "unknown_label",
+          `no product has the ${kind} ${JSON.stringify(name)}; name a ${kind} as the catalogue writes it`,
+        );
+      }
+    }
+  }
+}
+
+function passes({ details }, filter) {
+  const { category_code: code, category_id: id, brand, price } = details;
+  if (filter.categories?.length && !filter.categories.some((n) => isCategory(code, n) || id === n))
+    return false;
+  if (filter.brands?.length && !filter.brands.includes(brand)) return false;
+  if (filter.price_min != null && !(price >= filter.price_min && price !== null)) return false;
+  if (filter.price_max != null && !(price <= filter.price_max && price !== null)) return false;
+  return true;
+}
+
+function diversified(ranked, k, diversity) {
+  if (!diversity) return ranked.slice(0, k);
+  const pool = ranked.slice(0, Math.max(100, 5 * k));
+  const cosine = (a, b) =>
+    dot(shop.finals[a], shop.finals[b]) /
+    Math.sqrt(dot(shop.finals[a], shop.finals[a]) * dot(shop.finals[b], shop.finals[b]));
+  const top = pool[0]?.score || 1;
+  const chosen = [];
+  while (chosen.length < k && pool.length) {
+    let best = 0;
+    let bestValue = Number.NEGATIVE_INFINITY;
+    pool.forEach((candidate, n) => {
+      const nearest = chosen.reduce((most, c) => Math.max(most, cosine(c.item, candidate.item)), 0);
+      const value = (1 - diversity) * (candidate.score / top) - diversity * nearest;
+      if (value > bestValue) [best, bestValue] = [n, value];
+    });
+    chosen.push(...pool.splice(best, 1));
+  }
+  return chosen;
+}
+
+const REASONS = {
+  model: "ranked by the model for this consumer",
+  fold_in: "ranked by the model from the events given",
+  popularity: "bought by most consumers",
+  exploration: "drawn at random, as the request asked",
+};
+
+export function recommend(request) {
+  const { consumer = "", events = [], options = {} } = request;
+  const { k = 10, hide = "bought", filter = {}, diversity = 0, exploration = 0, seed = 0 } = options;
+  if (!(k >= 1)) throw new Fault(400, "zero_k", "k is 0; ask for at least one product");
+  if (k > 1000) throw new Fault(400, "k_too_large", "k is beyond the limit of 1000");
+  checkLabels(filter);
+  const known = profile(consumer, events);
+  const source = known.user !== undefined ? "model" : known.history.size ? "fold_in" : "popularity";
+  const may = (item) => {
+    if (!passes(shop.products[item], filter)) return false;
+    const met = known.history.get(item);
+    return hide === "nothing" || !met || (hide === "bought" && !met.counts.purchase);
+  };
+  const ranked = shop.products
+    .map((_, item) => item)
+    .filter(may)
+    .map((item) => ({
+      item,
+      source,
+      score: source === "popularity" ? shop.buyers[item] : score(known, item),
+    }))
+    .sort((a, b) => b.score - a.score || a.item - b.item);
+  const list = diversified(ranked, k, diversity);
+  const draw = random(seed + 1);
+  for (let place = 0; place < list.length; place++) {
+    if (draw() >= exploration) continue;
+    const taken = new Set(list.map((entry) => entry.item));
+    const others = ranked.filter((entry) => !taken.has(entry.item));
+    if (others.length) list[place] = { ...others[Math.floor(draw() * others.length)], source: "exploration" };
+  }
+  return {
+    model_version: MODEL_VERSION,
+    consumer,
+    known: known.user !== undefined,
+    source,
+    ...(known.ignored ? { ignored_events: known.ignored } : {}),
+    items: list.map((entry, n) => ({
+      product: shop.products[entry.item].id,
+      rank: n + 1,
+      score: entry.score,
+      source: entry.source,
+      reason: REASONS[entry.source],
+      details: shop.products[entry.item].details,
+    })),
+  };
+}
+
+function meeting(item, other) {
+  return shop.consumers
+    .map((_, n) => n)
+    .filter((n) => shop.consumers[n].history.has(item) && shop.consumers[n].history.has(other));
+}
+
+function step(users, item) {
+  const did = {};
+  let weight = 0;
+  for (const user of users) {
+    const pair = shop.consumers[user].history.get(item);
+    weight += pair.weight;
+    for (const b of BEHAVIOURS) if (pair.counts[b]) did[b] = (did[b] ?? 0) + 1;
+  }
+  return { behaviours: counted(did).filter((b) => b.count >= MIN_CONSUMERS), weight };
+}
+
+function pathsTo(known, item, limit, sum) {
+  const paths = [];
+  const direct = known.history.get(item);
+  const consumer = { kind: "consumer" };
+  if (direct) {
+    const value = direct.norm * dot(shop.messages[item], shop.finals[item]);
+    paths.push({
+      strength: direct.norm,
+      value,
+      share: value / sum,
+      edges: [
+        { from: consumer, to: productNode(item), behaviours: counted(direct.counts), weight: direct.weight },
+      ],
+    });
+  }
+  const longer = [];
+  for (const [j, entry] of known.history) {
+    if (j === item) continue;
+    const users = meeting(j, item).filter((n) => n !== known.user);
+    if (users.length < MIN_CONSUMERS) continue;
+    const strength =
+      entry.norm *
+      users.reduce((total, v) => {
+        const { history } = shop.consumers[v];
+        return total + shop.norm(v, j, history.get(j).weight) * shop.norm(v, item, history.get(item).weight);
+      }, 0);
+    const value = entry.norm * dot(shop.messages[j], shop.finals[item]) * (1 - Math.exp(-users.length / 12));
+    const others = { kind: "other_consumers", count: users.length };
+    longer.push({
+      strength,
+      value,
+      share: value / sum,
+      edges: [
+        { from: consumer, to: productNode(j), behaviours: counted(entry.counts), weight: entry.weight },
+        { from: productNode(j), to: others, ...step(users, j) },
+        { from: others, to: productNode(item), ...step(users, item) },
+      ],
+    });
+  }
+  longer.sort((a, b) => b.strength - a.strength);
+  return [...paths, ...longer].slice(0, limit);
+}
+
+export function explain(request) {
+  const { consumer = "", product, events = [], options = {} } = request;
+  const item = shop.productById.get(product);
+  if (item === undefined)
+    throw new Fault(404, "unknown_product", `product ${JSON.stringify(product)} is unknown to the model`);
+  const known = profile(consumer, events);
+  if (known.user === undefined && !known.history.size) {
+    throw new Fault(
+      404,
+      "unknown_consumer",
+      `consumer ${JSON.stringify(consumer)} is unknown to the model and has no events`,
+    );
+  }
+  const own = known.user === undefined ? null : dot(shop.ownTaste[known.user], shop.finals[item]);
+  const values = [...known.history].map(([j, entry]) => ({
+    j,
+    entry,
+    value: entry.norm * dot(shop.messages[j], shop.finals[item]),
+  }));
+  const sum = Math.abs(own ?? 0) + values.reduce((total, v) => total + Math.abs(v.value), 0);
+  values.sort((a, b) => Math.abs(b.value) - Math.abs(a.value));
+  const exact = (own ?? 0) + values.reduce((total, v) => total + v.value, 0);
+  const paths = pathsTo(known, item, options.limit ?? 5, sum);
+  return {
+    model_version: MODEL_VERSION,
+    consumer,
+    product,
+    details: shop.products[item].details,
+    score: Math.fround(exact),
+    bought: Boolean(known.history.get(item)?.counts.purchase),
+    method: known.user === undefined ? "fold_in" : "path_sum",
+    own_taste: own === null ? null : { value: own, share: own / sum },
+    contributions: values.map(({ j, entry, value }) => ({
+      product: shop.products[j].id,
+      details: shop.products[j].details,
+      behaviours: counted(entry.counts),
+      value,
+      share: value / sum,
+    })),
+    rounding: Math.fround(exact) - exact,
+    paths,
+    reason: paths.length ? null : "no step from the history to the product is shared by at least 5 consumers",
+    instead: null,
+  };
+}
+
+export function history(consumer) {
+  const known = profile(consumer);
+  const items = [...known.history].map(([item, entry]) => ({
+    product: shop.products[item].id,
+    behaviours: counted(entry.counts),
+    weight: entry.weight,
+    last_time: entry.time,
+    bought: Boolean(entry.counts.purchase),
+    details: shop.products[item].details,
+  }));
+  items.sort((a, b) => b.weight - a.weight);
+  return { consumer, known: known.user !== undefined, history: items, model_version: MODEL_VERSION };
+}
+
+export function findConsumers(q, limit) {
+  const found = shop.consumers
+    .filter((c) => c.id.includes(q))
+    .map((c) => ({
+      id: c.id,
+      n_products: c.history.size,
+      n_bought: [...c.history.values()].filter((e) => e.counts.purchase).length,
+    }))
+    .sort((a, b) => b.n_products - a.n_products || (a.id < b.id ? -1 : 1));
+  return { consumers: found.slice(0, limit), total: found.length };
+}
+
+export function findProducts(q, limit) {
+  const needle = q.toLowerCase();
+  const found = shop.products
+    .map((p, n) => ({
+      product: p.id,
+      details: p.details,
+      n_consumers: shop.consumers.filter((c) => c.history.has(n)).length,
+    }))
+    .filter((p) =>
+      [p.product, p.details.brand, p.details.category_code].some((text) =>
+        text?.toLowerCase().includes(needle),
+      ),
+    )
+    .sort((a, b) => b.n_consumers - a.n_consumers || (a.product < b.product ? -1 : 1));
+  return { products: found.slice(0, limit), total: found.length };
+}
+
+export function similar(product, k) {
+  const item = shop.productById.get(product);
+  if (item === undefined)
+    throw new Fault(404, "unknown_product", `product ${JSON.stringify(product)} is unknown to the model`);
+  const length = (n) => Math.sqrt(dot(shop.finals[n], shop.finals[n]));
+  const items = shop.products
+    .map((_, n) => ({ n, score: dot(shop.finals[item], shop.finals[n]) / (length(item) * length(n)) }))
+    .filter(({ n }) => n !== item)
+    .sort((a, b) => b.score - a.score)
+    .slice(0, k)
+    .map(({ n, score: s }, place) => ({
+      product: shop.products[n].id,
+      rank: place + 1,
+      score: s,
+      source: "model",
+      reason: "like the product",
+      details: shop.products[n].details,
+    }));
+  return { model_version: MODEL_VERSION, items };
+}
+
+export function popular(k) {
+  return { model_version: MODEL_VERSION, items: recommend({ options: { k, hide: "nothing" } }).items };
+}
+
+export function graph(consumer, nProducts, perProduct, recommended) {
+  const known = profile(consumer);
+  if (known.user === undefined)
+    throw new Fault(404, "unknown_consumer", `consumer ${JSON.stringify(consumer)} is unknown to the model`);
+  const own = [...known.history].sort((a, b) => b[1].weight - a[1].weight).slice(0, nProducts);
+  const nodes = [{ id: "u0", kind: "self" }];
+  const edges = [];
+  const place = (item) => {
+    const id = `p:${shop.products[item].id}`;
+    if (!nodes.some((n) => n.id === id)) nodes.push({ id, ...productNode(item) });
+    return id;
+  };
+  for (const [j, entry] of own) {
+    const main = counted(entry.counts).at(-1).behaviour;
+    edges.push({ source: "u0", target: place(j), weight: entry.weight, behaviour: main });
+  }
+  const asked = recommended.map((id) => shop.productById.get(id)).filter((n) => n !== undefined);
+  for (const item of asked) place(item);
+  const met = new Set(own.map(([j]) => j));
+  let groups = 0;
+  for (const [j] of own) {
+    const together = shop.products
+      .map((_, item) => ({ item, users: meeting(j, item).filter((n) => n !== known.user) }))
+      .filter(({ item, users }) => !met.has(item) && users.length >= MIN_CONSUMERS)
+      .sort((a, b) => b.users.length - a.users.length || a.item - b.item);
+    const shown = together.filter(({ item }, n) => n < perProduct || asked.includes(item));
+    for (const { item, users } of shown) {
+      const id = `c${++groups}`;
+      nodes.push({ id, kind: "consumers", count: users.length });
+      edges.push({ source: place(j), target: id, weight: step(users, j).weight });
+      edges.push({ source: id, target: place(item), weight: step(users, item).weight });
+    }
+  }
+  return { model_version: MODEL_VERSION, nodes, edges };
+}
+
+export function model() {
+  const labels = (field) => {
+    const counts = new Map();
+    for (const p of shop.products)
+      if (p.details[field]) counts.set(p.details[field], (counts.get(p.details[field]) ?? 0) + 1);
+    return [...counts].sort((a, b) => b[1] - a[1] || (a[0] < b[0] ? -1 : 1)).map(([label]) => label);
+  };
+  const prices = shop.products.map((p) => p.details.price).filter((p) => p !== null);
+  const curve = Array.from({ length: 24 }, (_, n) => ({
+    epoch: n + 1,
+    loss: 0.18 + 0.51 * Math.exp(-n / 5),
+    ...(n % 2 && {
+      "recall@20": 0.181 - 0.13 * Math.exp(-n / 5) - 0.0004 * Math.max(0, n - 17) ** 2,
+      "ndcg@20": 0.112 - 0.082 * Math.exp(-n / 5) - 0.0003 * Math.max(0, n - 17) ** 2,
+    }),
+  }));
+  return {
+    model_version: MODEL_VERSION,
+    model: { name: "lightgcn", layers: 2, dimension: 24 },
+    n_consumers: shop.consumers.length,
+    n_products: shop.products.length,
+    n_edges: shop.nPairs,
+    behaviours: BEHAVIOURS,
+    categories: labels("category_code"),
+    brands: labels("brand"),
+    price: { min: Math.min(...prices), max: Math.max(...prices) },
+    figures: {
+      metrics: { "best epoch": 18, "validation recall@20": 0.1764, "validation ndcg@20": 0.1093 },
+      // What `lightgcn evaluate --on-validation --json` prints, as far as the page reads it.
+      baselines: {
+        part: "validation",
+        n_users: 311,
+        n_targets: 702,
+        metric: "recall",
+        k: 20,
+        rows: [
+          ["lightgcn", 0.1764, 0.1093],
+          ["item-kNN", 0.1406, 0.0881],
+          ["popularity", 0.0642, 0.0349],
+          ["seen, not bought", 0.1451, 0.0937],
+          ["random", 0.0034, 0.0022],
+        ].map(([ranker, recall, ndcg]) => ({ ranker, figures: { "recall@20": recall, "ndcg@20": ndcg } })),
+      },
+      curve,
+    },
+  };
+}

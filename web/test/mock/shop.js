@@ -1,0 +1,171 @@
+// A small synthetic shop for tests of the page: consumers, products, events, and a model over them.
+// Everything follows from fixed seeds. Some names are hostile on purpose.
+
+export const BEHAVIOURS = ["view", "cart", "remove_from_cart", "purchase"];
+export const WEIGHTS = { view: 0.01, cart: 0.1, remove_from_cart: -0.09, purchase: 1 };
+
+export const HOSTILE_BRAND = "<script>window.__attacked = 1</script>";
+export const HOSTILE_CATEGORY = 'care.<img src=x onerror="window.__attacked = 2">';
+export const HOSTILE_PRODUCT = '"><svg onload=window.__attacked=3>';
+export const HOSTILE_CONSUMER = "javascript:window.__attacked=4//<b>'\"&/?#%";
+
+const N_CONSUMERS = 420;
+const N_PRODUCTS = 190;
+const DIMENSION = 24;
+const ALPHA = 1 / 3;
+
+const CATEGORIES = [
+  "makeup.lips.lipstick",
+  "makeup.eyes.mascara",
+  "makeup.face.foundation",
+  "nails.polish.gel",
+  "nails.tools.file",
+  "care.face.serum",
+  "care.hair.shampoo",
+  "apparel.glove",
+  "appliances.personal.hair_cutter",
+];
+const BRANDS = [
+  "runail",
+  "irisk",
+  "grattol",
+  "masura",
+  "estel",
+  "bpw.style",
+  "freedecor",
+  "cnd",
+  "kapous",
+  "jessnail",
+];
+
+/** Numbers in [0, 1) that depend on the seed alone (mulberry32). */
+export function random(seed) {
+  let state = seed >>> 0;
+  return () => {
+    state = (state + 0x6d2b79f5) >>> 0;
+    let t = state;
+    t = Math.imul(t ^ (t >>> 15), t | 1);
+    t ^= t + Math.imul(t ^ (t >>> 7), t | 61);
+    return ((t ^ (t >>> 14)) >>> 0) / 4294967296;
+  };
+}
+
+const normal = (draw) => Math.sqrt(-2 * Math.log(1 - draw())) * Math.cos(2 * Math.PI * draw());
+export const dot = (a, b) => a.reduce((sum, x, n) => sum + x * b[n], 0);
+
+/** The weight of a pair from its counts: the sum of its events, within the floor and the ceiling. */
+export function pairWeight(counts) {
+  const sum = BEHAVIOURS.reduce((total, name) => total + (counts[name] ?? 0) * WEIGHTS[name], 0);
+  if (sum < WEIGHTS.view) return WEIGHTS.view;
+  if (sum > 1) return counts.purchase ? 1 : 0.5;
+  return sum;
+}
+
+function makeProducts(draw) {
+  const products = [];
+  for (let n = 0; n < N_PRODUCTS; n++) {
+    const group = n % CATEGORIES.length;
+    const bare = n % 23 === 7;
+    products.push({
+      id: String(5600000 + Math.floor(draw() * 300000)),
+      group,
+      details: {
+        category_id: `14875800${String(5000000000 + group * 734821)}`,
+        category_code: bare || draw() < 0.12 ? null : CATEGORIES[group],
+        brand: bare || draw() < 0.15 ? null : BRANDS[Math.floor(draw() * BRANDS.length)],
+        price: n % 31 === 3 ? null : Math.round(100 * (0.5 + 30 * draw() ** 3)) / 100,
+      },
+    });
+  }
+  // Products that try to break out of the page; consumers of group 0 meet them.
+  products[0].details.brand = HOSTILE_BRAND;
+  products[9].details.category_code = HOSTILE_CATEGORY;
+  products[18].id = HOSTILE_PRODUCT;
+  return products;
+}
+
+function makeConsumers(draw, products) {
+  const byGroup = CATEGORIES.map((_, group) =>
+    products.map((p, n) => (p.group === group ? n : -1)).filter((n) => n >= 0),
+  );
+  const consumers = [];
+  for (let n = 0; n < N_CONSUMERS; n++) {
+    const group = n % CATEGORIES.length;
+    const second = Math.floor(draw() * CATEGORIES.length);
+    const size = n === 1 ? 1 : 4 + Math.floor(34 * draw() ** 2);
+    const history = new Map();
+    for (let e = 0; e < size; e++) {
+      const of = byGroup[draw() < 0.72 ? group : second];
+      const product = of[Math.floor(of.length * draw() ** 1.6)];
+      const counts = history.get(product)?.counts ?? {};
+      counts.view = (counts.view ?? 0) + 1 + Math.floor(draw() * 3);
+      if (draw() < 0.4) counts.cart = (counts.cart ?? 0) + 1;
+      if (draw() < 0.1) counts.remove_from_cart = (counts.remove_from_cart ?? 0) + 1;
+      if (draw() < 0.3) counts.purchase = (counts.purchase ?? 0) + 1;
+      history.set(product, { counts, time: 1570000000 + Math.floor(draw() * 12000000) });
+    }
+    consumers.push({ id: String(463240000 + n * 7919), group, history });
+  }
+  consumers[9].id = HOSTILE_CONSUMER;
+  // Somebody whose only product nobody else ever met: there is no path to anything.
+  products.push({
+    id: "9999999",
+    group: 0,
+    details: { category_id: null, category_code: null, brand: null, price: null },
+  });
+  consumers[1].history = new Map([[products.length - 1, { counts: { view: 2 }, time: 1575000000 }]]);
+  return consumers;
+}
+
+/** The shop with its two-layer propagated embeddings. */
+export function makeShop() {
+  const draw = random(20191001);
+  const products = makeProducts(draw);
+  const consumers = makeConsumers(draw, products);
+  const centres = CATEGORIES.map(() => Array.from({ length: DIMENSION }, () => normal(draw)));
+  const near = (group, spread) => centres[group].map((x) => 0.35 * (x * 0.6 + spread * normal(draw)));
+  const userRows = consumers.map((c) => near(c.group, 0.7));
+  const itemRows = products.map((p) => near(p.group, 0.8));
+
+  const userDegree = consumers.map(() => 0);
+  const itemDegree = products.map(() => 0);
+  const pairs = [];
+  consumers.forEach((consumer, u) => {
+    for (const [item, pair] of consumer.history) {
+      pair.weight = pairWeight(pair.counts);
+      userDegree[u] += pair.weight;
+      itemDegree[item] += pair.weight;
+      pairs.push({ u, item, weight: pair.weight });
+    }
+  });
+  const norm = (u, item, weight) => weight / Math.sqrt(userDegree[u] * itemDegree[item]);
+  const zero = (n) => Array.from({ length: n }, () => new Array(DIMENSION).fill(0));
+  const step = (users, items) => {
+    const [nextUsers, nextItems] = [zero(users.length), zero(items.length)];
+    for (const { u, item, weight } of pairs) {
+      const a = norm(u, item, weight);
+      for (let d = 0; d < DIMENSION; d++) {
+        nextUsers[u][d] += a * items[item][d];
+        nextItems[item][d] += a * users[u][d];
+      }
+    }
+    return [nextUsers, nextItems];
+  };
+  const [users1, items1] = step(userRows, itemRows);
+  const [, items2] = step(users1, items1);
+  const mix = (...rows) => rows[0].map((_, d) => ALPHA * rows.reduce((sum, row) => sum + row[d], 0));
+  return {
+    products,
+    consumers,
+    itemDegree,
+    userDegree,
+    nPairs: pairs.length,
+    norm,
+    ownTaste: userRows.map((row) => row.map((x) => ALPHA * x)),
+    messages: products.map((_, i) => mix(itemRows[i], items1[i])),
+    finals: products.map((_, i) => mix(itemRows[i], items1[i], items2[i])),
+    consumerById: new Map(consumers.map((c, n) => [c.id, n])),
+    productById: new Map(products.map((p, n) => [p.id, n])),
+    buyers: products.map((_, i) => consumers.filter((c) => c.history.get(i)?.counts.purchase).length),
+  };
+}

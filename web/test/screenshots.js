@@ -1,0 +1,64 @@
+// Makes the pictures of docs/page.md: node test/screenshots.js [FOLDER], from TARGET or the mock.
+import { mkdirSync } from "node:fs";
+import { json, startBrowser, startTarget } from "./e2e/browser.js";
+
+const folder = process.argv[2] ?? "../docs/images";
+mkdirSync(folder, { recursive: true });
+const { base, stop } = await startTarget();
+const browser = await startBrowser();
+
+/** A consumer and a product of the list with several paths. */
+async function choose() {
+  const { consumers } = await json(base, "v1/consumers?q=&limit=12");
+  let best = null;
+  for (const { id } of consumers) {
+    const { items } = await json(base, "v1/recommendations", { consumer: id, options: { k: 12 } });
+    for (const { product, details } of items) {
+      const { paths, contributions } = await json(base, "v1/explanations", { consumer: id, product });
+      const worth =
+        Math.min(5, paths.length) +
+        (contributions.some((c) => c.value < 0) ? 1 : 0) +
+        (details.brand ? 1 : 0);
+      if (best === null || worth > best.worth) best = { consumer: id, product, worth };
+    }
+  }
+  return best;
+}
+
+const { consumer, product } = await choose();
+const PHONE = { width: 360, height: 740 };
+const DESK = { width: 1280, height: 800 };
+const shots = [
+  { name: "page-light", size: DESK, scheme: "light", query: { consumer, product } },
+  { name: "page-dark", size: DESK, scheme: "dark", query: { consumer, exploration: "0.2" } },
+  { name: "page-phone", size: PHONE, scheme: "light", query: { consumer } },
+  {
+    name: "page-explanation",
+    size: DESK,
+    scheme: "light",
+    query: { consumer, product },
+    before: async (page) => {
+      await page.locator(".path").nth(1).click();
+      await page.mouse.move(2, 2);
+      await page.locator("#paths").evaluate((heading) => heading.scrollIntoView());
+    },
+    of: "aside.why",
+  },
+  { name: "page-graph", size: DESK, scheme: "light", query: { consumer, view: "graph" } },
+  { name: "page-model", size: { width: 1280, height: 1000 }, scheme: "light", query: { view: "model" } },
+];
+for (const { name, size, scheme, query, before, of } of shots) {
+  const context = await browser.newContext({ viewport: size, colorScheme: scheme, reducedMotion: "reduce" });
+  const page = await context.newPage();
+  await page.goto(`${base}?${new URLSearchParams(query)}`, { waitUntil: "networkidle" });
+  await page.waitForTimeout(1500);
+  await before?.(page);
+  await page.waitForTimeout(700);
+  const path = `${folder}/${name}.png`;
+  if (of) await page.locator(of).screenshot({ path });
+  else await page.screenshot({ path });
+  await context.close();
+  console.log(path);
+}
+await browser.close();
+await stop();
