@@ -128,7 +128,8 @@ fn main() -> anyhow::Result<()> {
     tell("content", &content)?;
     let popular = category_popularity(&whole.catalogue, train, &hidden);
     let by_category = baseline(&users, &items, &truth, |_, item| popular[item.index()])?;
-    let category = |item: ItemId| whole.catalogue.category_code().codes()[item.index()];
+    let codes = category_codes(&whole.catalogue);
+    let category = |item: ItemId| codes[item.index()];
     let personal = baseline(&users, &items, &truth, |user, item| {
         let mine = train
             .of_user(user)
@@ -173,13 +174,18 @@ fn targets(pairs: &Interactions) -> Vec<String> {
         .collect()
 }
 
+/// The products' categories: by id, or where there are none, by code.
+fn category_codes(catalogue: &Catalogue) -> &[u32] {
+    match catalogue.category_id().labels().is_empty() {
+        true => catalogue.category_code().codes(),
+        false => catalogue.category_id().codes(),
+    }
+}
+
 /// The mean number of purchases of the known products of each product's category, by row.
 fn category_popularity(catalogue: &Catalogue, train: &Interactions, hidden: &[bool]) -> Vec<f64> {
     let mut sums: HashMap<u32, (f64, f64)> = HashMap::new();
-    let codes = match catalogue.category_id().labels().is_empty() {
-        true => catalogue.category_code().codes(),
-        false => catalogue.category_id().codes(),
-    };
+    let codes = category_codes(catalogue);
     let mut counts = vec![0.0; hidden.len()];
     for pair in train.iter().filter(|pair| pair.is_target) {
         counts[pair.item.index()] += 1.0;

@@ -311,7 +311,8 @@ pub(crate) struct EvaluateArgs {
         allow_negative_numbers = true
     )]
     pub(crate) exploration: Vec<f64>,
-    /// Also measure the model with these diversities of its lists, each from 0 to 1
+    /// Also measure the model with these diversities of its lists, each from 0 to 1 [default: those of
+    /// --exploration]
     #[arg(
         long,
         value_name = "SHARES",
@@ -335,6 +336,13 @@ pub(crate) struct EvaluateArgs {
     /// part among 0, 0.05, ... 1
     #[arg(long, value_name = "FILTER")]
     pub(crate) blend: Option<Filter>,
+    /// Measure an ensemble of the model and these too, each a model's folder or a linear filter's name; the
+    /// weights are chosen on the validation part
+    #[arg(long, value_name = "PARTNERS", value_delimiter = ',')]
+    pub(crate) ensemble: Vec<String>,
+    /// How the members of the ensemble come to one score
+    #[arg(long, value_enum, default_value_t = FusionChoice::Score)]
+    pub(crate) fusion: FusionChoice,
     /// Give the filter of the blend this weight, 0 to 1, instead of choosing it
     #[arg(
         long,
@@ -355,6 +363,35 @@ pub(crate) enum HideChoice {
     Nothing,
 }
 
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum FusionChoice {
+    /// The weighted sum of scores, each member's over its deviation
+    Score,
+    /// The weighted sum of 1 / (60 + rank)
+    Rank,
+}
+
+impl From<FusionChoice> for lightgcn::recommend::Fusion {
+    fn from(choice: FusionChoice) -> Self {
+        match choice {
+            FusionChoice::Score => Self::Score,
+            FusionChoice::Rank => Self::Rank,
+        }
+    }
+}
+
+/// Who else has a say.
+#[derive(Debug, Args)]
+pub(crate) struct PartnerArgs {
+    /// Let another model of the same data (its folder) or a linear filter (its name) have a say with this
+    /// weight, 0 to 1; the model has what is left of 1. More than once if need be
+    #[arg(long, value_name = "PARTNER=WEIGHT")]
+    pub(crate) with: Vec<String>,
+    /// How they come to one score
+    #[arg(long, value_enum, default_value_t = FusionChoice::Score, requires = "with")]
+    pub(crate) fusion: FusionChoice,
+}
+
 /// Which products may be shown.
 #[derive(Debug, Default, Args)]
 pub(crate) struct FilterArgs {
@@ -367,9 +404,15 @@ pub(crate) struct FilterArgs {
     /// Show only these categories (an id, a code, or the beginning of codes)
     #[arg(long, value_name = "CATEGORY", value_delimiter = ',')]
     pub(crate) category: Vec<String>,
+    /// Show none of these categories
+    #[arg(long, value_name = "CATEGORY", value_delimiter = ',')]
+    pub(crate) deny_category: Vec<String>,
     /// Show only these brands
     #[arg(long, value_name = "BRAND", value_delimiter = ',')]
     pub(crate) brand: Vec<String>,
+    /// Show none of these brands
+    #[arg(long, value_name = "BRAND", value_delimiter = ',')]
+    pub(crate) deny_brand: Vec<String>,
     /// The lowest price to show
     #[arg(long, value_name = "PRICE", allow_negative_numbers = true)]
     pub(crate) price_min: Option<f64>,
@@ -391,7 +434,7 @@ pub(crate) struct RecommendArgs {
     /// Answer for every consumer of the model, into --out
     #[arg(long, requires = "out")]
     pub(crate) all: bool,
-    /// The CSV file to write: consumer, rank, product, score, source
+    /// The file to write, .csv or .parquet: consumer, rank, product, score, source
     #[arg(long, value_name = "FILE", requires = "all")]
     pub(crate) out: Option<PathBuf>,
     /// Products for each consumer
@@ -421,6 +464,13 @@ pub(crate) struct RecommendArgs {
     /// What the consumers did since training: BEHAVIOUR:PRODUCT, more than once if need be
     #[arg(long, value_name = "EVENT", conflicts_with = "all")]
     pub(crate) event: Vec<String>,
+    /// A file of products that training does not know, a JSON object a line: {"product": "7", "details":
+    /// {"category_id": .., "category_code": .., "brand": .., "price": ..}, "events": [{"consumer": "1",
+    /// "behaviour": "view"}]}
+    #[arg(long, value_name = "FILE")]
+    pub(crate) new_products: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) partners: PartnerArgs,
 }
 
 #[derive(Debug, Args)]
@@ -434,12 +484,17 @@ pub(crate) struct ExplainArgs {
     /// The most paths to show
     #[arg(long, default_value_t = 5)]
     pub(crate) paths: usize,
+    /// How many edges a path may have: 1, 3 or 5
+    #[arg(long, default_value_t = 5)]
+    pub(crate) max_hops: usize,
     /// How many other consumers must share a step of a path for it to be shown
     #[arg(long, default_value_t = 5)]
     pub(crate) min_consumers: usize,
     /// What the consumer did since training: BEHAVIOUR:PRODUCT, more than once if need be
     #[arg(long, value_name = "EVENT")]
     pub(crate) event: Vec<String>,
+    #[command(flatten)]
+    pub(crate) partners: PartnerArgs,
 }
 
 /// Every option is a key of the table `[serve]` of --config, and of the environment as LIGHTGCN_SERVE_ and its

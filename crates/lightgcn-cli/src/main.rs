@@ -5,6 +5,7 @@ mod args;
 mod baselines;
 mod commands;
 mod config;
+mod lists;
 mod output;
 mod progress;
 
@@ -76,8 +77,8 @@ fn run(cli: &Cli, output: &Output) -> anyhow::Result<()> {
         Command::Train(args) => commands::train::run(args, config, output),
         Command::Tune(args) => commands::tune::run(args, &cli.common, config, output),
         Command::Evaluate(args) => commands::evaluate::run(args, config, output),
-        Command::Recommend(args) => commands::recommend::run(args, config.seed(), output),
-        Command::Explain(args) => commands::explain::run(args, output),
+        Command::Recommend(args) => commands::recommend::run(args, &config, output),
+        Command::Explain(args) => commands::explain::run(args, &config, output),
         Command::Serve(args) => commands::serve::run(args, config.serve, output),
     }
 }

@@ -233,3 +233,228 @@ fn rules_events_and_batches_of_all_consumers() {
         .collect();
     assert_eq!(mine, all[..5]);
 }
+
+#[test]
+fn lists_of_all_consumers_are_the_same_in_csv_and_parquet() {
+    use parquet::file::reader::{FileReader, SerializedFileReader};
+    let (work, _) = trained_shop();
+    let all = |out: &str| {
+        let rules = ["--exploration", "0.2", "-k", "5", "--price-min", "1"];
+        work.json(
+            &[
+                &["recommend", "lightgcn", "--all", "--out", out][..],
+                &rules,
+            ]
+            .concat(),
+        )
+    };
+    let (csv, parquet) = (all("all.csv"), all("all.parquet"));
+    assert_eq!(csv["rows"], parquet["rows"]);
+    let file = std::fs::File::open(work.path("all.parquet")).unwrap();
+    let reader = SerializedFileReader::new(file).unwrap();
+    let names = reader.metadata().file_metadata().schema_descr().columns();
+    let names: Vec<&str> = names.iter().map(|column| column.name()).collect();
+    assert_eq!(names, ["consumer", "rank", "product", "score", "source"]);
+    let rows: Vec<String> = reader
+        .get_row_iter(None)
+        .unwrap()
+        .map(|row| {
+            let row = row.unwrap();
+            let cells = row.get_column_iter().map(|(_, cell)| match cell {
+                parquet::record::Field::Float(score) => score.to_string(),
+                cell => cell.to_string().trim_matches('"').to_owned(),
+            });
+            cells.collect::<Vec<_>>().join(",")
+        })
+        .collect();
+    let text = work.read("all.csv");
+    let lines: Vec<&str> = text.lines().skip(1).collect();
+    assert_eq!(rows.len() as u64, parquet["rows"].as_u64().unwrap());
+    assert_eq!(rows, lines);
+    assert!(lines.iter().any(|line| line.ends_with(",exploration")));
+    let left: Vec<_> = work
+        .listing()
+        .into_iter()
+        .filter(|p| p.extension().is_some_and(|e| e == "part"))
+        .collect();
+    assert!(left.is_empty(), "{left:?}");
+}
+
+#[test]
+fn models_and_filters_answer_together() {
+    let (work, parts) = trained_shop();
+    let consumer = parts.best_customer();
+    work.json(&[
+        "train", "dataset", "--out", "mf", "--model", "mf", "--epochs", "2",
+    ]);
+    for fusion in ["score", "rank"] {
+        let evaluate = [
+            "evaluate",
+            "lightgcn",
+            "dataset",
+            "--ensemble",
+            "ease,mf",
+            "--fusion",
+            fusion,
+        ];
+        let report = work.json(
+            &[
+                &evaluate[..],
+                &["--exploration", "0,0.5", "--revenue", "0.5"],
+            ]
+            .concat(),
+        );
+        let ensemble = &report["ensemble"];
+        assert_eq!(ensemble["members"], json!(["lightgcn", "ease", "mf"]));
+        assert_eq!(
+            (&ensemble["chosen_on"], &ensemble["fusion"]),
+            (&json!("validation"), &json!(fusion))
+        );
+        let weights: Vec<f64> = ensemble["weights"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|w| w.as_f64().unwrap())
+            .collect();
+        assert!((weights.iter().sum::<f64>() - 1.0).abs() < 1e-9);
+        let name = format!(
+            "{} lightgcn + {} EASE + {} mf",
+            weights[0], weights[1], weights[2]
+        );
+        let rankers = strings(&report["rows"], "ranker");
+        assert!(rankers.contains(&name.as_str()), "{name} in {rankers:?}");
+        // What chance costs and gains; diversity at the same share.
+        let costs = report["costs"].as_array().unwrap();
+        let rankers = strings(&report["costs"], "ranker");
+        assert_eq!(
+            rankers,
+            [
+                "lightgcn",
+                "lightgcn, exploration 0",
+                "lightgcn, exploration 0.5",
+                "lightgcn, diversity 0.5",
+                "lightgcn (revenue 0.5)"
+            ]
+        );
+        let number = |n: usize, name: &str| costs[n][name].as_f64().unwrap();
+        assert_eq!(number(1, "recall"), number(0, "recall"));
+        assert_eq!(number(1, "recall_change"), 0.0);
+        assert!(number(2, "recall") < number(0, "recall"));
+        assert!(number(2, "coverage") > number(0, "coverage"));
+        assert!(number(2, "gini") < number(0, "gini"));
+        assert!(number(2, "novelty") > number(0, "novelty"));
+        assert!(number(4, "revenue") >= 0.0);
+        let text = work.text(&evaluate);
+        assert!(
+            text.contains("weights chosen on validation data (recall@20)"),
+            "{text}"
+        );
+    }
+    let text = work.text(&["evaluate", "lightgcn", "dataset", "--exploration", "0.1"]);
+    assert!(
+        text.contains("what chance, diversity and revenue cost and gain at 20"),
+        "{text}"
+    );
+
+    let with = ["--with", "ease=0.3", "--with", "mf=0.2"];
+    let plain = work.json(&["recommend", "lightgcn", consumer]);
+    let fused = work.json(&[&["recommend", "lightgcn", consumer][..], &with].concat());
+    let items = &fused["answers"][0]["items"];
+    assert_ne!(items, &plain["answers"][0]["items"]);
+    assert!(
+        parts
+            .bought(consumer)
+            .is_disjoint(&strings(items, "product").into_iter().collect())
+    );
+    let product = items[0]["product"].as_str().unwrap();
+    let why = work.json(&[&["explain", "lightgcn", consumer, product][..], &with].concat());
+    assert_eq!(
+        (&why["method"], &why["score"]),
+        (&json!("ensemble"), &items[0]["score"])
+    );
+    let value = |part: &Value| part["value"].as_f64().unwrap();
+    let contributions = why["contributions"].as_array().unwrap();
+    let sum = contributions.iter().map(value).sum::<f64>() + value(&why["own_taste"]);
+    assert!((sum - why["score"].as_f64().unwrap()).abs() < 1e-4);
+    let ranks = [
+        &["explain", "lightgcn", consumer, product][..],
+        &with,
+        &["--fusion", "rank"],
+    ];
+    assert_eq!(work.json(&ranks.concat())["method"], json!("evidence"));
+
+    let refused = |flags: &[&str], words: &[&str]| {
+        work.refused(
+            &[&["recommend", "lightgcn", consumer][..], flags].concat(),
+            words,
+        );
+    };
+    refused(&["--with", "ease"], &["has no weight", "FILTER=WEIGHT"]);
+    refused(&["--with", "ease=2"], &["a number from 0 to 1"]);
+    refused(&["--with", "ease=0.6", "--with", "mf=0.6"], &["sum to 1.2"]);
+    refused(
+        &["--with", "gone=0.5"],
+        &["no lightgcn-artifact folder at gone"],
+    );
+    refused(&["--new-products", "gone.jsonl"], &["gone.jsonl"]);
+    work.write("new.jsonl", "\n{\"product\": \"n\", \"events\": 3}\n");
+    refused(&["--new-products", "new.jsonl"], &["new.jsonl line 2"]);
+    let all = ["recommend", "lightgcn", "--all", "--out", "all.txt"];
+    work.refused(&all, &["all.txt", "neither .csv nor .parquet"]);
+    // A model of another shop.
+    work.json(&[
+        "generate",
+        "--events",
+        "3000",
+        "--seed",
+        "9",
+        "--out",
+        "other.csv",
+    ]);
+    work.json(&[
+        "prepare",
+        "other.csv",
+        "--split",
+        "none",
+        "--out",
+        "other.dataset",
+    ]);
+    work.json(&[
+        "train",
+        "other.dataset",
+        "--out",
+        "other",
+        "--epochs",
+        "1",
+        "--dimension",
+        "8",
+    ]);
+    refused(
+        &["--with", "other=0.5"],
+        &["joining other", "products differ"],
+    );
+
+    // A new product joins at once.
+    let history = parts.bought(consumer);
+    let line = format!(
+        "{{\"product\": \"fresh\", \"events\": [{{\"consumer\": \"{consumer}\", \"behaviour\": \"view\"}}]}}\n"
+    );
+    work.write("new.jsonl", line);
+    let asked = [
+        "recommend",
+        "lightgcn",
+        consumer,
+        "-k",
+        "100000",
+        "--new-products",
+        "new.jsonl",
+    ];
+    let answer = work.json(&asked);
+    let items = answer["answers"][0]["items"].as_array().unwrap();
+    let fresh = items
+        .iter()
+        .find(|item| item["product"] == "fresh")
+        .unwrap();
+    assert_eq!(fresh["source"], json!("fold_in"));
+    assert!(!history.contains("fresh"));
+}

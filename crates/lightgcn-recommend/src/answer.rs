@@ -1,7 +1,7 @@
 //! What a shop gets back: products by its own ids, with where they came from.
 
 use crate::RecommendError;
-use lightgcn_core::ProductDetails;
+use lightgcn_core::{ItemId, ProductDetails};
 use serde::{Deserialize, Serialize};
 use std::fmt;
 use std::str::FromStr;
@@ -101,7 +101,8 @@ pub struct Answer {
     pub consumer: String,
     /// Whether the artifact knows the consumer.
     pub known: bool,
-    /// Where the first product came from that was not explored; of an empty list the chain's last.
+    /// Where the first product came from that was not explored; exploration where all were; of an empty
+    /// list the chain's last.
     pub source: Source,
     /// How many events of the request were ignored, because the model does not know their products.
     #[serde(default, skip_serializing_if = "is_zero")]
@@ -134,6 +135,19 @@ pub struct RecommendedItem {
     #[serde(with = "DetailsFields")]
     #[cfg_attr(feature = "openapi", schema(value_type = DetailsFields))]
     pub details: ProductDetails,
+}
+
+/// One product of a list by its row, without words. Rows of training come first, then those of
+/// [`Recommender::with_products`](crate::Recommender::with_products);
+/// [`Recommender::product`](crate::Recommender::product) names them.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct ListedItem {
+    /// The product's row.
+    pub item: ItemId,
+    /// Its score, as in [`RecommendedItem`].
+    pub score: f32,
+    /// How it came into the list.
+    pub source: Source,
 }
 
 /// How many events of one behaviour a pair has.

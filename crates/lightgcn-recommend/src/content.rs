@@ -161,6 +161,17 @@ impl ContentMap {
     }
 }
 
+/// Whether any product has an attribute.
+pub(crate) fn has_attributes(catalogue: &Catalogue) -> bool {
+    let labels = [
+        catalogue.category_id(),
+        catalogue.category_code(),
+        catalogue.brand(),
+    ];
+    labels.iter().any(|column| !column.labels().is_empty())
+        || catalogue.prices().iter().any(Option::is_some)
+}
+
 fn sum_rows(table: &[f32], dimension: usize, rows: &[u32]) -> Vec<f32> {
     let mut sum = vec![0.0; dimension];
     for &row in rows {

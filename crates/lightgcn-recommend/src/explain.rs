@@ -3,11 +3,30 @@
 use crate::messages::dot;
 use crate::paths::{Ends, PathSearch};
 use crate::profile::{Dealing, Profile};
+use crate::scorer::ScoreParts;
 use crate::{
     BehaviourCount, Contribution, ExplainOptions, ExplainRequest, Explanation, Method, Part,
     RecommendError, Recommender, Source,
 };
 use lightgcn_core::ItemId;
+
+/// What values of paths are measured by.
+#[derive(Clone, Copy)]
+struct Scale {
+    /// What the model's score is multiplied by in the explained one.
+    factor: f64,
+    /// The sum of absolute parts.
+    total: f64,
+}
+
+impl Default for Scale {
+    fn default() -> Self {
+        Self {
+            factor: 1.0,
+            total: 0.0,
+        }
+    }
+}
 
 impl Recommender {
     /// Why a product may suit a consumer: exact contributions where the model has them, and the strongest
@@ -59,13 +78,31 @@ impl Recommender {
         };
         let dimension = self.products.dimension;
         let row = &self.products.table[item.index() * dimension..][..dimension];
-        let score = lightgcn_simd::dot(&vector, row);
         let exact = self.messages().are_exact();
-        let method = match query.as_ref().map(|query| query.source) {
+        let mut method = match query.as_ref().map(|query| query.source) {
             Some(Source::Model) if exact => Method::PathSum,
             Some(Source::FoldIn) => Method::FoldIn,
             _ => Method::Evidence,
         };
+        let mut score = lightgcn_simd::dot(&vector, row);
+        let of_model = query.as_ref().is_some_and(|q| q.source == Source::Model);
+        let fused = match (user.filter(|_| of_model), &self.partners) {
+            (Some(user), Some(partners)) => {
+                let mut scores = vec![0.0; self.products.len()];
+                lightgcn_simd::scores(&vector, &self.products.table, dimension, &mut scores);
+                Some(partners.explain(user, item, &mut scores))
+            }
+            _ => None,
+        };
+        if let Some(fused) = &fused {
+            score = fused.score;
+            let parts = method == Method::PathSum && fused.parts.is_some();
+            method = if parts {
+                Method::Ensemble
+            } else {
+                Method::Evidence
+            };
+        }
         let mut explanation = Explanation {
             consumer: request.consumer.clone(),
             product: request.product.clone(),
@@ -80,19 +117,25 @@ impl Recommender {
             reason: None,
             instead: None,
         };
-        let total = match method {
-            Method::Evidence => {
-                explanation.instead = Some(self.instead(&profile));
-                0.0
+        let mut scale = Scale::default();
+        if method == Method::Evidence {
+            explanation.instead = Some(self.instead(&profile, fused.is_some()));
+        } else {
+            let mut parts = self.model_parts(&profile, row);
+            if let Some((factor, others)) = fused.and_then(|fused| fused.parts) {
+                let own = std::mem::take(&mut parts);
+                parts.add(&own, factor);
+                parts.add(&others, 1.0);
+                scale.factor = factor;
             }
-            _ => self.add_parts(&mut explanation, &profile, row),
-        };
-        self.add_paths(&mut explanation, &profile, item, &request.options, total);
+            scale.total = self.add_parts(&mut explanation, &profile, parts);
+        }
+        self.add_paths(&mut explanation, &profile, item, &request.options, scale);
         Ok(explanation)
     }
 
-    /// Adds own taste, contributions and rounding; gives the sum of absolute parts.
-    fn add_parts(&self, to: &mut Explanation, profile: &Profile, row: &[f32]) -> f64 {
+    /// What the model's score of a product with the embedding `row` consists of.
+    pub(crate) fn model_parts(&self, profile: &Profile, row: &[f32]) -> ScoreParts {
         let (artifact, messages) = (self.artifact(), self.messages());
         let n_users = artifact.train.n_users();
         let wide: Vec<f64> = row.iter().map(|&x| f64::from(x)).collect();
@@ -105,14 +148,22 @@ impl Recommender {
         let own = profile.trained.map(|user| {
             f64::from(self.own_weight()) * dot(artifact.layer0.row(user.index()), &wide)
         });
-        let mut parts: Vec<(ItemId, f64)> = self
-            .factors(profile)
-            .into_iter()
-            .map(|(item, factor)| {
-                let node = n_users + item.index();
-                (item, factor * messages.dot(artifact, node, &pulled))
-            })
-            .collect();
+        let factors = self.factors(profile).into_iter();
+        ScoreParts {
+            own_taste: own.unwrap_or(0.0),
+            contributions: factors
+                .map(|(item, factor)| {
+                    let node = n_users + item.index();
+                    (item, factor * messages.dot(artifact, node, &pulled))
+                })
+                .collect(),
+        }
+    }
+
+    /// Adds own taste, contributions and rounding; gives the sum of absolute parts.
+    fn add_parts(&self, to: &mut Explanation, profile: &Profile, parts: ScoreParts) -> f64 {
+        let own = profile.trained.map(|_| parts.own_taste);
+        let mut parts = parts.contributions;
         let sum = own.unwrap_or(0.0) + parts.iter().map(|(_, value)| value).sum::<f64>();
         let total = own.unwrap_or(0.0).abs() + parts.iter().map(|(_, v)| v.abs()).sum::<f64>();
         let share = |value: f64| if total > 0.0 { value / total } else { 0.0 };
@@ -141,10 +192,16 @@ impl Recommender {
         BehaviourCount::of(self.artifact().train.behaviours(), &counts)
     }
 
-    fn instead(&self, profile: &Profile) -> String {
+    fn instead(&self, profile: &Profile, is_fused: bool) -> String {
         let name = &self.artifact().model.name;
         if profile.trained.is_none() {
             return "nothing that the model knows leads from this consumer to a score".to_owned();
+        }
+        if is_fused && self.messages().are_exact() {
+            return "the ranks of several models are fused, or one that takes part has no sum over the \
+                    history, so there are no contributions: the paths are evidence from the training data, \
+                    not parts of the score"
+                .to_owned();
         }
         format!(
             "the score of the model {name} is no sum over the history, so there are no contributions: \
@@ -158,7 +215,7 @@ impl Recommender {
         profile: &Profile,
         item: ItemId,
         options: &ExplainOptions,
-        total: f64,
+        scale: Scale,
     ) {
         let ends = Ends::new(self, profile, item, to.method);
         let search = PathSearch::new(&ends, options);
@@ -169,10 +226,16 @@ impl Recommender {
             let own = parts.find(|part| part.product == to.product);
             first.value = own.map(|part| part.value);
         }
+        let share = |value: f64| match scale.total > 0.0 {
+            true => value / scale.total,
+            false => 0.0,
+        };
         for path in &mut to.paths {
-            path.share = path
-                .value
-                .map(|value| if total > 0.0 { value / total } else { 0.0 });
+            // The edge's contribution is a fused one already.
+            if path.edges.len() > 1 {
+                path.value = path.value.map(|value| scale.factor * value);
+            }
+            path.share = path.value.map(share);
         }
         if to.paths.is_empty() {
             to.reason = Some(self.why_no_path(profile, item, options));

@@ -77,8 +77,10 @@ pub enum Method {
     PathSum,
     /// The score of a newcomer, which is a sum over the events: contributions are exact.
     FoldIn,
-    /// The score is linear in the history (a linear filter): contributions are exact.
-    LinearFilter,
+    /// The fused score of the model and others that have a say
+    /// ([`Recommender::with_partners`](crate::Recommender::with_partners)), all of which are sums over the
+    /// history: contributions are exact. Paths are those of the model's part.
+    Ensemble,
     /// The model's score is no such sum (NGCF, matrix factorization): paths in the data are evidence
     /// that supports it, not its parts.
     Evidence,

@@ -24,37 +24,39 @@ impl Explorer {
     }
 
     /// The list with each place given, with the chance of the share, to a product drawn uniformly among
-    /// those that `may` come and stand nowhere in the list so far or before it. What is moved away goes
-    /// on to the next place, so that the best products stay. `explored` marks places. The draws depend on the seed and
-    /// `consumer` alone.
-    pub(crate) fn explore<T: Clone>(
+    /// those that `may` come and stand nowhere before it. What is moved away goes on to the next place, so
+    /// that the best products stay. `item` tells an entry's product, `explored` makes an entry of one that
+    /// is drawn. The draws depend on the seed and `consumer` alone.
+    #[expect(clippy::too_many_arguments, reason = "one step of two callers")]
+    pub(crate) fn explore<T>(
         &self,
         consumer: u64,
-        list: &[(ItemId, T)],
+        mut list: Vec<T>,
         k: usize,
         n_items: usize,
+        item: impl Fn(&T) -> ItemId,
         may: impl Fn(ItemId) -> bool,
-        explored: T,
-    ) -> Vec<(ItemId, T)> {
+        explored: impl Fn(ItemId) -> T,
+    ) -> Vec<T> {
+        list.truncate(k);
         if self.share <= 0.0 || n_items == 0 {
-            return list[..k.min(list.len())].to_vec();
+            return list;
         }
         let mut draws = self.random.at(EPOCH, consumer);
-        let mut rest = list.iter();
-        let mut out: Vec<(ItemId, T)> = Vec::with_capacity(k.min(n_items));
-        let length = k.min(list.len());
+        let length = list.len();
+        let mut rest = list.into_iter();
+        let mut out: Vec<T> = Vec::with_capacity(length);
         while out.len() < length {
             if draws.unit() < self.share
-                && let Some(item) = draw(&mut draws, n_items, |item| {
-                    may(item) && out.iter().all(|(known, _)| *known != item)
+                && let Some(drawn) = draw(&mut draws, n_items, |drawn| {
+                    may(drawn) && out.iter().all(|known| item(known) != drawn)
                 })
             {
-                out.push((item, explored.clone()));
+                out.push(explored(drawn));
                 continue;
             }
-            let known = |item: ItemId| out.iter().any(|(known, _)| *known == item);
-            match rest.find(|(item, _)| !known(*item)) {
-                Some(next) => out.push(next.clone()),
+            match rest.find(|next| out.iter().all(|known| item(known) != item(next))) {
+                Some(next) => out.push(next),
                 None => break,
             }
         }
@@ -135,9 +137,15 @@ impl<R: Ranker> Ranker for ExploringRanker<R> {
         let explore = |(list, &user): (Vec<Ranked>, &UserId)| {
             let pairs: Vec<_> = list.iter().map(|r| (r.item, Some(r.score))).collect();
             let may = |item| !excluded.contains(user, item);
-            let mixed =
-                self.explorer
-                    .explore(u64::from(user.0), &pairs, k, self.n_items(), may, None);
+            let mixed = self.explorer.explore(
+                u64::from(user.0),
+                pairs,
+                k,
+                self.n_items(),
+                |(item, _)| *item,
+                may,
+                |item| (item, None),
+            );
             let mut last = list.first().map_or(0.0, |ranked| ranked.score);
             mixed
                 .into_iter()

@@ -49,7 +49,8 @@
 //! `evaluation`. Answers by the shop's ids: `recommender` (opening, looking up), `options` and `filter`
 //! (what may be asked), `answer` and `explanation` (what comes back), `profile` (what is known of a
 //! consumer), `messages` and `fold_in` (from there to a vector), `content` and `products` (products
-//! without training pairs), `chain` (from vectors to lists), `explain` and `paths` (why), `similar`;
+//! without training pairs), `chain` (from vectors to lists), `partners` (other models that have a say),
+//! `explain` and `paths` (why), `similar`;
 //! `diversity`, `exploration` and `revenue` serve lists and rankers alike.
 #![forbid(unsafe_code)]
 
@@ -67,6 +68,7 @@ mod fold_in;
 mod messages;
 mod nearest;
 mod options;
+mod partners;
 mod paths;
 mod products;
 mod profile;
@@ -80,7 +82,7 @@ mod similar;
 #[cfg(test)]
 mod test_shop;
 
-pub use answer::{Answer, BehaviourCount, HistoryItem, RecommendedItem, Source};
+pub use answer::{Answer, BehaviourCount, HistoryItem, ListedItem, RecommendedItem, Source};
 pub use diversity::{DiverseRanker, diversify};
 pub use error::RecommendError;
 pub use evaluation::{
@@ -104,5 +106,5 @@ pub use rankers::{
 };
 pub use recommender::Recommender;
 pub use revenue::RevenueScorer;
-pub use scorer::Scorer;
+pub use scorer::{ScoreParts, Scorer};
 pub use similar::ProductOptions;

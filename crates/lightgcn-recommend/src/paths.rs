@@ -40,8 +40,8 @@ impl<'a> Ends<'a> {
         let symmetric = |weight, a: f64, b: f64| Normalization::Symmetric.scale(weight, a, b);
         let strengths = shop.scaled(profile, symmetric);
         let factors = shop.factors(profile);
-        let exact =
-            method == Method::PathSum || (method == Method::FoldIn && shop.messages().are_exact());
+        let exact = matches!(method, Method::PathSum | Method::Ensemble)
+            || (method == Method::FoldIn && shop.messages().are_exact());
         let n_users = shop.artifact().train.n_users();
         let starts = strengths
             .iter()

@@ -4,6 +4,7 @@ use crate::answer::{BehaviourCount, HistoryItem};
 use crate::fold_in::Map;
 use crate::messages::Messages;
 use crate::nearest::{mend_for_consumer, nearest_product};
+use crate::partners::Partners;
 use crate::products::Products;
 use crate::{ContextEvent, EmbeddingRanker, Exclusions, FoldIn, PopularityRanker, RecommendError};
 use lightgcn_core::{BehaviourWeights, Catalogue, ItemId, UserId};
@@ -96,6 +97,7 @@ pub struct Recommender {
     pub(crate) unsuitable: Vec<bool>,
     pub(crate) fold_in_method: FoldIn,
     pub(crate) recent_half_life_days: f64,
+    pub(crate) partners: Option<Partners>,
     messages: OnceLock<Messages>,
     pub(crate) map: OnceLock<Map>,
     pub(crate) item_map: OnceLock<Map>,
@@ -140,6 +142,7 @@ impl Recommender {
             products,
             fold_in_method: FoldIn::default(),
             recent_half_life_days: 14.0,
+            partners: None,
             messages: OnceLock::new(),
             map: OnceLock::new(),
             item_map: OnceLock::new(),
@@ -329,6 +332,12 @@ impl Recommender {
     #[must_use]
     pub fn item(&self, raw_product: &str) -> Option<ItemId> {
         self.products.names.get(raw_product)
+    }
+
+    /// The id of a product, or none where there is no such row.
+    #[must_use]
+    pub fn product(&self, item: ItemId) -> Option<&str> {
+        self.products.names.name(item)
     }
 
     pub(crate) fn known_user(&self, raw_user: &str) -> Result<UserId, RecommendError> {

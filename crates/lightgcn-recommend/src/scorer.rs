@@ -22,6 +22,42 @@ pub trait Scorer: Ranker {
     /// # Panics
     /// Implementations panic if `out` has another length, or a consumer is out of range.
     fn scores(&self, users: &[UserId], out: &mut [f32]);
+
+    /// What the score of a product for a consumer consists of; none where it is no sum over the
+    /// consumer's history, or the ranker does not know the history.
+    ///
+    /// # Panics
+    /// Implementations panic if the consumer or the product is out of range.
+    fn parts(&self, user: UserId, item: ItemId) -> Option<ScoreParts> {
+        let _ = (user, item);
+        None
+    }
+}
+
+/// A score as a sum: its parts add up to it, up to rounding.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct ScoreParts {
+    /// What the consumer's own row of layer 0 adds; 0 for models without one.
+    pub own_taste: f64,
+    /// What each product of the consumer's history adds, each product once; in no promised order.
+    pub contributions: Vec<(ItemId, f64)>,
+}
+
+impl ScoreParts {
+    /// Adds the parts of another score times a factor.
+    pub(crate) fn add(&mut self, other: &Self, factor: f64) {
+        self.own_taste += factor * other.own_taste;
+        for &(item, value) in &other.contributions {
+            match self
+                .contributions
+                .iter_mut()
+                .find(|(known, _)| *known == item)
+            {
+                Some((_, sum)) => *sum += factor * value,
+                None => self.contributions.push((item, factor * value)),
+            }
+        }
+    }
 }
 
 impl<R: Ranker + ?Sized> Ranker for &R {
@@ -46,6 +82,10 @@ impl<S: Scorer + ?Sized> Scorer for &S {
     fn scores(&self, users: &[UserId], out: &mut [f32]) {
         (**self).scores(users, out);
     }
+
+    fn parts(&self, user: UserId, item: ItemId) -> Option<ScoreParts> {
+        (**self).parts(user, item)
+    }
 }
 
 impl<S: Scorer + ?Sized> Ranker for Box<S> {
@@ -69,6 +109,10 @@ impl<S: Scorer + ?Sized> Ranker for Box<S> {
 impl<S: Scorer + ?Sized> Scorer for Box<S> {
     fn scores(&self, users: &[UserId], out: &mut [f32]) {
         (**self).scores(users, out);
+    }
+
+    fn parts(&self, user: UserId, item: ItemId) -> Option<ScoreParts> {
+        (**self).parts(user, item)
     }
 }
 

@@ -1,7 +1,9 @@
 //! `lightgcn evaluate`
 
 use super::blend::{self, BlendReport};
+use super::costs::{self, Cost};
 use super::data;
+use super::partners::{EnsembleReport, Members};
 use crate::args::EvaluateArgs;
 use crate::config::Config;
 use crate::output::Output;
@@ -22,6 +24,10 @@ use std::path::Path;
 struct Report {
     #[serde(flatten)]
     comparison: Comparison,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    costs: Vec<Cost>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    ensemble: Option<EnsembleReport>,
     #[serde(skip_serializing_if = "Option::is_none")]
     blend: Option<BlendReport>,
 }
@@ -67,9 +73,30 @@ pub(crate) fn run(args: &EvaluateArgs, config: Config, output: &Output) -> anyho
     };
     let recommender = open(&args.model)?;
     let model = recommender.ranker();
+    let members = match args.ensemble.as_slice() {
+        [] => None,
+        given => Some(Members::open(&args.model, given, &config, &dataset)?),
+    };
     let mut evaluations = vec![measure(&model)?];
+    let revenue = |ranker: &dyn Ranker| {
+        let wanted = !args.revenue.is_empty();
+        wanted.then(|| costs::revenue(ranker, &dataset, args.on_validation, leading))
+    };
+    let mut costs = Vec::new();
     for variant in variants(&recommender, args, config.seed())? {
-        evaluations.push(measure(&*variant)?);
+        if costs.is_empty() {
+            costs.push(Cost::new(&evaluations[0], None, leading, revenue(&model))?);
+        }
+        let evaluation = measure(&*variant)?;
+        let cost = Cost::new(&evaluation, costs.first(), leading, revenue(&*variant))?;
+        costs.push(cost);
+        evaluations.push(evaluation);
+    }
+    let mut ensemble = None;
+    if let Some(members) = &members {
+        let (ranker, report) = members.weigh(&model, args.fusion.into(), &dataset, leading)?;
+        evaluations.push(measure(&ranker)?);
+        ensemble = Some(report);
     }
     for path in &args.against {
         evaluations.push(measure(&open(path)?.ranker())?);
@@ -103,8 +130,20 @@ pub(crate) fn run(args: &EvaluateArgs, config: Config, output: &Output) -> anyho
     ))?);
     let comparison = Comparison::new(&evaluations, Metric::Recall, leading, config.seed())?;
     let mut text = comparison.to_string();
+    if !costs.is_empty() {
+        text += &costs::text(&costs, leading);
+    }
+    text += &ensemble
+        .as_ref()
+        .map_or_else(String::new, EnsembleReport::text);
     text += &blend.as_ref().map_or_else(String::new, BlendReport::text);
-    output.result(&Report { comparison, blend }, &text)
+    let report = Report {
+        comparison,
+        costs,
+        ensemble,
+        blend,
+    };
+    output.result(&report, &text)
 }
 
 /// The model with chance, diversity and revenue in its lists, as the flags ask.
@@ -121,7 +160,13 @@ fn variants<'a>(
         let ranker = ExploringRanker::new(recommender.ranker(), share, seed)?;
         variants.push(Box::new(ranker));
     }
-    for &diversity in &args.diversity {
+    // What is asked of chance is asked of diversity too, unless the flag says otherwise.
+    let shares = args.exploration.iter().filter(|share| **share > 0.0);
+    let diversities: Vec<f64> = match args.diversity.as_slice() {
+        [] => shares.copied().collect(),
+        given => given.to_vec(),
+    };
+    for diversity in diversities {
         let ranker = DiverseRanker::new(recommender.ranker(), items, diversity)?;
         variants.push(Box::new(ranker));
     }
@@ -134,7 +179,7 @@ fn variants<'a>(
 }
 
 /// A model that was trained on other pairs may have seen the answers.
-fn check_same_data(
+pub(super) fn check_same_data(
     path: &Path,
     recommender: &Recommender,
     dataset: &Dataset,

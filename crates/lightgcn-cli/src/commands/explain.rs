@@ -1,12 +1,16 @@
 //! `lightgcn explain`
 
+use super::partners;
 use super::recommend::events;
 use crate::args::ExplainArgs;
+use crate::config::Config;
 use crate::output::Output;
 use lightgcn::recommend::{ExplainOptions, ExplainRequest, Recommender};
 
-pub(crate) fn run(args: &ExplainArgs, output: &Output) -> anyhow::Result<()> {
+pub(crate) fn run(args: &ExplainArgs, config: &Config, output: &Output) -> anyhow::Result<()> {
     let recommender = Recommender::open(&args.model)?;
+    let (with, fusion) = (&args.partners.with, args.partners.fusion.into());
+    let recommender = partners::join(recommender, with, fusion, config)?;
     let explanation = recommender.explain_request(&ExplainRequest {
         consumer: args.consumer.clone(),
         product: args.product.clone(),
@@ -14,7 +18,7 @@ pub(crate) fn run(args: &ExplainArgs, output: &Output) -> anyhow::Result<()> {
         options: ExplainOptions {
             limit: args.paths,
             min_consumers: args.min_consumers,
-            ..ExplainOptions::default()
+            max_hops: args.max_hops,
         },
     })?;
     output.result(&explanation, &explanation.to_string())

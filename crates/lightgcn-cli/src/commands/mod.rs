@@ -11,4 +11,6 @@ pub(crate) mod train;
 pub(crate) mod tune;
 
 mod blend;
+mod costs;
 mod data;
+mod partners;

@@ -1,25 +1,38 @@
 //! `lightgcn recommend`
 
+use super::partners;
 use crate::args::{FilterArgs, HideChoice, RecommendArgs};
+use crate::config::Config;
+use crate::lists::Format;
 use crate::output::{Output, table};
 use anyhow::Context;
 use lightgcn::recommend::{
-    Answer, ContextEvent, Hide, ProductFilter, RecommendOptions, RecommendRequest, Recommender,
-    Source,
+    Answer, ContextEvent, Hide, NewProduct, ProductFilter, RecommendOptions, RecommendRequest,
+    Recommender, Source,
 };
 use serde::Serialize;
+use std::path::Path;
 
 #[derive(Serialize)]
 struct Answers {
     answers: Vec<Answer>,
 }
 
-pub(crate) fn run(args: &RecommendArgs, seed: u64, output: &Output) -> anyhow::Result<()> {
-    let options = options(args, seed);
+pub(crate) fn run(args: &RecommendArgs, config: &Config, output: &Output) -> anyhow::Result<()> {
+    let options = options(args, config.seed());
     // What can be told without the model is told before it is read.
     options.check()?;
-    let recommender = Recommender::open(&args.model)?.with_unsuitable(unsuitable(&args.filter)?);
-    if let Some(out) = &args.out {
+    let out = args.out.as_deref();
+    let out = out.map(|path| Format::of(path).map(|format| (path, format)));
+    let out = out.transpose()?;
+    let unsuitable = unsuitable(&args.filter)?;
+    let new = new_products(args.new_products.as_deref())?;
+    let recommender = Recommender::open(&args.model)?
+        .with_products(&new)?
+        .with_unsuitable(unsuitable);
+    let (with, fusion) = (&args.partners.with, args.partners.fusion.into());
+    let recommender = partners::join(recommender, with, fusion, config)?;
+    if let Some(out) = out {
         return super::recommend_all::run(&recommender, &options, out, output);
     }
     let events = events(&args.event)?;
@@ -55,10 +68,11 @@ fn options(args: &RecommendArgs, seed: u64) -> RecommendOptions {
             allow: args.filter.allow.clone(),
             deny: args.filter.deny.clone(),
             categories: args.filter.category.clone(),
+            deny_categories: args.filter.deny_category.clone(),
             brands: args.filter.brand.clone(),
+            deny_brands: args.filter.deny_brand.clone(),
             price_min: args.filter.price_min,
             price_max: args.filter.price_max,
-            ..ProductFilter::default()
         },
         diversity: args.diversity,
         exploration: args.exploration,
@@ -77,6 +91,24 @@ fn unsuitable(args: &FilterArgs) -> anyhow::Result<Vec<String>> {
         .with_context(|| format!("reading the unsuitable products {}", path.display()))?;
     let ids = text.lines().map(str::trim).filter(|id| !id.is_empty());
     Ok(ids.map(str::to_owned).collect())
+}
+
+/// The products of a file, one JSON object a line; none where no file is named.
+fn new_products(path: Option<&Path>) -> anyhow::Result<Vec<NewProduct>> {
+    let Some(path) = path else {
+        return Ok(Vec::new());
+    };
+    let text = std::fs::read_to_string(path)
+        .with_context(|| format!("reading the new products {}", path.display()))?;
+    let lines = text
+        .lines()
+        .zip(1..)
+        .filter(|(line, _)| !line.trim().is_empty());
+    let product = |(line, number): (&str, usize)| {
+        serde_json::from_str(line)
+            .with_context(|| format!("{} line {number}: no new product as JSON", path.display()))
+    };
+    lines.map(product).collect()
 }
 
 /// Events written as BEHAVIOUR:PRODUCT.

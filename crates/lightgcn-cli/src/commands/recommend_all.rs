@@ -1,12 +1,12 @@
 //! `lightgcn recommend --all`: a list for every consumer, streamed into a file.
 
+use crate::lists::{Format, Lists};
 use crate::output::Output;
 use crate::progress::bar;
 use anyhow::Context;
 use lightgcn::recommend::{RecommendOptions, Recommender};
 use serde::Serialize;
 use std::fs::File;
-use std::io::{BufWriter, Write};
 use std::path::Path;
 use std::time::Instant;
 
@@ -25,7 +25,7 @@ struct Written {
 pub(crate) fn run(
     recommender: &Recommender,
     options: &RecommendOptions,
-    out: &Path,
+    (out, format): (&Path, Format),
     output: &Output,
 ) -> anyhow::Result<()> {
     let begun = Instant::now();
@@ -37,11 +37,9 @@ pub(crate) fn run(
     let writing = || format!("writing {}", out.display());
     let file = File::create(&part).with_context(writing)?;
     let progress = bar(consumers.len() as u64, "consumers");
-    let mut file = BufWriter::new(file);
-    let written = write_all(recommender, options, &mut file, |done| progress.inc(done));
+    let written = Lists::new(file, format)
+        .and_then(|lists| write_all(recommender, options, lists, |done| progress.inc(done)));
     let kept = written.and_then(|rows| {
-        file.flush()?;
-        file.get_ref().sync_all()?;
         std::fs::rename(&part, out)?;
         Ok(rows)
     });
@@ -71,46 +69,19 @@ pub(crate) fn run(
 fn write_all(
     recommender: &Recommender,
     options: &RecommendOptions,
-    out: &mut impl Write,
+    mut out: Lists,
     done: impl Fn(u64),
 ) -> anyhow::Result<u64> {
-    writeln!(out, "consumer,rank,product,score,source")?;
     let mut consumers = recommender.artifact().users.iter();
     let mut rows = 0;
     loop {
         let block: Vec<&str> = consumers.by_ref().take(BLOCK).collect();
         if block.is_empty() {
+            out.finish()?;
             return Ok(rows);
         }
-        for answer in recommender.recommend_many(&block, options)? {
-            let consumer = field(&answer.consumer);
-            for item in &answer.items {
-                let product = field(&item.product);
-                let (rank, score, source) = (item.rank, item.score, item.source);
-                writeln!(out, "{consumer},{rank},{product},{score},{source}")?;
-            }
-            rows += answer.items.len() as u64;
-        }
+        let lists = recommender.list_many(&block, options)?;
+        rows += out.write(recommender, &block, &lists)?;
         done(block.len() as u64);
-    }
-}
-
-/// A field as CSV has it (RFC 4180): in quotes where it needs them.
-fn field(text: &str) -> String {
-    if text.contains([',', '"', '\n', '\r']) {
-        return format!("\"{}\"", text.replace('"', "\"\""));
-    }
-    text.to_owned()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::field;
-
-    #[test]
-    fn fields_are_quoted_where_they_must() {
-        assert_eq!(field("5802432"), "5802432");
-        assert_eq!(field("a,b"), "\"a,b\"");
-        assert_eq!(field("a\"b\n"), "\"a\"\"b\n\"");
     }
 }

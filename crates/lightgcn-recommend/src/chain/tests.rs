@@ -2,7 +2,7 @@ use super::*;
 use crate::test_shop::{PRODUCTS, artifact};
 use crate::{ContextEvent, FoldIn, NewProduct, NewProductEvent, ProductFilter, ProductOptions};
 use lightgcn_core::random::philox4x32;
-use lightgcn_core::{Catalogue, InteractionsBuilder, Lineage, ProductDetails, Vocabulary};
+use lightgcn_core::{Catalogue, InteractionsBuilder, ItemId, Lineage, ProductDetails, Vocabulary};
 use lightgcn_graph::Normalization;
 use lightgcn_store::{Artifact, EmbeddingTable, ModelDescription, popularity_of};
 use proptest::prelude::*;

@@ -1,7 +1,7 @@
 //! Several rankers as one, by their scores or by their ranks.
 
 use crate::revenue::deviation;
-use crate::scorer::{block_size, check_scores, list, top_k_of_scores};
+use crate::scorer::{ScoreParts, block_size, check_scores, list, top_k_of_scores};
 use crate::{Exclusions, Ranked, Ranker, RecommendError, Scorer};
 use lightgcn_core::{ItemId, Train, UserId, Validation};
 use lightgcn_metrics::{Metric, RankingEvaluator};
@@ -25,6 +25,15 @@ pub enum Fusion {
     /// Σ weight / (60 + rank) over the places in the members' rankings of all products (reciprocal rank
     /// fusion; Cormack, Clarke and Büttcher, SIGIR 2009). It does not look at sizes of scores.
     Rank,
+}
+
+impl std::fmt::Display for Fusion {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.pad(match self {
+            Self::Score => "score",
+            Self::Rank => "rank",
+        })
+    }
 }
 
 /// Ranks by the weighted scores or ranks of several rankers of the same products for the same consumers:
@@ -133,13 +142,13 @@ impl<'a> EnsembleRanker<'a> {
 }
 
 /// One over the standard deviation, or 0 where all scores are equal.
-fn inverse(row: &[f32]) -> f64 {
+pub(crate) fn inverse(row: &[f32]) -> f64 {
     let sigma = deviation(row.iter().map(|&s| f64::from(s)));
     if sigma > 0.0 { 1.0 / sigma } else { 0.0 }
 }
 
 /// What one member says of each product, before its weight.
-fn voice(row: &[f32], fusion: Fusion) -> Vec<f64> {
+pub(crate) fn voice(row: &[f32], fusion: Fusion) -> Vec<f64> {
     match fusion {
         Fusion::Score => {
             let factor = inverse(row);
@@ -191,6 +200,19 @@ impl Scorer for EnsembleRanker<'_> {
         for (out, sum) in out.iter_mut().zip(sums) {
             *out = sum as f32;
         }
+    }
+
+    /// The members' parts times their factors, where scores are fused and every member that counts has
+    /// parts.
+    fn parts(&self, user: UserId, item: ItemId) -> Option<ScoreParts> {
+        let mut sum = ScoreParts::default();
+        let factors = self.factors(user)?;
+        for (member, factor) in self.members.iter().zip(factors) {
+            if factor != 0.0 {
+                sum.add(&member.parts(user, item)?, factor);
+            }
+        }
+        Some(sum)
     }
 }
 
@@ -400,16 +422,20 @@ mod tests {
         let members: Vec<Box<dyn Scorer + '_>> = vec![Box::new(shop.ranker()), Box::new(&linear)];
         let fused = EnsembleRanker::new(members, &[0.4, 0.6], Fusion::Score).unwrap();
         let (user, item) = (UserId(3), ItemId(17));
-        let factors = fused.factors(user).unwrap();
-        let why = shop.explain("u3", "p17", &Default::default()).unwrap();
-        let model = why.own_taste.unwrap().value
-            + why.contributions.iter().map(|part| part.value).sum::<f64>();
-        let parts = linear.contributions(user, item);
-        let filter: f64 = parts.iter().map(|(_, part)| f64::from(*part)).sum();
+        // The ranker knows no history, so its parts come from the shop.
+        assert_eq!(fused.parts(user, item), None);
+        let members: Vec<Box<dyn Scorer + '_>> = vec![Box::new(&shop), Box::new(&linear)];
+        let fused = EnsembleRanker::new(members, &[0.4, 0.6], Fusion::Score).unwrap();
         let mut scores = vec![0.0; 60];
         fused.scores(&[user], &mut scores);
-        let sum = factors[0] * model + factors[1] * filter;
-        assert!((sum - f64::from(scores[17])).abs() < 1e-4);
+        for item in 0..55 {
+            let parts = fused.parts(user, ItemId(item)).unwrap();
+            let sum = parts.own_taste + parts.contributions.iter().map(|(_, v)| v).sum::<f64>();
+            assert!((sum - f64::from(scores[item as usize])).abs() < 1e-4);
+        }
+        let members: Vec<Box<dyn Scorer + '_>> = vec![Box::new(&shop), Box::new(&linear)];
+        let ranks = EnsembleRanker::new(members, &[0.4, 0.6], Fusion::Rank).unwrap();
+        assert_eq!(ranks.parts(user, item), None);
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! Ranking by a linear model over training histories.
 
-use crate::scorer::{check_scores, top_k_of_scores};
+use crate::scorer::{ScoreParts, check_scores, top_k_of_scores};
 use crate::{Exclusions, Ranked, Ranker, Scorer};
 use lightgcn_core::{Interactions, ItemId, Train, UserId};
 use lightgcn_linear::{Histories, History, LinearModel};
@@ -113,6 +113,15 @@ impl Scorer for LinearRanker {
         check_scores(self, users, out);
         let histories: Vec<History<'_>> = users.iter().map(|&u| self.histories.of(u)).collect();
         self.model.scores_into(&histories, out);
+    }
+
+    /// The contributions; there is no own taste.
+    fn parts(&self, user: UserId, item: ItemId) -> Option<ScoreParts> {
+        let parts = self.contributions(user, item).into_iter();
+        Some(ScoreParts {
+            own_taste: 0.0,
+            contributions: parts.map(|(item, part)| (item, f64::from(part))).collect(),
+        })
     }
 }
 

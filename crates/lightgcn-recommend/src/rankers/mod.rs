@@ -11,6 +11,7 @@ mod seen_not_bought;
 pub use blend::{BlendChoice, BlendRanker, choose_weight};
 pub use embedding::EmbeddingRanker;
 pub use ensemble::{EnsembleRanker, Fusion, check_same_catalogue, choose_weights};
+pub(crate) use ensemble::{inverse, voice};
 pub use linear::LinearRanker;
 pub use popularity::PopularityRanker;
 pub use random::RandomRanker;

@@ -1,0 +1,110 @@
+//! What chance, diversity and revenue in lists cost and gain.
+
+use crate::output::table;
+use lightgcn::core::{Dataset, UserId};
+use lightgcn::metrics::Metric;
+use lightgcn::recommend::{Evaluation, Exclusions, Ranker};
+use serde::Serialize;
+
+/// One ranker's figures at the leading K, beside the model's.
+#[derive(Debug, Serialize)]
+pub(crate) struct Cost {
+    ranker: String,
+    recall: f64,
+    ndcg: f64,
+    /// The change of Recall against the model, as a share of it; none where that is 0.
+    recall_change: Option<f64>,
+    ndcg_change: Option<f64>,
+    coverage: f64,
+    gini: Option<f64>,
+    novelty: Option<f64>,
+    /// The sum of the prices of the right answers in a list, averaged over consumers.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    revenue: Option<f64>,
+}
+
+impl Cost {
+    /// The figures of an evaluation; `model` is what changes are measured against, none for itself.
+    pub(crate) fn new(
+        evaluation: &Evaluation,
+        model: Option<&Self>,
+        k: usize,
+        revenue: Option<f64>,
+    ) -> anyhow::Result<Self> {
+        let recall = evaluation.mean(Metric::Recall, k)?;
+        let ndcg = evaluation.mean(Metric::Ndcg, k)?;
+        let change = |now: f64, of: fn(&Self) -> f64| {
+            let before = of(model?);
+            (before > 0.0).then(|| now / before - 1.0)
+        };
+        let overall = evaluation.overall();
+        Ok(Self {
+            ranker: evaluation.ranker().to_owned(),
+            recall,
+            ndcg,
+            recall_change: change(recall, |cost| cost.recall),
+            ndcg_change: change(ndcg, |cost| cost.ndcg),
+            coverage: overall.coverage(k)?,
+            gini: overall.gini(k)?,
+            novelty: overall.novelty(k)?,
+            revenue,
+        })
+    }
+}
+
+/// The prices of the right answers in lists of `k`, averaged over the consumers with a target.
+pub(crate) fn revenue(ranker: &dyn Ranker, dataset: &Dataset, validation: bool, k: usize) -> f64 {
+    let split = &dataset.split;
+    let truth = match validation {
+        true => split.validation.truth(),
+        false => split.test.truth(),
+    };
+    let users: Vec<UserId> = truth.users().collect();
+    let masks = Exclusions::targets(split.train.interactions());
+    let lists = ranker.top_k(&users, k, &masks);
+    let mut sum = 0.0;
+    for (&user, list) in users.iter().zip(&lists) {
+        let right = list
+            .iter()
+            .filter(|r| truth.items_of(user).contains(&r.item));
+        let prices = right.filter_map(|r| dataset.catalogue.prices()[r.item.index()]);
+        sum += prices.sum::<f64>();
+    }
+    sum / users.len().max(1) as f64
+}
+
+/// For people: a table of costs and gains.
+pub(crate) fn text(costs: &[Cost], k: usize) -> String {
+    let with_revenue = costs.iter().any(|cost| cost.revenue.is_some());
+    let mut head: Vec<String> = ["ranker", "recall", "change", "ndcg", "change", "coverage"]
+        .map(str::to_owned)
+        .to_vec();
+    head.extend(["gini", "novelty"].map(str::to_owned));
+    if with_revenue {
+        head.push("revenue".to_owned());
+    }
+    let number = |x: Option<f64>| x.map_or_else(|| "-".to_owned(), |x| format!("{x:.4}"));
+    let percent = |x: Option<f64>| x.map_or_else(String::new, |x| format!("{:+.1} %", 100.0 * x));
+    let mut rows = vec![head];
+    for cost in costs {
+        let mut row = vec![
+            cost.ranker.clone(),
+            format!("{:.4}", cost.recall),
+            percent(cost.recall_change),
+            format!("{:.4}", cost.ndcg),
+            percent(cost.ndcg_change),
+            format!("{:.4}", cost.coverage),
+            number(cost.gini),
+            number(cost.novelty),
+        ];
+        if with_revenue {
+            row.push(number(cost.revenue));
+        }
+        rows.push(row);
+    }
+    format!(
+        "\n\nwhat chance, diversity and revenue cost and gain at {k} (Gini 0: all products alike; revenue: \
+         prices of right answers a list):\n{}",
+        table(&rows)
+    )
+}

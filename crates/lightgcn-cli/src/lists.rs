@@ -1,0 +1,196 @@
+//! Files of lists: a row for each product of each consumer.
+
+use anyhow::{Context, bail};
+use lightgcn::recommend::{ListedItem, Recommender};
+use parquet::basic::{Compression, Encoding};
+use parquet::data_type::{ByteArray, ByteArrayType, DataType, FloatType, Int32Type};
+use parquet::file::properties::WriterProperties;
+use parquet::file::writer::{SerializedFileWriter, SerializedRowGroupWriter};
+use parquet::schema::parser::parse_message_type;
+use std::collections::HashMap;
+use std::fs::File;
+use std::io::{BufWriter, Write};
+use std::path::Path;
+use std::sync::Arc;
+
+/// Which file it is, by the end of its name.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Format {
+    Csv,
+    Parquet,
+}
+
+impl Format {
+    /// The format of a file of that name.
+    pub(crate) fn of(path: &Path) -> anyhow::Result<Self> {
+        let end = path.extension().map(|end| end.to_ascii_lowercase());
+        match end.as_ref().and_then(|end| end.to_str()) {
+            Some("csv") => Ok(Self::Csv),
+            Some("parquet") => Ok(Self::Parquet),
+            _ => bail!(
+                "{} is neither .csv nor .parquet; name a file that ends so",
+                path.display()
+            ),
+        }
+    }
+}
+
+/// Writes lists block after block: nothing but the block in hand is kept.
+pub(crate) enum Lists {
+    Csv(BufWriter<File>),
+    Parquet(Box<ParquetLists>),
+}
+
+impl Lists {
+    pub(crate) fn new(file: File, format: Format) -> anyhow::Result<Self> {
+        match format {
+            Format::Csv => {
+                let mut file = BufWriter::new(file);
+                writeln!(file, "consumer,rank,product,score,source")?;
+                Ok(Self::Csv(file))
+            }
+            Format::Parquet => Ok(Self::Parquet(Box::new(ParquetLists::new(file)?))),
+        }
+    }
+
+    /// Writes the lists of these consumers; gives the number of rows.
+    pub(crate) fn write(
+        &mut self,
+        shop: &Recommender,
+        consumers: &[&str],
+        lists: &[Vec<ListedItem>],
+    ) -> anyhow::Result<u64> {
+        match self {
+            Self::Csv(file) => {
+                for (consumer, list) in consumers.iter().zip(lists) {
+                    let consumer = field(consumer);
+                    for (listed, rank) in list.iter().zip(1..) {
+                        let product = field(shop.product(listed.item).unwrap_or_default());
+                        let (score, source) = (listed.score, listed.source.name());
+                        writeln!(file, "{consumer},{rank},{product},{score},{source}")?;
+                    }
+                }
+            }
+            Self::Parquet(file) => file.write(shop, consumers, lists)?,
+        }
+        Ok(lists.iter().map(|list| list.len() as u64).sum())
+    }
+
+    /// Writes what is left, to the disk.
+    pub(crate) fn finish(self) -> anyhow::Result<()> {
+        let file = match self {
+            Self::Csv(file) => file.into_inner().map_err(|error| error.into_error())?,
+            Self::Parquet(file) => file.writer.into_inner()?,
+        };
+        Ok(file.sync_all()?)
+    }
+}
+
+/// A field as CSV has it (RFC 4180): in quotes where it needs them.
+fn field(text: &str) -> std::borrow::Cow<'_, str> {
+    if text.contains([',', '"', '\n', '\r']) {
+        return format!("\"{}\"", text.replace('"', "\"\"")).into();
+    }
+    text.into()
+}
+
+const SCHEMA: &str = "message lists {
+    required binary consumer (string);
+    required int32 rank;
+    required binary product (string);
+    required float score;
+    required binary source (string);
+}";
+
+/// Lists as a Parquet file: a row group a block, dictionaries, Snappy.
+pub(crate) struct ParquetLists {
+    writer: SerializedFileWriter<File>,
+    /// Products by row, as far as they occurred.
+    products: HashMap<u32, ByteArray>,
+}
+
+impl ParquetLists {
+    fn new(file: File) -> anyhow::Result<Self> {
+        let schema = Arc::new(parse_message_type(SCHEMA)?);
+        let properties = WriterProperties::builder()
+            .set_compression(Compression::SNAPPY)
+            // Scores hardly repeat.
+            .set_column_dictionary_enabled("score".into(), false)
+            .set_column_encoding("score".into(), Encoding::PLAIN)
+            .set_created_by(format!("lightgcn {}", env!("CARGO_PKG_VERSION")));
+        Ok(Self {
+            writer: SerializedFileWriter::new(file, schema, Arc::new(properties.build()))?,
+            products: HashMap::new(),
+        })
+    }
+
+    fn write(
+        &mut self,
+        shop: &Recommender,
+        consumers: &[&str],
+        lists: &[Vec<ListedItem>],
+    ) -> anyhow::Result<()> {
+        let n = lists.iter().map(Vec::len).sum();
+        let (mut names, mut products) = (Vec::with_capacity(n), Vec::with_capacity(n));
+        let (mut ranks, mut scores) = (Vec::with_capacity(n), Vec::with_capacity(n));
+        let mut sources = Vec::with_capacity(n);
+        let mut known = HashMap::new();
+        for (consumer, list) in consumers.iter().zip(lists) {
+            let consumer = ByteArray::from(*consumer);
+            for (listed, rank) in list.iter().zip(1i32..) {
+                names.push(consumer.clone());
+                ranks.push(rank);
+                let name = || ByteArray::from(shop.product(listed.item).unwrap_or_default());
+                let product = self.products.entry(listed.item.0).or_insert_with(name);
+                products.push(product.clone());
+                scores.push(listed.score);
+                let name = || ByteArray::from(listed.source.name());
+                sources.push(known.entry(listed.source).or_insert_with(name).clone());
+            }
+        }
+        let mut group = self.writer.next_row_group()?;
+        column::<ByteArrayType>(&mut group, &names)?;
+        column::<Int32Type>(&mut group, &ranks)?;
+        column::<ByteArrayType>(&mut group, &products)?;
+        column::<FloatType>(&mut group, &scores)?;
+        column::<ByteArrayType>(&mut group, &sources)?;
+        group.close()?;
+        Ok(())
+    }
+}
+
+/// Writes the next column of a row group.
+fn column<T: DataType>(
+    group: &mut SerializedRowGroupWriter<'_, File>,
+    values: &[T::T],
+) -> anyhow::Result<()> {
+    let mut column = group
+        .next_column()?
+        .context("the schema has as many columns as are written")?;
+    column.typed::<T>().write_batch(values, None, None)?;
+    column.close()?;
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn fields_are_quoted_where_they_must() {
+        assert_eq!(field("5802432"), "5802432");
+        assert_eq!(field("a,b"), "\"a,b\"");
+        assert_eq!(field("a\"b\n"), "\"a\"\"b\n\"");
+    }
+
+    #[test]
+    fn the_name_tells_the_format() {
+        let format = |name: &str| Format::of(Path::new(name));
+        assert_eq!(format("x/lists.csv").unwrap(), Format::Csv);
+        assert_eq!(format("lists.PARQUET").unwrap(), Format::Parquet);
+        for name in ["lists", "lists.txt", "lists.parquet.gz"] {
+            let text = format(name).unwrap_err().to_string();
+            assert!(text.contains("neither .csv nor .parquet"), "{text}");
+        }
+    }
+}

@@ -1,0 +1,179 @@
+//! What the model ranks, before the chain makes lists of it.
+
+use super::Job;
+use crate::diversity::pool_size;
+use crate::revenue::add_revenue;
+use crate::scorer::list;
+use crate::{Ranked, RecommendOptions, Recommender, Source};
+use lightgcn_core::ItemId;
+use lightgcn_simd::{scores, top_k};
+use rayon::prelude::*;
+
+/// A filter that leaves fewer than one product in so many has their embeddings side by side.
+const ONE_IN: usize = 2;
+
+/// The products that a narrow filter leaves: reading these alone is quicker than passing over the others.
+pub(super) struct Few {
+    /// Ascending.
+    rows: Vec<u32>,
+    /// `[rows, dimension]`
+    table: Vec<f32>,
+}
+
+impl Few {
+    /// The places of these rows (ascending), those that are not among them left out.
+    fn places(&self, rows: &[u32]) -> Vec<u32> {
+        let place = |row| self.rows.binary_search(row).ok();
+        let places = rows.iter().filter_map(place);
+        places.map(|place| place as u32).collect()
+    }
+}
+
+impl Recommender {
+    /// The products that are left, where these are few and embeddings alone rank them.
+    pub(super) fn few(&self, blocked: &[u32], options: &RecommendOptions) -> Option<Few> {
+        let (n, dimension) = (self.products.len(), self.products.dimension);
+        let by_rows = options.revenue > 0.0 || self.partners.is_some();
+        if by_rows || (n - blocked.len()) * ONE_IN >= n {
+            return None;
+        }
+        let mut rest = blocked;
+        let free = |row: &u32| match rest {
+            [first, others @ ..] if first == row => {
+                rest = others;
+                false
+            }
+            _ => true,
+        };
+        let rows: Vec<u32> = (0..n as u32).filter(free).collect();
+        let mut table = Vec::with_capacity(rows.len() * dimension);
+        for &row in &rows {
+            let start = row as usize * dimension;
+            table.extend_from_slice(&self.products.table[start..start + dimension]);
+        }
+        Some(Few { rows, table })
+    }
+
+    /// What the model ranks for each job; nothing where it knows nothing.
+    pub(super) fn ranked(&self, jobs: &[Job<'_>]) -> Vec<Vec<Ranked>> {
+        let mut lists = vec![Vec::new(); jobs.len()];
+        let mut done = vec![false; jobs.len()];
+        for first in 0..jobs.len() {
+            if done[first] {
+                continue;
+            }
+            // All jobs of one plan in one go.
+            let plan = jobs[first].plan;
+            let mine: Vec<usize> = (first..jobs.len())
+                .filter(|&n| std::ptr::eq(jobs[n].plan, plan))
+                .collect();
+            mine.iter().for_each(|&n| done[n] = true);
+            let asking: Vec<usize> = mine
+                .into_iter()
+                .filter(|&n| jobs[n].query.is_some())
+                .collect();
+            if asking.is_empty() {
+                continue;
+            }
+            if plan.prices.is_some() || self.partners.is_some() {
+                let ranked: Vec<Vec<Ranked>> = asking
+                    .par_iter()
+                    .map(|&n| self.ranked_by_row(&jobs[n]))
+                    .collect();
+                for (n, ranked) in asking.into_iter().zip(ranked) {
+                    lists[n] = ranked;
+                }
+                continue;
+            }
+            let asking: Vec<&Job<'_>> = asking.iter().map(|&n| &jobs[n]).collect();
+            let mut ranked = self.ranked_by_embeddings(&asking).into_iter();
+            for (job, list) in jobs.iter().zip(&mut lists) {
+                if std::ptr::eq(job.plan, plan) && job.query.is_some() {
+                    *list = ranked.next().unwrap_or_default();
+                }
+            }
+        }
+        lists
+    }
+
+    /// The lists of jobs of one plan, all of which have a query.
+    fn ranked_by_embeddings(&self, jobs: &[&Job<'_>]) -> Vec<Vec<Ranked>> {
+        let Some(plan) = jobs.first().map(|job| job.plan) else {
+            return Vec::new();
+        };
+        let size = pool_size(plan.options.k, plan.options.diversity);
+        let queries: Vec<f32> = jobs
+            .iter()
+            .flat_map(|job| {
+                job.query
+                    .iter()
+                    .flat_map(|query| query.vector.iter().copied())
+            })
+            .collect();
+        let (table, rows) = match &plan.few {
+            Some(few) => (&few.table, Some(&few.rows)),
+            None => (&self.products.table, None),
+        };
+        let excluded: Vec<Vec<u32>> = jobs
+            .par_iter()
+            .map(|job| match &plan.few {
+                Some(few) => few.places(&job.hidden),
+                None => merged(&plan.blocked, &job.hidden),
+            })
+            .collect();
+        let best = top_k(&queries, table, self.products.dimension, size, |q| {
+            &excluded[q]
+        });
+        let ranked = best.into_iter().map(|best| {
+            let one = best.into_iter().map(|scored| Ranked {
+                item: ItemId(rows.map_or(scored.item, |rows| rows[scored.item as usize])),
+                score: scored.score,
+            });
+            one.collect()
+        });
+        ranked.collect()
+    }
+
+    /// The list of a job whose scores are more than dot products.
+    fn ranked_by_row(&self, job: &Job<'_>) -> Vec<Ranked> {
+        let (plan, options) = (job.plan, job.plan.options);
+        let Some(query) = &job.query else {
+            return Vec::new();
+        };
+        let mut row = vec![0.0; self.products.len()];
+        scores(
+            &query.vector,
+            &self.products.table,
+            self.products.dimension,
+            &mut row,
+        );
+        if let (Some(partners), Some(user), Source::Model) =
+            (&self.partners, job.user, query.source)
+        {
+            partners.fuse(user, &mut row);
+        }
+        if let Some(prices) = &plan.prices {
+            add_revenue(&mut row, prices, options.revenue);
+        }
+        let size = pool_size(options.k, options.diversity);
+        list(&row, size, &merged(&plan.blocked, &job.hidden))
+    }
+}
+
+/// The union of two ascending lists.
+fn merged(a: &[u32], b: &[u32]) -> Vec<u32> {
+    if b.is_empty() {
+        return a.to_vec();
+    }
+    let mut out = Vec::with_capacity(a.len() + b.len());
+    let mut rest = b;
+    for &x in a {
+        let before = rest.partition_point(|&y| y < x);
+        out.extend_from_slice(&rest[..before]);
+        rest = &rest[before..];
+        out.push(x);
+    }
+    out.extend_from_slice(rest);
+    out.dedup();
+    out
+}

@@ -1,0 +1,139 @@
+//! A model of the size of a large shop, to measure how answers for everybody scale: random embeddings and
+//! random training pairs, written as an artifact. What it recommends means nothing; how long it takes
+//! and how much memory it needs does.
+//!
+//! ```text
+//! cargo run --release --example large_shop -- --out large.lightgcn
+//! lightgcn recommend large.lightgcn --all --out lists.parquet
+//! ```
+#![expect(clippy::print_stdout, reason = "an example talks to a person")]
+
+use lightgcn_core::random::{Draws, Random, Stream};
+use lightgcn_core::{
+    BehaviourWeightsConfig, Catalogue, InteractionsBuilder, ItemId, Lineage, ProductDetails,
+    UserId, Vocabulary,
+};
+use lightgcn_graph::Normalization;
+use lightgcn_store::{Artifact, EmbeddingTable, ModelDescription, popularity_of};
+use std::path::PathBuf;
+
+const DIMENSION: usize = 64;
+
+/// What may be asked for, each as `--name value`.
+struct Args {
+    consumers: usize,
+    products: usize,
+    pairs: usize,
+    out: PathBuf,
+}
+
+impl Args {
+    fn parse() -> Result<Self, Box<dyn std::error::Error>> {
+        let mut args = Self {
+            consumers: 1_600_000,
+            products: 54_000,
+            pairs: 10_000_000,
+            out: PathBuf::new(),
+        };
+        let mut given = std::env::args().skip(1);
+        while let Some(name) = given.next() {
+            let value = given.next().ok_or_else(|| format!("{name} has no value"))?;
+            match name.as_str() {
+                "--consumers" => args.consumers = value.parse()?,
+                "--products" => args.products = value.parse()?,
+                "--pairs" => args.pairs = value.parse()?,
+                "--out" => args.out = value.into(),
+                _ => return Err(format!("unknown option {name}").into()),
+            }
+        }
+        if args.out.as_os_str().is_empty() {
+            return Err("--out FOLDER is missing".into());
+        }
+        Ok(args)
+    }
+}
+
+fn main() -> Result<(), Box<dyn std::error::Error>> {
+    let args = Args::parse()?;
+    let random = Random::new(42, Stream::Recommendation);
+    let behaviours = BehaviourWeightsConfig::shop_log();
+    let names: Vec<&str> = behaviours
+        .behaviours
+        .iter()
+        .map(|b| b.name.as_str())
+        .collect();
+    let mut pairs = InteractionsBuilder::from_names(&names, &["purchase"])?;
+    for user in 0..args.consumers {
+        let mut draws = random.at(0, user as u64);
+        // As many for each, but one more for some, so that the sum is right.
+        let more = usize::from(user < args.pairs % args.consumers);
+        let mut items = Vec::new();
+        while items.len() < (args.pairs / args.consumers + more).min(args.products) {
+            let item = popular(&mut draws, args.products);
+            if !items.contains(&item) {
+                items.push(item);
+            }
+        }
+        for item in items {
+            let (counts, weight) = match draws.below(10) {
+                0 => ([2, 1, 0, 1], 1.0),
+                1..3 => ([2, 1, 0, 0], 0.12),
+                _ => ([1, 0, 0, 0], 0.01),
+            };
+            let time = 1_569_888_000 + i64::from(draws.below(13_000_000));
+            let user = UserId(user as u32);
+            pairs.push(user, ItemId(item), weight, &counts, Some(time))?;
+        }
+    }
+    let train = pairs.build(args.consumers, args.products)?;
+    let table = |epoch: u32| {
+        let nodes = args.consumers + args.products;
+        let mut numbers = Vec::with_capacity(nodes * DIMENSION);
+        for node in 0..nodes {
+            let mut draws = random.at(epoch, node as u64);
+            numbers.extend((0..DIMENSION).map(|_| draws.unit() as f32 - 0.5));
+        }
+        EmbeddingTable::new(nodes, DIMENSION, numbers)
+    };
+    let details = (0..args.products).map(|n| ProductDetails {
+        category_id: Some(format!("{}", 1_487_580_000_000_000_000u64 + n as u64 % 500)),
+        category_code: None,
+        brand: (n % 2 == 0).then(|| format!("brand {}", n % 270)),
+        price: Some((n % 1000) as f64 / 10.0),
+    });
+    let artifact = Artifact {
+        model: ModelDescription {
+            name: "random".to_owned(),
+            dimension: DIMENSION,
+            n_layers: 1,
+            layer_weights: Some(vec![0.5, 0.5]),
+            normalization: Normalization::Symmetric,
+            edge_weights: true,
+            config: serde_json::json!({}),
+        },
+        layer0: table(1)?,
+        embeddings: table(2)?,
+        popularity: popularity_of(&train),
+        train,
+        users: Vocabulary::from_names((0..args.consumers).map(|n| (463_240_000 + n).to_string()))?,
+        items: Vocabulary::from_names((0..args.products).map(|n| (5_600_000 + n).to_string()))?,
+        catalogue: Catalogue::from_details(details),
+        behaviours,
+        lineage: Lineage::default(),
+    };
+    artifact.save(&args.out)?;
+    println!(
+        "{} consumers, {} products, {} pairs: {}",
+        args.consumers,
+        args.products,
+        artifact.train.n_pairs(),
+        args.out.display()
+    );
+    Ok(())
+}
+
+/// A product, popular ones more often.
+fn popular(draws: &mut Draws, n: usize) -> u32 {
+    let share = draws.unit();
+    ((share * share * n as f64) as u32).min(n as u32 - 1)
+}
