@@ -37,6 +37,7 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
             "recommend",
         ],
     ),
+    ("lightgcn-serve", &["core", "store", "recommend"]),
     (
         "lightgcn",
         &[
@@ -53,6 +54,7 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
             "store",
             "recommend",
             "train",
+            "serve",
         ],
     ),
     ("lightgcn-cli", &["facade"]),
