@@ -66,6 +66,8 @@ pub use lightgcn_metrics as metrics;
 pub use lightgcn_nn as nn;
 pub use lightgcn_recommend as recommend;
 pub use lightgcn_sample as sample;
+#[cfg(feature = "serve")]
+pub use lightgcn_serve as serve;
 pub use lightgcn_simd as simd;
 pub use lightgcn_store as store;
 pub use lightgcn_train as train;

@@ -1,13 +1,17 @@
 //! One file a command.
 
 pub(crate) mod evaluate;
+pub(crate) mod events;
 pub(crate) mod explain;
 pub(crate) mod generate;
 pub(crate) mod prepare;
 pub(crate) mod recommend;
 pub(crate) mod recommend_all;
+pub(crate) mod retrain;
 pub(crate) mod train;
 pub(crate) mod tune;
 
 mod blend;
 mod data;
+mod interrupt;
+mod runs;
