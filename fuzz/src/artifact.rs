@@ -22,7 +22,10 @@ struct Manifest {
 /// The shop's artifact in a folder, in 32 or 16 bits.
 pub(crate) fn saved(folder: &Path, storage: Storage) -> PathBuf {
     let mut artifact = crate::shop::artifact();
-    artifact.embeddings = artifact.embeddings.into_storage(storage).expect("small numbers");
+    artifact.embeddings = artifact
+        .embeddings
+        .into_storage(storage)
+        .expect("small numbers");
     let path = folder.join(format!("{storage:?}"));
     artifact.save(&path).expect("an artifact");
     path
@@ -78,7 +81,10 @@ pub fn fuzz_one(bytes: &[u8]) {
             serde_json::from_slice(&saved.manifests[storage]).expect("a manifest");
         let entry = &mut sealed.files[number];
         entry.bytes = content.len() as u64;
-        entry.sha256 = Sha256::digest(content).iter().map(|b| format!("{b:02x}")).collect();
+        entry.sha256 = Sha256::digest(content)
+            .iter()
+            .map(|b| format!("{b:02x}"))
+            .collect();
         let mut text = serde_json::to_vec_pretty(&sealed).expect("JSON");
         text.push(b'\n');
         std::fs::write(&manifest, text).expect("a file in memory");

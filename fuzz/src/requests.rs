@@ -1,9 +1,7 @@
 //! The JSON of questions: any bytes give a refusal, or a question that is answered or refused with a
 //! typed error; an answer keeps its promises and can be written.
 
-use lightgcn_recommend::{
-    ExplainRequest, ProductOptions, RecommendRequest, Recommender,
-};
+use lightgcn_recommend::{ExplainRequest, ProductOptions, RecommendRequest, Recommender};
 use std::collections::HashSet;
 
 thread_local! {

@@ -51,7 +51,10 @@ fn artifact() -> Vec<(String, Vec<u8>)> {
         names.push("manifest.json".to_owned());
         for (number, name) in names.iter().enumerate() {
             let content = std::fs::read(path.join(name)).expect("a file of the artifact");
-            inputs.push((format!("{storage:?}-{name}"), [&[bit | number as u8], &content[..]].concat()));
+            inputs.push((
+                format!("{storage:?}-{name}"),
+                [&[bit | number as u8], &content[..]].concat(),
+            ));
         }
     }
     inputs

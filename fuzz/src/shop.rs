@@ -10,7 +10,11 @@ use lightgcn_store::{Artifact, EmbeddingTable, ModelDescription, popularity_of};
 /// Six consumers and five products; the last product has no edge.
 pub fn artifact() -> Artifact {
     let behaviours = BehaviourWeightsConfig::shop_log();
-    let names: Vec<&str> = behaviours.behaviours.iter().map(|b| b.name.as_str()).collect();
+    let names: Vec<&str> = behaviours
+        .behaviours
+        .iter()
+        .map(|b| b.name.as_str())
+        .collect();
     let mut pairs = InteractionsBuilder::from_names(&names, &["purchase"]).expect("behaviours");
     for user in 0..6u32 {
         for item in 0..4u32 {
@@ -19,7 +23,9 @@ pub fn artifact() -> Artifact {
                 let weight = if bought == 1 { 1.0 } else { 0.11 };
                 let counts = [1, 1, 0, bought];
                 let time = Some(1_580_000_000 + i64::from(user * 4 + item) * 86_400);
-                pairs.push(UserId(user), ItemId(item), weight, &counts, time).expect("a pair");
+                pairs
+                    .push(UserId(user), ItemId(item), weight, &counts, time)
+                    .expect("a pair");
             }
         }
     }

@@ -90,7 +90,11 @@ pub(crate) fn load(common: &Common, start: Candidate) -> anyhow::Result<Config> 
         (&["prepare"], &mut config.prepare.seed, USUAL_SEED),
         (&["train"], &mut config.train.seed, seed),
         (&["filters", "gf-cf"], &mut filters.gf_cf.seed, USUAL_SEED),
-        (&["filters", "chebyshev"], &mut filters.chebyshev.seed, USUAL_SEED),
+        (
+            &["filters", "chebyshev"],
+            &mut filters.chebyshev.seed,
+            USUAL_SEED,
+        ),
         (&["filters", "svd"], &mut filters.svd.seed, USUAL_SEED),
     ] {
         match config.seed {

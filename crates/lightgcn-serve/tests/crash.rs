@@ -39,7 +39,13 @@ fn child() {
             scope.spawn(move || {
                 let config = store.try_of_consumer(&format!("t{thread}")).unwrap();
                 let next = config.last().map_or(0, |event| {
-                    1 + event.product.split('-').next().unwrap().parse::<usize>().unwrap()
+                    1 + event
+                        .product
+                        .split('-')
+                        .next()
+                        .unwrap()
+                        .parse::<usize>()
+                        .unwrap()
                 });
                 for n in next.. {
                     match store.try_append(&batch(thread, n)) {
@@ -114,7 +120,10 @@ fn kill_and_look(kills: u64) {
             || (lines.len() as u64) < wanted
         {
             let mut line = String::new();
-            assert!(out.read_line(&mut line).unwrap() > 0, "the process ended: {lines:?}");
+            assert!(
+                out.read_line(&mut line).unwrap() > 0,
+                "the process ended: {lines:?}"
+            );
             lines.push(line.trim_end().to_owned());
         }
         std::thread::sleep(Duration::from_micros(kill * 7919 % 5_000));
@@ -133,12 +142,18 @@ fn kill_and_look(kills: u64) {
         let found = batches(&store);
         for (thread, n) in kept {
             let there = found.get(&thread).copied().unwrap_or(0);
-            assert!(there > n, "kill {kill}: thread {thread} lost batch {n}: {there} are there");
+            assert!(
+                there > n,
+                "kill {kill}: thread {thread} lost batch {n}: {there} are there"
+            );
             kept_in_all += 1;
         }
     }
     assert!(kept_in_all > 0, "no process came to acknowledge anything");
-    println!("{kills} kills, {:?} batches by thread, none lost", batches(&store));
+    println!(
+        "{kills} kills, {:?} batches by thread, none lost",
+        batches(&store)
+    );
 }
 
 #[test]
@@ -162,7 +177,9 @@ fn a_disk_that_fills_loses_nothing() {
     let blocks = store.metadata().unwrap().len() / 512 + 64;
     let out = Command::new("sh")
         .arg("-c")
-        .arg(format!("trap '' XFSZ; ulimit -f {blocks}; exec \"$0\" --exact child --ignored --nocapture"))
+        .arg(format!(
+            "trap '' XFSZ; ulimit -f {blocks}; exec \"$0\" --exact child --ignored --nocapture"
+        ))
         .arg(std::env::current_exe().unwrap())
         .env(STORE, &store)
         .output()
@@ -170,11 +187,20 @@ fn a_disk_that_fills_loses_nothing() {
     let text = String::from_utf8_lossy(&out.stdout);
     let lines: Vec<String> = text.lines().map(str::to_owned).collect();
     let (kept, full) = (told(&lines, "kept"), told(&lines, "full"));
-    assert_eq!(full.len(), THREADS, "{text}{}", String::from_utf8_lossy(&out.stderr));
+    assert_eq!(
+        full.len(),
+        THREADS,
+        "{text}{}",
+        String::from_utf8_lossy(&out.stderr)
+    );
     let found = batches(&store);
     for (thread, n) in full {
         // Nothing of the batch that was refused.
-        assert_eq!(found.get(&thread).copied().unwrap_or(0), n, "thread {thread}");
+        assert_eq!(
+            found.get(&thread).copied().unwrap_or(0),
+            n,
+            "thread {thread}"
+        );
         assert_eq!(kept.get(&thread).map_or(0, |last| last + 1), n);
     }
     let again = EventStore::open(&store, EventStoreConfig::default()).unwrap();

@@ -85,7 +85,12 @@ fn kill_and_look(kills: u64) {
         let mut out = BufReader::new(child.stdout.take().unwrap());
         let (mut last, mut saves) = (None, 0);
         let mut tell = |line: &str| {
-            if let Some(seed) = line.trim_end().rsplit("saved ").next().filter(|_| line.contains("saved ")) {
+            if let Some(seed) = line
+                .trim_end()
+                .rsplit("saved ")
+                .next()
+                .filter(|_| line.contains("saved "))
+            {
                 last = seed.parse::<u64>().ok();
                 saves += 1;
             }
@@ -108,7 +113,10 @@ fn kill_and_look(kills: u64) {
         assert_eq!(found, versions[seed - 1], "kill {kill}");
         // What was said to be saved, or what was to come after it.
         let last = last.unwrap() as usize;
-        assert!(seed == last || seed == last % 3 + 1, "kill {kill}: {last} was saved, {seed} is there");
+        assert!(
+            seed == last || seed == last % 3 + 1,
+            "kill {kill}: {last} was saved, {seed} is there"
+        );
     }
     println!("{kills} kills, the artifact was whole after each");
 }

@@ -101,8 +101,7 @@ where
 }
 
 /// Adam's state, by parameter.
-pub(crate) type AdamRecord<B, M> =
-    <OptimizerAdaptor<FusedAdam, M, B> as Optimizer<M, B>>::Record;
+pub(crate) type AdamRecord<B, M> = <OptimizerAdaptor<FusedAdam, M, B> as Optimizer<M, B>>::Record;
 
 /// [`fit`] from a state of Adam that an earlier run left; a resumed run has its own.
 pub(crate) fn fit_from<B, M>(

@@ -129,7 +129,12 @@ pub fn compare_with_previous(
             ndcg: evaluation.mean(Metric::Ndcg, K)?,
         })
     };
-    let old = evaluate(&previous_ranker(previous, dataset)?, train, &truth, &options)?;
+    let old = evaluate(
+        &previous_ranker(previous, dataset)?,
+        train,
+        &truth,
+        &options,
+    )?;
     let table = &retrained.embeddings;
     let new = EmbeddingRanker::from_nodes(
         "retrained",
@@ -182,7 +187,11 @@ fn common_truth(
         });
     }
     let (n_users, n_items) = (dataset.users.len(), dataset.items.len());
-    Ok((Truth::from_pairs(n_users, n_items, kept)?, unknown, trained_on))
+    Ok((
+        Truth::from_pairs(n_users, n_items, kept)?,
+        unknown,
+        trained_on,
+    ))
 }
 
 /// The earlier model over the rows of the dataset. One more number a row makes products that it does not
@@ -214,7 +223,12 @@ fn previous_ranker(
         0.0,
         NEVER,
     );
-    Ok(EmbeddingRanker::new("previous", users, items, dimension + 1)?)
+    Ok(EmbeddingRanker::new(
+        "previous",
+        users,
+        items,
+        dimension + 1,
+    )?)
 }
 
 #[cfg(test)]
@@ -237,9 +251,16 @@ mod tests {
         let margin = Margin::new(0.1).unwrap();
         assert!(report(0.181, 0.0901).faults(margin).is_empty());
         let faults = report(0.179, 0.5).faults(margin);
-        assert_eq!(faults, ["recall@20 fell from 0.2000 to 0.1790, below 0.1800"]);
+        assert_eq!(
+            faults,
+            ["recall@20 fell from 0.2000 to 0.1790, below 0.1800"]
+        );
         assert_eq!(report(0.1, 0.05).faults(margin).len(), 2);
-        assert!(report(0.2, 0.1).faults(Margin::new(0.0).unwrap()).is_empty());
+        assert!(
+            report(0.2, 0.1)
+                .faults(Margin::new(0.0).unwrap())
+                .is_empty()
+        );
         assert_eq!(Margin::default().value(), 0.01);
         for bad in [-0.1, 1.0, f64::NAN, f64::INFINITY] {
             assert!(Margin::new(bad).is_err(), "{bad}");

@@ -5,8 +5,8 @@ use crate::fit::{AdamRecord, FitJob};
 use crate::spec::Build;
 use crate::{Candidate, ModelSpec, TrainError};
 use burn::module::{AutodiffModule, ModuleMapper, ModuleVisitor, Param, ParamId};
-use burn::optim::record::AdaptorRecord;
 use burn::optim::Optimizer;
+use burn::optim::record::AdaptorRecord;
 use burn::tensor::backend::{AutodiffBackend, Backend};
 use burn::tensor::{Tensor, TensorData};
 use lightgcn_core::{Dataset, Lineage, NodeId, Vocabulary};
@@ -110,9 +110,15 @@ impl WarmStart {
         })?;
         let theirs = &self.artifact.model.config;
         // How embeddings were first drawn does not matter to those that are there.
-        let differ = ["name", "dimension", "layer_widths", "layers", "layer_weights"]
-            .into_iter()
-            .find(|key| ours.get(key) != theirs.get(key));
+        let differ = [
+            "name",
+            "dimension",
+            "layer_widths",
+            "layers",
+            "layer_weights",
+        ]
+        .into_iter()
+        .find(|key| ours.get(key) != theirs.get(key));
         match differ {
             None => Ok(()),
             Some(key) => Err(TrainError::WarmStart {
@@ -127,7 +133,11 @@ impl WarmStart {
 
     /// Names the earlier model in the lineage of the new one.
     pub(crate) fn describe(&self, lineage: &mut Lineage) -> Result<(), TrainError> {
-        let adam = if self.run.is_some() { "carried over" } else { "new" };
+        let adam = if self.run.is_some() {
+            "carried over"
+        } else {
+            "new"
+        };
         let identity = self.artifact.identity()?;
         lineage.options.insert(PREVIOUS.to_owned(), identity);
         lineage.options.insert(ADAM.to_owned(), adam.to_owned());
@@ -192,9 +202,10 @@ impl WarmStart {
             module.visit(&mut parameters);
             if parameters.0.len() > 1 {
                 return Err(TrainError::WarmStart {
-                    detail: "it has parameters beside its embeddings, which only the checkpoint of \
+                    detail:
+                        "it has parameters beside its embeddings, which only the checkpoint of \
                              its run holds; name that run"
-                        .to_owned(),
+                            .to_owned(),
                 });
             }
             let shape = [n_users + n_items, self.artifact.layer0.dimension()];

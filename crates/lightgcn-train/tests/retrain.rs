@@ -46,11 +46,16 @@ fn later_shop(new_consumers: usize) -> Dataset {
         let user = shop.users.get(user).unwrap();
         for pair in train.of_user(user) {
             let counts: Vec<u32> = pair.counts.to_vec();
-            pairs.push(turned(user), pair.item, pair.weight, &counts, None).unwrap();
+            pairs
+                .push(turned(user), pair.item, pair.weight, &counts, None)
+                .unwrap();
         }
     }
     let moved = |truth: &Truth| {
-        let pairs = truth.iter().map(|(user, item)| (turned(user), item)).collect();
+        let pairs = truth
+            .iter()
+            .map(|(user, item)| (turned(user), item))
+            .collect();
         Truth::from_pairs(n_users, n_items, pairs).unwrap()
     };
     let split = Split::new(
@@ -106,20 +111,40 @@ fn every_model_starts_from_its_run_to_the_same_bits() {
     for model in models() {
         let folder = tempfile::tempdir().unwrap();
         let artifact = first(&model, folder.path());
-        let start = WarmStart::new(Arc::clone(&artifact)).with_run(folder.path()).unwrap();
+        let start = WarmStart::new(Arc::clone(&artifact))
+            .with_run(folder.path())
+            .unwrap();
         assert!(start.has_checkpoint());
         let candidate = start.candidate().unwrap();
         assert_eq!((&candidate.model, &candidate.train), (&model, &config()));
         let again = |threads: usize| {
-            let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
+            let pool = rayon::ThreadPoolBuilder::new()
+                .num_threads(threads)
+                .build()
+                .unwrap();
             let run = RunOptions::default();
             let (dataset, config) = (later_shop(5), config());
-            pool.install(|| train_from(&dataset, &model, &config, Device::Cpu, &run, &start, &mut Silent))
-                .unwrap()
-                .artifact
+            pool.install(|| {
+                train_from(
+                    &dataset,
+                    &model,
+                    &config,
+                    Device::Cpu,
+                    &run,
+                    &start,
+                    &mut Silent,
+                )
+            })
+            .unwrap()
+            .artifact
         };
         let one = again(1);
-        assert_eq!(one.identity().unwrap(), again(3).identity().unwrap(), "{}", model.name());
+        assert_eq!(
+            one.identity().unwrap(),
+            again(3).identity().unwrap(),
+            "{}",
+            model.name()
+        );
         let options = &one.lineage.options;
         assert_eq!(options["warm_start.previous"], artifact.identity().unwrap());
         assert_eq!(options["warm_start.adam"], "carried over");
@@ -137,19 +162,39 @@ fn embeddings_of_known_ids_are_where_training_begins() {
     for model in models() {
         let folder = tempfile::tempdir().unwrap();
         let artifact = first(&model, folder.path());
-        let start = WarmStart::new(Arc::clone(&artifact)).with_run(folder.path()).unwrap();
+        let start = WarmStart::new(Arc::clone(&artifact))
+            .with_run(folder.path())
+            .unwrap();
         let dataset = later_shop(5);
         let run = RunOptions::default();
-        let new = train_from(&dataset, &model, &still, Device::Cpu, &run, &start, &mut Silent);
+        let new = train_from(
+            &dataset,
+            &model,
+            &still,
+            Device::Cpu,
+            &run,
+            &start,
+            &mut Silent,
+        );
         let new = new.unwrap().artifact;
         for (row, name) in dataset.users.iter().enumerate() {
             let Some(old) = artifact.users.get(name) else {
                 continue;
             };
             let (new, old) = (new.layer0.row(row), artifact.layer0.row(old.index()));
-            assert!(new.iter().zip(old).all(|(a, b)| (a - b).abs() < 1e-6), "{name}");
+            assert!(
+                new.iter().zip(old).all(|(a, b)| (a - b).abs() < 1e-6),
+                "{name}"
+            );
         }
-        assert_eq!(dataset.users.iter().filter(|n| n.starts_with("newcomer")).count(), 5);
+        assert_eq!(
+            dataset
+                .users
+                .iter()
+                .filter(|n| n.starts_with("newcomer"))
+                .count(),
+            5
+        );
     }
 }
 
@@ -160,7 +205,15 @@ fn without_its_run_a_model_starts_from_its_embeddings_alone() {
         let start = WarmStart::new(first(&model, folder.path()));
         let run = RunOptions::default();
         let (dataset, config) = (later_shop(0), config());
-        let new = train_from(&dataset, &model, &config, Device::Cpu, &run, &start, &mut Silent);
+        let new = train_from(
+            &dataset,
+            &model,
+            &config,
+            Device::Cpu,
+            &run,
+            &start,
+            &mut Silent,
+        );
         let has_more = matches!(&model, ModelSpec::Ngcf(_))
             || matches!(&model, ModelSpec::LightGcn(spec) if spec.layer_weights == LayerWeightChoice::Learned);
         match new {
@@ -183,7 +236,10 @@ fn what_does_not_fit_is_refused() {
     let artifact = first(&model, folder.path());
     let start = WarmStart::new(Arc::clone(&artifact));
     let none = folder.path().join("none");
-    assert!(matches!(start.clone().with_run(&none), Err(TrainError::NoCheckpoint { .. })));
+    assert!(matches!(
+        start.clone().with_run(&none),
+        Err(TrainError::NoCheckpoint { .. })
+    ));
     let other = tempfile::tempdir().unwrap();
     let seed = TrainConfig {
         seed: 1,
@@ -192,18 +248,37 @@ fn what_does_not_fit_is_refused() {
     let run = run_in(other.path(), false);
     train_with(&shop(), &model, &seed, Device::Cpu, &run, &mut Silent).unwrap();
     let error = start.clone().with_run(other.path()).unwrap_err();
-    assert!(matches!(error, TrainError::CheckpointMismatch { .. }), "{error}");
+    assert!(
+        matches!(error, TrainError::CheckpointMismatch { .. }),
+        "{error}"
+    );
 
     let run = RunOptions::default();
     let wide = ModelSpec::lightgcn();
-    let error = train_from(&shop(), &wide, &config(), Device::Cpu, &run, &start, &mut Silent);
+    let error = train_from(
+        &shop(),
+        &wide,
+        &config(),
+        Device::Cpu,
+        &run,
+        &start,
+        &mut Silent,
+    );
     let error = error.unwrap_err();
     assert!(matches!(error, TrainError::WarmStart { .. }), "{error}");
     assert!(error.to_string().contains("name"), "{error}");
     // A damaged checkpoint is told as such.
     let start = start.with_run(folder.path()).unwrap();
     fs::write(folder.path().join("checkpoint/optimizer.mpk"), "x").unwrap();
-    let error = train_from(&shop(), &model, &config(), Device::Cpu, &run, &start, &mut Silent);
+    let error = train_from(
+        &shop(),
+        &model,
+        &config(),
+        Device::Cpu,
+        &run,
+        &start,
+        &mut Silent,
+    );
     assert!(matches!(error, Err(TrainError::CheckpointDamaged { .. })));
 }
 
@@ -229,7 +304,16 @@ fn an_interrupted_retraining_resumes_to_the_same_bits() {
     };
     let next = folder.path().join("next");
     let go = |run: &RunOptions, observer: &mut dyn Observer| {
-        train_from(&later_shop(3), &model, &config, Device::Cpu, run, &start, observer).unwrap()
+        train_from(
+            &later_shop(3),
+            &model,
+            &config,
+            Device::Cpu,
+            run,
+            &start,
+            observer,
+        )
+        .unwrap()
     };
     let whole = go(&RunOptions::default(), &mut Silent).artifact;
     let run = run_in(&next, false);
@@ -249,7 +333,9 @@ fn both_models_answer_for_the_same_consumers() {
     let (artifact, evaluation) = (trained.artifact, trained.validation.unwrap());
     let same = compare_with_previous(&artifact, &artifact, &dataset).unwrap();
     assert_eq!(same.previous, same.retrained);
-    let recall = evaluation.mean(lightgcn_metrics::Metric::Recall, 20).unwrap();
+    let recall = evaluation
+        .mean(lightgcn_metrics::Metric::Recall, 20)
+        .unwrap();
     assert_eq!(same.retrained.recall, recall);
     assert_eq!((same.n_consumers, same.n_targets), (60, 60));
     assert!(same.faults(Margin::new(0.0).unwrap()).is_empty());
@@ -257,11 +343,19 @@ fn both_models_answer_for_the_same_consumers() {
     // Five consumers are unknown to the earlier model, whose rows stand elsewhere.
     let later = later_shop(5);
     let run = RunOptions::default();
-    let new = train_with(&later, &model, &config(), Device::Cpu, &run, &mut Silent).unwrap().artifact;
+    let new = train_with(&later, &model, &config(), Device::Cpu, &run, &mut Silent)
+        .unwrap()
+        .artifact;
     let report = compare_with_previous(&artifact, &new, &later).unwrap();
-    assert_eq!((report.n_consumers, report.left_out_unknown_consumer), (55, 5));
+    assert_eq!(
+        (report.n_consumers, report.left_out_unknown_consumer),
+        (55, 5)
+    );
     let known_by_old: f64 = (report.previous.recall - same.previous.recall).abs();
-    assert!(known_by_old < 0.1, "the rows of the earlier model were mixed up: {report:?}");
+    assert!(
+        known_by_old < 0.1,
+        "the rows of the earlier model were mixed up: {report:?}"
+    );
 
     // A model without taste follows none.
     let mut worse = new.clone();
@@ -278,13 +372,24 @@ fn targets_that_the_earlier_model_was_trained_on_are_left_out() {
     let dataset = shop();
     let run = RunOptions::default();
     let model = ModelSpec::mf();
-    let new = train_with(&dataset, &model, &config(), Device::Cpu, &run, &mut Silent).unwrap().artifact;
+    let new = train_with(&dataset, &model, &config(), Device::Cpu, &run, &mut Silent)
+        .unwrap()
+        .artifact;
     let mut knows_all = new.clone();
-    let (train, truth) = (dataset.split.train.interactions(), dataset.split.validation.truth());
+    let (train, truth) = (
+        dataset.split.train.interactions(),
+        dataset.split.validation.truth(),
+    );
     let mut pairs = InteractionsBuilder::from_names(&["view", "purchase"], &["purchase"]).unwrap();
-    for user in dataset.users.iter().map(|name| dataset.users.get(name).unwrap()) {
+    for user in dataset
+        .users
+        .iter()
+        .map(|name| dataset.users.get(name).unwrap())
+    {
         for pair in train.of_user(user) {
-            pairs.push(user, pair.item, pair.weight, &pair.counts.to_vec(), None).unwrap();
+            pairs
+                .push(user, pair.item, pair.weight, &pair.counts.to_vec(), None)
+                .unwrap();
         }
     }
     for (n, (user, item)) in truth.iter().enumerate() {

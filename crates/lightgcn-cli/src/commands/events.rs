@@ -59,8 +59,11 @@ fn write(
     export: impl FnOnce(&File) -> Result<ExportReport, EventStoreError>,
 ) -> anyhow::Result<ExportReport> {
     let what = || format!("writing {}", path.display());
-    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
-    let file = tempfile::NamedTempFile::new_in(folder.unwrap_or(Path::new("."))).with_context(what)?;
+    let folder = path
+        .parent()
+        .filter(|folder| !folder.as_os_str().is_empty());
+    let file =
+        tempfile::NamedTempFile::new_in(folder.unwrap_or(Path::new("."))).with_context(what)?;
     let report = export(file.as_file())?;
     file.as_file().sync_all().with_context(what)?;
     file.persist(path).with_context(what)?;

@@ -88,8 +88,18 @@ pub(crate) fn run(
     }
     let known = |new: usize, all: usize| (all - new, new);
     let unknown = |names: &mut dyn Iterator<Item = bool>| names.filter(|known| !known).count();
-    let new_consumers = unknown(&mut dataset.users.iter().map(|u| previous.users.get(u).is_some()));
-    let new_products = unknown(&mut dataset.items.iter().map(|i| previous.items.get(i).is_some()));
+    let new_consumers = unknown(
+        &mut dataset
+            .users
+            .iter()
+            .map(|u| previous.users.get(u).is_some()),
+    );
+    let new_products = unknown(
+        &mut dataset
+            .items
+            .iter()
+            .map(|i| previous.items.get(i).is_some()),
+    );
     let (known_consumers, new_consumers) = known(new_consumers, dataset.users.len());
     let (known_products, new_products) = known(new_products, dataset.items.len());
     let outcome = Outcome {
@@ -162,7 +172,11 @@ fn text(outcome: &Outcome) -> String {
         outcome.known_products,
         outcome.new_consumers,
         outcome.new_products,
-        if outcome.adam_carried_over { "carried over" } else { "new" },
+        if outcome.adam_carried_over {
+            "carried over"
+        } else {
+            "new"
+        },
     );
     text += &format!(
         "on {} validation targets of {} consumers ({} of unknown consumers and {} that the earlier model \

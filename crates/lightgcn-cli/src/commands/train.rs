@@ -5,9 +5,7 @@ use crate::args::TrainArgs;
 use crate::config::Config;
 use crate::output::Output;
 use anyhow::{Context, bail};
-use lightgcn::train::{
-    ConsoleProgress, EndReason, ModelSpec, RunOptions, figures, train_with,
-};
+use lightgcn::train::{ConsoleProgress, EndReason, ModelSpec, RunOptions, figures, train_with};
 use serde::Serialize;
 use std::collections::BTreeMap;
 use std::path::PathBuf;

@@ -112,7 +112,10 @@ pub(super) fn export(
     let damaged = |detail: String| EventStoreError::damaged(path, detail);
     let read = || -> Result<_, redb::Error> {
         let transaction = database.begin_read()?;
-        Ok((transaction.open_table(ORDER)?, transaction.open_table(EVENTS)?))
+        Ok((
+            transaction.open_table(ORDER)?,
+            transaction.open_table(EVENTS)?,
+        ))
     };
     let (order, events) = read().map_err(fault)?;
     let mut out = csv::Writer::from_writer(out);
@@ -141,7 +144,9 @@ pub(super) fn export(
                 row => format!("{number}.{row}"),
             };
             let (behaviour, product) = (event.behaviour.as_str(), event.product.as_str());
-            let fields = [&*time, behaviour, product, "", "", "", "", consumer, "", &*name];
+            let fields = [
+                &*time, behaviour, product, "", "", "", "", consumer, "", &*name,
+            ];
             out.write_record(fields).map_err(written)?;
         }
         report.n_events += 1;

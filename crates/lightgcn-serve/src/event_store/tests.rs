@@ -55,19 +55,6 @@ fn events_count_at_once_and_after_opening_again() {
 }
 
 #[test]
-fn only_events_after_the_training_count() {
-    let folder = tempfile::tempdir().unwrap();
-    let store = store(&folder, EventStoreConfig::default());
-    store
-        .try_append(&[event("ann", "soap", 10), event("ann", "comb", 11)])
-        .unwrap();
-    store.count_after(10);
-    assert_eq!(products(&store, "ann"), ["comb"]);
-    store.count_after(i64::MIN);
-    assert_eq!(products(&store, "ann"), ["soap", "comb"]);
-}
-
-#[test]
 fn a_batch_with_a_bad_event_is_not_kept() {
     let folder = tempfile::tempdir().unwrap();
     let store = store(&folder, EventStoreConfig::default());
@@ -76,18 +63,42 @@ fn a_batch_with_a_bad_event_is_not_kept() {
         (event("", "soap", 1), "consumer is empty"),
         (event("ann", "", 1), "product is empty"),
         (
-            StoredEvent { behaviour: String::new(), ..good.clone() },
+            StoredEvent {
+                behaviour: String::new(),
+                ..good.clone()
+            },
             "behaviour is empty",
         ),
-        (StoredEvent { count: 0.0, ..good.clone() }, "count is 0"),
-        (StoredEvent { count: f64::NAN, ..good.clone() }, "count is NaN"),
-        (StoredEvent { count: f64::INFINITY, ..good.clone() }, "count is inf"),
+        (
+            StoredEvent {
+                count: 0.0,
+                ..good.clone()
+            },
+            "count is 0",
+        ),
+        (
+            StoredEvent {
+                count: f64::NAN,
+                ..good.clone()
+            },
+            "count is NaN",
+        ),
+        (
+            StoredEvent {
+                count: f64::INFINITY,
+                ..good.clone()
+            },
+            "count is inf",
+        ),
         (event("ann", "soap", i64::MAX), "seconds since 1970"),
         (event("ann", "soap", i64::MIN), "seconds since 1970"),
     ];
     for (bad, fault) in bad {
         let error = store.try_append(&[good.clone(), bad]).unwrap_err();
-        assert!(matches!(error, EventStoreError::Event { number: 2, .. }), "{error}");
+        assert!(
+            matches!(error, EventStoreError::Event { number: 2, .. }),
+            "{error}"
+        );
         assert!(error.to_string().contains(fault), "{error}");
     }
     assert_eq!((store.n_events(), products(&store, "ann").len()), (0, 0));
@@ -106,16 +117,28 @@ fn a_full_store_keeps_nothing_of_a_batch_and_goes_on_after_pruning() {
         .unwrap();
     let two = [event("bob", "soap", 9), event("bob", "comb", 9)];
     let error = store.try_append(&two).unwrap_err();
-    assert!(matches!(error, EventStoreError::Full { limit: 3, .. }), "{error}");
-    assert!(matches!(store.append(&two), Err(crate::EventError::Full { limit: 3 })));
+    assert!(
+        matches!(error, EventStoreError::Full { limit: 3, .. }),
+        "{error}"
+    );
+    assert!(matches!(
+        store.append(&two),
+        Err(crate::EventError::Full { limit: 3 })
+    ));
     assert!(products(&store, "bob").is_empty());
     let report = store.export(std::io::sink()).unwrap();
-    assert_eq!((report.n_events, report.last, report.latest), (2, Some(1), Some(5)));
+    assert_eq!(
+        (report.n_events, report.last, report.latest),
+        (2, Some(1), Some(5))
+    );
     // Exported, but not yet what the model was trained on.
     assert_eq!(store.prune(1, 0).unwrap(), 0);
     // Old enough, but not exported.
     assert_eq!(store.prune(0, 9).unwrap(), 1);
-    assert_eq!((store.n_events(), products(&store, "ann")), (1, vec!["comb".to_owned()]));
+    assert_eq!(
+        (store.n_events(), products(&store, "ann")),
+        (1, vec!["comb".to_owned()])
+    );
     store.try_append(&two).unwrap();
     assert_eq!(store.n_events(), 3);
     // Numbers are never given twice.
@@ -147,24 +170,37 @@ fn what_is_no_store_is_refused_and_left_alone() {
     fs::create_dir(at("folder")).unwrap();
     for name in ["notes", "folder"] {
         let error = open(name).unwrap_err();
-        assert!(matches!(error, EventStoreError::NotAStore { .. }), "{error}");
+        assert!(
+            matches!(error, EventStoreError::NotAStore { .. }),
+            "{error}"
+        );
         let error = EventReader::open(at(name)).unwrap_err();
-        assert!(matches!(error, EventStoreError::NotAStore { .. }), "{error}");
+        assert!(
+            matches!(error, EventStoreError::NotAStore { .. }),
+            "{error}"
+        );
     }
     assert_eq!(fs::read_to_string(at("notes")).unwrap(), "mine");
     let error = EventReader::open(at("nothing")).unwrap_err();
     assert!(matches!(error, EventStoreError::Missing { .. }), "{error}");
     assert!(!at("nothing").exists());
-    assert!(matches!(open("no/such/folder"), Err(EventStoreError::Io { .. })));
+    assert!(matches!(
+        open("no/such/folder"),
+        Err(EventStoreError::Io { .. })
+    ));
     #[cfg(unix)]
     {
         open("real").unwrap();
         std::os::unix::fs::symlink(at("real"), at("link")).unwrap();
         for path in [at("link"), "/dev/null".into()] {
             let error = EventStore::open(path, EventStoreConfig::default()).unwrap_err();
-            assert!(matches!(error, EventStoreError::NotAStore { .. }), "{error}");
+            assert!(
+                matches!(error, EventStoreError::NotAStore { .. }),
+                "{error}"
+            );
         }
-        let mode = std::os::unix::fs::PermissionsExt::mode(&at("real").metadata().unwrap().permissions());
+        let mode =
+            std::os::unix::fs::PermissionsExt::mode(&at("real").metadata().unwrap().permissions());
         assert_eq!(mode & 0o777, 0o600);
     }
 }
@@ -172,7 +208,9 @@ fn what_is_no_store_is_refused_and_left_alone() {
 #[test]
 fn a_newer_version_is_named() {
     let folder = tempfile::tempdir().unwrap();
-    let path = store(&folder, EventStoreConfig::default()).path().to_owned();
+    let path = store(&folder, EventStoreConfig::default())
+        .path()
+        .to_owned();
     let database = redb::Database::open(&path).unwrap();
     let transaction = database.begin_write().unwrap();
     let mut meta = transaction.open_table(META).unwrap();
@@ -185,7 +223,14 @@ fn a_newer_version_is_named() {
         EventReader::open(&path).unwrap_err(),
     ];
     for error in errors {
-        let newer = matches!(error, EventStoreError::NewerVersion { found: 2, supported: 1, .. });
+        let newer = matches!(
+            error,
+            EventStoreError::NewerVersion {
+                found: 2,
+                supported: 1,
+                ..
+            }
+        );
         assert!(newer, "{error}");
     }
 }
@@ -260,7 +305,11 @@ fn exports_are_logs() {
     let counts = |user, item: &str| {
         let item = once.items.get(item).unwrap();
         let mut pairs = train.of_user(user);
-        pairs.find(|pair| pair.item == item).unwrap().counts.to_vec()
+        pairs
+            .find(|pair| pair.item == item)
+            .unwrap()
+            .counts
+            .to_vec()
     };
     assert_eq!(counts(ann, "soap"), [0, 0, 0, 1]);
     assert_eq!(counts(ann, "comb"), [1, 0, 0, 0]);

@@ -13,7 +13,7 @@ use std::fs::{File, OpenOptions};
 use std::io::Write;
 use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError, RwLock};
 
 /// How many events pruning looks at in one transaction.
@@ -74,8 +74,6 @@ pub struct EventStore {
     /// Held while a batch is written.
     writing: Mutex<()>,
     n_events: AtomicU64,
-    /// Events up to this second do not count in answers.
-    counted_after: AtomicI64,
 }
 
 impl EventStore {
@@ -95,7 +93,6 @@ impl EventStore {
             waiting: Mutex::default(),
             writing: Mutex::default(),
             n_events: AtomicU64::new(n_events),
-            counted_after: AtomicI64::new(i64::MIN),
         })
     }
 
@@ -109,12 +106,6 @@ impl EventStore {
     #[must_use]
     pub fn n_events(&self) -> u64 {
         self.n_events.load(Ordering::Relaxed)
-    }
-
-    /// Lets only events after this second (since 1970) count in answers: those that the model was trained
-    /// on are in it already. All stay in the store.
-    pub fn count_after(&self, time: i64) {
-        self.counted_after.store(time, Ordering::Relaxed);
     }
 
     /// Keeps all of `events` or, where it fails, none; they are on the disk when it returns.
@@ -217,7 +208,10 @@ impl EventStore {
         outcome.inspect_err(|error| {
             tracing::error!("events were not kept: {error}");
             // The database refuses all work after an error of the disk.
-            let mut database = self.database.write().unwrap_or_else(PoisonError::into_inner);
+            let mut database = self
+                .database
+                .write()
+                .unwrap_or_else(PoisonError::into_inner);
             *database = None;
             *database = self.reopened();
         })
@@ -247,7 +241,10 @@ impl EventStore {
             return work(database).map_err(fault);
         }
         drop(database);
-        let mut database = self.database.write().unwrap_or_else(PoisonError::into_inner);
+        let mut database = self
+            .database
+            .write()
+            .unwrap_or_else(PoisonError::into_inner);
         if database.is_none() {
             let (opened, n_events) = open(&self.path, &self.config)?;
             self.n_events.store(n_events, Ordering::Relaxed);
@@ -264,7 +261,6 @@ impl EventStore {
     /// # Errors
     /// [`EventStoreError::Io`] and [`EventStoreError::Damaged`] if they cannot be read.
     pub fn try_of_consumer(&self, consumer: &str) -> Result<Vec<ContextEvent>, EventStoreError> {
-        let after = self.counted_after.load(Ordering::Relaxed);
         let bytes: Vec<Vec<u8>> = self.with_database(|database| {
             let table = database.begin_read()?.open_table(EVENTS)?;
             let latest = table.range((consumer, 0)..=(consumer, u64::MAX))?.rev();
@@ -275,14 +271,10 @@ impl EventStore {
             };
             latest.map(read).collect()
         })?;
-        let mut events = Vec::with_capacity(bytes.len());
-        for bytes in bytes.iter().rev() {
-            let event = decode(bytes).map_err(|detail| EventStoreError::damaged(&self.path, detail))?;
-            if event.time.is_none_or(|time| time > after) {
-                events.push(event);
-            }
-        }
-        Ok(events)
+        let decode = |bytes: &Vec<u8>| {
+            decode(bytes).map_err(|detail| EventStoreError::damaged(&self.path, detail))
+        };
+        bytes.iter().rev().map(decode).collect()
     }
 
     /// Writes the events as [`EventReader::export`](crate::EventReader::export) does.
@@ -293,7 +285,10 @@ impl EventStore {
         let database = self.database.read().unwrap_or_else(PoisonError::into_inner);
         match &*database {
             Some(database) => export(database, &self.path, out),
-            None => Err(EventStoreError::damaged(&self.path, "it is closed after a failure")),
+            None => Err(EventStoreError::damaged(
+                &self.path,
+                "it is closed after a failure",
+            )),
         }
     }
 
@@ -310,7 +305,8 @@ impl EventStore {
         let mut from = Some(0);
         while let Some(first) = from {
             let writing = lock(&self.writing);
-            let (n, next) = self.change(|transaction| prune_some(transaction, first..=last, until))?;
+            let (n, next) =
+                self.change(|transaction| prune_some(transaction, first..=last, until))?;
             self.n_events.fetch_sub(n, Ordering::Relaxed);
             drop(writing);
             removed += n;
@@ -363,9 +359,7 @@ fn copy(error: &EventStoreError) -> EventStoreError {
             source: std::io::Error::new(source.kind(), source.to_string()),
         },
         EventStoreError::InUse { path } => EventStoreError::InUse { path: path.clone() },
-        EventStoreError::Damaged { path, detail } => {
-            EventStoreError::damaged(path, detail.clone())
-        }
+        EventStoreError::Damaged { path, detail } => EventStoreError::damaged(path, detail.clone()),
         other => EventStoreError::damaged(Path::new(""), other.to_string()),
     }
 }
@@ -449,7 +443,9 @@ fn open(path: &Path, config: &EventStoreConfig) -> Result<(Database, u64), Event
     let n_events = prepare(&database).map_err(fault)?;
     if new && cfg!(unix) {
         // The file's name must outlive a power cut too.
-        let parent = path.parent().filter(|parent| !parent.as_os_str().is_empty());
+        let parent = path
+            .parent()
+            .filter(|parent| !parent.as_os_str().is_empty());
         let parent = parent.unwrap_or(Path::new("."));
         File::open(parent)
             .and_then(|folder| folder.sync_all())

@@ -294,7 +294,10 @@ fn folders_change_places_on_linux() {
         println!("skipped: this file system cannot exchange folders");
         return;
     }
-    assert_eq!((text(&path), text(&new)), ("new".to_owned(), "old".to_owned()));
+    assert_eq!(
+        (text(&path), text(&new)),
+        ("new".to_owned(), "old".to_owned())
+    );
     assert!(!exchange(&folder.path().join("nothing"), &path));
 }
 

@@ -19,7 +19,11 @@ fn dataset(users: &[&str], items: &[&str]) -> Dataset {
         }
     }
     let (u, i) = (users.len(), items.len());
-    let split = Split::new(pairs.build(u, i).unwrap(), Truth::empty(u, i), Truth::empty(u, i));
+    let split = Split::new(
+        pairs.build(u, i).unwrap(),
+        Truth::empty(u, i),
+        Truth::empty(u, i),
+    );
     Dataset::new(
         split.unwrap(),
         Vocabulary::from_names(users.iter().copied()).unwrap(),
@@ -36,7 +40,10 @@ fn dataset(users: &[&str], items: &[&str]) -> Dataset {
 #[test]
 fn known_ids_go_on_and_new_ones_begin() {
     let old = dataset(&["ann", "bob", "cleo", "dan"], &["soap", "comb", "lamp"]);
-    let new = dataset(&["eve", "cleo", "ann", "fay", "bob"], &["lamp", "oil", "soap", "mug"]);
+    let new = dataset(
+        &["eve", "cleo", "ann", "fay", "bob"],
+        &["lamp", "oil", "soap", "mug"],
+    );
     let folder = tempfile::tempdir().unwrap();
     let spec = ModelSpec::lightgcn();
     let config = TrainConfig {
@@ -81,7 +88,9 @@ fn known_ids_go_on_and_new_ones_begin() {
     let checkpoint = Checkpoint::of_any_run(folder.path());
     let shapes = Build::<B>::build(build, 4, 3, 42, &device).unwrap();
     let optimizer = FusedAdamConfig::new().init::<B, _>();
-    let restored = checkpoint.load_any::<B, _, _>(shapes, optimizer, &device).unwrap();
+    let restored = checkpoint
+        .load_any::<B, _, _>(shapes, optimizer, &device)
+        .unwrap();
     let before: Vec<_> = restored.optimizer.to_record().into_values().collect();
     let before: FusedAdamState<CpuBackend, 2> = before[0].clone().into_state::<2>();
     assert_eq!((state.time, before.time), (3, 3));
@@ -91,13 +100,27 @@ fn known_ids_go_on_and_new_ones_begin() {
     ];
     assert!(moments.iter().all(|(_, old)| old.iter().any(|&x| x != 0.0)));
     // By hand: rows of the old table are ann, bob, cleo, dan, soap, comb, lamp.
-    let rows = [None, Some(2), Some(0), None, Some(1), Some(6), None, Some(4), None];
+    let rows = [
+        None,
+        Some(2),
+        Some(0),
+        None,
+        Some(1),
+        Some(6),
+        None,
+        Some(4),
+        None,
+    ];
     for (row, from) in rows.into_iter().enumerate() {
         let here = row * 64..row * 64 + 64;
         let there = from.map(|from: usize| from * 64..from * 64 + 64);
         match there {
             Some(there) => {
-                assert_eq!(table[here.clone()], artifact.layer0.data()[there.clone()], "row {row}");
+                assert_eq!(
+                    table[here.clone()],
+                    artifact.layer0.data()[there.clone()],
+                    "row {row}"
+                );
                 for (new, old) in &moments {
                     assert_eq!(new[here.clone()], old[there.clone()], "row {row}");
                 }

@@ -34,7 +34,10 @@ fn refused(attack: &str, name: &str, bytes: &[u8]) -> String {
         StoreError::Damaged { .. } | StoreError::Tensor { .. } | StoreError::Content { .. }
     );
     let message = error.to_string();
-    assert!(named && message.contains(name), "{attack} in {name}: {message}");
+    assert!(
+        named && message.contains(name),
+        "{attack} in {name}: {message}"
+    );
     message
 }
 
@@ -53,31 +56,86 @@ fn entries(entry: &serde_json::Value) -> Vec<(&'static str, String)> {
     let other = if dtype == "I16" { "I8" } else { "I16" };
     let sub_byte = "F4";
     vec![
-        ("another type of another size", text(other, &shape, &offsets)),
-        ("another type of the same bytes", text("U8", &format!("[{}]", to - from), &offsets)),
+        (
+            "another type of another size",
+            text(other, &shape, &offsets),
+        ),
+        (
+            "another type of the same bytes",
+            text("U8", &format!("[{}]", to - from), &offsets),
+        ),
         ("an unknown type", text("F128", &shape, &offsets)),
         ("a type below a byte", text(sub_byte, &shape, &offsets)),
         ("a longer shape", text(dtype, "[1000000]", &offsets)),
-        ("a shape whose product overflows", text(dtype, "[4294967296,4294967296,4]", &offsets)),
-        ("a shape whose bytes overflow", text(dtype, "[9223372036854775807]", &offsets)),
-        ("a shape beyond 64 bits", text(dtype, "[18446744073709551616]", &offsets)),
+        (
+            "a shape whose product overflows",
+            text(dtype, "[4294967296,4294967296,4]", &offsets),
+        ),
+        (
+            "a shape whose bytes overflow",
+            text(dtype, "[9223372036854775807]", &offsets),
+        ),
+        (
+            "a shape beyond 64 bits",
+            text(dtype, "[18446744073709551616]", &offsets),
+        ),
         ("a negative shape", text(dtype, "[-1]", &offsets)),
         ("a fractional shape", text(dtype, "[1.5]", &offsets)),
-        ("a shape of zeros and a product that overflows", text(dtype, "[0,18446744073709551615,2]", &offsets)),
+        (
+            "a shape of zeros and a product that overflows",
+            text(dtype, "[0,18446744073709551615,2]", &offsets),
+        ),
         ("an empty shape", text(dtype, "[]", &offsets)),
-        ("a deep shape", text(dtype, &format!("{}{}", "[".repeat(500), "]".repeat(500)), &offsets)),
-        ("offsets beyond the file", text(dtype, &shape, &format!("[{from},{}]", to + (1 << 40)))),
-        ("offsets in the wrong order", text(dtype, &shape, &format!("[{to},{from}]"))),
-        ("offsets that wrap around", text(dtype, &shape, &format!("[18446744073709551615,{to}]"))),
-        ("offsets one byte early", text(dtype, &shape, &format!("[{from},{}]", to - 1))),
+        (
+            "a deep shape",
+            text(
+                dtype,
+                &format!("{}{}", "[".repeat(500), "]".repeat(500)),
+                &offsets,
+            ),
+        ),
+        (
+            "offsets beyond the file",
+            text(dtype, &shape, &format!("[{from},{}]", to + (1 << 40))),
+        ),
+        (
+            "offsets in the wrong order",
+            text(dtype, &shape, &format!("[{to},{from}]")),
+        ),
+        (
+            "offsets that wrap around",
+            text(dtype, &shape, &format!("[18446744073709551615,{to}]")),
+        ),
+        (
+            "offsets one byte early",
+            text(dtype, &shape, &format!("[{from},{}]", to - 1)),
+        ),
         ("one offset", text(dtype, &shape, &format!("[{from}]"))),
-        ("three offsets", text(dtype, &shape, &format!("[{from},{to},{to}]"))),
+        (
+            "three offsets",
+            text(dtype, &shape, &format!("[{from},{to},{to}]")),
+        ),
         ("offsets as text", text(dtype, &shape, r#"["0","8"]"#)),
-        ("no type", format!(r#"{{"shape":{shape},"data_offsets":{offsets}}}"#)),
-        ("no shape", format!(r#"{{"dtype":"{dtype}","data_offsets":{offsets}}}"#)),
-        ("no offsets", format!(r#"{{"dtype":"{dtype}","shape":{shape}}}"#)),
-        ("more than an entry has", text(dtype, &shape, &offsets).replacen('{', r#"{"file":"/etc/passwd","#, 1)),
-        ("a key of the entry twice", text(dtype, &shape, &offsets).replacen('{', &format!(r#"{{"dtype":"{dtype}","#), 1)),
+        (
+            "no type",
+            format!(r#"{{"shape":{shape},"data_offsets":{offsets}}}"#),
+        ),
+        (
+            "no shape",
+            format!(r#"{{"dtype":"{dtype}","data_offsets":{offsets}}}"#),
+        ),
+        (
+            "no offsets",
+            format!(r#"{{"dtype":"{dtype}","shape":{shape}}}"#),
+        ),
+        (
+            "more than an entry has",
+            text(dtype, &shape, &offsets).replacen('{', r#"{"file":"/etc/passwd","#, 1),
+        ),
+        (
+            "a key of the entry twice",
+            text(dtype, &shape, &offsets).replacen('{', &format!(r#"{{"dtype":"{dtype}","#), 1),
+        ),
         ("nothing", "null".to_owned()),
     ]
 }
@@ -116,26 +174,69 @@ fn every_attack_on_a_header_is_refused() {
             let map: serde_json::Map<_, _> = serde_json::from_str(&header).unwrap();
             map[tensor].to_string()
         };
-        let escaped: String = tensor.chars().map(|c| format!("\\u{:04x}", c as u32)).collect();
+        let escaped: String = tensor
+            .chars()
+            .map(|c| format!("\\u{:04x}", c as u32))
+            .collect();
         for twin in [tensor, &escaped] {
             let doubled = header.replacen('{', &format!("{{\"{twin}\":{entry},"), 1);
             attack("a tensor twice", doubled.as_bytes(), &data);
         }
-        attack("a stranger", header.replacen('{', &format!("{{\"run\":{entry},"), 1).as_bytes(), &data);
+        attack(
+            "a stranger",
+            header
+                .replacen('{', &format!("{{\"run\":{entry},"), 1)
+                .as_bytes(),
+            &data,
+        );
         let metadata = header.replacen('{', r#"{"__metadata__":{"run":"rm -rf /"},"#, 1);
         attack("metadata", metadata.as_bytes(), &data);
-        attack("bytes that no tensor has", header.as_bytes(), &[&data[..], &[0]].concat());
-        attack("fewer bytes than tensors have", header.as_bytes(), &data[..data.len() - 1]);
-        attack("a byte that is no UTF-8", &[header.as_bytes(), b"\xff"].concat(), &data);
-        attack("a name that is no UTF-8", header.replacen(&tensor[..1], "?", 1).replace('?', "\u{0}").as_bytes(), &data);
-        attack("half of the header", &header.as_bytes()[..header.len() / 2], &data);
+        attack(
+            "bytes that no tensor has",
+            header.as_bytes(),
+            &[&data[..], &[0]].concat(),
+        );
+        attack(
+            "fewer bytes than tensors have",
+            header.as_bytes(),
+            &data[..data.len() - 1],
+        );
+        attack(
+            "a byte that is no UTF-8",
+            &[header.as_bytes(), b"\xff"].concat(),
+            &data,
+        );
+        attack(
+            "a name that is no UTF-8",
+            header
+                .replacen(&tensor[..1], "?", 1)
+                .replace('?', "\u{0}")
+                .as_bytes(),
+            &data,
+        );
+        attack(
+            "half of the header",
+            &header.as_bytes()[..header.len() / 2],
+            &data,
+        );
         attack("no header", b"", &data);
         attack("an empty map", b"{}", &data);
         attack("a list", b"[]", &data);
-        attack("text behind the map", format!("{header} {{}}").as_bytes(), &data);
+        attack(
+            "text behind the map",
+            format!("{header} {{}}").as_bytes(),
+            &data,
+        );
         attack("a deep header", "{\"a\":".repeat(10_000).as_bytes(), &data);
         let mut long = bytes.clone();
-        for length in [1u64 << 17, 1 << 32, 1 << 62, u64::MAX, u64::MAX - 7, bytes.len() as u64] {
+        for length in [
+            1u64 << 17,
+            1 << 32,
+            1 << 62,
+            u64::MAX,
+            u64::MAX - 7,
+            bytes.len() as u64,
+        ] {
             long[..8].copy_from_slice(&length.to_le_bytes());
             let message = refused("a header length", name, &long);
             assert!(message.contains("header claims"), "{message}");
@@ -162,10 +263,18 @@ fn overlaps_and_holes_are_refused() {
     map[second]["data_offsets"] = json!([0, to - from]);
     let overlap = serde_json::to_vec(&map).unwrap();
     refused("an overlap", EMBEDDINGS, &forge(&overlap, &data));
-    refused("an overlap", EMBEDDINGS, &forge(&overlap, &data[..(to - from) as usize]));
+    refused(
+        "an overlap",
+        EMBEDDINGS,
+        &forge(&overlap, &data[..(to - from) as usize]),
+    );
     map[second]["data_offsets"] = json!([from + 4, to + 4]);
     let hole = serde_json::to_vec(&map).unwrap();
-    refused("a hole", EMBEDDINGS, &forge(&hole, &[&data[..], &[0; 4]].concat()));
+    refused(
+        "a hole",
+        EMBEDDINGS,
+        &forge(&hole, &[&data[..], &[0; 4]].concat()),
+    );
     map[second]["data_offsets"] = json!([from, to]);
     map[first]["data_offsets"] = json!([from, to]);
     let same = serde_json::to_vec(&map).unwrap();
@@ -197,7 +306,10 @@ fn every_byte_of_every_header_may_be_hostile() {
             fs::write(path.join(name), &bytes[..place]).unwrap();
             reseal(&path);
             let error = Artifact::load(&path).unwrap_err();
-            assert!(error.to_string().contains(name), "{name} cut at {place}: {error}");
+            assert!(
+                error.to_string().contains(name),
+                "{name} cut at {place}: {error}"
+            );
         }
         fs::write(path.join(name), &bytes).unwrap();
     }
