@@ -4,7 +4,7 @@ use crate::checkpoint::Checkpoint;
 use crate::fit::{AdamRecord, FitJob};
 use crate::spec::Build;
 use crate::{Candidate, ModelSpec, TrainError};
-use burn::module::{AutodiffModule, ModuleMapper, ModuleVisitor, Param, ParamId};
+use burn::module::{AutodiffModule, Module, ModuleMapper, ModuleVisitor, Param, ParamId};
 use burn::optim::Optimizer;
 use burn::optim::record::AdaptorRecord;
 use burn::tensor::backend::{AutodiffBackend, Backend};
