@@ -281,7 +281,7 @@ fn overlaps_and_holes_are_refused() {
     refused("the same bytes twice", EMBEDDINGS, &forge(&same, &data));
 }
 
-/// Every byte of every header cut off and every byte replaced by each of a few telling ones, under a
+/// Every byte of every header cut off and every byte replaced by each of three telling ones, under a
 /// manifest that vouches for it: an error, or the very same artifact (a space in the header).
 #[test]
 fn every_byte_of_every_header_may_be_hostile() {
@@ -291,7 +291,7 @@ fn every_byte_of_every_header_may_be_hostile() {
         let bytes = fs::read(path.join(name)).unwrap();
         let end = 8 + parts(&bytes).0.len();
         for place in 0..end {
-            for value in [0u8, b'"', b'0', b'9', b'{', b' ', 0xff] {
+            for value in [b'"', b'9', 0xff] {
                 let mut changed = bytes.clone();
                 if changed[place] == value {
                     continue;
