@@ -1,4 +1,5 @@
-//! The `lightgcn` command: generate, prepare, train, retrain, tune, evaluate, recommend, explain, events.
+//! The `lightgcn` command: generate, prepare, train, retrain, tune, evaluate, recommend, explain, serve,
+//! events.
 #![forbid(unsafe_code)]
 
 mod args;
@@ -82,6 +83,7 @@ fn run(cli: &Cli, output: &Output) -> anyhow::Result<ExitCode> {
         Command::Evaluate(args) => commands::evaluate::run(args, config, output),
         Command::Recommend(args) => commands::recommend::run(args, config.seed(), output),
         Command::Explain(args) => commands::explain::run(args, output),
+        Command::Serve(args) => commands::serve::run(args, config.serve, output),
     };
     done.map(|()| ExitCode::SUCCESS)
 }

@@ -8,6 +8,7 @@ use std::str::FromStr;
 
 /// How an item came into an answer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum Source {
@@ -94,6 +95,7 @@ impl FromStr for Source {
 
 /// The products recommended to one consumer, best first.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Answer {
     /// The consumer's id as asked for.
     pub consumer: String,
@@ -114,6 +116,7 @@ fn is_zero(n: &usize) -> bool {
 
 /// One product of an [`Answer`].
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct RecommendedItem {
     /// The product's id as the shop writes it.
     pub product: String,
@@ -129,11 +132,13 @@ pub struct RecommendedItem {
     pub reason: String,
     /// What is known of it.
     #[serde(with = "DetailsFields")]
+    #[cfg_attr(feature = "openapi", schema(value_type = DetailsFields))]
     pub details: ProductDetails,
 }
 
 /// How many events of one behaviour a pair has.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct BehaviourCount {
     /// The behaviour's label in the log.
     pub behaviour: String,
@@ -156,6 +161,7 @@ impl BehaviourCount {
 
 /// One product that a consumer met in training.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct HistoryItem {
     /// The product's id as the shop writes it.
     pub product: String,
@@ -169,11 +175,14 @@ pub struct HistoryItem {
     pub bought: bool,
     /// What is known of it.
     #[serde(with = "DetailsFields")]
+    #[cfg_attr(feature = "openapi", schema(value_type = DetailsFields))]
     pub details: ProductDetails,
 }
 
 /// The fields of [`ProductDetails`] as they are written.
 #[derive(Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[cfg_attr(feature = "openapi", schema(as = ProductDetails))]
 #[serde(remote = "ProductDetails")]
 pub(crate) struct DetailsFields {
     #[serde(default)]

@@ -8,6 +8,7 @@ use std::fmt;
 
 /// What an explanation shows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(deny_unknown_fields, default)]
 pub struct ExplainOptions {
     /// How many paths at most; 5 unless told. Must not be 0.
@@ -52,6 +53,7 @@ impl ExplainOptions {
 
 /// A question why, for one consumer and one product.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(deny_unknown_fields, default)]
 pub struct ExplainRequest {
     /// The consumer's id. It may be unknown where there are events.
@@ -66,6 +68,7 @@ pub struct ExplainRequest {
 
 /// What an explanation rests on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum Method {
@@ -90,6 +93,7 @@ pub enum Method {
 /// [`Display`](fmt::Display) prints it for people. Other consumers are never named, and appear only where
 /// at least [`ExplainOptions::min_consumers`] of them share a step.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Explanation {
     /// The consumer's id as asked for.
     pub consumer: String,
@@ -97,6 +101,7 @@ pub struct Explanation {
     pub product: String,
     /// What is known of the product.
     #[serde(with = "DetailsFields")]
+    #[cfg_attr(feature = "openapi", schema(value_type = DetailsFields))]
     pub details: ProductDetails,
     /// The model's score of the pair, the same bits as in a list.
     pub score: f32,
@@ -122,6 +127,7 @@ pub struct Explanation {
 
 /// A part of a score.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Part {
     /// What it adds to the score.
     pub value: f64,
@@ -131,11 +137,13 @@ pub struct Part {
 
 /// What one product of the consumer's history adds to the score.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Contribution {
     /// The product's id as the shop writes it.
     pub product: String,
     /// What is known of it.
     #[serde(with = "DetailsFields")]
+    #[cfg_attr(feature = "openapi", schema(value_type = DetailsFields))]
     pub details: ProductDetails,
     /// What the consumer did with it, in training and in the events of the request; counts of parts of
     /// events are rounded up.
@@ -148,6 +156,7 @@ pub struct Contribution {
 
 /// A walk from the consumer to the product, or all walks over the same products together.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct ExplainedPath {
     /// How strong it is: the sum over its walks of the product of their edges' symmetrically normalized
     /// weights, which is their part of as many layers of propagation as they have edges, before the
@@ -168,6 +177,7 @@ pub struct ExplainedPath {
 
 /// One step of a walk: somebody's dealings with a product.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct ExplainedEdge {
     /// Where the step begins.
     pub from: PathNode,
@@ -182,6 +192,7 @@ pub struct ExplainedEdge {
 
 /// A station of a walk.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(tag = "kind", rename_all = "snake_case")]
 pub enum PathNode {
     /// The consumer whom the explanation is for.
@@ -197,6 +208,7 @@ pub enum PathNode {
         product: String,
         /// What is known of it.
         #[serde(with = "DetailsFields")]
+        #[cfg_attr(feature = "openapi", schema(value_type = DetailsFields))]
         details: ProductDetails,
     },
 }

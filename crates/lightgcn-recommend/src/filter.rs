@@ -12,6 +12,7 @@ use std::collections::HashSet;
 /// A product must pass all of them. Products without a category, brand or price do not pass a rule
 /// that asks for one.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(deny_unknown_fields, default)]
 pub struct ProductFilter {
     /// Only these products. Ids that the model does not know are ignored; an empty list is an error.

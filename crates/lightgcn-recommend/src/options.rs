@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 
 /// Which products that the consumer has met already are left out.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum Hide {
     /// What the consumer has bought (a target behaviour), in training or in the events of the request.
@@ -19,6 +20,7 @@ pub enum Hide {
 
 /// How many products to recommend, and which.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(deny_unknown_fields, default)]
 pub struct RecommendOptions {
     /// How many products at most; 10 unless told. Must not be 0; beyond the catalogue it gives all.
@@ -99,6 +101,7 @@ impl RecommendOptions {
 
 /// Something that a consumer did lately and that training does not know.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(deny_unknown_fields)]
 pub struct ContextEvent {
     /// The product's id as the shop writes it. Events of unknown products are counted and ignored.
@@ -133,6 +136,7 @@ impl ContextEvent {
 
 /// A question for one consumer, with what the consumer did lately.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(deny_unknown_fields, default)]
 pub struct RecommendRequest {
     /// The consumer's id; one that is unknown, or empty, is a newcomer.

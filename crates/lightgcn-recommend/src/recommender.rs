@@ -5,7 +5,7 @@ use crate::fold_in::Map;
 use crate::messages::Messages;
 use crate::nearest::{mend_for_consumer, nearest_product};
 use crate::products::Products;
-use crate::{EmbeddingRanker, Exclusions, FoldIn, PopularityRanker, RecommendError};
+use crate::{ContextEvent, EmbeddingRanker, Exclusions, FoldIn, PopularityRanker, RecommendError};
 use lightgcn_core::{BehaviourWeights, Catalogue, ItemId, UserId};
 use lightgcn_graph::TrainGraph;
 use lightgcn_store::Artifact;
@@ -275,6 +275,48 @@ impl Recommender {
             details: self.artifact.catalogue.get(pair.item),
         });
         Ok(items.collect())
+    }
+
+    /// What a consumer did in training and in these later events, in the order of [`Recommender::history`],
+    /// each pair weighed as an answer to them weighs it. Events of products that the model does not know are
+    /// left out; counts of parts of events are rounded up. A consumer who is not known has the events alone.
+    /// O(pairs · log + events · products of them).
+    ///
+    /// # Errors
+    /// [`RecommendError::ContextEvent`] for an event that cannot be used.
+    pub fn history_with(
+        &self,
+        raw_user: &str,
+        events: &[ContextEvent],
+    ) -> Result<Vec<HistoryItem>, RecommendError> {
+        let profile = self.profile(self.user(raw_user), events)?;
+        let train = &self.artifact.train;
+        let trained_time = |item: ItemId| {
+            let known = profile.trained.filter(|_| item.index() < train.n_items());
+            let pair = known.and_then(|user| train.find(user, item))?;
+            train.last_times().get(pair).copied()
+        };
+        let mut items: Vec<HistoryItem> = Vec::with_capacity(profile.dealings.len());
+        for dealing in &profile.dealings {
+            let product = self.product_name(dealing.item);
+            let mine = events.iter().filter(|event| event.product == product);
+            items.push(HistoryItem {
+                behaviours: self.behaviours_of(dealing),
+                weight: dealing.weight as f32,
+                last_time: mine
+                    .filter_map(|event| event.time)
+                    .chain(trained_time(dealing.item))
+                    .max(),
+                bought: dealing.bought,
+                details: self.products.catalogue.get(dealing.item),
+                product,
+            });
+        }
+        items.sort_by(|a, b| {
+            let latest = b.last_time.cmp(&a.last_time);
+            latest.then(b.weight.total_cmp(&a.weight))
+        });
+        Ok(items)
     }
 
     /// The row of a consumer, or none where the artifact does not know the id.

@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 
 /// Which products are asked for, without a consumer.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(deny_unknown_fields, default)]
 pub struct ProductOptions {
     /// How many products at most; 10 unless told. Must not be 0.

@@ -8,6 +8,7 @@ pub(crate) mod prepare;
 pub(crate) mod recommend;
 pub(crate) mod recommend_all;
 pub(crate) mod retrain;
+pub(crate) mod serve;
 pub(crate) mod train;
 pub(crate) mod tune;
 

@@ -145,6 +145,33 @@ fn history_without_times_is_the_heaviest_first() {
 }
 
 #[test]
+fn later_events_join_the_history() {
+    let shop = shop();
+    // Without events it is the same.
+    assert_eq!(
+        shop.history_with("bob", &[]).unwrap(),
+        shop.history("bob").unwrap()
+    );
+    let bought = crate::ContextEvent {
+        time: Some(500),
+        ..crate::ContextEvent::new("mug", "purchase")
+    };
+    let events = [bought, crate::ContextEvent::new("nowhere", "view")];
+    let history = shop.history_with("ann", &events).unwrap();
+    let products: Vec<&str> = history.iter().map(|h| h.product.as_str()).collect();
+    assert_eq!(products, ["mug", "glove"]);
+    assert_eq!((history[0].last_time, history[0].bought), (Some(500), true));
+    assert_eq!(history[0].behaviours.len(), 2);
+    let newcomer = shop.history_with("zoe", &events[..1]).unwrap();
+    assert_eq!((newcomer.len(), newcomer[0].weight), (1, 1.0));
+    let unknown = shop.history_with("ann", &[crate::ContextEvent::new("mug", "wish")]);
+    assert!(matches!(
+        unknown,
+        Err(RecommendError::ContextEvent { number: 1, .. })
+    ));
+}
+
+#[test]
 fn answers_from_disk_are_those_from_memory() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("model");

@@ -1,0 +1,143 @@
+//! A model in use: a recommender, its version, and what the page shows of it.
+
+use crate::ServeError;
+use crate::figures::Figures;
+use lightgcn_core::{Catalogue, ItemId, LabelColumn, UserId};
+use lightgcn_recommend::{ContextEvent, Recommender};
+use lightgcn_store::Artifact;
+use std::path::{Path, PathBuf};
+
+/// Letters of an artifact's identity that make a version: 64 bits of its SHA-256.
+const VERSION_LETTERS: usize = 16;
+/// Categories and brands that are listed at most.
+const MOST_LABELS: usize = 200;
+
+/// A model that answers. An answer is made with one of them from beginning to end.
+#[derive(Debug)]
+pub(crate) struct Model {
+    /// The beginning of the SHA-256 that names the artifact's whole content.
+    pub(crate) version: String,
+    /// Where it was loaded from; none for one that was handed over.
+    pub(crate) path: Option<PathBuf>,
+    pub(crate) recommender: Recommender,
+    pub(crate) figures: Figures,
+    /// Consumers by their number of pairs, the most first; then by row.
+    pub(crate) consumers: Vec<UserId>,
+    /// Products by their number of consumers, the most first; then by row.
+    pub(crate) products: Vec<ItemId>,
+    pub(crate) categories: Vec<String>,
+    pub(crate) brands: Vec<String>,
+    /// The lowest and the highest price.
+    pub(crate) prices: Option<(f64, f64)>,
+}
+
+impl Model {
+    /// Reads the artifact at `path`, checks all of it, and makes ready what the first questions would wait for.
+    pub(crate) fn open(path: &Path) -> Result<Self, ServeError> {
+        let identity = Artifact::identity_at(path)?;
+        let recommender = Recommender::open(path)?;
+        // What was read is what the name says only if the folder was not replaced meanwhile.
+        if Artifact::identity_at(path)? != identity {
+            return Err(ServeError::Changed {
+                path: path.to_owned(),
+            });
+        }
+        let figures = Figures::beside(path);
+        Ok(Self::new(
+            &identity,
+            Some(path.to_owned()),
+            recommender,
+            figures,
+        ))
+    }
+
+    /// A model from a recommender in memory.
+    pub(crate) fn from_recommender(recommender: Recommender) -> Result<Self, ServeError> {
+        let identity = recommender.artifact().identity()?;
+        Ok(Self::new(&identity, None, recommender, Figures::default()))
+    }
+
+    fn new(
+        identity: &str,
+        path: Option<PathBuf>,
+        recommender: Recommender,
+        figures: Figures,
+    ) -> Self {
+        recommender.warm();
+        let train = &recommender.artifact().train;
+        let mut consumers: Vec<UserId> = (0..train.n_users() as u32).map(UserId).collect();
+        consumers.sort_by_key(|&user| std::cmp::Reverse(train.pairs_of(user).len()));
+        let by_item = recommender.graph().by_item();
+        let degree = |item: &ItemId| by_item.indptr().nnz_in_outer_sz(item.index());
+        let mut products: Vec<ItemId> = (0..train.n_items() as u32).map(ItemId).collect();
+        products.sort_by_cached_key(|item| std::cmp::Reverse(degree(item)));
+        let catalogue = recommender.catalogue();
+        let column = match catalogue.category_code().labels() {
+            [] => catalogue.category_id(),
+            _ => catalogue.category_code(),
+        };
+        let prices = catalogue.prices().iter().flatten().copied();
+        let prices = prices.fold(None, |range, price| {
+            let (low, high) = range.unwrap_or((price, price));
+            Some((low.min(price), high.max(price)))
+        });
+        Self {
+            version: identity.chars().take(VERSION_LETTERS).collect(),
+            path,
+            figures,
+            consumers,
+            products,
+            categories: most_frequent(column, catalogue),
+            brands: most_frequent(catalogue.brand(), catalogue),
+            prices,
+            recommender,
+        }
+    }
+
+    /// The kept events of a consumer that the model can use and does not know from training: of products and
+    /// behaviours that it knows, and later than the training pair; the latest `most` of them.
+    pub(crate) fn news(
+        &self,
+        consumer: &str,
+        kept: Vec<ContextEvent>,
+        most: usize,
+    ) -> Vec<ContextEvent> {
+        let train = &self.recommender.artifact().train;
+        let user = self.recommender.user(consumer);
+        let is_news = |event: &ContextEvent| {
+            if !train.behaviours().contains(&event.behaviour) {
+                return false;
+            }
+            let Some(item) = self.recommender.item(&event.product) else {
+                return false;
+            };
+            let pair = user.filter(|_| item.index() < train.n_items());
+            let pair = pair.and_then(|user| train.find(user, item));
+            match (
+                pair.and_then(|pair| train.last_times().get(pair)),
+                event.time,
+            ) {
+                (Some(&trained), Some(time)) => time > trained,
+                _ => true,
+            }
+        };
+        let mut news: Vec<ContextEvent> = kept.into_iter().filter(is_news).collect();
+        news.drain(..news.len().saturating_sub(most));
+        news
+    }
+}
+
+/// The labels of a column by their number of products, the most first; then by name.
+fn most_frequent(column: &LabelColumn, catalogue: &Catalogue) -> Vec<String> {
+    let mut counts = vec![0usize; column.labels().len()];
+    for item in 0..catalogue.n_items() {
+        let code = column.codes().get(item).map(|&code| code as usize);
+        if let Some(count) = code.and_then(|code| counts.get_mut(code)) {
+            *count += 1;
+        }
+    }
+    let mut labels: Vec<(usize, &String)> = counts.into_iter().zip(column.labels()).collect();
+    labels.sort_by(|a, b| b.0.cmp(&a.0).then(a.1.cmp(b.1)));
+    labels.truncate(MOST_LABELS);
+    labels.into_iter().map(|(_, label)| label.clone()).collect()
+}

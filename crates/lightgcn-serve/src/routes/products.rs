@@ -1,0 +1,251 @@
+//! `/v1/similar`, `/v1/popular` and the search of products
+
+use super::recommendations::{check_filter, check_k};
+use crate::Service;
+use crate::error::{Fault, FaultBody};
+use crate::extract::{PathIds, Versioned, answer, check_text};
+use crate::model::Model;
+use crate::query::Query;
+use axum::extract::{RawQuery, State};
+use axum::response::Response;
+use lightgcn_core::{ItemId, LabelColumn, ProductDetails};
+use lightgcn_recommend::{ProductFilter, ProductOptions, RecommendedItem};
+use serde::Serialize;
+
+/// Products of a list, where the address does not say.
+const USUAL_K: usize = 20;
+/// Results of a search at most.
+pub(crate) const MOST_FOUND: usize = 200;
+
+/// A list of products.
+#[derive(Debug, Serialize, utoipa::ToSchema)]
+pub(crate) struct Items {
+    /// The best first.
+    items: Vec<RecommendedItem>,
+}
+
+/// What is known of a product.
+#[derive(Debug, Serialize, utoipa::ToSchema)]
+#[schema(as = ProductDetails)]
+pub(crate) struct Details {
+    category_id: Option<String>,
+    category_code: Option<String>,
+    brand: Option<String>,
+    price: Option<f64>,
+}
+
+impl From<ProductDetails> for Details {
+    fn from(details: ProductDetails) -> Self {
+        Self {
+            category_id: details.category_id,
+            category_code: details.category_code,
+            brand: details.brand,
+            price: details.price,
+        }
+    }
+}
+
+/// Products that a search found.
+#[derive(Debug, Serialize, utoipa::ToSchema)]
+pub(crate) struct FoundProducts {
+    /// Those with the most consumers first.
+    products: Vec<FoundProduct>,
+    /// How many the search found in all.
+    total: usize,
+}
+
+/// A product that a search found.
+#[derive(Debug, Serialize, utoipa::ToSchema)]
+pub(crate) struct FoundProduct {
+    /// Its id as the shop writes it.
+    product: String,
+    /// What is known of it.
+    details: Details,
+    /// How many consumers dealt with it in training.
+    n_consumers: usize,
+}
+
+/// The products that are most like a product.
+#[utoipa::path(get, path = "/v1/similar/{product}", tag = "answers",
+    params(
+        ("product" = String, Path, description = "The product's id as the shop writes it."),
+        ("k" = Option<usize>, Query, description = "How many products; 20 unless told."),
+        ("category" = Option<Vec<String>>, Query, description = "Only these categories; may stand several times."),
+        ("brand" = Option<Vec<String>>, Query, description = "Only these brands; may stand several times."),
+        ("price_min" = Option<f64>, Query, description = "The lowest price."),
+        ("price_max" = Option<f64>, Query, description = "The highest price."),
+    ),
+    responses(
+        (status = 200, body = Versioned<Items>),
+        (status = 400, description = "A bad option.", body = FaultBody),
+        (status = 404, description = "The product is unknown.", body = FaultBody),
+        (status = 503, description = "Too many questions wait.", body = FaultBody),
+    ))]
+pub(crate) async fn similar(
+    State(service): State<Service>,
+    PathIds(product): PathIds<String>,
+    RawQuery(query): RawQuery,
+) -> Result<Response, Fault> {
+    let limits = &service.shared.config.limits;
+    check_text("the product's id", &product, limits)?;
+    let mut query = Query::parse(query.as_deref())?;
+    let options = options(&service, &mut query)?;
+    query.finish()?;
+    service
+        .ask(move |shared, model| {
+            let items = model.recommender.similar(&product, &options)?;
+            shared.metrics.items(items.iter().map(|item| item.source));
+            Ok(answer(model, Items { items }))
+        })
+        .await
+}
+
+/// The products that most consumers bought, or most of late.
+#[utoipa::path(get, path = "/v1/popular", tag = "answers",
+    params(
+        ("k" = Option<usize>, Query, description = "How many products; 20 unless told."),
+        ("recent" = Option<bool>, Query, description = "Whether purchases count by their age; not unless told."),
+        ("category" = Option<Vec<String>>, Query, description = "Only these categories; may stand several times."),
+        ("brand" = Option<Vec<String>>, Query, description = "Only these brands; may stand several times."),
+        ("price_min" = Option<f64>, Query, description = "The lowest price."),
+        ("price_max" = Option<f64>, Query, description = "The highest price."),
+    ),
+    responses(
+        (status = 200, body = Versioned<Items>),
+        (status = 400, description = "A bad option.", body = FaultBody),
+        (status = 503, description = "Too many questions wait.", body = FaultBody),
+    ))]
+pub(crate) async fn popular(
+    State(service): State<Service>,
+    RawQuery(query): RawQuery,
+) -> Result<Response, Fault> {
+    let mut query = Query::parse(query.as_deref())?;
+    let recent = query.one("recent")?.unwrap_or(false);
+    let options = ProductOptions {
+        recent,
+        ..options(&service, &mut query)?
+    };
+    query.finish()?;
+    service
+        .ask(move |shared, model| {
+            let items = model.recommender.popular(&options)?;
+            shared.metrics.items(items.iter().map(|item| item.source));
+            Ok(answer(model, Items { items }))
+        })
+        .await
+}
+
+fn options(service: &Service, query: &mut Query) -> Result<ProductOptions, Fault> {
+    let limits = &service.shared.config.limits;
+    let options = ProductOptions {
+        k: query.one("k")?.unwrap_or(USUAL_K),
+        recent: false,
+        filter: ProductFilter {
+            categories: query.all("category"),
+            brands: query.all("brand"),
+            price_min: query.one("price_min")?,
+            price_max: query.one("price_max")?,
+            ..ProductFilter::default()
+        },
+    };
+    check_k(options.k, limits)?;
+    check_filter(&options.filter, limits)?;
+    Ok(options)
+}
+
+/// Searches products by a part of their id, brand or category; those with the most consumers first.
+#[utoipa::path(get, path = "/v1/products", tag = "page",
+    params(
+        ("q" = Option<String>, Query, description = "A part of the id, brand or category; all unless told."),
+        ("limit" = Option<usize>, Query, description = "How many at most; 20 unless told."),
+    ),
+    responses((status = 200, body = Versioned<FoundProducts>), (status = 400, body = FaultBody)))]
+pub(crate) async fn search(
+    State(service): State<Service>,
+    RawQuery(query): RawQuery,
+) -> Result<Response, Fault> {
+    let (text, limit) = sought(&service, query.as_deref())?;
+    service
+        .ask(move |_, model| Ok(answer(model, found(model, &text, limit))))
+        .await
+}
+
+/// The text and the limit of a search.
+pub(crate) fn sought(service: &Service, query: Option<&str>) -> Result<(Needle, usize), Fault> {
+    let mut query = Query::parse(query)?;
+    let text: String = query.one("q")?.unwrap_or_default();
+    let limit = query.one("limit")?.unwrap_or(USUAL_K);
+    query.finish()?;
+    check_text("the search", &text, &service.shared.config.limits)?;
+    if !(1..=MOST_FOUND).contains(&limit) {
+        let text = format!("limit is {limit}; it must lie between 1 and {MOST_FOUND}");
+        return Err(Fault::bad("bad_query", text));
+    }
+    Ok((Needle::new(&text), limit))
+}
+
+/// A part of a name that is sought, whatever its case.
+pub(crate) struct Needle {
+    lower: String,
+    has_letters: bool,
+}
+
+impl Needle {
+    fn new(text: &str) -> Self {
+        let lower = text.trim().to_lowercase();
+        Self {
+            has_letters: lower.chars().any(char::is_alphabetic),
+            lower,
+        }
+    }
+
+    pub(crate) fn is_in(&self, name: &str) -> bool {
+        match self.has_letters {
+            true => name.to_lowercase().contains(&self.lower),
+            false => name.contains(&self.lower),
+        }
+    }
+}
+
+fn found(model: &Model, text: &Needle, limit: usize) -> FoundProducts {
+    let shop = &model.recommender;
+    let catalogue = shop.catalogue();
+    let matching = |column: &LabelColumn| -> Vec<bool> {
+        column.labels().iter().map(|l| text.is_in(l)).collect()
+    };
+    let columns = [
+        catalogue.brand(),
+        catalogue.category_code(),
+        catalogue.category_id(),
+    ];
+    let columns = columns.map(|column| (column, matching(column)));
+    let names = &shop.artifact().items;
+    let fits = |item: ItemId| {
+        let label = columns.iter().any(|(column, matching)| {
+            let code = column.codes().get(item.index()).map(|&code| code as usize);
+            code.and_then(|code| matching.get(code))
+                .copied()
+                .unwrap_or(false)
+        });
+        label || names.name(item).is_some_and(|name| text.is_in(name))
+    };
+    let all: Vec<ItemId> = model
+        .products
+        .iter()
+        .copied()
+        .filter(|&item| fits(item))
+        .collect();
+    let products = all.iter().take(limit).map(|&item| FoundProduct {
+        product: names.name(item).unwrap_or_default().to_owned(),
+        details: catalogue.get(item).into(),
+        n_consumers: shop
+            .graph()
+            .by_item()
+            .indptr()
+            .nnz_in_outer_sz(item.index()),
+    });
+    FoundProducts {
+        products: products.collect(),
+        total: all.len(),
+    }
+}

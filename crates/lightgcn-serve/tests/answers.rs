@@ -1,0 +1,444 @@
+//! Every address of the listener for questions, asked as it should be.
+
+mod common;
+
+use axum::body::Body;
+use axum::http::Request;
+use common::{HOSTILE, TRAINED, get, post, send, service, service_with};
+use serde_json::{Value, json};
+
+#[tokio::test]
+async fn recommendations_name_their_model() {
+    let service = service();
+    let router = service.router();
+    let reply = get(&router, "/v1/recommendations/u0?k=3").await;
+    // Product 0 and 1 are bought, and 6 only viewed.
+    assert_eq!(reply.products(), ["p6", "p4", "p3"]);
+    let json = reply.json();
+    assert_eq!(json["model_version"], service.model_version());
+    assert_eq!(
+        reply.headers["x-model-version"],
+        service.model_version().as_str()
+    );
+    assert_eq!(json["source"], "model");
+    assert_eq!(json["items"][0]["details"]["category_code"], "lighting");
+    let all = get(&router, "/v1/recommendations/u0?hide=nothing&k=12")
+        .await
+        .products();
+    assert_eq!((all.len(), all[6].as_str()), (12, "p5"));
+    assert!(
+        !get(&router, "/v1/recommendations/u0?hide=seen")
+            .await
+            .products()
+            .contains(&"p6".to_owned())
+    );
+    let cheap = get(&router, "/v1/recommendations/u0?price_max=13&brand=acme").await;
+    assert_eq!(cheap.products(), ["p2"]);
+    let gloves = get(&router, "/v1/recommendations/u0?category=apparel")
+        .await
+        .products();
+    assert_eq!(gloves.len(), 4);
+    let explored = "/v1/recommendations/u0?exploration=1&seed=3&k=4";
+    let explored = get(&router, explored).await.json();
+    assert_eq!(explored["items"][0]["source"], "exploration");
+}
+
+#[tokio::test]
+async fn strangers_get_an_answer_of_the_chain() {
+    let router = service().router();
+    for path in [
+        "/v1/recommendations/nobody?k=2",
+        "/v1/recommendations/%E2%98%83%2Fx?k=2",
+    ] {
+        let reply = get(&router, path).await;
+        assert_eq!(reply.products().len(), 2);
+        assert_eq!(
+            (&reply.json()["known"], &reply.json()["source"]),
+            (&json!(false), &json!("popularity"))
+        );
+    }
+}
+
+#[tokio::test]
+async fn one_question_or_many_may_be_posted() {
+    let router = service().router();
+    let one = json!({"consumer": "zoe", "events": [{"product": "p3", "behaviour": "purchase"}], "options": {"k": 2}});
+    let reply = post(&router, "/v1/recommendations", one.to_string()).await;
+    assert_eq!(reply.json()["source"], "fold_in");
+    assert!(!reply.products().contains(&"p3".to_owned()));
+    let many = json!({"requests": [
+        {"consumer": "u0", "options": {"k": 3}},
+        {"consumer": "u1", "options": {"k": 0}},
+        {"consumer": "u2", "events": [{"product": "p3", "behaviour": "dance"}]},
+        one,
+    ]});
+    let reply = post(&router, "/v1/recommendations", many.to_string()).await;
+    let answers = reply.json();
+    let answers = answers["answers"].as_array().unwrap();
+    assert_eq!(answers.len(), 4);
+    assert_eq!(common::products(&answers[0]), ["p6", "p4", "p3"]);
+    assert_eq!(answers[1]["error"]["code"], "bad_k");
+    assert_eq!(answers[2]["error"]["code"], "bad_event");
+    assert_eq!(answers[3]["source"], "fold_in");
+    let none = post(&router, "/v1/recommendations", r#"{"requests": []}"#).await;
+    assert_eq!(none.json()["answers"], json!([]));
+}
+
+#[tokio::test]
+async fn a_batch_is_the_single_answers() {
+    let router = service().router();
+    let requests: Vec<Value> = (0..30)
+        .map(|n| json!({"consumer": format!("u{n}"), "options": {"k": 5}}))
+        .collect();
+    let batch = post(
+        &router,
+        "/v1/recommendations",
+        json!({"requests": requests}).to_string(),
+    )
+    .await
+    .json();
+    for n in 0..30 {
+        let mut single = get(&router, &format!("/v1/recommendations/u{n}?k=5"))
+            .await
+            .json();
+        single.as_object_mut().unwrap().remove("model_version");
+        assert_eq!(batch["answers"][n], single);
+    }
+}
+
+#[tokio::test]
+async fn explanations_have_parts_and_paths() {
+    let router = service().router();
+    let reply = get(&router, "/v1/explanations/u0/p6?limit=3").await;
+    let json = reply.json();
+    assert_eq!(reply.status, 200, "{json}");
+    assert_eq!(json["score"], 6.0);
+    // Product 6 was viewed: the edge itself comes first.
+    assert_eq!(json["paths"][0]["edges"].as_array().unwrap().len(), 1);
+    assert!(json["paths"].as_array().unwrap().len() <= 3);
+    for path in ["/v1/explanations/nobody/p6", "/v1/explanations/u0/nothing"] {
+        assert!(get(&router, path).await.fault(404).starts_with("unknown_"));
+    }
+    let composed = json!({
+        "consumer": "zoe", "product": "p6", "events": [{"product": "p0", "behaviour": "purchase"}],
+    });
+    let reply = post(&router, "/v1/explanations", composed.to_string()).await;
+    assert_eq!(reply.json()["method"], "fold_in");
+    assert_eq!(
+        reply.json()["paths"][0]["edges"][1]["to"]["kind"],
+        "other_consumers"
+    );
+    let nosy = json!({"consumer": "u0", "product": "p6", "options": {"min_consumers": 1}});
+    assert_eq!(
+        post(&router, "/v1/explanations", nosy.to_string())
+            .await
+            .fault(400),
+        "bad_options"
+    );
+}
+
+#[tokio::test]
+async fn similar_and_popular_products_are_listed() {
+    let router = service().router();
+    let similar = get(&router, "/v1/similar/p1?k=3").await;
+    assert_eq!(similar.products().len(), 3);
+    assert!(!similar.products().contains(&"p1".to_owned()));
+    assert_eq!(
+        get(&router, "/v1/similar/nothing").await.fault(404),
+        "unknown_product"
+    );
+    // Products 1, 2 and 3 are bought by two groups of consumers each.
+    let popular = get(&router, "/v1/popular?k=2").await;
+    assert_eq!(popular.products(), ["p1", "p2"]);
+    assert_eq!(
+        get(&router, "/v1/popular?k=2&recent=true")
+            .await
+            .products()
+            .len(),
+        2
+    );
+    assert_eq!(
+        get(&router, "/v1/popular?brand=nobody").await.fault(400),
+        "unknown_brand"
+    );
+    assert_eq!(
+        get(&router, "/v1/popular?category=nothing")
+            .await
+            .fault(400),
+        "unknown_category"
+    );
+}
+
+#[tokio::test]
+async fn events_count_at_once() {
+    let router = service().router();
+    let events = json!({"events": [
+        {"consumer": "u0", "product": "p4", "behaviour": "purchase"},
+        {"consumer": "u0", "product": "p3", "behaviour": "view", "time": TRAINED + 5, "count": 2},
+        {"consumer": "new", "product": "p2", "behaviour": "cart"},
+        {"consumer": "new", "product": "unheard-of", "behaviour": "view"},
+        // Training knows this one already.
+        {"consumer": "u1", "product": "p1", "behaviour": "purchase", "time": TRAINED},
+    ]});
+    let reply = post(&router, "/v1/events", events.to_string()).await;
+    assert_eq!(
+        (reply.status.as_u16(), &reply.json()["accepted"]),
+        (200, &json!(5))
+    );
+    let bought = get(&router, "/v1/recommendations/u0?k=12").await.products();
+    assert!(!bought.contains(&"p4".to_owned()) && bought.contains(&"p3".to_owned()));
+    let seen = get(&router, "/v1/recommendations/u0?k=12&hide=seen")
+        .await
+        .products();
+    assert!(!seen.contains(&"p3".to_owned()));
+    let newcomer = get(&router, "/v1/recommendations/new").await.json();
+    assert_eq!(
+        (&newcomer["known"], &newcomer["source"]),
+        (&json!(false), &json!("fold_in"))
+    );
+    let history = get(&router, "/v1/consumers/u0").await.json();
+    assert_eq!(history["history"][0]["product"], "p4");
+    assert_eq!(history["history"][0]["bought"], true);
+    assert_eq!(history["history"].as_array().unwrap().len(), 5);
+    let unchanged = get(&router, "/v1/consumers/u1").await.json();
+    assert_eq!(unchanged["history"].as_array().unwrap().len(), 3);
+    let why = get(&router, "/v1/explanations/new/p3").await;
+    assert_eq!(why.json()["method"], "fold_in");
+}
+
+#[tokio::test]
+async fn the_page_can_search_and_look_around() {
+    let router = service().router();
+    let found = get(&router, "/v1/consumers?q=2&limit=3").await.json();
+    assert_eq!(found["total"], 12);
+    assert_eq!(
+        found["consumers"][0],
+        json!({"id": "u2", "n_products": 3, "n_bought": 2})
+    );
+    assert_eq!(
+        get(&router, "/v1/consumers").await.json()["consumers"]
+            .as_array()
+            .unwrap()
+            .len(),
+        20
+    );
+    let found = get(&router, "/v1/products?q=GLOVE").await.json();
+    assert_eq!(found["total"], 6);
+    let first = get(&router, "/v1/products?q=p&limit=1").await.json();
+    assert_eq!(first["products"][0]["product"], "p6");
+    assert_eq!(first["products"][0]["n_consumers"], 30);
+    assert_eq!(
+        get(&router, "/v1/products?q=%3Cscript").await.json()["total"],
+        6
+    );
+    let unknown = get(&router, "/v1/consumers/nobody").await.json();
+    assert_eq!(
+        (&unknown["known"], &unknown["history"]),
+        (&json!(false), &json!([]))
+    );
+    let model = get(&router, "/v1/model").await.json();
+    assert_eq!(
+        model["model"],
+        json!({"name": "lightgcn", "layers": 0, "dimension": 1})
+    );
+    assert_eq!(model["price"], json!({"min": 10.0, "max": 21.0}));
+    assert_eq!(model["brands"], json!([HOSTILE, "acme"]));
+    assert_eq!(model["figures"]["metrics"]["validation recall@20"], 0.25);
+    assert_eq!(
+        (&model["figures"]["curve"], &model["figures"]["baselines"]),
+        (&Value::Null, &Value::Null)
+    );
+}
+
+#[tokio::test]
+async fn the_graph_shows_others_only_in_company() {
+    let router = service().router();
+    let graph = get(&router, "/v1/graph/u0?recommended=p2,p3,unheard-of")
+        .await
+        .json();
+    let nodes = graph["nodes"].as_array().unwrap();
+    assert_eq!(nodes[0], json!({"id": "u0", "kind": "self"}));
+    let groups: Vec<&Value> = nodes
+        .iter()
+        .filter(|node| node["kind"] == "consumers")
+        .collect();
+    assert!(!groups.is_empty());
+    assert!(
+        groups
+            .iter()
+            .all(|group| group["count"].as_u64().unwrap() >= 5)
+    );
+    let ids: Vec<&str> = nodes
+        .iter()
+        .map(|node| node["id"].as_str().unwrap())
+        .collect();
+    assert!(ids.contains(&"p:p2") && !ids.contains(&"p:unheard-of"));
+    let edges = graph["edges"].as_array().unwrap();
+    let own: Vec<&Value> = edges.iter().filter(|edge| edge["source"] == "u0").collect();
+    assert_eq!(own.len(), 3);
+    assert!(edges.iter().all(|edge| {
+        ids.contains(&edge["source"].as_str().unwrap())
+            && ids.contains(&edge["target"].as_str().unwrap())
+    }));
+    let stranger = get(&router, "/v1/graph/nobody").await.json();
+    assert_eq!(stranger["nodes"].as_array().unwrap().len(), 1);
+    assert_eq!(
+        get(&router, "/v1/graph/u0?products=51").await.fault(400),
+        "bad_query"
+    );
+}
+
+#[tokio::test]
+async fn health_and_figures_are_told() {
+    let service = service();
+    let router = service.router();
+    assert_eq!(get(&router, "/health/live").await.status, 200);
+    assert_eq!(
+        get(&router, "/health/ready").await.json()["status"],
+        "ready"
+    );
+    get(&router, "/v1/recommendations/secret-consumer?k=2").await;
+    get(&router, "/secret-path").await;
+    let text = get(&router, "/metrics").await.text();
+    let version = service.model_version();
+    for line in [
+        "lightgcn_http_requests_total{route=\"/v1/recommendations/{consumer}\",method=\"GET\",status=\"200\"} 1",
+        "lightgcn_http_requests_total{route=\"other\",method=\"GET\",status=\"404\"} 1",
+        "lightgcn_recommended_items_total{source=\"popularity\"} 2",
+        &format!("lightgcn_model_info{{version=\"{version}\",model=\"lightgcn\"}} 1"),
+    ] {
+        assert!(
+            text.lines().any(|found| found == line),
+            "{line} is not in\n{text}"
+        );
+    }
+    assert!(text.contains("lightgcn_http_request_seconds_bucket{route=\"/health/live\",le=\""));
+    assert!(!text.contains("secret"));
+    service.set_ready(false);
+    let stopping = get(&router, "/health/ready").await;
+    assert_eq!(
+        (stopping.status.as_u16(), &stopping.json()["status"]),
+        (503, &json!("stopping"))
+    );
+}
+
+#[tokio::test]
+async fn the_document_has_every_address() {
+    let service = service();
+    let router = service.router();
+    let document = get(&router, "/openapi.json").await.json();
+    assert_eq!(
+        document,
+        serde_json::from_str::<Value>(&service.openapi().unwrap()).unwrap()
+    );
+    let paths = document["paths"].as_object().unwrap();
+    for path in [
+        "/v1/recommendations/{consumer}",
+        "/v1/recommendations",
+        "/v1/explanations/{consumer}/{product}",
+        "/v1/explanations",
+        "/v1/similar/{product}",
+        "/v1/popular",
+        "/v1/events",
+        "/v1/consumers",
+        "/v1/consumers/{consumer}",
+        "/v1/products",
+        "/v1/graph/{consumer}",
+        "/v1/model",
+        "/health/live",
+        "/health/ready",
+        "/metrics",
+    ] {
+        assert!(paths.contains_key(path), "{path}");
+    }
+    // Every reference leads somewhere.
+    let text = document.to_string();
+    let schemas = document["components"]["schemas"].as_object().unwrap();
+    for reference in text.split("\"#/components/schemas/").skip(1) {
+        let name = reference.split('"').next().unwrap();
+        assert!(schemas.contains_key(name), "{name}");
+    }
+    // The fields of an answer are those that are written.
+    let answer = get(&router, "/v1/recommendations/u0?k=1").await.json();
+    let item = schemas["RecommendedItem"]["properties"]
+        .as_object()
+        .unwrap();
+    let written = answer["items"][0].as_object().unwrap();
+    assert!(
+        written.keys().all(|key| item.contains_key(key)),
+        "{written:?} in {item:?}"
+    );
+    assert_eq!(written.len(), item.len());
+    let docs = get(&router, "/docs").await;
+    assert_eq!(docs.headers["content-type"], "text/html; charset=utf-8");
+    let html = docs.text();
+    assert!(html.contains("/v1/similar/{product}") && html.contains("id=\"RecommendedItem\""));
+    assert!(!html.contains("<script") && !html.contains("http://") && !html.contains("https://"));
+    assert_eq!(
+        get(&router, "/docs.css").await.headers["content-type"],
+        "text/css; charset=utf-8"
+    );
+}
+
+#[tokio::test]
+async fn the_page_is_served_from_the_program() {
+    let router = service().router();
+    let page = get(&router, "/").await;
+    assert_eq!(page.status, 200);
+    assert_eq!(page.headers["content-type"], "text/html; charset=utf-8");
+    assert_eq!(page.headers["cache-control"], "no-cache");
+    assert_eq!(page.headers["x-content-type-options"], "nosniff");
+    let policy = page.headers["content-security-policy"].to_str().unwrap();
+    assert!(policy.contains("default-src 'none'") && !policy.contains("unsafe"));
+    let tag = page.headers["etag"].clone();
+    let again = Request::get("/").header("if-none-match", tag);
+    let again = send(&router, again.body(Body::empty()).unwrap()).await;
+    assert_eq!((again.status.as_u16(), again.bytes.len()), (304, 0));
+    for path in [
+        "/nothing.js",
+        "/assets/../../Cargo.toml",
+        "/..%2fCargo.toml",
+        "/%2e%2e/Cargo.toml",
+        "//etc/passwd",
+    ] {
+        assert_eq!(get(&router, path).await.fault(404), "no_route", "{path}");
+    }
+    assert_eq!(post(&router, "/", "{}").await.fault(405), "no_method");
+    assert_eq!(
+        post(&router, "/v1/popular", "{}").await.fault(405),
+        "no_method"
+    );
+}
+
+#[tokio::test]
+async fn without_the_page_no_consumer_is_listed() {
+    let router = service_with(lightgcn_serve::ServeConfig {
+        page: false,
+        ..common::config()
+    })
+    .router();
+    for path in [
+        "/",
+        "/v1/consumers",
+        "/v1/consumers/u0",
+        "/v1/graph/u0",
+        "/v1/model",
+        "/v1/products",
+    ] {
+        assert_eq!(get(&router, path).await.fault(404), "no_route", "{path}");
+    }
+    assert_eq!(get(&router, "/v1/recommendations/u0").await.status, 200);
+}
+
+#[tokio::test]
+async fn hostile_names_come_as_json_and_nothing_else() {
+    let router = service().router();
+    let reply = get(
+        &router,
+        "/v1/recommendations/%3Cscript%3Ealert(1)%3C%2Fscript%3E",
+    )
+    .await;
+    assert_eq!(reply.headers["content-type"], "application/json");
+    assert_eq!(reply.headers["x-content-type-options"], "nosniff");
+    assert_eq!(reply.json()["consumer"], "<script>alert(1)</script>");
+}

@@ -1,0 +1,331 @@
+//! What clients may send that makes no sense or does harm: each is told precisely, and nothing is kept.
+
+mod common;
+
+use axum::body::Body;
+use axum::http::Request;
+use bytes::Bytes;
+use common::{config, get, post, send, service, service_with};
+use serde_json::json;
+use std::convert::Infallible;
+use std::time::Duration;
+
+#[tokio::test]
+async fn lists_have_a_length() {
+    let router = service().router();
+    for path in [
+        "/v1/recommendations/u0?k=0",
+        "/v1/recommendations/u0?k=1001",
+        "/v1/similar/p1?k=0",
+        "/v1/popular?k=1001",
+    ] {
+        assert_eq!(get(&router, path).await.fault(400), "bad_k", "{path}");
+    }
+    for path in [
+        "/v1/recommendations/u0?k=-1",
+        "/v1/recommendations/u0?k=two",
+        "/v1/recommendations/u0?k=1&k=2",
+        "/v1/recommendations/u0?hide=all",
+        "/v1/recommendations/u0?kk=3",
+        "/v1/popular?recent=perhaps",
+        "/v1/consumers?limit=0",
+        "/v1/consumers?limit=201",
+        "/v1/products?limit=1e3",
+    ] {
+        assert_eq!(get(&router, path).await.fault(400), "bad_query", "{path}");
+    }
+    for path in [
+        "/v1/recommendations/u0?diversity=2",
+        "/v1/recommendations/u0?exploration=NaN",
+        "/v1/recommendations/u0?revenue=-0.1",
+        "/v1/recommendations/u0?price_min=inf",
+        "/v1/recommendations/u0?price_min=3&price_max=2",
+        "/v1/explanations/u0/p1?limit=0",
+        "/v1/explanations/u0/p1?limit=51",
+        "/v1/explanations/u0/p1?max_hops=2",
+    ] {
+        assert_eq!(get(&router, path).await.fault(400), "bad_options", "{path}");
+    }
+}
+
+#[tokio::test]
+async fn ids_have_a_length_and_no_control_letters() {
+    let router = service().router();
+    let long = "x".repeat(257);
+    for path in [
+        format!("/v1/recommendations/{long}"),
+        format!("/v1/explanations/u0/{long}"),
+        format!("/v1/similar/{long}"),
+        format!("/v1/consumers/{long}"),
+        format!("/v1/consumers?q={long}"),
+        format!("/v1/recommendations/u0?brand={long}"),
+    ] {
+        assert_eq!(get(&router, &path).await.fault(400), "id_too_long");
+    }
+    for path in [
+        "/v1/recommendations/a%00b",
+        "/v1/similar/%0A",
+        "/v1/graph/%1b",
+        "/v1/products?q=%00",
+    ] {
+        assert_eq!(get(&router, path).await.fault(400), "bad_id", "{path}");
+    }
+    // Bytes that are no text.
+    assert_eq!(
+        get(&router, "/v1/recommendations/%ff").await.fault(400),
+        "bad_path"
+    );
+    assert_eq!(get(&router, "/v1/nothing/u0").await.fault(404), "no_route");
+}
+
+#[tokio::test]
+async fn bodies_must_be_json_of_the_right_shape() {
+    let router = service().router();
+    let deep = format!("{}{}", "[".repeat(100_000), "]".repeat(100_000));
+    let deep_request = format!(r#"{{"consumer": {}1{}}}"#, "[".repeat(200), "]".repeat(200));
+    for body in [
+        "",
+        "{",
+        "nonsense",
+        &deep,
+        &deep_request,
+        "[]",
+        "3",
+        r#"{"consumer": 3}"#,
+        r#"{"consumer": "u0"} {}"#,
+        r#"{"consumer": "u0", "kk": 3}"#,
+        r#"{"requests": 3}"#,
+        r#"{"requests": [3]}"#,
+        r#"{"requests": [], "more": 1}"#,
+        r#"{"consumer": "u0", "options": {"k": -1}}"#,
+        r#"{"consumer": "u0", "options": {"k": 1e30}}"#,
+        r#"{"consumer": "u0", "events": [{"product": "p1", "behaviour": "view", "count": NaN}]}"#,
+        r#"{"consumer": "u0", "events": [{"product": "p1", "behaviour": "view", "count": 1e999}]}"#,
+        "{\"consumer\": \"\u{0}\"}",
+    ] {
+        let reply = post(&router, "/v1/recommendations", body.to_owned()).await;
+        assert_eq!(reply.fault(400), "bad_json", "{:.60}", body);
+    }
+    let request = Request::post("/v1/events").header("content-type", "text/plain");
+    let reply = send(&router, request.body(Body::from("{}")).unwrap()).await;
+    assert_eq!(reply.fault(415), "not_json");
+}
+
+#[tokio::test]
+async fn contexts_are_checked() {
+    let router = service().router();
+    let with = |event: serde_json::Value| json!({"consumer": "u0", "events": [event]}).to_string();
+    for (event, code) in [
+        (json!({"product": "p1", "behaviour": "dance"}), "bad_event"),
+        (
+            json!({"product": "p1", "behaviour": "view", "count": 0}),
+            "bad_event",
+        ),
+        (
+            json!({"product": "p1", "behaviour": "view", "count": -3.5}),
+            "bad_event",
+        ),
+        (
+            json!({"product": "p1", "behaviour": "view", "time": 99_999_999_999_i64}),
+            "bad_time",
+        ),
+        (
+            json!({"product": "p1", "behaviour": "view", "time": -1}),
+            "bad_time",
+        ),
+        (
+            json!({"product": "x".repeat(300), "behaviour": "view"}),
+            "id_too_long",
+        ),
+        (json!({"product": "a\u{7}", "behaviour": "view"}), "bad_id"),
+    ] {
+        let text = event.to_string();
+        let reply = post(&router, "/v1/recommendations", with(event)).await;
+        assert_eq!(reply.fault(400), code, "{text}");
+    }
+    let many: Vec<_> = (0..201)
+        .map(|_| json!({"product": "p1", "behaviour": "view"}))
+        .collect();
+    let many = json!({"consumer": "u0", "product": "p1", "events": many});
+    assert_eq!(
+        post(&router, "/v1/explanations", many.to_string())
+            .await
+            .fault(400),
+        "too_many_events"
+    );
+    let batch: Vec<_> = (0..257).map(|_| json!({"consumer": "u0"})).collect();
+    let batch = json!({"requests": batch});
+    assert_eq!(
+        post(&router, "/v1/recommendations", batch.to_string())
+            .await
+            .fault(400),
+        "batch_too_large"
+    );
+}
+
+#[tokio::test]
+async fn a_wrong_event_keeps_the_whole_posting_out() {
+    let router = service().router();
+    let good = json!({"consumer": "new", "product": "p1", "behaviour": "purchase"});
+    let wrong = [
+        (
+            json!({"consumer": "new", "product": "p1", "behaviour": "dance"}),
+            "unknown_behaviour",
+        ),
+        (
+            json!({"consumer": "new", "product": "p1", "behaviour": "view", "time": 99_999_999_999_i64}),
+            "bad_time",
+        ),
+        (
+            json!({"consumer": "new", "product": "p1", "behaviour": "view", "time": i64::MIN}),
+            "bad_time",
+        ),
+        (
+            json!({"consumer": "new", "product": "p1", "behaviour": "view", "count": 0}),
+            "bad_event",
+        ),
+        (
+            json!({"consumer": "", "product": "p1", "behaviour": "view"}),
+            "bad_id",
+        ),
+        (
+            json!({"consumer": "new", "product": "a\u{0}b", "behaviour": "view"}),
+            "bad_id",
+        ),
+        (
+            json!({"consumer": "new", "product": "p".repeat(300), "behaviour": "view"}),
+            "id_too_long",
+        ),
+    ];
+    for (event, code) in wrong {
+        let body = json!({"events": [good, event, event]}).to_string();
+        let reply = post(&router, "/v1/events", body).await;
+        assert_eq!(reply.fault(400), code, "{event}");
+        // The first is right; both others are told of.
+        let faults = reply.json()["error"]["faults"].clone();
+        assert_eq!(faults.as_array().unwrap().len(), 2);
+        assert!(
+            faults[0].as_str().unwrap().starts_with("event 2: "),
+            "{faults}"
+        );
+    }
+    for body in [
+        r#"{"events": []}"#.to_owned(),
+        json!({"events": vec![good; 1001]}).to_string(),
+    ] {
+        assert_eq!(
+            post(&router, "/v1/events", body).await.fault(400),
+            "too_many_events"
+        );
+    }
+    for body in [
+        r#"{"events": [{"consumer": "new"}]}"#,
+        r#"{"event": []}"#,
+        "[]",
+    ] {
+        assert_eq!(
+            post(&router, "/v1/events", body).await.fault(400),
+            "bad_json"
+        );
+    }
+    let history = get(&router, "/v1/consumers/new").await.json();
+    assert_eq!(history["history"], json!([]));
+}
+
+/// A body in chunks, whose length nobody tells.
+fn chunked(chunk: &'static str, times: usize) -> Body {
+    let chunks = (0..times).map(move |_| Ok::<_, Infallible>(Bytes::from_static(chunk.as_bytes())));
+    Body::from_stream(futures_util::stream::iter(chunks))
+}
+
+#[tokio::test]
+async fn bodies_have_a_size_however_they_come() {
+    let mut config = config();
+    config.limits.body_bytes = 1000;
+    let router = service_with(config).router();
+    let spaces = " ".repeat(1001);
+    let reply = post(&router, "/v1/recommendations", spaces).await;
+    assert_eq!(reply.fault(413), "body_too_large");
+    assert_eq!(reply.headers["connection"], "close");
+    let reply = post(
+        &router,
+        "/v1/recommendations",
+        chunked("          ", 1_000_000),
+    )
+    .await;
+    assert_eq!(reply.fault(413), "body_too_large");
+    let request = Request::post("/v1/events").header("content-type", "application/json");
+    let lying = request
+        .header("content-length", "99999999999")
+        .body(Body::from("{}"))
+        .unwrap();
+    assert_eq!(send(&router, lying).await.fault(413), "body_too_large");
+    // In chunks and without a length, but small: as good as any.
+    let body = chunked(r#"{"consumer": "u0"}"#, 1);
+    assert_eq!(
+        post(&router, "/v1/recommendations", body)
+            .await
+            .products()
+            .len(),
+        9
+    );
+}
+
+#[tokio::test]
+async fn a_body_that_dribbles_is_given_up() {
+    let mut config = config();
+    config.body_timeout_seconds = 0.2;
+    let router = service_with(config).router();
+    let dribble = futures_util::stream::unfold((), |()| async {
+        tokio::time::sleep(Duration::from_millis(20)).await;
+        Some((Ok::<_, Infallible>(Bytes::from_static(b" ")), ()))
+    });
+    let start = std::time::Instant::now();
+    let reply = post(&router, "/v1/events", Body::from_stream(dribble)).await;
+    assert_eq!(reply.fault(408), "slow_body");
+    assert_eq!(reply.headers["connection"], "close");
+    assert!(start.elapsed() < Duration::from_secs(2));
+}
+
+mod properties {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn ask(path: &str, body: Vec<u8>) -> u16 {
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()
+            .unwrap();
+        runtime.block_on(async {
+            let reply = post(&service().router(), path, body).await;
+            let json = reply.json();
+            assert!(
+                reply.status == 200 || json["error"]["code"].is_string(),
+                "{json}"
+            );
+            reply.status.as_u16()
+        })
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig { cases: 48, ..ProptestConfig::default() })]
+
+        #[test]
+        fn no_body_breaks_the_service(body in prop::collection::vec(any::<u8>(), 0..200)) {
+            prop_assert!(ask("/v1/recommendations", body) < 500);
+        }
+
+        #[test]
+        fn no_numbers_break_the_service(
+            k in any::<i32>(), count in any::<f64>(), time in any::<i64>(), diversity in any::<f64>(),
+            consumer in ".{0,12}", product in "(p[0-9]|.{0,6})",
+        ) {
+            let request = json!({
+                "consumer": consumer,
+                "events": [{"product": product, "behaviour": "view", "count": count, "time": time}],
+                "options": {"k": k, "diversity": diversity},
+            });
+            prop_assert!(ask("/v1/recommendations", request.to_string().into_bytes()) < 500);
+        }
+    }
+}

@@ -1,0 +1,321 @@
+//! The service under load: real sockets, swaps, slow clients, too many questions, and the end.
+
+mod common;
+
+use common::{Connection, Running, artifact, ask, body_of, config, raw, service, service_with};
+use lightgcn_recommend::{ContextEvent, Recommender};
+use lightgcn_serve::{EventError, EventSink, Service, StoredEvent};
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Condvar, Mutex};
+use std::time::{Duration, Instant};
+use tokio::io::AsyncWriteExt;
+use tokio::net::TcpStream;
+
+/// Events that hold every question up until they are let go.
+#[derive(Debug, Default)]
+struct Gate {
+    open: Mutex<bool>,
+    changed: Condvar,
+}
+
+impl Gate {
+    fn open(&self) {
+        *self.open.lock().unwrap() = true;
+        self.changed.notify_all();
+    }
+}
+
+impl EventSink for Gate {
+    fn append(&self, _: &[StoredEvent]) -> Result<(), EventError> {
+        Err(EventError::Store {
+            detail: "the disk is full; free some space".to_owned(),
+        })
+    }
+
+    fn of_consumer(&self, _: &str) -> Vec<ContextEvent> {
+        let mut open = self.open.lock().unwrap();
+        while !*open {
+            open = self.changed.wait(open).unwrap();
+        }
+        Vec::new()
+    }
+}
+
+fn gated(change: impl FnOnce(&mut lightgcn_serve::ServeConfig)) -> (Service, Arc<Gate>) {
+    let gate = Arc::new(Gate::default());
+    let mut config = config();
+    change(&mut config);
+    let recommender = Recommender::from_artifact(artifact(1.0)).unwrap();
+    let events = Arc::clone(&gate) as Arc<dyn EventSink>;
+    (
+        Service::from_recommender(recommender, config, events).unwrap(),
+        gate,
+    )
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn overload_is_turned_away() {
+    let (service, gate) = gated(|config| {
+        config.workers = 1;
+        config.queue = 2;
+    });
+    let running = Running::start(service).await;
+    let address = running.address;
+    let asked: Vec<_> = (0..12)
+        .map(|_| tokio::spawn(ask_owned(address, "/v1/recommendations/u0")))
+        .collect();
+    // One is scored, two wait; the other nine are told at once.
+    let start = Instant::now();
+    let mut shed = 0;
+    while shed < 9 && start.elapsed() < Duration::from_secs(5) {
+        tokio::time::sleep(Duration::from_millis(10)).await;
+        shed = asked.iter().filter(|task| task.is_finished()).count();
+    }
+    assert_eq!(shed, 9);
+    // What needs no score is answered meanwhile.
+    assert!(
+        ask(address, "/health/live")
+            .await
+            .starts_with("HTTP/1.1 200")
+    );
+    gate.open();
+    let mut replies = Vec::new();
+    for task in asked {
+        replies.push(task.await.unwrap());
+    }
+    let turned_away: Vec<&String> = replies
+        .iter()
+        .filter(|r| r.starts_with("HTTP/1.1 503"))
+        .collect();
+    assert_eq!(turned_away.len(), 9);
+    assert!(
+        turned_away
+            .iter()
+            .all(|r| r.contains("retry-after: 1") && r.contains("\"overloaded\""))
+    );
+    assert_eq!(
+        replies
+            .iter()
+            .filter(|r| r.starts_with("HTTP/1.1 200"))
+            .count(),
+        3
+    );
+}
+
+async fn ask_owned(address: std::net::SocketAddr, path: &'static str) -> String {
+    ask(address, path).await
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_answer_that_takes_too_long_is_given_up() {
+    let (service, gate) = gated(|config| {
+        config.workers = 1;
+        config.request_timeout_seconds = 0.2;
+    });
+    let running = Running::start(service).await;
+    let reply = ask(running.address, "/v1/recommendations/u0").await;
+    assert!(
+        reply.starts_with("HTTP/1.1 503") && reply.contains("\"timeout\""),
+        "{reply}"
+    );
+    gate.open();
+    body_of(&ask(running.address, "/v1/recommendations/u0").await);
+}
+
+#[tokio::test]
+async fn events_that_cannot_be_kept_are_told() {
+    let (service, _) = gated(|_| {});
+    let body = r#"{"events": [{"consumer": "u0", "product": "p1", "behaviour": "view"}]}"#;
+    let reply = common::post(&service.router(), "/v1/events", body).await;
+    assert_eq!(reply.fault(503), "events_failed");
+    assert!(reply.text().contains("the disk is full"));
+}
+
+/// Each model's list for `u0` by its version.
+fn lists(service: &Service, other: &Service) -> HashMap<String, &'static str> {
+    HashMap::from([
+        (service.model_version(), "p6"),
+        (other.model_version(), "p2"),
+    ])
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn swaps_fail_no_request_and_mix_no_answer() {
+    let folder = tempfile::tempdir().unwrap();
+    for (name, sign) in [("up", 1.0), ("down", -1.0)] {
+        artifact(sign).save(&folder.path().join(name)).unwrap();
+    }
+    let mut config = config();
+    // Each swap loads anew.
+    config.admin.keep = 1;
+    let service = Service::open(folder.path().join("up"), config.clone()).unwrap();
+    let down = Service::open(folder.path().join("down"), config).unwrap();
+    let expected = lists(&service, &down);
+    let running = Running::start(service).await;
+    let done = Arc::new(AtomicBool::new(false));
+    let clients: Vec<_> = (0..4)
+        .map(|_| tokio::spawn(client(running.address, Arc::clone(&done), expected.clone())))
+        .collect();
+    for n in 0..20 {
+        let name = ["down", "up"][n % 2];
+        let body = format!("{{\"path\": \"{name}\"}}");
+        let request = format!(
+            "POST /admin/models HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\
+             content-type: application/json\r\ncontent-length: {}\r\n\r\n{body}",
+            body.len()
+        );
+        let reply = raw(running.admin.unwrap(), request.as_bytes()).await;
+        assert!(reply.starts_with("HTTP/1.1 200"), "{reply}");
+        // A damaged one in between changes nothing.
+        assert!(running.service.load("none").is_err());
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    done.store(true, Ordering::Relaxed);
+    let mut seen: HashMap<String, usize> = HashMap::new();
+    for client in clients {
+        for (version, n) in client.await.unwrap() {
+            *seen.entry(version).or_default() += n;
+        }
+    }
+    assert_eq!(seen.len(), 2, "{seen:?}");
+    assert!(seen.values().sum::<usize>() > 100, "{seen:?}");
+}
+
+/// Asks over one connection until `done`, and holds each answer against its version.
+async fn client(
+    address: std::net::SocketAddr,
+    done: Arc<AtomicBool>,
+    expected: HashMap<String, &'static str>,
+) -> HashMap<String, usize> {
+    let mut seen = HashMap::new();
+    let mut connection = Connection::open(address).await;
+    while !done.load(Ordering::Relaxed) {
+        let (status, json) = connection.get("/v1/recommendations/u0?k=1").await;
+        assert_eq!(status, 200, "{json}");
+        let version = json["model_version"].as_str().unwrap().to_owned();
+        assert_eq!(common::products(&json), [expected[&version]], "{json}");
+        *seen.entry(version).or_default() += 1;
+    }
+    seen
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn half_a_header_is_cut_off() {
+    let running = Running::start(service()).await;
+    let start = Instant::now();
+    let halves = [&b""[..], b"GET /v1/popular HTTP/1.1\r\nhost: loc", b"GET /"]
+        .map(|half| raw(running.address, half));
+    let [a, b, c] = halves;
+    tokio::join!(a, b, c);
+    let elapsed = start.elapsed();
+    assert!(elapsed <= Duration::from_secs(6), "{elapsed:?}");
+    assert!(
+        elapsed >= Duration::from_secs(4),
+        "{elapsed:?}: the usual timeout is 5 s"
+    );
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn slow_sockets_hold_nobody_up() {
+    let mut config = config();
+    config.header_timeout_seconds = 3.0;
+    let running = Running::start(service_with(config)).await;
+    let mut slow = Vec::new();
+    for n in 0..300 {
+        let mut stream = TcpStream::connect(running.address).await.unwrap();
+        let start: &[u8] = match n % 3 {
+            0 => b"GET /v1/pop",
+            1 => b"POST /v1/events HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\ncontent-length: 50\r\n\r\n{",
+            _ => b"",
+        };
+        stream.write_all(start).await.unwrap();
+        slow.push(stream);
+    }
+    let mut connection = Connection::open(running.address).await;
+    for _ in 0..100 {
+        let start = Instant::now();
+        let (status, _) = connection.get("/v1/recommendations/u0").await;
+        assert_eq!(status, 200);
+        assert!(start.elapsed() < Duration::from_secs(1));
+    }
+    drop(slow);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn connections_beyond_the_limit_wait() {
+    let mut config = config();
+    config.max_connections = 2;
+    config.header_timeout_seconds = 0.5;
+    let running = Running::start(service_with(config)).await;
+    let idle = [
+        TcpStream::connect(running.address).await.unwrap(),
+        TcpStream::connect(running.address).await.unwrap(),
+    ];
+    tokio::time::sleep(Duration::from_millis(50)).await;
+    let start = Instant::now();
+    body_of(&ask(running.address, "/health/live").await);
+    assert!(
+        start.elapsed() >= Duration::from_millis(300),
+        "{:?}",
+        start.elapsed()
+    );
+    drop(idle);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn nonsense_on_the_wire_is_refused() {
+    let running = Running::start(service()).await;
+    let many = (0..100)
+        .map(|n| format!("x-{n}: y\r\n"))
+        .collect::<String>();
+    let many = format!("GET / HTTP/1.1\r\nhost: x\r\n{many}\r\n");
+    let long = format!("GET /{} HTTP/1.1\r\nhost: x\r\n\r\n", "a".repeat(100_000));
+    let two_lengths =
+        "POST /v1/events HTTP/1.1\r\nhost: x\r\ncontent-length: 2\r\ncontent-length: 3\r\n\r\n{}";
+    for bytes in [
+        many.as_str(),
+        &long,
+        two_lengths,
+        "\u{16}\u{3}\u{1}hello",
+        "NONSENSE\r\n\r\n",
+    ] {
+        let reply = raw(running.address, bytes.as_bytes()).await;
+        assert!(
+            reply.is_empty() || reply.starts_with("HTTP/1.1 4"),
+            "{reply}"
+        );
+    }
+    body_of(&ask(running.address, "/health/live").await);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_end_is_orderly() {
+    let (service, gate) = gated(|config| config.drain_delay_seconds = 0.3);
+    let running = Running::start(service).await;
+    let address = running.address;
+    let open = tokio::spawn(ask_owned(address, "/v1/recommendations/u0?k=1"));
+    tokio::time::sleep(Duration::from_millis(100)).await;
+    let ended = running.stop();
+    tokio::time::sleep(Duration::from_millis(100)).await;
+    // In the delay it still answers, but says that it is not ready.
+    assert!(
+        ask(address, "/health/ready")
+            .await
+            .starts_with("HTTP/1.1 503")
+    );
+    assert!(
+        ask(address, "/health/live")
+            .await
+            .starts_with("HTTP/1.1 200")
+    );
+    tokio::time::sleep(Duration::from_millis(300)).await;
+    assert!(TcpStream::connect(address).await.is_err());
+    assert!(!ended.is_finished());
+    gate.open();
+    body_of(&open.await.unwrap());
+    tokio::time::timeout(Duration::from_secs(5), ended)
+        .await
+        .unwrap()
+        .unwrap();
+}
