@@ -73,10 +73,10 @@
 //! `query` read requests, `error` tells faults, `server` listens.
 #![forbid(unsafe_code)]
 
-mod event_store;
 mod admin;
 mod config;
 mod error;
+mod event_store;
 mod events;
 mod extract;
 mod figures;
@@ -92,9 +92,9 @@ mod server;
 mod service;
 mod socket;
 
-pub use event_store::{EventReader, EventStore, EventStoreConfig, EventStoreError, ExportReport};
 pub use config::{AdminConfig, Limits, ServeConfig, Token, ValidServeConfig};
 pub use error::ServeError;
+pub use event_store::{EventReader, EventStore, EventStoreConfig, EventStoreError, ExportReport};
 pub use events::{EventError, EventSink, MemoryEvents, StoredEvent};
 pub use server::{Server, raise_descriptor_limit, stop_signal};
 pub use service::Service;
