@@ -24,6 +24,9 @@ const EXAMPLES: &str = "Examples:
   lightgcn generate --events 200000 --out shop.csv
   lightgcn prepare shop.csv --out shop.dataset
   lightgcn train shop.dataset --out shop.model --run shop.run
+  lightgcn events export events.redb --out new.csv
+  lightgcn prepare shop.csv new.csv --out new.dataset
+  lightgcn retrain shop.model new.dataset
   lightgcn tune shop.dataset --space space.toml --trials 20
   lightgcn evaluate shop.model shop.dataset --baselines item-knn,gf-cf --blend gf-cf
   lightgcn recommend shop.model 500000017 -k 20
@@ -64,6 +67,9 @@ pub(crate) enum Command {
     Prepare(PrepareArgs),
     /// Train a model on a dataset or on pair files, and write it
     Train(TrainArgs),
+    /// Train a model again on old and new events, from what it learned so far, and let the new one take its
+    /// place only if validation does not fall: exit code 0 if it did, 3 if it did not
+    Retrain(RetrainArgs),
     /// Search for the best options of a model on the validation part of a dataset
     Tune(TuneArgs),
     /// Measure a model on the test part of its dataset, beside its baselines
@@ -72,8 +78,39 @@ pub(crate) enum Command {
     Recommend(RecommendArgs),
     /// Print the paths through the graph that lead from a consumer to a product
     Explain(ExplainArgs),
+    /// The events that a service keeps: export them for training, remove what was trained on
+    #[command(subcommand)]
+    Events(EventsCommand),
     /// Answer over HTTP, with a page, until it is told to stop (SIGTERM or Ctrl-C)
     Serve(ServeArgs),
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum EventsCommand {
+    /// Write all events as a log that `prepare` reads; the service may go on meanwhile
+    Export(EventsExportArgs),
+    /// Write all events as a log, then remove those that a model was trained on; the service must be
+    /// stopped
+    Prune(EventsPruneArgs),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct EventsExportArgs {
+    /// The file of the service's events
+    #[arg(value_name = "STORE")]
+    pub(crate) store: PathBuf,
+    /// The CSV log to write; it is replaced in one step
+    #[arg(long, value_name = "FILE")]
+    pub(crate) out: PathBuf,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct EventsPruneArgs {
+    #[command(flatten)]
+    pub(crate) export: EventsExportArgs,
+    /// Remove events up to the latest one that this model was trained on
+    #[arg(long, value_name = "MODEL")]
+    pub(crate) trained: PathBuf,
 }
 
 #[derive(Debug, Args)]
@@ -218,6 +255,41 @@ pub(crate) struct TrainArgs {
     /// Write a checkpoint every so many epochs, besides the end and interruptions [default: 10]
     #[arg(long, allow_negative_numbers = true)]
     pub(crate) checkpoint_every: Option<u32>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct RetrainArgs {
+    /// The model to start from, which `train` or `retrain` wrote; its options are kept unless the
+    /// configuration file or a flag says otherwise
+    #[arg(value_name = "MODEL")]
+    pub(crate) model: PathBuf,
+    #[command(flatten)]
+    pub(crate) data: DataArgs,
+    /// Where to publish the new model [default: in the place of MODEL]
+    #[arg(long, value_name = "MODEL")]
+    pub(crate) out: Option<PathBuf>,
+    /// The run of MODEL, whose checkpoint holds the state of Adam [default: MODEL.run; without one Adam
+    /// begins anew]
+    #[arg(long, value_name = "FOLDER")]
+    pub(crate) from_run: Option<PathBuf>,
+    /// How much recall@20 and ndcg@20 on the validation part may fall, relative to MODEL's
+    #[arg(long, default_value_t = 0.01, allow_negative_numbers = true)]
+    pub(crate) margin: f64,
+    /// Continue an interrupted retraining from its checkpoint
+    #[arg(long)]
+    pub(crate) resume: bool,
+    /// The most epochs to train [default: as MODEL]
+    #[arg(long, allow_negative_numbers = true)]
+    pub(crate) epochs: Option<u32>,
+    /// Adam's step size [default: as MODEL]
+    #[arg(long, allow_negative_numbers = true)]
+    pub(crate) learning_rate: Option<f64>,
+    /// Validate every so many epochs [default: as MODEL]
+    #[arg(long, allow_negative_numbers = true)]
+    pub(crate) validate_every: Option<u32>,
+    /// Stop after so many validations without a better one; 0 never stops early [default: as MODEL]
+    #[arg(long, allow_negative_numbers = true)]
+    pub(crate) patience: Option<u32>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -522,6 +594,10 @@ pub(crate) struct ServeArgs {
     /// Seconds between the signal to stop and the end of accepting [default: 0]
     #[arg(long, value_name = "SECONDS")]
     pub(crate) drain_delay: Option<f64>,
+    /// Keep posted events in this file, which is made where there is none; without it they are kept in memory
+    /// and gone when the service ends
+    #[arg(long, value_name = "FILE")]
+    pub(crate) events: Option<PathBuf>,
     /// Where models are loaded and switched; a token is needed unless on loopback [default: 127.0.0.1:8081]
     #[arg(long, value_name = "ADDRESS")]
     pub(crate) admin_bind: Option<SocketAddr>,

@@ -6,7 +6,7 @@ use anyhow::Context;
 use lightgcn::data::PrepareConfig;
 use lightgcn::data::synthetic::ShopConfig;
 use lightgcn::linear::FilterConfigs;
-use lightgcn::train::{Device, ModelSpec, Preset, TrainConfig};
+use lightgcn::train::{Candidate, Device, ModelSpec, TrainConfig};
 use serde::Deserialize;
 use std::path::Path;
 
@@ -52,10 +52,11 @@ impl Config {
     }
 }
 
-/// Reads the configuration file, if one is named, over the preset, and lets the common flags override
-/// it. A `[model]` table replaces the preset's model; the keys of a `[train]` table replace its own. The
-/// one seed goes to every table; without it, a table's own seed counts.
-pub(crate) fn load(common: &Common, preset: Preset) -> anyhow::Result<Config> {
+/// Reads the configuration file, if one is named, over the model and training to start from, and lets the
+/// common flags override it. A `[model]` table replaces the start's model; the keys of a `[train]` table
+/// replace its own. The one seed goes to every table; without it, a table's own seed counts, then, of the
+/// training, the start's.
+pub(crate) fn load(common: &Common, start: Candidate) -> anyhow::Result<Config> {
     let text = match &common.config {
         None => String::new(),
         Some(path) => std::fs::read_to_string(path)
@@ -67,10 +68,10 @@ pub(crate) fn load(common: &Common, preset: Preset) -> anyhow::Result<Config> {
     };
     let mut config: Config = toml::from_str(&text).with_context(place)?;
     let tables: toml::Table = toml::from_str(&text).with_context(place)?;
-    let start = preset.candidate();
     if !tables.contains_key("model") {
         config.model = start.model;
     }
+    let seed = start.train.seed;
     let mut training = toml::Table::try_from(start.train).context("writing the preset")?;
     if let Some(toml::Value::Table(given)) = tables.get("train") {
         training.extend(given.clone());
@@ -86,17 +87,21 @@ pub(crate) fn load(common: &Common, preset: Preset) -> anyhow::Result<Config> {
         table?.get("seed")
     };
     let filters = &mut config.filters;
-    for (path, seed) in [
-        (&["generate"][..], &mut config.generate.seed),
-        (&["prepare"], &mut config.prepare.seed),
-        (&["train"], &mut config.train.seed),
-        (&["filters", "gf-cf"], &mut filters.gf_cf.seed),
-        (&["filters", "chebyshev"], &mut filters.chebyshev.seed),
-        (&["filters", "svd"], &mut filters.svd.seed),
+    for (path, seed, usual) in [
+        (&["generate"][..], &mut config.generate.seed, USUAL_SEED),
+        (&["prepare"], &mut config.prepare.seed, USUAL_SEED),
+        (&["train"], &mut config.train.seed, seed),
+        (&["filters", "gf-cf"], &mut filters.gf_cf.seed, USUAL_SEED),
+        (
+            &["filters", "chebyshev"],
+            &mut filters.chebyshev.seed,
+            USUAL_SEED,
+        ),
+        (&["filters", "svd"], &mut filters.svd.seed, USUAL_SEED),
     ] {
         match config.seed {
             Some(given) => *seed = given,
-            None if has_seed(path).is_none() => *seed = USUAL_SEED,
+            None if has_seed(path).is_none() => *seed = usual,
             None => {}
         }
     }

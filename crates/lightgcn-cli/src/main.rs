@@ -1,4 +1,5 @@
-//! The `lightgcn` command: generate, prepare, train, tune, evaluate, recommend, explain, serve.
+//! The `lightgcn` command: generate, prepare, train, retrain, tune, evaluate, recommend, explain, serve,
+//! events.
 #![forbid(unsafe_code)]
 
 mod args;
@@ -43,7 +44,7 @@ fn main() -> ExitCode {
         .init();
     let output = Output::new(cli.common.json);
     match run(&cli, &output) {
-        Ok(()) => ExitCode::SUCCESS,
+        Ok(code) => code,
         Err(error) => {
             output.error(&error);
             ExitCode::FAILURE
@@ -60,25 +61,30 @@ fn usage(error: &clap::Error) -> ! {
     error.exit()
 }
 
-fn run(cli: &Cli, output: &Output) -> anyhow::Result<()> {
+fn run(cli: &Cli, output: &Output) -> anyhow::Result<ExitCode> {
     let preset = match &cli.command {
         Command::Train(args) => args.preset.into(),
         _ => Preset::default(),
     };
-    let config = config::load(&cli.common, preset)?;
+    let config = config::load(&cli.common, preset.candidate())?;
     let threads = config.threads.unwrap_or(0);
     rayon::ThreadPoolBuilder::new()
         .num_threads(threads)
         .build_global()
         .context("starting the threads of the CPU")?;
-    match &cli.command {
+    let done = match &cli.command {
         Command::Generate(args) => commands::generate::run(args, config, output),
         Command::Prepare(args) => commands::prepare::run(args, config, output),
         Command::Train(args) => commands::train::run(args, config, output),
+        Command::Retrain(args) => {
+            return commands::retrain::run(args, &cli.common, config, output);
+        }
+        Command::Events(args) => commands::events::run(args, output),
         Command::Tune(args) => commands::tune::run(args, &cli.common, config, output),
         Command::Evaluate(args) => commands::evaluate::run(args, config, output),
         Command::Recommend(args) => commands::recommend::run(args, &config, output),
         Command::Explain(args) => commands::explain::run(args, &config, output),
         Command::Serve(args) => commands::serve::run(args, config.serve, output),
-    }
+    };
+    done.map(|()| ExitCode::SUCCESS)
 }

@@ -36,6 +36,9 @@ pub struct ServeConfig {
     pub drain_delay_seconds: f64,
     /// Seconds that open requests have to end after that; 20 unless told.
     pub drain_timeout_seconds: f64,
+    /// The file that keeps posted events ([`EventStore`](crate::EventStore)), made where there is none. In memory
+    /// alone unless told: they are gone then when the service ends.
+    pub events: Option<PathBuf>,
     /// What one request may ask.
     pub limits: Limits,
     /// The listener that loads and switches models.
@@ -56,6 +59,7 @@ impl Default for ServeConfig {
             write_timeout_seconds: 20.0,
             drain_delay_seconds: 0.0,
             drain_timeout_seconds: 20.0,
+            events: None,
             limits: Limits::default(),
             admin: AdminConfig::default(),
         }

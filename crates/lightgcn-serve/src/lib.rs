@@ -76,6 +76,7 @@
 mod admin;
 mod config;
 mod error;
+mod event_store;
 mod events;
 mod extract;
 mod figures;
@@ -93,6 +94,7 @@ mod socket;
 
 pub use config::{AdminConfig, Limits, ServeConfig, Token, ValidServeConfig};
 pub use error::ServeError;
+pub use event_store::{EventReader, EventStore, EventStoreConfig, EventStoreError, ExportReport};
 pub use events::{EventError, EventSink, MemoryEvents, StoredEvent};
 pub use server::{Server, raise_descriptor_limit, stop_signal};
 pub use service::Service;

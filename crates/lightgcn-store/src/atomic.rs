@@ -17,13 +17,14 @@ use std::path::{Path, PathBuf};
 ///
 /// A destination that exists is replaced only if it is an empty folder, or a folder of the same
 /// kind (of any version, even with damaged files) that holds nothing but what its manifest names.
-/// It is first renamed to `NAME.old-` and random letters, and removed once the new folder stands in
-/// its place.
+/// On Linux the two folders change places in one step, so that the destination is whole at every moment,
+/// and the old one is removed then. Elsewhere, and on file systems that cannot do that, the old one is
+/// first renamed to `NAME.old-` and random letters, and removed once the new folder stands in its place.
 ///
 /// If the process dies on the way, nothing half-written ever stands at the destination. Left behind
-/// may be a `NAME.tmp-...`, which can be removed, or, from a death between the two renames, a
-/// `NAME.old-...` with the whole old content while the destination is absent: rename it back, or
-/// write again. (The error of loading from the absent path names it.) Whoever reads a folder's files
+/// may be a `NAME.tmp-...`, which can be removed, or, where the two cannot change places, from a death
+/// between the two renames, a `NAME.old-...` with the whole old content while the destination is absent:
+/// rename it back, or write again. (The error of loading from the absent path names it.) Whoever reads a folder's files
 /// while it is being replaced gets an error from a checksum or an absent file, never a mixture,
 /// provided that the manifest holds checksums.
 ///
@@ -52,10 +53,22 @@ pub fn write_folder_atomically<E: From<StoreError>>(
     finish(folder.path(), kind)?;
     // What stands there may have changed while `write` was at work.
     check_destination(path, kind)?;
-    put(folder.path(), path, parent, &name)?;
-    // It was renamed: there is nothing left to remove.
-    let _ = folder.keep();
+    if put(folder.path(), path, parent, &name)? == Put::Renamed {
+        // There is nothing left to remove.
+        let _ = folder.keep();
+    }
+    // Where the folders changed places, the old content is removed with `folder`; that it cannot be is no
+    // failure of the write.
     Ok(())
+}
+
+/// How a folder came to its destination.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Put {
+    /// Its own path is free.
+    Renamed,
+    /// What stood at the destination stands at its own path.
+    Exchanged,
 }
 
 /// Writes one file of a folder that [`write_folder_atomically`] is making.
@@ -143,15 +156,41 @@ fn unlisted(folder: &Path, kind: &str, entries: &[(String, Option<u64>)]) -> Opt
     stray.map(|(name, _)| format!("it holds {name:?}, which is not part of it"))
 }
 
-/// Renames the finished folder to its destination, replacing what stands there.
-fn put(folder: &Path, path: &Path, parent: &Path, name: &str) -> Result<(), StoreError> {
+/// Brings the finished folder to its destination, replacing what stands there.
+fn put(folder: &Path, path: &Path, parent: &Path, name: &str) -> Result<Put, StoreError> {
     let rename = |from: &Path, to: &Path| {
         fs::rename(from, to).map_err(|error| StoreError::io("replace", path, error))
     };
     if fs::symlink_metadata(path).is_err() {
         rename(folder, path)?;
-        return flush_folder(parent);
+        flush_folder(parent)?;
+        return Ok(Put::Renamed);
     }
+    if exchange(folder, path) {
+        flush_folder(parent)?;
+        return Ok(Put::Exchanged);
+    }
+    put_aside(folder, path, parent, name)?;
+    Ok(Put::Renamed)
+}
+
+/// Lets two folders change places in one step. False where the system or the file system cannot.
+#[cfg(target_os = "linux")]
+fn exchange(one: &Path, other: &Path) -> bool {
+    use rustix::fs::{CWD, RenameFlags, renameat_with};
+    renameat_with(CWD, one, CWD, other, RenameFlags::EXCHANGE).is_ok()
+}
+
+#[cfg(not(target_os = "linux"))]
+fn exchange(_: &Path, _: &Path) -> bool {
+    false
+}
+
+/// Renames what stands at the destination, then the finished folder.
+fn put_aside(folder: &Path, path: &Path, parent: &Path, name: &str) -> Result<(), StoreError> {
+    let rename = |from: &Path, to: &Path| {
+        fs::rename(from, to).map_err(|error| StoreError::io("replace", path, error))
+    };
     let aside = free_name(parent, &format!("{name}.old-"))?;
     rename(path, &aside)?;
     if let Err(error) = rename(folder, path) {

@@ -7,9 +7,10 @@ use crate::StoreError;
 use half::bf16;
 use safetensors::tensor::{Dtype, View};
 use safetensors::{SafeTensors, serialize};
-use serde::Deserialize;
+use serde::de::{self, Deserialize, Deserializer, MapAccess, Visitor};
 use std::borrow::Cow;
 use std::collections::BTreeMap;
+use std::fmt;
 use std::path::{Path, PathBuf};
 
 /// Headers beyond this are refused unread; ours have a few hundred bytes.
@@ -110,7 +111,7 @@ pub(crate) fn encode(path: &Path, columns: &[Column]) -> Result<Vec<u8>, StoreEr
 }
 
 /// One tensor in a header.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, serde::Deserialize)]
 #[serde(deny_unknown_fields)]
 struct HeaderEntry {
     #[serde(rename = "dtype")]
@@ -118,6 +119,36 @@ struct HeaderEntry {
     #[serde(rename = "shape")]
     _shape: Vec<u64>,
     data_offsets: [u64; 2],
+}
+
+/// The entries of a header. A name that occurs twice is an error: parsers differ in which one they take.
+struct Header(BTreeMap<String, HeaderEntry>);
+
+impl<'de> Deserialize<'de> for Header {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_map(HeaderVisitor)
+    }
+}
+
+struct HeaderVisitor;
+
+impl<'de> Visitor<'de> for HeaderVisitor {
+    type Value = Header;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a map of tensors")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Header, A::Error> {
+        let mut entries = BTreeMap::new();
+        while let Some((name, entry)) = map.next_entry::<String, HeaderEntry>()? {
+            if entries.contains_key(&name) {
+                return Err(de::Error::custom(format!("tensor {name:?} occurs twice")));
+            }
+            entries.insert(name, entry);
+        }
+        Ok(Header(entries))
+    }
 }
 
 /// A file whose tensors have the expected names.
@@ -243,7 +274,7 @@ fn check_header(path: &Path, bytes: &[u8]) -> Result<(), StoreError> {
     let (header, data) = rest
         .split_at_checked(length as usize)
         .ok_or_else(|| damaged(format!("its header claims {length} bytes beyond its end")))?;
-    let entries: BTreeMap<String, HeaderEntry> = serde_json::from_slice(header)
+    let Header(entries) = serde_json::from_slice(header)
         .map_err(|error| damaged(format!("its header is not understood: {error}")))?;
     for (name, entry) in entries {
         if entry.data_offsets.iter().any(|&n| n > data.len() as u64) {

@@ -109,8 +109,18 @@ impl Checkpoint {
         }
     }
 
+    /// The checkpoint in `folder`, of whatever run.
+    pub(crate) fn of_any_run(folder: &Path) -> Self {
+        Self::new(folder, String::new())
+    }
+
     pub(crate) fn path(&self) -> &Path {
         &self.path
+    }
+
+    /// What the run that wrote it was asked to do.
+    pub(crate) fn written_job(&self) -> Result<String, TrainError> {
+        self.manifest().map(|manifest| manifest.job)
     }
 
     pub(crate) fn exists(&self) -> bool {
@@ -182,10 +192,6 @@ impl Checkpoint {
         M: AutodiffModule<B>,
         O: Optimizer<M, B>,
     {
-        let damaged = |detail: String| TrainError::CheckpointDamaged {
-            path: self.path.clone(),
-            detail,
-        };
         if !self.exists() {
             return Err(TrainError::NoCheckpoint {
                 path: self.path.clone(),
@@ -199,6 +205,40 @@ impl Checkpoint {
                 what,
             });
         }
+        self.restore(&manifest, model, optimizer, device)
+    }
+
+    /// The same of whatever run: the shapes must be those of its model.
+    pub(crate) fn load_any<B, M, O>(
+        &self,
+        model: M,
+        optimizer: O,
+        device: &B::Device,
+    ) -> Result<Restored<M, O>, TrainError>
+    where
+        B: AutodiffBackend,
+        M: AutodiffModule<B>,
+        O: Optimizer<M, B>,
+    {
+        self.restore(&self.manifest()?, model, optimizer, device)
+    }
+
+    fn restore<B, M, O>(
+        &self,
+        manifest: &Manifest,
+        model: M,
+        optimizer: O,
+        device: &B::Device,
+    ) -> Result<Restored<M, O>, TrainError>
+    where
+        B: AutodiffBackend,
+        M: AutodiffModule<B>,
+        O: Optimizer<M, B>,
+    {
+        let damaged = |detail: String| TrainError::CheckpointDamaged {
+            path: self.path.clone(),
+            detail,
+        };
         let mut parts = std::collections::BTreeMap::new();
         for (name, sum) in &manifest.files {
             let path = self.path.join(name);
@@ -225,7 +265,7 @@ impl Checkpoint {
             model,
             optimizer,
             best,
-            state: manifest.state,
+            state: manifest.state.clone(),
             thresholds,
         })
     }

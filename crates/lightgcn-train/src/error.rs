@@ -81,6 +81,18 @@ pub enum TrainError {
         /// What is wrong.
         detail: String,
     },
+    /// An earlier model is no start for this one.
+    #[error("the earlier model cannot be started from: {detail}")]
+    WarmStart {
+        /// What does not fit, and the mend.
+        detail: String,
+    },
+    /// Two models cannot be compared on a dataset.
+    #[error("the earlier and the new model cannot be compared: {detail}")]
+    NotComparable {
+        /// Why, and the mend.
+        detail: String,
+    },
     /// A search space is not usable; every fault is listed.
     #[error("the search space is not usable: {}", faults.join("; "))]
     SearchSpace {

@@ -12,12 +12,13 @@ use crate::{
     TrainEvent, ValidTrainConfig, batches, figures,
 };
 use burn::module::AutodiffModule;
+use burn::optim::adaptor::OptimizerAdaptor;
 use burn::optim::{GradientsParams, Optimizer};
 use burn::tensor::backend::AutodiffBackend;
 use burn::tensor::{ElementConversion, Tensor};
 use lightgcn_core::{Dataset, Lineage};
 use lightgcn_graph::Adjacency;
-use lightgcn_kernels::optim::FusedAdamConfig;
+use lightgcn_kernels::optim::{FusedAdam, FusedAdamConfig};
 use lightgcn_kernels::{GraphBackend, SparseMatrix};
 use lightgcn_nn::{EmbeddingModel, ForwardMode};
 use lightgcn_recommend::{EmbeddingRanker, Evaluation, EvaluationOptions, evaluate_validation};
@@ -96,6 +97,26 @@ where
     M: EmbeddingModel<B> + AutodiffModule<B>,
     M::InnerModule: EmbeddingModel<B::InnerBackend>,
 {
+    fit_from(model, None, job, device, observer)
+}
+
+/// Adam's state, by parameter.
+pub(crate) type AdamRecord<B, M> = <OptimizerAdaptor<FusedAdam, M, B> as Optimizer<M, B>>::Record;
+
+/// [`fit`] from a state of Adam that an earlier run left; a resumed run has its own.
+pub(crate) fn fit_from<B, M>(
+    model: M,
+    adam: Option<AdamRecord<B, M>>,
+    job: &FitJob<'_>,
+    device: &B::Device,
+    observer: &mut dyn Observer,
+) -> Result<Fitted<M>, TrainError>
+where
+    B: AutodiffBackend + GraphBackend,
+    B::InnerBackend: GraphBackend,
+    M: EmbeddingModel<B> + AutodiffModule<B>,
+    M::InnerModule: EmbeddingModel<B::InnerBackend>,
+{
     let train = job.dataset.split.train.interactions();
     assert!(
         model.n_users() == train.n_users() && model.n_items() == train.n_items(),
@@ -106,7 +127,10 @@ where
         train.n_items()
     );
     let sampler = Arc::new(batches::sampler(&job.dataset.split.train, job.config)?);
-    let optimizer = FusedAdamConfig::new().init::<B, M>();
+    let mut optimizer = FusedAdamConfig::new().init::<B, M>();
+    if let Some(record) = adam {
+        optimizer = optimizer.load_record(record);
+    }
     let checkpoint = checkpoint_of(job)?;
     let (model, optimizer, best, state, thresholds) = match &checkpoint {
         Some(checkpoint) if job.run.resume => {

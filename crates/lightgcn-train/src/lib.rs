@@ -51,12 +51,14 @@ mod loss;
 mod preset;
 mod progress;
 mod record;
+mod retrain;
 mod schedule;
 mod spec;
 mod stop;
 mod thresholds;
 mod train;
 mod tune;
+mod warm_start;
 
 pub use comparison::{Comparison, ComparisonRow, figures};
 pub use config::{Schedule, TrainConfig, ValidTrainConfig};
@@ -67,15 +69,17 @@ pub use loss::{LossSpec, SoftmaxSpec, TopKSpec};
 pub use preset::Preset;
 pub use progress::{ConsoleProgress, Observer, Silent, TrainEvent};
 pub use record::{EndReason, EpochRecord, RunLine, read_run_record};
+pub use retrain::{Margin, RetrainFigures, RetrainReport, compare_with_previous};
 pub use spec::{
     LayerWeightChoice, LightGcnPlusPlusSpec, LightGcnSpec, MatrixFactorizationSpec, ModelSpec,
     NgcfSpec,
 };
 pub use stop::StopSignal;
-pub use train::{Trained, train, train_with};
+pub use train::{Trained, train, train_from, train_with};
 pub use tune::{
     BestTrial, Candidate, ParameterRange, Point, RandomSearch, SearchEnd, SearchEvent,
     SearchObserver, SearchOptions, SearchOutcome, SearchProgress, SearchSpace, SearchStrategy,
     StrategyChoice, SuccessiveHalving, TpeSearch, TrialEnd, TrialRecord, Tuned, read_trials,
     run_search, run_search_with, tune,
 };
+pub use warm_start::{WarmStart, checkpoint_is_of};

@@ -1,10 +1,11 @@
 //! From a dataset to an artifact, in one call.
 
 use crate::backends::on_device;
-use crate::fit::{FitJob, RunOptions, fit};
+use crate::fit::{FitJob, RunOptions, fit_from};
 use crate::host_tables::host_tables;
 use crate::record::EndReason;
 use crate::spec::Build;
+use crate::warm_start::WarmStart;
 use crate::{Device, Fitted, ModelSpec, Observer, Silent, TrainConfig, TrainError, figures};
 use burn::module::AutodiffModule;
 use burn::tensor::backend::AutodiffBackend;
@@ -63,13 +64,49 @@ pub fn train_with(
     run: &RunOptions,
     observer: &mut dyn Observer,
 ) -> Result<Trained, TrainError> {
+    run_training(dataset, model, config, device, run, None, observer)
+}
+
+/// Trains as [`train_with`], from the embeddings and the state of Adam of an earlier model for the ids
+/// that it knew; new ids begin as usual.
+///
+/// With [`RunOptions::resume`] the run's own checkpoint goes before the earlier model. The lineage of
+/// the result names the earlier model.
+///
+/// # Errors
+/// See [`TrainError`]; [`TrainError::WarmStart`] where the earlier model does not fit.
+pub fn train_from(
+    dataset: &Dataset,
+    model: &ModelSpec,
+    config: &TrainConfig,
+    device: Device,
+    run: &RunOptions,
+    start: &WarmStart,
+    observer: &mut dyn Observer,
+) -> Result<Trained, TrainError> {
+    start.check(model)?;
+    run_training(dataset, model, config, device, run, Some(start), observer)
+}
+
+fn run_training(
+    dataset: &Dataset,
+    model: &ModelSpec,
+    config: &TrainConfig,
+    device: Device,
+    run: &RunOptions,
+    start: Option<&WarmStart>,
+    observer: &mut dyn Observer,
+) -> Result<Trained, TrainError> {
     let config = config.check()?;
     let options = GraphOptions {
         edge_weights: model.edge_weights(),
     };
     let graph = TrainGraph::new(&dataset.split.train, &options)?;
     let adjacency = graph.adjacency(model.normalization());
-    let lineage = lineage(dataset, model, &config)?;
+    let mut lineage = lineage(dataset, model, &config)?;
+    if let Some(start) = start {
+        start.describe(&mut lineage)?;
+    }
     on_device!(device, |B, device, device_name| {
         let job = FitJob {
             dataset,
@@ -81,13 +118,17 @@ pub fn train_with(
             lineage: &lineage,
         };
         match model {
-            ModelSpec::LightGcn(spec) => train_module::<B, _>(spec, model, &job, &device, observer),
-            ModelSpec::LightGcnPlusPlus(spec) => {
-                train_module::<B, _>(spec, model, &job, &device, observer)
+            ModelSpec::LightGcn(spec) => {
+                train_module::<B, _>(spec, model, &job, start, &device, observer)
             }
-            ModelSpec::Ngcf(spec) => train_module::<B, _>(spec, model, &job, &device, observer),
+            ModelSpec::LightGcnPlusPlus(spec) => {
+                train_module::<B, _>(spec, model, &job, start, &device, observer)
+            }
+            ModelSpec::Ngcf(spec) => {
+                train_module::<B, _>(spec, model, &job, start, &device, observer)
+            }
             ModelSpec::MatrixFactorization(spec) => {
-                train_module::<B, _>(spec, model, &job, &device, observer)
+                train_module::<B, _>(spec, model, &job, start, &device, observer)
             }
         }
     })
@@ -97,6 +138,7 @@ fn train_module<B, S>(
     build: &S,
     spec: &ModelSpec,
     job: &FitJob<'_>,
+    start: Option<&WarmStart>,
     device: &B::Device,
     observer: &mut dyn Observer,
 ) -> Result<Trained, TrainError>
@@ -109,7 +151,11 @@ where
 {
     let train = job.dataset.split.train.interactions();
     let module = build.build(train.n_users(), train.n_items(), job.config.seed, device)?;
-    let fitted = fit(module, job, device, observer)?;
+    let (module, adam) = match start {
+        Some(start) if !job.run.resume => start.apply::<B, S>(module, build, job, device)?,
+        _ => (module, None),
+    };
+    let fitted = fit_from(module, adam, job, device, observer)?;
     finish(fitted, spec, job, device)
 }
 

@@ -1,11 +1,13 @@
 //! One file a command.
 
 pub(crate) mod evaluate;
+pub(crate) mod events;
 pub(crate) mod explain;
 pub(crate) mod generate;
 pub(crate) mod prepare;
 pub(crate) mod recommend;
 pub(crate) mod recommend_all;
+pub(crate) mod retrain;
 pub(crate) mod serve;
 pub(crate) mod train;
 pub(crate) mod tune;
@@ -14,3 +16,5 @@ mod blend;
 mod costs;
 mod data;
 mod partners;
+mod interrupt;
+mod runs;

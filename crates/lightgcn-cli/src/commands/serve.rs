@@ -3,9 +3,12 @@
 use crate::args::ServeArgs;
 use crate::output::Output;
 use anyhow::Context;
-use lightgcn::serve::{ServeConfig, Server, Service, raise_descriptor_limit, stop_signal};
+use lightgcn::serve::{
+    EventStore, EventStoreConfig, ServeConfig, Server, Service, raise_descriptor_limit, stop_signal,
+};
 use serde::Serialize;
 use std::net::SocketAddr;
+use std::sync::Arc;
 
 /// What is printed once it listens.
 #[derive(Serialize)]
@@ -20,7 +23,17 @@ pub(crate) fn run(args: &ServeArgs, table: toml::Table, output: &Output) -> anyh
     // What is wrong with the configuration is told before the model is read.
     config.clone().check()?;
     raise_descriptor_limit();
-    let service = Service::open(&args.model, config)?;
+    let service = match &config.events {
+        Some(path) => {
+            let store = EventStoreConfig {
+                per_consumer: config.limits.context_events,
+                ..EventStoreConfig::default()
+            };
+            let events = Arc::new(EventStore::open(path, store)?);
+            Service::open_with_events(&args.model, config, events)?
+        }
+        None => Service::open(&args.model, config)?,
+    };
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()
@@ -62,6 +75,9 @@ fn config(args: &ServeArgs, table: toml::Table) -> anyhow::Result<ServeConfig> {
     config.queue = args.queue.unwrap_or(config.queue);
     config.max_connections = args.max_connections.unwrap_or(config.max_connections);
     config.drain_delay_seconds = args.drain_delay.unwrap_or(config.drain_delay_seconds);
+    if let Some(path) = &args.events {
+        config.events = Some(path.clone());
+    }
     config.admin.bind = args.admin_bind.unwrap_or(config.admin.bind);
     config.admin.enabled &= !args.no_admin;
     config.admin.keep = args.keep_models.unwrap_or(config.admin.keep);

@@ -1,13 +1,11 @@
 //! `lightgcn train`
 
-use super::data;
+use super::{data, interrupt, runs};
 use crate::args::TrainArgs;
 use crate::config::Config;
 use crate::output::Output;
 use anyhow::{Context, bail};
-use lightgcn::train::{
-    ConsoleProgress, EndReason, ModelSpec, RunOptions, StopSignal, figures, train_with,
-};
+use lightgcn::train::{ConsoleProgress, EndReason, ModelSpec, RunOptions, figures, train_with};
 use serde::Serialize;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -31,22 +29,8 @@ pub(crate) fn run(args: &TrainArgs, mut config: Config, output: &Output) -> anyh
     override_model(args, &mut config.model)?;
     override_training(args, &mut config);
     let dataset = data::dataset(&args.data)?;
-    let folder = args.run.clone().unwrap_or_else(|| {
-        let mut name = args.out.clone().into_os_string();
-        name.push(".run");
-        PathBuf::from(name)
-    });
-    let stop = StopSignal::new();
-    let signal = stop.clone();
-    ctrlc::set_handler(move || {
-        // A second Ctrl-C ends the program at once; checkpoints are whole at any moment.
-        if signal.is_stopped() {
-            std::process::exit(130);
-        }
-        eprintln!("stopping after this batch; the run can be continued with --resume");
-        signal.stop();
-    })
-    .context("listening for Ctrl-C")?;
+    let folder = args.run.clone().unwrap_or_else(|| runs::of(&args.out));
+    let stop = interrupt::listen()?;
     let run = RunOptions {
         folder: Some(folder.clone()),
         resume: args.resume,

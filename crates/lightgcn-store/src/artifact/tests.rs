@@ -12,6 +12,7 @@ use tempfile::TempDir;
 
 mod content;
 mod damage;
+mod hostile;
 
 /// Two consumers, two products; few bytes, but something of everything.
 pub(crate) fn tiny() -> Artifact {

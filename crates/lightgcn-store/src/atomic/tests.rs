@@ -271,6 +271,36 @@ fn a_death_amid_a_write_leaves_the_old_content() {
     assert_eq!(text(&path), "new");
 }
 
+/// The way of systems on which two folders cannot change places.
+#[test]
+fn content_is_put_aside_where_folders_cannot_change_places() {
+    let folder = tempfile::tempdir().unwrap();
+    let (path, new) = (folder.path().join("model"), folder.path().join("new"));
+    write(&path, "old").unwrap();
+    write(&new, "new").unwrap();
+    put_aside(&new, &path, folder.path(), "model").unwrap();
+    assert_eq!(text(&path), "new");
+    assert_eq!(names(folder.path()), ["model"]);
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn folders_change_places_on_linux() {
+    let folder = tempfile::tempdir().unwrap();
+    let (path, new) = (folder.path().join("model"), folder.path().join("new"));
+    write(&path, "old").unwrap();
+    write(&new, "new").unwrap();
+    if !exchange(&new, &path) {
+        println!("skipped: this file system cannot exchange folders");
+        return;
+    }
+    assert_eq!(
+        (text(&path), text(&new)),
+        ("new".to_owned(), "old".to_owned())
+    );
+    assert!(!exchange(&folder.path().join("nothing"), &path));
+}
+
 /// What a death between the two renames leaves.
 #[test]
 fn content_that_was_put_aside_is_named() {

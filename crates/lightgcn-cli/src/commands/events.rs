@@ -1,0 +1,94 @@
+//! `lightgcn events`
+
+use crate::args::{EventsCommand, EventsExportArgs, EventsPruneArgs};
+use crate::output::Output;
+use anyhow::Context;
+use lightgcn::serve::{EventReader, EventStore, EventStoreConfig, EventStoreError, ExportReport};
+use lightgcn::store::Artifact;
+use serde::Serialize;
+use std::fs::File;
+use std::path::{Path, PathBuf};
+
+#[derive(Serialize)]
+struct Outcome {
+    path: PathBuf,
+    #[serde(flatten)]
+    report: ExportReport,
+    /// How many events were removed; absent where none were to be.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pruned: Option<u64>,
+}
+
+pub(crate) fn run(command: &EventsCommand, output: &Output) -> anyhow::Result<()> {
+    match command {
+        EventsCommand::Export(args) => export(args, output),
+        EventsCommand::Prune(args) => prune(args, output),
+    }
+}
+
+fn export(args: &EventsExportArgs, output: &Output) -> anyhow::Result<()> {
+    let reader = EventReader::open(&args.store)?;
+    let report = write(&args.out, |file| reader.export(file))?;
+    tell(&args.out, report, None, output)
+}
+
+fn prune(args: &EventsPruneArgs, output: &Output) -> anyhow::Result<()> {
+    let artifact = Artifact::load(&args.trained)?;
+    let until = artifact.train.last_times().iter().copied().max();
+    let until = until.with_context(|| {
+        format!(
+            "the model in {} knows no times, so what it was trained on cannot be told",
+            args.trained.display()
+        )
+    })?;
+    let out = &args.export.out;
+    // The store is made where there is none: it must be there.
+    drop(EventReader::open(&args.export.store)?);
+    let store = EventStore::open(&args.export.store, EventStoreConfig::default())?;
+    let report = write(out, |file| store.export(file))?;
+    let pruned = match report.last {
+        Some(last) => store.prune(last, until)?,
+        None => 0,
+    };
+    tell(out, report, Some(pruned), output)
+}
+
+/// Writes a file beside its destination, flushes it and puts it in its place.
+fn write(
+    path: &Path,
+    export: impl FnOnce(&File) -> Result<ExportReport, EventStoreError>,
+) -> anyhow::Result<ExportReport> {
+    let what = || format!("writing {}", path.display());
+    let folder = path
+        .parent()
+        .filter(|folder| !folder.as_os_str().is_empty());
+    let file =
+        tempfile::NamedTempFile::new_in(folder.unwrap_or(Path::new("."))).with_context(what)?;
+    let report = export(file.as_file())?;
+    file.as_file().sync_all().with_context(what)?;
+    file.persist(path).with_context(what)?;
+    Ok(report)
+}
+
+fn tell(
+    path: &Path,
+    report: ExportReport,
+    pruned: Option<u64>,
+    output: &Output,
+) -> anyhow::Result<()> {
+    let mut text = format!(
+        "{} events are in {} ({} rows)\n",
+        report.n_events,
+        path.display(),
+        report.n_rows
+    );
+    if let Some(pruned) = pruned {
+        text += &format!("{pruned} of them were removed from the store\n");
+    }
+    let outcome = Outcome {
+        path: path.to_owned(),
+        report,
+        pruned,
+    };
+    output.result(&outcome, &text)
+}

@@ -1,0 +1,209 @@
+//! `lightgcn retrain`
+
+use super::{data, interrupt, runs};
+use crate::args::{Common, RetrainArgs};
+use crate::config::{self, Config};
+use crate::output::Output;
+use anyhow::bail;
+use lightgcn::store::Artifact;
+use lightgcn::train::{
+    ConsoleProgress, EndReason, Margin, RetrainReport, RunOptions, TrainConfig, TrainError,
+    WarmStart, compare_with_previous, train_from,
+};
+use serde::Serialize;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use std::sync::Arc;
+
+/// The exit code of a retraining whose model was not published.
+const NOT_PUBLISHED: u8 = 3;
+
+#[derive(Serialize)]
+struct Outcome {
+    published: bool,
+    /// Why the model was not published; empty if it was.
+    faults: Vec<String>,
+    margin: f64,
+    #[serde(flatten)]
+    report: RetrainReport,
+    path: PathBuf,
+    previous_version: String,
+    version: String,
+    run: PathBuf,
+    /// Whether the state of Adam was carried over.
+    adam_carried_over: bool,
+    best_epoch: u32,
+    known_consumers: usize,
+    new_consumers: usize,
+    known_products: usize,
+    new_products: usize,
+}
+
+pub(crate) fn run(
+    args: &RetrainArgs,
+    common: &Common,
+    config: Config,
+    output: &Output,
+) -> anyhow::Result<ExitCode> {
+    let margin = Margin::new(args.margin)?;
+    let previous = Arc::new(Artifact::load(&args.model)?);
+    let out = args.out.as_deref().unwrap_or(&args.model);
+    let start = warm_start(args, &previous)?;
+    let mut options = config::load(common, start.candidate()?)?;
+    override_training(args, &mut options.train);
+    let dataset = data::dataset(&args.data)?;
+    let folder = runs::next_of(out);
+    if !args.resume {
+        // What a retraining that was not published has left.
+        runs::remove(&folder)?;
+    }
+    let run = RunOptions {
+        folder: Some(folder.clone()),
+        resume: args.resume,
+        stop: interrupt::listen()?,
+    };
+    let mut progress = ConsoleProgress::new();
+    let trained = train_from(
+        &dataset,
+        &options.model,
+        &options.train,
+        config.device(),
+        &run,
+        &start,
+        &mut progress,
+    )?;
+    if trained.reason == EndReason::Interrupted {
+        bail!(
+            "interrupted; no model was written. The checkpoint in {} holds the run: continue it \
+             with --resume",
+            folder.display()
+        );
+    }
+    let report = compare_with_previous(&previous, &trained.artifact, &dataset)?;
+    let faults = report.faults(margin);
+    let published = faults.is_empty();
+    if published {
+        trained.artifact.save(out)?;
+        runs::follow(out, &trained.artifact)?;
+    }
+    let known = |new: usize, all: usize| (all - new, new);
+    let unknown = |names: &mut dyn Iterator<Item = bool>| names.filter(|known| !known).count();
+    let new_consumers = unknown(
+        &mut dataset
+            .users
+            .iter()
+            .map(|u| previous.users.get(u).is_some()),
+    );
+    let new_products = unknown(
+        &mut dataset
+            .items
+            .iter()
+            .map(|i| previous.items.get(i).is_some()),
+    );
+    let (known_consumers, new_consumers) = known(new_consumers, dataset.users.len());
+    let (known_products, new_products) = known(new_products, dataset.items.len());
+    let outcome = Outcome {
+        published,
+        faults,
+        margin: margin.value(),
+        report,
+        path: out.to_owned(),
+        previous_version: previous.identity()?,
+        version: trained.artifact.identity()?,
+        run: if published { runs::of(out) } else { folder },
+        adam_carried_over: start.has_checkpoint(),
+        best_epoch: trained.best_epoch,
+        known_consumers,
+        new_consumers,
+        known_products,
+        new_products,
+    };
+    output.result(&outcome, &text(&outcome))?;
+    Ok(match published {
+        true => ExitCode::SUCCESS,
+        false => ExitCode::from(NOT_PUBLISHED),
+    })
+}
+
+/// The model with the checkpoint of its run. A folder that was named must hold it; the usual one may be
+/// absent or of another run.
+fn warm_start(args: &RetrainArgs, previous: &Arc<Artifact>) -> anyhow::Result<WarmStart> {
+    let start = WarmStart::new(Arc::clone(previous));
+    if let Some(folder) = &args.from_run {
+        return Ok(start.with_run(folder)?);
+    }
+    if !args.resume {
+        runs::follow(&args.model, previous)?;
+    }
+    let folder = runs::of(&args.model);
+    match start.clone().with_run(&folder) {
+        Ok(start) => Ok(start),
+        Err(TrainError::NoCheckpoint { .. } | TrainError::CheckpointMismatch { .. }) => {
+            eprintln!(
+                "no checkpoint of this model is in {}: Adam begins anew",
+                folder.display()
+            );
+            Ok(start)
+        }
+        Err(error) => Err(error.into()),
+    }
+}
+
+fn override_training(args: &RetrainArgs, train: &mut TrainConfig) {
+    if let Some(epochs) = args.epochs {
+        train.epochs = epochs;
+    }
+    if let Some(learning_rate) = args.learning_rate {
+        train.learning_rate = learning_rate;
+    }
+    if let Some(validate_every) = args.validate_every {
+        train.validate_every = validate_every;
+    }
+    if let Some(patience) = args.patience {
+        train.patience = patience;
+    }
+}
+
+fn text(outcome: &Outcome) -> String {
+    let report = &outcome.report;
+    let mut text = format!(
+        "{} consumers and {} products go on, {} and {} are new; Adam's state is {}\n",
+        outcome.known_consumers,
+        outcome.known_products,
+        outcome.new_consumers,
+        outcome.new_products,
+        if outcome.adam_carried_over {
+            "carried over"
+        } else {
+            "new"
+        },
+    );
+    text += &format!(
+        "on {} validation targets of {} consumers ({} of unknown consumers and {} that the earlier model \
+         was trained on left out):\n",
+        report.n_targets,
+        report.n_consumers,
+        report.left_out_unknown_consumer,
+        report.left_out_trained_on,
+    );
+    for (name, old, new) in [
+        ("recall@20", report.previous.recall, report.retrained.recall),
+        ("ndcg@20", report.previous.ndcg, report.retrained.ndcg),
+    ] {
+        text += &format!("  {name}: {old:.4} before, {new:.4} now\n");
+    }
+    let path: &Path = &outcome.path;
+    text += &match outcome.published {
+        true => format!(
+            "published at {}: neither fell by more than {} of itself\n",
+            path.display(),
+            outcome.margin
+        ),
+        false => format!(
+            "not published: {}; {} is as it was\n",
+            outcome.faults.join("; "),
+            path.display()
+        ),
+    };
+    text
+}

@@ -1,0 +1,186 @@
+//! Retraining by the command: what goes on, what is published, and what the exit code tells.
+#![allow(clippy::unwrap_used, reason = "a failing test may panic")]
+
+mod common;
+
+use common::Workplace;
+use serde_json::json;
+use std::fs;
+
+/// A log cut in two by time, a model of its first part, and a data set of all of it.
+fn shop() -> Workplace {
+    let work = Workplace::new();
+    work.json(&["generate", "--events", "12000", "--out", "all.csv"]);
+    let text = work.read("all.csv");
+    let (head, rows) = text.split_once('\n').unwrap();
+    let mut rows: Vec<&str> = rows.lines().collect();
+    rows.sort_by_key(|row| row.split(',').next().unwrap().to_owned());
+    let (old, new) = rows.split_at(rows.len() * 6 / 10);
+    for (name, rows) in [("old.csv", old), ("new.csv", new)] {
+        work.write(name, format!("{head}\n{}\n", rows.join("\n")));
+    }
+    work.json(&["prepare", "old.csv", "--out", "old"]);
+    work.json(&["prepare", "old.csv", "new.csv", "--out", "new"]);
+    work.json(&[
+        "train",
+        "old",
+        "--out",
+        "shop.model",
+        "--dimension",
+        "16",
+        "--epochs",
+        "6",
+        "--validate-every",
+        "2",
+        "--learning-rate",
+        "0.01",
+    ]);
+    work
+}
+
+#[test]
+fn a_model_is_retrained_and_published_with_its_run() {
+    let work = shop();
+    let before = work.files("shop.model");
+    let told = work.json(&["retrain", "shop.model", "new", "--margin", "0.9"]);
+    assert_eq!(told["published"], json!(true), "{told}");
+    assert_eq!(told["adam_carried_over"], json!(true));
+    assert_eq!(told["faults"], json!([]));
+    assert_ne!(told["version"], told["previous_version"]);
+    for part in [
+        "known_consumers",
+        "new_consumers",
+        "known_products",
+        "n_consumers",
+        "n_targets",
+    ] {
+        assert!(told[part].as_u64().unwrap() > 0, "{part}: {told}");
+    }
+    for model in ["previous", "retrained"] {
+        for figure in ["recall@20", "ndcg@20"] {
+            let value = told[model][figure].as_f64().unwrap();
+            assert!((0.0..=1.0).contains(&value), "{model} {figure}: {told}");
+        }
+    }
+    assert_ne!(work.files("shop.model"), before);
+    let lineage = work.read_json("shop.model/lineage.json");
+    assert_eq!(
+        lineage["options"]["warm_start.previous"],
+        told["previous_version"]
+    );
+    // Options of the first training go on.
+    assert_eq!(lineage["options"]["train.learning_rate"], "0.01");
+    assert_eq!(lineage["options"]["model.dimension"], "16");
+    assert!(work.path("shop.model.run/checkpoint").is_dir());
+    assert!(!work.path("shop.model.run.next").exists());
+
+    // A crash between publishing and the run's following: the next retraining makes up for it.
+    fs::rename(
+        work.path("shop.model.run"),
+        work.path("shop.model.run.next"),
+    )
+    .unwrap();
+    let again = work.json(&[
+        "retrain",
+        "shop.model",
+        "new",
+        "--margin",
+        "0.9",
+        "--epochs",
+        "2",
+    ]);
+    assert_eq!(again["adam_carried_over"], json!(true), "{again}");
+    assert_eq!(again["previous_version"], told["version"]);
+
+    // Elsewhere than in the old place, without the run of the old one.
+    fs::remove_dir_all(work.path("shop.model.run")).unwrap();
+    let kept = work.files("shop.model");
+    let run = work.run(&[
+        "retrain",
+        "shop.model",
+        "new",
+        "--margin",
+        "0.9",
+        "--out",
+        "other.model",
+    ]);
+    assert!(
+        run.stdout.contains("before,") && run.stdout.contains("published at other.model"),
+        "{}",
+        run.stdout
+    );
+    assert!(run.stderr.contains("Adam begins anew"), "{}", run.stderr);
+    assert!(work.path("other.model.run/run.jsonl").is_file());
+    assert_eq!(work.files("shop.model"), kept);
+    work.json(&["recommend", "other.model", "nobody", "-k", "3"]);
+}
+
+#[test]
+fn a_model_that_falls_is_not_published() {
+    let work = shop();
+    let before = work.files("shop.model");
+    let arguments = [
+        "retrain",
+        "shop.model",
+        "new",
+        "--margin",
+        "0",
+        "--learning-rate",
+        "1",
+        "--epochs",
+        "1",
+    ];
+    let run = work.run(&[&arguments[..], &["--json"]].concat());
+    assert_eq!(run.status.code(), Some(3), "{}{}", run.stdout, run.stderr);
+    let told: serde_json::Value = serde_json::from_str(&run.stdout).unwrap();
+    assert_eq!(told["published"], json!(false));
+    let fault = told["faults"][0].as_str().unwrap();
+    assert!(fault.contains("fell from"), "{fault}");
+    assert_eq!(work.files("shop.model"), before);
+    assert!(work.path("shop.model.run.next/run.jsonl").is_file());
+    assert!(work.path("shop.model.run/run.jsonl").is_file());
+    // What it left does not stand in the way of the next one.
+    let run = work.run(&arguments);
+    assert_eq!(run.status.code(), Some(3));
+    assert!(
+        run.stdout.contains("not published: ") && run.stdout.contains("is as it was"),
+        "{}",
+        run.stdout
+    );
+}
+
+#[test]
+fn what_cannot_be_retrained_is_refused() {
+    let work = shop();
+    work.refused(
+        &["retrain", "shop.model", "new", "--margin", "-0.1"],
+        &["margin is -0.1"],
+    );
+    work.refused(&["retrain", "nothing", "new"], &["nothing"]);
+    work.refused(
+        &["retrain", "shop.model", "new", "--from-run", "nowhere"],
+        &["no checkpoint in"],
+    );
+    work.write(
+        "wide.toml",
+        "[model]\nname = 'lightgcn'\ndimension = 8\nlayers = 1\n",
+    );
+    work.refused(
+        &["retrain", "shop.model", "new", "--config", "wide.toml"],
+        &["dimension", "16", "8"],
+    );
+    fs::create_dir(work.path("shop.model.run.next")).unwrap();
+    work.write("shop.model.run.next/notes.txt", "mine");
+    work.refused(&["retrain", "shop.model", "new"], &["notes.txt"]);
+    fs::remove_dir_all(work.path("shop.model.run.next")).unwrap();
+    // Without a validation part there is nothing to compare.
+    work.json(&[
+        "prepare", "old.csv", "new.csv", "--out", "all", "--split", "none",
+    ]);
+    let before = work.files("shop.model");
+    work.fails(
+        &["retrain", "shop.model", "all", "--epochs", "1"],
+        &["validation part"],
+    );
+    assert_eq!(work.files("shop.model"), before);
+}

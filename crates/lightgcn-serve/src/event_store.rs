@@ -1,0 +1,33 @@
+//! Events in a file: what was acknowledged survives the process, and counts at once.
+
+mod encoding;
+mod error;
+mod export;
+mod writer;
+
+pub use error::EventStoreError;
+pub use export::{EventReader, ExportReport};
+pub use writer::{EventStore, EventStoreConfig};
+
+use redb::TableDefinition;
+
+/// The version of the tables below that is written and read.
+const FORMAT_VERSION: u64 = 1;
+
+/// From an event's number, in the order of arrival, to its consumer.
+const ORDER: TableDefinition<'_, u64, &str> = TableDefinition::new("order");
+
+/// From a consumer and an event's number to the event.
+const EVENTS: TableDefinition<'_, (&str, u64), &[u8]> = TableDefinition::new("events");
+
+/// A few numbers by name.
+const META: TableDefinition<'_, &str, u64> = TableDefinition::new("meta");
+/// [`FORMAT_VERSION`] of the writer.
+const VERSION: &str = "version";
+/// The number of the next event.
+const NEXT: &str = "next";
+/// How many events there are.
+const COUNT: &str = "count";
+
+#[cfg(test)]
+mod tests;

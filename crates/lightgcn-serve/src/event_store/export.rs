@@ -1,0 +1,160 @@
+//! Reading a store beside its writer, and its events as a log.
+
+use super::encoding::decode;
+use super::{EVENTS, FORMAT_VERSION, META, ORDER, VERSION};
+use crate::EventStoreError;
+use chrono::DateTime;
+use redb::{Builder, ConcurrencyMode, ReadOnlyDatabase, ReadableDatabase, ReadableTable};
+use serde::{Deserialize, Serialize};
+use std::io::Write;
+use std::path::{Path, PathBuf};
+
+/// The columns of a log, and the number by which an event that was exported twice is told.
+const COLUMNS: [&str; 10] = [
+    "event_time",
+    "event_type",
+    "product_id",
+    "category_id",
+    "category_code",
+    "brand",
+    "price",
+    "user_id",
+    "user_session",
+    "event_number",
+];
+
+/// An event that stands for more than so many is written so many times.
+const MOST_ROWS: f64 = 100.0;
+
+/// What an export wrote.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ExportReport {
+    /// How many events.
+    pub n_events: u64,
+    /// How many rows: an event that stands for several has as many rows.
+    pub n_rows: u64,
+    /// The number of the last event; none of an empty store.
+    pub last: Option<u64>,
+    /// The time of the latest event, in seconds since 1970; none of an empty store.
+    pub latest: Option<i64>,
+}
+
+/// A store open for reading, while another process may write to it.
+#[derive(Debug)]
+pub struct EventReader {
+    path: PathBuf,
+    database: ReadOnlyDatabase,
+}
+
+impl EventReader {
+    /// Opens the store at `path`.
+    ///
+    /// # Errors
+    /// [`EventStoreError::Missing`] if there is none, and those of [`EventStore::open`](crate::EventStore::open).
+    pub fn open(path: impl AsRef<Path>) -> Result<Self, EventStoreError> {
+        let path = path.as_ref().to_owned();
+        check_regular(&path)?;
+        let database = Builder::new()
+            .set_cache_size(16 << 20)
+            .set_concurrency_mode(ConcurrencyMode::SingleWriter)
+            .open_read_only(&path)
+            .map_err(|error| EventStoreError::database("open", &path, error.into()))?;
+        let version = || -> Result<u64, redb::Error> {
+            let meta = database.begin_read()?.open_table(META)?;
+            Ok(meta.get(VERSION)?.map_or(0, |value| value.value()))
+        };
+        match version().map_err(|error| EventStoreError::database("open", &path, error))? {
+            FORMAT_VERSION => Ok(Self { path, database }),
+            found => Err(EventStoreError::NewerVersion {
+                path,
+                found,
+                supported: FORMAT_VERSION,
+            }),
+        }
+    }
+
+    /// Writes all events as a CSV log that `lightgcn prepare` reads, in the order of arrival, as they stood
+    /// at one moment. An event that stands for several has as many rows (of a fraction the nearest whole
+    /// number, at least 1, at most 100).
+    ///
+    /// The column `event_number` makes rows distinct, so that the duplicates that `prepare` drops are events
+    /// that were exported twice, and no others.
+    ///
+    /// # Errors
+    /// [`EventStoreError::Io`] and [`EventStoreError::DiskFull`] where `out` cannot be written,
+    /// [`EventStoreError::Damaged`] where the store cannot be read.
+    pub fn export(&self, out: impl Write) -> Result<ExportReport, EventStoreError> {
+        export(&self.database, &self.path, out)
+    }
+}
+
+/// Refuses what is there and is no regular file.
+pub(super) fn check_regular(path: &Path) -> Result<(), EventStoreError> {
+    match std::fs::symlink_metadata(path) {
+        Ok(metadata) if !metadata.is_file() => Err(EventStoreError::NotAStore {
+            path: path.to_owned(),
+            detail: "it is no regular file".to_owned(),
+        }),
+        _ => Ok(()),
+    }
+}
+
+pub(super) fn export(
+    database: &impl ReadableDatabase,
+    path: &Path,
+    out: impl Write,
+) -> Result<ExportReport, EventStoreError> {
+    let fault = |error: redb::Error| EventStoreError::database("read", path, error);
+    let written = |error: csv::Error| {
+        let error = std::io::Error::from(error);
+        EventStoreError::io("write the export of", path, error)
+    };
+    let damaged = |detail: String| EventStoreError::damaged(path, detail);
+    let read = || -> Result<_, redb::Error> {
+        let transaction = database.begin_read()?;
+        Ok((
+            transaction.open_table(ORDER)?,
+            transaction.open_table(EVENTS)?,
+        ))
+    };
+    let (order, events) = read().map_err(fault)?;
+    let mut out = csv::Writer::from_writer(out);
+    out.write_record(COLUMNS).map_err(written)?;
+    let mut report = ExportReport {
+        n_events: 0,
+        n_rows: 0,
+        last: None,
+        latest: None,
+    };
+    for entry in order.iter().map_err(|error| fault(error.into()))? {
+        let (number, consumer) = entry.map_err(|error| fault(error.into()))?;
+        let (number, consumer) = (number.value(), consumer.value());
+        let bytes = events.get((consumer, number));
+        let bytes = bytes.map_err(|error| fault(error.into()))?;
+        let bytes = bytes.ok_or_else(|| damaged(format!("event {number} is gone")))?;
+        let event = decode(bytes.value()).map_err(damaged)?;
+        let seconds = event.time.unwrap_or_default();
+        let time = DateTime::from_timestamp(seconds, 0)
+            .ok_or_else(|| damaged(format!("event {number} has the time {seconds}")))?;
+        let time = time.format("%Y-%m-%d %H:%M:%S UTC").to_string();
+        let rows = event.count.round().clamp(1.0, MOST_ROWS) as u64;
+        for row in 0..rows {
+            let name = match row {
+                0 => number.to_string(),
+                row => format!("{number}.{row}"),
+            };
+            let (behaviour, product) = (event.behaviour.as_str(), event.product.as_str());
+            let fields = [
+                &*time, behaviour, product, "", "", "", "", consumer, "", &*name,
+            ];
+            out.write_record(fields).map_err(written)?;
+        }
+        report.n_events += 1;
+        report.n_rows += rows;
+        report.last = Some(number);
+        report.latest = report.latest.max(Some(seconds));
+    }
+    out.flush()
+        .map_err(|error| EventStoreError::io("write the export of", path, error))?;
+    Ok(report)
+}

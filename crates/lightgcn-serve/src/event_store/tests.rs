@@ -1,0 +1,333 @@
+use super::*;
+use crate::{EventSink, StoredEvent};
+use std::fs;
+use std::sync::Arc;
+
+fn event(consumer: &str, product: &str, time: i64) -> StoredEvent {
+    StoredEvent {
+        consumer: consumer.to_owned(),
+        product: product.to_owned(),
+        behaviour: "view".to_owned(),
+        time,
+        count: 1.0,
+    }
+}
+
+fn store(folder: &tempfile::TempDir, config: EventStoreConfig) -> EventStore {
+    EventStore::open(folder.path().join("events.redb"), config).unwrap()
+}
+
+fn products(store: &EventStore, consumer: &str) -> Vec<String> {
+    let events = store.try_of_consumer(consumer).unwrap();
+    events.into_iter().map(|event| event.product).collect()
+}
+
+#[test]
+fn events_count_at_once_and_after_opening_again() {
+    let folder = tempfile::tempdir().unwrap();
+    let config = EventStoreConfig {
+        per_consumer: 3,
+        ..EventStoreConfig::default()
+    };
+    {
+        let store = store(&folder, config.clone());
+        assert!(products(&store, "ann").is_empty());
+        store
+            .try_append(&[event("ann", "soap", 1), event("an", "comb", 2)])
+            .unwrap();
+        store.try_append(&[]).unwrap();
+        for n in 0..4 {
+            store
+                .append(&[event("ann", &format!("lamp-{n}"), 3)])
+                .unwrap();
+        }
+        assert_eq!(products(&store, "ann"), ["lamp-1", "lamp-2", "lamp-3"]);
+        assert_eq!(store.n_events(), 6);
+    }
+    let store = store(&folder, config);
+    assert_eq!(store.n_events(), 6);
+    assert_eq!(products(&store, "ann"), ["lamp-1", "lamp-2", "lamp-3"]);
+    // An id that begins like another one is another one.
+    assert_eq!(products(&store, "an"), ["comb"]);
+    assert!(products(&store, "").is_empty());
+    let context = &store.of_consumer("an")[0];
+    assert_eq!((context.time, context.count), (Some(2), 1.0));
+}
+
+#[test]
+fn a_batch_with_a_bad_event_is_not_kept() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = store(&folder, EventStoreConfig::default());
+    let good = event("ann", "soap", 1);
+    let bad: [(StoredEvent, &str); 8] = [
+        (event("", "soap", 1), "consumer is empty"),
+        (event("ann", "", 1), "product is empty"),
+        (
+            StoredEvent {
+                behaviour: String::new(),
+                ..good.clone()
+            },
+            "behaviour is empty",
+        ),
+        (
+            StoredEvent {
+                count: 0.0,
+                ..good.clone()
+            },
+            "count is 0",
+        ),
+        (
+            StoredEvent {
+                count: f64::NAN,
+                ..good.clone()
+            },
+            "count is NaN",
+        ),
+        (
+            StoredEvent {
+                count: f64::INFINITY,
+                ..good.clone()
+            },
+            "count is inf",
+        ),
+        (event("ann", "soap", i64::MAX), "seconds since 1970"),
+        (event("ann", "soap", i64::MIN), "seconds since 1970"),
+    ];
+    for (bad, fault) in bad {
+        let error = store.try_append(&[good.clone(), bad]).unwrap_err();
+        assert!(
+            matches!(error, EventStoreError::Event { number: 2, .. }),
+            "{error}"
+        );
+        assert!(error.to_string().contains(fault), "{error}");
+    }
+    assert_eq!((store.n_events(), products(&store, "ann").len()), (0, 0));
+}
+
+#[test]
+fn a_full_store_keeps_nothing_of_a_batch_and_goes_on_after_pruning() {
+    let folder = tempfile::tempdir().unwrap();
+    let config = EventStoreConfig {
+        limit: 3,
+        ..EventStoreConfig::default()
+    };
+    let store = store(&folder, config);
+    store
+        .try_append(&[event("ann", "soap", 1), event("ann", "comb", 5)])
+        .unwrap();
+    let two = [event("bob", "soap", 9), event("bob", "comb", 9)];
+    let error = store.try_append(&two).unwrap_err();
+    assert!(
+        matches!(error, EventStoreError::Full { limit: 3, .. }),
+        "{error}"
+    );
+    assert!(matches!(
+        store.append(&two),
+        Err(crate::EventError::Full { limit: 3 })
+    ));
+    assert!(products(&store, "bob").is_empty());
+    let report = store.export(std::io::sink()).unwrap();
+    assert_eq!(
+        (report.n_events, report.last, report.latest),
+        (2, Some(1), Some(5))
+    );
+    // Exported, but not yet what the model was trained on.
+    assert_eq!(store.prune(1, 0).unwrap(), 0);
+    // Old enough, but not exported.
+    assert_eq!(store.prune(0, 9).unwrap(), 1);
+    assert_eq!(
+        (store.n_events(), products(&store, "ann")),
+        (1, vec!["comb".to_owned()])
+    );
+    store.try_append(&two).unwrap();
+    assert_eq!(store.n_events(), 3);
+    // Numbers are never given twice.
+    assert_eq!(store.export(std::io::sink()).unwrap().last, Some(3));
+}
+
+#[test]
+fn a_store_has_one_writer_and_any_readers() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = store(&folder, EventStoreConfig::default());
+    let path = store.path().to_owned();
+    let error = EventStore::open(&path, EventStoreConfig::default()).unwrap_err();
+    assert!(matches!(error, EventStoreError::InUse { .. }), "{error}");
+    store.try_append(&[event("ann", "soap", 1)]).unwrap();
+    let reader = EventReader::open(&path).unwrap();
+    assert_eq!(reader.export(std::io::sink()).unwrap().n_events, 1);
+    store.try_append(&[event("ann", "comb", 1)]).unwrap();
+    assert_eq!(reader.export(std::io::sink()).unwrap().n_events, 2);
+    drop((store, reader));
+    EventStore::open(&path, EventStoreConfig::default()).unwrap();
+}
+
+#[test]
+fn what_is_no_store_is_refused_and_left_alone() {
+    let folder = tempfile::tempdir().unwrap();
+    let at = |name: &str| folder.path().join(name);
+    let open = |name: &str| EventStore::open(at(name), EventStoreConfig::default());
+    fs::write(at("notes"), "mine").unwrap();
+    fs::create_dir(at("folder")).unwrap();
+    for name in ["notes", "folder"] {
+        let error = open(name).unwrap_err();
+        assert!(
+            matches!(error, EventStoreError::NotAStore { .. }),
+            "{error}"
+        );
+        let error = EventReader::open(at(name)).unwrap_err();
+        assert!(
+            matches!(error, EventStoreError::NotAStore { .. }),
+            "{error}"
+        );
+    }
+    assert_eq!(fs::read_to_string(at("notes")).unwrap(), "mine");
+    let error = EventReader::open(at("nothing")).unwrap_err();
+    assert!(matches!(error, EventStoreError::Missing { .. }), "{error}");
+    assert!(!at("nothing").exists());
+    assert!(matches!(
+        open("no/such/folder"),
+        Err(EventStoreError::Io { .. })
+    ));
+    #[cfg(unix)]
+    {
+        open("real").unwrap();
+        std::os::unix::fs::symlink(at("real"), at("link")).unwrap();
+        for path in [at("link"), "/dev/null".into()] {
+            let error = EventStore::open(path, EventStoreConfig::default()).unwrap_err();
+            assert!(
+                matches!(error, EventStoreError::NotAStore { .. }),
+                "{error}"
+            );
+        }
+        let mode =
+            std::os::unix::fs::PermissionsExt::mode(&at("real").metadata().unwrap().permissions());
+        assert_eq!(mode & 0o777, 0o600);
+    }
+}
+
+#[test]
+fn a_newer_version_is_named() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = store(&folder, EventStoreConfig::default())
+        .path()
+        .to_owned();
+    let database = redb::Database::open(&path).unwrap();
+    let transaction = database.begin_write().unwrap();
+    let mut meta = transaction.open_table(META).unwrap();
+    meta.insert(VERSION, 2).unwrap();
+    drop(meta);
+    transaction.commit().unwrap();
+    drop(database);
+    let errors = [
+        EventStore::open(&path, EventStoreConfig::default()).unwrap_err(),
+        EventReader::open(&path).unwrap_err(),
+    ];
+    for error in errors {
+        let newer = matches!(
+            error,
+            EventStoreError::NewerVersion {
+                found: 2,
+                supported: 1,
+                ..
+            }
+        );
+        assert!(newer, "{error}");
+    }
+}
+
+/// Threads that append at the same time: each batch stays together, nothing is lost or doubled.
+#[test]
+fn threads_share_commits() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = Arc::new(store(&folder, EventStoreConfig::default()));
+    std::thread::scope(|scope| {
+        for thread in 0..4 {
+            let store = Arc::clone(&store);
+            scope.spawn(move || {
+                for n in 0..25 {
+                    let name = format!("t{thread}");
+                    let batch = [0, 1].map(|half| event(&name, &format!("{n}-{half}"), 1));
+                    store.try_append(&batch).unwrap();
+                    assert_eq!(store.try_of_consumer(&name).unwrap().len(), 2 * n + 2);
+                }
+            });
+        }
+    });
+    assert_eq!(store.n_events(), 200);
+    let expected: Vec<String> = (0..25)
+        .flat_map(|n| [format!("{n}-0"), format!("{n}-1")])
+        .collect();
+    for thread in 0..4 {
+        assert_eq!(products(&store, &format!("t{thread}")), expected);
+    }
+}
+
+/// An export is a log that preparation reads, and exporting twice counts once.
+#[test]
+fn exports_are_logs() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = store(&folder, EventStoreConfig::default());
+    let odd = "a,\"b\"\n ü";
+    let buy = |consumer: &str, product: &str, time, count| StoredEvent {
+        behaviour: "purchase".to_owned(),
+        count,
+        ..event(consumer, product, time)
+    };
+    store
+        .try_append(&[
+            buy(odd, "soap", 1_580_000_000, 1.0),
+            event(odd, "comb", 1_580_000_001),
+            // The same event twice: both are kept.
+            event("bob", "comb", 1_580_000_002),
+            event("bob", "comb", 1_580_000_002),
+            buy("bob", "soap", -1, 2.6),
+            buy("bob", "lamp", 0, 1e-9),
+            buy("bob", "brush", 0, 1e300),
+        ])
+        .unwrap();
+    let write = |name: &str| {
+        let path = folder.path().join(name);
+        let report = store.export(fs::File::create(&path).unwrap()).unwrap();
+        assert_eq!((report.n_events, report.n_rows), (7, 108));
+        path
+    };
+    let paths = [write("a.csv"), write("b.csv")];
+    let config = lightgcn_data::PrepareConfig {
+        split: lightgcn_data::SplitConfig::None,
+        ..lightgcn_data::PrepareConfig::default()
+    };
+    let once = lightgcn_data::prepare(&paths[..1], &config, |_| {}).unwrap();
+    let twice = lightgcn_data::prepare(&paths, &config, |_| {}).unwrap();
+    let train = once.split.train.interactions();
+    assert_eq!(train, twice.split.train.interactions());
+    let ann = once.users.get(odd).unwrap();
+    let bob = once.users.get("bob").unwrap();
+    let counts = |user, item: &str| {
+        let item = once.items.get(item).unwrap();
+        let mut pairs = train.of_user(user);
+        pairs
+            .find(|pair| pair.item == item)
+            .unwrap()
+            .counts
+            .to_vec()
+    };
+    assert_eq!(counts(ann, "soap"), [0, 0, 0, 1]);
+    assert_eq!(counts(ann, "comb"), [1, 0, 0, 0]);
+    assert_eq!(counts(bob, "comb"), [2, 0, 0, 0]);
+    assert_eq!(counts(bob, "soap"), [0, 0, 0, 3]);
+    assert_eq!(counts(bob, "lamp"), [0, 0, 0, 1]);
+    assert_eq!(counts(bob, "brush"), [0, 0, 0, 100]);
+}
+
+#[test]
+fn pruning_goes_through_all_events_in_parts() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = store(&folder, EventStoreConfig::default());
+    let events: Vec<StoredEvent> = (0..25_000)
+        .map(|n| event(&format!("c{}", n % 7), "soap", n % 2))
+        .collect();
+    store.try_append(&events).unwrap();
+    assert_eq!(store.prune(u64::MAX, 0).unwrap(), 12_500);
+    assert_eq!(store.n_events(), 12_500);
+    assert_eq!(store.export(std::io::sink()).unwrap().n_events, 12_500);
+}

@@ -1,0 +1,486 @@
+//! The one writer of a store.
+
+use super::encoding::{decode, encode, fault};
+use super::export::export;
+use super::{COUNT, EVENTS, FORMAT_VERSION, META, NEXT, ORDER, VERSION};
+use crate::{EventError, EventSink, EventStoreError, ExportReport, StoredEvent};
+use lightgcn_recommend::ContextEvent;
+use redb::{
+    Builder, ConcurrencyMode, Database, ReadableDatabase, ReadableTable, TableError,
+    WriteTransaction,
+};
+use std::fs::{File, OpenOptions};
+use std::io::Write;
+use std::ops::RangeInclusive;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError, RwLock};
+
+/// How many events pruning looks at in one transaction.
+const PRUNED_AT_ONCE: usize = 10_000;
+
+/// How much a store may hold and use.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct EventStoreConfig {
+    /// The most events that answers count of one consumer, the latest; 200 unless told. Older ones stay
+    /// in the store for the next training.
+    pub per_consumer: usize,
+    /// The most events in the store, 10 million unless told. Each takes about 200 bytes of disk.
+    pub limit: u64,
+    /// Memory for pages of the file, in bytes; 64 MiB unless told.
+    pub cache_bytes: usize,
+}
+
+impl Default for EventStoreConfig {
+    fn default() -> Self {
+        Self {
+            per_consumer: 200,
+            limit: 10_000_000,
+            cache_bytes: 64 << 20,
+        }
+    }
+}
+
+/// Events that were sent together, and what became of them.
+#[derive(Debug)]
+struct Ticket {
+    events: Vec<(StoredEvent, Vec<u8>)>,
+    done: OnceLock<Result<(), Failure>>,
+}
+
+/// A failure that several callers share.
+#[derive(Debug, Clone)]
+enum Failure {
+    Full,
+    Store(Arc<EventStoreError>),
+}
+
+/// Events in one file, through redb.
+///
+/// [`EventStore::try_append`] returns when its events are flushed to the disk, all of a batch or none;
+/// they survive `kill -9` and, as far as the disk keeps its promises, a power cut. Batches that arrive while
+/// another one is being flushed are flushed together. One process writes (a second one gets
+/// [`EventStoreError::InUse`]), others may read and export meanwhile ([`EventReader`](crate::EventReader)).
+///
+/// Memory is bounded by the cache of the configuration and the batches in flight, the file by its limit.
+/// After a failed write the store opens its file anew, so that it goes on once there is space again.
+#[derive(Debug)]
+pub struct EventStore {
+    path: PathBuf,
+    config: EventStoreConfig,
+    /// None after a failure until the file could be opened again.
+    database: RwLock<Option<Database>>,
+    waiting: Mutex<Vec<Arc<Ticket>>>,
+    /// Held while a batch is written.
+    writing: Mutex<()>,
+    n_events: AtomicU64,
+}
+
+impl EventStore {
+    /// Opens the store at `path`, or makes an empty one; its file is readable by its owner alone.
+    ///
+    /// # Errors
+    /// [`EventStoreError::InUse`] if another process writes to it, [`EventStoreError::NotAStore`] if
+    /// something else stands there (a link or a device too), [`EventStoreError::NewerVersion`],
+    /// [`EventStoreError::DiskFull`], [`EventStoreError::Io`] and [`EventStoreError::Damaged`].
+    pub fn open(path: impl AsRef<Path>, config: EventStoreConfig) -> Result<Self, EventStoreError> {
+        let path = path.as_ref().to_owned();
+        let (database, n_events) = open(&path, &config)?;
+        Ok(Self {
+            path,
+            config,
+            database: RwLock::new(Some(database)),
+            waiting: Mutex::default(),
+            writing: Mutex::default(),
+            n_events: AtomicU64::new(n_events),
+        })
+    }
+
+    /// Where it is.
+    #[must_use]
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// How many events it holds.
+    #[must_use]
+    pub fn n_events(&self) -> u64 {
+        self.n_events.load(Ordering::Relaxed)
+    }
+
+    /// Keeps all of `events` or, where it fails, none; they are on the disk when it returns.
+    ///
+    /// # Errors
+    /// [`EventStoreError::Event`] for an event with an empty id, a count that is not positive and finite or
+    /// a time beyond the years 0 to 9999; [`EventStoreError::Full`], [`EventStoreError::DiskFull`],
+    /// [`EventStoreError::Io`] and [`EventStoreError::Damaged`].
+    pub fn try_append(&self, events: &[StoredEvent]) -> Result<(), EventStoreError> {
+        self.submit(events)?.map_err(|failure| match failure {
+            Failure::Full => EventStoreError::Full {
+                path: self.path.clone(),
+                limit: self.config.limit,
+            },
+            Failure::Store(error) => copy(&error),
+        })
+    }
+
+    /// Waits until the events are written, by this thread or by another one that writes them with its own.
+    fn submit(&self, events: &[StoredEvent]) -> Result<Result<(), Failure>, EventStoreError> {
+        let mut encoded = Vec::with_capacity(events.len());
+        for (n, event) in events.iter().enumerate() {
+            let refuse = |detail| EventStoreError::Event {
+                number: n + 1,
+                detail,
+            };
+            if let Some(detail) = fault(event) {
+                return Err(refuse(detail));
+            }
+            encoded.push((event.clone(), encode(event).map_err(refuse)?));
+        }
+        if encoded.is_empty() {
+            return Ok(Ok(()));
+        }
+        let ticket = Arc::new(Ticket {
+            events: encoded,
+            done: OnceLock::new(),
+        });
+        lock(&self.waiting).push(Arc::clone(&ticket));
+        let writing = lock(&self.writing);
+        if ticket.done.get().is_none() {
+            let tickets = std::mem::take(&mut *lock(&self.waiting));
+            self.write(&tickets);
+        }
+        drop(writing);
+        match ticket.done.get() {
+            Some(done) => Ok(done.clone()),
+            // Only where the thread that took the ticket panicked.
+            None => Err(EventStoreError::damaged(&self.path, "a writer stopped")),
+        }
+    }
+
+    /// Writes what waits in one transaction and says so to each of those who wait.
+    fn write(&self, tickets: &[Arc<Ticket>]) {
+        let mut room = self.config.limit.saturating_sub(self.n_events());
+        let mut taken = Vec::with_capacity(tickets.len());
+        for ticket in tickets {
+            let size = ticket.events.len() as u64;
+            if size <= room {
+                room -= size;
+                taken.push(ticket);
+            } else {
+                let _ = ticket.done.set(Err(Failure::Full));
+            }
+        }
+        if taken.is_empty() {
+            return;
+        }
+        let written = self.change(|transaction| {
+            let mut n = 0;
+            for ticket in &taken {
+                n += append(transaction, &ticket.events)?;
+            }
+            Ok(n)
+        });
+        let outcome = match written {
+            Ok(n) => {
+                self.n_events.fetch_add(n, Ordering::Relaxed);
+                Ok(())
+            }
+            Err(error) => Err(Failure::Store(Arc::new(error))),
+        };
+        for ticket in taken {
+            let _ = ticket.done.set(outcome.clone());
+        }
+    }
+
+    /// Runs one transaction. After a failure the file is opened anew, now or at the next call.
+    fn change<T>(
+        &self,
+        work: impl FnOnce(&WriteTransaction) -> Result<T, redb::Error>,
+    ) -> Result<T, EventStoreError> {
+        let outcome = self.with_database(|database| {
+            let mut transaction = database.begin_write()?;
+            transaction.set_quick_repair(true);
+            let value = work(&transaction)?;
+            transaction.commit()?;
+            Ok(value)
+        });
+        outcome.inspect_err(|error| {
+            tracing::error!("events were not kept: {error}");
+            // The database refuses all work after an error of the disk.
+            let mut database = self
+                .database
+                .write()
+                .unwrap_or_else(PoisonError::into_inner);
+            *database = None;
+            *database = self.reopened();
+        })
+    }
+
+    fn reopened(&self) -> Option<Database> {
+        match open(&self.path, &self.config) {
+            Ok((database, n_events)) => {
+                self.n_events.store(n_events, Ordering::Relaxed);
+                Some(database)
+            }
+            Err(error) => {
+                tracing::error!("the event store cannot be opened again yet: {error}");
+                None
+            }
+        }
+    }
+
+    /// Runs something on the database, which is opened anew where an earlier failure closed it.
+    fn with_database<T>(
+        &self,
+        work: impl FnOnce(&Database) -> Result<T, redb::Error>,
+    ) -> Result<T, EventStoreError> {
+        let fault = |error| EventStoreError::database("write", &self.path, error);
+        let database = self.database.read().unwrap_or_else(PoisonError::into_inner);
+        if let Some(database) = &*database {
+            return work(database).map_err(fault);
+        }
+        drop(database);
+        let mut database = self
+            .database
+            .write()
+            .unwrap_or_else(PoisonError::into_inner);
+        if database.is_none() {
+            let (opened, n_events) = open(&self.path, &self.config)?;
+            self.n_events.store(n_events, Ordering::Relaxed);
+            *database = Some(opened);
+        }
+        match &*database {
+            Some(database) => work(database).map_err(fault),
+            None => Err(EventStoreError::damaged(&self.path, "it is closed")),
+        }
+    }
+
+    /// The latest events of a consumer that answers count, in the order of arrival.
+    ///
+    /// # Errors
+    /// [`EventStoreError::Io`] and [`EventStoreError::Damaged`] if they cannot be read.
+    pub fn try_of_consumer(&self, consumer: &str) -> Result<Vec<ContextEvent>, EventStoreError> {
+        let bytes: Vec<Vec<u8>> = self.with_database(|database| {
+            let table = database.begin_read()?.open_table(EVENTS)?;
+            let latest = table.range((consumer, 0)..=(consumer, u64::MAX))?.rev();
+            let latest = latest.take(self.config.per_consumer);
+            let read = |entry: Result<(_, redb::AccessGuard<'_, &[u8]>), _>| match entry {
+                Ok((_, value)) => Ok(value.value().to_vec()),
+                Err(error) => Err(redb::Error::from(error)),
+            };
+            latest.map(read).collect()
+        })?;
+        let decode = |bytes: &Vec<u8>| {
+            decode(bytes).map_err(|detail| EventStoreError::damaged(&self.path, detail))
+        };
+        bytes.iter().rev().map(decode).collect()
+    }
+
+    /// Writes the events as [`EventReader::export`](crate::EventReader::export) does.
+    ///
+    /// # Errors
+    /// As there.
+    pub fn export(&self, out: impl Write) -> Result<ExportReport, EventStoreError> {
+        let database = self.database.read().unwrap_or_else(PoisonError::into_inner);
+        match &*database {
+            Some(database) => export(database, &self.path, out),
+            None => Err(EventStoreError::damaged(
+                &self.path,
+                "it is closed after a failure",
+            )),
+        }
+    }
+
+    /// Removes the events up to the number `last` (of an [`ExportReport`]) whose time is at most `until`
+    /// (seconds since 1970): those that were exported and that the model in service was trained on. Returns
+    /// how many. Whoever prunes more loses what the next training would learn. Events can be appended
+    /// meanwhile; the space is used again.
+    ///
+    /// # Errors
+    /// [`EventStoreError::DiskFull`], [`EventStoreError::Io`] and [`EventStoreError::Damaged`]; some of the
+    /// events may have been removed then.
+    pub fn prune(&self, last: u64, until: i64) -> Result<u64, EventStoreError> {
+        let mut removed = 0;
+        let mut from = Some(0);
+        while let Some(first) = from {
+            let writing = lock(&self.writing);
+            let (n, next) =
+                self.change(|transaction| prune_some(transaction, first..=last, until))?;
+            self.n_events.fetch_sub(n, Ordering::Relaxed);
+            drop(writing);
+            removed += n;
+            from = next;
+        }
+        tracing::info!("{removed} events were pruned from {}", self.path.display());
+        Ok(removed)
+    }
+}
+
+impl EventSink for EventStore {
+    fn append(&self, events: &[StoredEvent]) -> Result<(), EventError> {
+        self.try_append(events).map_err(|error| match error {
+            EventStoreError::Full { limit, .. } => EventError::Full {
+                limit: usize::try_from(limit).unwrap_or(usize::MAX),
+            },
+            error => EventError::Store {
+                detail: error.to_string(),
+            },
+        })
+    }
+
+    /// Where the store cannot be read, answers go on without its events, and the log says so.
+    fn of_consumer(&self, consumer: &str) -> Vec<ContextEvent> {
+        self.try_of_consumer(consumer).unwrap_or_else(|error| {
+            tracing::error!("events are not counted: {error}");
+            Vec::new()
+        })
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// The same error for another caller.
+fn copy(error: &EventStoreError) -> EventStoreError {
+    match error {
+        EventStoreError::DiskFull { path, source } => EventStoreError::DiskFull {
+            path: path.clone(),
+            source: std::io::Error::new(source.kind(), source.to_string()),
+        },
+        EventStoreError::Io {
+            path,
+            action,
+            source,
+        } => EventStoreError::Io {
+            path: path.clone(),
+            action,
+            source: std::io::Error::new(source.kind(), source.to_string()),
+        },
+        EventStoreError::InUse { path } => EventStoreError::InUse { path: path.clone() },
+        EventStoreError::Damaged { path, detail } => EventStoreError::damaged(path, detail.clone()),
+        other => EventStoreError::damaged(Path::new(""), other.to_string()),
+    }
+}
+
+fn number(table: &impl ReadableTable<&'static str, u64>, name: &str) -> Result<u64, redb::Error> {
+    Ok(table.get(name)?.map_or(0, |value| value.value()))
+}
+
+/// Puts events behind those that are there; says how many.
+fn append(
+    transaction: &WriteTransaction,
+    new: &[(StoredEvent, Vec<u8>)],
+) -> Result<u64, redb::Error> {
+    let mut meta = transaction.open_table(META)?;
+    let mut order = transaction.open_table(ORDER)?;
+    let mut events = transaction.open_table(EVENTS)?;
+    let (first, count) = (number(&meta, NEXT)?, number(&meta, COUNT)?);
+    let mut next = first;
+    for (event, bytes) in new {
+        order.insert(next, event.consumer.as_str())?;
+        events.insert((event.consumer.as_str(), next), bytes.as_slice())?;
+        next += 1;
+    }
+    meta.insert(NEXT, next)?;
+    meta.insert(COUNT, count + (next - first))?;
+    Ok(next - first)
+}
+
+/// Removes old events among the first [`PRUNED_AT_ONCE`] of a range of numbers. Says how many, and where to
+/// go on; none at the end.
+fn prune_some(
+    transaction: &WriteTransaction,
+    range: RangeInclusive<u64>,
+    until: i64,
+) -> Result<(u64, Option<u64>), redb::Error> {
+    let mut order = transaction.open_table(ORDER)?;
+    let mut events = transaction.open_table(EVENTS)?;
+    let mut old = Vec::new();
+    let mut next = None;
+    for (n, entry) in order.range(range)?.enumerate() {
+        let (number, consumer) = entry?;
+        let (number, consumer) = (number.value(), consumer.value());
+        if n == PRUNED_AT_ONCE {
+            next = Some(number);
+            break;
+        }
+        let Some(bytes) = events.get((consumer, number))? else {
+            return Err(redb::Error::Corrupted(format!("event {number} is gone")));
+        };
+        let event = decode(bytes.value()).map_err(redb::Error::Corrupted)?;
+        if event.time.is_some_and(|time| time <= until) {
+            old.push((consumer.to_owned(), number));
+        }
+    }
+    for (consumer, number) in &old {
+        order.remove(number)?;
+        events.remove((consumer.as_str(), *number))?;
+    }
+    let mut meta = transaction.open_table(META)?;
+    let count = number(&meta, COUNT)?.saturating_sub(old.len() as u64);
+    meta.insert(COUNT, count)?;
+    Ok((old.len() as u64, next))
+}
+
+/// Opens or makes the database, and says how many events it holds.
+fn open(path: &Path, config: &EventStoreConfig) -> Result<(Database, u64), EventStoreError> {
+    let io = |source| EventStoreError::io("write", path, source);
+    super::export::check_regular(path)?;
+    let new = !path.exists();
+    let mut options = OpenOptions::new();
+    options.read(true).write(true).create(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    let file = options.open(path).map_err(io)?;
+    let database = Builder::new()
+        .set_cache_size(config.cache_bytes)
+        .set_concurrency_mode(ConcurrencyMode::SingleWriter)
+        .create_file(file)
+        .map_err(|error| EventStoreError::database("open", path, error.into()))?;
+    let fault = |error| EventStoreError::database("write", path, error);
+    let n_events = prepare(&database).map_err(fault)?;
+    if new && cfg!(unix) {
+        // The file's name must outlive a power cut too.
+        let parent = path
+            .parent()
+            .filter(|parent| !parent.as_os_str().is_empty());
+        let parent = parent.unwrap_or(Path::new("."));
+        File::open(parent)
+            .and_then(|folder| folder.sync_all())
+            .map_err(io)?;
+    }
+    match n_events {
+        Ok(n_events) => Ok((database, n_events)),
+        Err(found) => Err(EventStoreError::NewerVersion {
+            path: path.to_owned(),
+            found,
+            supported: FORMAT_VERSION,
+        }),
+    }
+}
+
+/// Makes the tables of a new database. Says how many events there are, or the version that is not known.
+fn prepare(database: &Database) -> Result<Result<u64, u64>, redb::Error> {
+    match database.begin_read()?.open_table(META) {
+        Ok(meta) => {
+            let version = number(&meta, VERSION)?;
+            return Ok(match version {
+                FORMAT_VERSION => Ok(number(&meta, COUNT)?),
+                newer => Err(newer),
+            });
+        }
+        Err(TableError::TableDoesNotExist(_)) => {}
+        Err(error) => return Err(error.into()),
+    }
+    let transaction = database.begin_write()?;
+    {
+        let mut meta = transaction.open_table(META)?;
+        meta.insert(VERSION, FORMAT_VERSION)?;
+        transaction.open_table(ORDER)?;
+        transaction.open_table(EVENTS)?;
+    }
+    transaction.commit()?;
+    Ok(Ok(0))
+}

@@ -1,0 +1,269 @@
+//! Whether a retrained model may take the place of the one before it.
+
+use crate::TrainError;
+use lightgcn_core::{Dataset, ItemId, Truth, UserId};
+use lightgcn_metrics::Metric;
+use lightgcn_recommend::{EmbeddingRanker, Evaluation, EvaluationOptions, evaluate};
+use lightgcn_store::Artifact;
+use serde::{Deserialize, Serialize};
+
+/// The cutoff of the figures that decide.
+const K: usize = 20;
+
+/// What the earlier model scores a product that it does not know: it can never show it.
+const NEVER: f32 = -1e30;
+
+/// How much of a figure may be lost, relative to the earlier model's: 0.01 is one in a hundred.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Margin(f64);
+
+impl Margin {
+    /// A margin of at least 0 and below 1.
+    ///
+    /// # Errors
+    /// [`TrainError::Config`] for any other number.
+    pub fn new(margin: f64) -> Result<Self, TrainError> {
+        if (0.0..1.0).contains(&margin) {
+            return Ok(Self(margin));
+        }
+        Err(TrainError::Config {
+            faults: vec![format!(
+                "the margin is {margin}; it must be at least 0 and below 1"
+            )],
+        })
+    }
+
+    /// The least figure that may follow `previous`.
+    #[must_use]
+    pub fn least(self, previous: f64) -> f64 {
+        previous * (1.0 - self.0)
+    }
+
+    /// The margin as a number.
+    #[must_use]
+    pub fn value(self) -> f64 {
+        self.0
+    }
+}
+
+impl Default for Margin {
+    /// One in a hundred.
+    fn default() -> Self {
+        Self(0.01)
+    }
+}
+
+/// The figures of one model.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct RetrainFigures {
+    /// Recall at 20, in [0, 1].
+    #[serde(rename = "recall@20")]
+    pub recall: f64,
+    /// NDCG at 20, in [0, 1].
+    #[serde(rename = "ndcg@20")]
+    pub ndcg: f64,
+}
+
+/// Two models on the same consumers and targets of a validation part.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct RetrainReport {
+    /// The earlier model.
+    pub previous: RetrainFigures,
+    /// The new one.
+    pub retrained: RetrainFigures,
+    /// Consumers that both were asked for: those of the validation part whom the earlier model knows.
+    pub n_consumers: usize,
+    /// Their targets.
+    pub n_targets: usize,
+    /// Targets left out because the earlier model does not know their consumer.
+    pub left_out_unknown_consumer: usize,
+    /// Targets left out because the earlier model was trained on them.
+    pub left_out_trained_on: usize,
+}
+
+impl RetrainReport {
+    /// Every figure that falls beyond the margin, in words; empty where the new model may be published.
+    #[must_use]
+    pub fn faults(&self, margin: Margin) -> Vec<String> {
+        let (old, new) = (&self.previous, &self.retrained);
+        [
+            ("recall@20", old.recall, new.recall),
+            ("ndcg@20", old.ndcg, new.ndcg),
+        ]
+        .into_iter()
+        .filter(|&(_, old, new)| new < margin.least(old))
+        .map(|(name, old, new)| {
+            let least = margin.least(old);
+            format!("{name} fell from {old:.4} to {new:.4}, below {least:.4}")
+        })
+        .collect()
+    }
+}
+
+/// Measures an earlier and a new model on the validation part of the new one's dataset: full ranking
+/// over all its products, on the same consumers and targets.
+///
+/// Left out are consumers whom the earlier model does not know, and targets that it was trained on. A
+/// product that it does not know it never shows, as in service. The new model's best epoch was chosen on
+/// this very part, which flatters it somewhat.
+///
+/// # Errors
+/// [`TrainError::NotComparable`] if no target is left, [`TrainError::Recommend`] if the new model does
+/// not fit the dataset.
+pub fn compare_with_previous(
+    previous: &Artifact,
+    retrained: &Artifact,
+    dataset: &Dataset,
+) -> Result<RetrainReport, TrainError> {
+    let (truth, unknown, trained_on) = common_truth(previous, dataset)?;
+    let train = &dataset.split.train;
+    let options = EvaluationOptions {
+        ks: vec![K],
+        resamples: 0,
+        ..EvaluationOptions::default()
+    };
+    let figures = |evaluation: Evaluation| -> Result<RetrainFigures, TrainError> {
+        Ok(RetrainFigures {
+            recall: evaluation.mean(Metric::Recall, K)?,
+            ndcg: evaluation.mean(Metric::Ndcg, K)?,
+        })
+    };
+    let old = evaluate(
+        &previous_ranker(previous, dataset)?,
+        train,
+        &truth,
+        &options,
+    )?;
+    let table = &retrained.embeddings;
+    let new = EmbeddingRanker::from_nodes(
+        "retrained",
+        table.data(),
+        dataset.users.len(),
+        table.dimension(),
+    )?;
+    let new = evaluate(&new, train, &truth, &options)?;
+    Ok(RetrainReport {
+        n_consumers: new.n_users(),
+        n_targets: new.n_targets(),
+        previous: figures(old)?,
+        retrained: figures(new)?,
+        left_out_unknown_consumer: unknown,
+        left_out_trained_on: trained_on,
+    })
+}
+
+/// The validation targets that both models can be asked for, and how many were left out and why.
+fn common_truth(
+    previous: &Artifact,
+    dataset: &Dataset,
+) -> Result<(Truth, usize, usize), TrainError> {
+    let (mut unknown, mut trained_on) = (0, 0);
+    let mut kept: Vec<(UserId, ItemId)> = Vec::new();
+    for (user, item) in dataset.split.validation.truth().iter() {
+        let old_user = dataset.users.name(user).and_then(|u| previous.users.get(u));
+        let old_item = dataset.items.name(item).and_then(|i| previous.items.get(i));
+        let Some(old_user) = old_user else {
+            unknown += 1;
+            continue;
+        };
+        let met = old_item.is_some_and(|item| {
+            let mut pairs = previous.train.of_user(old_user);
+            pairs.any(|pair| pair.item == item && pair.is_target)
+        });
+        if met {
+            trained_on += 1;
+        } else {
+            kept.push((user, item));
+        }
+    }
+    if kept.is_empty() {
+        return Err(TrainError::NotComparable {
+            detail: format!(
+                "of the validation part no target is left ({unknown} of consumers unknown to the \
+                 earlier model, {trained_on} that it was trained on); prepare the dataset with a \
+                 validation part that is later than what the earlier model was trained on"
+            ),
+        });
+    }
+    let (n_users, n_items) = (dataset.users.len(), dataset.items.len());
+    Ok((
+        Truth::from_pairs(n_users, n_items, kept)?,
+        unknown,
+        trained_on,
+    ))
+}
+
+/// The earlier model over the rows of the dataset. One more number a row makes products that it does not
+/// know score [`NEVER`]; it leaves every other score as it is.
+fn previous_ranker(
+    previous: &Artifact,
+    dataset: &Dataset,
+) -> Result<EmbeddingRanker<'static>, TrainError> {
+    let dimension = previous.embeddings.dimension();
+    let shift = previous.users.len();
+    let rows = |rows: Vec<Option<usize>>, known: f32, unknown: f32| {
+        let mut table = vec![0.0; rows.len() * (dimension + 1)];
+        for (row, from) in table.chunks_exact_mut(dimension + 1).zip(rows) {
+            match from {
+                Some(from) => {
+                    row[..dimension].copy_from_slice(previous.embeddings.row(from));
+                    row[dimension] = known;
+                }
+                None => row[dimension] = unknown,
+            }
+        }
+        table
+    };
+    let users = dataset.users.iter().map(|name| previous.users.get(name));
+    let items = dataset.items.iter().map(|name| previous.items.get(name));
+    let users = rows(users.map(|id| id.map(|id| id.index())).collect(), 1.0, 1.0);
+    let items = rows(
+        items.map(|id| id.map(|id| id.index() + shift)).collect(),
+        0.0,
+        NEVER,
+    );
+    Ok(EmbeddingRanker::new(
+        "previous",
+        users,
+        items,
+        dimension + 1,
+    )?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_margin_is_relative_and_checked() {
+        let report = |recall, ndcg| RetrainReport {
+            previous: RetrainFigures {
+                recall: 0.2,
+                ndcg: 0.1,
+            },
+            retrained: RetrainFigures { recall, ndcg },
+            n_consumers: 1,
+            n_targets: 1,
+            left_out_unknown_consumer: 0,
+            left_out_trained_on: 0,
+        };
+        let margin = Margin::new(0.1).unwrap();
+        assert!(report(0.181, 0.0901).faults(margin).is_empty());
+        let faults = report(0.179, 0.5).faults(margin);
+        assert_eq!(
+            faults,
+            ["recall@20 fell from 0.2000 to 0.1790, below 0.1800"]
+        );
+        assert_eq!(report(0.1, 0.05).faults(margin).len(), 2);
+        assert!(
+            report(0.2, 0.1)
+                .faults(Margin::new(0.0).unwrap())
+                .is_empty()
+        );
+        assert_eq!(Margin::default().value(), 0.01);
+        for bad in [-0.1, 1.0, f64::NAN, f64::INFINITY] {
+            assert!(Margin::new(bad).is_err(), "{bad}");
+        }
+    }
+}

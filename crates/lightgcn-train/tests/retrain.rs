@@ -1,0 +1,409 @@
+//! Training from an earlier model, and whether the new one may follow it.
+#![allow(clippy::unwrap_used, reason = "a failed step is a failed test")]
+
+mod common;
+
+use common::shop;
+use lightgcn_core::{Dataset, InteractionsBuilder, Split, Truth, Vocabulary};
+use lightgcn_store::Artifact;
+use lightgcn_train::{
+    Device, LayerWeightChoice, LightGcnSpec, Margin, ModelSpec, NgcfSpec, Observer, RunOptions,
+    Silent, StopSignal, TrainConfig, TrainError, TrainEvent, WarmStart, compare_with_previous,
+    train_from, train_with,
+};
+use std::fs;
+use std::path::Path;
+use std::sync::Arc;
+
+fn config() -> TrainConfig {
+    TrainConfig {
+        epochs: 4,
+        batch_size: 32,
+        learning_rate: 0.01,
+        validate_every: 2,
+        ..TrainConfig::default()
+    }
+}
+
+fn run_in(folder: &Path, resume: bool) -> RunOptions {
+    RunOptions {
+        folder: Some(folder.to_owned()),
+        resume,
+        stop: StopSignal::new(),
+    }
+}
+
+/// The shop with its consumers from another row on, and others in the place of the first few.
+fn later_shop(new_consumers: usize) -> Dataset {
+    let shop = shop();
+    let train = shop.split.train.interactions();
+    let (n_users, n_items) = (train.n_users(), train.n_items());
+    let turned = |user: lightgcn_core::UserId| {
+        lightgcn_core::UserId(((user.0 as usize + n_users - 7) % n_users) as u32)
+    };
+    let mut pairs = InteractionsBuilder::from_names(&["view", "purchase"], &["purchase"]).unwrap();
+    for user in shop.users.iter() {
+        let user = shop.users.get(user).unwrap();
+        for pair in train.of_user(user) {
+            let counts: Vec<u32> = pair.counts.to_vec();
+            pairs
+                .push(turned(user), pair.item, pair.weight, &counts, None)
+                .unwrap();
+        }
+    }
+    let moved = |truth: &Truth| {
+        let pairs = truth
+            .iter()
+            .map(|(user, item)| (turned(user), item))
+            .collect();
+        Truth::from_pairs(n_users, n_items, pairs).unwrap()
+    };
+    let split = Split::new(
+        pairs.build(n_users, n_items).unwrap(),
+        moved(shop.split.validation.truth()),
+        moved(shop.split.test.truth()),
+    );
+    let names = (0..n_users).map(|row| {
+        let old = (row + 7) % n_users;
+        match old < new_consumers {
+            true => format!("newcomer-{old}"),
+            false => format!("consumer-{old}"),
+        }
+    });
+    Dataset::new(
+        split.unwrap(),
+        Vocabulary::from_names(names).unwrap(),
+        shop.items.clone(),
+        shop.catalogue.clone(),
+        shop.behaviours.clone(),
+        shop.lineage.clone(),
+    )
+    .unwrap()
+}
+
+fn models() -> Vec<ModelSpec> {
+    let learned = ModelSpec::LightGcn(LightGcnSpec {
+        dimension: 16,
+        layers: 2,
+        layer_weights: LayerWeightChoice::Learned,
+        ..LightGcnSpec::default()
+    });
+    let ngcf = ModelSpec::Ngcf(NgcfSpec {
+        dimension: 16,
+        layer_widths: vec![16, 8],
+        ..NgcfSpec::default()
+    });
+    let mut lightgcn = ModelSpec::lightgcn();
+    if let ModelSpec::LightGcn(spec) = &mut lightgcn {
+        spec.dimension = 16;
+    }
+    vec![lightgcn, learned, ngcf, ModelSpec::mf()]
+}
+
+fn first(model: &ModelSpec, folder: &Path) -> Arc<Artifact> {
+    let run = run_in(folder, false);
+    let trained = train_with(&shop(), model, &config(), Device::Cpu, &run, &mut Silent).unwrap();
+    Arc::new(trained.artifact)
+}
+
+#[test]
+fn every_model_starts_from_its_run_to_the_same_bits() {
+    for model in models() {
+        let folder = tempfile::tempdir().unwrap();
+        let artifact = first(&model, folder.path());
+        let start = WarmStart::new(Arc::clone(&artifact))
+            .with_run(folder.path())
+            .unwrap();
+        assert!(start.has_checkpoint());
+        let candidate = start.candidate().unwrap();
+        assert_eq!((&candidate.model, &candidate.train), (&model, &config()));
+        let again = |threads: usize| {
+            let pool = rayon::ThreadPoolBuilder::new()
+                .num_threads(threads)
+                .build()
+                .unwrap();
+            let run = RunOptions::default();
+            let (dataset, config) = (later_shop(5), config());
+            pool.install(|| {
+                train_from(
+                    &dataset,
+                    &model,
+                    &config,
+                    Device::Cpu,
+                    &run,
+                    &start,
+                    &mut Silent,
+                )
+            })
+            .unwrap()
+            .artifact
+        };
+        let one = again(1);
+        assert_eq!(
+            one.identity().unwrap(),
+            again(3).identity().unwrap(),
+            "{}",
+            model.name()
+        );
+        let options = &one.lineage.options;
+        assert_eq!(options["warm_start.previous"], artifact.identity().unwrap());
+        assert_eq!(options["warm_start.adam"], "carried over");
+    }
+}
+
+/// A step size that moves nothing shows where training began.
+#[test]
+fn embeddings_of_known_ids_are_where_training_begins() {
+    let still = TrainConfig {
+        epochs: 1,
+        learning_rate: 1e-12,
+        ..config()
+    };
+    for model in models() {
+        let folder = tempfile::tempdir().unwrap();
+        let artifact = first(&model, folder.path());
+        let start = WarmStart::new(Arc::clone(&artifact))
+            .with_run(folder.path())
+            .unwrap();
+        let dataset = later_shop(5);
+        let run = RunOptions::default();
+        let new = train_from(
+            &dataset,
+            &model,
+            &still,
+            Device::Cpu,
+            &run,
+            &start,
+            &mut Silent,
+        );
+        let new = new.unwrap().artifact;
+        for (row, name) in dataset.users.iter().enumerate() {
+            let Some(old) = artifact.users.get(name) else {
+                continue;
+            };
+            let (new, old) = (new.layer0.row(row), artifact.layer0.row(old.index()));
+            assert!(
+                new.iter().zip(old).all(|(a, b)| (a - b).abs() < 1e-6),
+                "{name}"
+            );
+        }
+        assert_eq!(
+            dataset
+                .users
+                .iter()
+                .filter(|n| n.starts_with("newcomer"))
+                .count(),
+            5
+        );
+    }
+}
+
+#[test]
+fn without_its_run_a_model_starts_from_its_embeddings_alone() {
+    for model in models() {
+        let folder = tempfile::tempdir().unwrap();
+        let start = WarmStart::new(first(&model, folder.path()));
+        let run = RunOptions::default();
+        let (dataset, config) = (later_shop(0), config());
+        let new = train_from(
+            &dataset,
+            &model,
+            &config,
+            Device::Cpu,
+            &run,
+            &start,
+            &mut Silent,
+        );
+        let has_more = matches!(&model, ModelSpec::Ngcf(_))
+            || matches!(&model, ModelSpec::LightGcn(spec) if spec.layer_weights == LayerWeightChoice::Learned);
+        match new {
+            Ok(new) => {
+                assert!(!has_more, "{}", model.name());
+                assert_eq!(new.artifact.lineage.options["warm_start.adam"], "new");
+            }
+            Err(error) => {
+                assert!(matches!(error, TrainError::WarmStart { .. }), "{error}");
+                assert!(has_more, "{}: {error}", model.name());
+            }
+        }
+    }
+}
+
+#[test]
+fn what_does_not_fit_is_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let model = ModelSpec::mf();
+    let artifact = first(&model, folder.path());
+    let start = WarmStart::new(Arc::clone(&artifact));
+    let none = folder.path().join("none");
+    assert!(matches!(
+        start.clone().with_run(&none),
+        Err(TrainError::NoCheckpoint { .. })
+    ));
+    let other = tempfile::tempdir().unwrap();
+    let seed = TrainConfig {
+        seed: 1,
+        ..config()
+    };
+    let run = run_in(other.path(), false);
+    train_with(&shop(), &model, &seed, Device::Cpu, &run, &mut Silent).unwrap();
+    let error = start.clone().with_run(other.path()).unwrap_err();
+    assert!(
+        matches!(error, TrainError::CheckpointMismatch { .. }),
+        "{error}"
+    );
+
+    let run = RunOptions::default();
+    let wide = ModelSpec::lightgcn();
+    let error = train_from(
+        &shop(),
+        &wide,
+        &config(),
+        Device::Cpu,
+        &run,
+        &start,
+        &mut Silent,
+    );
+    let error = error.unwrap_err();
+    assert!(matches!(error, TrainError::WarmStart { .. }), "{error}");
+    assert!(error.to_string().contains("name"), "{error}");
+    // A damaged checkpoint is told as such.
+    let start = start.with_run(folder.path()).unwrap();
+    fs::write(folder.path().join("checkpoint/optimizer.mpk"), "x").unwrap();
+    let error = train_from(
+        &shop(),
+        &model,
+        &config(),
+        Device::Cpu,
+        &run,
+        &start,
+        &mut Silent,
+    );
+    assert!(matches!(error, Err(TrainError::CheckpointDamaged { .. })));
+}
+
+struct StopIn(u32, StopSignal);
+
+impl Observer for StopIn {
+    fn on_event(&mut self, event: &TrainEvent<'_>) {
+        if matches!(event, TrainEvent::Batches { epoch, .. } if *epoch == self.0) {
+            self.1.stop();
+        }
+    }
+}
+
+#[test]
+fn an_interrupted_retraining_resumes_to_the_same_bits() {
+    let folder = tempfile::tempdir().unwrap();
+    let model = ModelSpec::mf();
+    let artifact = first(&model, folder.path());
+    let start = WarmStart::new(artifact).with_run(folder.path()).unwrap();
+    let config = TrainConfig {
+        batch_size: 2,
+        ..config()
+    };
+    let next = folder.path().join("next");
+    let go = |run: &RunOptions, observer: &mut dyn Observer| {
+        train_from(
+            &later_shop(3),
+            &model,
+            &config,
+            Device::Cpu,
+            run,
+            &start,
+            observer,
+        )
+        .unwrap()
+    };
+    let whole = go(&RunOptions::default(), &mut Silent).artifact;
+    let run = run_in(&next, false);
+    let mut stop = StopIn(2, run.stop.clone());
+    go(&run, &mut stop);
+    let resumed = go(&run_in(&next, true), &mut Silent).artifact;
+    assert_eq!(resumed.identity().unwrap(), whole.identity().unwrap());
+}
+
+#[test]
+fn both_models_answer_for_the_same_consumers() {
+    let folder = tempfile::tempdir().unwrap();
+    let model = ModelSpec::mf();
+    let dataset = shop();
+    let run = run_in(folder.path(), false);
+    let trained = train_with(&dataset, &model, &config(), Device::Cpu, &run, &mut Silent).unwrap();
+    let (artifact, evaluation) = (trained.artifact, trained.validation.unwrap());
+    let same = compare_with_previous(&artifact, &artifact, &dataset).unwrap();
+    assert_eq!(same.previous, same.retrained);
+    let recall = evaluation
+        .mean(lightgcn_metrics::Metric::Recall, 20)
+        .unwrap();
+    assert_eq!(same.retrained.recall, recall);
+    assert_eq!((same.n_consumers, same.n_targets), (60, 60));
+    assert!(same.faults(Margin::new(0.0).unwrap()).is_empty());
+
+    // Five consumers are unknown to the earlier model, whose rows stand elsewhere.
+    let later = later_shop(5);
+    let run = RunOptions::default();
+    let new = train_with(&later, &model, &config(), Device::Cpu, &run, &mut Silent)
+        .unwrap()
+        .artifact;
+    let report = compare_with_previous(&artifact, &new, &later).unwrap();
+    assert_eq!(
+        (report.n_consumers, report.left_out_unknown_consumer),
+        (55, 5)
+    );
+    let known_by_old: f64 = (report.previous.recall - same.previous.recall).abs();
+    assert!(
+        known_by_old < 0.1,
+        "the rows of the earlier model were mixed up: {report:?}"
+    );
+
+    // A model without taste follows none.
+    let mut worse = new.clone();
+    let zeros = vec![0.0; worse.embeddings.data().len()];
+    let (rows, dimension) = (worse.embeddings.rows(), worse.embeddings.dimension());
+    worse.embeddings = lightgcn_store::EmbeddingTable::new(rows, dimension, zeros).unwrap();
+    let report = compare_with_previous(&new, &worse, &later).unwrap();
+    assert_eq!(report.faults(Margin::default()).len(), 2, "{report:?}");
+}
+
+/// What the earlier model was trained on is no test of it.
+#[test]
+fn targets_that_the_earlier_model_was_trained_on_are_left_out() {
+    let dataset = shop();
+    let run = RunOptions::default();
+    let model = ModelSpec::mf();
+    let new = train_with(&dataset, &model, &config(), Device::Cpu, &run, &mut Silent)
+        .unwrap()
+        .artifact;
+    let mut knows_all = new.clone();
+    let (train, truth) = (
+        dataset.split.train.interactions(),
+        dataset.split.validation.truth(),
+    );
+    let mut pairs = InteractionsBuilder::from_names(&["view", "purchase"], &["purchase"]).unwrap();
+    for user in dataset
+        .users
+        .iter()
+        .map(|name| dataset.users.get(name).unwrap())
+    {
+        for pair in train.of_user(user) {
+            pairs
+                .push(user, pair.item, pair.weight, &pair.counts.to_vec(), None)
+                .unwrap();
+        }
+    }
+    for (n, (user, item)) in truth.iter().enumerate() {
+        // All but one.
+        if n > 0 && !train.of_user(user).any(|pair| pair.item == item) {
+            pairs.push(user, item, 1.0, &[0, 1], None).unwrap();
+        }
+    }
+    knows_all.train = pairs.build(60, 30).unwrap();
+    let report = compare_with_previous(&knows_all, &new, &dataset).unwrap();
+    assert_eq!((report.n_targets, report.left_out_trained_on), (1, 59));
+    // Nobody is known.
+    let mut strangers = new.clone();
+    strangers.users = Vocabulary::from_names((0..60).map(|n| format!("x{n}"))).unwrap();
+    let error = compare_with_previous(&strangers, &new, &dataset).unwrap_err();
+    assert!(matches!(error, TrainError::NotComparable { .. }), "{error}");
+}
