@@ -1,6 +1,7 @@
 /** Why a product: what makes its score, and the ways through the graph that lead to it. */
 import { useMemo, useState } from "preact/hooks";
 import * as api from "../api";
+import { ApiError } from "../api";
 import { GraphCanvas } from "../graph/canvas";
 import { drawExplanation, pathParts } from "../graph/drawing";
 import { type Pending, useAnswer } from "../hooks";
@@ -33,7 +34,13 @@ export function ExplanationView({ product, answer, item, theme, onPick }: Props)
           {item && <span class="quiet">{item.reason}</span>}
         </div>
       </header>
-      {answer.error ? (
+      {answer.error instanceof ApiError && answer.error.code === "unknown_consumer" ? (
+        <p class="notice">
+          There is no score to explain: the model knows nothing of this consumer, and the product stands in
+          the list for another reason ({item?.reason ?? "it is popular"}). Add an event, and the model takes
+          over.
+        </p>
+      ) : answer.error ? (
         <Failure error={answer.error} retry={answer.retry} />
       ) : data ? (
         <>
