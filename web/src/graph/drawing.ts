@@ -157,10 +157,10 @@ function distances({ nodes, edges }: Neighbourhood): Map<string, number> {
 }
 
 /**
- * The graph with at most `most` groups of other consumers: for each product that only groups lead to its largest group,
- * then the largest of all. Products that nothing leads to any more are left out.
+ * The graph with at most `most` groups of other consumers: for each product that groups lead to its largest group,
+ * recommended products before others, then the largest of all. Products that nothing leads to any more are left out.
  */
-export function thinned(graph: Neighbourhood, most: number): Neighbourhood {
+export function thinned(graph: Neighbourhood, recommended: ReadonlySet<string>, most: number): Neighbourhood {
   const groups = graph.nodes.filter((node) => node.kind === "consumers");
   const count = new Map(groups.map((node) => [node.id, node.count ?? 0]));
   const size = (id: string) => count.get(id) ?? 0;
@@ -168,7 +168,12 @@ export function thinned(graph: Neighbourhood, most: number): Neighbourhood {
   inwards.sort((a, b) => size(b.source) - size(a.source) || (a.source < b.source ? -1 : 1));
   const first = new Map<string, string>();
   for (const { source, target } of inwards) if (!first.has(target)) first.set(target, source);
-  const kept = new Set([...new Set([...first.values(), ...inwards.map((e) => e.source)])].slice(0, most));
+  const wanted = new Set(
+    graph.nodes.filter((node) => node.product && recommended.has(node.product)).map((node) => node.id),
+  );
+  const firsts = [...first].sort(([a], [b]) => Number(wanted.has(b)) - Number(wanted.has(a)));
+  const order = [...firsts.map(([, group]) => group), ...inwards.map((edge) => edge.source)];
+  const kept = new Set([...new Set(order)].slice(0, most));
   const edges = graph.edges.filter((e) => [e.source, e.target].every((id) => !count.has(id) || kept.has(id)));
   const joined = new Set(edges.flatMap((edge) => [edge.source, edge.target]));
   return { nodes: graph.nodes.filter((node) => node.kind === "self" || joined.has(node.id)), edges };

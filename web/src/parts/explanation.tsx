@@ -108,9 +108,11 @@ function Contributions({ explanation, item }: { explanation: Explanation; item: 
   const [all, setAll] = useState(false);
   const { score, contributions, instead, method } = explanation;
   const bars = barsOf(explanation, all);
-  const most = Math.max(...bars.map((bar) => Math.abs(bar.value)), 1e-12);
-  const low = Math.min(0, ...bars.map((bar) => bar.value));
-  const high = Math.max(0, ...bars.map((bar) => bar.value));
+  // What is taken together has no bar: beside it the single products could not be told apart.
+  const single = bars.filter((bar) => bar.key !== "rest").map((bar) => bar.value);
+  const most = Math.max(...single.map(Math.abs), 1e-12);
+  const low = Math.min(0, ...single);
+  const high = Math.max(0, ...single);
   const zero = bars.length ? -low / (high - low || most) : 0;
   const sameScore = item && Math.abs(item.score - score) <= 1e-3 * Math.max(1, Math.abs(score));
   return (
@@ -143,16 +145,18 @@ function Contributions({ explanation, item }: { explanation: Explanation; item: 
                 {text.signed(bar.value)}
                 {bar.value < 0 && <span class="unseen"> (speaks against it)</span>}
               </span>
-              <span class="bar-track" aria-hidden="true">
-                <span
-                  class="bar-fill"
-                  style={{
-                    left: `${100 * (bar.value < 0 ? zero - Math.abs(bar.value) / (high - low || most) : zero)}%`,
-                    width: `${(100 * Math.abs(bar.value)) / (high - low || most)}%`,
-                  }}
-                />
-                <span class="bar-zero" style={{ left: `${100 * zero}%` }} />
-              </span>
+              {bar.key !== "rest" && (
+                <span class="bar-track" aria-hidden="true">
+                  <span
+                    class="bar-fill"
+                    style={{
+                      left: `${100 * (bar.value < 0 ? zero - Math.abs(bar.value) / (high - low || most) : zero)}%`,
+                      width: `${(100 * Math.abs(bar.value)) / (high - low || most)}%`,
+                    }}
+                  />
+                  <span class="bar-zero" style={{ left: `${100 * zero}%` }} />
+                </span>
+              )}
             </li>
           ))}
         </ul>
