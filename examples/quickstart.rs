@@ -3,12 +3,13 @@
 //! ```text
 //! cargo run --release --example quickstart                 # a synthetic shop of 200,000 events
 //! cargo run --release --example quickstart -- my-log.csv   # your own log, in the nine columns
+//! cargo run --release --example quickstart -- --serve      # and then the page, until Ctrl-C
 //! ```
 //!
 //! It holds each buyer's last two new products out, tunes LightGCN and matrix factorization on validation data with the
 //! same budget, prints them beside popularity and other baselines on test data, shows one
 //! consumer's history, 20 products for that consumer and the paths behind the first three, and
-//! saves the model.
+//! saves the model. With `--serve` it then answers over HTTP, with a page, at the address that it prints.
 #![expect(clippy::print_stdout, reason = "an example talks to a person")]
 
 use clap::Parser;
@@ -17,7 +18,9 @@ use lightgcn::prelude::*;
 use lightgcn::recommend::{Evaluation, SeenNotBoughtRanker};
 use lightgcn::sample::PositiveSet;
 use lightgcn::train::{Candidate, StopSignal, tune};
-use std::path::PathBuf;
+use lightgcn_serve::{ServeConfig, Server, Service, stop_signal};
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 /// Training frees and takes large buffers at every step; this allocator keeps them, where the
@@ -45,6 +48,12 @@ struct Args {
     /// The most epochs for each candidate
     #[arg(long, default_value_t = 40)]
     epochs: u32,
+    /// Serve the model and its page afterwards, until Ctrl-C
+    #[arg(long)]
+    serve: bool,
+    /// Where to serve it
+    #[arg(long, default_value = "127.0.0.1:8080")]
+    bind: SocketAddr,
 }
 
 fn main() -> anyhow::Result<()> {
@@ -83,13 +92,42 @@ fn main() -> anyhow::Result<()> {
 
     let path = args.out.join("model");
     lightgcn.artifact.save(&path)?;
+    // The page shows what stands in the folder of the run beside the model.
+    let run = args.out.join("model.run");
+    std::fs::create_dir_all(&run)?;
+    std::fs::write(
+        run.join("evaluation.json"),
+        serde_json::to_string(&comparison)?,
+    )?;
     show_one_consumer(lightgcn.artifact, &dataset)?;
     println!(
         "\nThe model is in {}; {:.0} s in all.",
         path.display(),
         start.elapsed().as_secs_f64()
     );
+    if args.serve {
+        serve(&args, &path)?;
+    }
     Ok(())
+}
+
+/// Answers over HTTP until the program is told to stop.
+fn serve(args: &Args, model: &Path) -> anyhow::Result<()> {
+    let mut config = ServeConfig {
+        bind: args.bind,
+        ..ServeConfig::default()
+    };
+    config.admin.enabled = false;
+    let service = Service::open(model, config)?;
+    tokio::runtime::Runtime::new()?.block_on(async {
+        let server = Server::bind(service).await?;
+        println!(
+            "\nThe page is at http://{}/ until Ctrl-C.",
+            server.address()
+        );
+        server.run(stop_signal()?).await?;
+        Ok(())
+    })
 }
 
 fn synthetic_log(args: &Args) -> anyhow::Result<PathBuf> {

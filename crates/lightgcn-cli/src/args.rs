@@ -4,6 +4,7 @@ use crate::baselines::Baselines;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use lightgcn::linear::Filter;
 use lightgcn::train::{Device, Preset, StrategyChoice};
+use std::net::SocketAddr;
 use std::path::PathBuf;
 
 /// From a raw shop event log to explained recommendations.
@@ -27,6 +28,7 @@ const EXAMPLES: &str = "Examples:
   lightgcn evaluate shop.model shop.dataset --baselines item-knn,gf-cf --blend gf-cf
   lightgcn recommend shop.model 500000017 -k 20
   lightgcn explain shop.model 500000017 5700042
+  lightgcn serve shop.model
 
 Any option of a configuration file (--config FILE.toml) is overridden by its flag.";
 
@@ -34,7 +36,7 @@ Any option of a configuration file (--config FILE.toml) is overridden by its fla
 #[derive(Debug, Args)]
 pub(crate) struct Common {
     /// A TOML file of options: seed, threads, device, and the tables [generate], [prepare],
-    /// [model], [train], [evaluate] and [filters]. Unknown keys are errors
+    /// [model], [train], [evaluate], [filters] and [serve]. Unknown keys are errors
     #[arg(long, global = true, value_name = "FILE", env = "LIGHTGCN_CONFIG")]
     pub(crate) config: Option<PathBuf>,
     /// The seed of every random choice: the same seed gives the same bytes [default: 42]
@@ -70,6 +72,8 @@ pub(crate) enum Command {
     Recommend(RecommendArgs),
     /// Print the paths through the graph that lead from a consumer to a product
     Explain(ExplainArgs),
+    /// Answer over HTTP, with a page, until it is told to stop (SIGTERM or Ctrl-C)
+    Serve(ServeArgs),
 }
 
 #[derive(Debug, Args)]
@@ -436,4 +440,46 @@ pub(crate) struct ExplainArgs {
     /// What the consumer did since training: BEHAVIOUR:PRODUCT, more than once if need be
     #[arg(long, value_name = "EVENT")]
     pub(crate) event: Vec<String>,
+}
+
+/// Every option is a key of the table `[serve]` of --config, and of the environment as LIGHTGCN_SERVE_ and its
+/// name (LIGHTGCN_SERVE_LIMITS__K for `k` of `[serve.limits]`); the environment is over the file, and flags are
+/// over both.
+#[derive(Debug, Args)]
+pub(crate) struct ServeArgs {
+    /// A model that `train` wrote
+    pub(crate) model: PathBuf,
+    /// Where to answer [default: 127.0.0.1:8080]
+    #[arg(long, value_name = "ADDRESS")]
+    pub(crate) bind: Option<SocketAddr>,
+    /// Serve no page, nor what only the page asks: lists and histories of consumers
+    #[arg(long)]
+    pub(crate) no_page: bool,
+    /// Threads that score [default: all cores]
+    #[arg(long, value_name = "N")]
+    pub(crate) workers: Option<usize>,
+    /// Questions that may wait for a thread before 503 is answered [default: 256]
+    #[arg(long, value_name = "N")]
+    pub(crate) queue: Option<usize>,
+    /// Connections at once [default: 8192]
+    #[arg(long, value_name = "N")]
+    pub(crate) max_connections: Option<usize>,
+    /// Seconds between the signal to stop and the end of accepting [default: 0]
+    #[arg(long, value_name = "SECONDS")]
+    pub(crate) drain_delay: Option<f64>,
+    /// Where models are loaded and switched; a token is needed unless on loopback [default: 127.0.0.1:8081]
+    #[arg(long, value_name = "ADDRESS")]
+    pub(crate) admin_bind: Option<SocketAddr>,
+    /// A file with the token for loading and switching models (or LIGHTGCN_SERVE_ADMIN__TOKEN)
+    #[arg(long, value_name = "FILE")]
+    pub(crate) admin_token_file: Option<PathBuf>,
+    /// Have no listener for models
+    #[arg(long)]
+    pub(crate) no_admin: bool,
+    /// The folder whose models may be loaded [default: the folder that holds MODEL]
+    #[arg(long, value_name = "FOLDER")]
+    pub(crate) models: Option<PathBuf>,
+    /// Models kept in memory to switch back to, the one in use included [default: 2]
+    #[arg(long, value_name = "N")]
+    pub(crate) keep_models: Option<usize>,
 }

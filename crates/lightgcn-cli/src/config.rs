@@ -33,6 +33,8 @@ pub(crate) struct Config {
     pub(crate) train: TrainConfig,
     pub(crate) evaluate: EvaluateConfig,
     pub(crate) filters: FilterConfigs,
+    /// The service, as it stands in the file: the environment goes over it.
+    pub(crate) serve: toml::Table,
 }
 
 /// The seed where none is given.

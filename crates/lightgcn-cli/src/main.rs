@@ -1,4 +1,4 @@
-//! The `lightgcn` command: generate, prepare, train, tune, evaluate, recommend, explain.
+//! The `lightgcn` command: generate, prepare, train, tune, evaluate, recommend, explain, serve.
 #![forbid(unsafe_code)]
 
 mod args;
@@ -78,5 +78,6 @@ fn run(cli: &Cli, output: &Output) -> anyhow::Result<()> {
         Command::Evaluate(args) => commands::evaluate::run(args, config, output),
         Command::Recommend(args) => commands::recommend::run(args, config.seed(), output),
         Command::Explain(args) => commands::explain::run(args, output),
+        Command::Serve(args) => commands::serve::run(args, config.serve, output),
     }
 }

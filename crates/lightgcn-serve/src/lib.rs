@@ -67,7 +67,7 @@
 //!
 //! # Layout
 //!
-//! The configuration: `config`; what all requests share: `service`, with `model` and `registry` (what
+//! The configuration: `config` and `layers`; what all requests share: `service`, with `model` and `registry` (what
 //! answers), `events` (what came since), `pool` (threads that score) and `metrics`. One file a group of
 //! routes in `routes/`; `admin` has those of the other listener, and `names` what may be loaded. `extract` and
 //! `query` read requests, `error` tells faults, `server` listens.
@@ -79,6 +79,7 @@ mod error;
 mod events;
 mod extract;
 mod figures;
+mod layers;
 mod metrics;
 mod model;
 mod names;

@@ -30,6 +30,10 @@ pub enum Error {
     /// Batches.
     #[error(transparent)]
     Sample(#[from] lightgcn_sample::SampleError),
+    /// The HTTP service.
+    #[cfg(feature = "serve")]
+    #[error(transparent)]
+    Serve(#[from] lightgcn_serve::ServeError),
     /// Files of models and datasets.
     #[error(transparent)]
     Store(#[from] lightgcn_store::StoreError),

@@ -47,11 +47,12 @@
 //! | [`metrics`] | ranking metrics, intervals, paired tests |
 //! | [`store`] | artifacts and datasets on disk |
 //! | [`recommend`] | answers, explanations, evaluation |
+//! | `serve` | the HTTP service and its page (feature `serve`) |
 //!
 //! # Features
 //!
 //! `flex` (default) is the CPU; `wgpu` and `cuda` add GPUs and need no toolkit to build; `fusion`
-//! supports programs that switch burn's operation fusion on.
+//! supports programs that switch burn's operation fusion on; `serve` is the HTTP service.
 //!
 //! [burn]: https://docs.rs/burn/0.21.0
 #![forbid(unsafe_code)]
@@ -66,6 +67,8 @@ pub use lightgcn_metrics as metrics;
 pub use lightgcn_nn as nn;
 pub use lightgcn_recommend as recommend;
 pub use lightgcn_sample as sample;
+#[cfg(feature = "serve")]
+pub use lightgcn_serve as serve;
 pub use lightgcn_simd as simd;
 pub use lightgcn_store as store;
 pub use lightgcn_train as train;

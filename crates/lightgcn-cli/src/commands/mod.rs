@@ -6,6 +6,7 @@ pub(crate) mod generate;
 pub(crate) mod prepare;
 pub(crate) mod recommend;
 pub(crate) mod recommend_all;
+pub(crate) mod serve;
 pub(crate) mod train;
 pub(crate) mod tune;
 

@@ -1,0 +1,76 @@
+//! `lightgcn serve`
+
+use crate::args::ServeArgs;
+use crate::output::Output;
+use anyhow::Context;
+use lightgcn::serve::{ServeConfig, Server, Service, raise_descriptor_limit, stop_signal};
+use serde::Serialize;
+use std::net::SocketAddr;
+
+/// What is printed once it listens.
+#[derive(Serialize)]
+struct Listening {
+    address: SocketAddr,
+    admin: Option<SocketAddr>,
+    model_version: String,
+}
+
+pub(crate) fn run(args: &ServeArgs, table: toml::Table, output: &Output) -> anyhow::Result<()> {
+    let config = config(args, table)?;
+    // What is wrong with the configuration is told before the model is read.
+    config.clone().check()?;
+    raise_descriptor_limit();
+    let service = Service::open(&args.model, config)?;
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+        .context("starting the threads of the service")?;
+    runtime.block_on(serve(service, output))
+}
+
+async fn serve(service: Service, output: &Output) -> anyhow::Result<()> {
+    // Signals that come while it starts are not lost.
+    let stop = stop_signal()?;
+    let server = Server::bind(service.clone()).await?;
+    let listening = Listening {
+        address: server.address(),
+        admin: server.admin_address(),
+        model_version: service.model_version(),
+    };
+    let admin = match listening.admin {
+        Some(address) => format!("; models are switched at http://{address}/admin/models"),
+        None => String::new(),
+    };
+    let text = format!(
+        "model {} answers at http://{}/{admin}",
+        listening.model_version, listening.address
+    );
+    output.result(&listening, &text)?;
+    server.run(stop).await?;
+    Ok(())
+}
+
+/// The file's table, the environment over it, and the flags over both.
+fn config(args: &ServeArgs, table: toml::Table) -> anyhow::Result<ServeConfig> {
+    // A variable that is no text cannot be ours.
+    let environment = std::env::vars_os()
+        .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)));
+    let mut config = ServeConfig::from_layers(table, environment)?;
+    config.bind = args.bind.unwrap_or(config.bind);
+    config.page &= !args.no_page;
+    config.workers = args.workers.unwrap_or(config.workers);
+    config.queue = args.queue.unwrap_or(config.queue);
+    config.max_connections = args.max_connections.unwrap_or(config.max_connections);
+    config.drain_delay_seconds = args.drain_delay.unwrap_or(config.drain_delay_seconds);
+    config.admin.bind = args.admin_bind.unwrap_or(config.admin.bind);
+    config.admin.enabled &= !args.no_admin;
+    config.admin.keep = args.keep_models.unwrap_or(config.admin.keep);
+    if let Some(path) = &args.admin_token_file {
+        config.admin.token = None;
+        config.admin.token_file = Some(path.clone());
+    }
+    if let Some(folder) = &args.models {
+        config.admin.models = Some(folder.clone());
+    }
+    Ok(config)
+}

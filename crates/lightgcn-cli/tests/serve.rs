@@ -1,0 +1,210 @@
+//! `lightgcn serve`: from a trained model to answers over HTTP, and an orderly end.
+#![allow(clippy::unwrap_used, reason = "a failing test may panic")]
+
+mod common;
+
+use common::{Workplace, trained_shop};
+use serde_json::Value;
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::TcpStream;
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+const TOKEN: &str = "a-token-of-some-length";
+
+/// A service under way; it is ended with the test.
+struct Serving {
+    child: Child,
+    listening: Value,
+}
+
+impl Serving {
+    fn start(folder: &Path, arguments: &[&str], environment: &[(&str, &str)]) -> Self {
+        let free = [
+            "--bind",
+            "127.0.0.1:0",
+            "--admin-bind",
+            "127.0.0.1:0",
+            "--json",
+        ];
+        let mut child = Command::new(env!("CARGO_BIN_EXE_lightgcn"))
+            .arg("serve")
+            .args(arguments)
+            .args(free)
+            .envs(environment.iter().copied())
+            .current_dir(folder)
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let mut line = String::new();
+        BufReader::new(child.stdout.take().unwrap())
+            .read_line(&mut line)
+            .unwrap();
+        let listening = serde_json::from_str(&line);
+        let listening = listening.unwrap_or_else(|error| panic!("{error}: {line:?}"));
+        Self { child, listening }
+    }
+
+    fn address(&self, name: &str) -> &str {
+        self.listening[name].as_str().unwrap()
+    }
+
+    fn get(&self, path: &str) -> String {
+        exchange(
+            self.address("address"),
+            &format!("GET {path} HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n"),
+        )
+    }
+
+    fn load(&self, name: &str, token: Option<&str>) -> String {
+        let body = format!("{{\"path\": \"{name}\"}}");
+        let token = token.map_or_else(String::new, |t| format!("authorization: Bearer {t}\r\n"));
+        let request = format!(
+            "POST /admin/models HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n{token}\
+             content-type: application/json\r\ncontent-length: {}\r\n\r\n{body}",
+            body.len()
+        );
+        exchange(self.address("admin"), &request)
+    }
+
+    fn signal(&self, signal: &str) {
+        let id = self.child.id().to_string();
+        assert!(
+            Command::new("kill")
+                .args([signal, &id])
+                .status()
+                .unwrap()
+                .success()
+        );
+    }
+
+    /// What it says at its end, and its exit code.
+    fn end(mut self) -> (Option<i32>, String) {
+        let start = Instant::now();
+        loop {
+            if let Some(status) = self.child.try_wait().unwrap() {
+                let mut text = String::new();
+                self.child
+                    .stderr
+                    .take()
+                    .unwrap()
+                    .read_to_string(&mut text)
+                    .unwrap();
+                return (status.code(), text);
+            }
+            assert!(start.elapsed() < Duration::from_secs(60), "it does not end");
+            std::thread::sleep(Duration::from_millis(20));
+        }
+    }
+}
+
+impl Drop for Serving {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+fn exchange(address: &str, request: &str) -> String {
+    let mut stream = TcpStream::connect(address).unwrap();
+    stream.write_all(request.as_bytes()).unwrap();
+    let mut reply = String::new();
+    stream.read_to_string(&mut reply).unwrap();
+    reply
+}
+
+fn body(reply: &str) -> Value {
+    assert!(reply.starts_with("HTTP/1.1 200"), "{reply}");
+    serde_json::from_str(reply.split_once("\r\n\r\n").unwrap().1).unwrap()
+}
+
+#[test]
+fn a_trained_model_is_served_until_the_signal() {
+    let (work, parts) = trained_shop();
+    let consumer = parts.best_customer();
+    let serving = Serving::start(
+        &work.path(""),
+        &["lightgcn"],
+        &[("LIGHTGCN_SERVE_ADMIN__TOKEN", TOKEN)],
+    );
+    let answer = body(&serving.get(&format!("/v1/recommendations/{consumer}?k=20")));
+    let printed = work.json(&["recommend", "lightgcn", consumer]);
+    assert_eq!(answer["items"], printed["answers"][0]["items"]);
+    assert_eq!(answer["model_version"], serving.listening["model_version"]);
+    assert!(serving.get("/").contains("<html"));
+    // The run's record stands beside the model.
+    let model = body(&serving.get("/v1/model"));
+    assert!(
+        !model["figures"]["curve"].as_array().unwrap().is_empty(),
+        "{model}"
+    );
+
+    assert!(serving.load("lightgcn", None).starts_with("HTTP/1.1 401"));
+    assert!(
+        serving
+            .load("../lightgcn", Some(TOKEN))
+            .starts_with("HTTP/1.1 400")
+    );
+    body(&serving.load("lightgcn", Some(TOKEN)));
+
+    // A request is on its way when the signal comes: its body follows, and it is answered.
+    let mut open = TcpStream::connect(serving.address("address")).unwrap();
+    let text = format!("{{\"consumer\": \"{consumer}\"}}");
+    let head = format!(
+        "POST /v1/recommendations HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\ncontent-length: {}\r\n\r\n",
+        text.len()
+    );
+    open.write_all(head.as_bytes()).unwrap();
+    std::thread::sleep(Duration::from_millis(300));
+    serving.signal("-TERM");
+    std::thread::sleep(Duration::from_millis(300));
+    assert!(
+        TcpStream::connect(serving.address("address")).is_err(),
+        "it still accepts"
+    );
+    open.write_all(text.as_bytes()).unwrap();
+    let mut reply = String::new();
+    open.read_to_string(&mut reply).unwrap();
+    body(&reply);
+    let (code, said) = serving.end();
+    assert_eq!((code, said.contains(TOKEN)), (Some(0), false), "{said}");
+}
+
+#[test]
+fn flags_are_over_the_environment_and_that_over_the_file() {
+    let (work, _) = trained_shop();
+    work.write(
+        "serve.toml",
+        "[serve]\nqueue = 0\n[serve.limits]\nk = 3\nbatch = 5\n",
+    );
+    let given = ["lightgcn", "--config", "serve.toml", "--queue", "9"];
+    let serving = Serving::start(&work.path(""), &given, &[("LIGHTGCN_SERVE_LIMITS__K", "2")]);
+    assert!(serving.get("/v1/popular?k=2").starts_with("HTTP/1.1 200"));
+    let reply = serving.get("/v1/popular?k=3");
+    assert!(reply.contains("between 1 and 2"), "{reply}");
+    serving.signal("-INT");
+    assert_eq!(serving.end().0, Some(0));
+}
+
+#[test]
+fn what_cannot_be_served_is_told() {
+    let mut work = Workplace::new();
+    work.refused(&["serve", "nowhere"], &["nowhere"]);
+    work.refused(&["serve", "nowhere", "--bind", "here"], &["here"]);
+    work.refused(
+        &["serve", "nowhere", "--admin-bind", "0.0.0.0:0"],
+        &["token"],
+    );
+    work.refused(
+        &["serve", "nowhere", "--drain-delay", "NaN"],
+        &["drain_delay_seconds"],
+    );
+    work.write("serve.toml", "[serve]\nbond = 3\n");
+    work.refused(&["serve", "nowhere", "--config", "serve.toml"], &["bond"]);
+    work.environment
+        .insert("LIGHTGCN_SERVE_QUEUE", "many".to_owned());
+    work.refused(&["serve", "nowhere"], &["LIGHTGCN_SERVE_QUEUE"]);
+}

@@ -1,0 +1,705 @@
+//! Load for the service, and its figures: answers a second, times, swaps, slow clients, and what a soak leaves.
+//!
+//! ```text
+//! cargo build --release -p lightgcn-serve --example load
+//! target/release/examples/load model --out target/load/a --seed 1     # 54,000 products of chance
+//! target/release/examples/load model --out target/load/b --seed 2
+//! target/release/examples/load serve target/load/a &                  # or: lightgcn serve target/load/a
+//! target/release/examples/load rate --rate 500 --seconds 30
+//! target/release/examples/load rate --rate 50 --seconds 30 --what explanations
+//! target/release/examples/load swaps --seconds 60 a b
+//! target/release/examples/load slow --sockets 2000
+//! target/release/examples/load soak --seconds 3600 --swaps 100 a b
+//! ```
+//!
+//! Requests leave at a fixed rate, whether the ones before are answered or not, and each time counts from when
+//! the request was due: a service that stalls cannot hide it by slowing its clients down.
+#![expect(clippy::print_stdout, reason = "a measurement prints its figures")]
+
+use anyhow::{Context, bail, ensure};
+use clap::{Parser, Subcommand, ValueEnum};
+use lightgcn_core::random::{Random, Stream};
+use lightgcn_core::{
+    BehaviourWeightsConfig, Catalogue, InteractionsBuilder, ItemId, Lineage, ProductDetails,
+    UserId, Vocabulary,
+};
+use lightgcn_graph::Normalization;
+use lightgcn_serve::{ServeConfig, Server, Service, raise_descriptor_limit, stop_signal};
+use lightgcn_store::{Artifact, EmbeddingTable, ModelDescription, popularity_of};
+use serde_json::Value;
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+use tokio::sync::mpsc;
+
+/// The command has this allocator too.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
+/// Load for the service.
+#[derive(Parser)]
+struct Args {
+    /// Where the service answers
+    #[arg(long, global = true, default_value = "127.0.0.1:8080")]
+    address: SocketAddr,
+    /// Where its models are switched
+    #[arg(long, global = true, default_value = "127.0.0.1:8081")]
+    admin: SocketAddr,
+    #[command(subcommand)]
+    mode: Mode,
+}
+
+#[derive(Subcommand)]
+enum Mode {
+    /// Write a model of chance
+    Model {
+        /// The folder to write it to
+        #[arg(long)]
+        out: PathBuf,
+        #[arg(long, default_value_t = 54_000)]
+        products: u32,
+        #[arg(long, default_value_t = 50_000)]
+        consumers: u32,
+        #[arg(long, default_value_t = 64)]
+        dimension: usize,
+        #[arg(long, default_value_t = 1)]
+        seed: u64,
+    },
+    /// Serve a model, as `lightgcn serve` does
+    Serve {
+        model: PathBuf,
+        #[arg(long, default_value_t = 2)]
+        keep: usize,
+    },
+    /// Ask at a fixed rate
+    Rate {
+        /// Requests a second
+        #[arg(long, default_value_t = 500.0)]
+        rate: f64,
+        #[arg(long, default_value_t = 30.0)]
+        seconds: f64,
+        #[arg(long, value_enum, default_value = "recommendations")]
+        what: What,
+    },
+    /// Ask as fast as the service answers while models are swapped, and hold each answer against its version
+    Swaps {
+        #[arg(long, default_value_t = 60.0)]
+        seconds: f64,
+        /// Milliseconds between swaps
+        #[arg(long, default_value_t = 500)]
+        every: u64,
+        /// Clients at once
+        #[arg(long, default_value_t = 16)]
+        clients: usize,
+        /// Two models in the folder of models
+        #[arg(num_args = 2, required = true)]
+        models: Vec<String>,
+    },
+    /// Ask at a fixed rate, first alone, then beside sockets that send a letter now and then
+    Slow {
+        #[arg(long, default_value_t = 2000)]
+        sockets: usize,
+        #[arg(long, default_value_t = 500.0)]
+        rate: f64,
+        #[arg(long, default_value_t = 20.0)]
+        seconds: f64,
+    },
+    /// Ask at a fixed rate for long, with swaps, and print what the process holds
+    Soak {
+        #[arg(long, default_value_t = 200.0)]
+        rate: f64,
+        #[arg(long, default_value_t = 3600.0)]
+        seconds: f64,
+        #[arg(long, default_value_t = 100)]
+        swaps: u32,
+        /// Two models in the folder of models
+        #[arg(num_args = 2, required = true)]
+        models: Vec<String>,
+    },
+}
+
+#[derive(Clone, Copy, ValueEnum)]
+enum What {
+    /// One consumer's top 20
+    Recommendations,
+    /// The explanation of one of these
+    Explanations,
+    /// Both, and similar products
+    Mixed,
+}
+
+fn main() -> anyhow::Result<()> {
+    let args = Args::parse();
+    raise_descriptor_limit();
+    let runtime = tokio::runtime::Builder::new_multi_thread();
+    runtime_of(runtime, &args.mode)?.block_on(run(args))
+}
+
+/// A client needs one thread; the service as many as there are.
+fn runtime_of(
+    mut runtime: tokio::runtime::Builder,
+    mode: &Mode,
+) -> anyhow::Result<tokio::runtime::Runtime> {
+    if !matches!(mode, Mode::Serve { .. }) {
+        runtime.worker_threads(1);
+    }
+    runtime.enable_all().build().context("starting the threads")
+}
+
+async fn run(args: Args) -> anyhow::Result<()> {
+    let (address, admin) = (args.address, args.admin);
+    match args.mode {
+        Mode::Model {
+            out,
+            products,
+            consumers,
+            dimension,
+            seed,
+        } => write_model(&out, products, consumers, dimension, seed),
+        Mode::Serve { model, keep } => serve(address, admin, &model, keep).await,
+        Mode::Rate {
+            rate,
+            seconds,
+            what,
+        } => {
+            let paths = paths(address, what).await?;
+            measure(address, paths, rate, seconds).await?.print("rate")
+        }
+        Mode::Swaps {
+            seconds,
+            every,
+            clients,
+            models,
+        } => swaps(address, admin, seconds, every, clients, &models).await,
+        Mode::Slow {
+            sockets,
+            rate,
+            seconds,
+        } => slow(address, sockets, rate, seconds).await,
+        Mode::Soak {
+            rate,
+            seconds,
+            swaps,
+            models,
+        } => soak(address, admin, rate, seconds, swaps, &models).await,
+    }
+}
+
+/// A model whose embeddings and pairs are drawn at random: every consumer met 20 products, popular ones more
+/// often. What it recommends means nothing; how long it takes is what a trained one takes.
+fn write_model(
+    out: &Path,
+    products: u32,
+    consumers: u32,
+    dimension: usize,
+    seed: u64,
+) -> anyhow::Result<()> {
+    let random = Random::new(seed, Stream::Recommendation);
+    let config = BehaviourWeightsConfig::shop_log();
+    let names: Vec<&str> = config.behaviours.iter().map(|b| b.name.as_str()).collect();
+    let mut pairs = InteractionsBuilder::from_names(&names, &["purchase"])?;
+    for user in 0..consumers {
+        let mut draws = random.at(1, u64::from(user));
+        // The square makes low rows popular.
+        let drawn = (0..20).map(|_| (f64::from(products) * draws.unit().powi(2)) as u32);
+        let items: BTreeSet<u32> = drawn.collect();
+        for (n, item) in items.into_iter().enumerate() {
+            let bought = n % 4 == 0;
+            let counts = [1, 0, 0, u32::from(bought)];
+            let weight = if bought { 1.0 } else { 0.01 };
+            pairs.push(
+                UserId(user),
+                ItemId(item),
+                weight,
+                &counts,
+                Some(1_600_000_000),
+            )?;
+        }
+    }
+    let train = pairs.build(consumers as usize, products as usize)?;
+    let nodes = (consumers + products) as usize;
+    let table = || -> anyhow::Result<EmbeddingTable> {
+        let mut numbers = Vec::with_capacity(nodes * dimension);
+        for node in 0..nodes as u64 {
+            let mut draws = random.at(2, node);
+            numbers.extend((0..dimension).map(|_| draws.unit() as f32 - 0.5));
+        }
+        Ok(EmbeddingTable::new(nodes, dimension, numbers)?)
+    };
+    let details = (0..products).map(|item| ProductDetails {
+        category_id: None,
+        category_code: Some(format!("category.{}", item % 200)),
+        brand: Some(format!("brand-{}", item % 500)),
+        price: Some(f64::from(item % 1000)),
+    });
+    let artifact = Artifact {
+        model: ModelDescription {
+            name: "lightgcn".to_owned(),
+            dimension,
+            n_layers: 2,
+            layer_weights: Some(vec![1.0 / 3.0; 3]),
+            normalization: Normalization::Symmetric,
+            edge_weights: true,
+            config: serde_json::json!({ "seed": seed }),
+        },
+        layer0: table()?,
+        embeddings: table()?,
+        popularity: popularity_of(&train),
+        train,
+        users: Vocabulary::from_names((0..consumers).map(|n| format!("c{n}")))?,
+        items: Vocabulary::from_names((0..products).map(|n| format!("p{n}")))?,
+        catalogue: Catalogue::from_details(details),
+        behaviours: config,
+        lineage: Lineage::default(),
+    };
+    if let Some(parent) = out.parent() {
+        std::fs::create_dir_all(parent)?;
+    }
+    artifact.save(out)?;
+    println!(
+        "{} is a model of {products} products and {consumers} consumers",
+        out.display()
+    );
+    Ok(())
+}
+
+async fn serve(
+    bind: SocketAddr,
+    admin: SocketAddr,
+    model: &Path,
+    keep: usize,
+) -> anyhow::Result<()> {
+    let mut config = ServeConfig {
+        bind,
+        ..ServeConfig::default()
+    };
+    config.admin.bind = admin;
+    config.admin.keep = keep;
+    let server = Server::bind(Service::open(model, config)?).await?;
+    println!("answers at http://{}/", server.address());
+    server.run(stop_signal()?).await?;
+    Ok(())
+}
+
+/// A connection that is kept.
+struct Connection {
+    stream: TcpStream,
+    bytes: Vec<u8>,
+}
+
+impl Connection {
+    async fn open(address: SocketAddr) -> anyhow::Result<Self> {
+        let stream = TcpStream::connect(address).await?;
+        stream.set_nodelay(true)?;
+        Ok(Self {
+            stream,
+            bytes: Vec::new(),
+        })
+    }
+
+    /// The status and the body.
+    async fn send(&mut self, method: &str, path: &str, body: &str) -> anyhow::Result<(u16, &[u8])> {
+        let request = format!(
+            "{method} {path} HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\n\
+             content-length: {}\r\n\r\n{body}",
+            body.len()
+        );
+        self.stream.write_all(request.as_bytes()).await?;
+        self.bytes.clear();
+        loop {
+            ensure!(
+                self.stream.read_buf(&mut self.bytes).await? > 0,
+                "the connection was cut"
+            );
+            let Some(end) = self.bytes.windows(4).position(|w| w == b"\r\n\r\n") else {
+                continue;
+            };
+            let head = std::str::from_utf8(&self.bytes[..end])?;
+            let length = head
+                .lines()
+                .find_map(|line| line.strip_prefix("content-length: "));
+            let length: usize = length.context("an answer without a length")?.parse()?;
+            let status = head.get(9..12).context("no status")?.parse()?;
+            while self.bytes.len() < end + 4 + length {
+                ensure!(
+                    self.stream.read_buf(&mut self.bytes).await? > 0,
+                    "the connection was cut"
+                );
+            }
+            return Ok((status, &self.bytes[end + 4..]));
+        }
+    }
+
+    async fn json(&mut self, method: &str, path: &str, body: &str) -> anyhow::Result<Value> {
+        let (status, bytes) = self.send(method, path, body).await?;
+        ensure!(
+            status == 200,
+            "{method} {path}: {status} {}",
+            String::from_utf8_lossy(bytes)
+        );
+        Ok(serde_json::from_slice(bytes)?)
+    }
+}
+
+/// Addresses to ask, of consumers with the longest histories.
+async fn paths(address: SocketAddr, what: What) -> anyhow::Result<Vec<String>> {
+    let mut connection = Connection::open(address).await?;
+    let found = connection
+        .json("GET", "/v1/consumers?limit=200", "")
+        .await?;
+    let consumers = found["consumers"].as_array().context("consumers")?;
+    let mut paths = Vec::new();
+    for (n, consumer) in consumers.iter().enumerate() {
+        let consumer = consumer["id"].as_str().context("an id")?;
+        let list = format!("/v1/recommendations/{consumer}?k=20");
+        let answer = connection.json("GET", &list, "").await?;
+        let product = answer["items"][n % 20]["product"]
+            .as_str()
+            .context("a product")?;
+        let why = format!("/v1/explanations/{consumer}/{product}");
+        match what {
+            What::Recommendations => paths.push(list),
+            What::Explanations => paths.push(why),
+            What::Mixed => paths.extend([
+                list.clone(),
+                list,
+                why,
+                format!("/v1/similar/{product}?k=20"),
+            ]),
+        }
+    }
+    Ok(paths)
+}
+
+/// Times of the answers and what went wrong.
+#[derive(Default)]
+struct Figures {
+    micros: Vec<u64>,
+    failures: BTreeMap<String, usize>,
+    seconds: f64,
+}
+
+impl Figures {
+    fn percentile(&self, share: f64) -> f64 {
+        let place = (self.micros.len() as f64 * share).ceil() as usize;
+        self.micros
+            .get(place.saturating_sub(1))
+            .map_or(f64::NAN, |&us| us as f64 / 1000.0)
+    }
+
+    fn print(&self, name: &str) -> anyhow::Result<()> {
+        println!(
+            "{name}: {} answers in {:.1} s ({:.0}/s); p50 {:.2} ms, p90 {:.2}, p99 {:.2}, p99.9 {:.2}, most {:.2}; failures {:?}",
+            self.micros.len(),
+            self.seconds,
+            self.micros.len() as f64 / self.seconds,
+            self.percentile(0.5),
+            self.percentile(0.9),
+            self.percentile(0.99),
+            self.percentile(0.999),
+            self.percentile(1.0),
+            self.failures
+        );
+        Ok(())
+    }
+}
+
+/// Asks at a fixed rate. A thread of its own says when each request is due, since the timers of the asynchronous
+/// threads are as coarse as a millisecond.
+async fn measure(
+    address: SocketAddr,
+    paths: Vec<String>,
+    rate: f64,
+    seconds: f64,
+) -> anyhow::Result<Figures> {
+    let n = (rate * seconds) as usize;
+    let (sender, mut due) = mpsc::unbounded_channel();
+    let start = Instant::now() + Duration::from_millis(20);
+    std::thread::spawn(move || {
+        for n in 0..n {
+            let at = start + Duration::from_secs_f64(n as f64 / rate);
+            std::thread::sleep(at.saturating_duration_since(Instant::now()));
+            if sender.send((n, at)).is_err() {
+                return;
+            }
+        }
+    });
+    let idle: Arc<Mutex<Vec<Connection>>> = Arc::default();
+    let figures: Arc<Mutex<Figures>> = Arc::default();
+    let paths = Arc::new(paths);
+    let mut tasks = tokio::task::JoinSet::new();
+    while let Some((n, at)) = due.recv().await {
+        let (idle, figures, paths) = (Arc::clone(&idle), Arc::clone(&figures), Arc::clone(&paths));
+        tasks.spawn(async move {
+            let outcome = once(address, &idle, &paths[n % paths.len()]).await;
+            let micros = at.elapsed().as_micros() as u64;
+            let mut figures = figures.lock().unwrap_or_else(PoisonError::into_inner);
+            match outcome {
+                Ok(200) => figures.micros.push(micros),
+                Ok(status) => *figures.failures.entry(status.to_string()).or_default() += 1,
+                Err(error) => *figures.failures.entry(error.to_string()).or_default() += 1,
+            }
+        });
+        while tasks.try_join_next().is_some() {}
+    }
+    while tasks.join_next().await.is_some() {}
+    let mut figures = std::mem::take(&mut *figures.lock().unwrap_or_else(PoisonError::into_inner));
+    figures.seconds = start.elapsed().as_secs_f64();
+    figures.micros.sort_unstable();
+    Ok(figures)
+}
+
+async fn once(
+    address: SocketAddr,
+    idle: &Mutex<Vec<Connection>>,
+    path: &str,
+) -> anyhow::Result<u16> {
+    let waiting = idle.lock().unwrap_or_else(PoisonError::into_inner).pop();
+    let mut connection = match waiting {
+        Some(connection) => connection,
+        None => Connection::open(address).await?,
+    };
+    let (status, _) = connection.send("GET", path, "").await?;
+    idle.lock()
+        .unwrap_or_else(PoisonError::into_inner)
+        .push(connection);
+    Ok(status)
+}
+
+/// Switches to a model by its name; gives its version.
+async fn switch(admin: SocketAddr, name: &str) -> anyhow::Result<String> {
+    let mut connection = Connection::open(admin).await?;
+    let body = format!("{{\"path\": \"{name}\"}}");
+    let models = connection.json("POST", "/admin/models", &body).await?;
+    Ok(models["models"][0]["version"]
+        .as_str()
+        .context("a version")?
+        .to_owned())
+}
+
+/// Switches to a version in memory, or loads it where it is there no more.
+async fn switch_back(admin: SocketAddr, name: &str, version: &str) -> anyhow::Result<()> {
+    let mut connection = Connection::open(admin).await?;
+    let path = format!("/admin/models/{version}/activate");
+    let (status, _) = connection.send("POST", &path, "").await?;
+    if status != 200 {
+        switch(admin, name).await?;
+    }
+    Ok(())
+}
+
+async fn swaps(
+    address: SocketAddr,
+    admin: SocketAddr,
+    seconds: f64,
+    every: u64,
+    clients: usize,
+    models: &[String],
+) -> anyhow::Result<()> {
+    let paths = paths(address, What::Recommendations).await?;
+    // What each version answers, asked one by one.
+    let mut expected: BTreeMap<(String, String), Value> = BTreeMap::new();
+    let mut versions = Vec::new();
+    let mut connection = Connection::open(address).await?;
+    for name in models {
+        let version = switch(admin, name).await?;
+        for path in &paths {
+            let answer = connection.json("GET", path, "").await?;
+            expected.insert((version.clone(), path.clone()), answer);
+        }
+        versions.push(version);
+    }
+    let (expected, paths) = (Arc::new(expected), Arc::new(paths));
+    let done = Arc::new(AtomicBool::new(false));
+    let start = Instant::now();
+    let tasks: Vec<_> = (0..clients)
+        .map(|n| {
+            let (expected, paths, done) =
+                (Arc::clone(&expected), Arc::clone(&paths), Arc::clone(&done));
+            tokio::spawn(async move { check(address, n, &expected, &paths, &done).await })
+        })
+        .collect();
+    let mut n_swaps = 0;
+    let mut slowest = Duration::ZERO;
+    while start.elapsed().as_secs_f64() < seconds {
+        tokio::time::sleep(Duration::from_millis(every)).await;
+        let (name, version) = (&models[n_swaps % 2], &versions[n_swaps % 2]);
+        let began = Instant::now();
+        switch_back(admin, name, version).await?;
+        slowest = slowest.max(began.elapsed());
+        n_swaps += 1;
+    }
+    done.store(true, Ordering::Relaxed);
+    let elapsed = start.elapsed().as_secs_f64();
+    let (mut answers, mut failures, mut mixed) = (0, 0, 0);
+    for task in tasks {
+        let counts = task.await?;
+        answers += counts.0;
+        failures += counts.1;
+        mixed += counts.2;
+    }
+    println!(
+        "swaps: {n_swaps} swaps (the slowest {slowest:?}), {answers} answers in {elapsed:.1} s ({:.0}/s), \
+         {failures} failures, {mixed} answers that are not those of their version",
+        f64::from(answers) / elapsed
+    );
+    ensure!(failures == 0 && mixed == 0, "a swap was noticed");
+    Ok(())
+}
+
+/// Asks until `done`; counts answers, failures and answers that are not those of their version.
+async fn check(
+    address: SocketAddr,
+    first: usize,
+    expected: &BTreeMap<(String, String), Value>,
+    paths: &[String],
+    done: &AtomicBool,
+) -> (u32, u32, u32) {
+    let (mut answers, mut failures, mut mixed) = (0, 0, 0);
+    let mut connection = Connection::open(address).await.ok();
+    let mut n = first * 7;
+    while !done.load(Ordering::Relaxed) {
+        let path = &paths[n % paths.len()];
+        n += 1;
+        let Some(open) = &mut connection else {
+            failures += 1;
+            connection = Connection::open(address).await.ok();
+            continue;
+        };
+        match open.json("GET", path, "").await {
+            Ok(answer) => {
+                answers += 1;
+                let version = answer["model_version"]
+                    .as_str()
+                    .unwrap_or_default()
+                    .to_owned();
+                mixed += u32::from(expected.get(&(version, path.clone())) != Some(&answer));
+            }
+            Err(_) => {
+                failures += 1;
+                connection = Connection::open(address).await.ok();
+            }
+        }
+    }
+    (answers, failures, mixed)
+}
+
+async fn slow(address: SocketAddr, sockets: usize, rate: f64, seconds: f64) -> anyhow::Result<()> {
+    let paths = paths(address, What::Recommendations).await?;
+    let alone = measure(address, paths.clone(), rate, seconds).await?;
+    alone.print("alone")?;
+    let open = Arc::new(AtomicUsize::new(0));
+    let tasks: Vec<_> = (0..sockets)
+        .map(|n| tokio::spawn(dribble(address, n, Arc::clone(&open))))
+        .collect();
+    tokio::time::sleep(Duration::from_secs(2)).await;
+    println!(
+        "{} of {sockets} slow sockets are open",
+        open.load(Ordering::Relaxed)
+    );
+    let beside = measure(address, paths, rate, seconds).await?;
+    beside.print("beside slow sockets")?;
+    println!(
+        "p99 is {:.2} times the one alone",
+        beside.percentile(0.99) / alone.percentile(0.99)
+    );
+    tasks.iter().for_each(|task| task.abort());
+    // Half a header alone.
+    let mut half = TcpStream::connect(address).await?;
+    half.write_all(b"GET /v1/popular HTTP/1.1\r\nhost:").await?;
+    let start = Instant::now();
+    let mut rest = Vec::new();
+    let _ = half.read_to_end(&mut rest).await;
+    println!(
+        "half a header is closed after {:.2} s",
+        start.elapsed().as_secs_f64()
+    );
+    Ok(())
+}
+
+/// Sends a header a letter at a time, again and again as it is cut off.
+async fn dribble(address: SocketAddr, n: usize, open: Arc<AtomicUsize>) {
+    loop {
+        tokio::time::sleep(Duration::from_millis(n as u64 % 1000)).await;
+        let Ok(mut stream) = TcpStream::connect(address).await else {
+            continue;
+        };
+        open.fetch_add(1, Ordering::Relaxed);
+        for letter in b"GET /v1/popular HTTP/1.1\r\nhost: localhost\r\nx-slow: yes".iter() {
+            if stream.write_all(&[*letter]).await.is_err() {
+                break;
+            }
+            tokio::time::sleep(Duration::from_secs(1)).await;
+        }
+        open.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+/// What the process of the service holds, by its own figures: MiB, descriptors, threads.
+async fn held(address: SocketAddr) -> anyhow::Result<[f64; 3]> {
+    let mut connection = Connection::open(address).await?;
+    let (_, text) = connection.send("GET", "/metrics", "").await?;
+    let text = std::str::from_utf8(text)?;
+    let figure = |name: &str| -> anyhow::Result<f64> {
+        let line = text
+            .lines()
+            .find_map(|line| line.strip_prefix(name)?.strip_prefix(' '));
+        Ok(line.with_context(|| format!("no figure {name}"))?.parse()?)
+    };
+    Ok([
+        figure("process_resident_memory_bytes")? / f64::from(1 << 20),
+        figure("process_open_fds")?,
+        figure("process_threads")?,
+    ])
+}
+
+async fn soak(
+    address: SocketAddr,
+    admin: SocketAddr,
+    rate: f64,
+    seconds: f64,
+    swaps: u32,
+    models: &[String],
+) -> anyhow::Result<()> {
+    if swaps == 0 {
+        bail!("a soak needs at least one swap");
+    }
+    let paths = paths(address, What::Mixed).await?;
+    let start = Instant::now();
+    let asking = tokio::spawn(measure(address, paths, rate, seconds));
+    let between = Duration::from_secs_f64(seconds / f64::from(swaps + 1));
+    let mut settled = None;
+    for n in 0..swaps {
+        tokio::time::sleep(between).await;
+        // Each swap reads the model anew.
+        switch(admin, &models[n as usize % 2]).await?;
+        let now = held(address).await?;
+        let elapsed = start.elapsed().as_secs_f64();
+        // A twelfth of the time (5 minutes of an hour) is for warming up.
+        if settled.is_none() && elapsed >= seconds / 12.0 {
+            settled = Some(now);
+        }
+        println!(
+            "{elapsed:.0} s: {:.1} MiB, {} descriptors, {} threads",
+            now[0], now[1], now[2]
+        );
+    }
+    asking.await??.print("soak")?;
+    let (before, after) = (settled.unwrap_or([f64::NAN; 3]), held(address).await?);
+    println!(
+        "memory {:+.2} % since warm ({:.1} to {:.1} MiB), descriptors {} to {}, threads {} to {}",
+        100.0 * (after[0] / before[0] - 1.0),
+        before[0],
+        after[0],
+        before[1],
+        after[1],
+        before[2],
+        after[2]
+    );
+    Ok(())
+}

@@ -1,0 +1,64 @@
+//! The service inside another axum program: beside its own routes, under its own rules.
+//!
+//! ```text
+//! cargo run --release --example service                    # a small synthetic shop, trained for seconds
+//! cargo run --release --example service -- shop.model      # a model of yours
+//! ```
+#![expect(clippy::print_stdout, reason = "an example talks to a person")]
+
+use anyhow::Context;
+use axum::Router;
+use axum::routing::get;
+use lightgcn::data::synthetic::{ShopConfig, generate_to_path};
+use lightgcn::prelude::*;
+use lightgcn_serve::{MemoryEvents, ServeConfig, Service, stop_signal};
+use std::path::Path;
+use std::sync::Arc;
+
+fn main() -> anyhow::Result<()> {
+    let recommender = match std::env::args().nth(1) {
+        Some(model) => Recommender::open(model)?,
+        None => small_shop(Path::new("target/service"))?,
+    };
+    // No list of consumers, no admin listener: this program has its own ways.
+    let mut config = ServeConfig {
+        page: false,
+        ..ServeConfig::default()
+    };
+    config.admin.enabled = false;
+    let events = Arc::new(MemoryEvents::default());
+    let service = Service::from_recommender(recommender, config, events)?;
+    let app = Router::new()
+        .route(
+            "/",
+            get(|| async { "a shop of our own; recommendations are under /shop" }),
+        )
+        .nest("/shop", service.router());
+    let runtime = tokio::runtime::Runtime::new().context("starting the threads")?;
+    runtime.block_on(async {
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:8080").await?;
+        println!("ask http://{}/shop/v1/popular", listener.local_addr()?);
+        // axum's own server has no limit on connections nor on slow headers: put it behind a proxy that has.
+        axum::serve(listener, app)
+            .with_graceful_shutdown(stop_signal()?)
+            .await?;
+        Ok(())
+    })
+}
+
+fn small_shop(folder: &Path) -> anyhow::Result<Recommender> {
+    std::fs::create_dir_all(folder)?;
+    let log = folder.join("shop.csv");
+    let shop = ShopConfig {
+        n_events: 20_000,
+        ..ShopConfig::default()
+    };
+    generate_to_path(&shop.check()?, &log, |_| {})?;
+    let dataset = prepare(&[&log], &PrepareConfig::default(), |_| {})?;
+    let config = TrainConfig {
+        epochs: 5,
+        ..TrainConfig::default()
+    };
+    let trained = train(&dataset, &ModelSpec::lightgcn(), &config, Device::Cpu)?;
+    Ok(Recommender::from_artifact(trained.artifact)?)
+}
