@@ -8,6 +8,7 @@ export default defineConfig({
     outDir: "../crates/lightgcn-serve/assets",
     emptyOutDir: true,
     assetsInlineLimit: 0,
+    license: { fileName: "licences.md" },
     modulePreload: { polyfill: false },
     cssCodeSplit: false,
     target: "es2022",

@@ -18,6 +18,7 @@ export const day = (seconds: number) => date.format(new Date(seconds * 1000));
 /** A score with three significant digits, and a true minus sign. */
 export function score(value: number): string {
   const size = Math.abs(value);
+  if (Number.isInteger(value) && size >= 10) return count(value).replace("-", "\u2212");
   const digits = size === 0 ? 0 : size >= 100 ? 0 : size >= 10 ? 1 : size >= 1 ? 2 : size >= 0.01 ? 3 : 4;
   const text = size !== 0 && size < 0.0001 ? size.toExponential(1) : size.toFixed(digits);
   return value < 0 ? `\u2212${text}` : text;

@@ -87,6 +87,10 @@ pub(crate) async fn read_json<T: DeserializeOwned>(
         seconds(timeout_seconds),
     )
     .await?;
+    // A list in the place of an object would be read by the order of the fields.
+    if bytes.iter().find(|byte| !byte.is_ascii_whitespace()) != Some(&b'{') {
+        return Err(Fault::bad("bad_json", "the body is no JSON object"));
+    }
     serde_json::from_slice(&bytes)
         .map_err(|error| Fault::bad("bad_json", format!("the body: {error}")))
 }

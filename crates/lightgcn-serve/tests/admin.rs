@@ -66,7 +66,7 @@ async fn models_are_loaded_listed_and_switched() {
     let answer = common::get(&questions, "/v1/recommendations/u0?k=1").await;
     assert_eq!(
         (answer.products(), answer.json()["model_version"].clone()),
-        (vec!["p2".to_owned()], json!(second))
+        (vec!["p5".to_owned()], json!(second))
     );
     let back = admin(
         &router,

@@ -25,7 +25,7 @@ async fn recommendations_name_their_model() {
     let all = get(&router, "/v1/recommendations/u0?hide=nothing&k=12")
         .await
         .products();
-    assert_eq!((all.len(), all[6].as_str()), (12, "p5"));
+    assert_eq!((all.len(), all[0].as_str()), (12, "p6"));
     assert!(
         !get(&router, "/v1/recommendations/u0?hide=seen")
             .await

@@ -267,7 +267,7 @@ async fn bodies_have_a_size_however_they_come() {
             .await
             .products()
             .len(),
-        9
+        10
     );
 }
 

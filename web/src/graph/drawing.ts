@@ -74,9 +74,18 @@ export function drawExplanation(explanation: Explanation, box: Box): Drawing {
   const last = Math.max(1, ...paths.map((path) => path.edges.length));
   const downwards = box.width < 335;
   const [along, across] = downwards ? [box.height, box.width] : [box.width, box.height];
+  // A path of one edge goes straight through the middle, which the others leave free.
+  const longer = paths.map((_, number) => number).filter((number) => (paths[number]?.edges.length ?? 0) > 1);
+  const direct = longer.length < paths.length;
+  const lanes = longer.length + (direct ? 1 : 0);
+  const free = direct ? Math.floor(lanes / 2) : lanes;
+  const laneOf = (number: number) => {
+    const lane = longer.indexOf(number);
+    return lane < free ? lane : lane + 1;
+  };
   const place = (layer: number, lane: number) => {
     const a = (layer / last) * along;
-    const c = paths.length > 1 ? (lane / (paths.length - 1)) * across : across / 2;
+    const c = lanes > 1 ? (lane / (lanes - 1)) * across : across / 2;
     return downwards ? { x: c, y: along - a } : { x: a, y: across - c };
   };
   const nodes = new Map<string, DrawnNode & { lanes: number[]; layer: number }>();
@@ -87,7 +96,7 @@ export function drawExplanation(explanation: Explanation, box: Box): Drawing {
     names.forEach((id, step) => {
       const known = nodes.get(id);
       if (known) {
-        known.lanes.push(number);
+        known.lanes.push(laneOf(number));
         return;
       }
       const node = step === 0 ? ({ kind: "consumer" } as const) : path.edges[step - 1]?.to;
@@ -98,7 +107,7 @@ export function drawExplanation(explanation: Explanation, box: Box): Drawing {
       // Side by side there is no room for names: the number of the path in the list stands for them.
       if (downwards && station.role === "history")
         Object.assign(station, { label: "", inside: `${number + 1}.`, size: 11 });
-      nodes.set(id, { ...station, id, x: 0, y: 0, lanes: [number], layer });
+      nodes.set(id, { ...station, id, x: 0, y: 0, lanes: [laneOf(number)], layer });
     });
     edgeNames.forEach((id, step) => {
       const size = scaled(path.strength, strongest, 1.2, 6);
@@ -107,10 +116,10 @@ export function drawExplanation(explanation: Explanation, box: Box): Drawing {
       else edges.set(id, { id, source: names[step] ?? "", target: names[step + 1] ?? "", size, lit: true });
     });
   });
-  const middle = (paths.length - 1) / 2;
-  const drawn = [...nodes.values()].map(({ lanes, layer, ...node }) => {
+  const middle = (lanes - 1) / 2;
+  const drawn = [...nodes.values()].map(({ lanes: own, layer, ...node }) => {
     const ends = node.id === CONSUMER || node.id === target;
-    const lane = ends ? middle : lanes.reduce((sum, n) => sum + n, 0) / lanes.length;
+    const lane = ends ? middle : own.reduce((sum, n) => sum + n, 0) / own.length;
     return { ...node, ...place(layer, lane), above: downwards && layer === 0 };
   });
   return { nodes: drawn, edges: [...edges.values()], padding: 38 };
@@ -157,10 +166,10 @@ function distances({ nodes, edges }: Neighbourhood): Map<string, number> {
 }
 
 /**
- * The graph with at most `most` groups of other consumers: for each product that only groups lead to its largest group,
- * then the largest of all. Products that nothing leads to any more are left out.
+ * The graph with at most `most` groups of other consumers: for each product that groups lead to its largest group,
+ * recommended products before others, then the largest of all. Products that nothing leads to any more are left out.
  */
-export function thinned(graph: Neighbourhood, most: number): Neighbourhood {
+export function thinned(graph: Neighbourhood, recommended: ReadonlySet<string>, most: number): Neighbourhood {
   const groups = graph.nodes.filter((node) => node.kind === "consumers");
   const count = new Map(groups.map((node) => [node.id, node.count ?? 0]));
   const size = (id: string) => count.get(id) ?? 0;
@@ -168,7 +177,12 @@ export function thinned(graph: Neighbourhood, most: number): Neighbourhood {
   inwards.sort((a, b) => size(b.source) - size(a.source) || (a.source < b.source ? -1 : 1));
   const first = new Map<string, string>();
   for (const { source, target } of inwards) if (!first.has(target)) first.set(target, source);
-  const kept = new Set([...new Set([...first.values(), ...inwards.map((e) => e.source)])].slice(0, most));
+  const wanted = new Set(
+    graph.nodes.filter((node) => node.product && recommended.has(node.product)).map((node) => node.id),
+  );
+  const firsts = [...first].sort(([a], [b]) => Number(wanted.has(b)) - Number(wanted.has(a)));
+  const order = [...firsts.map(([, group]) => group), ...inwards.map((edge) => edge.source)];
+  const kept = new Set([...new Set(order)].slice(0, most));
   const edges = graph.edges.filter((e) => [e.source, e.target].every((id) => !count.has(id) || kept.has(id)));
   const joined = new Set(edges.flatMap((edge) => [edge.source, edge.target]));
   return { nodes: graph.nodes.filter((node) => node.kind === "self" || joined.has(node.id)), edges };

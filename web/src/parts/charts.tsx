@@ -24,7 +24,7 @@ const BOTTOM = 28;
 export function ticks(low: number, high: number, n: number): number[] {
   const raw = (high - low || 1) / n;
   const size = 10 ** Math.floor(Math.log10(raw));
-  const step = [1, 2, 5, 10].map((f) => f * size).find((s) => s >= raw) ?? raw;
+  const step = [1, 2, 2.5, 5, 10].map((f) => f * size).find((s) => s >= raw) ?? raw;
   const first = Math.ceil(low / step - 1e-9);
   const last = Math.floor(high / step + 1e-9);
   return Array.from({ length: Math.max(0, last - first + 1) }, (_, k) =>

@@ -219,7 +219,6 @@ function Prices({
           wrong={wrong}
           onChange={(priceMin) => tune({ priceMin })}
         />
-        <span aria-hidden="true">–</span>
         <PriceField
           label="Highest price"
           placeholder={known ? text.price(known.max) : "to"}

@@ -1,6 +1,7 @@
 /** Why a product: what makes its score, and the ways through the graph that lead to it. */
 import { useMemo, useState } from "preact/hooks";
 import * as api from "../api";
+import { ApiError } from "../api";
 import { GraphCanvas } from "../graph/canvas";
 import { drawExplanation, pathParts } from "../graph/drawing";
 import { type Pending, useAnswer } from "../hooks";
@@ -33,7 +34,13 @@ export function ExplanationView({ product, answer, item, theme, onPick }: Props)
           {item && <span class="quiet">{item.reason}</span>}
         </div>
       </header>
-      {answer.error ? (
+      {answer.error instanceof ApiError && answer.error.code === "unknown_consumer" ? (
+        <p class="notice">
+          There is no score to explain: the model knows nothing of this consumer, and the product stands in
+          the list for another reason ({item?.reason ?? "it is popular"}). Add an event, and the model takes
+          over.
+        </p>
+      ) : answer.error ? (
         <Failure error={answer.error} retry={answer.retry} />
       ) : data ? (
         <>
@@ -101,9 +108,11 @@ function Contributions({ explanation, item }: { explanation: Explanation; item: 
   const [all, setAll] = useState(false);
   const { score, contributions, instead, method } = explanation;
   const bars = barsOf(explanation, all);
-  const most = Math.max(...bars.map((bar) => Math.abs(bar.value)), 1e-12);
-  const low = Math.min(0, ...bars.map((bar) => bar.value));
-  const high = Math.max(0, ...bars.map((bar) => bar.value));
+  // What is taken together has no bar: beside it the single products could not be told apart.
+  const single = bars.filter((bar) => bar.key !== "rest").map((bar) => bar.value);
+  const most = Math.max(...single.map(Math.abs), 1e-12);
+  const low = Math.min(0, ...single);
+  const high = Math.max(0, ...single);
   const zero = bars.length ? -low / (high - low || most) : 0;
   const sameScore = item && Math.abs(item.score - score) <= 1e-3 * Math.max(1, Math.abs(score));
   return (
@@ -136,16 +145,18 @@ function Contributions({ explanation, item }: { explanation: Explanation; item: 
                 {text.signed(bar.value)}
                 {bar.value < 0 && <span class="unseen"> (speaks against it)</span>}
               </span>
-              <span class="bar-track" aria-hidden="true">
-                <span
-                  class="bar-fill"
-                  style={{
-                    left: `${100 * (bar.value < 0 ? zero - Math.abs(bar.value) / (high - low || most) : zero)}%`,
-                    width: `${(100 * Math.abs(bar.value)) / (high - low || most)}%`,
-                  }}
-                />
-                <span class="bar-zero" style={{ left: `${100 * zero}%` }} />
-              </span>
+              {bar.key !== "rest" && (
+                <span class="bar-track" aria-hidden="true">
+                  <span
+                    class="bar-fill"
+                    style={{
+                      left: `${100 * (bar.value < 0 ? zero - Math.abs(bar.value) / (high - low || most) : zero)}%`,
+                      width: `${(100 * Math.abs(bar.value)) / (high - low || most)}%`,
+                    }}
+                  />
+                  <span class="bar-zero" style={{ left: `${100 * zero}%` }} />
+                </span>
+              )}
             </li>
           ))}
         </ul>

@@ -30,6 +30,8 @@ const TITLES: Record<string, string> = {
 
 export function Failure({ error, retry }: { error: Error; retry?: () => void }) {
   const api = error instanceof ApiError ? error : null;
+  // Asking the same again helps only where the fault may pass.
+  const mayHelp = !api || api.unreachable || api.status === 429 || api.status >= 500 || api.status === 200;
   const busy = api && (api.status === 503 || api.status === 429);
   const title = busy
     ? "The service is busy or not ready"
@@ -48,7 +50,7 @@ export function Failure({ error, retry }: { error: Error; retry?: () => void }) 
           ))}
         </ul>
       )}
-      {retry && (
+      {retry && mayHelp && (
         <button type="button" class="button" onClick={retry}>
           Try again
         </button>

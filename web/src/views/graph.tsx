@@ -21,13 +21,13 @@ interface Props {
 }
 
 /** How many of the list's products the graph asks for. */
-const RECOMMENDED = 8;
+const RECOMMENDED = 12;
 const small = () => innerWidth < 760;
 
 export function GraphView({ route, navigate, model, theme }: Props) {
   const version = model?.model_version ?? null;
-  const [products, setProducts] = useState(() => (small() ? 6 : 8));
-  const [perProduct, setPerProduct] = useState(0);
+  const [products, setProducts] = useState(() => (small() ? 6 : 12));
+  const [perProduct, setPerProduct] = useState(1);
   const [pointed, setPointed] = useState<string | null>(null);
   const [held, setHeld] = useState<string | null>(null);
   const list = useRecommendations(route, version);
@@ -42,13 +42,13 @@ export function GraphView({ route, navigate, model, theme }: Props) {
     (signal) => api.neighbourhood(route.consumer ?? "", products, perProduct, recommended, signal),
     130,
   );
-  const data = useMemo(() => answer.data && thinned(answer.data, small() ? 14 : 26), [answer.data]);
+  const set = useMemo(() => new Set(recommended), [recommended]);
+  const data = useMemo(() => answer.data && thinned(answer.data, set, small() ? 14 : 26), [answer.data, set]);
   const node = pointed ?? held;
   const lit = useMemo(() => {
     if (!data || node === null || !data.nodes.some((one) => one.id === node)) return null;
     return throughNode(data, node);
   }, [data, node]);
-  const set = useMemo(() => new Set(recommended), [recommended]);
   const open = (id: string) => {
     const found = data?.nodes.find((one) => one.id === id);
     if (found?.kind === "product" && found.product && set.has(found.product)) {

@@ -75,7 +75,8 @@ function Quality({ figures }: { figures: Figures }) {
       .map((row) => ({ name: rankerName(row.name), value: row.metrics[key] ?? 0, main: row.main }))
       .sort((a, b) => b.value - a.value);
   const charted = (rows.length > 1 ? keys.filter((key) => sorted(key).length > 1) : []).slice(0, 2);
-  const shown = keys.filter((key) => figures.rows.some((row) => row.metrics[key] !== undefined)).slice(0, 8);
+  const at20 = keys.filter((key) => key.endsWith("@20"));
+  const shown = (at20.length > 0 ? at20 : keys).slice(0, 8);
   return (
     <section class="panel" aria-labelledby="quality">
       <div class="panel-head">

@@ -8,7 +8,7 @@ import { Controls } from "../parts/controls";
 import { ExplanationView } from "../parts/explanation";
 import { ProductList } from "../parts/list";
 import { ProductOption } from "../parts/product";
-import { Failure, Skeleton } from "../parts/states";
+import { Empty, Failure, Skeleton } from "../parts/states";
 import { DEFAULTS, type Navigate, type Route } from "../route";
 import * as text from "../text";
 import type { Answer, Explanation, ModelAnswer, RecommendRequest } from "../types";
@@ -138,6 +138,19 @@ export function Recommendations({ route, navigate, model, theme }: Props) {
             {middle}
           </div>
         </>
+      )}
+      {asked && wide && shown === null && (
+        <aside class="panel why" aria-label="Explanation">
+          {answer.loading ? (
+            <Skeleton rows={6} label="Loading the explanation" />
+          ) : (
+            <Empty title="Why a product?">
+              <p>
+                Point at a product of the list to see what makes its score, and the paths that lead to it.
+              </p>
+            </Empty>
+          )}
+        </aside>
       )}
       {shown !== null && (
         <Why wide={wide} product={shown} close={() => navigate({ product: null })}>

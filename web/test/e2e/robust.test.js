@@ -331,6 +331,7 @@ describe("faults", () => {
         await page.getByText("The model does not know this consumer").waitFor();
         await rows(page);
         assert.equal(await page.locator('.row .chip[data-source="model"]').count(), 0);
+        await page.getByText("There is no score to explain").waitFor();
         await page.goto(at({ consumer: "nobody-of-that-name", view: "graph" }));
         await page.locator(".failure, .empty").first().waitFor();
       },
