@@ -3,8 +3,12 @@
 use crate::checkpoint::{Checkpoint, LoopState, Saved};
 use crate::clip::clip_by_norm;
 use crate::differentiate::{self, Tables};
+use crate::device_faults::Standing;
 use crate::fused::{self, FusedSteps};
+use crate::fused_on_device::{self, DeviceSteps};
 use crate::host_tables::host_tables;
+use crate::losses::PendingLosses;
+use crate::parallel::ParallelSteps;
 use crate::record::{RunWriter, unix_time};
 use crate::schedule::LearningRate;
 use crate::{
@@ -14,21 +18,17 @@ use crate::{
 use burn::module::AutodiffModule;
 use burn::optim::{GradientsParams, Optimizer};
 use burn::tensor::backend::AutodiffBackend;
-use burn::tensor::{ElementConversion, Tensor};
+use burn::tensor::Tensor;
 use lightgcn_core::{Dataset, Lineage};
 use lightgcn_graph::Adjacency;
 use lightgcn_kernels::optim::FusedAdamConfig;
 use lightgcn_kernels::{GraphBackend, SparseMatrix};
 use lightgcn_nn::{EmbeddingModel, ForwardMode};
 use lightgcn_recommend::{EmbeddingRanker, Evaluation, EvaluationOptions, evaluate_validation};
-use lightgcn_sample::{BatchSampler, TripleBatch};
+use lightgcn_sample::{BatchSampler, EpochBatches, TripleBatch};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
-
-/// Losses are read back from the device once in so many batches: often enough to stop soon after
-/// a fault, seldom enough not to stall a GPU.
-const READ_LOSS_EVERY: usize = 16;
 
 /// Where a run keeps its state, and how it is stopped.
 #[derive(Debug, Clone, Default)]
@@ -118,14 +118,40 @@ where
         _ => (model, optimizer, None, LoopState::default(), Vec::new()),
     };
     let rate = LearningRate::new(job.config, sampler.n_batches(), state.steps)?;
-    let graph = SparseMatrix::<B>::from_graph(job.adjacency, device)?;
+    let standing = Standing {
+        device: job.device_name,
+        epoch: state.epoch + 1,
+        batch: state.next_batch,
+    };
+    let upload = || SparseMatrix::<B>::from_graph(job.adjacency, device);
+    let graph = standing.guard::<B::InnerBackend, _>(upload)??;
     let inner_graph = graph.valid();
     let step_graph = match job.config.bf16_layers {
         true => inner_graph.clone().with_bf16_operands(),
         false => inner_graph.clone(),
     };
     let linear = fused::linear::<B, M>(&model).filter(|_| job.config.fused);
-    let fused = linear.map(|linear| FusedSteps::new(linear, job.config, &sampler));
+    let steps = match linear {
+        Some(linear) if job.config.workers > 1 => Steps::Parallel(ParallelSteps::new(
+            &linear,
+            job.config,
+            &sampler,
+            job.adjacency,
+            device,
+        )?),
+        Some(linear) if fused_on_device::applies::<B::InnerBackend>(job.config) => {
+            Steps::OnDevice(DeviceSteps::new(linear, job.config, &sampler, device)?)
+        }
+        Some(linear) => Steps::Fused(Box::new(FusedSteps::new(linear, job.config, &sampler))),
+        None if job.config.workers > 1 => {
+            let fault = "more than one worker needs fused steps, which this model does not have; \
+                         leave workers out";
+            return Err(TrainError::Config {
+                faults: vec![fault.to_owned()],
+            });
+        }
+        None => Steps::Autodiff,
+    };
     let record = RunWriter::open(job.run.folder.as_deref(), job.run.resume)?;
     let training = Training {
         job,
@@ -134,7 +160,7 @@ where
         graph,
         inner_graph,
         step_graph,
-        fused,
+        steps,
         optimizer,
         best,
         state,
@@ -142,7 +168,7 @@ where
         rate,
         checkpoint,
         record,
-        losses: Vec::new(),
+        losses: PendingLosses::new(),
     };
     training.run(model)
 }
@@ -188,6 +214,14 @@ pub(crate) struct Here<'a> {
 }
 
 impl<'a> Here<'a> {
+    /// The same place for one of `n` shards, whose shared draws are their own.
+    pub(crate) fn shard(self, shard: usize, n: usize) -> Self {
+        Self {
+            batch: self.batch * n + shard,
+            ..self
+        }
+    }
+
     fn of(state: &LoopState, thresholds: &'a [f32]) -> Self {
         Self {
             epoch: state.epoch,
@@ -197,7 +231,10 @@ impl<'a> Here<'a> {
     }
 }
 
-struct Training<'a, B: AutodiffBackend, M, O> {
+struct Training<'a, B: AutodiffBackend, M, O>
+where
+    B::InnerBackend: GraphBackend,
+{
     job: &'a FitJob<'a>,
     observer: &'a mut dyn Observer,
     sampler: Arc<BatchSampler>,
@@ -205,8 +242,7 @@ struct Training<'a, B: AutodiffBackend, M, O> {
     inner_graph: SparseMatrix<B::InnerBackend>,
     /// The same, as fused steps multiply by it.
     step_graph: SparseMatrix<B::InnerBackend>,
-    /// Steps without autodiff, where the model is linear.
-    fused: Option<FusedSteps>,
+    steps: Steps<B::InnerBackend>,
     optimizer: O,
     best: Option<M>,
     state: LoopState,
@@ -215,11 +251,22 @@ struct Training<'a, B: AutodiffBackend, M, O> {
     rate: LearningRate,
     checkpoint: Option<Checkpoint>,
     record: RunWriter,
-    /// Losses that are still on the device, each with its pairs.
-    losses: Vec<(Tensor<B::InnerBackend, 1>, usize)>,
+    losses: PendingLosses<B::InnerBackend>,
 }
 
-impl<B, M, O> Training<'_, B, M, O>
+/// How a batch's loss is differentiated.
+enum Steps<B: GraphBackend> {
+    /// Any model.
+    Autodiff,
+    /// A linear one, planned on the host.
+    Fused(Box<FusedSteps>),
+    /// A linear one, wholly on its device.
+    OnDevice(DeviceSteps<B>),
+    /// A linear one, on several devices.
+    Parallel(ParallelSteps<B>),
+}
+
+impl<'a, B, M, O> Training<'a, B, M, O>
 where
     B: AutodiffBackend + GraphBackend,
     B::InnerBackend: GraphBackend,
@@ -307,16 +354,21 @@ where
         let first_pairs = self.state.pairs;
         let sampler = Arc::clone(&self.sampler);
         let batches = sampler.epoch(self.state.epoch);
+        let standing = self.standing();
+        standing.guard::<B::InnerBackend, _>(|| match &mut self.steps {
+            Steps::OnDevice(steps) => steps.begin_epoch(&batches, &self.thresholds),
+            Steps::Parallel(steps) => steps.begin_epoch(&batches, &self.thresholds),
+            Steps::Autodiff | Steps::Fused(_) => {}
+        })?;
         let n_batches = self.sampler.n_batches();
         while self.state.next_batch < n_batches {
             if self.job.run.stop.is_stopped() {
                 self.read_losses()?;
                 return Ok((model, None));
             }
-            let batch = batches.batch(self.state.next_batch);
-            model = self.step(model, &batch);
+            model = self.step(model, &batches)?;
             self.state.next_batch += 1;
-            if self.losses.len() == READ_LOSS_EVERY || self.state.next_batch == n_batches {
+            if self.losses.is_due() || self.state.next_batch == n_batches {
                 self.read_losses()?;
                 let seconds = start.elapsed().as_secs_f64().max(1e-9);
                 self.observer.on_event(&TrainEvent::Batches {
@@ -336,26 +388,57 @@ where
             return Ok(());
         };
         if self.state.next_batch == 0 && top_k.is_due(self.state.epoch) {
-            let tables = host_tables(&model.valid(), &self.inner_graph, self.state.epoch)?;
+            let tables = host_tables(&model.valid(), &self.inner_graph, self.completed())?;
             let (n_users, dim) = (model.n_users(), model.output_dimension());
             self.thresholds = top_k.thresholds(&tables.embeddings, n_users, dim);
         }
         Ok(())
     }
 
-    fn step(&mut self, model: M, batch: &TripleBatch) -> M {
-        let (loss, mut gradients) = match &mut self.fused {
-            Some(fused) => {
-                let here = Here::of(&self.state, &self.thresholds);
-                let table = model.layer0().inner();
-                let step = fused.step(table, &self.step_graph, &self.sampler, batch, here);
-                let mut gradients = GradientsParams::new();
-                gradients.register::<B::InnerBackend, 2>(fused.table(), step.gradient);
-                (step.loss, gradients)
-            }
-            None => self.differentiate(&model, batch),
+    fn step(&mut self, model: M, batches: &EpochBatches<'_>) -> Result<M, TrainError> {
+        let standing = Standing {
+            batch: self.state.next_batch + 1,
+            ..self.standing()
         };
-        self.losses.push((loss, batch.users.len()));
+        standing.guard::<B::InnerBackend, _>(|| self.step_unguarded(model, batches))
+    }
+
+    fn step_unguarded(&mut self, model: M, batches: &EpochBatches<'_>) -> M {
+        let here = Here::of(&self.state, &self.thresholds);
+        let table = || model.layer0().inner();
+        let (step, parameter) = match &mut self.steps {
+            Steps::OnDevice(steps) => {
+                let step = steps.step(table(), &self.step_graph, batches, here);
+                (step, steps.table())
+            }
+            Steps::Fused(steps) => {
+                let batch = batches.batch(here.batch);
+                let step = steps.step(table(), &self.step_graph, &self.sampler, &batch, here);
+                (step, steps.table())
+            }
+            Steps::Parallel(steps) => {
+                let step = steps.step(&table(), &self.sampler, batches, here);
+                (step, steps.table())
+            }
+            Steps::Autodiff => {
+                let (loss, gradients) = self.differentiate(&model, &batches.batch(here.batch));
+                return self.update(model, batches, loss, gradients);
+            }
+        };
+        let mut gradients = GradientsParams::new();
+        gradients.register::<B::InnerBackend, 2>(parameter, step.gradient);
+        self.update(model, batches, step.loss, gradients)
+    }
+
+    fn update(
+        &mut self,
+        model: M,
+        batches: &EpochBatches<'_>,
+        loss: Tensor<B::InnerBackend, 1>,
+        mut gradients: GradientsParams,
+    ) -> M {
+        let pairs = batches.places(self.state.next_batch).len();
+        self.losses.push(loss, pairs);
         if let Some(limit) = self.job.config.gradient_clipping {
             gradients = clip_by_norm::<B, M>(&model, gradients, limit);
         }
@@ -390,22 +473,28 @@ where
         (total.inner(), gradients)
     }
 
+    /// Where the run stands between epochs.
+    fn completed(&self) -> Standing<'a> {
+        Standing {
+            epoch: self.state.epoch,
+            ..self.standing()
+        }
+    }
+
+    /// Where the run stands, after the batches that were done.
+    fn standing(&self) -> Standing<'a> {
+        Standing {
+            device: self.job.device_name,
+            epoch: self.state.epoch + 1,
+            batch: self.state.next_batch,
+        }
+    }
+
     /// Reads the losses back from the device, which also surfaces its errors.
     fn read_losses(&mut self) -> Result<(), TrainError> {
-        let first = self.state.next_batch - self.losses.len();
-        for (n, (loss, pairs)) in self.losses.drain(..).enumerate() {
-            let loss = loss.into_scalar().elem::<f64>();
-            if !loss.is_finite() {
-                return Err(TrainError::NonFiniteLoss {
-                    loss,
-                    epoch: self.state.epoch + 1,
-                    batch: first + n + 1,
-                    learning_rate: self.job.config.learning_rate,
-                });
-            }
-            self.state.loss_sum += loss * pairs as f64;
-            self.state.pairs += pairs as u64;
-        }
+        let read = self.losses.read(self.standing(), self.job.config)?;
+        self.state.loss_sum += read.sum;
+        self.state.pairs += read.pairs;
         Ok(())
     }
 
@@ -449,7 +538,7 @@ where
     }
 
     fn evaluate(&self, model: &M) -> Result<Evaluation, TrainError> {
-        let tables = host_tables(&model.valid(), &self.inner_graph, self.state.epoch)?;
+        let tables = host_tables(&model.valid(), &self.inner_graph, self.completed())?;
         let ranker = EmbeddingRanker::from_nodes(
             self.job.model_name,
             tables.embeddings,
@@ -473,7 +562,7 @@ where
         let Some(checkpoint) = &self.checkpoint else {
             return Ok(());
         };
-        host_tables(&model.valid(), &self.inner_graph, self.state.epoch)?;
+        host_tables(&model.valid(), &self.inner_graph, self.completed())?;
         checkpoint.save::<B, M, O>(&Saved {
             model,
             optimizer: &self.optimizer,

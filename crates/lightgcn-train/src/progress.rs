@@ -1,6 +1,7 @@
 //! What a run tells while it goes on.
 
 use crate::{EndReason, EpochRecord};
+use lightgcn_kernels::DeviceMemory;
 use indicatif::{ProgressBar, ProgressStyle};
 use std::io::IsTerminal;
 use std::time::Duration;
@@ -9,6 +10,13 @@ use std::time::Duration;
 #[derive(Debug, Clone)]
 #[non_exhaustive]
 pub enum TrainEvent<'a> {
+    /// What memory the run takes on a GPU, before anything is put there.
+    Memory {
+        /// Bytes at the peak, about.
+        needed: u64,
+        /// What the device has.
+        device: DeviceMemory,
+    },
     /// Training begins.
     Started {
         /// The model's name.
@@ -120,6 +128,10 @@ impl ConsoleProgress {
 impl Observer for ConsoleProgress {
     fn on_event(&mut self, event: &TrainEvent<'_>) {
         match *event {
+            TrainEvent::Memory { needed, device } => self.say(format!(
+                "training needs about {:.2} GiB of device memory; the device has {device}",
+                needed as f64 / f64::from(1 << 30)
+            )),
             TrainEvent::Started {
                 model,
                 device,

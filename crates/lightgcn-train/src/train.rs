@@ -1,8 +1,10 @@
 //! From a dataset to an artifact, in one call.
 
 use crate::backends::on_device;
+use crate::device_faults::Standing;
 use crate::fit::{FitJob, RunOptions, fit};
 use crate::host_tables::host_tables;
+use crate::memory;
 use crate::record::EndReason;
 use crate::spec::Build;
 use crate::{Device, Fitted, ModelSpec, Observer, Silent, TrainConfig, TrainError, figures};
@@ -107,6 +109,7 @@ where
     S::Module: EmbeddingModel<B> + AutodiffModule<B>,
     <S::Module as AutodiffModule<B>>::InnerModule: EmbeddingModel<B::InnerBackend>,
 {
+    memory::check::<B::InnerBackend>(spec, job, device, observer)?;
     let train = job.dataset.split.train.interactions();
     let module = build.build(train.n_users(), train.n_items(), job.config.seed, device)?;
     let fitted = fit(module, job, device, observer)?;
@@ -155,7 +158,12 @@ where
 {
     let model = fitted.model.valid();
     let graph = SparseMatrix::<B::InnerBackend>::from_graph(job.adjacency, device)?;
-    let tables = host_tables(&model, &graph, fitted.best_epoch)?;
+    let standing = Standing {
+        device: job.device_name,
+        epoch: fitted.best_epoch,
+        batch: 0,
+    };
+    let tables = host_tables(&model, &graph, standing)?;
     let dataset = job.dataset;
     let train = dataset.split.train.interactions();
     let n_nodes = train.n_users() + train.n_items();

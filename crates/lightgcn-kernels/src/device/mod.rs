@@ -59,6 +59,18 @@ pub enum DeviceError {
         /// What there is instead.
         available: String,
     },
+    /// Several devices were asked for.
+    #[error(
+        "{asked} devices were asked for, but from {device} on there are {available} of its kind; name the first by its number (cuda:0, wgpu:0), or take fewer workers"
+    )]
+    TooFewDevices {
+        /// The first device.
+        device: String,
+        /// How many were asked for.
+        asked: usize,
+        /// How many there are.
+        available: usize,
+    },
     /// The device is there but does not start.
     #[error("{device} does not start: {reason}")]
     Start {
