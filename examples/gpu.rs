@@ -16,9 +16,7 @@ use lightgcn::core::{
     Vocabulary,
 };
 use lightgcn::graph::{Adjacency, GraphOptions, Normalization, TrainGraph};
-use lightgcn::kernels::{
-    CpuBackend, GraphBackend, LeaveOut, SparseMatrix, sparse_dense, top_k,
-};
+use lightgcn::kernels::{CpuBackend, GraphBackend, LeaveOut, SparseMatrix, sparse_dense, top_k};
 use lightgcn::prelude::*;
 use lightgcn::train::{LossSpec, Observer, Preset, TrainEvent};
 use std::collections::HashSet;
@@ -173,7 +171,11 @@ fn evaluation<B: GraphBackend>(
     let items = table::<B>(pairs.n_items(), args.dimension, device);
     let (mut offsets, mut taken) = (vec![0u32], Vec::new());
     for user in 0..pairs.n_users() as u32 {
-        taken.extend(pairs.pairs_of(UserId(user)).map(|pair| pairs.items()[pair].0));
+        taken.extend(
+            pairs
+                .pairs_of(UserId(user))
+                .map(|pair| pairs.items()[pair].0),
+        );
         offsets.push(taken.len() as u32);
     }
     let leave_out = LeaveOut {
@@ -257,8 +259,18 @@ fn epochs<B: GraphBackend>(
     line(args.device, "step of BPR", step, "ms");
     line(args.device, "loss after the last epoch", watch.loss, "");
     if watch.reserved > 0 {
-        line(args.device, "memory reserved", watch.reserved as f64, "bytes");
-        line(args.device, "memory estimated", watch.estimate as f64, "bytes");
+        line(
+            args.device,
+            "memory reserved",
+            watch.reserved as f64,
+            "bytes",
+        );
+        line(
+            args.device,
+            "memory estimated",
+            watch.estimate as f64,
+            "bytes",
+        );
     }
     Ok(())
 }

@@ -94,7 +94,11 @@ fn wgpu_trains_as_the_cpu_does() {
         "--dimension",
         "100000000",
     ];
-    let words = ["training needs a buffer of", "makes none above", "fits, or train on the CPU"];
+    let words = [
+        "training needs a buffer of",
+        "makes none above",
+        "fits, or train on the CPU",
+    ];
     work.refused(&train, &words);
 
     // GPUs are counted; one far past the last is no crash.
@@ -162,6 +166,31 @@ fn cuda_is_refused_where_it_is_not_built_in() {
     shop().refused(
         &["train", "dataset", "--out", "m", "--device", "cuda"],
         &words,
+    );
+}
+
+/// Without a Vulkan driver, wherever the loader looks, there is no adapter: an error for who asks for
+/// one, and one word more for who leaves the choice.
+#[cfg(all(feature = "wgpu", target_os = "linux"))]
+#[test]
+fn a_missing_vulkan_driver_is_a_clean_error_and_auto_goes_on() {
+    let mut work = shop();
+    for variable in ["VK_DRIVER_FILES", "VK_ICD_FILENAMES"] {
+        work.environment
+            .insert(variable, "/nonexistent/driver.json".to_owned());
+    }
+    let train = ["train", "dataset", "--out", "m", "--device", "wgpu"];
+    work.refused(&train, &["no wgpu adapter", "install a Vulkan driver"]);
+    let train = [
+        "train", "dataset", "--out", "m", "--device", "auto", "--model", "mf", "--epochs", "1",
+    ];
+    let run = work.run(&train);
+    assert!(run.status.success(), "{}", run.stderr);
+    let said = |words: &str| run.stderr.contains(words);
+    assert!(
+        said("wgpu is not used: no wgpu adapter") || said("CUDA GPU"),
+        "{}",
+        run.stderr
     );
 }
 

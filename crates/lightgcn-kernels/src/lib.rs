@@ -123,6 +123,7 @@ pub use backend::WgpuBackend;
 pub use batch_loss::{
     BprBatch, LossGradient, SoftmaxBatch, SoftmaxSettings, bpr_loss_gradient, softmax_loss_gradient,
 };
+pub use csr::check_counts;
 pub use error::KernelError;
 pub use gather_rows::{add_rows, gather_rows, segment_sum_rows};
 pub use memory::{DeviceMemory, MemoryError, MemoryInUse, TrainingSize};

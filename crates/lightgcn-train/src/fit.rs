@@ -2,8 +2,8 @@
 
 use crate::checkpoint::{Checkpoint, LoopState, Saved};
 use crate::clip::clip_by_norm;
-use crate::differentiate::{self, Tables};
 use crate::device_faults::Standing;
+use crate::differentiate::{self, Tables};
 use crate::fused::{self, FusedSteps};
 use crate::fused_on_device::{self, DeviceSteps};
 use crate::host_tables::host_tables;
@@ -17,8 +17,8 @@ use crate::{
 };
 use burn::module::AutodiffModule;
 use burn::optim::{GradientsParams, Optimizer};
-use burn::tensor::backend::AutodiffBackend;
 use burn::tensor::Tensor;
+use burn::tensor::backend::AutodiffBackend;
 use lightgcn_core::{Dataset, Lineage};
 use lightgcn_graph::Adjacency;
 use lightgcn_kernels::optim::FusedAdamConfig;

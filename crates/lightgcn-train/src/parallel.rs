@@ -103,9 +103,10 @@ impl<B: GraphBackend> ParallelSteps<B> {
         };
         let step = |(n, (worker, shard)): (usize, (&mut Worker<B>, &Range<usize>))| {
             let part = match &worker.shards {
-                Shards::Planned(_) => {
-                    part(&planned, shard.start - places.start..shard.end - places.start)
-                }
+                Shards::Planned(_) => part(
+                    &planned,
+                    shard.start - places.start..shard.end - places.start,
+                ),
                 Shards::OnDevice(_) => TripleBatch::default(),
             };
             worker.step(table, sampler, (shard, &part), here.shard(n, shards.len()))
@@ -117,7 +118,9 @@ impl<B: GraphBackend> ParallelSteps<B> {
             let work = self.workers.par_iter_mut().zip(&shards);
             work.enumerate().map(step).collect()
         };
-        let parts = shards.iter().map(|shard| shard.len() as f64 / n_pairs as f64);
+        let parts = shards
+            .iter()
+            .map(|shard| shard.len() as f64 / n_pairs as f64);
         let parts = found.into_iter().zip(parts).map(|(found, share)| {
             let (loss, gradient) = (found.loss, found.gradient);
             TableGradient {
@@ -144,9 +147,7 @@ impl<B: GraphBackend> Worker<B> {
         let table = table.clone().to_device(&self.device);
         match (&mut self.shards, planned) {
             (Shards::OnDevice(steps), _) => steps.shard(table, &self.graph, places.clone(), here),
-            (Shards::Planned(steps), batch) => {
-                steps.step(table, &self.graph, sampler, batch, here)
-            }
+            (Shards::Planned(steps), batch) => steps.step(table, &self.graph, sampler, batch, here),
         }
     }
 }

@@ -1,13 +1,15 @@
 //! From a dataset to an artifact, in one call.
 
-use crate::backends::on_device;
+use crate::backends::{find, on_device};
 use crate::device_faults::Standing;
 use crate::fit::{FitJob, RunOptions, fit};
 use crate::host_tables::host_tables;
 use crate::memory;
 use crate::record::EndReason;
 use crate::spec::Build;
-use crate::{Device, Fitted, ModelSpec, Observer, Silent, TrainConfig, TrainError, figures};
+use crate::{
+    Device, Fitted, ModelSpec, Observer, Silent, TrainConfig, TrainError, TrainEvent, figures,
+};
 use burn::module::AutodiffModule;
 use burn::tensor::backend::AutodiffBackend;
 use lightgcn_core::{Dataset, Lineage};
@@ -72,7 +74,14 @@ pub fn train_with(
     let graph = TrainGraph::new(&dataset.split.train, &options)?;
     let adjacency = graph.adjacency(model.normalization());
     let lineage = lineage(dataset, model, &config)?;
-    on_device!(device, |B, device, device_name| {
+    let found = find(device, &mut |kind, reason| {
+        let reason = reason.cause();
+        observer.on_event(&TrainEvent::PassedOver {
+            kind,
+            reason: &reason,
+        });
+    })?;
+    on_device!(found, |B, device, device_name| {
         let job = FitJob {
             dataset,
             adjacency: &adjacency,

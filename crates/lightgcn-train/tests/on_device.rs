@@ -117,7 +117,13 @@ fn twenty_softmax_steps_equal_the_cpus() {
     for (spec, layers, order) in [
         (plain, 1, PositiveOrder::ByPair),
         (full, 2, PositiveOrder::ByPair),
-        (weighed, 1, PositiveOrder::ByConsumer { users_per_epoch: Some(200) }),
+        (
+            weighed,
+            1,
+            PositiveOrder::ByConsumer {
+                users_per_epoch: Some(200),
+            },
+        ),
     ] {
         let config = TrainConfig {
             loss: LossSpec::Softmax(spec),

@@ -5,8 +5,8 @@ use burn_cubecl::{BoolElement, CubeBackend, CubeRuntime, FloatElement, IntElemen
 
 use super::GraphBackend;
 use crate::adam::{AdamStep, AdamTensors};
-use crate::device::DeviceError;
 use crate::batch_loss::{BprBatch, LossGradient, SoftmaxBatch, SoftmaxSettings};
+use crate::device::DeviceError;
 use crate::memory::{DeviceMemory, MemoryInUse};
 use crate::negatives::{NegativeDraws, PositiveTable};
 use crate::node_batch::{BatchCut, NodeBatch, PairOrder, PairTable};

@@ -15,8 +15,8 @@ use burn::tensor::ops::FloatTensor;
 use burn::tensor::{Int, Tensor, TensorPrimitive};
 
 use crate::adam::{AdamStep, AdamTensors};
-use crate::device::DeviceError;
 use crate::batch_loss::{BprBatch, LossGradient, SoftmaxBatch, SoftmaxSettings};
+use crate::device::DeviceError;
 use crate::memory::{DeviceMemory, MemoryInUse};
 use crate::negatives::{NegativeDraws, PositiveTable};
 use crate::node_batch::{BatchCut, NodeBatch, PairOrder, PairTable};

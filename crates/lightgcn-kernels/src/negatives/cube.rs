@@ -190,7 +190,10 @@ pub(crate) fn draw_of_others<R: CubeRuntime>(
     (out, start): (&CubeTensor<R>, usize),
 ) {
     let n = n_pairs * n_negatives;
-    assert!(start + n <= out.meta.shape().num_elements(), "room for draws");
+    assert!(
+        start + n <= out.meta.shape().num_elements(),
+        "room for draws"
+    );
     let (count, cube_dim) = units(&out.client, n);
     // SAFETY: the table's offsets and products were checked when it was made, `out` has room for `n`
     // numbers from `start` on, and the kernel checks its position against that, and each consumer
@@ -228,7 +231,10 @@ pub(crate) fn draw_of_all<R: CubeRuntime>(
     start: usize,
     n: usize,
 ) {
-    assert!(start + n <= out.meta.shape().num_elements(), "room for draws");
+    assert!(
+        start + n <= out.meta.shape().num_elements(),
+        "room for draws"
+    );
     let (count, cube_dim) = units(&out.client, n);
     // SAFETY: `out` has room for `n` numbers from `start` on, and the kernel checks its position.
     unsafe {

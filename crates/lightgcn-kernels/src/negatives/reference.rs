@@ -77,12 +77,7 @@ impl Words {
     fn new(seed: u64, epoch: u32, position: u64) -> Self {
         Self {
             key: [seed as u32, (seed >> 32) as u32],
-            counter: [
-                STREAM,
-                position as u32,
-                (position >> 32) as u32,
-                epoch,
-            ],
+            counter: [STREAM, position as u32, (position >> 32) as u32, epoch],
             used: 0,
         }
     }

@@ -114,7 +114,12 @@ where
         return reference::sort_places(batch);
     }
     let client = nodes.client.clone();
-    let pair = || [empty(&nodes, [n], DType::I32), empty(&nodes, [n], DType::I32)];
+    let pair = || {
+        [
+            empty(&nodes, [n], DType::I32),
+            empty(&nodes, [n], DType::I32),
+        ]
+    };
     let (mut here, mut there) = (pair(), pair());
     let n_tiles = n.div_ceil(TILE as usize);
     // SAFETY: all buffers hold `n` numbers, and the kernels check their position against that; a rank

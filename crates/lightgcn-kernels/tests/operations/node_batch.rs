@@ -108,7 +108,11 @@ fn check_cuts<B: GraphBackend>(device: &B::Device) {
             }
         }
         let shared = &nodes[found.n_own_places()..];
-        assert!(shared.iter().all(|&n| (N_USERS..N_NODES).contains(&(n as usize))));
+        assert!(
+            shared
+                .iter()
+                .all(|&n| (N_USERS..N_NODES).contains(&(n as usize)))
+        );
         let expected = reference::cut_batch(&table, &on_device, &cut);
         let expected: Vec<u32> = expected.nodes().into_data().iter().collect();
         assert_eq!(nodes, expected);
@@ -147,10 +151,7 @@ fn check_sorting<B: GraphBackend>(device: &B::Device) {
 }
 
 /// The loss and the gradient by all embeddings.
-fn whole<B: GraphBackend>(
-    found: PlaceGradient<B>,
-    batch: &NodeBatch<B>,
-) -> (Vec<f64>, Vec<f64>) {
+fn whole<B: GraphBackend>(found: PlaceGradient<B>, batch: &NodeBatch<B>) -> (Vec<f64>, Vec<f64>) {
     let loss: f64 = elements(found.losses).iter().sum();
     let sorted = sort_places(batch);
     (vec![loss], elements(sum_places(found.gradient, &sorted)))
@@ -286,7 +287,10 @@ fn check_softmax<B: GraphBackend>(device: &B::Device) {
             top_k: top_k.then(|| (floats::<B>(&thresholds, device), 0.5)),
         };
         for (name, found) in [
-            ("fast", softmax_place_gradient(x.clone(), &batch, &table, &softmax)),
+            (
+                "fast",
+                softmax_place_gradient(x.clone(), &batch, &table, &softmax),
+            ),
             (
                 "reference",
                 reference::softmax_place_gradient(x, &batch, &table, &softmax),
@@ -301,7 +305,11 @@ fn check_softmax<B: GraphBackend>(device: &B::Device) {
 }
 
 fn check_l2<B: GraphBackend>(device: &B::Device) {
-    for (dim, cut) in [(1, cut(30, 2, 0)), (50, cut(90, 0, 20)), (64, cut(300, 1, 0))] {
+    for (dim, cut) in [
+        (1, cut(30, 2, 0)),
+        (50, cut(90, 0, 20)),
+        (64, cut(300, 1, 0)),
+    ] {
         let (batch, _, nodes) = batch::<B>(device, &cut);
         let sorted = sort_places(&batch);
         let own = &nodes[..batch.n_own_places()];

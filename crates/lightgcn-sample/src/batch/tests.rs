@@ -59,7 +59,11 @@ fn an_epoch_by_pair_has_every_pair_once() {
 #[test]
 fn pair_numbers_and_places_make_the_same_batches() {
     let positives = shop();
-    let orders = [PositiveOrder::ByPair, by_consumer(Some(9)), by_consumer(None)];
+    let orders = [
+        PositiveOrder::ByPair,
+        by_consumer(Some(9)),
+        by_consumer(None),
+    ];
     for order in orders {
         let sampler = sampler(&positives, config(4, 1, order));
         let epoch = sampler.epoch(3);

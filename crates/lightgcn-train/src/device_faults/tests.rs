@@ -56,13 +56,19 @@ fn a_device_that_fails_leaves_the_last_checkpoint_whole() {
         let TrainError::DeviceFailed { epoch, detail, .. } = &error else {
             panic!("another error: {error}")
         };
-        assert!((1..=4).contains(epoch) && detail.contains("out of memory"), "{error}");
+        assert!(
+            (1..=4).contains(epoch) && detail.contains("out of memory"),
+            "{error}"
+        );
         assert!(error.to_string().contains("--resume"), "{error}");
         if !folder.join("checkpoint/manifest.json").exists() {
             continue;
         }
         let trained = run(&folder, true).unwrap();
-        assert_eq!(trained.artifact.layer0, whole.artifact.layer0, "after read {n}");
+        assert_eq!(
+            trained.artifact.layer0, whole.artifact.layer0,
+            "after read {n}"
+        );
         resumed += 1;
     }
     assert!(resumed >= 6, "{resumed} runs were resumed");
