@@ -4,13 +4,12 @@ use crate::checkpoint::{Checkpoint, LoopState, Saved};
 use crate::clip::clip_by_norm;
 use crate::device_faults::Standing;
 use crate::differentiate::{self, Tables};
-use crate::fused::{self, FusedSteps};
-use crate::fused_on_device::{self, DeviceSteps};
+use crate::fused;
 use crate::host_tables::host_tables;
 use crate::losses::PendingLosses;
-use crate::parallel::ParallelSteps;
 use crate::record::{RunWriter, unix_time};
 use crate::schedule::LearningRate;
+use crate::steps::{Here, Steps};
 use crate::{
     EndReason, EpochRecord, LossSpec, Observer, RunLine, Schedule, StopSignal, TrainError,
     TrainEvent, ValidTrainConfig, batches, figures,
@@ -131,27 +130,7 @@ where
         false => inner_graph.clone(),
     };
     let linear = fused::linear::<B, M>(&model).filter(|_| job.config.fused);
-    let steps = match linear {
-        Some(linear) if job.config.workers > 1 => Steps::Parallel(ParallelSteps::new(
-            &linear,
-            job.config,
-            &sampler,
-            job.adjacency,
-            device,
-        )?),
-        Some(linear) if fused_on_device::applies::<B::InnerBackend>(job.config) => {
-            Steps::OnDevice(DeviceSteps::new(linear, job.config, &sampler, device)?)
-        }
-        Some(linear) => Steps::Fused(Box::new(FusedSteps::new(linear, job.config, &sampler))),
-        None if job.config.workers > 1 => {
-            let fault = "more than one worker needs fused steps, which this model does not have; \
-                         leave workers out";
-            return Err(TrainError::Config {
-                faults: vec![fault.to_owned()],
-            });
-        }
-        None => Steps::Autodiff,
-    };
+    let steps = Steps::new(linear, job, &sampler, device)?;
     let record = RunWriter::open(job.run.folder.as_deref(), job.run.resume)?;
     let training = Training {
         job,
@@ -202,35 +181,6 @@ fn checkpoint_of(job: &FitJob<'_>) -> Result<Option<Checkpoint>, TrainError> {
     Ok(Some(checkpoint))
 }
 
-/// Where a step stands in its run, as losses need to know.
-#[derive(Clone, Copy)]
-pub(crate) struct Here<'a> {
-    /// The epoch, from 0.
-    pub(crate) epoch: u32,
-    /// The batch of the epoch, from 0.
-    pub(crate) batch: usize,
-    /// Each consumer's threshold of SL@K; empty with every other loss.
-    pub(crate) thresholds: &'a [f32],
-}
-
-impl<'a> Here<'a> {
-    /// The same place for one of `n` shards, whose shared draws are their own.
-    pub(crate) fn shard(self, shard: usize, n: usize) -> Self {
-        Self {
-            batch: self.batch * n + shard,
-            ..self
-        }
-    }
-
-    fn of(state: &LoopState, thresholds: &'a [f32]) -> Self {
-        Self {
-            epoch: state.epoch,
-            batch: state.next_batch,
-            thresholds,
-        }
-    }
-}
-
 struct Training<'a, B: AutodiffBackend, M, O>
 where
     B::InnerBackend: GraphBackend,
@@ -252,18 +202,6 @@ where
     checkpoint: Option<Checkpoint>,
     record: RunWriter,
     losses: PendingLosses<B::InnerBackend>,
-}
-
-/// How a batch's loss is differentiated.
-enum Steps<B: GraphBackend> {
-    /// Any model.
-    Autodiff,
-    /// A linear one, planned on the host.
-    Fused(Box<FusedSteps>),
-    /// A linear one, wholly on its device.
-    OnDevice(DeviceSteps<B>),
-    /// A linear one, on several devices.
-    Parallel(ParallelSteps<B>),
 }
 
 impl<'a, B, M, O> Training<'a, B, M, O>
@@ -355,11 +293,8 @@ where
         let sampler = Arc::clone(&self.sampler);
         let batches = sampler.epoch(self.state.epoch);
         let standing = self.standing();
-        standing.guard::<B::InnerBackend, _>(|| match &mut self.steps {
-            Steps::OnDevice(steps) => steps.begin_epoch(&batches, &self.thresholds),
-            Steps::Parallel(steps) => steps.begin_epoch(&batches, &self.thresholds),
-            Steps::Autodiff | Steps::Fused(_) => {}
-        })?;
+        let begin = || self.steps.begin_epoch(&batches, &self.thresholds);
+        standing.guard::<B::InnerBackend, _>(begin)?;
         let n_batches = self.sampler.n_batches();
         while self.state.next_batch < n_batches {
             if self.job.run.stop.is_stopped() {
@@ -406,24 +341,10 @@ where
     fn step_unguarded(&mut self, model: M, batches: &EpochBatches<'_>) -> M {
         let here = Here::of(&self.state, &self.thresholds);
         let table = || model.layer0().inner();
-        let (step, parameter) = match &mut self.steps {
-            Steps::OnDevice(steps) => {
-                let step = steps.step(table(), &self.step_graph, batches, here);
-                (step, steps.table())
-            }
-            Steps::Fused(steps) => {
-                let batch = batches.batch(here.batch);
-                let step = steps.step(table(), &self.step_graph, &self.sampler, &batch, here);
-                (step, steps.table())
-            }
-            Steps::Parallel(steps) => {
-                let step = steps.step(&table(), &self.sampler, batches, here);
-                (step, steps.table())
-            }
-            Steps::Autodiff => {
-                let (loss, gradients) = self.differentiate(&model, &batches.batch(here.batch));
-                return self.update(model, batches, loss, gradients);
-            }
+        let (graph, sampler) = (&self.step_graph, &self.sampler);
+        let Some((step, parameter)) = self.steps.step(table, graph, sampler, batches, here) else {
+            let (loss, gradients) = self.differentiate(&model, &batches.batch(here.batch));
+            return self.update(model, batches, loss, gradients);
         };
         let mut gradients = GradientsParams::new();
         gradients.register::<B::InnerBackend, 2>(parameter, step.gradient);

@@ -1,8 +1,8 @@
 //! The fused step where the tables lie on a device of their own: batches are cut, negatives drawn and
 //! losses added up there, and nothing is read back but a loss.
 
-use crate::fit::Here;
 use crate::fused::{Linear, TableGradient, popularity_corrections};
+use crate::steps::Here;
 use crate::{LossSpec, SoftmaxSpec, TrainError, ValidTrainConfig};
 use burn::module::ParamId;
 use burn::tensor::backend::Backend;

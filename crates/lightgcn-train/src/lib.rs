@@ -58,6 +58,7 @@ mod progress;
 mod record;
 mod schedule;
 mod spec;
+mod steps;
 mod stop;
 mod thresholds;
 mod train;
