@@ -139,12 +139,12 @@ fn recall_is_within_two_thousandths_of_the_cpus() {
     for loss in [LossSpec::Bpr, LossSpec::Softmax(SoftmaxSpec::default())] {
         let config = TrainConfig {
             loss,
-            epochs: 6,
+            epochs: 12,
             batch_size: 64,
             learning_rate: 0.01,
-            validate_every: 6,
+            validate_every: 12,
             metric: Metric::Recall,
-            metric_k: 5,
+            metric_k: 20,
             ..TrainConfig::default()
         };
         let model = light_gcn(2, Normalization::Symmetric);
@@ -154,10 +154,10 @@ fn recall_is_within_two_thousandths_of_the_cpus() {
         let here = train(&shop(), &model, &config, Device::Cpu).unwrap();
         let recall = |trained: &Trained| {
             let validation = trained.validation.as_ref().unwrap();
-            validation.mean(Metric::Recall, 5).unwrap()
+            validation.mean(Metric::Recall, 20).unwrap()
         };
         let (there, here) = (recall(&there), recall(&here));
         assert!((there - here).abs() <= 0.002, "{there} and {here}");
-        assert!(here > 0.2, "nothing was learned: {here}");
+        assert!(here > 0.3, "worse than chance by far: {here}");
     }
 }

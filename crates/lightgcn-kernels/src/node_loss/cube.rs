@@ -1,6 +1,10 @@
 //! The losses on GPUs. BPR is that of [`batch_loss`](crate::batch_loss) on the whole table; the softmax
 //! loss has a cube a pair, which masks, sums and differentiates that pair's scores; the products are
 //! burn's.
+#![allow(
+    clippy::collapsible_if,
+    reason = "a kernel evaluates both sides of `&&`, and the second must not be read"
+)]
 
 use burn::tensor::{DType, Tensor};
 use burn_cubecl::cubecl::{self, cube, prelude::*};
@@ -49,12 +53,12 @@ fn unit_rows_kernel<N: Size>(
     nodes: &Array<i32>,
     unit: &mut Array<Vector<f32, N>>,
     lengths: &mut Array<f32>,
-    n: u32,
+    n_places: u32,
     vectors: u32,
     least: f32,
 ) {
     let place = (CUBE_POS * CUBE_DIM_Y as usize + UNIT_POS_Y as usize) as u32;
-    if place < n {
+    if place < n_places {
         let first = u32::cast_from(nodes[place as usize]) * vectors;
         // Every unit of the worker adds up the whole row, which is at hand after the first.
         let mut squares = Vector::<f32, N>::new(0.0f32);
@@ -88,12 +92,12 @@ fn by_rows_kernel<N: Size>(
     by_user: &Array<Vector<f32, N>>,
     by_candidate: &Array<Vector<f32, N>>,
     out: &mut Array<Vector<f32, N>>,
-    n: u32,
+    n_places: u32,
     n_pairs: u32,
     vectors: u32,
 ) {
     let place = (CUBE_POS * CUBE_DIM_Y as usize + UNIT_POS_Y as usize) as u32;
-    if place < n {
+    if place < n_places {
         let first = place * vectors;
         let candidate = (place - min(place, n_pairs)) * vectors;
         let is_user = place < n_pairs;

@@ -3,6 +3,10 @@
 //! Places are sorted in tiles of a cube, each place by counting those that come before it; then runs
 //! are merged two by two, each place by a search in the other run. A worker a row adds up its places
 //! in the batch's order.
+#![allow(
+    clippy::collapsible_if,
+    reason = "a kernel evaluates both sides of `&&`, and the second must not be read"
+)]
 
 use burn::tensor::{DType, Tensor};
 use burn_cubecl::cubecl::{self, cube, prelude::*};
@@ -183,11 +187,11 @@ fn sum_kernel<N: Size>(
     rows: &Array<i32>,
     order: &Array<i32>,
     out: &mut Array<Vector<f32, N>>,
-    n: u32,
+    n_places: u32,
     vectors: u32,
 ) {
     let place = (CUBE_POS * CUBE_DIM_Y as usize + UNIT_POS_Y as usize) as u32;
-    if place < n {
+    if place < n_places {
         if begins(rows, place) {
             let row = rows[place as usize];
             let mut vector = UNIT_POS_X;
@@ -199,7 +203,7 @@ fn sum_kernel<N: Size>(
                     let from = u32::cast_from(order[at as usize]);
                     sum += gradients[(from * vectors + vector) as usize];
                     at += 1u32;
-                    same = at < n;
+                    same = at < n_places;
                     if same {
                         same = rows[at as usize] == row;
                     }
@@ -256,13 +260,13 @@ fn l2_kernel<N: Size>(
     order: &Array<i32>,
     gradient: &mut Array<Vector<f32, N>>,
     losses: &mut Array<f32>,
-    n: u32,
+    n_places: u32,
     n_own: u32,
     vectors: u32,
     factor: f32,
 ) {
     let place = ABSOLUTE_POS as u32;
-    if place < n {
+    if place < n_places {
         let mut loss = 0.0f32;
         if begins(rows, place) {
             let row = rows[place as usize];
@@ -274,7 +278,7 @@ fn l2_kernel<N: Size>(
                     count += 1u32;
                 }
                 at += 1u32;
-                same = at < n;
+                same = at < n_places;
                 if same {
                     same = rows[at as usize] == row;
                 }
