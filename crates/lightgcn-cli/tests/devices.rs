@@ -49,6 +49,7 @@ fn wgpu_trains_as_the_cpu_does() {
         return;
     }
     assert!(run.status.success(), "{}", run.stderr);
+    let said = run.stderr.clone();
     let run = train("cpu");
     assert!(run.status.success(), "{}", run.stderr);
     let record = |out: &str| losses(&run_record(&work.path(&format!("{out}.run/run.jsonl"))));
@@ -65,6 +66,40 @@ fn wgpu_trains_as_the_cpu_does() {
     assert!(on_gpu[2] < on_gpu[0], "{on_gpu:?}");
     let answer = work.json(&["recommend", "wgpu", "nobody", "-k", "3"]);
     assert_eq!(answer["answers"][0]["items"].as_array().unwrap().len(), 3);
+
+    // What is needed and what there is was said before training.
+    assert!(
+        said.contains("training needs about") && said.contains("GiB of device memory"),
+        "{said}"
+    );
+    // The same steps learn the same, to the figures.
+    let recall = |model: &str| {
+        let report = work.json(&["evaluate", model, "dataset"]);
+        let figures = &report["rows"][0]["figures"];
+        figures["recall@20"].as_f64().unwrap()
+    };
+    let (there, here) = (recall("wgpu"), recall("cpu"));
+    assert!((there - here).abs() <= 0.002, "recall {there} and {here}");
+
+    // A table beyond what the device makes a buffer is refused before any work.
+    let train = [
+        "train",
+        "dataset",
+        "--out",
+        "large",
+        "--device",
+        "wgpu",
+        "--model",
+        "mf",
+        "--dimension",
+        "100000000",
+    ];
+    let words = [
+        "training needs a buffer of",
+        "makes none above",
+        "fits, or train on the CPU",
+    ];
+    work.refused(&train, &words);
 
     // GPUs are counted; one far past the last is no crash.
     let train = ["train", "dataset", "--out", "m", "--device", "wgpu:1000"];
@@ -131,6 +166,31 @@ fn cuda_is_refused_where_it_is_not_built_in() {
     shop().refused(
         &["train", "dataset", "--out", "m", "--device", "cuda"],
         &words,
+    );
+}
+
+/// Without a Vulkan driver, wherever the loader looks, there is no adapter: an error for who asks for
+/// one, and one word more for who leaves the choice.
+#[cfg(all(feature = "wgpu", target_os = "linux"))]
+#[test]
+fn a_missing_vulkan_driver_is_a_clean_error_and_auto_goes_on() {
+    let mut work = shop();
+    for variable in ["VK_DRIVER_FILES", "VK_ICD_FILENAMES"] {
+        work.environment
+            .insert(variable, "/nonexistent/driver.json".to_owned());
+    }
+    let train = ["train", "dataset", "--out", "m", "--device", "wgpu"];
+    work.refused(&train, &["no wgpu adapter", "install a Vulkan driver"]);
+    let train = [
+        "train", "dataset", "--out", "m", "--device", "auto", "--model", "mf", "--epochs", "1",
+    ];
+    let run = work.run(&train);
+    assert!(run.status.success(), "{}", run.stderr);
+    let said = |words: &str| run.stderr.contains(words);
+    assert!(
+        said("wgpu is not used: no wgpu adapter") || said("CUDA GPU"),
+        "{}",
+        run.stderr
     );
 }
 

@@ -124,6 +124,22 @@ impl HostCsr {
     }
 }
 
+/// Whether a matrix of these counts can be addressed on a device, whose indices have 32 bits: known
+/// before its arrays are made.
+///
+/// # Errors
+///
+/// [`KernelError::TooLarge`] where there are more than `i32::MAX` rows, columns or edges.
+pub fn check_counts(n_rows: usize, n_columns: usize, n_edges: usize) -> Result<(), KernelError> {
+    let limit = i32::MAX as usize;
+    for (what, count) in [("rows", n_rows), ("columns", n_columns), ("edges", n_edges)] {
+        if count > limit {
+            return Err(KernelError::TooLarge { what, count, limit });
+        }
+    }
+    Ok(())
+}
+
 fn check_sizes(
     n_rows: usize,
     n_columns: usize,
@@ -131,16 +147,7 @@ fn check_sizes(
     columns: &[u32],
     values: &[f32],
 ) -> Result<(), KernelError> {
-    let limit = i32::MAX as usize;
-    for (what, count) in [
-        ("rows", n_rows),
-        ("columns", n_columns),
-        ("edges", columns.len()),
-    ] {
-        if count > limit {
-            return Err(KernelError::TooLarge { what, count, limit });
-        }
-    }
+    check_counts(n_rows, n_columns, columns.len())?;
     if row_offsets.len() != n_rows + 1 {
         return Err(KernelError::OffsetsLength {
             n_rows,

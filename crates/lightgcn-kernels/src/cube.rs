@@ -76,10 +76,18 @@ pub(crate) struct Walk {
 impl Walk {
     pub(crate) fn new(dim: usize) -> Self {
         let vector_size = vector_size(dim);
-        let vectors = (dim / vector_size) as u32;
-        let x = vectors.clamp(1, MOST_UNITS_A_ROW);
         Self {
             vector_size,
+            ..Self::scalars(dim / vector_size)
+        }
+    }
+
+    /// Rows of `n` numbers, taken one at a time.
+    pub(crate) fn scalars(n: usize) -> Self {
+        let vectors = n as u32;
+        let x = vectors.clamp(1, MOST_UNITS_A_ROW);
+        Self {
+            vector_size: 1,
             vectors,
             x,
             y: (UNITS / x).clamp(1, 32),

@@ -10,6 +10,7 @@
 //! | [`bpr_loss_gradient`], [`softmax_loss_gradient`] | a batch's loss and its gradient at once | – |
 //! | [`pair_cosines`] | the cosines of a batch's pairs | – |
 //! | [`sample_negatives`] | products that consumers did not take, the CPU's draws bit for bit | – |
+//! | [`cut_batch`], [`bpr_place_gradient`], [`softmax_place_gradient`], [`sort_places`], [`sum_places`], [`add_l2`] | a training step whose batch never leaves the device | – |
 //! | [`top_k`] | the best products of each consumer | – |
 //! | [`optim::FusedAdam`] | one Adam step in one pass | – |
 //!
@@ -95,6 +96,8 @@ mod flex;
 mod gather_rows;
 mod memory;
 mod negatives;
+mod node_batch;
+mod node_loss;
 pub mod optim;
 mod pair_cosines;
 mod propagate;
@@ -103,6 +106,7 @@ pub mod reference;
 mod row_indices;
 #[cfg(feature = "flex")]
 mod row_order;
+mod sorted_places;
 mod sparse_dense;
 mod sparse_matrix;
 mod split;
@@ -119,14 +123,18 @@ pub use backend::WgpuBackend;
 pub use batch_loss::{
     BprBatch, LossGradient, SoftmaxBatch, SoftmaxSettings, bpr_loss_gradient, softmax_loss_gradient,
 };
+pub use csr::check_counts;
 pub use error::KernelError;
 pub use gather_rows::{add_rows, gather_rows, segment_sum_rows};
-pub use memory::{DeviceMemory, MemoryError, TrainingSize};
+pub use memory::{DeviceMemory, MemoryError, MemoryInUse, TrainingSize};
 pub use negatives::{NegativeDraws, PositiveTable, sample_negatives};
+pub use node_batch::{BatchCut, NodeBatch, PairOrder, PairTable, cut_batch};
+pub use node_loss::{NodeSoftmax, PlaceGradient, bpr_place_gradient, softmax_place_gradient};
 pub use pair_cosines::pair_cosines;
 pub use propagate::propagate;
 pub use propagate_rows::{propagate_rows, propagate_rows_transposed};
 pub use row_indices::RowIndices;
+pub use sorted_places::{SortedPlaces, add_l2, sort_places, sum_places};
 pub use sparse_dense::sparse_dense;
 pub use sparse_matrix::SparseMatrix;
 pub use top_k::{LeaveOut, TopK, top_k};

@@ -7,12 +7,11 @@ use thiserror::Error;
 /// Bytes of a stored number.
 const FLOAT: u64 = 4;
 const INDEX: u64 = 4;
-/// Tables in the middle of a step: parameters, two moments, the best model so far, and in the
-/// backward pass the summed gradients of the batch and the layer that is made from another.
-const TABLES: u64 = 7;
+/// Bytes of a positive pair: consumer, product, weight, and place in the order of two epochs, of which
+/// one is uploaded while the other is still there.
+const PAIR: u64 = 20;
 
-/// What a training run holds on a device at its peak, for models whose propagation is linear and
-/// runs fused.
+/// What a training run holds on a device at its peak.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct TrainingSize {
     /// Rows of the table: consumers and products.
@@ -23,6 +22,11 @@ pub struct TrainingSize {
     pub symmetric: bool,
     /// Numbers of an embedding.
     pub dim: u64,
+    /// Tables `[n_nodes, dim]` that exist at once: [`FUSED_TABLES`](Self::FUSED_TABLES) for models
+    /// whose propagation is linear and runs fused.
+    pub tables: u64,
+    /// Positive pairs.
+    pub n_pairs: u64,
     /// Rows of the table that a batch reads: for BPR `batch · (2 + negatives)`.
     pub batch_rows: u64,
     /// Scores of a softmax batch, `batch · candidates`; 0 for BPR.
@@ -36,6 +40,15 @@ pub struct DeviceMemory {
     pub largest_buffer: u64,
     /// Bytes in all, where the driver says so.
     pub total: Option<u64>,
+}
+
+/// What a device's allocator holds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct MemoryInUse {
+    /// Bytes of live buffers.
+    pub used: u64,
+    /// Bytes taken from the driver, buffers that wait for their next use among them.
+    pub reserved: u64,
 }
 
 /// Why a run does not fit a device.
@@ -81,6 +94,16 @@ fn mend(fitting_dim: Option<u64>) -> String {
     )
 }
 
+impl fmt::Display for DeviceMemory {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.total {
+            Some(total) => write!(f, "{} in all", bytes(total))?,
+            None => f.write_str("a total that its driver does not tell")?,
+        }
+        write!(f, ", no buffer above {}", bytes(self.largest_buffer))
+    }
+}
+
 fn bytes(n: u64) -> String {
     format!("{:.2} GiB", n as f64 / (1u64 << 30) as f64)
 }
@@ -98,6 +121,11 @@ impl fmt::Display for TrainingSize {
 }
 
 impl TrainingSize {
+    /// Tables in the middle of a fused step with two layers or more: parameters, two moments, the best
+    /// model so far, and in the backward pass the summed gradients of the batch, the layer that is
+    /// made and the one it is made from.
+    pub const FUSED_TABLES: u64 = 7;
+
     fn table(&self) -> u64 {
         self.n_nodes.saturating_mul(self.dim).saturating_mul(FLOAT)
     }
@@ -109,7 +137,7 @@ impl TrainingSize {
         self.table().max(edges).max(scores)
     }
 
-    /// Bytes at the peak, within a tenth or so of what is allocated.
+    /// Bytes at the peak of what the run holds; a device's allocator may round it up.
     pub fn peak(&self) -> u64 {
         let directions = if self.symmetric { 1 } else { 2 };
         let graph = (self.n_edges.saturating_mul(INDEX + FLOAT))
@@ -121,8 +149,9 @@ impl TrainingSize {
             .saturating_mul(self.dim)
             .saturating_mul(4 * FLOAT);
         self.table()
-            .saturating_mul(TABLES)
+            .saturating_mul(self.tables)
             .saturating_add(graph)
+            .saturating_add(self.n_pairs.saturating_mul(PAIR))
             .saturating_add(batch)
             .saturating_add(self.batch_scores.saturating_mul(2 * FLOAT))
     }
@@ -186,6 +215,8 @@ mod tests {
             n_edges: 20_000_000,
             symmetric: true,
             dim,
+            tables: TrainingSize::FUSED_TABLES,
+            n_pairs: 10_000_000,
             batch_rows: 3 * 2048,
             batch_scores: 0,
         }
@@ -199,8 +230,10 @@ mod tests {
         };
         let size = large(90);
         assert_eq!(size.largest_buffer(), 1_694_000 * 90 * 4);
-        // Seven tables, column and weight of each edge, the offsets, and four forms of the batch.
-        let expected = 7 * 609_840_000 + 20_000_000 * 8 + 1_694_001 * 4 + 6_144 * 90 * 16;
+        // Seven tables, column and weight of each edge, the offsets, five numbers a pair, and four
+        // forms of the batch.
+        let graph = 20_000_000 * 8 + 1_694_001 * 4;
+        let expected = 7 * 609_840_000 + graph + 10_000_000 * 20 + 6_144 * 90 * 16;
         assert_eq!(size.peak(), expected);
         assert_eq!(size.check(&device), Ok(()));
     }

@@ -196,7 +196,10 @@ impl<B: Backend> SparseMatrix<B> {
     /// The same matrix, whose whole products within [`propagate_rows`](crate::propagate_rows()) and
     /// [`propagate_rows_transposed`](crate::propagate_rows_transposed()) read operands rounded to 16
     /// bits (bf16), which halves what they read here and there; sums, addends and results stay in 32.
-    /// The CPU does so; other backends compute as before. Copies no array.
+    /// The CPU does so, and GPUs for tables of an even width, in [`propagate`](crate::propagate()) and
+    /// [`sparse_dense`](crate::sparse_dense()) as well: bf16 in pairs, packed into words of 32 bits,
+    /// since not every shading language has the type. Other backends compute as before. Copies no
+    /// array.
     #[must_use]
     pub fn with_bf16_operands(self) -> Self {
         Self {

@@ -249,6 +249,21 @@ impl EpochBatches<'_> {
         batch
     }
 
+    /// The places of the epoch's order that batch `n` takes; none beyond the last.
+    #[must_use]
+    pub fn places(&self, n: usize) -> Range<usize> {
+        self.sampler.places(n)
+    }
+
+    /// For each place of the epoch's order the number of its pair among the positives, as
+    /// [`Positives::items`] and [`Positives::weights`] count them: what a device needs to cut the
+    /// batches itself. O(rows of the epoch).
+    #[must_use]
+    pub fn pair_numbers(&self) -> Vec<u32> {
+        let pair = |place| self.positive(place).1 as u32;
+        (0..self.order.len()).map(pair).collect()
+    }
+
     /// The batches from the first to the last.
     pub fn iter(&self) -> impl ExactSizeIterator<Item = TripleBatch> + '_ {
         (0..self.n_batches()).map(|n| self.batch(n))

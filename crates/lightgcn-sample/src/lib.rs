@@ -73,5 +73,5 @@ pub use error::SampleError;
 pub use negatives::{MAX_REJECTIONS, NegativeSampler, NegativeSampling};
 pub use popularity::PopularityNegatives;
 pub use positives::{PositiveSet, Positives};
-pub use shared::shared_negatives;
+pub use shared::{first_shared_position, shared_negatives};
 pub use uniform::UniformNegatives;

@@ -5,6 +5,13 @@ use lightgcn_core::random::{Random, Stream};
 /// First position of these draws, beyond those of any pair's own negatives.
 const FIRST_POSITION: u64 = 1 << 62;
 
+/// The position, on the stream of negatives, of the first of `count` draws that [`shared_negatives`]
+/// makes for batch number `batch`: what a device needs to make them itself.
+#[must_use]
+pub fn first_shared_position(batch: usize, count: usize) -> u64 {
+    FIRST_POSITION + (batch as u64) * (count as u64)
+}
+
 /// `count` products of `n_items`, each drawn uniformly, for all pairs of batch number `batch` of an
 /// epoch together, as softmax losses take them beside the batch's own products (Wu et al., "BSL",
 /// ICDE 2024, section 2). A product may be drawn twice, and may be a positive of some consumer.
@@ -26,7 +33,7 @@ pub fn shared_negatives(
         "there are no products to draw from"
     );
     let random = Random::new(seed, Stream::NegativeSampling);
-    let first = FIRST_POSITION + (batch as u64) * (count as u64);
+    let first = first_shared_position(batch, count);
     (first..first + count as u64)
         .map(|position| random.at(epoch, position).below(n_items))
         .collect()

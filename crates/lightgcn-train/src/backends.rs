@@ -14,22 +14,26 @@ pub(crate) enum Found {
     Cuda(lightgcn_kernels::device::CudaDevice, String),
 }
 
-/// Finds the device asked for. `auto` takes the first that works and says which in the log.
+/// Finds the device asked for. `auto` takes the first that works and tells `passed_over` why each
+/// before it does not.
 ///
 /// # Errors
 /// [`DeviceError`] if this build leaves the backend out, or its hardware or driver is missing.
-pub(crate) fn find(device: Device) -> Result<Found, DeviceError> {
+pub(crate) fn find(
+    device: Device,
+    passed_over: &mut dyn FnMut(&str, &DeviceError),
+) -> Result<Found, DeviceError> {
     match device {
         Device::Cpu => Ok(Found::Cpu),
         Device::Wgpu(number) => wgpu(number, true),
         Device::Cuda(number) => cuda(number),
         Device::Auto => {
-            let found = cuda(0).or_else(|why_not_cuda| {
-                tracing::info!("CUDA is not used: {why_not_cuda}");
+            let found = cuda(0).or_else(|error| {
+                passed_over("CUDA", &error);
                 wgpu(0, false)
             });
-            Ok(found.unwrap_or_else(|why_not_wgpu| {
-                tracing::info!("wgpu is not used: {why_not_wgpu}; training on the CPU");
+            Ok(found.unwrap_or_else(|error| {
+                passed_over("wgpu", &error);
                 Found::Cpu
             }))
         }
@@ -76,11 +80,11 @@ fn unavailable(error: lightgcn_kernels::device::DeviceError) -> DeviceError {
     }
 }
 
-/// Runs `$body` with the backend of a device: `$B` names the autodiff backend, `$device` its
+/// Runs `$body` with the backend of a device that was found: `$B` names the autodiff backend, `$device` its
 /// device, `$name` what to call it.
 macro_rules! on_device {
-    ($which:expr, |$B:ident, $device:ident, $name:ident| $body:block) => {
-        match $crate::backends::find($which)? {
+    ($found:expr, |$B:ident, $device:ident, $name:ident| $body:block) => {
+        match $found {
             $crate::backends::Found::Cpu => {
                 type $B = burn::backend::Autodiff<lightgcn_kernels::CpuBackend>;
                 let $device = Default::default();

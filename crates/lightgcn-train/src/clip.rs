@@ -4,6 +4,7 @@ use burn::module::{AutodiffModule, ModuleVisitor, Param};
 use burn::optim::GradientsParams;
 use burn::tensor::backend::{AutodiffBackend, Backend};
 use burn::tensor::{ElementConversion, Tensor};
+use lightgcn_kernels::GraphBackend;
 
 /// Elements summed at once: burn's CPU backend sums larger tensors in no fixed order.
 const CHUNK: usize = 1 << 20;
@@ -11,11 +12,19 @@ const CHUNK: usize = 1 << 20;
 /// Scales all gradients of `module` down so that their joint Euclidean norm is at most `limit`
 /// (Pascanu et al., "On the difficulty of training recurrent neural networks", 2013). The sum runs
 /// in a fixed order, so it has the same bits at any thread count. O(parameters).
-pub(crate) fn clip_by_norm<B: AutodiffBackend, M: AutodiffModule<B>>(
+pub(crate) fn clip_by_norm<B, M>(
     module: &M,
     gradients: GradientsParams,
     limit: f64,
-) -> GradientsParams {
+) -> GradientsParams
+where
+    B: AutodiffBackend,
+    B::InnerBackend: GraphBackend,
+    M: AutodiffModule<B>,
+{
+    if B::InnerBackend::cuts_batches() {
+        return clip_on_device::<B, M>(module, gradients, limit);
+    }
     let mut norm = SquaredNorm {
         gradients: &gradients,
         sum: 0.0,
@@ -31,6 +40,59 @@ pub(crate) fn clip_by_norm<B: AutodiffBackend, M: AutodiffModule<B>>(
     };
     module.visit(&mut scale);
     scale.gradients
+}
+
+/// The same without reading the norm back: all is multiplied by `min(1, limit / norm)`.
+fn clip_on_device<B: AutodiffBackend, M: AutodiffModule<B>>(
+    module: &M,
+    gradients: GradientsParams,
+    limit: f64,
+) -> GradientsParams {
+    let mut norm = SquaredNormOnDevice::<B> {
+        gradients: &gradients,
+        sum: None,
+    };
+    module.visit(&mut norm);
+    let Some(sum) = norm.sum else {
+        return gradients;
+    };
+    let factor = (sum.sqrt().recip() * limit).clamp_max(1.0);
+    let mut scale = ScaleOnDevice::<B> { gradients, factor };
+    module.visit(&mut scale);
+    scale.gradients
+}
+
+struct SquaredNormOnDevice<'a, B: AutodiffBackend> {
+    gradients: &'a GradientsParams,
+    sum: Option<Tensor<B::InnerBackend, 1>>,
+}
+
+impl<B: AutodiffBackend> ModuleVisitor<B> for SquaredNormOnDevice<'_, B> {
+    fn visit_float<const D: usize>(&mut self, parameter: &Param<Tensor<B, D>>) {
+        if let Some(gradient) = self.gradients.get::<B::InnerBackend, D>(parameter.id) {
+            let sum = (gradient.clone() * gradient).sum();
+            self.sum = Some(match self.sum.take() {
+                Some(before) => before + sum,
+                None => sum,
+            });
+        }
+    }
+}
+
+struct ScaleOnDevice<B: AutodiffBackend> {
+    gradients: GradientsParams,
+    /// `[1]`.
+    factor: Tensor<B::InnerBackend, 1>,
+}
+
+impl<B: AutodiffBackend> ModuleVisitor<B> for ScaleOnDevice<B> {
+    fn visit_float<const D: usize>(&mut self, parameter: &Param<Tensor<B, D>>) {
+        if let Some(gradient) = self.gradients.remove::<B::InnerBackend, D>(parameter.id) {
+            let scaled = gradient * self.factor.clone().reshape([1; D]);
+            self.gradients
+                .register::<B::InnerBackend, D>(parameter.id, scaled);
+        }
+    }
 }
 
 struct SquaredNorm<'a> {
@@ -108,6 +170,30 @@ mod tests {
             .unwrap()
             .into_scalar();
         (a, b)
+    }
+
+    #[test]
+    fn clipping_without_reading_the_norm_is_the_same() {
+        let device = Default::default();
+        let module = Two::<B> {
+            a: Param::from_tensor(Tensor::from_floats([1.0], &device)),
+            b: Param::from_tensor(Tensor::from_floats([[1.0]], &device)),
+        };
+        for (limit, expected) in [(5.0, [3.0, 4.0]), (1.0, [0.6, 0.8]), (9.0, [3.0, 4.0])] {
+            let loss = module.a.val().mul_scalar(3.0).sum() + module.b.val().mul_scalar(4.0).sum();
+            let gradients = GradientsParams::from_grads(loss.backward(), &module);
+            let gradients = clip_on_device::<B, _>(&module, gradients, limit);
+            let a = gradients.get::<CpuBackend, 1>(module.a.id).unwrap();
+            let b = gradients.get::<CpuBackend, 2>(module.b.id).unwrap();
+            let found = [a.into_scalar(), b.into_scalar()];
+            assert!(
+                found
+                    .iter()
+                    .zip(expected)
+                    .all(|(f, e)| (f - e).abs() < 1e-6),
+                "{found:?}"
+            );
+        }
     }
 
     #[test]

@@ -42,8 +42,14 @@ pub struct TrainConfig {
     /// Whether fused steps on the CPU read layers rounded to 16 bits where they multiply the whole
     /// graph: faster from two layers on. Embeddings, gradients and what is learned keep 32 bits.
     pub bf16_layers: bool,
-    /// Pairs in a step.
+    /// Pairs in a step of each worker.
     pub batch_size: usize,
+    /// Devices of one kind, or on the CPU parts of one pool, that share every step: batches of
+    /// `workers` times `batch_size` pairs are cut into a shard each, and the gradients are added in a
+    /// fixed order. For fused steps only. With in-batch negatives each shard has those of its own
+    /// pairs.
+    #[serde(skip_serializing_if = "is_one")]
+    pub workers: usize,
     /// Negatives for each positive.
     pub negatives: usize,
     /// Which pairs are positives: those with a purchase, or all, each weighing as much as its pair
@@ -83,6 +89,7 @@ impl Default for TrainConfig {
             fused: true,
             bf16_layers: false,
             batch_size: 2048,
+            workers: 1,
             negatives: 1,
             positives: PositiveSet::AllPairs,
             order: PositiveOrder::ByPair,
@@ -100,6 +107,10 @@ impl Default for TrainConfig {
     }
 }
 
+fn is_one(n: &usize) -> bool {
+    *n == 1
+}
+
 impl TrainConfig {
     /// Checks every field.
     ///
@@ -115,6 +126,14 @@ impl TrainConfig {
         let positive = |x: f64| x.is_finite() && x > 0.0;
         require(self.epochs > 0, "epochs must be at least 1");
         require(self.batch_size > 0, "batch_size must be at least 1");
+        require(
+            (1..=64).contains(&self.workers),
+            "workers must be from 1 to 64",
+        );
+        require(
+            self.workers == 1 || self.fused,
+            "more than one worker needs fused steps: set fused = true, or leave workers out",
+        );
         require(self.negatives > 0, "negatives must be at least 1");
         require(
             positive(self.learning_rate) && self.learning_rate <= 1.0,

@@ -44,6 +44,17 @@ pub enum DeviceError {
     },
 }
 
+impl DeviceError {
+    /// What is wrong, without what to do about it.
+    pub(crate) fn cause(&self) -> String {
+        match self {
+            Self::Unavailable { detail } => detail.clone(),
+            Self::NotBuilt { backend } => format!("this build has no {backend} support"),
+            Self::Unknown { .. } => self.to_string(),
+        }
+    }
+}
+
 impl FromStr for Device {
     type Err = DeviceError;
 

@@ -3,7 +3,7 @@
 use crate::DeviceError;
 use lightgcn_core::CoreError;
 use lightgcn_graph::GraphError;
-use lightgcn_kernels::KernelError;
+use lightgcn_kernels::{KernelError, MemoryError};
 use lightgcn_recommend::RecommendError;
 use lightgcn_sample::SampleError;
 use lightgcn_store::StoreError;
@@ -45,6 +45,23 @@ pub enum TrainError {
     NonFiniteEmbedding {
         /// The epoch, from 1.
         epoch: u32,
+    },
+    /// The device failed in the middle of a run: it ran out of memory, its driver was reset, or it
+    /// was lost.
+    #[error(
+        "{device} failed in epoch {epoch}, by batch {batch}: {detail}; if it ran out of memory, free \
+         some, or choose a smaller dimension or batch_size. The last checkpoint, if one was written, \
+         is untouched: continue it with --resume"
+    )]
+    DeviceFailed {
+        /// The device.
+        device: String,
+        /// The epoch, from 1.
+        epoch: u32,
+        /// The last batch given to it, from 1.
+        batch: usize,
+        /// What it says.
+        detail: String,
     },
     /// There is nothing to resume.
     #[error("there is no checkpoint in {}; start without --resume", path.display())]
@@ -154,12 +171,18 @@ pub enum TrainError {
     /// The device asked for cannot be used.
     #[error(transparent)]
     Device(#[from] DeviceError),
+    /// A device that should share the work cannot be used.
+    #[error(transparent)]
+    Peers(#[from] lightgcn_kernels::device::DeviceError),
     /// The graph could not be built.
     #[error(transparent)]
     Graph(#[from] GraphError),
     /// The graph does not fit the device.
     #[error(transparent)]
     Kernel(#[from] KernelError),
+    /// The run does not fit the device's memory.
+    #[error(transparent)]
+    Memory(#[from] MemoryError),
     /// The batches could not be set up.
     #[error(transparent)]
     Sample(#[from] SampleError),

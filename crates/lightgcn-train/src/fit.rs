@@ -2,11 +2,14 @@
 
 use crate::checkpoint::{Checkpoint, LoopState, Saved};
 use crate::clip::clip_by_norm;
+use crate::device_faults::Standing;
 use crate::differentiate::{self, Tables};
-use crate::fused::{self, FusedSteps};
+use crate::fused;
 use crate::host_tables::host_tables;
+use crate::losses::PendingLosses;
 use crate::record::{RunWriter, unix_time};
 use crate::schedule::LearningRate;
+use crate::steps::{Here, Steps};
 use crate::{
     EndReason, EpochRecord, LossSpec, Observer, RunLine, Schedule, StopSignal, TrainError,
     TrainEvent, ValidTrainConfig, batches, figures,
@@ -14,22 +17,18 @@ use crate::{
 use burn::module::AutodiffModule;
 use burn::optim::adaptor::OptimizerAdaptor;
 use burn::optim::{GradientsParams, Optimizer};
+use burn::tensor::Tensor;
 use burn::tensor::backend::AutodiffBackend;
-use burn::tensor::{ElementConversion, Tensor};
 use lightgcn_core::{Dataset, Lineage};
 use lightgcn_graph::Adjacency;
 use lightgcn_kernels::optim::{FusedAdam, FusedAdamConfig};
 use lightgcn_kernels::{GraphBackend, SparseMatrix};
 use lightgcn_nn::{EmbeddingModel, ForwardMode};
 use lightgcn_recommend::{EmbeddingRanker, Evaluation, EvaluationOptions, evaluate_validation};
-use lightgcn_sample::{BatchSampler, TripleBatch};
+use lightgcn_sample::{BatchSampler, EpochBatches, TripleBatch};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
-
-/// Losses are read back from the device once in so many batches: often enough to stop soon after
-/// a fault, seldom enough not to stall a GPU.
-const READ_LOSS_EVERY: usize = 16;
 
 /// Where a run keeps its state, and how it is stopped.
 #[derive(Debug, Clone, Default)]
@@ -142,14 +141,20 @@ where
         _ => (model, optimizer, None, LoopState::default(), Vec::new()),
     };
     let rate = LearningRate::new(job.config, sampler.n_batches(), state.steps)?;
-    let graph = SparseMatrix::<B>::from_graph(job.adjacency, device)?;
+    let standing = Standing {
+        device: job.device_name,
+        epoch: state.epoch + 1,
+        batch: state.next_batch,
+    };
+    let upload = || SparseMatrix::<B>::from_graph(job.adjacency, device);
+    let graph = standing.guard::<B::InnerBackend, _>(upload)??;
     let inner_graph = graph.valid();
     let step_graph = match job.config.bf16_layers {
         true => inner_graph.clone().with_bf16_operands(),
         false => inner_graph.clone(),
     };
     let linear = fused::linear::<B, M>(&model).filter(|_| job.config.fused);
-    let fused = linear.map(|linear| FusedSteps::new(linear, job.config, &sampler));
+    let steps = Steps::new(linear, job, &sampler, device)?;
     let record = RunWriter::open(job.run.folder.as_deref(), job.run.resume)?;
     let training = Training {
         job,
@@ -158,7 +163,7 @@ where
         graph,
         inner_graph,
         step_graph,
-        fused,
+        steps,
         optimizer,
         best,
         state,
@@ -166,7 +171,7 @@ where
         rate,
         checkpoint,
         record,
-        losses: Vec::new(),
+        losses: PendingLosses::new(),
     };
     training.run(model)
 }
@@ -200,28 +205,10 @@ fn checkpoint_of(job: &FitJob<'_>) -> Result<Option<Checkpoint>, TrainError> {
     Ok(Some(checkpoint))
 }
 
-/// Where a step stands in its run, as losses need to know.
-#[derive(Clone, Copy)]
-pub(crate) struct Here<'a> {
-    /// The epoch, from 0.
-    pub(crate) epoch: u32,
-    /// The batch of the epoch, from 0.
-    pub(crate) batch: usize,
-    /// Each consumer's threshold of SL@K; empty with every other loss.
-    pub(crate) thresholds: &'a [f32],
-}
-
-impl<'a> Here<'a> {
-    fn of(state: &LoopState, thresholds: &'a [f32]) -> Self {
-        Self {
-            epoch: state.epoch,
-            batch: state.next_batch,
-            thresholds,
-        }
-    }
-}
-
-struct Training<'a, B: AutodiffBackend, M, O> {
+struct Training<'a, B: AutodiffBackend, M, O>
+where
+    B::InnerBackend: GraphBackend,
+{
     job: &'a FitJob<'a>,
     observer: &'a mut dyn Observer,
     sampler: Arc<BatchSampler>,
@@ -229,8 +216,7 @@ struct Training<'a, B: AutodiffBackend, M, O> {
     inner_graph: SparseMatrix<B::InnerBackend>,
     /// The same, as fused steps multiply by it.
     step_graph: SparseMatrix<B::InnerBackend>,
-    /// Steps without autodiff, where the model is linear.
-    fused: Option<FusedSteps>,
+    steps: Steps<B::InnerBackend>,
     optimizer: O,
     best: Option<M>,
     state: LoopState,
@@ -239,11 +225,10 @@ struct Training<'a, B: AutodiffBackend, M, O> {
     rate: LearningRate,
     checkpoint: Option<Checkpoint>,
     record: RunWriter,
-    /// Losses that are still on the device, each with its pairs.
-    losses: Vec<(Tensor<B::InnerBackend, 1>, usize)>,
+    losses: PendingLosses<B::InnerBackend>,
 }
 
-impl<B, M, O> Training<'_, B, M, O>
+impl<'a, B, M, O> Training<'a, B, M, O>
 where
     B: AutodiffBackend + GraphBackend,
     B::InnerBackend: GraphBackend,
@@ -331,16 +316,18 @@ where
         let first_pairs = self.state.pairs;
         let sampler = Arc::clone(&self.sampler);
         let batches = sampler.epoch(self.state.epoch);
+        let standing = self.standing();
+        let begin = || self.steps.begin_epoch(&batches, &self.thresholds);
+        standing.guard::<B::InnerBackend, _>(begin)?;
         let n_batches = self.sampler.n_batches();
         while self.state.next_batch < n_batches {
             if self.job.run.stop.is_stopped() {
                 self.read_losses()?;
                 return Ok((model, None));
             }
-            let batch = batches.batch(self.state.next_batch);
-            model = self.step(model, &batch);
+            model = self.step(model, &batches)?;
             self.state.next_batch += 1;
-            if self.losses.len() == READ_LOSS_EVERY || self.state.next_batch == n_batches {
+            if self.losses.is_due() || self.state.next_batch == n_batches {
                 self.read_losses()?;
                 let seconds = start.elapsed().as_secs_f64().max(1e-9);
                 self.observer.on_event(&TrainEvent::Batches {
@@ -360,26 +347,43 @@ where
             return Ok(());
         };
         if self.state.next_batch == 0 && top_k.is_due(self.state.epoch) {
-            let tables = host_tables(&model.valid(), &self.inner_graph, self.state.epoch)?;
+            let tables = host_tables(&model.valid(), &self.inner_graph, self.completed())?;
             let (n_users, dim) = (model.n_users(), model.output_dimension());
             self.thresholds = top_k.thresholds(&tables.embeddings, n_users, dim);
         }
         Ok(())
     }
 
-    fn step(&mut self, model: M, batch: &TripleBatch) -> M {
-        let (loss, mut gradients) = match &mut self.fused {
-            Some(fused) => {
-                let here = Here::of(&self.state, &self.thresholds);
-                let table = model.layer0().inner();
-                let step = fused.step(table, &self.step_graph, &self.sampler, batch, here);
-                let mut gradients = GradientsParams::new();
-                gradients.register::<B::InnerBackend, 2>(fused.table(), step.gradient);
-                (step.loss, gradients)
-            }
-            None => self.differentiate(&model, batch),
+    fn step(&mut self, model: M, batches: &EpochBatches<'_>) -> Result<M, TrainError> {
+        let standing = Standing {
+            batch: self.state.next_batch + 1,
+            ..self.standing()
         };
-        self.losses.push((loss, batch.users.len()));
+        standing.guard::<B::InnerBackend, _>(|| self.step_unguarded(model, batches))
+    }
+
+    fn step_unguarded(&mut self, model: M, batches: &EpochBatches<'_>) -> M {
+        let here = Here::of(&self.state, &self.thresholds);
+        let table = || model.layer0().inner();
+        let (graph, sampler) = (&self.step_graph, &self.sampler);
+        let Some((step, parameter)) = self.steps.step(table, graph, sampler, batches, here) else {
+            let (loss, gradients) = self.differentiate(&model, &batches.batch(here.batch));
+            return self.update(model, batches, loss, gradients);
+        };
+        let mut gradients = GradientsParams::new();
+        gradients.register::<B::InnerBackend, 2>(parameter, step.gradient);
+        self.update(model, batches, step.loss, gradients)
+    }
+
+    fn update(
+        &mut self,
+        model: M,
+        batches: &EpochBatches<'_>,
+        loss: Tensor<B::InnerBackend, 1>,
+        mut gradients: GradientsParams,
+    ) -> M {
+        let pairs = batches.places(self.state.next_batch).len();
+        self.losses.push(loss, pairs);
         if let Some(limit) = self.job.config.gradient_clipping {
             gradients = clip_by_norm::<B, M>(&model, gradients, limit);
         }
@@ -414,22 +418,28 @@ where
         (total.inner(), gradients)
     }
 
+    /// Where the run stands between epochs.
+    fn completed(&self) -> Standing<'a> {
+        Standing {
+            epoch: self.state.epoch,
+            ..self.standing()
+        }
+    }
+
+    /// Where the run stands, after the batches that were done.
+    fn standing(&self) -> Standing<'a> {
+        Standing {
+            device: self.job.device_name,
+            epoch: self.state.epoch + 1,
+            batch: self.state.next_batch,
+        }
+    }
+
     /// Reads the losses back from the device, which also surfaces its errors.
     fn read_losses(&mut self) -> Result<(), TrainError> {
-        let first = self.state.next_batch - self.losses.len();
-        for (n, (loss, pairs)) in self.losses.drain(..).enumerate() {
-            let loss = loss.into_scalar().elem::<f64>();
-            if !loss.is_finite() {
-                return Err(TrainError::NonFiniteLoss {
-                    loss,
-                    epoch: self.state.epoch + 1,
-                    batch: first + n + 1,
-                    learning_rate: self.job.config.learning_rate,
-                });
-            }
-            self.state.loss_sum += loss * pairs as f64;
-            self.state.pairs += pairs as u64;
-        }
+        let read = self.losses.read(self.standing(), self.job.config)?;
+        self.state.loss_sum += read.sum;
+        self.state.pairs += read.pairs;
         Ok(())
     }
 
@@ -473,7 +483,7 @@ where
     }
 
     fn evaluate(&self, model: &M) -> Result<Evaluation, TrainError> {
-        let tables = host_tables(&model.valid(), &self.inner_graph, self.state.epoch)?;
+        let tables = host_tables(&model.valid(), &self.inner_graph, self.completed())?;
         let ranker = EmbeddingRanker::from_nodes(
             self.job.model_name,
             tables.embeddings,
@@ -497,7 +507,7 @@ where
         let Some(checkpoint) = &self.checkpoint else {
             return Ok(());
         };
-        host_tables(&model.valid(), &self.inner_graph, self.state.epoch)?;
+        host_tables(&model.valid(), &self.inner_graph, self.completed())?;
         checkpoint.save::<B, M, O>(&Saved {
             model,
             optimizer: &self.optimizer,

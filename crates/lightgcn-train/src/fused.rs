@@ -1,7 +1,7 @@
 //! The fused step of models whose propagation is linear: sample → propagate to the batch's rows →
 //! loss with its gradient → propagate back, without autodiff and its tables.
 
-use crate::fit::Here;
+use crate::steps::Here;
 use crate::{LossSpec, SoftmaxSpec, TopKSpec, ValidTrainConfig};
 use burn::module::{AutodiffModule, ModuleVisitor, Param, ParamId};
 use burn::tensor::backend::{AutodiffBackend, Backend};
@@ -13,12 +13,13 @@ use lightgcn_kernels::{
     propagate_rows_transposed, softmax_loss_gradient,
 };
 use lightgcn_nn::EmbeddingModel;
-use lightgcn_sample::{BatchSampler, PositiveSet, TripleBatch, shared_negatives};
+use lightgcn_sample::{BatchSampler, PositiveSet, Positives, TripleBatch, shared_negatives};
 
 /// No row of the batch.
 const ABSENT: u32 = u32::MAX;
 
 /// What makes a model's steps fusable: one table, and fixed weights of its layers.
+#[derive(Clone)]
 pub(crate) struct Linear {
     /// The table's parameter.
     pub(crate) table: ParamId,
@@ -72,6 +73,20 @@ pub(crate) struct FusedSteps {
     corrections: Vec<f32>,
 }
 
+/// For each product what a correction for its popularity multiplies; empty without correction.
+pub(crate) fn popularity_corrections(spec: &SoftmaxSpec, positives: &Positives) -> Vec<f32> {
+    if spec.popularity_correction <= 0.0 {
+        return Vec::new();
+    }
+    let all = positives.n_pairs() as f64;
+    // A product without a positive is never in a batch of its own accord.
+    let share = |count: u32| f64::from(count.max(1)) / all;
+    let counts = positives.popularity().into_iter();
+    counts
+        .map(|count| share(count).powf(-spec.popularity_correction) as f32)
+        .collect()
+}
+
 /// The distinct nodes of a batch, users first, both ascending.
 struct Rows {
     nodes: Vec<u32>,
@@ -82,16 +97,8 @@ impl FusedSteps {
     pub(crate) fn new(linear: Linear, config: &ValidTrainConfig, sampler: &BatchSampler) -> Self {
         let positives = sampler.positives();
         let corrections = match config.loss {
-            LossSpec::Softmax(spec) if spec.popularity_correction > 0.0 => {
-                let all = positives.n_pairs() as f64;
-                // A product without a positive is never in a batch of its own accord.
-                let share = |count: u32| f64::from(count.max(1)) / all;
-                let counts = positives.popularity().into_iter();
-                counts
-                    .map(|count| share(count).powf(-spec.popularity_correction) as f32)
-                    .collect()
-            }
-            _ => Vec::new(),
+            LossSpec::Softmax(spec) => popularity_corrections(&spec, positives),
+            LossSpec::Bpr => Vec::new(),
         };
         Self {
             linear,

@@ -1,7 +1,7 @@
 //! Reading a model's tables back from its device.
 
 use crate::TrainError;
-use burn::tensor::Tensor;
+use crate::device_faults::Standing;
 use lightgcn_kernels::{GraphBackend, SparseMatrix};
 use lightgcn_nn::{EmbeddingModel, ForwardMode};
 
@@ -17,17 +17,15 @@ pub(crate) struct HostTables {
 pub(crate) fn host_tables<B: GraphBackend, M: EmbeddingModel<B>>(
     model: &M,
     graph: &SparseMatrix<B>,
-    epoch: u32,
+    standing: Standing<'_>,
 ) -> Result<HostTables, TrainError> {
-    let read = |tensor: Tensor<B, 2>| {
-        let data = tensor.into_data().convert::<f32>();
-        data.into_vec::<f32>()
-            .unwrap_or_else(|error| panic!("a float table is not f32: {error:?}"))
-    };
-    let embeddings = read(model.embeddings(graph, ForwardMode::Inference));
-    let layer0 = read(model.layer0());
+    let embeddings = || model.embeddings(graph, ForwardMode::Inference);
+    let embeddings = standing.read(standing.guard::<B, _>(embeddings)?)?;
+    let layer0 = standing.read(model.layer0())?;
     if embeddings.iter().chain(&layer0).any(|x| !x.is_finite()) {
-        return Err(TrainError::NonFiniteEmbedding { epoch });
+        return Err(TrainError::NonFiniteEmbedding {
+            epoch: standing.epoch,
+        });
     }
     Ok(HostTables { layer0, embeddings })
 }

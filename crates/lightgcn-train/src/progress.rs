@@ -2,6 +2,7 @@
 
 use crate::{EndReason, EpochRecord};
 use indicatif::{ProgressBar, ProgressStyle};
+use lightgcn_kernels::DeviceMemory;
 use std::io::IsTerminal;
 use std::time::Duration;
 
@@ -9,6 +10,20 @@ use std::time::Duration;
 #[derive(Debug, Clone)]
 #[non_exhaustive]
 pub enum TrainEvent<'a> {
+    /// The automatic choice of a device does not take one of the better kinds.
+    PassedOver {
+        /// `CUDA` or `wgpu`.
+        kind: &'a str,
+        /// Why.
+        reason: &'a str,
+    },
+    /// What memory the run takes on a GPU, before anything is put there.
+    Memory {
+        /// Bytes at the peak, about.
+        needed: u64,
+        /// What the device has.
+        device: DeviceMemory,
+    },
     /// Training begins.
     Started {
         /// The model's name.
@@ -120,6 +135,13 @@ impl ConsoleProgress {
 impl Observer for ConsoleProgress {
     fn on_event(&mut self, event: &TrainEvent<'_>) {
         match *event {
+            TrainEvent::PassedOver { kind, reason } => {
+                self.say(format!("{kind} is not used: {reason}"));
+            }
+            TrainEvent::Memory { needed, device } => self.say(format!(
+                "training needs about {:.2} GiB of device memory; the device has {device}",
+                needed as f64 / f64::from(1 << 30)
+            )),
             TrainEvent::Started {
                 model,
                 device,

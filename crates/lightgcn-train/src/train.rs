@@ -1,12 +1,16 @@
 //! From a dataset to an artifact, in one call.
 
-use crate::backends::on_device;
+use crate::backends::{find, on_device};
+use crate::device_faults::Standing;
 use crate::fit::{FitJob, RunOptions, fit_from};
 use crate::host_tables::host_tables;
+use crate::memory;
 use crate::record::EndReason;
 use crate::spec::Build;
 use crate::warm_start::WarmStart;
-use crate::{Device, Fitted, ModelSpec, Observer, Silent, TrainConfig, TrainError, figures};
+use crate::{
+    Device, Fitted, ModelSpec, Observer, Silent, TrainConfig, TrainError, TrainEvent, figures,
+};
 use burn::module::AutodiffModule;
 use burn::tensor::backend::AutodiffBackend;
 use lightgcn_core::{Dataset, Lineage};
@@ -107,7 +111,14 @@ fn run_training(
     if let Some(start) = start {
         start.describe(&mut lineage)?;
     }
-    on_device!(device, |B, device, device_name| {
+    let found = find(device, &mut |kind, reason| {
+        let reason = reason.cause();
+        observer.on_event(&TrainEvent::PassedOver {
+            kind,
+            reason: &reason,
+        });
+    })?;
+    on_device!(found, |B, device, device_name| {
         let job = FitJob {
             dataset,
             adjacency: &adjacency,
@@ -149,6 +160,7 @@ where
     S::Module: EmbeddingModel<B> + AutodiffModule<B>,
     <S::Module as AutodiffModule<B>>::InnerModule: EmbeddingModel<B::InnerBackend>,
 {
+    memory::check::<B::InnerBackend>(spec, job, device, observer)?;
     let train = job.dataset.split.train.interactions();
     let module = build.build(train.n_users(), train.n_items(), job.config.seed, device)?;
     let (module, adam) = match start {
@@ -201,7 +213,12 @@ where
 {
     let model = fitted.model.valid();
     let graph = SparseMatrix::<B::InnerBackend>::from_graph(job.adjacency, device)?;
-    let tables = host_tables(&model, &graph, fitted.best_epoch)?;
+    let standing = Standing {
+        device: job.device_name,
+        epoch: fitted.best_epoch,
+        batch: 0,
+    };
+    let tables = host_tables(&model, &graph, standing)?;
     let dataset = job.dataset;
     let train = dataset.split.train.interactions();
     let n_nodes = train.n_users() + train.n_items();

@@ -15,6 +15,6 @@ pub(crate) mod tune;
 mod blend;
 mod costs;
 mod data;
-mod partners;
 mod interrupt;
+mod partners;
 mod runs;

@@ -3,7 +3,7 @@ use burn::backend::autodiff::checkpoint::strategy::CheckpointStrategy;
 use burn::tensor::ops::FloatTensor;
 
 use super::GraphBackend;
-use crate::memory::DeviceMemory;
+use crate::memory::{DeviceMemory, MemoryInUse};
 use crate::row_indices::RowIndices;
 use crate::sparse_matrix::SparseMatrix;
 use crate::{gather_rows, propagate, sparse_dense};
@@ -25,6 +25,10 @@ impl<B: GraphBackend, C: CheckpointStrategy> GraphBackend for Autodiff<B, C> {
 
     fn device_memory(device: &Self::Device) -> Option<DeviceMemory> {
         B::device_memory(device)
+    }
+
+    fn memory_in_use(device: &Self::Device) -> Option<MemoryInUse> {
+        B::memory_in_use(device)
     }
 
     fn gather_rows(table: FloatTensor<Self>, indices: &RowIndices<Self>) -> FloatTensor<Self> {

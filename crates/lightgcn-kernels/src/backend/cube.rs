@@ -1,17 +1,23 @@
 use burn::tensor::ops::FloatTensor;
 use burn::tensor::{Int, Tensor};
+use burn_cubecl::cubecl::device::Device as _;
 use burn_cubecl::{BoolElement, CubeBackend, CubeRuntime, FloatElement, IntElement};
 
 use super::GraphBackend;
 use crate::adam::{AdamStep, AdamTensors};
 use crate::batch_loss::{BprBatch, LossGradient, SoftmaxBatch, SoftmaxSettings};
-use crate::memory::DeviceMemory;
+use crate::device::DeviceError;
+use crate::memory::{DeviceMemory, MemoryInUse};
 use crate::negatives::{NegativeDraws, PositiveTable};
+use crate::node_batch::{BatchCut, NodeBatch, PairOrder, PairTable};
+use crate::node_loss::{NodeSoftmax, PlaceGradient};
 use crate::row_indices::RowIndices;
+use crate::sorted_places::SortedPlaces;
 use crate::sparse_matrix::SparseMatrix;
 use crate::top_k::{LeaveOut, TopK};
 use crate::{
-    adam, batch_loss, gather_rows, negatives, propagate, propagate_rows, sparse_dense, top_k,
+    adam, batch_loss, gather_rows, negatives, node_batch, node_loss, propagate, propagate_rows,
+    sorted_places, sparse_dense, top_k,
 };
 
 /// CUDA and wgpu by one set of kernels; what has no kernel, and element types other than `f32`,
@@ -59,6 +65,14 @@ impl<R: CubeRuntime, F: FloatElement, I: IntElement, BT: BoolElement> GraphBacke
         })
     }
 
+    fn memory_in_use(device: &Self::Device) -> Option<MemoryInUse> {
+        let usage = R::client(device).memory_usage().ok()?;
+        Some(MemoryInUse {
+            used: usage.bytes_in_use,
+            reserved: usage.bytes_reserved,
+        })
+    }
+
     fn bpr_loss_gradient(embeddings: Tensor<Self, 2>, batch: &BprBatch) -> LossGradient<Self> {
         batch_loss::cube::bpr_loss_gradient(embeddings, batch)
     }
@@ -81,6 +95,73 @@ impl<R: CubeRuntime, F: FloatElement, I: IntElement, BT: BoolElement> GraphBacke
             users.into_primitive(),
             draws,
         ))
+    }
+
+    fn cuts_batches() -> bool {
+        true
+    }
+
+    fn peers(device: &Self::Device, n: usize) -> Result<Vec<Self::Device>, DeviceError> {
+        if n == 1 {
+            return Ok(vec![device.clone()]);
+        }
+        let first = device.to_id();
+        let client = R::client(device);
+        let mut kin = client.enumerate_all_devices();
+        kin.retain(|id| id.type_id == first.type_id && id.index_id >= first.index_id);
+        kin.sort_by_key(|id| id.index_id);
+        if kin.len() < n {
+            return Err(DeviceError::TooFewDevices {
+                device: format!("{device:?}"),
+                asked: n,
+                available: kin.len(),
+            });
+        }
+        let devices = kin.into_iter().take(n);
+        Ok(devices.map(Self::Device::from_id).collect())
+    }
+
+    fn cut_batch(
+        table: &PairTable<Self>,
+        order: &PairOrder<Self>,
+        cut: &BatchCut,
+    ) -> NodeBatch<Self> {
+        node_batch::cube::cut_batch(table, order, cut)
+    }
+
+    fn sort_places(batch: &NodeBatch<Self>) -> SortedPlaces<Self> {
+        sorted_places::cube::sort_places(batch)
+    }
+
+    fn sum_places(gradients: Tensor<Self, 2>, places: &SortedPlaces<Self>) -> Tensor<Self, 2> {
+        sorted_places::cube::sum_places(gradients, places)
+    }
+
+    fn add_l2(
+        losses: Tensor<Self, 1>,
+        gradient: Tensor<Self, 2>,
+        table: Tensor<Self, 2>,
+        places: &SortedPlaces<Self>,
+        n_own_places: usize,
+        factor: f32,
+    ) -> LossGradient<Self> {
+        sorted_places::cube::add_l2(losses, gradient, table, places, n_own_places, factor)
+    }
+
+    fn bpr_place_gradient(
+        embeddings: Tensor<Self, 2>,
+        batch: &NodeBatch<Self>,
+    ) -> PlaceGradient<Self> {
+        node_loss::cube::bpr_place_gradient(embeddings, batch)
+    }
+
+    fn softmax_place_gradient(
+        embeddings: Tensor<Self, 2>,
+        batch: &NodeBatch<Self>,
+        pairs: &PairTable<Self>,
+        softmax: &NodeSoftmax<Self>,
+    ) -> PlaceGradient<Self> {
+        node_loss::cube::softmax_place_gradient(embeddings, batch, pairs, softmax)
     }
 
     fn top_k_of_scores(scores: Tensor<Self, 2>, leave_out: LeaveOut<'_>, k: usize) -> TopK<Self> {

@@ -16,11 +16,15 @@ use burn::tensor::{Int, Tensor, TensorPrimitive};
 
 use crate::adam::{AdamStep, AdamTensors};
 use crate::batch_loss::{BprBatch, LossGradient, SoftmaxBatch, SoftmaxSettings};
-use crate::memory::DeviceMemory;
+use crate::device::DeviceError;
+use crate::memory::{DeviceMemory, MemoryInUse};
 use crate::negatives::{NegativeDraws, PositiveTable};
+use crate::node_batch::{BatchCut, NodeBatch, PairOrder, PairTable};
+use crate::node_loss::{NodeSoftmax, PlaceGradient};
 use crate::propagate::horner;
 use crate::reference;
 use crate::row_indices::RowIndices;
+use crate::sorted_places::SortedPlaces;
 use crate::sparse_matrix::SparseMatrix;
 use crate::top_k::{LeaveOut, TopK};
 
@@ -112,6 +116,11 @@ pub trait GraphBackend: Backend {
         None
     }
 
+    /// What the device's allocator holds now, where the backend knows; waits for the work in hand.
+    fn memory_in_use(_device: &Self::Device) -> Option<MemoryInUse> {
+        None
+    }
+
     /// The BPR loss of a batch's embeddings and its gradient.
     fn bpr_loss_gradient(embeddings: Tensor<Self, 2>, batch: &BprBatch) -> LossGradient<Self> {
         reference::bpr_loss_gradient(embeddings, batch)
@@ -142,6 +151,71 @@ pub trait GraphBackend: Backend {
         draws: &NegativeDraws,
     ) -> Tensor<Self, 1, Int> {
         reference::sample_negatives(positives, users, draws)
+    }
+
+    /// Whether the fused steps of training run wholly where the tables are: batches are cut, negatives
+    /// drawn and losses added up there. Not on the CPU, where the host is the device.
+    fn cuts_batches() -> bool {
+        false
+    }
+
+    /// `n` devices that share a run's steps, of which `device` is the first. By default the same one
+    /// each time, as is right where the host is the device.
+    ///
+    /// # Errors
+    ///
+    /// [`DeviceError::TooFewDevices`] where there are not as many of its kind.
+    fn peers(device: &Self::Device, n: usize) -> Result<Vec<Self::Device>, DeviceError> {
+        Ok(vec![device.clone(); n])
+    }
+
+    /// A batch and its negatives from an epoch's order.
+    fn cut_batch(
+        table: &PairTable<Self>,
+        order: &PairOrder<Self>,
+        cut: &BatchCut,
+    ) -> NodeBatch<Self> {
+        reference::cut_batch(table, order, cut)
+    }
+
+    /// A batch's places by the row that they read.
+    fn sort_places(batch: &NodeBatch<Self>) -> SortedPlaces<Self> {
+        reference::sort_places(batch)
+    }
+
+    /// Sums of a batch's places, `[n_places, dim]` to `[n_nodes, dim]`.
+    fn sum_places(gradients: Tensor<Self, 2>, places: &SortedPlaces<Self>) -> Tensor<Self, 2> {
+        reference::sum_places(gradients, places)
+    }
+
+    /// The sum of `losses` and of the L2 of a batch's rows, and `gradient` with that of the latter.
+    fn add_l2(
+        losses: Tensor<Self, 1>,
+        gradient: Tensor<Self, 2>,
+        table: Tensor<Self, 2>,
+        places: &SortedPlaces<Self>,
+        n_own_places: usize,
+        factor: f32,
+    ) -> LossGradient<Self> {
+        reference::add_l2(losses, gradient, table, places, n_own_places, factor)
+    }
+
+    /// The BPR loss of a batch on all embeddings and its gradient place by place.
+    fn bpr_place_gradient(
+        embeddings: Tensor<Self, 2>,
+        batch: &NodeBatch<Self>,
+    ) -> PlaceGradient<Self> {
+        reference::bpr_place_gradient(embeddings, batch)
+    }
+
+    /// The softmax loss of a batch on all embeddings and its gradient place by place.
+    fn softmax_place_gradient(
+        embeddings: Tensor<Self, 2>,
+        batch: &NodeBatch<Self>,
+        pairs: &PairTable<Self>,
+        softmax: &NodeSoftmax<Self>,
+    ) -> PlaceGradient<Self> {
+        reference::softmax_place_gradient(embeddings, batch, pairs, softmax)
     }
 
     /// The `k` largest of each row of `scores`, `[n_users, n_items]`, which may be written over.

@@ -16,9 +16,9 @@ use crate::row_indices::RowIndices;
 use crate::sparse_matrix::upload_ints;
 
 /// Units that go through one consumer's scores.
-const SCORE_UNITS: u32 = 128;
+pub(crate) const SCORE_UNITS: u32 = 128;
 /// What a score is that must not count: its exponential is 0 beside any other.
-const NEVER: f32 = -1e30;
+pub(crate) const NEVER: f32 = -1e30;
 
 /// A unit a negative: its part of the loss and the slope `−w σ(−margin)`.
 #[cube(launch_unchecked)]
@@ -132,6 +132,70 @@ where
     contiguous(upload_ints::<CubeBackend<R, F, I, BT>>(rows, device).into_primitive())
 }
 
+/// The parts of the BPR loss and the gradient of each place.
+pub(crate) struct BprPlaces<R: CubeRuntime> {
+    /// `[n_pairs * n_negatives]`.
+    pub(crate) losses: CubeTensor<R>,
+    /// `[n_pairs * (2 + n_negatives), dim]`.
+    pub(crate) gradient: CubeTensor<R>,
+}
+
+/// BPR on rows of contiguous `embeddings`. `places` (consumers, positives, negatives of each pair)
+/// must name rows of them, which the callers have checked, and `weights` one number a pair.
+pub(crate) fn bpr_places<R: CubeRuntime>(
+    embeddings: &CubeTensor<R>,
+    places: &CubeTensor<R>,
+    weights: &CubeTensor<R>,
+    n_pairs: usize,
+    n_negatives: usize,
+) -> BprPlaces<R> {
+    let dim = dims(embeddings)[1];
+    let n_triples = n_pairs * n_negatives;
+    let n_places = n_pairs * (2 + n_negatives);
+    let losses = empty(embeddings, [n_triples], DType::F32);
+    let slopes = empty(embeddings, [n_triples], DType::F32);
+    let gradients = empty(embeddings, [n_places, dim], DType::F32);
+    let walk = Walk::new(dim);
+    let client = &embeddings.client;
+    let (count, cube_dim) = units(client, n_triples);
+    // SAFETY: the callers have checked every place against the embeddings, and that positives and
+    // weights are one a pair and negatives `n_negatives`; the kernels check their position against
+    // those numbers.
+    unsafe {
+        bpr_slopes_kernel::launch_unchecked::<R>(
+            client,
+            count,
+            cube_dim,
+            walk.vector_size,
+            embeddings.clone().into_array_arg(),
+            places.clone().into_array_arg(),
+            weights.clone().into_array_arg(),
+            losses.clone().into_array_arg(),
+            slopes.clone().into_array_arg(),
+            n_pairs as u32,
+            n_negatives as u32,
+            walk.vectors,
+        );
+        bpr_gradients_kernel::launch_unchecked::<R>(
+            client,
+            walk.cubes(client, n_places),
+            walk.cube_dim(),
+            walk.vector_size,
+            embeddings.clone().into_array_arg(),
+            places.clone().into_array_arg(),
+            slopes.into_array_arg(),
+            gradients.clone().into_array_arg(),
+            n_pairs as u32,
+            n_negatives as u32,
+            walk.vectors,
+        );
+    }
+    BprPlaces {
+        losses,
+        gradient: gradients,
+    }
+}
+
 pub(crate) fn bpr_loss_gradient<R, F, I, BT>(
     embeddings: Tensor<CubeBackend<R, F, I, BT>, 2>,
     batch: &BprBatch,
@@ -155,48 +219,12 @@ where
     let rows = RowIndices::<CubeBackend<R, F, I, BT>>::from_slice(&places, n_rows, &device);
     let places = contiguous(rows.tensor().into_primitive());
     let weights = upload::<R, F, I, BT>(batch.weights.clone(), &device);
-    let losses = empty(&embeddings, [n_triples], DType::F32);
-    let slopes = empty(&embeddings, [n_triples], DType::F32);
-    let gradients = empty(&embeddings, [rows.len(), dim], DType::F32);
-    let walk = Walk::new(dim);
-    let client = &embeddings.client;
-    let (count, cube_dim) = units(client, n_triples);
-    // SAFETY: `RowIndices` has checked every place against the embeddings, the caller that positives
-    // and weights are one a pair and negatives `n_negatives`; the kernels check their position
-    // against those numbers.
-    unsafe {
-        bpr_slopes_kernel::launch_unchecked::<R>(
-            client,
-            count,
-            cube_dim,
-            walk.vector_size,
-            embeddings.clone().into_array_arg(),
-            places.clone().into_array_arg(),
-            weights.into_array_arg(),
-            losses.clone().into_array_arg(),
-            slopes.clone().into_array_arg(),
-            n_pairs as u32,
-            n_negatives as u32,
-            walk.vectors,
-        );
-        bpr_gradients_kernel::launch_unchecked::<R>(
-            client,
-            walk.cubes(client, rows.len()),
-            walk.cube_dim(),
-            walk.vector_size,
-            embeddings.clone().into_array_arg(),
-            places.into_array_arg(),
-            slopes.into_array_arg(),
-            gradients.clone().into_array_arg(),
-            n_pairs as u32,
-            n_negatives as u32,
-            walk.vectors,
-        );
-    }
+    let BprPlaces { losses, gradient } =
+        bpr_places(&embeddings, &places, &weights, n_pairs, n_negatives);
     let loss: Tensor<CubeBackend<R, F, I, BT>, 1> = float_tensor(losses);
     LossGradient {
         loss: loss.sum(),
-        gradient: float_tensor(crate::gather_rows::cube::segment_sum_rows(gradients, &rows)),
+        gradient: float_tensor(crate::gather_rows::cube::segment_sum_rows(gradient, &rows)),
     }
 }
 
@@ -228,7 +256,7 @@ fn exclude_kernel(excluded: &Array<i32>, scores: &mut Array<f32>, n: u32, never:
 
 /// The sum, or with `largest` the largest, of what the units of a cube have, for all of them.
 #[cube]
-fn of_cube(shared: &mut SharedMemory<f32>, own: f32, #[comptime] largest: bool) -> f32 {
+pub(crate) fn of_cube(shared: &mut SharedMemory<f32>, own: f32, #[comptime] largest: bool) -> f32 {
     shared[UNIT_POS_X as usize] = own;
     sync_cube();
     let mut half = CUBE_DIM_X / 2u32;

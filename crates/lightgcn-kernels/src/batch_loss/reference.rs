@@ -8,7 +8,7 @@ use crate::reference::{gather_rows, segment_sum_rows};
 use crate::row_indices::RowIndices;
 
 /// The least squared length that a vector is divided by.
-pub(super) const LEAST_SQUARED_LENGTH: f64 = 1e-24;
+pub(crate) const LEAST_SQUARED_LENGTH: f64 = 1e-24;
 
 fn column<B: Backend>(numbers: Vec<f32>, device: &B::Device) -> Tensor<B, 2> {
     let rows = numbers.len();

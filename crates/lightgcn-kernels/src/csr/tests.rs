@@ -19,6 +19,23 @@ fn transposing_swaps_rows_and_columns() {
 }
 
 #[test]
+fn counts_beyond_32_bits_are_refused_before_any_array_is_made() {
+    let most = i32::MAX as usize;
+    assert_eq!(check_counts(most, most, most), Ok(()));
+    for (what, counts) in [
+        ("rows", [most + 1, 1, 1]),
+        ("columns", [1, most + 1, 1]),
+        ("edges", [1, 1, 1 << 31]),
+    ] {
+        let [rows, columns, edges] = counts;
+        let error = check_counts(rows, columns, edges).unwrap_err();
+        let text = error.to_string();
+        assert!(text.contains(&format!("2147483648 {what}")), "{text}");
+        assert!(text.contains("split the graph"), "{text}");
+    }
+}
+
+#[test]
 fn each_fault_has_its_error() {
     let build = |n_rows, n_columns, offsets: &[u64], columns: &[u32], values: &[f32]| {
         HostCsr::new(n_rows, n_columns, offsets, columns, values).unwrap_err()

@@ -11,6 +11,8 @@ mod wgpu;
 #[cfg(any(feature = "cuda", feature = "wgpu", test))]
 use std::sync::{Arc, Mutex, PoisonError};
 
+use burn::tensor::DType;
+use burn::tensor::backend::Backend;
 use thiserror::Error;
 
 #[cfg(feature = "cuda")]
@@ -59,6 +61,28 @@ pub enum DeviceError {
         /// What there is instead.
         available: String,
     },
+    /// The device has no such element type.
+    #[error(
+        "{device} has no {dtype}; use f32 (products read operands of 16 bits on any device by SparseMatrix::with_bf16_operands, which packs them into words)"
+    )]
+    NoDtype {
+        /// The device.
+        device: String,
+        /// The element type.
+        dtype: String,
+    },
+    /// Several devices were asked for.
+    #[error(
+        "{asked} devices were asked for, but from {device} on there are {available} of its kind; name the first by its number (cuda:0, wgpu:0), or take fewer workers"
+    )]
+    TooFewDevices {
+        /// The first device.
+        device: String,
+        /// How many were asked for.
+        asked: usize,
+        /// How many there are.
+        available: usize,
+    },
     /// The device is there but does not start.
     #[error("{device} does not start: {reason}")]
     Start {
@@ -67,6 +91,22 @@ pub enum DeviceError {
         /// What the run time says.
         reason: String,
     },
+}
+
+/// Whether tensors of this element type can be stored and computed with on a device. Using one that
+/// it lacks panics within burn, and late.
+///
+/// # Errors
+///
+/// [`DeviceError::NoDtype`] where the device lacks the type.
+pub fn check_dtype<B: Backend>(device: &B::Device, dtype: DType) -> Result<(), DeviceError> {
+    if B::supports_dtype(device, dtype) {
+        return Ok(());
+    }
+    Err(DeviceError::NoDtype {
+        device: format!("{device:?}"),
+        dtype: format!("{dtype:?}").to_lowercase(),
+    })
 }
 
 /// Runs `action` and turns a panic, its own or that of a device thread that it waits for, into the

@@ -117,7 +117,10 @@ fn check_there_is_one(device: &WgpuDevice) -> Result<(), DeviceError> {
 
 #[cfg(test)]
 mod tests {
+    use super::super::check_dtype;
     use super::*;
+    use crate::WgpuBackend;
+    use burn::tensor::DType;
 
     #[test]
     fn finds_an_adapter_or_says_that_there_is_none() {
@@ -132,6 +135,18 @@ mod tests {
             }
             Err(error) => assert!(matches!(error, DeviceError::NoAdapter { .. }), "{error}"),
         }
+    }
+
+    #[test]
+    fn an_element_type_that_the_device_lacks_is_an_error() {
+        let Ok(device) = wgpu_device(WgpuDevice::default()) else {
+            return;
+        };
+        assert_eq!(check_dtype::<WgpuBackend>(&device, DType::F32), Ok(()));
+        // WGSL has no number of 64 bits with a fraction.
+        let error = check_dtype::<WgpuBackend>(&device, DType::F64).unwrap_err();
+        assert!(matches!(error, DeviceError::NoDtype { .. }), "{error}");
+        assert!(error.to_string().contains("has no f64; use f32"), "{error}");
     }
 
     #[test]

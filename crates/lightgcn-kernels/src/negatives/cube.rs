@@ -45,12 +45,17 @@ fn word(index: u32, stream: u32, low: u32, high: u32, epoch: u32, key_0: u32, ke
     result
 }
 
+/// Draws among the products that are no positives of a consumer. With `shift` 0 there are no
+/// stand-ins: a consumer without a negative gets -1; otherwise he gets the first product, and every
+/// product is moved by `shift`.
 #[cube(launch_unchecked)]
 fn negatives_kernel(
     offsets: &Array<i32>,
     items: &Array<i32>,
     users: &Array<i32>,
     out: &mut Array<i32>,
+    out_start: u32,
+    shift: u32,
     n: u32,
     n_negatives: u32,
     n_items: u32,
@@ -120,10 +125,135 @@ fn negatives_kernel(
             }
             rejections += 1u32;
         }
-        out[place as usize] = i32::cast_from(result);
-        if n_absent == 0u32 || named >= n_users {
-            out[place as usize] = -1i32;
+        let to = (out_start + place) as usize;
+        out[to] = i32::cast_from(result + shift);
+        if shift == 0u32 && (n_absent == 0u32 || named >= n_users) {
+            out[to] = -1i32;
         }
+    }
+}
+
+/// Draws among all products.
+#[cube(launch_unchecked)]
+fn of_all_kernel(
+    out: &mut Array<i32>,
+    out_start: u32,
+    shift: u32,
+    n: u32,
+    n_items: u32,
+    stream: u32,
+    first_low: u32,
+    first_high: u32,
+    epoch: u32,
+    key_0: u32,
+    key_1: u32,
+) {
+    let place = ABSOLUTE_POS as u32;
+    if place < n {
+        let low = first_low + place;
+        let mut high = first_high;
+        if low < first_low {
+            high += 1u32;
+        }
+        let threshold = (0u32 - n_items) % n_items;
+        let mut used = 0u32;
+        let mut result = 0u32;
+        let mut again = true;
+        while again {
+            let random = word(used, stream, low, high, epoch, key_0, key_1);
+            used += 1u32;
+            result = u32::mul_hi(random, n_items);
+            again = random * n_items < threshold;
+        }
+        out[(out_start + place) as usize] = i32::cast_from(result + shift);
+    }
+}
+
+/// What draws of a batch share.
+pub(crate) struct Drawing {
+    pub(crate) seed: u64,
+    pub(crate) epoch: u32,
+    /// The position of the first draw.
+    pub(crate) first: u64,
+    pub(crate) n_items: u32,
+    pub(crate) n_users: u32,
+    /// What is added to a product.
+    pub(crate) shift: u32,
+}
+
+/// For the consumers that the first `n_pairs` numbers name, `n_negatives` each, written from a place
+/// of a buffer on. The positives are offsets and products of a checked [`PositiveTable`].
+pub(crate) fn draw_of_others<R: CubeRuntime>(
+    drawing: &Drawing,
+    (offsets, items): (&CubeTensor<R>, &CubeTensor<R>),
+    (users, n_pairs, n_negatives): (&CubeTensor<R>, usize, usize),
+    (out, start): (&CubeTensor<R>, usize),
+) {
+    let n = n_pairs * n_negatives;
+    assert!(
+        start + n <= out.meta.shape().num_elements(),
+        "room for draws"
+    );
+    let (count, cube_dim) = units(&out.client, n);
+    // SAFETY: the table's offsets and products were checked when it was made, `out` has room for `n`
+    // numbers from `start` on, and the kernel checks its position against that, and each consumer
+    // against the table.
+    unsafe {
+        negatives_kernel::launch_unchecked::<R>(
+            &out.client,
+            count,
+            cube_dim,
+            offsets.clone().into_array_arg(),
+            items.clone().into_array_arg(),
+            users.clone().into_array_arg(),
+            out.clone().into_array_arg(),
+            start as u32,
+            drawing.shift,
+            n as u32,
+            n_negatives as u32,
+            drawing.n_items,
+            drawing.n_users,
+            STREAM,
+            drawing.first as u32,
+            (drawing.first >> 32) as u32,
+            drawing.epoch,
+            drawing.seed as u32,
+            (drawing.seed >> 32) as u32,
+            MAX_REJECTIONS,
+        );
+    }
+}
+
+/// `n` draws among all products, written from a place of a buffer on.
+pub(crate) fn draw_of_all<R: CubeRuntime>(
+    drawing: &Drawing,
+    out: &CubeTensor<R>,
+    start: usize,
+    n: usize,
+) {
+    assert!(
+        start + n <= out.meta.shape().num_elements(),
+        "room for draws"
+    );
+    let (count, cube_dim) = units(&out.client, n);
+    // SAFETY: `out` has room for `n` numbers from `start` on, and the kernel checks its position.
+    unsafe {
+        of_all_kernel::launch_unchecked::<R>(
+            &out.client,
+            count,
+            cube_dim,
+            out.clone().into_array_arg(),
+            start as u32,
+            drawing.shift,
+            n as u32,
+            drawing.n_items,
+            STREAM,
+            drawing.first as u32,
+            (drawing.first >> 32) as u32,
+            drawing.epoch,
+            drawing.seed as u32,
+            (drawing.seed >> 32) as u32,
+        );
     }
 }
 
@@ -146,33 +276,22 @@ where
         return reference::sample_negatives(positives, users, draws).into_primitive();
     }
     let users = contiguous(users);
-    let n = n_pairs * draws.n_negatives;
-    let out = empty(&users, [n], DType::I32);
-    let (count, cube_dim) = units(&users.client, n);
-    let first = draws.first_place.wrapping_mul(draws.n_negatives as u64);
-    // SAFETY: the table's offsets and products were checked when it was made, `out` holds `n` numbers
-    // and the kernel checks its position against that, and each consumer against the table.
-    unsafe {
-        negatives_kernel::launch_unchecked::<R>(
-            &users.client,
-            count,
-            cube_dim,
-            contiguous(positives.offsets.clone().into_primitive()).into_array_arg(),
-            contiguous(positives.items.clone().into_primitive()).into_array_arg(),
-            users.clone().into_array_arg(),
-            out.clone().into_array_arg(),
-            n as u32,
-            draws.n_negatives as u32,
-            positives.n_items,
-            positives.n_users as u32,
-            STREAM,
-            first as u32,
-            (first >> 32) as u32,
-            draws.epoch,
-            draws.seed as u32,
-            (draws.seed >> 32) as u32,
-            MAX_REJECTIONS,
-        );
-    }
+    let out = empty(&users, [n_pairs * draws.n_negatives], DType::I32);
+    let drawing = Drawing {
+        seed: draws.seed,
+        epoch: draws.epoch,
+        first: draws.first_place.wrapping_mul(draws.n_negatives as u64),
+        n_items: positives.n_items,
+        n_users: positives.n_users as u32,
+        shift: 0,
+    };
+    let offsets = contiguous(positives.offsets.clone().into_primitive());
+    let items = contiguous(positives.items.clone().into_primitive());
+    draw_of_others(
+        &drawing,
+        (&offsets, &items),
+        (&users, n_pairs, draws.n_negatives),
+        (&out, 0),
+    );
     out
 }

@@ -20,9 +20,9 @@ pub struct PositiveTable<B: Backend> {
     n_users: usize,
     n_items: u32,
     /// `[n_users + 1]`, `i32`.
-    offsets: Tensor<B, 1, Int>,
+    pub(crate) offsets: Tensor<B, 1, Int>,
     /// `[n_pairs]`, `i32`, ascending within a consumer.
-    items: Tensor<B, 1, Int>,
+    pub(crate) items: Tensor<B, 1, Int>,
 }
 
 impl<B: Backend> PositiveTable<B> {

@@ -34,7 +34,7 @@ pub fn sample_negatives<B: Backend>(
             };
             let taken = &items[offsets[user] as usize..offsets[user + 1] as usize];
             let position = first + found.len() as u64;
-            let mut words = Words::new(draws, position);
+            let mut words = Words::new(draws.seed, draws.epoch, position);
             found.push(sample(taken, positives.n_items, &mut words));
         }
     }
@@ -61,6 +61,11 @@ fn sample(taken: &[i64], n_items: u32, words: &mut Words) -> i32 {
     (nth + before.count() as u32) as i32
 }
 
+/// A product of all, uniformly, by the draw at one position.
+pub(crate) fn sample_of_all(seed: u64, epoch: u32, position: u64, n_items: u32) -> i32 {
+    Words::new(seed, epoch, position).below(n_items) as i32
+}
+
 /// The words of one position.
 struct Words {
     key: [u32; 2],
@@ -69,15 +74,10 @@ struct Words {
 }
 
 impl Words {
-    fn new(draws: &NegativeDraws, position: u64) -> Self {
+    fn new(seed: u64, epoch: u32, position: u64) -> Self {
         Self {
-            key: [draws.seed as u32, (draws.seed >> 32) as u32],
-            counter: [
-                STREAM,
-                position as u32,
-                (position >> 32) as u32,
-                draws.epoch,
-            ],
+            key: [seed as u32, (seed >> 32) as u32],
+            counter: [STREAM, position as u32, (position >> 32) as u32, epoch],
             used: 0,
         }
     }

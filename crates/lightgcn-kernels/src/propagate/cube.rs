@@ -7,6 +7,7 @@ use burn_cubecl::{BoolElement, CubeBackend, CubeRuntime, FloatElement, IntElemen
 use crate::backend::{float_primitive, float_tensor};
 use crate::cube::{contiguous, dims, empty, is_float, units, vector_size};
 use crate::sparse_dense::cube::{Base, Csr};
+use crate::sparse_dense::packed::{self, pack};
 use crate::sparse_matrix::SparseMatrix;
 
 #[cube(launch_unchecked)]
@@ -56,6 +57,9 @@ pub(crate) fn horner<R: CubeRuntime>(
     let [inner @ .., last] = alphas else {
         return x.clone();
     };
+    if csr.packs(x) && !inner.is_empty() {
+        return packed_horner(csr, x, inner, *last);
+    }
     let mut layers = inner.iter().rev();
     let Some(&alpha) = layers.next() else {
         return scaled(x, *last);
@@ -73,6 +77,28 @@ pub(crate) fn horner<R: CubeRuntime>(
         spare = Some(std::mem::replace(&mut y, out));
     }
     y
+}
+
+/// The same, whose products read operands of 16 bits: layers between are made in that form.
+fn packed_horner<R: CubeRuntime>(
+    csr: &Csr<R>,
+    x: &CubeTensor<R>,
+    inner: &[f32],
+    last: f32,
+) -> CubeTensor<R> {
+    let (mut y, mut scale) = (pack(x), last);
+    for (layer, &alpha) in inner.iter().enumerate().rev() {
+        let base = Base {
+            table: x.clone(),
+            alpha,
+        };
+        if layer == 0 {
+            return packed::product(csr, &y, scale, Some(&base));
+        }
+        y = packed::packed_product(csr, &y, scale, Some(&base));
+        scale = 1.0;
+    }
+    scaled(x, last)
 }
 
 pub(crate) fn propagate<R, F, I, BT>(

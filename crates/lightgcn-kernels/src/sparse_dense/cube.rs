@@ -9,6 +9,7 @@ use burn_cubecl::cubecl::{self, cube, prelude::*};
 use burn_cubecl::tensor::CubeTensor;
 use burn_cubecl::{BoolElement, CubeBackend, CubeRuntime, FloatElement, IntElement};
 
+use super::packed::{self, is_packable, pack};
 use crate::backend::{float_primitive, float_tensor};
 use crate::cube::{Walk, contiguous, cubes, dims, empty, is_float};
 use crate::sparse_matrix::SparseMatrix;
@@ -255,19 +256,21 @@ pub(crate) struct Base<R: CubeRuntime> {
 
 /// A matrix's arrays as raw buffers.
 pub(crate) struct Csr<R: CubeRuntime> {
-    n_rows: usize,
-    row_offsets: CubeTensor<R>,
-    columns: CubeTensor<R>,
-    values: CubeTensor<R>,
-    split: Option<Split<R>>,
+    pub(super) n_rows: usize,
+    pub(super) row_offsets: CubeTensor<R>,
+    pub(super) columns: CubeTensor<R>,
+    pub(super) values: CubeTensor<R>,
+    pub(super) split: Option<Split<R>>,
+    /// Whether whole products read operands of 16 bits.
+    bf16_operands: bool,
 }
 
-struct Split<R: CubeRuntime> {
-    pieces: CubeTensor<R>,
-    n_pieces: usize,
-    rows: CubeTensor<R>,
-    row_pieces: CubeTensor<R>,
-    n_rows: usize,
+pub(super) struct Split<R: CubeRuntime> {
+    pub(super) pieces: CubeTensor<R>,
+    pub(super) n_pieces: usize,
+    pub(super) rows: CubeTensor<R>,
+    pub(super) row_pieces: CubeTensor<R>,
+    pub(super) n_rows: usize,
 }
 
 impl<R: CubeRuntime> Csr<R> {
@@ -291,7 +294,13 @@ impl<R: CubeRuntime> Csr<R> {
             columns: contiguous(matrix.columns().into_primitive()),
             values: contiguous(matrix.values().into_primitive().tensor()),
             split,
+            bf16_operands: matrix.has_bf16_operands(),
         })
+    }
+
+    /// Whether products with this operand read it rounded to 16 bits.
+    pub(crate) fn packs(&self, x: &CubeTensor<R>) -> bool {
+        self.bf16_operands && is_packable(x)
     }
 
     /// Whether no row is so long that a single cube should not sum it.
@@ -444,6 +453,9 @@ where
     BT: BoolElement,
 {
     match Csr::new(matrix) {
+        Some(csr) if csr.packs(&dense) => {
+            packed::product(&csr, &pack(&contiguous(dense)), 1.0, None)
+        }
         Some(csr) if is_float(dense.dtype) && dims(&dense)[1] > 0 => {
             csr.product(&contiguous(dense), 1.0, None)
         }

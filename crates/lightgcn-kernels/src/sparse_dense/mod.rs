@@ -5,6 +5,8 @@ pub(crate) mod autodiff;
 pub(crate) mod cube;
 #[cfg(feature = "flex")]
 pub(crate) mod flex;
+#[cfg(feature = "cube")]
+pub(crate) mod packed;
 pub(crate) mod reference;
 
 use burn::tensor::Tensor;

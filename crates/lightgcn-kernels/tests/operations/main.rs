@@ -6,6 +6,7 @@ mod batch_loss;
 mod cases;
 mod gather_rows;
 mod negatives;
+mod node_batch;
 mod pair_cosines;
 mod propagate;
 mod propagate_rows;

@@ -1,6 +1,6 @@
 use burn::backend::Autodiff;
 use burn::tensor::Tensor;
-use lightgcn_kernels::{GraphBackend, SparseMatrix, propagate, reference};
+use lightgcn_kernels::{GraphBackend, SparseMatrix, propagate, reference, sparse_dense};
 
 use crate::backends::on_every_backend;
 use crate::cases::{Case, DIMS, Random, assert_close, elements, tensor, widened};
@@ -21,6 +21,81 @@ on_every_backend! {
     forward: check_forward;
     gradient: check_gradient;
     finite_differences: check_finite_differences;
+    bf16_operands: check_bf16_operands;
+}
+
+/// The nearest bf16, ties to even.
+fn rounded(x: f32) -> f32 {
+    let bits = x.to_bits();
+    f32::from_bits((bits + 0x7fff + ((bits >> 16) & 1)) & 0xffff_0000)
+}
+
+/// Horner's rule whose products read rounded operands.
+fn propagate_rounded(case: &Case, x: &[f32], dim: usize, alphas: &[f32]) -> Vec<f64> {
+    let (last, inner) = alphas.split_last().expect("there is a layer");
+    let (mut y, mut scale) = (x.to_vec(), *last);
+    for &alpha in inner.iter().rev() {
+        let operand: Vec<f64> = y.iter().map(|&y| f64::from(rounded(y))).collect();
+        let product = case.product(&operand, dim);
+        let next = product.iter().zip(x).map(|(product, &x)| {
+            (f64::from(scale) * product + f64::from(alpha) * f64::from(x)) as f32
+        });
+        y = next.collect();
+        scale = 1.0;
+    }
+    widened(&y)
+}
+
+/// Where a backend reads operands of 16 bits, it rounds them to the nearest; elsewhere the flag
+/// changes nothing. Odd widths stay in 32 bits.
+fn check_bf16_operands<B: GraphBackend>(device: &B::Device) {
+    for case in Case::square() {
+        let matrix = case.matrix::<B>(device).with_bf16_operands();
+        for (dim, alphas, tolerance) in [
+            (64, ALPHAS[1], 1e-5),
+            (50, ALPHAS[3], 4e-3),
+            (100, ALPHAS[4], 4e-3),
+            (2, ALPHAS[2], 4e-3),
+            (3, ALPHAS[2], 1e-5),
+        ] {
+            let x = Random(dim as u64).floats(case.n_rows * dim);
+            let exact = case.propagate(&widened(&x), dim, alphas);
+            let rounds = B::cuts_batches() && dim % 2 == 0;
+            let expected = match rounds {
+                true => propagate_rounded(&case, &x, dim, alphas),
+                false => exact.clone(),
+            };
+            let x = tensor::<B>(&x, case.n_rows, dim, device);
+            let found = elements(propagate(&matrix, x.clone(), alphas));
+            assert_close(&found, &expected, tolerance, case.name);
+            assert_close(&found, &exact, 2e-2, case.name);
+            let differs = found.iter().zip(&exact).any(|(a, b)| (a - b).abs() > 1e-4);
+            assert_eq!(differs, rounds && !case.edges.is_empty(), "{}", case.name);
+            if alphas == ALPHAS[1] {
+                let product = elements(sparse_dense(&matrix, x));
+                assert_close(&product, &expected, 1e-5, case.name);
+            }
+        }
+    }
+}
+
+/// A table of no numbers does not become one of numbers.
+#[cfg(feature = "wgpu")]
+#[test]
+fn rounding_keeps_what_is_no_number() {
+    let Some(device) = crate::backends::wgpu() else {
+        return;
+    };
+    let case = &Case::square()[0];
+    let matrix = case.matrix::<lightgcn_kernels::WgpuBackend>(&device);
+    let canonical = [f32::NAN, f32::from_bits(0x7fff_ffff), f32::INFINITY];
+    let x: Vec<f32> = canonical.into_iter().flat_map(|x| [x, x]).collect();
+    let found = propagate(
+        &matrix.with_bf16_operands(),
+        tensor(&x, 3, 2, &device),
+        &[0.0, 1.0],
+    );
+    assert!(elements(found).iter().all(|y| !y.is_finite()));
 }
 
 fn check_forward<B: GraphBackend>(device: &B::Device) {

@@ -57,6 +57,30 @@ fn an_epoch_by_pair_has_every_pair_once() {
 }
 
 #[test]
+fn pair_numbers_and_places_make_the_same_batches() {
+    let positives = shop();
+    let orders = [
+        PositiveOrder::ByPair,
+        by_consumer(Some(9)),
+        by_consumer(None),
+    ];
+    for order in orders {
+        let sampler = sampler(&positives, config(4, 1, order));
+        let epoch = sampler.epoch(3);
+        let pairs = epoch.pair_numbers();
+        assert_eq!(pairs.len(), sampler.n_triples());
+        for n in 0..epoch.n_batches() {
+            let batch = epoch.batch(n);
+            let pairs = &pairs[epoch.places(n)];
+            let items = pairs.iter().map(|&pair| positives.items()[pair as usize].0);
+            assert_eq!(items.collect::<Vec<_>>(), batch.positives);
+            let weights = pairs.iter().map(|&pair| positives.weights()[pair as usize]);
+            assert_eq!(weights.collect::<Vec<_>>(), batch.weights);
+        }
+    }
+}
+
+#[test]
 fn weights_are_those_of_the_pairs() {
     let train = train(2, 3, &[(0, 0, true), (0, 1, false), (1, 2, false)]);
     let positives = Arc::new(Positives::new(&train, PositiveSet::AllPairs).unwrap());

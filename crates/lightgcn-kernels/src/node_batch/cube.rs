@@ -1,0 +1,101 @@
+//! Batches cut on GPUs, a unit a pair, and their negatives, a unit each.
+
+use burn::tensor::{DType, Tensor};
+use burn_cubecl::cubecl::{self, cube, prelude::*};
+use burn_cubecl::{BoolElement, CubeBackend, CubeRuntime, FloatElement, IntElement};
+
+use super::{BatchCut, NodeBatch, PairOrder, PairTable};
+use crate::backend::{float_primitive, float_tensor};
+use crate::cube::{contiguous, empty, units};
+use crate::negatives::cube::{Drawing, draw_of_all, draw_of_others};
+
+#[cube(launch_unchecked)]
+fn pairs_kernel(
+    order: &Array<i32>,
+    users: &Array<i32>,
+    items: &Array<i32>,
+    weights: &Array<f32>,
+    nodes: &mut Array<i32>,
+    batch_weights: &mut Array<f32>,
+    first_place: u32,
+    n_pairs: u32,
+    n_users: u32,
+    divisor: f32,
+) {
+    let place = ABSOLUTE_POS as u32;
+    if place < n_pairs {
+        let pair = u32::cast_from(order[(first_place + place) as usize]) as usize;
+        nodes[place as usize] = users[pair];
+        nodes[(n_pairs + place) as usize] = items[pair] + i32::cast_from(n_users);
+        batch_weights[place as usize] = weights[pair] / divisor;
+    }
+}
+
+pub(crate) fn cut_batch<R, F, I, BT>(
+    table: &PairTable<CubeBackend<R, F, I, BT>>,
+    order: &PairOrder<CubeBackend<R, F, I, BT>>,
+    cut: &BatchCut,
+) -> NodeBatch<CubeBackend<R, F, I, BT>>
+where
+    R: CubeRuntime,
+    F: FloatElement,
+    I: IntElement,
+    BT: BoolElement,
+{
+    let users = contiguous(table.users.clone().into_primitive());
+    let items = contiguous(table.positives.items.clone().into_primitive());
+    let offsets = contiguous(table.positives.offsets.clone().into_primitive());
+    let n_users = table.positives.n_users() as u32;
+    let n_own = cut.n_pairs * (2 + cut.n_negatives);
+    let nodes = empty(&users, [n_own + cut.n_shared], DType::I32);
+    let weights = empty(&users, [cut.n_pairs], DType::F32);
+    let client = users.client.clone();
+    let (count, cube_dim) = units(&client, cut.n_pairs);
+    // SAFETY: the order's pairs were checked against the table when it was made, and the cut against
+    // the order by the caller; `nodes` has two places a pair, and the kernel checks its position.
+    unsafe {
+        pairs_kernel::launch_unchecked::<R>(
+            &client,
+            count,
+            cube_dim,
+            contiguous(order.pairs.clone().into_primitive()).into_array_arg(),
+            users.into_array_arg(),
+            items.clone().into_array_arg(),
+            contiguous(float_primitive(table.weights.clone())).into_array_arg(),
+            nodes.clone().into_array_arg(),
+            weights.clone().into_array_arg(),
+            cut.first_place as u32,
+            cut.n_pairs as u32,
+            n_users,
+            cut.divisor,
+        );
+    }
+    let drawing = |first: u64| Drawing {
+        seed: cut.seed,
+        epoch: cut.epoch,
+        first,
+        n_items: table.positives.n_items() as u32,
+        n_users,
+        shift: n_users,
+    };
+    if cut.n_negatives > 0 {
+        let first = (cut.first_place as u64).wrapping_mul(cut.n_negatives as u64);
+        draw_of_others(
+            &drawing(first),
+            (&offsets, &items),
+            (&nodes, cut.n_pairs, cut.n_negatives),
+            (&nodes, 2 * cut.n_pairs),
+        );
+    }
+    if cut.n_shared > 0 {
+        draw_of_all(&drawing(cut.first_shared), &nodes, n_own, cut.n_shared);
+    }
+    NodeBatch {
+        n_pairs: cut.n_pairs,
+        n_negatives: cut.n_negatives,
+        n_shared: cut.n_shared,
+        n_nodes: table.n_nodes(),
+        nodes: Tensor::from_primitive(nodes),
+        weights: float_tensor(weights),
+    }
+}

@@ -1,0 +1,382 @@
+//! The losses on GPUs. BPR is that of [`batch_loss`](crate::batch_loss) on the whole table; the softmax
+//! loss has a cube a pair, which masks, sums and differentiates that pair's scores; the products are
+//! burn's.
+#![allow(
+    clippy::collapsible_if,
+    reason = "a kernel evaluates both sides of `&&`, and the second must not be read"
+)]
+
+use burn::tensor::{DType, Tensor};
+use burn_cubecl::cubecl::{self, cube, prelude::*};
+use burn_cubecl::tensor::CubeTensor;
+use burn_cubecl::{BoolElement, CubeBackend, CubeRuntime, FloatElement, IntElement};
+
+use super::{NodeSoftmax, PlaceGradient, reference};
+use crate::backend::{float_primitive, float_tensor};
+use crate::batch_loss::cube::{BprPlaces, NEVER, SCORE_UNITS, bpr_places, of_cube};
+use crate::batch_loss::reference::LEAST_SQUARED_LENGTH;
+use crate::cube::{Walk, contiguous, cubes, dims, empty};
+use crate::node_batch::{NodeBatch, PairTable};
+
+pub(crate) fn bpr_place_gradient<R, F, I, BT>(
+    embeddings: Tensor<CubeBackend<R, F, I, BT>, 2>,
+    batch: &NodeBatch<CubeBackend<R, F, I, BT>>,
+) -> PlaceGradient<CubeBackend<R, F, I, BT>>
+where
+    R: CubeRuntime,
+    F: FloatElement,
+    I: IntElement,
+    BT: BoolElement,
+{
+    if embeddings.dtype() != DType::F32 {
+        return reference::bpr_place_gradient(embeddings, batch);
+    }
+    // `NodeBatch` is only made of rows below its number of nodes, which the caller has compared with
+    // the table's, and with a weight a pair.
+    let BprPlaces { losses, gradient } = bpr_places(
+        &contiguous(float_primitive(embeddings)),
+        &contiguous(batch.nodes.clone().into_primitive()),
+        &contiguous(float_primitive(batch.weights.clone())),
+        batch.n_pairs,
+        batch.n_negatives,
+    );
+    PlaceGradient {
+        losses: float_tensor(losses),
+        gradient: float_tensor(gradient),
+    }
+}
+
+/// A worker a place: the row that it reads over its length, and the length.
+#[cube(launch_unchecked)]
+fn unit_rows_kernel<N: Size>(
+    table: &Array<Vector<f32, N>>,
+    nodes: &Array<i32>,
+    unit: &mut Array<Vector<f32, N>>,
+    lengths: &mut Array<f32>,
+    n_places: u32,
+    vectors: u32,
+    least: f32,
+) {
+    let place = (CUBE_POS * CUBE_DIM_Y as usize + UNIT_POS_Y as usize) as u32;
+    if place < n_places {
+        let first = u32::cast_from(nodes[place as usize]) * vectors;
+        // Every unit of the worker adds up the whole row, which is at hand after the first.
+        let mut squares = Vector::<f32, N>::new(0.0f32);
+        for v in 0..vectors {
+            let x = table[(first + v) as usize];
+            squares += x * x;
+        }
+        let mut squared = 0.0f32;
+        #[unroll]
+        for lane in 0..N::value() {
+            squared += squares[lane];
+        }
+        let length = f32::sqrt(max(squared, least));
+        if UNIT_POS_X == 0 {
+            lengths[place as usize] = length;
+        }
+        let mut v = UNIT_POS_X;
+        while v < vectors {
+            let x = table[(first + v) as usize];
+            unit[(place * vectors + v) as usize] = x / Vector::new(length);
+            v += CUBE_DIM_X;
+        }
+    }
+}
+
+/// A worker a place: from the gradient by its unit row to that by the row.
+#[cube(launch_unchecked)]
+fn by_rows_kernel<N: Size>(
+    unit: &Array<Vector<f32, N>>,
+    lengths: &Array<f32>,
+    by_user: &Array<Vector<f32, N>>,
+    by_candidate: &Array<Vector<f32, N>>,
+    out: &mut Array<Vector<f32, N>>,
+    n_places: u32,
+    n_pairs: u32,
+    vectors: u32,
+) {
+    let place = (CUBE_POS * CUBE_DIM_Y as usize + UNIT_POS_Y as usize) as u32;
+    if place < n_places {
+        let first = place * vectors;
+        let candidate = (place - min(place, n_pairs)) * vectors;
+        let is_user = place < n_pairs;
+        let mut products = Vector::<f32, N>::new(0.0f32);
+        for v in 0..vectors {
+            let x = unit[(first + v) as usize];
+            if is_user {
+                products += x * by_user[(first + v) as usize];
+            } else {
+                products += x * by_candidate[(candidate + v) as usize];
+            }
+        }
+        let mut along = 0.0f32;
+        #[unroll]
+        for lane in 0..N::value() {
+            along += products[lane];
+        }
+        let length = lengths[place as usize];
+        let mut v = UNIT_POS_X;
+        while v < vectors {
+            let x = unit[(first + v) as usize];
+            let mut slope = by_candidate[(candidate + v) as usize];
+            if is_user {
+                slope = by_user[(first + v) as usize];
+            }
+            out[(first + v) as usize] = (slope - x * Vector::new(along)) / Vector::new(length);
+            v += CUBE_DIM_X;
+        }
+    }
+}
+
+/// Whether a product is a positive of the consumer whose positives are `start..end`.
+#[cube]
+fn is_known(items: &Array<i32>, start: u32, end: u32, item: i32) -> bool {
+    let mut first = start;
+    let mut last = end;
+    while first < last {
+        let middle = first + (last - first) / 2u32;
+        if items[middle as usize] < item {
+            first = middle + 1u32;
+        } else {
+            last = middle;
+        }
+    }
+    let mut known = first < end;
+    if known {
+        known = items[first as usize] == item;
+    }
+    known
+}
+
+/// A cube a pair: its loss, and the slopes by its scores. Scores that do not count are overwritten.
+#[cube(launch_unchecked)]
+fn softmax_kernel(
+    nodes: &Array<i32>,
+    offsets: &Array<i32>,
+    items: &Array<i32>,
+    weights: &Array<f32>,
+    item_weights: &Array<f32>,
+    thresholds: &Array<f32>,
+    scores: &mut Array<f32>,
+    slopes: &mut Array<f32>,
+    losses: &mut Array<f32>,
+    n_pairs: u32,
+    n_candidates: u32,
+    n_users: u32,
+    shared_weight: f32,
+    inverse_temperature: f32,
+    negative_weight: f32,
+    inverse_top_k_temperature: f32,
+    never: f32,
+    #[comptime] mask: bool,
+    #[comptime] top_k: bool,
+    #[comptime] units: u32,
+) {
+    let mut shared = SharedMemory::<f32>::new(units as usize);
+    if CUBE_POS < n_pairs as usize {
+        let pair = CUBE_POS as u32;
+        let first = pair * n_candidates;
+        let user = nodes[pair as usize];
+        let own_item = nodes[(n_pairs + pair) as usize];
+        let own = scores[(first + pair) as usize];
+        let start = u32::cast_from(offsets[user as usize]);
+        let end = u32::cast_from(offsets[user as usize + 1]);
+        sync_cube();
+        let mut top = never;
+        let mut j = UNIT_POS_X;
+        while j < n_candidates {
+            let item = nodes[(n_pairs + j) as usize];
+            let mut out = item == own_item;
+            if mask {
+                if !out {
+                    out = is_known(items, start, end, item - i32::cast_from(n_users));
+                }
+            }
+            if out {
+                scores[(first + j) as usize] = never;
+            } else {
+                top = max(top, scores[(first + j) as usize]);
+            }
+            j += units;
+        }
+        let top = of_cube(&mut shared, top, true);
+        let has_negatives = top > never;
+        let mut sum = 0.0f32;
+        let mut j = UNIT_POS_X;
+        while j < n_candidates {
+            let score = scores[(first + j) as usize];
+            // What a candidate adds is kept where its slope will be.
+            let mut part = 0.0f32;
+            if score > never {
+                part = f32::exp((score - top) * inverse_temperature);
+                if j < n_pairs {
+                    let item = nodes[(n_pairs + j) as usize] - i32::cast_from(n_users);
+                    part *= item_weights[item as usize];
+                } else {
+                    part *= shared_weight;
+                }
+            }
+            slopes[(first + j) as usize] = part;
+            sum += part;
+            j += units;
+        }
+        let sum = of_cube(&mut shared, sum, false);
+        let mut weight = weights[pair as usize];
+        if top_k {
+            let margin = (own - thresholds[user as usize]) * inverse_top_k_temperature;
+            weight /= 1.0f32 + f32::exp(-margin);
+        }
+        let mut factor = 0.0f32;
+        if has_negatives {
+            factor = weight * negative_weight * inverse_temperature / sum;
+        }
+        let mut j = UNIT_POS_X;
+        while j < n_candidates {
+            let mut slope = slopes[(first + j) as usize] * factor;
+            if j == pair {
+                slope = -weight * inverse_temperature;
+            }
+            slopes[(first + j) as usize] = slope;
+            j += units;
+        }
+        if UNIT_POS_X == 0 {
+            let mut loss = -own * inverse_temperature;
+            if has_negatives {
+                loss += negative_weight * (f32::ln(sum) + top * inverse_temperature);
+            }
+            losses[pair as usize] = weight * loss;
+        }
+    }
+}
+
+pub(crate) fn softmax_place_gradient<R, F, I, BT>(
+    embeddings: Tensor<CubeBackend<R, F, I, BT>, 2>,
+    batch: &NodeBatch<CubeBackend<R, F, I, BT>>,
+    pairs: &PairTable<CubeBackend<R, F, I, BT>>,
+    softmax: &NodeSoftmax<CubeBackend<R, F, I, BT>>,
+) -> PlaceGradient<CubeBackend<R, F, I, BT>>
+where
+    R: CubeRuntime,
+    F: FloatElement,
+    I: IntElement,
+    BT: BoolElement,
+{
+    let (n, n_places) = (batch.n_pairs, batch.n_places());
+    let n_candidates = n + batch.n_shared;
+    if embeddings.dtype() != DType::F32 || n * n_candidates > i32::MAX as usize {
+        return reference::softmax_place_gradient(embeddings, batch, pairs, softmax);
+    }
+    let table = contiguous(float_primitive(embeddings));
+    let dim = dims(&table)[1];
+    let nodes = contiguous(batch.nodes.clone().into_primitive());
+    let unit = empty(&table, [n_places, dim], DType::F32);
+    let lengths = empty(&table, [n_places], DType::F32);
+    let walk = Walk::new(dim);
+    let client = table.client.clone();
+    // SAFETY: `NodeBatch` names rows below its number of nodes, which the caller has compared with the
+    // table's; the kernel checks its position against the places.
+    unsafe {
+        unit_rows_kernel::launch_unchecked::<R>(
+            &client,
+            walk.cubes(&client, n_places),
+            walk.cube_dim(),
+            walk.vector_size,
+            table.into_array_arg(),
+            nodes.clone().into_array_arg(),
+            unit.clone().into_array_arg(),
+            lengths.clone().into_array_arg(),
+            n_places as u32,
+            walk.vectors,
+            LEAST_SQUARED_LENGTH as f32,
+        );
+    }
+    let units: Tensor<CubeBackend<R, F, I, BT>, 2> = float_tensor(unit.clone());
+    let users = units.clone().narrow(0, 0, n);
+    let candidates = units.narrow(0, n, n_candidates);
+    let scores = users.clone().matmul(candidates.clone().transpose());
+    let scores = contiguous(float_primitive(scores));
+    let (slopes, losses) = by_scores(scores, &nodes, batch, pairs, softmax);
+    let slopes: Tensor<CubeBackend<R, F, I, BT>, 2> = float_tensor(slopes);
+    let by_user = contiguous(float_primitive(slopes.clone().matmul(candidates)));
+    let by_candidate = contiguous(float_primitive(slopes.transpose().matmul(users)));
+    let gradient = empty(&unit, [n_places, dim], DType::F32);
+    // SAFETY: as above; consumers come first, with a row each in one product, then the candidates,
+    // with a row each in the other.
+    unsafe {
+        by_rows_kernel::launch_unchecked::<R>(
+            &client,
+            walk.cubes(&client, n_places),
+            walk.cube_dim(),
+            walk.vector_size,
+            unit.into_array_arg(),
+            lengths.into_array_arg(),
+            by_user.into_array_arg(),
+            by_candidate.into_array_arg(),
+            gradient.clone().into_array_arg(),
+            n_places as u32,
+            n as u32,
+            walk.vectors,
+        );
+    }
+    PlaceGradient {
+        losses: float_tensor(losses),
+        gradient: float_tensor(gradient),
+    }
+}
+
+/// The slopes by the scores, `[n_pairs, n_candidates]`, and the losses.
+fn by_scores<R, F, I, BT>(
+    scores: CubeTensor<R>,
+    nodes: &CubeTensor<R>,
+    batch: &NodeBatch<CubeBackend<R, F, I, BT>>,
+    pairs: &PairTable<CubeBackend<R, F, I, BT>>,
+    softmax: &NodeSoftmax<CubeBackend<R, F, I, BT>>,
+) -> (CubeTensor<R>, CubeTensor<R>)
+where
+    R: CubeRuntime,
+    F: FloatElement,
+    I: IntElement,
+    BT: BoolElement,
+{
+    let (n, n_candidates) = (batch.n_pairs, batch.n_pairs + batch.n_shared);
+    let slopes = empty(&scores, [n, n_candidates], DType::F32);
+    let losses = empty(&scores, [n], DType::F32);
+    let item_weights = contiguous(float_primitive(softmax.item_weights.clone()));
+    let thresholds = softmax.top_k.as_ref().map_or_else(
+        || item_weights.clone(),
+        |(thresholds, _)| contiguous(float_primitive(thresholds.clone())),
+    );
+    let top_k_temperature = softmax.top_k.as_ref().map_or(1.0, |top_k| top_k.1);
+    let client = scores.client.clone();
+    // SAFETY: the batch was cut from a table of as many nodes, so that its consumers have positives
+    // and thresholds and its products weights; each cube stays in its pair's scores.
+    unsafe {
+        softmax_kernel::launch_unchecked::<R>(
+            &client,
+            cubes(&client, n),
+            CubeDim::new_1d(SCORE_UNITS),
+            nodes.clone().into_array_arg(),
+            contiguous(pairs.positives.offsets.clone().into_primitive()).into_array_arg(),
+            contiguous(pairs.positives.items.clone().into_primitive()).into_array_arg(),
+            contiguous(float_primitive(batch.weights.clone())).into_array_arg(),
+            item_weights.into_array_arg(),
+            thresholds.into_array_arg(),
+            scores.into_array_arg(),
+            slopes.clone().into_array_arg(),
+            losses.clone().into_array_arg(),
+            n as u32,
+            n_candidates as u32,
+            pairs.positives.n_users() as u32,
+            softmax.shared_weight,
+            1.0 / softmax.settings.temperature,
+            softmax.settings.negative_weight,
+            1.0 / top_k_temperature,
+            NEVER,
+            softmax.mask_positives,
+            softmax.top_k.is_some(),
+            SCORE_UNITS,
+        );
+    }
+    (slopes, losses)
+}

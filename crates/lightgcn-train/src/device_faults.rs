@@ -1,0 +1,90 @@
+//! What a device does wrong in the middle of a run, as errors.
+
+use crate::TrainError;
+use burn::tensor::Tensor;
+use lightgcn_kernels::GraphBackend;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+/// Where a run stands, for messages.
+#[derive(Clone, Copy)]
+pub(crate) struct Standing<'a> {
+    /// The device's name.
+    pub(crate) device: &'a str,
+    /// The epoch, from 1.
+    pub(crate) epoch: u32,
+    /// The batch, from 1.
+    pub(crate) batch: usize,
+}
+
+impl Standing<'_> {
+    fn fault(self, detail: String) -> TrainError {
+        TrainError::DeviceFailed {
+            device: self.device.to_owned(),
+            epoch: self.epoch,
+            batch: self.batch,
+            detail,
+        }
+    }
+
+    /// Runs what works on a GPU. burn tells of a failed device by a panic, of whichever thread, which
+    /// becomes an error; on the CPU a panic is a mistake of the program and stays one.
+    pub(crate) fn guard<B: GraphBackend, T>(
+        self,
+        action: impl FnOnce() -> T,
+    ) -> Result<T, TrainError> {
+        if !B::cuts_batches() {
+            return Ok(action());
+        }
+        catch_unwind(AssertUnwindSafe(action)).map_err(|panic| {
+            let text = panic.downcast_ref::<&str>().map(|text| (*text).to_owned());
+            let text = text.or_else(|| panic.downcast_ref::<String>().cloned());
+            self.fault(text.unwrap_or_else(|| "the device's thread ended".to_owned()))
+        })
+    }
+
+    /// The numbers of a tensor, which also surfaces what went wrong before.
+    pub(crate) fn read<B: GraphBackend, const D: usize>(
+        self,
+        tensor: Tensor<B, D>,
+    ) -> Result<Vec<f32>, TrainError> {
+        #[cfg(test)]
+        if injected::is_due() {
+            return Err(self.fault("out of memory, as a test asked for".to_owned()));
+        }
+        let data = self.guard::<B, _>(|| tensor.try_into_data())?;
+        let data = data.map_err(|error| self.fault(error.to_string()))?;
+        Ok(data.iter::<f32>().collect())
+    }
+}
+
+/// Failures that tests ask for.
+#[cfg(test)]
+pub(crate) mod injected {
+    use std::cell::Cell;
+
+    thread_local! {
+        static READS_LEFT: Cell<Option<u32>> = const { Cell::new(None) };
+    }
+
+    /// Lets the read after the next `n` of this thread fail, once.
+    pub(crate) fn fail_after(n: u32) {
+        READS_LEFT.set(Some(n));
+    }
+
+    pub(super) fn is_due() -> bool {
+        match READS_LEFT.get() {
+            Some(0) => {
+                READS_LEFT.set(None);
+                true
+            }
+            Some(n) => {
+                READS_LEFT.set(Some(n - 1));
+                false
+            }
+            None => false,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,69 @@
+//! The losses of steps that are still on the device.
+
+use crate::device_faults::Standing;
+use crate::{TrainError, ValidTrainConfig};
+use burn::tensor::Tensor;
+use lightgcn_kernels::GraphBackend;
+
+/// Losses are read back from the device once in so many batches: often enough to stop soon after
+/// a fault, seldom enough not to stall a GPU.
+const READ_EVERY: usize = 16;
+
+/// Losses of batches in a row, each with its pairs.
+pub(crate) struct PendingLosses<B: GraphBackend> {
+    losses: Vec<(Tensor<B, 1>, usize)>,
+}
+
+/// What was read.
+pub(crate) struct ReadLosses {
+    /// The sum of the losses, each times its pairs.
+    pub(crate) sum: f64,
+    /// The pairs.
+    pub(crate) pairs: u64,
+}
+
+impl<B: GraphBackend> PendingLosses<B> {
+    pub(crate) fn new() -> Self {
+        Self { losses: Vec::new() }
+    }
+
+    /// Keeps the loss of a batch.
+    pub(crate) fn push(&mut self, loss: Tensor<B, 1>, pairs: usize) {
+        self.losses.push((loss, pairs));
+    }
+
+    /// Whether it is time to read.
+    pub(crate) fn is_due(&self) -> bool {
+        self.losses.len() >= READ_EVERY
+    }
+
+    /// Reads all at once, which also surfaces the device's errors. `standing` is that of the last
+    /// batch.
+    pub(crate) fn read(
+        &mut self,
+        standing: Standing<'_>,
+        config: &ValidTrainConfig,
+    ) -> Result<ReadLosses, TrainError> {
+        let mut read = ReadLosses { sum: 0.0, pairs: 0 };
+        let (losses, pairs): (Vec<_>, Vec<_>) = self.losses.drain(..).unzip();
+        if losses.is_empty() {
+            return Ok(read);
+        }
+        let first = standing.batch + 1 - losses.len();
+        let losses = standing.guard::<B, _>(|| Tensor::cat(losses, 0))?;
+        for (n, (loss, pairs)) in standing.read(losses)?.into_iter().zip(pairs).enumerate() {
+            let loss = f64::from(loss);
+            if !loss.is_finite() {
+                return Err(TrainError::NonFiniteLoss {
+                    loss,
+                    epoch: standing.epoch,
+                    batch: first + n,
+                    learning_rate: config.learning_rate,
+                });
+            }
+            read.sum += loss * pairs as f64;
+            read.pairs += pairs as u64;
+        }
+        Ok(read)
+    }
+}

@@ -1,0 +1,187 @@
+//! Fused steps shared by several devices of one machine.
+//!
+//! Each worker has the graph and the positives on its own device. A step cuts its batch into one shard
+//! a worker; the workers' gradients are added on the first device, each by its share of the pairs and
+//! in the workers' order, and the table that Adam made is handed to all before the next step. The sum
+//! has a fixed order, so that the same seed gives the same bits (burn-collective 0.21 adds in the order
+//! of a hash map, which from three workers on is another one every run).
+
+use crate::fused::{FusedSteps, Linear, TableGradient};
+use crate::fused_on_device::{self, DeviceSteps};
+use crate::steps::Here;
+use crate::{TrainError, ValidTrainConfig};
+use burn::module::ParamId;
+use burn::tensor::Tensor;
+use lightgcn_graph::Adjacency;
+use lightgcn_kernels::{GraphBackend, SparseMatrix};
+use lightgcn_sample::{BatchSampler, EpochBatches, TripleBatch};
+use rayon::prelude::*;
+use std::ops::Range;
+
+/// How one worker differentiates its shards.
+enum Shards<B: GraphBackend> {
+    Planned(Box<FusedSteps>),
+    OnDevice(Box<DeviceSteps<B>>),
+}
+
+struct Worker<B: GraphBackend> {
+    device: B::Device,
+    graph: SparseMatrix<B>,
+    shards: Shards<B>,
+}
+
+/// The workers of a run.
+pub(crate) struct ParallelSteps<B: GraphBackend> {
+    table: ParamId,
+    workers: Vec<Worker<B>>,
+}
+
+impl<B: GraphBackend> ParallelSteps<B> {
+    /// Puts graph and positives on `config.workers` devices, of which `device` is the first.
+    pub(crate) fn new(
+        linear: &Linear,
+        config: &ValidTrainConfig,
+        sampler: &BatchSampler,
+        adjacency: &Adjacency,
+        device: &B::Device,
+    ) -> Result<Self, TrainError> {
+        let devices = B::peers(device, config.workers)?;
+        let workers = devices.into_iter().map(|device| {
+            let graph = SparseMatrix::from_graph(adjacency, &device)?;
+            let graph = match config.bf16_layers {
+                true => graph.with_bf16_operands(),
+                false => graph,
+            };
+            let linear = linear.clone();
+            let shards = if fused_on_device::applies::<B>(config) {
+                let steps = DeviceSteps::new(linear, config, sampler, &device)?;
+                Shards::OnDevice(Box::new(steps))
+            } else {
+                Shards::Planned(Box::new(FusedSteps::new(linear, config, sampler)))
+            };
+            Ok(Worker {
+                device,
+                graph,
+                shards,
+            })
+        });
+        Ok(Self {
+            table: linear.table,
+            workers: workers.collect::<Result<_, TrainError>>()?,
+        })
+    }
+
+    /// The table's parameter.
+    pub(crate) fn table(&self) -> ParamId {
+        self.table
+    }
+
+    pub(crate) fn begin_epoch(&mut self, batches: &EpochBatches<'_>, thresholds: &[f32]) {
+        for worker in &mut self.workers {
+            if let Shards::OnDevice(steps) = &mut worker.shards {
+                steps.begin_epoch(batches, thresholds);
+            }
+        }
+    }
+
+    /// The loss of a batch and the gradient of the layer-0 `table`, on the first device.
+    pub(crate) fn step(
+        &mut self,
+        table: &Tensor<B, 2>,
+        sampler: &BatchSampler,
+        batches: &EpochBatches<'_>,
+        here: Here<'_>,
+    ) -> TableGradient<B> {
+        let places = batches.places(here.batch);
+        let n_pairs = places.len();
+        let shards = shards(&places, self.workers.len());
+        let first = self.workers[0].device.clone();
+        // A device works on while the host goes on to the next; the CPU's workers run side by side.
+        let planned = match &self.workers[0].shards {
+            Shards::Planned(_) => batches.batch(here.batch),
+            Shards::OnDevice(_) => TripleBatch::default(),
+        };
+        let step = |(n, (worker, shard)): (usize, (&mut Worker<B>, &Range<usize>))| {
+            let part = match &worker.shards {
+                Shards::Planned(_) => part(
+                    &planned,
+                    shard.start - places.start..shard.end - places.start,
+                ),
+                Shards::OnDevice(_) => TripleBatch::default(),
+            };
+            worker.step(table, sampler, (shard, &part), here.shard(n, shards.len()))
+        };
+        let found: Vec<TableGradient<B>> = if B::cuts_batches() {
+            let work = self.workers.iter_mut().zip(&shards);
+            work.enumerate().map(step).collect()
+        } else {
+            let work = self.workers.par_iter_mut().zip(&shards);
+            work.enumerate().map(step).collect()
+        };
+        let parts = shards
+            .iter()
+            .map(|shard| shard.len() as f64 / n_pairs as f64);
+        let parts = found.into_iter().zip(parts).map(|(found, share)| {
+            let (loss, gradient) = (found.loss, found.gradient);
+            TableGradient {
+                loss: loss.to_device(&first).mul_scalar(share),
+                gradient: gradient.to_device(&first).mul_scalar(share),
+            }
+        });
+        let sum = parts.reduce(|sum, part| TableGradient {
+            loss: sum.loss + part.loss,
+            gradient: sum.gradient + part.gradient,
+        });
+        sum.unwrap_or_else(|| panic!("a batch without a pair"))
+    }
+}
+
+impl<B: GraphBackend> Worker<B> {
+    fn step(
+        &mut self,
+        table: &Tensor<B, 2>,
+        sampler: &BatchSampler,
+        (places, planned): (&Range<usize>, &TripleBatch),
+        here: Here<'_>,
+    ) -> TableGradient<B> {
+        let table = table.clone().to_device(&self.device);
+        match (&mut self.shards, planned) {
+            (Shards::OnDevice(steps), _) => steps.shard(table, &self.graph, places.clone(), here),
+            (Shards::Planned(steps), batch) => steps.step(table, &self.graph, sampler, batch, here),
+        }
+    }
+}
+
+/// The places of each worker: as even as can be, none empty.
+fn shards(places: &Range<usize>, n_workers: usize) -> Vec<Range<usize>> {
+    let size = places.len().div_ceil(n_workers).max(1);
+    let starts = places.clone().step_by(size);
+    starts
+        .map(|start| start..places.end.min(start + size))
+        .collect()
+}
+
+/// Some rows of a batch.
+fn part(batch: &TripleBatch, rows: Range<usize>) -> TripleBatch {
+    let n = batch.n_negatives;
+    TripleBatch {
+        users: batch.users[rows.clone()].to_vec(),
+        positives: batch.positives[rows.clone()].to_vec(),
+        negatives: batch.negatives[rows.start * n..rows.end * n].to_vec(),
+        weights: batch.weights[rows].to_vec(),
+        n_negatives: n,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn shards_cover_the_places_and_none_is_empty() {
+        assert_eq!(shards(&(4..10), 2), [4..7, 7..10]);
+        assert_eq!(shards(&(0..7), 3), [0..3, 3..6, 6..7]);
+        assert_eq!(shards(&(5..7), 3), [5..6, 6..7]);
+        assert_eq!(shards(&(0..1), 3), [0..1]);
+    }
+}

@@ -1,0 +1,119 @@
+//! How the steps of a run are differentiated.
+
+use crate::TrainError;
+use crate::checkpoint::LoopState;
+use crate::fit::FitJob;
+use crate::fused::{FusedSteps, Linear, TableGradient};
+use crate::fused_on_device::{self, DeviceSteps};
+use crate::parallel::ParallelSteps;
+use burn::module::ParamId;
+use burn::tensor::Tensor;
+use lightgcn_kernels::{GraphBackend, SparseMatrix};
+use lightgcn_sample::{BatchSampler, EpochBatches};
+
+/// Where a step stands in its run, as losses need to know.
+#[derive(Clone, Copy)]
+pub(crate) struct Here<'a> {
+    /// The epoch, from 0.
+    pub(crate) epoch: u32,
+    /// The batch of the epoch, from 0.
+    pub(crate) batch: usize,
+    /// Each consumer's threshold of SL@K; empty with every other loss.
+    pub(crate) thresholds: &'a [f32],
+}
+
+impl<'a> Here<'a> {
+    /// The same place for one of `n` shards, whose shared draws are their own.
+    pub(crate) fn shard(self, shard: usize, n: usize) -> Self {
+        Self {
+            batch: self.batch * n + shard,
+            ..self
+        }
+    }
+
+    pub(crate) fn of(state: &LoopState, thresholds: &'a [f32]) -> Self {
+        Self {
+            epoch: state.epoch,
+            batch: state.next_batch,
+            thresholds,
+        }
+    }
+}
+
+/// How a batch's loss is differentiated.
+pub(crate) enum Steps<B: GraphBackend> {
+    /// Any model.
+    Autodiff,
+    /// A linear one, planned on the host.
+    Fused(Box<FusedSteps>),
+    /// A linear one, wholly on its device.
+    OnDevice(Box<DeviceSteps<B>>),
+    /// A linear one, on several devices.
+    Parallel(ParallelSteps<B>),
+}
+
+impl<B: GraphBackend> Steps<B> {
+    /// The fastest way for a model that is linear, if it is, and whose steps are to be fused.
+    pub(crate) fn new(
+        linear: Option<Linear>,
+        job: &FitJob<'_>,
+        sampler: &BatchSampler,
+        device: &B::Device,
+    ) -> Result<Self, TrainError> {
+        let config = job.config;
+        Ok(match linear {
+            Some(linear) if config.workers > 1 => {
+                let adjacency = job.adjacency;
+                Self::Parallel(ParallelSteps::new(
+                    &linear, config, sampler, adjacency, device,
+                )?)
+            }
+            Some(linear) if fused_on_device::applies::<B>(config) => {
+                Self::OnDevice(Box::new(DeviceSteps::new(linear, config, sampler, device)?))
+            }
+            Some(linear) => Self::Fused(Box::new(FusedSteps::new(linear, config, sampler))),
+            None if config.workers > 1 => {
+                let fault = "more than one worker needs fused steps, which this model does not \
+                             have; leave workers out";
+                return Err(TrainError::Config {
+                    faults: vec![fault.to_owned()],
+                });
+            }
+            None => Self::Autodiff,
+        })
+    }
+
+    /// Puts on devices what an epoch's steps read there.
+    pub(crate) fn begin_epoch(&mut self, batches: &EpochBatches<'_>, thresholds: &[f32]) {
+        match self {
+            Self::OnDevice(steps) => steps.begin_epoch(batches, thresholds),
+            Self::Parallel(steps) => steps.begin_epoch(batches, thresholds),
+            Self::Autodiff | Self::Fused(_) => {}
+        }
+    }
+
+    /// The loss of a batch and the gradient of the model's only parameter; none where autodiff must
+    /// find them.
+    pub(crate) fn step(
+        &mut self,
+        table: impl FnOnce() -> Tensor<B, 2>,
+        graph: &SparseMatrix<B>,
+        sampler: &BatchSampler,
+        batches: &EpochBatches<'_>,
+        here: Here<'_>,
+    ) -> Option<(TableGradient<B>, ParamId)> {
+        Some(match self {
+            Self::Autodiff => return None,
+            Self::Fused(steps) => {
+                let batch = batches.batch(here.batch);
+                let step = steps.step(table(), graph, sampler, &batch, here);
+                (step, steps.table())
+            }
+            Self::OnDevice(steps) => (steps.step(table(), graph, batches, here), steps.table()),
+            Self::Parallel(steps) => {
+                let step = steps.step(&table(), sampler, batches, here);
+                (step, steps.table())
+            }
+        })
+    }
+}
