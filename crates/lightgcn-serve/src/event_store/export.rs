@@ -6,6 +6,7 @@ use crate::EventStoreError;
 use chrono::DateTime;
 use redb::{Builder, ConcurrencyMode, ReadOnlyDatabase, ReadableDatabase, ReadableTable};
 use serde::{Deserialize, Serialize};
+use std::fmt;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
@@ -40,10 +41,16 @@ pub struct ExportReport {
 }
 
 /// A store open for reading, while another process may write to it.
-#[derive(Debug)]
 pub struct EventReader {
     path: PathBuf,
     database: ReadOnlyDatabase,
+}
+
+impl fmt::Debug for EventReader {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut reader = f.debug_struct("EventReader");
+        reader.field("path", &self.path).finish_non_exhaustive()
+    }
 }
 
 impl EventReader {

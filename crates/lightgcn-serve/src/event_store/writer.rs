@@ -433,11 +433,11 @@ fn open(path: &Path, config: &EventStoreConfig) -> Result<(Database, u64), Event
     options.read(true).write(true).create(true);
     #[cfg(unix)]
     std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    let file = options.open(path).map_err(io)?;
+    drop(options.open(path).map_err(io)?);
     let database = Builder::new()
         .set_cache_size(config.cache_bytes)
         .set_concurrency_mode(ConcurrencyMode::SingleWriter)
-        .create_file(file)
+        .create(path)
         .map_err(|error| EventStoreError::database("open", path, error.into()))?;
     let fault = |error| EventStoreError::database("write", path, error);
     let n_events = prepare(&database).map_err(fault)?;
