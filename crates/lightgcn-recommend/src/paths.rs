@@ -6,7 +6,6 @@ use crate::profile::Profile;
 use crate::{BehaviourCount, ExplainOptions, Method, Recommender};
 use lightgcn_core::{ItemId, UserId};
 use lightgcn_graph::Normalization;
-use std::collections::HashMap;
 
 /// Of a long history the strongest products begin the paths of five edges.
 const MOST_STARTS: usize = 20;
@@ -208,22 +207,26 @@ impl<'a> PathSearch<'a> {
     /// Start → who met it and another → that one → who met it and the product → the product.
     fn five_hops(&self) -> Vec<Way> {
         let ends = self.ends;
-        let last = self.neighbours(ends.item.index());
+        let n_items = ends.shop.graph().n_items();
+        let (mut last, mut first) = (Reach::new(n_items), Reach::new(n_items));
+        self.reach(ends.item.index(), &mut last);
         let mut starts: Vec<usize> = (0..ends.starts.len()).collect();
         starts.sort_by(|&a, &b| {
             let strength = |n: usize| ends.starts[n].strength;
             strength(b).total_cmp(&strength(a)).then(a.cmp(&b))
         });
+        let least = self.options.min_consumers;
         let mut ways = Vec::new();
         for &n in starts.iter().take(MOST_STARTS) {
             let start = &ends.starts[n];
-            for (&between, &(strength, count)) in &self.neighbours(start.item.index()) {
+            self.reach(start.item.index(), &mut first);
+            for &between in &first.items {
                 if between == ends.item.0 || between == start.item.0 {
                     continue;
                 }
-                if let Some(&(end, others)) = last.get(&between)
-                    && count.min(others) >= self.options.min_consumers
-                {
+                let (strength, count) = first.of(between);
+                let (end, others) = last.of(between);
+                if count.min(others) >= least {
                     ways.push(Way {
                         start: n,
                         between: Some(between),
@@ -235,12 +238,11 @@ impl<'a> PathSearch<'a> {
         ways
     }
 
-    /// For each product that shares a consumer with `item`: the summed strength of the two edges, and how
-    /// many consumers they are.
-    fn neighbours(&self, item: usize) -> HashMap<u32, (f64, usize)> {
+    /// Finds the products that share a consumer with `item`.
+    fn reach(&self, item: usize, to: &mut Reach) {
+        to.clear();
         let shop = self.ends.shop;
         let (users, weights) = of_item(shop, item);
-        let mut found: HashMap<u32, (f64, usize)> = HashMap::new();
         for (&user, &weight) in users.iter().zip(weights) {
             if Some(user) == self.ends.me() {
                 continue;
@@ -248,13 +250,9 @@ impl<'a> PathSearch<'a> {
             let first = self.symmetric(user, item, weight);
             let (items, weights) = of_user(shop, user as usize);
             for (&other, &weight) in items.iter().zip(weights) {
-                let step = first * self.symmetric(user, other as usize, weight);
-                let place = found.entry(other).or_insert((0.0, 0));
-                place.0 += step;
-                place.1 += 1;
+                to.add(other, first * self.symmetric(user, other as usize, weight));
             }
         }
-        found
     }
 
     fn path_of_three(&self, way: &Way) -> ExplainedPath {
@@ -287,7 +285,8 @@ impl<'a> PathSearch<'a> {
                 first.add(near[a], near_weights[a], middle_weights[b]);
             }
         });
-        let reach = self.neighbours(start.item.index());
+        let mut reach = Reach::new(ends.shop.graph().n_items());
+        self.reach(start.item.index(), &mut reach);
         let mut last = Vec::new();
         common(middle, &ends.users, |a, b| {
             let user = middle[a];
@@ -299,9 +298,9 @@ impl<'a> PathSearch<'a> {
                     .iter()
                     .zip(weights)
                     .filter(|(i, _)| **i != ends.item.0);
-                let ways = ways.filter_map(|(&i, &w)| {
+                let ways = ways.map(|(&i, &w)| {
                     let step = self.symmetric(user, i as usize, w);
-                    reach.get(&i).map(|(strength, _)| (i, strength * step))
+                    (i, reach.of(i).0 * step)
                 });
                 let (mut all, mut mine) = (0.0, 0.0);
                 for (i, strength) in ways {
@@ -377,6 +376,49 @@ impl<'a> PathSearch<'a> {
             *count = 0;
         }
         BehaviourCount::of(train.behaviours(), &counts)
+    }
+}
+
+/// The products that share a consumer with one: by row, so that adding one is a look-up.
+struct Reach {
+    /// The summed strength of the two edges, `[n_items]`.
+    strength: Vec<f64>,
+    /// How many consumers they are, `[n_items]`.
+    count: Vec<u32>,
+    /// Those with any.
+    items: Vec<u32>,
+}
+
+impl Reach {
+    fn new(n_items: usize) -> Self {
+        Self {
+            strength: vec![0.0; n_items],
+            count: vec![0; n_items],
+            items: Vec::new(),
+        }
+    }
+
+    fn clear(&mut self) {
+        for &item in &self.items {
+            self.strength[item as usize] = 0.0;
+            self.count[item as usize] = 0;
+        }
+        self.items.clear();
+    }
+
+    fn add(&mut self, item: u32, strength: f64) {
+        let row = item as usize;
+        if self.count[row] == 0 {
+            self.items.push(item);
+        }
+        self.strength[row] += strength;
+        self.count[row] += 1;
+    }
+
+    /// The strength and the number of consumers of a product; 0 where there is none.
+    fn of(&self, item: u32) -> (f64, usize) {
+        let row = item as usize;
+        (self.strength[row], self.count[row] as usize)
     }
 }
 
