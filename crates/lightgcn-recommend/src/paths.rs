@@ -6,6 +6,7 @@ use crate::profile::Profile;
 use crate::{BehaviourCount, ExplainOptions, Method, Recommender};
 use lightgcn_core::{ItemId, UserId};
 use lightgcn_graph::Normalization;
+use std::collections::HashMap;
 
 /// Of a long history the strongest products begin the paths of five edges.
 const MOST_STARTS: usize = 20;
@@ -207,26 +208,22 @@ impl<'a> PathSearch<'a> {
     /// Start → who met it and another → that one → who met it and the product → the product.
     fn five_hops(&self) -> Vec<Way> {
         let ends = self.ends;
-        let n_items = ends.shop.graph().n_items();
-        let (mut last, mut first) = (Reach::new(n_items), Reach::new(n_items));
-        self.reach(ends.item.index(), &mut last);
+        let last = self.neighbours(ends.item.index());
         let mut starts: Vec<usize> = (0..ends.starts.len()).collect();
         starts.sort_by(|&a, &b| {
             let strength = |n: usize| ends.starts[n].strength;
             strength(b).total_cmp(&strength(a)).then(a.cmp(&b))
         });
-        let least = self.options.min_consumers;
         let mut ways = Vec::new();
         for &n in starts.iter().take(MOST_STARTS) {
             let start = &ends.starts[n];
-            self.reach(start.item.index(), &mut first);
-            for &between in &first.items {
+            for (&between, &(strength, count)) in &self.neighbours(start.item.index()) {
                 if between == ends.item.0 || between == start.item.0 {
                     continue;
                 }
-                let (strength, count) = first.of(between);
-                let (end, others) = last.of(between);
-                if count.min(others) >= least {
+                if let Some(&(end, others)) = last.get(&between)
+                    && count.min(others) >= self.options.min_consumers
+                {
                     ways.push(Way {
                         start: n,
                         between: Some(between),
@@ -238,11 +235,12 @@ impl<'a> PathSearch<'a> {
         ways
     }
 
-    /// Finds the products that share a consumer with `item`.
-    fn reach(&self, item: usize, to: &mut Reach) {
-        to.clear();
+    /// For each product that shares a consumer with `item`: the summed strength of the two edges, and how
+    /// many consumers they are.
+    fn neighbours(&self, item: usize) -> HashMap<u32, (f64, usize)> {
         let shop = self.ends.shop;
         let (users, weights) = of_item(shop, item);
+        let mut found: HashMap<u32, (f64, usize)> = HashMap::new();
         for (&user, &weight) in users.iter().zip(weights) {
             if Some(user) == self.ends.me() {
                 continue;
@@ -250,9 +248,13 @@ impl<'a> PathSearch<'a> {
             let first = self.symmetric(user, item, weight);
             let (items, weights) = of_user(shop, user as usize);
             for (&other, &weight) in items.iter().zip(weights) {
-                to.add(other, first * self.symmetric(user, other as usize, weight));
+                let step = first * self.symmetric(user, other as usize, weight);
+                let place = found.entry(other).or_insert((0.0, 0));
+                place.0 += step;
+                place.1 += 1;
             }
         }
+        found
     }
 
     fn path_of_three(&self, way: &Way) -> ExplainedPath {
@@ -285,8 +287,7 @@ impl<'a> PathSearch<'a> {
                 first.add(near[a], near_weights[a], middle_weights[b]);
             }
         });
-        let mut reach = Reach::new(ends.shop.graph().n_items());
-        self.reach(start.item.index(), &mut reach);
+        let reach = self.neighbours(start.item.index());
         let mut last = Vec::new();
         common(middle, &ends.users, |a, b| {
             let user = middle[a];
@@ -298,9 +299,9 @@ impl<'a> PathSearch<'a> {
                     .iter()
                     .zip(weights)
                     .filter(|(i, _)| **i != ends.item.0);
-                let ways = ways.map(|(&i, &w)| {
+                let ways = ways.filter_map(|(&i, &w)| {
                     let step = self.symmetric(user, i as usize, w);
-                    (i, reach.of(i).0 * step)
+                    reach.get(&i).map(|(strength, _)| (i, strength * step))
                 });
                 let (mut all, mut mine) = (0.0, 0.0);
                 for (i, strength) in ways {
@@ -376,49 +377,6 @@ impl<'a> PathSearch<'a> {
             *count = 0;
         }
         BehaviourCount::of(train.behaviours(), &counts)
-    }
-}
-
-/// The products that share a consumer with one: by row, so that adding one is a look-up.
-struct Reach {
-    /// The summed strength of the two edges, `[n_items]`.
-    strength: Vec<f64>,
-    /// How many consumers they are, `[n_items]`.
-    count: Vec<u32>,
-    /// Those with any.
-    items: Vec<u32>,
-}
-
-impl Reach {
-    fn new(n_items: usize) -> Self {
-        Self {
-            strength: vec![0.0; n_items],
-            count: vec![0; n_items],
-            items: Vec::new(),
-        }
-    }
-
-    fn clear(&mut self) {
-        for &item in &self.items {
-            self.strength[item as usize] = 0.0;
-            self.count[item as usize] = 0;
-        }
-        self.items.clear();
-    }
-
-    fn add(&mut self, item: u32, strength: f64) {
-        let row = item as usize;
-        if self.count[row] == 0 {
-            self.items.push(item);
-        }
-        self.strength[row] += strength;
-        self.count[row] += 1;
-    }
-
-    /// The strength and the number of consumers of a product; 0 where there is none.
-    fn of(&self, item: u32) -> (f64, usize) {
-        let row = item as usize;
-        (self.strength[row], self.count[row] as usize)
     }
 }
 
