@@ -55,7 +55,8 @@ impl Recommender {
     ///
     /// # Errors
     /// As [`RecommendOptions::check`]; [`RecommendError::UnknownLabel`] for a category or a brand that no
-    /// product has.
+    /// product has; [`RecommendError::NoContent`] for a chain of content alone where no product has an
+    /// attribute.
     pub fn recommend(
         &self,
         raw_user: &str,

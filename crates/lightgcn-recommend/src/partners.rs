@@ -156,8 +156,16 @@ impl Scorer for Recommender {
         self.ranker().scores(users, out);
     }
 
-    /// Own taste and contributions, where the model's score is a sum over paths.
+    /// Own taste and contributions, where the model's score is a sum over paths. A model without layers
+    /// (matrix factorization) is all own taste.
     fn parts(&self, user: UserId, item: ItemId) -> Option<ScoreParts> {
+        let weights = self.artifact().model.layer_weights.as_deref();
+        if matches!(weights, Some([_])) && item.index() < Ranker::n_items(self) {
+            return Some(ScoreParts {
+                own_taste: f64::from(self.ranker().score(user, item)),
+                contributions: Vec::new(),
+            });
+        }
         if !self.messages().are_exact() || item.index() >= Ranker::n_items(self) {
             return None;
         }

@@ -177,3 +177,95 @@ fn merged(a: &[u32], b: &[u32]) -> Vec<u32> {
     out.dedup();
     out
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::chain::tests::larger;
+    use crate::{
+        NewProduct, NewProductEvent, ProductFilter, RecommendError, RecommendOptions, Recommender,
+        Source,
+    };
+    use lightgcn_core::Catalogue;
+
+    fn shop() -> Recommender {
+        Recommender::from_artifact(larger()).unwrap()
+    }
+
+    #[test]
+    fn lists_by_rows_are_the_answers() {
+        let shop = shop();
+        let names: Vec<String> = (0..25).map(|n| format!("u{n}")).collect();
+        let names: Vec<&str> = names.iter().map(String::as_str).collect();
+        for (categories, exploration) in [(vec![], 0.0), (vec!["c1".to_owned()], 0.3)] {
+            let options = RecommendOptions {
+                k: 25,
+                exploration,
+                filter: ProductFilter {
+                    categories,
+                    ..ProductFilter::default()
+                },
+                ..RecommendOptions::default()
+            };
+            let answers = shop.recommend_many(&names, &options).unwrap();
+            let lists = shop.list_many(&names, &options).unwrap();
+            assert_eq!(answers.len(), lists.len());
+            for (answer, list) in answers.iter().zip(lists) {
+                assert_eq!(answer.items.len(), list.len());
+                for (item, listed) in answer.items.iter().zip(list) {
+                    assert_eq!(shop.product(listed.item), Some(item.product.as_str()));
+                    assert_eq!((listed.score, listed.source), (item.score, item.source));
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn sources_that_a_chain_leaves_out_do_not_show() {
+        let fresh = NewProduct {
+            product: "fresh".to_owned(),
+            events: vec![NewProductEvent {
+                consumer: "u2".to_owned(),
+                behaviour: "purchase".to_owned(),
+            }],
+            ..NewProduct::default()
+        };
+        let shop = shop().with_products(&[fresh]).unwrap();
+        let sources = |chain: &[Source]| {
+            let options = RecommendOptions {
+                k: 100,
+                chain: chain.to_vec(),
+                ..RecommendOptions::default()
+            };
+            let answer = shop.recommend("u2", &options).unwrap();
+            let mut sources: Vec<Source> = answer.items.iter().map(|item| item.source).collect();
+            sources.dedup();
+            sources.sort_by_key(|source| source.name());
+            sources.dedup();
+            sources
+        };
+        assert_eq!(sources(&[Source::Model]), [Source::Model]);
+        let two = [Source::Model, Source::FoldIn];
+        assert_eq!(sources(&two), [Source::FoldIn, Source::Model]);
+        let three = [Source::Model, Source::FoldIn, Source::Content];
+        assert_eq!(
+            sources(&three),
+            [Source::Content, Source::FoldIn, Source::Model]
+        );
+    }
+
+    #[test]
+    fn content_alone_needs_content() {
+        let options = RecommendOptions {
+            chain: vec![Source::Content],
+            ..RecommendOptions::default()
+        };
+        assert!(shop().recommend("u1", &options).is_ok());
+        let mut bare = larger();
+        bare.catalogue = Catalogue::unknown(60);
+        let bare = Recommender::from_artifact(bare).unwrap();
+        let error = bare.recommend("u1", &options).unwrap_err();
+        assert!(matches!(error, RecommendError::NoContent), "{error}");
+        // With others in the chain the answer goes on.
+        assert!(bare.recommend("u1", &RecommendOptions::default()).is_ok());
+    }
+}
