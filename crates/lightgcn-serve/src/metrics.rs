@@ -20,12 +20,15 @@ const BUCKETS: [f64; 14] = [
 /// single times never heap up.
 const UPKEEP: u64 = 4096;
 
+/// A kind of request: its route, method and status.
+type Kind = (String, &'static str, u16);
+
 /// The figures of one service. They belong to it alone: a program may have several, and its own besides.
 pub(crate) struct Metrics {
     recorder: PrometheusRecorder,
     handle: PrometheusHandle,
-    /// By route, method and status.
-    requests: RwLock<HashMap<(String, &'static str, u16), (Counter, Histogram)>>,
+    /// By kind.
+    requests: RwLock<HashMap<Kind, (Counter, Histogram)>>,
     items: HashMap<Source, Counter>,
     n_requests: AtomicU64,
     pub(crate) in_flight: Gauge,

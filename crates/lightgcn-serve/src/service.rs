@@ -94,14 +94,12 @@ impl Service {
 
     /// The routes of questions, events, health, metrics, documentation and the page, ready to be merged into
     /// or nested in another axum program. Limits on connections and headers are those of that program.
-    #[must_use]
     pub fn router(&self) -> Router {
         routes::router(self)
     }
 
     /// The routes that load and switch models. Whoever reaches them may do so: if there is a token, it is
     /// asked for; else only requests that name this machine as their host are answered.
-    #[must_use]
     pub fn admin_router(&self) -> Router {
         admin::router(self)
     }

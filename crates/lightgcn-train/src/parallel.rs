@@ -182,6 +182,7 @@ mod tests {
         assert_eq!(shards(&(4..10), 2), [4..7, 7..10]);
         assert_eq!(shards(&(0..7), 3), [0..3, 3..6, 6..7]);
         assert_eq!(shards(&(5..7), 3), [5..6, 6..7]);
-        assert_eq!(shards(&(0..1), 3), [0..1]);
+        let single = 0..1;
+        assert_eq!(shards(&single, 3), std::slice::from_ref(&single));
     }
 }

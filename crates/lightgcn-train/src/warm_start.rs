@@ -23,6 +23,9 @@ const NOT_OF_THE_RUN: [&str; 3] = ["train.patience", "train.checkpoint_every", "
 const PREVIOUS: &str = "warm_start.previous";
 const ADAM: &str = "warm_start.adam";
 
+/// A module, and Adam's state where there is any.
+type WithAdam<B, M> = (M, Option<AdamRecord<B, M>>);
+
 /// An earlier model that a run starts from: its embeddings, and where its run's checkpoint is at hand
 /// the state of Adam and every other parameter.
 ///
@@ -151,7 +154,7 @@ impl WarmStart {
         build: &S,
         job: &FitJob<'_>,
         device: &B::Device,
-    ) -> Result<(S::Module, Option<AdamRecord<B, S::Module>>), TrainError>
+    ) -> Result<WithAdam<B, S::Module>, TrainError>
     where
         B: AutodiffBackend + GraphBackend,
         B::InnerBackend: GraphBackend,
@@ -187,7 +190,7 @@ impl WarmStart {
         build: &S,
         job: &FitJob<'_>,
         device: &B::Device,
-    ) -> Result<(S::Module, Option<AdamRecord<B, S::Module>>), TrainError>
+    ) -> Result<WithAdam<B, S::Module>, TrainError>
     where
         B: AutodiffBackend + GraphBackend,
         B::InnerBackend: GraphBackend,

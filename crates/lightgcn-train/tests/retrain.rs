@@ -388,7 +388,7 @@ fn targets_that_the_earlier_model_was_trained_on_are_left_out() {
     {
         for pair in train.of_user(user) {
             pairs
-                .push(user, pair.item, pair.weight, &pair.counts.to_vec(), None)
+                .push(user, pair.item, pair.weight, pair.counts, None)
                 .unwrap();
         }
     }

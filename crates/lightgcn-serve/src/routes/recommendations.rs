@@ -31,7 +31,11 @@ pub(crate) struct Batch {
 /// One question or many.
 #[derive(Debug, utoipa::ToSchema)]
 #[serde(untagged)]
-#[allow(dead_code, reason = "it stands for the body in the document")]
+#[allow(
+    dead_code,
+    clippy::large_enum_variant,
+    reason = "it stands for the body in the document and is never made"
+)]
 pub(crate) enum Questions {
     /// Many, answered in order.
     Many(Batch),
