@@ -1,4 +1,5 @@
 //! Every address of the listener for questions, asked as it should be.
+#![allow(clippy::unwrap_used, reason = "a failing test may panic")]
 
 mod common;
 

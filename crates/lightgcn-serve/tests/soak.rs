@@ -1,5 +1,6 @@
 //! A soak: questions, events and swaps for a while, after which the process holds what it held before. It is alone
 //! in its process, so that nothing else is counted.
+#![allow(clippy::unwrap_used, reason = "a failing test may panic")]
 
 mod common;
 
