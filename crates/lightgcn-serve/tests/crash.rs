@@ -150,7 +150,7 @@ fn kill_and_look(kills: u64) {
         }
     }
     assert!(kept_in_all > 0, "no process came to acknowledge anything");
-    println!(
+    eprintln!(
         "{kills} kills, {:?} batches by thread, none lost",
         batches(&store)
     );
