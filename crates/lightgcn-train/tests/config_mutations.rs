@@ -96,7 +96,8 @@ fn try_one(text: &str) -> bool {
     let written = toml::to_string(&candidate).unwrap();
     let again: Candidate =
         toml::from_str(&written).unwrap_or_else(|error| panic!("{text}\n{error}"));
-    assert_eq!(again, candidate, "{text}");
+    // By their texts: a number that is none, which only building the model refuses, equals nothing.
+    assert_eq!(toml::to_string(&again).unwrap(), written, "{text}");
     true
 }
 

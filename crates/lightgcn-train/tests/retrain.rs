@@ -357,12 +357,21 @@ fn both_models_answer_for_the_same_consumers() {
         "the rows of the earlier model were mixed up: {report:?}"
     );
 
-    // A model without taste follows none.
-    let mut worse = new.clone();
-    let zeros = vec![0.0; worse.embeddings.data().len()];
+    // A model that likes what its consumers do not follows none.
+    let learned = TrainConfig {
+        epochs: 40,
+        ..config()
+    };
+    let good = train_with(&later, &model, &learned, Device::Cpu, &run, &mut Silent);
+    let good = good.unwrap().artifact;
+    let mut worse = good.clone();
     let (rows, dimension) = (worse.embeddings.rows(), worse.embeddings.dimension());
-    worse.embeddings = lightgcn_store::EmbeddingTable::new(rows, dimension, zeros).unwrap();
-    let report = compare_with_previous(&new, &worse, &later).unwrap();
+    let mut data = worse.embeddings.data().to_vec();
+    for x in &mut data[..later.users.len() * dimension] {
+        *x = -*x;
+    }
+    worse.embeddings = lightgcn_store::EmbeddingTable::new(rows, dimension, data).unwrap();
+    let report = compare_with_previous(&good, &worse, &later).unwrap();
     assert_eq!(report.faults(Margin::default()).len(), 2, "{report:?}");
 }
 
