@@ -286,10 +286,16 @@ async fn serve(
     Ok(())
 }
 
+/// How long a connection may be idle and be used again; the service closes it after
+/// `header_timeout_seconds`, 5 unless told.
+const LONGEST_IDLE: Duration = Duration::from_secs(3);
+
 /// A connection that is kept.
 struct Connection {
+    address: SocketAddr,
     stream: TcpStream,
     bytes: Vec<u8>,
+    used: Instant,
 }
 
 impl Connection {
@@ -297,20 +303,26 @@ impl Connection {
         let stream = TcpStream::connect(address).await?;
         stream.set_nodelay(true)?;
         Ok(Self {
+            address,
             stream,
             bytes: Vec::new(),
+            used: Instant::now(),
         })
     }
 
-    /// The status and the body.
+    /// The status and the body. A connection that was idle for long is opened anew: the service may be closing it.
     async fn send(&mut self, method: &str, path: &str, body: &str) -> anyhow::Result<(u16, &[u8])> {
         let request = format!(
             "{method} {path} HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\n\
              content-length: {}\r\n\r\n{body}",
             body.len()
         );
+        if self.used.elapsed() > LONGEST_IDLE {
+            *self = Self::open(self.address).await?;
+        }
         self.stream.write_all(request.as_bytes()).await?;
         self.bytes.clear();
+        self.used = Instant::now();
         loop {
             ensure!(
                 self.stream.read_buf(&mut self.bytes).await? > 0,
