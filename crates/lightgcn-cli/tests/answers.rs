@@ -284,9 +284,6 @@ fn lists_of_all_consumers_are_the_same_in_csv_and_parquet() {
 fn models_and_filters_answer_together() {
     let (work, parts) = trained_shop();
     let consumer = parts.best_customer();
-    work.json(&[
-        "train", "dataset", "--out", "mf", "--model", "mf", "--epochs", "2",
-    ]);
     for fusion in ["score", "rank"] {
         let evaluate = [
             "evaluate",

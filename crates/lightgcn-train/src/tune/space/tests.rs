@@ -153,9 +153,15 @@ fn losses_schedules_and_starts_are_searched_by_their_paths() {
         r#"
         [space]
         "train.loss.temperature" = { low = 0.05, high = 0.3 }
+        "#,
+        &["train.loss.temperature"],
+    );
+    told(
+        r#"
+        [space]
         "train.schedule.cosine.final_share" = { low = 0.0, high = 0.5 }
         "#,
-        &["train.loss.temperature", "write it as a table there"],
+        &["write it as a table there"],
     );
 }
 
