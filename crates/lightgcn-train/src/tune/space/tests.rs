@@ -158,6 +158,8 @@ fn losses_schedules_and_starts_are_searched_by_their_paths() {
     );
     told(
         r#"
+        [train]
+        schedule = "constant"
         [space]
         "train.schedule.cosine.final_share" = { low = 0.0, high = 0.5 }
         "#,
