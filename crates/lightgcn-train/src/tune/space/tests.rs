@@ -151,19 +151,13 @@ fn losses_schedules_and_starts_are_searched_by_their_paths() {
     // And not where the base has another loss or schedule.
     told(
         r#"
-        [space]
-        "train.loss.temperature" = { low = 0.05, high = 0.3 }
-        "#,
-        &["train.loss.temperature"],
-    );
-    told(
-        r#"
         [train]
         schedule = "constant"
         [space]
+        "train.loss.temperature" = { low = 0.05, high = 0.3 }
         "train.schedule.cosine.final_share" = { low = 0.0, high = 0.5 }
         "#,
-        &["write it as a table there"],
+        &["train.loss.temperature", "write it as a table there"],
     );
 }
 
