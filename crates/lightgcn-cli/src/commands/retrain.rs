@@ -4,11 +4,11 @@ use super::{data, interrupt, runs};
 use crate::args::{Common, RetrainArgs};
 use crate::config::{self, Config};
 use crate::output::Output;
-use anyhow::bail;
+use lightgcn::core::{NodeId, Vocabulary};
 use lightgcn::store::Artifact;
 use lightgcn::train::{
-    ConsoleProgress, EndReason, Margin, RetrainReport, RunOptions, TrainConfig, TrainError,
-    WarmStart, compare_with_previous, train_from,
+    ConsoleProgress, Margin, RetrainReport, RunOptions, TrainConfig, TrainError, WarmStart,
+    compare_with_previous, train_from,
 };
 use serde::Serialize;
 use std::path::{Path, PathBuf};
@@ -60,7 +60,7 @@ pub(crate) fn run(
     let run = RunOptions {
         folder: Some(folder.clone()),
         resume: args.resume,
-        stop: interrupt::listen()?,
+        stop: interrupt::listen_in_training()?,
     };
     let mut progress = ConsoleProgress::new();
     let trained = train_from(
@@ -72,13 +72,7 @@ pub(crate) fn run(
         &start,
         &mut progress,
     )?;
-    if trained.reason == EndReason::Interrupted {
-        bail!(
-            "interrupted; no model was written. The checkpoint in {} holds the run: continue it \
-             with --resume",
-            folder.display()
-        );
-    }
+    interrupt::refuse_interrupted(trained.reason, &folder)?;
     let report = compare_with_previous(&previous, &trained.artifact, &dataset)?;
     let faults = report.faults(margin);
     let published = faults.is_empty();
@@ -86,22 +80,8 @@ pub(crate) fn run(
         trained.artifact.save(out)?;
         runs::follow(out, &trained.artifact)?;
     }
-    let known = |new: usize, all: usize| (all - new, new);
-    let unknown = |names: &mut dyn Iterator<Item = bool>| names.filter(|known| !known).count();
-    let new_consumers = unknown(
-        &mut dataset
-            .users
-            .iter()
-            .map(|u| previous.users.get(u).is_some()),
-    );
-    let new_products = unknown(
-        &mut dataset
-            .items
-            .iter()
-            .map(|i| previous.items.get(i).is_some()),
-    );
-    let (known_consumers, new_consumers) = known(new_consumers, dataset.users.len());
-    let (known_products, new_products) = known(new_products, dataset.items.len());
+    let known_consumers = known(&dataset.users, &previous.users);
+    let known_products = known(&dataset.items, &previous.items);
     let outcome = Outcome {
         published,
         faults,
@@ -114,15 +94,21 @@ pub(crate) fn run(
         adam_carried_over: start.has_checkpoint(),
         best_epoch: trained.best_epoch,
         known_consumers,
-        new_consumers,
+        new_consumers: dataset.users.len() - known_consumers,
         known_products,
-        new_products,
+        new_products: dataset.items.len() - known_products,
     };
     output.result(&outcome, &text(&outcome))?;
     Ok(match published {
         true => ExitCode::SUCCESS,
         false => ExitCode::from(NOT_PUBLISHED),
     })
+}
+
+/// How many names the earlier model has too.
+fn known<K: NodeId>(names: &Vocabulary<K>, earlier: &Vocabulary<K>) -> usize {
+    let known = |name: &&str| earlier.get(name).is_some();
+    names.iter().filter(known).count()
 }
 
 /// The model with the checkpoint of its run. A folder that was named must hold it; the usual one may be
@@ -150,18 +136,10 @@ fn warm_start(args: &RetrainArgs, previous: &Arc<Artifact>) -> anyhow::Result<Wa
 }
 
 fn override_training(args: &RetrainArgs, train: &mut TrainConfig) {
-    if let Some(epochs) = args.epochs {
-        train.epochs = epochs;
-    }
-    if let Some(learning_rate) = args.learning_rate {
-        train.learning_rate = learning_rate;
-    }
-    if let Some(validate_every) = args.validate_every {
-        train.validate_every = validate_every;
-    }
-    if let Some(patience) = args.patience {
-        train.patience = patience;
-    }
+    train.epochs = args.epochs.unwrap_or(train.epochs);
+    train.learning_rate = args.learning_rate.unwrap_or(train.learning_rate);
+    train.validate_every = args.validate_every.unwrap_or(train.validate_every);
+    train.patience = args.patience.unwrap_or(train.patience);
 }
 
 fn text(outcome: &Outcome) -> String {

@@ -30,7 +30,7 @@ pub(crate) fn run(args: &TrainArgs, mut config: Config, output: &Output) -> anyh
     override_training(args, &mut config);
     let dataset = data::dataset(&args.data)?;
     let folder = args.run.clone().unwrap_or_else(|| runs::of(&args.out));
-    let stop = interrupt::listen()?;
+    let stop = interrupt::listen_in_training()?;
     let run = RunOptions {
         folder: Some(folder.clone()),
         resume: args.resume,
@@ -46,13 +46,7 @@ pub(crate) fn run(args: &TrainArgs, mut config: Config, output: &Output) -> anyh
         &run,
         &mut progress,
     )?;
-    if trained.reason == EndReason::Interrupted {
-        bail!(
-            "interrupted; no model was written. The checkpoint in {} holds the run: continue it \
-             with --resume",
-            folder.display()
-        );
-    }
+    interrupt::refuse_interrupted(trained.reason, &folder)?;
     trained.artifact.save(&args.out)?;
     let train = dataset.split.train.interactions();
     let outcome = Outcome {
@@ -129,28 +123,12 @@ fn override_model(args: &TrainArgs, model: &mut ModelSpec) -> anyhow::Result<()>
 
 fn override_training(args: &TrainArgs, config: &mut Config) {
     let train = &mut config.train;
-    if let Some(epochs) = args.epochs {
-        train.epochs = epochs;
-    }
-    if let Some(batch_size) = args.batch_size {
-        train.batch_size = batch_size;
-    }
-    if let Some(learning_rate) = args.learning_rate {
-        train.learning_rate = learning_rate;
-    }
-    if let Some(l2) = args.l2 {
-        train.l2 = l2;
-    }
-    if let Some(negatives) = args.negatives {
-        train.negatives = negatives;
-    }
-    if let Some(validate_every) = args.validate_every {
-        train.validate_every = validate_every;
-    }
-    if let Some(patience) = args.patience {
-        train.patience = patience;
-    }
-    if let Some(checkpoint_every) = args.checkpoint_every {
-        train.checkpoint_every = checkpoint_every;
-    }
+    train.epochs = args.epochs.unwrap_or(train.epochs);
+    train.batch_size = args.batch_size.unwrap_or(train.batch_size);
+    train.learning_rate = args.learning_rate.unwrap_or(train.learning_rate);
+    train.l2 = args.l2.unwrap_or(train.l2);
+    train.negatives = args.negatives.unwrap_or(train.negatives);
+    train.validate_every = args.validate_every.unwrap_or(train.validate_every);
+    train.patience = args.patience.unwrap_or(train.patience);
+    train.checkpoint_every = args.checkpoint_every.unwrap_or(train.checkpoint_every);
 }

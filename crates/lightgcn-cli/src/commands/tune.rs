@@ -1,13 +1,12 @@
 //! `lightgcn tune`
 
-use super::data;
+use super::{data, interrupt};
 use crate::args::{Common, TuneArgs};
 use crate::config::Config;
 use crate::output::Output;
 use anyhow::{Context, bail};
 use lightgcn::train::{
-    SearchEnd, SearchOptions, SearchOutcome, SearchProgress, SearchSpace, StopSignal, TrialRecord,
-    run_search,
+    SearchEnd, SearchOptions, SearchOutcome, SearchProgress, SearchSpace, TrialRecord, run_search,
 };
 use serde::Serialize;
 use serde_json::Value;
@@ -49,7 +48,8 @@ pub(crate) fn run(
         resume: args.resume,
     };
     let dataset = data::dataset(&args.data)?;
-    let stop = stop_on_ctrl_c()?;
+    let stop =
+        interrupt::listen("stopping the trial in hand; the search can be continued with --resume")?;
     let outcome = run_search(
         &dataset,
         &space,
@@ -152,19 +152,4 @@ fn default_folder(args: &TuneArgs) -> PathBuf {
 fn time(minutes: f64) -> anyhow::Result<Duration> {
     Duration::try_from_secs_f64(minutes * 60.0)
         .with_context(|| format!("--minutes {minutes} is no length of time"))
-}
-
-fn stop_on_ctrl_c() -> anyhow::Result<StopSignal> {
-    let stop = StopSignal::new();
-    let signal = stop.clone();
-    ctrlc::set_handler(move || {
-        // A second Ctrl-C ends the program at once; the record is whole at any moment.
-        if signal.is_stopped() {
-            std::process::exit(130);
-        }
-        eprintln!("stopping the trial in hand; the search can be continued with --resume");
-        signal.stop();
-    })
-    .context("listening for Ctrl-C")?;
-    Ok(stop)
 }
