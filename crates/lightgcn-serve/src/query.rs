@@ -1,6 +1,7 @@
 //! The part of an address after the question mark.
 
 use crate::error::Fault;
+use lightgcn_recommend::ProductFilter;
 use std::borrow::Cow;
 use std::fmt::Display;
 use std::str::FromStr;
@@ -61,6 +62,17 @@ impl Query {
         parsed.map_err(|error| {
             let value: String = value.chars().take(40).collect();
             Fault::bad("bad_query", format!("{key} is {value:?}: {error}"))
+        })
+    }
+
+    /// The filter of products that the keys ask for.
+    pub(crate) fn filter(&mut self) -> Result<ProductFilter, Fault> {
+        Ok(ProductFilter {
+            categories: self.all("category"),
+            brands: self.all("brand"),
+            price_min: self.one("price_min")?,
+            price_max: self.one("price_max")?,
+            ..ProductFilter::default()
         })
     }
 

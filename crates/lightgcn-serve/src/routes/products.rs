@@ -1,6 +1,6 @@
 //! `/v1/similar`, `/v1/popular` and the search of products
 
-use super::recommendations::{check_filter, check_k};
+use super::recommendations::{USUAL_K, check_filter, check_k};
 use crate::Service;
 use crate::error::{Fault, FaultBody};
 use crate::extract::{PathIds, Versioned, answer, check_text};
@@ -9,11 +9,9 @@ use crate::query::Query;
 use axum::extract::{RawQuery, State};
 use axum::response::Response;
 use lightgcn_core::{ItemId, LabelColumn, ProductDetails};
-use lightgcn_recommend::{ProductFilter, ProductOptions, RecommendedItem};
+use lightgcn_recommend::{ProductOptions, RecommendedItem};
 use serde::Serialize;
 
-/// Products of a list, where the address does not say.
-const USUAL_K: usize = 20;
 /// Results of a search at most.
 pub(crate) const MOST_FOUND: usize = 200;
 
@@ -140,13 +138,7 @@ fn options(service: &Service, query: &mut Query) -> Result<ProductOptions, Fault
     let options = ProductOptions {
         k: query.one("k")?.unwrap_or(USUAL_K),
         recent: false,
-        filter: ProductFilter {
-            categories: query.all("category"),
-            brands: query.all("brand"),
-            price_min: query.one("price_min")?,
-            price_max: query.one("price_max")?,
-            ..ProductFilter::default()
-        },
+        filter: query.filter()?,
     };
     check_k(options.k, limits)?;
     check_filter(&options.filter, limits)?;

@@ -18,7 +18,7 @@ use serde::{Deserialize, Serialize};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 /// Products of a list, where the address does not say.
-const USUAL_K: usize = 20;
+pub(super) const USUAL_K: usize = 20;
 
 /// Questions for many consumers.
 #[derive(Debug, Deserialize, utoipa::ToSchema)]
@@ -112,13 +112,7 @@ fn options(query: Option<&str>) -> Result<RecommendOptions, Fault> {
         exploration: query.one("exploration")?.unwrap_or(usual.exploration),
         revenue: query.one("revenue")?.unwrap_or(usual.revenue),
         seed: query.one("seed")?.unwrap_or(usual.seed),
-        filter: ProductFilter {
-            categories: query.all("category"),
-            brands: query.all("brand"),
-            price_min: query.one("price_min")?,
-            price_max: query.one("price_max")?,
-            ..ProductFilter::default()
-        },
+        filter: query.filter()?,
         chain: Source::CHAIN.to_vec(),
     };
     query.finish()?;
