@@ -1,26 +1,9 @@
 // The page as a person uses it, against the mock or (TARGET=http://…) against the real service.
 import assert from "node:assert/strict";
-import { after, before, describe, test } from "node:test";
-import { explained, json, listed, onPage, rows, startBrowser, startTarget } from "./browser.js";
+import { describe, test } from "node:test";
+import { explained, json, listed, rows } from "./browser.js";
+import { at, base, consumer, use } from "./target.js";
 
-let target;
-let browser;
-let consumer;
-let base;
-
-before(async () => {
-  target = await startTarget();
-  base = target.base;
-  browser = await startBrowser();
-  consumer = (await json(base, "v1/consumers?q=&limit=1")).consumers[0].id;
-});
-after(async () => {
-  await browser?.close();
-  await target?.stop();
-});
-
-const use = (act, options) => () => onPage(browser, base, act, options);
-const at = (query) => `${base}?${new URLSearchParams(query)}`;
 const close = (a, b) => Math.abs(a - b) <= 1e-3 * Math.max(1, Math.abs(b));
 
 describe("a consumer's list", () => {

@@ -1,28 +1,11 @@
 // What goes wrong, and who cannot use a mouse or a wide screen.
 import assert from "node:assert/strict";
-import { after, before, describe, test } from "node:test";
+import { describe, test } from "node:test";
 import axe from "axe-core";
 import { HOSTILE_BRAND, HOSTILE_CONSUMER, HOSTILE_PRODUCT } from "../mock/shop.js";
-import { json, listed, onPage, rows, startBrowser, startTarget } from "./browser.js";
+import { json, listed, onPage, rows } from "./browser.js";
+import { at, base, browser, consumer, use } from "./target.js";
 
-let target;
-let browser;
-let consumer;
-let base;
-
-before(async () => {
-  target = await startTarget();
-  base = target.base;
-  browser = await startBrowser();
-  consumer = (await json(base, "v1/consumers?q=&limit=1")).consumers[0].id;
-});
-after(async () => {
-  await browser?.close();
-  await target?.stop();
-});
-
-const use = (act, options) => () => onPage(browser, base, act, options);
-const at = (query) => `${base}?${new URLSearchParams(query)}`;
 const PHONE = { viewport: { width: 360, height: 740 }, hasTouch: true, isMobile: true };
 
 describe("keyboard alone", () => {
