@@ -29,8 +29,8 @@ export const percent = (share: number) =>
   `${(100 * share).toFixed(Math.abs(share) < 0.0995 ? 1 : 0)} %`.replace("-", "\u2212");
 export const plural = (n: number, one: string, many = `${one}s`) => `${count(n)} ${n === 1 ? one : many}`;
 
-const spaced = (label: string) => label.replaceAll("_", " ");
-const upper = (label: string) => label.charAt(0).toUpperCase() + label.slice(1);
+export const spaced = (label: string) => label.replaceAll("_", " ");
+export const upper = (label: string) => label.charAt(0).toUpperCase() + label.slice(1);
 
 /** The last part of a category's code, such as "Hair cutter" of `appliances.personal.hair_cutter`. */
 export const categoryName = (code: string) => upper(spaced(code.slice(code.lastIndexOf(".") + 1) || code));

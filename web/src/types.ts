@@ -114,7 +114,7 @@ export interface Explanation {
   details: Details;
   score: number;
   bought: boolean;
-  method: "path_sum" | "fold_in" | "linear_filter" | "evidence";
+  method: "path_sum" | "fold_in" | "ensemble" | "evidence";
   own_taste: Part | null;
   contributions: Contribution[];
   rounding: number;

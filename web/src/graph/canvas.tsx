@@ -6,8 +6,8 @@ import type { Lit, Stage } from "./stage";
 interface Props {
   /** Lays the graph out for the size of its place. */
   draw: (box: Box) => Drawing;
-  /** Changes whenever another graph is to be drawn. */
-  graphKey: string;
+  /** What `draw` lays out: another one is drawn anew. */
+  graph: object;
   /** What the graph shows, in one sentence. */
   label: string;
   lit: Lit | null;
@@ -26,7 +26,7 @@ const drawsWebGl = () => {
 };
 
 export function GraphCanvas(props: Props) {
-  const { draw, graphKey, label, lit, theme, movable = false } = props;
+  const { draw, graph, label, lit, theme, movable = false } = props;
   const place = useRef<HTMLDivElement>(null);
   const stage = useRef<Stage | null>(null);
   const latest = useRef(props);
@@ -67,7 +67,7 @@ export function GraphCanvas(props: Props) {
     return () => {
       gone = true;
     };
-  }, [graphKey, width]);
+  }, [graph, width]);
 
   useEffect(() => () => stage.current?.destroy(), []);
   useEffect(() => stage.current?.light(lit), [lit]);

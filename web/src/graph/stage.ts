@@ -110,14 +110,6 @@ export class Stage {
     container.addEventListener("wheel", this.stopWheel, { capture: true });
   }
 
-  /** Shows another graph in the same place. */
-  show(drawing: Drawing): void {
-    this.graph.clear();
-    this.fill(drawing);
-    this.sigma.setSetting("stagePadding", drawing.padding);
-    this.sigma.getCamera().setState({ x: 0.5, y: 0.5, ratio: 1 });
-  }
-
   /** Lights some nodes and edges and fades all others; null treats all alike. */
   light(lit: Lit | null): void {
     this.lit = lit;

@@ -1,7 +1,7 @@
 /** Whom the list is for: a consumer of the shop, or one made up from products. */
 import { useState } from "preact/hooks";
 import * as api from "../api";
-import type { Pending } from "../hooks";
+import { type Pending, useAnswer } from "../hooks";
 import type { Navigate, Route } from "../route";
 import * as text from "../text";
 import type { ConsumerAnswer, ContextEvent, HistoryItem } from "../types";
@@ -151,22 +151,15 @@ export function Events({ route, navigate, behaviours }: EventsProps) {
 export const names = new Map<string, string>();
 
 function EventProduct({ id }: { id: string }) {
-  const [name, setName] = useState(names.get(id));
-  if (name === undefined) {
-    names.set(id, `Product ${id}`);
-    // An event of a deep link: ask once what the product is called.
-    api.findProducts(id, 5).then(
-      ({ products }) => {
-        const found = products.find((product) => product.product === id);
-        if (found) names.set(id, text.title(id, found.details));
-        setName(names.get(id));
-      },
-      () => undefined,
-    );
-  }
+  // An event of a deep link: ask once what the product is called.
+  useAnswer(names.has(id) ? null : id, async (signal) => {
+    const { products } = await api.findProducts(id, 5, signal);
+    const found = products.find((product) => product.product === id);
+    names.set(id, found ? text.title(id, found.details) : `Product ${id}`);
+  });
   return (
     <span class="event-product" title={`№ ${id}`}>
-      {name ?? `Product ${id}`}
+      {names.get(id) ?? `Product ${id}`}
     </span>
   );
 }
@@ -226,7 +219,7 @@ function HistoryList({ history, behaviours, behaviour, onBehaviour, all, onAll }
         </button>
         {present.map((name) => (
           <button key={name} type="button" aria-pressed={chosen === name} onClick={() => onBehaviour(name)}>
-            {capital(text.did(name))}{" "}
+            {text.upper(text.did(name))}{" "}
             <span class="n">{text.count(history.filter((item) => has(item, name)).length)}</span>
           </button>
         ))}
@@ -255,5 +248,3 @@ function HistoryList({ history, behaviours, behaviour, onBehaviour, all, onAll }
     </>
   );
 }
-
-const capital = (word: string) => word.charAt(0).toUpperCase() + word.slice(1);

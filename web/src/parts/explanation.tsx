@@ -173,7 +173,7 @@ function Contributions({ explanation, item }: { explanation: Explanation; item: 
 function Paths({ explanation, theme }: { explanation: Explanation; theme: string }) {
   const [pointed, setPointed] = useState<number | null>(null);
   const [held, setHeld] = useState<number | null>(null);
-  const { paths, product, consumer, reason } = explanation;
+  const { paths, product, reason } = explanation;
   const shown = pointed ?? held;
   const lit = useMemo(() => {
     const path = shown === null ? undefined : paths[shown];
@@ -189,24 +189,25 @@ function Paths({ explanation, theme }: { explanation: Explanation; theme: string
       </section>
     );
   }
-  const pointNode = (node: string | null) => {
-    const at =
-      node === null ? -1 : paths.findIndex((path, n) => pathParts(path, n).nodes.slice(1, -1).includes(node));
-    setPointed(at < 0 ? null : at);
+  /** The first path through a node. */
+  const pathAt = (node: string | null) => {
+    if (node === null) return null;
+    const at = paths.findIndex((path, n) => pathParts(path, n).nodes.slice(1, -1).includes(node));
+    return at < 0 ? null : at;
   };
   return (
     <section aria-labelledby="paths">
       <h3 id="paths">Paths through the graph</h3>
       <GraphCanvas
-        graphKey={`${consumer} ${product} ${paths.length}`}
+        graph={explanation}
         label={`Graph of ${text.plural(paths.length, "path")} from the consumer to the product; the list below says the same`}
         draw={(box) => drawExplanation(explanation, box)}
         lit={lit}
         theme={theme}
-        onEnter={pointNode}
+        onEnter={(node) => setPointed(pathAt(node))}
         onClick={(node) => {
-          const at = paths.findIndex((path, n) => pathParts(path, n).nodes.slice(1, -1).includes(node));
-          setHeld(at < 0 || at === held ? null : at);
+          const at = pathAt(node);
+          setHeld(at === held ? null : at);
         }}
       />
       <ol class="paths">

@@ -114,7 +114,7 @@ export function GraphView({ route, navigate, model, theme }: Props) {
           <>
             <GraphCanvas
               movable
-              graphKey={key ?? ""}
+              graph={data}
               label={`${summary(data)}; the table below says the same`}
               draw={(box) => drawNeighbourhood(data, set, box)}
               lit={lit}

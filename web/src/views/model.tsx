@@ -30,9 +30,7 @@ export function ModelView({ answer }: { answer: Pending<ModelAnswer> }) {
           <Fact name="Dimension" value={String(data.model.dimension)} />
           <Fact name="Best epoch" value={figures.bestEpoch === null ? "–" : String(figures.bestEpoch)} />
         </dl>
-        <p class="quiet">
-          Behaviours: {data.behaviours.map((name) => name.replaceAll("_", " ")).join(", ")}.
-        </p>
+        <p class="quiet">Behaviours: {data.behaviours.map(text.spaced).join(", ")}.</p>
       </section>
       <Quality figures={figures} />
       <Curves figures={figures} />
