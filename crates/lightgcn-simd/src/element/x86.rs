@@ -1,9 +1,9 @@
 //! How numbers come from memory into AVX2 registers of eight `f32`, and back.
 
 use std::arch::x86_64::{
-    __m128i, __m256, __m256i, __m512, _CMP_UNORD_Q, _MM_HINT_ET0, _MM_HINT_T0, _mm_and_si128,
-    _mm_loadu_si128, _mm_maskload_epi32, _mm_or_si128, _mm_prefetch, _mm_set1_epi16,
-    _mm_storeu_si128, _mm256_add_epi32, _mm256_and_si256, _mm256_blendv_epi8, _mm256_castps_si256,
+    __m128i, __m256, __m256i, __m512, _CMP_UNORD_Q, _MM_HINT_T0, _mm_and_si128, _mm_loadu_si128,
+    _mm_maskload_epi32, _mm_or_si128, _mm_prefetch, _mm_set1_epi16, _mm_storeu_si128,
+    _mm256_add_epi32, _mm256_and_si256, _mm256_blendv_epi8, _mm256_castps_si256,
     _mm256_castsi128_si256, _mm256_castsi256_ps, _mm256_castsi256_si128, _mm256_cmp_ps,
     _mm256_cvtepu16_epi32, _mm256_inserti128_si256, _mm256_loadu_ps, _mm256_loadu_si256,
     _mm256_maskload_ps, _mm256_maskstore_ps, _mm256_or_si256, _mm256_packus_epi32,
@@ -309,21 +309,6 @@ pub(crate) unsafe fn prefetch<T>(from: *const T, bytes: usize) {
     while line < bytes {
         // SAFETY: every machine with AVX2 has the instruction.
         unsafe { _mm_prefetch::<_MM_HINT_T0>(from.cast::<i8>().wrapping_add(line)) };
-        line += LINE;
-    }
-}
-
-/// As [`prefetch`], of lines that will be written: they come as this core's own.
-///
-/// # Safety
-/// The machine must have AVX2.
-#[inline(always)]
-pub(crate) unsafe fn prefetch_to_write<T>(from: *const T, bytes: usize) {
-    const LINE: usize = 64;
-    let mut line = 0;
-    while line < bytes {
-        // SAFETY: machines without the instruction take it for none.
-        unsafe { _mm_prefetch::<_MM_HINT_ET0>(from.cast::<i8>().wrapping_add(line)) };
         line += LINE;
     }
 }

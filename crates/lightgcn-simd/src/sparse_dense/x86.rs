@@ -11,7 +11,7 @@ use super::Product;
 use super::target::Target;
 use crate::cpu::Avx2;
 use crate::element::Element;
-use crate::element::x86::{LANES, Register, WIDE_LANES, prefetch, prefetch_to_write};
+use crate::element::x86::{LANES, Register, WIDE_LANES, prefetch};
 use crate::index::CsrIndex;
 
 /// Columns in a full panel: eight registers of sums leave eight for operands.
@@ -292,6 +292,6 @@ unsafe fn fetch_ends<O: CsrIndex, C: CsrIndex, D: Element, T: Element>(
             let x = addend.as_ptr().wrapping_add(place * product.dim + first);
             prefetch(x, width * size_of::<f32>());
         }
-        prefetch_to_write(target.at(place).wrapping_add(first), width * size_of::<T>());
+        prefetch(target.at(place).wrapping_add(first), width * size_of::<T>());
     }
 }
