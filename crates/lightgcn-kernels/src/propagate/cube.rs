@@ -86,19 +86,19 @@ fn packed_horner<R: CubeRuntime>(
     inner: &[f32],
     last: f32,
 ) -> CubeTensor<R> {
+    let [first, middle @ ..] = inner else {
+        return scaled(x, last);
+    };
+    let base = |alpha| Base {
+        table: x.clone(),
+        alpha,
+    };
     let (mut y, mut scale) = (pack(x), last);
-    for (layer, &alpha) in inner.iter().enumerate().rev() {
-        let base = Base {
-            table: x.clone(),
-            alpha,
-        };
-        if layer == 0 {
-            return packed::product(csr, &y, scale, Some(&base));
-        }
-        y = packed::packed_product(csr, &y, scale, Some(&base));
+    for &alpha in middle.iter().rev() {
+        y = packed::packed_product(csr, &y, scale, Some(&base(alpha)));
         scale = 1.0;
     }
-    scaled(x, last)
+    packed::product(csr, &y, scale, Some(&base(*first)))
 }
 
 pub(crate) fn propagate<R, F, I, BT>(

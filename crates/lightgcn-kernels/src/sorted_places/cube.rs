@@ -82,7 +82,6 @@ fn merge_kernel(
         if left {
             first = middle;
             last = end;
-            to = place - middle;
         }
         while first < last {
             let between = first + (last - first) / 2u32;
