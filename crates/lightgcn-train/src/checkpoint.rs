@@ -47,6 +47,11 @@ struct Manifest {
     files: Vec<(String, String)>,
 }
 
+/// Options with which a run may be continued otherwise than it began.
+pub(crate) const LIMITS: [&str; 2] = ["train.patience", "train.checkpoint_every"];
+/// Another such one, where the step size does not depend on it.
+pub(crate) const EPOCHS: &str = "train.epochs";
+
 /// The checkpoint of one run.
 #[derive(Debug, Clone)]
 pub(crate) struct Checkpoint {

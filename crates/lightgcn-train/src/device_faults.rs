@@ -53,7 +53,8 @@ impl Standing<'_> {
         }
         let data = self.guard::<B, _>(|| tensor.try_into_data())?;
         let data = data.map_err(|error| self.fault(error.to_string()))?;
-        Ok(data.iter::<f32>().collect())
+        let numbers = data.convert::<f32>().into_vec();
+        numbers.map_err(|error| self.fault(format!("{error:?}")))
     }
 }
 

@@ -1,6 +1,6 @@
 //! The training loop.
 
-use crate::checkpoint::{Checkpoint, LoopState, Saved};
+use crate::checkpoint::{Checkpoint, EPOCHS, LIMITS, LoopState, Saved};
 use crate::clip::clip_by_norm;
 use crate::device_faults::Standing;
 use crate::differentiate::{self, Tables};
@@ -187,11 +187,11 @@ fn checkpoint_of(job: &FitJob<'_>) -> Result<Option<Checkpoint>, TrainError> {
     };
     let mut lineage = job.lineage.clone();
     // A run may be continued with other limits where they leave the steps so far as they were.
-    for key in ["train.patience", "train.checkpoint_every"] {
+    for key in LIMITS {
         lineage.options.remove(key);
     }
     if job.config.schedule == Schedule::Constant {
-        lineage.options.remove("train.epochs");
+        lineage.options.remove(EPOCHS);
     }
     let lineage = serde_json::to_string(&lineage).map_err(|error| TrainError::Config {
         faults: vec![format!("the lineage cannot be written as JSON: {error}")],

@@ -73,6 +73,19 @@ pub(crate) struct FusedSteps {
     corrections: Vec<f32>,
 }
 
+pub(crate) fn softmax_settings(spec: &SoftmaxSpec) -> SoftmaxSettings {
+    SoftmaxSettings {
+        temperature: spec.temperature as f32,
+        negative_weight: spec.negative_weight as f32,
+    }
+}
+
+/// What the correction for popularity multiplies for a product that was drawn: one of n was drawn with
+/// chance 1 / n.
+pub(crate) fn shared_weight(spec: &SoftmaxSpec, n_items: usize) -> f32 {
+    (n_items as f64).powf(spec.popularity_correction) as f32
+}
+
 /// For each product what a correction for its popularity multiplies; empty without correction.
 pub(crate) fn popularity_corrections(spec: &SoftmaxSpec, positives: &Positives) -> Vec<f32> {
     if spec.popularity_correction <= 0.0 {
@@ -146,11 +159,7 @@ impl FusedSteps {
                 if let Some(top_k) = spec.top_k {
                     weigh(&top_k, &mut softmax, &embeddings, &rows, here.thresholds);
                 }
-                let settings = SoftmaxSettings {
-                    temperature: spec.temperature as f32,
-                    negative_weight: spec.negative_weight as f32,
-                };
-                softmax_loss_gradient(embeddings, &softmax, &settings)
+                softmax_loss_gradient(embeddings, &softmax, &softmax_settings(&spec))
             }
         };
         let mut gradient = propagate_rows_transposed(graph, gradient, alphas, &indices);
@@ -249,8 +258,7 @@ impl FusedSteps {
             let correction = self.corrections.get(item as usize);
             candidate_weights[candidate(item) as usize] += correction.copied().unwrap_or(1.0);
         }
-        // One of n products was drawn with chance 1 / n.
-        let drawn = (self.n_items as f64).powf(spec.popularity_correction) as f32;
+        let drawn = shared_weight(spec, self.n_items);
         for &item in extra {
             candidate_weights[candidate(item) as usize] += drawn;
         }

@@ -1,16 +1,17 @@
 //! The fused step where the tables lie on a device of their own: batches are cut, negatives drawn and
 //! losses added up there, and nothing is read back but a loss.
 
-use crate::fused::{Linear, TableGradient, popularity_corrections};
+use crate::fused::{
+    Linear, TableGradient, popularity_corrections, shared_weight, softmax_settings,
+};
 use crate::steps::Here;
 use crate::{LossSpec, SoftmaxSpec, TrainError, ValidTrainConfig};
 use burn::module::ParamId;
 use burn::tensor::backend::Backend;
 use burn::tensor::{DType, Tensor, TensorData};
 use lightgcn_kernels::{
-    BatchCut, GraphBackend, LossGradient, NodeSoftmax, PairOrder, PairTable, SoftmaxSettings,
-    SparseMatrix, add_l2, bpr_place_gradient, cut_batch, propagate, softmax_place_gradient,
-    sort_places, sum_places,
+    BatchCut, GraphBackend, LossGradient, NodeSoftmax, PairOrder, PairTable, SparseMatrix, add_l2,
+    bpr_place_gradient, cut_batch, propagate, softmax_place_gradient, sort_places, sum_places,
 };
 use lightgcn_sample::{
     BatchSampler, EpochBatches, NegativeSampling, PositiveSet, Positives, first_shared_position,
@@ -87,8 +88,9 @@ impl<B: GraphBackend> DeviceSteps<B> {
     }
 
     /// Puts the order of an epoch on the device, and the thresholds of SL@K where there are any.
-    pub(crate) fn begin_epoch(&mut self, batches: &EpochBatches<'_>, thresholds: &[f32]) {
-        self.order = self.pairs.order(&batches.pair_numbers());
+    /// The order is that of [`EpochBatches::pair_numbers`].
+    pub(crate) fn begin_epoch(&mut self, order: &[u32], thresholds: &[f32]) {
+        self.order = self.pairs.order(order);
         if let (LossSpec::Softmax(spec), Some(softmax)) = (self.loss, &mut self.softmax)
             && let Some(top_k) = spec.top_k
         {
@@ -166,14 +168,10 @@ fn node_softmax<B: Backend>(
         corrections
     };
     NodeSoftmax {
-        settings: SoftmaxSettings {
-            temperature: spec.temperature as f32,
-            negative_weight: spec.negative_weight as f32,
-        },
+        settings: softmax_settings(spec),
         mask_positives: spec.mask_positives,
         item_weights: floats(&item_weights, device),
-        // One of n products was drawn with chance 1 / n.
-        shared_weight: (positives.n_items() as f64).powf(spec.popularity_correction) as f32,
+        shared_weight: shared_weight(spec, positives.n_items()),
         top_k: None,
     }
 }

@@ -77,9 +77,12 @@ impl<B: GraphBackend> ParallelSteps<B> {
     }
 
     pub(crate) fn begin_epoch(&mut self, batches: &EpochBatches<'_>, thresholds: &[f32]) {
+        // The order is the same for all, and made where one asks for it.
+        let mut order = None;
         for worker in &mut self.workers {
             if let Shards::OnDevice(steps) = &mut worker.shards {
-                steps.begin_epoch(batches, thresholds);
+                let order = order.get_or_insert_with(|| batches.pair_numbers());
+                steps.begin_epoch(order, thresholds);
             }
         }
     }

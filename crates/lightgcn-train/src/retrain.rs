@@ -168,8 +168,8 @@ fn common_truth(
             continue;
         };
         let met = old_item.is_some_and(|item| {
-            let mut pairs = previous.train.of_user(old_user);
-            pairs.any(|pair| pair.item == item && pair.is_target)
+            let pair = previous.train.find(old_user, item);
+            pair.is_some_and(|pair| previous.train.is_target(pair))
         });
         if met {
             trained_on += 1;

@@ -86,7 +86,7 @@ impl<B: GraphBackend> Steps<B> {
     /// Puts on devices what an epoch's steps read there.
     pub(crate) fn begin_epoch(&mut self, batches: &EpochBatches<'_>, thresholds: &[f32]) {
         match self {
-            Self::OnDevice(steps) => steps.begin_epoch(batches, thresholds),
+            Self::OnDevice(steps) => steps.begin_epoch(&batches.pair_numbers(), thresholds),
             Self::Parallel(steps) => steps.begin_epoch(batches, thresholds),
             Self::Autodiff | Self::Fused(_) => {}
         }

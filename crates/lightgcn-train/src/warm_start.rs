@@ -1,6 +1,6 @@
 //! Starting from an earlier model: what it learned of the ids that it knew goes on.
 
-use crate::checkpoint::Checkpoint;
+use crate::checkpoint::{Checkpoint, EPOCHS, LIMITS};
 use crate::fit::{AdamRecord, FitJob};
 use crate::spec::Build;
 use crate::{Candidate, ModelSpec, TrainError};
@@ -18,8 +18,6 @@ use serde_json::{Map, Value};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-/// Options that a run may change without becoming another one, and those of a warm start.
-const NOT_OF_THE_RUN: [&str; 3] = ["train.patience", "train.checkpoint_every", "train.epochs"];
 const PREVIOUS: &str = "warm_start.previous";
 const ADAM: &str = "warm_start.adam";
 
@@ -249,8 +247,8 @@ pub fn checkpoint_is_of(folder: &Path, artifact: &Artifact) -> Result<bool, Trai
     let bare = |lineage: &Lineage| {
         let mut lineage = lineage.clone();
         lineage.figures.clear();
-        for option in NOT_OF_THE_RUN {
-            lineage.options.remove(option);
+        for option in LIMITS.iter().chain([&EPOCHS]) {
+            lineage.options.remove(*option);
         }
         lineage
     };
