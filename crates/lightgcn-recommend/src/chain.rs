@@ -15,6 +15,7 @@ use crate::{
 use lightgcn_core::UserId;
 use ranking::Few;
 use rayon::prelude::*;
+use std::sync::OnceLock;
 
 /// Requests answered at a time: it bounds the memory of their vectors and lists.
 const BLOCK: usize = 1024;
@@ -26,8 +27,8 @@ struct Plan<'a> {
     may: Vec<bool>,
     /// The rows that the model must not rank, ascending.
     blocked: Vec<u32>,
-    /// The others, where they are few.
-    few: Option<Few>,
+    /// The others, where they are few; made when the model first ranks them.
+    few: OnceLock<Option<Few>>,
     prices: Option<Vec<f64>>,
 }
 
@@ -168,7 +169,7 @@ impl Recommender {
         Ok(Plan {
             options,
             may,
-            few: self.few(&blocked, options),
+            few: OnceLock::new(),
             blocked,
             prices: prices.transpose()?,
         })

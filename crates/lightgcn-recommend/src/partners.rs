@@ -46,10 +46,16 @@ impl Partners {
 
     /// Replaces the model's scores of all products by the fused ones.
     pub(crate) fn fuse(&self, user: UserId, row: &mut [f32]) {
+        let n_products = row.len();
+        let theirs = (0..self.members.len()).map(|n| self.scores(n, user, n_products));
+        self.fuse_rows(row, theirs);
+    }
+
+    /// As [`fuse`](Self::fuse), from the members' scores in their order.
+    fn fuse_rows(&self, row: &mut [f32], theirs: impl IntoIterator<Item = Vec<f32>>) {
         let own = voice(row, self.fusion).into_iter();
         let mut sums: Vec<f64> = own.map(|voice| self.weights[0] * voice).collect();
-        for (member, weight) in self.weights[1..].iter().enumerate() {
-            let theirs = self.scores(member, user, row.len());
+        for (weight, theirs) in self.weights[1..].iter().zip(theirs) {
             for (sum, voice) in sums.iter_mut().zip(voice(&theirs, self.fusion)) {
                 *sum += weight * voice;
             }
@@ -62,11 +68,13 @@ impl Partners {
     /// The fused score of one product, `row` being the model's scores of all.
     pub(crate) fn explain(&self, user: UserId, item: ItemId, row: &mut [f32]) -> Fused {
         let own = self.weights[0] * inverse(row);
+        let members = 0..self.members.len();
+        let theirs: Vec<Vec<f32>> = members.map(|n| self.scores(n, user, row.len())).collect();
         let parts = match self.fusion {
-            Fusion::Score => self.parts(user, item, row.len()),
+            Fusion::Score => self.parts(user, item, &theirs),
             Fusion::Rank => None,
         };
-        self.fuse(user, row);
+        self.fuse_rows(row, theirs);
         Fused {
             score: row[item.index()],
             parts: parts.map(|parts| (own, parts)),
@@ -74,14 +82,14 @@ impl Partners {
     }
 
     /// What the partners add to the fused score of a product; none where it is no sum over the history.
-    fn parts(&self, user: UserId, item: ItemId, n_products: usize) -> Option<ScoreParts> {
+    fn parts(&self, user: UserId, item: ItemId, theirs: &[Vec<f32>]) -> Option<ScoreParts> {
         let mut sum = ScoreParts::default();
         for (n, weight) in self.weights[1..].iter().enumerate() {
             if item.index() >= self.members[n].n_items() {
                 return None;
             }
             if *weight > 0.0 {
-                let factor = weight * inverse(&self.scores(n, user, n_products));
+                let factor = weight * inverse(&theirs[n]);
                 sum.add(&self.members[n].parts(user, item)?, factor);
             }
         }

@@ -1,6 +1,6 @@
 //! Answers by the shop's own ids, from an artifact.
 
-use crate::answer::{BehaviourCount, HistoryItem};
+use crate::answer::HistoryItem;
 use crate::fold_in::Map;
 use crate::messages::Messages;
 use crate::nearest::{mend_for_consumer, nearest_product};
@@ -263,21 +263,8 @@ impl Recommender {
     /// # Errors
     /// [`RecommendError::UnknownConsumer`] if the artifact does not know the consumer.
     pub fn history(&self, raw_user: &str) -> Result<Vec<HistoryItem>, RecommendError> {
-        let user = self.known_user(raw_user)?;
-        let mut pairs: Vec<_> = self.artifact.train.of_user(user).collect();
-        pairs.sort_by(|a, b| {
-            let latest = b.last_time.cmp(&a.last_time);
-            latest.then(b.weight.total_cmp(&a.weight))
-        });
-        let items = pairs.into_iter().map(|pair| HistoryItem {
-            product: self.product_name(pair.item),
-            behaviours: BehaviourCount::of(self.artifact.train.behaviours(), pair.counts),
-            weight: pair.weight,
-            last_time: pair.last_time,
-            bought: pair.is_target,
-            details: self.artifact.catalogue.get(pair.item),
-        });
-        Ok(items.collect())
+        self.known_user(raw_user)?;
+        self.history_with(raw_user, &[])
     }
 
     /// What a consumer did in training and in these later events, in the order of [`Recommender::history`],
@@ -302,7 +289,10 @@ impl Recommender {
         let mut items: Vec<HistoryItem> = Vec::with_capacity(profile.dealings.len());
         for dealing in &profile.dealings {
             let product = self.product_name(dealing.item);
-            let mine = events.iter().filter(|event| event.product == product);
+            // Only products with such an event are sought among them.
+            let mine = events
+                .iter()
+                .filter(|event| dealing.is_recent && event.product == product);
             items.push(HistoryItem {
                 behaviours: self.behaviours_of(dealing),
                 weight: dealing.weight as f32,

@@ -5,6 +5,7 @@ use crate::{EmbeddingRanker, Exclusions, Ranked, Ranker};
 use lightgcn_core::{ItemId, UserId};
 use lightgcn_simd::select_top_k;
 use rayon::prelude::*;
+use std::collections::HashMap;
 
 /// How many scores are held at a time: 32 MiB of them.
 const SCORES: usize = 1 << 23;
@@ -47,14 +48,13 @@ impl ScoreParts {
     /// Adds the parts of another score times a factor.
     pub(crate) fn add(&mut self, other: &Self, factor: f64) {
         self.own_taste += factor * other.own_taste;
+        let known = self.contributions.iter().zip(0..);
+        let mut places: HashMap<ItemId, usize> = known.map(|(&(item, _), n)| (item, n)).collect();
         for &(item, value) in &other.contributions {
-            match self
-                .contributions
-                .iter_mut()
-                .find(|(known, _)| *known == item)
-            {
-                Some((_, sum)) => *sum += factor * value,
-                None => self.contributions.push((item, factor * value)),
+            let n_known = self.contributions.len();
+            match *places.entry(item).or_insert(n_known) {
+                n if n < n_known => self.contributions[n].1 += factor * value,
+                _ => self.contributions.push((item, factor * value)),
             }
         }
     }

@@ -1,10 +1,11 @@
 //! What the model ranks, before the chain makes lists of it.
 
-use super::Job;
+use super::{Job, Plan};
 use crate::diversity::pool_size;
+use crate::fold_in::Query;
 use crate::revenue::add_revenue;
 use crate::scorer::list;
-use crate::{Ranked, RecommendOptions, Recommender, Source};
+use crate::{Ranked, Recommender, Source};
 use lightgcn_core::ItemId;
 use lightgcn_simd::{scores, top_k};
 use rayon::prelude::*;
@@ -30,11 +31,10 @@ impl Few {
 }
 
 impl Recommender {
-    /// The products that are left, where these are few and embeddings alone rank them.
-    pub(super) fn few(&self, blocked: &[u32], options: &RecommendOptions) -> Option<Few> {
+    /// The products that are left, where these are few.
+    fn few(&self, blocked: &[u32]) -> Option<Few> {
         let (n, dimension) = (self.products.len(), self.products.dimension);
-        let by_rows = options.revenue > 0.0 || self.partners.is_some();
-        if by_rows || (n - blocked.len()) * ONE_IN >= n {
+        if (n - blocked.len()) * ONE_IN >= n {
             return None;
         }
         let mut rest = blocked;
@@ -64,59 +64,47 @@ impl Recommender {
             }
             // All jobs of one plan in one go.
             let plan = jobs[first].plan;
-            let mine: Vec<usize> = (first..jobs.len())
-                .filter(|&n| std::ptr::eq(jobs[n].plan, plan))
-                .collect();
-            mine.iter().for_each(|&n| done[n] = true);
-            let asking: Vec<usize> = mine
-                .into_iter()
-                .filter(|&n| jobs[n].query.is_some())
-                .collect();
+            let mut asking: Vec<(usize, &Job<'_>, &Query)> = Vec::new();
+            for (n, job) in jobs.iter().enumerate().skip(first) {
+                if std::ptr::eq(job.plan, plan) {
+                    done[n] = true;
+                    asking.extend(job.query.as_ref().map(|query| (n, job, query)));
+                }
+            }
             if asking.is_empty() {
                 continue;
             }
-            if plan.prices.is_some() || self.partners.is_some() {
-                let ranked: Vec<Vec<Ranked>> = asking
-                    .par_iter()
-                    .map(|&n| self.ranked_by_row(&jobs[n]))
-                    .collect();
-                for (n, ranked) in asking.into_iter().zip(ranked) {
-                    lists[n] = ranked;
-                }
-                continue;
-            }
-            let asking: Vec<&Job<'_>> = asking.iter().map(|&n| &jobs[n]).collect();
-            let mut ranked = self.ranked_by_embeddings(&asking).into_iter();
-            for (job, list) in jobs.iter().zip(&mut lists) {
-                if std::ptr::eq(job.plan, plan) && job.query.is_some() {
-                    *list = ranked.next().unwrap_or_default();
-                }
+            let ranked: Vec<Vec<Ranked>> = if plan.prices.is_some() || self.partners.is_some() {
+                let rows = asking.par_iter();
+                rows.map(|(_, job, query)| self.ranked_by_row(job, query))
+                    .collect()
+            } else {
+                self.ranked_by_embeddings(plan, &asking)
+            };
+            for ((n, ..), list) in asking.iter().zip(ranked) {
+                lists[*n] = list;
             }
         }
         lists
     }
 
-    /// The lists of jobs of one plan, all of which have a query.
-    fn ranked_by_embeddings(&self, jobs: &[&Job<'_>]) -> Vec<Vec<Ranked>> {
-        let Some(plan) = jobs.first().map(|job| job.plan) else {
-            return Vec::new();
-        };
+    /// The lists of jobs of one plan.
+    fn ranked_by_embeddings(
+        &self,
+        plan: &Plan<'_>,
+        asking: &[(usize, &Job<'_>, &Query)],
+    ) -> Vec<Vec<Ranked>> {
         let size = pool_size(plan.options.k, plan.options.diversity);
-        let queries: Vec<f32> = jobs
-            .iter()
-            .flat_map(|job| {
-                job.query
-                    .iter()
-                    .flat_map(|query| query.vector.iter().copied())
-            })
-            .collect();
-        let (table, rows) = match &plan.few {
+        let vectors = asking.iter().flat_map(|(_, _, query)| &query.vector);
+        let queries: Vec<f32> = vectors.copied().collect();
+        let few = plan.few.get_or_init(|| self.few(&plan.blocked)).as_ref();
+        let (table, rows) = match few {
             Some(few) => (&few.table, Some(&few.rows)),
             None => (&self.products.table, None),
         };
-        let excluded: Vec<Vec<u32>> = jobs
+        let excluded: Vec<Vec<u32>> = asking
             .par_iter()
-            .map(|job| match &plan.few {
+            .map(|(_, job, _)| match few {
                 Some(few) => few.places(&job.hidden),
                 None => merged(&plan.blocked, &job.hidden),
             })
@@ -135,11 +123,8 @@ impl Recommender {
     }
 
     /// The list of a job whose scores are more than dot products.
-    fn ranked_by_row(&self, job: &Job<'_>) -> Vec<Ranked> {
+    fn ranked_by_row(&self, job: &Job<'_>, query: &Query) -> Vec<Ranked> {
         let (plan, options) = (job.plan, job.plan.options);
-        let Some(query) = &job.query else {
-            return Vec::new();
-        };
         let mut row = vec![0.0; self.products.len()];
         scores(
             &query.vector,
