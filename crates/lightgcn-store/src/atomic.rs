@@ -53,22 +53,10 @@ pub fn write_folder_atomically<E: From<StoreError>>(
     finish(folder.path(), kind)?;
     // What stands there may have changed while `write` was at work.
     check_destination(path, kind)?;
-    if put(folder.path(), path, parent, &name)? == Put::Renamed {
-        // There is nothing left to remove.
-        let _ = folder.keep();
-    }
-    // Where the folders changed places, the old content is removed with `folder`; that it cannot be is no
-    // failure of the write.
+    put(folder.path(), path, parent, &name)?;
+    // Where the folders changed places, the old content is removed with `folder`, else there is nothing at
+    // its path any more; that it cannot be removed is no failure of the write.
     Ok(())
-}
-
-/// How a folder came to its destination.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Put {
-    /// Its own path is free.
-    Renamed,
-    /// What stood at the destination stands at its own path.
-    Exchanged,
 }
 
 /// Writes one file of a folder that [`write_folder_atomically`] is making.
@@ -157,21 +145,13 @@ fn unlisted(folder: &Path, kind: &str, entries: &[(String, Option<u64>)]) -> Opt
 }
 
 /// Brings the finished folder to its destination, replacing what stands there.
-fn put(folder: &Path, path: &Path, parent: &Path, name: &str) -> Result<Put, StoreError> {
-    let rename = |from: &Path, to: &Path| {
-        fs::rename(from, to).map_err(|error| StoreError::io("replace", path, error))
-    };
+fn put(folder: &Path, path: &Path, parent: &Path, name: &str) -> Result<(), StoreError> {
     if fs::symlink_metadata(path).is_err() {
-        rename(folder, path)?;
-        flush_folder(parent)?;
-        return Ok(Put::Renamed);
+        fs::rename(folder, path).map_err(|error| StoreError::io("replace", path, error))?;
+    } else if !exchange(folder, path) {
+        return put_aside(folder, path, parent, name);
     }
-    if exchange(folder, path) {
-        flush_folder(parent)?;
-        return Ok(Put::Exchanged);
-    }
-    put_aside(folder, path, parent, name)?;
-    Ok(Put::Renamed)
+    flush_folder(parent)
 }
 
 /// Lets two folders change places in one step. False where the system or the file system cannot.
