@@ -1,6 +1,5 @@
 //! Loading and switching models, for whoever runs the service.
 
-use crate::config::Limits;
 use crate::error::Fault;
 use crate::extract::{PathIds, json, read_json};
 use crate::model::Model;
@@ -48,10 +47,7 @@ pub(crate) fn router(service: &Service) -> Router {
         .fallback(|| async {
             Fault::new(StatusCode::NOT_FOUND, "no_route", "there is no such page")
         })
-        .method_not_allowed_fallback(|| async {
-            let text = "this address has another method";
-            Fault::new(StatusCode::METHOD_NOT_ALLOWED, "no_method", text)
-        })
+        .method_not_allowed_fallback(|| async { Fault::no_method() })
         .layer(middleware::from_fn_with_state(service.clone(), authorized))
         .with_state(service.clone())
 }
@@ -133,12 +129,8 @@ async fn list(State(service): State<Service>) -> Response {
 }
 
 async fn load(State(service): State<Service>, request: Request<Body>) -> Result<Response, Fault> {
-    let limits = Limits {
-        body_bytes: BODY_BYTES,
-        ..Limits::default()
-    };
-    let Load { path } =
-        read_json(request, &limits, service.shared.config.body_timeout_seconds).await?;
+    let seconds = service.shared.config.body_timeout_seconds;
+    let Load { path } = read_json(request, BODY_BYTES, seconds).await?;
     Ok(blocking(move || {
         service.load(&path)?;
         Ok(listed(&service))

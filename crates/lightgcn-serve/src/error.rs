@@ -110,6 +110,11 @@ impl Fault {
         self
     }
 
+    pub(crate) fn no_method() -> Self {
+        let text = "this address has another method";
+        Self::new(StatusCode::METHOD_NOT_ALLOWED, "no_method", text)
+    }
+
     pub(crate) fn overloaded() -> Self {
         let text = "as many questions wait as may; ask again after the seconds of Retry-After";
         Self::new(StatusCode::SERVICE_UNAVAILABLE, "overloaded", text)

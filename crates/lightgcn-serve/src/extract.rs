@@ -62,7 +62,7 @@ pub(crate) fn answer<T: Serialize>(model: &Model, value: T) -> Response {
 /// The value in a JSON body, which must come whole within the limits of bytes and seconds.
 pub(crate) async fn read_json<T: DeserializeOwned>(
     request: Request<Body>,
-    limits: &Limits,
+    body_bytes: usize,
     timeout_seconds: f64,
 ) -> Result<T, Fault> {
     let kind = request.headers().get(header::CONTENT_TYPE);
@@ -78,15 +78,10 @@ pub(crate) async fn read_json<T: DeserializeOwned>(
     }
     let length = request.headers().get(header::CONTENT_LENGTH);
     let length = length.and_then(|length| length.to_str().ok()?.parse::<usize>().ok());
-    if length.is_some_and(|length| length > limits.body_bytes) {
-        return Err(too_large(limits.body_bytes));
+    if length.is_some_and(|length| length > body_bytes) {
+        return Err(too_large(body_bytes));
     }
-    let bytes = read_body(
-        request.into_body(),
-        limits.body_bytes,
-        seconds(timeout_seconds),
-    )
-    .await?;
+    let bytes = read_body(request.into_body(), body_bytes, seconds(timeout_seconds)).await?;
     // A list in the place of an object would be read by the order of the fields.
     if bytes.iter().find(|byte| !byte.is_ascii_whitespace()) != Some(&b'{') {
         return Err(Fault::bad("bad_json", "the body is no JSON object"));

@@ -38,8 +38,8 @@ struct State {
 }
 
 impl Pool {
-    /// Starts the threads.
-    pub(crate) fn new(workers: usize, limit: usize) -> Result<Self, ServeError> {
+    /// Starts the threads, whose names begin with `name`.
+    pub(crate) fn new(name: &str, workers: usize, limit: usize) -> Result<Self, ServeError> {
         let line = Arc::new(Line {
             waiting: Mutex::default(),
             changed: Condvar::new(),
@@ -50,7 +50,7 @@ impl Pool {
         for n in 0..workers {
             let line = Arc::clone(&pool.line);
             std::thread::Builder::new()
-                .name(format!("score-{n}"))
+                .name(format!("{name}-{n}"))
                 .spawn(move || line.work())
                 .map_err(|source| ServeError::System {
                     what: "start a thread",
@@ -142,7 +142,7 @@ mod tests {
 
     #[tokio::test]
     async fn work_is_done_elsewhere_and_alone() {
-        let pool = Pool::new(2, 4).unwrap();
+        let pool = Pool::new("test", 2, 4).unwrap();
         let here = std::thread::current().id();
         let there = pool.run(|| (std::thread::current().id(), rayon::current_num_threads()));
         let (there, threads) = there.await.unwrap();
@@ -152,7 +152,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_panic_is_one_questions_fault() {
-        let pool = Pool::new(1, 4).unwrap();
+        let pool = Pool::new("test", 1, 4).unwrap();
         let fault = pool.run(|| panic!("this one is meant")).await.unwrap_err();
         assert_eq!(fault.code, "internal");
         assert_eq!(pool.run(|| 7).await.unwrap(), 7);
@@ -160,7 +160,7 @@ mod tests {
 
     #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
     async fn a_full_line_turns_away_and_forgets_who_left() {
-        let pool = Arc::new(Pool::new(1, 1).unwrap());
+        let pool = Arc::new(Pool::new("test", 1, 1).unwrap());
         let (go, wait) = mpsc::channel::<()>();
         let (started, begins) = mpsc::channel::<()>();
         let first = tokio::spawn({

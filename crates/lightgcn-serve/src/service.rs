@@ -15,6 +15,9 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
+/// Threads that write events: postings that wait for one flush share the next.
+const WRITERS: usize = 16;
+
 /// A service that answers for one model at a time. Clones share everything.
 ///
 /// [`Service::router`] puts it into any axum program; [`Server`](crate::Server) runs it with its own
@@ -30,7 +33,7 @@ pub(crate) struct Shared {
     pub(crate) registry: Registry,
     pub(crate) events: Arc<dyn EventSink>,
     pub(crate) pool: Pool,
-    /// Events are written by a thread of its own: a slow disk must not keep scores waiting.
+    /// Events are written by threads of their own: a slow disk must not keep scores waiting.
     pub(crate) writer: Pool,
     pub(crate) metrics: Metrics,
     pub(crate) ready: AtomicBool,
@@ -83,8 +86,8 @@ impl Service {
             shared: Arc::new(Shared {
                 registry: Registry::new(model, root, config.admin.keep),
                 events,
-                pool: Pool::new(n_workers, config.queue)?,
-                writer: Pool::new(1, config.queue)?,
+                pool: Pool::new("score", n_workers, config.queue)?,
+                writer: Pool::new("events", WRITERS, config.queue)?,
                 metrics: Metrics::new()?,
                 ready: AtomicBool::new(true),
                 config,
@@ -190,6 +193,11 @@ impl Shared {
             return kept;
         }
         model.news(consumer, kept, self.config.limits.context_events)
+    }
+
+    /// Puts them before the events of a question.
+    pub(crate) fn add_news(&self, model: &Model, consumer: &str, events: &mut Vec<ContextEvent>) {
+        events.splice(0..0, self.news(model, consumer));
     }
 }
 

@@ -44,7 +44,8 @@ impl Default for EventStoreConfig {
 /// Events that were sent together, and what became of them.
 #[derive(Debug)]
 struct Ticket {
-    events: Vec<(StoredEvent, Vec<u8>)>,
+    /// Each with its consumer, encoded.
+    events: Vec<(String, Vec<u8>)>,
     done: OnceLock<Result<(), Failure>>,
 }
 
@@ -135,7 +136,7 @@ impl EventStore {
             if let Some(detail) = fault(event) {
                 return Err(refuse(detail));
             }
-            encoded.push((event.clone(), encode(event).map_err(refuse)?));
+            encoded.push((event.consumer.clone(), encode(event).map_err(refuse)?));
         }
         if encoded.is_empty() {
             return Ok(Ok(()));
@@ -213,21 +214,18 @@ impl EventStore {
                 .write()
                 .unwrap_or_else(PoisonError::into_inner);
             *database = None;
-            *database = self.reopened();
+            let opened = self.opened().inspect_err(|error| {
+                tracing::error!("the event store cannot be opened again yet: {error}");
+            });
+            *database = opened.ok();
         })
     }
 
-    fn reopened(&self) -> Option<Database> {
-        match open(&self.path, &self.config) {
-            Ok((database, n_events)) => {
-                self.n_events.store(n_events, Ordering::Relaxed);
-                Some(database)
-            }
-            Err(error) => {
-                tracing::error!("the event store cannot be opened again yet: {error}");
-                None
-            }
-        }
+    /// The file, opened anew.
+    fn opened(&self) -> Result<Database, EventStoreError> {
+        let (database, n_events) = open(&self.path, &self.config)?;
+        self.n_events.store(n_events, Ordering::Relaxed);
+        Ok(database)
     }
 
     /// Runs something on the database, which is opened anew where an earlier failure closed it.
@@ -245,15 +243,11 @@ impl EventStore {
             .database
             .write()
             .unwrap_or_else(PoisonError::into_inner);
-        if database.is_none() {
-            let (opened, n_events) = open(&self.path, &self.config)?;
-            self.n_events.store(n_events, Ordering::Relaxed);
-            *database = Some(opened);
-        }
-        match &*database {
-            Some(database) => work(database).map_err(fault),
-            None => Err(EventStoreError::damaged(&self.path, "it is closed")),
-        }
+        let database = match &mut *database {
+            Some(database) => database,
+            closed => closed.insert(self.opened()?),
+        };
+        work(database).map_err(fault)
     }
 
     /// The latest events of a consumer that answers count, in the order of arrival.
@@ -369,18 +363,15 @@ fn number(table: &impl ReadableTable<&'static str, u64>, name: &str) -> Result<u
 }
 
 /// Puts events behind those that are there; says how many.
-fn append(
-    transaction: &WriteTransaction,
-    new: &[(StoredEvent, Vec<u8>)],
-) -> Result<u64, redb::Error> {
+fn append(transaction: &WriteTransaction, new: &[(String, Vec<u8>)]) -> Result<u64, redb::Error> {
     let mut meta = transaction.open_table(META)?;
     let mut order = transaction.open_table(ORDER)?;
     let mut events = transaction.open_table(EVENTS)?;
     let (first, count) = (number(&meta, NEXT)?, number(&meta, COUNT)?);
     let mut next = first;
-    for (event, bytes) in new {
-        order.insert(next, event.consumer.as_str())?;
-        events.insert((event.consumer.as_str(), next), bytes.as_slice())?;
+    for (consumer, bytes) in new {
+        order.insert(next, consumer.as_str())?;
+        events.insert((consumer.as_str(), next), bytes.as_slice())?;
         next += 1;
     }
     meta.insert(NEXT, next)?;

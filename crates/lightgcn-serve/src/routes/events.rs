@@ -59,7 +59,12 @@ pub(crate) async fn post(
     request: Request<Body>,
 ) -> Result<Response, Fault> {
     let config = &service.shared.config;
-    let posted: Posted = read_json(request, &config.limits, config.body_timeout_seconds).await?;
+    let posted: Posted = read_json(
+        request,
+        config.limits.body_bytes,
+        config.body_timeout_seconds,
+    )
+    .await?;
     let model = service.shared.registry.active();
     let behaviours = model.recommender.artifact().train.behaviours();
     let events = checked(posted.events, behaviours, &config.limits)?;

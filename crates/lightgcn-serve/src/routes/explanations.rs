@@ -65,7 +65,12 @@ pub(crate) async fn with_events(
     request: Request<Body>,
 ) -> Result<Response, Fault> {
     let config = &service.shared.config;
-    let request = read_json(request, &config.limits, config.body_timeout_seconds).await?;
+    let request = read_json(
+        request,
+        config.limits.body_bytes,
+        config.body_timeout_seconds,
+    )
+    .await?;
     service
         .ask(move |shared, model| explain(shared, model, request))
         .await
@@ -102,8 +107,6 @@ fn explain(shared: &Shared, model: &Model, mut request: ExplainRequest) -> Resul
         );
         return Err(Fault::bad("bad_options", text));
     }
-    let mut events = shared.news(model, &request.consumer);
-    events.append(&mut request.events);
-    request.events = events;
+    shared.add_news(model, &request.consumer, &mut request.events);
     Ok(answer(model, model.recommender.explain_request(&request)?))
 }

@@ -81,10 +81,7 @@ pub(crate) fn router(service: &Service) -> Router {
         false => router.fallback(|| async { no_route() }),
     };
     router
-        .method_not_allowed_fallback(|| async {
-            let text = "this address has another method";
-            Fault::new(StatusCode::METHOD_NOT_ALLOWED, "no_method", text)
-        })
+        .method_not_allowed_fallback(|| async { Fault::no_method() })
         .layer(middleware::from_fn_with_state(service.clone(), observed))
         .with_state(service.clone())
 }

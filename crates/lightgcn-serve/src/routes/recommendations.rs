@@ -133,8 +133,12 @@ pub(crate) async fn batch(
     request: Request<Body>,
 ) -> Result<Response, Fault> {
     let config = &service.shared.config;
-    let value: serde_json::Value =
-        read_json(request, &config.limits, config.body_timeout_seconds).await?;
+    let value: serde_json::Value = read_json(
+        request,
+        config.limits.body_bytes,
+        config.body_timeout_seconds,
+    )
+    .await?;
     let wrong = |error: serde_json::Error| Fault::bad("bad_json", format!("the body: {error}"));
     if value.get("requests").is_none() {
         let request = serde_json::from_value(value).map_err(wrong)?;
@@ -209,9 +213,7 @@ fn prepare(shared: &Shared, model: &Model, request: &mut RecommendRequest) -> Re
     check_k(request.options.k, limits)?;
     check_filter(&request.options.filter, limits)?;
     check_events(&request.events, limits)?;
-    let mut events = shared.news(model, &request.consumer);
-    events.append(&mut request.events);
-    request.events = events;
+    shared.add_news(model, &request.consumer, &mut request.events);
     Ok(())
 }
 
