@@ -53,15 +53,21 @@ impl Cost {
 }
 
 /// The prices of the right answers in lists of `k`, averaged over the consumers with a target.
-pub(crate) fn revenue(ranker: &dyn Ranker, dataset: &Dataset, validation: bool, k: usize) -> f64 {
+/// `masks` are what each consumer bought in training.
+pub(crate) fn revenue(
+    ranker: &dyn Ranker,
+    masks: &Exclusions,
+    dataset: &Dataset,
+    validation: bool,
+    k: usize,
+) -> f64 {
     let split = &dataset.split;
     let truth = match validation {
         true => split.validation.truth(),
         false => split.test.truth(),
     };
     let users: Vec<UserId> = truth.users().collect();
-    let masks = Exclusions::targets(split.train.interactions());
-    let lists = ranker.top_k(&users, k, &masks);
+    let lists = ranker.top_k(&users, k, masks);
     let mut sum = 0.0;
     for (&user, list) in users.iter().zip(&lists) {
         let right = list

@@ -80,7 +80,8 @@ pub(crate) fn run(args: &EvaluateArgs, config: Config, output: &Output) -> anyho
     let mut evaluations = vec![measure(&model)?];
     let revenue = |ranker: &dyn Ranker| {
         let wanted = !args.revenue.is_empty();
-        wanted.then(|| costs::revenue(ranker, &dataset, args.on_validation, leading))
+        let masks = recommender.bought();
+        wanted.then(|| costs::revenue(ranker, masks, &dataset, args.on_validation, leading))
     };
     let mut costs = Vec::new();
     for variant in variants(&recommender, args, config.seed())? {

@@ -3,7 +3,7 @@
 use super::evaluate::check_same_data;
 use crate::config::Config;
 use anyhow::{Context, ensure};
-use lightgcn::core::{Dataset, Interactions, Split, Truth};
+use lightgcn::core::{Dataset, Split, Train, Truth};
 use lightgcn::linear::{Filter, FilterConfigs};
 use lightgcn::metrics::Metric;
 use lightgcn::recommend::{
@@ -51,16 +51,9 @@ impl Partner {
     }
 }
 
-fn fitted(
-    filter: Filter,
-    filters: &FilterConfigs,
-    pairs: &Interactions,
-) -> anyhow::Result<LinearRanker> {
+fn fitted(filter: Filter, filters: &FilterConfigs, train: &Train) -> anyhow::Result<LinearRanker> {
     filters.check(filter)?;
-    let nothing = || Truth::empty(pairs.n_users(), pairs.n_items());
-    let split = Split::new(pairs.clone(), nothing(), nothing())?;
-    let model = filters.fit(filter, &split.train)?;
-    Ok(LinearRanker::from_interactions(model, pairs))
+    Ok(LinearRanker::new(filters.fit(filter, train)?, train))
 }
 
 /// The recommender with the partners that `--with` names, which know its training pairs alone.
@@ -78,8 +71,12 @@ pub(crate) fn join(
         let partner = Partner::parse(text, true)?;
         let scorer: Box<dyn Scorer + Send> = match partner.filter() {
             Some(filter) => {
-                let pairs = &recommender.artifact().train;
-                Box::new(fitted(filter, &config.filters, pairs)?)
+                // An artifact has nothing that was held out.
+                let pairs = recommender.artifact().train.clone();
+                let (users, items) = (pairs.n_users(), pairs.n_items());
+                let nothing = || Truth::empty(users, items);
+                let split = Split::new(pairs, nothing(), nothing())?;
+                Box::new(fitted(filter, &config.filters, &split.train)?)
             }
             None => {
                 let other = Recommender::open(Path::new(&partner.name))?;
@@ -138,8 +135,7 @@ impl Members {
             members.partners.push(match partner.filter() {
                 Some(filter) => {
                     eprintln!("fitting {filter}");
-                    let pairs = dataset.split.train.interactions();
-                    Box::new(fitted(filter, &config.filters, pairs)?)
+                    Box::new(fitted(filter, &config.filters, &dataset.split.train)?)
                 }
                 None => {
                     let other = Recommender::open(Path::new(&partner.name))?;

@@ -47,6 +47,7 @@ pub(crate) fn run(
 ) -> anyhow::Result<ExitCode> {
     let margin = Margin::new(args.margin)?;
     let previous = Arc::new(Artifact::load(&args.model)?);
+    let previous_version = Artifact::identity_at(&args.model)?;
     let out = args.out.as_deref().unwrap_or(&args.model);
     let start = warm_start(args, &previous)?;
     let mut options = config::load(common, start.candidate()?)?;
@@ -88,8 +89,11 @@ pub(crate) fn run(
         margin: margin.value(),
         report,
         path: out.to_owned(),
-        previous_version: previous.identity()?,
-        version: trained.artifact.identity()?,
+        previous_version,
+        version: match published {
+            true => Artifact::identity_at(out)?,
+            false => trained.artifact.identity()?,
+        },
         run: if published { runs::of(out) } else { folder },
         adam_carried_over: start.has_checkpoint(),
         best_epoch: trained.best_epoch,

@@ -5,6 +5,7 @@ use crate::args::TrainArgs;
 use crate::config::Config;
 use crate::output::Output;
 use anyhow::{Context, bail};
+use lightgcn::store::Artifact;
 use lightgcn::train::{ConsoleProgress, EndReason, ModelSpec, RunOptions, figures, train_with};
 use serde::Serialize;
 use std::collections::BTreeMap;
@@ -52,7 +53,7 @@ pub(crate) fn run(args: &TrainArgs, mut config: Config, output: &Output) -> anyh
     let outcome = Outcome {
         model: config.model.name().to_owned(),
         path: args.out.clone(),
-        version: trained.artifact.identity()?,
+        version: Artifact::identity_at(&args.out)?,
         run: folder,
         device: trained.device.clone(),
         best_epoch: trained.best_epoch,
