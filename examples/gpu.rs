@@ -169,15 +169,8 @@ fn evaluation<B: GraphBackend>(
     let pairs = dataset.split.train.interactions();
     let users = table::<B>(pairs.n_users(), args.dimension, device);
     let items = table::<B>(pairs.n_items(), args.dimension, device);
-    let (mut offsets, mut taken) = (vec![0u32], Vec::new());
-    for user in 0..pairs.n_users() as u32 {
-        taken.extend(
-            pairs
-                .pairs_of(UserId(user))
-                .map(|pair| pairs.items()[pair].0),
-        );
-        offsets.push(taken.len() as u32);
-    }
+    let offsets: Vec<u32> = pairs.offsets().iter().map(|&o| o as u32).collect();
+    let taken: Vec<u32> = pairs.items().iter().map(|item| item.0).collect();
     let leave_out = LeaveOut {
         offsets: &offsets,
         items: &taken,
