@@ -67,10 +67,10 @@ impl Model {
         let train = &recommender.artifact().train;
         let mut consumers: Vec<UserId> = (0..train.n_users() as u32).map(UserId).collect();
         consumers.sort_by_key(|&user| std::cmp::Reverse(train.pairs_of(user).len()));
-        let by_item = recommender.graph().by_item();
-        let degree = |item: &ItemId| by_item.indptr().nnz_in_outer_sz(item.index());
         let mut products: Vec<ItemId> = (0..train.n_items() as u32).map(ItemId).collect();
-        products.sort_by_cached_key(|item| std::cmp::Reverse(degree(item)));
+        products.sort_by_cached_key(|&item| {
+            std::cmp::Reverse(consumers_of(&recommender, item).0.len())
+        });
         let catalogue = recommender.catalogue();
         let column = match catalogue.category_code().labels() {
             [] => catalogue.category_id(),
@@ -140,4 +140,17 @@ fn most_frequent(column: &LabelColumn, catalogue: &Catalogue) -> Vec<String> {
     labels.sort_by(|a, b| b.0.cmp(&a.0).then(a.1.cmp(b.1)));
     labels.truncate(MOST_LABELS);
     labels.into_iter().map(|(_, label)| label.clone()).collect()
+}
+
+/// The rows of one side that share an edge with a row of the other, ascending, and the weights.
+pub(crate) type Row<'a> = (&'a [u32], &'a [f32]);
+
+/// The consumers of a product in training; none of one that training does not know.
+pub(crate) fn consumers_of(recommender: &Recommender, item: ItemId) -> Row<'_> {
+    let matrix = recommender.graph().by_item();
+    if item.index() >= matrix.rows() {
+        return (&[], &[]);
+    }
+    let range = matrix.indptr().outer_inds_sz(item.index());
+    (&matrix.indices()[range.clone()], &matrix.data()[range])
 }

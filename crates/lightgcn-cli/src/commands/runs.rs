@@ -10,8 +10,9 @@ use std::path::{Path, PathBuf};
 /// What a run's folder holds.
 const PARTS: [&str; 2] = ["run.jsonl", "checkpoint"];
 
-fn beside(model: &Path, ending: &str) -> PathBuf {
-    let mut name = model.to_owned().into_os_string();
+/// The path whose name is that of another one and an ending.
+pub(super) fn beside(path: &Path, ending: &str) -> PathBuf {
+    let mut name = path.to_owned().into_os_string();
     name.push(ending);
     PathBuf::from(name)
 }

@@ -1,6 +1,6 @@
 //! `lightgcn tune`
 
-use super::{data, interrupt};
+use super::{data, interrupt, runs};
 use crate::args::{Common, TuneArgs};
 use crate::config::Config;
 use crate::output::Output;
@@ -144,9 +144,7 @@ fn default_folder(args: &TuneArgs) -> PathBuf {
         .dataset
         .as_ref()
         .or(args.data.pairs_train.as_ref());
-    let mut name = data.cloned().unwrap_or_default().into_os_string();
-    name.push(".tune");
-    PathBuf::from(name)
+    runs::beside(data.map_or(Path::new(""), PathBuf::as_path), ".tune")
 }
 
 fn time(minutes: f64) -> anyhow::Result<Duration> {

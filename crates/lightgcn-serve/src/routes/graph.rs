@@ -5,7 +5,7 @@ use crate::Service;
 use crate::config::Limits;
 use crate::error::{Fault, FaultBody};
 use crate::extract::{PathIds, Versioned, answer, check_text};
-use crate::model::Model;
+use crate::model::{Model, consumers_of};
 use crate::query::Query;
 use crate::service::Shared;
 use axum::extract::{RawQuery, State};
@@ -141,18 +141,6 @@ impl Asked {
     }
 }
 
-/// The rows of one side that share an edge with a row of the other, ascending, and the weights.
-type Row<'a> = (&'a [u32], &'a [f32]);
-
-fn consumers_of(model: &Model, item: ItemId) -> Row<'_> {
-    let matrix = model.recommender.graph().by_item();
-    if item.index() >= matrix.rows() {
-        return (&[], &[]);
-    }
-    let range = matrix.indptr().outer_inds_sz(item.index());
-    (&matrix.indices()[range.clone()], &matrix.data()[range])
-}
-
 fn neighbourhood(
     shared: &Shared,
     model: &Model,
@@ -208,7 +196,7 @@ fn beside(
 ) -> Vec<ItemId> {
     let train = &model.recommender.artifact().train;
     let mut counts: HashMap<ItemId, usize> = HashMap::new();
-    let (users, _) = consumers_of(model, near);
+    let (users, _) = consumers_of(&model.recommender, near);
     for &user in users
         .iter()
         .filter(|&&u| Some(UserId(u)) != me)
@@ -260,7 +248,7 @@ impl<'a> Drawing<'a> {
             return id.clone();
         }
         let shop = &self.model.recommender;
-        let name = shop.artifact().items.name(item).unwrap_or_default();
+        let name = shop.product(item).unwrap_or_default();
         let id = format!("p:{name}");
         self.nodes.push(Node {
             id: id.clone(),
@@ -292,8 +280,8 @@ impl<'a> Drawing<'a> {
 
     /// Those who dealt with both products, where they are enough.
     fn add_group(&mut self, near: ItemId, far: ItemId, me: Option<UserId>, least: usize) {
-        let (a, a_weights) = consumers_of(self.model, near);
-        let (b, b_weights) = consumers_of(self.model, far);
+        let (a, a_weights) = consumers_of(&self.model.recommender, near);
+        let (b, b_weights) = consumers_of(&self.model.recommender, far);
         let (mut count, mut weights) = (0, (0.0, 0.0));
         let mut place = 0;
         for (user, weight) in a.iter().zip(a_weights) {

@@ -4,7 +4,7 @@ use super::recommendations::{USUAL_K, check_filter, check_k};
 use crate::Service;
 use crate::error::{Fault, FaultBody};
 use crate::extract::{PathIds, Versioned, answer, check_text};
-use crate::model::Model;
+use crate::model::{Model, consumers_of};
 use crate::query::Query;
 use axum::extract::{RawQuery, State};
 use axum::response::Response;
@@ -230,11 +230,7 @@ fn found(model: &Model, text: &Needle, limit: usize) -> FoundProducts {
     let products = all.iter().take(limit).map(|&item| FoundProduct {
         product: names.name(item).unwrap_or_default().to_owned(),
         details: catalogue.get(item).into(),
-        n_consumers: shop
-            .graph()
-            .by_item()
-            .indptr()
-            .nnz_in_outer_sz(item.index()),
+        n_consumers: consumers_of(shop, item).0.len(),
     });
     FoundProducts {
         products: products.collect(),

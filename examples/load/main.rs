@@ -16,21 +16,18 @@
 //! the request was due: a service that stalls cannot hide it by slowing its clients down.
 #![expect(clippy::print_stdout, reason = "a measurement prints its figures")]
 
-use anyhow::{Context, bail, ensure};
+mod client;
+mod shop;
+mod swaps;
+
+use anyhow::{Context, bail};
 use clap::{Parser, Subcommand, ValueEnum};
-use lightgcn_core::random::{Random, Stream};
-use lightgcn_core::{
-    BehaviourWeightsConfig, Catalogue, InteractionsBuilder, ItemId, Lineage, ProductDetails,
-    UserId, Vocabulary,
-};
-use lightgcn_graph::Normalization;
+use client::Connection;
 use lightgcn_serve::{ServeConfig, Server, Service, raise_descriptor_limit, stop_signal};
-use lightgcn_store::{Artifact, EmbeddingTable, ModelDescription, popularity_of};
-use serde_json::Value;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -160,7 +157,7 @@ async fn run(args: Args) -> anyhow::Result<()> {
             consumers,
             dimension,
             seed,
-        } => write_model(&out, products, consumers, dimension, seed),
+        } => shop::write_model(&out, products, consumers, dimension, seed),
         Mode::Serve { model, keep } => serve(address, admin, &model, keep).await,
         Mode::Rate {
             rate,
@@ -175,7 +172,7 @@ async fn run(args: Args) -> anyhow::Result<()> {
             every,
             clients,
             models,
-        } => swaps(address, admin, seconds, every, clients, &models).await,
+        } => swaps::swaps(address, admin, seconds, every, clients, &models).await,
         Mode::Slow {
             sockets,
             rate,
@@ -188,84 +185,6 @@ async fn run(args: Args) -> anyhow::Result<()> {
             models,
         } => soak(address, admin, rate, seconds, swaps, &models).await,
     }
-}
-
-/// A model whose embeddings and pairs are drawn at random: every consumer met 20 products, popular ones more
-/// often. What it recommends means nothing; how long it takes is what a trained one takes.
-fn write_model(
-    out: &Path,
-    products: u32,
-    consumers: u32,
-    dimension: usize,
-    seed: u64,
-) -> anyhow::Result<()> {
-    let random = Random::new(seed, Stream::Recommendation);
-    let config = BehaviourWeightsConfig::shop_log();
-    let names: Vec<&str> = config.behaviours.iter().map(|b| b.name.as_str()).collect();
-    let mut pairs = InteractionsBuilder::from_names(&names, &["purchase"])?;
-    for user in 0..consumers {
-        let mut draws = random.at(1, u64::from(user));
-        // The square makes low rows popular.
-        let drawn = (0..20).map(|_| (f64::from(products) * draws.unit().powi(2)) as u32);
-        let items: BTreeSet<u32> = drawn.collect();
-        for (n, item) in items.into_iter().enumerate() {
-            let bought = n % 4 == 0;
-            let counts = [1, 0, 0, u32::from(bought)];
-            let weight = if bought { 1.0 } else { 0.01 };
-            pairs.push(
-                UserId(user),
-                ItemId(item),
-                weight,
-                &counts,
-                Some(1_600_000_000),
-            )?;
-        }
-    }
-    let train = pairs.build(consumers as usize, products as usize)?;
-    let nodes = (consumers + products) as usize;
-    let table = || -> anyhow::Result<EmbeddingTable> {
-        let mut numbers = Vec::with_capacity(nodes * dimension);
-        for node in 0..nodes as u64 {
-            let mut draws = random.at(2, node);
-            numbers.extend((0..dimension).map(|_| draws.unit() as f32 - 0.5));
-        }
-        Ok(EmbeddingTable::new(nodes, dimension, numbers)?)
-    };
-    let details = (0..products).map(|item| ProductDetails {
-        category_id: None,
-        category_code: Some(format!("category.{}", item % 200)),
-        brand: Some(format!("brand-{}", item % 500)),
-        price: Some(f64::from(item % 1000)),
-    });
-    let artifact = Artifact {
-        model: ModelDescription {
-            name: "lightgcn".to_owned(),
-            dimension,
-            n_layers: 2,
-            layer_weights: Some(vec![1.0 / 3.0; 3]),
-            normalization: Normalization::Symmetric,
-            edge_weights: true,
-            config: serde_json::json!({ "seed": seed }),
-        },
-        layer0: table()?,
-        embeddings: table()?,
-        popularity: popularity_of(&train),
-        train,
-        users: Vocabulary::from_names((0..consumers).map(|n| format!("c{n}")))?,
-        items: Vocabulary::from_names((0..products).map(|n| format!("p{n}")))?,
-        catalogue: Catalogue::from_details(details),
-        behaviours: config,
-        lineage: Lineage::default(),
-    };
-    if let Some(parent) = out.parent() {
-        std::fs::create_dir_all(parent)?;
-    }
-    artifact.save(out)?;
-    println!(
-        "{} is a model of {products} products and {consumers} consumers",
-        out.display()
-    );
-    Ok(())
 }
 
 async fn serve(
@@ -284,78 +203,6 @@ async fn serve(
     println!("answers at http://{}/", server.address());
     server.run(stop_signal()?).await?;
     Ok(())
-}
-
-/// How long a connection may be idle and be used again; the service closes it after
-/// `header_timeout_seconds`, 5 unless told.
-const LONGEST_IDLE: Duration = Duration::from_secs(3);
-
-/// A connection that is kept.
-struct Connection {
-    address: SocketAddr,
-    stream: TcpStream,
-    bytes: Vec<u8>,
-    used: Instant,
-}
-
-impl Connection {
-    async fn open(address: SocketAddr) -> anyhow::Result<Self> {
-        let stream = TcpStream::connect(address).await?;
-        stream.set_nodelay(true)?;
-        Ok(Self {
-            address,
-            stream,
-            bytes: Vec::new(),
-            used: Instant::now(),
-        })
-    }
-
-    /// The status and the body. A connection that was idle for long is opened anew: the service may be closing it.
-    async fn send(&mut self, method: &str, path: &str, body: &str) -> anyhow::Result<(u16, &[u8])> {
-        let request = format!(
-            "{method} {path} HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\n\
-             content-length: {}\r\n\r\n{body}",
-            body.len()
-        );
-        if self.used.elapsed() > LONGEST_IDLE {
-            *self = Self::open(self.address).await?;
-        }
-        self.stream.write_all(request.as_bytes()).await?;
-        self.bytes.clear();
-        self.used = Instant::now();
-        loop {
-            ensure!(
-                self.stream.read_buf(&mut self.bytes).await? > 0,
-                "the connection was cut"
-            );
-            let Some(end) = self.bytes.windows(4).position(|w| w == b"\r\n\r\n") else {
-                continue;
-            };
-            let head = std::str::from_utf8(&self.bytes[..end])?;
-            let length = head
-                .lines()
-                .find_map(|line| line.strip_prefix("content-length: "));
-            let length: usize = length.context("an answer without a length")?.parse()?;
-            let status = head.get(9..12).context("no status")?.parse()?;
-            while self.bytes.len() < end + 4 + length {
-                ensure!(
-                    self.stream.read_buf(&mut self.bytes).await? > 0,
-                    "the connection was cut"
-                );
-            }
-            return Ok((status, &self.bytes[end + 4..]));
-        }
-    }
-
-    async fn json(&mut self, method: &str, path: &str, body: &str) -> anyhow::Result<Value> {
-        let (status, bytes) = self.send(method, path, body).await?;
-        ensure!(
-            status == 200,
-            "{method} {path}: {status} {}",
-            String::from_utf8_lossy(bytes)
-        );
-        Ok(serde_json::from_slice(bytes)?)
-    }
 }
 
 /// Addresses to ask, of consumers with the longest histories.
@@ -483,124 +330,6 @@ async fn once(
     Ok(status)
 }
 
-/// Switches to a model by its name; gives its version.
-async fn switch(admin: SocketAddr, name: &str) -> anyhow::Result<String> {
-    let mut connection = Connection::open(admin).await?;
-    let body = format!("{{\"path\": \"{name}\"}}");
-    let models = connection.json("POST", "/admin/models", &body).await?;
-    Ok(models["models"][0]["version"]
-        .as_str()
-        .context("a version")?
-        .to_owned())
-}
-
-/// Switches to a version in memory, or loads it where it is there no more.
-async fn switch_back(admin: SocketAddr, name: &str, version: &str) -> anyhow::Result<()> {
-    let mut connection = Connection::open(admin).await?;
-    let path = format!("/admin/models/{version}/activate");
-    let (status, _) = connection.send("POST", &path, "").await?;
-    if status != 200 {
-        switch(admin, name).await?;
-    }
-    Ok(())
-}
-
-async fn swaps(
-    address: SocketAddr,
-    admin: SocketAddr,
-    seconds: f64,
-    every: u64,
-    clients: usize,
-    models: &[String],
-) -> anyhow::Result<()> {
-    let paths = paths(address, What::Recommendations).await?;
-    // What each version answers, asked one by one.
-    let mut expected: BTreeMap<(String, String), Value> = BTreeMap::new();
-    let mut versions = Vec::new();
-    let mut connection = Connection::open(address).await?;
-    for name in models {
-        let version = switch(admin, name).await?;
-        for path in &paths {
-            let answer = connection.json("GET", path, "").await?;
-            expected.insert((version.clone(), path.clone()), answer);
-        }
-        versions.push(version);
-    }
-    let (expected, paths) = (Arc::new(expected), Arc::new(paths));
-    let done = Arc::new(AtomicBool::new(false));
-    let start = Instant::now();
-    let tasks: Vec<_> = (0..clients)
-        .map(|n| {
-            let (expected, paths, done) =
-                (Arc::clone(&expected), Arc::clone(&paths), Arc::clone(&done));
-            tokio::spawn(async move { check(address, n, &expected, &paths, &done).await })
-        })
-        .collect();
-    let mut n_swaps = 0;
-    let mut slowest = Duration::ZERO;
-    while start.elapsed().as_secs_f64() < seconds {
-        tokio::time::sleep(Duration::from_millis(every)).await;
-        let (name, version) = (&models[n_swaps % 2], &versions[n_swaps % 2]);
-        let began = Instant::now();
-        switch_back(admin, name, version).await?;
-        slowest = slowest.max(began.elapsed());
-        n_swaps += 1;
-    }
-    done.store(true, Ordering::Relaxed);
-    let elapsed = start.elapsed().as_secs_f64();
-    let (mut answers, mut failures, mut mixed) = (0, 0, 0);
-    for task in tasks {
-        let counts = task.await?;
-        answers += counts.0;
-        failures += counts.1;
-        mixed += counts.2;
-    }
-    println!(
-        "swaps: {n_swaps} swaps (the slowest {slowest:?}), {answers} answers in {elapsed:.1} s ({:.0}/s), \
-         {failures} failures, {mixed} answers that are not those of their version",
-        f64::from(answers) / elapsed
-    );
-    ensure!(failures == 0 && mixed == 0, "a swap was noticed");
-    Ok(())
-}
-
-/// Asks until `done`; counts answers, failures and answers that are not those of their version.
-async fn check(
-    address: SocketAddr,
-    first: usize,
-    expected: &BTreeMap<(String, String), Value>,
-    paths: &[String],
-    done: &AtomicBool,
-) -> (u32, u32, u32) {
-    let (mut answers, mut failures, mut mixed) = (0, 0, 0);
-    let mut connection = Connection::open(address).await.ok();
-    let mut n = first * 7;
-    while !done.load(Ordering::Relaxed) {
-        let path = &paths[n % paths.len()];
-        n += 1;
-        let Some(open) = &mut connection else {
-            failures += 1;
-            connection = Connection::open(address).await.ok();
-            continue;
-        };
-        match open.json("GET", path, "").await {
-            Ok(answer) => {
-                answers += 1;
-                let version = answer["model_version"]
-                    .as_str()
-                    .unwrap_or_default()
-                    .to_owned();
-                mixed += u32::from(expected.get(&(version, path.clone())) != Some(&answer));
-            }
-            Err(_) => {
-                failures += 1;
-                connection = Connection::open(address).await.ok();
-            }
-        }
-    }
-    (answers, failures, mixed)
-}
-
 async fn slow(address: SocketAddr, sockets: usize, rate: f64, seconds: f64) -> anyhow::Result<()> {
     let paths = paths(address, What::Recommendations).await?;
     let alone = measure(address, paths.clone(), rate, seconds).await?;
@@ -689,7 +418,7 @@ async fn soak(
     for n in 0..swaps {
         tokio::time::sleep(between).await;
         // Each swap reads the model anew.
-        switch(admin, &models[n as usize % 2]).await?;
+        swaps::switch(admin, &models[n as usize % 2]).await?;
         let now = held(address).await?;
         let elapsed = start.elapsed().as_secs_f64();
         // A twelfth of the time (5 minutes of an hour) is for warming up.

@@ -1,0 +1,89 @@
+//! A shop of chance.
+
+use lightgcn_core::random::{Random, Stream};
+use lightgcn_core::{
+    BehaviourWeightsConfig, Catalogue, InteractionsBuilder, ItemId, Lineage, ProductDetails,
+    UserId, Vocabulary,
+};
+use lightgcn_graph::Normalization;
+use lightgcn_store::{Artifact, EmbeddingTable, ModelDescription, popularity_of};
+use std::collections::BTreeSet;
+use std::path::Path;
+
+/// A model whose embeddings and pairs are drawn at random: every consumer met 20 products, popular ones more
+/// often. What it recommends means nothing; how long it takes is what a trained one takes.
+pub(crate) fn write_model(
+    out: &Path,
+    products: u32,
+    consumers: u32,
+    dimension: usize,
+    seed: u64,
+) -> anyhow::Result<()> {
+    let random = Random::new(seed, Stream::Recommendation);
+    let config = BehaviourWeightsConfig::shop_log();
+    let names: Vec<&str> = config.behaviours.iter().map(|b| b.name.as_str()).collect();
+    let mut pairs = InteractionsBuilder::from_names(&names, &["purchase"])?;
+    for user in 0..consumers {
+        let mut draws = random.at(1, u64::from(user));
+        // The square makes low rows popular.
+        let drawn = (0..20).map(|_| (f64::from(products) * draws.unit().powi(2)) as u32);
+        let items: BTreeSet<u32> = drawn.collect();
+        for (n, item) in items.into_iter().enumerate() {
+            let bought = n % 4 == 0;
+            let counts = [1, 0, 0, u32::from(bought)];
+            let weight = if bought { 1.0 } else { 0.01 };
+            pairs.push(
+                UserId(user),
+                ItemId(item),
+                weight,
+                &counts,
+                Some(1_600_000_000),
+            )?;
+        }
+    }
+    let train = pairs.build(consumers as usize, products as usize)?;
+    let nodes = (consumers + products) as usize;
+    let table = || -> anyhow::Result<EmbeddingTable> {
+        let mut numbers = Vec::with_capacity(nodes * dimension);
+        for node in 0..nodes as u64 {
+            let mut draws = random.at(2, node);
+            numbers.extend((0..dimension).map(|_| draws.unit() as f32 - 0.5));
+        }
+        Ok(EmbeddingTable::new(nodes, dimension, numbers)?)
+    };
+    let details = (0..products).map(|item| ProductDetails {
+        category_id: None,
+        category_code: Some(format!("category.{}", item % 200)),
+        brand: Some(format!("brand-{}", item % 500)),
+        price: Some(f64::from(item % 1000)),
+    });
+    let artifact = Artifact {
+        model: ModelDescription {
+            name: "lightgcn".to_owned(),
+            dimension,
+            n_layers: 2,
+            layer_weights: Some(vec![1.0 / 3.0; 3]),
+            normalization: Normalization::Symmetric,
+            edge_weights: true,
+            config: serde_json::json!({ "seed": seed }),
+        },
+        layer0: table()?,
+        embeddings: table()?,
+        popularity: popularity_of(&train),
+        train,
+        users: Vocabulary::from_names((0..consumers).map(|n| format!("c{n}")))?,
+        items: Vocabulary::from_names((0..products).map(|n| format!("p{n}")))?,
+        catalogue: Catalogue::from_details(details),
+        behaviours: config,
+        lineage: Lineage::default(),
+    };
+    if let Some(parent) = out.parent() {
+        std::fs::create_dir_all(parent)?;
+    }
+    artifact.save(out)?;
+    println!(
+        "{} is a model of {products} products and {consumers} consumers",
+        out.display()
+    );
+    Ok(())
+}
