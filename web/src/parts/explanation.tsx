@@ -44,8 +44,9 @@ export function ExplanationView({ product, answer, item, theme, onPick }: Props)
         <Failure error={answer.error} retry={answer.retry} />
       ) : data ? (
         <>
-          <Contributions explanation={data} item={item} />
-          <Paths explanation={data} theme={theme} />
+          {/* What a person opened or held belongs to one product: the next begins anew. */}
+          <Contributions key={`score ${data.product}`} explanation={data} item={item} />
+          <Paths key={`paths ${data.product}`} explanation={data} theme={theme} />
         </>
       ) : (
         <Skeleton rows={7} label="Loading the explanation" />
