@@ -35,6 +35,16 @@ pub enum DeviceError {
         /// What the loader says.
         reason: String,
     },
+    /// NVIDIA's driver is older than what kernels are compiled for.
+    #[error(
+        "the CUDA driver is too old: it knows CUDA {found}, and kernels need {needed}; update NVIDIA's driver"
+    )]
+    DriverTooOld {
+        /// The newest version of CUDA that the driver knows.
+        found: String,
+        /// What it must know.
+        needed: String,
+    },
     /// The CUDA device does not exist.
     #[error("no CUDA device {index}: the driver shows {available} (devices count from 0)")]
     NoCudaDevice {
