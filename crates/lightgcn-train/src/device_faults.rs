@@ -16,7 +16,16 @@ pub(crate) struct Standing<'a> {
     pub(crate) batch: usize,
 }
 
-impl Standing<'_> {
+impl<'a> Standing<'a> {
+    /// Before the first batch.
+    pub(crate) fn at_start(device: &'a str) -> Self {
+        Self {
+            device,
+            epoch: 0,
+            batch: 0,
+        }
+    }
+
     fn fault(self, detail: String) -> TrainError {
         TrainError::DeviceFailed {
             device: self.device.to_owned(),

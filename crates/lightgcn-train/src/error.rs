@@ -56,9 +56,9 @@ pub enum TrainError {
     DeviceFailed {
         /// The device.
         device: String,
-        /// The epoch, from 1.
+        /// The epoch, from 1; 0 before the first.
         epoch: u32,
-        /// The last batch given to it, from 1.
+        /// The last batch given to it, from 1; 0 before the first.
         batch: usize,
         /// What it says.
         detail: String,

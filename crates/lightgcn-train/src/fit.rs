@@ -131,9 +131,11 @@ where
         optimizer = optimizer.load_record(record);
     }
     let checkpoint = checkpoint_of(job)?;
+    let start = Standing::at_start(job.device_name);
     let (model, optimizer, best, state, thresholds) = match &checkpoint {
         Some(checkpoint) if job.run.resume => {
-            let r = checkpoint.load::<B, M, _>(model, optimizer, device)?;
+            let load = || checkpoint.load::<B, M, _>(model, optimizer, device);
+            let r = start.guard::<B::InnerBackend, _>(load)??;
             let thresholds =
                 checkpoint.thresholds(r.thresholds, &job.config.loss, train.n_users())?;
             (r.model, r.optimizer, r.best, r.state, thresholds)
@@ -154,7 +156,8 @@ where
         false => inner_graph.clone(),
     };
     let linear = fused::linear::<B, M>(&model).filter(|_| job.config.fused);
-    let steps = Steps::new(linear, job, &sampler, device)?;
+    let steps = || Steps::new(linear, job, &sampler, device);
+    let steps = standing.guard::<B::InnerBackend, _>(steps)??;
     let record = RunWriter::open(job.run.folder.as_deref(), job.run.resume)?;
     let training = Training {
         job,
@@ -507,14 +510,21 @@ where
         let Some(checkpoint) = &self.checkpoint else {
             return Ok(());
         };
-        host_tables(&model.valid(), &self.inner_graph, self.completed())?;
-        checkpoint.save::<B, M, O>(&Saved {
-            model,
-            optimizer: &self.optimizer,
-            best: self.best.as_ref(),
-            state: &self.state,
-            thresholds: &self.thresholds,
-        })?;
+        let standing = match self.state.next_batch {
+            0 => self.completed(),
+            _ => self.standing(),
+        };
+        host_tables(&model.valid(), &self.inner_graph, standing)?;
+        let save = || {
+            checkpoint.save::<B, M, O>(&Saved {
+                model,
+                optimizer: &self.optimizer,
+                best: self.best.as_ref(),
+                state: &self.state,
+                thresholds: &self.thresholds,
+            })
+        };
+        standing.guard::<B::InnerBackend, _>(save)??;
         self.observer.on_event(&TrainEvent::Checkpoint {
             epoch: self.state.epoch,
         });

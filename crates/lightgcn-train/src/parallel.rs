@@ -97,7 +97,8 @@ impl<B: GraphBackend> ParallelSteps<B> {
     ) -> TableGradient<B> {
         let places = batches.places(here.batch);
         let n_pairs = places.len();
-        let shards = shards(&places, self.workers.len());
+        let n_workers = self.workers.len();
+        let shards = shards(&places, n_workers);
         let first = self.workers[0].device.clone();
         // A device works on while the host goes on to the next; the CPU's workers run side by side.
         let planned = match &self.workers[0].shards {
@@ -112,7 +113,8 @@ impl<B: GraphBackend> ParallelSteps<B> {
                 ),
                 Shards::OnDevice(_) => TripleBatch::default(),
             };
-            worker.step(table, sampler, (shard, &part), here.shard(n, shards.len()))
+            // Numbered by workers and not by shards: a short batch has fewer, and no two draws are the same.
+            worker.step(table, sampler, (shard, &part), here.shard(n, n_workers))
         };
         let found: Vec<TableGradient<B>> = if B::cuts_batches() {
             let work = self.workers.iter_mut().zip(&shards);
@@ -157,10 +159,10 @@ impl<B: GraphBackend> Worker<B> {
 
 /// The places of each worker: as even as can be, none empty.
 fn shards(places: &Range<usize>, n_workers: usize) -> Vec<Range<usize>> {
-    let size = places.len().div_ceil(n_workers).max(1);
-    let starts = places.clone().step_by(size);
-    starts
-        .map(|start| start..places.end.min(start + size))
+    let n_shards = n_workers.min(places.len());
+    let start = |shard: usize| places.start + places.len() * shard / n_shards.max(1);
+    (0..n_shards)
+        .map(|shard| start(shard)..start(shard + 1))
         .collect()
 }
 
@@ -183,7 +185,8 @@ mod tests {
     #[test]
     fn shards_cover_the_places_and_none_is_empty() {
         assert_eq!(shards(&(4..10), 2), [4..7, 7..10]);
-        assert_eq!(shards(&(0..7), 3), [0..3, 3..6, 6..7]);
+        assert_eq!(shards(&(0..7), 3), [0..2, 2..4, 4..7]);
+        assert_eq!(shards(&(0..9), 4), [0..2, 2..4, 4..6, 6..9]);
         assert_eq!(shards(&(5..7), 3), [5..6, 6..7]);
         let single = 0..1;
         assert_eq!(shards(&single, 3), std::slice::from_ref(&single));

@@ -23,7 +23,7 @@ pub(crate) struct Here<'a> {
 }
 
 impl<'a> Here<'a> {
-    /// The same place for one of `n` shards, whose shared draws are their own.
+    /// The same place for one shard of at most `n` a batch, whose shared draws are its own.
     pub(crate) fn shard(self, shard: usize, n: usize) -> Self {
         Self {
             batch: self.batch * n + shard,
@@ -31,6 +31,7 @@ impl<'a> Here<'a> {
         }
     }
 
+    /// Where the run's state stands.
     pub(crate) fn of(state: &LoopState, thresholds: &'a [f32]) -> Self {
         Self {
             epoch: state.epoch,

@@ -162,11 +162,15 @@ where
 {
     memory::check::<B::InnerBackend>(spec, job, device, observer)?;
     let train = job.dataset.split.train.interactions();
-    let module = build.build(train.n_users(), train.n_items(), job.config.seed, device)?;
-    let (module, adam) = match start {
-        Some(start) if !job.run.resume => start.apply::<B, S>(module, build, job, device)?,
-        _ => (module, None),
+    let build = || {
+        let module = build.build(train.n_users(), train.n_items(), job.config.seed, device)?;
+        match start {
+            Some(start) if !job.run.resume => start.apply::<B, S>(module, build, job, device),
+            _ => Ok((module, None)),
+        }
     };
+    let standing = Standing::at_start(job.device_name);
+    let (module, adam) = standing.guard::<B::InnerBackend, _>(build)??;
     let fitted = fit_from(module, adam, job, device, observer)?;
     finish(fitted, spec, job, device)
 }
@@ -212,12 +216,13 @@ where
     M::InnerModule: EmbeddingModel<B::InnerBackend>,
 {
     let model = fitted.model.valid();
-    let graph = SparseMatrix::<B::InnerBackend>::from_graph(job.adjacency, device)?;
     let standing = Standing {
         device: job.device_name,
         epoch: fitted.best_epoch,
         batch: 0,
     };
+    let upload = || SparseMatrix::<B::InnerBackend>::from_graph(job.adjacency, device);
+    let graph = standing.guard::<B::InnerBackend, _>(upload)??;
     let tables = host_tables(&model, &graph, standing)?;
     let dataset = job.dataset;
     let train = dataset.split.train.interactions();
