@@ -165,17 +165,22 @@ impl Scorer for Recommender {
     }
 
     /// Own taste and contributions, where the model's score is a sum over paths. A model without layers
-    /// (matrix factorization) is all own taste.
+    /// (matrix factorization) is all own taste, and so is the score of a consumer without training pairs.
     fn parts(&self, user: UserId, item: ItemId) -> Option<ScoreParts> {
+        if item.index() >= Ranker::n_items(self) {
+            return None;
+        }
         let weights = self.artifact().model.layer_weights.as_deref();
-        if matches!(weights, Some([_])) && item.index() < Ranker::n_items(self) {
+        let has_history = !self.artifact().train.pairs_of(user).is_empty();
+        let has_layers = !matches!(weights, Some([_]));
+        if has_layers && !self.messages().are_exact() {
+            return None;
+        }
+        if !has_layers || !has_history {
             return Some(ScoreParts {
                 own_taste: f64::from(self.ranker().score(user, item)),
                 contributions: Vec::new(),
             });
-        }
-        if !self.messages().are_exact() || item.index() >= Ranker::n_items(self) {
-            return None;
         }
         let profile = self.profile(Some(user), &[]).ok()?;
         let node = self.artifact().train.n_users() + item.index();

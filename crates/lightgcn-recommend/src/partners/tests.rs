@@ -4,7 +4,7 @@ use crate::{
     ContextEvent, EnsembleRanker, ExplainOptions, ExplainRequest, Hide, LinearRanker, Method,
     RecommendOptions, RecommendRequest, check_same_catalogue,
 };
-use lightgcn_core::{Split, Truth};
+use lightgcn_core::{InteractionsBuilder, ItemId, Split, Truth, UserId};
 use lightgcn_linear::{EaseConfig, ItemKnnConfig};
 use lightgcn_store::EmbeddingTable;
 
@@ -186,5 +186,27 @@ fn what_cannot_join_is_refused() {
     assert!(
         error.contains("their products differ (60 and 6)"),
         "{error}"
+    );
+}
+
+#[test]
+fn the_score_of_a_consumer_without_history_is_own_taste() {
+    let mut artifact = larger();
+    let mut pairs = InteractionsBuilder::from_names(&["view", "purchase"], &["purchase"]).unwrap();
+    pairs
+        .push(UserId(0), ItemId(0), 1.0, &[0, 1], Some(0))
+        .unwrap();
+    artifact.train = pairs.build(20, 60).unwrap();
+    let shop = Recommender::from_artifact(artifact).unwrap();
+    let parts = shop.parts(UserId(3), ItemId(5)).unwrap();
+    let score = f64::from(shop.ranker().score(UserId(3), ItemId(5)));
+    assert!(score != 0.0 && parts.contributions.is_empty());
+    assert_eq!(parts.own_taste, score);
+    assert!(
+        !shop
+            .parts(UserId(0), ItemId(5))
+            .unwrap()
+            .contributions
+            .is_empty()
     );
 }
