@@ -51,7 +51,7 @@ fn validation<'de, D: serde::Deserializer<'de>>(from: D) -> Result<Map<String, V
 impl Figures {
     /// Reads what there is in `MODEL.run`. What is absent or damaged is left out: it only informs.
     pub(crate) fn beside(model: &Path) -> Self {
-        let mut folder = OsString::from(model);
+        let mut folder = OsString::from(model.components().as_path());
         folder.push(".run");
         let folder = Path::new(&folder);
         let record = read(&folder.join(RECORD)).unwrap_or_default();

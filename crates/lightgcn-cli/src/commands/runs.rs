@@ -7,12 +7,12 @@ use std::ffi::OsStr;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-/// What a run's folder holds.
-const PARTS: [&str; 2] = ["run.jsonl", "checkpoint"];
+/// What a run's folder holds: what training writes, and the evaluation that a person may put there for the page.
+const PARTS: [&str; 3] = ["run.jsonl", "checkpoint", "evaluation.json"];
 
-/// The path whose name is that of another one and an ending.
+/// The path whose name is that of another one and an ending; a slash after the name is no part of it.
 pub(super) fn beside(path: &Path, ending: &str) -> PathBuf {
-    let mut name = path.to_owned().into_os_string();
+    let mut name = path.components().as_path().to_owned().into_os_string();
     name.push(ending);
     PathBuf::from(name)
 }
@@ -57,4 +57,33 @@ pub(super) fn remove(run: &Path) -> anyhow::Result<()> {
         );
     }
     fs::remove_dir_all(run).with_context(what)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_run_is_beside_its_model_with_or_without_a_slash() {
+        for model in ["models/a", "models/a/", "models/a//"] {
+            assert_eq!(of(Path::new(model)), Path::new("models/a.run"));
+        }
+        assert_eq!(next_of(Path::new("./b/")), Path::new("./b.run.next"));
+    }
+
+    #[test]
+    fn a_runs_folder_goes_with_its_evaluation_and_not_with_anything_else() {
+        let folder = tempfile::tempdir().unwrap();
+        let run = folder.path().join("m.run");
+        fs::create_dir_all(run.join("checkpoint")).unwrap();
+        for part in ["run.jsonl", "evaluation.json", "notes.txt"] {
+            fs::write(run.join(part), "{}").unwrap();
+        }
+        let refused = remove(&run).unwrap_err().to_string();
+        assert!(refused.contains("notes.txt"), "{refused}");
+        assert!(run.join("run.jsonl").exists());
+        fs::remove_file(run.join("notes.txt")).unwrap();
+        remove(&run).unwrap();
+        assert!(!run.exists());
+    }
 }
