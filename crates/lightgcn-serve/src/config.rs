@@ -233,13 +233,14 @@ impl ServeConfig {
 }
 
 impl AdminConfig {
-    /// Reads the token's file, and checks.
+    /// Reads the token's file, and checks. The token stands in the place of the file then, so that what was checked
+    /// can be checked again.
     fn check(&mut self, faults: &mut Vec<String>) {
-        if let Some(path) = &self.token_file {
+        if let Some(path) = self.token_file.take() {
             if self.token.is_some() {
                 faults.push("admin.token and admin.token_file are both given; give one".to_owned());
             }
-            match std::fs::read_to_string(path) {
+            match std::fs::read_to_string(&path) {
                 Ok(text) => self.token = Some(Token::new(text.trim())),
                 Err(error) => faults.push(format!(
                     "admin.token_file {} cannot be read: {error}",
@@ -356,6 +357,8 @@ mod tests {
             checked.get().admin.token,
             Some(Token::new("0123456789abcdef"))
         );
+        let again = checked.get().clone().check().unwrap();
+        assert_eq!(again, checked);
         config.admin.token_file = Some(folder.path().join("none"));
         assert!(faults(config)[0].contains("cannot be read"));
     }

@@ -54,6 +54,9 @@ pub enum ServeError {
         /// Why it failed.
         source: std::io::Error,
     },
+    /// The file of events cannot be opened.
+    #[error(transparent)]
+    Events(#[from] crate::EventStoreError),
     /// The model is not usable.
     #[error(transparent)]
     Recommend(#[from] RecommendError),

@@ -117,6 +117,7 @@ struct Listening {
 impl Listening {
     async fn accept(mut self, listener: TcpListener) {
         let graceful = GracefulShutdown::new();
+        let (cut, is_cut) = watch::channel(());
         loop {
             let next = async {
                 let permit = Arc::clone(&self.permits).acquire_owned().await;
@@ -127,7 +128,7 @@ impl Listening {
                 _ = self.ended.wait_for(|ended| *ended) => break,
             };
             match accepted {
-                Ok((stream, _)) => self.serve(stream, permit, &graceful),
+                Ok((stream, _)) => self.serve(stream, permit, &graceful, is_cut.clone()),
                 Err(error) => {
                     tracing::warn!(%error, "a connection was not accepted");
                     tokio::time::sleep(ACCEPT_PAUSE).await;
@@ -142,9 +143,17 @@ impl Listening {
         {
             tracing::warn!("connections were cut, since they did not end in time");
         }
+        drop(cut);
     }
 
-    fn serve(&self, stream: TcpStream, permit: impl Send + 'static, graceful: &GracefulShutdown) {
+    /// Serves a connection until it ends, or until the sender of `is_cut` is gone.
+    fn serve(
+        &self,
+        stream: TcpStream,
+        permit: impl Send + 'static,
+        graceful: &GracefulShutdown,
+        mut is_cut: watch::Receiver<()>,
+    ) {
         let config = &self.service.shared.config;
         // Answers are written whole: nothing is to be waited for.
         let _ = stream.set_nodelay(true);
@@ -162,8 +171,13 @@ impl Listening {
         let connections = self.service.shared.metrics.connections.clone();
         connections.increment(1.0);
         tokio::spawn(async move {
-            if let Err(error) = watched.await {
-                tracing::debug!(%error, "a connection broke");
+            tokio::select! {
+                ended = watched => {
+                    if let Err(error) = ended {
+                        tracing::debug!(%error, "a connection broke");
+                    }
+                }
+                _ = is_cut.changed() => {}
             }
             connections.decrement(1.0);
             drop(permit);

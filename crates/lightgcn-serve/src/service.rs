@@ -7,7 +7,7 @@ use crate::metrics::Metrics;
 use crate::model::Model;
 use crate::pool::Pool;
 use crate::registry::Registry;
-use crate::{ServeConfig, ServeError, admin, routes};
+use crate::{EventStore, EventStoreConfig, ServeConfig, ServeError, admin, routes};
 use axum::Router;
 use axum::response::Response;
 use lightgcn_recommend::{ContextEvent, Recommender};
@@ -40,16 +40,28 @@ pub(crate) struct Shared {
 }
 
 impl Service {
-    /// A service of the artifact at `path`, which is validated in full and warmed. Events are kept in memory.
+    /// A service of the artifact at `path`, which is validated in full and warmed. Events are kept in the file that
+    /// the configuration names, which is opened for writing, or else in memory.
     ///
     /// # Errors
-    /// [`ServeError::Config`], and what [`Recommender::open`] says of the artifact.
+    /// [`ServeError::Config`] before anything is opened, what [`EventStore::open`] says of the file of events, and
+    /// what [`Recommender::open`] says of the artifact.
     pub fn open(path: impl AsRef<Path>, config: ServeConfig) -> Result<Self, ServeError> {
-        let model = Model::open(path.as_ref())?;
-        Self::new(model, config, Arc::new(MemoryEvents::default()))
+        let config = config.check()?;
+        let events: Arc<dyn EventSink> = match &config.get().events {
+            Some(file) => {
+                let kept = EventStoreConfig {
+                    per_consumer: config.get().limits.context_events,
+                    ..EventStoreConfig::default()
+                };
+                Arc::new(EventStore::open(file, kept)?)
+            }
+            None => Arc::new(MemoryEvents::default()),
+        };
+        Self::new(Model::open(path.as_ref())?, config, events)
     }
 
-    /// The same with events kept by `events`.
+    /// The same with events kept by `events`, whatever file the configuration names.
     ///
     /// # Errors
     /// As [`Service::open`].
@@ -58,6 +70,7 @@ impl Service {
         config: ServeConfig,
         events: Arc<dyn EventSink>,
     ) -> Result<Self, ServeError> {
+        let config = config.check()?;
         Self::new(Model::open(path.as_ref())?, config, events)
     }
 
@@ -70,15 +83,15 @@ impl Service {
         config: ServeConfig,
         events: Arc<dyn EventSink>,
     ) -> Result<Self, ServeError> {
+        let config = config.check()?;
         Self::new(Model::from_recommender(recommender)?, config, events)
     }
 
     fn new(
         model: Model,
-        config: ServeConfig,
+        config: ValidServeConfig,
         events: Arc<dyn EventSink>,
     ) -> Result<Self, ServeError> {
-        let config = config.check()?;
         let root = models_folder(&config, model.path.as_deref());
         let n_workers = config.n_workers();
         let config = config.get().clone();

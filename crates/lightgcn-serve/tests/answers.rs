@@ -5,7 +5,8 @@ mod common;
 
 use axum::body::Body;
 use axum::http::Request;
-use common::{HOSTILE, TRAINED, get, post, send, service, service_with};
+use common::{HOSTILE, TRAINED, artifact, config, get, post, send, service, service_with};
+use lightgcn_serve::{ServeError, Service};
 use serde_json::{Value, json};
 
 #[tokio::test]
@@ -442,4 +443,38 @@ async fn hostile_names_come_as_json_and_nothing_else() {
     assert_eq!(reply.headers["content-type"], "application/json");
     assert_eq!(reply.headers["x-content-type-options"], "nosniff");
     assert_eq!(reply.json()["consumer"], "<script>alert(1)</script>");
+}
+
+#[tokio::test]
+async fn events_are_kept_in_the_file_that_the_configuration_names() {
+    let folder = tempfile::tempdir().unwrap();
+    let (model, events) = (folder.path().join("model"), folder.path().join("events"));
+    artifact(1.0).save(&model).unwrap();
+    let open = || {
+        let mut config = config();
+        config.events = Some(events.clone());
+        Service::open(&model, config)
+    };
+    let service = open().unwrap();
+    let body = r#"{"events":[{"consumer":"new","product":"p3","behaviour":"purchase"}]}"#;
+    assert_eq!(
+        post(&service.router(), "/v1/events", body).await.status,
+        200
+    );
+    // One process writes, and this one does.
+    let second = open().unwrap_err().to_string();
+    assert!(second.contains("one writer"), "{second}");
+    drop(service);
+    let service = open().unwrap();
+    let items = get(&service.router(), "/v1/recommendations/new?k=12").await;
+    assert!(!items.products().contains(&"p3".to_owned()));
+}
+
+#[test]
+fn a_faulty_configuration_is_told_before_anything_is_opened() {
+    let mut config = config();
+    config.queue = 0;
+    config.events = Some("no/such/folder/events".into());
+    let error = Service::open("no/such/model", config).unwrap_err();
+    assert!(matches!(error, ServeError::Config { .. }), "{error}");
 }

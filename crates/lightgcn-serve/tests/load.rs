@@ -325,3 +325,23 @@ async fn the_end_is_orderly() {
         .unwrap()
         .unwrap();
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_does_not_end_in_time_is_cut() {
+    let (service, gate) = gated(|config| config.drain_timeout_seconds = 0.2);
+    let running = Running::start(service).await;
+    let address = running.address;
+    let open = tokio::spawn(ask_owned(address, "/v1/recommendations/u0?k=1"));
+    while gate.entered.load(Ordering::Relaxed) == 0 {
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    let ended = running.stop();
+    tokio::time::timeout(Duration::from_secs(5), ended)
+        .await
+        .unwrap()
+        .unwrap();
+    // The question still waits, and its connection is gone without an answer.
+    let reply = tokio::time::timeout(Duration::from_secs(5), open).await;
+    assert_eq!(reply.unwrap().unwrap(), "");
+    gate.open();
+}

@@ -3,12 +3,9 @@
 use crate::args::ServeArgs;
 use crate::output::Output;
 use anyhow::Context;
-use lightgcn::serve::{
-    EventStore, EventStoreConfig, ServeConfig, Server, Service, raise_descriptor_limit, stop_signal,
-};
+use lightgcn::serve::{ServeConfig, Server, Service, raise_descriptor_limit, stop_signal};
 use serde::Serialize;
 use std::net::SocketAddr;
-use std::sync::Arc;
 
 /// What is printed once it listens.
 #[derive(Serialize)]
@@ -20,25 +17,16 @@ struct Listening {
 
 pub(crate) fn run(args: &ServeArgs, table: toml::Table, output: &Output) -> anyhow::Result<()> {
     let config = config(args, table)?;
-    // What is wrong with the configuration is told before the model is read.
-    config.clone().check()?;
     raise_descriptor_limit();
-    let service = match &config.events {
-        Some(path) => {
-            let store = EventStoreConfig {
-                per_consumer: config.limits.context_events,
-                ..EventStoreConfig::default()
-            };
-            let events = Arc::new(EventStore::open(path, store)?);
-            Service::open_with_events(&args.model, config, events)?
-        }
-        None => Service::open(&args.model, config)?,
-    };
+    let service = Service::open(&args.model, config)?;
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()
         .context("starting the threads of the service")?;
-    runtime.block_on(serve(service, output))
+    let served = runtime.block_on(serve(service, output));
+    // A model that is being loaded keeps nobody waiting: it writes nothing.
+    runtime.shutdown_background();
+    served
 }
 
 async fn serve(service: Service, output: &Output) -> anyhow::Result<()> {

@@ -114,6 +114,50 @@ impl EventStoreError {
         }
     }
 
+    /// The same error for another caller.
+    pub(super) fn copied(&self) -> Self {
+        let again = |source: &io::Error| io::Error::new(source.kind(), source.to_string());
+        match self {
+            Self::InUse { path } => Self::InUse { path: path.clone() },
+            Self::Missing { path } => Self::Missing { path: path.clone() },
+            Self::NotAStore { path, detail } => Self::NotAStore {
+                path: path.clone(),
+                detail: detail.clone(),
+            },
+            Self::NewerVersion {
+                path,
+                found,
+                supported,
+            } => Self::NewerVersion {
+                path: path.clone(),
+                found: *found,
+                supported: *supported,
+            },
+            Self::Event { number, detail } => Self::Event {
+                number: *number,
+                detail: detail.clone(),
+            },
+            Self::Full { path, limit } => Self::Full {
+                path: path.clone(),
+                limit: *limit,
+            },
+            Self::DiskFull { path, source } => Self::DiskFull {
+                path: path.clone(),
+                source: again(source),
+            },
+            Self::Io {
+                path,
+                action,
+                source,
+            } => Self::Io {
+                path: path.clone(),
+                action,
+                source: again(source),
+            },
+            Self::Damaged { path, detail } => Self::damaged(path, detail.clone()),
+        }
+    }
+
     pub(super) fn damaged(path: &Path, detail: impl Into<String>) -> Self {
         Self::Damaged {
             path: path.to_owned(),

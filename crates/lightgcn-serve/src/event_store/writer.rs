@@ -121,7 +121,7 @@ impl EventStore {
                 path: self.path.clone(),
                 limit: self.config.limit,
             },
-            Failure::Store(error) => copy(&error),
+            Failure::Store(error) => error.copied(),
         })
     }
 
@@ -199,7 +199,7 @@ impl EventStore {
         &self,
         work: impl FnOnce(&WriteTransaction) -> Result<T, redb::Error>,
     ) -> Result<T, EventStoreError> {
-        let outcome = self.with_database(|database| {
+        let outcome = self.with_database("write", |database| {
             let mut transaction = database.begin_write()?;
             transaction.set_quick_repair(true);
             let value = work(&transaction)?;
@@ -228,12 +228,14 @@ impl EventStore {
         Ok(database)
     }
 
-    /// Runs something on the database, which is opened anew where an earlier failure closed it.
+    /// Runs something on the database, which is opened anew where an earlier failure closed it. `action` says what
+    /// for, where it fails.
     fn with_database<T>(
         &self,
+        action: &'static str,
         work: impl FnOnce(&Database) -> Result<T, redb::Error>,
     ) -> Result<T, EventStoreError> {
-        let fault = |error| EventStoreError::database("write", &self.path, error);
+        let fault = |error| EventStoreError::database(action, &self.path, error);
         let database = self.database.read().unwrap_or_else(PoisonError::into_inner);
         if let Some(database) = &*database {
             return work(database).map_err(fault);
@@ -255,7 +257,7 @@ impl EventStore {
     /// # Errors
     /// [`EventStoreError::Io`] and [`EventStoreError::Damaged`] if they cannot be read.
     pub fn try_of_consumer(&self, consumer: &str) -> Result<Vec<ContextEvent>, EventStoreError> {
-        let bytes: Vec<Vec<u8>> = self.with_database(|database| {
+        let bytes: Vec<Vec<u8>> = self.with_database("read", |database| {
             let table = database.begin_read()?.open_table(EVENTS)?;
             let latest = table.range((consumer, 0)..=(consumer, u64::MAX))?.rev();
             let latest = latest.take(self.config.per_consumer);
@@ -334,28 +336,6 @@ impl EventSink for EventStore {
 
 fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
-/// The same error for another caller.
-fn copy(error: &EventStoreError) -> EventStoreError {
-    match error {
-        EventStoreError::DiskFull { path, source } => EventStoreError::DiskFull {
-            path: path.clone(),
-            source: std::io::Error::new(source.kind(), source.to_string()),
-        },
-        EventStoreError::Io {
-            path,
-            action,
-            source,
-        } => EventStoreError::Io {
-            path: path.clone(),
-            action,
-            source: std::io::Error::new(source.kind(), source.to_string()),
-        },
-        EventStoreError::InUse { path } => EventStoreError::InUse { path: path.clone() },
-        EventStoreError::Damaged { path, detail } => EventStoreError::damaged(path, detail.clone()),
-        other => EventStoreError::damaged(Path::new(""), other.to_string()),
-    }
 }
 
 fn number(table: &impl ReadableTable<&'static str, u64>, name: &str) -> Result<u64, redb::Error> {
