@@ -27,6 +27,8 @@ struct Plan<'a> {
     may: Vec<bool>,
     /// The rows that the model must not rank, ascending.
     blocked: Vec<u32>,
+    /// The rows whose scores are more than products of embeddings and that may be ranked, ascending.
+    apart: Vec<u32>,
     /// The others, where they are few; made when the model first ranks them.
     few: OnceLock<Option<Few>>,
     prices: Option<Vec<f64>>,
@@ -165,11 +167,14 @@ impl Recommender {
             !(may[row] && ranked)
         });
         let blocked: Vec<u32> = blocked.map(|row| row as u32).collect();
+        let by_content = products.by_content.iter().copied();
+        let apart = by_content.filter(|row| blocked.binary_search(row).is_err());
         let prices = (options.revenue > 0.0).then(|| usable_prices(products.catalogue.prices()));
         Ok(Plan {
             options,
             may,
             few: OnceLock::new(),
+            apart: apart.collect(),
             blocked,
             prices: prices.transpose()?,
         })

@@ -17,6 +17,8 @@ const TOLERANCE: f64 = 1e-10;
 #[derive(Debug, Clone, Default)]
 struct Attributes {
     columns: HashMap<String, u32>,
+    /// How rare each column is among the products: ln(1 + products / products with it), and 0 for the constant.
+    rarities: Vec<f64>,
     /// The upper ends of the price buckets but the last.
     prices: Vec<f64>,
 }
@@ -32,13 +34,22 @@ impl Attributes {
         ends.dedup();
         let mut attributes = Self {
             columns: HashMap::new(),
+            rarities: Vec::new(),
             prices: ends,
         };
+        let mut counts: Vec<f64> = Vec::new();
         for &row in known {
             for name in attributes.names(&catalogue.get(ItemId(row))) {
                 let next = attributes.columns.len() as u32;
-                attributes.columns.entry(name).or_insert(next);
+                let column = *attributes.columns.entry(name).or_insert(next);
+                counts.resize(attributes.columns.len(), 0.0);
+                counts[column as usize] += 1.0;
             }
+        }
+        let rarity = |&count: &f64| (1.0 + known.len() as f64 / count).ln();
+        attributes.rarities = counts.iter().map(rarity).collect();
+        if let Some(&constant) = attributes.columns.get("") {
+            attributes.rarities[constant as usize] = 0.0;
         }
         attributes
     }
@@ -90,17 +101,26 @@ pub(crate) struct ContentMap {
     dimension: usize,
 }
 
+/// A tenth of the known products, with what a map that was fitted on the others expects of them.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct HeldOut {
+    /// Ascending.
+    pub(crate) rows: Vec<u32>,
+    /// `[rows, dimension]`
+    pub(crate) guesses: Vec<f32>,
+}
+
 impl ContentMap {
     /// The map from the attributes of the products `known` to their rows of `table` (`[n_items,
-    /// dimension]`). The ridge is the one of five that serves a tenth of the products best when the
-    /// others fit it. None where no product has an attribute. O(attributes of the products · dimension)
-    /// a step, at most 600 steps.
+    /// dimension]`), and what it had expected of a tenth of them. The ridge is the one of five that serves that
+    /// tenth best when the others fit it. None where no product has an attribute. O(attributes of the products
+    /// · dimension) a step, at most 600 steps.
     pub(crate) fn fit(
         catalogue: &Catalogue,
         known: &[u32],
         table: &[f32],
         dimension: usize,
-    ) -> Option<Self> {
+    ) -> Option<(Self, HeldOut)> {
         let attributes = Attributes::new(catalogue, known);
         if attributes.columns.len() < 2 {
             return None;
@@ -117,47 +137,53 @@ impl ContentMap {
                 n_columns: attributes.columns.len(),
                 ridge,
             };
-            let columns: Vec<Vec<f64>> = (0..dimension)
-                .into_par_iter()
-                .map(|d| {
-                    let y: Vec<f64> = products.iter().map(|&n| f64::from(target(n)[d])).collect();
-                    problem.solve(&y)
-                })
-                .collect();
-            let mut effects = vec![0.0; attributes.columns.len() * dimension];
-            for (d, column) in columns.iter().enumerate() {
-                for (n, &x) in column.iter().enumerate() {
-                    effects[n * dimension + d] = x as f32;
-                }
-            }
-            effects
+            problem.solve_all(dimension, |n, d| f64::from(target(products[n])[d]))
         };
-        let mut best = (f64::INFINITY, RIDGES[RIDGES.len() / 2]);
+        let mut best = (f64::INFINITY, RIDGES[RIDGES.len() / 2], Vec::new());
         for ridge in RIDGES.into_iter().filter(|_| !held.is_empty()) {
             let effects = solve(&fitted, ridge);
-            let error = |&n: &usize| -> f64 {
-                let guess = sum_rows(&effects, dimension, &rows[n]);
-                let parts = guess.iter().zip(target(n));
-                parts.map(|(a, b)| f64::from(a - b).powi(2)).sum()
-            };
-            let error: f64 = held.iter().map(error).sum();
+            let guesses: Vec<f32> = held
+                .iter()
+                .flat_map(|&n| sum_rows(&effects, dimension, &rows[n]))
+                .collect();
+            let targets = held.iter().flat_map(|&n| target(n));
+            let error = guesses.iter().zip(targets);
+            let error = error.map(|(a, b)| f64::from(a - b).powi(2)).sum();
             if error < best.0 {
-                best = (error, ridge);
+                best = (error, ridge, guesses);
             }
         }
         let all: Vec<usize> = (0..known.len()).collect();
-        let effects = solve(&all, best.1);
-        Some(Self {
+        let map = Self {
+            effects: solve(&all, best.1),
             attributes,
-            effects,
             dimension,
-        })
+        };
+        let held_out = HeldOut {
+            rows: held.iter().map(|&n| known[n]).collect(),
+            guesses: best.2,
+        };
+        Some((map, held_out))
     }
 
     /// The embedding of a product with these details; none where no attribute of it is known.
     pub(crate) fn predict(&self, details: &ProductDetails) -> Option<Vec<f32>> {
         let columns = self.attributes.columns(details);
         (columns.len() > 1).then(|| sum_rows(&self.effects, self.dimension, &columns))
+    }
+
+    /// The attributes of a product as a vector of length 1, rare ones the longest: columns ascending, each with its
+    /// number. Empty where none is known.
+    pub(crate) fn vector(&self, details: &ProductDetails) -> Vec<(u32, f64)> {
+        let rarities = &self.attributes.rarities;
+        let columns = self.attributes.columns(details).into_iter();
+        let mut vector: Vec<(u32, f64)> = columns
+            .map(|column| (column, rarities[column as usize]))
+            .filter(|(_, rarity)| *rarity > 0.0)
+            .collect();
+        let length = vector.iter().map(|(_, x)| x * x).sum::<f64>().sqrt();
+        vector.iter_mut().for_each(|(_, x)| *x /= length);
+        vector
     }
 }
 
@@ -210,6 +236,24 @@ impl Ridge<'_> {
             .zip(w)
             .for_each(|(out, w)| *out += self.ridge * w);
         out
+    }
+
+    /// One solution a number of the targets, which `target` gives by row and number: `[n_columns, dimension]`.
+    fn solve_all(&self, dimension: usize, target: impl Fn(usize, usize) -> f64 + Sync) -> Vec<f32> {
+        let columns: Vec<Vec<f64>> = (0..dimension)
+            .into_par_iter()
+            .map(|d| {
+                let y: Vec<f64> = (0..self.rows.len()).map(|n| target(n, d)).collect();
+                self.solve(&y)
+            })
+            .collect();
+        let mut effects = vec![0.0; self.n_columns * dimension];
+        for (d, column) in columns.iter().enumerate() {
+            for (n, &x) in column.iter().enumerate() {
+                effects[n * dimension + d] = x as f32;
+            }
+        }
+        effects
     }
 
     /// Conjugate gradients (Hestenes and Stiefel 1952) on the normal equations.
@@ -268,7 +312,13 @@ mod tests {
         }
         let catalogue = Catalogue::from_details(details);
         let known: Vec<u32> = (0..120).collect();
-        let map = ContentMap::fit(&catalogue, &known, &table, 2).unwrap();
+        let (map, held_out) = ContentMap::fit(&catalogue, &known, &table, 2).unwrap();
+        assert_eq!(
+            held_out.rows,
+            [9, 19, 29, 39, 49, 59, 69, 79, 89, 99, 109, 119]
+        );
+        // Product 19 is of category a.y and brand p, which the others tell.
+        assert!((held_out.guesses[2] - 10.0).abs() < 1.0, "{held_out:?}");
         let guess = map.predict(&product("b", Some("p"), 60.0)).unwrap();
         assert!(
             (guess[0] - 20.0).abs() < 1.0 && (guess[1] + 0.5).abs() < 0.1,

@@ -84,12 +84,15 @@ impl Recommender {
             Some(Source::FoldIn) => Method::FoldIn,
             _ => Method::Evidence,
         };
-        let mut score = lightgcn_simd::dot(&vector, row);
+        let likeness = self.likeness_parts(&profile, item);
+        let added = likeness.contributions.iter().map(|(_, value)| value);
+        let mut score = lightgcn_simd::dot(&vector, row) + added.sum::<f64>() as f32;
         let of_model = query.as_ref().is_some_and(|q| q.source == Source::Model);
         let fused = match (user.filter(|_| of_model), &self.partners) {
             (Some(user), Some(partners)) => {
                 let mut scores = vec![0.0; self.products.len()];
                 lightgcn_simd::scores(&vector, &self.products.table, dimension, &mut scores);
+                self.add_likeness(Some(user), Some(&profile), &mut scores);
                 Some(partners.explain(user, item, &mut scores))
             }
             _ => None,
@@ -122,6 +125,7 @@ impl Recommender {
             explanation.instead = Some(self.instead(&profile, fused.is_some()));
         } else {
             let mut parts = self.model_parts(&profile, row);
+            parts.add(&likeness, 1.0);
             if let Some((factor, others)) = fused.and_then(|fused| fused.parts) {
                 let own = std::mem::take(&mut parts);
                 parts.add(&own, factor);

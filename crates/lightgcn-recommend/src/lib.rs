@@ -56,6 +56,7 @@
 
 mod answer;
 mod chain;
+mod cold_start;
 mod content;
 mod diversity;
 mod error;
@@ -65,6 +66,7 @@ mod explanation;
 mod exploration;
 mod filter;
 mod fold_in;
+mod likeness;
 mod messages;
 mod nearest;
 mod options;

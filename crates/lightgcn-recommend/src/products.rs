@@ -1,6 +1,6 @@
 //! The products that answers are made of: those of training, and new ones.
 
-use crate::content::ContentMap;
+use crate::cold_start::ColdStart;
 use crate::fold_in::Map;
 use crate::messages::entry;
 use crate::ridge::solve_ridge;
@@ -56,7 +56,10 @@ pub(crate) struct Products {
     /// `[products, dimension]`
     pub(crate) table: Vec<f32>,
     pub(crate) dimension: usize,
-    pub(crate) content: Option<ContentMap>,
+    /// How products without events are placed; fitted when the first one comes.
+    pub(crate) cold_start: Option<ColdStart>,
+    /// The rows that are placed by their content where likeness counts, ascending.
+    pub(crate) by_content: Vec<u32>,
 }
 
 impl Products {
@@ -76,34 +79,45 @@ impl Products {
                 .collect(),
             table: artifact.embeddings.data()[first..].to_vec(),
             dimension,
-            content: None,
+            cold_start: None,
+            by_content: Vec::new(),
         };
         if products.origins.contains(&Origin::Nothing) {
-            products.fit_content();
+            products.cold_start = products.fitted_cold_start(artifact);
             for row in 0..products.origins.len() {
                 if products.origins[row] == Origin::Nothing {
                     let details = products.catalogue.get(ItemId(row as u32));
                     products.place(row, products.guess(&details), Origin::Content);
                 }
             }
+            products.find_by_content();
         }
         products
     }
 
-    /// Fits the map from attributes, where there are any.
-    fn fit_content(&mut self) {
-        if self.content.is_some() {
-            return;
-        }
+    /// How products without events are placed; none where no product has an attribute.
+    fn fitted_cold_start(&self, artifact: &Artifact) -> Option<ColdStart> {
         let rows = 0..self.origins.len() as u32;
         let known: Vec<u32> = rows
             .filter(|&row| self.origins[row as usize] == Origin::Trained)
             .collect();
-        self.content = ContentMap::fit(&self.catalogue, &known, &self.table, self.dimension);
+        ColdStart::fit(artifact, &self.catalogue, &known, &self.table)
+    }
+
+    /// Notes the rows that are placed by their content, where likeness counts.
+    pub(crate) fn find_by_content(&mut self) {
+        let counts = self.cold_start.as_ref();
+        let counts = counts.is_some_and(ColdStart::counts_likeness);
+        let rows = (0..self.origins.len() as u32).filter(|_| counts);
+        self.by_content = rows
+            .filter(|&row| self.origins[row as usize] == Origin::Content)
+            .collect();
     }
 
     fn guess(&self, details: &ProductDetails) -> Option<Vec<f32>> {
-        self.content.as_ref().and_then(|map| map.predict(details))
+        self.cold_start
+            .as_ref()
+            .and_then(|cold| cold.guess(details))
     }
 
     fn place(&mut self, row: usize, embedding: Option<Vec<f32>>, origin: Origin) {
@@ -136,7 +150,8 @@ impl Recommender {
     /// A product with events of known consumers gets its embedding from them: one row of propagation
     /// over the frozen layers, mapped to whole products as newcomers are ([`FoldIn`](crate::FoldIn)). One
     /// without gets what its category, brand and price let expect: a ridge map from these to the
-    /// embeddings of the products that training knows. Both join the model's ranking at once, marked by
+    /// embeddings of the products that training knows; and where that finds more of what consumers dealt with, its
+    /// score also counts how much it is like the products of the consumer's history. Both join the model's ranking at once, marked by
     /// their source; a product with neither can only come by chance. O(products · dimension +
     /// events), and the cost of the maps, which are fitted once.
     ///
@@ -151,7 +166,9 @@ impl Recommender {
         for product in new {
             self.check_new(product)?;
         }
-        self.products.fit_content();
+        if self.products.cold_start.is_none() {
+            self.products.cold_start = self.products.fitted_cold_start(self.artifact());
+        }
         let before = self.products.len();
         let mut rows = Vec::with_capacity(new.len());
         for product in new {
@@ -174,7 +191,11 @@ impl Recommender {
             let n = self.products.origins.len();
             self.products.table.resize(n * dimension, 0.0);
             self.products.place(n - 1, embedding, origin);
+            if let Some(cold) = &mut self.products.cold_start {
+                cold.push(&product.details);
+            }
         }
+        self.products.find_by_content();
         self.mark_unsuitable();
         Ok(self)
     }
@@ -221,7 +242,7 @@ impl Recommender {
             let row = row.into_iter().map(|x| x as f32).collect();
             return Ok((Some(row), Origin::Events));
         }
-        if self.products.content.is_none() && product.details != ProductDetails::default() {
+        if self.products.cold_start.is_none() && product.details != ProductDetails::default() {
             return Err(RecommendError::NoContent);
         }
         Ok((self.products.guess(&product.details), Origin::Content))

@@ -97,7 +97,8 @@ impl Recommender {
         let size = pool_size(plan.options.k, plan.options.diversity);
         let vectors = asking.iter().flat_map(|(_, _, query)| &query.vector);
         let queries: Vec<f32> = vectors.copied().collect();
-        let few = plan.few.get_or_init(|| self.few(&plan.blocked)).as_ref();
+        let out = merged(&plan.blocked, &plan.apart);
+        let few = plan.few.get_or_init(|| self.few(&out)).as_ref();
         let (table, rows) = match few {
             Some(few) => (&few.table, Some(&few.rows)),
             None => (&self.products.table, None),
@@ -106,20 +107,37 @@ impl Recommender {
             .par_iter()
             .map(|(_, job, _)| match few {
                 Some(few) => few.places(&job.hidden),
-                None => merged(&plan.blocked, &job.hidden),
+                None => merged(&out, &job.hidden),
             })
             .collect();
         let best = top_k(&queries, table, self.products.dimension, size, |q| {
             &excluded[q]
         });
-        let ranked = best.into_iter().map(|best| {
+        let ranked = asking.par_iter().zip(best).map(|((_, job, query), best)| {
             let one = best.into_iter().map(|scored| Ranked {
                 item: ItemId(rows.map_or(scored.item, |rows| rows[scored.item as usize])),
                 score: scored.score,
             });
-            one.collect()
+            self.with_apart(job, query, one.collect(), size)
         });
         ranked.collect()
+    }
+
+    /// The best of a list and of the rows that are scored apart.
+    fn with_apart(
+        &self,
+        job: &Job<'_>,
+        query: &Query,
+        list: Vec<Ranked>,
+        size: usize,
+    ) -> Vec<Ranked> {
+        if job.plan.apart.is_empty() {
+            return list;
+        }
+        let rows = job.plan.apart.iter().copied();
+        let rows = rows.filter(|row| job.hidden.binary_search(row).is_err());
+        let consumer = (job.user, job.profile.as_ref());
+        self.with_cold_products(consumer, &query.vector, list, rows, size)
     }
 
     /// The list of a job whose scores are more than dot products.
@@ -132,6 +150,7 @@ impl Recommender {
             self.products.dimension,
             &mut row,
         );
+        self.add_likeness(job.user, job.profile.as_ref(), &mut row);
         if let (Some(partners), Some(user), Source::Model) =
             (&self.partners, job.user, query.source)
         {

@@ -197,6 +197,7 @@ fn the_score_of_a_consumer_without_history_is_own_taste() {
         .push(UserId(0), ItemId(0), 1.0, &[0, 1], Some(0))
         .unwrap();
     artifact.train = pairs.build(20, 60).unwrap();
+    artifact.popularity = lightgcn_store::popularity_of(&artifact.train);
     let shop = Recommender::from_artifact(artifact).unwrap();
     let parts = shop.parts(UserId(3), ItemId(5)).unwrap();
     let score = f64::from(shop.ranker().score(UserId(3), ItemId(5)));
