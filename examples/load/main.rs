@@ -416,7 +416,8 @@ async fn soak(
     let between = Duration::from_secs_f64(seconds / f64::from(swaps + 1));
     let mut settled = None;
     for n in 0..swaps {
-        tokio::time::sleep(between).await;
+        // By the clock: a swap that takes long does not put off the next ones.
+        tokio::time::sleep_until((start + between * (n + 1)).into()).await;
         // Each swap reads the model anew.
         swaps::switch(admin, &models[n as usize % 2]).await?;
         let now = held(address).await?;

@@ -23,6 +23,7 @@ pub struct RowIndices<B: Backend> {
 }
 
 /// The places of a batch sorted by the row they name, on the device.
+#[cfg_attr(not(feature = "cube"), allow(dead_code))]
 #[derive(Clone, Debug)]
 pub(crate) struct Segments<B: Backend> {
     /// Places of the batch, `[n_indices]`, `i32`; those of one row in the batch's order.
