@@ -9,7 +9,7 @@ use crate::parts::{
     check_numbers, encode_catalogue, encode_interactions, encode_json, encode_vocabulary,
     read_catalogue, read_interactions, read_vocabulary,
 };
-use crate::tensors::{Column, TensorFile, encode};
+use crate::tensors::{Column, TensorFile, encode, read_tables};
 use crate::{EmbeddingTable, ModelDescription, Storage, StoreError, write_folder_atomically};
 use lightgcn_core::{
     BehaviourWeightsConfig, Catalogue, Interactions, ItemId, Lineage, UserId, Vocabulary,
@@ -181,12 +181,14 @@ impl Artifact {
         let items = read_vocabulary(&folder, PRODUCTS)?;
         let (n_users, n_items) = (users.len(), items.len());
         let behaviours = folder.read_json(BEHAVIOURS)?;
+        // Before the embeddings: what reading the pairs needs beside them is gone when the largest part comes.
+        let train = read_interactions(&folder, &behaviours, n_users, n_items)?;
         let (layer0, embeddings) = read_embeddings(&folder)?;
         let artifact = Self {
             model: folder.read_json(MODEL)?,
             layer0,
             embeddings,
-            train: read_interactions(&folder, &behaviours, n_users, n_items)?,
+            train,
             users,
             items,
             catalogue: read_catalogue(&folder, n_items)?,
@@ -255,16 +257,17 @@ impl Artifact {
 }
 
 fn read_embeddings(folder: &Folder) -> Result<(EmbeddingTable, EmbeddingTable), StoreError> {
-    let bytes = folder.read(EMBEDDINGS)?;
-    let path = folder.path().join(EMBEDDINGS);
-    let file = TensorFile::open(path, &bytes, &["layer0", "final"], &[])?;
-    let layer0 = EmbeddingTable::read(&file, "layer0", Storage::F32)?;
     // The inverse of `Artifact::kind`, so that the same content has the same bytes.
     let storage = match folder.version() {
         ..=1 => Storage::F32,
         _ => Storage::Bf16,
     };
-    Ok((layer0, EmbeddingTable::read(&file, "final", storage)?))
+    let wanted = [("layer0", Storage::F32), ("final", storage)];
+    let [layer0, embeddings] = read_tables(folder.reader(EMBEDDINGS)?, wanted)?;
+    let path = folder.path().join(EMBEDDINGS);
+    let layer0 = EmbeddingTable::from_read(&path, "layer0", layer0, Storage::F32)?;
+    let embeddings = EmbeddingTable::from_read(&path, "final", embeddings, storage)?;
+    Ok((layer0, embeddings))
 }
 
 fn read_popularity(folder: &Folder, n_items: usize) -> Result<Vec<u64>, StoreError> {

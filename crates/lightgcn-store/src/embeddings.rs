@@ -1,8 +1,9 @@
 //! Tables of embeddings.
 
 use crate::StoreError;
-use crate::tensors::{Column, TensorFile};
+use crate::tensors::{Column, Table, fault};
 use half::bf16;
+use std::path::Path;
 
 /// How the numbers of a table are kept: on disk, and where a program asks for it, in memory.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
@@ -134,23 +135,18 @@ impl EmbeddingTable {
         column.with_shape(self.rows, self.dimension)
     }
 
-    /// Reads a table that must be kept as `storage`.
-    pub(crate) fn read(
-        file: &TensorFile<'_>,
+    /// A table that was read, and is kept as `storage`.
+    pub(crate) fn from_read(
+        path: &Path,
         name: &str,
+        table: Table,
         storage: Storage,
     ) -> Result<Self, StoreError> {
-        let (rows, dimension, data) = match storage {
-            Storage::F32 => file.matrix(name)?,
-            Storage::Bf16 => {
-                let (rows, dimension, data) = file.matrix::<bf16>(name)?;
-                (rows, dimension, data.iter().map(|x| x.to_f32()).collect())
-            }
-        };
-        let table = Self::new(rows, dimension, data).map_err(|error| match error {
-            StoreError::EmbeddingTable { detail } => file.fault(name, detail),
-            other => other,
-        })?;
+        let table =
+            Self::new(table.rows, table.width, table.data).map_err(|error| match error {
+                StoreError::EmbeddingTable { detail } => fault(path, name, detail),
+                other => other,
+            })?;
         Ok(Self { storage, ..table })
     }
 }

@@ -2,8 +2,9 @@
 
 use crate::StoreError;
 use crate::kind::Kind;
-use crate::manifest::{FileEntry, MANIFEST, Manifest, sha256};
+use crate::manifest::{FileEntry, MANIFEST, Manifest, hex};
 use serde::de::DeserializeOwned;
+use sha2::{Digest, Sha256};
 use std::fs::{self, File};
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
@@ -106,6 +107,19 @@ impl Folder {
     /// [`StoreError::Checksum`] if it is not as its manifest says, [`StoreError::Io`] if it cannot
     /// be read or does not fit into memory.
     pub(crate) fn read(&self, name: &str) -> Result<Vec<u8>, StoreError> {
+        let mut reader = self.reader(name)?;
+        let mut bytes = reader.room(reader.length())?;
+        let read = reader.read_to_end(&mut bytes);
+        read.map_err(|error| reader.fault(error))?;
+        reader.finish()?;
+        Ok(bytes)
+    }
+
+    /// A file piece by piece. Nothing that was read may be used before [`CheckedReader::finish`].
+    ///
+    /// # Errors
+    /// [`StoreError::FileSet`] if the folder has no such file, [`StoreError::Io`] if it cannot be read.
+    pub(crate) fn reader(&self, name: &str) -> Result<CheckedReader<'_>, StoreError> {
         let path = self.path.join(name);
         let Some(entry) = self.files.iter().find(|f| f.name == name) else {
             return Err(StoreError::FileSet {
@@ -114,32 +128,15 @@ impl Folder {
                 unknown: Vec::new(),
             });
         };
-        let fault = |error| StoreError::io("read", &path, error);
-        let mut bytes = Vec::new();
-        usize::try_from(entry.bytes)
-            .ok()
-            .and_then(|n| bytes.try_reserve_exact(n).ok())
-            .ok_or_else(|| fault(io::ErrorKind::OutOfMemory.into()))?;
-        let file = File::open(&path).map_err(fault)?;
-        file.take(entry.bytes.saturating_add(1))
-            .read_to_end(&mut bytes)
-            .map_err(fault)?;
-        if bytes.len() as u64 != entry.bytes {
-            return Err(StoreError::Size {
-                path,
-                expected: entry.bytes,
-                found: bytes.len() as u64,
-            });
-        }
-        let found = sha256(&bytes);
-        if found != entry.sha256 {
-            return Err(StoreError::Checksum {
-                path,
-                expected: entry.sha256.clone(),
-                found,
-            });
-        }
-        Ok(bytes)
+        let file = File::open(&path).map_err(|error| StoreError::io("read", &path, error))?;
+        Ok(CheckedReader {
+            path,
+            entry,
+            // One more tells a longer file.
+            file: file.take(entry.bytes.saturating_add(1)),
+            hash: Sha256::new(),
+            n_read: 0,
+        })
     }
 
     /// The value in a JSON file, after the checks of [`Folder::read`].
@@ -177,6 +174,80 @@ impl Folder {
             missing,
             unknown,
         })
+    }
+}
+
+/// A file that is checked while it is read.
+pub(crate) struct CheckedReader<'a> {
+    path: PathBuf,
+    entry: &'a FileEntry,
+    file: io::Take<File>,
+    hash: Sha256,
+    n_read: u64,
+}
+
+impl CheckedReader<'_> {
+    /// Where the file is.
+    pub(crate) fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// How many bytes its manifest gives it.
+    pub(crate) fn length(&self) -> u64 {
+        self.entry.bytes
+    }
+
+    /// Room for so many values.
+    ///
+    /// # Errors
+    /// [`StoreError::Io`] if they do not fit into memory.
+    pub(crate) fn room<T>(&self, n: u64) -> Result<Vec<T>, StoreError> {
+        let mut values = Vec::new();
+        let reserved = usize::try_from(n)
+            .ok()
+            .and_then(|n| values.try_reserve_exact(n).ok());
+        match reserved {
+            Some(()) => Ok(values),
+            None => Err(self.fault(io::ErrorKind::OutOfMemory.into())),
+        }
+    }
+
+    /// The error for a failed read of this file.
+    pub(crate) fn fault(&self, error: io::Error) -> StoreError {
+        StoreError::io("read", &self.path, error)
+    }
+
+    /// Reads what is left, and checks the number of bytes and their checksum.
+    ///
+    /// # Errors
+    /// [`StoreError::Size`] and [`StoreError::Checksum`] if they are not those of the manifest.
+    pub(crate) fn finish(mut self) -> Result<(), StoreError> {
+        io::copy(&mut self, &mut io::sink()).map_err(|error| self.fault(error))?;
+        if self.n_read != self.entry.bytes {
+            return Err(StoreError::Size {
+                path: self.path,
+                expected: self.entry.bytes,
+                found: self.n_read,
+            });
+        }
+        let found = hex(&self.hash.finalize());
+        if found != self.entry.sha256 {
+            return Err(StoreError::Checksum {
+                path: self.path,
+                expected: self.entry.sha256.clone(),
+                found,
+            });
+        }
+        Ok(())
+    }
+}
+
+impl Read for CheckedReader<'_> {
+    fn read(&mut self, to: &mut [u8]) -> io::Result<usize> {
+        let n = self.file.read(to)?;
+        self.hash.update(&to[..n]);
+        self.n_read += n as u64;
+        Ok(n)
     }
 }
 

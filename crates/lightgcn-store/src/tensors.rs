@@ -13,6 +13,10 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::path::{Path, PathBuf};
 
+mod tables;
+
+pub(crate) use tables::{Table, read_tables};
+
 /// Headers beyond this are refused unread; ours have a few hundred bytes.
 const MAX_HEADER_BYTES: u64 = 1 << 16;
 
@@ -114,14 +118,13 @@ pub(crate) fn encode(path: &Path, columns: &[Column]) -> Result<Vec<u8>, StoreEr
 #[derive(Debug, serde::Deserialize)]
 #[serde(deny_unknown_fields)]
 struct HeaderEntry {
-    #[serde(rename = "dtype")]
-    _dtype: String,
-    #[serde(rename = "shape")]
-    _shape: Vec<u64>,
+    dtype: String,
+    shape: Vec<u64>,
     data_offsets: [u64; 2],
 }
 
 /// The entries of a header. A name that occurs twice is an error: parsers differ in which one they take.
+#[derive(Debug)]
 struct Header(BTreeMap<String, HeaderEntry>);
 
 impl<'de> Deserialize<'de> for Header {
@@ -250,7 +253,8 @@ impl<'a> TensorFile<'a> {
     }
 }
 
-fn fault(path: &Path, tensor: &str, detail: String) -> StoreError {
+/// The error for a tensor of a file.
+pub(crate) fn fault(path: &Path, tensor: &str, detail: String) -> StoreError {
     StoreError::Tensor {
         path: path.to_owned(),
         tensor: tensor.to_owned(),
@@ -261,27 +265,43 @@ fn fault(path: &Path, tensor: &str, detail: String) -> StoreError {
 /// Refuses headers that are too large, say more than tensors need, or reach beyond the file: the
 /// sums that the safetensors crate makes of them could overflow.
 fn check_header(path: &Path, bytes: &[u8]) -> Result<(), StoreError> {
-    let damaged = |detail: String| StoreError::damaged(path, detail);
+    let damaged = |detail: &str| StoreError::damaged(path, detail.to_owned());
     let (length, rest) = bytes
         .split_first_chunk::<8>()
-        .ok_or_else(|| damaged("it is too short for a header".to_owned()))?;
-    let length = u64::from_le_bytes(*length);
-    if length > MAX_HEADER_BYTES {
-        return Err(damaged(format!(
-            "its header claims {length} bytes; at most {MAX_HEADER_BYTES} are possible"
-        )));
-    }
-    let (header, data) = rest
-        .split_at_checked(length as usize)
-        .ok_or_else(|| damaged(format!("its header claims {length} bytes beyond its end")))?;
-    let Header(entries) = serde_json::from_slice(header)
-        .map_err(|error| damaged(format!("its header is not understood: {error}")))?;
-    for (name, entry) in entries {
-        if entry.data_offsets.iter().any(|&n| n > data.len() as u64) {
-            return Err(fault(path, &name, "it reaches beyond the file".to_owned()));
+        .ok_or_else(|| damaged(TOO_SHORT))?;
+    let length = header_length(path, *length, bytes.len() as u64)?;
+    let (header, data) = rest.split_at(length);
+    Header::parse(path, header, data.len() as u64).map(|_| ())
+}
+
+const TOO_SHORT: &str = "it is too short for a header";
+
+/// The length of the header of a file of `total` bytes that begins so.
+fn header_length(path: &Path, first: [u8; 8], total: u64) -> Result<usize, StoreError> {
+    let length = u64::from_le_bytes(first);
+    let fault = if length > MAX_HEADER_BYTES {
+        format!("its header claims {length} bytes; at most {MAX_HEADER_BYTES} are possible")
+    } else if length > total.saturating_sub(8) {
+        format!("its header claims {length} bytes beyond its end")
+    } else {
+        return Ok(length as usize);
+    };
+    Err(StoreError::damaged(path, fault))
+}
+
+impl Header {
+    /// Reads the header of a file with `n_data` bytes behind it.
+    fn parse(path: &Path, header: &[u8], n_data: u64) -> Result<Self, StoreError> {
+        let header: Self = serde_json::from_slice(header).map_err(|error| {
+            StoreError::damaged(path, format!("its header is not understood: {error}"))
+        })?;
+        for (name, entry) in &header.0 {
+            if entry.data_offsets.iter().any(|&n| n > n_data) {
+                return Err(fault(path, name, "it reaches beyond the file".to_owned()));
+            }
         }
+        Ok(header)
     }
-    Ok(())
 }
 
 #[cfg(test)]
