@@ -46,7 +46,7 @@ measure() {
     sed "s/^{/{\"run\":\"$what\",/" "$lines" >>"$out"
     measured=$((measured + 1))
   else
-    echo "not measured: $(grep -v '^ ' "$errors" | tail -1)" >&2
+    echo "not measured: $(grep -i -m 1 '^error' "$errors" || tail -n 1 "$errors")" >&2
   fi
   rm -f "$lines" "$errors"
 }

@@ -36,8 +36,13 @@ struct Args {
     /// A folder with train.txt and test.txt, pair files of the field's form
     #[arg(long, required_unless_present = "synthetic")]
     data: Option<PathBuf>,
-    /// Consumers, products and pairs of a made-up shop instead
-    #[arg(long, value_delimiter = ',', num_args = 3, conflicts_with = "data")]
+    /// Consumers, products and pairs of a made-up shop instead, three numbers with commas between
+    #[arg(
+        long,
+        value_name = "NUMBERS",
+        value_delimiter = ',',
+        conflicts_with = "data"
+    )]
     synthetic: Option<Vec<usize>>,
     /// Numbers in an embedding
     #[arg(long, default_value_t = 64)]
