@@ -157,16 +157,20 @@ impl Recommender {
         }
         let has = |source| options.chain.contains(&source);
         let (with_content, with_events) = (has(Source::Content), has(Source::FoldIn));
-        let blocked = (0..may.len()).filter(|&row| {
-            let ranked = match products.origins[row] {
+        // Written without a branch: half of the products may be out, in no order.
+        let mut blocked = vec![0u32; may.len()];
+        let mut n_blocked = 0;
+        for (row, (&may, &origin)) in may.iter().zip(&products.origins).enumerate() {
+            let ranked = match origin {
                 Origin::Trained => true,
                 Origin::Events => with_events,
                 Origin::Content => with_content,
                 Origin::Nothing => false,
             };
-            !(may[row] && ranked)
-        });
-        let blocked: Vec<u32> = blocked.map(|row| row as u32).collect();
+            blocked[n_blocked] = row as u32;
+            n_blocked += usize::from(!(may & ranked));
+        }
+        blocked.truncate(n_blocked);
         let by_content = products.by_content.iter().copied();
         let apart = by_content.filter(|row| blocked.binary_search(row).is_err());
         let prices = (options.revenue > 0.0).then(|| usable_prices(products.catalogue.prices()));

@@ -4,7 +4,6 @@ use crate::RecommendError;
 use crate::nearest::nearest_label;
 use lightgcn_core::{Catalogue, ItemId, LabelColumn, Vocabulary};
 use serde::{Deserialize, Serialize};
-use std::collections::HashSet;
 
 /// Which products may be shown. The default lets every product through.
 ///
@@ -84,14 +83,16 @@ impl ProductFilter {
                 continue;
             }
             let codes = codes_of("brand", names, &[catalogue.brand()], |a, b| a == b)?;
-            let has = |row: usize| codes[0].contains(&catalogue.brand().codes()[row]);
+            let has = |row: usize| is_marked(&codes[0], catalogue.brand().codes()[row]);
             (0..mask.len()).for_each(|row| mask[row] &= has(row) == wanted);
         }
         if self.price_min.is_some() || self.price_max.is_some() {
             let low = self.price_min.unwrap_or(f64::NEG_INFINITY);
             let high = self.price_max.unwrap_or(f64::INFINITY);
             for (keep, price) in mask.iter_mut().zip(catalogue.prices()) {
-                *keep &= price.is_some_and(|price| (low..=high).contains(&price));
+                // Without a branch, which nothing could foretell: no price compares as NaN does.
+                let price = price.unwrap_or(f64::NAN);
+                *keep &= (price >= low) & (price <= high);
             }
         }
         Ok(mask)
@@ -113,7 +114,7 @@ fn keep_categories(
         let has = columns
             .iter()
             .zip(&codes)
-            .any(|(column, codes)| codes.contains(&column.codes()[row]));
+            .any(|(column, codes)| is_marked(codes, column.codes()[row]));
         *keep &= has == wanted;
     }
     Ok(())
@@ -126,20 +127,26 @@ pub(crate) fn is_category(label: &str, name: &str) -> bool {
         .is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
 }
 
-/// The codes of each column's labels that match one of the names, each of which must match some.
+/// Whether a code is marked; that of products without a label never is.
+fn is_marked(codes: &[bool], code: u32) -> bool {
+    codes.get(code as usize).copied().unwrap_or(false)
+}
+
+/// By column and code, whether the label matches one of the names, each of which must match some.
 fn codes_of(
     kind: &'static str,
     names: &[String],
     columns: &[&LabelColumn],
     matches: impl Fn(&str, &str) -> bool,
-) -> Result<Vec<HashSet<u32>>, RecommendError> {
-    let mut codes = vec![HashSet::new(); columns.len()];
+) -> Result<Vec<Vec<bool>>, RecommendError> {
+    let none = |column: &&LabelColumn| vec![false; column.labels().len()];
+    let mut codes: Vec<Vec<bool>> = columns.iter().map(none).collect();
     for name in names {
         let mut found = false;
         for (column, codes) in columns.iter().zip(&mut codes) {
             for (code, label) in column.labels().iter().enumerate() {
                 if matches(label, name) {
-                    codes.insert(code as u32);
+                    codes[code] = true;
                     found = true;
                 }
             }

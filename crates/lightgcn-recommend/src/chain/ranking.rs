@@ -12,6 +12,10 @@ use rayon::prelude::*;
 
 /// A filter that leaves fewer than one product in so many has their embeddings side by side.
 const ONE_IN: usize = 2;
+/// For so many consumers at once it has so already where it leaves out one product in [`OUT_OF`]: to put them side by side
+/// costs once, to pass over the others costs every consumer.
+const MANY: usize = 8;
+const OUT_OF: usize = 16;
 
 /// The products that a narrow filter leaves: reading these alone is quicker than passing over the others.
 pub(super) struct Few {
@@ -31,10 +35,12 @@ impl Few {
 }
 
 impl Recommender {
-    /// The products that are left, where these are few.
-    fn few(&self, blocked: &[u32]) -> Option<Few> {
+    /// The products that are left, where these are few or many consumers ask.
+    fn few(&self, blocked: &[u32], n_consumers: usize) -> Option<Few> {
         let (n, dimension) = (self.products.len(), self.products.dimension);
-        if (n - blocked.len()) * ONE_IN >= n {
+        let narrow = (n - blocked.len()) * ONE_IN < n;
+        let shared = n_consumers >= MANY && blocked.len() * OUT_OF >= n;
+        if !narrow && !shared {
             return None;
         }
         let mut rest = blocked;
@@ -98,7 +104,8 @@ impl Recommender {
         let vectors = asking.iter().flat_map(|(_, _, query)| &query.vector);
         let queries: Vec<f32> = vectors.copied().collect();
         let out = merged(&plan.blocked, &plan.apart);
-        let few = plan.few.get_or_init(|| self.few(&out)).as_ref();
+        let few = plan.few.get_or_init(|| self.few(&out, asking.len()));
+        let few = few.as_ref();
         let (table, rows) = match few {
             Some(few) => (&few.table, Some(&few.rows)),
             None => (&self.products.table, None),

@@ -144,12 +144,12 @@ proptest! {
         let asked = RecommendOptions { filter, hide, ..options(k) };
         let answer = shop.recommend(&consumer, &asked).unwrap();
         // Brute force: all scores, sorted.
-        let score = |n: usize| {
-            let row = &shop.products.table[n * 4..(n + 1) * 4];
-            lightgcn_simd::dot(shop.artifact().embeddings.row(user as usize), row)
-        };
+        let vector = shop.artifact().embeddings.row(user as usize);
+        let rows = shop.products.table.chunks_exact(4);
+        let mut scores: Vec<f32> = rows.map(|row| lightgcn_simd::dot(vector, row)).collect();
+        shop.add_likeness(Some(UserId(user)), None, &mut scores);
         let mut left: Vec<usize> = (0..60).filter(|&n| passes(n) && !met(n)).collect();
-        left.sort_by(|&a, &b| score(b).total_cmp(&score(a)).then(a.cmp(&b)));
+        left.sort_by(|&a, &b| scores[b].total_cmp(&scores[a]).then(a.cmp(&b)));
         left.truncate(k);
         let expected: Vec<String> = left.iter().map(|n| format!("p{n}")).collect();
         prop_assert_eq!(names(&answer), expected);
