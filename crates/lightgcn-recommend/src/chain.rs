@@ -172,13 +172,14 @@ impl Recommender {
         }
         blocked.truncate(n_blocked);
         let by_content = products.by_content.iter().copied();
-        let apart = by_content.filter(|row| blocked.binary_search(row).is_err());
+        let apart = by_content.filter(|&row| with_content && may[row as usize]);
+        let apart = apart.collect();
         let prices = (options.revenue > 0.0).then(|| usable_prices(products.catalogue.prices()));
         Ok(Plan {
             options,
             may,
             few: OnceLock::new(),
-            apart: apart.collect(),
+            apart,
             blocked,
             prices: prices.transpose()?,
         })

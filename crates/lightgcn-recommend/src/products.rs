@@ -150,10 +150,11 @@ impl Recommender {
     /// A product with events of known consumers gets its embedding from them: one row of propagation
     /// over the frozen layers, mapped to whole products as newcomers are ([`FoldIn`](crate::FoldIn)). One
     /// without gets what its category, brand and price let expect: a ridge map from these to the
-    /// embeddings of the products that training knows; and where that finds more of what consumers dealt with, its
-    /// score also counts how much it is like the products of the consumer's history. Both join the model's ranking at once, marked by
-    /// their source; a product with neither can only come by chance. O(products · dimension +
-    /// events), and the cost of the maps, which are fitted once.
+    /// embeddings of the products that training knows; and where that finds more of what consumers
+    /// dealt with, its score also counts how much it is like the products of the consumer's history.
+    /// Both join the model's ranking at once, marked by their source; a product with neither can only
+    /// come by chance. O(products · dimension + events), and the cost of the maps, which are fitted
+    /// once.
     ///
     /// # Errors
     /// [`RecommendError::NewProduct`] for an id that is known already, an unknown behaviour or a price

@@ -9,6 +9,7 @@ use crate::{Ranked, Recommender, Source};
 use lightgcn_core::ItemId;
 use lightgcn_simd::{scores, top_k};
 use rayon::prelude::*;
+use std::borrow::Cow;
 
 /// A filter that leaves fewer than one product in so many has their embeddings side by side.
 const ONE_IN: usize = 2;
@@ -103,7 +104,10 @@ impl Recommender {
         let size = pool_size(plan.options.k, plan.options.diversity);
         let vectors = asking.iter().flat_map(|(_, _, query)| &query.vector);
         let queries: Vec<f32> = vectors.copied().collect();
-        let out = merged(&plan.blocked, &plan.apart);
+        let out = match &plan.apart[..] {
+            [] => Cow::Borrowed(&plan.blocked),
+            apart => Cow::Owned(merged(&plan.blocked, apart)),
+        };
         let few = plan.few.get_or_init(|| self.few(&out, asking.len()));
         let few = few.as_ref();
         let (table, rows) = match few {
