@@ -4,6 +4,7 @@ use crate::content::{ContentMap, HeldOut};
 use crate::likeness::{Kinds, Shares};
 use crate::products::Origin;
 use crate::profile::Profile;
+use crate::revenue::deviation;
 use crate::scorer::ScoreParts;
 use crate::{Ranked, Recommender};
 use lightgcn_core::{Catalogue, Interactions, ItemId, ProductDetails, UserId};
@@ -220,6 +221,7 @@ impl Trial {
 
     /// The weight under which most of what consumers dealt with is found; the smaller of two as good.
     fn best_weight(&self) -> f64 {
+        let spread = |values: &[f64]| deviation(values.iter().copied());
         let unit = spread(&self.scores) / spread(&self.likeness);
         if !unit.is_finite() {
             return 0.0;
@@ -258,13 +260,6 @@ impl Trial {
             .collect();
         recalls.iter().sum::<f64>() / recalls.len().max(1) as f64
     }
-}
-
-/// The standard deviation.
-fn spread(values: &[f64]) -> f64 {
-    let n = values.len().max(1) as f64;
-    let mean = values.iter().sum::<f64>() / n;
-    (values.iter().map(|x| (x - mean).powi(2)).sum::<f64>() / n).sqrt()
 }
 
 /// What a consumer dealt with in training.
