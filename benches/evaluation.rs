@@ -1,5 +1,5 @@
-//! Recall and NDCG of all consumers over all products, training pairs masked: the whole `evaluate_test`,
-//! from final embeddings. Elements are consumers.
+//! Recall and NDCG of all users over all items, training pairs masked: the whole `evaluate_test`,
+//! from final embeddings. Elements are users.
 
 use std::cell::LazyCell;
 
@@ -22,7 +22,7 @@ pub(crate) fn bench(c: &mut Criterion) {
             let items = users.split_off(shop.n_users * DIM);
             EmbeddingRanker::new("random", users, items, DIM).expect("the embeddings are finite")
         });
-        group.bench_function(id("all-consumers", shop.name), |b| {
+        group.bench_function(id("all-users", shop.name), |b| {
             let split = shop.split();
             b.iter(|| evaluate_test(&*ranker, &split.train, &split.test, &options));
         });

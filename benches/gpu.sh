@@ -63,7 +63,7 @@ for device in ${devices//,/ }; do
   else
     echo "skipped: LIGHTGCN_DATA names no folder with gowalla/train.txt" >&2
   fi
-  # The reference system's run: 1.64 million consumers, 54 thousand products, 10 million pairs.
+  # The reference system's run: 1.64 million users, 54 thousand items, 10 million pairs.
   measure "large $device" --device "$device" --synthetic 1640000,54000,10000000 --dimension 90 --layers 5 \
     --batch-size 16384 --epochs 1 --train-only
 done

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Steps of LightGCN by the published recipe in PyTorch on one CUDA GPU, for `gpu.sh`.
 
-`original` is the loop of LightGCN-PyTorch: a product of a coalesced COO tensor a layer, stacked and averaged, the
+`original` is the loop of LightGCN-PyTorch: an item of a coalesced COO tensor a layer, stacked and averaged, the
 whole epoch's triples drawn beforehand (here by numpy at once, faster than the authors' loop), torch's Adam, a loss
 read at every step. `pyg` is PyTorch Geometric's `LightGCN` on a normalized CSR tensor, where it is installed.
 """
@@ -22,7 +22,7 @@ DEVICE = torch.device("cuda")
 
 
 def normalized(data):
-    """D^-1/2 A D^-1/2 over consumers and products, as a coalesced COO tensor."""
+    """D^-1/2 A D^-1/2 over users and items, as a coalesced COO tensor."""
     users = torch.from_numpy(data.train.users)
     items = torch.from_numpy(data.train.items) + data.n_users
     index = torch.stack([torch.cat([users, items]), torch.cat([items, users])]).to(DEVICE)
@@ -32,7 +32,7 @@ def normalized(data):
 
 
 def triples(data, random):
-    """An epoch's triples, shuffled: consumer, bought, not bought (a product of all, drawn again where bought)."""
+    """An epoch's triples, shuffled: user, bought, not bought (an item of all, drawn again where bought)."""
     order = random.permutation(len(data.train))
     users, items = data.train.users[order], data.train.items[order]
     known = np.sort(data.train.users * data.n_items + data.train.items)

@@ -25,7 +25,7 @@ pub(crate) fn bench(c: &mut Criterion) {
                 .expect("the default is valid");
             let read = ReadConfig::default();
             b.iter_with_large_drop(|| {
-                read_events(&log, &read, config.behaviours(), |_| {}).expect("a valid log")
+                read_events(&log, &read, config.behaviors(), |_| {}).expect("a valid log")
             });
         });
         group.bench_function(id("prepare", size), |b| {

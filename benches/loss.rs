@@ -48,7 +48,7 @@ pub(crate) fn bench(c: &mut Criterion) {
             };
             group.bench_function(id(name, size), |b| {
                 gradients.resize(table.len(), 0.0);
-                // The products that only occur as negatives of BPR take no part.
+                // The items that only occur as negatives of BPR take no part.
                 let (users, others) = table.split_at(pairs.n_users * DIM);
                 let items = &others[..pairs.n_positives * DIM];
                 let (of_users, others) = gradients.split_at_mut(users.len());
@@ -141,8 +141,8 @@ fn through_autodiff(
     }
 }
 
-/// The pairs of a batch with one negative each, as rows among its distinct consumers and among its
-/// distinct products: those that are somebody's positive first.
+/// The pairs of a batch with one negative each, as rows among its distinct users and among its
+/// distinct items: those that are somebody's positive first.
 struct Pairs {
     users: Vec<u32>,
     positives: Vec<u32>,
@@ -153,7 +153,7 @@ struct Pairs {
 }
 
 impl Pairs {
-    /// The first pairs of an epoch of the shop x16, by consumer.
+    /// The first pairs of an epoch of the shop x16, by user.
     fn draw(n_pairs: usize) -> Self {
         let shop = shops().iter().find(|shop| shop.name == "x16");
         let epoch = shop.expect("x16 is a size").sampler().epoch(0);
@@ -193,7 +193,7 @@ impl Pairs {
         self.n_users + self.n_items
     }
 
-    /// Consumers, positives and negatives as rows of one table, consumers first.
+    /// Users, positives and negatives as rows of one table, users first.
     fn triples(&self) -> (Vec<u32>, Vec<u32>, Vec<u32>) {
         let rows = |items: &[u32]| {
             items
@@ -208,7 +208,7 @@ impl Pairs {
         )
     }
 
-    /// How often each candidate is the product of a pair.
+    /// How often each candidate is the item of a pair.
     fn candidate_weights(&self) -> Vec<f32> {
         let mut weights = vec![0.0; self.n_positives];
         for &item in &self.positives {

@@ -54,7 +54,7 @@ class Row:
     standard_error_ns: float
     median_ns: float
     fastest_ns: float
-    """Of the samples, each a mean of some calls: what repeats best on a machine with neighbours."""
+    """Of the samples, each a mean of some calls: what repeats best on a machine with neighbors."""
     elements: int
     """What one call works off; each group's file says what it counts. 0 if it counts nothing."""
     elements_per_second: float

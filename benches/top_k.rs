@@ -1,5 +1,5 @@
-//! The best 20 products of catalogues of growing size: for one consumer who asks, and for 1,024 at
-//! once; 100 products of each are left out. Elements are scores: consumers × products.
+//! The best 20 items of catalogues of growing size: for one user who asks, and for 1,024 at
+//! once; 100 items of each are left out. Elements are scores: users × items.
 
 use std::cell::LazyCell;
 use std::hint::black_box;
@@ -11,56 +11,55 @@ use crate::common::{DIM, embeddings, id};
 
 const CATALOGUES: [(usize, &str); 3] = [(10_000, "10k"), (100_000, "100k"), (1_000_000, "1M")];
 const K: usize = 20;
-const CONSUMERS: usize = 1024;
+const USERS: usize = 1024;
 
 pub(crate) fn bench(c: &mut Criterion) {
-    let consumers = LazyCell::new(|| embeddings(CONSUMERS));
+    let users = LazyCell::new(|| embeddings(USERS));
     let seen: Vec<u32> = (0..100).map(|n| n * 97).collect();
     let mut group = c.benchmark_group("top-k");
-    for (n_products, size) in CATALOGUES {
-        // Rows after those of the consumers.
-        let products =
-            LazyCell::new(|| embeddings(CONSUMERS + n_products).split_off(CONSUMERS * DIM));
+    for (n_items, size) in CATALOGUES {
+        // Rows after those of the users.
+        let items = LazyCell::new(|| embeddings(USERS + n_items).split_off(USERS * DIM));
         let rounded = LazyCell::new(|| {
-            let mut rounded = vec![Bf16::ZERO; products.len()];
-            round_to_bf16(&products, &mut rounded);
+            let mut rounded = vec![Bf16::ZERO; items.len()];
+            round_to_bf16(&items, &mut rounded);
             rounded
         });
-        group.throughput(Throughput::Elements(n_products as u64));
-        group.bench_function(id("one-consumer-f32", size), |b| {
-            one_after_the_other(b, &consumers, &products, &seen);
+        group.throughput(Throughput::Elements(n_items as u64));
+        group.bench_function(id("one-user-f32", size), |b| {
+            one_after_the_other(b, &users, &items, &seen);
         });
-        group.bench_function(id("one-consumer-bf16", size), |b| {
-            one_after_the_other(b, &consumers, &rounded, &seen);
+        group.bench_function(id("one-user-bf16", size), |b| {
+            one_after_the_other(b, &users, &rounded, &seen);
         });
         // The parts of a ranker that has scores of another kind.
-        let mut all = vec![0.0; n_products];
+        let mut all = vec![0.0; n_items];
         group.bench_function(id("scores", size), |b| {
-            b.iter(|| scores(&consumers[..DIM], &products, DIM, &mut all));
+            b.iter(|| scores(&users[..DIM], &items, DIM, &mut all));
         });
         group.bench_function(id("selection", size), |b| {
             b.iter(|| black_box(select_top_k(&all, K, &seen)));
         });
-        if n_products <= 100_000 {
-            group.throughput(Throughput::Elements((CONSUMERS * n_products) as u64));
-            group.bench_function(id("1024-consumers-f32", size), |b| {
-                b.iter(|| top_k(&consumers, &products, DIM, K, |_| &seen));
+        if n_items <= 100_000 {
+            group.throughput(Throughput::Elements((USERS * n_items) as u64));
+            group.bench_function(id("1024-users-f32", size), |b| {
+                b.iter(|| top_k(&users, &items, DIM, K, |_| &seen));
             });
         }
     }
     group.finish();
 }
 
-/// Answers consumer after consumer.
+/// Answers user after user.
 fn one_after_the_other<T: Element>(
     b: &mut criterion::Bencher<'_>,
-    consumers: &[f32],
-    products: &[T],
+    users: &[f32],
+    items: &[T],
     seen: &[u32],
 ) {
-    let mut consumers = consumers.chunks_exact(DIM).cycle();
+    let mut users = users.chunks_exact(DIM).cycle();
     b.iter(|| {
-        let consumer = consumers.next().expect("there are consumers");
-        top_k(consumer, products, DIM, K, |_| seen)
+        let user = users.next().expect("there are users");
+        top_k(user, items, DIM, K, |_| seen)
     });
 }

@@ -93,8 +93,8 @@ mkdir -m 555 "$work/empty"
 mkdir "$work/state"
 if [ -n "$as_nobody" ]; then chown 65534:65534 "$work/state"; fi
 chmod 755 "$work"
-consumer="$(awk -F, 'NR == 2 { print $8 }' "$work/shop.csv")"
-product="$(awk -F, 'NR == 2 { print $3 }' "$work/shop.csv")"
+user="$(awk -F, 'NR == 2 { print $8 }' "$work/shop.csv")"
+item="$(awk -F, 'NR == 2 { print $3 }' "$work/shop.csv")"
 port=$((20000 + RANDOM % 20000))
 start() {
   # $as_nobody is a command and its options.
@@ -115,12 +115,12 @@ if start; then
   pass "the service is ready, in an empty folder that it cannot write to"
   owner="$(stat -c %u "/proc/$server")"
   if [ -z "$as_nobody" ] || [ "$owner" = 65534 ]; then pass "its user is $owner"; else fail "its user is $owner"; fi
-  if ask "/v1/recommendations/$consumer?k=5" | grep -q '"model_version"'; then
+  if ask "/v1/recommendations/$user?k=5" | grep -q '"model_version"'; then
     pass "it recommends"
   else
     fail "it does not recommend"
   fi
-  event="{\"events\":[{\"consumer\":\"check\",\"product\":\"$product\",\"behaviour\":\"view\"}]}"
+  event="{\"events\":[{\"user\":\"check\",\"item\":\"$item\",\"behavior\":\"view\"}]}"
   if ask /v1/events -H 'Content-Type: application/json' -d "$event" | grep -q '"accepted":1'; then
     pass "it keeps an event"
   else
@@ -128,7 +128,7 @@ if start; then
   fi
   kill -KILL "$server"
   wait "$server" 2>/dev/null || true
-  if start && ask /v1/consumers/check | grep -q "\"$product\""; then
+  if start && ask /v1/users/check | grep -q "\"$item\""; then
     pass "the event is there after kill -9"
   else
     fail "the event is gone after kill -9: $(cat "$work/err")"

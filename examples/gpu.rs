@@ -1,4 +1,4 @@
-//! What `benches/gpu.sh` runs: the products, steps, epochs and evaluations of one device, a line of
+//! What `benches/gpu.sh` runs: the items, steps, epochs and evaluations of one device, a line of
 //! JSON each.
 //!
 //! ```text
@@ -12,7 +12,7 @@ use burn::tensor::{DType, Tensor, TensorData};
 use clap::Parser;
 use lightgcn::core::random::{Random, Stream};
 use lightgcn::core::{
-    BehaviourWeightsConfig, Catalogue, InteractionsBuilder, ItemId, Lineage, Split, Truth, UserId,
+    BehaviorWeightsConfig, Catalogue, InteractionsBuilder, ItemId, Lineage, Split, Truth, UserId,
     Vocabulary,
 };
 use lightgcn::graph::{Adjacency, GraphOptions, Normalization, TrainGraph};
@@ -36,7 +36,7 @@ struct Args {
     /// A folder with train.txt and test.txt, pair files of the field's form
     #[arg(long, required_unless_present = "synthetic")]
     data: Option<PathBuf>,
-    /// Consumers, products and pairs of a made-up shop instead, three numbers with commas between
+    /// Users, items and pairs of a made-up shop instead, three numbers with commas between
     #[arg(
         long,
         value_name = "NUMBERS",
@@ -53,7 +53,7 @@ struct Args {
     /// Pairs in a step
     #[arg(long, default_value_t = 2048)]
     batch_size: usize,
-    /// How often a product is measured
+    /// How often an item is measured
     #[arg(long, default_value_t = 200)]
     repeats: usize,
     /// Epochs of BPR; the fastest but the first counts, which compiles the kernels
@@ -77,7 +77,7 @@ fn main() -> anyhow::Result<()> {
     let pairs = dataset.split.train.interactions();
     let [users, items] = [pairs.n_users(), pairs.n_items()];
     println!(
-        r#"{{"device":"{}","consumers":{users},"products":{items},"pairs":{},"dimension":{},"layers":{}}}"#,
+        r#"{{"device":"{}","users":{users},"items":{items},"pairs":{},"dimension":{},"layers":{}}}"#,
         args.device,
         pairs.n_pairs(),
         args.dimension,
@@ -114,7 +114,7 @@ fn measure<B: GraphBackend>(
     device: &B::Device,
 ) -> anyhow::Result<()> {
     if !args.train_only {
-        products::<B>(args, adjacency, device)?;
+        items::<B>(args, adjacency, device)?;
         evaluation::<B>(args, dataset, device)?;
     }
     epochs::<B>(args, dataset, device)?;
@@ -138,9 +138,9 @@ fn wait<B: GraphBackend>(tensor: Tensor<B, 2>) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Microseconds of one product, of operands of 32 and of 16 bits: the mean of many that wait for
+/// Microseconds of one item, of operands of 32 and of 16 bits: the mean of many that wait for
 /// nothing, after some that compile the kernels.
-fn products<B: GraphBackend>(
+fn items<B: GraphBackend>(
     args: &Args,
     adjacency: &Adjacency,
     device: &B::Device,
@@ -148,8 +148,8 @@ fn products<B: GraphBackend>(
     let matrix = SparseMatrix::<B>::from_graph(adjacency, device)?;
     let x = table::<B>(adjacency.n_nodes(), args.dimension, device);
     for (name, matrix) in [
-        ("product f32", matrix.clone()),
-        ("product bf16", matrix.with_bf16_operands()),
+        ("item f32", matrix.clone()),
+        ("item bf16", matrix.with_bf16_operands()),
     ] {
         for _ in 0..3 {
             wait(sparse_dense(&matrix, x.clone()))?;
@@ -165,7 +165,7 @@ fn products<B: GraphBackend>(
     Ok(())
 }
 
-/// Seconds from final embeddings on the device to the best 20 products of all consumers on the host.
+/// Seconds from final embeddings on the device to the best 20 items of all users on the host.
 fn evaluation<B: GraphBackend>(
     args: &Args,
     dataset: &Dataset,
@@ -189,7 +189,7 @@ fn evaluation<B: GraphBackend>(
         read.map_err(|error| anyhow::anyhow!("reading back: {error}"))?;
         fastest = fastest.min(start.elapsed().as_secs_f64());
     }
-    line(args.device, "evaluation of all consumers", fastest, "s");
+    line(args.device, "evaluation of all users", fastest, "s");
     Ok(())
 }
 
@@ -341,7 +341,7 @@ fn synthetic(users: usize, items: usize, pairs: usize) -> anyhow::Result<Dataset
     };
     anyhow::ensure!(
         pairs > 0 && pairs <= users.saturating_mul(items) / 4,
-        "{pairs} pairs; at least 1, at most a quarter of all of {users} consumers and {items} products"
+        "{pairs} pairs; at least 1, at most a quarter of all of {users} users and {items} items"
     );
     let mut seen = HashSet::with_capacity(pairs);
     let mut train = InteractionsBuilder::from_names(&["purchase"], &["purchase"])?;
@@ -371,7 +371,7 @@ fn synthetic(users: usize, items: usize, pairs: usize) -> anyhow::Result<Dataset
         Vocabulary::from_names((0..users).map(|n| format!("c{n}")))?,
         Vocabulary::from_names((0..items).map(|n| format!("p{n}")))?,
         Catalogue::unknown(items),
-        BehaviourWeightsConfig::single("purchase").check()?,
+        BehaviorWeightsConfig::single("purchase").check()?,
         Lineage::default(),
     )?)
 }

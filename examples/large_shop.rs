@@ -10,8 +10,8 @@
 
 use lightgcn_core::random::{Draws, Random, Stream};
 use lightgcn_core::{
-    BehaviourWeightsConfig, Catalogue, InteractionsBuilder, ItemId, Lineage, ProductDetails,
-    UserId, Vocabulary,
+    BehaviorWeightsConfig, Catalogue, InteractionsBuilder, ItemDetails, ItemId, Lineage, UserId,
+    Vocabulary,
 };
 use lightgcn_graph::Normalization;
 use lightgcn_store::{Artifact, EmbeddingTable, ModelDescription, popularity_of};
@@ -21,8 +21,8 @@ const DIMENSION: usize = 64;
 
 /// What may be asked for, each as `--name value`.
 struct Args {
-    consumers: usize,
-    products: usize,
+    users: usize,
+    items: usize,
     pairs: usize,
     out: PathBuf,
 }
@@ -30,8 +30,8 @@ struct Args {
 impl Args {
     fn parse() -> Result<Self, Box<dyn std::error::Error>> {
         let mut args = Self {
-            consumers: 1_600_000,
-            products: 54_000,
+            users: 1_600_000,
+            items: 54_000,
             pairs: 10_000_000,
             out: PathBuf::new(),
         };
@@ -39,8 +39,8 @@ impl Args {
         while let Some(name) = given.next() {
             let value = given.next().ok_or_else(|| format!("{name} has no value"))?;
             match name.as_str() {
-                "--consumers" => args.consumers = value.parse()?,
-                "--products" => args.products = value.parse()?,
+                "--users" => args.users = value.parse()?,
+                "--items" => args.items = value.parse()?,
                 "--pairs" => args.pairs = value.parse()?,
                 "--out" => args.out = value.into(),
                 _ => return Err(format!("unknown option {name}").into()),
@@ -56,20 +56,20 @@ impl Args {
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     let args = Args::parse()?;
     let random = Random::new(42, Stream::Recommendation);
-    let behaviours = BehaviourWeightsConfig::shop_log();
-    let names: Vec<&str> = behaviours
-        .behaviours
+    let behaviors = BehaviorWeightsConfig::shop_log();
+    let names: Vec<&str> = behaviors
+        .behaviors
         .iter()
         .map(|b| b.name.as_str())
         .collect();
     let mut pairs = InteractionsBuilder::from_names(&names, &["purchase"])?;
-    for user in 0..args.consumers {
+    for user in 0..args.users {
         let mut draws = random.at(0, user as u64);
         // As many for each, but one more for some, so that the sum is right.
-        let more = usize::from(user < args.pairs % args.consumers);
+        let more = usize::from(user < args.pairs % args.users);
         let mut items = Vec::new();
-        while items.len() < (args.pairs / args.consumers + more).min(args.products) {
-            let item = popular(&mut draws, args.products);
+        while items.len() < (args.pairs / args.users + more).min(args.items) {
+            let item = popular(&mut draws, args.items);
             if !items.contains(&item) {
                 items.push(item);
             }
@@ -85,9 +85,9 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
             pairs.push(user, ItemId(item), weight, &counts, Some(time))?;
         }
     }
-    let train = pairs.build(args.consumers, args.products)?;
+    let train = pairs.build(args.users, args.items)?;
     let table = |epoch: u32| {
-        let nodes = args.consumers + args.products;
+        let nodes = args.users + args.items;
         let mut numbers = Vec::with_capacity(nodes * DIMENSION);
         for node in 0..nodes {
             let mut draws = random.at(epoch, node as u64);
@@ -95,7 +95,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         }
         EmbeddingTable::new(nodes, DIMENSION, numbers)
     };
-    let details = (0..args.products).map(|n| ProductDetails {
+    let details = (0..args.items).map(|n| ItemDetails {
         category_id: Some(format!("{}", 1_487_580_000_000_000_000u64 + n as u64 % 500)),
         category_code: None,
         brand: (n % 2 == 0).then(|| format!("brand {}", n % 270)),
@@ -115,24 +115,24 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         embeddings: table(2)?,
         popularity: popularity_of(&train),
         train,
-        users: Vocabulary::from_names((0..args.consumers).map(|n| (463_240_000 + n).to_string()))?,
-        items: Vocabulary::from_names((0..args.products).map(|n| (5_600_000 + n).to_string()))?,
+        users: Vocabulary::from_names((0..args.users).map(|n| (463_240_000 + n).to_string()))?,
+        items: Vocabulary::from_names((0..args.items).map(|n| (5_600_000 + n).to_string()))?,
         catalogue: Catalogue::from_details(details),
-        behaviours,
+        behaviors,
         lineage: Lineage::default(),
     };
     artifact.save(&args.out)?;
     println!(
-        "{} consumers, {} products, {} pairs: {}",
-        args.consumers,
-        args.products,
+        "{} users, {} items, {} pairs: {}",
+        args.users,
+        args.items,
         artifact.train.n_pairs(),
         args.out.display()
     );
     Ok(())
 }
 
-/// A product, popular ones more often.
+/// An item, popular ones more often.
 fn popular(draws: &mut Draws, n: usize) -> u32 {
     let share = draws.unit();
     ((share * share * n as f64) as u32).min(n as u32 - 1)

@@ -1,4 +1,4 @@
-//! What fold-in keeps, and what explanations cost: hides a tenth of the consumers of a benchmark in the
+//! What fold-in keeps, and what explanations cost: hides a tenth of the users of a benchmark in the
 //! field's pair files from training, folds them in from their training pairs, and compares with a model
 //! that was trained on everybody.
 //!
@@ -35,7 +35,7 @@ struct Args {
     /// Propagation layers
     #[arg(long, default_value_t = 1)]
     layers: usize,
-    /// One consumer in so many is hidden
+    /// One user in so many is hidden
     #[arg(long, default_value_t = 10)]
     one_in: u32,
     /// The seed of every random choice
@@ -59,7 +59,7 @@ fn main() -> anyhow::Result<()> {
         .map(UserId)
         .filter(|&user| !whole.split.test.truth().items_of(user).is_empty())
         .collect();
-    println!("{} hidden consumers with test pairs", hidden.len());
+    println!("{} hidden users with test pairs", hidden.len());
     let mut parts = whole.clone();
     let train = without(whole.split.train.interactions(), is_hidden)?;
     let nothing = Truth::empty(train.n_users(), train.n_items());
@@ -84,8 +84,8 @@ fn main() -> anyhow::Result<()> {
         let request = |user: UserId| {
             let pairs = whole.split.train.interactions().items_of(user);
             let event = |&item: &ItemId| {
-                let product = whole.items.name(item).unwrap_or_default();
-                ContextEvent::new(product, &whole.split.train.interactions().behaviours()[0])
+                let item = whole.items.name(item).unwrap_or_default();
+                ContextEvent::new(item, &whole.split.train.interactions().behaviors()[0])
             };
             RecommendRequest::new("").with_events(pairs.iter().map(event).collect())
         };
@@ -96,7 +96,7 @@ fn main() -> anyhow::Result<()> {
             let begun = Instant::now();
             let vector = shop.fold_in("", &request.events)?;
             times.push(begun.elapsed().as_secs_f64() * 1e3);
-            anyhow::ensure!(vector.is_some(), "a consumer without events");
+            anyhow::ensure!(vector.is_some(), "a user without events");
         }
         times.sort_by(f64::total_cmp);
         println!(
@@ -112,7 +112,7 @@ fn main() -> anyhow::Result<()> {
 
 /// The training pairs of those who are not hidden.
 fn without(pairs: &Interactions, is_hidden: impl Fn(u32) -> bool) -> anyhow::Result<Interactions> {
-    let mut builder = InteractionsBuilder::from_names(pairs.behaviours(), pairs.behaviours())?;
+    let mut builder = InteractionsBuilder::from_names(pairs.behaviors(), pairs.behaviors())?;
     for pair in pairs.iter().filter(|pair| !is_hidden(pair.user.0)) {
         builder.push(
             pair.user,
@@ -147,7 +147,7 @@ fn fit(dataset: &Dataset, args: &Args) -> anyhow::Result<Artifact> {
     Ok(train_with(dataset, &spec, &config, Device::Cpu, &run, &mut progress)?.artifact)
 }
 
-/// Recall@20 of the test pairs over the consumers given.
+/// Recall@20 of the test pairs over the users given.
 fn recall(
     dataset: &Dataset,
     users: &[UserId],
@@ -168,7 +168,7 @@ fn recall(
         let rows: Vec<ItemId> = answer
             .items
             .iter()
-            .filter_map(|item| dataset.items.get(&item.product))
+            .filter_map(|item| dataset.items.get(&item.item))
             .collect();
         evaluator.update(user, &rows, dataset.split.test.truth().items_of(user));
     }
@@ -176,7 +176,7 @@ fn recall(
 }
 
 /// The largest gap between contributions and score over 1,000 random pairs, and the time of an
-/// explanation, over these and over products of lists.
+/// explanation, over these and over items of lists.
 fn explanations(shop: &Recommender, dataset: &Dataset, seed: u64) -> anyhow::Result<()> {
     let random = Random::new(seed, Stream::Recommendation);
     let (n_users, n_items) = (dataset.users.len() as u32, dataset.items.len() as u32);
@@ -184,11 +184,11 @@ fn explanations(shop: &Recommender, dataset: &Dataset, seed: u64) -> anyhow::Res
         let (mut gap, mut times) = (0.0f64, Vec::new());
         for n in 0..1000 {
             let mut draws = random.at(7, n);
-            let consumer = dataset
+            let user = dataset
                 .users
                 .name(UserId(draws.below(n_users)))
                 .unwrap_or_default();
-            let mut product = dataset
+            let mut item = dataset
                 .items
                 .name(ItemId(draws.below(n_items)))
                 .unwrap_or_default()
@@ -198,11 +198,11 @@ fn explanations(shop: &Recommender, dataset: &Dataset, seed: u64) -> anyhow::Res
                     k: 20,
                     ..RecommendOptions::default()
                 };
-                let answer = shop.recommend(consumer, &options)?;
-                product = answer.items[draws.below(20) as usize].product.clone();
+                let answer = shop.recommend(user, &options)?;
+                item = answer.items[draws.below(20) as usize].item.clone();
             }
             let begun = Instant::now();
-            let why = shop.explain(consumer, &product, &ExplainOptions::default())?;
+            let why = shop.explain(user, &item, &ExplainOptions::default())?;
             times.push(begun.elapsed().as_secs_f64() * 1e3);
             gap = gap.max(why.rounding.abs());
         }

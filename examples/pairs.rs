@@ -62,10 +62,10 @@ struct Args {
     /// Softmax: the weight of the negatives' logarithm
     #[arg(long, default_value_t = 1.0)]
     negative_weight: f64,
-    /// Softmax: keep a consumer's known positives among his negatives
+    /// Softmax: keep a user's known positives among his negatives
     #[arg(long)]
     keep_positives: bool,
-    /// Softmax: products drawn uniformly for each batch, beside its own
+    /// Softmax: items drawn uniformly for each batch, beside its own
     #[arg(long, default_value_t = 0)]
     shared_negatives: usize,
     /// Xavier's uniform initial embeddings instead of normal ones
@@ -83,10 +83,10 @@ struct Args {
     /// The share of the step size that is left at the end of a linear or cosine schedule
     #[arg(long, default_value_t = 0.05)]
     final_share: f64,
-    /// Read layers rounded to 16 bits in products of the whole graph
+    /// Read layers rounded to 16 bits in items of the whole graph
     #[arg(long)]
     bf16_layers: bool,
-    /// Report the answers from products' embeddings of 16 bits too
+    /// Report the answers from items' embeddings of 16 bits too
     #[arg(long)]
     bf16_answers: bool,
     /// A linear filter to report too: item-knn, rp3beta, ease, gf-cf, chebyshev or svd
@@ -120,7 +120,7 @@ fn main() -> anyhow::Result<()> {
     let files = PairFiles {
         validation: args.valid.clone(),
         test: Some(args.test.clone()),
-        // Published figures count every product of the files.
+        // Published figures count every item of the files.
         keep_unseen: true,
         ..PairFiles::new(&args.train)
     };

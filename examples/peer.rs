@@ -33,10 +33,10 @@ struct Args {
     /// Steps, or repetitions, to measure
     #[arg(long, default_value_t = 1)]
     steps: usize,
-    /// Consumers that are answered at once
+    /// Users that are answered at once
     #[arg(long, default_value_t = 1024)]
     users: usize,
-    /// Embeddings of layer 0 to rank by: 32-bit numbers, little-endian, [n_nodes, 64], consumers
+    /// Embeddings of layer 0 to rank by: 32-bit numbers, little-endian, [n_nodes, 64], users
     /// first; random ones unless given
     #[arg(long)]
     start: Option<PathBuf>,
@@ -46,9 +46,9 @@ struct Args {
 enum Task {
     /// Steps of LightGCN's published recipe
     Epoch,
-    /// Propagation, and Recall and NDCG of all consumers
+    /// Propagation, and Recall and NDCG of all users
     Evaluate,
-    /// The best 20 products
+    /// The best 20 items
     Topk,
 }
 
@@ -126,7 +126,7 @@ fn main() -> anyhow::Result<()> {
     match args.task {
         Task::Epoch => epoch(&dataset, args.steps),
         Task::Evaluate => evaluate(&dataset, &args),
-        Task::Topk => best_products(&dataset, &args),
+        Task::Topk => best_items(&dataset, &args),
     }
 }
 
@@ -163,7 +163,7 @@ fn epoch(dataset: &Dataset, steps: usize) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// From the embeddings of layer 0 to the figures of all consumers.
+/// From the embeddings of layer 0 to the figures of all users.
 fn evaluate(dataset: &Dataset, args: &Args) -> anyhow::Result<()> {
     let split = &dataset.split;
     let table = Table::new(dataset, args.start.as_deref())?;
@@ -184,14 +184,14 @@ fn evaluate(dataset: &Dataset, args: &Args) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// The best 20 products of consumers who have not been asked about before.
-fn best_products(dataset: &Dataset, args: &Args) -> anyhow::Result<()> {
+/// The best 20 items of users who have not been asked about before.
+fn best_items(dataset: &Dataset, args: &Args) -> anyhow::Result<()> {
     const WARM_UP: usize = 3;
     let ranker = Table::new(dataset, args.start.as_deref())?.ranker()?;
     let bought = Exclusions::targets(dataset.split.train.interactions());
     let n_users = ranker.n_users();
     let call = |number: usize| {
-        // A number without a common factor spreads the calls over all consumers.
+        // A number without a common factor spreads the calls over all users.
         let first = number * args.users * 7919;
         let users = (first..first + args.users.min(n_users))
             .map(|n| UserId((n % n_users) as u32))
@@ -201,7 +201,7 @@ fn best_products(dataset: &Dataset, args: &Args) -> anyhow::Result<()> {
     for number in 0..WARM_UP {
         anyhow::ensure!(
             call(number).iter().all(|list| list.len() == 20),
-            "there are too few products"
+            "there are too few items"
         );
     }
     let start = Moment::now();

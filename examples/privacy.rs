@@ -1,6 +1,6 @@
 //! How much lists tell about a person: a membership-inference test on a benchmark in the field's pair
-//! files. For each consumer one training pair and one test pair are shown to an attacker who knows the
-//! consumer's list of 20 and how alike any two products are (by `similar`), and who must say which pair
+//! files. For each user one training pair and one test pair are shown to an attacker who knows the
+//! user's list of 20 and how alike any two items are (by `similar`), and who must say which pair
 //! was in training. The area under the ROC curve (AUC) is 0.5 for one who learns nothing.
 //!
 //! ```text
@@ -30,9 +30,9 @@ struct Args {
     /// Epochs of the training
     #[arg(long, default_value_t = 10)]
     epochs: u32,
-    /// Consumers to attack
+    /// Users to attack
     #[arg(long, default_value_t = 5000)]
-    consumers: usize,
+    users: usize,
     /// The shares of exploration to measure
     #[arg(long, value_delimiter = ',', default_value = "0,0.05,0.1,0.2")]
     exploration: Vec<f64>,
@@ -77,12 +77,12 @@ fn main() -> anyhow::Result<()> {
     let shop = Recommender::from_artifact(trained.artifact)?;
     let pairs = pairs(&dataset, &args);
     println!(
-        "{} consumers, a training pair and a test pair each",
+        "{} users, a training pair and a test pair each",
         pairs.len() / 2
     );
     let popularity = |pair: &Pair| shop.popularity().counts()[pair.item.index()] as f64;
     println!(
-        "AUC by the product's popularity alone: {:.4}",
+        "AUC by the item's popularity alone: {:.4}",
         auc(&pairs, popularity)
     );
     for hide in [Hide::Bought, Hide::Nothing] {
@@ -94,7 +94,7 @@ fn main() -> anyhow::Result<()> {
     Ok(())
 }
 
-/// One pair of training and one of test for consumers drawn at random.
+/// One pair of training and one of test for users drawn at random.
 fn pairs(dataset: &Dataset, args: &Args) -> Vec<Pair> {
     let random = Random::new(args.seed, Stream::Bootstrap);
     let (train, test) = (
@@ -104,7 +104,7 @@ fn pairs(dataset: &Dataset, args: &Args) -> Vec<Pair> {
     let with_both = |user: &UserId| !train.items_of(*user).is_empty();
     let mut users: Vec<UserId> = test.users().filter(with_both).collect();
     random.shuffle(0, &mut users);
-    users.truncate(args.consumers);
+    users.truncate(args.users);
     let one = |user: UserId, items: &[ItemId], is_member: bool| {
         let mut draws = random.at(1 + u32::from(is_member), u64::from(user.0));
         let item = items[draws.below(items.len() as u32) as usize];
@@ -125,8 +125,8 @@ fn pairs(dataset: &Dataset, args: &Args) -> Vec<Pair> {
         .collect()
 }
 
-/// The AUC of the attacker who takes a pair for a training pair by the mean cosine of its product with the
-/// list; a product that stands in the list was surely not bought where bought ones are hidden, and is the
+/// The AUC of the attacker who takes a pair for a training pair by the mean cosine of its item with the
+/// list; an item that stands in the list was surely not bought where bought ones are hidden, and is the
 /// likeliest where they are not.
 fn attack(
     shop: &Recommender,
@@ -162,7 +162,7 @@ fn attack(
         let items: Vec<ItemId> = answer
             .items
             .iter()
-            .filter_map(|i| shop.item(&i.product))
+            .filter_map(|i| shop.item(&i.item))
             .collect();
         let own = row(pair.item);
         let cosine = |&item: &ItemId| {

@@ -6,9 +6,9 @@
 //! cargo run --release --example quickstart -- --serve      # and then the page, until Ctrl-C
 //! ```
 //!
-//! It holds each buyer's last two new products out, tunes LightGCN and matrix factorization on validation data with the
+//! It holds each buyer's last two new items out, tunes LightGCN and matrix factorization on validation data with the
 //! same budget, prints them beside popularity and other baselines on test data, shows one
-//! consumer's history, 20 products for that consumer and the paths behind the first three, and
+//! user's history, 20 items for that user and the paths behind the first three, and
 //! saves the model. With `--serve` it then answers over HTTP, with a page, at the address that it prints.
 #![expect(clippy::print_stdout, reason = "an example talks to a person")]
 
@@ -68,7 +68,7 @@ fn main() -> anyhow::Result<()> {
     let synthetic = args.logs.is_empty();
 
     // A split by time leaves so few known buyers in the test period of a small shop that no
-    // difference could be told from luck. So each buyer's last new product is the test here, and
+    // difference could be told from luck. So each buyer's last new item is the test here, and
     // the one before it validation; neither is known to training in any way.
     let split = SplitConfig::leave_last_out();
     let config = PrepareConfig {
@@ -99,7 +99,7 @@ fn main() -> anyhow::Result<()> {
         run.join("evaluation.json"),
         serde_json::to_string(&comparison)?,
     )?;
-    show_one_consumer(lightgcn.artifact, &dataset)?;
+    show_one_user(lightgcn.artifact, &dataset)?;
     println!(
         "\nThe model is in {}; {:.0} s in all.",
         path.display(),
@@ -247,34 +247,34 @@ fn compare_on_test(
     )?)
 }
 
-/// The consumer with the most pairs among those with a purchase in the test part.
-fn show_one_consumer(artifact: Artifact, dataset: &Dataset) -> anyhow::Result<()> {
+/// The user with the most pairs among those with a purchase in the test part.
+fn show_one_user(artifact: Artifact, dataset: &Dataset) -> anyhow::Result<()> {
     let train = dataset.split.train.interactions();
     let truth = dataset.split.test.truth();
     let user = truth
         .users()
         .max_by_key(|&u| (train.items_of(u).len(), std::cmp::Reverse(u)));
-    let Some(consumer) = user.and_then(|user| dataset.users.name(user)) else {
+    let Some(user) = user.and_then(|user| dataset.users.name(user)) else {
         return Ok(());
     };
     let recommender = Recommender::from_artifact(artifact)?;
 
-    println!("\nConsumer {consumer}: the latest of the history");
-    for item in recommender.history(consumer)?.iter().take(8) {
+    println!("\nUser {user}: the latest of the history");
+    for item in recommender.history(user)?.iter().take(8) {
         let acts: Vec<String> = item
-            .behaviours
+            .behaviors
             .iter()
-            .map(|b| format!("{} x{}", b.behaviour, b.count))
+            .map(|b| format!("{} x{}", b.behavior, b.count))
             .collect();
         let brand = item.details.brand.as_deref().unwrap_or("no brand");
-        println!("  {} ({brand}): {}", item.product, acts.join(", "));
+        println!("  {} ({brand}): {}", item.item, acts.join(", "));
     }
     let options = RecommendOptions {
         k: 20,
         ..RecommendOptions::default()
     };
-    let answer = recommender.recommend(consumer, &options)?;
-    println!("\n20 products for {consumer}");
+    let answer = recommender.recommend(user, &options)?;
+    println!("\n20 items for {user}");
     for item in &answer.items {
         let brand = item.details.brand.as_deref().unwrap_or("no brand");
         let price = item
@@ -283,7 +283,7 @@ fn show_one_consumer(artifact: Artifact, dataset: &Dataset) -> anyhow::Result<()
             .map_or_else(String::new, |p| format!(", {p:.2}"));
         println!(
             "  {:>2}. {} ({brand}{price}) score {:.3}",
-            item.rank, item.product, item.score
+            item.rank, item.item, item.score
         );
     }
     println!("\nWhy the first three");
@@ -292,10 +292,7 @@ fn show_one_consumer(artifact: Artifact, dataset: &Dataset) -> anyhow::Result<()
             limit: 3,
             ..ExplainOptions::default()
         };
-        println!(
-            "{}",
-            recommender.explain(consumer, &item.product, &options)?
-        );
+        println!("{}", recommender.explain(user, &item.item, &options)?);
     }
     Ok(())
 }

@@ -20,7 +20,7 @@ fn main() -> anyhow::Result<()> {
         Some(model) => Recommender::open(model)?,
         None => small_shop(Path::new("target/service"))?,
     };
-    // No list of consumers, no admin listener: this program has its own ways.
+    // No list of users, no admin listener: this program has its own ways.
     let mut config = ServeConfig {
         page: false,
         ..ServeConfig::default()

@@ -14,16 +14,16 @@ use lightgcn::simd::CsrView;
 
 use super::{BATCH, uniform};
 
-/// Gowalla's consumers, products and training pairs: the size ×16 of the synthetic shops.
+/// Gowalla's users, items and training pairs: the size ×16 of the synthetic shops.
 const GOWALLA: [usize; 3] = [29_858, 40_981, 810_128];
 
 static SHOPS: LazyLock<Vec<Shop>> = LazyLock::new(|| {
     let mut shops: Vec<Shop> = [(16, "x1"), (4, "x4"), (1, "x16")]
         .into_iter()
         .map(|(divisor, name)| {
-            let [consumers, products, pairs] = GOWALLA.map(|count| count / divisor);
-            Shop::new(name, [consumers, products, pairs], move || {
-                power_law(consumers, products, pairs)
+            let [users, items, pairs] = GOWALLA.map(|count| count / divisor);
+            Shop::new(name, [users, items, pairs], move || {
+                power_law(users, items, pairs)
             })
         })
         .collect();
@@ -87,7 +87,7 @@ impl Shop {
         }
     }
 
-    /// Consumers and products.
+    /// Users and items.
     pub(crate) fn n_nodes(&self) -> usize {
         self.n_users + self.n_items
     }
@@ -136,28 +136,28 @@ impl Shop {
 
 /// A shop whose degrees follow a power law, popular nodes lying anywhere in the numbering: so many
 /// training pairs, and a quarter as many other pairs as the test's truth.
-fn power_law(consumers: usize, products: usize, pairs: usize) -> Split {
+fn power_law(users: usize, items: usize, pairs: usize) -> Split {
     let node = |position: u64, count: usize, exponent: f64| {
         (count as f64 * uniform(position).powf(exponent)) as usize * 7919 % count
     };
     let mut drawn = HashSet::new();
     let mut distinct = (0..).filter_map(|draw| {
-        let user = UserId(node(2 * draw, consumers, 1.6) as u32);
-        let item = ItemId(node(2 * draw + 1, products, 2.2) as u32);
+        let user = UserId(node(2 * draw, users, 1.6) as u32);
+        let item = ItemId(node(2 * draw + 1, items, 2.2) as u32);
         drawn.insert((user, item)).then_some((user, item))
     });
     let mut train = InteractionsBuilder::from_names(&["purchase"], &["purchase"])
-        .expect("the behaviours are valid");
+        .expect("the behaviors are valid");
     for (user, item) in distinct.by_ref().take(pairs) {
         train
             .push(user, item, 1.0, &[1], None)
             .expect("the pair is valid");
     }
-    let truth = Truth::from_pairs(consumers, products, distinct.take(pairs / 4).collect());
-    let train = train.build(consumers, products);
+    let truth = Truth::from_pairs(users, items, distinct.take(pairs / 4).collect());
+    let train = train.build(users, items);
     Split::new(
         train.expect("the rows are in range"),
-        Truth::empty(consumers, products),
+        Truth::empty(users, items),
         truth.expect("the rows are in range"),
     )
     .expect("the parts are disjoint")

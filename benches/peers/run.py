@@ -58,7 +58,7 @@ def arguments(words=None):
     parser.add_argument("--python", default=sys.executable, help="interpreter that makes the environment")
     parser.add_argument("--no-install", action="store_true", help="take the environment as it is")
     parser.add_argument("--prepare-only", action="store_true", help="install, build and write files, but do not measure")
-    parser.add_argument("--subset-users", type=positive, help="try on the first so many consumers; keeps no rows")
+    parser.add_argument("--subset-users", type=positive, help="try on the first so many users; keeps no rows")
     parser.add_argument("--results", type=Path, default=HERE / "results", help="folder of the CSV files")
     parser.add_argument("--no-results", action="store_true", help="print only")
     args = parser.parse_args(words)
@@ -97,7 +97,7 @@ def not_negative(text):
 
 
 def cut(source, target, users):
-    """Copies the first `users` consumers; items are renumbered, and test items unseen in training left out."""
+    """Copies the first `users` users; items are renumbered, and test items unseen in training left out."""
     target.mkdir(parents=True, exist_ok=True)
     ids = {}
     for name in ("train.txt", "test.txt"):
@@ -172,7 +172,7 @@ def note_of(done, task, epoch, subset):
     line = done.line
     parts = []
     if subset:
-        parts.append(f"first {subset} consumers only")
+        parts.append(f"first {subset} users only")
     if task == "epoch":
         if line["steps"] >= epoch:
             parts.append(f"a whole epoch of {epoch} steps")
@@ -270,7 +270,7 @@ def main():
     commands, missing = prepare(args)
     folder = args.data
     if args.subset_users:
-        folder = cut(args.data, args.work / f"first-{args.subset_users}-consumers", args.subset_users)
+        folder = cut(args.data, args.work / f"first-{args.subset_users}-users", args.subset_users)
     epoch = math.ceil(training_pairs(folder) / BATCH)
     if args.prepare_only:
         write_caches(args, commands, missing, folder, args.work / "cache" / fingerprint(folder))

@@ -128,7 +128,7 @@ class Run(unittest.TestCase):
         (self.data / "train.txt").write_text("0 7 3\n1 3 9\n2 5\n", encoding="utf-8")
         (self.data / "test.txt").write_text("0 9 5\n1\n2 7\n", encoding="utf-8")
 
-    def test_cut_keeps_the_first_consumers_and_known_items(self):
+    def test_cut_keeps_the_first_users_and_known_items(self):
         target = run.cut(self.data, Path(self.folder.name) / "cut", 2)
         self.assertEqual((target / "train.txt").read_text(), "0 0 1\n1 1 2\n")
         self.assertEqual((target / "test.txt").read_text(), "0 2\n1\n")

@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! cargo build --release -p lightgcn-serve --example load
-//! target/release/examples/load model --out target/load/a --seed 1     # 54,000 products of chance
+//! target/release/examples/load model --out target/load/a --seed 1     # 54,000 items of chance
 //! target/release/examples/load model --out target/load/b --seed 2
 //! target/release/examples/load serve target/load/a &                  # or: lightgcn serve target/load/a
 //! target/release/examples/load rate --rate 500 --seconds 30
@@ -59,9 +59,9 @@ enum Mode {
         #[arg(long)]
         out: PathBuf,
         #[arg(long, default_value_t = 54_000)]
-        products: u32,
+        items: u32,
         #[arg(long, default_value_t = 50_000)]
-        consumers: u32,
+        users: u32,
         #[arg(long, default_value_t = 64)]
         dimension: usize,
         #[arg(long, default_value_t = 1)]
@@ -122,11 +122,11 @@ enum Mode {
 
 #[derive(Clone, Copy, ValueEnum)]
 enum What {
-    /// One consumer's top 20
+    /// One user's top 20
     Recommendations,
     /// The explanation of one of these
     Explanations,
-    /// Both, and similar products
+    /// Both, and similar items
     Mixed,
 }
 
@@ -153,11 +153,11 @@ async fn run(args: Args) -> anyhow::Result<()> {
     match args.mode {
         Mode::Model {
             out,
-            products,
-            consumers,
+            items,
+            users,
             dimension,
             seed,
-        } => shop::write_model(&out, products, consumers, dimension, seed),
+        } => shop::write_model(&out, items, users, dimension, seed),
         Mode::Serve { model, keep } => serve(address, admin, &model, keep).await,
         Mode::Rate {
             rate,
@@ -205,31 +205,26 @@ async fn serve(
     Ok(())
 }
 
-/// Addresses to ask, of consumers with the longest histories.
+/// Addresses to ask, of users with the longest histories.
 async fn paths(address: SocketAddr, what: What) -> anyhow::Result<Vec<String>> {
     let mut connection = Connection::open(address).await?;
-    let found = connection
-        .json("GET", "/v1/consumers?limit=200", "")
-        .await?;
-    let consumers = found["consumers"].as_array().context("consumers")?;
+    let found = connection.json("GET", "/v1/users?limit=200", "").await?;
+    let users = found["users"].as_array().context("users")?;
     let mut paths = Vec::new();
-    for (n, consumer) in consumers.iter().enumerate() {
-        let consumer = consumer["id"].as_str().context("an id")?;
-        let list = format!("/v1/recommendations/{consumer}?k=20");
+    for (n, user) in users.iter().enumerate() {
+        let user = user["id"].as_str().context("an id")?;
+        let list = format!("/v1/recommendations/{user}?k=20");
         let answer = connection.json("GET", &list, "").await?;
-        let product = answer["items"][n % 20]["product"]
+        let item = answer["items"][n % 20]["item"]
             .as_str()
-            .context("a product")?;
-        let why = format!("/v1/explanations/{consumer}/{product}");
+            .context("an item")?;
+        let why = format!("/v1/explanations/{user}/{item}");
         match what {
             What::Recommendations => paths.push(list),
             What::Explanations => paths.push(why),
-            What::Mixed => paths.extend([
-                list.clone(),
-                list,
-                why,
-                format!("/v1/similar/{product}?k=20"),
-            ]),
+            What::Mixed => {
+                paths.extend([list.clone(), list, why, format!("/v1/similar/{item}?k=20")])
+            }
         }
     }
     Ok(paths)

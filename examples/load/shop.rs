@@ -2,31 +2,31 @@
 
 use lightgcn_core::random::{Random, Stream};
 use lightgcn_core::{
-    BehaviourWeightsConfig, Catalogue, InteractionsBuilder, ItemId, Lineage, ProductDetails,
-    UserId, Vocabulary,
+    BehaviorWeightsConfig, Catalogue, InteractionsBuilder, ItemDetails, ItemId, Lineage, UserId,
+    Vocabulary,
 };
 use lightgcn_graph::Normalization;
 use lightgcn_store::{Artifact, EmbeddingTable, ModelDescription, popularity_of};
 use std::collections::BTreeSet;
 use std::path::Path;
 
-/// A model whose embeddings and pairs are drawn at random: every consumer met 20 products, popular ones more
+/// A model whose embeddings and pairs are drawn at random: every user met 20 items, popular ones more
 /// often. What it recommends means nothing; how long it takes is what a trained one takes.
 pub(crate) fn write_model(
     out: &Path,
-    products: u32,
-    consumers: u32,
+    items: u32,
+    users: u32,
     dimension: usize,
     seed: u64,
 ) -> anyhow::Result<()> {
     let random = Random::new(seed, Stream::Recommendation);
-    let config = BehaviourWeightsConfig::shop_log();
-    let names: Vec<&str> = config.behaviours.iter().map(|b| b.name.as_str()).collect();
+    let config = BehaviorWeightsConfig::shop_log();
+    let names: Vec<&str> = config.behaviors.iter().map(|b| b.name.as_str()).collect();
     let mut pairs = InteractionsBuilder::from_names(&names, &["purchase"])?;
-    for user in 0..consumers {
+    for user in 0..users {
         let mut draws = random.at(1, u64::from(user));
         // The square makes low rows popular.
-        let drawn = (0..20).map(|_| (f64::from(products) * draws.unit().powi(2)) as u32);
+        let drawn = (0..20).map(|_| (f64::from(items) * draws.unit().powi(2)) as u32);
         let items: BTreeSet<u32> = drawn.collect();
         for (n, item) in items.into_iter().enumerate() {
             let bought = n % 4 == 0;
@@ -41,8 +41,8 @@ pub(crate) fn write_model(
             )?;
         }
     }
-    let train = pairs.build(consumers as usize, products as usize)?;
-    let nodes = (consumers + products) as usize;
+    let train = pairs.build(users as usize, items as usize)?;
+    let nodes = (users + items) as usize;
     let table = || -> anyhow::Result<EmbeddingTable> {
         let mut numbers = Vec::with_capacity(nodes * dimension);
         for node in 0..nodes as u64 {
@@ -51,7 +51,7 @@ pub(crate) fn write_model(
         }
         Ok(EmbeddingTable::new(nodes, dimension, numbers)?)
     };
-    let details = (0..products).map(|item| ProductDetails {
+    let details = (0..items).map(|item| ItemDetails {
         category_id: None,
         category_code: Some(format!("category.{}", item % 200)),
         brand: Some(format!("brand-{}", item % 500)),
@@ -71,10 +71,10 @@ pub(crate) fn write_model(
         embeddings: table()?,
         popularity: popularity_of(&train),
         train,
-        users: Vocabulary::from_names((0..consumers).map(|n| format!("c{n}")))?,
-        items: Vocabulary::from_names((0..products).map(|n| format!("p{n}")))?,
+        users: Vocabulary::from_names((0..users).map(|n| format!("c{n}")))?,
+        items: Vocabulary::from_names((0..items).map(|n| format!("p{n}")))?,
         catalogue: Catalogue::from_details(details),
-        behaviours: config,
+        behaviors: config,
         lineage: Lineage::default(),
     };
     if let Some(parent) = out.parent() {
@@ -82,7 +82,7 @@ pub(crate) fn write_model(
     }
     artifact.save(out)?;
     println!(
-        "{} is a model of {products} products and {consumers} consumers",
+        "{} is a model of {items} items and {users} users",
         out.display()
     );
     Ok(())

@@ -100,11 +100,11 @@ fn check(path: &Path) {
         return;
     };
     artifact.identity().expect("what was read can be written");
-    let consumer = artifact.users.iter().next().map(str::to_owned);
+    let user = artifact.users.iter().next().map(str::to_owned);
     if let Ok(recommender) = lightgcn_recommend::Recommender::from_artifact(artifact) {
         recommender.warm();
         let options = lightgcn_recommend::RecommendOptions::default();
-        let answer = recommender.recommend(&consumer.unwrap_or_default(), &options);
+        let answer = recommender.recommend(&user.unwrap_or_default(), &options);
         let answer = answer.expect("an accepted artifact answers");
         assert!(answer.items.iter().all(|item| !item.score.is_nan()));
     }

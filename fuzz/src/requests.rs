@@ -1,7 +1,7 @@
 //! The JSON of questions: any bytes give a refusal, or a question that is answered or refused with a
 //! typed error; an answer keeps its promises and can be written.
 
-use lightgcn_recommend::{ExplainRequest, ProductOptions, RecommendRequest, Recommender};
+use lightgcn_recommend::{ExplainRequest, ItemOptions, RecommendRequest, Recommender};
 use std::collections::HashSet;
 
 thread_local! {
@@ -20,7 +20,7 @@ pub fn fuzz_one(bytes: &[u8]) {
     RECOMMENDER.with(|recommender| match choice % 3 {
         0 => recommend(recommender, json),
         1 => explain(recommender, json),
-        _ => drop(serde_json::from_slice::<ProductOptions>(json)),
+        _ => drop(serde_json::from_slice::<ItemOptions>(json)),
     });
 }
 
@@ -30,7 +30,7 @@ fn recommend(recommender: &Recommender, json: &[u8]) {
     };
     if let Ok(answer) = recommender.answer(&request) {
         assert!(answer.items.len() <= request.options.k);
-        let distinct: HashSet<&str> = answer.items.iter().map(|i| i.product.as_str()).collect();
+        let distinct: HashSet<&str> = answer.items.iter().map(|i| i.item.as_str()).collect();
         assert_eq!(distinct.len(), answer.items.len());
         let text = serde_json::to_string(&answer).expect("an answer is JSON");
         let again: lightgcn_recommend::Answer =

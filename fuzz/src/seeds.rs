@@ -62,30 +62,30 @@ fn artifact() -> Vec<(String, Vec<u8>)> {
 
 const CONFIGS: [&str; 4] = [
     "[prepare]\nseed = 1\nduplicates = \"keep\"\nskip_bad_rows = true\ncatalogue = [\"a*\"]\n\
-     [prepare.format]\nevent_time = \"t\"\nprice = \"\"\ndelimiter = \";\"\nignore_behaviours = [\"x\"]\n\
-     [prepare.format.rename_behaviours]\nclick = \"view\"\nbuy = \"purchase\"\n",
-    "[prepare.weights]\nfloor = 0.01\nhalf_life_days = 30\nbehaviours = [\n\
+     [prepare.format]\nevent_time = \"t\"\nprice = \"\"\ndelimiter = \";\"\nignore_behaviors = [\"x\"]\n\
+     [prepare.format.rename_behaviors]\nclick = \"view\"\nbuy = \"purchase\"\n",
+    "[prepare.weights]\nfloor = 0.01\nhalf_life_days = 30\nbehaviors = [\n\
      { name = \"click\", weight = 0.01 },\n{ name = \"buy\", weight = 1.0, target = true, cap = 2 },\n]\n\
      ceiling = { above = 1.0, with_target = 1.0, without_target = 0.5 }\n\
      [prepare.k_core]\nmin_user_pairs = 2\nmin_item_pairs = 3\n\
      [prepare.split]\nkind = \"by-time\"\nvalidation = \"2020-01-01\"\ntest = 0.1\n",
-    "[generate]\nn_events = 2000\nbehaviour_shares = [0.45, 0.28, 0.20, 0.07]\nmedian_price = 3.97\n\
-     [generate.taste]\nfavourites = 3\n[generate.funnel]\nreturn_days = [1.8, 1.5]\n",
+    "[generate]\nn_events = 2000\nbehavior_shares = [0.45, 0.28, 0.20, 0.07]\nmedian_price = 3.97\n\
+     [generate.taste]\nfavorites = 3\n[generate.funnel]\nreturn_days = [1.8, 1.5]\n",
     "[filters.ease]\n[filters.gf-cf]\nn_vectors = 16\nideal_weight = 0.3\nseed = 4\n\
      [filters.chebyshev]\norder = 8\nflatness = 1.5\n[filters.svd]\nrank = 4\n",
 ];
 
 const QUESTIONS: [&str; 2] = [
-    r#"{"consumer":"ann","events":[{"product":"soap","behaviour":"cart","count":2,"time":1580000000}],
+    r#"{"user":"ann","events":[{"item":"soap","behavior":"cart","count":2,"time":1580000000}],
 "options":{"k":3,"hide":"seen","filter":{"allow":["soap","comb"],"deny":["lamp"],"categories":["apparel"],
 "brands":["runail"],"price_min":1,"price_max":9.5},"diversity":0.3,"exploration":0.2,"revenue":0.1,"seed":7,
 "chain":["model","fold_in","content","popularity","random"]}}"#,
-    r#"{"consumer":"new","events":[{"product":"comb","behaviour":"purchase"}]}"#,
+    r#"{"user":"new","events":[{"item":"comb","behavior":"purchase"}]}"#,
 ];
 
 const WHY: [&str; 2] = [
-    r#"{"consumer":"bob","product":"soap","options":{"max_hops":5}}"#,
-    r#"{"consumer":"","product":"lamp","events":[{"product":"comb","behaviour":"purchase","count":0.5}]}"#,
+    r#"{"user":"bob","item":"soap","options":{"max_hops":5}}"#,
+    r#"{"user":"","item":"lamp","events":[{"item":"comb","behavior":"purchase","count":0.5}]}"#,
 ];
 
 fn requests() -> Vec<(String, Vec<u8>)> {

@@ -1,21 +1,21 @@
 //! A small shop that everything is tried on.
 
 use lightgcn_core::{
-    BehaviourWeightsConfig, Catalogue, InteractionsBuilder, ItemId, Lineage, ProductDetails,
+    BehaviorWeightsConfig, Catalogue, InteractionsBuilder, ItemId, Lineage, ItemDetails,
     UserId, Vocabulary,
 };
 use lightgcn_graph::Normalization;
 use lightgcn_store::{Artifact, EmbeddingTable, ModelDescription, popularity_of};
 
-/// Six consumers and five products; the last product has no edge.
+/// Six users and five items; the last item has no edge.
 pub fn artifact() -> Artifact {
-    let behaviours = BehaviourWeightsConfig::shop_log();
-    let names: Vec<&str> = behaviours
-        .behaviours
+    let behaviors = BehaviorWeightsConfig::shop_log();
+    let names: Vec<&str> = behaviors
+        .behaviors
         .iter()
         .map(|b| b.name.as_str())
         .collect();
-    let mut pairs = InteractionsBuilder::from_names(&names, &["purchase"]).expect("behaviours");
+    let mut pairs = InteractionsBuilder::from_names(&names, &["purchase"]).expect("behaviors");
     for user in 0..6u32 {
         for item in 0..4u32 {
             if (user + item) % 3 != 0 {
@@ -34,7 +34,7 @@ pub fn artifact() -> Artifact {
         let data = (0..11 * dimension).map(|n| ((n * 7 % 13) as f32 - 6.0) / 9.0);
         EmbeddingTable::new(11, dimension, data.collect()).expect("a table")
     };
-    let details = |n: usize| ProductDetails {
+    let details = |n: usize| ItemDetails {
         category_id: Some(format!("{}", n % 2)),
         category_code: (n % 2 == 0).then(|| format!("apparel.glove{n}")),
         brand: (n != 3).then(|| "runail".to_owned()),
@@ -57,7 +57,7 @@ pub fn artifact() -> Artifact {
         users: Vocabulary::from_names(["ann", "bob", "cleo", "dan", "eve", "fay"]).expect("ids"),
         items: Vocabulary::from_names(["soap", "comb", "towel", "brush", "lamp"]).expect("ids"),
         catalogue: Catalogue::from_details((0..5).map(details)),
-        behaviours,
+        behaviors,
         lineage: Lineage::default(),
     }
 }

@@ -1,13 +1,13 @@
 /** Asks the service. Every fault becomes one {@link ApiError} with words for a person. */
 import type {
   Answer,
-  ConsumerAnswer,
+  UserAnswer,
   ContextEvent,
   Explanation,
-  FoundConsumer,
-  FoundProduct,
+  FoundUser,
+  FoundItem,
   ModelAnswer,
-  Neighbourhood,
+  Neighborhood,
   RecommendedItem,
   RecommendRequest,
 } from "./types";
@@ -76,40 +76,40 @@ const id = encodeURIComponent;
 export const recommend = (request: RecommendRequest, signal?: AbortSignal) =>
   ask<Answer>("v1/recommendations", signal, request);
 
-export const explain = (consumer: string, product: string, events: ContextEvent[], signal?: AbortSignal) =>
+export const explain = (user: string, item: string, events: ContextEvent[], signal?: AbortSignal) =>
   ask<Explanation>("v1/explanations", signal, {
-    consumer,
-    product,
+    user,
+    item,
     events,
     options: { limit: 5, max_hops: 5 },
   });
 
-export const consumer = (name: string, signal?: AbortSignal) =>
-  ask<ConsumerAnswer>(`v1/consumers/${id(name)}`, signal);
+export const user = (name: string, signal?: AbortSignal) =>
+  ask<UserAnswer>(`v1/users/${id(name)}`, signal);
 
-export const findConsumers = (q: string, limit: number, signal?: AbortSignal) =>
-  ask<{ consumers: FoundConsumer[]; total: number }>(`v1/consumers?q=${id(q)}&limit=${limit}`, signal);
+export const findUsers = (q: string, limit: number, signal?: AbortSignal) =>
+  ask<{ users: FoundUser[]; total: number }>(`v1/users?q=${id(q)}&limit=${limit}`, signal);
 
-export const findProducts = (q: string, limit: number, signal?: AbortSignal) =>
-  ask<{ products: FoundProduct[]; total: number }>(`v1/products?q=${id(q)}&limit=${limit}`, signal);
+export const findItems = (q: string, limit: number, signal?: AbortSignal) =>
+  ask<{ items: FoundItem[]; total: number }>(`v1/items?q=${id(q)}&limit=${limit}`, signal);
 
-export const similar = (product: string, k: number, signal?: AbortSignal) =>
-  ask<{ items: RecommendedItem[] }>(`v1/similar/${id(product)}?k=${k}`, signal);
+export const similar = (item: string, k: number, signal?: AbortSignal) =>
+  ask<{ items: RecommendedItem[] }>(`v1/similar/${id(item)}?k=${k}`, signal);
 
 export const popular = (k: number, signal?: AbortSignal) =>
   ask<{ items: RecommendedItem[] }>(`v1/popular?k=${k}`, signal);
 
-export const neighbourhood = (
+export const neighborhood = (
   name: string,
-  products: number,
-  perProduct: number,
+  items: number,
+  perItem: number,
   recommended: string[],
   signal?: AbortSignal,
 ) => {
   // Commas part the ids, so one that has a comma cannot be asked for.
-  const list = id(recommended.filter((product) => !product.includes(",")).join(","));
-  const query = `products=${products}&per_product=${perProduct}&recommended=${list}`;
-  return ask<Neighbourhood>(`v1/graph/${id(name)}?${query}`, signal);
+  const list = id(recommended.filter((item) => !item.includes(",")).join(","));
+  const query = `items=${items}&per_item=${perItem}&recommended=${list}`;
+  return ask<Neighborhood>(`v1/graph/${id(name)}?${query}`, signal);
 };
 
 export const model = (signal?: AbortSignal) => ask<ModelAnswer>("v1/model", signal);

@@ -1,4 +1,4 @@
-/** The frame of the page: heading, views, colours, and the model that answers. */
+/** The frame of the page: heading, views, colors, and the model that answers. */
 import { Component, type ComponentChildren } from "preact";
 import { useEffect, useState } from "preact/hooks";
 import * as api from "./api";
@@ -35,8 +35,8 @@ export function App() {
   const model = useModel();
   const view = VIEWS.find((one) => one.view === route.view);
   useEffect(() => {
-    document.title = `${route.consumer ? `${route.consumer} · ` : ""}${view?.name ?? ""} · lightgcn`;
-  }, [route.consumer, view]);
+    document.title = `${route.user ? `${route.user} · ` : ""}${view?.name ?? ""} · lightgcn`;
+  }, [route.user, view]);
   const down = model.error && !model.data ? model.error : null;
   return (
     <>
@@ -144,9 +144,9 @@ function ThemeButton({ theme, shown, choose }: ThemeProps) {
     <button
       type="button"
       class="icon-button theme"
-      aria-label={`Use ${other} colours`}
+      aria-label={`Use ${other} colors`}
       title={
-        theme === "system" ? `Colours follow the system; switch to ${other}` : `Switch to ${other} colours`
+        theme === "system" ? `Colors follow the system; switch to ${other}` : `Switch to ${other} colors`
       }
       onClick={() => choose(other === system ? "system" : other)}
     >

@@ -22,7 +22,7 @@ export interface Figures {
   bestEpoch: number | null;
   rows: FigureRow[];
   /** What the comparison with the baselines was measured on; null where there is none. */
-  compared: { part: Part; consumers: number | null; targets: number | null } | null;
+  compared: { part: Part; users: number | null; targets: number | null } | null;
   curve: CurvePoint[];
 }
 
@@ -72,9 +72,9 @@ export function readFigures(value: unknown, modelName: string): Figures {
       { epoch: point.epoch, loss: isNumber(point.loss) ? point.loss : null, metrics: metricsOf(point) },
     ];
   });
-  const consumers = isNumber(report?.n_users) ? report.n_users : null;
+  const users = isNumber(report?.n_users) ? report.n_users : null;
   const targets = isNumber(report?.n_targets) ? report.n_targets : null;
-  const compared = report && rows.some((row) => !row.main) ? { part, consumers, targets } : null;
+  const compared = report && rows.some((row) => !row.main) ? { part, users, targets } : null;
   return { bestEpoch: isNumber(best) ? best : null, rows, compared, curve };
 }
 

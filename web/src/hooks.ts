@@ -82,7 +82,7 @@ export function useMedia(query: string): boolean {
 
 export type Theme = "system" | "light" | "dark";
 
-/** The colours: the system's, unless this browser was told otherwise. */
+/** The colors: the system's, unless this browser was told otherwise. */
 export function useTheme(): [Theme, "light" | "dark", (theme: Theme) => void] {
   const [theme, setTheme] = useState<Theme>(() => {
     try {
@@ -100,7 +100,7 @@ export function useTheme(): [Theme, "light" | "dark", (theme: Theme) => void] {
       if (next === "system") localStorage.removeItem("theme");
       else localStorage.setItem("theme", next);
     } catch {
-      // A browser that keeps nothing still shows the colours now.
+      // A browser that keeps nothing still shows the colors now.
     }
     setTheme(next);
   };

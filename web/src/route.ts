@@ -6,12 +6,12 @@ export type View = "recommendations" | "graph" | "model";
 
 export interface Route {
   view: View;
-  /** The consumer's id; null where none is picked, empty for a composed newcomer. */
-  consumer: string | null;
-  /** What the consumer is supposed to have done since training. */
+  /** The user's id; null where none is picked, empty for a composed newcomer. */
+  user: string | null;
+  /** What the user is supposed to have done since training. */
   events: ContextEvent[];
-  /** The product whose explanation is open. */
-  product: string | null;
+  /** The item whose explanation is open. */
+  item: string | null;
   k: number;
   diversity: number;
   exploration: number;
@@ -26,9 +26,9 @@ export interface Route {
 
 export const DEFAULTS: Route = {
   view: "recommendations",
-  consumer: null,
+  user: null,
   events: [],
-  product: null,
+  item: null,
   k: 20,
   diversity: 0,
   exploration: 0,
@@ -50,15 +50,15 @@ function parseNumber(text: string | null, low: number, high: number): number | n
 }
 
 function parseEvent(text: string): ContextEvent | null {
-  const [behaviour, product, count] = text.split(":").map((part) => {
+  const [behavior, item, count] = text.split(":").map((part) => {
     try {
       return decodeURIComponent(part);
     } catch {
       return part;
     }
   });
-  if (!behaviour || !product) return null;
-  return { behaviour, product, count: parseNumber(count ?? null, 1, 99) ?? 1 };
+  if (!behavior || !item) return null;
+  return { behavior, item, count: parseNumber(count ?? null, 1, 99) ?? 1 };
 }
 
 /** Reads an address; what it does not say, or says wrongly, is as usual. */
@@ -69,12 +69,12 @@ export function parse(search: string): Route {
   const hide = query.get("hide");
   return {
     view: view === "graph" || view === "model" ? view : "recommendations",
-    consumer: query.get("consumer"),
+    user: query.get("user"),
     events: query
       .getAll("event")
       .map(parseEvent)
       .filter((event) => event !== null),
-    product: query.get("product"),
+    item: query.get("item"),
     k: Math.round(parseNumber(query.get("k"), 1, MOST_K) ?? DEFAULTS.k),
     diversity: part("diversity"),
     exploration: part("exploration"),
@@ -95,12 +95,12 @@ export function format(route: Route): string {
     if (value !== usual && value !== null) query.set(name, String(value));
   };
   set("view", route.view, DEFAULTS.view);
-  set("consumer", route.consumer, null);
-  for (const { behaviour, product, count } of route.events) {
-    const name = `${encodeURIComponent(behaviour)}:${encodeURIComponent(product)}`;
+  set("user", route.user, null);
+  for (const { behavior, item, count } of route.events) {
+    const name = `${encodeURIComponent(behavior)}:${encodeURIComponent(item)}`;
     query.append("event", count && count !== 1 ? `${name}:${count}` : name);
   }
-  set("product", route.product, null);
+  set("item", route.item, null);
   set("k", route.k, DEFAULTS.k);
   set("diversity", route.diversity, 0);
   set("exploration", route.exploration, 0);

@@ -1,5 +1,5 @@
 /** Words and numbers for people. */
-import type { BehaviourCount, Details, Source } from "./types";
+import type { BehaviorCount, Details, Source } from "./types";
 
 const LOCALE = "en";
 const integer = new Intl.NumberFormat(LOCALE);
@@ -42,15 +42,15 @@ export const categoryPath = (code: string) =>
     .map((part) => upper(spaced(part)))
     .join(" \u203a ");
 
-/** What a product is called: category and brand, as far as they are known, else its id. */
-export function title(product: string, details?: Details | null): string {
+/** What an item is called: category and brand, as far as they are known, else its id. */
+export function title(item: string, details?: Details | null): string {
   const { brand, category_code: code } = details ?? {};
   const parts = [code ? categoryName(code) : null, brand ? brand : null].filter(Boolean);
-  return parts.length ? parts.join(" \u00b7 ") : `Product ${product}`;
+  return parts.length ? parts.join(" \u00b7 ") : `Item ${item}`;
 }
 
 /** A short name for the graph. */
-export function shortTitle(product: string, details?: Details | null): string {
+export function shortTitle(item: string, details?: Details | null): string {
   const { brand, category_code: code } = details ?? {};
   const text =
     code && brand
@@ -58,8 +58,8 @@ export function shortTitle(product: string, details?: Details | null): string {
       : code
         ? categoryName(code)
         : brand
-          ? `${brand} ${product}`
-          : product;
+          ? `${brand} ${item}`
+          : item;
   return text.length > 26 ? `${text.slice(0, 25)}\u2026` : text;
 }
 
@@ -71,7 +71,7 @@ const DONE: Record<string, string> = {
   buy: "bought",
   click: "clicked",
   collect: "collected",
-  favourite: "favoured",
+  favorite: "favoured",
 };
 const DO: Record<string, string> = {
   view: "Views",
@@ -82,24 +82,24 @@ const DO: Record<string, string> = {
   click: "Clicks",
   collect: "Collects",
 };
-export const did = (behaviour: string) => DONE[behaviour] ?? spaced(behaviour);
-export const does = (behaviour: string) => DO[behaviour] ?? upper(spaced(behaviour));
+export const did = (behavior: string) => DONE[behavior] ?? spaced(behavior);
+export const does = (behavior: string) => DO[behavior] ?? upper(spaced(behavior));
 
-/** What one consumer did: "viewed 3×, bought". */
-export const doings = (behaviours: BehaviourCount[]) =>
-  behaviours.map((b) => (b.count > 1 ? `${did(b.behaviour)} ${b.count}\u00d7` : did(b.behaviour))).join(", ");
+/** What one user did: "viewed 3×, bought". */
+export const doings = (behaviors: BehaviorCount[]) =>
+  behaviors.map((b) => (b.count > 1 ? `${did(b.behavior)} ${b.count}\u00d7` : did(b.behavior))).join(", ");
 
-/** What many consumers did: "7 viewed, 6 bought". */
-export const doingsOfMany = (behaviours: BehaviourCount[]) =>
-  behaviours.map((b) => `${count(b.count)} ${did(b.behaviour)}`).join(", ");
+/** What many users did: "7 viewed, 6 bought". */
+export const doingsOfMany = (behaviors: BehaviorCount[]) =>
+  behaviors.map((b) => `${count(b.count)} ${did(b.behavior)}`).join(", ");
 
 export const SOURCES: Record<Source, { label: string; meaning: string }> = {
-  model: { label: "Model", meaning: "The trained model ranked it for this consumer" },
+  model: { label: "Model", meaning: "The trained model ranked it for this user" },
   fold_in: { label: "From events", meaning: "The model ranked it from the events given, without training" },
-  content: { label: "Similar kind", meaning: "A new product, placed by its category, brand and price" },
+  content: { label: "Similar kind", meaning: "A new item, placed by its category, brand and price" },
   category_popularity: { label: "Popular in category", meaning: "Bought most in the categories looked at" },
   recent_popularity: { label: "Popular lately", meaning: "Bought most of late" },
-  popularity: { label: "Popular", meaning: "Bought by most consumers" },
+  popularity: { label: "Popular", meaning: "Bought by most users" },
   random: { label: "Random", meaning: "Drawn at random, as nothing better was left" },
   exploration: {
     label: "Explored",

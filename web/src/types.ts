@@ -7,22 +7,22 @@ export interface Details {
   price?: number | null;
 }
 
-export interface BehaviourCount {
-  behaviour: string;
+export interface BehaviorCount {
+  behavior: string;
   count: number;
 }
 
 export interface HistoryItem {
-  product: string;
-  behaviours: BehaviourCount[];
+  item: string;
+  behaviors: BehaviorCount[];
   weight: number;
   last_time: number | null;
   bought: boolean;
   details: Details;
 }
 
-export interface ConsumerAnswer {
-  consumer: string;
+export interface UserAnswer {
+  user: string;
   known: boolean;
   history: HistoryItem[];
   model_version: string;
@@ -39,7 +39,7 @@ export type Source =
   | "exploration";
 
 export interface RecommendedItem {
-  product: string;
+  item: string;
   rank: number;
   score: number;
   source: Source;
@@ -48,7 +48,7 @@ export interface RecommendedItem {
 }
 
 export interface Answer {
-  consumer: string;
+  user: string;
   known: boolean;
   source: Source;
   ignored_events?: number;
@@ -57,15 +57,15 @@ export interface Answer {
 }
 
 export interface ContextEvent {
-  product: string;
-  behaviour: string;
+  item: string;
+  behavior: string;
   count?: number;
 }
 
 export type Hide = "bought" | "seen" | "nothing";
 
 export interface RecommendRequest {
-  consumer: string;
+  user: string;
   events: ContextEvent[];
   options: {
     k: number;
@@ -84,20 +84,20 @@ export interface Part {
 }
 
 export interface Contribution extends Part {
-  product: string;
+  item: string;
   details: Details;
-  behaviours: BehaviourCount[];
+  behaviors: BehaviorCount[];
 }
 
 export type PathNode =
-  | { kind: "consumer" }
-  | { kind: "other_consumers"; count: number }
-  | { kind: "product"; product: string; details: Details };
+  | { kind: "user" }
+  | { kind: "other_users"; count: number }
+  | { kind: "item"; item: string; details: Details };
 
 export interface ExplainedEdge {
   from: PathNode;
   to: PathNode;
-  behaviours: BehaviourCount[];
+  behaviors: BehaviorCount[];
   weight: number;
 }
 
@@ -109,8 +109,8 @@ export interface ExplainedPath {
 }
 
 export interface Explanation {
-  consumer: string;
-  product: string;
+  user: string;
+  item: string;
   details: Details;
   score: number;
   bought: boolean;
@@ -124,45 +124,45 @@ export interface Explanation {
   model_version: string;
 }
 
-export interface FoundConsumer {
+export interface FoundUser {
   id: string;
-  n_products: number;
+  n_items: number;
   n_bought: number;
 }
 
-export interface FoundProduct {
-  product: string;
+export interface FoundItem {
+  item: string;
   details: Details;
-  n_consumers: number;
+  n_users: number;
 }
 
-export interface NeighbourhoodNode {
+export interface NeighborhoodNode {
   id: string;
-  kind: "self" | "product" | "consumers";
-  product?: string | null;
+  kind: "self" | "item" | "users";
+  item?: string | null;
   details?: Details | null;
   count?: number | null;
 }
 
-export interface NeighbourhoodEdge {
+export interface NeighborhoodEdge {
   source: string;
   target: string;
   weight: number;
-  behaviour?: string | null;
+  behavior?: string | null;
 }
 
-export interface Neighbourhood {
-  nodes: NeighbourhoodNode[];
-  edges: NeighbourhoodEdge[];
+export interface Neighborhood {
+  nodes: NeighborhoodNode[];
+  edges: NeighborhoodEdge[];
 }
 
 export interface ModelAnswer {
   model_version: string;
   model: { name: string; layers: number; dimension: number };
-  n_consumers: number;
-  n_products: number;
+  n_users: number;
+  n_items: number;
   n_edges: number;
-  behaviours: string[];
+  behaviors: string[];
   categories: string[] | null;
   brands: string[] | null;
   price: { min: number; max: number } | null;

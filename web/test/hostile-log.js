@@ -1,6 +1,6 @@
-// Adds consumers and products with hostile names to an event log: node test/hostile-log.js LOG.csv
+// Adds users and items with hostile names to an event log: node test/hostile-log.js LOG.csv
 import { appendFileSync, readFileSync } from "node:fs";
-import { HOSTILE_BRAND, HOSTILE_CONSUMER, HOSTILE_PRODUCT } from "./mock/shop.js";
+import { HOSTILE_BRAND, HOSTILE_USER, HOSTILE_ITEM } from "./mock/shop.js";
 
 const [, , path] = process.argv;
 const lines = readFileSync(path, "utf8").trimEnd().split("\n");
@@ -10,17 +10,17 @@ const quote = (text) => `"${text.replaceAll('"', '""')}"`;
 /** A row of the log, in the order of its columns. */
 const row = (values) => columns.map((column) => quote(values[column] ?? "")).join(",");
 
-// Early events, so that a split by time leaves them in training; many consumers share them, so that paths show.
+// Early events, so that a split by time leaves them in training; many users share them, so that paths show.
 const category = 'care.<img src=x onerror="window.__attacked = 2">';
 const early = lines.slice(1, 4000).map((line) => line.split(","));
 const at = (name) => columns.indexOf(name);
 const users = [...new Set(early.map((cells) => cells[at("user_id")]))].slice(0, 60);
-const products = [...new Set(early.map((cells) => cells[at("product_id")]))].slice(0, 12);
+const items = [...new Set(early.map((cells) => cells[at("product_id")]))].slice(0, 12);
 const added = [];
 users.forEach((user, n) => {
   const common = { event_time: early[0][at("event_time")], user_id: user, user_session: `hostile-${n}` };
   const hostile = {
-    product_id: HOSTILE_PRODUCT,
+    product_id: HOSTILE_ITEM,
     category_code: category,
     brand: HOSTILE_BRAND,
     price: "6.66",
@@ -29,16 +29,16 @@ users.forEach((user, n) => {
     row({ ...common, event_type: "view", ...hostile }),
     row({ ...common, event_type: "purchase", ...hostile }),
   );
-  for (const product of products.slice(n % 4, (n % 4) + 6)) {
-    const known = early.find((cells) => cells[at("product_id")] === product);
+  for (const item of items.slice(n % 4, (n % 4) + 6)) {
+    const known = early.find((cells) => cells[at("product_id")] === item);
     const details = Object.fromEntries(
       ["category_id", "category_code", "brand", "price"].map((name) => [name, known[at(name)]]),
     );
-    added.push(row({ ...common, event_type: "purchase", product_id: product, ...details }));
+    added.push(row({ ...common, event_type: "purchase", product_id: item, ...details }));
   }
 });
-for (const product of products.slice(0, 5)) {
-  const known = early.find((cells) => cells[at("product_id")] === product);
+for (const item of items.slice(0, 5)) {
+  const known = early.find((cells) => cells[at("product_id")] === item);
   const details = Object.fromEntries(
     ["category_id", "category_code", "brand", "price"].map((name) => [name, known[at(name)]]),
   );
@@ -46,9 +46,9 @@ for (const product of products.slice(0, 5)) {
     row({
       event_time: early[0][at("event_time")],
       event_type: "purchase",
-      user_id: HOSTILE_CONSUMER,
+      user_id: HOSTILE_USER,
       user_session: "hostile",
-      product_id: product,
+      product_id: item,
       ...details,
     }),
   );

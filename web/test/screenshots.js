@@ -7,36 +7,36 @@ mkdirSync(folder, { recursive: true });
 const { base, stop } = await startTarget();
 const browser = await startBrowser();
 
-/** A consumer and a product of the list with several paths. */
+/** A user and an item of the list with several paths. */
 async function choose() {
-  const { consumers } = await json(base, "v1/consumers?q=&limit=12");
+  const { users } = await json(base, "v1/users?q=&limit=12");
   let best = null;
-  for (const { id } of consumers) {
-    const { items } = await json(base, "v1/recommendations", { consumer: id, options: { k: 12 } });
-    for (const { product, details } of items) {
-      const { paths, contributions } = await json(base, "v1/explanations", { consumer: id, product });
+  for (const { id } of users) {
+    const { items } = await json(base, "v1/recommendations", { user: id, options: { k: 12 } });
+    for (const { item, details } of items) {
+      const { paths, contributions } = await json(base, "v1/explanations", { user: id, item });
       const worth =
         Math.min(5, paths.length) +
         (contributions.some((c) => c.value < 0) ? 1 : 0) +
         (details.brand ? 1 : 0);
-      if (best === null || worth > best.worth) best = { consumer: id, product, worth };
+      if (best === null || worth > best.worth) best = { user: id, item, worth };
     }
   }
   return best;
 }
 
-const { consumer, product } = await choose();
+const { user, item } = await choose();
 const PHONE = { width: 360, height: 740 };
 const DESK = { width: 1280, height: 800 };
 const shots = [
-  { name: "page-light", size: DESK, scheme: "light", query: { consumer, product } },
-  { name: "page-dark", size: DESK, scheme: "dark", query: { consumer, exploration: "0.2" } },
-  { name: "page-phone", size: PHONE, scheme: "light", query: { consumer } },
+  { name: "page-light", size: DESK, scheme: "light", query: { user, item } },
+  { name: "page-dark", size: DESK, scheme: "dark", query: { user, exploration: "0.2" } },
+  { name: "page-phone", size: PHONE, scheme: "light", query: { user } },
   {
     name: "page-explanation",
     size: DESK,
     scheme: "light",
-    query: { consumer, product },
+    query: { user, item },
     before: async (page) => {
       await page.locator(".path").nth(1).click();
       await page.mouse.move(2, 2);
@@ -44,7 +44,7 @@ const shots = [
     },
     of: "aside.why",
   },
-  { name: "page-graph", size: DESK, scheme: "light", query: { consumer, view: "graph" } },
+  { name: "page-graph", size: DESK, scheme: "light", query: { user, view: "graph" } },
   { name: "page-model", size: { width: 1280, height: 1000 }, scheme: "light", query: { view: "model" } },
 ];
 for (const { name, size, scheme, query, before, of } of shots) {

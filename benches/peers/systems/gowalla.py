@@ -1,4 +1,4 @@
-"""The interactions that every system is measured on: one line a consumer, `user item item ...`, ids from 0."""
+"""The interactions that every system is measured on: one line a user, `user item item ...`, ids from 0."""
 
 import json
 import sys
@@ -43,7 +43,7 @@ class Interactions:
 
 
 def read_pairs(path):
-    """Reads one file. A consumer may have no items; an id that is no whole number is an error with its line."""
+    """Reads one file. A user may have no items; an id that is no whole number is an error with its line."""
     users, items = [], []
     with open(path, encoding="utf-8") as file:
         for number, line in enumerate(file, start=1):
@@ -69,7 +69,7 @@ def read(folder):
 
 
 def lists_by_user(pairs, n_users):
-    """The items of each consumer, as one array a consumer."""
+    """The items of each user, as one array a user."""
     order = np.argsort(pairs.users, kind="stable")
     ends = np.cumsum(np.bincount(pairs.users, minlength=n_users))
     return np.split(pairs.items[order], ends[:-1])

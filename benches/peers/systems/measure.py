@@ -41,13 +41,13 @@ def arguments():
     parser.add_argument("--cache", required=True, help="folder for files that a system makes from the data")
     parser.add_argument("--steps", type=int, default=1, help="training steps, evaluations or top-K calls")
     parser.add_argument("--warm-up", type=int, default=3, help="training steps or top-K calls before the clock")
-    parser.add_argument("--users", type=int, default=1, help="consumers in one top-K call")
+    parser.add_argument("--users", type=int, default=1, help="users in one top-K call")
     parser.add_argument("--threads", type=int, default=2)
     return parser.parse_args()
 
 
 def user_batches(data, size, count):
-    """`count` batches of `size` different consumers that have test items, the same in every system; they wrap."""
+    """`count` batches of `size` different users that have test items, the same in every system; they wrap."""
     import numpy as np
 
     order = np.random.default_rng(11).permutation(np.unique(data.test.users))
@@ -60,8 +60,8 @@ def main(make, versions, torch_threads=True):
 
     - `train_steps(steps)`: that many steps of an epoch, negative sampling included; returns the
       mean loss;
-    - `evaluate()`: from layer-0 embeddings to (Recall@20 or None, NDCG@20) of all consumers;
-    - `top(users)`: the ids of the top 20 of an array of consumers, training items masked.
+    - `evaluate()`: from layer-0 embeddings to (Recall@20 or None, NDCG@20) of all users;
+    - `top(users)`: the ids of the top 20 of an array of users, training items masked.
     """
     args = arguments()
     sys.argv = sys.argv[:1]  # RecBole reads the command line too

@@ -5,10 +5,10 @@ He et al., LightGCN: Simplifying and Powering Graph Convolution Network for Reco
 - the adjacency through scipy's dok and lil matrices, saved and reused, then a coalesced float COO tensor;
 - two embedding tables, started from N(0, 0.1), joined before every propagation; three products of
   `torch.sparse.mm`, stacked and averaged;
-- the whole epoch's triples sampled in Python beforehand (a consumer at random, one of its items, one item that
+- the whole epoch's triples sampled in Python beforehand (a user at random, one of its items, one item that
   is not among them), shuffled, then a full propagation for every batch; softplus BPR, L2 on the batch's rows of
   layer 0, torch's Adam;
-- evaluation by 100 consumers: a full propagation for every batch, sigmoid of all scores, training items set to
+- evaluation by 100 users: a full propagation for every batch, sigmoid of all scores, training items set to
   -(1 << 10), `torch.topk`, then Recall, Precision and NDCG in Python and numpy.
 
 `evaluate-once` is the same evaluation with one propagation in all, which a user of that code would change first.
@@ -57,7 +57,7 @@ class OriginalLightGcn(torch.nn.Module):
         return [self.ratings[user].nonzero()[1] for user in users]
 
     def sparse_adjacency(self, saved):
-        """D^-1/2 A D^-1/2 over consumers and products, [n_nodes, n_nodes], as a COO tensor."""
+        """D^-1/2 A D^-1/2 over users and items, [n_nodes, n_nodes], as a COO tensor."""
         if saved.exists():
             matrix = sp.load_npz(saved)
         else:
@@ -90,7 +90,7 @@ class OriginalLightGcn(torch.nn.Module):
     # Training.
 
     def sample(self, count):
-        """`count` triples (consumer, bought, not bought), [count, 3]."""
+        """`count` triples (user, bought, not bought), [count, 3]."""
         triples = []
         for user in np.random.randint(0, self.data.n_users, count):
             bought = self.positives[user]

@@ -91,7 +91,7 @@ class PygLightGcn:
 
 
 def pairs_of(lists, users):
-    """The items of these consumers as (row of the batch, item)."""
+    """The items of these users as (row of the batch, item)."""
     rows = [lists[user] for user in users]
     sizes = torch.tensor([len(row) for row in rows])
     return torch.repeat_interleave(torch.arange(len(rows)), sizes), torch.cat(rows)

@@ -1,7 +1,7 @@
 """RecBole's `LightGCN` through its own data set, samplers, `Trainer` and evaluator.
 
 Trained by `Trainer._train_epoch` over its own loader, cut off after the wanted number of batches. Evaluated by
-`Trainer.evaluate` over all products in batches of 100 consumers (its default batch would be one consumer).
+`Trainer.evaluate` over all items in batches of 100 users (its default batch would be one user).
 """
 
 import itertools

@@ -81,9 +81,9 @@ pub(crate) enum Command {
     Tune(TuneArgs),
     /// Measure a model on the test part of its dataset, beside its baselines
     Evaluate(EvaluateArgs),
-    /// Print the products that consumers are likeliest to buy
+    /// Print the items that users are likeliest to buy
     Recommend(RecommendArgs),
-    /// Print the paths through the graph that lead from a consumer to a product
+    /// Print the paths through the graph that lead from a user to an item
     Explain(ExplainArgs),
     /// The events that a service keeps: export them for training, remove what was trained on
     #[command(subcommand)]
@@ -97,12 +97,12 @@ pub(crate) struct GenerateArgs {
     /// Events to make [default: 200000]
     #[arg(long, allow_negative_numbers = true)]
     pub(crate) events: Option<u64>,
-    /// Consumers [default: scales with the events as in real logs]
+    /// Users [default: scales with the events as in real logs]
     #[arg(long, allow_negative_numbers = true)]
-    pub(crate) consumers: Option<u64>,
-    /// Products [default: scales with the events as in real logs]
+    pub(crate) users: Option<u64>,
+    /// Items [default: scales with the events as in real logs]
     #[arg(long, allow_negative_numbers = true)]
-    pub(crate) products: Option<u64>,
+    pub(crate) items: Option<u64>,
     /// The log to write; compressed where it ends in .gz or .zst
     #[arg(long, required_unless_present = "statistics")]
     pub(crate) out: Option<PathBuf>,
@@ -115,7 +115,7 @@ pub(crate) struct GenerateArgs {
 pub(crate) enum SplitChoice {
     /// By time: the latest targets are test, those before them validation
     ByTime,
-    /// Each consumer's last bought product is test, the one before it validation
+    /// Each user's last bought item is test, the one before it validation
     LeaveLastOut,
     /// Pairs at random (the reference system's way; optimistic, since it looks into the future)
     Random,
@@ -140,13 +140,13 @@ pub(crate) struct PrepareArgs {
     /// The share held out for test (random and by-time)
     #[arg(long, allow_negative_numbers = true)]
     pub(crate) test: Option<f64>,
-    /// The weights of behaviours: shop-log or shop-log-strong-views (others by --config)
+    /// The weights of behaviors: shop-log or shop-log-strong-views (others by --config)
     #[arg(long, value_name = "PRESET")]
     pub(crate) weights: Option<String>,
     /// Let an event count half for every so many days of its age
     #[arg(long, value_name = "DAYS", allow_negative_numbers = true)]
     pub(crate) half_life_days: Option<f64>,
-    /// Keep consumers and products with at least so many pairs
+    /// Keep users and items with at least so many pairs
     #[arg(long, allow_negative_numbers = true)]
     pub(crate) k_core: Option<u32>,
     /// Keep exact duplicate rows
@@ -155,7 +155,7 @@ pub(crate) struct PrepareArgs {
     /// Count and report bad rows instead of stopping at the first
     #[arg(long)]
     pub(crate) skip_bad_rows: bool,
-    /// Product files with category, brand or price columns
+    /// Item files with category, brand or price columns
     #[arg(long, value_name = "FILE")]
     pub(crate) catalogue: Vec<String>,
 }
@@ -179,7 +179,7 @@ pub(crate) struct DataArgs {
     /// Test pairs
     #[arg(long, value_name = "FILE", requires = "pairs_train")]
     pub(crate) pairs_test: Option<PathBuf>,
-    /// Keep products and consumers without a training pair in the catalogue and in the truth, as
+    /// Keep items and users without a training pair in the catalogue and in the truth, as
     /// published figures do
     #[arg(long, requires = "pairs_train")]
     pub(crate) keep_unseen: bool,
@@ -200,7 +200,7 @@ pub(crate) struct EvaluateArgs {
     /// Measure on the validation part instead of the test part
     #[arg(long)]
     pub(crate) on_validation: bool,
-    /// Also measure the model with these shares of products drawn at random, each from 0 to 1
+    /// Also measure the model with these shares of items drawn at random, each from 0 to 1
     #[arg(
         long,
         value_name = "SHARES",

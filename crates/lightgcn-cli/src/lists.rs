@@ -1,4 +1,4 @@
-//! Files of lists: a row for each product of each consumer.
+//! Files of lists: a row for each item of each user.
 
 use anyhow::{Context, bail};
 use lightgcn::recommend::{ListedItem, Recommender};
@@ -46,32 +46,32 @@ impl Lists {
         match format {
             Format::Csv => {
                 let mut file = BufWriter::new(file);
-                writeln!(file, "consumer,rank,product,score,source")?;
+                writeln!(file, "user,rank,item,score,source")?;
                 Ok(Self::Csv(file))
             }
             Format::Parquet => Ok(Self::Parquet(Box::new(ParquetLists::new(file)?))),
         }
     }
 
-    /// Writes the lists of these consumers; gives the number of rows.
+    /// Writes the lists of these users; gives the number of rows.
     pub(crate) fn write(
         &mut self,
         shop: &Recommender,
-        consumers: &[&str],
+        users: &[&str],
         lists: &[Vec<ListedItem>],
     ) -> anyhow::Result<u64> {
         match self {
             Self::Csv(file) => {
-                for (consumer, list) in consumers.iter().zip(lists) {
-                    let consumer = field(consumer);
+                for (user, list) in users.iter().zip(lists) {
+                    let user = field(user);
                     for (listed, rank) in list.iter().zip(1..) {
-                        let product = field(shop.product(listed.item).unwrap_or_default());
+                        let item = field(shop.item_id(listed.item).unwrap_or_default());
                         let (score, source) = (listed.score, listed.source.name());
-                        writeln!(file, "{consumer},{rank},{product},{score},{source}")?;
+                        writeln!(file, "{user},{rank},{item},{score},{source}")?;
                     }
                 }
             }
-            Self::Parquet(file) => file.write(shop, consumers, lists)?,
+            Self::Parquet(file) => file.write(shop, users, lists)?,
         }
         Ok(lists.iter().map(|list| list.len() as u64).sum())
     }
@@ -95,9 +95,9 @@ fn field(text: &str) -> std::borrow::Cow<'_, str> {
 }
 
 const SCHEMA: &str = "message lists {
-    required binary consumer (string);
+    required binary user (string);
     required int32 rank;
-    required binary product (string);
+    required binary item (string);
     required float score;
     required binary source (string);
 }";
@@ -105,8 +105,8 @@ const SCHEMA: &str = "message lists {
 /// Lists as a Parquet file: a row group a block, dictionaries, Snappy.
 pub(crate) struct ParquetLists {
     writer: SerializedFileWriter<File>,
-    /// Products by row, as far as they occurred.
-    products: HashMap<u32, ByteArray>,
+    /// Items by row, as far as they occurred.
+    items: HashMap<u32, ByteArray>,
 }
 
 impl ParquetLists {
@@ -120,29 +120,29 @@ impl ParquetLists {
             .set_created_by(format!("lightgcn {}", env!("CARGO_PKG_VERSION")));
         Ok(Self {
             writer: SerializedFileWriter::new(file, schema, Arc::new(properties.build()))?,
-            products: HashMap::new(),
+            items: HashMap::new(),
         })
     }
 
     fn write(
         &mut self,
         shop: &Recommender,
-        consumers: &[&str],
+        users: &[&str],
         lists: &[Vec<ListedItem>],
     ) -> anyhow::Result<()> {
         let n = lists.iter().map(Vec::len).sum();
-        let (mut names, mut products) = (Vec::with_capacity(n), Vec::with_capacity(n));
+        let (mut names, mut items) = (Vec::with_capacity(n), Vec::with_capacity(n));
         let (mut ranks, mut scores) = (Vec::with_capacity(n), Vec::with_capacity(n));
         let mut sources = Vec::with_capacity(n);
         let mut known = HashMap::new();
-        for (consumer, list) in consumers.iter().zip(lists) {
-            let consumer = ByteArray::from(*consumer);
+        for (user, list) in users.iter().zip(lists) {
+            let user = ByteArray::from(*user);
             for (listed, rank) in list.iter().zip(1i32..) {
-                names.push(consumer.clone());
+                names.push(user.clone());
                 ranks.push(rank);
-                let name = || ByteArray::from(shop.product(listed.item).unwrap_or_default());
-                let product = self.products.entry(listed.item.0).or_insert_with(name);
-                products.push(product.clone());
+                let name = || ByteArray::from(shop.item_id(listed.item).unwrap_or_default());
+                let item = self.items.entry(listed.item.0).or_insert_with(name);
+                items.push(item.clone());
                 scores.push(listed.score);
                 let name = || ByteArray::from(listed.source.name());
                 sources.push(known.entry(listed.source).or_insert_with(name).clone());
@@ -151,7 +151,7 @@ impl ParquetLists {
         let mut group = self.writer.next_row_group()?;
         column::<ByteArrayType>(&mut group, &names)?;
         column::<Int32Type>(&mut group, &ranks)?;
-        column::<ByteArrayType>(&mut group, &products)?;
+        column::<ByteArrayType>(&mut group, &items)?;
         column::<FloatType>(&mut group, &scores)?;
         column::<ByteArrayType>(&mut group, &sources)?;
         group.close()?;

@@ -31,8 +31,8 @@ fn the_cosmetics_sample_has_its_published_counts() {
     .concat();
     for prepare in [joined, by_month] {
         let prepared = work.json(&prepare);
-        assert_eq!(prepared["consumers"], json!(893));
-        assert_eq!(prepared["products"], json!(2832));
+        assert_eq!(prepared["users"], json!(893));
+        assert_eq!(prepared["items"], json!(2832));
         let read = json!({
             "stage": "read", "unit": "rows", "rows_in": 4995, "kept": 4704,
             "dropped": {"exact duplicate": 291},

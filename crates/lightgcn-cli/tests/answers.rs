@@ -1,4 +1,4 @@
-//! What consumers get from a trained model: recommendations and explanations, held against the log.
+//! What users get from a trained model: recommendations and explanations, held against the log.
 #![allow(clippy::unwrap_used, reason = "a failing test may panic")]
 
 mod common;
@@ -9,12 +9,12 @@ use serde_json::{Value, json};
 use std::collections::{BTreeMap, BTreeSet};
 
 #[test]
-fn consumers_get_distinct_products_that_they_have_not_bought() {
+fn users_get_distinct_items_that_they_have_not_bought() {
     let (work, parts) = trained_shop();
-    let consumer = parts.best_customer();
-    let bought = parts.bought(consumer);
+    let user = parts.best_customer();
+    let bought = parts.bought(user);
     assert!(bought.len() >= 3);
-    let answers = work.json(&["recommend", "lightgcn", consumer, "nobody"]);
+    let answers = work.json(&["recommend", "lightgcn", user, "nobody"]);
     let [known, unknown] = &answers["answers"].as_array().unwrap()[..] else {
         panic!("two answers: {answers}");
     };
@@ -22,9 +22,9 @@ fn consumers_get_distinct_products_that_they_have_not_bought() {
         (&known["known"], &known["source"]),
         (&json!(true), &json!("model"))
     );
-    let products = strings(&known["items"], "product");
-    let distinct: BTreeSet<&str> = products.iter().copied().collect();
-    assert_eq!((products.len(), distinct.len()), (20, 20));
+    let items = strings(&known["items"], "item");
+    let distinct: BTreeSet<&str> = items.iter().copied().collect();
+    assert_eq!((items.len(), distinct.len()), (20, 20));
     assert!(distinct.is_disjoint(&bought), "{distinct:?} and {bought:?}");
     let items = known["items"].as_array().unwrap();
     for (n, item) in items.iter().enumerate() {
@@ -38,52 +38,46 @@ fn consumers_get_distinct_products_that_they_have_not_bought() {
         (&unknown["known"], &unknown["source"]),
         (&json!(false), &json!("popularity"))
     );
-    // The popular products, counted again: consumers who bought each in training.
+    // The popular items, counted again: users who bought each in training.
     let mut buyers: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::new();
-    for event in parts.train.iter().filter(|e| e.behaviour == "purchase") {
-        buyers
-            .entry(&event.product)
-            .or_default()
-            .insert(&event.consumer);
+    for event in parts.train.iter().filter(|e| e.behavior == "purchase") {
+        buyers.entry(&event.item).or_default().insert(&event.user);
     }
     let mut most: Vec<usize> = buyers.values().map(BTreeSet::len).collect();
     most.sort_unstable_by(|a, b| b.cmp(a));
     let popular = unknown["items"].as_array().unwrap();
     assert_eq!(popular.len(), 20);
-    for (item, most) in popular.iter().zip(most) {
-        let product = item["product"].as_str().unwrap();
-        assert_eq!(item["score"].as_f64(), Some(most as f64));
-        assert_eq!(buyers[product].len(), most);
+    for (listed, most) in popular.iter().zip(most) {
+        let item = listed["item"].as_str().unwrap();
+        assert_eq!(listed["score"].as_f64(), Some(most as f64));
+        assert_eq!(buyers[item].len(), most);
     }
 
     // As many as there are: all but what was bought, or all.
-    let n_products = parts
+    let n_items = parts
         .train
         .iter()
-        .map(|e| &e.product)
+        .map(|e| &e.item)
         .collect::<BTreeSet<_>>()
         .len();
-    let beyond = ["recommend", "lightgcn", consumer, "-k", "1000000"];
+    let beyond = ["recommend", "lightgcn", user, "-k", "1000000"];
     let rest = work.json(&beyond);
-    let rest: BTreeSet<&str> = strings(&rest["answers"][0]["items"], "product")
+    let rest: BTreeSet<&str> = strings(&rest["answers"][0]["items"], "item")
         .into_iter()
         .collect();
-    assert_eq!(rest.len(), n_products - bought.len());
+    assert_eq!(rest.len(), n_items - bought.len());
     assert!(rest.is_disjoint(&bought));
     let all = work.json(&[&beyond[..], &["--include-bought"]].concat());
-    let all: BTreeSet<&str> = strings(&all["answers"][0]["items"], "product")
+    let all: BTreeSet<&str> = strings(&all["answers"][0]["items"], "item")
         .into_iter()
         .collect();
-    assert_eq!(all.len(), n_products);
+    assert_eq!(all.len(), n_items);
     assert!(all.is_superset(&bought));
 
-    let text = work.text(&["recommend", "lightgcn", consumer, "nobody", "-k", "3"]);
+    let text = work.text(&["recommend", "lightgcn", user, "nobody", "-k", "3"]);
+    assert!(text.contains(&format!("For user {user}\n")), "{text}");
     assert!(
-        text.contains(&format!("For consumer {consumer}\n")),
-        "{text}"
-    );
-    assert!(
-        text.contains("Consumer nobody is unknown: what most consumers bought"),
+        text.contains("User nobody is unknown: what most users bought"),
         "{text}"
     );
     assert_eq!(
@@ -96,60 +90,63 @@ fn consumers_get_distinct_products_that_they_have_not_bought() {
 #[test]
 fn explanations_walk_over_what_the_log_says() {
     let (work, parts) = trained_shop();
-    let consumer = parts.best_customer();
-    let answer = work.json(&["recommend", "lightgcn", consumer, "-k", "5"]);
+    let user = parts.best_customer();
+    let answer = work.json(&["recommend", "lightgcn", user, "-k", "5"]);
     let mut n_paths = 0;
-    for item in answer["answers"][0]["items"].as_array().unwrap() {
-        let product = item["product"].as_str().unwrap();
-        let explain = ["explain", "lightgcn", consumer, product, "--paths", "3"];
-        let why = work.json(&[&explain[..], &["--min-consumers", "1"]].concat());
+    for listed in answer["answers"][0]["items"].as_array().unwrap() {
+        let item = listed["item"].as_str().unwrap();
+        let explain = ["explain", "lightgcn", user, item, "--paths", "3"];
+        let why = work.json(&[&explain[..], &["--min-users", "1"]].concat());
         let value = |part: &Value| part["value"].as_f64().unwrap();
         let parts_of = why["contributions"].as_array().unwrap();
         let sum = parts_of.iter().map(value).sum::<f64>() + value(&why["own_taste"]);
         let score = why["score"].as_f64().unwrap();
         assert!((sum - score).abs() < 1e-4, "{sum} is not {score}");
         assert_eq!(
-            (&why["consumer"], &why["product"]),
-            (&json!(consumer), &item["product"])
+            (&why["user"], &why["item"]),
+            (&json!(user), &listed["item"])
         );
-        assert_eq!(why["score"], item["score"], "the same bits as in the list");
+        assert_eq!(
+            why["score"], listed["score"],
+            "the same bits as in the list"
+        );
         assert_eq!(why["bought"], json!(false));
         let paths = why["paths"].as_array().unwrap();
         assert!(paths.len() <= 3);
         assert_eq!(why["reason"].is_string(), paths.is_empty());
         for path in paths {
-            assert_path(path, consumer, product, &parts);
+            assert_path(path, user, item, &parts);
             n_paths += 1;
         }
     }
-    assert!(n_paths > 0, "none of five recommended products has a path");
+    assert!(n_paths > 0, "none of five recommended items has a path");
 
-    let bought = *parts.bought(consumer).first().unwrap();
-    let why = work.json(&["explain", "lightgcn", consumer, bought]);
+    let bought = *parts.bought(user).first().unwrap();
+    let why = work.json(&["explain", "lightgcn", user, bought]);
     assert_eq!(why["bought"], json!(true));
     assert_eq!(
         why["paths"][0]["edges"].as_array().unwrap().len(),
         1,
         "the purchase itself"
     );
-    let text = work.text(&["explain", "lightgcn", consumer, bought]);
-    assert!(text.starts_with(&format!("Product {bought}")), "{text}");
+    let text = work.text(&["explain", "lightgcn", user, bought]);
+    assert!(text.starts_with(&format!("Item {bought}")), "{text}");
     assert!(
         text.contains("bought before") && text.contains("purchased"),
         "{text}"
     );
 }
 
-/// A path must lead from the consumer to the product over connected edges; the consumer's own ones
+/// A path must lead from the user to the item over connected edges; the user's own ones
 /// must be what the log says.
-fn assert_path(path: &Value, consumer: &str, product: &str, parts: &LeaveLastOut) {
+fn assert_path(path: &Value, user: &str, item: &str, parts: &LeaveLastOut) {
     let edges = path["edges"].as_array().unwrap();
     assert!([1, 3, 5].contains(&edges.len()), "{path}");
-    assert_eq!(edges[0]["from"], json!({"kind": "consumer"}));
+    assert_eq!(edges[0]["from"], json!({"kind": "user"}));
     let last = &edges[edges.len() - 1]["to"];
     assert_eq!(
-        (&last["kind"], &last["product"]),
-        (&json!("product"), &json!(product))
+        (&last["kind"], &last["item"]),
+        (&json!("item"), &json!(item))
     );
     assert!(
         edges
@@ -160,37 +157,37 @@ fn assert_path(path: &Value, consumer: &str, product: &str, parts: &LeaveLastOut
     assert!(path["strength"].as_f64().unwrap() > 0.0);
     for edge in edges {
         assert!(edge["weight"].as_f64().unwrap() > 0.0);
-        assert!(!edge["behaviours"].as_array().unwrap().is_empty(), "{edge}");
-        if edge["from"]["kind"] == "consumer" {
-            let counts: BTreeMap<&str, u64> = edge["behaviours"]
+        assert!(!edge["behaviors"].as_array().unwrap().is_empty(), "{edge}");
+        if edge["from"]["kind"] == "user" {
+            let counts: BTreeMap<&str, u64> = edge["behaviors"]
                 .as_array()
                 .unwrap()
                 .iter()
                 .map(|b| {
                     (
-                        b["behaviour"].as_str().unwrap(),
+                        b["behavior"].as_str().unwrap(),
                         b["count"].as_u64().unwrap(),
                     )
                 })
                 .collect();
-            let met = edge["to"]["product"].as_str().unwrap();
-            assert_eq!(counts, parts.counts(consumer, met));
+            let met = edge["to"]["item"].as_str().unwrap();
+            assert_eq!(counts, parts.counts(user, met));
         }
     }
 }
 
 #[test]
-fn rules_events_and_batches_of_all_consumers() {
+fn rules_events_and_batches_of_all_users() {
     let (work, parts) = trained_shop();
-    let consumer = parts.best_customer();
-    let all = work.json(&["recommend", "lightgcn", consumer, "-k", "30"]);
-    let all = strings(&all["answers"][0]["items"], "product");
-    // Filters, and a file of unsuitable products.
+    let user = parts.best_customer();
+    let all = work.json(&["recommend", "lightgcn", user, "-k", "30"]);
+    let all = strings(&all["answers"][0]["items"], "item");
+    // Filters, and a file of unsuitable items.
     std::fs::write(work.path("bad.txt"), format!("{}\n\n{}\n", all[0], all[2])).unwrap();
     let less = work.json(&[
         "recommend",
         "lightgcn",
-        consumer,
+        user,
         "-k",
         "3",
         "--unsuitable",
@@ -198,19 +195,19 @@ fn rules_events_and_batches_of_all_consumers() {
         "--deny",
         all[1],
     ]);
-    assert_eq!(strings(&less["answers"][0]["items"], "product"), all[3..6]);
-    let only = work.json(&["recommend", "lightgcn", consumer, "--allow", all[7]]);
-    assert_eq!(strings(&only["answers"][0]["items"], "product"), [all[7]]);
+    assert_eq!(strings(&less["answers"][0]["items"], "item"), all[3..6]);
+    let only = work.json(&["recommend", "lightgcn", user, "--allow", all[7]]);
+    assert_eq!(strings(&only["answers"][0]["items"], "item"), [all[7]]);
     // A newcomer with an event.
     let event = format!("purchase:{}", all[0]);
     let new = work.json(&["recommend", "lightgcn", "nobody", "--event", &event]);
     assert_eq!(new["answers"][0]["source"], json!("fold_in"));
-    let items = strings(&new["answers"][0]["items"], "product");
+    let items = strings(&new["answers"][0]["items"], "item");
     assert!(!items.contains(&all[0]));
     let why = work.json(&["explain", "lightgcn", "nobody", items[0], "--event", &event]);
     assert_eq!(why["method"], json!("fold_in"));
     assert_eq!(why["contributions"].as_array().unwrap().len(), 1);
-    // Every consumer at once, the same lists.
+    // Every user at once, the same lists.
     let written = work.json(&[
         "recommend",
         "lightgcn",
@@ -222,20 +219,20 @@ fn rules_events_and_batches_of_all_consumers() {
     ]);
     let text = work.read("all.csv");
     let mut lines = text.lines();
-    assert_eq!(lines.next(), Some("consumer,rank,product,score,source"));
+    assert_eq!(lines.next(), Some("user,rank,item,score,source"));
     assert_eq!(
         written["rows"].as_u64().unwrap() as usize,
         text.lines().count() - 1
     );
     let mine: Vec<&str> = lines
-        .filter_map(|line| line.strip_prefix(&format!("{consumer},")))
+        .filter_map(|line| line.strip_prefix(&format!("{user},")))
         .map(|line| line.split(',').nth(1).unwrap())
         .collect();
     assert_eq!(mine, all[..5]);
 }
 
 #[test]
-fn lists_of_all_consumers_are_the_same_in_csv_and_parquet() {
+fn lists_of_all_users_are_the_same_in_csv_and_parquet() {
     use parquet::file::reader::{FileReader, SerializedFileReader};
     let (work, _) = trained_shop();
     let all = |out: &str| {
@@ -254,7 +251,7 @@ fn lists_of_all_consumers_are_the_same_in_csv_and_parquet() {
     let reader = SerializedFileReader::new(file).unwrap();
     let names = reader.metadata().file_metadata().schema_descr().columns();
     let names: Vec<&str> = names.iter().map(|column| column.name()).collect();
-    assert_eq!(names, ["consumer", "rank", "product", "score", "source"]);
+    assert_eq!(names, ["user", "rank", "item", "score", "source"]);
     let rows: Vec<String> = reader
         .get_row_iter(None)
         .unwrap()
@@ -283,7 +280,7 @@ fn lists_of_all_consumers_are_the_same_in_csv_and_parquet() {
 #[test]
 fn models_and_filters_answer_together() {
     let (work, parts) = trained_shop();
-    let consumer = parts.best_customer();
+    let user = parts.best_customer();
     for fusion in ["score", "rank"] {
         let evaluate = [
             "evaluate",
@@ -354,17 +351,17 @@ fn models_and_filters_answer_together() {
     );
 
     let with = ["--with", "ease=0.3", "--with", "mf=0.2"];
-    let plain = work.json(&["recommend", "lightgcn", consumer]);
-    let fused = work.json(&[&["recommend", "lightgcn", consumer][..], &with].concat());
+    let plain = work.json(&["recommend", "lightgcn", user]);
+    let fused = work.json(&[&["recommend", "lightgcn", user][..], &with].concat());
     let items = &fused["answers"][0]["items"];
     assert_ne!(items, &plain["answers"][0]["items"]);
     assert!(
         parts
-            .bought(consumer)
-            .is_disjoint(&strings(items, "product").into_iter().collect())
+            .bought(user)
+            .is_disjoint(&strings(items, "item").into_iter().collect())
     );
-    let product = items[0]["product"].as_str().unwrap();
-    let why = work.json(&[&["explain", "lightgcn", consumer, product][..], &with].concat());
+    let item = items[0]["item"].as_str().unwrap();
+    let why = work.json(&[&["explain", "lightgcn", user, item][..], &with].concat());
     assert_eq!(
         (&why["method"], &why["score"]),
         (&json!("ensemble"), &items[0]["score"])
@@ -374,7 +371,7 @@ fn models_and_filters_answer_together() {
     let sum = contributions.iter().map(value).sum::<f64>() + value(&why["own_taste"]);
     assert!((sum - why["score"].as_f64().unwrap()).abs() < 1e-4);
     let ranks = [
-        &["explain", "lightgcn", consumer, product][..],
+        &["explain", "lightgcn", user, item][..],
         &with,
         &["--fusion", "rank"],
     ];
@@ -382,7 +379,7 @@ fn models_and_filters_answer_together() {
 
     let refused = |flags: &[&str], words: &[&str]| {
         work.refused(
-            &[&["recommend", "lightgcn", consumer][..], flags].concat(),
+            &[&["recommend", "lightgcn", user][..], flags].concat(),
             words,
         );
     };
@@ -393,9 +390,9 @@ fn models_and_filters_answer_together() {
         &["--with", "gone=0.5"],
         &["no lightgcn-artifact folder at gone"],
     );
-    refused(&["--new-products", "gone.jsonl"], &["gone.jsonl"]);
-    work.write("new.jsonl", "\n{\"product\": \"n\", \"events\": 3}\n");
-    refused(&["--new-products", "new.jsonl"], &["new.jsonl line 2"]);
+    refused(&["--new-items", "gone.jsonl"], &["gone.jsonl"]);
+    work.write("new.jsonl", "\n{\"item\": \"n\", \"events\": 3}\n");
+    refused(&["--new-items", "new.jsonl"], &["new.jsonl line 2"]);
     let all = ["recommend", "lightgcn", "--all", "--out", "all.txt"];
     work.refused(&all, &["all.txt", "neither .csv nor .parquet"]);
     // A model of another shop.
@@ -426,32 +423,26 @@ fn models_and_filters_answer_together() {
         "--dimension",
         "8",
     ]);
-    refused(
-        &["--with", "other=0.5"],
-        &["joining other", "products differ"],
-    );
+    refused(&["--with", "other=0.5"], &["joining other", "items differ"]);
 
-    // A new product joins at once.
-    let history = parts.bought(consumer);
+    // A new item joins at once.
+    let history = parts.bought(user);
     let line = format!(
-        "{{\"product\": \"fresh\", \"events\": [{{\"consumer\": \"{consumer}\", \"behaviour\": \"view\"}}]}}\n"
+        "{{\"item\": \"fresh\", \"events\": [{{\"user\": \"{user}\", \"behavior\": \"view\"}}]}}\n"
     );
     work.write("new.jsonl", line);
     let asked = [
         "recommend",
         "lightgcn",
-        consumer,
+        user,
         "-k",
         "100000",
-        "--new-products",
+        "--new-items",
         "new.jsonl",
     ];
     let answer = work.json(&asked);
     let items = answer["answers"][0]["items"].as_array().unwrap();
-    let fresh = items
-        .iter()
-        .find(|item| item["product"] == "fresh")
-        .unwrap();
+    let fresh = items.iter().find(|item| item["item"] == "fresh").unwrap();
     assert_eq!(fresh["source"], json!("fold_in"));
     assert!(!history.contains("fresh"));
 }

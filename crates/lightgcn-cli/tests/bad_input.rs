@@ -11,8 +11,8 @@ const HEADER: &str =
     "event_time,event_type,product_id,category_id,category_code,brand,price,user_id,user_session";
 
 /// A row of the log of five fields that matter.
-fn row(day: u32, behaviour: &str, product: &str, price: &str, consumer: &str) -> String {
-    format!("2019-10-{day:02} 08:00:00 UTC,{behaviour},{product},77,,runail,{price},{consumer},s1")
+fn row(day: u32, behavior: &str, item: &str, price: &str, user: &str) -> String {
+    format!("2019-10-{day:02} 08:00:00 UTC,{behavior},{item},77,,runail,{price},{user},s1")
 }
 
 fn log(rows: &[String]) -> String {
@@ -30,10 +30,10 @@ fn assert_log_refused(content: impl AsRef<[u8]>, words: &[&str]) {
     );
 }
 
-/// Three consumers with four products, seven purchases and some views.
+/// Three users with four items, seven purchases and some views.
 fn small_log() -> String {
     let mut rows = Vec::new();
-    for (day, product, consumer) in [
+    for (day, item, user) in [
         (1, "p0", "u0"),
         (2, "p1", "u0"),
         (3, "p2", "u0"),
@@ -42,8 +42,8 @@ fn small_log() -> String {
         (6, "p1", "u1"),
         (7, "p0", "u2"),
     ] {
-        rows.push(row(day, "view", product, "4.50", consumer));
-        rows.push(row(day, "purchase", product, "4.50", consumer));
+        rows.push(row(day, "view", item, "4.50", user));
+        rows.push(row(day, "purchase", item, "4.50", user));
     }
     log(&rows)
 }
@@ -109,7 +109,7 @@ fn rows_that_cannot_be_read() {
         &[
             "line 3",
             "column \"event_type\"",
-            "unknown behaviour \"wish\"",
+            "unknown behavior \"wish\"",
             "give it a weight",
         ],
     );
@@ -181,11 +181,11 @@ fn bad_rows_are_skipped_and_counted_where_that_is_asked_for() {
     let prepared: serde_json::Value = serde_json::from_str(&run.stdout).unwrap();
     let read = json!({
         "stage": "read", "unit": "rows", "rows_in": 6, "kept": 2,
-        "dropped": {"bad price": 2, "unknown behaviour": 1, "wrong number of fields": 1},
+        "dropped": {"bad price": 2, "unknown behavior": 1, "wrong number of fields": 1},
     });
     assert_eq!(prepared["stages"][0], read);
     assert_eq!(
-        (&prepared["consumers"], &prepared["products"]),
+        (&prepared["users"], &prepared["items"]),
         (&json!(2), &json!(2))
     );
 
@@ -209,7 +209,7 @@ fn weights_that_are_not_usable() {
     work.write("log.csv", log(&rows));
     let table = |view: &str, remove: &str| {
         let weights = format!(
-            "[prepare]\nsplit = {{ kind = 'none' }}\n[prepare.weights]\nbehaviours = [\n\
+            "[prepare]\nsplit = {{ kind = 'none' }}\n[prepare.weights]\nbehaviors = [\n\
              {{ name = 'view', weight = {view} }},\n\
              {{ name = 'remove_from_cart', weight = {remove} }},\n\
              {{ name = 'purchase', weight = 1.0, target = true }},\n]\n"
@@ -233,8 +233,8 @@ fn weights_that_are_not_usable() {
     for (remove, shown) in [("-0.09", "-0.09"), ("0", "weight 0")] {
         table("0.01", remove);
         let words = [
-            "consumer ann",
-            "product p2",
+            "user ann",
+            "item p2",
             shown,
             "must be positive",
             "set a floor",
@@ -245,7 +245,7 @@ fn weights_that_are_not_usable() {
     table("0.01", "1e300");
     work.refused(
         &prepare,
-        &["consumer ann", "product p2", "must be positive and finite"],
+        &["user ann", "item p2", "must be positive and finite"],
     );
     table("0.01", "0.02");
     work.json(&prepare);
@@ -267,7 +267,7 @@ fn splits_that_leave_nothing() {
     let last_out = ["--split", "leave-last-out"];
     let words = [
         "no target to test on",
-        "product unseen in training",
+        "item unseen in training",
         "hold out more",
     ];
     prepare(&last_out, &words);
@@ -295,7 +295,7 @@ fn splits_that_leave_nothing() {
 }
 
 #[test]
-fn one_consumer_with_one_product() {
+fn one_user_with_one_item() {
     let work = Workplace::new();
     work.write("log.csv", log(&[row(1, "purchase", "p1", "1.00", "ann")]));
     for (split, words) in [
@@ -316,13 +316,13 @@ fn one_consumer_with_one_product() {
     }
     let prepared = work.json(&["prepare", "log.csv", "--out", "d", "--split", "none"]);
     assert_eq!(
-        (&prepared["consumers"], &prepared["products"]),
+        (&prepared["users"], &prepared["items"]),
         (&json!(1), &json!(1))
     );
-    // There is nothing to compare the one product with.
+    // There is nothing to compare the one item with.
     let words = [
-        "1 consumers",
-        "all 1 products",
+        "1 users",
+        "all 1 items",
         "nobody has a negative",
         "larger catalogue",
     ];
@@ -330,7 +330,7 @@ fn one_consumer_with_one_product() {
 }
 
 #[test]
-fn a_consumer_with_every_product_is_trained_around() {
+fn a_user_with_every_item_is_trained_around() {
     let work = Workplace::new();
     work.write("log.csv", small_log());
     work.json(&["prepare", "log.csv", "--out", "dataset", "--split", "none"]);
@@ -347,7 +347,7 @@ fn a_consumer_with_every_product_is_trained_around() {
     ];
     let run = work.run(&train);
     assert!(run.status.success(), "{}", run.stderr);
-    let words = "1 consumers have every product: no negative can be drawn";
+    let words = "1 users have every item: no negative can be drawn";
     assert!(run.stderr.contains(words), "{}", run.stderr);
     let answers = work.json(&["recommend", "m", "u0", "u2"]);
     assert_eq!(
@@ -355,7 +355,7 @@ fn a_consumer_with_every_product_is_trained_around() {
         json!([]),
         "u0 has bought everything"
     );
-    let mut left = strings(&answers["answers"][1]["items"], "product");
+    let mut left = strings(&answers["answers"][1]["items"], "item");
     left.sort_unstable();
     assert_eq!(left, ["p1", "p2", "p3"]);
     work.refused(

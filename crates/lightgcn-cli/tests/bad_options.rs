@@ -15,10 +15,10 @@ fn questions_that_have_no_answer() {
         .leave_last_out()
         .train
         .swap_remove(0);
-    let consumer = first.consumer.as_str();
+    let user = first.user.as_str();
     work.refused(
-        &["recommend", "model", consumer, "-k", "0"],
-        &["k is 0", "at least one product"],
+        &["recommend", "model", user, "-k", "0"],
+        &["k is 0", "at least one item"],
     );
     work.refused(
         &["evaluate", "model", "dataset", "-k", "0"],
@@ -34,42 +34,42 @@ fn questions_that_have_no_answer() {
         ("--revenue", "NaN", "revenue is NaN"),
         ("--category", "no such", "unknown category \"no such\""),
         ("--brand", "no such", "unknown brand \"no such\""),
-        ("--event", "purchase", "write BEHAVIOUR:PRODUCT"),
-        ("--event", "kiss:1", "unknown behaviour \"kiss\""),
+        ("--event", "purchase", "write BEHAVIOR:ITEM"),
+        ("--event", "kiss:1", "unknown behavior \"kiss\""),
         ("--chain", "random,random", "names random twice"),
         ("--unsuitable", "gone.txt", "gone.txt"),
     ] {
-        work.refused(&["recommend", "model", consumer, flag, value], &[words]);
+        work.refused(&["recommend", "model", user, flag, value], &[words]);
     }
     for flag in ["--exploration", "--diversity", "--revenue"] {
         let words = ["must lie between 0 and 1"];
         work.refused(&["evaluate", "model", "dataset", flag, "0,2"], &words);
     }
-    let explain = ["explain", "model", consumer, &first.product];
+    let explain = ["explain", "model", user, &first.item];
     work.refused(
         &[&explain[..], &["--paths", "0"]].concat(),
         &["0: ask for at least one path"],
     );
-    let near = format!("{}x", first.product);
-    let known = format!("did you mean {:?}?", first.product);
+    let near = format!("{}x", first.item);
+    let known = format!("did you mean {:?}?", first.item);
     work.refused(
-        &["explain", "model", consumer, &near],
-        &["unknown product", &near, &known],
+        &["explain", "model", user, &near],
+        &["unknown item", &near, &known],
     );
-    let words = ["unknown product \"?\"", "check the id as the log writes it"];
-    work.refused(&["explain", "model", consumer, "?"], &words);
+    let words = ["unknown item \"?\"", "check the id as the log writes it"];
+    work.refused(&["explain", "model", user, "?"], &words);
     let words = [
-        "unknown consumer \"nobody\"",
+        "unknown user \"nobody\"",
         "check the id",
         "fall back on popularity",
     ];
-    work.refused(&["explain", "model", "nobody", &first.product], &words);
+    work.refused(&["explain", "model", "nobody", &first.item], &words);
     work.refused(
-        &["recommend", "gone", consumer],
+        &["recommend", "gone", user],
         &["no lightgcn-artifact folder at gone"],
     );
     work.refused(
-        &["recommend", "dataset", consumer],
+        &["recommend", "dataset", user],
         &["dataset is a lightgcn-dataset folder"],
     );
     work.refused(
@@ -77,7 +77,7 @@ fn questions_that_have_no_answer() {
         &["model is a lightgcn-artifact folder"],
     );
     work.refused(
-        &["recommend", "shop.csv", consumer],
+        &["recommend", "shop.csv", user],
         &["shop.csv", "it is a file: give the folder"],
     );
 

@@ -12,11 +12,11 @@ fn events_are_exported_trained_on_and_removed() {
     let work = shop();
     let text = work.read("shop.csv");
     let row: Vec<&str> = text.lines().nth(1).unwrap().split(',').collect();
-    let (product, consumer) = (row[2], row[7]);
-    let event = |consumer: &str, behaviour: &str, time| StoredEvent {
-        consumer: consumer.to_owned(),
-        product: product.to_owned(),
-        behaviour: behaviour.to_owned(),
+    let (item, user) = (row[2], row[7]);
+    let event = |user: &str, behavior: &str, time| StoredEvent {
+        user: user.to_owned(),
+        item: item.to_owned(),
+        behavior: behavior.to_owned(),
         time,
         count: 1.0,
     };
@@ -24,7 +24,7 @@ fn events_are_exported_trained_on_and_removed() {
     store
         .try_append(&[
             event("somebody new", "purchase", 1_570_000_000),
-            event(consumer, "view", 1_570_000_001),
+            event(user, "view", 1_570_000_001),
         ])
         .unwrap();
     // The service goes on while its events are exported.
@@ -62,7 +62,7 @@ fn events_are_exported_trained_on_and_removed() {
     work.refused(&arguments, &["open for writing elsewhere"]);
     // An event of next year is not one that the model was trained on.
     store
-        .try_append(&[event(consumer, "cart", 1_900_000_000)])
+        .try_append(&[event(user, "cart", 1_900_000_000)])
         .unwrap();
     drop(store);
     let told = work.json(&arguments);

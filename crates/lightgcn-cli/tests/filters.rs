@@ -59,7 +59,7 @@ fn filters_stand_beside_the_model() {
     work.write(
         "filters.toml",
         "[evaluate]\nbaselines = ['svd', 'item-knn']\n\
-         [filters.item-knn]\nn_neighbours = 1\nweighting = { bm25 = { k1 = 100, b = 0.5 } }\n",
+         [filters.item-knn]\nn_neighbors = 1\nweighting = { bm25 = { k1 = 100, b = 0.5 } }\n",
     );
     let config = ["--config", "filters.toml"];
     let other = evaluate(&work, &config);
@@ -234,8 +234,8 @@ fn filters_that_cannot_be_used_are_refused() {
         &[],
         &["ease is named twice"],
     );
-    let words = ["n_neighbours is 0", "shrinkage is -1"];
-    let text = "[filters.item-knn]\nn_neighbours = 0\nshrinkage = -1.0\n";
+    let words = ["n_neighbors is 0", "shrinkage is -1"];
+    let text = "[filters.item-knn]\nn_neighbors = 0\nshrinkage = -1.0\n";
     config(text, &[], &words);
     // What is not asked for does no harm.
     work.json(

@@ -48,10 +48,10 @@ fn a_model_is_retrained_and_published_with_its_run() {
     assert_eq!(told["faults"], json!([]));
     assert_ne!(told["version"], told["previous_version"]);
     for part in [
-        "known_consumers",
-        "new_consumers",
-        "known_products",
-        "n_consumers",
+        "known_users",
+        "new_users",
+        "known_items",
+        "n_users",
         "n_targets",
     ] {
         assert!(told[part].as_u64().unwrap() > 0, "{part}: {told}");

@@ -47,14 +47,11 @@ fn a_log_is_made_and_prepared_by_every_split() {
         (made["rows"].as_u64(), made["seed"].as_u64()),
         (Some(log.n_rows), Some(3))
     );
-    assert_eq!(made["consumers"], json!(log.n_consumers()));
-    assert_eq!(made["products"], json!(log.n_products()));
-    let behaviours = made["behaviours"].as_object().unwrap();
+    assert_eq!(made["users"], json!(log.n_users()));
+    assert_eq!(made["items"], json!(log.n_items()));
+    let behaviors = made["behaviors"].as_object().unwrap();
     assert_eq!(
-        behaviours
-            .values()
-            .map(|n| n.as_u64().unwrap())
-            .sum::<u64>(),
+        behaviors.values().map(|n| n.as_u64().unwrap()).sum::<u64>(),
         8000
     );
 
@@ -76,8 +73,8 @@ fn a_log_is_made_and_prepared_by_every_split() {
         }
     }
     let all = work.json(&["prepare", "shop.csv", "--out", "none", "--split", "none"]);
-    assert_eq!(all["consumers"], json!(log.n_consumers()));
-    assert_eq!(all["products"], json!(log.n_products()));
+    assert_eq!(all["users"], json!(log.n_users()));
+    assert_eq!(all["items"], json!(log.n_items()));
 
     // A glob, a compressed copy and options that a person reads.
     work.json(&["generate", "--events", "500", "--out", "more-1.csv.gz"]);
@@ -98,12 +95,12 @@ fn a_log_is_made_and_prepared_by_every_split() {
     assert!(run.stdout.contains("training pairs") && run.stdout.contains("are in more"));
     assert!(run.stderr.contains("read: 1200 rows in"), "{}", run.stderr);
     assert!(
-        run.stderr.contains("consumer with fewer than 2 pairs"),
+        run.stderr.contains("user with fewer than 2 pairs"),
         "{}",
         run.stderr
     );
     let text = work.text(&["generate", "--statistics", "shop.csv"]);
-    assert!(text.contains("consumers"), "{text}");
+    assert!(text.contains("users"), "{text}");
 }
 
 #[test]
@@ -284,20 +281,20 @@ fn a_model_is_evaluated_beside_its_baselines() {
         }
     }
 
-    // The model's recall, found again from the lists that consumers get.
-    let consumers: Vec<&str> = parts.test.keys().map(String::as_str).collect();
-    let ask = [&["recommend", "lightgcn", "-k", "20"][..], &consumers].concat();
+    // The model's recall, found again from the lists that users get.
+    let users: Vec<&str> = parts.test.keys().map(String::as_str).collect();
+    let ask = [&["recommend", "lightgcn", "-k", "20"][..], &users].concat();
     let answers = work.json(&ask);
     let answers = answers["answers"].as_array().unwrap();
-    assert_eq!(answers.len(), consumers.len());
+    assert_eq!(answers.len(), users.len());
     let hits = answers
         .iter()
         .zip(&parts.test)
-        .filter(|(answer, (consumer, product))| {
-            assert_eq!(answer["consumer"], **consumer);
-            strings(&answer["items"], "product").contains(&product.as_str())
+        .filter(|(answer, (user, item))| {
+            assert_eq!(answer["user"], **user);
+            strings(&answer["items"], "item").contains(&item.as_str())
         });
-    let recall = hits.count() as f64 / consumers.len() as f64;
+    let recall = hits.count() as f64 / users.len() as f64;
     let reported = rows[0]["figures"]["recall@20"].as_f64().unwrap();
     assert!(
         (recall - reported).abs() < 1e-12,
@@ -325,7 +322,7 @@ fn a_model_is_evaluated_beside_its_baselines() {
 #[test]
 fn pair_files_go_the_same_road() {
     let work = Workplace::new();
-    // Two groups of consumers, each with its own 12 products; everyone leaves three unbought.
+    // Two groups of users, each with its own 12 items; everyone leaves three unbought.
     let (mut train, mut validation, mut test) = (String::new(), String::new(), String::new());
     for user in 0..40 {
         let item = |n: usize| 12 * (user % 2) + (user / 2 + n) % 12;
@@ -355,7 +352,7 @@ fn pair_files_go_the_same_road() {
     let rate = ["--preset", "paper", "--learning-rate", "0.02"];
     let trained = work.json(&[&["train", "--out", "model"][..], &files, &small, &rate].concat());
     assert_eq!(
-        (&trained["consumers"], &trained["products"]),
+        (&trained["users"], &trained["items"]),
         (&json!(40), &json!(24))
     );
     assert_eq!(
@@ -370,7 +367,7 @@ fn pair_files_go_the_same_road() {
         json!(40),
         "the stranger is not measured"
     );
-    // The four unbought products of a consumer's own group are a list of four.
+    // The four unbought items of a user's own group are a list of four.
     assert_eq!(
         report["rows"][0]["figures"]["recall@4"],
         json!(1.0),
@@ -384,10 +381,10 @@ fn pair_files_go_the_same_road() {
     );
 
     let answer = work.json(&["recommend", "model", "7", "-k", "4"]);
-    for product in strings(&answer["answers"][0]["items"], "product") {
+    for item in strings(&answer["answers"][0]["items"], "item") {
         assert!(
-            (12..24).contains(&product.parse().unwrap()),
-            "consumer 7 is of the second group"
+            (12..24).contains(&item.parse().unwrap()),
+            "user 7 is of the second group"
         );
     }
     let unseen = [
@@ -396,7 +393,7 @@ fn pair_files_go_the_same_road() {
         &small,
     ]
     .concat();
-    assert_eq!(work.json(&unseen)["consumers"], json!(41));
+    assert_eq!(work.json(&unseen)["users"], json!(41));
 
     let fewer = ["--pairs-train", "train.txt", "--pairs-test", "test.txt"];
     let words = [
@@ -407,8 +404,8 @@ fn pair_files_go_the_same_road() {
     let overlap = ["--pairs-train", "train.txt", "--pairs-test", "valid.txt"];
     let words = [
         "valid.txt, line 1",
-        "consumer \"0\"",
-        "product \"8\"",
+        "user \"0\"",
+        "item \"8\"",
         "train.txt",
         "remove",
     ];

@@ -124,14 +124,14 @@ fn body(reply: &str) -> Value {
 #[test]
 fn a_trained_model_is_served_until_the_signal() {
     let (work, parts) = trained_shop();
-    let consumer = parts.best_customer();
+    let user = parts.best_customer();
     let serving = Serving::start(
         &work.path(""),
         &["lightgcn"],
         &[("LIGHTGCN_SERVE_ADMIN__TOKEN", TOKEN)],
     );
-    let answer = body(&serving.get(&format!("/v1/recommendations/{consumer}?k=20")));
-    let printed = work.json(&["recommend", "lightgcn", consumer]);
+    let answer = body(&serving.get(&format!("/v1/recommendations/{user}?k=20")));
+    let printed = work.json(&["recommend", "lightgcn", user]);
     assert_eq!(answer["items"], printed["answers"][0]["items"]);
     assert_eq!(answer["model_version"], serving.listening["model_version"]);
     assert!(serving.get("/").contains("<html"));
@@ -152,7 +152,7 @@ fn a_trained_model_is_served_until_the_signal() {
 
     // A request is on its way when the signal comes: its body follows, and it is answered.
     let mut open = TcpStream::connect(serving.address("address")).unwrap();
-    let text = format!("{{\"consumer\": \"{consumer}\"}}");
+    let text = format!("{{\"user\": \"{user}\"}}");
     let head = format!(
         "POST /v1/recommendations HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\ncontent-length: {}\r\n\r\n",
         text.len()

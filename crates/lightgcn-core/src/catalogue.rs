@@ -1,10 +1,10 @@
-//! What is known of the products: category, brand, price.
+//! What is known of the items: category, brand, price.
 
 use crate::{CoreError, ItemId};
 
 const MISSING: u32 = u32::MAX;
 
-/// A column of labels, each stored once, with a code per product.
+/// A column of labels, each stored once, with a code per item.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct LabelColumn {
     labels: Vec<String>,
@@ -12,7 +12,7 @@ pub struct LabelColumn {
 }
 
 impl LabelColumn {
-    /// The column of one optional label per product. Labels are numbered by first use.
+    /// The column of one optional label per item. Labels are numbered by first use.
     #[must_use]
     pub fn from_labels<S: AsRef<str>>(values: impl IntoIterator<Item = Option<S>>) -> Self {
         let mut column = Self::default();
@@ -30,7 +30,7 @@ impl LabelColumn {
         column
     }
 
-    /// Rebuilds a column from its labels and codes (`u32::MAX` where a product has no label).
+    /// Rebuilds a column from its labels and codes (`u32::MAX` where an item has no label).
     ///
     /// # Errors
     /// [`CoreError::Damaged`] if a code names no label.
@@ -42,7 +42,7 @@ impl LabelColumn {
             return Err(CoreError::Damaged {
                 what: "catalogue",
                 detail: format!(
-                    "product row {row} has label {} of {}",
+                    "item row {row} has label {} of {}",
                     codes[row],
                     labels.len()
                 ),
@@ -57,13 +57,13 @@ impl LabelColumn {
         &self.labels
     }
 
-    /// One code per product; `u32::MAX` where it has no label.
+    /// One code per item; `u32::MAX` where it has no label.
     #[must_use]
     pub fn codes(&self) -> &[u32] {
         &self.codes
     }
 
-    /// The label of a product, or none.
+    /// The label of an item, or none.
     #[must_use]
     pub fn get(&self, item: ItemId) -> Option<&str> {
         let code = *self.codes.get(item.index())?;
@@ -71,9 +71,9 @@ impl LabelColumn {
     }
 }
 
-/// What is known of one product.
+/// What is known of one item.
 #[derive(Debug, Clone, Default, PartialEq)]
-pub struct ProductDetails {
+pub struct ItemDetails {
     /// The shop's category id.
     pub category_id: Option<String>,
     /// The category's readable code, such as `apparel.glove`.
@@ -84,7 +84,7 @@ pub struct ProductDetails {
     pub price: Option<f64>,
 }
 
-/// What is known of every product, one row each.
+/// What is known of every item, one row each.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Catalogue {
     category_id: LabelColumn,
@@ -94,16 +94,16 @@ pub struct Catalogue {
 }
 
 impl Catalogue {
-    /// A catalogue of `n_items` products of which nothing is known.
+    /// A catalogue of `n_items` items of which nothing is known.
     #[must_use]
     pub fn unknown(n_items: usize) -> Self {
-        Self::from_details((0..n_items).map(|_| ProductDetails::default()))
+        Self::from_details((0..n_items).map(|_| ItemDetails::default()))
     }
 
-    /// The catalogue of products given in the order of their rows.
+    /// The catalogue of items given in the order of their rows.
     #[must_use]
-    pub fn from_details(details: impl IntoIterator<Item = ProductDetails>) -> Self {
-        let details: Vec<ProductDetails> = details.into_iter().collect();
+    pub fn from_details(details: impl IntoIterator<Item = ItemDetails>) -> Self {
+        let details: Vec<ItemDetails> = details.into_iter().collect();
         Self {
             category_id: LabelColumn::from_labels(details.iter().map(|d| d.category_id.as_ref())),
             category_code: LabelColumn::from_labels(
@@ -134,7 +134,7 @@ impl Catalogue {
         if let Some(row) = price.iter().position(|p| p.is_some_and(|p| !p.is_finite())) {
             return Err(CoreError::Damaged {
                 what: "catalogue",
-                detail: format!("the price of product row {row} is not finite"),
+                detail: format!("the price of item row {row} is not finite"),
             });
         }
         Ok(Self {
@@ -145,7 +145,7 @@ impl Catalogue {
         })
     }
 
-    /// How many products there are.
+    /// How many items there are.
     #[must_use]
     pub fn n_items(&self) -> usize {
         self.price.len()
@@ -175,10 +175,10 @@ impl Catalogue {
         &self.price
     }
 
-    /// What is known of one product; nothing beyond the last row.
+    /// What is known of one item; nothing beyond the last row.
     #[must_use]
-    pub fn get(&self, item: ItemId) -> ProductDetails {
-        ProductDetails {
+    pub fn get(&self, item: ItemId) -> ItemDetails {
+        ItemDetails {
             category_id: self.category_id.get(item).map(str::to_owned),
             category_code: self.category_code.get(item).map(str::to_owned),
             brand: self.brand.get(item).map(str::to_owned),
@@ -193,17 +193,17 @@ mod tests {
 
     #[test]
     fn labels_are_shared_and_missing_ones_stay_missing() {
-        let brand = |b: Option<&str>| ProductDetails {
+        let brand = |b: Option<&str>| ItemDetails {
             brand: b.map(str::to_owned),
             price: Some(1.5),
-            ..ProductDetails::default()
+            ..ItemDetails::default()
         };
         let c =
             Catalogue::from_details([brand(Some("runail")), brand(None), brand(Some("runail"))]);
         assert_eq!(c.brand().labels(), ["runail"]);
         assert_eq!(c.get(ItemId(2)), brand(Some("runail")));
         assert_eq!(c.get(ItemId(1)).brand, None);
-        assert_eq!(c.get(ItemId(9)), ProductDetails::default());
+        assert_eq!(c.get(ItemId(9)), ItemDetails::default());
     }
 
     #[test]

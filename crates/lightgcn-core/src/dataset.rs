@@ -1,42 +1,42 @@
 //! Everything that training needs, in one value.
 
-use crate::{BehaviourWeights, Catalogue, CoreError, ItemId, Lineage, Split, UserId, Vocabulary};
+use crate::{BehaviorWeights, Catalogue, CoreError, ItemId, Lineage, Split, UserId, Vocabulary};
 
 /// A split log with its vocabularies, its catalogue and where it came from.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Dataset {
     /// The three parts, without leakage.
     pub split: Split,
-    /// The consumers of the training part.
+    /// The users of the training part.
     pub users: Vocabulary<UserId>,
-    /// The products of the training part.
+    /// The items of the training part.
     pub items: Vocabulary<ItemId>,
-    /// What is known of the products.
+    /// What is known of the items.
     pub catalogue: Catalogue,
-    /// The behaviours of the log and how they were weighed.
-    pub behaviours: BehaviourWeights,
+    /// The behaviors of the log and how they were weighed.
+    pub behaviors: BehaviorWeights,
     /// Inputs, options and what each stage kept and dropped.
     pub lineage: Lineage,
 }
 
 impl Dataset {
-    /// Puts the parts together and checks that they count the same consumers and products.
+    /// Puts the parts together and checks that they count the same users and items.
     ///
     /// # Errors
-    /// [`CoreError::Damaged`] if the vocabularies, the catalogue or the behaviours do not fit the
+    /// [`CoreError::Damaged`] if the vocabularies, the catalogue or the behaviors do not fit the
     /// split.
     pub fn new(
         split: Split,
         users: Vocabulary<UserId>,
         items: Vocabulary<ItemId>,
         catalogue: Catalogue,
-        behaviours: BehaviourWeights,
+        behaviors: BehaviorWeights,
         lineage: Lineage,
     ) -> Result<Self, CoreError> {
         let train = split.train.interactions();
         for (what, have, want) in [
-            ("consumer vocabulary", users.len(), train.n_users()),
-            ("product vocabulary", items.len(), train.n_items()),
+            ("user vocabulary", users.len(), train.n_users()),
+            ("item vocabulary", items.len(), train.n_items()),
             ("catalogue", catalogue.n_items(), train.n_items()),
         ] {
             if have != want {
@@ -46,15 +46,15 @@ impl Dataset {
                 });
             }
         }
-        let table = behaviours.behaviours().iter();
-        let fits = train.behaviours().len() == table.len()
+        let table = behaviors.behaviors().iter();
+        let fits = train.behaviors().len() == table.len()
             && table
-                .zip(train.behaviours().iter().zip(train.target_behaviours()))
+                .zip(train.behaviors().iter().zip(train.target_behaviors()))
                 .all(|(b, (name, &target))| b.name == *name && b.target == target);
         if !fits {
             return Err(CoreError::Damaged {
-                what: "table of behaviours",
-                detail: format!("the training part counts {:?}", train.behaviours()),
+                what: "table of behaviors",
+                detail: format!("the training part counts {:?}", train.behaviors()),
             });
         }
         Ok(Self {
@@ -62,7 +62,7 @@ impl Dataset {
             users,
             items,
             catalogue,
-            behaviours,
+            behaviors,
             lineage,
         })
     }

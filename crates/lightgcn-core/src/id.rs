@@ -1,11 +1,11 @@
-//! Dense row numbers of consumers and products.
+//! Dense row numbers of users and items.
 
 use serde::{Deserialize, Serialize};
 use std::fmt;
 
-/// A dense row number that names a consumer or a product.
+/// A dense row number that names a user or an item.
 pub trait NodeId: Copy + Eq + Ord + fmt::Debug + Send + Sync + 'static {
-    /// What the rows are, for messages: `consumer` or `product`.
+    /// What the rows are, for messages: `user` or `item`.
     const KIND: &'static str;
 
     /// The id of row `row`.
@@ -59,12 +59,12 @@ macro_rules! node_id {
 }
 
 node_id!(
-    /// The dense row number of a consumer, from 0 to the number of consumers less one.
+    /// The dense row number of a user, from 0 to the number of users less one.
     UserId,
-    "consumer"
+    "user"
 );
 node_id!(
-    /// The dense row number of a product, from 0 to the number of products less one.
+    /// The dense row number of an item, from 0 to the number of items less one.
     ItemId,
-    "product"
+    "item"
 );

@@ -1,16 +1,16 @@
-//! What consumers did, one row per (consumer, product) pair.
+//! What users did, one row per (user, item) pair.
 
 use crate::{CoreError, ItemId, UserId};
 
-/// The pairs of a log: a weight, the count of each behaviour and the time of the last event each.
+/// The pairs of a log: a weight, the count of each behavior and the time of the last event each.
 ///
-/// Rows are sorted by consumer, then product (compressed sparse rows). A pair is a *target* if it
-/// has an event of a target behaviour (a purchase).
+/// Rows are sorted by user, then item (compressed sparse rows). A pair is a *target* if it
+/// has an event of a target behavior (a purchase).
 #[derive(Debug, Clone, PartialEq)]
 pub struct Interactions {
     n_users: usize,
     n_items: usize,
-    behaviours: Vec<String>,
+    behaviors: Vec<String>,
     is_target: Vec<bool>,
     offsets: Vec<u64>,
     items: Vec<ItemId>,
@@ -19,16 +19,16 @@ pub struct Interactions {
     last_times: Vec<i64>,
 }
 
-/// One (consumer, product) pair.
+/// One (user, item) pair.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Interaction<'a> {
-    /// The consumer.
+    /// The user.
     pub user: UserId,
-    /// The product.
+    /// The item.
     pub item: ItemId,
     /// The pair's weight: positive and finite.
     pub weight: f32,
-    /// How many events of each behaviour the pair has.
+    /// How many events of each behavior the pair has.
     pub counts: &'a [u32],
     /// When its last event was, in seconds since 1970-01-01 UTC, where the log has times.
     pub last_time: Option<i64>,
@@ -37,13 +37,13 @@ pub struct Interaction<'a> {
 }
 
 impl Interactions {
-    /// How many consumers (rows) there are.
+    /// How many users (rows) there are.
     #[must_use]
     pub fn n_users(&self) -> usize {
         self.n_users
     }
 
-    /// How many products there are.
+    /// How many items there are.
     #[must_use]
     pub fn n_items(&self) -> usize {
         self.n_items
@@ -63,25 +63,25 @@ impl Interactions {
             .count()
     }
 
-    /// The labels of the behaviours, in the order of the counts.
+    /// The labels of the behaviors, in the order of the counts.
     #[must_use]
-    pub fn behaviours(&self) -> &[String] {
-        &self.behaviours
+    pub fn behaviors(&self) -> &[String] {
+        &self.behaviors
     }
 
-    /// For each behaviour, whether it is a target.
+    /// For each behavior, whether it is a target.
     #[must_use]
-    pub fn target_behaviours(&self) -> &[bool] {
+    pub fn target_behaviors(&self) -> &[bool] {
         &self.is_target
     }
 
-    /// Where each consumer's pairs begin: `[n_users + 1]`, ending at the number of pairs.
+    /// Where each user's pairs begin: `[n_users + 1]`, ending at the number of pairs.
     #[must_use]
     pub fn offsets(&self) -> &[u64] {
         &self.offsets
     }
 
-    /// The product of each pair, ascending within a consumer.
+    /// The item of each pair, ascending within a user.
     #[must_use]
     pub fn items(&self) -> &[ItemId] {
         &self.items
@@ -93,7 +93,7 @@ impl Interactions {
         &self.weights
     }
 
-    /// The counts of each pair's behaviours: `[n_pairs * n_behaviours]`, pair by pair.
+    /// The counts of each pair's behaviors: `[n_pairs * n_behaviors]`, pair by pair.
     #[must_use]
     pub fn counts(&self) -> &[u32] {
         &self.counts
@@ -105,28 +105,28 @@ impl Interactions {
         &self.last_times
     }
 
-    /// The numbers of a consumer's pairs.
+    /// The numbers of a user's pairs.
     ///
     /// # Panics
-    /// If the consumer is out of range.
+    /// If the user is out of range.
     #[must_use]
     pub fn pairs_of(&self, user: UserId) -> std::ops::Range<usize> {
         self.offsets[user.index()] as usize..self.offsets[user.index() + 1] as usize
     }
 
-    /// The products of a consumer, ascending.
+    /// The items of a user, ascending.
     ///
     /// # Panics
-    /// If the consumer is out of range.
+    /// If the user is out of range.
     #[must_use]
     pub fn items_of(&self, user: UserId) -> &[ItemId] {
         &self.items[self.pairs_of(user)]
     }
 
-    /// The number of the pair (user, item), or none. O(log of the consumer's pairs).
+    /// The number of the pair (user, item), or none. O(log of the user's pairs).
     ///
     /// # Panics
-    /// If the consumer is out of range.
+    /// If the user is out of range.
     #[must_use]
     pub fn find(&self, user: UserId, item: ItemId) -> Option<usize> {
         let range = self.pairs_of(user);
@@ -149,20 +149,20 @@ impl Interactions {
             .any(|(&count, &target)| target && count > 0)
     }
 
-    /// The behaviour counts of a pair.
+    /// The behavior counts of a pair.
     ///
     /// # Panics
     /// If the pair is out of range.
     #[must_use]
     pub fn counts_of(&self, pair: usize) -> &[u32] {
-        let width = self.behaviours.len();
+        let width = self.behaviors.len();
         &self.counts[pair * width..(pair + 1) * width]
     }
 
-    /// The pairs of one consumer.
+    /// The pairs of one user.
     ///
     /// # Panics
-    /// If the consumer is out of range.
+    /// If the user is out of range.
     pub fn of_user(&self, user: UserId) -> impl Iterator<Item = Interaction<'_>> {
         self.pairs_of(user).map(move |pair| Interaction {
             user,
@@ -174,13 +174,13 @@ impl Interactions {
         })
     }
 
-    /// All pairs, by consumer, then product.
+    /// All pairs, by user, then item.
     pub fn iter(&self) -> impl Iterator<Item = Interaction<'_>> {
         (0..self.n_users as u32).flat_map(|user| self.of_user(UserId(user)))
     }
 
-    /// For each consumer the products with a target event, ascending, as (offsets `[n_users + 1]`,
-    /// products): what samplers call positives and evaluations mask.
+    /// For each user the items with a target event, ascending, as (offsets `[n_users + 1]`,
+    /// items): what samplers call positives and evaluations mask.
     #[must_use]
     pub fn targets(&self) -> (Vec<u64>, Vec<ItemId>) {
         let mut offsets = Vec::with_capacity(self.n_users + 1);
@@ -198,7 +198,7 @@ impl Interactions {
 /// Collects pairs in any order and makes [`Interactions`] of them.
 #[derive(Debug, Clone)]
 pub struct InteractionsBuilder {
-    behaviours: Vec<String>,
+    behaviors: Vec<String>,
     is_target: Vec<bool>,
     pairs: Vec<(UserId, ItemId)>,
     weights: Vec<f32>,
@@ -207,38 +207,38 @@ pub struct InteractionsBuilder {
 }
 
 impl InteractionsBuilder {
-    /// A builder for the behaviours named, of which `targets` are the targets.
+    /// A builder for the behaviors named, of which `targets` are the targets.
     ///
     /// # Errors
-    /// [`CoreError::BehaviourWeights`] if a name is repeated, a target unknown, or either is empty.
+    /// [`CoreError::BehaviorWeights`] if a name is repeated, a target unknown, or either is empty.
     pub fn from_names<S: AsRef<str>, T: AsRef<str>>(
-        behaviours: &[S],
+        behaviors: &[S],
         targets: &[T],
     ) -> Result<Self, CoreError> {
-        let behaviours: Vec<String> = behaviours.iter().map(|b| b.as_ref().to_owned()).collect();
+        let behaviors: Vec<String> = behaviors.iter().map(|b| b.as_ref().to_owned()).collect();
         let mut faults = Vec::new();
-        for (n, name) in behaviours.iter().enumerate() {
-            if behaviours[..n].contains(name) {
-                faults.push(format!("behaviour {name:?} is listed twice"));
+        for (n, name) in behaviors.iter().enumerate() {
+            if behaviors[..n].contains(name) {
+                faults.push(format!("behavior {name:?} is listed twice"));
             }
         }
         for target in targets {
-            if !behaviours.iter().any(|b| b == target.as_ref()) {
-                faults.push(format!("target {:?} is not a behaviour", target.as_ref()));
+            if !behaviors.iter().any(|b| b == target.as_ref()) {
+                faults.push(format!("target {:?} is not a behavior", target.as_ref()));
             }
         }
         if targets.is_empty() {
-            faults.push("no behaviour is the target".to_owned());
+            faults.push("no behavior is the target".to_owned());
         }
         if !faults.is_empty() {
-            return Err(CoreError::BehaviourWeights { faults });
+            return Err(CoreError::BehaviorWeights { faults });
         }
-        let is_target = behaviours
+        let is_target = behaviors
             .iter()
             .map(|b| targets.iter().any(|t| t.as_ref() == b))
             .collect();
         Ok(Self {
-            behaviours,
+            behaviors,
             is_target,
             pairs: Vec::new(),
             weights: Vec::new(),
@@ -251,7 +251,7 @@ impl InteractionsBuilder {
     ///
     /// # Errors
     /// [`CoreError::PairWeight`] if the weight is not positive and finite,
-    /// [`CoreError::BehaviourCounts`] if there is not one count per behaviour,
+    /// [`CoreError::BehaviorCounts`] if there is not one count per behavior,
     /// [`CoreError::Damaged`] if only some pairs have times.
     pub fn push(
         &mut self,
@@ -268,10 +268,10 @@ impl InteractionsBuilder {
                 weight: f64::from(weight),
             });
         }
-        if counts.len() != self.behaviours.len() {
-            return Err(CoreError::BehaviourCounts {
+        if counts.len() != self.behaviors.len() {
+            return Err(CoreError::BehaviorCounts {
                 given: counts.len(),
-                expected: self.behaviours.len(),
+                expected: self.behaviors.len(),
             });
         }
         let timed = self.last_times.len() == self.pairs.len();
@@ -297,14 +297,14 @@ impl InteractionsBuilder {
         for &(user, item) in &self.pairs {
             if user.index() >= n_users {
                 return Err(CoreError::RowOutOfRange {
-                    kind: "consumer",
+                    kind: "user",
                     row: user.0,
                     rows: n_users,
                 });
             }
             if item.index() >= n_items {
                 return Err(CoreError::RowOutOfRange {
-                    kind: "product",
+                    kind: "item",
                     row: item.0,
                     rows: n_items,
                 });
@@ -328,7 +328,7 @@ impl InteractionsBuilder {
         for user in 0..n_users {
             offsets[user + 1] += offsets[user];
         }
-        let width = self.behaviours.len();
+        let width = self.behaviors.len();
         Ok(Interactions {
             n_users,
             n_items,
@@ -344,7 +344,7 @@ impl InteractionsBuilder {
             } else {
                 order.iter().map(|&n| self.last_times[n]).collect()
             },
-            behaviours: self.behaviours,
+            behaviors: self.behaviors,
             is_target: self.is_target,
         })
     }
@@ -392,7 +392,7 @@ mod tests {
         let mut b = builder();
         assert!(matches!(
             b.push(UserId(0), ItemId(0), 1.0, &[1], None),
-            Err(CoreError::BehaviourCounts {
+            Err(CoreError::BehaviorCounts {
                 given: 1,
                 expected: 2
             })

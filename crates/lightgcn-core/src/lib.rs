@@ -1,7 +1,7 @@
 //! The words that every `lightgcn` crate speaks.
 //!
-//! A shop's log becomes [`Interactions`] (one row per consumer and product, with a weight and the
-//! counts of each behaviour), which a split turns into [`Train`], [`Validation`] and [`Test`]:
+//! A shop's log becomes [`Interactions`] (one row per user and item, with a weight and the
+//! counts of each behavior), which a split turns into [`Train`], [`Validation`] and [`Test`]:
 //! three types that cannot be mistaken for one another. [`UserId`] and [`ItemId`] are dense row
 //! numbers; a [`Vocabulary`] maps the shop's own ids to them and back. All randomness of the
 //! library is a function of (seed, stream, epoch, position): see [`random`].
@@ -13,7 +13,7 @@
 //! let ann = users.insert("ann")?;
 //! assert_eq!(users.name(ann), Some("ann"));
 //!
-//! // Two products that one consumer bought; a third is held out for the test.
+//! // Two items that one user bought; a third is held out for the test.
 //! let mut train = InteractionsBuilder::from_names(&["purchase"], &["purchase"])?;
 //! train.push(ann, ItemId(0), 1.0, &[1], None)?;
 //! train.push(ann, ItemId(1), 1.0, &[1], None)?;
@@ -25,7 +25,7 @@
 //! ```
 #![forbid(unsafe_code)]
 
-mod behaviour;
+mod behavior;
 mod catalogue;
 mod dataset;
 mod error;
@@ -37,8 +37,8 @@ mod split;
 mod truth;
 mod vocabulary;
 
-pub use behaviour::{Behaviour, BehaviourId, BehaviourWeights, BehaviourWeightsConfig, Ceiling};
-pub use catalogue::{Catalogue, LabelColumn, ProductDetails};
+pub use behavior::{Behavior, BehaviorId, BehaviorWeights, BehaviorWeightsConfig, Ceiling};
+pub use catalogue::{Catalogue, ItemDetails, LabelColumn};
 pub use dataset::Dataset;
 pub use error::CoreError;
 pub use id::{ItemId, NodeId, UserId};

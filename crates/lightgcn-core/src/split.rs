@@ -51,11 +51,11 @@ pub struct Split {
 
 impl Split {
     /// Makes a split of its three parts and checks that they are disjoint: a held-out pair may be
-    /// known to training by other behaviours (the consumer viewed it), never by a target event.
+    /// known to training by other behaviors (the user viewed it), never by a target event.
     /// Such familiar targets are marked in the truths. O(pairs · log).
     ///
     /// # Errors
-    /// [`CoreError::SplitShape`] if the parts count different consumers or products,
+    /// [`CoreError::SplitShape`] if the parts count different users or items,
     /// [`CoreError::Leak`] if a pair stands in two parts.
     pub fn new(
         train: Interactions,

@@ -2,13 +2,13 @@
 
 use crate::{CoreError, ItemId, UserId};
 
-/// For each consumer the products that count as right answers, ascending and distinct.
+/// For each user the items that count as right answers, ascending and distinct.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Truth {
     n_items: usize,
     offsets: Vec<u64>,
     items: Vec<ItemId>,
-    /// Whether the consumer already met the product in training by a behaviour that is no target.
+    /// Whether the user already met the item in training by a behavior that is no target.
     familiar: Vec<bool>,
 }
 
@@ -39,14 +39,14 @@ impl Truth {
         for &(user, item) in &pairs {
             if user.index() >= n_users {
                 return Err(CoreError::RowOutOfRange {
-                    kind: "consumer",
+                    kind: "user",
                     row: user.0,
                     rows: n_users,
                 });
             }
             if item.index() >= n_items {
                 return Err(CoreError::RowOutOfRange {
-                    kind: "product",
+                    kind: "item",
                     row: item.0,
                     rows: n_items,
                 });
@@ -61,13 +61,13 @@ impl Truth {
         Ok(truth)
     }
 
-    /// How many consumers (rows) there are, those without a right answer included.
+    /// How many users (rows) there are, those without a right answer included.
     #[must_use]
     pub fn n_users(&self) -> usize {
         self.offsets.len() - 1
     }
 
-    /// How many products there are.
+    /// How many items there are.
     #[must_use]
     pub fn n_items(&self) -> usize {
         self.n_items
@@ -85,33 +85,33 @@ impl Truth {
         self.items.is_empty()
     }
 
-    /// A consumer's right answers, ascending.
+    /// A user's right answers, ascending.
     ///
     /// # Panics
-    /// If the consumer is out of range.
+    /// If the user is out of range.
     #[must_use]
     pub fn items_of(&self, user: UserId) -> &[ItemId] {
         &self.items[self.range(user)]
     }
 
-    /// For each of a consumer's right answers, whether the consumer had already met it in training
+    /// For each of a user's right answers, whether the user had already met it in training
     /// (viewed or carted, but not bought). Such targets are reported apart from those never seen.
     ///
     /// # Panics
-    /// If the consumer is out of range.
+    /// If the user is out of range.
     #[must_use]
     pub fn familiar_of(&self, user: UserId) -> &[bool] {
         &self.familiar[self.range(user)]
     }
 
-    /// The consumers with at least one right answer, ascending.
+    /// The users with at least one right answer, ascending.
     pub fn users(&self) -> impl Iterator<Item = UserId> + '_ {
         (0..self.n_users() as u32)
             .map(UserId)
             .filter(|&user| !self.range(user).is_empty())
     }
 
-    /// All pairs, by consumer, then product.
+    /// All pairs, by user, then item.
     pub fn iter(&self) -> impl Iterator<Item = (UserId, ItemId)> + '_ {
         self.users()
             .flat_map(|user| self.items_of(user).iter().map(move |&item| (user, item)))

@@ -45,7 +45,7 @@ fn generate(n_events: u64, path: &Path) -> Result<(), DataError> {
 /// The training pairs of the Taobao set as a log of one moment.
 fn taobao(folder: &Path) -> Result<LogStatistics, Box<dyn Error>> {
     let mut log = String::from("event_time,event_type,product_id,user_id\n");
-    for (behaviour, file) in [
+    for (behavior, file) in [
         ("view", "view_train.txt"),
         ("cart", "cart_train.txt"),
         ("purchase", "buy_train.txt"),
@@ -53,7 +53,7 @@ fn taobao(folder: &Path) -> Result<LogStatistics, Box<dyn Error>> {
         for line in std::fs::read_to_string(folder.join(file))?.lines() {
             let mut ids = line.split_whitespace();
             let user = ids.next().unwrap_or_default();
-            ids.for_each(|item| log.push_str(&format!(",{behaviour},{item},{user}\n")));
+            ids.for_each(|item| log.push_str(&format!(",{behavior},{item},{user}\n")));
         }
     }
     Ok(statistics(log.as_bytes())?)

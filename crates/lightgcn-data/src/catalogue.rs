@@ -1,4 +1,4 @@
-//! What the log and catalogue files say of each product.
+//! What the log and catalogue files say of each item.
 
 use crate::reader::ReadConfig;
 use crate::table::Table;
@@ -8,7 +8,7 @@ use lightgcn_core::{Catalogue, InputFile, ItemId, LabelColumn, StageReport, Voca
 
 const UNKNOWN: u32 = u32::MAX;
 
-/// Labels of products, each with the time at which it was last seen. Of two labels the later one
+/// Labels of items, each with the time at which it was last seen. Of two labels the later one
 /// holds; of two at the same time, the one that comes later in the files.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct LatestLabels {
@@ -52,13 +52,13 @@ impl LatestLabels {
         self.labels.get(code as usize).map(String::as_str)
     }
 
-    /// The column for `n_items` products; `other` speaks where nothing is known here.
+    /// The column for `n_items` items; `other` speaks where nothing is known here.
     fn column(&self, n_items: usize, other: &Self) -> LabelColumn {
         LabelColumn::from_labels((0..n_items).map(|n| self.get(n).or_else(|| other.get(n))))
     }
 }
 
-/// Prices of products, each with the time at which it was last seen.
+/// Prices of items, each with the time at which it was last seen.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct LatestPrices {
     prices: Vec<Option<f64>>,
@@ -66,7 +66,7 @@ pub(crate) struct LatestPrices {
 }
 
 impl LatestPrices {
-    /// Notes a price. A negative one (the real log has some) is no price of a product.
+    /// Notes a price. A negative one (the real log has some) is no price of an item.
     #[inline]
     pub(crate) fn observe(&mut self, item: ItemId, time: i64, price: f64) {
         if price.is_nan() || price < 0.0 {
@@ -88,7 +88,7 @@ impl LatestPrices {
     }
 }
 
-/// Everything seen of the products so far, by one source.
+/// Everything seen of the items so far, by one source.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Observations {
     pub(crate) category_id: LatestLabels,
@@ -98,7 +98,7 @@ pub(crate) struct Observations {
 }
 
 impl Observations {
-    /// The catalogue of `n_items` products; where these observations know nothing, `other` speaks.
+    /// The catalogue of `n_items` items; where these observations know nothing, `other` speaks.
     pub(crate) fn catalogue(&self, n_items: usize, other: &Self) -> Result<Catalogue, DataError> {
         let prices = (0..n_items).map(|n| self.price.get(n).or_else(|| other.price.get(n)));
         let catalogue = Catalogue::from_columns(
@@ -111,7 +111,7 @@ impl Observations {
     }
 }
 
-/// The catalogue of the products chosen, in their order.
+/// The catalogue of the items chosen, in their order.
 pub(crate) fn select(catalogue: &Catalogue, items: &[u32]) -> Result<Catalogue, DataError> {
     let labels = |column: &LabelColumn| {
         LabelColumn::from_labels(items.iter().map(|&item| column.get(ItemId(item))))
@@ -145,16 +145,16 @@ pub(crate) fn parse_price(table: &Table, column: usize) -> Result<Option<f64>, R
     }
 }
 
-/// What catalogue files say of the products of the log.
+/// What catalogue files say of the items of the log.
 pub(crate) struct CatalogueFiles {
     pub(crate) observations: Observations,
     pub(crate) inputs: Vec<InputFile>,
     pub(crate) report: StageReport,
 }
 
-/// Reads catalogue files: CSV with the format's product column and any of its category, brand and
-/// price columns. A product may stand in several rows: of each column the last value that is not
-/// empty holds. Rows of products that the log does not know are counted and dropped.
+/// Reads catalogue files: CSV with the format's item column and any of its category, brand and
+/// price columns. An item may stand in several rows: of each column the last value that is not
+/// empty holds. Rows of items that the log does not know are counted and dropped.
 pub(crate) fn read_catalogue_files(
     config: &ReadConfig,
     items: &Vocabulary<ItemId>,
@@ -171,7 +171,7 @@ pub(crate) fn read_catalogue_files(
             files.report.rows_in += 1;
             match observe_row(&table, &columns, items, &mut files.observations) {
                 Ok(true) => files.report.kept += 1,
-                Ok(false) => files.report.drop("product not in the log", 1),
+                Ok(false) => files.report.drop("item not in the log", 1),
                 Err(fault) if config.skip_bad_rows => {
                     tracing::warn!("skipped {}", table.row_error(fault.clone()));
                     files.report.drop(fault.reason(), 1);
@@ -209,7 +209,7 @@ impl Columns {
     }
 }
 
-/// Notes what a row of a catalogue file says; false where its product is unknown.
+/// Notes what a row of a catalogue file says; false where its item is unknown.
 fn observe_row(
     table: &Table,
     columns: &Columns,

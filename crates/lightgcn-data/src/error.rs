@@ -191,7 +191,7 @@ pub enum DataError {
     },
     /// A pair file holds no pair.
     #[error(
-        "{} holds no pair; each line is a consumer and its products, with spaces between",
+        "{} holds no pair; each line is a user and its items, with spaces between",
         path.display()
     )]
     NoPairs {
@@ -200,7 +200,7 @@ pub enum DataError {
     },
     /// The same pair stands in two pair files that must be disjoint.
     #[error(
-        "{}, line {line}: the pair (consumer {user:?}, product {item:?}) also stands in {}; remove \
+        "{}, line {line}: the pair (user {user:?}, item {item:?}) also stands in {}; remove \
          it from one of them, or the figures would be dishonest",
         path.display(),
         other.display()
@@ -210,9 +210,9 @@ pub enum DataError {
         path: PathBuf,
         /// The line, from 1.
         line: u64,
-        /// The consumer.
+        /// The user.
         user: String,
-        /// The product.
+        /// The item.
         item: String,
         /// The other file.
         other: PathBuf,
@@ -245,19 +245,19 @@ pub enum RowFault {
         /// The value, with replacement characters.
         value: String,
     },
-    /// A consumer or product id is empty.
+    /// A user or item id is empty.
     #[error("column {column:?} is empty; every event needs its id")]
     EmptyId {
         /// The column.
         column: String,
     },
-    /// A behaviour that is not in the table of weights.
+    /// A behavior that is not in the table of weights.
     #[error(
-        "column {column:?} holds the unknown behaviour {value:?}; the known ones are {}; give it a \
-         weight, rename it, or list it among the behaviours to ignore",
+        "column {column:?} holds the unknown behavior {value:?}; the known ones are {}; give it a \
+         weight, rename it, or list it among the behaviors to ignore",
         quoted(known)
     )]
-    UnknownBehaviour {
+    UnknownBehavior {
         /// The column.
         column: String,
         /// The value.
@@ -297,7 +297,7 @@ impl RowFault {
             Self::FieldCount { .. } => "wrong number of fields",
             Self::NotUtf8 { .. } => "not UTF-8",
             Self::EmptyId { .. } => "empty id",
-            Self::UnknownBehaviour { .. } => "unknown behaviour",
+            Self::UnknownBehavior { .. } => "unknown behavior",
             Self::Time { .. } => "bad time",
             Self::Price { .. } => "bad price",
         }

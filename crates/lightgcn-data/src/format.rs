@@ -1,10 +1,10 @@
 //! How a log is written down.
 
-use lightgcn_core::{BehaviourId, BehaviourWeights};
+use lightgcn_core::{BehaviorId, BehaviorWeights};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
-/// The names of a log's columns and behaviours. The default is the shop log of nine columns
+/// The names of a log's columns and behaviors. The default is the shop log of nine columns
 /// `event_time,event_type,product_id,category_id,category_code,brand,price,user_id,user_session`.
 ///
 /// Columns are found by name, in any order; columns that are not named here are read over. Of the
@@ -14,30 +14,30 @@ use std::collections::BTreeMap;
 pub struct LogFormat {
     /// The column of the event's time (required); see [`crate::time::parse`] for its forms.
     pub event_time: String,
-    /// The column of the behaviour's label (required).
+    /// The column of the behavior's label (required).
     pub event_type: String,
-    /// The column of the product's id (required): any text, kept as written.
+    /// The column of the item's id (required): any text, kept as written.
     pub product_id: String,
-    /// The column of the consumer's id (required): any text, kept as written.
+    /// The column of the user's id (required): any text, kept as written.
     pub user_id: String,
-    /// The column of the product's category id (optional).
+    /// The column of the item's category id (optional).
     pub category_id: Option<String>,
     /// The column of the category's readable code (optional).
     pub category_code: Option<String>,
-    /// The column of the product's brand (optional).
+    /// The column of the item's brand (optional).
     pub brand: Option<String>,
     /// The column of the price (optional): a finite number with a decimal point, or empty.
     pub price: Option<String>,
-    /// The column of the consumer's session (optional). Training does not use sessions; statistics
+    /// The column of the user's session (optional). Training does not use sessions; statistics
     /// of logs do.
     pub user_session: Option<String>,
     /// The character between two fields: one ASCII character.
     pub delimiter: char,
     /// From the labels of the log to the names of the table of weights, such as `buy` → `purchase`.
     /// Labels that are not listed stand for themselves.
-    pub rename_behaviours: BTreeMap<String, String>,
+    pub rename_behaviors: BTreeMap<String, String>,
     /// Labels whose events are counted and dropped.
-    pub ignore_behaviours: Vec<String>,
+    pub ignore_behaviors: Vec<String>,
 }
 
 impl Default for LogFormat {
@@ -53,8 +53,8 @@ impl Default for LogFormat {
             price: Some("price".to_owned()),
             user_session: Some("user_session".to_owned()),
             delimiter: ',',
-            rename_behaviours: BTreeMap::new(),
-            ignore_behaviours: Vec::new(),
+            rename_behaviors: BTreeMap::new(),
+            ignore_behaviors: Vec::new(),
         }
     }
 }
@@ -62,7 +62,7 @@ impl Default for LogFormat {
 impl LogFormat {
     /// Every fault of the format, each a sentence with its mend; empty where it is usable.
     #[must_use]
-    pub fn faults(&self, behaviours: &BehaviourWeights) -> Vec<String> {
+    pub fn faults(&self, behaviors: &BehaviorWeights) -> Vec<String> {
         let mut faults = Vec::new();
         let columns = self.named_columns();
         for (n, (option, column)) in columns.iter().enumerate() {
@@ -80,16 +80,16 @@ impl LogFormat {
                 self.delimiter
             ));
         }
-        for (label, name) in &self.rename_behaviours {
-            if behaviours.get(name).is_none() {
+        for (label, name) in &self.rename_behaviors {
+            if behaviors.get(name).is_none() {
                 faults.push(format!(
-                    "format.rename_behaviours maps {label:?} to {name:?}, which has no weight; \
-                     add it to the behaviours"
+                    "format.rename_behaviors maps {label:?} to {name:?}, which has no weight; \
+                     add it to the behaviors"
                 ));
             }
-            if self.ignore_behaviours.contains(label) {
+            if self.ignore_behaviors.contains(label) {
                 faults.push(format!(
-                    "behaviour {label:?} is both renamed and ignored; choose one"
+                    "behavior {label:?} is both renamed and ignored; choose one"
                 ));
             }
         }
@@ -119,19 +119,19 @@ impl LogFormat {
         required.chain(optional).collect()
     }
 
-    /// What to do with each label: the behaviour it stands for, or `None` to ignore it.
+    /// What to do with each label: the behavior it stands for, or `None` to ignore it.
     pub(crate) fn labels(
         &self,
-        behaviours: &BehaviourWeights,
-    ) -> BTreeMap<String, Option<BehaviourId>> {
+        behaviors: &BehaviorWeights,
+    ) -> BTreeMap<String, Option<BehaviorId>> {
         let mut labels = BTreeMap::new();
-        for (n, behaviour) in behaviours.behaviours().iter().enumerate() {
-            labels.insert(behaviour.name.clone(), Some(BehaviourId(n as u8)));
+        for (n, behavior) in behaviors.behaviors().iter().enumerate() {
+            labels.insert(behavior.name.clone(), Some(BehaviorId(n as u8)));
         }
-        for (label, name) in &self.rename_behaviours {
-            labels.insert(label.clone(), behaviours.get(name));
+        for (label, name) in &self.rename_behaviors {
+            labels.insert(label.clone(), behaviors.get(name));
         }
-        for label in &self.ignore_behaviours {
+        for label in &self.ignore_behaviors {
             labels.insert(label.clone(), None);
         }
         labels
@@ -143,12 +143,12 @@ impl LogFormat {
             options.insert(format!("format.{option}"), column.to_owned());
         }
         options.insert("format.delimiter".to_owned(), self.delimiter.to_string());
-        for (label, name) in &self.rename_behaviours {
-            options.insert(format!("format.rename_behaviours.{label}"), name.clone());
+        for (label, name) in &self.rename_behaviors {
+            options.insert(format!("format.rename_behaviors.{label}"), name.clone());
         }
-        for label in &self.ignore_behaviours {
+        for label in &self.ignore_behaviors {
             options.insert(
-                format!("format.ignore_behaviours.{label}"),
+                format!("format.ignore_behaviors.{label}"),
                 "true".to_owned(),
             );
         }
@@ -158,19 +158,19 @@ impl LogFormat {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use lightgcn_core::BehaviourWeightsConfig;
+    use lightgcn_core::BehaviorWeightsConfig;
 
     #[test]
     fn the_default_has_no_fault_and_every_fault_is_listed() {
-        let weights = BehaviourWeightsConfig::shop_log().check().unwrap();
+        let weights = BehaviorWeightsConfig::shop_log().check().unwrap();
         assert!(LogFormat::default().faults(&weights).is_empty());
         let format = LogFormat {
             event_time: String::new(),
             user_id: "product_id".to_owned(),
             brand: Some(String::new()), // an empty optional column is no fault
             delimiter: '"',
-            rename_behaviours: [("buy".to_owned(), "bought".to_owned())].into(),
-            ignore_behaviours: vec!["buy".to_owned()],
+            rename_behaviors: [("buy".to_owned(), "bought".to_owned())].into(),
+            ignore_behaviors: vec!["buy".to_owned()],
             ..LogFormat::default()
         };
         let faults = format.faults(&weights);
@@ -179,15 +179,15 @@ mod tests {
 
     #[test]
     fn labels_are_renamed_and_ignored() {
-        let weights = BehaviourWeightsConfig::shop_log().check().unwrap();
+        let weights = BehaviorWeightsConfig::shop_log().check().unwrap();
         let format = LogFormat {
-            rename_behaviours: [("buy".to_owned(), "purchase".to_owned())].into(),
-            ignore_behaviours: vec!["remove_from_cart".to_owned()],
+            rename_behaviors: [("buy".to_owned(), "purchase".to_owned())].into(),
+            ignore_behaviors: vec!["remove_from_cart".to_owned()],
             ..LogFormat::default()
         };
         let labels = format.labels(&weights);
-        assert_eq!(labels["buy"], Some(BehaviourId(3)));
-        assert_eq!(labels["view"], Some(BehaviourId(0)));
+        assert_eq!(labels["buy"], Some(BehaviorId(3)));
+        assert_eq!(labels["view"], Some(BehaviorId(0)));
         assert_eq!(labels["remove_from_cart"], None);
         assert_eq!(labels.get("wish"), None);
     }
@@ -195,7 +195,7 @@ mod tests {
     #[test]
     fn a_config_file_names_only_what_differs() {
         let format: LogFormat =
-            toml::from_str("event_time = 'ts'\ndelimiter = ';'\nignore_behaviours = ['wish']")
+            toml::from_str("event_time = 'ts'\ndelimiter = ';'\nignore_behaviors = ['wish']")
                 .unwrap();
         assert_eq!(format.event_time, "ts");
         assert_eq!(format.brand.as_deref(), Some("brand"));

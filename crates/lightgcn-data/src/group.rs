@@ -1,34 +1,34 @@
-//! From events to one weight per (consumer, product) pair.
+//! From events to one weight per (user, item) pair.
 
 use crate::{DataError, EventLog};
 use lightgcn_core::{
-    BehaviourWeights, CoreError, Interactions, InteractionsBuilder, ItemId, UserId,
+    BehaviorWeights, CoreError, Interactions, InteractionsBuilder, ItemId, UserId,
 };
 
 const SECONDS_PER_DAY: f64 = 86_400.0;
 
-/// What stands in a table of rows for a consumer or product without one.
+/// What stands in a table of rows for a user or item without one.
 pub(crate) const NO_ROW: u32 = u32::MAX;
 
-/// The whole log as interactions: the events of each (consumer, product) pair become one weight by
-/// the rules of `behaviours`, with the count of each behaviour and the time of the last event.
-/// Consumers and products have the rows of the log's vocabularies. Where the weights decay, an
-/// event's age is taken from the log's last event. O(events + consumers + products).
+/// The whole log as interactions: the events of each (user, item) pair become one weight by
+/// the rules of `behaviors`, with the count of each behavior and the time of the last event.
+/// Users and items have the rows of the log's vocabularies. Where the weights decay, an
+/// event's age is taken from the log's last event. O(events + users + items).
 ///
 /// # Errors
 /// [`CoreError::PairWeight`], with the shop's own ids, if a weight is not positive and finite;
-/// [`DataError::Config`] if the log holds behaviours that have no weight.
+/// [`DataError::Config`] if the log holds behaviors that have no weight.
 pub fn interactions(
     log: &EventLog,
-    behaviours: &BehaviourWeights,
+    behaviors: &BehaviorWeights,
 ) -> Result<Interactions, DataError> {
-    check_behaviours(log, behaviours)?;
+    check_behaviors(log, behaviors)?;
     let pairs = Pairs::group(log, |_| true);
     let users: Vec<u32> = (0..log.user_ids().len() as u32).collect();
     let items: Vec<u32> = (0..log.item_ids().len() as u32).collect();
     let weighing = Weighing {
         log,
-        behaviours,
+        behaviors,
         now: pairs.last_time(log),
         users: &users,
         items: &items,
@@ -37,15 +37,15 @@ pub fn interactions(
 }
 
 /// Refuses a table of weights that is shorter than the one the log was read with.
-pub(crate) fn check_behaviours(
+pub(crate) fn check_behaviors(
     log: &EventLog,
-    behaviours: &BehaviourWeights,
+    behaviors: &BehaviorWeights,
 ) -> Result<(), DataError> {
-    let known = behaviours.behaviours().len();
-    match log.behaviours().iter().max() {
+    let known = behaviors.behaviors().len();
+    match log.behaviors().iter().max() {
         Some(&last) if last as usize >= known => Err(DataError::Config {
             faults: vec![format!(
-                "the log holds behaviour number {last}, but only {known} behaviours have a weight; \
+                "the log holds behavior number {last}, but only {known} behaviors have a weight; \
                  use the table that the log was read with"
             )],
         }),
@@ -53,18 +53,18 @@ pub(crate) fn check_behaviours(
     }
 }
 
-/// Events grouped by (consumer, product): pairs ascend, and the events of each are in the order of
+/// Events grouped by (user, item): pairs ascend, and the events of each are in the order of
 /// the log.
 pub(crate) struct Pairs {
     events: Vec<u32>,
     /// Where each pair's events begin, and their number at the end.
     starts: Vec<u32>,
-    /// The consumer and the product of each pair.
+    /// The user and the item of each pair.
     ids: Vec<(u32, u32)>,
 }
 
 impl Pairs {
-    /// Groups the events that `chosen` names. O(events + consumers + products).
+    /// Groups the events that `chosen` names. O(events + users + items).
     pub(crate) fn group(log: &EventLog, chosen: impl Fn(usize) -> bool) -> Self {
         let events = (0..log.n_events() as u32).filter(|&e| chosen(e as usize));
         let events: Vec<u32> = events.collect();
@@ -95,7 +95,7 @@ impl Pairs {
         &self.events[self.starts[pair] as usize..self.starts[pair + 1] as usize]
     }
 
-    /// The consumer and the product of each pair.
+    /// The user and the item of each pair.
     pub(crate) fn ids(&self) -> &[(u32, u32)] {
         &self.ids
     }
@@ -128,12 +128,12 @@ fn stable_counting_sort(events: &[u32], keys: &[u32], n_keys: usize) -> Vec<u32>
 /// Turns grouped events into interactions.
 pub(crate) struct Weighing<'a> {
     pub(crate) log: &'a EventLog,
-    pub(crate) behaviours: &'a BehaviourWeights,
+    pub(crate) behaviors: &'a BehaviorWeights,
     /// The time from which ages are taken.
     pub(crate) now: i64,
-    /// The new row of each consumer of the log.
+    /// The new row of each user of the log.
     pub(crate) users: &'a [u32],
-    /// The new row of each product of the log.
+    /// The new row of each item of the log.
     pub(crate) items: &'a [u32],
 }
 
@@ -146,7 +146,7 @@ impl Weighing<'_> {
         n_users: usize,
         n_items: usize,
     ) -> Result<Interactions, DataError> {
-        let table = self.behaviours.behaviours();
+        let table = self.behaviors.behaviors();
         let names: Vec<&str> = table.iter().map(|b| b.name.as_str()).collect();
         let targets: Vec<&str> = table
             .iter()
@@ -162,14 +162,14 @@ impl Weighing<'_> {
             let mut last_time = i64::MIN;
             for &event in pairs.events(pair) {
                 let event = event as usize;
-                let (behaviour, time) = (self.log.behaviours()[event], self.log.times()[event]);
-                counts[behaviour as usize] += 1;
+                let (behavior, time) = (self.log.behaviors()[event], self.log.times()[event]);
+                counts[behavior as usize] += 1;
                 let age_days = (self.now - time) as f64 / SECONDS_PER_DAY;
-                decayed[behaviour as usize] += self.behaviours.decay(age_days);
+                decayed[behavior as usize] += self.behaviors.decay(age_days);
                 last_time = last_time.max(time);
             }
             let has_target = counts.iter().zip(table).any(|(&n, b)| n > 0 && b.target);
-            let weight = self.behaviours.combine(&decayed, has_target);
+            let weight = self.behaviors.combine(&decayed, has_target);
             let (user, item) = pairs.ids()[pair];
             if !((weight as f32).is_finite() && weight as f32 > 0.0) {
                 return Err(self.weight_error(user, item, weight).into());
@@ -227,13 +227,13 @@ impl Rows {
 mod tests {
     use super::*;
     use crate::EventLogBuilder;
-    use lightgcn_core::BehaviourWeightsConfig;
+    use lightgcn_core::BehaviorWeightsConfig;
 
     fn log(events: &[(&str, &str, &str, i64)]) -> EventLog {
-        let weights = BehaviourWeightsConfig::shop_log().check().unwrap();
+        let weights = BehaviorWeightsConfig::shop_log().check().unwrap();
         let mut log = EventLogBuilder::new(&weights);
-        for &(user, item, behaviour, time) in events {
-            log.push(user, item, behaviour, time).unwrap();
+        for &(user, item, behavior, time) in events {
+            log.push(user, item, behavior, time).unwrap();
         }
         log.build().unwrap()
     }
@@ -248,7 +248,7 @@ mod tests {
             ("u", "b", "view", 0),
             ("u", "a", "view", 14 * day),
         ]);
-        let mut config = BehaviourWeightsConfig::shop_log();
+        let mut config = BehaviorWeightsConfig::shop_log();
         let x = interactions(&log, &config.clone().check().unwrap()).unwrap();
         // Rows are in order of first appearance: v, u and b, a.
         assert_eq!(x.offsets(), [0, 1, 3]);
@@ -261,8 +261,8 @@ mod tests {
         config.floor = None;
         let x = interactions(&log, &config.clone().check().unwrap()).unwrap();
         assert_eq!(x.weights(), [0.0025, 0.1025, 0.015]);
-        config.behaviours.truncate(1);
-        config.behaviours[0].target = true;
+        config.behaviors.truncate(1);
+        config.behaviors[0].target = true;
         assert!(matches!(
             interactions(&log, &config.check().unwrap()),
             Err(DataError::Config { .. })
@@ -275,7 +275,7 @@ mod tests {
             ("ann", "brush", "view", 0),
             ("ann", "comb", "remove_from_cart", 0),
         ]);
-        let mut config = BehaviourWeightsConfig::shop_log();
+        let mut config = BehaviorWeightsConfig::shop_log();
         config.floor = None;
         let error = interactions(&log, &config.check().unwrap()).unwrap_err();
         assert!(matches!(

@@ -1,15 +1,15 @@
-//! The k-core: consumers and products with enough pairs, among one another.
+//! The k-core: users and items with enough pairs, among one another.
 
 use lightgcn_core::{ItemId, StageReport, UserId};
 use serde::{Deserialize, Serialize};
 
-/// How many pairs a consumer and a product need at least. The default, 1 each, drops nothing.
+/// How many pairs a user and an item need at least. The default, 1 each, drops nothing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct KCoreConfig {
-    /// The least number of pairs of a consumer.
+    /// The least number of pairs of a user.
     pub min_user_pairs: u32,
-    /// The least number of pairs of a product.
+    /// The least number of pairs of an item.
     pub min_item_pairs: u32,
 }
 
@@ -35,15 +35,15 @@ impl KCoreConfig {
 pub struct KCore {
     /// For each pair, whether it stays.
     pub keep: Vec<bool>,
-    /// What was dropped and why: pairs, consumers, products.
+    /// What was dropped and why: pairs, users, items.
     pub stages: Vec<StageReport>,
 }
 
-/// The largest part of `pairs` in which every consumer and every product has enough pairs. All
-/// pairs count, whatever their behaviours: they are the edges of the training graph. Consumers and
-/// products that fall short are removed with their pairs, in turn, until none falls short; the
+/// The largest part of `pairs` in which every user and every item has enough pairs. All
+/// pairs count, whatever their behaviors: they are the edges of the training graph. Users and
+/// items that fall short are removed with their pairs, in turn, until none falls short; the
 /// result does not depend on the order (Seidman, "Network structure and minimum degree", 1983).
-/// O(pairs + consumers + products).
+/// O(pairs + users + items).
 ///
 /// # Panics
 /// If a pair names a row beyond `n_users` or `n_items`, or there are 2^32 pairs or more.
@@ -67,9 +67,9 @@ pub fn k_core(
     let mut keep = vec![true; pairs.len()];
     while !(users.short.is_empty() && items.short.is_empty()) {
         let dropped = users.remove_short(&mut keep, |pair| items.lose(pairs[pair].1.0));
-        report.drop(&users.reason("consumer"), dropped);
+        report.drop(&users.reason("user"), dropped);
         let dropped = items.remove_short(&mut keep, |pair| users.lose(pairs[pair].0.0));
-        report.drop(&items.reason("product"), dropped);
+        report.drop(&items.reason("item"), dropped);
     }
     report.kept = keep.iter().filter(|&&kept| kept).count() as u64;
     let side = |unit: &str, kind: &str, before: u64, side: &Side| {
@@ -81,13 +81,13 @@ pub fn k_core(
     };
     let stages = vec![
         report,
-        side("consumers", "consumer", users_in, &users),
-        side("products", "product", items_in, &items),
+        side("users", "user", users_in, &users),
+        side("items", "item", items_in, &items),
     ];
     KCore { keep, stages }
 }
 
-/// The consumers or the products.
+/// The users or the items.
 struct Side {
     minimum: u32,
     /// How many pairs each still has.
@@ -178,8 +178,8 @@ mod tests {
 
     #[test]
     fn a_chain_falls_apart_and_a_square_stays() {
-        // Consumers 0 and 1 with products 0 and 1 hold each other; 2 hangs on by one pair, and
-        // product 2 only through consumer 2.
+        // Users 0 and 1 with items 0 and 1 hold each other; 2 hangs on by one pair, and
+        // item 2 only through user 2.
         let pairs = [(0, 0), (2, 2), (0, 1), (1, 0), (1, 1), (2, 1), (3, 2)];
         let result = core(&pairs, 2, 2);
         assert_eq!(result.keep, [true, false, true, true, true, false, false]);
@@ -187,8 +187,8 @@ mod tests {
             panic!("three reports");
         };
         assert_eq!((pairs.rows_in, pairs.kept), (7, 4));
-        assert_eq!(pairs.dropped["consumer with fewer than 2 pairs"], 2);
-        assert_eq!(pairs.dropped["product with fewer than 2 pairs"], 1);
+        assert_eq!(pairs.dropped["user with fewer than 2 pairs"], 2);
+        assert_eq!(pairs.dropped["item with fewer than 2 pairs"], 1);
         assert_eq!((users.rows_in, users.kept), (4, 2));
         assert_eq!((items.rows_in, items.kept), (3, 2));
         assert!(result.stages.iter().all(StageReport::balances));

@@ -2,7 +2,7 @@
 //!
 //! The road is [`prepare`]: it reads the log's files ([`read_events`]), splits the events
 //! ([`SplitConfig`]), thins the training part to its k-core ([`KCoreConfig`]), weighs each
-//! (consumer, product) pair ([`interactions`]) and gives a [`Dataset`](lightgcn_core::Dataset)
+//! (user, item) pair ([`interactions`]) and gives a [`Dataset`](lightgcn_core::Dataset)
 //! whose lineage says how many rows each stage kept and dropped, and why. Data sets in the field's
 //! `user item item ...` format come in through [`PairFiles`].
 //!

@@ -5,8 +5,8 @@ use crate::catalogue::Observations;
 use hashbrown::HashMap;
 use hashbrown::hash_map::Entry;
 use lightgcn_core::{
-    BehaviourId, BehaviourWeights, Catalogue, InputFile, ItemId, NodeId, ProductDetails,
-    StageReport, UserId, Vocabulary,
+    BehaviorId, BehaviorWeights, Catalogue, InputFile, ItemDetails, ItemId, NodeId, StageReport,
+    UserId, Vocabulary,
 };
 
 /// The events of a log, in the order of the files and of the rows in them: 17 bytes an event, and
@@ -15,7 +15,7 @@ use lightgcn_core::{
 pub struct EventLog {
     users: Vec<u32>,
     items: Vec<u32>,
-    behaviours: Vec<u8>,
+    behaviors: Vec<u8>,
     times: Vec<i64>,
     user_ids: Vocabulary<UserId>,
     item_ids: Vocabulary<ItemId>,
@@ -31,22 +31,22 @@ impl EventLog {
         self.users.len()
     }
 
-    /// The consumer of each event, as a row of [`EventLog::user_ids`].
+    /// The user of each event, as a row of [`EventLog::user_ids`].
     #[must_use]
     pub fn users(&self) -> &[u32] {
         &self.users
     }
 
-    /// The product of each event, as a row of [`EventLog::item_ids`].
+    /// The item of each event, as a row of [`EventLog::item_ids`].
     #[must_use]
     pub fn items(&self) -> &[u32] {
         &self.items
     }
 
-    /// The behaviour of each event, as a number of the table of weights.
+    /// The behavior of each event, as a number of the table of weights.
     #[must_use]
-    pub fn behaviours(&self) -> &[u8] {
-        &self.behaviours
+    pub fn behaviors(&self) -> &[u8] {
+        &self.behaviors
     }
 
     /// The time of each event, in seconds since 1970-01-01 UTC.
@@ -55,19 +55,19 @@ impl EventLog {
         &self.times
     }
 
-    /// The consumers, in order of first appearance.
+    /// The users, in order of first appearance.
     #[must_use]
     pub fn user_ids(&self) -> &Vocabulary<UserId> {
         &self.user_ids
     }
 
-    /// The products, in order of first appearance.
+    /// The items, in order of first appearance.
     #[must_use]
     pub fn item_ids(&self) -> &Vocabulary<ItemId> {
         &self.item_ids
     }
 
-    /// What is known of the products: of each column the latest value that is not empty.
+    /// What is known of the items: of each column the latest value that is not empty.
     #[must_use]
     pub fn catalogue(&self) -> &Catalogue {
         &self.catalogue
@@ -85,15 +85,15 @@ impl EventLog {
         &self.stages
     }
 
-    /// How many events each behaviour has, `[n_behaviours]` long. O(events).
+    /// How many events each behavior has, `[n_behaviors]` long. O(events).
     ///
     /// # Panics
-    /// If the log holds a behaviour beyond `n_behaviours`.
+    /// If the log holds a behavior beyond `n_behaviors`.
     #[must_use]
-    pub fn count_behaviours(&self, n_behaviours: usize) -> Vec<u64> {
-        let mut counts = vec![0; n_behaviours];
-        for &behaviour in &self.behaviours {
-            counts[behaviour as usize] += 1;
+    pub fn count_behaviors(&self, n_behaviors: usize) -> Vec<u64> {
+        let mut counts = vec![0; n_behaviors];
+        for &behavior in &self.behaviors {
+            counts[behavior as usize] += 1;
         }
         counts
     }
@@ -102,10 +102,10 @@ impl EventLog {
 /// Makes an [`EventLog`] of events that a program holds itself, one by one.
 ///
 /// ```
-/// use lightgcn_core::BehaviourWeightsConfig;
+/// use lightgcn_core::BehaviorWeightsConfig;
 /// use lightgcn_data::EventLogBuilder;
 ///
-/// let weights = BehaviourWeightsConfig::shop_log().check()?;
+/// let weights = BehaviorWeightsConfig::shop_log().check()?;
 /// let mut log = EventLogBuilder::new(&weights);
 /// log.push("ann", "lipstick", "view", 1_569_888_000)?;
 /// log.push("ann", "lipstick", "purchase", 1_569_888_060)?;
@@ -125,7 +125,7 @@ pub struct EventLogBuilder {
 pub(crate) struct Events {
     pub(crate) users: Vec<u32>,
     pub(crate) items: Vec<u32>,
-    pub(crate) behaviours: Vec<u8>,
+    pub(crate) behaviors: Vec<u8>,
     pub(crate) times: Vec<i64>,
     pub(crate) user_ids: GrowingIds<UserId>,
     pub(crate) item_ids: GrowingIds<ItemId>,
@@ -170,13 +170,13 @@ fn canonical_number(name: &str) -> Option<u64> {
 }
 
 impl Events {
-    /// Adds an event and gives its product.
+    /// Adds an event and gives its item.
     #[inline]
     pub(crate) fn push(
         &mut self,
         user: &str,
         item: &str,
-        behaviour: BehaviourId,
+        behavior: BehaviorId,
         time: i64,
     ) -> Result<ItemId, DataError> {
         let limit = u64::from(u32::MAX);
@@ -187,7 +187,7 @@ impl Events {
         let item = self.item_ids.insert(item)?;
         self.users.push(user.0);
         self.items.push(item.0);
-        self.behaviours.push(behaviour.0);
+        self.behaviors.push(behavior.0);
         self.times.push(time);
         Ok(item)
     }
@@ -204,7 +204,7 @@ impl Events {
         Ok(EventLog {
             users: self.users,
             items: self.items,
-            behaviours: self.behaviours,
+            behaviors: self.behaviors,
             times: self.times,
             user_ids: self.user_ids.names,
             item_ids: self.item_ids.names,
@@ -216,10 +216,10 @@ impl Events {
 }
 
 impl EventLogBuilder {
-    /// An empty log of the behaviours that have a weight.
+    /// An empty log of the behaviors that have a weight.
     #[must_use]
-    pub fn new(behaviours: &BehaviourWeights) -> Self {
-        let labels = behaviours.behaviours().iter().map(|b| b.name.clone());
+    pub fn new(behaviors: &BehaviorWeights) -> Self {
+        let labels = behaviors.behaviors().iter().map(|b| b.name.clone());
         Self {
             labels: labels.collect(),
             events: Events::default(),
@@ -229,42 +229,42 @@ impl EventLogBuilder {
     /// Adds an event at `time`, in seconds since 1970-01-01 UTC.
     ///
     /// # Errors
-    /// [`DataError::Config`] if the behaviour has no weight or an id is empty,
+    /// [`DataError::Config`] if the behavior has no weight or an id is empty,
     /// [`DataError::TooManyEvents`] beyond 2^32 − 1 events, [`DataError::Core`] beyond 2^32 − 1 ids.
     pub fn push(
         &mut self,
         user: &str,
         item: &str,
-        behaviour: &str,
+        behavior: &str,
         time: i64,
     ) -> Result<(), DataError> {
         let mut faults = Vec::new();
-        for (kind, id) in [("consumer", user), ("product", item)] {
+        for (kind, id) in [("user", user), ("item", item)] {
             if id.is_empty() {
                 faults.push(format!(
                     "the {kind} id of an event is empty; every event needs it"
                 ));
             }
         }
-        let number = self.labels.iter().position(|label| label == behaviour);
+        let number = self.labels.iter().position(|label| label == behavior);
         if number.is_none() {
             faults.push(format!(
-                "behaviour {behaviour:?} has no weight; the known ones are {:?}",
+                "behavior {behavior:?} has no weight; the known ones are {:?}",
                 self.labels
             ));
         }
         match number {
             Some(number) if faults.is_empty() => {
-                let behaviour = BehaviourId(number as u8);
-                self.events.push(user, item, behaviour, time).map(drop)
+                let behavior = BehaviorId(number as u8);
+                self.events.push(user, item, behavior, time).map(drop)
             }
             _ => Err(DataError::Config { faults }),
         }
     }
 
-    /// Notes what is known of a product from `time` on; only fields that are known count. A product
+    /// Notes what is known of an item from `time` on; only fields that are known count. An item
     /// without an event is passed over.
-    pub fn describe(&mut self, item: &str, time: i64, details: &ProductDetails) {
+    pub fn describe(&mut self, item: &str, time: i64, details: &ItemDetails) {
         let Some(item) = self.events.item_ids.names.get(item) else {
             return;
         };
@@ -303,7 +303,7 @@ impl EventLogBuilder {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use lightgcn_core::BehaviourWeightsConfig;
+    use lightgcn_core::BehaviorWeightsConfig;
 
     #[test]
     fn numbers_and_texts_are_told_apart() {
@@ -334,7 +334,7 @@ mod tests {
 
     #[test]
     fn built_by_hand() {
-        let weights = BehaviourWeightsConfig::shop_log().check().unwrap();
+        let weights = BehaviorWeightsConfig::shop_log().check().unwrap();
         let mut log = EventLogBuilder::new(&weights);
         assert!(matches!(
             log.clone().build(),
@@ -343,10 +343,10 @@ mod tests {
         log.push("u", "a", "view", 5).unwrap();
         log.push("v", "b", "cart", 6).unwrap();
         log.push("u", "b", "purchase", 4).unwrap();
-        let details = ProductDetails {
+        let details = ItemDetails {
             brand: Some("cnd".to_owned()),
             price: Some(2.5),
-            ..ProductDetails::default()
+            ..ItemDetails::default()
         };
         log.describe("b", 6, &details);
         log.describe("unseen", 6, &details);
@@ -357,9 +357,9 @@ mod tests {
         let log = log.build().unwrap();
         assert_eq!(log.users(), [0, 1, 0]);
         assert_eq!(log.items(), [0, 1, 1]);
-        assert_eq!(log.behaviours(), [0, 1, 3]);
+        assert_eq!(log.behaviors(), [0, 1, 3]);
         assert_eq!(log.times(), [5, 6, 4]);
-        assert_eq!(log.count_behaviours(4), [1, 1, 0, 1]);
+        assert_eq!(log.count_behaviors(4), [1, 1, 0, 1]);
         assert_eq!(log.catalogue().get(ItemId(1)), details);
         assert!(log.stages().iter().all(StageReport::balances));
     }

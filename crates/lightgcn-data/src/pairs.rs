@@ -1,4 +1,4 @@
-//! The field's pair files: a line for each consumer, `user item item ...`.
+//! The field's pair files: a line for each user, `user item item ...`.
 
 use crate::group::{NO_ROW, Rows};
 use crate::prepare::{names, sentences, truth};
@@ -7,7 +7,7 @@ use crate::stream::StoredFile;
 use crate::{DataError, expand_paths};
 use hashbrown::HashMap;
 use lightgcn_core::{
-    BehaviourWeights, BehaviourWeightsConfig, Catalogue, Dataset, InputFile, InteractionsBuilder,
+    BehaviorWeights, BehaviorWeightsConfig, Catalogue, Dataset, InputFile, InteractionsBuilder,
     ItemId, Lineage, NodeId, Split, StageReport, UserId, Vocabulary,
 };
 use serde::{Deserialize, Serialize};
@@ -15,8 +15,8 @@ use std::collections::BTreeMap;
 use std::io::BufRead;
 use std::path::{Path, PathBuf};
 
-/// The name of the one behaviour of pair files.
-const BEHAVIOUR: &str = "interaction";
+/// The name of the one behavior of pair files.
+const BEHAVIOR: &str = "interaction";
 
 /// What becomes of pairs that stand in both the validation and the training file (Gowalla's
 /// validation is a subset of its training pairs).
@@ -30,11 +30,11 @@ pub enum ValidationInTrain {
     Refuse,
 }
 
-/// A data set in the field's pair files: each line is a consumer and its products, with spaces or
-/// tabs between; no times, one behaviour, weight 1. Plain, gzip or zstd, told by the content.
+/// A data set in the field's pair files: each line is a user and its items, with spaces or
+/// tabs between; no times, one behavior, weight 1. Plain, gzip or zstd, told by the content.
 ///
 /// Ids are any text. If all ids are whole numbers, rows are in their numeric order (so that ids
-/// `0..n` without gaps are their own rows), otherwise in order of first appearance. A consumer may
+/// `0..n` without gaps are their own rows), otherwise in order of first appearance. A user may
 /// have several lines or an empty one; a pair repeated within a file counts once.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -50,7 +50,7 @@ pub struct PairFiles {
     /// What becomes of pairs in both the validation and the training file.
     #[serde(default)]
     pub validation_in_train: ValidationInTrain,
-    /// Whether consumers and products without a training pair keep a row, and their pairs stay in
+    /// Whether users and items without a training pair keep a row, and their pairs stay in
     /// validation and test, where a model that learns from pairs can only miss them. By default they
     /// leave, and are counted. To compare with published figures, keep them: the field counts them
     /// as misses.
@@ -89,7 +89,7 @@ impl PairFiles {
     /// # Errors
     /// Those of opening and decompressing; [`DataError::PairNotUtf8`]; [`DataError::NoPairs`] if a
     /// file holds no pair; [`DataError::PairOverlap`] if a pair stands in two parts, with file and
-    /// line; [`DataError::NothingToTest`] if all test pairs are of unseen consumers or products.
+    /// line; [`DataError::NothingToTest`] if all test pairs are of unseen users or items.
     pub fn read(&self) -> Result<Dataset, DataError> {
         let mut raw = RawIds::default();
         let mut inputs = Vec::new();
@@ -143,7 +143,7 @@ impl PairFiles {
                 report: sentences(&stages),
             });
         }
-        let mut builder = InteractionsBuilder::from_names(&[BEHAVIOUR], &[BEHAVIOUR])?;
+        let mut builder = InteractionsBuilder::from_names(&[BEHAVIOR], &[BEHAVIOR])?;
         for &(user, item) in &train.pairs {
             let user = UserId(users.new_of[user as usize]);
             let item = ItemId(items.new_of[item as usize]);
@@ -164,7 +164,7 @@ impl PairFiles {
                 report: sentences(&stages[stages.len() - 1..]),
             });
         }
-        let behaviours: BehaviourWeights = BehaviourWeightsConfig::single(BEHAVIOUR).check()?;
+        let behaviors: BehaviorWeights = BehaviorWeightsConfig::single(BEHAVIOR).check()?;
         let lineage = Lineage {
             version: env!("CARGO_PKG_VERSION").to_owned(),
             seed: 0,
@@ -178,7 +178,7 @@ impl PairFiles {
             user_ids,
             item_ids,
             Catalogue::unknown(items.len()),
-            behaviours,
+            behaviors,
             lineage,
         )?;
         Ok(dataset)
@@ -208,7 +208,7 @@ struct RawIds {
 /// The pairs of one file.
 struct PairFile {
     path: PathBuf,
-    /// Consumer and product in order of first appearance, each once.
+    /// User and item in order of first appearance, each once.
     pairs: Vec<(u32, u32)>,
     /// The line of each pair.
     lines: Vec<u64>,

@@ -1,14 +1,14 @@
 //! From files to a data set in one call.
 
 use crate::catalogue;
-use crate::group::{NO_ROW, Pairs, Rows, Weighing, check_behaviours};
+use crate::group::{NO_ROW, Pairs, Rows, Weighing, check_behaviors};
 use crate::split::{HeldOut, Parts, split};
 use crate::{
     DataError, Duplicates, EventLog, KCoreConfig, LogFormat, Progress, ReadConfig, SplitConfig,
     k_core, read_events,
 };
 use lightgcn_core::{
-    BehaviourWeights, BehaviourWeightsConfig, CoreError, Dataset, ItemId, Lineage, Split,
+    BehaviorWeights, BehaviorWeightsConfig, CoreError, Dataset, ItemId, Lineage, Split,
     StageReport, Truth, UserId, Vocabulary,
 };
 use serde::{Deserialize, Serialize};
@@ -16,7 +16,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 /// Every option of the way from a log to a data set. The default reads the shop log with the
-/// reference system's weights, drops exact duplicates, keeps every consumer and product, and splits
+/// reference system's weights, drops exact duplicates, keeps every user and item, and splits
 /// by time with a tenth of the purchases for validation and a tenth for the test.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
@@ -30,11 +30,11 @@ pub struct PrepareConfig {
     pub skip_bad_rows: bool,
     /// Catalogue files or patterns, see [`ReadConfig::catalogue`].
     pub catalogue: Vec<String>,
-    /// The names of columns and behaviours.
+    /// The names of columns and behaviors.
     pub format: LogFormat,
-    /// The behaviours and their weights.
-    pub weights: BehaviourWeightsConfig,
-    /// How many pairs consumers and products need in training.
+    /// The behaviors and their weights.
+    pub weights: BehaviorWeightsConfig,
+    /// How many pairs users and items need in training.
     pub k_core: KCoreConfig,
     /// How the log is split.
     pub split: SplitConfig,
@@ -48,7 +48,7 @@ impl Default for PrepareConfig {
             skip_bad_rows: false,
             catalogue: Vec::new(),
             format: LogFormat::default(),
-            weights: BehaviourWeightsConfig::shop_log(),
+            weights: BehaviorWeightsConfig::shop_log(),
             k_core: KCoreConfig::default(),
             split: SplitConfig::default(),
         }
@@ -59,7 +59,7 @@ impl Default for PrepareConfig {
 #[derive(Debug, Clone, PartialEq)]
 pub struct ValidPrepareConfig {
     config: PrepareConfig,
-    behaviours: BehaviourWeights,
+    behaviors: BehaviorWeights,
 }
 
 impl PrepareConfig {
@@ -69,21 +69,21 @@ impl PrepareConfig {
     /// [`DataError::Config`] with every fault found.
     pub fn check(&self) -> Result<ValidPrepareConfig, DataError> {
         let mut faults = self.split.faults();
-        let behaviours = match self.weights.clone().check() {
-            Ok(behaviours) => {
-                faults.extend(self.format.faults(&behaviours));
-                Some(behaviours)
+        let behaviors = match self.weights.clone().check() {
+            Ok(behaviors) => {
+                faults.extend(self.format.faults(&behaviors));
+                Some(behaviors)
             }
-            Err(CoreError::BehaviourWeights { faults: found }) => {
+            Err(CoreError::BehaviorWeights { faults: found }) => {
                 faults.extend(found);
                 None
             }
             Err(other) => return Err(other.into()),
         };
-        match behaviours {
-            Some(behaviours) if faults.is_empty() => Ok(ValidPrepareConfig {
+        match behaviors {
+            Some(behaviors) if faults.is_empty() => Ok(ValidPrepareConfig {
                 config: self.clone(),
-                behaviours,
+                behaviors,
             }),
             _ => Err(DataError::Config { faults }),
         }
@@ -108,10 +108,10 @@ impl ValidPrepareConfig {
         &self.config
     }
 
-    /// The checked table of behaviours.
+    /// The checked table of behaviors.
     #[must_use]
-    pub fn behaviours(&self) -> &BehaviourWeights {
-        &self.behaviours
+    pub fn behaviors(&self) -> &BehaviorWeights {
+        &self.behaviors
     }
 
     /// Every option as text, by its name.
@@ -137,13 +137,13 @@ impl ValidPrepareConfig {
             "k_core.min_item_pairs".to_owned(),
             core.min_item_pairs.to_string(),
         );
-        for behaviour in &config.weights.behaviours {
-            let name = format!("weights.{}", behaviour.name);
-            set(name.clone(), behaviour.weight.to_string());
-            if let Some(cap) = behaviour.cap {
+        for behavior in &config.weights.behaviors {
+            let name = format!("weights.{}", behavior.name);
+            set(name.clone(), behavior.weight.to_string());
+            if let Some(cap) = behavior.cap {
                 set(format!("{name}.cap"), cap.to_string());
             }
-            if behaviour.target {
+            if behavior.target {
                 set(format!("{name}.target"), "true".to_owned());
             }
         }
@@ -189,12 +189,12 @@ pub fn prepare<P: AsRef<Path>>(
 ) -> Result<Dataset, DataError> {
     let config = config.check()?;
     let read = config.config().read_config();
-    let log = read_events(paths, &read, config.behaviours(), progress)?;
+    let log = read_events(paths, &read, config.behaviors(), progress)?;
     prepare_log(&log, &config)
 }
 
 /// The second half of [`prepare`], for a log that is in memory already. The log must have been read
-/// with the same table of behaviours.
+/// with the same table of behaviors.
 ///
 /// The order of the stages: split, group the training events, k-core of the training pairs, dense
 /// rows for what is left (in the order of the log's vocabularies), truth, weights. Ages for time
@@ -204,12 +204,12 @@ pub fn prepare<P: AsRef<Path>>(
 /// [`DataError::NothingToTrain`] and [`DataError::NothingToTest`] if a part has no target,
 /// [`DataError::SplitTime`] if the split's times do not fit the log, [`CoreError::PairWeight`] with
 /// the shop's own ids if a weight is not positive and finite, [`DataError::Config`] if the log holds
-/// behaviours without a weight.
+/// behaviors without a weight.
 pub fn prepare_log(log: &EventLog, config: &ValidPrepareConfig) -> Result<Dataset, DataError> {
-    let behaviours = config.behaviours();
+    let behaviors = config.behaviors();
     let options = config.config();
-    check_behaviours(log, behaviours)?;
-    let parts = split(log, &options.split, behaviours, options.seed)?;
+    check_behaviors(log, behaviors)?;
+    let parts = split(log, &options.split, behaviors, options.seed)?;
     let pairs = Pairs::group(log, |event| parts.trains[event]);
     let mut stages = log.stages().to_vec();
     stages.push(parts.report.clone());
@@ -220,7 +220,7 @@ pub fn prepare_log(log: &EventLog, config: &ValidPrepareConfig) -> Result<Datase
     let items = Rows::dense(log.item_ids().len(), kept().map(|pair| pair.0.1));
     let weighing = Weighing {
         log,
-        behaviours,
+        behaviors,
         now: pairs.last_time(log),
         users: &users.new_of,
         items: &items.new_of,
@@ -267,7 +267,7 @@ pub fn prepare_log(log: &EventLog, config: &ValidPrepareConfig) -> Result<Datase
         names(log.user_ids(), &users)?,
         names(log.item_ids(), &items)?,
         catalogue::select(log.catalogue(), &items.old_of)?,
-        behaviours.clone(),
+        behaviors.clone(),
         lineage,
     )?;
     Ok(dataset)
@@ -302,9 +302,9 @@ pub(crate) fn truth(
     for (user, item) in pairs {
         let (user, item) = (users.new_of[user as usize], items.new_of[item as usize]);
         if user == NO_ROW {
-            report.drop("consumer unseen in training", 1);
+            report.drop("user unseen in training", 1);
         } else if item == NO_ROW {
-            report.drop("product unseen in training", 1);
+            report.drop("item unseen in training", 1);
         } else {
             known.push((UserId(user), ItemId(item)));
         }

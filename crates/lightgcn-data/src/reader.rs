@@ -5,7 +5,7 @@ use crate::digest::SeenRows;
 use crate::log::Events;
 use crate::table::Table;
 use crate::{DataError, EventLog, LogFormat, RowFault, expand_paths, time};
-use lightgcn_core::{BehaviourId, BehaviourWeights, ItemId, StageReport};
+use lightgcn_core::{BehaviorId, BehaviorWeights, ItemId, StageReport};
 use serde::{Deserialize, Serialize};
 use std::path::Path;
 
@@ -24,15 +24,15 @@ pub enum Duplicates {
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct ReadConfig {
-    /// The names of columns and behaviours.
+    /// The names of columns and behaviors.
     pub format: LogFormat,
     /// What becomes of exact duplicates.
     pub duplicates: Duplicates,
     /// Whether rows that cannot be used are counted and dropped; otherwise the first one is an
     /// error.
     pub skip_bad_rows: bool,
-    /// Catalogue files or patterns: CSV with the format's product column and any of its category,
-    /// brand and price columns, one or several rows a product. They tell what the log does not: a
+    /// Catalogue files or patterns: CSV with the format's item column and any of its category,
+    /// brand and price columns, one or several rows an item. They tell what the log does not: a
     /// value of the log, which is dated, goes before theirs.
     pub catalogue: Vec<String>,
 }
@@ -72,16 +72,16 @@ const EXAMPLES: u64 = 3;
 pub fn read_events<P: AsRef<Path>>(
     paths: &[P],
     config: &ReadConfig,
-    behaviours: &BehaviourWeights,
+    behaviors: &BehaviorWeights,
     mut progress: impl FnMut(Progress),
 ) -> Result<EventLog, DataError> {
-    let faults = config.format.faults(behaviours);
+    let faults = config.format.faults(behaviors);
     if !faults.is_empty() {
         return Err(DataError::Config { faults });
     }
     let files = expand_paths(paths)?;
     let sizes = files.iter().map(|f| f.metadata().map_or(0, |m| m.len()));
-    let mut reading = Reading::new(config, behaviours, sizes.sum());
+    let mut reading = Reading::new(config, behaviors, sizes.sum());
     let mut inputs = Vec::with_capacity(files.len());
     for file in &files {
         let mut table = Table::open(file, config.format.delimiter as u8)?;
@@ -125,7 +125,7 @@ pub fn read_events<P: AsRef<Path>>(
 /// The positions of the columns in a file.
 struct Columns {
     time: usize,
-    behaviour: usize,
+    behavior: usize,
     item: usize,
     user: usize,
     category_id: Option<usize>,
@@ -148,7 +148,7 @@ impl Columns {
         };
         Ok(Self {
             time: table.required(&format.event_time, "event_time")?,
-            behaviour: table.required(&format.event_type, "event_type")?,
+            behavior: table.required(&format.event_type, "event_type")?,
             item: table.required(&format.product_id, "product_id")?,
             user: table.required(&format.user_id, "user_id")?,
             category_id: optional(&format.category_id)?,
@@ -169,7 +169,7 @@ enum Outcome {
 /// The state that grows from file to file.
 struct Reading<'a> {
     config: &'a ReadConfig,
-    labels: Vec<(String, Option<BehaviourId>)>,
+    labels: Vec<(String, Option<BehaviorId>)>,
     seen: SeenRows,
     events: Events,
     report: StageReport,
@@ -177,10 +177,10 @@ struct Reading<'a> {
 }
 
 impl<'a> Reading<'a> {
-    fn new(config: &'a ReadConfig, behaviours: &BehaviourWeights, total_bytes: u64) -> Self {
+    fn new(config: &'a ReadConfig, behaviors: &BehaviorWeights, total_bytes: u64) -> Self {
         Self {
             config,
-            labels: config.format.labels(behaviours).into_iter().collect(),
+            labels: config.format.labels(behaviors).into_iter().collect(),
             seen: SeenRows::default(),
             events: Events::default(),
             report: StageReport::new("read", "rows"),
@@ -217,7 +217,7 @@ impl<'a> Reading<'a> {
         }
         self.report.rows_in += table.n_rows();
         self.report.kept += kept;
-        self.report.drop("ignored behaviour", ignored);
+        self.report.drop("ignored behavior", ignored);
         self.report.drop("exact duplicate", duplicates);
         Ok(())
     }
@@ -251,16 +251,16 @@ impl<'a> Reading<'a> {
         }
         let item = self
             .events
-            .push(row.user, row.item, row.behaviour, row.time)?;
+            .push(row.user, row.item, row.behavior, row.time)?;
         self.observe(item, &row);
         Ok(Ok(Outcome::Kept))
     }
 
-    /// The row's event, or none if its behaviour is ignored.
+    /// The row's event, or none if its behavior is ignored.
     #[inline]
     fn parse<'t>(&self, table: &'t Table, columns: &Columns) -> Result<Option<Row<'t>>, RowFault> {
         table.check_field_count()?;
-        let Some(behaviour) = self.behaviour(table, columns.behaviour)? else {
+        let Some(behavior) = self.behavior(table, columns.behavior)? else {
             return Ok(None);
         };
         let time = time::parse(table.field(columns.time)).ok_or_else(|| RowFault::Time {
@@ -272,7 +272,7 @@ impl<'a> Reading<'a> {
         Ok(Some(Row {
             user: id(table, columns.user)?,
             item: id(table, columns.item)?,
-            behaviour,
+            behavior,
             time,
             category_id: label(columns.category_id)?,
             category_code: label(columns.category_code)?,
@@ -282,12 +282,12 @@ impl<'a> Reading<'a> {
     }
 
     #[inline]
-    fn behaviour(&self, table: &Table, column: usize) -> Result<Option<BehaviourId>, RowFault> {
+    fn behavior(&self, table: &Table, column: usize) -> Result<Option<BehaviorId>, RowFault> {
         let label = table.field(column);
         let known = self.labels.iter().find(|(l, _)| l.as_bytes() == label);
         known
-            .map(|&(_, behaviour)| behaviour)
-            .ok_or_else(|| RowFault::UnknownBehaviour {
+            .map(|&(_, behavior)| behavior)
+            .ok_or_else(|| RowFault::UnknownBehavior {
                 column: table.column_name(column),
                 value: table.shown(column),
                 known: self.labels.iter().map(|(l, _)| l.clone()).collect(),
@@ -311,7 +311,7 @@ impl<'a> Reading<'a> {
 struct Row<'t> {
     user: &'t str,
     item: &'t str,
-    behaviour: BehaviourId,
+    behavior: BehaviorId,
     time: i64,
     category_id: &'t str,
     category_code: &'t str,

@@ -3,7 +3,7 @@
 
 #[cfg(test)]
 mod tests {
-    use lightgcn_core::{BehaviourWeights, BehaviourWeightsConfig, ItemId, StageReport};
+    use lightgcn_core::{BehaviorWeights, BehaviorWeightsConfig, ItemId, StageReport};
     use lightgcn_data::{
         Duplicates, EventLog, KCoreConfig, PairFiles, PrepareConfig, ReadConfig, SplitConfig,
         prepare, read_events,
@@ -20,13 +20,13 @@ mod tests {
         }
     }
 
-    fn shop() -> BehaviourWeights {
-        BehaviourWeightsConfig::shop_log().check().unwrap()
+    fn shop() -> BehaviorWeights {
+        BehaviorWeightsConfig::shop_log().check().unwrap()
     }
 
-    fn read(path: &PathBuf, config: &ReadConfig, behaviours: &BehaviourWeights) -> EventLog {
+    fn read(path: &PathBuf, config: &ReadConfig, behaviors: &BehaviorWeights) -> EventLog {
         let mut last_rows = 0;
-        let log = read_events(&[path], config, behaviours, |p| last_rows = p.rows).unwrap();
+        let log = read_events(&[path], config, behaviors, |p| last_rows = p.rows).unwrap();
         assert_eq!(last_rows, log.stages()[0].rows_in);
         assert!(log.stages().iter().all(StageReport::balances));
         log
@@ -42,7 +42,7 @@ mod tests {
             ..ReadConfig::default()
         };
         let all = read(&path, &config, &shop());
-        assert_eq!(all.count_behaviours(4), [2_321, 1_300, 1_051, 323]);
+        assert_eq!(all.count_behaviors(4), [2_321, 1_300, 1_051, 323]);
         assert_eq!(all.n_events(), 4_995);
         assert_eq!(all.user_ids().len(), 893);
         assert_eq!(all.item_ids().len(), 2_832);
@@ -51,7 +51,7 @@ mod tests {
         assert_eq!(distinct.n_events(), 4_995 - 291);
         assert_eq!(distinct.stages()[0].dropped["exact duplicate"], 291);
         assert_eq!(distinct.user_ids(), all.user_ids());
-        // Every product of the sample has a category and a price.
+        // Every item of the sample has a category and a price.
         let catalogue = distinct.catalogue();
         for item in (0..2_832).map(ItemId) {
             let details = catalogue.get(item);
@@ -60,7 +60,7 @@ mod tests {
     }
 
     #[test]
-    fn cosmetics_shop_without_product_columns_takes_them_from_its_catalogue() {
+    fn cosmetics_shop_without_item_columns_takes_them_from_its_catalogue() {
         let (Some(log), Some(items)) = (
             data("cosmetics-rees46-sample/data_20*.csv"),
             data("cosmetics-rees46-sample/item.csv"),
@@ -126,24 +126,24 @@ mod tests {
         let config = PrepareConfig {
             duplicates: Duplicates::Keep,
             weights: toml::from_str(
-                "behaviours = [
+                "behaviors = [
                 { name = 'view', weight = 0.01 },
-                { name = 'favourite', weight = 0.05 },
+                { name = 'favorite', weight = 0.05 },
                 { name = 'cart', weight = 0.1 },
                 { name = 'purchase', weight = 1.0, target = true },
             ]",
             )
             .unwrap(),
             format: toml::from_str(
-                "[rename_behaviours]\nclick = 'view'\ncollect = 'favourite'\nbuy = 'purchase'",
+                "[rename_behaviors]\nclick = 'view'\ncollect = 'favorite'\nbuy = 'purchase'",
             )
             .unwrap(),
             ..PrepareConfig::default()
         };
         let valid = config.check().unwrap();
-        let log = read(&path, &config.read_config(), valid.behaviours());
+        let log = read(&path, &config.read_config(), valid.behaviors());
         assert_eq!(log.n_events(), 85_213);
-        assert_eq!(log.count_behaviours(4), [57_917, 5_529, 15_066, 6_701]);
+        assert_eq!(log.count_behaviors(4), [57_917, 5_529, 15_066, 6_701]);
         assert_eq!(log.user_ids().len(), 1_476);
         assert_eq!(log.item_ids().len(), 34_505);
 
@@ -181,7 +181,7 @@ mod tests {
         let dropped = files.read().unwrap();
         assert!(dropped.lineage.stages.iter().all(StageReport::balances));
         assert_eq!(dropped.split.train.interactions().n_pairs(), 719_081);
-        // Without the validation pairs, a few products have no training pair left.
+        // Without the validation pairs, a few items have no training pair left.
         assert_eq!(dropped.split.validation.truth().n_pairs(), 91_047 - 4);
         assert_eq!(dropped.split.test.truth().n_pairs(), 217_242 - 21);
         files.keep_unseen = true;

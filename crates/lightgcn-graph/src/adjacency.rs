@@ -6,7 +6,7 @@ use sprs::CsMatI;
 
 /// The scaled adjacency matrix of the whole graph, `[n_nodes, n_nodes]`, as compressed sparse rows.
 ///
-/// Nodes are the consumers (rows `0..n_users`), then the products. Columns ascend within a row, and
+/// Nodes are the users (rows `0..n_users`), then the items. Columns ascend within a row, and
 /// isolated nodes have empty rows. Every undirected edge stands in it twice.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Adjacency {
@@ -39,8 +39,8 @@ impl Adjacency {
         ];
         for (matrix, row_degrees, column_degrees, first_column) in halves {
             for (n, &row_degree) in row_degrees.iter().enumerate() {
-                let (neighbours, weights) = row(matrix, n);
-                for (&c, &weight) in neighbours.iter().zip(weights) {
+                let (neighbors, weights) = row(matrix, n);
+                for (&c, &weight) in neighbors.iter().zip(weights) {
                     let column_degree = column_degrees[c as usize];
                     let value = normalization.scale(f64::from(weight), row_degree, column_degree);
                     columns.push(first_column + c);
@@ -56,7 +56,7 @@ impl Adjacency {
         }
     }
 
-    /// How many nodes there are: consumers and products.
+    /// How many nodes there are: users and items.
     #[must_use]
     pub fn n_nodes(&self) -> usize {
         self.matrix.rows()

@@ -5,9 +5,9 @@ use crate::train_graph::row;
 
 /// The graph as two parallel lists of nodes, `[2, 2 * n_edges]`, as PyTorch Geometric writes it.
 ///
-/// Nodes are the consumers (`0..n_users`), then the products. First stand all edges from consumers
-/// to products, by consumer, then product; then the same edges in the same order from products to
-/// consumers: edge `e` and edge `n_edges + e` are the two directions of one pair.
+/// Nodes are the users (`0..n_users`), then the items. First stand all edges from users
+/// to items, by user, then item; then the same edges in the same order from items to
+/// users: edge `e` and edge `n_edges + e` are the two directions of one pair.
 #[derive(Debug, Clone, PartialEq)]
 pub struct EdgeIndex {
     sources: Vec<u32>,
@@ -23,9 +23,9 @@ impl EdgeIndex {
         let mut users = Vec::with_capacity(2 * n_edges);
         let mut items = Vec::with_capacity(2 * n_edges);
         for user in 0..n_users {
-            let (neighbours, _) = row(graph.by_user(), user as usize);
-            users.extend(std::iter::repeat_n(user, neighbours.len()));
-            items.extend(neighbours.iter().map(|&item| n_users + item));
+            let (neighbors, _) = row(graph.by_user(), user as usize);
+            users.extend(std::iter::repeat_n(user, neighbors.len()));
+            items.extend(neighbors.iter().map(|&item| n_users + item));
         }
         let mut weights = Vec::with_capacity(2 * n_edges);
         weights.extend_from_slice(graph.by_user().data());

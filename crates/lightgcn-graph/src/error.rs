@@ -8,24 +8,24 @@ use thiserror::Error;
 pub enum GraphError {
     /// There is no edge to learn from.
     #[error(
-        "the training part has {n_users} consumers and {n_items} products but no pair; loosen the \
+        "the training part has {n_users} users and {n_items} items but no pair; loosen the \
          cleaning (such as the k-core) or give a log with events"
     )]
     Empty {
-        /// How many consumers there are.
+        /// How many users there are.
         n_users: usize,
-        /// How many products there are.
+        /// How many items there are.
         n_items: usize,
     },
-    /// Consumers and products together are more than a 32-bit node number can name.
+    /// Users and items together are more than a 32-bit node number can name.
     #[error(
-        "{n_users} consumers and {n_items} products are more than {limit} nodes; drop rare ones \
+        "{n_users} users and {n_items} items are more than {limit} nodes; drop rare ones \
          with a k-core"
     )]
     TooManyNodes {
-        /// How many consumers there are.
+        /// How many users there are.
         n_users: usize,
-        /// How many products there are.
+        /// How many items there are.
         n_items: usize,
         /// The largest number of nodes supported.
         limit: usize,

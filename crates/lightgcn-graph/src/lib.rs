@@ -1,16 +1,16 @@
-//! The weighted bipartite graph of consumers and products that recommenders learn on.
+//! The weighted bipartite graph of users and items that recommenders learn on.
 //!
-//! A [`TrainGraph`] has one undirected edge per training pair, weighted by what the consumer did.
+//! A [`TrainGraph`] has one undirected edge per training pair, weighted by what the user did.
 //! From it come the matrices that graph convolutions multiply with ([`Adjacency`], in one of several
 //! [`Normalization`]s), the edge list that PyTorch Geometric speaks ([`EdgeIndex`]), and the
-//! strongest walks from a consumer to a product ([`strongest_paths`]), which explain a
+//! strongest walks from a user to an item ([`strongest_paths`]), which explain a
 //! recommendation. Matrices are held by [`sprs`] and reachable as such.
 //!
 //! ```
 //! use lightgcn_core::{InteractionsBuilder, ItemId, Split, Truth, UserId};
 //! use lightgcn_graph::{GraphOptions, Normalization, PathOptions, TrainGraph, strongest_paths};
 //!
-//! // Ann (0) bought product 0; Bob (1) bought products 0 and 1.
+//! // Ann (0) bought item 0; Bob (1) bought items 0 and 1.
 //! let mut pairs = InteractionsBuilder::from_names(&["purchase"], &["purchase"])?;
 //! for (user, item) in [(0, 0), (1, 0), (1, 1)] {
 //!     pairs.push(UserId(user), ItemId(item), 1.0, &[1], None)?;
@@ -24,7 +24,7 @@
 //! let adjacency = graph.adjacency(Normalization::Left);
 //! assert_eq!(adjacency.values(), [1.0, 0.5, 0.5, 0.5, 0.5, 1.0]);
 //!
-//! // Why product 1 for Ann? Because Bob, who also bought product 0, bought it.
+//! // Why item 1 for Ann? Because Bob, who also bought item 0, bought it.
 //! let paths = strongest_paths(&graph, UserId(0), ItemId(1), &PathOptions::default());
 //! assert_eq!(paths.len(), 1);
 //! assert_eq!(paths[0].edges()[1].user, UserId(1));

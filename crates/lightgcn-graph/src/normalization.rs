@@ -39,7 +39,7 @@ pub enum Normalization {
     /// convolutions (Kipf and Welling, ICLR 2017).
     #[default]
     Symmetric,
-    /// w / d_r: every node takes the weighted mean of its neighbours.
+    /// w / d_r: every node takes the weighted mean of its neighbors.
     Left,
     /// w / d_c: every node hands out its own value in shares that sum to 1.
     Right,
@@ -50,7 +50,7 @@ pub enum Normalization {
     Powers {
         /// α, the exponent of the degree of the row: of the node that takes.
         row: Exponent,
-        /// β, the exponent of the degree of the column: of the neighbour that gives.
+        /// β, the exponent of the degree of the column: of the neighbor that gives.
         column: Exponent,
     },
 }
@@ -68,7 +68,7 @@ impl Exponent {
     pub const PLUS_PLUS_ALPHA: Self = Self {
         millionths: 600_000,
     };
-    /// β = −0.1 of the degree of the neighbour that gives, as LightGCN++ recommends.
+    /// β = −0.1 of the degree of the neighbor that gives, as LightGCN++ recommends.
     pub const PLUS_PLUS_BETA: Self = Self {
         millionths: -100_000,
     };
@@ -159,7 +159,7 @@ impl Normalization {
             Self::Left => weight / row_degree,
             Self::Right => weight / column_degree,
             Self::None => weight,
-            // One product, since it is the same to the bit whichever way round.
+            // One item, since it is the same to the bit whichever way round.
             Self::Powers { row, column } => {
                 weight / (row_degree.powf(row.value()) * column_degree.powf(column.value()))
             }

@@ -1,4 +1,4 @@
-//! The strongest paths from a consumer to a product: why a product is recommended.
+//! The strongest paths from a user to an item: why an item is recommended.
 
 use crate::train_graph::row;
 use crate::{Normalization, TrainGraph};
@@ -9,9 +9,9 @@ use std::cmp::Ordering;
 /// Which paths are wanted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct PathOptions {
-    /// The most edges that a path may have. Paths from a consumer to a product have an odd number
+    /// The most edges that a path may have. Paths from a user to an item have an odd number
     /// of edges, and at most 5 are searched: 0 finds nothing, 1 and 2 the direct edge, 3 and 4 also
-    /// paths through one other consumer, 5 and more also paths through two, but those only where
+    /// paths through one other user, 5 and more also paths through two, but those only where
     /// there is no shorter one.
     pub max_hops: usize,
     /// How many paths are returned at most.
@@ -19,7 +19,7 @@ pub struct PathOptions {
 }
 
 impl Default for PathOptions {
-    /// The 5 strongest, through one other consumer or, where that finds nothing, through two.
+    /// The 5 strongest, through one other user or, where that finds nothing, through two.
     fn default() -> Self {
         Self {
             max_hops: 5,
@@ -31,9 +31,9 @@ impl Default for PathOptions {
 /// One edge of a path: a training pair.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct PathEdge {
-    /// The consumer of the pair.
+    /// The user of the pair.
     pub user: UserId,
-    /// The product of the pair.
+    /// The item of the pair.
     pub item: ItemId,
     /// The edge's weight: positive and finite.
     pub weight: f32,
@@ -41,7 +41,7 @@ pub struct PathEdge {
     pub normalized: f64,
 }
 
-/// A walk from a consumer to a product that meets no node twice.
+/// A walk from a user to an item that meets no node twice.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Path {
     edges: Vec<PathEdge>,
@@ -49,8 +49,8 @@ pub struct Path {
 }
 
 impl Path {
-    /// The edges in walking order: consumer → product → other consumer → product and so on. Two
-    /// neighbouring edges share a product or a consumer, in turns.
+    /// The edges in walking order: user → item → other user → item and so on. Two
+    /// neighboring edges share an item or a user, in turns.
     #[must_use]
     pub fn edges(&self) -> &[PathEdge] {
         &self.edges
@@ -66,7 +66,7 @@ impl Path {
     ///
     /// The entry (u, i) of the L-th power of the normalized adjacency matrix is the sum of this
     /// number over all walks of L edges from u to i. So it is this walk's share in what L layers
-    /// of LightGCN (He et al., SIGIR 2020) carry from the product's own embedding to the consumer,
+    /// of LightGCN (He et al., SIGIR 2020) carry from the item's own embedding to the user,
     /// before the layer's weight.
     #[must_use]
     pub fn strength(&self) -> f64 {
@@ -78,7 +78,7 @@ impl Path {
 #[derive(Debug, Clone, Copy)]
 struct Partial {
     strength: f64,
-    /// Row numbers of consumer, product, consumer, ... in turns; 0 beyond the last.
+    /// Row numbers of user, item, user, ... in turns; 0 beyond the last.
     nodes: [u32; 6],
 }
 
@@ -96,20 +96,20 @@ impl Partial {
 type Frontier = Vec<(u32, Vec<Partial>)>;
 
 /// The strongest simple paths from `user` to `item`: the shortest first, then the strongest, then
-/// those through lower row numbers (compared node by node from the consumer on). Where none exists,
+/// those through lower row numbers (compared node by node from the user on). Where none exists,
 /// the answer is empty.
 ///
-/// A path has one edge (the pair itself is in the training part), three (through another consumer
-/// of the product) or, only where neither of those exists, five. All lengths are searched exactly,
+/// A path has one edge (the pair itself is in the training part), three (through another user
+/// of the item) or, only where neither of those exists, five. All lengths are searched exactly,
 /// by keeping at each node met the `limit` best ways to get there.
 ///
 /// With L for the limit and d for a node's number of edges, three edges cost
-/// O(Σ over the product's consumers v of min(d_user, d_v) · log d, and L log L per way found). Five
+/// O(Σ over the item's users v of min(d_user, d_v) · log d, and L log L per way found). Five
 /// cost at most O(edges · L · log): the sets of nodes within two steps of either end are made first,
 /// and only edges that lead from the one to the other are followed.
 ///
 /// # Panics
-/// If the consumer or the product is out of range.
+/// If the user or the item is out of range.
 #[must_use]
 pub fn strongest_paths(
     graph: &TrainGraph,
@@ -119,12 +119,12 @@ pub fn strongest_paths(
 ) -> Vec<Path> {
     assert!(
         user.index() < graph.n_users(),
-        "consumer row {user} is out of range: there are {}",
+        "user row {user} is out of range: there are {}",
         graph.n_users()
     );
     assert!(
         item.index() < graph.n_items(),
-        "product row {item} is out of range: there are {}",
+        "item row {item} is out of range: there are {}",
         graph.n_items()
     );
     let search = Search {
@@ -161,25 +161,25 @@ impl Search<'_> {
         self.through(&[])
     }
 
-    /// Consumer → product → other consumer → product.
+    /// User → item → other user → item.
     fn three_hops(&self) -> Vec<Path> {
-        let items = neighbours(self.graph.by_user(), &[self.user], self.item);
-        let users = neighbours(self.graph.by_item(), &[self.item], self.user);
+        let items = neighbors(self.graph.by_user(), &[self.user], self.item);
+        let users = neighbors(self.graph.by_item(), &[self.item], self.user);
         self.through(&[items, users])
     }
 
-    /// The same with one more consumer and product between. To be called only where no shorter path
-    /// exists: then no consumer within two steps of `user` has `item`, so that the two layers of
-    /// consumers share no node, nor do those of products.
+    /// The same with one more user and item between. To be called only where no shorter path
+    /// exists: then no user within two steps of `user` has `item`, so that the two layers of
+    /// users share no node, nor do those of items.
     fn five_hops(&self) -> Vec<Path> {
-        let near_items = neighbours(self.graph.by_user(), &[self.user], self.item);
-        let near_users = neighbours(self.graph.by_item(), &near_items, self.user);
-        let far_users = neighbours(self.graph.by_item(), &[self.item], self.user);
-        let far_items = neighbours(self.graph.by_user(), &far_users, self.item);
+        let near_items = neighbors(self.graph.by_user(), &[self.user], self.item);
+        let near_users = neighbors(self.graph.by_item(), &near_items, self.user);
+        let far_users = neighbors(self.graph.by_item(), &[self.item], self.user);
+        let far_items = neighbors(self.graph.by_user(), &far_users, self.item);
         self.through(&[near_items, near_users, far_items, far_users])
     }
 
-    /// The best paths from the consumer through one node of each layer to the product.
+    /// The best paths from the user through one node of each layer to the item.
     fn through(&self, layers: &[Vec<u32>]) -> Vec<Path> {
         let mut nodes = [0; 6];
         nodes[0] = self.user;
@@ -269,8 +269,8 @@ impl Search<'_> {
     }
 }
 
-/// All neighbours of `rows` but `without`, ascending and distinct.
-fn neighbours(matrix: &CsMatI<f32, u32, u64>, rows: &[u32], without: u32) -> Vec<u32> {
+/// All neighbors of `rows` but `without`, ascending and distinct.
+fn neighbors(matrix: &CsMatI<f32, u32, u64>, rows: &[u32], without: u32) -> Vec<u32> {
     let mut found: Vec<u32> = rows
         .iter()
         .flat_map(|&n| row(matrix, n as usize).0.iter().copied())
@@ -286,7 +286,7 @@ fn neighbours(matrix: &CsMatI<f32, u32, u64>, rows: &[u32], without: u32) -> Vec
 /// A way is dropped if `limit` others stay ahead of it however the path goes on: ways of equal
 /// strength through lower nodes, and ways that are stronger by more than what rounding in later
 /// multiplications could make equal. (Dropping by position alone could break ties wrongly, where two
-/// different strengths round to the same product.)
+/// different strengths round to the same item.)
 fn keep_best(ways: &mut Vec<Partial>, limit: usize) {
     const SURELY_STRONGER: f64 = 1.0 - 1e-14;
     ways.sort_unstable_by(Partial::order);

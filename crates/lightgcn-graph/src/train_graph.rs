@@ -1,4 +1,4 @@
-//! The weighted bipartite graph of consumers and products.
+//! The weighted bipartite graph of users and items.
 
 use crate::{Adjacency, EdgeIndex, GraphError, Normalization};
 use lightgcn_core::{Interactions, Train};
@@ -21,7 +21,7 @@ impl Default for GraphOptions {
 }
 
 /// The graph that messages flow along: one weighted, undirected edge per training pair, of
-/// whatever behaviour. It is stored as compressed sparse rows from both sides.
+/// whatever behavior. It is stored as compressed sparse rows from both sides.
 ///
 /// Nodes without an edge are part of it. Its targets (purchases) are another thing: samplers and
 /// evaluations take them from [`Interactions::targets`].
@@ -38,8 +38,8 @@ impl TrainGraph {
     /// The graph of a split's training part. O(nodes + pairs).
     ///
     /// # Errors
-    /// [`GraphError::Empty`] if there is no pair, [`GraphError::TooManyNodes`] if consumers and
-    /// products together are more than 2^32 − 2.
+    /// [`GraphError::Empty`] if there is no pair, [`GraphError::TooManyNodes`] if users and
+    /// items together are more than 2^32 − 2.
     pub fn new(train: &Train, options: &GraphOptions) -> Result<Self, GraphError> {
         Self::from_interactions(train.interactions(), options)
     }
@@ -85,19 +85,19 @@ impl TrainGraph {
         })
     }
 
-    /// How many consumers there are.
+    /// How many users there are.
     #[must_use]
     pub fn n_users(&self) -> usize {
         self.by_user.rows()
     }
 
-    /// How many products there are.
+    /// How many items there are.
     #[must_use]
     pub fn n_items(&self) -> usize {
         self.by_user.cols()
     }
 
-    /// How many nodes there are: consumers and products.
+    /// How many nodes there are: users and items.
     #[must_use]
     pub fn n_nodes(&self) -> usize {
         self.n_users() + self.n_items()
@@ -121,20 +121,20 @@ impl TrainGraph {
         &self.by_user
     }
 
-    /// The weights seen from the products, `[n_items, n_users]`: the transpose of
+    /// The weights seen from the items, `[n_items, n_users]`: the transpose of
     /// [`TrainGraph::by_user`].
     #[must_use]
     pub fn by_item(&self) -> &CsMatI<f32, u32, u64> {
         &self.by_item
     }
 
-    /// The sum of each consumer's edge weights, `[n_users]`; 0 for isolated ones.
+    /// The sum of each user's edge weights, `[n_users]`; 0 for isolated ones.
     #[must_use]
     pub fn user_degrees(&self) -> &[f64] {
         &self.user_degrees
     }
 
-    /// The sum of each product's edge weights, `[n_items]`; 0 for isolated ones.
+    /// The sum of each item's edge weights, `[n_items]`; 0 for isolated ones.
     #[must_use]
     pub fn item_degrees(&self) -> &[f64] {
         &self.item_degrees

@@ -74,7 +74,7 @@ pub enum KernelError {
         /// Value given.
         value: f32,
     },
-    /// A consumer's positives do not ascend.
+    /// A user's positives do not ascend.
     #[error("the positives of row {row} must ascend, each given once; sort them")]
     NotAscending {
         /// Row at fault.

@@ -9,9 +9,9 @@
 //! | [`propagate_rows`] | [`propagate`] where a batch reads it | [`propagate_rows_transposed`] |
 //! | [`bpr_loss_gradient`], [`softmax_loss_gradient`] | a batch's loss and its gradient at once | – |
 //! | [`pair_cosines`] | the cosines of a batch's pairs | – |
-//! | [`sample_negatives`] | products that consumers did not take, the CPU's draws bit for bit | – |
+//! | [`sample_negatives`] | items that users did not take, the CPU's draws bit for bit | – |
 //! | [`cut_batch`], [`bpr_place_gradient`], [`softmax_place_gradient`], [`sort_places`], [`sum_places`], [`add_l2`] | a training step whose batch never leaves the device | – |
-//! | [`top_k`] | the best products of each consumer | – |
+//! | [`top_k`] | the best items of each user | – |
 //! | [`optim::FusedAdam`] | one Adam step in one pass | – |
 //!
 //! They work on any backend that implements [`GraphBackend`]: burn's Flex through the loops of

@@ -7,14 +7,14 @@ use thiserror::Error;
 /// Bytes of a stored number.
 const FLOAT: u64 = 4;
 const INDEX: u64 = 4;
-/// Bytes of a positive pair: consumer, product, weight, and place in the order of two epochs, of which
+/// Bytes of a positive pair: user, item, weight, and place in the order of two epochs, of which
 /// one is uploaded while the other is still there.
 const PAIR: u64 = 20;
 
 /// What a training run holds on a device at its peak.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct TrainingSize {
-    /// Rows of the table: consumers and products.
+    /// Rows of the table: users and items.
     pub n_nodes: u64,
     /// Stored entries of the adjacency: twice the pairs.
     pub n_edges: u64,
@@ -89,7 +89,7 @@ pub enum MemoryError {
 
 fn mend(fitting_dim: Option<u64>) -> String {
     fitting_dim.map_or_else(
-        || "no dimension fits: drop rare consumers and products, or train on the CPU".to_owned(),
+        || "no dimension fits: drop rare users and items, or train on the CPU".to_owned(),
         |dim| format!("dimension {dim} fits, or train on the CPU"),
     )
 }
@@ -208,7 +208,7 @@ mod tests {
 
     const GIB: u64 = 1 << 30;
 
-    /// 1.64 million consumers, 54 thousand products and 10 million pairs.
+    /// 1.64 million users, 54 thousand items and 10 million pairs.
     fn large(dim: u64) -> TrainingSize {
         TrainingSize {
             n_nodes: 1_694_000,

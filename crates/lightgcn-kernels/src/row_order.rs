@@ -33,7 +33,7 @@ impl RowOrder {
             return None;
         }
         let rows = &self.shared.rows;
-        Some(rows.get_or_init(|| OrderedRows::by_neighbours(a)))
+        Some(rows.get_or_init(|| OrderedRows::by_neighbors(a)))
     }
 }
 

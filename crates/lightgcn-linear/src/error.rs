@@ -23,26 +23,26 @@ pub enum LinearError {
     },
     /// There is nothing to learn from.
     #[error(
-        "the training part has no pair that counts among its {n_users} consumers and {n_items} \
-         products; give pairs, or let pairs without a target event count"
+        "the training part has no pair that counts among its {n_users} users and {n_items} \
+         items; give pairs, or let pairs without a target event count"
     )]
     NoPairs {
-        /// How many consumers there are.
+        /// How many users there are.
         n_users: usize,
-        /// How many products there are.
+        /// How many items there are.
         n_items: usize,
     },
-    /// A dense matrix over all pairs of products is larger than the configuration allows.
+    /// A dense matrix over all pairs of items is larger than the configuration allows.
     #[error(
-        "{model} over {n_items} products needs {needed} bytes ({:.1} GiB), and max_bytes allows \
-         {limit}; raise max_bytes if the machine has the memory, drop rare products, or take a \
+        "{model} over {n_items} items needs {needed} bytes ({:.1} GiB), and max_bytes allows \
+         {limit}; raise max_bytes if the machine has the memory, drop rare items, or take a \
          sparse model",
         *needed as f64 / (1u64 << 30) as f64
     )]
     Memory {
         /// The model.
         model: &'static str,
-        /// How many products there are.
+        /// How many items there are.
         n_items: usize,
         /// How many bytes fitting takes.
         needed: u64,
@@ -62,7 +62,7 @@ pub enum LinearError {
     #[error("the singular vectors of the training pairs did not converge; ask for fewer of them")]
     NoConvergence,
     /// A history is not ascending, or its parts do not fit.
-    #[error("the history of a consumer is not usable: {detail}")]
+    #[error("the history of a user is not usable: {detail}")]
     History {
         /// What is wrong, where, and the mend.
         detail: String,

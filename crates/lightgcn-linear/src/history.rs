@@ -1,4 +1,4 @@
-//! What consumers had: the input of every model.
+//! What users had: the input of every model.
 
 use crate::LinearError;
 use lightgcn_core::{Interactions, ItemId, Train, UserId};
@@ -12,13 +12,13 @@ pub enum PairWeights {
     /// Every pair counts by its weight: a view little, a purchase much.
     #[default]
     Weighted,
-    /// Every pair counts 1, whatever its behaviours.
+    /// Every pair counts 1, whatever its behaviors.
     Binary,
     /// Pairs with a target event (a purchase) count 1, all others nothing.
     Targets,
 }
 
-/// The products that one consumer had, with weights: what a [`LinearModel`](crate::LinearModel)
+/// The items that one user had, with weights: what a [`LinearModel`](crate::LinearModel)
 /// scores from.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct History<'a> {
@@ -27,49 +27,49 @@ pub struct History<'a> {
 }
 
 impl<'a> History<'a> {
-    /// The history of a consumer who had `items`, ascending and distinct, with one positive and
+    /// The history of a user who had `items`, ascending and distinct, with one positive and
     /// finite weight each. An empty history is fine: whoever has it scores 0 everywhere.
     ///
     /// # Errors
-    /// [`LinearError::History`] if the products do not ascend, there is not one weight per
-    /// product, or a weight is not positive and finite.
+    /// [`LinearError::History`] if the items do not ascend, there is not one weight per
+    /// item, or a weight is not positive and finite.
     pub fn new(items: &'a [ItemId], weights: &'a [f32]) -> Result<Self, LinearError> {
         let fault = |detail| Err(LinearError::History { detail });
         if items.len() != weights.len() {
             return fault(format!(
-                "it has {} products and {} weights; give one weight per product",
+                "it has {} items and {} weights; give one weight per item",
                 items.len(),
                 weights.len()
             ));
         }
         if let Some(pair) = items.windows(2).find(|pair| pair[0] >= pair[1]) {
             return fault(format!(
-                "product row {} comes before {}; sort the products and keep each once",
+                "item row {} comes before {}; sort the items and keep each once",
                 pair[0], pair[1]
             ));
         }
         if let Some(n) = weights.iter().position(|w| !(w.is_finite() && *w > 0.0)) {
             return fault(format!(
-                "product row {} has weight {}; weights must be positive and finite",
+                "item row {} has weight {}; weights must be positive and finite",
                 items[n], weights[n]
             ));
         }
         Ok(Self { items, weights })
     }
 
-    /// The products, ascending and distinct.
+    /// The items, ascending and distinct.
     #[must_use]
     pub fn items(&self) -> &'a [ItemId] {
         self.items
     }
 
-    /// The weight of each product, positive and finite.
+    /// The weight of each item, positive and finite.
     #[must_use]
     pub fn weights(&self) -> &'a [f32] {
         self.weights
     }
 
-    /// Each product with its weight as a history of its own.
+    /// Each item with its weight as a history of its own.
     pub(crate) fn singles(&self) -> impl Iterator<Item = History<'a>> + use<'a> {
         let pairs = self.items.chunks(1).zip(self.weights.chunks(1));
         pairs.map(|(items, weights)| History { items, weights })
@@ -80,7 +80,7 @@ impl<'a> History<'a> {
     }
 }
 
-/// The histories of all training consumers, as compressed sparse rows.
+/// The histories of all training users, as compressed sparse rows.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Histories {
     n_items: usize,
@@ -123,13 +123,13 @@ impl Histories {
         }
     }
 
-    /// How many consumers there are.
+    /// How many users there are.
     #[must_use]
     pub fn n_users(&self) -> usize {
         self.offsets.len() - 1
     }
 
-    /// How many products there are.
+    /// How many items there are.
     #[must_use]
     pub fn n_items(&self) -> usize {
         self.n_items
@@ -141,10 +141,10 @@ impl Histories {
         self.items.len()
     }
 
-    /// The history of one consumer.
+    /// The history of one user.
     ///
     /// # Panics
-    /// If the consumer is out of range.
+    /// If the user is out of range.
     #[must_use]
     pub fn of(&self, user: UserId) -> History<'_> {
         let range = self.offsets[user.index()] as usize..self.offsets[user.index() + 1] as usize;
@@ -154,7 +154,7 @@ impl Histories {
         }
     }
 
-    /// All histories, in the order of the consumers.
+    /// All histories, in the order of the users.
     pub fn iter(&self) -> impl Iterator<Item = History<'_>> {
         (0..self.n_users() as u32).map(|user| self.of(UserId(user)))
     }
@@ -194,10 +194,10 @@ mod tests {
             let items: Vec<ItemId> = items.iter().copied().map(ItemId).collect();
             History::new(&items, weights).unwrap_err().to_string()
         };
-        assert!(refused(&[1, 0], &[1.0, 1.0]).contains("product row 1 comes before 0"));
+        assert!(refused(&[1, 0], &[1.0, 1.0]).contains("item row 1 comes before 0"));
         assert!(refused(&[3, 3], &[1.0, 1.0]).contains("keep each once"));
-        assert!(refused(&[3], &[1.0, 1.0]).contains("1 products and 2 weights"));
-        assert!(refused(&[3, 4], &[1.0, f32::NAN]).contains("product row 4 has weight NaN"));
+        assert!(refused(&[3], &[1.0, 1.0]).contains("1 items and 2 weights"));
+        assert!(refused(&[3, 4], &[1.0, f32::NAN]).contains("item row 4 has weight NaN"));
         assert!(refused(&[3], &[0.0]).contains("must be positive"));
         assert!(History::new(&[], &[]).is_ok());
     }

@@ -1,17 +1,17 @@
 //! Recommenders that need no gradient descent.
 //!
 //! Each model is fitted in one go from the training pairs and is, as a whole, a linear map from a
-//! consumer's history to scores over all products. So a newcomer's history is scored like that of a
-//! training consumer, without refitting, and the fitted model holds nothing about consumers but what
+//! user's history to scores over all items. So a newcomer's history is scored like that of a
+//! training user, without refitting, and the fitted model holds nothing about users but what
 //! it learned from them. They are strong baselines, and good partners of graph networks in a blend.
 //!
 //! | model | scores of a history r | source |
 //! |---|---|---|
-//! | [`ItemKnn`] | cosine similarities of products, shrunk, the N nearest kept | Sarwar et al., WWW 2001; Deshpande and Karypis, TOIS 2004 |
+//! | [`ItemKnn`] | cosine similarities of items, shrunk, the N nearest kept | Sarwar et al., WWW 2001; Deshpande and Karypis, TOIS 2004 |
 //! | [`Rp3Beta`] | random walks of three steps, popular ends damped | Paudel et al., TiiS 2017; Cooper et al., WWW 2014 |
 //! | [`Ease`] | r B with the B that best restores all histories, in closed form | Steck, WWW 2019 |
 //! | [`SpectralFilter`] | r (R̃ᵀR̃ + α D^-½ V Vᵀ D^½): GF-CF | Shen et al., CIKM 2021 |
-//! | [`ChebyshevFilter`] | a polynomial low-pass filter of the product graph: ChebyCF | Kim et al., SIGIR 2025 |
+//! | [`ChebyshevFilter`] | a polynomial low-pass filter of the item graph: ChebyCF | Kim et al., SIGIR 2025 |
 //! | [`TruncatedSvd`] | r V Vᵀ: PureSVD | Cremonesi et al., RecSys 2010 |
 //!
 //! A configuration is a plain struct with `check`, which lists every fault, and `fit`, which takes
@@ -24,7 +24,7 @@
 //! use lightgcn_core::{InteractionsBuilder, ItemId, Split, Truth, UserId};
 //! use lightgcn_linear::{History, LinearModel, Rp3BetaConfig};
 //!
-//! // Three consumers bought lamps (0) and bulbs (1), two of them shades (2) too; a fourth bought a
+//! // Three users bought lamps (0) and bulbs (1), two of them shades (2) too; a fourth bought a
 //! // hammer (3) and nails (4).
 //! let mut log = InteractionsBuilder::from_names(&["purchase"], &["purchase"])?;
 //! for (user, items) in [(0, vec![0, 1]), (1, vec![0, 1, 2]), (2, vec![0, 1, 2]), (3, vec![3, 4])] {
@@ -47,10 +47,10 @@
 //!
 //! # Cost
 //!
-//! Neighbour models are sparse throughout. The filters take a few sparse products for every 64
-//! consumers, all through [`lightgcn_simd::sparse_dense`]. Singular vectors come from a randomized
-//! subspace iteration, filtered by Chebyshev polynomials; products run in single precision, and all
-//! that keeps vectors orthogonal in double. EASE holds a dense matrix over all pairs of products, and
+//! Neighbor models are sparse throughout. The filters take a few sparse products for every 64
+//! users, all through [`lightgcn_simd::sparse_dense`]. Singular vectors come from a randomized
+//! subspace iteration, filtered by Chebyshev polynomials; items run in single precision, and all
+//! that keeps vectors orthogonal in double. EASE holds a dense matrix over all pairs of items, and
 //! says how much memory it needs before it takes it.
 //!
 //! # Threads and bits
@@ -64,7 +64,7 @@
 //! # Layout
 //!
 //! One model a file in `models/`; `filter` knows them by name. What they share: `history` (the input), `matrix` (sparse),
-//! `neighbours` (lists of the strongest), `singular` and `low_rank` (singular vectors, and scores by
+//! `neighbors` (lists of the strongest), `singular` and `low_rank` (singular vectors, and scores by
 //! them), `signals` (histories as columns), `inverse` (a large symmetric inverse) and `dense` (what is
 //! taken from faer).
 #![forbid(unsafe_code)]
@@ -79,7 +79,7 @@ mod low_rank;
 mod matrix;
 mod model;
 mod models;
-mod neighbours;
+mod neighbors;
 mod signals;
 mod singular;
 

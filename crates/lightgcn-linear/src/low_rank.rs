@@ -36,7 +36,7 @@ impl LowRank {
         }
     }
 
-    /// x ↦ weight · D^power V Vᵀ D^-power x with D of `degrees`; products without degree take no
+    /// x ↦ weight · D^power V Vᵀ D^-power x with D of `degrees`; items without degree take no
     /// part.
     pub(crate) fn scaled(
         vectors: Vec<f32>,

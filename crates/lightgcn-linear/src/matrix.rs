@@ -13,7 +13,7 @@ pub(crate) struct SparseMatrix {
 }
 
 impl SparseMatrix {
-    /// The consumer × product matrix, `[n_users, n_items]`, of the training part.
+    /// The user × item matrix, `[n_users, n_items]`, of the training part.
     pub(crate) fn from_training(histories: &Histories) -> Result<Self, LinearError> {
         let n_items = histories.n_items();
         if histories.n_pairs() == 0 {
@@ -25,7 +25,7 @@ impl SparseMatrix {
         Ok(Self::from_histories(histories.iter(), n_items, |_, w| w))
     }
 
-    /// One row per history, each weight replaced by `value(product, weight)`.
+    /// One row per history, each weight replaced by `value(item, weight)`.
     pub(crate) fn from_histories<'a>(
         histories: impl Iterator<Item = History<'a>>,
         n_items: usize,
@@ -132,7 +132,7 @@ pub(crate) struct Normalized {
     pub(crate) by_user: SparseMatrix,
     /// R̃ᵀ, `[n_items, n_users]`.
     pub(crate) by_item: SparseMatrix,
-    /// The sum of each product's weights, `[n_items]`; 0 for products that nobody had.
+    /// The sum of each item's weights, `[n_items]`; 0 for items that nobody had.
     pub(crate) item_degrees: Vec<f64>,
 }
 
@@ -197,7 +197,7 @@ pub(crate) mod tests {
         })
     }
 
-    /// A larger table whose cells are filled by a fixed rule, popular products first.
+    /// A larger table whose cells are filled by a fixed rule, popular items first.
     pub(crate) fn larger_table(n_users: usize, n_items: usize) -> Vec<Vec<f32>> {
         let cell = |u: usize, i: usize| {
             let hash = (u * 7919 + i * 104_729 + u * i * 31) % 1009;
@@ -213,7 +213,7 @@ pub(crate) mod tests {
             .collect()
     }
 
-    /// R̃ as a dense matrix, and the degrees of the products.
+    /// R̃ as a dense matrix, and the degrees of the items.
     pub(crate) fn normalized_table(table: &[Vec<f32>]) -> (Mat<f64>, Vec<f64>) {
         let cell = |u: usize, i: usize| f64::from(table[u][i]);
         let (n_users, n_items) = (table.len(), table[0].len());

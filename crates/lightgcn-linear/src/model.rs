@@ -4,33 +4,33 @@ use crate::{History, PairWeights};
 use lightgcn_core::ItemId;
 use std::fmt::Debug;
 
-/// Histories of one product that are scored at a time.
+/// Histories of one item that are scored at a time.
 const SINGLES: usize = 32;
 
-/// A fitted model that scores all products from a consumer's history.
+/// A fitted model that scores all items from a user's history.
 ///
-/// Scoring is a function of the history alone: a consumer who was not in the training part needs no
-/// refit. A product of the history has a score too, which means nothing; mask it. The scores of a
+/// Scoring is a function of the history alone: a user who was not in the training part needs no
+/// refit. An item of the history has a score too, which means nothing; mask it. The scores of a
 /// history have the same bits however histories are batched and at any number of threads.
 pub trait LinearModel: Debug + Send + Sync {
     /// What the model is called in reports.
     fn name(&self) -> &str;
 
-    /// How many products it scores.
+    /// How many items it scores.
     fn n_items(&self) -> usize;
 
     /// How training pairs counted, and so how the histories that it scores should.
     fn pair_weights(&self) -> PairWeights;
 
-    /// Writes the scores of each history over all products into `out` (`[histories.len(),
+    /// Writes the scores of each history over all items into `out` (`[histories.len(),
     /// n_items]`, row by row); what `out` held before is not read. Runs on rayon's current pool.
     ///
     /// # Panics
-    /// Implementations panic if `out` has another length, or a history names a product that the
+    /// Implementations panic if `out` has another length, or a history names an item that the
     /// model does not know.
     fn scores_into(&self, histories: &[History<'_>], out: &mut [f32]);
 
-    /// The scores of one history over all products: `[n_items]`.
+    /// The scores of one history over all items: `[n_items]`.
     ///
     /// # Panics
     /// As [`LinearModel::scores_into`].
@@ -40,10 +40,10 @@ pub trait LinearModel: Debug + Send + Sync {
         out
     }
 
-    /// What each product of the history adds to the score of `item`, in the order of the history:
+    /// What each item of the history adds to the score of `item`, in the order of the history:
     /// they sum to the score, up to rounding.
     ///
-    /// The usual way scores each product's own history of one, for models that are linear in the weights:
+    /// The usual way scores each item's own history of one, for models that are linear in the weights:
     /// as costly as that many histories, in memory for 32 of them.
     ///
     /// # Panics
@@ -52,7 +52,7 @@ pub trait LinearModel: Debug + Send + Sync {
         let n_items = self.n_items();
         assert!(
             item.index() < n_items,
-            "product row {item} is out of range: the model knows {n_items} products"
+            "item row {item} is out of range: the model knows {n_items} items"
         );
         let singles: Vec<History<'_>> = history.singles().collect();
         let mut scores = vec![0.0; SINGLES.min(singles.len()) * n_items];
@@ -70,7 +70,7 @@ pub trait LinearModel: Debug + Send + Sync {
 pub(crate) fn check_scores(histories: &[History<'_>], n_items: usize, out: &[f32]) {
     assert!(
         out.len() == histories.len() * n_items,
-        "{} histories over {n_items} products have {} scores, but there is room for {}",
+        "{} histories over {n_items} items have {} scores, but there is room for {}",
         histories.len(),
         histories.len() * n_items,
         out.len()
@@ -79,7 +79,7 @@ pub(crate) fn check_scores(histories: &[History<'_>], n_items: usize, out: &[f32
         if let Some(last) = history.items().last() {
             assert!(
                 last.index() < n_items,
-                "product row {last} is out of range: the model knows {n_items} products"
+                "item row {last} is out of range: the model knows {n_items} items"
             );
         }
     }

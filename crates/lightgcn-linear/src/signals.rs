@@ -1,16 +1,16 @@
-//! Histories as signals on the product graph, a block of consumers at a time.
+//! Histories as signals on the item graph, a block of users at a time.
 
 use crate::History;
 use crate::matrix::Normalized;
 use rayon::prelude::*;
 
-/// Consumers filtered at a time: one panel of the sparse product. A consumer is a column, and columns
+/// Users filtered at a time: one panel of the sparse product. A user is a column, and columns
 /// do not touch one another.
 const BLOCK: usize = 64;
 /// Numbers that one thread takes at a time where whole tables are combined.
 const CHUNK: usize = 1 << 14;
 
-/// The tables that a filter works on, `[n_items, consumers of the block]` each.
+/// The tables that a filter works on, `[n_items, users of the block]` each.
 pub(crate) struct Signals<'a> {
     graph: &'a Normalized,
     dim: usize,

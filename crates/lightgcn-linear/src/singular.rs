@@ -110,24 +110,24 @@ impl Search<'_> {
             return;
         }
         // The interval [0, cut] is mapped to [-1, 1], where the polynomial stays small.
-        let centre = cut / 2.0;
+        let center = cut / 2.0;
         let reach = (2.0 * largest / cut - 1.0).max(1.0 + 1e-9);
         let products = (MOST_CONTRAST.acosh() / reach.acosh()) as usize;
-        let mut sigma = centre / (largest - centre);
+        let mut sigma = center / (largest - center);
         let tau = 2.0 / sigma;
         let mut before = std::mem::take(&mut self.block);
         self.gram_times(&before, &mut between, &mut product);
-        let scale = sigma / centre;
-        let mut now = combine(&product, scale, &before, -centre * scale, &[], 0.0);
+        let scale = sigma / center;
+        let mut now = combine(&product, scale, &before, -center * scale, &[], 0.0);
         for _ in 1..products.clamp(1, MOST_PRODUCTS) {
             let next = 1.0 / (tau - sigma);
             self.gram_times(&now, &mut between, &mut product);
-            let scale = 2.0 * next / centre;
+            let scale = 2.0 * next / center;
             let new = combine(
                 &product,
                 scale,
                 &now,
-                -centre * scale,
+                -center * scale,
                 &before,
                 -sigma * next,
             );

@@ -5,7 +5,7 @@ use lightgcn_core::random::{Random, Stream};
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
-/// A mean and the range that it would likely stay in with another sample of consumers.
+/// A mean and the range that it would likely stay in with another sample of users.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Interval {
@@ -25,12 +25,12 @@ const DRAWS_PER_EPOCH: usize = 1 << 24;
 /// The longest sample.
 const MAX_VALUES: usize = 1 << 31;
 
-/// The percentile bootstrap interval of the mean of `values` (one per consumer).
+/// The percentile bootstrap interval of the mean of `values` (one per user).
 ///
 /// Draws `resamples` samples of as many values with replacement and takes the quantiles
 /// (1 − confidence) / 2 and 1 − (1 − confidence) / 2 of their means, interpolated linearly between
 /// order statistics. Efron and Tibshirani, "An introduction to the bootstrap", 1993, chapter 13.
-/// Consumers are what is resampled: the interval speaks of other consumers of the same shop, not of
+/// Users are what is resampled: the interval speaks of other users of the same shop, not of
 /// another training run.
 ///
 /// Draw i of resample r is number i mod 2^24 of position r and epoch ⌊i / 2^24⌋ of
@@ -96,7 +96,7 @@ fn check(columns: &[&[f64]], options: &IntervalOptions) -> Result<(), MetricsErr
 pub(crate) fn value_faults(values: &[f64]) -> Vec<String> {
     let mut faults = Vec::new();
     if values.is_empty() {
-        faults.push("there are no values; give one per consumer".to_owned());
+        faults.push("there are no values; give one per user".to_owned());
     }
     if values.len() > MAX_VALUES {
         faults.push(format!("{} values are more than 2^31", values.len()));

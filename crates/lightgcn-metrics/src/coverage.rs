@@ -2,9 +2,9 @@
 
 /// The share of the catalogue that is recommended to anyone.
 ///
-/// `counts` says for every product how many lists hold it. Catalogue coverage of Ge,
+/// `counts` says for every item how many lists hold it. Catalogue coverage of Ge,
 /// Delgado-Battenfeld and Jannach, "Beyond accuracy", RecSys 2010, section 2.2. In [0, 1]; an empty
-/// catalogue gives 0. O(products).
+/// catalogue gives 0. O(items).
 ///
 /// ```
 /// assert_eq!(lightgcn_metrics::coverage(&[3, 0, 1, 0]), 0.5);
@@ -23,7 +23,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn products_count_once() {
+    fn items_count_once() {
         assert_eq!(coverage(&[9, 9, 9]), 1.0);
         assert_eq!(coverage(&[0, 100, 0, 0]), 0.25);
         assert_eq!(coverage(&[0, 0]), 0.0);

@@ -17,25 +17,25 @@ pub enum MetricsError {
     },
     /// The catalogue is empty or too large to number.
     #[error(
-        "a catalogue of {n_items} products cannot be evaluated; it needs between 1 and 2^32 - 1 products"
+        "a catalogue of {n_items} items cannot be evaluated; it needs between 1 and 2^32 - 1 items"
     )]
     Catalogue {
-        /// How many products were stated.
+        /// How many items were stated.
         n_items: usize,
     },
     /// There is nothing to average over.
     #[error(
-        "no consumer has a right answer ({n_skipped} without one were skipped), so there is nothing \
+        "no user has a right answer ({n_skipped} without one were skipped), so there is nothing \
          to average; hold out more pairs, or check that the truth uses the training vocabulary"
     )]
-    NoConsumers {
-        /// How many consumers were given with an empty truth.
+    NoUsers {
+        /// How many users were given with an empty truth.
         n_skipped: usize,
     },
-    /// A consumer was evaluated twice.
-    #[error("consumer row {user} was evaluated twice; give each consumer one ranked list")]
-    RepeatedConsumer {
-        /// The consumer's row.
+    /// A user was evaluated twice.
+    #[error("user row {user} was evaluated twice; give each user one ranked list")]
+    RepeatedUser {
+        /// The user's row.
         user: u32,
     },
     /// A figure was asked for at a cutoff that was not evaluated.
@@ -46,8 +46,8 @@ pub enum MetricsError {
         /// The cutoffs of the report, ascending.
         evaluated: Vec<usize>,
     },
-    /// The popularity of the products is not usable.
-    #[error("the popularity of the products is not usable: {detail}")]
+    /// The popularity of the items is not usable.
+    #[error("the popularity of the items is not usable: {detail}")]
     Popularity {
         /// What does not fit, with its mend.
         detail: String,
@@ -58,11 +58,11 @@ pub enum MetricsError {
         /// Every fault found, each with its mend.
         faults: Vec<String>,
     },
-    /// Two reports do not evaluate the same consumers.
+    /// Two reports do not evaluate the same users.
     #[error(
         "the two reports cannot be paired: {detail}; evaluate both rankers on the same held-out pairs"
     )]
-    DifferentConsumers {
+    DifferentUsers {
         /// The first difference.
         detail: String,
     },

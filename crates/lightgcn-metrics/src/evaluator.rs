@@ -5,12 +5,12 @@ use crate::{MetricsError, RankingReport};
 use lightgcn_core::{ItemId, UserId};
 use std::sync::Arc;
 
-/// An accumulator of ranked lists: [`update`](Self::update) once per consumer, then
+/// An accumulator of ranked lists: [`update`](Self::update) once per user, then
 /// [`compute`](Self::compute).
 ///
-/// Consumers may come in any order, and evaluators of parts may be [merged](Self::merge) in any
-/// order: the report is the same to the bit. Memory: one number per hit and three per consumer, and
-/// one per product and cutoff.
+/// Users may come in any order, and evaluators of parts may be [merged](Self::merge) in any
+/// order: the report is the same to the bit. Memory: one number per hit and three per user, and
+/// one per item and cutoff.
 #[derive(Debug, Clone)]
 pub struct RankingEvaluator {
     /// Ascending and distinct.
@@ -19,7 +19,7 @@ pub struct RankingEvaluator {
     popularity: Option<Arc<[u64]>>,
     hits: HitMatrix,
     n_skipped: usize,
-    /// For each cutoff, how often each product stands at a rank above the cutoff before it and not
+    /// For each cutoff, how often each item stands at a rank above the cutoff before it and not
     /// above this one: `[n_ks][n_items]`.
     counts: Vec<Vec<u64>>,
     scratch: Vec<ItemId>,
@@ -27,11 +27,11 @@ pub struct RankingEvaluator {
 
 impl RankingEvaluator {
     /// An evaluator at the cutoffs `ks` (any order; repeats count once) over a catalogue of
-    /// `n_items` products. A cutoff may exceed the catalogue: lists are then just shorter.
+    /// `n_items` items. A cutoff may exceed the catalogue: lists are then just shorter.
     ///
     /// # Errors
     /// [`MetricsError::Cutoffs`] if there is no cutoff or one is 0, [`MetricsError::Catalogue`] if
-    /// there is no product or there are more than 2^32 − 1.
+    /// there is no item or there are more than 2^32 − 1.
     pub fn new(ks: &[usize], n_items: usize) -> Result<Self, MetricsError> {
         let mut faults = Vec::new();
         if ks.is_empty() {
@@ -61,15 +61,15 @@ impl RankingEvaluator {
         })
     }
 
-    /// Adds what novelty needs: how many consumers had each product in training, `[n_items]`.
+    /// Adds what novelty needs: how many users had each item in training, `[n_items]`.
     ///
     /// # Errors
-    /// [`MetricsError::Popularity`] if there is not one number per product, or all are 0.
+    /// [`MetricsError::Popularity`] if there is not one number per item, or all are 0.
     pub fn with_popularity(mut self, popularity: &[u64]) -> Result<Self, MetricsError> {
         let fault = |detail| Err(MetricsError::Popularity { detail });
         if popularity.len() != self.n_items {
             return fault(format!(
-                "there are {} numbers for {} products; give one per product",
+                "there are {} numbers for {} items; give one per item",
                 popularity.len(),
                 self.n_items
             ));
@@ -79,10 +79,10 @@ impl RankingEvaluator {
             .try_fold(0u64, |total, &n| total.checked_add(n));
         match total {
             Some(0) => {
-                return fault("no consumer had any product; count training pairs".to_owned());
+                return fault("no user had any item; count training pairs".to_owned());
             }
             Some(_) => {}
-            None => return fault("its sum exceeds 64 bits; give counts of consumers".to_owned()),
+            None => return fault("its sum exceeds 64 bits; give counts of users".to_owned()),
         }
         self.popularity = Some(popularity.into());
         Ok(self)
@@ -100,34 +100,34 @@ impl RankingEvaluator {
         self.ks.last().copied().unwrap_or(0)
     }
 
-    /// How many products the catalogue has.
+    /// How many items the catalogue has.
     #[must_use]
     pub fn n_items(&self) -> usize {
         self.n_items
     }
 
-    /// How many consumers with a right answer were given so far.
+    /// How many users with a right answer were given so far.
     #[must_use]
     pub fn n_users(&self) -> usize {
         self.hits.users().len()
     }
 
-    /// Adds one consumer: the ranked list, best product first, and the right answers in any order
+    /// Adds one user: the ranked list, best item first, and the right answers in any order
     /// (repeats count once).
     ///
-    /// The list may be shorter than the largest cutoff; what is beyond it is ignored. A consumer
+    /// The list may be shorter than the largest cutoff; what is beyond it is ignored. A user
     /// with an empty `truth` is skipped: it is counted as skipped and enters no figure.
     /// O(K log K + K log |truth|) for an ascending truth.
     ///
     /// # Panics
-    /// If a product is out of range, or stands twice among the list's first K places.
+    /// If an item is out of range, or stands twice among the list's first K places.
     pub fn update(&mut self, user: UserId, ranked: &[ItemId], truth: &[ItemId]) {
         if truth.is_empty() {
             self.n_skipped += 1;
             return;
         }
         let ranked = &ranked[..ranked.len().min(self.max_k())];
-        self.check_products(user, ranked, truth);
+        self.check_items(user, ranked, truth);
         if truth.is_sorted_by(|a, b| a < b) {
             self.hits.push(user, ranked, truth);
         } else {
@@ -146,13 +146,13 @@ impl RankingEvaluator {
         }
     }
 
-    fn check_products(&mut self, user: UserId, ranked: &[ItemId], truth: &[ItemId]) {
+    fn check_items(&mut self, user: UserId, ranked: &[ItemId], truth: &[ItemId]) {
         let n_items = self.n_items;
         for (list, items) in [("ranked list", ranked), ("truth", truth)] {
             if let Some(item) = items.iter().find(|item| item.index() >= n_items) {
                 panic!(
-                    "product row {item} in the {list} of consumer row {user} is out of range: \
-                     there are {n_items} products"
+                    "item row {item} in the {list} of user row {user} is out of range: \
+                     there are {n_items} items"
                 );
             }
         }
@@ -161,13 +161,13 @@ impl RankingEvaluator {
         self.scratch.sort_unstable();
         if let Some(pair) = self.scratch.windows(2).find(|pair| pair[0] == pair[1]) {
             panic!(
-                "product row {} stands twice in the ranked list of consumer row {user}",
+                "item row {} stands twice in the ranked list of user row {user}",
                 pair[0]
             );
         }
     }
 
-    /// Takes over the consumers of another evaluator. The order of merges does not matter.
+    /// Takes over the users of another evaluator. The order of merges does not matter.
     ///
     /// # Panics
     /// If the two differ in cutoffs, catalogue size or popularity.
@@ -187,20 +187,20 @@ impl RankingEvaluator {
         }
     }
 
-    /// The report over all consumers so far. O(consumers · log consumers + hits + products).
+    /// The report over all users so far. O(users · log users + hits + items).
     ///
     /// # Errors
-    /// [`MetricsError::NoConsumers`] if no consumer had a right answer,
-    /// [`MetricsError::RepeatedConsumer`] if a consumer was given twice.
+    /// [`MetricsError::NoUsers`] if no user had a right answer,
+    /// [`MetricsError::RepeatedUser`] if a user was given twice.
     pub fn compute(&self) -> Result<RankingReport, MetricsError> {
         if self.hits.users().is_empty() {
-            return Err(MetricsError::NoConsumers {
+            return Err(MetricsError::NoUsers {
                 n_skipped: self.n_skipped,
             });
         }
         let hits = self.hits.sorted();
         if let Some(pair) = hits.users().windows(2).find(|pair| pair[0] == pair[1]) {
-            return Err(MetricsError::RepeatedConsumer { user: pair[0].0 });
+            return Err(MetricsError::RepeatedUser { user: pair[0].0 });
         }
         let mut counts = self.counts.clone();
         for k in 1..counts.len() {

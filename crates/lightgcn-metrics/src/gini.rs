@@ -1,16 +1,16 @@
 //! The Gini index of the recommendations.
 
-/// How unevenly recommendations fall on products: 0 where every product is recommended equally
-/// often, 1 where one product takes all.
+/// How unevenly recommendations fall on items: 0 where every item is recommended equally
+/// often, 1 where one item takes all.
 ///
 /// ```text
 /// G = 1 / (n − 1) · Σ for j = 1 .. n of (2 j − n − 1) · p_j
 /// ```
 ///
-/// with n the number of products and p_j the share of all recommendations that fall on the product
-/// with the j-th smallest count; products that nobody is shown count. Shani and Gunawardana,
+/// with n the number of items and p_j the share of all recommendations that fall on the item
+/// with the j-th smallest count; items that nobody is shown count. Shani and Gunawardana,
 /// "Evaluating recommendation systems", Recommender Systems Handbook 2011, section 8.3.3. None where
-/// nothing was recommended; 0 for a catalogue of one product. O(products · log products).
+/// nothing was recommended; 0 for a catalogue of one item. O(items · log items).
 ///
 /// ```
 /// use lightgcn_metrics::gini;

@@ -2,7 +2,7 @@
 
 use lightgcn_core::{ItemId, UserId};
 
-/// The hits of one consumer: the ranks, counted from 1 and ascending, at which the list holds a
+/// The hits of one user: the ranks, counted from 1 and ascending, at which the list holds a
 /// right answer, and how many right answers there are in all.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Hits<'a> {
@@ -20,7 +20,7 @@ impl<'a> Hits<'a> {
     pub fn new(ranks: &'a [u32], n_relevant: usize) -> Self {
         assert!(
             n_relevant > 0,
-            "a consumer without a right answer has no metrics; skip it"
+            "a user without a right answer has no metrics; skip it"
         );
         assert!(
             ranks.first() != Some(&0) && ranks.is_sorted_by(|a, b| a < b),
@@ -55,13 +55,13 @@ impl<'a> Hits<'a> {
     }
 }
 
-/// The hits of many consumers. Only the hits are stored: a list of 100 with two hits takes two
+/// The hits of many users. Only the hits are stored: a list of 100 with two hits takes two
 /// numbers.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct HitMatrix {
     users: Vec<UserId>,
     n_relevant: Vec<u32>,
-    /// Where each consumer's ranks begin: `[n_users + 1]`.
+    /// Where each user's ranks begin: `[n_users + 1]`.
     offsets: Vec<usize>,
     ranks: Vec<u32>,
 }
@@ -87,7 +87,7 @@ impl HitMatrix {
         }
     }
 
-    /// Adds a consumer; `truth` must be ascending, distinct and not empty.
+    /// Adds a user; `truth` must be ascending, distinct and not empty.
     pub(crate) fn push(&mut self, user: UserId, ranked: &[ItemId], truth: &[ItemId]) {
         for (place, item) in ranked.iter().enumerate() {
             if truth.binary_search(item).is_ok() {
@@ -108,7 +108,7 @@ impl HitMatrix {
             .extend(other.offsets[1..].iter().map(|offset| start + offset));
     }
 
-    /// The same consumers in ascending order.
+    /// The same users in ascending order.
     pub(crate) fn sorted(&self) -> Self {
         if self.users.is_sorted() {
             return self.clone();
@@ -135,7 +135,7 @@ mod tests {
     }
 
     #[test]
-    fn ranks_of_hits_are_kept_and_sorted_by_consumer() {
+    fn ranks_of_hits_are_kept_and_sorted_by_user() {
         let mut matrix = HitMatrix::new();
         matrix.push(UserId(7), &items(&[5, 2, 9, 0]), &items(&[0, 2, 4]));
         let mut other = HitMatrix::new();

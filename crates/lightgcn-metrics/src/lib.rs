@@ -1,10 +1,10 @@
 //! Ranking metrics for recommenders, with honest error bars.
 //!
-//! A [`RankingEvaluator`] takes one ranked list per consumer, best product first, and the products
+//! A [`RankingEvaluator`] takes one ranked list per user, best item first, and the items
 //! that were held out (the truth). It keeps one hit matrix, from which every [`Metric`] at every
-//! cutoff K is read: Recall, Precision, NDCG, MAP, MRR and hit rate, averaged over the consumers
+//! cutoff K is read: Recall, Precision, NDCG, MAP, MRR and hit rate, averaged over the users
 //! with at least one right answer. Beside them stand figures of the lists as a whole: coverage,
-//! Gini and novelty. The values of single consumers stay at hand, for [`bootstrap_interval`] and
+//! Gini and novelty. The values of single users stay at hand, for [`bootstrap_interval`] and
 //! for [`paired_test`], which says whether one ranker beats another by more than luck.
 //!
 //! ```
@@ -26,8 +26,8 @@
 //!
 //! # What is defined where others give NaN
 //!
-//! * A consumer without a right answer is skipped and counted ([`RankingReport::n_skipped`]).
-//! * No consumer at all is [`MetricsError::NoConsumers`].
+//! * A user without a right answer is skipped and counted ([`RankingReport::n_skipped`]).
+//! * No user at all is [`MetricsError::NoUsers`].
 //! * A list shorter than K, or a K beyond the catalogue, simply ends early: ranks that do not
 //!   exist are misses. Precision still divides by K; NDCG and MAP compare with the best list of
 //!   min(K, number of right answers) hits, so that a perfect short list scores 1.
@@ -35,14 +35,14 @@
 //!
 //! # Determinism
 //!
-//! Sums run in ascending order of the consumers, whatever the order of the updates and merges, and
+//! Sums run in ascending order of the users, whatever the order of the updates and merges, and
 //! random numbers are counter-based: the same input and seed give the same bits at any number of
 //! threads.
 //!
 //! # Layout
 //!
-//! One metric a file: `recall`, `precision`, `ndcg`, `map`, `mrr`, `hit_rate` over a consumer's
-//! [`Hits`]; `coverage`, `gini`, `novelty` over how often each product was recommended.
+//! One metric a file: `recall`, `precision`, `ndcg`, `map`, `mrr`, `hit_rate` over a user's
+//! [`Hits`]; `coverage`, `gini`, `novelty` over how often each item was recommended.
 #![forbid(unsafe_code)]
 
 mod bootstrap;

@@ -1,8 +1,8 @@
-//! MAP@K: the mean over consumers of the average precision.
+//! MAP@K: the mean over users of the average precision.
 
 use crate::Hits;
 
-/// Average precision at K of one consumer; its mean over consumers is MAP@K.
+/// Average precision at K of one user; its mean over users is MAP@K.
 ///
 /// ```text
 /// AP@K = Σ over hits at rank r ≤ K of Precision@r / min(K, |truth|)

@@ -1,4 +1,4 @@
-//! The metrics of a single consumer's list, by name.
+//! The metrics of a single user's list, by name.
 
 use crate::{
     Hits, MetricsError, average_precision, hit_rate, ndcg, precision, recall, reciprocal_rank,
@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use std::fmt;
 use std::str::FromStr;
 
-/// A metric at a cutoff K that has one value in [0, 1] for each consumer.
+/// A metric at a cutoff K that has one value in [0, 1] for each user.
 ///
 /// Its text form (also in serde) is the name in small letters with underscores: `recall`,
 /// `precision`, `ndcg`, `map`, `mrr`, `hit_rate`.
@@ -21,9 +21,9 @@ pub enum Metric {
     Precision,
     /// Normalized discounted cumulative gain: [`ndcg`].
     Ndcg,
-    /// Average precision, whose mean over consumers is MAP: [`average_precision`].
+    /// Average precision, whose mean over users is MAP: [`average_precision`].
     Map,
-    /// Reciprocal rank of the first hit, whose mean over consumers is MRR: [`reciprocal_rank`].
+    /// Reciprocal rank of the first hit, whose mean over users is MRR: [`reciprocal_rank`].
     Mrr,
     /// Whether there is a hit at all: [`hit_rate`].
     #[serde(alias = "hit-rate")]
@@ -54,7 +54,7 @@ impl Metric {
         }
     }
 
-    /// The value at cutoff `k` for one consumer, in [0, 1].
+    /// The value at cutoff `k` for one user, in [0, 1].
     ///
     /// # Panics
     /// If `k` is 0.

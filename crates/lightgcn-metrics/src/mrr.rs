@@ -1,9 +1,9 @@
-//! MRR@K: the mean over consumers of the reciprocal rank.
+//! MRR@K: the mean over users of the reciprocal rank.
 
 use crate::Hits;
 
-/// Reciprocal rank at K of one consumer: 1 / rank of the first hit, or 0 without a hit in the first
-/// K places. Its mean over consumers is MRR@K.
+/// Reciprocal rank at K of one user: 1 / rank of the first hit, or 0 without a hit in the first
+/// K places. Its mean over users is MRR@K.
 ///
 /// Voorhees, "The TREC-8 question answering track report", 1999. Places beyond the end of a short
 /// list are misses. In [0, 1].

@@ -2,7 +2,7 @@
 
 use crate::Hits;
 
-/// Normalized discounted cumulative gain at K of one consumer, with binary relevance.
+/// Normalized discounted cumulative gain at K of one user, with binary relevance.
 ///
 /// ```text
 /// DCG@K  = Σ over hits at rank r ≤ K of 1 / log2(r + 1)

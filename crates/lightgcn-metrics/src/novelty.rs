@@ -1,17 +1,17 @@
 //! Novelty of the recommendations.
 
-/// How little known the recommended products are: the mean over all recommendations of
+/// How little known the recommended items are: the mean over all recommendations of
 /// −log2(popularity share), in bits.
 ///
 /// ```text
 /// novelty = Σ_i count_i · −log2(max(popularity_i, 1) / Σ_j popularity_j) / Σ_i count_i
 /// ```
 ///
-/// `counts` says for every product how many lists hold it, `popularity` how many consumers had it
+/// `counts` says for every item how many lists hold it, `popularity` how many users had it
 /// in training. Vargas and Castells, "Rank and relevance in novelty and diversity metrics for
-/// recommender systems", RecSys 2011 (expected free discovery, without rank discount). A product
-/// that nobody had counts as if one consumer had it. At least 0; None where nothing was recommended
-/// or no product is popular. O(products).
+/// recommender systems", RecSys 2011 (expected free discovery, without rank discount). An item
+/// that nobody had counts as if one user had it. At least 0; None where nothing was recommended
+/// or no item is popular. O(items).
 ///
 /// ```
 /// use lightgcn_metrics::novelty;
@@ -26,7 +26,7 @@ pub fn novelty(counts: &[u64], popularity: &[u64]) -> Option<f64> {
     assert_eq!(
         counts.len(),
         popularity.len(),
-        "there must be one popularity per product"
+        "there must be one popularity per item"
     );
     let n_recommendations: u64 = counts.iter().sum();
     let total: u64 = popularity.iter().sum();
@@ -50,7 +50,7 @@ mod tests {
 
     #[test]
     fn bits_are_averaged_over_recommendations() {
-        // Shares 8/16, 4/16, 4/16, and 1/16 for the product nobody had: 1, 2, 2 and 4 bits.
+        // Shares 8/16, 4/16, 4/16, and 1/16 for the item nobody had: 1, 2, 2 and 4 bits.
         let popularity = [8, 4, 4, 0];
         assert_eq!(novelty(&[3, 1, 0, 0], &popularity), Some(5.0 / 4.0));
         assert_eq!(novelty(&[0, 0, 0, 2], &popularity), Some(4.0));
@@ -61,7 +61,7 @@ mod tests {
     fn nothing_recommended_or_nothing_popular_is_none() {
         assert_eq!(novelty(&[0, 0], &[1, 1]), None);
         assert_eq!(novelty(&[1, 1], &[0, 0]), None);
-        // One product that everybody had is no news.
+        // One item that everybody had is no news.
         assert_eq!(novelty(&[5], &[9]), Some(0.0));
     }
 }

@@ -10,13 +10,13 @@ use serde::{Deserialize, Serialize};
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct PairedTest {
-    /// The mean over consumers of the first ranker's value less the second's.
+    /// The mean over users of the first ranker's value less the second's.
     pub mean_difference: f64,
     /// The bootstrap interval of the mean difference.
     pub interval: Interval,
     /// The two-sided p-value, in (0, 1].
     pub p_value: f64,
-    /// How many consumers were compared.
+    /// How many users were compared.
     pub n_users: usize,
 }
 
@@ -73,9 +73,9 @@ pub fn paired_test(a: &[f64], b: &[f64], seed: u64) -> Result<PairedTest, Metric
 }
 
 /// A two-sided sign-flip permutation test of the mean of `a − b`, where `a` and `b` hold the values
-/// of two rankers for the same consumers in the same order.
+/// of two rankers for the same users in the same order.
 ///
-/// If the rankers were alike, each consumer's difference could as well have the other sign. So the
+/// If the rankers were alike, each user's difference could as well have the other sign. So the
 /// signs are flipped at random `permutations` times, and the p-value is
 /// (1 + count) / (1 + permutations), where count says how often the mean is at least as far from 0
 /// as the observed one; it is never 0. The test is Fisher's randomization test, which Smucker, Allan
@@ -86,7 +86,7 @@ pub fn paired_test(a: &[f64], b: &[f64], seed: u64) -> Result<PairedTest, Metric
 ///
 /// Permutation p takes the 32-bit words of position p, epoch 2^31 of [`Stream::Bootstrap`], lowest
 /// bit first, one bit for each difference that is not 0: same seed, same bits at any number of
-/// threads. O((permutations + resamples) · consumers).
+/// threads. O((permutations + resamples) · users).
 ///
 /// # Errors
 /// [`MetricsError::Sample`] with every fault: different lengths, no values, a value that is not
@@ -117,7 +117,7 @@ fn check(a: &[f64], b: &[f64], options: &PairedTestOptions) -> Result<(), Metric
     if a.len() != b.len() {
         faults.push(format!(
             "there are {} values of the first ranker and {} of the second; give both for the same \
-             consumers",
+             users",
             a.len(),
             b.len()
         ));

@@ -2,13 +2,13 @@
 
 use crate::Hits;
 
-/// Precision@K of one consumer: hits in the first K places divided by K.
+/// Precision@K of one user: hits in the first K places divided by K.
 ///
 /// ```text
 /// Precision@K = |top K ∩ truth| / K
 /// ```
 ///
-/// The divisor is K even where the list is shorter (K beyond the catalogue, or few products left
+/// The divisor is K even where the list is shorter (K beyond the catalogue, or few items left
 /// after masking), as in the published code of He et al., "LightGCN", SIGIR 2020
 /// (`RecallPrecision_ATk`). In [0, 1].
 ///

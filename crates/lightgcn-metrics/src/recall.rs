@@ -2,14 +2,14 @@
 
 use crate::Hits;
 
-/// Recall@K of one consumer: hits in the first K places divided by **all** right answers.
+/// Recall@K of one user: hits in the first K places divided by **all** right answers.
 ///
 /// ```text
 /// Recall@K = |top K ∩ truth| / |truth|
 /// ```
 ///
 /// As in the published code of He et al., "LightGCN", SIGIR 2020 (`RecallPrecision_ATk`), the
-/// divisor is not cut to min(K, |truth|): a consumer with more than K right answers cannot reach 1.
+/// divisor is not cut to min(K, |truth|): a user with more than K right answers cannot reach 1.
 /// Places beyond the end of a short list are misses. In [0, 1].
 ///
 /// ```

@@ -9,9 +9,9 @@ use crate::{
 use lightgcn_core::UserId;
 use rayon::prelude::*;
 
-/// The figures of one ranker over the consumers with at least one right answer.
+/// The figures of one ranker over the users with at least one right answer.
 ///
-/// Holds the hits of every consumer, so that single values, intervals and paired tests can be read
+/// Holds the hits of every user, so that single values, intervals and paired tests can be read
 /// from it; [`summary`](Self::summary) is the short form to print or store.
 #[derive(Debug, Clone, PartialEq)]
 pub struct RankingReport {
@@ -30,7 +30,7 @@ struct ListFigures {
 }
 
 impl RankingReport {
-    /// `counts` says for each cutoff how many lists hold each product: `[n_ks][n_items]`.
+    /// `counts` says for each cutoff how many lists hold each item: `[n_ks][n_items]`.
     pub(crate) fn new(
         ks: Vec<usize>,
         hits: HitMatrix,
@@ -60,31 +60,31 @@ impl RankingReport {
         &self.ks
     }
 
-    /// How many consumers the figures are averaged over; at least 1.
+    /// How many users the figures are averaged over; at least 1.
     #[must_use]
     pub fn n_users(&self) -> usize {
         self.hits.users().len()
     }
 
-    /// How many consumers were skipped because they have no right answer.
+    /// How many users were skipped because they have no right answer.
     #[must_use]
     pub fn n_skipped(&self) -> usize {
         self.n_skipped
     }
 
-    /// The consumers, ascending.
+    /// The users, ascending.
     #[must_use]
     pub fn users(&self) -> &[UserId] {
         self.hits.users()
     }
 
-    /// The hits of each consumer, in the order of [`users`](Self::users).
+    /// The hits of each user, in the order of [`users`](Self::users).
     pub fn hits(&self) -> impl Iterator<Item = (UserId, Hits<'_>)> {
         let users = self.users().iter().enumerate();
         users.map(|(row, &user)| (user, self.hits.hits(row)))
     }
 
-    /// The mean of a metric over the consumers, in [0, 1].
+    /// The mean of a metric over the users, in [0, 1].
     ///
     /// # Errors
     /// [`MetricsError::CutoffNotEvaluated`].
@@ -93,7 +93,7 @@ impl RankingReport {
         Ok(values.iter().sum::<f64>() / values.len() as f64)
     }
 
-    /// The value of a metric for each consumer, in the order of [`users`](Self::users).
+    /// The value of a metric for each user, in the order of [`users`](Self::users).
     ///
     /// # Errors
     /// [`MetricsError::CutoffNotEvaluated`].
@@ -114,7 +114,7 @@ impl RankingReport {
         Ok(self.lists[self.place(k)?].coverage)
     }
 
-    /// How unevenly recommendations fall on products, in [0, 1]: [`gini`]. None where every list
+    /// How unevenly recommendations fall on items, in [0, 1]: [`gini`]. None where every list
     /// is empty.
     ///
     /// # Errors
@@ -123,7 +123,7 @@ impl RankingReport {
         Ok(self.lists[self.place(k)?].gini)
     }
 
-    /// How little known the recommended products are, in bits: [`novelty`]. None where every list
+    /// How little known the recommended items are, in bits: [`novelty`]. None where every list
     /// is empty or no popularity was given.
     ///
     /// # Errors
@@ -132,7 +132,7 @@ impl RankingReport {
         Ok(self.lists[self.place(k)?].novelty)
     }
 
-    /// A bootstrap interval of a metric's mean over consumers.
+    /// A bootstrap interval of a metric's mean over users.
     ///
     /// # Errors
     /// [`MetricsError::CutoffNotEvaluated`]; [`MetricsError::Sample`] if the options are not
@@ -151,7 +151,7 @@ impl RankingReport {
     /// this minus `other`.
     ///
     /// # Errors
-    /// [`MetricsError::DifferentConsumers`] if the two do not cover the same consumers with as many
+    /// [`MetricsError::DifferentUsers`] if the two do not cover the same users with as many
     /// right answers each; [`MetricsError::CutoffNotEvaluated`]; [`MetricsError::Sample`] if the
     /// options are not usable.
     pub fn compare(
@@ -161,10 +161,10 @@ impl RankingReport {
         k: usize,
         options: &PairedTestOptions,
     ) -> Result<PairedTest, MetricsError> {
-        let fault = |detail| Err(MetricsError::DifferentConsumers { detail });
+        let fault = |detail| Err(MetricsError::DifferentUsers { detail });
         if self.n_users() != other.n_users() {
             return fault(format!(
-                "one has {} consumers, the other {}",
+                "one has {} users, the other {}",
                 self.n_users(),
                 other.n_users()
             ));
@@ -172,12 +172,12 @@ impl RankingReport {
         for ((user, mine), (other_user, theirs)) in self.hits().zip(other.hits()) {
             if user != other_user {
                 return fault(format!(
-                    "one has consumer row {user} where the other has {other_user}"
+                    "one has user row {user} where the other has {other_user}"
                 ));
             }
             if mine.n_relevant() != theirs.n_relevant() {
                 return fault(format!(
-                    "consumer row {user} has {} right answers in one and {} in the other",
+                    "user row {user} has {} right answers in one and {} in the other",
                     mine.n_relevant(),
                     theirs.n_relevant()
                 ));
@@ -218,7 +218,7 @@ impl RankingReport {
 
     /// The means at every cutoff, each with its bootstrap interval. All intervals share the same
     /// resamples, and equal those of [`interval`](Self::interval).
-    /// O(resamples · consumers · metrics · cutoffs).
+    /// O(resamples · users · metrics · cutoffs).
     ///
     /// # Errors
     /// [`MetricsError::Sample`] if the options are not usable.

@@ -8,9 +8,9 @@ use std::collections::BTreeMap;
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct RankingSummary {
-    /// How many consumers the means are over.
+    /// How many users the means are over.
     pub n_users: usize,
-    /// How many consumers were skipped because they have no right answer.
+    /// How many users were skipped because they have no right answer.
     pub n_skipped: usize,
     /// The figures at each cutoff, by ascending K.
     pub cutoffs: Vec<CutoffSummary>,
@@ -22,14 +22,14 @@ pub struct RankingSummary {
 pub struct CutoffSummary {
     /// The cutoff K.
     pub k: usize,
-    /// The mean of each metric over the consumers.
+    /// The mean of each metric over the users.
     pub metrics: BTreeMap<Metric, MetricSummary>,
     /// The share of the catalogue that is recommended to anyone, in [0, 1].
     pub coverage: f64,
-    /// How unevenly recommendations fall on products, in [0, 1]; none where every list is empty.
+    /// How unevenly recommendations fall on items, in [0, 1]; none where every list is empty.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub gini: Option<f64>,
-    /// How little known the recommended products are, in bits; none where popularity is unknown.
+    /// How little known the recommended items are, in bits; none where popularity is unknown.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub novelty: Option<f64>,
 }
@@ -38,7 +38,7 @@ pub struct CutoffSummary {
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct MetricSummary {
-    /// The mean over the consumers, in [0, 1].
+    /// The mean over the users, in [0, 1].
     pub mean: f64,
     /// Its bootstrap interval, where one was computed.
     #[serde(default, skip_serializing_if = "Option::is_none")]

@@ -152,8 +152,8 @@ def light_gcn_case(name, graph, draws, dimension, layers, weighted, alpha=None):
 def ngcf_layer(laplacian, x, w1, b1, w2, b2):
     """Wang et al. 2019, eq. 7: LeakyReLU((L + I) E W1 + (L E * E) W2), with the
     biases and the slope 0.2 of the authors' code."""
-    neighbours = laplacian @ x
-    return F.leaky_relu((neighbours + x) @ w1 + b1 + (neighbours * x) @ w2 + b2, 0.2)
+    neighbors = laplacian @ x
+    return F.leaky_relu((neighbors + x) @ w1 + b1 + (neighbors * x) @ w2 + b2, 0.2)
 
 
 def ngcf_case(name, graph, draws, dimension, hidden, weighted):

@@ -21,7 +21,7 @@
 //! # Example
 //!
 //! Two users and two items; both users took item 0, and user 1 took item 1 too. One layer of
-//! LightGCN mixes what the neighbours are into what each node is:
+//! LightGCN mixes what the neighbors are into what each node is:
 //!
 //! ```
 //! use burn::backend::Flex;

@@ -1,7 +1,7 @@
-//! What a shop gets back: products by its own ids, with where they came from.
+//! What a shop gets back: items by its own ids, with where they came from.
 
 use crate::RecommendError;
-use lightgcn_core::{ItemId, ProductDetails};
+use lightgcn_core::{ItemDetails, ItemId};
 use serde::{Deserialize, Serialize};
 use std::fmt;
 use std::str::FromStr;
@@ -12,18 +12,18 @@ use std::str::FromStr;
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum Source {
-    /// The trained model ranked it for this consumer.
+    /// The trained model ranked it for this user.
     Model,
-    /// The model ranked it from recent events of a consumer without a history.
+    /// The model ranked it from recent events of a user without a history.
     FoldIn,
-    /// It is new and stands where its category, brand and price let it be expected; or the consumer
-    /// has dealt with such products alone.
+    /// It is new and stands where its category, brand and price let it be expected; or the user
+    /// has dealt with such items alone.
     Content,
-    /// It is what most consumers bought in the categories that the consumer dealt with.
+    /// It is what most users bought in the categories that the user dealt with.
     CategoryPopularity,
-    /// It is what consumers bought most of late.
+    /// It is what users bought most of late.
     RecentPopularity,
-    /// It is what most consumers bought.
+    /// It is what most users bought.
     Popularity,
     /// It was drawn at random, since nothing better was left.
     Random,
@@ -32,7 +32,7 @@ pub enum Source {
 }
 
 impl Source {
-    /// The usual chain: the model, then what is nearest to it, then popularity (in the consumer's own
+    /// The usual chain: the model, then what is nearest to it, then popularity (in the user's own
     /// categories before that of everybody), then chance. [`Source::RecentPopularity`] takes part where
     /// a request names it.
     pub const CHAIN: [Self; 6] = [
@@ -93,21 +93,21 @@ impl FromStr for Source {
     }
 }
 
-/// The products recommended to one consumer, best first.
+/// The items recommended to one user, best first.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Answer {
-    /// The consumer's id as asked for.
-    pub consumer: String,
-    /// Whether the artifact knows the consumer.
+    /// The user's id as asked for.
+    pub user: String,
+    /// Whether the artifact knows the user.
     pub known: bool,
-    /// Where the first product came from that was not explored; exploration where all were; of an empty
+    /// Where the first item came from that was not explored; exploration where all were; of an empty
     /// list the chain's last.
     pub source: Source,
-    /// How many events of the request were ignored, because the model does not know their products.
+    /// How many events of the request were ignored, because the model does not know their items.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub ignored_events: usize,
-    /// The products: as many as asked for, or as the rules leave. No product stands in it twice.
+    /// The items: as many as asked for, or as the rules leave. No item stands in it twice.
     pub items: Vec<RecommendedItem>,
 }
 
@@ -115,17 +115,17 @@ fn is_zero(n: &usize) -> bool {
     *n == 0
 }
 
-/// One product of an [`Answer`].
+/// One item of an [`Answer`].
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct RecommendedItem {
-    /// The product's id as the shop writes it.
-    pub product: String,
+    /// The item's id as the shop writes it.
+    pub item: String,
     /// Its place in the list, from 1.
     pub rank: usize,
     /// Its score, which compares among the items of one source in one list only: a dot product of
     /// embeddings (with revenue, a blend in standard deviations); for the kinds of popularity the
-    /// number of consumers who bought it, recent ones counted by their age; 0 for chance.
+    /// number of users who bought it, recent ones counted by their age; 0 for chance.
     pub score: f32,
     /// How it came into the list.
     pub source: Source,
@@ -134,15 +134,15 @@ pub struct RecommendedItem {
     /// What is known of it.
     #[serde(with = "DetailsFields")]
     #[cfg_attr(feature = "openapi", schema(value_type = DetailsFields))]
-    pub details: ProductDetails,
+    pub details: ItemDetails,
 }
 
-/// One product of a list by its row, without words. Rows of training come first, then those of
-/// [`Recommender::with_products`](crate::Recommender::with_products);
-/// [`Recommender::product`](crate::Recommender::product) names them.
+/// One item of a list by its row, without words. Rows of training come first, then those of
+/// [`Recommender::with_items`](crate::Recommender::with_items);
+/// [`Recommender::item`](crate::Recommender::item) names them.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct ListedItem {
-    /// The product's row.
+    /// The item's row.
     pub item: ItemId,
     /// Its score, as in [`RecommendedItem`].
     pub score: f32,
@@ -150,54 +150,54 @@ pub struct ListedItem {
     pub source: Source,
 }
 
-/// How many events of one behaviour a pair has.
+/// How many events of one behavior a pair has.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
-pub struct BehaviourCount {
-    /// The behaviour's label in the log.
-    pub behaviour: String,
+pub struct BehaviorCount {
+    /// The behavior's label in the log.
+    pub behavior: String,
     /// How many events; at least 1.
     pub count: u32,
 }
 
-impl BehaviourCount {
-    /// The behaviours that occurred, in the order of the table.
+impl BehaviorCount {
+    /// The behaviors that occurred, in the order of the table.
     pub(crate) fn of(labels: &[String], counts: &[u32]) -> Vec<Self> {
         let occurred = labels.iter().zip(counts).filter(|&(_, &count)| count > 0);
         occurred
-            .map(|(behaviour, &count)| Self {
-                behaviour: behaviour.clone(),
+            .map(|(behavior, &count)| Self {
+                behavior: behavior.clone(),
                 count,
             })
             .collect()
     }
 }
 
-/// One product that a consumer met in training.
+/// One item that a user met in training.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct HistoryItem {
-    /// The product's id as the shop writes it.
-    pub product: String,
-    /// What the consumer did with it.
-    pub behaviours: Vec<BehaviourCount>,
+    /// The item's id as the shop writes it.
+    pub item: String,
+    /// What the user did with it.
+    pub behaviors: Vec<BehaviorCount>,
     /// The weight of the pair in the training graph's edges: positive.
     pub weight: f32,
     /// When the last event was, in seconds since 1970-01-01 UTC, where the log has times.
     pub last_time: Option<i64>,
-    /// Whether the consumer bought it (did a target behaviour).
+    /// Whether the user bought it (did a target behavior).
     pub bought: bool,
     /// What is known of it.
     #[serde(with = "DetailsFields")]
     #[cfg_attr(feature = "openapi", schema(value_type = DetailsFields))]
-    pub details: ProductDetails,
+    pub details: ItemDetails,
 }
 
-/// The fields of [`ProductDetails`] as they are written.
+/// The fields of [`ItemDetails`] as they are written.
 #[derive(Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
-#[cfg_attr(feature = "openapi", schema(as = ProductDetails))]
-#[serde(remote = "ProductDetails")]
+#[cfg_attr(feature = "openapi", schema(as = ItemDetails))]
+#[serde(remote = "ItemDetails")]
 pub(crate) struct DetailsFields {
     #[serde(default)]
     category_id: Option<String>,

@@ -5,7 +5,7 @@ mod sources;
 
 use crate::content::has_attributes;
 use crate::fold_in::Query;
-use crate::products::Origin;
+use crate::items::Origin;
 use crate::profile::Profile;
 use crate::revenue::usable_prices;
 use crate::{
@@ -23,11 +23,11 @@ const BLOCK: usize = 1024;
 /// What options come to, shared by all requests that have them.
 struct Plan<'a> {
     options: &'a RecommendOptions,
-    /// Which products may be shown, by row.
+    /// Which items may be shown, by row.
     may: Vec<bool>,
     /// The rows that the model must not rank, ascending.
     blocked: Vec<u32>,
-    /// The rows whose scores are more than products of embeddings and that may be ranked, ascending.
+    /// The rows whose scores are more than items of embeddings and that may be ranked, ascending.
     apart: Vec<u32>,
     /// The others, where they are few; made when the model first ranks them.
     few: OnceLock<Option<Few>>,
@@ -39,26 +39,26 @@ struct Job<'a> {
     request: &'a Asked<'a>,
     plan: &'a Plan<'a>,
     user: Option<UserId>,
-    /// None for known consumers without events, of whom the artifact has it all.
+    /// None for known users without events, of whom the artifact has it all.
     profile: Option<Profile>,
     query: Option<Query>,
-    /// Rows left out for this consumer, ascending.
+    /// Rows left out for this user, ascending.
     hidden: Vec<u32>,
 }
 
-/// What was asked: a consumer, events and options.
+/// What was asked: a user, events and options.
 struct Asked<'a> {
-    consumer: &'a str,
+    user: &'a str,
     events: &'a [crate::ContextEvent],
     plan: usize,
 }
 
 impl Recommender {
-    /// The best products for one consumer, as [`Recommender::answer`] gives them without events.
+    /// The best items for one user, as [`Recommender::answer`] gives them without events.
     ///
     /// # Errors
     /// As [`RecommendOptions::check`]; [`RecommendError::UnknownLabel`] for a category or a brand that no
-    /// product has; [`RecommendError::NoContent`] for a chain of content alone where no product has an
+    /// item has; [`RecommendError::NoContent`] for a chain of content alone where no item has an
     /// attribute.
     pub fn recommend(
         &self,
@@ -69,8 +69,8 @@ impl Recommender {
         Ok(answers.swap_remove(0))
     }
 
-    /// The answers for many consumers, in their order, each as [`Recommender::recommend`] gives it.
-    /// One batch is faster than single questions: products are read once for many consumers.
+    /// The answers for many users, in their order, each as [`Recommender::recommend`] gives it.
+    /// One batch is faster than single questions: items are read once for many users.
     ///
     /// # Errors
     /// As [`Recommender::recommend`].
@@ -85,7 +85,7 @@ impl Recommender {
         })
     }
 
-    /// The lists of [`Recommender::recommend_many`] by rows and without words: for many consumers in
+    /// The lists of [`Recommender::recommend_many`] by rows and without words: for many users in
     /// little time and memory.
     ///
     /// # Errors
@@ -101,13 +101,13 @@ impl Recommender {
 
     /// The answer to a request.
     ///
-    /// - A consumer with training pairs gets the model's ranking; events of the request shift it at
+    /// - A user with training pairs gets the model's ranking; events of the request shift it at
     ///   once: the history is weighed anew, as training would weigh it, and propagated again.
     /// - One without gets a vector from the events ([`FoldIn`](crate::FoldIn)).
     /// - Where neither fills the list, the rest of the chain does.
     ///
     /// Filters, what is hidden and what is unsuitable are left out during the search, by every source: a
-    /// list is shorter than `k` only where no more products may come. O(products · dimension).
+    /// list is shorter than `k` only where no more items may come. O(items · dimension).
     ///
     /// # Errors
     /// As [`Recommender::recommend`], and [`RecommendError::ContextEvent`] for an event that cannot be
@@ -137,7 +137,7 @@ impl Recommender {
                 }
             };
             asked.push(Asked {
-                consumer: &request.consumer,
+                user: &request.user,
                 events: &request.events,
                 plan,
             });
@@ -147,20 +147,20 @@ impl Recommender {
 
     fn plan<'a>(&self, options: &'a RecommendOptions) -> Result<Plan<'a>, RecommendError> {
         options.check()?;
-        let products = &self.products;
-        let mut may = options.filter.mask(&products.names, &products.catalogue)?;
+        let items = &self.items;
+        let mut may = options.filter.mask(&items.names, &items.catalogue)?;
         for (may, &unsuitable) in may.iter_mut().zip(&self.unsuitable) {
             *may &= !unsuitable;
         }
-        if options.chain == [Source::Content] && !has_attributes(&products.catalogue) {
+        if options.chain == [Source::Content] && !has_attributes(&items.catalogue) {
             return Err(RecommendError::NoContent);
         }
         let has = |source| options.chain.contains(&source);
         let (with_content, with_events) = (has(Source::Content), has(Source::FoldIn));
-        // Written without a branch: half of the products may be out, in no order.
+        // Written without a branch: half of the items may be out, in no order.
         let mut blocked = vec![0u32; may.len()];
         let mut n_blocked = 0;
-        for (row, (&may, &origin)) in may.iter().zip(&products.origins).enumerate() {
+        for (row, (&may, &origin)) in may.iter().zip(&items.origins).enumerate() {
             let ranked = match origin {
                 Origin::Trained => true,
                 Origin::Events => with_events,
@@ -171,10 +171,10 @@ impl Recommender {
             n_blocked += usize::from(!(may & ranked));
         }
         blocked.truncate(n_blocked);
-        let by_content = products.by_content.iter().copied();
+        let by_content = items.by_content.iter().copied();
         let apart = by_content.filter(|&row| with_content && may[row as usize]);
         let apart = apart.collect();
-        let prices = (options.revenue > 0.0).then(|| usable_prices(products.catalogue.prices()));
+        let prices = (options.revenue > 0.0).then(|| usable_prices(items.catalogue.prices()));
         Ok(Plan {
             options,
             may,
@@ -214,7 +214,7 @@ impl Recommender {
         plan: &'a Plan<'a>,
     ) -> Result<Job<'a>, RecommendError> {
         let train = &self.artifact().train;
-        let user = self.user(request.consumer);
+        let user = self.user(request.user);
         let trained = user.filter(|&user| !train.pairs_of(user).is_empty());
         let mut hidden: Vec<u32> = match (plan.options.hide, trained) {
             (Hide::Bought, Some(user)) => self.bought().of(user).to_vec(),
@@ -257,8 +257,8 @@ impl Recommender {
 }
 
 fn of_one_plan<'a>(raw_users: &'a [&'a str]) -> Vec<Asked<'a>> {
-    let asked = raw_users.iter().map(|consumer| Asked {
-        consumer,
+    let asked = raw_users.iter().map(|user| Asked {
+        user,
         events: &[],
         plan: 0,
     });

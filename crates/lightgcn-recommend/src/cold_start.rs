@@ -1,13 +1,13 @@
-//! Products without events in the ranking: by their embeddings, and by what they are like.
+//! Items without events in the ranking: by their embeddings, and by what they are like.
 
 use crate::content::{ContentMap, HeldOut};
+use crate::items::Origin;
 use crate::likeness::{Kinds, Shares};
-use crate::products::Origin;
 use crate::profile::Profile;
 use crate::revenue::deviation;
 use crate::scorer::ScoreParts;
 use crate::{Ranked, Recommender};
-use lightgcn_core::{Catalogue, Interactions, ItemId, ProductDetails, UserId};
+use lightgcn_core::{Catalogue, Interactions, ItemDetails, ItemId, UserId};
 use lightgcn_simd::dot;
 use lightgcn_store::Artifact;
 use rayon::prelude::*;
@@ -15,20 +15,20 @@ use std::collections::HashMap;
 
 /// How much likeness may count: so many times the spread of the model's scores over that of likeness.
 const WEIGHTS: [f64; 5] = [0.0, 0.1, 0.3, 1.0, 3.0];
-/// The most products and consumers that the weight is chosen on.
-const MOST_PRODUCTS: usize = 2000;
-const MOST_CONSUMERS: usize = 1000;
+/// The most items and users that the weight is chosen on.
+const MOST_ITEMS: usize = 2000;
+const MOST_USERS: usize = 1000;
 /// The longest lists that are compared; those of a small shop are a tenth of what is ranked.
 const MOST_K: usize = 20;
 
-/// What products without events are ranked by: a product i that is placed by its content has the score
-/// x · e_i + w Σ_j s_j a_ij, with the consumer's vector x, the embedding e_i that its attributes let expect, the
-/// share s_j of product j in the consumer's history, and the likeness a_ij of the two products' attributes.
+/// What items without events are ranked by: an item i that is placed by its content has the score
+/// x · e_i + w Σ_j s_j a_ij, with the user's vector x, the embedding e_i that its attributes let expect, the
+/// share s_j of item j in the user's history, and the likeness a_ij of the two items' attributes.
 ///
-/// The embeddings say what consumers alike would like, but they hold little of single products that few met; the
-/// history says what this consumer looks for. How much the one counts beside the other, w, is what ranks a tenth of
-/// the known products best when they are taken for new ones: nothing on MovieLens, much in a shop whose products
-/// have few consumers each.
+/// The embeddings say what users alike would like, but they hold little of single items that few met; the
+/// history says what this user looks for. How much the one counts beside the other, w, is what ranks a tenth of
+/// the known items best when they are taken for new ones: nothing on MovieLens, much in a shop whose items
+/// have few users each.
 #[derive(Debug, Clone)]
 pub(crate) struct ColdStart {
     map: ContentMap,
@@ -38,8 +38,8 @@ pub(crate) struct ColdStart {
 }
 
 impl ColdStart {
-    /// Fits it on the products `known`, whose embeddings are rows of `table` (`[n_items, dimension]`). None where no
-    /// product has an attribute.
+    /// Fits it on the items `known`, whose embeddings are rows of `table` (`[n_items, dimension]`). None where no
+    /// item has an attribute.
     pub(crate) fn fit(
         artifact: &Artifact,
         catalogue: &Catalogue,
@@ -54,12 +54,12 @@ impl ColdStart {
     }
 
     /// The embedding that the attributes let expect.
-    pub(crate) fn guess(&self, details: &ProductDetails) -> Option<Vec<f32>> {
+    pub(crate) fn guess(&self, details: &ItemDetails) -> Option<Vec<f32>> {
         self.map.predict(details)
     }
 
-    /// One more product.
-    pub(crate) fn push(&mut self, details: &ProductDetails) {
+    /// One more item.
+    pub(crate) fn push(&mut self, details: &ItemDetails) {
         self.kinds.push(details, &self.map);
     }
 
@@ -70,13 +70,13 @@ impl ColdStart {
 }
 
 impl Recommender {
-    /// What the consumer dealt with, by kind; none where likeness does not count.
+    /// What the user dealt with, by kind; none where likeness does not count.
     fn shares(
         &self,
         user: Option<UserId>,
         profile: Option<&Profile>,
     ) -> Option<(&ColdStart, Shares)> {
-        let cold = self.products.cold_start.as_ref()?;
+        let cold = self.items.cold_start.as_ref()?;
         if !cold.counts_likeness() {
             return None;
         }
@@ -88,7 +88,7 @@ impl Recommender {
         Some((cold, shares))
     }
 
-    /// Adds what likeness adds to the scores of products without events, `scores` being those of all by row.
+    /// Adds what likeness adds to the scores of items without events, `scores` being those of all by row.
     pub(crate) fn add_likeness(
         &self,
         user: Option<UserId>,
@@ -97,14 +97,14 @@ impl Recommender {
     ) {
         if let Some((cold, shares)) = self.shares(user, profile) {
             let mut liking = cold.kinds.liking(&shares);
-            for &row in &self.products.by_content {
+            for &row in &self.items.by_content {
                 scores[row as usize] += (cold.weight * liking.of(ItemId(row))) as f32;
             }
         }
     }
 
-    /// The best of a list and of products without events, at most `size`; `rows` are those that may come, ascending.
-    pub(crate) fn with_cold_products(
+    /// The best of a list and of items without events, at most `size`; `rows` are those that may come, ascending.
+    pub(crate) fn with_cold_items(
         &self,
         (user, profile): (Option<UserId>, Option<&Profile>),
         vector: &[f32],
@@ -116,9 +116,9 @@ impl Recommender {
             return list;
         };
         let mut liking = cold.kinds.liking(&shares);
-        let dimension = self.products.dimension;
+        let dimension = self.items.dimension;
         list.extend(rows.map(|row| {
-            let embedding = &self.products.table[row as usize * dimension..][..dimension];
+            let embedding = &self.items.table[row as usize * dimension..][..dimension];
             let likeness = cold.weight * liking.of(ItemId(row));
             Ranked {
                 item: ItemId(row),
@@ -130,11 +130,11 @@ impl Recommender {
         list
     }
 
-    /// What likeness adds to the score of a product, by the products of the history.
+    /// What likeness adds to the score of an item, by the items of the history.
     pub(crate) fn likeness_parts(&self, profile: &Profile, item: ItemId) -> ScoreParts {
-        let cold = self.products.cold_start.as_ref();
+        let cold = self.items.cold_start.as_ref();
         let cold = cold.filter(|cold| {
-            cold.counts_likeness() && self.products.origins[item.index()] == Origin::Content
+            cold.counts_likeness() && self.items.origins[item.index()] == Origin::Content
         });
         let Some((cold, kind)) = cold.and_then(|cold| Some((cold, cold.kinds.of(item)?))) else {
             return ScoreParts::default();
@@ -151,7 +151,7 @@ impl Recommender {
     }
 }
 
-/// What a consumer dealt with, each with its positive weight.
+/// What a user dealt with, each with its positive weight.
 fn dealings(profile: &Profile) -> impl Iterator<Item = (ItemId, f64)> + '_ {
     let dealings = profile.dealings.iter();
     dealings
@@ -159,20 +159,20 @@ fn dealings(profile: &Profile) -> impl Iterator<Item = (ItemId, f64)> + '_ {
         .filter(|(_, weight)| *weight > 0.0)
 }
 
-/// Known products taken for new ones, and consumers who dealt with some of them.
+/// Known items taken for new ones, and users who dealt with some of them.
 struct Trial {
-    /// `[consumers, products]`
+    /// `[users, items]`
     scores: Vec<f64>,
     likeness: Vec<f64>,
-    /// The products that each consumer dealt with, ascending.
+    /// The items that each user dealt with, ascending.
     truths: Vec<Vec<usize>>,
-    n_products: usize,
+    n_items: usize,
 }
 
 impl Trial {
     fn new(artifact: &Artifact, kinds: &Kinds, held_out: &HeldOut) -> Self {
         let (train, dimension) = (&artifact.train, artifact.embeddings.dimension());
-        let step = held_out.rows.len().div_ceil(MOST_PRODUCTS).max(1);
+        let step = held_out.rows.len().div_ceil(MOST_ITEMS).max(1);
         let chosen: Vec<usize> = (0..held_out.rows.len()).step_by(step).collect();
         let place: HashMap<u32, usize> = chosen
             .iter()
@@ -194,7 +194,7 @@ impl Trial {
                 asked.push((user, truth, shares));
             }
         }
-        let step = asked.len().div_ceil(MOST_CONSUMERS).max(1);
+        let step = asked.len().div_ceil(MOST_USERS).max(1);
         let asked: Vec<_> = asked.into_iter().step_by(step).collect();
         let rows: Vec<(Vec<f64>, Vec<f64>)> = asked
             .par_iter()
@@ -215,11 +215,11 @@ impl Trial {
             scores: scores.concat(),
             likeness: likeness.concat(),
             truths: asked.into_iter().map(|(_, truth, _)| truth).collect(),
-            n_products: chosen.len(),
+            n_items: chosen.len(),
         }
     }
 
-    /// The weight under which most of what consumers dealt with is found; the smaller of two as good.
+    /// The weight under which most of what users dealt with is found; the smaller of two as good.
     fn best_weight(&self) -> f64 {
         let spread = |values: &[f64]| deviation(values.iter().copied());
         let unit = spread(&self.scores) / spread(&self.likeness);
@@ -236,9 +236,9 @@ impl Trial {
         best.1
     }
 
-    /// The mean share of what a consumer dealt with among the best few.
+    /// The mean share of what a user dealt with among the best few.
     fn recall(&self, weight: f64) -> f64 {
-        let n = self.n_products;
+        let n = self.n_items;
         let k = (n / 10).clamp(1, MOST_K);
         let recalls: Vec<f64> = self
             .truths
@@ -262,7 +262,7 @@ impl Trial {
     }
 }
 
-/// What a consumer dealt with in training.
+/// What a user dealt with in training.
 fn history(train: &Interactions, user: UserId) -> impl Iterator<Item = (ItemId, f64)> + '_ {
     let pairs = train.of_user(user);
     pairs.map(|pair| (pair.item, f64::from(pair.weight)))

@@ -1,23 +1,23 @@
-//! Products without events: what their category, brand and price let expect.
+//! Items without events: what their category, brand and price let expect.
 
-use lightgcn_core::{Catalogue, ItemId, ProductDetails};
+use lightgcn_core::{Catalogue, ItemDetails, ItemId};
 use rayon::prelude::*;
 use std::collections::HashMap;
 
-/// Buckets of price, each with as many products.
+/// Buckets of price, each with as many items.
 const PRICE_BUCKETS: usize = 10;
-/// The ridges to choose from, in products: so many products without an attribute's effect are added.
+/// The ridges to choose from, in items: so many items without an attribute's effect are added.
 const RIDGES: [f64; 5] = [1.0, 3.0, 10.0, 30.0, 100.0];
 /// The most steps of conjugate gradients, and how far the residual must fall.
 const STEPS: usize = 100;
 const TOLERANCE: f64 = 1e-10;
 
-/// The attributes of products as columns of ones: a constant, the category's id, each part and each
+/// The attributes of items as columns of ones: a constant, the category's id, each part and each
 /// beginning of its code, the brand, and the bucket of the price.
 #[derive(Debug, Clone, Default)]
 struct Attributes {
     columns: HashMap<String, u32>,
-    /// How rare each column is among the products: ln(1 + products / products with it), and 0 for the constant.
+    /// How rare each column is among the items: ln(1 + items / items with it), and 0 for the constant.
     rarities: Vec<f64>,
     /// The upper ends of the price buckets but the last.
     prices: Vec<f64>,
@@ -54,8 +54,8 @@ impl Attributes {
         attributes
     }
 
-    /// The names of a product's attributes; the constant first.
-    fn names(&self, details: &ProductDetails) -> Vec<String> {
+    /// The names of an item's attributes; the constant first.
+    fn names(&self, details: &ItemDetails) -> Vec<String> {
         let mut names = vec![String::new()];
         if let Some(id) = &details.category_id {
             names.push(format!("category id {id}"));
@@ -81,7 +81,7 @@ impl Attributes {
         names
     }
 
-    fn columns(&self, details: &ProductDetails) -> Vec<u32> {
+    fn columns(&self, details: &ItemDetails) -> Vec<u32> {
         let names = self.names(details);
         let mut columns: Vec<u32> = names
             .iter()
@@ -92,7 +92,7 @@ impl Attributes {
     }
 }
 
-/// A ridge map from attributes to embeddings, fitted on the products that training knows.
+/// A ridge map from attributes to embeddings, fitted on the items that training knows.
 #[derive(Debug, Clone)]
 pub(crate) struct ContentMap {
     attributes: Attributes,
@@ -101,7 +101,7 @@ pub(crate) struct ContentMap {
     dimension: usize,
 }
 
-/// A tenth of the known products, with what a map that was fitted on the others expects of them.
+/// A tenth of the known items, with what a map that was fitted on the others expects of them.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct HeldOut {
     /// Ascending.
@@ -111,9 +111,9 @@ pub(crate) struct HeldOut {
 }
 
 impl ContentMap {
-    /// The map from the attributes of the products `known` to their rows of `table` (`[n_items,
+    /// The map from the attributes of the items `known` to their rows of `table` (`[n_items,
     /// dimension]`), and what it had expected of a tenth of them. The ridge is the one of five that serves that
-    /// tenth best when the others fit it. None where no product has an attribute. O(attributes of the products
+    /// tenth best when the others fit it. None where no item has an attribute. O(attributes of the items
     /// · dimension) a step, at most 600 steps.
     pub(crate) fn fit(
         catalogue: &Catalogue,
@@ -131,13 +131,13 @@ impl ContentMap {
             .collect();
         let target = |n: usize| &table[known[n] as usize * dimension..][..dimension];
         let (held, fitted): (Vec<usize>, Vec<usize>) = (0..known.len()).partition(|n| n % 10 == 9);
-        let solve = |products: &[usize], ridge: f64| {
+        let solve = |items: &[usize], ridge: f64| {
             let problem = Ridge {
-                rows: products.iter().map(|&n| &rows[n][..]).collect(),
+                rows: items.iter().map(|&n| &rows[n][..]).collect(),
                 n_columns: attributes.columns.len(),
                 ridge,
             };
-            problem.solve_all(dimension, |n, d| f64::from(target(products[n])[d]))
+            problem.solve_all(dimension, |n, d| f64::from(target(items[n])[d]))
         };
         let mut best = (f64::INFINITY, RIDGES[RIDGES.len() / 2], Vec::new());
         for ridge in RIDGES.into_iter().filter(|_| !held.is_empty()) {
@@ -166,15 +166,15 @@ impl ContentMap {
         Some((map, held_out))
     }
 
-    /// The embedding of a product with these details; none where no attribute of it is known.
-    pub(crate) fn predict(&self, details: &ProductDetails) -> Option<Vec<f32>> {
+    /// The embedding of an item with these details; none where no attribute of it is known.
+    pub(crate) fn predict(&self, details: &ItemDetails) -> Option<Vec<f32>> {
         let columns = self.attributes.columns(details);
         (columns.len() > 1).then(|| sum_rows(&self.effects, self.dimension, &columns))
     }
 
-    /// The attributes of a product as a vector of length 1, rare ones the longest: columns ascending, each with its
+    /// The attributes of an item as a vector of length 1, rare ones the longest: columns ascending, each with its
     /// number. Empty where none is known.
-    pub(crate) fn vector(&self, details: &ProductDetails) -> Vec<(u32, f64)> {
+    pub(crate) fn vector(&self, details: &ItemDetails) -> Vec<(u32, f64)> {
         let rarities = &self.attributes.rarities;
         let columns = self.attributes.columns(details).into_iter();
         let mut vector: Vec<(u32, f64)> = columns
@@ -187,7 +187,7 @@ impl ContentMap {
     }
 }
 
-/// Whether any product has an attribute.
+/// Whether any item has an attribute.
 pub(crate) fn has_attributes(catalogue: &Catalogue) -> bool {
     let labels = [
         catalogue.category_id(),
@@ -290,8 +290,8 @@ impl Ridge<'_> {
 mod tests {
     use super::*;
 
-    fn product(category: &str, brand: Option<&str>, price: f64) -> ProductDetails {
-        ProductDetails {
+    fn item(category: &str, brand: Option<&str>, price: f64) -> ItemDetails {
+        ItemDetails {
             category_id: None,
             category_code: Some(category.to_owned()),
             brand: brand.map(str::to_owned),
@@ -307,7 +307,7 @@ mod tests {
         let mut table = Vec::new();
         for n in 0..120 {
             let (c, b) = (n % 3, n / 3 % 2);
-            details.push(product(categories[c], Some(brands[b]), n as f64));
+            details.push(item(categories[c], Some(brands[b]), n as f64));
             table.extend([c as f32 * 10.0, b as f32 - 0.5]);
         }
         let catalogue = Catalogue::from_details(details);
@@ -317,20 +317,20 @@ mod tests {
             held_out.rows,
             [9, 19, 29, 39, 49, 59, 69, 79, 89, 99, 109, 119]
         );
-        // Product 19 is of category a.y and brand p, which the others tell.
+        // Item 19 is of category a.y and brand p, which the others tell.
         assert!((held_out.guesses[2] - 10.0).abs() < 1.0, "{held_out:?}");
-        let guess = map.predict(&product("b", Some("p"), 60.0)).unwrap();
+        let guess = map.predict(&item("b", Some("p"), 60.0)).unwrap();
         assert!(
             (guess[0] - 20.0).abs() < 1.0 && (guess[1] + 0.5).abs() < 0.1,
             "{guess:?}"
         );
         // A new subcategory of a known one is better than nothing.
-        let near = map.predict(&product("a.z", None, 1e9)).unwrap();
+        let near = map.predict(&item("a.z", None, 1e9)).unwrap();
         assert!(near[0] < 9.0, "{near:?}");
-        assert!(map.predict(&ProductDetails::default()).is_none());
-        let unknown = ProductDetails {
+        assert!(map.predict(&ItemDetails::default()).is_none());
+        let unknown = ItemDetails {
             brand: Some("new".to_owned()),
-            ..ProductDetails::default()
+            ..ItemDetails::default()
         };
         assert!(map.predict(&unknown).is_none());
         assert!(ContentMap::fit(&Catalogue::unknown(120), &known, &table, 2).is_none());

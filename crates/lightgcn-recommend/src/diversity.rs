@@ -5,7 +5,7 @@ use crate::{EmbeddingRanker, Exclusions, Ranked, Ranker, RecommendError};
 use lightgcn_core::{ItemId, UserId};
 use rayon::prelude::*;
 
-/// How many products are chosen from, for a list of `k`.
+/// How many items are chosen from, for a list of `k`.
 #[must_use]
 pub(crate) fn pool_size(k: usize, diversity: f64) -> usize {
     match diversity > 0.0 {
@@ -16,10 +16,10 @@ pub(crate) fn pool_size(k: usize, diversity: f64) -> usize {
 
 /// Chooses `k` of the candidates one after the other, each time the one with the highest
 /// (1 − diversity) · relevance − diversity · likeness: the relevance is its score among the candidates
-/// from 0 (worst) to 1 (best), the likeness the highest cosine of its embedding with that of a product
+/// from 0 (worst) to 1 (best), the likeness the highest cosine of its embedding with that of an item
 /// chosen before (Carbonell and Goldstein, SIGIR 1998). Equal ones by their place.
 ///
-/// `candidates` are best first; `embedding` gives a product's row. With a diversity of 0 the list begins
+/// `candidates` are best first; `embedding` gives an item's row. With a diversity of 0 the list begins
 /// the candidates. O(k · candidates · dimension).
 pub fn diversify<'t>(
     candidates: &[Ranked],
@@ -61,7 +61,7 @@ pub fn diversify<'t>(
             let like = if list.is_empty() { 0.0 } else { likeness[n] };
             (1.0 - diversity) * relevance - diversity * like
         };
-        // The first product is the best one, whatever the diversity.
+        // The first item is the best one, whatever the diversity.
         let mut place = 0;
         if !list.is_empty() {
             for other in 1..left.len() {
@@ -74,12 +74,8 @@ pub fn diversify<'t>(
         list.push(candidates[chosen]);
         let direction = unit(candidates[chosen].item);
         for &n in &left {
-            let product = dot(embedding(candidates[n].item), &direction);
-            let cosine = if norms[n] > 0.0 {
-                product / norms[n]
-            } else {
-                0.0
-            };
+            let item = dot(embedding(candidates[n].item), &direction);
+            let cosine = if norms[n] > 0.0 { item / norms[n] } else { 0.0 };
             likeness[n] = likeness[n].max(cosine);
         }
     }
@@ -96,7 +92,7 @@ pub struct DiverseRanker<'a> {
 }
 
 impl<'a> DiverseRanker<'a> {
-    /// A ranker whose lists have this diversity, in [0, 1]. `items` is the table of the products'
+    /// A ranker whose lists have this diversity, in [0, 1]. `items` is the table of the items'
     /// embeddings, `[n_items, dimension]`.
     ///
     /// # Errors
@@ -170,7 +166,7 @@ mod tests {
 
     #[test]
     fn by_hand() {
-        // Products 0 and 1 point the same way, 2 across, 3 against them.
+        // Items 0 and 1 point the same way, 2 across, 3 against them.
         let rows: [[f32; 2]; 4] = [[1.0, 0.0], [2.0, 0.0], [0.0, 1.0], [-1.0, 0.0]];
         let row = |item: ItemId| &rows[item.index()][..];
         let pool = [

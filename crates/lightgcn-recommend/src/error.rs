@@ -9,32 +9,32 @@ use thiserror::Error;
 #[derive(Debug, Error)]
 #[non_exhaustive]
 pub enum RecommendError {
-    /// A list of no products was asked for.
-    #[error("k is 0: ask for at least one product")]
+    /// A list of no items was asked for.
+    #[error("k is 0: ask for at least one item")]
     ZeroK,
     /// An explanation of no paths was asked for.
     #[error("the limit of paths is 0: ask for at least one path")]
     ZeroLimit,
     /// Paths of an unusable length were asked for.
     #[error(
-        "max_hops is {given}: a path between a consumer and a product has 1, 3 or 5 edges, so give \
+        "max_hops is {given}: a path between a user and an item has 1, 3 or 5 edges, so give \
          one of these"
     )]
     MaxHops {
         /// What was asked for.
         given: usize,
     },
-    /// The consumer is not in the artifact.
-    #[error("unknown consumer {id:?}: {mend}")]
-    UnknownConsumer {
+    /// The user is not in the artifact.
+    #[error("unknown user {id:?}: {mend}")]
+    UnknownUser {
         /// The id as given.
         id: String,
         /// What to do about it.
         mend: String,
     },
-    /// The product is not in the artifact.
-    #[error("unknown product {id:?}: {mend}")]
-    UnknownProduct {
+    /// The item is not in the artifact.
+    #[error("unknown item {id:?}: {mend}")]
+    UnknownItem {
         /// The id as given.
         id: String,
         /// The known id that is nearest in spelling, where one is near.
@@ -42,7 +42,7 @@ pub enum RecommendError {
         /// What to do about it.
         mend: String,
     },
-    /// No product has such a category or brand.
+    /// No item has such a category or brand.
     #[error("unknown {kind} {name:?}: {mend}")]
     UnknownLabel {
         /// `category` or `brand`.
@@ -62,9 +62,9 @@ pub enum RecommendError {
         /// What is wrong, and the mend.
         detail: String,
     },
-    /// A new product cannot be added.
-    #[error("the new product {id:?}: {detail}")]
-    NewProduct {
+    /// A new item cannot be added.
+    #[error("the new item {id:?}: {detail}")]
+    NewItem {
         /// Its id as given.
         id: String,
         /// What is wrong, and the mend.
@@ -72,11 +72,11 @@ pub enum RecommendError {
     },
     /// Content was asked for, and there is none.
     #[error(
-        "no product of this model has a category, brand or price, so nothing can be told from content; \
+        "no item of this model has a category, brand or price, so nothing can be told from content; \
          prepare the data with a catalogue that has them and train again"
     )]
     NoContent,
-    /// Models that shall answer together do not speak of the same consumers and products.
+    /// Models that shall answer together do not speak of the same users and items.
     #[error("{name:?} cannot join {first:?}: {detail}; train both on the same dataset")]
     DifferentCatalogues {
         /// The model that came first.
@@ -92,7 +92,7 @@ pub enum RecommendError {
          lower learning rate"
     )]
     EmbeddingNotFinite {
-        /// `consumer` or `product`.
+        /// `user` or `item`.
         kind: &'static str,
         /// The row.
         row: usize,
@@ -101,21 +101,21 @@ pub enum RecommendError {
         /// The offending number.
         value: f32,
     },
-    /// The parts of an evaluation count different consumers or products.
+    /// The parts of an evaluation count different users or items.
     #[error(
-        "{what} counts {users} consumers and {items} products, the training part {train_users} and \
+        "{what} counts {users} users and {items} items, the training part {train_users} and \
          {train_items}; evaluate a model on the split that it was trained on"
     )]
     Shape {
         /// What does not fit: the ranker's name, or the truth.
         what: String,
-        /// Its number of consumers.
+        /// Its number of users.
         users: usize,
-        /// Its number of products.
+        /// Its number of items.
         items: usize,
-        /// The training part's number of consumers.
+        /// The training part's number of users.
         train_users: usize,
-        /// The training part's number of products.
+        /// The training part's number of items.
         train_items: usize,
     },
     /// There is nothing to measure against.
@@ -129,21 +129,21 @@ pub enum RecommendError {
     },
     /// A right answer is masked, because training has it as a target.
     #[error(
-        "the pair (consumer row {user}, product row {item}) is a target of training and of the \
+        "the pair (user row {user}, item row {item}) is a target of training and of the \
          truth; remove it from one of them, or it counts as missed"
     )]
     MaskedTarget {
-        /// The consumer's row.
+        /// The user's row.
         user: u32,
-        /// The product's row.
+        /// The item's row.
         item: u32,
     },
     /// A ranker broke the promises of [`Ranker`](crate::Ranker).
-    #[error("the ranker {ranker:?} gave an invalid list for consumer row {user}: {detail}")]
+    #[error("the ranker {ranker:?} gave an invalid list for user row {user}: {detail}")]
     InvalidList {
         /// The ranker's name.
         ranker: String,
-        /// The consumer's row.
+        /// The user's row.
         user: u32,
         /// What is wrong with the list.
         detail: String,

@@ -1,4 +1,4 @@
-//! How good a ranker is: full ranking over all products, against held-out targets.
+//! How good a ranker is: full ranking over all items, against held-out targets.
 
 use crate::{Exclusions, PopularityRanker, Ranked, Ranker, RecommendError};
 use lightgcn_core::{ItemId, Test, Train, Truth, UserId, Validation};
@@ -22,7 +22,7 @@ pub struct EvaluationOptions {
     pub resamples: usize,
     /// The share of resamples that an interval covers, in (0, 1); 0.95 unless told.
     pub confidence: f64,
-    /// How many consumers are ranked at a time, which bounds the memory of the lists; 4096 unless
+    /// How many users are ranked at a time, which bounds the memory of the lists; 4096 unless
     /// told. It does not change a figure.
     pub block_size: usize,
 }
@@ -76,10 +76,10 @@ impl EvaluationOptions {
 
 /// The figures of one ranker on one truth.
 ///
-/// Besides the figures over all targets there are those over *familiar* ones (the consumer had
-/// viewed or carted the product in training) and over *new* ones (never met), each averaged over
-/// the consumers with at least one target of that kind, on the same lists. The values of single
-/// consumers are kept, so that [`compare`] can pair two rankers.
+/// Besides the figures over all targets there are those over *familiar* ones (the user had
+/// viewed or carted the item in training) and over *new* ones (never met), each averaged over
+/// the users with at least one target of that kind, on the same lists. The values of single
+/// users are kept, so that [`compare`] can pair two rankers.
 #[derive(Debug, Clone)]
 pub struct Evaluation {
     ranker: String,
@@ -118,21 +118,21 @@ impl Evaluation {
         &self.overall
     }
 
-    /// The figures over targets that their consumer had viewed or carted in training; none where
+    /// The figures over targets that their user had viewed or carted in training; none where
     /// there is no such target.
     #[must_use]
     pub fn familiar(&self) -> Option<&RankingReport> {
         self.familiar.as_ref()
     }
 
-    /// The figures over targets that their consumer had never met in training; none where there is
+    /// The figures over targets that their user had never met in training; none where there is
     /// no such target.
     #[must_use]
     pub fn new_targets(&self) -> Option<&RankingReport> {
         self.new.as_ref()
     }
 
-    /// How many consumers were averaged over: those with at least one target.
+    /// How many users were averaged over: those with at least one target.
     #[must_use]
     pub fn n_users(&self) -> usize {
         self.overall.n_users()
@@ -150,7 +150,7 @@ impl Evaluation {
         self.n_familiar
     }
 
-    /// The mean of a metric over all targets' consumers, in [0, 1].
+    /// The mean of a metric over all targets' users, in [0, 1].
     ///
     /// # Errors
     /// [`RecommendError::Metrics`] if `k` is none of the cutoffs.
@@ -158,8 +158,8 @@ impl Evaluation {
         Ok(self.overall.mean(metric, k)?)
     }
 
-    /// The percentile bootstrap interval of that mean over consumers, by the seed, resamples and
-    /// confidence of the options. O(resamples · consumers).
+    /// The percentile bootstrap interval of that mean over users, by the seed, resamples and
+    /// confidence of the options. O(resamples · users).
     ///
     /// # Errors
     /// [`RecommendError::Metrics`] if `k` is none of the cutoffs, or the options ask for no resamples.
@@ -169,7 +169,7 @@ impl Evaluation {
     }
 
     /// All figures in a form to print or store: every metric at every cutoff, with intervals unless
-    /// the options ask for no resamples. O(resamples · consumers · metrics · cutoffs).
+    /// the options ask for no resamples. O(resamples · users · metrics · cutoffs).
     ///
     /// # Errors
     /// [`RecommendError::Metrics`] if the options ask for too many resamples.
@@ -199,11 +199,11 @@ pub struct EvaluationSummary {
     pub ranker: String,
     /// What was measured on: `validation`, `test` or `truth`.
     pub part: String,
-    /// How many consumers have at least one target.
+    /// How many users have at least one target.
     pub n_users: usize,
     /// How many targets there are.
     pub n_targets: usize,
-    /// How many of them their consumer had viewed or carted in training.
+    /// How many of them their user had viewed or carted in training.
     pub n_familiar_targets: usize,
     /// The figures over all targets.
     pub overall: RankingSummary,
@@ -215,21 +215,21 @@ pub struct EvaluationSummary {
     pub new: Option<RankingSummary>,
 }
 
-/// Measures a ranker on any truth: all products are ranked, targets of training masked, and the
-/// figures averaged over the consumers with at least one target.
+/// Measures a ranker on any truth: all items are ranked, targets of training masked, and the
+/// figures averaged over the users with at least one target.
 ///
 /// Prefer [`evaluate_validation`] for choices and [`evaluate_test`] for the final figures: their
-/// types keep the two apart. O(consumers with targets · cost of a list), and memory for
+/// types keep the two apart. O(users with targets · cost of a list), and memory for
 /// `block_size` lists plus the hits.
 ///
 /// # Errors
 /// [`RecommendError::Options`] for unusable options, [`RecommendError::Shape`] if the ranker or the
-/// truth counts other consumers or products than the training part, [`RecommendError::NoTargets`]
+/// truth counts other users or items than the training part, [`RecommendError::NoTargets`]
 /// if the truth is empty, [`RecommendError::MaskedTarget`] if a right answer is a target of
 /// training, [`RecommendError::InvalidList`] if the ranker breaks its promises.
 ///
 /// # Panics
-/// If the ranker does not give one list per consumer.
+/// If the ranker does not give one list per user.
 pub fn evaluate(
     ranker: &dyn Ranker,
     train: &Train,
@@ -272,7 +272,7 @@ pub fn evaluate_test(
 }
 
 /// Whether ranker `a` beats ranker `b` by more than luck: a paired, two-sided sign-flip test of the
-/// mean difference a − b over the consumers of both evaluations
+/// mean difference a − b over the users of both evaluations
 /// ([`lightgcn_metrics::paired_test_with`]). Its interval has the confidence of `a`'s options.
 ///
 /// # Errors
@@ -320,7 +320,7 @@ fn evaluate_part(
         assert_eq!(
             lists.len(),
             block.len(),
-            "the ranker {:?} must give one list per consumer",
+            "the ranker {:?} must give one list per user",
             ranker.name()
         );
         for (&user, list) in block.iter().zip(&lists) {
@@ -431,7 +431,7 @@ fn check_inputs(
     }
 }
 
-/// The products of a list that keeps the promises of [`Ranker`].
+/// The items of a list that keeps the promises of [`Ranker`].
 fn checked(
     ranker: &dyn Ranker,
     user: UserId,
@@ -445,28 +445,25 @@ fn checked(
         detail,
     };
     if list.len() > k {
-        return Err(invalid(format!(
-            "it holds {} products, not {k}",
-            list.len()
-        )));
+        return Err(invalid(format!("it holds {} items, not {k}", list.len())));
     }
     let items: Vec<ItemId> = list.iter().map(|ranked| ranked.item).collect();
     let mut sorted = items.clone();
     sorted.sort_unstable();
     if let Some(pair) = sorted.windows(2).find(|pair| pair[0] == pair[1]) {
-        return Err(invalid(format!("it repeats product row {}", pair[0])));
+        return Err(invalid(format!("it repeats item row {}", pair[0])));
     }
     if let Some(beyond) = sorted
         .last()
         .filter(|item| item.index() >= ranker.n_items())
     {
-        return Err(invalid(format!("product row {beyond} is out of range")));
+        return Err(invalid(format!("item row {beyond} is out of range")));
     }
     if let Some(item) = items
         .iter()
         .find(|item| masked.binary_search(&item.0).is_ok())
     {
-        return Err(invalid(format!("product row {item} is excluded")));
+        return Err(invalid(format!("item row {item} is excluded")));
     }
     Ok(items)
 }

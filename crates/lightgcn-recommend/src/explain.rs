@@ -1,11 +1,11 @@
-//! Why a product: the parts of the score, and the paths behind them.
+//! Why an item: the parts of the score, and the paths behind them.
 
 use crate::messages::dot;
 use crate::paths::{Ends, PathSearch};
 use crate::profile::{Dealing, Profile};
 use crate::scorer::ScoreParts;
 use crate::{
-    BehaviourCount, Contribution, ExplainOptions, ExplainRequest, Explanation, Method, Part,
+    BehaviorCount, Contribution, ExplainOptions, ExplainRequest, Explanation, Method, Part,
     RecommendError, Recommender, Source,
 };
 use lightgcn_core::ItemId;
@@ -29,55 +29,55 @@ impl Default for Scale {
 }
 
 impl Recommender {
-    /// Why a product may suit a consumer: exact contributions where the model has them, and the strongest
+    /// Why an item may suit a user: exact contributions where the model has them, and the strongest
     /// paths through the training data.
     ///
-    /// The final embedding of a consumer u is α_0 E_u + Σ_j Â_uj m_j over the products j of the history,
-    /// with m_j = Σ_{k≥1} α_k (Â^{k−1} E)_j (He et al., SIGIR 2020, equations 3 and 4); so product j adds Â_uj
-    /// m_j · e_i to the score of product i, and the consumer's own taste α_0 E_u · e_i. From the
+    /// The final embedding of a user u is α_0 E_u + Σ_j Â_uj m_j over the items j of the history,
+    /// with m_j = Σ_{k≥1} α_k (Â^{k−1} E)_j (He et al., SIGIR 2020, equations 3 and 4); so item j adds Â_uj
+    /// m_j · e_i to the score of item i, and the user's own taste α_0 E_u · e_i. From the
     /// artifact alone; O(history · dimension) beside the paths, whose cost is that of all pairs of the
-    /// products involved.
+    /// items involved.
     ///
     /// # Errors
     /// [`RecommendError::ZeroLimit`], [`RecommendError::MaxHops`] and [`RecommendError::Options`] for
-    /// unusable options, [`RecommendError::UnknownConsumer`] and [`RecommendError::UnknownProduct`] for
+    /// unusable options, [`RecommendError::UnknownUser`] and [`RecommendError::UnknownItem`] for
     /// ids that are not known.
     pub fn explain(
         &self,
         raw_user: &str,
-        raw_product: &str,
+        raw_item: &str,
         options: &ExplainOptions,
     ) -> Result<Explanation, RecommendError> {
         self.explain_request(&ExplainRequest {
-            consumer: raw_user.to_owned(),
-            product: raw_product.to_owned(),
+            user: raw_user.to_owned(),
+            item: raw_item.to_owned(),
             events: Vec::new(),
             options: *options,
         })
     }
 
-    /// The same after events of the request: why the answer to them has the product. A consumer who is
+    /// The same after events of the request: why the answer to them has the item. A user who is
     /// not known must have events.
     ///
     /// # Errors
     /// As [`Recommender::explain`], and [`RecommendError::ContextEvent`] for an event that cannot be used.
     pub fn explain_request(&self, request: &ExplainRequest) -> Result<Explanation, RecommendError> {
         request.options.check()?;
-        let user = match self.user(&request.consumer) {
-            None if request.events.is_empty() => Some(self.known_user(&request.consumer)?),
+        let user = match self.user(&request.user) {
+            None if request.events.is_empty() => Some(self.known_user(&request.user)?),
             user => user,
         };
-        let item = self.known_item(&request.product)?;
+        let item = self.known_item(&request.item)?;
         let profile = self.profile(user, &request.events)?;
         let query = self.query(&profile);
         let vector: Vec<f32> = match (&query, user) {
             (Some(query), _) => query.vector.clone(),
             // Without a history the model's row is noise, and yet it is what the model would score.
             (None, Some(user)) => self.artifact().embeddings.row(user.index()).to_vec(),
-            (None, None) => vec![0.0; self.products.dimension],
+            (None, None) => vec![0.0; self.items.dimension],
         };
-        let dimension = self.products.dimension;
-        let row = &self.products.table[item.index() * dimension..][..dimension];
+        let dimension = self.items.dimension;
+        let row = &self.items.table[item.index() * dimension..][..dimension];
         let exact = self.messages().are_exact();
         let mut method = match query.as_ref().map(|query| query.source) {
             Some(Source::Model) if exact => Method::PathSum,
@@ -90,8 +90,8 @@ impl Recommender {
         let of_model = query.as_ref().is_some_and(|q| q.source == Source::Model);
         let fused = match (user.filter(|_| of_model), &self.partners) {
             (Some(user), Some(partners)) => {
-                let mut scores = vec![0.0; self.products.len()];
-                lightgcn_simd::scores(&vector, &self.products.table, dimension, &mut scores);
+                let mut scores = vec![0.0; self.items.len()];
+                lightgcn_simd::scores(&vector, &self.items.table, dimension, &mut scores);
                 self.add_likeness(Some(user), Some(&profile), &mut scores);
                 Some(partners.explain(user, item, &mut scores))
             }
@@ -107,9 +107,9 @@ impl Recommender {
             };
         }
         let mut explanation = Explanation {
-            consumer: request.consumer.clone(),
-            product: request.product.clone(),
-            details: self.products.catalogue.get(item),
+            user: request.user.clone(),
+            item: request.item.clone(),
+            details: self.items.catalogue.get(item),
             score,
             bought: profile.dealings.iter().any(|d| d.item == item && d.bought),
             method,
@@ -138,7 +138,7 @@ impl Recommender {
         Ok(explanation)
     }
 
-    /// What the model's score of a product with the embedding `row` consists of.
+    /// What the model's score of an item with the embedding `row` consists of.
     pub(crate) fn model_parts(&self, profile: &Profile, row: &[f32]) -> ScoreParts {
         let (artifact, messages) = (self.artifact(), self.messages());
         let n_users = artifact.train.n_users();
@@ -180,9 +180,9 @@ impl Recommender {
         to.contributions = parts
             .into_iter()
             .map(|(item, value)| Contribution {
-                product: self.product_name(item),
-                details: self.products.catalogue.get(item),
-                behaviours: dealing(item).map_or_else(Vec::new, |d| self.behaviours_of(d)),
+                item: self.item_name(item),
+                details: self.items.catalogue.get(item),
+                behaviors: dealing(item).map_or_else(Vec::new, |d| self.behaviors_of(d)),
                 value,
                 share: share(value),
             })
@@ -191,15 +191,15 @@ impl Recommender {
         total
     }
 
-    pub(crate) fn behaviours_of(&self, dealing: &Dealing) -> Vec<BehaviourCount> {
+    pub(crate) fn behaviors_of(&self, dealing: &Dealing) -> Vec<BehaviorCount> {
         let counts: Vec<u32> = dealing.counts.iter().map(|n| n.ceil() as u32).collect();
-        BehaviourCount::of(self.artifact().train.behaviours(), &counts)
+        BehaviorCount::of(self.artifact().train.behaviors(), &counts)
     }
 
     fn instead(&self, profile: &Profile, is_fused: bool) -> String {
         let name = &self.artifact().model.name;
         if profile.trained.is_none() {
-            return "nothing that the model knows leads from this consumer to a score".to_owned();
+            return "nothing that the model knows leads from this user to a score".to_owned();
         }
         if is_fused && self.messages().are_exact() {
             return "the ranks of several models are fused, or one that takes part has no sum over the \
@@ -224,10 +224,10 @@ impl Recommender {
         let ends = Ends::new(self, profile, item, to.method);
         let search = PathSearch::new(&ends, options);
         to.paths = search.find();
-        // The consumer's own dealing with the product is a contribution as a whole.
+        // The user's own dealing with the item is a contribution as a whole.
         if let Some(first) = to.paths.first_mut().filter(|path| path.edges.len() == 1) {
             let mut parts = to.contributions.iter();
-            let own = parts.find(|part| part.product == to.product);
+            let own = parts.find(|part| part.item == to.item);
             first.value = own.map(|part| part.value);
         }
         let share = |value: f64| match scale.total > 0.0 {
@@ -248,20 +248,20 @@ impl Recommender {
 
     fn why_no_path(&self, profile: &Profile, item: ItemId, options: &ExplainOptions) -> String {
         if profile.dealings.is_empty() {
-            return "the consumer has no history in the training data".to_owned();
+            return "the user has no history in the training data".to_owned();
         }
         let degree = self.graph().item_degrees().get(item.index()).copied();
         if degree.unwrap_or(0.0) == 0.0 {
-            return "nobody met the product in the training data".to_owned();
+            return "nobody met the item in the training data".to_owned();
         }
         let hops = options.max_hops;
         let edges = if hops == 1 { "edge" } else { "edges" };
-        let shared = match (hops, options.min_consumers) {
+        let shared = match (hops, options.min_users) {
             (1, _) | (_, 1) => String::new(),
-            (_, n) => format!(" over steps that at least {n} consumers share"),
+            (_, n) => format!(" over steps that at least {n} users share"),
         };
         format!(
-            "no path of at most {hops} {edges}{shared} connects the consumer and the product in the \
+            "no path of at most {hops} {edges}{shared} connects the user and the item in the \
              training data, so the score rests on similarity that no single path shows"
         )
     }

@@ -1,8 +1,8 @@
-//! Why a product: what an explanation says.
+//! Why an item: what an explanation says.
 
-use crate::answer::{BehaviourCount, DetailsFields};
+use crate::answer::{BehaviorCount, DetailsFields};
 use crate::{ContextEvent, RecommendError};
-use lightgcn_core::ProductDetails;
+use lightgcn_core::ItemDetails;
 use serde::{Deserialize, Serialize};
 use std::fmt;
 
@@ -16,9 +16,9 @@ pub struct ExplainOptions {
     /// How many edges a path may have: 1, 3 or 5; 5 unless told. Paths of 5 edges are searched only
     /// where there is no shorter one to show.
     pub max_hops: usize,
-    /// How many other consumers must share a step for it to be shown; 5 unless told. Must not be 0.
+    /// How many other users must share a step for it to be shown; 5 unless told. Must not be 0.
     /// Below, a path would say what few people did.
-    pub min_consumers: usize,
+    pub min_users: usize,
 }
 
 impl Default for ExplainOptions {
@@ -26,7 +26,7 @@ impl Default for ExplainOptions {
         Self {
             limit: 5,
             max_hops: 5,
-            min_consumers: 5,
+            min_users: 5,
         }
     }
 }
@@ -41,8 +41,8 @@ impl ExplainOptions {
                 given: self.max_hops,
             });
         }
-        if self.min_consumers == 0 {
-            let fault = "min_consumers is 0: a step is shared by one consumer or more";
+        if self.min_users == 0 {
+            let fault = "min_users is 0: a step is shared by one user or more";
             return Err(RecommendError::Options {
                 faults: vec![fault.to_owned()],
             });
@@ -51,16 +51,16 @@ impl ExplainOptions {
     }
 }
 
-/// A question why, for one consumer and one product.
+/// A question why, for one user and one item.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(deny_unknown_fields, default)]
 pub struct ExplainRequest {
-    /// The consumer's id. It may be unknown where there are events.
-    pub consumer: String,
-    /// The product's id.
-    pub product: String,
-    /// What the consumer did since training, as in [`RecommendRequest`](crate::RecommendRequest).
+    /// The user's id. It may be unknown where there are events.
+    pub user: String,
+    /// The item's id.
+    pub item: String,
+    /// What the user did since training, as in [`RecommendRequest`](crate::RecommendRequest).
     pub events: Vec<ContextEvent>,
     /// What to show.
     pub options: ExplainOptions,
@@ -72,7 +72,7 @@ pub struct ExplainRequest {
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum Method {
-    /// The model's score is a sum over the consumer's history and the own taste: contributions are
+    /// The model's score is a sum over the user's history and the own taste: contributions are
     /// exact (LightGCN with constant layer weights).
     PathSum,
     /// The score of a newcomer, which is a sum over the events: contributions are exact.
@@ -86,36 +86,36 @@ pub enum Method {
     Evidence,
 }
 
-/// Why a product may suit a consumer.
+/// Why an item may suit a user.
 ///
 /// Where the method is exact, `own_taste`, the contributions and `rounding` sum to `score`. Shares are
 /// parts of Σ |own taste| + Σ |contribution|, with the sign of the part; so their absolute values
 /// sum to 1.
 ///
-/// [`Display`](fmt::Display) prints it for people. Other consumers are never named, and appear only where
-/// at least [`ExplainOptions::min_consumers`] of them share a step.
+/// [`Display`](fmt::Display) prints it for people. Other users are never named, and appear only where
+/// at least [`ExplainOptions::min_users`] of them share a step.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Explanation {
-    /// The consumer's id as asked for.
-    pub consumer: String,
-    /// The product's id as asked for.
-    pub product: String,
-    /// What is known of the product.
+    /// The user's id as asked for.
+    pub user: String,
+    /// The item's id as asked for.
+    pub item: String,
+    /// What is known of the item.
     #[serde(with = "DetailsFields")]
     #[cfg_attr(feature = "openapi", schema(value_type = DetailsFields))]
-    pub details: ProductDetails,
+    pub details: ItemDetails,
     /// The model's score of the pair, the same bits as in a list.
     pub score: f32,
-    /// Whether the consumer has bought the product already.
+    /// Whether the user has bought the item already.
     pub bought: bool,
     /// What the explanation rests on.
     pub method: Method,
-    /// What the consumer's own row of layer 0 adds: a learned taste that no single product shows. None
+    /// What the user's own row of layer 0 adds: a learned taste that no single item shows. None
     /// where the method is not exact, or a newcomer has none.
     pub own_taste: Option<Part>,
-    /// What each product of the history adds, the strongest first (by absolute value); negative where it
-    /// speaks against the product. Empty where the method is not exact.
+    /// What each item of the history adds, the strongest first (by absolute value); negative where it
+    /// speaks against the item. Empty where the method is not exact.
     pub contributions: Vec<Contribution>,
     /// What is left of the score: rounding of 32 bits, or of embeddings kept in 16.
     pub rounding: f64,
@@ -137,26 +137,26 @@ pub struct Part {
     pub share: f64,
 }
 
-/// What one product of the consumer's history adds to the score.
+/// What one item of the user's history adds to the score.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Contribution {
-    /// The product's id as the shop writes it.
-    pub product: String,
+    /// The item's id as the shop writes it.
+    pub item: String,
     /// What is known of it.
     #[serde(with = "DetailsFields")]
     #[cfg_attr(feature = "openapi", schema(value_type = DetailsFields))]
-    pub details: ProductDetails,
-    /// What the consumer did with it, in training and in the events of the request; counts of parts of
+    pub details: ItemDetails,
+    /// What the user did with it, in training and in the events of the request; counts of parts of
     /// events are rounded up.
-    pub behaviours: Vec<BehaviourCount>,
+    pub behaviors: Vec<BehaviorCount>,
     /// What it adds to the score.
     pub value: f64,
     /// Its share of all parts by absolute value, in [−1, 1].
     pub share: f64,
 }
 
-/// A walk from the consumer to the product, or all walks over the same products together.
+/// A walk from the user to the item, or all walks over the same items together.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct ExplainedPath {
@@ -165,10 +165,10 @@ pub struct ExplainedPath {
     /// layer's weight.
     pub strength: f64,
     /// What the path adds to the score, where the score is a path sum. A score is also a sum over pairs
-    /// of a first step (consumer to product j) and a last step (consumer v to the product); a path of
+    /// of a first step (user to item j) and a last step (user v to the item); a path of
     /// three edges has the pairs of its j with those v who met j; one of five edges has its portion, by
     /// strength, of the pairs with those v who did not. So no two paths count a pair twice, and what no
-    /// shown path has is with the product's own taste and with pairs that are far apart. A path of one
+    /// shown path has is with the item's own taste and with pairs that are far apart. A path of one
     /// edge is that edge's whole contribution.
     pub value: Option<f64>,
     /// The value as a share of all parts by absolute value.
@@ -177,7 +177,7 @@ pub struct ExplainedPath {
     pub edges: Vec<ExplainedEdge>,
 }
 
-/// One step of a walk: somebody's dealings with a product.
+/// One step of a walk: somebody's dealings with an item.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct ExplainedEdge {
@@ -185,10 +185,10 @@ pub struct ExplainedEdge {
     pub from: PathNode,
     /// Where it ends.
     pub to: PathNode,
-    /// What the consumer did with the product and how often; for other consumers how many of them did
-    /// so, where they are at least [`ExplainOptions::min_consumers`].
-    pub behaviours: Vec<BehaviourCount>,
-    /// The edge's weight in the graph: positive; of several consumers the sum.
+    /// What the user did with the item and how often; for other users how many of them did
+    /// so, where they are at least [`ExplainOptions::min_users`].
+    pub behaviors: Vec<BehaviorCount>,
+    /// The edge's weight in the graph: positive; of several users the sum.
     pub weight: f64,
 }
 
@@ -197,21 +197,21 @@ pub struct ExplainedEdge {
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(tag = "kind", rename_all = "snake_case")]
 pub enum PathNode {
-    /// The consumer whom the explanation is for.
-    Consumer,
-    /// Others, who are not named: all who dealt with both products beside this station.
-    OtherConsumers {
-        /// How many they are; at least [`ExplainOptions::min_consumers`].
+    /// The user whom the explanation is for.
+    User,
+    /// Others, who are not named: all who dealt with both items beside this station.
+    OtherUsers {
+        /// How many they are; at least [`ExplainOptions::min_users`].
         count: usize,
     },
-    /// A product.
-    Product {
+    /// An item.
+    Item {
         /// Its id as the shop writes it.
-        product: String,
+        item: String,
         /// What is known of it.
         #[serde(with = "DetailsFields")]
         #[cfg_attr(feature = "openapi", schema(value_type = DetailsFields))]
-        details: ProductDetails,
+        details: ItemDetails,
     },
 }
 
@@ -219,24 +219,16 @@ impl fmt::Display for Explanation {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         /// The most contributions that are printed.
         const MOST: usize = 5;
-        write!(f, "Product {}", self.product)?;
+        write!(f, "Item {}", self.item)?;
         write_details(f, &self.details)?;
-        write!(
-            f,
-            " for consumer {}: score {:.4}",
-            self.consumer, self.score
-        )?;
+        write!(f, " for user {}: score {:.4}", self.user, self.score)?;
         if self.bought {
             write!(f, ", bought before")?;
         }
         for part in self.contributions.iter().take(MOST) {
-            write!(
-                f,
-                "\n  {:+5.1} %  because the consumer ",
-                100.0 * part.share
-            )?;
-            write_behaviours(f, &part.behaviours)?;
-            write!(f, " product {}", part.product)?;
+            write!(f, "\n  {:+5.1} %  because the user ", 100.0 * part.share)?;
+            write_behaviors(f, &part.behaviors)?;
+            write!(f, " item {}", part.item)?;
             write_details(f, &part.details)?;
         }
         if self.contributions.len() > MOST {
@@ -244,17 +236,13 @@ impl fmt::Display for Explanation {
             let share: f64 = rest.iter().map(|part| part.share).sum();
             write!(
                 f,
-                "\n  {:+5.1} %  {} other products",
+                "\n  {:+5.1} %  {} other items",
                 100.0 * share,
                 rest.len()
             )?;
         }
         if let Some(own) = &self.own_taste {
-            write!(
-                f,
-                "\n  {:+5.1} %  the consumer's own taste",
-                100.0 * own.share
-            )?;
+            write!(f, "\n  {:+5.1} %  the user's own taste", 100.0 * own.share)?;
         }
         if let Some(instead) = &self.instead {
             write!(f, "\n  {instead}.")?;
@@ -273,11 +261,11 @@ impl fmt::Display for ExplainedPath {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for edge in &self.edges {
             let (before, after) = match edge.from {
-                PathNode::Product { .. } => ("<-", "-"),
+                PathNode::Item { .. } => ("<-", "-"),
                 _ => ("-", "->"),
             };
             write!(f, "{} {before}[", edge.from)?;
-            write_behaviours(f, &edge.behaviours)?;
+            write_behaviors(f, &edge.behaviors)?;
             write!(f, "]{after} ")?;
         }
         if let Some(last) = self.edges.last() {
@@ -293,21 +281,21 @@ impl fmt::Display for ExplainedPath {
 impl fmt::Display for PathNode {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Consumer => f.write_str("consumer"),
-            Self::OtherConsumers { count: 1 } => f.write_str("another consumer"),
-            Self::OtherConsumers { count } => write!(f, "{count} other consumers"),
-            Self::Product { product, details } => {
-                write!(f, "product {product}")?;
+            Self::User => f.write_str("user"),
+            Self::OtherUsers { count: 1 } => f.write_str("another user"),
+            Self::OtherUsers { count } => write!(f, "{count} other users"),
+            Self::Item { item, details } => {
+                write!(f, "item {item}")?;
                 write_details(f, details)
             }
         }
     }
 }
 
-impl fmt::Display for BehaviourCount {
-    /// Such as `viewed 3x`; a behaviour without a known past tense keeps its label.
+impl fmt::Display for BehaviorCount {
+    /// Such as `viewed 3x`; a behavior without a known past tense keeps its label.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let done = match self.behaviour.as_str() {
+        let done = match self.behavior.as_str() {
             "view" => "viewed",
             "cart" => "carted",
             "remove_from_cart" => "removed from cart",
@@ -318,16 +306,16 @@ impl fmt::Display for BehaviourCount {
     }
 }
 
-fn write_behaviours(f: &mut fmt::Formatter<'_>, behaviours: &[BehaviourCount]) -> fmt::Result {
-    for (n, behaviour) in behaviours.iter().enumerate() {
+fn write_behaviors(f: &mut fmt::Formatter<'_>, behaviors: &[BehaviorCount]) -> fmt::Result {
+    for (n, behavior) in behaviors.iter().enumerate() {
         let comma = if n == 0 { "" } else { ", " };
-        write!(f, "{comma}{behaviour}")?;
+        write!(f, "{comma}{behavior}")?;
     }
     Ok(())
 }
 
 /// The brand, category and price that are known, in brackets; nothing where none is.
-fn write_details(f: &mut fmt::Formatter<'_>, details: &ProductDetails) -> fmt::Result {
+fn write_details(f: &mut fmt::Formatter<'_>, details: &ItemDetails) -> fmt::Result {
     let labels = [&details.brand, &details.category_code];
     let price = details.price.map(|price| format!("{price:.2}"));
     let known: Vec<&str> = labels

@@ -8,7 +8,7 @@ use rayon::prelude::*;
 /// The epoch of the draws of exploration; those of random rankings are of epoch 0.
 const EPOCH: u32 = 1;
 
-/// Which places of a list are explored, and by which products.
+/// Which places of a list are explored, and by which items.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Explorer {
     random: Random,
@@ -23,14 +23,14 @@ impl Explorer {
         }
     }
 
-    /// The list with each place given, with the chance of the share, to a product drawn uniformly among
+    /// The list with each place given, with the chance of the share, to an item drawn uniformly among
     /// those that `may` come and stand nowhere before it. What is moved away goes on to the next place, so
-    /// that the best products stay. `item` tells an entry's product, `explored` makes an entry of one that
-    /// is drawn. The draws depend on the seed and `consumer` alone.
+    /// that the best items stay. `item` tells an entry's item, `explored` makes an entry of one that
+    /// is drawn. The draws depend on the seed and `user` alone.
     #[expect(clippy::too_many_arguments, reason = "one step of two callers")]
     pub(crate) fn explore<T>(
         &self,
-        consumer: u64,
+        user: u64,
         mut list: Vec<T>,
         k: usize,
         n_items: usize,
@@ -42,7 +42,7 @@ impl Explorer {
         if self.share <= 0.0 || n_items == 0 {
             return list;
         }
-        let mut draws = self.random.at(EPOCH, consumer);
+        let mut draws = self.random.at(EPOCH, user);
         let length = list.len();
         let mut rest = list.into_iter();
         let mut out: Vec<T> = Vec::with_capacity(length);
@@ -64,7 +64,7 @@ impl Explorer {
     }
 }
 
-/// A product drawn uniformly among those that may come: by rejection, and where these are few, by their
+/// An item drawn uniformly among those that may come: by rejection, and where these are few, by their
 /// number.
 fn draw(
     draws: &mut lightgcn_core::random::Draws,
@@ -87,10 +87,10 @@ fn draw(
     }
 }
 
-/// Ranks as another ranker does, and gives each place with the chance ε to a random product.
+/// Ranks as another ranker does, and gives each place with the chance ε to a random item.
 ///
 /// This is the randomness experiment: what a nudge away from the ranking costs in accuracy and gains in
-/// coverage. The score of a random product is NaN-free but means nothing: it is that of its neighbour.
+/// coverage. The score of a random item is NaN-free but means nothing: it is that of its neighbor.
 #[derive(Debug)]
 pub struct ExploringRanker<R> {
     inner: R,
@@ -99,7 +99,7 @@ pub struct ExploringRanker<R> {
 }
 
 impl<R: Ranker> ExploringRanker<R> {
-    /// A ranker with the share `exploration`, in [0, 1], of random products.
+    /// A ranker with the share `exploration`, in [0, 1], of random items.
     ///
     /// # Errors
     /// [`RecommendError::Options`] if the share lies outside [0, 1].

@@ -1,31 +1,31 @@
-//! Which products may be shown.
+//! Which items may be shown.
 
 use crate::RecommendError;
 use crate::nearest::nearest_label;
 use lightgcn_core::{Catalogue, ItemId, LabelColumn, Vocabulary};
 use serde::{Deserialize, Serialize};
 
-/// Which products may be shown. The default lets every product through.
+/// Which items may be shown. The default lets every item through.
 ///
-/// Rules are applied during the search, so that a list is never short where enough products are left.
-/// A product must pass all of them. Products without a category, brand or price do not pass a rule
+/// Rules are applied during the search, so that a list is never short where enough items are left.
+/// An item must pass all of them. Items without a category, brand or price do not pass a rule
 /// that asks for one.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(deny_unknown_fields, default)]
-pub struct ProductFilter {
-    /// Only these products. Ids that the model does not know are ignored; an empty list is an error.
+pub struct ItemFilter {
+    /// Only these items. Ids that the model does not know are ignored; an empty list is an error.
     pub allow: Option<Vec<String>>,
-    /// None of these products. Ids that the model does not know are ignored.
+    /// None of these items. Ids that the model does not know are ignored.
     pub deny: Vec<String>,
-    /// Only products of one of these categories: a category's id, its code, or the beginning of codes
+    /// Only items of one of these categories: a category's id, its code, or the beginning of codes
     /// (`apparel` holds `apparel.glove`). Empty for all.
     pub categories: Vec<String>,
-    /// No products of these categories.
+    /// No items of these categories.
     pub deny_categories: Vec<String>,
-    /// Only products of one of these brands. Empty for all.
+    /// Only items of one of these brands. Empty for all.
     pub brands: Vec<String>,
-    /// No products of these brands.
+    /// No items of these brands.
     pub deny_brands: Vec<String>,
     /// The lowest price, inclusive.
     pub price_min: Option<f64>,
@@ -33,8 +33,8 @@ pub struct ProductFilter {
     pub price_max: Option<f64>,
 }
 
-impl ProductFilter {
-    /// Whether it lets every product through.
+impl ItemFilter {
+    /// Whether it lets every item through.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         *self == Self::default()
@@ -43,8 +43,7 @@ impl ProductFilter {
     pub(crate) fn check(&self, faults: &mut Vec<String>) {
         if self.allow.as_ref().is_some_and(Vec::is_empty) {
             faults.push(
-                "the list of allowed products is empty; name at least one, or leave it out"
-                    .to_owned(),
+                "the list of allowed items is empty; name at least one, or leave it out".to_owned(),
             );
         }
         for (name, price) in [("price_min", self.price_min), ("price_max", self.price_max)] {
@@ -59,10 +58,10 @@ impl ProductFilter {
         }
     }
 
-    /// The products that pass, as a mask over the rows of the catalogue. O(products + names).
+    /// The items that pass, as a mask over the rows of the catalogue. O(items + names).
     ///
     /// # Errors
-    /// [`RecommendError::UnknownLabel`] for a category or a brand that no product has.
+    /// [`RecommendError::UnknownLabel`] for a category or a brand that no item has.
     pub(crate) fn mask(
         &self,
         items: &Vocabulary<ItemId>,
@@ -127,7 +126,7 @@ pub(crate) fn is_category(label: &str, name: &str) -> bool {
         .is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
 }
 
-/// Whether a code is marked; that of products without a label never is.
+/// Whether a code is marked; that of items without a label never is.
 fn is_marked(codes: &[bool], code: u32) -> bool {
     codes.get(code as usize).copied().unwrap_or(false)
 }
@@ -157,7 +156,7 @@ fn codes_of(
             let mend = match &nearest {
                 Some(near) => format!("did you mean {near:?}?"),
                 None if columns.iter().all(|c| c.labels().is_empty()) => {
-                    format!("no product of this model has a {kind}")
+                    format!("no item of this model has a {kind}")
                 }
                 None => format!("name a {kind} as the catalogue writes it"),
             };

@@ -1,4 +1,4 @@
-//! Newcomers: a consumer's vector from events, without training.
+//! Newcomers: a user's vector from events, without training.
 
 use crate::profile::Profile;
 use crate::ridge::solve_ridge;
@@ -10,8 +10,8 @@ use serde::{Deserialize, Serialize};
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum FoldIn {
-    /// One row of propagation over the frozen layers, and a linear map from there to whole consumers,
-    /// fitted on the training consumers by ridge regression: it stands for what the newcomer's own row
+    /// One row of propagation over the frozen layers, and a linear map from there to whole users,
+    /// fitted on the training users by ridge regression: it stands for what the newcomer's own row
     /// of layer 0 would have learned. Models without a sum over paths take the map alone.
     #[default]
     Mapped,
@@ -20,12 +20,12 @@ pub enum FoldIn {
     Propagated,
 }
 
-/// The most training consumers that a map is fitted on.
-const MOST_CONSUMERS: usize = 50_000;
+/// The most training users that a map is fitted on.
+const MOST_USERS: usize = 50_000;
 /// The ridge, as a share of the mean variance of the histories.
 const RIDGE: f64 = 1e-3;
 
-/// A matrix from histories to consumers, `[dimension, history dimension]`; none is the identity.
+/// A matrix from histories to users, `[dimension, history dimension]`; none is the identity.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Map(Option<Vec<f64>>);
 
@@ -43,7 +43,7 @@ impl Map {
             .collect()
     }
 
-    /// The product of the transposed matrix and a vector of consumers' space.
+    /// The item of the transposed matrix and a vector of users' space.
     pub(crate) fn pull_back(&self, vector: &[f64], n_history: usize) -> Vec<f64> {
         let Some(matrix) = &self.0 else {
             return vector.to_vec();
@@ -58,14 +58,14 @@ impl Map {
     }
 }
 
-/// A consumer's vector, and how it came about.
+/// A user's vector, and how it came about.
 pub(crate) struct Query {
     pub(crate) vector: Vec<f32>,
     pub(crate) source: Source,
 }
 
 impl Recommender {
-    /// The sum of the messages of the products dealt with, `[history dimension]`.
+    /// The sum of the messages of the items dealt with, `[history dimension]`.
     pub(crate) fn history_vector(&self, profile: &Profile) -> Vec<f64> {
         let artifact = self.artifact();
         let n_users = artifact.train.n_users();
@@ -84,7 +84,7 @@ impl Recommender {
         }
     }
 
-    /// The vector that ranks products for this consumer; none where nothing is known.
+    /// The vector that ranks items for this user; none where nothing is known.
     pub(crate) fn query(&self, profile: &Profile) -> Option<Query> {
         let artifact = self.artifact();
         if let Some(user) = profile.trained {
@@ -106,7 +106,7 @@ impl Recommender {
         Some(Query { vector, source })
     }
 
-    /// A known consumer after the events of the request: the whole history is summed again, and the
+    /// A known user after the events of the request: the whole history is summed again, and the
     /// own row of layer 0 stays.
     fn shifted(&self, user: UserId, profile: &Profile) -> Vec<f32> {
         let artifact = self.artifact();
@@ -144,12 +144,12 @@ impl Recommender {
         weights.and_then(|w| w.first().copied()).unwrap_or(0.0)
     }
 
-    /// The mean of the products dealt with, for consumers who dealt with new products alone.
+    /// The mean of the items dealt with, for users who dealt with new items alone.
     fn content_vector(&self, profile: &Profile) -> Option<Vec<f32>> {
         let mut sum = vec![0.0; self.artifact().embeddings.dimension()];
         let mut total = 0.0;
         for dealing in &profile.dealings {
-            if let Some(row) = self.products.row(dealing.item)
+            if let Some(row) = self.items.row(dealing.item)
                 && dealing.weight > 0.0
             {
                 for (sum, &x) in sum.iter_mut().zip(row) {
@@ -161,7 +161,7 @@ impl Recommender {
         (total > 0.0).then(|| sum.iter().map(|x| (x / total) as f32).collect())
     }
 
-    /// The map from a newcomer's history to a consumer, fitted at the first call: O(consumers ·
+    /// The map from a newcomer's history to a user, fitted at the first call: O(users ·
     /// dimension²).
     pub(crate) fn newcomer_map(&self) -> &Map {
         self.map.get_or_init(|| {
@@ -175,10 +175,10 @@ impl Recommender {
     fn fit_map(&self) -> Map {
         let artifact = self.artifact();
         let n_users = artifact.train.n_users();
-        let step = n_users.div_ceil(MOST_CONSUMERS).max(1);
+        let step = n_users.div_ceil(MOST_USERS).max(1);
         let users = (0..n_users as u32).step_by(step).map(UserId);
         let mut histories = Vec::new();
-        let mut consumers = Vec::new();
+        let mut vectors = Vec::new();
         for user in users.filter(|&user| !artifact.train.pairs_of(user).is_empty()) {
             let profile = Profile {
                 trained: Some(user),
@@ -188,9 +188,9 @@ impl Recommender {
             };
             histories.extend(self.history_vector(&profile));
             let row = artifact.embeddings.row(user.index());
-            consumers.extend(row.iter().map(|&x| f64::from(x)));
+            vectors.extend(row.iter().map(|&x| f64::from(x)));
         }
         let (n, d) = (self.history_dimension(), artifact.embeddings.dimension());
-        Map(Some(solve_ridge(&histories, n, &consumers, d, RIDGE)))
+        Map(Some(solve_ridge(&histories, n, &vectors, d, RIDGE)))
     }
 }

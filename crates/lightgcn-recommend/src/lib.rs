@@ -1,16 +1,16 @@
 //! Answers from trained recommenders: exact top-K lists, explanations, and honest evaluation.
 //!
 //! - [`Recommender`] answers a shop's questions by the shop's own ids, from an artifact on disk:
-//!   [`recommend`](Recommender::recommend) for known consumers, [`answer`](Recommender::answer) with what
-//!   a consumer did since, [`explain`](Recommender::explain), [`similar`](Recommender::similar),
+//!   [`recommend`](Recommender::recommend) for known users, [`answer`](Recommender::answer) with what
+//!   a user did since, [`explain`](Recommender::explain), [`similar`](Recommender::similar),
 //!   [`popular`](Recommender::popular), [`history`](Recommender::history). It always answers, under rules
 //!   ([`RecommendOptions`]), and every item says where it comes from ([`Source`]).
-//! - [`Ranker`] is anything that ranks products for known consumers. Here are [`EmbeddingRanker`]
+//! - [`Ranker`] is anything that ranks items for known users. Here are [`EmbeddingRanker`]
 //!   for every model with embeddings, [`LinearRanker`] for every model of [`lightgcn_linear`],
 //!   [`BlendRanker`] for two of them together ([`choose_weight`] weighs them on validation), and the
 //!   baselines that a model must beat: [`PopularityRanker`], [`RandomRanker`] and
 //!   [`SeenNotBoughtRanker`].
-//! - [`evaluate_validation`] and [`evaluate_test`] rank all products for every consumer with a
+//! - [`evaluate_validation`] and [`evaluate_test`] rank all items for every user with a
 //!   held-out target, mask what training knows to be bought, and average; [`compare`] says whether
 //!   one ranker beats another by more than luck.
 //!
@@ -24,7 +24,7 @@
 //!     EvaluationOptions, PopularityRanker, SeenNotBoughtRanker, evaluate_test,
 //! };
 //!
-//! // Both consumers bought product 0; consumer 0 also viewed product 2, and then bought it.
+//! // Both users bought item 0; user 0 also viewed item 2, and then bought it.
 //! let mut log = InteractionsBuilder::from_names(&["view", "purchase"], &["purchase"])?;
 //! log.push(UserId(0), ItemId(0), 1.0, &[1, 1], None)?;
 //! log.push(UserId(1), ItemId(0), 1.0, &[0, 1], None)?;
@@ -48,7 +48,7 @@
 //! file in `rankers/`; figures:
 //! `evaluation`. Answers by the shop's ids: `recommender` (opening, looking up), `options` and `filter`
 //! (what may be asked), `answer` and `explanation` (what comes back), `profile` (what is known of a
-//! consumer), `messages` and `fold_in` (from there to a vector), `content` and `products` (products
+//! user), `messages` and `fold_in` (from there to a vector), `content` and `items` (items
 //! without training pairs), `chain` (from vectors to lists), `partners` (other models that have a say),
 //! `explain` and `paths` (why), `similar`;
 //! `diversity`, `exploration` and `revenue` serve lists and rankers alike.
@@ -66,13 +66,13 @@ mod explanation;
 mod exploration;
 mod filter;
 mod fold_in;
+mod items;
 mod likeness;
 mod messages;
 mod nearest;
 mod options;
 mod partners;
 mod paths;
-mod products;
 mod profile;
 mod ranker;
 mod rankers;
@@ -84,7 +84,7 @@ mod similar;
 #[cfg(test)]
 mod test_shop;
 
-pub use answer::{Answer, BehaviourCount, HistoryItem, ListedItem, RecommendedItem, Source};
+pub use answer::{Answer, BehaviorCount, HistoryItem, ListedItem, RecommendedItem, Source};
 pub use diversity::{DiverseRanker, diversify};
 pub use error::RecommendError;
 pub use evaluation::{
@@ -96,10 +96,10 @@ pub use explanation::{
     Method, Part, PathNode,
 };
 pub use exploration::ExploringRanker;
-pub use filter::ProductFilter;
+pub use filter::ItemFilter;
 pub use fold_in::FoldIn;
+pub use items::{NewItem, NewItemEvent};
 pub use options::{ContextEvent, Hide, RecommendOptions, RecommendRequest};
-pub use products::{NewProduct, NewProductEvent};
 pub use ranker::{Exclusions, Ranked, Ranker};
 pub use rankers::{
     BlendChoice, BlendRanker, EmbeddingRanker, EnsembleRanker, Fusion, LinearRanker,
@@ -109,4 +109,4 @@ pub use rankers::{
 pub use recommender::Recommender;
 pub use revenue::RevenueScorer;
 pub use scorer::{ScoreParts, Scorer};
-pub use similar::ProductOptions;
+pub use similar::ItemOptions;

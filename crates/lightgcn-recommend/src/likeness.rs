@@ -1,29 +1,29 @@
-//! How much a product without events is like what a consumer dealt with, in category, brand and price.
+//! How much an item without events is like what a user dealt with, in category, brand and price.
 
 use crate::content::ContentMap;
-use lightgcn_core::{Catalogue, ItemId, ProductDetails};
+use lightgcn_core::{Catalogue, ItemDetails, ItemId};
 use std::collections::HashMap;
 
-/// What the cosine of two products' attributes is raised to: one that shares the category, the brand and the
+/// What the cosine of two items' attributes is raised to: one that shares the category, the brand and the
 /// price counts for much more than one that shares the category alone.
 const POWER: i32 = 4;
 
-/// Products by kind: those of one kind have the same attributes.
+/// Items by kind: those of one kind have the same attributes.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Kinds {
     /// The attributes of each kind, a vector of length 1: columns ascending, each with its number.
     vectors: Vec<Vec<(u32, f64)>>,
     known: HashMap<Vec<u32>, u32>,
-    /// The kind of each product, by row; none where no attribute is known.
+    /// The kind of each item, by row; none where no attribute is known.
     of_row: Vec<Option<u32>>,
 }
 
-/// What a consumer dealt with, by kind: each kind's share of the weight.
+/// What a user dealt with, by kind: each kind's share of the weight.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub(crate) struct Shares(Vec<(u32, f64)>);
 
 impl Kinds {
-    /// The kinds of all products of a catalogue.
+    /// The kinds of all items of a catalogue.
     pub(crate) fn new(catalogue: &Catalogue, map: &ContentMap) -> Self {
         let mut kinds = Self::default();
         for row in 0..catalogue.prices().len() as u32 {
@@ -32,8 +32,8 @@ impl Kinds {
         kinds
     }
 
-    /// One more product.
-    pub(crate) fn push(&mut self, details: &ProductDetails, map: &ContentMap) {
+    /// One more item.
+    pub(crate) fn push(&mut self, details: &ItemDetails, map: &ContentMap) {
         let vector = map.vector(details);
         if vector.is_empty() {
             self.of_row.push(None);
@@ -48,7 +48,7 @@ impl Kinds {
         self.of_row.push(Some(kind));
     }
 
-    /// The kind of a product.
+    /// The kind of an item.
     pub(crate) fn of(&self, item: ItemId) -> Option<u32> {
         self.of_row[item.index()]
     }
@@ -70,7 +70,7 @@ impl Kinds {
         sum.powi(POWER)
     }
 
-    /// The shares of a history of products and positive weights. Products without attributes take part in the
+    /// The shares of a history of items and positive weights. Items without attributes take part in the
     /// whole that is shared.
     pub(crate) fn shares(&self, history: impl Iterator<Item = (ItemId, f64)>) -> Shares {
         let mut total = 0.0;
@@ -91,7 +91,7 @@ impl Kinds {
         Shares(sums)
     }
 
-    /// How much products are like a history.
+    /// How much items are like a history.
     pub(crate) fn liking<'a>(&'a self, shares: &'a Shares) -> Liking<'a> {
         Liking {
             kinds: self,
@@ -108,7 +108,7 @@ impl Shares {
     }
 }
 
-/// How much products are like a history, each kind compared once.
+/// How much items are like a history, each kind compared once.
 pub(crate) struct Liking<'a> {
     kinds: &'a Kinds,
     shares: &'a Shares,
@@ -116,7 +116,7 @@ pub(crate) struct Liking<'a> {
 }
 
 impl Liking<'_> {
-    /// How much a product is like the history, from 0 to 1: the likeness to each of its products, by its share.
+    /// How much an item is like the history, from 0 to 1: the likeness to each of its items, by its share.
     pub(crate) fn of(&mut self, item: ItemId) -> f64 {
         let Some(kind) = self.kinds.of(item) else {
             return 0.0;
@@ -135,8 +135,8 @@ impl Liking<'_> {
 mod tests {
     use super::*;
 
-    fn product(category: &str, brand: &str) -> ProductDetails {
-        ProductDetails {
+    fn item(category: &str, brand: &str) -> ItemDetails {
+        ItemDetails {
             category_id: None,
             category_code: Some(category.to_owned()),
             brand: Some(brand.to_owned()),
@@ -146,8 +146,8 @@ mod tests {
 
     fn shop() -> (Catalogue, ContentMap) {
         let all = [("a", "x"), ("a", "y"), ("b", "x"), ("b", "y"), ("a", "x")];
-        let mut details: Vec<ProductDetails> = all.iter().map(|(c, b)| product(c, b)).collect();
-        details.push(ProductDetails::default());
+        let mut details: Vec<ItemDetails> = all.iter().map(|(c, b)| item(c, b)).collect();
+        details.push(ItemDetails::default());
         let catalogue = Catalogue::from_details(details);
         let known: Vec<u32> = (0..6).collect();
         let (map, _) = ContentMap::fit(&catalogue, &known, &[0.5; 6], 1).unwrap();
@@ -155,15 +155,15 @@ mod tests {
     }
 
     #[test]
-    fn products_with_the_same_attributes_are_of_one_kind() {
+    fn items_with_the_same_attributes_are_of_one_kind() {
         let (catalogue, map) = shop();
         let mut kinds = Kinds::new(&catalogue, &map);
         assert_eq!(kinds.of(ItemId(0)), kinds.of(ItemId(4)));
         assert_ne!(kinds.of(ItemId(0)), kinds.of(ItemId(1)));
         assert_eq!(kinds.of(ItemId(5)), None);
-        kinds.push(&product("b", "y"), &map);
+        kinds.push(&item("b", "y"), &map);
         assert_eq!(kinds.of(ItemId(6)), kinds.of(ItemId(3)));
-        kinds.push(&product("unheard", "of"), &map);
+        kinds.push(&item("unheard", "of"), &map);
         assert_eq!(kinds.of(ItemId(7)), None);
     }
 

@@ -1,20 +1,20 @@
-//! What each node hands to its neighbours, summed over all layers.
+//! What each node hands to its neighbors, summed over all layers.
 
 use lightgcn_graph::{Normalization, TrainGraph};
 use lightgcn_simd::{CsrView, propagate};
 use lightgcn_store::Artifact;
 
 /// The table Σ_{k≥1} α_k Â^{k−1} E, `[n_nodes, dimension]`: a node's final embedding is α_0 times its
-/// own row of layer 0 and the sum of its neighbours' messages by the entries of Â. So a score splits
-/// exactly over a consumer's history, and whoever has no row of layer 0 still has a history.
+/// own row of layer 0 and the sum of its neighbors' messages by the entries of Â. So a score splits
+/// exactly over a user's history, and whoever has no row of layer 0 still has a history.
 ///
-/// Models whose final embeddings are no such sum have none; there a product's final embedding serves
-/// as its message, and only a fitted map leads from a history to a consumer.
+/// Models whose final embeddings are no such sum have none; there an item's final embedding serves
+/// as its message, and only a fitted map leads from a history to a user.
 #[derive(Debug)]
 pub(crate) enum Messages {
     /// α_1 · E: one layer needs no table.
     Scaled(f32),
-    /// Two layers and more, after K − 1 products with Â.
+    /// Two layers and more, after K − 1 items with Â.
     Table(Vec<f32>),
     /// No sum over paths.
     Final,
@@ -63,7 +63,7 @@ impl Messages {
         }
     }
 
-    /// The product of a node's message and `vector`.
+    /// The item of a node's message and `vector`.
     pub(crate) fn dot(&self, artifact: &Artifact, node: usize, vector: &[f64]) -> f64 {
         let (row, factor) = match self {
             Self::Scaled(one) => (artifact.layer0.row(node), f64::from(*one)),

@@ -8,10 +8,10 @@ const LONGEST: usize = 64;
 /// The most edits at which an id still counts as near.
 const MOST_EDITS: usize = 2;
 
-/// The known product id that is nearest in spelling (at most 2 characters inserted, deleted or
-/// replaced, and fewer than half of it), equal ones by the lower row. O(products · length²), on the
+/// The known item id that is nearest in spelling (at most 2 characters inserted, deleted or
+/// replaced, and fewer than half of it), equal ones by the lower row. O(items · length²), on the
 /// way to an error only.
-pub(crate) fn nearest_product(items: &Vocabulary<ItemId>, id: &str) -> Option<String> {
+pub(crate) fn nearest_item(items: &Vocabulary<ItemId>, id: &str) -> Option<String> {
     let trimmed = id.trim();
     if items.get(trimmed).is_some() {
         return Some(trimmed.to_owned());
@@ -19,7 +19,7 @@ pub(crate) fn nearest_product(items: &Vocabulary<ItemId>, id: &str) -> Option<St
     nearest_label(items.iter(), id)
 }
 
-/// The label that is nearest in spelling, as [`nearest_product`] measures it.
+/// The label that is nearest in spelling, as [`nearest_item`] measures it.
 pub(crate) fn nearest_label<'a>(
     labels: impl Iterator<Item = &'a str>,
     label: &str,
@@ -38,14 +38,14 @@ pub(crate) fn nearest_label<'a>(
     nearest.map(|(_, name)| name.to_owned())
 }
 
-/// What to do about an unknown consumer. It never names another consumer.
-pub(crate) fn mend_for_consumer(users: &Vocabulary<UserId>, id: &str) -> String {
+/// What to do about an unknown user. It never names another user.
+pub(crate) fn mend_for_user(users: &Vocabulary<UserId>, id: &str) -> String {
     let trimmed = id.trim();
     if trimmed != id && users.get(trimmed).is_some() {
         return format!("the id is known without the blanks around it: {trimmed:?}");
     }
-    "check the id as the log writes it, or train again on a log that has this consumer; \
-     recommendations for unknown consumers fall back on popularity"
+    "check the id as the log writes it, or train again on a log that has this user; \
+     recommendations for unknown users fall back on popularity"
         .to_owned()
 }
 
@@ -89,9 +89,9 @@ mod tests {
     }
 
     #[test]
-    fn near_products_are_suggested_and_far_ones_are_not() {
+    fn near_items_are_suggested_and_far_ones_are_not() {
         let items = Vocabulary::from_names(["5802432", "5802433", "lamp"]).unwrap();
-        let near = |id: &str| nearest_product(&items, id);
+        let near = |id: &str| nearest_item(&items, id);
         assert_eq!(near(" lamp\n").as_deref(), Some("lamp"));
         assert_eq!(near("5802439").as_deref(), Some("5802432"));
         assert_eq!(near("580243").as_deref(), Some("5802432"));
@@ -102,9 +102,9 @@ mod tests {
     }
 
     #[test]
-    fn other_consumers_are_never_named() {
+    fn other_users_are_never_named() {
         let users = Vocabulary::from_names(["anna", "bob"]).unwrap();
-        assert!(mend_for_consumer(&users, "bob ").contains("\"bob\""));
-        assert!(!mend_for_consumer(&users, "ann").contains("anna"));
+        assert!(mend_for_user(&users, "bob ").contains("\"bob\""));
+        assert!(!mend_for_user(&users, "ann").contains("anna"));
     }
 }

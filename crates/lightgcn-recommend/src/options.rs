@@ -1,46 +1,46 @@
 //! What a shop may ask for.
 
-use crate::filter::ProductFilter;
+use crate::filter::ItemFilter;
 use crate::{RecommendError, Source};
 use serde::{Deserialize, Serialize};
 
-/// Which products that the consumer has met already are left out.
+/// Which items that the user has met already are left out.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum Hide {
-    /// What the consumer has bought (a target behaviour), in training or in the events of the request.
+    /// What the user has bought (a target behavior), in training or in the events of the request.
     #[default]
     Bought,
-    /// Whatever the consumer has met, by any behaviour.
+    /// Whatever the user has met, by any behavior.
     Seen,
     /// Nothing: everything may come again.
     Nothing,
 }
 
-/// How many products to recommend, and which.
+/// How many items to recommend, and which.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(deny_unknown_fields, default)]
 pub struct RecommendOptions {
-    /// How many products at most; 10 unless told. Must not be 0; beyond the catalogue it gives all.
+    /// How many items at most; 10 unless told. Must not be 0; beyond the catalogue it gives all.
     pub k: usize,
-    /// Which known products are left out; what was bought, unless told.
+    /// Which known items are left out; what was bought, unless told.
     pub hide: Hide,
-    /// Which products may come at all; every one, unless told.
-    pub filter: ProductFilter,
+    /// Which items may come at all; every one, unless told.
+    pub filter: ItemFilter,
     /// How much the list is diversified, in [0, 1]: 0 (unless told) ranks by score alone, 1 by
     /// difference alone. See [`diversify`](crate::diversify).
     pub diversity: f64,
-    /// The chance that a place of the list goes to a product drawn at random, in [0, 1]; 0 unless told.
+    /// The chance that a place of the list goes to an item drawn at random, in [0, 1]; 0 unless told.
     pub exploration: f64,
     /// How much expected revenue counts against the model's score, in [0, 1]; 0 unless told. See
     /// [`RevenueScorer`](crate::RevenueScorer).
     pub revenue: f64,
-    /// The seed of exploration and of random products; 0 unless told. The same seed gives the same
+    /// The seed of exploration and of random items; 0 unless told. The same seed gives the same
     /// answer.
     pub seed: u64,
-    /// Where products come from, in this order, each taking over where those before it have not
+    /// Where items come from, in this order, each taking over where those before it have not
     /// filled the list; [`Source::CHAIN`] unless told. Must not be empty or name a source twice.
     pub chain: Vec<Source>,
 }
@@ -50,7 +50,7 @@ impl Default for RecommendOptions {
         Self {
             k: 10,
             hide: Hide::default(),
-            filter: ProductFilter::default(),
+            filter: ItemFilter::default(),
             diversity: 0.0,
             exploration: 0.0,
             revenue: 0.0,
@@ -99,15 +99,15 @@ impl RecommendOptions {
     }
 }
 
-/// Something that a consumer did lately and that training does not know.
+/// Something that a user did lately and that training does not know.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(deny_unknown_fields)]
 pub struct ContextEvent {
-    /// The product's id as the shop writes it. Events of unknown products are counted and ignored.
-    pub product: String,
-    /// The behaviour's label in the log.
-    pub behaviour: String,
+    /// The item's id as the shop writes it. Events of unknown items are counted and ignored.
+    pub item: String,
+    /// The behavior's label in the log.
+    pub behavior: String,
     /// How many such events it stands for: positive and finite; 1 unless told.
     #[serde(default = "one")]
     pub count: f64,
@@ -122,38 +122,38 @@ fn one() -> f64 {
 }
 
 impl ContextEvent {
-    /// One event of that behaviour with that product.
+    /// One event of that behavior with that item.
     #[must_use]
-    pub fn new(product: impl Into<String>, behaviour: impl Into<String>) -> Self {
+    pub fn new(item: impl Into<String>, behavior: impl Into<String>) -> Self {
         Self {
-            product: product.into(),
-            behaviour: behaviour.into(),
+            item: item.into(),
+            behavior: behavior.into(),
             count: 1.0,
             time: None,
         }
     }
 }
 
-/// A question for one consumer, with what the consumer did lately.
+/// A question for one user, with what the user did lately.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(deny_unknown_fields, default)]
 pub struct RecommendRequest {
-    /// The consumer's id; one that is unknown, or empty, is a newcomer.
-    pub consumer: String,
-    /// What the consumer did since training, in any order: these events shift the answer at once, and
+    /// The user's id; one that is unknown, or empty, is a newcomer.
+    pub user: String,
+    /// What the user did since training, in any order: these events shift the answer at once, and
     /// make an answer for a newcomer.
     pub events: Vec<ContextEvent>,
-    /// How many products, and which.
+    /// How many items, and which.
     pub options: RecommendOptions,
 }
 
 impl RecommendRequest {
-    /// A question for a consumer with the usual options.
+    /// A question for a user with the usual options.
     #[must_use]
-    pub fn new(consumer: impl Into<String>) -> Self {
+    pub fn new(user: impl Into<String>) -> Self {
         Self {
-            consumer: consumer.into(),
+            user: user.into(),
             ..Self::default()
         }
     }

@@ -33,21 +33,21 @@ pub(crate) struct Fused {
 }
 
 impl Partners {
-    /// A member's scores of all products, the mean standing for products that only the model knows.
-    fn scores(&self, member: usize, user: UserId, n_products: usize) -> Vec<f32> {
+    /// A member's scores of all items, the mean standing for items that only the model knows.
+    fn scores(&self, member: usize, user: UserId, n_items: usize) -> Vec<f32> {
         let member = &self.members[member];
         let mut row = vec![0.0; member.n_items()];
         member.scores(&[user], &mut row);
         let sum: f64 = row.iter().map(|&score| f64::from(score)).sum();
         let mean = (sum / row.len().max(1) as f64) as f32;
-        row.resize(n_products, mean);
+        row.resize(n_items, mean);
         row
     }
 
-    /// Replaces the model's scores of all products by the fused ones.
+    /// Replaces the model's scores of all items by the fused ones.
     pub(crate) fn fuse(&self, user: UserId, row: &mut [f32]) {
-        let n_products = row.len();
-        let theirs = (0..self.members.len()).map(|n| self.scores(n, user, n_products));
+        let n_items = row.len();
+        let theirs = (0..self.members.len()).map(|n| self.scores(n, user, n_items));
         self.fuse_rows(row, theirs);
     }
 
@@ -65,7 +65,7 @@ impl Partners {
         }
     }
 
-    /// The fused score of one product, `row` being the model's scores of all.
+    /// The fused score of one item, `row` being the model's scores of all.
     pub(crate) fn explain(&self, user: UserId, item: ItemId, row: &mut [f32]) -> Fused {
         let own = self.weights[0] * inverse(row);
         let members = 0..self.members.len();
@@ -81,7 +81,7 @@ impl Partners {
         }
     }
 
-    /// What the partners add to the fused score of a product; none where it is no sum over the history.
+    /// What the partners add to the fused score of an item; none where it is no sum over the history.
     fn parts(&self, user: UserId, item: ItemId, theirs: &[Vec<f32>]) -> Option<ScoreParts> {
         let mut sum = ScoreParts::default();
         for (n, weight) in self.weights[1..].iter().enumerate() {
@@ -99,19 +99,19 @@ impl Partners {
 
 impl Recommender {
     /// The same recommender as one of an ensemble: other models or linear filters of the same training
-    /// pairs have a say in what known consumers get, as in
+    /// pairs have a say in what known users get, as in
     /// [`EnsembleRanker`](crate::EnsembleRanker). `own_weight` is that of this recommender's model;
     /// [`choose_weights`](crate::choose_weights) finds good ones on validation data.
     ///
-    /// Partners score what training knows: events of a request move the model's part alone, products
+    /// Partners score what training knows: events of a request move the model's part alone, items
     /// that training does not know count as average ones to them, and newcomers get the model's answer.
     /// Where scores are fused and every member's score is a sum over the history, so is the fused one,
     /// and [`Recommender::explain`] splits it exactly. A partner costs a row of its scores for every
-    /// question; products are ranked consumer by consumer.
+    /// question; items are ranked user by user.
     ///
     /// # Errors
     /// [`RecommendError::Options`] if a weight is negative or not finite, or none is positive;
-    /// [`RecommendError::DifferentCatalogues`] if a partner counts other consumers or products. (Whether
+    /// [`RecommendError::DifferentCatalogues`] if a partner counts other users or items. (Whether
     /// ids agree, [`check_same_catalogue`](crate::check_same_catalogue) tells.)
     pub fn with_partners(
         mut self,
@@ -165,7 +165,7 @@ impl Scorer for Recommender {
     }
 
     /// Own taste and contributions, where the model's score is a sum over paths. A model without layers
-    /// (matrix factorization) is all own taste, and so is the score of a consumer without training pairs.
+    /// (matrix factorization) is all own taste, and so is the score of a user without training pairs.
     fn parts(&self, user: UserId, item: ItemId) -> Option<ScoreParts> {
         if item.index() >= Ranker::n_items(self) {
             return None;

@@ -1,14 +1,14 @@
-//! The strongest paths from a consumer to a product, other consumers in groups.
+//! The strongest paths from a user to an item, other users in groups.
 
 use crate::explanation::{ExplainedEdge, ExplainedPath, PathNode};
 use crate::messages::entry;
 use crate::profile::Profile;
-use crate::{BehaviourCount, ExplainOptions, Method, Recommender};
+use crate::{BehaviorCount, ExplainOptions, Method, Recommender};
 use lightgcn_core::{ItemId, UserId};
 use lightgcn_graph::Normalization;
 use std::collections::HashMap;
 
-/// Of a long history the strongest products begin the paths of five edges.
+/// Of a long history the strongest items begin the paths of five edges.
 const MOST_STARTS: usize = 20;
 
 /// Where the paths begin and end.
@@ -16,10 +16,10 @@ pub(crate) struct Ends<'a> {
     shop: &'a Recommender,
     profile: &'a Profile,
     item: ItemId,
-    /// The first steps: product, symmetric weight, and the message times its factor, pulled back to where
-    /// consumers' messages live (empty where the score is no path sum).
+    /// The first steps: item, symmetric weight, and the message times its factor, pulled back to where
+    /// users' messages live (empty where the score is no path sum).
     starts: Vec<Start>,
-    /// The last steps: consumers of the product, ascending.
+    /// The last steps: users of the item, ascending.
     users: Vec<u32>,
     weights: Vec<f32>,
 }
@@ -84,7 +84,7 @@ impl<'a> Ends<'a> {
         self.profile.trained.map(|user| user.0)
     }
 
-    /// What the consumers given (positions in the last steps) add: Σ Â_iv n_v · (start's vector).
+    /// What the users given (positions in the last steps) add: Σ Â_iv n_v · (start's vector).
     fn value(&self, start: &Start, last: impl Iterator<Item = (usize, f64)>) -> Option<f64> {
         if start.vector.is_empty() {
             return None;
@@ -119,11 +119,11 @@ fn of_user(shop: &Recommender, row: usize) -> (&[u32], &[f32]) {
     (&matrix.indices()[range.clone()], &matrix.data()[range])
 }
 
-/// A path by its products and its strength.
+/// A path by its items and its strength.
 struct Way {
     /// The number of the start.
     start: usize,
-    /// The product between the two groups of a path of five edges.
+    /// The item between the two groups of a path of five edges.
     between: Option<u32>,
     strength: f64,
 }
@@ -178,7 +178,7 @@ impl<'a> PathSearch<'a> {
         )
     }
 
-    /// Start → all who met both → product.
+    /// Start → all who met both → item.
     fn three_hops(&self) -> Vec<Way> {
         let ends = self.ends;
         let mut ways = Vec::new();
@@ -194,7 +194,7 @@ impl<'a> PathSearch<'a> {
                 sum += self.symmetric(user, start.item.index(), weights[a])
                     * self.symmetric(user, ends.item.index(), ends.weights[b]);
             });
-            if count >= self.options.min_consumers {
+            if count >= self.options.min_users {
                 ways.push(Way {
                     start: n,
                     between: None,
@@ -205,10 +205,10 @@ impl<'a> PathSearch<'a> {
         ways
     }
 
-    /// Start → who met it and another → that one → who met it and the product → the product.
+    /// Start → who met it and another → that one → who met it and the item → the item.
     fn five_hops(&self) -> Vec<Way> {
         let ends = self.ends;
-        let last = self.neighbours(ends.item.index());
+        let last = self.neighbors(ends.item.index());
         let mut starts: Vec<usize> = (0..ends.starts.len()).collect();
         starts.sort_by(|&a, &b| {
             let strength = |n: usize| ends.starts[n].strength;
@@ -217,12 +217,12 @@ impl<'a> PathSearch<'a> {
         let mut ways = Vec::new();
         for &n in starts.iter().take(MOST_STARTS) {
             let start = &ends.starts[n];
-            for (&between, &(strength, count)) in &self.neighbours(start.item.index()) {
+            for (&between, &(strength, count)) in &self.neighbors(start.item.index()) {
                 if between == ends.item.0 || between == start.item.0 {
                     continue;
                 }
                 if let Some(&(end, others)) = last.get(&between)
-                    && count.min(others) >= self.options.min_consumers
+                    && count.min(others) >= self.options.min_users
                 {
                     ways.push(Way {
                         start: n,
@@ -235,9 +235,9 @@ impl<'a> PathSearch<'a> {
         ways
     }
 
-    /// For each product that shares a consumer with `item`: the summed strength of the two edges, and how
-    /// many consumers they are.
-    fn neighbours(&self, item: usize) -> HashMap<u32, (f64, usize)> {
+    /// For each item that shares a user with `item`: the summed strength of the two edges, and how
+    /// many users they are.
+    fn neighbors(&self, item: usize) -> HashMap<u32, (f64, usize)> {
         let shop = self.ends.shop;
         let (users, weights) = of_item(shop, item);
         let mut found: HashMap<u32, (f64, usize)> = HashMap::new();
@@ -287,13 +287,13 @@ impl<'a> PathSearch<'a> {
                 first.add(near[a], near_weights[a], middle_weights[b]);
             }
         });
-        let reach = self.neighbours(start.item.index());
+        let reach = self.neighbors(start.item.index());
         let mut last = Vec::new();
         common(middle, &ends.users, |a, b| {
             let user = middle[a];
             second.add(user, middle_weights[a], ends.weights[b]);
             if near.binary_search(&user).is_err() {
-                // Its portion of all ways from the start to this consumer.
+                // Its portion of all ways from the start to this user.
                 let (items, weights) = of_user(ends.shop, user as usize);
                 let ways = items
                     .iter()
@@ -326,9 +326,9 @@ impl<'a> PathSearch<'a> {
         }
     }
 
-    fn product(&self, item: ItemId) -> PathNode {
-        PathNode::Product {
-            product: self.ends.shop.product_name(item),
+    fn item(&self, item: ItemId) -> PathNode {
+        PathNode::Item {
+            item: self.ends.shop.item_name(item),
             details: self.ends.shop.catalogue().get(item),
         }
     }
@@ -337,34 +337,34 @@ impl<'a> PathSearch<'a> {
         let dealings = &self.ends.profile.dealings;
         let dealing = dealings.iter().find(|d| d.item == start.item);
         ExplainedEdge {
-            from: PathNode::Consumer,
-            to: self.product(start.item),
-            behaviours: dealing.map_or_else(Vec::new, |d| self.ends.shop.behaviours_of(d)),
+            from: PathNode::User,
+            to: self.item(start.item),
+            behaviors: dealing.map_or_else(Vec::new, |d| self.ends.shop.behaviors_of(d)),
             weight: dealing.map_or(0.0, |d| d.weight),
         }
     }
 
-    /// Product → group → product.
+    /// Item → group → item.
     fn group_edges(&self, group: &Group, from: ItemId, to: ItemId) -> [ExplainedEdge; 2] {
-        let others = PathNode::OtherConsumers {
+        let others = PathNode::OtherUsers {
             count: group.users.len(),
         };
         let edge = |from: PathNode, to: PathNode, item: ItemId, weight: f64| ExplainedEdge {
             from,
             to,
-            behaviours: self.shared_behaviours(&group.users, item),
+            behaviors: self.shared_behaviors(&group.users, item),
             weight,
         };
         [
-            edge(self.product(from), others.clone(), from, group.weights.0),
-            edge(others, self.product(to), to, group.weights.1),
+            edge(self.item(from), others.clone(), from, group.weights.0),
+            edge(others, self.item(to), to, group.weights.1),
         ]
     }
 
-    /// How many of the consumers did what with the product, where they are enough.
-    fn shared_behaviours(&self, users: &[u32], item: ItemId) -> Vec<BehaviourCount> {
+    /// How many of the users did what with the item, where they are enough.
+    fn shared_behaviors(&self, users: &[u32], item: ItemId) -> Vec<BehaviorCount> {
         let train = &self.ends.shop.artifact().train;
-        let mut counts = vec![0; train.behaviours().len()];
+        let mut counts = vec![0; train.behaviors().len()];
         for &user in users {
             if let Some(pair) = train.find(UserId(user), item) {
                 for (sum, &count) in counts.iter_mut().zip(train.counts_of(pair)) {
@@ -372,15 +372,15 @@ impl<'a> PathSearch<'a> {
                 }
             }
         }
-        let least = self.options.min_consumers;
+        let least = self.options.min_users;
         for count in counts.iter_mut().filter(|count| (**count as usize) < least) {
             *count = 0;
         }
-        BehaviourCount::of(train.behaviours(), &counts)
+        BehaviorCount::of(train.behaviors(), &counts)
     }
 }
 
-/// Consumers who share two products.
+/// Users who share two items.
 #[derive(Default)]
 struct Group {
     users: Vec<u32>,

@@ -1,28 +1,28 @@
-//! What is known of the consumer of a request: the training pairs and the events since.
+//! What is known of the user of a request: the training pairs and the events since.
 
 use crate::messages::entry;
 use crate::{ContextEvent, RecommendError, Recommender};
 use lightgcn_core::{ItemId, UserId};
 
-/// One product that the consumer dealt with.
+/// One item that the user dealt with.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Dealing {
     pub(crate) item: ItemId,
     /// The pair's weight, as training would weigh it.
     pub(crate) weight: f64,
-    /// How many events of each behaviour.
+    /// How many events of each behavior.
     pub(crate) counts: Vec<f64>,
     pub(crate) bought: bool,
     /// Whether an event of the request took part.
     pub(crate) is_recent: bool,
 }
 
-/// A consumer as far as the model can know.
+/// A user as far as the model can know.
 #[derive(Debug, Clone)]
 pub(crate) struct Profile {
-    /// The row of a consumer with training pairs.
+    /// The row of a user with training pairs.
     pub(crate) trained: Option<UserId>,
-    /// By product, each once.
+    /// By item, each once.
     pub(crate) dealings: Vec<Dealing>,
     pub(crate) n_events: usize,
     pub(crate) n_ignored: usize,
@@ -36,7 +36,7 @@ impl Profile {
 }
 
 impl Recommender {
-    /// The training pairs of the consumer with the events added, each pair weighed by the rules of
+    /// The training pairs of the user with the events added, each pair weighed by the rules of
     /// training. O(pairs + events · log).
     pub(crate) fn profile(
         &self,
@@ -57,18 +57,18 @@ impl Recommender {
             .collect();
         let latest = events.iter().filter_map(|event| event.time).max();
         let mut n_ignored = 0;
-        // Counts by age, per product.
+        // Counts by age, per item.
         let mut recent: Vec<(ItemId, Vec<f64>, bool)> = Vec::new();
         for (n, event) in events.iter().enumerate() {
             let fault = |detail| RecommendError::ContextEvent {
                 number: n + 1,
                 detail,
             };
-            let Some(behaviour) = self.weights.get(&event.behaviour) else {
-                let known: Vec<_> = train.behaviours().iter().map(String::as_str).collect();
+            let Some(behavior) = self.weights.get(&event.behavior) else {
+                let known: Vec<_> = train.behaviors().iter().map(String::as_str).collect();
                 return Err(fault(format!(
-                    "unknown behaviour {:?}; the model knows {}",
-                    event.behaviour,
+                    "unknown behavior {:?}; the model knows {}",
+                    event.behavior,
                     known.join(", ")
                 )));
             };
@@ -78,7 +78,7 @@ impl Recommender {
                     event.count
                 )));
             }
-            let Some(item) = self.item(&event.product) else {
+            let Some(item) = self.item(&event.item) else {
                 n_ignored += 1;
                 continue;
             };
@@ -89,12 +89,12 @@ impl Recommender {
             let place = match recent.iter().position(|(known, ..)| *known == item) {
                 Some(place) => place,
                 None => {
-                    recent.push((item, vec![0.0; train.behaviours().len()], false));
+                    recent.push((item, vec![0.0; train.behaviors().len()], false));
                     recent.len() - 1
                 }
             };
-            recent[place].1[behaviour.index()] += event.count * self.weights.decay(age);
-            recent[place].2 |= self.weights.is_target(behaviour);
+            recent[place].1[behavior.index()] += event.count * self.weights.decay(age);
+            recent[place].2 |= self.weights.is_target(behavior);
         }
         for (item, counts, bought) in recent {
             self.add_recent(&mut dealings, item, counts, bought);
@@ -137,8 +137,8 @@ impl Recommender {
         }
     }
 
-    /// The entries of Â from the consumer to the products that training knows: the product and its
-    /// factor. The consumer's degree is that of the dealings, a product's the one of training.
+    /// The entries of Â from the user to the items that training knows: the item and its
+    /// factor. The user's degree is that of the dealings, an item's the one of training.
     pub(crate) fn factors(&self, profile: &Profile) -> Vec<(ItemId, f64)> {
         let model = &self.artifact().model;
         self.scaled(profile, |weight, degree, item_degree| {
@@ -146,7 +146,7 @@ impl Recommender {
         })
     }
 
-    /// The dealings with trained products, their weights scaled by both degrees.
+    /// The dealings with trained items, their weights scaled by both degrees.
     pub(crate) fn scaled(
         &self,
         profile: &Profile,

@@ -3,20 +3,20 @@
 use lightgcn_core::{Interactions, ItemId, UserId};
 use serde::{Deserialize, Serialize};
 
-/// A product with its score.
+/// An item with its score.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct Ranked {
-    /// The product's row.
+    /// The item's row.
     pub item: ItemId,
     /// Its score; higher is better. Scores of different rankers do not compare.
     pub score: f32,
 }
 
-/// Anything that ranks products for known consumers.
+/// Anything that ranks items for known users.
 ///
-/// A list is best first, equal scores by the lower product row, without repetition, without the
-/// excluded products, and as long as `k` or, where fewer products are left, as many as there are.
-/// The same question gets the same answer, at any number of threads and however the consumers are
+/// A list is best first, equal scores by the lower item row, without repetition, without the
+/// excluded items, and as long as `k` or, where fewer items are left, as many as there are.
+/// The same question gets the same answer, at any number of threads and however the users are
 /// batched. [`evaluate`](crate::evaluate) checks these promises and refuses lists that break them.
 ///
 /// A ranker of one's own is one method beside its name and sizes:
@@ -25,7 +25,7 @@ pub struct Ranked {
 /// use lightgcn_core::{ItemId, UserId};
 /// use lightgcn_recommend::{Exclusions, Ranked, Ranker};
 ///
-/// /// The newest products first: the last row is the newest.
+/// /// The newest items first: the last row is the newest.
 /// struct Newest {
 ///     n_users: usize,
 ///     n_items: usize,
@@ -59,21 +59,21 @@ pub trait Ranker: Sync {
     /// What the ranker is called in reports.
     fn name(&self) -> &str;
 
-    /// How many consumers it knows.
+    /// How many users it knows.
     fn n_users(&self) -> usize;
 
-    /// How many products it ranks.
+    /// How many items it ranks.
     fn n_items(&self) -> usize;
 
-    /// The `k` best products for each of `users`, in their order; `k` of 0 gives empty lists.
+    /// The `k` best items for each of `users`, in their order; `k` of 0 gives empty lists.
     ///
     /// # Panics
-    /// Implementations panic if a consumer is out of range, or `excluded` holds lists for fewer
-    /// consumers.
+    /// Implementations panic if a user is out of range, or `excluded` holds lists for fewer
+    /// users.
     fn top_k(&self, users: &[UserId], k: usize, excluded: &Exclusions) -> Vec<Vec<Ranked>>;
 }
 
-/// For each consumer the products that are never returned, ascending.
+/// For each user the items that are never returned, ascending.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Exclusions {
     /// `[n_users + 1]`, or empty where nothing is excluded for anyone.
@@ -82,13 +82,13 @@ pub struct Exclusions {
 }
 
 impl Exclusions {
-    /// Excludes nothing, for any number of consumers.
+    /// Excludes nothing, for any number of users.
     #[must_use]
     pub fn none() -> Self {
         Self::default()
     }
 
-    /// Excludes what each consumer has bought: the pairs with a target event. O(pairs).
+    /// Excludes what each user has bought: the pairs with a target event. O(pairs).
     #[must_use]
     pub fn targets(interactions: &Interactions) -> Self {
         let (offsets, items) = interactions.targets();
@@ -96,7 +96,7 @@ impl Exclusions {
         Self { offsets, items }
     }
 
-    /// Excludes whatever each consumer has met: every pair, of any behaviour. O(pairs).
+    /// Excludes whatever each user has met: every pair, of any behavior. O(pairs).
     #[must_use]
     pub fn pairs(interactions: &Interactions) -> Self {
         Self {
@@ -105,7 +105,7 @@ impl Exclusions {
         }
     }
 
-    /// Excludes one list of products per consumer, in any order; repetition does no harm.
+    /// Excludes one list of items per user, in any order; repetition does no harm.
     #[must_use]
     pub fn from_lists(lists: impl IntoIterator<Item = Vec<ItemId>>) -> Self {
         let mut exclusions = Self {
@@ -121,16 +121,16 @@ impl Exclusions {
         exclusions
     }
 
-    /// For how many consumers there are lists; none where nothing is excluded for anyone.
+    /// For how many users there are lists; none where nothing is excluded for anyone.
     #[must_use]
     pub fn n_users(&self) -> Option<usize> {
         self.offsets.len().checked_sub(1)
     }
 
-    /// The product rows excluded for a consumer, ascending and distinct.
+    /// The item rows excluded for a user, ascending and distinct.
     ///
     /// # Panics
-    /// If there are lists, and none for this consumer.
+    /// If there are lists, and none for this user.
     #[must_use]
     pub fn of(&self, user: UserId) -> &[u32] {
         if self.offsets.is_empty() {
@@ -138,27 +138,27 @@ impl Exclusions {
         }
         assert!(
             user.index() + 1 < self.offsets.len(),
-            "consumer row {user} has no list: the exclusions count {} consumers",
+            "user row {user} has no list: the exclusions count {} users",
             self.offsets.len() - 1
         );
         &self.items[self.offsets[user.index()] as usize..self.offsets[user.index() + 1] as usize]
     }
 
-    /// Whether a product is excluded for a consumer. O(log of the consumer's list).
+    /// Whether an item is excluded for a user. O(log of the user's list).
     ///
     /// # Panics
-    /// If there are lists, and none for this consumer.
+    /// If there are lists, and none for this user.
     #[must_use]
     pub fn contains(&self, user: UserId, item: ItemId) -> bool {
         self.of(user).binary_search(&item.0).is_ok()
     }
 }
 
-/// Panics with a clear message where a consumer is out of range.
+/// Panics with a clear message where a user is out of range.
 pub(crate) fn check_user(user: UserId, n_users: usize) {
     assert!(
         user.index() < n_users,
-        "consumer row {user} is out of range: the ranker knows {n_users} consumers"
+        "user row {user} is out of range: the ranker knows {n_users} users"
     );
 }
 
@@ -192,7 +192,7 @@ mod tests {
     }
 
     #[test]
-    #[should_panic(expected = "the exclusions count 1 consumers")]
+    #[should_panic(expected = "the exclusions count 1 users")]
     fn a_missing_list_is_a_mistake() {
         let _ = Exclusions::from_lists([vec![]]).of(UserId(1));
     }

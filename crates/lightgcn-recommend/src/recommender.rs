@@ -2,12 +2,12 @@
 
 use crate::answer::HistoryItem;
 use crate::fold_in::Map;
+use crate::items::Items;
 use crate::messages::Messages;
-use crate::nearest::{mend_for_consumer, nearest_product};
+use crate::nearest::{mend_for_user, nearest_item};
 use crate::partners::Partners;
-use crate::products::Products;
 use crate::{ContextEvent, EmbeddingRanker, Exclusions, FoldIn, PopularityRanker, RecommendError};
-use lightgcn_core::{BehaviourWeights, Catalogue, ItemId, UserId};
+use lightgcn_core::{BehaviorWeights, Catalogue, ItemId, UserId};
 use lightgcn_graph::TrainGraph;
 use lightgcn_store::Artifact;
 use std::collections::HashSet;
@@ -17,7 +17,7 @@ use std::sync::OnceLock;
 /// Answers a shop's questions from an [`Artifact`], without the log and without training.
 ///
 /// [`recommend`](Self::recommend) and [`recommend_many`](Self::recommend_many) always answer: where the model
-/// knows nothing of a consumer, the next source of the chain takes over, and every item says where it
+/// knows nothing of a user, the next source of the chain takes over, and every item says where it
 /// comes from. Answers are exact, the same at any number of threads, and the same one by one or in a
 /// batch.
 ///
@@ -26,7 +26,7 @@ use std::sync::OnceLock;
 ///
 /// ```
 /// # use lightgcn_core::{
-/// #     BehaviourWeightsConfig, Catalogue, InteractionsBuilder, ItemId, Lineage, UserId, Vocabulary,
+/// #     BehaviorWeightsConfig, Catalogue, InteractionsBuilder, ItemId, Lineage, UserId, Vocabulary,
 /// # };
 /// # use lightgcn_graph::Normalization;
 /// # use lightgcn_store::{Artifact, EmbeddingTable, ModelDescription, popularity_of};
@@ -53,7 +53,7 @@ use std::sync::OnceLock;
 /// #     users: Vocabulary::from_names(["ann", "bob"])?,
 /// #     items: Vocabulary::from_names(["glove", "lamp"])?,
 /// #     catalogue: Catalogue::unknown(2),
-/// #     behaviours: BehaviourWeightsConfig::single("purchase"),
+/// #     behaviors: BehaviorWeightsConfig::single("purchase"),
 /// #     lineage: Lineage::default(),
 /// # };
 /// # let folder = tempfile::tempdir()?;
@@ -66,22 +66,22 @@ use std::sync::OnceLock;
 /// // Ann bought the glove; Bob bought the glove and the lamp.
 /// let shop = Recommender::open(&path)?;
 /// let answer = shop.recommend("ann", &RecommendOptions::default())?;
-/// assert_eq!(answer.items[0].product, "lamp");
+/// assert_eq!(answer.items[0].item, "lamp");
 ///
-/// // Other consumers show in an explanation only in company.
-/// let why = shop.explain("ann", "lamp", &ExplainOptions { min_consumers: 1, ..Default::default() })?;
+/// // Other users show in an explanation only in company.
+/// let why = shop.explain("ann", "lamp", &ExplainOptions { min_users: 1, ..Default::default() })?;
 /// assert_eq!(why.paths[0].edges.len(), 3);
 /// println!("{why}");
 ///
 /// let stranger = shop.recommend("zoe", &RecommendOptions::default())?;
 /// assert_eq!((stranger.known, stranger.source), (false, Source::Popularity));
-/// assert_eq!(stranger.items[0].product, "glove");
+/// assert_eq!(stranger.items[0].item, "glove");
 ///
 /// // Zoe has just bought the glove, which is enough to go by.
 /// let events = vec![ContextEvent::new("glove", "purchase")];
 /// let answer = shop.answer(&RecommendRequest::new("zoe").with_events(events))?;
 /// assert_eq!(answer.source, Source::FoldIn);
-/// assert_eq!(answer.items[0].product, "lamp");
+/// assert_eq!(answer.items[0].item, "lamp");
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Debug)]
@@ -90,8 +90,8 @@ pub struct Recommender {
     graph: TrainGraph,
     bought: Exclusions,
     popularity: PopularityRanker,
-    pub(crate) weights: BehaviourWeights,
-    pub(crate) products: Products,
+    pub(crate) weights: BehaviorWeights,
+    pub(crate) items: Items,
     /// Ids that no source may show, and the same by row.
     unsuitable_ids: HashSet<String>,
     pub(crate) unsuitable: Vec<bool>,
@@ -128,8 +128,8 @@ impl Recommender {
         let graph = artifact.graph()?;
         let popularity =
             PopularityRanker::new(artifact.popularity.clone(), artifact.train.n_users());
-        let products = Products::new(&artifact, &graph);
-        let weights = artifact.behaviours.clone().check();
+        let items = Items::new(&artifact, &graph);
+        let weights = artifact.behaviors.clone().check();
         Ok(Self {
             graph,
             bought: Exclusions::targets(&artifact.train),
@@ -138,8 +138,8 @@ impl Recommender {
                 faults: vec![error.to_string()],
             })?,
             unsuitable_ids: HashSet::new(),
-            unsuitable: vec![false; products.len()],
-            products,
+            unsuitable: vec![false; items.len()],
+            items,
             fold_in_method: FoldIn::default(),
             recent_half_life_days: 14.0,
             partners: None,
@@ -151,7 +151,7 @@ impl Recommender {
         })
     }
 
-    /// The same recommender with products that no source ever shows: not the model, nor popularity,
+    /// The same recommender with items that no source ever shows: not the model, nor popularity,
     /// nor chance. Ids that are not known yet are kept for when they are.
     #[must_use]
     pub fn with_unsuitable<S: Into<String>>(mut self, ids: impl IntoIterator<Item = S>) -> Self {
@@ -162,7 +162,7 @@ impl Recommender {
 
     pub(crate) fn mark_unsuitable(&mut self) {
         self.unsuitable = self
-            .products
+            .items
             .names
             .iter()
             .map(|name| self.unsuitable_ids.contains(name))
@@ -198,7 +198,7 @@ impl Recommender {
     }
 
     /// Makes now what the first questions would otherwise wait for: the sums over layers and the map
-    /// for newcomers. O((layers − 1) · edges · dimension + consumers · dimension²).
+    /// for newcomers. O((layers − 1) · edges · dimension + users · dimension²).
     pub fn warm(&self) {
         let _ = self.newcomer_map();
     }
@@ -215,22 +215,22 @@ impl Recommender {
         &self.graph
     }
 
-    /// What each known consumer has bought: the products that answers leave out.
+    /// What each known user has bought: the items that answers leave out.
     #[must_use]
     pub fn bought(&self) -> &Exclusions {
         &self.bought
     }
 
-    /// What is known of the products, those added by [`Recommender::with_products`] included.
+    /// What is known of the items, those added by [`Recommender::with_items`] included.
     #[must_use]
     pub fn catalogue(&self) -> &Catalogue {
-        &self.products.catalogue
+        &self.items.catalogue
     }
 
-    /// How many products there are, those added by [`Recommender::with_products`] included.
+    /// How many items there are, those added by [`Recommender::with_items`] included.
     #[must_use]
-    pub fn n_products(&self) -> usize {
-        self.products.len()
+    pub fn n_items(&self) -> usize {
+        self.items.len()
     }
 
     pub(crate) fn messages(&self) -> &Messages {
@@ -238,7 +238,7 @@ impl Recommender {
             .get_or_init(|| Messages::new(&self.artifact, &self.graph))
     }
 
-    /// The model as a [`Ranker`](crate::Ranker) of the products of training, for evaluation or questions
+    /// The model as a [`Ranker`](crate::Ranker) of the items of training, for evaluation or questions
     /// by row.
     #[must_use]
     pub fn ranker(&self) -> EmbeddingRanker<'_> {
@@ -251,26 +251,26 @@ impl Recommender {
         )
     }
 
-    /// The popularity list that unknown consumers get, as a [`Ranker`](crate::Ranker).
+    /// The popularity list that unknown users get, as a [`Ranker`](crate::Ranker).
     #[must_use]
     pub fn popularity(&self) -> &PopularityRanker {
         &self.popularity
     }
 
-    /// What a consumer did in training: the latest first, where the log has times; then the
-    /// heaviest; then by row. O(pairs of the consumer · log).
+    /// What a user did in training: the latest first, where the log has times; then the
+    /// heaviest; then by row. O(pairs of the user · log).
     ///
     /// # Errors
-    /// [`RecommendError::UnknownConsumer`] if the artifact does not know the consumer.
+    /// [`RecommendError::UnknownUser`] if the artifact does not know the user.
     pub fn history(&self, raw_user: &str) -> Result<Vec<HistoryItem>, RecommendError> {
         self.known_user(raw_user)?;
         self.history_with(raw_user, &[])
     }
 
-    /// What a consumer did in training and in these later events, in the order of [`Recommender::history`],
-    /// each pair weighed as an answer to them weighs it. Events of products that the model does not know are
-    /// left out; counts of parts of events are rounded up. A consumer who is not known has the events alone.
-    /// O(pairs · log + events · products of them).
+    /// What a user did in training and in these later events, in the order of [`Recommender::history`],
+    /// each pair weighed as an answer to them weighs it. Events of items that the model does not know are
+    /// left out; counts of parts of events are rounded up. A user who is not known has the events alone.
+    /// O(pairs · log + events · items of them).
     ///
     /// # Errors
     /// [`RecommendError::ContextEvent`] for an event that cannot be used.
@@ -288,21 +288,21 @@ impl Recommender {
         };
         let mut items: Vec<HistoryItem> = Vec::with_capacity(profile.dealings.len());
         for dealing in &profile.dealings {
-            let product = self.product_name(dealing.item);
-            // Only products with such an event are sought among them.
+            let item = self.item_name(dealing.item);
+            // Only items with such an event are sought among them.
             let mine = events
                 .iter()
-                .filter(|event| dealing.is_recent && event.product == product);
+                .filter(|event| dealing.is_recent && event.item == item);
             items.push(HistoryItem {
-                behaviours: self.behaviours_of(dealing),
+                behaviors: self.behaviors_of(dealing),
                 weight: dealing.weight as f32,
                 last_time: mine
                     .filter_map(|event| event.time)
                     .chain(trained_time(dealing.item))
                     .max(),
                 bought: dealing.bought,
-                details: self.products.catalogue.get(dealing.item),
-                product,
+                details: self.items.catalogue.get(dealing.item),
+                item,
             });
         }
         items.sort_by(|a, b| {
@@ -312,55 +312,51 @@ impl Recommender {
         Ok(items)
     }
 
-    /// The row of a consumer, or none where the artifact does not know the id.
+    /// The row of a user, or none where the artifact does not know the id.
     #[must_use]
     pub fn user(&self, raw_user: &str) -> Option<UserId> {
         self.artifact.users.get(raw_user)
     }
 
-    /// The row of a product, or none where the id is not known.
+    /// The row of an item, or none where the id is not known.
     #[must_use]
-    pub fn item(&self, raw_product: &str) -> Option<ItemId> {
-        self.products.names.get(raw_product)
+    pub fn item(&self, raw_item: &str) -> Option<ItemId> {
+        self.items.names.get(raw_item)
     }
 
-    /// The id of a product, or none where there is no such row.
+    /// The id of an item, or none where there is no such row.
     #[must_use]
-    pub fn product(&self, item: ItemId) -> Option<&str> {
-        self.products.names.name(item)
+    pub fn item_id(&self, item: ItemId) -> Option<&str> {
+        self.items.names.name(item)
     }
 
     pub(crate) fn known_user(&self, raw_user: &str) -> Result<UserId, RecommendError> {
         self.user(raw_user)
-            .ok_or_else(|| RecommendError::UnknownConsumer {
+            .ok_or_else(|| RecommendError::UnknownUser {
                 id: raw_user.to_owned(),
-                mend: mend_for_consumer(&self.artifact.users, raw_user),
+                mend: mend_for_user(&self.artifact.users, raw_user),
             })
     }
 
-    pub(crate) fn known_item(&self, raw_product: &str) -> Result<ItemId, RecommendError> {
-        self.item(raw_product).ok_or_else(|| {
-            let nearest = nearest_product(&self.products.names, raw_product);
+    pub(crate) fn known_item(&self, raw_item: &str) -> Result<ItemId, RecommendError> {
+        self.item(raw_item).ok_or_else(|| {
+            let nearest = nearest_item(&self.items.names, raw_item);
             let mend = match &nearest {
                 Some(near) => format!("did you mean {near:?}?"),
                 None => "check the id as the log writes it, or train again on a log that has it"
                     .to_owned(),
             };
-            RecommendError::UnknownProduct {
-                id: raw_product.to_owned(),
+            RecommendError::UnknownItem {
+                id: raw_item.to_owned(),
                 nearest,
                 mend,
             }
         })
     }
 
-    pub(crate) fn product_name(&self, item: ItemId) -> String {
-        // A checked artifact names every product.
-        self.products
-            .names
-            .name(item)
-            .unwrap_or_default()
-            .to_owned()
+    pub(crate) fn item_name(&self, item: ItemId) -> String {
+        // A checked artifact names every item.
+        self.items.names.name(item).unwrap_or_default().to_owned()
     }
 }
 

@@ -5,12 +5,12 @@ use crate::{Exclusions, Ranked, Ranker, RecommendError, Scorer};
 use lightgcn_core::UserId;
 use rayon::prelude::*;
 
-/// Ranks by (1 − weight) · s/σ + weight · r/ρ, where s is another ranker's score of the product for the
-/// consumer and r = exp((s − max s)/σ) · price its expected revenue up to a factor; σ and ρ are the
-/// standard deviations of s and r over all products for that consumer.
+/// Ranks by (1 − weight) · s/σ + weight · r/ρ, where s is another ranker's score of the item for the
+/// user and r = exp((s − max s)/σ) · price its expected revenue up to a factor; σ and ρ are the
+/// standard deviations of s and r over all items for that user.
 ///
 /// A score is no probability. The exponential makes positive chances of scores of any sign, whose ratio
-/// is e per standard deviation: a softmax at the temperature σ. A product without a price counts with
+/// is e per standard deviation: a softmax at the temperature σ. An item without a price counts with
 /// the median one.
 #[derive(Debug, Clone)]
 pub struct RevenueScorer<S> {
@@ -21,17 +21,17 @@ pub struct RevenueScorer<S> {
 }
 
 impl<S: Scorer> RevenueScorer<S> {
-    /// A scorer with `weight` in [0, 1] on revenue; `prices` has one a product where known.
+    /// A scorer with `weight` in [0, 1] on revenue; `prices` has one an item where known.
     ///
     /// # Errors
-    /// [`RecommendError::Options`] if the weight lies outside [0, 1], or no product has a price.
+    /// [`RecommendError::Options`] if the weight lies outside [0, 1], or no item has a price.
     ///
     /// # Panics
-    /// If there is not one price a product.
+    /// If there is not one price an item.
     pub fn new(inner: S, prices: &[Option<f64>], weight: f64) -> Result<Self, RecommendError> {
         assert!(
             prices.len() == inner.n_items(),
-            "there are {} prices for {} products",
+            "there are {} prices for {} items",
             prices.len(),
             inner.n_items()
         );
@@ -55,7 +55,7 @@ impl<S: Scorer> RevenueScorer<S> {
 pub(crate) fn usable_prices(prices: &[Option<f64>]) -> Result<Vec<f64>, RecommendError> {
     let mut known: Vec<f64> = prices.iter().copied().flatten().collect();
     if known.is_empty() {
-        let fault = "no product has a price, so revenue cannot be an objective";
+        let fault = "no item has a price, so revenue cannot be an objective";
         return Err(RecommendError::Options {
             faults: vec![fault.to_owned()],
         });
@@ -65,7 +65,7 @@ pub(crate) fn usable_prices(prices: &[Option<f64>]) -> Result<Vec<f64>, Recommen
     Ok(prices.iter().map(|price| price.unwrap_or(median)).collect())
 }
 
-/// Replaces one consumer's scores by their blend with revenue.
+/// Replaces one user's scores by their blend with revenue.
 pub(crate) fn add_revenue(scores: &mut [f32], prices: &[f64], weight: f64) {
     if weight <= 0.0 || scores.is_empty() {
         return;
@@ -135,7 +135,7 @@ mod tests {
     }
 
     #[test]
-    fn dear_products_rise_but_not_unlikely_ones() {
+    fn dear_items_rise_but_not_unlikely_ones() {
         let prices = [Some(1.0), Some(10.0), None, Some(20.0)];
         assert_eq!(order(0.0, &prices), [0, 1, 2, 3]);
         // Chances by e^(s/σ): 1, 0.96, 0.28, 0.08; times 1, 10, 10 and 20.

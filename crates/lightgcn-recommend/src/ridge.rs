@@ -13,8 +13,8 @@ pub(crate) fn solve_ridge(
     n_outputs: usize,
     ridge: f64,
 ) -> Vec<f64> {
-    let mut gram = products(inputs, n_inputs, inputs, n_inputs);
-    let targets = products(outputs, n_outputs, inputs, n_inputs);
+    let mut gram = items(inputs, n_inputs, inputs, n_inputs);
+    let targets = items(outputs, n_outputs, inputs, n_inputs);
     let trace: f64 = (0..n_inputs).map(|n| gram[n * n_inputs + n]).sum();
     let lambda = (ridge * trace / n_inputs as f64).max(f64::MIN_POSITIVE);
     (0..n_inputs).for_each(|n| gram[n * n_inputs + n] += lambda);
@@ -29,7 +29,7 @@ pub(crate) fn solve_ridge(
 }
 
 /// Aᵀ B for A `[n, a]` and B `[n, b]`: `[a, b]`.
-fn products(a: &[f64], n_a: usize, b: &[f64], n_b: usize) -> Vec<f64> {
+fn items(a: &[f64], n_a: usize, b: &[f64], n_b: usize) -> Vec<f64> {
     let mut out = vec![0.0; n_a * n_b];
     out.par_chunks_exact_mut(n_b)
         .enumerate()

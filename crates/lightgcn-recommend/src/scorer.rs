@@ -1,4 +1,4 @@
-//! Rankers that can say what they think of every product.
+//! Rankers that can say what they think of every item.
 
 use crate::ranker::check_user;
 use crate::{EmbeddingRanker, Exclusions, Ranked, Ranker};
@@ -9,26 +9,26 @@ use std::collections::HashMap;
 
 /// How many scores are held at a time: 32 MiB of them.
 const SCORES: usize = 1 << 23;
-/// The most consumers that are scored at a time.
-const MOST_CONSUMERS: usize = 512;
+/// The most users that are scored at a time.
+const MOST_USERS: usize = 512;
 
-/// A ranker that scores all products of a few consumers at a time: what blends are made of.
+/// A ranker that scores all items of a few users at a time: what blends are made of.
 ///
-/// The lists of [`Ranker::top_k`] are these scores, masked and ranked. The scores of a consumer have
-/// the same bits however the consumers are batched and at any number of threads.
+/// The lists of [`Ranker::top_k`] are these scores, masked and ranked. The scores of a user have
+/// the same bits however the users are batched and at any number of threads.
 pub trait Scorer: Ranker {
-    /// Writes the score of every product for each of `users` into `out` (`[users.len(), n_items]`,
+    /// Writes the score of every item for each of `users` into `out` (`[users.len(), n_items]`,
     /// row by row); what `out` held before is not read. Higher is better.
     ///
     /// # Panics
-    /// Implementations panic if `out` has another length, or a consumer is out of range.
+    /// Implementations panic if `out` has another length, or a user is out of range.
     fn scores(&self, users: &[UserId], out: &mut [f32]);
 
-    /// What the score of a product for a consumer consists of; none where it is no sum over the
-    /// consumer's history, or the ranker does not know the history.
+    /// What the score of an item for a user consists of; none where it is no sum over the
+    /// user's history, or the ranker does not know the history.
     ///
     /// # Panics
-    /// Implementations panic if the consumer or the product is out of range.
+    /// Implementations panic if the user or the item is out of range.
     fn parts(&self, user: UserId, item: ItemId) -> Option<ScoreParts> {
         let _ = (user, item);
         None
@@ -38,9 +38,9 @@ pub trait Scorer: Ranker {
 /// A score as a sum: its parts add up to it, up to rounding.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct ScoreParts {
-    /// What the consumer's own row of layer 0 adds; 0 for models without one.
+    /// What the user's own row of layer 0 adds; 0 for models without one.
     pub own_taste: f64,
-    /// What each product of the consumer's history adds, each product once; in no promised order.
+    /// What each item of the user's history adds, each item once; in no promised order.
     pub contributions: Vec<(ItemId, f64)>,
 }
 
@@ -131,7 +131,7 @@ pub(crate) fn check_scores(scorer: &impl Ranker, users: &[UserId], out: &[f32]) 
     let n_items = scorer.n_items();
     assert!(
         out.len() == users.len() * n_items,
-        "{} consumers and {n_items} products have {} scores, but there is room for {}",
+        "{} users and {n_items} items have {} scores, but there is room for {}",
         users.len(),
         users.len() * n_items,
         out.len()
@@ -139,12 +139,12 @@ pub(crate) fn check_scores(scorer: &impl Ranker, users: &[UserId], out: &[f32]) 
     users.iter().for_each(|&u| check_user(u, scorer.n_users()));
 }
 
-/// How many consumers of `n_items` products are scored at a time.
+/// How many users of `n_items` items are scored at a time.
 pub(crate) fn block_size(n_items: usize) -> usize {
-    (SCORES / n_items.max(1)).clamp(1, MOST_CONSUMERS)
+    (SCORES / n_items.max(1)).clamp(1, MOST_USERS)
 }
 
-/// The lists of [`Ranker::top_k`] from scores, a block of consumers at a time.
+/// The lists of [`Ranker::top_k`] from scores, a block of users at a time.
 pub(crate) fn top_k_of_scores(
     scorer: &impl Scorer,
     users: &[UserId],
@@ -167,7 +167,7 @@ pub(crate) fn top_k_of_scores(
     lists
 }
 
-/// The `k` best of one consumer's scores, without the excluded products.
+/// The `k` best of one user's scores, without the excluded items.
 pub(crate) fn list(scores: &[f32], k: usize, excluded: &[u32]) -> Vec<Ranked> {
     let best = select_top_k(scores, k, excluded).into_iter();
     best.map(|scored| Ranked {
@@ -204,10 +204,10 @@ mod tests {
 
     #[test]
     fn blocks_are_bounded() {
-        assert_eq!(block_size(10), MOST_CONSUMERS);
+        assert_eq!(block_size(10), MOST_USERS);
         assert_eq!(block_size(41_000), 204);
         assert_eq!(block_size(1 << 24), 1);
-        assert_eq!(block_size(0), MOST_CONSUMERS);
+        assert_eq!(block_size(0), MOST_USERS);
     }
 
     #[test]
@@ -218,8 +218,8 @@ mod tests {
     }
 
     #[test]
-    #[should_panic(expected = "consumer row 1 is out of range")]
-    fn a_consumer_out_of_range_is_a_mistake() {
+    #[should_panic(expected = "user row 1 is out of range")]
+    fn a_user_out_of_range_is_a_mistake() {
         let ranker = EmbeddingRanker::new("e", vec![1.0f32], vec![1.0f32; 4], 1).unwrap();
         ranker.scores(&[UserId(1)], &mut [0.0; 4]);
     }

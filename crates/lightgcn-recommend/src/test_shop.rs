@@ -1,17 +1,17 @@
 //! A small shop that tests ask.
 
 use lightgcn_core::{
-    BehaviourWeightsConfig, Catalogue, InteractionsBuilder, ItemId, Lineage, ProductDetails,
-    UserId, Vocabulary,
+    BehaviorWeightsConfig, Catalogue, InteractionsBuilder, ItemDetails, ItemId, Lineage, UserId,
+    Vocabulary,
 };
 use lightgcn_graph::Normalization;
 use lightgcn_store::{Artifact, EmbeddingTable, ModelDescription, popularity_of};
 
-/// Consumers and products by id.
-pub(crate) const CONSUMERS: [&str; 5] = ["ann", "bob", "cleo", "dora", "idle"];
-pub(crate) const PRODUCTS: [&str; 6] = ["glove", "lamp", "mug", "nail", "oil", "dusty"];
+/// Users and items by id.
+pub(crate) const USERS: [&str; 5] = ["ann", "bob", "cleo", "dora", "idle"];
+pub(crate) const ITEMS: [&str; 6] = ["glove", "lamp", "mug", "nail", "oil", "dusty"];
 
-/// Pairs as (consumer, product, [views, carts, removals, purchases], time).
+/// Pairs as (user, item, [views, carts, removals, purchases], time).
 ///
 /// Paths: ann–glove–bob–lamp, ann–glove–bob–mug–cleo–nail, and dora–oil for itself. `idle` has no
 /// pair, and nobody met `dusty`.
@@ -26,12 +26,12 @@ pub(crate) const PAIRS: [(u32, u32, [u32; 4], i64); 8] = [
     (3, 4, [0, 0, 0, 1], 160),
 ];
 
-/// An artifact of the shop. Consumer embeddings are (1, 0), (0, 1), (1, 1), (2, −1), (1, 0);
-/// products' are (1, 3), (4, 0), (2, 2), (4, 1), (0, 1), (3, 0).
+/// An artifact of the shop. User embeddings are (1, 0), (0, 1), (1, 1), (2, −1), (1, 0);
+/// items' are (1, 3), (4, 0), (2, 2), (4, 1), (0, 1), (3, 0).
 pub(crate) fn artifact() -> Artifact {
-    let config = BehaviourWeightsConfig::shop_log();
+    let config = BehaviorWeightsConfig::shop_log();
     let weights = config.clone().check().unwrap();
-    let names: Vec<&str> = config.behaviours.iter().map(|b| b.name.as_str()).collect();
+    let names: Vec<&str> = config.behaviors.iter().map(|b| b.name.as_str()).collect();
     let mut pairs = InteractionsBuilder::from_names(&names, &["purchase"]).unwrap();
     for (user, item, counts, time) in PAIRS {
         let weight = weights.combine(&counts.map(f64::from), counts[3] > 0) as f32;
@@ -39,29 +39,29 @@ pub(crate) fn artifact() -> Artifact {
             .push(UserId(user), ItemId(item), weight, &counts, Some(time))
             .unwrap();
     }
-    let train = pairs.build(CONSUMERS.len(), PRODUCTS.len()).unwrap();
+    let train = pairs.build(USERS.len(), ITEMS.len()).unwrap();
     let numbers = [
         [1.0, 0.0],
         [0.0, 1.0],
         [1.0, 1.0],
         [2.0, -1.0],
-        [1.0, 0.0], // consumers
+        [1.0, 0.0], // users
         [1.0, 3.0],
         [4.0, 0.0],
         [2.0, 2.0],
         [4.0, 1.0],
         [0.0, 1.0],
-        [3.0, 0.0], // products
+        [3.0, 0.0], // items
     ];
     let table = EmbeddingTable::new(11, 2, numbers.concat()).unwrap();
-    let details = (0..PRODUCTS.len()).map(|row| match row {
-        1 => ProductDetails {
+    let details = (0..ITEMS.len()).map(|row| match row {
+        1 => ItemDetails {
             category_id: Some("17".to_owned()),
             category_code: Some("lighting.desk".to_owned()),
             brand: Some("acme".to_owned()),
             price: Some(12.5),
         },
-        _ => ProductDetails::default(),
+        _ => ItemDetails::default(),
     });
     Artifact {
         model: ModelDescription {
@@ -77,10 +77,10 @@ pub(crate) fn artifact() -> Artifact {
         embeddings: table,
         popularity: popularity_of(&train),
         train,
-        users: Vocabulary::from_names(CONSUMERS).unwrap(),
-        items: Vocabulary::from_names(PRODUCTS).unwrap(),
+        users: Vocabulary::from_names(USERS).unwrap(),
+        items: Vocabulary::from_names(ITEMS).unwrap(),
         catalogue: Catalogue::from_details(details),
-        behaviours: config,
+        behaviors: config,
         lineage: Lineage::default(),
     }
 }

@@ -7,15 +7,15 @@ use std::fmt;
 use std::ops::Range;
 use std::sync::Arc;
 
-/// A batch of triples: row n is consumer `users[n]`, who took `positives[n]` and did not take any of
+/// A batch of triples: row n is user `users[n]`, who took `positives[n]` and did not take any of
 /// row n of `negatives`.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct TripleBatch {
-    /// The consumers' rows: `[batch]`.
+    /// The users' rows: `[batch]`.
     pub users: Vec<u32>,
-    /// The products' rows that they took: `[batch]`.
+    /// The items' rows that they took: `[batch]`.
     pub positives: Vec<u32>,
-    /// The products' rows that they did not take: `[batch * n_negatives]`, row by row.
+    /// The items' rows that they did not take: `[batch * n_negatives]`, row by row.
     pub negatives: Vec<u32>,
     /// The weights of the positive pairs, positive and finite: `[batch]`.
     pub weights: Vec<f32>,
@@ -51,12 +51,12 @@ pub struct BatchSampler {
     positives: Arc<Positives>,
     negatives: Box<dyn NegativeSampler>,
     config: SamplerConfig,
-    /// What is shuffled, ascending: pair numbers, or consumers.
+    /// What is shuffled, ascending: pair numbers, or users.
     entries: Vec<u32>,
-    /// By pair: the consumer of each positive. Empty otherwise.
+    /// By pair: the user of each positive. Empty otherwise.
     pair_users: Vec<u32>,
     epoch_len: usize,
-    skipped_consumers: usize,
+    skipped_users: usize,
 }
 
 impl BatchSampler {
@@ -72,7 +72,7 @@ impl BatchSampler {
     ) -> Result<Self, SampleError> {
         config.check()?;
         let (mut entries, mut pair_users) = (Vec::new(), Vec::new());
-        let (mut n_taking, mut skipped_consumers) = (0, 0);
+        let (mut n_taking, mut skipped_users) = (0, 0);
         for (user, bounds) in (0u32..).zip(positives.offsets().windows(2)) {
             let pairs = bounds[0] as u32..bounds[1] as u32;
             if pairs.is_empty() {
@@ -83,7 +83,7 @@ impl BatchSampler {
                 pair_users.extend(pairs.clone().map(|_| user));
             }
             if positives.has_everything(UserId(user)) {
-                skipped_consumers += 1;
+                skipped_users += 1;
             } else if config.order == PositiveOrder::ByPair {
                 entries.extend(pairs);
             } else {
@@ -97,7 +97,7 @@ impl BatchSampler {
             });
         }
         let epoch_len = match config.order {
-            PositiveOrder::ByConsumer {
+            PositiveOrder::ByUser {
                 users_per_epoch: Some(n),
             } => n as usize,
             _ => entries.len(),
@@ -109,7 +109,7 @@ impl BatchSampler {
             entries,
             pair_users,
             epoch_len,
-            skipped_consumers,
+            skipped_users,
         })
     }
 
@@ -125,10 +125,10 @@ impl BatchSampler {
         &self.positives
     }
 
-    /// How many consumers were left out because every product is a positive of theirs.
+    /// How many users were left out because every item is a positive of theirs.
     #[must_use]
-    pub fn skipped_consumers(&self) -> usize {
-        self.skipped_consumers
+    pub fn skipped_users(&self) -> usize {
+        self.skipped_users
     }
 
     /// How many rows an epoch has; at least 1.
@@ -184,7 +184,7 @@ impl fmt::Debug for BatchSampler {
         f.debug_struct("BatchSampler")
             .field("config", &self.config)
             .field("n_triples", &self.n_triples())
-            .field("skipped_consumers", &self.skipped_consumers)
+            .field("skipped_users", &self.skipped_users)
             .finish_non_exhaustive()
     }
 }
@@ -203,7 +203,7 @@ fn shuffle(random: Random, epoch: u32, round: u64, entries: &mut [u32]) {
 pub struct EpochBatches<'a> {
     sampler: &'a BatchSampler,
     epoch: u32,
-    /// Pair numbers, or consumers.
+    /// Pair numbers, or users.
     order: Vec<u32>,
 }
 
@@ -221,12 +221,12 @@ impl EpochBatches<'_> {
     }
 
     /// Batch `n`, the same whenever and wherever it is asked for. All have
-    /// [`SamplerConfig::batch_size`] rows but the last one (by consumer: of each round), which may
-    /// be shorter. O(batch · n_negatives · log products).
+    /// [`SamplerConfig::batch_size`] rows but the last one (by user: of each round), which may
+    /// be shorter. O(batch · n_negatives · log items).
     ///
     /// # Panics
     /// If there is no batch `n`, or if a [`NegativeSampler`] breaks its contract by giving no
-    /// negative for a consumer that has one.
+    /// negative for a user that has one.
     #[must_use]
     pub fn batch(&self, n: usize) -> TripleBatch {
         let n_batches = self.n_batches();
@@ -283,8 +283,8 @@ impl EpochBatches<'_> {
             let mut draws = random.at(self.epoch, position);
             let Some(item) = self.sampler.negatives.sample(user, &mut draws) else {
                 panic!(
-                    "the negative sampler gave nothing for consumer row {user}, who has {} of {} \
-                     products",
+                    "the negative sampler gave nothing for user row {user}, who has {} of {} \
+                     items",
                     positives.items_of(user).len(),
                     positives.n_items()
                 );
@@ -293,7 +293,7 @@ impl EpochBatches<'_> {
         }
     }
 
-    /// The consumer and the number of the positive pair at a place of the epoch's order.
+    /// The user and the number of the positive pair at a place of the epoch's order.
     fn positive(&self, place: usize) -> (UserId, usize) {
         let entry = self.order[place];
         let BatchSampler {

@@ -11,12 +11,12 @@ pub enum PositiveOrder {
     /// An epoch has every positive pair once, shuffled.
     #[default]
     ByPair,
-    /// An epoch deals consumers: the consumers of one batch are distinct, and each comes with one of
-    /// its positives, drawn uniformly. All consumers are gone through in a shuffled round before the
+    /// An epoch deals users: the users of one batch are distinct, and each comes with one of
+    /// its positives, drawn uniformly. All users are gone through in a shuffled round before the
     /// next round begins, and no batch spans two rounds.
-    ByConsumer {
-        /// How many consumers an epoch deals, at least 1: fewer than all are a random choice, more
-        /// take several rounds. Every consumer once where none is given.
+    ByUser {
+        /// How many users an epoch deals, at least 1: fewer than all are a random choice, more
+        /// take several rounds. Every user once where none is given.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         users_per_epoch: Option<u32>,
     },
@@ -67,10 +67,8 @@ impl SamplerConfig {
             ));
         }
         let users_per_epoch = Some(0);
-        if self.order == (PositiveOrder::ByConsumer { users_per_epoch }) {
-            faults.push(
-                "0 consumers an epoch; it must be at least 1, or left out for all".to_owned(),
-            );
+        if self.order == (PositiveOrder::ByUser { users_per_epoch }) {
+            faults.push("0 users an epoch; it must be at least 1, or left out for all".to_owned());
         }
         if faults.is_empty() {
             Ok(())
@@ -89,7 +87,7 @@ mod tests {
         let config = SamplerConfig {
             batch_size: 0,
             n_negatives: 0,
-            order: PositiveOrder::ByConsumer {
+            order: PositiveOrder::ByUser {
                 users_per_epoch: Some(0),
             },
             seed: 1,
@@ -117,8 +115,8 @@ mod tests {
         );
         assert_eq!(serde_json::to_string(&config).unwrap(), text);
         let short: SamplerConfig =
-            serde_json::from_str(r#"{"order":{"by-consumer":{"users_per_epoch":5}}}"#).unwrap();
-        let order = PositiveOrder::ByConsumer {
+            serde_json::from_str(r#"{"order":{"by-user":{"users_per_epoch":5}}}"#).unwrap();
+        let order = PositiveOrder::ByUser {
             users_per_epoch: Some(5),
         };
         assert_eq!((short.order, short.batch_size), (order, 2_048));

@@ -8,7 +8,7 @@ use thiserror::Error;
 pub enum SampleError {
     /// There is nothing to learn from.
     #[error(
-        "none of the {n_pairs} training pairs is a positive; give pairs with a target behaviour \
+        "none of the {n_pairs} training pairs is a positive; give pairs with a target behavior \
          (a purchase), or count every pair as a positive"
     )]
     NoPositives {
@@ -17,13 +17,13 @@ pub enum SampleError {
     },
     /// There is nothing to compare with.
     #[error(
-        "each of the {n_users} consumers with a positive has all {n_items} products, so nobody has \
+        "each of the {n_users} users with a positive has all {n_items} items, so nobody has \
          a negative; give a larger catalogue, or count only targets as positives"
     )]
     NoNegatives {
-        /// How many consumers have a positive.
+        /// How many users have a positive.
         n_users: usize,
-        /// How many products there are.
+        /// How many items there are.
         n_items: usize,
     },
     /// More rows than 32-bit numbers can name.

@@ -1,7 +1,7 @@
 //! Negative samplers and triple batches for pairwise training.
 //!
-//! A recommender that learns by comparison (BPR and its kin) sees triples: a consumer, a product
-//! that the consumer took (the positive), and products that the consumer did not (the negatives).
+//! A recommender that learns by comparison (BPR and its kin) sees triples: a user, an item
+//! that the user took (the positive), and items that the user did not (the negatives).
 //! [`Positives`] says what counts as taken, a [`NegativeSampler`] draws the rest, and a
 //! [`BatchSampler`] deals out whole epochs in batches that can be asked for in any order, from any
 //! thread: to resume in mid-epoch is to ask for batch n.
@@ -38,13 +38,13 @@
 //!
 //! * **Order.** The epoch's order is a Fisher and Yates shuffle: for `last` from n − 1 down to 1,
 //!   `last` is swapped with `below(last + 1)`, drawn at position `round · 2^32 + last` of
-//!   [`Stream::Shuffle`]. `round` is 0, except in further rounds of [`PositiveOrder::ByConsumer`].
-//!   What is shuffled are the pairs (or consumers) that can have a negative, ascending.
-//! * **Positive.** By pair, the positive is the pair's product. By consumer, it is number
-//!   `below(count)` of the consumer's positives, drawn at position t of
+//!   [`Stream::Shuffle`]. `round` is 0, except in further rounds of [`PositiveOrder::ByUser`].
+//!   What is shuffled are the pairs (or users) that can have a negative, ascending.
+//! * **Positive.** By pair, the positive is the pair's item. By user, it is number
+//!   `below(count)` of the user's positives, drawn at position t of
 //!   [`Stream::PositiveSampling`], where t is the triple's place in the epoch's order.
 //! * **Negatives.** Negative j of triple t is drawn at position t · n_negatives + j of
-//!   [`Stream::NegativeSampling`], so each is independent of the others; the same product may come
+//!   [`Stream::NegativeSampling`], so each is independent of the others; the same item may come
 //!   twice. Up to [`MAX_REJECTIONS`] candidates are drawn one after the other and the first that is
 //!   no positive is taken; if all are positives, one more number picks exactly among what is left.
 //!   [`UniformNegatives`] and [`PopularityNegatives`] state their candidates and their last draw.

@@ -9,12 +9,12 @@ use std::sync::Arc;
 /// How many candidates are rejected for being positives before one exact draw among the rest.
 pub const MAX_REJECTIONS: usize = 16;
 
-/// Draws products that a consumer did not take.
+/// Draws items that a user did not take.
 ///
-/// A sampler keeps no state between draws: the product is a function of the consumer and of the
+/// A sampler keeps no state between draws: the item is a function of the user and of the
 /// words taken from `draws`, of which it may take up to 2^26.
 pub trait NegativeSampler: Send + Sync {
-    /// A product that is no training positive of the consumer, or none exactly where every product
+    /// An item that is no training positive of the user, or none exactly where every item
     /// is a positive.
     fn sample(&self, user: UserId, draws: &mut Draws) -> Option<ItemId>;
 }

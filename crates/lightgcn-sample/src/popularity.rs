@@ -5,21 +5,21 @@ use lightgcn_core::random::Draws;
 use lightgcn_core::{ItemId, UserId};
 use std::sync::Arc;
 
-/// Draws a product that the consumer did not take with a probability proportional to
-/// max(popularity, 1)^alpha, where popularity is the number of consumers who took it.
+/// Draws an item that the user did not take with a probability proportional to
+/// max(popularity, 1)^alpha, where popularity is the number of users who took it.
 ///
 /// An alpha of 0 is uniform, 0.75 is usual (Mikolov et al., "Distributed representations of words
 /// and phrases", NIPS 2013, section 2.2), 1 is plain popularity, a negative alpha prefers the
-/// unknown. A product that nobody took counts as if one consumer had, so that every product can be
+/// unknown. An item that nobody took counts as if one user had, so that every item can be
 /// drawn.
 ///
 /// Weights are whole numbers that sum to less than 2^32: each is rounded by less than one unit and is
-/// at least one, so that among n products a share p is off by at most (1 + n p) / total, where the
+/// at least one, so that among n items a share p is off by at most (1 + n p) / total, where the
 /// total is about 2^32. Candidates are found from `below(total)` by
-/// binary search in the running sums: the product whose range holds the number. After
+/// binary search in the running sums: the item whose range holds the number. After
 /// [`MAX_REJECTIONS`] positives, one number below the total of what is left is drawn, and the ranges
 /// of the positives that begin at or below it are skipped one after the other: an exact draw.
-/// O(log products) a candidate; the last draw is O(positives of the consumer).
+/// O(log items) a candidate; the last draw is O(positives of the user).
 #[derive(Debug, Clone)]
 pub struct PopularityNegatives {
     positives: Arc<Positives>,
@@ -31,15 +31,15 @@ pub struct PopularityNegatives {
 /// Units kept back for what adding up rounded weights may exceed their exact sum by.
 const SLACK: f64 = 65_536.0;
 
-/// The most products that can have a unit of weight each and be told apart.
+/// The most items that can have a unit of weight each and be told apart.
 const MAX_ITEMS: usize = 1 << 30;
 
 impl PopularityNegatives {
-    /// The sampler of what is not among `positives`, by their popularity. O(positives + products).
+    /// The sampler of what is not among `positives`, by their popularity. O(positives + items).
     ///
     /// # Errors
     /// [`SampleError::Config`] if `alpha` is not finite, [`SampleError::TooMany`] if there are more
-    /// than 2^30 products.
+    /// than 2^30 items.
     pub fn new(positives: Arc<Positives>, alpha: f64) -> Result<Self, SampleError> {
         if !alpha.is_finite() {
             return Err(SampleError::Config {
@@ -50,7 +50,7 @@ impl PopularityNegatives {
         }
         if positives.n_items() > MAX_ITEMS {
             return Err(SampleError::TooMany {
-                what: "products",
+                what: "items",
                 count: positives.n_items(),
                 limit: MAX_ITEMS as u32,
             });
@@ -69,7 +69,7 @@ impl PopularityNegatives {
         self.alpha
     }
 
-    /// The probability of each product before positives are left out, in (0, 1]: `[n_items]`.
+    /// The probability of each item before positives are left out, in (0, 1]: `[n_items]`.
     #[must_use]
     pub fn probabilities(&self) -> Vec<f64> {
         let total = f64::from(self.total());
@@ -85,7 +85,7 @@ impl PopularityNegatives {
         self.bounds[item.index() + 1] - self.bounds[item.index()]
     }
 
-    /// The product whose range of the running sums holds `number`.
+    /// The item whose range of the running sums holds `number`.
     fn holder(&self, number: u32) -> ItemId {
         ItemId(self.bounds.partition_point(|&bound| bound <= number) as u32 - 1)
     }
@@ -93,7 +93,7 @@ impl PopularityNegatives {
 
 impl NegativeSampler for PopularityNegatives {
     /// # Panics
-    /// If the consumer is out of range.
+    /// If the user is out of range.
     fn sample(&self, user: UserId, draws: &mut Draws) -> Option<ItemId> {
         if self.positives.has_everything(user) {
             return None;
@@ -119,7 +119,7 @@ impl NegativeSampler for PopularityNegatives {
 
 fn running_sums(popularity: &[u32], alpha: f64) -> Vec<u32> {
     let counts = || popularity.iter().map(|&count| f64::from(count.max(1)));
-    // Relative to the heaviest product, whose weight is then 1: nothing overflows.
+    // Relative to the heaviest item, whose weight is then 1: nothing overflows.
     let heaviest = if alpha >= 0.0 {
         counts().fold(1.0, f64::max)
     } else {
@@ -145,7 +145,7 @@ mod tests {
     use lightgcn_core::random::{Random, Stream};
     use proptest::prelude::*;
 
-    /// Product i is taken by i consumers out of 2 to 11; consumer 0 takes what `first` says.
+    /// Item i is taken by i users out of 2 to 11; user 0 takes what `first` says.
     fn stairs(first: &[u32]) -> Arc<Positives> {
         let mut pairs: Vec<(u32, u32)> = first.iter().map(|&item| (0, item)).collect();
         for item in 0..10 {
@@ -190,7 +190,7 @@ mod tests {
     }
 
     #[test]
-    fn a_consumer_with_almost_everything_gets_the_rest_by_popularity() {
+    fn a_user_with_almost_everything_gets_the_rest_by_popularity() {
         // The popular 900 of 904 are taken, and the rest has 1/2,000 of the weight: nearly every
         // draw is the exact one. Popularities 0, 1, 2 and 4; 16.27 is the 99.9 % point at 3.
         let rest = [0, 450, 451, 903];
@@ -207,7 +207,7 @@ mod tests {
     }
 
     #[test]
-    fn a_consumer_with_everything_has_no_negative() {
+    fn a_user_with_everything_has_no_negative() {
         let everything: Vec<u32> = (0..10).collect();
         let sampler = PopularityNegatives::new(stairs(&everything), 0.75).unwrap();
         let mut draws = Random::new(1, Stream::NegativeSampling).at(0, 0);
@@ -216,7 +216,7 @@ mod tests {
     }
 
     #[test]
-    fn extreme_exponents_keep_every_product() {
+    fn extreme_exponents_keep_every_item() {
         for alpha in [-1e6, -40.0, 40.0, 1e6, f64::MAX, f64::MIN] {
             let sampler = PopularityNegatives::new(stairs(&[]), alpha).unwrap();
             let probabilities = sampler.probabilities();
@@ -232,7 +232,7 @@ mod tests {
 
     #[test]
     fn the_least_units_fill_the_range_without_overflow() {
-        // A million products of equal weight, and one that outweighs them all.
+        // A million items of equal weight, and one that outweighs them all.
         let even = running_sums(&vec![3; 1_000_000], 0.75);
         assert!(*even.last().unwrap() > u32::MAX - 3_000_000);
         let mut popularity = vec![1; 1_000_000];

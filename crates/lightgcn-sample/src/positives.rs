@@ -1,4 +1,4 @@
-//! What each consumer took in training.
+//! What each user took in training.
 
 use crate::SampleError;
 use lightgcn_core::{ItemId, Train, UserId};
@@ -9,14 +9,14 @@ use serde::{Deserialize, Serialize};
 #[serde(rename_all = "kebab-case")]
 #[non_exhaustive]
 pub enum PositiveSet {
-    /// The pairs with a target behaviour (purchases).
+    /// The pairs with a target behavior (purchases).
     #[default]
     Targets,
-    /// Every pair, whatever its behaviours; its weight says how much it counts.
+    /// Every pair, whatever its behaviors; its weight says how much it counts.
     AllPairs,
 }
 
-/// For each consumer the positives, ascending by product, with the weights of their pairs.
+/// For each user the positives, ascending by item, with the weights of their pairs.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Positives {
     n_items: u32,
@@ -30,11 +30,11 @@ impl Positives {
     ///
     /// # Errors
     /// [`SampleError::NoPositives`] if no pair is one; [`SampleError::TooMany`] if there are more
-    /// than 2^32 − 1 products, consumers or positives.
+    /// than 2^32 − 1 items, users or positives.
     pub fn new(train: &Train, set: PositiveSet) -> Result<Self, SampleError> {
         let pairs = train.interactions();
-        let n_items = limited("products", pairs.n_items())?;
-        limited("consumers", pairs.n_users())?;
+        let n_items = limited("items", pairs.n_items())?;
+        limited("users", pairs.n_users())?;
         let mut positives = Self {
             n_items,
             offsets: Vec::with_capacity(pairs.n_users() + 1),
@@ -59,13 +59,13 @@ impl Positives {
         Ok(positives)
     }
 
-    /// How many consumers (rows) there are, those without a positive included.
+    /// How many users (rows) there are, those without a positive included.
     #[must_use]
     pub fn n_users(&self) -> usize {
         self.offsets.len() - 1
     }
 
-    /// How many products there are.
+    /// How many items there are.
     #[must_use]
     pub fn n_items(&self) -> usize {
         self.n_items as usize
@@ -77,13 +77,13 @@ impl Positives {
         self.items.len()
     }
 
-    /// Where each consumer's positives begin: `[n_users + 1]`, ending at the number of positives.
+    /// Where each user's positives begin: `[n_users + 1]`, ending at the number of positives.
     #[must_use]
     pub fn offsets(&self) -> &[u64] {
         &self.offsets
     }
 
-    /// The product of each positive, ascending within a consumer: `[n_pairs]`.
+    /// The item of each positive, ascending within a user: `[n_pairs]`.
     #[must_use]
     pub fn items(&self) -> &[ItemId] {
         &self.items
@@ -95,35 +95,35 @@ impl Positives {
         &self.weights
     }
 
-    /// A consumer's positives, ascending.
+    /// A user's positives, ascending.
     ///
     /// # Panics
-    /// If the consumer is out of range.
+    /// If the user is out of range.
     #[must_use]
     pub fn items_of(&self, user: UserId) -> &[ItemId] {
         let (start, end) = (self.offsets[user.index()], self.offsets[user.index() + 1]);
         &self.items[start as usize..end as usize]
     }
 
-    /// Whether the pair is a positive. O(log of the consumer's positives).
+    /// Whether the pair is a positive. O(log of the user's positives).
     ///
     /// # Panics
-    /// If the consumer is out of range.
+    /// If the user is out of range.
     #[must_use]
     pub fn contains(&self, user: UserId, item: ItemId) -> bool {
         self.items_of(user).binary_search(&item).is_ok()
     }
 
-    /// Whether every product is a positive of the consumer, so that there is no negative.
+    /// Whether every item is a positive of the user, so that there is no negative.
     ///
     /// # Panics
-    /// If the consumer is out of range.
+    /// If the user is out of range.
     #[must_use]
     pub fn has_everything(&self, user: UserId) -> bool {
         self.items_of(user).len() == self.n_items()
     }
 
-    /// For each product, how many consumers have it as a positive: `[n_items]`.
+    /// For each item, how many users have it as a positive: `[n_items]`.
     #[must_use]
     pub fn popularity(&self) -> Vec<u32> {
         let mut counts = vec![0; self.n_items()];
@@ -173,7 +173,7 @@ mod tests {
     }
 
     #[test]
-    fn a_consumer_with_everything_is_known() {
+    fn a_user_with_everything_is_known() {
         let train = train(2, 2, &[(0, 0, true), (0, 1, true), (1, 0, true)]);
         let positives = Positives::new(&train, PositiveSet::Targets).unwrap();
         assert!(positives.has_everything(UserId(0)));
@@ -191,8 +191,8 @@ mod tests {
 
     #[test]
     fn more_rows_than_32_bits_name_are_an_error() {
-        let error = limited("products", 1 << 32).unwrap_err();
-        assert!(error.to_string().contains("4294967296 products"), "{error}");
-        assert_eq!(limited("products", 7), Ok(7));
+        let error = limited("items", 1 << 32).unwrap_err();
+        assert!(error.to_string().contains("4294967296 items"), "{error}");
+        assert_eq!(limited("items", 7), Ok(7));
     }
 }

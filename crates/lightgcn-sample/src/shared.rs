@@ -12,14 +12,14 @@ pub fn first_shared_position(batch: usize, count: usize) -> u64 {
     FIRST_POSITION + (batch as u64) * (count as u64)
 }
 
-/// `count` products of `n_items`, each drawn uniformly, for all pairs of batch number `batch` of an
-/// epoch together, as softmax losses take them beside the batch's own products (Wu et al., "BSL",
-/// ICDE 2024, section 2). A product may be drawn twice, and may be a positive of some consumer.
+/// `count` items of `n_items`, each drawn uniformly, for all pairs of batch number `batch` of an
+/// epoch together, as softmax losses take them beside the batch's own items (Wu et al., "BSL",
+/// ICDE 2024, section 2). An item may be drawn twice, and may be a positive of some user.
 ///
-/// The same arguments give the same products, whatever was drawn before. O(count).
+/// The same arguments give the same items, whatever was drawn before. O(count).
 ///
 /// # Panics
-/// If there are no products but some are asked for.
+/// If there are no items but some are asked for.
 #[must_use]
 pub fn shared_negatives(
     seed: u64,
@@ -28,10 +28,7 @@ pub fn shared_negatives(
     count: usize,
     n_items: u32,
 ) -> Vec<u32> {
-    assert!(
-        n_items > 0 || count == 0,
-        "there are no products to draw from"
-    );
+    assert!(n_items > 0 || count == 0, "there are no items to draw from");
     let random = Random::new(seed, Stream::NegativeSampling);
     let first = first_shared_position(batch, count);
     (first..first + count as u64)
@@ -45,7 +42,7 @@ mod tests {
     use crate::testing::chi_square;
 
     #[test]
-    fn every_product_is_drawn_as_often() {
+    fn every_item_is_drawn_as_often() {
         let mut counts = [0; 10];
         for batch in 0..100 {
             for item in shared_negatives(3, 1, batch, 100, 10) {

@@ -4,7 +4,7 @@ use crate::{PositiveSet, Positives};
 use lightgcn_core::{InteractionsBuilder, ItemId, Split, Train, Truth, UserId};
 use std::sync::Arc;
 
-/// A training part of (consumer, product, whether bought) pairs; views weigh 0.1, purchases 1.
+/// A training part of (user, item, whether bought) pairs; views weigh 0.1, purchases 1.
 pub(crate) fn train(n_users: usize, n_items: usize, pairs: &[(u32, u32, bool)]) -> Train {
     let mut builder =
         InteractionsBuilder::from_names(&["view", "purchase"], &["purchase"]).unwrap();

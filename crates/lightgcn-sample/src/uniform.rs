@@ -5,11 +5,11 @@ use lightgcn_core::random::Draws;
 use lightgcn_core::{ItemId, UserId};
 use std::sync::Arc;
 
-/// Draws every product that the consumer did not take with the same probability (Rendle et al.,
+/// Draws every item that the user did not take with the same probability (Rendle et al.,
 /// "BPR", UAI 2009, section 4.1.2; He et al., "LightGCN", SIGIR 2020, section 3.2).
 ///
 /// Candidates are `below(n_items)`. After [`MAX_REJECTIONS`] positives, k = `below(n_items − n)` for
-/// a consumer with n positives, and the k-th product (from 0, ascending) that is no positive is
+/// a user with n positives, and the k-th item (from 0, ascending) that is no positive is
 /// taken: it is k + j, where j is the least number with positive\[j\] − j > k, or n.
 /// O(log n) a candidate.
 #[derive(Debug, Clone)]
@@ -27,7 +27,7 @@ impl UniformNegatives {
 
 impl NegativeSampler for UniformNegatives {
     /// # Panics
-    /// If the consumer is out of range.
+    /// If the user is out of range.
     fn sample(&self, user: UserId, draws: &mut Draws) -> Option<ItemId> {
         let positives = self.positives.items_of(user);
         let n_items = self.positives.n_items_u32();
@@ -45,9 +45,9 @@ impl NegativeSampler for UniformNegatives {
     }
 }
 
-/// The `nth` product, from 0 and ascending, that is not among `positives` (ascending and distinct).
+/// The `nth` item, from 0 and ascending, that is not among `positives` (ascending and distinct).
 fn nth_absent(positives: &[ItemId], nth: u32) -> ItemId {
-    // positive[j] − j products below positive[j] are absent; this never falls with j.
+    // positive[j] − j items below positive[j] are absent; this never falls with j.
     let (mut low, mut high) = (0, positives.len() as u32);
     while low < high {
         let middle = low + (high - low) / 2;
@@ -92,7 +92,7 @@ mod tests {
     }
 
     #[test]
-    fn a_consumer_with_almost_everything_gets_the_rest_uniformly() {
+    fn a_user_with_almost_everything_gets_the_rest_uniformly() {
         // 5 negatives among 1,000: 92 % of draws end in the exact one. At 4 degrees of freedom the
         // 99.9 % point is 18.47.
         let rest = [0, 1, 500, 998, 999];
@@ -110,7 +110,7 @@ mod tests {
     }
 
     #[test]
-    fn a_consumer_with_everything_has_no_negative() {
+    fn a_user_with_everything_has_no_negative() {
         let positives = positives_of(2, 2, &[(0, 0), (0, 1), (1, 0)]);
         let sampler = UniformNegatives::new(positives);
         let mut draws = Random::new(1, Stream::NegativeSampling).at(0, 0);
@@ -120,7 +120,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn absent_products_are_found_by_rank(taken in prop::collection::btree_set(0u32..40, 0..40)) {
+        fn absent_items_are_found_by_rank(taken in prop::collection::btree_set(0u32..40, 0..40)) {
             let positives: Vec<ItemId> = taken.iter().copied().map(ItemId).collect();
             let absent = (0..40).filter(|item| !taken.contains(item));
             for (nth, item) in absent.enumerate() {

@@ -30,8 +30,8 @@ struct ModelEntry {
     active: bool,
     name: String,
     path: Option<String>,
-    n_consumers: usize,
-    n_products: usize,
+    n_users: usize,
+    n_items: usize,
 }
 
 #[derive(Debug, Deserialize)]
@@ -105,8 +105,8 @@ fn entry(model: &Model, active: bool) -> ModelEntry {
         active,
         name: artifact.model.name.clone(),
         path: model.path.as_ref().map(|path| path.display().to_string()),
-        n_consumers: artifact.train.n_users(),
-        n_products: model.recommender.n_products(),
+        n_users: artifact.train.n_users(),
+        n_items: model.recommender.n_items(),
     }
 }
 

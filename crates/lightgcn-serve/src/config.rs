@@ -15,7 +15,7 @@ pub struct ServeConfig {
     /// Where questions are answered; `127.0.0.1:8080` unless told. Port 0 takes a free one.
     pub bind: SocketAddr,
     /// Whether the page and what only it asks (search, history, graph, model view) are served; they list
-    /// ids of consumers, so a service that the public can reach should not have them. Yes unless told.
+    /// ids of users, so a service that the public can reach should not have them. Yes unless told.
     pub page: bool,
     /// Threads that score; 0 (unless told) takes one a core.
     pub workers: usize,
@@ -74,7 +74,7 @@ pub struct Limits {
     pub body_bytes: usize,
     /// Requests of a batch; 256 unless told.
     pub batch: usize,
-    /// Products of a list; 1000 unless told.
+    /// Items of a list; 1000 unless told.
     pub k: usize,
     /// Bytes of an id, a label or a search; 256 unless told.
     pub id_bytes: usize,
@@ -84,8 +84,8 @@ pub struct Limits {
     pub context_events: usize,
     /// Paths of an explanation; 50 unless told.
     pub paths: usize,
-    /// The fewest consumers that must share a step of an explanation or a graph; 5 unless told.
-    pub min_consumers: usize,
+    /// The fewest users that must share a step of an explanation or a graph; 5 unless told.
+    pub min_users: usize,
     /// Seconds that an event may lie in the future, for clocks that differ; 300 unless told.
     pub future_seconds: u64,
 }
@@ -100,7 +100,7 @@ impl Default for Limits {
             events: 1000,
             context_events: 200,
             paths: 50,
-            min_consumers: 5,
+            min_users: 5,
             future_seconds: 300,
         }
     }
@@ -211,7 +211,7 @@ impl ServeConfig {
             ("limits.id_bytes", limits.id_bytes),
             ("limits.events", limits.events),
             ("limits.paths", limits.paths),
-            ("limits.min_consumers", limits.min_consumers),
+            ("limits.min_users", limits.min_users),
             ("admin.keep", self.admin.keep),
         ] {
             if value == 0 {

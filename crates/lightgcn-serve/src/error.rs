@@ -85,8 +85,8 @@ pub(crate) struct FaultBody {
 #[derive(Debug, Clone, Serialize, utoipa::ToSchema)]
 #[schema(as = Fault)]
 pub(crate) struct FaultDetail {
-    /// For programs, such as `unknown_product`.
-    #[schema(example = "unknown_product")]
+    /// For programs, such as `unknown_item`.
+    #[schema(example = "unknown_item")]
     code: &'static str,
     /// For people: what, where and the mend.
     message: String,
@@ -148,11 +148,11 @@ impl From<RecommendError> for Fault {
     fn from(error: RecommendError) -> Self {
         let message = error.to_string();
         match error {
-            RecommendError::UnknownConsumer { .. } => {
-                Self::new(StatusCode::NOT_FOUND, "unknown_consumer", message)
+            RecommendError::UnknownUser { .. } => {
+                Self::new(StatusCode::NOT_FOUND, "unknown_user", message)
             }
-            RecommendError::UnknownProduct { .. } => {
-                Self::new(StatusCode::NOT_FOUND, "unknown_product", message)
+            RecommendError::UnknownItem { .. } => {
+                Self::new(StatusCode::NOT_FOUND, "unknown_item", message)
             }
             RecommendError::UnknownLabel { kind, .. } => {
                 let code = if kind == "brand" {

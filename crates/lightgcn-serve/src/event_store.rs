@@ -14,10 +14,10 @@ use redb::TableDefinition;
 /// The version of the tables below that is written and read.
 const FORMAT_VERSION: u64 = 1;
 
-/// From an event's number, in the order of arrival, to its consumer.
+/// From an event's number, in the order of arrival, to its user.
 const ORDER: TableDefinition<'_, u64, &str> = TableDefinition::new("order");
 
-/// From a consumer and an event's number to the event.
+/// From a user and an event's number to the event.
 const EVENTS: TableDefinition<'_, (&str, u64), &[u8]> = TableDefinition::new("events");
 
 /// A few numbers by name.

@@ -1,4 +1,4 @@
-//! What consumers do while the service runs: where events go, and where they count from.
+//! What users do while the service runs: where events go, and where they count from.
 
 use lightgcn_recommend::ContextEvent;
 use serde::{Deserialize, Serialize};
@@ -11,12 +11,12 @@ use thiserror::Error;
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct StoredEvent {
-    /// The consumer's id as the shop writes it.
-    pub consumer: String,
-    /// The product's id as the shop writes it; one that no model knows yet is kept for the next training.
-    pub product: String,
-    /// The behaviour's label in the log.
-    pub behaviour: String,
+    /// The user's id as the shop writes it.
+    pub user: String,
+    /// The item's id as the shop writes it; one that no model knows yet is kept for the next training.
+    pub item: String,
+    /// The behavior's label in the log.
+    pub behavior: String,
     /// When it was, in seconds since 1970-01-01 UTC.
     pub time: i64,
     /// How many such events it stands for: positive and finite.
@@ -28,8 +28,8 @@ impl StoredEvent {
     #[must_use]
     pub fn to_context(&self) -> ContextEvent {
         ContextEvent {
-            product: self.product.clone(),
-            behaviour: self.behaviour.clone(),
+            item: self.item.clone(),
+            behavior: self.behavior.clone(),
             count: self.count,
             time: Some(self.time),
         }
@@ -56,28 +56,28 @@ pub enum EventError {
     },
 }
 
-/// A place that keeps events and knows the latest of each consumer.
+/// A place that keeps events and knows the latest of each user.
 ///
 /// The service checks events before it hands them over, calls both methods off its asynchronous threads,
 /// and from several threads at once.
 pub trait EventSink: fmt::Debug + Send + Sync + 'static {
     /// Keeps all of `events` or, where it fails, none. When it returns, they are as safe as the sink makes
-    /// them, and [`EventSink::of_consumer`] has them.
+    /// them, and [`EventSink::of_user`] has them.
     ///
     /// # Errors
     /// [`EventError`] if they cannot be kept.
     fn append(&self, events: &[StoredEvent]) -> Result<(), EventError>;
 
-    /// The latest events of a consumer that answers shall count, in the order of their arrival; empty for one
-    /// without any. It must be quick: every question for the consumer asks.
-    fn of_consumer(&self, consumer: &str) -> Vec<ContextEvent>;
+    /// The latest events of a user that answers shall count, in the order of their arrival; empty for one
+    /// without any. It must be quick: every question for the user asks.
+    fn of_user(&self, user: &str) -> Vec<ContextEvent>;
 }
 
 /// Events in memory alone: they count at once and are gone when the process ends.
 #[derive(Debug)]
 pub struct MemoryEvents {
-    /// The most events kept of one consumer; older ones make room.
-    per_consumer: usize,
+    /// The most events kept of one user; older ones make room.
+    per_user: usize,
     /// The most events kept in all.
     limit: usize,
     kept: RwLock<Kept>,
@@ -85,16 +85,16 @@ pub struct MemoryEvents {
 
 #[derive(Debug, Default)]
 struct Kept {
-    by_consumer: HashMap<String, VecDeque<ContextEvent>>,
+    by_user: HashMap<String, VecDeque<ContextEvent>>,
     n_events: usize,
 }
 
 impl MemoryEvents {
-    /// An empty store that keeps the latest `per_consumer` events of each consumer, and `limit` in all.
+    /// An empty store that keeps the latest `per_user` events of each user, and `limit` in all.
     #[must_use]
-    pub fn new(per_consumer: usize, limit: usize) -> Self {
+    pub fn new(per_user: usize, limit: usize) -> Self {
         Self {
-            per_consumer: per_consumer.max(1),
+            per_user: per_user.max(1),
             limit,
             kept: RwLock::default(),
         }
@@ -102,7 +102,7 @@ impl MemoryEvents {
 }
 
 impl Default for MemoryEvents {
-    /// The latest 200 events of each consumer, a million in all.
+    /// The latest 200 events of each user, a million in all.
     fn default() -> Self {
         Self::new(200, 1_000_000)
     }
@@ -116,11 +116,11 @@ impl EventSink for MemoryEvents {
         }
         for event in events {
             let kept = &mut *kept;
-            let mine = match kept.by_consumer.get_mut(&event.consumer) {
+            let mine = match kept.by_user.get_mut(&event.user) {
                 Some(mine) => mine,
-                None => kept.by_consumer.entry(event.consumer.clone()).or_default(),
+                None => kept.by_user.entry(event.user.clone()).or_default(),
             };
-            if mine.len() == self.per_consumer {
+            if mine.len() == self.per_user {
                 mine.pop_front();
                 kept.n_events -= 1;
             }
@@ -130,9 +130,9 @@ impl EventSink for MemoryEvents {
         Ok(())
     }
 
-    fn of_consumer(&self, consumer: &str) -> Vec<ContextEvent> {
+    fn of_user(&self, user: &str) -> Vec<ContextEvent> {
         let kept = self.kept.read().unwrap_or_else(PoisonError::into_inner);
-        let mine = kept.by_consumer.get(consumer);
+        let mine = kept.by_user.get(user);
         mine.map_or_else(Vec::new, |mine| mine.iter().cloned().collect())
     }
 }
@@ -141,32 +141,32 @@ impl EventSink for MemoryEvents {
 mod tests {
     use super::*;
 
-    fn event(consumer: &str, product: &str) -> StoredEvent {
+    fn event(user: &str, item: &str) -> StoredEvent {
         StoredEvent {
-            consumer: consumer.to_owned(),
-            product: product.to_owned(),
-            behaviour: "view".to_owned(),
+            user: user.to_owned(),
+            item: item.to_owned(),
+            behavior: "view".to_owned(),
             time: 7,
             count: 2.0,
         }
     }
 
-    fn products(sink: &MemoryEvents, consumer: &str) -> Vec<String> {
-        let events = sink.of_consumer(consumer);
-        events.into_iter().map(|event| event.product).collect()
+    fn items(sink: &MemoryEvents, user: &str) -> Vec<String> {
+        let events = sink.of_user(user);
+        events.into_iter().map(|event| event.item).collect()
     }
 
     #[test]
-    fn the_latest_of_each_consumer_are_kept() {
+    fn the_latest_of_each_user_are_kept() {
         let sink = MemoryEvents::new(2, 100);
         sink.append(&[event("ann", "glove"), event("bob", "mug")])
             .unwrap();
         sink.append(&[event("ann", "lamp"), event("ann", "nail")])
             .unwrap();
-        assert_eq!(products(&sink, "ann"), ["lamp", "nail"]);
-        assert_eq!(products(&sink, "bob"), ["mug"]);
-        assert!(products(&sink, "cleo").is_empty());
-        let context = &sink.of_consumer("bob")[0];
+        assert_eq!(items(&sink, "ann"), ["lamp", "nail"]);
+        assert_eq!(items(&sink, "bob"), ["mug"]);
+        assert!(items(&sink, "cleo").is_empty());
+        let context = &sink.of_user("bob")[0];
         assert_eq!((context.time, context.count), (Some(7), 2.0));
     }
 
@@ -178,6 +178,6 @@ mod tests {
             .append(&[event("bob", "mug"), event("bob", "oil")])
             .unwrap_err();
         assert!(matches!(error, EventError::Full { limit: 2 }), "{error}");
-        assert!(products(&sink, "bob").is_empty());
+        assert!(items(&sink, "bob").is_empty());
     }
 }

@@ -1,7 +1,7 @@
 //! The HTTP service of trained recommenders, and its page.
 //!
 //! [`Service`] answers questions for a model in JSON: recommendations, explanations, similar and popular
-//! products; it takes events, which count at once; and it switches to another model without a failed
+//! items; it takes events, which count at once; and it switches to another model without a failed
 //! request. [`Server`] runs it on listeners of its own, with limits and an orderly end. `docs/operations.md`
 //! has the endpoints, the configuration and the figures.
 //!
@@ -17,7 +17,7 @@
 //! use lightgcn_serve::{MemoryEvents, ServeConfig, Server, Service};
 //! use std::sync::Arc;
 //! # use lightgcn_core::{
-//! #     BehaviourWeightsConfig, Catalogue, InteractionsBuilder, ItemId, Lineage, UserId, Vocabulary,
+//! #     BehaviorWeightsConfig, Catalogue, InteractionsBuilder, ItemId, Lineage, UserId, Vocabulary,
 //! # };
 //! # use lightgcn_graph::Normalization;
 //! # use lightgcn_store::{Artifact, EmbeddingTable, ModelDescription, popularity_of};
@@ -45,7 +45,7 @@
 //! #     users: Vocabulary::from_names(["ann", "bob"])?,
 //! #     items: Vocabulary::from_names(["glove", "lamp"])?,
 //! #     catalogue: Catalogue::unknown(2),
-//! #     behaviours: BehaviourWeightsConfig::single("purchase"),
+//! #     behaviors: BehaviorWeightsConfig::single("purchase"),
 //! #     lineage: Lineage::default(),
 //! # })
 //! # }

@@ -65,7 +65,7 @@ impl Metrics {
             ),
             (
                 "lightgcn_recommended_items_total",
-                "Recommended products by source.",
+                "Recommended items by source.",
             ),
             ("lightgcn_events_total", "Events kept."),
             ("lightgcn_model_swaps_total", "Switches to another model."),
@@ -113,7 +113,7 @@ impl Metrics {
         })
     }
 
-    /// Counts a request. `route` is a pattern such as `/v1/similar/{product}`, never a path with ids.
+    /// Counts a request. `route` is a pattern such as `/v1/similar/{item}`, never a path with ids.
     pub(crate) fn request(&self, route: &str, method: &'static str, status: u16, time: Duration) {
         if self.n_requests.fetch_add(1, Ordering::Relaxed) % UPKEEP == UPKEEP - 1 {
             self.handle.run_upkeep();
@@ -146,7 +146,7 @@ impl Metrics {
         known.insert(key, (count, seconds));
     }
 
-    /// Counts the products of an answer.
+    /// Counts the items of an answer.
     pub(crate) fn items(&self, sources: impl Iterator<Item = Source>) {
         for source in sources {
             if let Some(counter) = self.items.get(&source) {

@@ -21,10 +21,10 @@ pub(crate) struct Model {
     pub(crate) path: Option<PathBuf>,
     pub(crate) recommender: Recommender,
     pub(crate) figures: Figures,
-    /// Consumers by their number of pairs, the most first; then by row.
-    pub(crate) consumers: Vec<UserId>,
-    /// Products by their number of consumers, the most first; then by row.
-    pub(crate) products: Vec<ItemId>,
+    /// Users by their number of pairs, the most first; then by row.
+    pub(crate) users: Vec<UserId>,
+    /// Items by their number of users, the most first; then by row.
+    pub(crate) items: Vec<ItemId>,
     pub(crate) categories: Vec<String>,
     pub(crate) brands: Vec<String>,
     /// The lowest and the highest price.
@@ -65,12 +65,10 @@ impl Model {
     ) -> Self {
         recommender.warm();
         let train = &recommender.artifact().train;
-        let mut consumers: Vec<UserId> = (0..train.n_users() as u32).map(UserId).collect();
-        consumers.sort_by_key(|&user| std::cmp::Reverse(train.pairs_of(user).len()));
-        let mut products: Vec<ItemId> = (0..train.n_items() as u32).map(ItemId).collect();
-        products.sort_by_cached_key(|&item| {
-            std::cmp::Reverse(consumers_of(&recommender, item).0.len())
-        });
+        let mut users: Vec<UserId> = (0..train.n_users() as u32).map(UserId).collect();
+        users.sort_by_key(|&user| std::cmp::Reverse(train.pairs_of(user).len()));
+        let mut items: Vec<ItemId> = (0..train.n_items() as u32).map(ItemId).collect();
+        items.sort_by_cached_key(|&item| std::cmp::Reverse(users_of(&recommender, item).0.len()));
         let catalogue = recommender.catalogue();
         let column = match catalogue.category_code().labels() {
             [] => catalogue.category_id(),
@@ -85,8 +83,8 @@ impl Model {
             version: identity.chars().take(VERSION_LETTERS).collect(),
             path,
             figures,
-            consumers,
-            products,
+            users,
+            items,
             categories: most_frequent(column, catalogue),
             brands: most_frequent(catalogue.brand(), catalogue),
             prices,
@@ -94,21 +92,21 @@ impl Model {
         }
     }
 
-    /// The kept events of a consumer that the model can use and does not know from training: of products and
-    /// behaviours that it knows, and later than the training pair; the latest `most` of them.
+    /// The kept events of a user that the model can use and does not know from training: of items and
+    /// behaviors that it knows, and later than the training pair; the latest `most` of them.
     pub(crate) fn news(
         &self,
-        consumer: &str,
+        user: &str,
         kept: Vec<ContextEvent>,
         most: usize,
     ) -> Vec<ContextEvent> {
         let train = &self.recommender.artifact().train;
-        let user = self.recommender.user(consumer);
+        let user = self.recommender.user(user);
         let is_news = |event: &ContextEvent| {
-            if !train.behaviours().contains(&event.behaviour) {
+            if !train.behaviors().contains(&event.behavior) {
                 return false;
             }
-            let Some(item) = self.recommender.item(&event.product) else {
+            let Some(item) = self.recommender.item(&event.item) else {
                 return false;
             };
             let pair = user.filter(|_| item.index() < train.n_items());
@@ -127,7 +125,7 @@ impl Model {
     }
 }
 
-/// The labels of a column by their number of products, the most first; then by name.
+/// The labels of a column by their number of items, the most first; then by name.
 fn most_frequent(column: &LabelColumn, catalogue: &Catalogue) -> Vec<String> {
     let mut counts = vec![0usize; column.labels().len()];
     for item in 0..catalogue.n_items() {
@@ -145,8 +143,8 @@ fn most_frequent(column: &LabelColumn, catalogue: &Catalogue) -> Vec<String> {
 /// The rows of one side that share an edge with a row of the other, ascending, and the weights.
 pub(crate) type Row<'a> = (&'a [u32], &'a [f32]);
 
-/// The consumers of a product in training; none of one that training does not know.
-pub(crate) fn consumers_of(recommender: &Recommender, item: ItemId) -> Row<'_> {
+/// The users of an item in training; none of one that training does not know.
+pub(crate) fn users_of(recommender: &Recommender, item: ItemId) -> Row<'_> {
     let matrix = recommender.graph().by_item();
     if item.index() >= matrix.rows() {
         return (&[], &[]);

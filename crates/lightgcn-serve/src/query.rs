@@ -1,7 +1,7 @@
 //! The part of an address after the question mark.
 
 use crate::error::Fault;
-use lightgcn_recommend::ProductFilter;
+use lightgcn_recommend::ItemFilter;
 use std::borrow::Cow;
 use std::fmt::Display;
 use std::str::FromStr;
@@ -65,14 +65,14 @@ impl Query {
         })
     }
 
-    /// The filter of products that the keys ask for.
-    pub(crate) fn filter(&mut self) -> Result<ProductFilter, Fault> {
-        Ok(ProductFilter {
+    /// The filter of items that the keys ask for.
+    pub(crate) fn filter(&mut self) -> Result<ItemFilter, Fault> {
+        Ok(ItemFilter {
             categories: self.all("category"),
             brands: self.all("brand"),
             price_min: self.one("price_min")?,
             price_max: self.one("price_max")?,
-            ..ProductFilter::default()
+            ..ItemFilter::default()
         })
     }
 

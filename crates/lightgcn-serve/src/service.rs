@@ -51,7 +51,7 @@ impl Service {
         let events: Arc<dyn EventSink> = match &config.get().events {
             Some(file) => {
                 let kept = EventStoreConfig {
-                    per_consumer: config.get().limits.context_events,
+                    per_user: config.get().limits.context_events,
                     ..EventStoreConfig::default()
                 };
                 Arc::new(EventStore::open(file, kept)?)
@@ -199,18 +199,18 @@ impl Service {
 }
 
 impl Shared {
-    /// The kept events of a consumer that this model can use.
-    pub(crate) fn news(&self, model: &Model, consumer: &str) -> Vec<ContextEvent> {
-        let kept = self.events.of_consumer(consumer);
+    /// The kept events of a user that this model can use.
+    pub(crate) fn news(&self, model: &Model, user: &str) -> Vec<ContextEvent> {
+        let kept = self.events.of_user(user);
         if kept.is_empty() {
             return kept;
         }
-        model.news(consumer, kept, self.config.limits.context_events)
+        model.news(user, kept, self.config.limits.context_events)
     }
 
     /// Puts them before the events of a question.
-    pub(crate) fn add_news(&self, model: &Model, consumer: &str, events: &mut Vec<ContextEvent>) {
-        events.splice(0..0, self.news(model, consumer));
+    pub(crate) fn add_news(&self, model: &Model, user: &str, events: &mut Vec<ContextEvent>) {
+        events.splice(0..0, self.news(model, user));
     }
 }
 

@@ -66,7 +66,7 @@ async fn models_are_loaded_listed_and_switched() {
     assert_eq!(models["models"][0]["version"], second);
     let answer = common::get(&questions, "/v1/recommendations/u0?k=1").await;
     assert_eq!(
-        (answer.products(), answer.json()["model_version"].clone()),
+        (answer.items(), answer.json()["model_version"].clone()),
         (vec!["p5".to_owned()], json!(second))
     );
     let back = admin(
@@ -80,7 +80,7 @@ async fn models_are_loaded_listed_and_switched() {
     assert_eq!(
         common::get(&questions, "/v1/recommendations/u0?k=1")
             .await
-            .products(),
+            .items(),
         ["p6"]
     );
     assert_eq!(

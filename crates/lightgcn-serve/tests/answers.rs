@@ -14,8 +14,8 @@ async fn recommendations_name_their_model() {
     let service = service();
     let router = service.router();
     let reply = get(&router, "/v1/recommendations/u0?k=3").await;
-    // Product 0 and 1 are bought, and 6 only viewed.
-    assert_eq!(reply.products(), ["p6", "p4", "p3"]);
+    // Item 0 and 1 are bought, and 6 only viewed.
+    assert_eq!(reply.items(), ["p6", "p4", "p3"]);
     let json = reply.json();
     assert_eq!(json["model_version"], service.model_version());
     assert_eq!(
@@ -26,19 +26,19 @@ async fn recommendations_name_their_model() {
     assert_eq!(json["items"][0]["details"]["category_code"], "lighting");
     let all = get(&router, "/v1/recommendations/u0?hide=nothing&k=12")
         .await
-        .products();
+        .items();
     assert_eq!((all.len(), all[0].as_str()), (12, "p6"));
     assert!(
         !get(&router, "/v1/recommendations/u0?hide=seen")
             .await
-            .products()
+            .items()
             .contains(&"p6".to_owned())
     );
     let cheap = get(&router, "/v1/recommendations/u0?price_max=13&brand=acme").await;
-    assert_eq!(cheap.products(), ["p2"]);
+    assert_eq!(cheap.items(), ["p2"]);
     let gloves = get(&router, "/v1/recommendations/u0?category=apparel")
         .await
-        .products();
+        .items();
     assert_eq!(gloves.len(), 4);
     let explored = "/v1/recommendations/u0?exploration=1&seed=3&k=4";
     let explored = get(&router, explored).await.json();
@@ -53,7 +53,7 @@ async fn strangers_get_an_answer_of_the_chain() {
         "/v1/recommendations/%E2%98%83%2Fx?k=2",
     ] {
         let reply = get(&router, path).await;
-        assert_eq!(reply.products().len(), 2);
+        assert_eq!(reply.items().len(), 2);
         assert_eq!(
             (&reply.json()["known"], &reply.json()["source"]),
             (&json!(false), &json!("popularity"))
@@ -64,21 +64,21 @@ async fn strangers_get_an_answer_of_the_chain() {
 #[tokio::test]
 async fn one_question_or_many_may_be_posted() {
     let router = service().router();
-    let one = json!({"consumer": "zoe", "events": [{"product": "p3", "behaviour": "purchase"}], "options": {"k": 2}});
+    let one = json!({"user": "zoe", "events": [{"item": "p3", "behavior": "purchase"}], "options": {"k": 2}});
     let reply = post(&router, "/v1/recommendations", one.to_string()).await;
     assert_eq!(reply.json()["source"], "fold_in");
-    assert!(!reply.products().contains(&"p3".to_owned()));
+    assert!(!reply.items().contains(&"p3".to_owned()));
     let many = json!({"requests": [
-        {"consumer": "u0", "options": {"k": 3}},
-        {"consumer": "u1", "options": {"k": 0}},
-        {"consumer": "u2", "events": [{"product": "p3", "behaviour": "dance"}]},
+        {"user": "u0", "options": {"k": 3}},
+        {"user": "u1", "options": {"k": 0}},
+        {"user": "u2", "events": [{"item": "p3", "behavior": "dance"}]},
         one,
     ]});
     let reply = post(&router, "/v1/recommendations", many.to_string()).await;
     let answers = reply.json();
     let answers = answers["answers"].as_array().unwrap();
     assert_eq!(answers.len(), 4);
-    assert_eq!(common::products(&answers[0]), ["p6", "p4", "p3"]);
+    assert_eq!(common::items(&answers[0]), ["p6", "p4", "p3"]);
     assert_eq!(answers[1]["error"]["code"], "bad_k");
     assert_eq!(answers[2]["error"]["code"], "bad_event");
     assert_eq!(answers[3]["source"], "fold_in");
@@ -90,7 +90,7 @@ async fn one_question_or_many_may_be_posted() {
 async fn a_batch_is_the_single_answers() {
     let router = service().router();
     let requests: Vec<Value> = (0..30)
-        .map(|n| json!({"consumer": format!("u{n}"), "options": {"k": 5}}))
+        .map(|n| json!({"user": format!("u{n}"), "options": {"k": 5}}))
         .collect();
     let batch = post(
         &router,
@@ -115,22 +115,22 @@ async fn explanations_have_parts_and_paths() {
     let json = reply.json();
     assert_eq!(reply.status, 200, "{json}");
     assert_eq!(json["score"], 6.0);
-    // Product 6 was viewed: the edge itself comes first.
+    // Item 6 was viewed: the edge itself comes first.
     assert_eq!(json["paths"][0]["edges"].as_array().unwrap().len(), 1);
     assert!(json["paths"].as_array().unwrap().len() <= 3);
     for path in ["/v1/explanations/nobody/p6", "/v1/explanations/u0/nothing"] {
         assert!(get(&router, path).await.fault(404).starts_with("unknown_"));
     }
     let composed = json!({
-        "consumer": "zoe", "product": "p6", "events": [{"product": "p0", "behaviour": "purchase"}],
+        "user": "zoe", "item": "p6", "events": [{"item": "p0", "behavior": "purchase"}],
     });
     let reply = post(&router, "/v1/explanations", composed.to_string()).await;
     assert_eq!(reply.json()["method"], "fold_in");
     assert_eq!(
         reply.json()["paths"][0]["edges"][1]["to"]["kind"],
-        "other_consumers"
+        "other_users"
     );
-    let nosy = json!({"consumer": "u0", "product": "p6", "options": {"min_consumers": 1}});
+    let nosy = json!({"user": "u0", "item": "p6", "options": {"min_users": 1}});
     assert_eq!(
         post(&router, "/v1/explanations", nosy.to_string())
             .await
@@ -140,22 +140,22 @@ async fn explanations_have_parts_and_paths() {
 }
 
 #[tokio::test]
-async fn similar_and_popular_products_are_listed() {
+async fn similar_and_popular_items_are_listed() {
     let router = service().router();
     let similar = get(&router, "/v1/similar/p1?k=3").await;
-    assert_eq!(similar.products().len(), 3);
-    assert!(!similar.products().contains(&"p1".to_owned()));
+    assert_eq!(similar.items().len(), 3);
+    assert!(!similar.items().contains(&"p1".to_owned()));
     assert_eq!(
         get(&router, "/v1/similar/nothing").await.fault(404),
-        "unknown_product"
+        "unknown_item"
     );
-    // Products 1, 2 and 3 are bought by two groups of consumers each.
+    // Items 1, 2 and 3 are bought by two groups of users each.
     let popular = get(&router, "/v1/popular?k=2").await;
-    assert_eq!(popular.products(), ["p1", "p2"]);
+    assert_eq!(popular.items(), ["p1", "p2"]);
     assert_eq!(
         get(&router, "/v1/popular?k=2&recent=true")
             .await
-            .products()
+            .items()
             .len(),
         2
     );
@@ -175,34 +175,34 @@ async fn similar_and_popular_products_are_listed() {
 async fn events_count_at_once() {
     let router = service().router();
     let events = json!({"events": [
-        {"consumer": "u0", "product": "p4", "behaviour": "purchase"},
-        {"consumer": "u0", "product": "p3", "behaviour": "view", "time": TRAINED + 5, "count": 2},
-        {"consumer": "new", "product": "p2", "behaviour": "cart"},
-        {"consumer": "new", "product": "unheard-of", "behaviour": "view"},
+        {"user": "u0", "item": "p4", "behavior": "purchase"},
+        {"user": "u0", "item": "p3", "behavior": "view", "time": TRAINED + 5, "count": 2},
+        {"user": "new", "item": "p2", "behavior": "cart"},
+        {"user": "new", "item": "unheard-of", "behavior": "view"},
         // Training knows this one already.
-        {"consumer": "u1", "product": "p1", "behaviour": "purchase", "time": TRAINED},
+        {"user": "u1", "item": "p1", "behavior": "purchase", "time": TRAINED},
     ]});
     let reply = post(&router, "/v1/events", events.to_string()).await;
     assert_eq!(
         (reply.status.as_u16(), &reply.json()["accepted"]),
         (200, &json!(5))
     );
-    let bought = get(&router, "/v1/recommendations/u0?k=12").await.products();
+    let bought = get(&router, "/v1/recommendations/u0?k=12").await.items();
     assert!(!bought.contains(&"p4".to_owned()) && bought.contains(&"p3".to_owned()));
     let seen = get(&router, "/v1/recommendations/u0?k=12&hide=seen")
         .await
-        .products();
+        .items();
     assert!(!seen.contains(&"p3".to_owned()));
     let newcomer = get(&router, "/v1/recommendations/new").await.json();
     assert_eq!(
         (&newcomer["known"], &newcomer["source"]),
         (&json!(false), &json!("fold_in"))
     );
-    let history = get(&router, "/v1/consumers/u0").await.json();
-    assert_eq!(history["history"][0]["product"], "p4");
+    let history = get(&router, "/v1/users/u0").await.json();
+    assert_eq!(history["history"][0]["item"], "p4");
     assert_eq!(history["history"][0]["bought"], true);
     assert_eq!(history["history"].as_array().unwrap().len(), 5);
-    let unchanged = get(&router, "/v1/consumers/u1").await.json();
+    let unchanged = get(&router, "/v1/users/u1").await.json();
     assert_eq!(unchanged["history"].as_array().unwrap().len(), 3);
     let why = get(&router, "/v1/explanations/new/p3").await;
     assert_eq!(why.json()["method"], "fold_in");
@@ -211,29 +211,29 @@ async fn events_count_at_once() {
 #[tokio::test]
 async fn the_page_can_search_and_look_around() {
     let router = service().router();
-    let found = get(&router, "/v1/consumers?q=2&limit=3").await.json();
+    let found = get(&router, "/v1/users?q=2&limit=3").await.json();
     assert_eq!(found["total"], 12);
     assert_eq!(
-        found["consumers"][0],
-        json!({"id": "u2", "n_products": 3, "n_bought": 2})
+        found["users"][0],
+        json!({"id": "u2", "n_items": 3, "n_bought": 2})
     );
     assert_eq!(
-        get(&router, "/v1/consumers").await.json()["consumers"]
+        get(&router, "/v1/users").await.json()["users"]
             .as_array()
             .unwrap()
             .len(),
         20
     );
-    let found = get(&router, "/v1/products?q=GLOVE").await.json();
+    let found = get(&router, "/v1/items?q=GLOVE").await.json();
     assert_eq!(found["total"], 6);
-    let first = get(&router, "/v1/products?q=p&limit=1").await.json();
-    assert_eq!(first["products"][0]["product"], "p6");
-    assert_eq!(first["products"][0]["n_consumers"], 30);
+    let first = get(&router, "/v1/items?q=p&limit=1").await.json();
+    assert_eq!(first["items"][0]["item"], "p6");
+    assert_eq!(first["items"][0]["n_users"], 30);
     assert_eq!(
-        get(&router, "/v1/products?q=%3Cscript").await.json()["total"],
+        get(&router, "/v1/items?q=%3Cscript").await.json()["total"],
         6
     );
-    let unknown = get(&router, "/v1/consumers/nobody").await.json();
+    let unknown = get(&router, "/v1/users/nobody").await.json();
     assert_eq!(
         (&unknown["known"], &unknown["history"]),
         (&json!(false), &json!([]))
@@ -262,7 +262,7 @@ async fn the_graph_shows_others_only_in_company() {
     assert_eq!(nodes[0], json!({"id": "u0", "kind": "self"}));
     let groups: Vec<&Value> = nodes
         .iter()
-        .filter(|node| node["kind"] == "consumers")
+        .filter(|node| node["kind"] == "users")
         .collect();
     assert!(!groups.is_empty());
     assert!(
@@ -285,7 +285,7 @@ async fn the_graph_shows_others_only_in_company() {
     let stranger = get(&router, "/v1/graph/nobody").await.json();
     assert_eq!(stranger["nodes"].as_array().unwrap().len(), 1);
     assert_eq!(
-        get(&router, "/v1/graph/u0?products=51").await.fault(400),
+        get(&router, "/v1/graph/u0?items=51").await.fault(400),
         "bad_query"
     );
 }
@@ -299,12 +299,12 @@ async fn health_and_figures_are_told() {
         get(&router, "/health/ready").await.json()["status"],
         "ready"
     );
-    get(&router, "/v1/recommendations/secret-consumer?k=2").await;
+    get(&router, "/v1/recommendations/secret-user?k=2").await;
     get(&router, "/secret-path").await;
     let text = get(&router, "/metrics").await.text();
     let version = service.model_version();
     for line in [
-        "lightgcn_http_requests_total{route=\"/v1/recommendations/{consumer}\",method=\"GET\",status=\"200\"} 1",
+        "lightgcn_http_requests_total{route=\"/v1/recommendations/{user}\",method=\"GET\",status=\"200\"} 1",
         "lightgcn_http_requests_total{route=\"other\",method=\"GET\",status=\"404\"} 1",
         "lightgcn_recommended_items_total{source=\"popularity\"} 2",
         &format!("lightgcn_model_info{{version=\"{version}\",model=\"lightgcn\"}} 1"),
@@ -335,17 +335,17 @@ async fn the_document_has_every_address() {
     );
     let paths = document["paths"].as_object().unwrap();
     for path in [
-        "/v1/recommendations/{consumer}",
+        "/v1/recommendations/{user}",
         "/v1/recommendations",
-        "/v1/explanations/{consumer}/{product}",
+        "/v1/explanations/{user}/{item}",
         "/v1/explanations",
-        "/v1/similar/{product}",
+        "/v1/similar/{item}",
         "/v1/popular",
         "/v1/events",
-        "/v1/consumers",
-        "/v1/consumers/{consumer}",
-        "/v1/products",
-        "/v1/graph/{consumer}",
+        "/v1/users",
+        "/v1/users/{user}",
+        "/v1/items",
+        "/v1/graph/{user}",
         "/v1/model",
         "/health/live",
         "/health/ready",
@@ -374,7 +374,7 @@ async fn the_document_has_every_address() {
     let docs = get(&router, "/docs").await;
     assert_eq!(docs.headers["content-type"], "text/html; charset=utf-8");
     let html = docs.text();
-    assert!(html.contains("/v1/similar/{product}") && html.contains("id=\"RecommendedItem\""));
+    assert!(html.contains("/v1/similar/{item}") && html.contains("id=\"RecommendedItem\""));
     assert!(!html.contains("<script") && !html.contains("http://") && !html.contains("https://"));
     assert_eq!(
         get(&router, "/docs.css").await.headers["content-type"],
@@ -413,7 +413,7 @@ async fn the_page_is_served_from_the_program() {
 }
 
 #[tokio::test]
-async fn without_the_page_no_consumer_is_listed() {
+async fn without_the_page_no_user_is_listed() {
     let router = service_with(lightgcn_serve::ServeConfig {
         page: false,
         ..common::config()
@@ -421,11 +421,11 @@ async fn without_the_page_no_consumer_is_listed() {
     .router();
     for path in [
         "/",
-        "/v1/consumers",
-        "/v1/consumers/u0",
+        "/v1/users",
+        "/v1/users/u0",
         "/v1/graph/u0",
         "/v1/model",
-        "/v1/products",
+        "/v1/items",
     ] {
         assert_eq!(get(&router, path).await.fault(404), "no_route", "{path}");
     }
@@ -442,7 +442,7 @@ async fn hostile_names_come_as_json_and_nothing_else() {
     .await;
     assert_eq!(reply.headers["content-type"], "application/json");
     assert_eq!(reply.headers["x-content-type-options"], "nosniff");
-    assert_eq!(reply.json()["consumer"], "<script>alert(1)</script>");
+    assert_eq!(reply.json()["user"], "<script>alert(1)</script>");
 }
 
 #[tokio::test]
@@ -456,7 +456,7 @@ async fn events_are_kept_in_the_file_that_the_configuration_names() {
         Service::open(&model, config)
     };
     let service = open().unwrap();
-    let body = r#"{"events":[{"consumer":"new","product":"p3","behaviour":"purchase"}]}"#;
+    let body = r#"{"events":[{"user":"new","item":"p3","behavior":"purchase"}]}"#;
     assert_eq!(
         post(&service.router(), "/v1/events", body).await.status,
         200
@@ -467,7 +467,7 @@ async fn events_are_kept_in_the_file_that_the_configuration_names() {
     drop(service);
     let service = open().unwrap();
     let items = get(&service.router(), "/v1/recommendations/new?k=12").await;
-    assert!(!items.products().contains(&"p3".to_owned()));
+    assert!(!items.items().contains(&"p3".to_owned()));
 }
 
 #[test]

@@ -29,9 +29,9 @@ async fn lists_have_a_length() {
         "/v1/recommendations/u0?hide=all",
         "/v1/recommendations/u0?kk=3",
         "/v1/popular?recent=perhaps",
-        "/v1/consumers?limit=0",
-        "/v1/consumers?limit=201",
-        "/v1/products?limit=1e3",
+        "/v1/users?limit=0",
+        "/v1/users?limit=201",
+        "/v1/items?limit=1e3",
     ] {
         assert_eq!(get(&router, path).await.fault(400), "bad_query", "{path}");
     }
@@ -57,8 +57,8 @@ async fn ids_have_a_length_and_no_control_letters() {
         format!("/v1/recommendations/{long}"),
         format!("/v1/explanations/u0/{long}"),
         format!("/v1/similar/{long}"),
-        format!("/v1/consumers/{long}"),
-        format!("/v1/consumers?q={long}"),
+        format!("/v1/users/{long}"),
+        format!("/v1/users?q={long}"),
         format!("/v1/recommendations/u0?brand={long}"),
     ] {
         assert_eq!(get(&router, &path).await.fault(400), "id_too_long");
@@ -67,7 +67,7 @@ async fn ids_have_a_length_and_no_control_letters() {
         "/v1/recommendations/a%00b",
         "/v1/similar/%0A",
         "/v1/graph/%1b",
-        "/v1/products?q=%00",
+        "/v1/items?q=%00",
     ] {
         assert_eq!(get(&router, path).await.fault(400), "bad_id", "{path}");
     }
@@ -83,7 +83,7 @@ async fn ids_have_a_length_and_no_control_letters() {
 async fn bodies_must_be_json_of_the_right_shape() {
     let router = service().router();
     let deep = format!("{}{}", "[".repeat(100_000), "]".repeat(100_000));
-    let deep_request = format!(r#"{{"consumer": {}1{}}}"#, "[".repeat(200), "]".repeat(200));
+    let deep_request = format!(r#"{{"user": {}1{}}}"#, "[".repeat(200), "]".repeat(200));
     for body in [
         "",
         "{",
@@ -92,17 +92,17 @@ async fn bodies_must_be_json_of_the_right_shape() {
         &deep_request,
         "[]",
         "3",
-        r#"{"consumer": 3}"#,
-        r#"{"consumer": "u0"} {}"#,
-        r#"{"consumer": "u0", "kk": 3}"#,
+        r#"{"user": 3}"#,
+        r#"{"user": "u0"} {}"#,
+        r#"{"user": "u0", "kk": 3}"#,
         r#"{"requests": 3}"#,
         r#"{"requests": [3]}"#,
         r#"{"requests": [], "more": 1}"#,
-        r#"{"consumer": "u0", "options": {"k": -1}}"#,
-        r#"{"consumer": "u0", "options": {"k": 1e30}}"#,
-        r#"{"consumer": "u0", "events": [{"product": "p1", "behaviour": "view", "count": NaN}]}"#,
-        r#"{"consumer": "u0", "events": [{"product": "p1", "behaviour": "view", "count": 1e999}]}"#,
-        "{\"consumer\": \"\u{0}\"}",
+        r#"{"user": "u0", "options": {"k": -1}}"#,
+        r#"{"user": "u0", "options": {"k": 1e30}}"#,
+        r#"{"user": "u0", "events": [{"item": "p1", "behavior": "view", "count": NaN}]}"#,
+        r#"{"user": "u0", "events": [{"item": "p1", "behavior": "view", "count": 1e999}]}"#,
+        "{\"user\": \"\u{0}\"}",
     ] {
         let reply = post(&router, "/v1/recommendations", body.to_owned()).await;
         assert_eq!(reply.fault(400), "bad_json", "{:.60}", body);
@@ -115,46 +115,46 @@ async fn bodies_must_be_json_of_the_right_shape() {
 #[tokio::test]
 async fn contexts_are_checked() {
     let router = service().router();
-    let with = |event: serde_json::Value| json!({"consumer": "u0", "events": [event]}).to_string();
+    let with = |event: serde_json::Value| json!({"user": "u0", "events": [event]}).to_string();
     for (event, code) in [
-        (json!({"product": "p1", "behaviour": "dance"}), "bad_event"),
+        (json!({"item": "p1", "behavior": "dance"}), "bad_event"),
         (
-            json!({"product": "p1", "behaviour": "view", "count": 0}),
+            json!({"item": "p1", "behavior": "view", "count": 0}),
             "bad_event",
         ),
         (
-            json!({"product": "p1", "behaviour": "view", "count": -3.5}),
+            json!({"item": "p1", "behavior": "view", "count": -3.5}),
             "bad_event",
         ),
         (
-            json!({"product": "p1", "behaviour": "view", "time": 99_999_999_999_i64}),
+            json!({"item": "p1", "behavior": "view", "time": 99_999_999_999_i64}),
             "bad_time",
         ),
         (
-            json!({"product": "p1", "behaviour": "view", "time": -1}),
+            json!({"item": "p1", "behavior": "view", "time": -1}),
             "bad_time",
         ),
         (
-            json!({"product": "x".repeat(300), "behaviour": "view"}),
+            json!({"item": "x".repeat(300), "behavior": "view"}),
             "id_too_long",
         ),
-        (json!({"product": "a\u{7}", "behaviour": "view"}), "bad_id"),
+        (json!({"item": "a\u{7}", "behavior": "view"}), "bad_id"),
     ] {
         let text = event.to_string();
         let reply = post(&router, "/v1/recommendations", with(event)).await;
         assert_eq!(reply.fault(400), code, "{text}");
     }
     let many: Vec<_> = (0..201)
-        .map(|_| json!({"product": "p1", "behaviour": "view"}))
+        .map(|_| json!({"item": "p1", "behavior": "view"}))
         .collect();
-    let many = json!({"consumer": "u0", "product": "p1", "events": many});
+    let many = json!({"user": "u0", "item": "p1", "events": many});
     assert_eq!(
         post(&router, "/v1/explanations", many.to_string())
             .await
             .fault(400),
         "too_many_events"
     );
-    let batch: Vec<_> = (0..257).map(|_| json!({"consumer": "u0"})).collect();
+    let batch: Vec<_> = (0..257).map(|_| json!({"user": "u0"})).collect();
     let batch = json!({"requests": batch});
     assert_eq!(
         post(&router, "/v1/recommendations", batch.to_string())
@@ -167,34 +167,34 @@ async fn contexts_are_checked() {
 #[tokio::test]
 async fn a_wrong_event_keeps_the_whole_posting_out() {
     let router = service().router();
-    let good = json!({"consumer": "new", "product": "p1", "behaviour": "purchase"});
+    let good = json!({"user": "new", "item": "p1", "behavior": "purchase"});
     let wrong = [
         (
-            json!({"consumer": "new", "product": "p1", "behaviour": "dance"}),
-            "unknown_behaviour",
+            json!({"user": "new", "item": "p1", "behavior": "dance"}),
+            "unknown_behavior",
         ),
         (
-            json!({"consumer": "new", "product": "p1", "behaviour": "view", "time": 99_999_999_999_i64}),
+            json!({"user": "new", "item": "p1", "behavior": "view", "time": 99_999_999_999_i64}),
             "bad_time",
         ),
         (
-            json!({"consumer": "new", "product": "p1", "behaviour": "view", "time": i64::MIN}),
+            json!({"user": "new", "item": "p1", "behavior": "view", "time": i64::MIN}),
             "bad_time",
         ),
         (
-            json!({"consumer": "new", "product": "p1", "behaviour": "view", "count": 0}),
+            json!({"user": "new", "item": "p1", "behavior": "view", "count": 0}),
             "bad_event",
         ),
         (
-            json!({"consumer": "", "product": "p1", "behaviour": "view"}),
+            json!({"user": "", "item": "p1", "behavior": "view"}),
             "bad_id",
         ),
         (
-            json!({"consumer": "new", "product": "a\u{0}b", "behaviour": "view"}),
+            json!({"user": "new", "item": "a\u{0}b", "behavior": "view"}),
             "bad_id",
         ),
         (
-            json!({"consumer": "new", "product": "p".repeat(300), "behaviour": "view"}),
+            json!({"user": "new", "item": "p".repeat(300), "behavior": "view"}),
             "id_too_long",
         ),
     ];
@@ -219,17 +219,13 @@ async fn a_wrong_event_keeps_the_whole_posting_out() {
             "too_many_events"
         );
     }
-    for body in [
-        r#"{"events": [{"consumer": "new"}]}"#,
-        r#"{"event": []}"#,
-        "[]",
-    ] {
+    for body in [r#"{"events": [{"user": "new"}]}"#, r#"{"event": []}"#, "[]"] {
         assert_eq!(
             post(&router, "/v1/events", body).await.fault(400),
             "bad_json"
         );
     }
-    let history = get(&router, "/v1/consumers/new").await.json();
+    let history = get(&router, "/v1/users/new").await.json();
     assert_eq!(history["history"], json!([]));
 }
 
@@ -262,11 +258,11 @@ async fn bodies_have_a_size_however_they_come() {
         .unwrap();
     assert_eq!(send(&router, lying).await.fault(413), "body_too_large");
     // In chunks and without a length, but small: as good as any.
-    let body = chunked(r#"{"consumer": "u0"}"#, 1);
+    let body = chunked(r#"{"user": "u0"}"#, 1);
     assert_eq!(
         post(&router, "/v1/recommendations", body)
             .await
-            .products()
+            .items()
             .len(),
         10
     );
@@ -319,11 +315,11 @@ mod properties {
         #[test]
         fn no_numbers_break_the_service(
             k in any::<i32>(), count in any::<f64>(), time in any::<i64>(), diversity in any::<f64>(),
-            consumer in ".{0,12}", product in "(p[0-9]|.{0,6})",
+            user in ".{0,12}", item in "(p[0-9]|.{0,6})",
         ) {
             let request = json!({
-                "consumer": consumer,
-                "events": [{"product": product, "behaviour": "view", "count": count, "time": time}],
+                "user": user,
+                "events": [{"item": item, "behavior": "view", "count": count, "time": time}],
                 "options": {"k": k, "diversity": diversity},
             });
             prop_assert!(ask("/v1/recommendations", request.to_string().into_bytes()) < 500);

@@ -16,9 +16,9 @@ const BATCH: usize = 3;
 fn batch(thread: usize, n: usize) -> Vec<StoredEvent> {
     (0..BATCH)
         .map(|part| StoredEvent {
-            consumer: format!("t{thread}"),
-            product: format!("{n}-{part}"),
-            behaviour: "view".to_owned(),
+            user: format!("t{thread}"),
+            item: format!("{n}-{part}"),
+            behavior: "view".to_owned(),
             time: 1_580_000_000,
             count: 1.0,
         })
@@ -37,10 +37,10 @@ fn child() {
         for thread in 0..THREADS {
             let store = &store;
             scope.spawn(move || {
-                let config = store.try_of_consumer(&format!("t{thread}")).unwrap();
+                let config = store.try_of_user(&format!("t{thread}")).unwrap();
                 let next = config.last().map_or(0, |event| {
                     1 + event
-                        .product
+                        .item
                         .split('-')
                         .next()
                         .unwrap()

@@ -36,7 +36,7 @@ impl EventSink for Gate {
         })
     }
 
-    fn of_consumer(&self, _: &str) -> Vec<ContextEvent> {
+    fn of_user(&self, _: &str) -> Vec<ContextEvent> {
         self.entered.fetch_add(1, Ordering::Relaxed);
         let mut open = self.open.lock().unwrap();
         while !*open {
@@ -132,7 +132,7 @@ async fn an_answer_that_takes_too_long_is_given_up() {
 #[tokio::test]
 async fn events_that_cannot_be_kept_are_told() {
     let (service, _) = gated(|_| {});
-    let body = r#"{"events": [{"consumer": "u0", "product": "p1", "behaviour": "view"}]}"#;
+    let body = r#"{"events": [{"user": "u0", "item": "p1", "behavior": "view"}]}"#;
     let reply = common::post(&service.router(), "/v1/events", body).await;
     assert_eq!(reply.fault(503), "events_failed");
     assert!(reply.text().contains("the disk is full"));
@@ -200,7 +200,7 @@ async fn client(
         let (status, json) = connection.get("/v1/recommendations/u0?k=1").await;
         assert_eq!(status, 200, "{json}");
         let version = json["model_version"].as_str().unwrap().to_owned();
-        assert_eq!(common::products(&json), [expected[&version]], "{json}");
+        assert_eq!(common::items(&json), [expected[&version]], "{json}");
         *seen.entry(version).or_default() += 1;
     }
     seen

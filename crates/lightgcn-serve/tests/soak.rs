@@ -45,7 +45,7 @@ async fn a_soak_leaves_nothing_behind() {
             2 => "/v1/similar/p3",
             3 => "/v1/graph/u3",
             4 => "/metrics-that-are-none",
-            _ => "/v1/consumers?q=1",
+            _ => "/v1/users?q=1",
         };
         let (status, json) = connection.get(path).await;
         assert_eq!(status, if n % 6 == 4 { 404 } else { 200 }, "{json}");

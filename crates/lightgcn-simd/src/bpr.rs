@@ -3,7 +3,7 @@
 /// A batch of triples as rows of a small table of final embeddings.
 #[derive(Clone, Copy, Debug)]
 pub struct BprTriples<'a> {
-    /// The consumer of each positive, `[batch]`.
+    /// The user of each positive, `[batch]`.
     pub users: &'a [u32],
     /// Its product, `[batch]`.
     pub positives: &'a [u32],
@@ -37,7 +37,7 @@ pub fn bpr_loss(
     let batch = users.len();
     assert!(
         positives.len() == batch && weights.len() == batch,
-        "there are {batch} consumers, {} positives and {} weights",
+        "there are {batch} users, {} positives and {} weights",
         positives.len(),
         weights.len()
     );

@@ -21,7 +21,7 @@
 //! ```
 //! use lightgcn_simd::{CsrView, propagate, top_k};
 //!
-//! // Consumers 0 and 1, products 2 and 3; both consumers bought product 2, consumer 1 also 3.
+//! // Users 0 and 1, items 2 and 3; both users bought item 2, user 1 also 3.
 //! let row_offsets = [0_u64, 1, 3, 5, 6];
 //! let columns = [2_u32, 2, 3, 0, 1, 1];
 //! let adjacency = CsrView::new(&row_offsets, &columns, &[0.5; 6], 4)?;
@@ -30,9 +30,9 @@
 //! let embeddings = [1.0, 0.0, 0.0, 1.0, 0.5, 0.5, 0.0, 1.0];
 //! let propagated = propagate(adjacency, &embeddings, 2, &[1.0 / 3.0; 3]);
 //!
-//! // The best product that consumer 0 has not bought yet.
-//! let (consumers, products) = propagated.split_at(4);
-//! let best = top_k(&consumers[..2], products, 2, 1, |_consumer| &[0]);
+//! // The best item that user 0 has not bought yet.
+//! let (users, items) = propagated.split_at(4);
+//! let best = top_k(&users[..2], items, 2, 1, |_user| &[0]);
 //! assert_eq!(best[0][0].item, 1);
 //! # Ok::<(), lightgcn_simd::CsrError>(())
 //! ```

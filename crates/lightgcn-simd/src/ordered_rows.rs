@@ -25,7 +25,7 @@ pub struct OrderedRows {
 
 impl OrderedRows {
     /// Orders the rows by the graph alone: nodes take turns in moving to the mean place of their
-    /// neighbours, which puts nodes of much the same neighbours side by side (the barycenter heuristic
+    /// neighbors, which puts nodes of much the same neighbors side by side (the barycenter heuristic
     /// of Sugiyama et al., IEEE TSMC 1981). The two sides of a bipartite matrix stay apart.
     ///
     /// O((nnz + n_rows · log n_rows) · 12) once, on rayon's current pool; a function of the matrix
@@ -34,14 +34,14 @@ impl OrderedRows {
     /// # Panics
     /// If the matrix is not square, or has more than `u32::MAX` rows.
     #[must_use]
-    pub fn by_neighbours<O: CsrIndex, C: CsrIndex>(a: CsrView<'_, O, C>) -> Self {
+    pub fn by_neighbors<O: CsrIndex, C: CsrIndex>(a: CsrView<'_, O, C>) -> Self {
         assert!(
             a.n_rows() == a.n_columns(),
             "only the nodes of a square matrix are ordered, but this one has {} rows and {} columns",
             a.n_rows(),
             a.n_columns()
         );
-        Self::new(a, &neighbour_order(a))
+        Self::new(a, &neighbor_order(a))
     }
 
     /// The rows in a given order: stored row `n` is row `order[n]`.
@@ -113,7 +113,7 @@ impl OrderedRows {
 }
 
 /// All rows, those of much the same columns side by side; rows without entries last.
-fn neighbour_order<O: CsrIndex, C: CsrIndex>(a: CsrView<'_, O, C>) -> Vec<u32> {
+fn neighbor_order<O: CsrIndex, C: CsrIndex>(a: CsrView<'_, O, C>) -> Vec<u32> {
     let n = a.n_rows();
     assert!(u32::try_from(n).is_ok(), "{n} rows are too many to order");
     let boundary = boundary(a);

@@ -25,19 +25,19 @@ pub struct SoftmaxConfig {
     pub negative_weight: f32,
 }
 
-/// A batch of positive pairs among distinct consumers and distinct candidate products.
+/// A batch of positive pairs among distinct users and distinct candidate items.
 #[derive(Clone, Copy, Debug)]
 pub struct SoftmaxPairs<'a> {
-    /// The consumer of each pair, as its row among the batch's consumers, ascending.
+    /// The user of each pair, as its row among the batch's users, ascending.
     pub users: &'a [u32],
-    /// The product of each pair, as its row among the candidates.
+    /// The item of each pair, as its row among the candidates.
     pub items: &'a [u32],
     /// The weight of each pair's loss, divided by the size of the batch if a mean is wanted.
     pub weights: &'a [f32],
     /// How much each candidate counts as a negative, `[n_candidates]`, positive and finite: how often
     /// it was drawn, times its popularity correction.
     pub candidate_weights: &'a [f32],
-    /// For each of the batch's consumers the candidates that are no negatives although they are not
+    /// For each of the batch's users the candidates that are no negatives although they are not
     /// in the batch with him, ascending; or none at all.
     pub excluded: Option<&'a [Vec<u32>]>,
 }
@@ -48,8 +48,8 @@ pub struct SoftmaxPairs<'a> {
 /// L = Σ_p w_p · ( −s_pp / τ + t₂ · ln Σ_{j ≠ i_p} m_j · exp(s_pj / τ) )
 /// ```
 ///
-/// with `s` the cosine of a pair's consumer and a candidate, `w` the pairs' weights and `m` the
-/// candidates'. The sum leaves out the pair's own product and what is excluded for its consumer; a
+/// with `s` the cosine of a pair's user and a candidate, `w` the pairs' weights and `m` the
+/// candidates'. The sum leaves out the pair's own item and what is excluded for its user; a
 /// pair without any negative has its first term alone. With t₂ = 1 this is the sampled softmax with
 /// in-batch negatives, else BSL (Wu et al., "BSL: Understanding and Improving Softmax Loss for
 /// Recommendation", ICDE 2024, equation 18).
@@ -63,7 +63,7 @@ pub struct SoftmaxPairs<'a> {
 /// current pool; the bits do not depend on the thread count.
 ///
 /// # Panics
-/// When a slice has another length than its shape says, pairs do not ascend by consumer, or a row is
+/// When a slice has another length than its shape says, pairs do not ascend by user, or a row is
 /// out of range.
 #[allow(clippy::too_many_arguments)]
 pub fn softmax_loss(
@@ -147,7 +147,7 @@ fn check(
     let n_users = users.len() / dim.max(1);
     assert!(
         n_users * dim == users.len(),
-        "the consumers must be rows of {dim} numbers, but there are {} numbers",
+        "the users must be rows of {dim} numbers, but there are {} numbers",
         users.len()
     );
     assert!(
@@ -168,23 +168,23 @@ fn check(
     );
     assert!(
         pairs.users.is_sorted() && pairs.users.last().is_none_or(|&u| (u as usize) < n_users),
-        "the pairs must ascend by consumer, all below {n_users}"
+        "the pairs must ascend by user, all below {n_users}"
     );
     assert!(
         pairs.items.iter().all(|&i| (i as usize) < n_items),
-        "a pair's product must be one of the {n_items} candidates"
+        "a pair's item must be one of the {n_items} candidates"
     );
     if let Some(excluded) = pairs.excluded {
         assert!(
             excluded.len() == n_users,
-            "{} consumers have exclusions, but there are {n_users}",
+            "{} users have exclusions, but there are {n_users}",
             excluded.len()
         );
     }
     (n_users, n_items)
 }
 
-/// Where each consumer's pairs begin: `[n_users + 1]`.
+/// Where each user's pairs begin: `[n_users + 1]`.
 fn pair_starts(users: &[u32], n_users: usize) -> Vec<usize> {
     let mut starts = vec![0; n_users + 1];
     for &user in users {

@@ -5,14 +5,14 @@ use crate::folder::Folder;
 use crate::kind::Kind;
 use crate::manifest::{FileEntry, Manifest, sha256};
 use crate::parts::{
-    BEHAVIOURS, CATALOGUE, CONSUMERS, INTERACTIONS, LINEAGE, PRODUCTS, check_behaviours,
-    check_numbers, encode_catalogue, encode_interactions, encode_json, encode_vocabulary,
-    read_catalogue, read_interactions, read_vocabulary,
+    BEHAVIORS, CATALOGUE, INTERACTIONS, ITEMS, LINEAGE, USERS, check_behaviors, check_numbers,
+    encode_catalogue, encode_interactions, encode_json, encode_vocabulary, read_catalogue,
+    read_interactions, read_vocabulary,
 };
 use crate::tensors::{Column, TensorFile, encode, read_tables};
 use crate::{EmbeddingTable, ModelDescription, Storage, StoreError, write_folder_atomically};
 use lightgcn_core::{
-    BehaviourWeightsConfig, Catalogue, Interactions, ItemId, Lineage, UserId, Vocabulary,
+    BehaviorWeightsConfig, Catalogue, Interactions, ItemId, Lineage, UserId, Vocabulary,
 };
 use lightgcn_graph::{GraphError, GraphOptions, TrainGraph};
 use std::path::Path;
@@ -26,9 +26,9 @@ type Encode = fn(&Artifact) -> Result<Vec<u8>, StoreError>;
 
 /// The files of an artifact beside its manifest.
 const FILES: [(&str, Encode); 9] = [
-    (BEHAVIOURS, |a| encode_json(BEHAVIOURS, &a.behaviours)),
+    (BEHAVIORS, |a| encode_json(BEHAVIORS, &a.behaviors)),
     (CATALOGUE, |a| encode_catalogue(&a.catalogue)),
-    (CONSUMERS, |a| encode_vocabulary(CONSUMERS, &a.users)),
+    (USERS, |a| encode_vocabulary(USERS, &a.users)),
     (EMBEDDINGS, |a| {
         let columns = [a.layer0.column("layer0"), a.embeddings.column("final")];
         encode(Path::new(EMBEDDINGS), &columns)
@@ -40,7 +40,7 @@ const FILES: [(&str, Encode); 9] = [
         let popularity = Column::new("popularity", a.popularity.iter().copied());
         encode(Path::new(POPULARITY), &[popularity])
     }),
-    (PRODUCTS, |a| encode_vocabulary(PRODUCTS, &a.items)),
+    (ITEMS, |a| encode_vocabulary(ITEMS, &a.items)),
 ];
 
 /// What training makes and answers need: enough to recommend, explain and fold in without the log.
@@ -50,29 +50,29 @@ const FILES: [(&str, Encode); 9] = [
 pub struct Artifact {
     /// What the model is.
     pub model: ModelDescription,
-    /// The trained embeddings, `[n_users + n_items, dimension]`: consumers, then products.
+    /// The trained embeddings, `[n_users + n_items, dimension]`: users, then items.
     pub layer0: EmbeddingTable,
-    /// What rankings are made of, `[n_users + n_items, any dimension]`: consumers, then products. Kept
+    /// What rankings are made of, `[n_users + n_items, any dimension]`: users, then items. Kept
     /// on disk as its [`EmbeddingTable::storage`] says.
     pub embeddings: EmbeddingTable,
-    /// The training pairs with the counts of each behaviour.
+    /// The training pairs with the counts of each behavior.
     pub train: Interactions,
-    /// The shop's own ids of the consumers.
+    /// The shop's own ids of the users.
     pub users: Vocabulary<UserId>,
-    /// The shop's own ids of the products.
+    /// The shop's own ids of the items.
     pub items: Vocabulary<ItemId>,
-    /// What is known of the products.
+    /// What is known of the items.
     pub catalogue: Catalogue,
-    /// How many consumers have each product as a target in training, `[n_items]`: what
+    /// How many users have each item as a target in training, `[n_items]`: what
     /// [`popularity_of`] gives.
     pub popularity: Vec<u64>,
-    /// The behaviours and their weights.
-    pub behaviours: BehaviourWeightsConfig,
+    /// The behaviors and their weights.
+    pub behaviors: BehaviorWeightsConfig,
     /// Where it comes from.
     pub lineage: Lineage,
 }
 
-/// How many consumers have each product as a target (have bought it), `[n_items]`. O(pairs).
+/// How many users have each item as a target (have bought it), `[n_items]`. O(pairs).
 #[must_use]
 pub fn popularity_of(pairs: &Interactions) -> Vec<u64> {
     let mut popularity = vec![0; pairs.n_items()];
@@ -83,7 +83,7 @@ pub fn popularity_of(pairs: &Interactions) -> Vec<u64> {
 }
 
 impl Artifact {
-    /// Checks that the parts fit together: sizes, dimensions, behaviours, popularity, and that all
+    /// Checks that the parts fit together: sizes, dimensions, behaviors, popularity, and that all
     /// numbers are finite. [`Artifact::save`] and [`Artifact::load`] do so themselves.
     ///
     /// # Errors
@@ -100,13 +100,9 @@ impl Artifact {
                 self.layer0.dimension(),
                 self.model.dimension,
             ),
-            ("consumer ids", self.users.len(), n_users),
-            ("product ids", self.items.len(), n_items),
-            (
-                "products in the catalogue",
-                self.catalogue.n_items(),
-                n_items,
-            ),
+            ("user ids", self.users.len(), n_users),
+            ("item ids", self.items.len(), n_items),
+            ("items in the catalogue", self.catalogue.n_items(), n_items),
             ("numbers of popularity", self.popularity.len(), n_items),
         ] {
             if found != wanted {
@@ -122,7 +118,7 @@ impl Artifact {
             );
         }
         self.model.check(&mut faults);
-        check_behaviours(&self.behaviours, &self.train, &mut faults);
+        check_behaviors(&self.behaviors, &self.train, &mut faults);
         check_numbers(&self.lineage, &self.catalogue, &mut faults);
         let expected = popularity_of(&self.train);
         let differs = expected
@@ -131,7 +127,7 @@ impl Artifact {
             .position(|(a, b)| a != b);
         if let Some(row) = differs {
             faults.push(format!(
-                "the popularity of product row {row} is {}, but {} consumers have it as a target",
+                "the popularity of item row {row} is {}, but {} users have it as a target",
                 self.popularity[row], expected[row]
             ));
         }
@@ -177,12 +173,12 @@ impl Artifact {
     pub fn load(path: &Path) -> Result<Self, StoreError> {
         let folder = Folder::open(path, Kind::ARTIFACT)?;
         folder.expect_files(&FILES.map(|(name, _)| name))?;
-        let users = read_vocabulary(&folder, CONSUMERS)?;
-        let items = read_vocabulary(&folder, PRODUCTS)?;
+        let users = read_vocabulary(&folder, USERS)?;
+        let items = read_vocabulary(&folder, ITEMS)?;
         let (n_users, n_items) = (users.len(), items.len());
-        let behaviours = folder.read_json(BEHAVIOURS)?;
+        let behaviors = folder.read_json(BEHAVIORS)?;
         // Before the embeddings: what reading the pairs needs beside them is gone when the largest part comes.
-        let train = read_interactions(&folder, &behaviours, n_users, n_items)?;
+        let train = read_interactions(&folder, &behaviors, n_users, n_items)?;
         let (layer0, embeddings) = read_embeddings(&folder)?;
         let artifact = Self {
             model: folder.read_json(MODEL)?,
@@ -193,7 +189,7 @@ impl Artifact {
             items,
             catalogue: read_catalogue(&folder, n_items)?,
             popularity: read_popularity(&folder, n_items)?,
-            behaviours,
+            behaviors,
             lineage: folder.read_json(LINEAGE)?,
         };
         artifact.check().map_err(|error| match error {

@@ -5,12 +5,12 @@ use crate::folder::Folder;
 use crate::kind::Kind;
 use crate::manifest::Manifest;
 use crate::parts::{
-    BEHAVIOURS, CATALOGUE, CONSUMERS, INTERACTIONS, LINEAGE, PRODUCTS, check_behaviours,
-    check_numbers, encode_catalogue, encode_interactions, encode_json, encode_truth,
-    encode_vocabulary, read_catalogue, read_interactions, read_truth, read_vocabulary,
+    BEHAVIORS, CATALOGUE, INTERACTIONS, ITEMS, LINEAGE, USERS, check_behaviors, check_numbers,
+    encode_catalogue, encode_interactions, encode_json, encode_truth, encode_vocabulary,
+    read_catalogue, read_interactions, read_truth, read_vocabulary,
 };
 use crate::{StoreError, write_folder_atomically};
-use lightgcn_core::{BehaviourWeightsConfig, CoreError, Dataset, Split};
+use lightgcn_core::{BehaviorWeightsConfig, CoreError, Dataset, Split};
 use std::path::Path;
 
 const VALIDATION: &str = "validation.safetensors";
@@ -18,12 +18,12 @@ const TEST: &str = "test.safetensors";
 
 /// The files of a dataset beside its manifest.
 const FILES: [&str; 8] = [
-    BEHAVIOURS,
+    BEHAVIORS,
     CATALOGUE,
-    CONSUMERS,
+    USERS,
     INTERACTIONS,
     LINEAGE,
-    PRODUCTS,
+    ITEMS,
     TEST,
     VALIDATION,
 ];
@@ -41,12 +41,12 @@ pub fn save_dataset(dataset: &Dataset, path: &Path) -> Result<(), StoreError> {
         let write =
             |name: &str, bytes: Result<Vec<u8>, StoreError>| write_file(folder, name, &bytes?);
         write(
-            BEHAVIOURS,
-            encode_json(BEHAVIOURS, dataset.behaviours.config()),
+            BEHAVIORS,
+            encode_json(BEHAVIORS, dataset.behaviors.config()),
         )?;
         write(CATALOGUE, encode_catalogue(&dataset.catalogue))?;
-        write(CONSUMERS, encode_vocabulary(CONSUMERS, &dataset.users))?;
-        write(PRODUCTS, encode_vocabulary(PRODUCTS, &dataset.items))?;
+        write(USERS, encode_vocabulary(USERS, &dataset.users))?;
+        write(ITEMS, encode_vocabulary(ITEMS, &dataset.items))?;
         write(
             INTERACTIONS,
             encode_interactions(split.train.interactions()),
@@ -69,11 +69,11 @@ pub fn save_dataset(dataset: &Dataset, path: &Path) -> Result<(), StoreError> {
 pub fn load_dataset(path: &Path) -> Result<Dataset, StoreError> {
     let folder = Folder::open(path, Kind::DATASET)?;
     folder.expect_files(&FILES)?;
-    let users = read_vocabulary(&folder, CONSUMERS)?;
-    let items = read_vocabulary(&folder, PRODUCTS)?;
+    let users = read_vocabulary(&folder, USERS)?;
+    let items = read_vocabulary(&folder, ITEMS)?;
     let (n_users, n_items) = (users.len(), items.len());
-    let behaviours: BehaviourWeightsConfig = folder.read_json(BEHAVIOURS)?;
-    let train = read_interactions(&folder, &behaviours, n_users, n_items)?;
+    let behaviors: BehaviorWeightsConfig = folder.read_json(BEHAVIORS)?;
+    let train = read_interactions(&folder, &behaviors, n_users, n_items)?;
     let validation = read_truth(&folder, VALIDATION, n_users, n_items)?;
     let test = read_truth(&folder, TEST, n_users, n_items)?;
     let catalogue = read_catalogue(&folder, n_items)?;
@@ -83,8 +83,8 @@ pub fn load_dataset(path: &Path) -> Result<Dataset, StoreError> {
         source,
     };
     let split = Split::new(train, validation, test).map_err(content)?;
-    let behaviours = behaviours.check().map_err(content)?;
-    let dataset = Dataset::new(split, users, items, catalogue, behaviours, lineage);
+    let behaviors = behaviors.check().map_err(content)?;
+    let dataset = Dataset::new(split, users, items, catalogue, behaviors, lineage);
     let dataset = dataset.map_err(content)?;
     check(&dataset, format!("dataset {}", path.display()))?;
     Ok(dataset)
@@ -96,10 +96,10 @@ fn check(dataset: &Dataset, what: String) -> Result<(), StoreError> {
     let train = dataset.split.train.interactions();
     // The fields are public: they may have changed since the dataset was put together.
     for (what, found, wanted) in [
-        ("consumer ids", dataset.users.len(), train.n_users()),
-        ("product ids", dataset.items.len(), train.n_items()),
+        ("user ids", dataset.users.len(), train.n_users()),
+        ("item ids", dataset.items.len(), train.n_items()),
         (
-            "products in the catalogue",
+            "items in the catalogue",
             dataset.catalogue.n_items(),
             train.n_items(),
         ),
@@ -110,7 +110,7 @@ fn check(dataset: &Dataset, what: String) -> Result<(), StoreError> {
             ));
         }
     }
-    check_behaviours(dataset.behaviours.config(), train, &mut faults);
+    check_behaviors(dataset.behaviors.config(), train, &mut faults);
     check_numbers(&dataset.lineage, &dataset.catalogue, &mut faults);
     if faults.is_empty() {
         Ok(())

@@ -7,7 +7,7 @@
 //! manifest's own SHA-256 names them all.
 //!
 //! An artifact's `embeddings.safetensors` has the tensors `layer0` (F32, `[nodes, dimension]`) and
-//! `final` (`[nodes, any]`), consumers first. In format version 1 `final` is F32, in version 2 BF16
+//! `final` (`[nodes, any]`), users first. In format version 1 `final` is F32, in version 2 BF16
 //! ([`Storage`]); an artifact is written in the version that it needs, and both are read.
 //!
 //! A folder is written beside its destination and renamed ([`write_folder_atomically`], which
@@ -17,12 +17,12 @@
 //!
 //! ```
 //! use lightgcn_core::{
-//!     BehaviourWeightsConfig, Catalogue, InteractionsBuilder, ItemId, Lineage, UserId, Vocabulary,
+//!     BehaviorWeightsConfig, Catalogue, InteractionsBuilder, ItemId, Lineage, UserId, Vocabulary,
 //! };
 //! use lightgcn_graph::Normalization;
 //! use lightgcn_store::{Artifact, EmbeddingTable, ModelDescription, popularity_of};
 //!
-//! // One consumer who bought one of two products.
+//! // One user who bought one of two items.
 //! let mut pairs = InteractionsBuilder::from_names(&["purchase"], &["purchase"])?;
 //! pairs.push(UserId(0), ItemId(1), 1.0, &[1], None)?;
 //! let train = pairs.build(1, 2)?;
@@ -44,7 +44,7 @@
 //!     users: Vocabulary::from_names(["ann"])?,
 //!     items: Vocabulary::from_names(["glove", "lamp"])?,
 //!     catalogue: Catalogue::unknown(2),
-//!     behaviours: BehaviourWeightsConfig::single("purchase"),
+//!     behaviors: BehaviorWeightsConfig::single("purchase"),
 //!     lineage: Lineage::default(),
 //! };
 //!

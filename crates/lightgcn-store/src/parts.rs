@@ -4,15 +4,15 @@ use crate::StoreError;
 use crate::folder::Folder;
 use crate::tensors::{Column, TensorFile, encode};
 use lightgcn_core::{
-    BehaviourWeightsConfig, Catalogue, CoreError, Interactions, InteractionsBuilder, ItemId,
+    BehaviorWeightsConfig, Catalogue, CoreError, Interactions, InteractionsBuilder, ItemId,
     LabelColumn, Lineage, NodeId, Truth, UserId, Vocabulary,
 };
 use std::path::Path;
 
-pub(crate) const BEHAVIOURS: &str = "behaviours.json";
+pub(crate) const BEHAVIORS: &str = "behaviours.json";
 pub(crate) const LINEAGE: &str = "lineage.json";
-pub(crate) const CONSUMERS: &str = "consumers.safetensors";
-pub(crate) const PRODUCTS: &str = "products.safetensors";
+pub(crate) const USERS: &str = "consumers.safetensors";
+pub(crate) const ITEMS: &str = "products.safetensors";
 pub(crate) const CATALOGUE: &str = "catalogue.safetensors";
 pub(crate) const INTERACTIONS: &str = "interactions.safetensors";
 
@@ -150,7 +150,7 @@ pub(crate) fn encode_interactions(pairs: &Interactions) -> Result<Vec<u8>, Store
         Column::new("items", pairs.items().iter().map(|item| item.0)),
         Column::new("weights", pairs.weights().iter().copied()),
         Column::new("counts", pairs.counts().iter().copied())
-            .with_shape(pairs.n_pairs(), pairs.behaviours().len()),
+            .with_shape(pairs.n_pairs(), pairs.behaviors().len()),
     ];
     if !pairs.last_times().is_empty() {
         let times = pairs.last_times().iter().copied();
@@ -161,7 +161,7 @@ pub(crate) fn encode_interactions(pairs: &Interactions) -> Result<Vec<u8>, Store
 
 pub(crate) fn read_interactions(
     folder: &Folder,
-    behaviours: &BehaviourWeightsConfig,
+    behaviors: &BehaviorWeightsConfig,
     n_users: usize,
     n_items: usize,
 ) -> Result<Interactions, StoreError> {
@@ -175,22 +175,22 @@ pub(crate) fn read_interactions(
     check_offsets(&file, &offsets, &items)?;
     let weights: Vec<f32> = file.column("weights", Some(n_pairs))?;
     let (rows, width, counts) = file.matrix::<u32>("counts")?;
-    let n_behaviours = behaviours.behaviours.len();
-    if (rows, width) != (n_pairs, n_behaviours) {
+    let n_behaviors = behaviors.behaviors.len();
+    if (rows, width) != (n_pairs, n_behaviors) {
         let detail =
-            format!("its shape is [{rows}, {width}] instead of [{n_pairs}, {n_behaviours}]");
+            format!("its shape is [{rows}, {width}] instead of [{n_pairs}, {n_behaviors}]");
         return Err(file.fault("counts", detail));
     }
     let times: Option<Vec<i64>> = file
         .has("last_times")
         .then(|| file.column("last_times", Some(n_pairs)))
         .transpose()?;
-    let names: Vec<&str> = behaviours
-        .behaviours
+    let names: Vec<&str> = behaviors
+        .behaviors
         .iter()
         .map(|b| b.name.as_str())
         .collect();
-    let targets = behaviours.behaviours.iter().filter(|b| b.target);
+    let targets = behaviors.behaviors.iter().filter(|b| b.target);
     let targets: Vec<&str> = targets.map(|b| b.name.as_str()).collect();
     let build = || {
         let mut builder = InteractionsBuilder::from_names(&names, &targets)?;
@@ -207,7 +207,7 @@ pub(crate) fn read_interactions(
     build().map_err(|error| content(file.path(), error))
 }
 
-/// Offsets must ascend from 0 to the number of pairs, and products within a consumer must ascend.
+/// Offsets must ascend from 0 to the number of pairs, and items within a user must ascend.
 fn check_offsets(file: &TensorFile<'_>, offsets: &[u64], items: &[u32]) -> Result<(), StoreError> {
     let ends = (offsets.first().copied(), offsets.last().copied());
     if ends != (Some(0), Some(items.len() as u64)) || !offsets.is_sorted() {
@@ -217,7 +217,7 @@ fn check_offsets(file: &TensorFile<'_>, offsets: &[u64], items: &[u32]) -> Resul
     let ascending = |w: &[u64]| items[w[0] as usize..w[1] as usize].is_sorted_by(|a, b| a < b);
     match offsets.windows(2).position(|w| !ascending(w)) {
         Some(row) => {
-            let detail = format!("the products of consumer row {row} do not ascend");
+            let detail = format!("the items of user row {row} do not ascend");
             Err(file.fault("items", detail))
         }
         None => Ok(()),
@@ -248,33 +248,33 @@ pub(crate) fn read_truth(
         .map(|(user, item)| (UserId(user), ItemId(item)))
         .collect();
     if !pairs.is_sorted_by(|a, b| a < b) {
-        let detail = "the pairs do not ascend by consumer, then product".to_owned();
+        let detail = "the pairs do not ascend by user, then item".to_owned();
         return Err(file.fault("users", detail));
     }
     Truth::from_pairs(n_users, n_items, pairs).map_err(|error| content(file.path(), error))
 }
 
-/// Adds to `faults` what is wrong with the table of behaviours or does not fit the pairs.
-pub(crate) fn check_behaviours(
-    behaviours: &BehaviourWeightsConfig,
+/// Adds to `faults` what is wrong with the table of behaviors or does not fit the pairs.
+pub(crate) fn check_behaviors(
+    behaviors: &BehaviorWeightsConfig,
     pairs: &Interactions,
     faults: &mut Vec<String>,
 ) {
-    if let Err(error) = behaviours.clone().check() {
+    if let Err(error) = behaviors.clone().check() {
         faults.push(error.to_string());
     }
-    let table: Vec<(&str, bool)> = behaviours
-        .behaviours
+    let table: Vec<(&str, bool)> = behaviors
+        .behaviors
         .iter()
         .map(|b| (b.name.as_str(), b.target))
         .collect();
-    let names = pairs.behaviours().iter().map(String::as_str);
+    let names = pairs.behaviors().iter().map(String::as_str);
     let counted: Vec<(&str, bool)> = names
-        .zip(pairs.target_behaviours().iter().copied())
+        .zip(pairs.target_behaviors().iter().copied())
         .collect();
     if table != counted {
         faults.push(format!(
-            "the behaviours (and whether each is a target) are {table:?} in the table of weights \
+            "the behaviors (and whether each is a target) are {table:?} in the table of weights \
              and {counted:?} in the pairs"
         ));
     }
@@ -289,6 +289,6 @@ pub(crate) fn check_numbers(lineage: &Lineage, catalogue: &Catalogue, faults: &m
     }
     let bad = |price: &Option<f64>| price.is_some_and(|price| !price.is_finite());
     if let Some(row) = catalogue.prices().iter().position(bad) {
-        faults.push(format!("the price of product row {row} is not finite"));
+        faults.push(format!("the price of item row {row} is not finite"));
     }
 }

@@ -4,7 +4,7 @@
 #![allow(clippy::unwrap_used, reason = "a failed step is a failed test")]
 
 use lightgcn_core::{
-    BehaviourWeightsConfig, Catalogue, InteractionsBuilder, ItemId, Lineage, UserId, Vocabulary,
+    BehaviorWeightsConfig, Catalogue, InteractionsBuilder, ItemId, Lineage, UserId, Vocabulary,
 };
 use lightgcn_graph::Normalization;
 use lightgcn_store::{Artifact, EmbeddingTable, ModelDescription, popularity_of};
@@ -46,7 +46,7 @@ fn artifact(seed: u64) -> Artifact {
         users: Vocabulary::from_names((0..n_users).map(|n| format!("c{n}"))).unwrap(),
         items: Vocabulary::from_names((0..n_items).map(|n| format!("p{n}"))).unwrap(),
         catalogue: Catalogue::unknown(n_items as usize),
-        behaviours: BehaviourWeightsConfig::single("purchase"),
+        behaviors: BehaviorWeightsConfig::single("purchase"),
         lineage: Lineage {
             seed,
             ..Lineage::default()

@@ -65,7 +65,7 @@ pub(crate) struct Restored<M, O> {
     pub(crate) optimizer: O,
     pub(crate) best: Option<M>,
     pub(crate) state: LoopState,
-    /// The thresholds of SL@K, one a consumer, if the run has any.
+    /// The thresholds of SL@K, one a user, if the run has any.
     pub(crate) thresholds: Option<Vec<f32>>,
 }
 
@@ -75,7 +75,7 @@ pub(crate) struct Saved<'a, M, O> {
     pub(crate) optimizer: &'a O,
     pub(crate) best: Option<&'a M>,
     pub(crate) state: &'a LoopState,
-    /// The thresholds of SL@K, one a consumer; empty where the run has none.
+    /// The thresholds of SL@K, one a user; empty where the run has none.
     pub(crate) thresholds: &'a [f32],
 }
 

@@ -31,10 +31,10 @@ pub struct ComparisonRow {
     pub coverage: BTreeMap<usize, f64>,
     /// The bootstrap interval of the leading metric.
     pub interval: Interval,
-    /// The leading metric over targets that their consumer had viewed or carted; none where there
+    /// The leading metric over targets that their user had viewed or carted; none where there
     /// is no such target.
     pub familiar: Option<f64>,
-    /// The leading metric over targets that their consumer had never met; none where there is none.
+    /// The leading metric over targets that their user had never met; none where there is none.
     pub new_targets: Option<f64>,
     /// The paired test of the first ranker's leading metric against this one's; none for the first.
     pub first_against_this: Option<PairedTest>,
@@ -47,11 +47,11 @@ pub struct ComparisonRow {
 pub struct Comparison {
     /// What was measured on: `validation` or `test`.
     pub part: String,
-    /// Consumers with at least one target.
+    /// Users with at least one target.
     pub n_users: usize,
     /// Targets.
     pub n_targets: usize,
-    /// Targets that their consumer had viewed or carted in training.
+    /// Targets that their user had viewed or carted in training.
     pub n_familiar_targets: usize,
     /// The metric of intervals and tests.
     pub metric: Metric,
@@ -176,8 +176,8 @@ impl fmt::Display for Comparison {
         }
         write!(
             f,
-            "{} consumers with {} {} targets, of which {} they had viewed or carted before; all \
-             products ranked, training purchases left out",
+            "{} users with {} {} targets, of which {} they had viewed or carted before; all \
+             items ranked, training purchases left out",
             self.n_users, self.n_targets, self.part, self.n_familiar_targets
         )
     }
@@ -191,7 +191,7 @@ mod tests {
 
     #[test]
     fn rankers_stand_side_by_side() {
-        // Everybody's target is the product that most bought.
+        // Everybody's target is the item that most bought.
         let mut pairs = InteractionsBuilder::from_names(&["purchase"], &["purchase"]).unwrap();
         for user in 0..20u32 {
             let item = if user < 10 { 0 } else { user };

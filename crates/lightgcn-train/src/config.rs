@@ -57,7 +57,7 @@ pub struct TrainConfig {
     pub positives: PositiveSet,
     /// How positives are visited.
     pub order: PositiveOrder,
-    /// Where negatives come from; a positive of the consumer is never drawn.
+    /// Where negatives come from; a positive of the user is never drawn.
     pub negative_sampling: NegativeSampling,
     /// Adam's step size.
     pub learning_rate: f64,

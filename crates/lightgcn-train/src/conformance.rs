@@ -11,7 +11,7 @@ use burn::record::{FullPrecisionSettings, NamedMpkBytesRecorder, Recorder};
 use burn::tensor::backend::{AutodiffBackend, Backend};
 use burn::tensor::{Tensor, TensorData};
 use lightgcn_core::{
-    BehaviourWeightsConfig, Catalogue, Dataset, InteractionsBuilder, ItemId, Lineage, Split, Truth,
+    BehaviorWeightsConfig, Catalogue, Dataset, InteractionsBuilder, ItemId, Lineage, Split, Truth,
     UserId, Vocabulary,
 };
 use lightgcn_graph::{Adjacency, GraphOptions, Normalization, TrainGraph};
@@ -53,8 +53,8 @@ macro_rules! conformance {
             }
 
             #[test]
-            fn relabelling_nodes_permutes_the_output() {
-                $crate::conformance::relabelling_permutes_the_output::<$backend, _>(
+            fn relabeling_nodes_permutes_the_output() {
+                $crate::conformance::relabeling_permutes_the_output::<$backend, _>(
                     $build,
                     &Default::default(),
                 );
@@ -71,13 +71,13 @@ macro_rules! conformance {
     };
 }
 
-/// Consumers and products in a block of the planted pattern.
+/// Users and items in a block of the planted pattern.
 const BLOCK: u32 = 8;
 /// Blocks of the planted pattern.
 const BLOCKS: u32 = 3;
 
-/// A dataset of consumers and products in blocks: each consumer bought all products of the own
-/// block but one, which is the consumer's validation target.
+/// A dataset of users and items in blocks: each user bought all items of the own
+/// block but one, which is the user's validation target.
 fn planted() -> Dataset {
     let n = (BLOCK * BLOCKS) as usize;
     let mut pairs = builder();
@@ -99,14 +99,14 @@ fn planted() -> Dataset {
     let dataset = Split::new(train, truth, Truth::empty(n, n)).and_then(|split| {
         let users = Vocabulary::from_names((0..n).map(|row| format!("u{row}")))?;
         let items = Vocabulary::from_names((0..n).map(|row| format!("i{row}")))?;
-        let behaviours = BehaviourWeightsConfig::single("purchase").check()?;
+        let behaviors = BehaviorWeightsConfig::single("purchase").check()?;
         let lineage = Lineage::default();
         Dataset::new(
             split,
             users,
             items,
             Catalogue::unknown(n),
-            behaviours,
+            behaviors,
             lineage,
         )
     });
@@ -115,7 +115,7 @@ fn planted() -> Dataset {
 
 fn builder() -> InteractionsBuilder {
     InteractionsBuilder::from_names(&["purchase"], &["purchase"])
-        .unwrap_or_else(|e| panic!("one behaviour: {e}"))
+        .unwrap_or_else(|e| panic!("one behavior: {e}"))
 }
 
 fn push(pairs: &mut InteractionsBuilder, user: u32, item: u32) {
@@ -124,7 +124,7 @@ fn push(pairs: &mut InteractionsBuilder, user: u32, item: u32) {
     pushed.unwrap_or_else(|e| panic!("a pair: {e}"));
 }
 
-/// The adjacency of weighted edges between `n_users` consumers and `n_items` products.
+/// The adjacency of weighted edges between `n_users` users and `n_items` items.
 fn adjacency(n_users: usize, n_items: usize, edges: &[(u32, u32)]) -> Adjacency {
     let mut pairs = builder();
     for &(user, item) in edges {
@@ -162,8 +162,8 @@ impl Observer for Losses {
     }
 }
 
-/// Trains on a planted block pattern: the loss must fall, and the withheld cell of nine consumers
-/// in ten must rank first among the products that they did not buy.
+/// Trains on a planted block pattern: the loss must fall, and the withheld cell of nine users
+/// in ten must rank first among the items that they did not buy.
 ///
 /// # Panics
 /// If the model fails.
@@ -229,7 +229,7 @@ pub fn learns_a_planted_pattern<B, M>(
     );
 }
 
-/// Isolated nodes, a graph of one edge, and a consumer with every product: all finite.
+/// Isolated nodes, a graph of one edge, and a user with every item: all finite.
 ///
 /// # Panics
 /// If the model fails.
@@ -265,7 +265,7 @@ pub fn is_finite_on_odd_graphs<B, M>(
     }
 }
 
-/// A small irregular graph with an isolated consumer and an isolated product.
+/// A small irregular graph with an isolated user and an isolated item.
 fn small() -> (usize, usize, Vec<(u32, u32)>) {
     (
         5,
@@ -335,11 +335,11 @@ pub fn gradients_equal_finite_differences<B, M>(
     assert!(checked > 0, "the model has no parameter with a gradient");
 }
 
-/// Renaming consumers and products, in the graph and in the layer-0 table, renames the output.
+/// Renaming users and items, in the graph and in the layer-0 table, renames the output.
 ///
 /// # Panics
 /// If the model fails.
-pub fn relabelling_permutes_the_output<B, M>(
+pub fn relabeling_permutes_the_output<B, M>(
     build: impl Fn(usize, usize, u64, &B::Device) -> M,
     device: &B::Device,
 ) where

@@ -44,7 +44,7 @@ pub(crate) fn bpr<B: GraphBackend>(
 }
 
 /// A softmax loss with L2 on the batch's layer-0 rows. `here.thresholds` holds a number for each
-/// consumer where the loss weighs pairs by SL@K.
+/// user where the loss weighs pairs by SL@K.
 pub(crate) fn softmax<B: GraphBackend>(
     config: &ValidTrainConfig,
     spec: &SoftmaxSpec,

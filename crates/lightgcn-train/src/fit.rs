@@ -83,7 +83,7 @@ pub struct Fitted<M> {
 /// See [`TrainError`]. The last good checkpoint stays untouched.
 ///
 /// # Panics
-/// If the model counts other consumers or products than the data.
+/// If the model counts other users or items than the data.
 pub fn fit<B, M>(
     model: M,
     job: &FitJob<'_>,
@@ -119,7 +119,7 @@ where
     let train = job.dataset.split.train.interactions();
     assert!(
         model.n_users() == train.n_users() && model.n_items() == train.n_items(),
-        "fit: the model has {} consumers and {} products, the data {} and {}",
+        "fit: the model has {} users and {} items, the data {} and {}",
         model.n_users(),
         model.n_items(),
         train.n_users(),
@@ -223,7 +223,7 @@ where
     optimizer: O,
     best: Option<M>,
     state: LoopState,
-    /// Each consumer's threshold of SL@K; empty with every other loss.
+    /// Each user's threshold of SL@K; empty with every other loss.
     thresholds: Vec<f32>,
     rate: LearningRate,
     checkpoint: Option<Checkpoint>,
@@ -253,7 +253,7 @@ where
             epochs: self.job.config.epochs,
             done: self.state.epoch,
             n_batches: self.sampler.n_batches(),
-            skipped_consumers: self.sampler.skipped_consumers(),
+            skipped_users: self.sampler.skipped_users(),
         });
         let (model, reason) = self.train(model)?;
         let best_epoch = self.state.best.map_or(self.state.epoch, |(epoch, _)| epoch);

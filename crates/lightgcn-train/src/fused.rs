@@ -69,7 +69,7 @@ pub(crate) struct FusedSteps {
     n_items: usize,
     /// For each node its row in the batch, or [`ABSENT`].
     position: Vec<u32>,
-    /// For each product what its popularity correction multiplies; empty without correction.
+    /// For each item what its popularity correction multiplies; empty without correction.
     corrections: Vec<f32>,
 }
 
@@ -80,19 +80,19 @@ pub(crate) fn softmax_settings(spec: &SoftmaxSpec) -> SoftmaxSettings {
     }
 }
 
-/// What the correction for popularity multiplies for a product that was drawn: one of n was drawn with
+/// What the correction for popularity multiplies for an item that was drawn: one of n was drawn with
 /// chance 1 / n.
 pub(crate) fn shared_weight(spec: &SoftmaxSpec, n_items: usize) -> f32 {
     (n_items as f64).powf(spec.popularity_correction) as f32
 }
 
-/// For each product what a correction for its popularity multiplies; empty without correction.
+/// For each item what a correction for its popularity multiplies; empty without correction.
 pub(crate) fn popularity_corrections(spec: &SoftmaxSpec, positives: &Positives) -> Vec<f32> {
     if spec.popularity_correction <= 0.0 {
         return Vec::new();
     }
     let all = positives.n_pairs() as f64;
-    // A product without a positive is never in a batch of its own accord.
+    // An item without a positive is never in a batch of its own accord.
     let share = |count: u32| f64::from(count.max(1)) / all;
     let counts = positives.popularity().into_iter();
     counts
@@ -250,7 +250,7 @@ impl FusedSteps {
         rows: &Rows,
     ) -> SoftmaxBatch {
         let mut order: Vec<usize> = (0..batch.len()).collect();
-        // Stable: pairs of one consumer stay in the batch's order.
+        // Stable: pairs of one user stay in the batch's order.
         order.sort_by_key(|&pair| batch.users[pair]);
         let candidate = |item: u32| self.item_row(item) - rows.n_users as u32;
         let mut candidate_weights = vec![0.0; rows.nodes.len() - rows.n_users];
@@ -284,7 +284,7 @@ impl FusedSteps {
         }
     }
 
-    /// The candidates that are positives of the consumer, ascending.
+    /// The candidates that are positives of the user, ascending.
     fn known(&self, sampler: &BatchSampler, user: u32, n_users: usize) -> Vec<u32> {
         let known = sampler.positives().items_of(UserId(user)).iter();
         known

@@ -38,7 +38,7 @@ pub(crate) fn applies<B: GraphBackend>(config: &ValidTrainConfig) -> bool {
         && config.fused
         && match config.loss {
             LossSpec::Bpr => config.negative_sampling == NegativeSampling::Uniform,
-            // Its negatives are the batch's own products.
+            // Its negatives are the batch's own items.
             LossSpec::Softmax(_) => true,
         }
 }

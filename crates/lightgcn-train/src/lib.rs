@@ -8,12 +8,12 @@
 //!
 //! ```
 //! use lightgcn_core::{
-//!     BehaviourWeightsConfig, Catalogue, Dataset, InteractionsBuilder, ItemId, Lineage, Split,
+//!     BehaviorWeightsConfig, Catalogue, Dataset, InteractionsBuilder, ItemId, Lineage, Split,
 //!     Truth, UserId, Vocabulary,
 //! };
 //! use lightgcn_train::{Device, ModelSpec, TrainConfig, train};
 //!
-//! // Four consumers who each bought two of three products.
+//! // Four users who each bought two of three items.
 //! let mut pairs = InteractionsBuilder::from_names(&["purchase"], &["purchase"])?;
 //! for (user, item) in [(0, 0), (0, 1), (1, 0), (1, 1), (2, 1), (2, 2), (3, 1), (3, 2)] {
 //!     pairs.push(UserId(user), ItemId(item), 1.0, &[1], None)?;
@@ -24,7 +24,7 @@
 //!     Vocabulary::from_names(["ann", "bob", "cleo", "dan"])?,
 //!     Vocabulary::from_names(["soap", "comb", "towel"])?,
 //!     Catalogue::unknown(3),
-//!     BehaviourWeightsConfig::single("purchase").check()?,
+//!     BehaviorWeightsConfig::single("purchase").check()?,
 //!     Lineage::default(),
 //! )?;
 //! let config = TrainConfig { epochs: 3, ..TrainConfig::default() };

@@ -20,7 +20,7 @@ pub enum LossSpec {
 /// ω = σ((s_ui − β_u) / τ_w)
 /// ```
 ///
-/// times, where β_u is the consumer's K-th best cosine: nearly 1 for pairs within the K best, nearly 0
+/// times, where β_u is the user's K-th best cosine: nearly 1 for pairs within the K best, nearly 0
 /// for those far below. No gradient flows through the weights (Yang et al., "Breaking the Top-K
 /// Barrier: Advancing Top-K Ranking Metrics Optimization in Recommender Systems", KDD 2025).
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
@@ -32,8 +32,8 @@ pub struct TopKSpec {
     /// weights become ½.
     pub temperature: f64,
     /// The thresholds β are computed anew before the first epoch and then every so many epochs, over
-    /// all products, a consumer's positives among them: as much work as an evaluation of all
-    /// consumers.
+    /// all items, a user's positives among them: as much work as an evaluation of all
+    /// users.
     pub every: u32,
 }
 
@@ -53,7 +53,7 @@ impl Default for TopKSpec {
 /// L_p = −s_pp / τ + t₂ · ln Σ_{j ≠ i_p} q_j^−κ · exp(s_pj / τ)
 /// ```
 ///
-/// over the batch's other products and, where asked for, products drawn uniformly. t₂ = 1 is the
+/// over the batch's other items and, where asked for, items drawn uniformly. t₂ = 1 is the
 /// sampled softmax, any other value BSL (Wu et al., "BSL: Understanding and Improving Softmax Loss
 /// for Recommendation", ICDE 2024).
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
@@ -63,12 +63,12 @@ pub struct SoftmaxSpec {
     pub temperature: f64,
     /// Weight t₂ of the logarithm over negatives, positive.
     pub negative_weight: f64,
-    /// Strength κ of the correction for a product's chance q to be in a batch (logQ; Yi et al.,
+    /// Strength κ of the correction for an item's chance q to be in a batch (logQ; Yi et al.,
     /// RecSys 2019), 0 (none) to 1 (full).
     pub popularity_correction: f64,
-    /// Products drawn uniformly for all pairs of a batch, beside the batch's own.
+    /// Items drawn uniformly for all pairs of a batch, beside the batch's own.
     pub shared_negatives: usize,
-    /// Whether a consumer's known positives are left out of his negatives.
+    /// Whether a user's known positives are left out of his negatives.
     pub mask_positives: bool,
     /// How pairs are weighed by SL@K; all alike where it is none.
     #[serde(skip_serializing_if = "Option::is_none")]

@@ -10,7 +10,7 @@ pub enum Preset {
     /// section 4.1.2).
     Paper,
     /// The default: one layer and the sampled softmax over in-batch negatives (Wu et al., TOIS 2024), a
-    /// consumer's known positives masked, Xavier's initial embeddings, Adam 5e-4. Chosen on validation
+    /// user's known positives masked, Xavier's initial embeddings, Adam 5e-4. Chosen on validation
     /// pairs of Gowalla, where 12 epochs reach what the paper's recipe does in hundreds: see
     /// docs/results.md.
     #[default]

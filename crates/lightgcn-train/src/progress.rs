@@ -36,8 +36,8 @@ pub enum TrainEvent<'a> {
         done: u32,
         /// Batches an epoch.
         n_batches: usize,
-        /// Consumers without a product left to be a negative, who are left out.
-        skipped_consumers: usize,
+        /// Users without an item left to be a negative, who are left out.
+        skipped_users: usize,
     },
     /// Some batches were trained.
     Batches {
@@ -148,7 +148,7 @@ impl Observer for ConsoleProgress {
                 epochs,
                 done,
                 n_batches,
-                skipped_consumers,
+                skipped_users,
             } => {
                 self.start(epochs, done, n_batches);
                 let resumed = if done > 0 {
@@ -159,9 +159,9 @@ impl Observer for ConsoleProgress {
                 self.say(format!(
                     "training {model} on {device}: up to {epochs} epochs of {n_batches} batches{resumed}"
                 ));
-                if skipped_consumers > 0 {
+                if skipped_users > 0 {
                     self.say(format!(
-                        "{skipped_consumers} consumers have every product: no negative can be drawn"
+                        "{skipped_users} users have every item: no negative can be drawn"
                     ));
                 }
             }

@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 /// The cutoff of the figures that decide.
 const K: usize = 20;
 
-/// What the earlier model scores a product that it does not know: it can never show it.
+/// What the earlier model scores an item that it does not know: it can never show it.
 const NEVER: f32 = -1e30;
 
 /// How much of a figure may be lost, relative to the earlier model's: 0.01 is one in a hundred.
@@ -65,19 +65,19 @@ pub struct RetrainFigures {
     pub ndcg: f64,
 }
 
-/// Two models on the same consumers and targets of a validation part.
+/// Two models on the same users and targets of a validation part.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct RetrainReport {
     /// The earlier model.
     pub previous: RetrainFigures,
     /// The new one.
     pub retrained: RetrainFigures,
-    /// Consumers that both were asked for: those of the validation part whom the earlier model knows.
-    pub n_consumers: usize,
+    /// Users that both were asked for: those of the validation part whom the earlier model knows.
+    pub n_users: usize,
     /// Their targets.
     pub n_targets: usize,
-    /// Targets left out because the earlier model does not know their consumer.
-    pub left_out_unknown_consumer: usize,
+    /// Targets left out because the earlier model does not know their user.
+    pub left_out_unknown_user: usize,
     /// Targets left out because the earlier model was trained on them.
     pub left_out_trained_on: usize,
 }
@@ -102,10 +102,10 @@ impl RetrainReport {
 }
 
 /// Measures an earlier and a new model on the validation part of the new one's dataset: full ranking
-/// over all its products, on the same consumers and targets.
+/// over all its items, on the same users and targets.
 ///
-/// Left out are consumers whom the earlier model does not know, and targets that it was trained on. A
-/// product that it does not know it never shows, as in service. The new model's best epoch was chosen on
+/// Left out are users whom the earlier model does not know, and targets that it was trained on. An
+/// item that it does not know it never shows, as in service. The new model's best epoch was chosen on
 /// this very part, which flatters it somewhat.
 ///
 /// # Errors
@@ -144,11 +144,11 @@ pub fn compare_with_previous(
     )?;
     let new = evaluate(&new, train, &truth, &options)?;
     Ok(RetrainReport {
-        n_consumers: new.n_users(),
+        n_users: new.n_users(),
         n_targets: new.n_targets(),
         previous: figures(old)?,
         retrained: figures(new)?,
-        left_out_unknown_consumer: unknown,
+        left_out_unknown_user: unknown,
         left_out_trained_on: trained_on,
     })
 }
@@ -180,7 +180,7 @@ fn common_truth(
     if kept.is_empty() {
         return Err(TrainError::NotComparable {
             detail: format!(
-                "of the validation part no target is left ({unknown} of consumers unknown to the \
+                "of the validation part no target is left ({unknown} of users unknown to the \
                  earlier model, {trained_on} that it was trained on); prepare the dataset with a \
                  validation part that is later than what the earlier model was trained on"
             ),
@@ -194,7 +194,7 @@ fn common_truth(
     ))
 }
 
-/// The earlier model over the rows of the dataset. One more number a row makes products that it does not
+/// The earlier model over the rows of the dataset. One more number a row makes items that it does not
 /// know score [`NEVER`]; it leaves every other score as it is.
 fn previous_ranker(
     previous: &Artifact,
@@ -243,9 +243,9 @@ mod tests {
                 ndcg: 0.1,
             },
             retrained: RetrainFigures { recall, ndcg },
-            n_consumers: 1,
+            n_users: 1,
             n_targets: 1,
-            left_out_unknown_consumer: 0,
+            left_out_unknown_user: 0,
             left_out_trained_on: 0,
         };
         let margin = Margin::new(0.1).unwrap();

@@ -18,7 +18,7 @@ pub(crate) struct Here<'a> {
     pub(crate) epoch: u32,
     /// The batch of the epoch, from 0.
     pub(crate) batch: usize,
-    /// Each consumer's threshold of SL@K; empty with every other loss.
+    /// Each user's threshold of SL@K; empty with every other loss.
     pub(crate) thresholds: &'a [f32],
 }
 

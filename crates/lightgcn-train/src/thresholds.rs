@@ -1,9 +1,9 @@
-//! The thresholds of SL@K: each consumer's K-th best cosine.
+//! The thresholds of SL@K: each user's K-th best cosine.
 
 use crate::{LossSpec, TopKSpec};
 use lightgcn_simd::top_k;
 
-/// Consumers whose lists exist at a time.
+/// Users whose lists exist at a time.
 const BLOCK: usize = 4096;
 /// The least length that an embedding is divided by.
 const LEAST_LENGTH: f32 = 1e-12;
@@ -30,11 +30,11 @@ impl TopKSpec {
         (1.0 / (1.0 + (-margin).exp())) as f32
     }
 
-    /// For each consumer the K-th largest cosine with any product, those of his own pairs among them
-    /// (the least one where there are fewer than K products): `[n_users]`.
+    /// For each user the K-th largest cosine with any item, those of his own pairs among them
+    /// (the least one where there are fewer than K items): `[n_users]`.
     ///
-    /// `embeddings` is `[n_users + n_items, dim]`, users first. Exact; O(users · products · dim) time,
-    /// and memory for a copy of the products and the lists of 4,096 consumers. The bits do not depend
+    /// `embeddings` is `[n_users + n_items, dim]`, users first. Exact; O(users · items · dim) time,
+    /// and memory for a copy of the items and the lists of 4,096 users. The bits do not depend
     /// on the number of threads.
     pub(crate) fn thresholds(&self, embeddings: &[f32], n_users: usize, dim: usize) -> Vec<f32> {
         let (users, items) = embeddings.split_at(n_users * dim);
@@ -85,7 +85,7 @@ mod tests {
     }
 
     #[test]
-    fn thresholds_of_many_consumers_equal_a_full_sort() {
+    fn thresholds_of_many_users_equal_a_full_sort() {
         let (n_users, n_items, dim) = (BLOCK + 3, 40, 3);
         let table: Vec<f32> = (0..(n_users + n_items) * dim)
             .map(|n| (n as f32 * 0.61).sin() * (1 + n % 7) as f32)
@@ -103,7 +103,7 @@ mod tests {
                 })
                 .collect();
             cosines.sort_by(|a, b| b.total_cmp(a));
-            assert!((found[user] - cosines[4]).abs() < 1e-6, "consumer {user}");
+            assert!((found[user] - cosines[4]).abs() < 1e-6, "user {user}");
         }
     }
 

@@ -256,7 +256,7 @@ where
         users: dataset.users.clone(),
         items: dataset.items.clone(),
         catalogue: dataset.catalogue.clone(),
-        behaviours: dataset.behaviours.config().clone(),
+        behaviors: dataset.behaviors.config().clone(),
         lineage,
     };
     Ok(Trained {

@@ -255,7 +255,7 @@ pub fn checkpoint_is_of(folder: &Path, artifact: &Artifact) -> Result<bool, Trai
     Ok(bare(&lineage) == bare(&artifact.lineage))
 }
 
-/// Which row of an earlier table each row of the new one is, consumers first.
+/// Which row of an earlier table each row of the new one is, users first.
 struct Rows(Vec<Option<u32>>);
 
 impl Rows {

@@ -12,7 +12,7 @@ const SEEDS: [&str; 5] = [
      loss = { name = \"softmax\", temperature = 0.1, negative_weight = 1.5, shared_negatives = 8,\n\
      top_k = { k = 20, temperature = 1.0, every = 5 } }\n",
     "[model]\nname = \"lightgcn++\"\nalpha = 0.6\nbeta = -0.1\ngamma = 0.2\n[train]\nschedule = { cosine = { final_share = 0.0 } }\n\
-     order = { by-consumer = { users_per_epoch = 1000 } }\nnegative_sampling = { popularity = { alpha = 0.75 } }\n",
+     order = { by-user = { users_per_epoch = 1000 } }\nnegative_sampling = { popularity = { alpha = 0.75 } }\n",
     "[model]\nname = \"mf\"\ninit_std = 0.1\n[train]\npositives = \"targets\"\ngradient_clipping = 1.0\nmetric = \"ndcg\"\n\
      metric_k = 20\nfused = false\nl2 = 1e-4\npatience = 0\n",
     "[space]\n\"train.learning_rate\" = { low = 1e-3, high = 1e-1, log = true }\n\

@@ -5,7 +5,7 @@
 
 use lightgcn_core::random::{Random, Stream};
 use lightgcn_core::{
-    BehaviourWeightsConfig, Catalogue, Dataset, InteractionsBuilder, ItemId, Lineage, Split, Truth,
+    BehaviorWeightsConfig, Catalogue, Dataset, InteractionsBuilder, ItemId, Lineage, Split, Truth,
     UserId, Vocabulary,
 };
 use lightgcn_kernels::{GraphBackend, WgpuBackend};
@@ -14,7 +14,7 @@ use lightgcn_train::{
     TrainError, TrainEvent, train_with,
 };
 
-/// 12,000 consumers of four products each.
+/// 12,000 users of four items each.
 fn shop() -> Dataset {
     let (n_users, n_items) = (12_000, 800);
     let mut train = InteractionsBuilder::from_names(&["purchase"], &["purchase"]).unwrap();
@@ -38,7 +38,7 @@ fn shop() -> Dataset {
         Vocabulary::from_names(names("c", n_users)).unwrap(),
         Vocabulary::from_names(names("p", n_items)).unwrap(),
         Catalogue::unknown(items),
-        BehaviourWeightsConfig::single("purchase").check().unwrap(),
+        BehaviorWeightsConfig::single("purchase").check().unwrap(),
         Lineage::default(),
     )
     .unwrap()

@@ -120,7 +120,7 @@ fn twenty_softmax_steps_equal_the_cpus() {
         (
             weighed,
             1,
-            PositiveOrder::ByConsumer {
+            PositiveOrder::ByUser {
                 users_per_epoch: Some(200),
             },
         ),

@@ -74,7 +74,7 @@ fn workers_have_the_same_bits_at_any_thread_count() {
     assert_eq!(one, run(5));
 }
 
-/// A shard has the products of its own pairs as negatives: fewer than one worker with all pairs has.
+/// A shard has the items of its own pairs as negatives: fewer than one worker with all pairs has.
 #[test]
 fn in_batch_negatives_are_those_of_the_shard() {
     let loss = LossSpec::Softmax(SoftmaxSpec::default());

@@ -33,8 +33,8 @@ fn run_in(folder: &Path, resume: bool) -> RunOptions {
     }
 }
 
-/// The shop with its consumers from another row on, and others in the place of the first few.
-fn later_shop(new_consumers: usize) -> Dataset {
+/// The shop with its users from another row on, and others in the place of the first few.
+fn later_shop(new_users: usize) -> Dataset {
     let shop = shop();
     let train = shop.split.train.interactions();
     let (n_users, n_items) = (train.n_users(), train.n_items());
@@ -65,9 +65,9 @@ fn later_shop(new_consumers: usize) -> Dataset {
     );
     let names = (0..n_users).map(|row| {
         let old = (row + 7) % n_users;
-        match old < new_consumers {
+        match old < new_users {
             true => format!("newcomer-{old}"),
-            false => format!("consumer-{old}"),
+            false => format!("user-{old}"),
         }
     });
     Dataset::new(
@@ -75,7 +75,7 @@ fn later_shop(new_consumers: usize) -> Dataset {
         Vocabulary::from_names(names).unwrap(),
         shop.items.clone(),
         shop.catalogue.clone(),
-        shop.behaviours.clone(),
+        shop.behaviors.clone(),
         shop.lineage.clone(),
     )
     .unwrap()
@@ -324,7 +324,7 @@ fn an_interrupted_retraining_resumes_to_the_same_bits() {
 }
 
 #[test]
-fn both_models_answer_for_the_same_consumers() {
+fn both_models_answer_for_the_same_users() {
     let folder = tempfile::tempdir().unwrap();
     let model = ModelSpec::mf();
     let dataset = shop();
@@ -337,27 +337,24 @@ fn both_models_answer_for_the_same_consumers() {
         .mean(lightgcn_metrics::Metric::Recall, 20)
         .unwrap();
     assert_eq!(same.retrained.recall, recall);
-    assert_eq!((same.n_consumers, same.n_targets), (60, 60));
+    assert_eq!((same.n_users, same.n_targets), (60, 60));
     assert!(same.faults(Margin::new(0.0).unwrap()).is_empty());
 
-    // Five consumers are unknown to the earlier model, whose rows stand elsewhere.
+    // Five users are unknown to the earlier model, whose rows stand elsewhere.
     let later = later_shop(5);
     let run = RunOptions::default();
     let new = train_with(&later, &model, &config(), Device::Cpu, &run, &mut Silent)
         .unwrap()
         .artifact;
     let report = compare_with_previous(&artifact, &new, &later).unwrap();
-    assert_eq!(
-        (report.n_consumers, report.left_out_unknown_consumer),
-        (55, 5)
-    );
+    assert_eq!((report.n_users, report.left_out_unknown_user), (55, 5));
     let known_by_old: f64 = (report.previous.recall - same.previous.recall).abs();
     assert!(
         known_by_old < 0.1,
         "the rows of the earlier model were mixed up: {report:?}"
     );
 
-    // A model that likes what its consumers do not follows none.
+    // A model that likes what its users do not follows none.
     let learned = TrainConfig {
         epochs: 40,
         ..config()

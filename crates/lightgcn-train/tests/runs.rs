@@ -168,7 +168,7 @@ fn a_run_by_softmax_at_k_resumes_to_the_same_bits() {
 
     let path = folder.path().join("checkpoint/thresholds.f32");
     let numbers = fs::read(&path).unwrap();
-    assert_eq!(numbers.len(), 4 * 60, "one for each consumer");
+    assert_eq!(numbers.len(), 4 * 60, "one for each user");
     fs::write(&path, &numbers[..200]).unwrap();
     let outcome = train_with(&dataset, &model, &config, Device::Cpu, &run, &mut Silent);
     let error = outcome.map(|_| ()).unwrap_err();
@@ -278,7 +278,7 @@ fn other_samplers_and_positives_train_too() {
     let config = TrainConfig {
         negatives: 4,
         positives: PositiveSet::AllPairs,
-        order: PositiveOrder::ByConsumer {
+        order: PositiveOrder::ByUser {
             users_per_epoch: None,
         },
         negative_sampling: NegativeSampling::Popularity { alpha: 0.75 },
@@ -291,7 +291,7 @@ fn other_samplers_and_positives_train_too() {
         .unwrap()
         .mean(lightgcn_metrics::Metric::Recall, 20)
         .unwrap();
-    // 15 products of the own taste less 4 bought: all of them fit into 20 places.
+    // 15 items of the own taste less 4 bought: all of them fit into 20 places.
     assert!(value > 0.95, "recall@20 {value}");
 }
 

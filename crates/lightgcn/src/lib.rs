@@ -1,10 +1,10 @@
 //! Graph neural network recommenders in pure Rust on [burn]: from a raw shop event log to explained
 //! recommendations.
 //!
-//! A shop logs what consumers do: view, cart, remove from cart, purchase. This library builds a
-//! weighted bipartite graph of consumers and products from the log, learns embeddings by
+//! A shop logs what users do: view, cart, remove from cart, purchase. This library builds a
+//! weighted bipartite graph of users and items from the log, learns embeddings by
 //! propagating over it (LightGCN, He et al., SIGIR 2020; NGCF, Wang et al., SIGIR 2019), and
-//! recommends the products that a consumer is likeliest to buy, with the paths through the graph
+//! recommends the items that a user is likeliest to buy, with the paths through the graph
 //! that explain each.
 //!
 //! Data flows one way, a crate an arrow:
@@ -23,9 +23,9 @@
 //! let dataset = prepare(&[&log], &PrepareConfig::default(), |_| {})?;
 //! let config = TrainConfig { epochs: 2, ..TrainConfig::default() };
 //! let trained = train(&dataset, &ModelSpec::lightgcn(), &config, Device::Cpu)?;
-//! let consumer = dataset.users.iter().next().expect("a consumer").to_owned();
+//! let user = dataset.users.iter().next().expect("a user").to_owned();
 //! let recommender = Recommender::from_artifact(trained.artifact)?;
-//! let answer = recommender.recommend(&consumer, &RecommendOptions::default())?;
+//! let answer = recommender.recommend(&user, &RecommendOptions::default())?;
 //! assert_eq!(answer.items.len(), 10);
 //! # Ok(())
 //! # }
@@ -35,7 +35,7 @@
 //!
 //! | module | what it holds |
 //! |---|---|
-//! | [`core`] | ids, behaviours, interactions, splits, catalogue, random numbers |
+//! | [`core`] | ids, behaviors, interactions, splits, catalogue, random numbers |
 //! | [`data`] | reading logs, weighting, k-core, splits, the synthetic shop |
 //! | [`graph`] | the training graph, normalizations, edge index, paths |
 //! | [`sample`] | negative samplers and batches |

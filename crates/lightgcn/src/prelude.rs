@@ -1,7 +1,7 @@
 //! What most programs need, in one `use lightgcn::prelude::*`.
 
 pub use crate::Error;
-pub use lightgcn_core::{BehaviourWeightsConfig, Dataset, ItemId, UserId};
+pub use lightgcn_core::{BehaviorWeightsConfig, Dataset, ItemId, UserId};
 pub use lightgcn_data::{PairFiles, PrepareConfig, SplitConfig, prepare};
 pub use lightgcn_metrics::Metric;
 pub use lightgcn_recommend::{

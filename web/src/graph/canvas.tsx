@@ -71,7 +71,7 @@ export function GraphCanvas(props: Props) {
 
   useEffect(() => () => stage.current?.destroy(), []);
   useEffect(() => stage.current?.light(lit), [lit]);
-  useEffect(() => stage.current?.recolour(), [theme]);
+  useEffect(() => stage.current?.recolor(), [theme]);
 
   return (
     <div class="graph-frame">

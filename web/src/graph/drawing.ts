@@ -1,14 +1,14 @@
 /** What is drawn of a graph, and where: plain data that knows nothing of the library that draws it. */
 import { shortTitle } from "../text";
-import type { ExplainedPath, Explanation, Neighbourhood, NeighbourhoodNode, PathNode } from "../types";
+import type { ExplainedPath, Explanation, Neighborhood, NeighborhoodNode, PathNode } from "../types";
 
-export type Role = "consumer" | "history" | "others" | "other" | "target";
+export type Role = "user" | "history" | "others" | "other" | "target";
 
 export interface DrawnNode {
   id: string;
   role: Role;
   label: string;
-  /** Text within the node, such as a number of consumers. */
+  /** Text within the node, such as a number of users. */
   inside?: string;
   x: number;
   y: number;
@@ -18,8 +18,8 @@ export interface DrawnNode {
   above?: boolean;
   /** Radius in pixels. */
   size: number;
-  /** The product that the node stands for. */
-  product?: string;
+  /** The item that the node stands for. */
+  item?: string;
 }
 
 export interface DrawnEdge {
@@ -43,7 +43,7 @@ export interface Box {
   height: number;
 }
 
-const CONSUMER = "consumer";
+const USER = "user";
 
 /** Maps a value of [0, most] to a size by its square root, so that areas compare. */
 const scaled = (value: number, most: number, low: number, high: number) =>
@@ -52,19 +52,19 @@ const scaled = (value: number, most: number, low: number, high: number) =>
 /** The nodes and edges of one path, by the names that {@link drawExplanation} gives them. */
 export function pathParts(path: ExplainedPath, number: number): { nodes: string[]; edges: string[] } {
   const name = (node: PathNode, step: number) =>
-    node.kind === "consumer"
-      ? CONSUMER
-      : node.kind === "product"
-        ? `p:${node.product}`
+    node.kind === "user"
+      ? USER
+      : node.kind === "item"
+        ? `p:${node.item}`
         : `c:${number}:${step}`;
   const nodes = path.edges.map((edge, step) => name(edge.to, step));
-  const stations = [CONSUMER, ...nodes];
+  const stations = [USER, ...nodes];
   const edges = path.edges.map((_, step) => `${stations[step]}>${stations[step + 1]}`);
   return { nodes: stations, edges };
 }
 
 /**
- * The paths of an explanation in layers: the consumer, the own products, other consumers, the product. Each path has
+ * The paths of an explanation in layers: the user, the own items, other users, the item. Each path has
  * a lane of its own; edges are as wide as the path is strong. Layers go from left to right, or downwards in a narrow
  * box.
  */
@@ -90,7 +90,7 @@ export function drawExplanation(explanation: Explanation, box: Box): Drawing {
   };
   const nodes = new Map<string, DrawnNode & { lanes: number[]; layer: number }>();
   const edges = new Map<string, DrawnEdge>();
-  const target = `p:${explanation.product}`;
+  const target = `p:${explanation.item}`;
   paths.forEach((path, number) => {
     const { nodes: names, edges: edgeNames } = pathParts(path, number);
     names.forEach((id, step) => {
@@ -99,7 +99,7 @@ export function drawExplanation(explanation: Explanation, box: Box): Drawing {
         known.lanes.push(laneOf(number));
         return;
       }
-      const node = step === 0 ? ({ kind: "consumer" } as const) : path.edges[step - 1]?.to;
+      const node = step === 0 ? ({ kind: "user" } as const) : path.edges[step - 1]?.to;
       if (!node) return;
       const layer = id === target ? last : step;
       const station = drawnStation(node, id === target);
@@ -118,7 +118,7 @@ export function drawExplanation(explanation: Explanation, box: Box): Drawing {
   });
   const middle = (lanes - 1) / 2;
   const drawn = [...nodes.values()].map(({ lanes: own, layer, ...node }) => {
-    const ends = node.id === CONSUMER || node.id === target;
+    const ends = node.id === USER || node.id === target;
     const lane = ends ? middle : own.reduce((sum, n) => sum + n, 0) / own.length;
     return { ...node, ...place(layer, lane), above: downwards && layer === 0 };
   });
@@ -128,28 +128,28 @@ export function drawExplanation(explanation: Explanation, box: Box): Drawing {
 function drawnStation(
   node: PathNode,
   isTarget: boolean,
-): Pick<DrawnNode, "role" | "label" | "inside" | "size" | "product"> {
+): Pick<DrawnNode, "role" | "label" | "inside" | "size" | "item"> {
   switch (node.kind) {
-    case "consumer":
-      return { role: "consumer", label: "Consumer", size: 11 };
-    case "other_consumers": {
+    case "user":
+      return { role: "user", label: "User", size: 11 };
+    case "other_users": {
       const size = Math.min(17, 10 + 1.4 * Math.log2(node.count));
       return { role: "others", label: "", inside: String(node.count), size };
     }
-    case "product": {
-      const text = isTarget ? "This product" : shortTitle(node.product, node.details);
+    case "item": {
+      const text = isTarget ? "This item" : shortTitle(node.item, node.details);
       const label = text.length > 17 ? `${text.slice(0, 16)}\u2026` : text;
-      return { role: isTarget ? "target" : "history", label, size: isTarget ? 12 : 8, product: node.product };
+      return { role: isTarget ? "target" : "history", label, size: isTarget ? 12 : 8, item: node.item };
     }
   }
 }
 
-/** How many steps each node is from the consumer. */
-function distances({ nodes, edges }: Neighbourhood): Map<string, number> {
-  const neighbours = new Map<string, string[]>();
+/** How many steps each node is from the user. */
+function distances({ nodes, edges }: Neighborhood): Map<string, number> {
+  const neighbors = new Map<string, string[]>();
   for (const { source, target } of edges) {
-    neighbours.set(source, [...(neighbours.get(source) ?? []), target]);
-    neighbours.set(target, [...(neighbours.get(target) ?? []), source]);
+    neighbors.set(source, [...(neighbors.get(source) ?? []), target]);
+    neighbors.set(target, [...(neighbors.get(target) ?? []), source]);
   }
   const found = new Map<string, number>();
   let front = nodes.filter((node) => node.kind === "self").map((node) => node.id);
@@ -158,7 +158,7 @@ function distances({ nodes, edges }: Neighbourhood): Map<string, number> {
     for (const id of front) {
       if (found.has(id)) continue;
       found.set(id, distance);
-      next.push(...(neighbours.get(id) ?? []));
+      next.push(...(neighbors.get(id) ?? []));
     }
     front = next;
   }
@@ -166,11 +166,11 @@ function distances({ nodes, edges }: Neighbourhood): Map<string, number> {
 }
 
 /**
- * The graph with at most `most` groups of other consumers: for each product that groups lead to its largest group,
- * recommended products before others, then the largest of all. Products that nothing leads to any more are left out.
+ * The graph with at most `most` groups of other users: for each item that groups lead to its largest group,
+ * recommended items before others, then the largest of all. Items that nothing leads to any more are left out.
  */
-export function thinned(graph: Neighbourhood, recommended: ReadonlySet<string>, most: number): Neighbourhood {
-  const groups = graph.nodes.filter((node) => node.kind === "consumers");
+export function thinned(graph: Neighborhood, recommended: ReadonlySet<string>, most: number): Neighborhood {
+  const groups = graph.nodes.filter((node) => node.kind === "users");
   const count = new Map(groups.map((node) => [node.id, node.count ?? 0]));
   const size = (id: string) => count.get(id) ?? 0;
   const inwards = graph.edges.filter((edge) => count.has(edge.source));
@@ -178,7 +178,7 @@ export function thinned(graph: Neighbourhood, recommended: ReadonlySet<string>, 
   const first = new Map<string, string>();
   for (const { source, target } of inwards) if (!first.has(target)) first.set(target, source);
   const wanted = new Set(
-    graph.nodes.filter((node) => node.product && recommended.has(node.product)).map((node) => node.id),
+    graph.nodes.filter((node) => node.item && recommended.has(node.item)).map((node) => node.id),
   );
   const firsts = [...first].sort(([a], [b]) => Number(wanted.has(b)) - Number(wanted.has(a)));
   const order = [...firsts.map(([, group]) => group), ...inwards.map((edge) => edge.source)];
@@ -210,7 +210,7 @@ class Rings {
     return this.angles.get(id) ?? 0;
   }
 
-  /** Orders every ring by where its neighbours stand, outwards and back, and keeps the best arrangement seen. */
+  /** Orders every ring by where its neighbors stand, outwards and back, and keeps the best arrangement seen. */
   arrange(rounds: number): void {
     let best = new Map(this.angles);
     let least = this.strain();
@@ -234,7 +234,7 @@ class Rings {
     this.settle(ring, Math.atan2(y, x));
   }
 
-  /** The direction in which the neighbours of a node lie; where it stands, if it has none. */
+  /** The direction in which the neighbors of a node lie; where it stands, if it has none. */
   private mean(id: string): number {
     const middle = this.rings[0]?.[0];
     const near = (this.links.get(id) ?? [])
@@ -265,10 +265,10 @@ class Rings {
 const RADII = [0, 0.4, 0.7, 1];
 
 /**
- * The neighbourhood in rings: the consumer in the middle, the own products around, then groups of other consumers, then
- * the products that these lead to.
+ * The neighborhood in rings: the user in the middle, the own items around, then groups of other users, then
+ * the items that these lead to.
  */
-export function drawNeighbourhood(graph: Neighbourhood, recommended: ReadonlySet<string>, box: Box): Drawing {
+export function drawNeighborhood(graph: Neighborhood, recommended: ReadonlySet<string>, box: Box): Drawing {
   const distance = distances(graph);
   const reached = graph.nodes.filter((node) => distance.has(node.id));
   const largest = Math.max(...reached.map((node) => node.count ?? 0), 1);
@@ -281,7 +281,7 @@ export function drawNeighbourhood(graph: Neighbourhood, recommended: ReadonlySet
   const padding = box.width < 500 ? 36 : 44;
   const stretch = Math.min(1.9, Math.max(0.55, (box.width - 2 * padding) / (box.height - 2 * padding)));
   const edges = graph.edges.filter(({ source, target }) => distance.has(source) && distance.has(target));
-  // A consumer's own weights and the sums over many others are sized apart: one would hide the other.
+  // A user's own weights and the sums over many others are sized apart: one would hide the other.
   const own = ({ source, target }: { source: string; target: string }) =>
     distance.get(source) === 0 || distance.get(target) === 0;
   const heaviest = (mine: boolean) =>
@@ -293,10 +293,10 @@ export function drawNeighbourhood(graph: Neighbourhood, recommended: ReadonlySet
     const radius = RADII[Math.min(ring, RADII.length - 1)] ?? 1;
     const angle = places.angle(node.id);
     const position = { x: radius * stretch * Math.cos(angle), y: radius * Math.sin(angle) };
-    const quiet = box.width < 500 && node.kind === "product";
+    const quiet = box.width < 500 && node.kind === "item";
     const weight = met.get(node.id);
     const size = weight === undefined ? null : { size: scaled(weight, most.own, 5, 11) };
-    return { ...drawnNeighbour(node, ring, largest, recommended), id: node.id, ...position, quiet, ...size };
+    return { ...drawnNeighbor(node, ring, largest, recommended), id: node.id, ...position, quiet, ...size };
   });
   const drawn = edges.map((edge) => ({
     id: `${edge.source}>${edge.target}`,
@@ -307,26 +307,26 @@ export function drawNeighbourhood(graph: Neighbourhood, recommended: ReadonlySet
   return { nodes, edges: drawn, padding };
 }
 
-function drawnNeighbour(
-  node: NeighbourhoodNode,
+function drawnNeighbor(
+  node: NeighborhoodNode,
   ring: number,
   largest: number,
   recommended: ReadonlySet<string>,
 ): Omit<DrawnNode, "id" | "x" | "y"> {
-  if (node.kind === "self") return { role: "consumer", label: "Consumer", size: 13 };
-  if (node.kind === "consumers") {
+  if (node.kind === "self") return { role: "user", label: "User", size: 13 };
+  if (node.kind === "users") {
     const count = node.count ?? 0;
     return { role: "others", label: "", inside: String(count), size: scaled(count, largest, 8, 16) };
   }
-  const product = node.product ?? node.id.replace(/^p:/, "");
-  const text = shortTitle(product, node.details);
+  const item = node.item ?? node.id.replace(/^p:/, "");
+  const text = shortTitle(item, node.details);
   const label = text.length > 20 ? `${text.slice(0, 19)}\u2026` : text;
-  const role = recommended.has(product) ? "target" : ring === 1 ? "history" : "other";
-  return { role, label, size: ring === 1 ? 8 : 9, product };
+  const role = recommended.has(item) ? "target" : ring === 1 ? "history" : "other";
+  return { role, label, size: ring === 1 ? 8 : 9, item };
 }
 
-/** What stands on a way from the consumer through a node: its neighbours, and from there back to the consumer. */
-export function throughNode(graph: Neighbourhood, id: string): { nodes: Set<string>; edges: Set<string> } {
+/** What stands on a way from the user through a node: its neighbors, and from there back to the user. */
+export function throughNode(graph: Neighborhood, id: string): { nodes: Set<string>; edges: Set<string> } {
   const distance = distances(graph);
   const nodes = new Set([id]);
   const edges = new Set<string>();

@@ -17,7 +17,7 @@ export interface StageOptions {
   movable: boolean;
 }
 
-interface Colours {
+interface Colors {
   background: string;
   text: string;
   muted: string;
@@ -35,7 +35,7 @@ type Label = PartialButFor<NodeDisplayData, "x" | "y" | "size" | "label" | "colo
 
 const FONT = 'Inter, ui-sans-serif, system-ui, "Segoe UI", Roboto, "Helvetica Neue", Arial, sans-serif';
 
-function readColours(element: Element): Colours {
+function readColors(element: Element): Colors {
   const style = getComputedStyle(element);
   const read = (name: string) => style.getPropertyValue(name).trim() || "#888888";
   return {
@@ -46,7 +46,7 @@ function readColours(element: Element): Colours {
     edge: read("--graph-edge"),
     lit: read("--accent"),
     nodes: {
-      consumer: read("--graph-consumer"),
+      user: read("--graph-user"),
       history: read("--graph-history"),
       others: read("--graph-others"),
       other: read("--graph-other"),
@@ -58,7 +58,7 @@ function readColours(element: Element): Colours {
 export class Stage {
   private readonly graph = new Graph({ multi: false });
   private readonly sigma: Sigma;
-  private colours: Colours;
+  private colors: Colors;
   private lit: Lit | null = null;
   private readonly stopWheel: (event: WheelEvent) => void;
 
@@ -67,7 +67,7 @@ export class Stage {
     drawing: Drawing,
     options: StageOptions,
   ) {
-    this.colours = readColours(container);
+    this.colors = readColors(container);
     this.fill(drawing);
     this.sigma = new Sigma(this.graph, container, {
       allowInvalidContainer: true,
@@ -116,9 +116,9 @@ export class Stage {
     this.sigma.refresh({ skipIndexation: true });
   }
 
-  /** Reads the page's colours again. */
-  recolour(): void {
-    this.colours = readColours(this.container);
+  /** Reads the page's colors again. */
+  recolor(): void {
+    this.colors = readColors(this.container);
     this.sigma.refresh();
   }
 
@@ -148,17 +148,17 @@ export class Stage {
 
   private nodeLook(id: string, data: Record<string, unknown>) {
     const dim = this.lit !== null && !this.lit.nodes.has(id);
-    const colour = this.colours.nodes[data.role as Role];
+    const color = this.colors.nodes[data.role as Role];
     // A node that shows but a number must have a label for sigma to ask for it.
     const quiet = data.quiet && !this.lit?.nodes.has(id);
     const label = (quiet ? "" : (data.label as string)) || (data.inside ? " " : "");
-    return { ...data, label, dim, color: dim ? this.colours.faded : colour, zIndex: dim ? 0 : 2 };
+    return { ...data, label, dim, color: dim ? this.colors.faded : color, zIndex: dim ? 0 : 2 };
   }
 
   private edgeLook(id: string, data: Record<string, unknown>) {
     const lit = this.lit?.edges.has(id) ?? data.lit === true;
     const dim = this.lit !== null && !lit;
-    const color = lit ? this.colours.lit : dim ? this.colours.faded : this.colours.edge;
+    const color = lit ? this.colors.lit : dim ? this.colors.faded : this.colors.edge;
     return { ...data, color, zIndex: lit ? 1 : 0 };
   }
 
@@ -169,17 +169,17 @@ export class Stage {
     if (data.inside) {
       context.font = `600 11px ${FONT}`;
       context.textBaseline = "middle";
-      context.fillStyle = data.dim ? this.colours.muted : this.colours.background;
+      context.fillStyle = data.dim ? this.colors.muted : this.colors.background;
       context.fillText(data.inside, data.x, data.y + 0.5);
     }
     if (data.label?.trim()) {
       context.font = `500 11.5px ${FONT}`;
       context.textBaseline = "top";
       const y = data.above ? data.y - data.size - 17 : data.y + data.size + 5;
-      context.strokeStyle = this.colours.background;
+      context.strokeStyle = this.colors.background;
       context.lineWidth = 4;
       context.strokeText(data.label, data.x, y);
-      context.fillStyle = data.dim ? this.colours.muted : this.colours.text;
+      context.fillStyle = data.dim ? this.colors.muted : this.colors.text;
       context.fillText(data.label, data.x, y);
     }
     context.restore();
@@ -189,7 +189,7 @@ export class Stage {
     context.save();
     context.beginPath();
     context.arc(data.x, data.y, data.size + 3, 0, 2 * Math.PI);
-    context.strokeStyle = this.colours.lit;
+    context.strokeStyle = this.colors.lit;
     context.lineWidth = 2;
     context.stroke();
     context.restore();

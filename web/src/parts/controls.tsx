@@ -1,4 +1,4 @@
-/** How the list is made, and which products may come: acts at once. */
+/** How the list is made, and which items may come: acts at once. */
 import { useEffect, useState } from "preact/hooks";
 import { DEFAULTS, MOST_K, type Navigate, type Route } from "../route";
 import * as text from "../text";
@@ -45,9 +45,9 @@ export function Controls({ route, navigate, model }: Props) {
                 tune({
                   ...DEFAULTS,
                   view: route.view,
-                  consumer: route.consumer,
+                  user: route.user,
                   events: route.events,
-                  product: route.product,
+                  item: route.item,
                 })
               }
             >
@@ -58,8 +58,8 @@ export function Controls({ route, navigate, model }: Props) {
       </div>
       <div class="controls-grid">
         <Slider
-          label="Products"
-          hint="How many products the list has at most (k)"
+          label="Items"
+          hint="How many items the list has at most (k)"
           min={5}
           max={MOST_K}
           step={5}
@@ -69,7 +69,7 @@ export function Controls({ route, navigate, model }: Props) {
         />
         <Slider
           label="Diversity"
-          hint="0 % ranks by score alone; more prefers products unlike those above them"
+          hint="0 % ranks by score alone; more prefers items unlike those above them"
           min={0}
           max={1}
           step={0.05}
@@ -79,7 +79,7 @@ export function Controls({ route, navigate, model }: Props) {
         />
         <Slider
           label="Exploration"
-          hint="The chance that a place goes to a product drawn at random"
+          hint="The chance that a place goes to an item drawn at random"
           min={0}
           max={1}
           step={0.05}
@@ -109,7 +109,7 @@ export function Controls({ route, navigate, model }: Props) {
         </label>
         <Labels
           kind="Category"
-          none="No product of this model has a category"
+          none="No item of this model has a category"
           labels={model?.categories ?? null}
           chosen={route.categories}
           name={text.categoryPath}
@@ -117,7 +117,7 @@ export function Controls({ route, navigate, model }: Props) {
         />
         <Labels
           kind="Brand"
-          none="No product of this model has a brand"
+          none="No item of this model has a brand"
           labels={model?.brands ?? null}
           chosen={route.brands}
           name={(brand) => brand}

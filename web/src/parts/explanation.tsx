@@ -1,4 +1,4 @@
-/** Why a product: what makes its score, and the ways through the graph that lead to it. */
+/** Why an item: what makes its score, and the ways through the graph that lead to it. */
 import { useMemo, useState } from "preact/hooks";
 import * as api from "../api";
 import { ApiError } from "../api";
@@ -7,36 +7,36 @@ import { drawExplanation, pathParts } from "../graph/drawing";
 import { type Pending, useAnswer } from "../hooks";
 import * as text from "../text";
 import type { ExplainedPath, Explanation, PathNode, RecommendedItem } from "../types";
-import { Facts, SourceChip } from "./product";
+import { Facts, SourceChip } from "./item";
 import { Failure, Skeleton } from "./states";
 
 interface Props {
-  product: string;
+  item: string;
   answer: Pending<Explanation>;
   item: RecommendedItem | null;
   theme: string;
-  onPick: (product: string) => void;
+  onPick: (item: string) => void;
 }
 
-export function ExplanationView({ product, answer, item, theme, onPick }: Props) {
-  const data = answer.data?.product === product ? answer.data : null;
+export function ExplanationView({ item, answer, item, theme, onPick }: Props) {
+  const data = answer.data?.item === item ? answer.data : null;
   const details = data?.details ?? item?.details ?? {};
   return (
     <>
       <header class="why-head">
         <h2 id="why" tabIndex={-1}>
-          {text.title(product, details)}
+          {text.title(item, details)}
         </h2>
-        <Facts product={product} details={details} withPrice />
+        <Facts item={item} details={details} withPrice />
         <div class="chips">
           {item && <SourceChip source={item.source} />}
           {data?.bought && <span class="chip">Bought before</span>}
           {item && <span class="quiet">{item.reason}</span>}
         </div>
       </header>
-      {answer.error instanceof ApiError && answer.error.code === "unknown_consumer" ? (
+      {answer.error instanceof ApiError && answer.error.code === "unknown_user" ? (
         <p class="notice">
-          There is no score to explain: the model knows nothing of this consumer, and the product stands in
+          There is no score to explain: the model knows nothing of this user, and the item stands in
           the list for another reason ({item?.reason ?? "it is popular"}). Add an event, and the model takes
           over.
         </p>
@@ -44,14 +44,14 @@ export function ExplanationView({ product, answer, item, theme, onPick }: Props)
         <Failure error={answer.error} retry={answer.retry} />
       ) : data ? (
         <>
-          {/* What a person opened or held belongs to one product: the next begins anew. */}
-          <Contributions key={`score ${data.product}`} explanation={data} item={item} />
-          <Paths key={`paths ${data.product}`} explanation={data} theme={theme} />
+          {/* What a person opened or held belongs to one item: the next begins anew. */}
+          <Contributions key={`score ${data.item}`} explanation={data} item={item} />
+          <Paths key={`paths ${data.item}`} explanation={data} theme={theme} />
         </>
       ) : (
         <Skeleton rows={7} label="Loading the explanation" />
       )}
-      <Similar product={product} onPick={onPick} />
+      <Similar item={item} onPick={onPick} />
     </>
   );
 }
@@ -75,22 +75,22 @@ function barsOf({ own_taste: own, contributions, rounding }: Explanation, all: b
     bars.push({
       key: "own",
       name: "Own taste",
-      note: "learned, shown by no single product",
+      note: "learned, shown by no single item",
       value: own.value,
       share: own.share,
     });
   }
-  for (const { product, details, behaviours, value, share } of shown) {
+  for (const { item, details, behaviors, value, share } of shown) {
     bars.push({
-      key: product,
-      name: text.title(product, details),
-      note: text.doings(behaviours),
+      key: item,
+      name: text.title(item, details),
+      note: text.doings(behaviors),
       value,
       share,
     });
   }
   if (rest.length > 0) {
-    const name = text.plural(rest.length, "more product");
+    const name = text.plural(rest.length, "more item");
     bars.push({
       key: "rest",
       name,
@@ -109,7 +109,7 @@ function Contributions({ explanation, item }: { explanation: Explanation; item: 
   const [all, setAll] = useState(false);
   const { score, contributions, instead, method } = explanation;
   const bars = barsOf(explanation, all);
-  // What is taken together has no bar: beside it the single products could not be told apart.
+  // What is taken together has no bar: beside it the single items could not be told apart.
   const single = bars.filter((bar) => bar.key !== "rest").map((bar) => bar.value);
   const most = Math.max(...single.map(Math.abs), 1e-12);
   const low = Math.min(0, ...single);
@@ -164,7 +164,7 @@ function Contributions({ explanation, item }: { explanation: Explanation; item: 
       )}
       {contributions.length > FIRST && (
         <button type="button" class="link" aria-expanded={all} onClick={() => setAll(!all)}>
-          {all ? "Show fewer" : `Show all ${text.count(contributions.length)} products of the history`}
+          {all ? "Show fewer" : `Show all ${text.count(contributions.length)} items of the history`}
         </button>
       )}
     </section>
@@ -174,7 +174,7 @@ function Contributions({ explanation, item }: { explanation: Explanation; item: 
 function Paths({ explanation, theme }: { explanation: Explanation; theme: string }) {
   const [pointed, setPointed] = useState<number | null>(null);
   const [held, setHeld] = useState<number | null>(null);
-  const { paths, product, reason } = explanation;
+  const { paths, item, reason } = explanation;
   const shown = pointed ?? held;
   const lit = useMemo(() => {
     const path = shown === null ? undefined : paths[shown];
@@ -201,7 +201,7 @@ function Paths({ explanation, theme }: { explanation: Explanation; theme: string
       <h3 id="paths">Paths through the graph</h3>
       <GraphCanvas
         graph={explanation}
-        label={`Graph of ${text.plural(paths.length, "path")} from the consumer to the product; the list below says the same`}
+        label={`Graph of ${text.plural(paths.length, "path")} from the user to the item; the list below says the same`}
         draw={(box) => drawExplanation(explanation, box)}
         lit={lit}
         theme={theme}
@@ -227,7 +227,7 @@ function Paths({ explanation, theme }: { explanation: Explanation; theme: string
               <span class="path-number" aria-hidden="true">
                 {n + 1}.
               </span>
-              <PathText path={path} product={product} />
+              <PathText path={path} item={item} />
               <span class="path-share">
                 {path.value !== null
                   ? `${text.signed(path.value)} to the score`
@@ -241,13 +241,13 @@ function Paths({ explanation, theme }: { explanation: Explanation; theme: string
   );
 }
 
-function PathText({ path, product }: { path: ExplainedPath; product: string }) {
+function PathText({ path, item }: { path: ExplainedPath; item: string }) {
   return (
     <span class="path-steps">
-      <span class="station">Consumer</span>
+      <span class="station">User</span>
       {path.edges.map((edge, n) => {
-        const many = edge.from.kind === "other_consumers" || edge.to.kind === "other_consumers";
-        const did = many ? text.doingsOfMany(edge.behaviours) : text.doings(edge.behaviours);
+        const many = edge.from.kind === "other_users" || edge.to.kind === "other_users";
+        const did = many ? text.doingsOfMany(edge.behaviors) : text.doings(edge.behaviors);
         return (
           <span key={n} class="step">
             <span class="did">
@@ -255,7 +255,7 @@ function PathText({ path, product }: { path: ExplainedPath; product: string }) {
               {did || "met"}
               <span aria-hidden="true"> →</span>
             </span>
-            <Station node={edge.to} product={product} />
+            <Station node={edge.to} item={item} />
           </span>
         );
       })}
@@ -263,30 +263,30 @@ function PathText({ path, product }: { path: ExplainedPath; product: string }) {
   );
 }
 
-function Station({ node, product }: { node: PathNode; product: string }) {
-  if (node.kind === "consumer") return <span class="station">Consumer</span>;
-  if (node.kind === "other_consumers")
-    return <span class="station others">{text.plural(node.count, "other consumer")}</span>;
-  if (node.product === product) return <span class="station target">this product</span>;
-  return <span class="station own">{text.title(node.product, node.details)}</span>;
+function Station({ node, item }: { node: PathNode; item: string }) {
+  if (node.kind === "user") return <span class="station">User</span>;
+  if (node.kind === "other_users")
+    return <span class="station others">{text.plural(node.count, "other user")}</span>;
+  if (node.item === item) return <span class="station target">this item</span>;
+  return <span class="station own">{text.title(node.item, node.details)}</span>;
 }
 
-function Similar({ product, onPick }: { product: string; onPick: (product: string) => void }) {
+function Similar({ item, onPick }: { item: string; onPick: (item: string) => void }) {
   const [open, setOpen] = useState(false);
-  const answer = useAnswer(open ? product : null, (signal) => api.similar(product, 6, signal));
+  const answer = useAnswer(open ? item : null, (signal) => api.similar(item, 6, signal));
   return (
     <details class="similar" open={open} onToggle={(event) => setOpen(event.currentTarget.open)}>
-      <summary>Similar products</summary>
+      <summary>Similar items</summary>
       {answer.error && <Failure error={answer.error} retry={answer.retry} />}
-      {answer.loading && <Skeleton rows={3} label="Loading similar products" />}
+      {answer.loading && <Skeleton rows={3} label="Loading similar items" />}
       {answer.data && !answer.loading && (
         <ul class="similar-list">
           {answer.data.items.map((item) => (
-            <li key={item.product}>
-              <button type="button" class="plain" onClick={() => onPick(item.product)}>
-                <span class="option-title">{text.title(item.product, item.details)}</span>
+            <li key={item.item}>
+              <button type="button" class="plain" onClick={() => onPick(item.item)}>
+                <span class="option-title">{text.title(item.item, item.details)}</span>
                 <Facts
-                  product={item.product}
+                  item={item.item}
                   details={{ ...item.details, category_code: null, category_id: null }}
                   withPrice
                 />

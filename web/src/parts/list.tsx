@@ -1,28 +1,28 @@
-/** The products recommended. */
+/** The items recommended. */
 import type { Pending } from "../hooks";
 import type { Route } from "../route";
 import * as text from "../text";
 import type { Answer, RecommendedItem } from "../types";
-import { Facts, SourceChip } from "./product";
+import { Facts, SourceChip } from "./item";
 import { Empty, Failure, Skeleton } from "./states";
 
 interface Props {
   route: Route;
   answer: Pending<Answer>;
-  /** The product whose explanation is shown. */
+  /** The item whose explanation is shown. */
   shown: string | null;
-  onPoint: (product: string | null) => void;
-  onPick: (product: string) => void;
+  onPoint: (item: string | null) => void;
+  onPick: (item: string) => void;
   onReset: () => void;
 }
 
-export function ProductList({ route, answer, shown, onPoint, onPick, onReset }: Props) {
-  const data = answer.data?.consumer === route.consumer ? answer.data : null;
+export function ItemList({ route, answer, shown, onPoint, onPick, onReset }: Props) {
+  const data = answer.data?.user === route.user ? answer.data : null;
   const { error, loading, retry } = answer;
   return (
     <section class="panel list" aria-labelledby="list" aria-busy={loading}>
       <div class="panel-head">
-        <h2 id="list">Recommended products</h2>
+        <h2 id="list">Recommended items</h2>
         <p class="quiet" role="status">
           {data && !error && summary(data)}
         </p>
@@ -30,7 +30,7 @@ export function ProductList({ route, answer, shown, onPoint, onPick, onReset }: 
       {error && <Failure error={error} retry={retry} />}
       {!error && !data && <Skeleton rows={8} label="Loading recommendations" />}
       {!error && data && data.items.length === 0 && (
-        <Empty title="No product passes these filters">
+        <Empty title="No item passes these filters">
           <p>Widen the price range, or take a category or a brand away.</p>
           <button type="button" class="button" onClick={onReset}>
             Take all filters away
@@ -45,9 +45,9 @@ export function ProductList({ route, answer, shown, onPoint, onPick, onReset }: 
 }
 
 function summary(answer: Answer): string {
-  const n = text.plural(answer.items.length, "product");
+  const n = text.plural(answer.items.length, "item");
   const ignored = answer.ignored_events
-    ? `; ${text.plural(answer.ignored_events, "event")} of unknown products ignored`
+    ? `; ${text.plural(answer.ignored_events, "event")} of unknown items ignored`
     : "";
   return `${n}${ignored}`;
 }
@@ -56,8 +56,8 @@ interface ItemsProps {
   items: RecommendedItem[];
   stale: boolean;
   shown: string | null;
-  onPoint: (product: string | null) => void;
-  onPick: (product: string) => void;
+  onPoint: (item: string | null) => void;
+  onPick: (item: string) => void;
 }
 
 function Items({ items, stale, shown, onPoint, onPick }: ItemsProps) {
@@ -73,19 +73,19 @@ function Items({ items, stale, shown, onPoint, onPick }: ItemsProps) {
   return (
     <ol class={`rows ${stale ? "stale" : ""}`} onKeyDown={onKeyDown} onMouseLeave={() => onPoint(null)}>
       {items.map((item) => (
-        <li key={item.product}>
+        <li key={item.item}>
           <button
             type="button"
             class="row"
-            aria-current={item.product === shown ? "true" : undefined}
-            onMouseEnter={() => onPoint(item.product)}
-            onFocus={() => onPoint(item.product)}
-            onClick={() => onPick(item.product)}
+            aria-current={item.item === shown ? "true" : undefined}
+            onMouseEnter={() => onPoint(item.item)}
+            onFocus={() => onPoint(item.item)}
+            onClick={() => onPick(item.item)}
           >
             <span class="rank">{item.rank}</span>
             <span class="row-main">
-              <span class="row-title">{text.title(item.product, item.details)}</span>
-              <Facts product={item.product} details={item.details} />
+              <span class="row-title">{text.title(item.item, item.details)}</span>
+              <Facts item={item.item} details={item.details} />
             </span>
             <SourceChip source={item.source} reason={item.reason} />
             <span class="row-price">

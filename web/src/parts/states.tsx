@@ -24,8 +24,8 @@ export function Empty({ title, children }: { title: string; children?: Component
 
 const TITLES: Record<string, string> = {
   unreachable: "The service cannot be reached",
-  unknown_product: "This product is unknown to the model",
-  unknown_consumer: "This consumer is unknown to the model",
+  unknown_item: "This item is unknown to the model",
+  unknown_user: "This user is unknown to the model",
 };
 
 export function Failure({ error, retry }: { error: Error; retry?: () => void }) {

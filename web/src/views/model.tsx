@@ -23,14 +23,14 @@ export function ModelView({ answer }: { answer: Pending<ModelAnswer> }) {
           </p>
         </div>
         <dl class="facts-grid">
-          <Fact name="Consumers" value={text.count(data.n_consumers)} />
-          <Fact name="Products" value={text.count(data.n_products)} />
+          <Fact name="Users" value={text.count(data.n_users)} />
+          <Fact name="Items" value={text.count(data.n_items)} />
           <Fact name="Edges" value={text.count(data.n_edges)} />
           <Fact name="Layers" value={String(data.model.layers ?? "–")} />
           <Fact name="Dimension" value={String(data.model.dimension)} />
           <Fact name="Best epoch" value={figures.bestEpoch === null ? "–" : String(figures.bestEpoch)} />
         </dl>
-        <p class="quiet">Behaviours: {data.behaviours.map(text.spaced).join(", ")}.</p>
+        <p class="quiet">Behaviors: {data.behaviors.map(text.spaced).join(", ")}.</p>
       </section>
       <Quality figures={figures} />
       <Curves figures={figures} />
@@ -57,9 +57,9 @@ function metricKeys(figures: Figures): string[] {
   });
 }
 
-function measured({ part, consumers, targets }: NonNullable<Figures["compared"]>): string {
-  const of = consumers !== null && targets !== null;
-  const whom = of ? `: ${text.plural(consumers, "consumer")}, ${text.plural(targets, "target")}` : "";
+function measured({ part, users, targets }: NonNullable<Figures["compared"]>): string {
+  const of = users !== null && targets !== null;
+  const whom = of ? `: ${text.plural(users, "user")}, ${text.plural(targets, "target")}` : "";
   return `measured on the ${part} part${whom}`;
 }
 

@@ -1,13 +1,13 @@
-/** The main view: a consumer, the list, and why a product stands in it. */
+/** The main view: a user, the list, and why an item stands in it. */
 import type { ComponentChildren } from "preact";
 import { useEffect, useRef, useState } from "preact/hooks";
 import * as api from "../api";
 import { type Pending, useAnswer, useMedia, useRested } from "../hooks";
-import { ConsumerPicker, Events, History, names } from "../parts/consumer";
+import { UserPicker, Events, History, names } from "../parts/user";
 import { Controls } from "../parts/controls";
 import { ExplanationView } from "../parts/explanation";
-import { ProductList } from "../parts/list";
-import { ProductOption } from "../parts/product";
+import { ItemList } from "../parts/list";
+import { ItemOption } from "../parts/item";
 import { Empty, Failure, Skeleton } from "../parts/states";
 import { DEFAULTS, type Navigate, type Route } from "../route";
 import * as text from "../text";
@@ -23,7 +23,7 @@ interface Props {
 export function requestOf(route: Route): RecommendRequest {
   const wrong = route.priceMin !== null && route.priceMax !== null && route.priceMin > route.priceMax;
   return {
-    consumer: route.consumer ?? "",
+    user: route.user ?? "",
     events: route.events,
     options: {
       k: route.k,
@@ -46,7 +46,7 @@ export function requestOf(route: Route): RecommendRequest {
 export function useRecommendations(route: Route, version: string | null): Pending<Answer> {
   const request = requestOf(route);
   const ask =
-    version !== null && route.consumer !== null && (route.consumer !== "" || route.events.length > 0);
+    version !== null && route.user !== null && (route.user !== "" || route.events.length > 0);
   const key = ask ? `${version} ${JSON.stringify(request)}` : null;
   return useAnswer(key, (signal) => api.recommend(request, signal), 130);
 }
@@ -58,12 +58,12 @@ const MOST_KEPT = 200;
 async function explained(
   key: string,
   route: Route,
-  product: string,
+  item: string,
   signal: AbortSignal,
 ): Promise<Explanation> {
   const known = kept.get(key);
   if (known) return known;
-  const answer = await api.explain(route.consumer ?? "", product, route.events, signal);
+  const answer = await api.explain(route.user ?? "", item, route.events, signal);
   if (kept.size >= MOST_KEPT) kept.delete(kept.keys().next().value ?? "");
   kept.set(key, answer);
   return answer;
@@ -73,46 +73,46 @@ export function Recommendations({ route, navigate, model, theme }: Props) {
   const version = model?.model_version ?? null;
   const wide = useMedia("(min-width: 1200px)");
   const narrow = useMedia("(max-width: 759px)");
-  // What is pointed at counts until another product is picked, here or beside the list.
-  const place = JSON.stringify([route.consumer, route.product]);
-  const [pointed, setPointed] = useState<{ product: string; place: string } | null>(null);
+  // What is pointed at counts until another item is picked, here or beside the list.
+  const place = JSON.stringify([route.user, route.item]);
+  const [pointed, setPointed] = useState<{ item: string; place: string } | null>(null);
   const rested = useRested(pointed, 110);
-  const pointing = rested?.place === place ? rested.product : null;
-  const point = (product: string | null) => setPointed(product === null ? null : { product, place });
+  const pointing = rested?.place === place ? rested.item : null;
+  const point = (item: string | null) => setPointed(item === null ? null : { item, place });
   const answer = useRecommendations(route, version);
-  const history = useAnswer(route.consumer && version ? `${version} ${route.consumer}` : null, (signal) =>
-    api.consumer(route.consumer ?? "", signal),
+  const history = useAnswer(route.user && version ? `${version} ${route.user}` : null, (signal) =>
+    api.user(route.user ?? "", signal),
   );
-  const items = answer.data?.consumer === route.consumer ? answer.data.items : [];
-  const pick = wide ? (pointing ?? route.product ?? items[0]?.product ?? null) : route.product;
-  const shown = route.consumer === null ? null : pick;
+  const items = answer.data?.user === route.user ? answer.data.items : [];
+  const pick = wide ? (pointing ?? route.item ?? items[0]?.item ?? null) : route.item;
+  const shown = route.user === null ? null : pick;
   const key =
     shown === null || version === null
       ? null
-      : `${version} ${JSON.stringify([route.consumer, route.events, shown])}`;
+      : `${version} ${JSON.stringify([route.user, route.events, shown])}`;
   const why = useAnswer(key, (signal) => explained(key ?? "", route, shown ?? "", signal));
-  const item = items.find((one) => one.product === shown) ?? null;
+  const item = items.find((one) => one.item === shown) ?? null;
 
-  const started = route.consumer !== null;
-  const asked = started && (route.consumer !== "" || route.events.length > 0);
-  const behaviours = model?.behaviours ?? [];
-  const picker = <ConsumerPicker route={route} navigate={navigate} />;
-  const events = started && <Events route={route} navigate={navigate} behaviours={behaviours} />;
+  const started = route.user !== null;
+  const asked = started && (route.user !== "" || route.events.length > 0);
+  const behaviors = model?.behaviors ?? [];
+  const picker = <UserPicker route={route} navigate={navigate} />;
+  const events = started && <Events route={route} navigate={navigate} behaviors={behaviors} />;
   const controls = started && <Controls route={route} navigate={navigate} model={model} />;
-  const past = route.consumer && <History answer={history} behaviours={behaviours} />;
+  const past = route.user && <History answer={history} behaviors={behaviors} />;
   const middle = asked ? (
-    <ProductList
+    <ItemList
       route={route}
       answer={answer}
       shown={shown}
       onPoint={wide ? point : () => undefined}
-      onPick={(product) => navigate({ product }, product !== route.product)}
+      onPick={(item) => navigate({ item }, item !== route.item)}
       onReset={() =>
         navigate({ categories: [], brands: [], priceMin: null, priceMax: null, hide: DEFAULTS.hide }, false)
       }
     />
   ) : started ? (
-    <Compose behaviours={behaviours} navigate={navigate} />
+    <Compose behaviors={behaviors} navigate={navigate} />
   ) : (
     <Start navigate={navigate} />
   );
@@ -121,7 +121,7 @@ export function Recommendations({ route, navigate, model, theme }: Props) {
       {narrow ? (
         <div class="middle">
           {picker}
-          {route.consumer === "" ? events : events && <Folded name="What if…">{events}</Folded>}
+          {route.user === "" ? events : events && <Folded name="What if…">{events}</Folded>}
           {controls && <Folded name="List and filters">{controls}</Folded>}
           {middle}
           {past}
@@ -144,22 +144,22 @@ export function Recommendations({ route, navigate, model, theme }: Props) {
           {answer.loading ? (
             <Skeleton rows={6} label="Loading the explanation" />
           ) : (
-            <Empty title="Why a product?">
+            <Empty title="Why an item?">
               <p>
-                Point at a product of the list to see what makes its score, and the paths that lead to it.
+                Point at an item of the list to see what makes its score, and the paths that lead to it.
               </p>
             </Empty>
           )}
         </aside>
       )}
       {shown !== null && (
-        <Why wide={wide} product={shown} close={() => navigate({ product: null })}>
+        <Why wide={wide} item={shown} close={() => navigate({ item: null })}>
           <ExplanationView
-            product={shown}
+            item={shown}
             answer={why}
             item={item}
             theme={theme}
-            onPick={(product) => navigate({ product })}
+            onPick={(item) => navigate({ item })}
           />
         </Why>
       )}
@@ -179,13 +179,13 @@ function Folded({ name, children }: { name: string; children: ComponentChildren 
 
 interface WhyProps {
   wide: boolean;
-  product: string;
+  item: string;
   close: () => void;
   children: ComponentChildren;
 }
 
 /** A column of its own where there is room, else a sheet over the list. */
-function Why({ wide, product, close, children }: WhyProps) {
+function Why({ wide, item, close, children }: WhyProps) {
   const sheet = useRef<HTMLDialogElement>(null);
   const opener = useRef<Element | null>(null);
   useEffect(() => {
@@ -201,7 +201,7 @@ function Why({ wide, product, close, children }: WhyProps) {
   }, [wide]);
   useEffect(() => {
     if (!wide && sheet.current) sheet.current.scrollTop = 0;
-  }, [wide, product]);
+  }, [wide, item]);
   if (wide) {
     return (
       <aside class="panel why" aria-labelledby="why">
@@ -229,36 +229,36 @@ function Why({ wide, product, close, children }: WhyProps) {
   );
 }
 
-/** Begins a new consumer by products that many bought. */
-function Compose({ behaviours, navigate }: { behaviours: string[]; navigate: Navigate }) {
+/** Begins a new user by items that many bought. */
+function Compose({ behaviors, navigate }: { behaviors: string[]; navigate: Navigate }) {
   const found = useAnswer("popular", (signal) => api.popular(8, signal));
-  const behaviour = behaviours.includes("purchase") ? "purchase" : (behaviours.at(-1) ?? "purchase");
+  const behavior = behaviors.includes("purchase") ? "purchase" : (behaviors.at(-1) ?? "purchase");
   return (
     <section class="panel start" aria-labelledby="compose">
       <h2 id="compose" class="start-title">
         Somebody new
       </h2>
       <p>
-        Add a product that they viewed, carted or bought, and the list appears here at once: the model folds
+        Add an item that they viewed, carted or bought, and the list appears here at once: the model folds
         the events in without training.
       </p>
       {found.error && <Failure error={found.error} retry={found.retry} />}
-      {found.loading && <Skeleton rows={4} label="Loading popular products" />}
+      {found.loading && <Skeleton rows={4} label="Loading popular items" />}
       {found.data && found.data.items.length > 0 && (
         <>
           <h3>Begin with one that many bought</h3>
           <ul class="starters">
-            {found.data.items.map(({ product, details }) => (
-              <li key={product}>
+            {found.data.items.map(({ item, details }) => (
+              <li key={item}>
                 <button
                   type="button"
                   class="plain"
                   onClick={() => {
-                    names.set(product, text.title(product, details));
-                    navigate({ events: [{ product, behaviour, count: 1 }] }, false);
+                    names.set(item, text.title(item, details));
+                    navigate({ events: [{ item, behavior, count: 1 }] }, false);
                   }}
                 >
-                  <ProductOption product={product} details={details} />
+                  <ItemOption item={item} details={details} />
                 </button>
               </li>
             ))}
@@ -270,40 +270,40 @@ function Compose({ behaviours, navigate }: { behaviours: string[]; navigate: Nav
 }
 
 function Start({ navigate }: { navigate: Navigate }) {
-  const found = useAnswer("start", (signal) => api.findConsumers("", 8, signal));
+  const found = useAnswer("start", (signal) => api.findUsers("", 8, signal));
   return (
     <section class="panel start" aria-labelledby="start">
       <h2 id="start" class="start-title">
         Whom shall we recommend to?
       </h2>
       <p>
-        Pick a consumer to see the products that they are likeliest to buy, and the ways through the graph of
+        Pick a user to see the items that they are likeliest to buy, and the ways through the graph of
         purchases, carts and views that lead there.
       </p>
       {found.error && <Failure error={found.error} retry={found.retry} />}
-      {found.loading && <Skeleton rows={4} label="Loading consumers" />}
+      {found.loading && <Skeleton rows={4} label="Loading users" />}
       {found.data && !found.loading && (
         <>
           <h3>With the longest histories</h3>
           <ul class="starters">
-            {found.data.consumers.map((consumer) => (
-              <li key={consumer.id}>
-                <button type="button" class="plain" onClick={() => navigate({ consumer: consumer.id })}>
-                  <span class="option-title">{consumer.id}</span>
+            {found.data.users.map((user) => (
+              <li key={user.id}>
+                <button type="button" class="plain" onClick={() => navigate({ user: user.id })}>
+                  <span class="option-title">{user.id}</span>
                   <span class="facts">
-                    <span>{text.plural(consumer.n_products, "product")}</span>
-                    <span>{text.count(consumer.n_bought)} bought</span>
+                    <span>{text.plural(user.n_items, "item")}</span>
+                    <span>{text.count(user.n_bought)} bought</span>
                   </span>
                 </button>
               </li>
             ))}
           </ul>
           <p class="quiet">
-            {text.plural(found.data.total, "consumer")} in the graph. Or{" "}
-            <button type="button" class="link" onClick={() => navigate({ consumer: "", events: [] })}>
+            {text.plural(found.data.total, "user")} in the graph. Or{" "}
+            <button type="button" class="link" onClick={() => navigate({ user: "", events: [] })}>
               compose somebody new
             </button>{" "}
-            from products.
+            from items.
           </p>
         </>
       )}

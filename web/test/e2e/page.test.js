@@ -2,28 +2,28 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { explained, json, listed, rows } from "./browser.js";
-import { at, base, consumer, use } from "./target.js";
+import { at, base, user, use } from "./target.js";
 
 const close = (a, b) => Math.abs(a - b) <= 1e-3 * Math.max(1, Math.abs(b));
 
-describe("a consumer's list", () => {
+describe("a user's list", () => {
   test(
     "search, pick, reload, go back",
     use(async (page) => {
       await page.goto(base);
       await page.getByRole("heading", { name: "Whom shall we recommend to?" }).waitFor();
-      const field = page.getByRole("combobox", { name: "Search a consumer" });
-      await field.fill(consumer.slice(0, 12));
-      await page.getByRole("option").filter({ hasText: consumer }).first().click();
+      const field = page.getByRole("combobox", { name: "Search a user" });
+      await field.fill(user.slice(0, 12));
+      await page.getByRole("option").filter({ hasText: user }).first().click();
       assert.equal(await (await rows(page)).count(), 20);
-      assert.equal(new URL(page.url()).searchParams.get("consumer"), consumer);
+      assert.equal(new URL(page.url()).searchParams.get("user"), user);
       const before = await listed(page);
       await page.reload();
       assert.deepEqual(await listed(page), before);
-      const answer = await json(base, "v1/recommendations", { consumer, options: { k: 20 } });
+      const answer = await json(base, "v1/recommendations", { user, options: { k: 20 } });
       assert.deepEqual(
         before,
-        answer.items.map((item) => item.product),
+        answer.items.map((item) => item.item),
       );
       await page.goBack();
       await page.getByRole("heading", { name: "Whom shall we recommend to?" }).waitFor();
@@ -31,14 +31,14 @@ describe("a consumer's list", () => {
   );
 
   test(
-    "products show names, price, score and source",
+    "items show names, price, score and source",
     use(async (page) => {
-      await page.goto(at({ consumer }));
+      await page.goto(at({ user }));
       await rows(page);
-      const { items } = await json(base, "v1/recommendations", { consumer, options: { k: 20 } });
+      const { items } = await json(base, "v1/recommendations", { user, options: { k: 20 } });
       const texts = await page.locator(".row").allInnerTexts();
       items.forEach((item, n) => {
-        assert.ok(texts[n].includes(item.product), texts[n]);
+        assert.ok(texts[n].includes(item.item), texts[n]);
         if (item.details.brand) assert.ok(texts[n].includes(item.details.brand), texts[n]);
         if (item.details.price !== null)
           assert.ok(texts[n].replaceAll(",", "").includes(item.details.price.toFixed(2)), texts[n]);
@@ -51,10 +51,10 @@ describe("a consumer's list", () => {
   );
 
   test(
-    "the history stands there by behaviour",
+    "the history stands there by behavior",
     use(async (page) => {
-      await page.goto(at({ consumer }));
-      const { history } = await json(base, `v1/consumers/${encodeURIComponent(consumer)}`);
+      await page.goto(at({ user }));
+      const { history } = await json(base, `v1/users/${encodeURIComponent(user)}`);
       await page.getByRole("button", { name: /^All \d/ }).waitFor();
       const bought = history.filter((item) => item.bought).length;
       await page.getByRole("button", { name: new RegExp(`^Bought ${bought}$`) }).click();
@@ -70,14 +70,14 @@ describe("explanations", () => {
   test(
     "contributions sum to the score, with own taste and negative parts named",
     use(async (page) => {
-      await page.goto(at({ consumer }));
+      await page.goto(at({ user }));
       await rows(page);
       for (const n of [0, 4, 11]) {
         const row = page.locator(".row").nth(n);
         await row.click();
-        const product = new URL(page.url()).searchParams.get("product");
-        await page.locator(".why-head .facts", { hasText: product }).waitFor();
-        const answer = await json(base, "v1/explanations", { consumer, product });
+        const item = new URL(page.url()).searchParams.get("item");
+        await page.locator(".why-head .facts", { hasText: item }).waitFor();
+        const answer = await json(base, "v1/explanations", { user, item });
         await page.waitForFunction(
           (score) => Number(document.querySelector(".total")?.dataset.score) === score,
           answer.score,
@@ -100,9 +100,9 @@ describe("explanations", () => {
   );
 
   test(
-    "pointing at a product explains it, without a step of history",
+    "pointing at an item explains it, without a step of history",
     use(async (page) => {
-      await page.goto(at({ consumer }));
+      await page.goto(at({ user }));
       await rows(page);
       const steps = await page.evaluate(() => history.length);
       const ids = await listed(page);
@@ -118,17 +118,17 @@ describe("explanations", () => {
     "paths are listed, drawn, and lit",
     use(
       async (page) => {
-        const { items } = await json(base, "v1/recommendations", { consumer, options: { k: 20 } });
+        const { items } = await json(base, "v1/recommendations", { user, options: { k: 20 } });
         let found = null;
-        for (const { product } of items) {
-          const { paths } = await json(base, "v1/explanations", { consumer, product });
+        for (const { item } of items) {
+          const { paths } = await json(base, "v1/explanations", { user, item });
           if (paths.length > 1) {
-            found = { product, paths };
+            found = { item, paths };
             break;
           }
         }
-        assert.ok(found, "no product with two paths");
-        await page.goto(at({ consumer, product: found.product }));
+        assert.ok(found, "no item with two paths");
+        await page.goto(at({ user, item: found.item }));
         await page.locator('.why .graph[data-state="drawn"]').waitFor();
         assert.equal(await page.locator(".path").count(), Math.min(5, found.paths.length));
         const graph = page.locator(".why .graph");
@@ -146,11 +146,11 @@ describe("explanations", () => {
   );
 
   test(
-    "similar products open on demand",
+    "similar items open on demand",
     use(async (page) => {
-      await page.goto(at({ consumer }));
+      await page.goto(at({ user }));
       await rows(page);
-      await page.getByText("Similar products").click();
+      await page.getByText("Similar items").click();
       await page.locator(".similar-list li").first().waitFor();
       assert.equal(await page.locator(".similar-list li").count(), 6);
     }),
@@ -163,22 +163,22 @@ describe("sliders and filters act at once", () => {
   test(
     "k, diversity and exploration",
     use(async (page) => {
-      await page.goto(at({ consumer }));
+      await page.goto(at({ user }));
       const usual = await listed(page);
-      await slide(page, "Products", 35);
+      await slide(page, "Items", 35);
       await page.locator(".row").nth(34).waitFor();
       assert.equal(new URL(page.url()).searchParams.get("k"), "35");
-      await slide(page, "Products", 20);
+      await slide(page, "Items", 20);
       await slide(page, "Diversity", 0.8);
       const diverse = await listed(page);
       assert.notDeepEqual(diverse, usual);
       const { items } = await json(base, "v1/recommendations", {
-        consumer,
+        user,
         options: { k: 20, diversity: 0.8 },
       });
       assert.deepEqual(
         diverse,
-        items.map((item) => item.product),
+        items.map((item) => item.item),
       );
       await slide(page, "Diversity", 0);
       await slide(page, "Exploration", 0.6);
@@ -196,7 +196,7 @@ describe("sliders and filters act at once", () => {
     use(async (page) => {
       const { brands } = await json(base, "v1/model");
       const brand = brands.find((name) => /^[a-z]+$/.test(name));
-      await page.goto(at({ consumer }));
+      await page.goto(at({ user }));
       await rows(page);
       await page.getByRole("combobox", { name: "Brand" }).fill(brand);
       await page.getByRole("option", { name: brand, exact: true }).click();
@@ -216,8 +216,8 @@ describe("sliders and filters act at once", () => {
       await page.getByRole("button", { name: "Reset" }).click();
       await page.getByLabel("Leave out").selectOption("seen");
       const unseen = await listed(page);
-      const { history } = await json(base, `v1/consumers/${encodeURIComponent(consumer)}`);
-      const met = new Set(history.map((item) => item.product));
+      const { history } = await json(base, `v1/users/${encodeURIComponent(user)}`);
+      const met = new Set(history.map((item) => item.item));
       assert.deepEqual(
         unseen.filter((id) => met.has(id)),
         [],
@@ -233,11 +233,11 @@ describe("sliders and filters act at once", () => {
         if (k === 40) await new Promise((resolve) => setTimeout(resolve, 1200));
         await route.continue().catch(() => {});
       });
-      await page.goto(at({ consumer }));
+      await page.goto(at({ user }));
       await rows(page);
-      await slide(page, "Products", 40);
+      await slide(page, "Items", 40);
       await page.waitForTimeout(300);
-      await slide(page, "Products", 10);
+      await slide(page, "Items", 10);
       await page.waitForTimeout(1800);
       assert.equal(await page.locator(".row").count(), 10);
     }),
@@ -246,8 +246,8 @@ describe("sliders and filters act at once", () => {
   test(
     "nothing passes: says so and takes filters away",
     use(async (page) => {
-      await page.goto(at({ consumer, price_min: "999999" }));
-      await page.getByText("No product passes these filters").waitFor();
+      await page.goto(at({ user, price_min: "999999" }));
+      await page.getByText("No item passes these filters").waitFor();
       await page.getByRole("button", { name: "Take all filters away" }).click();
       assert.equal(await (await rows(page)).count(), 20);
     }),
@@ -256,25 +256,25 @@ describe("sliders and filters act at once", () => {
 
 describe("composing", () => {
   test(
-    "somebody new from products",
+    "somebody new from items",
     use(async (page) => {
       await page.goto(base);
       await page.getByRole("button", { name: "Compose new" }).click();
       await page.getByRole("heading", { name: "Somebody new" }).waitFor();
-      const { products } = await json(base, "v1/products?q=&limit=2");
-      const field = page.getByRole("combobox", { name: "Product of the event to add" });
-      await field.fill(products[0].product);
-      await page.getByRole("option").filter({ hasText: products[0].product }).first().click();
+      const { items } = await json(base, "v1/items?q=&limit=2");
+      const field = page.getByRole("combobox", { name: "Item of the event to add" });
+      await field.fill(items[0].item);
+      await page.getByRole("option").filter({ hasText: items[0].item }).first().click();
       await page.locator('.row .chip[data-source="fold_in"]').first().waitFor();
-      const product = (await listed(page))[0];
-      await page.locator(".why-head .facts", { hasText: product }).waitFor();
+      const item = (await listed(page))[0];
+      await page.locator(".why-head .facts", { hasText: item }).waitFor();
       const { score, sum } = await explained(page);
       assert.ok(close(sum, score), `${sum} is not ${score}`);
       assert.equal(await page.locator('.bars li[data-own="true"]').count(), 0);
       const before = await listed(page);
       await page.reload();
       assert.deepEqual(await listed(page), before, "the address holds the events");
-      await page.getByRole("button", { name: `Remove product ${products[0].product}` }).click();
+      await page.getByRole("button", { name: `Remove item ${items[0].item}` }).click();
       await page.getByRole("heading", { name: "Somebody new" }).waitFor();
       await page.locator(".starters button").first().click();
       await rows(page);
@@ -282,11 +282,11 @@ describe("composing", () => {
   );
 
   test(
-    "what if: an event shifts a known consumer's list",
+    "what if: an event shifts a known user's list",
     use(async (page) => {
-      await page.goto(at({ consumer }));
+      await page.goto(at({ user }));
       const usual = await listed(page);
-      const field = page.getByRole("combobox", { name: "Product of the event to add" });
+      const field = page.getByRole("combobox", { name: "Item of the event to add" });
       await field.fill(usual[2]);
       await page.getByRole("option").filter({ hasText: usual[2] }).first().click();
       await page.waitForFunction(
@@ -300,10 +300,10 @@ describe("composing", () => {
 
 describe("views", () => {
   test(
-    "the graph around the consumer",
+    "the graph around the user",
     use(
       async (page) => {
-        await page.goto(at({ consumer }));
+        await page.goto(at({ user }));
         await rows(page);
         const [answer] = await Promise.all([
           page.waitForResponse((response) => response.url().includes("/v1/graph/")),
@@ -312,10 +312,10 @@ describe("views", () => {
         const graph = await answer.json();
         await page.locator('.graph[data-state="drawn"]').waitFor();
         assert.ok(graph.nodes.length > 3);
-        const named = graph.nodes.filter((node) => node.kind !== "product" && !/^(u0|c\d+)$/.test(node.id));
-        assert.deepEqual(named, [], "other consumers have no names");
+        const named = graph.nodes.filter((node) => node.kind !== "item" && !/^(u0|c\d+)$/.test(node.id));
+        assert.deepEqual(named, [], "other users have no names");
         for (const node of graph.nodes)
-          if (node.kind === "consumers") assert.ok(node.count >= 5, JSON.stringify(node));
+          if (node.kind === "users") assert.ok(node.count >= 5, JSON.stringify(node));
         await page.waitForTimeout(500);
         const picture = await page.locator(".graph").screenshot();
         assert.ok(picture.length > 8000, `a drawing of ${picture.length} bytes is empty`);
@@ -325,8 +325,8 @@ describe("views", () => {
         await page.getByRole("button", { name: "Zoom in" }).click();
         await page.waitForTimeout(300);
         assert.notDeepEqual(await page.locator(".graph").screenshot(), picture);
-        await page.getByRole("slider", { name: "Own products" }).fill("3");
-        await page.waitForResponse((response) => response.url().includes("products=3"));
+        await page.getByRole("slider", { name: "Own items" }).fill("3");
+        await page.waitForResponse((response) => response.url().includes("items=3"));
       },
       { graphs: true },
     ),
@@ -339,7 +339,7 @@ describe("views", () => {
       const model = await json(base, "v1/model");
       await page.getByText(model.model_version, { exact: true }).waitFor();
       const facts = await page.locator(".facts-grid").textContent();
-      for (const n of [model.n_consumers, model.n_products, model.n_edges])
+      for (const n of [model.n_users, model.n_items, model.n_edges])
         assert.ok(facts.includes(n.toLocaleString("en")), facts);
       const curve = model.figures?.curve ?? [];
       if (curve.length > 0) {

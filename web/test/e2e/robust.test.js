@@ -2,9 +2,9 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import axe from "axe-core";
-import { HOSTILE_BRAND, HOSTILE_CONSUMER, HOSTILE_PRODUCT } from "../mock/shop.js";
+import { HOSTILE_BRAND, HOSTILE_USER, HOSTILE_ITEM } from "../mock/shop.js";
 import { json, listed, onPage, rows } from "./browser.js";
-import { at, base, browser, consumer, use } from "./target.js";
+import { at, base, browser, user, use } from "./target.js";
 
 const PHONE = { viewport: { width: 360, height: 740 }, hasTouch: true, isMobile: true };
 
@@ -31,8 +31,8 @@ describe("keyboard alone", () => {
         await page.keyboard.press("Tab");
         assert.ok((await focus()).seen, `focus is not seen at ${JSON.stringify(await focus())}`);
       }
-      await page.keyboard.type(consumer);
-      await page.getByRole("option").filter({ hasText: consumer }).first().waitFor();
+      await page.keyboard.type(user);
+      await page.getByRole("option").filter({ hasText: user }).first().waitFor();
       await page.keyboard.press("ArrowDown");
       await page.keyboard.press("Enter");
       const ids = await listed(page);
@@ -40,11 +40,11 @@ describe("keyboard alone", () => {
       await page.keyboard.press("ArrowDown");
       await page.keyboard.press("ArrowDown");
       await page.keyboard.press("Enter");
-      assert.equal(new URL(page.url()).searchParams.get("product"), ids[2]);
+      assert.equal(new URL(page.url()).searchParams.get("item"), ids[2]);
       await page.locator(".why-head .facts", { hasText: ids[2] }).waitFor();
       await page.keyboard.press("End");
       await page.locator(".why-head .facts", { hasText: ids.at(-1) }).waitFor();
-      await page.getByRole("slider", { name: "Products" }).focus();
+      await page.getByRole("slider", { name: "Items" }).focus();
       await page.keyboard.press("ArrowRight");
       await page.locator(".row").nth(24).waitFor();
     }),
@@ -53,15 +53,15 @@ describe("keyboard alone", () => {
   test(
     "Escape closes a list of options and keeps the choice",
     use(async (page) => {
-      await page.goto(at({ consumer }));
+      await page.goto(at({ user }));
       await rows(page);
-      const field = page.getByRole("combobox", { name: "Search a consumer" });
+      const field = page.getByRole("combobox", { name: "Search a user" });
       await field.focus();
       await page.keyboard.press("ArrowDown");
       await page.locator(".popup").getByRole("option").first().waitFor();
       await page.keyboard.press("Escape");
       assert.equal(await page.locator(".popup").getByRole("option").count(), 0);
-      assert.equal(await field.inputValue(), consumer);
+      assert.equal(await field.inputValue(), user);
     }),
   );
 });
@@ -69,15 +69,15 @@ describe("keyboard alone", () => {
 describe("a phone", () => {
   for (const query of [
     {},
-    { consumer: "" },
-    { consumer: "CONSUMER" },
-    { consumer: "CONSUMER", view: "graph" },
+    { user: "" },
+    { user: "USER" },
+    { user: "USER", view: "graph" },
     { view: "model" },
   ]) {
     test(
       `no sideways scrolling at 360 px: ${JSON.stringify(query)}`,
       use(async (page) => {
-        await page.goto(at({ ...query, ...(query.consumer === "CONSUMER" ? { consumer } : {}) }));
+        await page.goto(at({ ...query, ...(query.user === "USER" ? { user } : {}) }));
         await page.waitForLoadState("networkidle");
         await page.waitForTimeout(500);
         const summaries = page.locator("summary");
@@ -95,7 +95,7 @@ describe("a phone", () => {
   test(
     "the explanation is a sheet that Back and Escape close",
     use(async (page) => {
-      await page.goto(at({ consumer }));
+      await page.goto(at({ user }));
       await rows(page);
       await page.locator(".row").nth(1).click();
       await page.locator("dialog.sheet[open] .total").waitFor();
@@ -110,12 +110,12 @@ describe("a phone", () => {
       await page.locator(".row").nth(2).click();
       await page.getByRole("button", { name: "Back to the list" }).click();
       await page.locator("dialog.sheet").waitFor({ state: "detached" });
-      assert.equal(new URL(page.url()).searchParams.get("product"), null);
+      assert.equal(new URL(page.url()).searchParams.get("item"), null);
     }, PHONE),
   );
 });
 
-describe("colours", () => {
+describe("colors", () => {
   const theme = (page) =>
     page.evaluate(() => [
       document.documentElement.dataset.theme,
@@ -129,13 +129,13 @@ describe("colours", () => {
         await page.goto(base);
         const [dark, darkPage] = await theme(page);
         assert.equal(dark, "dark");
-        await page.getByRole("button", { name: "Use light colours" }).click();
+        await page.getByRole("button", { name: "Use light colors" }).click();
         const [light, lightPage] = await theme(page);
         assert.equal(light, "light");
         assert.notEqual(darkPage, lightPage);
         await page.reload();
         assert.equal((await theme(page))[0], "light");
-        await page.getByRole("button", { name: "Use dark colours" }).click();
+        await page.getByRole("button", { name: "Use dark colors" }).click();
         await page.emulateMedia({ colorScheme: "light" });
         await page.waitForFunction(() => document.documentElement.dataset.theme === "light");
       },
@@ -149,7 +149,7 @@ describe("motion", () => {
     "is left out where the system asks for that",
     use(async (page) => {
       await page.route("**/v1/recommendations", () => {});
-      await page.goto(at({ consumer }));
+      await page.goto(at({ user }));
       await page.locator(".list .bone").first().waitFor();
       const name = () =>
         page
@@ -186,18 +186,18 @@ describe("accessibility", () => {
           await page.goto(base);
           await page.locator(".starters li").first().waitFor();
           await check(page);
-          await page.goto(at({ consumer, exploration: "0.5" }));
+          await page.goto(at({ user, exploration: "0.5" }));
           await rows(page);
           await page.locator(".total").waitFor();
           await check(page);
-          await page.getByRole("combobox", { name: "Search a consumer" }).click();
+          await page.getByRole("combobox", { name: "Search a user" }).click();
           await page.locator(".popup").getByRole("option").first().waitFor();
           await page.keyboard.press("ArrowDown");
           await check(page);
           await page.goto(at({ view: "model" }));
           await page.locator(".facts-grid").waitFor();
           await check(page);
-          await page.goto(at({ consumer: "" }));
+          await page.goto(at({ user: "" }));
           await page.locator(".starters li").first().waitFor();
           await check(page);
         },
@@ -210,7 +210,7 @@ describe("accessibility", () => {
     "axe finds nothing around a drawn graph",
     use(
       async (page) => {
-        await page.goto(at({ consumer, view: "graph" }));
+        await page.goto(at({ user, view: "graph" }));
         await page.locator('.graph[data-state="drawn"]').waitFor();
         await page.getByText("The graph as a table").click();
         await check(page);
@@ -222,7 +222,7 @@ describe("accessibility", () => {
   test(
     "axe finds nothing on a phone's sheet",
     use(async (page) => {
-      await page.goto(at({ consumer }));
+      await page.goto(at({ user }));
       await rows(page);
       await page.locator(".row").first().click();
       await page.locator("dialog .total").waitFor();
@@ -235,7 +235,7 @@ describe("another model", () => {
   test(
     "is noticed while the page is open",
     use(async (page) => {
-      await page.goto(at({ consumer }));
+      await page.goto(at({ user }));
       await rows(page);
       const { model_version: old } = await json(base, "v1/model");
       assert.equal(await page.locator(".version").getAttribute("title"), `Model version ${old}`);
@@ -248,7 +248,7 @@ describe("another model", () => {
           json: { ...(await response.json()), model_version: "fedcba9876543210" },
         });
       });
-      await page.getByRole("slider", { name: "Products" }).fill("25");
+      await page.getByRole("slider", { name: "Items" }).fill("25");
       await page.locator('.version[title="Model version fedcba9876543210"]').waitFor();
       await page.locator(".row").nth(24).waitFor();
     }),
@@ -261,7 +261,7 @@ describe("faults", () => {
     use(
       async (page) => {
         await page.route("**/v1/**", (route) => route.abort("connectionrefused"));
-        await page.goto(at({ consumer }));
+        await page.goto(at({ user }));
         await page.getByRole("alert").getByText("The service cannot be reached").waitFor();
         await page.unroute("**/v1/**");
         await page.getByRole("button", { name: "Try again" }).click();
@@ -281,7 +281,7 @@ describe("faults", () => {
         await page.route("**/v1/recommendations", (route) =>
           route.fulfill({ status: 503, contentType: "application/json", body }),
         );
-        await page.goto(at({ consumer }));
+        await page.goto(at({ user }));
         await page.getByRole("alert").getByText("The service is busy or not ready").waitFor();
         await page.unroute("**/v1/recommendations");
         await page.locator(".list").getByRole("button", { name: "Try again" }).click();
@@ -298,7 +298,7 @@ describe("faults", () => {
         await page.route("**/v1/explanations", (route) =>
           route.fulfill({ status: 200, contentType: "application/json", body: "<html>" }),
         );
-        await page.goto(at({ consumer }));
+        await page.goto(at({ user }));
         await rows(page);
         await page.locator(".why").getByRole("alert").waitFor();
       },
@@ -307,15 +307,15 @@ describe("faults", () => {
   );
 
   test(
-    "an unknown consumer still has products, and the page says why",
+    "an unknown user still has items, and the page says why",
     use(
       async (page) => {
-        await page.goto(at({ consumer: "nobody-of-that-name" }));
-        await page.getByText("The model does not know this consumer").waitFor();
+        await page.goto(at({ user: "nobody-of-that-name" }));
+        await page.getByText("The model does not know this user").waitFor();
         await rows(page);
         assert.equal(await page.locator('.row .chip[data-source="model"]').count(), 0);
         await page.getByText("There is no score to explain").waitFor();
-        await page.goto(at({ consumer: "nobody-of-that-name", view: "graph" }));
+        await page.goto(at({ user: "nobody-of-that-name", view: "graph" }));
         await page.locator(".failure, .empty").first().waitFor();
       },
       { failing: true },
@@ -323,12 +323,12 @@ describe("faults", () => {
   );
 
   test(
-    "an unknown product and a wrong label",
+    "an unknown item and a wrong label",
     use(
       async (page) => {
-        await page.goto(at({ consumer, product: "no-such-product" }));
+        await page.goto(at({ user, item: "no-such-item" }));
         await page.locator(".why").getByRole("alert").waitFor();
-        await page.goto(at({ consumer, brand: "no such brand" }));
+        await page.goto(at({ user, brand: "no such brand" }));
         await page.locator(".list").getByRole("alert").getByText("no such brand").waitFor();
         await page.getByRole("button", { name: "Remove no such brand" }).click();
         await rows(page);
@@ -351,9 +351,9 @@ describe("faults", () => {
         };
         await route.fulfill({ response, json: model });
       });
-      await page.goto(at({ consumer }));
+      await page.goto(at({ user }));
       await rows(page);
-      await page.getByText("No product of this model has a category.").waitFor();
+      await page.getByText("No item of this model has a category.").waitFor();
       await page.goto(at({ view: "model" }));
       await page.getByText("This model carries no figures").waitFor();
       await page.getByText("No record of the run lies beside this model").waitFor();
@@ -376,7 +376,7 @@ describe("faults", () => {
         };
         await route.fulfill({ response, json: answer });
       });
-      await page.goto(at({ consumer }));
+      await page.goto(at({ user }));
       await rows(page);
       await page.getByText("No path can be shown: nothing is shared.").waitFor();
       await page.getByText("the paths are evidence").waitFor();
@@ -386,7 +386,7 @@ describe("faults", () => {
   test(
     "without WebGL the words stay",
     use(async (page) => {
-      await page.goto(at({ consumer, view: "graph" }));
+      await page.goto(at({ user, view: "graph" }));
       await page.getByText("This browser cannot draw the graph").waitFor();
       await page.getByText("The graph as a table").click();
       assert.ok((await page.locator("tbody tr").count()) > 0);
@@ -398,7 +398,7 @@ describe("faults", () => {
     use(
       async (page) => {
         await page.goto(
-          `${base}?view=%00&k=-5&diversity=NaN&exploration=1e99&hide=x&event=&event=%25:%25&price_min=abc&seed=-1&consumer=${encodeURIComponent(consumer)}`,
+          `${base}?view=%00&k=-5&diversity=NaN&exploration=1e99&hide=x&event=&event=%25:%25&price_min=abc&seed=-1&user=${encodeURIComponent(user)}`,
         );
         await page.locator(".list").waitFor();
         await page.waitForLoadState("networkidle");
@@ -410,17 +410,17 @@ describe("faults", () => {
 
 describe("hostile names", () => {
   test("are shown as text and do nothing", async (t) => {
-    const { products } = await json(base, `v1/products?q=${encodeURIComponent("<script>")}&limit=1`);
-    if (products.length === 0) return t.skip("the model has no hostile names");
-    assert.equal(products[0].details.brand, HOSTILE_BRAND);
+    const { items } = await json(base, `v1/items?q=${encodeURIComponent("<script>")}&limit=1`);
+    if (items.length === 0) return t.skip("the model has no hostile names");
+    assert.equal(items[0].details.brand, HOSTILE_BRAND);
     await onPage(
       browser,
       base,
       async (page) => {
         await page.goto(
           at({
-            consumer: "",
-            event: `view:${encodeURIComponent(products[0].product)}`,
+            user: "",
+            event: `view:${encodeURIComponent(items[0].item)}`,
             hide: "nothing",
             k: "100",
           }),
@@ -432,14 +432,14 @@ describe("hostile names", () => {
         await page.keyboard.press("Enter");
         await page.getByRole("button", { name: `Remove ${HOSTILE_BRAND}` }).waitFor();
         await rows(page);
-        await page.goto(at({ consumer: HOSTILE_CONSUMER }));
+        await page.goto(at({ user: HOSTILE_USER }));
         await rows(page);
         const ids = await listed(page);
         assert.ok(ids.length > 0);
-        await page.goto(at({ consumer: HOSTILE_CONSUMER, product: HOSTILE_PRODUCT }));
-        await page.locator(".why-head .facts", { hasText: HOSTILE_PRODUCT }).waitFor();
+        await page.goto(at({ user: HOSTILE_USER, item: HOSTILE_ITEM }));
+        await page.locator(".why-head .facts", { hasText: HOSTILE_ITEM }).waitFor();
         await page.locator(".total").waitFor();
-        await page.goto(at({ consumer: HOSTILE_CONSUMER, view: "graph" }));
+        await page.goto(at({ user: HOSTILE_USER, view: "graph" }));
         await page.locator('.graph[data-state="drawn"]').waitFor();
         assert.equal(await page.locator("#app script, #app img, #app svg[onload], #app b").count(), 0);
       },

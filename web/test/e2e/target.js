@@ -1,10 +1,10 @@
-// What the tests of one file share: the service, a browser, and a consumer with much to show.
+// What the tests of one file share: the service, a browser, and a user with much to show.
 import { after, before } from "node:test";
 import { json, onPage, startBrowser, startTarget } from "./browser.js";
 
 export let base;
 export let browser;
-export let consumer;
+export let user;
 
 let target;
 
@@ -12,7 +12,7 @@ before(async () => {
   target = await startTarget();
   base = target.base;
   browser = await startBrowser();
-  consumer = (await json(base, "v1/consumers?q=&limit=1")).consumers[0].id;
+  user = (await json(base, "v1/users?q=&limit=1")).users[0].id;
 });
 after(async () => {
   await browser?.close();

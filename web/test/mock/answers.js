@@ -1,9 +1,9 @@
 // What the mock service answers: the same shapes as the real one, computed from the synthetic shop.
-import { BEHAVIOURS, dot, makeShop, pairWeight, random } from "./shop.js";
+import { BEHAVIORS, dot, makeShop, pairWeight, random } from "./shop.js";
 
 const shop = makeShop();
 export const MODEL_VERSION = "5d1c0a9be77f42c1a6f3";
-const MIN_CONSUMERS = 5;
+const MIN_USERS = 5;
 
 export class Fault extends Error {
   constructor(status, code, message, faults = []) {
@@ -13,36 +13,36 @@ export class Fault extends Error {
 }
 
 const counted = (counts) =>
-  BEHAVIOURS.filter((b) => counts[b] > 0).map((b) => ({ behaviour: b, count: Math.ceil(counts[b]) }));
-const productNode = (item) => ({
-  kind: "product",
-  product: shop.products[item].id,
-  details: shop.products[item].details,
+  BEHAVIORS.filter((b) => counts[b] > 0).map((b) => ({ behavior: b, count: Math.ceil(counts[b]) }));
+const itemNode = (item) => ({
+  kind: "item",
+  item: shop.items[item].id,
+  details: shop.items[item].details,
 });
 
-/** What is known of a consumer: training pairs with the events of the request added. */
-function profile(consumer, events = []) {
-  const user = shop.consumerById.get(consumer);
+/** What is known of a user: training pairs with the events of the request added. */
+function profile(user, events = []) {
+  const user = shop.userById.get(user);
   const history = new Map();
   if (user !== undefined) {
-    for (const [item, pair] of shop.consumers[user].history)
+    for (const [item, pair] of shop.users[user].history)
       history.set(item, { counts: { ...pair.counts }, time: pair.time });
   }
   let ignored = 0;
   for (const event of events) {
-    if (!BEHAVIOURS.includes(event.behaviour))
+    if (!BEHAVIORS.includes(event.behavior))
       throw new Fault(
         400,
-        "unknown_behaviour",
-        `${JSON.stringify(event.behaviour)} is no behaviour of this model`,
+        "unknown_behavior",
+        `${JSON.stringify(event.behavior)} is no behavior of this model`,
       );
-    const item = shop.productById.get(event.product);
+    const item = shop.itemById.get(event.item);
     if (item === undefined) {
       ignored++;
       continue;
     }
     const entry = history.get(item) ?? { counts: {}, time: null };
-    entry.counts[event.behaviour] = (entry.counts[event.behaviour] ?? 0) + (event.count ?? 1);
+    entry.counts[event.behavior] = (entry.counts[event.behavior] ?? 0) + (event.count ?? 1);
     history.set(item, entry);
   }
   let degree = 0;
@@ -69,11 +69,11 @@ function checkLabels(filter) {
     ["brand", filter.brands ?? [], (d, n) => d.brand === n],
   ]) {
     for (const name of names) {
-      if (!shop.products.some((p) => matches(p.details, name))) {
+      if (!shop.items.some((p) => matches(p.details, name))) {
         throw new Fault(
           400,
           "unknown_label",
-          `no product has the ${kind} ${JSON.stringify(name)}; name a ${kind} as the catalogue writes it`,
+          `no item has the ${kind} ${JSON.stringify(name)}; name a ${kind} as the catalogue writes it`,
         );
       }
     }
@@ -112,26 +112,26 @@ function diversified(ranked, k, diversity) {
 }
 
 const REASONS = {
-  model: "ranked by the model for this consumer",
+  model: "ranked by the model for this user",
   fold_in: "ranked by the model from the events given",
-  popularity: "bought by most consumers",
+  popularity: "bought by most users",
   exploration: "drawn at random, as the request asked",
 };
 
 export function recommend(request) {
-  const { consumer = "", events = [], options = {} } = request;
+  const { user = "", events = [], options = {} } = request;
   const { k = 10, hide = "bought", filter = {}, diversity = 0, exploration = 0, seed = 0 } = options;
-  if (!(k >= 1)) throw new Fault(400, "zero_k", "k is 0; ask for at least one product");
+  if (!(k >= 1)) throw new Fault(400, "zero_k", "k is 0; ask for at least one item");
   if (k > 1000) throw new Fault(400, "k_too_large", "k is beyond the limit of 1000");
   checkLabels(filter);
-  const known = profile(consumer, events);
+  const known = profile(user, events);
   const source = known.user !== undefined ? "model" : known.history.size ? "fold_in" : "popularity";
   const may = (item) => {
-    if (!passes(shop.products[item], filter)) return false;
+    if (!passes(shop.items[item], filter)) return false;
     const met = known.history.get(item);
     return hide === "nothing" || !met || (hide === "bought" && !met.counts.purchase);
   };
-  const ranked = shop.products
+  const ranked = shop.items
     .map((_, item) => item)
     .filter(may)
     .map((item) => ({
@@ -150,42 +150,42 @@ export function recommend(request) {
   }
   return {
     model_version: MODEL_VERSION,
-    consumer,
+    user,
     known: known.user !== undefined,
     source,
     ...(known.ignored ? { ignored_events: known.ignored } : {}),
     items: list.map((entry, n) => ({
-      product: shop.products[entry.item].id,
+      item: shop.items[entry.item].id,
       rank: n + 1,
       score: entry.score,
       source: entry.source,
       reason: REASONS[entry.source],
-      details: shop.products[entry.item].details,
+      details: shop.items[entry.item].details,
     })),
   };
 }
 
 function meeting(item, other) {
-  return shop.consumers
+  return shop.users
     .map((_, n) => n)
-    .filter((n) => shop.consumers[n].history.has(item) && shop.consumers[n].history.has(other));
+    .filter((n) => shop.users[n].history.has(item) && shop.users[n].history.has(other));
 }
 
 function step(users, item) {
   const did = {};
   let weight = 0;
   for (const user of users) {
-    const pair = shop.consumers[user].history.get(item);
+    const pair = shop.users[user].history.get(item);
     weight += pair.weight;
-    for (const b of BEHAVIOURS) if (pair.counts[b]) did[b] = (did[b] ?? 0) + 1;
+    for (const b of BEHAVIORS) if (pair.counts[b]) did[b] = (did[b] ?? 0) + 1;
   }
-  return { behaviours: counted(did).filter((b) => b.count >= MIN_CONSUMERS), weight };
+  return { behaviors: counted(did).filter((b) => b.count >= MIN_USERS), weight };
 }
 
 function pathsTo(known, item, limit, sum) {
   const paths = [];
   const direct = known.history.get(item);
-  const consumer = { kind: "consumer" };
+  const user = { kind: "user" };
   if (direct) {
     const value = direct.norm * dot(shop.messages[item], shop.finals[item]);
     paths.push({
@@ -193,7 +193,7 @@ function pathsTo(known, item, limit, sum) {
       value,
       share: value / sum,
       edges: [
-        { from: consumer, to: productNode(item), behaviours: counted(direct.counts), weight: direct.weight },
+        { from: user, to: itemNode(item), behaviors: counted(direct.counts), weight: direct.weight },
       ],
     });
   }
@@ -201,23 +201,23 @@ function pathsTo(known, item, limit, sum) {
   for (const [j, entry] of known.history) {
     if (j === item) continue;
     const users = meeting(j, item).filter((n) => n !== known.user);
-    if (users.length < MIN_CONSUMERS) continue;
+    if (users.length < MIN_USERS) continue;
     const strength =
       entry.norm *
       users.reduce((total, v) => {
-        const { history } = shop.consumers[v];
+        const { history } = shop.users[v];
         return total + shop.norm(v, j, history.get(j).weight) * shop.norm(v, item, history.get(item).weight);
       }, 0);
     const value = entry.norm * dot(shop.messages[j], shop.finals[item]) * (1 - Math.exp(-users.length / 12));
-    const others = { kind: "other_consumers", count: users.length };
+    const others = { kind: "other_users", count: users.length };
     longer.push({
       strength,
       value,
       share: value / sum,
       edges: [
-        { from: consumer, to: productNode(j), behaviours: counted(entry.counts), weight: entry.weight },
-        { from: productNode(j), to: others, ...step(users, j) },
-        { from: others, to: productNode(item), ...step(users, item) },
+        { from: user, to: itemNode(j), behaviors: counted(entry.counts), weight: entry.weight },
+        { from: itemNode(j), to: others, ...step(users, j) },
+        { from: others, to: itemNode(item), ...step(users, item) },
       ],
     });
   }
@@ -226,16 +226,16 @@ function pathsTo(known, item, limit, sum) {
 }
 
 export function explain(request) {
-  const { consumer = "", product, events = [], options = {} } = request;
-  const item = shop.productById.get(product);
+  const { user = "", item, events = [], options = {} } = request;
+  const item = shop.itemById.get(item);
   if (item === undefined)
-    throw new Fault(404, "unknown_product", `product ${JSON.stringify(product)} is unknown to the model`);
-  const known = profile(consumer, events);
+    throw new Fault(404, "unknown_item", `item ${JSON.stringify(item)} is unknown to the model`);
+  const known = profile(user, events);
   if (known.user === undefined && !known.history.size) {
     throw new Fault(
       404,
-      "unknown_consumer",
-      `consumer ${JSON.stringify(consumer)} is unknown to the model and has no events`,
+      "unknown_user",
+      `user ${JSON.stringify(user)} is unknown to the model and has no events`,
     );
   }
   const own = known.user === undefined ? null : dot(shop.ownTaste[known.user], shop.finals[item]);
@@ -250,87 +250,87 @@ export function explain(request) {
   const paths = pathsTo(known, item, options.limit ?? 5, sum);
   return {
     model_version: MODEL_VERSION,
-    consumer,
-    product,
-    details: shop.products[item].details,
+    user,
+    item,
+    details: shop.items[item].details,
     score: Math.fround(exact),
     bought: Boolean(known.history.get(item)?.counts.purchase),
     method: known.user === undefined ? "fold_in" : "path_sum",
     own_taste: own === null ? null : { value: own, share: own / sum },
     contributions: values.map(({ j, entry, value }) => ({
-      product: shop.products[j].id,
-      details: shop.products[j].details,
-      behaviours: counted(entry.counts),
+      item: shop.items[j].id,
+      details: shop.items[j].details,
+      behaviors: counted(entry.counts),
       value,
       share: value / sum,
     })),
     rounding: Math.fround(exact) - exact,
     paths,
-    reason: paths.length ? null : "no step from the history to the product is shared by at least 5 consumers",
+    reason: paths.length ? null : "no step from the history to the item is shared by at least 5 users",
     instead: null,
   };
 }
 
-export function history(consumer) {
-  const known = profile(consumer);
+export function history(user) {
+  const known = profile(user);
   const items = [...known.history].map(([item, entry]) => ({
-    product: shop.products[item].id,
-    behaviours: counted(entry.counts),
+    item: shop.items[item].id,
+    behaviors: counted(entry.counts),
     weight: entry.weight,
     last_time: entry.time,
     bought: Boolean(entry.counts.purchase),
-    details: shop.products[item].details,
+    details: shop.items[item].details,
   }));
   items.sort((a, b) => b.weight - a.weight);
-  return { consumer, known: known.user !== undefined, history: items, model_version: MODEL_VERSION };
+  return { user, known: known.user !== undefined, history: items, model_version: MODEL_VERSION };
 }
 
-export function findConsumers(q, limit) {
-  const found = shop.consumers
+export function findUsers(q, limit) {
+  const found = shop.users
     .filter((c) => c.id.includes(q))
     .map((c) => ({
       id: c.id,
-      n_products: c.history.size,
+      n_items: c.history.size,
       n_bought: [...c.history.values()].filter((e) => e.counts.purchase).length,
     }))
-    .sort((a, b) => b.n_products - a.n_products || (a.id < b.id ? -1 : 1));
-  return { consumers: found.slice(0, limit), total: found.length };
+    .sort((a, b) => b.n_items - a.n_items || (a.id < b.id ? -1 : 1));
+  return { users: found.slice(0, limit), total: found.length };
 }
 
-export function findProducts(q, limit) {
+export function findItems(q, limit) {
   const needle = q.toLowerCase();
-  const found = shop.products
+  const found = shop.items
     .map((p, n) => ({
-      product: p.id,
+      item: p.id,
       details: p.details,
-      n_consumers: shop.consumers.filter((c) => c.history.has(n)).length,
+      n_users: shop.users.filter((c) => c.history.has(n)).length,
     }))
     .filter((p) =>
-      [p.product, p.details.brand, p.details.category_code].some((text) =>
+      [p.item, p.details.brand, p.details.category_code].some((text) =>
         text?.toLowerCase().includes(needle),
       ),
     )
-    .sort((a, b) => b.n_consumers - a.n_consumers || (a.product < b.product ? -1 : 1));
-  return { products: found.slice(0, limit), total: found.length };
+    .sort((a, b) => b.n_users - a.n_users || (a.item < b.item ? -1 : 1));
+  return { items: found.slice(0, limit), total: found.length };
 }
 
-export function similar(product, k) {
-  const item = shop.productById.get(product);
+export function similar(item, k) {
+  const item = shop.itemById.get(item);
   if (item === undefined)
-    throw new Fault(404, "unknown_product", `product ${JSON.stringify(product)} is unknown to the model`);
+    throw new Fault(404, "unknown_item", `item ${JSON.stringify(item)} is unknown to the model`);
   const length = (n) => Math.sqrt(dot(shop.finals[n], shop.finals[n]));
-  const items = shop.products
+  const items = shop.items
     .map((_, n) => ({ n, score: dot(shop.finals[item], shop.finals[n]) / (length(item) * length(n)) }))
     .filter(({ n }) => n !== item)
     .sort((a, b) => b.score - a.score)
     .slice(0, k)
     .map(({ n, score: s }, place) => ({
-      product: shop.products[n].id,
+      item: shop.items[n].id,
       rank: place + 1,
       score: s,
       source: "model",
-      reason: "like the product",
-      details: shop.products[n].details,
+      reason: "like the item",
+      details: shop.items[n].details,
     }));
   return { model_version: MODEL_VERSION, items };
 }
@@ -339,35 +339,35 @@ export function popular(k) {
   return { model_version: MODEL_VERSION, items: recommend({ options: { k, hide: "nothing" } }).items };
 }
 
-export function graph(consumer, nProducts, perProduct, recommended) {
-  const known = profile(consumer);
+export function graph(user, nItems, perItem, recommended) {
+  const known = profile(user);
   if (known.user === undefined)
-    throw new Fault(404, "unknown_consumer", `consumer ${JSON.stringify(consumer)} is unknown to the model`);
-  const own = [...known.history].sort((a, b) => b[1].weight - a[1].weight).slice(0, nProducts);
+    throw new Fault(404, "unknown_user", `user ${JSON.stringify(user)} is unknown to the model`);
+  const own = [...known.history].sort((a, b) => b[1].weight - a[1].weight).slice(0, nItems);
   const nodes = [{ id: "u0", kind: "self" }];
   const edges = [];
   const place = (item) => {
-    const id = `p:${shop.products[item].id}`;
-    if (!nodes.some((n) => n.id === id)) nodes.push({ id, ...productNode(item) });
+    const id = `p:${shop.items[item].id}`;
+    if (!nodes.some((n) => n.id === id)) nodes.push({ id, ...itemNode(item) });
     return id;
   };
   for (const [j, entry] of own) {
-    const main = counted(entry.counts).at(-1).behaviour;
-    edges.push({ source: "u0", target: place(j), weight: entry.weight, behaviour: main });
+    const main = counted(entry.counts).at(-1).behavior;
+    edges.push({ source: "u0", target: place(j), weight: entry.weight, behavior: main });
   }
-  const asked = recommended.map((id) => shop.productById.get(id)).filter((n) => n !== undefined);
+  const asked = recommended.map((id) => shop.itemById.get(id)).filter((n) => n !== undefined);
   for (const item of asked) place(item);
   const met = new Set(own.map(([j]) => j));
   let groups = 0;
   for (const [j] of own) {
-    const together = shop.products
+    const together = shop.items
       .map((_, item) => ({ item, users: meeting(j, item).filter((n) => n !== known.user) }))
-      .filter(({ item, users }) => !met.has(item) && users.length >= MIN_CONSUMERS)
+      .filter(({ item, users }) => !met.has(item) && users.length >= MIN_USERS)
       .sort((a, b) => b.users.length - a.users.length || a.item - b.item);
-    const shown = together.filter(({ item }, n) => n < perProduct || asked.includes(item));
+    const shown = together.filter(({ item }, n) => n < perItem || asked.includes(item));
     for (const { item, users } of shown) {
       const id = `c${++groups}`;
-      nodes.push({ id, kind: "consumers", count: users.length });
+      nodes.push({ id, kind: "users", count: users.length });
       edges.push({ source: place(j), target: id, weight: step(users, j).weight });
       edges.push({ source: id, target: place(item), weight: step(users, item).weight });
     }
@@ -378,11 +378,11 @@ export function graph(consumer, nProducts, perProduct, recommended) {
 export function model() {
   const labels = (field) => {
     const counts = new Map();
-    for (const p of shop.products)
+    for (const p of shop.items)
       if (p.details[field]) counts.set(p.details[field], (counts.get(p.details[field]) ?? 0) + 1);
     return [...counts].sort((a, b) => b[1] - a[1] || (a[0] < b[0] ? -1 : 1)).map(([label]) => label);
   };
-  const prices = shop.products.map((p) => p.details.price).filter((p) => p !== null);
+  const prices = shop.items.map((p) => p.details.price).filter((p) => p !== null);
   const curve = Array.from({ length: 24 }, (_, n) => ({
     epoch: n + 1,
     loss: 0.18 + 0.51 * Math.exp(-n / 5),
@@ -394,10 +394,10 @@ export function model() {
   return {
     model_version: MODEL_VERSION,
     model: { name: "lightgcn", layers: 2, dimension: 24 },
-    n_consumers: shop.consumers.length,
-    n_products: shop.products.length,
+    n_users: shop.users.length,
+    n_items: shop.items.length,
     n_edges: shop.nPairs,
-    behaviours: BEHAVIOURS,
+    behaviors: BEHAVIORS,
     categories: labels("category_code"),
     brands: labels("brand"),
     price: { min: Math.min(...prices), max: Math.max(...prices) },

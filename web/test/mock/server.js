@@ -36,17 +36,17 @@ async function answer(request, url) {
     case "POST v1/recommendations":
       return answers.recommend(await body(request));
     case "GET v1/recommendations/*":
-      return answers.recommend({ consumer: parts[2], options: { k: number("k", 20) } });
+      return answers.recommend({ user: parts[2], options: { k: number("k", 20) } });
     case "POST v1/explanations":
       return answers.explain(await body(request));
     case "GET v1/explanations/*":
-      return answers.explain({ consumer: parts[2], product: parts[3] });
-    case "GET v1/consumers":
-      return answers.findConsumers(query("q", ""), number("limit", 20));
-    case "GET v1/consumers/*":
+      return answers.explain({ user: parts[2], item: parts[3] });
+    case "GET v1/users":
+      return answers.findUsers(query("q", ""), number("limit", 20));
+    case "GET v1/users/*":
       return answers.history(parts[2]);
-    case "GET v1/products":
-      return answers.findProducts(query("q", ""), number("limit", 20));
+    case "GET v1/items":
+      return answers.findItems(query("q", ""), number("limit", 20));
     case "GET v1/similar/*":
       return answers.similar(parts[2], number("k", 10));
     case "GET v1/popular":
@@ -54,8 +54,8 @@ async function answer(request, url) {
     case "GET v1/graph/*":
       return answers.graph(
         parts[2],
-        number("products", 12),
-        number("per_product", 6),
+        number("items", 12),
+        number("per_item", 6),
         query("recommended", "").split(",").filter(Boolean),
       );
     case "GET v1/model":

@@ -1,16 +1,16 @@
-// A small synthetic shop for tests of the page: consumers, products, events, and a model over them.
+// A small synthetic shop for tests of the page: users, items, events, and a model over them.
 // Everything follows from fixed seeds. Some names are hostile on purpose.
 
-export const BEHAVIOURS = ["view", "cart", "remove_from_cart", "purchase"];
+export const BEHAVIORS = ["view", "cart", "remove_from_cart", "purchase"];
 export const WEIGHTS = { view: 0.01, cart: 0.1, remove_from_cart: -0.09, purchase: 1 };
 
 export const HOSTILE_BRAND = "<script>window.__attacked = 1</script>";
 export const HOSTILE_CATEGORY = 'care.<img src=x onerror="window.__attacked = 2">';
-export const HOSTILE_PRODUCT = '"><svg onload=window.__attacked=3>';
-export const HOSTILE_CONSUMER = "javascript:window.__attacked=4//<b>'\"&/?#%";
+export const HOSTILE_ITEM = '"><svg onload=window.__attacked=3>';
+export const HOSTILE_USER = "javascript:window.__attacked=4//<b>'\"&/?#%";
 
-const N_CONSUMERS = 420;
-const N_PRODUCTS = 190;
+const N_USERS = 420;
+const N_ITEMS = 190;
 const DIMENSION = 24;
 const ALPHA = 1 / 3;
 
@@ -55,18 +55,18 @@ export const dot = (a, b) => a.reduce((sum, x, n) => sum + x * b[n], 0);
 
 /** The weight of a pair from its counts: the sum of its events, within the floor and the ceiling. */
 export function pairWeight(counts) {
-  const sum = BEHAVIOURS.reduce((total, name) => total + (counts[name] ?? 0) * WEIGHTS[name], 0);
+  const sum = BEHAVIORS.reduce((total, name) => total + (counts[name] ?? 0) * WEIGHTS[name], 0);
   if (sum < WEIGHTS.view) return WEIGHTS.view;
   if (sum > 1) return counts.purchase ? 1 : 0.5;
   return sum;
 }
 
-function makeProducts(draw) {
-  const products = [];
-  for (let n = 0; n < N_PRODUCTS; n++) {
+function makeItems(draw) {
+  const items = [];
+  for (let n = 0; n < N_ITEMS; n++) {
     const group = n % CATEGORIES.length;
     const bare = n % 23 === 7;
-    products.push({
+    items.push({
       id: String(5600000 + Math.floor(draw() * 300000)),
       group,
       details: {
@@ -77,61 +77,61 @@ function makeProducts(draw) {
       },
     });
   }
-  // Products that try to break out of the page; consumers of group 0 meet them.
-  products[0].details.brand = HOSTILE_BRAND;
-  products[9].details.category_code = HOSTILE_CATEGORY;
-  products[18].id = HOSTILE_PRODUCT;
-  return products;
+  // Items that try to break out of the page; users of group 0 meet them.
+  items[0].details.brand = HOSTILE_BRAND;
+  items[9].details.category_code = HOSTILE_CATEGORY;
+  items[18].id = HOSTILE_ITEM;
+  return items;
 }
 
-function makeConsumers(draw, products) {
+function makeUsers(draw, items) {
   const byGroup = CATEGORIES.map((_, group) =>
-    products.map((p, n) => (p.group === group ? n : -1)).filter((n) => n >= 0),
+    items.map((p, n) => (p.group === group ? n : -1)).filter((n) => n >= 0),
   );
-  const consumers = [];
-  for (let n = 0; n < N_CONSUMERS; n++) {
+  const users = [];
+  for (let n = 0; n < N_USERS; n++) {
     const group = n % CATEGORIES.length;
     const second = Math.floor(draw() * CATEGORIES.length);
     const size = n === 1 ? 1 : 4 + Math.floor(34 * draw() ** 2);
     const history = new Map();
     for (let e = 0; e < size; e++) {
       const of = byGroup[draw() < 0.72 ? group : second];
-      const product = of[Math.floor(of.length * draw() ** 1.6)];
-      const counts = history.get(product)?.counts ?? {};
+      const item = of[Math.floor(of.length * draw() ** 1.6)];
+      const counts = history.get(item)?.counts ?? {};
       counts.view = (counts.view ?? 0) + 1 + Math.floor(draw() * 3);
       if (draw() < 0.4) counts.cart = (counts.cart ?? 0) + 1;
       if (draw() < 0.1) counts.remove_from_cart = (counts.remove_from_cart ?? 0) + 1;
       if (draw() < 0.3) counts.purchase = (counts.purchase ?? 0) + 1;
-      history.set(product, { counts, time: 1570000000 + Math.floor(draw() * 12000000) });
+      history.set(item, { counts, time: 1570000000 + Math.floor(draw() * 12000000) });
     }
-    consumers.push({ id: String(463240000 + n * 7919), group, history });
+    users.push({ id: String(463240000 + n * 7919), group, history });
   }
-  consumers[9].id = HOSTILE_CONSUMER;
-  // Somebody whose only product nobody else ever met: there is no path to anything.
-  products.push({
+  users[9].id = HOSTILE_USER;
+  // Somebody whose only item nobody else ever met: there is no path to anything.
+  items.push({
     id: "9999999",
     group: 0,
     details: { category_id: null, category_code: null, brand: null, price: null },
   });
-  consumers[1].history = new Map([[products.length - 1, { counts: { view: 2 }, time: 1575000000 }]]);
-  return consumers;
+  users[1].history = new Map([[items.length - 1, { counts: { view: 2 }, time: 1575000000 }]]);
+  return users;
 }
 
 /** The shop with its two-layer propagated embeddings. */
 export function makeShop() {
   const draw = random(20191001);
-  const products = makeProducts(draw);
-  const consumers = makeConsumers(draw, products);
-  const centres = CATEGORIES.map(() => Array.from({ length: DIMENSION }, () => normal(draw)));
-  const near = (group, spread) => centres[group].map((x) => 0.35 * (x * 0.6 + spread * normal(draw)));
-  const userRows = consumers.map((c) => near(c.group, 0.7));
-  const itemRows = products.map((p) => near(p.group, 0.8));
+  const items = makeItems(draw);
+  const users = makeUsers(draw, items);
+  const centers = CATEGORIES.map(() => Array.from({ length: DIMENSION }, () => normal(draw)));
+  const near = (group, spread) => centers[group].map((x) => 0.35 * (x * 0.6 + spread * normal(draw)));
+  const userRows = users.map((c) => near(c.group, 0.7));
+  const itemRows = items.map((p) => near(p.group, 0.8));
 
-  const userDegree = consumers.map(() => 0);
-  const itemDegree = products.map(() => 0);
+  const userDegree = users.map(() => 0);
+  const itemDegree = items.map(() => 0);
   const pairs = [];
-  consumers.forEach((consumer, u) => {
-    for (const [item, pair] of consumer.history) {
+  users.forEach((user, u) => {
+    for (const [item, pair] of user.history) {
       pair.weight = pairWeight(pair.counts);
       userDegree[u] += pair.weight;
       itemDegree[item] += pair.weight;
@@ -155,17 +155,17 @@ export function makeShop() {
   const [, items2] = step(users1, items1);
   const mix = (...rows) => rows[0].map((_, d) => ALPHA * rows.reduce((sum, row) => sum + row[d], 0));
   return {
-    products,
-    consumers,
+    items,
+    users,
     itemDegree,
     userDegree,
     nPairs: pairs.length,
     norm,
     ownTaste: userRows.map((row) => row.map((x) => ALPHA * x)),
-    messages: products.map((_, i) => mix(itemRows[i], items1[i])),
-    finals: products.map((_, i) => mix(itemRows[i], items1[i], items2[i])),
-    consumerById: new Map(consumers.map((c, n) => [c.id, n])),
-    productById: new Map(products.map((p, n) => [p.id, n])),
-    buyers: products.map((_, i) => consumers.filter((c) => c.history.get(i)?.counts.purchase).length),
+    messages: items.map((_, i) => mix(itemRows[i], items1[i])),
+    finals: items.map((_, i) => mix(itemRows[i], items1[i], items2[i])),
+    userById: new Map(users.map((c, n) => [c.id, n])),
+    itemById: new Map(items.map((p, n) => [p.id, n])),
+    buyers: items.map((_, i) => users.filter((c) => c.history.get(i)?.counts.purchase).length),
   };
 }

@@ -42,7 +42,7 @@ pub(crate) struct ServeArgs {
     /// Where to answer [default: 127.0.0.1:8080]
     #[arg(long, value_name = "ADDRESS")]
     pub(crate) bind: Option<SocketAddr>,
-    /// Serve no page, nor what only the page asks: lists and histories of consumers
+    /// Serve no page, nor what only the page asks: lists and histories of users
     #[arg(long)]
     pub(crate) no_page: bool,
     /// Threads that score [default: all cores]

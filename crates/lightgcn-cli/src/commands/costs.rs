@@ -18,7 +18,7 @@ pub(crate) struct Cost {
     coverage: f64,
     gini: Option<f64>,
     novelty: Option<f64>,
-    /// The sum of the prices of the right answers in a list, averaged over consumers.
+    /// The sum of the prices of the right answers in a list, averaged over users.
     #[serde(skip_serializing_if = "Option::is_none")]
     revenue: Option<f64>,
 }
@@ -52,8 +52,8 @@ impl Cost {
     }
 }
 
-/// The prices of the right answers in lists of `k`, averaged over the consumers with a target.
-/// `masks` are what each consumer bought in training.
+/// The prices of the right answers in lists of `k`, averaged over the users with a target.
+/// `masks` are what each user bought in training.
 pub(crate) fn revenue(
     ranker: &dyn Ranker,
     masks: &Exclusions,
@@ -109,7 +109,7 @@ pub(crate) fn text(costs: &[Cost], k: usize) -> String {
         rows.push(row);
     }
     format!(
-        "\n\nwhat chance, diversity and revenue cost and gain at {k} (Gini 0: all products alike; revenue: \
+        "\n\nwhat chance, diversity and revenue cost and gain at {k} (Gini 0: all items alike; revenue: \
          prices of right answers a list):\n{}",
         table(&rows)
     )

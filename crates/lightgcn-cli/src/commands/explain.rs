@@ -12,12 +12,12 @@ pub(crate) fn run(args: &ExplainArgs, config: &Config, output: &Output) -> anyho
     let (with, fusion) = (&args.partners.with, args.partners.fusion.into());
     let recommender = partners::join(recommender, with, fusion, config)?;
     let explanation = recommender.explain_request(&ExplainRequest {
-        consumer: args.consumer.clone(),
-        product: args.product.clone(),
+        user: args.user.clone(),
+        item: args.item.clone(),
         events: events(&args.event)?,
         options: ExplainOptions {
             limit: args.paths,
-            min_consumers: args.min_consumers,
+            min_users: args.min_users,
             max_hops: args.max_hops,
         },
     })?;

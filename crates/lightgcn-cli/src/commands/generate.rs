@@ -16,10 +16,10 @@ use std::path::{Path, PathBuf};
 struct Outcome {
     path: PathBuf,
     rows: u64,
-    behaviours: BTreeMap<&'static str, u64>,
+    behaviors: BTreeMap<&'static str, u64>,
     duplicates: u64,
-    consumers: u64,
-    products: u64,
+    users: u64,
+    items: u64,
     sessions: u64,
     seed: u64,
 }
@@ -34,32 +34,32 @@ pub(crate) fn run(args: &GenerateArgs, config: Config, output: &Output) -> anyho
         .context("name the log to write with --out")?;
     let mut shop = config.generate.clone();
     shop.n_events = args.events.unwrap_or(shop.n_events);
-    shop.n_users = args.consumers.or(shop.n_users);
-    shop.n_items = args.products.or(shop.n_items);
+    shop.n_users = args.users.or(shop.n_users);
+    shop.n_items = args.items.or(shop.n_items);
     let bar = progress::bar(shop.n_events, "events");
     let summary = generate_to_path(&shop.check()?, path, |rows| bar.set_position(rows))?;
     bar.finish_and_clear();
     let outcome = Outcome {
         path: path.clone(),
         rows: summary.rows,
-        behaviours: summary.by_behaviour().collect(),
+        behaviors: summary.by_behavior().collect(),
         duplicates: summary.duplicates,
-        consumers: summary.consumers,
-        products: summary.products,
+        users: summary.users,
+        items: summary.items,
         sessions: summary.sessions,
         seed: shop.seed,
     };
     let acts: Vec<String> = summary
-        .by_behaviour()
+        .by_behavior()
         .map(|(name, rows)| format!("{rows} {name}"))
         .collect();
     let text = format!(
-        "{} rows ({}; {} exact duplicates) of {} consumers, {} products and {} sessions are in {}",
+        "{} rows ({}; {} exact duplicates) of {} users, {} items and {} sessions are in {}",
         outcome.rows,
         acts.join(", "),
         outcome.duplicates,
-        outcome.consumers,
-        outcome.products,
+        outcome.users,
+        outcome.items,
         outcome.sessions,
         path.display()
     );

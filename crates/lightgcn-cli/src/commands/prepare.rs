@@ -5,7 +5,7 @@ use crate::config::Config;
 use crate::output::Output;
 use crate::progress;
 use anyhow::{Context, bail};
-use lightgcn::core::{BehaviourWeightsConfig, StageReport};
+use lightgcn::core::{BehaviorWeightsConfig, StageReport};
 use lightgcn::data::{Duplicates, KCoreConfig, PrepareConfig, SplitConfig, TimeCut, prepare};
 use lightgcn::store::save_dataset;
 use serde::Serialize;
@@ -14,8 +14,8 @@ use std::path::PathBuf;
 #[derive(Serialize)]
 struct Outcome {
     path: PathBuf,
-    consumers: usize,
-    products: usize,
+    users: usize,
+    items: usize,
     training_pairs: usize,
     training_targets: usize,
     validation_targets: usize,
@@ -40,8 +40,8 @@ pub(crate) fn run(args: &PrepareArgs, config: Config, output: &Output) -> anyhow
     let train = dataset.split.train.interactions();
     let outcome = Outcome {
         path: args.out.clone(),
-        consumers: train.n_users(),
-        products: train.n_items(),
+        users: train.n_users(),
+        items: train.n_items(),
         training_pairs: train.n_pairs(),
         training_targets: train.n_targets(),
         validation_targets: dataset.split.validation.truth().n_pairs(),
@@ -49,10 +49,10 @@ pub(crate) fn run(args: &PrepareArgs, config: Config, output: &Output) -> anyhow
         stages: dataset.lineage.stages.clone(),
     };
     let text = format!(
-        "{} consumers, {} products, {} training pairs ({} with a target), {} validation and {} \
+        "{} users, {} items, {} training pairs ({} with a target), {} validation and {} \
          test targets are in {}",
-        outcome.consumers,
-        outcome.products,
+        outcome.users,
+        outcome.items,
         outcome.training_pairs,
         outcome.training_targets,
         outcome.validation_targets,
@@ -64,7 +64,7 @@ pub(crate) fn run(args: &PrepareArgs, config: Config, output: &Output) -> anyhow
 
 fn override_options(args: &PrepareArgs, options: &mut PrepareConfig) -> anyhow::Result<()> {
     if let Some(name) = &args.weights {
-        options.weights = BehaviourWeightsConfig::preset(name).with_context(|| {
+        options.weights = BehaviorWeightsConfig::preset(name).with_context(|| {
             format!(
                 "unknown weights {name:?}; use shop-log or shop-log-strong-views, or write the \
                  table [prepare.weights] in a configuration file"

@@ -7,7 +7,7 @@ use crate::lists::Format;
 use crate::output::{Output, table};
 use anyhow::Context;
 use lightgcn::recommend::{
-    Answer, ContextEvent, Hide, NewProduct, ProductFilter, RecommendOptions, RecommendRequest,
+    Answer, ContextEvent, Hide, ItemFilter, NewItem, RecommendOptions, RecommendRequest,
     Recommender, Source,
 };
 use serde::Serialize;
@@ -26,9 +26,9 @@ pub(crate) fn run(args: &RecommendArgs, config: &Config, output: &Output) -> any
     let out = out.map(|path| Format::of(path).map(|format| (path, format)));
     let out = out.transpose()?;
     let unsuitable = unsuitable(&args.filter)?;
-    let new = new_products(args.new_products.as_deref())?;
+    let new = new_items(args.new_items.as_deref())?;
     let recommender = Recommender::open(&args.model)?
-        .with_products(&new)?
+        .with_items(&new)?
         .with_unsuitable(unsuitable);
     let (with, fusion) = (&args.partners.with, args.partners.fusion.into());
     let recommender = partners::join(recommender, with, fusion, config)?;
@@ -37,10 +37,10 @@ pub(crate) fn run(args: &RecommendArgs, config: &Config, output: &Output) -> any
     }
     let events = events(&args.event)?;
     let requests: Vec<RecommendRequest> = args
-        .consumers
+        .users
         .iter()
-        .map(|consumer| {
-            RecommendRequest::new(consumer)
+        .map(|user| {
+            RecommendRequest::new(user)
                 .with_events(events.clone())
                 .with_options(options.clone())
         })
@@ -64,7 +64,7 @@ fn options(args: &RecommendArgs, seed: u64) -> RecommendOptions {
     RecommendOptions {
         k: args.k,
         hide,
-        filter: ProductFilter {
+        filter: ItemFilter {
             allow: args.filter.allow.clone(),
             deny: args.filter.deny.clone(),
             categories: args.filter.category.clone(),
@@ -88,36 +88,36 @@ fn unsuitable(args: &FilterArgs) -> anyhow::Result<Vec<String>> {
         return Ok(Vec::new());
     };
     let text = std::fs::read_to_string(path)
-        .with_context(|| format!("reading the unsuitable products {}", path.display()))?;
+        .with_context(|| format!("reading the unsuitable items {}", path.display()))?;
     let ids = text.lines().map(str::trim).filter(|id| !id.is_empty());
     Ok(ids.map(str::to_owned).collect())
 }
 
-/// The products of a file, one JSON object a line; none where no file is named.
-fn new_products(path: Option<&Path>) -> anyhow::Result<Vec<NewProduct>> {
+/// The items of a file, one JSON object a line; none where no file is named.
+fn new_items(path: Option<&Path>) -> anyhow::Result<Vec<NewItem>> {
     let Some(path) = path else {
         return Ok(Vec::new());
     };
     let text = std::fs::read_to_string(path)
-        .with_context(|| format!("reading the new products {}", path.display()))?;
+        .with_context(|| format!("reading the new items {}", path.display()))?;
     let lines = text
         .lines()
         .zip(1..)
         .filter(|(line, _)| !line.trim().is_empty());
-    let product = |(line, number): (&str, usize)| {
+    let item = |(line, number): (&str, usize)| {
         serde_json::from_str(line)
-            .with_context(|| format!("{} line {number}: no new product as JSON", path.display()))
+            .with_context(|| format!("{} line {number}: no new item as JSON", path.display()))
     };
-    lines.map(product).collect()
+    lines.map(item).collect()
 }
 
-/// Events written as BEHAVIOUR:PRODUCT.
+/// Events written as BEHAVIOR:ITEM.
 pub(crate) fn events(given: &[String]) -> anyhow::Result<Vec<ContextEvent>> {
     let event = |text: &String| {
-        let (behaviour, product) = text
+        let (behavior, item) = text
             .split_once(':')
-            .with_context(|| format!("{text:?} is no event; write BEHAVIOUR:PRODUCT"))?;
-        Ok(ContextEvent::new(product, behaviour))
+            .with_context(|| format!("{text:?} is no event; write BEHAVIOR:ITEM"))?;
+        Ok(ContextEvent::new(item, behavior))
     };
     given.iter().map(event).collect()
 }
@@ -125,27 +125,21 @@ pub(crate) fn events(given: &[String]) -> anyhow::Result<Vec<ContextEvent>> {
 fn readable(answer: &Answer) -> String {
     let head = match answer.source {
         Source::Popularity if !answer.known => {
-            format!(
-                "Consumer {} is unknown: what most consumers bought",
-                answer.consumer
-            )
+            format!("User {} is unknown: what most users bought", answer.user)
         }
         Source::Popularity => {
             format!(
-                "Nothing is known of consumer {}: what most consumers bought",
-                answer.consumer
+                "Nothing is known of user {}: what most users bought",
+                answer.user
             )
         }
         Source::FoldIn if !answer.known => {
-            format!(
-                "Consumer {} is unknown: by the events given",
-                answer.consumer
-            )
+            format!("User {} is unknown: by the events given", answer.user)
         }
-        _ => format!("For consumer {}", answer.consumer),
+        _ => format!("For user {}", answer.user),
     };
     let names = [
-        "rank", "product", "score", "category", "brand", "price", "source",
+        "rank", "item", "score", "category", "brand", "price", "source",
     ];
     let mut rows = vec![names.map(str::to_owned).to_vec()];
     for item in &answer.items {
@@ -156,7 +150,7 @@ fn readable(answer: &Answer) -> String {
             .or(details.category_id.as_ref());
         rows.push(vec![
             item.rank.to_string(),
-            item.product.clone(),
+            item.item.clone(),
             format!("{:.4}", item.score),
             category.cloned().unwrap_or_default(),
             details.brand.clone().unwrap_or_default(),

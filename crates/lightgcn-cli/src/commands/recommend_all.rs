@@ -1,4 +1,4 @@
-//! `lightgcn recommend --all`: a list for every consumer, streamed into a file.
+//! `lightgcn recommend --all`: a list for every user, streamed into a file.
 
 use crate::lists::{Format, Lists};
 use crate::output::Output;
@@ -10,18 +10,18 @@ use std::fs::File;
 use std::path::Path;
 use std::time::Instant;
 
-/// Consumers answered at a time.
+/// Users answered at a time.
 const BLOCK: usize = 8192;
 
 #[derive(Serialize)]
 struct Written {
-    consumers: usize,
+    users: usize,
     rows: u64,
     seconds: f64,
     file: String,
 }
 
-/// Writes the rows of all consumers, in their order. The file appears under its name when it is whole.
+/// Writes the rows of all users, in their order. The file appears under its name when it is whole.
 pub(crate) fn run(
     recommender: &Recommender,
     options: &RecommendOptions,
@@ -29,14 +29,14 @@ pub(crate) fn run(
     output: &Output,
 ) -> anyhow::Result<()> {
     let begun = Instant::now();
-    let consumers = &recommender.artifact().users;
+    let users = &recommender.artifact().users;
     let name = out
         .file_name()
         .with_context(|| format!("{} names no file", out.display()))?;
     let part = out.with_file_name(format!("{}.part", name.to_string_lossy()));
     let writing = || format!("writing {}", out.display());
     let file = File::create(&part).with_context(writing)?;
-    let progress = bar(consumers.len() as u64, "consumers");
+    let progress = bar(users.len() as u64, "users");
     let written = Lists::new(file, format)
         .and_then(|lists| write_all(recommender, options, lists, |done| progress.inc(done)));
     let kept = written.and_then(|rows| {
@@ -50,17 +50,17 @@ pub(crate) fn run(
     }
     let rows = kept.with_context(writing)?;
     let written = Written {
-        consumers: consumers.len(),
+        users: users.len(),
         rows,
         seconds: begun.elapsed().as_secs_f64(),
         file: out.display().to_string(),
     };
     let text = format!(
-        "{} consumers, {} rows in {:.1} s ({:.0} consumers a second): {}",
-        written.consumers,
+        "{} users, {} rows in {:.1} s ({:.0} users a second): {}",
+        written.users,
         written.rows,
         written.seconds,
-        written.consumers as f64 / written.seconds.max(1e-9),
+        written.users as f64 / written.seconds.max(1e-9),
         written.file
     );
     output.result(&written, &text)
@@ -72,10 +72,10 @@ fn write_all(
     mut out: Lists,
     done: impl Fn(u64),
 ) -> anyhow::Result<u64> {
-    let mut consumers = recommender.artifact().users.iter();
+    let mut users = recommender.artifact().users.iter();
     let mut rows = 0;
     loop {
-        let block: Vec<&str> = consumers.by_ref().take(BLOCK).collect();
+        let block: Vec<&str> = users.by_ref().take(BLOCK).collect();
         if block.is_empty() {
             out.finish()?;
             return Ok(rows);

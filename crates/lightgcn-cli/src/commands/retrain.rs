@@ -33,10 +33,10 @@ struct Outcome {
     /// Whether the state of Adam was carried over.
     adam_carried_over: bool,
     best_epoch: u32,
-    known_consumers: usize,
-    new_consumers: usize,
-    known_products: usize,
-    new_products: usize,
+    known_users: usize,
+    new_users: usize,
+    known_items: usize,
+    new_items: usize,
 }
 
 pub(crate) fn run(
@@ -81,8 +81,8 @@ pub(crate) fn run(
         trained.artifact.save(out)?;
         runs::follow(out, &trained.artifact)?;
     }
-    let known_consumers = known(&dataset.users, &previous.users);
-    let known_products = known(&dataset.items, &previous.items);
+    let known_users = known(&dataset.users, &previous.users);
+    let known_items = known(&dataset.items, &previous.items);
     let outcome = Outcome {
         published,
         faults,
@@ -97,10 +97,10 @@ pub(crate) fn run(
         run: if published { runs::of(out) } else { folder },
         adam_carried_over: start.has_checkpoint(),
         best_epoch: trained.best_epoch,
-        known_consumers,
-        new_consumers: dataset.users.len() - known_consumers,
-        known_products,
-        new_products: dataset.items.len() - known_products,
+        known_users,
+        new_users: dataset.users.len() - known_users,
+        known_items,
+        new_items: dataset.items.len() - known_items,
     };
     output.result(&outcome, &text(&outcome))?;
     Ok(match published {
@@ -149,11 +149,11 @@ fn override_training(args: &RetrainArgs, train: &mut TrainConfig) {
 fn text(outcome: &Outcome) -> String {
     let report = &outcome.report;
     let mut text = format!(
-        "{} consumers and {} products go on, {} and {} are new; Adam's state is {}\n",
-        outcome.known_consumers,
-        outcome.known_products,
-        outcome.new_consumers,
-        outcome.new_products,
+        "{} users and {} items go on, {} and {} are new; Adam's state is {}\n",
+        outcome.known_users,
+        outcome.known_items,
+        outcome.new_users,
+        outcome.new_items,
         if outcome.adam_carried_over {
             "carried over"
         } else {
@@ -161,12 +161,9 @@ fn text(outcome: &Outcome) -> String {
         },
     );
     text += &format!(
-        "on {} validation targets of {} consumers ({} of unknown consumers and {} that the earlier model \
+        "on {} validation targets of {} users ({} of unknown users and {} that the earlier model \
          was trained on left out):\n",
-        report.n_targets,
-        report.n_consumers,
-        report.left_out_unknown_consumer,
-        report.left_out_trained_on,
+        report.n_targets, report.n_users, report.left_out_unknown_user, report.left_out_trained_on,
     );
     for (name, old, new) in [
         ("recall@20", report.previous.recall, report.retrained.recall),

@@ -20,8 +20,8 @@ struct Outcome {
     device: String,
     best_epoch: u32,
     reason: EndReason,
-    consumers: usize,
-    products: usize,
+    users: usize,
+    items: usize,
     pairs: usize,
     validation: BTreeMap<String, f64>,
 }
@@ -58,8 +58,8 @@ pub(crate) fn run(args: &TrainArgs, mut config: Config, output: &Output) -> anyh
         device: trained.device.clone(),
         best_epoch: trained.best_epoch,
         reason: trained.reason,
-        consumers: train.n_users(),
-        products: train.n_items(),
+        users: train.n_users(),
+        items: train.n_items(),
         pairs: train.n_pairs(),
         validation: trained
             .validation

@@ -6,9 +6,9 @@ use std::collections::{BTreeMap, BTreeSet, HashSet};
 #[derive(Clone)]
 pub(crate) struct Event {
     pub(crate) time: String,
-    pub(crate) behaviour: String,
-    pub(crate) product: String,
-    pub(crate) consumer: String,
+    pub(crate) behavior: String,
+    pub(crate) item: String,
+    pub(crate) user: String,
 }
 
 /// A log without its exact duplicates.
@@ -17,12 +17,12 @@ pub(crate) struct Log {
     pub(crate) events: Vec<Event>,
 }
 
-/// A log whose last new purchases are held out: of every consumer with three bought products or
+/// A log whose last new purchases are held out: of every user with three bought items or
 /// more the last one is the test, the one before it validation.
 pub(crate) struct LeaveLastOut {
     /// The events that train.
     pub(crate) train: Vec<Event>,
-    /// The test product of each consumer of whom, and of which, training knows.
+    /// The test item of each user of whom, and of which, training knows.
     pub(crate) test: BTreeMap<String, String>,
 }
 
@@ -39,58 +39,55 @@ impl Log {
                 continue;
             }
             let fields: Vec<&str> = line.split(',').collect();
-            let [time, behaviour, product, _, _, _, _, consumer, _] = fields[..] else {
+            let [time, behavior, item, _, _, _, _, user, _] = fields[..] else {
                 panic!("not nine columns: {line}");
             };
             log.events.push(Event {
                 time: time.to_owned(),
-                behaviour: behaviour.to_owned(),
-                product: product.to_owned(),
-                consumer: consumer.to_owned(),
+                behavior: behavior.to_owned(),
+                item: item.to_owned(),
+                user: user.to_owned(),
             });
         }
         log
     }
 
-    pub(crate) fn n_consumers(&self) -> usize {
+    pub(crate) fn n_users(&self) -> usize {
         self.events
             .iter()
-            .map(|e| &e.consumer)
+            .map(|e| &e.user)
             .collect::<BTreeSet<_>>()
             .len()
     }
 
-    pub(crate) fn n_products(&self) -> usize {
+    pub(crate) fn n_items(&self) -> usize {
         self.events
             .iter()
-            .map(|e| &e.product)
+            .map(|e| &e.item)
             .collect::<BTreeSet<_>>()
             .len()
     }
 
     pub(crate) fn leave_last_out(&self) -> LeaveLastOut {
-        // The distinct products that each consumer bought, in the order of their first purchases.
+        // The distinct items that each user bought, in the order of their first purchases.
         let mut bought: BTreeMap<&str, Vec<(usize, &str)>> = BTreeMap::new();
         assert!(
             self.events.is_sorted_by(|a, b| a.time <= b.time),
             "rows are in order of time"
         );
         for (row, event) in self.events.iter().enumerate() {
-            if event.behaviour == "purchase" {
-                let products = bought.entry(&event.consumer).or_default();
-                if products
-                    .iter()
-                    .all(|(_, product)| *product != event.product)
-                {
-                    products.push((row, &event.product));
+            if event.behavior == "purchase" {
+                let items = bought.entry(&event.user).or_default();
+                if items.iter().all(|(_, item)| *item != event.item) {
+                    items.push((row, &event.item));
                 }
             }
         }
-        bought.retain(|_, products| products.len() >= 3);
+        bought.retain(|_, items| items.len() >= 3);
         let trains = |row: usize, event: &Event| {
-            bought.get(event.consumer.as_str()).is_none_or(|products| {
-                let held = &products[products.len() - 2..];
-                row < held[0].0 && held.iter().all(|(_, product)| *product != event.product)
+            bought.get(event.user.as_str()).is_none_or(|items| {
+                let held = &items[items.len() - 2..];
+                row < held[0].0 && held.iter().all(|(_, item)| *item != event.item)
             })
         };
         let rows = self.events.iter().enumerate();
@@ -99,11 +96,11 @@ impl Log {
             .map(|(_, e)| e.clone())
             .collect();
         let mut test = BTreeMap::new();
-        for (consumer, products) in &bought {
-            let product = products[products.len() - 1].1;
-            let knows_consumer = train.iter().any(|e| e.consumer == *consumer);
-            if knows_consumer && train.iter().any(|e| e.product == product) {
-                test.insert((*consumer).to_owned(), product.to_owned());
+        for (user, items) in &bought {
+            let item = items[items.len() - 1].1;
+            let knows_user = train.iter().any(|e| e.user == *user);
+            if knows_user && train.iter().any(|e| e.item == item) {
+                test.insert((*user).to_owned(), item.to_owned());
             }
         }
         LeaveLastOut { train, test }
@@ -111,30 +108,30 @@ impl Log {
 }
 
 impl LeaveLastOut {
-    /// What a consumer bought in training.
-    pub(crate) fn bought(&self, consumer: &str) -> BTreeSet<&str> {
-        let purchases = self.train.iter().filter(|e| e.behaviour == "purchase");
+    /// What a user bought in training.
+    pub(crate) fn bought(&self, user: &str) -> BTreeSet<&str> {
+        let purchases = self.train.iter().filter(|e| e.behavior == "purchase");
         purchases
-            .filter(|e| e.consumer == consumer)
-            .map(|e| e.product.as_str())
+            .filter(|e| e.user == user)
+            .map(|e| e.item.as_str())
             .collect()
     }
 
-    /// The consumer who bought most products in training.
+    /// The user who bought most items in training.
     pub(crate) fn best_customer(&self) -> &str {
-        let consumers: BTreeSet<&str> = self.train.iter().map(|e| e.consumer.as_str()).collect();
-        consumers
+        let users: BTreeSet<&str> = self.train.iter().map(|e| e.user.as_str()).collect();
+        users
             .into_iter()
-            .max_by_key(|consumer| self.bought(consumer).len())
+            .max_by_key(|user| self.bought(user).len())
             .unwrap()
     }
 
-    /// How often a consumer did what with a product in training.
-    pub(crate) fn counts(&self, consumer: &str, product: &str) -> BTreeMap<&str, u64> {
+    /// How often a user did what with an item in training.
+    pub(crate) fn counts(&self, user: &str, item: &str) -> BTreeMap<&str, u64> {
         let mut counts = BTreeMap::new();
         for event in &self.train {
-            if event.consumer == consumer && event.product == product {
-                *counts.entry(event.behaviour.as_str()).or_default() += 1;
+            if event.user == user && event.item == item {
+                *counts.entry(event.behavior.as_str()).or_default() += 1;
             }
         }
         counts

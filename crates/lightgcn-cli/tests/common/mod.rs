@@ -241,7 +241,7 @@ impl Drop for Running {
 }
 
 /// A workplace with a synthetic log `shop.csv` of 8,000 events and its data set `dataset`, from
-/// which each consumer's last purchases are held out.
+/// which each user's last purchases are held out.
 pub(crate) fn shop() -> Workplace {
     let work = Workplace::new();
     work.json(&["generate", "--events", "8000", "--out", "shop.csv"]);

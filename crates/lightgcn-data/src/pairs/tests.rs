@@ -36,15 +36,15 @@ fn the_fields_format_by_hand() {
     assert_eq!(train.offsets(), [0, 2, 5]);
     assert_eq!(train.weights(), [1.0; 5]);
     assert!(train.last_times().is_empty());
-    assert_eq!(train.behaviours(), ["interaction"]);
+    assert_eq!(train.behaviors(), ["interaction"]);
     assert_eq!(dataset.split.validation.truth().n_pairs(), 0);
     assert_eq!(pairs(dataset.split.test.truth()), [(0, 2)]);
     let stages = &dataset.lineage.stages;
     assert!(stages.iter().all(StageReport::balances));
     assert_eq!(stages[0].dropped["repeated pair"], 1);
     assert_eq!(stages[3].dropped["held out for validation"], 1);
-    assert_eq!(stages[5].dropped["consumer unseen in training"], 1);
-    assert_eq!(stages[5].dropped["product unseen in training"], 2);
+    assert_eq!(stages[5].dropped["user unseen in training"], 1);
+    assert_eq!(stages[5].dropped["item unseen in training"], 2);
     assert_eq!(dataset.lineage.inputs.len(), 3);
 
     let mut keep = all(&folder);

@@ -3,11 +3,11 @@ use crate::EventLogBuilder;
 use proptest::prelude::*;
 
 fn log(events: &[(&str, &str, &str, i64)]) -> EventLog {
-    let weights = BehaviourWeightsConfig::shop_log().check().unwrap();
+    let weights = BehaviorWeightsConfig::shop_log().check().unwrap();
     let mut log = EventLogBuilder::new(&weights);
-    for &(user, item, behaviour, time) in events {
-        log.push(user, item, behaviour, time).unwrap();
-        let details = lightgcn_core::ProductDetails {
+    for &(user, item, behavior, time) in events {
+        log.push(user, item, behavior, time).unwrap();
+        let details = lightgcn_core::ItemDetails {
             brand: Some(format!("brand of {item}")),
             ..Default::default()
         };
@@ -30,7 +30,7 @@ fn prepared(log: &EventLog, config: &PrepareConfig) -> Result<Dataset, DataError
     prepare_log(log, &config.check().unwrap())
 }
 
-/// Everyone but `late` trains; `gone` and its product leave by the k-core of 2.
+/// Everyone but `late` trains; `gone` and its item leave by the k-core of 2.
 const EVENTS: [(&str, &str, &str, i64); 14] = [
     ("gone", "x", "purchase", 0),
     ("u", "a", "purchase", 1),
@@ -91,17 +91,17 @@ fn rows_truth_and_lineage_by_hand() {
             "events events",
             "split events",
             "k-core pairs",
-            "k-core consumers",
-            "k-core products",
+            "k-core users",
+            "k-core items",
             "validation targets",
             "test targets"
         ]
     );
-    assert_eq!(stages[2].dropped["consumer with fewer than 2 pairs"], 1);
+    assert_eq!(stages[2].dropped["user with fewer than 2 pairs"], 1);
     // `late` never trained and `gone` was thinned out; x went with it.
-    assert_eq!(stages[5].dropped["consumer unseen in training"], 2);
-    assert_eq!(stages[5].dropped["product unseen in training"], 1);
-    assert_eq!(stages[6].dropped["product unseen in training"], 2);
+    assert_eq!(stages[5].dropped["user unseen in training"], 2);
+    assert_eq!(stages[5].dropped["item unseen in training"], 1);
+    assert_eq!(stages[6].dropped["item unseen in training"], 2);
     let options = &dataset.lineage.options;
     assert_eq!(options["split.test"], "20");
     assert_eq!(options["split.test.from"], "1970-01-01 00:00:20 UTC");
@@ -133,7 +133,7 @@ fn parts_without_a_target_are_refused() {
     ]);
     let error = prepared(&log, &at(2, 2)).unwrap_err();
     assert!(
-        error.to_string().contains("consumer unseen in training"),
+        error.to_string().contains("user unseen in training"),
         "{error}"
     );
     assert!(matches!(error, DataError::NothingToTest { .. }));
@@ -166,7 +166,7 @@ fn every_fault_of_all_options_is_listed() {
         panic!("the options must be refused");
     };
     assert_eq!(faults.len(), 3, "{faults:?}");
-    config.weights.behaviours.clear();
+    config.weights.behaviors.clear();
     let Err(DataError::Config { faults }) = config.check() else {
         panic!("the options must be refused");
     };

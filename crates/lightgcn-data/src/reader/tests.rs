@@ -1,5 +1,5 @@
 use super::*;
-use lightgcn_core::BehaviourWeightsConfig;
+use lightgcn_core::BehaviorWeightsConfig;
 use proptest::prelude::*;
 use std::io::Write;
 use std::path::PathBuf;
@@ -8,8 +8,8 @@ use tempfile::TempDir;
 const HEADER: &str =
     "event_time,event_type,product_id,category_id,category_code,brand,price,user_id,user_session\n";
 
-fn weights() -> BehaviourWeights {
-    BehaviourWeightsConfig::shop_log().check().unwrap()
+fn weights() -> BehaviorWeights {
+    BehaviorWeightsConfig::shop_log().check().unwrap()
 }
 
 /// A folder with the files given.
@@ -56,7 +56,7 @@ fn a_log_by_hand() {
     .unwrap();
     assert_eq!(log.users(), [0, 0, 1]);
     assert_eq!(log.items(), [0, 1, 0]);
-    assert_eq!(log.behaviours(), [1, 0, 3]);
+    assert_eq!(log.behaviors(), [1, 0, 3]);
     assert_eq!(log.times(), [1_569_888_000, 1_569_888_003, 1_569_888_002]);
     assert_eq!(log.user_ids().iter().collect::<Vec<_>>(), ["46", "9"]);
     assert_eq!(log.item_ids().iter().collect::<Vec<_>>(), ["5773203", "7"]);
@@ -89,7 +89,7 @@ fn every_bad_row_says_what_and_where() {
     let text = bad.to_string();
     assert!(text.contains("\"wish\"") && text.contains("\"remove_from_cart\""));
     assert!(
-        matches!(bad, RowFault::UnknownBehaviour { column, known, .. }
+        matches!(bad, RowFault::UnknownBehavior { column, known, .. }
         if column == "event_type" && known.len() == 4)
     );
 
@@ -135,10 +135,10 @@ fn files_that_are_no_log_are_refused() {
     assert!(matches!(read(""), Err(DataError::EmptyFile { .. })));
     assert!(matches!(read("\n\n"), Err(DataError::EmptyFile { .. })));
     assert!(matches!(read(HEADER), Err(DataError::NoRows { .. })));
-    let error = read("event_time,event_type,product,user_id\n").unwrap_err();
+    let error = read("event_time,event_type,item,user_id\n").unwrap_err();
     let text = error.to_string();
     assert!(
-        text.contains("\"product_id\"") && text.contains("\"product\""),
+        text.contains("\"product_id\"") && text.contains("\"item\""),
         "{text}"
     );
     assert!(matches!(error, DataError::MissingColumn { present, .. } if present.len() == 4));
@@ -180,7 +180,7 @@ fn bad_rows_are_skipped_and_counted_where_asked() {
     let config = ReadConfig {
         skip_bad_rows: true,
         format: LogFormat {
-            ignore_behaviours: vec!["wish".to_owned()],
+            ignore_behaviors: vec!["wish".to_owned()],
             ..LogFormat::default()
         },
         ..ReadConfig::default()
@@ -198,8 +198,8 @@ fn bad_rows_are_skipped_and_counted_where_asked() {
         "wrong number of fields",
         "bad time",
         "bad price",
-        "ignored behaviour",
-        "unknown behaviour",
+        "ignored behavior",
+        "unknown behavior",
         "empty id",
         "exact duplicate",
     ] {
@@ -242,7 +242,7 @@ fn columns_are_found_by_name_whatever_the_file_looks_like() {
         assert_eq!(log.user_ids(), plain.user_ids(), "{text}");
         assert_eq!(log.item_ids(), plain.item_ids(), "{text}");
         assert_eq!(log.times(), [5, 6], "{text}");
-        assert_eq!(log.behaviours(), [0, 1], "{text}");
+        assert_eq!(log.behaviors(), [0, 1], "{text}");
     }
 }
 
@@ -257,14 +257,14 @@ fn names_delimiter_and_labels_are_configurable() {
             price: None,
             brand: Some(String::new()),
             delimiter: '\t',
-            rename_behaviours: [("buy".to_owned(), "purchase".to_owned())].into(),
+            rename_behaviors: [("buy".to_owned(), "purchase".to_owned())].into(),
             ..LogFormat::default()
         },
         ..ReadConfig::default()
     };
     let text = "ts\twhat\tsku\twho\tprice\tbrand\n2019-10-01\tbuy\ta, b\tu\tcheap\tx\n";
     let log = read_with(text.as_bytes(), &config).unwrap();
-    assert_eq!(log.behaviours(), [3]);
+    assert_eq!(log.behaviors(), [3]);
     assert_eq!(log.item_ids().name(ItemId(0)), Some("a, b"));
     let details = log.catalogue().get(ItemId(0));
     assert_eq!((details.price, details.brand), (None, None)); // columns that are not named
@@ -294,7 +294,7 @@ fn catalogue_files_tell_what_the_log_does_not() {
     assert_eq!(names, ["log.csv", "item.csv"]);
     let report = &log.stages()[1];
     assert!(report.balances());
-    assert_eq!(report.dropped["product not in the log"], 1);
+    assert_eq!(report.dropped["item not in the log"], 1);
 
     let path = folder.path().join("item.csv");
     std::fs::write(&path, "product_id,price\n7,cheap\n,1\n7,3\n").unwrap();
@@ -348,9 +348,9 @@ proptest! {
     ) {
         let labels = ["view", "cart", "remove_from_cart", "purchase"];
         let mut text = HEADER.to_owned();
-        for (behaviour, item, user, at) in &events {
+        for (behavior, item, user, at) in &events {
             let user = user.replace('"', "\"\"");
-            let label = labels[*behaviour as usize];
+            let label = labels[*behavior as usize];
             text.push_str(&format!("{},{label},{item},,,,,\"{user}\",\n", time::display(*at)));
         }
         let bytes = text.as_bytes();
@@ -362,7 +362,7 @@ proptest! {
             let other = read_with(&stored, &ReadConfig::default()).unwrap();
             prop_assert_eq!(plain.users(), other.users());
             prop_assert_eq!(plain.items(), other.items());
-            prop_assert_eq!(plain.behaviours(), other.behaviours());
+            prop_assert_eq!(plain.behaviors(), other.behaviors());
             prop_assert_eq!(plain.times(), other.times());
             prop_assert_eq!(plain.user_ids(), other.user_ids());
             prop_assert_eq!(plain.stages(), other.stages());

@@ -91,7 +91,7 @@ fn cuts(
     times.sort_unstable();
     let (Some(&first), Some(&last)) = (times.first(), times.last()) else {
         return Err(DataError::NothingToTrain {
-            report: "the log has no event of a target behaviour".to_owned(),
+            report: "the log has no event of a target behavior".to_owned(),
         });
     };
     // The time at which the last `share` of all targets before position `end` begins.

@@ -1,4 +1,4 @@
-//! The split that holds out each consumer's last new targets.
+//! The split that holds out each user's last new targets.
 
 use super::{HeldOut, Parts};
 use crate::EventLog;
@@ -11,7 +11,7 @@ pub(super) struct Options {
     pub(super) keep_earlier_events: bool,
 }
 
-/// A purchase of a product that its consumer had not bought before.
+/// A purchase of an item that its user had not bought before.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 struct FirstPurchase {
     time: i64,
@@ -72,7 +72,7 @@ fn first_purchase(
         .min()
 }
 
-/// Holds out a consumer's last new targets and takes from training what must not be known.
+/// Holds out a user's last new targets and takes from training what must not be known.
 fn hold_out(
     log: &EventLog,
     pairs: &Pairs,
@@ -109,5 +109,5 @@ fn hold_out(
     parts.report.drop("of a held-out pair", of_held_pairs);
     parts
         .report
-        .drop("after the consumer's first held-out purchase", after);
+        .drop("after the user's first held-out purchase", after);
 }

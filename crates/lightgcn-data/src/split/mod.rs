@@ -8,20 +8,20 @@ mod leave_last_out;
 mod random;
 
 use crate::{DataError, EventLog, time};
-use lightgcn_core::{BehaviourId, BehaviourWeights, StageReport};
+use lightgcn_core::{BehaviorId, BehaviorWeights, StageReport};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
-/// How a log is split into training, validation and test. Only events of target behaviours
+/// How a log is split into training, validation and test. Only events of target behaviors
 /// (purchases) are truth.
 ///
-/// All kinds share what follows: the k-core is taken of the training part alone; consumers and
-/// products that training does not know (any more) leave validation and test, and are counted;
-/// consumers without a held-out target are fine.
+/// All kinds share what follows: the k-core is taken of the training part alone; users and
+/// items that training does not know (any more) leave validation and test, and are counted;
+/// users without a held-out target are fine.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "kebab-case", deny_unknown_fields)]
 pub enum SplitConfig {
-    /// A share of all (consumer, product) pairs is drawn at random for each held-out part (the
+    /// A share of all (user, item) pairs is drawn at random for each held-out part (the
     /// protocol of the reference system: 95/2.5/2.5). A held-out pair leaves training with all its
     /// events; of the held-out pairs those with a target event become truth. It mixes past and
     /// future, so its figures flatter a model against [`SplitConfig::ByTime`].
@@ -33,26 +33,26 @@ pub enum SplitConfig {
         #[serde(default = "reference_share")]
         test: f64,
     },
-    /// Of each consumer with enough distinct target products, the last new one is the test and the
+    /// Of each user with enough distinct target items, the last new one is the test and the
     /// one before it the validation.
     ///
-    /// "Last" goes by the first purchase of each product (ties in time go by the order of rows), so
-    /// that a held-out product was never bought before. What the consumer did from the earliest
-    /// held-out purchase on does not train, whatever the product: a later view of a matching
-    /// product would tell of the purchase. Other consumers' later events do train; only
+    /// "Last" goes by the first purchase of each item (ties in time go by the order of rows), so
+    /// that a held-out item was never bought before. What the user did from the earliest
+    /// held-out purchase on does not train, whatever the item: a later view of a matching
+    /// item would tell of the purchase. Other users' later events do train; only
     /// [`SplitConfig::ByTime`] keeps all of the future out.
     LeaveLastOut {
-        /// The least number of distinct target products of a consumer whose last ones are held out.
+        /// The least number of distinct target items of a user whose last ones are held out.
         #[serde(default = "three")]
         min_targets: u32,
         /// Whether the target before the last is held out for validation.
         #[serde(default = "yes")]
         validation: bool,
-        /// Whether what the consumer did with a held-out product before buying it (views, carts)
+        /// Whether what the user did with a held-out item before buying it (views, carts)
         /// trains; such targets are then marked familiar. It is no leak, but the cart usually comes
         /// minutes before the purchase, and the figures then measure how well carts are
-        /// remembered. So by default the whole pair leaves training, and every held-out product is
-        /// new to its consumer.
+        /// remembered. So by default the whole pair leaves training, and every held-out item is
+        /// new to its user.
         #[serde(default)]
         keep_earlier_events: bool,
     },
@@ -61,7 +61,7 @@ pub enum SplitConfig {
     /// predicted from the events before T1.
     ///
     /// A target that was already bought in training leaves the truth ("bought before"). A target of
-    /// both periods counts in validation alone, and a product bought several times in a period
+    /// both periods counts in validation alone, and an item bought several times in a period
     /// counts once.
     ByTime {
         /// The validation period: its share of the target events, or its first time.
@@ -248,7 +248,7 @@ fn time_faults(validation: &TimeCut, test: &TimeCut, faults: &mut Vec<String>) {
 
 /// The targets that are held out for one part.
 pub(crate) struct HeldOut {
-    /// Consumer and product, as rows of the log; distinct.
+    /// User and item, as rows of the log; distinct.
     pub(crate) pairs: Vec<(u32, u32)>,
     /// What came in and was dropped so far; what is kept is counted once rows are known.
     pub(crate) report: StageReport,
@@ -279,10 +279,10 @@ pub(crate) struct Parts {
 pub(crate) fn split(
     log: &EventLog,
     config: &SplitConfig,
-    behaviours: &BehaviourWeights,
+    behaviors: &BehaviorWeights,
     seed: u64,
 ) -> Result<Parts, DataError> {
-    let is_target = |event: usize| behaviours.is_target(BehaviourId(log.behaviours()[event]));
+    let is_target = |event: usize| behaviors.is_target(BehaviorId(log.behaviors()[event]));
     match config {
         SplitConfig::Random { validation, test } => {
             Ok(random::split(log, *validation, *test, seed, is_target))

@@ -1,17 +1,17 @@
 use super::*;
 use crate::EventLogBuilder;
-use lightgcn_core::BehaviourWeightsConfig;
+use lightgcn_core::BehaviorWeightsConfig;
 use proptest::prelude::*;
 use std::collections::BTreeSet;
 
-fn weights() -> BehaviourWeights {
-    BehaviourWeightsConfig::shop_log().check().unwrap()
+fn weights() -> BehaviorWeights {
+    BehaviorWeightsConfig::shop_log().check().unwrap()
 }
 
 fn log(events: &[(&str, &str, &str, i64)]) -> EventLog {
     let mut log = EventLogBuilder::new(&weights());
-    for &(user, item, behaviour, time) in events {
-        log.push(user, item, behaviour, time).unwrap();
+    for &(user, item, behavior, time) in events {
+        log.push(user, item, behavior, time).unwrap();
     }
     log.build().unwrap()
 }
@@ -136,7 +136,7 @@ fn leave_last_out_by_hand() {
         ("u", "a", "purchase", 1),
         ("u", "c", "cart", 2),
         ("u", "b", "view", 3),
-        ("u", "b", "purchase", 5), // the validation: second to last new product
+        ("u", "b", "purchase", 5), // the validation: second to last new item
         ("u", "a", "purchase", 9), // bought again: not new, and after the validation
         ("u", "c", "purchase", 6), // the test
         ("u", "d", "view", 7),     // after the validation
@@ -153,7 +153,7 @@ fn leave_last_out_by_hand() {
     assert!(parts.report.balances());
     assert_eq!(parts.report.dropped["of a held-out pair"], 4);
     assert_eq!(
-        parts.report.dropped["after the consumer's first held-out purchase"],
+        parts.report.dropped["after the user's first held-out purchase"],
         2
     );
 
@@ -274,8 +274,8 @@ type Event = (u8, u8, u8, i64);
 fn log_of(events: &[Event]) -> EventLog {
     let labels = ["view", "cart", "remove_from_cart", "purchase"];
     let mut log = EventLogBuilder::new(&weights());
-    for &(user, item, behaviour, time) in events {
-        let label = labels[behaviour as usize];
+    for &(user, item, behavior, time) in events {
+        let label = labels[behavior as usize];
         log.push(&format!("u{user}"), &format!("i{item}"), label, time)
             .unwrap();
     }
@@ -311,7 +311,7 @@ proptest! {
         };
         prop_assert!(parts.report.balances());
         let mut trained = BTreeSet::new();
-        for event in (0..log.n_events()).filter(|&e| parts.trains[e] && log.behaviours()[e] == 3) {
+        for event in (0..log.n_events()).filter(|&e| parts.trains[e] && log.behaviors()[e] == 3) {
             trained.insert((log.users()[event], log.items()[event]));
         }
         let set = |held: &HeldOut| held.pairs.iter().copied().collect::<BTreeSet<_>>();

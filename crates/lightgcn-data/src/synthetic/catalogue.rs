@@ -1,4 +1,4 @@
-//! The shop's products: category, community, brand, style, price and popularity.
+//! The shop's items: category, community, brand, style, price and popularity.
 
 use super::config::ValidShopConfig;
 use super::distributions::{cumulate, pick};
@@ -7,11 +7,11 @@ use lightgcn_core::random::{Draws, Random};
 use std::ops::Range;
 
 /// Category sizes fall as rank^-0.65 · exp(-rank / (0.33 · categories)): fitted to the ranked sizes
-/// of the real catalogue's categories (6.4, 3.4, 2.5 per cent of all products at ranks 1 to 3, 1.3
+/// of the real catalogue's categories (6.4, 3.4, 2.5 per cent of all items at ranks 1 to 3, 1.3
 /// at rank 10, 0.2 at rank 130).
 const CATEGORY_EXPONENT: f64 = 0.65;
 const CATEGORY_CUT: f64 = 0.33;
-/// Brands of one category: the first has 80 of 100 of its branded products; in the real catalogue
+/// Brands of one category: the first has 80 of 100 of its branded items; in the real catalogue
 /// one brand often has nearly all.
 const BRANDS_PER_CATEGORY: u32 = 6;
 const FIRST_BRAND: f64 = 0.8;
@@ -33,13 +33,13 @@ const CODES: [&str; 12] = [
 const SYLLABLES: [&str; 16] = [
     "ba", "co", "di", "fe", "go", "hu", "ka", "li", "mo", "ne", "pa", "ri", "so", "tu", "ve", "zi",
 ];
-const FIRST_PRODUCT_ID: u64 = 3_752;
-const PRODUCT_ID_SPAN: u64 = 5_928_000;
+const FIRST_ITEM_ID: u64 = 3_752;
+const ITEM_ID_SPAN: u64 = 5_928_000;
 const FIRST_CATEGORY_ID: u64 = 1_487_580_004_807_082_827;
 
-/// Products in order of category and, within one, of popularity.
+/// Items in order of category and, within one, of popularity.
 pub(super) struct Catalogue {
-    /// The products of category c are `starts[c]..starts[c + 1]`.
+    /// The items of category c are `starts[c]..starts[c + 1]`.
     starts: Vec<u32>,
     category_cumulative: Vec<f64>,
     communities: Vec<Community>,
@@ -76,14 +76,14 @@ impl Catalogue {
             starts,
         };
         for category in 0..config.n_categories {
-            let products = catalogue.products(category);
-            let size = products.len() as f64;
+            let items = catalogue.items(category);
+            let size = items.len() as f64;
             let shift = taste.popularity_shift * size;
-            let popularity = (0..products.len())
+            let popularity = (0..items.len())
                 .map(|rank| (rank as f64 + 1.0 + shift).powf(-taste.popularity_exponent));
             catalogue.item_cumulative.extend(cumulate(popularity));
-            for item in products {
-                let mut draws = random.at(epoch::PRODUCT, item as u64);
+            for item in items {
+                let mut draws = random.at(epoch::ITEM, item as u64);
                 let brand = labels.brand(category, &mut draws);
                 let style = labels.style(brand, taste.styles, &mut draws);
                 catalogue.styles.push(style);
@@ -97,7 +97,7 @@ impl Catalogue {
         catalogue
     }
 
-    fn products(&self, category: u32) -> Range<usize> {
+    fn items(&self, category: u32) -> Range<usize> {
         let c = category as usize;
         self.starts[c] as usize..self.starts[c + 1] as usize
     }
@@ -106,26 +106,20 @@ impl Catalogue {
         self.communities.len() as u32
     }
 
-    /// A category in proportion to its products, of the whole shop.
+    /// A category in proportion to its items, of the whole shop.
     pub(super) fn any_category(&self, draws: &mut Draws) -> u32 {
         pick(draws, &self.category_cumulative) as u32
     }
 
-    /// A category of a community, in proportion to its products.
+    /// A category of a community, in proportion to its items.
     pub(super) fn category_of(&self, community: u32, draws: &mut Draws) -> u32 {
         let community = &self.communities[community as usize];
         community.categories[pick(draws, &community.cumulative)]
     }
 
-    /// A product of a category by popularity, `preference` times more likely if it has the style.
-    pub(super) fn product(
-        &self,
-        category: u32,
-        style: u8,
-        preference: f64,
-        draws: &mut Draws,
-    ) -> u32 {
-        let range = self.products(category);
+    /// An item of a category by popularity, `preference` times more likely if it has the style.
+    pub(super) fn item(&self, category: u32, style: u8, preference: f64, draws: &mut Draws) -> u32 {
+        let range = self.items(category);
         let cumulative = &self.item_cumulative[range.clone()];
         let mut item = range.start + pick(draws, cumulative);
         // Rejection sampling; a category without the style falls through after 16 tries.
@@ -138,7 +132,7 @@ impl Catalogue {
         item as u32
     }
 
-    /// The most popular product of a category.
+    /// The most popular item of a category.
     pub(super) fn bestseller(&self, category: u32) -> u32 {
         self.starts[category as usize]
     }
@@ -147,7 +141,7 @@ impl Catalogue {
         self.never_carted[item as usize]
     }
 
-    /// The product's five fields, separated by commas.
+    /// The item's five fields, separated by commas.
     pub(super) fn fields(&self, item: u32) -> &[u8] {
         let item = item as usize;
         let start = if item == 0 {
@@ -166,7 +160,7 @@ fn category_weights(n: u32) -> Vec<f64> {
         .collect()
 }
 
-/// Where each category's products start: one product each, the rest in proportion to weight.
+/// Where each category's items start: one item each, the rest in proportion to weight.
 fn sizes_to_starts(weights: &[f64], n_items: u32) -> Vec<u32> {
     let cumulative = cumulate(weights.iter().copied());
     let total = cumulative[cumulative.len() - 1];
@@ -181,7 +175,7 @@ fn sizes_to_starts(weights: &[f64], n_items: u32) -> Vec<u32> {
     starts
 }
 
-/// Each category, from the largest, joins the community with the fewest products.
+/// Each category, from the largest, joins the community with the fewest items.
 fn communities(config: &ValidShopConfig, weights: &[f64]) -> Vec<Community> {
     let mut members = vec![(0.0f64, Vec::new()); config.n_communities as usize];
     for (category, &weight) in weights.iter().enumerate() {
@@ -200,18 +194,18 @@ fn communities(config: &ValidShopConfig, weights: &[f64]) -> Vec<Community> {
 
 /// Distinct ids over the real log's range, in no relation to category or popularity.
 fn product_ids(n_items: u32, random: &Random) -> Vec<u64> {
-    let gap = (PRODUCT_ID_SPAN / u64::from(n_items)).max(1);
+    let gap = (ITEM_ID_SPAN / u64::from(n_items)).max(1);
     let mut ids: Vec<u64> = (0..u64::from(n_items))
         .map(|n| {
-            let within = random.at(epoch::PRODUCT_IDS, 1 << 40 | n).below_u64(gap);
-            FIRST_PRODUCT_ID + n * gap + within
+            let within = random.at(epoch::ITEM_IDS, 1 << 40 | n).below_u64(gap);
+            FIRST_ITEM_ID + n * gap + within
         })
         .collect();
-    random.shuffle(epoch::PRODUCT_IDS, &mut ids);
+    random.shuffle(epoch::ITEM_IDS, &mut ids);
     ids
 }
 
-/// What the categories say of their products.
+/// What the categories say of their items.
 struct Labels {
     brandless: Vec<f64>,
     brands: Vec<[u32; BRANDS_PER_CATEGORY as usize]>,
@@ -261,7 +255,7 @@ impl Labels {
         Some(self.brands[category][place])
     }
 
-    /// Brands carry their style from category to category; products without one have any.
+    /// Brands carry their style from category to category; items without one have any.
     fn style(&self, brand: Option<u32>, styles: u32, draws: &mut Draws) -> u8 {
         match brand {
             Some(brand) => (brand % styles) as u8,
@@ -293,7 +287,7 @@ impl Labels {
 }
 
 /// The middle of each category's stretch of [0, 1] when the categories lie side by side in `order`,
-/// each as wide as its share of the products.
+/// each as wide as its share of the items.
 fn even_places(weights: &[f64], order: &[usize]) -> Vec<f64> {
     let total: f64 = weights.iter().sum();
     let mut places = vec![0.0; weights.len()];
@@ -305,7 +299,7 @@ fn even_places(weights: &[f64], order: &[usize]) -> Vec<f64> {
     places
 }
 
-/// The share of products without a brand, category by category: from none to all, evenly spread
+/// The share of items without a brand, category by category: from none to all, evenly spread
 /// over the shuffled categories and then bent (a power) until the weighted mean is `target`.
 fn brandless_shares(target: f64, weights: &[f64], order: &[usize]) -> Vec<f64> {
     if target <= 0.0 || target >= 1.0 {
@@ -313,7 +307,7 @@ fn brandless_shares(target: f64, weights: &[f64], order: &[usize]) -> Vec<f64> {
     }
     let total: f64 = weights.iter().sum();
     let even = even_places(weights, order);
-    // Stretched beyond 0 and 1 so that some categories have no brands and some no other products.
+    // Stretched beyond 0 and 1 so that some categories have no brands and some no other items.
     let shares = |power: f64| -> Vec<f64> {
         let bent = even.iter().map(|x| x.powf(power));
         bent.map(|x| (1.4 * x - 0.2).clamp(0.0, 1.0)).collect()
@@ -333,7 +327,7 @@ fn brandless_shares(target: f64, weights: &[f64], order: &[usize]) -> Vec<f64> {
     shares(low)
 }
 
-/// Codes for shuffled categories until those hold `share` of the products.
+/// Codes for shuffled categories until those hold `share` of the items.
 fn codes(share: f64, weights: &[f64], order: &[usize]) -> Vec<Option<&'static str>> {
     let total: f64 = weights.iter().sum();
     let mut left = share * total;
@@ -356,7 +350,7 @@ fn codes(share: f64, weights: &[f64], order: &[usize]) -> Vec<Option<&'static st
 /// A pronounceable name of three syllables, or more where those run out.
 fn brand_name(brand: u32) -> String {
     let mut name = String::new();
-    // 1,237 is odd, so that the product runs through all 4,096 three-syllable names.
+    // 1,237 is odd, so that the item runs through all 4,096 three-syllable names.
     let mut rest = brand % 4096 * 1237 % 4096;
     for _ in 0..3 {
         name.push_str(SYLLABLES[(rest % 16) as usize]);
@@ -389,7 +383,7 @@ mod tests {
     }
 
     #[test]
-    fn every_product_has_its_own_id_and_five_fields() {
+    fn every_item_has_its_own_id_and_five_fields() {
         for n_items in [2, 10, 333, 10_000] {
             let (config, catalogue) = catalogue(n_items);
             assert_eq!(*catalogue.starts.last().unwrap(), config.n_items);
@@ -426,7 +420,7 @@ mod tests {
             (0..20_000)
                 .filter(|&n| {
                     let mut draws = random.at(0, n);
-                    let item = catalogue.product(0, 3, preference, &mut draws);
+                    let item = catalogue.item(0, 3, preference, &mut draws);
                     catalogue.styles[item as usize] == 3
                 })
                 .count() as f64

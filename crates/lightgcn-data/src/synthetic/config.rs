@@ -3,60 +3,60 @@
 use crate::DataError;
 use serde::{Deserialize, Serialize};
 
-/// Rows, consumers and products of the full real log, as published.
+/// Rows, users and items of the full real log, as published.
 const FULL_ROWS: f64 = 20_692_840.0;
-const FULL_CONSUMERS: f64 = 1_639_358.0;
-const FULL_PRODUCTS: f64 = 54_571.0;
+const FULL_USERS: f64 = 1_639_358.0;
+const FULL_ITEMS: f64 = 54_571.0;
 const FULL_CATEGORIES: f64 = 522.0;
 const FULL_BRANDS: f64 = 273.0;
-/// ln(54,571 / 2,832) / ln(20,692,840 / 4,995): how distinct products grow with rows.
-const PRODUCT_GROWTH: f64 = 0.355;
+/// ln(54,571 / 2,832) / ln(20,692,840 / 4,995): how distinct items grow with rows.
+const ITEM_GROWTH: f64 = 0.355;
 /// ln(517 / 288) / ln(54,043 / 2,832) and the same for brands (273 and 124).
 const CATEGORY_GROWTH: f64 = 0.198;
 const BRAND_GROWTH: f64 = 0.267;
-/// The most sessions of one consumer.
+/// The most sessions of one user.
 pub(super) const MOST_SESSIONS: u32 = 500;
 
-/// Consumers' tastes: how events concentrate on communities, categories, styles.
+/// Users' tastes: how events concentrate on communities, categories, styles.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct TasteConfig {
-    /// Probabilities that a consumer belongs to 1, 2 or 3 communities; they sum to 1.
-    pub communities_per_consumer: [f64; 3],
+    /// Probabilities that a user belongs to 1, 2 or 3 communities; they sum to 1.
+    pub communities_per_user: [f64; 3],
     /// The probability that a change of category ignores taste and follows overall popularity.
     pub popularity_share: f64,
-    /// The probability that a new product is the first of some category (drawn by size): the
+    /// The probability that a new item is the first of some category (drawn by size): the
     /// front page, which interrupts no one's interest.
     pub bestseller_share: f64,
     /// The probability that a change of category (one that follows taste) goes to one of the
-    /// consumer's own favourites rather than anywhere in the community.
-    pub favourite_share: f64,
-    /// The number of favourite categories of a consumer.
-    pub favourites: u32,
-    /// The probability that the next new product of a session is of the same category.
+    /// user's own favorites rather than anywhere in the community.
+    pub favorite_share: f64,
+    /// The number of favorite categories of a user.
+    pub favorites: u32,
+    /// The probability that the next new item of a session is of the same category.
     pub stay_share: f64,
-    /// The number of styles; a brand's products share one, and so do a community's consumers
+    /// The number of styles; a brand's items share one, and so do a community's users
     /// mostly.
     pub styles: u32,
-    /// How many times more likely a product of the consumer's style is chosen; at least 1.
+    /// How many times more likely an item of the user's style is chosen; at least 1.
     pub style_preference: f64,
-    /// The share of a community's consumers who have the community's own style.
+    /// The share of a community's users who have the community's own style.
     pub style_agreement: f64,
     /// The Zipf exponent of popularity within a category.
     pub popularity_exponent: f64,
     /// How many places the ranks within a category are shifted by before the exponent is applied
-    /// (Mandelbrot's form), as a share of the category's products: flattens the top.
+    /// (Mandelbrot's form), as a share of the category's items: flattens the top.
     pub popularity_shift: f64,
 }
 
 impl Default for TasteConfig {
     fn default() -> Self {
         Self {
-            communities_per_consumer: [0.6, 0.3, 0.1],
+            communities_per_user: [0.6, 0.3, 0.1],
             popularity_share: 0.4,
             bestseller_share: 0.025,
-            favourite_share: 0.2,
-            favourites: 3,
+            favorite_share: 0.2,
+            favorites: 3,
             stay_share: 0.6,
             styles: 8,
             style_preference: 4.0,
@@ -71,13 +71,13 @@ impl Default for TasteConfig {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct FunnelConfig {
-    /// The tail exponent of sessions per consumer.
+    /// The tail exponent of sessions per user.
     pub session_exponent: f64,
-    /// The scale of sessions per consumer at the real log's 12.6 rows a consumer.
+    /// The scale of sessions per user at the real log's 12.6 rows a user.
     pub session_scale: f64,
-    /// Beta distribution over consumers of the probability that a session carts.
+    /// Beta distribution over users of the probability that a session carts.
     pub cart_propensity: [f64; 2],
-    /// Beta distribution over consumers of the probability that a session that carts ends in a
+    /// Beta distribution over users of the probability that a session that carts ends in a
     /// purchase.
     pub purchase_propensity: [f64; 2],
     /// The probability that a session without carts has a single view.
@@ -93,25 +93,25 @@ pub struct FunnelConfig {
     pub carts: [f64; 2],
     /// The probability that a session with carts has removals.
     pub removal_share: f64,
-    /// The probability that a session without carts only clears the consumer's open cart.
+    /// The probability that a session without carts only clears the user's open cart.
     pub tidy_share: f64,
-    /// Products of a purchase: log-normal, rounded up.
+    /// Items of a purchase: log-normal, rounded up.
     pub basket: [f64; 2],
-    /// The share of bought products that were never carted in the log.
+    /// The share of bought items that were never carted in the log.
     pub untracked_share: f64,
-    /// The probability that a view repeats a product of the session.
+    /// The probability that a view repeats an item of the session.
     pub repeat_view_share: f64,
-    /// The probability that a view is of a product in the consumer's open cart, if there is one.
+    /// The probability that a view is of an item in the user's open cart, if there is one.
     pub cart_review_share: f64,
-    /// The probability that a cart right after a view takes the viewed product.
+    /// The probability that a cart right after a view takes the viewed item.
     pub cart_viewed_share: f64,
-    /// The probability that another cart takes a product viewed earlier in the session.
+    /// The probability that another cart takes an item viewed earlier in the session.
     pub cart_seen_share: f64,
-    /// The probability that a cart right after a cart takes the same product again.
+    /// The probability that a cart right after a cart takes the same item again.
     pub cart_again_share: f64,
-    /// The share of products that can be viewed but never carted.
+    /// The share of items that can be viewed but never carted.
     pub never_carted_share: f64,
-    /// The probability that a consumer's next session comes within the hour.
+    /// The probability that a user's next session comes within the hour.
     pub return_within_hour: f64,
     /// Days to the next session otherwise: log-normal.
     pub return_days: [f64; 2],
@@ -153,10 +153,10 @@ impl Default for FunnelConfig {
 pub struct ShopConfig {
     /// Rows of the log, duplicates included.
     pub n_events: u64,
-    /// Consumers. None: one for 12.6 rows, as in the real log.
+    /// Users. None: one for 12.6 rows, as in the real log.
     pub n_users: Option<u64>,
-    /// Products. None: 54,571 · (rows / 20,692,840)^0.355 (the real log's growth of distinct
-    /// products with rows), but no more than one for ten rows.
+    /// Items. None: 54,571 · (rows / 20,692,840)^0.355 (the real log's growth of distinct
+    /// items with rows), but no more than one for ten rows.
     pub n_items: Option<u64>,
     /// Taste communities. None: 24, or a quarter of the categories if those are few.
     pub n_communities: Option<u32>,
@@ -165,20 +165,20 @@ pub struct ShopConfig {
     /// Shares of view, cart, remove_from_cart and purchase rows; they sum to 1.
     /// The log approaches them: within 2 points from some ten thousand rows on, unless they are far
     /// from the default ones (a session without carts has at least one view, for instance).
-    pub behaviour_shares: [f64; 4],
-    /// The share of exact duplicates among the rows of each behaviour.
+    pub behavior_shares: [f64; 4],
+    /// The share of exact duplicates among the rows of each behavior.
     pub duplicate_shares: [f64; 4],
     /// The share of rows without a brand.
     pub brand_missing: f64,
     /// The share of rows without a category code.
     pub category_code_missing: f64,
-    /// The share of products with a price of 0.
+    /// The share of items with a price of 0.
     pub zero_price: f64,
     /// The median price.
     pub median_price: f64,
     /// The deviation of the logarithm of prices between categories and within one.
     pub price_deviation: [f64; 2],
-    /// Consumers' tastes.
+    /// Users' tastes.
     pub taste: TasteConfig,
     /// Sessions.
     pub funnel: FunnelConfig,
@@ -192,7 +192,7 @@ impl Default for ShopConfig {
             n_items: None,
             n_communities: None,
             seed: 42,
-            behaviour_shares: [0.45, 0.28, 0.20, 0.07],
+            behavior_shares: [0.45, 0.28, 0.20, 0.07],
             duplicate_shares: [0.0005, 0.015, 0.225, 0.0007],
             brand_missing: 0.423,
             category_code_missing: 0.983,
@@ -272,19 +272,19 @@ impl ShopConfig {
             format!("n_events is {n_events}; give a number between 1 and 2^40")
         });
         let rows = n_events.max(1) as f64;
-        let derived_users = (rows * FULL_CONSUMERS / FULL_ROWS).round().max(1.0) as u64;
+        let derived_users = (rows * FULL_USERS / FULL_ROWS).round().max(1.0) as u64;
         let n_users = self.n_users.unwrap_or(derived_users);
         faults.unless((1..=n_events.min(1 << 31)).contains(&n_users), || {
             format!("n_users is {n_users}; give a number between 1 and n_events ({n_events}), at most 2^31")
         });
-        let grown = FULL_PRODUCTS * (rows / FULL_ROWS).powf(PRODUCT_GROWTH);
+        let grown = FULL_ITEMS * (rows / FULL_ROWS).powf(ITEM_GROWTH);
         let derived_items = grown.min(rows / 10.0).round().max(10.0) as u64;
         let n_items = self.n_items.unwrap_or(derived_items);
         faults.unless((2..=1 << 26).contains(&n_items), || {
             format!("n_items is {n_items}; give a number between 2 and 2^26")
         });
         let scaled = |full: f64, growth: f64| {
-            let share = n_items.max(1) as f64 / FULL_PRODUCTS;
+            let share = n_items.max(1) as f64 / FULL_ITEMS;
             (full * share.powf(growth))
                 .min(n_items as f64 / 4.0)
                 .round()
@@ -297,7 +297,7 @@ impl ShopConfig {
         faults.unless((1..=n_categories).contains(&n_communities), || {
             format!(
                 "n_communities is {n_communities}; give a number between 1 and the {n_categories} \
-                 categories that {n_items} products have"
+                 categories that {n_items} items have"
             )
         });
         self.check_shares(&mut faults);
@@ -318,11 +318,11 @@ impl ShopConfig {
     }
 
     fn check_shares(&self, faults: &mut Faults) {
-        faults.distribution("behaviour_shares", &self.behaviour_shares);
-        faults.unless(self.behaviour_shares[0] > 0.0, || {
-            "behaviour_shares begins with 0; views need a positive share".to_owned()
+        faults.distribution("behavior_shares", &self.behavior_shares);
+        faults.unless(self.behavior_shares[0] > 0.0, || {
+            "behavior_shares begins with 0; views need a positive share".to_owned()
         });
-        for (name, share) in super::BEHAVIOURS.iter().zip(self.duplicate_shares) {
+        for (name, share) in super::BEHAVIORS.iter().zip(self.duplicate_shares) {
             faults.unless((0.0..=0.5).contains(&share), || {
                 format!("duplicate_shares of {name} is {share}; give a share between 0 and 0.5")
             });
@@ -343,21 +343,18 @@ impl ShopConfig {
 
 impl TasteConfig {
     fn check(&self, faults: &mut Faults) {
-        faults.distribution(
-            "taste.communities_per_consumer",
-            &self.communities_per_consumer,
-        );
+        faults.distribution("taste.communities_per_user", &self.communities_per_user);
         faults.shares(&[
             ("taste.popularity_share", self.popularity_share),
             ("taste.bestseller_share", self.bestseller_share),
-            ("taste.favourite_share", self.favourite_share),
+            ("taste.favorite_share", self.favorite_share),
             ("taste.stay_share", self.stay_share),
             ("taste.style_agreement", self.style_agreement),
         ]);
-        faults.unless((1..=64).contains(&self.favourites), || {
+        faults.unless((1..=64).contains(&self.favorites), || {
             format!(
-                "taste.favourites is {}; give a number between 1 and 64",
-                self.favourites
+                "taste.favorites is {}; give a number between 1 and 64",
+                self.favorites
             )
         });
         faults.unless((1..=255).contains(&self.styles), || {
@@ -454,13 +451,13 @@ impl ValidShopConfig {
         self.config.n_events
     }
 
-    /// Consumers.
+    /// Users.
     #[must_use]
     pub fn n_users(&self) -> u64 {
         u64::from(self.n_users)
     }
 
-    /// Products of the catalogue; a short log need not touch all of them.
+    /// Items of the catalogue; a short log need not touch all of them.
     #[must_use]
     pub fn n_items(&self) -> u64 {
         u64::from(self.n_items)
@@ -472,11 +469,10 @@ impl ValidShopConfig {
         self.n_communities
     }
 
-    /// The scale of sessions per consumer: sessions grow with the square root of rows per
-    /// consumer, and so does the length of a session.
+    /// The scale of sessions per user: sessions grow with the square root of rows per
+    /// user, and so does the length of a session.
     pub(super) fn session_scale(&self) -> f64 {
-        let relative =
-            self.n_events() as f64 / f64::from(self.n_users) * FULL_CONSUMERS / FULL_ROWS;
+        let relative = self.n_events() as f64 / f64::from(self.n_users) * FULL_USERS / FULL_ROWS;
         self.config.funnel.session_scale * relative.sqrt()
     }
 }

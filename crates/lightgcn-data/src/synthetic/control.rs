@@ -1,7 +1,7 @@
-//! Keeps the log at its number of rows and at its proportions of behaviours.
+//! Keeps the log at its number of rows and at its proportions of behaviors.
 //!
 //! A session plans its events from real distributions, and two factors nudge the plan: one so that
-//! the sessions still to come fill exactly the rows still to come, one a behaviour so that the
+//! the sessions still to come fill exactly the rows still to come, one a behavior so that the
 //! shares approach the configured ones. Both stay near 1 with the default parameters.
 
 use lightgcn_core::random::Draws;
@@ -62,12 +62,12 @@ impl Control {
     }
 
     /// Takes one row out of what is left; false if nothing is left.
-    pub(super) fn take(&mut self, behaviour: usize) -> bool {
+    pub(super) fn take(&mut self, behavior: usize) -> bool {
         if self.rows_left == 0 {
             return false;
         }
         self.rows_left -= 1;
-        self.rows[behaviour] += 1;
+        self.rows[behavior] += 1;
         true
     }
 
@@ -79,11 +79,11 @@ impl Control {
         self.rows
     }
 
-    /// The factor that brings a behaviour's share towards its target.
-    pub(super) fn nudge(&self, behaviour: usize) -> f64 {
-        let target = self.targets[behaviour];
+    /// The factor that brings a behavior's share towards its target.
+    pub(super) fn nudge(&self, behavior: usize) -> f64 {
+        let target = self.targets[behavior];
         let all = self.rows.iter().sum::<u64>() as f64 + HISTORY;
-        let had = self.rows[behaviour] as f64 + target * HISTORY;
+        let had = self.rows[behavior] as f64 + target * HISTORY;
         if had <= 0.0 {
             return 1.0;
         }
@@ -108,7 +108,7 @@ mod tests {
     }
 
     #[test]
-    fn a_behaviour_that_lags_is_nudged_up() {
+    fn a_behavior_that_lags_is_nudged_up() {
         let mut control = Control::new([0.5, 0.5, 0.0, 0.0], 1_000, 10, 100.0);
         assert_eq!(control.nudge(0), 1.0);
         (0..400).for_each(|_| assert!(control.take(0)));

@@ -1,14 +1,14 @@
-//! The stream of rows: consumers' sessions in order of time, their events interleaved.
+//! The stream of rows: users' sessions in order of time, their events interleaved.
 
-use super::BEHAVIOURS;
+use super::BEHAVIORS;
 use super::calendar::{Calendar, LAST_SECOND};
 use super::catalogue::Catalogue;
 use super::config::ValidShopConfig;
-use super::consumer::{Consumer, n_sessions, session_times};
 use super::control::Control;
 use super::epoch;
 use super::output::{HEADER, Lines, Row};
 use super::session::Session;
+use super::user::{User, n_sessions, session_times};
 use crate::DataError;
 use hashbrown::HashMap;
 use lightgcn_core::random::{Random, Stream};
@@ -31,22 +31,22 @@ const ROWS_PER_SESSION: f64 = 4.56;
 pub struct ShopSummary {
     /// Rows after the header.
     pub rows: u64,
-    /// Rows by behaviour: view, cart, remove_from_cart, purchase.
-    pub behaviours: [u64; 4],
+    /// Rows by behavior: view, cart, remove_from_cart, purchase.
+    pub behaviors: [u64; 4],
     /// Rows that repeat the row before them in every field.
     pub duplicates: u64,
-    /// Consumers with a row.
-    pub consumers: u64,
-    /// Products with a row.
-    pub products: u64,
+    /// Users with a row.
+    pub users: u64,
+    /// Items with a row.
+    pub items: u64,
     /// Sessions with a row.
     pub sessions: u64,
 }
 
 impl ShopSummary {
-    /// The rows of each behaviour with its label.
-    pub fn by_behaviour(&self) -> impl Iterator<Item = (&'static str, u64)> {
-        BEHAVIOURS.into_iter().zip(self.behaviours)
+    /// The rows of each behavior with its label.
+    pub fn by_behavior(&self) -> impl Iterator<Item = (&'static str, u64)> {
+        BEHAVIORS.into_iter().zip(self.behaviors)
     }
 }
 
@@ -95,13 +95,13 @@ impl<W: Write, P: FnMut(u64)> Generator<'_, W, P> {
         if self.control.skips(&mut draws) {
             return;
         }
-        let consumer = Consumer::new(self.config, self.catalogue, &self.random, user);
+        let traits = User::new(self.config, self.catalogue, &self.random, user);
         let mut cart = self.carts.remove(&user).unwrap_or_default();
         let before = self.sequence;
         self.sequence = Session {
             config: self.config,
             catalogue: self.catalogue,
-            consumer: &consumer,
+            user: &traits,
             control: &mut self.control,
             rows: &mut self.waiting,
             cart: &mut cart,
@@ -112,7 +112,7 @@ impl<W: Write, P: FnMut(u64)> Generator<'_, W, P> {
                 user,
                 session,
                 item: 0,
-                behaviour: 0,
+                behavior: 0,
             },
             duplicates: &mut self.duplicates,
         }
@@ -192,10 +192,10 @@ impl<W: Write, P: FnMut(u64)> Generator<'_, W, P> {
         (self.progress)(self.written);
         Ok(ShopSummary {
             rows: self.written,
-            behaviours: self.control.rows(),
+            behaviors: self.control.rows(),
             duplicates: self.duplicates,
-            consumers: self.users_seen.count(),
-            products: self.items_seen.count(),
+            users: self.users_seen.count(),
+            items: self.items_seen.count(),
             sessions: self.sessions,
         })
     }
@@ -214,7 +214,7 @@ fn stream(
         .map(|user| u64::from(n_sessions(config, scale, &random, user)))
         .sum();
     let control = Control::new(
-        config.config.behaviour_shares,
+        config.config.behavior_shares,
         config.n_events(),
         sessions,
         ROWS_PER_SESSION,
@@ -243,7 +243,7 @@ fn stream(
 /// Writes a log with exactly the configured number of rows, in order of time.
 ///
 /// `progress` is told the rows written so far, about every 500 rows and at the end. Memory grows
-/// with consumers and products (open carts, the catalogue), not with rows: session starts are held
+/// with users and items (open carts, the catalogue), not with rows: session starts are held
 /// four million at a time. O(rows · log(rows within half an hour)) time.
 ///
 /// # Errors

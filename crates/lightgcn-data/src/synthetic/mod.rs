@@ -1,6 +1,6 @@
 //! A synthetic shop for people without a log, and the statistics that it is calibrated against.
 //!
-//! [`generate`] streams a log in the nine columns of the real cosmetics shop's log: consumers with
+//! [`generate`] streams a log in the nine columns of the real cosmetics shop's log: users with
 //! a sparse mixture of planted taste communities, Zipf popularity within categories, sessions in
 //! which views lead to carts, carts to removals and purchases (often in a later session), exact
 //! duplicate rows, missing brands and category codes. Every row is a function of the seed and the
@@ -21,14 +21,13 @@
 //!
 //! let measured = statistics(log.as_slice())?;
 //! assert_eq!(measured.rows, 2_000);
-//! assert_eq!(measured.consumers, summary.consumers);
+//! assert_eq!(measured.users, summary.users);
 //! # Ok::<(), lightgcn_data::DataError>(())
 //! ```
 
 mod calendar;
 mod catalogue;
 mod config;
-mod consumer;
 mod control;
 mod distributions;
 mod generate;
@@ -39,6 +38,7 @@ mod structure;
 mod table;
 #[cfg(test)]
 mod tests;
+mod user;
 
 pub use config::{FunnelConfig, ShopConfig, TasteConfig, ValidShopConfig};
 pub use generate::{ShopSummary, generate, generate_to_path};
@@ -48,8 +48,8 @@ pub use table::{markdown_table, month_openings};
 
 use crate::DataError;
 
-/// The labels of the four behaviours in the order of their numbers.
-pub(crate) const BEHAVIOURS: [&str; 4] = ["view", "cart", "remove_from_cart", "purchase"];
+/// The labels of the four behaviors in the order of their numbers.
+pub(crate) const BEHAVIORS: [&str; 4] = ["view", "cart", "remove_from_cart", "purchase"];
 const VIEW: usize = 0;
 const CART: usize = 1;
 const REMOVE: usize = 2;
@@ -58,13 +58,13 @@ const PURCHASE: usize = 3;
 /// The epochs of [`lightgcn_core::random::Stream::Synthetic`]: one for each kind of draw.
 mod epoch {
     pub(super) const CATALOGUE: u32 = 1;
-    pub(super) const PRODUCT: u32 = 2;
-    pub(super) const PRODUCT_IDS: u32 = 3;
-    pub(super) const CONSUMER: u32 = 4;
+    pub(super) const ITEM: u32 = 2;
+    pub(super) const ITEM_IDS: u32 = 3;
+    pub(super) const USER: u32 = 4;
     pub(super) const TIMES: u32 = 5;
     pub(super) const SESSION: u32 = 6;
     pub(super) const SESSION_IDS: u32 = 7;
-    pub(super) const CONSUMER_IDS: u32 = 8;
+    pub(super) const USER_IDS: u32 = 8;
     pub(super) const SESSION_COUNT: u32 = 9;
     pub(super) const PRICES: u32 = 10;
 }

@@ -3,7 +3,7 @@
 use super::calendar::Calendar;
 use super::catalogue::Catalogue;
 use super::config::ValidShopConfig;
-use super::{BEHAVIOURS, consumer, epoch};
+use super::{BEHAVIORS, epoch, user};
 use lightgcn_core::random::Random;
 use std::io::Write;
 
@@ -17,10 +17,10 @@ pub(super) struct Row {
     pub(super) second: u32,
     pub(super) sequence: u64,
     pub(super) user: u32,
-    /// Which of the consumer's sessions, from 0.
+    /// Which of the user's sessions, from 0.
     pub(super) session: u32,
     pub(super) item: u32,
-    pub(super) behaviour: u8,
+    pub(super) behavior: u8,
 }
 
 /// Turns rows into lines.
@@ -35,10 +35,10 @@ impl Lines<'_> {
     pub(super) fn write(&self, row: &Row, out: &mut Vec<u8>) -> std::io::Result<()> {
         self.calendar.write(row.second, out);
         out.push(b',');
-        out.extend_from_slice(BEHAVIOURS[usize::from(row.behaviour)].as_bytes());
+        out.extend_from_slice(BEHAVIORS[usize::from(row.behavior)].as_bytes());
         out.push(b',');
         out.extend_from_slice(self.catalogue.fields(row.item));
-        let user = consumer::user_id(self.config, &self.random, row.user);
+        let user = user::user_id(self.config, &self.random, row.user);
         write!(out, ",{user},")?;
         self.session_id(row, out);
         out.push(b'\n');

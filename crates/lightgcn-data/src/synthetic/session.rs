@@ -3,16 +3,16 @@
 use super::calendar::LAST_SECOND;
 use super::catalogue::Catalogue;
 use super::config::{FunnelConfig, ValidShopConfig};
-use super::consumer::Consumer;
 use super::control::Control;
 use super::distributions::{log_normal_count, round_randomly};
 use super::output::Row;
+use super::user::User;
 use super::{CART, PURCHASE, REMOVE, VIEW};
 use lightgcn_core::random::Draws;
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 
-/// The most carted units that are remembered of a consumer.
+/// The most carted units that are remembered of a user.
 const FULL_CART: usize = 128;
 /// The probability that another view follows a view, a cart a cart, a removal a removal, while some
 /// are left; otherwise the next kind is drawn from all that are left.
@@ -28,7 +28,7 @@ const GAP_DEVIATION: f64 = 1.2;
 struct Plan {
     /// Views, carts and removals still to come.
     left: [u64; 3],
-    /// Products to buy at the end.
+    /// Items to buy at the end.
     basket: u64,
 }
 
@@ -43,9 +43,9 @@ struct Nature {
 }
 
 impl Nature {
-    fn draw(funnel: &FunnelConfig, consumer: &Consumer, open: usize, draws: &mut Draws) -> Self {
+    fn draw(funnel: &FunnelConfig, user: &User, open: usize, draws: &mut Draws) -> Self {
         let mut nature = Self::default();
-        if draws.unit() >= consumer.cart_propensity {
+        if draws.unit() >= user.cart_propensity {
             if open > 0 && draws.unit() < funnel.tidy_share {
                 nature.tidy = true;
             } else {
@@ -61,7 +61,7 @@ impl Nature {
         }
         nature.carts = log_normal_count(draws, funnel.carts);
         nature.removals = draws.unit() < funnel.removal_share;
-        if draws.unit() < consumer.purchase_propensity {
+        if draws.unit() < user.purchase_propensity {
             nature.basket = log_normal_count(draws, funnel.basket);
             // What is missing in the cart is carted now; a full one leaves time for little else.
             let missing = nature.basket * (1.0 - funnel.untracked_share) - open as f64;
@@ -77,11 +77,11 @@ impl Nature {
     }
 
     fn plan(&self, control: &Control, volume: f64, open: usize, draws: &mut Draws) -> Plan {
-        let mut scaled = |natural: f64, behaviour: usize| {
-            if natural <= 0.0 || control.nudge(behaviour) <= 0.2 {
+        let mut scaled = |natural: f64, behavior: usize| {
+            if natural <= 0.0 || control.nudge(behavior) <= 0.2 {
                 return 0;
             }
-            round_randomly(draws, natural * volume * control.nudge(behaviour)).max(1)
+            round_randomly(draws, natural * volume * control.nudge(behavior)).max(1)
         };
         let views = scaled(self.views, VIEW);
         let carts = scaled(self.carts, CART);
@@ -109,7 +109,7 @@ impl Nature {
 pub(super) struct Session<'a> {
     pub(super) config: &'a ValidShopConfig,
     pub(super) catalogue: &'a Catalogue,
-    pub(super) consumer: &'a Consumer,
+    pub(super) user: &'a User,
     pub(super) control: &'a mut Control,
     pub(super) rows: &'a mut BinaryHeap<Reverse<Row>>,
     pub(super) cart: &'a mut Vec<u32>,
@@ -124,7 +124,7 @@ impl Session<'_> {
     pub(super) fn run(mut self) -> u64 {
         let funnel = &self.config.config.funnel;
         let open = self.cart.len();
-        let nature = Nature::draw(funnel, self.consumer, open, &mut self.draws);
+        let nature = Nature::draw(funnel, self.user, open, &mut self.draws);
         let volume = self.control.begin(nature.rows(open));
         let mut plan = nature.plan(self.control, volume, open, &mut self.draws);
         if self.control.is_last() {
@@ -203,11 +203,11 @@ impl Session<'_> {
     }
 
     fn new_category(&mut self) -> u32 {
-        self.consumer
+        self.user
             .category(self.config, self.catalogue, &mut self.draws)
     }
 
-    fn new_product(&mut self, category: &mut u32) -> u32 {
+    fn new_item(&mut self, category: &mut u32) -> u32 {
         let taste = &self.config.config.taste;
         if self.draws.unit() < taste.bestseller_share {
             let category = self.catalogue.any_category(&mut self.draws);
@@ -216,9 +216,9 @@ impl Session<'_> {
         if self.draws.unit() >= taste.stay_share {
             *category = self.new_category();
         }
-        let style = self.consumer.style;
+        let style = self.user.style;
         self.catalogue
-            .product(*category, style, taste.style_preference, &mut self.draws)
+            .item(*category, style, taste.style_preference, &mut self.draws)
     }
 
     fn viewed(&mut self, seen: &[u32], category: &mut u32) -> u32 {
@@ -230,7 +230,7 @@ impl Session<'_> {
         if !self.cart.is_empty() && self.draws.unit() < review {
             return self.cart[self.draws.below(self.cart.len() as u32) as usize];
         }
-        self.new_product(category)
+        self.new_item(category)
     }
 
     fn carted(&mut self, last: Option<u32>, kind: usize, seen: &[u32], category: &mut u32) -> u32 {
@@ -253,12 +253,12 @@ impl Session<'_> {
             }
         }
         // A category in which nothing can be carted gives up after some tries.
-        let mut item = self.new_product(category);
+        let mut item = self.new_item(category);
         for _ in 0..8 {
             if !self.catalogue.is_never_carted(item) {
                 break;
             }
-            item = self.new_product(category);
+            item = self.new_item(category);
         }
         item
     }
@@ -268,7 +268,7 @@ impl Session<'_> {
         self.cart.swap_remove(place)
     }
 
-    /// Buys `basket` products at one moment: of the open cart, or some that were never carted.
+    /// Buys `basket` items at one moment: of the open cart, or some that were never carted.
     fn buy(&mut self, basket: u64) {
         self.wait(PURCHASE, false);
         let untracked = self.config.config.funnel.untracked_share;
@@ -295,13 +295,13 @@ impl Session<'_> {
     }
 
     /// Pushes the row, and with the duplicates' probability once more.
-    fn push(&mut self, behaviour: usize, item: u32) {
-        let share = self.config.config.duplicate_shares[behaviour];
+    fn push(&mut self, behavior: usize, item: u32) {
+        let share = self.config.config.duplicate_shares[behavior];
         let times = 1 + u64::from(self.draws.unit() < share / (1.0 - share));
         for time in 0..times {
-            if self.control.take(behaviour) {
+            if self.control.take(behavior) {
                 self.next.item = item;
-                self.next.behaviour = behaviour as u8;
+                self.next.behavior = behavior as u8;
                 self.rows.push(Reverse(self.next));
                 self.next.sequence += 1;
                 *self.duplicates += time;

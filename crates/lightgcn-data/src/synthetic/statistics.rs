@@ -51,41 +51,41 @@ impl Quantiles {
 }
 
 /// What [`statistics`] measures on a log. Shares are between 0 and 1; a figure that the log cannot
-/// give (no session column, no purchase, too few consumers) is none.
+/// give (no session column, no purchase, too few users) is none.
 #[derive(Debug, Clone, Default, PartialEq, serde::Serialize)]
 #[non_exhaustive]
 pub struct LogStatistics {
     /// Rows after the header.
     pub rows: u64,
-    /// Rows by behaviour label, in the order view, cart, remove_from_cart, purchase, then others.
-    pub behaviours: Vec<(String, u64)>,
-    /// Distinct consumers.
-    pub consumers: u64,
-    /// Distinct products.
-    pub products: u64,
+    /// Rows by behavior label, in the order view, cart, remove_from_cart, purchase, then others.
+    pub behaviors: Vec<(String, u64)>,
+    /// Distinct users.
+    pub users: u64,
+    /// Distinct items.
+    pub items: u64,
     /// Distinct sessions (empty session fields are not counted).
     pub sessions: u64,
-    /// Rows per consumer.
-    pub events_per_consumer: Quantiles,
+    /// Rows per user.
+    pub events_per_user: Quantiles,
     /// Rows per session.
     pub events_per_session: Quantiles,
-    /// Rows per product.
-    pub events_per_product: Quantiles,
-    /// Distinct products per consumer.
-    pub products_per_consumer: Quantiles,
-    /// Distinct sessions per consumer.
-    pub sessions_per_consumer: Quantiles,
-    /// Rows per (consumer, product) pair.
+    /// Rows per item.
+    pub events_per_item: Quantiles,
+    /// Distinct items per user.
+    pub items_per_user: Quantiles,
+    /// Distinct sessions per user.
+    pub sessions_per_user: Quantiles,
+    /// Rows per (user, item) pair.
     pub events_per_pair: f64,
     /// The Zipf exponent: minus the least-squares slope of ln(rows) over ln(rank) for the most
-    /// frequent fifth of the products.
+    /// frequent fifth of the items.
     pub zipf_exponent: Option<f64>,
-    /// The share of all rows that the most frequent product has.
-    pub top_product_share: f64,
-    /// The share of consumers with a cart row.
-    pub consumers_with_cart: f64,
-    /// The share of consumers with a purchase row.
-    pub consumers_with_purchase: f64,
+    /// The share of all rows that the most frequent item has.
+    pub top_item_share: f64,
+    /// The share of users with a cart row.
+    pub users_with_cart: f64,
+    /// The share of users with a purchase row.
+    pub users_with_purchase: f64,
     /// The share of sessions with a view row.
     pub sessions_with_view: Option<f64>,
     /// The share of sessions with a cart row.
@@ -96,15 +96,15 @@ pub struct LogStatistics {
     pub purchases_per_purchase_session: Option<f64>,
     /// The share of buyers who bought in more than one session.
     pub repeat_buyers: Option<f64>,
-    /// The share of purchase rows whose consumer viewed that product earlier in the log.
+    /// The share of purchase rows whose user viewed that item earlier in the log.
     pub purchases_after_view: Option<f64>,
-    /// The share of purchase rows whose consumer carted that product earlier in the log.
+    /// The share of purchase rows whose user carted that item earlier in the log.
     pub purchases_after_cart: Option<f64>,
-    /// The share of purchase rows whose consumer viewed or carted that product earlier in the log.
+    /// The share of purchase rows whose user viewed or carted that item earlier in the log.
     pub purchases_after_either: Option<f64>,
-    /// The share of cart rows whose consumer viewed that product earlier in the log.
+    /// The share of cart rows whose user viewed that item earlier in the log.
     pub carts_after_view: Option<f64>,
-    /// The share of view rows whose consumer carted that product earlier in the log.
+    /// The share of view rows whose user carted that item earlier in the log.
     pub views_after_cart: Option<f64>,
     /// The share of rows that equal an earlier row in every field.
     pub duplicates: f64,
@@ -116,15 +116,15 @@ pub struct LogStatistics {
     pub price_zero: f64,
     /// Price over rows.
     pub price: Quantiles,
-    /// How far consumers keep to categories, brands and to one another's products.
+    /// How far users keep to categories, brands and to one another's items.
     pub structure: Structure,
 }
 
 impl LogStatistics {
-    /// The share of rows with that behaviour label; 0 if there are none.
+    /// The share of rows with that behavior label; 0 if there are none.
     #[must_use]
-    pub fn behaviour_share(&self, label: &str) -> f64 {
-        let found = self.behaviours.iter().find(|(name, _)| name == label);
+    pub fn behavior_share(&self, label: &str) -> f64 {
+        let found = self.behaviors.iter().find(|(name, _)| name == label);
         found.map_or(0.0, |(_, n)| *n as f64 / self.rows.max(1) as f64)
     }
 }
@@ -169,7 +169,7 @@ impl Interner {
 const VIEWED: u8 = 1;
 const CARTED: u8 = 2;
 
-/// One (consumer, product) pair as it is first seen.
+/// One (user, item) pair as it is first seen.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Pair {
     pub(super) user: u32,
@@ -251,7 +251,7 @@ impl Collector {
         let field = |n: Option<usize>| n.and_then(|n| record.get(n)).unwrap_or(b"");
         self.rows += 1;
         self.duplicates += u64::from(!self.digests.insert(digest(record)));
-        let label = self.label(field(Some(columns.behaviour)));
+        let label = self.label(field(Some(columns.behavior)));
         self.labels[label].2 += 1;
         let act = self.labels[label].1;
         let bit = 1 << act as u8;
@@ -335,10 +335,10 @@ impl Collector {
         let of_purchases = |n: u64| of_all(n, self.purchases[0]);
         let of_sessions =
             |act| (!self.session_acts.is_empty()).then(|| with(&self.session_acts, act));
-        let mut user_products = vec![0u32; self.user_rows.len()];
+        let mut user_items = vec![0u32; self.user_rows.len()];
         self.pairs
             .iter()
-            .for_each(|pair| user_products[pair.user as usize] += 1);
+            .for_each(|pair| user_items[pair.user as usize] += 1);
         let mut user_sessions = vec![0u32; self.user_rows.len()];
         let mut user_purchase_sessions = vec![0u32; self.user_rows.len()];
         let mut purchase_sessions = 0u64;
@@ -356,23 +356,23 @@ impl Collector {
         let structure = structure::measure(&self.pairs, &self.item_category, &self.item_brand);
         LogStatistics {
             rows: self.rows,
-            consumers: self.user_rows.len() as u64,
-            products: self.item_rows.len() as u64,
+            users: self.user_rows.len() as u64,
+            items: self.item_rows.len() as u64,
             sessions: self.session_rows.len() as u64,
-            events_per_consumer: Quantiles::of_counts(&self.user_rows),
+            events_per_user: Quantiles::of_counts(&self.user_rows),
             events_per_session: Quantiles::of_counts(&self.session_rows),
-            events_per_product: Quantiles::of_counts(&self.item_rows),
-            products_per_consumer: Quantiles::of_counts(&user_products),
-            sessions_per_consumer: if sessions_known {
+            events_per_item: Quantiles::of_counts(&self.item_rows),
+            items_per_user: Quantiles::of_counts(&user_items),
+            sessions_per_user: if sessions_known {
                 Quantiles::of_counts(&user_sessions)
             } else {
                 Quantiles::default()
             },
             events_per_pair: self.rows as f64 / self.pairs.len().max(1) as f64,
             zipf_exponent: zipf_exponent(&self.item_rows),
-            top_product_share: share(u64::from(top)),
-            consumers_with_cart: with(&self.user_acts, Act::Cart),
-            consumers_with_purchase: with(&self.user_acts, Act::Purchase),
+            top_item_share: share(u64::from(top)),
+            users_with_cart: with(&self.user_acts, Act::Cart),
+            users_with_purchase: with(&self.user_acts, Act::Purchase),
             sessions_with_view: of_sessions(Act::View),
             sessions_with_cart: of_sessions(Act::Cart),
             sessions_with_purchase: of_sessions(Act::Purchase),
@@ -389,7 +389,7 @@ impl Collector {
             category_code_missing: share(self.code_missing),
             price_zero: share(self.price_zero),
             price: Quantiles::of(std::mem::take(&mut self.prices)),
-            behaviours: ordered(self.labels),
+            behaviors: ordered(self.labels),
             structure,
         }
     }
@@ -428,7 +428,7 @@ fn zipf_exponent(counts: &[u32]) -> Option<f64> {
 
 struct Columns {
     time: usize,
-    behaviour: usize,
+    behavior: usize,
     item: usize,
     user: usize,
     category: Option<usize>,
@@ -452,7 +452,7 @@ impl Columns {
         };
         Ok(Self {
             time: need("event_time")?,
-            behaviour: need("event_type")?,
+            behavior: need("event_type")?,
             item: need("product_id")?,
             user: need("user_id")?,
             category: find("category_id"),
@@ -469,7 +469,7 @@ impl Columns {
 ///
 /// The labels `view` and `click` count as views, `cart` as carts, `purchase` and `buy` as
 /// purchases. Takes O(rows) time and, since it looks for exact duplicates and keeps every distinct
-/// (consumer, product) pair, about 100 bytes of memory a row: 2 GB for 20 million rows.
+/// (user, item) pair, about 100 bytes of memory a row: 2 GB for 20 million rows.
 ///
 /// ```
 /// let log = "event_time,event_type,product_id,user_id\n\

@@ -1,24 +1,24 @@
-//! How far consumers keep to categories, to brands and to one another's products.
+//! How far users keep to categories, to brands and to one another's items.
 
 use super::statistics::Pair;
 use lightgcn_core::random::{Random, Stream};
 
 /// The structure of taste in a log. Each figure is a ratio to chance: 1 says no structure.
 ///
-/// All are taken over distinct (consumer, product) pairs, so that repeated events do not count.
+/// All are taken over distinct (user, item) pairs, so that repeated events do not count.
 #[derive(Debug, Clone, Copy, Default, PartialEq, serde::Serialize)]
 #[non_exhaustive]
 pub struct Structure {
-    /// The mean over consumers (with two or more products) of the probability that two of their
-    /// products share a category, over that probability for two products of two random pairs.
+    /// The mean over users (with two or more items) of the probability that two of their
+    /// items share a category, over that probability for two items of two random pairs.
     pub category_lift: Option<f64>,
-    /// The same over products that the consumer first met on different days.
+    /// The same over items that the user first met on different days.
     pub category_lift_across_days: Option<f64>,
-    /// As `category_lift` for brands; products without a brand are left out.
+    /// As `category_lift` for brands; items without a brand are left out.
     pub brand_lift: Option<f64>,
     /// As `category_lift_across_days` for brands.
     pub brand_lift_across_days: Option<f64>,
-    /// Second order: how many further products two consumers share who share one, over the number
+    /// Second order: how many further items two users share who share one, over the number
     /// in a random graph with the same degrees. Estimated from 20,000 random such couples.
     pub overlap_lift: Option<f64>,
 }
@@ -26,7 +26,7 @@ pub struct Structure {
 const MISSING: u32 = u32::MAX;
 const COUPLES: u64 = 20_000;
 
-/// Measures the structure of `pairs`; `categories` and `brands` are per product, `u32::MAX` where
+/// Measures the structure of `pairs`; `categories` and `brands` are per item, `u32::MAX` where
 /// unknown.
 pub(super) fn measure(pairs: &[Pair], categories: &[u32], brands: &[u32]) -> Structure {
     let mut by_user = pairs.to_vec();
@@ -63,7 +63,7 @@ fn lift(by_user: &[Pair], labels: &[u32], across_days: bool) -> Option<f64> {
         .chunk_by(|a, b| a == b)
         .map(|run| (run.len() as f64 / total).powi(2))
         .sum();
-    let (mut sum, mut consumers) = (0.0, 0u64);
+    let (mut sum, mut users) = (0.0, 0u64);
     for user in by_user.chunk_by(|a, b| a.user == b.user) {
         let mut known: Vec<(u32, u32)> = user
             .iter()
@@ -84,10 +84,10 @@ fn lift(by_user: &[Pair], labels: &[u32], across_days: bool) -> Option<f64> {
         }
         if possible > 0.0 {
             sum += equal / possible;
-            consumers += 1;
+            users += 1;
         }
     }
-    (consumers > 0 && chance > 0.0).then(|| sum / consumers as f64 / chance)
+    (users > 0 && chance > 0.0).then(|| sum / users as f64 / chance)
 }
 
 fn offsets(sorted: impl Iterator<Item = u32>, n: usize) -> Vec<usize> {
@@ -115,8 +115,8 @@ fn shared(mut a: &[Pair], mut b: &[Pair]) -> u64 {
     n
 }
 
-/// Draws couples of consumers through a product they share, products in proportion to their number
-/// of couples, and compares the further products they share with the expectation
+/// Draws couples of users through an item they share, items in proportion to their number
+/// of couples, and compares the further items they share with the expectation
 /// (d_u − 1)(d_v − 1) · Σ_j d_j(d_j − 1) / E² of the configuration model (Newman, "Networks",
 /// 2nd edition, section 12.1: the bipartite form).
 fn overlap_lift(by_user: &[Pair]) -> Option<f64> {
@@ -125,9 +125,9 @@ fn overlap_lift(by_user: &[Pair]) -> Option<f64> {
     let user_starts = offsets(by_user.iter().map(|p| p.user), n_users);
     let item_starts = offsets(by_user.iter().map(|p| p.item), n_items);
     let mut fill = item_starts.clone();
-    let mut consumers = vec![0u32; by_user.len()];
+    let mut users = vec![0u32; by_user.len()];
     for pair in by_user {
-        consumers[fill[pair.item as usize]] = pair.user;
+        users[fill[pair.item as usize]] = pair.user;
         fill[pair.item as usize] += 1;
     }
     let mut cumulative = vec![0u64; n_items];
@@ -147,7 +147,7 @@ fn overlap_lift(by_user: &[Pair]) -> Option<f64> {
         let mut draws = random.at(0, n);
         let ticket = draws.below_u64(couples);
         let item = cumulative.partition_point(|&c| c <= ticket);
-        let of_item = &consumers[item_starts[item]..item_starts[item + 1]];
+        let of_item = &users[item_starts[item]..item_starts[item + 1]];
         let first = draws.below(of_item.len() as u32) as usize;
         let step = 1 + draws.below(of_item.len() as u32 - 1) as usize;
         let second = (first + step) % of_item.len();
@@ -171,13 +171,13 @@ mod tests {
 
     #[test]
     fn category_lift_is_the_hand_computed_one() {
-        // Consumer 0: categories a a b (1 of 3 couples equal); consumer 1: b b (1 of 1).
+        // User 0: categories a a b (1 of 3 couples equal); user 1: b b (1 of 1).
         // Chance: a twice, b three times of five: 4/25 + 9/25.
         let log = pairs(&[(0, 0, 0), (0, 1, 1), (0, 2, 1), (1, 2, 0), (1, 3, 0)]);
         let s = measure(&log, &[0, 0, 1, 1], &[MISSING; 4]);
         let expected = (1.0 / 3.0 + 1.0) / 2.0 / (13.0 / 25.0);
         assert!((s.category_lift.unwrap() - expected).abs() < 1e-12);
-        // Across days only consumer 0 counts: couples (0,1) equal and (0,2) not.
+        // Across days only user 0 counts: couples (0,1) equal and (0,2) not.
         let expected = 0.5 / (13.0 / 25.0);
         assert!((s.category_lift_across_days.unwrap() - expected).abs() < 1e-12);
         assert_eq!(s.brand_lift, None);
@@ -185,8 +185,8 @@ mod tests {
 
     #[test]
     fn overlap_lift_is_the_hand_computed_one() {
-        // Two consumers with the same three products and nothing else: each couple shares two
-        // further products; chance gives (3-1)(3-1) * (3 * 2 * 1) / 36 = 2/3.
+        // Two users with the same three items and nothing else: each couple shares two
+        // further items; chance gives (3-1)(3-1) * (3 * 2 * 1) / 36 = 2/3.
         let log = pairs(&[
             (0, 0, 0),
             (0, 1, 0),
@@ -218,7 +218,7 @@ mod tests {
     }
 
     #[test]
-    fn a_log_without_shared_products_has_no_overlap() {
+    fn a_log_without_shared_items_has_no_overlap() {
         assert_eq!(measure(&[], &[], &[]), Structure::default());
         let s = measure(&pairs(&[(0, 0, 0), (1, 1, 0)]), &[], &[]);
         assert_eq!(s.overlap_lift, None);

@@ -1,7 +1,7 @@
 //! Statistics of several logs side by side, as Markdown.
 
 use super::statistics::{LogStatistics, Quantiles};
-use super::{BEHAVIOURS, row_error};
+use super::{BEHAVIORS, row_error};
 use crate::DataError;
 use std::io::{Read, Write};
 
@@ -43,31 +43,23 @@ type Cell = fn(&LogStatistics) -> String;
 
 const LINES: [(&str, Cell); 31] = [
     ("rows", |s| count(s.rows as f64)),
-    ("consumers", |s| count(s.consumers as f64)),
-    ("products", |s| count(s.products as f64)),
+    ("users", |s| count(s.users as f64)),
+    ("items", |s| count(s.items as f64)),
     ("sessions", |s| count(s.sessions as f64)),
-    ("rows per consumer", |s| quantiles(&s.events_per_consumer)),
-    ("distinct products per consumer", |s| {
-        quantiles(&s.products_per_consumer)
-    }),
-    ("sessions per consumer", |s| {
-        quantiles(&s.sessions_per_consumer)
-    }),
+    ("rows per user", |s| quantiles(&s.events_per_user)),
+    ("distinct items per user", |s| quantiles(&s.items_per_user)),
+    ("sessions per user", |s| quantiles(&s.sessions_per_user)),
     ("rows per session", |s| quantiles(&s.events_per_session)),
-    ("rows per product", |s| quantiles(&s.events_per_product)),
-    ("rows per (consumer, product) pair", |s| {
-        number(s.events_per_pair)
-    }),
-    ("Zipf exponent (top fifth of products)", |s| {
+    ("rows per item", |s| quantiles(&s.events_per_item)),
+    ("rows per (user, item) pair", |s| number(s.events_per_pair)),
+    ("Zipf exponent (top fifth of items)", |s| {
         optional(s.zipf_exponent, number)
     }),
-    ("rows of the most frequent product", |s| {
-        percent(s.top_product_share)
+    ("rows of the most frequent item", |s| {
+        percent(s.top_item_share)
     }),
-    ("consumers with a cart", |s| percent(s.consumers_with_cart)),
-    ("consumers with a purchase", |s| {
-        percent(s.consumers_with_purchase)
-    }),
+    ("users with a cart", |s| percent(s.users_with_cart)),
+    ("users with a purchase", |s| percent(s.users_with_purchase)),
     ("sessions with a view", |s| {
         optional(s.sessions_with_view, percent)
     }),
@@ -83,16 +75,16 @@ const LINES: [(&str, Cell); 31] = [
     ("buyers who bought in two sessions or more", |s| {
         optional(s.repeat_buyers, percent)
     }),
-    ("purchases after a view of the product", |s| {
+    ("purchases after a view of the item", |s| {
         optional(s.purchases_after_view, percent)
     }),
-    ("purchases after a cart of the product", |s| {
+    ("purchases after a cart of the item", |s| {
         optional(s.purchases_after_cart, percent)
     }),
-    ("carts after a view of the product", |s| {
+    ("carts after a view of the item", |s| {
         optional(s.carts_after_view, percent)
     }),
-    ("views after a cart of the product", |s| {
+    ("views after a cart of the item", |s| {
         optional(s.views_after_cart, percent)
     }),
     ("exact duplicates", |s| percent(s.duplicates)),
@@ -131,7 +123,7 @@ const LINES: [(&str, Cell); 31] = [
 ///
 /// let log = "event_time,event_type,product_id,user_id\n2019-10-01,view,7,ann\n";
 /// let table = markdown_table(&[("mine", &statistics(log.as_bytes())?)]);
-/// assert!(table.contains("| consumers | 1 |"));
+/// assert!(table.contains("| users | 1 |"));
 /// # Ok::<(), lightgcn_data::DataError>(())
 /// ```
 #[must_use]
@@ -147,8 +139,8 @@ pub fn markdown_table(logs: &[(&str, &LogStatistics)]) -> String {
     };
     for (place, (name, cell)) in LINES.iter().enumerate() {
         if place == 4 {
-            for label in BEHAVIOURS {
-                let cells = logs.iter().map(|(_, s)| percent(s.behaviour_share(label)));
+            for label in BEHAVIORS {
+                let cells = logs.iter().map(|(_, s)| percent(s.behavior_share(label)));
                 line(&format!("`{label}` rows"), cells.collect());
             }
         }

@@ -46,7 +46,7 @@ fn rows_have_the_nine_columns_in_order_of_time() {
         assert!(fields[0] >= last.as_str(), "{line} after {last}");
         assert!(("2019-10-01 00:00:00 UTC".."2020-03-01").contains(&fields[0]));
         assert_eq!(fields[0].len(), 23);
-        assert!(BEHAVIOURS.contains(&fields[1]));
+        assert!(BEHAVIORS.contains(&fields[1]));
         assert!(fields[2].parse::<u64>().is_ok() && fields[3].parse::<u64>().is_ok());
         assert!(fields[6].parse::<f64>().unwrap() >= 0.0);
         assert!(fields[7].parse::<u64>().is_ok());
@@ -62,14 +62,14 @@ fn the_summary_tells_what_is_in_the_log() {
     let (log, summary) = log(&shop(20_000, 4));
     let measured = statistics(log.as_bytes()).unwrap();
     assert_eq!(measured.rows, summary.rows);
-    assert_eq!(measured.consumers, summary.consumers);
-    assert_eq!(measured.products, summary.products);
+    assert_eq!(measured.users, summary.users);
+    assert_eq!(measured.items, summary.items);
     assert_eq!(measured.sessions, summary.sessions);
     let counted: Vec<(String, u64)> = summary
-        .by_behaviour()
+        .by_behavior()
         .map(|(label, n)| (label.to_owned(), n))
         .collect();
-    assert_eq!(measured.behaviours, counted);
+    assert_eq!(measured.behaviors, counted);
     // Chance repeats within a second are on top of the planned duplicates.
     let planned = summary.duplicates as f64 / summary.rows as f64;
     assert!(measured.duplicates >= planned && measured.duplicates < planned + 0.02);
@@ -87,8 +87,8 @@ fn the_quickstart_shop_has_the_real_logs_proportions() {
             "{name}: {found}, not {wanted}"
         );
     };
-    for (label, share) in BEHAVIOURS.iter().zip(config.behaviour_shares) {
-        near(label, s.behaviour_share(label), share, 0.02);
+    for (label, share) in BEHAVIORS.iter().zip(config.behavior_shares) {
+        near(label, s.behavior_share(label), share, 0.02);
     }
     near("duplicates", s.duplicates, 0.058, 0.006);
     near("brand missing", s.brand_missing, 0.423, 0.05);
@@ -98,15 +98,10 @@ fn the_quickstart_shop_has_the_real_logs_proportions() {
         0.983,
         0.01,
     );
-    near("rows per consumer", s.events_per_consumer.mean, 12.62, 0.1);
-    near(
-        "sessions per consumer",
-        s.sessions_per_consumer.mean,
-        2.77,
-        0.2,
-    );
-    near("consumers with a cart", s.consumers_with_cart, 0.243, 0.04);
-    near("buyers", s.consumers_with_purchase, 0.0674, 0.01);
+    near("rows per user", s.events_per_user.mean, 12.62, 0.1);
+    near("sessions per user", s.sessions_per_user.mean, 2.77, 0.2);
+    near("users with a cart", s.users_with_cart, 0.243, 0.04);
+    near("buyers", s.users_with_purchase, 0.0674, 0.01);
     near("repeat buyers", s.repeat_buyers.unwrap(), 0.211, 0.03);
     near(
         "sessions with a cart",
@@ -121,7 +116,7 @@ fn the_quickstart_shop_has_the_real_logs_proportions() {
         0.005,
     );
     near("median price", s.price.p50, 3.97, 0.8);
-    // Purchases mostly come of carts, and consumers keep to their tastes, also from day to day.
+    // Purchases mostly come of carts, and users keep to their tastes, also from day to day.
     assert!(s.purchases_after_cart.unwrap() > 0.5);
     assert!(s.structure.category_lift.unwrap() > 5.0);
     assert!(s.structure.category_lift_across_days.unwrap() > 3.0);
@@ -145,7 +140,7 @@ fn without_taste_there_is_no_structure() {
 #[test]
 fn the_configured_shares_are_followed() {
     let config = ShopConfig {
-        behaviour_shares: [0.6, 0.25, 0.1, 0.05],
+        behavior_shares: [0.6, 0.25, 0.1, 0.05],
         brand_missing: 0.0,
         category_code_missing: 1.0,
         duplicate_shares: [0.0; 4],
@@ -154,8 +149,8 @@ fn the_configured_shares_are_followed() {
     let (log, summary) = log(&config);
     assert_eq!(summary.duplicates, 0);
     let s = statistics(log.as_bytes()).unwrap();
-    for (label, share) in BEHAVIOURS.iter().zip(config.behaviour_shares) {
-        let found = s.behaviour_share(label);
+    for (label, share) in BEHAVIORS.iter().zip(config.behavior_shares) {
+        let found = s.behavior_share(label);
         assert!((found - share).abs() < 0.02, "{label}: {found}");
     }
     assert_eq!((s.brand_missing, s.category_code_missing), (0.0, 1.0));
@@ -220,7 +215,7 @@ fn every_fault_of_a_config_is_listed() {
     let mut config = ShopConfig {
         n_events: 0,
         n_items: Some(1),
-        behaviour_shares: [0.5, 0.5, 0.5, 0.5],
+        behavior_shares: [0.5, 0.5, 0.5, 0.5],
         brand_missing: 1.5,
         median_price: f64::NAN,
         ..ShopConfig::default()
@@ -236,7 +231,7 @@ fn every_fault_of_a_config_is_listed() {
     for name in [
         "n_events",
         "n_items",
-        "behaviour_shares",
+        "behavior_shares",
         "brand_missing",
         "median_price",
         "taste.styles",
@@ -256,7 +251,7 @@ fn every_fault_of_a_config_is_listed() {
         ..ShopConfig::default()
     })
     .check() else {
-        panic!("more consumers than events");
+        panic!("more users than events");
     };
     assert_eq!(faults.len(), 2, "{faults:?}");
 }
@@ -292,9 +287,9 @@ proptest! {
         let (log, summary) = log(&config);
         prop_assert_eq!(summary.rows, n_events);
         prop_assert_eq!(log.lines().count() as u64, n_events + 1);
-        prop_assert!(summary.consumers <= n_users);
-        prop_assert!(summary.products <= n_items);
-        prop_assert_eq!(summary.behaviours.iter().sum::<u64>(), n_events);
+        prop_assert!(summary.users <= n_users);
+        prop_assert!(summary.items <= n_items);
+        prop_assert_eq!(summary.behaviors.iter().sum::<u64>(), n_events);
     }
 }
 
@@ -314,34 +309,28 @@ event_time,event_type,product_id,category_id,category_code,brand,price,user_id,u
 #[test]
 fn statistics_of_a_log_made_by_hand_are_exact() {
     let s = statistics(BY_HAND.as_bytes()).unwrap();
-    assert_eq!((s.rows, s.consumers, s.products, s.sessions), (8, 2, 3, 4));
-    let behaviours: Vec<(&str, u64)> = s.behaviours.iter().map(|(l, n)| (l.as_str(), *n)).collect();
+    assert_eq!((s.rows, s.users, s.items, s.sessions), (8, 2, 3, 4));
+    let behaviors: Vec<(&str, u64)> = s.behaviors.iter().map(|(l, n)| (l.as_str(), *n)).collect();
     assert_eq!(
-        behaviours,
+        behaviors,
         [("view", 4), ("cart", 1), ("purchase", 2), ("wish", 1)]
     );
-    assert_eq!(s.behaviour_share("view"), 0.5);
-    assert_eq!(s.behaviour_share("remove_from_cart"), 0.0);
-    // Ann has 5 rows, bob 3; ann met products 1 and 2, bob 1 and 3: four pairs.
-    let q = s.events_per_consumer;
+    assert_eq!(s.behavior_share("view"), 0.5);
+    assert_eq!(s.behavior_share("remove_from_cart"), 0.0);
+    // Ann has 5 rows, bob 3; ann met items 1 and 2, bob 1 and 3: four pairs.
+    let q = s.events_per_user;
     assert_eq!(
         (q.mean, q.p25, q.p50, q.p75, q.max),
         (4.0, 3.0, 3.0, 5.0, 5.0)
     );
-    assert_eq!(s.products_per_consumer.mean, 2.0);
+    assert_eq!(s.items_per_user.mean, 2.0);
     assert_eq!(s.events_per_pair, 2.0);
-    assert_eq!(s.sessions_per_consumer.mean, 2.0);
-    // Sessions of 2, 2, 2 and 1 rows; products of 6, 1 and 1.
+    assert_eq!(s.sessions_per_user.mean, 2.0);
+    // Sessions of 2, 2, 2 and 1 rows; items of 6, 1 and 1.
     assert_eq!(s.events_per_session.mean, 7.0 / 4.0);
-    assert_eq!(
-        (s.events_per_product.p50, s.events_per_product.max),
-        (1.0, 6.0)
-    );
-    assert_eq!(s.top_product_share, 0.75);
-    assert_eq!(
-        (s.consumers_with_cart, s.consumers_with_purchase),
-        (0.5, 0.5)
-    );
+    assert_eq!((s.events_per_item.p50, s.events_per_item.max), (1.0, 6.0));
+    assert_eq!(s.top_item_share, 0.75);
+    assert_eq!((s.users_with_cart, s.users_with_purchase), (0.5, 0.5));
     assert_eq!(s.sessions_with_view, Some(0.75));
     assert_eq!(s.sessions_with_cart, Some(0.25));
     assert_eq!(s.sessions_with_purchase, Some(0.25));
@@ -358,7 +347,7 @@ fn statistics_of_a_log_made_by_hand_are_exact() {
     assert_eq!(s.price_zero, 1.0 / 8.0);
     assert_eq!((s.price.mean, s.price.p50, s.price.max), (2.0, 2.0, 4.0));
     assert_eq!(s.zipf_exponent, None);
-    // Ann's couple of products disagrees in category, bob's agrees; of four pairs three are in a.
+    // Ann's couple of items disagrees in category, bob's agrees; of four pairs three are in a.
     let lift = 0.5 / (9.0 / 16.0 + 1.0 / 16.0);
     assert!((s.structure.category_lift.unwrap() - lift).abs() < 1e-12);
 }
@@ -413,6 +402,6 @@ fn the_table_has_a_column_for_each_log() {
     let table = markdown_table(&[("one", &s), ("two", &s)]);
     assert!(table.starts_with("| statistic | one | two |\n|---|---:|---:|\n| rows | 8 | 8 |\n"));
     assert!(table.contains("| `view` rows | 50.00 % | 50.00 % |\n"));
-    assert!(table.contains("| rows per consumer | 4.00: 3 / 3 / 5 / 5 / 5 / 5 | 4.00: "));
+    assert!(table.contains("| rows per user | 4.00: 3 / 3 / 5 / 5 / 5 / 5 | 4.00: "));
     assert!(table.lines().all(|line| line.matches('|').count() == 4));
 }

@@ -48,8 +48,8 @@ fn formula(n_users: usize, n_items: usize, edges: &[Edge], how: Normalization) -
 
 #[test]
 fn weighted_normalizations_by_hand() {
-    // Consumer 0 has degree 4 + 5 = 9, consumer 1 is isolated; products have 4 and 5 + 11 = 16,
-    // consumer 2 has 11.
+    // User 0 has degree 4 + 5 = 9, user 1 is isolated; items have 4 and 5 + 11 = 16,
+    // user 2 has 11.
     let graph = graph(3, 2, &[(0, 0, 4.0), (0, 1, 5.0), (2, 1, 11.0)]);
     let values = |how| graph.adjacency(how).values().to_vec();
     let adjacency = graph.adjacency(Normalization::Symmetric);
@@ -156,7 +156,7 @@ proptest! {
 
     /// Turning the order of the nodes around turns the matrix around.
     #[test]
-    fn relabelling_permutes((n_users, n_items, edges) in edges(2, 0.01f32..1.0)) {
+    fn relabeling_permutes((n_users, n_items, edges) in edges(2, 0.01f32..1.0)) {
         let turned: Vec<Edge> = edges
             .iter()
             .map(|&(u, i, w)| (n_users as u32 - 1 - u, n_items as u32 - 1 - i, w))

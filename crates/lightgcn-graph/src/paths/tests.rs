@@ -81,7 +81,7 @@ fn brute_force(graph: &TrainGraph, user: u32, item: u32, options: &PathOptions) 
     found
 }
 
-/// Every consumer and product, every length and several limits.
+/// Every user and item, every length and several limits.
 fn check_against_brute_force(graph: &TrainGraph) -> Result<(), TestCaseError> {
     for user in 0..graph.n_users() as u32 {
         for item in 0..graph.n_items() as u32 {
@@ -100,7 +100,7 @@ fn check_against_brute_force(graph: &TrainGraph) -> Result<(), TestCaseError> {
 
 #[test]
 fn direct_edge_first_then_through_others() {
-    // Degrees: consumers 2, 2, 1; products 3 and 2.
+    // Degrees: users 2, 2, 1; items 3 and 2.
     let graph = graph(
         3,
         2,
@@ -128,7 +128,7 @@ fn direct_edge_first_then_through_others() {
 
 #[test]
 fn five_hops_only_where_nothing_is_shorter() {
-    // 0 - 0 - 1 - 1 - 2 - 2: a chain of consumers and products in turns.
+    // 0 - 0 - 1 - 1 - 2 - 2: a chain of users and items in turns.
     let chain = [
         (0, 0, 1.0),
         (1, 0, 1.0),
@@ -169,13 +169,13 @@ fn no_way_is_an_empty_answer() {
 }
 
 #[test]
-#[should_panic(expected = "product row 3 is out of range: there are 3")]
+#[should_panic(expected = "item row 3 is out of range: there are 3")]
 fn rows_out_of_range_panic() {
     let graph = graph(1, 3, &[(0, 0, 1.0)]);
     let _ = strongest_paths(&graph, UserId(0), ItemId(3), &PathOptions::default());
 }
 
-/// Strengths a hair apart may round to the same product, where the lower node must come first:
+/// Strengths a hair apart may round to the same item, where the lower node must come first:
 /// such ways may not be dropped early.
 #[test]
 fn nearly_equal_ways_are_all_kept() {

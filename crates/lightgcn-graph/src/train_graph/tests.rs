@@ -47,7 +47,7 @@ pub(crate) fn edges(
 
 #[test]
 fn both_sides_by_hand() {
-    // Consumer 1 and product 2 are isolated.
+    // User 1 and item 2 are isolated.
     let graph = graph(3, 3, &[(2, 1, 0.25), (0, 1, 0.5), (0, 0, 1.0)]);
     assert_eq!(
         (

@@ -144,7 +144,7 @@ pub trait GraphBackend: Backend {
         reference::pair_cosines(embeddings, first, second)
     }
 
-    /// Negatives of each consumer, `[n_pairs]` to `[n_pairs * n_negatives]`.
+    /// Negatives of each user, `[n_pairs]` to `[n_pairs * n_negatives]`.
     fn sample_negatives(
         positives: &PositiveTable<Self>,
         users: Tensor<Self, 1, Int>,

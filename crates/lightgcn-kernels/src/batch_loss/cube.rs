@@ -2,7 +2,7 @@
 //!
 //! BPR writes the gradient of each place of the batch, and adds up those of a row as
 //! [`segment_sum_rows`](crate::segment_sum_rows()) does. The softmax loss has two large temporaries,
-//! the scores of consumers and candidates and the slopes by them; its three products are burn's.
+//! the scores of users and candidates and the slopes by them; its three products are burn's.
 
 use burn::tensor::{DType, Tensor, TensorData};
 use burn_cubecl::cubecl::{self, cube, prelude::*};
@@ -15,7 +15,7 @@ use crate::cube::{Walk, contiguous, cubes, dims, empty, units};
 use crate::row_indices::RowIndices;
 use crate::sparse_matrix::upload_ints;
 
-/// Units that go through one consumer's scores.
+/// Units that go through one user's scores.
 pub(crate) const SCORE_UNITS: u32 = 128;
 /// What a score is that must not count: its exponential is 0 beside any other.
 pub(crate) const NEVER: f32 = -1e30;
@@ -140,7 +140,7 @@ pub(crate) struct BprPlaces<R: CubeRuntime> {
     pub(crate) gradient: CubeTensor<R>,
 }
 
-/// BPR on rows of contiguous `embeddings`. `places` (consumers, positives, negatives of each pair)
+/// BPR on rows of contiguous `embeddings`. `places` (users, positives, negatives of each pair)
 /// must name rows of them, which the callers have checked, and `weights` one number a pair.
 pub(crate) fn bpr_places<R: CubeRuntime>(
     embeddings: &CubeTensor<R>,
@@ -278,7 +278,7 @@ pub(crate) fn of_cube(shared: &mut SharedMemory<f32>, own: f32, #[comptime] larg
     result
 }
 
-/// A cube a consumer: the losses of his pairs, and the slopes by his scores.
+/// A cube a user: the losses of his pairs, and the slopes by his scores.
 #[cube(launch_unchecked)]
 fn softmax_kernel(
     starts: &Array<i32>,
@@ -419,7 +419,7 @@ where
     let slopes = empty(&scores, [n_users, n_candidates], DType::F32);
     let client = &scores.client;
     let (count, cube_dim) = units(client, n_pairs);
-    // SAFETY: the caller has checked that the pairs' consumers and products lie within the scores;
+    // SAFETY: the caller has checked that the pairs' users and items lie within the scores;
     // the kernel checks its position against their number.
     unsafe {
         own_scores_kernel::launch_unchecked::<R>(
@@ -463,8 +463,8 @@ where
             );
         }
     }
-    // SAFETY: `starts` cuts the pairs by consumer, the candidates' weights are one a candidate, and
-    // each cube checks its consumer's number.
+    // SAFETY: `starts` cuts the pairs by user, the candidates' weights are one a candidate, and
+    // each cube checks its user's number.
     unsafe {
         softmax_kernel::launch_unchecked::<R>(
             client,

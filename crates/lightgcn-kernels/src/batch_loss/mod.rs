@@ -23,7 +23,7 @@ pub struct LossGradient<B: Backend> {
 /// Triples of a batch as rows of its embeddings.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct BprBatch {
-    /// The consumer of each positive, `[batch]`.
+    /// The user of each positive, `[batch]`.
     pub users: Vec<u32>,
     /// Its product, `[batch]`.
     pub positives: Vec<u32>,
@@ -34,21 +34,21 @@ pub struct BprBatch {
     pub weights: Vec<f32>,
 }
 
-/// Positive pairs of a batch among its distinct consumers, whose embeddings come first, and its
-/// distinct candidate products.
+/// Positive pairs of a batch among its distinct users, whose embeddings come first, and its
+/// distinct candidate items.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct SoftmaxBatch {
-    /// How many distinct consumers there are: the first rows of the embeddings.
+    /// How many distinct users there are: the first rows of the embeddings.
     pub n_users: usize,
-    /// The consumer of each pair, `[batch]`, ascending.
+    /// The user of each pair, `[batch]`, ascending.
     pub users: Vec<u32>,
-    /// The product of each pair as its place among the candidates, `[batch]`.
+    /// The item of each pair as its place among the candidates, `[batch]`.
     pub items: Vec<u32>,
     /// The factor of each pair's loss, `[batch]`.
     pub weights: Vec<f32>,
     /// How much each candidate counts as a negative, `[n_candidates]`, positive and finite.
     pub candidate_weights: Vec<f32>,
-    /// For each consumer the candidates that are never his negatives, ascending; or none at all.
+    /// For each user the candidates that are never his negatives, ascending; or none at all.
     pub excluded: Option<Vec<Vec<u32>>>,
 }
 
@@ -79,7 +79,7 @@ pub fn bpr_loss_gradient<B: GraphBackend>(
             && batch.weights.len() == pairs
             && !batch.negatives.is_empty()
             && batch.negatives.len().is_multiple_of(pairs),
-        "bpr_loss_gradient: {pairs} consumers, {} positives, {} negatives and {} weights",
+        "bpr_loss_gradient: {pairs} users, {} positives, {} negatives and {} weights",
         batch.positives.len(),
         batch.negatives.len(),
         batch.weights.len()
@@ -101,7 +101,7 @@ pub fn bpr_loss_gradient<B: GraphBackend>(
 /// L = Σ_p w_p · ( −s_pp / τ + t₂ · ln Σ_{j ≠ i_p} m_j · exp(s_pj / τ) )
 /// ```
 ///
-/// with `s` the cosine of a pair's consumer and a candidate, and `m` the candidates' weights (Wu et
+/// with `s` the cosine of a pair's user and a candidate, and `m` the candidates' weights (Wu et
 /// al., *BSL*, ICDE 2024). O(n_users · n_candidates · dim); on the CPU the matrix of scores never
 /// exists whole.
 ///
@@ -117,13 +117,13 @@ pub fn softmax_loss_gradient<B: GraphBackend>(
     let n_candidates = batch.candidate_weights.len();
     assert!(
         pairs > 0 && batch.items.len() == pairs && batch.weights.len() == pairs,
-        "softmax_loss_gradient: {pairs} consumers, {} products and {} weights",
+        "softmax_loss_gradient: {pairs} users, {} items and {} weights",
         batch.items.len(),
         batch.weights.len()
     );
     assert!(
         batch.n_users + n_candidates == n_rows,
-        "softmax_loss_gradient: {} consumers and {n_candidates} candidates, but {n_rows} embeddings",
+        "softmax_loss_gradient: {} users and {n_candidates} candidates, but {n_rows} embeddings",
         batch.n_users
     );
     assert!(
@@ -136,7 +136,7 @@ pub fn softmax_loss_gradient<B: GraphBackend>(
                 .items
                 .iter()
                 .all(|&item| (item as usize) < n_candidates),
-        "softmax_loss_gradient: the pairs must ascend by consumer and lie within the batch"
+        "softmax_loss_gradient: the pairs must ascend by user and lie within the batch"
     );
     B::softmax_loss_gradient(embeddings, batch, settings)
 }

@@ -45,8 +45,8 @@ fn word(index: u32, stream: u32, low: u32, high: u32, epoch: u32, key_0: u32, ke
     result
 }
 
-/// Draws among the products that are no positives of a consumer. With `shift` 0 there are no
-/// stand-ins: a consumer without a negative gets -1; otherwise he gets the first product, and every
+/// Draws among the items that are no positives of a user. With `shift` 0 there are no
+/// stand-ins: a user without a negative gets -1; otherwise he gets the first item, and every
 /// product is moved by `shift`.
 #[cube(launch_unchecked)]
 fn negatives_kernel(
@@ -71,7 +71,7 @@ fn negatives_kernel(
     let place = ABSOLUTE_POS as u32;
     if place < n {
         let named = u32::cast_from(users[(place / n_negatives) as usize]);
-        // A consumer who is none reads the last one's positives, and gets no negative.
+        // A user who is none reads the last one's positives, and gets no negative.
         let user = min(named, n_users - 1u32) as usize;
         let start = u32::cast_from(offsets[user]);
         let end = u32::cast_from(offsets[user + 1]);
@@ -97,7 +97,7 @@ fn negatives_kernel(
                 again = random * bound < threshold;
             }
             // The first positive that ends the search: the candidate's own place among them, or for
-            // the exact draw the first with more absent products below it than its rank.
+            // the exact draw the first with more absent items below it than its rank.
             let mut first = start;
             let mut last = end;
             while first < last {
@@ -133,7 +133,7 @@ fn negatives_kernel(
     }
 }
 
-/// Draws among all products.
+/// Draws among all items.
 #[cube(launch_unchecked)]
 fn of_all_kernel(
     out: &mut Array<i32>,
@@ -177,12 +177,12 @@ pub(crate) struct Drawing {
     pub(crate) first: u64,
     pub(crate) n_items: u32,
     pub(crate) n_users: u32,
-    /// What is added to a product.
+    /// What is added to an item.
     pub(crate) shift: u32,
 }
 
-/// For the consumers that the first `n_pairs` numbers name, `n_negatives` each, written from a place
-/// of a buffer on. The positives are offsets and products of a checked [`PositiveTable`].
+/// For the users that the first `n_pairs` numbers name, `n_negatives` each, written from a place
+/// of a buffer on. The positives are offsets and items of a checked [`PositiveTable`].
 pub(crate) fn draw_of_others<R: CubeRuntime>(
     drawing: &Drawing,
     (offsets, items): (&CubeTensor<R>, &CubeTensor<R>),
@@ -195,8 +195,8 @@ pub(crate) fn draw_of_others<R: CubeRuntime>(
         "room for draws"
     );
     let (count, cube_dim) = units(&out.client, n);
-    // SAFETY: the table's offsets and products were checked when it was made, `out` has room for `n`
-    // numbers from `start` on, and the kernel checks its position against that, and each consumer
+    // SAFETY: the table's offsets and items were checked when it was made, `out` has room for `n`
+    // numbers from `start` on, and the kernel checks its position against that, and each user
     // against the table.
     unsafe {
         negatives_kernel::launch_unchecked::<R>(
@@ -224,7 +224,7 @@ pub(crate) fn draw_of_others<R: CubeRuntime>(
     }
 }
 
-/// `n` draws among all products, written from a place of a buffer on.
+/// `n` draws among all items, written from a place of a buffer on.
 pub(crate) fn draw_of_all<R: CubeRuntime>(
     drawing: &Drawing,
     out: &CubeTensor<R>,

@@ -14,25 +14,25 @@ use crate::sparse_matrix::upload_ints;
 /// How many candidates are rejected for being positives before one exact draw among the rest.
 pub(crate) const MAX_REJECTIONS: u32 = 16;
 
-/// Each consumer's positives on a device, against which negatives are drawn.
+/// Each user's positives on a device, against which negatives are drawn.
 #[derive(Clone, Debug)]
 pub struct PositiveTable<B: Backend> {
     n_users: usize,
     n_items: u32,
     /// `[n_users + 1]`, `i32`.
     pub(crate) offsets: Tensor<B, 1, Int>,
-    /// `[n_pairs]`, `i32`, ascending within a consumer.
+    /// `[n_pairs]`, `i32`, ascending within a user.
     pub(crate) items: Tensor<B, 1, Int>,
 }
 
 impl<B: Backend> PositiveTable<B> {
-    /// Checks each consumer's positives, ascending, and puts them on `device`: those of consumer `u`
+    /// Checks each user's positives, ascending, and puts them on `device`: those of user `u`
     /// are `items[offsets[u]..offsets[u + 1]]`, each below `n_items`.
     ///
     /// # Errors
     ///
-    /// [`KernelError`] for offsets that do not fit, products out of range or not ascending, and more
-    /// positives or products than 32-bit indices address.
+    /// [`KernelError`] for offsets that do not fit, items out of range or not ascending, and more
+    /// positives or items than 32-bit indices address.
     pub fn from_slices(
         offsets: &[u64],
         items: &[u32],
@@ -56,12 +56,12 @@ impl<B: Backend> PositiveTable<B> {
         })
     }
 
-    /// Number of consumers.
+    /// Number of users.
     pub fn n_users(&self) -> usize {
         self.n_users
     }
 
-    /// Number of products.
+    /// Number of items.
     pub fn n_items(&self) -> usize {
         self.n_items as usize
     }
@@ -80,13 +80,13 @@ pub struct NegativeDraws {
     pub n_negatives: usize,
 }
 
-/// For each of `users` (`[n_pairs]`, `i32`, rows of the table) `n_negatives` products that the
-/// consumer did not take, uniformly: `[n_pairs * n_negatives]`, `i32`, those of a pair side by side.
-/// A consumer who took everything, or who is not in the table, gets −1.
+/// For each of `users` (`[n_pairs]`, `i32`, rows of the table) `n_negatives` items that the
+/// user did not take, uniformly: `[n_pairs * n_negatives]`, `i32`, those of a pair side by side.
+/// A user who took everything, or who is not in the table, gets −1.
 ///
 /// The draws are those of `lightgcn_sample::UniformNegatives` on the stream of negatives (counter
 /// based, Philox4x32-10), bit for bit on every backend: the same seed gives the same triples wherever
-/// they are drawn. O(log of the consumer's positives) a candidate.
+/// they are drawn. O(log of the user's positives) a candidate.
 ///
 /// # Panics
 ///

@@ -53,7 +53,7 @@ fn sample(taken: &[i64], n_items: u32, words: &mut Words) -> i32 {
         }
     }
     let nth = words.below(n_absent);
-    // Ascending: taken[j] - j products below taken[j] are absent.
+    // Ascending: taken[j] - j items below taken[j] are absent.
     let before = taken
         .iter()
         .zip(0..)
@@ -61,7 +61,7 @@ fn sample(taken: &[i64], n_items: u32, words: &mut Words) -> i32 {
     (nth + before.count() as u32) as i32
 }
 
-/// A product of all, uniformly, by the draw at one position.
+/// An item of all, uniformly, by the draw at one position.
 pub(crate) fn sample_of_all(seed: u64, epoch: u32, position: u64, n_items: u32) -> i32 {
     Words::new(seed, epoch, position).below(n_items) as i32
 }

@@ -16,14 +16,14 @@ use crate::sparse_matrix::upload_ints;
 #[derive(Clone, Debug)]
 pub struct PairTable<B: Backend> {
     pub(crate) positives: PositiveTable<B>,
-    /// The consumer of each pair, `[n_pairs]`, `i32`.
+    /// The user of each pair, `[n_pairs]`, `i32`.
     pub(crate) users: Tensor<B, 1, Int>,
     /// The weight of each pair, `[n_pairs]`, `f32`.
     pub(crate) weights: Tensor<B, 1>,
 }
 
 impl<B: Backend> PairTable<B> {
-    /// Checks each consumer's positives, ascending, and puts them on `device`: those of consumer `u`
+    /// Checks each user's positives, ascending, and puts them on `device`: those of user `u`
     /// are `items[offsets[u]..offsets[u + 1]]`, each below `n_items`, with one weight a pair.
     ///
     /// # Errors
@@ -61,7 +61,7 @@ impl<B: Backend> PairTable<B> {
         self.users.dims()[0]
     }
 
-    /// Number of consumers and products together.
+    /// Number of users and items together.
     pub fn n_nodes(&self) -> usize {
         self.positives.n_users() + self.positives.n_items()
     }
@@ -119,9 +119,9 @@ pub struct BatchCut {
     pub seed: u64,
     /// The epoch.
     pub epoch: u32,
-    /// Negatives of each pair; none for losses whose negatives are the batch's other products.
+    /// Negatives of each pair; none for losses whose negatives are the batch's other items.
     pub n_negatives: usize,
-    /// Products drawn for all pairs together.
+    /// Items drawn for all pairs together.
     pub n_shared: usize,
     /// The first position of their draws.
     pub first_shared: u64,
@@ -129,15 +129,15 @@ pub struct BatchCut {
     pub divisor: f32,
 }
 
-/// A batch on a device: rows of the table of nodes, consumers first.
+/// A batch on a device: rows of the table of nodes, users first.
 #[derive(Clone, Debug)]
 pub struct NodeBatch<B: Backend> {
     pub(crate) n_pairs: usize,
     pub(crate) n_negatives: usize,
     pub(crate) n_shared: usize,
     pub(crate) n_nodes: usize,
-    /// `[n_pairs * (2 + n_negatives) + n_shared]`, `i32`: the consumers, their products, the
-    /// negatives of each pair side by side, and the shared products.
+    /// `[n_pairs * (2 + n_negatives) + n_shared]`, `i32`: the users, their items, the
+    /// negatives of each pair side by side, and the shared items.
     pub(crate) nodes: Tensor<B, 1, Int>,
     /// `[n_pairs]`, `f32`.
     pub(crate) weights: Tensor<B, 1>,
@@ -154,13 +154,13 @@ impl<B: Backend> NodeBatch<B> {
         self.n_pairs * (2 + self.n_negatives) + self.n_shared
     }
 
-    /// How many places are not shared products: the first ones.
+    /// How many places are not shared items: the first ones.
     pub fn n_own_places(&self) -> usize {
         self.n_pairs * (2 + self.n_negatives)
     }
 
-    /// The row of the table that each place reads, `[n_places]`, `i32`: the consumers, their
-    /// products, the negatives of each pair side by side, and the shared products.
+    /// The row of the table that each place reads, `[n_places]`, `i32`: the users, their
+    /// items, the negatives of each pair side by side, and the shared items.
     pub fn nodes(&self) -> Tensor<B, 1, Int> {
         self.nodes.clone()
     }
@@ -181,9 +181,9 @@ impl<B: Backend> NodeBatch<B> {
 
 /// Cuts a batch from an epoch's order and draws its negatives, all on the device: those of
 /// [`sample_negatives`](crate::sample_negatives()), the CPU's bit for bit, and the shared ones
-/// likewise, uniformly of all products. O(batch · negatives · log of a consumer's positives).
+/// likewise, uniformly of all items. O(batch · negatives · log of a user's positives).
 ///
-/// A consumer who took every product cannot have a negative; the first product stands in.
+/// A user who took every item cannot have a negative; the first item stands in.
 ///
 /// # Panics
 ///

@@ -129,7 +129,7 @@ fn by_rows_kernel<N: Size>(
     }
 }
 
-/// Whether a product is a positive of the consumer whose positives are `start..end`.
+/// Whether an item is a positive of the user whose positives are `start..end`.
 #[cube]
 fn is_known(items: &Array<i32>, start: u32, end: u32, item: i32) -> bool {
     let mut first = start;
@@ -301,7 +301,7 @@ where
     let by_user = contiguous(float_primitive(slopes.clone().matmul(candidates)));
     let by_candidate = contiguous(float_primitive(slopes.transpose().matmul(users)));
     let gradient = empty(&unit, [n_places, dim], DType::F32);
-    // SAFETY: as above; consumers come first, with a row each in one product, then the candidates,
+    // SAFETY: as above; users come first, with a row each in one product, then the candidates,
     // with a row each in the other.
     unsafe {
         by_rows_kernel::launch_unchecked::<R>(
@@ -349,7 +349,7 @@ where
     );
     let top_k_temperature = softmax.top_k.as_ref().map_or(1.0, |top_k| top_k.1);
     let client = scores.client.clone();
-    // SAFETY: the batch was cut from a table of as many nodes, so that its consumers have positives
+    // SAFETY: the batch was cut from a table of as many nodes, so that its users have positives
     // and thresholds and its products weights; each cube stays in its pair's scores.
     unsafe {
         softmax_kernel::launch_unchecked::<R>(

@@ -25,13 +25,13 @@ pub struct PlaceGradient<B: Backend> {
 pub struct NodeSoftmax<B: Backend> {
     /// Temperature and weight of the negatives.
     pub settings: SoftmaxSettings,
-    /// Whether a consumer's known positives are left out of his negatives.
+    /// Whether a user's known positives are left out of his negatives.
     pub mask_positives: bool,
-    /// How much a product of the batch counts as a negative, `[n_items]`, positive.
+    /// How much an item of the batch counts as a negative, `[n_items]`, positive.
     pub item_weights: Tensor<B, 1>,
-    /// How much a shared product counts, positive.
+    /// How much a shared item counts, positive.
     pub shared_weight: f32,
-    /// Where pairs are weighed by SL@K: each consumer's threshold, `[n_users]`, and the temperature.
+    /// Where pairs are weighed by SL@K: each user's threshold, `[n_users]`, and the temperature.
     pub top_k: Option<(Tensor<B, 1>, f32)>,
 }
 
@@ -57,7 +57,7 @@ pub fn bpr_place_gradient<B: GraphBackend>(
 }
 
 /// The softmax loss of a batch on final `embeddings`, `[n_nodes, dim]`, as
-/// [`softmax_loss_gradient`](crate::softmax_loss_gradient()) computes it: each product of the batch
+/// [`softmax_loss_gradient`](crate::softmax_loss_gradient()) computes it: each item of the batch
 /// counts as often as it is in it. O(batch · candidates · dim), and three matrices
 /// `[batch, candidates]`.
 ///
@@ -85,7 +85,7 @@ pub fn softmax_place_gradient<B: GraphBackend>(
     assert!(
         n_weights == n_items && n_thresholds.is_none_or(|n| n == n_users),
         "softmax_place_gradient: {n_weights} weights for {n_items} products, {n_thresholds:?} \
-         thresholds for {n_users} consumers"
+         thresholds for {n_users} users"
     );
     B::softmax_place_gradient(embeddings, batch, pairs, softmax)
 }

@@ -2,7 +2,7 @@
 //! every shading language has the type. Sums, addends and results stay in 32 bits.
 //!
 //! Word `j` of a row of `dim = 2 * words` numbers holds number `j` in its low half and number
-//! `words + j` in its high half, so that both are read and written side by side with their neighbours.
+//! `words + j` in its high half, so that both are read and written side by side with their neighbors.
 
 use burn::tensor::DType;
 use burn_cubecl::CubeRuntime;

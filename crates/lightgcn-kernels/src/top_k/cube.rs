@@ -1,8 +1,8 @@
 //! The best of scores on GPUs.
 //!
-//! A cube a consumer. Each unit owns every n-th product and knows the best of its own; the cube takes
+//! A cube a user. Each unit owns every n-th item and knows the best of its own; the cube takes
 //! the best of those, and only the unit that owned it looks for its next. So a row is read once, and
-//! a unit's share again for each product that it gives.
+//! a unit's share again for each item that it gives.
 
 use burn::tensor::{DType, Tensor};
 use burn_cubecl::cubecl::{self, cube, prelude::*};
@@ -13,7 +13,7 @@ use crate::backend::{float_primitive, float_tensor};
 use crate::cube::{contiguous, cubes, dims, empty, units};
 use crate::sparse_matrix::upload_ints;
 
-/// Units that go through one consumer's scores.
+/// Units that go through one user's scores.
 const SCORE_UNITS: u32 = 128;
 /// Below every score.
 const NEVER: f32 = f32::MIN;
@@ -135,7 +135,7 @@ where
         let n = places.len();
         let places = upload_ints::<CubeBackend<R, F, I, BT>>(places, &device);
         let (count, cube_dim) = units(&client, n);
-        // SAFETY: the caller has checked that the products to leave out lie within their rows, and
+        // SAFETY: the caller has checked that the items to leave out lie within their rows, and
         // the kernel checks its position against their number.
         unsafe {
             mask_kernel::launch_unchecked::<R>(
@@ -151,8 +151,8 @@ where
     }
     let best_items = empty(&scores, [n_users, k], DType::I32);
     let best_scores = empty(&scores, [n_users, k], DType::F32);
-    // SAFETY: each cube checks its consumer's number and stays in his row; both results have `k`
-    // places a consumer.
+    // SAFETY: each cube checks its user's number and stays in his row; both results have `k`
+    // places a user.
     unsafe {
         top_k_kernel::launch_unchecked::<R>(
             &client,

@@ -1,4 +1,4 @@
-//! The best products of each consumer.
+//! The best items of each user.
 
 #[cfg(feature = "cube")]
 pub(crate) mod cube;
@@ -12,33 +12,33 @@ use crate::backend::GraphBackend;
 /// Scores that are held at a time: 64 MiB of `f32`.
 const BLOCK_SCORES: usize = 16 << 20;
 
-/// The best products of each consumer, best first.
+/// The best items of each user, best first.
 #[derive(Clone, Debug)]
 pub struct TopK<B: Backend> {
-    /// `[n_users, k]`, `i32`; −1 where a consumer has fewer than `k` products left.
+    /// `[n_users, k]`, `i32`; −1 where a user has fewer than `k` items left.
     pub items: Tensor<B, 2, Int>,
     /// `[n_users, k]`; meaningless where the product is −1.
     pub scores: Tensor<B, 2>,
 }
 
-/// Products to leave out for each consumer: those of row `u` are `items[offsets[u]..offsets[u + 1]]`.
+/// Items to leave out for each user: those of row `u` are `items[offsets[u]..offsets[u + 1]]`.
 #[derive(Clone, Copy, Debug)]
 pub struct LeaveOut<'a> {
-    /// `[n_users + 1]`, from 0, never decreasing, ending at the number of products.
+    /// `[n_users + 1]`, from 0, never decreasing, ending at the number of items.
     pub offsets: &'a [u32],
-    /// Row numbers of products, in any order.
+    /// Row numbers of items, in any order.
     pub items: &'a [u32],
 }
 
-/// The `k` products of the largest dot product for each consumer, without those to leave out; ties go
+/// The `k` items of the largest dot product for each user, without those to leave out; ties go
 /// to the lower row number. `users` is `[n_users, dim]`, `items` `[n_items, dim]`.
 ///
-/// Scores are made, masked and searched in blocks of consumers, so that they never exist whole.
+/// Scores are made, masked and searched in blocks of users, so that they never exist whole.
 /// O(n_users · n_items · dim).
 ///
 /// # Panics
 ///
-/// If `k` is 0 or more than the number of products, the widths differ, or what to leave out does not
+/// If `k` is 0 or more than the number of items, the widths differ, or what to leave out does not
 /// fit.
 pub fn top_k<B: GraphBackend>(
     users: Tensor<B, 2>,
@@ -49,7 +49,7 @@ pub fn top_k<B: GraphBackend>(
     let ([n_users, dim], [n_items, item_dim]) = (users.dims(), items.dims());
     assert!(
         dim == item_dim && n_users > 0 && dim > 0,
-        "top_k: consumers are [{n_users}, {dim}], products [{n_items}, {item_dim}]"
+        "top_k: users are [{n_users}, {dim}], items [{n_items}, {item_dim}]"
     );
     assert!(
         (1..=n_items).contains(&k),
@@ -65,7 +65,7 @@ pub fn top_k<B: GraphBackend>(
             && offsets.is_sorted()
             && offsets.last().is_some_and(|&end| end as usize == out.len())
             && out.iter().all(|&item| (item as usize) < n_items),
-        "top_k: what to leave out must have {} offsets that end at its {} products, all below {n_items}",
+        "top_k: what to leave out must have {} offsets that end at its {} items, all below {n_items}",
         n_users + 1,
         out.len()
     );

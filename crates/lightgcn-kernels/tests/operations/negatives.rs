@@ -14,7 +14,7 @@ on_every_backend! {
 
 const N_ITEMS: u32 = 300;
 
-/// Consumers with no, few, all but few, and all products.
+/// Users with no, few, all but few, and all items.
 fn positives() -> Arc<Positives> {
     let mut pairs = InteractionsBuilder::from_names(&["purchase"], &["purchase"])
         .unwrap_or_else(|e| panic!("{e}"));

@@ -25,7 +25,7 @@ const N_USERS: usize = 40;
 const N_ITEMS: usize = 30;
 const N_NODES: usize = N_USERS + N_ITEMS;
 
-/// Each consumer's products: none, few or many, and one consumer with every product.
+/// Each user's items: none, few or many, and one user with every item.
 fn taken() -> Vec<BTreeSet<u32>> {
     let mut random = Random(3);
     let mut taken: Vec<BTreeSet<u32>> = (0..N_USERS)

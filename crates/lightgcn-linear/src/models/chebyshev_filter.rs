@@ -1,4 +1,4 @@
-//! A smooth low-pass filter of the product graph, as a polynomial.
+//! A smooth low-pass filter of the item graph, as a polynomial.
 
 use super::spectral_filter::ideal_filter;
 use crate::config::Faults;
@@ -18,12 +18,12 @@ const MOST_ORDER: usize = 64;
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct ChebyshevFilterConfig {
-    /// The order K of the polynomial, 1 to 64: products up to 2K steps away take part.
+    /// The order K of the polynomial, 1 to 64: items up to 2K steps away take part.
     pub order: usize,
     /// The flatness φ of the response, above 0: 1 is a straight line; the larger, the flatter the
     /// middle of the spectrum.
     pub flatness: f64,
-    /// The power β by which product degrees damp the history and raise the scores, at least 0.
+    /// The power β by which item degrees damp the history and raise the scores, at least 0.
     pub degree_power: f64,
     /// The weight α of an additional ideal low-pass filter, at least 0. With 0 no singular vectors
     /// are computed.
@@ -129,7 +129,7 @@ fn coefficients(order: usize, response: impl Fn(f64) -> f64) -> Vec<f64> {
 /// ChebyCF: Kim et al., "Graph Spectral Filtering with Chebyshev Interpolation for Recommendation",
 /// SIGIR 2025.
 ///
-/// With R̃ and D_I of [`SpectralFilter`](crate::SpectralFilter), the product graph has the Laplacian
+/// With R̃ and D_I of [`SpectralFilter`](crate::SpectralFilter), the item graph has the Laplacian
 /// L = I − R̃ᵀR̃, whose eigenvalues lie in [0, 1]. The response wanted at x = 2λ − 1 is
 /// h(x) = ½ − ½ · sign(x) |x|^φ; p is the polynomial of order K that equals h at the Chebyshev nodes.
 /// The scores of a history r are r D_I^-β (p(2L − I) + α V Vᵀ) D_I^β, where V holds the η leading

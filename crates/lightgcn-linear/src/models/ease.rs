@@ -16,7 +16,7 @@ pub struct EaseConfig {
     /// The L2 regularization λ, above 0. The more pairs, the larger it may be: published values run
     /// from 200 to 1000.
     pub regularization: f64,
-    /// The most bytes that fitting may take; 4 GiB unless told, which suffices for 32,000 products.
+    /// The most bytes that fitting may take; 4 GiB unless told, which suffices for 32,000 items.
     pub max_bytes: u64,
     /// How much a training pair counts.
     pub weights: PairWeights,
@@ -43,7 +43,7 @@ impl EaseConfig {
         faults.into_result()
     }
 
-    /// How many bytes fitting takes over `n_items` products: the dense matrix in single precision,
+    /// How many bytes fitting takes over `n_items` items: the dense matrix in single precision,
     /// and two of its block columns.
     #[must_use]
     pub fn bytes_needed(n_items: usize) -> u64 {
@@ -51,7 +51,7 @@ impl EaseConfig {
         n.saturating_mul(n + 2 * block).saturating_mul(4)
     }
 
-    /// Inverts the regularized Gram matrix of the training part. O(products³) time (40,981 products:
+    /// Inverts the regularized Gram matrix of the training part. O(items³) time (40,981 items:
     /// 7 · 10^13 multiply-adds), and the memory of [`EaseConfig::bytes_needed`].
     ///
     /// # Errors
@@ -136,19 +136,19 @@ impl std::fmt::Debug for Ease {
 }
 
 impl Ease {
-    /// How much having `had` speaks for `product`; negative where it speaks against it, and 0 for
-    /// the same product.
+    /// How much having `had` speaks for `item`; negative where it speaks against it, and 0 for
+    /// the same item.
     ///
     /// # Panics
-    /// If a product is out of range.
+    /// If an item is out of range.
     #[must_use]
-    pub fn weight(&self, had: ItemId, product: ItemId) -> f32 {
+    pub fn weight(&self, had: ItemId, item: ItemId) -> f32 {
         assert!(
-            product.index() < self.n_items,
-            "product row {product} is out of range: the model knows {} products",
+            item.index() < self.n_items,
+            "item row {item} is out of range: the model knows {} items",
             self.n_items
         );
-        self.matrix[had.index() * self.n_items + product.index()]
+        self.matrix[had.index() * self.n_items + item.index()]
     }
 }
 

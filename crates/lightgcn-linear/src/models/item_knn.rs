@@ -1,31 +1,31 @@
-//! Products like those that the consumer had.
+//! Items like those that the user had.
 
 use crate::config::Faults;
 use crate::matrix::SparseMatrix;
 use crate::model::check_scores;
-use crate::neighbours::Neighbours;
+use crate::neighbors::Neighbors;
 use crate::{Histories, History, LinearError, LinearModel, PairWeights};
 use lightgcn_core::{ItemId, Train};
 use serde::{Deserialize, Serialize};
 
-/// How pairs are weighted before products are compared.
+/// How pairs are weighted before items are compared.
 #[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 #[non_exhaustive]
 pub enum FeatureWeighting {
     /// As they are.
     None,
-    /// √w · ln(1 + products / products of the consumer): what consumers of everything have in
+    /// √w · ln(1 + items / items of the user): what users of everything have in
     /// common counts less.
     #[default]
     TfIdf,
-    /// Okapi BM25 (Robertson et al., TREC 1994), a product being the document and its consumers
+    /// Okapi BM25 (Robertson et al., TREC 1994), an item being the document and its users
     /// the words: w · (k1 + 1) / (w + k1 · (1 − b + b · degree / mean degree)), times the logarithm
     /// of [`FeatureWeighting::TfIdf`].
     Bm25 {
         /// How slowly a weight saturates; above 0. 1.2 is usual for texts, 100 for purchases.
         k1: f64,
-        /// How much popular products are damped, 0 to 1; 0.75 is usual.
+        /// How much popular items are damped, 0 to 1; 0.75 is usual.
         b: f64,
     },
 }
@@ -34,11 +34,11 @@ pub enum FeatureWeighting {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct ItemKnnConfig {
-    /// How many neighbours each product keeps, at least 1.
-    pub n_neighbours: usize,
-    /// The shrinkage h, at least 0: similarities that rest on few consumers become small.
+    /// How many neighbors each item keeps, at least 1.
+    pub n_neighbors: usize,
+    /// The shrinkage h, at least 0: similarities that rest on few users become small.
     pub shrinkage: f64,
-    /// How pairs are weighted before products are compared.
+    /// How pairs are weighted before items are compared.
     pub weighting: FeatureWeighting,
     /// How much a training pair counts.
     pub weights: PairWeights,
@@ -47,7 +47,7 @@ pub struct ItemKnnConfig {
 impl Default for ItemKnnConfig {
     fn default() -> Self {
         Self {
-            n_neighbours: 200,
+            n_neighbors: 200,
             shrinkage: 0.0,
             weighting: FeatureWeighting::TfIdf,
             weights: PairWeights::Weighted,
@@ -62,7 +62,7 @@ impl ItemKnnConfig {
     /// [`LinearError::Config`] with every fault.
     pub fn check(&self) -> Result<(), LinearError> {
         let mut faults = Faults::of("item-kNN");
-        faults.positive_count("n_neighbours", self.n_neighbours);
+        faults.positive_count("n_neighbors", self.n_neighbors);
         faults.not_negative("shrinkage", self.shrinkage);
         if let FeatureWeighting::Bm25 { k1, b } = self.weighting {
             faults.positive("k1", k1);
@@ -71,8 +71,8 @@ impl ItemKnnConfig {
         faults.into_result()
     }
 
-    /// Compares the products of the training part. O(Σ_u pairs(u)²) time,
-    /// O(products · neighbours) memory.
+    /// Compares the items of the training part. O(Σ_u pairs(u)²) time,
+    /// O(items · neighbors) memory.
     ///
     /// # Errors
     /// [`LinearError::Config`], and [`LinearError::NoPairs`] where there is nothing to learn from.
@@ -88,9 +88,9 @@ impl ItemKnnConfig {
         let norms: Vec<f64> = (0..by_item.n_rows()).map(norm).collect();
         let similarity =
             |i: usize, j: usize, dot: f64| dot / (norms[i] * norms[j] + self.shrinkage);
-        let neighbours = Neighbours::nearest(&by_item, &by_user, self.n_neighbours, similarity);
+        let neighbors = Neighbors::nearest(&by_item, &by_user, self.n_neighbors, similarity);
         Ok(ItemKnn {
-            neighbours,
+            neighbors,
             weights: self.weights,
         })
     }
@@ -116,26 +116,26 @@ fn weighted(by_user: &SparseMatrix, weighting: FeatureWeighting) -> SparseMatrix
     }
 }
 
-/// Item-based nearest neighbours by cosine: Sarwar et al., WWW 2001; with the N nearest kept and
+/// Item-based nearest neighbors by cosine: Sarwar et al., WWW 2001; with the N nearest kept and
 /// their similarities summed, Deshpande and Karypis, TOIS 2004.
 ///
-/// The similarity of products i and j is x_i · x_j / (‖x_i‖ ‖x_j‖ + h), where x_i holds the weighted
-/// pairs of product i, one a consumer; each product i keeps its N most similar ones N(i) (equal ones
-/// by the lower row). The score of product j is Σ_i w_i · similarity(i, j) over the products i of the
+/// The similarity of items i and j is x_i · x_j / (‖x_i‖ ‖x_j‖ + h), where x_i holds the weighted
+/// pairs of item i, one a user; each item i keeps its N most similar ones N(i) (equal ones
+/// by the lower row). The score of item j is Σ_i w_i · similarity(i, j) over the items i of the
 /// history that have j in N(i).
 #[derive(Debug, Clone, PartialEq)]
 pub struct ItemKnn {
-    neighbours: Neighbours,
+    neighbors: Neighbors,
     weights: PairWeights,
 }
 
 impl ItemKnn {
-    /// The neighbours of a product and their similarities, by ascending product.
+    /// The neighbors of an item and their similarities, by ascending item.
     ///
     /// # Panics
-    /// If the product is out of range.
-    pub fn neighbours(&self, item: ItemId) -> impl Iterator<Item = (ItemId, f32)> {
-        self.neighbours.named(item)
+    /// If the item is out of range.
+    pub fn neighbors(&self, item: ItemId) -> impl Iterator<Item = (ItemId, f32)> {
+        self.neighbors.named(item)
     }
 }
 
@@ -145,7 +145,7 @@ impl LinearModel for ItemKnn {
     }
 
     fn n_items(&self) -> usize {
-        self.neighbours.n_items()
+        self.neighbors.n_items()
     }
 
     fn pair_weights(&self) -> PairWeights {
@@ -154,7 +154,7 @@ impl LinearModel for ItemKnn {
 
     fn scores_into(&self, histories: &[History<'_>], out: &mut [f32]) {
         check_scores(histories, self.n_items(), out);
-        self.neighbours.scores_into(histories, |_, w| w, out);
+        self.neighbors.scores_into(histories, |_, w| w, out);
     }
 }
 
@@ -164,9 +164,9 @@ mod tests {
     use crate::matrix::tests::{tables, train};
     use proptest::prelude::*;
 
-    fn plain(n_neighbours: usize, shrinkage: f64) -> ItemKnnConfig {
+    fn plain(n_neighbors: usize, shrinkage: f64) -> ItemKnnConfig {
         ItemKnnConfig {
-            n_neighbours,
+            n_neighbors,
             shrinkage,
             weighting: FeatureWeighting::None,
             weights: PairWeights::Weighted,
@@ -179,7 +179,7 @@ mod tests {
         let table = [vec![3.0, 0.0, 2.0], vec![4.0, 4.0, 0.0]];
         let model = plain(5, 0.0).fit(&train(&table)).unwrap();
         // 0 and 1: 16 / 20; 0 and 2: 6 / 10; 1 and 2 share nobody.
-        let of = |i| model.neighbours(ItemId(i)).collect::<Vec<_>>();
+        let of = |i| model.neighbors(ItemId(i)).collect::<Vec<_>>();
         assert_eq!(of(0), [(ItemId(1), 0.8), (ItemId(2), 0.6)]);
         assert_eq!(of(1), [(ItemId(0), 0.8)]);
         let items = [ItemId(0), ItemId(1)];
@@ -188,16 +188,16 @@ mod tests {
 
         // 16 / (20 + 12), 6 / (10 + 12).
         let shrunk = plain(1, 12.0).fit(&train(&table)).unwrap();
-        let of: Vec<_> = shrunk.neighbours(ItemId(0)).collect();
+        let of: Vec<_> = shrunk.neighbors(ItemId(0)).collect();
         assert_eq!(of, [(ItemId(1), 0.5)]);
         assert_eq!(
-            shrunk.neighbours(ItemId(2)).next().unwrap().1,
+            shrunk.neighbors(ItemId(2)).next().unwrap().1,
             (6.0 / 22.0) as f32
         );
     }
 
     #[test]
-    fn rare_consumers_and_rare_products_count_more() {
+    fn rare_users_and_rare_items_count_more() {
         let table = [vec![4.0, 1.0, 0.0], vec![1.0, 0.0, 0.0]];
         let histories = Histories::new(&train(&table), PairWeights::Weighted);
         let matrix = SparseMatrix::from_training(&histories).unwrap();
@@ -219,7 +219,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn unlimited_neighbours_are_all_cosines(table in tables(1..7, 1..7), h in 0.0f64..3.0) {
+        fn unlimited_neighbors_are_all_cosines(table in tables(1..7, 1..7), h in 0.0f64..3.0) {
             let model = plain(99, h).fit(&train(&table)).unwrap();
             let column = |i: usize| table.iter().map(move |row| f64::from(row[i]));
             let norm = |i: usize| column(i).map(|x| x * x).sum::<f64>().sqrt();

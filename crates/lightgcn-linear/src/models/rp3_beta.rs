@@ -3,7 +3,7 @@
 use crate::config::Faults;
 use crate::matrix::SparseMatrix;
 use crate::model::check_scores;
-use crate::neighbours::Neighbours;
+use crate::neighbors::Neighbors;
 use crate::{Histories, History, LinearError, LinearModel, PairWeights};
 use lightgcn_core::{ItemId, Train};
 use serde::{Deserialize, Serialize};
@@ -17,8 +17,8 @@ pub struct Rp3BetaConfig {
     pub alpha: f64,
     /// The power of the popularity that scores are divided by, at least 0.
     pub beta: f64,
-    /// How many neighbours each product keeps, at least 1.
-    pub n_neighbours: usize,
+    /// How many neighbors each item keeps, at least 1.
+    pub n_neighbors: usize,
     /// How much a training pair counts.
     pub weights: PairWeights,
 }
@@ -28,7 +28,7 @@ impl Default for Rp3BetaConfig {
         Self {
             alpha: 1.0,
             beta: 0.5,
-            n_neighbours: 200,
+            n_neighbors: 200,
             weights: PairWeights::Weighted,
         }
     }
@@ -43,11 +43,11 @@ impl Rp3BetaConfig {
         let mut faults = Faults::of("RP3β");
         faults.not_negative("alpha", self.alpha);
         faults.not_negative("beta", self.beta);
-        faults.positive_count("n_neighbours", self.n_neighbours);
+        faults.positive_count("n_neighbors", self.n_neighbors);
         faults.into_result()
     }
 
-    /// Sums the walks from product to product. O(Σ_u pairs(u)²) time, O(products · neighbours)
+    /// Sums the walks from item to item. O(Σ_u pairs(u)²) time, O(items · neighbors)
     /// memory.
     ///
     /// # Errors
@@ -58,14 +58,14 @@ impl Rp3BetaConfig {
         let by_user = SparseMatrix::from_training(&histories)?;
         let by_item = by_user.transposed();
         let item_degrees = by_item.row_sums();
-        let neighbours = Neighbours::nearest(
+        let neighbors = Neighbors::nearest(
             &probabilities(&by_item, self.alpha),
             &probabilities(&by_user, self.alpha),
-            self.n_neighbours,
+            self.n_neighbors,
             |_, j, walks| walks / item_degrees[j].powf(self.beta),
         );
         Ok(Rp3Beta {
-            neighbours,
+            neighbors,
             alpha: self.alpha,
             weights: self.weights,
         })
@@ -80,25 +80,25 @@ fn probabilities(matrix: &SparseMatrix, alpha: f64) -> SparseMatrix {
 
 /// RP3β: Paudel et al., TiiS 2017, on the P3α of Cooper et al., WWW 2014.
 ///
-/// A walk goes from the consumer u to a product i, on to a consumer v of i, and on to a product j of
+/// A walk goes from the user u to an item i, on to a user v of i, and on to an item j of
 /// v, with probabilities P in proportion to the weights. The score of j is
 /// Σ_i (P_ui)^α Σ_v (P_iv)^α (P_vj)^α / d_j^β, where d_j is the sum of j's weights, and for each i only
-/// the N products j with the largest such sums are kept. With α = 1 and β = 0 it is P3.
+/// the N items j with the largest such sums are kept. With α = 1 and β = 0 it is P3.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Rp3Beta {
-    neighbours: Neighbours,
+    neighbors: Neighbors,
     alpha: f64,
     weights: PairWeights,
 }
 
 impl Rp3Beta {
-    /// The products that walks from a product lead to, by ascending product, with the damped sums of
+    /// The items that walks from an item lead to, by ascending item, with the damped sums of
     /// the walks.
     ///
     /// # Panics
-    /// If the product is out of range.
-    pub fn neighbours(&self, item: ItemId) -> impl Iterator<Item = (ItemId, f32)> {
-        self.neighbours.named(item)
+    /// If the item is out of range.
+    pub fn neighbors(&self, item: ItemId) -> impl Iterator<Item = (ItemId, f32)> {
+        self.neighbors.named(item)
     }
 }
 
@@ -108,7 +108,7 @@ impl LinearModel for Rp3Beta {
     }
 
     fn n_items(&self) -> usize {
-        self.neighbours.n_items()
+        self.neighbors.n_items()
     }
 
     fn pair_weights(&self) -> PairWeights {
@@ -121,14 +121,14 @@ impl LinearModel for Rp3Beta {
             let sum: f64 = history.weights().iter().map(|&w| f64::from(w)).sum();
             (f64::from(weight) / sum).powf(self.alpha) as f32
         };
-        self.neighbours.scores_into(histories, first_step, out);
+        self.neighbors.scores_into(histories, first_step, out);
     }
 
-    /// By the first step, which looks at the whole history, and the neighbours. O(history · N).
+    /// By the first step, which looks at the whole history, and the neighbors. O(history · N).
     fn contributions(&self, history: History<'_>, item: ItemId) -> Vec<f32> {
         assert!(
             item.index() < self.n_items(),
-            "product row {item} is out of range: the model knows {} products",
+            "item row {item} is out of range: the model knows {} items",
             self.n_items()
         );
         let sum: f64 = history.weights().iter().map(|&w| f64::from(w)).sum();
@@ -136,8 +136,8 @@ impl LinearModel for Rp3Beta {
         parts
             .map(|(&from, &weight)| {
                 let step = (f64::from(weight) / sum).powf(self.alpha) as f32;
-                let mut neighbours = self.neighbours(from);
-                neighbours
+                let mut neighbors = self.neighbors(from);
+                neighbors
                     .find(|(to, _)| *to == item)
                     .map_or(0.0, |(_, walks)| step * walks)
             })
@@ -154,16 +154,16 @@ mod tests {
 
     #[test]
     fn by_hand() {
-        // Consumers a: 0 (1), 1 (3); b: 1 (1), 2 (1).
+        // Users a: 0 (1), 1 (3); b: 1 (1), 2 (1).
         let table = [vec![1.0, 3.0, 0.0], vec![0.0, 1.0, 1.0]];
         let config = Rp3BetaConfig {
             alpha: 2.0,
             beta: 0.5,
-            n_neighbours: 9,
+            n_neighbors: 9,
             weights: PairWeights::Weighted,
         };
         let model = config.fit(&train(&table)).unwrap();
-        let of = |i| model.neighbours(ItemId(i)).collect::<Vec<_>>();
+        let of = |i| model.neighbors(ItemId(i)).collect::<Vec<_>>();
         // From 1: to a (3/4)² and on to 0 (1/4)², over √1; to b (1/4)² and on to 2 (1/2)², over √1.
         assert_eq!(of(1), [(ItemId(0), 9.0 / 256.0), (ItemId(2), 1.0 / 64.0)]);
         // From 0: to a 1² and on to 1 (3/4)², over √4.
@@ -177,7 +177,7 @@ mod tests {
     proptest! {
         #[test]
         fn undamped_walks_are_the_product_of_three_transitions(table in tables(1..7, 1..7)) {
-            let config = Rp3BetaConfig { alpha: 1.0, beta: 0.0, n_neighbours: 99, ..Default::default() };
+            let config = Rp3BetaConfig { alpha: 1.0, beta: 0.0, n_neighbors: 99, ..Default::default() };
             let train = train(&table);
             let model = config.fit(&train).unwrap();
             let histories = Histories::new(&train, PairWeights::Weighted);

@@ -1,4 +1,4 @@
-//! A linear and an ideal low-pass filter of the product graph.
+//! A linear and an ideal low-pass filter of the item graph.
 
 use crate::config::Faults;
 use crate::low_rank::LowRank;
@@ -78,7 +78,7 @@ impl SpectralFilterConfig {
 }
 
 /// x ↦ weight · D^power V Vᵀ D^-power x, with V the leading singular vectors of the graph and D its
-/// product degrees.
+/// item degrees.
 pub(super) fn ideal_filter(
     graph: &Normalized,
     n_vectors: usize,
@@ -94,7 +94,7 @@ pub(super) fn ideal_filter(
 
 /// GF-CF: Shen et al., "How Powerful is Graph Convolution for Recommendation?", CIKM 2021.
 ///
-/// With R̃ = D_U^-½ R D_I^-½, where D_U and D_I hold the sums of the consumers' and products' weights,
+/// With R̃ = D_U^-½ R D_I^-½, where D_U and D_I hold the sums of the users' and items' weights,
 /// and V the right singular vectors of R̃ with the k largest singular values, the scores of a history
 /// r are r (R̃ᵀR̃ + α D_I^-½ V Vᵀ D_I^½).
 #[derive(Debug, Clone)]
@@ -140,7 +140,7 @@ mod tests {
 
     #[test]
     fn by_hand() {
-        // Degrees: consumers 2 and 1, products 1 and 2. R̃ = [[1/√2, 1/2], [0, 1/√2]], so
+        // Degrees: users 2 and 1, items 1 and 2. R̃ = [[1/√2, 1/2], [0, 1/√2]], so
         // R̃ᵀR̃ = [[1/2, 1/√8], [1/√8, 3/4]], with eigenvalues 1 and 1/4. The eigenvector of 1 is
         // (1/√2, 1) / √(3/2), so VVᵀ = [[1/3, √2/3], [√2/3, 2/3]], and
         // D^-½ VVᵀ D^½ = [[1/3, 2/3], [1/3, 2/3]].

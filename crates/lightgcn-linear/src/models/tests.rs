@@ -17,13 +17,13 @@ fn models(weights: PairWeights) -> Vec<Fit> {
     }
     vec![
         fit!(ItemKnnConfig {
-            n_neighbours: 20,
+            n_neighbors: 20,
             shrinkage: 2.0,
             weights,
             ..Default::default()
         }),
         fit!(Rp3BetaConfig {
-            n_neighbours: 20,
+            n_neighbors: 20,
             weights,
             ..Default::default()
         }),
@@ -62,7 +62,7 @@ fn in_pool<T: Send>(threads: usize, work: impl FnOnce() -> T + Send) -> T {
     pool.unwrap().install(work)
 }
 
-/// Long enough for several blocks of rows, columns and consumers.
+/// Long enough for several blocks of rows, columns and users.
 fn large() -> Train {
     train(&larger_table(700, 530))
 }
@@ -116,7 +116,7 @@ fn a_score_does_not_depend_on_who_else_is_asked_for() {
 
 #[test]
 fn planted_groups_are_recovered() {
-    // Two groups of consumers and products. A newcomer who had half of a group's products gets the
+    // Two groups of users and items. A newcomer who had half of a group's items gets the
     // other half before anything else.
     let cell = |u: usize, i: usize| {
         let same = u % 2 == i % 2;
@@ -184,7 +184,7 @@ fn nothing_had_scores_nothing_and_nothing_to_learn_is_an_error() {
 }
 
 #[test]
-fn products_out_of_range_are_a_mistake() {
+fn items_out_of_range_are_a_mistake() {
     let train = train(&[vec![1.0, 1.0], vec![1.0, 0.0]]);
     let items = [ItemId(2)];
     for fit in models(PairWeights::Weighted) {
@@ -193,10 +193,7 @@ fn products_out_of_range_are_a_mistake() {
         let scored = std::panic::AssertUnwindSafe(|| model.scores(history));
         let message = std::panic::catch_unwind(scored).unwrap_err();
         let message = message.downcast_ref::<String>().unwrap();
-        assert!(
-            message.contains("product row 2 is out of range"),
-            "{message}"
-        );
+        assert!(message.contains("item row 2 is out of range"), "{message}");
     }
 }
 
@@ -207,7 +204,7 @@ fn every_fault_of_a_configuration_is_listed() {
         other => panic!("{other:?}"),
     };
     let knn = ItemKnnConfig {
-        n_neighbours: 0,
+        n_neighbors: 0,
         shrinkage: -1.0,
         weighting: FeatureWeighting::Bm25 { k1: 0.0, b: 1.5 },
         ..Default::default()
@@ -218,7 +215,7 @@ fn every_fault_of_a_configuration_is_listed() {
     let walks = Rp3BetaConfig {
         alpha: f64::NAN,
         beta: -0.5,
-        n_neighbours: 0,
+        n_neighbors: 0,
         ..Default::default()
     };
     assert_eq!(faults(walks.check()).len(), 3);

@@ -67,7 +67,7 @@ impl TruncatedSvdConfig {
 /// PureSVD: Cremonesi, Koren and Turrin, RecSys 2010.
 ///
 /// With the singular value decomposition R ≈ U Σ Vᵀ of the training pairs, cut after `rank` values,
-/// the scores of a history r are r V Vᵀ: for a training consumer, the consumer's row of U Σ Vᵀ; for
+/// the scores of a history r are r V Vᵀ: for a training user, the user's row of U Σ Vᵀ; for
 /// anyone else, the same by folding in.
 #[derive(Debug, Clone)]
 pub struct TruncatedSvd {
@@ -84,7 +84,7 @@ impl TruncatedSvd {
         &self.singular_values
     }
 
-    /// The right singular vectors, `[n_items, rank]`, row by row: embeddings of the products.
+    /// The right singular vectors, `[n_items, rank]`, row by row: embeddings of the items.
     #[must_use]
     pub fn item_vectors(&self) -> &[f32] {
         self.projection.vectors()
@@ -120,7 +120,7 @@ mod tests {
 
     #[test]
     fn by_hand() {
-        // Singular values 3 (product 2 alone) and 2 (products 0 and 1 alike).
+        // Singular values 3 (item 2 alone) and 2 (items 0 and 1 alike).
         let table = [vec![1., 1., 0.], vec![1., 1., 0.], vec![0., 0., 3.]];
         let config = TruncatedSvdConfig {
             rank: 2,
@@ -137,7 +137,7 @@ mod tests {
     }
 
     #[test]
-    fn folding_in_a_training_consumer_gives_the_row_of_the_decomposition() {
+    fn folding_in_a_training_user_gives_the_row_of_the_decomposition() {
         let table = larger_table(40, 30);
         let config = TruncatedSvdConfig {
             rank: 6,

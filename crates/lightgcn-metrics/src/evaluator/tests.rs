@@ -6,7 +6,7 @@ fn items(ids: &[u32]) -> Vec<ItemId> {
     ids.iter().copied().map(ItemId).collect()
 }
 
-/// Four consumers over a catalogue of 6, of which one has no right answer.
+/// Four users over a catalogue of 6, of which one has no right answer.
 fn evaluator() -> RankingEvaluator {
     let mut evaluator = RankingEvaluator::new(&[3, 1, 3], 6).unwrap();
     evaluator.update(UserId(4), &items(&[0, 1, 2]), &items(&[2, 0]));
@@ -24,7 +24,7 @@ fn every_figure_is_as_computed_by_hand() {
     let report = evaluator.compute().unwrap();
     assert_eq!(report.users(), items_of_users(&[0, 1, 4]));
     assert_eq!((report.n_users(), report.n_skipped()), (3, 1));
-    // Consumer 0 hits at 2, of two; consumer 1 never, of one; consumer 4 at 1 and 3, of two.
+    // User 0 hits at 2, of two; user 1 never, of one; user 4 at 1 and 3, of two.
     let ideal = 1.0 + 1.0 / 3f64.log2();
     for (metric, k, expected) in [
         (Metric::Recall, 1, [0.0, 0.0, 0.5]),
@@ -47,7 +47,7 @@ fn every_figure_is_as_computed_by_hand() {
         let mean = expected.iter().sum::<f64>() / 3.0;
         assert!((report.mean(metric, k).unwrap() - mean).abs() < 1e-15);
     }
-    // At 1 everyone gets product 0. At 3: 0 three times, 1 once, 2 once, 3 twice, 4 once.
+    // At 1 everyone gets item 0. At 3: 0 three times, 1 once, 2 once, 3 twice, 4 once.
     assert_eq!(report.coverage(1).unwrap(), 1.0 / 6.0);
     assert_eq!(report.coverage(3).unwrap(), 5.0 / 6.0);
     assert_eq!(report.gini(1).unwrap(), Some(1.0));
@@ -110,12 +110,12 @@ fn faults_are_named() {
     let mut evaluator = RankingEvaluator::new(&[1], 5).unwrap();
     evaluator.update(UserId(0), &items(&[1]), &[]);
     let error = evaluator.compute().unwrap_err();
-    assert_eq!(error, MetricsError::NoConsumers { n_skipped: 1 });
+    assert_eq!(error, MetricsError::NoUsers { n_skipped: 1 });
     for _ in 0..2 {
         evaluator.update(UserId(3), &items(&[1]), &items(&[2]));
     }
     let error = evaluator.compute().unwrap_err();
-    assert_eq!(error, MetricsError::RepeatedConsumer { user: 3 });
+    assert_eq!(error, MetricsError::RepeatedUser { user: 3 });
     let error = self::evaluator().compute().unwrap().mean(Metric::Map, 2);
     let evaluated = vec![1, 3];
     assert_eq!(
@@ -125,14 +125,14 @@ fn faults_are_named() {
 }
 
 #[test]
-#[should_panic(expected = "product row 6 in the truth of consumer row 9 is out of range")]
-fn products_out_of_range_are_refused() {
+#[should_panic(expected = "item row 6 in the truth of user row 9 is out of range")]
+fn items_out_of_range_are_refused() {
     evaluator().update(UserId(9), &items(&[0]), &items(&[6]));
 }
 
 #[test]
-#[should_panic(expected = "product row 2 stands twice")]
-fn repeated_products_are_refused() {
+#[should_panic(expected = "item row 2 stands twice")]
+fn repeated_items_are_refused() {
     evaluator().update(UserId(9), &items(&[2, 0, 2]), &items(&[1]));
 }
 
@@ -174,22 +174,19 @@ fn summaries_hold_the_figures_and_survive_json() {
 }
 
 #[test]
-fn reports_are_compared_consumer_by_consumer() {
+fn reports_are_compared_user_by_user() {
     let (good, bad) = (
         report_of(|user| user % 3 != 0),
         report_of(|user| user % 3 == 0),
     );
     let options = PairedTestOptions::default();
     let test = good.compare(&bad, Metric::Recall, 1, &options).unwrap();
-    // 40 of 60 consumers are better served, 20 worse.
+    // 40 of 60 users are better served, 20 worse.
     assert!((test.mean_difference - 1.0 / 3.0).abs() < 1e-12);
     // Twice the binomial tail of 40 or more heads in 60 tosses: 0.0134.
     assert!((0.008..0.02).contains(&test.p_value), "{test:?}");
     let error = good.compare(&evaluator().compute().unwrap(), Metric::Recall, 1, &options);
-    assert!(matches!(
-        error,
-        Err(MetricsError::DifferentConsumers { .. })
-    ));
+    assert!(matches!(error, Err(MetricsError::DifferentUsers { .. })));
 }
 
 fn report_of(is_hit: impl Fn(u32) -> bool) -> RankingReport {
@@ -201,10 +198,10 @@ fn report_of(is_hit: impl Fn(u32) -> bool) -> RankingReport {
     evaluator.compute().unwrap()
 }
 
-type Consumer = (Vec<u32>, Vec<u32>);
+type User = (Vec<u32>, Vec<u32>);
 
-/// Consumers with a shuffled list of a catalogue of 12 and a truth.
-fn consumers() -> impl Strategy<Value = Vec<Consumer>> {
+/// Users with a shuffled list of a catalogue of 12 and a truth.
+fn users() -> impl Strategy<Value = Vec<User>> {
     let catalogue: Vec<u32> = (0..12).collect();
     let list = (Just(catalogue.clone()).prop_shuffle(), 0usize..=12)
         .prop_map(|(list, n)| list[..n].to_vec());
@@ -212,9 +209,9 @@ fn consumers() -> impl Strategy<Value = Vec<Consumer>> {
     prop::collection::vec((list, truth), 1..20)
 }
 
-fn evaluate(consumers: &[(u32, &Consumer)]) -> RankingEvaluator {
+fn evaluate(users: &[(u32, &User)]) -> RankingEvaluator {
     let mut evaluator = RankingEvaluator::new(&[2, 5, 20], 12).unwrap();
-    for &(user, (ranked, truth)) in consumers {
+    for &(user, (ranked, truth)) in users {
         evaluator.update(UserId(user), &items(ranked), &items(truth));
     }
     evaluator
@@ -222,8 +219,8 @@ fn evaluate(consumers: &[(u32, &Consumer)]) -> RankingEvaluator {
 
 proptest! {
     #[test]
-    fn order_and_merges_do_not_change_a_bit(consumers in consumers(), cut in 0usize..20) {
-        let rows: Vec<(u32, &Consumer)> = (0..).zip(&consumers).collect();
+    fn order_and_merges_do_not_change_a_bit(users in users(), cut in 0usize..20) {
+        let rows: Vec<(u32, &User)> = (0..).zip(&users).collect();
         let mut reversed = rows.clone();
         reversed.reverse();
         let (left, right) = reversed.split_at(cut.min(rows.len()));
@@ -233,16 +230,16 @@ proptest! {
     }
 
     #[test]
-    fn figures_equal_a_naive_computation(consumers in consumers(), place in 0usize..3) {
+    fn figures_equal_a_naive_computation(users in users(), place in 0usize..3) {
         let k = [2, 5, 20][place];
-        let rows: Vec<(u32, &Consumer)> = (0..).zip(&consumers).collect();
-        let with_truth: Vec<&Consumer> = consumers.iter().filter(|c| !c.1.is_empty()).collect();
+        let rows: Vec<(u32, &User)> = (0..).zip(&users).collect();
+        let with_truth: Vec<&User> = users.iter().filter(|c| !c.1.is_empty()).collect();
         let Ok(report) = evaluate(&rows).compute() else {
             prop_assert!(with_truth.is_empty());
             return Ok(());
         };
         prop_assert_eq!(report.n_users(), with_truth.len());
-        prop_assert_eq!(report.n_skipped(), consumers.len() - with_truth.len());
+        prop_assert_eq!(report.n_skipped(), users.len() - with_truth.len());
         let mut seen = std::collections::BTreeSet::<u32>::new();
         let (recalls, ndcgs) = (
             report.values(Metric::Recall, k).unwrap(),

@@ -4,14 +4,14 @@ use burn::module::Module;
 use burn::tensor::Tensor;
 use lightgcn_kernels::{GraphBackend, SparseMatrix, sparse_dense};
 
-/// The light graph convolution: each node becomes the weighted sum of its neighbours,
+/// The light graph convolution: each node becomes the weighted sum of its neighbors,
 ///
 /// ```text
 /// e'_i = Σ_j Â_ij e_j        Â = D^-1/2 A D^-1/2
 /// ```
 ///
 /// with nothing learned. The matrix is given normalized; any other, rectangular ones included, is
-/// multiplied as it is. A node without neighbours becomes zero.
+/// multiplied as it is. A node without neighbors becomes zero.
 ///
 /// To mix several layers, as [`LightGcn`](crate::LightGcn) does, one
 /// [`propagate`](lightgcn_kernels::propagate) is faster than a chain of these, since it keeps no

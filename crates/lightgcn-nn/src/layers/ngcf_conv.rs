@@ -109,7 +109,7 @@ pub(crate) fn activation_faults(dropout: f64, negative_slope: f64) -> Vec<Fault>
 /// E' = dropout( LeakyReLU( (Â E + E) W₁ + b₁ + (Â E ⊙ E) W₂ + b₂ ) )
 /// ```
 ///
-/// The first term sums a node and its neighbours, the second lets a node and its neighbours
+/// The first term sums a node and its neighbors, the second lets a node and its neighbors
 /// interact element by element. The biases, the slope 0.2 and the place of message dropout (the
 /// layer's output) are those of the authors' code. That code differs from the paper in two ways
 /// that are not followed here: it applies LeakyReLU to each of the two terms, and by default it
@@ -168,9 +168,9 @@ impl<B: GraphBackend> NgcfConv<B> {
         x: Tensor<B, 2>,
         mode: ForwardMode,
     ) -> Tensor<B, 2> {
-        let neighbours = sparse_dense(matrix, x.clone());
-        let sum = self.sum.forward(neighbours.clone() + x.clone());
-        let interaction = self.interaction.forward(neighbours * x);
+        let neighbors = sparse_dense(matrix, x.clone());
+        let sum = self.sum.forward(neighbors.clone() + x.clone());
+        let interaction = self.interaction.forward(neighbors * x);
         let output = leaky_relu(sum + interaction, self.negative_slope);
         mode.dropout(output, self.dropout, self.layer)
     }

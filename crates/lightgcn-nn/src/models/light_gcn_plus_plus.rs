@@ -114,12 +114,12 @@ impl LightGcnPlusPlusConfig {
 /// E_final = γ · E + (1 − γ) · 1/K · Σ_{k=1..K} E_k
 /// ```
 ///
-/// Lengths are floored at 1e-12, so that a row of zeros stays zero. A node without neighbours has
+/// Lengths are floored at 1e-12, so that a row of zeros stays zero. A node without neighbors has
 /// γ times its layer 0. The matrix is given normalized: `Normalization::powers(0.6, -0.1)` of
 /// `lightgcn-graph` for the α and β that the authors recommend. It equals its own transpose only
 /// where α = β; else its transpose is kept too, for the gradient.
 ///
-/// Unlike LightGCN it is not linear in layer 0: it costs K products with the matrix, as LightGCN,
+/// Unlike LightGCN it is not linear in layer 0: it costs K items with the matrix, as LightGCN,
 /// but its layers are kept for the gradient, `2 K` tables.
 ///
 /// Source: Lee, Kim and Shin, *Revisiting LightGCN: Unexpected Inflexibility, Inconsistency, and A

@@ -11,14 +11,14 @@ use lightgcn_simd::{scores, top_k};
 use rayon::prelude::*;
 use std::borrow::Cow;
 
-/// A filter that leaves fewer than one product in so many has their embeddings side by side.
+/// A filter that leaves fewer than one item in so many has their embeddings side by side.
 const ONE_IN: usize = 2;
-/// For so many consumers at once it has so already where it leaves out one product in [`OUT_OF`]: to put them side by side
-/// costs once, to pass over the others costs every consumer.
+/// For so many users at once it has so already where it leaves out one item in [`OUT_OF`]: to put them side by side
+/// costs once, to pass over the others costs every user.
 const MANY: usize = 8;
 const OUT_OF: usize = 16;
 
-/// The products that a narrow filter leaves: reading these alone is quicker than passing over the others.
+/// The items that a narrow filter leaves: reading these alone is quicker than passing over the others.
 pub(super) struct Few {
     /// Ascending.
     rows: Vec<u32>,
@@ -36,11 +36,11 @@ impl Few {
 }
 
 impl Recommender {
-    /// The products that are left, where these are few or many consumers ask.
-    fn few(&self, blocked: &[u32], n_consumers: usize) -> Option<Few> {
-        let (n, dimension) = (self.products.len(), self.products.dimension);
+    /// The items that are left, where these are few or many users ask.
+    fn few(&self, blocked: &[u32], n_users: usize) -> Option<Few> {
+        let (n, dimension) = (self.items.len(), self.items.dimension);
         let narrow = (n - blocked.len()) * ONE_IN < n;
-        let shared = n_consumers >= MANY && blocked.len() * OUT_OF >= n;
+        let shared = n_users >= MANY && blocked.len() * OUT_OF >= n;
         if !narrow && !shared {
             return None;
         }
@@ -56,7 +56,7 @@ impl Recommender {
         let mut table = Vec::with_capacity(rows.len() * dimension);
         for &row in &rows {
             let start = row as usize * dimension;
-            table.extend_from_slice(&self.products.table[start..start + dimension]);
+            table.extend_from_slice(&self.items.table[start..start + dimension]);
         }
         Some(Few { rows, table })
     }
@@ -112,7 +112,7 @@ impl Recommender {
         let few = few.as_ref();
         let (table, rows) = match few {
             Some(few) => (&few.table, Some(&few.rows)),
-            None => (&self.products.table, None),
+            None => (&self.items.table, None),
         };
         let excluded: Vec<Vec<u32>> = asking
             .par_iter()
@@ -121,7 +121,7 @@ impl Recommender {
                 None => merged(&out, &job.hidden),
             })
             .collect();
-        let best = top_k(&queries, table, self.products.dimension, size, |q| {
+        let best = top_k(&queries, table, self.items.dimension, size, |q| {
             &excluded[q]
         });
         let ranked = asking.par_iter().zip(best).map(|((_, job, query), best)| {
@@ -147,18 +147,18 @@ impl Recommender {
         }
         let rows = job.plan.apart.iter().copied();
         let rows = rows.filter(|row| job.hidden.binary_search(row).is_err());
-        let consumer = (job.user, job.profile.as_ref());
-        self.with_cold_products(consumer, &query.vector, list, rows, size)
+        let user = (job.user, job.profile.as_ref());
+        self.with_cold_items(user, &query.vector, list, rows, size)
     }
 
     /// The list of a job whose scores are more than dot products.
     fn ranked_by_row(&self, job: &Job<'_>, query: &Query) -> Vec<Ranked> {
         let (plan, options) = (job.plan, job.plan.options);
-        let mut row = vec![0.0; self.products.len()];
+        let mut row = vec![0.0; self.items.len()];
         scores(
             &query.vector,
-            &self.products.table,
-            self.products.dimension,
+            &self.items.table,
+            self.items.dimension,
             &mut row,
         );
         self.add_likeness(job.user, job.profile.as_ref(), &mut row);
@@ -197,8 +197,7 @@ fn merged(a: &[u32], b: &[u32]) -> Vec<u32> {
 mod tests {
     use crate::chain::tests::larger;
     use crate::{
-        NewProduct, NewProductEvent, ProductFilter, RecommendError, RecommendOptions, Recommender,
-        Source,
+        ItemFilter, NewItem, NewItemEvent, RecommendError, RecommendOptions, Recommender, Source,
     };
     use lightgcn_core::Catalogue;
 
@@ -215,9 +214,9 @@ mod tests {
             let options = RecommendOptions {
                 k: 25,
                 exploration,
-                filter: ProductFilter {
+                filter: ItemFilter {
                     categories,
-                    ..ProductFilter::default()
+                    ..ItemFilter::default()
                 },
                 ..RecommendOptions::default()
             };
@@ -227,7 +226,7 @@ mod tests {
             for (answer, list) in answers.iter().zip(lists) {
                 assert_eq!(answer.items.len(), list.len());
                 for (item, listed) in answer.items.iter().zip(list) {
-                    assert_eq!(shop.product(listed.item), Some(item.product.as_str()));
+                    assert_eq!(shop.item_id(listed.item), Some(item.item.as_str()));
                     assert_eq!((listed.score, listed.source), (item.score, item.source));
                 }
             }
@@ -236,15 +235,15 @@ mod tests {
 
     #[test]
     fn sources_that_a_chain_leaves_out_do_not_show() {
-        let fresh = NewProduct {
-            product: "fresh".to_owned(),
-            events: vec![NewProductEvent {
-                consumer: "u2".to_owned(),
-                behaviour: "purchase".to_owned(),
+        let fresh = NewItem {
+            item: "fresh".to_owned(),
+            events: vec![NewItemEvent {
+                user: "u2".to_owned(),
+                behavior: "purchase".to_owned(),
             }],
-            ..NewProduct::default()
+            ..NewItem::default()
         };
-        let shop = shop().with_products(&[fresh]).unwrap();
+        let shop = shop().with_items(&[fresh]).unwrap();
         let sources = |chain: &[Source]| {
             let options = RecommendOptions {
                 k: 100,

@@ -3,7 +3,7 @@
 use super::Job;
 use crate::diversity::diversify;
 use crate::exploration::Explorer;
-use crate::products::Origin;
+use crate::items::Origin;
 use crate::{Answer, ListedItem, Ranked, RecommendOptions, RecommendedItem, Recommender, Source};
 use lightgcn_core::ItemId;
 
@@ -11,7 +11,7 @@ impl Recommender {
     /// The list from what the model ranked and the rest of the chain.
     pub(super) fn listed(&self, job: &Job<'_>, ranked: &[Ranked]) -> Vec<ListedItem> {
         let options = job.plan.options;
-        let k = options.k.min(self.products.len());
+        let k = options.k.min(self.items.len());
         let mut found: Vec<ListedItem> = Vec::with_capacity(k);
         for &source in &options.chain {
             if found.len() >= k {
@@ -51,10 +51,10 @@ impl Recommender {
             source: Source::Exploration,
         };
         explorer.explore(
-            consumer_key(job),
+            user_key(job),
             found,
             k,
-            self.products.len(),
+            self.items.len(),
             |listed| listed.item,
             may,
             explored,
@@ -77,16 +77,16 @@ impl Recommender {
                 source,
             } = listed;
             RecommendedItem {
-                product: self.product_name(item),
+                item: self.item_name(item),
                 rank,
                 score,
                 source,
                 reason: self.reason(job, item, source, score),
-                details: self.products.catalogue.get(item),
+                details: self.items.catalogue.get(item),
             }
         });
         Answer {
-            consumer: job.request.consumer.to_owned(),
+            user: job.request.user.to_owned(),
             known: job.user.is_some(),
             source,
             ignored_events: job.profile.as_ref().map_or(0, |profile| profile.n_ignored),
@@ -101,15 +101,15 @@ impl Recommender {
         source: Source,
         options: &RecommendOptions,
     ) {
-        let dimension = self.products.dimension;
-        let row = |item: ItemId| &self.products.table[item.index() * dimension..][..dimension];
+        let dimension = self.items.dimension;
+        let row = |item: ItemId| &self.items.table[item.index() * dimension..][..dimension];
         let chosen = diversify(ranked, options.k, options.diversity, row);
         let known = found.len();
         for ranked in chosen {
             if found.len() == options.k || found[..known].iter().any(|f| f.item == ranked.item) {
                 continue;
             }
-            let source = match self.products.origins[ranked.item.index()] {
+            let source = match self.items.origins[ranked.item.index()] {
                 Origin::Content => Source::Content,
                 Origin::Events if source == Source::Model => Source::FoldIn,
                 _ => source,
@@ -122,9 +122,9 @@ impl Recommender {
         }
     }
 
-    /// The most popular products of the categories that the consumer dealt with.
+    /// The most popular items of the categories that the user dealt with.
     fn add_of_categories(&self, found: &mut Vec<ListedItem>, job: &Job<'_>, k: usize) {
-        let catalogue = &self.products.catalogue;
+        let catalogue = &self.items.catalogue;
         let mine = self.categories_of(job);
         if mine.is_empty() {
             return;
@@ -142,7 +142,7 @@ impl Recommender {
     }
 
     fn categories_of(&self, job: &Job<'_>) -> Vec<&str> {
-        let catalogue = &self.products.catalogue;
+        let catalogue = &self.items.catalogue;
         let items: Vec<ItemId> = match (&job.profile, job.user) {
             (Some(profile), _) => profile.dealings.iter().map(|d| d.item).collect(),
             (None, Some(user)) => self.artifact().train.items_of(user).to_vec(),
@@ -159,9 +159,9 @@ impl Recommender {
     }
 
     fn add_random(&self, found: &mut Vec<ListedItem>, job: &Job<'_>, k: usize) {
-        let mut known = vec![false; self.products.len()];
+        let mut known = vec![false; self.items.len()];
         found.iter().for_each(|f| known[f.item.index()] = true);
-        let rows = (0..self.products.len() as u32).map(ItemId);
+        let rows = (0..self.items.len() as u32).map(ItemId);
         let mut left: Vec<ItemId> = rows
             .filter(|&item| may_come(job, item) && !known[item.index()])
             .collect();
@@ -169,7 +169,7 @@ impl Recommender {
             job.plan.options.seed,
             lightgcn_core::random::Stream::Recommendation,
         );
-        let mut draws = random.at(0, consumer_key(job));
+        let mut draws = random.at(0, user_key(job));
         for place in 0..left.len().min(k.saturating_sub(found.len())) {
             let other = place + draws.below((left.len() - place) as u32) as usize;
             left.swap(place, other);
@@ -181,7 +181,7 @@ impl Recommender {
         }
     }
 
-    /// Products by their purchases, each counted by its age against the latest pair; the most popular
+    /// Items by their purchases, each counted by its age against the latest pair; the most popular
     /// first. Empty where the log has no times.
     pub(crate) fn recently_bought(&self) -> &[(ItemId, f32)] {
         self.recent.get_or_init(|| {
@@ -214,28 +214,28 @@ impl Recommender {
                 format!("suits the history and {n_events} recent {events}")
             }
             Source::Model => "suits the history".to_owned(),
-            Source::FoldIn if self.products.origins[item.index()] == Origin::Events => {
-                "new, and consumers of its first events are alike".to_owned()
+            Source::FoldIn if self.items.origins[item.index()] == Origin::Events => {
+                "new, and users of its first events are alike".to_owned()
             }
             Source::FoldIn => format!("suits {n_events} recent {events}"),
-            Source::Content => match self.products.origins[item.index()] {
+            Source::Content => match self.items.origins[item.index()] {
                 Origin::Content => {
                     "new, and like what suits in category, brand or price".to_owned()
                 }
-                _ => "like the new products looked at in category, brand or price".to_owned(),
+                _ => "like the new items looked at in category, brand or price".to_owned(),
             },
             Source::CategoryPopularity => {
-                format!("bought by {score:.0} consumers, in a category looked at")
+                format!("bought by {score:.0} users, in a category looked at")
             }
             Source::RecentPopularity => "bought most of late".to_owned(),
-            Source::Popularity => format!("bought by {score:.0} consumers"),
+            Source::Popularity => format!("bought by {score:.0} users"),
             Source::Random => "drawn at random, since nothing better was left".to_owned(),
             Source::Exploration => "drawn at random, to try something else".to_owned(),
         }
     }
 }
 
-/// Fills the list up to `k` with products that may come and are not in it yet.
+/// Fills the list up to `k` with items that may come and are not in it yet.
 fn add(
     found: &mut Vec<ListedItem>,
     job: &Job<'_>,
@@ -263,13 +263,13 @@ fn may_come(job: &Job<'_>, item: ItemId) -> bool {
     job.plan.may[item.index()] && job.hidden.binary_search(&item.0).is_err()
 }
 
-/// What the draws for a consumer depend on: the row, or the letters of an unknown id.
-fn consumer_key(job: &Job<'_>) -> u64 {
+/// What the draws for a user depend on: the row, or the letters of an unknown id.
+fn user_key(job: &Job<'_>) -> u64 {
     match job.user {
         Some(user) => u64::from(user.0),
         None => job
             .request
-            .consumer
+            .user
             .bytes()
             .fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
                 (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3)

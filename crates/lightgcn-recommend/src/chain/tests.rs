@@ -1,8 +1,8 @@
 use super::*;
-use crate::test_shop::{PRODUCTS, artifact};
-use crate::{ContextEvent, FoldIn, NewProduct, NewProductEvent, ProductFilter, ProductOptions};
+use crate::test_shop::{ITEMS, artifact};
+use crate::{ContextEvent, FoldIn, ItemFilter, ItemOptions, NewItem, NewItemEvent};
 use lightgcn_core::random::philox4x32;
-use lightgcn_core::{Catalogue, InteractionsBuilder, ItemId, Lineage, ProductDetails, Vocabulary};
+use lightgcn_core::{Catalogue, InteractionsBuilder, ItemDetails, ItemId, Lineage, Vocabulary};
 use lightgcn_graph::Normalization;
 use lightgcn_store::{Artifact, EmbeddingTable, ModelDescription, popularity_of};
 use proptest::prelude::*;
@@ -15,7 +15,7 @@ fn wave(n: usize, frequency: f32) -> Vec<f32> {
     (0..n).map(|i| (i as f32 * frequency).sin()).collect()
 }
 
-/// A shop of 20 consumers and 60 products, of which the last 5 nobody met; product n has category
+/// A shop of 20 users and 60 items, of which the last 5 nobody met; item n has category
 /// `c(n mod 3).s(n mod 2)`, brand `b(n mod 4)` and price n. One layer, so that embeddings follow.
 pub(crate) fn larger() -> Artifact {
     let (n_users, n_items, dimension) = (20, 60, 4);
@@ -33,17 +33,17 @@ pub(crate) fn larger() -> Artifact {
         }
     }
     let train = pairs.build(n_users, n_items).unwrap();
-    let details = (0..n_items).map(|n| ProductDetails {
+    let details = (0..n_items).map(|n| ItemDetails {
         category_id: None,
         category_code: Some(format!("c{}.s{}", n % 3, n % 2)),
         brand: Some(format!("b{}", n % 4)),
         price: Some(n as f64),
     });
     let layer0 = EmbeddingTable::new(80, dimension, wave(80 * dimension, 0.61)).unwrap();
-    let mut behaviours = lightgcn_core::BehaviourWeightsConfig::single("purchase");
-    behaviours.behaviours.insert(
+    let mut behaviors = lightgcn_core::BehaviorWeightsConfig::single("purchase");
+    behaviors.behaviors.insert(
         0,
-        lightgcn_core::Behaviour {
+        lightgcn_core::Behavior {
             name: "view".to_owned(),
             weight: 0.25,
             cap: None,
@@ -67,7 +67,7 @@ pub(crate) fn larger() -> Artifact {
         users: Vocabulary::from_names((0..n_users).map(|n| format!("u{n}"))).unwrap(),
         items: Vocabulary::from_names((0..n_items).map(|n| format!("p{n}"))).unwrap(),
         catalogue: Catalogue::from_details(details),
-        behaviours,
+        behaviors,
         lineage: Lineage::default(),
     };
     let graph = artifact.graph().unwrap();
@@ -85,11 +85,7 @@ pub(crate) fn larger() -> Artifact {
 }
 
 fn names(answer: &Answer) -> Vec<&str> {
-    answer
-        .items
-        .iter()
-        .map(|item| item.product.as_str())
-        .collect()
+    answer.items.iter().map(|item| item.item.as_str()).collect()
 }
 
 fn sources(answer: &Answer) -> Vec<Source> {
@@ -116,13 +112,13 @@ proptest! {
         hide in prop::sample::select(vec![Hide::Bought, Hide::Seen, Hide::Nothing]),
     ) {
         let shop = Recommender::from_artifact(larger()).unwrap();
-        let filter = ProductFilter {
+        let filter = ItemFilter {
             allow: allow.clone().map(|a| a.iter().map(|n| format!("p{n}")).collect()),
             deny: deny.iter().map(|n| format!("p{n}")).collect(),
             categories: category.iter().map(|n| format!("c{n}")).collect(),
             brands: brands.iter().map(|n| format!("b{n}")).collect(),
             price_min: low,
-            ..ProductFilter::default()
+            ..ItemFilter::default()
         };
         let passes = |n: usize| {
             allow.as_ref().is_none_or(|a| a.contains(&n))
@@ -140,12 +136,11 @@ proptest! {
                 Hide::Nothing => false,
             },
         };
-        let consumer = format!("u{user}");
         let asked = RecommendOptions { filter, hide, ..options(k) };
-        let answer = shop.recommend(&consumer, &asked).unwrap();
+        let answer = shop.recommend(&format!("u{user}"), &asked).unwrap();
         // Brute force: all scores, sorted.
         let vector = shop.artifact().embeddings.row(user as usize);
-        let rows = shop.products.table.chunks_exact(4);
+        let rows = shop.items.table.chunks_exact(4);
         let mut scores: Vec<f32> = rows.map(|row| lightgcn_simd::dot(vector, row)).collect();
         shop.add_likeness(Some(UserId(user)), None, &mut scores);
         let mut left: Vec<usize> = (0..60).filter(|&n| passes(n) && !met(n)).collect();
@@ -156,8 +151,8 @@ proptest! {
     }
 
     #[test]
-    fn no_product_comes_twice_and_the_unsuitable_never(
-        consumer in prop::sample::select(vec!["u3", "nobody", "u7"]),
+    fn no_item_comes_twice_and_the_unsuitable_never(
+        user in prop::sample::select(vec!["u3", "nobody", "u7"]),
         with_events in any::<bool>(),
         exploration in 0.0f64..=1.0,
         diversity in 0.0f64..=1.0,
@@ -172,7 +167,7 @@ proptest! {
             false => Vec::new(),
         };
         let asked = RecommendOptions { exploration, diversity, revenue, seed, ..options(k) };
-        let request = RecommendRequest::new(consumer).with_events(events).with_options(asked);
+        let request = RecommendRequest::new(user).with_events(events).with_options(asked);
         let answer = shop.answer(&request).unwrap();
         let mut known = names(&answer);
         prop_assert!(known.iter().all(|name| !bad.contains(name)));
@@ -180,12 +175,12 @@ proptest! {
         known.sort_unstable();
         known.dedup();
         prop_assert_eq!(known.len(), n);
-        let hidden = match shop.user(consumer) {
+        let hidden = match shop.user(user) {
             Some(user) => shop.bought().of(user).iter().filter(|n| ![1, 20, 57].contains(n)).count(),
             None => 0,
         };
         let bought_now = usize::from(with_events) * usize::from(
-            shop.user(consumer).is_none_or(|user| !shop.bought().contains(user, ItemId(3))),
+            shop.user(user).is_none_or(|user| !shop.bought().contains(user, ItemId(3))),
         );
         prop_assert_eq!(n, k.min(60 - 3 - hidden - bought_now));
         prop_assert_eq!(&shop.answer(&request).unwrap(), &answer);
@@ -215,7 +210,7 @@ fn the_chain_goes_on_where_a_source_ends() {
             .iter()
             .all(|s| *s == Source::Random)
     );
-    // With events: fold-in, and new products from content among it.
+    // With events: fold-in, and new items from content among it.
     let events = vec![ContextEvent::new("p3", "purchase")];
     let request = RecommendRequest::new("nobody")
         .with_events(events)
@@ -226,7 +221,7 @@ fn the_chain_goes_on_where_a_source_ends() {
         .iter()
         .filter(|s| **s == Source::Content)
         .count();
-    assert_eq!(content, 5, "the five products that nobody met");
+    assert_eq!(content, 5, "the five items that nobody met");
     assert!(!names(&answer).contains(&"p3"));
     // A chain of one's own, in its order.
     let chain = vec![Source::RecentPopularity, Source::Random];
@@ -249,9 +244,9 @@ fn the_chain_goes_on_where_a_source_ends() {
     for item in &answer.items {
         assert_eq!(item.details.category_code.as_deref(), Some("c0.s1"));
     }
-    let recent = ProductOptions {
+    let recent = ItemOptions {
         recent: true,
-        ..ProductOptions::default()
+        ..ItemOptions::default()
     };
     let popular = shop.popular(&recent).unwrap();
     assert_eq!(popular.len(), 10);
@@ -263,10 +258,10 @@ fn the_chain_goes_on_where_a_source_ends() {
 }
 
 #[test]
-fn events_shift_a_known_consumer_at_once_and_a_repeated_history_does_not() {
+fn events_shift_a_known_user_at_once_and_a_repeated_history_does_not() {
     let shop = Recommender::from_artifact(larger()).unwrap();
     let before = shop.recommend("u4", &options(10)).unwrap();
-    let new = before.items[0].product.clone();
+    let new = before.items[0].item.clone();
     let request = RecommendRequest::new("u4").with_options(options(10));
     let bought = vec![ContextEvent::new(&new, "purchase")];
     let after = shop.answer(&request.clone().with_events(bought)).unwrap();
@@ -278,12 +273,12 @@ fn events_shift_a_known_consumer_at_once_and_a_repeated_history_does_not() {
         let item = answer
             .items
             .iter()
-            .find(|item| item.product == before.items[1].product);
+            .find(|item| item.item == before.items[1].item);
         item.map(|item| item.score)
     };
     assert_ne!(score(&before), score(&after));
     assert!(after.items[0].reason.contains("1 recent event"));
-    // Exactly the training pairs as a newcomer's events, propagated alone, are the consumer less the own taste.
+    // Exactly the training pairs as a newcomer's events, propagated alone, are the user less the own taste.
     let shop = shop.with_fold_in(FoldIn::Propagated);
     let user = shop.user("u4").unwrap();
     let events: Vec<ContextEvent> = shop
@@ -291,11 +286,9 @@ fn events_shift_a_known_consumer_at_once_and_a_repeated_history_does_not() {
         .train
         .of_user(user)
         .flat_map(|pair| {
-            let product = format!("p{}", pair.item);
-            let bought = pair
-                .is_target
-                .then(|| ContextEvent::new(&product, "purchase"));
-            [Some(ContextEvent::new(&product, "view")), bought]
+            let item = format!("p{}", pair.item);
+            let bought = pair.is_target.then(|| ContextEvent::new(&item, "purchase"));
+            [Some(ContextEvent::new(&item, "view")), bought]
                 .into_iter()
                 .flatten()
         })
@@ -309,60 +302,58 @@ fn events_shift_a_known_consumer_at_once_and_a_repeated_history_does_not() {
 }
 
 #[test]
-fn new_products_join_by_events_or_by_content() {
-    let product = |id: &str, code: Option<&str>, events: &[(&str, &str)]| NewProduct {
-        product: id.to_owned(),
-        details: ProductDetails {
+fn new_items_join_by_events_or_by_content() {
+    let item = |id: &str, code: Option<&str>, events: &[(&str, &str)]| NewItem {
+        item: id.to_owned(),
+        details: ItemDetails {
             category_code: code.map(str::to_owned),
-            ..ProductDetails::default()
+            ..ItemDetails::default()
         },
         events: events
             .iter()
-            .map(|(consumer, behaviour)| NewProductEvent {
-                consumer: (*consumer).to_owned(),
-                behaviour: (*behaviour).to_owned(),
+            .map(|(user, behavior)| NewItemEvent {
+                user: (*user).to_owned(),
+                behavior: (*behavior).to_owned(),
             })
             .collect(),
     };
     let make = || Recommender::from_artifact(larger()).unwrap();
     let shop = make()
         .with_unsuitable(["shy"])
-        .with_products(&[
-            product(
+        .with_items(&[
+            item(
                 "fresh",
                 Some("c1.s0"),
                 &[("u2", "purchase"), ("stranger", "view")],
             ),
-            product("plain", Some("c1.s0"), &[]),
-            product("bare", None, &[]),
-            product("shy", Some("c1.s0"), &[]),
+            item("plain", Some("c1.s0"), &[]),
+            item("bare", None, &[]),
+            item("shy", Some("c1.s0"), &[]),
         ])
         .unwrap();
-    assert_eq!(shop.n_products(), 64);
+    assert_eq!(shop.n_items(), 64);
     let answer = shop.recommend("u2", &options(64)).unwrap();
     let source = |name: &str| {
-        let item = answer.items.iter().find(|item| item.product == name);
+        let item = answer.items.iter().find(|item| item.item == name);
         item.map(|item| item.source)
     };
     assert_eq!(source("fresh"), Some(Source::FoldIn));
     assert_eq!(source("plain"), Some(Source::Content));
     assert_eq!(source("bare"), Some(Source::Random));
     assert_eq!(source("shy"), None);
-    let similar = shop.similar("plain", &ProductOptions::default()).unwrap();
+    let similar = shop.similar("plain", &ItemOptions::default()).unwrap();
     assert!(
         similar
             .iter()
-            .all(|item| item.product != "shy" && item.product != "bare")
+            .all(|item| item.item != "shy" && item.item != "bare")
     );
     let why = shop.explain("u2", "plain", &Default::default()).unwrap();
-    assert!(why.reason.unwrap().contains("nobody met the product"));
+    assert!(why.reason.unwrap().contains("nobody met the item"));
 
-    let refused = |products: &[NewProduct]| make().with_products(products).unwrap_err().to_string();
-    assert!(refused(&[product("p1", None, &[])]).contains("known already"));
-    assert!(
-        refused(&[product("x", None, &[("u1", "kiss")])]).contains("unknown behaviour \"kiss\"")
-    );
-    let mut nan = product("x", None, &[]);
+    let refused = |items: &[NewItem]| make().with_items(items).unwrap_err().to_string();
+    assert!(refused(&[item("p1", None, &[])]).contains("known already"));
+    assert!(refused(&[item("x", None, &[("u1", "kiss")])]).contains("unknown behavior \"kiss\""));
+    let mut nan = item("x", None, &[]);
     nan.details.price = Some(f64::NAN);
     assert!(refused(&[nan]).contains("price"));
     // An artifact without content asked for content.
@@ -370,7 +361,7 @@ fn new_products_join_by_events_or_by_content() {
     bare.catalogue = Catalogue::unknown(60);
     let error = Recommender::from_artifact(bare)
         .unwrap()
-        .with_products(&[product("x", Some("c1"), &[])])
+        .with_items(&[item("x", Some("c1"), &[])])
         .unwrap_err();
     assert!(matches!(error, RecommendError::NoContent));
 }
@@ -418,25 +409,25 @@ fn unusable_requests_are_typed_errors() {
         })
         .to_string()
     };
-    let allow = |allow: &[&str]| ProductFilter {
+    let allow = |allow: &[&str]| ItemFilter {
         allow: Some(allow.iter().map(|id| (*id).to_owned()).collect()),
-        ..ProductFilter::default()
+        ..ItemFilter::default()
     };
-    assert!(filtered(allow(&[])).contains("the list of allowed products is empty"));
-    let category = |name: &str| ProductFilter {
+    assert!(filtered(allow(&[])).contains("the list of allowed items is empty"));
+    let category = |name: &str| ItemFilter {
         categories: vec![name.to_owned()],
-        ..ProductFilter::default()
+        ..ItemFilter::default()
     };
     assert!(filtered(category("lightning.desk")).contains("did you mean \"lighting.desk\"?"));
-    let brand = ProductFilter {
+    let brand = ItemFilter {
         brands: vec!["none".to_owned()],
-        ..ProductFilter::default()
+        ..ItemFilter::default()
     };
     assert!(filtered(brand).contains("unknown brand \"none\""));
-    let price = ProductFilter {
+    let price = ItemFilter {
         price_min: Some(2.0),
         price_max: Some(1.0),
-        ..ProductFilter::default()
+        ..ItemFilter::default()
     };
     assert!(filtered(price).contains("above price_max"));
     let chain = |chain: &[Source]| {
@@ -465,9 +456,9 @@ fn unusable_requests_are_typed_errors() {
         nan.count = bad;
         assert!(event(nan).contains("event number 1 of the request: its count is"));
     }
-    assert!(event(ContextEvent::new("lamp", "kiss")).contains("unknown behaviour \"kiss\""));
+    assert!(event(ContextEvent::new("lamp", "kiss")).contains("unknown behavior \"kiss\""));
     assert!(
-        shop.similar("lampe", &ProductOptions::default())
+        shop.similar("lampe", &ItemOptions::default())
             .unwrap_err()
             .to_string()
             .contains("lamp")
@@ -477,9 +468,9 @@ fn unusable_requests_are_typed_errors() {
 #[test]
 fn what_leaves_nothing_or_is_unknown_is_answered_all_the_same() {
     let shop = shop();
-    let deny = ProductFilter {
-        deny: PRODUCTS.iter().map(|id| (*id).to_owned()).collect(),
-        ..ProductFilter::default()
+    let deny = ItemFilter {
+        deny: ITEMS.iter().map(|id| (*id).to_owned()).collect(),
+        ..ItemFilter::default()
     };
     let answer = shop
         .recommend(
@@ -491,10 +482,10 @@ fn what_leaves_nothing_or_is_unknown_is_answered_all_the_same() {
         )
         .unwrap();
     assert!(answer.items.is_empty());
-    // Lists of a shop may name products that the model does not know yet.
-    let allow = ProductFilter {
+    // Lists of a shop may name items that the model does not know yet.
+    let allow = ItemFilter {
         allow: Some(vec!["new".to_owned(), "oil".to_owned()]),
-        ..ProductFilter::default()
+        ..ItemFilter::default()
     };
     let answer = shop
         .recommend(

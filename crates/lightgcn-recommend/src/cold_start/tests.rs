@@ -1,14 +1,13 @@
 use super::*;
 use crate::chain::tests::larger;
 use crate::{
-    ExplainOptions, Fusion, Hide, LinearRanker, Method, NewProduct, RecommendOptions, Scorer,
-    Source,
+    ExplainOptions, Fusion, Hide, LinearRanker, Method, NewItem, RecommendOptions, Scorer, Source,
 };
 use lightgcn_core::{InteractionsBuilder, Split, Truth};
 use lightgcn_linear::ItemKnnConfig;
 use lightgcn_store::popularity_of;
 
-/// The shop whose last five products nobody met, with a weight for likeness.
+/// The shop whose last five items nobody met, with a weight for likeness.
 fn shop(weight: f64) -> Recommender {
     let mut shop = Recommender::from_artifact(larger()).unwrap();
     weigh(&mut shop, weight);
@@ -16,8 +15,8 @@ fn shop(weight: f64) -> Recommender {
 }
 
 fn weigh(shop: &mut Recommender, weight: f64) {
-    shop.products.cold_start.as_mut().unwrap().weight = weight;
-    shop.products.find_by_content();
+    shop.items.cold_start.as_mut().unwrap().weight = weight;
+    shop.items.find_by_content();
 }
 
 fn everything() -> RecommendOptions {
@@ -37,14 +36,14 @@ fn scores_are_embeddings_and_likeness() {
         shop.recommend("u3", &everything()).unwrap(),
     );
     assert_eq!((before.items.len(), after.items.len()), (60, 60));
-    let cold = shop.products.cold_start.as_ref().unwrap();
+    let cold = shop.items.cold_start.as_ref().unwrap();
     let shares = cold
         .kinds
         .shares(history(&shop.artifact().train, UserId(3)));
     let mut liking = cold.kinds.liking(&shares);
     for item in &after.items {
-        let old = before.items.iter().find(|old| old.product == item.product);
-        let row = shop.item(&item.product).unwrap();
+        let old = before.items.iter().find(|old| old.item == item.item);
+        let row = shop.item(&item.item).unwrap();
         let added = match item.source {
             Source::Content => 0.7 * liking.of(row),
             _ => 0.0,
@@ -52,7 +51,7 @@ fn scores_are_embeddings_and_likeness() {
         assert_eq!(item.source == Source::Content, row.0 >= 55);
         assert!(row.0 < 55 || added > 0.0);
         let gap = f64::from(item.score - old.unwrap().score) - added;
-        assert!(gap.abs() < 1e-6, "{} is off by {gap}", item.product);
+        assert!(gap.abs() < 1e-6, "{} is off by {gap}", item.item);
     }
     assert!(after.items.is_sorted_by(|a, b| a.score >= b.score));
 }
@@ -70,10 +69,10 @@ fn explanations_are_of_the_scores_in_answers() {
     for (shop, method) in [(shop(0.7), Method::PathSum), (fused, Method::Ensemble)] {
         let answer = shop.recommend("u3", &everything()).unwrap();
         for item in &answer.items {
-            let why = shop.explain("u3", &item.product, &ExplainOptions::default());
+            let why = shop.explain("u3", &item.item, &ExplainOptions::default());
             let why = why.unwrap();
             assert_eq!(why.method, method);
-            assert!((why.score - item.score).abs() < 1e-5, "{}", item.product);
+            assert!((why.score - item.score).abs() < 1e-5, "{}", item.item);
             let parts = why.contributions.iter().map(|part| part.value);
             let sum = parts.sum::<f64>() + why.own_taste.map_or(0.0, |part| part.value);
             assert!((sum - f64::from(why.score)).abs() < 1e-5, "{why:?}");
@@ -82,17 +81,17 @@ fn explanations_are_of_the_scores_in_answers() {
 }
 
 #[test]
-fn new_products_filters_and_hidden_ones_keep_the_rules() {
-    let new = NewProduct {
-        product: "new".to_owned(),
+fn new_items_filters_and_hidden_ones_keep_the_rules() {
+    let new = NewItem {
+        item: "new".to_owned(),
         details: larger().catalogue.get(ItemId(3)),
         events: Vec::new(),
     };
-    let mut shop = shop(0.0).with_products(&[new]).unwrap();
+    let mut shop = shop(0.0).with_items(&[new]).unwrap();
     weigh(&mut shop, 5.0);
     let listed = |options: &RecommendOptions| -> Vec<String> {
         let answer = shop.recommend("u3", options).unwrap();
-        answer.items.into_iter().map(|item| item.product).collect()
+        answer.items.into_iter().map(|item| item.item).collect()
     };
     let all = listed(&everything());
     assert_eq!(all.len(), 61);
@@ -103,7 +102,7 @@ fn new_products_filters_and_hidden_ones_keep_the_rules() {
     assert_eq!(listed(&options), all[1..5]);
     options.filter.allow = Some(vec!["new".to_owned(), "p1".to_owned(), "p57".to_owned()]);
     let mut three = listed(&options);
-    assert!(three.iter().any(|product| product == "new"));
+    assert!(three.iter().any(|item| item == "new"));
     three.sort_unstable();
     assert_eq!(three.len(), 3 - usize::from(three.contains(&all[0])));
     options.chain = vec![Source::Model];
@@ -115,7 +114,7 @@ fn new_products_filters_and_hidden_ones_keep_the_rules() {
     );
 }
 
-/// The weight that is chosen where each consumer deals with one category in three, and embeddings that say
+/// The weight that is chosen where each user deals with one category in three, and embeddings that say
 /// nothing or all of it.
 fn chosen(embeddings_know: bool) -> f64 {
     let mut artifact = larger();

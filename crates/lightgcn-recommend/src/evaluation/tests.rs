@@ -37,7 +37,7 @@ fn options(ks: &[usize]) -> EvaluationOptions {
     }
 }
 
-/// Three consumers, four products. Consumer 2 has no target and does not count.
+/// Three users, four items. User 2 has no target and does not count.
 fn by_hand() -> Split {
     split(
         3,
@@ -48,7 +48,7 @@ fn by_hand() -> Split {
     )
 }
 
-/// Scores of products 0 to 3 are 4, 3, 2, 1 for everyone.
+/// Scores of items 0 to 3 are 4, 3, 2, 1 for everyone.
 fn descending() -> EmbeddingRanker<'static> {
     EmbeddingRanker::new("descending", vec![1.0; 3], vec![4.0, 3.0, 2.0, 1.0], 1).unwrap()
 }
@@ -63,7 +63,7 @@ fn figures_by_hand() {
         &options(&[1, 2, 3]),
     )
     .unwrap();
-    // Product 0 is masked for consumers 0 and 1: both lists are 1, 2, 3.
+    // Item 0 is masked for users 0 and 1: both lists are 1, 2, 3.
     assert_eq!(
         (e.n_users(), e.n_targets(), e.n_familiar_targets()),
         (2, 3, 1)
@@ -75,7 +75,7 @@ fn figures_by_hand() {
         e.mean(Metric::Mrr, 3).unwrap(),
         (1.0 / 2.0 + 1.0 / 3.0) / 2.0
     );
-    // Consumer 0 met product 3 before; consumer 0's product 2 and consumer 1's product 3 are new.
+    // User 0 met item 3 before; user 0's item 2 and user 1's item 3 are new.
     let familiar = e.familiar().unwrap();
     assert_eq!(familiar.n_users(), 1);
     assert_eq!(familiar.mean(Metric::Recall, 2).unwrap(), 0.0);
@@ -83,7 +83,7 @@ fn figures_by_hand() {
     let new = e.new_targets().unwrap();
     assert_eq!(new.n_users(), 2);
     assert_eq!(new.mean(Metric::Recall, 2).unwrap(), 0.5);
-    // Products 1 to 3 of four are recommended to someone.
+    // Items 1 to 3 of four are recommended to someone.
     assert_eq!(e.overall().coverage(3).unwrap(), 0.75);
     let interval = e.interval(Metric::Recall, 2).unwrap();
     assert!((0.0..=0.25).contains(&interval.low) && (0.25..=0.5).contains(&interval.high));
@@ -177,8 +177,8 @@ impl Ranker for Stubborn {
 fn rankers_that_break_their_promises_are_refused() {
     let split = by_hand();
     for (list, complaint) in [
-        (vec![1, 2, 3], "holds 3 products, not 2"),
-        (vec![2, 2], "repeats product row 2"),
+        (vec![1, 2, 3], "holds 3 items, not 2"),
+        (vec![2, 2], "repeats item row 2"),
         (vec![1, 4], "row 4 is out of range"),
         (vec![3, 0], "row 0 is excluded"),
     ] {
@@ -211,7 +211,7 @@ fn only_evaluations_of_the_same_targets_compare() {
     let b = evaluate_test(&perfect, &split.train, &split.test, &options(&[2])).unwrap();
     let c = evaluate_test(&perfect, &other.train, &other.test, &options(&[2])).unwrap();
     let test = compare(&a, &b, Metric::Recall, 2, 7).unwrap();
-    // Recall@2 of consumer 0: a 1/2, b 1; of consumer 1: a 0, b 1.
+    // Recall@2 of user 0: a 1/2, b 1; of user 1: a 0, b 1.
     assert!((test.mean_difference + 0.75).abs() < 1e-12);
     assert!(test.p_value > 0.0 && test.p_value <= 1.0);
     assert!(matches!(

@@ -1,5 +1,5 @@
 use super::*;
-use crate::test_shop::{CONSUMERS, artifact};
+use crate::test_shop::{USERS, artifact};
 use crate::{Recommender, chain::tests::larger};
 use lightgcn_core::{ItemId, UserId};
 use lightgcn_store::Storage;
@@ -11,18 +11,18 @@ fn shop() -> Recommender {
 const ALONE: ExplainOptions = ExplainOptions {
     limit: 5,
     max_hops: 5,
-    min_consumers: 1,
+    min_users: 1,
 };
 
-fn explain(raw_user: &str, raw_product: &str) -> Explanation {
-    shop().explain(raw_user, raw_product, &ALONE).unwrap()
+fn explain(raw_user: &str, raw_item: &str) -> Explanation {
+    shop().explain(raw_user, raw_item, &ALONE).unwrap()
 }
 
 fn stations(path: &ExplainedPath) -> Vec<String> {
     let name = |node: &PathNode| match node {
-        PathNode::Consumer => "me".to_owned(),
-        PathNode::OtherConsumers { count } => format!("*{count}"),
-        PathNode::Product { product, .. } => product.clone(),
+        PathNode::User => "me".to_owned(),
+        PathNode::OtherUsers { count } => format!("*{count}"),
+        PathNode::Item { item, .. } => item.clone(),
     };
     let mut names = vec![name(&path.edges[0].from)];
     for edge in &path.edges {
@@ -37,8 +37,8 @@ fn parts_sum_to_the_score() {
     let shop = Recommender::from_artifact(larger()).unwrap();
     for user in 0..20 {
         for item in 0..60 {
-            let (consumer, product) = (format!("u{user}"), format!("p{item}"));
-            let why = shop.explain(&consumer, &product, &ALONE).unwrap();
+            let why = shop.explain(&format!("u{user}"), &format!("p{item}"), &ALONE);
+            let why = why.unwrap();
             assert_eq!(why.method, Method::PathSum);
             if item < 55 {
                 let score = shop.ranker().score(UserId(user), ItemId(item));
@@ -76,7 +76,7 @@ fn values_of_all_paths_of_three_edges_split_the_score_exactly() {
     let all = ExplainOptions {
         limit: 1000,
         max_hops: 3,
-        min_consumers: 1,
+        min_users: 1,
     };
     let (graph, artifact) = (shop.graph(), shop.artifact());
     let adjacency = graph.adjacency(artifact.model.normalization);
@@ -114,8 +114,8 @@ fn newcomers_are_explained_by_their_events() {
         ContextEvent::new("p10", "view"),
     ];
     let request = ExplainRequest {
-        consumer: "zoe".to_owned(),
-        product: "p17".to_owned(),
+        user: "zoe".to_owned(),
+        item: "p17".to_owned(),
         events: events.clone(),
         options: ALONE,
     };
@@ -127,23 +127,23 @@ fn newcomers_are_explained_by_their_events() {
     let answer = shop
         .answer(&crate::RecommendRequest::new("zoe").with_events(events))
         .unwrap();
-    for item in answer.items.iter().filter(|item| item.product == "p17") {
+    for item in answer.items.iter().filter(|item| item.item == "p17") {
         assert_eq!(item.score, why.score);
     }
-    // Known consumers with events too.
+    // Known users with events too.
     let request = ExplainRequest {
-        consumer: "u1".to_owned(),
+        user: "u1".to_owned(),
         ..request
     };
     let why = shop.explain_request(&request).unwrap();
     let parts = why.contributions.iter().map(|part| part.value);
     let sum = parts.sum::<f64>() + why.own_taste.unwrap().value;
     assert!((sum - f64::from(why.score)).abs() < 1e-5);
-    assert!(why.contributions.iter().any(|part| part.product == "p3"));
+    assert!(why.contributions.iter().any(|part| part.item == "p3"));
 }
 
 #[test]
-fn the_planted_path_is_found_with_its_behaviours_and_strength() {
+fn the_planted_path_is_found_with_its_behaviors_and_strength() {
     let why = explain("ann", "lamp");
     assert_eq!(why.score, 4.0);
     assert!(!why.bought);
@@ -156,11 +156,11 @@ fn the_planted_path_is_found_with_its_behaviours_and_strength() {
     );
     let path = &why.paths[0];
     let did = |edge: &ExplainedEdge| {
-        let done: Vec<String> = edge.behaviours.iter().map(ToString::to_string).collect();
+        let done: Vec<String> = edge.behaviors.iter().map(ToString::to_string).collect();
         done.join(", ")
     };
     assert_eq!(did(&path.edges[0]), "viewed 3x, purchased 1x");
-    // Of other consumers only how many did what.
+    // Of other users only how many did what.
     assert_eq!(did(&path.edges[1]), "purchased 1x");
     assert_eq!(did(&path.edges[2]), "viewed 1x, carted 1x, purchased 1x");
     // Weights: ann–glove 1, ann–mug 0.01, bob–glove 1, bob–lamp 1, bob–mug 0.01. Degrees: ann 1.01,
@@ -170,10 +170,10 @@ fn the_planted_path_is_found_with_its_behaviours_and_strength() {
 }
 
 #[test]
-fn what_the_consumer_did_itself_comes_first() {
+fn what_the_user_did_itself_comes_first() {
     let why = explain("ann", "mug");
     assert_eq!(stations(&why.paths[0]), ["me", "mug"]);
-    assert_eq!(why.paths[0].edges[0].behaviours[0].behaviour, "view");
+    assert_eq!(why.paths[0].edges[0].behaviors[0].behavior, "view");
     assert!(!why.bought);
     assert!(explain("ann", "glove").bought);
 }
@@ -184,7 +184,7 @@ fn five_hops_go_through_two_groups() {
     let mut artifact = artifact();
     let train = &artifact.train;
     let mut b =
-        lightgcn_core::InteractionsBuilder::from_names(train.behaviours(), &["purchase"]).unwrap();
+        lightgcn_core::InteractionsBuilder::from_names(train.behaviors(), &["purchase"]).unwrap();
     for p in train.iter().filter(|p| (p.user.0, p.item.0) != (0, 2)) {
         b.push(p.user, p.item, p.weight, p.counts, p.last_time)
             .unwrap();
@@ -206,30 +206,30 @@ fn five_hops_go_through_two_groups() {
 }
 
 #[test]
-fn few_consumers_are_not_shown() {
+fn few_users_are_not_shown() {
     let why = shop()
         .explain("ann", "lamp", &ExplainOptions::default())
         .unwrap();
     assert!(why.paths.is_empty());
     let reason = why.reason.unwrap();
     assert!(
-        reason.contains("steps that at least 5 consumers share"),
+        reason.contains("steps that at least 5 users share"),
         "{reason}"
     );
     let shop = Recommender::from_artifact(larger()).unwrap();
     for least in 1..5 {
         let options = ExplainOptions {
-            min_consumers: least,
+            min_users: least,
             ..ExplainOptions::default()
         };
         for item in 0..55 {
             let why = shop.explain("u3", &format!("p{item}"), &options).unwrap();
             for edge in why.paths.iter().flat_map(|path| &path.edges) {
                 for node in [&edge.from, &edge.to] {
-                    assert!(!matches!(node, PathNode::OtherConsumers { count } if *count < least));
+                    assert!(!matches!(node, PathNode::OtherUsers { count } if *count < least));
                 }
-                if edge.from != PathNode::Consumer {
-                    assert!(edge.behaviours.iter().all(|b| b.count as usize >= least));
+                if edge.from != PathNode::User {
+                    assert!(edge.behaviors.iter().all(|b| b.count as usize >= least));
                 }
             }
         }
@@ -238,61 +238,61 @@ fn few_consumers_are_not_shown() {
 
 #[test]
 fn where_nothing_connects_the_answer_says_so() {
-    let reason = |user: &str, product: &str| {
-        let why = explain(user, product);
+    let reason = |user: &str, item: &str| {
+        let why = explain(user, item);
         assert!(why.paths.is_empty());
         why.reason.unwrap()
     };
     assert!(reason("ann", "oil").starts_with("no path of at most 5 edges"));
-    assert!(reason("ann", "dusty").starts_with("nobody met the product"));
-    assert!(reason("idle", "glove").starts_with("the consumer has no history"));
+    assert!(reason("ann", "dusty").starts_with("nobody met the item"));
+    assert!(reason("idle", "glove").starts_with("the user has no history"));
 }
 
 #[test]
 fn unusable_questions_are_typed_errors() {
     let shop = shop();
-    let ask = |user: &str, product: &str, limit, max_hops, min_consumers| {
+    let ask = |user: &str, item: &str, limit, max_hops, min_users| {
         let options = ExplainOptions {
             limit,
             max_hops,
-            min_consumers,
+            min_users,
         };
-        shop.explain(user, product, &options).unwrap_err()
+        shop.explain(user, item, &options).unwrap_err()
     };
     let error = ask("ann", "lamp", 0, 5, 5);
     assert!(matches!(error, RecommendError::ZeroLimit));
     let error = ask("ann", "lamp", 1, 4, 5);
     assert!(matches!(error, RecommendError::MaxHops { given: 4 }));
     let error = ask("ann", "lamp", 1, 5, 0);
-    assert!(error.to_string().contains("min_consumers is 0"));
+    assert!(error.to_string().contains("min_users is 0"));
     let error = ask("anna", "lamp", 1, 5, 5);
-    assert!(matches!(error, RecommendError::UnknownConsumer { id, .. } if id == "anna"));
+    assert!(matches!(error, RecommendError::UnknownUser { id, .. } if id == "anna"));
     let error = ask("ann", "lampe", 1, 5, 5);
     assert_eq!(
         error.to_string(),
-        "unknown product \"lampe\": did you mean \"lamp\"?"
+        "unknown item \"lampe\": did you mean \"lamp\"?"
     );
     let error = ask("ann", "typewriter", 1, 5, 5);
     assert!(matches!(
         error,
-        RecommendError::UnknownProduct { nearest: None, .. }
+        RecommendError::UnknownItem { nearest: None, .. }
     ));
 }
 
 #[test]
-fn the_text_reads_well_and_names_no_other_consumer() {
+fn the_text_reads_well_and_names_no_other_user() {
     let shop = Recommender::from_artifact(larger()).unwrap();
     let text = shop.explain("u3", "p17", &ALONE).unwrap().to_string();
     assert!(
-        text.starts_with("Product p17 (b1, c2.s1, 17.00) for consumer u3: score "),
+        text.starts_with("Item p17 (b1, c2.s1, 17.00) for user u3: score "),
         "{text}"
     );
-    assert!(text.contains("%  because the consumer viewed 1x"), "{text}");
-    assert!(text.contains("%  the consumer's own taste"), "{text}");
-    for (user, product) in [("ann", "lamp"), ("ann", "nail"), ("cleo", "lamp")] {
-        let why = explain(user, product);
+    assert!(text.contains("%  because the user viewed 1x"), "{text}");
+    assert!(text.contains("%  the user's own taste"), "{text}");
+    for (user, item) in [("ann", "lamp"), ("ann", "nail"), ("cleo", "lamp")] {
+        let why = explain(user, item);
         let json = serde_json::to_string(&why).unwrap();
-        for other in CONSUMERS {
+        for other in USERS {
             let named = why.to_string().contains(other) || json.contains(&format!("{other:?}"));
             assert_eq!(named, other == user, "{other} in {json}");
         }

@@ -58,7 +58,7 @@ fn answers_are_those_of_the_ensemble_under_the_rules() {
         ];
         let ensemble = EnsembleRanker::new(members, &[0.4, 0.3, 0.2, 0.1], fusion).unwrap();
         let shop = fused(fusion).with_unsuitable(["p7"]);
-        // Products 55 to 59, which nobody met, stand by content in answers.
+        // Items 55 to 59, which nobody met, stand by content in answers.
         let asked = RecommendOptions {
             k: 12,
             hide: Hide::Bought,
@@ -66,8 +66,8 @@ fn answers_are_those_of_the_ensemble_under_the_rules() {
         };
         let mut differs = 0;
         for user in 0..20 {
-            let consumer = format!("u{user}");
-            let answer = shop.recommend(&consumer, &asked).unwrap();
+            let name = format!("u{user}");
+            let answer = shop.recommend(&name, &asked).unwrap();
             let mut out: Vec<ItemId> = (55..60).chain([7]).map(ItemId).collect();
             out.extend(shop.bought().of(UserId(user)).iter().map(|&n| ItemId(n)));
             let lists = (0..20).map(|n| if n == user { out.clone() } else { Vec::new() });
@@ -75,15 +75,15 @@ fn answers_are_those_of_the_ensemble_under_the_rules() {
             let expected: Vec<String> =
                 expected[0].iter().map(|r| format!("p{}", r.item)).collect();
             let mut got = answer.items.iter().filter(|item| {
-                let row = shop.item(&item.product).unwrap();
+                let row = shop.item(&item.item).unwrap();
                 assert_ne!(row, ItemId(7));
                 row.0 < 55
             });
-            // The scale of a member counts all products, those by content too, so that near ties may
+            // The scale of a member counts all items, those by content too, so that near ties may
             // change places: what leads must be the same.
-            assert_eq!(got.next().map(|item| &item.product), expected.first());
-            let own = plain.recommend(&consumer, &asked).unwrap();
-            differs += usize::from(own.items[0].product != answer.items[0].product);
+            assert_eq!(got.next().map(|item| &item.item), expected.first());
+            let own = plain.recommend(&name, &asked).unwrap();
+            differs += usize::from(own.items[0].item != answer.items[0].item);
             assert_eq!(answer.items.len(), 12);
         }
         assert!(differs > 5, "partners must count: {differs}");
@@ -94,7 +94,7 @@ fn answers_are_those_of_the_ensemble_under_the_rules() {
 fn fused_scores_split_exactly_over_the_history() {
     let shop = fused(Fusion::Score);
     let options = ExplainOptions {
-        min_consumers: 1,
+        min_users: 1,
         ..ExplainOptions::default()
     };
     let lists = RecommendOptions {
@@ -103,10 +103,10 @@ fn fused_scores_split_exactly_over_the_history() {
         ..RecommendOptions::default()
     };
     for user in 0..20 {
-        let consumer = format!("u{user}");
-        let answer = shop.recommend(&consumer, &lists).unwrap();
+        let user = format!("u{user}");
+        let answer = shop.recommend(&user, &lists).unwrap();
         for item in &answer.items {
-            let why = shop.explain(&consumer, &item.product, &options).unwrap();
+            let why = shop.explain(&user, &item.item, &options).unwrap();
             assert_eq!(why.score.to_bits(), item.score.to_bits());
             assert_eq!(why.method, Method::Ensemble);
             let parts = why.contributions.iter().map(|part| part.value);
@@ -115,12 +115,12 @@ fn fused_scores_split_exactly_over_the_history() {
             assert!((sum + why.rounding - f64::from(why.score)).abs() < 1e-9);
         }
     }
-    // A product of the history that the filter alone knows to matter is told as such.
+    // An item of the history that the filter alone knows to matter is told as such.
     let why = shop.explain("u3", "p17", &options).unwrap();
     let plain = self::shop().explain("u3", "p17", &options).unwrap();
     assert_eq!(why.contributions.len(), plain.contributions.len());
     assert_ne!(why.contributions, plain.contributions);
-    assert!(why.to_string().contains("because the consumer viewed 1x"));
+    assert!(why.to_string().contains("because the user viewed 1x"));
 }
 
 #[test]
@@ -140,17 +140,17 @@ fn events_move_the_models_part_and_newcomers_get_the_model() {
         ContextEvent::new("p3", "purchase"),
         ContextEvent::new("p10", "view"),
     ];
-    let request = |consumer: &str| RecommendRequest::new(consumer).with_events(events.clone());
+    let request = |user: &str| RecommendRequest::new(user).with_events(events.clone());
     let newcomer = shop.answer(&request("zoe")).unwrap();
     assert_eq!(newcomer, plain.answer(&request("zoe")).unwrap());
     let before = shop.recommend("u4", &RecommendOptions::default()).unwrap();
     let after = shop.answer(&request("u4")).unwrap();
     assert_ne!(before, after);
-    for item in after.items.iter().filter(|item| item.product.len() == 2) {
+    for item in after.items.iter().filter(|item| item.item.len() == 2) {
         let why = shop
             .explain_request(&ExplainRequest {
-                consumer: "u4".to_owned(),
-                product: item.product.clone(),
+                user: "u4".to_owned(),
+                item: item.item.clone(),
                 events: events.clone(),
                 options: ExplainOptions::default(),
             })
@@ -183,14 +183,11 @@ fn what_cannot_join_is_refused() {
     let error = check_same_catalogue(&larger(), &few)
         .unwrap_err()
         .to_string();
-    assert!(
-        error.contains("their products differ (60 and 6)"),
-        "{error}"
-    );
+    assert!(error.contains("their items differ (60 and 6)"), "{error}");
 }
 
 #[test]
-fn the_score_of_a_consumer_without_history_is_own_taste() {
+fn the_score_of_a_user_without_history_is_own_taste() {
     let mut artifact = larger();
     let mut pairs = InteractionsBuilder::from_names(&["view", "purchase"], &["purchase"]).unwrap();
     pairs

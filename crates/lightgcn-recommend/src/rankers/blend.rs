@@ -6,19 +6,19 @@ use lightgcn_core::{ItemId, Train, UserId, Validation};
 use lightgcn_metrics::{Metric, RankingEvaluator};
 use rayon::prelude::*;
 
-/// Ranks by (1 − weight) · a + weight · b, each divided by its standard deviation over all products
-/// for that consumer.
+/// Ranks by (1 − weight) · a + weight · b, each divided by its standard deviation over all items
+/// for that user.
 ///
 /// Scores of different rankers live on different scales, and one ranker's scale differs from
-/// consumer to consumer; the standard deviation puts them on one. (A mean need not be subtracted: it
-/// moves all products of a consumer alike.) A ranker that gives a consumer one score for all products
+/// user to user; the standard deviation puts them on one. (A mean need not be subtracted: it
+/// moves all items of a user alike.) A ranker that gives a user one score for all items
 /// says nothing, and counts as 0 there.
 ///
 /// ```
 /// use lightgcn_core::{ItemId, UserId};
 /// use lightgcn_recommend::{BlendRanker, EmbeddingRanker, Exclusions, Ranker};
 ///
-/// // One consumer and three products, of which a prefers the first and b the last.
+/// // One user and three items, of which a prefers the first and b the last.
 /// let a = EmbeddingRanker::new("a", vec![1.0], vec![3.0, 2.0, 0.0], 1)?;
 /// let b = EmbeddingRanker::new("b", vec![1.0], vec![0.0, 200.0, 300.0], 1)?;
 /// let best = |weight| {
@@ -46,12 +46,12 @@ impl<A: Scorer, B: Scorer> BlendRanker<A, B> {
     /// [`RecommendError::Options`] if the weight lies outside [0, 1].
     ///
     /// # Panics
-    /// If the two count different consumers or products.
+    /// If the two count different users or items.
     pub fn new(a: A, b: B, weight: f64) -> Result<Self, RecommendError> {
         check_weights(&[weight])?;
         assert!(
             (a.n_users(), a.n_items()) == (b.n_users(), b.n_items()),
-            "{:?} ranks {} products for {} consumers, and {:?} ranks {} for {}",
+            "{:?} ranks {} items for {} users, and {:?} ranks {} for {}",
             a.name(),
             a.n_items(),
             a.n_users(),
@@ -106,7 +106,7 @@ impl<A: Scorer, B: Scorer> Scorer for BlendRanker<A, B> {
     }
 }
 
-/// What each ranker's scores of one consumer are multiplied by.
+/// What each ranker's scores of one user are multiplied by.
 #[derive(Clone, Copy)]
 struct Factors(f32, f32);
 
@@ -125,7 +125,7 @@ impl Factors {
 }
 
 /// One over the standard deviation, or 0 where all scores are equal. The sums run in the order of the
-/// products.
+/// items.
 fn inverse_deviation(scores: &[f32]) -> f64 {
     let n = scores.len() as f64;
     let mean = scores.iter().map(|&s| f64::from(s)).sum::<f64>() / n;
@@ -150,15 +150,15 @@ pub struct BlendChoice {
 }
 
 /// Chooses the weight of a [`BlendRanker`] of `a` and `b` among `candidates`: the one with the
-/// highest `metric` at `k`, averaged over the consumers with a validation target, targets of training
+/// highest `metric` at `k`, averaged over the users with a validation target, targets of training
 /// masked.
 ///
-/// Each ranker scores each consumer once, whatever the number of candidates. O(consumers · (cost of
-/// two rows of scores + products · candidates)); memory for two blocks of at most 32 MiB.
+/// Each ranker scores each user once, whatever the number of candidates. O(users · (cost of
+/// two rows of scores + items · candidates)); memory for two blocks of at most 32 MiB.
 ///
 /// # Errors
 /// [`RecommendError::Options`] if there is no candidate, one lies outside [0, 1], or `k` is 0;
-/// [`RecommendError::Shape`] if a ranker or the validation part counts other consumers or products
+/// [`RecommendError::Shape`] if a ranker or the validation part counts other users or items
 /// than the training part; [`RecommendError::NoTargets`] if the validation part is empty.
 pub fn choose_weight(
     a: &dyn Scorer,

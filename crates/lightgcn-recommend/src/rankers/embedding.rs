@@ -7,22 +7,22 @@ use lightgcn_simd::{Bf16, Element, dot, gather_rows, round_to_bf16, scores, top_
 use lightgcn_store::Storage;
 use std::borrow::Cow;
 
-/// How many consumers are scored at a time: their rows are gathered into one table.
+/// How many users are scored at a time: their rows are gathered into one table.
 const BLOCK: usize = 4096;
 
-/// Ranks products by the dot product of a consumer's and a product's embedding, exactly.
+/// Ranks items by the dot product of a user's and an item's embedding, exactly.
 ///
-/// The tables are borrowed or owned. The products' one may be kept in 16 bits
-/// ([`EmbeddingRanker::with_storage`]): where products are many and consumers ask one by one, answers
+/// The tables are borrowed or owned. The items' one may be kept in 16 bits
+/// ([`EmbeddingRanker::with_storage`]): where items are many and users ask one by one, answers
 /// take as long as that table takes to be read. Scoring, masking and selection run fused and in blocks
-/// ([`lightgcn_simd::top_k`]): the score matrix never exists whole. O(users · products · dimension)
+/// ([`lightgcn_simd::top_k`]): the score matrix never exists whole. O(users · items · dimension)
 /// time, O(4096 · dimension) memory beside the answers.
 ///
 /// ```
 /// use lightgcn_core::{ItemId, UserId};
 /// use lightgcn_recommend::{EmbeddingRanker, Exclusions, Ranker};
 ///
-/// // Two consumers and three products in two dimensions.
+/// // Two users and three items in two dimensions.
 /// let ranker = EmbeddingRanker::new(
 ///     "mine",
 ///     vec![1.0, 0.0, 0.0, 1.0],
@@ -42,7 +42,7 @@ pub struct EmbeddingRanker<'a> {
     dimension: usize,
 }
 
-/// The products' embeddings, `[n_items, dimension]`, row by row.
+/// The items' embeddings, `[n_items, dimension]`, row by row.
 #[derive(Debug, Clone)]
 enum ItemTable<'a> {
     F32(Cow<'a, [f32]>),
@@ -75,7 +75,7 @@ impl<'a> EmbeddingRanker<'a> {
     ) -> Result<Self, RecommendError> {
         let items = items.into();
         let users = check_users(users.into(), dimension)?;
-        check_table("product", &items, dimension)?;
+        check_table("item", &items, dimension)?;
         Ok(Self {
             name: name.into(),
             users,
@@ -84,7 +84,7 @@ impl<'a> EmbeddingRanker<'a> {
         })
     }
 
-    /// A ranker over a table of products that is in 16 bits already, `[n_items, dimension]`.
+    /// A ranker over a table of items that is in 16 bits already, `[n_items, dimension]`.
     ///
     /// # Errors
     /// [`RecommendError::EmbeddingNotFinite`] if a number is infinite or no number.
@@ -99,7 +99,7 @@ impl<'a> EmbeddingRanker<'a> {
     ) -> Result<Self, RecommendError> {
         let items = items.into();
         let users = check_users(users.into(), dimension)?;
-        check_table("product", &items, dimension)?;
+        check_table("item", &items, dimension)?;
         Ok(Self {
             name: name.into(),
             users,
@@ -108,13 +108,13 @@ impl<'a> EmbeddingRanker<'a> {
         })
     }
 
-    /// The same ranker with its table of products kept as `storage`.
+    /// The same ranker with its table of items kept as `storage`.
     ///
-    /// [`Storage::Bf16`] rounds every number of the products to the nearest of 16 bits, which changes
+    /// [`Storage::Bf16`] rounds every number of the items to the nearest of 16 bits, which changes
     /// it by at most 2⁻⁸ of its size, and halves the memory that an answer reads. Scores remain sums of
-    /// 32 bits over the consumer's unrounded embedding: lists are the exact ranking by the rounded
-    /// products. A table whose numbers 16 bits hold (that of an artifact kept so) ranks with the same
-    /// bits in either storage. [`Storage::F32`] changes no number. O(products · dimension) time, and
+    /// 32 bits over the user's unrounded embedding: lists are the exact ranking by the rounded
+    /// items. A table whose numbers 16 bits hold (that of an artifact kept so) ranks with the same
+    /// bits in either storage. [`Storage::F32`] changes no number. O(items · dimension) time, and
     /// memory for the new table.
     ///
     /// # Errors
@@ -140,7 +140,7 @@ impl<'a> EmbeddingRanker<'a> {
                 let mut rounded = vec![Bf16::ZERO; items.len()];
                 round_to_bf16(&items, &mut rounded);
                 if let Some(place) = rounded.iter().position(|x| !x.is_finite()) {
-                    return Err(not_finite("product", place, self.dimension, items[place]));
+                    return Err(not_finite("item", place, self.dimension, items[place]));
                 }
                 ItemTable::Bf16(rounded.into())
             }
@@ -154,7 +154,7 @@ impl<'a> EmbeddingRanker<'a> {
         Ok(Self { items, ..self })
     }
 
-    /// A ranker over one table of all nodes, `[n_users + n_items, dimension]`, consumers first: the
+    /// A ranker over one table of all nodes, `[n_users + n_items, dimension]`, users first: the
     /// layout of graph models.
     ///
     /// # Errors
@@ -173,7 +173,7 @@ impl<'a> EmbeddingRanker<'a> {
         let middle = n_users * dimension;
         assert!(
             middle <= nodes.len(),
-            "the node table holds {} numbers, fewer than {n_users} consumers of dimension {dimension}",
+            "the node table holds {} numbers, fewer than {n_users} users of dimension {dimension}",
             nodes.len()
         );
         match nodes {
@@ -210,7 +210,7 @@ impl<'a> EmbeddingRanker<'a> {
         self.dimension
     }
 
-    /// How the products' embeddings are kept in memory.
+    /// How the items' embeddings are kept in memory.
     #[must_use]
     pub fn storage(&self) -> Storage {
         match self.items {
@@ -222,7 +222,7 @@ impl<'a> EmbeddingRanker<'a> {
     /// The score of one pair, with the same bits as in a list. O(dimension).
     ///
     /// # Panics
-    /// If the consumer or the product is out of range.
+    /// If the user or the item is out of range.
     #[must_use]
     pub fn score(&self, user: UserId, item: ItemId) -> f32 {
         let query = self.row(&self.users, user.index());
@@ -232,7 +232,7 @@ impl<'a> EmbeddingRanker<'a> {
         }
     }
 
-    /// The scores of all products for one consumer, `[n_items]`, with the bits of
+    /// The scores of all items for one user, `[n_items]`, with the bits of
     /// [`EmbeddingRanker::score`].
     pub(crate) fn scores_of(&self, user: UserId, out: &mut [f32]) {
         let query = self.row(&self.users, user.index());
@@ -249,7 +249,7 @@ impl<'a> EmbeddingRanker<'a> {
 
 fn check_users(users: Cow<'_, [f32]>, dimension: usize) -> Result<Cow<'_, [f32]>, RecommendError> {
     assert!(dimension > 0, "embeddings need at least one dimension");
-    check_table("consumer", &users, dimension)?;
+    check_table("user", &users, dimension)?;
     Ok(users)
 }
 
@@ -321,7 +321,7 @@ mod tests {
     use proptest::prelude::*;
 
     #[test]
-    fn ties_go_to_the_lower_row_and_excluded_products_never_return() {
+    fn ties_go_to_the_lower_row_and_excluded_items_never_return() {
         let ranker =
             EmbeddingRanker::new("e", vec![1.0f32, 2.0], vec![1.0f32, 5.0, 5.0, 0.0], 1).unwrap();
         let excluded = Exclusions::from_lists([vec![], vec![ItemId(1)]]);
@@ -352,7 +352,7 @@ mod tests {
         assert!(matches!(
             error,
             Err(RecommendError::EmbeddingNotFinite {
-                kind: "product",
+                kind: "item",
                 row: 1,
                 column: 1,
                 ..
@@ -367,7 +367,7 @@ mod tests {
         assert!(matches!(
             error,
             Err(RecommendError::EmbeddingNotFinite {
-                kind: "product",
+                kind: "item",
                 row: 1,
                 column: 0,
                 value: f32::MAX,
@@ -414,7 +414,7 @@ mod tests {
     }
 
     #[test]
-    fn products_in_16_bits_are_borrowed_or_owned() {
+    fn items_in_16_bits_are_borrowed_or_owned() {
         let items = [3.0, 5.0, 4.0].map(Bf16::from_f32);
         for ranker in [
             EmbeddingRanker::with_bf16_items("e", vec![2.0], &items[..], 1).unwrap(),
@@ -433,7 +433,7 @@ mod tests {
     }
 
     #[test]
-    fn more_consumers_than_a_block_are_asked_in_their_order() {
+    fn more_users_than_a_block_are_asked_in_their_order() {
         let n = 2 * BLOCK as u32 + 3;
         let users: Vec<f32> = (0..n)
             .map(|u| if u % 3 == 0 { -1.0 } else { 1.0 })
@@ -448,7 +448,7 @@ mod tests {
         assert_eq!(lists.len(), asked.len());
         for (user, list) in asked.iter().zip(&lists) {
             let best = u32::from(user.0 % 3 != 0 && user.0 % 5 != 0);
-            assert_eq!(list[0].item, ItemId(best), "consumer {user}");
+            assert_eq!(list[0].item, ItemId(best), "user {user}");
         }
     }
 
@@ -460,7 +460,7 @@ mod tests {
             masks in prop::collection::vec(prop::collection::vec(0u32..9, 0..6), 4),
             k in 0usize..12,
         ) {
-            // Whole numbers: the products are exact in any order of summation.
+            // Whole numbers: the items are exact in any order of summation.
             let float = |v: &[i8]| v.iter().map(|&x| f32::from(x)).collect::<Vec<f32>>();
             let ranker = EmbeddingRanker::new("e", float(&users), float(&items), 3).unwrap();
             let lists = masks.iter().map(|m| m.iter().map(|&i| ItemId(i)).collect());

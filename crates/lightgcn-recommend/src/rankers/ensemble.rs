@@ -18,11 +18,11 @@ const MOST_COMBINATIONS: usize = 20_000;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Fusion {
-    /// Σ weight · score / σ, σ being the standard deviation of the member's scores of all products for
-    /// that consumer.
+    /// Σ weight · score / σ, σ being the standard deviation of the member's scores of all items for
+    /// that user.
     #[default]
     Score,
-    /// Σ weight / (60 + rank) over the places in the members' rankings of all products (reciprocal rank
+    /// Σ weight / (60 + rank) over the places in the members' rankings of all items (reciprocal rank
     /// fusion; Cormack, Clarke and Büttcher, SIGIR 2009). It does not look at sizes of scores.
     Rank,
 }
@@ -36,7 +36,7 @@ impl std::fmt::Display for Fusion {
     }
 }
 
-/// Ranks by the weighted scores or ranks of several rankers of the same products for the same consumers:
+/// Ranks by the weighted scores or ranks of several rankers of the same items for the same users:
 /// models, linear filters, or one with an eye on revenue ([`RevenueScorer`](crate::RevenueScorer)).
 pub struct EnsembleRanker<'a> {
     members: Vec<Box<dyn Scorer + 'a>>,
@@ -60,7 +60,7 @@ impl<'a> EnsembleRanker<'a> {
     /// # Errors
     /// [`RecommendError::Options`] if there is no member, not one weight a member, a weight is negative or
     /// not finite, or none is positive; [`RecommendError::DifferentCatalogues`] if the members count
-    /// different consumers or products. (Whether ids agree, [`check_same_catalogue`] tells.)
+    /// different users or items. (Whether ids agree, [`check_same_catalogue`] tells.)
     pub fn new(
         members: Vec<Box<dyn Scorer + 'a>>,
         weights: &[f64],
@@ -92,7 +92,7 @@ impl<'a> EnsembleRanker<'a> {
                     first: a.name().to_owned(),
                     name: b.name().to_owned(),
                     detail: format!(
-                        "they count {} and {} consumers, {} and {} products",
+                        "they count {} and {} users, {} and {} items",
                         a.n_users(),
                         b.n_users(),
                         a.n_items(),
@@ -117,12 +117,12 @@ impl<'a> EnsembleRanker<'a> {
         &self.weights
     }
 
-    /// What each member's scores are multiplied by for this consumer, where they are fused by score: a
+    /// What each member's scores are multiplied by for this user, where they are fused by score: a
     /// contribution to a member's score times its factor is one to the ensemble's. None for ranks, which
     /// are no sum of contributions. O(cost of the members' scores).
     ///
     /// # Panics
-    /// If the consumer is out of range.
+    /// If the user is out of range.
     #[must_use]
     pub fn factors(&self, user: UserId) -> Option<Vec<f64>> {
         if self.fusion == Fusion::Rank {
@@ -147,7 +147,7 @@ pub(crate) fn inverse(row: &[f32]) -> f64 {
     if sigma > 0.0 { 1.0 / sigma } else { 0.0 }
 }
 
-/// What one member says of each product, before its weight.
+/// What one member says of each item, before its weight.
 pub(crate) fn voice(row: &[f32], fusion: Fusion) -> Vec<f64> {
     match fusion {
         Fusion::Score => {
@@ -216,17 +216,17 @@ impl Scorer for EnsembleRanker<'_> {
     }
 }
 
-/// Whether two artifacts speak of the same consumers and products, row by row: what an ensemble needs.
+/// Whether two artifacts speak of the same users and items, row by row: what an ensemble needs.
 ///
 /// # Errors
 /// [`RecommendError::DifferentCatalogues`] with what differs.
 pub fn check_same_catalogue(first: &Artifact, other: &Artifact) -> Result<(), RecommendError> {
     let detail = if first.items != other.items {
         let (n, m) = (first.items.len(), other.items.len());
-        format!("their products differ ({n} and {m})")
+        format!("their items differ ({n} and {m})")
     } else if first.users != other.users {
         let (n, m) = (first.users.len(), other.users.len());
-        format!("their consumers differ ({n} and {m})")
+        format!("their users differ ({n} and {m})")
     } else {
         return Ok(());
     };
@@ -239,7 +239,7 @@ pub fn check_same_catalogue(first: &Artifact, other: &Artifact) -> Result<(), Re
 
 /// Chooses the weights of an [`EnsembleRanker`] among all multiples of 1 / `steps` that sum to 1: those
 /// with the highest `metric` at `k` on the validation part, targets of training masked; of equal ones the
-/// first, in ascending order. Each member scores each consumer once. O(consumers · products ·
+/// first, in ascending order. Each member scores each user once. O(users · items ·
 /// combinations).
 ///
 /// # Errors
@@ -399,7 +399,7 @@ mod tests {
         let different = vec![ranker(&[1.0, 2.0]), ranker(&[2.0])];
         let text = build(different, &[1.0, 1.0]);
         assert!(
-            text.contains("cannot join") && text.contains("2 and 1 products"),
+            text.contains("cannot join") && text.contains("2 and 1 items"),
             "{text}"
         );
         let (a, mut b) = (larger(), larger());

@@ -5,9 +5,9 @@ use crate::{Exclusions, Ranked, Ranker, Scorer};
 use lightgcn_core::{Interactions, ItemId, Train, UserId};
 use lightgcn_linear::{Histories, History, LinearModel};
 
-/// Ranks products by any model of [`lightgcn_linear`], exactly, from the training histories.
+/// Ranks items by any model of [`lightgcn_linear`], exactly, from the training histories.
 ///
-/// Consumers are scored in blocks of at most 32 MiB of scores, on all threads: the score matrix never
+/// Users are scored in blocks of at most 32 MiB of scores, on all threads: the score matrix never
 /// exists whole.
 ///
 /// ```
@@ -15,7 +15,7 @@ use lightgcn_linear::{Histories, History, LinearModel};
 /// use lightgcn_linear::ItemKnnConfig;
 /// use lightgcn_recommend::{Exclusions, LinearRanker, Ranker};
 ///
-/// // Consumers 0 and 1 bought products 0 and 1; consumer 2 bought product 0.
+/// // Users 0 and 1 bought items 0 and 1; user 2 bought item 0.
 /// let mut log = InteractionsBuilder::from_names(&["purchase"], &["purchase"])?;
 /// for (user, item) in [(0, 0), (0, 1), (1, 0), (1, 1), (2, 0)] {
 ///     log.push(UserId(user), ItemId(item), 1.0, &[1], None)?;
@@ -36,10 +36,10 @@ pub struct LinearRanker {
 }
 
 impl LinearRanker {
-    /// A ranker of the training consumers, whose pairs count as they did when the model was fitted.
+    /// A ranker of the training users, whose pairs count as they did when the model was fitted.
     ///
     /// # Panics
-    /// If the model knows another number of products.
+    /// If the model knows another number of items.
     #[must_use]
     pub fn new(model: Box<dyn LinearModel>, train: &Train) -> Self {
         Self::from_interactions(model, train.interactions())
@@ -48,12 +48,12 @@ impl LinearRanker {
     /// A ranker of pairs that are known to be training pairs, as an artifact holds them.
     ///
     /// # Panics
-    /// If the model knows another number of products.
+    /// If the model knows another number of items.
     #[must_use]
     pub fn from_interactions(model: Box<dyn LinearModel>, pairs: &Interactions) -> Self {
         assert!(
             model.n_items() == pairs.n_items(),
-            "the model {:?} knows {} products, and the pairs count {}",
+            "the model {:?} knows {} items, and the pairs count {}",
             model.name(),
             model.n_items(),
             pairs.n_items()
@@ -68,12 +68,12 @@ impl LinearRanker {
         &*self.model
     }
 
-    /// What each product of the consumer's history adds to the score of `item`, the strongest first (by
+    /// What each item of the user's history adds to the score of `item`, the strongest first (by
     /// absolute value); they sum to the score, up to rounding. As costly as
     /// [`LinearModel::contributions`].
     ///
     /// # Panics
-    /// If the consumer or the product is out of range.
+    /// If the user or the item is out of range.
     #[must_use]
     pub fn contributions(&self, user: UserId, item: ItemId) -> Vec<(ItemId, f32)> {
         let history = self.histories.of(user);
@@ -195,8 +195,8 @@ mod tests {
     }
 
     #[test]
-    #[should_panic(expected = "knows 6 products, and the pairs count 2")]
-    fn a_model_of_other_products_is_a_mistake() {
+    #[should_panic(expected = "knows 6 items, and the pairs count 2")]
+    fn a_model_of_other_items_is_a_mistake() {
         let model = ItemKnnConfig::default().fit(&split().train).unwrap();
         let mut b = lightgcn_core::InteractionsBuilder::from_names(&["buy"], &["buy"]).unwrap();
         b.push(UserId(0), ItemId(0), 1.0, &[1], None).unwrap();

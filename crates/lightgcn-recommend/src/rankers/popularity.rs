@@ -5,9 +5,9 @@ use crate::{Exclusions, Ranked, Ranker};
 use lightgcn_core::{Interactions, ItemId, UserId};
 use rayon::prelude::*;
 
-/// Ranks products by how many consumers bought them in training, equal counts by the lower row.
+/// Ranks items by how many users bought them in training, equal counts by the lower row.
 ///
-/// The score is the count. A list costs O(k + excluded products).
+/// The score is the count. A list costs O(k + excluded items).
 ///
 /// ```
 /// use lightgcn_core::{ItemId, UserId};
@@ -21,20 +21,20 @@ use rayon::prelude::*;
 pub struct PopularityRanker {
     n_users: usize,
     counts: Vec<u64>,
-    /// Product rows, most popular first.
+    /// Item rows, most popular first.
     order: Vec<u32>,
 }
 
 impl PopularityRanker {
-    /// A ranker from one count per product, for `n_users` consumers. O(products · log).
+    /// A ranker from one count per item, for `n_users` users. O(items · log).
     ///
     /// # Panics
-    /// If there are more than 2^32 products.
+    /// If there are more than 2^32 items.
     #[must_use]
     pub fn new(counts: Vec<u64>, n_users: usize) -> Self {
         assert!(
             u32::try_from(counts.len()).is_ok(),
-            "{} products are more than 32-bit rows can name",
+            "{} items are more than 32-bit rows can name",
             counts.len()
         );
         let mut order: Vec<u32> = (0..counts.len() as u32).collect();
@@ -46,7 +46,7 @@ impl PopularityRanker {
         }
     }
 
-    /// Counts, for each product, the consumers with a target event. O(pairs).
+    /// Counts, for each item, the users with a target event. O(pairs).
     #[must_use]
     pub fn from_interactions(interactions: &Interactions) -> Self {
         let mut counts = vec![0u64; interactions.n_items()];
@@ -56,18 +56,18 @@ impl PopularityRanker {
         Self::new(counts, interactions.n_users())
     }
 
-    /// How many consumers bought each product: `[n_items]`.
+    /// How many users bought each item: `[n_items]`.
     #[must_use]
     pub fn counts(&self) -> &[u64] {
         &self.counts
     }
 
-    /// All products, most popular first.
+    /// All items, most popular first.
     pub fn ranking(&self) -> impl Iterator<Item = ItemId> + '_ {
         self.order.iter().map(|&item| ItemId(item))
     }
 
-    /// The list of one consumer, or of a stranger where `excluded` is empty.
+    /// The list of one user, or of a stranger where `excluded` is empty.
     pub(crate) fn list(&self, k: usize, excluded: &[u32]) -> Vec<Ranked> {
         let kept = self
             .ranking()
@@ -109,7 +109,7 @@ mod tests {
     use lightgcn_core::InteractionsBuilder;
 
     #[test]
-    fn counts_consumers_who_bought_not_events_nor_views() {
+    fn counts_users_who_bought_not_events_nor_views() {
         let mut b = InteractionsBuilder::from_names(&["view", "buy"], &["buy"]).unwrap();
         b.push(UserId(0), ItemId(0), 1.0, &[0, 9], None).unwrap();
         b.push(UserId(0), ItemId(1), 1.0, &[1, 1], None).unwrap();
@@ -132,8 +132,8 @@ mod tests {
     }
 
     #[test]
-    #[should_panic(expected = "consumer row 2 is out of range")]
-    fn a_consumer_out_of_range_is_a_mistake() {
+    #[should_panic(expected = "user row 2 is out of range")]
+    fn a_user_out_of_range_is_a_mistake() {
         let _ = PopularityRanker::new(vec![1], 2).top_k(&[UserId(2)], 1, &Exclusions::none());
     }
 }

@@ -1,4 +1,4 @@
-//! Products drawn at random: the floor that any model must beat.
+//! Items drawn at random: the floor that any model must beat.
 
 use crate::ranker::check_user;
 use crate::{Exclusions, Ranked, Ranker};
@@ -7,12 +7,12 @@ use lightgcn_core::{ItemId, UserId};
 use rayon::prelude::*;
 use std::collections::HashMap;
 
-/// Ranks products at random: every order of the products that are left is equally likely.
+/// Ranks items at random: every order of the items that are left is equally likely.
 ///
-/// A list depends on the seed and the consumer alone, so the same seed gives the same answer, and a
+/// A list depends on the seed and the user alone, so the same seed gives the same answer, and a
 /// longer list begins with the shorter one. The score says the place, 1 / rank, and nothing else.
-/// Expected cost O(k · products / products left); at worst O(products). Catalogues of up to 2^25
-/// products.
+/// Expected cost O(k · items / items left); at worst O(items). Catalogues of up to 2^25
+/// items.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RandomRanker {
     n_users: usize,
@@ -21,15 +21,15 @@ pub struct RandomRanker {
 }
 
 impl RandomRanker {
-    /// A ranker of `n_items` products for `n_users` consumers.
+    /// A ranker of `n_items` items for `n_users` users.
     ///
     /// # Panics
-    /// If there are more than 2^25 products: a consumer has 2^26 random words.
+    /// If there are more than 2^25 items: a user has 2^26 random words.
     #[must_use]
     pub fn new(n_users: usize, n_items: usize, seed: u64) -> Self {
         assert!(
             n_items <= 1 << 25,
-            "random rankings are made for at most 2^25 products, not {n_items}"
+            "random rankings are made for at most 2^25 items, not {n_items}"
         );
         Self {
             n_users,
@@ -114,7 +114,7 @@ mod tests {
 
     #[test]
     fn every_order_is_equally_likely() {
-        // 6 orders of 3 products that are left of 4, 12,000 consumers: chi-square with 5 degrees,
+        // 6 orders of 3 items that are left of 4, 12,000 users: chi-square with 5 degrees,
         // whose 99.9 % point is 20.52.
         let n = 12_000u32;
         let excluded = Exclusions::from_lists((0..n).map(|_| vec![ItemId(1)]));

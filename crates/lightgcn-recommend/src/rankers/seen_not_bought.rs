@@ -5,12 +5,12 @@ use crate::{Exclusions, PopularityRanker, Ranked, Ranker};
 use lightgcn_core::{ItemId, Train, UserId};
 use rayon::prelude::*;
 
-/// What the consumer carted or viewed and has not bought, the heaviest pair first; then the most
-/// popular products fill the list up.
+/// What the user carted or viewed and has not bought, the heaviest pair first; then the most
+/// popular items fill the list up.
 ///
-/// The baseline for logs of several behaviours. Scores of seen products are the weights of their
+/// The baseline for logs of several behaviors. Scores of seen items are the weights of their
 /// pairs (above 0), those of the others their share of all purchases less 1 (below 0, or 0 where
-/// one product has them all). A list costs O(pairs of the consumer · log + k + excluded products).
+/// one item has them all). A list costs O(pairs of the user · log + k + excluded items).
 #[derive(Debug, Clone)]
 pub struct SeenNotBoughtRanker<'a> {
     train: &'a Train,
@@ -41,7 +41,7 @@ impl<'a> SeenNotBoughtRanker<'a> {
             })
             .collect();
         let seen: Vec<ItemId> = list.iter().map(|ranked| ranked.item).collect();
-        // Stable: pairs come by ascending product, so equal weights stay by the lower row.
+        // Stable: pairs come by ascending item, so equal weights stay by the lower row.
         list.sort_by(|a, b| b.score.total_cmp(&a.score));
         list.truncate(k);
         let missing = k - list.len();
@@ -114,7 +114,7 @@ mod tests {
         let excluded = Exclusions::targets(split.train.interactions());
         let lists = ranker.top_k(&[UserId(0), UserId(1)], 5, &excluded);
         let first: Vec<(u32, f32)> = lists[0].iter().map(|r| (r.item.0, r.score)).collect();
-        // 4 purchases: product 3 has 2 of them, products 0 and 1 one each.
+        // 4 purchases: item 3 has 2 of them, items 0 and 1 one each.
         let expected = [(2, 0.1), (4, 0.1), (1, 0.01), (3, -0.5), (5, -1.0)];
         assert_eq!(first, expected);
         let second: Vec<u32> = lists[1].iter().map(|r| r.item.0).collect();

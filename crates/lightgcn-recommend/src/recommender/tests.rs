@@ -1,6 +1,6 @@
 use super::*;
-use crate::test_shop::{CONSUMERS, PRODUCTS, artifact};
-use crate::{Answer, BehaviourCount, Hide, RecommendOptions, Source};
+use crate::test_shop::{ITEMS, USERS, artifact};
+use crate::{Answer, BehaviorCount, Hide, RecommendOptions, Source};
 use lightgcn_store::{EmbeddingTable, StoreError};
 
 fn shop() -> Recommender {
@@ -16,18 +16,16 @@ fn options(k: usize) -> RecommendOptions {
 
 fn list(answer: &Answer) -> Vec<(&str, f32)> {
     let items = answer.items.iter();
-    items
-        .map(|item| (item.product.as_str(), item.score))
-        .collect()
+    items.map(|item| (item.item.as_str(), item.score)).collect()
 }
 
 #[test]
-fn a_known_consumer_gets_the_model_without_what_was_bought() {
+fn a_known_user_gets_the_model_without_what_was_bought() {
     let shop = shop();
     let answer = shop.recommend("ann", &options(4)).unwrap();
     assert!(answer.known);
     assert_eq!(answer.source, Source::Model);
-    // Scores are the products' first numbers; lamp comes before nail by its row, and glove is
+    // Scores are the items' first numbers; lamp comes before nail by its row, and glove is
     // bought. The mug was only viewed. Nobody met the dusty one: its embedding says nothing.
     assert_eq!(
         list(&answer),
@@ -63,7 +61,7 @@ fn strangers_get_what_is_popular_and_are_told_so() {
     let shop = shop();
     let answer = shop.recommend("nobody", &options(3)).unwrap();
     assert!(!answer.known);
-    assert_eq!(answer.consumer, "nobody");
+    assert_eq!(answer.user, "nobody");
     assert_eq!(answer.source, Source::Popularity);
     assert_eq!(list(&answer), [("glove", 2.0), ("lamp", 1.0), ("mug", 1.0)]);
     assert!(
@@ -104,23 +102,23 @@ fn a_batch_is_the_single_answers() {
 fn history_is_the_latest_first() {
     let shop = shop();
     let history = shop.history("bob").unwrap();
-    let products: Vec<&str> = history.iter().map(|h| h.product.as_str()).collect();
-    assert_eq!(products, ["mug", "lamp", "glove"]);
+    let items: Vec<&str> = history.iter().map(|h| h.item.as_str()).collect();
+    assert_eq!(items, ["mug", "lamp", "glove"]);
     assert_eq!(history[1].last_time, Some(120));
     assert!(history[1].bought && !history[0].bought);
-    let count = |behaviour: &str, count| BehaviourCount {
-        behaviour: behaviour.to_owned(),
+    let count = |behavior: &str, count| BehaviorCount {
+        behavior: behavior.to_owned(),
         count,
     };
     assert_eq!(
-        history[1].behaviours,
+        history[1].behaviors,
         [count("view", 2), count("cart", 1), count("purchase", 1)]
     );
     // One cart at 0.1 and one removal at −0.09.
     assert!((history[0].weight - 0.01).abs() < 1e-6);
     assert!(shop.history("idle").unwrap().is_empty());
     let error = shop.history("bobby").unwrap_err();
-    assert!(matches!(&error, RecommendError::UnknownConsumer { id, .. } if id == "bobby"));
+    assert!(matches!(&error, RecommendError::UnknownUser { id, .. } if id == "bobby"));
     assert!(!error.to_string().contains("\"bob\""), "{error}");
 }
 
@@ -129,18 +127,18 @@ fn history_without_times_is_the_heaviest_first() {
     let mut artifact = artifact();
     let train = &artifact.train;
     let mut b =
-        lightgcn_core::InteractionsBuilder::from_names(train.behaviours(), &["purchase"]).unwrap();
+        lightgcn_core::InteractionsBuilder::from_names(train.behaviors(), &["purchase"]).unwrap();
     for p in train.iter() {
         let weight = if p.item.0 == 0 { 0.5 } else { p.weight };
         b.push(p.user, p.item, weight, p.counts, None).unwrap();
     }
-    artifact.train = b.build(CONSUMERS.len(), PRODUCTS.len()).unwrap();
+    artifact.train = b.build(USERS.len(), ITEMS.len()).unwrap();
     let history = Recommender::from_artifact(artifact)
         .unwrap()
         .history("bob")
         .unwrap();
-    let products: Vec<&str> = history.iter().map(|h| h.product.as_str()).collect();
-    assert_eq!(products, ["lamp", "glove", "mug"]);
+    let items: Vec<&str> = history.iter().map(|h| h.item.as_str()).collect();
+    assert_eq!(items, ["lamp", "glove", "mug"]);
     assert_eq!(history[0].last_time, None);
 }
 
@@ -158,10 +156,10 @@ fn later_events_join_the_history() {
     };
     let events = [bought, crate::ContextEvent::new("nowhere", "view")];
     let history = shop.history_with("ann", &events).unwrap();
-    let products: Vec<&str> = history.iter().map(|h| h.product.as_str()).collect();
-    assert_eq!(products, ["mug", "glove"]);
+    let items: Vec<&str> = history.iter().map(|h| h.item.as_str()).collect();
+    assert_eq!(items, ["mug", "glove"]);
     assert_eq!((history[0].last_time, history[0].bought), (Some(500), true));
-    assert_eq!(history[0].behaviours.len(), 2);
+    assert_eq!(history[0].behaviors.len(), 2);
     let newcomer = shop.history_with("zoe", &events[..1]).unwrap();
     assert_eq!((newcomer.len(), newcomer[0].weight), (1, 1.0));
     let unknown = shop.history_with("ann", &[crate::ContextEvent::new("mug", "wish")]);
@@ -177,7 +175,7 @@ fn answers_from_disk_are_those_from_memory() {
     let path = folder.path().join("model");
     artifact().save(&path).unwrap();
     let (disk, memory) = (Recommender::open(&path).unwrap(), shop());
-    for raw in CONSUMERS {
+    for raw in USERS {
         let answer = |shop: &Recommender| shop.recommend(raw, &options(6)).unwrap();
         assert_eq!(answer(&disk), answer(&memory));
         let why = |shop: &Recommender| shop.explain(raw, "nail", &Default::default()).unwrap();
@@ -205,11 +203,11 @@ fn answers_survive_json() {
     let answer = shop().recommend("ann", &options(1)).unwrap();
     let json = serde_json::to_value(&answer).unwrap();
     let expected = serde_json::json!({
-        "consumer": "ann",
+        "user": "ann",
         "known": true,
         "source": "model",
         "items": [{
-            "product": "lamp", "rank": 1, "score": 4.0, "source": "model", "reason": "suits the history",
+            "item": "lamp", "rank": 1, "score": 4.0, "source": "model", "reason": "suits the history",
             "details": {
                 "category_id": "17", "category_code": "lighting.desk", "brand": "acme", "price": 12.5,
             },

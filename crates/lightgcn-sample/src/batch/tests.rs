@@ -15,8 +15,8 @@ fn config(batch_size: usize, n_negatives: usize, order: PositiveOrder) -> Sample
     }
 }
 
-fn by_consumer(users_per_epoch: Option<u32>) -> PositiveOrder {
-    PositiveOrder::ByConsumer { users_per_epoch }
+fn by_user(users_per_epoch: Option<u32>) -> PositiveOrder {
+    PositiveOrder::ByUser { users_per_epoch }
 }
 
 fn sampler(positives: &Arc<Positives>, config: SamplerConfig) -> BatchSampler {
@@ -24,7 +24,7 @@ fn sampler(positives: &Arc<Positives>, config: SamplerConfig) -> BatchSampler {
     BatchSampler::new(Arc::clone(positives), negatives, config).unwrap()
 }
 
-/// 30 consumers over 20 products; consumer u takes the products below u mod 7 (so some take none).
+/// 30 users over 20 items; user u takes the items below u mod 7 (so some take none).
 fn shop() -> Arc<Positives> {
     let pairs: Vec<(u32, u32)> = (0..30)
         .flat_map(|user| (0..user % 7).map(move |item| (user, item)))
@@ -59,11 +59,7 @@ fn an_epoch_by_pair_has_every_pair_once() {
 #[test]
 fn pair_numbers_and_places_make_the_same_batches() {
     let positives = shop();
-    let orders = [
-        PositiveOrder::ByPair,
-        by_consumer(Some(9)),
-        by_consumer(None),
-    ];
+    let orders = [PositiveOrder::ByPair, by_user(Some(9)), by_user(None)];
     for order in orders {
         let sampler = sampler(&positives, config(4, 1, order));
         let epoch = sampler.epoch(3);
@@ -94,10 +90,10 @@ fn weights_are_those_of_the_pairs() {
 }
 
 #[test]
-fn an_epoch_by_consumer_has_every_consumer_once() {
+fn an_epoch_by_user_has_every_user_once() {
     let positives = shop();
-    let sampler = sampler(&positives, config(10, 1, by_consumer(None)));
-    // Consumers 0, 7, 14, 21 and 28 have no positive.
+    let sampler = sampler(&positives, config(10, 1, by_user(None)));
+    // Users 0, 7, 14, 21 and 28 have no positive.
     assert_eq!((sampler.n_triples(), sampler.n_batches()), (25, 3));
     let users: Vec<u32> = sampler.epoch(0).iter().flat_map(|b| b.users).collect();
     assert_eq!(users.len(), 25);
@@ -105,17 +101,14 @@ fn an_epoch_by_consumer_has_every_consumer_once() {
 }
 
 #[test]
-fn rounds_by_consumer_never_share_a_batch() {
+fn rounds_by_user_never_share_a_batch() {
     let positives = shop();
     for (users_per_epoch, sizes) in [
         (7, &[7][..]),
         (25, &[10, 10, 5]),
         (63, &[10, 10, 5, 10, 10, 5, 10, 3]),
     ] {
-        let sampler = sampler(
-            &positives,
-            config(10, 1, by_consumer(Some(users_per_epoch))),
-        );
+        let sampler = sampler(&positives, config(10, 1, by_user(Some(users_per_epoch))));
         let epoch = sampler.epoch(4);
         assert_eq!(sampler.n_batches(), sizes.len());
         let mut rounds: Vec<Vec<u32>> = vec![Vec::new()];
@@ -136,15 +129,15 @@ fn rounds_by_consumer_never_share_a_batch() {
 }
 
 #[test]
-fn positives_by_consumer_are_uniform() {
-    // One consumer with 8 positives: at 7 degrees of freedom the 99.9 % point is 24.32.
+fn positives_by_user_are_uniform() {
+    // One user with 8 positives: at 7 degrees of freedom the 99.9 % point is 24.32.
     let pairs: Vec<(u32, u32)> = (0..8).map(|item| (0, item)).collect();
     let positives = positives_of(1, 9, &pairs);
-    let sampler = sampler(&positives, config(4, 1, by_consumer(Some(40))));
+    let sampler = sampler(&positives, config(4, 1, by_user(Some(40))));
     let mut counts = [0; 8];
     for epoch in 0..1_000 {
         for batch in sampler.epoch(epoch).iter() {
-            assert_eq!(batch.len(), 1, "one consumer cannot be in a batch twice");
+            assert_eq!(batch.len(), 1, "one user cannot be in a batch twice");
             assert_eq!(batch.negatives, [8]);
             counts[batch.positives[0] as usize] += 1;
         }
@@ -184,11 +177,7 @@ fn triples_do_not_depend_on_the_batch_size() {
             all
         })
     };
-    for order in [
-        PositiveOrder::ByPair,
-        by_consumer(None),
-        by_consumer(Some(60)),
-    ] {
+    for order in [PositiveOrder::ByPair, by_user(None), by_user(Some(60))] {
         assert_eq!(all(7, order), all(1_000, order));
         assert_eq!(all(7, order), all(usize::MAX, order));
     }
@@ -227,14 +216,14 @@ fn threads_make_the_same_batches_in_any_order() {
 #[test]
 fn draws_follow_the_documented_law() {
     let positives = shop();
-    let sampler = sampler(&positives, config(4, 2, by_consumer(None)));
+    let sampler = sampler(&positives, config(4, 2, by_user(None)));
     let batch = sampler.epoch(9).batch(3);
     let mut order: Vec<u32> = (0..30).filter(|user| user % 7 != 0).collect();
     Random::new(42, Stream::Shuffle).shuffle(9, &mut order);
     let place = 3 * 4 + 1;
     let user = order[place];
     assert_eq!(batch.users[1], user);
-    // Consumer u has the products 0 .. u mod 7, so the n-th positive is product n.
+    // User u has the items 0 .. u mod 7, so the n-th positive is item n.
     let mut draws = Random::new(42, Stream::PositiveSampling).at(9, place as u64);
     assert_eq!(batch.positives[1], draws.below(user % 7));
     for nth in 0..2 {
@@ -247,15 +236,11 @@ fn draws_follow_the_documented_law() {
 }
 
 #[test]
-fn consumers_with_everything_are_left_out_and_counted() {
+fn users_with_everything_are_left_out_and_counted() {
     let positives = positives_of(3, 2, &[(0, 0), (0, 1), (1, 0), (2, 0), (2, 1)]);
-    for order in [
-        PositiveOrder::ByPair,
-        by_consumer(None),
-        by_consumer(Some(5)),
-    ] {
+    for order in [PositiveOrder::ByPair, by_user(None), by_user(Some(5))] {
         let sampler = sampler(&positives, config(2, 1, order));
-        assert_eq!(sampler.skipped_consumers(), 2);
+        assert_eq!(sampler.skipped_users(), 2);
         for batch in sampler.epoch(0).iter() {
             assert!(!batch.is_empty());
             assert!(batch.users.iter().all(|&user| user == 1));
@@ -272,13 +257,13 @@ fn consumers_with_everything_are_left_out_and_counted() {
 #[test]
 #[should_panic(expected = "batch 3 is out of range: the epoch has 3")]
 fn a_batch_beyond_the_epoch_is_refused() {
-    let _ = sampler(&shop(), config(10, 1, by_consumer(None)))
+    let _ = sampler(&shop(), config(10, 1, by_user(None)))
         .epoch(0)
         .batch(3);
 }
 
 #[test]
-#[should_panic(expected = "gave nothing for consumer row")]
+#[should_panic(expected = "gave nothing for user row")]
 fn a_sampler_that_breaks_its_contract_is_named() {
     struct Nothing;
     impl NegativeSampler for Nothing {
@@ -336,6 +321,6 @@ proptest! {
         let expected: Vec<_> = list.into_iter().filter(|&(user, _)| !everything(user)).collect();
         prop_assert_eq!(seen, expected);
         let skipped = (0..12).filter(|&user| everything(user)).count();
-        prop_assert_eq!(sampler.skipped_consumers(), skipped);
+        prop_assert_eq!(sampler.skipped_users(), skipped);
     }
 }

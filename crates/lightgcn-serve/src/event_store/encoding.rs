@@ -9,9 +9,9 @@ const TIMES: std::ops::Range<i64> = -62_167_219_200..253_402_300_800;
 /// What is wrong with an event that is to be kept; none where all is well.
 pub(super) fn fault(event: &StoredEvent) -> Option<String> {
     for (what, id) in [
-        ("consumer", &event.consumer),
-        ("product", &event.product),
-        ("behaviour", &event.behaviour),
+        ("user", &event.user),
+        ("item", &event.item),
+        ("behavior", &event.behavior),
     ] {
         if id.is_empty() {
             return Some(format!("its {what} is empty"));
@@ -32,7 +32,7 @@ pub(super) fn fault(event: &StoredEvent) -> Option<String> {
     None
 }
 
-/// Everything but the consumer, who is the key.
+/// Everything but the user, who is the key.
 pub(super) fn encode(event: &StoredEvent) -> Result<Vec<u8>, String> {
     serde_json::to_vec(&event.to_context()).map_err(|error| error.to_string())
 }

@@ -134,9 +134,9 @@ pub(super) fn export(
         latest: None,
     };
     for entry in order.iter().map_err(|error| fault(error.into()))? {
-        let (number, consumer) = entry.map_err(|error| fault(error.into()))?;
-        let (number, consumer) = (number.value(), consumer.value());
-        let bytes = events.get((consumer, number));
+        let (number, user) = entry.map_err(|error| fault(error.into()))?;
+        let (number, user) = (number.value(), user.value());
+        let bytes = events.get((user, number));
         let bytes = bytes.map_err(|error| fault(error.into()))?;
         let bytes = bytes.ok_or_else(|| damaged(format!("event {number} is gone")))?;
         let event = decode(bytes.value()).map_err(damaged)?;
@@ -150,10 +150,8 @@ pub(super) fn export(
                 0 => number.to_string(),
                 row => format!("{number}.{row}"),
             };
-            let (behaviour, product) = (event.behaviour.as_str(), event.product.as_str());
-            let fields = [
-                &*time, behaviour, product, "", "", "", "", consumer, "", &*name,
-            ];
+            let (behavior, item) = (event.behavior.as_str(), event.item.as_str());
+            let fields = [&*time, behavior, item, "", "", "", "", user, "", &*name];
             out.write_record(fields).map_err(written)?;
         }
         report.n_events += 1;

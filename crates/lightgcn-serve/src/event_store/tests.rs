@@ -4,11 +4,11 @@ use std::fs;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-fn event(consumer: &str, product: &str, time: i64) -> StoredEvent {
+fn event(user: &str, item: &str, time: i64) -> StoredEvent {
     StoredEvent {
-        consumer: consumer.to_owned(),
-        product: product.to_owned(),
-        behaviour: "view".to_owned(),
+        user: user.to_owned(),
+        item: item.to_owned(),
+        behavior: "view".to_owned(),
         time,
         count: 1.0,
     }
@@ -18,21 +18,21 @@ fn store(folder: &tempfile::TempDir, config: EventStoreConfig) -> EventStore {
     EventStore::open(folder.path().join("events.redb"), config).unwrap()
 }
 
-fn products(store: &EventStore, consumer: &str) -> Vec<String> {
-    let events = store.try_of_consumer(consumer).unwrap();
-    events.into_iter().map(|event| event.product).collect()
+fn items(store: &EventStore, user: &str) -> Vec<String> {
+    let events = store.try_of_user(user).unwrap();
+    events.into_iter().map(|event| event.item).collect()
 }
 
 #[test]
 fn events_count_at_once_and_after_opening_again() {
     let folder = tempfile::tempdir().unwrap();
     let config = EventStoreConfig {
-        per_consumer: 3,
+        per_user: 3,
         ..EventStoreConfig::default()
     };
     {
         let store = store(&folder, config.clone());
-        assert!(products(&store, "ann").is_empty());
+        assert!(items(&store, "ann").is_empty());
         store
             .try_append(&[event("ann", "soap", 1), event("an", "comb", 2)])
             .unwrap();
@@ -42,16 +42,16 @@ fn events_count_at_once_and_after_opening_again() {
                 .append(&[event("ann", &format!("lamp-{n}"), 3)])
                 .unwrap();
         }
-        assert_eq!(products(&store, "ann"), ["lamp-1", "lamp-2", "lamp-3"]);
+        assert_eq!(items(&store, "ann"), ["lamp-1", "lamp-2", "lamp-3"]);
         assert_eq!(store.n_events(), 6);
     }
     let store = store(&folder, config);
     assert_eq!(store.n_events(), 6);
-    assert_eq!(products(&store, "ann"), ["lamp-1", "lamp-2", "lamp-3"]);
+    assert_eq!(items(&store, "ann"), ["lamp-1", "lamp-2", "lamp-3"]);
     // An id that begins like another one is another one.
-    assert_eq!(products(&store, "an"), ["comb"]);
-    assert!(products(&store, "").is_empty());
-    let context = &store.of_consumer("an")[0];
+    assert_eq!(items(&store, "an"), ["comb"]);
+    assert!(items(&store, "").is_empty());
+    let context = &store.of_user("an")[0];
     assert_eq!((context.time, context.count), (Some(2), 1.0));
 }
 
@@ -61,14 +61,14 @@ fn a_batch_with_a_bad_event_is_not_kept() {
     let store = store(&folder, EventStoreConfig::default());
     let good = event("ann", "soap", 1);
     let bad: [(StoredEvent, &str); 8] = [
-        (event("", "soap", 1), "consumer is empty"),
-        (event("ann", "", 1), "product is empty"),
+        (event("", "soap", 1), "user is empty"),
+        (event("ann", "", 1), "item is empty"),
         (
             StoredEvent {
-                behaviour: String::new(),
+                behavior: String::new(),
                 ..good.clone()
             },
-            "behaviour is empty",
+            "behavior is empty",
         ),
         (
             StoredEvent {
@@ -102,7 +102,7 @@ fn a_batch_with_a_bad_event_is_not_kept() {
         );
         assert!(error.to_string().contains(fault), "{error}");
     }
-    assert_eq!((store.n_events(), products(&store, "ann").len()), (0, 0));
+    assert_eq!((store.n_events(), items(&store, "ann").len()), (0, 0));
 }
 
 #[test]
@@ -126,7 +126,7 @@ fn a_full_store_keeps_nothing_of_a_batch_and_goes_on_after_pruning() {
         store.append(&two),
         Err(crate::EventError::Full { limit: 3 })
     ));
-    assert!(products(&store, "bob").is_empty());
+    assert!(items(&store, "bob").is_empty());
     let report = store.export(std::io::sink()).unwrap();
     assert_eq!(
         (report.n_events, report.last, report.latest),
@@ -137,7 +137,7 @@ fn a_full_store_keeps_nothing_of_a_batch_and_goes_on_after_pruning() {
     // Old enough, but not exported.
     assert_eq!(store.prune(0, 9).unwrap(), 1);
     assert_eq!(
-        (store.n_events(), products(&store, "ann")),
+        (store.n_events(), items(&store, "ann")),
         (1, vec!["comb".to_owned()])
     );
     store.try_append(&two).unwrap();
@@ -249,7 +249,7 @@ fn threads_share_commits() {
                     let name = format!("t{thread}");
                     let batch = [0, 1].map(|half| event(&name, &format!("{n}-{half}"), 1));
                     store.try_append(&batch).unwrap();
-                    assert_eq!(store.try_of_consumer(&name).unwrap().len(), 2 * n + 2);
+                    assert_eq!(store.try_of_user(&name).unwrap().len(), 2 * n + 2);
                 }
             });
         }
@@ -259,7 +259,7 @@ fn threads_share_commits() {
         .flat_map(|n| [format!("{n}-0"), format!("{n}-1")])
         .collect();
     for thread in 0..4 {
-        assert_eq!(products(&store, &format!("t{thread}")), expected);
+        assert_eq!(items(&store, &format!("t{thread}")), expected);
     }
 }
 
@@ -269,10 +269,10 @@ fn exports_are_logs() {
     let folder = tempfile::tempdir().unwrap();
     let store = store(&folder, EventStoreConfig::default());
     let odd = "a,\"b\"\n ü";
-    let buy = |consumer: &str, product: &str, time, count| StoredEvent {
-        behaviour: "purchase".to_owned(),
+    let buy = |user: &str, item: &str, time, count| StoredEvent {
+        behavior: "purchase".to_owned(),
         count,
-        ..event(consumer, product, time)
+        ..event(user, item, time)
     };
     store
         .try_append(&[

@@ -22,9 +22,9 @@ const PRUNED_AT_ONCE: usize = 10_000;
 /// How much a store may hold and use.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct EventStoreConfig {
-    /// The most events that answers count of one consumer, the latest; 200 unless told. Older ones stay
+    /// The most events that answers count of one user, the latest; 200 unless told. Older ones stay
     /// in the store for the next training.
-    pub per_consumer: usize,
+    pub per_user: usize,
     /// The most events in the store, 10 million unless told. Each takes about 200 bytes of disk.
     pub limit: u64,
     /// Memory for pages of the file, in bytes; 64 MiB unless told.
@@ -34,7 +34,7 @@ pub struct EventStoreConfig {
 impl Default for EventStoreConfig {
     fn default() -> Self {
         Self {
-            per_consumer: 200,
+            per_user: 200,
             limit: 10_000_000,
             cache_bytes: 64 << 20,
         }
@@ -44,7 +44,7 @@ impl Default for EventStoreConfig {
 /// Events that were sent together, and what became of them.
 #[derive(Debug)]
 struct Ticket {
-    /// Each with its consumer, encoded.
+    /// Each with its user, encoded.
     events: Vec<(String, Vec<u8>)>,
     done: OnceLock<Result<(), Failure>>,
 }
@@ -136,7 +136,7 @@ impl EventStore {
             if let Some(detail) = fault(event) {
                 return Err(refuse(detail));
             }
-            encoded.push((event.consumer.clone(), encode(event).map_err(refuse)?));
+            encoded.push((event.user.clone(), encode(event).map_err(refuse)?));
         }
         if encoded.is_empty() {
             return Ok(Ok(()));
@@ -252,15 +252,15 @@ impl EventStore {
         work(database).map_err(fault)
     }
 
-    /// The latest events of a consumer that answers count, in the order of arrival.
+    /// The latest events of a user that answers count, in the order of arrival.
     ///
     /// # Errors
     /// [`EventStoreError::Io`] and [`EventStoreError::Damaged`] if they cannot be read.
-    pub fn try_of_consumer(&self, consumer: &str) -> Result<Vec<ContextEvent>, EventStoreError> {
+    pub fn try_of_user(&self, user: &str) -> Result<Vec<ContextEvent>, EventStoreError> {
         let bytes: Vec<Vec<u8>> = self.with_database("read", |database| {
             let table = database.begin_read()?.open_table(EVENTS)?;
-            let latest = table.range((consumer, 0)..=(consumer, u64::MAX))?.rev();
-            let latest = latest.take(self.config.per_consumer);
+            let latest = table.range((user, 0)..=(user, u64::MAX))?.rev();
+            let latest = latest.take(self.config.per_user);
             let read = |entry: Result<(_, redb::AccessGuard<'_, &[u8]>), _>| match entry {
                 Ok((_, value)) => Ok(value.value().to_vec()),
                 Err(error) => Err(redb::Error::from(error)),
@@ -326,8 +326,8 @@ impl EventSink for EventStore {
     }
 
     /// Where the store cannot be read, answers go on without its events, and the log says so.
-    fn of_consumer(&self, consumer: &str) -> Vec<ContextEvent> {
-        self.try_of_consumer(consumer).unwrap_or_else(|error| {
+    fn of_user(&self, user: &str) -> Vec<ContextEvent> {
+        self.try_of_user(user).unwrap_or_else(|error| {
             tracing::error!("events are not counted: {error}");
             Vec::new()
         })
@@ -349,9 +349,9 @@ fn append(transaction: &WriteTransaction, new: &[(String, Vec<u8>)]) -> Result<u
     let mut events = transaction.open_table(EVENTS)?;
     let (first, count) = (number(&meta, NEXT)?, number(&meta, COUNT)?);
     let mut next = first;
-    for (consumer, bytes) in new {
-        order.insert(next, consumer.as_str())?;
-        events.insert((consumer.as_str(), next), bytes.as_slice())?;
+    for (user, bytes) in new {
+        order.insert(next, user.as_str())?;
+        events.insert((user.as_str(), next), bytes.as_slice())?;
         next += 1;
     }
     meta.insert(NEXT, next)?;
@@ -371,23 +371,23 @@ fn prune_some(
     let mut old = Vec::new();
     let mut next = None;
     for (n, entry) in order.range(range)?.enumerate() {
-        let (number, consumer) = entry?;
-        let (number, consumer) = (number.value(), consumer.value());
+        let (number, user) = entry?;
+        let (number, user) = (number.value(), user.value());
         if n == PRUNED_AT_ONCE {
             next = Some(number);
             break;
         }
-        let Some(bytes) = events.get((consumer, number))? else {
+        let Some(bytes) = events.get((user, number))? else {
             return Err(redb::Error::Corrupted(format!("event {number} is gone")));
         };
         let event = decode(bytes.value()).map_err(redb::Error::Corrupted)?;
         if event.time.is_some_and(|time| time <= until) {
-            old.push((consumer.to_owned(), number));
+            old.push((user.to_owned(), number));
         }
     }
-    for (consumer, number) in &old {
+    for (user, number) in &old {
         order.remove(number)?;
-        events.remove((consumer.as_str(), *number))?;
+        events.remove((user.as_str(), *number))?;
     }
     let mut meta = transaction.open_table(META)?;
     let count = number(&meta, COUNT)?.saturating_sub(old.len() as u64);

@@ -13,7 +13,7 @@ use axum::response::Response;
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 
-/// What consumers did.
+/// What users did.
 #[derive(Debug, Deserialize, utoipa::ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Posted {
@@ -21,17 +21,17 @@ pub(crate) struct Posted {
     events: Vec<PostedEvent>,
 }
 
-/// What a consumer did with a product.
+/// What a user did with an item.
 #[derive(Debug, Deserialize, utoipa::ToSchema)]
 #[serde(deny_unknown_fields)]
 #[schema(as = Event)]
 pub(crate) struct PostedEvent {
-    /// The consumer's id as the shop writes it; a new one is welcome.
-    consumer: String,
-    /// The product's id as the shop writes it; a new one is kept for the next training.
-    product: String,
-    /// The behaviour's label in the log, one that the model knows.
-    behaviour: String,
+    /// The user's id as the shop writes it; a new one is welcome.
+    user: String,
+    /// The item's id as the shop writes it; a new one is kept for the next training.
+    item: String,
+    /// The behavior's label in the log, one that the model knows.
+    behavior: String,
     /// When it was, in seconds since 1970-01-01 UTC; now unless told.
     time: Option<i64>,
     /// How many such events it stands for: positive and finite; 1 unless told.
@@ -66,8 +66,8 @@ pub(crate) async fn post(
     )
     .await?;
     let model = service.shared.registry.active();
-    let behaviours = model.recommender.artifact().train.behaviours();
-    let events = checked(posted.events, behaviours, &config.limits)?;
+    let behaviors = model.recommender.artifact().train.behaviors();
+    let events = checked(posted.events, behaviors, &config.limits)?;
     let shared = Arc::clone(&service.shared);
     let n_events = events.len();
     let kept = service
@@ -92,7 +92,7 @@ fn unkept(error: EventError) -> Fault {
 
 fn checked(
     posted: Vec<PostedEvent>,
-    behaviours: &[String],
+    behaviors: &[String],
     limits: &Limits,
 ) -> Result<Vec<StoredEvent>, Fault> {
     let most = limits.events;
@@ -105,7 +105,7 @@ fn checked(
     let mut faults = Vec::new();
     let mut code = None;
     for (n, event) in posted.into_iter().enumerate() {
-        match checked_one(event, now, behaviours, limits) {
+        match checked_one(event, now, behaviors, limits) {
             Ok(event) => events.push(event),
             Err(fault) => {
                 faults.push(format!("event {}: {}", n + 1, fault.message));
@@ -123,26 +123,23 @@ fn checked(
 fn checked_one(
     event: PostedEvent,
     now: i64,
-    behaviours: &[String],
+    behaviors: &[String],
     limits: &Limits,
 ) -> Result<StoredEvent, Fault> {
-    for (what, id) in [
-        ("the consumer", &event.consumer),
-        ("the product", &event.product),
-    ] {
+    for (what, id) in [("the user", &event.user), ("the item", &event.item)] {
         check_text(what, id, limits)?;
         if id.is_empty() {
             return Err(Fault::bad("bad_id", format!("{what} is empty")));
         }
     }
-    check_text("the behaviour", &event.behaviour, limits)?;
-    if !behaviours.contains(&event.behaviour) {
-        let known = behaviours.join(", ");
+    check_text("the behavior", &event.behavior, limits)?;
+    if !behaviors.contains(&event.behavior) {
+        let known = behaviors.join(", ");
         let text = format!(
-            "unknown behaviour {:?}; the model knows {known}",
-            event.behaviour
+            "unknown behavior {:?}; the model knows {known}",
+            event.behavior
         );
-        return Err(Fault::bad("unknown_behaviour", text));
+        return Err(Fault::bad("unknown_behavior", text));
     }
     let count = event.count.unwrap_or(1.0);
     if !(count.is_finite() && count > 0.0) {
@@ -154,9 +151,9 @@ fn checked_one(
     let time = event.time.unwrap_or(now);
     check_time(time, limits)?;
     Ok(StoredEvent {
-        consumer: event.consumer,
-        product: event.product,
-        behaviour: event.behaviour,
+        user: event.user,
+        item: event.item,
+        behavior: event.behavior,
         time,
         count,
     })

@@ -13,24 +13,24 @@ use axum::http::Request;
 use axum::response::Response;
 use lightgcn_recommend::{ExplainOptions, ExplainRequest, Explanation};
 
-/// Why a product may suit a consumer: what each product of the history adds to the score, and the strongest
+/// Why an item may suit a user: what each item of the history adds to the score, and the strongest
 /// paths through the graph.
-#[utoipa::path(get, path = "/v1/explanations/{consumer}/{product}", tag = "answers",
+#[utoipa::path(get, path = "/v1/explanations/{user}/{item}", tag = "answers",
     params(
-        ("consumer" = String, Path, description = "The consumer's id as the shop writes it."),
-        ("product" = String, Path, description = "The product's id as the shop writes it."),
+        ("user" = String, Path, description = "The user's id as the shop writes it."),
+        ("item" = String, Path, description = "The item's id as the shop writes it."),
         ("limit" = Option<usize>, Query, description = "How many paths at most; 5 unless told."),
         ("max_hops" = Option<usize>, Query, description = "Edges of a path at most: 1, 3 or 5; 5 unless told."),
     ),
     responses(
         (status = 200, body = Versioned<Explanation>),
         (status = 400, description = "A bad option.", body = FaultBody),
-        (status = 404, description = "The consumer or the product is unknown.", body = FaultBody),
+        (status = 404, description = "The user or the item is unknown.", body = FaultBody),
         (status = 503, description = "Too many questions wait.", body = FaultBody),
     ))]
 pub(crate) async fn one(
     State(service): State<Service>,
-    PathIds((consumer, product)): PathIds<(String, String)>,
+    PathIds((user, item)): PathIds<(String, String)>,
     RawQuery(query): RawQuery,
 ) -> Result<Response, Fault> {
     let mut query = Query::parse(query.as_deref())?;
@@ -42,8 +42,8 @@ pub(crate) async fn one(
     };
     query.finish()?;
     let request = ExplainRequest {
-        consumer,
-        product,
+        user,
+        item,
         events: Vec::new(),
         options,
     };
@@ -52,12 +52,12 @@ pub(crate) async fn one(
         .await
 }
 
-/// The same for a consumer with events of the question, who may be unknown.
+/// The same for a user with events of the question, who may be unknown.
 #[utoipa::path(post, path = "/v1/explanations", tag = "answers", request_body = ExplainRequest,
     responses(
         (status = 200, body = Versioned<Explanation>),
         (status = 400, description = "Not to be understood.", body = FaultBody),
-        (status = 404, description = "The consumer or the product is unknown.", body = FaultBody),
+        (status = 404, description = "The user or the item is unknown.", body = FaultBody),
         (status = 503, description = "Too many questions wait.", body = FaultBody),
     ))]
 pub(crate) async fn with_events(
@@ -79,17 +79,15 @@ pub(crate) async fn with_events(
 fn usual(service: &Service) -> ExplainOptions {
     let usual = ExplainOptions::default();
     ExplainOptions {
-        min_consumers: usual
-            .min_consumers
-            .max(service.shared.config.limits.min_consumers),
+        min_users: usual.min_users.max(service.shared.config.limits.min_users),
         ..usual
     }
 }
 
 fn explain(shared: &Shared, model: &Model, mut request: ExplainRequest) -> Result<Response, Fault> {
     let limits = &shared.config.limits;
-    check_text("the consumer's id", &request.consumer, limits)?;
-    check_text("the product's id", &request.product, limits)?;
+    check_text("the user's id", &request.user, limits)?;
+    check_text("the item's id", &request.item, limits)?;
     check_events(&request.events, limits)?;
     let options = &request.options;
     if options.limit > limits.paths {
@@ -99,14 +97,14 @@ fn explain(shared: &Shared, model: &Model, mut request: ExplainRequest) -> Resul
         );
         return Err(Fault::bad("bad_options", text));
     }
-    if options.min_consumers < limits.min_consumers {
-        let least = limits.min_consumers;
+    if options.min_users < limits.min_users {
+        let least = limits.min_users;
         let text = format!(
-            "min_consumers is {}; fewer than {least} would tell of single people",
-            options.min_consumers
+            "min_users is {}; fewer than {least} would tell of single people",
+            options.min_users
         );
         return Err(Fault::bad("bad_options", text));
     }
-    shared.add_news(model, &request.consumer, &mut request.events);
+    shared.add_news(model, &request.user, &mut request.events);
     Ok(answer(model, model.recommender.explain_request(&request)?))
 }

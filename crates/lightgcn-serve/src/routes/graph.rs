@@ -1,11 +1,11 @@
-//! `/v1/graph`: the neighbourhood of a consumer, for the page
+//! `/v1/graph`: the neighborhood of a user, for the page
 
-use super::products::Details;
+use super::items::Details;
 use crate::Service;
 use crate::config::Limits;
 use crate::error::{Fault, FaultBody};
 use crate::extract::{PathIds, Versioned, answer, check_text};
-use crate::model::{Model, consumers_of};
+use crate::model::{Model, users_of};
 use crate::query::Query;
 use crate::service::Shared;
 use axum::extract::{RawQuery, State};
@@ -15,36 +15,36 @@ use lightgcn_recommend::HistoryItem;
 use serde::Serialize;
 use std::collections::{BTreeSet, HashMap};
 
-/// Products of the history, where the address does not say.
-const USUAL_PRODUCTS: usize = 12;
-/// Products beside each of them, where the address does not say.
-const USUAL_PER_PRODUCT: usize = 6;
-/// The most of either, and of recommended products.
+/// Items of the history, where the address does not say.
+const USUAL_ITEMS: usize = 12;
+/// Items beside each of them, where the address does not say.
+const USUAL_PER_ITEM: usize = 6;
+/// The most of either, and of recommended items.
 const MOST: usize = 50;
-/// Consumers of a product in whose histories neighbours are sought; those with the lowest rows.
-const MOST_CONSUMERS: usize = 2_000;
+/// Users of an item in whose histories neighbors are sought; those with the lowest rows.
+const MOST_USERS: usize = 2_000;
 
-/// What lies around a consumer in the graph.
+/// What lies around a user in the graph.
 #[derive(Debug, Serialize, utoipa::ToSchema)]
-pub(crate) struct Neighbourhood {
+pub(crate) struct Neighborhood {
     nodes: Vec<Node>,
     edges: Vec<Edge>,
 }
 
-/// The consumer, a product, or a group of other consumers.
+/// The user, an item, or a group of other users.
 #[derive(Debug, Serialize, utoipa::ToSchema)]
 pub(crate) struct Node {
-    /// `u0` for the consumer, `p:` and its id for a product, `c1` and so on for groups.
+    /// `u0` for the user, `p:` and its id for an item, `c1` and so on for groups.
     id: String,
     /// Which of them it is.
     kind: NodeKind,
-    /// A product's id.
+    /// An item's id.
     #[serde(skip_serializing_if = "Option::is_none")]
-    product: Option<String>,
-    /// What is known of a product.
+    item: Option<String>,
+    /// What is known of an item.
     #[serde(skip_serializing_if = "Option::is_none")]
     details: Option<Details>,
-    /// How many consumers a group has.
+    /// How many users a group has.
     #[serde(skip_serializing_if = "Option::is_none")]
     count: Option<usize>,
 }
@@ -53,64 +53,64 @@ pub(crate) struct Node {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, utoipa::ToSchema)]
 #[serde(rename_all = "lowercase")]
 pub(crate) enum NodeKind {
-    /// The consumer whom the graph is around.
+    /// The user whom the graph is around.
     #[serde(rename = "self")]
     Own,
-    /// A product.
-    Product,
-    /// Other consumers, who all dealt with the same two products.
-    Consumers,
+    /// An item.
+    Item,
+    /// Other users, who all dealt with the same two items.
+    Users,
 }
 
-/// Dealings of a consumer or a group with a product.
+/// Dealings of a user or a group with an item.
 #[derive(Debug, Serialize, utoipa::ToSchema)]
 pub(crate) struct Edge {
     source: String,
     target: String,
     /// The weight in the training graph; of a group the sum.
     weight: f64,
-    /// What the consumer did most.
+    /// What the user did most.
     #[serde(skip_serializing_if = "Option::is_none")]
-    behaviour: Option<String>,
+    behavior: Option<String>,
 }
 
-/// The products that a consumer dealt with, groups of others who dealt with them too, and what else these
+/// The items that a user dealt with, groups of others who dealt with them too, and what else these
 /// dealt with. Others are shown only in groups that are large enough to tell of nobody.
-#[utoipa::path(get, path = "/v1/graph/{consumer}", tag = "page",
+#[utoipa::path(get, path = "/v1/graph/{user}", tag = "page",
     params(
-        ("consumer" = String, Path, description = "The consumer's id as the shop writes it."),
-        ("products" = Option<usize>, Query, description = "Products of the history at most; 12 unless told."),
-        ("per_product" = Option<usize>, Query, description = "Products beside each of them at most; 6 unless told."),
-        ("recommended" = Option<String>, Query, description = "Products that shall be in it too, with commas between."),
+        ("user" = String, Path, description = "The user's id as the shop writes it."),
+        ("items" = Option<usize>, Query, description = "Items of the history at most; 12 unless told."),
+        ("per_item" = Option<usize>, Query, description = "Items beside each of them at most; 6 unless told."),
+        ("recommended" = Option<String>, Query, description = "Items that shall be in it too, with commas between."),
     ),
-    responses((status = 200, body = Versioned<Neighbourhood>), (status = 400, body = FaultBody)))]
+    responses((status = 200, body = Versioned<Neighborhood>), (status = 400, body = FaultBody)))]
 pub(crate) async fn around(
     State(service): State<Service>,
-    PathIds(consumer): PathIds<String>,
+    PathIds(user): PathIds<String>,
     RawQuery(query): RawQuery,
 ) -> Result<Response, Fault> {
     let limits = &service.shared.config.limits;
-    check_text("the consumer's id", &consumer, limits)?;
+    check_text("the user's id", &user, limits)?;
     let asked = Asked::parse(query.as_deref(), limits)?;
     service
         .ask(move |shared, model| {
-            let graph = neighbourhood(shared, model, &consumer, &asked)?;
+            let graph = neighborhood(shared, model, &user, &asked)?;
             Ok(answer(model, graph))
         })
         .await
 }
 
 struct Asked {
-    products: usize,
-    per_product: usize,
+    items: usize,
+    per_item: usize,
     recommended: Vec<String>,
 }
 
 impl Asked {
     fn parse(query: Option<&str>, limits: &Limits) -> Result<Self, Fault> {
         let mut query = Query::parse(query)?;
-        let products = query.one("products")?.unwrap_or(USUAL_PRODUCTS);
-        let per_product = query.one("per_product")?.unwrap_or(USUAL_PER_PRODUCT);
+        let items = query.one("items")?.unwrap_or(USUAL_ITEMS);
+        let per_item = query.one("per_item")?.unwrap_or(USUAL_PER_ITEM);
         let recommended: String = query.one("recommended")?.unwrap_or_default();
         query.finish()?;
         let recommended: Vec<String> = recommended
@@ -119,8 +119,8 @@ impl Asked {
             .map(str::to_owned)
             .collect();
         for (name, n) in [
-            ("products", products),
-            ("per_product", per_product),
+            ("items", items),
+            ("per_item", per_item),
             ("recommended", recommended.len()),
         ] {
             if n > MOST {
@@ -131,34 +131,34 @@ impl Asked {
             }
         }
         for id in &recommended {
-            check_text("a recommended product", id, limits)?;
+            check_text("a recommended item", id, limits)?;
         }
         Ok(Self {
-            products,
-            per_product,
+            items,
+            per_item,
             recommended,
         })
     }
 }
 
-fn neighbourhood(
+fn neighborhood(
     shared: &Shared,
     model: &Model,
-    consumer: &str,
+    user: &str,
     asked: &Asked,
-) -> Result<Neighbourhood, Fault> {
+) -> Result<Neighborhood, Fault> {
     let shop = &model.recommender;
-    let news = shared.news(model, consumer);
-    let mut history = shop.history_with(consumer, &news)?;
+    let news = shared.news(model, user);
+    let mut history = shop.history_with(user, &news)?;
     history.sort_by(|a, b| b.weight.total_cmp(&a.weight));
-    history.truncate(asked.products);
+    history.truncate(asked.items);
     let mut drawing = Drawing::new(model);
     for item in &history {
         drawing.add_own(item);
     }
     let met: Vec<ItemId> = history
         .iter()
-        .filter_map(|item| shop.item(&item.product))
+        .filter_map(|item| shop.item(&item.item))
         .collect();
     let recommended: Vec<ItemId> = asked
         .recommended
@@ -166,12 +166,12 @@ fn neighbourhood(
         .filter_map(|id| shop.item(id))
         .collect();
     for &item in &recommended {
-        drawing.product(item);
+        drawing.item(item);
     }
-    let me = shop.user(consumer);
-    let least = shared.config.limits.min_consumers;
+    let me = shop.user(user);
+    let least = shared.config.limits.min_users;
     for &near in &met {
-        let others = beside(model, near, me, &met, asked.per_product, least);
+        let others = beside(model, near, me, &met, asked.per_item, least);
         let wanted: BTreeSet<ItemId> = others
             .into_iter()
             .chain(recommended.iter().copied())
@@ -185,7 +185,7 @@ fn neighbourhood(
     Ok(drawing.done())
 }
 
-/// The products that most consumers of `near` dealt with, without those met already.
+/// The items that most users of `near` dealt with, without those met already.
 fn beside(
     model: &Model,
     near: ItemId,
@@ -196,11 +196,11 @@ fn beside(
 ) -> Vec<ItemId> {
     let train = &model.recommender.artifact().train;
     let mut counts: HashMap<ItemId, usize> = HashMap::new();
-    let (users, _) = consumers_of(&model.recommender, near);
+    let (users, _) = users_of(&model.recommender, near);
     for &user in users
         .iter()
         .filter(|&&u| Some(UserId(u)) != me)
-        .take(MOST_CONSUMERS)
+        .take(MOST_USERS)
     {
         for &item in train.items_of(UserId(user)) {
             *counts.entry(item).or_default() += 1;
@@ -220,7 +220,7 @@ struct Drawing<'a> {
     model: &'a Model,
     nodes: Vec<Node>,
     edges: Vec<Edge>,
-    products: HashMap<ItemId, String>,
+    items: HashMap<ItemId, String>,
     n_groups: usize,
 }
 
@@ -229,7 +229,7 @@ impl<'a> Drawing<'a> {
         let own = Node {
             id: "u0".to_owned(),
             kind: NodeKind::Own,
-            product: None,
+            item: None,
             details: None,
             count: None,
         };
@@ -237,51 +237,48 @@ impl<'a> Drawing<'a> {
             model,
             nodes: vec![own],
             edges: Vec::new(),
-            products: HashMap::new(),
+            items: HashMap::new(),
             n_groups: 0,
         }
     }
 
-    /// The node of a product, which is added where it is not there yet.
-    fn product(&mut self, item: ItemId) -> String {
-        if let Some(id) = self.products.get(&item) {
+    /// The node of an item, which is added where it is not there yet.
+    fn item(&mut self, item: ItemId) -> String {
+        if let Some(id) = self.items.get(&item) {
             return id.clone();
         }
         let shop = &self.model.recommender;
-        let name = shop.product(item).unwrap_or_default();
+        let name = shop.item_id(item).unwrap_or_default();
         let id = format!("p:{name}");
         self.nodes.push(Node {
             id: id.clone(),
-            kind: NodeKind::Product,
-            product: Some(name.to_owned()),
+            kind: NodeKind::Item,
+            item: Some(name.to_owned()),
             details: Some(shop.catalogue().get(item).into()),
             count: None,
         });
-        self.products.insert(item, id.clone());
+        self.items.insert(item, id.clone());
         id
     }
 
     fn add_own(&mut self, met: &HistoryItem) {
-        let Some(item) = self.model.recommender.item(&met.product) else {
+        let Some(item) = self.model.recommender.item(&met.item) else {
             return;
         };
-        let target = self.product(item);
-        let most = met
-            .behaviours
-            .iter()
-            .max_by_key(|behaviour| behaviour.count);
+        let target = self.item(item);
+        let most = met.behaviors.iter().max_by_key(|behavior| behavior.count);
         self.edges.push(Edge {
             source: "u0".to_owned(),
             target,
             weight: f64::from(met.weight),
-            behaviour: most.map(|behaviour| behaviour.behaviour.clone()),
+            behavior: most.map(|behavior| behavior.behavior.clone()),
         });
     }
 
-    /// Those who dealt with both products, where they are enough.
+    /// Those who dealt with both items, where they are enough.
     fn add_group(&mut self, near: ItemId, far: ItemId, me: Option<UserId>, least: usize) {
-        let (a, a_weights) = consumers_of(&self.model.recommender, near);
-        let (b, b_weights) = consumers_of(&self.model.recommender, far);
+        let (a, a_weights) = users_of(&self.model.recommender, near);
+        let (b, b_weights) = users_of(&self.model.recommender, far);
         let (mut count, mut weights) = (0, (0.0, 0.0));
         let mut place = 0;
         for (user, weight) in a.iter().zip(a_weights) {
@@ -299,28 +296,28 @@ impl<'a> Drawing<'a> {
         let id = format!("c{}", self.n_groups);
         self.nodes.push(Node {
             id: id.clone(),
-            kind: NodeKind::Consumers,
-            product: None,
+            kind: NodeKind::Users,
+            item: None,
             details: None,
             count: Some(count),
         });
         for (item, weight) in [(near, weights.0), (far, weights.1)] {
-            let product = self.product(item);
+            let node = self.item(item);
             let (source, target) = match item == near {
-                true => (product, id.clone()),
-                false => (id.clone(), product),
+                true => (node, id.clone()),
+                false => (id.clone(), node),
             };
             self.edges.push(Edge {
                 source,
                 target,
                 weight,
-                behaviour: None,
+                behavior: None,
             });
         }
     }
 
-    fn done(self) -> Neighbourhood {
-        Neighbourhood {
+    fn done(self) -> Neighborhood {
+        Neighborhood {
             nodes: self.nodes,
             edges: self.edges,
         }

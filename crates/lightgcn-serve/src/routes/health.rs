@@ -44,7 +44,7 @@ fn health(service: &Service, status: StatusCode, text: &'static str) -> Response
     json(status, &health)
 }
 
-/// The service's figures, for Prometheus: requests and their times by route, products by source, the model in
+/// The service's figures, for Prometheus: requests and their times by route, items by source, the model in
 /// use. No figure has an id.
 #[utoipa::path(get, path = "/metrics", tag = "health", responses(
     (status = 200, description = "Prometheus' text format.", body = String, content_type = "text/plain"),

@@ -1,15 +1,15 @@
 //! The routes of the listener for questions.
 
-mod consumers;
 mod docs;
 mod events;
 mod explanations;
 mod graph;
 mod health;
+mod items;
 mod model;
 mod page;
-mod products;
 mod recommendations;
+mod users;
 
 use crate::Service;
 use crate::error::Fault;
@@ -43,8 +43,8 @@ fn documented(service: &Service) -> OpenApiRouter<Service> {
         .routes(routes!(recommendations::batch))
         .routes(routes!(explanations::one))
         .routes(routes!(explanations::with_events))
-        .routes(routes!(products::similar))
-        .routes(routes!(products::popular))
+        .routes(routes!(items::similar))
+        .routes(routes!(items::popular))
         .routes(routes!(events::post))
         .routes(routes!(health::live))
         .routes(routes!(health::ready))
@@ -53,9 +53,9 @@ fn documented(service: &Service) -> OpenApiRouter<Service> {
         return routes;
     }
     routes
-        .routes(routes!(consumers::search))
-        .routes(routes!(consumers::one))
-        .routes(routes!(products::search))
+        .routes(routes!(users::search))
+        .routes(routes!(users::one))
+        .routes(routes!(items::search))
         .routes(routes!(graph::around))
         .routes(routes!(model::show))
 }

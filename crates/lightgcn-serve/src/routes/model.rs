@@ -15,17 +15,17 @@ use std::collections::BTreeMap;
 pub(crate) struct ModelView {
     /// What it is.
     model: ModelNames,
-    /// Consumers whom it knows.
-    n_consumers: usize,
-    /// Products that it knows.
-    n_products: usize,
-    /// Pairs of a consumer and a product in its graph.
+    /// Users whom it knows.
+    n_users: usize,
+    /// Items that it knows.
+    n_items: usize,
+    /// Pairs of a user and an item in its graph.
     n_edges: usize,
-    /// The labels of behaviours, in the order of the log's table.
-    behaviours: Vec<String>,
-    /// The categories with the most products, 200 at most.
+    /// The labels of behaviors, in the order of the log's table.
+    behaviors: Vec<String>,
+    /// The categories with the most items, 200 at most.
     categories: Vec<String>,
-    /// The brands with the most products, 200 at most.
+    /// The brands with the most items, 200 at most.
     brands: Vec<String>,
     /// The lowest and the highest price; none where no price is known.
     price: Option<Prices>,
@@ -81,10 +81,10 @@ fn view(model: &Model) -> ModelView {
             layers: artifact.model.n_layers,
             dimension: artifact.model.dimension,
         },
-        n_consumers: artifact.train.n_users(),
-        n_products: model.recommender.n_products(),
+        n_users: artifact.train.n_users(),
+        n_items: model.recommender.n_items(),
         n_edges: artifact.train.n_pairs(),
-        behaviours: artifact.train.behaviours().to_vec(),
+        behaviors: artifact.train.behaviors().to_vec(),
         categories: model.categories.clone(),
         brands: model.brands.clone(),
         price: model.prices.map(|(min, max)| Prices { min, max }),

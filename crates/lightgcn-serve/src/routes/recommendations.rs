@@ -12,15 +12,15 @@ use axum::extract::{RawQuery, State};
 use axum::http::Request;
 use axum::response::Response;
 use lightgcn_recommend::{
-    Answer, ContextEvent, Hide, ProductFilter, RecommendOptions, RecommendRequest, Source,
+    Answer, ContextEvent, Hide, ItemFilter, RecommendOptions, RecommendRequest, Source,
 };
 use serde::{Deserialize, Serialize};
 use std::time::{SystemTime, UNIX_EPOCH};
 
-/// Products of a list, where the address does not say.
+/// Items of a list, where the address does not say.
 pub(super) const USUAL_K: usize = 20;
 
-/// Questions for many consumers.
+/// Questions for many users.
 #[derive(Debug, Deserialize, utoipa::ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Batch {
@@ -60,12 +60,12 @@ pub(crate) enum AnswerOrFault {
     Fault(FaultBody),
 }
 
-/// The best products for a consumer. One who is unknown gets an answer too, from the next source that has one.
-#[utoipa::path(get, path = "/v1/recommendations/{consumer}", tag = "answers",
+/// The best items for a user. One who is unknown gets an answer too, from the next source that has one.
+#[utoipa::path(get, path = "/v1/recommendations/{user}", tag = "answers",
     params(
-        ("consumer" = String, Path, description = "The consumer's id as the shop writes it."),
-        ("k" = Option<usize>, Query, description = "How many products; 20 unless told."),
-        ("hide" = Option<Hide>, Query, description = "Which products met before are left out."),
+        ("user" = String, Path, description = "The user's id as the shop writes it."),
+        ("k" = Option<usize>, Query, description = "How many items; 20 unless told."),
+        ("hide" = Option<Hide>, Query, description = "Which items met before are left out."),
         ("diversity" = Option<f64>, Query, description = "In [0, 1]; 0 unless told."),
         ("exploration" = Option<f64>, Query, description = "In [0, 1]; 0 unless told."),
         ("revenue" = Option<f64>, Query, description = "In [0, 1]; 0 unless told."),
@@ -82,11 +82,11 @@ pub(crate) enum AnswerOrFault {
     ))]
 pub(crate) async fn one(
     State(service): State<Service>,
-    PathIds(consumer): PathIds<String>,
+    PathIds(user): PathIds<String>,
     RawQuery(query): RawQuery,
 ) -> Result<Response, Fault> {
     let options = options(query.as_deref())?;
-    let request = RecommendRequest::new(consumer).with_options(options);
+    let request = RecommendRequest::new(user).with_options(options);
     service
         .ask(move |shared, model| single(shared, model, request))
         .await
@@ -119,7 +119,7 @@ fn options(query: Option<&str>) -> Result<RecommendOptions, Fault> {
     Ok(options)
 }
 
-/// The best products for one consumer or for many, with what they did lately, filters and options. A batch
+/// The best items for one user or for many, with what they did lately, filters and options. A batch
 /// always has status 200 once it can be read; each question that cannot be answered has its fault in its place.
 #[utoipa::path(post, path = "/v1/recommendations", tag = "answers", request_body = Questions,
     responses(
@@ -206,14 +206,14 @@ fn many(shared: &Shared, model: &Model, mut requests: Vec<RecommendRequest>) -> 
     each.collect()
 }
 
-/// Checks a question against the limits, and adds what the consumer did since training.
+/// Checks a question against the limits, and adds what the user did since training.
 fn prepare(shared: &Shared, model: &Model, request: &mut RecommendRequest) -> Result<(), Fault> {
     let limits = &shared.config.limits;
-    check_text("the consumer's id", &request.consumer, limits)?;
+    check_text("the user's id", &request.user, limits)?;
     check_k(request.options.k, limits)?;
     check_filter(&request.options.filter, limits)?;
     check_events(&request.events, limits)?;
-    shared.add_news(model, &request.consumer, &mut request.events);
+    shared.add_news(model, &request.user, &mut request.events);
     Ok(())
 }
 
@@ -227,7 +227,7 @@ pub(crate) fn check_k(k: usize, limits: &Limits) -> Result<(), Fault> {
     ))
 }
 
-pub(crate) fn check_filter(filter: &ProductFilter, limits: &Limits) -> Result<(), Fault> {
+pub(crate) fn check_filter(filter: &ItemFilter, limits: &Limits) -> Result<(), Fault> {
     let allow = filter.allow.iter().flatten();
     let labels = [
         &filter.deny,
@@ -251,8 +251,8 @@ pub(crate) fn check_events(events: &[ContextEvent], limits: &Limits) -> Result<(
         return Err(Fault::bad("too_many_events", text));
     }
     for event in events {
-        check_text("an event's product", &event.product, limits)?;
-        check_text("an event's behaviour", &event.behaviour, limits)?;
+        check_text("an event's item", &event.item, limits)?;
+        check_text("an event's behavior", &event.behavior, limits)?;
         if let Some(time) = event.time {
             check_time(time, limits)?;
         }

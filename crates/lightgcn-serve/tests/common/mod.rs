@@ -6,8 +6,8 @@ use axum::body::Body;
 use axum::http::{HeaderMap, Request, StatusCode};
 use http_body_util::BodyExt;
 use lightgcn_core::{
-    BehaviourWeightsConfig, Catalogue, InteractionsBuilder, ItemId, Lineage, ProductDetails,
-    UserId, Vocabulary,
+    BehaviorWeightsConfig, Catalogue, InteractionsBuilder, ItemDetails, ItemId, Lineage, UserId,
+    Vocabulary,
 };
 use lightgcn_graph::Normalization;
 use lightgcn_recommend::Recommender;
@@ -22,21 +22,21 @@ use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 use tower::ServiceExt;
 
-pub(crate) const CONSUMERS: usize = 30;
-pub(crate) const PRODUCTS: usize = 12;
+pub(crate) const USERS: usize = 30;
+pub(crate) const ITEMS: usize = 12;
 /// The time of every training pair.
 pub(crate) const TRAINED: i64 = 1_000_000;
-/// The brand of the odd products, as a hostile catalogue may have it.
+/// The brand of the odd items, as a hostile catalogue may have it.
 pub(crate) const HOSTILE: &str = "<script>alert('x')</script>";
 
-/// Consumers `u0`, `u1`, ... and products `p0`, `p1`, ...: consumer u bought products u mod 4 and u mod 4 + 1,
-/// and viewed product 6. The score of a pair is `sign` times the product's number: so a model of sign 1 lists
+/// Users `u0`, `u1`, ... and items `p0`, `p1`, ...: user u bought items u mod 4 and u mod 4 + 1,
+/// and viewed item 6. The score of a pair is `sign` times the item's number: so a model of sign 1 lists
 /// the highest numbers first, and one of sign −1 the lowest.
 pub(crate) fn artifact(sign: f32) -> Artifact {
-    let config = BehaviourWeightsConfig::shop_log();
-    let names: Vec<&str> = config.behaviours.iter().map(|b| b.name.as_str()).collect();
+    let config = BehaviorWeightsConfig::shop_log();
+    let names: Vec<&str> = config.behaviors.iter().map(|b| b.name.as_str()).collect();
     let mut pairs = InteractionsBuilder::from_names(&names, &["purchase"]).unwrap();
-    for user in 0..CONSUMERS as u32 {
+    for user in 0..USERS as u32 {
         for (item, counts, weight) in [
             (user % 4, [1, 0, 0, 1], 1.0),
             (user % 4 + 1, [0, 0, 0, 1], 1.0),
@@ -48,11 +48,11 @@ pub(crate) fn artifact(sign: f32) -> Artifact {
                 .unwrap();
         }
     }
-    let train = pairs.build(CONSUMERS, PRODUCTS).unwrap();
-    let mut numbers = vec![1.0; CONSUMERS];
-    numbers.extend((0..PRODUCTS).map(|item| sign * item as f32));
-    let table = EmbeddingTable::new(CONSUMERS + PRODUCTS, 1, numbers).unwrap();
-    let details = (0..PRODUCTS).map(|item| ProductDetails {
+    let train = pairs.build(USERS, ITEMS).unwrap();
+    let mut numbers = vec![1.0; USERS];
+    numbers.extend((0..ITEMS).map(|item| sign * item as f32));
+    let table = EmbeddingTable::new(USERS + ITEMS, 1, numbers).unwrap();
+    let details = (0..ITEMS).map(|item| ItemDetails {
         category_id: None,
         category_code: Some(
             if item < 6 {
@@ -83,10 +83,10 @@ pub(crate) fn artifact(sign: f32) -> Artifact {
         embeddings: table,
         popularity: popularity_of(&train),
         train,
-        users: Vocabulary::from_names((0..CONSUMERS).map(|n| format!("u{n}"))).unwrap(),
-        items: Vocabulary::from_names((0..PRODUCTS).map(|n| format!("p{n}"))).unwrap(),
+        users: Vocabulary::from_names((0..USERS).map(|n| format!("u{n}"))).unwrap(),
+        items: Vocabulary::from_names((0..ITEMS).map(|n| format!("p{n}"))).unwrap(),
         catalogue: Catalogue::from_details(details),
-        behaviours: config,
+        behaviors: config,
         lineage,
     }
 }
@@ -128,11 +128,11 @@ impl Reply {
         String::from_utf8(self.bytes.clone()).unwrap()
     }
 
-    /// The products of the list, whose answer must have gone well.
-    pub(crate) fn products(&self) -> Vec<String> {
+    /// The items of the list, whose answer must have gone well.
+    pub(crate) fn items(&self) -> Vec<String> {
         let json = self.json();
         assert_eq!(self.status, 200, "{json}");
-        products(&json)
+        items(&json)
     }
 
     /// The code of a fault of this status.
@@ -147,10 +147,10 @@ impl Reply {
     }
 }
 
-pub(crate) fn products(answer: &Value) -> Vec<String> {
+pub(crate) fn items(answer: &Value) -> Vec<String> {
     let items = answer["items"].as_array().unwrap().iter();
     items
-        .map(|item| item["product"].as_str().unwrap().to_owned())
+        .map(|item| item["item"].as_str().unwrap().to_owned())
         .collect()
 }
 

@@ -33,7 +33,7 @@ fn by_hand() {
     assert_eq!(rounded_bits(1.0), 0x3f80);
     assert_eq!(rounded_bits(1.0 + 0.49 * step), 0x3f80);
     assert_eq!(rounded_bits(1.0 + 0.51 * step), 0x3f81);
-    // Halfway: to the even neighbour, below or above.
+    // Halfway: to the even neighbor, below or above.
     assert_eq!(rounded_bits(1.0 + 0.5 * step), 0x3f80);
     assert_eq!(rounded_bits(1.0 + 1.5 * step), 0x3f82);
     assert_eq!(rounded_bits(-1.0 - 1.5 * step), 0xbf82);

@@ -232,7 +232,7 @@ unsafe impl Register for Bf16 {
         // SAFETY: the caller vouches for eight numbers, 16 bytes, of eight rows.
         unsafe {
             let row = |i: usize| _mm_loadu_si128(from.add(i * stride).cast());
-            // A pair of neighbouring numbers travels as one 32-bit lane. `rows[i]` holds the four
+            // A pair of neighboring numbers travels as one 32-bit lane. `rows[i]` holds the four
             // pairs of row i in its lower half and those of row i + 4 in its upper half.
             let rows = [0, 1, 2, 3]
                 .map(|i| _mm256_inserti128_si256::<1>(_mm256_castsi128_si256(row(i)), row(i + 4)));

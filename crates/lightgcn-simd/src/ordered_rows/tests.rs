@@ -2,8 +2,8 @@ use super::*;
 use crate::parallel::same_at_any_thread_count;
 use crate::{propagate, sparse_dense, sparse_dense_bf16};
 
-/// Consumers `0..60` and products `60..100` in five groups that buy among themselves, numbered such
-/// that neighbours in number belong to different groups.
+/// Users `0..60` and items `60..100` in five groups that buy among themselves, numbered such
+/// that neighbors in number belong to different groups.
 fn groups() -> (Vec<u64>, Vec<u32>, Vec<f32>) {
     let (mut offsets, mut columns) = (vec![0], Vec::new());
     for row in 0..100_u32 {
@@ -37,7 +37,7 @@ fn results_have_the_same_bits_in_any_order() {
             (one, two, propagate(a, &x, dim, &[0.5, 0.3, 0.2]))
         };
         let expected = run(a);
-        let ordered = OrderedRows::by_neighbours(a);
+        let ordered = OrderedRows::by_neighbors(a);
         let reversed = OrderedRows::new(a, &(0..100).rev().collect::<Vec<u32>>());
         for order in [&ordered, &reversed] {
             let got = same_at_any_thread_count(|| run(a.with_order(order)));
@@ -47,10 +47,10 @@ fn results_have_the_same_bits_in_any_order() {
 }
 
 #[test]
-fn neighbours_come_to_stand_side_by_side() {
+fn neighbors_come_to_stand_side_by_side() {
     let (offsets, columns, values) = groups();
     let a = CsrView::new(&offsets, &columns, &values, 100).unwrap();
-    let ordered = same_at_any_thread_count(|| OrderedRows::by_neighbours(a));
+    let ordered = same_at_any_thread_count(|| OrderedRows::by_neighbors(a));
     let places = ordered.places();
     assert!(
         places[..60].iter().all(|&row| row < 60),
@@ -58,8 +58,8 @@ fn neighbours_come_to_stand_side_by_side() {
     );
     let changes = |rows: &[u32]| rows.windows(2).filter(|w| w[0] % 5 != w[1] % 5).count();
     // In the order of their numbers, every row is followed by one of another group.
-    let (consumers, products) = (changes(&places[..60]), changes(&places[60..]));
-    assert!(consumers <= 15 && products <= 15, "{places:?}");
+    let (users, items) = (changes(&places[..60]), changes(&places[60..]));
+    assert!(users <= 15 && items <= 15, "{places:?}");
 }
 
 #[test]
@@ -68,9 +68,9 @@ fn graphs_without_sides_and_without_edges_are_ordered_too() {
     let (offsets, columns) = ([0_u64, 2, 4, 6, 6], [1_u32, 2, 0, 2, 0, 1]);
     let a = CsrView::new(&offsets, &columns, &[1.0; 6], 4).unwrap();
     assert_eq!(boundary(a), 4);
-    assert_eq!(OrderedRows::by_neighbours(a).places()[3], 3);
+    assert_eq!(OrderedRows::by_neighbors(a).places()[3], 3);
     let a = CsrView::new(&[0_u64, 0, 0], &[0_u32; 0], &[], 2).unwrap();
-    assert_eq!(OrderedRows::by_neighbours(a).shape(), (2, 2));
+    assert_eq!(OrderedRows::by_neighbors(a).shape(), (2, 2));
 }
 
 #[test]
@@ -85,5 +85,5 @@ fn an_order_that_repeats_a_row_is_a_mistake() {
 fn the_order_of_another_matrix_is_a_mistake() {
     let a = CsrView::new(&[0_u64, 0, 0], &[0_u32; 0], &[], 2).unwrap();
     let b = CsrView::new(&[0_u64, 0, 0, 0], &[0_u32; 0], &[], 3).unwrap();
-    let _ = a.with_order(&OrderedRows::by_neighbours(b));
+    let _ = a.with_order(&OrderedRows::by_neighbors(b));
 }

@@ -232,7 +232,7 @@ mod tests {
         let _ = propagate_bf16(a, &[1.0], 1, &[1.0]);
     }
 
-    /// A ring of nodes, each averaging its neighbours: nothing cancels, so that the error stays below
+    /// A ring of nodes, each averaging its neighbors: nothing cancels, so that the error stays below
     /// one rounding a layer.
     #[test]
     fn a_large_graph_is_near_and_the_same_at_any_thread_count() {

@@ -1,4 +1,4 @@
-//! A block of consumers against all candidates.
+//! A block of users against all candidates.
 
 use super::{SoftmaxConfig, SoftmaxPairs, UnitRows};
 use crate::buffers::with_buffer;
@@ -6,7 +6,7 @@ use crate::cpu::Level;
 use crate::dense::{Left, Shape, multiply};
 use crate::exp::{Panels, exp_weighted_sum, largest};
 
-/// Consumers whose scores stand in the cache at a time, a multiple of the dense products' six rows:
+/// Users whose scores stand in the cache at a time, a multiple of the dense products' six rows:
 /// with 2,000 candidates half a megabyte.
 pub(super) const BLOCK: usize = 60;
 /// Candidates in a panel: a block's scores of one panel, and what they are multiplied by, stand in the
@@ -18,7 +18,7 @@ pub(super) struct Batch<'a> {
     level: Level,
     config: &'a SoftmaxConfig,
     pairs: &'a SoftmaxPairs<'a>,
-    /// Where each consumer's pairs begin: `[n_users + 1]`.
+    /// Where each user's pairs begin: `[n_users + 1]`.
     starts: Vec<usize>,
     users: &'a UnitRows,
     items: &'a UnitRows,
@@ -28,11 +28,11 @@ pub(super) struct Batch<'a> {
     candidate_weights: Vec<f32>,
 }
 
-/// A candidate that is a positive of the consumer in this batch, or excluded for him.
+/// A candidate that is a positive of the user in this batch, or excluded for him.
 struct Own {
     item: u32,
     score: f32,
-    /// Whether it is no negative of the consumer's other pairs either.
+    /// Whether it is no negative of the user's other pairs either.
     excluded: bool,
     /// The derivative of the loss by its score.
     slope: f64,
@@ -80,7 +80,7 @@ impl<'a> Batch<'a> {
         self.candidate_weights.len() / PANEL
     }
 
-    /// The loss of the consumers from `first` on. Writes their gradients (`[n, dim]`), and their part
+    /// The loss of the users from `first` on. Writes their gradients (`[n, dim]`), and their part
     /// of the candidates' gradients by unit vectors (`[whole panels, width]`).
     pub(super) fn group(&self, first: usize, gradients: &mut [f32], part: &mut [f32]) -> f64 {
         let (dim, width) = (self.users.dim(), self.users.width());
@@ -102,8 +102,8 @@ impl<'a> Batch<'a> {
         loss
     }
 
-    /// The loss of `n` consumers. `scores` is `[n_panels, n, 64]`; the gradients by the unit vectors
-    /// of consumers are written, those by the candidates' written, or added where `add`.
+    /// The loss of `n` users. `scores` is `[n_panels, n, 64]`; the gradients by the unit vectors
+    /// of users are written, those by the candidates' written, or added where `add`.
     fn block(
         &self,
         first: usize,
@@ -151,7 +151,7 @@ impl<'a> Batch<'a> {
         loss
     }
 
-    /// The cosines of `n` consumers and all candidates; −∞ for what only fills the last panel.
+    /// The cosines of `n` users and all candidates; −∞ for what only fills the last panel.
     fn scores(&self, users: &[f32], n: usize, scores: &mut [f32]) {
         let width = self.users.width();
         let shape = Shape {
@@ -175,7 +175,7 @@ impl<'a> Batch<'a> {
         }
     }
 
-    /// From exponentials to gradients, but for the factor of each consumer.
+    /// From exponentials to gradients, but for the factor of each user.
     fn products(
         &self,
         n: usize,
@@ -223,8 +223,8 @@ impl<'a> Batch<'a> {
         }
     }
 
-    /// Turns one consumer's scores into weighted exponentials, those of his own products into 0.
-    /// Returns his loss, the factor that makes exponentials derivatives, and his own products.
+    /// Turns one user's scores into weighted exponentials, those of his own items into 0.
+    /// Returns his loss, the factor that makes exponentials derivatives, and his own items.
     fn row(&self, user: usize, mut scores: Panels<'_>) -> (f64, f32, Vec<Own>) {
         let pairs = self.starts[user]..self.starts[user + 1];
         if pairs.is_empty() {
@@ -268,7 +268,7 @@ impl<'a> Batch<'a> {
         (loss, row_slope as f32, owns)
     }
 
-    /// The consumer's own products with their scores, which are taken out of the row.
+    /// The user's own items with their scores, which are taken out of the row.
     fn owns(&self, user: usize, scores: &mut Panels<'_>) -> Vec<Own> {
         let pairs = self.starts[user]..self.starts[user + 1];
         let excluded = self.pairs.excluded.map_or(&[][..], |lists| &lists[user]);

@@ -123,7 +123,7 @@ fn case(temperature: f32, negative_weight: f32) -> Case {
             temperature,
             negative_weight,
         },
-        // Consumer 1 has two pairs, product 2 occurs twice.
+        // User 1 has two pairs, item 2 occurs twice.
         users: vec![0, 1, 1, 3],
         items: vec![2, 0, 2, 4],
         weights: vec![0.25, 0.5, 0.25, 1.0],
@@ -147,12 +147,12 @@ fn two_pairs_by_hand() {
         excluded: None,
         dim: 2,
     };
-    // Of any length: cosines count. Consumers along x and y; products along x, y and −x.
+    // Of any length: cosines count. Users along x and y; items along x, y and −x.
     let (loss, users, _) = case.run(&[2.0, 0.0, 0.0, 0.5], &[3.0, 0.0, 0.0, 1.0, -7.0, 0.0]);
-    // Consumer 0: −1/.5 + ln(e^0 + 2 e^−2); consumer 1: −1/.5 + ln(e^0 + 2 e^0).
+    // User 0: −1/.5 + ln(e^0 + 2 e^−2); user 1: −1/.5 + ln(e^0 + 2 e^0).
     let expected = -4.0 + (1.0 + 2.0 * (-2.0_f64).exp()).ln() + 3.0_f64.ln();
     assert!((loss - expected).abs() < 1e-6, "{loss}, not {expected}");
-    // Consumer 0 may turn towards y alone: product 1's share e^0 / (e^0 + 2 e^−2), over τ, over his
+    // User 0 may turn towards y alone: item 1's share e^0 / (e^0 + 2 e^−2), over τ, over his
     // length 2.
     let slope = 1.0 / (1.0 + 2.0 * (-2.0_f32).exp()) / 0.5 / 2.0;
     assert!(
@@ -192,7 +192,7 @@ fn low_temperatures_and_zero_vectors_stay_finite() {
     let case = case(0.01, 1.0);
     let mut users = numbers(12, 5);
     users[..3].fill(0.0);
-    // Products that point the same and opposite ways.
+    // Items that point the same and opposite ways.
     let items: Vec<f32> = (0..5)
         .flat_map(|i| [1.0, 0.5, 0.2].map(|x| if i % 2 == 0 { x } else { -x }))
         .collect();
@@ -247,7 +247,7 @@ fn many_blocks(dim: usize) {
 }
 
 #[test]
-#[should_panic(expected = "the pairs must ascend by consumer")]
+#[should_panic(expected = "the pairs must ascend by user")]
 fn refuses_pairs_out_of_order() {
     let mut case = case(0.1, 1.0);
     case.users.swap(0, 3);

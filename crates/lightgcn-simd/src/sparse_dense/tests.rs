@@ -5,7 +5,7 @@ use crate::bf16::round_to_bf16;
 use crate::cpu::{PORTABLE_FMA, multiply_add};
 use crate::parallel::same_at_any_thread_count;
 
-/// The widths of the register panels, their neighbours and a few with several panels.
+/// The widths of the register panels, their neighbors and a few with several panels.
 const DIMS: [usize; 20] = [
     1, 2, 7, 8, 9, 15, 16, 17, 31, 32, 33, 48, 50, 63, 64, 65, 100, 128, 130, 200,
 ];

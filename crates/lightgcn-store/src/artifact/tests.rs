@@ -1,6 +1,6 @@
 use super::*;
 use half::bf16;
-use lightgcn_core::{InputFile, InteractionsBuilder, ProductDetails, StageReport};
+use lightgcn_core::{InputFile, InteractionsBuilder, ItemDetails, StageReport};
 use lightgcn_graph::Normalization;
 use proptest::prelude::*;
 use serde_json::json;
@@ -14,11 +14,11 @@ mod content;
 mod damage;
 mod hostile;
 
-/// Two consumers, two products; few bytes, but something of everything.
+/// Two users, two items; few bytes, but something of everything.
 pub(crate) fn tiny() -> Artifact {
-    let behaviours = BehaviourWeightsConfig::shop_log();
-    let names: Vec<&str> = behaviours
-        .behaviours
+    let behaviors = BehaviorWeightsConfig::shop_log();
+    let names: Vec<&str> = behaviors
+        .behaviors
         .iter()
         .map(|b| b.name.as_str())
         .collect();
@@ -55,14 +55,14 @@ pub(crate) fn tiny() -> Artifact {
         users: Vocabulary::from_names(["ann", ""]).unwrap(),
         items: Vocabulary::from_names(["5809910", "ünï"]).unwrap(),
         catalogue: Catalogue::from_details([
-            ProductDetails {
+            ItemDetails {
                 brand: Some("runail".to_owned()),
                 price: Some(-0.5),
-                ..ProductDetails::default()
+                ..ItemDetails::default()
             },
-            ProductDetails::default(),
+            ItemDetails::default(),
         ]),
-        behaviours,
+        behaviors,
         lineage: Lineage {
             version: "0.1.0".to_owned(),
             seed: 42,
@@ -240,7 +240,7 @@ fn without_times_and_without_pairs() {
         }
         builder.build(2, 2).unwrap()
     };
-    artifact.behaviours = BehaviourWeightsConfig::single("buy");
+    artifact.behaviors = BehaviorWeightsConfig::single("buy");
     for (name, pairs) in [("a", &[(0, 0), (1, 1)][..]), ("b", &[])] {
         artifact.train = build(pairs);
         artifact.popularity = popularity_of(&artifact.train);
@@ -252,7 +252,7 @@ fn without_times_and_without_pairs() {
 }
 
 #[test]
-fn popularity_counts_consumers_with_a_target() {
+fn popularity_counts_users_with_a_target() {
     assert_eq!(popularity_of(&tiny().train), [0, 1]);
 }
 
@@ -264,12 +264,12 @@ fn parts_that_do_not_fit_are_all_listed() {
     artifact.model.dimension = 5;
     artifact.model.n_layers = 3;
     artifact.users = Vocabulary::from_names(["ann"]).unwrap();
-    artifact.catalogue = Catalogue::from_details([ProductDetails {
+    artifact.catalogue = Catalogue::from_details([ItemDetails {
         price: Some(f64::NAN),
-        ..ProductDetails::default()
+        ..ItemDetails::default()
     }]);
     artifact.popularity[1] = 9;
-    artifact.behaviours.behaviours[0].name = "look".to_owned();
+    artifact.behaviors.behaviors[0].name = "look".to_owned();
     artifact
         .lineage
         .figures
@@ -283,12 +283,12 @@ fn parts_that_do_not_fit_are_all_listed() {
         "no name",
         "numbers a row of layer 0",
         "layer weights",
-        "consumer ids",
+        "user ids",
         "in the catalogue",
-        "popularity of product row 1",
+        "popularity of item row 1",
         "\"look\"",
         "\"loss\"",
-        "price of product row 0",
+        "price of item row 0",
     ] {
         let found = faults.iter().filter(|fault| fault.contains(part)).count();
         assert_eq!(found, 1, "{part}: {faults:?}");
@@ -332,8 +332,8 @@ fn artifacts() -> impl Strategy<Value = Artifact> {
             let names: Vec<String> = names.into_iter().collect();
             artifact.users = Vocabulary::from_names(&names[..n_users]).unwrap();
             artifact.items = Vocabulary::from_names(&names[n_users..]).unwrap();
-            let behaviours = artifact.train.behaviours().to_vec();
-            let mut pairs = InteractionsBuilder::from_names(&behaviours, &["purchase"]).unwrap();
+            let behaviors = artifact.train.behaviors().to_vec();
+            let mut pairs = InteractionsBuilder::from_names(&behaviors, &["purchase"]).unwrap();
             for (n, cell) in cells.into_iter().enumerate() {
                 let (user, item) = (UserId((n / n_items) as u32), ItemId((n % n_items) as u32));
                 if let Some((weight, counts, time)) = cell {
@@ -350,7 +350,7 @@ fn artifacts() -> impl Strategy<Value = Artifact> {
                 Ok(rounded) if narrow => rounded,
                 _ => table,
             };
-            let detail = |(category_id, category_code, brand, price)| ProductDetails {
+            let detail = |(category_id, category_code, brand, price)| ItemDetails {
                 category_id,
                 category_code,
                 brand,

@@ -17,7 +17,7 @@ fn dataset() -> Dataset {
         artifact.users,
         artifact.items,
         artifact.catalogue,
-        artifact.behaviours.check().unwrap(),
+        artifact.behaviors.check().unwrap(),
         artifact.lineage,
     )
     .unwrap()
@@ -46,7 +46,7 @@ fn round_trip_with_the_same_bytes() {
     save_dataset(&dataset(), &a).unwrap();
     let loaded = load_dataset(&a).unwrap();
     assert_eq!(loaded, dataset());
-    // Consumer 1 viewed product 0 and carted product 1 in training.
+    // User 1 viewed item 0 and carted item 1 in training.
     assert_eq!(
         loaded.split.test.truth().familiar_of(UserId(1)),
         [true, true]
@@ -95,7 +95,7 @@ fn every_damaged_byte_is_detected() {
 
 #[test]
 fn leaks_are_refused_on_reading() {
-    // Consumer 0 bought product 1 in training.
+    // User 0 bought item 1 in training.
     let message = error_with(TEST, &encode_truth(TEST, &truth(&[(0, 1)])).unwrap());
     assert!(
         message.contains("stands in both training and test"),
@@ -121,8 +121,8 @@ fn damaged_truths_are_named() {
     assert!(error(&[1, 0], &[0, 0]).contains("do not ascend"));
     assert!(error(&[0, 0], &[0, 0]).contains("do not ascend"));
     assert!(error(&[0, 1], &[0]).contains("[1] instead of [2]"));
-    assert!(error(&[2], &[0]).contains("consumer row 2 is out of range"));
-    assert!(error(&[0], &[2]).contains("product row 2 is out of range"));
+    assert!(error(&[2], &[0]).contains("user row 2 is out of range"));
+    assert!(error(&[0], &[2]).contains("item row 2 is out of range"));
 }
 
 #[test]
@@ -134,7 +134,7 @@ fn parts_that_were_changed_since_do_not_fit() {
     changed.lineage.figures.insert("x".to_owned(), f64::NAN);
     let message = save_dataset(&changed, &path).unwrap_err().to_string();
     assert!(
-        message.contains("0 consumer ids where 2 are needed"),
+        message.contains("0 user ids where 2 are needed"),
         "{message}"
     );
     assert!(message.contains("figure \"x\""), "{message}");

@@ -18,7 +18,7 @@ pub struct LightGcnPlusPlusSpec {
     pub gamma: f64,
     /// The exponent α of the degree of the node that takes, −2 to 2.
     pub alpha: Exponent,
-    /// The exponent β of the degree of the neighbour that gives, −2 to 2.
+    /// The exponent β of the degree of the neighbor that gives, −2 to 2.
     pub beta: Exponent,
     /// Whether edges carry their pairs' weights; else every edge weighs 1.
     pub edge_weights: bool,

@@ -266,7 +266,7 @@ fn digest(dataset: &Dataset) -> String {
     for count in [train.n_users(), train.n_items(), train.n_pairs()] {
         put(&(count as u64).to_le_bytes());
     }
-    for (name, &target) in train.behaviours().iter().zip(train.target_behaviours()) {
+    for (name, &target) in train.behaviors().iter().zip(train.target_behaviors()) {
         put(name.as_bytes());
         put(&[0, u8::from(target)]);
     }

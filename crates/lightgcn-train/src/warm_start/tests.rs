@@ -2,7 +2,7 @@ use super::*;
 use crate::{Device, RunOptions, Silent, TrainConfig, train_with};
 use burn::backend::Autodiff;
 use lightgcn_core::{
-    BehaviourWeightsConfig, Catalogue, InteractionsBuilder, ItemId, Split, Truth, UserId,
+    BehaviorWeightsConfig, Catalogue, InteractionsBuilder, ItemId, Split, Truth, UserId,
 };
 use lightgcn_graph::{GraphOptions, TrainGraph};
 use lightgcn_kernels::CpuBackend;
@@ -29,7 +29,7 @@ fn dataset(users: &[&str], items: &[&str]) -> Dataset {
         Vocabulary::from_names(users.iter().copied()).unwrap(),
         Vocabulary::from_names(items.iter().copied()).unwrap(),
         Catalogue::unknown(i),
-        BehaviourWeightsConfig::single("purchase").check().unwrap(),
+        BehaviorWeightsConfig::single("purchase").check().unwrap(),
         Lineage::default(),
     )
     .unwrap()

@@ -2,12 +2,12 @@
 
 use lightgcn_core::random::{Random, Stream};
 use lightgcn_core::{
-    BehaviourWeightsConfig, Catalogue, Dataset, InteractionsBuilder, ItemId, Lineage, Split, Truth,
+    BehaviorWeightsConfig, Catalogue, Dataset, InteractionsBuilder, ItemId, Lineage, Split, Truth,
     UserId, Vocabulary,
 };
 use std::collections::BTreeSet;
 
-/// Consumers of two tastes who view and buy among 30 products, with held-out purchases.
+/// Users of two tastes who view and buy among 30 items, with held-out purchases.
 pub(crate) fn shop() -> Dataset {
     let (n_users, n_items) = (60u32, 30u32);
     let mut train = InteractionsBuilder::from_names(&["view", "purchase"], &["purchase"]).unwrap();
@@ -43,16 +43,16 @@ pub(crate) fn shop() -> Dataset {
         Truth::from_pairs(u, i, test).unwrap(),
     )
     .unwrap();
-    let mut behaviours = BehaviourWeightsConfig::shop_log();
-    behaviours
-        .behaviours
+    let mut behaviors = BehaviorWeightsConfig::shop_log();
+    behaviors
+        .behaviors
         .retain(|b| b.name == "view" || b.name == "purchase");
     Dataset::new(
         split,
-        Vocabulary::from_names((0..n_users).map(|n| format!("consumer-{n}"))).unwrap(),
-        Vocabulary::from_names((0..n_items).map(|n| format!("product-{n}"))).unwrap(),
+        Vocabulary::from_names((0..n_users).map(|n| format!("user-{n}"))).unwrap(),
+        Vocabulary::from_names((0..n_items).map(|n| format!("item-{n}"))).unwrap(),
         Catalogue::unknown(i),
-        behaviours.check().unwrap(),
+        behaviors.check().unwrap(),
         Lineage::default(),
     )
     .unwrap()

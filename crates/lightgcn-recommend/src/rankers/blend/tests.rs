@@ -7,7 +7,7 @@ fn ranker(name: &'static str, users: &[f32], items: &[f32]) -> EmbeddingRanker<'
     EmbeddingRanker::new(name, users.to_vec(), items.to_vec(), 1).unwrap()
 }
 
-/// Every consumer bought one product and has two others held out.
+/// Every user bought one item and has two others held out.
 fn split(n_users: u32, n_items: u32) -> Split {
     let mut b = InteractionsBuilder::from_names(&["buy"], &["buy"]).unwrap();
     let mut held_out = Vec::new();
@@ -41,7 +41,7 @@ fn by_hand() {
 
 #[test]
 fn one_score_for_all_says_nothing() {
-    // The second consumer of a has embedding 0. Elsewhere the standard deviations are 2 and 1.
+    // The second user of a has embedding 0. Elsewhere the standard deviations are 2 and 1.
     let a = ranker("a", &[1.0, 0.0], &[5.0, 1.0]);
     let b = ranker("b", &[1.0, 1.0], &[0.0, 2.0]);
     let blend = BlendRanker::new(&a, &b, 0.5).unwrap();
@@ -170,7 +170,7 @@ fn unusable_questions_are_refused() {
 
 #[test]
 #[should_panic(expected = "\"short\" ranks 3 for 3")]
-fn rankers_of_other_consumers_do_not_blend() {
+fn rankers_of_other_users_do_not_blend() {
     let a = ranker("a", &[1.0; 4], &[1.0, 2.0, 3.0]);
     let short = ranker("short", &[1.0; 3], &[1.0, 2.0, 3.0]);
     let _ = BlendRanker::new(&a, &short, 0.5);

@@ -134,10 +134,7 @@ fn damaged_interactions_are_named() {
     }
     for bad in [[1u32, 1, 0], [1, 1, 1]] {
         let message = error(&[offsets(), Column::new("items", bad), weights(), counts()]);
-        assert!(
-            message.contains("consumer row 1 do not ascend"),
-            "{message}"
-        );
+        assert!(message.contains("user row 1 do not ascend"), "{message}");
     }
     let message = error(&[
         offsets(),
@@ -145,15 +142,12 @@ fn damaged_interactions_are_named() {
         weights(),
         counts(),
     ]);
-    assert!(
-        message.contains("product row 2 is out of range"),
-        "{message}"
-    );
+    assert!(message.contains("item row 2 is out of range"), "{message}");
     for bad in [0.0f32, -1.0, f32::NAN, f32::INFINITY] {
         let bad = Column::new("weights", [1.0, bad, 0.1]);
         let message = error(&[offsets(), items(), bad, counts()]);
         assert!(
-            message.contains("(consumer row 1, product row 0) has weight"),
+            message.contains("(user row 1, item row 0) has weight"),
             "{message}"
         );
     }
@@ -173,14 +167,14 @@ fn damaged_vocabularies_and_catalogues_are_named() {
             Column::new("ends", ends.to_vec()),
         ];
         let bytes = encode(Path::new(""), &columns).unwrap();
-        error_with(PRODUCTS, &bytes).to_string()
+        error_with(ITEMS, &bytes).to_string()
     };
     assert!(vocabulary(b"ab", &[2, 1]).contains("damaged vocabulary"));
     assert!(vocabulary(b"ab", &[u64::MAX, 2]).contains("damaged vocabulary"));
     assert!(vocabulary(b"aa", &[1, 2]).contains("occurs twice"));
     assert!(vocabulary(b"a\xff", &[1, 2]).contains("not UTF-8"));
-    // One product less than all other files have.
-    assert!(vocabulary(b"a", &[1]).contains("product row 1 is out of range"));
+    // One item less than all other files have.
+    assert!(vocabulary(b"a", &[1]).contains("item row 1 is out of range"));
 
     let catalogue = |name: &str, column: Column| {
         let mut columns = vec![
@@ -199,10 +193,7 @@ fn damaged_vocabularies_and_catalogues_are_named() {
     };
     let name = "brand.codes";
     let message = catalogue(name, Column::new(name, [0u32, 2]));
-    assert!(
-        message.contains("product row 1 has label 2 of 2"),
-        "{message}"
-    );
+    assert!(message.contains("item row 1 has label 2 of 2"), "{message}");
     let message = catalogue(name, Column::new(name, [0u32]));
     assert!(message.contains("[1] instead of [2]"), "{message}");
     for ends in [[1u64, 1], [2, 1], [3, 2], [1, u64::MAX]] {
@@ -238,9 +229,9 @@ fn damaged_json_is_named_with_its_place() {
         "\"n_layers\": 18446744073709551615",
     );
     assert!(matches!(error, StoreError::Inconsistent { .. }), "{error}");
-    let error = json(BEHAVIOURS, "\"view\"", "\"cart\"");
+    let error = json(BEHAVIORS, "\"view\"", "\"cart\"");
     assert!(matches!(error, StoreError::Content { .. }), "{error}");
-    let error = json(BEHAVIOURS, "\"floor\": 0.01", "\"floor\": -1");
+    let error = json(BEHAVIORS, "\"floor\": 0.01", "\"floor\": -1");
     assert!(
         error.to_string().contains("floor must be positive"),
         "{error}"

@@ -6,11 +6,11 @@ use super::*;
 /// The tensor files of an artifact, each with one of its tensors.
 const TENSOR_FILES: [(&str, &str); 6] = [
     (CATALOGUE, "price"),
-    (CONSUMERS, "ends"),
+    (USERS, "ends"),
     (EMBEDDINGS, "layer0"),
     (INTERACTIONS, "items"),
     (POPULARITY, "popularity"),
-    (PRODUCTS, "ends"),
+    (ITEMS, "ends"),
 ];
 
 /// A file of that header, whatever it is, and that data.
@@ -68,7 +68,7 @@ fn entries(entry: &serde_json::Value) -> Vec<(&'static str, String)> {
         ("a type below a byte", text(sub_byte, &shape, &offsets)),
         ("a longer shape", text(dtype, "[1000000]", &offsets)),
         (
-            "a shape whose product overflows",
+            "a shape whose item overflows",
             text(dtype, "[4294967296,4294967296,4]", &offsets),
         ),
         (
@@ -82,7 +82,7 @@ fn entries(entry: &serde_json::Value) -> Vec<(&'static str, String)> {
         ("a negative shape", text(dtype, "[-1]", &offsets)),
         ("a fractional shape", text(dtype, "[1.5]", &offsets)),
         (
-            "a shape of zeros and a product that overflows",
+            "a shape of zeros and an item that overflows",
             text(dtype, "[0,18446744073709551615,2]", &offsets),
         ),
         ("an empty shape", text(dtype, "[]", &offsets)),

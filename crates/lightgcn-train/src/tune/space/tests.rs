@@ -29,11 +29,11 @@ fn a_point_is_put_into_the_base() {
         dimension = 16
         [train]
         epochs = 7
-        order = { by-consumer = {} }
+        order = { by-user = {} }
         [space]
         "train.learning_rate" = { low = 1e-4, high = 1e-1, log = true }
         "train.gradient_clipping" = { low = 0.5, high = 2.0 }
-        "train.order.by-consumer.users_per_epoch" = { low = 10, high = 20, step = 5 }
+        "train.order.by-user.users_per_epoch" = { low = 10, high = 20, step = 5 }
         [space.model]
         layers = { low = 1, high = 4, integer = true }
         layer_weights = { choices = ["uniform", "learned", { given = [1.0, 0.5, 0.25] }] }
@@ -49,7 +49,7 @@ fn a_point_is_put_into_the_base() {
             "model.layers",
             "train.gradient_clipping",
             "train.learning_rate",
-            "train.order.by-consumer.users_per_epoch"
+            "train.order.by-user.users_per_epoch"
         ]
     );
     assert_eq!(space.n_points(), None);
@@ -61,10 +61,7 @@ fn a_point_is_put_into_the_base() {
         ("model.layers".to_owned(), json!(2)),
         ("train.gradient_clipping".to_owned(), json!(0.75)),
         ("train.learning_rate".to_owned(), json!(0.01)),
-        (
-            "train.order.by-consumer.users_per_epoch".to_owned(),
-            json!(15),
-        ),
+        ("train.order.by-user.users_per_epoch".to_owned(), json!(15)),
     ]);
     assert!(space.contains(&point));
     let candidate = space.candidate(&point).unwrap();

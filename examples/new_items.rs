@@ -1,24 +1,24 @@
-//! New products from their content: hides a tenth of the products from training, places them by category,
-//! brand and price, and ranks these products alone for every consumer who dealt with one.
+//! New items from their content: hides a tenth of the items from training, places them by category,
+//! brand and price, and ranks these items alone for every user who dealt with one.
 //!
 //! ```text
-//! cargo run --release --example new_products -- --log $LIGHTGCN_DATA/ecomm-dyhatr/events.csv
-//! cargo run --release --example new_products -- --movielens $LIGHTGCN_DATA/ml-100k
+//! cargo run --release --example new_items -- --log $LIGHTGCN_DATA/ecomm-dyhatr/events.csv
+//! cargo run --release --example new_items -- --movielens $LIGHTGCN_DATA/ml-100k
 //! ```
 //!
 //! MovieLens: ratings of 4 and 5 are purchases, the genres stand for the category, the decade for the brand.
-//! Baselines for a product that nobody has met yet: how many purchases a product of its category has
-//! (popularity within the category), and the same among the categories that the consumer dealt with, by how
+//! Baselines for an item that nobody has met yet: how many purchases an item of its category has
+//! (popularity within the category), and the same among the categories that the user dealt with, by how
 //! much.
 #![expect(clippy::print_stdout, reason = "an example talks to a person")]
 
 use clap::Parser;
 use lightgcn::core::random::{Random, Stream};
-use lightgcn::core::{Behaviour, Interactions, InteractionsBuilder, ProductDetails, Split, Truth};
-use lightgcn::core::{BehaviourWeights, Catalogue, Lineage, Vocabulary};
+use lightgcn::core::{Behavior, Interactions, InteractionsBuilder, ItemDetails, Split, Truth};
+use lightgcn::core::{BehaviorWeights, Catalogue, Lineage, Vocabulary};
 use lightgcn::metrics::{IntervalOptions, PairedTestOptions, RankingEvaluator, RankingReport};
 use lightgcn::prelude::*;
-use lightgcn::recommend::{Hide, ProductFilter};
+use lightgcn::recommend::{Hide, ItemFilter};
 use lightgcn::train::{LossSpec, SoftmaxSpec};
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
@@ -26,10 +26,10 @@ use std::path::{Path, PathBuf};
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
-/// Measure answers over products that training does not know.
+/// Measure answers over items that training does not know.
 #[derive(Parser)]
 struct Args {
-    /// A log with the behaviours click, collect, cart and buy
+    /// A log with the behaviors click, collect, cart and buy
     #[arg(long, required_unless_present = "movielens")]
     log: Option<String>,
     /// The folder of MovieLens 100K in RecBole's files
@@ -41,12 +41,12 @@ struct Args {
     /// Propagation layers
     #[arg(long, default_value_t = 2)]
     layers: usize,
-    /// One product in so many is hidden
+    /// One item in so many is hidden
     #[arg(long, default_value_t = 10)]
     one_in: u32,
-    /// Count every dealing with a hidden product as a right answer, not purchases alone
+    /// Count every dealing with a hidden item as a right answer, not purchases alone
     #[arg(long)]
-    all_behaviours: bool,
+    all_behaviors: bool,
     /// The seed of every random choice
     #[arg(long, default_value_t = 42)]
     seed: u64,
@@ -64,13 +64,13 @@ fn main() -> anyhow::Result<()> {
         .map(|item| random.at(1, item).below(args.one_in) == 0)
         .collect();
     let pairs = whole.split.train.interactions();
-    let mut builder = InteractionsBuilder::from_names(pairs.behaviours(), &targets(pairs))?;
+    let mut builder = InteractionsBuilder::from_names(pairs.behaviors(), &targets(pairs))?;
     let mut truth = Vec::new();
     for pair in pairs.iter() {
         if !hidden[pair.item.index()] {
             let (user, item, weight) = (pair.user, pair.item, pair.weight);
             builder.push(user, item, weight, pair.counts, pair.last_time)?;
-        } else if pair.is_target || args.all_behaviours {
+        } else if pair.is_target || args.all_behaviors {
             truth.push((pair.user, pair.item));
         }
     }
@@ -91,7 +91,7 @@ fn main() -> anyhow::Result<()> {
         .filter(|item| hidden[item.index()])
         .collect();
     println!(
-        "{} hidden products of {}, {} consumers with a right answer among them, {} right answers",
+        "{} hidden items of {}, {} users with a right answer among them, {} right answers",
         items.len(),
         hidden.len(),
         users.len(),
@@ -104,9 +104,9 @@ fn main() -> anyhow::Result<()> {
     let options = RecommendOptions {
         k: 20,
         hide: Hide::Nothing,
-        filter: ProductFilter {
+        filter: ItemFilter {
             allow: Some(allow.collect()),
-            ..ProductFilter::default()
+            ..ItemFilter::default()
         },
         ..RecommendOptions::default()
     };
@@ -120,7 +120,7 @@ fn main() -> anyhow::Result<()> {
         let list: Vec<ItemId> = answer
             .items
             .iter()
-            .filter_map(|item| whole.items.get(&item.product))
+            .filter_map(|item| whole.items.get(&item.item))
             .collect();
         content.update(user, &list, truth.items_of(user));
     }
@@ -139,7 +139,7 @@ fn main() -> anyhow::Result<()> {
     })?;
     for (name, report) in [
         ("popularity within the category", by_category),
-        ("the consumer's categories, then popularity", personal),
+        ("the user's categories, then popularity", personal),
     ] {
         tell(name, &report)?;
         let test = content.compare(&report, Metric::Recall, 20, &PairedTestOptions::default())?;
@@ -167,14 +167,14 @@ fn tell(name: &str, report: &RankingReport) -> anyhow::Result<()> {
 }
 
 fn targets(pairs: &Interactions) -> Vec<String> {
-    let labels = pairs.behaviours().iter().zip(pairs.target_behaviours());
+    let labels = pairs.behaviors().iter().zip(pairs.target_behaviors());
     labels
         .filter(|(_, target)| **target)
         .map(|(label, _)| label.clone())
         .collect()
 }
 
-/// The products' categories: by id, or where there are none, by code.
+/// The items' categories: by id, or where there are none, by code.
 fn category_codes(catalogue: &Catalogue) -> &[u32] {
     match catalogue.category_id().labels().is_empty() {
         true => catalogue.category_code().codes(),
@@ -182,7 +182,7 @@ fn category_codes(catalogue: &Catalogue) -> &[u32] {
     }
 }
 
-/// The mean number of purchases of the known products of each product's category, by row.
+/// The mean number of purchases of the known items of each item's category, by row.
 fn category_popularity(catalogue: &Catalogue, train: &Interactions, hidden: &[bool]) -> Vec<f64> {
     let mut sums: HashMap<u32, (f64, f64)> = HashMap::new();
     let codes = category_codes(catalogue);
@@ -198,7 +198,7 @@ fn category_popularity(catalogue: &Catalogue, train: &Interactions, hidden: &[bo
     codes.iter().map(mean).collect()
 }
 
-/// The figures of a ranking of the hidden products by a score.
+/// The figures of a ranking of the hidden items by a score.
 fn baseline(
     users: &[UserId],
     items: &[ItemId],
@@ -232,18 +232,18 @@ fn fit(dataset: &Dataset, args: &Args) -> anyhow::Result<Artifact> {
 }
 
 fn shop_log(log: &str) -> anyhow::Result<Dataset> {
-    let behaviour = |name: &str, weight: f64| Behaviour {
+    let behavior = |name: &str, weight: f64| Behavior {
         name: name.to_owned(),
         weight,
         cap: None,
         target: name == "buy",
     };
-    let mut weights = BehaviourWeightsConfig::shop_log_strong_views();
-    weights.behaviours = vec![
-        behaviour("click", 0.15),
-        behaviour("collect", 0.25),
-        behaviour("cart", 0.35),
-        behaviour("buy", 1.0),
+    let mut weights = BehaviorWeightsConfig::shop_log_strong_views();
+    weights.behaviors = vec![
+        behavior("click", 0.15),
+        behavior("collect", 0.25),
+        behavior("cart", 0.35),
+        behavior("buy", 1.0),
     ];
     let config = PrepareConfig {
         weights,
@@ -271,22 +271,22 @@ fn movielens(folder: &Path) -> anyhow::Result<Dataset> {
             )?;
         }
     }
-    let mut details = vec![ProductDetails::default(); items.len()];
+    let mut details = vec![ItemDetails::default(); items.len()];
     for line in read("ml-100k.item")?.lines().skip(1) {
         let fields: Vec<&str> = line.split('\t').collect();
         if let Some(item) = fields.first().and_then(|id| items.get(id)) {
             let decade = fields.get(2).and_then(|year| year.get(..3));
-            details[item.index()] = ProductDetails {
+            details[item.index()] = ItemDetails {
                 category_code: fields.get(3).map(|genres| genres.replace(' ', ".")),
                 brand: decade.map(str::to_owned),
-                ..ProductDetails::default()
+                ..ItemDetails::default()
             };
         }
     }
     let (n_users, n_items) = (users.len(), items.len());
     let nothing = || Truth::empty(n_users, n_items);
     let split = Split::new(pairs.build(n_users, n_items)?, nothing(), nothing())?;
-    let weights: BehaviourWeights = BehaviourWeightsConfig::single("rating").check()?;
+    let weights: BehaviorWeights = BehaviorWeightsConfig::single("rating").check()?;
     let catalogue = Catalogue::from_details(details);
     Ok(Dataset::new(
         split,

@@ -1,4 +1,4 @@
-/** Products, as they stand in lists. */
+/** Items, as they stand in lists. */
 
 import * as text from "../text";
 import { SOURCES, title } from "../text";
@@ -15,11 +15,11 @@ export function SourceChip({ source, reason }: { source: Source; reason?: string
 
 /** Id, category and price on one quiet line. */
 export function Facts({
-  product,
+  item,
   details,
   withPrice = false,
 }: {
-  product: string;
+  item: string;
   details: Details;
   withPrice?: boolean;
 }) {
@@ -31,7 +31,7 @@ export function Facts({
       : null;
   return (
     <span class="facts">
-      <span class="nowrap">№ {product}</span>
+      <span class="nowrap">№ {item}</span>
       {category && <span title={category}>{category}</span>}
       {withPrice && typeof details.price === "number" && (
         <span class="nowrap">{text.price(details.price)}</span>
@@ -40,20 +40,20 @@ export function Facts({
   );
 }
 
-/** A product in a list of things found. */
-export function ProductOption({
-  product,
+/** An item in a list of things found. */
+export function ItemOption({
+  item,
   details,
   note,
 }: {
-  product: string;
+  item: string;
   details: Details;
   note?: string;
 }) {
   return (
     <span class="option">
-      <span class="option-title">{title(product, details)}</span>
-      <Facts product={product} details={details} withPrice />
+      <span class="option-title">{title(item, details)}</span>
+      <Facts item={item} details={details} withPrice />
       {note && <span class="option-note">{note}</span>}
     </span>
   );

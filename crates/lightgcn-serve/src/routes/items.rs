@@ -1,30 +1,30 @@
-//! `/v1/similar`, `/v1/popular` and the search of products
+//! `/v1/similar`, `/v1/popular` and the search of items
 
 use super::recommendations::{USUAL_K, check_filter, check_k};
 use crate::Service;
 use crate::error::{Fault, FaultBody};
 use crate::extract::{PathIds, Versioned, answer, check_text};
-use crate::model::{Model, consumers_of};
+use crate::model::{Model, users_of};
 use crate::query::Query;
 use axum::extract::{RawQuery, State};
 use axum::response::Response;
-use lightgcn_core::{ItemId, LabelColumn, ProductDetails};
-use lightgcn_recommend::{ProductOptions, RecommendedItem};
+use lightgcn_core::{ItemDetails, ItemId, LabelColumn};
+use lightgcn_recommend::{ItemOptions, RecommendedItem};
 use serde::Serialize;
 
 /// Results of a search at most.
 pub(crate) const MOST_FOUND: usize = 200;
 
-/// A list of products.
+/// A list of items.
 #[derive(Debug, Serialize, utoipa::ToSchema)]
 pub(crate) struct Items {
     /// The best first.
     items: Vec<RecommendedItem>,
 }
 
-/// What is known of a product.
+/// What is known of an item.
 #[derive(Debug, Serialize, utoipa::ToSchema)]
-#[schema(as = ProductDetails)]
+#[schema(as = ItemDetails)]
 pub(crate) struct Details {
     category_id: Option<String>,
     category_code: Option<String>,
@@ -32,8 +32,8 @@ pub(crate) struct Details {
     price: Option<f64>,
 }
 
-impl From<ProductDetails> for Details {
-    fn from(details: ProductDetails) -> Self {
+impl From<ItemDetails> for Details {
+    fn from(details: ItemDetails) -> Self {
         Self {
             category_id: details.category_id,
             category_code: details.category_code,
@@ -43,31 +43,31 @@ impl From<ProductDetails> for Details {
     }
 }
 
-/// Products that a search found.
+/// Items that a search found.
 #[derive(Debug, Serialize, utoipa::ToSchema)]
-pub(crate) struct FoundProducts {
-    /// Those with the most consumers first.
-    products: Vec<FoundProduct>,
+pub(crate) struct FoundItems {
+    /// Those with the most users first.
+    items: Vec<FoundItem>,
     /// How many the search found in all.
     total: usize,
 }
 
-/// A product that a search found.
+/// An item that a search found.
 #[derive(Debug, Serialize, utoipa::ToSchema)]
-pub(crate) struct FoundProduct {
+pub(crate) struct FoundItem {
     /// Its id as the shop writes it.
-    product: String,
+    item: String,
     /// What is known of it.
     details: Details,
-    /// How many consumers dealt with it in training.
-    n_consumers: usize,
+    /// How many users dealt with it in training.
+    n_users: usize,
 }
 
-/// The products that are most like a product.
-#[utoipa::path(get, path = "/v1/similar/{product}", tag = "answers",
+/// The items that are most like an item.
+#[utoipa::path(get, path = "/v1/similar/{item}", tag = "answers",
     params(
-        ("product" = String, Path, description = "The product's id as the shop writes it."),
-        ("k" = Option<usize>, Query, description = "How many products; 20 unless told."),
+        ("item" = String, Path, description = "The item's id as the shop writes it."),
+        ("k" = Option<usize>, Query, description = "How many items; 20 unless told."),
         ("category" = Option<Vec<String>>, Query, description = "Only these categories; may stand several times."),
         ("brand" = Option<Vec<String>>, Query, description = "Only these brands; may stand several times."),
         ("price_min" = Option<f64>, Query, description = "The lowest price."),
@@ -76,32 +76,32 @@ pub(crate) struct FoundProduct {
     responses(
         (status = 200, body = Versioned<Items>),
         (status = 400, description = "A bad option.", body = FaultBody),
-        (status = 404, description = "The product is unknown.", body = FaultBody),
+        (status = 404, description = "The item is unknown.", body = FaultBody),
         (status = 503, description = "Too many questions wait.", body = FaultBody),
     ))]
 pub(crate) async fn similar(
     State(service): State<Service>,
-    PathIds(product): PathIds<String>,
+    PathIds(item): PathIds<String>,
     RawQuery(query): RawQuery,
 ) -> Result<Response, Fault> {
     let limits = &service.shared.config.limits;
-    check_text("the product's id", &product, limits)?;
+    check_text("the item's id", &item, limits)?;
     let mut query = Query::parse(query.as_deref())?;
     let options = options(&service, &mut query)?;
     query.finish()?;
     service
         .ask(move |shared, model| {
-            let items = model.recommender.similar(&product, &options)?;
+            let items = model.recommender.similar(&item, &options)?;
             shared.metrics.items(items.iter().map(|item| item.source));
             Ok(answer(model, Items { items }))
         })
         .await
 }
 
-/// The products that most consumers bought, or most of late.
+/// The items that most users bought, or most of late.
 #[utoipa::path(get, path = "/v1/popular", tag = "answers",
     params(
-        ("k" = Option<usize>, Query, description = "How many products; 20 unless told."),
+        ("k" = Option<usize>, Query, description = "How many items; 20 unless told."),
         ("recent" = Option<bool>, Query, description = "Whether purchases count by their age; not unless told."),
         ("category" = Option<Vec<String>>, Query, description = "Only these categories; may stand several times."),
         ("brand" = Option<Vec<String>>, Query, description = "Only these brands; may stand several times."),
@@ -119,7 +119,7 @@ pub(crate) async fn popular(
 ) -> Result<Response, Fault> {
     let mut query = Query::parse(query.as_deref())?;
     let recent = query.one("recent")?.unwrap_or(false);
-    let options = ProductOptions {
+    let options = ItemOptions {
         recent,
         ..options(&service, &mut query)?
     };
@@ -133,9 +133,9 @@ pub(crate) async fn popular(
         .await
 }
 
-fn options(service: &Service, query: &mut Query) -> Result<ProductOptions, Fault> {
+fn options(service: &Service, query: &mut Query) -> Result<ItemOptions, Fault> {
     let limits = &service.shared.config.limits;
-    let options = ProductOptions {
+    let options = ItemOptions {
         k: query.one("k")?.unwrap_or(USUAL_K),
         recent: false,
         filter: query.filter()?,
@@ -145,13 +145,13 @@ fn options(service: &Service, query: &mut Query) -> Result<ProductOptions, Fault
     Ok(options)
 }
 
-/// Searches products by a part of their id, brand or category; those with the most consumers first.
-#[utoipa::path(get, path = "/v1/products", tag = "page",
+/// Searches items by a part of their id, brand or category; those with the most users first.
+#[utoipa::path(get, path = "/v1/items", tag = "page",
     params(
         ("q" = Option<String>, Query, description = "A part of the id, brand or category; all unless told."),
         ("limit" = Option<usize>, Query, description = "How many at most; 20 unless told."),
     ),
-    responses((status = 200, body = Versioned<FoundProducts>), (status = 400, body = FaultBody)))]
+    responses((status = 200, body = Versioned<FoundItems>), (status = 400, body = FaultBody)))]
 pub(crate) async fn search(
     State(service): State<Service>,
     RawQuery(query): RawQuery,
@@ -199,7 +199,7 @@ impl Needle {
     }
 }
 
-fn found(model: &Model, text: &Needle, limit: usize) -> FoundProducts {
+fn found(model: &Model, text: &Needle, limit: usize) -> FoundItems {
     let shop = &model.recommender;
     let catalogue = shop.catalogue();
     let matching = |column: &LabelColumn| -> Vec<bool> {
@@ -222,18 +222,18 @@ fn found(model: &Model, text: &Needle, limit: usize) -> FoundProducts {
         label || names.name(item).is_some_and(|name| text.is_in(name))
     };
     let all: Vec<ItemId> = model
-        .products
+        .items
         .iter()
         .copied()
         .filter(|&item| fits(item))
         .collect();
-    let products = all.iter().take(limit).map(|&item| FoundProduct {
-        product: names.name(item).unwrap_or_default().to_owned(),
+    let items = all.iter().take(limit).map(|&item| FoundItem {
+        item: names.name(item).unwrap_or_default().to_owned(),
         details: catalogue.get(item).into(),
-        n_consumers: consumers_of(shop, item).0.len(),
+        n_users: users_of(shop, item).0.len(),
     });
-    FoundProducts {
-        products: products.collect(),
+    FoundItems {
+        items: items.collect(),
         total: all.len(),
     }
 }

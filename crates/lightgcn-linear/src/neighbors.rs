@@ -1,27 +1,27 @@
-//! Lists of the nearest products: what sparse item-to-item models are made of.
+//! Lists of the nearest items: what sparse item-to-item models are made of.
 
 use crate::History;
 use crate::matrix::SparseMatrix;
 use lightgcn_core::ItemId;
 use rayon::prelude::*;
 
-/// For each product of a history the products that it speaks for, with a weight each.
+/// For each item of a history the items that it speaks for, with a weight each.
 #[derive(Debug, Clone, PartialEq)]
-pub(crate) struct Neighbours {
+pub(crate) struct Neighbors {
     /// `[n_items + 1]`
     offsets: Vec<u64>,
-    /// Ascending within a product.
+    /// Ascending within an item.
     items: Vec<u32>,
     weights: Vec<f32>,
 }
 
-impl Neighbours {
-    /// Keeps for each product i the `most` products j ≠ i with the highest positive
+impl Neighbors {
+    /// Keeps for each item i the `most` items j ≠ i with the highest positive
     /// `weight(i, j, dot)`, where `dot` = Σ_u `to_user[i, u]` · `from_user[u, j]`; equal weights by
-    /// the lower product.
+    /// the lower item.
     ///
     /// O(Σ_u pairs(u)² + n_items) time, O(n_items) memory a thread beside the lists. One thread
-    /// owns a product and adds consumer by consumer.
+    /// owns an item and adds user by user.
     pub(crate) fn nearest(
         to_user: &SparseMatrix,
         from_user: &SparseMatrix,
@@ -55,38 +55,38 @@ impl Neighbours {
                 list
             })
             .collect();
-        let mut neighbours = Self {
+        let mut neighbors = Self {
             offsets: vec![0],
             items: Vec::new(),
             weights: Vec::new(),
         };
         for list in lists {
             for (item, weight) in list {
-                neighbours.items.push(item);
-                neighbours.weights.push(weight);
+                neighbors.items.push(item);
+                neighbors.weights.push(weight);
             }
-            neighbours.offsets.push(neighbours.items.len() as u64);
+            neighbors.offsets.push(neighbors.items.len() as u64);
         }
-        neighbours
+        neighbors
     }
 
     pub(crate) fn n_items(&self) -> usize {
         self.offsets.len() - 1
     }
 
-    /// The list of one product.
+    /// The list of one item.
     pub(crate) fn of(&self, item: usize) -> impl Iterator<Item = (usize, f32)> {
         let range = self.offsets[item] as usize..self.offsets[item + 1] as usize;
         let items = self.items[range.clone()].iter().map(|&j| j as usize);
         items.zip(self.weights[range].iter().copied())
     }
 
-    /// The list of one product, by name.
+    /// The list of one item, by name.
     pub(crate) fn named(&self, item: ItemId) -> impl Iterator<Item = (ItemId, f32)> {
         self.of(item.index()).map(|(j, w)| (ItemId(j as u32), w))
     }
 
-    /// Writes Σ_i `factor(history, weight_i)` · neighbours(i) for each history into its row of
+    /// Writes Σ_i `factor(history, weight_i)` · neighbors(i) for each history into its row of
     /// `out` (`[histories.len(), n_items]`).
     pub(crate) fn scores_into(
         &self,
@@ -107,8 +107,8 @@ impl Neighbours {
     }
 }
 
-/// Keeps the `most` highest weights, equal ones by the lower product, in ascending order of the
-/// products.
+/// Keeps the `most` highest weights, equal ones by the lower item, in ascending order of the
+/// items.
 fn keep_highest(list: &mut Vec<(u32, f32)>, most: usize) {
     if most < list.len() {
         list.select_nth_unstable_by(most, |a, b| b.1.total_cmp(&a.1).then(a.0.cmp(&b.0)));
@@ -123,7 +123,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_highest_stay_and_ties_go_to_the_lower_product() {
+    fn the_highest_stay_and_ties_go_to_the_lower_item() {
         let mut list = vec![(0, 1.0), (2, 3.0), (3, 1.0), (7, 2.0), (9, 1.0)];
         keep_highest(&mut list, 3);
         assert_eq!(list, [(0, 1.0), (2, 3.0), (7, 2.0)]);

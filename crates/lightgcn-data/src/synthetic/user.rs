@@ -1,6 +1,6 @@
-//! Who the consumers are: their tastes, how often they come, how readily they cart and buy.
+//! Who the users are: their tastes, how often they come, how readily they cart and buy.
 //!
-//! Nothing of a consumer is stored: each trait is a function of the seed and the number.
+//! Nothing of a user is stored: each trait is a function of the seed and the number.
 
 use super::calendar::{Calendar, LAST_SECOND, N_DAYS};
 use super::catalogue::Catalogue;
@@ -11,29 +11,29 @@ use lightgcn_core::random::{Draws, Random};
 
 const FIRST_USER_ID: u64 = 151_065_371;
 const USER_ID_SPAN: u64 = 457_765_000;
-/// Shares of a consumer's communities, by how many they are.
+/// Shares of a user's communities, by how many they are.
 const MIXTURES: [&[f64]; 3] = [&[1.0], &[0.7, 0.3], &[0.6, 0.25, 0.15]];
 
-/// The traits that shape a consumer's sessions.
-pub(super) struct Consumer {
+/// The traits that shape a user's sessions.
+pub(super) struct User {
     pub(super) cart_propensity: f64,
     pub(super) purchase_propensity: f64,
     pub(super) style: u8,
     communities: Vec<u32>,
     mixture: Vec<f64>,
-    favourites: Vec<u32>,
+    favorites: Vec<u32>,
 }
 
-impl Consumer {
+impl User {
     pub(super) fn new(
         config: &ValidShopConfig,
         catalogue: &Catalogue,
         random: &Random,
         user: u32,
     ) -> Self {
-        let mut draws = random.at(epoch::CONSUMER, u64::from(user));
+        let mut draws = random.at(epoch::USER, u64::from(user));
         let (taste, funnel) = (&config.config.taste, &config.config.funnel);
-        let sizes = cumulate(taste.communities_per_consumer);
+        let sizes = cumulate(taste.communities_per_user);
         let n = (pick(&mut draws, &sizes) + 1).min(catalogue.n_communities() as usize);
         let mut communities: Vec<u32> = Vec::with_capacity(n);
         while communities.len() < n {
@@ -48,7 +48,7 @@ impl Consumer {
         } else {
             draws.below(taste.styles) as u8
         };
-        let favourites = (0..taste.favourites)
+        let favorites = (0..taste.favorites)
             .map(|_| {
                 let community = communities[pick(&mut draws, &mixture)];
                 catalogue.category_of(community, &mut draws)
@@ -60,11 +60,11 @@ impl Consumer {
             style,
             communities,
             mixture,
-            favourites,
+            favorites,
         }
     }
 
-    /// A category that the consumer turns to.
+    /// A category that the user turns to.
     pub(super) fn category(
         &self,
         config: &ValidShopConfig,
@@ -75,22 +75,22 @@ impl Consumer {
         if draws.unit() < taste.popularity_share {
             return catalogue.any_category(draws);
         }
-        if draws.unit() < taste.favourite_share {
-            return self.favourites[draws.below(self.favourites.len() as u32) as usize];
+        if draws.unit() < taste.favorite_share {
+            return self.favorites[draws.below(self.favorites.len() as u32) as usize];
         }
         let community = self.communities[pick(draws, &self.mixture)];
         catalogue.category_of(community, draws)
     }
 }
 
-/// How many sessions a consumer has.
+/// How many sessions a user has.
 pub(super) fn n_sessions(config: &ValidShopConfig, scale: f64, random: &Random, user: u32) -> u32 {
     let mut draws = random.at(epoch::SESSION_COUNT, u64::from(user));
     let exponent = config.config.funnel.session_exponent;
     pareto_count(&mut draws, exponent, scale, f64::from(MOST_SESSIONS))
 }
 
-/// When a consumer's sessions begin, in seconds from the start of the period, not sorted.
+/// When a user's sessions begin, in seconds from the start of the period, not sorted.
 ///
 /// Visits are a chain of gaps from a uniform start, in shares of the period's traffic and wrapped
 /// around it, so that traffic follows the calendar whatever the gaps are. Sessions that follow
@@ -123,11 +123,9 @@ pub(super) fn session_times(
     }
 }
 
-/// The consumer's id in the log: distinct, over the real log's range.
+/// The user's id in the log: distinct, over the real log's range.
 pub(super) fn user_id(config: &ValidShopConfig, random: &Random, user: u32) -> u64 {
     let gap = (USER_ID_SPAN / u64::from(config.n_users)).max(1);
-    let within = random
-        .at(epoch::CONSUMER_IDS, u64::from(user))
-        .below_u64(gap);
+    let within = random.at(epoch::USER_IDS, u64::from(user)).below_u64(gap);
     FIRST_USER_ID + u64::from(user) * gap + within
 }

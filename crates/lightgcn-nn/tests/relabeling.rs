@@ -1,4 +1,4 @@
-//! The names of users and items do not matter: relabelling nodes permutes the output.
+//! The names of users and items do not matter: relabeling nodes permutes the output.
 #![cfg(feature = "flex")]
 #![allow(clippy::unwrap_used, reason = "a failing test may panic")]
 
@@ -11,7 +11,7 @@ use proptest::prelude::*;
 use common::{DIMENSION, Edges, INFERENCE, assert_close, numbers, to_f64, values};
 
 /// A random graph, and an order of its users and one of its items.
-fn relabelled_graph() -> impl Strategy<Value = (Edges, Vec<usize>, Vec<usize>)> {
+fn relabeled_graph() -> impl Strategy<Value = (Edges, Vec<usize>, Vec<usize>)> {
     (1_usize..6, 1_usize..6).prop_flat_map(|(n_users, n_items)| {
         let cells: Vec<(usize, usize)> = (0..n_users)
             .flat_map(|user| (0..n_items).map(move |item| (user, item)))
@@ -63,7 +63,7 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(40))]
 
     #[test]
-    fn relabelling_nodes_permutes_the_output((edges, users, items) in relabelled_graph()) {
+    fn relabeling_nodes_permutes_the_output((edges, users, items) in relabeled_graph()) {
         let device = Default::default();
         let (n_users, n_items, n_nodes) = (edges.n_users, edges.n_items, edges.n_nodes());
         let table = numbers(n_nodes * DIMENSION, 1);

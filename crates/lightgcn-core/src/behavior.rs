@@ -1,14 +1,14 @@
-//! What consumers do, and how much each act says.
+//! What users do, and how much each act says.
 
 use crate::CoreError;
 use serde::{Deserialize, Serialize};
 
-/// The number of a behaviour in its table, from 0.
+/// The number of a behavior in its table, from 0.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
-pub struct BehaviourId(pub u8);
+pub struct BehaviorId(pub u8);
 
-impl BehaviourId {
+impl BehaviorId {
     /// The number as an index into arrays.
     #[must_use]
     pub const fn index(self) -> usize {
@@ -16,18 +16,18 @@ impl BehaviourId {
     }
 }
 
-/// One behaviour of the log and what it adds to the weight of a (consumer, product) pair.
+/// One behavior of the log and what it adds to the weight of a (user, item) pair.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Behaviour {
+pub struct Behavior {
     /// The label in the log, such as `purchase`.
     pub name: String,
     /// What one event adds to its pair's weight; may be negative.
     pub weight: f64,
-    /// The most (in absolute value) that all events of this behaviour may add to one pair.
+    /// The most (in absolute value) that all events of this behavior may add to one pair.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cap: Option<f64>,
-    /// Whether this behaviour is what recommendations are for: only targets count as truth.
+    /// Whether this behavior is what recommendations are for: only targets count as truth.
     #[serde(default)]
     pub target: bool,
 }
@@ -44,12 +44,13 @@ pub struct Ceiling {
     pub without_target: f64,
 }
 
-/// The table of behaviours as a person writes it; [`BehaviourWeightsConfig::check`] makes it usable.
+/// The table of behaviors as a person writes it; [`BehaviorWeightsConfig::check`] makes it usable.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct BehaviourWeightsConfig {
-    /// The behaviours, in the order of their numbers.
-    pub behaviours: Vec<Behaviour>,
+pub struct BehaviorWeightsConfig {
+    /// The behaviors, in the order of their numbers.
+    #[serde(alias = "behaviours")]
+    pub behaviors: Vec<Behavior>,
     /// Sums below this become this.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub floor: Option<f64>,
@@ -61,13 +62,13 @@ pub struct BehaviourWeightsConfig {
     pub half_life_days: Option<f64>,
 }
 
-impl BehaviourWeightsConfig {
+impl BehaviorWeightsConfig {
     fn shop(weights: [f64; 4]) -> Self {
         let names = ["view", "cart", "remove_from_cart", "purchase"];
-        let behaviours = names
+        let behaviors = names
             .iter()
             .zip(weights)
-            .map(|(&name, weight)| Behaviour {
+            .map(|(&name, weight)| Behavior {
                 name: name.to_owned(),
                 weight,
                 cap: None,
@@ -75,7 +76,7 @@ impl BehaviourWeightsConfig {
             })
             .collect();
         Self {
-            behaviours,
+            behaviors,
             floor: Some(weights[0]),
             ceiling: Some(Ceiling {
                 above: 1.0,
@@ -100,11 +101,11 @@ impl BehaviourWeightsConfig {
         Self::shop([0.15, 0.35, -0.2, 1.0])
     }
 
-    /// One behaviour of weight 1 that is the target: what pair files hold.
+    /// One behavior of weight 1 that is the target: what pair files hold.
     #[must_use]
     pub fn single(name: &str) -> Self {
         Self {
-            behaviours: vec![Behaviour {
+            behaviors: vec![Behavior {
                 name: name.to_owned(),
                 weight: 1.0,
                 cap: None,
@@ -133,43 +134,40 @@ impl BehaviourWeightsConfig {
     /// Checks the whole table.
     ///
     /// # Errors
-    /// [`CoreError::BehaviourWeights`] with every fault found.
-    pub fn check(self) -> Result<BehaviourWeights, CoreError> {
+    /// [`CoreError::BehaviorWeights`] with every fault found.
+    pub fn check(self) -> Result<BehaviorWeights, CoreError> {
         let mut faults = Vec::new();
-        if self.behaviours.is_empty() {
-            faults.push("no behaviour is listed; name at least one".to_owned());
+        if self.behaviors.is_empty() {
+            faults.push("no behavior is listed; name at least one".to_owned());
         }
-        if self.behaviours.len() > 255 {
+        if self.behaviors.len() > 255 {
             faults.push(format!(
-                "{} behaviours are listed; at most 255",
-                self.behaviours.len()
+                "{} behaviors are listed; at most 255",
+                self.behaviors.len()
             ));
         }
-        for (n, b) in self.behaviours.iter().enumerate() {
+        for (n, b) in self.behaviors.iter().enumerate() {
             if b.name.is_empty() {
-                faults.push(format!("behaviour number {n} has an empty name"));
+                faults.push(format!("behavior number {n} has an empty name"));
             }
-            if self.behaviours[..n]
-                .iter()
-                .any(|other| other.name == b.name)
-            {
-                faults.push(format!("behaviour {:?} is listed twice", b.name));
+            if self.behaviors[..n].iter().any(|other| other.name == b.name) {
+                faults.push(format!("behavior {:?} is listed twice", b.name));
             }
             if !b.weight.is_finite() {
                 faults.push(format!(
-                    "behaviour {:?} has weight {}; give a finite number",
+                    "behavior {:?} has weight {}; give a finite number",
                     b.name, b.weight
                 ));
             }
             if b.cap.is_some_and(|cap| !(cap.is_finite() && cap > 0.0)) {
                 faults.push(format!(
-                    "the cap of behaviour {:?} must be positive and finite",
+                    "the cap of behavior {:?} must be positive and finite",
                     b.name
                 ));
             }
         }
-        if !self.behaviours.is_empty() && !self.behaviours.iter().any(|b| b.target) {
-            faults.push("no behaviour is the target; mark one with target = true".to_owned());
+        if !self.behaviors.is_empty() && !self.behaviors.iter().any(|b| b.target) {
+            faults.push("no behavior is the target; mark one with target = true".to_owned());
         }
         let positive = |x: f64| x.is_finite() && x > 0.0;
         if self.floor.is_some_and(|x| !positive(x)) {
@@ -184,46 +182,46 @@ impl BehaviourWeightsConfig {
             faults.push("half_life_days must be positive and finite".to_owned());
         }
         if faults.is_empty() {
-            Ok(BehaviourWeights { config: self })
+            Ok(BehaviorWeights { config: self })
         } else {
-            Err(CoreError::BehaviourWeights { faults })
+            Err(CoreError::BehaviorWeights { faults })
         }
     }
 }
 
-/// A checked table of behaviours and the rules that turn a pair's events into one weight.
+/// A checked table of behaviors and the rules that turn a pair's events into one weight.
 #[derive(Debug, Clone, PartialEq)]
-pub struct BehaviourWeights {
-    config: BehaviourWeightsConfig,
+pub struct BehaviorWeights {
+    config: BehaviorWeightsConfig,
 }
 
-impl BehaviourWeights {
+impl BehaviorWeights {
     /// The table as it was written.
     #[must_use]
-    pub fn config(&self) -> &BehaviourWeightsConfig {
+    pub fn config(&self) -> &BehaviorWeightsConfig {
         &self.config
     }
 
-    /// The behaviours in the order of their numbers.
+    /// The behaviors in the order of their numbers.
     #[must_use]
-    pub fn behaviours(&self) -> &[Behaviour] {
-        &self.config.behaviours
+    pub fn behaviors(&self) -> &[Behavior] {
+        &self.config.behaviors
     }
 
-    /// The number of the behaviour with that label, or none.
+    /// The number of the behavior with that label, or none.
     #[must_use]
-    pub fn get(&self, name: &str) -> Option<BehaviourId> {
-        let position = self.config.behaviours.iter().position(|b| b.name == name);
-        position.map(|n| BehaviourId(n as u8))
+    pub fn get(&self, name: &str) -> Option<BehaviorId> {
+        let position = self.config.behaviors.iter().position(|b| b.name == name);
+        position.map(|n| BehaviorId(n as u8))
     }
 
-    /// Whether a behaviour is the target.
+    /// Whether a behavior is the target.
     ///
     /// # Panics
     /// If the number is not in the table.
     #[must_use]
-    pub fn is_target(&self, id: BehaviourId) -> bool {
-        self.config.behaviours[id.index()].target
+    pub fn is_target(&self, id: BehaviorId) -> bool {
+        self.config.behaviors[id.index()].target
     }
 
     /// What an event of age `age_days` (0 or more) counts for: 1 without time decay.
@@ -234,24 +232,24 @@ impl BehaviourWeights {
             .map_or(1.0, |half_life| (-age_days.max(0.0) / half_life).exp2())
     }
 
-    /// The weight of a pair from its decayed event counts, one per behaviour. The result may still
+    /// The weight of a pair from its decayed event counts, one per behavior. The result may still
     /// be unusable (not positive or not finite) where no floor is set: callers check and name the
     /// pair.
     ///
     /// # Panics
-    /// If `decayed_counts` does not hold one number per behaviour.
+    /// If `decayed_counts` does not hold one number per behavior.
     #[must_use]
     pub fn combine(&self, decayed_counts: &[f64], has_target: bool) -> f64 {
-        let behaviours = &self.config.behaviours;
+        let behaviors = &self.config.behaviors;
         assert_eq!(
             decayed_counts.len(),
-            behaviours.len(),
-            "one count per behaviour"
+            behaviors.len(),
+            "one count per behavior"
         );
         let mut sum = 0.0;
-        for (behaviour, &count) in behaviours.iter().zip(decayed_counts) {
-            let part = behaviour.weight * count;
-            sum += behaviour.cap.map_or(part, |cap| part.clamp(-cap, cap));
+        for (behavior, &count) in behaviors.iter().zip(decayed_counts) {
+            let part = behavior.weight * count;
+            sum += behavior.cap.map_or(part, |cap| part.clamp(-cap, cap));
         }
         if let Some(ceiling) = self.config.ceiling.filter(|c| sum > c.above) {
             return if has_target {
@@ -271,13 +269,13 @@ impl BehaviourWeights {
 mod tests {
     use super::*;
 
-    fn weigh(config: BehaviourWeightsConfig, counts: [f64; 4]) -> f64 {
+    fn weigh(config: BehaviorWeightsConfig, counts: [f64; 4]) -> f64 {
         config.check().unwrap().combine(&counts, counts[3] > 0.0)
     }
 
     #[test]
     fn reference_rules_by_hand() {
-        let shop = BehaviourWeightsConfig::shop_log;
+        let shop = BehaviorWeightsConfig::shop_log;
         let close = |a: f64, b: f64| assert!((a - b).abs() < 1e-12, "{a} is not {b}");
         close(weigh(shop(), [3.0, 0.0, 0.0, 0.0]), 0.03);
         close(weigh(shop(), [1.0, 1.0, 1.0, 0.0]), 0.02);
@@ -287,7 +285,7 @@ mod tests {
         close(weigh(shop(), [0.0, 10.0, 0.0, 0.0]), 1.0); // exactly 1 stays
         close(
             weigh(
-                BehaviourWeightsConfig::shop_log_strong_views(),
+                BehaviorWeightsConfig::shop_log_strong_views(),
                 [0.0, 0.0, 1.0, 0.0],
             ),
             0.15,
@@ -296,8 +294,8 @@ mod tests {
 
     #[test]
     fn caps_and_decay() {
-        let mut config = BehaviourWeightsConfig::shop_log();
-        config.behaviours[0].cap = Some(0.05);
+        let mut config = BehaviorWeightsConfig::shop_log();
+        config.behaviors[0].cap = Some(0.05);
         config.half_life_days = Some(7.0);
         let weights = config.check().unwrap();
         assert!((weights.combine(&[100.0, 0.0, 0.0, 0.0], false) - 0.05).abs() < 1e-12);
@@ -307,13 +305,13 @@ mod tests {
 
     #[test]
     fn every_fault_is_listed() {
-        let mut config = BehaviourWeightsConfig::shop_log();
-        config.behaviours[0].weight = f64::NAN;
-        config.behaviours[1].name = "view".to_owned();
-        config.behaviours[3].target = false;
+        let mut config = BehaviorWeightsConfig::shop_log();
+        config.behaviors[0].weight = f64::NAN;
+        config.behaviors[1].name = "view".to_owned();
+        config.behaviors[3].target = false;
         config.floor = Some(0.0);
         config.half_life_days = Some(f64::INFINITY);
-        let Err(CoreError::BehaviourWeights { faults }) = config.check() else {
+        let Err(CoreError::BehaviorWeights { faults }) = config.check() else {
             panic!("the table must be refused");
         };
         assert_eq!(faults.len(), 5, "{faults:?}");

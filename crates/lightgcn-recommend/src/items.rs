@@ -1,16 +1,16 @@
-//! The products that answers are made of: those of training, and new ones.
+//! The items that answers are made of: those of training, and new ones.
 
 use crate::cold_start::ColdStart;
 use crate::fold_in::Map;
 use crate::messages::entry;
 use crate::ridge::solve_ridge;
 use crate::{RecommendError, Recommender};
-use lightgcn_core::{Catalogue, ItemId, ProductDetails, Vocabulary};
+use lightgcn_core::{Catalogue, ItemDetails, ItemId, Vocabulary};
 use lightgcn_graph::TrainGraph;
 use lightgcn_store::Artifact;
 use serde::{Deserialize, Serialize};
 
-/// Where a product's embedding comes from.
+/// Where an item's embedding comes from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Origin {
     /// Its training pairs.
@@ -23,50 +23,50 @@ pub(crate) enum Origin {
     Nothing,
 }
 
-/// A product that training does not know.
+/// An item that training does not know.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct NewProduct {
+pub struct NewItem {
     /// Its id as the shop writes it.
-    pub product: String,
+    pub item: String,
     /// Its category, brand and price.
     #[serde(with = "crate::answer::DetailsFields", default)]
-    pub details: ProductDetails,
-    /// What consumers did with it so far.
+    pub details: ItemDetails,
+    /// What users did with it so far.
     #[serde(default)]
-    pub events: Vec<NewProductEvent>,
+    pub events: Vec<NewItemEvent>,
 }
 
-/// What a consumer did with a new product.
+/// What a user did with a new item.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct NewProductEvent {
-    /// The consumer's id. Events of consumers whom training does not know are ignored.
-    pub consumer: String,
-    /// The behaviour's label in the log.
-    pub behaviour: String,
+pub struct NewItemEvent {
+    /// The user's id. Events of users whom training does not know are ignored.
+    pub user: String,
+    /// The behavior's label in the log.
+    pub behavior: String,
 }
 
-/// All products: rows of training first, then new ones.
+/// All items: rows of training first, then new ones.
 #[derive(Debug)]
-pub(crate) struct Products {
+pub(crate) struct Items {
     pub(crate) names: Vocabulary<ItemId>,
     pub(crate) catalogue: Catalogue,
     pub(crate) origins: Vec<Origin>,
-    /// `[products, dimension]`
+    /// `[items, dimension]`
     pub(crate) table: Vec<f32>,
     pub(crate) dimension: usize,
-    /// How products without events are placed; fitted when the first one comes.
+    /// How items without events are placed; fitted when the first one comes.
     pub(crate) cold_start: Option<ColdStart>,
     /// The rows that are placed by their content where likeness counts, ascending.
     pub(crate) by_content: Vec<u32>,
 }
 
-impl Products {
+impl Items {
     pub(crate) fn new(artifact: &Artifact, graph: &TrainGraph) -> Self {
         let dimension = artifact.embeddings.dimension();
         let first = artifact.train.n_users() * dimension;
-        let mut products = Self {
+        let mut items = Self {
             names: artifact.items.clone(),
             catalogue: artifact.catalogue.clone(),
             origins: graph
@@ -82,20 +82,20 @@ impl Products {
             cold_start: None,
             by_content: Vec::new(),
         };
-        if products.origins.contains(&Origin::Nothing) {
-            products.cold_start = products.fitted_cold_start(artifact);
-            for row in 0..products.origins.len() {
-                if products.origins[row] == Origin::Nothing {
-                    let details = products.catalogue.get(ItemId(row as u32));
-                    products.place(row, products.guess(&details), Origin::Content);
+        if items.origins.contains(&Origin::Nothing) {
+            items.cold_start = items.fitted_cold_start(artifact);
+            for row in 0..items.origins.len() {
+                if items.origins[row] == Origin::Nothing {
+                    let details = items.catalogue.get(ItemId(row as u32));
+                    items.place(row, items.guess(&details), Origin::Content);
                 }
             }
-            products.find_by_content();
+            items.find_by_content();
         }
-        products
+        items
     }
 
-    /// How products without events are placed; none where no product has an attribute.
+    /// How items without events are placed; none where no item has an attribute.
     fn fitted_cold_start(&self, artifact: &Artifact) -> Option<ColdStart> {
         let rows = 0..self.origins.len() as u32;
         let known: Vec<u32> = rows
@@ -114,7 +114,7 @@ impl Products {
             .collect();
     }
 
-    fn guess(&self, details: &ProductDetails) -> Option<Vec<f32>> {
+    fn guess(&self, details: &ItemDetails) -> Option<Vec<f32>> {
         self.cold_start
             .as_ref()
             .and_then(|cold| cold.guess(details))
@@ -136,7 +136,7 @@ impl Products {
         self.origins.len()
     }
 
-    /// A product's embedding, where it has one that says something.
+    /// An item's embedding, where it has one that says something.
     pub(crate) fn row(&self, item: ItemId) -> Option<&[f32]> {
         let row = item.index();
         (self.origins[row] != Origin::Nothing)
@@ -145,117 +145,110 @@ impl Products {
 }
 
 impl Recommender {
-    /// The same recommender with products that training does not know.
+    /// The same recommender with items that training does not know.
     ///
-    /// A product with events of known consumers gets its embedding from them: one row of propagation
-    /// over the frozen layers, mapped to whole products as newcomers are ([`FoldIn`](crate::FoldIn)). One
+    /// An item with events of known users gets its embedding from them: one row of propagation
+    /// over the frozen layers, mapped to whole items as newcomers are ([`FoldIn`](crate::FoldIn)). One
     /// without gets what its category, brand and price let expect: a ridge map from these to the
-    /// embeddings of the products that training knows; and where that finds more of what consumers
-    /// dealt with, its score also counts how much it is like the products of the consumer's history.
-    /// Both join the model's ranking at once, marked by their source; a product with neither can only
-    /// come by chance. O(products · dimension + events), and the cost of the maps, which are fitted
+    /// embeddings of the items that training knows; and where that finds more of what users
+    /// dealt with, its score also counts how much it is like the items of the user's history.
+    /// Both join the model's ranking at once, marked by their source; an item with neither can only
+    /// come by chance. O(items · dimension + events), and the cost of the maps, which are fitted
     /// once.
     ///
     /// # Errors
-    /// [`RecommendError::NewProduct`] for an id that is known already, an unknown behaviour or a price
-    /// that is not finite; [`RecommendError::NoContent`] if a product without events has attributes, and
-    /// no product of the artifact has any.
-    pub fn with_products(mut self, new: &[NewProduct]) -> Result<Self, RecommendError> {
+    /// [`RecommendError::NewItem`] for an id that is known already, an unknown behavior or a price
+    /// that is not finite; [`RecommendError::NoContent`] if an item without events has attributes, and
+    /// no item of the artifact has any.
+    pub fn with_items(mut self, new: &[NewItem]) -> Result<Self, RecommendError> {
         if new.is_empty() {
             return Ok(self);
         }
-        for product in new {
-            self.check_new(product)?;
+        for item in new {
+            self.check_new(item)?;
         }
-        if self.products.cold_start.is_none() {
-            self.products.cold_start = self.products.fitted_cold_start(self.artifact());
+        if self.items.cold_start.is_none() {
+            self.items.cold_start = self.items.fitted_cold_start(self.artifact());
         }
-        let before = self.products.len();
+        let before = self.items.len();
         let mut rows = Vec::with_capacity(new.len());
-        for product in new {
-            rows.push(self.embed_new(product)?);
+        for item in new {
+            rows.push(self.embed_new(item)?);
         }
-        let known = (0..before as u32).map(|row| self.products.catalogue.get(ItemId(row)));
-        let details = known.chain(new.iter().map(|product| product.details.clone()));
-        self.products.catalogue = Catalogue::from_details(details.collect::<Vec<_>>());
-        for (product, (embedding, origin)) in new.iter().zip(rows) {
-            let fault = |detail: String| RecommendError::NewProduct {
-                id: product.product.clone(),
+        let known = (0..before as u32).map(|row| self.items.catalogue.get(ItemId(row)));
+        let details = known.chain(new.iter().map(|item| item.details.clone()));
+        self.items.catalogue = Catalogue::from_details(details.collect::<Vec<_>>());
+        for (item, (embedding, origin)) in new.iter().zip(rows) {
+            let fault = |detail: String| RecommendError::NewItem {
+                id: item.item.clone(),
                 detail,
             };
-            let names = &mut self.products.names;
+            let names = &mut self.items.names;
             names
-                .insert(&product.product)
+                .insert(&item.item)
                 .map_err(|error| fault(error.to_string()))?;
-            self.products.origins.push(Origin::Nothing);
-            let dimension = self.products.dimension;
-            let n = self.products.origins.len();
-            self.products.table.resize(n * dimension, 0.0);
-            self.products.place(n - 1, embedding, origin);
-            if let Some(cold) = &mut self.products.cold_start {
-                cold.push(&product.details);
+            self.items.origins.push(Origin::Nothing);
+            let dimension = self.items.dimension;
+            let n = self.items.origins.len();
+            self.items.table.resize(n * dimension, 0.0);
+            self.items.place(n - 1, embedding, origin);
+            if let Some(cold) = &mut self.items.cold_start {
+                cold.push(&item.details);
             }
         }
-        self.products.find_by_content();
+        self.items.find_by_content();
         self.mark_unsuitable();
         Ok(self)
     }
 
-    fn check_new(&self, product: &NewProduct) -> Result<(), RecommendError> {
+    fn check_new(&self, item: &NewItem) -> Result<(), RecommendError> {
         let fault = |detail: String| {
-            Err(RecommendError::NewProduct {
-                id: product.product.clone(),
+            Err(RecommendError::NewItem {
+                id: item.item.clone(),
                 detail,
             })
         };
-        if self.products.names.get(&product.product).is_some() {
+        if self.items.names.get(&item.item).is_some() {
             return fault("it is known already; leave it out".to_owned());
         }
-        if product
-            .details
-            .price
-            .is_some_and(|price| !price.is_finite())
-        {
+        if item.details.price.is_some_and(|price| !price.is_finite()) {
             return fault("its price is no finite number".to_owned());
         }
-        let unknown = |event: &&NewProductEvent| self.weights.get(&event.behaviour).is_none();
-        match product.events.iter().find(unknown) {
+        let unknown = |event: &&NewItemEvent| self.weights.get(&event.behavior).is_none();
+        match item.events.iter().find(unknown) {
             Some(event) => fault(format!(
-                "unknown behaviour {:?}; the model knows {}",
-                event.behaviour,
-                self.artifact().train.behaviours().join(", ")
+                "unknown behavior {:?}; the model knows {}",
+                event.behavior,
+                self.artifact().train.behaviors().join(", ")
             )),
             None => Ok(()),
         }
     }
 
-    fn embed_new(
-        &self,
-        product: &NewProduct,
-    ) -> Result<(Option<Vec<f32>>, Origin), RecommendError> {
-        let factors = self.consumers_of_new(product);
+    fn embed_new(&self, item: &NewItem) -> Result<(Option<Vec<f32>>, Origin), RecommendError> {
+        let factors = self.users_of_new(item);
         if !factors.is_empty() {
             let mut sum = vec![0.0; self.history_dimension()];
             for (user, factor) in factors {
                 self.messages().add(self.artifact(), user, factor, &mut sum);
             }
-            let row = self.product_map().apply(&sum);
+            let row = self.item_map().apply(&sum);
             let row = row.into_iter().map(|x| x as f32).collect();
             return Ok((Some(row), Origin::Events));
         }
-        if self.products.cold_start.is_none() && product.details != ProductDetails::default() {
+        if self.items.cold_start.is_none() && item.details != ItemDetails::default() {
             return Err(RecommendError::NoContent);
         }
-        Ok((self.products.guess(&product.details), Origin::Content))
+        Ok((self.items.guess(&item.details), Origin::Content))
     }
 
-    /// The entries of Â from a new product to the consumers of its events.
-    fn consumers_of_new(&self, product: &NewProduct) -> Vec<(usize, f64)> {
-        let n_behaviours = self.artifact().train.behaviours().len();
+    /// The entries of Â from a new item to the users of its events.
+    fn users_of_new(&self, item: &NewItem) -> Vec<(usize, f64)> {
+        let n_behaviors = self.artifact().train.behaviors().len();
         let mut counts: Vec<(usize, Vec<f64>, bool)> = Vec::new();
-        for event in &product.events {
-            let user = self.user(&event.consumer);
-            let (Some(user), Some(behaviour)) = (user, self.weights.get(&event.behaviour)) else {
+        for event in &item.events {
+            let user = self.user(&event.user);
+            let (Some(user), Some(behavior)) = (user, self.weights.get(&event.behavior)) else {
                 continue;
             };
             let user = user.index();
@@ -265,12 +258,12 @@ impl Recommender {
             let place = match counts.iter().position(|(known, ..)| *known == user) {
                 Some(place) => place,
                 None => {
-                    counts.push((user, vec![0.0; n_behaviours], false));
+                    counts.push((user, vec![0.0; n_behaviors], false));
                     counts.len() - 1
                 }
             };
-            counts[place].1[behaviour.index()] += 1.0;
-            counts[place].2 |= self.weights.is_target(behaviour);
+            counts[place].1[behavior.index()] += 1.0;
+            counts[place].2 |= self.weights.is_target(behavior);
         }
         let model = &self.artifact().model;
         let weighed: Vec<(usize, f64)> = counts
@@ -294,8 +287,8 @@ impl Recommender {
             .collect()
     }
 
-    /// The map from the sum of consumers' messages to products, as [`Recommender::newcomer_map`].
-    fn product_map(&self) -> &Map {
+    /// The map from the sum of users' messages to items, as [`Recommender::newcomer_map`].
+    fn item_map(&self) -> &Map {
         self.item_map.get_or_init(|| {
             if self.fold_in_method == crate::FoldIn::Propagated && self.messages().are_exact() {
                 return Map::default();
@@ -325,7 +318,7 @@ impl Recommender {
                 &inputs,
                 n,
                 &outputs,
-                self.products.dimension,
+                self.items.dimension,
                 1e-3,
             ))
         })

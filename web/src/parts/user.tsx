@@ -1,0 +1,250 @@
+/** Whom the list is for: a user of the shop, or one made up from items. */
+import { useState } from "preact/hooks";
+import * as api from "../api";
+import { type Pending, useAnswer } from "../hooks";
+import type { Navigate, Route } from "../route";
+import * as text from "../text";
+import type { UserAnswer, ContextEvent, HistoryItem } from "../types";
+import { Combobox } from "./combobox";
+import { Facts, ItemOption } from "./item";
+import { Failure, Skeleton } from "./states";
+
+export function UserPicker({ route, navigate }: { route: Route; navigate: Navigate }) {
+  const isNew = route.user === "";
+  return (
+    <section class="panel" aria-labelledby="who">
+      <h2 id="who">User</h2>
+      <fieldset class="segments" aria-label="Kind of user">
+        <button
+          type="button"
+          aria-pressed={!isNew}
+          onClick={() => isNew && navigate({ user: null, events: [], item: null })}
+        >
+          From the shop
+        </button>
+        <button
+          type="button"
+          aria-pressed={isNew}
+          onClick={() => !isNew && navigate({ user: "", events: [], item: null })}
+        >
+          Compose new
+        </button>
+      </fieldset>
+      {isNew ? (
+        <p class="quiet">Add items below, as if somebody new had dealt with them. Nothing is stored.</p>
+      ) : (
+        <Combobox
+          label="Search a user by id"
+          hideLabel
+          placeholder="Search a user by id"
+          value={route.user ?? ""}
+          find={async (q, signal) => {
+            const { users, total } = await api.findUsers(q, 20, signal);
+            return { options: users, total };
+          }}
+          optionKey={(option) => option.id}
+          render={(option) => (
+            <span class="option">
+              <span class="option-title">{option.id}</span>
+              <span class="facts">
+                <span>{text.plural(option.n_items, "item")}</span>
+                <span>{text.count(option.n_bought)} bought</span>
+              </span>
+            </span>
+          )}
+          onPick={(option) => navigate({ user: option.id, events: [], item: null })}
+          onText={(id) => navigate({ user: id, events: [], item: null })}
+        />
+      )}
+    </section>
+  );
+}
+
+interface EventsProps {
+  route: Route;
+  navigate: Navigate;
+  behaviors: string[];
+}
+
+/** What the user is supposed to have done since training. */
+export function Events({ route, navigate, behaviors }: EventsProps) {
+  const isNew = route.user === "";
+  const usual = behaviors.includes("purchase") ? "purchase" : (behaviors.at(-1) ?? "purchase");
+  const [behavior, setBehavior] = useState<string | null>(null);
+  const change = (events: ContextEvent[]) => navigate({ events, item: null }, false);
+  const set = (place: number, part: Partial<ContextEvent>) =>
+    change(route.events.map((event, n) => (n === place ? { ...event, ...part } : event)));
+  return (
+    <section class="panel" aria-labelledby="events">
+      <h2 id="events">{isNew ? "Their events" : "What if…"}</h2>
+      {!isNew && route.events.length === 0 && (
+        <p class="quiet">Add an event to see how it would change the list at once.</p>
+      )}
+      {route.events.length > 0 && (
+        <ul class="events">
+          {route.events.map((event, n) => (
+            <li key={`${event.item} ${n}`}>
+              <select
+                aria-label={`Behavior with item ${event.item}`}
+                value={event.behavior}
+                onChange={(e) => set(n, { behavior: e.currentTarget.value })}
+              >
+                {[...new Set([...behaviors, event.behavior])].map((name) => (
+                  <option key={name} value={name}>
+                    {text.does(name)}
+                  </option>
+                ))}
+              </select>
+              <EventItem id={event.item} />
+              <button
+                type="button"
+                class="icon-button"
+                aria-label={`Remove item ${event.item}`}
+                onClick={() => change(route.events.filter((_, other) => other !== n))}
+              >
+                ×
+              </button>
+            </li>
+          ))}
+        </ul>
+      )}
+      <div class="add-event">
+        <select
+          aria-label="Behavior of the event to add"
+          value={behavior ?? usual}
+          onChange={(e) => setBehavior(e.currentTarget.value)}
+        >
+          {(behaviors.length ? behaviors : [usual]).map((name) => (
+            <option key={name} value={name}>
+              {text.does(name)}
+            </option>
+          ))}
+        </select>
+        <Combobox
+          label="Item of the event to add"
+          hideLabel
+          placeholder="an item…"
+          find={async (q, signal) => {
+            const { items, total } = await api.findItems(q, 20, signal);
+            return { options: items, total };
+          }}
+          optionKey={(option) => option.item}
+          render={(option) => (
+            <ItemOption
+              item={option.item}
+              details={option.details}
+              note={text.plural(option.n_users, "user")}
+            />
+          )}
+          onPick={(option) => {
+            names.set(option.item, text.title(option.item, option.details));
+            const { item } = option;
+            change([...route.events, { item, behavior: behavior ?? usual, count: 1 }]);
+          }}
+        />
+      </div>
+    </section>
+  );
+}
+
+/** What items are called that were found before. */
+export const names = new Map<string, string>();
+
+function EventItem({ id }: { id: string }) {
+  // An event of a deep link: ask once what the item is called.
+  useAnswer(names.has(id) ? null : id, async (signal) => {
+    const { items } = await api.findItems(id, 5, signal);
+    const found = items.find((item) => item.item === id);
+    names.set(id, found ? text.title(id, found.details) : `Item ${id}`);
+  });
+  return (
+    <span class="event-item" title={`№ ${id}`}>
+      {names.get(id) ?? `Item ${id}`}
+    </span>
+  );
+}
+
+const FIRST = 6;
+
+/** What the user did, by behavior. */
+export function History({ answer, behaviors }: { answer: Pending<UserAnswer>; behaviors: string[] }) {
+  const [behavior, setBehavior] = useState<string | null>(null);
+  const [all, setAll] = useState(false);
+  const { data, error, loading, retry } = answer;
+  return (
+    <section class="panel" aria-labelledby="history">
+      <h2 id="history">History</h2>
+      {error && <Failure error={error} retry={retry} />}
+      {loading && !data && <Skeleton rows={4} label="Loading the history" />}
+      {data && !data.known && data.history.length === 0 && (
+        <p class="notice">
+          The model does not know this user. Items come from what is popular, until there are events.
+        </p>
+      )}
+      {data && (data.known || data.history.length > 0) && (
+        <HistoryList
+          history={data.history}
+          behaviors={behaviors}
+          behavior={behavior}
+          onBehavior={setBehavior}
+          all={all}
+          onAll={setAll}
+        />
+      )}
+    </section>
+  );
+}
+
+interface ListProps {
+  history: HistoryItem[];
+  behaviors: string[];
+  behavior: string | null;
+  onBehavior: (behavior: string | null) => void;
+  all: boolean;
+  onAll: (all: boolean) => void;
+}
+
+function HistoryList({ history, behaviors, behavior, onBehavior, all, onAll }: ListProps) {
+  const has = (item: HistoryItem, name: string) => item.behaviors.some((b) => b.behavior === name);
+  const present = behaviors.filter((name) => history.some((item) => has(item, name))).reverse();
+  const chosen = behavior !== null && present.includes(behavior) ? behavior : null;
+  const items = chosen === null ? history : history.filter((item) => has(item, chosen));
+  const shown = all ? items : items.slice(0, FIRST);
+  if (history.length === 0) return <p class="quiet">No item is left in training.</p>;
+  return (
+    <>
+      <fieldset class="filters" aria-label="Behavior">
+        <button type="button" aria-pressed={chosen === null} onClick={() => onBehavior(null)}>
+          All <span class="n">{text.count(history.length)}</span>
+        </button>
+        {present.map((name) => (
+          <button key={name} type="button" aria-pressed={chosen === name} onClick={() => onBehavior(name)}>
+            {text.upper(text.did(name))}{" "}
+            <span class="n">{text.count(history.filter((item) => has(item, name)).length)}</span>
+          </button>
+        ))}
+      </fieldset>
+      <ul class="history">
+        {shown.map((item) => (
+          <li key={item.item} data-bought={item.bought}>
+            <span class="history-title">{text.title(item.item, item.details)}</span>
+            <Facts
+              item={item.item}
+              details={{ ...item.details, category_id: null, category_code: null }}
+              withPrice
+            />
+            <span class="history-did">
+              {text.doings(item.behaviors)}
+              {item.last_time !== null && <span class="nowrap"> · {text.day(item.last_time)}</span>}
+            </span>
+          </li>
+        ))}
+      </ul>
+      {items.length > FIRST && (
+        <button type="button" class="link" aria-expanded={all} onClick={() => onAll(!all)}>
+          {all ? "Show fewer" : `Show all ${text.count(items.length)}`}
+        </button>
+      )}
+    </>
+  );
+}
