@@ -1,15 +1,15 @@
 /** Asks the service. Every fault becomes one {@link ApiError} with words for a person. */
 import type {
   Answer,
-  UserAnswer,
   ContextEvent,
   Explanation,
-  FoundUser,
   FoundItem,
+  FoundUser,
   ModelAnswer,
   Neighborhood,
   RecommendedItem,
   RecommendRequest,
+  UserAnswer,
 } from "./types";
 
 export class ApiError extends Error {
@@ -84,8 +84,7 @@ export const explain = (user: string, item: string, events: ContextEvent[], sign
     options: { limit: 5, max_hops: 5 },
   });
 
-export const user = (name: string, signal?: AbortSignal) =>
-  ask<UserAnswer>(`v1/users/${id(name)}`, signal);
+export const user = (name: string, signal?: AbortSignal) => ask<UserAnswer>(`v1/users/${id(name)}`, signal);
 
 export const findUsers = (q: string, limit: number, signal?: AbortSignal) =>
   ask<{ users: FoundUser[]; total: number }>(`v1/users?q=${id(q)}&limit=${limit}`, signal);

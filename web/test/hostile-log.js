@@ -1,6 +1,6 @@
 // Adds users and items with hostile names to an event log: node test/hostile-log.js LOG.csv
 import { appendFileSync, readFileSync } from "node:fs";
-import { HOSTILE_BRAND, HOSTILE_USER, HOSTILE_ITEM } from "./mock/shop.js";
+import { HOSTILE_BRAND, HOSTILE_ITEM, HOSTILE_USER } from "./mock/shop.js";
 
 const [, , path] = process.argv;
 const lines = readFileSync(path, "utf8").trimEnd().split("\n");

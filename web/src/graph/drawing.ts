@@ -52,11 +52,7 @@ const scaled = (value: number, most: number, low: number, high: number) =>
 /** The nodes and edges of one path, by the names that {@link drawExplanation} gives them. */
 export function pathParts(path: ExplainedPath, number: number): { nodes: string[]; edges: string[] } {
   const name = (node: PathNode, step: number) =>
-    node.kind === "user"
-      ? USER
-      : node.kind === "item"
-        ? `p:${node.item}`
-        : `c:${number}:${step}`;
+    node.kind === "user" ? USER : node.kind === "item" ? `p:${node.item}` : `c:${number}:${step}`;
   const nodes = path.edges.map((edge, step) => name(edge.to, step));
   const stations = [USER, ...nodes];
   const edges = path.edges.map((_, step) => `${stations[step]}>${stations[step + 1]}`);

@@ -13,14 +13,15 @@ import { Failure, Skeleton } from "./states";
 interface Props {
   item: string;
   answer: Pending<Explanation>;
-  item: RecommendedItem | null;
+  /** How the list shows the item; null if the item is not in the list. */
+  listed: RecommendedItem | null;
   theme: string;
   onPick: (item: string) => void;
 }
 
-export function ExplanationView({ item, answer, item, theme, onPick }: Props) {
+export function ExplanationView({ item, answer, listed, theme, onPick }: Props) {
   const data = answer.data?.item === item ? answer.data : null;
-  const details = data?.details ?? item?.details ?? {};
+  const details = data?.details ?? listed?.details ?? {};
   return (
     <>
       <header class="why-head">
@@ -29,23 +30,22 @@ export function ExplanationView({ item, answer, item, theme, onPick }: Props) {
         </h2>
         <Facts item={item} details={details} withPrice />
         <div class="chips">
-          {item && <SourceChip source={item.source} />}
+          {listed && <SourceChip source={listed.source} />}
           {data?.bought && <span class="chip">Bought before</span>}
-          {item && <span class="quiet">{item.reason}</span>}
+          {listed && <span class="quiet">{listed.reason}</span>}
         </div>
       </header>
       {answer.error instanceof ApiError && answer.error.code === "unknown_user" ? (
         <p class="notice">
-          There is no score to explain: the model knows nothing of this user, and the item stands in
-          the list for another reason ({item?.reason ?? "it is popular"}). Add an event, and the model takes
-          over.
+          There is no score to explain: the model knows nothing of this user, and the item stands in the list
+          for another reason ({listed?.reason ?? "it is popular"}). Add an event, and the model takes over.
         </p>
       ) : answer.error ? (
         <Failure error={answer.error} retry={answer.retry} />
       ) : data ? (
         <>
           {/* What a person opened or held belongs to one item: the next begins anew. */}
-          <Contributions key={`score ${data.item}`} explanation={data} item={item} />
+          <Contributions key={`score ${data.item}`} explanation={data} listed={listed} />
           <Paths key={`paths ${data.item}`} explanation={data} theme={theme} />
         </>
       ) : (
@@ -105,7 +105,13 @@ function barsOf({ own_taste: own, contributions, rounding }: Explanation, all: b
   return bars;
 }
 
-function Contributions({ explanation, item }: { explanation: Explanation; item: RecommendedItem | null }) {
+function Contributions({
+  explanation,
+  listed,
+}: {
+  explanation: Explanation;
+  listed: RecommendedItem | null;
+}) {
   const [all, setAll] = useState(false);
   const { score, contributions, instead, method } = explanation;
   const bars = barsOf(explanation, all);
@@ -115,7 +121,7 @@ function Contributions({ explanation, item }: { explanation: Explanation; item: 
   const low = Math.min(0, ...single);
   const high = Math.max(0, ...single);
   const zero = bars.length ? -low / (high - low || most) : 0;
-  const sameScore = item && Math.abs(item.score - score) <= 1e-3 * Math.max(1, Math.abs(score));
+  const sameScore = listed && Math.abs(listed.score - score) <= 1e-3 * Math.max(1, Math.abs(score));
   return (
     <section aria-labelledby="score">
       <div class="panel-head">
@@ -124,10 +130,11 @@ function Contributions({ explanation, item }: { explanation: Explanation; item: 
           {text.score(score)}
         </span>
       </div>
-      {item && !sameScore && (
+      {listed && !sameScore && (
         <p class="quiet">
-          The list shows {text.score(item.score)}: its place comes from “
-          {text.SOURCES[item.source]?.label ?? item.source}” and the sliders. This is the model's own score.
+          The list shows {text.score(listed.score)}: its place comes from “
+          {text.SOURCES[listed.source]?.label ?? listed.source}” and the sliders. This is the model's own
+          score.
         </p>
       )}
       {instead && <p class="notice">{instead}</p>}

@@ -41,15 +41,7 @@ export function Facts({
 }
 
 /** An item in a list of things found. */
-export function ItemOption({
-  item,
-  details,
-  note,
-}: {
-  item: string;
-  details: Details;
-  note?: string;
-}) {
+export function ItemOption({ item, details, note }: { item: string; details: Details; note?: string }) {
   return (
     <span class="option">
       <span class="option-title">{title(item, details)}</span>

@@ -4,7 +4,7 @@ import * as api from "../api";
 import { type Pending, useAnswer } from "../hooks";
 import type { Navigate, Route } from "../route";
 import * as text from "../text";
-import type { UserAnswer, ContextEvent, HistoryItem } from "../types";
+import type { ContextEvent, HistoryItem, UserAnswer } from "../types";
 import { Combobox } from "./combobox";
 import { Facts, ItemOption } from "./item";
 import { Failure, Skeleton } from "./states";

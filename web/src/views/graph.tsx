@@ -4,10 +4,10 @@ import * as api from "../api";
 import { GraphCanvas } from "../graph/canvas";
 import { drawNeighborhood, thinned, throughNode } from "../graph/drawing";
 import { useAnswer } from "../hooks";
-import { UserPicker } from "../parts/user";
 import { Slider } from "../parts/slider";
 import { Empty, Failure, Skeleton } from "../parts/states";
 import { TableScroll } from "../parts/table";
+import { UserPicker } from "../parts/user";
 import type { Navigate, Route } from "../route";
 import * as text from "../text";
 import type { ModelAnswer, Neighborhood } from "../types";
@@ -93,9 +93,7 @@ export function GraphView({ route, navigate, model, theme }: Props) {
           <p class="quiet">{data && !error && summary(data)}</p>
         </div>
         {!route.user && (
-          <Empty
-            title={route.user === "" ? "A composed user stands in no graph" : "No user is picked"}
-          >
+          <Empty title={route.user === "" ? "A composed user stands in no graph" : "No user is picked"}>
             <p>
               {route.user === ""
                 ? "Their list and its paths are under Recommendations. Pick somebody of the shop to see a neighborhood."
@@ -123,9 +121,8 @@ export function GraphView({ route, navigate, model, theme }: Props) {
               onClick={open}
             />
             <p class="quiet graph-hint">
-              Point at a node to light its ways; click a recommended item for its explanation. Drag to
-              move, Ctrl and the wheel to zoom. Groups are shown from 5 users on, never by name, the
-              largest first.
+              Point at a node to light its ways; click a recommended item for its explanation. Drag to move,
+              Ctrl and the wheel to zoom. Groups are shown from 5 users on, never by name, the largest first.
             </p>
             <EdgeTable graph={data} recommended={set} />
           </>

@@ -3,12 +3,12 @@ import type { ComponentChildren } from "preact";
 import { useEffect, useRef, useState } from "preact/hooks";
 import * as api from "../api";
 import { type Pending, useAnswer, useMedia, useRested } from "../hooks";
-import { UserPicker, Events, History, names } from "../parts/user";
 import { Controls } from "../parts/controls";
 import { ExplanationView } from "../parts/explanation";
-import { ItemList } from "../parts/list";
 import { ItemOption } from "../parts/item";
+import { ItemList } from "../parts/list";
 import { Empty, Failure, Skeleton } from "../parts/states";
+import { Events, History, names, UserPicker } from "../parts/user";
 import { DEFAULTS, type Navigate, type Route } from "../route";
 import * as text from "../text";
 import type { Answer, Explanation, ModelAnswer, RecommendRequest } from "../types";
@@ -45,8 +45,7 @@ export function requestOf(route: Route): RecommendRequest {
 /** The list for a route by a version of the model, asked for again whenever something that it depends on rests. */
 export function useRecommendations(route: Route, version: string | null): Pending<Answer> {
   const request = requestOf(route);
-  const ask =
-    version !== null && route.user !== null && (route.user !== "" || route.events.length > 0);
+  const ask = version !== null && route.user !== null && (route.user !== "" || route.events.length > 0);
   const key = ask ? `${version} ${JSON.stringify(request)}` : null;
   return useAnswer(key, (signal) => api.recommend(request, signal), 130);
 }
@@ -55,12 +54,7 @@ export function useRecommendations(route: Route, version: string | null): Pendin
 const kept = new Map<string, Explanation>();
 const MOST_KEPT = 200;
 
-async function explained(
-  key: string,
-  route: Route,
-  item: string,
-  signal: AbortSignal,
-): Promise<Explanation> {
+async function explained(key: string, route: Route, item: string, signal: AbortSignal): Promise<Explanation> {
   const known = kept.get(key);
   if (known) return known;
   const answer = await api.explain(route.user ?? "", item, route.events, signal);
@@ -91,7 +85,7 @@ export function Recommendations({ route, navigate, model, theme }: Props) {
       ? null
       : `${version} ${JSON.stringify([route.user, route.events, shown])}`;
   const why = useAnswer(key, (signal) => explained(key ?? "", route, shown ?? "", signal));
-  const item = items.find((one) => one.item === shown) ?? null;
+  const listed = items.find((one) => one.item === shown) ?? null;
 
   const started = route.user !== null;
   const asked = started && (route.user !== "" || route.events.length > 0);
@@ -145,9 +139,7 @@ export function Recommendations({ route, navigate, model, theme }: Props) {
             <Skeleton rows={6} label="Loading the explanation" />
           ) : (
             <Empty title="Why an item?">
-              <p>
-                Point at an item of the list to see what makes its score, and the paths that lead to it.
-              </p>
+              <p>Point at an item of the list to see what makes its score, and the paths that lead to it.</p>
             </Empty>
           )}
         </aside>
@@ -157,7 +149,7 @@ export function Recommendations({ route, navigate, model, theme }: Props) {
           <ExplanationView
             item={shown}
             answer={why}
-            item={item}
+            listed={listed}
             theme={theme}
             onPick={(item) => navigate({ item })}
           />
@@ -239,8 +231,8 @@ function Compose({ behaviors, navigate }: { behaviors: string[]; navigate: Navig
         Somebody new
       </h2>
       <p>
-        Add an item that they viewed, carted or bought, and the list appears here at once: the model folds
-        the events in without training.
+        Add an item that they viewed, carted or bought, and the list appears here at once: the model folds the
+        events in without training.
       </p>
       {found.error && <Failure error={found.error} retry={found.retry} />}
       {found.loading && <Skeleton rows={4} label="Loading popular items" />}

@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { explained, json, listed, rows } from "./browser.js";
-import { at, base, user, use } from "./target.js";
+import { at, base, use, user } from "./target.js";
 
 const close = (a, b) => Math.abs(a - b) <= 1e-3 * Math.max(1, Math.abs(b));
 

@@ -2,9 +2,9 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import axe from "axe-core";
-import { HOSTILE_BRAND, HOSTILE_USER, HOSTILE_ITEM } from "../mock/shop.js";
+import { HOSTILE_BRAND, HOSTILE_ITEM, HOSTILE_USER } from "../mock/shop.js";
 import { json, listed, onPage, rows } from "./browser.js";
-import { at, base, browser, user, use } from "./target.js";
+import { at, base, browser, use, user } from "./target.js";
 
 const PHONE = { viewport: { width: 360, height: 740 }, hasTouch: true, isMobile: true };
 

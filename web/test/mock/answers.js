@@ -21,8 +21,8 @@ const itemNode = (item) => ({
 });
 
 /** What is known of a user: training pairs with the events of the request added. */
-function profile(user, events = []) {
-  const user = shop.userById.get(user);
+function profile(id, events = []) {
+  const user = shop.userById.get(id);
   const history = new Map();
   if (user !== undefined) {
     for (const [item, pair] of shop.users[user].history)
@@ -192,9 +192,7 @@ function pathsTo(known, item, limit, sum) {
       strength: direct.norm,
       value,
       share: value / sum,
-      edges: [
-        { from: user, to: itemNode(item), behaviors: counted(direct.counts), weight: direct.weight },
-      ],
+      edges: [{ from: user, to: itemNode(item), behaviors: counted(direct.counts), weight: direct.weight }],
     });
   }
   const longer = [];
@@ -226,10 +224,10 @@ function pathsTo(known, item, limit, sum) {
 }
 
 export function explain(request) {
-  const { user = "", item, events = [], options = {} } = request;
-  const item = shop.itemById.get(item);
+  const { user = "", item: id, events = [], options = {} } = request;
+  const item = shop.itemById.get(id);
   if (item === undefined)
-    throw new Fault(404, "unknown_item", `item ${JSON.stringify(item)} is unknown to the model`);
+    throw new Fault(404, "unknown_item", `item ${JSON.stringify(id)} is unknown to the model`);
   const known = profile(user, events);
   if (known.user === undefined && !known.history.size) {
     throw new Fault(
@@ -251,7 +249,7 @@ export function explain(request) {
   return {
     model_version: MODEL_VERSION,
     user,
-    item,
+    item: id,
     details: shop.items[item].details,
     score: Math.fround(exact),
     bought: Boolean(known.history.get(item)?.counts.purchase),
@@ -306,18 +304,16 @@ export function findItems(q, limit) {
       n_users: shop.users.filter((c) => c.history.has(n)).length,
     }))
     .filter((p) =>
-      [p.item, p.details.brand, p.details.category_code].some((text) =>
-        text?.toLowerCase().includes(needle),
-      ),
+      [p.item, p.details.brand, p.details.category_code].some((text) => text?.toLowerCase().includes(needle)),
     )
     .sort((a, b) => b.n_users - a.n_users || (a.item < b.item ? -1 : 1));
   return { items: found.slice(0, limit), total: found.length };
 }
 
-export function similar(item, k) {
-  const item = shop.itemById.get(item);
+export function similar(id, k) {
+  const item = shop.itemById.get(id);
   if (item === undefined)
-    throw new Fault(404, "unknown_item", `item ${JSON.stringify(item)} is unknown to the model`);
+    throw new Fault(404, "unknown_item", `item ${JSON.stringify(id)} is unknown to the model`);
   const length = (n) => Math.sqrt(dot(shop.finals[n], shop.finals[n]));
   const items = shop.items
     .map((_, n) => ({ n, score: dot(shop.finals[item], shop.finals[n]) / (length(item) * length(n)) }))
