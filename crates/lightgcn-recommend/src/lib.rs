@@ -44,69 +44,43 @@
 //!
 //! # Layout
 //!
-//! The trait and what is left out of lists: `ranker`; whole rows of scores: `scorer`; one ranker a
-//! file in `rankers/`; figures:
-//! `evaluation`. Answers by the shop's ids: `recommender` (opening, looking up), `options` and `filter`
-//! (what may be asked), `answer` and `explanation` (what comes back), `profile` (what is known of a
-//! user), `messages` and `fold_in` (from there to a vector), `content` and `items` (items
-//! without training pairs), `chain` (from vectors to lists), `partners` (other models that have a say),
-//! `explain` and `paths` (why), `similar`;
-//! `diversity`, `exploration` and `revenue` serve lists and rankers alike.
+//! - `rank/`: rankers, one a file, the ensemble of them, and what changes their lists (diversity,
+//!   exploration, revenue).
+//! - `evaluate/`: full ranking over held-out targets.
+//! - `answer/`: questions and answers by the shop's own ids, and the chain of sources.
+//! - `explain/`: why an item was recommended, by contributions and graph paths.
+//! - `cold_start/`: users and items that training did not see.
+//! - `recommender`: the front that opens an artifact and asks these.
 #![forbid(unsafe_code)]
 
 mod answer;
-mod chain;
 mod cold_start;
-mod content;
-mod diversity;
 mod error;
-mod evaluation;
+mod evaluate;
 mod explain;
-mod explanation;
-mod exploration;
-mod filter;
-mod fold_in;
-mod items;
-mod likeness;
-mod messages;
-mod nearest;
-mod options;
-mod partners;
-mod paths;
-mod profile;
-mod ranker;
-mod rankers;
+mod rank;
 mod recommender;
-mod revenue;
-mod ridge;
-mod scorer;
-mod similar;
 #[cfg(test)]
 mod test_shop;
 
-pub use answer::{Answer, BehaviorCount, HistoryItem, ListedItem, RecommendedItem, Source};
-pub use diversity::{DiverseRanker, diversify};
+pub use answer::{
+    Answer, BehaviorCount, ContextEvent, Hide, HistoryItem, ItemFilter, ItemOptions, ListedItem,
+    NewItem, NewItemEvent, RecommendOptions, RecommendRequest, RecommendedItem, Source,
+};
+pub use cold_start::FoldIn;
 pub use error::RecommendError;
-pub use evaluation::{
+pub use evaluate::{
     Evaluation, EvaluationOptions, EvaluationSummary, compare, evaluate, evaluate_test,
     evaluate_validation,
 };
-pub use explanation::{
+pub use explain::{
     Contribution, ExplainOptions, ExplainRequest, ExplainedEdge, ExplainedPath, Explanation,
     Method, Part, PathNode,
 };
-pub use exploration::ExploringRanker;
-pub use filter::ItemFilter;
-pub use fold_in::FoldIn;
-pub use items::{NewItem, NewItemEvent};
-pub use options::{ContextEvent, Hide, RecommendOptions, RecommendRequest};
-pub use ranker::{Exclusions, Ranked, Ranker};
-pub use rankers::{
-    BlendChoice, BlendRanker, EmbeddingRanker, EnsembleRanker, Fusion, LinearRanker,
-    PopularityRanker, RandomRanker, SeenNotBoughtRanker, check_same_catalogue, choose_weight,
-    choose_weights,
+pub use rank::{
+    BlendChoice, BlendRanker, DiverseRanker, EmbeddingRanker, EnsembleRanker, Exclusions,
+    ExploringRanker, Fusion, LinearRanker, PopularityRanker, RandomRanker, Ranked, Ranker,
+    RevenueScorer, ScoreParts, Scorer, SeenNotBoughtRanker, check_same_catalogue, choose_weight,
+    choose_weights, diversify,
 };
 pub use recommender::Recommender;
-pub use revenue::RevenueScorer;
-pub use scorer::{ScoreParts, Scorer};
-pub use similar::ItemOptions;

@@ -1,11 +1,11 @@
 //! Answers by the shop's own ids, from an artifact.
 
-use crate::answer::HistoryItem;
-use crate::fold_in::Map;
-use crate::items::Items;
-use crate::messages::Messages;
-use crate::nearest::{mend_for_user, nearest_item};
-use crate::partners::Partners;
+use crate::answer::items::Items;
+use crate::answer::nearest::{mend_for_user, nearest_item};
+use crate::answer::partners::Partners;
+use crate::answer::response::HistoryItem;
+use crate::cold_start::fold_in::Map;
+use crate::explain::messages::Messages;
 use crate::{ContextEvent, EmbeddingRanker, Exclusions, FoldIn, PopularityRanker, RecommendError};
 use lightgcn_core::{BehaviorWeights, Catalogue, ItemId, UserId};
 use lightgcn_graph::TrainGraph;

@@ -1,0 +1,285 @@
+//! What the model ranks, before the chain makes lists of it.
+
+use super::{Job, Plan};
+use crate::cold_start::fold_in::Query;
+use crate::rank::diversity::pool_size;
+use crate::rank::revenue::add_revenue;
+use crate::rank::scorer::list;
+use crate::{Ranked, Recommender, Source};
+use lightgcn_core::ItemId;
+use lightgcn_simd::{scores, top_k};
+use rayon::prelude::*;
+use std::borrow::Cow;
+
+/// A filter that leaves fewer than one item in so many has their embeddings side by side.
+const ONE_IN: usize = 2;
+/// For so many users at once it has so already where it leaves out one item in [`OUT_OF`]: to put them side by side
+/// costs once, to pass over the others costs every user.
+const MANY: usize = 8;
+const OUT_OF: usize = 16;
+
+/// The items that a narrow filter leaves: reading these alone is quicker than passing over the others.
+pub(super) struct Few {
+    /// Ascending.
+    rows: Vec<u32>,
+    /// `[rows, dimension]`
+    table: Vec<f32>,
+}
+
+impl Few {
+    /// The places of these rows (ascending), those that are not among them left out.
+    fn places(&self, rows: &[u32]) -> Vec<u32> {
+        let place = |row| self.rows.binary_search(row).ok();
+        let places = rows.iter().filter_map(place);
+        places.map(|place| place as u32).collect()
+    }
+}
+
+impl Recommender {
+    /// The items that are left, where these are few or many users ask.
+    fn few(&self, blocked: &[u32], n_users: usize) -> Option<Few> {
+        let (n, dimension) = (self.items.len(), self.items.dimension);
+        let narrow = (n - blocked.len()) * ONE_IN < n;
+        let shared = n_users >= MANY && blocked.len() * OUT_OF >= n;
+        if !narrow && !shared {
+            return None;
+        }
+        let mut rest = blocked;
+        let free = |row: &u32| match rest {
+            [first, others @ ..] if first == row => {
+                rest = others;
+                false
+            }
+            _ => true,
+        };
+        let rows: Vec<u32> = (0..n as u32).filter(free).collect();
+        let mut table = Vec::with_capacity(rows.len() * dimension);
+        for &row in &rows {
+            let start = row as usize * dimension;
+            table.extend_from_slice(&self.items.table[start..start + dimension]);
+        }
+        Some(Few { rows, table })
+    }
+
+    /// What the model ranks for each job; nothing where it knows nothing.
+    pub(super) fn ranked(&self, jobs: &[Job<'_>]) -> Vec<Vec<Ranked>> {
+        let mut lists = vec![Vec::new(); jobs.len()];
+        let mut done = vec![false; jobs.len()];
+        for first in 0..jobs.len() {
+            if done[first] {
+                continue;
+            }
+            // All jobs of one plan in one go.
+            let plan = jobs[first].plan;
+            let mut asking: Vec<(usize, &Job<'_>, &Query)> = Vec::new();
+            for (n, job) in jobs.iter().enumerate().skip(first) {
+                if std::ptr::eq(job.plan, plan) {
+                    done[n] = true;
+                    asking.extend(job.query.as_ref().map(|query| (n, job, query)));
+                }
+            }
+            if asking.is_empty() {
+                continue;
+            }
+            let ranked: Vec<Vec<Ranked>> = if plan.prices.is_some() || self.partners.is_some() {
+                let rows = asking.par_iter();
+                rows.map(|(_, job, query)| self.ranked_by_row(job, query))
+                    .collect()
+            } else {
+                self.ranked_by_embeddings(plan, &asking)
+            };
+            for ((n, ..), list) in asking.iter().zip(ranked) {
+                lists[*n] = list;
+            }
+        }
+        lists
+    }
+
+    /// The lists of jobs of one plan.
+    fn ranked_by_embeddings(
+        &self,
+        plan: &Plan<'_>,
+        asking: &[(usize, &Job<'_>, &Query)],
+    ) -> Vec<Vec<Ranked>> {
+        let size = pool_size(plan.options.k, plan.options.diversity);
+        let vectors = asking.iter().flat_map(|(_, _, query)| &query.vector);
+        let queries: Vec<f32> = vectors.copied().collect();
+        let out = match &plan.apart[..] {
+            [] => Cow::Borrowed(&plan.blocked),
+            apart => Cow::Owned(merged(&plan.blocked, apart)),
+        };
+        let few = plan.few.get_or_init(|| self.few(&out, asking.len()));
+        let few = few.as_ref();
+        let (table, rows) = match few {
+            Some(few) => (&few.table, Some(&few.rows)),
+            None => (&self.items.table, None),
+        };
+        let excluded: Vec<Vec<u32>> = asking
+            .par_iter()
+            .map(|(_, job, _)| match few {
+                Some(few) => few.places(&job.hidden),
+                None => merged(&out, &job.hidden),
+            })
+            .collect();
+        let best = top_k(&queries, table, self.items.dimension, size, |q| {
+            &excluded[q]
+        });
+        let ranked = asking.par_iter().zip(best).map(|((_, job, query), best)| {
+            let one = best.into_iter().map(|scored| Ranked {
+                item: ItemId(rows.map_or(scored.item, |rows| rows[scored.item as usize])),
+                score: scored.score,
+            });
+            self.with_apart(job, query, one.collect(), size)
+        });
+        ranked.collect()
+    }
+
+    /// The best of a list and of the rows that are scored apart.
+    fn with_apart(
+        &self,
+        job: &Job<'_>,
+        query: &Query,
+        list: Vec<Ranked>,
+        size: usize,
+    ) -> Vec<Ranked> {
+        if job.plan.apart.is_empty() {
+            return list;
+        }
+        let rows = job.plan.apart.iter().copied();
+        let rows = rows.filter(|row| job.hidden.binary_search(row).is_err());
+        let user = (job.user, job.profile.as_ref());
+        self.with_cold_items(user, &query.vector, list, rows, size)
+    }
+
+    /// The list of a job whose scores are more than dot products.
+    fn ranked_by_row(&self, job: &Job<'_>, query: &Query) -> Vec<Ranked> {
+        let (plan, options) = (job.plan, job.plan.options);
+        let mut row = vec![0.0; self.items.len()];
+        scores(
+            &query.vector,
+            &self.items.table,
+            self.items.dimension,
+            &mut row,
+        );
+        self.add_likeness(job.user, job.profile.as_ref(), &mut row);
+        if let (Some(partners), Some(user), Source::Model) =
+            (&self.partners, job.user, query.source)
+        {
+            partners.fuse(user, &mut row);
+        }
+        if let Some(prices) = &plan.prices {
+            add_revenue(&mut row, prices, options.revenue);
+        }
+        let size = pool_size(options.k, options.diversity);
+        list(&row, size, &merged(&plan.blocked, &job.hidden))
+    }
+}
+
+/// The union of two ascending lists.
+fn merged(a: &[u32], b: &[u32]) -> Vec<u32> {
+    if b.is_empty() {
+        return a.to_vec();
+    }
+    let mut out = Vec::with_capacity(a.len() + b.len());
+    let mut rest = b;
+    for &x in a {
+        let before = rest.partition_point(|&y| y < x);
+        out.extend_from_slice(&rest[..before]);
+        rest = &rest[before..];
+        out.push(x);
+    }
+    out.extend_from_slice(rest);
+    out.dedup();
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::answer::chain::tests::larger;
+    use crate::{
+        ItemFilter, NewItem, NewItemEvent, RecommendError, RecommendOptions, Recommender, Source,
+    };
+    use lightgcn_core::Catalogue;
+
+    fn shop() -> Recommender {
+        Recommender::from_artifact(larger()).unwrap()
+    }
+
+    #[test]
+    fn lists_by_rows_are_the_answers() {
+        let shop = shop();
+        let names: Vec<String> = (0..25).map(|n| format!("u{n}")).collect();
+        let names: Vec<&str> = names.iter().map(String::as_str).collect();
+        for (categories, exploration) in [(vec![], 0.0), (vec!["c1".to_owned()], 0.3)] {
+            let options = RecommendOptions {
+                k: 25,
+                exploration,
+                filter: ItemFilter {
+                    categories,
+                    ..ItemFilter::default()
+                },
+                ..RecommendOptions::default()
+            };
+            let answers = shop.recommend_many(&names, &options).unwrap();
+            let lists = shop.list_many(&names, &options).unwrap();
+            assert_eq!(answers.len(), lists.len());
+            for (answer, list) in answers.iter().zip(lists) {
+                assert_eq!(answer.items.len(), list.len());
+                for (item, listed) in answer.items.iter().zip(list) {
+                    assert_eq!(shop.item_id(listed.item), Some(item.item.as_str()));
+                    assert_eq!((listed.score, listed.source), (item.score, item.source));
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn sources_that_a_chain_leaves_out_do_not_show() {
+        let fresh = NewItem {
+            item: "fresh".to_owned(),
+            events: vec![NewItemEvent {
+                user: "u2".to_owned(),
+                behavior: "purchase".to_owned(),
+            }],
+            ..NewItem::default()
+        };
+        let shop = shop().with_items(&[fresh]).unwrap();
+        let sources = |chain: &[Source]| {
+            let options = RecommendOptions {
+                k: 100,
+                chain: chain.to_vec(),
+                ..RecommendOptions::default()
+            };
+            let answer = shop.recommend("u2", &options).unwrap();
+            let mut sources: Vec<Source> = answer.items.iter().map(|item| item.source).collect();
+            sources.dedup();
+            sources.sort_by_key(|source| source.name());
+            sources.dedup();
+            sources
+        };
+        assert_eq!(sources(&[Source::Model]), [Source::Model]);
+        let two = [Source::Model, Source::FoldIn];
+        assert_eq!(sources(&two), [Source::FoldIn, Source::Model]);
+        let three = [Source::Model, Source::FoldIn, Source::Content];
+        assert_eq!(
+            sources(&three),
+            [Source::Content, Source::FoldIn, Source::Model]
+        );
+    }
+
+    #[test]
+    fn content_alone_needs_content() {
+        let options = RecommendOptions {
+            chain: vec![Source::Content],
+            ..RecommendOptions::default()
+        };
+        assert!(shop().recommend("u1", &options).is_ok());
+        let mut bare = larger();
+        bare.catalogue = Catalogue::unknown(60);
+        let bare = Recommender::from_artifact(bare).unwrap();
+        let error = bare.recommend("u1", &options).unwrap_err();
+        assert!(matches!(error, RecommendError::NoContent), "{error}");
+        // With others in the chain the answer goes on.
+        assert!(bare.recommend("u1", &RecommendOptions::default()).is_ok());
+    }
+}

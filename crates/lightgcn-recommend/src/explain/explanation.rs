@@ -1,0 +1,333 @@
+//! Why an item: what an explanation says.
+
+use crate::answer::response::{BehaviorCount, DetailsFields};
+use crate::{ContextEvent, RecommendError};
+use lightgcn_core::ItemDetails;
+use serde::{Deserialize, Serialize};
+use std::fmt;
+
+/// What an explanation shows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[serde(deny_unknown_fields, default)]
+pub struct ExplainOptions {
+    /// How many paths at most; 5 unless told. Must not be 0.
+    pub limit: usize,
+    /// How many edges a path may have: 1, 3 or 5; 5 unless told. Paths of 5 edges are searched only
+    /// where there is no shorter one to show.
+    pub max_hops: usize,
+    /// How many other users must share a step for it to be shown; 5 unless told. Must not be 0.
+    /// Below, a path would say what few people did.
+    pub min_users: usize,
+}
+
+impl Default for ExplainOptions {
+    fn default() -> Self {
+        Self {
+            limit: 5,
+            max_hops: 5,
+            min_users: 5,
+        }
+    }
+}
+
+impl ExplainOptions {
+    pub(crate) fn check(&self) -> Result<(), RecommendError> {
+        if self.limit == 0 {
+            return Err(RecommendError::ZeroLimit);
+        }
+        if ![1, 3, 5].contains(&self.max_hops) {
+            return Err(RecommendError::MaxHops {
+                given: self.max_hops,
+            });
+        }
+        if self.min_users == 0 {
+            let fault = "min_users is 0: a step is shared by one user or more";
+            return Err(RecommendError::Options {
+                faults: vec![fault.to_owned()],
+            });
+        }
+        Ok(())
+    }
+}
+
+/// A question why, for one user and one item.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[serde(deny_unknown_fields, default)]
+pub struct ExplainRequest {
+    /// The user's id. It may be unknown where there are events.
+    pub user: String,
+    /// The item's id.
+    pub item: String,
+    /// What the user did since training, as in [`RecommendRequest`](crate::RecommendRequest).
+    pub events: Vec<ContextEvent>,
+    /// What to show.
+    pub options: ExplainOptions,
+}
+
+/// What an explanation rests on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum Method {
+    /// The model's score is a sum over the user's history and the own taste: contributions are
+    /// exact (LightGCN with constant layer weights).
+    PathSum,
+    /// The score of a newcomer, which is a sum over the events: contributions are exact.
+    FoldIn,
+    /// The fused score of the model and others that have a say
+    /// ([`Recommender::with_partners`](crate::Recommender::with_partners)), all of which are sums over the
+    /// history: contributions are exact. Paths are those of the model's part.
+    Ensemble,
+    /// The model's score is no such sum (NGCF, matrix factorization): paths in the data are evidence
+    /// that supports it, not its parts.
+    Evidence,
+}
+
+/// Why an item may suit a user.
+///
+/// Where the method is exact, `own_taste`, the contributions and `rounding` sum to `score`. Shares are
+/// parts of Σ |own taste| + Σ |contribution|, with the sign of the part; so their absolute values
+/// sum to 1.
+///
+/// [`Display`](fmt::Display) prints it for people. Other users are never named, and appear only where
+/// at least [`ExplainOptions::min_users`] of them share a step.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct Explanation {
+    /// The user's id as asked for.
+    pub user: String,
+    /// The item's id as asked for.
+    pub item: String,
+    /// What is known of the item.
+    #[serde(with = "DetailsFields")]
+    #[cfg_attr(feature = "openapi", schema(value_type = DetailsFields))]
+    pub details: ItemDetails,
+    /// The model's score of the pair, the same bits as in a list.
+    pub score: f32,
+    /// Whether the user has bought the item already.
+    pub bought: bool,
+    /// What the explanation rests on.
+    pub method: Method,
+    /// What the user's own row of layer 0 adds: a learned taste that no single item shows. None
+    /// where the method is not exact, or a newcomer has none.
+    pub own_taste: Option<Part>,
+    /// What each item of the history adds, the strongest first (by absolute value); negative where it
+    /// speaks against the item. Empty where the method is not exact.
+    pub contributions: Vec<Contribution>,
+    /// What is left of the score: rounding of 32 bits, or of embeddings kept in 16.
+    pub rounding: f64,
+    /// The shortest paths first, then the strongest; empty where none can be shown.
+    pub paths: Vec<ExplainedPath>,
+    /// Why there is no path; none where there is one.
+    pub reason: Option<String>,
+    /// What is given instead of contributions; none where there are any.
+    pub instead: Option<String>,
+}
+
+/// A part of a score.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct Part {
+    /// What it adds to the score.
+    pub value: f64,
+    /// Its share of all parts by absolute value, in [−1, 1].
+    pub share: f64,
+}
+
+/// What one item of the user's history adds to the score.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct Contribution {
+    /// The item's id as the shop writes it.
+    pub item: String,
+    /// What is known of it.
+    #[serde(with = "DetailsFields")]
+    #[cfg_attr(feature = "openapi", schema(value_type = DetailsFields))]
+    pub details: ItemDetails,
+    /// What the user did with it, in training and in the events of the request; counts of parts of
+    /// events are rounded up.
+    pub behaviors: Vec<BehaviorCount>,
+    /// What it adds to the score.
+    pub value: f64,
+    /// Its share of all parts by absolute value, in [−1, 1].
+    pub share: f64,
+}
+
+/// A walk from the user to the item, or all walks over the same items together.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct ExplainedPath {
+    /// How strong it is: the sum over its walks of the product of their edges' symmetrically normalized
+    /// weights, which is their part of as many layers of propagation as they have edges, before the
+    /// layer's weight.
+    pub strength: f64,
+    /// What the path adds to the score, where the score is a path sum. A score is also a sum over pairs
+    /// of a first step (user to item j) and a last step (user v to the item); a path of
+    /// three edges has the pairs of its j with those v who met j; one of five edges has its portion, by
+    /// strength, of the pairs with those v who did not. So no two paths count a pair twice, and what no
+    /// shown path has is with the item's own taste and with pairs that are far apart. A path of one
+    /// edge is that edge's whole contribution.
+    pub value: Option<f64>,
+    /// The value as a share of all parts by absolute value.
+    pub share: Option<f64>,
+    /// The edges in walking order: 1, 3 or 5.
+    pub edges: Vec<ExplainedEdge>,
+}
+
+/// One step of a walk: somebody's dealings with an item.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct ExplainedEdge {
+    /// Where the step begins.
+    pub from: PathNode,
+    /// Where it ends.
+    pub to: PathNode,
+    /// What the user did with the item and how often; for other users how many of them did
+    /// so, where they are at least [`ExplainOptions::min_users`].
+    pub behaviors: Vec<BehaviorCount>,
+    /// The edge's weight in the graph: positive; of several users the sum.
+    pub weight: f64,
+}
+
+/// A station of a walk.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[serde(tag = "kind", rename_all = "snake_case")]
+pub enum PathNode {
+    /// The user whom the explanation is for.
+    User,
+    /// Others, who are not named: all who dealt with both items beside this station.
+    OtherUsers {
+        /// How many they are; at least [`ExplainOptions::min_users`].
+        count: usize,
+    },
+    /// An item.
+    Item {
+        /// Its id as the shop writes it.
+        item: String,
+        /// What is known of it.
+        #[serde(with = "DetailsFields")]
+        #[cfg_attr(feature = "openapi", schema(value_type = DetailsFields))]
+        details: ItemDetails,
+    },
+}
+
+impl fmt::Display for Explanation {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        /// The most contributions that are printed.
+        const MOST: usize = 5;
+        write!(f, "Item {}", self.item)?;
+        write_details(f, &self.details)?;
+        write!(f, " for user {}: score {:.4}", self.user, self.score)?;
+        if self.bought {
+            write!(f, ", bought before")?;
+        }
+        for part in self.contributions.iter().take(MOST) {
+            write!(f, "\n  {:+5.1} %  because the user ", 100.0 * part.share)?;
+            write_behaviors(f, &part.behaviors)?;
+            write!(f, " item {}", part.item)?;
+            write_details(f, &part.details)?;
+        }
+        if self.contributions.len() > MOST {
+            let rest = &self.contributions[MOST..];
+            let share: f64 = rest.iter().map(|part| part.share).sum();
+            write!(
+                f,
+                "\n  {:+5.1} %  {} other items",
+                100.0 * share,
+                rest.len()
+            )?;
+        }
+        if let Some(own) = &self.own_taste {
+            write!(f, "\n  {:+5.1} %  the user's own taste", 100.0 * own.share)?;
+        }
+        if let Some(instead) = &self.instead {
+            write!(f, "\n  {instead}.")?;
+        }
+        if let Some(reason) = &self.reason {
+            write!(f, "\n  No path: {reason}.")?;
+        }
+        for (n, path) in self.paths.iter().enumerate() {
+            write!(f, "\n  {}. {path}", n + 1)?;
+        }
+        Ok(())
+    }
+}
+
+impl fmt::Display for ExplainedPath {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for edge in &self.edges {
+            let (before, after) = match edge.from {
+                PathNode::Item { .. } => ("<-", "-"),
+                _ => ("-", "->"),
+            };
+            write!(f, "{} {before}[", edge.from)?;
+            write_behaviors(f, &edge.behaviors)?;
+            write!(f, "]{after} ")?;
+        }
+        if let Some(last) = self.edges.last() {
+            write!(f, "{}", last.to)?;
+        }
+        match self.share {
+            Some(share) => write!(f, " ({:+.1} %)", 100.0 * share),
+            None => write!(f, " (strength {:.3e})", self.strength),
+        }
+    }
+}
+
+impl fmt::Display for PathNode {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::User => f.write_str("user"),
+            Self::OtherUsers { count: 1 } => f.write_str("another user"),
+            Self::OtherUsers { count } => write!(f, "{count} other users"),
+            Self::Item { item, details } => {
+                write!(f, "item {item}")?;
+                write_details(f, details)
+            }
+        }
+    }
+}
+
+impl fmt::Display for BehaviorCount {
+    /// Such as `viewed 3x`; a behavior without a known past tense keeps its label.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let done = match self.behavior.as_str() {
+            "view" => "viewed",
+            "cart" => "carted",
+            "remove_from_cart" => "removed from cart",
+            "purchase" => "purchased",
+            label => label,
+        };
+        write!(f, "{done} {}x", self.count)
+    }
+}
+
+fn write_behaviors(f: &mut fmt::Formatter<'_>, behaviors: &[BehaviorCount]) -> fmt::Result {
+    for (n, behavior) in behaviors.iter().enumerate() {
+        let comma = if n == 0 { "" } else { ", " };
+        write!(f, "{comma}{behavior}")?;
+    }
+    Ok(())
+}
+
+/// The brand, category and price that are known, in brackets; nothing where none is.
+fn write_details(f: &mut fmt::Formatter<'_>, details: &ItemDetails) -> fmt::Result {
+    let labels = [&details.brand, &details.category_code];
+    let price = details.price.map(|price| format!("{price:.2}"));
+    let known: Vec<&str> = labels
+        .into_iter()
+        .chain([&price])
+        .filter_map(|label| label.as_deref())
+        .collect();
+    if known.is_empty() {
+        return Ok(());
+    }
+    write!(f, " ({})", known.join(", "))
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,11 @@
+//! Explanations of scores by contributions and graph paths.
+
+mod explainer;
+mod explanation;
+pub(crate) mod messages;
+mod paths;
+
+pub use explanation::{
+    Contribution, ExplainOptions, ExplainRequest, ExplainedEdge, ExplainedPath, Explanation,
+    Method, Part, PathNode,
+};

@@ -1,0 +1,430 @@
+//! The strongest paths from a user to an item, other users in groups.
+
+use crate::answer::profile::Profile;
+use crate::explain::explanation::{ExplainedEdge, ExplainedPath, PathNode};
+use crate::explain::messages::entry;
+use crate::{BehaviorCount, ExplainOptions, Method, Recommender};
+use lightgcn_core::{ItemId, UserId};
+use lightgcn_graph::Normalization;
+use std::collections::HashMap;
+
+/// Of a long history the strongest items begin the paths of five edges.
+const MOST_STARTS: usize = 20;
+
+/// Where the paths begin and end.
+pub(crate) struct Ends<'a> {
+    shop: &'a Recommender,
+    profile: &'a Profile,
+    item: ItemId,
+    /// The first steps: item, symmetric weight, and the message times its factor, pulled back to where
+    /// users' messages live (empty where the score is no path sum).
+    starts: Vec<Start>,
+    /// The last steps: users of the item, ascending.
+    users: Vec<u32>,
+    weights: Vec<f32>,
+}
+
+struct Start {
+    item: ItemId,
+    strength: f64,
+    vector: Vec<f64>,
+}
+
+impl<'a> Ends<'a> {
+    pub(crate) fn new(
+        shop: &'a Recommender,
+        profile: &'a Profile,
+        item: ItemId,
+        method: Method,
+    ) -> Self {
+        let symmetric = |weight, a: f64, b: f64| Normalization::Symmetric.scale(weight, a, b);
+        let strengths = shop.scaled(profile, symmetric);
+        let factors = shop.factors(profile);
+        let exact = matches!(method, Method::PathSum | Method::Ensemble)
+            || (method == Method::FoldIn && shop.messages().are_exact());
+        let n_users = shop.artifact().train.n_users();
+        let starts = strengths
+            .iter()
+            .zip(&factors)
+            .map(|(&(item, strength), &(_, factor))| {
+                let mut vector = Vec::new();
+                if exact {
+                    vector = vec![0.0; shop.history_dimension()];
+                    let node = n_users + item.index();
+                    shop.messages()
+                        .add(shop.artifact(), node, factor, &mut vector);
+                    if profile.trained.is_none() {
+                        vector = shop.newcomer_map().apply(&vector);
+                    }
+                }
+                Start {
+                    item,
+                    strength,
+                    vector,
+                }
+            });
+        let (users, weights) = of_item(shop, item.index());
+        let mine = profile.trained.map(|user| user.0);
+        let others = users
+            .iter()
+            .zip(weights)
+            .filter(|(user, _)| Some(**user) != mine);
+        let (users, weights) = others.map(|(&user, &weight)| (user, weight)).unzip();
+        Self {
+            shop,
+            profile,
+            item,
+            starts: starts.collect(),
+            users,
+            weights,
+        }
+    }
+
+    fn me(&self) -> Option<u32> {
+        self.profile.trained.map(|user| user.0)
+    }
+
+    /// What the users given (positions in the last steps) add: Σ Â_iv n_v · (start's vector).
+    fn value(&self, start: &Start, last: impl Iterator<Item = (usize, f64)>) -> Option<f64> {
+        if start.vector.is_empty() {
+            return None;
+        }
+        let (shop, artifact) = (self.shop, self.shop.artifact());
+        let degree = shop.graph().item_degrees()[self.item.index()];
+        let normalization = artifact.model.normalization;
+        let mut value = 0.0;
+        for (position, part) in last {
+            let user = self.users[position] as usize;
+            let user_degree = shop.graph().user_degrees()[user];
+            let weight = f64::from(self.weights[position]);
+            let factor = part * entry(normalization, weight, degree, user_degree);
+            value += factor * shop.messages().dot(artifact, user, &start.vector);
+        }
+        Some(value)
+    }
+}
+
+fn of_item(shop: &Recommender, row: usize) -> (&[u32], &[f32]) {
+    if row >= shop.graph().n_items() {
+        return (&[], &[]);
+    }
+    let matrix = shop.graph().by_item();
+    let range = matrix.indptr().outer_inds_sz(row);
+    (&matrix.indices()[range.clone()], &matrix.data()[range])
+}
+
+fn of_user(shop: &Recommender, row: usize) -> (&[u32], &[f32]) {
+    let matrix = shop.graph().by_user();
+    let range = matrix.indptr().outer_inds_sz(row);
+    (&matrix.indices()[range.clone()], &matrix.data()[range])
+}
+
+/// A path by its items and its strength.
+struct Way {
+    /// The number of the start.
+    start: usize,
+    /// The item between the two groups of a path of five edges.
+    between: Option<u32>,
+    strength: f64,
+}
+
+pub(crate) struct PathSearch<'a> {
+    ends: &'a Ends<'a>,
+    options: &'a ExplainOptions,
+}
+
+impl<'a> PathSearch<'a> {
+    pub(crate) fn new(ends: &'a Ends<'a>, options: &'a ExplainOptions) -> Self {
+        Self { ends, options }
+    }
+
+    /// The paths to show: the edge itself, then those of three edges, or of five where there are none.
+    pub(crate) fn find(&self) -> Vec<ExplainedPath> {
+        let mut found: Vec<ExplainedPath> = self.one_hop().into_iter().collect();
+        if self.options.max_hops >= 3 {
+            let mut ways = self.three_hops();
+            if self.options.max_hops >= 5 && ways.is_empty() && found.is_empty() {
+                ways = self.five_hops();
+            }
+            ways.sort_by(|a, b| {
+                let stronger = b.strength.total_cmp(&a.strength);
+                stronger.then((a.start, a.between).cmp(&(b.start, b.between)))
+            });
+            ways.truncate(self.options.limit - found.len());
+            found.extend(ways.iter().map(|way| match way.between {
+                None => self.path_of_three(way),
+                Some(between) => self.path_of_five(way, between),
+            }));
+        }
+        found
+    }
+
+    fn one_hop(&self) -> Option<ExplainedPath> {
+        let start = self.ends.starts.iter().find(|s| s.item == self.ends.item)?;
+        Some(ExplainedPath {
+            strength: start.strength,
+            value: None,
+            share: None,
+            edges: vec![self.first_edge(start)],
+        })
+    }
+
+    fn symmetric(&self, user: u32, item: usize, weight: f32) -> f64 {
+        let graph = self.ends.shop.graph();
+        Normalization::Symmetric.scale(
+            f64::from(weight),
+            graph.user_degrees()[user as usize],
+            graph.item_degrees()[item],
+        )
+    }
+
+    /// Start → all who met both → item.
+    fn three_hops(&self) -> Vec<Way> {
+        let ends = self.ends;
+        let mut ways = Vec::new();
+        for (n, start) in ends.starts.iter().enumerate() {
+            if start.item == ends.item {
+                continue;
+            }
+            let (users, weights) = of_item(ends.shop, start.item.index());
+            let (mut count, mut sum) = (0, 0.0);
+            common(users, &ends.users, |a, b| {
+                count += 1;
+                let user = users[a];
+                sum += self.symmetric(user, start.item.index(), weights[a])
+                    * self.symmetric(user, ends.item.index(), ends.weights[b]);
+            });
+            if count >= self.options.min_users {
+                ways.push(Way {
+                    start: n,
+                    between: None,
+                    strength: start.strength * sum,
+                });
+            }
+        }
+        ways
+    }
+
+    /// Start → who met it and another → that one → who met it and the item → the item.
+    fn five_hops(&self) -> Vec<Way> {
+        let ends = self.ends;
+        let last = self.neighbors(ends.item.index());
+        let mut starts: Vec<usize> = (0..ends.starts.len()).collect();
+        starts.sort_by(|&a, &b| {
+            let strength = |n: usize| ends.starts[n].strength;
+            strength(b).total_cmp(&strength(a)).then(a.cmp(&b))
+        });
+        let mut ways = Vec::new();
+        for &n in starts.iter().take(MOST_STARTS) {
+            let start = &ends.starts[n];
+            for (&between, &(strength, count)) in &self.neighbors(start.item.index()) {
+                if between == ends.item.0 || between == start.item.0 {
+                    continue;
+                }
+                if let Some(&(end, others)) = last.get(&between)
+                    && count.min(others) >= self.options.min_users
+                {
+                    ways.push(Way {
+                        start: n,
+                        between: Some(between),
+                        strength: start.strength * strength * end,
+                    });
+                }
+            }
+        }
+        ways
+    }
+
+    /// For each item that shares a user with `item`: the summed strength of the two edges, and how
+    /// many users they are.
+    fn neighbors(&self, item: usize) -> HashMap<u32, (f64, usize)> {
+        let shop = self.ends.shop;
+        let (users, weights) = of_item(shop, item);
+        let mut found: HashMap<u32, (f64, usize)> = HashMap::new();
+        for (&user, &weight) in users.iter().zip(weights) {
+            if Some(user) == self.ends.me() {
+                continue;
+            }
+            let first = self.symmetric(user, item, weight);
+            let (items, weights) = of_user(shop, user as usize);
+            for (&other, &weight) in items.iter().zip(weights) {
+                let step = first * self.symmetric(user, other as usize, weight);
+                let place = found.entry(other).or_insert((0.0, 0));
+                place.0 += step;
+                place.1 += 1;
+            }
+        }
+        found
+    }
+
+    fn path_of_three(&self, way: &Way) -> ExplainedPath {
+        let ends = self.ends;
+        let start = &ends.starts[way.start];
+        let (users, weights) = of_item(ends.shop, start.item.index());
+        let (mut group, mut last) = (Group::default(), Vec::new());
+        common(users, &ends.users, |a, b| {
+            group.add(users[a], weights[a], ends.weights[b]);
+            last.push((b, 1.0));
+        });
+        let mut edges = vec![self.first_edge(start)];
+        edges.extend(self.group_edges(&group, start.item, ends.item));
+        ExplainedPath {
+            strength: way.strength,
+            value: ends.value(start, last.into_iter()),
+            share: None,
+            edges,
+        }
+    }
+
+    fn path_of_five(&self, way: &Way, between: u32) -> ExplainedPath {
+        let ends = self.ends;
+        let start = &ends.starts[way.start];
+        let (near, near_weights) = of_item(ends.shop, start.item.index());
+        let (middle, middle_weights) = of_item(ends.shop, between as usize);
+        let (mut first, mut second) = (Group::default(), Group::default());
+        common(near, middle, |a, b| {
+            if Some(near[a]) != ends.me() {
+                first.add(near[a], near_weights[a], middle_weights[b]);
+            }
+        });
+        let reach = self.neighbors(start.item.index());
+        let mut last = Vec::new();
+        common(middle, &ends.users, |a, b| {
+            let user = middle[a];
+            second.add(user, middle_weights[a], ends.weights[b]);
+            if near.binary_search(&user).is_err() {
+                // Its portion of all ways from the start to this user.
+                let (items, weights) = of_user(ends.shop, user as usize);
+                let ways = items
+                    .iter()
+                    .zip(weights)
+                    .filter(|(i, _)| **i != ends.item.0);
+                let ways = ways.filter_map(|(&i, &w)| {
+                    let step = self.symmetric(user, i as usize, w);
+                    reach.get(&i).map(|(strength, _)| (i, strength * step))
+                });
+                let (mut all, mut mine) = (0.0, 0.0);
+                for (i, strength) in ways {
+                    all += strength;
+                    if i == between {
+                        mine = strength;
+                    }
+                }
+                if all > 0.0 {
+                    last.push((b, mine / all));
+                }
+            }
+        });
+        let mut edges = vec![self.first_edge(start)];
+        edges.extend(self.group_edges(&first, start.item, ItemId(between)));
+        edges.extend(self.group_edges(&second, ItemId(between), ends.item));
+        ExplainedPath {
+            strength: way.strength,
+            value: ends.value(start, last.into_iter()),
+            share: None,
+            edges,
+        }
+    }
+
+    fn item(&self, item: ItemId) -> PathNode {
+        PathNode::Item {
+            item: self.ends.shop.item_name(item),
+            details: self.ends.shop.catalogue().get(item),
+        }
+    }
+
+    fn first_edge(&self, start: &Start) -> ExplainedEdge {
+        let dealings = &self.ends.profile.dealings;
+        let dealing = dealings.iter().find(|d| d.item == start.item);
+        ExplainedEdge {
+            from: PathNode::User,
+            to: self.item(start.item),
+            behaviors: dealing.map_or_else(Vec::new, |d| self.ends.shop.behaviors_of(d)),
+            weight: dealing.map_or(0.0, |d| d.weight),
+        }
+    }
+
+    /// Item → group → item.
+    fn group_edges(&self, group: &Group, from: ItemId, to: ItemId) -> [ExplainedEdge; 2] {
+        let others = PathNode::OtherUsers {
+            count: group.users.len(),
+        };
+        let edge = |from: PathNode, to: PathNode, item: ItemId, weight: f64| ExplainedEdge {
+            from,
+            to,
+            behaviors: self.shared_behaviors(&group.users, item),
+            weight,
+        };
+        [
+            edge(self.item(from), others.clone(), from, group.weights.0),
+            edge(others, self.item(to), to, group.weights.1),
+        ]
+    }
+
+    /// How many of the users did what with the item, where they are enough.
+    fn shared_behaviors(&self, users: &[u32], item: ItemId) -> Vec<BehaviorCount> {
+        let train = &self.ends.shop.artifact().train;
+        let mut counts = vec![0; train.behaviors().len()];
+        for &user in users {
+            if let Some(pair) = train.find(UserId(user), item) {
+                for (sum, &count) in counts.iter_mut().zip(train.counts_of(pair)) {
+                    *sum += u32::from(count > 0);
+                }
+            }
+        }
+        let least = self.options.min_users;
+        for count in counts.iter_mut().filter(|count| (**count as usize) < least) {
+            *count = 0;
+        }
+        BehaviorCount::of(train.behaviors(), &counts)
+    }
+}
+
+/// Users who share two items.
+#[derive(Default)]
+struct Group {
+    users: Vec<u32>,
+    /// The summed weights of their edges with the one and the other.
+    weights: (f64, f64),
+}
+
+impl Group {
+    fn add(&mut self, user: u32, first: f32, second: f32) {
+        self.users.push(user);
+        self.weights.0 += f64::from(first);
+        self.weights.1 += f64::from(second);
+    }
+}
+
+/// Calls `found` with the positions of each number that both ascending lists hold, in their order. O(a +
+/// b), or O(a · log b) where `a` is much shorter.
+fn common(a: &[u32], b: &[u32], mut found: impl FnMut(usize, usize)) {
+    if a.len() * 16 < b.len() {
+        for (n, x) in a.iter().enumerate() {
+            if let Ok(m) = b.binary_search(x) {
+                found(n, m);
+            }
+        }
+        return;
+    }
+    if b.len() * 16 < a.len() {
+        for (m, x) in b.iter().enumerate() {
+            if let Ok(n) = a.binary_search(x) {
+                found(n, m);
+            }
+        }
+        return;
+    }
+    let (mut n, mut m) = (0, 0);
+    while n < a.len() && m < b.len() {
+        match a[n].cmp(&b[m]) {
+            std::cmp::Ordering::Less => n += 1,
+            std::cmp::Ordering::Greater => m += 1,
+            std::cmp::Ordering::Equal => {
+                found(n, m);
+                n += 1;
+                m += 1;
+            }
+        }
+    }
+}

@@ -1,0 +1,27 @@
+//! Rankers of items for known users, and what changes their lists.
+
+mod blend;
+pub(crate) mod diversity;
+mod embedding;
+pub(crate) mod ensemble;
+pub(crate) mod exploration;
+mod linear;
+mod popularity;
+mod random;
+mod ranker;
+pub(crate) mod revenue;
+pub(crate) mod scorer;
+mod seen_not_bought;
+
+pub use blend::{BlendChoice, BlendRanker, choose_weight};
+pub use diversity::{DiverseRanker, diversify};
+pub use embedding::EmbeddingRanker;
+pub use ensemble::{EnsembleRanker, Fusion, check_same_catalogue, choose_weights};
+pub use exploration::ExploringRanker;
+pub use linear::LinearRanker;
+pub use popularity::PopularityRanker;
+pub use random::RandomRanker;
+pub use ranker::{Exclusions, Ranked, Ranker};
+pub use revenue::RevenueScorer;
+pub use scorer::{ScoreParts, Scorer};
+pub use seen_not_bought::SeenNotBoughtRanker;
