@@ -1,4 +1,4 @@
-//! Logs, weights and splits that cannot be used: each is refused with its place and its mend, and
+//! Logs, weights and splits that cannot be used: each is refused with its place and how to fix it, and
 //! nothing half-written is left (`Workplace::refused` holds the common part).
 #![allow(clippy::unwrap_used, reason = "a failing test may panic")]
 

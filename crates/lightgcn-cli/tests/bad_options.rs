@@ -1,4 +1,4 @@
-//! Options and questions that cannot be used: each is refused with its place and its mend, and
+//! Options and questions that cannot be used: each is refused with its place and how to fix it, and
 //! nothing is left (`Workplace::refused` holds the common part).
 #![allow(clippy::unwrap_used, reason = "a failing test may panic")]
 

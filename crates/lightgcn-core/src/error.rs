@@ -33,7 +33,7 @@ pub enum CoreError {
     /// The table of behaviors is not usable; every fault is listed.
     #[error("the behavior weights are not usable: {}", faults.join("; "))]
     BehaviorWeights {
-        /// Every fault found, each a sentence with its mend.
+        /// Every fault found, each a sentence that says how to fix it.
         faults: Vec<String>,
     },
     /// A pair's weight is not a positive, finite number.

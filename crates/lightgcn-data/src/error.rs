@@ -142,7 +142,7 @@ pub enum DataError {
     /// The options are not usable; every fault is listed.
     #[error("the options are not usable: {}", faults.join("; "))]
     Config {
-        /// Every fault found, each a sentence with its mend.
+        /// Every fault found, each a sentence that says how to fix it.
         faults: Vec<String>,
     },
     /// The synthetic log cannot be written to the given writer.
@@ -154,7 +154,7 @@ pub enum DataError {
     /// A log that was to be measured cannot be read.
     #[error("the log could not be measured: {reason}")]
     Statistics {
-        /// What is wrong, where, and the mend.
+        /// What is wrong, where, and how to fix it.
         reason: String,
     },
     /// The split leaves no training pair with a target event.
@@ -178,7 +178,7 @@ pub enum DataError {
     /// A time given for a split does not lie where it must.
     #[error("the split's times do not fit the log: {detail}")]
     SplitTime {
-        /// What does not fit, with the mend.
+        /// What does not fit, and how to fix it.
         detail: String,
     },
     /// A line of a pair file is not UTF-8.

@@ -60,7 +60,7 @@ impl Default for LogFormat {
 }
 
 impl LogFormat {
-    /// Every fault of the format, each a sentence with its mend; empty where it is usable.
+    /// Every fault of the format, each a sentence that says how to fix it; empty where it is usable.
     #[must_use]
     pub fn faults(&self, behaviors: &BehaviorWeights) -> Vec<String> {
         let mut faults = Vec::new();

@@ -102,7 +102,7 @@ pub enum KernelError {
     },
     /// A matrix declared symmetric differs from its transpose.
     #[error(
-        "declared symmetric, but the edges of row {row} are not those of column {row} (same ids, values equal to 1 part in 10,000); pass symmetric = false or mend the weights"
+        "declared symmetric, but the edges of row {row} are not those of column {row} (same ids, values equal to 1 part in 10,000); pass symmetric = false or fix the weights"
     )]
     NotSymmetric {
         /// First row that differs from the column of the same number.

@@ -58,7 +58,7 @@ pub enum MemoryError {
     /// More than there is.
     #[error(
         "training needs about {} of device memory ({size}), but the device has {}; {}",
-        bytes(*needed), bytes(*available), mend(*fitting_dim)
+        bytes(*needed), bytes(*available), hint(*fitting_dim)
     )]
     Total {
         /// Bytes needed.
@@ -73,7 +73,7 @@ pub enum MemoryError {
     /// A single buffer is larger than the device makes one.
     #[error(
         "training needs a buffer of {} ({size}), but the device makes none above {}; {}",
-        bytes(*needed), bytes(*available), mend(*fitting_dim)
+        bytes(*needed), bytes(*available), hint(*fitting_dim)
     )]
     Buffer {
         /// Bytes of the largest buffer needed.
@@ -87,7 +87,7 @@ pub enum MemoryError {
     },
 }
 
-fn mend(fitting_dim: Option<u64>) -> String {
+fn hint(fitting_dim: Option<u64>) -> String {
     fitting_dim.map_or_else(
         || "no dimension fits: drop rare users and items, or train on the CPU".to_owned(),
         |dim| format!("dimension {dim} fits, or train on the CPU"),

@@ -12,7 +12,7 @@ pub enum LinearError {
     Config {
         /// The model.
         model: &'static str,
-        /// Every fault found, each a sentence with its mend.
+        /// Every fault found, each a sentence that says how to fix it.
         faults: Vec<String>,
     },
     /// A name that is no model.
@@ -64,7 +64,7 @@ pub enum LinearError {
     /// A history is not ascending, or its parts do not fit.
     #[error("the history of a user is not usable: {detail}")]
     History {
-        /// What is wrong, where, and the mend.
+        /// What is wrong, where, and how to fix it.
         detail: String,
     },
 }

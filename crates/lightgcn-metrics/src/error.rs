@@ -12,7 +12,7 @@ pub enum MetricsError {
     Cutoffs {
         /// The cutoffs as given.
         given: Vec<usize>,
-        /// Every fault found, each with its mend.
+        /// Every fault found, and how to fix it.
         faults: Vec<String>,
     },
     /// The catalogue is empty or too large to number.
@@ -49,13 +49,13 @@ pub enum MetricsError {
     /// The popularity of the items is not usable.
     #[error("the popularity of the items is not usable: {detail}")]
     Popularity {
-        /// What does not fit, with its mend.
+        /// What does not fit, and how to fix it.
         detail: String,
     },
     /// A sample for an interval or a test is not usable; every fault is listed.
     #[error("the interval or test cannot be computed: {}", faults.join("; "))]
     Sample {
-        /// Every fault found, each with its mend.
+        /// Every fault found, and how to fix it.
         faults: Vec<String>,
     },
     /// Two reports do not evaluate the same users.

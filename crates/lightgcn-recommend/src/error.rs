@@ -25,25 +25,25 @@ pub enum RecommendError {
         given: usize,
     },
     /// The user is not in the artifact.
-    #[error("unknown user {id:?}: {mend}")]
+    #[error("unknown user {id:?}: {hint}")]
     UnknownUser {
         /// The id as given.
         id: String,
         /// What to do about it.
-        mend: String,
+        hint: String,
     },
     /// The item is not in the artifact.
-    #[error("unknown item {id:?}: {mend}")]
+    #[error("unknown item {id:?}: {hint}")]
     UnknownItem {
         /// The id as given.
         id: String,
         /// The known id that is nearest in spelling, where one is near.
         nearest: Option<String>,
         /// What to do about it.
-        mend: String,
+        hint: String,
     },
     /// No item has such a category or brand.
-    #[error("unknown {kind} {name:?}: {mend}")]
+    #[error("unknown {kind} {name:?}: {hint}")]
     UnknownLabel {
         /// `category` or `brand`.
         kind: &'static str,
@@ -52,14 +52,14 @@ pub enum RecommendError {
         /// The known name that is nearest in spelling, where one is near.
         nearest: Option<String>,
         /// What to do about it.
-        mend: String,
+        hint: String,
     },
     /// An event of a request cannot be used.
     #[error("event number {number} of the request: {detail}")]
     ContextEvent {
         /// Its place in the request, from 1.
         number: usize,
-        /// What is wrong, and the mend.
+        /// What is wrong, and how to fix it.
         detail: String,
     },
     /// A new item cannot be added.
@@ -67,7 +67,7 @@ pub enum RecommendError {
     NewItem {
         /// Its id as given.
         id: String,
-        /// What is wrong, and the mend.
+        /// What is wrong, and how to fix it.
         detail: String,
     },
     /// Content was asked for, and there is none.
@@ -151,7 +151,7 @@ pub enum RecommendError {
     /// A setting of a question or an evaluation is out of range.
     #[error("the options are not usable: {}", faults.join("; "))]
     Options {
-        /// Every fault found, each a sentence with its mend.
+        /// Every fault found, each a sentence that says how to fix it.
         faults: Vec<String>,
     },
     /// Two evaluations do not cover the same targets, so their values do not pair.
@@ -161,7 +161,7 @@ pub enum RecommendError {
         a: String,
         /// The other ranker.
         b: String,
-        /// What differs, and the mend.
+        /// What differs, and how to fix it.
         detail: String,
     },
     /// The artifact cannot be read or is not valid.

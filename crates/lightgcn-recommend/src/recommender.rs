@@ -1,7 +1,7 @@
 //! Answers by the shop's own ids, from an artifact.
 
 use crate::answer::items::Items;
-use crate::answer::nearest::{mend_for_user, nearest_item};
+use crate::answer::nearest::{hint_for_user, nearest_item};
 use crate::answer::partners::Partners;
 use crate::answer::response::HistoryItem;
 use crate::cold_start::fold_in::Map;
@@ -334,14 +334,14 @@ impl Recommender {
         self.user(raw_user)
             .ok_or_else(|| RecommendError::UnknownUser {
                 id: raw_user.to_owned(),
-                mend: mend_for_user(&self.artifact.users, raw_user),
+                hint: hint_for_user(&self.artifact.users, raw_user),
             })
     }
 
     pub(crate) fn known_item(&self, raw_item: &str) -> Result<ItemId, RecommendError> {
         self.item(raw_item).ok_or_else(|| {
             let nearest = nearest_item(&self.items.names, raw_item);
-            let mend = match &nearest {
+            let hint = match &nearest {
                 Some(near) => format!("did you mean {near:?}?"),
                 None => "check the id as the log writes it, or train again on a log that has it"
                     .to_owned(),
@@ -349,7 +349,7 @@ impl Recommender {
             RecommendError::UnknownItem {
                 id: raw_item.to_owned(),
                 nearest,
-                mend,
+                hint,
             }
         })
     }

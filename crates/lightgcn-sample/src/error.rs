@@ -39,7 +39,7 @@ pub enum SampleError {
     /// The configuration is not usable; every fault is listed.
     #[error("the sampling configuration is not usable: {}", faults.join("; "))]
     Config {
-        /// Every fault found, each with its mend.
+        /// Every fault found, and how to fix it.
         faults: Vec<String>,
     },
 }

@@ -15,7 +15,7 @@ pub enum ServeError {
     /// The configuration has faults.
     #[error("the service's configuration is not usable: {}", faults.join("; "))]
     Config {
-        /// Every fault found, each a sentence with its mend.
+        /// Every fault found, each a sentence that says how to fix it.
         faults: Vec<String>,
     },
     /// An address cannot be listened on.
@@ -31,7 +31,7 @@ pub enum ServeError {
     ModelName {
         /// The name as given.
         name: String,
-        /// What is wrong with it, and the mend.
+        /// What is wrong with it, and how to fix it.
         detail: String,
     },
     /// No loaded model has this version.
@@ -88,7 +88,7 @@ pub(crate) struct FaultDetail {
     /// For programs, such as `unknown_item`.
     #[schema(example = "unknown_item")]
     code: &'static str,
-    /// For people: what, where and the mend.
+    /// For people: what, where and how to fix it.
     message: String,
     /// Each single fault, where there are several.
     faults: Vec<String>,

@@ -51,7 +51,7 @@ pub enum EventError {
     /// The store failed; nothing of the batch was kept.
     #[error("the event store failed: {detail}")]
     Store {
-        /// What failed, and the mend.
+        /// What failed, and how to fix it.
         detail: String,
     },
 }

@@ -10,26 +10,26 @@ use thiserror::Error;
 #[non_exhaustive]
 pub enum StoreError {
     /// The operating system refused something.
-    #[error("cannot {action} {}: {source}; {mend}", path.display())]
+    #[error("cannot {action} {}: {source}; {hint}", path.display())]
     Io {
         /// The file or folder.
         path: PathBuf,
         /// What was tried, such as `write`.
         action: &'static str,
         /// What to do about it.
-        mend: &'static str,
+        hint: &'static str,
         /// What the operating system said.
         source: io::Error,
     },
     /// There is nothing at the path.
-    #[error("there is no {format} folder at {}; {mend}", path.display())]
+    #[error("there is no {format} folder at {}; {hint}", path.display())]
     Missing {
         /// Where it was looked for.
         path: PathBuf,
         /// What was expected there, such as `lightgcn-artifact`.
         format: String,
         /// What to do about it.
-        mend: String,
+        hint: String,
     },
     /// The destination of a write is something that must not be replaced.
     #[error("refusing to replace {}: {detail}; remove it or choose another path", path.display())]
@@ -178,9 +178,9 @@ pub enum StoreError {
 }
 
 impl StoreError {
-    /// The error of an operating system call on `path`, with a mend that fits its kind.
+    /// The error of an operating system call on `path`, with a hint that fits its kind.
     pub(crate) fn io(action: &'static str, path: &Path, source: io::Error) -> Self {
-        let mend = match source.kind() {
+        let hint = match source.kind() {
             io::ErrorKind::StorageFull
             | io::ErrorKind::QuotaExceeded
             | io::ErrorKind::FileTooLarge => "free some space or choose another disk",
@@ -197,7 +197,7 @@ impl StoreError {
         Self::Io {
             path: path.to_owned(),
             action,
-            mend,
+            hint,
             source,
         }
     }

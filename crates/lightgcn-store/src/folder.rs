@@ -33,7 +33,7 @@ impl Folder {
             io::ErrorKind::NotADirectory => StoreError::Missing {
                 path: path.to_owned(),
                 format: kind.format.to_owned(),
-                mend: "it is a file: give the folder".to_owned(),
+                hint: "it is a file: give the folder".to_owned(),
             },
             _ => StoreError::io("list", path, error),
         })?;
@@ -41,7 +41,7 @@ impl Folder {
             return Err(StoreError::Missing {
                 path: path.to_owned(),
                 format: kind.format.to_owned(),
-                mend: format!("the folder there has no {MANIFEST}: check the path"),
+                hint: format!("the folder there has no {MANIFEST}: check the path"),
             });
         }
         let (manifest, identity) = Manifest::read(path, kind)?;
@@ -276,7 +276,7 @@ fn missing(path: &Path, kind: Kind) -> StoreError {
         .map(|(name, _)| name)
         .filter(|name| name.starts_with(&aside))
         .collect();
-    let mend = if left.is_empty() {
+    let hint = if left.is_empty() {
         "make one or check the path".to_owned()
     } else {
         format!(
@@ -287,6 +287,6 @@ fn missing(path: &Path, kind: Kind) -> StoreError {
     StoreError::Missing {
         path: path.to_owned(),
         format: kind.format.to_owned(),
-        mend,
+        hint,
     }
 }

@@ -17,7 +17,7 @@ pub enum TrainError {
     /// The configuration is not usable; every fault is listed.
     #[error("the training configuration is not usable: {}", faults.join("; "))]
     Config {
-        /// Every fault found, each with its mend.
+        /// Every fault found, and how to fix it.
         faults: Vec<String>,
     },
     /// The loss became infinite or not a number.
@@ -101,19 +101,19 @@ pub enum TrainError {
     /// An earlier model is no start for this one.
     #[error("the earlier model cannot be started from: {detail}")]
     WarmStart {
-        /// What does not fit, and the mend.
+        /// What does not fit, and how to fix it.
         detail: String,
     },
     /// Two models cannot be compared on a dataset.
     #[error("the earlier and the new model cannot be compared: {detail}")]
     NotComparable {
-        /// Why, and the mend.
+        /// Why, and how to fix it.
         detail: String,
     },
     /// A search space is not usable; every fault is listed.
     #[error("the search space is not usable: {}", faults.join("; "))]
     SearchSpace {
-        /// Every fault found, each with its place and its mend.
+        /// Every fault found, each with its place and how to fix it.
         faults: Vec<String>,
     },
     /// A folder already holds the record of a search.

@@ -141,7 +141,7 @@ impl SplitConfig {
         }
     }
 
-    /// Every fault of the split, each a sentence with its mend; empty where it is usable.
+    /// Every fault of the split, each a sentence that says how to fix it; empty where it is usable.
     #[must_use]
     pub fn faults(&self) -> Vec<String> {
         let mut faults = Vec::new();

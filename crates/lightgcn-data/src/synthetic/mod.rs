@@ -74,5 +74,5 @@ fn log_error(reason: String) -> DataError {
 }
 
 fn row_error(error: csv::Error) -> DataError {
-    log_error(format!("{error}; mend or drop that row"))
+    log_error(format!("{error}; fix or drop that row"))
 }

@@ -153,7 +153,7 @@ fn codes_of(
         if !found {
             let labels = columns.iter().flat_map(|c| c.labels());
             let nearest = nearest_label(labels.map(String::as_str), name);
-            let mend = match &nearest {
+            let hint = match &nearest {
                 Some(near) => format!("did you mean {near:?}?"),
                 None if columns.iter().all(|c| c.labels().is_empty()) => {
                     format!("no item of this model has a {kind}")
@@ -164,7 +164,7 @@ fn codes_of(
                 kind,
                 name: name.clone(),
                 nearest,
-                mend,
+                hint,
             });
         }
     }

@@ -39,7 +39,7 @@ pub(crate) fn nearest_label<'a>(
 }
 
 /// What to do about an unknown user. It never names another user.
-pub(crate) fn mend_for_user(users: &Vocabulary<UserId>, id: &str) -> String {
+pub(crate) fn hint_for_user(users: &Vocabulary<UserId>, id: &str) -> String {
     let trimmed = id.trim();
     if trimmed != id && users.get(trimmed).is_some() {
         return format!("the id is known without the blanks around it: {trimmed:?}");
@@ -104,7 +104,7 @@ mod tests {
     #[test]
     fn other_users_are_never_named() {
         let users = Vocabulary::from_names(["anna", "bob"]).unwrap();
-        assert!(mend_for_user(&users, "bob ").contains("\"bob\""));
-        assert!(!mend_for_user(&users, "ann").contains("anna"));
+        assert!(hint_for_user(&users, "bob ").contains("\"bob\""));
+        assert!(!hint_for_user(&users, "ann").contains("anna"));
     }
 }

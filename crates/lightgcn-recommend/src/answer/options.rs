@@ -84,8 +84,8 @@ impl RecommendOptions {
         }
         for (n, source) in self.chain.iter().enumerate() {
             if *source == Source::Exploration {
-                let mend = "ask for it by exploration = 0.05 and the like";
-                faults.push(format!("exploration is no link of the chain; {mend}"));
+                let hint = "ask for it by exploration = 0.05 and the like";
+                faults.push(format!("exploration is no link of the chain; {hint}"));
             }
             if self.chain[..n].contains(source) {
                 faults.push(format!("the chain names {source} twice"));

@@ -51,7 +51,7 @@ pub enum EventStoreError {
     Event {
         /// Its place in the batch, from 1.
         number: usize,
-        /// What is wrong, and the mend.
+        /// What is wrong, and how to fix it.
         detail: String,
     },
     /// The store holds as much as it may; nothing of the batch was kept.

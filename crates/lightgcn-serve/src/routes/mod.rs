@@ -29,7 +29,7 @@ use utoipa_axum::routes;
 #[derive(OpenApi)]
 #[openapi(info(
     title = "lightgcn",
-    description = "Recommendations and their explanations. Every answer of a model names its version, in the header x-model-version and in the field model_version. Faults have a status of 4xx or 5xx and tell what, where and the mend; 503 comes with Retry-After.",
+    description = "Recommendations and their explanations. Every answer of a model names its version, in the header x-model-version and in the field model_version. Faults have a status of 4xx or 5xx and tell what, where and how to fix it; 503 comes with Retry-After.",
 ))]
 struct Document;
 
