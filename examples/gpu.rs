@@ -15,7 +15,7 @@ use lightgcn::core::{
     BehaviorWeightsConfig, Catalogue, InteractionsBuilder, ItemId, Lineage, Split, Truth, UserId,
     Vocabulary,
 };
-use lightgcn::graph::{Adjacency, GraphOptions, Normalization, TrainGraph};
+use lightgcn::graph::{Adjacency, AdjacencyRequest, GraphOptions, TrainGraph};
 use lightgcn::kernels::{CpuBackend, GraphBackend, LeaveOut, SparseMatrix, sparse_dense, top_k};
 use lightgcn::prelude::*;
 use lightgcn::train::{LossSpec, Observer, Preset, TrainEvent};
@@ -84,7 +84,7 @@ fn main() -> anyhow::Result<()> {
         args.layers
     );
     let graph = TrainGraph::new(&dataset.split.train, &GraphOptions::default())?;
-    let adjacency = graph.adjacency(Normalization::Symmetric);
+    let adjacency = graph.adjacency(&AdjacencyRequest::default())?;
     match args.device {
         Device::Cpu => measure::<CpuBackend>(&args, &dataset, &adjacency, &Default::default()),
         #[cfg(feature = "wgpu")]
@@ -146,7 +146,7 @@ fn items<B: GraphBackend>(
     device: &B::Device,
 ) -> anyhow::Result<()> {
     let matrix = SparseMatrix::<B>::from_graph(adjacency, device)?;
-    let x = table::<B>(adjacency.n_nodes(), args.dimension, device);
+    let x = table::<B>(adjacency.n_columns(), args.dimension, device);
     for (name, matrix) in [
         ("item f32", matrix.clone()),
         ("item bf16", matrix.with_bf16_operands()),

@@ -11,7 +11,7 @@
 use clap::{Parser, ValueEnum};
 use lightgcn::core::UserId;
 use lightgcn::core::random::{Random, Stream};
-use lightgcn::graph::{Adjacency, GraphOptions, Normalization, TrainGraph};
+use lightgcn::graph::{Adjacency, AdjacencyRequest, GraphOptions, TrainGraph};
 use lightgcn::prelude::*;
 use lightgcn::recommend::Exclusions;
 use lightgcn::simd::{CsrView, propagate};
@@ -245,7 +245,7 @@ impl Table {
         );
         Ok(Self {
             layer,
-            adjacency: graph.adjacency(Normalization::Symmetric),
+            adjacency: graph.adjacency(&AdjacencyRequest::default())?,
             n_users: graph.n_users(),
         })
     }
@@ -253,7 +253,7 @@ impl Table {
     /// Propagates three layers, and ranks by their mean with layer 0.
     fn ranker(&self) -> anyhow::Result<EmbeddingRanker<'static>> {
         let a = &self.adjacency;
-        let matrix = CsrView::new(a.row_offsets(), a.columns(), a.values(), a.n_nodes())?;
+        let matrix = CsrView::new(a.row_offsets(), a.columns(), a.values(), a.n_columns())?;
         let embeddings = propagate(matrix, &self.layer, DIMENSION, &[0.25; 4]);
         let ranker =
             EmbeddingRanker::from_nodes("propagated", embeddings, self.n_users, DIMENSION)?;

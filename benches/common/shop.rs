@@ -6,7 +6,7 @@ use std::sync::{Arc, LazyLock};
 
 use lightgcn::core::{InteractionsBuilder, ItemId, Split, Truth, UserId};
 use lightgcn::data::PairFiles;
-use lightgcn::graph::{Adjacency, GraphOptions, Normalization, TrainGraph};
+use lightgcn::graph::{Adjacency, AdjacencyRequest, GraphOptions, TrainGraph};
 use lightgcn::sample::{
     BatchSampler, PositiveSet, Positives, SamplerConfig, TripleBatch, UniformNegatives,
 };
@@ -72,7 +72,8 @@ impl Shop {
             adjacency: LazyLock::new(Box::new(move || {
                 let graph = TrainGraph::new(&for_graph.train, &GraphOptions::default());
                 let graph = graph.expect("the shop has pairs");
-                graph.adjacency(Normalization::Symmetric)
+                let adjacency = graph.adjacency(&AdjacencyRequest::default());
+                adjacency.expect("the shop has pairs")
             })),
             sampler: LazyLock::new(Box::new(move || {
                 let positives = Positives::new(&for_sampler.train, PositiveSet::AllPairs);
@@ -109,7 +110,7 @@ impl Shop {
     /// [`Self::adjacency`] as the loops take it, checked anew.
     pub(crate) fn matrix(&self) -> CsrView<'_, u64, u32> {
         let a = self.adjacency();
-        CsrView::new(a.row_offsets(), a.columns(), a.values(), a.n_nodes())
+        CsrView::new(a.row_offsets(), a.columns(), a.values(), a.n_columns())
             .expect("an adjacency matrix is one")
     }
 

@@ -1,74 +1,63 @@
-//! The square adjacency matrix that graph convolutions multiply with.
+//! An adjacency matrix that graph convolutions multiply with.
 
-use crate::train_graph::row;
-use crate::{Normalization, TrainGraph};
+use crate::Normalization;
+use crate::sparse::{Csr, column_sums, row_sums};
 use sprs::CsMatI;
 
-/// The scaled adjacency matrix of the whole graph, `[n_nodes, n_nodes]`, as compressed sparse rows.
+/// A scaled adjacency matrix as compressed sparse rows, as a model requested it.
 ///
-/// Nodes are the users (rows `0..n_users`), then the items. Columns ascend within a row, and
-/// isolated nodes have empty rows. Every undirected edge stands in it twice.
+/// Columns ascend within a row, and isolated nodes have empty rows. In a square one every
+/// undirected edge has two entries.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Adjacency {
-    matrix: CsMatI<f32, u32, u64>,
+    matrix: Csr,
     normalization: Normalization,
+    is_symmetric: bool,
 }
 
 impl Adjacency {
-    /// Lays the two triangles of `graph` out in one matrix. O(nodes + edges).
-    pub(crate) fn new(graph: &TrainGraph, normalization: Normalization) -> Self {
-        let n_users = graph.n_users() as u32;
-        let n_entries = 2 * graph.n_edges();
-        let mut offsets = Vec::with_capacity(graph.n_nodes() + 1);
-        let mut columns = Vec::with_capacity(n_entries);
-        let mut values = Vec::with_capacity(n_entries);
-        offsets.push(0);
-        let halves = [
-            (
-                graph.by_user(),
-                graph.user_degrees(),
-                graph.item_degrees(),
-                n_users,
-            ),
-            (
-                graph.by_item(),
-                graph.item_degrees(),
-                graph.user_degrees(),
-                0,
-            ),
-        ];
-        for (matrix, row_degrees, column_degrees, first_column) in halves {
-            for (n, &row_degree) in row_degrees.iter().enumerate() {
-                let (neighbors, weights) = row(matrix, n);
-                for (&c, &weight) in neighbors.iter().zip(weights) {
-                    let column_degree = column_degrees[c as usize];
-                    let value = normalization.scale(f64::from(weight), row_degree, column_degree);
-                    columns.push(first_column + c);
-                    values.push(value as f32);
-                }
-                offsets.push(columns.len() as u64);
+    /// Scales weights, in place, by the sums of their rows and columns. Weights are `undirected` if
+    /// they equal their transpose. O(rows + columns + entries).
+    pub(crate) fn new(mut matrix: Csr, normalization: Normalization, undirected: bool) -> Self {
+        let row_degrees = row_sums(&matrix);
+        let column_degrees = match undirected {
+            true => None,
+            false => Some(column_sums(&matrix)),
+        };
+        let column_degrees = column_degrees.as_ref().unwrap_or(&row_degrees);
+        for (mut row, &row_degree) in matrix.outer_iterator_mut().zip(&row_degrees) {
+            for (column, value) in row.iter_mut() {
+                let column_degree = column_degrees[column as usize];
+                let scaled = normalization.scale(f64::from(*value), row_degree, column_degree);
+                *value = scaled as f32;
             }
         }
-        let shape = (graph.n_nodes(), graph.n_nodes());
         Self {
-            matrix: CsMatI::new(shape, offsets, columns, values),
+            matrix,
             normalization,
+            is_symmetric: undirected && normalization.is_symmetric(),
         }
     }
 
-    /// How many nodes there are: users and items.
+    /// How many rows there are.
     #[must_use]
-    pub fn n_nodes(&self) -> usize {
+    pub fn n_rows(&self) -> usize {
         self.matrix.rows()
     }
 
-    /// How many entries are stored: twice the number of undirected edges.
+    /// How many columns there are.
+    #[must_use]
+    pub fn n_columns(&self) -> usize {
+        self.matrix.cols()
+    }
+
+    /// How many entries are stored.
     #[must_use]
     pub fn n_entries(&self) -> usize {
         self.matrix.nnz()
     }
 
-    /// Where each row's entries begin: `[n_nodes + 1]`, from 0 to the number of entries.
+    /// Where each row's entries begin: `[n_rows + 1]`, from 0 to the number of entries.
     #[must_use]
     pub fn row_offsets(&self) -> &[u64] {
         self.matrix.indptr().into_raw_storage()
@@ -93,11 +82,11 @@ impl Adjacency {
         self.normalization
     }
 
-    /// Whether the matrix equals its own transpose, to the bit, because its normalization
-    /// guarantees it.
+    /// Whether the matrix equals its own transpose, to the bit, because its shape and its
+    /// normalization guarantee it.
     #[must_use]
     pub fn is_symmetric(&self) -> bool {
-        self.normalization.is_symmetric()
+        self.is_symmetric
     }
 
     /// The matrix itself, for the operations of `sprs`.
@@ -112,6 +101,3 @@ impl Adjacency {
         self.matrix
     }
 }
-
-#[cfg(test)]
-mod tests;

@@ -17,32 +17,117 @@ pub enum GraphError {
         /// How many items there are.
         n_items: usize,
     },
-    /// Users and items together are more than a 32-bit node number can name.
-    #[error(
-        "{n_users} users and {n_items} items are more than {limit} nodes; drop rare ones \
-         with a k-core"
-    )]
+    /// There are more nodes than a 32-bit row number can name.
+    #[error("{n_nodes} nodes are more than {limit}; drop rare users and items with a k-core")]
     TooManyNodes {
-        /// How many users there are.
-        n_users: usize,
-        /// How many items there are.
-        n_items: usize,
+        /// How many nodes there are.
+        n_nodes: usize,
         /// The largest number of nodes supported.
         limit: usize,
     },
-    /// A name that is no normalization.
+    /// A behavior, attribute, relation or node kind that is not there.
+    #[error("{given:?} is not a known {what}; choose one of {}", known.join(", "))]
+    Unknown {
+        /// `behavior`, `attribute`, `relation` or `node kind`.
+        what: &'static str,
+        /// The name given.
+        given: String,
+        /// The names that are known.
+        known: Vec<String>,
+    },
+    /// Two node kinds or edge types with one name.
+    #[error("{name:?} occurs twice; node kinds and edge types need distinct names")]
+    DuplicateName {
+        /// The repeated name.
+        name: String,
+    },
+    /// An edge to a node that does not exist.
+    #[error("relation {relation:?} names row {row} of kind {kind:?}, which has {rows} rows")]
+    RowOutOfRange {
+        /// The relation.
+        relation: String,
+        /// The node kind.
+        kind: String,
+        /// The row.
+        row: u32,
+        /// How many rows the kind has.
+        rows: usize,
+    },
+    /// An edge from a node to itself.
+    #[error("relation {relation:?} links row {row} of kind {kind:?} to itself; drop such edges")]
+    SelfEdge {
+        /// The relation.
+        relation: String,
+        /// The node kind.
+        kind: String,
+        /// The row.
+        row: u32,
+    },
+    /// A catalogue of other items.
+    #[error("the catalogue has {found} items, the graph {wanted}; give the dataset's catalogue")]
+    CatalogueSize {
+        /// How many items the catalogue has.
+        found: usize,
+        /// How many items the graph has.
+        wanted: usize,
+    },
+    /// A request without a type of edges.
+    #[error("the request selects no type of edges; list at least one, such as `behaviors`")]
+    NothingSelected,
+    /// A request whose matrix would be empty.
+    #[error("no edge is of the selected types and between the selected nodes")]
+    NoEdges,
+    /// A weight that is not positive and finite.
+    #[error("edges of type {name:?} have weight {given}; weights must be positive and finite")]
+    EdgeWeight {
+        /// The edge type.
+        name: String,
+        /// The weight given.
+        given: String,
+    },
+    /// A selected type without a weight.
+    #[error("no weight is given for edges of type {name:?}; give one for each selected type")]
+    MissingWeight {
+        /// The edge type.
+        name: String,
+    },
+    /// A weight for a type that is not selected.
+    #[error("a weight is given for {name:?}, which is not selected; select it or drop the weight")]
+    UnusedWeight {
+        /// The edge type.
+        name: String,
+    },
+    /// Co-occurrence that keeps no link.
+    #[error("0 neighbors keep no link; give a positive number or leave it out")]
+    NoNeighbors,
+    /// An unknown name of a normalization.
     #[error(
-        "{given:?} is no normalization; choose one of symmetric, left, right, none, or give two \
+        "{given:?} is not a normalization; choose one of symmetric, left, right, none, or give two \
          exponents, such as powers:0.6:-0.1"
     )]
     UnknownNormalization {
         /// The name given.
         given: String,
     },
-    /// An exponent that is no number or too large a one.
-    #[error("{given:?} is no exponent of a degree; give a number from -2 to 2, such as 0.6")]
+    /// An exponent that is not a number or is out of range.
+    #[error("{given:?} is not a valid exponent; give a number from -2 to 2, such as 0.6")]
     Exponent {
         /// What was given.
         given: String,
     },
+}
+
+impl GraphError {
+    pub(crate) fn unknown(
+        what: &'static str,
+        given: &str,
+        known: impl IntoIterator<Item = impl AsRef<str>>,
+    ) -> Self {
+        let known = known.into_iter().map(|name| name.as_ref().to_owned());
+        Self::Unknown {
+            what,
+            given: given.to_owned(),
+            known: known.collect(),
+        }
+    }
 }

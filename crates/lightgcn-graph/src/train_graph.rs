@@ -1,7 +1,8 @@
-//! The weighted bipartite graph of users and items.
+//! The graph of typed nodes and typed edges.
 
-use crate::{Adjacency, EdgeIndex, GraphError, Normalization};
-use lightgcn_core::{Interactions, Train};
+use crate::sparse::{Csr, row_sums, transpose};
+use crate::{EdgeType, GraphError, ItemAttribute, NodeCounts};
+use lightgcn_core::{Catalogue, Interactions, Train};
 use serde::{Deserialize, Serialize};
 use sprs::CsMatI;
 
@@ -9,37 +10,55 @@ use sprs::CsMatI;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct GraphOptions {
-    /// Whether edges carry the pairs' weights; otherwise every edge weighs 1.
+    /// Whether edges have the weights of their pairs; otherwise every edge weighs 1.
     pub edge_weights: bool,
 }
 
 impl Default for GraphOptions {
-    /// Edges carry the pairs' weights.
+    /// Edges have the weights of their pairs.
     fn default() -> Self {
         Self { edge_weights: true }
     }
 }
 
-/// The graph that messages flow along: one weighted, undirected edge per training pair, of
-/// whatever behavior. It is stored as compressed sparse rows from both sides.
+/// The graph that messages flow along: typed nodes and typed, undirected edges.
 ///
-/// Nodes without an edge are part of it. Its targets (purchases) are another thing: samplers and
-/// evaluations take them from [`Interactions::targets`].
+/// Nodes are users, items and further kinds, in this order; those without an edge are part of it.
+/// Edges are the training pairs, each with its weight and the behaviors it has; the attributes of
+/// items ([`TrainGraph::with_attributes`]); and relations ([`TrainGraph::with_triples`]). Models
+/// ask for matrices by [`TrainGraph::adjacency`]. The pairs are stored as compressed sparse rows
+/// from both sides.
+///
+/// What recommendations are for (purchases) is another thing: samplers and evaluations take it from
+/// [`Interactions::targets`].
 #[derive(Debug, Clone, PartialEq)]
 pub struct TrainGraph {
-    by_user: CsMatI<f32, u32, u64>,
-    by_item: CsMatI<f32, u32, u64>,
+    by_user: Csr,
+    by_item: Csr,
     user_degrees: Vec<f64>,
     item_degrees: Vec<f64>,
     options: GraphOptions,
+    nodes: NodeCounts,
+    behaviors: Vec<String>,
+    /// One bit for each pair and behavior, `[n_pairs][ceil(n_behaviors / 8)]` bytes.
+    has_behavior: Vec<u8>,
+    edges: Vec<EdgeSet>,
+}
+
+/// The edges of one attribute or relation.
+#[derive(Debug, Clone, PartialEq)]
+struct EdgeSet {
+    edge_type: EdgeType,
+    /// Pairs of nodes by their rows in the whole graph, ascending and distinct.
+    edges: Vec<(u32, u32)>,
 }
 
 impl TrainGraph {
-    /// The graph of a split's training part. O(nodes + pairs).
+    /// The graph of a split's training part. O(nodes + pairs · behaviors).
     ///
     /// # Errors
-    /// [`GraphError::Empty`] if there is no pair, [`GraphError::TooManyNodes`] if users and
-    /// items together are more than 2^32 − 2.
+    /// [`GraphError::Empty`] if there is no pair, [`GraphError::TooManyNodes`] if there are more
+    /// than 2^32 − 2 nodes.
     pub fn new(train: &Train, options: &GraphOptions) -> Result<Self, GraphError> {
         Self::from_interactions(train.interactions(), options)
     }
@@ -54,14 +73,7 @@ impl TrainGraph {
         options: &GraphOptions,
     ) -> Result<Self, GraphError> {
         let (n_users, n_items) = (pairs.n_users(), pairs.n_items());
-        let limit = u32::MAX as usize - 1;
-        if n_users.checked_add(n_items).is_none_or(|n| n > limit) {
-            return Err(GraphError::TooManyNodes {
-                n_users,
-                n_items,
-                limit,
-            });
-        }
+        let nodes = NodeCounts::new(n_users, n_items)?;
         if pairs.n_pairs() == 0 {
             return Err(GraphError::Empty { n_users, n_items });
         }
@@ -77,12 +89,149 @@ impl TrainGraph {
         );
         let by_item = transpose(&by_user);
         Ok(Self {
-            user_degrees: degrees(&by_user),
-            item_degrees: degrees(&by_item),
+            user_degrees: row_sums(&by_user),
+            item_degrees: row_sums(&by_item),
             by_user,
             by_item,
             options: *options,
+            nodes,
+            behaviors: pairs.behaviors().to_vec(),
+            has_behavior: behavior_bits(pairs),
+            edges: Vec::new(),
         })
+    }
+
+    /// Adds a node kind for each attribute that the graph does not have yet, and an edge from each
+    /// item to the value that it has. O(items) each; prices need a sort.
+    ///
+    /// # Errors
+    /// [`GraphError::CatalogueSize`] if the catalogue has another number of items,
+    /// [`GraphError::DuplicateName`] or [`GraphError::TooManyNodes`] for a node kind.
+    pub fn with_attributes(
+        mut self,
+        catalogue: &Catalogue,
+        attributes: impl IntoIterator<Item = ItemAttribute>,
+    ) -> Result<Self, GraphError> {
+        if catalogue.n_items() != self.n_items() {
+            return Err(GraphError::CatalogueSize {
+                found: catalogue.n_items(),
+                wanted: self.n_items(),
+            });
+        }
+        for attribute in attributes {
+            let edge_type = EdgeType::Attribute(attribute);
+            if self.find_edges(&edge_type).is_ok() {
+                continue;
+            }
+            let values = attribute.column(catalogue);
+            let (n_users, first) = (self.n_users() as u32, self.n_nodes() as u32);
+            self = self.with_kind(&attribute.to_string(), values.labels().len())?;
+            let n_values = values.labels().len() as u32;
+            let items = values.codes().iter().zip(n_users..);
+            let known = items.filter(|&(&value, _)| value < n_values);
+            let edges = known.map(|(&value, item)| (item, first + value)).collect();
+            self.edges.push(EdgeSet { edge_type, edges });
+        }
+        Ok(self)
+    }
+
+    /// Adds a kind of `count` nodes, such as the entities of a knowledge graph, after those that
+    /// the graph has.
+    ///
+    /// # Errors
+    /// [`GraphError::DuplicateName`] if there is such a kind already, [`GraphError::TooManyNodes`]
+    /// if there are more than 2^32 − 2 nodes then.
+    pub fn with_kind(mut self, kind: &str, count: usize) -> Result<Self, GraphError> {
+        self.nodes = self.nodes.with(kind, count)?;
+        Ok(self)
+    }
+
+    /// Adds the edges of `triples` between the nodes of two kinds, or of one. A triple is a row of
+    /// the kind `head`, the number of one of the `relations`, and a row of the kind `tail`;
+    /// repeated ones count once. A relation may be given again, between other kinds: its edges are
+    /// added to those that it has. O(triples · log triples).
+    ///
+    /// ```
+    /// # use lightgcn_core::{InteractionsBuilder, ItemId, UserId};
+    /// # use lightgcn_graph::{AdjacencyRequest, EdgeType, GraphOptions, TrainGraph};
+    /// # let mut pairs = InteractionsBuilder::from_names(&["purchase"], &["purchase"])?;
+    /// # pairs.push(UserId(0), ItemId(0), 1.0, &[1], None)?;
+    /// # let pairs = pairs.build(1, 2)?;
+    /// let graph = TrainGraph::from_interactions(&pairs, &GraphOptions::default())?
+    ///     .with_kind("entity", 1)?
+    ///     .with_triples(["item", "entity"], &["made_of"], &[(0, 0, 0), (1, 0, 0)])?
+    ///     .with_triples(["item", "item"], &["replaces"], &[(1, 0, 0)])?;
+    /// let adjacency = graph.adjacency(&AdjacencyRequest {
+    ///     edges: vec![EdgeType::Relation("made_of".to_owned())],
+    ///     ..AdjacencyRequest::default()
+    /// })?;
+    /// assert_eq!((adjacency.n_rows(), adjacency.n_entries()), (4, 4));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
+    /// # Errors
+    /// [`GraphError::Unknown`] for a kind or the number of a relation that is not there,
+    /// [`GraphError::DuplicateName`] if a relation has the name of a behavior, an attribute or
+    /// `behaviors`, or is listed twice; [`GraphError::RowOutOfRange`], [`GraphError::SelfEdge`].
+    pub fn with_triples(
+        mut self,
+        [head, tail]: [&str; 2],
+        relations: &[&str],
+        triples: &[(u32, u32, u32)],
+    ) -> Result<Self, GraphError> {
+        for (n, &name) in relations.iter().enumerate() {
+            let taken = |set: &EdgeSet| set.edge_type.to_string() == name && !set.is_relation();
+            let is_behavior = name == "behaviors" || self.behaviors.iter().any(|b| b == name);
+            if relations[..n].contains(&name) || is_behavior || self.edges.iter().any(taken) {
+                return Err(GraphError::DuplicateName {
+                    name: name.to_owned(),
+                });
+            }
+        }
+        let (heads, tails) = (self.nodes.find(head)?, self.nodes.find(tail)?);
+        let mut edges = vec![Vec::new(); relations.len()];
+        for &(from, relation, to) in triples {
+            let Some(&name) = relations.get(relation as usize) else {
+                let number = relation.to_string();
+                return Err(GraphError::unknown("relation", &number, relations));
+            };
+            for (kind, row, rows) in [(head, from, heads.len()), (tail, to, tails.len())] {
+                if row as usize >= rows {
+                    return Err(GraphError::RowOutOfRange {
+                        relation: name.to_owned(),
+                        kind: kind.to_owned(),
+                        row,
+                        rows,
+                    });
+                }
+            }
+            if head == tail && from == to {
+                return Err(GraphError::SelfEdge {
+                    relation: name.to_owned(),
+                    kind: head.to_owned(),
+                    row: from,
+                });
+            }
+            let edge = (heads.start as u32 + from, tails.start as u32 + to);
+            edges[relation as usize].push(edge);
+        }
+        for (&name, edges) in relations.iter().zip(edges) {
+            self.add_edges(EdgeType::Relation(name.to_owned()), edges);
+        }
+        Ok(self)
+    }
+
+    fn add_edges(&mut self, edge_type: EdgeType, edges: Vec<(u32, u32)>) {
+        let position = self.edges.iter().position(|set| set.edge_type == edge_type);
+        let position = position.unwrap_or_else(|| {
+            let edges = Vec::new();
+            self.edges.push(EdgeSet { edge_type, edges });
+            self.edges.len() - 1
+        });
+        let all = &mut self.edges[position].edges;
+        all.extend(edges);
+        all.sort_unstable();
+        all.dedup();
     }
 
     /// How many users there are.
@@ -97,19 +246,36 @@ impl TrainGraph {
         self.by_user.cols()
     }
 
-    /// How many nodes there are: users and items.
+    /// How many nodes there are, of all kinds.
     #[must_use]
     pub fn n_nodes(&self) -> usize {
-        self.n_users() + self.n_items()
+        self.nodes.total()
     }
 
-    /// How many undirected edges there are: one a pair.
+    /// The kinds of nodes, with their counts and rows.
+    #[must_use]
+    pub fn nodes(&self) -> &NodeCounts {
+        &self.nodes
+    }
+
+    /// The names of the behaviors of the training pairs.
+    #[must_use]
+    pub fn behaviors(&self) -> &[String] {
+        &self.behaviors
+    }
+
+    /// The attributes and relations that were added, in that order.
+    pub fn further_edges(&self) -> impl Iterator<Item = &EdgeType> {
+        self.edges.iter().map(|set| &set.edge_type)
+    }
+
+    /// How many edges between users and items there are: one for each pair.
     #[must_use]
     pub fn n_edges(&self) -> usize {
         self.by_user.nnz()
     }
 
-    /// The options that it was made with.
+    /// The options that the graph was made with.
     #[must_use]
     pub fn options(&self) -> &GraphOptions {
         &self.options
@@ -140,54 +306,66 @@ impl TrainGraph {
         &self.item_degrees
     }
 
-    /// The adjacency matrix of all nodes, `[n_nodes, n_nodes]`. O(nodes + edges).
+    /// The pairs as directed edges between the nodes of users and items, `[2, 2 · pairs]`, as PyTorch
+    /// Geometric writes them: sources and targets. First all edges from users to items, by user,
+    /// then item; then the same edges in the same order from items to users. O(pairs).
     #[must_use]
-    pub fn adjacency(&self, normalization: Normalization) -> Adjacency {
-        Adjacency::new(self, normalization)
+    pub fn edge_index(&self) -> [Vec<u32>; 2] {
+        let n_users = self.n_users() as u32;
+        let users = (0..n_users).flat_map(|user| {
+            let degree = self.by_user.indptr().nnz_in_outer_sz(user as usize);
+            std::iter::repeat_n(user, degree)
+        });
+        let items = self.by_user.indices().iter().map(|&item| n_users + item);
+        let forward = [users.collect::<Vec<_>>(), items.collect()];
+        [
+            [&forward[0][..], &forward[1]].concat(),
+            [&forward[1][..], &forward[0]].concat(),
+        ]
     }
 
-    /// The edges in both directions as lists of nodes. O(nodes + edges).
-    #[must_use]
-    pub fn edge_index(&self) -> EdgeIndex {
-        EdgeIndex::new(self)
+    /// Whether a pair has an event of a behavior.
+    pub(crate) fn has_behavior(&self, pair: usize, behavior: usize) -> bool {
+        let width = self.behaviors.len().div_ceil(8);
+        self.has_behavior[pair * width + behavior / 8] >> (behavior % 8) & 1 == 1
+    }
+
+    /// The number of a behavior.
+    pub(crate) fn find_behavior(&self, name: &str) -> Result<usize, GraphError> {
+        let position = self.behaviors.iter().position(|b| b == name);
+        position.ok_or_else(|| GraphError::unknown("behavior", name, &self.behaviors))
+    }
+
+    /// The edges of an attribute or relation, by the rows of nodes in the whole graph.
+    pub(crate) fn find_edges(&self, edge_type: &EdgeType) -> Result<&[(u32, u32)], GraphError> {
+        let found = self.edges.iter().find(|set| set.edge_type == *edge_type);
+        found.map(|set| &set.edges[..]).ok_or_else(|| {
+            let what = match edge_type {
+                EdgeType::Attribute(_) => "attribute",
+                _ => "relation",
+            };
+            let known = self.further_edges().map(EdgeType::to_string);
+            GraphError::unknown(what, &edge_type.to_string(), known)
+        })
     }
 }
 
-/// The columns and the values of one row.
-pub(crate) fn row(matrix: &CsMatI<f32, u32, u64>, n: usize) -> (&[u32], &[f32]) {
-    let range = matrix.indptr().outer_inds_sz(n);
-    (&matrix.indices()[range.clone()], &matrix.data()[range])
+impl EdgeSet {
+    fn is_relation(&self) -> bool {
+        matches!(self.edge_type, EdgeType::Relation(_))
+    }
 }
 
-/// The sums of the rows, added in the order of the columns.
-fn degrees(matrix: &CsMatI<f32, u32, u64>) -> Vec<f64> {
-    (0..matrix.rows())
-        .map(|n| row(matrix, n).1.iter().map(|&w| f64::from(w)).sum())
-        .collect()
-}
-
-/// The transpose as compressed sparse rows, by counting.
-fn transpose(matrix: &CsMatI<f32, u32, u64>) -> CsMatI<f32, u32, u64> {
-    let mut offsets = vec![0u64; matrix.cols() + 1];
-    for &column in matrix.indices() {
-        offsets[column as usize + 1] += 1;
-    }
-    for n in 0..matrix.cols() {
-        offsets[n + 1] += offsets[n];
-    }
-    let mut next = offsets.clone();
-    let mut rows = vec![0u32; matrix.nnz()];
-    let mut values = vec![0f32; matrix.nnz()];
-    for n in 0..matrix.rows() {
-        let (columns, weights) = row(matrix, n);
-        for (&column, &weight) in columns.iter().zip(weights) {
-            let position = next[column as usize] as usize;
-            next[column as usize] += 1;
-            rows[position] = n as u32;
-            values[position] = weight;
+/// One bit for each pair and behavior, whether the pair has an event of it.
+fn behavior_bits(pairs: &Interactions) -> Vec<u8> {
+    let width = pairs.behaviors().len().div_ceil(8);
+    let mut bits = vec![0; pairs.n_pairs() * width];
+    for (pair, bits) in bits.chunks_exact_mut(width).enumerate() {
+        for (behavior, &count) in pairs.counts_of(pair).iter().enumerate() {
+            bits[behavior / 8] |= u8::from(count > 0) << (behavior % 8);
         }
     }
-    CsMatI::new((matrix.cols(), matrix.rows()), offsets, rows, values)
+    bits
 }
 
 #[cfg(test)]

@@ -135,18 +135,17 @@ impl<B: Backend> SparseMatrix<B> {
         })
     }
 
-    /// Puts a graph's adjacency matrix on `device`, `[n_nodes, n_nodes]`. Without a transpose where
-    /// its normalization makes it symmetric.
+    /// Puts an adjacency matrix on `device`, without a transpose if it is symmetric.
     ///
-    /// O(nodes + edges) on the host.
+    /// O(rows + columns + entries) on the host.
     ///
     /// # Errors
     ///
-    /// [`KernelError::TooLarge`] beyond `i32::MAX` nodes or entries.
+    /// [`KernelError::TooLarge`] beyond `i32::MAX` rows, columns or entries.
     pub fn from_graph(adjacency: &Adjacency, device: &B::Device) -> Result<Self, KernelError> {
         Self::from_csr(
-            adjacency.n_nodes(),
-            adjacency.n_nodes(),
+            adjacency.n_rows(),
+            adjacency.n_columns(),
             adjacency.row_offsets(),
             adjacency.columns(),
             adjacency.values(),

@@ -8,7 +8,7 @@ use burn::module::Param;
 use burn::nn::Linear;
 use burn::tensor::Tensor;
 use lightgcn_core::{InteractionsBuilder, ItemId, UserId};
-use lightgcn_graph::{GraphOptions, Normalization, TrainGraph};
+use lightgcn_graph::{AdjacencyRequest, GraphOptions, TrainGraph};
 use lightgcn_kernels::SparseMatrix;
 use lightgcn_loss::{RecommendationLossConfig, TripleRows, bpr_loss, bpr_loss_weighted};
 use lightgcn_nn::{EmbeddingModel, ForwardMode, LayerWeights, LgConv, LightGcnConfig, NgcfConfig};
@@ -74,7 +74,7 @@ fn graph(case: &Value) -> (usize, usize, SparseMatrix<B>) {
     let pairs = pairs.build(n_users, n_items).unwrap();
     let edge_weights = case["weighted"].as_bool().unwrap();
     let graph = TrainGraph::from_interactions(&pairs, &GraphOptions { edge_weights }).unwrap();
-    let adjacency = graph.adjacency(Normalization::Symmetric);
+    let adjacency = graph.adjacency(&AdjacencyRequest::default()).unwrap();
     let matrix = SparseMatrix::from_graph(&adjacency, &Default::default()).unwrap();
     (n_users, n_items, matrix)
 }

@@ -14,7 +14,7 @@ use lightgcn_core::{
     BehaviorWeightsConfig, Catalogue, Dataset, InteractionsBuilder, ItemId, Lineage, Split, Truth,
     UserId, Vocabulary,
 };
-use lightgcn_graph::{Adjacency, GraphOptions, Normalization, TrainGraph};
+use lightgcn_graph::{Adjacency, AdjacencyRequest, GraphOptions, TrainGraph};
 use lightgcn_kernels::{GraphBackend, SparseMatrix};
 use lightgcn_nn::{EmbeddingModel, ForwardMode};
 use lightgcn_recommend::{EmbeddingRanker, Exclusions, Ranker};
@@ -136,7 +136,8 @@ fn adjacency(n_users: usize, n_items: usize, edges: &[(u32, u32)]) -> Adjacency 
     let graph = TrainGraph::from_interactions(&train, &GraphOptions::default());
     graph
         .unwrap_or_else(|e| panic!("a graph: {e}"))
-        .adjacency(Normalization::Symmetric)
+        .adjacency(&AdjacencyRequest::default())
+        .unwrap_or_else(|e| panic!("an adjacency matrix: {e}"))
 }
 
 fn matrix<B: Backend>(adjacency: &Adjacency, device: &B::Device) -> SparseMatrix<B> {
@@ -180,7 +181,9 @@ pub fn learns_a_planted_pattern<B, M>(
     let train = dataset.split.train.interactions();
     let graph = TrainGraph::new(&dataset.split.train, &GraphOptions::default())
         .unwrap_or_else(|e| panic!("the planted graph: {e}"));
-    let adjacency = graph.adjacency(Normalization::Symmetric);
+    let adjacency = graph
+        .adjacency(&AdjacencyRequest::default())
+        .unwrap_or_else(|e| panic!("an adjacency matrix: {e}"));
     let config = TrainConfig {
         epochs: 60,
         batch_size: 64,
@@ -360,7 +363,9 @@ pub fn relabeling_permutes_the_output<B, M>(
             .unwrap_or_else(|e| panic!("edges: {e}"));
         let graph = TrainGraph::from_interactions(&train, &GraphOptions::default());
         let graph = graph.unwrap_or_else(|e| panic!("a graph: {e}"));
-        matrix::<B>(&graph.adjacency(Normalization::Symmetric), device)
+        let adjacency = graph.adjacency(&AdjacencyRequest::default());
+        let adjacency = adjacency.unwrap_or_else(|e| panic!("an adjacency matrix: {e}"));
+        matrix::<B>(&adjacency, device)
     };
     let user = |u: u32| (u + 2) % n_users as u32;
     let item = |i: u32| (i * 5 + 1) % n_items as u32;

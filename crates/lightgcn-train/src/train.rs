@@ -106,7 +106,7 @@ fn run_training(
         edge_weights: model.edge_weights(),
     };
     let graph = TrainGraph::new(&dataset.split.train, &options)?;
-    let adjacency = graph.adjacency(model.normalization());
+    let adjacency = graph.adjacency(&model.normalization().into())?;
     let mut lineage = lineage(dataset, model, &config)?;
     if let Some(start) = start {
         start.describe(&mut lineage)?;

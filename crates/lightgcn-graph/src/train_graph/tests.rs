@@ -81,13 +81,78 @@ fn a_split_without_edge_weights() {
 }
 
 #[test]
-fn a_graph_without_edges_is_refused() {
+fn a_graph_without_edges_is_an_error() {
     for (n_users, n_items) in [(0, 0), (3, 2)] {
         let pairs = interactions(n_users, n_items, &[]);
         let error = TrainGraph::from_interactions(&pairs, &GraphOptions::default()).unwrap_err();
         assert_eq!(error, GraphError::Empty { n_users, n_items });
-        assert!(error.to_string().contains("no pair"));
     }
+}
+
+#[test]
+fn edge_index_has_both_directions_in_the_same_order() {
+    let graph = graph(3, 2, &[(0, 1, 0.5), (2, 0, 1.0), (2, 1, 0.25)]);
+    let expected = [vec![0, 2, 2, 4, 3, 4], vec![4, 3, 4, 0, 2, 2]];
+    assert_eq!(graph.edge_index(), expected);
+}
+
+#[test]
+fn triples_that_do_not_fit_are_errors() {
+    let graph = || graph(2, 3, &[(0, 1, 0.5)]).with_kind("entity", 1).unwrap();
+    let add = |kinds, names: &[&str], triples: &[(u32, u32, u32)]| {
+        graph().with_triples(kinds, names, triples).unwrap_err()
+    };
+    let (relation, kind) = ("made_of".to_owned(), "item".to_owned());
+    let (row, rows) = (3, 3);
+    assert_eq!(
+        add(["item", "entity"], &["made_of"], &[(0, 0, 0), (3, 0, 0)]),
+        GraphError::RowOutOfRange {
+            relation,
+            kind,
+            row,
+            rows
+        }
+    );
+    let (relation, kind, row) = ("like".to_owned(), "item".to_owned(), 2);
+    assert_eq!(
+        add(["item", "item"], &["like"], &[(2, 0, 2)]),
+        GraphError::SelfEdge {
+            relation,
+            kind,
+            row
+        }
+    );
+    for names in [["view", "like"], ["behaviors", "like"], ["like", "like"]] {
+        let name = names[0].to_owned();
+        let error = add(["item", "item"], &names, &[]);
+        assert_eq!(error, GraphError::DuplicateName { name });
+    }
+    for (kinds, triple, what) in [
+        (["item", "brand"], (0, 0, 0), "node kind"),
+        (["item", "entity"], (0, 1, 0), "relation"),
+    ] {
+        let error = add(kinds, &["like"], &[triple]);
+        assert!(matches!(error, GraphError::Unknown { what: found, .. } if found == what));
+    }
+}
+
+#[test]
+fn a_relation_may_link_several_kinds_and_a_catalogue_must_fit() {
+    let graph = graph(1, 2, &[(0, 1, 0.5)])
+        .with_kind("entity", 2)
+        .unwrap()
+        .with_triples(["entity", "entity"], &["near"], &[(1, 0, 0)])
+        .unwrap()
+        .with_triples(["item", "entity"], &["near"], &[(1, 0, 0), (1, 0, 0)])
+        .unwrap();
+    let near = EdgeType::Relation("near".to_owned());
+    assert_eq!(graph.find_edges(&near).unwrap(), [(2, 3), (4, 3)]);
+    assert_eq!(graph.further_edges().collect::<Vec<_>>(), [&near]);
+    let error = graph
+        .with_attributes(&Catalogue::unknown(3), [])
+        .unwrap_err();
+    let (found, wanted) = (3, 2);
+    assert_eq!(error, GraphError::CatalogueSize { found, wanted });
 }
 
 proptest! {

@@ -106,7 +106,7 @@ fn a_training_graph_becomes_a_matrix() {
     let split = Split::new(pairs, Truth::empty(2, 2), Truth::empty(2, 2)).unwrap();
     let graph = TrainGraph::new(&split.train, &GraphOptions::default()).unwrap();
     for normalization in [Normalization::Symmetric, Normalization::Left] {
-        let adjacency = graph.adjacency(normalization);
+        let adjacency = graph.adjacency(&normalization.into()).unwrap();
         let matrix = SparseMatrix::<Flex>::from_graph(&adjacency, &Default::default()).unwrap();
         assert_eq!(matrix.is_symmetric(), adjacency.is_symmetric());
         assert_eq!((matrix.n_rows(), matrix.n_columns()), (4, 4));

@@ -142,7 +142,7 @@ impl LightGcnPlusPlusConfig {
 ///     pairs.push(UserId(user), ItemId(item), 1.0, &[1], None)?;
 /// }
 /// let graph = TrainGraph::from_interactions(&pairs.build(2, 2)?, &GraphOptions::default())?;
-/// let adjacency = graph.adjacency(Normalization::powers(0.6, -0.1)?);
+/// let adjacency = graph.adjacency(&Normalization::powers(0.6, -0.1)?.into())?;
 /// let matrix = SparseMatrix::<Flex>::from_graph(&adjacency, &device)?;
 ///
 /// let model = LightGcnPlusPlusConfig::new(2, 2).with_dimension(8).init::<Flex>(42, &device)?;

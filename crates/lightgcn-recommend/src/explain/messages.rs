@@ -27,16 +27,17 @@ impl Messages {
             None | Some([] | [_]) => Self::Final,
             Some([_, one]) => Self::Scaled(*one),
             Some([_, others @ ..]) => {
-                let adjacency = graph.adjacency(artifact.model.normalization);
-                let (offsets, columns) = (adjacency.row_offsets(), adjacency.columns());
-                match CsrView::new(offsets, columns, adjacency.values(), adjacency.n_nodes()) {
+                // A graph has edges, and an adjacency matrix is valid by construction.
+                let Ok(a) = graph.adjacency(&artifact.model.normalization.into()) else {
+                    return Self::Final;
+                };
+                match CsrView::new(a.row_offsets(), a.columns(), a.values(), a.n_columns()) {
                     Ok(view) => Self::Table(propagate(
                         view,
                         artifact.layer0.data(),
                         artifact.layer0.dimension(),
                         others,
                     )),
-                    // An adjacency matrix is one by construction.
                     Err(_) => Self::Final,
                 }
             }

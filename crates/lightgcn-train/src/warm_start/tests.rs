@@ -67,7 +67,7 @@ fn known_ids_go_on_and_new_ones_begin() {
     let graph = TrainGraph::new(&new.split.train, &GraphOptions::default()).unwrap();
     let job = FitJob {
         dataset: &new,
-        adjacency: &graph.adjacency(spec.normalization()),
+        adjacency: &graph.adjacency(&spec.normalization().into()).unwrap(),
         config: &config.check().unwrap(),
         run: &RunOptions::default(),
         model_name: "lightgcn",

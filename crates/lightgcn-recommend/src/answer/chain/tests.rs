@@ -71,7 +71,7 @@ pub(crate) fn larger() -> Artifact {
         lineage: Lineage::default(),
     };
     let graph = artifact.graph().unwrap();
-    let adjacency = graph.adjacency(Normalization::Symmetric);
+    let adjacency = graph.adjacency(&Normalization::Symmetric.into()).unwrap();
     let view = lightgcn_simd::CsrView::new(
         adjacency.row_offsets(),
         adjacency.columns(),

@@ -1,0 +1,130 @@
+//! How many nodes of each kind a graph has, and which rows are theirs.
+
+use crate::GraphError;
+use serde::{Deserialize, Serialize};
+use std::ops::Range;
+
+/// The most nodes that a graph can have, so that every row has a 32-bit number.
+const LIMIT: usize = u32::MAX as usize - 1;
+
+/// The kinds of a graph's nodes with their counts, in the order of their rows: users first, then
+/// items, then the further kinds in the order in which they were added.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct NodeCounts {
+    kinds: Vec<(String, usize)>,
+}
+
+impl NodeCounts {
+    /// The name of the kind that users are.
+    pub const USER: &'static str = "user";
+    /// The name of the kind that items are.
+    pub const ITEM: &'static str = "item";
+
+    /// Users and items, and no further kind.
+    ///
+    /// # Errors
+    /// [`GraphError::TooManyNodes`] if there are more than 2^32 − 2 together.
+    pub fn new(n_users: usize, n_items: usize) -> Result<Self, GraphError> {
+        Self { kinds: Vec::new() }
+            .with(Self::USER, n_users)?
+            .with(Self::ITEM, n_items)
+    }
+
+    /// Appends a further kind of `count` nodes.
+    ///
+    /// # Errors
+    /// [`GraphError::DuplicateName`] if there is such a kind already,
+    /// [`GraphError::TooManyNodes`] if there are more than 2^32 − 2 nodes then.
+    pub fn with(mut self, kind: &str, count: usize) -> Result<Self, GraphError> {
+        if self.rows(kind).is_some() {
+            return Err(GraphError::DuplicateName {
+                name: kind.to_owned(),
+            });
+        }
+        let n_nodes = self.total().saturating_add(count);
+        if n_nodes > LIMIT {
+            return Err(GraphError::TooManyNodes {
+                n_nodes,
+                limit: LIMIT,
+            });
+        }
+        self.kinds.push((kind.to_owned(), count));
+        Ok(self)
+    }
+
+    /// How many users there are.
+    #[must_use]
+    pub fn users(&self) -> usize {
+        self.kinds[0].1
+    }
+
+    /// How many items there are.
+    #[must_use]
+    pub fn items(&self) -> usize {
+        self.kinds[1].1
+    }
+
+    /// How many nodes there are in all.
+    #[must_use]
+    pub fn total(&self) -> usize {
+        self.kinds.iter().map(|(_, count)| count).sum()
+    }
+
+    /// The kinds beyond users and items, with their counts, in the order of their rows.
+    #[must_use]
+    pub fn further(&self) -> &[(String, usize)] {
+        &self.kinds[2..]
+    }
+
+    /// The names of all kinds, in the order of their rows.
+    pub fn names(&self) -> impl Iterator<Item = &str> {
+        self.kinds.iter().map(|(name, _)| name.as_str())
+    }
+
+    /// The rows of a kind's nodes, or none if there is no such kind.
+    #[must_use]
+    pub fn rows(&self, kind: &str) -> Option<Range<usize>> {
+        let position = self.kinds.iter().position(|(name, _)| name == kind)?;
+        let first = self.kinds[..position].iter().map(|(_, count)| count).sum();
+        Some(first..first + self.kinds[position].1)
+    }
+
+    /// As [`NodeCounts::rows`], with an error that lists the known kinds.
+    pub(crate) fn find(&self, kind: &str) -> Result<Range<usize>, GraphError> {
+        self.rows(kind)
+            .ok_or_else(|| GraphError::unknown("node kind", kind, self.names()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn rows_follow_the_order_of_the_kinds() {
+        let nodes = NodeCounts::new(3, 2).unwrap().with("brand", 4).unwrap();
+        assert_eq!((nodes.users(), nodes.items(), nodes.total()), (3, 2, 9));
+        assert_eq!(nodes.rows("user"), Some(0..3));
+        assert_eq!(nodes.rows("item"), Some(3..5));
+        assert_eq!(nodes.rows("brand"), Some(5..9));
+        assert_eq!(nodes.rows("shop"), None);
+        assert_eq!(nodes.further(), [("brand".to_owned(), 4)]);
+        assert_eq!(nodes.names().collect::<Vec<_>>(), ["user", "item", "brand"]);
+    }
+
+    #[test]
+    fn too_many_nodes_and_repeated_kinds_are_errors() {
+        let most = NodeCounts::new(LIMIT - 1, 1).unwrap();
+        let error = most.with("brand", 1).unwrap_err();
+        let n_nodes = LIMIT + 1;
+        let limit = LIMIT;
+        assert_eq!(error, GraphError::TooManyNodes { n_nodes, limit });
+        let n_nodes = usize::MAX;
+        let error = NodeCounts::new(usize::MAX, 2).unwrap_err();
+        assert_eq!(error, GraphError::TooManyNodes { n_nodes, limit });
+        let name = "item".to_owned();
+        let error = NodeCounts::new(1, 1).unwrap().with("item", 1).unwrap_err();
+        assert_eq!(error, GraphError::DuplicateName { name });
+    }
+}
