@@ -3,7 +3,7 @@
 //!
 //! The functions panic where a model fails, as tests do.
 
-use crate::fit::{FitJob, RunOptions, fit};
+use crate::run::fit::{FitJob, RunOptions, fit};
 use crate::{Observer, TrainConfig, TrainEvent};
 use burn::module::{AutodiffModule, Module, ModuleMapper, ModuleVisitor, Param};
 use burn::optim::GradientsParams;

@@ -34,58 +34,32 @@
 //! ```
 #![forbid(unsafe_code)]
 
-mod backends;
-mod batches;
-mod checkpoint;
-mod clip;
-mod comparison;
 mod config;
 pub mod conformance;
-mod device;
-mod device_faults;
-mod differentiate;
+mod engine;
 mod error;
-mod fit;
-mod fused;
-mod fused_on_device;
-mod host_tables;
 mod loss;
-mod losses;
-mod memory;
-mod parallel;
-mod preset;
-mod progress;
-mod record;
-mod retrain;
-mod schedule;
+mod run;
 mod spec;
-mod steps;
-mod stop;
-mod thresholds;
-mod train;
 mod tune;
-mod warm_start;
 
-pub use comparison::{Comparison, ComparisonRow, figures};
 pub use config::{Schedule, TrainConfig, ValidTrainConfig};
-pub use device::{Device, DeviceError};
+pub use engine::{Device, DeviceError};
 pub use error::TrainError;
-pub use fit::{FitJob, Fitted, RunOptions, fit};
 pub use loss::{LossSpec, SoftmaxSpec, TopKSpec};
-pub use preset::Preset;
-pub use progress::{ConsoleProgress, Observer, Silent, TrainEvent};
-pub use record::{EndReason, EpochRecord, RunLine, read_run_record};
-pub use retrain::{Margin, RetrainFigures, RetrainReport, compare_with_previous};
+pub use run::{
+    Comparison, ComparisonRow, ConsoleProgress, EndReason, EpochRecord, FitJob, Fitted, Margin,
+    Observer, Preset, RetrainFigures, RetrainReport, RunLine, RunOptions, Silent, StopSignal,
+    TrainEvent, Trained, WarmStart, checkpoint_is_of, compare_with_previous, figures, fit,
+    read_run_record, train, train_from, train_with,
+};
 pub use spec::{
     LayerWeightChoice, LightGcnPlusPlusSpec, LightGcnSpec, MatrixFactorizationSpec, ModelSpec,
     NgcfSpec,
 };
-pub use stop::StopSignal;
-pub use train::{Trained, train, train_from, train_with};
 pub use tune::{
     BestTrial, Candidate, ParameterRange, Point, RandomSearch, SearchEnd, SearchEvent,
     SearchObserver, SearchOptions, SearchOutcome, SearchProgress, SearchSpace, SearchStrategy,
     StrategyChoice, SuccessiveHalving, TpeSearch, TrialEnd, TrialRecord, Tuned, read_trials,
     run_search, run_search_with, tune,
 };
-pub use warm_start::{WarmStart, checkpoint_is_of};

@@ -2,7 +2,7 @@
 
 use super::Point;
 use crate::TrainError;
-use crate::record::unix_time;
+use crate::run::record::unix_time;
 use lightgcn_core::Dataset;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;

@@ -1,6 +1,6 @@
 //! Whether a run fits a device, before anything is put on it.
 
-use crate::fit::FitJob;
+use crate::run::fit::FitJob;
 use crate::{LayerWeightChoice, LossSpec, ModelSpec, Observer, TrainError, TrainEvent};
 use lightgcn_kernels::{GraphBackend, TrainingSize};
 

@@ -1,11 +1,11 @@
 //! How the steps of a run are differentiated.
 
 use crate::TrainError;
-use crate::checkpoint::LoopState;
-use crate::fit::FitJob;
-use crate::fused::{FusedSteps, Linear, TableGradient};
-use crate::fused_on_device::{self, DeviceSteps};
-use crate::parallel::ParallelSteps;
+use crate::engine::fused::{FusedSteps, Linear, TableGradient};
+use crate::engine::fused_on_device::{self, DeviceSteps};
+use crate::engine::parallel::ParallelSteps;
+use crate::run::checkpoint::LoopState;
+use crate::run::fit::FitJob;
 use burn::module::ParamId;
 use burn::tensor::Tensor;
 use lightgcn_kernels::{GraphBackend, SparseMatrix};

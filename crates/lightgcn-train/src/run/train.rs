@@ -1,13 +1,13 @@
 //! From a dataset to an artifact, in one call.
 
-use crate::backends::{find, on_device};
-use crate::device_faults::Standing;
-use crate::fit::{FitJob, RunOptions, fit_from};
-use crate::host_tables::host_tables;
-use crate::memory;
-use crate::record::EndReason;
+use crate::engine::backends::{find, on_device};
+use crate::engine::device_faults::Standing;
+use crate::engine::host_tables::host_tables;
+use crate::run::fit::{FitJob, RunOptions, fit_from};
+use crate::run::memory;
+use crate::run::record::EndReason;
+use crate::run::warm_start::WarmStart;
 use crate::spec::Build;
-use crate::warm_start::WarmStart;
 use crate::{
     Device, Fitted, ModelSpec, Observer, Silent, TrainConfig, TrainError, TrainEvent, figures,
 };

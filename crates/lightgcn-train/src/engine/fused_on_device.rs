@@ -1,10 +1,10 @@
 //! The fused step where the tables lie on a device of their own: batches are cut, negatives drawn and
 //! losses added up there, and nothing is read back but a loss.
 
-use crate::fused::{
+use crate::engine::fused::{
     Linear, TableGradient, popularity_corrections, shared_weight, softmax_settings,
 };
-use crate::steps::Here;
+use crate::engine::steps::Here;
 use crate::{LossSpec, SoftmaxSpec, TrainError, ValidTrainConfig};
 use burn::module::ParamId;
 use burn::tensor::backend::Backend;

@@ -1,7 +1,7 @@
 //! Reading a model's tables back from its device.
 
 use crate::TrainError;
-use crate::device_faults::Standing;
+use crate::engine::device_faults::Standing;
 use lightgcn_kernels::{GraphBackend, SparseMatrix};
 use lightgcn_nn::{EmbeddingModel, ForwardMode};
 

@@ -1,18 +1,19 @@
 //! The training loop.
 
-use crate::checkpoint::{Checkpoint, EPOCHS, LIMITS, LoopState, Saved};
-use crate::clip::clip_by_norm;
-use crate::device_faults::Standing;
-use crate::differentiate::{self, Tables};
-use crate::fused;
-use crate::host_tables::host_tables;
-use crate::losses::PendingLosses;
-use crate::record::{RunWriter, unix_time};
-use crate::schedule::LearningRate;
-use crate::steps::{Here, Steps};
+use crate::engine::batches;
+use crate::engine::clip::clip_by_norm;
+use crate::engine::device_faults::Standing;
+use crate::engine::differentiate::{self, Tables};
+use crate::engine::fused;
+use crate::engine::host_tables::host_tables;
+use crate::engine::losses::PendingLosses;
+use crate::engine::steps::{Here, Steps};
+use crate::run::checkpoint::{Checkpoint, EPOCHS, LIMITS, LoopState, Saved};
+use crate::run::record::{RunWriter, unix_time};
+use crate::run::schedule::LearningRate;
 use crate::{
     EndReason, EpochRecord, LossSpec, Observer, RunLine, Schedule, StopSignal, TrainError,
-    TrainEvent, ValidTrainConfig, batches, figures,
+    TrainEvent, ValidTrainConfig, figures,
 };
 use burn::module::AutodiffModule;
 use burn::optim::adaptor::OptimizerAdaptor;

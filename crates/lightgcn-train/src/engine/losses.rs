@@ -1,6 +1,6 @@
 //! The losses of steps that are still on the device.
 
-use crate::device_faults::Standing;
+use crate::engine::device_faults::Standing;
 use crate::{TrainError, ValidTrainConfig};
 use burn::tensor::Tensor;
 use lightgcn_kernels::GraphBackend;

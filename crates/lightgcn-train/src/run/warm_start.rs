@@ -1,7 +1,7 @@
 //! Starting from an earlier model: what it learned of the ids that it knew goes on.
 
-use crate::checkpoint::{Checkpoint, EPOCHS, LIMITS};
-use crate::fit::{AdamRecord, FitJob};
+use crate::run::checkpoint::{Checkpoint, EPOCHS, LIMITS};
+use crate::run::fit::{AdamRecord, FitJob};
 use crate::spec::Build;
 use crate::{Candidate, ModelSpec, TrainError};
 use burn::module::{AutodiffModule, Module, ModuleMapper, ModuleVisitor, Param, ParamId};

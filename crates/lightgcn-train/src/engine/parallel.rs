@@ -6,9 +6,9 @@
 //! has a fixed order, so that the same seed gives the same bits (burn-collective 0.21 adds in the order
 //! of a hash map, which from three workers on is another one every run).
 
-use crate::fused::{FusedSteps, Linear, TableGradient};
-use crate::fused_on_device::{self, DeviceSteps};
-use crate::steps::Here;
+use crate::engine::fused::{FusedSteps, Linear, TableGradient};
+use crate::engine::fused_on_device::{self, DeviceSteps};
+use crate::engine::steps::Here;
 use crate::{TrainError, ValidTrainConfig};
 use burn::module::ParamId;
 use burn::tensor::Tensor;

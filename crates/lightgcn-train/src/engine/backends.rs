@@ -85,19 +85,19 @@ fn unavailable(error: lightgcn_kernels::device::DeviceError) -> DeviceError {
 macro_rules! on_device {
     ($found:expr, |$B:ident, $device:ident, $name:ident| $body:block) => {
         match $found {
-            $crate::backends::Found::Cpu => {
+            $crate::engine::backends::Found::Cpu => {
                 type $B = burn::backend::Autodiff<lightgcn_kernels::CpuBackend>;
                 let $device = Default::default();
                 let $name = "the CPU".to_owned();
                 $body
             }
             #[cfg(feature = "wgpu")]
-            $crate::backends::Found::Wgpu($device, $name) => {
+            $crate::engine::backends::Found::Wgpu($device, $name) => {
                 type $B = burn::backend::Autodiff<lightgcn_kernels::WgpuBackend>;
                 $body
             }
             #[cfg(feature = "cuda")]
-            $crate::backends::Found::Cuda($device, $name) => {
+            $crate::engine::backends::Found::Cuda($device, $name) => {
                 type $B = burn::backend::Autodiff<lightgcn_kernels::CudaBackend>;
                 $body
             }

@@ -6,7 +6,7 @@ use crate::{
 use lightgcn_kernels::CpuBackend;
 use std::path::Path;
 
-#[path = "../../tests/common/mod.rs"]
+#[path = "../../../tests/common/mod.rs"]
 mod common;
 
 const STANDING: Standing<'static> = Standing {

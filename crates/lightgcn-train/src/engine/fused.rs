@@ -1,7 +1,7 @@
 //! The fused step of models whose propagation is linear: sample → propagate to the batch's rows →
 //! loss with its gradient → propagate back, without autodiff and its tables.
 
-use crate::steps::Here;
+use crate::engine::steps::Here;
 use crate::{LossSpec, SoftmaxSpec, TopKSpec, ValidTrainConfig};
 use burn::module::{AutodiffModule, ModuleVisitor, Param, ParamId};
 use burn::tensor::backend::{AutodiffBackend, Backend};

@@ -1,6 +1,6 @@
 //! The losses of a batch through burn's autodiff, for models of any kind.
 
-use crate::steps::Here;
+use crate::engine::steps::Here;
 use crate::{SoftmaxSpec, ValidTrainConfig};
 use burn::tensor::{Tensor, TensorData};
 use lightgcn_core::{ItemId, UserId};
