@@ -1,5 +1,4 @@
-//! What `benches/gpu.sh` runs: the items, steps, epochs and evaluations of one device, a line of
-//! JSON each.
+//! What `benches/gpu.sh` runs: the products, steps and epochs of one device, a line of JSON each.
 //!
 //! ```text
 //! cargo run --release --features wgpu,cuda --example gpu -- --device cuda --data $LIGHTGCN_DATA/gowalla
@@ -16,7 +15,7 @@ use lightgcn::core::{
     Vocabulary,
 };
 use lightgcn::graph::{Adjacency, AdjacencyRequest, GraphOptions, TrainGraph};
-use lightgcn::kernels::{CpuBackend, GraphBackend, LeaveOut, SparseMatrix, sparse_dense, top_k};
+use lightgcn::kernels::{CpuBackend, SparseBackend, SparseMatrix, sparse_dense};
 use lightgcn::prelude::*;
 use lightgcn::train::{LossSpec, Observer, Preset, TrainEvent};
 use std::collections::HashSet;
@@ -53,7 +52,7 @@ struct Args {
     /// Pairs in a step
     #[arg(long, default_value_t = 2048)]
     batch_size: usize,
-    /// How often an item is measured
+    /// How often a product is measured
     #[arg(long, default_value_t = 200)]
     repeats: usize,
     /// Epochs of BPR; the fastest but the first counts, which compiles the kernels
@@ -107,15 +106,14 @@ fn main() -> anyhow::Result<()> {
     }
 }
 
-fn measure<B: GraphBackend>(
+fn measure<B: SparseBackend>(
     args: &Args,
     dataset: &Dataset,
     adjacency: &Adjacency,
     device: &B::Device,
 ) -> anyhow::Result<()> {
     if !args.train_only {
-        items::<B>(args, adjacency, device)?;
-        evaluation::<B>(args, dataset, device)?;
+        products::<B>(args, adjacency, device)?;
     }
     epochs::<B>(args, dataset, device)?;
     if args.softmax_epochs > 0 {
@@ -124,7 +122,7 @@ fn measure<B: GraphBackend>(
     Ok(())
 }
 
-fn table<B: GraphBackend>(rows: usize, dim: usize, device: &B::Device) -> Tensor<B, 2> {
+fn table<B: SparseBackend>(rows: usize, dim: usize, device: &B::Device) -> Tensor<B, 2> {
     let random = Random::new(7, Stream::Synthetic);
     let number = |n| random.at(0, n).unit() as f32 - 0.5;
     let numbers: Vec<f32> = (0..(rows * dim) as u64).map(number).collect();
@@ -132,15 +130,15 @@ fn table<B: GraphBackend>(rows: usize, dim: usize, device: &B::Device) -> Tensor
 }
 
 /// Waits until all is done, by reading one number of the result.
-fn wait<B: GraphBackend>(tensor: Tensor<B, 2>) -> anyhow::Result<()> {
+fn wait<B: SparseBackend>(tensor: Tensor<B, 2>) -> anyhow::Result<()> {
     let data = tensor.slice([0..1, 0..1]).try_into_data();
     data.map_err(|error| anyhow::anyhow!("reading back: {error}"))?;
     Ok(())
 }
 
-/// Microseconds of one item, of operands of 32 and of 16 bits: the mean of many that wait for
-/// nothing, after some that compile the kernels.
-fn items<B: GraphBackend>(
+/// Microseconds of one sparse-dense product, with operands of 32 and of 16 bits: the mean of many
+/// queued without waiting, after a few that compile the kernels.
+fn products<B: SparseBackend>(
     args: &Args,
     adjacency: &Adjacency,
     device: &B::Device,
@@ -148,8 +146,8 @@ fn items<B: GraphBackend>(
     let matrix = SparseMatrix::<B>::from_graph(adjacency, device)?;
     let x = table::<B>(adjacency.n_columns(), args.dimension, device);
     for (name, matrix) in [
-        ("item f32", matrix.clone()),
-        ("item bf16", matrix.with_bf16_operands()),
+        ("product f32", matrix.clone()),
+        ("product bf16", matrix.with_bf16_operands()),
     ] {
         for _ in 0..3 {
             wait(sparse_dense(&matrix, x.clone()))?;
@@ -165,36 +163,8 @@ fn items<B: GraphBackend>(
     Ok(())
 }
 
-/// Seconds from final embeddings on the device to the best 20 items of all users on the host.
-fn evaluation<B: GraphBackend>(
-    args: &Args,
-    dataset: &Dataset,
-    device: &B::Device,
-) -> anyhow::Result<()> {
-    let pairs = dataset.split.train.interactions();
-    let users = table::<B>(pairs.n_users(), args.dimension, device);
-    let items = table::<B>(pairs.n_items(), args.dimension, device);
-    let offsets: Vec<u32> = pairs.offsets().iter().map(|&o| o as u32).collect();
-    let taken: Vec<u32> = pairs.items().iter().map(|item| item.0).collect();
-    let leave_out = LeaveOut {
-        offsets: &offsets,
-        items: &taken,
-    };
-    let k = 20.min(pairs.n_items());
-    let mut fastest = f64::INFINITY;
-    for _ in 0..3 {
-        let start = Instant::now();
-        let best = top_k(users.clone(), items.clone(), leave_out, k);
-        let read = best.items.try_into_data();
-        read.map_err(|error| anyhow::anyhow!("reading back: {error}"))?;
-        fastest = fastest.min(start.elapsed().as_secs_f64());
-    }
-    line(args.device, "evaluation of all users", fastest, "s");
-    Ok(())
-}
-
 /// Takes the seconds of epochs and, in their middle, what the device holds.
-struct Watch<B: GraphBackend> {
+struct Watch<B: SparseBackend> {
     device: B::Device,
     n_batches: usize,
     seconds: Vec<f64>,
@@ -203,7 +173,7 @@ struct Watch<B: GraphBackend> {
     loss: f64,
 }
 
-impl<B: GraphBackend> Observer for Watch<B> {
+impl<B: SparseBackend> Observer for Watch<B> {
     fn on_event(&mut self, event: &TrainEvent<'_>) {
         match event {
             TrainEvent::Memory { needed, .. } => self.estimate = *needed,
@@ -221,7 +191,7 @@ impl<B: GraphBackend> Observer for Watch<B> {
 }
 
 /// Epochs of BPR by the published recipe.
-fn epochs<B: GraphBackend>(
+fn epochs<B: SparseBackend>(
     args: &Args,
     dataset: &Dataset,
     device: &B::Device,

@@ -11,13 +11,13 @@
 //! | [`pair_cosines`] | the cosines of a batch's pairs | – |
 //! | [`sample_negatives`] | items that users did not take, the CPU's draws bit for bit | – |
 //! | [`cut_batch`], [`bpr_place_gradient`], [`softmax_place_gradient`], [`sort_places`], [`sum_places`], [`add_l2`] | a training step whose batch never leaves the device | – |
-//! | [`top_k`] | the best items of each user | – |
 //! | [`optim::FusedAdam`] | one Adam step in one pass | – |
 //!
-//! They work on any backend that implements [`GraphBackend`]: burn's Flex through the loops of
-//! `lightgcn-simd`, the CubeCL backends (wgpu, CUDA) through one set of kernels, NdArray and burn's
-//! fusion through the [reference](mod@reference) bodies, and `Autodiff` around each of them. Gradients keep only
-//! the matrix or the indices alive, never an input or a layer.
+//! Sparse operations need a backend that implements [`SparseBackend`], the fused steps of training
+//! one that implements [`TrainingBackend`]: burn's Flex through the loops of `lightgcn-simd`, the
+//! CubeCL backends (wgpu, CUDA) through one set of kernels, NdArray and burn's fusion through the
+//! [reference](mod@reference) bodies. `Autodiff` around each of them is a `SparseBackend`. Gradients
+//! keep only the matrix or the indices alive, never an input or a layer.
 //!
 //! # Example
 //!
@@ -27,7 +27,7 @@
 //! use burn::backend::Autodiff;
 //! use burn::module::{Module, Param};
 //! use burn::tensor::{Tensor, backend::Backend};
-//! use lightgcn_kernels::{CpuBackend, GraphBackend, SparseMatrix, propagate};
+//! use lightgcn_kernels::{CpuBackend, SparseBackend, SparseMatrix, propagate};
 //!
 //! #[derive(Module, Debug)]
 //! struct Embeddings<B: Backend> {
@@ -35,7 +35,7 @@
 //!     table: Param<Tensor<B, 2>>,
 //! }
 //!
-//! impl<B: GraphBackend> Embeddings<B> {
+//! impl<B: SparseBackend> Embeddings<B> {
 //!     /// Mean over layers 0 to 2.
 //!     fn forward(&self) -> Tensor<B, 2> {
 //!         propagate(&self.adjacency, self.table.val(), &[1.0 / 3.0; 3])
@@ -68,7 +68,7 @@
 //! # Crate layout
 //!
 //! One folder an operation, with `reference.rs` (plain tensor operations, any backend), `flex.rs`
-//! (CPU), `cube.rs` (GPUs) and `autodiff.rs`; `backend` ties them to burn's backends through [`GraphBackend`];
+//! (CPU), `cube.rs` (GPUs) and `autodiff.rs`; `backend` ties them to burn's backends through the two traits;
 //! [`device`] finds GPUs without panics. Only this crate of the workspace names burn's internals.
 //!
 //! # Features
@@ -100,6 +100,7 @@ mod node_batch;
 mod node_loss;
 pub mod optim;
 mod pair_cosines;
+mod primitive;
 mod propagate;
 mod propagate_rows;
 pub mod reference;
@@ -110,16 +111,15 @@ mod sorted_places;
 mod sparse_dense;
 mod sparse_matrix;
 mod split;
-mod top_k;
 
 pub use adam::{AdamStep, AdamTensors};
 #[cfg(feature = "flex")]
 pub use backend::CpuBackend;
 #[cfg(feature = "cuda")]
 pub use backend::CudaBackend;
-pub use backend::GraphBackend;
 #[cfg(feature = "wgpu")]
 pub use backend::WgpuBackend;
+pub use backend::{SparseBackend, TrainingBackend};
 pub use batch_loss::{
     BprBatch, LossGradient, SoftmaxBatch, SoftmaxSettings, bpr_loss_gradient, softmax_loss_gradient,
 };
@@ -137,4 +137,3 @@ pub use row_indices::RowIndices;
 pub use sorted_places::{SortedPlaces, add_l2, sort_places, sum_places};
 pub use sparse_dense::sparse_dense;
 pub use sparse_matrix::SparseMatrix;
-pub use top_k::{LeaveOut, TopK, top_k};

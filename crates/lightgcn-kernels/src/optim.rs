@@ -10,7 +10,7 @@ use burn::tensor::Tensor;
 use burn::tensor::backend::{AutodiffBackend, Backend};
 
 use crate::adam::{AdamStep, AdamTensors};
-use crate::backend::GraphBackend;
+use crate::backend::TrainingBackend;
 
 /// Configuration of [`FusedAdam`], with the usual defaults of the field (and of PyTorch). burn's
 /// own Adam defaults to an epsilon of 1e-5.
@@ -97,7 +97,7 @@ impl FusedAdamConfig {
     pub fn init<B, M>(&self) -> OptimizerAdaptor<FusedAdam, M, B>
     where
         B: AutodiffBackend,
-        B::InnerBackend: GraphBackend,
+        B::InnerBackend: TrainingBackend,
         M: AutodiffModule<B>,
     {
         let optimizer = OptimizerAdaptor::from(self.build());
@@ -109,7 +109,7 @@ impl FusedAdamConfig {
 }
 
 /// Adam (Kingma & Ba, ICLR 2015) with bias correction as PyTorch computes it, by
-/// [`GraphBackend::adam_step`]: on the CPU one pass over parameters, gradients and moments, in
+/// [`TrainingBackend::adam_step`]: on the CPU one pass over parameters, gradients and moments, in
 /// place unless another owner (a clone of the model or of the optimizer) still needs the old
 /// values.
 ///
@@ -133,7 +133,7 @@ pub struct FusedAdamState<B: Backend, const D: usize> {
     pub second_moment: Tensor<B, D>,
 }
 
-impl<B: GraphBackend> SimpleOptimizer<B> for FusedAdam {
+impl<B: TrainingBackend> SimpleOptimizer<B> for FusedAdam {
     type State<const D: usize> = FusedAdamState<B, D>;
 
     fn step<const D: usize>(

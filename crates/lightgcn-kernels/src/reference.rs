@@ -14,4 +14,3 @@ pub use crate::propagate::reference::propagate;
 pub use crate::propagate_rows::reference::{propagate_rows, propagate_rows_transposed};
 pub use crate::sorted_places::reference::{add_l2, sort_places, sum_places};
 pub use crate::sparse_dense::reference::sparse_dense;
-pub use crate::top_k::reference::top_k_of_scores;

@@ -2,7 +2,7 @@
 
 use burn::tensor::backend::Backend;
 use burn::tensor::{Bool, Tensor, TensorData};
-use lightgcn_kernels::{GraphBackend, RowIndices, gather_rows};
+use lightgcn_kernels::{RowIndices, SparseBackend, gather_rows};
 
 use crate::triples::assert_ids;
 
@@ -203,7 +203,7 @@ impl<B: Backend> PairRows<B> {
     }
 }
 
-impl<B: GraphBackend> PairRows<B> {
+impl<B: SparseBackend> PairRows<B> {
     /// The embeddings of the batch, scaled to length 1, of which dot products are cosines. Lengths
     /// are floored at 1e-12, so that the cosine with a row of zeros is 0.
     ///

@@ -4,7 +4,7 @@ use burn::config::Config;
 use burn::module::Module;
 use burn::tensor::Tensor;
 use burn::tensor::backend::Backend;
-use lightgcn_kernels::{GraphBackend, gather_rows};
+use lightgcn_kernels::{SparseBackend, gather_rows};
 
 use crate::bpr::{bpr_loss, bpr_loss_weighted};
 use crate::l2::l2_regularization;
@@ -73,7 +73,7 @@ impl RecommendationLoss {
     /// # Panics
     ///
     /// If a table has another number of rows than the batch was made for.
-    pub fn forward<B: GraphBackend>(
+    pub fn forward<B: SparseBackend>(
         &self,
         embeddings: Tensor<B, 2>,
         layer0: Tensor<B, 2>,

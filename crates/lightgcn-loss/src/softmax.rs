@@ -4,7 +4,7 @@ use burn::config::Config;
 use burn::module::Module;
 use burn::tensor::activation::sigmoid;
 use burn::tensor::{Bool, Tensor};
-use lightgcn_kernels::GraphBackend;
+use lightgcn_kernels::SparseBackend;
 
 use crate::error::{LossError, LossFault, no_faults};
 use crate::pairs::PairRows;
@@ -203,7 +203,7 @@ impl SoftmaxLoss {
     ///
     /// If the table has another number of rows than the batch was made for, or if the batch lacks
     /// what the settings need: popularity for a correction, thresholds for SL@K.
-    pub fn forward<B: GraphBackend>(
+    pub fn forward<B: SparseBackend>(
         &self,
         embeddings: Tensor<B, 2>,
         batch: &PairRows<B>,
@@ -242,7 +242,7 @@ impl SoftmaxLoss {
 
 /// `ln Σ exp` of what is not excluded in each row, `[n_rows, n_columns]` to `[n_rows, 1]`; 0 for rows
 /// of which all is excluded.
-fn log_sum_exp_of_rows<B: GraphBackend>(
+fn log_sum_exp_of_rows<B: SparseBackend>(
     logits: Tensor<B, 2>,
     excluded: Tensor<B, 2, Bool>,
 ) -> Tensor<B, 2> {

@@ -3,7 +3,7 @@
 use burn::config::Config;
 use burn::module::Module;
 use burn::tensor::Tensor;
-use lightgcn_kernels::{GraphBackend, gather_rows};
+use lightgcn_kernels::{SparseBackend, gather_rows};
 
 use crate::error::{LossError, LossFault, no_faults};
 use crate::l2::l2_regularization;
@@ -78,7 +78,7 @@ impl SoftmaxRecommendationLoss {
     /// # Panics
     ///
     /// As [`SoftmaxLoss::forward`].
-    pub fn forward<B: GraphBackend>(
+    pub fn forward<B: SparseBackend>(
         &self,
         embeddings: Tensor<B, 2>,
         layer0: Tensor<B, 2>,

@@ -2,7 +2,7 @@
 
 use burn::tensor::Tensor;
 use burn::tensor::backend::Backend;
-use lightgcn_kernels::{GraphBackend, RowIndices, gather_rows};
+use lightgcn_kernels::{RowIndices, SparseBackend, gather_rows};
 
 /// The rows of an embedding table `[n_users + n_items, dim]` (users first) that a batch of triples
 /// reads: for each pair a user, a positive item and one or several negative items.
@@ -107,7 +107,7 @@ impl<B: Backend> TripleRows<B> {
     }
 }
 
-impl<B: GraphBackend> TripleRows<B> {
+impl<B: SparseBackend> TripleRows<B> {
     /// The scores of the batch by dot product of final embeddings.
     ///
     /// # Shapes

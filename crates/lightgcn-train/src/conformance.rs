@@ -15,7 +15,7 @@ use lightgcn_core::{
     UserId, Vocabulary,
 };
 use lightgcn_graph::{Adjacency, AdjacencyRequest, GraphOptions, TrainGraph};
-use lightgcn_kernels::{GraphBackend, SparseMatrix};
+use lightgcn_kernels::{SparseBackend, SparseMatrix, TrainingBackend};
 use lightgcn_nn::{EmbeddingModel, ForwardMode};
 use lightgcn_recommend::{EmbeddingRanker, Exclusions, Ranker};
 
@@ -148,7 +148,7 @@ fn values<B: Backend>(tensor: Tensor<B, 2>) -> Vec<f32> {
     tensor.into_data().convert::<f32>().iter::<f32>().collect()
 }
 
-fn infer<B: GraphBackend, M: EmbeddingModel<B>>(model: &M, graph: &SparseMatrix<B>) -> Vec<f32> {
+fn infer<B: SparseBackend, M: EmbeddingModel<B>>(model: &M, graph: &SparseMatrix<B>) -> Vec<f32> {
     values(model.embeddings(graph, ForwardMode::Inference))
 }
 
@@ -172,8 +172,8 @@ pub fn learns_a_planted_pattern<B, M>(
     build: impl Fn(usize, usize, u64, &B::Device) -> M,
     device: &B::Device,
 ) where
-    B: AutodiffBackend + GraphBackend,
-    B::InnerBackend: GraphBackend,
+    B: AutodiffBackend + SparseBackend,
+    B::InnerBackend: TrainingBackend,
     M: EmbeddingModel<B> + AutodiffModule<B>,
     M::InnerModule: EmbeddingModel<B::InnerBackend>,
 {
@@ -240,7 +240,7 @@ pub fn is_finite_on_odd_graphs<B, M>(
     build: impl Fn(usize, usize, u64, &B::Device) -> M,
     device: &B::Device,
 ) where
-    B: AutodiffBackend + GraphBackend,
+    B: AutodiffBackend + SparseBackend,
     M: EmbeddingModel<B> + AutodiffModule<B>,
 {
     let graphs = [
@@ -296,7 +296,7 @@ pub fn gradients_equal_finite_differences<B, M>(
     build: impl Fn(usize, usize, u64, &B::Device) -> M,
     device: &B::Device,
 ) where
-    B: AutodiffBackend + GraphBackend,
+    B: AutodiffBackend + SparseBackend,
     M: EmbeddingModel<B> + AutodiffModule<B>,
 {
     const STEP: f32 = 2e-3;
@@ -346,7 +346,7 @@ pub fn relabeling_permutes_the_output<B, M>(
     build: impl Fn(usize, usize, u64, &B::Device) -> M,
     device: &B::Device,
 ) where
-    B: AutodiffBackend + GraphBackend,
+    B: AutodiffBackend + SparseBackend,
     M: EmbeddingModel<B> + AutodiffModule<B>,
 {
     let (n_users, n_items, edges) = small();
@@ -407,7 +407,7 @@ pub fn repeats_the_same_bits<B, M>(
     build: impl Fn(usize, usize, u64, &B::Device) -> M,
     device: &B::Device,
 ) where
-    B: AutodiffBackend + GraphBackend,
+    B: AutodiffBackend + SparseBackend,
     M: EmbeddingModel<B> + AutodiffModule<B>,
 {
     let (n_users, n_items, edges) = small();

@@ -8,7 +8,7 @@ use lightgcn_core::{
     BehaviorWeightsConfig, Catalogue, Dataset, InteractionsBuilder, ItemId, Lineage, Split, Truth,
     UserId, Vocabulary,
 };
-use lightgcn_kernels::{GraphBackend, WgpuBackend};
+use lightgcn_kernels::{SparseBackend, WgpuBackend};
 use lightgcn_train::{
     Device, DeviceError, LightGcnSpec, LossSpec, ModelSpec, Observer, RunOptions, TrainConfig,
     TrainError, TrainEvent, train_with,

@@ -6,8 +6,8 @@ use burn_cubecl::tensor::CubeTensor;
 use burn_cubecl::{BoolElement, CubeBackend, CubeRuntime, FloatElement, IntElement};
 
 use super::{AdamStep, AdamTensors, reference};
-use crate::backend::{float_primitive, float_tensor};
 use crate::cube::{contiguous, is_float, units, vector_size};
+use crate::primitive::{float_primitive, float_tensor};
 
 #[cube(launch_unchecked)]
 fn adam_kernel<F: Float, N: Size>(

@@ -6,9 +6,9 @@ use burn_flex::FlexTensor;
 use lightgcn_simd::AdamConfig;
 
 use super::{AdamStep, AdamTensors, reference};
-use crate::backend::{float_primitive, float_tensor};
 use crate::buffers::give;
 use crate::flex::floats;
+use crate::primitive::{float_primitive, float_tensor};
 
 /// Once in so many steps the tables are moved to huge pages, where they mostly are already.
 const MOVE_EVERY: u64 = 512;

@@ -2,15 +2,14 @@ use burn::backend::Autodiff;
 use burn::backend::autodiff::checkpoint::strategy::CheckpointStrategy;
 use burn::tensor::ops::FloatTensor;
 
-use super::GraphBackend;
+use super::SparseBackend;
 use crate::memory::{DeviceMemory, MemoryInUse};
 use crate::row_indices::RowIndices;
 use crate::sparse_matrix::SparseMatrix;
 use crate::{gather_rows, propagate, sparse_dense};
 
-/// One backward step per operation. Adam keeps its default body: optimizers run on the backend
-/// inside.
-impl<B: GraphBackend, C: CheckpointStrategy> GraphBackend for Autodiff<B, C> {
+/// One backward step per operation.
+impl<B: SparseBackend, C: CheckpointStrategy> SparseBackend for Autodiff<B, C> {
     fn sparse_dense(matrix: &SparseMatrix<Self>, dense: FloatTensor<Self>) -> FloatTensor<Self> {
         sparse_dense::autodiff::sparse_dense(matrix, dense)
     }

@@ -3,7 +3,7 @@ use burn::tensor::{Int, Tensor};
 use burn_cubecl::cubecl::device::Device as _;
 use burn_cubecl::{BoolElement, CubeBackend, CubeRuntime, FloatElement, IntElement};
 
-use super::GraphBackend;
+use super::{SparseBackend, TrainingBackend};
 use crate::adam::{AdamStep, AdamTensors};
 use crate::batch_loss::{BprBatch, LossGradient, SoftmaxBatch, SoftmaxSettings};
 use crate::device::DeviceError;
@@ -14,15 +14,14 @@ use crate::node_loss::{NodeSoftmax, PlaceGradient};
 use crate::row_indices::RowIndices;
 use crate::sorted_places::SortedPlaces;
 use crate::sparse_matrix::SparseMatrix;
-use crate::top_k::{LeaveOut, TopK};
 use crate::{
     adam, batch_loss, gather_rows, negatives, node_batch, node_loss, propagate, propagate_rows,
-    sorted_places, sparse_dense, top_k,
+    sorted_places, sparse_dense,
 };
 
 /// CUDA and wgpu by one set of kernels; what has no kernel, and element types other than `f32`,
 /// `f16` and `bf16`, by the reference bodies.
-impl<R: CubeRuntime, F: FloatElement, I: IntElement, BT: BoolElement> GraphBackend
+impl<R: CubeRuntime, F: FloatElement, I: IntElement, BT: BoolElement> SparseBackend
     for CubeBackend<R, F, I, BT>
 {
     fn sparse_dense(matrix: &SparseMatrix<Self>, dense: FloatTensor<Self>) -> FloatTensor<Self> {
@@ -72,7 +71,12 @@ impl<R: CubeRuntime, F: FloatElement, I: IntElement, BT: BoolElement> GraphBacke
             reserved: usage.bytes_reserved,
         })
     }
+}
 
+/// As above; a training step runs entirely on the device.
+impl<R: CubeRuntime, F: FloatElement, I: IntElement, BT: BoolElement> TrainingBackend
+    for CubeBackend<R, F, I, BT>
+{
     fn bpr_loss_gradient(embeddings: Tensor<Self, 2>, batch: &BprBatch) -> LossGradient<Self> {
         batch_loss::cube::bpr_loss_gradient(embeddings, batch)
     }
@@ -97,7 +101,7 @@ impl<R: CubeRuntime, F: FloatElement, I: IntElement, BT: BoolElement> GraphBacke
         ))
     }
 
-    fn cuts_batches() -> bool {
+    fn runs_steps_on_device() -> bool {
         true
     }
 
@@ -162,10 +166,6 @@ impl<R: CubeRuntime, F: FloatElement, I: IntElement, BT: BoolElement> GraphBacke
         softmax: &NodeSoftmax<Self>,
     ) -> PlaceGradient<Self> {
         node_loss::cube::softmax_place_gradient(embeddings, batch, pairs, softmax)
-    }
-
-    fn top_k_of_scores(scores: Tensor<Self, 2>, leave_out: LeaveOut<'_>, k: usize) -> TopK<Self> {
-        top_k::cube::top_k_of_scores(scores, leave_out, k)
     }
 
     fn adam_step<const D: usize>(

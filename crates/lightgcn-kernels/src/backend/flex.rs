@@ -2,7 +2,7 @@ use burn::backend::Flex;
 use burn::tensor::Tensor;
 use burn::tensor::ops::FloatTensor;
 
-use super::GraphBackend;
+use super::{SparseBackend, TrainingBackend};
 use crate::adam::{AdamStep, AdamTensors};
 use crate::batch_loss::{BprBatch, LossGradient, SoftmaxBatch, SoftmaxSettings};
 use crate::row_indices::RowIndices;
@@ -11,7 +11,7 @@ use crate::{adam, batch_loss, gather_rows, pair_cosines, propagate, propagate_ro
 
 /// The loops of `lightgcn-simd` over the tensors' own buffers, on rayon's current pool; other
 /// element types than `f32` by the reference bodies.
-impl GraphBackend for Flex {
+impl SparseBackend for Flex {
     fn sparse_dense(matrix: &SparseMatrix<Self>, dense: FloatTensor<Self>) -> FloatTensor<Self> {
         sparse_dense::flex::sparse_dense(matrix, dense)
     }
@@ -57,7 +57,10 @@ impl GraphBackend for Flex {
     ) -> FloatTensor<Self> {
         propagate_rows::flex::propagate_rows_transposed(matrix, gradients, alphas, rows)
     }
+}
 
+/// As above; batches are made on the host.
+impl TrainingBackend for Flex {
     fn bpr_loss_gradient(embeddings: Tensor<Self, 2>, batch: &BprBatch) -> LossGradient<Self> {
         batch_loss::flex::bpr_loss_gradient(embeddings, batch)
     }

@@ -10,8 +10,8 @@ use burn_cubecl::tensor::CubeTensor;
 use burn_cubecl::{BoolElement, CubeBackend, CubeRuntime, FloatElement, IntElement};
 
 use super::{BprBatch, LossGradient, SoftmaxBatch, SoftmaxSettings, reference};
-use crate::backend::{float_primitive, float_tensor};
 use crate::cube::{Walk, contiguous, cubes, dims, empty, units};
+use crate::primitive::{float_primitive, float_tensor};
 use crate::row_indices::RowIndices;
 use crate::sparse_matrix::upload_ints;
 

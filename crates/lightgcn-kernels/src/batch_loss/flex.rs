@@ -5,8 +5,8 @@ use burn::tensor::{DType, Tensor};
 use lightgcn_simd::{BprTriples, SoftmaxConfig, SoftmaxPairs};
 
 use super::{BprBatch, LossGradient, SoftmaxBatch, SoftmaxSettings};
-use crate::backend::{float_primitive, float_tensor};
 use crate::flex::{dims, floats, matrix};
+use crate::primitive::{float_primitive, float_tensor};
 
 pub(crate) fn bpr_loss_gradient(
     embeddings: Tensor<Flex, 2>,

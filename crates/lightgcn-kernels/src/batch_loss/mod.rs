@@ -9,7 +9,7 @@ pub(crate) mod reference;
 use burn::tensor::Tensor;
 use burn::tensor::backend::Backend;
 
-use crate::backend::GraphBackend;
+use crate::backend::TrainingBackend;
 
 /// A loss and its gradient.
 #[derive(Clone, Debug)]
@@ -67,7 +67,7 @@ pub struct SoftmaxSettings {
 /// # Panics
 ///
 /// If the parts of the batch do not fit each other or the embeddings.
-pub fn bpr_loss_gradient<B: GraphBackend>(
+pub fn bpr_loss_gradient<B: TrainingBackend>(
     embeddings: Tensor<B, 2>,
     batch: &BprBatch,
 ) -> LossGradient<B> {
@@ -108,7 +108,7 @@ pub fn bpr_loss_gradient<B: GraphBackend>(
 /// # Panics
 ///
 /// If the parts of the batch do not fit each other or the embeddings.
-pub fn softmax_loss_gradient<B: GraphBackend>(
+pub fn softmax_loss_gradient<B: TrainingBackend>(
     embeddings: Tensor<B, 2>,
     batch: &SoftmaxBatch,
     settings: &SoftmaxSettings,

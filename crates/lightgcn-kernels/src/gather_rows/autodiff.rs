@@ -6,13 +6,13 @@ use burn::backend::autodiff::grads::Gradients;
 use burn::backend::autodiff::ops::{Backward, Ops, OpsKind};
 use burn::tensor::ops::FloatTensor;
 
-use crate::backend::GraphBackend;
+use crate::backend::SparseBackend;
 use crate::row_indices::RowIndices;
 
 #[derive(Debug)]
 struct GatherRows;
 
-impl<B: GraphBackend> Backward<B, 1> for GatherRows {
+impl<B: SparseBackend> Backward<B, 1> for GatherRows {
     type State = RowIndices<B>;
 
     fn backward(
@@ -32,7 +32,7 @@ impl<B: GraphBackend> Backward<B, 1> for GatherRows {
 #[derive(Debug)]
 struct SegmentSumRows;
 
-impl<B: GraphBackend> Backward<B, 1> for SegmentSumRows {
+impl<B: SparseBackend> Backward<B, 1> for SegmentSumRows {
     type State = RowIndices<B>;
 
     fn backward(
@@ -49,7 +49,7 @@ impl<B: GraphBackend> Backward<B, 1> for SegmentSumRows {
     }
 }
 
-pub(crate) fn gather_rows<B: GraphBackend, C: CheckpointStrategy>(
+pub(crate) fn gather_rows<B: SparseBackend, C: CheckpointStrategy>(
     table: FloatTensor<Autodiff<B, C>>,
     indices: &RowIndices<Autodiff<B, C>>,
 ) -> FloatTensor<Autodiff<B, C>> {
@@ -65,7 +65,7 @@ pub(crate) fn gather_rows<B: GraphBackend, C: CheckpointStrategy>(
     }
 }
 
-pub(crate) fn segment_sum_rows<B: GraphBackend, C: CheckpointStrategy>(
+pub(crate) fn segment_sum_rows<B: SparseBackend, C: CheckpointStrategy>(
     rows: FloatTensor<Autodiff<B, C>>,
     indices: &RowIndices<Autodiff<B, C>>,
 ) -> FloatTensor<Autodiff<B, C>> {

@@ -4,8 +4,8 @@ use burn_cubecl::cubecl::{self, cube, prelude::*};
 use burn_cubecl::tensor::CubeTensor;
 use burn_cubecl::{BoolElement, CubeBackend, CubeRuntime, FloatElement, IntElement};
 
-use crate::backend::{float_primitive, float_tensor};
 use crate::cube::{Walk, contiguous, dims, empty, is_float, zeros};
+use crate::primitive::{float_primitive, float_tensor};
 use crate::row_indices::RowIndices;
 
 #[cube(launch_unchecked)]

@@ -4,8 +4,8 @@ use burn::backend::Flex;
 use burn::tensor::DType;
 use burn_flex::FlexTensor;
 
-use crate::backend::{float_primitive, float_tensor};
 use crate::flex::{dims, floats, matrix};
+use crate::primitive::{float_primitive, float_tensor};
 use crate::row_indices::RowIndices;
 
 pub(crate) fn gather_rows(table: FlexTensor, indices: &RowIndices<Flex>) -> FlexTensor {

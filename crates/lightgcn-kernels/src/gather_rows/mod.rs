@@ -10,7 +10,8 @@ pub(crate) mod reference;
 use burn::tensor::Tensor;
 use burn::tensor::backend::Backend;
 
-use crate::backend::{GraphBackend, float_primitive, float_tensor};
+use crate::backend::SparseBackend;
+use crate::primitive::{float_primitive, float_tensor};
 use crate::row_indices::RowIndices;
 
 /// The rows of a batch, `table[indices]`: `[n_rows, dim]` to `[n_indices, dim]`.
@@ -21,7 +22,7 @@ use crate::row_indices::RowIndices;
 /// # Panics
 ///
 /// If the table does not have as many rows as the indices were made for.
-pub fn gather_rows<B: GraphBackend>(table: Tensor<B, 2>, indices: &RowIndices<B>) -> Tensor<B, 2> {
+pub fn gather_rows<B: SparseBackend>(table: Tensor<B, 2>, indices: &RowIndices<B>) -> Tensor<B, 2> {
     check_table(&table, indices);
     float_tensor(B::gather_rows(float_primitive(table), indices))
 }
@@ -36,7 +37,7 @@ pub fn gather_rows<B: GraphBackend>(table: Tensor<B, 2>, indices: &RowIndices<B>
 /// # Panics
 ///
 /// If there is not one row per index.
-pub fn segment_sum_rows<B: GraphBackend>(
+pub fn segment_sum_rows<B: SparseBackend>(
     rows: Tensor<B, 2>,
     indices: &RowIndices<B>,
 ) -> Tensor<B, 2> {
@@ -52,7 +53,7 @@ pub fn segment_sum_rows<B: GraphBackend>(
 ///
 /// If the table does not have as many rows as the indices were made for, or there is not one row per
 /// index.
-pub fn add_rows<B: GraphBackend>(
+pub fn add_rows<B: SparseBackend>(
     table: Tensor<B, 2>,
     rows: Tensor<B, 2>,
     indices: &RowIndices<B>,

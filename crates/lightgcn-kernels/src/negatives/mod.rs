@@ -7,7 +7,7 @@ pub(crate) mod reference;
 use burn::tensor::backend::Backend;
 use burn::tensor::{Int, Tensor};
 
-use crate::backend::GraphBackend;
+use crate::backend::TrainingBackend;
 use crate::error::KernelError;
 use crate::sparse_matrix::upload_ints;
 
@@ -91,7 +91,7 @@ pub struct NegativeDraws {
 /// # Panics
 ///
 /// If `n_negatives` is 0.
-pub fn sample_negatives<B: GraphBackend>(
+pub fn sample_negatives<B: TrainingBackend>(
     positives: &PositiveTable<B>,
     users: Tensor<B, 1, Int>,
     draws: &NegativeDraws,

@@ -5,9 +5,9 @@ use burn_cubecl::cubecl::{self, cube, prelude::*};
 use burn_cubecl::{BoolElement, CubeBackend, CubeRuntime, FloatElement, IntElement};
 
 use super::{BatchCut, NodeBatch, PairOrder, PairTable};
-use crate::backend::{float_primitive, float_tensor};
 use crate::cube::{contiguous, empty, units};
 use crate::negatives::cube::{Drawing, draw_of_all, draw_of_others};
+use crate::primitive::{float_primitive, float_tensor};
 
 #[cube(launch_unchecked)]
 fn pairs_kernel(

@@ -7,7 +7,7 @@ pub(crate) mod reference;
 use burn::tensor::backend::Backend;
 use burn::tensor::{DType, Int, Tensor, TensorData};
 
-use crate::backend::GraphBackend;
+use crate::backend::TrainingBackend;
 use crate::error::KernelError;
 use crate::negatives::PositiveTable;
 use crate::sparse_matrix::upload_ints;
@@ -188,7 +188,7 @@ impl<B: Backend> NodeBatch<B> {
 /// # Panics
 ///
 /// If the cut is empty or reaches past the order, or the order is of another table.
-pub fn cut_batch<B: GraphBackend>(
+pub fn cut_batch<B: TrainingBackend>(
     table: &PairTable<B>,
     order: &PairOrder<B>,
     cut: &BatchCut,

@@ -12,11 +12,11 @@ use burn_cubecl::tensor::CubeTensor;
 use burn_cubecl::{BoolElement, CubeBackend, CubeRuntime, FloatElement, IntElement};
 
 use super::{NodeSoftmax, PlaceGradient, reference};
-use crate::backend::{float_primitive, float_tensor};
 use crate::batch_loss::cube::{BprPlaces, NEVER, SCORE_UNITS, bpr_places, of_cube};
 use crate::batch_loss::reference::LEAST_SQUARED_LENGTH;
 use crate::cube::{Walk, contiguous, cubes, dims, empty};
 use crate::node_batch::{NodeBatch, PairTable};
+use crate::primitive::{float_primitive, float_tensor};
 
 pub(crate) fn bpr_place_gradient<R, F, I, BT>(
     embeddings: Tensor<CubeBackend<R, F, I, BT>, 2>,

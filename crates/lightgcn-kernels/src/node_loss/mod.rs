@@ -7,7 +7,7 @@ pub(crate) mod reference;
 use burn::tensor::Tensor;
 use burn::tensor::backend::Backend;
 
-use crate::backend::GraphBackend;
+use crate::backend::TrainingBackend;
 use crate::batch_loss::SoftmaxSettings;
 use crate::node_batch::{NodeBatch, PairTable};
 
@@ -41,7 +41,7 @@ pub struct NodeSoftmax<B: Backend> {
 /// # Panics
 ///
 /// If the embeddings do not have a row a node, or the batch has no negatives.
-pub fn bpr_place_gradient<B: GraphBackend>(
+pub fn bpr_place_gradient<B: TrainingBackend>(
     embeddings: Tensor<B, 2>,
     batch: &NodeBatch<B>,
 ) -> PlaceGradient<B> {
@@ -65,7 +65,7 @@ pub fn bpr_place_gradient<B: GraphBackend>(
 ///
 /// If the embeddings do not have a row a node, the batch has negatives of its pairs, or the weights
 /// and thresholds are not those of the pairs' table.
-pub fn softmax_place_gradient<B: GraphBackend>(
+pub fn softmax_place_gradient<B: TrainingBackend>(
     embeddings: Tensor<B, 2>,
     batch: &NodeBatch<B>,
     pairs: &PairTable<B>,

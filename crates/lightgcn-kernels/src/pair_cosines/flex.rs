@@ -3,8 +3,8 @@
 use burn::backend::Flex;
 use burn::tensor::{DType, Tensor, TensorData};
 
-use crate::backend::float_primitive;
 use crate::flex::{dims, floats};
+use crate::primitive::float_primitive;
 use crate::row_indices::RowIndices;
 
 pub(crate) fn pair_cosines(

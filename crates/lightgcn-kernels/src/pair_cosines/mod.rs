@@ -7,7 +7,7 @@ pub(crate) mod reference;
 use burn::tensor::Tensor;
 use burn::tensor::backend::Backend;
 
-use crate::backend::GraphBackend;
+use crate::backend::TrainingBackend;
 use crate::row_indices::RowIndices;
 
 /// The cosine of the rows `first[p]` and `second[p]` of a batch's embeddings, for each pair p:
@@ -21,7 +21,7 @@ use crate::row_indices::RowIndices;
 ///
 /// If there are not as many first rows as second ones, or if they were made for another number of
 /// rows than the embeddings have.
-pub fn pair_cosines<B: GraphBackend>(
+pub fn pair_cosines<B: TrainingBackend>(
     embeddings: Tensor<B, 2>,
     first: &RowIndices<B>,
     second: &RowIndices<B>,

@@ -7,13 +7,13 @@ use burn::backend::autodiff::ops::{Backward, Ops, OpsKind};
 use burn::module::AutodiffModule;
 use burn::tensor::ops::FloatTensor;
 
-use crate::backend::GraphBackend;
+use crate::backend::SparseBackend;
 use crate::sparse_matrix::SparseMatrix;
 
 #[derive(Debug)]
 struct Propagate;
 
-impl<B: GraphBackend> Backward<B, 1> for Propagate {
+impl<B: SparseBackend> Backward<B, 1> for Propagate {
     type State = (SparseMatrix<B>, Vec<f32>);
 
     fn backward(
@@ -32,7 +32,7 @@ impl<B: GraphBackend> Backward<B, 1> for Propagate {
     }
 }
 
-pub(crate) fn propagate<B: GraphBackend, C: CheckpointStrategy>(
+pub(crate) fn propagate<B: SparseBackend, C: CheckpointStrategy>(
     matrix: &SparseMatrix<Autodiff<B, C>>,
     x: FloatTensor<Autodiff<B, C>>,
     alphas: &[f32],

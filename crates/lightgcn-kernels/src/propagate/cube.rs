@@ -4,8 +4,8 @@ use burn_cubecl::cubecl::{self, cube, prelude::*};
 use burn_cubecl::tensor::CubeTensor;
 use burn_cubecl::{BoolElement, CubeBackend, CubeRuntime, FloatElement, IntElement};
 
-use crate::backend::{float_primitive, float_tensor};
 use crate::cube::{contiguous, dims, empty, is_float, units, vector_size};
+use crate::primitive::{float_primitive, float_tensor};
 use crate::sparse_dense::cube::{Base, Csr};
 use crate::sparse_dense::packed::{self, pack};
 use crate::sparse_matrix::SparseMatrix;

@@ -8,9 +8,9 @@ pub(crate) mod flex;
 pub(crate) mod reference;
 
 use burn::tensor::Tensor;
-use burn::tensor::backend::Backend;
 
-use crate::backend::{GraphBackend, float_primitive, float_tensor};
+use crate::backend::SparseBackend;
+use crate::primitive::{float_primitive, float_tensor};
 use crate::sparse_matrix::SparseMatrix;
 
 /// All layers of linear propagation and their weighted sum, `sum_k alphas[k] A^k x`:
@@ -27,45 +27,11 @@ use crate::sparse_matrix::SparseMatrix;
 /// # Panics
 ///
 /// If `alphas` is empty, if the matrix is not square, or if `x` does not have a row per node.
-pub fn propagate<B: GraphBackend>(
+pub fn propagate<B: SparseBackend>(
     matrix: &SparseMatrix<B>,
     x: Tensor<B, 2>,
     alphas: &[f32],
 ) -> Tensor<B, 2> {
-    check_arguments(matrix, &x, alphas);
+    reference::check_arguments(matrix, &x, alphas);
     float_tensor(B::propagate(matrix, float_primitive(x), alphas))
-}
-
-pub(crate) fn check_arguments<B: Backend>(
-    matrix: &SparseMatrix<B>,
-    x: &Tensor<B, 2>,
-    alphas: &[f32],
-) {
-    assert!(
-        !alphas.is_empty(),
-        "propagate: alphas is empty; it needs a weight for layer 0 at least"
-    );
-    let (n_rows, n_columns) = (matrix.n_rows(), matrix.n_columns());
-    assert!(
-        n_rows == n_columns,
-        "propagate: the matrix must be square, but it is [{n_rows}, {n_columns}]"
-    );
-    let [rows, dim] = x.dims();
-    assert!(
-        rows == n_rows,
-        "propagate: the matrix has {n_rows} nodes, but x is [{rows}, {dim}]"
-    );
-}
-
-/// Horner's rule over any product.
-pub(crate) fn horner<B: Backend>(
-    x: Tensor<B, 2>,
-    alphas: &[f32],
-    product: impl Fn(Tensor<B, 2>) -> Tensor<B, 2>,
-) -> Tensor<B, 2> {
-    let mut weights = alphas.iter().rev();
-    let last = weights.next().copied().unwrap_or_default();
-    weights.fold(x.clone().mul_scalar(last), |y, &alpha| {
-        product(y) + x.clone().mul_scalar(alpha)
-    })
 }

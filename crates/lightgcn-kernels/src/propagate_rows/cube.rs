@@ -3,7 +3,7 @@
 use burn_cubecl::tensor::CubeTensor;
 use burn_cubecl::{BoolElement, CubeBackend, CubeRuntime, FloatElement, IntElement};
 
-use crate::backend::GraphBackend;
+use crate::backend::SparseBackend;
 use crate::cube::{contiguous, dims, is_float};
 use crate::propagate::cube::horner;
 use crate::row_indices::RowIndices;
@@ -40,8 +40,8 @@ where
             csr.listed_rows(&inner, scale, &base, list, rows.len())
         }
         _ => {
-            let all = <Own<R, F, I, BT> as GraphBackend>::propagate(matrix, x, alphas);
-            <Own<R, F, I, BT> as GraphBackend>::gather_rows(all, rows)
+            let all = <Own<R, F, I, BT> as SparseBackend>::propagate(matrix, x, alphas);
+            <Own<R, F, I, BT> as SparseBackend>::gather_rows(all, rows)
         }
     }
 }

@@ -7,9 +7,9 @@ use burn::tensor::DType;
 use burn_flex::FlexTensor;
 use lightgcn_simd::{Operands, Scratch};
 
-use crate::backend::{float_primitive, float_tensor};
 use crate::buffers::take;
 use crate::flex::{CsrBuffers, dims, floats, matrix as matrix_of};
+use crate::primitive::{float_primitive, float_tensor};
 use crate::row_indices::RowIndices;
 use crate::sparse_matrix::SparseMatrix;
 

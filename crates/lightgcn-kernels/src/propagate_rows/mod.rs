@@ -8,9 +8,10 @@ pub(crate) mod reference;
 
 use burn::tensor::Tensor;
 
-use crate::backend::{GraphBackend, float_primitive, float_tensor};
+use crate::backend::SparseBackend;
 use crate::gather_rows::{check_rows, check_table};
-use crate::propagate::check_arguments;
+use crate::primitive::{float_primitive, float_tensor};
+use crate::propagate::reference::check_arguments;
 use crate::row_indices::RowIndices;
 use crate::sparse_matrix::SparseMatrix;
 
@@ -22,7 +23,7 @@ use crate::sparse_matrix::SparseMatrix;
 /// # Panics
 ///
 /// As [`propagate`](crate::propagate()), and if the indices were made for another number of rows.
-pub fn propagate_rows<B: GraphBackend>(
+pub fn propagate_rows<B: SparseBackend>(
     matrix: &SparseMatrix<B>,
     x: Tensor<B, 2>,
     alphas: &[f32],
@@ -40,7 +41,7 @@ pub fn propagate_rows<B: GraphBackend>(
 /// # Panics
 ///
 /// If `alphas` is empty, if the matrix is not square, or if there is not one gradient per index.
-pub fn propagate_rows_transposed<B: GraphBackend>(
+pub fn propagate_rows_transposed<B: SparseBackend>(
     matrix: &SparseMatrix<B>,
     gradients: Tensor<B, 2>,
     alphas: &[f32],

@@ -14,11 +14,11 @@ use burn_cubecl::tensor::CubeTensor;
 use burn_cubecl::{BoolElement, CubeBackend, CubeRuntime, FloatElement, IntElement};
 
 use super::{SortedPlaces, reference};
-use crate::backend::{float_primitive, float_tensor};
 use crate::batch_loss::LossGradient;
 use crate::batch_loss::cube::of_cube;
 use crate::cube::{Walk, contiguous, cubes, dims, empty, units, zeros};
 use crate::node_batch::NodeBatch;
+use crate::primitive::{float_primitive, float_tensor};
 
 /// Places that a cube sorts, and its units.
 const TILE: u32 = 256;

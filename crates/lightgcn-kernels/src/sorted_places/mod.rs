@@ -7,7 +7,7 @@ pub(crate) mod reference;
 use burn::tensor::backend::Backend;
 use burn::tensor::{Int, Tensor};
 
-use crate::backend::GraphBackend;
+use crate::backend::TrainingBackend;
 use crate::batch_loss::LossGradient;
 use crate::node_batch::NodeBatch;
 
@@ -32,7 +32,7 @@ impl<B: Backend> SortedPlaces<B> {
 
 /// Sorts the places of a batch by the row that they read, stably, on the device: no count of it
 /// depends on which worker comes first. O(n log² n) for n places.
-pub fn sort_places<B: GraphBackend>(batch: &NodeBatch<B>) -> SortedPlaces<B> {
+pub fn sort_places<B: TrainingBackend>(batch: &NodeBatch<B>) -> SortedPlaces<B> {
     B::sort_places(batch)
 }
 
@@ -43,7 +43,7 @@ pub fn sort_places<B: GraphBackend>(batch: &NodeBatch<B>) -> SortedPlaces<B> {
 /// # Panics
 ///
 /// If there is not one row a place.
-pub fn sum_places<B: GraphBackend>(
+pub fn sum_places<B: TrainingBackend>(
     gradients: Tensor<B, 2>,
     places: &SortedPlaces<B>,
 ) -> Tensor<B, 2> {
@@ -58,7 +58,7 @@ pub fn sum_places<B: GraphBackend>(
 /// # Panics
 ///
 /// If the table or the gradient does not have a row a node.
-pub fn add_l2<B: GraphBackend>(
+pub fn add_l2<B: TrainingBackend>(
     losses: Tensor<B, 1>,
     gradient: Tensor<B, 2>,
     table: Tensor<B, 2>,

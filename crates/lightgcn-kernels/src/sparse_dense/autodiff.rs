@@ -7,13 +7,13 @@ use burn::backend::autodiff::ops::{Backward, Ops, OpsKind};
 use burn::module::AutodiffModule;
 use burn::tensor::ops::FloatTensor;
 
-use crate::backend::GraphBackend;
+use crate::backend::SparseBackend;
 use crate::sparse_matrix::SparseMatrix;
 
 #[derive(Debug)]
 struct SparseDense;
 
-impl<B: GraphBackend> Backward<B, 1> for SparseDense {
+impl<B: SparseBackend> Backward<B, 1> for SparseDense {
     type State = SparseMatrix<B>;
 
     fn backward(
@@ -31,7 +31,7 @@ impl<B: GraphBackend> Backward<B, 1> for SparseDense {
     }
 }
 
-pub(crate) fn sparse_dense<B: GraphBackend, C: CheckpointStrategy>(
+pub(crate) fn sparse_dense<B: SparseBackend, C: CheckpointStrategy>(
     matrix: &SparseMatrix<Autodiff<B, C>>,
     dense: FloatTensor<Autodiff<B, C>>,
 ) -> FloatTensor<Autodiff<B, C>> {

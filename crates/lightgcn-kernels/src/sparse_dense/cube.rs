@@ -10,8 +10,8 @@ use burn_cubecl::tensor::CubeTensor;
 use burn_cubecl::{BoolElement, CubeBackend, CubeRuntime, FloatElement, IntElement};
 
 use super::packed::{self, is_packable, pack};
-use crate::backend::{float_primitive, float_tensor};
 use crate::cube::{Walk, contiguous, cubes, dims, empty, is_float};
+use crate::primitive::{float_primitive, float_tensor};
 use crate::sparse_matrix::SparseMatrix;
 use crate::split::LONGEST_PIECE;
 

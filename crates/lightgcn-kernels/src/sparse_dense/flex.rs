@@ -4,9 +4,9 @@ use burn::backend::Flex;
 use burn::tensor::DType;
 use burn_flex::FlexTensor;
 
-use crate::backend::{float_primitive, float_tensor};
 use crate::buffers::take;
 use crate::flex::{CsrBuffers, dims, floats, matrix as matrix_of};
+use crate::primitive::{float_primitive, float_tensor};
 use crate::sparse_matrix::SparseMatrix;
 
 pub(crate) fn sparse_dense(matrix: &SparseMatrix<Flex>, dense: FlexTensor) -> FlexTensor {

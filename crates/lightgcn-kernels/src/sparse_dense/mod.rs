@@ -12,7 +12,8 @@ pub(crate) mod reference;
 use burn::tensor::Tensor;
 use burn::tensor::backend::Backend;
 
-use crate::backend::{GraphBackend, float_primitive, float_tensor};
+use crate::backend::SparseBackend;
+use crate::primitive::{float_primitive, float_tensor};
 use crate::sparse_matrix::SparseMatrix;
 
 /// The product `A x`: `[n_columns, dim]` to `[n_rows, dim]`. Differentiable with respect to `x`
@@ -24,7 +25,7 @@ use crate::sparse_matrix::SparseMatrix;
 /// # Panics
 ///
 /// If `dense` does not have as many rows as the matrix has columns.
-pub fn sparse_dense<B: GraphBackend>(
+pub fn sparse_dense<B: SparseBackend>(
     matrix: &SparseMatrix<B>,
     dense: Tensor<B, 2>,
 ) -> Tensor<B, 2> {

@@ -6,7 +6,7 @@ use burn::record::{BinBytesRecorder, FullPrecisionSettings, Recorder};
 use burn::tensor::Tensor;
 use burn::tensor::backend::{AutodiffBackend, Backend};
 use lightgcn_kernels::optim::FusedAdamConfig;
-use lightgcn_kernels::{AdamStep, AdamTensors, GraphBackend, reference};
+use lightgcn_kernels::{AdamStep, AdamTensors, TrainingBackend, reference};
 
 use crate::backends::on_every_backend;
 use crate::cases::{Random, assert_close, elements, tensor, widened};
@@ -32,7 +32,7 @@ fn step(time: u64) -> AdamStep {
 }
 
 /// Twenty steps against the paper's formulas in `f64`.
-fn check_steps<B: GraphBackend>(device: &B::Device) {
+fn check_steps<B: TrainingBackend>(device: &B::Device) {
     let start = Random(1).floats(ROWS * DIM);
     let mut expected = widened(&start);
     let (mut first, mut second) = (vec![0.0; start.len()], vec![0.0; start.len()]);
@@ -92,7 +92,7 @@ impl<B: AutodiffBackend> Table<B> {
     }
 }
 
-fn check_against_burn<B: GraphBackend>(device: &B::Device) {
+fn check_against_burn<B: TrainingBackend>(device: &B::Device) {
     let mut ours = FusedAdamConfig::new().with_weight_decay(Some(0.01)).init();
     let mut burns = AdamConfig::new()
         .with_epsilon(1e-8)
@@ -111,7 +111,7 @@ fn check_against_burn<B: GraphBackend>(device: &B::Device) {
 }
 
 /// Training that is saved and reloaded half-way ends on the same bits as without the break.
-fn check_record<B: GraphBackend>(device: &B::Device) {
+fn check_record<B: TrainingBackend>(device: &B::Device) {
     let recorder = BinBytesRecorder::<FullPrecisionSettings>::default();
     let mut optimizer = FusedAdamConfig::new().init();
     let mut table = Table::<Autodiff<B>>::new(device);

@@ -1,5 +1,5 @@
 use lightgcn_kernels::{
-    BprBatch, GraphBackend, LossGradient, SoftmaxBatch, SoftmaxSettings, bpr_loss_gradient,
+    BprBatch, LossGradient, SoftmaxBatch, SoftmaxSettings, TrainingBackend, bpr_loss_gradient,
     reference, softmax_loss_gradient,
 };
 
@@ -49,12 +49,12 @@ fn bpr_by_hand(x: &[f32], dim: usize, batch: &BprBatch) -> (f64, Vec<f64>) {
     (loss, gradient)
 }
 
-fn assert_loss<B: GraphBackend>(found: LossGradient<B>, expected: &(f64, Vec<f64>), what: &str) {
+fn assert_loss<B: TrainingBackend>(found: LossGradient<B>, expected: &(f64, Vec<f64>), what: &str) {
     assert_close(&elements(found.loss), &[expected.0], 1e-5, what);
     assert_close(&elements(found.gradient), &expected.1, 1e-5, what);
 }
 
-fn check_bpr<B: GraphBackend>(device: &B::Device) {
+fn check_bpr<B: TrainingBackend>(device: &B::Device) {
     for (dim, (pairs, negatives)) in
         DIMS.into_iter()
             .zip([(1, 1), (40, 1), (33, 3), (7, 2), (300, 1)])
@@ -73,7 +73,7 @@ fn check_bpr<B: GraphBackend>(device: &B::Device) {
 }
 
 /// Margins whose exponentials overflow.
-fn check_far_margins<B: GraphBackend>(device: &B::Device) {
+fn check_far_margins<B: TrainingBackend>(device: &B::Device) {
     let batch = BprBatch {
         users: vec![0, 0],
         positives: vec![1, 2],
@@ -152,7 +152,7 @@ fn softmax_by_hand(x: &[f64], dim: usize, batch: &SoftmaxBatch, settings: &Softm
     loss
 }
 
-fn check_softmax<B: GraphBackend>(device: &B::Device) {
+fn check_softmax<B: TrainingBackend>(device: &B::Device) {
     for (masked, (dim, temperature)) in [(false, (64, 0.12)), (true, (50, 0.2)), (true, (3, 0.05))]
     {
         let batch = softmax_batch(masked);
@@ -185,7 +185,7 @@ fn check_softmax<B: GraphBackend>(device: &B::Device) {
 }
 
 /// A pair whose other candidates are all excluded has its first term alone.
-fn check_without_negatives<B: GraphBackend>(device: &B::Device) {
+fn check_without_negatives<B: TrainingBackend>(device: &B::Device) {
     let batch = SoftmaxBatch {
         n_users: 1,
         users: vec![0],

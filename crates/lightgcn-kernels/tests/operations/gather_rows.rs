@@ -1,7 +1,7 @@
 use burn::backend::Autodiff;
 use burn::tensor::Tensor;
 use lightgcn_kernels::{
-    GraphBackend, RowIndices, add_rows, gather_rows, reference, segment_sum_rows,
+    RowIndices, SparseBackend, add_rows, gather_rows, reference, segment_sum_rows,
 };
 
 use crate::backends::on_every_backend;
@@ -36,7 +36,7 @@ fn batches_with_rows() -> impl Iterator<Item = Vec<u32>> {
     batches().into_iter().filter(|batch| !batch.is_empty())
 }
 
-fn check_rows<B: GraphBackend>(device: &B::Device) {
+fn check_rows<B: SparseBackend>(device: &B::Device) {
     for batch in batches() {
         let indices = RowIndices::<B>::from_slice(&batch, N_ROWS, device);
         for dim in DIMS {
@@ -54,7 +54,7 @@ fn check_rows<B: GraphBackend>(device: &B::Device) {
     }
 }
 
-fn check_additions<B: GraphBackend>(device: &B::Device) {
+fn check_additions<B: SparseBackend>(device: &B::Device) {
     for batch in batches_with_rows() {
         let indices = RowIndices::<B>::from_slice(&batch, N_ROWS, device);
         for dim in DIMS {
@@ -82,7 +82,7 @@ fn check_additions<B: GraphBackend>(device: &B::Device) {
 }
 
 /// To the bit: the order of each sum is that of the batch.
-fn check_sums<B: GraphBackend>(device: &B::Device) {
+fn check_sums<B: SparseBackend>(device: &B::Device) {
     for batch in batches() {
         let indices = RowIndices::<B>::from_slice(&batch, N_ROWS, device);
         for dim in DIMS {
@@ -108,7 +108,7 @@ fn summed(rows: &[f32], batch: &[u32], dim: usize) -> Vec<f64> {
     widened(&sums)
 }
 
-fn check_gather_gradient<B: GraphBackend>(device: &B::Device) {
+fn check_gather_gradient<B: SparseBackend>(device: &B::Device) {
     for batch in batches_with_rows() {
         let indices = RowIndices::<Autodiff<B>>::from_slice(&batch, N_ROWS, device);
         for dim in DIMS {
@@ -126,7 +126,7 @@ fn check_gather_gradient<B: GraphBackend>(device: &B::Device) {
 }
 
 /// Both operations in a row: the gradient of `sum(S(x)^2) / 2` is `G(S(x))`.
-fn check_sum_gradient<B: GraphBackend>(device: &B::Device) {
+fn check_sum_gradient<B: SparseBackend>(device: &B::Device) {
     for batch in batches_with_rows() {
         let indices = RowIndices::<Autodiff<B>>::from_slice(&batch, N_ROWS, device);
         for dim in DIMS {

@@ -5,10 +5,11 @@ mod backends;
 mod batch_loss;
 mod cases;
 mod gather_rows;
+#[cfg(feature = "wgpu")]
+mod memory;
 mod negatives;
 mod node_batch;
 mod pair_cosines;
 mod propagate;
 mod propagate_rows;
 mod sparse_dense;
-mod top_k;

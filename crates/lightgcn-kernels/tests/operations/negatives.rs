@@ -1,7 +1,9 @@
 use burn::tensor::{DType, Int, Tensor, TensorData};
 use lightgcn_core::random::{Random as CoreRandom, Stream};
 use lightgcn_core::{InteractionsBuilder, ItemId, Split, Truth, UserId};
-use lightgcn_kernels::{GraphBackend, NegativeDraws, PositiveTable, reference, sample_negatives};
+use lightgcn_kernels::{
+    NegativeDraws, PositiveTable, TrainingBackend, reference, sample_negatives,
+};
 use lightgcn_sample::{NegativeSampler, PositiveSet, Positives, UniformNegatives};
 use std::sync::Arc;
 
@@ -40,26 +42,26 @@ fn positives() -> Arc<Positives> {
     Arc::new(positives.unwrap_or_else(|e| panic!("{e}")))
 }
 
-fn table<B: GraphBackend>(positives: &Positives, device: &B::Device) -> PositiveTable<B> {
+fn table<B: TrainingBackend>(positives: &Positives, device: &B::Device) -> PositiveTable<B> {
     let items: Vec<u32> = positives.items().iter().map(|item| item.0).collect();
     PositiveTable::from_slices(positives.offsets(), &items, N_ITEMS as usize, device)
         .unwrap_or_else(|e| panic!("{e}"))
 }
 
-fn ints<B: GraphBackend>(ints: &[i32], device: &B::Device) -> Tensor<B, 1, Int> {
+fn ints<B: TrainingBackend>(ints: &[i32], device: &B::Device) -> Tensor<B, 1, Int> {
     Tensor::from_data(
         TensorData::new(ints.to_vec(), [ints.len()]),
         (device, DType::I32),
     )
 }
 
-fn drawn<B: GraphBackend>(negatives: Tensor<B, 1, Int>) -> Vec<i64> {
+fn drawn<B: TrainingBackend>(negatives: Tensor<B, 1, Int>) -> Vec<i64> {
     negatives.into_data().iter().collect()
 }
 
 /// The draws of the sampler that the CPU trains with, to the last bit, also where the position
 /// passes 2^32.
-fn check_triples<B: GraphBackend>(device: &B::Device) {
+fn check_triples<B: TrainingBackend>(device: &B::Device) {
     let positives = positives();
     let table = table::<B>(&positives, device);
     let sampler = UniformNegatives::new(Arc::clone(&positives));
@@ -94,7 +96,7 @@ fn check_triples<B: GraphBackend>(device: &B::Device) {
     }
 }
 
-fn check_outsiders<B: GraphBackend>(device: &B::Device) {
+fn check_outsiders<B: TrainingBackend>(device: &B::Device) {
     let table = table::<B>(&positives(), device);
     let draws = NegativeDraws {
         seed: 1,

@@ -4,8 +4,8 @@ use std::collections::BTreeSet;
 
 use burn::tensor::{DType, Tensor, TensorData};
 use lightgcn_kernels::{
-    BatchCut, BprBatch, GraphBackend, NodeBatch, NodeSoftmax, PairTable, PlaceGradient, RowIndices,
-    SoftmaxBatch, SoftmaxSettings, add_l2, bpr_loss_gradient, bpr_place_gradient, cut_batch,
+    BatchCut, BprBatch, NodeBatch, NodeSoftmax, PairTable, PlaceGradient, RowIndices, SoftmaxBatch,
+    SoftmaxSettings, TrainingBackend, add_l2, bpr_loss_gradient, bpr_place_gradient, cut_batch,
     reference, segment_sum_rows, softmax_loss_gradient, softmax_place_gradient, sort_places,
     sum_places,
 };
@@ -39,7 +39,7 @@ fn taken() -> Vec<BTreeSet<u32>> {
 }
 
 /// The table, and the pairs in its order.
-fn pairs<B: GraphBackend>(device: &B::Device) -> (PairTable<B>, Vec<(u32, u32, f32)>) {
+fn pairs<B: TrainingBackend>(device: &B::Device) -> (PairTable<B>, Vec<(u32, u32, f32)>) {
     let taken = taken();
     let (mut offsets, mut items, mut pairs) = (vec![0], Vec::new(), Vec::new());
     for (user, taken) in (0u32..).zip(&taken) {
@@ -73,7 +73,7 @@ fn order(n: usize, n_pairs: usize) -> Vec<u32> {
     (0..n).map(|_| random.below(n_pairs) as u32).collect()
 }
 
-fn batch<B: GraphBackend>(
+fn batch<B: TrainingBackend>(
     device: &B::Device,
     cut: &BatchCut,
 ) -> (NodeBatch<B>, PairTable<B>, Vec<u32>) {
@@ -84,7 +84,7 @@ fn batch<B: GraphBackend>(
     (batch, table, nodes)
 }
 
-fn check_cuts<B: GraphBackend>(device: &B::Device) {
+fn check_cuts<B: TrainingBackend>(device: &B::Device) {
     let (table, pairs) = pairs::<B>(device);
     let taken = taken();
     for cut in [cut(1, 1, 0), cut(300, 3, 0), cut(257, 0, 0), cut(40, 0, 9)] {
@@ -120,7 +120,7 @@ fn check_cuts<B: GraphBackend>(device: &B::Device) {
 }
 
 /// More places than several tiles hold, and fewer than one.
-fn check_sorting<B: GraphBackend>(device: &B::Device) {
+fn check_sorting<B: TrainingBackend>(device: &B::Device) {
     for cut in [cut(1, 1, 0), cut(90, 0, 3), cut(400, 2, 0), cut(256, 1, 0)] {
         let (batch, _, nodes) = batch::<B>(device, &cut);
         let mut expected: Vec<i64> = (0..nodes.len() as i64).collect();
@@ -151,13 +151,16 @@ fn check_sorting<B: GraphBackend>(device: &B::Device) {
 }
 
 /// The loss and the gradient by all embeddings.
-fn whole<B: GraphBackend>(found: PlaceGradient<B>, batch: &NodeBatch<B>) -> (Vec<f64>, Vec<f64>) {
+fn whole<B: TrainingBackend>(
+    found: PlaceGradient<B>,
+    batch: &NodeBatch<B>,
+) -> (Vec<f64>, Vec<f64>) {
     let loss: f64 = elements(found.losses).iter().sum();
     let sorted = sort_places(batch);
     (vec![loss], elements(sum_places(found.gradient, &sorted)))
 }
 
-fn check_bpr<B: GraphBackend>(device: &B::Device) {
+fn check_bpr<B: TrainingBackend>(device: &B::Device) {
     for (dim, cut) in DIMS.into_iter().zip([
         cut(1, 1, 0),
         cut(300, 1, 0),
@@ -233,12 +236,12 @@ fn distinct(
     (batch, [users, candidates].concat())
 }
 
-fn floats<B: GraphBackend>(numbers: &[f32], device: &B::Device) -> Tensor<B, 1> {
+fn floats<B: TrainingBackend>(numbers: &[f32], device: &B::Device) -> Tensor<B, 1> {
     let data = TensorData::new(numbers.to_vec(), [numbers.len()]);
     Tensor::from_data(data, (device, DType::F32))
 }
 
-fn check_softmax<B: GraphBackend>(device: &B::Device) {
+fn check_softmax<B: TrainingBackend>(device: &B::Device) {
     let cases = [
         (3, cut(1, 0, 0), true, false),
         (50, cut(60, 0, 7), true, false),
@@ -304,7 +307,7 @@ fn check_softmax<B: GraphBackend>(device: &B::Device) {
     }
 }
 
-fn check_l2<B: GraphBackend>(device: &B::Device) {
+fn check_l2<B: TrainingBackend>(device: &B::Device) {
     for (dim, cut) in [
         (1, cut(30, 2, 0)),
         (50, cut(90, 0, 20)),

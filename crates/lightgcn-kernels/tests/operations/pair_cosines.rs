@@ -1,5 +1,5 @@
 use burn::tensor::Tensor;
-use lightgcn_kernels::{GraphBackend, RowIndices, pair_cosines, reference};
+use lightgcn_kernels::{RowIndices, TrainingBackend, pair_cosines, reference};
 
 use crate::backends::on_every_backend;
 use crate::cases::{DIMS, Random, assert_close, elements, tensor, widened};
@@ -10,7 +10,7 @@ on_every_backend! {
     cosines: check_cosines;
 }
 
-fn check_cosines<B: GraphBackend>(device: &B::Device) {
+fn check_cosines<B: TrainingBackend>(device: &B::Device) {
     let mut random = Random(8);
     let mut rows = || -> Vec<u32> { (0..200).map(|_| random.below(N_ROWS) as u32).collect() };
     for (first, second) in [

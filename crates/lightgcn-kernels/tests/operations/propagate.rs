@@ -1,6 +1,8 @@
 use burn::backend::Autodiff;
 use burn::tensor::Tensor;
-use lightgcn_kernels::{GraphBackend, SparseMatrix, propagate, reference, sparse_dense};
+use lightgcn_kernels::{
+    SparseBackend, SparseMatrix, TrainingBackend, propagate, reference, sparse_dense,
+};
 
 use crate::backends::on_every_backend;
 use crate::cases::{Case, DIMS, Random, assert_close, elements, tensor, widened};
@@ -48,7 +50,7 @@ fn propagate_rounded(case: &Case, x: &[f32], dim: usize, alphas: &[f32]) -> Vec<
 
 /// Where a backend reads operands of 16 bits, it rounds them to the nearest; elsewhere the flag
 /// changes nothing. Odd widths stay in 32 bits.
-fn check_bf16_operands<B: GraphBackend>(device: &B::Device) {
+fn check_bf16_operands<B: TrainingBackend>(device: &B::Device) {
     for case in Case::square() {
         let matrix = case.matrix::<B>(device).with_bf16_operands();
         for (dim, alphas, tolerance) in [
@@ -60,7 +62,7 @@ fn check_bf16_operands<B: GraphBackend>(device: &B::Device) {
         ] {
             let x = Random(dim as u64).floats(case.n_rows * dim);
             let exact = case.propagate(&widened(&x), dim, alphas);
-            let rounds = B::cuts_batches() && dim % 2 == 0;
+            let rounds = B::runs_steps_on_device() && dim % 2 == 0;
             let expected = match rounds {
                 true => propagate_rounded(&case, &x, dim, alphas),
                 false => exact.clone(),
@@ -98,7 +100,7 @@ fn rounding_keeps_what_is_no_number() {
     assert!(elements(found).iter().all(|y| !y.is_finite()));
 }
 
-fn check_forward<B: GraphBackend>(device: &B::Device) {
+fn check_forward<B: SparseBackend>(device: &B::Device) {
     for case in Case::square() {
         let matrix = case.matrix::<B>(device);
         for (dim, alphas) in DIMS.into_iter().zip(ALPHAS) {
@@ -115,7 +117,7 @@ fn check_forward<B: GraphBackend>(device: &B::Device) {
 
 /// Gradient of `sum(weights * P x)`: the same polynomial of the transpose times the weights, also
 /// by burn's own steps through the reference body.
-fn check_gradient<B: GraphBackend>(device: &B::Device) {
+fn check_gradient<B: SparseBackend>(device: &B::Device) {
     for case in Case::square() {
         let matrix = case.matrix::<Autodiff<B>>(device);
         for (dim, alphas) in DIMS.into_iter().zip(ALPHAS) {
@@ -136,7 +138,7 @@ fn check_gradient<B: GraphBackend>(device: &B::Device) {
 }
 
 /// Gradient of `sum((P x)^2)` against central differences, which are exact for a square.
-fn check_finite_differences<B: GraphBackend>(device: &B::Device) {
+fn check_finite_differences<B: SparseBackend>(device: &B::Device) {
     let (dim, step, alphas) = (3, 0.25, ALPHAS[3]);
     for case in Case::square() {
         let x = Random(9).floats(case.n_rows * dim);

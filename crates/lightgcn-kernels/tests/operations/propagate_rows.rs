@@ -1,5 +1,5 @@
 use lightgcn_kernels::{
-    GraphBackend, RowIndices, propagate_rows, propagate_rows_transposed, reference,
+    RowIndices, SparseBackend, propagate_rows, propagate_rows_transposed, reference,
 };
 
 use crate::backends::on_every_backend;
@@ -20,7 +20,7 @@ fn batch(case: &Case) -> Vec<u32> {
     batch
 }
 
-fn check_rows<B: GraphBackend>(device: &B::Device) {
+fn check_rows<B: SparseBackend>(device: &B::Device) {
     for case in Case::square() {
         let matrix = case.matrix::<B>(device);
         let batch = batch(&case);
@@ -41,7 +41,7 @@ fn check_rows<B: GraphBackend>(device: &B::Device) {
     }
 }
 
-fn check_transposed<B: GraphBackend>(device: &B::Device) {
+fn check_transposed<B: SparseBackend>(device: &B::Device) {
     for case in Case::square() {
         let matrix = case.matrix::<B>(device);
         let batch = batch(&case);

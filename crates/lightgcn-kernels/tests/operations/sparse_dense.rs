@@ -1,6 +1,6 @@
 use burn::backend::Autodiff;
 use burn::tensor::Tensor;
-use lightgcn_kernels::{GraphBackend, reference, sparse_dense};
+use lightgcn_kernels::{SparseBackend, reference, sparse_dense};
 
 use crate::backends::on_every_backend;
 use crate::cases::{Case, DIMS, Random, assert_close, elements, tensor, widened};
@@ -12,7 +12,7 @@ on_every_backend! {
     finite_differences: check_finite_differences;
 }
 
-fn check_product<B: GraphBackend>(device: &B::Device) {
+fn check_product<B: SparseBackend>(device: &B::Device) {
     for case in Case::all() {
         let matrix = case.matrix::<B>(device);
         assert_eq!(matrix.n_edges(), case.edges.len());
@@ -30,7 +30,7 @@ fn check_product<B: GraphBackend>(device: &B::Device) {
 }
 
 /// The input is a transposed view, then a view that starts inside its buffer.
-fn check_strided_input<B: GraphBackend>(device: &B::Device) {
+fn check_strided_input<B: SparseBackend>(device: &B::Device) {
     let dim = 5;
     for case in Case::all() {
         let matrix = case.matrix::<B>(device);
@@ -62,7 +62,7 @@ fn check_strided_input<B: GraphBackend>(device: &B::Device) {
 
 /// Gradient of `sum(weights * A x)`: the transpose times the weights, also by burn's own steps
 /// through the reference body.
-fn check_gradient<B: GraphBackend>(device: &B::Device) {
+fn check_gradient<B: SparseBackend>(device: &B::Device) {
     for case in Case::all() {
         let matrix = case.matrix::<Autodiff<B>>(device);
         for dim in DIMS {
@@ -87,7 +87,7 @@ fn check_gradient<B: GraphBackend>(device: &B::Device) {
 }
 
 /// Gradient of `sum((A x)^2)` against central differences, which are exact for a square.
-fn check_finite_differences<B: GraphBackend>(device: &B::Device) {
+fn check_finite_differences<B: SparseBackend>(device: &B::Device) {
     let (dim, step) = (3, 0.25);
     for case in Case::all() {
         let x = Random(9).floats(case.n_columns * dim);

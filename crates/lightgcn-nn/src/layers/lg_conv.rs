@@ -2,7 +2,7 @@
 
 use burn::module::Module;
 use burn::tensor::Tensor;
-use lightgcn_kernels::{GraphBackend, SparseMatrix, sparse_dense};
+use lightgcn_kernels::{SparseBackend, SparseMatrix, sparse_dense};
 
 /// The light graph convolution: each node becomes the weighted sum of its neighbors,
 ///
@@ -29,7 +29,7 @@ use lightgcn_kernels::{GraphBackend, SparseMatrix, sparse_dense};
 /// use burn::module::Module;
 /// use burn::nn::{Linear, LinearConfig};
 /// use burn::tensor::{Tensor, backend::Backend};
-/// use lightgcn_kernels::{GraphBackend, SparseMatrix};
+/// use lightgcn_kernels::{SparseBackend, SparseMatrix};
 /// use lightgcn_nn::LgConv;
 ///
 /// /// Features of nodes, made smaller and then smoothed over the graph.
@@ -39,7 +39,7 @@ use lightgcn_kernels::{GraphBackend, SparseMatrix, sparse_dense};
 ///     conv: LgConv,
 /// }
 ///
-/// impl<B: GraphBackend> Smoothed<B> {
+/// impl<B: SparseBackend> Smoothed<B> {
 ///     /// `[n_nodes, 4]` to `[n_nodes, 2]`
 ///     fn forward(&self, graph: &SparseMatrix<B>, features: Tensor<B, 2>) -> Tensor<B, 2> {
 ///         self.conv.forward(graph, self.reduce.forward(features))
@@ -81,7 +81,7 @@ impl LgConv {
     /// # Panics
     ///
     /// If the shapes do not fit.
-    pub fn forward<B: GraphBackend>(
+    pub fn forward<B: SparseBackend>(
         &self,
         matrix: &SparseMatrix<B>,
         x: Tensor<B, 2>,

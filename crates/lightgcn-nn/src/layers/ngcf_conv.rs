@@ -6,7 +6,7 @@ use burn::nn::Linear;
 use burn::tensor::Tensor;
 use burn::tensor::activation::leaky_relu;
 use burn::tensor::backend::Backend;
-use lightgcn_kernels::{GraphBackend, SparseMatrix, sparse_dense};
+use lightgcn_kernels::{SparseBackend, SparseMatrix, sparse_dense};
 
 use crate::error::{Fault, NnError, no_faults};
 use crate::init::{Stream, xavier_parameter};
@@ -150,7 +150,7 @@ pub struct NgcfConv<B: Backend> {
     layer: u64,
 }
 
-impl<B: GraphBackend> NgcfConv<B> {
+impl<B: SparseBackend> NgcfConv<B> {
     /// The convolution. O(edges · d_input + n_nodes · d_input · d_output).
     ///
     /// # Shapes

@@ -5,7 +5,7 @@ use burn::module::{Module, Param};
 use burn::tensor::Tensor;
 use burn::tensor::activation::softmax;
 use burn::tensor::backend::Backend;
-use lightgcn_kernels::{GraphBackend, SparseMatrix, propagate, sparse_dense};
+use lightgcn_kernels::{SparseBackend, SparseMatrix, propagate, sparse_dense};
 
 use super::{EmbeddingModel, MOST_LAYERS, assert_graph, with_table};
 use crate::error::{Fault, NnError, no_faults, table_faults};
@@ -192,7 +192,7 @@ impl<B: Backend> LightGcn<B> {
     }
 }
 
-impl<B: GraphBackend> EmbeddingModel<B> for LightGcn<B> {
+impl<B: SparseBackend> EmbeddingModel<B> for LightGcn<B> {
     fn n_users(&self) -> usize {
         self.n_users
     }
@@ -233,7 +233,7 @@ impl<B: GraphBackend> EmbeddingModel<B> for LightGcn<B> {
 }
 
 /// `Σ_k softmax(logits)_k Âᵏ x`, differentiable in both.
-fn mix_layers<B: GraphBackend>(
+fn mix_layers<B: SparseBackend>(
     graph: &SparseMatrix<B>,
     x: Tensor<B, 2>,
     logits: Tensor<B, 1>,

@@ -4,7 +4,7 @@ use burn::config::Config;
 use burn::module::{Module, Param};
 use burn::tensor::Tensor;
 use burn::tensor::backend::Backend;
-use lightgcn_kernels::{GraphBackend, SparseMatrix, sparse_dense};
+use lightgcn_kernels::{SparseBackend, SparseMatrix, sparse_dense};
 
 use super::{EmbeddingModel, MOST_LAYERS, assert_graph, to_unit_length, with_table};
 use crate::error::{Fault, NnError, no_faults, table_faults};
@@ -164,7 +164,7 @@ pub struct LightGcnPlusPlus<B: Backend> {
 /// The least squared length that a row is divided by the root of.
 const LEAST_SQUARED_LENGTH: f64 = 1e-24;
 
-impl<B: GraphBackend> EmbeddingModel<B> for LightGcnPlusPlus<B> {
+impl<B: SparseBackend> EmbeddingModel<B> for LightGcnPlusPlus<B> {
     fn n_users(&self) -> usize {
         self.n_users
     }

@@ -4,7 +4,7 @@ use burn::config::Config;
 use burn::module::{Module, Param};
 use burn::tensor::Tensor;
 use burn::tensor::backend::Backend;
-use lightgcn_kernels::{GraphBackend, SparseMatrix};
+use lightgcn_kernels::{SparseBackend, SparseMatrix};
 
 use super::{EmbeddingModel, assert_graph, with_table};
 use crate::error::{NnError, no_faults, table_faults};
@@ -100,7 +100,7 @@ pub struct MatrixFactorization<B: Backend> {
     n_items: usize,
 }
 
-impl<B: GraphBackend> EmbeddingModel<B> for MatrixFactorization<B> {
+impl<B: SparseBackend> EmbeddingModel<B> for MatrixFactorization<B> {
     fn n_users(&self) -> usize {
         self.n_users
     }

@@ -13,7 +13,7 @@ pub use ngcf::{Ngcf, NgcfConfig};
 use burn::module::{Module, Param};
 use burn::tensor::Tensor;
 use burn::tensor::backend::Backend;
-use lightgcn_kernels::{GraphBackend, RowIndices, SparseMatrix, gather_rows};
+use lightgcn_kernels::{RowIndices, SparseBackend, SparseMatrix, gather_rows};
 
 use crate::mode::ForwardMode;
 
@@ -24,7 +24,7 @@ const MOST_LAYERS: usize = 8;
 ///
 /// A loop that differentiates asks in addition for `M: AutodiffModule<B>` with
 /// `M::InnerModule: EmbeddingModel<B::InnerBackend>`, which all models here fulfil.
-pub trait EmbeddingModel<B: GraphBackend>: Module<B> {
+pub trait EmbeddingModel<B: SparseBackend>: Module<B> {
     /// Number of users.
     fn n_users(&self) -> usize;
 

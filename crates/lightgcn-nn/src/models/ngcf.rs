@@ -4,7 +4,7 @@ use burn::config::Config;
 use burn::module::{Module, Param};
 use burn::tensor::Tensor;
 use burn::tensor::backend::Backend;
-use lightgcn_kernels::{GraphBackend, SparseMatrix};
+use lightgcn_kernels::{SparseBackend, SparseMatrix};
 
 use super::{EmbeddingModel, MOST_LAYERS, assert_graph, to_unit_length, with_table};
 use crate::error::{Fault, NnError, no_faults, table_faults};
@@ -150,7 +150,7 @@ pub struct Ngcf<B: Backend> {
 /// The least squared length that a row is divided by the root of, as in the authors' code.
 const LEAST_SQUARED_LENGTH: f64 = 1e-12;
 
-impl<B: GraphBackend> EmbeddingModel<B> for Ngcf<B> {
+impl<B: SparseBackend> EmbeddingModel<B> for Ngcf<B> {
     fn n_users(&self) -> usize {
         self.n_users
     }

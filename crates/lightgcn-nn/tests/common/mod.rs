@@ -4,7 +4,7 @@
 use burn::backend::{Autodiff, Flex};
 use burn::tensor::backend::Backend;
 use burn::tensor::{Tensor, TensorData};
-use lightgcn_kernels::{GraphBackend, SparseMatrix};
+use lightgcn_kernels::{SparseBackend, SparseMatrix};
 use lightgcn_nn::{
     EmbeddingInitializer, EmbeddingModel, ForwardMode, LayerWeights, LightGcn, LightGcnConfig,
     LightGcnPlusPlus, LightGcnPlusPlusConfig, MatrixFactorization, MatrixFactorizationConfig, Ngcf,
@@ -181,7 +181,7 @@ pub(crate) fn matrix_factorization<B: Backend>(edges: &Edges) -> MatrixFactoriza
 }
 
 /// The loss `Σ c ⊙ embeddings` with fixed coefficients.
-pub(crate) fn weighted_sum<B: GraphBackend, M: EmbeddingModel<B>>(
+pub(crate) fn weighted_sum<B: SparseBackend, M: EmbeddingModel<B>>(
     model: &M,
     graph: &SparseMatrix<B>,
     mode: ForwardMode,

@@ -4,7 +4,7 @@ use burn::module::{AutodiffModule, ModuleVisitor, Param};
 use burn::optim::GradientsParams;
 use burn::tensor::backend::{AutodiffBackend, Backend};
 use burn::tensor::{ElementConversion, Tensor};
-use lightgcn_kernels::GraphBackend;
+use lightgcn_kernels::TrainingBackend;
 
 /// Elements summed at once: burn's CPU backend sums larger tensors in no fixed order.
 const CHUNK: usize = 1 << 20;
@@ -19,10 +19,10 @@ pub(crate) fn clip_by_norm<B, M>(
 ) -> GradientsParams
 where
     B: AutodiffBackend,
-    B::InnerBackend: GraphBackend,
+    B::InnerBackend: TrainingBackend,
     M: AutodiffModule<B>,
 {
-    if B::InnerBackend::cuts_batches() {
+    if B::InnerBackend::runs_steps_on_device() {
         return clip_on_device::<B, M>(module, gradients, limit);
     }
     let mut norm = SquaredNorm {

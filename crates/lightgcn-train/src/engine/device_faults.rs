@@ -2,7 +2,7 @@
 
 use crate::TrainError;
 use burn::tensor::Tensor;
-use lightgcn_kernels::GraphBackend;
+use lightgcn_kernels::TrainingBackend;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 /// Where a run stands, for messages.
@@ -37,11 +37,11 @@ impl<'a> Standing<'a> {
 
     /// Runs what works on a GPU. burn tells of a failed device by a panic, of whichever thread, which
     /// becomes an error; on the CPU a panic is a mistake of the program and stays one.
-    pub(crate) fn guard<B: GraphBackend, T>(
+    pub(crate) fn guard<B: TrainingBackend, T>(
         self,
         action: impl FnOnce() -> T,
     ) -> Result<T, TrainError> {
-        if !B::cuts_batches() {
+        if !B::runs_steps_on_device() {
             return Ok(action());
         }
         catch_unwind(AssertUnwindSafe(action)).map_err(|panic| {
@@ -52,7 +52,7 @@ impl<'a> Standing<'a> {
     }
 
     /// The numbers of a tensor, which also surfaces what went wrong before.
-    pub(crate) fn read<B: GraphBackend, const D: usize>(
+    pub(crate) fn read<B: TrainingBackend, const D: usize>(
         self,
         tensor: Tensor<B, D>,
     ) -> Result<Vec<f32>, TrainError> {

@@ -4,7 +4,7 @@ use crate::engine::steps::Here;
 use crate::{SoftmaxSpec, ValidTrainConfig};
 use burn::tensor::{Tensor, TensorData};
 use lightgcn_core::{ItemId, UserId};
-use lightgcn_kernels::GraphBackend;
+use lightgcn_kernels::SparseBackend;
 use lightgcn_loss::{
     PairRows, RecommendationLossConfig, SoftmaxLossConfig, SoftmaxRecommendationLossConfig,
     TopKWeighting, TripleRows,
@@ -12,7 +12,7 @@ use lightgcn_loss::{
 use lightgcn_sample::{PositiveSet, Positives, TripleBatch, shared_negatives};
 
 /// The tables that a loss reads.
-pub(crate) struct Tables<B: GraphBackend> {
+pub(crate) struct Tables<B: SparseBackend> {
     /// Final embeddings, `[n_nodes, output_dim]`.
     pub(crate) embeddings: Tensor<B, 2>,
     /// The table they come from, `[n_nodes, dim]`.
@@ -20,7 +20,7 @@ pub(crate) struct Tables<B: GraphBackend> {
 }
 
 /// BPR with L2 on the batch's layer-0 rows.
-pub(crate) fn bpr<B: GraphBackend>(
+pub(crate) fn bpr<B: SparseBackend>(
     config: &ValidTrainConfig,
     positives: &Positives,
     tables: Tables<B>,
@@ -45,7 +45,7 @@ pub(crate) fn bpr<B: GraphBackend>(
 
 /// A softmax loss with L2 on the batch's layer-0 rows. `here.thresholds` holds a number for each
 /// user where the loss weighs pairs by SL@K.
-pub(crate) fn softmax<B: GraphBackend>(
+pub(crate) fn softmax<B: SparseBackend>(
     config: &ValidTrainConfig,
     spec: &SoftmaxSpec,
     positives: &Positives,

@@ -8,8 +8,8 @@ use burn::tensor::backend::{AutodiffBackend, Backend};
 use burn::tensor::{Tensor, TensorData};
 use lightgcn_core::UserId;
 use lightgcn_kernels::{
-    BprBatch, GraphBackend, LossGradient, RowIndices, SoftmaxBatch, SoftmaxSettings, SparseMatrix,
-    add_rows, bpr_loss_gradient, gather_rows, pair_cosines, propagate_rows,
+    BprBatch, LossGradient, RowIndices, SoftmaxBatch, SoftmaxSettings, SparseBackend, SparseMatrix,
+    TrainingBackend, add_rows, bpr_loss_gradient, gather_rows, pair_cosines, propagate_rows,
     propagate_rows_transposed, softmax_loss_gradient,
 };
 use lightgcn_nn::EmbeddingModel;
@@ -30,7 +30,7 @@ pub(crate) struct Linear {
 /// Whether and how a model is linear in its only parameter.
 pub(crate) fn linear<B, M>(model: &M) -> Option<Linear>
 where
-    B: AutodiffBackend + GraphBackend,
+    B: AutodiffBackend + SparseBackend,
     M: EmbeddingModel<B> + AutodiffModule<B>,
 {
     let alphas = model.linear_layer_weights()?;
@@ -132,7 +132,7 @@ impl FusedSteps {
     }
 
     /// The loss of a batch, and the gradient of the layer-0 `table`.
-    pub(crate) fn step<B: GraphBackend>(
+    pub(crate) fn step<B: TrainingBackend>(
         &mut self,
         table: Tensor<B, 2>,
         graph: &SparseMatrix<B>,
@@ -312,7 +312,7 @@ impl FusedSteps {
 }
 
 /// Multiplies the weights of the pairs by those of SL@K, which are constants to the gradient.
-fn weigh<B: GraphBackend>(
+fn weigh<B: TrainingBackend>(
     top_k: &TopKSpec,
     batch: &mut SoftmaxBatch,
     embeddings: &Tensor<B, 2>,

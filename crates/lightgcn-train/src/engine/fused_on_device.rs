@@ -10,8 +10,9 @@ use burn::module::ParamId;
 use burn::tensor::backend::Backend;
 use burn::tensor::{DType, Tensor, TensorData};
 use lightgcn_kernels::{
-    BatchCut, GraphBackend, LossGradient, NodeSoftmax, PairOrder, PairTable, SparseMatrix, add_l2,
-    bpr_place_gradient, cut_batch, propagate, softmax_place_gradient, sort_places, sum_places,
+    BatchCut, LossGradient, NodeSoftmax, PairOrder, PairTable, SparseMatrix, TrainingBackend,
+    add_l2, bpr_place_gradient, cut_batch, propagate, softmax_place_gradient, sort_places,
+    sum_places,
 };
 use lightgcn_sample::{
     BatchSampler, EpochBatches, NegativeSampling, PositiveSet, Positives, first_shared_position,
@@ -33,8 +34,8 @@ pub(crate) struct DeviceSteps<B: Backend> {
 }
 
 /// Whether steps of this configuration run wholly on the device of the backend.
-pub(crate) fn applies<B: GraphBackend>(config: &ValidTrainConfig) -> bool {
-    B::cuts_batches()
+pub(crate) fn applies<B: TrainingBackend>(config: &ValidTrainConfig) -> bool {
+    B::runs_steps_on_device()
         && config.fused
         && match config.loss {
             LossSpec::Bpr => config.negative_sampling == NegativeSampling::Uniform,
@@ -43,7 +44,7 @@ pub(crate) fn applies<B: GraphBackend>(config: &ValidTrainConfig) -> bool {
         }
 }
 
-impl<B: GraphBackend> DeviceSteps<B> {
+impl<B: TrainingBackend> DeviceSteps<B> {
     /// Puts the positives on the device, once a run.
     pub(crate) fn new(
         linear: Linear,

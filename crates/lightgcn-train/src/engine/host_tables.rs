@@ -2,7 +2,7 @@
 
 use crate::TrainError;
 use crate::engine::device_faults::Standing;
-use lightgcn_kernels::{GraphBackend, SparseMatrix};
+use lightgcn_kernels::{SparseMatrix, TrainingBackend};
 use lightgcn_nn::{EmbeddingModel, ForwardMode};
 
 /// A model's two tables on the host.
@@ -14,7 +14,7 @@ pub(crate) struct HostTables {
 }
 
 /// Reads a model's layer-0 and final embeddings, and refuses what is not finite.
-pub(crate) fn host_tables<B: GraphBackend, M: EmbeddingModel<B>>(
+pub(crate) fn host_tables<B: TrainingBackend, M: EmbeddingModel<B>>(
     model: &M,
     graph: &SparseMatrix<B>,
     standing: Standing<'_>,

@@ -3,14 +3,14 @@
 use crate::engine::device_faults::Standing;
 use crate::{TrainError, ValidTrainConfig};
 use burn::tensor::Tensor;
-use lightgcn_kernels::GraphBackend;
+use lightgcn_kernels::TrainingBackend;
 
 /// Losses are read back from the device once in so many batches: often enough to stop soon after
 /// a fault, seldom enough not to stall a GPU.
 const READ_EVERY: usize = 16;
 
 /// Losses of batches in a row, each with its pairs.
-pub(crate) struct PendingLosses<B: GraphBackend> {
+pub(crate) struct PendingLosses<B: TrainingBackend> {
     losses: Vec<(Tensor<B, 1>, usize)>,
 }
 
@@ -22,7 +22,7 @@ pub(crate) struct ReadLosses {
     pub(crate) pairs: u64,
 }
 
-impl<B: GraphBackend> PendingLosses<B> {
+impl<B: TrainingBackend> PendingLosses<B> {
     pub(crate) fn new() -> Self {
         Self { losses: Vec::new() }
     }

@@ -13,30 +13,30 @@ use crate::{TrainError, ValidTrainConfig};
 use burn::module::ParamId;
 use burn::tensor::Tensor;
 use lightgcn_graph::Adjacency;
-use lightgcn_kernels::{GraphBackend, SparseMatrix};
+use lightgcn_kernels::{SparseMatrix, TrainingBackend};
 use lightgcn_sample::{BatchSampler, EpochBatches, TripleBatch};
 use rayon::prelude::*;
 use std::ops::Range;
 
 /// How one worker differentiates its shards.
-enum Shards<B: GraphBackend> {
+enum Shards<B: TrainingBackend> {
     Planned(Box<FusedSteps>),
     OnDevice(Box<DeviceSteps<B>>),
 }
 
-struct Worker<B: GraphBackend> {
+struct Worker<B: TrainingBackend> {
     device: B::Device,
     graph: SparseMatrix<B>,
     shards: Shards<B>,
 }
 
 /// The workers of a run.
-pub(crate) struct ParallelSteps<B: GraphBackend> {
+pub(crate) struct ParallelSteps<B: TrainingBackend> {
     table: ParamId,
     workers: Vec<Worker<B>>,
 }
 
-impl<B: GraphBackend> ParallelSteps<B> {
+impl<B: TrainingBackend> ParallelSteps<B> {
     /// Puts graph and positives on `config.workers` devices, of which `device` is the first.
     pub(crate) fn new(
         linear: &Linear,
@@ -116,7 +116,7 @@ impl<B: GraphBackend> ParallelSteps<B> {
             // Numbered by workers and not by shards: a short batch has fewer, and no two draws are the same.
             worker.step(table, sampler, (shard, &part), here.shard(n, n_workers))
         };
-        let found: Vec<TableGradient<B>> = if B::cuts_batches() {
+        let found: Vec<TableGradient<B>> = if B::runs_steps_on_device() {
             let work = self.workers.iter_mut().zip(&shards);
             work.enumerate().map(step).collect()
         } else {
@@ -141,7 +141,7 @@ impl<B: GraphBackend> ParallelSteps<B> {
     }
 }
 
-impl<B: GraphBackend> Worker<B> {
+impl<B: TrainingBackend> Worker<B> {
     fn step(
         &mut self,
         table: &Tensor<B, 2>,

@@ -8,7 +8,7 @@ use crate::run::checkpoint::LoopState;
 use crate::run::fit::FitJob;
 use burn::module::ParamId;
 use burn::tensor::Tensor;
-use lightgcn_kernels::{GraphBackend, SparseMatrix};
+use lightgcn_kernels::{SparseMatrix, TrainingBackend};
 use lightgcn_sample::{BatchSampler, EpochBatches};
 
 /// Where a step stands in its run, as losses need to know.
@@ -42,7 +42,7 @@ impl<'a> Here<'a> {
 }
 
 /// How a batch's loss is differentiated.
-pub(crate) enum Steps<B: GraphBackend> {
+pub(crate) enum Steps<B: TrainingBackend> {
     /// Any model.
     Autodiff,
     /// A linear one, planned on the host.
@@ -53,7 +53,7 @@ pub(crate) enum Steps<B: GraphBackend> {
     Parallel(ParallelSteps<B>),
 }
 
-impl<B: GraphBackend> Steps<B> {
+impl<B: TrainingBackend> Steps<B> {
     /// The fastest way for a model that is linear, if it is, and whose steps are to be fused.
     pub(crate) fn new(
         linear: Option<Linear>,

@@ -23,7 +23,7 @@ use burn::tensor::backend::AutodiffBackend;
 use lightgcn_core::{Dataset, Lineage};
 use lightgcn_graph::Adjacency;
 use lightgcn_kernels::optim::{FusedAdam, FusedAdamConfig};
-use lightgcn_kernels::{GraphBackend, SparseMatrix};
+use lightgcn_kernels::{SparseBackend, SparseMatrix, TrainingBackend};
 use lightgcn_nn::{EmbeddingModel, ForwardMode};
 use lightgcn_recommend::{EmbeddingRanker, Evaluation, EvaluationOptions, evaluate_validation};
 use lightgcn_sample::{BatchSampler, EpochBatches, TripleBatch};
@@ -92,8 +92,8 @@ pub fn fit<B, M>(
     observer: &mut dyn Observer,
 ) -> Result<Fitted<M>, TrainError>
 where
-    B: AutodiffBackend + GraphBackend,
-    B::InnerBackend: GraphBackend,
+    B: AutodiffBackend + SparseBackend,
+    B::InnerBackend: TrainingBackend,
     M: EmbeddingModel<B> + AutodiffModule<B>,
     M::InnerModule: EmbeddingModel<B::InnerBackend>,
 {
@@ -112,8 +112,8 @@ pub(crate) fn fit_from<B, M>(
     observer: &mut dyn Observer,
 ) -> Result<Fitted<M>, TrainError>
 where
-    B: AutodiffBackend + GraphBackend,
-    B::InnerBackend: GraphBackend,
+    B: AutodiffBackend + SparseBackend,
+    B::InnerBackend: TrainingBackend,
     M: EmbeddingModel<B> + AutodiffModule<B>,
     M::InnerModule: EmbeddingModel<B::InnerBackend>,
 {
@@ -211,7 +211,7 @@ fn checkpoint_of(job: &FitJob<'_>) -> Result<Option<Checkpoint>, TrainError> {
 
 struct Training<'a, B: AutodiffBackend, M, O>
 where
-    B::InnerBackend: GraphBackend,
+    B::InnerBackend: TrainingBackend,
 {
     job: &'a FitJob<'a>,
     observer: &'a mut dyn Observer,
@@ -234,8 +234,8 @@ where
 
 impl<'a, B, M, O> Training<'a, B, M, O>
 where
-    B: AutodiffBackend + GraphBackend,
-    B::InnerBackend: GraphBackend,
+    B: AutodiffBackend + SparseBackend,
+    B::InnerBackend: TrainingBackend,
     M: EmbeddingModel<B> + AutodiffModule<B>,
     M::InnerModule: EmbeddingModel<B::InnerBackend>,
     O: Optimizer<M, B>,

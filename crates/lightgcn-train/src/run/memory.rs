@@ -2,14 +2,14 @@
 
 use crate::run::fit::FitJob;
 use crate::{LayerWeightChoice, LossSpec, ModelSpec, Observer, TrainError, TrainEvent};
-use lightgcn_kernels::{GraphBackend, TrainingSize};
+use lightgcn_kernels::{SparseBackend, TrainingSize};
 
 /// Tables that autodiff holds a layer: what each operation keeps, and the gradients that pass by.
 const AUTODIFF_TABLES_A_LAYER: u64 = 6;
 
 /// Says what memory the run takes and refuses what does not fit. Nothing is said where the backend
 /// does not know of limits, as on the CPU.
-pub(crate) fn check<B: GraphBackend>(
+pub(crate) fn check<B: SparseBackend>(
     spec: &ModelSpec,
     job: &FitJob<'_>,
     device: &B::Device,

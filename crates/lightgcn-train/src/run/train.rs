@@ -15,7 +15,7 @@ use burn::module::AutodiffModule;
 use burn::tensor::backend::AutodiffBackend;
 use lightgcn_core::{Dataset, Lineage};
 use lightgcn_graph::{GraphOptions, TrainGraph};
-use lightgcn_kernels::{GraphBackend, SparseMatrix};
+use lightgcn_kernels::{SparseBackend, SparseMatrix, TrainingBackend};
 use lightgcn_nn::EmbeddingModel;
 use lightgcn_recommend::Evaluation;
 use lightgcn_store::{Artifact, EmbeddingTable, ModelDescription, popularity_of};
@@ -154,8 +154,8 @@ fn train_module<B, S>(
     observer: &mut dyn Observer,
 ) -> Result<Trained, TrainError>
 where
-    B: AutodiffBackend + GraphBackend,
-    B::InnerBackend: GraphBackend,
+    B: AutodiffBackend + SparseBackend,
+    B::InnerBackend: TrainingBackend,
     S: Build<B>,
     S::Module: EmbeddingModel<B> + AutodiffModule<B>,
     <S::Module as AutodiffModule<B>>::InnerModule: EmbeddingModel<B::InnerBackend>,
@@ -210,8 +210,8 @@ fn finish<B, M>(
     device: &B::Device,
 ) -> Result<Trained, TrainError>
 where
-    B: AutodiffBackend + GraphBackend,
-    B::InnerBackend: GraphBackend,
+    B: AutodiffBackend + SparseBackend,
+    B::InnerBackend: TrainingBackend,
     M: EmbeddingModel<B> + AutodiffModule<B>,
     M::InnerModule: EmbeddingModel<B::InnerBackend>,
 {

@@ -10,8 +10,8 @@ use burn::optim::record::AdaptorRecord;
 use burn::tensor::backend::{AutodiffBackend, Backend};
 use burn::tensor::{Tensor, TensorData};
 use lightgcn_core::{Dataset, Lineage, NodeId, Vocabulary};
-use lightgcn_kernels::GraphBackend;
 use lightgcn_kernels::optim::{FusedAdam, FusedAdamConfig, FusedAdamState};
+use lightgcn_kernels::{SparseBackend, TrainingBackend};
 use lightgcn_nn::EmbeddingModel;
 use lightgcn_store::Artifact;
 use serde_json::{Map, Value};
@@ -154,8 +154,8 @@ impl WarmStart {
         device: &B::Device,
     ) -> Result<WithAdam<B, S::Module>, TrainError>
     where
-        B: AutodiffBackend + GraphBackend,
-        B::InnerBackend: GraphBackend,
+        B: AutodiffBackend + SparseBackend,
+        B::InnerBackend: TrainingBackend,
         S: Build<B>,
         S::Module: EmbeddingModel<B> + AutodiffModule<B>,
     {
@@ -190,8 +190,8 @@ impl WarmStart {
         device: &B::Device,
     ) -> Result<WithAdam<B, S::Module>, TrainError>
     where
-        B: AutodiffBackend + GraphBackend,
-        B::InnerBackend: GraphBackend,
+        B: AutodiffBackend + SparseBackend,
+        B::InnerBackend: TrainingBackend,
         S: Build<B>,
         S::Module: EmbeddingModel<B> + AutodiffModule<B>,
     {
@@ -285,8 +285,8 @@ impl Rows {
         device: &B::Device,
     ) -> AdaptorRecord<FusedAdam, B>
     where
-        B: AutodiffBackend + GraphBackend,
-        B::InnerBackend: GraphBackend,
+        B: AutodiffBackend + SparseBackend,
+        B::InnerBackend: TrainingBackend,
     {
         let state: FusedAdamState<B::InnerBackend, 2> = record.into_state::<2>();
         let carry = |moment: Tensor<B::InnerBackend, 2>| {
