@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Steps of LightGCN by the published recipe in PyTorch on one CUDA GPU, for `gpu.sh`.
 
-`original` is the loop of LightGCN-PyTorch: an item of a coalesced COO tensor a layer, stacked and averaged, the
+`original` is the loop of LightGCN-PyTorch: a product with a coalesced COO tensor a layer, stacked and averaged, the
 whole epoch's triples drawn beforehand (here by numpy at once, faster than the authors' loop), torch's Adam, a loss
 read at every step. `pyg` is PyTorch Geometric's `LightGCN` on a normalized CSR tensor, where it is installed.
 """

@@ -62,7 +62,7 @@ struct Args {
     /// Softmax: the weight of the negatives' logarithm
     #[arg(long, default_value_t = 1.0)]
     negative_weight: f64,
-    /// Softmax: keep a user's known positives among his negatives
+    /// Softmax: keep a user's known positives among their negatives
     #[arg(long)]
     keep_positives: bool,
     /// Softmax: items drawn uniformly for each batch, beside its own
@@ -83,7 +83,7 @@ struct Args {
     /// The share of the step size that is left at the end of a linear or cosine schedule
     #[arg(long, default_value_t = 0.05)]
     final_share: f64,
-    /// Read layers rounded to 16 bits in items of the whole graph
+    /// Read layers rounded to 16 bits in products over the whole graph
     #[arg(long)]
     bf16_layers: bool,
     /// Report the answers from items' embeddings of 16 bits too
