@@ -25,13 +25,13 @@ pub(crate) fn bench(c: &mut Criterion) {
                 .expect("the default is valid");
             let read = ReadConfig::default();
             b.iter_with_large_drop(|| {
-                read_events(&log, &read, config.behaviors(), |_| {}).expect("a valid log")
+                read_events(&log, &read, config.behaviors()).expect("a valid log")
             });
         });
         group.bench_function(id("prepare", size), |b| {
             let log = [log(&folder, rows)];
             let config = PrepareConfig::default();
-            b.iter_with_large_drop(|| prepare(&log, &config, |_| {}).expect("a valid log"));
+            b.iter_with_large_drop(|| prepare(&log, &config).expect("a valid log"));
         });
     }
     group.finish();

@@ -250,7 +250,7 @@ fn shop_log(log: &str) -> anyhow::Result<Dataset> {
         split: SplitConfig::None,
         ..PrepareConfig::default()
     };
-    Ok(prepare(&[log], &config, |_| {})?)
+    Ok(prepare(&[log], &config)?)
 }
 
 fn movielens(folder: &Path) -> anyhow::Result<Dataset> {

@@ -76,7 +76,7 @@ fn main() -> anyhow::Result<()> {
         split,
         ..PrepareConfig::default()
     };
-    let dataset = prepare(&logs, &config, |_| {})?;
+    let dataset = prepare(&logs, &config)?;
     for stage in &dataset.lineage.stages {
         println!("{stage}");
     }

@@ -54,7 +54,7 @@ fn small_shop(folder: &Path) -> anyhow::Result<Recommender> {
         ..ShopConfig::default()
     };
     generate_to_path(&shop.check()?, &log, |_| {})?;
-    let dataset = prepare(&[&log], &PrepareConfig::default(), |_| {})?;
+    let dataset = prepare(&[&log], &PrepareConfig::default())?;
     let config = TrainConfig {
         epochs: 5,
         ..TrainConfig::default()

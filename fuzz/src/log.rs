@@ -42,7 +42,7 @@ pub fn fuzz_one(bytes: &[u8]) {
             2 => SplitConfig::reference(),
             _ => SplitConfig::leave_last_out(),
         };
-        if let Ok(dataset) = prepare(&[path], &config, |_| {}) {
+        if let Ok(dataset) = prepare(&[path], &config) {
             let train = dataset.split.train.interactions();
             assert!(train.weights().iter().all(|w| w.is_finite() && *w > 0.0));
             assert!(dataset.lineage.stages.iter().all(|stage| stage.balances()));

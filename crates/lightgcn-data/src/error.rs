@@ -10,16 +10,16 @@ use thiserror::Error;
 #[non_exhaustive]
 pub enum DataError {
     /// The list of inputs is empty.
-    #[error("no input file was given; name at least one file or pattern")]
+    #[error("no input files; give at least one file or pattern")]
     NoInput,
     /// A pattern matches no file.
-    #[error("no file matches {pattern:?}; check the path (patterns know *, ?, ** and [..])")]
+    #[error("no file matches {pattern:?}; check the path (patterns may use *, ?, ** and [..])")]
     NoMatch {
         /// The pattern as it was given.
         pattern: String,
     },
-    /// A pattern cannot be read as one.
-    #[error("{pattern:?} is not a usable pattern: {detail}")]
+    /// A pattern is malformed.
+    #[error("{pattern:?} is not a valid pattern: {detail}")]
     Pattern {
         /// The pattern as it was given.
         pattern: String,
@@ -27,13 +27,13 @@ pub enum DataError {
         detail: String,
     },
     /// A folder was given where a file is needed.
-    #[error("{} is a folder; name its files, for example {}/*.csv", path.display(), path.display())]
+    #[error("{} is a folder; give its files, for example {}/*.csv", path.display(), path.display())]
     Folder {
         /// The folder.
         path: PathBuf,
     },
     /// A file cannot be opened.
-    #[error("{} cannot be opened: {source}; check that it exists and may be read", path.display())]
+    #[error("{} cannot be opened: {source}; check that it exists and is readable", path.display())]
     Open {
         /// The file.
         path: PathBuf,
@@ -41,7 +41,7 @@ pub enum DataError {
         source: io::Error,
     },
     /// Reading a file failed midway.
-    #[error("{} could not be read to its end: {source}", path.display())]
+    #[error("{} could not be read to the end: {source}", path.display())]
     Read {
         /// The file.
         path: PathBuf,
@@ -60,7 +60,7 @@ pub enum DataError {
     },
     /// A compressed file is damaged or cut short.
     #[error(
-        "{} is not a whole {format} file: {source}; fetch or compress it again", path.display()
+        "{} is not a complete {format} file: {source}; download or compress it again", path.display()
     )]
     Compressed {
         /// The file.
@@ -70,15 +70,15 @@ pub enum DataError {
         /// What the decoder said.
         source: io::Error,
     },
-    /// A file holds nothing, not even a header.
+    /// A file is empty, without even a header.
     #[error("{} is empty; its first line must name the columns", path.display())]
     EmptyFile {
         /// The file.
         path: PathBuf,
     },
-    /// A file holds a header and no row.
+    /// A file has a header but no rows.
     #[error(
-        "{} holds a header and no row; leave the file out, or skip bad rows", path.display()
+        "{} has a header but no rows; leave the file out, or skip bad rows", path.display()
     )]
     NoRows {
         /// The file.
@@ -94,8 +94,8 @@ pub enum DataError {
     },
     /// A required column is not in the header.
     #[error(
-        "{}, line 1: there is no column {column:?}; the columns present are {}; name the column \
-         in the format's {option:?}, or check the delimiter",
+        "{}, line 1: there is no column {column:?}, only {}; set the format's {option:?} to the \
+         right column, or check the delimiter",
         path.display(),
         quoted(present)
     )]
@@ -109,7 +109,7 @@ pub enum DataError {
         /// The columns of the header.
         present: Vec<String>,
     },
-    /// A column that is read stands twice in the header.
+    /// A needed column is in the header twice.
     #[error("{}, line 1: column {column:?} occurs twice; rename one of them", path.display())]
     DuplicateColumn {
         /// The file.
@@ -118,67 +118,67 @@ pub enum DataError {
         column: String,
     },
     /// A row cannot be used.
-    #[error("{}, line {line}: {fault}", path.display())]
+    #[error("{}, line {line}: {issue}", path.display())]
     Row {
         /// The file.
         path: PathBuf,
-        /// The line on which the row begins, from 1.
+        /// The line the row starts on, from 1.
         line: u64,
         /// What is wrong with the row.
-        fault: RowFault,
+        issue: RowIssue,
     },
-    /// No event is left after reading.
-    #[error("there is no event to work on ({report}); check the files and the format")]
+    /// No events are left after reading.
+    #[error("there are no events ({report}); check the files and the format")]
     NoEvents {
-        /// What became of the rows.
+        /// What happened to the rows.
         report: String,
     },
-    /// More events than this crate can number.
+    /// More events than this crate supports.
     #[error("the log has more than {limit} events; read it in parts")]
     TooManyEvents {
         /// The largest number of events supported.
         limit: u64,
     },
-    /// The options are not usable; every fault is listed.
-    #[error("the options are not usable: {}", faults.join("; "))]
+    /// The options are invalid; every issue is listed.
+    #[error("invalid options: {}", issues.join("; "))]
     Config {
-        /// Every fault found, each a sentence that says how to fix it.
-        faults: Vec<String>,
+        /// Every issue found, one sentence each with how to fix it.
+        issues: Vec<String>,
     },
     /// The synthetic log cannot be written to the given writer.
-    #[error("the log could not be written: {source}; check where it goes and the free space")]
+    #[error("the log could not be written: {source}; check the destination and the free space")]
     WriteLog {
         /// What the system said.
         source: io::Error,
     },
-    /// A log that was to be measured cannot be read.
+    /// A log cannot be measured.
     #[error("the log could not be measured: {reason}")]
     Statistics {
         /// What is wrong, where, and how to fix it.
         reason: String,
     },
-    /// The split leaves no training pair with a target event.
+    /// The split leaves no target to train on.
     #[error(
-        "the split leaves no target to learn from ({report}); hold out less, move the cut to a \
-         later time, or lower the k-core"
+        "the split leaves no targets to train on ({report}); hold out less, move the cut to a later \
+         time, or lower the k-core"
     )]
     NothingToTrain {
-        /// What became of the events.
+        /// What happened to the events.
         report: String,
     },
     /// The split leaves no target to test on.
     #[error(
-        "the split leaves no target to test on ({report}); hold out more, move the cut to an \
-         earlier time, or lower the k-core"
+        "the split leaves no targets to test on ({report}); hold out more, move the cut to an earlier \
+         time, or lower the k-core"
     )]
     NothingToTest {
-        /// What became of the held-out targets.
+        /// What happened to the held-out targets.
         report: String,
     },
-    /// A time given for a split does not lie where it must.
+    /// A time given for a split is out of place.
     #[error("the split's times do not fit the log: {detail}")]
     SplitTime {
-        /// What does not fit, and how to fix it.
+        /// What does not fit and how to fix it.
         detail: String,
     },
     /// A line of a pair file is not UTF-8.
@@ -189,19 +189,19 @@ pub enum DataError {
         /// The line, from 1.
         line: u64,
     },
-    /// A pair file holds no pair.
+    /// A pair file has no pairs.
     #[error(
-        "{} holds no pair; each line is a user and its items, with spaces between",
+        "{} has no pairs; each line must be a user and their items, separated by spaces",
         path.display()
     )]
     NoPairs {
         /// The file.
         path: PathBuf,
     },
-    /// The same pair stands in two pair files that must be disjoint.
+    /// The same pair is in two pair files that must be disjoint.
     #[error(
-        "{}, line {line}: the pair (user {user:?}, item {item:?}) also stands in {}; remove \
-         it from one of them, or the figures would be dishonest",
+        "{}, line {line}: the pair (user {user:?}, item {item:?}) is also in {}; remove it from \
+         one of the files, or the figures would not be honest",
         path.display(),
         other.display()
     )]
@@ -222,14 +222,14 @@ pub enum DataError {
     Core(#[from] CoreError),
 }
 
-/// What makes one row of a log unusable.
+/// Why a row of a log cannot be used.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 #[non_exhaustive]
-pub enum RowFault {
-    /// The row has another number of fields than the header.
+pub enum RowIssue {
+    /// The row and the header have different numbers of fields.
     #[error(
-        "the row has {found} fields where the header has {expected}; repair the row, and quote \
-         fields that hold the delimiter"
+        "the row has {found} fields, the header {expected}; fix the row, and quote fields that contain \
+         the delimiter"
     )]
     FieldCount {
         /// The row's number of fields.
@@ -237,8 +237,8 @@ pub enum RowFault {
         /// The header's.
         expected: usize,
     },
-    /// A field that is read is not UTF-8.
-    #[error("column {column:?} is not UTF-8 text (it reads {value:?}); convert the file to UTF-8")]
+    /// A field is not UTF-8.
+    #[error("column {column:?} is not UTF-8 text ({value:?}); convert the file to UTF-8")]
     NotUtf8 {
         /// The column.
         column: String,
@@ -246,15 +246,15 @@ pub enum RowFault {
         value: String,
     },
     /// A user or item id is empty.
-    #[error("column {column:?} is empty; every event needs its id")]
+    #[error("column {column:?} is empty; every event needs an id")]
     EmptyId {
         /// The column.
         column: String,
     },
-    /// A behavior that is not in the table of weights.
+    /// A behavior without a weight.
     #[error(
-        "column {column:?} holds the unknown behavior {value:?}; the known ones are {}; give it a \
-         weight, rename it, or list it among the behaviors to ignore",
+        "column {column:?} has the unknown behavior {value:?}, not one of {}; give it a weight, rename \
+         it, or ignore it",
         quoted(known)
     )]
     UnknownBehavior {
@@ -262,12 +262,12 @@ pub enum RowFault {
         column: String,
         /// The value.
         value: String,
-        /// The labels that are known, renamed and ignored ones included.
+        /// The known labels, including renamed and ignored ones.
         known: Vec<String>,
     },
-    /// A time that cannot be read.
+    /// An invalid time.
     #[error(
-        "column {column:?} holds {value:?}, which is no time; write 2019-10-01 08:00:00 UTC, \
+        "column {column:?} has {value:?}, which is not a valid time; write 2019-10-01 08:00:00 UTC, \
          RFC 3339, 2019-10-01, or seconds or milliseconds since 1970"
     )]
     Time {
@@ -278,8 +278,8 @@ pub enum RowFault {
     },
     /// A price that is not a finite number.
     #[error(
-        "column {column:?} holds {value:?}, which is no price; write a number with a decimal point, \
-         or leave it empty"
+        "column {column:?} has {value:?}, which is not a valid price; write a number with a decimal \
+         point, or leave it empty"
     )]
     Price {
         /// The column.
@@ -289,8 +289,8 @@ pub enum RowFault {
     },
 }
 
-impl RowFault {
-    /// The reason in a few words, under which rows of this fault are counted in a report.
+impl RowIssue {
+    /// The reason in a few words, as counted in reports.
     #[must_use]
     pub fn reason(&self) -> &'static str {
         match self {

@@ -1,10 +1,10 @@
-//! From raw shop event logs to interactions and splits without leakage, and a synthetic shop.
+//! From raw shop event logs to interactions and leak-free splits, and a synthetic shop.
 //!
-//! The road is [`prepare`]: it reads the log's files ([`read_events`]), splits the events
-//! ([`SplitConfig`]), thins the training part to its k-core ([`KCoreConfig`]), weighs each
-//! (user, item) pair ([`interactions`]) and gives a [`Dataset`](lightgcn_core::Dataset)
-//! whose lineage says how many rows each stage kept and dropped, and why. Data sets in the field's
-//! `user item item ...` format come in through [`PairFiles`].
+//! [`prepare`] does it all: it reads the log's files ([`read_events`]), splits the events
+//! ([`SplitConfig`]), thins the training part to its k-core ([`KCoreConfig`]), weighs each (user, item)
+//! pair ([`interactions`]) and returns a [`Dataset`](lightgcn_core::Dataset) whose lineage says how many
+//! rows each stage kept and dropped, and why. [`PairFiles`] reads the `user item item ...` format of
+//! research benchmarks.
 //!
 //! ```
 //! use lightgcn_data::{PrepareConfig, prepare};
@@ -23,17 +23,17 @@
 //!      2019-10-04 11:00:00 UTC,purchase,brush,ann\n",
 //! )?;
 //!
-//! // By time: of the four purchases the last is the test, the one before it the validation.
+//! // By time: the last of the four purchases is test, the one before it validation.
 //! let config = PrepareConfig {
 //!     split: lightgcn_data::SplitConfig::by_time_shares(0.25, 0.25),
 //!     ..PrepareConfig::default()
 //! };
-//! let dataset = prepare(&[&log], &config, |_| {})?;
+//! let dataset = prepare(&[&log], &config)?;
 //! assert_eq!(dataset.split.train.interactions().n_pairs(), 3);
 //! assert_eq!(dataset.split.validation.truth().n_pairs(), 1);
 //! assert_eq!(dataset.split.test.truth().n_pairs(), 1);
 //! for stage in &dataset.lineage.stages {
-//!     assert!(stage.balances()); // rows in = kept + dropped, with a reason for every dropped one
+//!     assert!(stage.balances()); // rows in = kept + dropped, each with a reason
 //! }
 //! std::fs::remove_dir_all(&folder)?;
 //! # Ok::<(), Box<dyn std::error::Error>>(())
@@ -46,35 +46,28 @@
 //! | reading | [`LogFormat`], [`ReadConfig`], [`read_events`], [`EventLog`], [`EventLogBuilder`] |
 //! | weighing and thinning | [`interactions`], [`KCoreConfig`], [`k_core`] |
 //! | splitting | [`SplitConfig`], [`TimeCut`] |
-//! | all in one | [`PrepareConfig`], [`prepare`], [`prepare_log`] |
+//! | all in one | [`PrepareConfig`], [`prepare`], [`prepare_with_progress`], [`prepare_log`] |
 //! | pair files | [`PairFiles`] |
-//! | a shop without a log | [`synthetic`] |
+//! | a shop without a log | `synthetic`, behind the feature of that name |
 #![forbid(unsafe_code)]
 
-mod catalogue;
-mod digest;
 mod error;
-mod format;
-mod group;
-mod inputs;
-mod kcore;
 mod log;
 mod pairs;
 mod prepare;
-mod reader;
 mod split;
-mod stream;
+#[cfg(feature = "synthetic")]
 pub mod synthetic;
-mod table;
 pub mod time;
+mod weigh;
 
-pub use error::{DataError, RowFault};
-pub use format::LogFormat;
-pub use group::interactions;
-pub use inputs::expand_paths;
-pub use kcore::{KCore, KCoreConfig, k_core};
-pub use log::{EventLog, EventLogBuilder};
+pub use error::{DataError, RowIssue};
+pub use log::events::{EventLog, EventLogBuilder};
+pub use log::format::{Duplicates, LogFormat, ReadConfig};
+pub use log::inputs::expand_paths;
+pub use log::reader::{Progress, read_events};
 pub use pairs::{PairFiles, ValidationInTrain};
-pub use prepare::{PrepareConfig, ValidPrepareConfig, prepare, prepare_log};
-pub use reader::{Duplicates, Progress, ReadConfig, read_events};
+pub use prepare::{PrepareConfig, ValidPrepareConfig, prepare, prepare_log, prepare_with_progress};
 pub use split::{SplitConfig, TimeCut};
+pub use weigh::k_core::{KCore, KCoreConfig, k_core};
+pub use weigh::pairs::interactions;

@@ -1,9 +1,9 @@
-//! The field's pair files: a line for each user, `user item item ...`.
+//! Pair files, the research benchmarks' format: one line per user, `user item item ...`.
 
-use crate::group::{NO_ROW, Rows};
+use crate::log::stream::StoredFile;
 use crate::prepare::{names, sentences, truth};
 use crate::split::HeldOut;
-use crate::stream::StoredFile;
+use crate::weigh::pairs::{NO_ROW, Rows};
 use crate::{DataError, expand_paths};
 use hashbrown::HashMap;
 use lightgcn_core::{
@@ -18,24 +18,24 @@ use std::path::{Path, PathBuf};
 /// The name of the one behavior of pair files.
 const BEHAVIOR: &str = "interaction";
 
-/// What becomes of pairs that stand in both the validation and the training file (Gowalla's
-/// validation is a subset of its training pairs).
+/// What to do with pairs that are in both the validation and the training file, as all of Gowalla's
+/// validation pairs are.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum ValidationInTrain {
-    /// They leave training, and are counted.
+    /// Remove them from training, and count them.
     #[default]
     Remove,
-    /// They are an error.
+    /// Fail.
     Refuse,
 }
 
-/// A data set in the field's pair files: each line is a user and its items, with spaces or
-/// tabs between; no times, one behavior, weight 1. Plain, gzip or zstd, told by the content.
+/// A dataset in pair files: each line is a user and their items, separated by spaces or tabs. There
+/// are no times and one behavior, of weight 1. Plain, gzip or zstd, told apart by the content.
 ///
-/// Ids are any text. If all ids are whole numbers, rows are in their numeric order (so that ids
-/// `0..n` without gaps are their own rows), otherwise in order of first appearance. A user may
-/// have several lines or an empty one; a pair repeated within a file counts once.
+/// Ids are any text. If all ids are whole numbers, rows follow their numeric order (so ids
+/// `0..n` without gaps are their own rows), otherwise the order of first appearance. A user may have
+/// several lines, or one without items; a pair repeated within a file counts once.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct PairFiles {
@@ -47,19 +47,19 @@ pub struct PairFiles {
     /// The pairs for the test.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub test: Option<PathBuf>,
-    /// What becomes of pairs in both the validation and the training file.
+    /// What to do with pairs in both the validation and the training file.
     #[serde(default)]
     pub validation_in_train: ValidationInTrain,
     /// Whether users and items without a training pair keep a row, and their pairs stay in
     /// validation and test, where a model that learns from pairs can only miss them. By default they
-    /// leave, and are counted. To compare with published figures, keep them: the field counts them
-    /// as misses.
+    /// are dropped, and counted. Keep them to compare with published figures, which count them as
+    /// misses.
     #[serde(default)]
     pub keep_unseen: bool,
 }
 
 impl PairFiles {
-    /// A training file alone.
+    /// A training file only.
     pub fn new(train: impl Into<PathBuf>) -> Self {
         Self {
             train: train.into(),
@@ -70,14 +70,14 @@ impl PairFiles {
         }
     }
 
-    /// With a validation file.
+    /// Adds a validation file.
     #[must_use]
     pub fn with_validation(mut self, path: impl Into<PathBuf>) -> Self {
         self.validation = Some(path.into());
         self
     }
 
-    /// With a test file.
+    /// Adds a test file.
     #[must_use]
     pub fn with_test(mut self, path: impl Into<PathBuf>) -> Self {
         self.test = Some(path.into());
@@ -88,8 +88,8 @@ impl PairFiles {
     ///
     /// # Errors
     /// Those of opening and decompressing; [`DataError::PairNotUtf8`]; [`DataError::NoPairs`] if a
-    /// file holds no pair; [`DataError::PairOverlap`] if a pair stands in two parts, with file and
-    /// line; [`DataError::NothingToTest`] if all test pairs are of unseen users or items.
+    /// file has no pair; [`DataError::PairOverlap`] if a pair is in two parts, with file and
+    /// line; [`DataError::NothingToTest`] if every test pair has an unseen user or item.
     pub fn read(&self) -> Result<Dataset, DataError> {
         let mut raw = RawIds::default();
         let mut inputs = Vec::new();
@@ -120,18 +120,25 @@ impl PairFiles {
                 ValidationInTrain::Remove => stages.push(train.remove(validation)),
             }
         }
-        self.assemble(&raw, train, validation, test, inputs, stages)
+        self.assemble(ReadParts {
+            raw,
+            train,
+            validation,
+            test,
+            inputs,
+            stages,
+        })
     }
 
-    fn assemble(
-        &self,
-        raw: &RawIds,
-        train: PairFile,
-        validation: Option<PairFile>,
-        test: Option<PairFile>,
-        inputs: Vec<InputFile>,
-        mut stages: Vec<StageReport>,
-    ) -> Result<Dataset, DataError> {
+    fn assemble(&self, parts: ReadParts) -> Result<Dataset, DataError> {
+        let ReadParts {
+            raw,
+            train,
+            validation,
+            test,
+            inputs,
+            mut stages,
+        } = parts;
         let (users, user_ids) = ordered(&raw.users, self.keep_unseen, || {
             train.pairs.iter().map(|p| p.0).collect()
         })?;
@@ -196,6 +203,16 @@ impl PairFiles {
         .map(|(option, value)| (option.to_owned(), value))
         .into()
     }
+}
+
+/// The files as read, before rows are assigned.
+struct ReadParts {
+    raw: RawIds,
+    train: PairFile,
+    validation: Option<PairFile>,
+    test: Option<PairFile>,
+    inputs: Vec<InputFile>,
+    stages: Vec<StageReport>,
 }
 
 /// All ids of all files, in order of first appearance.
@@ -295,7 +312,7 @@ impl PairFile {
         })
     }
 
-    /// Removes the pairs of `other`; lines and positions still speak of the file.
+    /// Removes the pairs of `other`. Lines and positions still refer to the file.
     fn remove(&mut self, other: &Self) -> StageReport {
         let mut report = StageReport::new("training without validation", "pairs");
         report.rows_in = self.pairs.len() as u64;
@@ -307,7 +324,7 @@ impl PairFile {
     }
 }
 
-/// The rows of the ids: all of them, or those that `used` names.
+/// Rows for the ids: all of them, or those in `used`.
 fn ordered<I: NodeId>(
     raw: &Vocabulary<I>,
     all: bool,
@@ -323,7 +340,7 @@ fn ordered<I: NodeId>(
     };
     let number = |old: u32| raw.name(I::from_row(old)).and_then(whole_number);
     if old_of.iter().all(|&old| number(old).is_some()) {
-        // `7` and `07` are two ids: the order of appearance decides between them.
+        // `7` and `07` are different ids with the same number: break the tie by order of appearance.
         old_of.sort_by_key(|&old| (number(old), old));
     }
     let mut new_of = vec![NO_ROW; raw.len()];
@@ -335,7 +352,7 @@ fn ordered<I: NodeId>(
     Ok((rows, ids))
 }
 
-/// The value of an id of digits alone.
+/// The value of an all-digit id.
 fn whole_number(id: &str) -> Option<u64> {
     id.bytes()
         .all(|c| c.is_ascii_digit())

@@ -1,11 +1,12 @@
-//! From files to a data set in one call.
+//! From log files to a dataset in one call.
 
-use crate::catalogue;
-use crate::group::{NO_ROW, Pairs, Rows, Weighing, check_behaviors};
+use crate::log::catalogue;
+use crate::log::reader::read_with_progress;
 use crate::split::{HeldOut, Parts, split};
+use crate::weigh::pairs::{NO_ROW, Pairs, Rows, Weighing, check_behaviors};
 use crate::{
     DataError, Duplicates, EventLog, KCoreConfig, LogFormat, Progress, ReadConfig, SplitConfig,
-    k_core, read_events,
+    k_core,
 };
 use lightgcn_core::{
     BehaviorWeights, BehaviorWeightsConfig, CoreError, Dataset, ItemId, Lineage, Split,
@@ -15,18 +16,17 @@ use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::path::Path;
 
-/// Every option of the way from a log to a data set. The default reads the shop log with the
-/// reference system's weights, drops exact duplicates, keeps every user and item, and splits
-/// by time with a tenth of the purchases for validation and a tenth for the test.
+/// How to turn a log into a dataset. By default: the shop log's columns, the reference system's weights,
+/// exact duplicates dropped, every user and item kept, and a split by time with a tenth of the
+/// purchases for validation and a tenth for test.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct PrepareConfig {
     /// The seed of the random split.
     pub seed: u64,
-    /// What becomes of exact duplicates.
+    /// What to do with exact duplicates.
     pub duplicates: Duplicates,
-    /// Whether rows that cannot be used are counted and dropped; otherwise the first one is an
-    /// error.
+    /// Whether to count and drop rows that cannot be used, rather than stop at the first one.
     pub skip_bad_rows: bool,
     /// Catalogue files or patterns, see [`ReadConfig::catalogue`].
     pub catalogue: Vec<String>,
@@ -55,7 +55,7 @@ impl Default for PrepareConfig {
     }
 }
 
-/// Options that were checked. Made only by [`PrepareConfig::check`].
+/// A checked [`PrepareConfig`].
 #[derive(Debug, Clone, PartialEq)]
 pub struct ValidPrepareConfig {
     config: PrepareConfig,
@@ -66,30 +66,30 @@ impl PrepareConfig {
     /// Checks all options.
     ///
     /// # Errors
-    /// [`DataError::Config`] with every fault found.
+    /// [`DataError::Config`] with every issue found.
     pub fn check(&self) -> Result<ValidPrepareConfig, DataError> {
-        let mut faults = self.split.faults();
+        let mut issues = self.split.issues();
         let behaviors = match self.weights.clone().check() {
             Ok(behaviors) => {
-                faults.extend(self.format.faults(&behaviors));
+                issues.extend(self.format.issues(&behaviors));
                 Some(behaviors)
             }
             Err(CoreError::BehaviorWeights { faults: found }) => {
-                faults.extend(found);
+                issues.extend(found);
                 None
             }
             Err(other) => return Err(other.into()),
         };
         match behaviors {
-            Some(behaviors) if faults.is_empty() => Ok(ValidPrepareConfig {
+            Some(behaviors) if issues.is_empty() => Ok(ValidPrepareConfig {
                 config: self.clone(),
                 behaviors,
             }),
-            _ => Err(DataError::Config { faults }),
+            _ => Err(DataError::Config { issues }),
         }
     }
 
-    /// The options that concern reading.
+    /// The options for reading.
     #[must_use]
     pub fn read_config(&self) -> ReadConfig {
         ReadConfig {
@@ -114,7 +114,7 @@ impl ValidPrepareConfig {
         &self.behaviors
     }
 
-    /// Every option as text, by its name.
+    /// Every option as text, by name.
     #[must_use]
     pub fn options(&self) -> BTreeMap<String, String> {
         let config = &self.config;
@@ -176,34 +176,49 @@ impl ValidPrepareConfig {
     }
 }
 
-/// Reads the files that `paths` name (files or patterns), splits the events, thins, weighs, and
-/// gives the data set with its lineage. `progress` is called now and then while reading.
+/// Turns event logs into a dataset: reads the files, splits the events, thins and weighs the training
+/// pairs. `paths` are files or patterns.
+///
+/// ```no_run
+/// use lightgcn_data::{PrepareConfig, prepare};
+///
+/// let dataset = prepare(&["2019-*.csv"], &PrepareConfig::default())?;
+/// # Ok::<(), lightgcn_data::DataError>(())
+/// ```
 ///
 /// # Errors
-/// [`DataError::Config`] with every fault of the options; those of [`read_events`]; those of
-/// [`prepare_log`].
-pub fn prepare<P: AsRef<Path>>(
+/// [`DataError::Config`] with every problem of the options; those of [`read_events`](crate::read_events)
+/// and of [`prepare_log`].
+pub fn prepare<P: AsRef<Path>>(paths: &[P], config: &PrepareConfig) -> Result<Dataset, DataError> {
+    prepare_with_progress(paths, config, |_| {})
+}
+
+/// [`prepare`] that calls `progress` now and then while reading.
+///
+/// # Errors
+/// Those of [`prepare`].
+pub fn prepare_with_progress<P: AsRef<Path>>(
     paths: &[P],
     config: &PrepareConfig,
-    progress: impl FnMut(Progress),
+    mut progress: impl FnMut(Progress),
 ) -> Result<Dataset, DataError> {
     let config = config.check()?;
     let read = config.config().read_config();
-    let log = read_events(paths, &read, config.behaviors(), progress)?;
+    let log = read_with_progress(paths, &read, config.behaviors(), &mut progress)?;
     prepare_log(&log, &config)
 }
 
-/// The second half of [`prepare`], for a log that is in memory already. The log must have been read
-/// with the same table of behaviors.
+/// The second half of [`prepare`], for a log already in memory. It must have been read with the same
+/// table of behaviors.
 ///
-/// The order of the stages: split, group the training events, k-core of the training pairs, dense
-/// rows for what is left (in the order of the log's vocabularies), truth, weights. Ages for time
-/// decay are taken from the last training event before the k-core.
+/// Stages, in order: split, group the training events, take the k-core of the training pairs, assign
+/// dense rows to what is left (in the order of the log's vocabularies), truth, weights. Ages for time
+/// decay count from the last training event before the k-core.
 ///
 /// # Errors
 /// [`DataError::NothingToTrain`] and [`DataError::NothingToTest`] if a part has no target,
 /// [`DataError::SplitTime`] if the split's times do not fit the log, [`CoreError::PairWeight`] with
-/// the shop's own ids if a weight is not positive and finite, [`DataError::Config`] if the log holds
+/// the shop's own ids if a weight is not positive and finite, [`DataError::Config`] if the log has
 /// behaviors without a weight.
 pub fn prepare_log(log: &EventLog, config: &ValidPrepareConfig) -> Result<Dataset, DataError> {
     let behaviors = config.behaviors();
@@ -290,7 +305,7 @@ fn thin(
     core.keep
 }
 
-/// The truth of a held-out part: what training knows both ends of.
+/// The truth of a held-out part: its pairs whose user and item are known to training.
 pub(crate) fn truth(
     held: HeldOut,
     users: &Rows,

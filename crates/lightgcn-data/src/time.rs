@@ -1,23 +1,23 @@
-//! Times of events: seconds since 1970-01-01 00:00:00 UTC.
+//! Event times: seconds since 1970-01-01 00:00:00 UTC.
 
 use chrono::{DateTime, NaiveDate, NaiveDateTime};
 
 /// Years 0 to 9999.
 const RANGE: std::ops::RangeInclusive<i64> = -62_167_219_200..=253_402_300_799;
 
-/// Whole numbers from this size on are milliseconds: as seconds it would be the year 5138, as
-/// milliseconds it is 1973.
+/// Whole numbers from here on are milliseconds: as seconds this is the year 5138, as milliseconds
+/// 1973.
 const MILLISECONDS_FROM: i64 = 100_000_000_000;
 
-/// Reads a time as seconds since 1970-01-01 UTC (fractions are cut off towards the past), or none
-/// where the text is no time. The forms:
+/// Parses a time into seconds since 1970-01-01 UTC, rounding fractions down; `None` if the text is not
+/// a valid time. Formats:
 ///
-/// - `2019-10-01 08:00:00 UTC` (the shop log's own; fast), also without ` UTC`, with `T` and with a
+/// - `2019-10-01 08:00:00 UTC` (the shop log's own, and fast), also without ` UTC`, with `T` and with a
 ///   fraction; a time without a zone is UTC;
 /// - RFC 3339 (`2019-10-01T08:00:00+02:00`);
-/// - a date alone (`2019-10-01`): its first second;
-/// - a whole number: seconds since 1970, or milliseconds from 10^11 on. Eight digits are refused,
-///   since `20191001` would be taken for seconds where a date is meant.
+/// - a date (`2019-10-01`): its first second;
+/// - a whole number: seconds since 1970, or milliseconds from 10^11 on. Eight digits are
+///   rejected: `20191001` is meant as a date but would read as seconds.
 ///
 /// ```
 /// use lightgcn_data::time::parse;
@@ -40,8 +40,7 @@ pub fn parse(text: &[u8]) -> Option<i64> {
     RANGE.contains(&seconds).then_some(seconds)
 }
 
-/// Writes a time in the shop log's form, `2019-10-01 08:00:00 UTC`; the number itself where it is
-/// beyond the calendar.
+/// Formats a time as the shop log does, `2019-10-01 08:00:00 UTC`; beyond the calendar, as the number.
 #[must_use]
 pub fn display(seconds: i64) -> String {
     DateTime::from_timestamp(seconds, 0).map_or_else(
@@ -103,7 +102,7 @@ fn digits(text: &[u8]) -> Option<i64> {
     })
 }
 
-/// `None`: not a whole number. `Some(None)`: one that is no time.
+/// `None`: not a whole number. `Some(None)`: a whole number that is not a valid time.
 fn parse_number(text: &str) -> Option<Option<i64>> {
     let unsigned = text.strip_prefix('-').unwrap_or(text);
     if unsigned.is_empty() || !unsigned.bytes().all(|c| c.is_ascii_digit()) {

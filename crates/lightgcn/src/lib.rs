@@ -20,7 +20,7 @@
 //! let shop = ShopConfig { n_events: 5_000, seed: 1, ..ShopConfig::default() };
 //! generate_to_path(&shop.check()?, &log, |_| {})?;
 //!
-//! let dataset = prepare(&[&log], &PrepareConfig::default(), |_| {})?;
+//! let dataset = prepare(&[&log], &PrepareConfig::default())?;
 //! let config = TrainConfig { epochs: 2, ..TrainConfig::default() };
 //! let trained = train(&dataset, &ModelSpec::lightgcn(), &config, Device::Cpu)?;
 //! let user = dataset.users.iter().next().expect("a user").to_owned();

@@ -6,7 +6,9 @@ use crate::output::Output;
 use crate::progress;
 use anyhow::{Context, bail};
 use lightgcn::core::{BehaviorWeightsConfig, StageReport};
-use lightgcn::data::{Duplicates, KCoreConfig, PrepareConfig, SplitConfig, TimeCut, prepare};
+use lightgcn::data::{
+    Duplicates, KCoreConfig, PrepareConfig, SplitConfig, TimeCut, prepare_with_progress,
+};
 use lightgcn::store::save_dataset;
 use serde::Serialize;
 use std::path::PathBuf;
@@ -27,7 +29,7 @@ pub(crate) fn run(args: &PrepareArgs, config: Config, output: &Output) -> anyhow
     let mut options = config.prepare.clone();
     override_options(args, &mut options)?;
     let bar = progress::bar(0, "bytes");
-    let dataset = prepare(&args.logs, &options, |progress| {
+    let dataset = prepare_with_progress(&args.logs, &options, |progress| {
         bar.set_length(progress.total_bytes);
         bar.set_position(progress.bytes);
         bar.set_message(format!("{} rows", progress.rows));

@@ -22,7 +22,7 @@ fn pairs(truth: &lightgcn_core::Truth) -> Vec<(u32, u32)> {
 }
 
 #[test]
-fn the_fields_format_by_hand() {
+fn a_small_dataset() {
     let folder = folder(&[
         ("train.txt", b"10 7 9 7 11\r\n2 9\t100\n\n3\n2 7\n"),
         ("valid.txt", b"2 100\n"),
@@ -64,7 +64,7 @@ fn the_fields_format_by_hand() {
 }
 
 #[test]
-fn ids_that_are_no_numbers_keep_their_order() {
+fn ids_that_are_not_numbers_keep_their_order() {
     let folder = folder(&[("train.txt", b"\xef\xbb\xbfzoe b a\nann 10 b\n")]);
     let dataset = PairFiles::new(folder.path().join("train.txt"))
         .read()
@@ -115,7 +115,7 @@ fn overlaps_name_file_line_and_pair() {
 }
 
 #[test]
-fn bad_files_are_named() {
+fn bad_files_are_errors_with_their_path() {
     let read = |train: &[u8], test: &[u8]| {
         let folder = folder(&[
             ("train.txt", train),

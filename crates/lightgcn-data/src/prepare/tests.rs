@@ -49,7 +49,7 @@ const EVENTS: [(&str, &str, &str, i64); 14] = [
 ];
 
 #[test]
-fn rows_truth_and_lineage_by_hand() {
+fn rows_truth_and_lineage_of_a_small_log() {
     let log = log(&EVENTS);
     let mut config = at(10, 20);
     config.k_core = KCoreConfig {
@@ -110,7 +110,7 @@ fn rows_truth_and_lineage_by_hand() {
 }
 
 #[test]
-fn ages_are_taken_from_the_last_training_event() {
+fn ages_count_from_the_last_training_event() {
     let day = 86_400;
     let log = log(&[
         ("u", "a", "purchase", 0),
@@ -125,7 +125,7 @@ fn ages_are_taken_from_the_last_training_event() {
 }
 
 #[test]
-fn parts_without_a_target_are_refused() {
+fn parts_without_a_target_are_errors() {
     let log = log(&[
         ("u", "a", "view", 0),
         ("v", "b", "purchase", 1),
@@ -153,7 +153,7 @@ fn parts_without_a_target_are_refused() {
 }
 
 #[test]
-fn every_fault_of_all_options_is_listed() {
+fn issues_of_all_options_are_listed() {
     let mut config = PrepareConfig {
         split: SplitConfig::Random {
             validation: 2.0,
@@ -162,15 +162,15 @@ fn every_fault_of_all_options_is_listed() {
         ..PrepareConfig::default()
     };
     config.format.delimiter = '"';
-    let Err(DataError::Config { faults }) = config.check() else {
+    let Err(DataError::Config { issues }) = config.check() else {
         panic!("the options must be refused");
     };
-    assert_eq!(faults.len(), 3, "{faults:?}");
+    assert_eq!(issues.len(), 3, "{issues:?}");
     config.weights.behaviors.clear();
-    let Err(DataError::Config { faults }) = config.check() else {
+    let Err(DataError::Config { issues }) = config.check() else {
         panic!("the options must be refused");
     };
-    assert_eq!(faults.len(), 3, "{faults:?}"); // two of the split, one of the weights
+    assert_eq!(issues.len(), 3, "{issues:?}"); // two of the split, one of the weights
 }
 
 #[test]
@@ -188,7 +188,7 @@ fn a_config_file_round_trips() {
 
 proptest! {
     #[test]
-    fn whatever_the_log_parts_fit_and_reports_balance(
+    fn parts_fit_together_and_reports_balance_for_any_log(
         events in prop::collection::vec((0u8..6, 0u8..8, 0u8..4, 0i64..50), 5..150),
         kind in 0..3,
         k in 1u32..3,

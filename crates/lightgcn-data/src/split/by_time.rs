@@ -1,7 +1,7 @@
 //! The split by time.
 
 use super::{HeldOut, Parts, TimeCut};
-use crate::group::Pairs;
+use crate::weigh::pairs::Pairs;
 use crate::{DataError, EventLog, time};
 use lightgcn_core::StageReport;
 
@@ -63,8 +63,7 @@ pub(super) fn split(
 }
 
 impl HeldOut {
-    /// Takes in a pair with `n` target events in this part's period, all of them dropped for
-    /// `reason` if there is one.
+    /// Adds a pair with `n` target events in this part's period, or drops them all for `reason`.
     fn take(&mut self, ids: (u32, u32), n: u64, reason: Option<&str>) {
         self.report.rows_in += n;
         match reason {
@@ -78,8 +77,7 @@ impl HeldOut {
     }
 }
 
-/// Finds the cuts: those given as times as they are, those given as shares from the sorted times of
-/// the target events.
+/// Finds the cuts; shares are taken of the sorted times of the target events.
 fn cuts(
     log: &EventLog,
     validation: &TimeCut,
@@ -91,7 +89,7 @@ fn cuts(
     times.sort_unstable();
     let (Some(&first), Some(&last)) = (times.first(), times.last()) else {
         return Err(DataError::NothingToTrain {
-            report: "the log has no event of a target behavior".to_owned(),
+            report: "the log has no events of a target behavior".to_owned(),
         });
     };
     // The time at which the last `share` of all targets before position `end` begins.
@@ -110,11 +108,11 @@ fn cuts(
         TimeCut::At(text) => parse(text)?,
     };
     let problem = if validation > test {
-        Some("the validation period begins after the test period; exchange them")
+        Some("the validation period starts after the test period; swap them")
     } else if validation <= first {
-        Some("no target comes before the held-out periods; make them shorter or begin later")
+        Some("no target comes before the held-out periods; make them shorter or start them later")
     } else if test > last {
-        Some("no target comes in the test period; let it begin earlier")
+        Some("the test period has no targets; start it earlier")
     } else {
         None
     };
@@ -134,6 +132,8 @@ fn cuts(
 
 fn parse(text: &str) -> Result<i64, DataError> {
     time::parse(text.as_bytes()).ok_or_else(|| DataError::SplitTime {
-        detail: format!("{text:?} is no time; write 2020-02-01 or 2020-02-01 00:00:00 UTC"),
+        detail: format!(
+            "{text:?} is not a valid time; write 2020-02-01 or 2020-02-01 00:00:00 UTC"
+        ),
     })
 }

@@ -2,7 +2,7 @@
 
 use super::{HeldOut, Parts};
 use crate::EventLog;
-use crate::group::Pairs;
+use crate::weigh::pairs::Pairs;
 use lightgcn_core::StageReport;
 
 pub(super) struct Options {
@@ -28,22 +28,16 @@ pub(super) fn split(log: &EventLog, options: &Options, is_target: impl Fn(usize)
         found: Vec::new(),
     };
     parts.report.rows_in = log.n_events() as u64;
-    let pairs = Pairs::group(log, |_| true);
-    let mut begin = 0;
-    while begin < pairs.len() {
-        let user = pairs.ids()[begin].0;
-        let mut end = begin + 1;
-        while end < pairs.len() && pairs.ids()[end].0 == user {
-            end += 1;
-        }
-        let mut purchases: Vec<FirstPurchase> = (begin..end)
-            .filter_map(|pair| first_purchase(log, &pairs, pair, &is_target))
-            .collect();
-        if purchases.len() >= options.min_targets {
-            purchases.sort_unstable();
-            hold_out(log, &pairs, begin..end, &purchases, options, &mut parts);
-        }
-        begin = end;
+    let pairs = &Pairs::group(log, |_| true);
+    let splitter = Splitter {
+        log,
+        pairs,
+        options,
+        is_target,
+    };
+    let all: Vec<usize> = (0..pairs.len()).collect();
+    for of_user in all.chunk_by(|&a, &b| pairs.ids()[a].0 == pairs.ids()[b].0) {
+        splitter.hold_out(of_user, &mut parts);
     }
     parts.validation.report.rows_in = parts.validation.pairs.len() as u64;
     parts.test.report.rows_in = parts.test.pairs.len() as u64;
@@ -51,63 +45,64 @@ pub(super) fn split(log: &EventLog, options: &Options, is_target: impl Fn(usize)
     parts
 }
 
-/// The earliest target event of a pair, by time, then row.
-fn first_purchase(
-    log: &EventLog,
-    pairs: &Pairs,
-    pair: usize,
-    is_target: &impl Fn(usize) -> bool,
-) -> Option<FirstPurchase> {
-    let item = pairs.ids()[pair].1;
-    let targets = pairs
-        .events(pair)
-        .iter()
-        .filter(|&&event| is_target(event as usize));
-    targets
-        .map(|&event| FirstPurchase {
-            time: log.times()[event as usize],
-            event,
-            item,
-        })
-        .min()
+struct Splitter<'a, F> {
+    log: &'a EventLog,
+    pairs: &'a Pairs,
+    options: &'a Options,
+    is_target: F,
 }
 
-/// Holds out a user's last new targets and takes from training what must not be known.
-fn hold_out(
-    log: &EventLog,
-    pairs: &Pairs,
-    of_user: std::ops::Range<usize>,
-    purchases: &[FirstPurchase],
-    options: &Options,
-    parts: &mut Parts,
-) {
-    let n_held = if options.validation { 2 } else { 1 };
-    let held = &purchases[purchases.len() - n_held..];
-    let user = pairs.ids()[of_user.start].0;
-    parts.test.pairs.push((user, held[n_held - 1].item));
-    if options.validation {
-        parts.validation.pairs.push((user, held[0].item));
+impl<F: Fn(usize) -> bool> Splitter<'_, F> {
+    /// The earliest target event of a pair, by time, then row.
+    fn first_purchase(&self, pair: usize) -> Option<FirstPurchase> {
+        let item = self.pairs.ids()[pair].1;
+        let events = self.pairs.events(pair).iter().copied();
+        events
+            .filter(|&event| (self.is_target)(event as usize))
+            .map(|event| FirstPurchase {
+                time: self.log.times()[event as usize],
+                event,
+                item,
+            })
+            .min()
     }
-    let cut = (held[0].time, held[0].event);
-    let (mut of_held_pairs, mut after) = (0, 0);
-    for pair in of_user {
-        let item = pairs.ids()[pair].1;
-        let is_held = held.iter().any(|purchase| purchase.item == item);
-        for &event in pairs.events(pair) {
-            let is_before = (log.times()[event as usize], event) < cut;
-            if is_before && (!is_held || options.keep_earlier_events) {
-                continue;
-            }
-            parts.trains[event as usize] = false;
-            if is_held {
-                of_held_pairs += 1;
-            } else {
-                after += 1;
+
+    /// Holds out a user's last new targets, if the user has enough, and removes from training whatever
+    /// would give them away.
+    fn hold_out(&self, of_user: &[usize], parts: &mut Parts) {
+        let purchases = of_user.iter().filter_map(|&pair| self.first_purchase(pair));
+        let mut purchases: Vec<FirstPurchase> = purchases.collect();
+        if purchases.len() < self.options.min_targets {
+            return;
+        }
+        purchases.sort_unstable();
+        let n_held = if self.options.validation { 2 } else { 1 };
+        let held = &purchases[purchases.len() - n_held..];
+        let user = self.pairs.ids()[of_user[0]].0;
+        parts.test.pairs.push((user, held[n_held - 1].item));
+        if self.options.validation {
+            parts.validation.pairs.push((user, held[0].item));
+        }
+        let cut = (held[0].time, held[0].event);
+        let (mut of_held_pairs, mut after) = (0, 0);
+        for &pair in of_user {
+            let item = self.pairs.ids()[pair].1;
+            let is_held = held.iter().any(|purchase| purchase.item == item);
+            for &event in self.pairs.events(pair) {
+                let is_before = (self.log.times()[event as usize], event) < cut;
+                if is_before && (!is_held || self.options.keep_earlier_events) {
+                    continue;
+                }
+                parts.trains[event as usize] = false;
+                if is_held {
+                    of_held_pairs += 1;
+                } else {
+                    after += 1;
+                }
             }
         }
+        let report = &mut parts.report;
+        report.drop("of a held-out pair", of_held_pairs);
+        report.drop("after the user's first held-out purchase", after);
     }
-    parts.report.drop("of a held-out pair", of_held_pairs);
-    parts
-        .report
-        .drop("after the user's first held-out purchase", after);
 }

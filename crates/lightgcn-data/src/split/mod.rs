@@ -1,4 +1,4 @@
-//! Which events train, and which targets are held out.
+//! Splits: which events train, and which targets are held out.
 //!
 //! A split works on the events of a log before anything is weighed or thinned: the weight of a
 //! training pair, the k-core and the rows all follow from the training events alone.
@@ -12,77 +12,71 @@ use lightgcn_core::{BehaviorId, BehaviorWeights, StageReport};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
-/// How a log is split into training, validation and test. Only events of target behaviors
-/// (purchases) are truth.
+/// How to split a log into training, validation and test. Only events of target behaviors (purchases)
+/// are truth.
 ///
-/// All kinds share what follows: the k-core is taken of the training part alone; users and
-/// items that training does not know (any more) leave validation and test, and are counted;
-/// users without a held-out target are fine.
+/// For every kind, the k-core is taken of the training part alone, users and items unknown to training
+/// are dropped from validation and test (and counted), and users need no held-out target.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "kebab-case", deny_unknown_fields)]
 pub enum SplitConfig {
-    /// A share of all (user, item) pairs is drawn at random for each held-out part (the
-    /// protocol of the reference system: 95/2.5/2.5). A held-out pair leaves training with all its
-    /// events; of the held-out pairs those with a target event become truth. It mixes past and
-    /// future, so its figures flatter a model against [`SplitConfig::ByTime`].
+    /// Draws a share of all (user, item) pairs at random for each held-out part (the reference
+    /// system's protocol: 95/2.5/2.5). All events of a held-out pair leave training; held-out pairs
+    /// with a target event become truth. It mixes past and future, so its figures are more flattering
+    /// than those of [`SplitConfig::ByTime`].
     Random {
-        /// The share of pairs for validation, from 0 to below 1.
+        /// The share of pairs for validation, at least 0 and below 1. Default: 0.025.
         #[serde(default = "reference_share")]
         validation: f64,
-        /// The share of pairs for the test, above 0 and below 1.
+        /// The share of pairs for test, above 0 and below 1. Default: 0.025.
         #[serde(default = "reference_share")]
         test: f64,
     },
-    /// Of each user with enough distinct target items, the last new one is the test and the
-    /// one before it the validation.
+    /// For each user with enough distinct target items, the last new one is test and the one before it
+    /// validation.
     ///
-    /// "Last" goes by the first purchase of each item (ties in time go by the order of rows), so
-    /// that a held-out item was never bought before. What the user did from the earliest
-    /// held-out purchase on does not train, whatever the item: a later view of a matching
-    /// item would tell of the purchase. Other users' later events do train; only
-    /// [`SplitConfig::ByTime`] keeps all of the future out.
+    /// "Last" refers to the first purchase of each item (ties in time go by row order), so a held-out
+    /// item was never bought before. Nothing the user did from the earliest held-out purchase on is
+    /// in training, whatever the item: a later view of a matching item would give the purchase away.
+    /// Other users' later events do train; only [`SplitConfig::ByTime`] keeps the whole future out.
     LeaveLastOut {
-        /// The least number of distinct target items of a user whose last ones are held out.
+        /// The fewest distinct target items a user must have. Default: 3.
         #[serde(default = "three")]
         min_targets: u32,
-        /// Whether the target before the last is held out for validation.
+        /// Whether the target before the last is held out for validation. Default: true.
         #[serde(default = "yes")]
         validation: bool,
-        /// Whether what the user did with a held-out item before buying it (views, carts)
-        /// trains; such targets are then marked familiar. It is no leak, but the cart usually comes
-        /// minutes before the purchase, and the figures then measure how well carts are
-        /// remembered. So by default the whole pair leaves training, and every held-out item is
-        /// new to its user.
+        /// Whether to train on what the user did with a held-out item before buying it (views, carts);
+        /// such targets are then marked familiar. This does not leak, but carts usually come minutes
+        /// before the purchase, so the figures would measure how well carts are remembered. By
+        /// default the whole pair leaves training and every held-out item is new to its user.
         #[serde(default)]
         keep_earlier_events: bool,
     },
-    /// By time, the honest choice where times are known: events before the validation period train;
-    /// the targets of the validation period [T1, T2) validate; those from T2 on test. Both are
-    /// predicted from the events before T1.
+    /// By time, the honest choice where times are known: train on events before T1, validate on the
+    /// targets in [T1, T2), test on those from T2 on. Both are predicted from the events before T1.
     ///
-    /// A target that was already bought in training leaves the truth ("bought before"). A target of
-    /// both periods counts in validation alone, and an item bought several times in a period
-    /// counts once.
+    /// Targets already bought in training are dropped ("bought before"). A target of both periods
+    /// counts in validation only, and an item bought several times in a period counts once.
     ByTime {
-        /// The validation period: its share of the target events, or its first time.
+        /// The validation period: its share of the target events, or its start. Default: 0.1.
         #[serde(default = "tenth")]
         validation: TimeCut,
-        /// The test period: its share of the target events, or its first time.
+        /// The test period: its share of the target events, or its start. Default: 0.1.
         #[serde(default = "tenth")]
         test: TimeCut,
     },
-    /// Everything trains and nothing is held out: for the final model, once all choices are made.
+    /// Train on everything: for the final model, once all choices are made.
     None,
 }
 
-/// Where a period begins.
+/// Where a period starts.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(untagged)]
 pub enum TimeCut {
-    /// The period holds this share of the log's target events (more, where several share its first
-    /// second).
+    /// The period has this share of the log's target events (more if several share its first second).
     Share(f64),
-    /// The period begins at this time, in any form of [`crate::time::parse`].
+    /// The period starts at this time, in any format [`crate::time::parse`] reads.
     At(String),
 }
 
@@ -112,7 +106,7 @@ fn yes() -> bool {
 }
 
 impl SplitConfig {
-    /// The reference system's split: 2.5 in 100 of all pairs for validation, as many for the test.
+    /// The reference system's split: 2.5% of all pairs for validation and 2.5% for test.
     #[must_use]
     pub fn reference() -> Self {
         Self::Random {
@@ -121,7 +115,7 @@ impl SplitConfig {
         }
     }
 
-    /// A split by time into periods that hold these shares of the target events.
+    /// A split by time into periods with these shares of the target events.
     #[must_use]
     pub fn by_time_shares(validation: f64, test: f64) -> Self {
         Self::ByTime {
@@ -130,8 +124,8 @@ impl SplitConfig {
         }
     }
 
-    /// Leave-last-out with its defaults: three targets at least, one for validation, nothing kept
-    /// of held-out pairs.
+    /// Leave-last-out with its defaults: at least three targets, one for validation, nothing kept of
+    /// held-out pairs.
     #[must_use]
     pub fn leave_last_out() -> Self {
         Self::LeaveLastOut {
@@ -141,12 +135,12 @@ impl SplitConfig {
         }
     }
 
-    /// Every fault of the split, each a sentence that says how to fix it; empty where it is usable.
+    /// Everything wrong with the split, one sentence each with how to fix it; empty if it is valid.
     #[must_use]
-    pub fn faults(&self) -> Vec<String> {
-        let mut faults = Vec::new();
+    pub fn issues(&self) -> Vec<String> {
+        let mut issues = Vec::new();
         match self {
-            Self::Random { validation, test } => share_faults(*validation, *test, &mut faults),
+            Self::Random { validation, test } => share_issues(*validation, *test, &mut issues),
             Self::LeaveLastOut {
                 min_targets,
                 validation,
@@ -154,19 +148,19 @@ impl SplitConfig {
             } => {
                 let least = if *validation { 3 } else { 2 };
                 if *min_targets < least {
-                    faults.push(format!(
-                        "split.min_targets is {min_targets}; give at least {least}, so that a \
-                         target is left to train on"
+                    issues.push(format!(
+                        "split.min_targets is {min_targets}; give at least {least}, so that \
+                         a target is left to train on"
                     ));
                 }
             }
-            Self::ByTime { validation, test } => time_faults(validation, test, &mut faults),
+            Self::ByTime { validation, test } => time_issues(validation, test, &mut issues),
             Self::None => {}
         }
-        faults
+        issues
     }
 
-    /// The options as text, for a lineage.
+    /// Adds the options as text, for a lineage.
     pub(crate) fn describe(&self, options: &mut BTreeMap<String, String>) {
         let mut set = |option: &str, value: String| {
             options.insert(format!("split.{option}"), value);
@@ -202,39 +196,39 @@ impl SplitConfig {
     }
 }
 
-fn share_faults(validation: f64, test: f64, faults: &mut Vec<String>) {
+fn share_issues(validation: f64, test: f64, issues: &mut Vec<String>) {
     if !(0.0..1.0).contains(&validation) {
-        faults.push(format!(
+        issues.push(format!(
             "split.validation is {validation}; give a share from 0 to below 1"
         ));
     }
     if !(test > 0.0 && test < 1.0) {
-        faults.push(format!(
+        issues.push(format!(
             "split.test is {test}; give a share above 0 and below 1, or the split kind none"
         ));
     }
-    if faults.is_empty() && validation + test >= 1.0 {
-        faults.push(format!(
+    if issues.is_empty() && validation + test >= 1.0 {
+        issues.push(format!(
             "split.validation and split.test add up to {}; leave something to train on",
             validation + test
         ));
     }
 }
 
-fn time_faults(validation: &TimeCut, test: &TimeCut, faults: &mut Vec<String>) {
+fn time_issues(validation: &TimeCut, test: &TimeCut, issues: &mut Vec<String>) {
     let share = |cut: &TimeCut, otherwise: f64| match cut {
         TimeCut::Share(share) => *share,
         TimeCut::At(_) => otherwise,
     };
-    // An explicit time takes no share that could be checked before the log is read.
-    share_faults(share(validation, 0.0), share(test, 1e-9), faults);
+    // The share of an explicit time is unknown until the log is read.
+    share_issues(share(validation, 0.0), share(test, 1e-9), issues);
     let mut times = Vec::new();
     for (option, cut) in [("validation", validation), ("test", test)] {
         if let TimeCut::At(text) = cut {
             let parsed = time::parse(text.as_bytes());
             if parsed.is_none() {
-                faults.push(format!(
-                    "split.{option} is {text:?}, which is no time; write 2020-02-01 or \
+                issues.push(format!(
+                    "split.{option} is {text:?}, which is not a valid time; write 2020-02-01 or \
                      2020-02-01 00:00:00 UTC"
                 ));
             }
@@ -242,15 +236,15 @@ fn time_faults(validation: &TimeCut, test: &TimeCut, faults: &mut Vec<String>) {
         }
     }
     if times.len() == 2 && times[0] > times[1] {
-        faults.push("split.validation begins after split.test; exchange them".to_owned());
+        issues.push("split.validation starts after split.test; swap them".to_owned());
     }
 }
 
-/// The targets that are held out for one part.
+/// The targets held out for one part.
 pub(crate) struct HeldOut {
     /// User and item, as rows of the log; distinct.
     pub(crate) pairs: Vec<(u32, u32)>,
-    /// What came in and was dropped so far; what is kept is counted once rows are known.
+    /// What came in and was dropped so far. What is kept is counted once rows are known.
     pub(crate) report: StageReport,
 }
 
@@ -263,15 +257,15 @@ impl HeldOut {
     }
 }
 
-/// What a split decided.
+/// The outcome of a split.
 pub(crate) struct Parts {
-    /// For each event whether it trains.
+    /// Whether each event trains.
     pub(crate) trains: Vec<bool>,
     pub(crate) validation: HeldOut,
     pub(crate) test: HeldOut,
-    /// What became of the events or pairs as a whole.
+    /// What happened to the events or pairs as a whole.
     pub(crate) report: StageReport,
-    /// What was found out from the log, such as the times of the cuts.
+    /// What the log determined, such as the times of the cuts.
     pub(crate) found: Vec<(&'static str, String)>,
 }
 

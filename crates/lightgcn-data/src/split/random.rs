@@ -2,7 +2,7 @@
 
 use super::{HeldOut, Parts};
 use crate::EventLog;
-use crate::group::Pairs;
+use crate::weigh::pairs::Pairs;
 use lightgcn_core::StageReport;
 use lightgcn_core::random::{Random, Stream};
 

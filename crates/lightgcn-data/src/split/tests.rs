@@ -17,7 +17,7 @@ fn log(events: &[(&str, &str, &str, i64)]) -> EventLog {
 }
 
 fn parts(log: &EventLog, config: &SplitConfig) -> Parts {
-    assert!(config.faults().is_empty(), "{:?}", config.faults());
+    assert!(config.issues().is_empty(), "{:?}", config.issues());
     split(log, config, &weights(), 1).unwrap()
 }
 
@@ -34,7 +34,7 @@ fn named(log: &EventLog, held: &HeldOut) -> Vec<String> {
 }
 
 #[test]
-fn by_time_by_hand() {
+fn by_time_splits_a_small_log() {
     let log = log(&[
         ("u", "a", "view", 1),
         ("u", "a", "purchase", 2),
@@ -107,7 +107,7 @@ fn shares_of_days_never_lose_the_validation_period() {
 }
 
 #[test]
-fn times_that_do_not_fit_are_refused() {
+fn times_that_do_not_fit_are_errors() {
     let log = log(&[("u", "a", "purchase", 100), ("u", "b", "purchase", 200)]);
     let by = |validation: &str, test: &str| {
         let config = SplitConfig::ByTime {
@@ -131,7 +131,7 @@ fn times_that_do_not_fit_are_refused() {
 }
 
 #[test]
-fn leave_last_out_by_hand() {
+fn leave_last_out_splits_a_small_log() {
     let events = [
         ("u", "a", "purchase", 1),
         ("u", "c", "cart", 2),
@@ -175,7 +175,7 @@ fn leave_last_out_by_hand() {
 }
 
 #[test]
-fn ties_in_time_go_by_the_order_of_rows() {
+fn ties_in_time_follow_row_order() {
     let log = log(&[
         ("u", "b", "purchase", 5),
         ("u", "a", "purchase", 5),
@@ -221,8 +221,8 @@ fn random_holds_out_exact_shares_of_all_pairs() {
 }
 
 #[test]
-fn every_fault_of_a_config_is_listed() {
-    let random = |validation, test| SplitConfig::Random { validation, test }.faults().len();
+fn all_issues_of_a_config_are_listed() {
+    let random = |validation, test| SplitConfig::Random { validation, test }.issues().len();
     assert_eq!(random(0.0, 0.5), 0);
     assert_eq!(random(-0.1, 0.0), 2);
     assert_eq!(random(f64::NAN, 1.0), 2);
@@ -233,23 +233,23 @@ fn every_fault_of_a_config_is_listed() {
             validation: at(validation),
             test: at(test),
         }
-        .faults()
+        .issues()
         .len()
     };
     assert_eq!(by_time("2020-01-01", "2020-02-01"), 0);
     assert_eq!(by_time("2020-02-01", "2020-01-01"), 1);
     assert_eq!(by_time("soon", "later"), 2);
-    assert_eq!(SplitConfig::by_time_shares(0.6, 0.6).faults().len(), 1);
+    assert_eq!(SplitConfig::by_time_shares(0.6, 0.6).issues().len(), 1);
     let last = SplitConfig::LeaveLastOut {
         min_targets: 2,
         validation: true,
         keep_earlier_events: false,
     };
-    assert_eq!(last.faults().len(), 1);
+    assert_eq!(last.issues().len(), 1);
 }
 
 #[test]
-fn configs_read_as_people_write_them() {
+fn configs_read_from_toml() {
     let read = |text: &str| toml::from_str::<SplitConfig>(text);
     assert_eq!(read("kind = 'random'").unwrap(), SplitConfig::reference());
     assert_eq!(

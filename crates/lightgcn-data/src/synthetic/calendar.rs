@@ -54,8 +54,7 @@ impl Calendar {
         }
     }
 
-    /// The second (from the start of the period) before which `share` (in [0, 1)) of the traffic
-    /// has come.
+    /// The second, from the start of the period, by which `share` (in [0, 1)) of the traffic has come.
     pub(super) fn second(&self, share: f64) -> u32 {
         let mut rest = share;
         let mut first_day = 0.0;

@@ -15,7 +15,7 @@ const CATEGORY_CUT: f64 = 0.33;
 /// one brand often has nearly all.
 const BRANDS_PER_CATEGORY: u32 = 6;
 const FIRST_BRAND: f64 = 0.8;
-/// Codes of the taxonomy that the rows with a category code carry.
+/// The taxonomy codes used by rows that have one.
 const CODES: [&str; 12] = [
     "accessories.bag",
     "accessories.cosmetic_bag",
@@ -90,7 +90,13 @@ impl Catalogue {
                 let never = draws.unit() < config.config.funnel.never_carted_share;
                 catalogue.never_carted.push(never);
                 let price = labels.price(category, config, &mut draws);
-                labels.write(ids[item], category, brand, price, &mut catalogue.fields);
+                let item = NewItem {
+                    id: ids[item],
+                    category,
+                    brand,
+                    cents: price,
+                };
+                labels.write(&item, &mut catalogue.fields);
                 catalogue.field_ends.push(catalogue.fields.len());
             }
         }
@@ -106,7 +112,7 @@ impl Catalogue {
         self.communities.len() as u32
     }
 
-    /// A category in proportion to its items, of the whole shop.
+    /// Any category of the shop, in proportion to its items.
     pub(super) fn any_category(&self, draws: &mut Draws) -> u32 {
         pick(draws, &self.category_cumulative) as u32
     }
@@ -175,7 +181,7 @@ fn sizes_to_starts(weights: &[f64], n_items: u32) -> Vec<u32> {
     starts
 }
 
-/// Each category, from the largest, joins the community with the fewest items.
+/// Assigns each category, largest first, to the community with the fewest items.
 fn communities(config: &ValidShopConfig, weights: &[f64]) -> Vec<Community> {
     let mut members = vec![(0.0f64, Vec::new()); config.n_communities as usize];
     for (category, &weight) in weights.iter().enumerate() {
@@ -192,7 +198,7 @@ fn communities(config: &ValidShopConfig, weights: &[f64]) -> Vec<Community> {
     members.into_iter().map(build).collect()
 }
 
-/// Distinct ids over the real log's range, in no relation to category or popularity.
+/// Distinct ids over the real log's range, unrelated to category and popularity.
 fn product_ids(n_items: u32, random: &Random) -> Vec<u64> {
     let gap = (ITEM_ID_SPAN / u64::from(n_items)).max(1);
     let mut ids: Vec<u64> = (0..u64::from(n_items))
@@ -205,7 +211,15 @@ fn product_ids(n_items: u32, random: &Random) -> Vec<u64> {
     ids
 }
 
-/// What the categories say of their items.
+/// What a row says about its item.
+struct NewItem {
+    id: u64,
+    category: u32,
+    brand: Option<u32>,
+    cents: u64,
+}
+
+/// Labels and prices by category.
 struct Labels {
     brandless: Vec<f64>,
     brands: Vec<[u32; BRANDS_PER_CATEGORY as usize]>,
@@ -255,7 +269,7 @@ impl Labels {
         Some(self.brands[category][place])
     }
 
-    /// Brands carry their style from category to category; items without one have any.
+    /// A brand has the same style in every category; items without a brand have any style.
     fn style(&self, brand: Option<u32>, styles: u32, draws: &mut Draws) -> u8 {
         match brand {
             Some(brand) => (brand % styles) as u8,
@@ -263,7 +277,7 @@ impl Labels {
         }
     }
 
-    /// The price in hundredths.
+    /// The price in cents.
     fn price(&self, category: u32, config: &ValidShopConfig, draws: &mut Draws) -> u64 {
         let [_, within] = config.config.price_deviation;
         let price = self.median_prices[category as usize] * (within * draws.normal()).exp();
@@ -273,7 +287,13 @@ impl Labels {
         ((price * 100.0).round() as u64).max(5)
     }
 
-    fn write(&self, id: u64, category: u32, brand: Option<u32>, cents: u64, out: &mut Vec<u8>) {
+    fn write(&self, item: &NewItem, out: &mut Vec<u8>) {
+        let &NewItem {
+            id,
+            category,
+            brand,
+            cents,
+        } = item;
         let code = self.codes[category as usize].unwrap_or("");
         let brand = brand.map_or("", |b| self.brand_names[b as usize].as_str());
         let category_id = FIRST_CATEGORY_ID + u64::from(category) * 7_340_129_377;
@@ -347,7 +367,7 @@ fn codes(share: f64, weights: &[f64], order: &[usize]) -> Vec<Option<&'static st
     codes
 }
 
-/// A pronounceable name of three syllables, or more where those run out.
+/// A pronounceable name of three syllables, or more once those run out.
 fn brand_name(brand: u32) -> String {
     let mut name = String::new();
     // 1,237 is odd, so that the item runs through all 4,096 three-syllable names.

@@ -145,7 +145,7 @@ impl Default for FunnelConfig {
     }
 }
 
-/// The synthetic shop as a person asks for it; [`ShopConfig::check`] makes it usable.
+/// What synthetic shop to generate. Made usable by [`ShopConfig::check`].
 ///
 /// The defaults are calibrated on real logs: see `docs/synthetic-shop.md`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -153,12 +153,12 @@ impl Default for FunnelConfig {
 pub struct ShopConfig {
     /// Rows of the log, duplicates included.
     pub n_events: u64,
-    /// Users. None: one for 12.6 rows, as in the real log.
+    /// Users. Default: one per 12.6 rows, as in the real log.
     pub n_users: Option<u64>,
-    /// Items. None: 54,571 · (rows / 20,692,840)^0.355 (the real log's growth of distinct
-    /// items with rows), but no more than one for ten rows.
+    /// Items. Default: 54,571 · (rows / 20,692,840)^0.355, which is how distinct items grow with rows
+    /// in the real log, but at most one per ten rows.
     pub n_items: Option<u64>,
-    /// Taste communities. None: 24, or a quarter of the categories if those are few.
+    /// Taste communities. Default: 24, or a quarter of the categories if that is fewer.
     pub n_communities: Option<u32>,
     /// The seed: the same seed and parameters give the same bytes.
     pub seed: u64,
@@ -176,7 +176,7 @@ pub struct ShopConfig {
     pub zero_price: f64,
     /// The median price.
     pub median_price: f64,
-    /// The deviation of the logarithm of prices between categories and within one.
+    /// The standard deviation of log prices between categories and within one.
     pub price_deviation: [f64; 2],
     /// Users' tastes.
     pub taste: TasteConfig,
@@ -205,12 +205,12 @@ impl Default for ShopConfig {
     }
 }
 
-struct Faults(Vec<String>);
+struct Issues(Vec<String>);
 
-impl Faults {
-    fn unless(&mut self, fine: bool, fault: impl FnOnce() -> String) {
+impl Issues {
+    fn unless(&mut self, fine: bool, issue: impl FnOnce() -> String) {
         if !fine {
-            self.0.push(fault());
+            self.0.push(issue());
         }
     }
 
@@ -222,7 +222,7 @@ impl Faults {
         }
     }
 
-    /// A share that must stay below 1, so that something else can happen too.
+    /// A share that must stay below 1 so that something else can happen too.
     fn below_one(&mut self, named: &[(&str, f64)]) {
         for &(name, x) in named {
             self.unless((0.0..=0.95).contains(&x), || {
@@ -261,26 +261,26 @@ impl Faults {
 }
 
 impl ShopConfig {
-    /// Checks every parameter and fills in the numbers that were left open.
+    /// Checks every parameter and fills in the numbers left open.
     ///
     /// # Errors
-    /// [`DataError::Config`] with every fault found.
+    /// [`DataError::Config`] with every issue found.
     pub fn check(&self) -> Result<ValidShopConfig, DataError> {
-        let mut faults = Faults(Vec::new());
+        let mut issues = Issues(Vec::new());
         let n_events = self.n_events;
-        faults.unless((1..=1 << 40).contains(&n_events), || {
+        issues.unless((1..=1 << 40).contains(&n_events), || {
             format!("n_events is {n_events}; give a number between 1 and 2^40")
         });
         let rows = n_events.max(1) as f64;
         let derived_users = (rows * FULL_USERS / FULL_ROWS).round().max(1.0) as u64;
         let n_users = self.n_users.unwrap_or(derived_users);
-        faults.unless((1..=n_events.min(1 << 31)).contains(&n_users), || {
+        issues.unless((1..=n_events.min(1 << 31)).contains(&n_users), || {
             format!("n_users is {n_users}; give a number between 1 and n_events ({n_events}), at most 2^31")
         });
         let grown = FULL_ITEMS * (rows / FULL_ROWS).powf(ITEM_GROWTH);
         let derived_items = grown.min(rows / 10.0).round().max(10.0) as u64;
         let n_items = self.n_items.unwrap_or(derived_items);
-        faults.unless((2..=1 << 26).contains(&n_items), || {
+        issues.unless((2..=1 << 26).contains(&n_items), || {
             format!("n_items is {n_items}; give a number between 2 and 2^26")
         });
         let scaled = |full: f64, growth: f64| {
@@ -294,16 +294,16 @@ impl ShopConfig {
         let n_communities = self
             .n_communities
             .unwrap_or_else(|| (n_categories / 4).clamp(1, 24));
-        faults.unless((1..=n_categories).contains(&n_communities), || {
+        issues.unless((1..=n_categories).contains(&n_communities), || {
             format!(
                 "n_communities is {n_communities}; give a number between 1 and the {n_categories} \
                  categories that {n_items} items have"
             )
         });
-        self.check_shares(&mut faults);
-        self.taste.check(&mut faults);
-        self.funnel.check(&mut faults);
-        if faults.0.is_empty() {
+        self.check_shares(&mut issues);
+        self.taste.check(&mut issues);
+        self.funnel.check(&mut issues);
+        if issues.0.is_empty() {
             Ok(ValidShopConfig {
                 config: self.clone(),
                 n_users: n_users as u32,
@@ -313,28 +313,28 @@ impl ShopConfig {
                 n_brands: scaled(FULL_BRANDS, BRAND_GROWTH),
             })
         } else {
-            Err(DataError::Config { faults: faults.0 })
+            Err(DataError::Config { issues: issues.0 })
         }
     }
 
-    fn check_shares(&self, faults: &mut Faults) {
-        faults.distribution("behavior_shares", &self.behavior_shares);
-        faults.unless(self.behavior_shares[0] > 0.0, || {
+    fn check_shares(&self, issues: &mut Issues) {
+        issues.distribution("behavior_shares", &self.behavior_shares);
+        issues.unless(self.behavior_shares[0] > 0.0, || {
             "behavior_shares begins with 0; views need a positive share".to_owned()
         });
         for (name, share) in super::BEHAVIORS.iter().zip(self.duplicate_shares) {
-            faults.unless((0.0..=0.5).contains(&share), || {
+            issues.unless((0.0..=0.5).contains(&share), || {
                 format!("duplicate_shares of {name} is {share}; give a share between 0 and 0.5")
             });
         }
-        faults.shares(&[
+        issues.shares(&[
             ("brand_missing", self.brand_missing),
             ("category_code_missing", self.category_code_missing),
             ("zero_price", self.zero_price),
         ]);
-        faults.positive(&[("median_price", self.median_price)]);
+        issues.positive(&[("median_price", self.median_price)]);
         for deviation in self.price_deviation {
-            faults.unless((0.0..=5.0).contains(&deviation), || {
+            issues.unless((0.0..=5.0).contains(&deviation), || {
                 format!("price_deviation holds {deviation}; give numbers between 0 and 5")
             });
         }
@@ -342,40 +342,40 @@ impl ShopConfig {
 }
 
 impl TasteConfig {
-    fn check(&self, faults: &mut Faults) {
-        faults.distribution("taste.communities_per_user", &self.communities_per_user);
-        faults.shares(&[
+    fn check(&self, issues: &mut Issues) {
+        issues.distribution("taste.communities_per_user", &self.communities_per_user);
+        issues.shares(&[
             ("taste.popularity_share", self.popularity_share),
             ("taste.bestseller_share", self.bestseller_share),
             ("taste.favorite_share", self.favorite_share),
             ("taste.stay_share", self.stay_share),
             ("taste.style_agreement", self.style_agreement),
         ]);
-        faults.unless((1..=64).contains(&self.favorites), || {
+        issues.unless((1..=64).contains(&self.favorites), || {
             format!(
                 "taste.favorites is {}; give a number between 1 and 64",
                 self.favorites
             )
         });
-        faults.unless((1..=255).contains(&self.styles), || {
+        issues.unless((1..=255).contains(&self.styles), || {
             format!(
                 "taste.styles is {}; give a number between 1 and 255",
                 self.styles
             )
         });
-        faults.unless((1.0..=1e3).contains(&self.style_preference), || {
+        issues.unless((1.0..=1e3).contains(&self.style_preference), || {
             format!(
                 "taste.style_preference is {}; give a number between 1 and 1000",
                 self.style_preference
             )
         });
-        faults.unless((0.0..=5.0).contains(&self.popularity_exponent), || {
+        issues.unless((0.0..=5.0).contains(&self.popularity_exponent), || {
             format!(
                 "taste.popularity_exponent is {}; give a number between 0 and 5",
                 self.popularity_exponent
             )
         });
-        faults.unless((0.0..=100.0).contains(&self.popularity_shift), || {
+        issues.unless((0.0..=100.0).contains(&self.popularity_shift), || {
             format!(
                 "taste.popularity_shift is {}; give a number between 0 and 100",
                 self.popularity_shift
@@ -385,8 +385,8 @@ impl TasteConfig {
 }
 
 impl FunnelConfig {
-    fn check(&self, faults: &mut Faults) {
-        faults.unless(self.session_exponent > 1.0 && self.session_exponent <= 20.0, || {
+    fn check(&self, issues: &mut Issues) {
+        issues.unless(self.session_exponent > 1.0 && self.session_exponent <= 20.0, || {
             format!(
                 "funnel.session_exponent is {}; give a number above 1 (below it there is no mean) \
                  and at most 20",
@@ -394,14 +394,14 @@ impl FunnelConfig {
             )
         });
         let [[a, b], [c, d]] = [self.cart_propensity, self.purchase_propensity];
-        faults.positive(&[
+        issues.positive(&[
             ("funnel.session_scale", self.session_scale),
             ("funnel.cart_propensity (first)", a),
             ("funnel.cart_propensity (second)", b),
             ("funnel.purchase_propensity (first)", c),
             ("funnel.purchase_propensity (second)", d),
         ]);
-        faults.shares(&[
+        issues.shares(&[
             ("funnel.single_view_share", self.single_view_share),
             ("funnel.views_with_carts", self.views_with_carts),
             ("funnel.removal_share", self.removal_share),
@@ -412,12 +412,12 @@ impl FunnelConfig {
             ("funnel.cart_viewed_share", self.cart_viewed_share),
             ("funnel.return_within_hour", self.return_within_hour),
         ]);
-        faults.below_one(&[
+        issues.below_one(&[
             ("funnel.repeat_view_share", self.repeat_view_share),
             ("funnel.cart_again_share", self.cart_again_share),
             ("funnel.never_carted_share", self.never_carted_share),
         ]);
-        faults.log_normals(&[
+        issues.log_normals(&[
             ("funnel.browse_views", self.browse_views),
             ("funnel.cart_views", self.cart_views),
             ("funnel.carts", self.carts),

@@ -1,12 +1,12 @@
 //! Keeps the log at its number of rows and at its proportions of behaviors.
 //!
 //! A session plans its events from real distributions, and two factors nudge the plan: one so that
-//! the sessions still to come fill exactly the rows still to come, one a behavior so that the
+//! the sessions still to come fill exactly the rows still to come, one per behavior so that the
 //! shares approach the configured ones. Both stay near 1 with the default parameters.
 
 use lightgcn_core::random::Draws;
 
-/// Rows of imagined history at the target shares: keeps the factors calm at the start.
+/// Rows of imaginary history at the target shares, which steady the factors at the start.
 const HISTORY: f64 = 500.0;
 const HISTORY_SESSIONS: f64 = 200.0;
 
@@ -31,8 +31,8 @@ impl Control {
         }
     }
 
-    /// Tells that a session begins, whose natural plan has that many rows; gives the factor that
-    /// its numbers of events are multiplied by.
+    /// Starts a session planned with that many rows, and returns the factor to scale its numbers of
+    /// events by.
     pub(super) fn begin(&mut self, natural_rows: f64) -> f64 {
         self.natural_rows += natural_rows;
         self.natural_sessions += 1.0;
@@ -42,13 +42,13 @@ impl Control {
         (needed / natural).clamp(0.02, 50.0)
     }
 
-    /// The sessions still to come.
+    /// The number of sessions left.
     pub(super) fn sessions_left(&self) -> u64 {
         self.sessions_left
     }
 
-    /// Whether the session that is due has no rows, because there are more sessions than rows to
-    /// come: decided so that the sessions with rows are spread evenly.
+    /// Whether the next session has no rows because more sessions than rows are left; the sessions that
+    /// do have rows are spread evenly.
     pub(super) fn skips(&mut self, draws: &mut Draws) -> bool {
         let skip = self.sessions_left > self.rows_left
             && draws.below_u64(self.sessions_left) >= self.rows_left;
@@ -56,12 +56,12 @@ impl Control {
         skip
     }
 
-    /// Whether no further session will come.
+    /// Whether this is the last session.
     pub(super) fn is_last(&self) -> bool {
         self.sessions_left == 0
     }
 
-    /// Takes one row out of what is left; false if nothing is left.
+    /// Uses up one row; false if none is left.
     pub(super) fn take(&mut self, behavior: usize) -> bool {
         if self.rows_left == 0 {
             return false;

@@ -2,7 +2,7 @@
 
 use lightgcn_core::random::Draws;
 
-/// A gamma number with that shape and scale 1 (Marsaglia and Tsang, "A simple method for generating
+/// A gamma variate with the given shape and scale 1 (Marsaglia and Tsang, "A simple method for generating
 /// gamma variables", 2000; shapes below 1 by their power trick).
 fn gamma(draws: &mut Draws, shape: f64) -> f64 {
     if shape < 1.0 {
@@ -20,14 +20,14 @@ fn gamma(draws: &mut Draws, shape: f64) -> f64 {
     }
 }
 
-/// A beta number: between 0 and 1 with mean `a / (a + b)`.
+/// A beta variate: between 0 and 1, with mean `a / (a + b)`.
 pub(super) fn beta(draws: &mut Draws, [a, b]: [f64; 2]) -> f64 {
     let (x, y) = (gamma(draws, a), gamma(draws, b));
     // Both underflow to 0 only for shapes near 0, where the distribution sits at its two ends.
     if x + y > 0.0 { x / (x + y) } else { 0.0 }
 }
 
-/// A whole number of at least 1: a log-normal number, rounded up.
+/// A log-normal variate rounded up: a whole number of at least 1.
 pub(super) fn log_normal_count(draws: &mut Draws, [mean, deviation]: [f64; 2]) -> f64 {
     (mean + deviation * draws.normal())
         .exp()
@@ -41,7 +41,7 @@ pub(super) fn pareto_count(draws: &mut Draws, exponent: f64, scale: f64, most: f
     (1.0 + x.floor()).min(most) as u32
 }
 
-/// Rounds up with probability equal to the fraction, so that the mean is kept.
+/// Rounds up with probability equal to the fraction, which preserves the mean.
 pub(super) fn round_randomly(draws: &mut Draws, x: f64) -> u64 {
     x.floor() as u64 + u64::from(draws.unit() < x.fract())
 }
@@ -58,7 +58,7 @@ pub(super) fn cumulate(weights: impl IntoIterator<Item = f64>) -> Vec<f64> {
         .collect()
 }
 
-/// A position in proportion to the weights behind `cumulative`.
+/// Draws an index in proportion to the weights behind `cumulative`.
 pub(super) fn pick(draws: &mut Draws, cumulative: &[f64]) -> usize {
     let last = cumulative.len() - 1;
     let ticket = draws.unit() * cumulative[last];

@@ -8,7 +8,7 @@ use super::control::Control;
 use super::epoch;
 use super::output::{HEADER, Lines, Row};
 use super::session::Session;
-use super::user::{User, n_sessions, session_times};
+use super::user::{User, Visits, n_sessions};
 use crate::DataError;
 use hashbrown::HashMap;
 use lightgcn_core::random::{Random, Stream};
@@ -18,9 +18,9 @@ use std::fs::File;
 use std::io::{BufWriter, Write};
 use std::path::{Path, PathBuf};
 
-/// Session starts that are held at a time: 16 bytes each.
+/// Session starts held in memory at a time: 16 bytes each.
 const SESSIONS_AT_A_TIME: u64 = 4_000_000;
-/// Bytes that are gathered before they are written.
+/// Bytes buffered before a write.
 const CHUNK: usize = 1 << 16;
 /// Rows of a session in the real log: 20,692,840 / 4,535,941.
 const ROWS_PER_SESSION: f64 = 4.56;
@@ -50,7 +50,7 @@ impl ShopSummary {
     }
 }
 
-/// Remembers which numbers occurred.
+/// The numbers seen so far, as a bit set.
 struct Seen(Vec<u64>);
 
 impl Seen {
@@ -126,7 +126,7 @@ impl<W: Write, P: FnMut(u64)> Generator<'_, W, P> {
         }
     }
 
-    /// Writes the rows that nothing to come can precede.
+    /// Writes the rows that no later session can precede.
     fn write_until(&mut self, second: u32) -> std::io::Result<()> {
         let lines = Lines {
             config: self.config,
@@ -160,19 +160,17 @@ impl<W: Write, P: FnMut(u64)> Generator<'_, W, P> {
             .max(1);
         let mut starts: Vec<(u32, u32, u32)> = Vec::new();
         let mut times = Vec::new();
+        let visits = Visits {
+            config: self.config,
+            calendar: self.calendar,
+            random: self.random,
+        };
         for slice in 0..slices {
             starts.clear();
             let bound = |n: u64| (n * (u64::from(LAST_SECOND) + 1) / slices) as u32;
             for user in 0..self.config.n_users {
                 let n = n_sessions(self.config, scale, &self.random, user);
-                session_times(
-                    self.config,
-                    n,
-                    self.calendar,
-                    &self.random,
-                    user,
-                    &mut times,
-                );
+                visits.session_times(user, n, &mut times);
                 times.sort_unstable();
                 for (session, &time) in times.iter().enumerate() {
                     if (bound(slice)..bound(slice + 1)).contains(&time) {
@@ -242,7 +240,7 @@ fn stream(
 
 /// Writes a log with exactly the configured number of rows, in order of time.
 ///
-/// `progress` is told the rows written so far, about every 500 rows and at the end. Memory grows
+/// `progress` gets the number of rows written so far, about every 500 rows and at the end. Memory grows
 /// with users and items (open carts, the catalogue), not with rows: session starts are held
 /// four million at a time. O(rows · log(rows within half an hour)) time.
 ///
@@ -256,21 +254,22 @@ pub fn generate(
     stream(config, out, progress).map_err(|source| DataError::WriteLog { source })
 }
 
-/// Writes a log to a file: `.gz` is compressed with gzip, `.zst` with Zstandard, any other name is
-/// plain. The file appears whole or not at all: it is written beside under another name and
-/// renamed. An existing file is replaced.
+/// Writes a log to a file, compressed with gzip if its name ends in `.gz` and with Zstandard if it
+/// ends in `.zst`. The file appears whole or not at all: it is written under a temporary name beside
+/// `path` and renamed. An existing file is replaced.
 ///
 /// # Errors
 /// [`DataError::Write`] if the file cannot be written; nothing is left behind.
 pub fn generate_to_path(
     config: &ValidShopConfig,
-    path: &Path,
+    path: impl AsRef<Path>,
     progress: impl FnMut(u64),
 ) -> Result<ShopSummary, DataError> {
+    let path = path.as_ref();
     let partial = partial_path(path);
     let result = write_file(config, path, &partial, progress);
     result.map_err(|source| {
-        // The partial file is of no use to anybody; that it may not exist is no second error.
+        // Best effort: the partial file may not even exist.
         let _ = std::fs::remove_file(&partial);
         DataError::Write {
             path: path.to_owned(),

@@ -1,4 +1,4 @@
-//! A synthetic shop for people without a log, and the statistics that it is calibrated against.
+//! A synthetic shop for people without a log, and the statistics it is calibrated against.
 //!
 //! [`generate`] streams a log in the nine columns of the real cosmetics shop's log: users with
 //! a sparse mixture of planted taste communities, Zipf popularity within categories, sessions in
@@ -8,7 +8,7 @@
 //!
 //! [`statistics`] measures any such log. The defaults of [`ShopConfig`] come from the statistics of
 //! real logs alone and were fixed before any model saw a synthetic log;
-//! `docs/synthetic-shop.md` prints both side by side and says which log gave which parameter.
+//! `docs/synthetic-shop.md` prints both side by side and says where each parameter comes from.
 //!
 //! ```
 //! use lightgcn_data::synthetic::{ShopConfig, generate, statistics};
@@ -55,7 +55,7 @@ const CART: usize = 1;
 const REMOVE: usize = 2;
 const PURCHASE: usize = 3;
 
-/// The epochs of [`lightgcn_core::random::Stream::Synthetic`]: one for each kind of draw.
+/// Epochs of [`lightgcn_core::random::Stream::Synthetic`], one per kind of draw.
 mod epoch {
     pub(super) const CATALOGUE: u32 = 1;
     pub(super) const ITEM: u32 = 2;
@@ -74,5 +74,5 @@ fn log_error(reason: String) -> DataError {
 }
 
 fn row_error(error: csv::Error) -> DataError {
-    log_error(format!("{error}; fix or drop that row"))
+    log_error(format!("{error}; fix or remove that row"))
 }

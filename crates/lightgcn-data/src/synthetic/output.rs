@@ -23,7 +23,7 @@ pub(super) struct Row {
     pub(super) behavior: u8,
 }
 
-/// Turns rows into lines.
+/// Writes rows as lines. No field the generator makes needs quoting.
 pub(super) struct Lines<'a> {
     pub(super) config: &'a ValidShopConfig,
     pub(super) catalogue: &'a Catalogue,

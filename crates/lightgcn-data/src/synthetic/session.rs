@@ -12,7 +12,7 @@ use lightgcn_core::random::Draws;
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 
-/// The most carted units that are remembered of a user.
+/// The most carted units remembered per user.
 const FULL_CART: usize = 128;
 /// The probability that another view follows a view, a cart a cart, a removal a removal, while some
 /// are left; otherwise the next kind is drawn from all that are left.
@@ -23,7 +23,7 @@ const GAPS: [f64; 4] = [40.0, 17.0, 1.5, 210.0];
 const CHANGE_GAP: f64 = 35.0;
 const GAP_DEVIATION: f64 = 1.2;
 
-/// What is planned for a session.
+/// A session's plan.
 #[derive(Debug, Default, Clone, Copy, PartialEq)]
 struct Plan {
     /// Views, carts and removals still to come.
@@ -32,7 +32,7 @@ struct Plan {
     basket: u64,
 }
 
-/// The numbers of events that a session has by nature, before control.
+/// The numbers of events of a session, before control.
 #[derive(Debug, Default, Clone, Copy)]
 struct Nature {
     views: f64,
@@ -70,7 +70,7 @@ impl Nature {
         nature
     }
 
-    /// Rows without control: removals are guessed at half of the open cart.
+    /// Rows before control; removals are estimated at half of the open cart.
     fn rows(&self, open: usize) -> f64 {
         let removals = if self.removals || self.tidy { 0.5 } else { 0.0 };
         (self.views + self.carts + self.basket + removals * (open as f64 + self.carts)).max(1.0)
@@ -176,7 +176,7 @@ impl Session<'_> {
         }
     }
 
-    /// The kind of the next event: the same while some are left, mostly; else by what is left.
+    /// The next event's kind: mostly the same while some are left, otherwise drawn from what is left.
     fn next_kind(&mut self, plan: &mut Plan, kind: usize) -> Option<usize> {
         if self.cart.is_empty() && plan.left[CART] == 0 {
             plan.left[REMOVE] = 0;
@@ -268,7 +268,7 @@ impl Session<'_> {
         self.cart.swap_remove(place)
     }
 
-    /// Buys `basket` items at one moment: of the open cart, or some that were never carted.
+    /// Buys `basket` items at once, from the open cart or never carted.
     fn buy(&mut self, basket: u64) {
         self.wait(PURCHASE, false);
         let untracked = self.config.config.funnel.untracked_share;
@@ -294,7 +294,7 @@ impl Session<'_> {
         self.next.second = (second as u32).min(LAST_SECOND);
     }
 
-    /// Pushes the row, and with the duplicates' probability once more.
+    /// Pushes the row, and again with the probability of a duplicate.
     fn push(&mut self, behavior: usize, item: u32) {
         let share = self.config.config.duplicate_shares[behavior];
         let times = 1 + u64::from(self.draws.unit() < share / (1.0 - share));

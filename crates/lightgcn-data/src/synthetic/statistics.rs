@@ -1,26 +1,26 @@
-//! Statistics of an event log, real or synthetic: what the generator is calibrated against.
+//! Statistics of an event log, real or synthetic; the generator is calibrated against them.
 
-use super::structure::{self, Structure};
+use super::structure::{self, Pair, Structure};
 use super::{log_error, row_error};
 use crate::DataError;
-use hashbrown::{HashMap, HashSet};
-use std::hash::{Hash, Hasher};
+use crate::log::{SeenRows, row_digest};
+use hashbrown::HashMap;
 use std::io::Read;
 
-/// The mean and some quantiles of a count or an amount.
+/// Mean and quantiles of a count or an amount.
 #[derive(Debug, Clone, Copy, Default, PartialEq, serde::Serialize)]
 pub struct Quantiles {
-    /// The arithmetic mean; 0 if there was nothing to count.
+    /// The arithmetic mean; 0 if there is nothing to count.
     pub mean: f64,
-    /// The value that 25 in 100 do not exceed (lower nearest rank).
+    /// The 25th percentile (lower nearest rank).
     pub p25: f64,
     /// The median (lower nearest rank).
     pub p50: f64,
-    /// The value that 75 in 100 do not exceed.
+    /// The 75th percentile.
     pub p75: f64,
-    /// The value that 90 in 100 do not exceed.
+    /// The 90th percentile.
     pub p90: f64,
-    /// The value that 99 in 100 do not exceed.
+    /// The 99th percentile.
     pub p99: f64,
     /// The largest value.
     pub max: f64,
@@ -50,8 +50,8 @@ impl Quantiles {
     }
 }
 
-/// What [`statistics`] measures on a log. Shares are between 0 and 1; a figure that the log cannot
-/// give (no session column, no purchase, too few users) is none.
+/// What [`statistics`] measures. Shares are between 0 and 1; a figure the log cannot give (no session
+/// column, no purchases, too few users) is `None`.
 #[derive(Debug, Clone, Default, PartialEq, serde::Serialize)]
 #[non_exhaustive]
 pub struct LogStatistics {
@@ -116,12 +116,12 @@ pub struct LogStatistics {
     pub price_zero: f64,
     /// Price over rows.
     pub price: Quantiles,
-    /// How far users keep to categories, brands and to one another's items.
+    /// How strongly users stick to categories, to brands and to one another's items.
     pub structure: Structure,
 }
 
 impl LogStatistics {
-    /// The share of rows with that behavior label; 0 if there are none.
+    /// The share of rows with this behavior label.
     #[must_use]
     pub fn behavior_share(&self, label: &str) -> f64 {
         let found = self.behaviors.iter().find(|(name, _)| name == label);
@@ -129,7 +129,7 @@ impl LogStatistics {
     }
 }
 
-/// The act that a label names; other labels count as rows only.
+/// The act behind a label; other labels count as rows only.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Act {
     View,
@@ -169,14 +169,6 @@ impl Interner {
 const VIEWED: u8 = 1;
 const CARTED: u8 = 2;
 
-/// One (user, item) pair as it is first seen.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Pair {
-    pub(super) user: u32,
-    pub(super) item: u32,
-    pub(super) day: u32,
-}
-
 #[derive(Default)]
 struct Collector {
     users: Interner,
@@ -186,7 +178,7 @@ struct Collector {
     brands: Interner,
     days: Interner,
     labels: Vec<(String, Act, u64)>,
-    digests: HashSet<u128>,
+    seen: SeenRows,
     user_rows: Vec<u32>,
     user_acts: Vec<u8>,
     item_rows: Vec<u32>,
@@ -225,17 +217,6 @@ fn flag(flags: &mut Vec<u8>, n: u32, bit: u8) {
     flags[n as usize] |= bit;
 }
 
-/// A 128-bit digest of a row: two SipHash-1-3 values with different first words.
-fn digest(record: &csv::ByteRecord) -> u128 {
-    let half = |first: u64| {
-        let mut hasher = std::hash::DefaultHasher::new();
-        first.hash(&mut hasher);
-        record.iter().for_each(|field| field.hash(&mut hasher));
-        u128::from(hasher.finish())
-    };
-    (half(1) << 64) | half(2)
-}
-
 impl Collector {
     fn label(&mut self, label: &[u8]) -> usize {
         let found = self.labels.iter().position(|l| l.0.as_bytes() == label);
@@ -250,7 +231,9 @@ impl Collector {
     fn push(&mut self, record: &csv::ByteRecord, columns: &Columns) {
         let field = |n: Option<usize>| n.and_then(|n| record.get(n)).unwrap_or(b"");
         self.rows += 1;
-        self.duplicates += u64::from(!self.digests.insert(digest(record)));
+        let ends = (0..record.len()).filter_map(|n| Some(record.range(n)?.end));
+        let is_new = self.seen.insert(row_digest(record.as_slice(), ends));
+        self.duplicates += u64::from(!is_new);
         let label = self.label(field(Some(columns.behavior)));
         self.labels[label].2 += 1;
         let act = self.labels[label].1;

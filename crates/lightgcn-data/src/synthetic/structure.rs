@@ -1,9 +1,16 @@
-//! How far users keep to categories, to brands and to one another's items.
+//! How strongly users stick to categories, to brands and to one another's items.
 
-use super::statistics::Pair;
 use lightgcn_core::random::{Random, Stream};
 
-/// The structure of taste in a log. Each figure is a ratio to chance: 1 says no structure.
+/// A (user, item) pair, when first seen.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Pair {
+    pub(super) user: u32,
+    pub(super) item: u32,
+    pub(super) day: u32,
+}
+
+/// The structure of taste in a log. Each figure is a ratio to chance: 1 means no structure.
 ///
 /// All are taken over distinct (user, item) pairs, so that repeated events do not count.
 #[derive(Debug, Clone, Copy, Default, PartialEq, serde::Serialize)]

@@ -211,7 +211,7 @@ fn a_writer_that_fails_stops_the_generator() {
 }
 
 #[test]
-fn every_fault_of_a_config_is_listed() {
+fn all_issues_of_a_config_are_listed() {
     let mut config = ShopConfig {
         n_events: 0,
         n_items: Some(1),
@@ -225,8 +225,8 @@ fn every_fault_of_a_config_is_listed() {
     config.funnel.session_exponent = 1.0;
     config.funnel.never_carted_share = 1.0;
     config.funnel.carts = [f64::INFINITY, 1.0];
-    let Err(DataError::Config { faults }) = config.check() else {
-        panic!("the config has faults");
+    let Err(DataError::Config { issues }) = config.check() else {
+        panic!("the config has issues");
     };
     for name in [
         "n_events",
@@ -241,11 +241,11 @@ fn every_fault_of_a_config_is_listed() {
         "funnel.carts",
     ] {
         assert!(
-            faults.iter().any(|f| f.starts_with(name)),
-            "{name}: {faults:?}"
+            issues.iter().any(|f| f.starts_with(name)),
+            "{name}: {issues:?}"
         );
     }
-    let Err(DataError::Config { faults }) = (ShopConfig {
+    let Err(DataError::Config { issues }) = (ShopConfig {
         n_users: Some(200_001),
         n_communities: Some(100_000),
         ..ShopConfig::default()
@@ -253,7 +253,7 @@ fn every_fault_of_a_config_is_listed() {
     .check() else {
         panic!("more users than events");
     };
-    assert_eq!(faults.len(), 2, "{faults:?}");
+    assert_eq!(issues.len(), 2, "{issues:?}");
 }
 
 #[test]

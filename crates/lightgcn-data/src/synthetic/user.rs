@@ -1,6 +1,6 @@
-//! Who the users are: their tastes, how often they come, how readily they cart and buy.
+//! Users: their tastes, how often they come, how readily they cart and buy.
 //!
-//! Nothing of a user is stored: each trait is a function of the seed and the number.
+//! Nothing is stored per user: each trait is a function of the seed and the user's number.
 
 use super::calendar::{Calendar, LAST_SECOND, N_DAYS};
 use super::catalogue::Catalogue;
@@ -11,7 +11,7 @@ use lightgcn_core::random::{Draws, Random};
 
 const FIRST_USER_ID: u64 = 151_065_371;
 const USER_ID_SPAN: u64 = 457_765_000;
-/// Shares of a user's communities, by how many they are.
+/// Shares of a user's communities, by the number of communities.
 const MIXTURES: [&[f64]; 3] = [&[1.0], &[0.7, 0.3], &[0.6, 0.25, 0.15]];
 
 /// The traits that shape a user's sessions.
@@ -64,7 +64,7 @@ impl User {
         }
     }
 
-    /// A category that the user turns to.
+    /// A category for the user to browse.
     pub(super) fn category(
         &self,
         config: &ValidShopConfig,
@@ -90,36 +90,39 @@ pub(super) fn n_sessions(config: &ValidShopConfig, scale: f64, random: &Random, 
     pareto_count(&mut draws, exponent, scale, f64::from(MOST_SESSIONS))
 }
 
-/// When a user's sessions begin, in seconds from the start of the period, not sorted.
-///
-/// Visits are a chain of gaps from a uniform start, in shares of the period's traffic and wrapped
-/// around it, so that traffic follows the calendar whatever the gaps are. Sessions that follow
-/// within the hour follow in seconds.
-pub(super) fn session_times(
-    config: &ValidShopConfig,
-    n: u32,
-    calendar: &Calendar,
-    random: &Random,
-    user: u32,
-    times: &mut Vec<u32>,
-) {
-    let funnel = &config.config.funnel;
-    let mut draws = random.at(epoch::TIMES, u64::from(user));
-    let mut visit = draws.unit();
-    let mut second = calendar.second(visit);
-    times.clear();
-    times.push(second);
-    for _ in 1..n {
-        if draws.unit() < funnel.return_within_hour {
-            // Log-uniform between a minute and an hour.
-            second += (60.0 * 60f64.powf(draws.unit())) as u32;
-        } else {
-            let [mean, deviation] = funnel.return_days;
-            let days = (mean + deviation * draws.normal()).exp();
-            visit = (visit + days / f64::from(N_DAYS)).fract();
-            second = calendar.second(visit);
+/// When users come.
+pub(super) struct Visits<'a> {
+    pub(super) config: &'a ValidShopConfig,
+    pub(super) calendar: &'a Calendar,
+    pub(super) random: Random,
+}
+
+impl Visits<'_> {
+    /// Fills `times` with the starts of a user's `n` sessions, in seconds from the start of the period,
+    /// unsorted.
+    ///
+    /// Visits are a chain of gaps from a uniform start, in shares of the period's traffic and wrapped
+    /// around it, so that traffic follows the calendar whatever the gaps are. Sessions that follow
+    /// within the hour follow in seconds.
+    pub(super) fn session_times(&self, user: u32, n: u32, times: &mut Vec<u32>) {
+        let (funnel, calendar) = (&self.config.config.funnel, self.calendar);
+        let mut draws = self.random.at(epoch::TIMES, u64::from(user));
+        let mut visit = draws.unit();
+        let mut second = calendar.second(visit);
+        times.clear();
+        times.push(second);
+        for _ in 1..n {
+            if draws.unit() < funnel.return_within_hour {
+                // Log-uniform between a minute and an hour.
+                second += (60.0 * 60f64.powf(draws.unit())) as u32;
+            } else {
+                let [mean, deviation] = funnel.return_days;
+                let days = (mean + deviation * draws.normal()).exp();
+                visit = (visit + days / f64::from(N_DAYS)).fract();
+                second = calendar.second(visit);
+            }
+            times.push(second.min(LAST_SECOND));
         }
-        times.push(second.min(LAST_SECOND));
     }
 }
 

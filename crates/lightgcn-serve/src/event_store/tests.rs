@@ -297,8 +297,8 @@ fn exports_are_logs() {
         split: lightgcn_data::SplitConfig::None,
         ..lightgcn_data::PrepareConfig::default()
     };
-    let once = lightgcn_data::prepare(&paths[..1], &config, |_| {}).unwrap();
-    let twice = lightgcn_data::prepare(&paths, &config, |_| {}).unwrap();
+    let once = lightgcn_data::prepare(&paths[..1], &config).unwrap();
+    let twice = lightgcn_data::prepare(&paths, &config).unwrap();
     let train = once.split.train.interactions();
     assert_eq!(train, twice.split.train.interactions());
     let ann = once.users.get(odd).unwrap();

@@ -7,17 +7,16 @@ use lightgcn_core::{
 
 const SECONDS_PER_DAY: f64 = 86_400.0;
 
-/// What stands in a table of rows for a user or item without one.
+/// Marks a user or item without a row.
 pub(crate) const NO_ROW: u32 = u32::MAX;
 
-/// The whole log as interactions: the events of each (user, item) pair become one weight by
-/// the rules of `behaviors`, with the count of each behavior and the time of the last event.
-/// Users and items have the rows of the log's vocabularies. Where the weights decay, an
-/// event's age is taken from the log's last event. O(events + users + items).
+/// The whole log as interactions: the events of each (user, item) pair become one weight by the rules of
+/// `behaviors`, with the count of each behavior and the time of the last event. Users and items keep
+/// the rows of the log's vocabularies. If weights decay, ages count from the log's last event. O(events + users + items).
 ///
 /// # Errors
 /// [`CoreError::PairWeight`], with the shop's own ids, if a weight is not positive and finite;
-/// [`DataError::Config`] if the log holds behaviors that have no weight.
+/// [`DataError::Config`] if the log has behaviors without a weight.
 pub fn interactions(
     log: &EventLog,
     behaviors: &BehaviorWeights,
@@ -36,7 +35,7 @@ pub fn interactions(
     weighing.interactions(&pairs, |_| true, users.len(), items.len())
 }
 
-/// Refuses a table of weights that is shorter than the one the log was read with.
+/// Checks that the table of weights is not shorter than the one the log was read with.
 pub(crate) fn check_behaviors(
     log: &EventLog,
     behaviors: &BehaviorWeights,
@@ -44,8 +43,8 @@ pub(crate) fn check_behaviors(
     let known = behaviors.behaviors().len();
     match log.behaviors().iter().max() {
         Some(&last) if last as usize >= known => Err(DataError::Config {
-            faults: vec![format!(
-                "the log holds behavior number {last}, but only {known} behaviors have a weight; \
+            issues: vec![format!(
+                "the log has behavior number {last}, but only {known} behaviors have a weight; \
                  use the table that the log was read with"
             )],
         }),
@@ -64,7 +63,7 @@ pub(crate) struct Pairs {
 }
 
 impl Pairs {
-    /// Groups the events that `chosen` names. O(events + users + items).
+    /// Groups the events for which `chosen` holds. O(events + users + items).
     pub(crate) fn group(log: &EventLog, chosen: impl Fn(usize) -> bool) -> Self {
         let events = (0..log.n_events() as u32).filter(|&e| chosen(e as usize));
         let events: Vec<u32> = events.collect();
@@ -100,14 +99,14 @@ impl Pairs {
         &self.ids
     }
 
-    /// The time of the last of all events; 0 if there is none.
+    /// The time of the last event; 0 if there is none.
     pub(crate) fn last_time(&self, log: &EventLog) -> i64 {
         let times = self.events.iter().map(|&event| log.times()[event as usize]);
         times.max().unwrap_or(0)
     }
 }
 
-/// `events` in ascending order of their keys; those of one key stay in their order.
+/// Sorts `events` by key, stably.
 fn stable_counting_sort(events: &[u32], keys: &[u32], n_keys: usize) -> Vec<u32> {
     let mut next = vec![0u32; n_keys + 1];
     for &event in events {
@@ -118,9 +117,9 @@ fn stable_counting_sort(events: &[u32], keys: &[u32], n_keys: usize) -> Vec<u32>
     }
     let mut sorted = vec![0; events.len()];
     for &event in events {
-        let place = &mut next[keys[event as usize] as usize];
-        sorted[*place as usize] = event;
-        *place += 1;
+        let slot = &mut next[keys[event as usize] as usize];
+        sorted[*slot as usize] = event;
+        *slot += 1;
     }
     sorted
 }
@@ -129,7 +128,7 @@ fn stable_counting_sort(events: &[u32], keys: &[u32], n_keys: usize) -> Vec<u32>
 pub(crate) struct Weighing<'a> {
     pub(crate) log: &'a EventLog,
     pub(crate) behaviors: &'a BehaviorWeights,
-    /// The time from which ages are taken.
+    /// The time ages count from.
     pub(crate) now: i64,
     /// The new row of each user of the log.
     pub(crate) users: &'a [u32],
@@ -138,7 +137,7 @@ pub(crate) struct Weighing<'a> {
 }
 
 impl Weighing<'_> {
-    /// The interactions of the pairs that `chosen` names; all of them must have new rows.
+    /// The interactions of the pairs for which `chosen` holds; all of them must have new rows.
     pub(crate) fn interactions(
         &self,
         pairs: &Pairs,
@@ -239,7 +238,7 @@ mod tests {
     }
 
     #[test]
-    fn events_are_grouped_and_weighed_by_hand() {
+    fn events_are_grouped_and_weighed() {
         let day = 86_400;
         let log = log(&[
             ("v", "b", "view", 0),
@@ -270,7 +269,7 @@ mod tests {
     }
 
     #[test]
-    fn a_weight_that_is_not_positive_names_the_pair() {
+    fn a_non_positive_weight_is_an_error_with_its_pair() {
         let log = log(&[
             ("ann", "brush", "view", 0),
             ("ann", "comb", "remove_from_cart", 0),

@@ -1,4 +1,4 @@
-//! How a log is written down.
+//! What a log looks like, and how to read it.
 
 use lightgcn_core::{BehaviorId, BehaviorWeights};
 use serde::{Deserialize, Serialize};
@@ -7,12 +7,12 @@ use std::collections::BTreeMap;
 /// The names of a log's columns and behaviors. The default is the shop log of nine columns
 /// `event_time,event_type,product_id,category_id,category_code,brand,price,user_id,user_session`.
 ///
-/// Columns are found by name, in any order; columns that are not named here are read over. Of the
-/// optional columns, those that are `None`, empty or absent from the file are taken as unknown.
+/// Columns are found by name, in any order; columns not named here are ignored. An optional column
+/// that is `None`, empty or absent from the file is unknown.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct LogFormat {
-    /// The column of the event's time (required); see [`crate::time::parse`] for its forms.
+    /// The column of the event's time (required); see [`crate::time::parse`] for the formats.
     pub event_time: String,
     /// The column of the behavior's label (required).
     pub event_type: String,
@@ -28,13 +28,12 @@ pub struct LogFormat {
     pub brand: Option<String>,
     /// The column of the price (optional): a finite number with a decimal point, or empty.
     pub price: Option<String>,
-    /// The column of the user's session (optional). Training does not use sessions; statistics
-    /// of logs do.
+    /// The column of the user's session (optional). Used by log statistics, not by training.
     pub user_session: Option<String>,
-    /// The character between two fields: one ASCII character.
+    /// The field separator: one ASCII character.
     pub delimiter: char,
-    /// From the labels of the log to the names of the table of weights, such as `buy` → `purchase`.
-    /// Labels that are not listed stand for themselves.
+    /// Maps the log's labels to the names in the table of weights, such as `buy` → `purchase`.
+    /// Labels not listed keep their name.
     pub rename_behaviors: BTreeMap<String, String>,
     /// Labels whose events are counted and dropped.
     pub ignore_behaviors: Vec<String>,
@@ -60,43 +59,43 @@ impl Default for LogFormat {
 }
 
 impl LogFormat {
-    /// Every fault of the format, each a sentence that says how to fix it; empty where it is usable.
+    /// Everything wrong with the format, one sentence each with how to fix it; empty if it is valid.
     #[must_use]
-    pub fn faults(&self, behaviors: &BehaviorWeights) -> Vec<String> {
-        let mut faults = Vec::new();
+    pub fn issues(&self, behaviors: &BehaviorWeights) -> Vec<String> {
+        let mut issues = Vec::new();
         let columns = self.named_columns();
         for (n, (option, column)) in columns.iter().enumerate() {
             if column.is_empty() {
-                faults.push(format!("format.{option} is empty; name the log's column"));
+                issues.push(format!("format.{option} is empty; name the log's column"));
             } else if let Some((other, _)) = columns[..n].iter().find(|(_, c)| c == column) {
-                faults.push(format!(
+                issues.push(format!(
                     "format.{option} and format.{other} name the same column {column:?}"
                 ));
             }
         }
         if !self.delimiter.is_ascii() || matches!(self.delimiter, '"' | '\n' | '\r') {
-            faults.push(format!(
+            issues.push(format!(
                 "format.delimiter is {:?}; give one ASCII character, not a quote or a line end",
                 self.delimiter
             ));
         }
         for (label, name) in &self.rename_behaviors {
             if behaviors.get(name).is_none() {
-                faults.push(format!(
+                issues.push(format!(
                     "format.rename_behaviors maps {label:?} to {name:?}, which has no weight; \
                      add it to the behaviors"
                 ));
             }
             if self.ignore_behaviors.contains(label) {
-                faults.push(format!(
+                issues.push(format!(
                     "behavior {label:?} is both renamed and ignored; choose one"
                 ));
             }
         }
-        faults
+        issues
     }
 
-    /// The columns that are named, with the option that names each; the required ones first.
+    /// The named columns with the option that names each, required ones first.
     pub(crate) fn named_columns(&self) -> Vec<(&'static str, &str)> {
         let required = [
             ("event_time", &self.event_time),
@@ -119,7 +118,7 @@ impl LogFormat {
         required.chain(optional).collect()
     }
 
-    /// What to do with each label: the behavior it stands for, or `None` to ignore it.
+    /// The behavior of each label, or `None` for labels to ignore.
     pub(crate) fn labels(
         &self,
         behaviors: &BehaviorWeights,
@@ -137,7 +136,7 @@ impl LogFormat {
         labels
     }
 
-    /// The options as text, for a lineage.
+    /// Adds the options as text, for a lineage.
     pub(crate) fn describe(&self, options: &mut BTreeMap<String, String>) {
         for (option, column) in self.named_columns() {
             options.insert(format!("format.{option}"), column.to_owned());
@@ -155,26 +154,53 @@ impl LogFormat {
     }
 }
 
+/// What to do with rows that agree in every field, within a file or across files.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Duplicates {
+    /// Keep the first; count and drop the others.
+    #[default]
+    Drop,
+    /// Keep all of them, without looking for duplicates.
+    Keep,
+}
+
+/// How to read a log.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct ReadConfig {
+    /// Names of columns and behaviors.
+    pub format: LogFormat,
+    /// What to do with exact duplicates.
+    pub duplicates: Duplicates,
+    /// Whether to count and drop rows that cannot be used, rather than stop at the first one.
+    pub skip_bad_rows: bool,
+    /// Catalogue files or patterns: CSV with the format's `product_id` column and any of its
+    /// category, brand and price columns, one or several rows per item. They fill in what the log
+    /// does not say; a value in the log takes precedence.
+    pub catalogue: Vec<String>,
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
     use lightgcn_core::BehaviorWeightsConfig;
 
     #[test]
-    fn the_default_has_no_fault_and_every_fault_is_listed() {
+    fn the_default_is_valid_and_all_issues_are_listed() {
         let weights = BehaviorWeightsConfig::shop_log().check().unwrap();
-        assert!(LogFormat::default().faults(&weights).is_empty());
+        assert!(LogFormat::default().issues(&weights).is_empty());
         let format = LogFormat {
             event_time: String::new(),
             user_id: "product_id".to_owned(),
-            brand: Some(String::new()), // an empty optional column is no fault
+            brand: Some(String::new()), // an empty optional column is fine
             delimiter: '"',
             rename_behaviors: [("buy".to_owned(), "bought".to_owned())].into(),
             ignore_behaviors: vec!["buy".to_owned()],
             ..LogFormat::default()
         };
-        let faults = format.faults(&weights);
-        assert_eq!(faults.len(), 5, "{faults:?}");
+        let issues = format.issues(&weights);
+        assert_eq!(issues.len(), 5, "{issues:?}");
     }
 
     #[test]

@@ -1,4 +1,4 @@
-//! The bytes of a file: read, hashed and decompressed in a thread of their own.
+//! The bytes of a file, read, hashed and decompressed in their own thread.
 
 use crate::DataError;
 use flate2::bufread::MultiGzDecoder;
@@ -17,8 +17,8 @@ const CHUNKS_AHEAD: usize = 8;
 const GZIP: [u8; 2] = [0x1f, 0x8b];
 const ZSTD: [u8; 4] = [0x28, 0xb5, 0x2f, 0xfd];
 
-/// The decompressed bytes of a file. What the file is, is told by its first bytes, not its name:
-/// gzip (of any number of members), zstd (of any number of frames), or plain.
+/// The decompressed bytes of a file. Its first bytes, not its name, decide how it is read: gzip (any
+/// number of members), zstd (any number of frames), or plain.
 pub(crate) struct StoredFile {
     path: PathBuf,
     stored_read: Arc<AtomicU64>,
@@ -31,9 +31,9 @@ pub(crate) struct StoredFile {
     worker: JoinHandle<InputFile>,
 }
 
-/// Why no more bytes came.
+/// Why reading stopped.
 struct Failure {
-    /// The compression that was being undone, or none where the file itself could not be read.
+    /// The compression format, or `None` if the file itself could not be read.
     format: Option<&'static str>,
     source: io::Error,
 }
@@ -71,19 +71,19 @@ impl StoredFile {
         })
     }
 
-    /// How many stored bytes were read so far.
+    /// Bytes on disk read so far.
     pub(crate) fn stored_read(&self) -> u64 {
         self.stored_read.load(Ordering::Relaxed)
     }
 
-    /// Whether `position` is the end of the decompressed bytes given out so far, and the byte before
-    /// it is not `byte`.
+    /// Whether `position` is the end of the decompressed bytes read so far and the byte before it is not
+    /// `byte`.
     pub(crate) fn ends_without(&self, byte: u8, position: u64) -> bool {
         let last = self.current[..self.position].last();
         self.before + self.position as u64 == position && last.is_some_and(|&last| last != byte)
     }
 
-    /// The typed form of an error that reading gave.
+    /// Turns an I/O error of this reader into a [`DataError`].
     pub(crate) fn error(&mut self, given: io::Error) -> DataError {
         let path = self.path.clone();
         match self.failure.take() {
@@ -103,7 +103,7 @@ impl StoredFile {
         }
     }
 
-    /// The file's name, size and hash. Everything must have been read before.
+    /// The file's name, size and hash. Everything must have been read.
     pub(crate) fn finish(self) -> Result<InputFile, DataError> {
         let Self {
             path,
@@ -154,7 +154,7 @@ impl BufRead for StoredFile {
     }
 }
 
-/// Reads a file and hashes what it reads.
+/// Hashes a file while reading it.
 struct Tally {
     file: File,
     bytes: u64,
@@ -172,11 +172,11 @@ impl Read for Tally {
     }
 }
 
-/// Sends the decompressed chunks of a file until its end, a failure, or nobody listens any more.
+/// Sends the decompressed chunks of a file until its end, a failure, or the receiver is gone.
 fn pump(tally: Tally, name: String, sender: &SyncSender<Result<Vec<u8>, Failure>>) -> InputFile {
     let mut input = BufReader::with_capacity(CHUNK, tally);
     if let Err(failure) = decompress(&mut input, sender) {
-        // Nobody listens where the receiver has gone: then the failure is of no interest.
+        // If the receiver is gone, nobody needs the failure.
         drop(sender.send(Err(failure)));
     }
     let tally = input.into_inner();
@@ -194,7 +194,7 @@ fn decompress(
 ) -> Result<(), Failure> {
     let failed = |format| {
         move |source: io::Error| Failure {
-            // The system's own errors are not the fault of the compressed bytes.
+            // An error of the operating system is not the compressed data's.
             format: source.raw_os_error().map_or(format, |_| None),
             source,
         }
@@ -212,7 +212,7 @@ fn decompress(
     } else {
         send_all(whole, sender).map_err(failed(None))?;
     }
-    // Bytes behind the compressed part count for the hash.
+    // The hash covers bytes after the compressed part too.
     io::copy(input, &mut io::sink()).map_err(failed(None))?;
     Ok(())
 }
@@ -284,7 +284,7 @@ mod tests {
     }
 
     #[test]
-    fn damaged_files_are_named() {
+    fn damaged_files_are_errors_with_their_path() {
         let text = vec![b'a'; 100_000];
         let whole = gzip(&text);
         let mut flipped = gzip(b"some text that is long enough to be spoilt");
@@ -307,7 +307,7 @@ mod tests {
     }
 
     #[test]
-    fn a_reader_that_gives_up_early_leaves_no_thread_behind() {
+    fn dropping_a_reader_early_stops_its_thread() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("log.bin");
         std::fs::write(&path, vec![b'a'; CHUNK * (CHUNKS_AHEAD + 4)]).unwrap();

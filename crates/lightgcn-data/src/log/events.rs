@@ -1,7 +1,7 @@
 //! A log in memory, column by column.
 
 use crate::DataError;
-use crate::catalogue::Observations;
+use crate::log::catalogue::Observations;
 use hashbrown::HashMap;
 use hashbrown::hash_map::Entry;
 use lightgcn_core::{
@@ -9,8 +9,7 @@ use lightgcn_core::{
     UserId, Vocabulary,
 };
 
-/// The events of a log, in the order of the files and of the rows in them: 17 bytes an event, and
-/// the vocabularies.
+/// The events of a log, in file and row order: 17 bytes an event, plus the vocabularies.
 #[derive(Debug, Clone, PartialEq)]
 pub struct EventLog {
     users: Vec<u32>,
@@ -25,7 +24,7 @@ pub struct EventLog {
 }
 
 impl EventLog {
-    /// How many events there are.
+    /// The number of events.
     #[must_use]
     pub fn n_events(&self) -> usize {
         self.users.len()
@@ -43,7 +42,7 @@ impl EventLog {
         &self.items
     }
 
-    /// The behavior of each event, as a number of the table of weights.
+    /// The behavior of each event, as an index into the table of weights.
     #[must_use]
     pub fn behaviors(&self) -> &[u8] {
         &self.behaviors
@@ -67,7 +66,7 @@ impl EventLog {
         &self.item_ids
     }
 
-    /// What is known of the items: of each column the latest value that is not empty.
+    /// What is known about the items: the latest non-empty value of each column.
     #[must_use]
     pub fn catalogue(&self) -> &Catalogue {
         &self.catalogue
@@ -85,10 +84,10 @@ impl EventLog {
         &self.stages
     }
 
-    /// How many events each behavior has, `[n_behaviors]` long. O(events).
+    /// The number of events of each behavior, `[n_behaviors]`. O(events).
     ///
     /// # Panics
-    /// If the log holds a behavior beyond `n_behaviors`.
+    /// If the log has a behavior beyond `n_behaviors`.
     #[must_use]
     pub fn count_behaviors(&self, n_behaviors: usize) -> Vec<u64> {
         let mut counts = vec![0; n_behaviors];
@@ -99,7 +98,7 @@ impl EventLog {
     }
 }
 
-/// Makes an [`EventLog`] of events that a program holds itself, one by one.
+/// Builds an [`EventLog`] from events that are already in memory, one by one.
 ///
 /// ```
 /// use lightgcn_core::BehaviorWeightsConfig;
@@ -132,8 +131,8 @@ pub(crate) struct Events {
     pub(crate) observations: Observations,
 }
 
-/// A vocabulary that grows, with a short cut for ids that are whole numbers: almost all ids of shop
-/// logs are, and a look-up by number touches one place in memory where one by text touches three.
+/// A growing vocabulary with a shortcut for numeric ids: almost all ids in shop logs are, and a
+/// lookup by number touches one place in memory where a lookup by text touches three.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct GrowingIds<I: NodeId> {
     names: Vocabulary<I>,
@@ -156,7 +155,7 @@ impl<I: NodeId> GrowingIds<I> {
     }
 }
 
-/// The number that `name` is, if it is written as numbers are: up to 19 digits, no leading zero.
+/// `name` as a number, if it is one in canonical form: up to 19 digits, no leading zero.
 #[inline]
 fn canonical_number(name: &str) -> Option<u64> {
     let digits = name.as_bytes();
@@ -170,7 +169,7 @@ fn canonical_number(name: &str) -> Option<u64> {
 }
 
 impl Events {
-    /// Adds an event and gives its item.
+    /// Adds an event and returns its item.
     #[inline]
     pub(crate) fn push(
         &mut self,
@@ -216,7 +215,7 @@ impl Events {
 }
 
 impl EventLogBuilder {
-    /// An empty log of the behaviors that have a weight.
+    /// An empty log for the behaviors that have a weight.
     #[must_use]
     pub fn new(behaviors: &BehaviorWeights) -> Self {
         let labels = behaviors.behaviors().iter().map(|b| b.name.clone());
@@ -238,32 +237,32 @@ impl EventLogBuilder {
         behavior: &str,
         time: i64,
     ) -> Result<(), DataError> {
-        let mut faults = Vec::new();
+        let mut issues = Vec::new();
         for (kind, id) in [("user", user), ("item", item)] {
             if id.is_empty() {
-                faults.push(format!(
-                    "the {kind} id of an event is empty; every event needs it"
+                issues.push(format!(
+                    "the {kind} id of an event is empty; every event needs one"
                 ));
             }
         }
         let number = self.labels.iter().position(|label| label == behavior);
         if number.is_none() {
-            faults.push(format!(
+            issues.push(format!(
                 "behavior {behavior:?} has no weight; the known ones are {:?}",
                 self.labels
             ));
         }
         match number {
-            Some(number) if faults.is_empty() => {
+            Some(number) if issues.is_empty() => {
                 let behavior = BehaviorId(number as u8);
                 self.events.push(user, item, behavior, time).map(drop)
             }
-            _ => Err(DataError::Config { faults }),
+            _ => Err(DataError::Config { issues }),
         }
     }
 
-    /// Notes what is known of an item from `time` on; only fields that are known count. An item
-    /// without an event is passed over.
+    /// Records what is known about an item at `time`; unknown fields are ignored, and so are items
+    /// without an event.
     pub fn describe(&mut self, item: &str, time: i64, details: &ItemDetails) {
         let Some(item) = self.events.item_ids.names.get(item) else {
             return;
@@ -289,7 +288,7 @@ impl EventLogBuilder {
         let n = self.events.users.len() as u64;
         if n == 0 {
             return Err(DataError::NoEvents {
-                report: "none was added".to_owned(),
+                report: "none were added".to_owned(),
             });
         }
         let mut report = StageReport::new("events", "events");
@@ -306,7 +305,7 @@ mod tests {
     use lightgcn_core::BehaviorWeightsConfig;
 
     #[test]
-    fn numbers_and_texts_are_told_apart() {
+    fn numeric_and_text_ids_are_distinct() {
         let mut ids = GrowingIds::<UserId>::default();
         let names = [
             "7",
@@ -333,7 +332,7 @@ mod tests {
     }
 
     #[test]
-    fn built_by_hand() {
+    fn events_are_numbered_in_order_of_first_appearance() {
         let weights = BehaviorWeightsConfig::shop_log().check().unwrap();
         let mut log = EventLogBuilder::new(&weights);
         assert!(matches!(
@@ -350,10 +349,10 @@ mod tests {
         };
         log.describe("b", 6, &details);
         log.describe("unseen", 6, &details);
-        let Err(DataError::Config { faults }) = log.push("", "a", "wish", 1) else {
-            panic!("a bad event must be refused");
+        let Err(DataError::Config { issues }) = log.push("", "a", "wish", 1) else {
+            panic!("a bad event is an error");
         };
-        assert_eq!(faults.len(), 2);
+        assert_eq!(issues.len(), 2);
         let log = log.build().unwrap();
         assert_eq!(log.users(), [0, 1, 0]);
         assert_eq!(log.items(), [0, 1, 1]);

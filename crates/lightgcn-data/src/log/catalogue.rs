@@ -1,15 +1,14 @@
-//! What the log and catalogue files say of each item.
+//! What the log and catalogue files say about each item.
 
-use crate::reader::ReadConfig;
-use crate::table::Table;
-use crate::{DataError, RowFault, expand_paths};
+use crate::log::table::Table;
+use crate::{DataError, ReadConfig, RowIssue, expand_paths};
 use hashbrown::HashMap;
 use lightgcn_core::{Catalogue, InputFile, ItemId, LabelColumn, StageReport, Vocabulary};
 
 const UNKNOWN: u32 = u32::MAX;
 
-/// Labels of items, each with the time at which it was last seen. Of two labels the later one
-/// holds; of two at the same time, the one that comes later in the files.
+/// Labels of items, each with the time it was last seen. The later of two labels wins; at equal times,
+/// the one that comes later in the files.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct LatestLabels {
     labels: Vec<String>,
@@ -19,7 +18,7 @@ pub(crate) struct LatestLabels {
 }
 
 impl LatestLabels {
-    /// Notes a label; an empty one says nothing.
+    /// Records a label; empty labels are ignored.
     #[inline]
     pub(crate) fn observe(&mut self, item: ItemId, time: i64, label: &str) {
         if label.is_empty() {
@@ -34,7 +33,7 @@ impl LatestLabels {
             return;
         }
         self.times[at] = time;
-        // Most events repeat what is known: that spares the look-up.
+        // Most events repeat what is known: skip the lookup.
         if self.get(at) == Some(label) {
             return;
         }
@@ -52,13 +51,13 @@ impl LatestLabels {
         self.labels.get(code as usize).map(String::as_str)
     }
 
-    /// The column for `n_items` items; `other` speaks where nothing is known here.
+    /// The column for `n_items` items; `other` fills in what is unknown here.
     fn column(&self, n_items: usize, other: &Self) -> LabelColumn {
         LabelColumn::from_labels((0..n_items).map(|n| self.get(n).or_else(|| other.get(n))))
     }
 }
 
-/// Prices of items, each with the time at which it was last seen.
+/// Prices of items, each with the time it was last seen.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct LatestPrices {
     prices: Vec<Option<f64>>,
@@ -66,7 +65,7 @@ pub(crate) struct LatestPrices {
 }
 
 impl LatestPrices {
-    /// Notes a price. A negative one (the real log has some) is no price of an item.
+    /// Records a price; negative ones, of which the real log has some, are ignored.
     #[inline]
     pub(crate) fn observe(&mut self, item: ItemId, time: i64, price: f64) {
         if price.is_nan() || price < 0.0 {
@@ -88,7 +87,7 @@ impl LatestPrices {
     }
 }
 
-/// Everything seen of the items so far, by one source.
+/// Everything one source has said about the items so far.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Observations {
     pub(crate) category_id: LatestLabels,
@@ -98,7 +97,7 @@ pub(crate) struct Observations {
 }
 
 impl Observations {
-    /// The catalogue of `n_items` items; where these observations know nothing, `other` speaks.
+    /// The catalogue of `n_items` items; `other` fills in what is unknown here.
     pub(crate) fn catalogue(&self, n_items: usize, other: &Self) -> Result<Catalogue, DataError> {
         let prices = (0..n_items).map(|n| self.price.get(n).or_else(|| other.price.get(n)));
         let catalogue = Catalogue::from_columns(
@@ -111,7 +110,7 @@ impl Observations {
     }
 }
 
-/// The catalogue of the items chosen, in their order.
+/// The catalogue of the chosen items, in their order.
 pub(crate) fn select(catalogue: &Catalogue, items: &[u32]) -> Result<Catalogue, DataError> {
     let labels = |column: &LabelColumn| {
         LabelColumn::from_labels(items.iter().map(|&item| column.get(ItemId(item))))
@@ -126,9 +125,9 @@ pub(crate) fn select(catalogue: &Catalogue, items: &[u32]) -> Result<Catalogue, 
     Ok(catalogue)
 }
 
-/// Parses a price; an empty one is none.
+/// Parses a price; an empty field is `None`.
 #[inline]
-pub(crate) fn parse_price(table: &Table, column: usize) -> Result<Option<f64>, RowFault> {
+pub(crate) fn parse_price(table: &Table, column: usize) -> Result<Option<f64>, RowIssue> {
     let field = table.field(column);
     if field.is_empty() {
         return Ok(None);
@@ -138,23 +137,23 @@ pub(crate) fn parse_price(table: &Table, column: usize) -> Result<Option<f64>, R
         .and_then(|text| text.parse::<f64>().ok());
     match price.filter(|price| price.is_finite()) {
         Some(price) => Ok(Some(price)),
-        None => Err(RowFault::Price {
+        None => Err(RowIssue::Price {
             column: table.column_name(column),
             value: table.shown(column),
         }),
     }
 }
 
-/// What catalogue files say of the items of the log.
+/// What catalogue files say about the items of the log.
 pub(crate) struct CatalogueFiles {
     pub(crate) observations: Observations,
     pub(crate) inputs: Vec<InputFile>,
     pub(crate) report: StageReport,
 }
 
-/// Reads catalogue files: CSV with the format's item column and any of its category, brand and
-/// price columns. An item may stand in several rows: of each column the last value that is not
-/// empty holds. Rows of items that the log does not know are counted and dropped.
+/// Reads catalogue files: CSV with the format's `product_id` column and any of its category, brand and
+/// price columns. An item may have several rows: the last non-empty value of each column wins. Rows
+/// of items that are not in the log are counted and dropped.
 pub(crate) fn read_catalogue_files(
     config: &ReadConfig,
     items: &Vocabulary<ItemId>,
@@ -172,11 +171,11 @@ pub(crate) fn read_catalogue_files(
             match observe_row(&table, &columns, items, &mut files.observations) {
                 Ok(true) => files.report.kept += 1,
                 Ok(false) => files.report.drop("item not in the log", 1),
-                Err(fault) if config.skip_bad_rows => {
-                    tracing::warn!("skipped {}", table.row_error(fault.clone()));
-                    files.report.drop(fault.reason(), 1);
+                Err(issue) if config.skip_bad_rows => {
+                    tracing::warn!("skipped {}", table.row_error(issue.clone()));
+                    files.report.drop(issue.reason(), 1);
                 }
-                Err(fault) => return Err(table.row_error(fault)),
+                Err(issue) => return Err(table.row_error(issue)),
             }
         }
         files.inputs.push(table.finish()?);
@@ -209,17 +208,17 @@ impl Columns {
     }
 }
 
-/// Notes what a row of a catalogue file says; false where its item is unknown.
+/// Records a row of a catalogue file; false if the log does not have the item.
 fn observe_row(
     table: &Table,
     columns: &Columns,
     items: &Vocabulary<ItemId>,
     observations: &mut Observations,
-) -> Result<bool, RowFault> {
+) -> Result<bool, RowIssue> {
     table.check_field_count()?;
     let id = table.text(columns.product_id)?;
     if id.is_empty() {
-        return Err(RowFault::EmptyId {
+        return Err(RowIssue::EmptyId {
             column: table.column_name(columns.product_id),
         });
     }
@@ -247,12 +246,12 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_latest_value_that_is_not_empty_holds() {
+    fn the_latest_non_empty_value_wins() {
         let mut seen = Observations::default();
         let item = ItemId(1);
         seen.brand.observe(item, 20, "runail");
         seen.brand.observe(item, 25, "runail");
-        seen.brand.observe(item, 24, "irisk"); // earlier than the last sight of runail
+        seen.brand.observe(item, 24, "irisk"); // earlier than the last time runail was seen
         seen.brand.observe(item, 30, "");
         seen.price.observe(item, 10, 5.0);
         seen.price.observe(item, 10, 6.0); // the same time, a later row

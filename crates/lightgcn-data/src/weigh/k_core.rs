@@ -1,15 +1,15 @@
-//! The k-core: users and items with enough pairs, among one another.
+//! The k-core: users and items with enough pairs among each other.
 
 use lightgcn_core::{ItemId, StageReport, UserId};
 use serde::{Deserialize, Serialize};
 
-/// How many pairs a user and an item need at least. The default, 1 each, drops nothing.
+/// The fewest pairs a user and an item must have. The default, 1 each, drops nothing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct KCoreConfig {
-    /// The least number of pairs of a user.
+    /// The fewest pairs of a user. Default: 1.
     pub min_user_pairs: u32,
-    /// The least number of pairs of an item.
+    /// The fewest pairs of an item. Default: 1.
     pub min_item_pairs: u32,
 }
 
@@ -23,7 +23,7 @@ impl Default for KCoreConfig {
 }
 
 impl KCoreConfig {
-    /// Whether nothing is dropped.
+    /// Whether it drops nothing.
     #[must_use]
     pub fn is_trivial(&self) -> bool {
         self.min_user_pairs <= 1 && self.min_item_pairs <= 1
@@ -39,14 +39,13 @@ pub struct KCore {
     pub stages: Vec<StageReport>,
 }
 
-/// The largest part of `pairs` in which every user and every item has enough pairs. All
-/// pairs count, whatever their behaviors: they are the edges of the training graph. Users and
-/// items that fall short are removed with their pairs, in turn, until none falls short; the
-/// result does not depend on the order (Seidman, "Network structure and minimum degree", 1983).
+/// The largest subset of `pairs` in which every user and every item has enough pairs. Pairs of all
+/// behaviors count: they are the edges of the training graph. Users and items that fall short are
+/// removed with their pairs until none does; the result does not depend on the order (Seidman, "Network structure and minimum degree", 1983).
 /// O(pairs + users + items).
 ///
 /// # Panics
-/// If a pair names a row beyond `n_users` or `n_items`, or there are 2^32 pairs or more.
+/// If a pair has a row beyond `n_users` or `n_items`, or there are 2^32 pairs or more.
 #[must_use]
 pub fn k_core(
     n_users: usize,
@@ -90,11 +89,11 @@ pub fn k_core(
 /// The users or the items.
 struct Side {
     minimum: u32,
-    /// How many pairs each still has.
+    /// The pairs each row still has.
     degrees: Vec<u32>,
     offsets: Vec<u64>,
     pairs: Vec<u32>,
-    /// Those that fell short and still have their pairs.
+    /// Rows that fell short and still have their pairs.
     short: Vec<u32>,
 }
 
@@ -177,7 +176,7 @@ mod tests {
     }
 
     #[test]
-    fn a_chain_falls_apart_and_a_square_stays() {
+    fn a_chain_is_dropped_and_a_square_is_kept() {
         // Users 0 and 1 with items 0 and 1 hold each other; 2 hangs on by one pair, and
         // item 2 only through user 2.
         let pairs = [(0, 0), (2, 2), (0, 1), (1, 0), (1, 1), (2, 1), (3, 2)];
@@ -202,7 +201,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn the_core_is_a_fixpoint_and_the_largest(
+        fn the_core_is_the_largest_fixpoint(
             pairs in prop::collection::btree_set((0u32..8, 0u32..8), 0..40),
             users in 0u32..5,
             items in 0u32..5,

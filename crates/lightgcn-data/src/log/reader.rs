@@ -1,48 +1,19 @@
-//! Reading the files of a log.
+//! Reads the files of a log.
 
-use crate::catalogue::{Observations, parse_price, read_catalogue_files};
-use crate::digest::SeenRows;
-use crate::log::Events;
-use crate::table::Table;
-use crate::{DataError, EventLog, LogFormat, RowFault, expand_paths, time};
+use crate::log::catalogue::{Observations, parse_price, read_catalogue_files};
+use crate::log::digest::SeenRows;
+use crate::log::events::Events;
+use crate::log::table::Table;
+use crate::{DataError, Duplicates, EventLog, LogFormat, ReadConfig, RowIssue, expand_paths, time};
 use lightgcn_core::{BehaviorId, BehaviorWeights, ItemId, StageReport};
-use serde::{Deserialize, Serialize};
 use std::path::Path;
 
-/// What becomes of rows that are the same in every field, in one file or across files.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Duplicates {
-    /// The first one is kept; the others are counted and dropped.
-    #[default]
-    Drop,
-    /// All are kept, and none is looked for.
-    Keep,
-}
-
-/// How to read a log.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub struct ReadConfig {
-    /// The names of columns and behaviors.
-    pub format: LogFormat,
-    /// What becomes of exact duplicates.
-    pub duplicates: Duplicates,
-    /// Whether rows that cannot be used are counted and dropped; otherwise the first one is an
-    /// error.
-    pub skip_bad_rows: bool,
-    /// Catalogue files or patterns: CSV with the format's item column and any of its category,
-    /// brand and price columns, one or several rows an item. They tell what the log does not: a
-    /// value of the log, which is dated, goes before theirs.
-    pub catalogue: Vec<String>,
-}
-
-/// How far reading has come.
+/// How much has been read so far.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Progress {
-    /// Stored bytes read so far, of all files.
+    /// Bytes on disk read so far, over all files.
     pub bytes: u64,
-    /// Stored bytes of all files.
+    /// Bytes on disk of all files together.
     pub total_bytes: u64,
     /// Rows read so far.
     pub rows: u64,
@@ -51,33 +22,41 @@ pub struct Progress {
 /// Rows between two calls of the progress function.
 const ROWS_PER_CALL: u64 = 16_384;
 
-/// How many rows of a fault are shown in full.
+/// How many bad rows are logged in full for each reason.
 const EXAMPLES: u64 = 3;
 
-/// Reads the files that `paths` name (see [`expand_paths`]) into memory: plain, gzip or zstd, told
-/// by their content. `progress` is called now and then, and at the end.
+/// Reads a log into memory. `paths` are files or patterns (see [`expand_paths`]), plain, gzip or
+/// zstd, told apart by their content.
 ///
 /// Files are read in the order of their names, so the result does not depend on the order of
-/// `paths`. Exact duplicates are rows whose fields are all the same, found by a 128-bit digest: for
-/// 20 million rows the chance of taking two different rows for duplicates is below 1 in 10^24. It
-/// takes about 17 bytes of memory an event, and 16 to 32 more a row while duplicates are looked
-/// for.
+/// `paths`. Exact duplicates are rows that agree in every field, found by a 128-bit digest: in
+/// 20 million rows the chance that two different rows are taken for duplicates is below 1 in 10^24.
+/// Takes about 17 bytes of memory an event, and 16 to 32 more a row while looking for duplicates.
 ///
 /// # Errors
-/// Those of [`expand_paths`]; [`DataError::Config`] for a faulty format; [`DataError::Read`] and
-/// [`DataError::Compressed`] for files that cannot be read to their end; [`DataError::EmptyFile`],
-/// [`DataError::NoRows`], [`DataError::MissingColumn`] and the like for files that are no log;
+/// Those of [`expand_paths`]; [`DataError::Config`] if the format is invalid; [`DataError::Read`] and
+/// [`DataError::Compressed`] if a file cannot be read to its end; [`DataError::EmptyFile`],
+/// [`DataError::NoRows`], [`DataError::MissingColumn`] and the like for files that are not a log;
 /// [`DataError::Row`] for the first row that cannot be used (unless `skip_bad_rows` is set);
 /// [`DataError::NoEvents`] if nothing is left.
 pub fn read_events<P: AsRef<Path>>(
     paths: &[P],
     config: &ReadConfig,
     behaviors: &BehaviorWeights,
-    mut progress: impl FnMut(Progress),
 ) -> Result<EventLog, DataError> {
-    let faults = config.format.faults(behaviors);
-    if !faults.is_empty() {
-        return Err(DataError::Config { faults });
+    read_with_progress(paths, config, behaviors, &mut |_| {})
+}
+
+/// [`read_events`] that calls `progress` every [`ROWS_PER_CALL`] rows and at the end.
+pub(crate) fn read_with_progress<P: AsRef<Path>>(
+    paths: &[P],
+    config: &ReadConfig,
+    behaviors: &BehaviorWeights,
+    progress: &mut dyn FnMut(Progress),
+) -> Result<EventLog, DataError> {
+    let issues = config.format.issues(behaviors);
+    if !issues.is_empty() {
+        return Err(DataError::Config { issues });
     }
     let files = expand_paths(paths)?;
     let sizes = files.iter().map(|f| f.metadata().map_or(0, |m| m.len()));
@@ -85,13 +64,13 @@ pub fn read_events<P: AsRef<Path>>(
     let mut inputs = Vec::with_capacity(files.len());
     for file in &files {
         let mut table = Table::open(file, config.format.delimiter as u8)?;
-        reading.read(&mut table, &mut progress)?;
+        reading.read(&mut table, progress)?;
         if table.n_rows() == 0 {
             let path = table.path().to_owned();
             if !config.skip_bad_rows {
                 return Err(DataError::NoRows { path });
             }
-            tracing::warn!("{} holds a header and no row", path.display());
+            tracing::warn!("{} has a header but no rows", path.display());
         }
         let input = table.finish()?;
         reading.progress.bytes += input.bytes;
@@ -159,14 +138,14 @@ impl Columns {
     }
 }
 
-/// What became of a row.
+/// What happened to a row.
 enum Outcome {
     Kept,
     Ignored,
     Duplicate,
 }
 
-/// The state that grows from file to file.
+/// What accumulates from file to file.
 struct Reading<'a> {
     config: &'a ReadConfig,
     labels: Vec<(String, Option<BehaviorId>)>,
@@ -194,7 +173,7 @@ impl<'a> Reading<'a> {
     fn read(
         &mut self,
         table: &mut Table,
-        progress: &mut impl FnMut(Progress),
+        progress: &mut dyn FnMut(Progress),
     ) -> Result<(), DataError> {
         let columns = Columns::find(table, &self.config.format)?;
         let (mut kept, mut ignored, mut duplicates) = (0, 0, 0);
@@ -204,7 +183,7 @@ impl<'a> Reading<'a> {
                 Ok(Ok(Outcome::Kept)) => kept += 1,
                 Ok(Ok(Outcome::Ignored)) => ignored += 1,
                 Ok(Ok(Outcome::Duplicate)) => duplicates += 1,
-                Ok(Err(fault)) => self.bad_row(table, fault)?,
+                Ok(Err(issue)) => self.bad_row(table, issue)?,
                 Err(error) => return Err(error),
             }
             if self.progress.rows.is_multiple_of(ROWS_PER_CALL) {
@@ -222,29 +201,29 @@ impl<'a> Reading<'a> {
         Ok(())
     }
 
-    fn bad_row(&mut self, table: &Table, fault: RowFault) -> Result<(), DataError> {
+    fn bad_row(&mut self, table: &Table, issue: RowIssue) -> Result<(), DataError> {
         if !self.config.skip_bad_rows {
-            return Err(table.row_error(fault));
+            return Err(table.row_error(issue));
         }
-        let reason = fault.reason();
+        let reason = issue.reason();
         self.report.drop(reason, 1);
         if self.report.dropped[reason] <= EXAMPLES {
-            tracing::warn!("skipped {}", table.row_error(fault));
+            tracing::warn!("skipped {}", table.row_error(issue));
         }
         Ok(())
     }
 
-    /// Takes in a row. A fault of the row is the inner error, one that ends reading the outer.
+    /// Adds a row. The outer error ends the read; the inner one is a problem with this row alone.
     #[inline]
     fn read_row(
         &mut self,
         table: &Table,
         columns: &Columns,
-    ) -> Result<Result<Outcome, RowFault>, DataError> {
+    ) -> Result<Result<Outcome, RowIssue>, DataError> {
         let row = match self.parse(table, columns) {
             Ok(Some(row)) => row,
             Ok(None) => return Ok(Ok(Outcome::Ignored)),
-            Err(fault) => return Ok(Err(fault)),
+            Err(issue) => return Ok(Err(issue)),
         };
         if self.config.duplicates == Duplicates::Drop && !self.seen.insert(table.digest()) {
             return Ok(Ok(Outcome::Duplicate));
@@ -256,14 +235,14 @@ impl<'a> Reading<'a> {
         Ok(Ok(Outcome::Kept))
     }
 
-    /// The row's event, or none if its behavior is ignored.
+    /// The row's event, or `None` if its behavior is ignored.
     #[inline]
-    fn parse<'t>(&self, table: &'t Table, columns: &Columns) -> Result<Option<Row<'t>>, RowFault> {
+    fn parse<'t>(&self, table: &'t Table, columns: &Columns) -> Result<Option<Row<'t>>, RowIssue> {
         table.check_field_count()?;
         let Some(behavior) = self.behavior(table, columns.behavior)? else {
             return Ok(None);
         };
-        let time = time::parse(table.field(columns.time)).ok_or_else(|| RowFault::Time {
+        let time = time::parse(table.field(columns.time)).ok_or_else(|| RowIssue::Time {
             column: table.column_name(columns.time),
             value: table.shown(columns.time),
         })?;
@@ -282,12 +261,12 @@ impl<'a> Reading<'a> {
     }
 
     #[inline]
-    fn behavior(&self, table: &Table, column: usize) -> Result<Option<BehaviorId>, RowFault> {
+    fn behavior(&self, table: &Table, column: usize) -> Result<Option<BehaviorId>, RowIssue> {
         let label = table.field(column);
         let known = self.labels.iter().find(|(l, _)| l.as_bytes() == label);
         known
             .map(|&(_, behavior)| behavior)
-            .ok_or_else(|| RowFault::UnknownBehavior {
+            .ok_or_else(|| RowIssue::UnknownBehavior {
                 column: table.column_name(column),
                 value: table.shown(column),
                 known: self.labels.iter().map(|(l, _)| l.clone()).collect(),
@@ -307,7 +286,7 @@ impl<'a> Reading<'a> {
     }
 }
 
-/// What a row says.
+/// The fields of a row.
 struct Row<'t> {
     user: &'t str,
     item: &'t str,
@@ -320,10 +299,10 @@ struct Row<'t> {
 }
 
 #[inline]
-fn id(table: &Table, column: usize) -> Result<&str, RowFault> {
+fn id(table: &Table, column: usize) -> Result<&str, RowIssue> {
     let id = table.text(column)?;
     if id.is_empty() {
-        return Err(RowFault::EmptyId {
+        return Err(RowIssue::EmptyId {
             column: table.column_name(column),
         });
     }

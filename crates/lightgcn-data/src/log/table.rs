@@ -1,8 +1,8 @@
 //! A CSV file with a header: columns by name, rows with their line numbers.
 
-use crate::digest::row_digest;
-use crate::stream::StoredFile;
-use crate::{DataError, RowFault};
+use crate::log::digest::row_digest;
+use crate::log::stream::StoredFile;
+use crate::{DataError, RowIssue};
 use csv::{ByteRecord, ReaderBuilder, Terminator};
 use lightgcn_core::InputFile;
 use std::path::{Path, PathBuf};
@@ -17,15 +17,15 @@ pub(crate) struct Table {
 }
 
 impl Table {
-    /// Opens the file and reads its header; a byte order mark before it is passed over.
+    /// Opens the file and reads its header; a byte order mark is skipped.
     pub(crate) fn open(path: &Path, delimiter: u8) -> Result<Self, DataError> {
         let file = StoredFile::open(path)?;
         let reader = ReaderBuilder::new()
             .delimiter(delimiter)
             .has_headers(false)
             .flexible(true)
-            // Lines end in \n, and a \r before it is cut off here: so every line is counted when
-            // it is read, which the csv crate's own handling of \r\n does not do.
+            // Lines end in \n, and we strip a \r before it ourselves: with the csv crate's own \r\n
+            // handling, a line is not counted until the next one is read.
             .terminator(Terminator::Any(b'\n'))
             .buffer_capacity(1 << 16)
             .from_reader(file);
@@ -73,7 +73,7 @@ impl Table {
         Ok(first)
     }
 
-    /// Reads the next row; false at the end. Empty lines are passed over.
+    /// Reads the next row; false at the end. Empty lines are skipped.
     pub(crate) fn next_row(&mut self) -> Result<bool, DataError> {
         while self.read_record()? {
             if self.record.len() > 1 || !self.field(0).is_empty() {
@@ -97,13 +97,13 @@ impl Table {
         }
     }
 
-    /// Whether the row has as many fields as the header.
+    /// Checks that the row has as many fields as the header.
     #[inline]
-    pub(crate) fn check_field_count(&self) -> Result<(), RowFault> {
+    pub(crate) fn check_field_count(&self) -> Result<(), RowIssue> {
         if self.record.len() == self.header.len() {
             Ok(())
         } else {
-            Err(RowFault::FieldCount {
+            Err(RowIssue::FieldCount {
                 found: self.record.len(),
                 expected: self.header.len(),
             })
@@ -123,8 +123,8 @@ impl Table {
 
     /// Field `n` of the row as text.
     #[inline]
-    pub(crate) fn text(&self, n: usize) -> Result<&str, RowFault> {
-        std::str::from_utf8(self.field(n)).map_err(|_| RowFault::NotUtf8 {
+    pub(crate) fn text(&self, n: usize) -> Result<&str, RowIssue> {
+        std::str::from_utf8(self.field(n)).map_err(|_| RowIssue::NotUtf8 {
             column: self.header[n].clone(),
             value: self.shown(n),
         })
@@ -135,7 +135,7 @@ impl Table {
         self.header[n].clone()
     }
 
-    /// Field `n` for a message: at most 60 characters.
+    /// Field `n` for a message, cut to 60 characters.
     pub(crate) fn shown(&self, n: usize) -> String {
         let text = String::from_utf8_lossy(self.field(n));
         let mut shown: String = text.chars().take(60).collect();
@@ -159,7 +159,7 @@ impl Table {
 
     /// The line on which the row begins, from 1.
     pub(crate) fn line(&self) -> u64 {
-        // A row ends with its \n; only the last one of a file may be without.
+        // A row ends with its \n; only the last one of a file may lack it.
         let position = self.reader.position();
         let ends_bare = self.reader.get_ref().ends_without(b'\n', position.byte());
         let last = position.line() - u64::from(!ends_bare);
@@ -167,22 +167,22 @@ impl Table {
         last - inner.count() as u64
     }
 
-    /// How many rows were read so far.
+    /// Rows read so far.
     pub(crate) fn n_rows(&self) -> u64 {
         self.n_rows
     }
 
-    /// How many stored bytes were read so far.
+    /// Bytes on disk read so far.
     pub(crate) fn stored_read(&self) -> u64 {
         self.reader.get_ref().stored_read()
     }
 
-    /// The error of the row at hand.
-    pub(crate) fn row_error(&self, fault: RowFault) -> DataError {
+    /// The error for the current row.
+    pub(crate) fn row_error(&self, issue: RowIssue) -> DataError {
         DataError::Row {
             path: self.path.clone(),
             line: self.line(),
-            fault,
+            issue,
         }
     }
 
@@ -191,7 +191,7 @@ impl Table {
         &self.path
     }
 
-    /// The file's name, size and hash, once all rows were read.
+    /// The file's name, size and hash, once all rows are read.
     pub(crate) fn finish(self) -> Result<InputFile, DataError> {
         self.reader.into_inner().finish()
     }
@@ -216,7 +216,7 @@ mod tests {
     }
 
     #[test]
-    fn lines_are_numbered_by_any_line_end() {
+    fn lines_are_numbered_with_any_line_ending() {
         let expected = [
             (2, vec!["1".to_owned(), "x\ny".to_owned()]),
             (4, vec!["2".to_owned(), "z".to_owned()]),
@@ -234,7 +234,7 @@ mod tests {
     }
 
     #[test]
-    fn digests_do_not_see_line_ends() {
+    fn digests_ignore_line_endings() {
         let digests = |text: &str| {
             let folder = tempfile::tempdir().unwrap();
             let path = folder.path().join("t.csv");

@@ -12,7 +12,7 @@ fn weights() -> BehaviorWeights {
     BehaviorWeightsConfig::shop_log().check().unwrap()
 }
 
-/// A folder with the files given.
+/// A folder with these files.
 fn files(files: &[(&str, &[u8])]) -> (TempDir, Vec<PathBuf>) {
     let folder = tempfile::tempdir().unwrap();
     let mut paths = Vec::new();
@@ -26,28 +26,28 @@ fn files(files: &[(&str, &[u8])]) -> (TempDir, Vec<PathBuf>) {
 
 fn read_with(bytes: &[u8], config: &ReadConfig) -> Result<EventLog, DataError> {
     let (_folder, paths) = files(&[("log.csv", bytes)]);
-    read_events(&paths, config, &weights(), |_| {})
+    read_events(&paths, config, &weights())
 }
 
 fn read(text: &str) -> Result<EventLog, DataError> {
     read_with(text.as_bytes(), &ReadConfig::default())
 }
 
-/// The fault and the line of a log whose rows are given.
-fn fault(rows: &str) -> (u64, RowFault) {
+/// The issue of a log with these rows, and its line.
+fn issue(rows: &str) -> (u64, RowIssue) {
     match read(&format!("{HEADER}{rows}")) {
-        Err(DataError::Row { line, fault, path }) => {
+        Err(DataError::Row { line, issue, path }) => {
             assert!(path.ends_with("log.csv"));
-            (line, fault)
+            (line, issue)
         }
-        other => panic!("the row must be refused, not {other:?}"),
+        other => panic!("expected a bad row, got {other:?}"),
     }
 }
 
 const GOOD: &str = "2019-10-01 00:00:00 UTC,cart,5773203,148,apparel.glove,runail,2.62,46,26dd\n";
 
 #[test]
-fn a_log_by_hand() {
+fn a_small_log() {
     let log = read(&format!(
         "{HEADER}{GOOD}\
          2019-10-01 00:00:03 UTC,view,7,149,,,3,46,\n\
@@ -71,43 +71,43 @@ fn a_log_by_hand() {
 }
 
 #[test]
-fn every_bad_row_says_what_and_where() {
-    let (line, bad) = fault(&format!("{GOOD}2019-10-01 00:00:00 UTC,cart,1\n"));
+fn bad_rows_name_the_line_and_the_column() {
+    let (line, bad) = issue(&format!("{GOOD}2019-10-01 00:00:00 UTC,cart,1\n"));
     assert_eq!((line, bad.reason()), (3, "wrong number of fields"));
     assert!(matches!(
         bad,
-        RowFault::FieldCount {
+        RowIssue::FieldCount {
             found: 3,
             expected: 9
         }
     ));
-    let (_, bad) = fault("2019-10-01 00:00:00 UTC,cart,1,2,,a,b,3,4,5\n");
-    assert!(matches!(bad, RowFault::FieldCount { found: 10, .. }));
+    let (_, bad) = issue("2019-10-01 00:00:00 UTC,cart,1,2,,a,b,3,4,5\n");
+    assert!(matches!(bad, RowIssue::FieldCount { found: 10, .. }));
 
-    let (line, bad) = fault("2019-10-01 00:00:00 UTC,wish,1,2,,,3,4,5");
+    let (line, bad) = issue("2019-10-01 00:00:00 UTC,wish,1,2,,,3,4,5");
     assert_eq!(line, 2);
     let text = bad.to_string();
     assert!(text.contains("\"wish\"") && text.contains("\"remove_from_cart\""));
     assert!(
-        matches!(bad, RowFault::UnknownBehavior { column, known, .. }
+        matches!(bad, RowIssue::UnknownBehavior { column, known, .. }
         if column == "event_type" && known.len() == 4)
     );
 
-    let (_, bad) = fault("01/10/2019,cart,1,2,,,3,4,5\n");
-    assert!(matches!(&bad, RowFault::Time { column, value }
+    let (_, bad) = issue("01/10/2019,cart,1,2,,,3,4,5\n");
+    assert!(matches!(&bad, RowIssue::Time { column, value }
         if column == "event_time" && value == "01/10/2019"));
     for price in ["free", "NaN", "inf", "1e999", "2,5"] {
-        let (_, bad) = fault(&format!("2019-10-01,cart,1,2,,,\"{price}\",4,5\n"));
-        assert!(matches!(&bad, RowFault::Price { value, .. } if value == price));
+        let (_, bad) = issue(&format!("2019-10-01,cart,1,2,,,\"{price}\",4,5\n"));
+        assert!(matches!(&bad, RowIssue::Price { value, .. } if value == price));
     }
-    let (_, bad) = fault("2019-10-01,cart,,2,,,3,4,5\n");
-    assert!(matches!(bad, RowFault::EmptyId { column } if column == "product_id"));
-    let (_, bad) = fault("2019-10-01,cart,1,2,,,3,,5\n");
-    assert!(matches!(bad, RowFault::EmptyId { column } if column == "user_id"));
+    let (_, bad) = issue("2019-10-01,cart,,2,,,3,4,5\n");
+    assert!(matches!(bad, RowIssue::EmptyId { column } if column == "product_id"));
+    let (_, bad) = issue("2019-10-01,cart,1,2,,,3,,5\n");
+    assert!(matches!(bad, RowIssue::EmptyId { column } if column == "user_id"));
 }
 
 #[test]
-fn text_that_is_not_utf8_is_refused() {
+fn text_that_is_not_utf8_is_an_error() {
     let latin = [
         HEADER.as_bytes(),
         GOOD.as_bytes(),
@@ -117,7 +117,7 @@ fn text_that_is_not_utf8_is_refused() {
     let error = read_with(&latin, &ReadConfig::default()).unwrap_err();
     assert!(error.to_string().contains("line 3"), "{error}");
     assert!(
-        matches!(error, DataError::Row { fault: RowFault::NotUtf8 { column, .. }, .. }
+        matches!(error, DataError::Row { issue: RowIssue::NotUtf8 { column, .. }, .. }
         if column == "brand")
     );
     let utf16: Vec<u8> = format!("\u{feff}{HEADER}")
@@ -131,7 +131,7 @@ fn text_that_is_not_utf8_is_refused() {
 }
 
 #[test]
-fn files_that_are_no_log_are_refused() {
+fn files_that_are_not_a_log_are_errors() {
     assert!(matches!(read(""), Err(DataError::EmptyFile { .. })));
     assert!(matches!(read("\n\n"), Err(DataError::EmptyFile { .. })));
     assert!(matches!(read(HEADER), Err(DataError::NoRows { .. })));
@@ -166,7 +166,7 @@ fn files_that_are_no_log_are_refused() {
 }
 
 #[test]
-fn damaged_gzip_is_refused() {
+fn damaged_gzip_is_an_error() {
     let mut stored = gzip(format!("{HEADER}{}", GOOD.repeat(50)).as_bytes());
     stored.truncate(stored.len() - 10);
     assert!(matches!(
@@ -176,7 +176,7 @@ fn damaged_gzip_is_refused() {
 }
 
 #[test]
-fn bad_rows_are_skipped_and_counted_where_asked() {
+fn bad_rows_are_skipped_and_counted_on_request() {
     let config = ReadConfig {
         skip_bad_rows: true,
         format: LogFormat {
@@ -219,16 +219,16 @@ fn duplicates_across_files_are_dropped_or_kept() {
     let two = format!("{HEADER}{}{GOOD}", GOOD.replace("26dd", "26de"));
     let (_folder, paths) = files(&[("a.csv", one.as_bytes()), ("b.csv", two.as_bytes())]);
     let mut config = ReadConfig::default();
-    let log = read_events(&paths, &config, &weights(), |_| {}).unwrap();
+    let log = read_events(&paths, &config, &weights()).unwrap();
     assert_eq!(log.n_events(), 2); // the other session makes another row
     assert_eq!(log.stages()[0].dropped["exact duplicate"], 2);
     config.duplicates = Duplicates::Keep;
-    let log = read_events(&paths, &config, &weights(), |_| {}).unwrap();
+    let log = read_events(&paths, &config, &weights()).unwrap();
     assert_eq!(log.n_events(), 4);
 }
 
 #[test]
-fn columns_are_found_by_name_whatever_the_file_looks_like() {
+fn columns_are_found_by_name_in_any_layout() {
     let plain = read("event_time,event_type,product_id,user_id\n5,view,a,u\n6,cart,b,v\n").unwrap();
     for text in [
         "\u{feff}event_time,event_type,product_id,user_id\n5,view,a,u\n6,cart,b,v",
@@ -271,7 +271,7 @@ fn names_delimiter_and_labels_are_configurable() {
 }
 
 #[test]
-fn catalogue_files_tell_what_the_log_does_not() {
+fn catalogue_files_fill_in_what_the_log_does_not_say() {
     let log = format!("{HEADER}{GOOD}2019-10-02,view,7,,,,,9,\n");
     let items = "product_id,brand,category_id,price\n7,cnd,,1\n7,,500,2\n7,,,\n8,x,1,1\n5773203,other,1,9\n";
     let (folder, paths) = files(&[("log.csv", log.as_bytes()), ("item.csv", items.as_bytes())]);
@@ -279,7 +279,7 @@ fn catalogue_files_tell_what_the_log_does_not() {
         catalogue: vec![folder.path().join("item*").to_string_lossy().into_owned()],
         ..ReadConfig::default()
     };
-    let read = |config: &ReadConfig| read_events(&paths[..1], config, &weights(), |_| {});
+    let read = |config: &ReadConfig| read_events(&paths[..1], config, &weights());
     let log = read(&config).unwrap();
     let second = log.catalogue().get(ItemId(1));
     assert_eq!(second.brand.as_deref(), Some("cnd"));
@@ -311,17 +311,15 @@ fn catalogue_files_tell_what_the_log_does_not() {
 }
 
 #[test]
-fn progress_ends_with_everything_read() {
+fn progress_ends_at_the_last_row() {
     let mut text = HEADER.to_owned();
     for n in 0..40_000 {
         text.push_str(&format!("{n},view,{},,,,,{},\n", n % 7, n % 11));
     }
     let (_folder, paths) = files(&[("a.csv", text.as_bytes()), ("b.csv", text.as_bytes())]);
     let mut calls = Vec::new();
-    let log = read_events(&paths, &ReadConfig::default(), &weights(), |p| {
-        calls.push(p)
-    })
-    .unwrap();
+    let config = ReadConfig::default();
+    let log = read_with_progress(&paths, &config, &weights(), &mut |p| calls.push(p)).unwrap();
     assert_eq!(log.n_events(), 40_000);
     assert!(calls.len() >= 5, "{} calls", calls.len());
     assert!(calls.is_sorted_by(|a, b| a.rows <= b.rows && a.bytes <= b.bytes));
@@ -342,7 +340,7 @@ fn gzip(bytes: &[u8]) -> Vec<u8> {
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(32))]
     #[test]
-    fn reading_does_not_depend_on_compression_or_cutting(
+    fn reading_does_not_depend_on_compression_or_chunking(
         events in prop::collection::vec((0u8..4, 0u8..9, "[a-z ,\"\u{e9}]{1,6}", 0i64..2_000_000_000), 1..60),
         cut in 0usize..2000,
     ) {
