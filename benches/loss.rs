@@ -11,8 +11,8 @@ use burn::backend::Autodiff;
 use burn::tensor::{Tensor, TensorData};
 use criterion::{Criterion, Throughput};
 use lightgcn::kernels::CpuBackend;
-use lightgcn::loss::{PairRows, SoftmaxLossConfig, TripleRows, bpr_loss};
-use lightgcn::simd::{BprTriples, SoftmaxConfig, SoftmaxPairs, softmax_loss};
+use lightgcn::loss::{Batch, BatchIds, Bpr, Loss, TableRows, Tables};
+use lightgcn::simd::{BprTriples, SoftmaxPairs, softmax_loss};
 
 use crate::common::{DIM, embeddings, id, shops};
 
@@ -42,7 +42,7 @@ pub(crate) fn bench(c: &mut Criterion) {
             b.iter(|| lightgcn::simd::bpr_loss(&triples, &table, DIM, &mut gradients));
         });
         for (name, negative_weight) in NEGATIVE_WEIGHTS {
-            let config = SoftmaxConfig {
+            let config = lightgcn::simd::SoftmaxConfig {
                 temperature: TEMPERATURE,
                 negative_weight,
             };
@@ -87,58 +87,47 @@ fn through_autodiff(
         Tensor::<B, 2>::from_data(data, &device)
     };
     group.bench_function(id("bpr-autodiff", size), |b| {
-        let Pairs {
-            users,
-            positives,
-            negatives,
-            ..
-        } = &**pairs;
-        let n_items = pairs.n_rows() - pairs.n_users;
-        let rows = TripleRows::<B>::from_slices(
-            users,
-            positives,
-            negatives,
-            pairs.n_users,
-            n_items,
-            &device,
-        );
+        let ids = BatchIds {
+            users: &pairs.users,
+            positives: &pairs.positives,
+            negatives: &pairs.negatives,
+            shared: &[],
+        };
+        let rows = TableRows::new(pairs.n_users, pairs.n_items);
+        let batch = Batch::new(&ids, rows, &device);
         let table = table(pairs.n_rows());
-        b.iter(|| {
-            let table = table.clone().require_grad();
-            let (positive, negative) = rows.scores(table.clone());
-            let gradients = bpr_loss(positive, negative).backward();
-            table
-                .grad(&gradients)
-                .expect("the loss depends on the table")
-                .into_data()
-        });
+        b.iter(|| gradient(&Bpr, &table, &batch));
     });
     for (name, negative_weight) in NEGATIVE_WEIGHTS {
-        let config = SoftmaxLossConfig::new()
-            .with_temperature(TEMPERATURE.into())
-            .with_negative_weight(negative_weight.into());
+        let softmax = lightgcn::loss::SoftmaxConfig {
+            temperature: TEMPERATURE.into(),
+            negative_weight: negative_weight.into(),
+            ..Default::default()
+        };
         group.bench_function(id(&format!("{name}-autodiff"), size), |b| {
-            let Pairs {
-                users,
-                positives,
-                n_users,
-                n_positives,
-                ..
-            } = &**pairs;
-            let rows =
-                PairRows::<B>::from_slices(users, positives, &[], *n_users, *n_positives, &device);
-            let table = table(n_users + n_positives);
-            let loss = config.init().expect("the settings are valid");
-            b.iter(|| {
-                let table = table.clone().require_grad();
-                let gradients = loss.forward(table.clone(), &rows).backward();
-                table
-                    .grad(&gradients)
-                    .expect("the loss depends on the table")
-                    .into_data()
-            });
+            let ids = BatchIds {
+                users: &pairs.users,
+                positives: &pairs.positives,
+                ..BatchIds::default()
+            };
+            let rows = TableRows::new(pairs.n_users, pairs.n_positives);
+            let batch = Batch::new(&ids, rows, &device);
+            let table = table(pairs.n_users + pairs.n_positives);
+            b.iter(|| gradient(&softmax, &table, &batch));
         });
     }
+}
+
+/// The gradient of a batch's loss by the table, on the host.
+fn gradient<L: Loss>(loss: &L, table: &Tensor<B, 2>, batch: &Batch<B>) -> TensorData {
+    let table = table.clone().require_grad();
+    let tables = Tables {
+        embeddings: table.clone(),
+        layer0: table.clone(),
+    };
+    let gradients = loss.forward(tables, batch).backward();
+    let gradient = table.grad(&gradients);
+    gradient.expect("the loss depends on the table").into_data()
 }
 
 /// The pairs of a batch with one negative each, as rows among its distinct users and among its

@@ -17,7 +17,7 @@ use lightgcn::core::{
 use lightgcn::graph::{Adjacency, AdjacencyRequest, GraphOptions, TrainGraph};
 use lightgcn::kernels::{CpuBackend, SparseBackend, SparseMatrix, sparse_dense};
 use lightgcn::prelude::*;
-use lightgcn::train::{LossSpec, Observer, Preset, TrainEvent};
+use lightgcn::train::{LossConfig, Observer, Preset, TrainEvent};
 use std::collections::HashSet;
 use std::path::PathBuf;
 use std::time::Instant;
@@ -202,7 +202,7 @@ fn epochs<B: SparseBackend>(
         (spec.dimension, spec.layers) = (args.dimension, args.layers);
     }
     let config = TrainConfig {
-        loss: LossSpec::Bpr,
+        loss: LossConfig::Bpr,
         batch_size: args.batch_size,
         epochs: args.epochs.max(1),
         validate_every: u32::MAX,

@@ -19,7 +19,7 @@ use lightgcn::core::{BehaviorWeights, Catalogue, Lineage, Vocabulary};
 use lightgcn::metrics::{IntervalOptions, PairedTestOptions, RankingEvaluator, RankingReport};
 use lightgcn::prelude::*;
 use lightgcn::recommend::{Hide, ItemFilter};
-use lightgcn::train::{LossSpec, SoftmaxSpec};
+use lightgcn::train::{LossConfig, SoftmaxConfig};
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 
@@ -223,7 +223,7 @@ fn fit(dataset: &Dataset, args: &Args) -> anyhow::Result<Artifact> {
     let config = TrainConfig {
         seed: args.seed,
         epochs: args.epochs,
-        loss: LossSpec::Softmax(SoftmaxSpec::default()),
+        loss: LossConfig::Softmax(SoftmaxConfig::default()),
         checkpoint_every: 0,
         ..TrainConfig::default()
     };

@@ -13,7 +13,7 @@ use lightgcn::core::{Interactions, InteractionsBuilder, Split, Truth};
 use lightgcn::metrics::RankingEvaluator;
 use lightgcn::prelude::*;
 use lightgcn::recommend::{FoldIn, Hide};
-use lightgcn::train::{LossSpec, SoftmaxSpec};
+use lightgcn::train::{LossConfig, SoftmaxConfig};
 use std::path::PathBuf;
 use std::time::Instant;
 
@@ -134,10 +134,10 @@ fn fit(dataset: &Dataset, args: &Args) -> anyhow::Result<Artifact> {
     let config = TrainConfig {
         seed: args.seed,
         epochs: args.epochs,
-        loss: LossSpec::Softmax(SoftmaxSpec {
+        loss: LossConfig::Softmax(SoftmaxConfig {
             temperature: 0.1,
             negative_weight: 1.0,
-            ..SoftmaxSpec::default()
+            ..SoftmaxConfig::default()
         }),
         checkpoint_every: 0,
         ..TrainConfig::default()

@@ -15,7 +15,7 @@ use lightgcn::linear::{Filter, FilterConfigs};
 use lightgcn::prelude::*;
 use lightgcn::recommend::{BlendRanker, LinearRanker, Scorer, choose_weight};
 use lightgcn::store::Storage;
-use lightgcn::train::{EndReason, LayerWeightChoice, LossSpec, Schedule, SoftmaxSpec};
+use lightgcn::train::{EndReason, LayerWeightChoice, LossConfig, Schedule, SoftmaxConfig};
 use std::path::PathBuf;
 
 /// Training frees and takes large buffers at every step; this allocator keeps them, where the
@@ -150,14 +150,14 @@ fn main() -> anyhow::Result<()> {
         _ => {}
     }
     let loss = match args.loss.as_str() {
-        "bpr" => LossSpec::Bpr,
-        "softmax" => LossSpec::Softmax(SoftmaxSpec {
+        "bpr" => LossConfig::Bpr,
+        "softmax" => LossConfig::Softmax(SoftmaxConfig {
             temperature: args.temperature,
             negative_weight: args.negative_weight,
             shared_negatives: args.shared_negatives,
             mask_positives: !args.keep_positives,
             popularity_correction: args.popularity_correction,
-            ..SoftmaxSpec::default()
+            ..SoftmaxConfig::default()
         }),
         other => anyhow::bail!("unknown loss {other:?}; use bpr or softmax"),
     };

@@ -12,7 +12,7 @@ use clap::Parser;
 use lightgcn::core::random::{Random, Stream};
 use lightgcn::prelude::*;
 use lightgcn::recommend::Hide;
-use lightgcn::train::{LossSpec, SoftmaxSpec};
+use lightgcn::train::{LossConfig, SoftmaxConfig};
 use std::path::PathBuf;
 
 #[global_allocator]
@@ -64,10 +64,10 @@ fn main() -> anyhow::Result<()> {
     let config = TrainConfig {
         seed: args.seed,
         epochs: args.epochs,
-        loss: LossSpec::Softmax(SoftmaxSpec {
+        loss: LossConfig::Softmax(SoftmaxConfig {
             temperature: 0.1,
             negative_weight: 1.0,
-            ..SoftmaxSpec::default()
+            ..SoftmaxConfig::default()
         }),
         checkpoint_every: 0,
         ..TrainConfig::default()

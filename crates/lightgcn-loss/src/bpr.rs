@@ -1,59 +1,38 @@
 //! Bayesian Personalized Ranking.
 
-use burn::module::Module;
 use burn::tensor::Tensor;
 use burn::tensor::activation::log_sigmoid;
 use burn::tensor::backend::Backend;
+use lightgcn_kernels::SparseBackend;
+use serde::{Deserialize, Serialize};
 
-/// Bayesian Personalized Ranking as a burn module without parameters.
-///
-/// See [`bpr_loss`] for the formula.
-#[derive(Module, Clone, Debug, Default)]
-pub struct BprLoss;
+use crate::batch::Batch;
+use crate::config::LossConfig;
+use crate::loss::{Loss, LossNeeds, Tables};
 
-impl BprLoss {
-    /// Makes the module.
-    pub fn new() -> Self {
-        Self
+/// Bayesian Personalized Ranking on dot products of final embeddings, with one or several negatives
+/// per pair: [`bpr_loss`], or [`bpr_loss_weighted`] where pairs have weights. It has no settings.
+#[derive(Clone, Copy, Debug, PartialEq, Default, Serialize, Deserialize)]
+pub struct Bpr;
+
+impl Loss for Bpr {
+    fn needs(&self) -> LossNeeds {
+        LossNeeds {
+            negatives: true,
+            ..LossNeeds::default()
+        }
     }
 
-    /// The loss of a batch: [`bpr_loss`].
-    ///
-    /// # Shapes
-    ///
-    /// - positive_scores: `[batch]`
-    /// - negative_scores: `[batch, n_negatives]`
-    /// - output: `[1]`
-    ///
-    /// # Panics
-    ///
-    /// As [`bpr_loss`].
-    pub fn forward<B: Backend>(
-        &self,
-        positive_scores: Tensor<B, 1>,
-        negative_scores: Tensor<B, 2>,
-    ) -> Tensor<B, 1> {
-        bpr_loss(positive_scores, negative_scores)
+    fn forward<B: SparseBackend>(&self, tables: Tables<B>, batch: &Batch<B>) -> Tensor<B, 1> {
+        let (positive, negative) = batch.scores(tables.embeddings);
+        match batch.weights() {
+            None => bpr_loss(positive, negative),
+            Some(weights) => bpr_loss_weighted(positive, negative, weights.clone()),
+        }
     }
 
-    /// The loss of a batch whose pairs count differently: [`bpr_loss_weighted`].
-    ///
-    /// # Shapes
-    ///
-    /// - positive_scores and weights: `[batch]`
-    /// - negative_scores: `[batch, n_negatives]`
-    /// - output: `[1]`
-    ///
-    /// # Panics
-    ///
-    /// As [`bpr_loss_weighted`].
-    pub fn forward_weighted<B: Backend>(
-        &self,
-        positive_scores: Tensor<B, 1>,
-        negative_scores: Tensor<B, 2>,
-        weights: Tensor<B, 1>,
-    ) -> Tensor<B, 1> {
-        bpr_loss_weighted(positive_scores, negative_scores, weights)
+    fn fused(&self) -> Option<LossConfig> {
+        Some(LossConfig::Bpr)
     }
 }
 
@@ -148,12 +127,12 @@ fn summed_terms<B: Backend>(
 #[cfg(all(test, feature = "flex"))]
 mod tests {
     use super::*;
-    use crate::test_support::{B, assert_close, f64_tensor, gradient_check, values};
+    use crate::test_support::{B, assert_close, batch, f64_tensor, gradient_check, values};
 
     const LN_2: f64 = std::f64::consts::LN_2;
 
     #[test]
-    fn one_negative_by_hand() {
+    fn one_negative_equals_the_formula() {
         // Margins ln 3, 0 and −ln 3: σ is 3/4, 1/2 and 1/4.
         let ln_3 = 3.0_f64.ln();
         let loss = bpr_loss::<B>(
@@ -179,11 +158,8 @@ mod tests {
     fn weights_multiply_each_pair() {
         let positive = f64_tensor([2], &[0.0, 0.0]);
         let negative = f64_tensor([2, 1], &[0.0, 3.0_f64.ln()]);
-        let loss = BprLoss::new().forward_weighted::<B>(
-            positive.clone(),
-            negative.clone(),
-            f64_tensor([2], &[3.0, 0.5]),
-        );
+        let weights = f64_tensor([2], &[3.0, 0.5]);
+        let loss = bpr_loss_weighted::<B>(positive.clone(), negative.clone(), weights);
         assert_close(
             &values(loss),
             &[(3.0 * LN_2 + 0.5 * 4.0_f64.ln()) / 2.0],
@@ -192,7 +168,7 @@ mod tests {
 
         let ones = f64_tensor([2], &[1.0, 1.0]);
         let weighted = bpr_loss_weighted::<B>(positive.clone(), negative.clone(), ones);
-        let plain = BprLoss::new().forward(positive, negative);
+        let plain = bpr_loss(positive, negative);
         assert_eq!(values(weighted), values(plain));
     }
 
@@ -235,13 +211,13 @@ mod tests {
 
     #[test]
     #[should_panic(expected = "2 positive scores for 3 rows of negative scores")]
-    fn rows_must_match() {
+    fn different_numbers_of_rows_panic() {
         bpr_loss::<B>(f64_tensor([2], &[0.0; 2]), f64_tensor([3, 1], &[0.0; 3]));
     }
 
     #[test]
     #[should_panic(expected = "1 weights for 2 pairs")]
-    fn weights_must_match() {
+    fn a_different_number_of_weights_panics() {
         bpr_loss_weighted::<B>(
             f64_tensor([2], &[0.0; 2]),
             f64_tensor([2, 1], &[0.0; 2]),
@@ -251,7 +227,49 @@ mod tests {
 
     #[test]
     #[should_panic(expected = "0 pairs with 1 negatives each")]
-    fn an_empty_batch_is_refused() {
+    fn an_empty_batch_panics() {
         bpr_loss::<B>(f64_tensor([0], &[]), f64_tensor([0, 1], &[]));
+    }
+
+    fn table() -> Tensor<B, 2> {
+        Tensor::<B, 2>::from_floats(
+            [[1.0, 2.0], [3.0, -1.0], [1.0, 0.0], [0.0, 1.0], [2.0, 2.0]],
+            &Default::default(),
+        )
+        .require_grad()
+    }
+
+    fn loss(embeddings: &Tensor<B, 2>, batch: &Batch<B>) -> Tensor<B, 1> {
+        let tables = Tables {
+            embeddings: embeddings.clone(),
+            layer0: table(),
+        };
+        Bpr.forward(tables, batch)
+    }
+
+    fn softplus(x: f64) -> f64 {
+        x.exp().ln_1p()
+    }
+
+    #[test]
+    fn a_batch_is_scored_by_dot_product() {
+        let batch = batch(&[0, 1], &[2, 0], &[1, 1], &[]);
+        // Margins 6 − 2 and 3 − (−1).
+        assert_close(&values(loss(&table(), &batch)), &[softplus(-4.0)], 1e-6);
+        let weighted = batch.with_weights(&[1.0, 0.5]);
+        let expected = 0.75 * softplus(-4.0);
+        assert_close(&values(loss(&table(), &weighted)), &[expected], 1e-6);
+    }
+
+    #[test]
+    fn the_gradient_of_a_batch_equals_the_formula() {
+        let embeddings = table();
+        let batch = batch(&[0], &[2], &[1], &[]);
+        let gradients = loss(&embeddings, &batch).backward();
+        // dL/dmargin = −σ(−4); the user's slope is that times (positive − negative).
+        let s = -1.0 / (1.0 + 4.0_f64.exp());
+        let expected = [2.0 * s, s, 0.0, 0.0, 0.0, 0.0, -s, -2.0 * s, s, 2.0 * s];
+        let found = values(embeddings.grad(&gradients).unwrap());
+        assert_close(&found, &expected, 1e-6);
     }
 }

@@ -49,7 +49,7 @@ mod tests {
     use crate::test_support::{B, assert_close, f64_tensor, gradient_check, values};
 
     #[test]
-    fn by_hand() {
+    fn it_equals_the_formula() {
         let users = f64_tensor([2, 2], &[1.0, 2.0, 0.0, -3.0]);
         let positives = f64_tensor([1, 2], &[0.5, 0.5]);
         // Squared lengths 5, 9 and 0.5.
@@ -70,13 +70,13 @@ mod tests {
 
     #[test]
     #[should_panic(expected = "the batch size is 0")]
-    fn an_empty_batch_is_refused() {
+    fn an_empty_batch_panics() {
         l2_regularization::<B>([f64_tensor([1, 1], &[1.0])], 0);
     }
 
     #[test]
     #[should_panic(expected = "no rows were given")]
-    fn no_rows_are_refused() {
+    fn no_rows_panic() {
         l2_regularization::<B>([], 1);
     }
 }

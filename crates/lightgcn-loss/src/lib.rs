@@ -1,25 +1,24 @@
-//! Losses for recommenders as burn modules.
+//! Losses for recommenders on burn, behind one trait.
 //!
 //! | loss | formula | item |
 //! |---|---|---|
-//! | BPR, one or several negatives | `mean −ln σ(f⁺ − f⁻)` | [`bpr_loss`], [`BprLoss`] |
-//! | sampled softmax (SL), in-batch and extra negatives | `mean −s⁺/τ + ln Σ exp(s⁻/τ)`, s a cosine | [`SoftmaxLoss`] |
-//! | bilateral softmax (BSL) | `mean −s⁺/τ + t₂ · ln Σ exp(s⁻/τ)` | [`SoftmaxLoss`] |
-//! | popularity correction (logQ) | `s⁻/τ − κ · ln q⁻` instead of `s⁻/τ` | [`SoftmaxLoss`] |
-//! | SL@K | pairs weighted by `σ((s⁺ − β) / τ_w)` | [`SoftmaxLoss`] |
-//! | L2 on the rows of a batch | `½ · Σ‖e‖² / batch` | [`l2_regularization`] |
-//! | what a training step minimizes | `BPR + λ · L2` | [`RecommendationLoss`] |
-//! | | `softmax + λ · L2` | [`SoftmaxRecommendationLoss`] |
+//! | BPR, one or several negatives | `mean −ln σ(f⁺ − f⁻)` | [`Bpr`], [`bpr_loss`] |
+//! | sampled softmax (SL), in-batch and shared negatives | `mean −s⁺/τ + ln Σ exp(s⁻/τ)`, s a cosine | [`SoftmaxConfig`] |
+//! | bilateral softmax (BSL) | `mean −s⁺/τ + t₂ · ln Σ exp(s⁻/τ)` | [`SoftmaxConfig`] |
+//! | popularity correction (logQ) | `s⁻/τ − κ · ln q⁻` instead of `s⁻/τ` | [`SoftmaxConfig`] |
+//! | SL@K | pairs weighted by `σ((s⁺ − β) / τ_w)` | [`TopKConfig`] |
+//! | L2 on the rows of a batch | `½ · Σ‖e‖² / batch` | [`Batch::l2`], [`l2_regularization`] |
 //!
-//! [`bpr_loss`] and [`l2_regularization`] take plain tensors on any burn backend. The others take
-//! whole embedding tables and a batch, [`TripleRows`] for BPR and [`PairRows`] for the softmax
-//! losses, whose pairs share their negatives. They read the rows by
+//! A [`Loss`] takes whole embedding tables and a [`Batch`] and says what it needs of one;
+//! [`LossConfig`] is the choice among the losses of this crate as configurations name it. Another
+//! crate may implement [`Loss`] for a type of its own and train with it. [`bpr_loss`] and
+//! [`l2_regularization`] take plain tensors on any burn backend. A batch reads its rows by
 //! [`gather_rows`](lightgcn_kernels::gather_rows), whose gradient is fast and deterministic.
 //!
 //! # Example
 //!
-//! A user prefers a seen item to an unseen one by a margin of ln 3, so that the model gives the
-//! right order the probability σ(ln 3) = ¾:
+//! The model scores a seen item ln 3 above an unseen one, so that it gives the right order the
+//! probability σ(ln 3) = ¾:
 //!
 //! ```
 //! use burn::backend::{Autodiff, Flex};
@@ -44,25 +43,23 @@
 //!
 //! On the CPU the same batch gives the same bits at any thread count, as long as a batch has less
 //! than four million pairs (burn's Flex sums longer vectors in parallel in no fixed order; rows are
-//! reduced first, so that the dimension and the number of negatives do not count).
+//! summed first, so that only the number of pairs counts).
 #![forbid(unsafe_code)]
 
+mod batch;
 mod bpr;
+mod config;
 mod error;
 mod l2;
-mod pairs;
-mod recommendation;
+mod loss;
 mod softmax;
-mod softmax_recommendation;
 #[cfg(all(test, feature = "flex"))]
 mod test_support;
-mod triples;
 
-pub use bpr::{BprLoss, bpr_loss, bpr_loss_weighted};
-pub use error::{LossError, LossFault};
+pub use batch::{Batch, BatchIds, TableRows};
+pub use bpr::{Bpr, bpr_loss, bpr_loss_weighted};
+pub use config::LossConfig;
+pub use error::{ConfigIssue, LossError};
 pub use l2::l2_regularization;
-pub use pairs::PairRows;
-pub use recommendation::{LossTerms, RecommendationLoss, RecommendationLossConfig};
-pub use softmax::{SoftmaxLoss, SoftmaxLossConfig, TopKWeighting};
-pub use softmax_recommendation::{SoftmaxRecommendationLoss, SoftmaxRecommendationLossConfig};
-pub use triples::{TripleRows, triple_scores};
+pub use loss::{Loss, LossNeeds, Tables};
+pub use softmax::{MAX_SHARED_NEGATIVES, SoftmaxConfig, TopKConfig};

@@ -1,125 +1,71 @@
 //! The softmax family: sampled softmax, BSL, popularity correction, SL@K.
 
-use burn::config::Config;
-use burn::module::Module;
 use burn::tensor::activation::sigmoid;
 use burn::tensor::{Bool, Tensor};
 use lightgcn_kernels::SparseBackend;
+use serde::{Deserialize, Serialize};
 
-use crate::error::{LossError, LossFault, no_faults};
-use crate::pairs::PairRows;
+use crate::batch::Batch;
+use crate::config::LossConfig;
+use crate::error::{ConfigIssue, LossError};
+use crate::loss::{Loss, LossNeeds, Tables};
 
 /// What excluded candidates score: below any logit, and finite in 32 bits.
 const EXCLUDED: f32 = -1e30;
 
-/// The least temperature, with which logits stay far from [`EXCLUDED`].
-const LEAST_TEMPERATURE: f64 = 1e-4;
+/// The most items that a batch may share.
+pub const MAX_SHARED_NEGATIVES: usize = 65_536;
 
-/// How SL@K weighs pairs: see [`SoftmaxLoss`].
-#[derive(Config, Debug, Copy, PartialEq)]
-pub struct TopKWeighting {
-    /// K, the length of the lists that matter, at least 1. The thresholds of a batch are each user's
-    /// K-th largest cosine.
+/// How SL@K weights pairs: pair (u, i) counts
+///
+/// ```text
+/// ω = σ((s_ui − β_u) / τ_w)
+/// ```
+///
+/// times, where β_u is the user's K-th best cosine: nearly 1 for pairs within the K best, nearly 0
+/// for those far below. The weights are constants to the gradient.
+///
+/// Source: Yang et al., *Breaking the Top-K Barrier: Advancing Top-K Ranking Metrics Optimization in
+/// Recommender Systems*, KDD 2025. (The authors' code of SL@K lets the gradient flow through the
+/// weights, that of its variant SogSL@K does not.)
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct TopKConfig {
+    /// K, the length of the lists that matter, at least 1. Default: 20.
     pub k: usize,
-    /// Temperature τ_w of the weights, at least 0.0001. As it grows all weights become 1/2.
+    /// Temperature τ_w of the weights, from 0.01 to 100; the authors search 0.5 to 3. As it grows,
+    /// all weights become ½. Default: 1.
     pub temperature: f64,
+    /// Number of epochs after which the trainer recomputes the thresholds β, at least 1. It takes
+    /// as much work as an evaluation of all users. Default: 5.
+    pub every: u32,
 }
 
-/// How to make a [`SoftmaxLoss`].
-///
-/// # Example
-///
-/// ```
-/// use lightgcn_loss::{SoftmaxLossConfig, TopKWeighting};
-///
-/// // BSL as published for Gowalla.
-/// let config = SoftmaxLossConfig::new().with_temperature(0.12).with_negative_weight(0.84);
-/// assert!(config.check().is_ok());
-///
-/// let top_k = TopKWeighting { k: 0, temperature: 1.0 };
-/// let faults = config.with_temperature(0.0).with_top_k(Some(top_k)).check().unwrap_err();
-/// assert_eq!(
-///     faults.to_string(),
-///     "SoftmaxLossConfig: temperature is 0; it must be at least 0.0001 and finite (usual: 0.05 \
-///      to 0.2); top_k.k is 0; it must be the length of the lists that matter, such as 20"
-/// );
-/// ```
-#[derive(Config, Debug, Copy, PartialEq)]
-pub struct SoftmaxLossConfig {
-    /// Temperature τ that cosines are divided by, at least 0.0001. The lower it is, the more the
-    /// hardest negatives count.
-    #[config(default = 0.1)]
-    pub temperature: f64,
-    /// Weight t₂ of the negatives' term, positive. 1 is the sampled softmax, any other value BSL.
-    #[config(default = 1.0)]
-    pub negative_weight: f64,
-    /// Strength κ of the popularity correction, not negative: 0 is none, 1 the full one.
-    #[config(default = 0.0)]
-    pub popularity_correction: f64,
-    /// The weights of SL@K, if it is wanted.
-    pub top_k: Option<TopKWeighting>,
-}
-
-impl SoftmaxLossConfig {
-    /// Checks the config.
-    ///
-    /// # Errors
-    ///
-    /// [`LossError::Config`] with every fault.
-    pub fn check(&self) -> Result<(), LossError> {
-        no_faults("SoftmaxLossConfig", self.faults())
-    }
-
-    pub(crate) fn faults(&self) -> Vec<LossFault> {
-        let temperature = |value: f64| value.is_finite() && value >= LEAST_TEMPERATURE;
-        let mut faults = Vec::new();
-        if !temperature(self.temperature) {
-            let value = self.temperature;
-            faults.push(LossFault::Temperature { value });
-        }
-        let value = self.negative_weight;
-        if !(value.is_finite() && value > 0.0) {
-            faults.push(LossFault::NegativeWeight { value });
-        }
-        let value = self.popularity_correction;
-        if !(value.is_finite() && value >= 0.0) {
-            faults.push(LossFault::PopularityCorrection { value });
-        }
-        if let Some(top_k) = self.top_k {
-            if top_k.k == 0 {
-                faults.push(LossFault::ZeroK);
-            }
-            if !temperature(top_k.temperature) {
-                let value = top_k.temperature;
-                faults.push(LossFault::TopKTemperature { value });
-            }
-        }
-        faults
-    }
-
-    /// Makes the loss.
-    ///
-    /// # Errors
-    ///
-    /// As [`check`](Self::check).
-    pub fn init(&self) -> Result<SoftmaxLoss, LossError> {
-        self.check()?;
-        Ok(self.init_unchecked())
-    }
-
-    /// Makes the loss of a config that is known to be good.
-    pub(crate) fn init_unchecked(&self) -> SoftmaxLoss {
-        SoftmaxLoss {
-            temperature: self.temperature,
-            negative_weight: self.negative_weight,
-            popularity_correction: self.popularity_correction,
-            top_k_temperature: self.top_k.map(|top_k| top_k.temperature),
+impl Default for TopKConfig {
+    fn default() -> Self {
+        Self {
+            k: 20,
+            temperature: 1.0,
+            every: 5,
         }
     }
 }
 
-/// The softmax losses as a burn module without parameters. With pairs p = (u, i), candidates j (the
-/// items of all pairs, then the extra ones: see [`PairRows`]) and the cosines s of final embeddings:
+impl TopKConfig {
+    /// Whether thresholds are recomputed before an epoch, counted from 0.
+    pub fn is_due(&self, epoch: u32) -> bool {
+        epoch.is_multiple_of(self.every)
+    }
+
+    /// ω of a pair with that cosine, between 0 and 1.
+    pub fn weight(&self, cosine: f32, threshold: f32) -> f32 {
+        let margin = f64::from(cosine - threshold) / self.temperature;
+        (1.0 / (1.0 + (-margin).exp())) as f32
+    }
+}
+
+/// The softmax losses. With pairs p = (u, i), candidates j (the items of all pairs, then the shared
+/// ones: see [`Batch`]) and the cosines s of final embeddings:
 ///
 /// ```text
 /// z_pj = s_pj / τ − κ · ln q_j
@@ -132,26 +78,19 @@ impl SoftmaxLossConfig {
 /// | sampled softmax (SL) | t₂ = 1, κ = 0, ω = 1 | Wu et al., *On the Effectiveness of Sampled Softmax Loss for Item Recommendation*, TOIS 2024 |
 /// | bilateral softmax (BSL) | t₂ ≠ 1 | Wu et al., *BSL: Understanding and Improving Softmax Loss for Recommendation*, ICDE 2024 |
 /// | popularity correction (logQ) | κ > 0 | Bengio and Senécal, *Adaptive Importance Sampling to Accelerate Training of a Neural Probabilistic Language Model*, IEEE TNN 2008; Yi et al., *Sampling-Bias-Corrected Neural Modeling for Large Corpus Item Recommendations*, RecSys 2019 |
-/// | SL@K | ω_p = σ((s_pp − β_u) / τ_w) | Yang et al., *Breaking the Top-K Barrier: Advancing Top-K Ranking Metrics Optimization in Recommender Systems*, KDD 2025 |
+/// | SL@K | ω_p = σ((s_pp − β_u) / τ_w) | see [`TopKConfig`] |
 ///
-/// - `Neg(p)` are the candidates of other items than i, but the known positives of u where a mask
-///   names them. A candidate counts as often as it stands there. A pair without any negative has its
-///   first term alone.
-/// - `q_j` is how popular a candidate is: the item of a pair is in a batch as often as it is bought,
-///   so that without correction popular items are pushed down.
-/// - `ω_p` is near 1 for pairs that are within the user's K best items and near 0 for those far
-///   below; `β_u` is the cosine of the user's K-th best item, which whoever trains keeps up to date.
-///   It weighs the pair as a constant: no gradient flows through it. (The authors' code of SL@K does
-///   let it flow, that of its variant SogSL@K does not.)
+/// - `Neg(p)` are the candidates that are not [`excluded`](Batch::excluded). A candidate counts as
+///   often as it is in the batch. A pair without any negative has its first term alone.
+/// - `q_j` is the popularity of a candidate: an item is in a batch as often as it is bought, so that
+///   popular items are pushed down if nothing corrects for it.
 ///
 /// Items are ranked by dot product afterwards, lengths included. The positive is not in the sum, as
-/// in BSL and unlike in some writings of the sampled softmax, so that the loss can be negative. The
+/// in BSL and unlike some formulations of the sampled softmax, so that the loss can be negative. The
 /// largest logit of each pair is subtracted before exponentials are taken: cosines and temperatures
 /// of any size give finite numbers.
 ///
-/// O(batch · n_candidates · dim) time, and some matrices of `[batch, n_candidates]`.
-///
-/// Made by [`SoftmaxLossConfig`].
+/// O(batch · n_candidates · dim) time, and a few matrices of `[batch, n_candidates]`.
 ///
 /// # Example
 ///
@@ -161,56 +100,122 @@ impl SoftmaxLossConfig {
 /// ```
 /// use burn::backend::{Autodiff, Flex};
 /// use burn::tensor::Tensor;
-/// use lightgcn_loss::{PairRows, SoftmaxLossConfig};
+/// use lightgcn_loss::{Batch, BatchIds, Loss, SoftmaxConfig, TableRows, Tables};
 ///
-/// # fn main() -> Result<(), lightgcn_loss::LossError> {
 /// type B = Autodiff<Flex>;
 /// let device = Default::default();
 /// let h = 0.75_f32.sqrt();
 /// let table = [[0.5, h, 0.0], [0.0, 0.0, 1.0], [1.0, 0.0, 0.0], [0.0, 0.0, 2.0]];
 /// let embeddings = Tensor::<B, 2>::from_floats(table, &device).require_grad();
-/// let batch = PairRows::from_slices(&[0, 1], &[0, 1], &[], 2, 2, &device);
+/// let tables = Tables { embeddings: embeddings.clone(), layer0: embeddings.clone() };
+/// let ids = BatchIds { users: &[0, 1], positives: &[0, 1], ..BatchIds::default() };
+/// let batch = Batch::new(&ids, TableRows::new(2, 2), &device);
 ///
-/// let loss = SoftmaxLossConfig::new().with_temperature(0.5).init()?;
-/// let loss = loss.forward(embeddings.clone(), &batch);
+/// let softmax = SoftmaxConfig { temperature: 0.5, ..SoftmaxConfig::default() };
+/// let loss = softmax.forward(tables, &batch);
 /// // −½ / 0.5 + ln e⁰ and −1 / 0.5 + ln e⁰, on average.
 /// assert!((loss.clone().into_scalar() + 1.5).abs() < 1e-6);
 /// assert!(embeddings.grad(&loss.backward()).is_some());
-/// # Ok(())
-/// # }
 /// ```
-#[derive(Module, Clone, Debug)]
-pub struct SoftmaxLoss {
-    /// Temperature τ.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct SoftmaxConfig {
+    /// Temperature τ that cosines are divided by, from 0.01 to 100. The lower it is, the more the
+    /// hardest negatives count. Default: 0.1.
     pub temperature: f64,
-    /// Weight t₂ of the negatives' term.
+    /// Weight t₂ of the negatives' term, positive. 1 is the sampled softmax, any other value BSL.
+    /// Default: 1.
     pub negative_weight: f64,
-    /// Strength κ of the popularity correction.
+    /// Strength κ of the popularity correction, from 0 (none) to 1 (full). Default: 0.
     pub popularity_correction: f64,
-    /// Temperature τ_w of the weights of SL@K, if it is wanted.
-    pub top_k_temperature: Option<f64>,
+    /// Number of items drawn uniformly for all pairs of a batch, beside the batch's own, at most
+    /// 65,536. Default: 0.
+    pub shared_negatives: usize,
+    /// Whether known positives of a user are left out of their negatives. Default: true.
+    pub mask_positives: bool,
+    /// The weights of SL@K. Default: none, all pairs count alike.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub top_k: Option<TopKConfig>,
 }
 
-impl SoftmaxLoss {
-    /// The loss of a batch.
-    ///
-    /// # Shapes
-    ///
-    /// - embeddings, final: `[n_users + n_items, dim]`
-    /// - output: `[1]`
-    ///
-    /// # Panics
-    ///
-    /// If the table has another number of rows than the batch was made for, or if the batch lacks
-    /// what the settings need: popularity for a correction, thresholds for SL@K.
-    pub fn forward<B: SparseBackend>(
-        &self,
-        embeddings: Tensor<B, 2>,
-        batch: &PairRows<B>,
-    ) -> Tensor<B, 1> {
-        let (batch_size, dtype) = (batch.batch_size(), embeddings.dtype());
+impl Default for SoftmaxConfig {
+    /// The settings that validation on Gowalla chose: see docs/results.md.
+    fn default() -> Self {
+        Self {
+            temperature: 0.1,
+            negative_weight: 1.0,
+            popularity_correction: 0.0,
+            shared_negatives: 0,
+            mask_positives: true,
+            top_k: None,
+        }
+    }
+}
+
+impl Loss for SoftmaxConfig {
+    fn check(&self) -> Result<(), LossError> {
+        const TEMPERATURES: &str = "from 0.01 to 100";
+        let is_temperature = |value: f64| (0.01..=100.0).contains(&value);
+        let mut issues = Vec::new();
+        let mut require = |holds: bool, setting, value, expected| {
+            if !holds {
+                issues.push(ConfigIssue {
+                    setting,
+                    value,
+                    expected,
+                });
+            }
+        };
+        let value = self.temperature;
+        require(is_temperature(value), "temperature", value, TEMPERATURES);
+        let value = self.negative_weight;
+        require(
+            value.is_finite() && value > 0.0,
+            "negative_weight",
+            value,
+            "positive and finite",
+        );
+        let value = self.popularity_correction;
+        require(
+            (0.0..=1.0).contains(&value),
+            "popularity_correction",
+            value,
+            "from 0 to 1",
+        );
+        require(
+            self.shared_negatives <= MAX_SHARED_NEGATIVES,
+            "shared_negatives",
+            self.shared_negatives as f64,
+            "at most 65536",
+        );
+        if let Some(top_k) = self.top_k {
+            require(top_k.k > 0, "top_k.k", 0.0, "at least 1");
+            let value = top_k.temperature;
+            require(
+                is_temperature(value),
+                "top_k.temperature",
+                value,
+                TEMPERATURES,
+            );
+            require(top_k.every > 0, "top_k.every", 0.0, "at least 1");
+        }
+        LossError::check("softmax", issues)
+    }
+
+    fn needs(&self) -> LossNeeds {
+        LossNeeds {
+            negatives: false,
+            shared_negatives: self.shared_negatives,
+            popularity: self.popularity_correction > 0.0,
+            known_positives: self.mask_positives,
+            top_k: self.top_k,
+        }
+    }
+
+    fn forward<B: SparseBackend>(&self, tables: Tables<B>, batch: &Batch<B>) -> Tensor<B, 1> {
+        let (batch_size, dtype) = (batch.batch_size(), tables.embeddings.dtype());
         let column = |numbers: &Tensor<B, 1>| numbers.clone().cast(dtype).reshape([-1, 1]);
-        let (users, candidates) = batch.unit_rows(embeddings);
+        let (users, candidates) = batch.unit_rows(tables.embeddings);
         let positives = candidates.clone().narrow(0, 0, batch_size);
         let positive_scores = (users.clone() * positives).sum_dim(1);
         let mut logits = users
@@ -218,7 +223,7 @@ impl SoftmaxLoss {
             .div_scalar(self.temperature);
         if self.popularity_correction > 0.0 {
             let Some(log_popularity) = batch.log_popularity() else {
-                panic!("SoftmaxLoss: the batch has no popularity, which the correction needs");
+                panic!("softmax: the batch has no popularity, which the correction needs");
             };
             let correction = column(log_popularity).mul_scalar(self.popularity_correction);
             logits = logits - correction.transpose();
@@ -226,22 +231,26 @@ impl SoftmaxLoss {
         let negatives = log_sum_exp_of_rows(logits, batch.excluded());
         let mut losses = negatives.mul_scalar(self.negative_weight)
             - positive_scores.clone().div_scalar(self.temperature);
-        if let Some(temperature) = self.top_k_temperature {
+        if let Some(top_k) = self.top_k {
             let Some(thresholds) = batch.top_k_thresholds() else {
-                panic!("SoftmaxLoss: the batch has no top-K thresholds, which SL@K needs");
+                panic!("softmax: the batch has no top-K thresholds, which SL@K needs");
             };
             let margins = positive_scores.detach() - column(thresholds);
-            losses = losses * sigmoid(margins.div_scalar(temperature));
+            losses = losses * sigmoid(margins.div_scalar(top_k.temperature));
         }
         if let Some(weights) = batch.weights() {
             losses = losses * column(weights);
         }
         losses.sum().div_scalar(batch_size as f64)
     }
+
+    fn fused(&self) -> Option<LossConfig> {
+        Some(LossConfig::Softmax(*self))
+    }
 }
 
-/// `ln Σ exp` of what is not excluded in each row, `[n_rows, n_columns]` to `[n_rows, 1]`; 0 for rows
-/// of which all is excluded.
+/// `ln Σ exp` of the logits of each row that are not excluded, `[n_rows, n_columns]` to `[n_rows, 1]`;
+/// 0 for rows that are excluded as a whole.
 fn log_sum_exp_of_rows<B: SparseBackend>(
     logits: Tensor<B, 2>,
     excluded: Tensor<B, 2, Bool>,

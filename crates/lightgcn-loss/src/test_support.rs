@@ -3,7 +3,7 @@
 use burn::backend::{Autodiff, Flex};
 use burn::tensor::{DType, Tensor, TensorData};
 
-use crate::{PairRows, SoftmaxLossConfig};
+use crate::{Batch, BatchIds, Loss, SoftmaxConfig, TableRows, Tables};
 
 /// The CPU backend with gradients.
 pub(crate) type B = Autodiff<Flex>;
@@ -19,6 +19,22 @@ pub(crate) fn values<B: burn::tensor::backend::Backend, const D: usize>(
     tensor: Tensor<B, D>,
 ) -> Vec<f64> {
     tensor.into_data().iter::<f64>().collect()
+}
+
+/// A batch of two users and three items.
+pub(crate) fn batch(
+    users: &[u32],
+    positives: &[u32],
+    negatives: &[u32],
+    shared: &[u32],
+) -> Batch<B> {
+    let ids = BatchIds {
+        users,
+        positives,
+        negatives,
+        shared,
+    };
+    Batch::new(&ids, TableRows::new(2, 3), &Default::default())
 }
 
 /// Fails unless each pair differs by at most `tolerance`, relative above 1.
@@ -59,10 +75,10 @@ pub(crate) fn gradient_check(loss: impl Fn(Tensor<B, 1>) -> Tensor<B, 1>, at: &[
 /// A softmax loss by its formula, pair by pair and candidate by candidate, in 64 bits on the host.
 #[derive(Clone, Debug)]
 pub(crate) struct SoftmaxCase {
-    pub(crate) config: SoftmaxLossConfig,
+    pub(crate) config: SoftmaxConfig,
     pub(crate) users: Vec<u32>,
     pub(crate) items: Vec<u32>,
-    pub(crate) extra: Vec<u32>,
+    pub(crate) shared: Vec<u32>,
     pub(crate) n_users: usize,
     pub(crate) n_items: usize,
     pub(crate) weights: Option<Vec<f32>>,
@@ -73,12 +89,12 @@ pub(crate) struct SoftmaxCase {
 }
 
 impl SoftmaxCase {
-    pub(crate) fn new(users: &[u32], items: &[u32], extra: &[u32], nodes: (usize, usize)) -> Self {
+    pub(crate) fn new(users: &[u32], items: &[u32], shared: &[u32], nodes: (usize, usize)) -> Self {
         Self {
-            config: SoftmaxLossConfig::new(),
+            config: SoftmaxConfig::default(),
             users: users.to_vec(),
             items: items.to_vec(),
-            extra: extra.to_vec(),
+            shared: shared.to_vec(),
             n_users: nodes.0,
             n_items: nodes.1,
             weights: None,
@@ -88,11 +104,15 @@ impl SoftmaxCase {
         }
     }
 
-    pub(crate) fn batch(&self) -> PairRows<B> {
+    pub(crate) fn batch(&self) -> Batch<B> {
         let device = Default::default();
-        let (users, items) = (self.n_users, self.n_items);
-        let mut batch =
-            PairRows::from_slices(&self.users, &self.items, &self.extra, users, items, &device);
+        let ids = BatchIds {
+            users: &self.users,
+            positives: &self.items,
+            shared: &self.shared,
+            ..BatchIds::default()
+        };
+        let mut batch = Batch::new(&ids, TableRows::new(self.n_users, self.n_items), &device);
         if let Some(weights) = &self.weights {
             batch = batch.with_weights(weights);
         }
@@ -110,13 +130,14 @@ impl SoftmaxCase {
         batch
     }
 
-    /// The loss and its gradient by the module.
+    /// The loss and its gradient as the crate computes them.
     pub(crate) fn run(&self, table: Tensor<B, 2>) -> (f64, Vec<f64>) {
         let table = table.require_grad();
-        let loss = match self.config.init() {
-            Ok(loss) => loss.forward(table.clone(), &self.batch()),
-            Err(error) => panic!("{error}"),
+        let tables = Tables {
+            embeddings: table.clone(),
+            layer0: table.clone(),
         };
+        let loss = self.config.forward(tables, &self.batch());
         let Some(gradient) = table.grad(&loss.backward()) else {
             panic!("the loss does not depend on the table");
         };
@@ -154,7 +175,7 @@ impl SoftmaxCase {
     pub(crate) fn loss(&self, table: &[f64], factors: &[f64]) -> f64 {
         let batch = self.users.len();
         let temperature = self.config.temperature;
-        let candidates: Vec<u32> = self.items.iter().chain(&self.extra).copied().collect();
+        let candidates: Vec<u32> = self.items.iter().chain(&self.shared).copied().collect();
         let mut loss = 0.0;
         for p in 0..batch {
             let (user, item) = (self.users[p], self.items[p]);

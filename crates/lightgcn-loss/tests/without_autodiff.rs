@@ -1,11 +1,11 @@
-//! The losses by autodiff against those of `lightgcn-kernels`, which bring their gradient along.
+//! Compares the losses by autodiff with those of `lightgcn-kernels`, which return their gradient.
 #![cfg(feature = "flex")]
 #![allow(clippy::unwrap_used, reason = "a failing test may panic")]
 
 use burn::backend::{Autodiff, Flex};
 use burn::tensor::{Tensor, TensorData};
 use lightgcn_kernels::{SoftmaxBatch, SoftmaxSettings, reference, softmax_loss_gradient};
-use lightgcn_loss::{PairRows, SoftmaxLossConfig};
+use lightgcn_loss::{Batch, BatchIds, Loss, SoftmaxConfig, TableRows, Tables};
 
 const N_USERS: usize = 5;
 const N_ITEMS: usize = 6;
@@ -36,10 +36,10 @@ fn assert_close(found: Tensor<Flex, 2>, expected: Tensor<Flex, 2>) {
     }
 }
 
-/// A batch of all nodes, with popularity correction, extra items and known positives, as pairs and
+/// A batch of all nodes, with popularity correction, shared items and known positives, as pairs and
 /// as distinct rows whose candidates count as often as they are drawn.
 #[test]
-fn softmax_losses_agree() {
+fn softmax_losses_and_gradients_agree() {
     let (users, items, extra) = ([0, 1, 2, 2, 4], [3, 0, 3, 5, 0], [1, 3, 1, 4, 2]);
     let shares = [0.5_f32, 0.125, 0.5, 0.0625, 0.125];
     let weights = [1.0_f32, 0.5, 2.0, 0.25, 1.0];
@@ -54,7 +54,13 @@ fn softmax_losses_agree() {
         .collect();
     let mask = TensorData::new(mask, [users.len(), candidates.len()]);
     type B = Autodiff<Flex>;
-    let pairs = PairRows::<B>::from_slices(&users, &items, &extra, N_USERS, N_ITEMS, &device)
+    let ids = BatchIds {
+        users: &users,
+        positives: &items,
+        shared: &extra,
+        ..BatchIds::default()
+    };
+    let pairs = Batch::<B>::new(&ids, TableRows::new(N_USERS, N_ITEMS), &device)
         .with_weights(&weights)
         .with_popularity(&shares)
         .with_known_positives(Tensor::from_data(mask, &device));
@@ -78,14 +84,18 @@ fn softmax_losses_agree() {
 
     let elements = numbers((N_USERS + N_ITEMS) * DIMENSION);
     for (temperature, negative_weight) in [(0.1, 1.0), (0.5, 0.75)] {
-        let loss = SoftmaxLossConfig::new()
-            .with_temperature(temperature)
-            .with_negative_weight(negative_weight)
-            .with_popularity_correction(f64::from(correction))
-            .init()
-            .unwrap();
+        let loss = SoftmaxConfig {
+            temperature,
+            negative_weight,
+            popularity_correction: f64::from(correction),
+            ..SoftmaxConfig::default()
+        };
         let embeddings = Tensor::<B, 2>::from_inner(table(&elements)).require_grad();
-        let value = loss.forward(embeddings.clone(), &pairs);
+        let tables = Tables {
+            embeddings: embeddings.clone(),
+            layer0: embeddings.clone(),
+        };
+        let value = loss.forward(tables, &pairs);
         let gradient = embeddings.grad(&value.backward()).unwrap();
 
         let settings = SoftmaxSettings {

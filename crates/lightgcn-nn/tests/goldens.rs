@@ -10,7 +10,7 @@ use burn::tensor::Tensor;
 use lightgcn_core::{InteractionsBuilder, ItemId, UserId};
 use lightgcn_graph::{AdjacencyRequest, GraphOptions, TrainGraph};
 use lightgcn_kernels::SparseMatrix;
-use lightgcn_loss::{RecommendationLossConfig, TripleRows, bpr_loss, bpr_loss_weighted};
+use lightgcn_loss::{Batch, BatchIds, Bpr, Loss, TableRows, Tables, bpr_loss, bpr_loss_weighted};
 use lightgcn_nn::{EmbeddingModel, ForwardMode, LayerWeights, LgConv, LightGcnConfig, NgcfConfig};
 use serde_json::Value;
 
@@ -124,17 +124,22 @@ fn light_gcn_equals_pytorch_geometric() {
         let scores = model.score(embeddings.clone(), &users, &positives);
         hold(case, "positive_scores", values(scores));
 
-        let batch =
-            TripleRows::from_slices(&users, &positives, &negatives, n_users, n_items, &device);
+        let ids = BatchIds {
+            users: &users,
+            positives: &positives,
+            negatives: &negatives,
+            shared: &[],
+        };
+        let batch = Batch::new(&ids, TableRows::new(n_users, n_items), &device);
         // PyTorch Geometric leaves out the half of the published L2 term.
         let regularization = 2.0 * case["lambda_reg"].as_f64().unwrap();
-        let terms = RecommendationLossConfig::new()
-            .with_regularization(regularization)
-            .init()
-            .forward(embeddings, model.layer0(), &batch);
-        hold(case, "bpr", values(terms.ranking));
-        hold(case, "loss", values(terms.total.clone()));
-        let gradients = terms.total.backward();
+        let layer0 = model.layer0();
+        let l2 = batch.l2(layer0.clone()).mul_scalar(regularization);
+        let ranking = Bpr.forward(Tables { embeddings, layer0 }, &batch);
+        hold(case, "bpr", values(ranking.clone()));
+        let total = ranking + l2;
+        hold(case, "loss", values(total.clone()));
+        let gradients = total.backward();
         let gradient = model.embedding.val().grad(&gradients).unwrap();
         hold(case, "table_gradient", values(gradient));
     }

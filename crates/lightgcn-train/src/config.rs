@@ -1,6 +1,7 @@
 //! How a model is trained.
 
-use crate::{LossSpec, TrainError};
+use crate::TrainError;
+use lightgcn_loss::{Loss, LossConfig, LossError};
 use lightgcn_metrics::Metric;
 use lightgcn_sample::{NegativeSampling, PositiveOrder, PositiveSet};
 use serde::{Deserialize, Serialize};
@@ -35,7 +36,7 @@ pub struct TrainConfig {
     /// The most epochs to train.
     pub epochs: u32,
     /// What a step minimizes.
-    pub loss: LossSpec,
+    pub loss: LossConfig,
     /// Whether steps of models with linear propagation go without autodiff where they can: the same
     /// result up to rounding, several times faster.
     pub fused: bool,
@@ -85,7 +86,7 @@ impl Default for TrainConfig {
         Self {
             seed: 42,
             epochs: 200,
-            loss: LossSpec::Bpr,
+            loss: LossConfig::Bpr,
             fused: true,
             bf16_layers: false,
             batch_size: 2048,
@@ -170,7 +171,9 @@ impl TrainConfig {
                 "the final_share of a cosine schedule must be from 0 to 1",
             ),
         }
-        faults.extend(self.loss.faults());
+        if let Err(LossError::Config { issues, .. }) = self.loss.check() {
+            faults.extend(issues.iter().map(|issue| format!("loss.{issue}")));
+        }
         if faults.is_empty() {
             Ok(ValidTrainConfig(self.clone()))
         } else {

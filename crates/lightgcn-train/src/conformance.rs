@@ -198,6 +198,7 @@ pub fn learns_a_planted_pattern<B, M>(
         dataset: &dataset,
         adjacency: &adjacency,
         config: &config,
+        loss: &config.loss,
         run: &RunOptions::default(),
         model_name: "subject",
         device_name: "the device",
@@ -205,7 +206,7 @@ pub fn learns_a_planted_pattern<B, M>(
     };
     let mut losses = Losses::default();
     let model = build(train.n_users(), train.n_items(), 3, device);
-    let fitted = fit::<B, M>(model, &job, device, &mut losses).unwrap_or_else(|e| panic!("{e}"));
+    let fitted = fit::<B, M, _>(model, &job, device, &mut losses).unwrap_or_else(|e| panic!("{e}"));
     let (first, last) = (losses.0[0], losses.0[losses.0.len() - 1]);
     assert!(
         last < 0.7 * first,

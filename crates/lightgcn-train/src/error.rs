@@ -4,6 +4,7 @@ use crate::DeviceError;
 use lightgcn_core::CoreError;
 use lightgcn_graph::GraphError;
 use lightgcn_kernels::{KernelError, MemoryError};
+use lightgcn_loss::LossError;
 use lightgcn_recommend::RecommendError;
 use lightgcn_sample::SampleError;
 use lightgcn_store::StoreError;
@@ -177,6 +178,9 @@ pub enum TrainError {
     /// The graph could not be built.
     #[error(transparent)]
     Graph(#[from] GraphError),
+    /// The loss's settings are out of range.
+    #[error(transparent)]
+    Loss(#[from] LossError),
     /// The graph does not fit the device.
     #[error(transparent)]
     Kernel(#[from] KernelError),

@@ -38,7 +38,6 @@ mod config;
 pub mod conformance;
 mod engine;
 mod error;
-mod loss;
 mod run;
 mod spec;
 mod tune;
@@ -46,7 +45,7 @@ mod tune;
 pub use config::{Schedule, TrainConfig, ValidTrainConfig};
 pub use engine::{Device, DeviceError};
 pub use error::TrainError;
-pub use loss::{LossSpec, SoftmaxSpec, TopKSpec};
+pub use lightgcn_loss::{Loss, LossConfig, SoftmaxConfig, TopKConfig};
 pub use run::{
     Comparison, ComparisonRow, ConsoleProgress, EndReason, EpochRecord, FitJob, Fitted, Margin,
     Observer, Preset, RetrainFigures, RetrainReport, RunLine, RunOptions, Silent, StopSignal,

@@ -10,7 +10,7 @@ use lightgcn_core::{
 };
 use lightgcn_kernels::{SparseBackend, WgpuBackend};
 use lightgcn_train::{
-    Device, DeviceError, LightGcnSpec, LossSpec, ModelSpec, Observer, RunOptions, TrainConfig,
+    Device, DeviceError, LightGcnSpec, LossConfig, ModelSpec, Observer, RunOptions, TrainConfig,
     TrainError, TrainEvent, train_with,
 };
 
@@ -74,7 +74,7 @@ fn a_run_holds_what_was_estimated() {
         ..LightGcnSpec::default()
     });
     let config = TrainConfig {
-        loss: LossSpec::Bpr,
+        loss: LossConfig::Bpr,
         epochs: 1,
         batch_size: 2048,
         ..TrainConfig::default()

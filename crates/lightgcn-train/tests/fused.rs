@@ -7,8 +7,8 @@ use common::shop;
 use lightgcn_graph::Normalization;
 use lightgcn_sample::PositiveSet;
 use lightgcn_train::{
-    Device, LayerWeightChoice, LightGcnSpec, LossSpec, ModelSpec, NgcfSpec, SoftmaxSpec, TopKSpec,
-    TrainConfig, train,
+    Device, LayerWeightChoice, LightGcnSpec, LossConfig, ModelSpec, NgcfSpec, SoftmaxConfig,
+    TopKConfig, TrainConfig, train,
 };
 
 /// One epoch of 20 steps.
@@ -106,8 +106,8 @@ fn twenty_fused_steps_equal_autodiffs() {
 #[test]
 fn softmax_steps_learn_and_have_the_same_bits_at_any_thread_count() {
     let specs = [
-        SoftmaxSpec::default(),
-        SoftmaxSpec {
+        SoftmaxConfig::default(),
+        SoftmaxConfig {
             temperature: 0.2,
             negative_weight: 1.0,
             popularity_correction: 0.5,
@@ -115,17 +115,17 @@ fn softmax_steps_learn_and_have_the_same_bits_at_any_thread_count() {
             mask_positives: false,
             top_k: None,
         },
-        SoftmaxSpec {
-            top_k: Some(TopKSpec {
+        SoftmaxConfig {
+            top_k: Some(TopKConfig {
                 every: 2,
-                ..TopKSpec::default()
+                ..TopKConfig::default()
             }),
-            ..SoftmaxSpec::default()
+            ..SoftmaxConfig::default()
         },
     ];
     for spec in specs {
         let config = TrainConfig {
-            loss: LossSpec::Softmax(spec),
+            loss: LossConfig::Softmax(spec),
             batch_size: 64,
             epochs: 3,
             ..twenty_steps()
@@ -146,7 +146,7 @@ fn softmax_steps_learn_and_have_the_same_bits_at_any_thread_count() {
 
 #[test]
 fn twenty_fused_softmax_steps_equal_autodiffs() {
-    let spec = SoftmaxSpec {
+    let spec = SoftmaxConfig {
         temperature: 0.2,
         negative_weight: 0.9,
         popularity_correction: 0.5,
@@ -157,7 +157,7 @@ fn twenty_fused_softmax_steps_equal_autodiffs() {
     for (layers, positives) in [(1, PositiveSet::AllPairs), (2, PositiveSet::Targets)] {
         let model = light_gcn(layers, Normalization::Symmetric);
         let config = TrainConfig {
-            loss: LossSpec::Softmax(spec),
+            loss: LossConfig::Softmax(spec),
             positives,
             ..twenty_steps()
         };
@@ -177,25 +177,25 @@ fn twenty_fused_softmax_steps_equal_autodiffs() {
 
 #[test]
 fn twenty_fused_steps_of_softmax_at_k_equal_autodiffs() {
-    let plain_loss = SoftmaxSpec {
+    let plain_loss = SoftmaxConfig {
         temperature: 0.2,
         shared_negatives: 5,
-        ..SoftmaxSpec::default()
+        ..SoftmaxConfig::default()
     };
     // A low temperature, so that weights go from nearly 0 to nearly 1.
-    let top_k = TopKSpec {
+    let top_k = TopKConfig {
         k: 3,
         temperature: 0.05,
         every: 1,
     };
-    let weighed_loss = SoftmaxSpec {
+    let weighed_loss = SoftmaxConfig {
         top_k: Some(top_k),
         ..plain_loss
     };
     // Two epochs of ten steps: thresholds of trained embeddings too.
     let twenty = twenty_steps();
     let config = |loss, positives, fused| TrainConfig {
-        loss: LossSpec::Softmax(loss),
+        loss: LossConfig::Softmax(loss),
         positives,
         fused,
         epochs: 2,
@@ -232,11 +232,11 @@ fn softmax_trains_models_that_are_not_linear() {
         ..LightGcnSpec::default()
     });
     for model in [ModelSpec::Ngcf(NgcfSpec::default()), learned] {
-        for top_k in [None, Some(TopKSpec::default())] {
+        for top_k in [None, Some(TopKConfig::default())] {
             let config = TrainConfig {
-                loss: LossSpec::Softmax(SoftmaxSpec {
+                loss: LossConfig::Softmax(SoftmaxConfig {
                     top_k,
-                    ..SoftmaxSpec::default()
+                    ..SoftmaxConfig::default()
                 }),
                 ..twenty_steps()
             };

@@ -9,8 +9,8 @@ use lightgcn_graph::Normalization;
 use lightgcn_metrics::Metric;
 use lightgcn_sample::{PositiveOrder, PositiveSet};
 use lightgcn_train::{
-    Device, DeviceError, LightGcnSpec, LossSpec, ModelSpec, SoftmaxSpec, TopKSpec, TrainConfig,
-    TrainError, Trained, train,
+    Device, DeviceError, LightGcnSpec, LossConfig, ModelSpec, SoftmaxConfig, TopKConfig,
+    TrainConfig, TrainError, Trained, train,
 };
 
 /// None, with one printed line, where there is no adapter and none is required.
@@ -95,19 +95,19 @@ fn twenty_bpr_steps_equal_the_cpus() {
 
 #[test]
 fn twenty_softmax_steps_equal_the_cpus() {
-    let plain = SoftmaxSpec {
+    let plain = SoftmaxConfig {
         temperature: 0.2,
-        ..SoftmaxSpec::default()
+        ..SoftmaxConfig::default()
     };
-    let full = SoftmaxSpec {
+    let full = SoftmaxConfig {
         negative_weight: 0.9,
         popularity_correction: 0.5,
         shared_negatives: 10,
         mask_positives: false,
         ..plain
     };
-    let weighed = SoftmaxSpec {
-        top_k: Some(TopKSpec {
+    let weighed = SoftmaxConfig {
+        top_k: Some(TopKConfig {
             k: 3,
             temperature: 0.05,
             every: 1,
@@ -126,7 +126,7 @@ fn twenty_softmax_steps_equal_the_cpus() {
         ),
     ] {
         let config = TrainConfig {
-            loss: LossSpec::Softmax(spec),
+            loss: LossConfig::Softmax(spec),
             order,
             ..twenty_steps()
         };
@@ -136,7 +136,10 @@ fn twenty_softmax_steps_equal_the_cpus() {
 
 #[test]
 fn recall_is_within_two_thousandths_of_the_cpus() {
-    for loss in [LossSpec::Bpr, LossSpec::Softmax(SoftmaxSpec::default())] {
+    for loss in [
+        LossConfig::Bpr,
+        LossConfig::Softmax(SoftmaxConfig::default()),
+    ] {
         let config = TrainConfig {
             loss,
             epochs: 12,

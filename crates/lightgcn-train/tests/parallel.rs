@@ -5,7 +5,7 @@ mod common;
 
 use common::shop;
 use lightgcn_train::{
-    Device, LightGcnSpec, LossSpec, ModelSpec, NgcfSpec, SoftmaxSpec, TrainConfig, TrainError,
+    Device, LightGcnSpec, LossConfig, ModelSpec, NgcfSpec, SoftmaxConfig, TrainConfig, TrainError,
     train,
 };
 
@@ -23,7 +23,7 @@ fn light_gcn() -> ModelSpec {
 }
 
 /// Ten steps an epoch of one worker; the last one is short.
-fn config(workers: usize, loss: LossSpec) -> TrainConfig {
+fn config(workers: usize, loss: LossConfig) -> TrainConfig {
     let pairs = shop().split.train.interactions().n_pairs();
     let all = pairs.div_ceil(10).next_multiple_of(6);
     assert_eq!(all % workers, 0);
@@ -47,14 +47,14 @@ fn largest(a: &[f32], b: &[f32]) -> f32 {
 #[test]
 fn two_and_three_workers_take_the_steps_of_one_with_all_their_pairs() {
     for model in [light_gcn(), ModelSpec::mf()] {
-        let one = table(&model, &config(1, LossSpec::Bpr));
+        let one = table(&model, &config(1, LossConfig::Bpr));
         let still = TrainConfig {
             learning_rate: 1e-12,
-            ..config(1, LossSpec::Bpr)
+            ..config(1, LossConfig::Bpr)
         };
         assert!(largest(&one, &table(&model, &still)) > 0.005);
         for workers in [2, 3] {
-            let shared = table(&model, &config(workers, LossSpec::Bpr));
+            let shared = table(&model, &config(workers, LossConfig::Bpr));
             let apart = largest(&one, &shared);
             assert!(apart <= 1e-4, "{workers} workers, {model:?}: {apart}");
         }
@@ -63,7 +63,7 @@ fn two_and_three_workers_take_the_steps_of_one_with_all_their_pairs() {
 
 #[test]
 fn workers_have_the_same_bits_at_any_thread_count() {
-    let config = config(3, LossSpec::Bpr);
+    let config = config(3, LossConfig::Bpr);
     let run = |threads| {
         let pool = rayon::ThreadPoolBuilder::new().num_threads(threads);
         let pool = pool.build().unwrap();
@@ -77,7 +77,7 @@ fn workers_have_the_same_bits_at_any_thread_count() {
 /// A shard has the items of its own pairs as negatives: fewer than one worker with all pairs has.
 #[test]
 fn in_batch_negatives_are_those_of_the_shard() {
-    let loss = LossSpec::Softmax(SoftmaxSpec::default());
+    let loss = LossConfig::Softmax(SoftmaxConfig::default());
     let one = table(&light_gcn(), &config(1, loss));
     let two = table(&light_gcn(), &config(2, loss));
     assert!(two.iter().all(|x| x.is_finite()));
@@ -87,7 +87,7 @@ fn in_batch_negatives_are_those_of_the_shard() {
 #[test]
 fn models_without_fused_steps_are_refused() {
     let model = ModelSpec::Ngcf(NgcfSpec::default());
-    let error = train(&shop(), &model, &config(2, LossSpec::Bpr), Device::Cpu).unwrap_err();
+    let error = train(&shop(), &model, &config(2, LossConfig::Bpr), Device::Cpu).unwrap_err();
     assert!(matches!(error, TrainError::Config { .. }), "{error}");
     assert!(error.to_string().contains("fused steps"), "{error}");
 }

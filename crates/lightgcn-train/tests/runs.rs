@@ -7,8 +7,8 @@ use common::shop;
 use lightgcn_sample::{NegativeSampling, PositiveOrder, PositiveSet};
 use lightgcn_store::Artifact;
 use lightgcn_train::{
-    Candidate, Device, EndReason, LightGcnPlusPlusSpec, LossSpec, ModelSpec, NgcfSpec, Observer,
-    RunLine, RunOptions, Schedule, Silent, SoftmaxSpec, StopSignal, TopKSpec, TrainConfig,
+    Candidate, Device, EndReason, LightGcnPlusPlusSpec, LossConfig, ModelSpec, NgcfSpec, Observer,
+    RunLine, RunOptions, Schedule, Silent, SoftmaxConfig, StopSignal, TopKConfig, TrainConfig,
     TrainError, TrainEvent, Trained, read_run_record, train, train_with, tune,
 };
 use std::fs;
@@ -145,13 +145,13 @@ fn a_run_by_softmax_at_k_resumes_to_the_same_bits() {
     let model = ModelSpec::mf();
     let config = TrainConfig {
         batch_size: 2,
-        loss: LossSpec::Softmax(SoftmaxSpec {
-            top_k: Some(TopKSpec {
+        loss: LossConfig::Softmax(SoftmaxConfig {
+            top_k: Some(TopKConfig {
                 k: 3,
                 temperature: 0.1,
                 every: 3,
             }),
-            ..SoftmaxSpec::default()
+            ..SoftmaxConfig::default()
         }),
         ..config()
     };

@@ -6,9 +6,9 @@ use burn::tensor::TensorData;
 /// and −1 for user 0; 0.8, −0.6 and 0 for user 1. Divided by τ = 0.5 they double.
 const TABLE: [f64; 10] = [1.0, 0.0, 0.0, 3.0, 1.2, 1.6, 0.4, -0.3, -2.0, 0.0];
 
-fn case(users: &[u32], items: &[u32], extra: &[u32]) -> SoftmaxCase {
-    let mut case = SoftmaxCase::new(users, items, extra, (2, 3));
-    case.config = SoftmaxLossConfig::new().with_temperature(0.5);
+fn case(users: &[u32], items: &[u32], shared: &[u32]) -> SoftmaxCase {
+    let mut case = SoftmaxCase::new(users, items, shared, (2, 3));
+    case.config.temperature = 0.5;
     case
 }
 
@@ -26,41 +26,41 @@ fn sigmoid_of(x: f64) -> f64 {
 }
 
 #[test]
-fn sampled_softmax_by_hand() {
+fn sampled_softmax_equals_the_formula() {
     // −1.2 + 1.6 and 1.2 + 1.6.
     assert_loss(&case(&[0, 1], &[0, 1], &[]), (0.4 + 2.8) / 2.0);
 }
 
 #[test]
-fn bilateral_softmax_by_hand() {
+fn bilateral_softmax_equals_the_formula() {
     let mut case = case(&[0, 1], &[0, 1], &[]);
     case.config.negative_weight = 0.75;
     assert_loss(&case, (-1.2 + 1.2 + 1.2 + 1.2) / 2.0);
 }
 
 #[test]
-fn extra_negatives_by_hand() {
+fn shared_negatives_equal_the_formula() {
     let first = -1.2 + (1.6_f64.exp() + (-2.0_f64).exp()).ln();
     let second = 1.2 + (1.6_f64.exp() + 1.0).ln();
     assert_loss(&case(&[0, 1], &[0, 1], &[2]), (first + second) / 2.0);
-    // An extra item is no negative of the pair that has it, and counts again for the other.
+    // An shared item is no negative of the pair that has it, and counts again for the other.
     let second = 1.2 + (2.0 * 1.6_f64.exp()).ln();
     assert_loss(&case(&[0, 1], &[0, 1], &[0]), (0.4 + second) / 2.0);
 }
 
 #[test]
-fn popularity_correction_by_hand() {
+fn popularity_correction_equals_the_formula() {
     let mut case = case(&[0, 1], &[0, 1], &[2]);
     case.config.popularity_correction = 0.5;
     case.popularity = Some(vec![0.25, 0.0625]);
-    // q^−κ is 2 for item 0, 4 for item 1 and √3 for the extra one of three.
+    // q^−κ is 2 for item 0, 4 for item 1 and √3 for the shared one of three.
     let root = 3.0_f64.sqrt();
     let first = -1.2 + (4.0 * 1.6_f64.exp() + root * (-2.0_f64).exp()).ln();
     let second = 1.2 + (2.0 * 1.6_f64.exp() + root).ln();
     assert_loss(&case, (first + second) / 2.0);
-    // Without strength the popularity is not looked at.
+    // Without a correction the popularity is not read.
     case.config.popularity_correction = 0.0;
-    case.extra.clear();
+    case.shared.clear();
     assert_close(&[case.run(wide_table()).0], &[1.6], 1e-6);
 }
 
@@ -69,8 +69,8 @@ fn wide_table() -> Tensor<B, 2> {
 }
 
 #[test]
-fn repeated_items_by_hand() {
-    // The own item is no negative wherever it stands; another counts as often as it stands there.
+fn repeated_items_equal_the_formula() {
+    // The own item is no negative wherever it is; another counts as often as it is there.
     let ln_2 = std::f64::consts::LN_2;
     let parts = [-1.2 + 1.6, -1.6 - 1.2, -1.6 + 1.2 + ln_2];
     let sum: f64 = parts.iter().sum();
@@ -78,7 +78,7 @@ fn repeated_items_by_hand() {
 }
 
 #[test]
-fn pairs_without_negatives_by_hand() {
+fn pairs_without_negatives_equal_the_formula() {
     assert_loss(&case(&[0, 1], &[0, 0], &[]), (-1.2 - 1.6) / 2.0);
     assert_loss(&case(&[0, 1], &[0, 0], &[0, 0]), (-1.2 - 1.6) / 2.0);
     assert_loss(&case(&[0], &[2], &[]), 2.0);
@@ -104,11 +104,12 @@ fn weights_multiply_each_pair() {
 }
 
 #[test]
-fn softmax_at_k_by_hand() {
+fn softmax_at_k_equals_the_formula() {
     let mut case = case(&[0, 1], &[0, 1], &[]);
-    case.config.top_k = Some(TopKWeighting {
+    case.config.top_k = Some(TopKConfig {
         k: 1,
         temperature: 0.25,
+        ..TopKConfig::default()
     });
     case.thresholds = Some(vec![0.6, 0.4]);
     // Margins 0 and −1.
@@ -128,7 +129,7 @@ fn numbers(count: usize) -> Vec<f64> {
         .collect()
 }
 
-/// Six pairs of four users and five items, with repeats on both sides, and three extra items.
+/// Six pairs of four users and five items, with repeats on both sides, and three shared items.
 fn mixed() -> SoftmaxCase {
     SoftmaxCase::new(&[0, 3, 1, 0, 2, 3], &[4, 0, 2, 0, 4, 1], &[3, 0, 3], (4, 5))
 }
@@ -138,9 +139,8 @@ fn values_and_gradients_equal_the_formula() {
     let table = numbers(9 * 4);
     mixed().check(&table);
     let mut case = mixed();
-    case.config = SoftmaxLossConfig::new()
-        .with_temperature(0.2)
-        .with_negative_weight(1.3);
+    case.config.temperature = 0.2;
+    case.config.negative_weight = 1.3;
     case.check(&table);
     case.weights = Some(vec![0.5, 1.0, 0.125, 2.0, 0.0, 1.5]);
     case.check(&table);
@@ -159,9 +159,10 @@ fn values_and_gradients_equal_the_formula() {
 fn the_weights_of_softmax_at_k_are_constants() {
     let table = numbers(9 * 4);
     let mut case = mixed();
-    case.config.top_k = Some(TopKWeighting {
+    case.config.top_k = Some(TopKConfig {
         k: 2,
         temperature: 0.3,
+        ..TopKConfig::default()
     });
     case.thresholds = Some(vec![0.5, -0.25, 0.75, 0.5, 0.125, -0.25]);
     case.check(&table);
@@ -207,9 +208,9 @@ fn the_same_batch_gives_the_same_bits_at_any_thread_count() {
     let (pairs, n_users, n_items, dimension) = (300_u32, 100, 150, 64);
     let users: Vec<u32> = (0..pairs).map(|p| p * 7 % n_users).collect();
     let items: Vec<u32> = (0..pairs).map(|p| p * 11 % n_items).collect();
-    let extra: Vec<u32> = (0..40).map(|p| p * 13 % n_items).collect();
+    let shared: Vec<u32> = (0..40).map(|p| p * 13 % n_items).collect();
     let nodes = (n_users as usize, n_items as usize);
-    let case = SoftmaxCase::new(&users, &items, &extra, nodes);
+    let case = SoftmaxCase::new(&users, &items, &shared, nodes);
     let n_nodes = nodes.0 + nodes.1;
     let elements: Vec<f32> = numbers(n_nodes * dimension)
         .iter()
@@ -231,62 +232,87 @@ fn the_same_batch_gives_the_same_bits_at_any_thread_count() {
 }
 
 #[test]
-fn every_fault_is_listed() {
-    let config = SoftmaxLossConfig::new()
-        .with_temperature(1e-5)
-        .with_negative_weight(-1.0)
-        .with_popularity_correction(f64::INFINITY)
-        .with_top_k(Some(TopKWeighting {
+fn every_setting_out_of_range_is_an_issue() {
+    assert_eq!(SoftmaxConfig::default().check(), Ok(()));
+    let config = SoftmaxConfig {
+        temperature: 0.001,
+        negative_weight: -1.0,
+        popularity_correction: 1.5,
+        shared_negatives: 1 << 20,
+        mask_positives: false,
+        top_k: Some(TopKConfig {
             k: 0,
-            temperature: 0.0,
-        }));
-    let faults = vec![
-        LossFault::Temperature { value: 1e-5 },
-        LossFault::NegativeWeight { value: -1.0 },
-        LossFault::PopularityCorrection {
-            value: f64::INFINITY,
-        },
-        LossFault::ZeroK,
-        LossFault::TopKTemperature { value: 0.0 },
-    ];
-    let expected = LossError::Config {
-        config: "SoftmaxLossConfig",
-        faults,
+            temperature: f64::INFINITY,
+            every: 0,
+        }),
     };
-    assert_eq!(config.check(), Err(expected.clone()));
-    assert_eq!(config.init().unwrap_err(), expected);
-    assert!(
-        SoftmaxLossConfig::new()
-            .with_temperature(f64::NAN)
-            .check()
-            .is_err()
-    );
-    assert_eq!(SoftmaxLossConfig::new().check(), Ok(()));
+    let Err(LossError::Config { issues, .. }) = config.check() else {
+        panic!("the settings are accepted");
+    };
+    let found: Vec<(&str, f64)> = issues.iter().map(|i| (i.setting, i.value)).collect();
+    let expected = [
+        ("temperature", 0.001),
+        ("negative_weight", -1.0),
+        ("popularity_correction", 1.5),
+        ("shared_negatives", 1_048_576.0),
+        ("top_k.k", 0.0),
+        ("top_k.temperature", f64::INFINITY),
+        ("top_k.every", 0.0),
+    ];
+    assert_eq!(found, expected);
 }
 
 #[test]
-fn config_survives_json() {
-    for top_k in [
-        None,
-        Some(TopKWeighting {
-            k: 20,
-            temperature: 2.5,
-        }),
-    ] {
-        let config = SoftmaxLossConfig::new()
-            .with_temperature(0.12)
-            .with_top_k(top_k);
-        let json = serde_json::to_string(&config).unwrap();
-        assert_eq!(
-            serde_json::from_str::<SoftmaxLossConfig>(&json).unwrap(),
-            config
-        );
-    }
+fn not_a_number_is_an_issue() {
+    let config = SoftmaxConfig {
+        temperature: f64::NAN,
+        negative_weight: f64::NAN,
+        popularity_correction: f64::NAN,
+        ..SoftmaxConfig::default()
+    };
+    let Err(LossError::Config { issues, .. }) = config.check() else {
+        panic!("the settings are accepted");
+    };
+    assert_eq!(issues.len(), 3);
+}
+
+#[test]
+fn the_message_lists_every_issue() {
+    let config = SoftmaxConfig {
+        temperature: 0.0,
+        negative_weight: 0.0,
+        ..SoftmaxConfig::default()
+    };
+    insta::assert_snapshot!(
+        config.check().unwrap_err(),
+        @"softmax: temperature is 0; it must be from 0.01 to 100; negative_weight is 0; it must be positive and finite"
+    );
+}
+
+#[test]
+fn top_k_weights_equal_the_formula() {
+    let top_k = TopKConfig {
+        temperature: 0.25,
+        ..TopKConfig::default()
+    };
+    assert_eq!(top_k.weight(0.6, 0.6), 0.5);
+    let weight = f64::from(top_k.weight(-0.6, 0.4));
+    assert!((weight - sigmoid_of(-4.0)).abs() < 1e-7);
+}
+
+#[test]
+fn thresholds_are_due_before_the_first_epoch_and_after_every_few() {
+    let top_k = TopKConfig {
+        every: 3,
+        ..TopKConfig::default()
+    };
+    let due: Vec<u32> = (0..8).filter(|&epoch| top_k.is_due(epoch)).collect();
+    assert_eq!(due, [0, 3, 6]);
 }
 
 #[test]
 #[should_panic(expected = "the batch has no popularity, which the correction needs")]
-fn a_correction_needs_popularity() {
+fn a_correction_without_popularity_panics() {
     let mut case = case(&[0, 1], &[0, 1], &[]);
     case.config.popularity_correction = 1.0;
     case.run(wide_table());
@@ -294,11 +320,12 @@ fn a_correction_needs_popularity() {
 
 #[test]
 #[should_panic(expected = "the batch has no top-K thresholds, which SL@K needs")]
-fn softmax_at_k_needs_thresholds() {
+fn softmax_at_k_without_thresholds_panics() {
     let mut case = case(&[0, 1], &[0, 1], &[]);
-    case.config.top_k = Some(TopKWeighting {
+    case.config.top_k = Some(TopKConfig {
         k: 1,
         temperature: 1.0,
+        ..TopKConfig::default()
     });
     case.run(wide_table());
 }

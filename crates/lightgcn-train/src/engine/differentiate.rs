@@ -1,102 +1,124 @@
-//! The losses of a batch through burn's autodiff, for models of any kind.
+//! The loss of a batch through burn's autodiff, for models and losses of any kind.
 
+use crate::ValidTrainConfig;
 use crate::engine::steps::Here;
-use crate::{SoftmaxSpec, ValidTrainConfig};
-use burn::tensor::{Tensor, TensorData};
+use burn::tensor::{Bool, Tensor, TensorData};
 use lightgcn_core::{ItemId, UserId};
 use lightgcn_kernels::SparseBackend;
-use lightgcn_loss::{
-    PairRows, RecommendationLossConfig, SoftmaxLossConfig, SoftmaxRecommendationLossConfig,
-    TopKWeighting, TripleRows,
-};
-use lightgcn_sample::{PositiveSet, Positives, TripleBatch, shared_negatives};
+use lightgcn_loss::{Batch, BatchIds, Loss, LossNeeds, TableRows, Tables};
+use lightgcn_sample::{BatchSampler, PositiveSet, Positives, TripleBatch, shared_negatives};
+use std::sync::Arc;
 
-/// The tables that a loss reads.
-pub(crate) struct Tables<B: SparseBackend> {
-    /// Final embeddings, `[n_nodes, output_dim]`.
-    pub(crate) embeddings: Tensor<B, 2>,
-    /// The table they come from, `[n_nodes, dim]`.
-    pub(crate) layer0: Tensor<B, 2>,
+/// Computes the loss of batches, L2 included.
+pub(crate) struct Differentiated<L> {
+    loss: L,
+    needs: LossNeeds,
+    l2: f64,
+    seed: u64,
+    weighted: bool,
+    sampler: Arc<BatchSampler>,
+    /// Each item's share of the positives; empty unless the loss reads it.
+    popularity: Vec<f32>,
 }
 
-/// BPR with L2 on the batch's layer-0 rows.
-pub(crate) fn bpr<B: SparseBackend>(
-    config: &ValidTrainConfig,
-    positives: &Positives,
-    tables: Tables<B>,
-    batch: &TripleBatch,
-) -> Tensor<B, 1> {
-    let mut rows = TripleRows::<B>::from_slices(
-        &batch.users,
-        &batch.positives,
-        &batch.negatives,
-        positives.n_users(),
-        positives.n_items(),
-        &tables.embeddings.device(),
-    );
-    if config.positives == PositiveSet::AllPairs {
-        rows = rows.with_weights(&batch.weights);
+impl<L: Loss> Differentiated<L> {
+    pub(crate) fn new(loss: &L, config: &ValidTrainConfig, sampler: &Arc<BatchSampler>) -> Self {
+        let needs = loss.needs();
+        Self {
+            loss: loss.clone(),
+            needs,
+            l2: config.l2,
+            seed: config.seed,
+            weighted: config.positives == PositiveSet::AllPairs,
+            sampler: Arc::clone(sampler),
+            popularity: match needs.popularity {
+                true => popularity(sampler.positives()),
+                false => Vec::new(),
+            },
+        }
     }
-    let loss = RecommendationLossConfig::new()
-        .with_regularization(config.l2)
-        .init();
-    loss.forward(tables.embeddings, tables.layer0, &rows).total
+
+    /// The loss of a batch with L2 on its layer-0 rows, `[1]`.
+    pub(crate) fn loss<B: SparseBackend>(
+        &self,
+        tables: Tables<B>,
+        batch: &TripleBatch,
+        here: Here<'_>,
+    ) -> Tensor<B, 1> {
+        let batch = self.batch(&tables.embeddings, batch, here);
+        let layer0 = tables.layer0.clone();
+        let ranking = self.loss.forward(tables, &batch);
+        ranking + batch.l2(layer0).mul_scalar(self.l2)
+    }
+
+    /// The batch on the device of the `embeddings`, with all that the loss needs.
+    fn batch<B: SparseBackend>(
+        &self,
+        embeddings: &Tensor<B, 2>,
+        triples: &TripleBatch,
+        here: Here<'_>,
+    ) -> Batch<B> {
+        let device = embeddings.device();
+        let positives = self.sampler.positives();
+        let (n_items, count) = (positives.n_items(), self.needs.shared_negatives);
+        let shared = shared_negatives(self.seed, here.epoch, here.batch, count, n_items as u32);
+        let ids = BatchIds {
+            users: &triples.users,
+            positives: &triples.positives,
+            negatives: match self.needs.negatives {
+                true => &triples.negatives,
+                false => &[],
+            },
+            shared: &shared,
+        };
+        let table = TableRows {
+            n_users: positives.n_users(),
+            n_items,
+            n_nodes: embeddings.dims()[0],
+        };
+        let mut batch = Batch::new(&ids, table, &device);
+        if self.weighted {
+            batch = batch.with_weights(&triples.weights);
+        }
+        if self.needs.popularity {
+            let shares = ids.positives.iter();
+            let shares = shares.map(|&item| self.popularity[item as usize]);
+            batch = batch.with_popularity(&shares.collect::<Vec<f32>>());
+        }
+        if self.needs.known_positives {
+            batch = batch.with_known_positives(known_positives(positives, &ids, &device));
+        }
+        if self.needs.top_k.is_some() {
+            let users = ids.users.iter();
+            let thresholds = users.map(|&user| here.thresholds[user as usize]);
+            batch = batch.with_top_k_thresholds(&thresholds.collect::<Vec<f32>>());
+        }
+        batch
+    }
 }
 
-/// A softmax loss with L2 on the batch's layer-0 rows. `here.thresholds` holds a number for each
-/// user where the loss weighs pairs by SL@K.
-pub(crate) fn softmax<B: SparseBackend>(
-    config: &ValidTrainConfig,
-    spec: &SoftmaxSpec,
+/// Each item's share of the positives; an item without any counts as if it had one.
+fn popularity(positives: &Positives) -> Vec<f32> {
+    let all = positives.n_pairs() as f32;
+    let counts = positives.popularity().into_iter();
+    counts.map(|count| count.max(1) as f32 / all).collect()
+}
+
+/// The candidates that each pair's user took, `[batch, n_candidates]`.
+fn known_positives<B: SparseBackend>(
     positives: &Positives,
-    tables: Tables<B>,
-    batch: &TripleBatch,
-    here: Here<'_>,
-) -> Tensor<B, 1> {
-    let device = tables.embeddings.device();
-    let (n_users, n_items) = (positives.n_users(), positives.n_items());
-    let count = spec.shared_negatives;
-    let extra = shared_negatives(config.seed, here.epoch, here.batch, count, n_items as u32);
-    let (users, items) = (&batch.users, &batch.positives);
-    let mut rows = PairRows::<B>::from_slices(users, items, &extra, n_users, n_items, &device);
-    if config.positives == PositiveSet::AllPairs {
-        rows = rows.with_weights(&batch.weights);
-    }
-    if spec.popularity_correction > 0.0 {
-        let popularity = positives.popularity();
-        let all = positives.n_pairs() as f32;
-        let share = |&item: &u32| popularity[item as usize].max(1) as f32 / all;
-        rows = rows.with_popularity(&items.iter().map(share).collect::<Vec<f32>>());
-    }
-    if spec.mask_positives {
-        let known: Vec<bool> = users
-            .iter()
-            .flat_map(|&user| {
-                let known = positives.items_of(UserId(user));
-                let candidates = items.iter().chain(&extra);
-                candidates.map(move |&item| known.binary_search(&ItemId(item)).is_ok())
-            })
-            .collect();
-        let shape = [users.len(), items.len() + extra.len()];
-        let known = TensorData::new(known, shape);
-        rows = rows.with_known_positives(Tensor::from_data(known, &device));
-    }
-    if spec.top_k.is_some() {
-        let thresholds = users.iter().map(|&user| here.thresholds[user as usize]);
-        rows = rows.with_top_k_thresholds(&thresholds.collect::<Vec<f32>>());
-    }
-    let softmax = SoftmaxLossConfig::new()
-        .with_temperature(spec.temperature)
-        .with_negative_weight(spec.negative_weight)
-        .with_popularity_correction(spec.popularity_correction)
-        .with_top_k(spec.top_k.map(|top_k| TopKWeighting {
-            k: top_k.k,
-            temperature: top_k.temperature,
-        }));
-    let loss = SoftmaxRecommendationLossConfig::new(softmax).with_regularization(config.l2);
-    let loss = loss.init().unwrap_or_else(|error| {
-        // `TrainConfig::check` has refused every setting that is out of range.
-        panic!("a checked configuration of the loss is refused: {error}")
-    });
-    loss.forward(tables.embeddings, tables.layer0, &rows).total
+    ids: &BatchIds<'_>,
+    device: &B::Device,
+) -> Tensor<B, 2, Bool> {
+    let known: Vec<bool> = ids
+        .users
+        .iter()
+        .flat_map(|&user| {
+            let known = positives.items_of(UserId(user));
+            let candidates = ids.positives.iter().chain(ids.shared);
+            candidates.map(move |&item| known.binary_search(&ItemId(item)).is_ok())
+        })
+        .collect();
+    let shape = [ids.users.len(), ids.positives.len() + ids.shared.len()];
+    Tensor::from_data(TensorData::new(known, shape), device)
 }

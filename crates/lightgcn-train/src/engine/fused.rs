@@ -2,7 +2,7 @@
 //! loss with its gradient → propagate back, without autodiff and its tables.
 
 use crate::engine::steps::Here;
-use crate::{LossSpec, SoftmaxSpec, TopKSpec, ValidTrainConfig};
+use crate::{LossConfig, SoftmaxConfig, TopKConfig, ValidTrainConfig};
 use burn::module::{AutodiffModule, ModuleVisitor, Param, ParamId};
 use burn::tensor::backend::{AutodiffBackend, Backend};
 use burn::tensor::{Tensor, TensorData};
@@ -61,7 +61,7 @@ pub(crate) struct TableGradient<B: Backend> {
 /// Makes batches of distinct rows and their losses. Its buffers serve one batch after the other.
 pub(crate) struct FusedSteps {
     linear: Linear,
-    loss: LossSpec,
+    loss: LossConfig,
     l2: f64,
     seed: u64,
     weighted: bool,
@@ -73,7 +73,7 @@ pub(crate) struct FusedSteps {
     corrections: Vec<f32>,
 }
 
-pub(crate) fn softmax_settings(spec: &SoftmaxSpec) -> SoftmaxSettings {
+pub(crate) fn softmax_settings(spec: &SoftmaxConfig) -> SoftmaxSettings {
     SoftmaxSettings {
         temperature: spec.temperature as f32,
         negative_weight: spec.negative_weight as f32,
@@ -82,12 +82,12 @@ pub(crate) fn softmax_settings(spec: &SoftmaxSpec) -> SoftmaxSettings {
 
 /// What the correction for popularity multiplies for an item that was drawn: one of n was drawn with
 /// chance 1 / n.
-pub(crate) fn shared_weight(spec: &SoftmaxSpec, n_items: usize) -> f32 {
+pub(crate) fn shared_weight(spec: &SoftmaxConfig, n_items: usize) -> f32 {
     (n_items as f64).powf(spec.popularity_correction) as f32
 }
 
 /// For each item what a correction for its popularity multiplies; empty without correction.
-pub(crate) fn popularity_corrections(spec: &SoftmaxSpec, positives: &Positives) -> Vec<f32> {
+pub(crate) fn popularity_corrections(spec: &SoftmaxConfig, positives: &Positives) -> Vec<f32> {
     if spec.popularity_correction <= 0.0 {
         return Vec::new();
     }
@@ -107,15 +107,20 @@ struct Rows {
 }
 
 impl FusedSteps {
-    pub(crate) fn new(linear: Linear, config: &ValidTrainConfig, sampler: &BatchSampler) -> Self {
+    pub(crate) fn new(
+        linear: Linear,
+        loss: LossConfig,
+        config: &ValidTrainConfig,
+        sampler: &BatchSampler,
+    ) -> Self {
         let positives = sampler.positives();
-        let corrections = match config.loss {
-            LossSpec::Softmax(spec) => popularity_corrections(&spec, positives),
-            LossSpec::Bpr => Vec::new(),
+        let corrections = match loss {
+            LossConfig::Softmax(spec) => popularity_corrections(&spec, positives),
+            LossConfig::Bpr => Vec::new(),
         };
         Self {
             linear,
-            loss: config.loss,
+            loss,
             l2: config.l2,
             seed: config.seed,
             weighted: config.positives == PositiveSet::AllPairs,
@@ -141,11 +146,11 @@ impl FusedSteps {
         here: Here<'_>,
     ) -> TableGradient<B> {
         let extra = match self.loss {
-            LossSpec::Softmax(spec) => {
+            LossConfig::Softmax(spec) => {
                 let (count, n_items) = (spec.shared_negatives, self.n_items as u32);
                 shared_negatives(self.seed, here.epoch, here.batch, count, n_items)
             }
-            LossSpec::Bpr => Vec::new(),
+            LossConfig::Bpr => Vec::new(),
         };
         let rows = self.rows(batch, &extra);
         let device = table.device();
@@ -153,8 +158,8 @@ impl FusedSteps {
         let alphas = &self.linear.alphas;
         let embeddings = propagate_rows(graph, table.clone(), alphas, &indices);
         let LossGradient { mut loss, gradient } = match self.loss {
-            LossSpec::Bpr => bpr_loss_gradient(embeddings, &self.bpr_batch(batch)),
-            LossSpec::Softmax(spec) => {
+            LossConfig::Bpr => bpr_loss_gradient(embeddings, &self.bpr_batch(batch)),
+            LossConfig::Softmax(spec) => {
                 let mut softmax = self.softmax_batch(&spec, sampler, batch, &extra, &rows);
                 if let Some(top_k) = spec.top_k {
                     weigh(&top_k, &mut softmax, &embeddings, &rows, here.thresholds);
@@ -186,7 +191,7 @@ impl FusedSteps {
         users.sort_unstable();
         users.dedup();
         let mut items = batch.positives.clone();
-        if self.loss == LossSpec::Bpr {
+        if self.loss == LossConfig::Bpr {
             items.extend_from_slice(&batch.negatives);
         }
         items.extend_from_slice(extra);
@@ -243,7 +248,7 @@ impl FusedSteps {
 
     fn softmax_batch(
         &self,
-        spec: &SoftmaxSpec,
+        spec: &SoftmaxConfig,
         sampler: &BatchSampler,
         batch: &TripleBatch,
         extra: &[u32],
@@ -301,8 +306,8 @@ impl FusedSteps {
             repeats[self.user_row(user) as usize] += 1.0;
         }
         let negatives: &[u32] = match self.loss {
-            LossSpec::Bpr => &batch.negatives,
-            LossSpec::Softmax(_) => &[],
+            LossConfig::Softmax(_) => &[],
+            LossConfig::Bpr => &batch.negatives,
         };
         for &item in batch.positives.iter().chain(negatives) {
             repeats[self.item_row(item) as usize] += 1.0;
@@ -313,7 +318,7 @@ impl FusedSteps {
 
 /// Multiplies the weights of the pairs by those of SL@K, which are constants to the gradient.
 fn weigh<B: TrainingBackend>(
-    top_k: &TopKSpec,
+    top_k: &TopKConfig,
     batch: &mut SoftmaxBatch,
     embeddings: &Tensor<B, 2>,
     rows: &Rows,

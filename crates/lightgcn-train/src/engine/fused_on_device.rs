@@ -5,7 +5,7 @@ use crate::engine::fused::{
     Linear, TableGradient, popularity_corrections, shared_weight, softmax_settings,
 };
 use crate::engine::steps::Here;
-use crate::{LossSpec, SoftmaxSpec, TrainError, ValidTrainConfig};
+use crate::{LossConfig, SoftmaxConfig, TrainError, ValidTrainConfig};
 use burn::module::ParamId;
 use burn::tensor::backend::Backend;
 use burn::tensor::{DType, Tensor, TensorData};
@@ -22,7 +22,7 @@ use std::ops::Range;
 /// Makes the losses of batches on a device.
 pub(crate) struct DeviceSteps<B: Backend> {
     linear: Linear,
-    loss: LossSpec,
+    loss: LossConfig,
     l2: f64,
     seed: u64,
     n_negatives: usize,
@@ -34,13 +34,13 @@ pub(crate) struct DeviceSteps<B: Backend> {
 }
 
 /// Whether steps of this configuration run wholly on the device of the backend.
-pub(crate) fn applies<B: TrainingBackend>(config: &ValidTrainConfig) -> bool {
+pub(crate) fn applies<B: TrainingBackend>(config: &ValidTrainConfig, loss: LossConfig) -> bool {
     B::runs_steps_on_device()
         && config.fused
-        && match config.loss {
-            LossSpec::Bpr => config.negative_sampling == NegativeSampling::Uniform,
+        && match loss {
+            LossConfig::Bpr => config.negative_sampling == NegativeSampling::Uniform,
             // Its negatives are the batch's own items.
-            LossSpec::Softmax(_) => true,
+            LossConfig::Softmax(_) => true,
         }
 }
 
@@ -48,6 +48,7 @@ impl<B: TrainingBackend> DeviceSteps<B> {
     /// Puts the positives on the device, once a run.
     pub(crate) fn new(
         linear: Linear,
+        loss: LossConfig,
         config: &ValidTrainConfig,
         sampler: &BatchSampler,
         device: &B::Device,
@@ -63,18 +64,18 @@ impl<B: TrainingBackend> DeviceSteps<B> {
         };
         let n_items = positives.n_items();
         let pairs = PairTable::from_slices(positives.offsets(), &items, weights, n_items, device)?;
-        let softmax = match config.loss {
-            LossSpec::Bpr => None,
-            LossSpec::Softmax(spec) => Some(node_softmax(&spec, positives, device)),
+        let softmax = match loss {
+            LossConfig::Bpr => None,
+            LossConfig::Softmax(spec) => Some(node_softmax(&spec, positives, device)),
         };
         Ok(Self {
             linear,
-            loss: config.loss,
+            loss,
             l2: config.l2,
             seed: config.seed,
-            n_negatives: match config.loss {
-                LossSpec::Bpr => config.negatives,
-                LossSpec::Softmax(_) => 0,
+            n_negatives: match loss {
+                LossConfig::Bpr => config.negatives,
+                LossConfig::Softmax(_) => 0,
             },
             // Of one pair, until an epoch begins.
             order: pairs.order(&[0]),
@@ -92,7 +93,7 @@ impl<B: TrainingBackend> DeviceSteps<B> {
     /// The order is that of [`EpochBatches::pair_numbers`].
     pub(crate) fn begin_epoch(&mut self, order: &[u32], thresholds: &[f32]) {
         self.order = self.pairs.order(order);
-        if let (LossSpec::Softmax(spec), Some(softmax)) = (self.loss, &mut self.softmax)
+        if let (LossConfig::Softmax(spec), Some(softmax)) = (self.loss, &mut self.softmax)
             && let Some(top_k) = spec.top_k
         {
             let device = softmax.item_weights.device();
@@ -121,8 +122,8 @@ impl<B: TrainingBackend> DeviceSteps<B> {
         here: Here<'_>,
     ) -> TableGradient<B> {
         let n_shared = match self.loss {
-            LossSpec::Softmax(spec) => spec.shared_negatives,
-            LossSpec::Bpr => 0,
+            LossConfig::Softmax(spec) => spec.shared_negatives,
+            LossConfig::Bpr => 0,
         };
         let cut = BatchCut {
             first_place: places.start,
@@ -158,7 +159,7 @@ fn floats<B: Backend>(numbers: &[f32], device: &B::Device) -> Tensor<B, 1> {
 }
 
 fn node_softmax<B: Backend>(
-    spec: &SoftmaxSpec,
+    spec: &SoftmaxConfig,
     positives: &Positives,
     device: &B::Device,
 ) -> NodeSoftmax<B> {

@@ -9,7 +9,7 @@
 use crate::engine::fused::{FusedSteps, Linear, TableGradient};
 use crate::engine::fused_on_device::{self, DeviceSteps};
 use crate::engine::steps::Here;
-use crate::{TrainError, ValidTrainConfig};
+use crate::{LossConfig, TrainError, ValidTrainConfig};
 use burn::module::ParamId;
 use burn::tensor::Tensor;
 use lightgcn_graph::Adjacency;
@@ -40,6 +40,7 @@ impl<B: TrainingBackend> ParallelSteps<B> {
     /// Puts graph and positives on `config.workers` devices, of which `device` is the first.
     pub(crate) fn new(
         linear: &Linear,
+        loss: LossConfig,
         config: &ValidTrainConfig,
         sampler: &BatchSampler,
         adjacency: &Adjacency,
@@ -53,11 +54,11 @@ impl<B: TrainingBackend> ParallelSteps<B> {
                 false => graph,
             };
             let linear = linear.clone();
-            let shards = if fused_on_device::applies::<B>(config) {
-                let steps = DeviceSteps::new(linear, config, sampler, &device)?;
+            let shards = if fused_on_device::applies::<B>(config, loss) {
+                let steps = DeviceSteps::new(linear, loss, config, sampler, &device)?;
                 Shards::OnDevice(Box::new(steps))
             } else {
-                Shards::Planned(Box::new(FusedSteps::new(linear, config, sampler)))
+                Shards::Planned(Box::new(FusedSteps::new(linear, loss, config, sampler)))
             };
             Ok(Worker {
                 device,

@@ -9,6 +9,7 @@ use crate::run::fit::FitJob;
 use burn::module::ParamId;
 use burn::tensor::Tensor;
 use lightgcn_kernels::{SparseMatrix, TrainingBackend};
+use lightgcn_loss::Loss;
 use lightgcn_sample::{BatchSampler, EpochBatches};
 
 /// Where a step stands in its run, as losses need to know.
@@ -55,27 +56,30 @@ pub(crate) enum Steps<B: TrainingBackend> {
 
 impl<B: TrainingBackend> Steps<B> {
     /// The fastest way for a model that is linear, if it is, and whose steps are to be fused.
-    pub(crate) fn new(
+    pub(crate) fn new<L: Loss>(
         linear: Option<Linear>,
-        job: &FitJob<'_>,
+        job: &FitJob<'_, L>,
         sampler: &BatchSampler,
         device: &B::Device,
     ) -> Result<Self, TrainError> {
         let config = job.config;
-        Ok(match linear {
-            Some(linear) if config.workers > 1 => {
+        let fused = linear.zip(job.loss.fused());
+        Ok(match fused {
+            Some((linear, loss)) if config.workers > 1 => {
                 let adjacency = job.adjacency;
                 Self::Parallel(ParallelSteps::new(
-                    &linear, config, sampler, adjacency, device,
+                    &linear, loss, config, sampler, adjacency, device,
                 )?)
             }
-            Some(linear) if fused_on_device::applies::<B>(config) => {
-                Self::OnDevice(Box::new(DeviceSteps::new(linear, config, sampler, device)?))
+            Some((linear, loss)) if fused_on_device::applies::<B>(config, loss) => Self::OnDevice(
+                Box::new(DeviceSteps::new(linear, loss, config, sampler, device)?),
+            ),
+            Some((linear, loss)) => {
+                Self::Fused(Box::new(FusedSteps::new(linear, loss, config, sampler)))
             }
-            Some(linear) => Self::Fused(Box::new(FusedSteps::new(linear, config, sampler))),
             None if config.workers > 1 => {
-                let fault = "more than one worker needs fused steps, which this model does not \
-                             have; leave workers out";
+                let fault = "more than one worker needs fused steps, which this model or loss \
+                             does not have; leave workers out";
                 return Err(TrainError::Config {
                     faults: vec![fault.to_owned()],
                 });

@@ -1,10 +1,11 @@
 //! Checkpoints: everything that a run needs to continue to the same bits, written atomically.
 
-use crate::{LossSpec, TrainError};
+use crate::TrainError;
 use burn::module::AutodiffModule;
 use burn::optim::Optimizer;
 use burn::record::{FullPrecisionSettings, NamedMpkBytesRecorder, Record, Recorder};
 use burn::tensor::backend::{AutodiffBackend, Backend};
+use lightgcn_loss::LossNeeds;
 use lightgcn_store::write_folder_atomically;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
@@ -280,11 +281,11 @@ impl Checkpoint {
     pub(crate) fn thresholds(
         &self,
         restored: Option<Vec<f32>>,
-        loss: &LossSpec,
+        needs: &LossNeeds,
         n_users: usize,
     ) -> Result<Vec<f32>, TrainError> {
         let thresholds = restored.unwrap_or_default();
-        let needed = if loss.top_k().is_some() { n_users } else { 0 };
+        let needed = if needs.top_k.is_some() { n_users } else { 0 };
         if thresholds.len() == needed {
             return Ok(thresholds);
         }

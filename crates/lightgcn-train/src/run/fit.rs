@@ -3,16 +3,17 @@
 use crate::engine::batches;
 use crate::engine::clip::clip_by_norm;
 use crate::engine::device_faults::Standing;
-use crate::engine::differentiate::{self, Tables};
+use crate::engine::differentiate::Differentiated;
 use crate::engine::fused;
 use crate::engine::host_tables::host_tables;
 use crate::engine::losses::PendingLosses;
 use crate::engine::steps::{Here, Steps};
+use crate::engine::thresholds::thresholds;
 use crate::run::checkpoint::{Checkpoint, EPOCHS, LIMITS, LoopState, Saved};
 use crate::run::record::{RunWriter, unix_time};
 use crate::run::schedule::LearningRate;
 use crate::{
-    EndReason, EpochRecord, LossSpec, Observer, RunLine, Schedule, StopSignal, TrainError,
+    EndReason, EpochRecord, LossConfig, Observer, RunLine, Schedule, StopSignal, TrainError,
     TrainEvent, ValidTrainConfig, figures,
 };
 use burn::module::AutodiffModule;
@@ -24,6 +25,7 @@ use lightgcn_core::{Dataset, Lineage};
 use lightgcn_graph::Adjacency;
 use lightgcn_kernels::optim::{FusedAdam, FusedAdamConfig};
 use lightgcn_kernels::{SparseBackend, SparseMatrix, TrainingBackend};
+use lightgcn_loss::{Loss, TableRows, Tables};
 use lightgcn_nn::{EmbeddingModel, ForwardMode};
 use lightgcn_recommend::{EmbeddingRanker, Evaluation, EvaluationOptions, evaluate_validation};
 use lightgcn_sample::{BatchSampler, EpochBatches, TripleBatch};
@@ -44,13 +46,15 @@ pub struct RunOptions {
 
 /// What is trained on what, for [`fit`].
 #[derive(Debug, Clone, Copy)]
-pub struct FitJob<'a> {
+pub struct FitJob<'a, L = LossConfig> {
     /// The data; only its training and validation parts are looked at.
     pub dataset: &'a Dataset,
     /// The normalized adjacency that the model propagates over.
     pub adjacency: &'a Adjacency,
-    /// How to train.
+    /// How to train; its own loss is not read.
     pub config: &'a ValidTrainConfig,
+    /// The loss, of this workspace or of another crate.
+    pub loss: &'a L,
     /// Where to keep state.
     pub run: &'a RunOptions,
     /// The model's name, for messages.
@@ -74,8 +78,9 @@ pub struct Fitted<M> {
     pub reason: EndReason,
 }
 
-/// Trains any burn model whose final embeddings rank by dot product, by BPR with L2 on the batch's
-/// layer-0 rows (He et al., SIGIR 2020, eq. 15) and Adam, through burn's autodiff.
+/// Trains any burn model whose final embeddings rank by dot product with any loss, L2 on the batch's
+/// layer-0 rows and Adam: without autodiff where model and loss allow it, through burn's autodiff
+/// otherwise.
 ///
 /// The same seed gives the same bits on the CPU at any number of threads, and a resumed run ends
 /// with the bits of an uninterrupted one.
@@ -85,9 +90,9 @@ pub struct Fitted<M> {
 ///
 /// # Panics
 /// If the model counts other users or items than the data.
-pub fn fit<B, M>(
+pub fn fit<B, M, L>(
     model: M,
-    job: &FitJob<'_>,
+    job: &FitJob<'_, L>,
     device: &B::Device,
     observer: &mut dyn Observer,
 ) -> Result<Fitted<M>, TrainError>
@@ -96,6 +101,7 @@ where
     B::InnerBackend: TrainingBackend,
     M: EmbeddingModel<B> + AutodiffModule<B>,
     M::InnerModule: EmbeddingModel<B::InnerBackend>,
+    L: Loss,
 {
     fit_from(model, None, job, device, observer)
 }
@@ -104,10 +110,10 @@ where
 pub(crate) type AdamRecord<B, M> = <OptimizerAdaptor<FusedAdam, M, B> as Optimizer<M, B>>::Record;
 
 /// [`fit`] from a state of Adam that an earlier run left; a resumed run has its own.
-pub(crate) fn fit_from<B, M>(
+pub(crate) fn fit_from<B, M, L>(
     model: M,
     adam: Option<AdamRecord<B, M>>,
-    job: &FitJob<'_>,
+    job: &FitJob<'_, L>,
     device: &B::Device,
     observer: &mut dyn Observer,
 ) -> Result<Fitted<M>, TrainError>
@@ -116,7 +122,9 @@ where
     B::InnerBackend: TrainingBackend,
     M: EmbeddingModel<B> + AutodiffModule<B>,
     M::InnerModule: EmbeddingModel<B::InnerBackend>,
+    L: Loss,
 {
+    job.loss.check()?;
     let train = job.dataset.split.train.interactions();
     assert!(
         model.n_users() == train.n_users() && model.n_items() == train.n_items(),
@@ -138,7 +146,7 @@ where
             let load = || checkpoint.load::<B, M, _>(model, optimizer, device);
             let r = start.guard::<B::InnerBackend, _>(load)??;
             let thresholds =
-                checkpoint.thresholds(r.thresholds, &job.config.loss, train.n_users())?;
+                checkpoint.thresholds(r.thresholds, &job.loss.needs(), train.n_users())?;
             (r.model, r.optimizer, r.best, r.state, thresholds)
         }
         _ => (model, optimizer, None, LoopState::default(), Vec::new()),
@@ -159,6 +167,7 @@ where
     let linear = fused::linear::<B, M>(&model).filter(|_| job.config.fused);
     let steps = || Steps::new(linear, job, &sampler, device);
     let steps = standing.guard::<B::InnerBackend, _>(steps)??;
+    let differentiated = Differentiated::new(job.loss, job.config, &sampler);
     let record = RunWriter::open(job.run.folder.as_deref(), job.run.resume)?;
     let training = Training {
         job,
@@ -168,6 +177,7 @@ where
         inner_graph,
         step_graph,
         steps,
+        differentiated,
         optimizer,
         best,
         state,
@@ -180,7 +190,7 @@ where
     training.run(model)
 }
 
-fn checkpoint_of(job: &FitJob<'_>) -> Result<Option<Checkpoint>, TrainError> {
+fn checkpoint_of<L>(job: &FitJob<'_, L>) -> Result<Option<Checkpoint>, TrainError> {
     let Some(folder) = &job.run.folder else {
         let faults = vec!["a run can only be resumed from its folder; name it".to_owned()];
         return if job.run.resume {
@@ -209,11 +219,11 @@ fn checkpoint_of(job: &FitJob<'_>) -> Result<Option<Checkpoint>, TrainError> {
     Ok(Some(checkpoint))
 }
 
-struct Training<'a, B: AutodiffBackend, M, O>
+struct Training<'a, B: AutodiffBackend, M, O, L>
 where
     B::InnerBackend: TrainingBackend,
 {
-    job: &'a FitJob<'a>,
+    job: &'a FitJob<'a, L>,
     observer: &'a mut dyn Observer,
     sampler: Arc<BatchSampler>,
     graph: SparseMatrix<B>,
@@ -221,6 +231,7 @@ where
     /// The same, as fused steps multiply by it.
     step_graph: SparseMatrix<B::InnerBackend>,
     steps: Steps<B::InnerBackend>,
+    differentiated: Differentiated<L>,
     optimizer: O,
     best: Option<M>,
     state: LoopState,
@@ -232,13 +243,14 @@ where
     losses: PendingLosses<B::InnerBackend>,
 }
 
-impl<'a, B, M, O> Training<'a, B, M, O>
+impl<'a, B, M, O, L> Training<'a, B, M, O, L>
 where
     B: AutodiffBackend + SparseBackend,
     B::InnerBackend: TrainingBackend,
     M: EmbeddingModel<B> + AutodiffModule<B>,
     M::InnerModule: EmbeddingModel<B::InnerBackend>,
     O: Optimizer<M, B>,
+    L: Loss,
 {
     fn run(mut self, model: M) -> Result<Fitted<M>, TrainError> {
         self.record.write(&RunLine::Start {
@@ -347,13 +359,16 @@ where
 
     /// Computes the thresholds of SL@K where an epoch begins at which they are due.
     fn update_thresholds(&mut self, model: &M) -> Result<(), TrainError> {
-        let Some(top_k) = self.job.config.loss.top_k() else {
+        let Some(top_k) = self.job.loss.needs().top_k else {
             return Ok(());
         };
         if self.state.next_batch == 0 && top_k.is_due(self.state.epoch) {
             let tables = host_tables(&model.valid(), &self.inner_graph, self.completed())?;
-            let (n_users, dim) = (model.n_users(), model.output_dimension());
-            self.thresholds = top_k.thresholds(&tables.embeddings, n_users, dim);
+            let (rows, dim) = (
+                TableRows::new(model.n_users(), model.n_items()),
+                model.output_dimension(),
+            );
+            self.thresholds = thresholds(&tables.embeddings, rows, dim, top_k.k);
         }
         Ok(())
     }
@@ -410,14 +425,8 @@ where
             embeddings: model.embeddings(&self.graph, mode),
             layer0: model.layer0(),
         };
-        let (config, positives) = (self.job.config, self.sampler.positives());
-        let total = match config.loss {
-            LossSpec::Bpr => differentiate::bpr(config, positives, tables, batch),
-            LossSpec::Softmax(spec) => {
-                let here = Here::of(&self.state, &self.thresholds);
-                differentiate::softmax(config, &spec, positives, tables, batch, here)
-            }
-        };
+        let here = Here::of(&self.state, &self.thresholds);
+        let total = self.differentiated.loss(tables, batch, here);
         let gradients = GradientsParams::from_grads(total.backward(), model);
         (total.inner(), gradients)
     }

@@ -1,17 +1,18 @@
 //! Whether a run fits a device, before anything is put on it.
 
 use crate::run::fit::FitJob;
-use crate::{LayerWeightChoice, LossSpec, ModelSpec, Observer, TrainError, TrainEvent};
+use crate::{LayerWeightChoice, ModelSpec, Observer, TrainError, TrainEvent};
 use lightgcn_kernels::{SparseBackend, TrainingSize};
+use lightgcn_loss::Loss;
 
 /// Tables that autodiff holds a layer: what each operation keeps, and the gradients that pass by.
 const AUTODIFF_TABLES_A_LAYER: u64 = 6;
 
 /// Says what memory the run takes and refuses what does not fit. Nothing is said where the backend
 /// does not know of limits, as on the CPU.
-pub(crate) fn check<B: SparseBackend>(
+pub(crate) fn check<B: SparseBackend, L: Loss>(
     spec: &ModelSpec,
-    job: &FitJob<'_>,
+    job: &FitJob<'_, L>,
     device: &B::Device,
     observer: &mut dyn Observer,
 ) -> Result<(), TrainError> {
@@ -27,17 +28,16 @@ pub(crate) fn check<B: SparseBackend>(
 }
 
 /// The size of a run on a device.
-fn size(spec: &ModelSpec, job: &FitJob<'_>) -> TrainingSize {
+fn size<L: Loss>(spec: &ModelSpec, job: &FitJob<'_, L>) -> TrainingSize {
     let pairs = job.dataset.split.train.interactions();
     let config = job.config;
     let n_pairs = pairs.n_pairs() as u64;
     let batch = (config.batch_size as u64).min(n_pairs);
-    let (batch_rows, batch_scores) = match config.loss {
-        LossSpec::Bpr => (batch * (2 + config.negatives as u64), 0),
-        LossSpec::Softmax(spec) => {
-            let candidates = batch + spec.shared_negatives as u64;
-            (batch + candidates, batch * candidates)
-        }
+    let needs = job.loss.needs();
+    let candidates = batch + needs.shared_negatives as u64;
+    let (batch_rows, batch_scores) = match needs.negatives {
+        true => (batch + candidates + batch * config.negatives as u64, 0),
+        false => (batch + candidates, batch * candidates),
     };
     let layers = spec.n_layers() as u64;
     TrainingSize {

@@ -1,6 +1,6 @@
 //! Recipes by name.
 
-use crate::{Candidate, LightGcnSpec, LossSpec, ModelSpec, SoftmaxSpec, TrainConfig};
+use crate::{Candidate, LightGcnSpec, LossConfig, ModelSpec, SoftmaxConfig, TrainConfig};
 
 /// A model with its training, as a start for one's own.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -30,7 +30,7 @@ impl Preset {
                     ..LightGcnSpec::default()
                 }),
                 train: TrainConfig {
-                    loss: LossSpec::Softmax(SoftmaxSpec::default()),
+                    loss: LossConfig::Softmax(SoftmaxConfig::default()),
                     learning_rate: 5e-4,
                     l2: 0.0,
                     ..TrainConfig::default()
@@ -50,9 +50,9 @@ mod tests {
         assert!(paper.train.check().is_ok() && softmax.train.check().is_ok());
         assert_eq!(
             (paper.model.n_layers(), paper.train.loss),
-            (3, LossSpec::Bpr)
+            (3, LossConfig::Bpr)
         );
         assert_eq!(softmax.model.n_layers(), 1);
-        assert_ne!(softmax.train.loss, LossSpec::Bpr);
+        assert_ne!(softmax.train.loss, LossConfig::Bpr);
     }
 }

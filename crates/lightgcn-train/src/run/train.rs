@@ -16,6 +16,7 @@ use burn::tensor::backend::AutodiffBackend;
 use lightgcn_core::{Dataset, Lineage};
 use lightgcn_graph::{GraphOptions, TrainGraph};
 use lightgcn_kernels::{SparseBackend, SparseMatrix, TrainingBackend};
+use lightgcn_loss::Loss;
 use lightgcn_nn::EmbeddingModel;
 use lightgcn_recommend::Evaluation;
 use lightgcn_store::{Artifact, EmbeddingTable, ModelDescription, popularity_of};
@@ -123,6 +124,7 @@ fn run_training(
             dataset,
             adjacency: &adjacency,
             config: &config,
+            loss: &config.loss,
             run,
             model_name: model.name(),
             device_name: &device_name,
@@ -130,25 +132,25 @@ fn run_training(
         };
         match model {
             ModelSpec::LightGcn(spec) => {
-                train_module::<B, _>(spec, model, &job, start, &device, observer)
+                train_module::<B, _, _>(spec, model, &job, start, &device, observer)
             }
             ModelSpec::LightGcnPlusPlus(spec) => {
-                train_module::<B, _>(spec, model, &job, start, &device, observer)
+                train_module::<B, _, _>(spec, model, &job, start, &device, observer)
             }
             ModelSpec::Ngcf(spec) => {
-                train_module::<B, _>(spec, model, &job, start, &device, observer)
+                train_module::<B, _, _>(spec, model, &job, start, &device, observer)
             }
             ModelSpec::MatrixFactorization(spec) => {
-                train_module::<B, _>(spec, model, &job, start, &device, observer)
+                train_module::<B, _, _>(spec, model, &job, start, &device, observer)
             }
         }
     })
 }
 
-fn train_module<B, S>(
+fn train_module<B, S, L>(
     build: &S,
     spec: &ModelSpec,
-    job: &FitJob<'_>,
+    job: &FitJob<'_, L>,
     start: Option<&WarmStart>,
     device: &B::Device,
     observer: &mut dyn Observer,
@@ -159,13 +161,14 @@ where
     S: Build<B>,
     S::Module: EmbeddingModel<B> + AutodiffModule<B>,
     <S::Module as AutodiffModule<B>>::InnerModule: EmbeddingModel<B::InnerBackend>,
+    L: Loss,
 {
-    memory::check::<B::InnerBackend>(spec, job, device, observer)?;
+    memory::check::<B::InnerBackend, L>(spec, job, device, observer)?;
     let train = job.dataset.split.train.interactions();
     let build = || {
         let module = build.build(train.n_users(), train.n_items(), job.config.seed, device)?;
         match start {
-            Some(start) if !job.run.resume => start.apply::<B, S>(module, build, job, device),
+            Some(start) if !job.run.resume => start.apply::<B, S, L>(module, build, job, device),
             _ => Ok((module, None)),
         }
     };
@@ -203,10 +206,10 @@ fn lineage(
     Ok(lineage)
 }
 
-fn finish<B, M>(
+fn finish<B, M, L>(
     fitted: Fitted<M>,
     spec: &ModelSpec,
-    job: &FitJob<'_>,
+    job: &FitJob<'_, L>,
     device: &B::Device,
 ) -> Result<Trained, TrainError>
 where

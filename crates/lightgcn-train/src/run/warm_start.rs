@@ -146,11 +146,11 @@ impl WarmStart {
     }
 
     /// Puts what the earlier model learned into a fresh `module`.
-    pub(crate) fn apply<B, S>(
+    pub(crate) fn apply<B, S, L>(
         &self,
         module: S::Module,
         build: &S,
-        job: &FitJob<'_>,
+        job: &FitJob<'_, L>,
         device: &B::Device,
     ) -> Result<WithAdam<B, S::Module>, TrainError>
     where
@@ -160,7 +160,7 @@ impl WarmStart {
         S::Module: EmbeddingModel<B> + AutodiffModule<B>,
     {
         let rows = Rows::new(&self.artifact, job.dataset);
-        let (old, adam) = self.earlier::<B, S>(build, job, device)?;
+        let (old, adam) = self.earlier::<B, S, L>(build, job, device)?;
         let mut parameters = Parameters(Vec::new());
         old.visit(&mut parameters);
         let mut transfer = Transfer {
@@ -183,10 +183,10 @@ impl WarmStart {
     }
 
     /// The earlier model in its own shapes, and its state of Adam.
-    fn earlier<B, S>(
+    fn earlier<B, S, L>(
         &self,
         build: &S,
-        job: &FitJob<'_>,
+        job: &FitJob<'_, L>,
         device: &B::Device,
     ) -> Result<WithAdam<B, S::Module>, TrainError>
     where

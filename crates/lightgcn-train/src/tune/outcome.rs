@@ -155,8 +155,8 @@ mod tests {
     use super::*;
     use crate::tune::{Point, TrialEnd};
     use crate::{
-        LayerWeightChoice, LightGcnPlusPlusSpec, LossSpec, ModelSpec, NgcfSpec, Schedule,
-        SoftmaxSpec, TopKSpec, TrainConfig,
+        LayerWeightChoice, LightGcnPlusPlusSpec, LossConfig, ModelSpec, NgcfSpec, Schedule,
+        SoftmaxConfig, TopKConfig, TrainConfig,
     };
 
     #[test]
@@ -175,9 +175,9 @@ mod tests {
         ] {
             for schedule in [Schedule::Constant, Schedule::Cosine { final_share: 0.1 }] {
                 let train = TrainConfig {
-                    loss: LossSpec::Softmax(SoftmaxSpec {
-                        top_k: Some(TopKSpec::default()),
-                        ..SoftmaxSpec::default()
+                    loss: LossConfig::Softmax(SoftmaxConfig {
+                        top_k: Some(TopKConfig::default()),
+                        ..SoftmaxConfig::default()
                     }),
                     learning_rate: 0.003_127_947_392_018_3,
                     l2: 1e-9,

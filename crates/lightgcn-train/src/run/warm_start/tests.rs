@@ -69,6 +69,7 @@ fn known_ids_go_on_and_new_ones_begin() {
         dataset: &new,
         adjacency: &graph.adjacency(&spec.normalization().into()).unwrap(),
         config: &config.check().unwrap(),
+        loss: &config.loss,
         run: &RunOptions::default(),
         model_name: "lightgcn",
         device_name: "the CPU",
@@ -76,7 +77,7 @@ fn known_ids_go_on_and_new_ones_begin() {
     };
     let fresh = Build::<B>::build(build, 5, 4, 42, &device).unwrap();
     let base = host(fresh.layer0());
-    let (module, adam) = start.apply::<B, _>(fresh, build, &job, &device).unwrap();
+    let (module, adam) = start.apply::<B, _, _>(fresh, build, &job, &device).unwrap();
     let table = host(module.layer0());
     let mut parameters = Parameters(Vec::new());
     module.visit(&mut parameters);

@@ -1,5 +1,5 @@
 use super::*;
-use crate::{LayerWeightChoice, LossSpec, ModelSpec, Schedule};
+use crate::{LayerWeightChoice, LossConfig, ModelSpec, Schedule};
 use serde_json::json;
 
 fn faults(text: &str) -> Vec<String> {
@@ -127,7 +127,7 @@ fn losses_schedules_and_starts_are_searched_by_their_paths() {
         panic!("{candidate:?}")
     };
     assert_eq!((model.alpha.value(), model.init_std), (0.25, Some(0.1)));
-    let LossSpec::Softmax(loss) = candidate.train.loss else {
+    let LossConfig::Softmax(loss) = candidate.train.loss else {
         panic!("{candidate:?}")
     };
     assert_eq!((loss.temperature, loss.negative_weight), (0.2, 1.25));
@@ -258,7 +258,7 @@ fn a_path_without_effect_is_told() {
     );
     let point = Point::from([("train.loss.temperature".to_owned(), json!(0.15))]);
     let candidate = space.unwrap().candidate(&point).unwrap();
-    assert!(matches!(candidate.train.loss, LossSpec::Softmax(loss) if loss.temperature == 0.15));
+    assert!(matches!(candidate.train.loss, LossConfig::Softmax(loss) if loss.temperature == 0.15));
 }
 
 #[test]
