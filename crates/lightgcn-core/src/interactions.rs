@@ -1,6 +1,6 @@
 //! What users did, one row per (user, item) pair.
 
-use crate::{CoreError, ItemId, UserId};
+use crate::{CoreError, ItemId, Rows, UserId};
 
 /// The pairs of a log: a weight, the count of each behavior and the time of the last event each.
 ///
@@ -12,8 +12,7 @@ pub struct Interactions {
     n_items: usize,
     behaviors: Vec<String>,
     is_target: Vec<bool>,
-    offsets: Vec<u64>,
-    items: Vec<ItemId>,
+    items: Rows<ItemId>,
     weights: Vec<f32>,
     counts: Vec<u32>,
     last_times: Vec<i64>,
@@ -52,7 +51,7 @@ impl Interactions {
     /// How many pairs there are.
     #[must_use]
     pub fn n_pairs(&self) -> usize {
-        self.items.len()
+        self.items.n_values()
     }
 
     /// How many pairs have a target event. O(pairs).
@@ -78,12 +77,18 @@ impl Interactions {
     /// Where each user's pairs begin: `[n_users + 1]`, ending at the number of pairs.
     #[must_use]
     pub fn offsets(&self) -> &[u64] {
-        &self.offsets
+        self.items.offsets()
     }
 
     /// The item of each pair, ascending within a user.
     #[must_use]
     pub fn items(&self) -> &[ItemId] {
+        self.items.values()
+    }
+
+    /// The items of each user, ascending: one row per user, one value per pair.
+    #[must_use]
+    pub fn rows(&self) -> &Rows<ItemId> {
         &self.items
     }
 
@@ -111,7 +116,7 @@ impl Interactions {
     /// If the user is out of range.
     #[must_use]
     pub fn pairs_of(&self, user: UserId) -> std::ops::Range<usize> {
-        self.offsets[user.index()] as usize..self.offsets[user.index() + 1] as usize
+        self.items.range(user.index())
     }
 
     /// The items of a user, ascending.
@@ -120,7 +125,7 @@ impl Interactions {
     /// If the user is out of range.
     #[must_use]
     pub fn items_of(&self, user: UserId) -> &[ItemId] {
-        &self.items[self.pairs_of(user)]
+        self.items.row(user.index())
     }
 
     /// The number of the pair (user, item), or none. O(log of the user's pairs).
@@ -130,7 +135,7 @@ impl Interactions {
     #[must_use]
     pub fn find(&self, user: UserId, item: ItemId) -> Option<usize> {
         let range = self.pairs_of(user);
-        self.items[range.clone()]
+        self.items.values()[range.clone()]
             .binary_search(&item)
             .ok()
             .map(|n| range.start + n)
@@ -166,7 +171,7 @@ impl Interactions {
     pub fn of_user(&self, user: UserId) -> impl Iterator<Item = Interaction<'_>> {
         self.pairs_of(user).map(move |pair| Interaction {
             user,
-            item: self.items[pair],
+            item: self.items.values()[pair],
             weight: self.weights[pair],
             counts: self.counts_of(pair),
             last_time: self.last_times.get(pair).copied(),
@@ -179,19 +184,11 @@ impl Interactions {
         (0..self.n_users as u32).flat_map(|user| self.of_user(UserId(user)))
     }
 
-    /// For each user the items with a target event, ascending, as (offsets `[n_users + 1]`,
-    /// items): what samplers call positives and evaluations mask.
+    /// The items with a target event of each user, ascending: what samplers call positives and
+    /// evaluations mask. O(pairs).
     #[must_use]
-    pub fn targets(&self) -> (Vec<u64>, Vec<ItemId>) {
-        let mut offsets = Vec::with_capacity(self.n_users + 1);
-        let mut items = Vec::new();
-        offsets.push(0);
-        for user in 0..self.n_users as u32 {
-            let pairs = self.pairs_of(UserId(user));
-            items.extend(pairs.filter(|&p| self.is_target(p)).map(|p| self.items[p]));
-            offsets.push(items.len() as u64);
-        }
-        (offsets, items)
+    pub fn targets(&self) -> Rows<ItemId> {
+        self.items.filter(|pair| self.is_target(pair))
     }
 }
 
@@ -294,46 +291,28 @@ impl InteractionsBuilder {
     /// [`CoreError::RowOutOfRange`] if a pair names a row beyond the sizes given,
     /// [`CoreError::DuplicatePair`] if a pair was added twice.
     pub fn build(self, n_users: usize, n_items: usize) -> Result<Interactions, CoreError> {
-        for &(user, item) in &self.pairs {
-            if user.index() >= n_users {
-                return Err(CoreError::RowOutOfRange {
-                    kind: "user",
-                    row: user.0,
-                    rows: n_users,
-                });
-            }
-            if item.index() >= n_items {
-                return Err(CoreError::RowOutOfRange {
-                    kind: "item",
-                    row: item.0,
-                    rows: n_items,
-                });
-            }
-        }
+        check_rows(&self.pairs, n_users, n_items)?;
         let mut order: Vec<usize> = (0..self.pairs.len()).collect();
         if !self.pairs.is_sorted() {
             order.sort_unstable_by_key(|&n| self.pairs[n]);
         }
-        let mut offsets = vec![0u64; n_users + 1];
-        for (position, &n) in order.iter().enumerate() {
+        let repeated = order
+            .windows(2)
+            .find(|w| self.pairs[w[0]] == self.pairs[w[1]]);
+        if let Some(&[n, _]) = repeated {
             let (user, item) = self.pairs[n];
-            if position > 0 && self.pairs[order[position - 1]] == (user, item) {
-                return Err(CoreError::DuplicatePair {
-                    user: user.0,
-                    item: item.0,
-                });
-            }
-            offsets[user.index() + 1] += 1;
+            return Err(CoreError::DuplicatePair {
+                user: user.0,
+                item: item.0,
+            });
         }
-        for user in 0..n_users {
-            offsets[user + 1] += offsets[user];
-        }
+        let pairs = order.iter().map(|&n| self.pairs[n]);
+        let items = pairs.map(|(user, item)| (user.index(), item));
         let width = self.behaviors.len();
         Ok(Interactions {
             n_users,
             n_items,
-            offsets,
-            items: order.iter().map(|&n| self.pairs[n].1).collect(),
+            items: Rows::group(n_users, items),
             weights: order.iter().map(|&n| self.weights[n]).collect(),
             counts: order
                 .iter()
@@ -348,6 +327,24 @@ impl InteractionsBuilder {
             is_target: self.is_target,
         })
     }
+}
+
+/// Checks that users and items are below the sizes given.
+pub(crate) fn check_rows(
+    pairs: &[(UserId, ItemId)],
+    n_users: usize,
+    n_items: usize,
+) -> Result<(), CoreError> {
+    let out_of_range = |kind, row, rows| Err(CoreError::RowOutOfRange { kind, row, rows });
+    for &(user, item) in pairs {
+        if user.index() >= n_users {
+            return out_of_range("user", user.0, n_users);
+        }
+        if item.index() >= n_items {
+            return out_of_range("item", item.0, n_items);
+        }
+    }
+    Ok(())
 }
 
 #[cfg(test)]
@@ -377,7 +374,8 @@ mod tests {
         assert!(x.is_target(pair));
         assert_eq!(x.find(UserId(2), ItemId(0)), None);
         assert_eq!(x.n_targets(), 2);
-        assert_eq!(x.targets(), (vec![0, 1, 2, 2], vec![ItemId(1), ItemId(0)]));
+        let targets = [vec![ItemId(1)], vec![ItemId(0)], vec![]];
+        assert_eq!(x.targets(), targets.into_iter().collect());
         assert_eq!(x.iter().count(), 3);
     }
 

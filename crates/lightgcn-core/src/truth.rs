@@ -1,13 +1,13 @@
 //! The held-out targets that a ranking is measured against.
 
-use crate::{CoreError, ItemId, UserId};
+use crate::interactions::check_rows;
+use crate::{CoreError, ItemId, Rows, UserId};
 
 /// For each user the items that count as right answers, ascending and distinct.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Truth {
     n_items: usize,
-    offsets: Vec<u64>,
-    items: Vec<ItemId>,
+    items: Rows<ItemId>,
     /// Whether the user already met the item in training by a behavior that is no target.
     familiar: Vec<bool>,
 }
@@ -18,8 +18,7 @@ impl Truth {
     pub fn empty(n_users: usize, n_items: usize) -> Self {
         Self {
             n_items,
-            offsets: vec![0; n_users + 1],
-            items: Vec::new(),
+            items: Rows::empty(n_users),
             familiar: Vec::new(),
         }
     }
@@ -35,36 +34,19 @@ impl Truth {
     ) -> Result<Self, CoreError> {
         pairs.sort_unstable();
         pairs.dedup();
-        let mut truth = Self::empty(n_users, n_items);
-        for &(user, item) in &pairs {
-            if user.index() >= n_users {
-                return Err(CoreError::RowOutOfRange {
-                    kind: "user",
-                    row: user.0,
-                    rows: n_users,
-                });
-            }
-            if item.index() >= n_items {
-                return Err(CoreError::RowOutOfRange {
-                    kind: "item",
-                    row: item.0,
-                    rows: n_items,
-                });
-            }
-            truth.offsets[user.index() + 1] += 1;
-        }
-        for user in 0..n_users {
-            truth.offsets[user + 1] += truth.offsets[user];
-        }
-        truth.items = pairs.into_iter().map(|(_, item)| item).collect();
-        truth.familiar = vec![false; truth.items.len()];
-        Ok(truth)
+        check_rows(&pairs, n_users, n_items)?;
+        let items = pairs.iter().map(|&(user, item)| (user.index(), item));
+        Ok(Self {
+            n_items,
+            items: Rows::group(n_users, items),
+            familiar: vec![false; pairs.len()],
+        })
     }
 
     /// How many users (rows) there are, those without a right answer included.
     #[must_use]
     pub fn n_users(&self) -> usize {
-        self.offsets.len() - 1
+        self.items.n_rows()
     }
 
     /// How many items there are.
@@ -76,13 +58,13 @@ impl Truth {
     /// How many right answers there are.
     #[must_use]
     pub fn n_pairs(&self) -> usize {
-        self.items.len()
+        self.items.n_values()
     }
 
     /// Whether there is no right answer at all.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.items.is_empty()
+        self.items.n_values() == 0
     }
 
     /// A user's right answers, ascending.
@@ -91,7 +73,7 @@ impl Truth {
     /// If the user is out of range.
     #[must_use]
     pub fn items_of(&self, user: UserId) -> &[ItemId] {
-        &self.items[self.range(user)]
+        self.items.row(user.index())
     }
 
     /// For each of a user's right answers, whether the user had already met it in training
@@ -101,24 +83,20 @@ impl Truth {
     /// If the user is out of range.
     #[must_use]
     pub fn familiar_of(&self, user: UserId) -> &[bool] {
-        &self.familiar[self.range(user)]
+        &self.familiar[self.items.range(user.index())]
     }
 
     /// The users with at least one right answer, ascending.
     pub fn users(&self) -> impl Iterator<Item = UserId> + '_ {
         (0..self.n_users() as u32)
             .map(UserId)
-            .filter(|&user| !self.range(user).is_empty())
+            .filter(|&user| !self.items_of(user).is_empty())
     }
 
     /// All pairs, by user, then item.
     pub fn iter(&self) -> impl Iterator<Item = (UserId, ItemId)> + '_ {
         self.users()
             .flat_map(|user| self.items_of(user).iter().map(move |&item| (user, item)))
-    }
-
-    fn range(&self, user: UserId) -> std::ops::Range<usize> {
-        self.offsets[user.index()] as usize..self.offsets[user.index() + 1] as usize
     }
 
     pub(crate) fn mark_familiar(&mut self, is_familiar: impl Fn(UserId, ItemId) -> bool) {

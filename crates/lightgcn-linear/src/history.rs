@@ -1,7 +1,7 @@
 //! What users had: the input of every model.
 
 use crate::LinearError;
-use lightgcn_core::{Interactions, ItemId, Train, UserId};
+use lightgcn_core::{Interactions, ItemId, Rows, Train, UserId};
 use serde::{Deserialize, Serialize};
 
 /// How much a training pair counts.
@@ -84,8 +84,7 @@ impl<'a> History<'a> {
 #[derive(Debug, Clone, PartialEq)]
 pub struct Histories {
     n_items: usize,
-    offsets: Vec<u64>,
-    items: Vec<ItemId>,
+    items: Rows<ItemId>,
     weights: Vec<f32>,
 }
 
@@ -100,33 +99,24 @@ impl Histories {
     /// that have yet to be split belong in [`Histories::new`], so that no held-out pair can slip in.
     #[must_use]
     pub fn from_interactions(pairs: &Interactions, weights: PairWeights) -> Self {
-        let n_items = pairs.n_items();
-        match weights {
-            PairWeights::Weighted | PairWeights::Binary => Self {
-                n_items,
-                offsets: pairs.offsets().to_vec(),
-                items: pairs.items().to_vec(),
-                weights: match weights {
-                    PairWeights::Weighted => pairs.weights().to_vec(),
-                    _ => vec![1.0; pairs.n_pairs()],
-                },
+        let items = match weights {
+            PairWeights::Weighted | PairWeights::Binary => pairs.rows().clone(),
+            PairWeights::Targets => pairs.targets(),
+        };
+        Self {
+            n_items: pairs.n_items(),
+            weights: match weights {
+                PairWeights::Weighted => pairs.weights().to_vec(),
+                _ => vec![1.0; items.n_values()],
             },
-            PairWeights::Targets => {
-                let (offsets, items) = pairs.targets();
-                Self {
-                    n_items,
-                    weights: vec![1.0; items.len()],
-                    offsets,
-                    items,
-                }
-            }
+            items,
         }
     }
 
     /// How many users there are.
     #[must_use]
     pub fn n_users(&self) -> usize {
-        self.offsets.len() - 1
+        self.items.n_rows()
     }
 
     /// How many items there are.
@@ -138,7 +128,7 @@ impl Histories {
     /// How many pairs there are.
     #[must_use]
     pub fn n_pairs(&self) -> usize {
-        self.items.len()
+        self.items.n_values()
     }
 
     /// The history of one user.
@@ -147,10 +137,9 @@ impl Histories {
     /// If the user is out of range.
     #[must_use]
     pub fn of(&self, user: UserId) -> History<'_> {
-        let range = self.offsets[user.index()] as usize..self.offsets[user.index() + 1] as usize;
         History {
-            items: &self.items[range.clone()],
-            weights: &self.weights[range],
+            items: self.items.row(user.index()),
+            weights: &self.weights[self.items.range(user.index())],
         }
     }
 

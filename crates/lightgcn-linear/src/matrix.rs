@@ -1,13 +1,13 @@
 //! An owned sparse matrix, and what the models need of it.
 
 use crate::{Histories, History, LinearError};
+use lightgcn_core::Rows;
 use lightgcn_simd::{CsrView, sparse_dense};
 
 /// A matrix in compressed sparse rows whose columns ascend within a row.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct SparseMatrix {
-    offsets: Vec<u64>,
-    columns: Vec<u32>,
+    columns: Rows<u32>,
     values: Vec<f32>,
     n_columns: usize,
 }
@@ -31,24 +31,25 @@ impl SparseMatrix {
         n_items: usize,
         value: impl Fn(usize, f32) -> f32,
     ) -> Self {
-        let mut matrix = Self {
-            offsets: vec![0],
-            columns: Vec::new(),
-            values: Vec::new(),
-            n_columns: n_items,
+        let value = &value;
+        let row = |history: History<'a>| {
+            let entries = history.iter();
+            entries.map(move |(item, weight)| (item.0, value(item.index(), weight)))
         };
-        for history in histories {
-            for (item, weight) in history.iter() {
-                matrix.columns.push(item.0);
-                matrix.values.push(value(item.index(), weight));
-            }
-            matrix.offsets.push(matrix.columns.len() as u64);
+        Self::from_rows(histories.map(row).collect(), n_items)
+    }
+
+    /// The matrix with the entries (column, value) of each row, columns ascending.
+    pub(crate) fn from_rows(rows: Rows<(u32, f32)>, n_columns: usize) -> Self {
+        Self {
+            values: rows.values().iter().map(|entry| entry.1).collect(),
+            columns: rows.map(|entry| entry.0),
+            n_columns,
         }
-        matrix
     }
 
     pub(crate) fn n_rows(&self) -> usize {
-        self.offsets.len() - 1
+        self.columns.n_rows()
     }
 
     pub(crate) fn n_columns(&self) -> usize {
@@ -57,12 +58,11 @@ impl SparseMatrix {
 
     /// The columns and the values of one row.
     pub(crate) fn row(&self, n: usize) -> (&[u32], &[f32]) {
-        let range = self.offsets[n] as usize..self.offsets[n + 1] as usize;
-        (&self.columns[range.clone()], &self.values[range])
+        (self.columns.row(n), &self.values[self.columns.range(n)])
     }
 
     /// The entries of one row.
-    pub(crate) fn entries(&self, n: usize) -> impl Iterator<Item = (usize, f32)> {
+    pub(crate) fn entries(&self, n: usize) -> impl Iterator<Item = (usize, f32)> + Clone {
         let (columns, values) = self.row(n);
         columns
             .iter()
@@ -80,8 +80,8 @@ impl SparseMatrix {
     pub(crate) fn with_values(&self, value: impl Fn(usize, usize, f32) -> f32) -> Self {
         let mut matrix = self.clone();
         for n in 0..self.n_rows() {
-            for position in self.offsets[n] as usize..self.offsets[n + 1] as usize {
-                let column = self.columns[position] as usize;
+            for position in self.columns.range(n) {
+                let column = self.columns.values()[position] as usize;
                 matrix.values[position] = value(n, column, self.values[position]);
             }
         }
@@ -90,36 +90,18 @@ impl SparseMatrix {
 
     /// The transpose, by counting: O(rows + columns + entries).
     pub(crate) fn transposed(&self) -> Self {
-        let mut offsets = vec![0u64; self.n_columns + 1];
-        for &column in &self.columns {
-            offsets[column as usize + 1] += 1;
-        }
-        for n in 0..self.n_columns {
-            offsets[n + 1] += offsets[n];
-        }
-        let mut next = offsets.clone();
-        let mut columns = vec![0u32; self.columns.len()];
-        let mut values = vec![0f32; self.columns.len()];
-        for n in 0..self.n_rows() {
-            for (column, value) in self.entries(n) {
-                let position = next[column] as usize;
-                next[column] += 1;
-                columns[position] = n as u32;
-                values[position] = value;
-            }
-        }
-        Self {
-            offsets,
-            columns,
-            values,
-            n_columns: self.n_rows(),
-        }
+        let entries = (0..self.n_rows()).flat_map(|row| {
+            let entries = self.entries(row);
+            entries.map(move |(column, value)| (column, (row as u32, value)))
+        });
+        Self::from_rows(Rows::group(self.n_columns, entries), self.n_rows())
     }
 
     /// `out = self · dense`, with `dense` of shape `[n_columns, dim]` and `out` of shape
     /// `[n_rows, dim]`.
     pub(crate) fn times(&self, dense: &[f32], dim: usize, out: &mut [f32]) {
-        let view = CsrView::new(&self.offsets, &self.columns, &self.values, self.n_columns)
+        let (offsets, columns) = (self.columns.offsets(), self.columns.values());
+        let view = CsrView::new(offsets, columns, &self.values, self.n_columns)
             .expect("the arrays of a sparse matrix fit one another");
         sparse_dense(view, dense, dim, out);
     }
@@ -241,8 +223,8 @@ pub(crate) mod tests {
         assert_eq!(normalized.item_degrees, [1.0, 0.0, 4.0]);
         // 1 / √(4 · 1), 3 / √(4 · 4), 1 / √(1 · 4).
         assert_eq!(normalized.by_user.values, [0.5, 0.75, 0.5]);
-        assert_eq!(normalized.by_item.offsets, [0, 1, 1, 3]);
-        assert_eq!(normalized.by_item.columns, [0, 0, 1]);
+        let columns = [vec![0], vec![], vec![0, 1]];
+        assert_eq!(normalized.by_item.columns, columns.into_iter().collect());
         let (mut between, mut out) = (vec![0.0; 2], vec![0.0; 3]);
         normalized.gram_times(&[2.0, 5.0, 4.0], 1, &mut between, &mut out);
         assert_eq!(between, [4.0, 2.0]);

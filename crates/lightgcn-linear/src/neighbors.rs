@@ -5,14 +5,10 @@ use crate::matrix::SparseMatrix;
 use lightgcn_core::ItemId;
 use rayon::prelude::*;
 
-/// For each item of a history the items that it speaks for, with a weight each.
+/// For each item of a history the items that it adds to, with a weight each: a square matrix.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Neighbors {
-    /// `[n_items + 1]`
-    offsets: Vec<u64>,
-    /// Ascending within an item.
-    items: Vec<u32>,
-    weights: Vec<f32>,
+    matrix: SparseMatrix,
 }
 
 impl Neighbors {
@@ -55,30 +51,18 @@ impl Neighbors {
                 list
             })
             .collect();
-        let mut neighbors = Self {
-            offsets: vec![0],
-            items: Vec::new(),
-            weights: Vec::new(),
-        };
-        for list in lists {
-            for (item, weight) in list {
-                neighbors.items.push(item);
-                neighbors.weights.push(weight);
-            }
-            neighbors.offsets.push(neighbors.items.len() as u64);
+        Self {
+            matrix: SparseMatrix::from_rows(lists.into_iter().collect(), n_items),
         }
-        neighbors
     }
 
     pub(crate) fn n_items(&self) -> usize {
-        self.offsets.len() - 1
+        self.matrix.n_rows()
     }
 
     /// The list of one item.
     pub(crate) fn of(&self, item: usize) -> impl Iterator<Item = (usize, f32)> {
-        let range = self.offsets[item] as usize..self.offsets[item + 1] as usize;
-        let items = self.items[range.clone()].iter().map(|&j| j as usize);
-        items.zip(self.weights[range].iter().copied())
+        self.matrix.entries(item)
     }
 
     /// The list of one item, by name.

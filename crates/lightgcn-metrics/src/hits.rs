@@ -1,6 +1,6 @@
 //! Where the right answers stand in the ranked lists: what every metric is computed from.
 
-use lightgcn_core::{ItemId, UserId};
+use lightgcn_core::{ItemId, Rows, UserId};
 
 /// The hits of one user: the ranks, counted from 1 and ascending, at which the list holds a
 /// right answer, and how many right answers there are in all.
@@ -61,9 +61,7 @@ impl<'a> Hits<'a> {
 pub(crate) struct HitMatrix {
     users: Vec<UserId>,
     n_relevant: Vec<u32>,
-    /// Where each user's ranks begin: `[n_users + 1]`.
-    offsets: Vec<usize>,
-    ranks: Vec<u32>,
+    ranks: Rows<u32>,
 }
 
 impl HitMatrix {
@@ -71,8 +69,7 @@ impl HitMatrix {
         Self {
             users: Vec::new(),
             n_relevant: Vec::new(),
-            offsets: vec![0],
-            ranks: Vec::new(),
+            ranks: Rows::new(),
         }
     }
 
@@ -82,30 +79,24 @@ impl HitMatrix {
 
     pub(crate) fn hits(&self, row: usize) -> Hits<'_> {
         Hits {
-            ranks: &self.ranks[self.offsets[row]..self.offsets[row + 1]],
+            ranks: self.ranks.row(row),
             n_relevant: self.n_relevant[row] as usize,
         }
     }
 
     /// Adds a user; `truth` must be ascending, distinct and not empty.
     pub(crate) fn push(&mut self, user: UserId, ranked: &[ItemId], truth: &[ItemId]) {
-        for (place, item) in ranked.iter().enumerate() {
-            if truth.binary_search(item).is_ok() {
-                self.ranks.push(place as u32 + 1);
-            }
-        }
+        let hits = (1..).zip(ranked);
+        let hits = hits.filter(|(_, item)| truth.binary_search(item).is_ok());
+        self.ranks.push(hits.map(|(rank, _)| rank));
         self.users.push(user);
         self.n_relevant.push(truth.len() as u32);
-        self.offsets.push(self.ranks.len());
     }
 
     pub(crate) fn append(&mut self, other: &Self) {
-        let start = self.ranks.len();
         self.users.extend_from_slice(&other.users);
         self.n_relevant.extend_from_slice(&other.n_relevant);
-        self.ranks.extend_from_slice(&other.ranks);
-        self.offsets
-            .extend(other.offsets[1..].iter().map(|offset| start + offset));
+        self.ranks.append(&other.ranks);
     }
 
     /// The same users in ascending order.
@@ -119,8 +110,7 @@ impl HitMatrix {
         for row in order {
             sorted.users.push(self.users[row]);
             sorted.n_relevant.push(self.n_relevant[row]);
-            sorted.ranks.extend_from_slice(self.hits(row).ranks);
-            sorted.offsets.push(sorted.ranks.len());
+            sorted.ranks.push(self.ranks.row(row).iter().copied());
         }
         sorted
     }

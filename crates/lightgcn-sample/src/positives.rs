@@ -1,7 +1,7 @@
 //! What each user took in training.
 
 use crate::SampleError;
-use lightgcn_core::{ItemId, Train, UserId};
+use lightgcn_core::{ItemId, Rows, Train, UserId};
 use serde::{Deserialize, Serialize};
 
 /// Which training pairs are positives. Whatever is no positive may be drawn as a negative.
@@ -20,8 +20,7 @@ pub enum PositiveSet {
 #[derive(Debug, Clone, PartialEq)]
 pub struct Positives {
     n_items: u32,
-    offsets: Vec<u64>,
-    items: Vec<ItemId>,
+    items: Rows<ItemId>,
     weights: Vec<f32>,
 }
 
@@ -35,34 +34,26 @@ impl Positives {
         let pairs = train.interactions();
         let n_items = limited("items", pairs.n_items())?;
         limited("users", pairs.n_users())?;
-        let mut positives = Self {
-            n_items,
-            offsets: Vec::with_capacity(pairs.n_users() + 1),
-            items: Vec::new(),
-            weights: Vec::new(),
-        };
-        positives.offsets.push(0);
-        for user in 0..pairs.n_users() as u32 {
-            for pair in pairs.pairs_of(UserId(user)) {
-                if set == PositiveSet::AllPairs || pairs.is_target(pair) {
-                    positives.items.push(pairs.items()[pair]);
-                    positives.weights.push(pairs.weights()[pair]);
-                }
-            }
-            positives.offsets.push(positives.items.len() as u64);
-        }
-        limited("positives", positives.items.len())?;
-        if positives.items.is_empty() {
+        let is_positive = |pair: usize| set == PositiveSet::AllPairs || pairs.is_target(pair);
+        let items = pairs.rows().filter(is_positive);
+        limited("positives", items.n_values())?;
+        if items.n_values() == 0 {
             let n_pairs = pairs.n_pairs();
             return Err(SampleError::NoPositives { n_pairs });
         }
-        Ok(positives)
+        let weights = pairs.weights().iter().enumerate();
+        let weights = weights.filter(|&(pair, _)| is_positive(pair));
+        Ok(Self {
+            n_items,
+            items,
+            weights: weights.map(|(_, &weight)| weight).collect(),
+        })
     }
 
     /// How many users (rows) there are, those without a positive included.
     #[must_use]
     pub fn n_users(&self) -> usize {
-        self.offsets.len() - 1
+        self.items.n_rows()
     }
 
     /// How many items there are.
@@ -74,19 +65,19 @@ impl Positives {
     /// How many positives there are in all; at least 1.
     #[must_use]
     pub fn n_pairs(&self) -> usize {
-        self.items.len()
+        self.items.n_values()
     }
 
     /// Where each user's positives begin: `[n_users + 1]`, ending at the number of positives.
     #[must_use]
     pub fn offsets(&self) -> &[u64] {
-        &self.offsets
+        self.items.offsets()
     }
 
     /// The item of each positive, ascending within a user: `[n_pairs]`.
     #[must_use]
     pub fn items(&self) -> &[ItemId] {
-        &self.items
+        self.items.values()
     }
 
     /// The weight of each positive's pair, positive and finite: `[n_pairs]`.
@@ -101,8 +92,7 @@ impl Positives {
     /// If the user is out of range.
     #[must_use]
     pub fn items_of(&self, user: UserId) -> &[ItemId] {
-        let (start, end) = (self.offsets[user.index()], self.offsets[user.index() + 1]);
-        &self.items[start as usize..end as usize]
+        self.items.row(user.index())
     }
 
     /// Whether the pair is a positive. O(log of the user's positives).
@@ -127,7 +117,7 @@ impl Positives {
     #[must_use]
     pub fn popularity(&self) -> Vec<u32> {
         let mut counts = vec![0; self.n_items()];
-        for item in &self.items {
+        for item in self.items() {
             counts[item.index()] += 1;
         }
         counts

@@ -91,8 +91,7 @@ impl Exclusions {
     /// Excludes what each user has bought: the pairs with a target event. O(pairs).
     #[must_use]
     pub fn targets(interactions: &Interactions) -> Self {
-        let (offsets, items) = interactions.targets();
-        let items = items.into_iter().map(|item| item.0).collect();
+        let (offsets, items) = interactions.targets().map(|item| item.0).into_parts();
         Self { offsets, items }
     }
 
