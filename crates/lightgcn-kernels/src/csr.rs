@@ -6,6 +6,22 @@ use crate::error::KernelError;
 /// far above the rounding of a normalization, far below a different weight.
 const SYMMETRY_TOLERANCE: f32 = 1e-4;
 
+/// A matrix in compressed sparse rows, not yet checked.
+///
+/// Row `r` holds the edges `row_offsets[r]..row_offsets[r + 1]`; edge `e` is in column `columns[e]` and
+/// weighs `values[e]`.
+#[derive(Clone, Copy, Debug)]
+pub struct CsrSlices<'a> {
+    /// Number of columns.
+    pub n_columns: usize,
+    /// Where each row starts, and the number of edges: `[n_rows + 1]`.
+    pub row_offsets: &'a [u64],
+    /// The column of each edge, `[n_edges]`.
+    pub columns: &'a [u32],
+    /// The weight of each edge, `[n_edges]`.
+    pub values: &'a [f32],
+}
+
 /// A checked matrix in compressed sparse rows whose indices fit a device's `i32`.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct HostCsr {
@@ -21,22 +37,23 @@ pub(crate) struct HostCsr {
 
 impl HostCsr {
     /// Checks every offset, id and value. O(rows + edges).
-    pub(crate) fn new(
-        n_rows: usize,
-        n_columns: usize,
-        row_offsets: &[u64],
-        columns: &[u32],
-        values: &[f32],
-    ) -> Result<Self, KernelError> {
-        check_sizes(n_rows, n_columns, row_offsets, columns, values)?;
+    pub(crate) fn new(csr: CsrSlices<'_>) -> Result<Self, KernelError> {
+        let CsrSlices {
+            n_columns,
+            row_offsets,
+            columns,
+            values,
+        } = csr;
+        let n_rows = check_sizes(&csr)?;
+        // Edges are checked row by row, so that an error names its row.
         let mut start = 0u64;
         for (row, &end) in row_offsets[1..].iter().enumerate() {
             if end < start {
                 return Err(KernelError::OffsetsDecrease { row, start, end });
             }
-            // An offset past the end is reported below, by name; here it must not be sliced with.
+            // An offset past the end is reported below; here it must not be sliced with.
             let edges = (start as usize).min(columns.len())..(end as usize).min(columns.len());
-            check_row(row, edges, n_columns, columns, values)?;
+            check_row(row, edges, &csr)?;
             start = end;
         }
         if start != columns.len() as u64 {
@@ -140,50 +157,37 @@ pub fn check_counts(n_rows: usize, n_columns: usize, n_edges: usize) -> Result<(
     Ok(())
 }
 
-fn check_sizes(
-    n_rows: usize,
-    n_columns: usize,
-    row_offsets: &[u64],
-    columns: &[u32],
-    values: &[f32],
-) -> Result<(), KernelError> {
-    check_counts(n_rows, n_columns, columns.len())?;
-    if row_offsets.len() != n_rows + 1 {
-        return Err(KernelError::OffsetsLength {
-            n_rows,
-            expected: n_rows + 1,
-            found: row_offsets.len(),
-        });
-    }
-    if row_offsets[0] != 0 {
+/// The number of rows, if the lengths fit each other.
+fn check_sizes(csr: &CsrSlices<'_>) -> Result<usize, KernelError> {
+    let (columns, values) = (csr.columns.len(), csr.values.len());
+    let Some(n_rows) = csr.row_offsets.len().checked_sub(1) else {
+        return Err(KernelError::NoOffsets);
+    };
+    check_counts(n_rows, csr.n_columns, columns)?;
+    if csr.row_offsets[0] != 0 {
         return Err(KernelError::OffsetsStart {
-            found: row_offsets[0],
+            found: csr.row_offsets[0],
         });
     }
-    if columns.len() != values.len() {
-        return Err(KernelError::ValuesLength {
-            columns: columns.len(),
-            values: values.len(),
-        });
+    if columns != values {
+        return Err(KernelError::ValuesLength { columns, values });
     }
-    Ok(())
+    Ok(n_rows)
 }
 
 fn check_row(
     row: usize,
     edges: std::ops::Range<usize>,
-    n_columns: usize,
-    columns: &[u32],
-    values: &[f32],
+    csr: &CsrSlices<'_>,
 ) -> Result<(), KernelError> {
     for edge in edges {
-        let (column, value) = (columns[edge], values[edge]);
-        if column as usize >= n_columns {
+        let (column, value) = (csr.columns[edge], csr.values[edge]);
+        if column as usize >= csr.n_columns {
             return Err(KernelError::ColumnOutOfRange {
                 row,
                 edge,
                 column,
-                n_columns,
+                n_columns: csr.n_columns,
             });
         }
         if !value.is_finite() {

@@ -13,17 +13,18 @@ use burn_cubecl::ops::numeric::empty_device_contiguous_dtype;
 use burn_cubecl::tensor::CubeTensor;
 use burn_cubecl::{CubeRuntime, kernel};
 
-/// Units of a cube, about: small, so that a cube is not held up long by its longest row.
+/// About how many units a cube has: few, so that its longest row does not hold up many others.
 const UNITS: u32 = 128;
-/// The most units that go through one row; a wider row is walked in turns.
+/// The most units that share one row, a plane on most GPUs; wider rows take several turns.
 const MOST_UNITS_A_ROW: u32 = 32;
 
-/// Whether the kernels read and write this element type; sums are `f32` in every case.
+/// Whether the kernels read and write this element type; sums are `f32` whatever is stored.
 pub(crate) fn is_float(dtype: DType) -> bool {
     matches!(dtype, DType::F32 | DType::F16 | DType::BF16)
 }
 
-/// Rows, one after the other without padding (CUDA pads rows otherwise).
+/// The tensor with its rows one after the other. CUDA pads rows, which raw arrays would take for
+/// numbers; wgpu does not, so tests there cannot catch a missing call.
 pub(crate) fn contiguous<R: CubeRuntime>(tensor: CubeTensor<R>) -> CubeTensor<R> {
     kernel::into_contiguous(tensor)
 }
@@ -37,7 +38,7 @@ pub(crate) fn dims<R: CubeRuntime>(tensor: &CubeTensor<R>) -> [usize; 2] {
     tensor.shape().dims()
 }
 
-/// A tensor without content beside another one.
+/// An uninitialized tensor on the device of another one.
 pub(crate) fn empty<R: CubeRuntime, const D: usize>(
     beside: &CubeTensor<R>,
     shape: [usize; D],
@@ -47,7 +48,8 @@ pub(crate) fn empty<R: CubeRuntime, const D: usize>(
     empty_device_contiguous_dtype(client, device, Shape::from(shape), dtype)
 }
 
-/// Elements that a unit moves at a time where rows of `dim` lie one after the other.
+/// How many elements a unit moves at a time in rows of `dim`: it must divide `dim`, or vectors would
+/// straddle two rows.
 pub(crate) fn vector_size(dim: usize) -> usize {
     [4, 2]
         .into_iter()
@@ -55,21 +57,22 @@ pub(crate) fn vector_size(dim: usize) -> usize {
         .unwrap_or(1)
 }
 
-/// As many cubes as there are pieces of work, or a few more.
+/// At least `n` cubes, in up to three dimensions since each is limited. There may be more, so kernels
+/// check their position.
 pub(crate) fn cubes<R: CubeRuntime>(client: &ComputeClient<R>, n: usize) -> CubeCount {
     CubeCountSelection::new(client, n as u32).cube_count()
 }
 
-/// How workers walk rows of `dim` elements.
+/// How workers walk rows of `dim` elements: a cube has `y` workers of `x` units each.
 #[derive(Clone, Copy)]
 pub(crate) struct Walk {
-    /// Elements of a vector.
+    /// Elements per vector.
     pub(crate) vector_size: usize,
-    /// Vectors of a row.
+    /// Vectors per row.
     pub(crate) vectors: u32,
-    /// Units of a worker.
+    /// Units per worker.
     pub(crate) x: u32,
-    /// Workers of a cube.
+    /// Workers per cube.
     pub(crate) y: u32,
 }
 
@@ -82,7 +85,7 @@ impl Walk {
         }
     }
 
-    /// Rows of `n` numbers, taken one at a time.
+    /// Rows of `n` numbers that are read one at a time.
     pub(crate) fn scalars(n: usize) -> Self {
         let vectors = n as u32;
         let x = vectors.clamp(1, MOST_UNITS_A_ROW);
@@ -98,18 +101,19 @@ impl Walk {
         CubeDim::new_2d(self.x, self.y)
     }
 
-    /// Cubes for one worker a row.
+    /// Cubes for one worker per row.
     pub(crate) fn cubes<R: CubeRuntime>(&self, client: &ComputeClient<R>, n: usize) -> CubeCount {
         cubes(client, n.div_ceil(self.y as usize))
     }
 }
 
-/// Cube and count for one unit a piece of work.
+/// Count and size of cubes for one unit per piece of work.
 pub(crate) fn units<R: CubeRuntime>(client: &ComputeClient<R>, n: usize) -> (CubeCount, CubeDim) {
     let cube_dim = CubeDim::new_1d(UNITS);
     (cubes(client, n.div_ceil(UNITS as usize)), cube_dim)
 }
 
+/// One unit per vector.
 #[cube(launch_unchecked)]
 fn fill_kernel<F: Numeric, N: Size>(
     out: &mut Array<Vector<F, N>>,
@@ -121,7 +125,7 @@ fn fill_kernel<F: Numeric, N: Size>(
     }
 }
 
-/// A tensor of zeros beside another one.
+/// A tensor of zeros on the device of another one.
 pub(crate) fn zeros<R: CubeRuntime, const D: usize>(
     beside: &CubeTensor<R>,
     shape: [usize; D],

@@ -1,4 +1,4 @@
-//! What can be wrong with a matrix that comes from data.
+//! Errors of matrices that come from data.
 
 use thiserror::Error;
 
@@ -6,18 +6,9 @@ use thiserror::Error;
 #[derive(Debug, Clone, PartialEq, Error)]
 #[non_exhaustive]
 pub enum KernelError {
-    /// The row offsets have the wrong length.
-    #[error(
-        "row offsets: {found} entries, but a matrix of {n_rows} rows needs {expected} (one per row and one to end)"
-    )]
-    OffsetsLength {
-        /// Rows of the matrix.
-        n_rows: usize,
-        /// `n_rows + 1`.
-        expected: usize,
-        /// Length given.
-        found: usize,
-    },
+    /// There are no row offsets.
+    #[error("row offsets: there are none; even a matrix without rows has one, 0")]
+    NoOffsets,
     /// The first row offset is not zero.
     #[error("row offsets: the first entry is {found}; it must be 0")]
     OffsetsStart {
@@ -29,7 +20,7 @@ pub enum KernelError {
         "row offsets: row {row} starts at {start} and ends at {end}; offsets must not decrease"
     )]
     OffsetsDecrease {
-        /// Row at fault.
+        /// The row.
         row: usize,
         /// Its first edge.
         start: u64,
@@ -77,7 +68,7 @@ pub enum KernelError {
     /// A user's positives do not ascend.
     #[error("the positives of row {row} must ascend, each given once; sort them")]
     NotAscending {
-        /// Row at fault.
+        /// The row.
         row: usize,
     },
     /// The matrix is larger than device indices can address.

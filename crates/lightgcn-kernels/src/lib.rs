@@ -10,7 +10,7 @@
 //! | [`bpr_loss_gradient`], [`softmax_loss_gradient`] | a batch's loss and its gradient at once | – |
 //! | [`pair_cosines`] | the cosines of a batch's pairs | – |
 //! | [`sample_negatives`] | items that users did not take, the CPU's draws bit for bit | – |
-//! | [`cut_batch`], [`bpr_place_gradient`], [`softmax_place_gradient`], [`sort_places`], [`sum_places`], [`add_l2`] | a training step whose batch never leaves the device | – |
+//! | [`cut_batch`], [`bpr_slot_gradient`], [`softmax_slot_gradient`], [`sort_slots`], [`sum_slots`], [`add_l2`] | a training step whose batch never leaves the device | – |
 //! | [`optim::FusedAdam`] | one Adam step in one pass | – |
 //!
 //! Sparse operations need a backend that implements [`SparseBackend`], the fused steps of training
@@ -27,7 +27,7 @@
 //! use burn::backend::Autodiff;
 //! use burn::module::{Module, Param};
 //! use burn::tensor::{Tensor, backend::Backend};
-//! use lightgcn_kernels::{CpuBackend, SparseBackend, SparseMatrix, propagate};
+//! use lightgcn_kernels::{CpuBackend, CsrSlices, SparseBackend, SparseMatrix, propagate};
 //!
 //! #[derive(Module, Debug)]
 //! struct Embeddings<B: Backend> {
@@ -48,7 +48,16 @@
 //! // Two nodes joined by an edge of weight 0.5.
 //! let (row_offsets, columns, values) = ([0, 1, 2], [1, 0], [0.5, 0.5]);
 //! let model = Embeddings::<B> {
-//!     adjacency: SparseMatrix::from_csr(2, 2, &row_offsets, &columns, &values, true, &device)?,
+//!     adjacency: SparseMatrix::from_csr(
+//!         CsrSlices {
+//!             n_columns: 2,
+//!             row_offsets: &row_offsets,
+//!             columns: &columns,
+//!             values: &values,
+//!         },
+//!         true,
+//!         &device,
+//!     )?,
 //!     table: Param::from_tensor(Tensor::from_floats([[12.0], [24.0]], &device)),
 //! };
 //!
@@ -107,10 +116,11 @@ pub mod reference;
 mod row_indices;
 #[cfg(feature = "flex")]
 mod row_order;
-mod sorted_places;
+mod sorted_slots;
 mod sparse_dense;
 mod sparse_matrix;
 mod split;
+mod upload;
 
 pub use adam::{AdamStep, AdamTensors};
 #[cfg(feature = "flex")]
@@ -121,19 +131,19 @@ pub use backend::CudaBackend;
 pub use backend::WgpuBackend;
 pub use backend::{SparseBackend, TrainingBackend};
 pub use batch_loss::{
-    BprBatch, LossGradient, SoftmaxBatch, SoftmaxSettings, bpr_loss_gradient, softmax_loss_gradient,
+    BprBatch, LossGradient, SoftmaxBatch, SoftmaxOptions, bpr_loss_gradient, softmax_loss_gradient,
 };
-pub use csr::check_counts;
+pub use csr::{CsrSlices, check_counts};
 pub use error::KernelError;
 pub use gather_rows::{add_rows, gather_rows, segment_sum_rows};
 pub use memory::{DeviceMemory, MemoryError, MemoryInUse, TrainingSize};
 pub use negatives::{NegativeDraws, PositiveTable, sample_negatives};
 pub use node_batch::{BatchCut, NodeBatch, PairOrder, PairTable, cut_batch};
-pub use node_loss::{NodeSoftmax, PlaceGradient, bpr_place_gradient, softmax_place_gradient};
+pub use node_loss::{NodeSoftmax, SlotGradient, bpr_slot_gradient, softmax_slot_gradient};
 pub use pair_cosines::pair_cosines;
 pub use propagate::propagate;
 pub use propagate_rows::{propagate_rows, propagate_rows_transposed};
 pub use row_indices::RowIndices;
-pub use sorted_places::{SortedPlaces, add_l2, sort_places, sum_places};
+pub use sorted_slots::{L2Penalty, SortedSlots, add_l2, sort_slots, sum_slots};
 pub use sparse_dense::sparse_dense;
 pub use sparse_matrix::SparseMatrix;

@@ -7,7 +7,7 @@ use thiserror::Error;
 /// Bytes of a stored number.
 const FLOAT: u64 = 4;
 const INDEX: u64 = 4;
-/// Bytes of a positive pair: user, item, weight, and place in the order of two epochs, of which
+/// Bytes of a positive pair: user, item, weight, and slot in the order of two epochs, of which
 /// one is uploaded while the other is still there.
 const PAIR: u64 = 20;
 
@@ -143,7 +143,7 @@ impl TrainingSize {
         let graph = (self.n_edges.saturating_mul(INDEX + FLOAT))
             .saturating_add((self.n_nodes + 1).saturating_mul(INDEX))
             .saturating_mul(directions);
-        // Embeddings, their gradient place by place, and the two in one more form.
+        // Embeddings, their gradient slot by slot, and the two in one more form.
         let batch = self
             .batch_rows
             .saturating_mul(self.dim)

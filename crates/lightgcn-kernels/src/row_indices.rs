@@ -5,7 +5,7 @@ use std::sync::{Arc, OnceLock};
 use burn::tensor::backend::{AutodiffBackend, Backend};
 use burn::tensor::{Int, Tensor};
 
-use crate::sparse_matrix::upload_ints;
+use crate::upload::upload_ints;
 
 /// Numbers of the rows that a batch reads from a table of `n_rows` rows, as
 /// [`gather_rows`](crate::gather_rows) takes them. Rows may repeat and come in any order.
@@ -18,19 +18,19 @@ pub struct RowIndices<B: Backend> {
     host: Arc<[u32]>,
     device_indices: Tensor<B, 1, Int>,
     n_rows: usize,
-    /// Made where a backend first asks for it.
+    /// Made when a backend first asks for it.
     segments: Arc<OnceLock<Segments<B>>>,
 }
 
-/// The places of a batch sorted by the row they name, on the device.
+/// The positions of a batch sorted by the row they name, on the device.
 #[cfg_attr(not(feature = "cube"), allow(dead_code))]
 #[derive(Clone, Debug)]
 pub(crate) struct Segments<B: Backend> {
-    /// Places of the batch, `[n_indices]`, `i32`; those of one row in the batch's order.
+    /// Positions in the batch, `[n_indices]`, `i32`; those of one row in the batch's order.
     pub(crate) order: Tensor<B, 1, Int>,
     /// The distinct rows, `[n_segments]`, `i32`, ascending.
     pub(crate) rows: Tensor<B, 1, Int>,
-    /// Where each row's places begin in `order`, `[n_segments + 1]`, `i32`.
+    /// Where each row's positions begin in `order`, `[n_segments + 1]`, `i32`.
     pub(crate) offsets: Tensor<B, 1, Int>,
 }
 
@@ -39,13 +39,14 @@ impl<B: Backend> Segments<B> {
     /// O(n log n) for n indices.
     fn upload(indices: &[u32], device: &B::Device) -> Self {
         let mut order: Vec<i32> = (0..indices.len() as i32).collect();
-        order.sort_by_key(|&place| indices[place as usize]);
+        // Stable: the order of the batch within a row is the order of the sum.
+        order.sort_by_key(|&position| indices[position as usize]);
         let (mut rows, mut offsets) = (Vec::new(), Vec::new());
-        for (place, &index) in order.iter().enumerate() {
-            let row = indices[index as usize] as i32;
+        for (n, &position) in order.iter().enumerate() {
+            let row = indices[position as usize] as i32;
             if rows.last() != Some(&row) {
                 rows.push(row);
-                offsets.push(place as i32);
+                offsets.push(n as i32);
             }
         }
         offsets.push(order.len() as i32);
@@ -98,7 +99,7 @@ impl<B: Backend> RowIndices<B> {
         self.host.is_empty()
     }
 
-    /// Number of rows of the table that the indices are meant for.
+    /// Number of rows of the table that the indices were made for.
     pub fn n_rows(&self) -> usize {
         self.n_rows
     }
@@ -135,7 +136,31 @@ impl<B: Backend> RowIndices<B> {
         }
     }
 
-    /// The batch's places by row.
+    /// # Panics
+    ///
+    /// If the table does not have as many rows as the indices were made for.
+    pub(crate) fn check_table(&self, table: &Tensor<B, 2>) {
+        let [rows, dim] = table.dims();
+        assert!(
+            rows == self.n_rows,
+            "gather_rows: the indices were made for {} rows, but the table is [{rows}, {dim}]",
+            self.n_rows,
+        );
+    }
+
+    /// # Panics
+    ///
+    /// If there is not one row per index.
+    pub(crate) fn check_rows(&self, rows: &Tensor<B, 2>) {
+        let [n_rows, dim] = rows.dims();
+        assert!(
+            n_rows == self.len(),
+            "segment_sum_rows: there are {} indices, but the rows are [{n_rows}, {dim}]",
+            self.len(),
+        );
+    }
+
+    /// The batch's positions by row.
     #[cfg_attr(not(feature = "cube"), allow(dead_code))]
     pub(crate) fn segments(&self) -> &Segments<B> {
         let device = self.device_indices.device();

@@ -2,14 +2,15 @@
 
 use burn::module::Module;
 use burn::tensor::backend::Backend;
-use burn::tensor::{DType, Int, Tensor, TensorData};
+use burn::tensor::{Int, Tensor};
 use lightgcn_graph::Adjacency;
 
-use crate::csr::HostCsr;
+use crate::csr::{CsrSlices, HostCsr};
 use crate::error::KernelError;
 #[cfg(feature = "flex")]
 use crate::row_order::RowOrder;
 use crate::split::SplitRows;
+use crate::upload::{upload_floats, upload_ints};
 
 /// The CSR arrays of one direction.
 #[derive(Module, Debug)]
@@ -39,19 +40,9 @@ impl<B: Backend> CsrArrays<B> {
             split: SplitRows::upload(&host.row_offsets, device),
             row_offsets: upload_ints(host.row_offsets, device),
             columns: upload_ints(host.columns, device),
-            values: {
-                let shape = [host.values.len()];
-                Tensor::from_data(TensorData::new(host.values, shape), (device, DType::F32))
-            },
+            values: upload_floats(host.values, device),
         }
     }
-}
-
-/// Puts 32-bit ints on a device. The element type is said explicitly because backends differ in
-/// their default.
-pub(crate) fn upload_ints<B: Backend>(ints: Vec<i32>, device: &B::Device) -> Tensor<B, 1, Int> {
-    let shape = [ints.len()];
-    Tensor::from_data(TensorData::new(ints, shape), (device, DType::I32))
 }
 
 /// A matrix in compressed sparse rows on a device, together with its transpose, which gradients
@@ -68,7 +59,7 @@ pub(crate) fn upload_ints<B: Backend>(ints: Vec<i32>, device: &B::Device) -> Ten
 ///
 /// ```
 /// use burn::backend::Flex;
-/// use lightgcn_kernels::{SparseMatrix, sparse_dense};
+/// use lightgcn_kernels::{CsrSlices, SparseMatrix, sparse_dense};
 /// use burn::tensor::Tensor;
 ///
 /// # fn main() -> Result<(), lightgcn_kernels::KernelError> {
@@ -76,7 +67,16 @@ pub(crate) fn upload_ints<B: Backend>(ints: Vec<i32>, device: &B::Device) -> Ten
 /// // 0 2 0
 /// // 1 0 3
 /// let matrix =
-///     SparseMatrix::<Flex>::from_csr(2, 3, &[0, 1, 3], &[1, 0, 2], &[2., 1., 3.], false, &device)?;
+///     SparseMatrix::<Flex>::from_csr(
+///         CsrSlices {
+///             n_columns: 3,
+///             row_offsets: &[0, 1, 3],
+///             columns: &[1, 0, 2],
+///             values: &[2., 1., 3.],
+///         },
+///         false,
+///         &device,
+///     )?;
 /// let dense = Tensor::from_floats([[1.0], [10.0], [100.0]], &device);
 /// let product = sparse_dense(&matrix, dense);
 /// assert_eq!(product.into_data().iter::<f32>().collect::<Vec<_>>(), [20.0, 301.0]);
@@ -97,29 +97,22 @@ pub struct SparseMatrix<B: Backend> {
 impl<B: Backend> SparseMatrix<B> {
     /// Checks a matrix in compressed sparse rows and puts it on `device`.
     ///
-    /// Row `r` holds the edges `row_offsets[r]..row_offsets[r + 1]`; edge `e` goes to column
-    /// `columns[e]` and weighs `values[e]`. Rows may be empty, and an edge may be given more than
-    /// once (the weights add up). With `symmetric` no transpose is stored; that the matrix is
-    /// indeed symmetric is checked (weights up to rounding), since otherwise gradients would be
-    /// silently wrong.
+    /// Rows may be empty, and an edge may be given more than once (the weights add up). With
+    /// `symmetric` no transpose is stored; that the matrix is symmetric is checked (weights up to
+    /// rounding), since otherwise gradients would be silently wrong.
     ///
     /// O(rows + columns + edges) on the host.
     ///
     /// # Errors
     ///
-    /// Any offset, column id or value that does not fit, a matrix with more than `i32::MAX` rows,
-    /// columns or edges, and a matrix declared symmetric that is not, each with its place: see
-    /// [`KernelError`].
+    /// [`KernelError`] for an offset, column id or value that does not fit, for more than `i32::MAX`
+    /// rows, columns or edges, and for a matrix that is declared symmetric but is not.
     pub fn from_csr(
-        n_rows: usize,
-        n_columns: usize,
-        row_offsets: &[u64],
-        columns: &[u32],
-        values: &[f32],
+        csr: CsrSlices<'_>,
         symmetric: bool,
         device: &B::Device,
     ) -> Result<Self, KernelError> {
-        let host = HostCsr::new(n_rows, n_columns, row_offsets, columns, values)?;
+        let host = HostCsr::new(csr)?;
         let transposed = if symmetric {
             host.check_symmetric()?;
             None
@@ -127,8 +120,8 @@ impl<B: Backend> SparseMatrix<B> {
             Some(CsrArrays::upload(host.transpose(), device))
         };
         Ok(Self {
-            n_rows,
-            n_columns,
+            n_rows: host.n_rows,
+            n_columns: host.n_columns,
             arrays: CsrArrays::upload(host, device),
             transposed,
             bf16_operands: false,
@@ -144,11 +137,12 @@ impl<B: Backend> SparseMatrix<B> {
     /// [`KernelError::TooLarge`] beyond `i32::MAX` rows, columns or entries.
     pub fn from_graph(adjacency: &Adjacency, device: &B::Device) -> Result<Self, KernelError> {
         Self::from_csr(
-            adjacency.n_rows(),
-            adjacency.n_columns(),
-            adjacency.row_offsets(),
-            adjacency.columns(),
-            adjacency.values(),
+            CsrSlices {
+                n_columns: adjacency.n_columns(),
+                row_offsets: adjacency.row_offsets(),
+                columns: adjacency.columns(),
+                values: adjacency.values(),
+            },
             adjacency.is_symmetric(),
             device,
         )

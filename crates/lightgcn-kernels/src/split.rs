@@ -4,7 +4,7 @@ use burn::module::Module;
 use burn::tensor::backend::Backend;
 use burn::tensor::{Int, Tensor};
 
-use crate::sparse_matrix::upload_ints;
+use crate::upload::upload_ints;
 
 /// Rows with more edges are cut into pieces of at most so many.
 pub(crate) const LONGEST_PIECE: usize = 128;

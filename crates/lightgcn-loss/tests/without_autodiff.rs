@@ -4,7 +4,7 @@
 
 use burn::backend::{Autodiff, Flex};
 use burn::tensor::{Tensor, TensorData};
-use lightgcn_kernels::{SoftmaxBatch, SoftmaxSettings, reference, softmax_loss_gradient};
+use lightgcn_kernels::{SoftmaxBatch, SoftmaxOptions, reference, softmax_loss_gradient};
 use lightgcn_loss::{Batch, BatchIds, Loss, SoftmaxConfig, TableRows, Tables};
 
 const N_USERS: usize = 5;
@@ -98,7 +98,7 @@ fn softmax_losses_and_gradients_agree() {
         let value = loss.forward(tables, &pairs);
         let gradient = embeddings.grad(&value.backward()).unwrap();
 
-        let settings = SoftmaxSettings {
+        let settings = SoftmaxOptions {
             temperature: temperature as f32,
             negative_weight: negative_weight as f32,
         };

@@ -25,7 +25,7 @@
 //!
 //! ```
 //! use burn::backend::Flex;
-//! use lightgcn_kernels::SparseMatrix;
+//! use lightgcn_kernels::{CsrSlices, SparseMatrix};
 //! use lightgcn_nn::{EmbeddingModel, ForwardMode, LightGcnConfig};
 //!
 //! # fn main() -> Result<(), Box<dyn std::error::Error>> {
@@ -33,10 +33,12 @@
 //! // Edge (u, i) weighs 1 / sqrt(degree u · degree i).
 //! let (a, b, c) = (0.5_f32.sqrt(), 0.5, 0.5_f32.sqrt());
 //! let graph = SparseMatrix::<Flex>::from_csr(
-//!     4, 4,
-//!     &[0, 1, 3, 5, 6],
-//!     &[2, 2, 3, 0, 1, 1],
-//!     &[a, b, c, a, b, c],
+//!     CsrSlices {
+//!         n_columns: 4,
+//!         row_offsets: &[0, 1, 3, 5, 6],
+//!         columns: &[2, 2, 3, 0, 1, 1],
+//!         values: &[a, b, c, a, b, c],
+//!     },
 //!     true,
 //!     &device,
 //! )?;

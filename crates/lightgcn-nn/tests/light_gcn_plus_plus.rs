@@ -5,7 +5,7 @@
 mod common;
 
 use burn::backend::Flex;
-use lightgcn_kernels::SparseMatrix;
+use lightgcn_kernels::{CsrSlices, SparseMatrix};
 use lightgcn_nn::{EmbeddingModel, LightGcnPlusPlus, LightGcnPlusPlusConfig};
 
 use common::{
@@ -47,11 +47,12 @@ fn two_layers_by_hand() {
     // One user, two items; rows do not sum to 1, and the matrix is not symmetric.
     let device = Default::default();
     let graph = SparseMatrix::<Flex>::from_csr(
-        3,
-        3,
-        &[0, 2, 3, 4],
-        &[1, 2, 0, 0],
-        &[0.5, 0.25, 2.0, 1.0],
+        CsrSlices {
+            n_columns: 3,
+            row_offsets: &[0, 2, 3, 4],
+            columns: &[1, 2, 0, 0],
+            values: &[0.5, 0.25, 2.0, 1.0],
+        },
         false,
         &device,
     )

@@ -1,4 +1,4 @@
-//! Adam on GPUs: one pass over memory, in place where nobody else holds the tensors.
+//! Adam on GPUs: one pass over memory, in place if nobody else holds the tensors.
 
 use burn::tensor::{DType, Tensor};
 use burn_cubecl::cubecl::{self, cube, prelude::*};
@@ -9,6 +9,8 @@ use super::{AdamStep, AdamTensors, reference};
 use crate::cube::{contiguous, is_float, units, vector_size};
 use crate::primitive::{float_primitive, float_tensor};
 
+/// One unit per vector of parameters. Moments are `f32` even where parameters are not: in 16 bits,
+/// `(1 − beta_2) g²` would be rounded away beside `v`.
 #[cube(launch_unchecked)]
 fn adam_kernel<F: Float, N: Size>(
     gradients: &Array<Vector<F, N>>,
@@ -29,9 +31,11 @@ fn adam_kernel<F: Float, N: Size>(
         let g =
             Vector::<f32, N>::cast_from(gradients[ABSOLUTE_POS]) + p * Vector::new(weight_decay);
         let m = first_moment[ABSOLUTE_POS];
+        // m + (1 − β)(g − m), as the CPU does; β m + (1 − β) g rounds differently.
         let m = m + (g - m) * Vector::new(1.0f32 - beta_1);
         let v = second_moment[ABSOLUTE_POS] * Vector::new(beta_2)
             + g * g * Vector::new(1.0f32 - beta_2);
+        // Divisions that all parameters share are done once, on the host, in f64.
         let root = Vector::<f32, N>::sqrt(v) * Vector::new(inverse_root_correction_2);
         let step = m * Vector::new(step_size) / (root + Vector::new(epsilon));
         parameters[ABSOLUTE_POS] = Vector::cast_from(p - step);
@@ -40,7 +44,7 @@ fn adam_kernel<F: Float, N: Size>(
     }
 }
 
-/// The tensor itself, laid out without padding, if nobody else holds it, otherwise such a copy.
+/// The tensor itself if nobody else holds it, otherwise a copy; without padding either way.
 fn to_write<R: CubeRuntime>(tensor: CubeTensor<R>) -> CubeTensor<R> {
     let tensor = contiguous(tensor);
     if tensor.handle.can_mut() {

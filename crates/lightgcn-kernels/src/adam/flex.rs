@@ -1,4 +1,4 @@
-//! Adam on the CPU: one pass over memory, in place where nobody else holds the tensors.
+//! Adam on the CPU: one pass over memory, in place if nobody else holds the tensors.
 
 use burn::backend::Flex;
 use burn::tensor::{DType, Tensor};
@@ -10,7 +10,8 @@ use crate::buffers::give;
 use crate::flex::floats;
 use crate::primitive::{float_primitive, float_tensor};
 
-/// Once in so many steps the tables are moved to huge pages, where they mostly are already.
+/// Tables are moved to huge pages once in so many steps: the first step makes them, and a copy (of the
+/// best model so far) may bring them back to small pages. Mostly they are there already, which is cheap.
 const MOVE_EVERY: u64 = 512;
 
 pub(crate) fn adam_step<const D: usize>(
@@ -58,7 +59,7 @@ pub(crate) fn adam_step<const D: usize>(
     }
 }
 
-/// Keeps the buffer of a tensor that nobody else holds for the next step.
+/// Keeps the gradient's buffer for the next step, if nobody else holds it.
 fn reclaim(tensor: FlexTensor) {
     if tensor.is_unique()
         && let Ok(buffer) = tensor.into_data().into_vec::<f32>()
@@ -67,7 +68,7 @@ fn reclaim(tensor: FlexTensor) {
     }
 }
 
-/// The tensor itself if its elements are its whole buffer in order, otherwise such a copy.
+/// The tensor itself if its elements are its whole buffer in order, otherwise a copy that is.
 ///
 /// Calling `to_contiguous` in every case would share the buffer and force a copy on writing.
 fn whole_buffer(tensor: FlexTensor) -> FlexTensor {

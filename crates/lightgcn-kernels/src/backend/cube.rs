@@ -5,22 +5,25 @@ use burn_cubecl::{BoolElement, CubeBackend, CubeRuntime, FloatElement, IntElemen
 
 use super::{SparseBackend, TrainingBackend};
 use crate::adam::{AdamStep, AdamTensors};
-use crate::batch_loss::{BprBatch, LossGradient, SoftmaxBatch, SoftmaxSettings};
+use crate::batch_loss::batch::{BprBatch, LossGradient};
 use crate::device::DeviceError;
 use crate::memory::{DeviceMemory, MemoryInUse};
-use crate::negatives::{NegativeDraws, PositiveTable};
-use crate::node_batch::{BatchCut, NodeBatch, PairOrder, PairTable};
-use crate::node_loss::{NodeSoftmax, PlaceGradient};
+use crate::negatives::draws::NegativeDraws;
+use crate::negatives::positive_table::PositiveTable;
+use crate::node_batch::batch::{BatchCut, NodeBatch};
+use crate::node_batch::pair_table::{PairOrder, PairTable};
+use crate::node_loss::node_softmax::NodeSoftmax;
+use crate::node_loss::slot_gradient::SlotGradient;
 use crate::row_indices::RowIndices;
-use crate::sorted_places::SortedPlaces;
+use crate::sorted_slots::slots::{L2Penalty, SortedSlots};
 use crate::sparse_matrix::SparseMatrix;
 use crate::{
     adam, batch_loss, gather_rows, negatives, node_batch, node_loss, propagate, propagate_rows,
-    sorted_places, sparse_dense,
+    sorted_slots, sparse_dense,
 };
 
-/// CUDA and wgpu by one set of kernels; what has no kernel, and element types other than `f32`,
-/// `f16` and `bf16`, by the reference bodies.
+/// One set of kernels for CUDA and wgpu. What has no kernel, and element types other than `f32`, `f16`
+/// and `bf16`, goes through the reference bodies.
 impl<R: CubeRuntime, F: FloatElement, I: IntElement, BT: BoolElement> SparseBackend
     for CubeBackend<R, F, I, BT>
 {
@@ -56,7 +59,7 @@ impl<R: CubeRuntime, F: FloatElement, I: IntElement, BT: BoolElement> SparseBack
     fn device_memory(device: &Self::Device) -> Option<DeviceMemory> {
         let client = R::client(device);
         let largest_buffer = client.properties().memory.max_page_size;
-        // CubeCL's limit on CUDA is a quarter of what the device has; wgpu does not tell.
+        // On CUDA, CubeCL sets the limit to a quarter of the device's memory; wgpu reports no total.
         let total = (R::name(&client) == "cuda").then_some(largest_buffer.saturating_mul(4));
         Some(DeviceMemory {
             largest_buffer,
@@ -81,14 +84,6 @@ impl<R: CubeRuntime, F: FloatElement, I: IntElement, BT: BoolElement> TrainingBa
         batch_loss::cube::bpr_loss_gradient(embeddings, batch)
     }
 
-    fn softmax_loss_gradient(
-        embeddings: Tensor<Self, 2>,
-        batch: &SoftmaxBatch,
-        settings: &SoftmaxSettings,
-    ) -> LossGradient<Self> {
-        batch_loss::cube::softmax_loss_gradient(embeddings, batch, settings)
-    }
-
     fn sample_negatives(
         positives: &PositiveTable<Self>,
         users: Tensor<Self, 1, Int>,
@@ -111,17 +106,17 @@ impl<R: CubeRuntime, F: FloatElement, I: IntElement, BT: BoolElement> TrainingBa
         }
         let first = device.to_id();
         let client = R::client(device);
-        let mut kin = client.enumerate_all_devices();
-        kin.retain(|id| id.type_id == first.type_id && id.index_id >= first.index_id);
-        kin.sort_by_key(|id| id.index_id);
-        if kin.len() < n {
+        let mut devices = client.enumerate_all_devices();
+        devices.retain(|id| id.type_id == first.type_id && id.index_id >= first.index_id);
+        devices.sort_by_key(|id| id.index_id);
+        if devices.len() < n {
             return Err(DeviceError::TooFewDevices {
                 device: format!("{device:?}"),
                 asked: n,
-                available: kin.len(),
+                available: devices.len(),
             });
         }
-        let devices = kin.into_iter().take(n);
+        let devices = devices.into_iter().take(n);
         Ok(devices.map(Self::Device::from_id).collect())
     }
 
@@ -133,39 +128,36 @@ impl<R: CubeRuntime, F: FloatElement, I: IntElement, BT: BoolElement> TrainingBa
         node_batch::cube::cut_batch(table, order, cut)
     }
 
-    fn sort_places(batch: &NodeBatch<Self>) -> SortedPlaces<Self> {
-        sorted_places::cube::sort_places(batch)
+    fn sort_slots(batch: &NodeBatch<Self>) -> SortedSlots<Self> {
+        sorted_slots::cube::sort_slots(batch)
     }
 
-    fn sum_places(gradients: Tensor<Self, 2>, places: &SortedPlaces<Self>) -> Tensor<Self, 2> {
-        sorted_places::cube::sum_places(gradients, places)
+    fn sum_slots(gradients: Tensor<Self, 2>, slots: &SortedSlots<Self>) -> Tensor<Self, 2> {
+        sorted_slots::cube::sum_slots(gradients, slots)
     }
 
     fn add_l2(
         losses: Tensor<Self, 1>,
         gradient: Tensor<Self, 2>,
-        table: Tensor<Self, 2>,
-        places: &SortedPlaces<Self>,
-        n_own_places: usize,
-        factor: f32,
+        penalty: L2Penalty<'_, Self>,
     ) -> LossGradient<Self> {
-        sorted_places::cube::add_l2(losses, gradient, table, places, n_own_places, factor)
+        sorted_slots::cube::add_l2(losses, gradient, penalty)
     }
 
-    fn bpr_place_gradient(
+    fn bpr_slot_gradient(
         embeddings: Tensor<Self, 2>,
         batch: &NodeBatch<Self>,
-    ) -> PlaceGradient<Self> {
-        node_loss::cube::bpr_place_gradient(embeddings, batch)
+    ) -> SlotGradient<Self> {
+        node_loss::cube::bpr_slot_gradient(embeddings, batch)
     }
 
-    fn softmax_place_gradient(
+    fn softmax_slot_gradient(
         embeddings: Tensor<Self, 2>,
         batch: &NodeBatch<Self>,
         pairs: &PairTable<Self>,
         softmax: &NodeSoftmax<Self>,
-    ) -> PlaceGradient<Self> {
-        node_loss::cube::softmax_place_gradient(embeddings, batch, pairs, softmax)
+    ) -> SlotGradient<Self> {
+        node_loss::cube::softmax_slot_gradient(embeddings, batch, pairs, softmax)
     }
 
     fn adam_step<const D: usize>(

@@ -4,13 +4,13 @@ use burn::tensor::ops::FloatTensor;
 
 use super::{SparseBackend, TrainingBackend};
 use crate::adam::{AdamStep, AdamTensors};
-use crate::batch_loss::{BprBatch, LossGradient, SoftmaxBatch, SoftmaxSettings};
+use crate::batch_loss::batch::{BprBatch, LossGradient, SoftmaxBatch, SoftmaxOptions};
 use crate::row_indices::RowIndices;
 use crate::sparse_matrix::SparseMatrix;
 use crate::{adam, batch_loss, gather_rows, pair_cosines, propagate, propagate_rows, sparse_dense};
 
-/// The loops of `lightgcn-simd` over the tensors' own buffers, on rayon's current pool; other
-/// element types than `f32` by the reference bodies.
+/// The loops of `lightgcn-simd` over the tensors' own buffers, on rayon's current pool. Element types
+/// other than `f32` go through the reference bodies.
 impl SparseBackend for Flex {
     fn sparse_dense(matrix: &SparseMatrix<Self>, dense: FloatTensor<Self>) -> FloatTensor<Self> {
         sparse_dense::flex::sparse_dense(matrix, dense)
@@ -68,9 +68,9 @@ impl TrainingBackend for Flex {
     fn softmax_loss_gradient(
         embeddings: Tensor<Self, 2>,
         batch: &SoftmaxBatch,
-        settings: &SoftmaxSettings,
+        options: &SoftmaxOptions,
     ) -> LossGradient<Self> {
-        batch_loss::flex::softmax_loss_gradient(embeddings, batch, settings)
+        batch_loss::flex::softmax_loss_gradient(embeddings, batch, options)
     }
 
     fn pair_cosines(

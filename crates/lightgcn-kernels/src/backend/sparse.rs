@@ -23,7 +23,7 @@ pub trait SparseBackend: Backend {
         float_primitive(reference::sparse_dense(matrix, float_tensor(dense)))
     }
 
-    /// `sum_k alphas[k] A^k x`, `[n_nodes, dim]` to `[n_nodes, dim]`. By default Horner's rule over
+    /// `sum_k alphas[k] A^k x`, `[n_nodes, dim]` to `[n_nodes, dim]`. Default: Horner's rule over
     /// [`sparse_dense`](Self::sparse_dense).
     fn propagate(
         matrix: &SparseMatrix<Self>,
@@ -56,8 +56,8 @@ pub trait SparseBackend: Backend {
         float_primitive(float_tensor::<Self, 2>(table) + sums)
     }
 
-    /// Rows of [`propagate`](Self::propagate): `[n_nodes, dim]` to `[n_indices, dim]`. By default all
-    /// rows, of which the wanted ones are gathered.
+    /// Rows of [`propagate`](Self::propagate): `[n_nodes, dim]` to `[n_indices, dim]`. Default:
+    /// propagates all rows and gathers these.
     fn propagate_rows(
         matrix: &SparseMatrix<Self>,
         x: FloatTensor<Self>,
@@ -68,7 +68,7 @@ pub trait SparseBackend: Backend {
     }
 
     /// The gradient of [`propagate_rows`](Self::propagate_rows) by `x`: `[n_indices, dim]` to
-    /// `[n_nodes, dim]`. By default the rows are summed into a table that is propagated back.
+    /// `[n_nodes, dim]`. Default: sums the rows into a table and propagates it back.
     fn propagate_rows_transposed(
         matrix: &SparseMatrix<Self>,
         gradients: FloatTensor<Self>,
@@ -79,12 +79,12 @@ pub trait SparseBackend: Backend {
         Self::propagate(&matrix.transpose(), table, alphas)
     }
 
-    /// What memory a device has, where the backend knows; nothing is known by default.
+    /// The memory of a device, if the backend knows it. Default: unknown.
     fn device_memory(_device: &Self::Device) -> Option<DeviceMemory> {
         None
     }
 
-    /// What the device's allocator holds now, where the backend knows; waits for the work in hand.
+    /// What the device's allocator holds now, if the backend knows it. Waits for queued work.
     fn memory_in_use(_device: &Self::Device) -> Option<MemoryInUse> {
         None
     }

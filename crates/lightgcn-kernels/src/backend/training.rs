@@ -4,14 +4,17 @@ use burn::tensor::{Int, Tensor};
 
 use super::SparseBackend;
 use crate::adam::{AdamStep, AdamTensors};
-use crate::batch_loss::{BprBatch, LossGradient, SoftmaxBatch, SoftmaxSettings};
+use crate::batch_loss::batch::{BprBatch, LossGradient, SoftmaxBatch, SoftmaxOptions};
 use crate::device::DeviceError;
-use crate::negatives::{NegativeDraws, PositiveTable};
-use crate::node_batch::{BatchCut, NodeBatch, PairOrder, PairTable};
-use crate::node_loss::{NodeSoftmax, PlaceGradient};
+use crate::negatives::draws::NegativeDraws;
+use crate::negatives::positive_table::PositiveTable;
+use crate::node_batch::batch::{BatchCut, NodeBatch};
+use crate::node_batch::pair_table::{PairOrder, PairTable};
+use crate::node_loss::node_softmax::NodeSoftmax;
+use crate::node_loss::slot_gradient::SlotGradient;
 use crate::reference;
 use crate::row_indices::RowIndices;
-use crate::sorted_places::SortedPlaces;
+use crate::sorted_slots::slots::{L2Penalty, SortedSlots};
 
 /// A [`SparseBackend`] with the operations of a fused training step: batches and negatives, losses
 /// with their gradients, sums over a batch, and Adam.
@@ -28,9 +31,9 @@ pub trait TrainingBackend: SparseBackend {
     fn softmax_loss_gradient(
         embeddings: Tensor<Self, 2>,
         batch: &SoftmaxBatch,
-        settings: &SoftmaxSettings,
+        options: &SoftmaxOptions,
     ) -> LossGradient<Self> {
-        reference::softmax_loss_gradient(embeddings, batch, settings)
+        reference::softmax_loss_gradient(embeddings, batch, options)
     }
 
     /// The cosines of pairs of a batch's embeddings, `[n_rows, dim]` to `[pairs]`.
@@ -42,7 +45,7 @@ pub trait TrainingBackend: SparseBackend {
         reference::pair_cosines(embeddings, first, second)
     }
 
-    /// Negatives of each user, `[n_pairs]` to `[n_pairs * n_negatives]`.
+    /// Negatives for each user, `[n_pairs]` to `[n_pairs * n_negatives]`.
     fn sample_negatives(
         positives: &PositiveTable<Self>,
         users: Tensor<Self, 1, Int>,
@@ -57,17 +60,17 @@ pub trait TrainingBackend: SparseBackend {
         false
     }
 
-    /// `n` devices that share a run's steps, of which `device` is the first. By default the same one
-    /// each time, as is right where the host is the device.
+    /// `n` devices that share a run's steps, `device` being the first. Default: `device` itself, `n`
+    /// times, which is right where the host is the device.
     ///
     /// # Errors
     ///
-    /// [`DeviceError::TooFewDevices`] where there are not as many of its kind.
+    /// [`DeviceError::TooFewDevices`] if the machine has fewer than `n` of its kind.
     fn peers(device: &Self::Device, n: usize) -> Result<Vec<Self::Device>, DeviceError> {
         Ok(vec![device.clone(); n])
     }
 
-    /// A batch and its negatives from an epoch's order.
+    /// Cuts a batch from an epoch's order and draws its negatives.
     fn cut_batch(
         table: &PairTable<Self>,
         order: &PairOrder<Self>,
@@ -76,44 +79,41 @@ pub trait TrainingBackend: SparseBackend {
         reference::cut_batch(table, order, cut)
     }
 
-    /// A batch's places by the row that they read.
-    fn sort_places(batch: &NodeBatch<Self>) -> SortedPlaces<Self> {
-        reference::sort_places(batch)
+    /// A batch's slots, sorted by the row that each reads.
+    fn sort_slots(batch: &NodeBatch<Self>) -> SortedSlots<Self> {
+        reference::sort_slots(batch)
     }
 
-    /// Sums of a batch's places, `[n_places, dim]` to `[n_nodes, dim]`.
-    fn sum_places(gradients: Tensor<Self, 2>, places: &SortedPlaces<Self>) -> Tensor<Self, 2> {
-        reference::sum_places(gradients, places)
+    /// Sums of a batch's slots, `[n_slots, dim]` to `[n_nodes, dim]`.
+    fn sum_slots(gradients: Tensor<Self, 2>, slots: &SortedSlots<Self>) -> Tensor<Self, 2> {
+        reference::sum_slots(gradients, slots)
     }
 
-    /// The sum of `losses` and of the L2 of a batch's rows, and `gradient` with that of the latter.
+    /// The sum of `losses` and the L2 penalty on a batch's rows, and `gradient` plus the penalty's own.
     fn add_l2(
         losses: Tensor<Self, 1>,
         gradient: Tensor<Self, 2>,
-        table: Tensor<Self, 2>,
-        places: &SortedPlaces<Self>,
-        n_own_places: usize,
-        factor: f32,
+        penalty: L2Penalty<'_, Self>,
     ) -> LossGradient<Self> {
-        reference::add_l2(losses, gradient, table, places, n_own_places, factor)
+        reference::add_l2(losses, gradient, penalty)
     }
 
-    /// The BPR loss of a batch on all embeddings and its gradient place by place.
-    fn bpr_place_gradient(
+    /// The BPR loss of a batch, given all embeddings, and its gradient slot by slot.
+    fn bpr_slot_gradient(
         embeddings: Tensor<Self, 2>,
         batch: &NodeBatch<Self>,
-    ) -> PlaceGradient<Self> {
-        reference::bpr_place_gradient(embeddings, batch)
+    ) -> SlotGradient<Self> {
+        reference::bpr_slot_gradient(embeddings, batch)
     }
 
-    /// The softmax loss of a batch on all embeddings and its gradient place by place.
-    fn softmax_place_gradient(
+    /// The softmax loss of a batch, given all embeddings, and its gradient slot by slot.
+    fn softmax_slot_gradient(
         embeddings: Tensor<Self, 2>,
         batch: &NodeBatch<Self>,
         pairs: &PairTable<Self>,
         softmax: &NodeSoftmax<Self>,
-    ) -> PlaceGradient<Self> {
-        reference::softmax_place_gradient(embeddings, batch, pairs, softmax)
+    ) -> SlotGradient<Self> {
+        reference::softmax_slot_gradient(embeddings, batch, pairs, softmax)
     }
 
     /// One step of Adam. All tensors have one shape.

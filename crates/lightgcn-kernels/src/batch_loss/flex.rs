@@ -4,7 +4,7 @@ use burn::backend::Flex;
 use burn::tensor::{DType, Tensor};
 use lightgcn_simd::{BprTriples, SoftmaxConfig, SoftmaxPairs};
 
-use super::{BprBatch, LossGradient, SoftmaxBatch, SoftmaxSettings};
+use super::batch::{BprBatch, LossGradient, SoftmaxBatch, SoftmaxOptions};
 use crate::flex::{dims, floats, matrix};
 use crate::primitive::{float_primitive, float_tensor};
 
@@ -35,10 +35,10 @@ pub(crate) fn bpr_loss_gradient(
 pub(crate) fn softmax_loss_gradient(
     embeddings: Tensor<Flex, 2>,
     batch: &SoftmaxBatch,
-    settings: &SoftmaxSettings,
+    options: &SoftmaxOptions,
 ) -> LossGradient<Flex> {
     if embeddings.dtype() != DType::F32 {
-        return super::reference::softmax_loss_gradient(embeddings, batch, settings);
+        return super::reference::softmax_loss_gradient(embeddings, batch, options);
     }
     let device = embeddings.device();
     let embeddings = float_primitive(embeddings).to_contiguous();
@@ -48,8 +48,8 @@ pub(crate) fn softmax_loss_gradient(
     let (user_gradients, item_gradients) = gradient.split_at_mut(batch.n_users * dim);
     let loss = lightgcn_simd::softmax_loss(
         &SoftmaxConfig {
-            temperature: settings.temperature,
-            negative_weight: settings.negative_weight,
+            temperature: options.temperature,
+            negative_weight: options.negative_weight,
         },
         &SoftmaxPairs {
             users: &batch.users,

@@ -1,5 +1,6 @@
 //! The losses of a batch with their gradients, without autodiff.
 
+pub(crate) mod batch;
 #[cfg(feature = "cube")]
 pub(crate) mod cube;
 #[cfg(feature = "flex")]
@@ -7,66 +8,17 @@ pub(crate) mod flex;
 pub(crate) mod reference;
 
 use burn::tensor::Tensor;
-use burn::tensor::backend::Backend;
 
 use crate::backend::TrainingBackend;
 
-/// A loss and its gradient.
-#[derive(Clone, Debug)]
-pub struct LossGradient<B: Backend> {
-    /// The loss, `[1]`.
-    pub loss: Tensor<B, 1>,
-    /// Its gradient with respect to the batch's embeddings, of their shape.
-    pub gradient: Tensor<B, 2>,
-}
-
-/// Triples of a batch as rows of its embeddings.
-#[derive(Clone, Debug, Default, PartialEq)]
-pub struct BprBatch {
-    /// The user of each positive, `[batch]`.
-    pub users: Vec<u32>,
-    /// Its product, `[batch]`.
-    pub positives: Vec<u32>,
-    /// Its negatives, `[batch * n_negatives]`, those of a pair side by side.
-    pub negatives: Vec<u32>,
-    /// The factor of each positive's loss, `[batch]`: its weight, over batch and negatives where a
-    /// mean is wanted.
-    pub weights: Vec<f32>,
-}
-
-/// Positive pairs of a batch among its distinct users, whose embeddings come first, and its
-/// distinct candidate items.
-#[derive(Clone, Debug, Default, PartialEq)]
-pub struct SoftmaxBatch {
-    /// How many distinct users there are: the first rows of the embeddings.
-    pub n_users: usize,
-    /// The user of each pair, `[batch]`, ascending.
-    pub users: Vec<u32>,
-    /// The item of each pair as its place among the candidates, `[batch]`.
-    pub items: Vec<u32>,
-    /// The factor of each pair's loss, `[batch]`.
-    pub weights: Vec<f32>,
-    /// How much each candidate counts as a negative, `[n_candidates]`, positive and finite.
-    pub candidate_weights: Vec<f32>,
-    /// For each user the candidates that are never his negatives, ascending; or none at all.
-    pub excluded: Option<Vec<Vec<u32>>>,
-}
-
-/// Settings of [`softmax_loss_gradient`].
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct SoftmaxSettings {
-    /// Temperature τ, at least 0.005.
-    pub temperature: f32,
-    /// Weight t₂ of the logarithm over negatives; 1 is the sampled softmax.
-    pub negative_weight: f32,
-}
+pub use batch::{BprBatch, LossGradient, SoftmaxBatch, SoftmaxOptions};
 
 /// The BPR loss `Σ_p w_p Σ_n −ln σ(e_u · e_i − e_u · e_n)` (Rendle et al., UAI 2009) and its gradient
 /// by `embeddings`, `[n_rows, dim]`. O(batch · negatives · dim).
 ///
 /// # Panics
 ///
-/// If the parts of the batch do not fit each other or the embeddings.
+/// If the parts of the batch differ in length, or name rows outside the embeddings.
 pub fn bpr_loss_gradient<B: TrainingBackend>(
     embeddings: Tensor<B, 2>,
     batch: &BprBatch,
@@ -107,11 +59,11 @@ pub fn bpr_loss_gradient<B: TrainingBackend>(
 ///
 /// # Panics
 ///
-/// If the parts of the batch do not fit each other or the embeddings.
+/// If the parts of the batch differ in length, or name rows outside the embeddings.
 pub fn softmax_loss_gradient<B: TrainingBackend>(
     embeddings: Tensor<B, 2>,
     batch: &SoftmaxBatch,
-    settings: &SoftmaxSettings,
+    options: &SoftmaxOptions,
 ) -> LossGradient<B> {
     let (n_rows, pairs) = (embeddings.dims()[0], batch.users.len());
     let n_candidates = batch.candidate_weights.len();
@@ -138,5 +90,5 @@ pub fn softmax_loss_gradient<B: TrainingBackend>(
                 .all(|&item| (item as usize) < n_candidates),
         "softmax_loss_gradient: the pairs must ascend by user and lie within the batch"
     );
-    B::softmax_loss_gradient(embeddings, batch, settings)
+    B::softmax_loss_gradient(embeddings, batch, options)
 }

@@ -1,9 +1,9 @@
-//! The losses in plain tensor operations, on any backend: one row of scores a pair.
+//! The losses in plain tensor operations, on any backend: one row of scores per pair.
 
 use burn::tensor::backend::Backend;
 use burn::tensor::{Tensor, TensorData, activation};
 
-use super::{BprBatch, LossGradient, SoftmaxBatch, SoftmaxSettings};
+use super::batch::{BprBatch, LossGradient, SoftmaxBatch, SoftmaxOptions};
 use crate::reference::{gather_rows, segment_sum_rows};
 use crate::row_indices::RowIndices;
 
@@ -23,7 +23,7 @@ pub fn bpr_loss_gradient<B: Backend>(
     let device = embeddings.device();
     let n_rows = embeddings.dims()[0];
     let n_negatives = batch.negatives.len() / batch.users.len();
-    // One triple a negative.
+    // One triple per negative.
     let each = |rows: &[u32]| -> Vec<u32> {
         rows.iter()
             .flat_map(|&row| std::iter::repeat_n(row, n_negatives))
@@ -57,7 +57,7 @@ pub fn bpr_loss_gradient<B: Backend>(
 pub fn softmax_loss_gradient<B: Backend>(
     embeddings: Tensor<B, 2>,
     batch: &SoftmaxBatch,
-    settings: &SoftmaxSettings,
+    options: &SoftmaxOptions,
 ) -> LossGradient<B> {
     let device = embeddings.device();
     let [n_rows, _] = embeddings.dims();
@@ -72,7 +72,7 @@ pub fn softmax_loss_gradient<B: Backend>(
     let positive = gather_rows(unit.clone(), &positives);
     let candidates = unit.clone().narrow(0, n_users, n_candidates);
 
-    let inverse = 1.0 / settings.temperature;
+    let inverse = 1.0 / options.temperature;
     let own = (user.clone() * positive.clone())
         .sum_dim(1)
         .mul_scalar(inverse);
@@ -84,19 +84,19 @@ pub fn softmax_loss_gradient<B: Backend>(
     let pairs = batch.users.len();
     let shares = Tensor::<B, 2>::from_data(TensorData::new(shares, [pairs, n_candidates]), &device);
     let has_negatives = column::<B>(has_negatives, &device);
-    // Scores lie within ±1/τ, so that one shift serves all rows where no exponential underflows; a
-    // row's own largest is used to be safe at any temperature.
+    // Shifting each row by its own maximum keeps one exponential at 1, so that the sum neither
+    // overflows nor underflows at any temperature. The clamp is for rows without any negative.
     let masked = scores.clone() - shares.clone().equal_elem(0.0).float().mul_scalar(1e30);
     let top = masked.clone().max_dim(1).clamp_min(-1e6);
     let exponentials = (masked - top.clone()).exp() * shares;
     let total = exponentials.clone().sum_dim(1) + (has_negatives.clone().neg() + 1.0);
     let weights = column::<B>(batch.weights.clone(), &device);
     let second = (total.clone().log() + top) * has_negatives.clone();
-    let second = second.mul_scalar(settings.negative_weight);
+    let second = second.mul_scalar(options.negative_weight);
     let loss = ((second - own) * weights.clone()).sum();
 
     let slope = weights.clone() * has_negatives / total;
-    let slope = slope.mul_scalar(settings.negative_weight * inverse);
+    let slope = slope.mul_scalar(options.negative_weight * inverse);
     let by_score = exponentials * slope;
     let by_own = weights.mul_scalar(-inverse);
     let by_user = by_score.clone().matmul(candidates) + by_own.clone() * positive;

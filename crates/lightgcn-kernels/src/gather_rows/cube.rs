@@ -1,4 +1,8 @@
 //! Gather and segment sum on GPUs.
+//!
+//! A worker (the units of one `y` of a cube) takes a row, its units taking neighboring vectors, so that
+//! loads and stores of a row coalesce. The sum walks the indices sorted by row instead of adding with
+//! atomics: one worker owns a row of the result and adds in the batch's order.
 
 use burn_cubecl::cubecl::{self, cube, prelude::*};
 use burn_cubecl::tensor::CubeTensor;
@@ -8,6 +12,7 @@ use crate::cube::{Walk, contiguous, dims, empty, is_float, zeros};
 use crate::primitive::{float_primitive, float_tensor};
 use crate::row_indices::RowIndices;
 
+/// One worker per index: copies the row.
 #[cube(launch_unchecked)]
 fn gather_kernel<F: Float, N: Size>(
     table: &Array<Vector<F, N>>,
@@ -17,19 +22,20 @@ fn gather_kernel<F: Float, N: Size>(
     vectors: u32,
     #[define(F)] _dtype: StorageType,
 ) {
-    let place = CUBE_POS * CUBE_DIM_Y as usize + UNIT_POS_Y as usize;
-    if place < n_indices as usize {
-        let row = u32::cast_from(indices[place]) as usize;
+    let slot = CUBE_POS * CUBE_DIM_Y as usize + UNIT_POS_Y as usize;
+    if slot < n_indices as usize {
+        let row = u32::cast_from(indices[slot]) as usize;
         let mut vector = UNIT_POS_X;
         while vector < vectors {
-            out[place * vectors as usize + vector as usize] =
+            out[slot * vectors as usize + vector as usize] =
                 table[row * vectors as usize + vector as usize];
             vector += CUBE_DIM_X;
         }
     }
 }
 
-/// A worker a distinct row: adds the rows of the batch that name it, in the batch's order.
+/// One worker per distinct row: adds the rows of the batch that name it, in the batch's order. Sums are
+/// `f32` whatever is stored, and rounded once.
 #[cube(launch_unchecked)]
 fn segment_sum_kernel<F: Float, N: Size>(
     rows: &Array<Vector<F, N>>,
@@ -49,8 +55,8 @@ fn segment_sum_kernel<F: Float, N: Size>(
         let mut vector = UNIT_POS_X;
         while vector < vectors {
             let mut sum = Vector::<f32, N>::new(0.0f32);
-            for place in start..end {
-                let from = u32::cast_from(order[place as usize]) as usize;
+            for slot in start..end {
+                let from = u32::cast_from(order[slot as usize]) as usize;
                 let here = from * vectors as usize + vector as usize;
                 sum += Vector::<f32, N>::cast_from(rows[here]);
             }
@@ -119,7 +125,7 @@ where
     let rows = contiguous(rows);
     let segments = indices.segments();
     let walk = Walk::new(dim);
-    // SAFETY: the segments are made from checked indices: they name rows of `out`, and their places
+    // SAFETY: the segments are made from checked indices: they name rows of `out`, and their slots
     // are those of the batch, of which `rows` has one each.
     unsafe {
         segment_sum_kernel::launch_unchecked::<R>(

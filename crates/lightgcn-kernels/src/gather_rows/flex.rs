@@ -35,7 +35,7 @@ pub(crate) fn add_rows(
     }
     let rows = rows.to_contiguous();
     let [_, dim] = dims(&rows);
-    // Copies where somebody else holds the table.
+    // `storage_mut` copies if somebody else holds the table.
     lightgcn_simd::add_rows(
         table.storage_mut(),
         dim,

@@ -8,7 +8,6 @@ pub(crate) mod flex;
 pub(crate) mod reference;
 
 use burn::tensor::Tensor;
-use burn::tensor::backend::Backend;
 
 use crate::backend::SparseBackend;
 use crate::primitive::{float_primitive, float_tensor};
@@ -23,7 +22,7 @@ use crate::row_indices::RowIndices;
 ///
 /// If the table does not have as many rows as the indices were made for.
 pub fn gather_rows<B: SparseBackend>(table: Tensor<B, 2>, indices: &RowIndices<B>) -> Tensor<B, 2> {
-    check_table(&table, indices);
+    indices.check_table(&table);
     float_tensor(B::gather_rows(float_primitive(table), indices))
 }
 
@@ -41,13 +40,13 @@ pub fn segment_sum_rows<B: SparseBackend>(
     rows: Tensor<B, 2>,
     indices: &RowIndices<B>,
 ) -> Tensor<B, 2> {
-    check_rows(&rows, indices);
+    indices.check_rows(&rows);
     float_tensor(B::segment_sum_rows(float_primitive(rows), indices))
 }
 
 /// `table[indices[r]] += rows[r]`, added in the order of the batch: `[n_rows, dim]` and
 /// `[n_indices, dim]` to `[n_rows, dim]`. The same as adding [`segment_sum_rows`], but for rounding,
-/// without a second table: on the CPU in place where nobody else holds the table.
+/// without a second table: on the CPU in place if nobody else holds the table.
 ///
 /// # Panics
 ///
@@ -58,26 +57,8 @@ pub fn add_rows<B: SparseBackend>(
     rows: Tensor<B, 2>,
     indices: &RowIndices<B>,
 ) -> Tensor<B, 2> {
-    check_table(&table, indices);
-    check_rows(&rows, indices);
+    indices.check_table(&table);
+    indices.check_rows(&rows);
     let (table, rows) = (float_primitive(table), float_primitive(rows));
     float_tensor(B::add_rows(table, rows, indices))
-}
-
-pub(crate) fn check_table<B: Backend>(table: &Tensor<B, 2>, indices: &RowIndices<B>) {
-    let [rows, dim] = table.dims();
-    assert!(
-        rows == indices.n_rows(),
-        "gather_rows: the indices were made for {} rows, but the table is [{rows}, {dim}]",
-        indices.n_rows(),
-    );
-}
-
-pub(crate) fn check_rows<B: Backend>(rows: &Tensor<B, 2>, indices: &RowIndices<B>) {
-    let [n_rows, dim] = rows.dims();
-    assert!(
-        n_rows == indices.len(),
-        "segment_sum_rows: there are {} indices, but the rows are [{n_rows}, {dim}]",
-        indices.len(),
-    );
 }

@@ -3,7 +3,6 @@
 use burn::tensor::backend::Backend;
 use burn::tensor::{IndexingUpdateOp, Tensor};
 
-use super::{check_rows, check_table};
 use crate::row_indices::RowIndices;
 
 /// `table[indices]` by burn's `select`, `[n_rows, dim]` to `[n_indices, dim]`. On an autodiff
@@ -13,7 +12,7 @@ use crate::row_indices::RowIndices;
 ///
 /// If the table does not have as many rows as the indices were made for.
 pub fn gather_rows<B: Backend>(table: Tensor<B, 2>, indices: &RowIndices<B>) -> Tensor<B, 2> {
-    check_table(&table, indices);
+    indices.check_table(&table);
     let dim = table.dims()[1];
     if indices.is_empty() || dim == 0 {
         return Tensor::zeros([indices.len(), dim], (&table.device(), table.dtype()));
@@ -31,7 +30,7 @@ pub fn add_rows<B: Backend>(
     rows: Tensor<B, 2>,
     indices: &RowIndices<B>,
 ) -> Tensor<B, 2> {
-    check_table(&table, indices);
+    indices.check_table(&table);
     table + segment_sum_rows(rows, indices)
 }
 
@@ -42,7 +41,7 @@ pub fn add_rows<B: Backend>(
 ///
 /// If there is not one row per index.
 pub fn segment_sum_rows<B: Backend>(rows: Tensor<B, 2>, indices: &RowIndices<B>) -> Tensor<B, 2> {
-    check_rows(&rows, indices);
+    indices.check_rows(&rows);
     let dim = rows.dims()[1];
     let sums = Tensor::zeros([indices.n_rows(), dim], (&rows.device(), rows.dtype()));
     if indices.is_empty() || dim == 0 {

@@ -1,23 +1,41 @@
-//! Negatives drawn on GPUs, a unit each: 32-bit integers alone, so that the bits are the CPU's.
+//! Negatives drawn on GPUs, one unit per draw.
+//!
+//! The kernels compute with 32-bit integers alone (not every GPU has 64-bit ones, and floats would round),
+//! so the draws equal the CPU's bit for bit. Change the order of draws, a bound or the number of
+//! rejections here, and the same seed trains another model on GPUs than on CPUs.
 
 use burn::tensor::{DType, Int, Tensor};
 use burn_cubecl::cubecl::{self, cube, prelude::*};
 use burn_cubecl::tensor::CubeTensor;
 use burn_cubecl::{BoolElement, CubeBackend, CubeRuntime, FloatElement, IntElement};
 
-use super::reference::{self, STREAM};
-use super::{MAX_REJECTIONS, NegativeDraws, PositiveTable};
+use super::draws::{MAX_REJECTIONS, NegativeDraws, STREAM};
+use super::positive_table::PositiveTable;
+use super::reference;
 use crate::cube::{contiguous, empty, units};
 
-/// Word number `index` of a position: one block of Philox4x32-10 gives four.
+/// The generator at one position of a run's draws: the key is the seed; the counter is the stream, the
+/// position in two words, and the epoch. Nothing else decides a draw, so any unit may compute it.
+#[derive(CubeType, Clone, Copy)]
+struct Philox {
+    stream: u32,
+    low: u32,
+    high: u32,
+    epoch: u32,
+    key_0: u32,
+    key_1: u32,
+}
+
+/// Word number `index` of a position: one block of Philox4x32-10 yields four words, so a position that
+/// needs more counts up the first word of the counter, as the CPU does.
 #[cube]
-fn word(index: u32, stream: u32, low: u32, high: u32, epoch: u32, key_0: u32, key_1: u32) -> u32 {
-    let mut c0 = stream + index / 4u32;
-    let mut c1 = low;
-    let mut c2 = high;
-    let mut c3 = epoch;
-    let mut k0 = key_0;
-    let mut k1 = key_1;
+fn word(index: u32, philox: Philox) -> u32 {
+    let mut c0 = philox.stream + index / 4u32;
+    let mut c1 = philox.low;
+    let mut c2 = philox.high;
+    let mut c3 = philox.epoch;
+    let mut k0 = philox.key_0;
+    let mut k1 = philox.key_1;
     #[unroll]
     for _round in 0..10u32 {
         let high_0 = u32::mul_hi(c0, 0xD251_1F53u32);
@@ -45,9 +63,9 @@ fn word(index: u32, stream: u32, low: u32, high: u32, epoch: u32, key_0: u32, ke
     result
 }
 
-/// Draws among the items that are no positives of a user. With `shift` 0 there are no
-/// stand-ins: a user without a negative gets -1; otherwise he gets the first item, and every
-/// product is moved by `shift`.
+/// Draws among the items that are not positives of a user. Every item is written plus `shift`. With
+/// `shift` 0, a user without any negative gets -1; otherwise the first item stands in, because a batch
+/// of nodes must name rows that exist.
 #[cube(launch_unchecked)]
 fn negatives_kernel(
     offsets: &Array<i32>,
@@ -68,36 +86,50 @@ fn negatives_kernel(
     key_1: u32,
     max_rejections: u32,
 ) {
-    let place = ABSOLUTE_POS as u32;
-    if place < n {
-        let named = u32::cast_from(users[(place / n_negatives) as usize]);
-        // A user who is none reads the last one's positives, and gets no negative.
+    let position = ABSOLUTE_POS as u32;
+    if position < n {
+        let named = u32::cast_from(users[(position / n_negatives) as usize]);
+        // A number beyond the table reads the last user's positives, to stay in bounds, and gets no
+        // negative.
         let user = min(named, n_users - 1u32) as usize;
         let start = u32::cast_from(offsets[user]);
         let end = u32::cast_from(offsets[user + 1]);
-        let low = first_low + place;
+        // 64-bit addition in two words: the low word wraps exactly when it comes out smaller.
+        let low = first_low + position;
         let mut high = first_high;
         if low < first_low {
             high += 1u32;
         }
+        let philox = Philox {
+            stream,
+            low,
+            high,
+            epoch,
+            key_0,
+            key_1,
+        };
         let n_absent = n_items - (end - start);
         let mut used = 0u32;
         let mut rejections: u32 = 0u32;
         let mut result = 0u32;
         let mut found = n_absent == 0u32;
         while !found {
+            // Rejection is fast while most items are absent. After so many rejections, one exact draw
+            // among the absent items bounds the time for users who took nearly everything.
             let exact = rejections == max_rejections;
             let bound = select(exact, n_absent, n_items);
+            // Lemire's method: 2³² mod bound, below which a low word is drawn again to be unbiased.
             let threshold = (0u32 - bound) % bound;
             let mut again = true;
             while again {
-                let random = word(used, stream, low, high, epoch, key_0, key_1);
+                let random = word(used, philox);
                 used += 1u32;
                 result = u32::mul_hi(random, bound);
                 again = random * bound < threshold;
             }
-            // The first positive that ends the search: the candidate's own place among them, or for
-            // the exact draw the first with more absent items below it than its rank.
+            // Binary search among the positives: for a candidate, the first positive not below it; for
+            // the exact draw, the first with more than `result` absent items below it. Positive number
+            // `j`, from 0, has `item − j` absent items below it.
             let mut first = start;
             let mut last = end;
             while first < last {
@@ -114,9 +146,11 @@ fn negatives_kernel(
                 }
             }
             if exact {
+                // The rank among the absent items plus the positives below: the item itself.
                 result += first - start;
                 found = true;
             } else {
+                // Nested, not `&&`: `first` may be one past the last positive of all.
                 let mut taken = false;
                 if first < end {
                     taken = u32::cast_from(items[first as usize]) == result;
@@ -125,7 +159,7 @@ fn negatives_kernel(
             }
             rejections += 1u32;
         }
-        let to = (out_start + place) as usize;
+        let to = (out_start + position) as usize;
         out[to] = i32::cast_from(result + shift);
         if shift == 0u32 && (n_absent == 0u32 || named >= n_users) {
             out[to] = -1i32;
@@ -133,7 +167,7 @@ fn negatives_kernel(
     }
 }
 
-/// Draws among all items.
+/// Draws among all items, known positives included.
 #[cube(launch_unchecked)]
 fn of_all_kernel(
     out: &mut Array<i32>,
@@ -148,28 +182,37 @@ fn of_all_kernel(
     key_0: u32,
     key_1: u32,
 ) {
-    let place = ABSOLUTE_POS as u32;
-    if place < n {
-        let low = first_low + place;
+    let position = ABSOLUTE_POS as u32;
+    if position < n {
+        // 64-bit addition in two words: the low word wraps exactly when it comes out smaller.
+        let low = first_low + position;
         let mut high = first_high;
         if low < first_low {
             high += 1u32;
         }
+        let philox = Philox {
+            stream,
+            low,
+            high,
+            epoch,
+            key_0,
+            key_1,
+        };
         let threshold = (0u32 - n_items) % n_items;
         let mut used = 0u32;
         let mut result = 0u32;
         let mut again = true;
         while again {
-            let random = word(used, stream, low, high, epoch, key_0, key_1);
+            let random = word(used, philox);
             used += 1u32;
             result = u32::mul_hi(random, n_items);
             again = random * n_items < threshold;
         }
-        out[(out_start + place) as usize] = i32::cast_from(result + shift);
+        out[(out_start + position) as usize] = i32::cast_from(result + shift);
     }
 }
 
-/// What draws of a batch share.
+/// What the draws of a batch share.
 pub(crate) struct Drawing {
     pub(crate) seed: u64,
     pub(crate) epoch: u32,
@@ -181,7 +224,7 @@ pub(crate) struct Drawing {
     pub(crate) shift: u32,
 }
 
-/// For the users that the first `n_pairs` numbers name, `n_negatives` each, written from a place
+/// For the users that the first `n_pairs` numbers name, `n_negatives` each, written from a position
 /// of a buffer on. The positives are offsets and items of a checked [`PositiveTable`].
 pub(crate) fn draw_of_others<R: CubeRuntime>(
     drawing: &Drawing,
@@ -192,7 +235,7 @@ pub(crate) fn draw_of_others<R: CubeRuntime>(
     let n = n_pairs * n_negatives;
     assert!(
         start + n <= out.meta.shape().num_elements(),
-        "room for draws"
+        "the buffer must have room for all draws"
     );
     let (count, cube_dim) = units(&out.client, n);
     // SAFETY: the table's offsets and items were checked when it was made, `out` has room for `n`
@@ -224,7 +267,7 @@ pub(crate) fn draw_of_others<R: CubeRuntime>(
     }
 }
 
-/// `n` draws among all items, written from a place of a buffer on.
+/// Draws `n` among all items into `out`, from number `start` on.
 pub(crate) fn draw_of_all<R: CubeRuntime>(
     drawing: &Drawing,
     out: &CubeTensor<R>,
@@ -233,7 +276,7 @@ pub(crate) fn draw_of_all<R: CubeRuntime>(
 ) {
     assert!(
         start + n <= out.meta.shape().num_elements(),
-        "room for draws"
+        "the buffer must have room for all draws"
     );
     let (count, cube_dim) = units(&out.client, n);
     // SAFETY: `out` has room for `n` numbers from `start` on, and the kernel checks its position.
@@ -280,7 +323,7 @@ where
     let drawing = Drawing {
         seed: draws.seed,
         epoch: draws.epoch,
-        first: draws.first_place.wrapping_mul(draws.n_negatives as u64),
+        first: draws.first_pair.wrapping_mul(draws.n_negatives as u64),
         n_items: positives.n_items,
         n_users: positives.n_users as u32,
         shift: 0,

@@ -3,11 +3,9 @@
 use burn::tensor::backend::Backend;
 use burn::tensor::{Int, Tensor};
 
-use super::{MAX_REJECTIONS, NegativeDraws, PositiveTable};
-use crate::sparse_matrix::upload_ints;
-
-/// The counter's first word: the stream of negatives, as `lightgcn_core::random::Stream` numbers it.
-pub(crate) const STREAM: u32 = 2 << 24;
+use super::draws::{MAX_REJECTIONS, NegativeDraws, STREAM};
+use super::positive_table::PositiveTable;
+use crate::upload::upload_ints;
 
 /// As [`crate::sample_negatives`], which checks the arguments.
 pub fn sample_negatives<B: Backend>(
@@ -21,7 +19,7 @@ pub fn sample_negatives<B: Backend>(
         host(positives.offsets.clone()),
         host(positives.items.clone()),
     );
-    let first = draws.first_place * draws.n_negatives as u64;
+    let first = draws.first_pair * draws.n_negatives as u64;
     let mut found = Vec::new();
     for user in host(users) {
         let known = usize::try_from(user)
@@ -53,7 +51,7 @@ fn sample(taken: &[i64], n_items: u32, words: &mut Words) -> i32 {
         }
     }
     let nth = words.below(n_absent);
-    // Ascending: taken[j] - j items below taken[j] are absent.
+    // taken[j] − j of the items below taken[j] are absent, because `taken` ascends.
     let before = taken
         .iter()
         .zip(0..)

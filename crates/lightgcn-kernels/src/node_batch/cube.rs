@@ -1,14 +1,16 @@
-//! Batches cut on GPUs, a unit a pair, and their negatives, a unit each.
+//! Batches cut on GPUs: one unit per pair, then one unit per negative.
 
 use burn::tensor::{DType, Tensor};
 use burn_cubecl::cubecl::{self, cube, prelude::*};
 use burn_cubecl::{BoolElement, CubeBackend, CubeRuntime, FloatElement, IntElement};
 
-use super::{BatchCut, NodeBatch, PairOrder, PairTable};
+use super::batch::{BatchCut, NodeBatch};
+use super::pair_table::{PairOrder, PairTable};
 use crate::cube::{contiguous, empty, units};
 use crate::negatives::cube::{Drawing, draw_of_all, draw_of_others};
 use crate::primitive::{float_primitive, float_tensor};
 
+/// One unit per pair: its user, its item as a node, and its share of the loss.
 #[cube(launch_unchecked)]
 fn pairs_kernel(
     order: &Array<i32>,
@@ -17,17 +19,17 @@ fn pairs_kernel(
     weights: &Array<f32>,
     nodes: &mut Array<i32>,
     batch_weights: &mut Array<f32>,
-    first_place: u32,
+    first_pair: u32,
     n_pairs: u32,
     n_users: u32,
     divisor: f32,
 ) {
-    let place = ABSOLUTE_POS as u32;
-    if place < n_pairs {
-        let pair = u32::cast_from(order[(first_place + place) as usize]) as usize;
-        nodes[place as usize] = users[pair];
-        nodes[(n_pairs + place) as usize] = items[pair] + i32::cast_from(n_users);
-        batch_weights[place as usize] = weights[pair] / divisor;
+    let slot = ABSOLUTE_POS as u32;
+    if slot < n_pairs {
+        let pair = u32::cast_from(order[(first_pair + slot) as usize]) as usize;
+        nodes[slot as usize] = users[pair];
+        nodes[(n_pairs + slot) as usize] = items[pair] + i32::cast_from(n_users);
+        batch_weights[slot as usize] = weights[pair] / divisor;
     }
 }
 
@@ -52,7 +54,7 @@ where
     let client = users.client.clone();
     let (count, cube_dim) = units(&client, cut.n_pairs);
     // SAFETY: the order's pairs were checked against the table when it was made, and the cut against
-    // the order by the caller; `nodes` has two places a pair, and the kernel checks its position.
+    // the order by the caller; `nodes` has two slots per pair, and the kernel checks its position.
     unsafe {
         pairs_kernel::launch_unchecked::<R>(
             &client,
@@ -64,7 +66,7 @@ where
             contiguous(float_primitive(table.weights.clone())).into_array_arg(),
             nodes.clone().into_array_arg(),
             weights.clone().into_array_arg(),
-            cut.first_place as u32,
+            cut.first_pair as u32,
             cut.n_pairs as u32,
             n_users,
             cut.divisor,
@@ -79,7 +81,9 @@ where
         shift: n_users,
     };
     if cut.n_negatives > 0 {
-        let first = (cut.first_place as u64).wrapping_mul(cut.n_negatives as u64);
+        let first = (cut.first_pair as u64).wrapping_mul(cut.n_negatives as u64);
+        // Position of a pair's first draw in the epoch: it does not depend on how batches are cut, so
+        // neither the batch size nor the number of workers changes a pair's negatives.
         draw_of_others(
             &drawing(first),
             (&offsets, &items),

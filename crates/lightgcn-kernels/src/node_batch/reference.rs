@@ -3,10 +3,11 @@
 use burn::tensor::backend::Backend;
 use burn::tensor::{Int, Tensor};
 
-use super::{BatchCut, NodeBatch, PairOrder, PairTable};
-use crate::negatives::NegativeDraws;
+use super::batch::{BatchCut, NodeBatch};
+use super::pair_table::{PairOrder, PairTable};
+use crate::negatives::draws::NegativeDraws;
 use crate::negatives::reference::{sample_negatives, sample_of_all};
-use crate::sparse_matrix::upload_ints;
+use crate::upload::upload_ints;
 
 /// As [`crate::cut_batch`], which checks the arguments.
 pub fn cut_batch<B: Backend>(
@@ -15,7 +16,7 @@ pub fn cut_batch<B: Backend>(
     cut: &BatchCut,
 ) -> NodeBatch<B> {
     let n_users = table.positives.n_users() as i32;
-    let pairs = order.pairs.clone().narrow(0, cut.first_place, cut.n_pairs);
+    let pairs = order.pairs.clone().narrow(0, cut.first_pair, cut.n_pairs);
     let users = table.users.clone().select(0, pairs.clone());
     let items = table.positives.items.clone().select(0, pairs.clone());
     let mut parts: Vec<Tensor<B, 1, Int>> = vec![users.clone(), items.add_scalar(n_users)];
@@ -23,7 +24,7 @@ pub fn cut_batch<B: Backend>(
         let draws = NegativeDraws {
             seed: cut.seed,
             epoch: cut.epoch,
-            first_place: cut.first_place as u64,
+            first_pair: cut.first_pair as u64,
             n_negatives: cut.n_negatives,
         };
         let negatives = sample_negatives(&table.positives, users, &draws);

@@ -1,9 +1,13 @@
-//! The losses on GPUs. BPR is that of [`batch_loss`](crate::batch_loss) on the whole table; the softmax
-//! loss has a cube a pair, which masks, sums and differentiates that pair's scores; the products are
-//! burn's.
+//! The losses of a batch on GPUs. BPR is that of [`batch_loss`](crate::batch_loss), reading the whole
+//! table. The softmax loss brings the batch's rows to length 1, lets burn multiply users by candidates,
+//! and gives each pair one cube, which masks, sums and differentiates that pair's scores; two more
+//! products of burn's turn those slopes into gradients by the unit rows.
+//!
+//! Slots are ordered users, items of the pairs, shared items. So candidate `j` of a pair is slot
+//! `n_pairs + j`, and pair `p`'s own item is candidate `p`.
 #![allow(
     clippy::collapsible_if,
-    reason = "a kernel evaluates both sides of `&&`, and the second must not be read"
+    reason = "kernels evaluate both sides of `&&`, and the second side may index out of bounds"
 )]
 
 use burn::tensor::{DType, Tensor};
@@ -11,17 +15,20 @@ use burn_cubecl::cubecl::{self, cube, prelude::*};
 use burn_cubecl::tensor::CubeTensor;
 use burn_cubecl::{BoolElement, CubeBackend, CubeRuntime, FloatElement, IntElement};
 
-use super::{NodeSoftmax, PlaceGradient, reference};
-use crate::batch_loss::cube::{BprPlaces, NEVER, SCORE_UNITS, bpr_places, of_cube};
+use super::node_softmax::NodeSoftmax;
+use super::reference;
+use super::slot_gradient::SlotGradient;
+use crate::batch_loss::cube::{BprSlots, NEVER, SCORE_UNITS, bpr_slots, of_cube};
 use crate::batch_loss::reference::LEAST_SQUARED_LENGTH;
 use crate::cube::{Walk, contiguous, cubes, dims, empty};
-use crate::node_batch::{NodeBatch, PairTable};
+use crate::node_batch::batch::NodeBatch;
+use crate::node_batch::pair_table::PairTable;
 use crate::primitive::{float_primitive, float_tensor};
 
-pub(crate) fn bpr_place_gradient<R, F, I, BT>(
+pub(crate) fn bpr_slot_gradient<R, F, I, BT>(
     embeddings: Tensor<CubeBackend<R, F, I, BT>, 2>,
     batch: &NodeBatch<CubeBackend<R, F, I, BT>>,
-) -> PlaceGradient<CubeBackend<R, F, I, BT>>
+) -> SlotGradient<CubeBackend<R, F, I, BT>>
 where
     R: CubeRuntime,
     F: FloatElement,
@@ -29,38 +36,39 @@ where
     BT: BoolElement,
 {
     if embeddings.dtype() != DType::F32 {
-        return reference::bpr_place_gradient(embeddings, batch);
+        return reference::bpr_slot_gradient(embeddings, batch);
     }
-    // `NodeBatch` is only made of rows below its number of nodes, which the caller has compared with
-    // the table's, and with a weight a pair.
-    let BprPlaces { losses, gradient } = bpr_places(
+    // What `bpr_slots` asks for: `NodeBatch` is only made with rows below its number of nodes, which the
+    // caller has compared with the table's, and with one weight per pair.
+    let BprSlots { losses, gradient } = bpr_slots(
         &contiguous(float_primitive(embeddings)),
         &contiguous(batch.nodes.clone().into_primitive()),
         &contiguous(float_primitive(batch.weights.clone())),
         batch.n_pairs,
         batch.n_negatives,
     );
-    PlaceGradient {
+    SlotGradient {
         losses: float_tensor(losses),
         gradient: float_tensor(gradient),
     }
 }
 
-/// A worker a place: the row that it reads over its length, and the length.
+/// One worker per slot: the row that it reads divided by its length, and the length.
 #[cube(launch_unchecked)]
 fn unit_rows_kernel<N: Size>(
     table: &Array<Vector<f32, N>>,
     nodes: &Array<i32>,
     unit: &mut Array<Vector<f32, N>>,
     lengths: &mut Array<f32>,
-    n_places: u32,
+    n_slots: u32,
     vectors: u32,
     least: f32,
 ) {
-    let place = (CUBE_POS * CUBE_DIM_Y as usize + UNIT_POS_Y as usize) as u32;
-    if place < n_places {
-        let first = u32::cast_from(nodes[place as usize]) * vectors;
-        // Every unit of the worker adds up the whole row, which is at hand after the first.
+    let slot = (CUBE_POS * CUBE_DIM_Y as usize + UNIT_POS_Y as usize) as u32;
+    if slot < n_slots {
+        let first = u32::cast_from(nodes[slot as usize]) * vectors;
+        // Every unit of the worker adds up the whole row itself: the row is in the cache after the
+        // first, and a reduction across units would need shared memory and barriers.
         let mut squares = Vector::<f32, N>::new(0.0f32);
         for v in 0..vectors {
             let x = table[(first + v) as usize];
@@ -73,18 +81,19 @@ fn unit_rows_kernel<N: Size>(
         }
         let length = f32::sqrt(max(squared, least));
         if UNIT_POS_X == 0 {
-            lengths[place as usize] = length;
+            lengths[slot as usize] = length;
         }
         let mut v = UNIT_POS_X;
         while v < vectors {
             let x = table[(first + v) as usize];
-            unit[(place * vectors + v) as usize] = x / Vector::new(length);
+            unit[(slot * vectors + v) as usize] = x / Vector::new(length);
             v += CUBE_DIM_X;
         }
     }
 }
 
-/// A worker a place: from the gradient by its unit row to that by the row.
+/// One worker per slot: from the gradient `g` by the unit row `u` to that by the row itself,
+/// `(g − (g · u) u) / length`. Users have their `g` in one matrix, candidates in the other.
 #[cube(launch_unchecked)]
 fn by_rows_kernel<N: Size>(
     unit: &Array<Vector<f32, N>>,
@@ -92,15 +101,17 @@ fn by_rows_kernel<N: Size>(
     by_user: &Array<Vector<f32, N>>,
     by_candidate: &Array<Vector<f32, N>>,
     out: &mut Array<Vector<f32, N>>,
-    n_places: u32,
+    n_slots: u32,
     n_pairs: u32,
     vectors: u32,
 ) {
-    let place = (CUBE_POS * CUBE_DIM_Y as usize + UNIT_POS_Y as usize) as u32;
-    if place < n_places {
-        let first = place * vectors;
-        let candidate = (place - min(place, n_pairs)) * vectors;
-        let is_user = place < n_pairs;
+    let slot = (CUBE_POS * CUBE_DIM_Y as usize + UNIT_POS_Y as usize) as u32;
+    if slot < n_slots {
+        let first = slot * vectors;
+        // For a user this is row 0 of the candidates: read, so that both sides of a branch stay in
+        // bounds, and not used.
+        let candidate = (slot - min(slot, n_pairs)) * vectors;
+        let is_user = slot < n_pairs;
         let mut products = Vector::<f32, N>::new(0.0f32);
         for v in 0..vectors {
             let x = unit[(first + v) as usize];
@@ -115,7 +126,7 @@ fn by_rows_kernel<N: Size>(
         for lane in 0..N::value() {
             along += products[lane];
         }
-        let length = lengths[place as usize];
+        let length = lengths[slot as usize];
         let mut v = UNIT_POS_X;
         while v < vectors {
             let x = unit[(first + v) as usize];
@@ -129,7 +140,7 @@ fn by_rows_kernel<N: Size>(
     }
 }
 
-/// Whether an item is a positive of the user whose positives are `start..end`.
+/// Whether an item is among the positives `items[start..end]` of a user, which ascend.
 #[cube]
 fn is_known(items: &Array<i32>, start: u32, end: u32, item: i32) -> bool {
     let mut first = start;
@@ -142,6 +153,7 @@ fn is_known(items: &Array<i32>, start: u32, end: u32, item: i32) -> bool {
             last = middle;
         }
     }
+    // Nested, not `&&`: `first` may be one past the last item of all.
     let mut known = first < end;
     if known {
         known = items[first as usize] == item;
@@ -149,7 +161,9 @@ fn is_known(items: &Array<i32>, start: u32, end: u32, item: i32) -> bool {
     known
 }
 
-/// A cube a pair: its loss, and the slopes by its scores. Scores that do not count are overwritten.
+/// One cube per pair: its loss, and the slopes by its scores. Three passes over the pair's scores: mask
+/// and find the maximum, add up exponentials, scale them into slopes. Scores that must not count are
+/// overwritten by `never`.
 #[cube(launch_unchecked)]
 fn softmax_kernel(
     nodes: &Array<i32>,
@@ -179,14 +193,17 @@ fn softmax_kernel(
         let first = pair * n_candidates;
         let user = nodes[pair as usize];
         let own_item = nodes[(n_pairs + pair) as usize];
+        // Before the mask overwrites it: a pair's own item is not among its negatives.
         let own = scores[(first + pair) as usize];
         let start = u32::cast_from(offsets[user as usize]);
         let end = u32::cast_from(offsets[user as usize + 1]);
+        // Every unit has read `own` before any unit masks it.
         sync_cube();
         let mut top = never;
         let mut j = UNIT_POS_X;
         while j < n_candidates {
             let item = nodes[(n_pairs + j) as usize];
+            // The same item in another pair of the batch is no negative either.
             let mut out = item == own_item;
             if mask {
                 if !out {
@@ -206,7 +223,8 @@ fn softmax_kernel(
         let mut j = UNIT_POS_X;
         while j < n_candidates {
             let score = scores[(first + j) as usize];
-            // What a candidate adds is kept where its slope will be.
+            // What a candidate adds to the sum is kept where its slope will be, which saves computing the
+            // exponential twice.
             let mut part = 0.0f32;
             if score > never {
                 part = f32::exp((score - top) * inverse_temperature);
@@ -227,6 +245,7 @@ fn softmax_kernel(
             let margin = (own - thresholds[user as usize]) * inverse_top_k_temperature;
             weight /= 1.0f32 + f32::exp(-margin);
         }
+        // Without negatives `sum` is 0, and the pair keeps only its first term.
         let mut factor = 0.0f32;
         if has_negatives {
             factor = weight * negative_weight * inverse_temperature / sum;
@@ -250,43 +269,43 @@ fn softmax_kernel(
     }
 }
 
-pub(crate) fn softmax_place_gradient<R, F, I, BT>(
+pub(crate) fn softmax_slot_gradient<R, F, I, BT>(
     embeddings: Tensor<CubeBackend<R, F, I, BT>, 2>,
     batch: &NodeBatch<CubeBackend<R, F, I, BT>>,
     pairs: &PairTable<CubeBackend<R, F, I, BT>>,
     softmax: &NodeSoftmax<CubeBackend<R, F, I, BT>>,
-) -> PlaceGradient<CubeBackend<R, F, I, BT>>
+) -> SlotGradient<CubeBackend<R, F, I, BT>>
 where
     R: CubeRuntime,
     F: FloatElement,
     I: IntElement,
     BT: BoolElement,
 {
-    let (n, n_places) = (batch.n_pairs, batch.n_places());
+    let (n, n_slots) = (batch.n_pairs, batch.n_slots());
     let n_candidates = n + batch.n_shared;
     if embeddings.dtype() != DType::F32 || n * n_candidates > i32::MAX as usize {
-        return reference::softmax_place_gradient(embeddings, batch, pairs, softmax);
+        return reference::softmax_slot_gradient(embeddings, batch, pairs, softmax);
     }
     let table = contiguous(float_primitive(embeddings));
     let dim = dims(&table)[1];
     let nodes = contiguous(batch.nodes.clone().into_primitive());
-    let unit = empty(&table, [n_places, dim], DType::F32);
-    let lengths = empty(&table, [n_places], DType::F32);
+    let unit = empty(&table, [n_slots, dim], DType::F32);
+    let lengths = empty(&table, [n_slots], DType::F32);
     let walk = Walk::new(dim);
     let client = table.client.clone();
     // SAFETY: `NodeBatch` names rows below its number of nodes, which the caller has compared with the
-    // table's; the kernel checks its position against the places.
+    // table's; the kernel checks its position against the slots.
     unsafe {
         unit_rows_kernel::launch_unchecked::<R>(
             &client,
-            walk.cubes(&client, n_places),
+            walk.cubes(&client, n_slots),
             walk.cube_dim(),
             walk.vector_size,
             table.into_array_arg(),
             nodes.clone().into_array_arg(),
             unit.clone().into_array_arg(),
             lengths.clone().into_array_arg(),
-            n_places as u32,
+            n_slots as u32,
             walk.vectors,
             LEAST_SQUARED_LENGTH as f32,
         );
@@ -300,13 +319,13 @@ where
     let slopes: Tensor<CubeBackend<R, F, I, BT>, 2> = float_tensor(slopes);
     let by_user = contiguous(float_primitive(slopes.clone().matmul(candidates)));
     let by_candidate = contiguous(float_primitive(slopes.transpose().matmul(users)));
-    let gradient = empty(&unit, [n_places, dim], DType::F32);
-    // SAFETY: as above; users come first, with a row each in one product, then the candidates,
-    // with a row each in the other.
+    let gradient = empty(&unit, [n_slots, dim], DType::F32);
+    // SAFETY: as above; users come first, with one row each in one product, then the candidates,
+    // with one row each in the other.
     unsafe {
         by_rows_kernel::launch_unchecked::<R>(
             &client,
-            walk.cubes(&client, n_places),
+            walk.cubes(&client, n_slots),
             walk.cube_dim(),
             walk.vector_size,
             unit.into_array_arg(),
@@ -314,12 +333,12 @@ where
             by_user.into_array_arg(),
             by_candidate.into_array_arg(),
             gradient.clone().into_array_arg(),
-            n_places as u32,
+            n_slots as u32,
             n as u32,
             walk.vectors,
         );
     }
-    PlaceGradient {
+    SlotGradient {
         losses: float_tensor(losses),
         gradient: float_tensor(gradient),
     }
@@ -343,14 +362,15 @@ where
     let slopes = empty(&scores, [n, n_candidates], DType::F32);
     let losses = empty(&scores, [n], DType::F32);
     let item_weights = contiguous(float_primitive(softmax.item_weights.clone()));
+    // Without SL@K the kernel does not read thresholds, but a buffer must be bound.
     let thresholds = softmax.top_k.as_ref().map_or_else(
         || item_weights.clone(),
         |(thresholds, _)| contiguous(float_primitive(thresholds.clone())),
     );
     let top_k_temperature = softmax.top_k.as_ref().map_or(1.0, |top_k| top_k.1);
     let client = scores.client.clone();
-    // SAFETY: the batch was cut from a table of as many nodes, so that its users have positives
-    // and thresholds and its products weights; each cube stays in its pair's scores.
+    // SAFETY: the batch was cut from a table of as many nodes, so its users have positives and
+    // thresholds and its items weights; each cube stays within its pair's scores.
     unsafe {
         softmax_kernel::launch_unchecked::<R>(
             &client,
@@ -369,8 +389,8 @@ where
             n_candidates as u32,
             pairs.positives.n_users() as u32,
             softmax.shared_weight,
-            1.0 / softmax.settings.temperature,
-            softmax.settings.negative_weight,
+            1.0 / softmax.options.temperature,
+            softmax.options.negative_weight,
             1.0 / top_k_temperature,
             NEVER,
             softmax.mask_positives,

@@ -1,18 +1,19 @@
-//! The losses in plain tensor operations, on any backend; what is known of the positives is looked up
-//! on the host.
+//! The losses in plain tensor operations, on any backend. Known positives are looked up on the host.
 
 use burn::tensor::backend::Backend;
 use burn::tensor::{Int, Tensor, TensorData, activation};
 
-use super::{NodeSoftmax, PlaceGradient};
+use super::node_softmax::NodeSoftmax;
+use super::slot_gradient::SlotGradient;
 use crate::batch_loss::reference::LEAST_SQUARED_LENGTH;
-use crate::node_batch::{NodeBatch, PairTable};
+use crate::node_batch::batch::NodeBatch;
+use crate::node_batch::pair_table::PairTable;
 
-/// As [`crate::bpr_place_gradient`], which checks the arguments.
-pub fn bpr_place_gradient<B: Backend>(
+/// As [`crate::bpr_slot_gradient`], which checks the arguments.
+pub fn bpr_slot_gradient<B: Backend>(
     embeddings: Tensor<B, 2>,
     batch: &NodeBatch<B>,
-) -> PlaceGradient<B> {
+) -> SlotGradient<B> {
     let (pairs, negatives) = (batch.n_pairs, batch.n_negatives);
     let dim = embeddings.dims()[1];
     let rows = embeddings.select(0, batch.nodes());
@@ -29,7 +30,7 @@ pub fn bpr_place_gradient<B: Backend>(
     let by_negative = -(slope.clone() * user.clone());
     let by_positive = slope.sum_dim(1) * user;
     let flat = |gradient: Tensor<B, 3>, n: usize| gradient.reshape([n, dim]);
-    PlaceGradient {
+    SlotGradient {
         losses: losses.reshape([pairs * negatives]),
         gradient: Tensor::cat(
             vec![
@@ -42,13 +43,13 @@ pub fn bpr_place_gradient<B: Backend>(
     }
 }
 
-/// As [`crate::softmax_place_gradient`], which checks the arguments.
-pub fn softmax_place_gradient<B: Backend>(
+/// As [`crate::softmax_slot_gradient`], which checks the arguments.
+pub fn softmax_slot_gradient<B: Backend>(
     embeddings: Tensor<B, 2>,
     batch: &NodeBatch<B>,
     pairs: &PairTable<B>,
     softmax: &NodeSoftmax<B>,
-) -> PlaceGradient<B> {
+) -> SlotGradient<B> {
     let device = embeddings.device();
     let (n, shared) = (batch.n_pairs, batch.n_shared);
     let rows = embeddings.select(0, batch.nodes());
@@ -67,7 +68,7 @@ pub fn softmax_place_gradient<B: Backend>(
         weights = weights * activation::sigmoid(margin);
     }
 
-    let inverse = 1.0 / softmax.settings.temperature;
+    let inverse = 1.0 / softmax.options.temperature;
     let scores = user.clone().matmul(candidates.clone().transpose());
     let scores = scores.mul_scalar(inverse);
     let (counts, has_negatives) = counts(batch, pairs, softmax);
@@ -79,11 +80,11 @@ pub fn softmax_place_gradient<B: Backend>(
     let exponentials = (masked - top.clone()).exp() * counts;
     let total = exponentials.clone().sum_dim(1) + (has_negatives.clone().neg() + 1.0);
     let second = (total.clone().log() + top) * has_negatives.clone();
-    let second = second.mul_scalar(softmax.settings.negative_weight);
+    let second = second.mul_scalar(softmax.options.negative_weight);
     let losses = (second - cosine.mul_scalar(inverse)) * weights.clone();
 
     let slope = weights.clone() * has_negatives / total;
-    let slope = slope.mul_scalar(softmax.settings.negative_weight * inverse);
+    let slope = slope.mul_scalar(softmax.options.negative_weight * inverse);
     let by_score = exponentials * slope;
     let by_own = weights.mul_scalar(-inverse);
     let by_user = by_score.clone().matmul(candidates) + by_own.clone() * positive;
@@ -96,7 +97,7 @@ pub fn softmax_place_gradient<B: Backend>(
     }
     let by_unit = Tensor::cat(vec![by_user, by_candidate], 0) + Tensor::cat(own, 0);
     let along = (by_unit.clone() * unit.clone()).sum_dim(1);
-    PlaceGradient {
+    SlotGradient {
         losses: losses.reshape([n]),
         gradient: (by_unit - along * unit) / length,
     }
@@ -126,10 +127,10 @@ fn counts<B: Backend>(
     for (pair, &user) in nodes[..n].iter().enumerate() {
         let known = &items[offsets[user]..offsets[user + 1]];
         let mut any = 0.0;
-        for (place, item) in candidates.iter().enumerate() {
+        for (candidate, item) in candidates.iter().enumerate() {
             let out = *item == candidates[pair]
                 || softmax.mask_positives && known.binary_search(item).is_ok();
-            let mut count = match place < n {
+            let mut count = match candidate < n {
                 true => item_weights[*item],
                 false => softmax.shared_weight,
             };

@@ -1,4 +1,5 @@
-//! Propagation on GPUs: Horner's rule with one kernel a layer, between two buffers.
+//! Propagation on GPUs: Horner's rule with one product per layer, between two buffers. Each product adds
+//! `alphas[k] x` as it writes, so no layer is stored and no pass over memory is added.
 
 use burn_cubecl::cubecl::{self, cube, prelude::*};
 use burn_cubecl::tensor::CubeTensor;
@@ -6,10 +7,11 @@ use burn_cubecl::{BoolElement, CubeBackend, CubeRuntime, FloatElement, IntElemen
 
 use crate::cube::{contiguous, dims, empty, is_float, units, vector_size};
 use crate::primitive::{float_primitive, float_tensor};
-use crate::sparse_dense::cube::{Base, Csr};
+use crate::sparse_dense::device_csr::{Base, DeviceCsr};
 use crate::sparse_dense::packed::{self, pack};
 use crate::sparse_matrix::SparseMatrix;
 
+/// One unit per vector.
 #[cube(launch_unchecked)]
 fn scale_kernel<F: Float, N: Size>(
     x: &Array<Vector<F, N>>,
@@ -24,7 +26,7 @@ fn scale_kernel<F: Float, N: Size>(
     }
 }
 
-/// `factor * x` of a contiguous matrix with elements.
+/// `factor * x` of a contiguous matrix that is not empty.
 pub(crate) fn scaled<R: CubeRuntime>(x: &CubeTensor<R>, factor: f32) -> CubeTensor<R> {
     let [rows, dim] = dims(x);
     let out = empty(x, [rows, dim], x.dtype);
@@ -50,7 +52,7 @@ pub(crate) fn scaled<R: CubeRuntime>(x: &CubeTensor<R>, factor: f32) -> CubeTens
 
 /// `sum_k alphas[k] A^k x` for a contiguous `x`, at most two buffers beside it.
 pub(crate) fn horner<R: CubeRuntime>(
-    csr: &Csr<R>,
+    csr: &DeviceCsr<R>,
     x: &CubeTensor<R>,
     alphas: &[f32],
 ) -> CubeTensor<R> {
@@ -64,13 +66,15 @@ pub(crate) fn horner<R: CubeRuntime>(
     let Some(&alpha) = layers.next() else {
         return scaled(x, *last);
     };
-    // The innermost layer takes x itself: alphas[K] A x + alphas[K - 1] x.
+    // The innermost product takes x itself and applies the last coefficient as its scale, which saves a
+    // pass over x: alphas[K] A x + alphas[K - 1] x.
     let base = |alpha| Base {
         table: x.clone(),
         alpha,
     };
     let mut y = csr.product(x, *last, Some(&base(alpha)));
     let mut spare: Option<CubeTensor<R>> = None;
+    // A product cannot write what it reads: two buffers change roles.
     for &alpha in layers {
         let out = spare.unwrap_or_else(|| empty(x, dims(x), x.dtype));
         csr.product_into(&y, 1.0, Some(&base(alpha)), &out);
@@ -79,9 +83,9 @@ pub(crate) fn horner<R: CubeRuntime>(
     y
 }
 
-/// The same, whose products read operands of 16 bits: layers between are made in that form.
+/// The same with operands of 16 bits: inner layers are written in that form, the result is not.
 fn packed_horner<R: CubeRuntime>(
-    csr: &Csr<R>,
+    csr: &DeviceCsr<R>,
     x: &CubeTensor<R>,
     inner: &[f32],
     last: f32,
@@ -112,7 +116,7 @@ where
     I: IntElement,
     BT: BoolElement,
 {
-    match Csr::new(matrix) {
+    match DeviceCsr::new(matrix) {
         Some(csr) if is_float(x.dtype) && dims(&x)[1] > 0 => horner(&csr, &contiguous(x), alphas),
         _ => {
             let x = float_tensor::<CubeBackend<R, F, I, BT>, 2>(x);

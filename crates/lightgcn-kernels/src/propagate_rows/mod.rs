@@ -9,7 +9,6 @@ pub(crate) mod reference;
 use burn::tensor::Tensor;
 
 use crate::backend::SparseBackend;
-use crate::gather_rows::{check_rows, check_table};
 use crate::primitive::{float_primitive, float_tensor};
 use crate::propagate::reference::check_arguments;
 use crate::row_indices::RowIndices;
@@ -30,7 +29,7 @@ pub fn propagate_rows<B: SparseBackend>(
     rows: &RowIndices<B>,
 ) -> Tensor<B, 2> {
     check_arguments(matrix, &x, alphas);
-    check_table(&x, rows);
+    rows.check_table(&x);
     float_tensor(B::propagate_rows(matrix, float_primitive(x), alphas, rows))
 }
 
@@ -58,7 +57,7 @@ pub fn propagate_rows_transposed<B: SparseBackend>(
          made for {} rows",
         rows.n_rows()
     );
-    check_rows(&gradients, rows);
+    rows.check_rows(&gradients);
     let gradients = float_primitive(gradients);
     float_tensor(B::propagate_rows_transposed(
         matrix, gradients, alphas, rows,

@@ -1,22 +1,26 @@
 //! The product on GPUs.
 //!
-//! A worker sums one row of the matrix in registers. Rows with many edges are cut into pieces
-//! ([`SplitRows`](crate::split::SplitRows)): a worker sums a piece into a buffer, and a cube adds up
-//! the pieces of a row. Every sum has a fixed order.
+//! A worker (the units of one `y` of a cube) sums one row of the matrix in registers, its units taking
+//! neighboring vectors of the dense rows, so that their loads coalesce. Degrees follow a power law: a
+//! worker with a popular item's row would keep its cube busy long after the others. So rows with many
+//! edges are cut into pieces ([`SplitRows`](crate::split::SplitRows)): a worker sums a piece into a
+//! buffer, and a cube adds up the pieces of a row. No sum depends on which worker comes first.
 
 use burn::tensor::DType;
 use burn_cubecl::cubecl::{self, cube, prelude::*};
 use burn_cubecl::tensor::CubeTensor;
 use burn_cubecl::{BoolElement, CubeBackend, CubeRuntime, FloatElement, IntElement};
 
-use super::packed::{self, is_packable, pack};
+use super::device_csr::{Base, DeviceCsr};
+use super::packed::{self, pack};
 use crate::cube::{Walk, contiguous, cubes, dims, empty, is_float};
 use crate::primitive::{float_primitive, float_tensor};
 use crate::sparse_matrix::SparseMatrix;
 use crate::split::LONGEST_PIECE;
 
-/// Sum of `values[e] * x[columns[e]]` over the edges from `start` to `end` in steps of `step`, in
-/// that order; four loads are in flight at a time.
+/// Sum of `values[e] * x[columns[e]]` over the edges from `start` to `end` in steps of `step`, in that
+/// order. Rows of `x` are scattered, and a load takes hundreds of cycles: the four of a turn are issued
+/// before the first is used.
 #[cube]
 fn edge_sum<F: Float, N: Size>(
     columns: &Array<i32>,
@@ -41,6 +45,7 @@ fn edge_sum<F: Float, N: Size>(
         let x1 = Vector::<f32, N>::cast_from(x[c1 as usize]);
         let x2 = Vector::<f32, N>::cast_from(x[c2 as usize]);
         let x3 = Vector::<f32, N>::cast_from(x[c3 as usize]);
+        // One running sum, not four: the bits do not depend on how edges fall into turns.
         sum += x0 * Vector::new(values[e0]);
         sum += x1 * Vector::new(values[e1]);
         sum += x2 * Vector::new(values[e2]);
@@ -56,24 +61,25 @@ fn edge_sum<F: Float, N: Size>(
     sum
 }
 
-/// What is written for a row: `scale * sum + alpha * base`.
+/// One vector of the result: `scale * sum + alpha * base`, rounded once. `with_base` is known when the
+/// kernel is compiled, so that a product without base does not read it.
 #[cube]
 fn finished<F: Float, N: Size>(
     sum: Vector<f32, N>,
     base: &Array<Vector<F, N>>,
-    place: usize,
+    index: usize,
     scale: f32,
     alpha: f32,
     #[comptime] with_base: bool,
 ) -> Vector<F, N> {
     let mut result = sum * Vector::new(scale);
     if with_base {
-        result += Vector::<f32, N>::cast_from(base[place]) * Vector::new(alpha);
+        result += Vector::<f32, N>::cast_from(base[index]) * Vector::new(alpha);
     }
     Vector::cast_from(result)
 }
 
-/// All rows but those with more than `longest` edges.
+/// One worker per row, except rows with more than `longest` edges, which are summed in pieces.
 #[cube(launch_unchecked)]
 fn rows_kernel<F: Float, N: Size>(
     row_offsets: &Array<i32>,
@@ -98,15 +104,15 @@ fn rows_kernel<F: Float, N: Size>(
             let mut vector = UNIT_POS_X;
             while vector < vectors {
                 let sum = edge_sum::<F, N>(columns, values, x, start, end, 1u32, vector, vectors);
-                let place = row * vectors as usize + vector as usize;
-                out[place] = finished::<F, N>(sum, base, place, scale, alpha, with_base);
+                let index = row * vectors as usize + vector as usize;
+                out[index] = finished::<F, N>(sum, base, index, scale, alpha, with_base);
                 vector += CUBE_DIM_X;
             }
         }
     }
 }
 
-/// The sum of each piece of the long rows.
+/// One worker per piece of a long row: its sum, in `f32` whatever is stored.
 #[cube(launch_unchecked)]
 fn pieces_kernel<F: Float, N: Size>(
     pieces: &Array<i32>,
@@ -131,7 +137,8 @@ fn pieces_kernel<F: Float, N: Size>(
     }
 }
 
-/// The sum of what the workers of a cube have, for its first worker.
+/// The sum of the workers' own vectors, in the workers' order; only the first worker gets it. Every unit
+/// of the cube must call it, since it has barriers.
 #[cube]
 fn sum_of_cube<N: Size>(
     shared: &mut SharedMemory<Vector<f32, N>>,
@@ -148,11 +155,12 @@ fn sum_of_cube<N: Size>(
             sum += shared[(worker * x + UNIT_POS_X) as usize];
         }
     }
+    // The first worker has read `shared` before the next turn overwrites it.
     sync_cube();
     sum
 }
 
-/// The long rows, a cube each, from the sums of their pieces.
+/// One cube per long row, whose workers share the row's pieces.
 #[cube(launch_unchecked)]
 fn long_rows_kernel<F: Float, N: Size>(
     rows: &Array<i32>,
@@ -174,6 +182,8 @@ fn long_rows_kernel<F: Float, N: Size>(
         let row = u32::cast_from(rows[CUBE_POS]) as usize;
         let start = u32::cast_from(row_pieces[CUBE_POS]);
         let end = u32::cast_from(row_pieces[CUBE_POS + 1]);
+        // `first` is the same in all units, so that all of them reach the barriers; a unit past the end
+        // of the row adds zeros.
         let mut first = 0u32;
         while first < vectors {
             let vector = first + UNIT_POS_X;
@@ -187,15 +197,16 @@ fn long_rows_kernel<F: Float, N: Size>(
             }
             let sum = sum_of_cube::<N>(&mut shared, own, x, y);
             if UNIT_POS_Y == 0 && vector < vectors {
-                let place = row * vectors as usize + vector as usize;
-                out[place] = finished::<F, N>(sum, base, place, scale, alpha, with_base);
+                let index = row * vectors as usize + vector as usize;
+                out[index] = finished::<F, N>(sum, base, index, scale, alpha, with_base);
             }
             first += x;
         }
     }
 }
 
-/// The rows that a list names, a cube each, whose workers share the row's edges.
+/// One cube per row that a list names, whose workers share the row's edges. A batch reads popular rows
+/// often, and this keeps them as fast as the others.
 #[cube(launch_unchecked)]
 fn listed_rows_kernel<F: Float, N: Size>(
     list: &Array<i32>,
@@ -245,71 +256,7 @@ fn listed_rows_kernel<F: Float, N: Size>(
     }
 }
 
-/// What is added to a product.
-#[derive(Clone)]
-pub(crate) struct Base<R: CubeRuntime> {
-    /// `[n_rows, dim]`, contiguous, of the product's element type.
-    pub(crate) table: CubeTensor<R>,
-    /// Its factor.
-    pub(crate) alpha: f32,
-}
-
-/// A matrix's arrays as raw buffers.
-pub(crate) struct Csr<R: CubeRuntime> {
-    pub(super) n_rows: usize,
-    pub(super) row_offsets: CubeTensor<R>,
-    pub(super) columns: CubeTensor<R>,
-    pub(super) values: CubeTensor<R>,
-    pub(super) split: Option<Split<R>>,
-    /// Whether whole products read operands of 16 bits.
-    bf16_operands: bool,
-}
-
-pub(super) struct Split<R: CubeRuntime> {
-    pub(super) pieces: CubeTensor<R>,
-    pub(super) n_pieces: usize,
-    pub(super) rows: CubeTensor<R>,
-    pub(super) row_pieces: CubeTensor<R>,
-    pub(super) n_rows: usize,
-}
-
-impl<R: CubeRuntime> Csr<R> {
-    /// None where there is no edge, which a buffer cannot hold.
-    pub(crate) fn new<F: FloatElement, I: IntElement, BT: BoolElement>(
-        matrix: &SparseMatrix<CubeBackend<R, F, I, BT>>,
-    ) -> Option<Self> {
-        if matrix.n_edges() == 0 {
-            return None;
-        }
-        let split = matrix.split().map(|split| Split {
-            n_pieces: split.n_pieces(),
-            n_rows: split.n_rows(),
-            pieces: contiguous(split.pieces.clone().into_primitive()),
-            rows: contiguous(split.rows.clone().into_primitive()),
-            row_pieces: contiguous(split.row_pieces.clone().into_primitive()),
-        });
-        Some(Self {
-            n_rows: matrix.n_rows(),
-            row_offsets: contiguous(matrix.row_offsets().into_primitive()),
-            columns: contiguous(matrix.columns().into_primitive()),
-            values: contiguous(matrix.values().into_primitive().tensor()),
-            split,
-            bf16_operands: matrix.has_bf16_operands(),
-        })
-    }
-
-    /// Whether products with this operand read it rounded to 16 bits.
-    pub(crate) fn packs(&self, x: &CubeTensor<R>) -> bool {
-        self.bf16_operands && is_packable(x)
-    }
-
-    /// Whether no row is so long that a single cube should not sum it.
-    pub(crate) fn has_short_rows(&self) -> bool {
-        self.split
-            .as_ref()
-            .is_none_or(|s| s.n_pieces <= 64 * s.n_rows)
-    }
-
+impl<R: CubeRuntime> DeviceCsr<R> {
     /// `scale * A x`, plus `base` where there is one. `x` is contiguous.
     pub(crate) fn product(
         &self,
@@ -335,9 +282,9 @@ impl<R: CubeRuntime> Csr<R> {
         let walk = Walk::new(dims(x)[1]);
         let client = &x.client;
         let (with_base, alpha) = (base.is_some(), base.map_or(0.0, |base| base.alpha));
+        // Without a base the kernel does not read it, but a buffer must be bound.
         let base = base.map_or(x, |base| &base.table);
-        // SAFETY: `SparseMatrix` is only made from checked arrays, so that offsets lie within the
-        // edges, columns within the rows of `x` (whose number the caller has checked), and pieces
+        // SAFETY: `SparseMatrix` is only made from checked arrays: offsets lie within the edges, columns within the rows of `x` (whose number the caller has checked), and pieces
         // within the edges; `out` and `base` have `n_rows` rows of `vectors` vectors, and the
         // kernels check the row's number.
         unsafe {
@@ -452,7 +399,7 @@ where
     I: IntElement,
     BT: BoolElement,
 {
-    match Csr::new(matrix) {
+    match DeviceCsr::new(matrix) {
         Some(csr) if csr.packs(&dense) => {
             packed::product(&csr, &pack(&contiguous(dense)), 1.0, None)
         }

@@ -3,6 +3,8 @@
 pub(crate) mod autodiff;
 #[cfg(feature = "cube")]
 pub(crate) mod cube;
+#[cfg(feature = "cube")]
+pub(crate) mod device_csr;
 #[cfg(feature = "flex")]
 pub(crate) mod flex;
 #[cfg(feature = "cube")]
@@ -10,7 +12,6 @@ pub(crate) mod packed;
 pub(crate) mod reference;
 
 use burn::tensor::Tensor;
-use burn::tensor::backend::Backend;
 
 use crate::backend::SparseBackend;
 use crate::primitive::{float_primitive, float_tensor};
@@ -29,17 +30,6 @@ pub fn sparse_dense<B: SparseBackend>(
     matrix: &SparseMatrix<B>,
     dense: Tensor<B, 2>,
 ) -> Tensor<B, 2> {
-    check_shapes(matrix, &dense);
+    reference::check_shapes(matrix, &dense);
     float_tensor(B::sparse_dense(matrix, float_primitive(dense)))
-}
-
-pub(crate) fn check_shapes<B: Backend>(matrix: &SparseMatrix<B>, dense: &Tensor<B, 2>) {
-    let [rows, dim] = dense.dims();
-    assert!(
-        rows == matrix.n_columns(),
-        "sparse_dense: the matrix is [{}, {}], so the dense factor must have {} rows, but it is [{rows}, {dim}]",
-        matrix.n_rows(),
-        matrix.n_columns(),
-        matrix.n_columns(),
-    );
 }

@@ -1,15 +1,16 @@
-//! The product of an operand of 16 bits on GPUs: bf16 in pairs, a pair a word of 32 bits, since not
-//! every shading language has the type. Sums, addends and results stay in 32 bits.
+//! The product of an operand of 16 bits on GPUs, which reads half the memory: bf16 in pairs, two to a word
+//! of 32 bits, since not every shading language has the type. Sums, addends and results stay in 32 bits.
 //!
 //! Word `j` of a row of `dim = 2 * words` numbers holds number `j` in its low half and number
-//! `words + j` in its high half, so that both are read and written side by side with their neighbors.
+//! `words + j` in its high half. Neighboring units then read and write neighboring numbers of unpacked
+//! rows as well; with numbers `2 j` and `2 j + 1` in a word they would skip every other one.
 
 use burn::tensor::DType;
 use burn_cubecl::CubeRuntime;
 use burn_cubecl::cubecl::{self, cube, prelude::*};
 use burn_cubecl::tensor::CubeTensor;
 
-use super::cube::{Base, Csr, Split};
+use super::device_csr::{Base, DeviceCsr, Split};
 use crate::cube::{Walk, dims, empty, units};
 use crate::split::LONGEST_PIECE;
 
@@ -20,7 +21,8 @@ struct Pair {
     high: f32,
 }
 
-/// The nearest bf16, ties to even, in the low half of a word. What is no number stays none.
+/// The nearest bf16, ties to even, in the low half of a word. NaN stays NaN: rounding its bits could carry
+/// into the sign, so it is cut off and made quiet instead. The same bits as `round_to_bf16` on the CPU.
 #[cube]
 fn rounded(x: f32) -> u32 {
     let bits = u32::reinterpret(x);
@@ -31,31 +33,35 @@ fn rounded(x: f32) -> u32 {
     half
 }
 
+/// The low half as `f32`, exactly.
 #[cube]
 fn low(word: u32) -> f32 {
     f32::reinterpret(word << 16u32)
 }
 
+/// The high half as `f32`, exactly.
 #[cube]
 fn high(word: u32) -> f32 {
     f32::reinterpret(word & 0xFFFF_0000u32)
 }
 
-/// A unit a word.
+/// One unit per word.
 #[cube(launch_unchecked)]
 fn pack_kernel(x: &Array<f32>, out: &mut Array<u32>, n_words: u32, words: u32) {
-    let place = ABSOLUTE_POS as u32;
-    if place < n_words {
-        let row = place / words;
-        let column = place - row * words;
+    let position = ABSOLUTE_POS as u32;
+    if position < n_words {
+        let row = position / words;
+        let column = position - row * words;
         let first = row * (2u32 * words) + column;
         let low = rounded(x[first as usize]);
         let high = rounded(x[(first + words) as usize]);
-        out[place as usize] = low | (high << 16u32);
+        out[position as usize] = low | (high << 16u32);
     }
 }
 
-/// Sum of `values[e] * x[columns[e]]` over the edges from `start` to `end`, in their order.
+/// Sum of `values[e] * x[columns[e]]` over the edges from `start` to `end`, in their order. As in the
+/// product of 32 bits, the four loads of a turn are issued before the first is used, and each half has
+/// one running sum.
 #[cube]
 fn edge_sum(
     columns: &Array<i32>,
@@ -98,7 +104,8 @@ fn edge_sum(
     }
 }
 
-/// Writes `scale * sum + alpha * base` of a row, packed or as it is; `out` is seen as words.
+/// Writes `scale * sum + alpha * base` for one word of a row: packed for a next product, or as two
+/// numbers. Both share one kernel, so `out` is an array of words either way.
 #[cube]
 fn finish(
     sum: Pair,
@@ -128,7 +135,7 @@ fn finish(
     }
 }
 
-/// All rows but those with more than `longest` edges.
+/// One worker per row, except rows with more than `longest` edges, which are summed in pieces.
 #[cube(launch_unchecked)]
 fn rows_kernel(
     row_offsets: &Array<i32>,
@@ -162,7 +169,7 @@ fn rows_kernel(
     }
 }
 
-/// The sum of each piece of the long rows.
+/// One worker per piece of a long row: its sum, unpacked.
 #[cube(launch_unchecked)]
 fn pieces_kernel(
     pieces: &Array<i32>,
@@ -188,7 +195,7 @@ fn pieces_kernel(
     }
 }
 
-/// The long rows, a worker each, from the sums of their pieces.
+/// One worker per long row, from the sums of its pieces.
 #[cube(launch_unchecked)]
 fn long_rows_kernel(
     rows: &Array<i32>,
@@ -229,25 +236,19 @@ fn long_rows_kernel(
     }
 }
 
-/// Whether a table can be packed: `f32`, of an even number of columns.
-pub(crate) fn is_packable<R: CubeRuntime>(x: &CubeTensor<R>) -> bool {
-    let dim = dims(x)[1];
-    x.dtype == DType::F32 && dim > 0 && dim.is_multiple_of(2)
-}
-
 /// A table rounded to bf16, in words.
 pub(crate) struct Packed<R: CubeRuntime> {
     /// `[n_rows, words]`, `u32`.
     words: CubeTensor<R>,
 }
 
-/// Rounds a contiguous table that [`is_packable`].
+/// Rounds a contiguous table that [`DeviceCsr::packs`].
 pub(crate) fn pack<R: CubeRuntime>(x: &CubeTensor<R>) -> Packed<R> {
     let [rows, dim] = dims(x);
     let words = empty(x, [rows, dim / 2], DType::U32);
     let n = rows * dim / 2;
     let (count, cube_dim) = units(&x.client, n);
-    // SAFETY: the table has two numbers a word, and the kernel checks its position against the words.
+    // SAFETY: the table has two numbers per word, and the kernel checks its position against the words.
     unsafe {
         pack_kernel::launch_unchecked::<R>(
             &x.client,
@@ -264,7 +265,7 @@ pub(crate) fn pack<R: CubeRuntime>(x: &CubeTensor<R>) -> Packed<R> {
 
 /// `scale * A x`, plus `base` where there is one, in 32 bits.
 pub(crate) fn product<R: CubeRuntime>(
-    csr: &Csr<R>,
+    csr: &DeviceCsr<R>,
     x: &Packed<R>,
     scale: f32,
     base: Option<&Base<R>>,
@@ -274,9 +275,9 @@ pub(crate) fn product<R: CubeRuntime>(
     out
 }
 
-/// As [`product`], rounded to be the next product's operand.
+/// As [`product`], but rounded, to be the next product's operand.
 pub(crate) fn packed_product<R: CubeRuntime>(
-    csr: &Csr<R>,
+    csr: &DeviceCsr<R>,
     x: &Packed<R>,
     scale: f32,
     base: Option<&Base<R>>,
@@ -287,7 +288,7 @@ pub(crate) fn packed_product<R: CubeRuntime>(
 }
 
 fn product_into<R: CubeRuntime>(
-    csr: &Csr<R>,
+    csr: &DeviceCsr<R>,
     x: &Packed<R>,
     scale: f32,
     base: Option<&Base<R>>,
@@ -299,9 +300,10 @@ fn product_into<R: CubeRuntime>(
     let walk = Walk::scalars(words);
     let client = &x.client;
     let (with_base, alpha) = (base.is_some(), base.map_or(0.0, |base| base.alpha));
+    // Without a base the kernels do not read it, but a buffer must be bound.
     let base = base.map_or(x, |base| &base.table);
-    // SAFETY: as for the product of 32 bits; rows of `x` are `words` words, of `base` twice as many
-    // numbers, and of `out` either, as `packed` says.
+    // SAFETY: as for the product of 32 bits; rows of `x` have `words` words, rows of `base` twice as many
+    // numbers, and rows of `out` either, as `packed` says.
     unsafe {
         rows_kernel::launch_unchecked::<R>(
             client,

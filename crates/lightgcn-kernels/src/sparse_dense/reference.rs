@@ -3,8 +3,8 @@
 use burn::tensor::backend::Backend;
 use burn::tensor::{DType, IndexingUpdateOp, Int, Tensor};
 
-use super::check_shapes;
-use crate::sparse_matrix::{SparseMatrix, upload_ints};
+use crate::sparse_matrix::SparseMatrix;
+use crate::upload::upload_ints;
 
 /// Elements of the largest intermediate tensor: 16 MiB of `f32`.
 ///
@@ -25,6 +25,17 @@ pub fn sparse_dense<B: Backend>(matrix: &SparseMatrix<B>, dense: Tensor<B, 2>) -
     check_shapes(matrix, &dense);
     let edges = EdgeChunks::new(matrix, dense.dims()[1], dense.dtype());
     edges.product(dense)
+}
+
+pub(crate) fn check_shapes<B: Backend>(matrix: &SparseMatrix<B>, dense: &Tensor<B, 2>) {
+    let [rows, dim] = dense.dims();
+    assert!(
+        rows == matrix.n_columns(),
+        "sparse_dense: the matrix is [{}, {}], so the dense factor must have {} rows, but it is [{rows}, {dim}]",
+        matrix.n_rows(),
+        matrix.n_columns(),
+        matrix.n_columns(),
+    );
 }
 
 /// The edges of a matrix in chunks, ready for any number of products of one width.
@@ -103,30 +114,4 @@ fn edge_rows<B: Backend>(matrix: &SparseMatrix<B>) -> Vec<i32> {
 }
 
 #[cfg(all(test, feature = "flex"))]
-mod tests {
-    use super::*;
-    use burn::backend::Flex;
-
-    #[test]
-    fn chunks_of_any_size_give_the_same_product() {
-        let device = Default::default();
-        let offsets = [0, 2, 2, 5, 6];
-        let columns = [1, 3, 0, 1, 2, 3];
-        let values = [1.0, 2.0, 3.0, 4.0, 5.0, 6.0];
-        let matrix =
-            SparseMatrix::<Flex>::from_csr(4, 4, &offsets, &columns, &values, false, &device)
-                .unwrap();
-        let dense =
-            Tensor::<Flex, 2>::from_floats([[1., 2.], [3., 4.], [5., 6.], [7., 8.]], &device);
-        for chunk_elements in 1..14 {
-            let edges = EdgeChunks::with_chunk_elements(&matrix, 2, DType::F32, chunk_elements);
-            let largest = edges.chunks.iter().map(|chunk| chunk.rows.dims()[0]).max();
-            assert_eq!(largest, Some((chunk_elements / 2).clamp(1, 6)));
-            let product = edges.product(dense.clone()).into_data();
-            assert_eq!(
-                product.as_slice::<f32>().unwrap(),
-                [17., 20., 0., 0., 40., 52., 42., 48.]
-            );
-        }
-    }
-}
+mod tests;

@@ -11,11 +11,12 @@ use lightgcn_graph::{GraphOptions, Normalization, TrainGraph};
 fn rectangular<B: Backend>() -> SparseMatrix<B> {
     let (offsets, columns, values) = ([0, 1, 3], [1, 0, 2], [2.0, 1.0, 3.0]);
     SparseMatrix::from_csr(
-        2,
-        3,
-        &offsets,
-        &columns,
-        &values,
+        CsrSlices {
+            n_columns: 3,
+            row_offsets: &offsets,
+            columns: &columns,
+            values: &values,
+        },
         false,
         &Default::default(),
     )
@@ -65,8 +66,17 @@ fn transposing_twice_gives_the_matrix_back() {
 fn a_symmetric_matrix_shares_its_arrays_with_its_transpose() {
     let device = Default::default();
     let (offsets, columns, values) = ([0, 1, 2], [1, 0], [2.0, 2.0]);
-    let matrix =
-        SparseMatrix::<Flex>::from_csr(2, 2, &offsets, &columns, &values, true, &device).unwrap();
+    let matrix = SparseMatrix::<Flex>::from_csr(
+        CsrSlices {
+            n_columns: 2,
+            row_offsets: &offsets,
+            columns: &columns,
+            values: &values,
+        },
+        true,
+        &device,
+    )
+    .unwrap();
     assert!(matrix.is_symmetric());
     let address = |matrix: &SparseMatrix<Flex>| {
         let values = matrix.values().into_primitive().tensor();
@@ -78,7 +88,16 @@ fn a_symmetric_matrix_shares_its_arrays_with_its_transpose() {
 #[test]
 fn a_wrong_claim_of_symmetry_is_an_error() {
     let device = Default::default();
-    let error = SparseMatrix::<Flex>::from_csr(2, 2, &[0, 1, 1], &[1], &[1.0], true, &device);
+    let error = SparseMatrix::<Flex>::from_csr(
+        CsrSlices {
+            n_columns: 2,
+            row_offsets: &[0, 1, 1],
+            columns: &[1],
+            values: &[1.0],
+        },
+        true,
+        &device,
+    );
     assert_eq!(error.unwrap_err(), KernelError::NotSymmetric { row: 0 });
 }
 

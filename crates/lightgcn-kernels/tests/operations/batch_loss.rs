@@ -1,5 +1,5 @@
 use lightgcn_kernels::{
-    BprBatch, LossGradient, SoftmaxBatch, SoftmaxSettings, TrainingBackend, bpr_loss_gradient,
+    BprBatch, LossGradient, SoftmaxBatch, SoftmaxOptions, TrainingBackend, bpr_loss_gradient,
     reference, softmax_loss_gradient,
 };
 
@@ -115,7 +115,7 @@ fn softmax_batch(masked: bool) -> SoftmaxBatch {
 }
 
 /// The loss in `f64` by plain loops.
-fn softmax_by_hand(x: &[f64], dim: usize, batch: &SoftmaxBatch, settings: &SoftmaxSettings) -> f64 {
+fn softmax_by_hand(x: &[f64], dim: usize, batch: &SoftmaxBatch, settings: &SoftmaxOptions) -> f64 {
     let unit = |row: usize| {
         let row = &x[row * dim..][..dim];
         let length = row.iter().map(|x| x * x).sum::<f64>().sqrt().max(1e-12);
@@ -156,7 +156,7 @@ fn check_softmax<B: TrainingBackend>(device: &B::Device) {
     for (masked, (dim, temperature)) in [(false, (64, 0.12)), (true, (50, 0.2)), (true, (3, 0.05))]
     {
         let batch = softmax_batch(masked);
-        let settings = SoftmaxSettings {
+        let settings = SoftmaxOptions {
             temperature,
             negative_weight: 0.84,
         };
@@ -194,7 +194,7 @@ fn check_without_negatives<B: TrainingBackend>(device: &B::Device) {
         candidate_weights: vec![1.0, 1.0],
         excluded: Some(vec![vec![0, 1]]),
     };
-    let settings = SoftmaxSettings {
+    let settings = SoftmaxOptions {
         temperature: 0.5,
         negative_weight: 1.0,
     };

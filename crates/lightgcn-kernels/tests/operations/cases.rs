@@ -2,7 +2,7 @@
 
 use burn::tensor::backend::Backend;
 use burn::tensor::{DType, Tensor, TensorData};
-use lightgcn_kernels::SparseMatrix;
+use lightgcn_kernels::{CsrSlices, SparseMatrix};
 
 /// Widths that meet every path of the loops: a scalar, a short tail, and full registers with and
 /// without a tail.
@@ -112,11 +112,12 @@ impl Case {
         let columns: Vec<u32> = edges.iter().map(|edge| edge.1 as u32).collect();
         let values: Vec<f32> = edges.iter().map(|edge| edge.2).collect();
         SparseMatrix::from_csr(
-            self.n_rows,
-            self.n_columns,
-            &row_offsets,
-            &columns,
-            &values,
+            CsrSlices {
+                n_columns: self.n_columns,
+                row_offsets: &row_offsets,
+                columns: &columns,
+                values: &values,
+            },
             self.symmetric,
             device,
         )

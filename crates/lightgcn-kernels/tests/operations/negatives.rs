@@ -66,7 +66,7 @@ fn check_triples<B: TrainingBackend>(device: &B::Device) {
     let table = table::<B>(&positives, device);
     let sampler = UniformNegatives::new(Arc::clone(&positives));
     let users: Vec<i32> = (0..500).map(|n| n % 5).collect();
-    for (seed, first_place, n_negatives) in [
+    for (seed, first_pair, n_negatives) in [
         (7, 0, 1),
         (u64::MAX - 3, 12_345, 3),
         (1 << 40, (1 << 31) - 100, 2),
@@ -74,13 +74,13 @@ fn check_triples<B: TrainingBackend>(device: &B::Device) {
         let draws = NegativeDraws {
             seed,
             epoch: 9,
-            first_place,
+            first_pair,
             n_negatives,
         };
         let random = CoreRandom::new(seed, Stream::NegativeSampling);
         let expected: Vec<i64> = (0..users.len() * n_negatives)
             .map(|n| {
-                let position = first_place * n_negatives as u64 + n as u64;
+                let position = first_pair * n_negatives as u64 + n as u64;
                 let user = UserId(users[n / n_negatives] as u32);
                 let item = sampler.sample(user, &mut random.at(9, position));
                 item.map_or(-1, |item| i64::from(item.0))
@@ -101,7 +101,7 @@ fn check_outsiders<B: TrainingBackend>(device: &B::Device) {
     let draws = NegativeDraws {
         seed: 1,
         epoch: 0,
-        first_place: 0,
+        first_pair: 0,
         n_negatives: 1,
     };
     let found = drawn(sample_negatives(

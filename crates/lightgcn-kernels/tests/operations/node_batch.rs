@@ -4,10 +4,10 @@ use std::collections::BTreeSet;
 
 use burn::tensor::{DType, Tensor, TensorData};
 use lightgcn_kernels::{
-    BatchCut, BprBatch, NodeBatch, NodeSoftmax, PairTable, PlaceGradient, RowIndices, SoftmaxBatch,
-    SoftmaxSettings, TrainingBackend, add_l2, bpr_loss_gradient, bpr_place_gradient, cut_batch,
-    reference, segment_sum_rows, softmax_loss_gradient, softmax_place_gradient, sort_places,
-    sum_places,
+    BatchCut, BprBatch, L2Penalty, NodeBatch, NodeSoftmax, PairTable, RowIndices, SlotGradient,
+    SoftmaxBatch, SoftmaxOptions, TrainingBackend, add_l2, bpr_loss_gradient, bpr_slot_gradient,
+    cut_batch, reference, segment_sum_rows, softmax_loss_gradient, softmax_slot_gradient,
+    sort_slots, sum_slots,
 };
 
 use crate::backends::on_every_backend;
@@ -56,7 +56,7 @@ fn pairs<B: TrainingBackend>(device: &B::Device) -> (PairTable<B>, Vec<(u32, u32
 
 fn cut(n_pairs: usize, n_negatives: usize, n_shared: usize) -> BatchCut {
     BatchCut {
-        first_place: 2,
+        first_pair: 2,
         n_pairs,
         seed: 77,
         epoch: 4,
@@ -78,7 +78,7 @@ fn batch<B: TrainingBackend>(
     cut: &BatchCut,
 ) -> (NodeBatch<B>, PairTable<B>, Vec<u32>) {
     let (table, pairs) = pairs::<B>(device);
-    let order = order(cut.first_place + cut.n_pairs + 1, pairs.len());
+    let order = order(cut.first_pair + cut.n_pairs + 1, pairs.len());
     let batch = cut_batch(&table, &table.order(&order), cut);
     let nodes: Vec<u32> = batch.nodes().into_data().iter().collect();
     (batch, table, nodes)
@@ -88,13 +88,13 @@ fn check_cuts<B: TrainingBackend>(device: &B::Device) {
     let (table, pairs) = pairs::<B>(device);
     let taken = taken();
     for cut in [cut(1, 1, 0), cut(300, 3, 0), cut(257, 0, 0), cut(40, 0, 9)] {
-        let order = order(cut.first_place + cut.n_pairs, pairs.len());
+        let order = order(cut.first_pair + cut.n_pairs, pairs.len());
         let on_device = table.order(&order);
         let found = cut_batch(&table, &on_device, &cut);
         let nodes: Vec<u32> = found.nodes().into_data().iter().collect();
-        assert_eq!(nodes.len(), found.n_places());
+        assert_eq!(nodes.len(), found.n_slots());
         for n in 0..cut.n_pairs {
-            let (user, item, weight) = pairs[order[cut.first_place + n] as usize];
+            let (user, item, weight) = pairs[order[cut.first_pair + n] as usize];
             assert_eq!(nodes[n], user);
             assert_eq!(nodes[cut.n_pairs + n], N_USERS as u32 + item);
             let found: Vec<f32> = found.weights().to_data().iter().collect();
@@ -107,7 +107,7 @@ fn check_cuts<B: TrainingBackend>(device: &B::Device) {
                 assert!(!known.contains(&item) || known.len() == N_ITEMS && item == 0);
             }
         }
-        let shared = &nodes[found.n_own_places()..];
+        let shared = &nodes[found.n_own_slots()..];
         assert!(
             shared
                 .iter()
@@ -119,18 +119,18 @@ fn check_cuts<B: TrainingBackend>(device: &B::Device) {
     }
 }
 
-/// More places than several tiles hold, and fewer than one.
+/// More slots than several tiles hold, and fewer than one.
 fn check_sorting<B: TrainingBackend>(device: &B::Device) {
     for cut in [cut(1, 1, 0), cut(90, 0, 3), cut(400, 2, 0), cut(256, 1, 0)] {
         let (batch, _, nodes) = batch::<B>(device, &cut);
         let mut expected: Vec<i64> = (0..nodes.len() as i64).collect();
-        expected.sort_by_key(|&place| nodes[place as usize]);
-        let sorted = sort_places(&batch);
+        expected.sort_by_key(|&slot| nodes[slot as usize]);
+        let sorted = sort_slots(&batch);
         let [rows, order] = sorted.tensors();
         let order: Vec<i64> = order.into_data().iter().collect();
         assert_eq!(order, expected);
         let rows: Vec<u32> = rows.into_data().iter().collect();
-        let in_order = expected.iter().map(|&place| nodes[place as usize]);
+        let in_order = expected.iter().map(|&slot| nodes[slot as usize]);
         assert_eq!(rows, in_order.collect::<Vec<u32>>());
 
         let indices = RowIndices::<B>::from_slice(&nodes, N_NODES, device);
@@ -142,22 +142,19 @@ fn check_sorting<B: TrainingBackend>(device: &B::Device) {
                 device,
             );
             let expected = elements(segment_sum_rows(rows.clone(), &indices));
-            let found = elements(sum_places(rows.clone(), &sorted));
+            let found = elements(sum_slots(rows.clone(), &sorted));
             assert_close(&found, &expected, 1e-6, "sums");
-            let found = elements(reference::sum_places(rows, &sorted));
+            let found = elements(reference::sum_slots(rows, &sorted));
             assert_close(&found, &expected, 1e-6, "reference");
         }
     }
 }
 
 /// The loss and the gradient by all embeddings.
-fn whole<B: TrainingBackend>(
-    found: PlaceGradient<B>,
-    batch: &NodeBatch<B>,
-) -> (Vec<f64>, Vec<f64>) {
+fn whole<B: TrainingBackend>(found: SlotGradient<B>, batch: &NodeBatch<B>) -> (Vec<f64>, Vec<f64>) {
     let loss: f64 = elements(found.losses).iter().sum();
-    let sorted = sort_places(batch);
-    (vec![loss], elements(sum_places(found.gradient, &sorted)))
+    let sorted = sort_slots(batch);
+    (vec![loss], elements(sum_slots(found.gradient, &sorted)))
 }
 
 fn check_bpr<B: TrainingBackend>(device: &B::Device) {
@@ -184,8 +181,8 @@ fn check_bpr<B: TrainingBackend>(device: &B::Device) {
         );
         let (loss, gradient) = (elements(expected.loss), elements(expected.gradient));
         for found in [
-            bpr_place_gradient(x.clone(), &batch),
-            reference::bpr_place_gradient(x, &batch),
+            bpr_slot_gradient(x.clone(), &batch),
+            reference::bpr_slot_gradient(x, &batch),
         ] {
             let (found, found_gradient) = whole(found, &batch);
             assert_close(&found, &loss, 1e-5, "loss");
@@ -211,8 +208,8 @@ fn distinct(
     let mut order: Vec<usize> = (0..n).collect();
     order.sort_by_key(|&pair| nodes[pair]);
     let mut candidate_weights = vec![0.0; candidates.len()];
-    for (place, &node) in nodes[n..].iter().enumerate() {
-        candidate_weights[row(&candidates, node) as usize] += counts(place, node - N_USERS as u32);
+    for (slot, &node) in nodes[n..].iter().enumerate() {
+        candidate_weights[row(&candidates, node) as usize] += counts(slot, node - N_USERS as u32);
     }
     let taken = taken();
     let excluded = users.iter().map(|&user| {
@@ -250,7 +247,7 @@ fn check_softmax<B: TrainingBackend>(device: &B::Device) {
     ];
     for (dim, cut, mask, top_k) in cases {
         let (batch, table, nodes) = batch::<B>(device, &cut);
-        let settings = SoftmaxSettings {
+        let options = SoftmaxOptions {
             temperature: 0.2,
             negative_weight: 0.9,
         };
@@ -271,7 +268,7 @@ fn check_softmax<B: TrainingBackend>(device: &B::Device) {
                 *weight *= (1.0 / (1.0 + (-margin / 0.5).exp())) as f32;
             }
         }
-        let counts = |place: usize, item: u32| match place < cut.n_pairs {
+        let counts = |slot: usize, item: u32| match slot < cut.n_pairs {
             true => item_weights[item as usize],
             false => 1.75,
         };
@@ -279,11 +276,11 @@ fn check_softmax<B: TrainingBackend>(device: &B::Device) {
         let x = tensor::<B>(&x, N_NODES, dim, device);
         let rows = RowIndices::<B>::from_slice(&rows, N_NODES, device);
         let embeddings = reference::gather_rows(x.clone(), &rows);
-        let expected = softmax_loss_gradient(embeddings, &whole_batch, &settings);
+        let expected = softmax_loss_gradient(embeddings, &whole_batch, &options);
         let loss = elements(expected.loss);
         let gradient = elements(segment_sum_rows(expected.gradient, &rows));
         let softmax = NodeSoftmax {
-            settings,
+            options,
             mask_positives: mask,
             item_weights: floats::<B>(&item_weights, device),
             shared_weight: 1.75,
@@ -292,11 +289,11 @@ fn check_softmax<B: TrainingBackend>(device: &B::Device) {
         for (name, found) in [
             (
                 "fast",
-                softmax_place_gradient(x.clone(), &batch, &table, &softmax),
+                softmax_slot_gradient(x.clone(), &batch, &table, &softmax),
             ),
             (
                 "reference",
-                reference::softmax_place_gradient(x, &batch, &table, &softmax),
+                reference::softmax_slot_gradient(x, &batch, &table, &softmax),
             ),
         ] {
             let (found, found_gradient) = whole(found, &batch);
@@ -314,8 +311,8 @@ fn check_l2<B: TrainingBackend>(device: &B::Device) {
         (64, cut(300, 1, 0)),
     ] {
         let (batch, _, nodes) = batch::<B>(device, &cut);
-        let sorted = sort_places(&batch);
-        let own = &nodes[..batch.n_own_places()];
+        let sorted = sort_slots(&batch);
+        let own = &nodes[..batch.n_own_slots()];
         let x = Random(dim as u64).floats(N_NODES * dim);
         let start = Random(9).floats(N_NODES * dim);
         let losses = Random(10).floats(700);
@@ -335,11 +332,16 @@ fn check_l2<B: TrainingBackend>(device: &B::Device) {
                     tensor::<B>(&x, N_NODES, dim, device),
                 );
                 let (losses, start, x) = arguments;
-                let (n, factor) = (own.len(), factor as f32);
+                let penalty = L2Penalty {
+                    table: x,
+                    slots: &sorted,
+                    n_own_slots: own.len(),
+                    factor: factor as f32,
+                };
                 let kept = start.clone();
                 let found = match slow {
-                    true => reference::add_l2(losses, start, x, &sorted, n, factor),
-                    false => add_l2(losses, start, x, &sorted, n, factor),
+                    true => reference::add_l2(losses, start, penalty),
+                    false => add_l2(losses, start, penalty),
                 };
                 (found, kept)
             };
@@ -356,7 +358,7 @@ fn check_l2<B: TrainingBackend>(device: &B::Device) {
 
 #[cfg(feature = "flex")]
 #[test]
-#[should_panic(expected = "pair 4000 at place 1 is outside")]
+#[should_panic(expected = "pair 4000 at position 1 is outside")]
 fn an_order_of_other_pairs_panics() {
     let (table, _) = pairs::<lightgcn_kernels::CpuBackend>(&Default::default());
     table.order(&[0, 4000]);

@@ -29,7 +29,7 @@ use lightgcn_kernels::{SparseBackend, SparseMatrix, sparse_dense};
 /// use burn::module::Module;
 /// use burn::nn::{Linear, LinearConfig};
 /// use burn::tensor::{Tensor, backend::Backend};
-/// use lightgcn_kernels::{SparseBackend, SparseMatrix};
+/// use lightgcn_kernels::{CsrSlices, SparseBackend, SparseMatrix};
 /// use lightgcn_nn::LgConv;
 ///
 /// /// Features of nodes, made smaller and then smoothed over the graph.
@@ -51,7 +51,14 @@ use lightgcn_kernels::{SparseBackend, SparseMatrix, sparse_dense};
 /// let device = Default::default();
 /// // One user and one item who know each other, and an item that nobody knows.
 /// let graph = SparseMatrix::<B>::from_csr(
-///     3, 3, &[0, 1, 2, 2], &[1, 0], &[1.0, 1.0], true, &device,
+///     CsrSlices {
+///         n_columns: 3,
+///         row_offsets: &[0, 1, 2, 2],
+///         columns: &[1, 0],
+///         values: &[1.0, 1.0],
+///     },
+///     true,
+///     &device,
 /// )?;
 /// let model = Smoothed { reduce: LinearConfig::new(4, 2).init(&device), conv: LgConv::new() };
 /// let output = model.forward(&graph, Tensor::ones([3, 4], &device));

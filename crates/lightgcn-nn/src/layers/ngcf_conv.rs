@@ -123,13 +123,22 @@ pub(crate) fn activation_faults(dropout: f64, negative_slope: f64) -> Vec<Fault>
 /// ```
 /// use burn::backend::Flex;
 /// use burn::tensor::Tensor;
-/// use lightgcn_kernels::SparseMatrix;
+/// use lightgcn_kernels::{CsrSlices, SparseMatrix};
 /// use lightgcn_nn::{ForwardMode, NgcfConvConfig};
 ///
 /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
 /// let device = Default::default();
 /// let graph =
-///     SparseMatrix::<Flex>::from_csr(2, 2, &[0, 1, 2], &[1, 0], &[1.0, 1.0], true, &device)?;
+///     SparseMatrix::<Flex>::from_csr(
+///         CsrSlices {
+///             n_columns: 2,
+///             row_offsets: &[0, 1, 2],
+///             columns: &[1, 0],
+///             values: &[1.0, 1.0],
+///         },
+///         true,
+///         &device,
+///     )?;
 /// let layer = NgcfConvConfig::new(4, 3).init::<Flex>(42, &device)?;
 /// let output = layer.forward(&graph, Tensor::ones([2, 4], &device), ForwardMode::Inference);
 /// assert_eq!(output.dims(), [2, 3]);

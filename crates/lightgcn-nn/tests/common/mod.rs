@@ -4,7 +4,7 @@
 use burn::backend::{Autodiff, Flex};
 use burn::tensor::backend::Backend;
 use burn::tensor::{Tensor, TensorData};
-use lightgcn_kernels::{SparseBackend, SparseMatrix};
+use lightgcn_kernels::{CsrSlices, SparseBackend, SparseMatrix};
 use lightgcn_nn::{
     EmbeddingInitializer, EmbeddingModel, ForwardMode, LayerWeights, LightGcn, LightGcnConfig,
     LightGcnPlusPlus, LightGcnPlusPlusConfig, MatrixFactorization, MatrixFactorizationConfig, Ngcf,
@@ -75,7 +75,14 @@ impl Edges {
         }
         let device = Default::default();
         SparseMatrix::from_csr(
-            n_nodes, n_nodes, &offsets, &columns, &values, symmetric, &device,
+            CsrSlices {
+                n_columns: n_nodes,
+                row_offsets: &offsets,
+                columns: &columns,
+                values: &values,
+            },
+            symmetric,
+            &device,
         )
         .unwrap()
     }

@@ -8,7 +8,7 @@ use burn::tensor::backend::{AutodiffBackend, Backend};
 use burn::tensor::{Tensor, TensorData};
 use lightgcn_core::UserId;
 use lightgcn_kernels::{
-    BprBatch, LossGradient, RowIndices, SoftmaxBatch, SoftmaxSettings, SparseBackend, SparseMatrix,
+    BprBatch, LossGradient, RowIndices, SoftmaxBatch, SoftmaxOptions, SparseBackend, SparseMatrix,
     TrainingBackend, add_rows, bpr_loss_gradient, gather_rows, pair_cosines, propagate_rows,
     propagate_rows_transposed, softmax_loss_gradient,
 };
@@ -73,8 +73,8 @@ pub(crate) struct FusedSteps {
     corrections: Vec<f32>,
 }
 
-pub(crate) fn softmax_settings(spec: &SoftmaxConfig) -> SoftmaxSettings {
-    SoftmaxSettings {
+pub(crate) fn softmax_settings(spec: &SoftmaxConfig) -> SoftmaxOptions {
+    SoftmaxOptions {
         temperature: spec.temperature as f32,
         negative_weight: spec.negative_weight as f32,
     }

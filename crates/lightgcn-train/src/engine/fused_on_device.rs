@@ -10,9 +10,9 @@ use burn::module::ParamId;
 use burn::tensor::backend::Backend;
 use burn::tensor::{DType, Tensor, TensorData};
 use lightgcn_kernels::{
-    BatchCut, LossGradient, NodeSoftmax, PairOrder, PairTable, SparseMatrix, TrainingBackend,
-    add_l2, bpr_place_gradient, cut_batch, propagate, softmax_place_gradient, sort_places,
-    sum_places,
+    BatchCut, L2Penalty, LossGradient, NodeSoftmax, PairOrder, PairTable, SparseMatrix,
+    TrainingBackend, add_l2, bpr_slot_gradient, cut_batch, propagate, softmax_slot_gradient,
+    sort_slots, sum_slots,
 };
 use lightgcn_sample::{
     BatchSampler, EpochBatches, NegativeSampling, PositiveSet, Positives, first_shared_position,
@@ -126,7 +126,7 @@ impl<B: TrainingBackend> DeviceSteps<B> {
             LossConfig::Bpr => 0,
         };
         let cut = BatchCut {
-            first_place: places.start,
+            first_pair: places.start,
             n_pairs: places.len(),
             seed: self.seed,
             epoch: here.epoch,
@@ -139,16 +139,20 @@ impl<B: TrainingBackend> DeviceSteps<B> {
         let alphas = &self.linear.alphas;
         let embeddings = propagate(graph, table.clone(), alphas);
         let found = match &self.softmax {
-            None => bpr_place_gradient(embeddings, &batch),
-            Some(softmax) => softmax_place_gradient(embeddings, &batch, &self.pairs, softmax),
+            None => bpr_slot_gradient(embeddings, &batch),
+            Some(softmax) => softmax_slot_gradient(embeddings, &batch, &self.pairs, softmax),
         };
-        let sorted = sort_places(&batch);
-        let gradient = sum_places(found.gradient, &sorted);
+        let sorted = sort_slots(&batch);
+        let gradient = sum_slots(found.gradient, &sorted);
         let gradient = propagate(&graph.transpose(), gradient, alphas);
         let factor = (self.l2 / places.len() as f64) as f32;
-        let n_own = batch.n_own_places();
-        let LossGradient { loss, gradient } =
-            add_l2(found.losses, gradient, table, &sorted, n_own, factor);
+        let penalty = L2Penalty {
+            table,
+            slots: &sorted,
+            n_own_slots: batch.n_own_slots(),
+            factor,
+        };
+        let LossGradient { loss, gradient } = add_l2(found.losses, gradient, penalty);
         TableGradient { loss, gradient }
     }
 }
@@ -170,7 +174,7 @@ fn node_softmax<B: Backend>(
         corrections
     };
     NodeSoftmax {
-        settings: softmax_settings(spec),
+        options: softmax_settings(spec),
         mask_positives: spec.mask_positives,
         item_weights: floats(&item_weights, device),
         shared_weight: shared_weight(spec, positives.n_items()),

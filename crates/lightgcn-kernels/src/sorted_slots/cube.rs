@@ -1,11 +1,13 @@
-//! Sorting and sums on GPUs, without atomics.
+//! Sorting and sums on GPUs, without atomics: the result does not depend on which unit comes first, so
+//! the same batch gives the same bits.
 //!
-//! Places are sorted in tiles of a cube, each place by counting those that come before it; then runs
-//! are merged two by two, each place by a search in the other run. A worker a row adds up its places
-//! in the batch's order.
+//! First each cube sorts a tile: a unit finds its slot's rank by counting those that come before it.
+//! Then sorted runs are merged two by two, each unit finding its slot's new position by a binary search
+//! in the other run. Both are stable, which keeps the slots of a row in the batch's order, and so the
+//! order in which a row's gradients are added.
 #![allow(
     clippy::collapsible_if,
-    reason = "a kernel evaluates both sides of `&&`, and the second must not be read"
+    reason = "kernels evaluate both sides of `&&`, and the second side may index out of bounds"
 )]
 
 use burn::tensor::{DType, Tensor};
@@ -13,18 +15,21 @@ use burn_cubecl::cubecl::{self, cube, prelude::*};
 use burn_cubecl::tensor::CubeTensor;
 use burn_cubecl::{BoolElement, CubeBackend, CubeRuntime, FloatElement, IntElement};
 
-use super::{SortedPlaces, reference};
-use crate::batch_loss::LossGradient;
+use super::reference;
+use super::slots::{L2Penalty, SortedSlots};
+use crate::batch_loss::batch::LossGradient;
 use crate::batch_loss::cube::of_cube;
 use crate::cube::{Walk, contiguous, cubes, dims, empty, units, zeros};
-use crate::node_batch::NodeBatch;
+use crate::node_batch::batch::NodeBatch;
 use crate::primitive::{float_primitive, float_tensor};
 
-/// Places that a cube sorts, and its units.
+/// Slots that a cube sorts, one per unit. Ranking costs tile² comparisons, each further merge a pass
+/// over memory: 256 balances the two, and every GPU allows that many units.
 const TILE: u32 = 256;
-/// Units of the cube that adds up losses.
+/// Units of the cube that adds up losses: a power of two, as [`of_cube`] needs.
 const SUM_UNITS: u32 = 256;
 
+/// One cube per tile of slots, which it sorts by row.
 #[cube(launch_unchecked)]
 fn tiles_kernel(
     nodes: &Array<i32>,
@@ -37,28 +42,31 @@ fn tiles_kernel(
     let mut shared = SharedMemory::<u32>::new(tile as usize);
     if CUBE_POS < n_tiles as usize {
         let start = CUBE_POS as u32 * tile;
-        let place = start + UNIT_POS_X;
-        // Beyond the last place: after every row.
+        let slot = start + UNIT_POS_X;
+        // Units beyond the last slot hold the largest key, so that they come after every row and change
+        // no rank.
         let mut own = 0xFFFF_FFFFu32;
-        if place < n {
-            own = u32::cast_from(nodes[place as usize]);
+        if slot < n {
+            own = u32::cast_from(nodes[slot as usize]);
         }
         shared[UNIT_POS_X as usize] = own;
         sync_cube();
-        if place < n {
+        if slot < n {
             let mut rank = 0u32;
             for other in 0..tile {
                 let key = shared[other as usize];
+                // Equal rows keep their order: that makes the ranks distinct, and the sort stable.
                 if key < own || (key == own && other < UNIT_POS_X) {
                     rank += 1u32;
                 }
             }
             rows[(start + rank) as usize] = i32::cast_from(own);
-            order[(start + rank) as usize] = i32::cast_from(place);
+            order[(start + rank) as usize] = i32::cast_from(slot);
         }
     }
 }
 
+/// One unit per slot: its position in the merge of two neighboring runs of `width` slots.
 #[cube(launch_unchecked)]
 fn merge_kernel(
     rows: &Array<i32>,
@@ -68,17 +76,20 @@ fn merge_kernel(
     n: u32,
     width: u32,
 ) {
-    let place = ABSOLUTE_POS as u32;
-    if place < n {
-        let start = place / (2u32 * width) * (2u32 * width);
+    let slot = ABSOLUTE_POS as u32;
+    if slot < n {
+        let start = slot / (2u32 * width) * (2u32 * width);
         let middle = min(start + width, n);
         let end = min(start + 2u32 * width, n);
-        let row = rows[place as usize];
-        // How many of the other run come first: equals of the left run precede those of the right.
+        let row = rows[slot as usize];
+        // The new position is the own index within the run plus the number of slots of the other run
+        // that come first. For equal rows, the left run's slots come first.
         let mut first = start;
         let mut last = middle;
-        let mut to = place - middle;
-        let left = place < middle;
+        let left = slot < middle;
+        // In both runs that is `slot - middle + first`, with `first` where the search ends. For the left
+        // run the difference wraps below 0, and the sum wraps back.
+        let mut to = slot - middle;
         if left {
             first = middle;
             last = end;
@@ -98,13 +109,13 @@ fn merge_kernel(
         }
         to += first;
         merged_rows[to as usize] = row;
-        merged_order[to as usize] = order[place as usize];
+        merged_order[to as usize] = order[slot as usize];
     }
 }
 
-pub(crate) fn sort_places<R, F, I, BT>(
+pub(crate) fn sort_slots<R, F, I, BT>(
     batch: &NodeBatch<CubeBackend<R, F, I, BT>>,
-) -> SortedPlaces<CubeBackend<R, F, I, BT>>
+) -> SortedSlots<CubeBackend<R, F, I, BT>>
 where
     R: CubeRuntime,
     F: FloatElement,
@@ -112,9 +123,9 @@ where
     BT: BoolElement,
 {
     let nodes = contiguous(batch.nodes.clone().into_primitive());
-    let n = batch.n_places();
+    let n = batch.n_slots();
     if nodes.dtype != DType::I32 || n > (1 << 30) {
-        return reference::sort_places(batch);
+        return reference::sort_slots(batch);
     }
     let client = nodes.client.clone();
     let pair = || {
@@ -123,10 +134,11 @@ where
             empty(&nodes, [n], DType::I32),
         ]
     };
+    // Runs move between two pairs of buffers: a merge cannot be done in place.
     let (mut here, mut there) = (pair(), pair());
     let n_tiles = n.div_ceil(TILE as usize);
     // SAFETY: all buffers hold `n` numbers, and the kernels check their position against that; a rank
-    // within a tile counts places of the tile that exist.
+    // counts existing slots of the tile, so it stays within the tile.
     unsafe {
         tiles_kernel::launch_unchecked::<R>(
             &client,
@@ -143,8 +155,8 @@ where
     let mut width = TILE as usize;
     while width < n {
         let (count, cube_dim) = units(&client, n);
-        // SAFETY: as above; runs are cut off at `n`, and every place of two runs goes to another
-        // place of theirs.
+        // SAFETY: as above; runs are cut off at `n`, and the positions within two merged runs are a
+        // permutation.
         unsafe {
             merge_kernel::launch_unchecked::<R>(
                 &client,
@@ -162,47 +174,48 @@ where
         width *= 2;
     }
     let [rows, order] = here;
-    SortedPlaces {
+    SortedSlots {
         rows: Tensor::from_primitive(rows),
         order: Tensor::from_primitive(order),
         n_nodes: batch.n_nodes,
     }
 }
 
-/// Whether a row's places begin here.
+/// Whether this is the first slot of its row.
 #[cube]
-fn begins(rows: &Array<i32>, place: u32) -> bool {
-    let mut begins = place == 0u32;
+fn begins(rows: &Array<i32>, slot: u32) -> bool {
+    let mut begins = slot == 0u32;
     if !begins {
-        begins = rows[(place - 1u32) as usize] != rows[place as usize];
+        begins = rows[(slot - 1u32) as usize] != rows[slot as usize];
     }
     begins
 }
 
-/// A worker a place, of which the first of each row works.
+/// One worker per slot, of which the first of each row adds up the row's slots; the others are idle.
+/// Rows have few slots, so that this beats finding where each row begins first.
 #[cube(launch_unchecked)]
 fn sum_kernel<N: Size>(
     gradients: &Array<Vector<f32, N>>,
     rows: &Array<i32>,
     order: &Array<i32>,
     out: &mut Array<Vector<f32, N>>,
-    n_places: u32,
+    n_slots: u32,
     vectors: u32,
 ) {
-    let place = (CUBE_POS * CUBE_DIM_Y as usize + UNIT_POS_Y as usize) as u32;
-    if place < n_places {
-        if begins(rows, place) {
-            let row = rows[place as usize];
+    let slot = (CUBE_POS * CUBE_DIM_Y as usize + UNIT_POS_Y as usize) as u32;
+    if slot < n_slots {
+        if begins(rows, slot) {
+            let row = rows[slot as usize];
             let mut vector = UNIT_POS_X;
             while vector < vectors {
                 let mut sum = Vector::<f32, N>::new(0.0f32);
-                let mut at = place;
+                let mut at = slot;
                 let mut same = true;
                 while same {
                     let from = u32::cast_from(order[at as usize]);
                     sum += gradients[(from * vectors + vector) as usize];
                     at += 1u32;
-                    same = at < n_places;
+                    same = at < n_slots;
                     if same {
                         same = rows[at as usize] == row;
                     }
@@ -214,9 +227,9 @@ fn sum_kernel<N: Size>(
     }
 }
 
-pub(crate) fn sum_places<R, F, I, BT>(
+pub(crate) fn sum_slots<R, F, I, BT>(
     gradients: Tensor<CubeBackend<R, F, I, BT>, 2>,
-    places: &SortedPlaces<CubeBackend<R, F, I, BT>>,
+    slots: &SortedSlots<CubeBackend<R, F, I, BT>>,
 ) -> Tensor<CubeBackend<R, F, I, BT>, 2>
 where
     R: CubeRuntime,
@@ -226,14 +239,14 @@ where
 {
     let [n, dim] = gradients.dims();
     if gradients.dtype() != DType::F32 || dim == 0 {
-        return reference::sum_places(gradients, places);
+        return reference::sum_slots(gradients, slots);
     }
     let gradients = contiguous(float_primitive(gradients));
-    let out = zeros(&gradients, [places.n_nodes, dim], DType::F32);
+    let out = zeros(&gradients, [slots.n_nodes, dim], DType::F32);
     let walk = Walk::new(dim);
     let client = &gradients.client;
-    // SAFETY: sorted places are those of a batch, which names rows below `n_nodes`; the caller has
-    // seen to one gradient a place, and the kernel checks its position against their number.
+    // SAFETY: sorted slots are those of a batch, which names rows below `n_nodes`; the caller has
+    // checked that there is one gradient per slot, and the kernel checks its position against that.
     unsafe {
         sum_kernel::launch_unchecked::<R>(
             client,
@@ -241,8 +254,8 @@ where
             walk.cube_dim(),
             walk.vector_size,
             gradients.clone().into_array_arg(),
-            contiguous(places.rows.clone().into_primitive()).into_array_arg(),
-            contiguous(places.order.clone().into_primitive()).into_array_arg(),
+            contiguous(slots.rows.clone().into_primitive()).into_array_arg(),
+            contiguous(slots.order.clone().into_primitive()).into_array_arg(),
             out.clone().into_array_arg(),
             n as u32,
             walk.vectors,
@@ -251,7 +264,8 @@ where
     float_tensor(out)
 }
 
-/// A unit a place, of which the first of each row adds the row's pull and says its loss.
+/// One unit per slot, of which the first of each row adds the penalty's gradient to the row and writes
+/// the penalty; the others write 0. The own slots of a row count it once each.
 #[cube(launch_unchecked)]
 fn l2_kernel<N: Size>(
     table: &Array<Vector<f32, N>>,
@@ -259,25 +273,25 @@ fn l2_kernel<N: Size>(
     order: &Array<i32>,
     gradient: &mut Array<Vector<f32, N>>,
     losses: &mut Array<f32>,
-    n_places: u32,
+    n_slots: u32,
     n_own: u32,
     vectors: u32,
     factor: f32,
 ) {
-    let place = ABSOLUTE_POS as u32;
-    if place < n_places {
+    let slot = ABSOLUTE_POS as u32;
+    if slot < n_slots {
         let mut loss = 0.0f32;
-        if begins(rows, place) {
-            let row = rows[place as usize];
+        if begins(rows, slot) {
+            let row = rows[slot as usize];
             let mut count: u32 = 0u32;
-            let mut at = place;
+            let mut at = slot;
             let mut same = true;
             while same {
                 if u32::cast_from(order[at as usize]) < n_own {
                     count += 1u32;
                 }
                 at += 1u32;
-                same = at < n_places;
+                same = at < n_slots;
                 if same {
                     same = rows[at as usize] == row;
                 }
@@ -299,11 +313,12 @@ fn l2_kernel<N: Size>(
                 loss *= 0.5f32 * pull;
             }
         }
-        losses[place as usize] = loss;
+        losses[slot as usize] = loss;
     }
 }
 
-/// The sum of two lists by one cube, in a fixed order.
+/// The sum of two lists by one cube: each unit adds every `units`-th number in order, then the units'
+/// sums are added as a tree. Fixed, so that the loss has the same bits on every run.
 #[cube(launch_unchecked)]
 fn total_kernel(
     a: &Array<f32>,
@@ -356,10 +371,7 @@ fn total<R: CubeRuntime>(a: &CubeTensor<R>, b: Option<&CubeTensor<R>>) -> CubeTe
 pub(crate) fn add_l2<R, F, I, BT>(
     losses: Tensor<CubeBackend<R, F, I, BT>, 1>,
     gradient: Tensor<CubeBackend<R, F, I, BT>, 2>,
-    table: Tensor<CubeBackend<R, F, I, BT>, 2>,
-    places: &SortedPlaces<CubeBackend<R, F, I, BT>>,
-    n_own_places: usize,
-    factor: f32,
+    penalty: L2Penalty<'_, CubeBackend<R, F, I, BT>>,
 ) -> LossGradient<CubeBackend<R, F, I, BT>>
 where
     R: CubeRuntime,
@@ -367,10 +379,16 @@ where
     I: IntElement,
     BT: BoolElement,
 {
-    let dtypes = [losses.dtype(), gradient.dtype(), table.dtype()];
-    if dtypes != [DType::F32; 3] || table.dims()[1] == 0 {
-        return reference::add_l2(losses, gradient, table, places, n_own_places, factor);
+    let dtypes = [losses.dtype(), gradient.dtype(), penalty.table.dtype()];
+    if dtypes != [DType::F32; 3] || penalty.table.dims()[1] == 0 {
+        return reference::add_l2(losses, gradient, penalty);
     }
+    let L2Penalty {
+        table,
+        slots,
+        n_own_slots,
+        factor,
+    } = penalty;
     let losses = contiguous(float_primitive(losses));
     if factor == 0.0 {
         return LossGradient {
@@ -379,19 +397,20 @@ where
         };
     }
     let gradient = contiguous(float_primitive(gradient));
+    // In place if nobody else holds the gradient.
     let gradient = if gradient.handle.can_mut() {
         gradient
     } else {
         contiguous(gradient.copy())
     };
     let table = contiguous(float_primitive(table));
-    let rows = contiguous(places.rows.clone().into_primitive());
+    let rows = contiguous(slots.rows.clone().into_primitive());
     let n = rows.meta.shape().num_elements();
     let pulls = empty(&table, [n], DType::F32);
     let walk = Walk::new(dims(&table)[1]);
     let (count, cube_dim) = units(&table.client, n);
-    // SAFETY: as for the sums; table and gradient have a row a node, which the caller has checked, and
-    // a row is written by the unit of its first place alone.
+    // SAFETY: as for the sums; table and gradient have one row per node, which the caller has checked,
+    // and only the unit of a row's first slot writes the row.
     unsafe {
         l2_kernel::launch_unchecked::<R>(
             &table.client,
@@ -400,11 +419,11 @@ where
             walk.vector_size,
             table.clone().into_array_arg(),
             rows.into_array_arg(),
-            contiguous(places.order.clone().into_primitive()).into_array_arg(),
+            contiguous(slots.order.clone().into_primitive()).into_array_arg(),
             gradient.clone().into_array_arg(),
             pulls.clone().into_array_arg(),
             n as u32,
-            n_own_places as u32,
+            n_own_slots as u32,
             walk.vectors,
             factor,
         );
