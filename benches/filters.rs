@@ -1,5 +1,5 @@
-//! Answers for one user under filters, and for 256 at once: each against the same without a filter. A
-//! shop of Gowalla's size, random embeddings, 20 items a list. The aim is at most twice the time without one.
+//! Answers for one user under filters, and for 256 at once: each compared with no filter. A shop of
+//! Gowalla's size, random embeddings, lists of 20. The goal is at most twice the time without a filter.
 
 use criterion::{Criterion, criterion_group, criterion_main};
 use lightgcn_core::random::{Random, Stream};

@@ -37,7 +37,7 @@ pub(crate) fn bench(c: &mut Criterion) {
     group.finish();
 }
 
-/// A generated log of so many rows, written when it is first asked for.
+/// A generated log with this many rows, written on first use.
 fn log(folder: &TempDir, rows: u64) -> PathBuf {
     let path = folder.path().join(format!("{rows}.csv"));
     if !path.exists() {

@@ -1,5 +1,5 @@
-//! The losses of a batch with their gradients by the embeddings of its rows: through the CPU's loops, as
-//! fused steps take them, and through burn's autodiff, as other models do. Elements are pairs.
+//! The losses of a batch with their gradients by the embeddings of its rows: in the CPU's loops, as in fused
+//! steps, and through burn's autodiff, as for other models. Elements are pairs.
 //!
 //! The sizes x1, x4 and x16 are batches of 512, 2,048 and 8,192 pairs of the shop x16: what grows is the
 //! batch, not the shop.
@@ -74,8 +74,8 @@ pub(crate) fn bench(c: &mut Criterion) {
 
 type Group<'a> = criterion::BenchmarkGroup<'a, criterion::measurement::WallTime>;
 
-/// Forward, backward, and the gradient of the batch's rows; larger batches would make matrices of pairs
-/// × pairs that crowd the memory.
+/// Forward, backward, and the gradient of the batch's rows; larger batches would need matrices of pairs
+/// × pairs that fill the memory.
 fn through_autodiff(
     group: &mut Group<'_>,
     pairs: &LazyCell<Pairs, impl FnOnce() -> Pairs>,
@@ -197,7 +197,7 @@ impl Pairs {
         )
     }
 
-    /// How often each candidate is the item of a pair.
+    /// How often each candidate is a pair's item.
     fn candidate_weights(&self) -> Vec<f32> {
         let mut weights = vec![0.0; self.n_positives];
         for &item in &self.positives {

@@ -1,9 +1,9 @@
-//! Whether the machine is fit to be measured on: the same arithmetic on one thread, and on each of all
-//! threads at once, in registers alone. Elements are the arithmetic of one thread.
+//! Whether the machine is fit for measuring: the same arithmetic, in registers only, on one thread and on all
+//! threads at once. Elements are the arithmetic of one thread.
 //!
-//! On idle cores both take the same time. Where `all-threads` takes as many times longer as there are
-//! threads, the machine gives them the speed of one, as virtual machines do at times without telling,
-//! and no other figure of several threads is true at that moment.
+//! On idle cores both take the same time. If `all-threads` takes as many times longer as there are threads,
+//! the machine gives them the speed of one, as virtual machines sometimes do without telling, and no other
+//! figure of several threads is valid at that moment.
 
 use std::hint::black_box;
 

@@ -42,7 +42,7 @@ fn whole(c: &mut Criterion) {
             work_bf16.resize(2 * x.len(), Bf16::ZERO);
             b.iter(|| propagate_bf16_into(*a, &x, DIM, &THREE_LAYERS, &mut out, &mut work_bf16));
         });
-        // As burn runs it for models that are trained through autodiff: buffers are asked for anew.
+        // As burn runs it for models trained through autodiff: with newly allocated buffers.
         let graph = LazyCell::new(|| burn_matrix(shop));
         group.bench_function(id("forward-autodiff", shop.name), |b| {
             let table = burn_table(&x);

@@ -5,7 +5,7 @@
     python3 benches/record.py --groups product,adam --threads 1,2,4
 
 Each group and number of threads is a process of its own, one after the other. Rows are kept as they come, with
-how much arithmetic the machine did on so many threads at that time: a virtual machine may give two busy threads
+how much arithmetic the machine did on that many threads at the time: a virtual machine may give two busy threads
 the speed of one, and then no figure of two threads is worth keeping.
 Needs Python's standard library only. `python3 -m unittest discover -s benches` tests it.
 """
@@ -45,7 +45,7 @@ class Row:
     cores: int
     threads: int
     cores_delivered: float
-    """How many times the arithmetic of one process so many did at once, just before and after; the worse."""
+    """How many times the arithmetic of one process that many did at once, just before and after; the worse."""
     group: str
     bench: str
     size: str
@@ -174,7 +174,7 @@ def spin(steps):
 
 
 def cores_delivered(processes, turns=9, steps=20_000):
-    """How many times the arithmetic of one process the machine does in so many at once: the median of turns.
+    """How many times the arithmetic of one process the machine does in that many at once: the median of turns.
 
     The work is handed out in small parts to processes that run already, so that starting them does not count,
     and one process has its turn beside all, since the speed of the whole machine changes within seconds.

@@ -1,7 +1,7 @@
-//! Benches of everything that grows with the shop, one file a subject.
+//! Benchmarks of everything that grows with the shop, one file per subject.
 //!
 //! ```text
-//! cargo bench -p lightgcn --bench speed                          # all, some minutes
+//! cargo bench -p lightgcn --bench speed                          # all, a few minutes
 //! cargo bench -p lightgcn --bench speed -- '^product/'           # one group
 //! RAYON_NUM_THREADS=1 cargo bench -p lightgcn --bench speed      # one thread
 //! python3 benches/record.py                                      # both, into a CSV file

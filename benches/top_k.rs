@@ -1,5 +1,5 @@
-//! The best 20 items of catalogues of growing size: for one user who asks, and for 1,024 at
-//! once; 100 items of each are left out. Elements are scores: users × items.
+//! The best 20 items of catalogues of growing size, for one user and for 1,024 at once, excluding 100 items
+//! each. Elements are scores: users × items.
 
 use std::cell::LazyCell;
 use std::hint::black_box;
@@ -50,7 +50,7 @@ pub(crate) fn bench(c: &mut Criterion) {
     group.finish();
 }
 
-/// Answers user after user.
+/// Answers one user after another.
 fn one_after_the_other<T: Element>(
     b: &mut criterion::Bencher<'_>,
     users: &[f32],

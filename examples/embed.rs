@@ -1,5 +1,5 @@
-//! Recommendations inside another program: opens a trained model and answers, without training and
-//! without the log.
+//! Recommendations inside another program: opens a trained model and answers, without training code or
+//! the log.
 //!
 //! ```text
 //! cargo run --release --example embed -- target/quickstart/model USER

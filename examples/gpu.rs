@@ -22,7 +22,7 @@ use std::collections::HashSet;
 use std::path::PathBuf;
 use std::time::Instant;
 
-/// As in training proper: this allocator keeps large buffers.
+/// As in the command: this allocator keeps large buffers.
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
@@ -32,10 +32,10 @@ struct Args {
     /// cpu, wgpu[:N] or cuda[:N]
     #[arg(long)]
     device: Device,
-    /// A folder with train.txt and test.txt, pair files of the field's form
+    /// Folder with the pair files train.txt and test.txt
     #[arg(long, required_unless_present = "synthetic")]
     data: Option<PathBuf>,
-    /// Users, items and pairs of a made-up shop instead, three numbers with commas between
+    /// Users, items and pairs of a synthetic shop instead: three comma-separated numbers
     #[arg(
         long,
         value_name = "NUMBERS",
@@ -43,22 +43,22 @@ struct Args {
         conflicts_with = "data"
     )]
     synthetic: Option<Vec<usize>>,
-    /// Numbers in an embedding
+    /// Size of an embedding
     #[arg(long, default_value_t = 64)]
     dimension: usize,
     /// Propagation layers
     #[arg(long, default_value_t = 3)]
     layers: usize,
-    /// Pairs in a step
+    /// Pairs per step
     #[arg(long, default_value_t = 2048)]
     batch_size: usize,
-    /// How often a product is measured
+    /// Repetitions of a product
     #[arg(long, default_value_t = 200)]
     repeats: usize,
-    /// Epochs of BPR; the fastest but the first counts, which compiles the kernels
+    /// Epochs of BPR; the fastest one counts, except the first, which compiles the kernels
     #[arg(long, default_value_t = 3)]
     epochs: u32,
-    /// Epochs of the softmax recipe, then its figures on the test pairs; 0 leaves it out
+    /// Epochs of the softmax recipe before its figures on the test pairs; 0 skips it
     #[arg(long, default_value_t = 0)]
     softmax_epochs: u32,
     /// Train only
@@ -102,7 +102,7 @@ fn main() -> anyhow::Result<()> {
             let device = lightgcn::kernels::device::cuda_device(number)?;
             measure::<lightgcn::kernels::CudaBackend>(&args, &dataset, &adjacency, &device)
         }
-        other => anyhow::bail!("--device {other} is not in this build; name cpu, wgpu or cuda"),
+        other => anyhow::bail!("--device {other} is not in this build; use cpu, wgpu or cuda"),
     }
 }
 

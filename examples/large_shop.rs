@@ -1,6 +1,5 @@
-//! A model of the size of a large shop, to measure how answers for everybody scale: random embeddings and
-//! random training pairs, written as an artifact. What it recommends means nothing; how long it takes
-//! and how much memory it needs does.
+//! A model the size of a large shop, to measure how lists for all users scale: random embeddings and random
+//! training pairs, written as an artifact. Its recommendations mean nothing; its time and memory do.
 //!
 //! ```text
 //! cargo run --release --example large_shop -- --out large.lightgcn
@@ -19,7 +18,7 @@ use std::path::PathBuf;
 
 const DIMENSION: usize = 64;
 
-/// What may be asked for, each as `--name value`.
+/// The options, each as `--name value`.
 struct Args {
     users: usize,
     items: usize,

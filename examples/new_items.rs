@@ -1,5 +1,5 @@
-//! New items from their content: hides a tenth of the items from training, places them by category,
-//! brand and price, and ranks these items alone for every user who dealt with one.
+//! New items from their content: hides a tenth of the items from training, places them by category, brand
+//! and price, and ranks only these items for every user of one of them.
 //!
 //! ```text
 //! cargo run --release --example new_items -- --log $LIGHTGCN_DATA/ecomm-dyhatr/events.csv
@@ -7,9 +7,8 @@
 //! ```
 //!
 //! MovieLens: ratings of 4 and 5 are purchases, the genres stand for the category, the decade for the brand.
-//! Baselines for an item that nobody has met yet: how many purchases an item of its category has
-//! (popularity within the category), and the same among the categories that the user dealt with, by how
-//! much.
+//! Baselines for an item without events: the mean purchases of its category (popularity within the
+//! category), and the same within the user's own categories, most used first.
 #![expect(clippy::print_stdout, reason = "an example talks to a person")]
 
 use clap::Parser;
@@ -26,7 +25,7 @@ use std::path::{Path, PathBuf};
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
-/// Measure answers over items that training does not know.
+/// Evaluate recommendations of items unknown to training.
 #[derive(Parser)]
 struct Args {
     /// A log with the behaviors click, collect, cart and buy
@@ -41,13 +40,13 @@ struct Args {
     /// Propagation layers
     #[arg(long, default_value_t = 2)]
     layers: usize,
-    /// One item in so many is hidden
+    /// Hide one item in this many
     #[arg(long, default_value_t = 10)]
     one_in: u32,
-    /// Count every dealing with a hidden item as a right answer, not purchases alone
+    /// Count any event with a hidden item as a right answer, not only purchases
     #[arg(long)]
     all_behaviors: bool,
-    /// The seed of every random choice
+    /// Seed of all random choices
     #[arg(long, default_value_t = 42)]
     seed: u64,
 }
@@ -57,7 +56,7 @@ fn main() -> anyhow::Result<()> {
     let whole = match (&args.movielens, &args.log) {
         (Some(folder), _) => movielens(folder)?,
         (None, Some(log)) => shop_log(log)?,
-        (None, None) => anyhow::bail!("name a log"),
+        (None, None) => anyhow::bail!("give --log or --movielens"),
     };
     let random = Random::new(args.seed, Stream::Split);
     let hidden: Vec<bool> = (0..whole.items.len() as u64)
@@ -174,7 +173,7 @@ fn targets(pairs: &Interactions) -> Vec<String> {
         .collect()
 }
 
-/// The items' categories: by id, or where there are none, by code.
+/// The items' categories: by id, or by code if there are no ids.
 fn category_codes(catalogue: &Catalogue) -> &[u32] {
     match catalogue.category_id().labels().is_empty() {
         true => catalogue.category_code().codes(),
@@ -182,7 +181,7 @@ fn category_codes(catalogue: &Catalogue) -> &[u32] {
     }
 }
 
-/// The mean number of purchases of the known items of each item's category, by row.
+/// The mean purchases of the known items of each item's category, by row.
 fn category_popularity(catalogue: &Catalogue, train: &Interactions, hidden: &[bool]) -> Vec<f64> {
     let mut sums: HashMap<u32, (f64, f64)> = HashMap::new();
     let codes = category_codes(catalogue);

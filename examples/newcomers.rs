@@ -1,6 +1,5 @@
-//! What fold-in keeps, and what explanations cost: hides a tenth of the users of a benchmark in the
-//! field's pair files from training, folds them in from their training pairs, and compares with a model
-//! that was trained on everybody.
+//! How good fold-in is, and what explanations cost: hides a tenth of the users of a benchmark in pair files
+//! from training, folds them in from their training pairs, and compares with a model trained on all users.
 //!
 //! ```text
 //! cargo run --release --example newcomers -- --train train.txt --test test.txt --epochs 20
@@ -35,10 +34,10 @@ struct Args {
     /// Propagation layers
     #[arg(long, default_value_t = 1)]
     layers: usize,
-    /// One user in so many is hidden
+    /// Hide one user in this many
     #[arg(long, default_value_t = 10)]
     one_in: u32,
-    /// The seed of every random choice
+    /// Seed of all random choices
     #[arg(long, default_value_t = 42)]
     seed: u64,
 }
@@ -110,7 +109,7 @@ fn main() -> anyhow::Result<()> {
     Ok(())
 }
 
-/// The training pairs of those who are not hidden.
+/// The training pairs of the users that are not hidden.
 fn without(pairs: &Interactions, is_hidden: impl Fn(u32) -> bool) -> anyhow::Result<Interactions> {
     let mut builder = InteractionsBuilder::from_names(pairs.behaviors(), pairs.behaviors())?;
     for pair in pairs.iter().filter(|pair| !is_hidden(pair.user.0)) {
@@ -147,7 +146,7 @@ fn fit(dataset: &Dataset, args: &Args) -> anyhow::Result<Artifact> {
     Ok(train_with(dataset, &spec, &config, Device::Cpu, &run, &mut progress)?.artifact)
 }
 
-/// Recall@20 of the test pairs over the users given.
+/// Recall@20 of the test pairs over these users.
 fn recall(
     dataset: &Dataset,
     users: &[UserId],
@@ -176,7 +175,7 @@ fn recall(
 }
 
 /// The largest gap between contributions and score over 1,000 random pairs, and the time of an
-/// explanation, over these and over items of lists.
+/// explanation, over these and over recommended items.
 fn explanations(shop: &Recommender, dataset: &Dataset, seed: u64) -> anyhow::Result<()> {
     let random = Random::new(seed, Stream::Recommendation);
     let (n_users, n_items) = (dataset.users.len() as u32, dataset.items.len() as u32);

@@ -1,12 +1,12 @@
-//! Any benchmark in the field's pair files (`user item item ...` a line): trains a model and prints
-//! its figures on the test pairs at stated epochs, beside popularity.
+//! Any benchmark in pair files (lines of `user item item ...`): trains a model and prints its figures on the
+//! test pairs at given epochs, beside popularity.
 //!
 //! ```text
 //! cargo run --release --example pairs -- --train train.txt --test test.txt --report-at 10,20
 //! ```
 //!
-//! The epochs to report at are fixed beforehand, so nothing is chosen on test data. With
-//! `--valid`, the best epoch on those pairs is kept instead and the rest is its figures.
+//! The epochs to report are fixed beforehand, so nothing is chosen on test data. With `--valid`, it reports
+//! the best epoch on those pairs instead.
 #![expect(clippy::print_stdout, reason = "an example talks to a person")]
 
 use clap::Parser;
@@ -18,8 +18,8 @@ use lightgcn::store::Storage;
 use lightgcn::train::{EndReason, LayerWeightChoice, LossConfig, Schedule, SoftmaxConfig};
 use std::path::PathBuf;
 
-/// Training frees and takes large buffers at every step; this allocator keeps them, where the
-/// system's gives each back to the kernel and pays for fresh pages.
+/// Training frees and allocates large buffers at every step. This allocator keeps them; the system's
+/// returns each to the kernel and pays for fresh pages.
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
@@ -29,7 +29,7 @@ struct Args {
     /// Training pairs
     #[arg(long)]
     train: PathBuf,
-    /// Validation pairs; those that stand in the training file too are taken out of training
+    /// Validation pairs; those also in the training file are removed from training
     #[arg(long)]
     valid: Option<PathBuf>,
     /// Test pairs
@@ -38,13 +38,13 @@ struct Args {
     /// lightgcn, lightgcn++, ngcf or mf
     #[arg(long, default_value = "lightgcn")]
     model: String,
-    /// Numbers in an embedding
+    /// Size of an embedding
     #[arg(long, default_value_t = 64)]
     dimension: usize,
     /// Propagation layers of lightgcn
     #[arg(long, default_value_t = 3)]
     layers: usize,
-    /// Pairs in a step
+    /// Pairs per step
     #[arg(long, default_value_t = 2048)]
     batch_size: usize,
     /// Adam's step size
@@ -56,19 +56,19 @@ struct Args {
     /// bpr, or softmax with in-batch negatives
     #[arg(long, default_value = "bpr")]
     loss: String,
-    /// Softmax: what cosines are divided by
+    /// Softmax: temperature of the cosines
     #[arg(long, default_value_t = 0.1)]
     temperature: f64,
-    /// Softmax: the weight of the negatives' logarithm
+    /// Softmax: weight of the term over negatives
     #[arg(long, default_value_t = 1.0)]
     negative_weight: f64,
     /// Softmax: keep a user's known positives among their negatives
     #[arg(long)]
     keep_positives: bool,
-    /// Softmax: items drawn uniformly for each batch, beside its own
+    /// Softmax: items drawn uniformly for each batch, in addition to its own
     #[arg(long, default_value_t = 0)]
     shared_negatives: usize,
-    /// Xavier's uniform initial embeddings instead of normal ones
+    /// Xavier uniform initialization instead of normal
     #[arg(long)]
     xavier: bool,
     /// Softmax: strength of the popularity correction, 0 to 1
@@ -77,40 +77,40 @@ struct Args {
     /// Weights of the layers of lightgcn from layer 0 on, instead of equal ones
     #[arg(long, value_delimiter = ',')]
     layer_weights: Vec<f32>,
-    /// How the step size changes: constant, linear or cosine
+    /// Schedule of the step size: constant, linear or cosine
     #[arg(long, default_value = "constant")]
     schedule: String,
-    /// The share of the step size that is left at the end of a linear or cosine schedule
+    /// Final share of the step size of a linear or cosine schedule
     #[arg(long, default_value_t = 0.05)]
     final_share: f64,
-    /// Read layers rounded to 16 bits in products over the whole graph
+    /// Round layers to 16 bits in products over the whole graph
     #[arg(long)]
     bf16_layers: bool,
-    /// Report the answers from items' embeddings of 16 bits too
+    /// Also report answers from 16-bit item embeddings
     #[arg(long)]
     bf16_answers: bool,
-    /// A linear filter to report too: item-knn, rp3beta, ease, gf-cf, chebyshev or svd
+    /// Also report a linear filter: item-knn, rp3beta, ease, gf-cf, chebyshev or svd
     #[arg(long)]
     filter: Option<Filter>,
-    /// Report the last model blended with the filter, which has this weight
+    /// Report the last model blended with the filter at this weight
     #[arg(long, requires = "filter")]
     blend_weight: Option<f64>,
     /// Choose that weight on the validation pairs, and print every candidate's figure
     #[arg(long, requires = "filter", conflicts_with = "blend_weight")]
     blend: bool,
-    /// Train through autodiff even where fused steps would do
+    /// Train through autodiff even if fused steps are possible
     #[arg(long)]
     autodiff: bool,
     /// Epochs at which to report, ascending
     #[arg(long, value_delimiter = ',', default_value = "10,20")]
     report_at: Vec<u32>,
-    /// The seed of every random choice
+    /// Seed of all random choices
     #[arg(long, default_value_t = 42)]
     seed: u64,
     /// auto, cpu, wgpu[:N] or cuda[:N]
     #[arg(long, default_value = "auto")]
     device: Device,
-    /// The folder of the run's record and checkpoint; a temporary one unless named
+    /// Folder of the run's record and checkpoint [default: a temporary one]
     #[arg(long)]
     run: Option<PathBuf>,
 }
@@ -260,7 +260,7 @@ fn main() -> anyhow::Result<()> {
     Ok(())
 }
 
-/// The weight of the filter in the blend that was asked for: given, or chosen on the validation pairs.
+/// The filter's weight in the blend: given, or chosen on the validation pairs.
 fn blend_weight(
     args: &Args,
     model: &dyn Scorer,

@@ -1,5 +1,5 @@
-//! Our side of `benches/peers`: one task on pair files, and one line of JSON with its seconds, its CPU
-//! seconds, the peak memory of the process and, of an evaluation, its figures.
+//! Our side of `benches/peers`: runs one task on pair files and prints one line of JSON with its seconds, CPU
+//! seconds, the peak memory of the process and, for an evaluation, the figures.
 //!
 //! ```text
 //! cargo run --release --example peer -- epoch --data $LIGHTGCN_DATA/gowalla --steps 48
@@ -19,7 +19,7 @@ use lightgcn::train::{Observer, Preset, StopSignal, TrainEvent};
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
-/// As in training proper: this allocator keeps large buffers.
+/// As in the command: this allocator keeps large buffers.
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
@@ -27,17 +27,17 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 struct Args {
     /// What to measure
     task: Task,
-    /// A folder with train.txt and test.txt, pair files of the field's form
+    /// Folder with the pair files train.txt and test.txt
     #[arg(long)]
     data: PathBuf,
     /// Steps, or repetitions, to measure
     #[arg(long, default_value_t = 1)]
     steps: usize,
-    /// Users that are answered at once
+    /// Users per call
     #[arg(long, default_value_t = 1024)]
     users: usize,
     /// Embeddings of layer 0 to rank by: 32-bit numbers, little-endian, [n_nodes, 64], users
-    /// first; random ones unless given
+    /// first [default: random]
     #[arg(long)]
     start: Option<PathBuf>,
 }
@@ -86,7 +86,7 @@ fn report(start: Moment, end: Moment, steps: usize, figures: &str) {
     );
 }
 
-/// Takes the time between the first report of batches and the one after the wanted steps.
+/// Measures the time from the first report of batches to the one after the requested steps.
 struct Watch {
     steps: usize,
     /// Batches of an epoch.
@@ -130,7 +130,7 @@ fn main() -> anyhow::Result<()> {
     }
 }
 
-/// Steps by the published recipe, whatever the library's defaults are: three layers, BPR with one
+/// Steps of the published recipe, whatever the library's defaults: three layers, BPR with one
 /// negative, L2 1e-4, batches of 2,048 pairs; linear propagation, so that they are fused.
 fn epoch(dataset: &Dataset, steps: usize) -> anyhow::Result<()> {
     let recipe = Preset::Paper.candidate();
@@ -184,7 +184,7 @@ fn evaluate(dataset: &Dataset, args: &Args) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// The best 20 items of users who have not been asked about before.
+/// The best 20 items of users not asked about before.
 fn best_items(dataset: &Dataset, args: &Args) -> anyhow::Result<()> {
     const WARM_UP: usize = 3;
     let ranker = Table::new(dataset, args.start.as_deref())?.ranker()?;
@@ -212,7 +212,7 @@ fn best_items(dataset: &Dataset, args: &Args) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Layer 0 and the graph that carries it to the final embeddings.
+/// Layer 0 and the graph that propagates it to the final embeddings.
 struct Table {
     layer: Vec<f32>,
     adjacency: Adjacency,

@@ -1,7 +1,6 @@
-//! How much lists tell about a person: a membership-inference test on a benchmark in the field's pair
-//! files. For each user one training pair and one test pair are shown to an attacker who knows the
-//! user's list of 20 and how alike any two items are (by `similar`), and who must say which pair
-//! was in training. The area under the ROC curve (AUC) is 0.5 for one who learns nothing.
+//! How much lists reveal about a person: a membership-inference test on a benchmark in pair files. For
+//! each user, an attacker who knows the user's list of 20 and how similar any two items are (by `similar`)
+//! must tell one training pair from one test pair. An area under the ROC curve (AUC) of 0.5 is chance.
 //!
 //! ```text
 //! cargo run --release --example privacy -- --train train.txt --test test.txt --epochs 10
@@ -18,7 +17,7 @@ use std::path::PathBuf;
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
-/// Measure what lists of 20 tell about training pairs.
+/// Measure what lists of 20 reveal about training pairs.
 #[derive(Parser)]
 struct Args {
     /// Training pairs
@@ -33,15 +32,15 @@ struct Args {
     /// Users to attack
     #[arg(long, default_value_t = 5000)]
     users: usize,
-    /// The shares of exploration to measure
+    /// Shares of exploration to measure
     #[arg(long, value_delimiter = ',', default_value = "0,0.05,0.1,0.2")]
     exploration: Vec<f64>,
-    /// The seed of every random choice
+    /// Seed of all random choices
     #[arg(long, default_value_t = 42)]
     seed: u64,
 }
 
-/// A pair that the attacker judges.
+/// A pair for the attacker to judge.
 struct Pair {
     user: UserId,
     item: ItemId,
@@ -94,7 +93,7 @@ fn main() -> anyhow::Result<()> {
     Ok(())
 }
 
-/// One pair of training and one of test for users drawn at random.
+/// One training pair and one test pair for randomly drawn users.
 fn pairs(dataset: &Dataset, args: &Args) -> Vec<Pair> {
     let random = Random::new(args.seed, Stream::Bootstrap);
     let (train, test) = (
@@ -125,9 +124,8 @@ fn pairs(dataset: &Dataset, args: &Args) -> Vec<Pair> {
         .collect()
 }
 
-/// The AUC of the attacker who takes a pair for a training pair by the mean cosine of its item with the
-/// list; an item that stands in the list was surely not bought where bought ones are hidden, and is the
-/// likeliest where they are not.
+/// The AUC of an attacker who scores a pair by the mean cosine of its item with the list. An item on the list
+/// was surely not bought if bought items are hidden, and most likely bought if they are not.
 fn attack(
     shop: &Recommender,
     pairs: &[Pair],
@@ -184,7 +182,7 @@ fn attack(
     }))
 }
 
-/// The chance that a training pair scores higher than a test pair, ties counting half.
+/// The probability that a training pair scores higher than a test pair, ties counting half.
 fn auc(pairs: &[Pair], mut score: impl FnMut(&Pair) -> f64) -> f64 {
     let mut all: Vec<(f64, bool)> = pairs
         .iter()

@@ -1,5 +1,4 @@
-//! What the benches measure on: synthetic shops of three sizes, Gowalla where it is at hand, and random
-//! embeddings.
+//! Data for the benchmarks: synthetic shops of three sizes, Gowalla if available, and random embeddings.
 
 mod shop;
 
@@ -7,9 +6,9 @@ use criterion::BenchmarkId;
 
 pub(crate) use shop::{Shop, shops};
 
-/// The dimension of embeddings everywhere.
+/// The dimension of all embeddings.
 pub(crate) const DIM: usize = 64;
-/// The positive pairs of a batch everywhere.
+/// The positive pairs per batch.
 pub(crate) const BATCH: usize = 2048;
 
 /// A number that looks random, from its position alone (the finalizer of SplitMix64).
@@ -32,7 +31,7 @@ pub(crate) fn embeddings(n_rows: usize) -> Vec<f32> {
         .collect()
 }
 
-/// What is measured, and at which size: its place in the reports is `group/what/size`.
+/// Names a benchmark and its size: reports call it `group/what/size`.
 pub(crate) fn id(what: &str, size: &str) -> BenchmarkId {
     BenchmarkId::new(what, size)
 }

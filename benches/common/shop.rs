@@ -1,4 +1,4 @@
-//! A shop that the benches measure on: its training pairs, truth, graph and batches.
+//! A shop for the benchmarks: its training pairs, truth, graph and batches.
 
 use std::collections::HashSet;
 use std::path::{Path, PathBuf};
@@ -34,16 +34,15 @@ static SHOPS: LazyLock<Vec<Shop>> = LazyLock::new(|| {
     shops
 });
 
-/// The shops in the order of their size: the synthetic x1, x4 and x16, of 50,633, 202,532 and 810,128
-/// training pairs with as many pairs a node in each, and Gowalla itself where the folder that
-/// `LIGHTGCN_DATA` names has it.
+/// The shops in order of size: the synthetic x1, x4 and x16, with 50,633, 202,532 and 810,128 training pairs
+/// and the same number of pairs per node, and Gowalla if it is in the folder `LIGHTGCN_DATA`.
 pub(crate) fn shops() -> &'static [Shop] {
     &SHOPS
 }
 
-/// A shop whose parts are made when something first asks for them.
+/// A shop whose parts are made on first use.
 pub(crate) struct Shop {
-    /// How reports call its size.
+    /// The name of its size in reports.
     pub(crate) name: &'static str,
     pub(crate) n_users: usize,
     pub(crate) n_items: usize,
@@ -107,7 +106,7 @@ impl Shop {
         &self.adjacency
     }
 
-    /// [`Self::adjacency`] as the loops take it, checked anew.
+    /// [`Self::adjacency`] as the loops take it, checked again.
     pub(crate) fn matrix(&self) -> CsrView<'_, u64, u32> {
         let a = self.adjacency();
         CsrView::new(a.row_offsets(), a.columns(), a.values(), a.n_columns())
@@ -135,8 +134,8 @@ impl Shop {
     }
 }
 
-/// A shop whose degrees follow a power law, popular nodes lying anywhere in the numbering: so many
-/// training pairs, and a quarter as many other pairs as the test's truth.
+/// A shop with power-law degrees, its popular nodes anywhere in the numbering: this many training pairs, and
+/// a quarter as many other pairs as the test's truth.
 fn power_law(users: usize, items: usize, pairs: usize) -> Split {
     let node = |position: u64, count: usize, exponent: f64| {
         (count as f64 * uniform(position).powf(exponent)) as usize * 7919 % count

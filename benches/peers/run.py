@@ -58,7 +58,7 @@ def arguments(words=None):
     parser.add_argument("--python", default=sys.executable, help="interpreter that makes the environment")
     parser.add_argument("--no-install", action="store_true", help="take the environment as it is")
     parser.add_argument("--prepare-only", action="store_true", help="install, build and write files, but do not measure")
-    parser.add_argument("--subset-users", type=positive, help="try on the first so many users; keeps no rows")
+    parser.add_argument("--subset-users", type=positive, help="trial run on the first N users; keeps no rows")
     parser.add_argument("--results", type=Path, default=HERE / "results", help="folder of the CSV files")
     parser.add_argument("--no-results", action="store_true", help="print only")
     args = parser.parse_args(words)

@@ -1,4 +1,4 @@
-//! Artifacts whose manifest vouches for whatever one of their files holds.
+//! Artifacts with one file replaced by any bytes, under a matching manifest.
 
 use lightgcn_store::{Artifact, Storage};
 use serde::{Deserialize, Serialize};
@@ -57,8 +57,8 @@ thread_local! {
     };
 }
 
-/// The first byte chooses the file and the storage (a tenth file is the manifest itself), the rest is
-/// what stands in the file.
+/// The first byte chooses the storage and the file (the last one is the manifest itself), the rest is the
+/// file's content.
 pub fn fuzz_one(bytes: &[u8]) {
     let Some((&choice, content)) = bytes.split_first() else {
         return;
@@ -94,7 +94,7 @@ pub fn fuzz_one(bytes: &[u8]) {
     });
 }
 
-/// What is accepted can be written again and answers.
+/// An accepted artifact can be written again and answers.
 fn check(path: &Path) {
     let Ok(artifact) = Artifact::load(path) else {
         return;

@@ -1,4 +1,4 @@
-//! Configuration files: what is read and found usable can be written and read again.
+//! Configuration files: a valid one can be written and read again.
 
 use lightgcn_data::PrepareConfig;
 use lightgcn_data::synthetic::ShopConfig;

@@ -1,4 +1,4 @@
-//! What the fuzz targets do with the bytes that they are given. See README.md.
+//! What the fuzz targets do with their input. See README.md.
 #![forbid(unsafe_code)]
 
 pub mod artifact;
@@ -8,7 +8,7 @@ pub mod requests;
 pub mod seeds;
 pub mod shop;
 
-/// A folder in memory where there is one.
+/// A temporary folder, in memory if possible.
 pub(crate) fn folder() -> tempfile::TempDir {
     let memory = std::path::Path::new("/dev/shm");
     let made = match memory.is_dir() {

@@ -1,4 +1,4 @@
-//! Event logs, catalogue and pair files: any bytes give a data set or a typed error.
+//! Event logs, catalogue and pair files: any bytes give a dataset or a typed error.
 
 use lightgcn_data::{Duplicates, PairFiles, PrepareConfig, SplitConfig, prepare};
 use std::path::PathBuf;

@@ -1,5 +1,5 @@
-//! The JSON of questions: any bytes give a refusal, or a question that is answered or refused with a
-//! typed error; an answer keeps its promises and can be written.
+//! JSON requests: any bytes give an error, or a request that is answered or gives a typed error; an answer
+//! is valid and can be written.
 
 use lightgcn_recommend::{ExplainRequest, ItemOptions, RecommendRequest, Recommender};
 use std::collections::HashSet;
@@ -12,7 +12,7 @@ thread_local! {
     };
 }
 
-/// The first byte chooses the kind of question, the rest is its JSON.
+/// The first byte chooses the kind of request, the rest is its JSON.
 pub fn fuzz_one(bytes: &[u8]) {
     let Some((&choice, json)) = bytes.split_first() else {
         return;

@@ -1,4 +1,4 @@
-//! Inputs to start from: what is right, and what was wrong once.
+//! Seed inputs: valid ones, and regressions.
 
 use lightgcn_store::Storage;
 

@@ -27,7 +27,7 @@ NAME = "pairs"
 
 
 class FirstBatches:
-    """A loader that ends after so many batches and is the given loader otherwise."""
+    """The given loader, cut after a number of batches."""
 
     def __init__(self, loader, count):
         self._loader, self._count = loader, count

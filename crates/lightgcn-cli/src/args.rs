@@ -1,4 +1,4 @@
-//! What the command understands.
+//! The command line.
 
 mod answers;
 mod service;
@@ -16,8 +16,8 @@ use std::path::PathBuf;
 
 /// From a raw shop event log to explained recommendations.
 ///
-/// The usual way is `prepare` (log to dataset), `train` (dataset to model), `evaluate`, then
-/// `recommend` and `explain`. Without a log, `generate` makes a synthetic shop.
+/// Typically: `prepare` (log to dataset), `train` (dataset to model), `evaluate`, then `recommend` and
+/// `explain`. If you have no log, `generate` makes a synthetic one.
 #[derive(Debug, Parser)]
 #[command(name = "lightgcn", version, after_help = EXAMPLES)]
 pub(crate) struct Cli {
@@ -40,73 +40,73 @@ const EXAMPLES: &str = "Examples:
   lightgcn explain shop.model 500000017 5700042
   lightgcn serve shop.model
 
-Any option of a configuration file (--config FILE.toml) is overridden by its flag.";
+Flags override the configuration file (--config FILE.toml).";
 
-/// Options of every command.
+/// Options of all commands.
 #[derive(Debug, Args)]
 pub(crate) struct Common {
-    /// A TOML file of options: seed, threads, device, and the tables [generate], [prepare],
-    /// [model], [train], [evaluate], [filters] and [serve]. Unknown keys are errors
+    /// A TOML configuration file: seed, threads, device, and the tables [generate], [prepare], [model],
+    /// [train], [evaluate], [filters] and [serve]. Unknown keys are errors
     #[arg(long, global = true, value_name = "FILE", env = "LIGHTGCN_CONFIG")]
     pub(crate) config: Option<PathBuf>,
-    /// The seed of every random choice: the same seed gives the same bytes [default: 42]
+    /// Seed of all random choices; the same seed gives the same bytes [default: 42]
     #[arg(long, global = true, env = "LIGHTGCN_SEED")]
     pub(crate) seed: Option<u64>,
-    /// Threads of the CPU; results do not depend on them [default: all cores]
+    /// CPU threads; results do not depend on the number [default: all cores]
     #[arg(long, global = true, env = "LIGHTGCN_THREADS")]
     pub(crate) threads: Option<usize>,
-    /// What to train on: auto, cpu, wgpu[:N] or cuda[:N] [default: auto]
+    /// Device to train on: auto, cpu, wgpu[:N] or cuda[:N] [default: auto]
     #[arg(long, global = true, env = "LIGHTGCN_DEVICE")]
     pub(crate) device: Option<Device>,
-    /// Print one JSON object on standard output, and everything else on standard error
+    /// Print one JSON object to standard output and everything else to standard error
     #[arg(long, global = true)]
     pub(crate) json: bool,
-    /// Say more on standard error (-v: information, -vv: details)
+    /// Log more to standard error (-v: info, -vv: debug)
     #[arg(long, short, global = true, action = clap::ArgAction::Count)]
     pub(crate) verbose: u8,
 }
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
-    /// Make the event log of a synthetic shop, or the statistics of a log
+    /// Generate the event log of a synthetic shop, or print the statistics of a log
     Generate(GenerateArgs),
-    /// Read event logs, weigh and split them, and write a dataset
+    /// Turn event logs into a dataset: read, split, weigh
     Prepare(PrepareArgs),
-    /// Train a model on a dataset or on pair files, and write it
+    /// Train a model on a dataset or on pair files
     Train(TrainArgs),
-    /// Train a model again on old and new events, from what it learned so far, and let the new one take its
-    /// place only if validation does not fall: exit code 0 if it did, 3 if it did not
+    /// Continue training a model on old and new events, and replace it only if validation does not get
+    /// worse (exit code 0 if replaced, 3 if not)
     Retrain(RetrainArgs),
-    /// Search for the best options of a model on the validation part of a dataset
+    /// Search for the best options of a model on validation data
     Tune(TuneArgs),
-    /// Measure a model on the test part of its dataset, beside its baselines
+    /// Evaluate a model on test data, beside baselines
     Evaluate(EvaluateArgs),
-    /// Print the items that users are likeliest to buy
+    /// Print the items that users are most likely to buy
     Recommend(RecommendArgs),
-    /// Print the paths through the graph that lead from a user to an item
+    /// Explain an item for a user: contributions, and paths through the graph
     Explain(ExplainArgs),
-    /// The events that a service keeps: export them for training, remove what was trained on
+    /// Export the events stored by a service, or prune those already trained on
     #[command(subcommand)]
     Events(EventsCommand),
-    /// Answer over HTTP, with a page, until it is told to stop (SIGTERM or Ctrl-C)
+    /// Serve recommendations over HTTP, with a web page, until SIGTERM or Ctrl-C
     Serve(ServeArgs),
 }
 
 #[derive(Debug, Args)]
 pub(crate) struct GenerateArgs {
-    /// Events to make [default: 200000]
+    /// Number of events [default: 200000]
     #[arg(long, allow_negative_numbers = true)]
     pub(crate) events: Option<u64>,
-    /// Users [default: scales with the events as in real logs]
+    /// Number of users [default: grows with the events as in real logs]
     #[arg(long, allow_negative_numbers = true)]
     pub(crate) users: Option<u64>,
-    /// Items [default: scales with the events as in real logs]
+    /// Number of items [default: grows with the events as in real logs]
     #[arg(long, allow_negative_numbers = true)]
     pub(crate) items: Option<u64>,
-    /// The log to write; compressed where it ends in .gz or .zst
+    /// Log to write; compressed if it ends in .gz or .zst
     #[arg(long, required_unless_present = "statistics")]
     pub(crate) out: Option<PathBuf>,
-    /// Instead of making a log, print the statistics of this one
+    /// Print the statistics of this log instead of generating one
     #[arg(long, value_name = "LOG", conflicts_with = "out")]
     pub(crate) statistics: Option<PathBuf>,
 }
@@ -115,11 +115,11 @@ pub(crate) struct GenerateArgs {
 pub(crate) enum SplitChoice {
     /// By time: the latest targets are test, those before them validation
     ByTime,
-    /// Each user's last bought item is test, the one before it validation
+    /// Each user's last new purchase is test, the one before it validation
     LeaveLastOut,
-    /// Pairs at random (the reference system's way; optimistic, since it looks into the future)
+    /// Random pairs, as in the reference system; optimistic, since it looks into the future
     Random,
-    /// Hold nothing out: the final model of a shop trains on everything
+    /// Hold nothing out, to train the final model on everything
     None,
 }
 
@@ -128,59 +128,58 @@ pub(crate) struct PrepareArgs {
     /// Event logs: CSV files or globs; plain, gzip or zstd
     #[arg(required = true, value_name = "LOG")]
     pub(crate) logs: Vec<String>,
-    /// The folder to write the dataset to
+    /// Folder to write the dataset to
     #[arg(long, value_name = "DATASET")]
     pub(crate) out: PathBuf,
-    /// How to hold out validation and test [default: by-time]
+    /// How to hold out validation and test data [default: by-time]
     #[arg(long)]
     pub(crate) split: Option<SplitChoice>,
-    /// The share held out for validation (random and by-time)
+    /// Share held out for validation (random and by-time)
     #[arg(long, allow_negative_numbers = true)]
     pub(crate) validation: Option<f64>,
-    /// The share held out for test (random and by-time)
+    /// Share held out for test (random and by-time)
     #[arg(long, allow_negative_numbers = true)]
     pub(crate) test: Option<f64>,
-    /// The weights of behaviors: shop-log or shop-log-strong-views (others by --config)
+    /// Weights of behaviors: shop-log or shop-log-strong-views; use --config for others
     #[arg(long, value_name = "PRESET")]
     pub(crate) weights: Option<String>,
-    /// Let an event count half for every so many days of its age
+    /// Halve the weight of an event for every DAYS of its age
     #[arg(long, value_name = "DAYS", allow_negative_numbers = true)]
     pub(crate) half_life_days: Option<f64>,
-    /// Keep users and items with at least so many pairs
+    /// Keep only users and items with at least this many pairs
     #[arg(long, allow_negative_numbers = true)]
     pub(crate) k_core: Option<u32>,
     /// Keep exact duplicate rows
     #[arg(long)]
     pub(crate) keep_duplicates: bool,
-    /// Count and report bad rows instead of stopping at the first
+    /// Skip and count bad rows instead of stopping at the first
     #[arg(long)]
     pub(crate) skip_bad_rows: bool,
-    /// Item files with category, brand or price columns
+    /// CSV files of items with category, brand or price columns
     #[arg(long, value_name = "FILE")]
     pub(crate) catalogue: Vec<String>,
 }
 
-/// Where the data comes from: a prepared dataset, or pair files.
+/// The data: a prepared dataset, or pair files.
 #[derive(Debug, Args)]
 pub(crate) struct DataArgs {
-    /// A dataset that `prepare` wrote
+    /// Dataset written by `prepare`
     #[arg(
         value_name = "DATASET",
         required_unless_present = "pairs_train",
         conflicts_with = "pairs_train"
     )]
     pub(crate) dataset: Option<PathBuf>,
-    /// Training pairs: `user item item ...` a line
+    /// Training pairs: lines of `user item item ...`
     #[arg(long, value_name = "FILE")]
     pub(crate) pairs_train: Option<PathBuf>,
-    /// Validation pairs; those that stand in the training file too are taken out of training
+    /// Validation pairs; those also in the training file are removed from training
     #[arg(long, value_name = "FILE", requires = "pairs_train")]
     pub(crate) pairs_valid: Option<PathBuf>,
     /// Test pairs
     #[arg(long, value_name = "FILE", requires = "pairs_train")]
     pub(crate) pairs_test: Option<PathBuf>,
-    /// Keep items and users without a training pair in the catalogue and in the truth, as
-    /// published figures do
+    /// Keep users and items without a training pair, as published figures do
     #[arg(long, requires = "pairs_train")]
     pub(crate) keep_unseen: bool,
 }

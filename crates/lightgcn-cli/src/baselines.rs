@@ -1,10 +1,10 @@
-//! A list of linear filters, as a flag and a configuration file have it.
+//! A list of linear filters, for a flag and the configuration file.
 
 use lightgcn::linear::Filter;
 use serde::{Deserialize, Deserializer, de};
 use std::str::FromStr;
 
-/// Distinct filters to measure beside a model, in the order given.
+/// Distinct filters to compare with a model, in the given order.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Baselines(Vec<Filter>);
 
@@ -12,7 +12,7 @@ impl Baselines {
     fn new(filters: Vec<Filter>) -> Result<Self, String> {
         for (n, filter) in filters.iter().enumerate() {
             if filters[..n].contains(filter) {
-                return Err(format!("{filter} is named twice"));
+                return Err(format!("{filter} is listed twice"));
             }
         }
         Ok(Self(filters))
@@ -24,7 +24,7 @@ impl Baselines {
 }
 
 impl Default for Baselines {
-    /// What every report has.
+    /// The default of every report.
     fn default() -> Self {
         Self(vec![Filter::ItemKnn])
     }
@@ -33,13 +33,13 @@ impl Default for Baselines {
 impl FromStr for Baselines {
     type Err = String;
 
-    /// Names with commas between them, or `none`.
+    /// Comma-separated names, or `none`.
     fn from_str(text: &str) -> Result<Self, String> {
         if text == "none" {
             return Ok(Self(Vec::new()));
         }
         let filter = |name: &str| match name.trim() {
-            "none" => Err("none stands alone".to_owned()),
+            "none" => Err("none cannot be combined with filters".to_owned()),
             name => name.parse::<Filter>().map_err(|error| error.to_string()),
         };
         Self::new(text.split(',').map(filter).collect::<Result<_, _>>()?)
@@ -47,7 +47,7 @@ impl FromStr for Baselines {
 }
 
 impl<'de> Deserialize<'de> for Baselines {
-    /// A list of names, which may be empty.
+    /// A list of names, possibly empty.
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         Self::new(Vec::deserialize(deserializer)?).map_err(de::Error::custom)
     }
@@ -67,8 +67,8 @@ mod tests {
             [Filter::Svd, Filter::Ease]
         );
         for (text, word) in [
-            ("svd,svd", "svd is named twice"),
-            ("svd,none", "none stands alone"),
+            ("svd,svd", "svd is listed twice"),
+            ("svd,none", "none cannot be combined"),
             ("", "unknown filter \"\""),
             ("knn", "item-knn, rp3beta"),
         ] {

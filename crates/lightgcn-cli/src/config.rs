@@ -1,4 +1,4 @@
-//! The configuration file, and the flags that override it.
+//! The configuration file and the flags that override it.
 
 use crate::args::Common;
 use crate::baselines::Baselines;
@@ -14,9 +14,9 @@ use std::path::Path;
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub(crate) struct EvaluateConfig {
-    /// The K of the metrics.
+    /// Cutoffs K of the metrics.
     pub(crate) ks: Vec<usize>,
-    /// The linear filters beside the model.
+    /// Linear filters to compare with.
     pub(crate) baselines: Baselines,
 }
 
@@ -33,29 +33,28 @@ pub(crate) struct Config {
     pub(crate) train: TrainConfig,
     pub(crate) evaluate: EvaluateConfig,
     pub(crate) filters: FilterConfigs,
-    /// The service, as it stands in the file: the environment goes over it.
+    /// The service, as in the file; the environment overrides it.
     pub(crate) serve: toml::Table,
 }
 
-/// The seed where none is given.
-const USUAL_SEED: u64 = 42;
+/// The default seed.
+const DEFAULT_SEED: u64 = 42;
 
 impl Config {
-    /// The seed of the flag or the file, or the usual one.
+    /// The seed of the flag, the file, or the default.
     pub(crate) fn seed(&self) -> u64 {
-        self.seed.unwrap_or(USUAL_SEED)
+        self.seed.unwrap_or(DEFAULT_SEED)
     }
 
-    /// The device of the flag or the file, or the best that there is.
+    /// The device of the flag or the file, or the best one available.
     pub(crate) fn device(&self) -> Device {
         self.device.unwrap_or_default()
     }
 }
 
-/// Reads the configuration file, if one is named, over the model and training to start from, and lets the
-/// common flags override it. A `[model]` table replaces the start's model; the keys of a `[train]` table
-/// replace its own. The one seed goes to every table; without it, a table's own seed counts, then, of the
-/// training, the start's.
+/// Layers the common flags over the configuration file, if any, over `start`. A `[model]` table replaces
+/// the start's model; the keys of a `[train]` table override the start's. A global seed goes to every
+/// table; otherwise a table's own seed counts, then the start's (training) or the default.
 pub(crate) fn load(common: &Common, start: Candidate) -> anyhow::Result<Config> {
     let text = match &common.config {
         None => String::new(),
@@ -88,16 +87,16 @@ pub(crate) fn load(common: &Common, start: Candidate) -> anyhow::Result<Config> 
     };
     let filters = &mut config.filters;
     for (path, seed, usual) in [
-        (&["generate"][..], &mut config.generate.seed, USUAL_SEED),
-        (&["prepare"], &mut config.prepare.seed, USUAL_SEED),
+        (&["generate"][..], &mut config.generate.seed, DEFAULT_SEED),
+        (&["prepare"], &mut config.prepare.seed, DEFAULT_SEED),
         (&["train"], &mut config.train.seed, seed),
-        (&["filters", "gf-cf"], &mut filters.gf_cf.seed, USUAL_SEED),
+        (&["filters", "gf-cf"], &mut filters.gf_cf.seed, DEFAULT_SEED),
         (
             &["filters", "chebyshev"],
             &mut filters.chebyshev.seed,
-            USUAL_SEED,
+            DEFAULT_SEED,
         ),
-        (&["filters", "svd"], &mut filters.svd.seed, USUAL_SEED),
+        (&["filters", "svd"], &mut filters.svd.seed, DEFAULT_SEED),
     ] {
         match config.seed {
             Some(given) => *seed = given,

@@ -28,7 +28,7 @@ impl Format {
             Some("csv") => Ok(Self::Csv),
             Some("parquet") => Ok(Self::Parquet),
             _ => bail!(
-                "{} is neither .csv nor .parquet; name a file that ends so",
+                "{} is neither .csv nor .parquet; use one of these extensions",
                 path.display()
             ),
         }

@@ -18,8 +18,8 @@ use output::Output;
 use std::io::IsTerminal;
 use std::process::ExitCode;
 
-/// Training frees and takes large buffers at every step; this allocator keeps them, where the
-/// system's gives each back to the kernel and pays for fresh pages.
+/// Training frees and allocates large buffers at every step. This allocator keeps them; the system's
+/// returns each to the kernel and pays for fresh pages.
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
@@ -28,7 +28,7 @@ fn main() -> ExitCode {
         Ok(cli) => cli,
         Err(error) => usage(&error),
     };
-    // Looking for GPUs tries OpenGL too, whose absence is no news.
+    // wgpu also tries OpenGL; its absence is not worth a warning.
     let levels = [
         "warn,wgpu_hal::gles=off",
         "info,wgpu_hal::gles=off",
@@ -52,7 +52,7 @@ fn main() -> ExitCode {
     }
 }
 
-/// Says what is wrong with the command line, or prints the help that it asks for, and ends.
+/// Reports a usage error, or prints the requested help, and exits.
 fn usage(error: &clap::Error) -> ! {
     if error.use_stderr() && std::env::args_os().any(|argument| argument == "--json") {
         let text = error.to_string();

@@ -1,9 +1,9 @@
-//! What the command prints: for people, or one JSON object.
+//! Prints results as text or as one JSON object.
 
 use serde::Serialize;
 use std::io::Write;
 
-/// Prints results on standard output: text for people, or one JSON object where `--json` asks.
+/// Prints results to standard output: text, or one JSON object with `--json`.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Output {
     json: bool,
@@ -27,24 +27,24 @@ impl Output {
         Ok(())
     }
 
-    /// Prints an error on standard error; with `--json` also as an object on standard output.
+    /// Prints an error to standard error and, with `--json`, as an object to standard output.
     pub(crate) fn error(self, error: &anyhow::Error) {
         let text = whole_text(error);
         eprintln!("error: {text}");
         self.error_object(&text);
     }
 
-    /// With `--json`, prints an error as an object on standard output.
+    /// With `--json`, prints an error as an object to standard output.
     pub(crate) fn error_object(self, text: &str) {
         if self.json {
             let object = serde_json::json!({ "error": text });
-            // Nothing is left to tell where standard output is gone.
+            // If standard output is gone, there is nowhere to report it.
             let _ = writeln!(std::io::stdout(), "{object}");
         }
     }
 }
 
-/// An error with its causes; a cause that the text already tells is not told again.
+/// An error with its causes, without those the text already contains.
 fn whole_text(error: &anyhow::Error) -> String {
     let mut text = error.to_string();
     for cause in error.chain().skip(1).map(ToString::to_string) {
@@ -56,7 +56,7 @@ fn whole_text(error: &anyhow::Error) -> String {
     text
 }
 
-/// A table with aligned columns; the first row is the head.
+/// A table with aligned columns; the first row is the header.
 pub(crate) fn table(rows: &[Vec<String>]) -> String {
     let columns = rows.iter().map(Vec::len).max().unwrap_or(0);
     let width = |n: usize| {
@@ -86,7 +86,7 @@ mod tests {
     use anyhow::Context;
 
     #[test]
-    fn causes_are_told_once() {
+    fn causes_are_printed_once() {
         let fault = std::io::Error::other("the disk is full");
         let error = Err::<(), _>(fault).context("x: the disk is full; free space");
         let error = error.context("saving").unwrap_err();

@@ -1,9 +1,9 @@
-//! Progress of reading and writing: a bar on a terminal, a line at the end elsewhere.
+//! Progress bars on a terminal.
 
 use indicatif::{ProgressBar, ProgressStyle};
 use std::io::IsTerminal;
 
-/// A bar on standard error if that is a terminal, else nothing.
+/// A bar on standard error if that is a terminal, otherwise hidden.
 pub(crate) fn bar(total: u64, unit: &str) -> ProgressBar {
     if !std::io::stderr().is_terminal() {
         return ProgressBar::hidden();

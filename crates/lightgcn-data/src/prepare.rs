@@ -118,56 +118,40 @@ impl ValidPrepareConfig {
     #[must_use]
     pub fn options(&self) -> BTreeMap<String, String> {
         let config = &self.config;
-        let mut options = BTreeMap::new();
-        let mut set = |option: String, value: String| {
-            options.insert(option, value);
-        };
         let duplicates = match config.duplicates {
             Duplicates::Drop => "drop",
             Duplicates::Keep => "keep",
         };
-        set("duplicates".to_owned(), duplicates.to_owned());
-        set("skip_bad_rows".to_owned(), config.skip_bad_rows.to_string());
         let core = &config.k_core;
-        set(
-            "k_core.min_user_pairs".to_owned(),
-            core.min_user_pairs.to_string(),
-        );
-        set(
-            "k_core.min_item_pairs".to_owned(),
-            core.min_item_pairs.to_string(),
-        );
-        for behavior in &config.weights.behaviors {
+        let mut options: BTreeMap<String, String> = [
+            ("duplicates", duplicates.to_owned()),
+            ("skip_bad_rows", config.skip_bad_rows.to_string()),
+            ("k_core.min_user_pairs", core.min_user_pairs.to_string()),
+            ("k_core.min_item_pairs", core.min_item_pairs.to_string()),
+        ]
+        .map(|(option, value)| (option.to_owned(), value))
+        .into();
+        let weights = &config.weights;
+        for behavior in &weights.behaviors {
             let name = format!("weights.{}", behavior.name);
-            set(name.clone(), behavior.weight.to_string());
             if let Some(cap) = behavior.cap {
-                set(format!("{name}.cap"), cap.to_string());
+                options.insert(format!("{name}.cap"), cap.to_string());
             }
             if behavior.target {
-                set(format!("{name}.target"), "true".to_owned());
+                options.insert(format!("{name}.target"), "true".to_owned());
             }
+            options.insert(name, behavior.weight.to_string());
         }
-        let weights = &config.weights;
-        if let Some(ceiling) = weights.ceiling {
-            set(
-                "weights.ceiling.above".to_owned(),
-                ceiling.above.to_string(),
-            );
-            set(
-                "weights.ceiling.with_target".to_owned(),
-                ceiling.with_target.to_string(),
-            );
-            set(
-                "weights.ceiling.without_target".to_owned(),
-                ceiling.without_target.to_string(),
-            );
-        }
+        let ceiling = weights.ceiling;
         for (option, value) in [
+            ("ceiling.above", ceiling.map(|c| c.above)),
+            ("ceiling.with_target", ceiling.map(|c| c.with_target)),
+            ("ceiling.without_target", ceiling.map(|c| c.without_target)),
             ("floor", weights.floor),
             ("half_life_days", weights.half_life_days),
         ] {
             if let Some(value) = value {
-                set(format!("weights.{option}"), value.to_string());
+                options.insert(format!("weights.{option}"), value.to_string());
             }
         }
         config.format.describe(&mut options);

@@ -6,7 +6,7 @@ use lightgcn::core::Dataset;
 use lightgcn::data::PairFiles;
 use lightgcn::store::load_dataset;
 
-/// Loads the dataset that the arguments name. Stage reports go to standard error.
+/// Loads the dataset of the arguments. Stage reports go to standard error.
 pub(crate) fn dataset(args: &DataArgs) -> anyhow::Result<Dataset> {
     let dataset = match (&args.dataset, &args.pairs_train) {
         (Some(path), _) => return Ok(load_dataset(path)?),
@@ -17,7 +17,7 @@ pub(crate) fn dataset(args: &DataArgs) -> anyhow::Result<Dataset> {
             ..PairFiles::new(train)
         }
         .read()?,
-        (None, None) => bail!("name a dataset, or pair files with --pairs-train"),
+        (None, None) => bail!("give a dataset, or pair files with --pairs-train"),
     };
     for stage in &dataset.lineage.stages {
         eprintln!("{stage}");

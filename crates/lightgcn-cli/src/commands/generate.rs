@@ -31,7 +31,7 @@ pub(crate) fn run(args: &GenerateArgs, config: Config, output: &Output) -> anyho
     let path = args
         .out
         .as_ref()
-        .context("name the log to write with --out")?;
+        .context("give the log to write with --out")?;
     let mut shop = config.generate.clone();
     shop.n_events = args.events.unwrap_or(shop.n_events);
     shop.n_users = args.users.or(shop.n_users);
@@ -54,7 +54,7 @@ pub(crate) fn run(args: &GenerateArgs, config: Config, output: &Output) -> anyho
         .map(|(name, rows)| format!("{rows} {name}"))
         .collect();
     let text = format!(
-        "{} rows ({}; {} exact duplicates) of {} users, {} items and {} sessions are in {}",
+        "{} rows ({}; {} exact duplicates) of {} users, {} items and {} sessions written to {}",
         outcome.rows,
         acts.join(", "),
         outcome.duplicates,

@@ -1,11 +1,11 @@
-//! Ctrl-C in work that can be continued.
+//! Ctrl-C in resumable work.
 
 use anyhow::{Context, bail};
 use lightgcn::train::{EndReason, StopSignal};
 use std::path::Path;
 
-/// A signal that the first Ctrl-C raises, with `words`; a second one ends the program at once, since
-/// checkpoints and records are whole at any moment.
+/// A flag that the first Ctrl-C sets, printing `words`. A second one ends the program at once, since
+/// checkpoints and records are complete at any moment.
 pub(super) fn listen(words: &'static str) -> anyhow::Result<StopSignal> {
     let stop = StopSignal::new();
     let signal = stop.clone();
@@ -20,17 +20,17 @@ pub(super) fn listen(words: &'static str) -> anyhow::Result<StopSignal> {
     Ok(stop)
 }
 
-/// As [`listen`], for a training run.
+/// [`listen`] for a training run.
 pub(super) fn listen_in_training() -> anyhow::Result<StopSignal> {
-    listen("stopping after this batch; the run can be continued with --resume")
+    listen("stopping after this batch; continue the run with --resume")
 }
 
 /// # Errors
-/// If the run that ended was interrupted: it has made no model.
+/// If the run was interrupted, and so has no model.
 pub(super) fn refuse_interrupted(reason: EndReason, run: &Path) -> anyhow::Result<()> {
     if reason == EndReason::Interrupted {
         bail!(
-            "interrupted; no model was written. The checkpoint in {} holds the run: continue it \
+            "interrupted; no model was written. The run is saved in the checkpoint in {}: continue it \
              with --resume",
             run.display()
         );

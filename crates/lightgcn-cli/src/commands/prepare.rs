@@ -52,7 +52,7 @@ pub(crate) fn run(args: &PrepareArgs, config: Config, output: &Output) -> anyhow
     };
     let text = format!(
         "{} users, {} items, {} training pairs ({} with a target), {} validation and {} \
-         test targets are in {}",
+         test targets written to {}",
         outcome.users,
         outcome.items,
         outcome.training_pairs,
@@ -68,8 +68,8 @@ fn override_options(args: &PrepareArgs, options: &mut PrepareConfig) -> anyhow::
     if let Some(name) = &args.weights {
         options.weights = BehaviorWeightsConfig::preset(name).with_context(|| {
             format!(
-                "unknown weights {name:?}; use shop-log or shop-log-strong-views, or write the \
-                 table [prepare.weights] in a configuration file"
+                "unknown weights {name:?}; use shop-log or shop-log-strong-views, or define \
+                 [prepare.weights] in a configuration file"
             )
         })?;
     }
@@ -114,7 +114,7 @@ fn override_shares(args: &PrepareArgs, split: &mut SplitConfig) -> anyhow::Resul
                 *test = TimeCut::Share(share);
             }
         }
-        _ => bail!("--validation and --test are shares of the splits by-time and random"),
+        _ => bail!("--validation and --test apply only to the splits by-time and random"),
     }
     Ok(())
 }

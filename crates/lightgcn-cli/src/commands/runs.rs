@@ -1,4 +1,4 @@
-//! Where the runs of a model are, and how a retrained model's run takes the place of the one before it.
+//! Where a model's runs are, and how a retrained model's run replaces the previous one.
 
 use anyhow::{Context, ensure};
 use lightgcn::store::Artifact;
@@ -7,17 +7,17 @@ use std::ffi::OsStr;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-/// What a run's folder holds: what training writes, and the evaluation that a person may put there for the page.
+/// The content of a run's folder: what training writes, and the evaluation you may add for the page.
 const PARTS: [&str; 3] = ["run.jsonl", "checkpoint", "evaluation.json"];
 
-/// The path whose name is that of another one and an ending; a slash after the name is no part of it.
+/// `path` with `ending` appended to its name, ignoring trailing slashes.
 pub(super) fn beside(path: &Path, ending: &str) -> PathBuf {
     let mut name = path.components().as_path().to_owned().into_os_string();
     name.push(ending);
     PathBuf::from(name)
 }
 
-/// The run of a model, unless told otherwise.
+/// The default run of a model.
 pub(super) fn of(model: &Path) -> PathBuf {
     beside(model, ".run")
 }
@@ -27,8 +27,8 @@ pub(super) fn next_of(model: &Path) -> PathBuf {
     beside(model, ".run.next")
 }
 
-/// Lets the run of the model that stands at `model` follow it. Where a crash came between the publishing of a
-/// model and this, the next retraining does it.
+/// Makes the retraining's run the run of the published model at `model`. After a crash between publishing
+/// and this, the next retraining does it.
 pub(super) fn follow(model: &Path, artifact: &Artifact) -> anyhow::Result<()> {
     let (run, next) = (of(model), next_of(model));
     if !checkpoint_is_of(&next, artifact)? {
@@ -39,7 +39,7 @@ pub(super) fn follow(model: &Path, artifact: &Artifact) -> anyhow::Result<()> {
         .with_context(|| format!("renaming {} to {}", next.display(), run.display()))
 }
 
-/// Removes a run's folder; one that holds anything else is left alone.
+/// Removes a run's folder, unless it has anything else in it.
 pub(super) fn remove(run: &Path) -> anyhow::Result<()> {
     if fs::symlink_metadata(run).is_err() {
         return Ok(());
@@ -51,7 +51,7 @@ pub(super) fn remove(run: &Path) -> anyhow::Result<()> {
             || name.to_string_lossy().starts_with("checkpoint.tmp-");
         ensure!(
             known,
-            "{} holds {:?}, which is not part of a run; move it elsewhere",
+            "{} has {:?}, which is not part of a run; move it elsewhere",
             run.display(),
             name
         );

@@ -1,7 +1,7 @@
 //! What the log and catalogue files say about each item.
 
 use crate::log::table::Table;
-use crate::{DataError, ReadConfig, RowIssue, expand_paths};
+use crate::{DataError, LogFormat, ReadConfig, RowIssue, expand_paths};
 use hashbrown::HashMap;
 use lightgcn_core::{Catalogue, InputFile, ItemId, LabelColumn, StageReport, Vocabulary};
 
@@ -10,7 +10,7 @@ const UNKNOWN: u32 = u32::MAX;
 /// Labels of items, each with the time it was last seen. The later of two labels wins; at equal times,
 /// the one that comes later in the files.
 #[derive(Debug, Clone, Default)]
-pub(crate) struct LatestLabels {
+struct LatestLabels {
     labels: Vec<String>,
     numbers: HashMap<String, u32>,
     codes: Vec<u32>,
@@ -20,7 +20,7 @@ pub(crate) struct LatestLabels {
 impl LatestLabels {
     /// Records a label; empty labels are ignored.
     #[inline]
-    pub(crate) fn observe(&mut self, item: ItemId, time: i64, label: &str) {
+    fn observe(&mut self, item: ItemId, time: i64, label: &str) {
         if label.is_empty() {
             return;
         }
@@ -59,7 +59,7 @@ impl LatestLabels {
 
 /// Prices of items, each with the time it was last seen.
 #[derive(Debug, Clone, Default)]
-pub(crate) struct LatestPrices {
+struct LatestPrices {
     prices: Vec<Option<f64>>,
     times: Vec<i64>,
 }
@@ -67,7 +67,7 @@ pub(crate) struct LatestPrices {
 impl LatestPrices {
     /// Records a price; negative ones, of which the real log has some, are ignored.
     #[inline]
-    pub(crate) fn observe(&mut self, item: ItemId, time: i64, price: f64) {
+    fn observe(&mut self, item: ItemId, time: i64, price: f64) {
         if price.is_nan() || price < 0.0 {
             return;
         }
@@ -90,13 +90,33 @@ impl LatestPrices {
 /// Everything one source has said about the items so far.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Observations {
-    pub(crate) category_id: LatestLabels,
-    pub(crate) category_code: LatestLabels,
-    pub(crate) brand: LatestLabels,
-    pub(crate) price: LatestPrices,
+    category_id: LatestLabels,
+    category_code: LatestLabels,
+    brand: LatestLabels,
+    price: LatestPrices,
+}
+
+/// What a row says about its item; empty fields say nothing.
+pub(crate) struct Details<'t> {
+    pub(crate) category_id: &'t str,
+    pub(crate) category_code: &'t str,
+    pub(crate) brand: &'t str,
+    pub(crate) price: Option<f64>,
 }
 
 impl Observations {
+    /// Records what was said about an item at `time`.
+    #[inline]
+    pub(crate) fn observe(&mut self, item: ItemId, time: i64, details: &Details<'_>) {
+        self.category_id.observe(item, time, details.category_id);
+        self.category_code
+            .observe(item, time, details.category_code);
+        self.brand.observe(item, time, details.brand);
+        if let Some(price) = details.price {
+            self.price.observe(item, time, price);
+        }
+    }
+
     /// The catalogue of `n_items` items; `other` fills in what is unknown here.
     pub(crate) fn catalogue(&self, n_items: usize, other: &Self) -> Result<Catalogue, DataError> {
         let prices = (0..n_items).map(|n| self.price.get(n).or_else(|| other.price.get(n)));
@@ -125,9 +145,50 @@ pub(crate) fn select(catalogue: &Catalogue, items: &[u32]) -> Result<Catalogue, 
     Ok(catalogue)
 }
 
+/// The columns that describe items, as far as a file has them.
+pub(crate) struct DetailColumns {
+    category_id: Option<usize>,
+    category_code: Option<usize>,
+    brand: Option<usize>,
+    price: Option<usize>,
+}
+
+impl DetailColumns {
+    pub(crate) fn find(table: &Table, format: &LogFormat) -> Result<Self, DataError> {
+        let find = |name: &Option<String>| match name.as_deref() {
+            Some(name) if !name.is_empty() => {
+                let column = table.optional(name)?;
+                if column.is_none() {
+                    tracing::info!("{} has no column {name:?}", table.path().display());
+                }
+                Ok::<_, DataError>(column)
+            }
+            _ => Ok(None),
+        };
+        Ok(Self {
+            category_id: find(&format.category_id)?,
+            category_code: find(&format.category_code)?,
+            brand: find(&format.brand)?,
+            price: find(&format.price)?,
+        })
+    }
+
+    /// The details in the current row.
+    #[inline]
+    pub(crate) fn read<'t>(&self, table: &'t Table) -> Result<Details<'t>, RowIssue> {
+        let text = |column: Option<usize>| column.map_or(Ok(""), |n| table.text(n));
+        Ok(Details {
+            price: self.price.map_or(Ok(None), |n| parse_price(table, n))?,
+            category_id: text(self.category_id)?,
+            category_code: text(self.category_code)?,
+            brand: text(self.brand)?,
+        })
+    }
+}
+
 /// Parses a price; an empty field is `None`.
 #[inline]
-pub(crate) fn parse_price(table: &Table, column: usize) -> Result<Option<f64>, RowIssue> {
+fn parse_price(table: &Table, column: usize) -> Result<Option<f64>, RowIssue> {
     let field = table.field(column);
     if field.is_empty() {
         return Ok(None);
@@ -165,10 +226,11 @@ pub(crate) fn read_catalogue_files(
     };
     for path in expand_paths(&config.catalogue)? {
         let mut table = Table::open(&path, config.format.delimiter as u8)?;
-        let columns = Columns::find(&table, config)?;
+        let product_id = table.required(&config.format.product_id, "product_id")?;
+        let columns = DetailColumns::find(&table, &config.format)?;
         while table.next_row()? {
             files.report.rows_in += 1;
-            match observe_row(&table, &columns, items, &mut files.observations) {
+            match observe_row(&table, product_id, &columns, &mut files, items) {
                 Ok(true) => files.report.kept += 1,
                 Ok(false) => files.report.drop("item not in the log", 1),
                 Err(issue) if config.skip_bad_rows => {
@@ -183,62 +245,21 @@ pub(crate) fn read_catalogue_files(
     Ok(files)
 }
 
-struct Columns {
-    product_id: usize,
-    category_id: Option<usize>,
-    category_code: Option<usize>,
-    brand: Option<usize>,
-    price: Option<usize>,
-}
-
-impl Columns {
-    fn find(table: &Table, config: &ReadConfig) -> Result<Self, DataError> {
-        let format = &config.format;
-        let optional = |name: &Option<String>| match name.as_deref() {
-            Some(name) if !name.is_empty() => table.optional(name),
-            _ => Ok(None),
-        };
-        Ok(Self {
-            product_id: table.required(&format.product_id, "product_id")?,
-            category_id: optional(&format.category_id)?,
-            category_code: optional(&format.category_code)?,
-            brand: optional(&format.brand)?,
-            price: optional(&format.price)?,
-        })
-    }
-}
-
 /// Records a row of a catalogue file; false if the log does not have the item.
 fn observe_row(
     table: &Table,
-    columns: &Columns,
+    product_id: usize,
+    columns: &DetailColumns,
+    files: &mut CatalogueFiles,
     items: &Vocabulary<ItemId>,
-    observations: &mut Observations,
 ) -> Result<bool, RowIssue> {
     table.check_field_count()?;
-    let id = table.text(columns.product_id)?;
-    if id.is_empty() {
-        return Err(RowIssue::EmptyId {
-            column: table.column_name(columns.product_id),
-        });
+    let item = items.get(table.id(product_id)?);
+    let details = columns.read(table)?;
+    if let Some(item) = item {
+        files.observations.observe(item, 0, &details);
     }
-    let text = |column: Option<usize>| column.map_or(Ok(""), |n| table.text(n));
-    let (category_id, category_code, brand) = (
-        text(columns.category_id)?,
-        text(columns.category_code)?,
-        text(columns.brand)?,
-    );
-    let price = columns.price.map_or(Ok(None), |n| parse_price(table, n))?;
-    let Some(item) = items.get(id) else {
-        return Ok(false);
-    };
-    observations.category_id.observe(item, 0, category_id);
-    observations.category_code.observe(item, 0, category_code);
-    observations.brand.observe(item, 0, brand);
-    if let Some(price) = price {
-        observations.price.observe(item, 0, price);
-    }
-    Ok(true)
+    Ok(item.is_some())
 }
 
 #[cfg(test)]

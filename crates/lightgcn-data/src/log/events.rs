@@ -1,7 +1,7 @@
 //! A log in memory, column by column.
 
 use crate::DataError;
-use crate::log::catalogue::Observations;
+use crate::log::catalogue::{Details, Observations};
 use hashbrown::HashMap;
 use hashbrown::hash_map::Entry;
 use lightgcn_core::{
@@ -267,17 +267,13 @@ impl EventLogBuilder {
         let Some(item) = self.events.item_ids.names.get(item) else {
             return;
         };
-        let seen = &mut self.events.observations;
-        for (column, label) in [
-            (&mut seen.category_id, &details.category_id),
-            (&mut seen.category_code, &details.category_code),
-            (&mut seen.brand, &details.brand),
-        ] {
-            column.observe(item, time, label.as_deref().unwrap_or_default());
-        }
-        if let Some(price) = details.price.filter(|price| price.is_finite()) {
-            seen.price.observe(item, time, price);
-        }
+        let details = Details {
+            category_id: details.category_id.as_deref().unwrap_or_default(),
+            category_code: details.category_code.as_deref().unwrap_or_default(),
+            brand: details.brand.as_deref().unwrap_or_default(),
+            price: details.price.filter(|price| price.is_finite()),
+        };
+        self.events.observations.observe(item, time, &details);
     }
 
     /// The log.

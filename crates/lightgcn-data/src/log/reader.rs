@@ -1,11 +1,11 @@
 //! Reads the files of a log.
 
-use crate::log::catalogue::{Observations, parse_price, read_catalogue_files};
+use crate::log::catalogue::{DetailColumns, Details, Observations, read_catalogue_files};
 use crate::log::digest::SeenRows;
 use crate::log::events::Events;
 use crate::log::table::Table;
 use crate::{DataError, Duplicates, EventLog, LogFormat, ReadConfig, RowIssue, expand_paths, time};
-use lightgcn_core::{BehaviorId, BehaviorWeights, ItemId, StageReport};
+use lightgcn_core::{BehaviorId, BehaviorWeights, StageReport};
 use std::path::Path;
 
 /// How much has been read so far.
@@ -107,33 +107,17 @@ struct Columns {
     behavior: usize,
     item: usize,
     user: usize,
-    category_id: Option<usize>,
-    category_code: Option<usize>,
-    brand: Option<usize>,
-    price: Option<usize>,
+    details: DetailColumns,
 }
 
 impl Columns {
     fn find(table: &Table, format: &LogFormat) -> Result<Self, DataError> {
-        let optional = |name: &Option<String>| match name.as_deref() {
-            Some(name) if !name.is_empty() => {
-                let column = table.optional(name)?;
-                if column.is_none() {
-                    tracing::info!("{} has no column {name:?}", table.path().display());
-                }
-                Ok::<_, DataError>(column)
-            }
-            _ => Ok(None),
-        };
         Ok(Self {
             time: table.required(&format.event_time, "event_time")?,
             behavior: table.required(&format.event_type, "event_type")?,
             item: table.required(&format.product_id, "product_id")?,
             user: table.required(&format.user_id, "user_id")?,
-            category_id: optional(&format.category_id)?,
-            category_code: optional(&format.category_code)?,
-            brand: optional(&format.brand)?,
-            price: optional(&format.price)?,
+            details: DetailColumns::find(table, format)?,
         })
     }
 }
@@ -231,7 +215,8 @@ impl<'a> Reading<'a> {
         let item = self
             .events
             .push(row.user, row.item, row.behavior, row.time)?;
-        self.observe(item, &row);
+        let observations = &mut self.events.observations;
+        observations.observe(item, row.time, &row.details);
         Ok(Ok(Outcome::Kept))
     }
 
@@ -246,17 +231,12 @@ impl<'a> Reading<'a> {
             column: table.column_name(columns.time),
             value: table.shown(columns.time),
         })?;
-        let price = columns.price.map_or(Ok(None), |n| parse_price(table, n))?;
-        let label = |column: Option<usize>| column.map_or(Ok(""), |n| table.text(n));
         Ok(Some(Row {
-            user: id(table, columns.user)?,
-            item: id(table, columns.item)?,
+            details: columns.details.read(table)?,
+            user: table.id(columns.user)?,
+            item: table.id(columns.item)?,
             behavior,
             time,
-            category_id: label(columns.category_id)?,
-            category_code: label(columns.category_code)?,
-            brand: label(columns.brand)?,
-            price,
         }))
     }
 
@@ -272,18 +252,6 @@ impl<'a> Reading<'a> {
                 known: self.labels.iter().map(|(l, _)| l.clone()).collect(),
             })
     }
-
-    #[inline]
-    fn observe(&mut self, item: ItemId, row: &Row<'_>) {
-        let seen = &mut self.events.observations;
-        seen.category_id.observe(item, row.time, row.category_id);
-        seen.category_code
-            .observe(item, row.time, row.category_code);
-        seen.brand.observe(item, row.time, row.brand);
-        if let Some(price) = row.price {
-            seen.price.observe(item, row.time, price);
-        }
-    }
 }
 
 /// The fields of a row.
@@ -292,21 +260,7 @@ struct Row<'t> {
     item: &'t str,
     behavior: BehaviorId,
     time: i64,
-    category_id: &'t str,
-    category_code: &'t str,
-    brand: &'t str,
-    price: Option<f64>,
-}
-
-#[inline]
-fn id(table: &Table, column: usize) -> Result<&str, RowIssue> {
-    let id = table.text(column)?;
-    if id.is_empty() {
-        return Err(RowIssue::EmptyId {
-            column: table.column_name(column),
-        });
-    }
-    Ok(id)
+    details: Details<'t>,
 }
 
 #[cfg(test)]

@@ -130,6 +130,17 @@ impl Table {
         })
     }
 
+    /// Field `n` of the row as an id, which must not be empty.
+    #[inline]
+    pub(crate) fn id(&self, n: usize) -> Result<&str, RowIssue> {
+        let id = self.text(n)?;
+        if id.is_empty() {
+            let column = self.header[n].clone();
+            return Err(RowIssue::EmptyId { column });
+        }
+        Ok(id)
+    }
+
     /// The name of column `n`.
     pub(crate) fn column_name(&self, n: usize) -> String {
         self.header[n].clone()

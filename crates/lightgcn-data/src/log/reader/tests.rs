@@ -1,5 +1,5 @@
 use super::*;
-use lightgcn_core::BehaviorWeightsConfig;
+use lightgcn_core::{BehaviorWeightsConfig, ItemId};
 use proptest::prelude::*;
 use std::io::Write;
 use std::path::PathBuf;
