@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
-# Checks what is deployed, as far as this machine allows: the unit by systemd, the container file by whatever
-# builder or linter there is, and a release binary by running it as an unprivileged user from an empty folder.
-# Usage: bash deploy/check.sh [BINARY]      (default: target/release/lightgcn, built if it is absent)
+# Checks the deployment, as far as this machine allows: the unit with systemd, the container file with a builder or linter
+# if there is one, and a release binary by running it as an unprivileged user in an empty folder.
+# Usage: bash deploy/check.sh [BINARY]      (default: target/release/lightgcn, built if missing)
 # Exit code 0 if every check that could run passed, 1 otherwise.
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -30,7 +30,7 @@ cleanup() {
 }
 trap cleanup EXIT
 
-# The unit: its own text, with the path of a binary that exists.
+# The unit, with the path of an existing binary.
 if command -v systemd-analyze >/dev/null; then
   mkdir "$work/unit"
   sed "s|/usr/local/bin/lightgcn|$binary|" deploy/lightgcn.service >"$work/unit/lightgcn.service"
@@ -45,7 +45,7 @@ if command -v systemd-analyze >/dev/null; then
     fail "systemd-analyze security: $level"
   fi
 else
-  skip "the unit: there is no systemd-analyze"
+  skip "the unit: systemd-analyze is not installed"
 fi
 
 # The container file.
@@ -66,21 +66,21 @@ for builder in podman docker; do
     break
   fi
 done
-[ -n "$built" ] || skip "the image: neither podman nor docker runs here"
-# What can be told without a builder: every file that it copies is there, and it ends as an unprivileged user.
+[ -n "$built" ] || skip "the image: neither podman nor docker is available"
+# Without a builder: the image runs as an unprivileged user.
 user="$(awk '$1 == "USER" { user = $2 } END { print user }' deploy/Containerfile)"
 case "$user" in
   "" | root | 0 | 0:*) fail "the image runs as ${user:-root}" ;;
   *) pass "the image runs as $user" ;;
 esac
 
-# The binary: a model from a synthetic shop, then the service as nobody in an empty folder that it cannot
-# write to, with an empty environment.
+# The binary: a model from a synthetic shop, then the service as nobody, in an empty folder that it cannot write to and
+# with an empty environment.
 if [ "$(id -u)" = 0 ] && command -v setpriv >/dev/null; then
   as_nobody="setpriv --reuid=65534 --regid=65534 --clear-groups --no-new-privs"
 else
   as_nobody=""
-  skip "another user: this needs root and setpriv; the binary runs as $(id -un)"
+  skip "another user: needs root and setpriv; the binary runs as $(id -un)"
 fi
 (
   cd "$work"
@@ -97,7 +97,7 @@ user="$(awk -F, 'NR == 2 { print $8 }' "$work/shop.csv")"
 item="$(awk -F, 'NR == 2 { print $3 }' "$work/shop.csv")"
 port=$((20000 + RANDOM % 20000))
 start() {
-  # $as_nobody is a command and its options.
+  # $as_nobody is a command with options.
   # shellcheck disable=SC2086
   (cd "$work/empty" && exec env -i $as_nobody "$work/lightgcn" serve "$work/models/shop.model" \
     --bind "127.0.0.1:$port" --admin-bind "127.0.0.1:$((port + 1))" --events "$work/state/events.redb") \
@@ -112,7 +112,7 @@ start() {
 }
 ask() { curl -fsS --max-time 5 "http://127.0.0.1:$port$1" "${@:2}"; }
 if start; then
-  pass "the service is ready, in an empty folder that it cannot write to"
+  pass "the service is ready in an empty folder that it cannot write to"
   owner="$(stat -c %u "/proc/$server")"
   if [ -z "$as_nobody" ] || [ "$owner" = 65534 ]; then pass "its user is $owner"; else fail "its user is $owner"; fi
   if ask "/v1/recommendations/$user?k=5" | grep -q '"model_version"'; then
@@ -122,21 +122,21 @@ if start; then
   fi
   event="{\"events\":[{\"user\":\"check\",\"item\":\"$item\",\"behavior\":\"view\"}]}"
   if ask /v1/events -H 'Content-Type: application/json' -d "$event" | grep -q '"accepted":1'; then
-    pass "it keeps an event"
+    pass "it stores an event"
   else
-    fail "it does not keep an event"
+    fail "it does not store an event"
   fi
   kill -KILL "$server"
   wait "$server" 2>/dev/null || true
   if start && ask /v1/users/check | grep -q "\"$item\""; then
-    pass "the event is there after kill -9"
+    pass "the event survives kill -9"
   else
-    fail "the event is gone after kill -9: $(cat "$work/err")"
+    fail "the event is lost after kill -9: $(cat "$work/err")"
   fi
   kill -TERM "$server"
-  if wait "$server"; then pass "SIGTERM ends it with 0"; else fail "SIGTERM ends it with $?"; fi
+  if wait "$server"; then pass "it exits with 0 on SIGTERM"; else fail "it exits with $? on SIGTERM"; fi
   server=""
-  if [ -z "$(ls -A "$work/empty")" ]; then pass "the empty folder is empty"; else fail "it wrote into its folder"; fi
+  if [ -z "$(ls -A "$work/empty")" ]; then pass "the folder is still empty"; else fail "it wrote to its folder"; fi
 else
   fail "the service does not start: $(cat "$work/err")"
 fi

@@ -1,8 +1,8 @@
-//! The service inside another axum program: beside its own routes, under its own rules.
+//! Embeds the service in another axum program, beside its own routes.
 //!
 //! ```text
-//! cargo run --release --example service                    # a small synthetic shop, trained for seconds
-//! cargo run --release --example service -- shop.model      # a model of yours
+//! cargo run --release --example service                    # a small synthetic shop, trained in seconds
+//! cargo run --release --example service -- shop.model      # your own model
 //! ```
 #![expect(clippy::print_stdout, reason = "an example talks to a person")]
 
@@ -20,7 +20,7 @@ fn main() -> anyhow::Result<()> {
         Some(model) => Recommender::open(model)?,
         None => small_shop(Path::new("target/service"))?,
     };
-    // No list of users, no admin listener: this program has its own ways.
+    // No page, which lists users, and no admin listener.
     let mut config = ServeConfig {
         page: false,
         ..ServeConfig::default()
@@ -31,14 +31,14 @@ fn main() -> anyhow::Result<()> {
     let app = Router::new()
         .route(
             "/",
-            get(|| async { "a shop of our own; recommendations are under /shop" }),
+            get(|| async { "our own shop; recommendations are under /shop" }),
         )
         .nest("/shop", service.router());
     let runtime = tokio::runtime::Runtime::new().context("starting the threads")?;
     runtime.block_on(async {
         let listener = tokio::net::TcpListener::bind("127.0.0.1:8080").await?;
         println!("ask http://{}/shop/v1/popular", listener.local_addr()?);
-        // axum's own server has no limit on connections nor on slow headers: put it behind a proxy that has.
+        // axum::serve limits neither connections nor slow headers: put it behind a proxy that does.
         axum::serve(listener, app)
             .with_graceful_shutdown(stop_signal()?)
             .await?;

@@ -1,10 +1,10 @@
 #!/usr/bin/env bash
-# Checks the page: types, lints, the committed bundle against a fresh build, and the tests in Chromium, against the mock
-# and, where LIGHTGCN_BIN names the command, against `lightgcn serve` with a model made on the spot (or LIGHTGCN_MODEL).
-#   CHROMIUM       the browser (default /usr/bin/chromium)
-#   LIGHTGCN_BIN   the lightgcn command to serve with
-#   LIGHTGCN_MODEL a trained model to serve instead of one made here
-#   SKIP_BROWSER   set: only types, lints and the bundle
+# Checks the page: types, lints, that the committed bundle is up to date, and the tests in Chromium, against the mock and,
+# if LIGHTGCN_BIN is set, against `lightgcn serve` with a small model trained here (or LIGHTGCN_MODEL).
+#   CHROMIUM       the browser (default: /usr/bin/chromium)
+#   LIGHTGCN_BIN   the lightgcn binary
+#   LIGHTGCN_MODEL a trained model to serve
+#   SKIP_BROWSER   if set, only types, lints and the bundle are checked
 set -euo pipefail
 cd "$(dirname "$0")"
 
@@ -20,7 +20,7 @@ npx tsc --noEmit
 step "lints"
 npx biome check --error-on-warnings .
 
-step "the committed bundle is the build"
+step "the bundle"
 work="$(mktemp -d)"
 serve_pid=""
 cleanup() {
@@ -30,12 +30,12 @@ cleanup() {
 trap cleanup EXIT
 npx vite build --outDir "$work/assets" --logLevel warn
 diff -r "$work/assets" ../crates/lightgcn-serve/assets || {
-  echo "crates/lightgcn-serve/assets is not what web/ builds: run npm run build and commit it" >&2
+  echo "crates/lightgcn-serve/assets is out of date: run npm run build and commit it" >&2
   exit 1
 }
 
 if [ -n "${SKIP_BROWSER:-}" ]; then
-  echo "SKIP_BROWSER is set: no tests in the browser"
+  echo "SKIP_BROWSER is set: skipping the tests in the browser"
   exit 0
 fi
 
@@ -43,7 +43,7 @@ step "tests against the mock"
 tests
 
 if [ -z "${LIGHTGCN_BIN:-}" ]; then
-  echo "LIGHTGCN_BIN is not set: no tests against the real service"
+  echo "LIGHTGCN_BIN is not set: skipping the tests against the real service"
   exit 0
 fi
 

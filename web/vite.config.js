@@ -1,7 +1,7 @@
 import { defineConfig } from "vite";
 
-// The page lies at `/`, its files under `/assets/`; all addresses are relative, so that a host may mount it below a
-// path. Names in `/assets/` change with their content: the service lets browsers keep them.
+// The page is served at `/` and its files under `/assets/`. All addresses are relative, so that a program may mount it
+// under a path. Names in `/assets/` contain a hash of their content, so browsers may cache them forever.
 export default defineConfig({
   base: "./",
   build: {

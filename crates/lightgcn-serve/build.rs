@@ -1,4 +1,4 @@
-//! Builds the crate again where a file of the page comes or goes.
+//! Rebuilds the crate when a file of the page is added or removed.
 #![forbid(unsafe_code)]
 #![allow(clippy::print_stdout, reason = "cargo is told on standard output")]
 

@@ -7,11 +7,11 @@ use std::time::{Duration, Instant};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
-/// How long a connection may be idle and be used again; the service closes it after
-/// `header_timeout_seconds`, 5 unless told.
+/// How long a connection may be idle before it is replaced; the service closes it after
+/// `header_timeout_seconds`, 5 by default.
 const LONGEST_IDLE: Duration = Duration::from_secs(3);
 
-/// A connection that is kept.
+/// A connection that is kept open.
 pub(crate) struct Connection {
     address: SocketAddr,
     stream: TcpStream,
@@ -31,7 +31,7 @@ impl Connection {
         })
     }
 
-    /// The status and the body. A connection that was idle for long is opened anew: the service may be closing it.
+    /// The status and the body. A connection that was idle for long is replaced, since the service may be closing it.
     pub(crate) async fn send(
         &mut self,
         method: &str,
@@ -61,7 +61,7 @@ impl Connection {
             let length = head
                 .lines()
                 .find_map(|line| line.strip_prefix("content-length: "));
-            let length: usize = length.context("an answer without a length")?.parse()?;
+            let length: usize = length.context("a response without a length")?.parse()?;
             let status = head.get(9..12).context("no status")?.parse()?;
             while self.bytes.len() < end + 4 + length {
                 ensure!(

@@ -1,8 +1,8 @@
-//! Load for the service, and its figures: answers a second, times, swaps, slow clients, and what a soak leaves.
+//! Load tests of the service: throughput, latency, model switches, slow clients, and resources over time.
 //!
 //! ```text
 //! cargo build --release -p lightgcn-serve --example load
-//! target/release/examples/load model --out target/load/a --seed 1     # 54,000 items of chance
+//! target/release/examples/load model --out target/load/a --seed 1     # 54,000 random items
 //! target/release/examples/load model --out target/load/b --seed 2
 //! target/release/examples/load serve target/load/a &                  # or: lightgcn serve target/load/a
 //! target/release/examples/load rate --rate 500 --seconds 30
@@ -12,9 +12,9 @@
 //! target/release/examples/load soak --seconds 3600 --swaps 100 a b
 //! ```
 //!
-//! Requests leave at a fixed rate, whether the ones before are answered or not, and each time counts from when
-//! the request was due: a service that stalls cannot hide it by slowing its clients down.
-#![expect(clippy::print_stdout, reason = "a measurement prints its figures")]
+//! Requests are sent at a fixed rate, whether or not earlier ones are answered, and the time of each counts from when it
+//! was due: a service that stalls cannot hide it by slowing its clients down.
+#![expect(clippy::print_stdout, reason = "it prints its measurements")]
 
 mod client;
 mod shop;
@@ -34,17 +34,17 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::sync::mpsc;
 
-/// The command has this allocator too.
+/// The allocator of the command.
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
-/// Load for the service.
+/// Load tests of the service.
 #[derive(Parser)]
 struct Args {
-    /// Where the service answers
+    /// Address of the service
     #[arg(long, global = true, default_value = "127.0.0.1:8080")]
     address: SocketAddr,
-    /// Where its models are switched
+    /// Address of its admin listener
     #[arg(long, global = true, default_value = "127.0.0.1:8081")]
     admin: SocketAddr,
     #[command(subcommand)]
@@ -53,7 +53,7 @@ struct Args {
 
 #[derive(Subcommand)]
 enum Mode {
-    /// Write a model of chance
+    /// Write a random model
     Model {
         /// The folder to write it to
         #[arg(long)]
@@ -73,9 +73,9 @@ enum Mode {
         #[arg(long, default_value_t = 2)]
         keep: usize,
     },
-    /// Ask at a fixed rate
+    /// Send requests at a fixed rate
     Rate {
-        /// Requests a second
+        /// Requests per second
         #[arg(long, default_value_t = 500.0)]
         rate: f64,
         #[arg(long, default_value_t = 30.0)]
@@ -83,21 +83,9 @@ enum Mode {
         #[arg(long, value_enum, default_value = "recommendations")]
         what: What,
     },
-    /// Ask as fast as the service answers while models are swapped, and hold each answer against its version
-    Swaps {
-        #[arg(long, default_value_t = 60.0)]
-        seconds: f64,
-        /// Milliseconds between swaps
-        #[arg(long, default_value_t = 500)]
-        every: u64,
-        /// Clients at once
-        #[arg(long, default_value_t = 16)]
-        clients: usize,
-        /// Two models in the folder of models
-        #[arg(num_args = 2, required = true)]
-        models: Vec<String>,
-    },
-    /// Ask at a fixed rate, first alone, then beside sockets that send a letter now and then
+    /// Send requests as fast as they are answered while models are switched, and check each answer
+    Swaps(SwapOptions),
+    /// Send requests at a fixed rate, first alone, then beside sockets that send a byte now and then
     Slow {
         #[arg(long, default_value_t = 2000)]
         sockets: usize,
@@ -106,18 +94,43 @@ enum Mode {
         #[arg(long, default_value_t = 20.0)]
         seconds: f64,
     },
-    /// Ask at a fixed rate for long, with swaps, and print what the process holds
-    Soak {
-        #[arg(long, default_value_t = 200.0)]
-        rate: f64,
-        #[arg(long, default_value_t = 3600.0)]
-        seconds: f64,
-        #[arg(long, default_value_t = 100)]
-        swaps: u32,
-        /// Two models in the folder of models
-        #[arg(num_args = 2, required = true)]
-        models: Vec<String>,
-    },
+    /// Send requests at a fixed rate for a long time, with model switches, and print the resources in use
+    Soak(SoakOptions),
+}
+
+#[derive(clap::Args)]
+struct SwapOptions {
+    #[arg(long, default_value_t = 60.0)]
+    seconds: f64,
+    /// Milliseconds between switches
+    #[arg(long, default_value_t = 500)]
+    every: u64,
+    /// Concurrent clients
+    #[arg(long, default_value_t = 16)]
+    clients: usize,
+    /// Two models in the folder of models
+    #[arg(num_args = 2, required = true)]
+    models: Vec<String>,
+}
+
+#[derive(clap::Args)]
+struct SoakOptions {
+    #[arg(long, default_value_t = 200.0)]
+    rate: f64,
+    #[arg(long, default_value_t = 3600.0)]
+    seconds: f64,
+    #[arg(long, default_value_t = 100)]
+    swaps: u32,
+    /// Two models in the folder of models
+    #[arg(num_args = 2, required = true)]
+    models: Vec<String>,
+}
+
+/// The two listeners of a service.
+#[derive(Clone, Copy)]
+struct Target {
+    address: SocketAddr,
+    admin: SocketAddr,
 }
 
 #[derive(Clone, Copy, ValueEnum)]
@@ -137,7 +150,7 @@ fn main() -> anyhow::Result<()> {
     runtime_of(runtime, &args.mode)?.block_on(run(args))
 }
 
-/// A client needs one thread; the service as many as there are.
+/// A client needs one thread; the service uses all cores.
 fn runtime_of(
     mut runtime: tokio::runtime::Builder,
     mode: &Mode,
@@ -150,6 +163,7 @@ fn runtime_of(
 
 async fn run(args: Args) -> anyhow::Result<()> {
     let (address, admin) = (args.address, args.admin);
+    let target = Target { address, admin };
     match args.mode {
         Mode::Model {
             out,
@@ -167,23 +181,13 @@ async fn run(args: Args) -> anyhow::Result<()> {
             let paths = paths(address, what).await?;
             measure(address, paths, rate, seconds).await?.print("rate")
         }
-        Mode::Swaps {
-            seconds,
-            every,
-            clients,
-            models,
-        } => swaps::swaps(address, admin, seconds, every, clients, &models).await,
+        Mode::Swaps(options) => swaps::swaps(target, &options).await,
         Mode::Slow {
             sockets,
             rate,
             seconds,
         } => slow(address, sockets, rate, seconds).await,
-        Mode::Soak {
-            rate,
-            seconds,
-            swaps,
-            models,
-        } => soak(address, admin, rate, seconds, swaps, &models).await,
+        Mode::Soak(options) => soak(target, options).await,
     }
 }
 
@@ -205,7 +209,7 @@ async fn serve(
     Ok(())
 }
 
-/// Addresses to ask, of users with the longest histories.
+/// Paths to request, for the users with the longest histories.
 async fn paths(address: SocketAddr, what: What) -> anyhow::Result<Vec<String>> {
     let mut connection = Connection::open(address).await?;
     let found = connection.json("GET", "/v1/users?limit=200", "").await?;
@@ -230,7 +234,7 @@ async fn paths(address: SocketAddr, what: What) -> anyhow::Result<Vec<String>> {
     Ok(paths)
 }
 
-/// Times of the answers and what went wrong.
+/// The times of the answers, and the failures.
 #[derive(Default)]
 struct Figures {
     micros: Vec<u64>,
@@ -263,8 +267,8 @@ impl Figures {
     }
 }
 
-/// Asks at a fixed rate. A thread of its own says when each request is due, since the timers of the asynchronous
-/// threads are as coarse as a millisecond.
+/// Sends requests at a fixed rate. A thread says when each is due, since tokio's timers have a resolution of only a
+/// millisecond.
 async fn measure(
     address: SocketAddr,
     paths: Vec<String>,
@@ -394,16 +398,16 @@ async fn held(address: SocketAddr) -> anyhow::Result<[f64; 3]> {
     ])
 }
 
-async fn soak(
-    address: SocketAddr,
-    admin: SocketAddr,
-    rate: f64,
-    seconds: f64,
-    swaps: u32,
-    models: &[String],
-) -> anyhow::Result<()> {
+async fn soak(target: Target, options: SoakOptions) -> anyhow::Result<()> {
+    let Target { address, admin } = target;
+    let SoakOptions {
+        rate,
+        seconds,
+        swaps,
+        models,
+    } = options;
     if swaps == 0 {
-        bail!("a soak needs at least one swap");
+        bail!("a soak needs at least one switch");
     }
     let paths = paths(address, What::Mixed).await?;
     let start = Instant::now();
@@ -411,13 +415,13 @@ async fn soak(
     let between = Duration::from_secs_f64(seconds / f64::from(swaps + 1));
     let mut settled = None;
     for n in 0..swaps {
-        // By the clock: a swap that takes long does not put off the next ones.
+        // By the clock, so that a slow switch does not delay the next ones.
         tokio::time::sleep_until((start + between * (n + 1)).into()).await;
-        // Each swap reads the model anew.
+        // Every switch loads the model again.
         swaps::switch(admin, &models[n as usize % 2]).await?;
         let now = held(address).await?;
         let elapsed = start.elapsed().as_secs_f64();
-        // A twelfth of the time (5 minutes of an hour) is for warming up.
+        // The first twelfth (5 minutes of an hour) is warm-up.
         if settled.is_none() && elapsed >= seconds / 12.0 {
             settled = Some(now);
         }

@@ -1,4 +1,4 @@
-//! A shop of chance.
+//! A random shop.
 
 use lightgcn_core::random::{Random, Stream};
 use lightgcn_core::{
@@ -10,8 +10,8 @@ use lightgcn_store::{Artifact, EmbeddingTable, ModelDescription, popularity_of};
 use std::collections::BTreeSet;
 use std::path::Path;
 
-/// A model whose embeddings and pairs are drawn at random: every user met 20 items, popular ones more
-/// often. What it recommends means nothing; how long it takes is what a trained one takes.
+/// Writes a model with random embeddings and pairs: every user has 20 items, popular ones more often. Its lists are
+/// meaningless, but it takes as much time as a trained model.
 pub(crate) fn write_model(
     out: &Path,
     items: u32,
@@ -25,7 +25,7 @@ pub(crate) fn write_model(
     let mut pairs = InteractionsBuilder::from_names(&names, &["purchase"])?;
     for user in 0..users {
         let mut draws = random.at(1, u64::from(user));
-        // The square makes low rows popular.
+        // Squaring makes low rows popular.
         let drawn = (0..20).map(|_| (f64::from(items) * draws.unit().powi(2)) as u32);
         let items: BTreeSet<u32> = drawn.collect();
         for (n, item) in items.into_iter().enumerate() {
@@ -71,7 +71,7 @@ pub(crate) fn write_model(
         embeddings: table()?,
         popularity: popularity_of(&train),
         train,
-        users: Vocabulary::from_names((0..users).map(|n| format!("c{n}")))?,
+        users: Vocabulary::from_names((0..users).map(|n| format!("u{n}")))?,
         items: Vocabulary::from_names((0..items).map(|n| format!("p{n}")))?,
         catalogue: Catalogue::from_details(details),
         behaviors: config,
@@ -82,7 +82,7 @@ pub(crate) fn write_model(
     }
     artifact.save(out)?;
     println!(
-        "{} is a model of {items} items and {users} users",
+        "{} is a model with {items} items and {users} users",
         out.display()
     );
     Ok(())

@@ -1,7 +1,7 @@
-//! Models that are switched under load.
+//! Switching models under load.
 
 use crate::client::Connection;
-use crate::{What, paths};
+use crate::{SwapOptions, Target, What, paths};
 use anyhow::{Context, ensure};
 use serde_json::Value;
 use std::collections::BTreeMap;
@@ -10,7 +10,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-/// Switches to a model by its name; gives its version.
+/// Switches to a model by name and returns its version.
 pub(crate) async fn switch(admin: SocketAddr, name: &str) -> anyhow::Result<String> {
     let mut connection = Connection::open(admin).await?;
     let body = format!("{{\"path\": \"{name}\"}}");
@@ -21,7 +21,7 @@ pub(crate) async fn switch(admin: SocketAddr, name: &str) -> anyhow::Result<Stri
         .to_owned())
 }
 
-/// Switches to a version in memory, or loads it where it is there no more.
+/// Switches to a version in memory, or loads it if it is no longer there.
 async fn switch_back(admin: SocketAddr, name: &str, version: &str) -> anyhow::Result<()> {
     let mut connection = Connection::open(admin).await?;
     let path = format!("/admin/models/{version}/activate");
@@ -32,17 +32,12 @@ async fn switch_back(admin: SocketAddr, name: &str, version: &str) -> anyhow::Re
     Ok(())
 }
 
-/// Full load while models are switched: no answer may fail or be another version's.
-pub(crate) async fn swaps(
-    address: SocketAddr,
-    admin: SocketAddr,
-    seconds: f64,
-    every: u64,
-    clients: usize,
-    models: &[String],
-) -> anyhow::Result<()> {
+/// Full load while models are switched: no answer may fail or come from another version.
+pub(crate) async fn swaps(target: Target, options: &SwapOptions) -> anyhow::Result<()> {
+    let Target { address, admin } = target;
+    let models = &options.models;
     let paths = paths(address, What::Recommendations).await?;
-    // What each version answers, asked one by one.
+    // What each version answers when nothing else happens.
     let mut expected: BTreeMap<(String, String), Value> = BTreeMap::new();
     let mut versions = Vec::new();
     let mut connection = Connection::open(address).await?;
@@ -57,7 +52,7 @@ pub(crate) async fn swaps(
     let (expected, paths) = (Arc::new(expected), Arc::new(paths));
     let done = Arc::new(AtomicBool::new(false));
     let start = Instant::now();
-    let tasks: Vec<_> = (0..clients)
+    let tasks: Vec<_> = (0..options.clients)
         .map(|n| {
             let (expected, paths, done) =
                 (Arc::clone(&expected), Arc::clone(&paths), Arc::clone(&done));
@@ -66,8 +61,8 @@ pub(crate) async fn swaps(
         .collect();
     let mut n_swaps = 0;
     let mut slowest = Duration::ZERO;
-    while start.elapsed().as_secs_f64() < seconds {
-        tokio::time::sleep(Duration::from_millis(every)).await;
+    while start.elapsed().as_secs_f64() < options.seconds {
+        tokio::time::sleep(Duration::from_millis(options.every)).await;
         let (name, version) = (&models[n_swaps % 2], &versions[n_swaps % 2]);
         let began = Instant::now();
         switch_back(admin, name, version).await?;
@@ -85,14 +80,14 @@ pub(crate) async fn swaps(
     }
     println!(
         "swaps: {n_swaps} swaps (the slowest {slowest:?}), {answers} answers in {elapsed:.1} s ({:.0}/s), \
-         {failures} failures, {mixed} answers that are not those of their version",
+         {failures} failures, {mixed} answers from another version",
         f64::from(answers) / elapsed
     );
-    ensure!(failures == 0 && mixed == 0, "a swap was noticed");
+    ensure!(failures == 0 && mixed == 0, "a switch affected clients");
     Ok(())
 }
 
-/// Asks until `done`; counts answers, failures and answers that are not those of their version.
+/// Sends requests until `done`; counts answers, failures and answers from another version.
 async fn check(
     address: SocketAddr,
     first: usize,

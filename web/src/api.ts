@@ -1,4 +1,4 @@
-/** Asks the service. Every fault becomes one {@link ApiError} with words for a person. */
+/** Calls the service. Every failure becomes an {@link ApiError} with a message for people. */
 import type {
   Answer,
   ContextEvent,
@@ -14,11 +14,11 @@ import type {
 
 export class ApiError extends Error {
   constructor(
-    /** The HTTP status; 0 where the service could not be reached. */
+    /** The HTTP status; 0 if the service could not be reached. */
     readonly status: number,
     readonly code: string,
     message: string,
-    readonly faults: string[] = [],
+    readonly issues: string[] = [],
   ) {
     super(message);
   }
@@ -31,17 +31,17 @@ export class ApiError extends Error {
 type VersionListener = (version: string) => void;
 const versionListeners = new Set<VersionListener>();
 
-/** Calls `listener` with the model version of every answer. Gives back what ends that. */
+/** Calls `listener` with the model version of every answer. Returns a function that unsubscribes it. */
 export function onVersion(listener: VersionListener): () => void {
   versionListeners.add(listener);
   return () => versionListeners.delete(listener);
 }
 
-async function fault(response: Response): Promise<ApiError> {
+async function failure(response: Response): Promise<ApiError> {
   try {
     const { error } = await response.json();
-    const faults = Array.isArray(error.faults) ? error.faults.map(String) : [];
-    return new ApiError(response.status, String(error.code), String(error.message), faults);
+    const issues = Array.isArray(error.issues) ? error.issues.map(String) : [];
+    return new ApiError(response.status, String(error.code), String(error.message), issues);
   } catch {
     return new ApiError(response.status, "http", `The service answered with status ${response.status}.`);
   }
@@ -60,14 +60,14 @@ async function ask<T>(path: string, signal?: AbortSignal, body?: unknown): Promi
     if (signal?.aborted) throw cause;
     throw new ApiError(0, "unreachable", "The service cannot be reached.");
   }
-  if (!response.ok) throw await fault(response);
+  if (!response.ok) throw await failure(response);
   const version = response.headers.get("x-model-version");
   if (version) for (const listener of versionListeners) listener(version);
   try {
     return (await response.json()) as T;
   } catch (cause) {
     if (signal?.aborted) throw cause;
-    throw new ApiError(response.status, "unreadable", "The service's answer could not be read.");
+    throw new ApiError(response.status, "unreadable", "The service sent an answer that cannot be read.");
   }
 }
 
@@ -105,7 +105,7 @@ export const neighborhood = (
   recommended: string[],
   signal?: AbortSignal,
 ) => {
-  // Commas part the ids, so one that has a comma cannot be asked for.
+  // Commas separate the ids, so an id with a comma cannot be sent.
   const list = id(recommended.filter((item) => !item.includes(",")).join(","));
   const query = `items=${items}&per_item=${perItem}&recommended=${list}`;
   return ask<Neighborhood>(`v1/graph/${id(name)}?${query}`, signal);

@@ -1,4 +1,4 @@
-/** The frame of the page: heading, views, colors, and the model that answers. */
+/** The frame of the page: header, views, colors and the active model. */
 import { Component, type ComponentChildren } from "preact";
 import { useEffect, useState } from "preact/hooks";
 import * as api from "./api";
@@ -16,7 +16,7 @@ const VIEWS: { view: View; name: string }[] = [
   { view: "model", name: "Model" },
 ];
 
-/** The model that answers now. It may be switched while the page is open: an answer of another version says so. */
+/** The active model. It may be switched while the page is open, which the version of the next answer shows. */
 function useModel(): Pending<ModelAnswer> {
   const [version, setVersion] = useState<string | null>(null);
   const [wanted, setWanted] = useState("");
@@ -41,7 +41,7 @@ export function App() {
   return (
     <>
       <a class="skip" href="#main">
-        Skip to the content
+        Skip to content
       </a>
       <header class="top">
         <span class="brand">
@@ -79,7 +79,7 @@ export function App() {
   );
 }
 
-/** Shows a fault of the page itself instead of an empty page. */
+/** Shows an error of the page itself instead of an empty page. */
 class Guard extends Component<{ children: ComponentChildren }, { error: Error | null }> {
   override state = { error: null as Error | null };
 
@@ -146,7 +146,7 @@ function ThemeButton({ theme, shown, choose }: ThemeProps) {
       class="icon-button theme"
       aria-label={`Use ${other} colors`}
       title={
-        theme === "system" ? `Colors follow the system; switch to ${other}` : `Switch to ${other} colors`
+        theme === "system" ? `Following the system's colors; switch to ${other}` : `Switch to ${other} colors`
       }
       onClick={() => choose(other === system ? "system" : other)}
     >

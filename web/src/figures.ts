@@ -1,4 +1,4 @@
-/** A model's figures, read from what its run and its evaluation left; parts may be missing. */
+/** A model's figures from its run record and its evaluation; any part may be missing. */
 
 export type Metrics = Record<string, number>;
 
@@ -6,7 +6,7 @@ export type Part = "test" | "validation";
 
 export interface FigureRow {
   name: string;
-  /** Whether it is the model that answers, and not a baseline. */
+  /** Whether it is the active model and not a baseline. */
   main: boolean;
   part: Part;
   metrics: Metrics;
@@ -21,7 +21,7 @@ export interface CurvePoint {
 export interface Figures {
   bestEpoch: number | null;
   rows: FigureRow[];
-  /** What the comparison with the baselines was measured on; null where there is none. */
+  /** What the comparison with the baselines was measured on; null if there is none. */
   compared: { part: Part; users: number | null; targets: number | null } | null;
   curve: CurvePoint[];
 }
@@ -31,7 +31,7 @@ const isObject = (value: unknown): value is Json =>
   typeof value === "object" && value !== null && !Array.isArray(value);
 const isNumber = (value: unknown): value is number => typeof value === "number" && Number.isFinite(value);
 
-/** Figures such as `recall@20`; what else stands beside them is left out. */
+/** The figures with names such as `recall@20`; other fields are skipped. */
 function metricsOf(value: unknown, prefix = ""): Metrics {
   const metrics: Metrics = {};
   if (!isObject(value)) return metrics;
@@ -44,7 +44,7 @@ function metricsOf(value: unknown, prefix = ""): Metrics {
 
 const some = (metrics: Metrics) => Object.keys(metrics).length > 0;
 
-/** The rows of a report of `lightgcn evaluate --json`; the model's own is the first. */
+/** The rows of a report of `lightgcn evaluate --json`; the first is the model's own. */
 function reportRows(report: Json, part: Part): FigureRow[] {
   const rows = Array.isArray(report.rows) ? report.rows.filter(isObject) : [];
   return rows.flatMap((row, n) => {
@@ -53,7 +53,7 @@ function reportRows(report: Json, part: Part): FigureRow[] {
   });
 }
 
-/** Reads `figures` of `/v1/model`; whatever cannot be read is left out. */
+/** Reads `figures` of `/v1/model`; anything that cannot be read is skipped. */
 export function readFigures(value: unknown, modelName: string): Figures {
   const figures = isObject(value) ? value : {};
   const metrics = isObject(figures.metrics) ? figures.metrics : {};

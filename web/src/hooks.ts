@@ -1,8 +1,8 @@
-/** Waiting for answers: debounced, with stale ones dropped. */
+/** Hooks for requests, which are debounced, with stale answers dropped, and for the color theme. */
 import { useEffect, useRef, useState } from "preact/hooks";
 
 export interface Pending<T> {
-  /** The latest answer; it stays while the next one is awaited. */
+  /** The latest answer; it stays while the next one is loading. */
   data: T | null;
   error: Error | null;
   loading: boolean;
@@ -10,8 +10,8 @@ export interface Pending<T> {
 }
 
 /**
- * Asks whenever `key` changes, after `delay` milliseconds of rest. A question that was overtaken is aborted and
- * its answer never shown. A null key asks nothing.
+ * Sends a request whenever `key` changes, once it has been stable for `delay` milliseconds. A superseded request is
+ * aborted and its answer never shown. A null key sends nothing.
  */
 export function useAnswer<T>(
   key: string | null,
@@ -57,17 +57,17 @@ export function useAnswer<T>(
   };
 }
 
-/** `value`, once it has rested for `delay` milliseconds. */
-export function useRested<T>(value: T, delay: number): T {
-  const [rested, setRested] = useState(value);
+/** `value`, once it has been stable for `delay` milliseconds. */
+export function useDebounced<T>(value: T, delay: number): T {
+  const [stable, setStable] = useState(value);
   useEffect(() => {
-    const timer = setTimeout(() => setRested(value), delay);
+    const timer = setTimeout(() => setStable(value), delay);
     return () => clearTimeout(timer);
   }, [value, delay]);
-  return rested;
+  return stable;
 }
 
-/** Whether a media query holds, and again when that changes. */
+/** Whether a media query matches; updates when that changes. */
 export function useMedia(query: string): boolean {
   const [matches, setMatches] = useState(() => matchMedia(query).matches);
   useEffect(() => {
@@ -82,7 +82,7 @@ export function useMedia(query: string): boolean {
 
 export type Theme = "system" | "light" | "dark";
 
-/** The colors: the system's, unless this browser was told otherwise. */
+/** The color theme: the system's, unless another was chosen in this browser. */
 export function useTheme(): [Theme, "light" | "dark", (theme: Theme) => void] {
   const [theme, setTheme] = useState<Theme>(() => {
     try {
@@ -100,7 +100,7 @@ export function useTheme(): [Theme, "light" | "dark", (theme: Theme) => void] {
       if (next === "system") localStorage.removeItem("theme");
       else localStorage.setItem("theme", next);
     } catch {
-      // A browser that keeps nothing still shows the colors now.
+      // Without storage the choice lasts until the page is reloaded.
     }
     setTheme(next);
   };

@@ -1,4 +1,4 @@
-/** What the page shows, kept in its address: deep links and the back button work. */
+/** The state of the page, kept in its address so that deep links and the back button work. */
 import { useEffect, useState } from "preact/hooks";
 import type { ContextEvent, Hide } from "./types";
 
@@ -6,9 +6,9 @@ export type View = "recommendations" | "graph" | "model";
 
 export interface Route {
   view: View;
-  /** The user's id; null where none is picked, empty for a composed newcomer. */
+  /** The user's id; null if none is chosen, empty for a composed user. */
   user: string | null;
-  /** What the user is supposed to have done since training. */
+  /** Hypothetical events of the user since training. */
   events: ContextEvent[];
   /** The item whose explanation is open. */
   item: string | null;
@@ -41,7 +41,7 @@ export const DEFAULTS: Route = {
   priceMax: null,
 };
 
-export const MOST_K = 100;
+export const MAX_K = 100;
 
 function parseNumber(text: string | null, low: number, high: number): number | null {
   if (text === null || text.trim() === "") return null;
@@ -61,7 +61,7 @@ function parseEvent(text: string): ContextEvent | null {
   return { behavior, item, count: parseNumber(count ?? null, 1, 99) ?? 1 };
 }
 
-/** Reads an address; what it does not say, or says wrongly, is as usual. */
+/** Reads an address; missing and invalid parts take their defaults. */
 export function parse(search: string): Route {
   const query = new URLSearchParams(search);
   const part = (name: string) => parseNumber(query.get(name), 0, 1) ?? 0;
@@ -75,7 +75,7 @@ export function parse(search: string): Route {
       .map(parseEvent)
       .filter((event) => event !== null),
     item: query.get("item"),
-    k: Math.round(parseNumber(query.get("k"), 1, MOST_K) ?? DEFAULTS.k),
+    k: Math.round(parseNumber(query.get("k"), 1, MAX_K) ?? DEFAULTS.k),
     diversity: part("diversity"),
     exploration: part("exploration"),
     revenue: part("revenue"),
@@ -88,7 +88,7 @@ export function parse(search: string): Route {
   };
 }
 
-/** The address of a route; what is as usual is left out. */
+/** The address of a route, without the defaults. */
 export function format(route: Route): string {
   const query = new URLSearchParams();
   const set = (name: string, value: string | number | null, usual: string | number | null) => {
@@ -115,7 +115,7 @@ export function format(route: Route): string {
   return text ? `?${text}` : location.pathname;
 }
 
-/** Changes parts of the route. `step` makes it a step that the back button takes back. */
+/** Changes parts of the route. With `step`, the back button undoes the change. */
 export type Navigate = (change: Partial<Route>, step?: boolean) => void;
 
 export function useRoute(): [Route, Navigate] {

@@ -1,4 +1,4 @@
-/** Words and numbers for people. */
+/** Formats words and numbers for people. */
 import type { BehaviorCount, Details, Source } from "./types";
 
 const LOCALE = "en";
@@ -15,7 +15,7 @@ export const count = (n: number) => integer.format(n);
 export const price = (value: number) => money.format(value);
 export const day = (seconds: number) => date.format(new Date(seconds * 1000));
 
-/** A score with three significant digits, and a true minus sign. */
+/** A score with about three significant digits and a typographic minus sign. */
 export function score(value: number): string {
   const size = Math.abs(value);
   if (Number.isInteger(value) && size >= 10) return count(value).replace("-", "\u2212");
@@ -42,7 +42,7 @@ export const categoryPath = (code: string) =>
     .map((part) => upper(spaced(part)))
     .join(" \u203a ");
 
-/** What an item is called: category and brand, as far as they are known, else its id. */
+/** The display name of an item: its category and brand as far as they are known, else its id. */
 export function title(item: string, details?: Details | null): string {
   const { brand, category_code: code } = details ?? {};
   const parts = [code ? categoryName(code) : null, brand ? brand : null].filter(Boolean);
@@ -71,7 +71,7 @@ const DONE: Record<string, string> = {
   buy: "bought",
   click: "clicked",
   collect: "collected",
-  favorite: "favoured",
+  favorite: "favorited",
 };
 const DO: Record<string, string> = {
   view: "Views",
@@ -85,24 +85,27 @@ const DO: Record<string, string> = {
 export const did = (behavior: string) => DONE[behavior] ?? spaced(behavior);
 export const does = (behavior: string) => DO[behavior] ?? upper(spaced(behavior));
 
-/** What one user did: "viewed 3×, bought". */
+/** What one user did, such as "viewed 3×, bought". */
 export const doings = (behaviors: BehaviorCount[]) =>
   behaviors.map((b) => (b.count > 1 ? `${did(b.behavior)} ${b.count}\u00d7` : did(b.behavior))).join(", ");
 
-/** What many users did: "7 viewed, 6 bought". */
+/** What many users did, such as "7 viewed, 6 bought". */
 export const doingsOfMany = (behaviors: BehaviorCount[]) =>
   behaviors.map((b) => `${count(b.count)} ${did(b.behavior)}`).join(", ");
 
 export const SOURCES: Record<Source, { label: string; meaning: string }> = {
-  model: { label: "Model", meaning: "The trained model ranked it for this user" },
-  fold_in: { label: "From events", meaning: "The model ranked it from the events given, without training" },
-  content: { label: "Similar kind", meaning: "A new item, placed by its category, brand and price" },
-  category_popularity: { label: "Popular in category", meaning: "Bought most in the categories looked at" },
-  recent_popularity: { label: "Popular lately", meaning: "Bought most of late" },
-  popularity: { label: "Popular", meaning: "Bought by most users" },
-  random: { label: "Random", meaning: "Drawn at random, as nothing better was left" },
+  model: { label: "Model", meaning: "Ranked by the trained model for this user" },
+  fold_in: { label: "From events", meaning: "Ranked by the model from the given events, without training" },
+  content: { label: "Similar item", meaning: "A new item, scored by its category, brand and price" },
+  category_popularity: {
+    label: "Popular in category",
+    meaning: "Bestseller in the categories the user looked at",
+  },
+  recent_popularity: { label: "Trending", meaning: "Recent bestseller" },
+  popularity: { label: "Popular", meaning: "Bestseller" },
+  random: { label: "Random", meaning: "Chosen at random because no other source had an item" },
   exploration: {
     label: "Explored",
-    meaning: "Drawn at random in place of a better one, as exploration asks",
+    meaning: "Chosen at random in place of a higher-ranked item (exploration)",
   },
 };

@@ -1,4 +1,4 @@
-/** What the service sends and takes, as its JSON has it. */
+/** The JSON that the service sends and takes. */
 
 export interface Details {
   category_id?: string | null;

@@ -10,7 +10,7 @@ const quote = (text) => `"${text.replaceAll('"', '""')}"`;
 /** A row of the log, in the order of its columns. */
 const row = (values) => columns.map((column) => quote(values[column] ?? "")).join(",");
 
-// Early events, so that a split by time leaves them in training; many users share them, so that paths show.
+// Early events, which a split by time leaves in training, of many users, so that there are paths to show.
 const category = 'care.<img src=x onerror="window.__attacked = 2">';
 const early = lines.slice(1, 4000).map((line) => line.split(","));
 const at = (name) => columns.indexOf(name);

@@ -1,4 +1,4 @@
-// Makes the pictures of docs/page.md: node test/screenshots.js [FOLDER], from TARGET or the mock.
+// Takes the screenshots of docs/page.md: node test/screenshots.js [FOLDER], from TARGET or the mock.
 import { mkdirSync } from "node:fs";
 import { json, startBrowser, startTarget } from "./e2e/browser.js";
 
@@ -7,7 +7,7 @@ mkdirSync(folder, { recursive: true });
 const { base, stop } = await startTarget();
 const browser = await startBrowser();
 
-/** A user and an item of the list with several paths. */
+/** A user, and an item of their list with several paths. */
 async function choose() {
   const { users } = await json(base, "v1/users?q=&limit=12");
   let best = null;

@@ -1,45 +1,47 @@
-//! What the service may be told, and its limits.
+//! The configuration of the service, and its limits.
 
-use crate::ServeError;
+use crate::error::{ConfigIssue, ServeError};
 use serde::{Deserialize, Serialize};
 use std::fmt;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 use std::time::Duration;
 
-/// How the service listens, works and ends. Every field has a default, which is safe for one machine:
-/// both listeners are on loopback.
+/// How the service listens, works and stops. The defaults suit one machine: both listeners are on loopback.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct ServeConfig {
-    /// Where questions are answered; `127.0.0.1:8080` unless told. Port 0 takes a free one.
+    /// Address of the public listener. Port 0 takes a free port. Default: `127.0.0.1:8080`.
     pub bind: SocketAddr,
-    /// Whether the page and what only it asks (search, history, graph, model view) are served; they list
-    /// ids of users, so a service that the public can reach should not have them. Yes unless told.
+    /// Whether to serve the page and the routes that only it needs (search, history, graph, model). They list
+    /// users' ids, so a service that is open to the public should not have them. Default: true.
     pub page: bool,
-    /// Threads that score; 0 (unless told) takes one a core.
+    /// Origins of web pages that may call the API from a browser (CORS), such as `https://shop.example`;
+    /// `*` allows every origin. Default: none.
+    pub cors_origins: Vec<String>,
+    /// Threads that score; 0 takes one per core. Default: 0.
     pub workers: usize,
-    /// Questions that may wait for a thread; what comes beyond is turned away with 503. 256 unless told.
+    /// Requests that may wait for a thread; further ones are answered with 503. Default: 256.
     pub queue: usize,
-    /// Connections at once; what comes beyond waits to be accepted. 8192 unless told.
+    /// Open connections; further ones wait to be accepted. Default: 8192.
     pub max_connections: usize,
-    /// Seconds in which a request's header must have come, and a connection may idle; 5 unless told.
+    /// Seconds in which the header of a request must arrive, and for which a connection may idle. Default: 5.
     pub header_timeout_seconds: f64,
-    /// Seconds in which a request's body must have come; 5 unless told.
+    /// Seconds in which the body of a request must arrive. Default: 5.
     pub body_timeout_seconds: f64,
-    /// Seconds in which an answer must be ready; 10 unless told.
+    /// Seconds in which a request must be answered. Default: 10.
     pub request_timeout_seconds: f64,
-    /// Seconds for which a client may leave an answer unread; 20 unless told.
+    /// Seconds for which a client may stop reading a response. Default: 20.
     pub write_timeout_seconds: f64,
-    /// Seconds between the signal to stop and the end of accepting, in which `/health/ready` says no and
-    /// balancers turn away; 0 unless told.
+    /// Seconds between the signal to stop and the end of accepting connections; meanwhile `/health/ready`
+    /// fails, so that load balancers turn away. Default: 0.
     pub drain_delay_seconds: f64,
-    /// Seconds that open requests have to end after that; 20 unless told.
+    /// Seconds that open requests then have to finish. Default: 20.
     pub drain_timeout_seconds: f64,
-    /// The file that keeps posted events ([`EventStore`](crate::EventStore)), made where there is none. In memory
-    /// alone unless told: they are gone then when the service ends.
+    /// File for posted events ([`EventStore`](crate::EventStore)), created if missing. Default: none, which
+    /// keeps events in memory until the service stops.
     pub events: Option<PathBuf>,
-    /// What one request may ask.
+    /// What a single request may ask for.
     pub limits: Limits,
     /// The listener that loads and switches models.
     pub admin: AdminConfig,
@@ -50,6 +52,7 @@ impl Default for ServeConfig {
         Self {
             bind: SocketAddr::from((Ipv4Addr::LOCALHOST, 8080)),
             page: true,
+            cors_origins: Vec::new(),
             workers: 0,
             queue: 256,
             max_connections: 8192,
@@ -66,27 +69,27 @@ impl Default for ServeConfig {
     }
 }
 
-/// What one request may ask. What goes beyond is refused with 400 or 413.
+/// What a single request may ask for; anything beyond is refused with 400 or 413.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Limits {
-    /// Bytes of a body; 1 MiB unless told.
+    /// Bytes of a body. Default: 1 MiB.
     pub body_bytes: usize,
-    /// Requests of a batch; 256 unless told.
+    /// Requests in a batch. Default: 256.
     pub batch: usize,
-    /// Items of a list; 1000 unless told.
+    /// Items in a list. Default: 1000.
     pub k: usize,
-    /// Bytes of an id, a label or a search; 256 unless told.
+    /// Bytes of an id, a label or a search text. Default: 256.
     pub id_bytes: usize,
-    /// Events of one posting; 1000 unless told.
+    /// Events in one post. Default: 1000.
     pub events: usize,
-    /// Events of one question, and the latest kept ones that count in an answer; 200 unless told.
+    /// Events sent with a request, and the latest stored events of a user that count. Default: 200.
     pub context_events: usize,
-    /// Paths of an explanation; 50 unless told.
+    /// Paths of an explanation. Default: 50.
     pub paths: usize,
-    /// The fewest users that must share a step of an explanation or a graph; 5 unless told.
+    /// The fewest users that must share a step of an explanation or a graph. Default: 5.
     pub min_users: usize,
-    /// Seconds that an event may lie in the future, for clocks that differ; 300 unless told.
+    /// Seconds that an event may lie in the future, to allow for clocks that differ. Default: 300.
     pub future_seconds: u64,
 }
 
@@ -110,20 +113,18 @@ impl Default for Limits {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct AdminConfig {
-    /// Whether there is one; yes unless told.
+    /// Whether it runs. Default: true.
     pub enabled: bool,
-    /// Where it listens; `127.0.0.1:8081` unless told. Anywhere else than on loopback it needs a token.
+    /// Its address; one that is not on loopback needs a token. Default: `127.0.0.1:8081`.
     pub bind: SocketAddr,
-    /// The token that every request must bring, as `Authorization: Bearer TOKEN`; at least 16 bytes. None
-    /// unless told, and then only this machine is answered.
+    /// The token that every request must send as `Authorization: Bearer TOKEN`; at least 16 bytes. Default:
+    /// none, which answers only requests from this machine.
     pub token: Option<Token>,
-    /// A file that holds the token, in the place of `token`.
+    /// A file that holds the token, instead of `token`.
     pub token_file: Option<PathBuf>,
-    /// The folder whose artifacts may be loaded, by names within it. The folder that holds the first model,
-    /// unless told.
+    /// The folder whose artifacts may be loaded, by their names in it. Default: the folder of the first model.
     pub models: Option<PathBuf>,
-    /// Models kept in memory, the one in use included: switching back to one of them takes no time. 2 unless
-    /// told.
+    /// Models kept in memory, including the active one; switching back to one of them is immediate. Default: 2.
     pub keep: usize,
 }
 
@@ -146,7 +147,7 @@ impl Default for AdminConfig {
 pub struct Token(String);
 
 impl Token {
-    /// A token of these letters.
+    /// Wraps a secret.
     #[must_use]
     pub fn new(secret: impl Into<String>) -> Self {
         Self(secret.into())
@@ -164,45 +165,64 @@ impl fmt::Debug for Token {
 }
 
 impl Serialize for Token {
-    /// Writes a placeholder: a configuration that is shown holds no secret.
+    /// Writes a placeholder, so that a printed configuration contains no secret.
     fn serialize<S: serde::Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
         to.serialize_str("hidden")
     }
 }
 
-/// The shortest token.
-const LEAST_TOKEN: usize = 16;
+/// The shortest token, in bytes.
+const MIN_TOKEN: usize = 16;
 /// The longest timeout, in seconds: a day.
-const LONGEST: f64 = 86_400.0;
+const MAX_SECONDS: f64 = 86_400.0;
+/// The most threads that score.
+const MAX_WORKERS: usize = 1024;
 
 impl ServeConfig {
-    /// Checks the configuration, and reads the token's file.
+    /// Checks the configuration and reads the token file.
     ///
     /// # Errors
-    /// [`ServeError::Config`] with every fault found.
+    /// [`ServeError::Config`] with every problem found.
     pub fn check(mut self) -> Result<ValidServeConfig, ServeError> {
-        let mut faults = Vec::new();
-        for (name, seconds, may_be_zero) in [
-            ("header_timeout_seconds", self.header_timeout_seconds, false),
-            ("body_timeout_seconds", self.body_timeout_seconds, false),
+        let mut issues = Vec::new();
+        self.check_timeouts(&mut issues);
+        self.check_sizes(&mut issues);
+        for origin in &self.cors_origins {
+            if !is_origin(origin) {
+                let problem = format!("{origin:?} is not an origin; write https://HOST or \"*\"");
+                issues.push(ConfigIssue::new("cors_origins", problem));
+            }
+        }
+        self.admin.check(&mut issues);
+        if issues.is_empty() {
+            return Ok(ValidServeConfig(self));
+        }
+        Err(ServeError::Config { issues })
+    }
+
+    fn check_timeouts(&self, issues: &mut Vec<ConfigIssue>) {
+        for (key, seconds, least) in [
+            ("header_timeout_seconds", self.header_timeout_seconds, 0.001),
+            ("body_timeout_seconds", self.body_timeout_seconds, 0.001),
             (
                 "request_timeout_seconds",
                 self.request_timeout_seconds,
-                false,
+                0.001,
             ),
-            ("write_timeout_seconds", self.write_timeout_seconds, false),
-            ("drain_delay_seconds", self.drain_delay_seconds, true),
-            ("drain_timeout_seconds", self.drain_timeout_seconds, true),
+            ("write_timeout_seconds", self.write_timeout_seconds, 0.001),
+            ("drain_delay_seconds", self.drain_delay_seconds, 0.0),
+            ("drain_timeout_seconds", self.drain_timeout_seconds, 0.0),
         ] {
-            let least = if may_be_zero { 0.0 } else { 0.001 };
-            if !(least..=LONGEST).contains(&seconds) {
-                faults.push(format!(
-                    "{name} is {seconds}; it must lie between {least} and {LONGEST}"
-                ));
+            if !(least..=MAX_SECONDS).contains(&seconds) {
+                let problem = format!("{seconds} is not between {least} and {MAX_SECONDS}");
+                issues.push(ConfigIssue::new(key, problem));
             }
         }
+    }
+
+    fn check_sizes(&self, issues: &mut Vec<ConfigIssue>) {
         let limits = &self.limits;
-        for (name, value) in [
+        for (key, value) in [
             ("queue", self.queue),
             ("max_connections", self.max_connections),
             ("limits.body_bytes", limits.body_bytes),
@@ -215,60 +235,66 @@ impl ServeConfig {
             ("admin.keep", self.admin.keep),
         ] {
             if value == 0 {
-                faults.push(format!("{name} is 0; it must be at least 1"));
+                issues.push(ConfigIssue::new(key, "0 is too small; use at least 1"));
             }
         }
-        if self.workers > 1024 {
-            faults.push(format!(
-                "workers is {}; it must be at most 1024",
-                self.workers
-            ));
+        if self.workers > MAX_WORKERS {
+            let problem = format!("{} is too large; use at most {MAX_WORKERS}", self.workers);
+            issues.push(ConfigIssue::new("workers", problem));
         }
-        self.admin.check(&mut faults);
-        if faults.is_empty() {
-            return Ok(ValidServeConfig(self));
-        }
-        Err(ServeError::Config { faults })
     }
 }
 
+/// Whether it is `*`, or a scheme and a host as browsers send them in `Origin`.
+fn is_origin(text: &str) -> bool {
+    let host = text
+        .strip_prefix("https://")
+        .or_else(|| text.strip_prefix("http://"));
+    text == "*"
+        || host.is_some_and(|host| {
+            !host.is_empty() && host.bytes().all(|b| b.is_ascii_graphic() && b != b'/')
+        })
+}
+
 impl AdminConfig {
-    /// Reads the token's file, and checks. The token stands in the place of the file then, so that what was checked
-    /// can be checked again.
-    fn check(&mut self, faults: &mut Vec<String>) {
+    /// Reads the token file and checks. The token then replaces the file, so that a checked configuration can be
+    /// checked again.
+    fn check(&mut self, issues: &mut Vec<ConfigIssue>) {
         if let Some(path) = self.token_file.take() {
             if self.token.is_some() {
-                faults.push("admin.token and admin.token_file are both given; give one".to_owned());
+                let problem = "admin.token is set too; use one of them";
+                issues.push(ConfigIssue::new("admin.token_file", problem));
             }
             match std::fs::read_to_string(&path) {
                 Ok(text) => self.token = Some(Token::new(text.trim())),
-                Err(error) => faults.push(format!(
-                    "admin.token_file {} cannot be read: {error}",
-                    path.display()
-                )),
+                Err(error) => {
+                    let problem = format!("cannot read {}: {error}", path.display());
+                    issues.push(ConfigIssue::new("admin.token_file", problem));
+                }
             }
         }
         if let Some(token) = &self.token {
             let bytes = token.as_bytes();
-            if bytes.len() < LEAST_TOKEN {
-                faults.push(format!(
-                    "the admin token is shorter than {LEAST_TOKEN} bytes"
-                ));
+            if bytes.len() < MIN_TOKEN {
+                let problem = format!("the token is shorter than {MIN_TOKEN} bytes");
+                issues.push(ConfigIssue::new("admin.token", problem));
             }
             if !bytes.iter().all(u8::is_ascii_graphic) {
-                faults.push("the admin token has spaces or other letters than ASCII".to_owned());
+                let problem = "the token has spaces or non-ASCII characters";
+                issues.push(ConfigIssue::new("admin.token", problem));
             }
         }
         if self.enabled && !self.bind.ip().is_loopback() && self.token.is_none() {
-            faults.push(format!(
-                "admin.bind {} is not on loopback; give admin.token or admin.token_file",
+            let problem = format!(
+                "{} is not on loopback; set admin.token or admin.token_file",
                 self.bind
-            ));
+            );
+            issues.push(ConfigIssue::new("admin.bind", problem));
         }
     }
 }
 
-/// A configuration without a fault.
+/// A checked configuration.
 #[derive(Debug, Clone, PartialEq)]
 pub struct ValidServeConfig(ServeConfig);
 
@@ -279,7 +305,7 @@ impl ValidServeConfig {
         &self.0
     }
 
-    /// How many threads score.
+    /// The number of threads that score.
     #[must_use]
     pub fn n_workers(&self) -> usize {
         match self.0.workers {
@@ -298,15 +324,16 @@ pub(crate) fn seconds(given: f64) -> Duration {
 mod tests {
     use super::*;
 
-    fn faults(config: ServeConfig) -> Vec<String> {
+    /// The keys of a configuration that are wrong.
+    fn wrong_keys(config: ServeConfig) -> Vec<String> {
         match config.check() {
-            Err(ServeError::Config { faults }) => faults,
+            Err(ServeError::Config { issues }) => issues.into_iter().map(|i| i.key).collect(),
             other => panic!("{other:?}"),
         }
     }
 
     #[test]
-    fn the_default_is_on_loopback_and_valid() {
+    fn the_default_is_valid_and_on_loopback() {
         let config = ServeConfig::default().check().unwrap();
         assert!(config.get().bind.ip().is_loopback());
         assert!(config.get().admin.bind.ip().is_loopback());
@@ -314,39 +341,55 @@ mod tests {
     }
 
     #[test]
-    fn every_fault_is_listed() {
+    fn every_issue_is_listed() {
         let mut config = ServeConfig {
             queue: 0,
+            workers: 2000,
             header_timeout_seconds: f64::NAN,
             request_timeout_seconds: -1.0,
+            cors_origins: [
+                "*",
+                "https://shop.example:8443",
+                "shop.example",
+                "https://a/b",
+                "https://",
+            ]
+            .map(str::to_owned)
+            .to_vec(),
             ..ServeConfig::default()
         };
         config.limits.k = 0;
         config.admin.bind = "0.0.0.0:8081".parse().unwrap();
-        let faults = faults(config);
-        assert_eq!(faults.len(), 5, "{faults:?}");
-        assert!(faults[4].contains("not on loopback"), "{faults:?}");
+        let expected = [
+            "header_timeout_seconds",
+            "request_timeout_seconds",
+            "queue",
+            "limits.k",
+            "workers",
+            "cors_origins",
+            "cors_origins",
+            "cors_origins",
+            "admin.bind",
+        ];
+        assert_eq!(wrong_keys(config), expected);
     }
 
     #[test]
-    fn tokens_are_checked_and_never_shown() {
+    fn tokens_are_checked_and_never_printed() {
         let mut config = ServeConfig::default();
         config.admin.token = Some(Token::new("too short"));
-        assert_eq!(faults(config).len(), 2);
+        assert_eq!(wrong_keys(config), ["admin.token", "admin.token"]);
         let mut config = ServeConfig::default();
         config.admin.bind = "0.0.0.0:0".parse().unwrap();
         config.admin.token = Some(Token::new("0123456789abcdef"));
         let config = config.check().unwrap();
         assert!(!format!("{config:?}").contains("0123456789abcdef"));
-        assert!(
-            !toml::to_string(config.get())
-                .unwrap()
-                .contains("0123456789abcdef")
-        );
+        let written = toml::to_string(config.get()).unwrap();
+        assert!(!written.contains("0123456789abcdef"));
     }
 
     #[test]
-    fn a_tokens_file_is_read() {
+    fn the_token_file_is_read() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("token");
         std::fs::write(&path, "0123456789abcdef\n").unwrap();
@@ -360,7 +403,7 @@ mod tests {
         let again = checked.get().clone().check().unwrap();
         assert_eq!(again, checked);
         config.admin.token_file = Some(folder.path().join("none"));
-        assert!(faults(config)[0].contains("cannot be read"));
+        assert_eq!(wrong_keys(config), ["admin.token_file"]);
     }
 
     #[test]

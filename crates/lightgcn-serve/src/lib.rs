@@ -1,16 +1,16 @@
-//! The HTTP service of trained recommenders, and its page.
+//! The HTTP service for trained recommenders, and its page.
 //!
-//! [`Service`] answers questions for a model in JSON: recommendations, explanations, similar and popular
-//! items; it takes events, which count at once; and it switches to another model without a failed
-//! request. [`Server`] runs it on listeners of its own, with limits and an orderly end. `docs/operations.md`
-//! has the endpoints, the configuration and the figures.
+//! [`Service`] answers requests in JSON: recommendations, explanations, similar and popular items. It takes events,
+//! which take effect at once, and switches to another model without failing a request. [`Server`] runs it on its own
+//! listeners, with limits and a graceful shutdown. `docs/operations.md` describes the routes, the configuration and
+//! the performance.
 //!
-//! - Every answer names the version of the one model that it was made with, in the header
-//!   `x-model-version` and in the field `model_version`.
-//! - Scores are computed on threads of their own ([`ServeConfig::workers`]); beyond a line of bounded length,
-//!   questions are turned away with 503 and `Retry-After`.
-//! - Every input has a limit ([`Limits`]), and what goes beyond or makes no sense is told precisely, as
-//!   `{"error": {"code", "message", "faults"}}` with a status of 4xx.
+//! - Every answer names the version of the model that made it, in the header `x-model-version` and in the field
+//!   `model_version`.
+//! - Scores are computed on their own threads ([`ServeConfig::workers`]); when the queue in front of them is full,
+//!   requests are rejected with 503 and `Retry-After`.
+//! - Every input is limited ([`Limits`]); an invalid request is answered with a status of 4xx and
+//!   `{"error": {"code", "message", "issues"}}`.
 //!
 //! ```
 //! use lightgcn_recommend::Recommender;
@@ -52,14 +52,14 @@
 //!
 //! # #[tokio::main]
 //! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
-//! // A free port on loopback, and no listener for models.
+//! // A free port on loopback, and no admin listener.
 //! let mut config = ServeConfig { bind: "127.0.0.1:0".parse()?, ..ServeConfig::default() };
 //! config.admin.enabled = false;
 //! let recommender = Recommender::from_artifact(artifact()?)?;
 //! let service = Service::from_recommender(recommender, config, Arc::new(MemoryEvents::default()))?;
 //! let server = Server::bind(service).await?;
 //! println!("answers at http://{}/", server.address());
-//! // It runs until this future is done; a program waits for a signal instead.
+//! // It runs until this future completes; a program waits for a signal instead.
 //! server.run(async {}).await?;
 //! # Ok(())
 //! # }
@@ -67,34 +67,34 @@
 //!
 //! # Layout
 //!
-//! The configuration: `config` and `layers`; what all requests share: `service`, with `model` and `registry` (what
-//! answers), `events` (what came since), `pool` (threads that score) and `metrics`. One file a group of
-//! routes in `routes/`; `admin` has those of the other listener, and `names` what may be loaded. `extract` and
-//! `query` read requests, `error` tells faults, `server` listens.
+//! `config` and `env_config` have the configuration, `service` what all requests share: `models` (which of them
+//! answers), `events` (what happened since training), `pool` (the threads that score) and `metrics`. `routes` has a
+//! file per group of routes, `middleware` what wraps them; `extract` and `checks` read requests, `answer` and
+//! `api_error` write responses. `server` and `socket` listen.
 #![forbid(unsafe_code)]
 
-mod admin;
+mod answer;
+mod api_error;
+mod checks;
 mod config;
+mod env_config;
 mod error;
-mod event_store;
 mod events;
 mod extract;
-mod figures;
-mod layers;
 mod metrics;
-mod model;
-mod names;
+mod middleware;
+mod models;
 mod pool;
-mod query;
-mod registry;
 mod routes;
 mod server;
 mod service;
 mod socket;
 
 pub use config::{AdminConfig, Limits, ServeConfig, Token, ValidServeConfig};
-pub use error::ServeError;
-pub use event_store::{EventReader, EventStore, EventStoreConfig, EventStoreError, ExportReport};
-pub use events::{EventError, EventSink, MemoryEvents, StoredEvent};
+pub use error::{ConfigIssue, ServeError};
+pub use events::{
+    EventError, EventReader, EventSink, EventStore, EventStoreConfig, EventStoreError,
+    ExportReport, MemoryEvents, StoredEvent,
+};
 pub use server::{Server, raise_descriptor_limit, stop_signal};
 pub use service::Service;

@@ -1,6 +1,6 @@
-//! What the service counts and measures, in Prometheus' text format.
+//! Metrics, in Prometheus' text format.
 
-use crate::ServeError;
+use crate::error::ServeError;
 use lightgcn_recommend::Source;
 use metrics::{Counter, Gauge, Histogram, Key, Label, Level, Metadata, Recorder};
 use metrics_exporter_prometheus::{
@@ -12,22 +12,22 @@ use std::sync::{PoisonError, RwLock};
 use std::time::Duration;
 
 const METADATA: Metadata<'static> = Metadata::new(module_path!(), Level::INFO, None);
-/// Bounds of the histograms, in seconds.
+/// The bounds of the histogram's buckets, in seconds.
 const BUCKETS: [f64; 14] = [
     0.0005, 0.001, 0.002, 0.003, 0.005, 0.0075, 0.01, 0.02, 0.05, 0.1, 0.25, 0.5, 1.0, 5.0,
 ];
-/// Requests after which measured times are put into their buckets, where nobody asks for the figures: so
-/// single times never heap up.
+/// Requests between two upkeeps, which sort measured times into buckets: without them the times would pile up while nobody
+/// reads the metrics.
 const UPKEEP: u64 = 4096;
 
-/// A kind of request: its route, method and status.
+/// The labels of a request: its route, method and status.
 type Kind = (String, &'static str, u16);
 
-/// The figures of one service. They belong to it alone: a program may have several, and its own besides.
+/// The metrics of one service. They are not global, so that a program may have several services and its own metrics.
 pub(crate) struct Metrics {
     recorder: PrometheusRecorder,
     handle: PrometheusHandle,
-    /// By kind.
+    /// By labels.
     requests: RwLock<HashMap<Kind, (Counter, Histogram)>>,
     items: HashMap<Source, Counter>,
     n_requests: AtomicU64,
@@ -53,7 +53,7 @@ impl Metrics {
             Ok(builder) => builder.build_recorder(),
             Err(error) => {
                 return Err(ServeError::System {
-                    what: "set the histograms up",
+                    what: "set up the histograms",
                     source: std::io::Error::other(error),
                 });
             }
@@ -67,16 +67,13 @@ impl Metrics {
                 "lightgcn_recommended_items_total",
                 "Recommended items by source.",
             ),
-            ("lightgcn_events_total", "Events kept."),
+            ("lightgcn_events_total", "Stored events."),
             ("lightgcn_model_swaps_total", "Switches to another model."),
-            (
-                "lightgcn_model_refused_total",
-                "Models that were asked for and not taken.",
-            ),
+            ("lightgcn_model_refused_total", "Models that were refused."),
         ] {
             recorder.describe_counter(name.into(), None, text.into());
         }
-        let text = "Seconds from a request's header to its answer, by route.";
+        let text = "Seconds from a request's header to its response, by route.";
         recorder.describe_histogram("lightgcn_http_request_seconds".into(), None, text.into());
         for (name, text) in [
             (
@@ -84,7 +81,7 @@ impl Metrics {
                 "Requests being answered.",
             ),
             ("lightgcn_connections", "Open connections."),
-            ("lightgcn_queue_length", "Questions that wait for a thread."),
+            ("lightgcn_queue_length", "Requests that wait for a thread."),
         ] {
             recorder.describe_gauge(name.into(), None, text.into());
         }
@@ -155,14 +152,14 @@ impl Metrics {
         }
     }
 
-    /// All figures, with the version and name of the model in use.
+    /// All metrics, with the version and name of the active model.
     pub(crate) fn render(&self, version: &str, model: &str) -> String {
         let mut text = self.handle.render();
         let name: String = model
             .chars()
             .filter(|c| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.'))
             .collect();
-        text += "# HELP lightgcn_model_info The model that answers.\n# TYPE lightgcn_model_info gauge\n";
+        text += "# HELP lightgcn_model_info The active model.\n# TYPE lightgcn_model_info gauge\n";
         text += &format!("lightgcn_model_info{{version=\"{version}\",model=\"{name}\"}} 1\n");
         for (name, help, value) in process() {
             text += &format!("# HELP {name} {help}\n# TYPE {name} gauge\n{name} {value}\n");
@@ -171,7 +168,7 @@ impl Metrics {
     }
 }
 
-/// Memory, descriptors and threads of the process, where the system tells them.
+/// Memory, descriptors and threads of the process, as far as the system reports them.
 fn process() -> Vec<(&'static str, &'static str, u64)> {
     let mut figures = Vec::new();
     let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();

@@ -1,137 +1,94 @@
-//! The threads that score, and the line before them.
+//! The threads that score, and the bounded queue in front of them.
 
-use crate::ServeError;
-use crate::error::Fault;
-use std::collections::VecDeque;
+use crate::api_error::ApiError;
+use crate::error::ServeError;
 use std::panic::AssertUnwindSafe;
-use std::sync::{Arc, Condvar, Mutex, PoisonError};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::mpsc::{self, Receiver, SyncSender};
+use std::sync::{Arc, Mutex, PoisonError};
 use tokio::sync::oneshot;
 
 type Job = Box<dyn FnOnce() + Send>;
 
-/// A fixed number of threads with a line of bounded length. Each thread is a pool of its own for the loops
-/// that would otherwise split over all cores: under load, questions side by side finish sooner than each
-/// split in turn, and none waits for another's parts.
+/// A fixed number of threads behind a queue of bounded length.
+///
+/// Each thread is its own rayon pool of one, so that loops which would otherwise split over all cores stay on
+/// it: under load, requests that run side by side finish sooner than requests that are each split in turn.
+/// The threads finish the queue and end when the pool is dropped.
 #[derive(Debug)]
 pub(crate) struct Pool {
-    line: Arc<Line>,
-}
-
-struct Line {
-    waiting: Mutex<State>,
-    changed: Condvar,
-    limit: usize,
-}
-
-impl std::fmt::Debug for Line {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Line")
-            .field("limit", &self.limit)
-            .finish_non_exhaustive()
-    }
-}
-
-#[derive(Default)]
-struct State {
-    jobs: VecDeque<Job>,
-    closed: bool,
+    queue: SyncSender<Job>,
+    n_waiting: Arc<AtomicUsize>,
 }
 
 impl Pool {
-    /// Starts the threads, whose names begin with `name`.
+    /// Starts the threads, whose names start with `name`. At most `limit` jobs wait for a thread.
     pub(crate) fn new(name: &str, workers: usize, limit: usize) -> Result<Self, ServeError> {
-        let line = Arc::new(Line {
-            waiting: Mutex::default(),
-            changed: Condvar::new(),
-            limit,
-        });
-        // Where a thread cannot be had, those before it end with the pool.
-        let pool = Self { line };
+        let (queue, jobs) = mpsc::sync_channel(limit);
+        let jobs = Arc::new(Mutex::new(jobs));
+        let n_waiting = Arc::new(AtomicUsize::new(0));
         for n in 0..workers {
-            let line = Arc::clone(&pool.line);
+            let (jobs, n_waiting) = (Arc::clone(&jobs), Arc::clone(&n_waiting));
             std::thread::Builder::new()
                 .name(format!("{name}-{n}"))
-                .spawn(move || line.work())
+                .spawn(move || work(&jobs, &n_waiting))
                 .map_err(|source| ServeError::System {
                     what: "start a thread",
                     source,
                 })?;
         }
-        Ok(pool)
+        Ok(Self { queue, n_waiting })
     }
 
     /// How many jobs wait for a thread.
     pub(crate) fn n_waiting(&self) -> usize {
-        self.line.lock().jobs.len()
+        self.n_waiting.load(Ordering::Relaxed)
     }
 
-    /// The result of `work`, done on one of the threads; nothing is done where nobody waits for it any more.
+    /// Runs `work` on one of the threads. A job whose caller has gone by the time its turn comes is skipped.
     ///
     /// # Errors
-    /// 503 where as many jobs wait as may, 500 where the work panicked.
+    /// 503 if the queue is full, 500 if the work panics.
     pub(crate) async fn run<T: Send + 'static>(
         &self,
         work: impl FnOnce() -> T + Send + 'static,
-    ) -> Result<T, Fault> {
+    ) -> Result<T, ApiError> {
         let (sender, receiver) = oneshot::channel();
         let job = move || {
             if sender.is_closed() {
                 return;
             }
             let result = std::panic::catch_unwind(AssertUnwindSafe(work));
-            // Nobody waits any more: fine.
+            // The caller may have gone meanwhile.
             let _ = sender.send(result);
         };
-        {
-            let mut state = self.line.lock();
-            if state.jobs.len() >= self.line.limit {
-                return Err(Fault::overloaded());
-            }
-            state.jobs.push_back(Box::new(job));
+        self.n_waiting.fetch_add(1, Ordering::Relaxed);
+        if self.queue.try_send(Box::new(job)).is_err() {
+            self.n_waiting.fetch_sub(1, Ordering::Relaxed);
+            return Err(ApiError::overloaded());
         }
-        self.line.changed.notify_one();
         match receiver.await {
             Ok(Ok(result)) => Ok(result),
-            Ok(Err(_)) | Err(_) => Err(Fault::internal()),
+            Ok(Err(_)) | Err(_) => Err(ApiError::internal()),
         }
     }
 }
 
-impl Drop for Pool {
-    fn drop(&mut self) {
-        self.line.lock().closed = true;
-        self.line.changed.notify_all();
-    }
-}
-
-impl Line {
-    fn lock(&self) -> std::sync::MutexGuard<'_, State> {
-        self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    fn work(&self) {
-        // Without such a pool of one, loops go to the process-wide threads: slower, not wrong.
-        let own = rayon::ThreadPoolBuilder::new()
-            .num_threads(1)
-            .use_current_thread();
-        let _own = own.build();
-        loop {
-            let mut state = self.lock();
-            let job = loop {
-                if let Some(job) = state.jobs.pop_front() {
-                    break job;
-                }
-                if state.closed {
-                    return;
-                }
-                state = self
-                    .changed
-                    .wait(state)
-                    .unwrap_or_else(PoisonError::into_inner);
-            };
-            drop(state);
-            job();
-        }
+/// Runs jobs until the pool is dropped.
+fn work(jobs: &Mutex<Receiver<Job>>, n_waiting: &AtomicUsize) {
+    // Without it, loops go to the process-wide threads: slower, but correct.
+    let _own = rayon::ThreadPoolBuilder::new()
+        .num_threads(1)
+        .use_current_thread()
+        .build();
+    loop {
+        // The lock is held while waiting: the threads take turns at the receiver.
+        let job = jobs.lock().unwrap_or_else(PoisonError::into_inner).recv();
+        let Ok(job) = job else {
+            return;
+        };
+        n_waiting.fetch_sub(1, Ordering::Relaxed);
+        job();
     }
 }
 
@@ -141,7 +98,7 @@ mod tests {
     use std::sync::mpsc;
 
     #[tokio::test]
-    async fn work_is_done_elsewhere_and_alone() {
+    async fn work_runs_on_another_thread_without_splitting() {
         let pool = Pool::new("test", 2, 4).unwrap();
         let here = std::thread::current().id();
         let there = pool.run(|| (std::thread::current().id(), rayon::current_num_threads()));
@@ -151,15 +108,15 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_panic_is_one_questions_fault() {
+    async fn a_panic_fails_one_request_only() {
         let pool = Pool::new("test", 1, 4).unwrap();
-        let fault = pool.run(|| panic!("this one is meant")).await.unwrap_err();
-        assert_eq!(fault.code, "internal");
+        let error = pool.run(|| panic!("on purpose")).await.unwrap_err();
+        assert_eq!(error.code, "internal");
         assert_eq!(pool.run(|| 7).await.unwrap(), 7);
     }
 
     #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-    async fn a_full_line_turns_away_and_forgets_who_left() {
+    async fn a_full_queue_rejects_and_skips_abandoned_jobs() {
         let pool = Arc::new(Pool::new("test", 1, 1).unwrap());
         let (go, wait) = mpsc::channel::<()>();
         let (started, begins) = mpsc::channel::<()>();
@@ -174,7 +131,7 @@ mod tests {
             }
         });
         begins.recv().unwrap();
-        // One waits, and leaves.
+        // One job waits, and its caller leaves.
         let (done, says) = mpsc::channel::<()>();
         let left = tokio::time::timeout(
             std::time::Duration::from_millis(20),
@@ -182,11 +139,11 @@ mod tests {
         );
         assert!(left.await.is_err());
         assert_eq!(pool.n_waiting(), 1);
-        let fault = pool.run(|| ()).await.unwrap_err();
-        assert_eq!((fault.status.as_u16(), fault.code), (503, "overloaded"));
+        let error = pool.run(|| ()).await.unwrap_err();
+        assert_eq!((error.status.as_u16(), error.code), (503, "overloaded"));
         go.send(()).unwrap();
         first.await.unwrap().unwrap();
-        // Its work was never begun: the sender was dropped unused.
+        // The abandoned job never ran: its sender was dropped unused.
         assert!(says.recv().is_err());
         assert_eq!(pool.run(|| 1).await.unwrap(), 1);
     }

@@ -1,8 +1,9 @@
-//! Listening: connections within limits, and an orderly end.
+//! The listeners: connections within limits, and a graceful shutdown.
 
 use crate::config::seconds;
+use crate::error::ServeError;
+use crate::service::Service;
 use crate::socket::Socket;
-use crate::{ServeError, Service};
 use axum::Router;
 use hyper::server::conn::http1;
 use hyper_util::rt::{TokioIo, TokioTimer};
@@ -16,18 +17,18 @@ use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::{Semaphore, watch};
 
-/// Connections that the system may hold before they are accepted.
+/// Connections that the system queues before they are accepted.
 const BACKLOG: u32 = 4096;
-/// Bytes of a request's header at most.
+/// The most bytes of a request's header.
 const HEADER_BYTES: usize = 32 * 1024;
-/// Lines of a request's header at most.
+/// The most lines of a request's header.
 const HEADERS: usize = 64;
-/// Connections of the admin listener at once.
+/// Open connections of the admin listener.
 const ADMIN_CONNECTIONS: usize = 64;
-/// The wait after a connection could not be accepted, as where descriptors are spent.
+/// The pause after a failed accept, such as when file descriptors run out.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 
-/// A [`Service`] on listeners of its own.
+/// A [`Service`] on its own listeners.
 #[derive(Debug)]
 pub struct Server {
     service: Service,
@@ -37,7 +38,7 @@ pub struct Server {
 }
 
 impl Server {
-    /// Listens where the service's configuration says; nothing is answered before [`Server::run`].
+    /// Listens on the configured addresses; requests are answered once [`Server::run`] runs.
     ///
     /// # Errors
     /// [`ServeError::Bind`] if an address cannot be listened on.
@@ -57,36 +58,36 @@ impl Server {
         })
     }
 
-    /// Where questions are answered.
+    /// The address of the public listener.
     #[must_use]
     pub fn address(&self) -> SocketAddr {
         self.address
     }
 
-    /// Where models are loaded and switched, if anywhere.
+    /// The address of the admin listener, if there is one.
     #[must_use]
     pub fn admin_address(&self) -> Option<SocketAddr> {
         self.admin.as_ref().map(|(_, address)| *address)
     }
 
-    /// Answers until `stop` is done; then `/health/ready` says no, after the delay of the configuration nothing
-    /// more is accepted, and open requests are ended within the timeout. Connections that are still open
-    /// then are cut.
+    /// Answers requests until `stop` completes. Then `/health/ready` fails; after the configured delay no more
+    /// connections are accepted, and open requests may finish within the configured timeout. Connections that are
+    /// still open after that are cut.
     ///
     /// # Errors
-    /// None at present: what fails concerns single connections, and is logged.
+    /// None at present: failures of single connections are logged.
     pub async fn run(self, stop: impl Future<Output = ()>) -> Result<(), ServeError> {
         let config = self.service.shared.config.clone();
         let (end, ended) = watch::channel(false);
-        let questions = Listening {
+        let public = Acceptor {
             router: self.service.router(),
             permits: Arc::new(Semaphore::new(config.max_connections)),
             service: self.service.clone(),
             ended: ended.clone(),
         };
-        let mut tasks = vec![tokio::spawn(questions.accept(self.listener))];
+        let mut tasks = vec![tokio::spawn(public.accept(self.listener))];
         if let Some((listener, _)) = self.admin {
-            let admin = Listening {
+            let admin = Acceptor {
                 router: self.service.admin_router(),
                 permits: Arc::new(Semaphore::new(ADMIN_CONNECTIONS)),
                 service: self.service.clone(),
@@ -95,7 +96,7 @@ impl Server {
             tasks.push(tokio::spawn(admin.accept(listener)));
         }
         stop.await;
-        tracing::info!("stopping: not ready any more");
+        tracing::info!("stopping");
         self.service.set_ready(false);
         tokio::time::sleep(seconds(config.drain_delay_seconds)).await;
         let _ = end.send(true);
@@ -106,15 +107,15 @@ impl Server {
     }
 }
 
-/// A listener's ways, without the listener.
-struct Listening {
+/// What a listener needs to serve its connections.
+struct Acceptor {
     router: Router,
     permits: Arc<Semaphore>,
     service: Service,
     ended: watch::Receiver<bool>,
 }
 
-impl Listening {
+impl Acceptor {
     async fn accept(mut self, listener: TcpListener) {
         let graceful = GracefulShutdown::new();
         let (cut, is_cut) = watch::channel(());
@@ -130,7 +131,7 @@ impl Listening {
             match accepted {
                 Ok((stream, _)) => self.serve(stream, permit, &graceful, is_cut.clone()),
                 Err(error) => {
-                    tracing::warn!(%error, "a connection was not accepted");
+                    tracing::warn!(%error, "cannot accept a connection");
                     tokio::time::sleep(ACCEPT_PAUSE).await;
                 }
             }
@@ -141,12 +142,12 @@ impl Listening {
             .await
             .is_err()
         {
-            tracing::warn!("connections were cut, since they did not end in time");
+            tracing::warn!("connections were cut because they did not finish in time");
         }
         drop(cut);
     }
 
-    /// Serves a connection until it ends, or until the sender of `is_cut` is gone.
+    /// Serves a connection until it ends or the sender of `is_cut` is dropped.
     fn serve(
         &self,
         stream: TcpStream,
@@ -155,7 +156,7 @@ impl Listening {
         mut is_cut: watch::Receiver<()>,
     ) {
         let config = &self.service.shared.config;
-        // Answers are written whole: nothing is to be waited for.
+        // Responses are written whole, so there is nothing to coalesce.
         let _ = stream.set_nodelay(true);
         let socket = Socket::new(stream, seconds(config.write_timeout_seconds));
         let connection = http1::Builder::new()
@@ -174,7 +175,7 @@ impl Listening {
             tokio::select! {
                 ended = watched => {
                     if let Err(error) = ended {
-                        tracing::debug!(%error, "a connection broke");
+                        tracing::debug!(%error, "a connection failed");
                     }
                 }
                 _ = is_cut.changed() => {}
@@ -200,7 +201,7 @@ fn listen(address: SocketAddr) -> Result<(TcpListener, SocketAddr), ServeError> 
     listen().map_err(|source| ServeError::Bind { address, source })
 }
 
-/// Done when the process is told to stop, by SIGTERM or SIGINT (Ctrl-C).
+/// Completes when the process receives SIGTERM or SIGINT (Ctrl-C).
 ///
 /// # Errors
 /// [`ServeError::System`] if the signals cannot be waited for.
@@ -223,8 +224,8 @@ pub fn stop_signal() -> Result<impl Future<Output = ()>, ServeError> {
     })
 }
 
-/// Lets the process have as many descriptors as it may: each connection takes one, and the usual limit of
-/// 1024 is soon spent. Gives the limit, where the system tells it.
+/// Raises the limit of open files to what the system allows: each connection takes one, and the common limit of 1024 is
+/// soon reached. Returns the new limit if the system reports one.
 pub fn raise_descriptor_limit() -> Option<u64> {
     use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
     let limit = getrlimit(Resource::Nofile);

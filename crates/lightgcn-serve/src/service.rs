@@ -1,27 +1,26 @@
-//! The service: models, events, threads and figures, shared by all requests.
+//! The service: models, events, threads and metrics, shared by all requests.
 
-use crate::config::ValidServeConfig;
-use crate::error::Fault;
-use crate::events::{EventSink, MemoryEvents};
+use crate::api_error::ApiError;
+use crate::config::{ServeConfig, ValidServeConfig, seconds};
+use crate::error::ServeError;
+use crate::events::{EventSink, EventStore, EventStoreConfig, MemoryEvents};
 use crate::metrics::Metrics;
-use crate::model::Model;
+use crate::models::{Model, Registry};
 use crate::pool::Pool;
-use crate::registry::Registry;
-use crate::{EventStore, EventStoreConfig, ServeConfig, ServeError, admin, routes};
-use axum::Router;
 use axum::response::Response;
 use lightgcn_recommend::{ContextEvent, Recommender};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
-/// Threads that write events: postings that wait for one flush share the next.
+/// Threads that write events: posts that wait for one flush share the next.
 const WRITERS: usize = 16;
 
-/// A service that answers for one model at a time. Clones share everything.
+/// A service that answers with one model at a time. Clones share everything.
 ///
-/// [`Service::router`] puts it into any axum program; [`Server`](crate::Server) runs it with its own
-/// listeners, limits on connections and an orderly end.
+/// [`Service::router`] adds it to any axum program; [`Server`](crate::Server) runs it on its own listeners, with
+/// limits on connections and a graceful shutdown.
 #[derive(Debug, Clone)]
 pub struct Service {
     pub(crate) shared: Arc<Shared>,
@@ -33,35 +32,35 @@ pub(crate) struct Shared {
     pub(crate) registry: Registry,
     pub(crate) events: Arc<dyn EventSink>,
     pub(crate) pool: Pool,
-    /// Events are written by threads of their own: a slow disk must not keep scores waiting.
+    /// Events have threads of their own: a slow disk must not delay scoring.
     pub(crate) writer: Pool,
     pub(crate) metrics: Metrics,
     pub(crate) ready: AtomicBool,
 }
 
 impl Service {
-    /// A service of the artifact at `path`, which is validated in full and warmed. Events are kept in the file that
-    /// the configuration names, which is opened for writing, or else in memory.
+    /// Serves the artifact at `path`, which is checked in full and warmed. Events go to the file that the
+    /// configuration names, or else to memory.
     ///
     /// # Errors
-    /// [`ServeError::Config`] before anything is opened, what [`EventStore::open`] says of the file of events, and
-    /// what [`Recommender::open`] says of the artifact.
+    /// [`ServeError::Config`] before anything is opened, [`ServeError::Events`] from [`EventStore::open`], and
+    /// the errors of [`Recommender::open`].
     pub fn open(path: impl AsRef<Path>, config: ServeConfig) -> Result<Self, ServeError> {
         let config = config.check()?;
         let events: Arc<dyn EventSink> = match &config.get().events {
             Some(file) => {
-                let kept = EventStoreConfig {
+                let options = EventStoreConfig {
                     per_user: config.get().limits.context_events,
                     ..EventStoreConfig::default()
                 };
-                Arc::new(EventStore::open(file, kept)?)
+                Arc::new(EventStore::open(file, options)?)
             }
             None => Arc::new(MemoryEvents::default()),
         };
         Self::new(Model::open(path.as_ref())?, config, events)
     }
 
-    /// The same with events kept by `events`, whatever file the configuration names.
+    /// Like [`Service::open`], but stores events in `events`, whatever file the configuration names.
     ///
     /// # Errors
     /// As [`Service::open`].
@@ -74,10 +73,10 @@ impl Service {
         Self::new(Model::open(path.as_ref())?, config, events)
     }
 
-    /// A service of a recommender in memory, with what it leaves out and how it folds in.
+    /// Serves a recommender in memory, with its own rules.
     ///
     /// # Errors
-    /// [`ServeError::Config`] for an unusable configuration.
+    /// [`ServeError::Config`] for an invalid configuration.
     pub fn from_recommender(
         recommender: Recommender,
         config: ServeConfig,
@@ -108,55 +107,34 @@ impl Service {
         })
     }
 
-    /// The routes of questions, events, health, metrics, documentation and the page, ready to be merged into
-    /// or nested in another axum program. Limits on connections and headers are those of that program.
-    pub fn router(&self) -> Router {
-        routes::router(self)
-    }
-
-    /// The routes that load and switch models. Whoever reaches them may do so: if there is a token, it is
-    /// asked for; else only requests that name this machine as their host are answered.
-    pub fn admin_router(&self) -> Router {
-        admin::router(self)
-    }
-
-    /// The OpenAPI document as JSON.
-    ///
-    /// # Errors
-    /// [`serde_json::Error`] if it cannot be written, which would be a fault of this crate.
-    pub fn openapi(&self) -> Result<String, serde_json::Error> {
-        routes::document(self).to_pretty_json()
-    }
-
-    /// The version of the model that answers now.
+    /// The version of the active model.
     #[must_use]
     pub fn model_version(&self) -> String {
         self.shared.registry.active().version.clone()
     }
 
-    /// Loads the artifact of that name in the folder of models, and switches to it; gives its version. Where it
-    /// fails, the model in use stays. It blocks: in asynchronous code, call it on a blocking thread.
+    /// Loads the artifact of that name from the folder of models, switches to it and returns its version. On
+    /// failure the active model stays. Blocks: in asynchronous code, call it on a blocking thread.
     ///
     /// # Errors
-    /// [`ServeError::ModelName`] for a name that means no folder there, and what [`Recommender::open`] says
-    /// of the artifact.
+    /// [`ServeError::ModelName`] for a name that is not a folder there, and the errors of [`Recommender::open`].
     pub fn load(&self, name: &str) -> Result<String, ServeError> {
         self.counted(self.shared.registry.load(name))
     }
 
-    /// Switches to a recommender in memory; gives its version. It blocks.
+    /// Switches to a recommender in memory and returns its version. Blocks.
     ///
     /// # Errors
-    /// [`ServeError::Store`] if its artifact cannot be named, since its parts do not fit together.
+    /// [`ServeError::Store`] if the parts of its artifact do not fit together.
     pub fn switch_to(&self, recommender: Recommender) -> Result<String, ServeError> {
         let model = Model::from_recommender(recommender);
-        self.counted(model.map(|model| self.shared.registry.hand_over(model)))
+        self.counted(model.map(|model| self.shared.registry.insert(model)))
     }
 
     /// Switches back to a version that is still in memory.
     ///
     /// # Errors
-    /// [`ServeError::UnknownVersion`] if none there has it.
+    /// [`ServeError::UnknownVersion`] if it is not.
     pub fn activate(&self, version: &str) -> Result<(), ServeError> {
         self.counted(self.shared.registry.activate(version))
             .map(|_| ())
@@ -176,22 +154,27 @@ impl Service {
         }
     }
 
-    /// What `/health/ready` says from now on.
+    /// Sets what `/health/ready` reports.
     pub fn set_ready(&self, ready: bool) {
         self.shared.ready.store(ready, Ordering::Relaxed);
     }
 
-    /// Whether it takes questions, as `/health/ready` says.
+    /// Whether `/health/ready` reports the service as ready.
     #[must_use]
     pub fn is_ready(&self) -> bool {
         self.shared.ready.load(Ordering::Relaxed)
     }
 
-    /// The answer that `work` gives with the model in use now and no other, off the asynchronous threads.
+    /// How long the body of a request may take to arrive.
+    pub(crate) fn body_timeout(&self) -> Duration {
+        seconds(self.shared.config.body_timeout_seconds)
+    }
+
+    /// Runs `work` with the active model on a thread of the pool.
     pub(crate) async fn ask(
         &self,
-        work: impl FnOnce(&Shared, &Model) -> Result<Response, Fault> + Send + 'static,
-    ) -> Result<Response, Fault> {
+        work: impl FnOnce(&Shared, &Model) -> Result<Response, ApiError> + Send + 'static,
+    ) -> Result<Response, ApiError> {
         let shared = Arc::clone(&self.shared);
         let model = self.shared.registry.active();
         self.shared.pool.run(move || work(&shared, &model)).await?
@@ -199,22 +182,22 @@ impl Service {
 }
 
 impl Shared {
-    /// The kept events of a user that this model can use.
-    pub(crate) fn news(&self, model: &Model, user: &str) -> Vec<ContextEvent> {
-        let kept = self.events.of_user(user);
-        if kept.is_empty() {
-            return kept;
+    /// A user's stored events that the model can use and has not been trained on.
+    pub(crate) fn recent_events(&self, model: &Model, user: &str) -> Vec<ContextEvent> {
+        let stored = self.events.of_user(user);
+        if stored.is_empty() {
+            return stored;
         }
-        model.news(user, kept, self.config.limits.context_events)
+        model.recent_events(user, stored, self.config.limits.context_events)
     }
 
-    /// Puts them before the events of a question.
-    pub(crate) fn add_news(&self, model: &Model, user: &str, events: &mut Vec<ContextEvent>) {
-        events.splice(0..0, self.news(model, user));
+    /// Puts them before the events of a request.
+    pub(crate) fn add_recent(&self, model: &Model, user: &str, events: &mut Vec<ContextEvent>) {
+        events.splice(0..0, self.recent_events(model, user));
     }
 }
 
-/// The folder of models: the one that is told, or the one that holds the first model.
+/// The folder of models: the configured one, or the one that holds the first model.
 fn models_folder(config: &ValidServeConfig, first: Option<&Path>) -> Option<PathBuf> {
     if let Some(given) = &config.get().admin.models {
         return Some(given.clone());

@@ -1,4 +1,4 @@
-//! A connection that gives up on clients who do not read their answers.
+//! A connection that gives up on clients that do not read their responses.
 
 use std::future::Future;
 use std::io;
@@ -9,11 +9,11 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 use tokio::time::Sleep;
 
-/// A TCP stream whose writes fail where none of them got on for so long.
+/// A TCP stream whose writes fail once none has made progress for `timeout`.
 pub(crate) struct Socket {
     stream: TcpStream,
     timeout: Duration,
-    /// Runs while a write waits.
+    /// Runs while a write is pending.
     waiting: Option<Pin<Box<Sleep>>>,
 }
 

@@ -1,4 +1,4 @@
-//! Loading and switching models: who may, what is loaded, and what is refused.
+//! Loading and switching models: who may do it, and what is refused.
 #![allow(clippy::unwrap_used, reason = "a failing test may panic")]
 
 mod common;
@@ -7,7 +7,7 @@ use axum::Router;
 use axum::body::Body;
 use axum::http::Request;
 use common::{Reply, artifact, config, send};
-use lightgcn_serve::{ServeConfig, Service, Token};
+use lightgcn_serve::{ServeConfig, ServeError, Service, Token};
 use serde_json::json;
 use std::path::Path;
 
@@ -45,10 +45,10 @@ async fn load(router: &Router, name: &str) -> Reply {
 }
 
 #[tokio::test]
-async fn models_are_loaded_listed_and_switched() {
+async fn models_are_loaded_listed_and_activated() {
     let folder = models();
     let service = open(folder.path(), config());
-    let (router, questions) = (service.admin_router(), service.router());
+    let (router, public) = (service.admin_router(), service.router());
     let first = service.model_version();
     let reply = load(&router, "down").await;
     assert_eq!(reply.status, 200, "{:?}", reply.json());
@@ -64,7 +64,7 @@ async fn models_are_loaded_listed_and_switched() {
     let second = service.model_version();
     assert_ne!(first, second);
     assert_eq!(models["models"][0]["version"], second);
-    let answer = common::get(&questions, "/v1/recommendations/u0?k=1").await;
+    let answer = common::get(&public, "/v1/recommendations/u0?k=1").await;
     assert_eq!(
         (answer.items(), answer.json()["model_version"].clone()),
         (vec!["p5".to_owned()], json!(second))
@@ -78,7 +78,7 @@ async fn models_are_loaded_listed_and_switched() {
     .await;
     assert_eq!(back.json()["models"][0]["version"], first);
     assert_eq!(
-        common::get(&questions, "/v1/recommendations/u0?k=1")
+        common::get(&public, "/v1/recommendations/u0?k=1")
             .await
             .items(),
         ["p6"]
@@ -94,8 +94,8 @@ async fn models_are_loaded_listed_and_switched() {
         "",
     )
     .await;
-    assert_eq!(unknown.fault(404), "unknown_version");
-    // The same again takes no second place.
+    assert_eq!(unknown.error(404), "unknown_version");
+    // Loading the same model again does not list it twice.
     assert_eq!(
         load(&router, "up").await.json()["models"]
             .as_array()
@@ -104,7 +104,7 @@ async fn models_are_loaded_listed_and_switched() {
         2
     );
     assert!(
-        common::get(&questions, "/metrics")
+        common::get(&public, "/metrics")
             .await
             .text()
             .contains("lightgcn_model_swaps_total 3")
@@ -112,24 +112,22 @@ async fn models_are_loaded_listed_and_switched() {
 }
 
 #[tokio::test]
-async fn only_as_many_models_stay_as_may() {
+async fn old_models_leave_memory_beyond_the_limit() {
     let folder = models();
     let mut config = config();
     config.admin.keep = 1;
     let service = open(folder.path(), config);
     let first = service.model_version();
     service.load("down").unwrap();
-    assert!(service.activate(&first).is_err());
-    assert_eq!(
-        service
-            .activate(&service.model_version())
-            .map_err(|e| e.to_string()),
-        Ok(())
-    );
+    assert!(matches!(
+        service.activate(&first),
+        Err(ServeError::UnknownVersion { .. })
+    ));
+    service.activate(&service.model_version()).unwrap();
 }
 
 #[tokio::test]
-async fn names_that_lead_elsewhere_are_refused() {
+async fn names_that_lead_outside_the_folder_are_errors() {
     let folder = models();
     let outside = models();
     std::os::unix::fs::symlink(outside.path().join("down"), folder.path().join("link")).unwrap();
@@ -159,17 +157,17 @@ async fn names_that_lead_elsewhere_are_refused() {
         ".hidden",
     ] {
         assert_eq!(
-            load(&router, name).await.fault(400),
+            load(&router, name).await.error(400),
             "bad_model_name",
             "{name:?}"
         );
     }
-    assert_eq!(load(&router, "empty").await.fault(422), "bad_model");
+    assert_eq!(load(&router, "empty").await.error(422), "bad_model");
     for body in ["", "{}", r#"{"path": 3}"#, r#"{"path": "up", "more": 1}"#] {
         assert_eq!(
             admin(&router, "POST", "/admin/models", body)
                 .await
-                .fault(400),
+                .error(400),
             "bad_json"
         );
     }
@@ -177,11 +175,11 @@ async fn names_that_lead_elsewhere_are_refused() {
 }
 
 #[tokio::test]
-async fn damaged_models_are_refused_and_the_old_one_stays() {
+async fn a_damaged_model_is_refused_and_the_active_one_stays() {
     let folder = models();
     let service = open(folder.path(), config());
-    let (router, questions) = (service.admin_router(), service.router());
-    let before = common::get(&questions, "/v1/recommendations/u0?k=5")
+    let (router, public) = (service.admin_router(), service.router());
+    let before = common::get(&public, "/v1/recommendations/u0?k=5")
         .await
         .json();
     let names: Vec<_> = std::fs::read_dir(folder.path().join("down"))
@@ -197,29 +195,29 @@ async fn damaged_models_are_refused_and_the_old_one_stays() {
         for damaged in [&whole[..whole.len() - 1], &flipped, &[]] {
             std::fs::write(&path, damaged).unwrap();
             assert_eq!(
-                load(&router, "down").await.fault(422),
+                load(&router, "down").await.error(422),
                 "bad_model",
                 "{name:?}"
             );
         }
-        // A link in the place of a file.
+        // A symbolic link in place of a file.
         std::fs::remove_file(&path).unwrap();
         std::os::unix::fs::symlink("/dev/zero", &path).unwrap();
         assert_eq!(
-            load(&router, "down").await.fault(422),
+            load(&router, "down").await.error(422),
             "bad_model",
             "{name:?}"
         );
         std::fs::remove_file(&path).unwrap();
         assert_eq!(
-            load(&router, "down").await.fault(422),
+            load(&router, "down").await.error(422),
             "bad_model",
             "{name:?}"
         );
         std::fs::write(&path, whole).unwrap();
     }
     assert_eq!(
-        common::get(&questions, "/v1/recommendations/u0?k=5")
+        common::get(&public, "/v1/recommendations/u0?k=5")
             .await
             .json(),
         before
@@ -228,7 +226,7 @@ async fn damaged_models_are_refused_and_the_old_one_stays() {
 }
 
 #[tokio::test]
-async fn the_token_is_asked_for() {
+async fn requests_without_the_token_are_refused() {
     let folder = models();
     let mut config = config();
     config.admin.token = Some(Token::new(TOKEN));
@@ -249,7 +247,7 @@ async fn the_token_is_asked_for() {
     ] {
         let reply = send(&router, with(wrong)).await;
         assert_eq!(reply.headers["www-authenticate"], "Bearer");
-        assert_eq!(reply.fault(401), "unauthorized");
+        assert_eq!(reply.error(401), "unauthorized");
     }
     assert_eq!(
         send(&router, with(Some(format!("Bearer {TOKEN}"))))
@@ -261,32 +259,32 @@ async fn the_token_is_asked_for() {
 }
 
 #[tokio::test]
-async fn without_a_token_only_this_machine_is_answered() {
+async fn without_a_token_only_local_hosts_are_answered() {
     let folder = models();
     let router = open(folder.path(), config()).admin_router();
     let request = Request::get("/admin/models").header("host", "rebound.example:8081");
     let reply = send(&router, request.body(Body::empty()).unwrap()).await;
-    assert_eq!(reply.fault(403), "foreign_host");
+    assert_eq!(reply.error(403), "foreign_host");
     assert_eq!(
         admin(&router, "DELETE", "/admin/models", "")
             .await
-            .fault(405),
+            .error(405),
         "no_method"
     );
     assert_eq!(
-        admin(&router, "GET", "/admin/nothing", "").await.fault(404),
+        admin(&router, "GET", "/admin/nothing", "").await.error(404),
         "no_route"
     );
-    // And the listener for questions has none of it.
-    let questions = open(folder.path(), config()).router();
+    // The public listener has no admin routes.
+    let public = open(folder.path(), config()).router();
     assert_eq!(
-        common::get(&questions, "/admin/models").await.fault(404),
+        common::get(&public, "/admin/models").await.error(404),
         "no_route"
     );
 }
 
 #[tokio::test]
-async fn figures_beside_a_model_are_shown() {
+async fn the_run_record_beside_a_model_is_shown() {
     let folder = models();
     let run = folder.path().join("up.run");
     std::fs::create_dir(&run).unwrap();

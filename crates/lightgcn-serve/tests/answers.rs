@@ -1,4 +1,4 @@
-//! Every address of the listener for questions, asked as it should be.
+//! Valid requests to every route of the public listener.
 #![allow(clippy::unwrap_used, reason = "a failing test may panic")]
 
 mod common;
@@ -6,15 +6,15 @@ mod common;
 use axum::body::Body;
 use axum::http::Request;
 use common::{HOSTILE, TRAINED, artifact, config, get, post, send, service, service_with};
-use lightgcn_serve::{ServeError, Service};
+use lightgcn_serve::{EventStoreError, ServeError, Service};
 use serde_json::{Value, json};
 
 #[tokio::test]
-async fn recommendations_name_their_model() {
+async fn recommendations_name_the_model_version() {
     let service = service();
     let router = service.router();
     let reply = get(&router, "/v1/recommendations/u0?k=3").await;
-    // Item 0 and 1 are bought, and 6 only viewed.
+    // Items 0 and 1 are bought, and 6 only viewed.
     assert_eq!(reply.items(), ["p6", "p4", "p3"]);
     let json = reply.json();
     assert_eq!(json["model_version"], service.model_version());
@@ -46,7 +46,7 @@ async fn recommendations_name_their_model() {
 }
 
 #[tokio::test]
-async fn strangers_get_an_answer_of_the_chain() {
+async fn unknown_users_are_answered_from_another_source() {
     let router = service().router();
     for path in [
         "/v1/recommendations/nobody?k=2",
@@ -62,7 +62,7 @@ async fn strangers_get_an_answer_of_the_chain() {
 }
 
 #[tokio::test]
-async fn one_question_or_many_may_be_posted() {
+async fn a_post_has_one_request_or_a_batch() {
     let router = service().router();
     let one = json!({"user": "zoe", "events": [{"item": "p3", "behavior": "purchase"}], "options": {"k": 2}});
     let reply = post(&router, "/v1/recommendations", one.to_string()).await;
@@ -87,7 +87,7 @@ async fn one_question_or_many_may_be_posted() {
 }
 
 #[tokio::test]
-async fn a_batch_is_the_single_answers() {
+async fn a_batch_has_the_same_answers_as_single_requests() {
     let router = service().router();
     let requests: Vec<Value> = (0..30)
         .map(|n| json!({"user": format!("u{n}"), "options": {"k": 5}}))
@@ -109,17 +109,17 @@ async fn a_batch_is_the_single_answers() {
 }
 
 #[tokio::test]
-async fn explanations_have_parts_and_paths() {
+async fn explanations_have_contributions_and_paths() {
     let router = service().router();
     let reply = get(&router, "/v1/explanations/u0/p6?limit=3").await;
     let json = reply.json();
     assert_eq!(reply.status, 200, "{json}");
     assert_eq!(json["score"], 6.0);
-    // Item 6 was viewed: the edge itself comes first.
+    // Item 6 was viewed: the direct edge comes first.
     assert_eq!(json["paths"][0]["edges"].as_array().unwrap().len(), 1);
     assert!(json["paths"].as_array().unwrap().len() <= 3);
     for path in ["/v1/explanations/nobody/p6", "/v1/explanations/u0/nothing"] {
-        assert!(get(&router, path).await.fault(404).starts_with("unknown_"));
+        assert!(get(&router, path).await.error(404).starts_with("unknown_"));
     }
     let composed = json!({
         "user": "zoe", "item": "p6", "events": [{"item": "p0", "behavior": "purchase"}],
@@ -134,7 +134,7 @@ async fn explanations_have_parts_and_paths() {
     assert_eq!(
         post(&router, "/v1/explanations", nosy.to_string())
             .await
-            .fault(400),
+            .error(400),
         "bad_options"
     );
 }
@@ -146,7 +146,7 @@ async fn similar_and_popular_items_are_listed() {
     assert_eq!(similar.items().len(), 3);
     assert!(!similar.items().contains(&"p1".to_owned()));
     assert_eq!(
-        get(&router, "/v1/similar/nothing").await.fault(404),
+        get(&router, "/v1/similar/nothing").await.error(404),
         "unknown_item"
     );
     // Items 1, 2 and 3 are bought by two groups of users each.
@@ -160,26 +160,26 @@ async fn similar_and_popular_items_are_listed() {
         2
     );
     assert_eq!(
-        get(&router, "/v1/popular?brand=nobody").await.fault(400),
+        get(&router, "/v1/popular?brand=nobody").await.error(400),
         "unknown_brand"
     );
     assert_eq!(
         get(&router, "/v1/popular?category=nothing")
             .await
-            .fault(400),
+            .error(400),
         "unknown_category"
     );
 }
 
 #[tokio::test]
-async fn events_count_at_once() {
+async fn events_take_effect_at_once() {
     let router = service().router();
     let events = json!({"events": [
         {"user": "u0", "item": "p4", "behavior": "purchase"},
         {"user": "u0", "item": "p3", "behavior": "view", "time": TRAINED + 5, "count": 2},
         {"user": "new", "item": "p2", "behavior": "cart"},
         {"user": "new", "item": "unheard-of", "behavior": "view"},
-        // Training knows this one already.
+        // Already in training.
         {"user": "u1", "item": "p1", "behavior": "purchase", "time": TRAINED},
     ]});
     let reply = post(&router, "/v1/events", events.to_string()).await;
@@ -193,9 +193,9 @@ async fn events_count_at_once() {
         .await
         .items();
     assert!(!seen.contains(&"p3".to_owned()));
-    let newcomer = get(&router, "/v1/recommendations/new").await.json();
+    let new_user = get(&router, "/v1/recommendations/new").await.json();
     assert_eq!(
-        (&newcomer["known"], &newcomer["source"]),
+        (&new_user["known"], &new_user["source"]),
         (&json!(false), &json!("fold_in"))
     );
     let history = get(&router, "/v1/users/u0").await.json();
@@ -209,7 +209,7 @@ async fn events_count_at_once() {
 }
 
 #[tokio::test]
-async fn the_page_can_search_and_look_around() {
+async fn the_routes_of_the_page_search_and_describe() {
     let router = service().router();
     let found = get(&router, "/v1/users?q=2&limit=3").await.json();
     assert_eq!(found["total"], 12);
@@ -253,13 +253,13 @@ async fn the_page_can_search_and_look_around() {
 }
 
 #[tokio::test]
-async fn the_graph_shows_others_only_in_company() {
+async fn the_graph_shows_other_users_only_in_groups() {
     let router = service().router();
     let graph = get(&router, "/v1/graph/u0?recommended=p2,p3,unheard-of")
         .await
         .json();
     let nodes = graph["nodes"].as_array().unwrap();
-    assert_eq!(nodes[0], json!({"id": "u0", "kind": "self"}));
+    assert_eq!(nodes[0], json!({"id": "self", "kind": "self"}));
     let groups: Vec<&Value> = nodes
         .iter()
         .filter(|node| node["kind"] == "users")
@@ -274,24 +274,27 @@ async fn the_graph_shows_others_only_in_company() {
         .iter()
         .map(|node| node["id"].as_str().unwrap())
         .collect();
-    assert!(ids.contains(&"p:p2") && !ids.contains(&"p:unheard-of"));
+    assert!(ids.contains(&"item:p2") && !ids.contains(&"item:unheard-of"));
     let edges = graph["edges"].as_array().unwrap();
-    let own: Vec<&Value> = edges.iter().filter(|edge| edge["source"] == "u0").collect();
+    let own: Vec<&Value> = edges
+        .iter()
+        .filter(|edge| edge["source"] == "self")
+        .collect();
     assert_eq!(own.len(), 3);
     assert!(edges.iter().all(|edge| {
         ids.contains(&edge["source"].as_str().unwrap())
             && ids.contains(&edge["target"].as_str().unwrap())
     }));
-    let stranger = get(&router, "/v1/graph/nobody").await.json();
-    assert_eq!(stranger["nodes"].as_array().unwrap().len(), 1);
+    let unknown = get(&router, "/v1/graph/nobody").await.json();
+    assert_eq!(unknown["nodes"].as_array().unwrap().len(), 1);
     assert_eq!(
-        get(&router, "/v1/graph/u0?items=51").await.fault(400),
+        get(&router, "/v1/graph/u0?items=51").await.error(400),
         "bad_query"
     );
 }
 
 #[tokio::test]
-async fn health_and_figures_are_told() {
+async fn health_and_metrics_are_reported() {
     let service = service();
     let router = service.router();
     assert_eq!(get(&router, "/health/live").await.status, 200);
@@ -325,7 +328,7 @@ async fn health_and_figures_are_told() {
 }
 
 #[tokio::test]
-async fn the_document_has_every_address() {
+async fn the_openapi_document_has_every_route() {
     let service = service();
     let router = service.router();
     let document = get(&router, "/openapi.json").await.json();
@@ -353,14 +356,14 @@ async fn the_document_has_every_address() {
     ] {
         assert!(paths.contains_key(path), "{path}");
     }
-    // Every reference leads somewhere.
+    // Every reference has a schema.
     let text = document.to_string();
     let schemas = document["components"]["schemas"].as_object().unwrap();
     for reference in text.split("\"#/components/schemas/").skip(1) {
         let name = reference.split('"').next().unwrap();
         assert!(schemas.contains_key(name), "{name}");
     }
-    // The fields of an answer are those that are written.
+    // The schema of an item has the fields that are sent.
     let answer = get(&router, "/v1/recommendations/u0?k=1").await.json();
     let item = schemas["RecommendedItem"]["properties"]
         .as_object()
@@ -371,19 +374,92 @@ async fn the_document_has_every_address() {
         "{written:?} in {item:?}"
     );
     assert_eq!(written.len(), item.len());
-    let docs = get(&router, "/docs").await;
-    assert_eq!(docs.headers["content-type"], "text/html; charset=utf-8");
-    let html = docs.text();
-    assert!(html.contains("/v1/similar/{item}") && html.contains("id=\"RecommendedItem\""));
-    assert!(!html.contains("<script") && !html.contains("http://") && !html.contains("https://"));
-    assert_eq!(
-        get(&router, "/docs.css").await.headers["content-type"],
-        "text/css; charset=utf-8"
-    );
+    // Parameters of queries come from the types that read them.
+    let parameters = &document["paths"]["/v1/popular"]["get"]["parameters"];
+    let names: Vec<&str> = parameters
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|parameter| parameter["name"].as_str().unwrap())
+        .collect();
+    let expected = ["k", "recent", "category", "brand", "price_min", "price_max"];
+    assert_eq!(names, expected);
 }
 
 #[tokio::test]
-async fn the_page_is_served_from_the_program() {
+async fn requests_have_ids() {
+    let router = service().router();
+    let id = |reply: &common::Reply| reply.headers["x-request-id"].to_str().unwrap().to_owned();
+    let (first, second) = (
+        get(&router, "/v1/popular").await,
+        get(&router, "/v1/popular").await,
+    );
+    assert_ne!(id(&first), id(&second));
+    let with = |value: &str| {
+        let request = Request::get("/v1/nothing").header("x-request-id", value);
+        request.body(Body::empty()).unwrap()
+    };
+    assert_eq!(id(&send(&router, with("abc-1")).await), "abc-1");
+    let long = "x".repeat(65);
+    assert_eq!(id(&send(&router, with(&long)).await).len(), 16);
+}
+
+#[tokio::test]
+async fn responses_are_compressed_on_request() {
+    let router = service().router();
+    for path in ["/v1/recommendations/u0", "/"] {
+        let plain = get(&router, path).await;
+        assert!(!plain.headers.contains_key("content-encoding"), "{path}");
+        let request = Request::get(path).header("accept-encoding", "gzip, br");
+        let reply = send(&router, request.body(Body::empty()).unwrap()).await;
+        assert_eq!(reply.headers["content-encoding"], "gzip", "{path}");
+        assert!(reply.bytes.len() < plain.bytes.len(), "{path}");
+        assert_eq!(reply.bytes[..2], [0x1f, 0x8b], "{path}");
+    }
+}
+
+#[tokio::test]
+async fn other_origins_are_allowed_by_configuration_only() {
+    let ask = |router: axum::Router, method: &str| {
+        let request = Request::builder()
+            .method(method)
+            .uri("/v1/popular")
+            .header("origin", "https://shop.example")
+            .header("access-control-request-method", "GET");
+        let request = request.body(Body::empty()).unwrap();
+        async move { send(&router, request).await }
+    };
+    const ALLOWED: &str = "access-control-allow-origin";
+    let closed = service().router();
+    assert!(
+        !ask(closed.clone(), "GET")
+            .await
+            .headers
+            .contains_key(ALLOWED)
+    );
+    assert_eq!(ask(closed, "OPTIONS").await.error(405), "no_method");
+    for (origins, allowed) in [
+        (vec!["https://shop.example"], Some("https://shop.example")),
+        (vec!["https://other.example"], None),
+        (vec!["*"], Some("*")),
+    ] {
+        let cors_origins = origins.into_iter().map(str::to_owned).collect();
+        let config = lightgcn_serve::ServeConfig {
+            cors_origins,
+            ..config()
+        };
+        let router = service_with(config).router();
+        for method in ["GET", "OPTIONS"] {
+            let reply = ask(router.clone(), method).await;
+            assert_eq!(reply.status, 200);
+            let header = reply.headers.get(ALLOWED).map(|v| v.to_str().unwrap());
+            assert_eq!(header, allowed, "{method}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn the_page_is_built_into_the_program() {
     let router = service().router();
     let page = get(&router, "/").await;
     assert_eq!(page.status, 200);
@@ -398,22 +474,23 @@ async fn the_page_is_served_from_the_program() {
     assert_eq!((again.status.as_u16(), again.bytes.len()), (304, 0));
     for path in [
         "/nothing.js",
+        "/docs",
         "/assets/../../Cargo.toml",
         "/..%2fCargo.toml",
         "/%2e%2e/Cargo.toml",
         "//etc/passwd",
     ] {
-        assert_eq!(get(&router, path).await.fault(404), "no_route", "{path}");
+        assert_eq!(get(&router, path).await.error(404), "no_route", "{path}");
     }
-    assert_eq!(post(&router, "/", "{}").await.fault(405), "no_method");
+    assert_eq!(post(&router, "/", "{}").await.error(405), "no_method");
     assert_eq!(
-        post(&router, "/v1/popular", "{}").await.fault(405),
+        post(&router, "/v1/popular", "{}").await.error(405),
         "no_method"
     );
 }
 
 #[tokio::test]
-async fn without_the_page_no_user_is_listed() {
+async fn without_the_page_no_route_lists_users() {
     let router = service_with(lightgcn_serve::ServeConfig {
         page: false,
         ..common::config()
@@ -427,13 +504,13 @@ async fn without_the_page_no_user_is_listed() {
         "/v1/model",
         "/v1/items",
     ] {
-        assert_eq!(get(&router, path).await.fault(404), "no_route", "{path}");
+        assert_eq!(get(&router, path).await.error(404), "no_route", "{path}");
     }
     assert_eq!(get(&router, "/v1/recommendations/u0").await.status, 200);
 }
 
 #[tokio::test]
-async fn hostile_names_come_as_json_and_nothing_else() {
+async fn hostile_names_are_sent_as_json_only() {
     let router = service().router();
     let reply = get(
         &router,
@@ -446,7 +523,7 @@ async fn hostile_names_come_as_json_and_nothing_else() {
 }
 
 #[tokio::test]
-async fn events_are_kept_in_the_file_that_the_configuration_names() {
+async fn events_are_stored_in_the_configured_file() {
     let folder = tempfile::tempdir().unwrap();
     let (model, events) = (folder.path().join("model"), folder.path().join("events"));
     artifact(1.0).save(&model).unwrap();
@@ -461,9 +538,12 @@ async fn events_are_kept_in_the_file_that_the_configuration_names() {
         post(&service.router(), "/v1/events", body).await.status,
         200
     );
-    // One process writes, and this one does.
-    let second = open().unwrap_err().to_string();
-    assert!(second.contains("one writer"), "{second}");
+    // The file has one writer.
+    let second = open().unwrap_err();
+    assert!(
+        matches!(second, ServeError::Events(EventStoreError::InUse { .. })),
+        "{second}"
+    );
     drop(service);
     let service = open().unwrap();
     let items = get(&service.router(), "/v1/recommendations/new?k=12").await;
@@ -471,7 +551,7 @@ async fn events_are_kept_in_the_file_that_the_configuration_names() {
 }
 
 #[test]
-fn a_faulty_configuration_is_told_before_anything_is_opened() {
+fn an_invalid_configuration_is_an_error_before_anything_is_opened() {
     let mut config = config();
     config.queue = 0;
     config.events = Some("no/such/folder/events".into());

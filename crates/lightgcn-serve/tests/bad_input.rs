@@ -1,4 +1,4 @@
-//! What clients may send that makes no sense or does harm: each is told precisely, and nothing is kept.
+//! Invalid and hostile requests: each has its own error, and nothing is stored.
 #![allow(clippy::unwrap_used, reason = "a failing test may panic")]
 
 mod common;
@@ -12,7 +12,7 @@ use std::convert::Infallible;
 use std::time::Duration;
 
 #[tokio::test]
-async fn lists_have_a_length() {
+async fn lengths_and_options_are_checked() {
     let router = service().router();
     for path in [
         "/v1/recommendations/u0?k=0",
@@ -20,7 +20,7 @@ async fn lists_have_a_length() {
         "/v1/similar/p1?k=0",
         "/v1/popular?k=1001",
     ] {
-        assert_eq!(get(&router, path).await.fault(400), "bad_k", "{path}");
+        assert_eq!(get(&router, path).await.error(400), "bad_k", "{path}");
     }
     for path in [
         "/v1/recommendations/u0?k=-1",
@@ -28,12 +28,18 @@ async fn lists_have_a_length() {
         "/v1/recommendations/u0?k=1&k=2",
         "/v1/recommendations/u0?hide=all",
         "/v1/recommendations/u0?kk=3",
+        "/v1/recommendations/u0?k=",
+        "/v1/recommendations/u0?k=99999999999999999999999",
+        "/v1/recommendations/u0?price_min=1&price_min=2",
+        "/v1/explanations/u0/p1?limit=1&limit=2",
+        "/v1/similar/p1?recent=true",
+        "/v1/graph/u0?per_item=two",
         "/v1/popular?recent=perhaps",
         "/v1/users?limit=0",
         "/v1/users?limit=201",
         "/v1/items?limit=1e3",
     ] {
-        assert_eq!(get(&router, path).await.fault(400), "bad_query", "{path}");
+        assert_eq!(get(&router, path).await.error(400), "bad_query", "{path}");
     }
     for path in [
         "/v1/recommendations/u0?diversity=2",
@@ -45,12 +51,12 @@ async fn lists_have_a_length() {
         "/v1/explanations/u0/p1?limit=51",
         "/v1/explanations/u0/p1?max_hops=2",
     ] {
-        assert_eq!(get(&router, path).await.fault(400), "bad_options", "{path}");
+        assert_eq!(get(&router, path).await.error(400), "bad_options", "{path}");
     }
 }
 
 #[tokio::test]
-async fn ids_have_a_length_and_no_control_letters() {
+async fn long_ids_and_control_characters_are_errors() {
     let router = service().router();
     let long = "x".repeat(257);
     for path in [
@@ -61,7 +67,7 @@ async fn ids_have_a_length_and_no_control_letters() {
         format!("/v1/users?q={long}"),
         format!("/v1/recommendations/u0?brand={long}"),
     ] {
-        assert_eq!(get(&router, &path).await.fault(400), "id_too_long");
+        assert_eq!(get(&router, &path).await.error(400), "id_too_long");
     }
     for path in [
         "/v1/recommendations/a%00b",
@@ -69,18 +75,18 @@ async fn ids_have_a_length_and_no_control_letters() {
         "/v1/graph/%1b",
         "/v1/items?q=%00",
     ] {
-        assert_eq!(get(&router, path).await.fault(400), "bad_id", "{path}");
+        assert_eq!(get(&router, path).await.error(400), "bad_id", "{path}");
     }
-    // Bytes that are no text.
+    // Not UTF-8.
     assert_eq!(
-        get(&router, "/v1/recommendations/%ff").await.fault(400),
+        get(&router, "/v1/recommendations/%ff").await.error(400),
         "bad_path"
     );
-    assert_eq!(get(&router, "/v1/nothing/u0").await.fault(404), "no_route");
+    assert_eq!(get(&router, "/v1/nothing/u0").await.error(404), "no_route");
 }
 
 #[tokio::test]
-async fn bodies_must_be_json_of_the_right_shape() {
+async fn bodies_that_are_not_the_expected_json_are_errors() {
     let router = service().router();
     let deep = format!("{}{}", "[".repeat(100_000), "]".repeat(100_000));
     let deep_request = format!(r#"{{"user": {}1{}}}"#, "[".repeat(200), "]".repeat(200));
@@ -105,15 +111,15 @@ async fn bodies_must_be_json_of_the_right_shape() {
         "{\"user\": \"\u{0}\"}",
     ] {
         let reply = post(&router, "/v1/recommendations", body.to_owned()).await;
-        assert_eq!(reply.fault(400), "bad_json", "{:.60}", body);
+        assert_eq!(reply.error(400), "bad_json", "{:.60}", body);
     }
     let request = Request::post("/v1/events").header("content-type", "text/plain");
     let reply = send(&router, request.body(Body::from("{}")).unwrap()).await;
-    assert_eq!(reply.fault(415), "not_json");
+    assert_eq!(reply.error(415), "not_json");
 }
 
 #[tokio::test]
-async fn contexts_are_checked() {
+async fn events_of_a_request_are_checked() {
     let router = service().router();
     let with = |event: serde_json::Value| json!({"user": "u0", "events": [event]}).to_string();
     for (event, code) in [
@@ -142,7 +148,7 @@ async fn contexts_are_checked() {
     ] {
         let text = event.to_string();
         let reply = post(&router, "/v1/recommendations", with(event)).await;
-        assert_eq!(reply.fault(400), code, "{text}");
+        assert_eq!(reply.error(400), code, "{text}");
     }
     let many: Vec<_> = (0..201)
         .map(|_| json!({"item": "p1", "behavior": "view"}))
@@ -151,7 +157,7 @@ async fn contexts_are_checked() {
     assert_eq!(
         post(&router, "/v1/explanations", many.to_string())
             .await
-            .fault(400),
+            .error(400),
         "too_many_events"
     );
     let batch: Vec<_> = (0..257).map(|_| json!({"user": "u0"})).collect();
@@ -159,16 +165,16 @@ async fn contexts_are_checked() {
     assert_eq!(
         post(&router, "/v1/recommendations", batch.to_string())
             .await
-            .fault(400),
+            .error(400),
         "batch_too_large"
     );
 }
 
 #[tokio::test]
-async fn a_wrong_event_keeps_the_whole_posting_out() {
+async fn an_invalid_event_rejects_the_whole_post() {
     let router = service().router();
     let good = json!({"user": "new", "item": "p1", "behavior": "purchase"});
-    let wrong = [
+    let invalid = [
         (
             json!({"user": "new", "item": "p1", "behavior": "dance"}),
             "unknown_behavior",
@@ -198,16 +204,16 @@ async fn a_wrong_event_keeps_the_whole_posting_out() {
             "id_too_long",
         ),
     ];
-    for (event, code) in wrong {
+    for (event, code) in invalid {
         let body = json!({"events": [good, event, event]}).to_string();
         let reply = post(&router, "/v1/events", body).await;
-        assert_eq!(reply.fault(400), code, "{event}");
-        // The first is right; both others are told of.
-        let faults = reply.json()["error"]["faults"].clone();
-        assert_eq!(faults.as_array().unwrap().len(), 2);
+        assert_eq!(reply.error(400), code, "{event}");
+        // The first event is valid; the other two are listed.
+        let issues = reply.json()["error"]["issues"].clone();
+        assert_eq!(issues.as_array().unwrap().len(), 2);
         assert!(
-            faults[0].as_str().unwrap().starts_with("event 2: "),
-            "{faults}"
+            issues[0].as_str().unwrap().starts_with("event 2: "),
+            "{issues}"
         );
     }
     for body in [
@@ -215,13 +221,13 @@ async fn a_wrong_event_keeps_the_whole_posting_out() {
         json!({"events": vec![good; 1001]}).to_string(),
     ] {
         assert_eq!(
-            post(&router, "/v1/events", body).await.fault(400),
+            post(&router, "/v1/events", body).await.error(400),
             "too_many_events"
         );
     }
     for body in [r#"{"events": [{"user": "new"}]}"#, r#"{"event": []}"#, "[]"] {
         assert_eq!(
-            post(&router, "/v1/events", body).await.fault(400),
+            post(&router, "/v1/events", body).await.error(400),
             "bad_json"
         );
     }
@@ -229,20 +235,20 @@ async fn a_wrong_event_keeps_the_whole_posting_out() {
     assert_eq!(history["history"], json!([]));
 }
 
-/// A body in chunks, whose length nobody tells.
+/// A body in chunks, without a Content-Length.
 fn chunked(chunk: &'static str, times: usize) -> Body {
     let chunks = (0..times).map(move |_| Ok::<_, Infallible>(Bytes::from_static(chunk.as_bytes())));
     Body::from_stream(futures_util::stream::iter(chunks))
 }
 
 #[tokio::test]
-async fn bodies_have_a_size_however_they_come() {
+async fn large_bodies_are_errors_with_and_without_a_length() {
     let mut config = config();
     config.limits.body_bytes = 1000;
     let router = service_with(config).router();
     let spaces = " ".repeat(1001);
     let reply = post(&router, "/v1/recommendations", spaces).await;
-    assert_eq!(reply.fault(413), "body_too_large");
+    assert_eq!(reply.error(413), "body_too_large");
     assert_eq!(reply.headers["connection"], "close");
     let reply = post(
         &router,
@@ -250,14 +256,14 @@ async fn bodies_have_a_size_however_they_come() {
         chunked("          ", 1_000_000),
     )
     .await;
-    assert_eq!(reply.fault(413), "body_too_large");
+    assert_eq!(reply.error(413), "body_too_large");
     let request = Request::post("/v1/events").header("content-type", "application/json");
     let lying = request
         .header("content-length", "99999999999")
         .body(Body::from("{}"))
         .unwrap();
-    assert_eq!(send(&router, lying).await.fault(413), "body_too_large");
-    // In chunks and without a length, but small: as good as any.
+    assert_eq!(send(&router, lying).await.error(413), "body_too_large");
+    // A small body in chunks is fine.
     let body = chunked(r#"{"user": "u0"}"#, 1);
     assert_eq!(
         post(&router, "/v1/recommendations", body)
@@ -269,7 +275,7 @@ async fn bodies_have_a_size_however_they_come() {
 }
 
 #[tokio::test]
-async fn a_body_that_dribbles_is_given_up() {
+async fn a_body_that_dribbles_times_out() {
     let mut config = config();
     config.body_timeout_seconds = 0.2;
     let router = service_with(config).router();
@@ -279,7 +285,7 @@ async fn a_body_that_dribbles_is_given_up() {
     });
     let start = std::time::Instant::now();
     let reply = post(&router, "/v1/events", Body::from_stream(dribble)).await;
-    assert_eq!(reply.fault(408), "slow_body");
+    assert_eq!(reply.error(408), "slow_body");
     assert_eq!(reply.headers["connection"], "close");
     assert!(start.elapsed() < Duration::from_secs(2));
 }
@@ -308,12 +314,12 @@ mod properties {
         #![proptest_config(ProptestConfig { cases: 48, ..ProptestConfig::default() })]
 
         #[test]
-        fn no_body_breaks_the_service(body in prop::collection::vec(any::<u8>(), 0..200)) {
+        fn no_body_causes_a_server_error(body in prop::collection::vec(any::<u8>(), 0..200)) {
             prop_assert!(ask("/v1/recommendations", body) < 500);
         }
 
         #[test]
-        fn no_numbers_break_the_service(
+        fn no_numbers_cause_a_server_error(
             k in any::<i32>(), count in any::<f64>(), time in any::<i64>(), diversity in any::<f64>(),
             user in ".{0,12}", item in "(p[0-9]|.{0,6})",
         ) {

@@ -1,4 +1,4 @@
-//! A process that keeps events is killed at any moment: what it acknowledged is there.
+//! A process that stores events is killed at random moments: every acknowledged event survives.
 #![cfg(unix)]
 #![allow(clippy::unwrap_used, reason = "a failed step is a failed test")]
 
@@ -25,7 +25,7 @@ fn batch(thread: usize, n: usize) -> Vec<StoredEvent> {
         .collect()
 }
 
-/// Not a test of its own: what the killed process runs.
+/// Not a test itself: the process that is killed runs it.
 #[test]
 #[ignore = "started by the other tests"]
 fn child() {
@@ -71,7 +71,7 @@ fn command(store: &Path) -> Command {
     command
 }
 
-/// The batches that the store has, by thread. Every batch must be whole, in order and there once.
+/// The number of batches in the store by thread. Every batch must be whole, in order and there exactly once.
 fn batches(store: &Path) -> BTreeMap<usize, usize> {
     let mut csv = Vec::new();
     EventReader::open(store).unwrap().export(&mut csv).unwrap();
@@ -91,7 +91,7 @@ fn batches(store: &Path) -> BTreeMap<usize, usize> {
     found
 }
 
-/// The last number that each thread told with this word; a line that was cut short tells nothing.
+/// The last number that each thread printed after this word, ignoring a line that was cut short.
 fn told(lines: &[String], word: &str) -> BTreeMap<usize, usize> {
     let mut last = BTreeMap::new();
     for line in lines {
@@ -105,7 +105,7 @@ fn told(lines: &[String], word: &str) -> BTreeMap<usize, usize> {
     last
 }
 
-/// Kills a process `kills` times while it appends to one store, each time at another moment.
+/// Kills a process `kills` times while it appends to one store, each time at a different moment.
 fn kill_and_look(kills: u64) {
     let folder = tempfile::tempdir().unwrap();
     let store = folder.path().join("events.redb");
@@ -114,7 +114,7 @@ fn kill_and_look(kills: u64) {
         let mut child = command(&store).spawn().unwrap();
         let mut out = BufReader::new(child.stdout.take().unwrap());
         let mut lines = Vec::new();
-        // Some die before their first event, some after many.
+        // Some are killed before their first event, some after many.
         let wanted = if kill % 10 == 9 { 0 } else { 1 + kill * 7 % 40 };
         while (told(&lines, "kept").values().len() as u64) < wanted.min(1)
             || (lines.len() as u64) < wanted
@@ -133,7 +133,7 @@ fn kill_and_look(kills: u64) {
         std::io::Read::read_to_string(&mut out, &mut rest).unwrap();
         let whole = rest.rfind('\n').map_or("", |end| &rest[..end]);
         lines.extend(whole.lines().map(str::to_owned));
-        // A store that was never made has lost nothing.
+        // A store that was never created has lost nothing.
         let kept = told(&lines, "kept");
         if kept.is_empty() && !store.exists() {
             continue;
@@ -149,7 +149,7 @@ fn kill_and_look(kills: u64) {
             kept_in_all += 1;
         }
     }
-    assert!(kept_in_all > 0, "no process came to acknowledge anything");
+    assert!(kept_in_all > 0, "no process acknowledged anything");
     eprintln!(
         "{kills} kills, {:?} batches by thread, none lost",
         batches(&store)
@@ -167,10 +167,10 @@ fn nothing_acknowledged_is_lost_in_200_kills() {
     kill_and_look(200);
 }
 
-/// A limit on the size of files stands for a disk that fills: the error is typed, what was acknowledged
-/// stays, and the store goes on once there is space.
+/// A limit on the size of files simulates a full disk: the error is typed, acknowledged events stay, and the store
+/// goes on once there is space.
 #[test]
-fn a_disk_that_fills_loses_nothing() {
+fn a_full_disk_loses_nothing() {
     let folder = tempfile::tempdir().unwrap();
     let store = folder.path().join("events.redb");
     drop(EventStore::open(&store, EventStoreConfig::default()).unwrap());
@@ -195,7 +195,7 @@ fn a_disk_that_fills_loses_nothing() {
     );
     let found = batches(&store);
     for (thread, n) in full {
-        // Nothing of the batch that was refused.
+        // No event of the batch that was refused.
         assert_eq!(
             found.get(&thread).copied().unwrap_or(0),
             n,

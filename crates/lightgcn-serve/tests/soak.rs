@@ -1,5 +1,5 @@
-//! A soak: questions, events and swaps for a while, after which the process holds what it held before. It is alone
-//! in its process, so that nothing else is counted.
+//! A soak test: requests and model switches for a while, after which the process holds no more resources than before.
+//! It is the only test of its process, so that nothing else is counted.
 #![allow(clippy::unwrap_used, reason = "a failing test may panic")]
 
 mod common;
@@ -10,7 +10,7 @@ use lightgcn_serve::{MemoryEvents, Service};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-/// What the process holds: descriptors, threads and resident KiB.
+/// The resources of the process: descriptors, threads and resident KiB.
 fn held() -> (usize, usize, u64) {
     let count = |path| std::fs::read_dir(path).unwrap().count();
     let status = std::fs::read_to_string("/proc/self/status").unwrap();
@@ -22,21 +22,21 @@ fn held() -> (usize, usize, u64) {
     (count("/proc/self/fd"), count("/proc/self/task"), memory)
 }
 
-/// The length of the soak: 6 s, or the seconds of LIGHTGCN_SOAK_SECONDS.
+/// The length of the test: LIGHTGCN_SOAK_SECONDS. Default: 6 s.
 fn soak_time() -> Duration {
     let given = std::env::var("LIGHTGCN_SOAK_SECONDS").ok();
     Duration::from_secs(given.and_then(|text| text.parse().ok()).unwrap_or(6))
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_soak_leaves_nothing_behind() {
+async fn a_soak_leaks_nothing() {
     let recommender = Recommender::from_artifact(artifact(1.0)).unwrap();
     let events = Arc::new(MemoryEvents::default());
     let service = Service::from_recommender(recommender, config(), events).unwrap();
     let running = Running::start(service.clone()).await;
     let mut connection = Connection::open(running.address).await;
     let (mut n, start) = (0usize, Instant::now());
-    // The first third warms caches and buffers up.
+    // The first third warms up caches and buffers.
     let mut before = None;
     while start.elapsed() < soak_time() {
         let path = match n % 6 {
@@ -60,7 +60,7 @@ async fn a_soak_leaves_nothing_behind() {
             before = Some(held());
         }
     }
-    // Connections that were dropped are noticed at their next turn.
+    // The service notices dropped connections when it polls them next.
     tokio::time::sleep(Duration::from_millis(200)).await;
     let (before, after) = (before.unwrap(), held());
     assert!(n > 500, "{n}");

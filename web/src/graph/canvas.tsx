@@ -1,14 +1,14 @@
-/** The place where a graph is drawn, with words where it cannot be. */
+/** Draws a graph, or says why it cannot. */
 import { useEffect, useRef, useState } from "preact/hooks";
 import type { Box, Drawing } from "./drawing";
 import type { Lit, Stage } from "./stage";
 
 interface Props {
-  /** Lays the graph out for the size of its place. */
+  /** Lays out the graph for the size of its place. */
   draw: (box: Box) => Drawing;
-  /** What `draw` lays out: another one is drawn anew. */
+  /** What `draw` lays out; a different object is drawn again. */
   graph: object;
-  /** What the graph shows, in one sentence. */
+  /** A description of the graph in one sentence. */
   label: string;
   lit: Lit | null;
   theme: string;
@@ -85,7 +85,7 @@ export function GraphCanvas(props: Props) {
       {state === "loading" && <p class="graph-note">Drawing the graph…</p>}
       {state === "impossible" && (
         <p class="graph-note">
-          This browser cannot draw the graph (it needs WebGL). The table below says the same.
+          This browser cannot draw the graph (it needs WebGL). The table below has the same information.
         </p>
       )}
       {movable && state === "drawn" && (

@@ -1,4 +1,4 @@
-/** What is drawn of a graph, and where: plain data that knows nothing of the library that draws it. */
+/** Layouts of graphs as plain data, independent of the library that draws them. */
 import { shortTitle } from "../text";
 import type { ExplainedPath, Explanation, Neighborhood, NeighborhoodNode, PathNode } from "../types";
 
@@ -8,17 +8,17 @@ export interface DrawnNode {
   id: string;
   role: Role;
   label: string;
-  /** Text within the node, such as a number of users. */
+  /** Text inside the node, such as a number of users. */
   inside?: string;
   x: number;
   y: number;
-  /** Whether the label shows only while the node is lit. */
+  /** Whether the label shows only while the node is highlighted. */
   quiet?: boolean;
-  /** Whether the label stands above the node, not below. */
+  /** Whether the label is above the node instead of below it. */
   above?: boolean;
   /** Radius in pixels. */
   size: number;
-  /** The item that the node stands for. */
+  /** The id of the item that the node represents. */
   item?: string;
 }
 
@@ -28,7 +28,7 @@ export interface DrawnEdge {
   target: string;
   /** Width in pixels. */
   size: number;
-  /** Whether it is lit while nothing is pointed at. */
+  /** Whether it is highlighted while the pointer is elsewhere. */
   lit?: boolean;
 }
 
@@ -45,14 +45,14 @@ export interface Box {
 
 const USER = "user";
 
-/** Maps a value of [0, most] to a size by its square root, so that areas compare. */
+/** Maps a value in [0, most] to a size by its square root, so that areas are comparable. */
 const scaled = (value: number, most: number, low: number, high: number) =>
   low + (high - low) * Math.sqrt(Math.max(0, value) / (most || 1));
 
-/** The nodes and edges of one path, by the names that {@link drawExplanation} gives them. */
+/** The nodes and edges of a path, by the ids that {@link drawExplanation} gives them. */
 export function pathParts(path: ExplainedPath, number: number): { nodes: string[]; edges: string[] } {
   const name = (node: PathNode, step: number) =>
-    node.kind === "user" ? USER : node.kind === "item" ? `p:${node.item}` : `c:${number}:${step}`;
+    node.kind === "user" ? USER : node.kind === "item" ? `item:${node.item}` : `users:${number}:${step}`;
   const nodes = path.edges.map((edge, step) => name(edge.to, step));
   const stations = [USER, ...nodes];
   const edges = path.edges.map((_, step) => `${stations[step]}>${stations[step + 1]}`);
@@ -60,9 +60,9 @@ export function pathParts(path: ExplainedPath, number: number): { nodes: string[
 }
 
 /**
- * The paths of an explanation in layers: the user, the own items, other users, the item. Each path has
- * a lane of its own; edges are as wide as the path is strong. Layers go from left to right, or downwards in a narrow
- * box.
+ * Lays out the paths of an explanation in layers: the user, their items, other users, the explained item. Each path
+ * has its own lane, and the width of an edge shows the strength of the path. Layers run from left to right, or from
+ * top to bottom in a narrow box.
  */
 export function drawExplanation(explanation: Explanation, box: Box): Drawing {
   const { paths } = explanation;
@@ -70,7 +70,7 @@ export function drawExplanation(explanation: Explanation, box: Box): Drawing {
   const last = Math.max(1, ...paths.map((path) => path.edges.length));
   const downwards = box.width < 335;
   const [along, across] = downwards ? [box.height, box.width] : [box.width, box.height];
-  // A path of one edge goes straight through the middle, which the others leave free.
+  // A path of one edge runs through the middle, which the others leave free.
   const longer = paths.map((_, number) => number).filter((number) => (paths[number]?.edges.length ?? 0) > 1);
   const direct = longer.length < paths.length;
   const lanes = longer.length + (direct ? 1 : 0);
@@ -86,7 +86,7 @@ export function drawExplanation(explanation: Explanation, box: Box): Drawing {
   };
   const nodes = new Map<string, DrawnNode & { lanes: number[]; layer: number }>();
   const edges = new Map<string, DrawnEdge>();
-  const target = `p:${explanation.item}`;
+  const target = `item:${explanation.item}`;
   paths.forEach((path, number) => {
     const { nodes: names, edges: edgeNames } = pathParts(path, number);
     names.forEach((id, step) => {
@@ -100,7 +100,7 @@ export function drawExplanation(explanation: Explanation, box: Box): Drawing {
       const layer = id === target ? last : step;
       const station = drawnStation(node, id === target);
       if (station.role === "history") station.size = scaled(path.strength, strongest, 5, 10);
-      // Side by side there is no room for names: the number of the path in the list stands for them.
+      // There is no room for names side by side, so the node shows the number of its path in the list.
       if (downwards && station.role === "history")
         Object.assign(station, { label: "", inside: `${number + 1}.`, size: 11 });
       nodes.set(id, { ...station, id, x: 0, y: 0, lanes: [laneOf(number)], layer });
@@ -140,7 +140,7 @@ function drawnStation(
   }
 }
 
-/** How many steps each node is from the user. */
+/** The distance of each node from the user, in steps. */
 function distances({ nodes, edges }: Neighborhood): Map<string, number> {
   const neighbors = new Map<string, string[]>();
   for (const { source, target } of edges) {
@@ -162,8 +162,8 @@ function distances({ nodes, edges }: Neighborhood): Map<string, number> {
 }
 
 /**
- * The graph with at most `most` groups of other users: for each item that groups lead to its largest group,
- * recommended items before others, then the largest of all. Items that nothing leads to any more are left out.
+ * Reduces the graph to at most `most` groups of other users: the largest group of each item, recommended items first,
+ * then the largest groups overall. Items without an edge are removed.
  */
 export function thinned(graph: Neighborhood, recommended: ReadonlySet<string>, most: number): Neighborhood {
   const groups = graph.nodes.filter((node) => node.kind === "users");
@@ -184,7 +184,7 @@ export function thinned(graph: Neighborhood, recommended: ReadonlySet<string>, m
   return { nodes: graph.nodes.filter((node) => node.kind === "self" || joined.has(node.id)), edges };
 }
 
-/** Nodes on rings, each ring in an order that keeps what is joined near each other. */
+/** Nodes on rings, each ring in an order that keeps neighbors close to each other. */
 class Rings {
   private readonly angles = new Map<string, number>();
   private readonly links = new Map<string, string[]>();
@@ -206,7 +206,7 @@ class Rings {
     return this.angles.get(id) ?? 0;
   }
 
-  /** Orders every ring by where its neighbors stand, outwards and back, and keeps the best arrangement seen. */
+  /** Orders every ring by the angles of its neighbors, outwards and back, and keeps the best arrangement found. */
   arrange(rounds: number): void {
     let best = new Map(this.angles);
     let least = this.strain();
@@ -230,7 +230,7 @@ class Rings {
     this.settle(ring, Math.atan2(y, x));
   }
 
-  /** The direction in which the neighbors of a node lie; where it stands, if it has none. */
+  /** The mean direction of a node's neighbors; its own if it has none. */
   private mean(id: string): number {
     const middle = this.rings[0]?.[0];
     const near = (this.links.get(id) ?? [])
@@ -248,7 +248,7 @@ class Rings {
     });
   }
 
-  /** How far apart joined nodes stand, by angle. */
+  /** How far apart neighbors are, by angle. */
   private strain(): number {
     let sum = 0;
     for (const [id, others] of this.links) {
@@ -261,8 +261,8 @@ class Rings {
 const RADII = [0, 0.4, 0.7, 1];
 
 /**
- * The neighborhood in rings: the user in the middle, the own items around, then groups of other users, then
- * the items that these lead to.
+ * Lays out the neighborhood in rings: the user at the center, their items around them, then groups of other users,
+ * then the items of those groups.
  */
 export function drawNeighborhood(graph: Neighborhood, recommended: ReadonlySet<string>, box: Box): Drawing {
   const distance = distances(graph);
@@ -277,7 +277,7 @@ export function drawNeighborhood(graph: Neighborhood, recommended: ReadonlySet<s
   const padding = box.width < 500 ? 36 : 44;
   const stretch = Math.min(1.9, Math.max(0.55, (box.width - 2 * padding) / (box.height - 2 * padding)));
   const edges = graph.edges.filter(({ source, target }) => distance.has(source) && distance.has(target));
-  // A user's own weights and the sums over many others are sized apart: one would hide the other.
+  // The user's weights and the sums over groups have separate scales, since one would hide the other.
   const own = ({ source, target }: { source: string; target: string }) =>
     distance.get(source) === 0 || distance.get(target) === 0;
   const heaviest = (mine: boolean) =>
@@ -314,14 +314,14 @@ function drawnNeighbor(
     const count = node.count ?? 0;
     return { role: "others", label: "", inside: String(count), size: scaled(count, largest, 8, 16) };
   }
-  const item = node.item ?? node.id.replace(/^p:/, "");
+  const item = node.item ?? node.id.replace(/^item:/, "");
   const text = shortTitle(item, node.details);
   const label = text.length > 20 ? `${text.slice(0, 19)}\u2026` : text;
   const role = recommended.has(item) ? "target" : ring === 1 ? "history" : "other";
   return { role, label, size: ring === 1 ? 8 : 9, item };
 }
 
-/** What stands on a way from the user through a node: its neighbors, and from there back to the user. */
+/** The nodes and edges on all paths from the user through a node. */
 export function throughNode(graph: Neighborhood, id: string): { nodes: Set<string>; edges: Set<string> } {
   const distance = distances(graph);
   const nodes = new Set([id]);

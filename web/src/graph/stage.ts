@@ -1,4 +1,4 @@
-/** Draws a small graph with sigma.js. Loaded only where a graph is shown. */
+/** Draws a small graph with sigma.js. Loaded only when a graph is shown. */
 import Graph from "graphology";
 import Sigma from "sigma";
 import { EdgeRectangleProgram } from "sigma/rendering";
@@ -13,7 +13,7 @@ export interface Lit {
 export interface StageOptions {
   onEnter?: (node: string | null) => void;
   onClick?: (node: string) => void;
-  /** Whether the camera may move: by dragging, by Ctrl and the wheel, by two fingers. */
+  /** Whether the camera may move: by dragging, by Ctrl and the wheel, or by two fingers. */
   movable: boolean;
 }
 
@@ -91,7 +91,7 @@ export class Stage {
       nodeReducer: (id, data) => this.nodeLook(id, data),
       edgeReducer: (id, data) => this.edgeLook(id, data),
     });
-    // Numbers in nodes stay readable while pointed at.
+    // Keeps the numbers in nodes readable under the pointer.
     const { hovers, hoverNodes } = this.sigma.getCanvases();
     if (hovers && hoverNodes) container.insertBefore(hoverNodes, hovers);
     this.sigma.on("enterNode", ({ node }) => {
@@ -103,20 +103,20 @@ export class Stage {
       options.onEnter?.(null);
     });
     this.sigma.on("clickNode", ({ node }) => options.onClick?.(node));
-    // A wheel without Ctrl scrolls the page, as everywhere else on it.
+    // A wheel without Ctrl scrolls the page, as everywhere else.
     this.stopWheel = (event) => {
       if (!event.ctrlKey || !options.movable) event.stopImmediatePropagation();
     };
     container.addEventListener("wheel", this.stopWheel, { capture: true });
   }
 
-  /** Lights some nodes and edges and fades all others; null treats all alike. */
+  /** Highlights some nodes and edges and fades all others; null treats all alike. */
   light(lit: Lit | null): void {
     this.lit = lit;
     this.sigma.refresh({ skipIndexation: true });
   }
 
-  /** Reads the page's colors again. */
+  /** Reads the page's colors again and redraws. */
   recolor(): void {
     this.colors = readColors(this.container);
     this.sigma.refresh();
@@ -149,7 +149,7 @@ export class Stage {
   private nodeLook(id: string, data: Record<string, unknown>) {
     const dim = this.lit !== null && !this.lit.nodes.has(id);
     const color = this.colors.nodes[data.role as Role];
-    // A node that shows but a number must have a label for sigma to ask for it.
+    // Sigma draws nodes that show only a number only if they have a label.
     const quiet = data.quiet && !this.lit?.nodes.has(id);
     const label = (quiet ? "" : (data.label as string)) || (data.inside ? " " : "");
     return { ...data, label, dim, color: dim ? this.colors.faded : color, zIndex: dim ? 0 : 2 };

@@ -1,11 +1,11 @@
-/** Small charts in SVG: a line over epochs, and bars that compare rankers. */
+/** Small SVG charts: a line over epochs, and bars that compare rankers. */
 import { useState } from "preact/hooks";
 import * as text from "../text";
 
 interface LineProps {
   title: string;
   points: { x: number; y: number }[];
-  /** Levels to compare with, such as baselines. */
+  /** Horizontal lines to compare with, such as baselines. */
   levels?: { name: string; y: number }[];
   /** The epoch that was kept. */
   best?: number | null;
@@ -15,7 +15,7 @@ const WIDTH = 420;
 const HEIGHT = 210;
 const LEFT = 46;
 const ALONE = 14;
-/** Room for the names of levels. */
+/** The width for the names of levels. */
 const NAMES = 128;
 const TOP = 14;
 const BOTTOM = 28;
@@ -32,7 +32,7 @@ export function ticks(low: number, high: number, n: number): number[] {
   );
 }
 
-/** Where the names of levels stand: beside them, but never closer to each other than a line of text. */
+/** The heights of the names of levels: beside the levels, but at least a line of text apart. */
 function spread(heights: number[], apart: number): number[] {
   const order = heights.map((_, n) => n).sort((a, b) => (heights[a] ?? 0) - (heights[b] ?? 0));
   const placed = [...heights];
@@ -86,7 +86,7 @@ export function LineChart({ title, points, levels = [], best }: LineProps) {
       <svg
         viewBox={`0 0 ${WIDTH} ${HEIGHT}`}
         role="img"
-        aria-label={`${title} from epoch ${x0} to ${x1}; the table below has the figures`}
+        aria-label={`${title} from epoch ${x0} to ${x1}; the table below has the numbers`}
         onPointerMove={nearest}
         onPointerLeave={() => setAt(null)}
       >
@@ -131,7 +131,7 @@ interface CompareProps {
   rows: { name: string; value: number; main: boolean }[];
 }
 
-/** Bars that share one scale, the model's own first. */
+/** Bars on a common scale. */
 export function CompareChart({ title, rows }: CompareProps) {
   const most = Math.max(...rows.map((row) => row.value), 1e-12);
   return (

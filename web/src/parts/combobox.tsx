@@ -1,19 +1,19 @@
-/** A search field with a list of what was found, by the ARIA pattern for comboboxes. */
+/** A search field with a list of results, following the ARIA pattern for comboboxes. */
 import type { ComponentChildren } from "preact";
 import { useEffect, useId, useRef, useState } from "preact/hooks";
-import { useAnswer, useRested } from "../hooks";
+import { useAnswer, useDebounced } from "../hooks";
 
 interface Props<T> {
   label: string;
   placeholder: string;
-  /** Finds options for what was typed. */
+  /** Finds options for the typed text. */
   find: (text: string, signal: AbortSignal) => Promise<{ options: T[]; total: number }>;
   optionKey: (option: T) => string;
   render: (option: T) => ComponentChildren;
   onPick: (option: T) => void;
-  /** What to do with text on Enter where no option is active. */
+  /** Takes the text on Enter when no option is active. */
   onText?: (text: string) => void;
-  /** The text of the field while nobody types. */
+  /** The text of the field when nothing is being typed. */
   value?: string;
   hideLabel?: boolean;
 }
@@ -36,10 +36,10 @@ export function Combobox<T>(props: Props<T>) {
   const [text, setText] = useState<string | null>(null);
   const [open, setOpen] = useState(false);
   const [active, setActive] = useState(-1);
-  const rested = useRested(text ?? "", 120);
-  const found = useAnswer(open ? `find ${rested}` : null, (signal) => find(rested.trim(), signal));
+  const settled = useDebounced(text ?? "", 120);
+  const found = useAnswer(open ? `find ${settled}` : null, (signal) => find(settled.trim(), signal));
   const options = found.data?.options ?? [];
-  const waiting = found.loading || rested !== (text ?? "");
+  const waiting = found.loading || settled !== (text ?? "");
 
   useEffect(() => {
     list.current?.children[active]?.scrollIntoView({ block: "nearest" });
@@ -117,7 +117,7 @@ export function Combobox<T>(props: Props<T>) {
       <div class="popup" hidden={!open}>
         <div id={`${id}-list`} role="listbox" aria-label={label} ref={list} aria-busy={waiting}>
           {options.map((option, n) => (
-            // biome-ignore lint/a11y/useKeyWithClickEvents: keys go to the field, which keeps the focus
+            // biome-ignore lint/a11y/useKeyWithClickEvents: the field keeps the focus and handles keys
             <div
               key={optionKey(option)}
               id={`${id}-${n}`}
@@ -138,13 +138,13 @@ export function Combobox<T>(props: Props<T>) {
             {waiting
               ? "Searching…"
               : onText
-                ? "Nothing found; Enter takes the text as it is"
-                : "Nothing found"}
+                ? "No results; press Enter to use the text as typed"
+                : "No results"}
           </p>
         )}
         {found.data && found.data.total > options.length && options.length > 0 && (
           <p class="popup-note">
-            {options.length} of {found.data.total.toLocaleString("en")}; type to narrow down
+            {options.length} of {found.data.total.toLocaleString("en")}; type to narrow the list
           </p>
         )}
         <p class="unseen" role="status">

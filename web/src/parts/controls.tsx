@@ -1,6 +1,6 @@
-/** How the list is made, and which items may come: acts at once. */
+/** Options and filters of the list; they take effect at once. */
 import { useEffect, useState } from "preact/hooks";
-import { DEFAULTS, MOST_K, type Navigate, type Route } from "../route";
+import { DEFAULTS, MAX_K, type Navigate, type Route } from "../route";
 import * as text from "../text";
 import type { Hide, ModelAnswer } from "../types";
 import { Combobox } from "./combobox";
@@ -13,8 +13,8 @@ interface Props {
 }
 
 const HIDE: { value: Hide; label: string }[] = [
-  { value: "bought", label: "Bought" },
-  { value: "seen", label: "Seen before" },
+  { value: "bought", label: "Bought items" },
+  { value: "seen", label: "Seen items" },
   { value: "nothing", label: "Nothing" },
 ];
 
@@ -59,9 +59,9 @@ export function Controls({ route, navigate, model }: Props) {
       <div class="controls-grid">
         <Slider
           label="Items"
-          hint="How many items the list has at most (k)"
+          hint="The maximum length of the list (k)"
           min={5}
-          max={MOST_K}
+          max={MAX_K}
           step={5}
           value={route.k}
           text={String}
@@ -69,7 +69,7 @@ export function Controls({ route, navigate, model }: Props) {
         />
         <Slider
           label="Diversity"
-          hint="0 % ranks by score alone; more prefers items unlike those above them"
+          hint="0 % ranks by score alone; higher values prefer items that differ from those above them"
           min={0}
           max={1}
           step={0.05}
@@ -79,7 +79,7 @@ export function Controls({ route, navigate, model }: Props) {
         />
         <Slider
           label="Exploration"
-          hint="The chance that a place goes to an item drawn at random"
+          hint="The probability that a place goes to a random item"
           min={0}
           max={1}
           step={0.05}
@@ -89,7 +89,7 @@ export function Controls({ route, navigate, model }: Props) {
         />
         <Slider
           label="Revenue"
-          hint="How much the expected revenue counts against the model's score"
+          hint="How much the expected revenue counts, compared with the model's score"
           min={0}
           max={1}
           step={0.05}
@@ -98,7 +98,7 @@ export function Controls({ route, navigate, model }: Props) {
           onChange={(revenue) => tune({ revenue })}
         />
         <label class="field">
-          <span class="label">Leave out</span>
+          <span class="label">Hide</span>
           <select value={route.hide} onChange={(event) => tune({ hide: event.currentTarget.value as Hide })}>
             {HIDE.map(({ value, label }) => (
               <option key={value} value={value}>
@@ -109,7 +109,7 @@ export function Controls({ route, navigate, model }: Props) {
         </label>
         <Labels
           kind="Category"
-          none="No item of this model has a category"
+          none="The items of this model have no categories"
           labels={model?.categories ?? null}
           chosen={route.categories}
           name={text.categoryPath}
@@ -117,7 +117,7 @@ export function Controls({ route, navigate, model }: Props) {
         />
         <Labels
           kind="Brand"
-          none="No item of this model has a brand"
+          none="The items of this model have no brands"
           labels={model?.brands ?? null}
           chosen={route.brands}
           name={(brand) => brand}
@@ -165,7 +165,7 @@ function Labels({ kind, none, labels, chosen, name, onChange }: LabelsProps) {
         onText={add}
       />
       {chosen.length > 0 && (
-        <ul class="tokens" aria-label={`${kind}: only these`}>
+        <ul class="tokens" aria-label={`Selected: ${kind}`}>
           {chosen.map((label) => (
             <li key={label}>
               <span title={label}>{name(label)}</span>
@@ -185,7 +185,7 @@ function Labels({ kind, none, labels, chosen, name, onChange }: LabelsProps) {
   );
 }
 
-/** Category codes with the beginnings that hold several of them. */
+/** Category codes with all of their parents. */
 function withParents(labels: string[], kind: string): string[] {
   if (kind !== "Category") return labels;
   const all = new Set<string>();
@@ -228,8 +228,8 @@ function Prices({
         />
       </div>
       {wrong && (
-        <p class="field-fault" id="price-wrong">
-          The lowest price is above the highest.
+        <p class="field-error" id="price-wrong">
+          The lowest price is higher than the highest.
         </p>
       )}
     </fieldset>

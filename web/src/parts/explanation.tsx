@@ -1,4 +1,4 @@
-/** Why an item: what makes its score, and the ways through the graph that lead to it. */
+/** Explains an item: what its score is made of, and the paths through the graph that lead to it. */
 import { useMemo, useState } from "preact/hooks";
 import * as api from "../api";
 import { ApiError } from "../api";
@@ -13,7 +13,7 @@ import { Failure, Skeleton } from "./states";
 interface Props {
   item: string;
   answer: Pending<Explanation>;
-  /** How the list shows the item; null if the item is not in the list. */
+  /** The item's entry in the list; null if it has none. */
   listed: RecommendedItem | null;
   theme: string;
   onPick: (item: string) => void;
@@ -37,14 +37,15 @@ export function ExplanationView({ item, answer, listed, theme, onPick }: Props) 
       </header>
       {answer.error instanceof ApiError && answer.error.code === "unknown_user" ? (
         <p class="notice">
-          There is no score to explain: the model knows nothing of this user, and the item stands in the list
-          for another reason ({listed?.reason ?? "it is popular"}). Add an event, and the model takes over.
+          There is no score to explain: the model does not know this user, and the item is in the list for
+          another reason ({listed?.reason ?? "it is popular"}). Add an event to get recommendations from the
+          model.
         </p>
       ) : answer.error ? (
         <Failure error={answer.error} retry={answer.retry} />
       ) : data ? (
         <>
-          {/* What a person opened or held belongs to one item: the next begins anew. */}
+          {/* What was expanded or selected belongs to one item; the next one starts afresh. */}
           <Contributions key={`score ${data.item}`} explanation={data} listed={listed} />
           <Paths key={`paths ${data.item}`} explanation={data} theme={theme} />
         </>
@@ -74,8 +75,8 @@ function barsOf({ own_taste: own, contributions, rounding }: Explanation, all: b
   if (own) {
     bars.push({
       key: "own",
-      name: "Own taste",
-      note: "learned, shown by no single item",
+      name: "Learned preference",
+      note: "not due to any single item",
       value: own.value,
       share: own.share,
     });
@@ -94,7 +95,7 @@ function barsOf({ own_taste: own, contributions, rounding }: Explanation, all: b
     bars.push({
       key: "rest",
       name,
-      note: "of the history, together",
+      note: "of the history, combined",
       value: total("value"),
       share: total("share"),
     });
@@ -115,7 +116,7 @@ function Contributions({
   const [all, setAll] = useState(false);
   const { score, contributions, instead, method } = explanation;
   const bars = barsOf(explanation, all);
-  // What is taken together has no bar: beside it the single items could not be told apart.
+  // The combined rest has no bar, since it would dwarf the bars of single items.
   const single = bars.filter((bar) => bar.key !== "rest").map((bar) => bar.value);
   const most = Math.max(...single.map(Math.abs), 1e-12);
   const low = Math.min(0, ...single);
@@ -125,7 +126,7 @@ function Contributions({
   return (
     <section aria-labelledby="score">
       <div class="panel-head">
-        <h3 id="score">What makes the score</h3>
+        <h3 id="score">What makes up the score</h3>
         <span class="total" data-score={score}>
           {text.score(score)}
         </span>
@@ -151,7 +152,7 @@ function Contributions({
               <span class="bar-note">{bar.note}</span>
               <span class="bar-value">
                 {text.signed(bar.value)}
-                {bar.value < 0 && <span class="unseen"> (speaks against it)</span>}
+                {bar.value < 0 && <span class="unseen"> (lowers the score)</span>}
               </span>
               {bar.key !== "rest" && (
                 <span class="bar-track" aria-hidden="true">
@@ -193,7 +194,7 @@ function Paths({ explanation, theme }: { explanation: Explanation; theme: string
     return (
       <section aria-labelledby="paths">
         <h3 id="paths">Paths through the graph</h3>
-        <p class="notice">No path can be shown{reason ? `: ${reason}` : ""}.</p>
+        <p class="notice">There is no path to show{reason ? `: ${reason}` : ""}.</p>
       </section>
     );
   }
@@ -208,7 +209,7 @@ function Paths({ explanation, theme }: { explanation: Explanation; theme: string
       <h3 id="paths">Paths through the graph</h3>
       <GraphCanvas
         graph={explanation}
-        label={`Graph of ${text.plural(paths.length, "path")} from the user to the item; the list below says the same`}
+        label={`Graph of ${text.plural(paths.length, "path")} from the user to the item; the list below has the same information`}
         draw={(box) => drawExplanation(explanation, box)}
         lit={lit}
         theme={theme}
@@ -259,7 +260,7 @@ function PathText({ path, item }: { path: ExplainedPath; item: string }) {
           <span key={n} class="step">
             <span class="did">
               <span aria-hidden="true">→ </span>
-              {did || "met"}
+              {did || "had"}
               <span aria-hidden="true"> →</span>
             </span>
             <Station node={edge.to} item={item} />
@@ -297,7 +298,7 @@ function Similar({ item, onPick }: { item: string; onPick: (item: string) => voi
                   details={{ ...item.details, category_code: null, category_id: null }}
                   withPrice
                 />
-                <span class="path-share">likeness {text.score(item.score)}</span>
+                <span class="path-share">similarity {text.score(item.score)}</span>
               </button>
             </li>
           ))}

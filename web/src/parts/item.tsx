@@ -1,5 +1,4 @@
-/** Items, as they stand in lists. */
-
+/** Items as they appear in lists. */
 import * as text from "../text";
 import { SOURCES, title } from "../text";
 import type { Details, Source } from "../types";
@@ -13,7 +12,7 @@ export function SourceChip({ source, reason }: { source: Source; reason?: string
   );
 }
 
-/** Id, category and price on one quiet line. */
+/** The id, category and price on one line. */
 export function Facts({
   item,
   details,
@@ -40,7 +39,7 @@ export function Facts({
   );
 }
 
-/** An item in a list of things found. */
+/** An item in a list of search results. */
 export function ItemOption({ item, details, note }: { item: string; details: Details; note?: string }) {
   return (
     <span class="option">

@@ -1,4 +1,4 @@
-/** The items recommended. */
+/** The list of recommended items. */
 import type { Pending } from "../hooks";
 import type { Route } from "../route";
 import * as text from "../text";
@@ -30,10 +30,10 @@ export function ItemList({ route, answer, shown, onPoint, onPick, onReset }: Pro
       {error && <Failure error={error} retry={retry} />}
       {!error && !data && <Skeleton rows={8} label="Loading recommendations" />}
       {!error && data && data.items.length === 0 && (
-        <Empty title="No item passes these filters">
-          <p>Widen the price range, or take a category or a brand away.</p>
+        <Empty title="No items match these filters">
+          <p>Widen the price range, or remove a category or a brand.</p>
           <button type="button" class="button" onClick={onReset}>
-            Take all filters away
+            Remove all filters
           </button>
         </Empty>
       )}
@@ -47,7 +47,7 @@ export function ItemList({ route, answer, shown, onPoint, onPick, onReset }: Pro
 function summary(answer: Answer): string {
   const n = text.plural(answer.items.length, "item");
   const ignored = answer.ignored_events
-    ? `; ${text.plural(answer.ignored_events, "event")} of unknown items ignored`
+    ? `; ${text.plural(answer.ignored_events, "event")} for unknown items ignored`
     : "";
   return `${n}${ignored}`;
 }

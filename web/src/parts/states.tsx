@@ -1,4 +1,4 @@
-/** What stands where there is nothing (yet): loading, empty, failed. */
+/** Placeholders: loading, empty and failed. */
 import type { ComponentChildren } from "preact";
 import { ApiError } from "../api";
 
@@ -24,33 +24,33 @@ export function Empty({ title, children }: { title: string; children?: Component
 
 const TITLES: Record<string, string> = {
   unreachable: "The service cannot be reached",
-  unknown_item: "This item is unknown to the model",
-  unknown_user: "This user is unknown to the model",
+  unknown_item: "The model does not know this item",
+  unknown_user: "The model does not know this user",
 };
 
 export function Failure({ error, retry }: { error: Error; retry?: () => void }) {
   const api = error instanceof ApiError ? error : null;
-  // Asking the same again helps only where the fault may pass.
-  const mayHelp = !api || api.unreachable || api.status === 429 || api.status >= 500 || api.status === 200;
+  // A retry helps only if the error may be temporary.
+  const canRetry = !api || api.unreachable || api.status === 429 || api.status >= 500 || api.status === 200;
   const busy = api && (api.status === 503 || api.status === 429);
   const title = busy
     ? "The service is busy or not ready"
     : api?.unreachable
       ? TITLES.unreachable
       : (TITLES[api?.code ?? ""] ?? "The service could not answer");
-  const hint = api?.unreachable ? "Is lightgcn serve running? The page keeps what you chose." : error.message;
+  const hint = api?.unreachable ? "Is lightgcn serve running? Your choices are kept." : error.message;
   return (
     <div class="failure" role="alert">
       <p class="empty-title">{title}</p>
       <p>{hint}</p>
-      {api && api.faults.length > 0 && (
+      {api && api.issues.length > 0 && (
         <ul>
-          {api.faults.map((fault) => (
-            <li key={fault}>{fault}</li>
+          {api.issues.map((issue) => (
+            <li key={issue}>{issue}</li>
           ))}
         </ul>
       )}
-      {retry && mayHelp && (
+      {retry && canRetry && (
         <button type="button" class="button" onClick={retry}>
           Try again
         </button>

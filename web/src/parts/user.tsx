@@ -1,4 +1,4 @@
-/** Whom the list is for: a user of the shop, or one made up from items. */
+/** The user that the list is for: one of the shop, or one composed from items. */
 import { useState } from "preact/hooks";
 import * as api from "../api";
 import { type Pending, useAnswer } from "../hooks";
@@ -27,16 +27,16 @@ export function UserPicker({ route, navigate }: { route: Route; navigate: Naviga
           aria-pressed={isNew}
           onClick={() => !isNew && navigate({ user: "", events: [], item: null })}
         >
-          Compose new
+          New user
         </button>
       </fieldset>
       {isNew ? (
-        <p class="quiet">Add items below, as if somebody new had dealt with them. Nothing is stored.</p>
+        <p class="quiet">Add items below as if a new user had viewed or bought them. Nothing is stored.</p>
       ) : (
         <Combobox
-          label="Search a user by id"
+          label="Search for a user by id"
           hideLabel
-          placeholder="Search a user by id"
+          placeholder="Search for a user by id"
           value={route.user ?? ""}
           find={async (q, signal) => {
             const { users, total } = await api.findUsers(q, 20, signal);
@@ -66,7 +66,7 @@ interface EventsProps {
   behaviors: string[];
 }
 
-/** What the user is supposed to have done since training. */
+/** Hypothetical events of the user since training. */
 export function Events({ route, navigate, behaviors }: EventsProps) {
   const isNew = route.user === "";
   const usual = behaviors.includes("purchase") ? "purchase" : (behaviors.at(-1) ?? "purchase");
@@ -78,7 +78,7 @@ export function Events({ route, navigate, behaviors }: EventsProps) {
     <section class="panel" aria-labelledby="events">
       <h2 id="events">{isNew ? "Their events" : "What if…"}</h2>
       {!isNew && route.events.length === 0 && (
-        <p class="quiet">Add an event to see how it would change the list at once.</p>
+        <p class="quiet">Add an event to see how it changes the list.</p>
       )}
       {route.events.length > 0 && (
         <ul class="events">
@@ -147,11 +147,11 @@ export function Events({ route, navigate, behaviors }: EventsProps) {
   );
 }
 
-/** What items are called that were found before. */
+/** The display names of items found so far. */
 export const names = new Map<string, string>();
 
 function EventItem({ id }: { id: string }) {
-  // An event of a deep link: ask once what the item is called.
+  // An event from a deep link: look up the item's name once.
   useAnswer(names.has(id) ? null : id, async (signal) => {
     const { items } = await api.findItems(id, 5, signal);
     const found = items.find((item) => item.item === id);
@@ -178,7 +178,7 @@ export function History({ answer, behaviors }: { answer: Pending<UserAnswer>; be
       {loading && !data && <Skeleton rows={4} label="Loading the history" />}
       {data && !data.known && data.history.length === 0 && (
         <p class="notice">
-          The model does not know this user. Items come from what is popular, until there are events.
+          The model does not know this user. Until there are events, the list has popular items.
         </p>
       )}
       {data && (data.known || data.history.length > 0) && (
@@ -210,7 +210,7 @@ function HistoryList({ history, behaviors, behavior, onBehavior, all, onAll }: L
   const chosen = behavior !== null && present.includes(behavior) ? behavior : null;
   const items = chosen === null ? history : history.filter((item) => has(item, chosen));
   const shown = all ? items : items.slice(0, FIRST);
-  if (history.length === 0) return <p class="quiet">No item is left in training.</p>;
+  if (history.length === 0) return <p class="quiet">This user has no items in training.</p>;
   return (
     <>
       <fieldset class="filters" aria-label="Behavior">

@@ -20,7 +20,7 @@ interface Props {
   theme: string;
 }
 
-/** How many of the list's items the graph asks for. */
+/** How many items of the list the graph includes. */
 const RECOMMENDED = 12;
 const small = () => innerWidth < 760;
 
@@ -62,10 +62,10 @@ export function GraphView({ route, navigate, model, theme }: Props) {
         <UserPicker route={route} navigate={navigate} />
         {route.user && (
           <section class="panel" aria-labelledby="reach">
-            <h2 id="reach">Shown</h2>
+            <h2 id="reach">Display</h2>
             <Slider
-              label="Own items"
-              hint="How many items of the history are shown, the heaviest first"
+              label="Their items"
+              hint="How many items of the history to show, those with the highest weight first"
               min={2}
               max={24}
               step={1}
@@ -75,7 +75,7 @@ export function GraphView({ route, navigate, model, theme }: Props) {
             />
             <Slider
               label="Other items"
-              hint="How many items that were met together with each of them are shown"
+              hint="How many items to show that other users share with each of them"
               min={0}
               max={8}
               step={1}
@@ -93,19 +93,19 @@ export function GraphView({ route, navigate, model, theme }: Props) {
           <p class="quiet">{data && !error && summary(data)}</p>
         </div>
         {!route.user && (
-          <Empty title={route.user === "" ? "A composed user stands in no graph" : "No user is picked"}>
+          <Empty title={route.user === "" ? "A composed user is not in the graph" : "No user selected"}>
             <p>
               {route.user === ""
-                ? "Their list and its paths are under Recommendations. Pick somebody of the shop to see a neighborhood."
-                : "Search one, and the items and groups of users around them appear here."}
+                ? "Their list and its paths are under Recommendations. Choose a user of the shop to see their neighborhood."
+                : "Search for a user to see the items and groups of users around them."}
             </p>
           </Empty>
         )}
         {route.user && error && <Failure error={error} retry={list.error ? list.retry : answer.retry} />}
         {route.user && !error && !data && <Skeleton rows={9} label="Loading the graph" />}
         {data && !error && data.edges.length === 0 && (
-          <Empty title="Nothing is around this user">
-            <p>No item of their history is left in training.</p>
+          <Empty title="Nothing around this user">
+            <p>They have no items in training.</p>
           </Empty>
         )}
         {data && !error && data.edges.length > 0 && (
@@ -113,7 +113,7 @@ export function GraphView({ route, navigate, model, theme }: Props) {
             <GraphCanvas
               movable
               graph={data}
-              label={`${summary(data)}; the table below says the same`}
+              label={`${summary(data)}; the table below has the same information`}
               draw={(box) => drawNeighborhood(data, set, box)}
               lit={lit}
               theme={theme}
@@ -121,8 +121,9 @@ export function GraphView({ route, navigate, model, theme }: Props) {
               onClick={open}
             />
             <p class="quiet graph-hint">
-              Point at a node to light its ways; click a recommended item for its explanation. Drag to move,
-              Ctrl and the wheel to zoom. Groups are shown from 5 users on, never by name, the largest first.
+              Point at a node to highlight its paths; click a recommended item for its explanation. Drag to
+              move; hold Ctrl and scroll to zoom. Groups have at least 5 users and no names; the largest are
+              shown first.
             </p>
             <EdgeTable graph={data} recommended={set} />
           </>
@@ -137,7 +138,7 @@ function Legend() {
     <ul class="legend" aria-label="Legend">
       <li data-role="user">The user</li>
       <li data-role="history">Items of the history</li>
-      <li data-role="others">Other users: how many</li>
+      <li data-role="others">Number of other users</li>
       <li data-role="target">Recommended items</li>
       <li data-role="other">Other items</li>
     </ul>
@@ -149,7 +150,7 @@ function summary({ nodes }: Neighborhood): string {
   return `${text.plural(n("item"), "item")}, ${text.plural(n("users"), "group")} of other users`;
 }
 
-/** The same as a table. */
+/** The graph as a table. */
 function EdgeTable({ graph, recommended }: { graph: Neighborhood; recommended: ReadonlySet<string> }) {
   const byId = new Map(graph.nodes.map((node) => [node.id, node]));
   const name = (id: string) => {

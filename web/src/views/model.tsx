@@ -1,4 +1,4 @@
-/** The model that answers: what it is, how it was trained, and how good it is beside the baselines. */
+/** The active model: its kind and size, its training, and its quality compared with the baselines. */
 import type { Figures } from "../figures";
 import { metricName, rankerName, readFigures } from "../figures";
 import type { Pending } from "../hooks";
@@ -59,8 +59,8 @@ function metricKeys(figures: Figures): string[] {
 
 function measured({ part, users, targets }: NonNullable<Figures["compared"]>): string {
   const of = users !== null && targets !== null;
-  const whom = of ? `: ${text.plural(users, "user")}, ${text.plural(targets, "target")}` : "";
-  return `measured on the ${part} part${whom}`;
+  const by = of ? `: ${text.plural(users, "user")}, ${text.plural(targets, "target")}` : "";
+  return `measured on the ${part} part${by}`;
 }
 
 function Quality({ figures }: { figures: Figures }) {
@@ -78,12 +78,12 @@ function Quality({ figures }: { figures: Figures }) {
   return (
     <section class="panel" aria-labelledby="quality">
       <div class="panel-head">
-        <h2 id="quality">Beside the baselines</h2>
+        <h2 id="quality">Compared with the baselines</h2>
         <p class="quiet">{compared && measured(compared)}</p>
       </div>
       {figures.rows.length === 0 ? (
-        <Empty title="This model carries no figures">
-          <p>Train with a validation part, or keep the report of evaluate beside the model.</p>
+        <Empty title="This model has no figures">
+          <p>Train with a validation part, or save the report of evaluate beside the model.</p>
         </Empty>
       ) : (
         <>
@@ -95,7 +95,7 @@ function Quality({ figures }: { figures: Figures }) {
             </div>
           )}
           {!compared && (
-            <p class="quiet">No baseline was recorded beside this model; evaluate measures them.</p>
+            <p class="quiet">No baselines are saved beside this model; run evaluate to measure them.</p>
           )}
           <TableScroll label="Figures">
             <table>
@@ -150,8 +150,8 @@ function Curves({ figures }: { figures: Figures }) {
     <section class="panel" aria-labelledby="curves">
       <h2 id="curves">Training</h2>
       {losses.length === 0 && keys.length === 0 ? (
-        <Empty title="No record of the run lies beside this model">
-          <p>Serve the model with the folder of its run to see its curves.</p>
+        <Empty title="This model has no run record">
+          <p>Keep the folder of its run beside the model to see the curves.</p>
         </Empty>
       ) : (
         <>

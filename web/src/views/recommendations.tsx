@@ -1,8 +1,8 @@
-/** The main view: a user, the list, and why an item stands in it. */
+/** The main view: a user, the list, and the explanation of an item. */
 import type { ComponentChildren } from "preact";
 import { useEffect, useRef, useState } from "preact/hooks";
 import * as api from "../api";
-import { type Pending, useAnswer, useMedia, useRested } from "../hooks";
+import { type Pending, useAnswer, useDebounced, useMedia } from "../hooks";
 import { Controls } from "../parts/controls";
 import { ExplanationView } from "../parts/explanation";
 import { ItemOption } from "../parts/item";
@@ -42,7 +42,7 @@ export function requestOf(route: Route): RecommendRequest {
   };
 }
 
-/** The list for a route by a version of the model, asked for again whenever something that it depends on rests. */
+/** The list for a route and a version of the model; requested again when either changes. */
 export function useRecommendations(route: Route, version: string | null): Pending<Answer> {
   const request = requestOf(route);
   const ask = version !== null && route.user !== null && (route.user !== "" || route.events.length > 0);
@@ -50,16 +50,16 @@ export function useRecommendations(route: Route, version: string | null): Pendin
   return useAnswer(key, (signal) => api.recommend(request, signal), 130);
 }
 
-/** Explanations that were asked for lately, so that pointing along a list does not ask again. */
-const kept = new Map<string, Explanation>();
-const MOST_KEPT = 200;
+/** Recent explanations, so that pointing along a list does not request them again. */
+const cached = new Map<string, Explanation>();
+const MAX_CACHED = 200;
 
 async function explained(key: string, route: Route, item: string, signal: AbortSignal): Promise<Explanation> {
-  const known = kept.get(key);
+  const known = cached.get(key);
   if (known) return known;
   const answer = await api.explain(route.user ?? "", item, route.events, signal);
-  if (kept.size >= MOST_KEPT) kept.delete(kept.keys().next().value ?? "");
-  kept.set(key, answer);
+  if (cached.size >= MAX_CACHED) cached.delete(cached.keys().next().value ?? "");
+  cached.set(key, answer);
   return answer;
 }
 
@@ -67,11 +67,11 @@ export function Recommendations({ route, navigate, model, theme }: Props) {
   const version = model?.model_version ?? null;
   const wide = useMedia("(min-width: 1200px)");
   const narrow = useMedia("(max-width: 759px)");
-  // What is pointed at counts until another item is picked, here or beside the list.
+  // The item under the pointer counts until another one is chosen.
   const place = JSON.stringify([route.user, route.item]);
   const [pointed, setPointed] = useState<{ item: string; place: string } | null>(null);
-  const rested = useRested(pointed, 110);
-  const pointing = rested?.place === place ? rested.item : null;
+  const settled = useDebounced(pointed, 110);
+  const pointing = settled?.place === place ? settled.item : null;
   const point = (item: string | null) => setPointed(item === null ? null : { item, place });
   const answer = useRecommendations(route, version);
   const history = useAnswer(route.user && version ? `${version} ${route.user}` : null, (signal) =>
@@ -138,8 +138,8 @@ export function Recommendations({ route, navigate, model, theme }: Props) {
           {answer.loading ? (
             <Skeleton rows={6} label="Loading the explanation" />
           ) : (
-            <Empty title="Why an item?">
-              <p>Point at an item of the list to see what makes its score, and the paths that lead to it.</p>
+            <Empty title="Why this item?">
+              <p>Point at an item to see what makes up its score and the paths that lead to it.</p>
             </Empty>
           )}
         </aside>
@@ -159,7 +159,7 @@ export function Recommendations({ route, navigate, model, theme }: Props) {
   );
 }
 
-/** On a phone, what is seldom changed takes one line. */
+/** Collapses what is rarely changed, for phones. */
 function Folded({ name, children }: { name: string; children: ComponentChildren }) {
   return (
     <details class="panel folded">
@@ -176,7 +176,7 @@ interface WhyProps {
   children: ComponentChildren;
 }
 
-/** A column of its own where there is room, else a sheet over the list. */
+/** The explanation: a column on wide screens, else a sheet over the list. */
 function Why({ wide, item, close, children }: WhyProps) {
   const sheet = useRef<HTMLDialogElement>(null);
   const opener = useRef<Element | null>(null);
@@ -221,24 +221,24 @@ function Why({ wide, item, close, children }: WhyProps) {
   );
 }
 
-/** Begins a new user by items that many bought. */
+/** Starts a new user from popular items. */
 function Compose({ behaviors, navigate }: { behaviors: string[]; navigate: Navigate }) {
   const found = useAnswer("popular", (signal) => api.popular(8, signal));
   const behavior = behaviors.includes("purchase") ? "purchase" : (behaviors.at(-1) ?? "purchase");
   return (
     <section class="panel start" aria-labelledby="compose">
       <h2 id="compose" class="start-title">
-        Somebody new
+        A new user
       </h2>
       <p>
-        Add an item that they viewed, carted or bought, and the list appears here at once: the model folds the
-        events in without training.
+        Add an item that they viewed, carted or bought to see recommendations at once. The model takes the
+        events into account without training.
       </p>
       {found.error && <Failure error={found.error} retry={found.retry} />}
       {found.loading && <Skeleton rows={4} label="Loading popular items" />}
       {found.data && found.data.items.length > 0 && (
         <>
-          <h3>Begin with one that many bought</h3>
+          <h3>Start with a popular item</h3>
           <ul class="starters">
             {found.data.items.map(({ item, details }) => (
               <li key={item}>
@@ -266,17 +266,17 @@ function Start({ navigate }: { navigate: Navigate }) {
   return (
     <section class="panel start" aria-labelledby="start">
       <h2 id="start" class="start-title">
-        Whom shall we recommend to?
+        Who are you recommending for?
       </h2>
       <p>
-        Pick a user to see the items that they are likeliest to buy, and the ways through the graph of
-        purchases, carts and views that lead there.
+        Choose a user to see the items that they are most likely to buy, and the paths through the graph of
+        purchases, carts and views that lead to them.
       </p>
       {found.error && <Failure error={found.error} retry={found.retry} />}
       {found.loading && <Skeleton rows={4} label="Loading users" />}
       {found.data && !found.loading && (
         <>
-          <h3>With the longest histories</h3>
+          <h3>Users with the longest histories</h3>
           <ul class="starters">
             {found.data.users.map((user) => (
               <li key={user.id}>
@@ -293,7 +293,7 @@ function Start({ navigate }: { navigate: Navigate }) {
           <p class="quiet">
             {text.plural(found.data.total, "user")} in the graph. Or{" "}
             <button type="button" class="link" onClick={() => navigate({ user: "", events: [] })}>
-              compose somebody new
+              compose a new user
             </button>{" "}
             from items.
           </p>

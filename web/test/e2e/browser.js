@@ -1,4 +1,4 @@
-// One browser for a test file; pages that note whatever must not happen.
+// Starts the browser and pages, and checks that nothing forbidden happened on them.
 import assert from "node:assert/strict";
 import { chromium } from "playwright-core";
 import { serve } from "../mock/server.js";
@@ -20,9 +20,8 @@ export async function startBrowser() {
 }
 
 /**
- * Runs `use` on a new page. Afterwards nothing may have been blocked by the Content-Security-Policy, no script of a name
- * may have run, no other host been asked, and no error been thrown. Graphs are drawn only where `graphs` asks for it:
- * WebGL in software takes most of a test's time.
+ * Runs `use` on a new page. Fails if the Content-Security-Policy blocked anything, a script in a name ran, another host
+ * was contacted, or an error was thrown. Graphs are drawn only with `graphs`, since software WebGL is slow.
  */
 export async function onPage(browser, base, use, options = {}) {
   const { failing = false, graphs = false, ...context } = options;
@@ -33,13 +32,13 @@ export async function onPage(browser, base, use, options = {}) {
   });
   const page = await session.newPage();
   page.setDefaultTimeout(Number(process.env.WAIT_MS ?? 30_000));
-  const faults = [];
+  const errors = [];
   const elsewhere = [];
-  page.on("pageerror", (error) => faults.push(`thrown: ${error.message}`));
+  page.on("pageerror", (error) => errors.push(`thrown: ${error.message}`));
   page.on("console", (message) => {
     const text = message.text();
     if (message.type() !== "error" || (failing && text.startsWith("Failed to load resource"))) return;
-    faults.push(`console: ${text}`);
+    errors.push(`console: ${text}`);
   });
   page.on("request", (request) => {
     if (new URL(request.url()).origin !== new URL(base).origin) elsewhere.push(request.url());
@@ -65,9 +64,9 @@ export async function onPage(browser, base, use, options = {}) {
       attacked: window.__attacked ?? null,
     }));
     assert.deepEqual(violations, [], "violations of the Content-Security-Policy");
-    assert.equal(attacked, null, "a script within a name ran");
+    assert.equal(attacked, null, "a script in a name ran");
     assert.deepEqual(elsewhere, [], "requests to another host");
-    assert.deepEqual(faults, [], "errors of the page");
+    assert.deepEqual(errors, [], "errors of the page");
   } finally {
     await session.close();
   }
@@ -83,7 +82,7 @@ export async function json(base, path, body) {
   return response.json();
 }
 
-/** Waits until the list is there and rests. */
+/** Waits until the list has loaded. */
 export async function rows(page) {
   await page.locator(".list[aria-busy=false] .row").first().waitFor();
   return page.locator(".row");

@@ -1,4 +1,4 @@
-// The page as a person uses it, against the mock or (TARGET=http://…) against the real service.
+// The page in normal use, against the mock or, with TARGET=http://…, against the real service.
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { explained, json, listed, rows } from "./browser.js";
@@ -11,8 +11,8 @@ describe("a user's list", () => {
     "search, pick, reload, go back",
     use(async (page) => {
       await page.goto(base);
-      await page.getByRole("heading", { name: "Whom shall we recommend to?" }).waitFor();
-      const field = page.getByRole("combobox", { name: "Search a user" });
+      await page.getByRole("heading", { name: "Who are you recommending for?" }).waitFor();
+      const field = page.getByRole("combobox", { name: "Search for a user" });
       await field.fill(user.slice(0, 12));
       await page.getByRole("option").filter({ hasText: user }).first().click();
       assert.equal(await (await rows(page)).count(), 20);
@@ -26,7 +26,7 @@ describe("a user's list", () => {
         answer.items.map((item) => item.item),
       );
       await page.goBack();
-      await page.getByRole("heading", { name: "Whom shall we recommend to?" }).waitFor();
+      await page.getByRole("heading", { name: "Who are you recommending for?" }).waitFor();
     }),
   );
 
@@ -51,7 +51,7 @@ describe("a user's list", () => {
   );
 
   test(
-    "the history stands there by behavior",
+    "the history is filtered by behavior",
     use(async (page) => {
       await page.goto(at({ user }));
       const { history } = await json(base, `v1/users/${encodeURIComponent(user)}`);
@@ -68,7 +68,7 @@ describe("a user's list", () => {
 
 describe("explanations", () => {
   test(
-    "contributions sum to the score, with own taste and negative parts named",
+    "contributions sum to the score, with the learned preference and negative parts",
     use(async (page) => {
       await page.goto(at({ user }));
       await rows(page);
@@ -90,7 +90,6 @@ describe("explanations", () => {
         assert.ok(close(all.sum, answer.score), `${all.sum} is not ${answer.score}`);
         const own = page.locator('.bars li[data-own="true"]');
         assert.equal(Number(await own.getAttribute("data-value")), answer.own_taste.value);
-        assert.match(await own.textContent(), /Own taste/);
         const negative = all.values.filter((value) => value < 0).length;
         assert.equal(await page.locator(".bars .negative").count(), negative);
         if (await page.getByRole("button", { name: "Show fewer" }).count())
@@ -100,7 +99,7 @@ describe("explanations", () => {
   );
 
   test(
-    "pointing at an item explains it, without a step of history",
+    "pointing at an item explains it without a history entry",
     use(async (page) => {
       await page.goto(at({ user }));
       await rows(page);
@@ -115,7 +114,7 @@ describe("explanations", () => {
   );
 
   test(
-    "paths are listed, drawn, and lit",
+    "paths are listed, drawn and highlighted",
     use(
       async (page) => {
         const { items } = await json(base, "v1/recommendations", { user, options: { k: 20 } });
@@ -138,7 +137,7 @@ describe("explanations", () => {
         await page.mouse.move(2, 2);
         await page.waitForTimeout(400);
         const one = await graph.screenshot();
-        assert.notDeepEqual(all, one, "lighting a path changes the drawing");
+        assert.notDeepEqual(all, one, "highlighting a path changes the drawing");
         assert.equal(await page.locator(".path").nth(1).getAttribute("aria-pressed"), "true");
       },
       { graphs: true },
@@ -146,7 +145,7 @@ describe("explanations", () => {
   );
 
   test(
-    "similar items open on demand",
+    "similar items load on demand",
     use(async (page) => {
       await page.goto(at({ user }));
       await rows(page);
@@ -157,7 +156,7 @@ describe("explanations", () => {
   );
 });
 
-describe("sliders and filters act at once", () => {
+describe("sliders and filters take effect at once", () => {
   const slide = (page, name, value) => page.getByRole("slider", { name }).fill(String(value));
 
   test(
@@ -192,7 +191,7 @@ describe("sliders and filters act at once", () => {
   );
 
   test(
-    "brand, price, and what was seen",
+    "brand, price and seen items",
     use(async (page) => {
       const { brands } = await json(base, "v1/model");
       const brand = brands.find((name) => /^[a-z]+$/.test(name));
@@ -212,9 +211,9 @@ describe("sliders and filters act at once", () => {
         assert.ok(Number(price) >= 2 && Number(price) <= 9.5, price);
       }
       await page.getByRole("textbox", { name: "Lowest price" }).fill("20");
-      await page.getByText("The lowest price is above the highest.").waitFor();
+      await page.getByText("The lowest price is higher than the highest.").waitFor();
       await page.getByRole("button", { name: "Reset" }).click();
-      await page.getByLabel("Leave out").selectOption("seen");
+      await page.getByLabel("Hide").selectOption("seen");
       const unseen = await listed(page);
       const { history } = await json(base, `v1/users/${encodeURIComponent(user)}`);
       const met = new Set(history.map((item) => item.item));
@@ -226,7 +225,7 @@ describe("sliders and filters act at once", () => {
   );
 
   test(
-    "answers that were overtaken are dropped",
+    "superseded answers are dropped",
     use(async (page) => {
       await page.route("**/v1/recommendations", async (route) => {
         const { k } = route.request().postDataJSON().options;
@@ -244,11 +243,11 @@ describe("sliders and filters act at once", () => {
   );
 
   test(
-    "nothing passes: says so and takes filters away",
+    "an empty list offers to remove all filters",
     use(async (page) => {
       await page.goto(at({ user, price_min: "999999" }));
-      await page.getByText("No item passes these filters").waitFor();
-      await page.getByRole("button", { name: "Take all filters away" }).click();
+      await page.getByText("No items match these filters").waitFor();
+      await page.getByRole("button", { name: "Remove all filters" }).click();
       assert.equal(await (await rows(page)).count(), 20);
     }),
   );
@@ -256,11 +255,11 @@ describe("sliders and filters act at once", () => {
 
 describe("composing", () => {
   test(
-    "somebody new from items",
+    "a new user from items",
     use(async (page) => {
       await page.goto(base);
-      await page.getByRole("button", { name: "Compose new" }).click();
-      await page.getByRole("heading", { name: "Somebody new" }).waitFor();
+      await page.getByRole("button", { name: "New user" }).click();
+      await page.getByRole("heading", { name: "A new user" }).waitFor();
       const { items } = await json(base, "v1/items?q=&limit=2");
       const field = page.getByRole("combobox", { name: "Item of the event to add" });
       await field.fill(items[0].item);
@@ -273,16 +272,16 @@ describe("composing", () => {
       assert.equal(await page.locator('.bars li[data-own="true"]').count(), 0);
       const before = await listed(page);
       await page.reload();
-      assert.deepEqual(await listed(page), before, "the address holds the events");
+      assert.deepEqual(await listed(page), before, "the address contains the events");
       await page.getByRole("button", { name: `Remove item ${items[0].item}` }).click();
-      await page.getByRole("heading", { name: "Somebody new" }).waitFor();
+      await page.getByRole("heading", { name: "A new user" }).waitFor();
       await page.locator(".starters button").first().click();
       await rows(page);
     }),
   );
 
   test(
-    "what if: an event shifts a known user's list",
+    "an event changes a known user's list",
     use(async (page) => {
       await page.goto(at({ user }));
       const usual = await listed(page);
@@ -312,7 +311,9 @@ describe("views", () => {
         const graph = await answer.json();
         await page.locator('.graph[data-state="drawn"]').waitFor();
         assert.ok(graph.nodes.length > 3);
-        const named = graph.nodes.filter((node) => node.kind !== "item" && !/^(u0|c\d+)$/.test(node.id));
+        const named = graph.nodes.filter(
+          (node) => node.kind !== "item" && !/^(self|users:\d+)$/.test(node.id),
+        );
         assert.deepEqual(named, [], "other users have no names");
         for (const node of graph.nodes)
           if (node.kind === "users") assert.ok(node.count >= 5, JSON.stringify(node));
@@ -325,7 +326,7 @@ describe("views", () => {
         await page.getByRole("button", { name: "Zoom in" }).click();
         await page.waitForTimeout(300);
         assert.notDeepEqual(await page.locator(".graph").screenshot(), picture);
-        await page.getByRole("slider", { name: "Own items" }).fill("3");
+        await page.getByRole("slider", { name: "Their items" }).fill("3");
         await page.waitForResponse((response) => response.url().includes("items=3"));
       },
       { graphs: true },
@@ -346,7 +347,7 @@ describe("views", () => {
         await page.locator(".chart .line").first().waitFor();
         await page.getByText("The curves as a table").click();
         assert.equal(await page.locator(".table-details tbody tr").count(), curve.length);
-      } else await page.getByText("No record of the run lies beside this model").waitFor();
+      } else await page.getByText("This model has no run record").waitFor();
       if (model.figures?.baselines) assert.ok((await page.locator(".compare li").count()) > 2);
     }),
   );

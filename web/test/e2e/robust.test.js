@@ -1,4 +1,4 @@
-// What goes wrong, and who cannot use a mouse or a wide screen.
+// Errors, hostile data, accessibility, keyboards and small screens.
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import axe from "axe-core";
@@ -8,12 +8,12 @@ import { at, base, browser, use, user } from "./target.js";
 
 const PHONE = { viewport: { width: 360, height: 740 }, hasTouch: true, isMobile: true };
 
-describe("keyboard alone", () => {
+describe("keyboard only", () => {
   test(
-    "from nothing to an explanation",
+    "from the start to an explanation",
     use(async (page) => {
       await page.goto(base);
-      await page.getByRole("heading", { name: "Whom shall we recommend to?" }).waitFor();
+      await page.getByRole("heading", { name: "Who are you recommending for?" }).waitFor();
       const focus = () =>
         page.evaluate(() => {
           const { outlineStyle, outlineWidth } = getComputedStyle(document.activeElement);
@@ -26,10 +26,10 @@ describe("keyboard alone", () => {
           };
         });
       await page.keyboard.press("Tab");
-      assert.match((await focus()).text, /Skip to the content/);
+      assert.match((await focus()).text, /Skip to content/);
       for (let n = 0; n < 12 && (await focus()).role !== "combobox"; n++) {
         await page.keyboard.press("Tab");
-        assert.ok((await focus()).seen, `focus is not seen at ${JSON.stringify(await focus())}`);
+        assert.ok((await focus()).seen, `focus is not visible at ${JSON.stringify(await focus())}`);
       }
       await page.keyboard.type(user);
       await page.getByRole("option").filter({ hasText: user }).first().waitFor();
@@ -51,11 +51,11 @@ describe("keyboard alone", () => {
   );
 
   test(
-    "Escape closes a list of options and keeps the choice",
+    "Escape closes the options and keeps the choice",
     use(async (page) => {
       await page.goto(at({ user }));
       await rows(page);
-      const field = page.getByRole("combobox", { name: "Search a user" });
+      const field = page.getByRole("combobox", { name: "Search for a user" });
       await field.focus();
       await page.keyboard.press("ArrowDown");
       await page.locator(".popup").getByRole("option").first().waitFor();
@@ -66,7 +66,7 @@ describe("keyboard alone", () => {
   );
 });
 
-describe("a phone", () => {
+describe("phones", () => {
   for (const query of [
     {},
     { user: "" },
@@ -75,7 +75,7 @@ describe("a phone", () => {
     { view: "model" },
   ]) {
     test(
-      `no sideways scrolling at 360 px: ${JSON.stringify(query)}`,
+      `no horizontal scrolling at 360 px: ${JSON.stringify(query)}`,
       use(async (page) => {
         await page.goto(at({ ...query, ...(query.user === "USER" ? { user } : {}) }));
         await page.waitForLoadState("networkidle");
@@ -123,7 +123,7 @@ describe("colors", () => {
     ]);
 
   test(
-    "follow the system, and the button",
+    "follow the system and the button",
     use(
       async (page) => {
         await page.goto(base);
@@ -146,7 +146,7 @@ describe("colors", () => {
 
 describe("motion", () => {
   test(
-    "is left out where the system asks for that",
+    "is reduced if the system asks for it",
     use(async (page) => {
       await page.route("**/v1/recommendations", () => {});
       await page.goto(at({ user }));
@@ -190,7 +190,7 @@ describe("accessibility", () => {
           await rows(page);
           await page.locator(".total").waitFor();
           await check(page);
-          await page.getByRole("combobox", { name: "Search a user" }).click();
+          await page.getByRole("combobox", { name: "Search for a user" }).click();
           await page.locator(".popup").getByRole("option").first().waitFor();
           await page.keyboard.press("ArrowDown");
           await check(page);
@@ -231,7 +231,7 @@ describe("accessibility", () => {
   );
 });
 
-describe("another model", () => {
+describe("a model switch", () => {
   test(
     "is noticed while the page is open",
     use(async (page) => {
@@ -255,9 +255,9 @@ describe("another model", () => {
   );
 });
 
-describe("faults", () => {
+describe("errors", () => {
   test(
-    "the service is down at the start, and comes back",
+    "the service is down at first and comes back",
     use(
       async (page) => {
         await page.route("**/v1/**", (route) => route.abort("connectionrefused"));
@@ -272,11 +272,11 @@ describe("faults", () => {
   );
 
   test(
-    "overload: says so, and tries again",
+    "overload offers a retry",
     use(
       async (page) => {
         const body = JSON.stringify({
-          error: { code: "overloaded", message: "too many requests wait; try again in 1 s", faults: [] },
+          error: { code: "overloaded", message: "too many requests are waiting", issues: [] },
         });
         await page.route("**/v1/recommendations", (route) =>
           route.fulfill({ status: 503, contentType: "application/json", body }),
@@ -292,7 +292,7 @@ describe("faults", () => {
   );
 
   test(
-    "an answer that is no JSON",
+    "an answer that is not JSON",
     use(
       async (page) => {
         await page.route("**/v1/explanations", (route) =>
@@ -307,7 +307,7 @@ describe("faults", () => {
   );
 
   test(
-    "an unknown user still has items, and the page says why",
+    "an unknown user gets items and a reason",
     use(
       async (page) => {
         await page.goto(at({ user: "nobody-of-that-name" }));
@@ -323,7 +323,7 @@ describe("faults", () => {
   );
 
   test(
-    "an unknown item and a wrong label",
+    "an unknown item and an unknown brand",
     use(
       async (page) => {
         await page.goto(at({ user, item: "no-such-item" }));
@@ -338,7 +338,7 @@ describe("faults", () => {
   );
 
   test(
-    "a model without categories, brands, prices and figures",
+    "a model without categories, brands, prices or figures",
     use(async (page) => {
       await page.route("**/v1/model", async (route) => {
         const response = await route.fetch();
@@ -353,22 +353,22 @@ describe("faults", () => {
       });
       await page.goto(at({ user }));
       await rows(page);
-      await page.getByText("No item of this model has a category.").waitFor();
+      await page.getByText("The items of this model have no categories.").waitFor();
       await page.goto(at({ view: "model" }));
-      await page.getByText("This model carries no figures").waitFor();
-      await page.getByText("No record of the run lies beside this model").waitFor();
+      await page.getByText("This model has no figures").waitFor();
+      await page.getByText("This model has no run record").waitFor();
     }),
   );
 
   test(
-    "an explanation without a path, and one that is evidence only",
+    "an explanation without paths or contributions",
     use(async (page) => {
       await page.route("**/v1/explanations", async (route) => {
         const response = await route.fetch();
         const answer = {
           ...(await response.json()),
           paths: [],
-          reason: "nothing is shared",
+          reason: "no users are shared",
           contributions: [],
           own_taste: null,
           method: "evidence",
@@ -378,13 +378,13 @@ describe("faults", () => {
       });
       await page.goto(at({ user }));
       await rows(page);
-      await page.getByText("No path can be shown: nothing is shared.").waitFor();
+      await page.getByText("There is no path to show: no users are shared.").waitFor();
       await page.getByText("the paths are evidence").waitFor();
     }),
   );
 
   test(
-    "without WebGL the words stay",
+    "without WebGL the table remains",
     use(async (page) => {
       await page.goto(at({ user, view: "graph" }));
       await page.getByText("This browser cannot draw the graph").waitFor();
@@ -394,7 +394,7 @@ describe("faults", () => {
   );
 
   test(
-    "addresses that make no sense",
+    "an address with invalid values",
     use(
       async (page) => {
         await page.goto(
@@ -409,7 +409,7 @@ describe("faults", () => {
 });
 
 describe("hostile names", () => {
-  test("are shown as text and do nothing", async (t) => {
+  test("are shown as text only", async (t) => {
     const { items } = await json(base, `v1/items?q=${encodeURIComponent("<script>")}&limit=1`);
     if (items.length === 0) return t.skip("the model has no hostile names");
     assert.equal(items[0].details.brand, HOSTILE_BRAND);

@@ -1,4 +1,4 @@
-// What the tests of one file share: the service, a browser, and a user with much to show.
+// Shared by the tests of a file: the service, a browser, and the user with the longest history.
 import { after, before } from "node:test";
 import { json, onPage, startBrowser, startTarget } from "./browser.js";
 
@@ -19,7 +19,7 @@ after(async () => {
   await target?.stop();
 });
 
-/** A test that acts on a new page. */
+/** A test that runs on a new page. */
 export const use = (act, options) => () => onPage(browser, base, act, options);
-/** The page's address in a state. */
+/** The page's address with a query. */
 export const at = (query) => `${base}?${new URLSearchParams(query)}`;

@@ -1,14 +1,14 @@
-// What the mock service answers: the same shapes as the real one, computed from the synthetic shop.
+// The answers of the mock service: the same JSON as the real one, computed from the synthetic shop.
 import { BEHAVIORS, dot, makeShop, pairWeight, random } from "./shop.js";
 
 const shop = makeShop();
 export const MODEL_VERSION = "5d1c0a9be77f42c1a6f3";
 const MIN_USERS = 5;
 
-export class Fault extends Error {
-  constructor(status, code, message, faults = []) {
+export class ApiError extends Error {
+  constructor(status, code, message, issues = []) {
     super(message);
-    Object.assign(this, { status, code, faults });
+    Object.assign(this, { status, code, issues });
   }
 }
 
@@ -20,7 +20,7 @@ const itemNode = (item) => ({
   details: shop.items[item].details,
 });
 
-/** What is known of a user: training pairs with the events of the request added. */
+/** A user's training pairs with the events of the request. */
 function profile(id, events = []) {
   const user = shop.userById.get(id);
   const history = new Map();
@@ -31,10 +31,10 @@ function profile(id, events = []) {
   let ignored = 0;
   for (const event of events) {
     if (!BEHAVIORS.includes(event.behavior))
-      throw new Fault(
+      throw new ApiError(
         400,
         "unknown_behavior",
-        `${JSON.stringify(event.behavior)} is no behavior of this model`,
+        `${JSON.stringify(event.behavior)} is not a behavior of this model`,
       );
     const item = shop.itemById.get(event.item);
     if (item === undefined) {
@@ -56,7 +56,7 @@ function profile(id, events = []) {
 }
 
 function score({ user, history }, item) {
-  let sum = user === undefined ? 0 : dot(shop.ownTaste[user], shop.finals[item]);
+  let sum = user === undefined ? 0 : dot(shop.selfContributions[user], shop.finals[item]);
   for (const [j, entry] of history) sum += entry.norm * dot(shop.messages[j], shop.finals[item]);
   return sum;
 }
@@ -70,11 +70,7 @@ function checkLabels(filter) {
   ]) {
     for (const name of names) {
       if (!shop.items.some((p) => matches(p.details, name))) {
-        throw new Fault(
-          400,
-          "unknown_label",
-          `no item has the ${kind} ${JSON.stringify(name)}; name a ${kind} as the catalogue writes it`,
-        );
+        throw new ApiError(400, "unknown_label", `no item has the ${kind} ${JSON.stringify(name)}`);
       }
     }
   }
@@ -113,16 +109,16 @@ function diversified(ranked, k, diversity) {
 
 const REASONS = {
   model: "ranked by the model for this user",
-  fold_in: "ranked by the model from the events given",
-  popularity: "bought by most users",
-  exploration: "drawn at random, as the request asked",
+  fold_in: "ranked by the model from the given events",
+  popularity: "bestseller",
+  exploration: "chosen at random",
 };
 
 export function recommend(request) {
   const { user = "", events = [], options = {} } = request;
   const { k = 10, hide = "bought", filter = {}, diversity = 0, exploration = 0, seed = 0 } = options;
-  if (!(k >= 1)) throw new Fault(400, "zero_k", "k is 0; ask for at least one item");
-  if (k > 1000) throw new Fault(400, "k_too_large", "k is beyond the limit of 1000");
+  if (!(k >= 1)) throw new ApiError(400, "zero_k", "k is 0; ask for at least one item");
+  if (k > 1000) throw new ApiError(400, "k_too_large", "k is beyond the limit of 1000");
   checkLabels(filter);
   const known = profile(user, events);
   const source = known.user !== undefined ? "model" : known.history.size ? "fold_in" : "popularity";
@@ -227,16 +223,16 @@ export function explain(request) {
   const { user = "", item: id, events = [], options = {} } = request;
   const item = shop.itemById.get(id);
   if (item === undefined)
-    throw new Fault(404, "unknown_item", `item ${JSON.stringify(id)} is unknown to the model`);
+    throw new ApiError(404, "unknown_item", `item ${JSON.stringify(id)} is unknown to the model`);
   const known = profile(user, events);
   if (known.user === undefined && !known.history.size) {
-    throw new Fault(
+    throw new ApiError(
       404,
       "unknown_user",
       `user ${JSON.stringify(user)} is unknown to the model and has no events`,
     );
   }
-  const own = known.user === undefined ? null : dot(shop.ownTaste[known.user], shop.finals[item]);
+  const own = known.user === undefined ? null : dot(shop.selfContributions[known.user], shop.finals[item]);
   const values = [...known.history].map(([j, entry]) => ({
     j,
     entry,
@@ -264,7 +260,7 @@ export function explain(request) {
     })),
     rounding: Math.fround(exact) - exact,
     paths,
-    reason: paths.length ? null : "no step from the history to the item is shared by at least 5 users",
+    reason: paths.length ? null : "no path from the history to the item is shared by at least 5 users",
     instead: null,
   };
 }
@@ -313,7 +309,7 @@ export function findItems(q, limit) {
 export function similar(id, k) {
   const item = shop.itemById.get(id);
   if (item === undefined)
-    throw new Fault(404, "unknown_item", `item ${JSON.stringify(id)} is unknown to the model`);
+    throw new ApiError(404, "unknown_item", `item ${JSON.stringify(id)} is unknown to the model`);
   const length = (n) => Math.sqrt(dot(shop.finals[n], shop.finals[n]));
   const items = shop.items
     .map((_, n) => ({ n, score: dot(shop.finals[item], shop.finals[n]) / (length(item) * length(n)) }))
@@ -325,7 +321,7 @@ export function similar(id, k) {
       rank: place + 1,
       score: s,
       source: "model",
-      reason: "like the item",
+      reason: "similar to the item",
       details: shop.items[n].details,
     }));
   return { model_version: MODEL_VERSION, items };
@@ -338,18 +334,18 @@ export function popular(k) {
 export function graph(user, nItems, perItem, recommended) {
   const known = profile(user);
   if (known.user === undefined)
-    throw new Fault(404, "unknown_user", `user ${JSON.stringify(user)} is unknown to the model`);
+    throw new ApiError(404, "unknown_user", `user ${JSON.stringify(user)} is unknown to the model`);
   const own = [...known.history].sort((a, b) => b[1].weight - a[1].weight).slice(0, nItems);
-  const nodes = [{ id: "u0", kind: "self" }];
+  const nodes = [{ id: "self", kind: "self" }];
   const edges = [];
   const place = (item) => {
-    const id = `p:${shop.items[item].id}`;
+    const id = `item:${shop.items[item].id}`;
     if (!nodes.some((n) => n.id === id)) nodes.push({ id, ...itemNode(item) });
     return id;
   };
   for (const [j, entry] of own) {
     const main = counted(entry.counts).at(-1).behavior;
-    edges.push({ source: "u0", target: place(j), weight: entry.weight, behavior: main });
+    edges.push({ source: "self", target: place(j), weight: entry.weight, behavior: main });
   }
   const asked = recommended.map((id) => shop.itemById.get(id)).filter((n) => n !== undefined);
   for (const item of asked) place(item);
@@ -362,7 +358,7 @@ export function graph(user, nItems, perItem, recommended) {
       .sort((a, b) => b.users.length - a.users.length || a.item - b.item);
     const shown = together.filter(({ item }, n) => n < perItem || asked.includes(item));
     for (const { item, users } of shown) {
-      const id = `c${++groups}`;
+      const id = `users:${++groups}`;
       nodes.push({ id, kind: "users", count: users.length });
       edges.push({ source: place(j), target: id, weight: step(users, j).weight });
       edges.push({ source: id, target: place(item), weight: step(users, item).weight });

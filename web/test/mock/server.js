@@ -1,4 +1,4 @@
-// A service that answers like `lightgcn serve`, from a synthetic shop: for work on the page and its tests.
+// A mock of `lightgcn serve` over a synthetic shop, for development of the page and its tests.
 // node test/mock/server.js [PORT]; PAGE names the folder of the built page.
 import { readFile } from "node:fs/promises";
 import { createServer } from "node:http";
@@ -61,7 +61,7 @@ async function answer(request, url) {
     case "GET v1/model":
       return answers.model();
     default:
-      throw new answers.Fault(404, "not_found", "no such route");
+      throw new answers.ApiError(404, "no_route", "no such route");
   }
 }
 
@@ -93,10 +93,10 @@ export function serve(port = 0) {
         "x-model-version": answers.MODEL_VERSION,
       });
       response.end(JSON.stringify(result));
-    } catch (fault) {
-      const { status = 500, code = "internal", message, faults = [] } = fault;
+    } catch (error) {
+      const { status = 500, code = "internal", message, issues = [] } = error;
       response.writeHead(status, { ...HEADERS, "content-type": "application/json" });
-      response.end(JSON.stringify({ error: { code, message, faults } }));
+      response.end(JSON.stringify({ error: { code, message, issues } }));
     }
   });
   return new Promise((resolve) => server.listen(port, "127.0.0.1", () => resolve(server)));

@@ -1,5 +1,5 @@
 // A small synthetic shop for tests of the page: users, items, events, and a model over them.
-// Everything follows from fixed seeds. Some names are hostile on purpose.
+// Seeds are fixed, so it is always the same. Some names are hostile on purpose.
 
 export const BEHAVIORS = ["view", "cart", "remove_from_cart", "purchase"];
 export const WEIGHTS = { view: 0.01, cart: 0.1, remove_from_cart: -0.09, purchase: 1 };
@@ -38,7 +38,7 @@ const BRANDS = [
   "jessnail",
 ];
 
-/** Numbers in [0, 1) that depend on the seed alone (mulberry32). */
+/** Random numbers in [0, 1) from a seed (mulberry32). */
 export function random(seed) {
   let state = seed >>> 0;
   return () => {
@@ -77,7 +77,7 @@ function makeItems(draw) {
       },
     });
   }
-  // Items that try to break out of the page; users of group 0 meet them.
+  // Items that try to break out of the page; users of group 0 have them.
   items[0].details.brand = HOSTILE_BRAND;
   items[9].details.category_code = HOSTILE_CATEGORY;
   items[18].id = HOSTILE_ITEM;
@@ -107,7 +107,7 @@ function makeUsers(draw, items) {
     users.push({ id: String(463240000 + n * 7919), group, history });
   }
   users[9].id = HOSTILE_USER;
-  // Somebody whose only item nobody else ever met: there is no path to anything.
+  // A user whose only item nobody else has: there is no path from it.
   items.push({
     id: "9999999",
     group: 0,
@@ -161,7 +161,7 @@ export function makeShop() {
     userDegree,
     nPairs: pairs.length,
     norm,
-    ownTaste: userRows.map((row) => row.map((x) => ALPHA * x)),
+    selfContributions: userRows.map((row) => row.map((x) => ALPHA * x)),
     messages: items.map((_, i) => mix(itemRows[i], items1[i])),
     finals: items.map((_, i) => mix(itemRows[i], items1[i], items2[i])),
     userById: new Map(users.map((c, n) => [c.id, n])),

@@ -14,7 +14,7 @@ struct Outcome {
     path: PathBuf,
     #[serde(flatten)]
     report: ExportReport,
-    /// How many events were removed; absent where none were to be.
+    /// How many events were removed; absent for an export.
     #[serde(skip_serializing_if = "Option::is_none")]
     pruned: Option<u64>,
 }
@@ -29,7 +29,7 @@ pub(crate) fn run(command: &EventsCommand, output: &Output) -> anyhow::Result<()
 fn export(args: &EventsExportArgs, output: &Output) -> anyhow::Result<()> {
     let reader = EventReader::open(&args.store)?;
     let report = write(&args.out, |file| reader.export(file))?;
-    tell(&args.out, report, None, output)
+    print(&args.out, report, None, output)
 }
 
 fn prune(args: &EventsPruneArgs, output: &Output) -> anyhow::Result<()> {
@@ -37,12 +37,12 @@ fn prune(args: &EventsPruneArgs, output: &Output) -> anyhow::Result<()> {
     let until = artifact.train.last_times().iter().copied().max();
     let until = until.with_context(|| {
         format!(
-            "the model in {} knows no times, so what it was trained on cannot be told",
+            "the model in {} has no times, so there is no telling which events it was trained on",
             args.trained.display()
         )
     })?;
     let out = &args.export.out;
-    // The store is made where there is none: it must be there.
+    // EventStore::open would create a missing store.
     drop(EventReader::open(&args.export.store)?);
     let store = EventStore::open(&args.export.store, EventStoreConfig::default())?;
     let report = write(out, |file| store.export(file))?;
@@ -50,15 +50,15 @@ fn prune(args: &EventsPruneArgs, output: &Output) -> anyhow::Result<()> {
         Some(last) => store.prune(last, until)?,
         None => 0,
     };
-    tell(out, report, Some(pruned), output)
+    print(out, report, Some(pruned), output)
 }
 
-/// Writes a file beside its destination, flushes it and puts it in its place.
+/// Writes a file beside its destination, flushes it and renames it.
 fn write(
     path: &Path,
     export: impl FnOnce(&File) -> Result<ExportReport, EventStoreError>,
 ) -> anyhow::Result<ExportReport> {
-    let what = || format!("writing {}", path.display());
+    let what = || format!("cannot write {}", path.display());
     let folder = path
         .parent()
         .filter(|folder| !folder.as_os_str().is_empty());
@@ -70,20 +70,20 @@ fn write(
     Ok(report)
 }
 
-fn tell(
+fn print(
     path: &Path,
     report: ExportReport,
     pruned: Option<u64>,
     output: &Output,
 ) -> anyhow::Result<()> {
     let mut text = format!(
-        "{} events are in {} ({} rows)\n",
+        "wrote {} events to {} ({} rows)\n",
         report.n_events,
         path.display(),
         report.n_rows
     );
     if let Some(pruned) = pruned {
-        text += &format!("{pruned} of them were removed from the store\n");
+        text += &format!("removed {pruned} of them from the store\n");
     }
     let outcome = Outcome {
         path: path.to_owned(),

@@ -7,7 +7,7 @@ use lightgcn::serve::{ServeConfig, Server, Service, raise_descriptor_limit, stop
 use serde::Serialize;
 use std::net::SocketAddr;
 
-/// What is printed once it listens.
+/// What is printed once the service listens.
 #[derive(Serialize)]
 struct Listening {
     address: SocketAddr,
@@ -22,15 +22,15 @@ pub(crate) fn run(args: &ServeArgs, table: toml::Table, output: &Output) -> anyh
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()
-        .context("starting the threads of the service")?;
+        .context("cannot start the threads of the service")?;
     let served = runtime.block_on(serve(service, output));
-    // A model that is being loaded keeps nobody waiting: it writes nothing.
+    // A model that is still loading writes nothing, so it need not finish.
     runtime.shutdown_background();
     served
 }
 
 async fn serve(service: Service, output: &Output) -> anyhow::Result<()> {
-    // Signals that come while it starts are not lost.
+    // Before binding, so that a signal during startup is not lost.
     let stop = stop_signal()?;
     let server = Server::bind(service.clone()).await?;
     let listening = Listening {
@@ -39,11 +39,11 @@ async fn serve(service: Service, output: &Output) -> anyhow::Result<()> {
         model_version: service.model_version(),
     };
     let admin = match listening.admin {
-        Some(address) => format!("; models are switched at http://{address}/admin/models"),
+        Some(address) => format!("; switch models at http://{address}/admin/models"),
         None => String::new(),
     };
     let text = format!(
-        "model {} answers at http://{}/{admin}",
+        "serving model {} at http://{}/{admin}",
         listening.model_version, listening.address
     );
     output.result(&listening, &text)?;
@@ -51,9 +51,9 @@ async fn serve(service: Service, output: &Output) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// The file's table, the environment over it, and the flags over both.
+/// The file's table, overridden by the environment, overridden by flags.
 fn config(args: &ServeArgs, table: toml::Table) -> anyhow::Result<ServeConfig> {
-    // A variable that is no text cannot be ours.
+    // Variables that are not UTF-8 are not ours.
     let environment = std::env::vars_os()
         .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)));
     let mut config = ServeConfig::from_layers(table, environment)?;

@@ -1,46 +1,54 @@
 //! `/v1/explanations`
 
-use super::recommendations::check_events;
-use crate::Service;
-use crate::error::{Fault, FaultBody};
-use crate::extract::{PathIds, Versioned, answer, check_text, read_json};
-use crate::model::Model;
-use crate::query::Query;
-use crate::service::Shared;
-use axum::body::Body;
-use axum::extract::{RawQuery, State};
-use axum::http::Request;
+use crate::answer::{Versioned, answer};
+use crate::api_error::{ApiError, ErrorBody};
+use crate::extract::{Json, Path, Query};
+use crate::models::Model;
+use crate::service::{Service, Shared};
+use axum::extract::State;
 use axum::response::Response;
 use lightgcn_recommend::{ExplainOptions, ExplainRequest, Explanation};
+use serde::Deserialize;
 
-/// Why an item may suit a user: what each item of the history adds to the score, and the strongest
-/// paths through the graph.
+/// How much of an explanation to return.
+#[derive(Debug, Deserialize, utoipa::IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub(crate) struct ExplainQuery {
+    /// The most paths. Default: 5.
+    limit: Option<usize>,
+    /// The most edges of a path: 1, 3 or 5. Default: 5.
+    max_hops: Option<usize>,
+}
+
+/// Explains why an item suits a user: what each item of the history adds to the score, and the strongest paths
+/// through the graph.
 #[utoipa::path(get, path = "/v1/explanations/{user}/{item}", tag = "answers",
     params(
-        ("user" = String, Path, description = "The user's id as the shop writes it."),
-        ("item" = String, Path, description = "The item's id as the shop writes it."),
-        ("limit" = Option<usize>, Query, description = "How many paths at most; 5 unless told."),
-        ("max_hops" = Option<usize>, Query, description = "Edges of a path at most: 1, 3 or 5; 5 unless told."),
+        ("user" = String, Path, description = "The user's id in the log."),
+        ("item" = String, Path, description = "The item's id in the log."),
+        ExplainQuery,
     ),
     responses(
         (status = 200, body = Versioned<Explanation>),
-        (status = 400, description = "A bad option.", body = FaultBody),
-        (status = 404, description = "The user or the item is unknown.", body = FaultBody),
-        (status = 503, description = "Too many questions wait.", body = FaultBody),
+        (status = 400, description = "Invalid option.", body = ErrorBody),
+        (status = 404, description = "Unknown user or item.", body = ErrorBody),
+        (status = 503, description = "Too many requests are waiting.", body = ErrorBody),
     ))]
 pub(crate) async fn one(
     State(service): State<Service>,
-    PathIds((user, item)): PathIds<(String, String)>,
-    RawQuery(query): RawQuery,
-) -> Result<Response, Fault> {
-    let mut query = Query::parse(query.as_deref())?;
-    let usual = usual(&service);
+    Path((user, item)): Path<(String, String)>,
+    Query(query): Query<ExplainQuery>,
+) -> Result<Response, ApiError> {
+    let default = ExplainOptions::default();
     let options = ExplainOptions {
-        limit: query.one("limit")?.unwrap_or(usual.limit),
-        max_hops: query.one("max_hops")?.unwrap_or(usual.max_hops),
-        ..usual
+        limit: query.limit.unwrap_or(default.limit),
+        max_hops: query.max_hops.unwrap_or(default.max_hops),
+        min_users: default
+            .min_users
+            .max(service.shared.config.limits.min_users),
+        ..default
     };
-    query.finish()?;
     let request = ExplainRequest {
         user,
         item,
@@ -52,59 +60,47 @@ pub(crate) async fn one(
         .await
 }
 
-/// The same for a user with events of the question, who may be unknown.
+/// Explains an item for a user with further events; the user may be unknown.
 #[utoipa::path(post, path = "/v1/explanations", tag = "answers", request_body = ExplainRequest,
     responses(
         (status = 200, body = Versioned<Explanation>),
-        (status = 400, description = "Not to be understood.", body = FaultBody),
-        (status = 404, description = "The user or the item is unknown.", body = FaultBody),
-        (status = 503, description = "Too many questions wait.", body = FaultBody),
+        (status = 400, description = "Invalid request.", body = ErrorBody),
+        (status = 404, description = "Unknown user or item.", body = ErrorBody),
+        (status = 503, description = "Too many requests are waiting.", body = ErrorBody),
     ))]
 pub(crate) async fn with_events(
     State(service): State<Service>,
-    request: Request<Body>,
-) -> Result<Response, Fault> {
-    let config = &service.shared.config;
-    let request = read_json(
-        request,
-        config.limits.body_bytes,
-        config.body_timeout_seconds,
-    )
-    .await?;
+    Json(request): Json<ExplainRequest>,
+) -> Result<Response, ApiError> {
     service
         .ask(move |shared, model| explain(shared, model, request))
         .await
 }
 
-fn usual(service: &Service) -> ExplainOptions {
-    let usual = ExplainOptions::default();
-    ExplainOptions {
-        min_users: usual.min_users.max(service.shared.config.limits.min_users),
-        ..usual
-    }
-}
-
-fn explain(shared: &Shared, model: &Model, mut request: ExplainRequest) -> Result<Response, Fault> {
+fn explain(
+    shared: &Shared,
+    model: &Model,
+    mut request: ExplainRequest,
+) -> Result<Response, ApiError> {
     let limits = &shared.config.limits;
-    check_text("the user's id", &request.user, limits)?;
-    check_text("the item's id", &request.item, limits)?;
-    check_events(&request.events, limits)?;
-    let options = &request.options;
-    if options.limit > limits.paths {
-        let text = format!(
-            "limit is {}; {} paths are the most",
-            options.limit, limits.paths
-        );
-        return Err(Fault::bad("bad_options", text));
+    limits.check_text("the user's id", &request.user)?;
+    limits.check_text("the item's id", &request.item)?;
+    limits.check_events(&request.events)?;
+    let ExplainOptions {
+        limit, min_users, ..
+    } = request.options;
+    if limit > limits.paths {
+        let most = limits.paths;
+        let message = format!("limit is {limit}; at most {most} paths are allowed");
+        return Err(ApiError::bad("bad_options", message));
     }
-    if options.min_users < limits.min_users {
+    if min_users < limits.min_users {
         let least = limits.min_users;
-        let text = format!(
-            "min_users is {}; fewer than {least} would tell of single people",
-            options.min_users
+        let message = format!(
+            "min_users is {min_users}; fewer than {least} could reveal what individuals did"
         );
-        return Err(Fault::bad("bad_options", text));
+        return Err(ApiError::bad("bad_options", message));
     }
-    shared.add_news(model, &request.user, &mut request.events);
+    shared.add_recent(model, &request.user, &mut request.events);
     Ok(answer(model, model.recommender.explain_request(&request)?))
 }

@@ -1,30 +1,72 @@
 //! `/v1/graph`: the neighborhood of a user, for the page
 
 use super::items::Details;
-use crate::Service;
+use crate::answer::{Versioned, answer};
+use crate::api_error::{ApiError, ErrorBody};
 use crate::config::Limits;
-use crate::error::{Fault, FaultBody};
-use crate::extract::{PathIds, Versioned, answer, check_text};
-use crate::model::{Model, users_of};
-use crate::query::Query;
-use crate::service::Shared;
-use axum::extract::{RawQuery, State};
+use crate::extract::{Path, Query};
+use crate::models::{Model, users_of};
+use crate::service::{Service, Shared};
+use axum::extract::State;
 use axum::response::Response;
 use lightgcn_core::{ItemId, UserId};
 use lightgcn_recommend::HistoryItem;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use std::collections::{BTreeSet, HashMap};
 
-/// Items of the history, where the address does not say.
-const USUAL_ITEMS: usize = 12;
-/// Items beside each of them, where the address does not say.
-const USUAL_PER_ITEM: usize = 6;
-/// The most of either, and of recommended items.
-const MOST: usize = 50;
-/// Users of an item in whose histories neighbors are sought; those with the lowest rows.
-const MOST_USERS: usize = 2_000;
+/// The most items of each kind that a request may ask for.
+const MAX_ITEMS: usize = 50;
+/// The users of an item in whose histories neighbors are sought: the first rows.
+const MAX_USERS: usize = 2_000;
 
-/// What lies around a user in the graph.
+/// How much of the neighborhood to return.
+#[derive(Debug, Deserialize, utoipa::IntoParams)]
+#[serde(deny_unknown_fields, default)]
+#[into_params(parameter_in = Query)]
+pub(crate) struct GraphQuery {
+    /// The most items of the history. Default: 12.
+    #[param(required = false)]
+    items: usize,
+    /// The most further items for each of them. Default: 6.
+    #[param(required = false)]
+    per_item: usize,
+    /// Further items to include, separated by commas.
+    #[param(required = false)]
+    recommended: String,
+}
+
+impl Default for GraphQuery {
+    fn default() -> Self {
+        Self {
+            items: 12,
+            per_item: 6,
+            recommended: String::new(),
+        }
+    }
+}
+
+impl GraphQuery {
+    fn recommended(&self) -> impl Iterator<Item = &str> {
+        self.recommended.split(',').filter(|id| !id.is_empty())
+    }
+
+    fn check(&self, limits: &Limits) -> Result<(), ApiError> {
+        for (name, n) in [
+            ("items", self.items),
+            ("per_item", self.per_item),
+            ("recommended", self.recommended().count()),
+        ] {
+            if n > MAX_ITEMS {
+                let message = format!("{name} asks for {n}; at most {MAX_ITEMS} are allowed");
+                return Err(ApiError::bad("bad_query", message));
+            }
+        }
+        self.recommended()
+            .try_for_each(|id| limits.check_text("a recommended item", id))
+    }
+}
+
+/// The graph around a user.
 #[derive(Debug, Serialize, utoipa::ToSchema)]
 pub(crate) struct Neighborhood {
     nodes: Vec<Node>,
@@ -34,292 +76,250 @@ pub(crate) struct Neighborhood {
 /// The user, an item, or a group of other users.
 #[derive(Debug, Serialize, utoipa::ToSchema)]
 pub(crate) struct Node {
-    /// `u0` for the user, `p:` and its id for an item, `c1` and so on for groups.
+    /// `self` for the user, `item:` and its id for an item, `users:1` and so on for groups.
     id: String,
-    /// Which of them it is.
+    /// What the node stands for.
     kind: NodeKind,
-    /// An item's id.
+    /// The id of an item.
     #[serde(skip_serializing_if = "Option::is_none")]
     item: Option<String>,
-    /// What is known of an item.
+    /// What the catalogue knows of an item.
     #[serde(skip_serializing_if = "Option::is_none")]
     details: Option<Details>,
-    /// How many users a group has.
+    /// The size of a group.
     #[serde(skip_serializing_if = "Option::is_none")]
     count: Option<usize>,
+}
+
+impl Node {
+    fn new(id: String, kind: NodeKind) -> Self {
+        Self {
+            id,
+            kind,
+            item: None,
+            details: None,
+            count: None,
+        }
+    }
 }
 
 /// What a node stands for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, utoipa::ToSchema)]
 #[serde(rename_all = "lowercase")]
 pub(crate) enum NodeKind {
-    /// The user whom the graph is around.
+    /// The user at the center.
     #[serde(rename = "self")]
     Own,
     /// An item.
     Item,
-    /// Other users, who all dealt with the same two items.
+    /// Other users, all of whom share the same two items.
     Users,
 }
 
-/// Dealings of a user or a group with an item.
+/// An edge between a user or a group and an item.
 #[derive(Debug, Serialize, utoipa::ToSchema)]
 pub(crate) struct Edge {
     source: String,
     target: String,
-    /// The weight in the training graph; of a group the sum.
+    /// The weight in the training graph; for a group, the sum of its users' weights.
     weight: f64,
-    /// What the user did most.
+    /// What the user did most often.
     #[serde(skip_serializing_if = "Option::is_none")]
     behavior: Option<String>,
 }
 
-/// The items that a user dealt with, groups of others who dealt with them too, and what else these
-/// dealt with. Others are shown only in groups that are large enough to tell of nobody.
+/// Returns a user's items, groups of other users who share them, and the other items of these groups. Other users
+/// appear only in groups that are large enough not to reveal anyone.
 #[utoipa::path(get, path = "/v1/graph/{user}", tag = "page",
-    params(
-        ("user" = String, Path, description = "The user's id as the shop writes it."),
-        ("items" = Option<usize>, Query, description = "Items of the history at most; 12 unless told."),
-        ("per_item" = Option<usize>, Query, description = "Items beside each of them at most; 6 unless told."),
-        ("recommended" = Option<String>, Query, description = "Items that shall be in it too, with commas between."),
-    ),
-    responses((status = 200, body = Versioned<Neighborhood>), (status = 400, body = FaultBody)))]
+    params(("user" = String, Path, description = "The user's id in the log."), GraphQuery),
+    responses((status = 200, body = Versioned<Neighborhood>), (status = 400, body = ErrorBody)))]
 pub(crate) async fn around(
     State(service): State<Service>,
-    PathIds(user): PathIds<String>,
-    RawQuery(query): RawQuery,
-) -> Result<Response, Fault> {
+    Path(user): Path<String>,
+    Query(query): Query<GraphQuery>,
+) -> Result<Response, ApiError> {
     let limits = &service.shared.config.limits;
-    check_text("the user's id", &user, limits)?;
-    let asked = Asked::parse(query.as_deref(), limits)?;
+    limits.check_text("the user's id", &user)?;
+    query.check(limits)?;
     service
-        .ask(move |shared, model| {
-            let graph = neighborhood(shared, model, &user, &asked)?;
-            Ok(answer(model, graph))
-        })
+        .ask(move |shared, model| Ok(answer(model, neighborhood(shared, model, &user, &query)?)))
         .await
-}
-
-struct Asked {
-    items: usize,
-    per_item: usize,
-    recommended: Vec<String>,
-}
-
-impl Asked {
-    fn parse(query: Option<&str>, limits: &Limits) -> Result<Self, Fault> {
-        let mut query = Query::parse(query)?;
-        let items = query.one("items")?.unwrap_or(USUAL_ITEMS);
-        let per_item = query.one("per_item")?.unwrap_or(USUAL_PER_ITEM);
-        let recommended: String = query.one("recommended")?.unwrap_or_default();
-        query.finish()?;
-        let recommended: Vec<String> = recommended
-            .split(',')
-            .filter(|id| !id.is_empty())
-            .map(str::to_owned)
-            .collect();
-        for (name, n) in [
-            ("items", items),
-            ("per_item", per_item),
-            ("recommended", recommended.len()),
-        ] {
-            if n > MOST {
-                return Err(Fault::bad(
-                    "bad_query",
-                    format!("{name} asks for {n}; {MOST} are the most"),
-                ));
-            }
-        }
-        for id in &recommended {
-            check_text("a recommended item", id, limits)?;
-        }
-        Ok(Self {
-            items,
-            per_item,
-            recommended,
-        })
-    }
 }
 
 fn neighborhood(
     shared: &Shared,
     model: &Model,
     user: &str,
-    asked: &Asked,
-) -> Result<Neighborhood, Fault> {
-    let shop = &model.recommender;
-    let news = shared.news(model, user);
-    let mut history = shop.history_with(user, &news)?;
+    query: &GraphQuery,
+) -> Result<Neighborhood, ApiError> {
+    let recommender = &model.recommender;
+    let recent = shared.recent_events(model, user);
+    let mut history = recommender.history_with(user, &recent)?;
     history.sort_by(|a, b| b.weight.total_cmp(&a.weight));
-    history.truncate(asked.items);
-    let mut drawing = Drawing::new(model);
+    history.truncate(query.items);
+    let own: Vec<ItemId> = history
+        .iter()
+        .filter_map(|item| recommender.item(&item.item))
+        .collect();
+    let recommended: Vec<ItemId> = query
+        .recommended()
+        .filter_map(|id| recommender.item(id))
+        .collect();
+    let around = Around {
+        model,
+        user: recommender.user(user),
+        own: &own,
+        min_users: shared.config.limits.min_users,
+    };
+    let mut drawing = Drawing::new(around);
     for item in &history {
         drawing.add_own(item);
     }
-    let met: Vec<ItemId> = history
-        .iter()
-        .filter_map(|item| shop.item(&item.item))
-        .collect();
-    let recommended: Vec<ItemId> = asked
-        .recommended
-        .iter()
-        .filter_map(|id| shop.item(id))
-        .collect();
     for &item in &recommended {
         drawing.item(item);
     }
-    let me = shop.user(user);
-    let least = shared.config.limits.min_users;
-    for &near in &met {
-        let others = beside(model, near, me, &met, asked.per_item, least);
+    for &near in &own {
+        let others = around.neighbors(near, query.per_item);
         let wanted: BTreeSet<ItemId> = others
             .into_iter()
             .chain(recommended.iter().copied())
             .collect();
         for far in wanted {
-            if !met.contains(&far) {
-                drawing.add_group(near, far, me, least);
+            if !own.contains(&far) {
+                drawing.add_group(near, far);
             }
         }
     }
-    Ok(drawing.done())
+    Ok(drawing.graph)
 }
 
-/// The items that most users of `near` dealt with, without those met already.
-fn beside(
-    model: &Model,
-    near: ItemId,
-    me: Option<UserId>,
-    met: &[ItemId],
-    most: usize,
-    least: usize,
-) -> Vec<ItemId> {
-    let train = &model.recommender.artifact().train;
-    let mut counts: HashMap<ItemId, usize> = HashMap::new();
-    let (users, _) = users_of(&model.recommender, near);
-    for &user in users
-        .iter()
-        .filter(|&&u| Some(UserId(u)) != me)
-        .take(MOST_USERS)
-    {
-        for &item in train.items_of(UserId(user)) {
-            *counts.entry(item).or_default() += 1;
-        }
-    }
-    let mut counts: Vec<(ItemId, usize)> = counts
-        .into_iter()
-        .filter(|(item, count)| *count >= least && *item != near && !met.contains(item))
-        .collect();
-    counts.sort_by(|a, b| b.1.cmp(&a.1).then(a.0.cmp(&b.0)));
-    counts.truncate(most);
-    counts.into_iter().map(|(item, _)| item).collect()
-}
-
-/// Nodes and edges in the making.
-struct Drawing<'a> {
+/// The user at the center, and who may be shown around them.
+#[derive(Clone, Copy)]
+struct Around<'a> {
     model: &'a Model,
-    nodes: Vec<Node>,
-    edges: Vec<Edge>,
+    /// The user's row; none if the model does not know the user.
+    user: Option<UserId>,
+    own: &'a [ItemId],
+    /// The smallest group.
+    min_users: usize,
+}
+
+impl Around<'_> {
+    /// The `limit` items that most users of `near` share, without the user's own.
+    fn neighbors(&self, near: ItemId, limit: usize) -> Vec<ItemId> {
+        let recommender = &self.model.recommender;
+        let train = &recommender.artifact().train;
+        let (users, _) = users_of(recommender, near);
+        let others = users.iter().map(|&user| UserId(user));
+        let mut counts: HashMap<ItemId, usize> = HashMap::new();
+        for user in others.filter(|&u| Some(u) != self.user).take(MAX_USERS) {
+            for &item in train.items_of(user) {
+                *counts.entry(item).or_default() += 1;
+            }
+        }
+        let mut counts: Vec<(ItemId, usize)> = counts
+            .into_iter()
+            .filter(|(item, n)| *n >= self.min_users && *item != near && !self.own.contains(item))
+            .collect();
+        counts.sort_by(|a, b| b.1.cmp(&a.1).then(a.0.cmp(&b.0)));
+        counts.truncate(limit);
+        counts.into_iter().map(|(item, _)| item).collect()
+    }
+
+    /// How many other users share both items, and the sums of their weights at either.
+    fn sharing(&self, near: ItemId, far: ItemId) -> (usize, f64, f64) {
+        let (a, a_weights) = users_of(&self.model.recommender, near);
+        let (b, b_weights) = users_of(&self.model.recommender, far);
+        let (mut count, mut near_sum, mut far_sum) = (0, 0.0, 0.0);
+        let mut place = 0;
+        // Both rows ascend.
+        for (user, weight) in a.iter().zip(a_weights) {
+            place += b[place..].partition_point(|other| other < user);
+            if b.get(place) == Some(user) && Some(UserId(*user)) != self.user {
+                count += 1;
+                near_sum += f64::from(*weight);
+                far_sum += f64::from(b_weights[place]);
+            }
+        }
+        (count, near_sum, far_sum)
+    }
+}
+
+/// A neighborhood under construction.
+struct Drawing<'a> {
+    around: Around<'a>,
+    graph: Neighborhood,
     items: HashMap<ItemId, String>,
     n_groups: usize,
 }
 
+/// The id of the node at the center.
+const CENTER: &str = "self";
+
 impl<'a> Drawing<'a> {
-    fn new(model: &'a Model) -> Self {
-        let own = Node {
-            id: "u0".to_owned(),
-            kind: NodeKind::Own,
-            item: None,
-            details: None,
-            count: None,
-        };
+    fn new(around: Around<'a>) -> Self {
         Self {
-            model,
-            nodes: vec![own],
-            edges: Vec::new(),
+            around,
+            graph: Neighborhood {
+                nodes: vec![Node::new(CENTER.to_owned(), NodeKind::Own)],
+                edges: Vec::new(),
+            },
             items: HashMap::new(),
             n_groups: 0,
         }
     }
 
-    /// The node of an item, which is added where it is not there yet.
+    /// The node of an item, which is added if it is not there yet.
     fn item(&mut self, item: ItemId) -> String {
         if let Some(id) = self.items.get(&item) {
             return id.clone();
         }
-        let shop = &self.model.recommender;
-        let name = shop.item_id(item).unwrap_or_default();
-        let id = format!("p:{name}");
-        self.nodes.push(Node {
-            id: id.clone(),
-            kind: NodeKind::Item,
+        let recommender = &self.around.model.recommender;
+        let name = recommender.item_id(item).unwrap_or_default();
+        let id = format!("item:{name}");
+        self.graph.nodes.push(Node {
             item: Some(name.to_owned()),
-            details: Some(shop.catalogue().get(item).into()),
-            count: None,
+            details: Some(recommender.catalogue().get(item).into()),
+            ..Node::new(id.clone(), NodeKind::Item)
         });
         self.items.insert(item, id.clone());
         id
     }
 
-    fn add_own(&mut self, met: &HistoryItem) {
-        let Some(item) = self.model.recommender.item(&met.item) else {
+    fn add_own(&mut self, own: &HistoryItem) {
+        let Some(item) = self.around.model.recommender.item(&own.item) else {
             return;
         };
         let target = self.item(item);
-        let most = met.behaviors.iter().max_by_key(|behavior| behavior.count);
-        self.edges.push(Edge {
-            source: "u0".to_owned(),
+        let main = own.behaviors.iter().max_by_key(|behavior| behavior.count);
+        self.graph.edges.push(Edge {
+            source: CENTER.to_owned(),
             target,
-            weight: f64::from(met.weight),
-            behavior: most.map(|behavior| behavior.behavior.clone()),
+            weight: f64::from(own.weight),
+            behavior: main.map(|behavior| behavior.behavior.clone()),
         });
     }
 
-    /// Those who dealt with both items, where they are enough.
-    fn add_group(&mut self, near: ItemId, far: ItemId, me: Option<UserId>, least: usize) {
-        let (a, a_weights) = users_of(&self.model.recommender, near);
-        let (b, b_weights) = users_of(&self.model.recommender, far);
-        let (mut count, mut weights) = (0, (0.0, 0.0));
-        let mut place = 0;
-        for (user, weight) in a.iter().zip(a_weights) {
-            place += b[place..].partition_point(|other| other < user);
-            if b.get(place) == Some(user) && Some(UserId(*user)) != me {
-                count += 1;
-                weights.0 += f64::from(*weight);
-                weights.1 += f64::from(b_weights[place]);
-            }
-        }
-        if count < least {
+    /// The other users who share both items, if they are enough.
+    fn add_group(&mut self, near: ItemId, far: ItemId) {
+        let (count, near_weight, far_weight) = self.around.sharing(near, far);
+        if count < self.around.min_users {
             return;
         }
         self.n_groups += 1;
-        let id = format!("c{}", self.n_groups);
-        self.nodes.push(Node {
-            id: id.clone(),
-            kind: NodeKind::Users,
-            item: None,
-            details: None,
+        let id = format!("users:{}", self.n_groups);
+        self.graph.nodes.push(Node {
             count: Some(count),
+            ..Node::new(id.clone(), NodeKind::Users)
         });
-        for (item, weight) in [(near, weights.0), (far, weights.1)] {
-            let node = self.item(item);
-            let (source, target) = match item == near {
-                true => (node, id.clone()),
-                false => (id.clone(), node),
-            };
-            self.edges.push(Edge {
-                source,
-                target,
-                weight,
-                behavior: None,
-            });
-        }
-    }
-
-    fn done(self) -> Neighborhood {
-        Neighborhood {
-            nodes: self.nodes,
-            edges: self.edges,
-        }
+        let (near, far) = (self.item(near), self.item(far));
+        let edge = |source, target, weight| Edge {
+            source,
+            target,
+            weight,
+            behavior: None,
+        };
+        self.graph.edges.push(edge(near, id.clone(), near_weight));
+        self.graph.edges.push(edge(id, far, far_weight));
     }
 }

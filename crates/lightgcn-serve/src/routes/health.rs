@@ -1,32 +1,31 @@
-//! Whether the service lives, whether it takes questions, and its figures.
+//! Health checks and metrics.
 
-use crate::Service;
-use crate::extract::json;
-use axum::body::Body;
+use crate::answer::json;
+use crate::service::Service;
 use axum::extract::State;
-use axum::http::{HeaderValue, StatusCode, header};
-use axum::response::Response;
+use axum::http::{StatusCode, header};
+use axum::response::{IntoResponse, Response};
 use serde::Serialize;
 
-/// What a health check says.
+/// The result of a health check.
 #[derive(Serialize, utoipa::ToSchema)]
 pub(crate) struct Health {
     /// `live`, `ready` or `stopping`.
     status: &'static str,
-    /// The version of the model in use.
+    /// The version of the active model.
     model_version: String,
 }
 
-/// Whether the process lives.
+/// Reports that the process is alive.
 #[utoipa::path(get, path = "/health/live", tag = "health", responses((status = 200, body = Health)))]
 pub(crate) async fn live(State(service): State<Service>) -> Response {
     health(&service, StatusCode::OK, "live")
 }
 
-/// Whether it takes questions: not any more once it was told to stop.
+/// Reports whether the service takes requests; once it is told to stop, it does not.
 #[utoipa::path(get, path = "/health/ready", tag = "health", responses(
     (status = 200, body = Health),
-    (status = 503, description = "It is stopping.", body = Health),
+    (status = 503, description = "The service is stopping.", body = Health),
 ))]
 pub(crate) async fn ready(State(service): State<Service>) -> Response {
     match service.is_ready() {
@@ -35,28 +34,26 @@ pub(crate) async fn ready(State(service): State<Service>) -> Response {
     }
 }
 
-fn health(service: &Service, status: StatusCode, text: &'static str) -> Response {
+fn health(service: &Service, code: StatusCode, status: &'static str) -> Response {
     let model_version = service.model_version();
     let health = Health {
-        status: text,
+        status,
         model_version,
     };
-    json(status, &health)
+    (code, json(&health)).into_response()
 }
 
-/// The service's figures, for Prometheus: requests and their times by route, items by source, the model in
-/// use. No figure has an id.
+/// Metrics for Prometheus: requests and their times by route, items by source, and the active model. None of
+/// them contains an id.
 #[utoipa::path(get, path = "/metrics", tag = "health", responses(
-    (status = 200, description = "Prometheus' text format.", body = String, content_type = "text/plain"),
+    (status = 200, description = "Prometheus text format.", body = String, content_type = "text/plain"),
 ))]
-pub(crate) async fn figures(State(service): State<Service>) -> Response {
+pub(crate) async fn metrics(State(service): State<Service>) -> impl IntoResponse {
     let shared = &service.shared;
     let model = shared.registry.active();
     shared.metrics.waiting.set(shared.pool.n_waiting() as f64);
     let name = &model.recommender.artifact().model.name;
     let text = shared.metrics.render(&model.version, name);
-    let mut response = Response::new(Body::from(text));
-    let kind = HeaderValue::from_static("text/plain; version=0.0.4; charset=utf-8");
-    response.headers_mut().insert(header::CONTENT_TYPE, kind);
-    response
+    let kind = "text/plain; version=0.0.4; charset=utf-8";
+    ([(header::CONTENT_TYPE, kind)], text)
 }

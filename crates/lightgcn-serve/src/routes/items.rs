@@ -1,28 +1,60 @@
-//! `/v1/similar`, `/v1/popular` and the search of items
+//! `/v1/similar`, `/v1/popular` and the search for items
 
-use super::recommendations::{USUAL_K, check_filter, check_k};
-use crate::Service;
-use crate::error::{Fault, FaultBody};
-use crate::extract::{PathIds, Versioned, answer, check_text};
-use crate::model::{Model, users_of};
-use crate::query::Query;
-use axum::extract::{RawQuery, State};
+use super::query::{Needle, SearchQuery, filtered_query};
+use crate::answer::{Versioned, answer};
+use crate::api_error::{ApiError, ErrorBody};
+use crate::extract::{Path, Query};
+use crate::models::{Model, users_of};
+use crate::service::{Service, Shared};
+use axum::extract::State;
 use axum::response::Response;
 use lightgcn_core::{ItemDetails, ItemId, LabelColumn};
-use lightgcn_recommend::{ItemOptions, RecommendedItem};
+use lightgcn_recommend::{ItemOptions, RecommendError, RecommendedItem};
 use serde::Serialize;
 
-/// Results of a search at most.
-pub(crate) const MOST_FOUND: usize = 200;
+filtered_query! {
+    /// Which similar items to list.
+    SimilarQuery {}
+}
+
+filtered_query! {
+    /// Which popular items to list.
+    PopularQuery {
+        /// Whether recent purchases count more. Default: false.
+        #[serde(default)]
+        #[param(required = false)]
+        recent: bool,
+    }
+}
+
+impl From<SimilarQuery> for ItemOptions {
+    fn from(mut query: SimilarQuery) -> Self {
+        Self {
+            k: query.k,
+            recent: false,
+            filter: query.take_filter(),
+        }
+    }
+}
+
+impl From<PopularQuery> for ItemOptions {
+    fn from(mut query: PopularQuery) -> Self {
+        Self {
+            k: query.k,
+            recent: query.recent,
+            filter: query.take_filter(),
+        }
+    }
+}
 
 /// A list of items.
 #[derive(Debug, Serialize, utoipa::ToSchema)]
 pub(crate) struct Items {
-    /// The best first.
+    /// The items, best first.
     items: Vec<RecommendedItem>,
 }
 
-/// What is known of an item.
+/// What the catalogue knows of an item.
 #[derive(Debug, Serialize, utoipa::ToSchema)]
 #[schema(as = ItemDetails)]
 pub(crate) struct Details {
@@ -43,167 +75,103 @@ impl From<ItemDetails> for Details {
     }
 }
 
-/// Items that a search found.
+/// The results of a search for items.
 #[derive(Debug, Serialize, utoipa::ToSchema)]
 pub(crate) struct FoundItems {
-    /// Those with the most users first.
+    /// Items with the most users first.
     items: Vec<FoundItem>,
-    /// How many the search found in all.
+    /// How many items match in total.
     total: usize,
 }
 
-/// An item that a search found.
+/// An item that matches a search.
 #[derive(Debug, Serialize, utoipa::ToSchema)]
 pub(crate) struct FoundItem {
-    /// Its id as the shop writes it.
+    /// Its id in the log.
     item: String,
-    /// What is known of it.
+    /// What the catalogue knows of it.
     details: Details,
-    /// How many users dealt with it in training.
+    /// How many users it has in training.
     n_users: usize,
 }
 
-/// The items that are most like an item.
+/// Lists the items most similar to an item.
 #[utoipa::path(get, path = "/v1/similar/{item}", tag = "answers",
-    params(
-        ("item" = String, Path, description = "The item's id as the shop writes it."),
-        ("k" = Option<usize>, Query, description = "How many items; 20 unless told."),
-        ("category" = Option<Vec<String>>, Query, description = "Only these categories; may stand several times."),
-        ("brand" = Option<Vec<String>>, Query, description = "Only these brands; may stand several times."),
-        ("price_min" = Option<f64>, Query, description = "The lowest price."),
-        ("price_max" = Option<f64>, Query, description = "The highest price."),
-    ),
+    params(("item" = String, Path, description = "The item's id in the log."), SimilarQuery),
     responses(
         (status = 200, body = Versioned<Items>),
-        (status = 400, description = "A bad option.", body = FaultBody),
-        (status = 404, description = "The item is unknown.", body = FaultBody),
-        (status = 503, description = "Too many questions wait.", body = FaultBody),
+        (status = 400, description = "Invalid option.", body = ErrorBody),
+        (status = 404, description = "Unknown item.", body = ErrorBody),
+        (status = 503, description = "Too many requests are waiting.", body = ErrorBody),
     ))]
 pub(crate) async fn similar(
     State(service): State<Service>,
-    PathIds(item): PathIds<String>,
-    RawQuery(query): RawQuery,
-) -> Result<Response, Fault> {
+    Path(item): Path<String>,
+    Query(query): Query<SimilarQuery>,
+) -> Result<Response, ApiError> {
     let limits = &service.shared.config.limits;
-    check_text("the item's id", &item, limits)?;
-    let mut query = Query::parse(query.as_deref())?;
-    let options = options(&service, &mut query)?;
-    query.finish()?;
-    service
-        .ask(move |shared, model| {
-            let items = model.recommender.similar(&item, &options)?;
-            shared.metrics.items(items.iter().map(|item| item.source));
-            Ok(answer(model, Items { items }))
-        })
-        .await
+    limits.check_text("the item's id", &item)?;
+    list(&service, query.into(), move |model, options| {
+        model.recommender.similar(&item, options)
+    })
+    .await
 }
 
-/// The items that most users bought, or most of late.
-#[utoipa::path(get, path = "/v1/popular", tag = "answers",
-    params(
-        ("k" = Option<usize>, Query, description = "How many items; 20 unless told."),
-        ("recent" = Option<bool>, Query, description = "Whether purchases count by their age; not unless told."),
-        ("category" = Option<Vec<String>>, Query, description = "Only these categories; may stand several times."),
-        ("brand" = Option<Vec<String>>, Query, description = "Only these brands; may stand several times."),
-        ("price_min" = Option<f64>, Query, description = "The lowest price."),
-        ("price_max" = Option<f64>, Query, description = "The highest price."),
-    ),
+/// Lists the items that most users bought, overall or recently.
+#[utoipa::path(get, path = "/v1/popular", tag = "answers", params(PopularQuery),
     responses(
         (status = 200, body = Versioned<Items>),
-        (status = 400, description = "A bad option.", body = FaultBody),
-        (status = 503, description = "Too many questions wait.", body = FaultBody),
+        (status = 400, description = "Invalid option.", body = ErrorBody),
+        (status = 503, description = "Too many requests are waiting.", body = ErrorBody),
     ))]
 pub(crate) async fn popular(
     State(service): State<Service>,
-    RawQuery(query): RawQuery,
-) -> Result<Response, Fault> {
-    let mut query = Query::parse(query.as_deref())?;
-    let recent = query.one("recent")?.unwrap_or(false);
-    let options = ItemOptions {
-        recent,
-        ..options(&service, &mut query)?
-    };
-    query.finish()?;
+    Query(query): Query<PopularQuery>,
+) -> Result<Response, ApiError> {
+    list(&service, query.into(), |model, options| {
+        model.recommender.popular(options)
+    })
+    .await
+}
+
+/// Answers with the list that `find` makes.
+async fn list(
+    service: &Service,
+    options: ItemOptions,
+    find: impl FnOnce(&Model, &ItemOptions) -> Result<Vec<RecommendedItem>, RecommendError>
+    + Send
+    + 'static,
+) -> Result<Response, ApiError> {
+    let limits = &service.shared.config.limits;
+    limits.check_k(options.k)?;
+    limits.check_filter(&options.filter)?;
     service
-        .ask(move |shared, model| {
-            let items = model.recommender.popular(&options)?;
+        .ask(move |shared: &Shared, model| {
+            let items = find(model, &options)?;
             shared.metrics.items(items.iter().map(|item| item.source));
             Ok(answer(model, Items { items }))
         })
         .await
 }
 
-fn options(service: &Service, query: &mut Query) -> Result<ItemOptions, Fault> {
-    let limits = &service.shared.config.limits;
-    let options = ItemOptions {
-        k: query.one("k")?.unwrap_or(USUAL_K),
-        recent: false,
-        filter: query.filter()?,
-    };
-    check_k(options.k, limits)?;
-    check_filter(&options.filter, limits)?;
-    Ok(options)
-}
-
-/// Searches items by a part of their id, brand or category; those with the most users first.
-#[utoipa::path(get, path = "/v1/items", tag = "page",
-    params(
-        ("q" = Option<String>, Query, description = "A part of the id, brand or category; all unless told."),
-        ("limit" = Option<usize>, Query, description = "How many at most; 20 unless told."),
-    ),
-    responses((status = 200, body = Versioned<FoundItems>), (status = 400, body = FaultBody)))]
+/// Searches for items by a part of their id, brand or category.
+#[utoipa::path(get, path = "/v1/items", tag = "page", params(SearchQuery),
+    responses((status = 200, body = Versioned<FoundItems>), (status = 400, body = ErrorBody)))]
 pub(crate) async fn search(
     State(service): State<Service>,
-    RawQuery(query): RawQuery,
-) -> Result<Response, Fault> {
-    let (text, limit) = sought(&service, query.as_deref())?;
+    Query(query): Query<SearchQuery>,
+) -> Result<Response, ApiError> {
+    let needle = query.needle(&service.shared.config.limits)?;
     service
-        .ask(move |_, model| Ok(answer(model, found(model, &text, limit))))
+        .ask(move |_, model| Ok(answer(model, found(model, &needle, query.limit))))
         .await
 }
 
-/// The text and the limit of a search.
-pub(crate) fn sought(service: &Service, query: Option<&str>) -> Result<(Needle, usize), Fault> {
-    let mut query = Query::parse(query)?;
-    let text: String = query.one("q")?.unwrap_or_default();
-    let limit = query.one("limit")?.unwrap_or(USUAL_K);
-    query.finish()?;
-    check_text("the search", &text, &service.shared.config.limits)?;
-    if !(1..=MOST_FOUND).contains(&limit) {
-        let text = format!("limit is {limit}; it must lie between 1 and {MOST_FOUND}");
-        return Err(Fault::bad("bad_query", text));
-    }
-    Ok((Needle::new(&text), limit))
-}
-
-/// A part of a name that is sought, whatever its case.
-pub(crate) struct Needle {
-    lower: String,
-    has_letters: bool,
-}
-
-impl Needle {
-    fn new(text: &str) -> Self {
-        let lower = text.trim().to_lowercase();
-        Self {
-            has_letters: lower.chars().any(char::is_alphabetic),
-            lower,
-        }
-    }
-
-    pub(crate) fn is_in(&self, name: &str) -> bool {
-        match self.has_letters {
-            true => name.to_lowercase().contains(&self.lower),
-            false => name.contains(&self.lower),
-        }
-    }
-}
-
-fn found(model: &Model, text: &Needle, limit: usize) -> FoundItems {
-    let shop = &model.recommender;
-    let catalogue = shop.catalogue();
+fn found(model: &Model, needle: &Needle, limit: usize) -> FoundItems {
+    let recommender = &model.recommender;
+    let catalogue = recommender.catalogue();
     let matching = |column: &LabelColumn| -> Vec<bool> {
-        column.labels().iter().map(|l| text.is_in(l)).collect()
+        column.labels().iter().map(|l| needle.is_in(l)).collect()
     };
     let columns = [
         catalogue.brand(),
@@ -211,7 +179,7 @@ fn found(model: &Model, text: &Needle, limit: usize) -> FoundItems {
         catalogue.category_id(),
     ];
     let columns = columns.map(|column| (column, matching(column)));
-    let names = &shop.artifact().items;
+    let names = &recommender.artifact().items;
     let fits = |item: ItemId| {
         let label = columns.iter().any(|(column, matching)| {
             let code = column.codes().get(item.index()).map(|&code| code as usize);
@@ -219,7 +187,7 @@ fn found(model: &Model, text: &Needle, limit: usize) -> FoundItems {
                 .copied()
                 .unwrap_or(false)
         });
-        label || names.name(item).is_some_and(|name| text.is_in(name))
+        label || names.name(item).is_some_and(|name| needle.is_in(name))
     };
     let all: Vec<ItemId> = model
         .items
@@ -230,7 +198,7 @@ fn found(model: &Model, text: &Needle, limit: usize) -> FoundItems {
     let items = all.iter().take(limit).map(|&item| FoundItem {
         item: names.name(item).unwrap_or_default().to_owned(),
         details: catalogue.get(item).into(),
-        n_users: users_of(shop, item).0.len(),
+        n_users: users_of(recommender, item).0.len(),
     });
     FoundItems {
         items: items.collect(),

@@ -1,46 +1,45 @@
 //! `/v1/model`, for the page
 
-use crate::Service;
-use crate::error::Fault;
-use crate::extract::{Versioned, answer};
-use crate::model::Model;
+use crate::answer::{Versioned, answer};
+use crate::models::Model;
+use crate::service::Service;
 use axum::extract::State;
 use axum::response::Response;
 use serde::Serialize;
 use serde_json::Value;
 use std::collections::BTreeMap;
 
-/// What the model in use is, and how good it was.
+/// The active model and its figures.
 #[derive(Debug, Serialize, utoipa::ToSchema)]
 pub(crate) struct ModelView {
-    /// What it is.
+    /// Its kind and size.
     model: ModelNames,
-    /// Users whom it knows.
+    /// How many users it knows.
     n_users: usize,
-    /// Items that it knows.
+    /// How many items it knows.
     n_items: usize,
-    /// Pairs of a user and an item in its graph.
+    /// How many (user, item) pairs its graph has.
     n_edges: usize,
-    /// The labels of behaviors, in the order of the log's table.
+    /// The labels of its behaviors.
     behaviors: Vec<String>,
     /// The categories with the most items, 200 at most.
     categories: Vec<String>,
     /// The brands with the most items, 200 at most.
     brands: Vec<String>,
-    /// The lowest and the highest price; none where no price is known.
+    /// The lowest and highest price; none if no price is known.
     price: Option<Prices>,
-    /// What its training reached.
+    /// Its training and evaluation.
     figures: TrainingFigures,
 }
 
-/// What a model is.
+/// The kind and size of a model.
 #[derive(Debug, Serialize, utoipa::ToSchema)]
 pub(crate) struct ModelNames {
-    /// Such as `lightgcn`.
+    /// Its name, such as `lightgcn`.
     name: String,
-    /// Layers of propagation.
+    /// Propagation layers.
     layers: usize,
-    /// Numbers of an embedding.
+    /// The length of an embedding.
     dimension: usize,
 }
 
@@ -51,24 +50,24 @@ pub(crate) struct Prices {
     max: f64,
 }
 
-/// What a training reached.
+/// How training and evaluation went.
 #[derive(Debug, Serialize, utoipa::ToSchema)]
 pub(crate) struct TrainingFigures {
-    /// Figures by name, such as `validation recall@20`; none where the artifact has none.
+    /// Metrics by name, such as `validation recall@20`; none if the artifact has none.
     metrics: Option<BTreeMap<String, f64>>,
-    /// The comparison with the baselines on test data, as `lightgcn evaluate --json` prints it; none where it is
-    /// not kept beside the model (`MODEL.run/evaluation.json`).
+    /// The comparison with the baselines, as printed by `lightgcn evaluate --json`; none if it is not saved beside
+    /// the model as `MODEL.run/evaluation.json`.
     baselines: Option<Value>,
-    /// An object an epoch, with its number, loss and figures on validation data; none where the run's record is
-    /// not beside the model (`MODEL.run/run.jsonl`).
+    /// One object per epoch, with its number, loss and validation figures; none if the run record is not beside
+    /// the model as `MODEL.run/run.jsonl`.
     curve: Option<Vec<Value>>,
 }
 
-/// The model in use: its size, its labels, and the figures of its training.
+/// Describes the active model: its size, its labels and its figures.
 #[utoipa::path(get, path = "/v1/model", tag = "page", responses((status = 200, body = Versioned<ModelView>)))]
-pub(crate) async fn show(State(service): State<Service>) -> Result<Response, Fault> {
+pub(crate) async fn show(State(service): State<Service>) -> Response {
     let model = service.shared.registry.active();
-    Ok(answer(&model, view(&model)))
+    answer(&model, view(&model))
 }
 
 fn view(model: &Model) -> ModelView {

@@ -1,159 +1,150 @@
 //! `/v1/recommendations`
 
-use crate::Service;
-use crate::config::Limits;
-use crate::error::{Fault, FaultBody};
-use crate::extract::{PathIds, Versioned, answer, check_text, read_json};
-use crate::model::Model;
-use crate::query::Query;
-use crate::service::Shared;
-use axum::body::Body;
-use axum::extract::{RawQuery, State};
-use axum::http::Request;
+use super::query::filtered_query;
+use crate::answer::{Versioned, answer};
+use crate::api_error::{ApiError, ErrorBody};
+use crate::extract::{Json, Path, Query};
+use crate::models::Model;
+use crate::service::{Service, Shared};
+use axum::extract::State;
 use axum::response::Response;
-use lightgcn_recommend::{
-    Answer, ContextEvent, Hide, ItemFilter, RecommendOptions, RecommendRequest, Source,
-};
+use lightgcn_recommend::{Answer, Hide, RecommendOptions, RecommendRequest, Source};
 use serde::{Deserialize, Serialize};
-use std::time::{SystemTime, UNIX_EPOCH};
+use serde_json::{Map, Value};
 
-/// Items of a list, where the address does not say.
-pub(super) const USUAL_K: usize = 20;
+filtered_query! {
+    /// Which items to recommend.
+    RecommendQuery {
+        /// Which of the user's items to leave out. Default: `bought`.
+        #[serde(default)]
+        #[param(required = false)]
+        hide: Hide,
+        /// From 0 to 1: how much to prefer items that differ from those above them. Default: 0.
+        #[serde(default)]
+        #[param(required = false)]
+        diversity: f64,
+        /// From 0 to 1: the probability that a place goes to a random item. Default: 0.
+        #[serde(default)]
+        #[param(required = false)]
+        exploration: f64,
+        /// From 0 to 1: how much the expected revenue counts. Default: 0.
+        #[serde(default)]
+        #[param(required = false)]
+        revenue: f64,
+        /// The seed of exploration. Default: 0.
+        #[serde(default)]
+        #[param(required = false)]
+        seed: u64,
+    }
+}
 
-/// Questions for many users.
+impl From<RecommendQuery> for RecommendOptions {
+    fn from(mut query: RecommendQuery) -> Self {
+        Self {
+            filter: query.take_filter(),
+            k: query.k,
+            hide: query.hide,
+            diversity: query.diversity,
+            exploration: query.exploration,
+            revenue: query.revenue,
+            seed: query.seed,
+            chain: Source::CHAIN.to_vec(),
+        }
+    }
+}
+
+/// Requests for many users.
 #[derive(Debug, Deserialize, utoipa::ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Batch {
-    /// The questions; each may have its own options.
+    /// The requests; each may have its own options.
     requests: Vec<RecommendRequest>,
 }
 
-/// One question or many.
-#[derive(Debug, utoipa::ToSchema)]
-#[serde(untagged)]
-#[allow(
-    dead_code,
-    clippy::large_enum_variant,
-    reason = "it stands for the body in the document and is never made"
-)]
-pub(crate) enum Questions {
-    /// Many, answered in order.
+/// One request or a batch of them.
+#[derive(Debug, Deserialize, utoipa::ToSchema)]
+#[serde(untagged, try_from = "Map<String, Value>")]
+pub(crate) enum OneOrMany {
+    /// A batch, answered in order.
     Many(Batch),
-    /// One.
-    One(RecommendRequest),
+    /// One request.
+    One(Box<RecommendRequest>),
+}
+
+impl TryFrom<Map<String, Value>> for OneOrMany {
+    type Error = serde_json::Error;
+
+    fn try_from(fields: Map<String, Value>) -> Result<Self, Self::Error> {
+        let is_batch = fields.contains_key("requests");
+        let value = Value::Object(fields);
+        match is_batch {
+            true => Batch::deserialize(value).map(Self::Many),
+            false => RecommendRequest::deserialize(value).map(|one| Self::One(Box::new(one))),
+        }
+    }
 }
 
 /// The answers to a batch.
 #[derive(Debug, Serialize, utoipa::ToSchema)]
 pub(crate) struct Answers {
     /// In the order of the requests.
-    answers: Vec<AnswerOrFault>,
+    answers: Vec<AnswerOrError>,
 }
 
-/// One answer of a batch, or why there is none.
+/// One answer of a batch, or its error.
 #[derive(Debug, Serialize, utoipa::ToSchema)]
 #[serde(untagged)]
-pub(crate) enum AnswerOrFault {
+pub(crate) enum AnswerOrError {
     /// The answer.
     Answer(Answer),
-    /// What is wrong with the question.
-    Fault(FaultBody),
+    /// What is wrong with the request.
+    Error(ErrorBody),
 }
 
-/// The best items for a user. One who is unknown gets an answer too, from the next source that has one.
+/// Recommends items for a user. An unknown user is answered by the next source that has items.
 #[utoipa::path(get, path = "/v1/recommendations/{user}", tag = "answers",
-    params(
-        ("user" = String, Path, description = "The user's id as the shop writes it."),
-        ("k" = Option<usize>, Query, description = "How many items; 20 unless told."),
-        ("hide" = Option<Hide>, Query, description = "Which items met before are left out."),
-        ("diversity" = Option<f64>, Query, description = "In [0, 1]; 0 unless told."),
-        ("exploration" = Option<f64>, Query, description = "In [0, 1]; 0 unless told."),
-        ("revenue" = Option<f64>, Query, description = "In [0, 1]; 0 unless told."),
-        ("seed" = Option<u64>, Query, description = "The seed of exploration."),
-        ("category" = Option<Vec<String>>, Query, description = "Only these categories; may stand several times."),
-        ("brand" = Option<Vec<String>>, Query, description = "Only these brands; may stand several times."),
-        ("price_min" = Option<f64>, Query, description = "The lowest price."),
-        ("price_max" = Option<f64>, Query, description = "The highest price."),
-    ),
+    params(("user" = String, Path, description = "The user's id in the log."), RecommendQuery),
     responses(
         (status = 200, body = Versioned<Answer>),
-        (status = 400, description = "A bad option.", body = FaultBody),
-        (status = 503, description = "Too many questions wait.", body = FaultBody),
+        (status = 400, description = "Invalid option.", body = ErrorBody),
+        (status = 503, description = "Too many requests are waiting.", body = ErrorBody),
     ))]
 pub(crate) async fn one(
     State(service): State<Service>,
-    PathIds(user): PathIds<String>,
-    RawQuery(query): RawQuery,
-) -> Result<Response, Fault> {
-    let options = options(query.as_deref())?;
-    let request = RecommendRequest::new(user).with_options(options);
+    Path(user): Path<String>,
+    Query(query): Query<RecommendQuery>,
+) -> Result<Response, ApiError> {
+    let request = RecommendRequest::new(user).with_options(query.into());
     service
         .ask(move |shared, model| single(shared, model, request))
         .await
 }
 
-fn options(query: Option<&str>) -> Result<RecommendOptions, Fault> {
-    let mut query = Query::parse(query)?;
-    let usual = RecommendOptions::default();
-    let options = RecommendOptions {
-        k: query.one("k")?.unwrap_or(USUAL_K),
-        hide: match query.one::<String>("hide")?.as_deref() {
-            None | Some("bought") => Hide::Bought,
-            Some("seen") => Hide::Seen,
-            Some("nothing") => Hide::Nothing,
-            Some(_) => {
-                return Err(Fault::bad(
-                    "bad_query",
-                    "hide must be bought, seen or nothing",
-                ));
-            }
-        },
-        diversity: query.one("diversity")?.unwrap_or(usual.diversity),
-        exploration: query.one("exploration")?.unwrap_or(usual.exploration),
-        revenue: query.one("revenue")?.unwrap_or(usual.revenue),
-        seed: query.one("seed")?.unwrap_or(usual.seed),
-        filter: query.filter()?,
-        chain: Source::CHAIN.to_vec(),
-    };
-    query.finish()?;
-    Ok(options)
-}
-
-/// The best items for one user or for many, with what they did lately, filters and options. A batch
-/// always has status 200 once it can be read; each question that cannot be answered has its fault in its place.
-#[utoipa::path(post, path = "/v1/recommendations", tag = "answers", request_body = Questions,
+/// Recommends items for one user or many, with recent events, filters and options. A batch that can be read has
+/// status 200; a request of it that fails has its error in place of an answer.
+#[utoipa::path(post, path = "/v1/recommendations", tag = "answers", request_body = OneOrMany,
     responses(
-        (status = 200, description = "For one question its answer, for a batch all answers.", body = Versioned<Answers>),
-        (status = 400, description = "Not to be understood.", body = FaultBody),
-        (status = 413, description = "Too large.", body = FaultBody),
-        (status = 503, description = "Too many questions wait.", body = FaultBody),
+        (status = 200, description = "The answer to one request, or all answers of a batch.", body = Versioned<Answers>),
+        (status = 400, description = "Invalid request.", body = ErrorBody),
+        (status = 413, description = "Body too large.", body = ErrorBody),
+        (status = 503, description = "Too many requests are waiting.", body = ErrorBody),
     ))]
 pub(crate) async fn batch(
     State(service): State<Service>,
-    request: Request<Body>,
-) -> Result<Response, Fault> {
-    let config = &service.shared.config;
-    let value: serde_json::Value = read_json(
-        request,
-        config.limits.body_bytes,
-        config.body_timeout_seconds,
-    )
-    .await?;
-    let wrong = |error: serde_json::Error| Fault::bad("bad_json", format!("the body: {error}"));
-    if value.get("requests").is_none() {
-        let request = serde_json::from_value(value).map_err(wrong)?;
-        return service
-            .ask(move |shared, model| single(shared, model, request))
-            .await;
-    }
-    let Batch { requests } = serde_json::from_value(value).map_err(wrong)?;
-    let most = config.limits.batch;
-    if requests.len() > most {
-        let text = format!(
-            "the batch has {} requests, and {most} are the most",
-            requests.len()
-        );
-        return Err(Fault::bad("batch_too_large", text));
+    Json(asked): Json<OneOrMany>,
+) -> Result<Response, ApiError> {
+    let requests = match asked {
+        OneOrMany::One(request) => {
+            return service
+                .ask(move |shared, model| single(shared, model, *request))
+                .await;
+        }
+        OneOrMany::Many(Batch { requests }) => requests,
+    };
+    let (n, most) = (requests.len(), service.shared.config.limits.batch);
+    if n > most {
+        let message = format!("the batch has {n} requests; at most {most} are allowed");
+        return Err(ApiError::bad("batch_too_large", message));
     }
     service
         .ask(move |shared, model| {
@@ -164,10 +155,10 @@ pub(crate) async fn batch(
         .await
 }
 
-fn sources(answer: &AnswerOrFault) -> impl Iterator<Item = Source> + '_ {
+fn sources(answer: &AnswerOrError) -> impl Iterator<Item = Source> + '_ {
     let items = match answer {
-        AnswerOrFault::Answer(answer) => answer.items.as_slice(),
-        AnswerOrFault::Fault(_) => &[],
+        AnswerOrError::Answer(answer) => answer.items.as_slice(),
+        AnswerOrError::Error(_) => &[],
     };
     items.iter().map(|item| item.source)
 }
@@ -176,7 +167,7 @@ fn single(
     shared: &Shared,
     model: &Model,
     mut request: RecommendRequest,
-) -> Result<Response, Fault> {
+) -> Result<Response, ApiError> {
     prepare(shared, model, &mut request)?;
     let found = model.recommender.answer(&request)?;
     shared
@@ -185,96 +176,34 @@ fn single(
     Ok(answer(model, found))
 }
 
-/// All in one go; where one is wrong, one by one.
-fn many(shared: &Shared, model: &Model, mut requests: Vec<RecommendRequest>) -> Vec<AnswerOrFault> {
-    let prepared: Vec<Result<(), Fault>> = requests
+/// Answers all requests at once or, if one of them is invalid, each on its own.
+fn many(shared: &Shared, model: &Model, mut requests: Vec<RecommendRequest>) -> Vec<AnswerOrError> {
+    let prepared: Vec<Result<(), ApiError>> = requests
         .iter_mut()
         .map(|request| prepare(shared, model, request))
         .collect();
     if prepared.iter().all(Result::is_ok)
         && let Ok(answers) = model.recommender.answer_many(&requests)
     {
-        return answers.into_iter().map(AnswerOrFault::Answer).collect();
+        return answers.into_iter().map(AnswerOrError::Answer).collect();
     }
     let each = requests.iter().zip(prepared).map(|(request, prepared)| {
         let answered = prepared.and_then(|()| Ok(model.recommender.answer(request)?));
         match answered {
-            Ok(answer) => AnswerOrFault::Answer(answer),
-            Err(fault) => AnswerOrFault::Fault(fault.body()),
+            Ok(answer) => AnswerOrError::Answer(answer),
+            Err(error) => AnswerOrError::Error(error.body()),
         }
     });
     each.collect()
 }
 
-/// Checks a question against the limits, and adds what the user did since training.
-fn prepare(shared: &Shared, model: &Model, request: &mut RecommendRequest) -> Result<(), Fault> {
+/// Checks a request against the limits, and adds what the user did since training.
+fn prepare(shared: &Shared, model: &Model, request: &mut RecommendRequest) -> Result<(), ApiError> {
     let limits = &shared.config.limits;
-    check_text("the user's id", &request.user, limits)?;
-    check_k(request.options.k, limits)?;
-    check_filter(&request.options.filter, limits)?;
-    check_events(&request.events, limits)?;
-    shared.add_news(model, &request.user, &mut request.events);
+    limits.check_text("the user's id", &request.user)?;
+    limits.check_k(request.options.k)?;
+    limits.check_filter(&request.options.filter)?;
+    limits.check_events(&request.events)?;
+    shared.add_recent(model, &request.user, &mut request.events);
     Ok(())
-}
-
-pub(crate) fn check_k(k: usize, limits: &Limits) -> Result<(), Fault> {
-    if (1..=limits.k).contains(&k) {
-        return Ok(());
-    }
-    Err(Fault::bad(
-        "bad_k",
-        format!("k is {k}; it must lie between 1 and {}", limits.k),
-    ))
-}
-
-pub(crate) fn check_filter(filter: &ItemFilter, limits: &Limits) -> Result<(), Fault> {
-    let allow = filter.allow.iter().flatten();
-    let labels = [
-        &filter.deny,
-        &filter.categories,
-        &filter.deny_categories,
-        &filter.brands,
-        &filter.deny_brands,
-    ];
-    let mut texts = allow.chain(labels.into_iter().flatten());
-    texts.try_for_each(|text| check_text("a name of the filter", text, limits))
-}
-
-/// Checks the events of a question as far as the model is not needed.
-pub(crate) fn check_events(events: &[ContextEvent], limits: &Limits) -> Result<(), Fault> {
-    let most = limits.context_events;
-    if events.len() > most {
-        let text = format!(
-            "the question has {} events, and {most} are the most",
-            events.len()
-        );
-        return Err(Fault::bad("too_many_events", text));
-    }
-    for event in events {
-        check_text("an event's item", &event.item, limits)?;
-        check_text("an event's behavior", &event.behavior, limits)?;
-        if let Some(time) = event.time {
-            check_time(time, limits)?;
-        }
-    }
-    Ok(())
-}
-
-/// Refuses times before 1970 and in the future.
-pub(crate) fn check_time(time: i64, limits: &Limits) -> Result<(), Fault> {
-    let latest = now().saturating_add_unsigned(limits.future_seconds);
-    if (0..=latest).contains(&time) {
-        return Ok(());
-    }
-    let text =
-        format!("an event's time is {time}; it must be seconds since 1970, and not in the future");
-    Err(Fault::bad("bad_time", text))
-}
-
-/// Seconds since 1970 by the system's clock.
-pub(crate) fn now() -> i64 {
-    let since = SystemTime::now().duration_since(UNIX_EPOCH);
-    since.map_or(0, |since| {
-        i64::try_from(since.as_secs()).unwrap_or(i64::MAX)
-    })
 }

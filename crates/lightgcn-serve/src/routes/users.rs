@@ -1,75 +1,68 @@
 //! `/v1/users`, for the page
 
-use super::items::{Needle, sought};
-use crate::Service;
-use crate::error::{Fault, FaultBody};
-use crate::extract::{PathIds, Versioned, answer, check_text};
-use crate::model::Model;
-use axum::extract::{RawQuery, State};
+use super::query::{Needle, SearchQuery};
+use crate::answer::{Versioned, answer};
+use crate::api_error::{ApiError, ErrorBody};
+use crate::extract::{Path, Query};
+use crate::models::Model;
+use crate::service::Service;
+use axum::extract::State;
 use axum::response::Response;
 use lightgcn_core::UserId;
 use lightgcn_recommend::HistoryItem;
 use serde::Serialize;
 
-/// Users that a search found.
+/// The results of a search for users.
 #[derive(Debug, Serialize, utoipa::ToSchema)]
 pub(crate) struct FoundUsers {
-    /// Those with the longest history first.
+    /// Users with the longest history first.
     users: Vec<FoundUser>,
-    /// How many the search found in all.
+    /// How many users match in total.
     total: usize,
 }
 
-/// A user that a search found.
+/// A user that matches a search.
 #[derive(Debug, Serialize, utoipa::ToSchema)]
 pub(crate) struct FoundUser {
-    /// The id as the shop writes it.
+    /// The id in the log.
     id: String,
-    /// How many items the user met in training.
+    /// How many items the user has in training.
     n_items: usize,
-    /// How many of them were bought.
+    /// How many of them the user bought.
     n_bought: usize,
 }
 
 /// A user's history.
 #[derive(Debug, Serialize, utoipa::ToSchema)]
 pub(crate) struct User {
-    /// The id as asked for.
+    /// The id, as in the request.
     user: String,
     /// Whether the model knows the user.
     known: bool,
-    /// The latest first; events since training included.
+    /// The user's items, latest first, with events since training.
     history: Vec<HistoryItem>,
 }
 
-/// Searches users by a part of their id; those with the longest history first.
-#[utoipa::path(get, path = "/v1/users", tag = "page",
-    params(
-        ("q" = Option<String>, Query, description = "A part of the id; all unless told."),
-        ("limit" = Option<usize>, Query, description = "How many at most; 20 unless told."),
-    ),
-    responses((status = 200, body = Versioned<FoundUsers>), (status = 400, body = FaultBody)))]
+/// Searches for users by a part of their id.
+#[utoipa::path(get, path = "/v1/users", tag = "page", params(SearchQuery),
+    responses((status = 200, body = Versioned<FoundUsers>), (status = 400, body = ErrorBody)))]
 pub(crate) async fn search(
     State(service): State<Service>,
-    RawQuery(query): RawQuery,
-) -> Result<Response, Fault> {
-    let (text, limit) = sought(&service, query.as_deref())?;
+    Query(query): Query<SearchQuery>,
+) -> Result<Response, ApiError> {
+    let needle = query.needle(&service.shared.config.limits)?;
     service
-        .ask(move |_, model| Ok(answer(model, found(model, &text, limit))))
+        .ask(move |_, model| Ok(answer(model, found(model, &needle, query.limit))))
         .await
 }
 
-fn found(model: &Model, text: &Needle, limit: usize) -> FoundUsers {
+fn found(model: &Model, needle: &Needle, limit: usize) -> FoundUsers {
     let artifact = model.recommender.artifact();
-    let fits = |user: &UserId| {
-        artifact
-            .users
-            .name(*user)
-            .is_some_and(|name| text.is_in(name))
-    };
-    let all: Vec<UserId> = model.users.iter().copied().filter(fits).collect();
+    let name = |user| artifact.users.name(user).unwrap_or_default();
+    let users = model.users.iter().copied();
+    let all: Vec<UserId> = users.filter(|&user| needle.is_in(name(user))).collect();
     let users = all.iter().take(limit).map(|&user| FoundUser {
-        id: artifact.users.name(user).unwrap_or_default().to_owned(),
+        id: name(user).to_owned(),
         n_items: artifact.train.pairs_of(user).len(),
         n_bought: model.recommender.bought().of(user).len(),
     });
@@ -79,19 +72,20 @@ fn found(model: &Model, text: &Needle, limit: usize) -> FoundUsers {
     }
 }
 
-/// What a user did, in training and since. One who is unknown and did nothing has an empty history.
+/// Returns what a user did, in training and since. An unknown user without events has an empty history.
 #[utoipa::path(get, path = "/v1/users/{user}", tag = "page",
-    params(("user" = String, Path, description = "The user's id as the shop writes it.")),
-    responses((status = 200, body = Versioned<User>), (status = 400, body = FaultBody)))]
+    params(("user" = String, Path, description = "The user's id in the log.")),
+    responses((status = 200, body = Versioned<User>), (status = 400, body = ErrorBody)))]
 pub(crate) async fn one(
     State(service): State<Service>,
-    PathIds(user): PathIds<String>,
-) -> Result<Response, Fault> {
-    check_text("the user's id", &user, &service.shared.config.limits)?;
+    Path(user): Path<String>,
+) -> Result<Response, ApiError> {
+    let limits = &service.shared.config.limits;
+    limits.check_text("the user's id", &user)?;
     service
         .ask(move |shared, model| {
-            let news = shared.news(model, &user);
-            let history = model.recommender.history_with(&user, &news)?;
+            let recent = shared.recent_events(model, &user);
+            let history = model.recommender.history_with(&user, &recent)?;
             let known = model.recommender.user(&user).is_some();
             let found = User {
                 user,

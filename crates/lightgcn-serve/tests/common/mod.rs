@@ -1,5 +1,5 @@
-//! A small shop to ask, and ways to ask it.
-#![allow(dead_code, reason = "each test file uses a part")]
+//! A small shop, and helpers to send requests to its service.
+#![allow(dead_code, reason = "each test file uses some of it")]
 
 use axum::Router;
 use axum::body::Body;
@@ -24,14 +24,14 @@ use tower::ServiceExt;
 
 pub(crate) const USERS: usize = 30;
 pub(crate) const ITEMS: usize = 12;
-/// The time of every training pair.
+/// The time of all training pairs.
 pub(crate) const TRAINED: i64 = 1_000_000;
-/// The brand of the odd items, as a hostile catalogue may have it.
+/// The brand of the items with odd numbers: markup, as in a hostile catalogue.
 pub(crate) const HOSTILE: &str = "<script>alert('x')</script>";
 
-/// Users `u0`, `u1`, ... and items `p0`, `p1`, ...: user u bought items u mod 4 and u mod 4 + 1,
-/// and viewed item 6. The score of a pair is `sign` times the item's number: so a model of sign 1 lists
-/// the highest numbers first, and one of sign −1 the lowest.
+/// Users `u0`, `u1`, ... and items `p0`, `p1`, ...: user u bought items u mod 4 and u mod 4 + 1, and viewed item 6.
+/// The score of a pair is `sign` times the item's number, so a model of sign 1 lists the highest numbers first, and
+/// one of sign −1 the lowest.
 pub(crate) fn artifact(sign: f32) -> Artifact {
     let config = BehaviorWeightsConfig::shop_log();
     let names: Vec<&str> = config.behaviors.iter().map(|b| b.name.as_str()).collect();
@@ -91,7 +91,7 @@ pub(crate) fn artifact(sign: f32) -> Artifact {
     }
 }
 
-/// Free ports on loopback.
+/// A configuration with free ports on loopback.
 pub(crate) fn config() -> ServeConfig {
     let mut config = ServeConfig {
         bind: "127.0.0.1:0".parse().unwrap(),
@@ -110,7 +110,7 @@ pub(crate) fn service() -> Service {
     service_with(config())
 }
 
-/// An answer.
+/// A response.
 #[derive(Debug)]
 pub(crate) struct Reply {
     pub(crate) status: StatusCode,
@@ -128,21 +128,21 @@ impl Reply {
         String::from_utf8(self.bytes.clone()).unwrap()
     }
 
-    /// The items of the list, whose answer must have gone well.
+    /// The items of a list with status 200.
     pub(crate) fn items(&self) -> Vec<String> {
         let json = self.json();
         assert_eq!(self.status, 200, "{json}");
         items(&json)
     }
 
-    /// The code of a fault of this status.
+    /// The code of an error with this status.
     #[track_caller]
-    pub(crate) fn fault(&self, status: u16) -> String {
+    pub(crate) fn error(&self, status: u16) -> String {
         let json = self.json();
         assert_eq!(self.status, status, "{json}");
         let error = &json["error"];
         assert!(!error["message"].as_str().unwrap().is_empty());
-        assert!(error["faults"].is_array());
+        assert!(error["issues"].is_array());
         error["code"].as_str().unwrap().to_owned()
     }
 }
@@ -173,7 +173,7 @@ pub(crate) async fn post(router: &Router, path: &str, body: impl Into<Body>) -> 
     send(router, request.body(body.into()).unwrap()).await
 }
 
-/// A server that runs.
+/// A running server.
 pub(crate) struct Running {
     pub(crate) service: Service,
     pub(crate) address: SocketAddr,
@@ -199,24 +199,24 @@ impl Running {
         }
     }
 
-    /// Tells it to stop; the task ends when it has.
+    /// Tells it to stop; the task ends when it has stopped.
     pub(crate) fn stop(self) -> JoinHandle<()> {
         self.stop.send(()).unwrap();
         self.task
     }
 }
 
-/// Sends bytes over a connection of their own and reads to its end.
+/// Sends bytes over a new connection and reads to its end.
 pub(crate) async fn raw(address: SocketAddr, request: &[u8]) -> String {
     let mut stream = TcpStream::connect(address).await.unwrap();
     stream.write_all(request).await.unwrap();
     let mut bytes = Vec::new();
-    // A connection that is cut tells nothing more.
+    // A connection that is cut has nothing more to read.
     let _ = stream.read_to_end(&mut bytes).await;
     String::from_utf8_lossy(&bytes).into_owned()
 }
 
-/// Asks over a connection of its own.
+/// Sends a GET request over a new connection.
 pub(crate) async fn ask(address: SocketAddr, path: &str) -> String {
     raw(
         address,
@@ -225,7 +225,7 @@ pub(crate) async fn ask(address: SocketAddr, path: &str) -> String {
     .await
 }
 
-/// The body of a whole answer with status 200.
+/// The body of a response with status 200.
 #[track_caller]
 pub(crate) fn body_of(reply: &str) -> Value {
     assert!(reply.starts_with("HTTP/1.1 200"), "{reply}");
@@ -233,7 +233,7 @@ pub(crate) fn body_of(reply: &str) -> Value {
     serde_json::from_str(body).unwrap()
 }
 
-/// A connection that is kept.
+/// A connection that is kept open.
 pub(crate) struct Connection {
     stream: TcpStream,
     bytes: Vec<u8>,

@@ -1,9 +1,10 @@
 //! The one writer of a store.
 
-use super::encoding::{decode, encode, fault};
-use super::export::export;
+use super::encoding::{decode, encode, issue};
+use super::error::EventStoreError;
+use super::export::{ExportReport, export};
 use super::{COUNT, EVENTS, FORMAT_VERSION, META, NEXT, ORDER, VERSION};
-use crate::{EventError, EventSink, EventStoreError, ExportReport, StoredEvent};
+use crate::events::{EventError, EventSink, StoredEvent};
 use lightgcn_recommend::ContextEvent;
 use redb::{
     Builder, ConcurrencyMode, Database, ReadableDatabase, ReadableTable, TableError,
@@ -16,18 +17,18 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError, RwLock};
 
-/// How many events pruning looks at in one transaction.
+/// Events that pruning visits in one transaction.
 const PRUNED_AT_ONCE: usize = 10_000;
 
-/// How much a store may hold and use.
+/// The size of an event store.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct EventStoreConfig {
-    /// The most events that answers count of one user, the latest; 200 unless told. Older ones stay
-    /// in the store for the next training.
+    /// The latest events of a user that answers take into account; older ones stay in the store for the next training.
+    /// Default: 200.
     pub per_user: usize,
-    /// The most events in the store, 10 million unless told. Each takes about 200 bytes of disk.
+    /// The most events in the store; each takes about 200 bytes of disk. Default: 10 million.
     pub limit: u64,
-    /// Memory for pages of the file, in bytes; 64 MiB unless told.
+    /// Bytes of memory for pages of the file. Default: 64 MiB.
     pub cache_bytes: usize,
 }
 
@@ -41,10 +42,10 @@ impl Default for EventStoreConfig {
     }
 }
 
-/// Events that were sent together, and what became of them.
+/// Events that were sent together, and the outcome.
 #[derive(Debug)]
 struct Ticket {
-    /// Each with its user, encoded.
+    /// The events with their users, encoded.
     events: Vec<(String, Vec<u8>)>,
     done: OnceLock<Result<(), Failure>>,
 }
@@ -56,20 +57,20 @@ enum Failure {
     Store(Arc<EventStoreError>),
 }
 
-/// Events in one file, through redb.
+/// Events in one file, in redb.
 ///
-/// [`EventStore::try_append`] returns when its events are flushed to the disk, all of a batch or none;
-/// they survive `kill -9` and, as far as the disk keeps its promises, a power cut. Batches that arrive while
-/// another one is being flushed are flushed together. One process writes (a second one gets
-/// [`EventStoreError::InUse`]), others may read and export meanwhile ([`EventReader`](crate::EventReader)).
+/// [`EventStore::try_append`] returns when its events are flushed to disk, all of a batch or none; they survive
+/// `kill -9` and, as far as the disk keeps its promises, a power cut. Batches that arrive during a flush share the next
+/// one. One process writes (a second one gets [`EventStoreError::InUse`]); others may read and export at the same time
+/// ([`EventReader`](crate::EventReader)).
 ///
-/// Memory is bounded by the cache of the configuration and the batches in flight, the file by its limit.
-/// After a failed write the store opens its file anew, so that it goes on once there is space again.
+/// Memory is bounded by the configured cache and the batches in flight, the file by its limit. After a failed write the
+/// store reopens its file, so that it works again once there is space.
 #[derive(Debug)]
 pub struct EventStore {
     path: PathBuf,
     config: EventStoreConfig,
-    /// None after a failure until the file could be opened again.
+    /// None after a failure, until the file has been reopened.
     database: RwLock<Option<Database>>,
     waiting: Mutex<Vec<Arc<Ticket>>>,
     /// Held while a batch is written.
@@ -78,11 +79,11 @@ pub struct EventStore {
 }
 
 impl EventStore {
-    /// Opens the store at `path`, or makes an empty one; its file is readable by its owner alone.
+    /// Opens the store at `path`, or creates an empty one that only its owner may read.
     ///
     /// # Errors
-    /// [`EventStoreError::InUse`] if another process writes to it, [`EventStoreError::NotAStore`] if
-    /// something else stands there (a link or a device too), [`EventStoreError::NewerVersion`],
+    /// [`EventStoreError::InUse`] if it is already open for writing, [`EventStoreError::NotAStore`] if the path is
+    /// something else (such as a symbolic link or a device), [`EventStoreError::NewerVersion`],
     /// [`EventStoreError::DiskFull`], [`EventStoreError::Io`] and [`EventStoreError::Damaged`].
     pub fn open(path: impl AsRef<Path>, config: EventStoreConfig) -> Result<Self, EventStoreError> {
         let path = path.as_ref().to_owned();
@@ -97,23 +98,23 @@ impl EventStore {
         })
     }
 
-    /// Where it is.
+    /// The path of the file.
     #[must_use]
     pub fn path(&self) -> &Path {
         &self.path
     }
 
-    /// How many events it holds.
+    /// The number of events.
     #[must_use]
     pub fn n_events(&self) -> u64 {
         self.n_events.load(Ordering::Relaxed)
     }
 
-    /// Keeps all of `events` or, where it fails, none; they are on the disk when it returns.
+    /// Stores all of `events` or, on failure, none; they are on disk when it returns.
     ///
     /// # Errors
-    /// [`EventStoreError::Event`] for an event with an empty id, a count that is not positive and finite or
-    /// a time beyond the years 0 to 9999; [`EventStoreError::Full`], [`EventStoreError::DiskFull`],
+    /// [`EventStoreError::Event`] for an event with an empty id, a count that is not positive and finite, or a time
+    /// outside the years 0 to 9999; [`EventStoreError::Full`], [`EventStoreError::DiskFull`],
     /// [`EventStoreError::Io`] and [`EventStoreError::Damaged`].
     pub fn try_append(&self, events: &[StoredEvent]) -> Result<(), EventStoreError> {
         self.submit(events)?.map_err(|failure| match failure {
@@ -125,7 +126,7 @@ impl EventStore {
         })
     }
 
-    /// Waits until the events are written, by this thread or by another one that writes them with its own.
+    /// Waits until the events are written, by this thread or by another one together with its own.
     fn submit(&self, events: &[StoredEvent]) -> Result<Result<(), Failure>, EventStoreError> {
         let mut encoded = Vec::with_capacity(events.len());
         for (n, event) in events.iter().enumerate() {
@@ -133,7 +134,7 @@ impl EventStore {
                 number: n + 1,
                 detail,
             };
-            if let Some(detail) = fault(event) {
+            if let Some(detail) = issue(event) {
                 return Err(refuse(detail));
             }
             encoded.push((event.user.clone(), encode(event).map_err(refuse)?));
@@ -155,11 +156,14 @@ impl EventStore {
         match ticket.done.get() {
             Some(done) => Ok(done.clone()),
             // Only where the thread that took the ticket panicked.
-            None => Err(EventStoreError::damaged(&self.path, "a writer stopped")),
+            None => Err(EventStoreError::damaged(
+                &self.path,
+                "a writing thread stopped",
+            )),
         }
     }
 
-    /// Writes what waits in one transaction and says so to each of those who wait.
+    /// Writes the waiting batches in one transaction and reports the outcome to each waiting caller.
     fn write(&self, tickets: &[Arc<Ticket>]) {
         let mut room = self.config.limit.saturating_sub(self.n_events());
         let mut taken = Vec::with_capacity(tickets.len());
@@ -194,7 +198,7 @@ impl EventStore {
         }
     }
 
-    /// Runs one transaction. After a failure the file is opened anew, now or at the next call.
+    /// Runs a transaction. After a failure the file is reopened, now or at the next call.
     fn change<T>(
         &self,
         work: impl FnOnce(&WriteTransaction) -> Result<T, redb::Error>,
@@ -207,38 +211,37 @@ impl EventStore {
             Ok(value)
         });
         outcome.inspect_err(|error| {
-            tracing::error!("events were not kept: {error}");
-            // The database refuses all work after an error of the disk.
+            tracing::error!("events were not stored: {error}");
+            // After a disk error the database refuses all further work.
             let mut database = self
                 .database
                 .write()
                 .unwrap_or_else(PoisonError::into_inner);
             *database = None;
-            let opened = self.opened().inspect_err(|error| {
-                tracing::error!("the event store cannot be opened again yet: {error}");
+            let opened = self.reopened().inspect_err(|error| {
+                tracing::error!("cannot reopen the event store yet: {error}");
             });
             *database = opened.ok();
         })
     }
 
-    /// The file, opened anew.
-    fn opened(&self) -> Result<Database, EventStoreError> {
+    /// Reopens the file.
+    fn reopened(&self) -> Result<Database, EventStoreError> {
         let (database, n_events) = open(&self.path, &self.config)?;
         self.n_events.store(n_events, Ordering::Relaxed);
         Ok(database)
     }
 
-    /// Runs something on the database, which is opened anew where an earlier failure closed it. `action` says what
-    /// for, where it fails.
+    /// Runs `work` on the database, which is reopened if an earlier failure closed it. Errors name `action`.
     fn with_database<T>(
         &self,
         action: &'static str,
         work: impl FnOnce(&Database) -> Result<T, redb::Error>,
     ) -> Result<T, EventStoreError> {
-        let fault = |error| EventStoreError::database(action, &self.path, error);
+        let failed = |error| EventStoreError::database(action, &self.path, error);
         let database = self.database.read().unwrap_or_else(PoisonError::into_inner);
         if let Some(database) = &*database {
-            return work(database).map_err(fault);
+            return work(database).map_err(failed);
         }
         drop(database);
         let mut database = self
@@ -247,12 +250,12 @@ impl EventStore {
             .unwrap_or_else(PoisonError::into_inner);
         let database = match &mut *database {
             Some(database) => database,
-            closed => closed.insert(self.opened()?),
+            closed => closed.insert(self.reopened()?),
         };
-        work(database).map_err(fault)
+        work(database).map_err(failed)
     }
 
-    /// The latest events of a user that answers count, in the order of arrival.
+    /// The latest events of a user that answers take into account, in order of arrival.
     ///
     /// # Errors
     /// [`EventStoreError::Io`] and [`EventStoreError::Damaged`] if they cannot be read.
@@ -273,7 +276,7 @@ impl EventStore {
         bytes.iter().rev().map(decode).collect()
     }
 
-    /// Writes the events as [`EventReader::export`](crate::EventReader::export) does.
+    /// Exports the events like [`EventReader::export`](crate::EventReader::export).
     ///
     /// # Errors
     /// As there.
@@ -283,19 +286,18 @@ impl EventStore {
             Some(database) => export(database, &self.path, out),
             None => Err(EventStoreError::damaged(
                 &self.path,
-                "it is closed after a failure",
+                "closed after a failure",
             )),
         }
     }
 
-    /// Removes the events up to the number `last` (of an [`ExportReport`]) whose time is at most `until`
-    /// (seconds since 1970): those that were exported and that the model in service was trained on. Returns
-    /// how many. Whoever prunes more loses what the next training would learn. Events can be appended
-    /// meanwhile; the space is used again.
+    /// Removes the events up to number `last` (of an [`ExportReport`]) whose time is at most `until` (seconds since 1970):
+    /// those that were exported and that the active model was trained on. Removing more would lose them for the next
+    /// training. Returns how many were removed. Events can be appended at the same time; the space is reused.
     ///
     /// # Errors
-    /// [`EventStoreError::DiskFull`], [`EventStoreError::Io`] and [`EventStoreError::Damaged`]; some of the
-    /// events may have been removed then.
+    /// [`EventStoreError::DiskFull`], [`EventStoreError::Io`] and [`EventStoreError::Damaged`]; some events may have been
+    /// removed by then.
     pub fn prune(&self, last: u64, until: i64) -> Result<u64, EventStoreError> {
         let mut removed = 0;
         let mut from = Some(0);
@@ -308,7 +310,7 @@ impl EventStore {
             removed += n;
             from = next;
         }
-        tracing::info!("{removed} events were pruned from {}", self.path.display());
+        tracing::info!("pruned {removed} events from {}", self.path.display());
         Ok(removed)
     }
 }
@@ -325,10 +327,10 @@ impl EventSink for EventStore {
         })
     }
 
-    /// Where the store cannot be read, answers go on without its events, and the log says so.
+    /// If the store cannot be read, the error is logged and answers go on without its events.
     fn of_user(&self, user: &str) -> Vec<ContextEvent> {
         self.try_of_user(user).unwrap_or_else(|error| {
-            tracing::error!("events are not counted: {error}");
+            tracing::error!("stored events are ignored: {error}");
             Vec::new()
         })
     }
@@ -342,7 +344,7 @@ fn number(table: &impl ReadableTable<&'static str, u64>, name: &str) -> Result<u
     Ok(table.get(name)?.map_or(0, |value| value.value()))
 }
 
-/// Puts events behind those that are there; says how many.
+/// Appends events and returns how many.
 fn append(transaction: &WriteTransaction, new: &[(String, Vec<u8>)]) -> Result<u64, redb::Error> {
     let mut meta = transaction.open_table(META)?;
     let mut order = transaction.open_table(ORDER)?;
@@ -359,8 +361,8 @@ fn append(transaction: &WriteTransaction, new: &[(String, Vec<u8>)]) -> Result<u
     Ok(next - first)
 }
 
-/// Removes old events among the first [`PRUNED_AT_ONCE`] of a range of numbers. Says how many, and where to
-/// go on; none at the end.
+/// Removes old events among the first [`PRUNED_AT_ONCE`] of a range of numbers. Returns how many, and where to continue;
+/// none at the end.
 fn prune_some(
     transaction: &WriteTransaction,
     range: RangeInclusive<u64>,
@@ -378,7 +380,7 @@ fn prune_some(
             break;
         }
         let Some(bytes) = events.get((user, number))? else {
-            return Err(redb::Error::Corrupted(format!("event {number} is gone")));
+            return Err(redb::Error::Corrupted(format!("event {number} is missing")));
         };
         let event = decode(bytes.value()).map_err(redb::Error::Corrupted)?;
         if event.time.is_some_and(|time| time <= until) {
@@ -395,7 +397,7 @@ fn prune_some(
     Ok((old.len() as u64, next))
 }
 
-/// Opens or makes the database, and says how many events it holds.
+/// Opens or creates the database, and returns its number of events.
 fn open(path: &Path, config: &EventStoreConfig) -> Result<(Database, u64), EventStoreError> {
     let io = |source| EventStoreError::io("write", path, source);
     super::export::check_regular(path)?;
@@ -410,10 +412,10 @@ fn open(path: &Path, config: &EventStoreConfig) -> Result<(Database, u64), Event
         .set_concurrency_mode(ConcurrencyMode::SingleWriter)
         .create(path)
         .map_err(|error| EventStoreError::database("open", path, error.into()))?;
-    let fault = |error| EventStoreError::database("write", path, error);
-    let n_events = prepare(&database).map_err(fault)?;
+    let failed = |error| EventStoreError::database("write", path, error);
+    let n_events = prepare(&database).map_err(failed)?;
     if new && cfg!(unix) {
-        // The file's name must outlive a power cut too.
+        // The file's name must survive a power cut too.
         let parent = path
             .parent()
             .filter(|parent| !parent.as_os_str().is_empty());
@@ -432,7 +434,7 @@ fn open(path: &Path, config: &EventStoreConfig) -> Result<(Database, u64), Event
     }
 }
 
-/// Makes the tables of a new database. Says how many events there are, or the version that is not known.
+/// Creates the tables of a new database. Returns the number of events, or the version if it is not supported.
 fn prepare(database: &Database) -> Result<Result<u64, u64>, redb::Error> {
     match database.begin_read()?.open_table(META) {
         Ok(meta) => {

@@ -1,17 +1,16 @@
-//! What can go wrong with a store of events.
+//! The errors of the event store.
 
 use std::io;
 use std::path::{Path, PathBuf};
 use thiserror::Error;
 
-/// What can go wrong when events are kept, read or exported.
+/// Why events cannot be stored, read or exported.
 #[derive(Debug, Error)]
 #[non_exhaustive]
 pub enum EventStoreError {
-    /// Another process writes to the store, or another part of this one.
+    /// The store is already open for writing, in this process or another one.
     #[error(
-        "the event store {} is open for writing elsewhere; a store has one writer: stop the other \
-         one, or use another store",
+        "the event store {} is already open for writing; stop the other writer or use another store",
         path.display()
     )]
     InUse {
@@ -24,18 +23,18 @@ pub enum EventStoreError {
         /// Where it was looked for.
         path: PathBuf,
     },
-    /// What stands at the path is no store.
-    #[error("{} is no event store: {detail}; choose another path", path.display())]
+    /// The path is not an event store.
+    #[error("{} is not an event store: {detail}; choose another path", path.display())]
     NotAStore {
         /// The path.
         path: PathBuf,
-        /// What it is.
+        /// What it is instead.
         detail: String,
     },
     /// A newer version of the library wrote the store.
     #[error(
-        "the event store {} was written by a newer version: it has format version {found}, this \
-         program knows {supported}; update the program",
+        "the event store {} was written by a newer version: its format version is {found}, but \
+         this program supports {supported}; update the program",
         path.display()
     )]
     NewerVersion {
@@ -43,49 +42,49 @@ pub enum EventStoreError {
         path: PathBuf,
         /// Its format version.
         found: u64,
-        /// The newest one that is known.
+        /// The newest version that is supported.
         supported: u64,
     },
-    /// An event cannot be kept; nothing of its batch was.
-    #[error("event {number} cannot be kept: {detail}")]
+    /// An event is invalid; no event of its batch was stored.
+    #[error("event {number} is invalid: {detail}")]
     Event {
         /// Its place in the batch, from 1.
         number: usize,
-        /// What is wrong, and how to fix it.
+        /// What is wrong and how to fix it.
         detail: String,
     },
-    /// The store holds as much as it may; nothing of the batch was kept.
+    /// The store has reached its limit; no event of the batch was stored.
     #[error(
-        "the event store {} is full ({limit} events); export its events and prune them, or raise \
-         its limit",
+        "the event store {} is full ({limit} events); export and prune its events, or \
+         raise its limit",
         path.display()
     )]
     Full {
         /// The store.
         path: PathBuf,
-        /// How many events it may hold.
+        /// The most events it may hold.
         limit: u64,
     },
-    /// The disk is full; nothing of the batch was kept.
-    #[error("no space is left for {}: {source}; free some space and send the events again", path.display())]
+    /// The disk is full; no event of the batch was stored.
+    #[error("no space left for {}: {source}; free some space and send the events again", path.display())]
     DiskFull {
         /// The file.
         path: PathBuf,
-        /// What the operating system said.
+        /// The error of the operating system.
         source: io::Error,
     },
-    /// The operating system refused something else; nothing of the batch was kept.
+    /// Another error of the operating system; no event of the batch was stored.
     #[error("cannot {action} {}: {source}; check the disk and the permissions", path.display())]
     Io {
         /// The file.
         path: PathBuf,
         /// What was tried, such as `write`.
         action: &'static str,
-        /// What the operating system said.
+        /// The error of the operating system.
         source: io::Error,
     },
     /// The store's file is damaged.
-    #[error("the event store {} is damaged: {detail}; export what can be read and start a new one", path.display())]
+    #[error("the event store {} is damaged: {detail}; export what is readable and start a new store", path.display())]
     Damaged {
         /// The file.
         path: PathBuf,
@@ -114,7 +113,7 @@ impl EventStoreError {
         }
     }
 
-    /// The same error for another caller.
+    /// A copy for another caller.
     pub(super) fn copied(&self) -> Self {
         let again = |source: &io::Error| io::Error::new(source.kind(), source.to_string());
         match self {
@@ -165,7 +164,7 @@ impl EventStoreError {
         }
     }
 
-    /// An error of the database, by what it means to whoever runs the store.
+    /// The error that a database error means to the operator.
     pub(super) fn database(action: &'static str, path: &Path, error: redb::Error) -> Self {
         match error {
             redb::Error::Io(source) => Self::io(action, path, source),
@@ -174,7 +173,7 @@ impl EventStoreError {
             },
             redb::Error::UpgradeRequired(version) => Self::NotAStore {
                 path: path.to_owned(),
-                detail: format!("it is a database of the old format {version}"),
+                detail: format!("a database of the old format {version}"),
             },
             other => Self::damaged(path, other.to_string()),
         }

@@ -1,4 +1,4 @@
-//! Events in a file: what was acknowledged survives the process, and counts at once.
+//! Events in a file: acknowledged events survive the process and take effect at once.
 
 mod encoding;
 mod error;
@@ -11,10 +11,10 @@ pub use writer::{EventStore, EventStoreConfig};
 
 use redb::TableDefinition;
 
-/// The version of the tables below that is written and read.
+/// The version of the tables below.
 const FORMAT_VERSION: u64 = 1;
 
-/// From an event's number, in the order of arrival, to its user.
+/// From an event's number, in order of arrival, to its user.
 const ORDER: TableDefinition<'_, u64, &str> = TableDefinition::new("order");
 
 /// From a user and an event's number to the event.
@@ -22,7 +22,7 @@ const EVENTS: TableDefinition<'_, (&str, u64), &[u8]> = TableDefinition::new("ev
 
 /// A few numbers by name.
 const META: TableDefinition<'_, &str, u64> = TableDefinition::new("meta");
-/// [`FORMAT_VERSION`] of the writer.
+/// The [`FORMAT_VERSION`] of the writer.
 const VERSION: &str = "version";
 /// The number of the next event.
 const NEXT: &str = "next";

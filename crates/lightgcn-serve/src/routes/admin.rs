@@ -1,11 +1,13 @@
-//! Loading and switching models, for whoever runs the service.
+//! The admin routes, which load and switch models
 
-use crate::error::Fault;
-use crate::extract::{PathIds, json, read_json};
-use crate::model::Model;
-use crate::{ServeError, Service};
+use crate::answer::json;
+use crate::api_error::ApiError;
+use crate::error::ServeError;
+use crate::extract::{Json, Path};
+use crate::middleware::within_limits;
+use crate::models::Model;
+use crate::service::Service;
 use axum::Router;
-use axum::body::Body;
 use axum::extract::{Request, State};
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::middleware::{self, Next};
@@ -15,10 +17,10 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use subtle::ConstantTimeEq;
 
-/// Bytes of a body at most.
-const BODY_BYTES: usize = 4096;
+/// The most bytes of a body.
+const MAX_BODY: usize = 4096;
 
-/// Models in memory.
+/// The models in memory.
 #[derive(Debug, Serialize)]
 struct Models {
     models: Vec<ModelEntry>,
@@ -34,47 +36,63 @@ struct ModelEntry {
     n_items: usize,
 }
 
+impl ModelEntry {
+    fn new(model: &Model, active: bool) -> Self {
+        let artifact = model.recommender.artifact();
+        Self {
+            version: model.version.clone(),
+            active,
+            name: artifact.model.name.clone(),
+            path: model.path.as_ref().map(|path| path.display().to_string()),
+            n_users: artifact.train.n_users(),
+            n_items: model.recommender.n_items(),
+        }
+    }
+}
+
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Load {
     path: String,
 }
 
-pub(crate) fn router(service: &Service) -> Router {
-    Router::new()
+pub(super) fn router(service: &Service) -> Router<Service> {
+    let router = Router::new()
         .route("/admin/models", get(list).post(load))
         .route("/admin/models/{version}/activate", post(activate))
-        .fallback(|| async {
-            Fault::new(StatusCode::NOT_FOUND, "no_route", "there is no such page")
-        })
-        .method_not_allowed_fallback(|| async { Fault::no_method() })
-        .layer(middleware::from_fn_with_state(service.clone(), authorized))
-        .with_state(service.clone())
+        .fallback(|| async { ApiError::no_route() })
+        .method_not_allowed_fallback(|| async { ApiError::no_method() })
+        .layer(middleware::from_fn_with_state(service.clone(), authorized));
+    within_limits(router, MAX_BODY)
 }
 
-/// Lets requests through that bring the token; without a token, those that name this machine.
+/// Lets requests pass that bring the token or, without a token, that name this machine.
 async fn authorized(
     State(service): State<Service>,
     request: Request,
     next: Next,
-) -> Result<Response, Fault> {
+) -> Result<Response, ApiError> {
     let headers = request.headers();
     match &service.shared.config.admin.token {
         Some(token) if !has_token(headers, token.as_bytes()) => {
-            let text = "bring the token, as Authorization: Bearer TOKEN";
-            return Err(Fault::new(StatusCode::UNAUTHORIZED, "unauthorized", text));
+            let text = "send the token as Authorization: Bearer TOKEN";
+            return Err(ApiError::new(
+                StatusCode::UNAUTHORIZED,
+                "unauthorized",
+                text,
+            ));
         }
-        // A foreign page in a browser here may reach a listener on loopback under a name of its own.
+        // DNS rebinding: a foreign page in a local browser may reach loopback under a host name of its own.
         None if !names_this_machine(headers) => {
-            let text = "without a token, only requests to localhost by that name are answered";
-            return Err(Fault::new(StatusCode::FORBIDDEN, "foreign_host", text));
+            let text = "without a token, only requests with the host localhost are answered";
+            return Err(ApiError::new(StatusCode::FORBIDDEN, "foreign_host", text));
         }
         _ => {}
     }
     Ok(next.run(request).await)
 }
 
-/// Compares in a time that depends on neither token: hashes of both, byte by byte to the end.
+/// Compares hashes in constant time, so that the time reveals neither token.
 fn has_token(headers: &HeaderMap, token: &[u8]) -> bool {
     let given = headers
         .get(header::AUTHORIZATION)
@@ -98,77 +116,55 @@ fn names_this_machine(headers: &HeaderMap) -> bool {
     matches!(name, "localhost" | "127.0.0.1" | "[::1]")
 }
 
-fn entry(model: &Model, active: bool) -> ModelEntry {
-    let artifact = model.recommender.artifact();
-    ModelEntry {
-        version: model.version.clone(),
-        active,
-        name: artifact.model.name.clone(),
-        path: model.path.as_ref().map(|path| path.display().to_string()),
-        n_users: artifact.train.n_users(),
-        n_items: model.recommender.n_items(),
-    }
+async fn list(State(service): State<Service>) -> Result<Response, ApiError> {
+    // Loading a model holds the lock of the list.
+    then_list(service, |_| Ok(())).await
 }
 
-fn listed(service: &Service) -> Response {
-    let models = service.shared.registry.loaded();
-    let models = models
-        .iter()
-        .enumerate()
-        .map(|(n, model)| entry(model, n == 0));
-    let models = Models {
-        models: models.collect(),
-    };
-    json(StatusCode::OK, &models)
-}
-
-async fn list(State(service): State<Service>) -> Response {
-    // A model that is being loaded holds the list.
-    let worker = service.clone();
-    blocking(move || Ok(listed(&worker))).await
-}
-
-async fn load(State(service): State<Service>, request: Request<Body>) -> Result<Response, Fault> {
-    let seconds = service.shared.config.body_timeout_seconds;
-    let Load { path } = read_json(request, BODY_BYTES, seconds).await?;
-    Ok(blocking(move || {
-        service.load(&path)?;
-        Ok(listed(&service))
-    })
-    .await)
+async fn load(
+    State(service): State<Service>,
+    Json(Load { path }): Json<Load>,
+) -> Result<Response, ApiError> {
+    then_list(service, move |service| service.load(&path).map(|_| ())).await
 }
 
 async fn activate(
     State(service): State<Service>,
-    PathIds(version): PathIds<String>,
-) -> Result<Response, Fault> {
-    Ok(blocking(move || {
-        service.activate(&version)?;
-        Ok(listed(&service))
-    })
-    .await)
+    Path(version): Path<String>,
+) -> Result<Response, ApiError> {
+    then_list(service, move |service| service.activate(&version)).await
 }
 
-async fn blocking(
-    work: impl FnOnce() -> Result<Response, ServeError> + Send + 'static,
-) -> Response {
-    use axum::response::IntoResponse;
-    match tokio::task::spawn_blocking(work).await {
-        Ok(Ok(response)) => response,
-        Ok(Err(error)) => refused(&error).into_response(),
-        Err(_) => Fault::internal().into_response(),
+/// Runs `work` on a blocking thread and lists the models after it.
+async fn then_list(
+    service: Service,
+    work: impl FnOnce(&Service) -> Result<(), ServeError> + Send + 'static,
+) -> Result<Response, ApiError> {
+    let listed = tokio::task::spawn_blocking(move || {
+        work(&service)?;
+        let models = service.shared.registry.loaded();
+        let entries = models.iter().enumerate();
+        let models = entries.map(|(n, model)| ModelEntry::new(model, n == 0));
+        Ok(Models {
+            models: models.collect(),
+        })
+    });
+    match listed.await {
+        Ok(Ok(models)) => Ok(json(&models)),
+        Ok(Err(error)) => Err(refused(&error)),
+        Err(_) => Err(ApiError::internal()),
     }
 }
 
-fn refused(error: &ServeError) -> Fault {
+fn refused(error: &ServeError) -> ApiError {
     let message = error.to_string();
     tracing::warn!(%message, "a model was refused");
     match error {
-        ServeError::ModelName { .. } => Fault::bad("bad_model_name", message),
+        ServeError::ModelName { .. } => ApiError::bad("bad_model_name", message),
         ServeError::UnknownVersion { .. } => {
-            Fault::new(StatusCode::NOT_FOUND, "unknown_version", message)
+            ApiError::new(StatusCode::NOT_FOUND, "unknown_version", message)
         }
-        _ => Fault::new(StatusCode::UNPROCESSABLE_ENTITY, "bad_model", message),
+        _ => ApiError::new(StatusCode::UNPROCESSABLE_ENTITY, "bad_model", message),
     }
 }
 
@@ -177,7 +173,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn tokens_must_be_the_same_to_the_last_byte() {
+    fn only_the_exact_token_is_accepted() {
         let with = |value: &str| {
             let mut headers = HeaderMap::new();
             headers.insert(header::AUTHORIZATION, value.parse().unwrap());
@@ -198,7 +194,7 @@ mod tests {
     }
 
     #[test]
-    fn foreign_names_are_not_this_machine() {
+    fn only_local_host_names_are_this_machine() {
         let with = |value: &str| {
             let mut headers = HeaderMap::new();
             headers.insert(header::HOST, value.parse().unwrap());

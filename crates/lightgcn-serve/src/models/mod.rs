@@ -1,42 +1,48 @@
-//! A model in use: a recommender, its version, and what the page shows of it.
+//! Models: a recommender with its version, and what the page shows of it.
 
-use crate::ServeError;
-use crate::figures::Figures;
+mod figures;
+mod model_path;
+mod registry;
+
+pub(crate) use registry::Registry;
+
+use crate::error::ServeError;
+use figures::Figures;
 use lightgcn_core::{Catalogue, ItemId, LabelColumn, UserId};
 use lightgcn_recommend::{ContextEvent, Recommender};
 use lightgcn_store::Artifact;
 use std::path::{Path, PathBuf};
 
-/// Letters of an artifact's identity that make a version: 64 bits of its SHA-256.
-const VERSION_LETTERS: usize = 16;
-/// Categories and brands that are listed at most.
-const MOST_LABELS: usize = 200;
+/// Digits of an artifact's SHA-256 that make up a version: 64 bits.
+const VERSION_DIGITS: usize = 16;
+/// The most categories and brands that are listed.
+const MAX_LABELS: usize = 200;
 
-/// A model that answers. An answer is made with one of them from beginning to end.
+/// A model. Each request is answered by one model from start to end.
 #[derive(Debug)]
 pub(crate) struct Model {
-    /// The beginning of the SHA-256 that names the artifact's whole content.
+    /// The first digits of the SHA-256 of the artifact's content.
     pub(crate) version: String,
-    /// Where it was loaded from; none for one that was handed over.
+    /// Where it was loaded from; none if it was passed in memory.
     pub(crate) path: Option<PathBuf>,
     pub(crate) recommender: Recommender,
     pub(crate) figures: Figures,
-    /// Users by their number of pairs, the most first; then by row.
+    /// Users by number of pairs, most first; then by row.
     pub(crate) users: Vec<UserId>,
-    /// Items by their number of users, the most first; then by row.
+    /// Items by number of users, most first; then by row.
     pub(crate) items: Vec<ItemId>,
     pub(crate) categories: Vec<String>,
     pub(crate) brands: Vec<String>,
-    /// The lowest and the highest price.
+    /// The lowest and highest price.
     pub(crate) prices: Option<(f64, f64)>,
 }
 
 impl Model {
-    /// Reads the artifact at `path`, checks all of it, and makes ready what the first questions would wait for.
+    /// Reads and checks the artifact at `path`, and warms its caches.
     pub(crate) fn open(path: &Path) -> Result<Self, ServeError> {
         let identity = Artifact::identity_at(path)?;
         let recommender = Recommender::open(path)?;
-        // What was read is what the name says only if the folder was not replaced meanwhile.
+        // The identity belongs to what was read only if the folder was not replaced in between.
         if Artifact::identity_at(path)? != identity {
             return Err(ServeError::Changed {
                 path: path.to_owned(),
@@ -51,7 +57,7 @@ impl Model {
         ))
     }
 
-    /// A model from a recommender in memory.
+    /// Wraps a recommender in memory.
     pub(crate) fn from_recommender(recommender: Recommender) -> Result<Self, ServeError> {
         let identity = recommender.artifact().identity()?;
         Ok(Self::new(&identity, None, recommender, Figures::default()))
@@ -80,7 +86,7 @@ impl Model {
             Some((low.min(price), high.max(price)))
         });
         Self {
-            version: identity.chars().take(VERSION_LETTERS).collect(),
+            version: identity.chars().take(VERSION_DIGITS).collect(),
             path,
             figures,
             users,
@@ -92,17 +98,17 @@ impl Model {
         }
     }
 
-    /// The kept events of a user that the model can use and does not know from training: of items and
-    /// behaviors that it knows, and later than the training pair; the latest `most` of them.
-    pub(crate) fn news(
+    /// The latest `limit` of a user's stored events that the model can use and has not been trained on: those
+    /// with an item and a behavior that it knows, and later than the training pair.
+    pub(crate) fn recent_events(
         &self,
         user: &str,
-        kept: Vec<ContextEvent>,
-        most: usize,
+        stored: Vec<ContextEvent>,
+        limit: usize,
     ) -> Vec<ContextEvent> {
         let train = &self.recommender.artifact().train;
         let user = self.recommender.user(user);
-        let is_news = |event: &ContextEvent| {
+        let is_recent = |event: &ContextEvent| {
             if !train.behaviors().contains(&event.behavior) {
                 return false;
             }
@@ -119,13 +125,13 @@ impl Model {
                 _ => true,
             }
         };
-        let mut news: Vec<ContextEvent> = kept.into_iter().filter(is_news).collect();
-        news.drain(..news.len().saturating_sub(most));
-        news
+        let mut recent: Vec<ContextEvent> = stored.into_iter().filter(is_recent).collect();
+        recent.drain(..recent.len().saturating_sub(limit));
+        recent
     }
 }
 
-/// The labels of a column by their number of items, the most first; then by name.
+/// The labels of a column by number of items, most first; then by name.
 fn most_frequent(column: &LabelColumn, catalogue: &Catalogue) -> Vec<String> {
     let mut counts = vec![0usize; column.labels().len()];
     for item in 0..catalogue.n_items() {
@@ -136,14 +142,14 @@ fn most_frequent(column: &LabelColumn, catalogue: &Catalogue) -> Vec<String> {
     }
     let mut labels: Vec<(usize, &String)> = counts.into_iter().zip(column.labels()).collect();
     labels.sort_by(|a, b| b.0.cmp(&a.0).then(a.1.cmp(b.1)));
-    labels.truncate(MOST_LABELS);
+    labels.truncate(MAX_LABELS);
     labels.into_iter().map(|(_, label)| label.clone()).collect()
 }
 
-/// The rows of one side that share an edge with a row of the other, ascending, and the weights.
+/// The neighbors of a row, ascending, and the weights of their edges.
 pub(crate) type Row<'a> = (&'a [u32], &'a [f32]);
 
-/// The users of an item in training; none of one that training does not know.
+/// The users of an item in training; none for an item without training pairs.
 pub(crate) fn users_of(recommender: &Recommender, item: ItemId) -> Row<'_> {
     let matrix = recommender.graph().by_item();
     if item.index() >= matrix.rows() {

@@ -1,4 +1,4 @@
-//! The figures of a model's training, for the page.
+//! Training figures from the files beside a model, for the page.
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
@@ -6,23 +6,23 @@ use std::ffi::OsString;
 use std::io::Read;
 use std::path::Path;
 
-/// Records beyond this are not read.
-const MOST_BYTES: u64 = 16 << 20;
-/// The record of a run, in the folder `MODEL.run` beside the model.
+/// Larger files are ignored.
+const MAX_BYTES: u64 = 16 << 20;
+/// The run record in the folder `MODEL.run` beside the model.
 const RECORD: &str = "run.jsonl";
-/// What `lightgcn evaluate --json` printed, in the same folder.
+/// The output of `lightgcn evaluate --json`, in the same folder.
 const EVALUATION: &str = "evaluation.json";
 
-/// What files beside an artifact tell of its training; empty where there are none.
+/// What the files beside an artifact say of its training; empty if there are none.
 #[derive(Debug, Default)]
 pub(crate) struct Figures {
-    /// An object an epoch: its number, its loss and its figures on validation data.
+    /// One object per epoch: its number, loss and validation figures.
     pub(crate) curve: Vec<Value>,
-    /// The comparison with the baselines on test data.
+    /// The comparison with the baselines.
     pub(crate) evaluation: Option<Value>,
 }
 
-/// What is read of a line of the record.
+/// The part of a record's line that is read.
 #[derive(Deserialize)]
 #[serde(tag = "event", rename_all = "kebab-case")]
 enum Line {
@@ -39,7 +39,7 @@ struct Epoch {
     validation: Map<String, Value>,
 }
 
-/// The figures of the field `validation`, which stand beside the loss in the answer.
+/// Flattens the figures of the field `validation`, to stand beside the loss.
 fn validation<'de, D: serde::Deserializer<'de>>(from: D) -> Result<Map<String, Value>, D::Error> {
     let mut rest = Map::deserialize(from)?;
     match rest.remove("validation") {
@@ -49,7 +49,7 @@ fn validation<'de, D: serde::Deserializer<'de>>(from: D) -> Result<Map<String, V
 }
 
 impl Figures {
-    /// Reads what there is in `MODEL.run`. What is absent or damaged is left out: it only informs.
+    /// Reads `MODEL.run`. Missing or damaged files are skipped: they are for information only.
     pub(crate) fn beside(model: &Path) -> Self {
         let mut folder = OsString::from(model.components().as_path());
         folder.push(".run");
@@ -76,12 +76,12 @@ fn curve(record: &str) -> Vec<Value> {
 
 fn read(path: &Path) -> Option<String> {
     let metadata = std::fs::symlink_metadata(path).ok()?;
-    if !metadata.is_file() || metadata.len() > MOST_BYTES {
+    if !metadata.is_file() || metadata.len() > MAX_BYTES {
         return None;
     }
     let mut text = String::new();
     let file = std::fs::File::open(path).ok()?;
-    file.take(MOST_BYTES).read_to_string(&mut text).ok()?;
+    file.take(MAX_BYTES).read_to_string(&mut text).ok()?;
     Some(text)
 }
 
@@ -91,7 +91,7 @@ mod tests {
     use serde_json::json;
 
     #[test]
-    fn the_curve_is_the_epochs_of_the_record() {
+    fn the_curve_has_the_epochs_of_the_record() {
         let record = concat!(
             r#"{"event":"start","unix_time":1,"from_epoch":1,"device":"cpu","threads":2}"#,
             "\n",

@@ -1,8 +1,8 @@
-//! Reading a store beside its writer, and its events as a log.
+//! Reads a store beside its writer, and exports its events as a log.
 
+use super::EventStoreError;
 use super::encoding::decode;
 use super::{EVENTS, FORMAT_VERSION, META, ORDER, VERSION};
-use crate::EventStoreError;
 use chrono::DateTime;
 use redb::{Builder, ConcurrencyMode, ReadOnlyDatabase, ReadableDatabase, ReadableTable};
 use serde::{Deserialize, Serialize};
@@ -10,7 +10,7 @@ use std::fmt;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
-/// The columns of a log, and the number by which an event that was exported twice is told.
+/// The columns of a log, and the event's number, which identifies events that were exported twice.
 const COLUMNS: [&str; 10] = [
     "event_time",
     "event_type",
@@ -24,19 +24,19 @@ const COLUMNS: [&str; 10] = [
     "event_number",
 ];
 
-/// An event that stands for more than so many is written so many times.
-const MOST_ROWS: f64 = 100.0;
+/// The most rows of an event.
+const MAX_ROWS: f64 = 100.0;
 
-/// What an export wrote.
+/// The result of an export.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ExportReport {
-    /// How many events.
+    /// The number of events.
     pub n_events: u64,
-    /// How many rows: an event that stands for several has as many rows.
+    /// The number of rows: an event that stands for several has as many rows.
     pub n_rows: u64,
-    /// The number of the last event; none of an empty store.
+    /// The number of the last event; none if the store is empty.
     pub last: Option<u64>,
-    /// The time of the latest event, in seconds since 1970; none of an empty store.
+    /// The time of the latest event, in seconds since 1970; none if the store is empty.
     pub latest: Option<i64>,
 }
 
@@ -57,7 +57,7 @@ impl EventReader {
     /// Opens the store at `path`.
     ///
     /// # Errors
-    /// [`EventStoreError::Missing`] if there is none, and those of [`EventStore::open`](crate::EventStore::open).
+    /// [`EventStoreError::Missing`] if there is none, and the errors of [`EventStore::open`](crate::EventStore::open).
     pub fn open(path: impl AsRef<Path>) -> Result<Self, EventStoreError> {
         let path = path.as_ref().to_owned();
         check_regular(&path)?;
@@ -80,27 +80,26 @@ impl EventReader {
         }
     }
 
-    /// Writes all events as a CSV log that `lightgcn prepare` reads, in the order of arrival, as they stood
-    /// at one moment. An event that stands for several has as many rows (of a fraction the nearest whole
-    /// number, at least 1, at most 100).
+    /// Writes a snapshot of all events as a CSV log that `lightgcn prepare` reads, in order of arrival. An event that
+    /// stands for several has as many rows (rounded, at least 1 and at most 100).
     ///
-    /// The column `event_number` makes rows distinct, so that the duplicates that `prepare` drops are events
-    /// that were exported twice, and no others.
+    /// The column `event_number` makes rows distinct, so that `prepare` drops as duplicates only events that were
+    /// exported twice.
     ///
     /// # Errors
-    /// [`EventStoreError::Io`] and [`EventStoreError::DiskFull`] where `out` cannot be written,
-    /// [`EventStoreError::Damaged`] where the store cannot be read.
+    /// [`EventStoreError::Io`] and [`EventStoreError::DiskFull`] if `out` cannot be written,
+    /// [`EventStoreError::Damaged`] if the store cannot be read.
     pub fn export(&self, out: impl Write) -> Result<ExportReport, EventStoreError> {
         export(&self.database, &self.path, out)
     }
 }
 
-/// Refuses what is there and is no regular file.
+/// Refuses an existing path that is not a regular file.
 pub(super) fn check_regular(path: &Path) -> Result<(), EventStoreError> {
     match std::fs::symlink_metadata(path) {
         Ok(metadata) if !metadata.is_file() => Err(EventStoreError::NotAStore {
             path: path.to_owned(),
-            detail: "it is no regular file".to_owned(),
+            detail: "not a regular file".to_owned(),
         }),
         _ => Ok(()),
     }
@@ -111,7 +110,7 @@ pub(super) fn export(
     path: &Path,
     out: impl Write,
 ) -> Result<ExportReport, EventStoreError> {
-    let fault = |error: redb::Error| EventStoreError::database("read", path, error);
+    let failed = |error: redb::Error| EventStoreError::database("read", path, error);
     let written = |error: csv::Error| {
         let error = std::io::Error::from(error);
         EventStoreError::io("write the export of", path, error)
@@ -124,7 +123,7 @@ pub(super) fn export(
             transaction.open_table(EVENTS)?,
         ))
     };
-    let (order, events) = read().map_err(fault)?;
+    let (order, events) = read().map_err(failed)?;
     let mut out = csv::Writer::from_writer(out);
     out.write_record(COLUMNS).map_err(written)?;
     let mut report = ExportReport {
@@ -133,18 +132,18 @@ pub(super) fn export(
         last: None,
         latest: None,
     };
-    for entry in order.iter().map_err(|error| fault(error.into()))? {
-        let (number, user) = entry.map_err(|error| fault(error.into()))?;
+    for entry in order.iter().map_err(|error| failed(error.into()))? {
+        let (number, user) = entry.map_err(|error| failed(error.into()))?;
         let (number, user) = (number.value(), user.value());
         let bytes = events.get((user, number));
-        let bytes = bytes.map_err(|error| fault(error.into()))?;
-        let bytes = bytes.ok_or_else(|| damaged(format!("event {number} is gone")))?;
+        let bytes = bytes.map_err(|error| failed(error.into()))?;
+        let bytes = bytes.ok_or_else(|| damaged(format!("event {number} is missing")))?;
         let event = decode(bytes.value()).map_err(damaged)?;
-        let seconds = event.time.unwrap_or_default();
+        let seconds = event.time.unwrap_or_defailed();
         let time = DateTime::from_timestamp(seconds, 0)
             .ok_or_else(|| damaged(format!("event {number} has the time {seconds}")))?;
         let time = time.format("%Y-%m-%d %H:%M:%S UTC").to_string();
-        let rows = event.count.round().clamp(1.0, MOST_ROWS) as u64;
+        let rows = event.count.round().clamp(1.0, MAX_ROWS) as u64;
         for row in 0..rows {
             let name = match row {
                 0 => number.to_string(),

@@ -1,4 +1,8 @@
-//! What users do while the service runs: where events go, and where they count from.
+//! What users do while the service runs: where events are stored and read.
+
+mod store;
+
+pub use store::{EventReader, EventStore, EventStoreConfig, EventStoreError, ExportReport};
 
 use lightgcn_recommend::ContextEvent;
 use serde::{Deserialize, Serialize};
@@ -7,24 +11,24 @@ use std::fmt;
 use std::sync::{PoisonError, RwLock};
 use thiserror::Error;
 
-/// One event as it is kept: checked, and with its time.
+/// A stored event: checked, and with its time.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct StoredEvent {
-    /// The user's id as the shop writes it.
+    /// The user's id in the log.
     pub user: String,
-    /// The item's id as the shop writes it; one that no model knows yet is kept for the next training.
+    /// The item's id in the log; an item that the model does not know yet is stored for the next training.
     pub item: String,
     /// The behavior's label in the log.
     pub behavior: String,
-    /// When it was, in seconds since 1970-01-01 UTC.
+    /// Its time, in seconds since 1970-01-01 UTC.
     pub time: i64,
-    /// How many such events it stands for: positive and finite.
+    /// How many events it stands for: positive and finite.
     pub count: f64,
 }
 
 impl StoredEvent {
-    /// The event as a question to the recommender has it.
+    /// The event in the form that a recommender takes.
     #[must_use]
     pub fn to_context(&self) -> ContextEvent {
         ContextEvent {
@@ -36,49 +40,49 @@ impl StoredEvent {
     }
 }
 
-/// Why events could not be kept.
+/// Why events could not be stored.
 #[derive(Debug, Error)]
 #[non_exhaustive]
 pub enum EventError {
-    /// The store holds as much as it may.
+    /// The store has reached its limit.
     #[error(
-        "the event store is full ({limit} events); export its events and start anew, or raise its limit"
+        "the event store is full ({limit} events); export and prune its events, or raise its limit"
     )]
     Full {
-        /// How many events it may hold.
+        /// The most events it may hold.
         limit: usize,
     },
-    /// The store failed; nothing of the batch was kept.
+    /// The store failed; no event of the batch was stored.
     #[error("the event store failed: {detail}")]
     Store {
-        /// What failed, and how to fix it.
+        /// What failed and how to fix it.
         detail: String,
     },
 }
 
-/// A place that keeps events and knows the latest of each user.
+/// A store of events that knows the latest events of each user.
 ///
-/// The service checks events before it hands them over, calls both methods off its asynchronous threads,
-/// and from several threads at once.
+/// The service checks events before it appends them. It calls both methods from several threads at once, none of
+/// which runs asynchronous tasks.
 pub trait EventSink: fmt::Debug + Send + Sync + 'static {
-    /// Keeps all of `events` or, where it fails, none. When it returns, they are as safe as the sink makes
-    /// them, and [`EventSink::of_user`] has them.
+    /// Stores all of `events` or, on failure, none. When it returns, they are as durable as the sink makes them,
+    /// and [`EventSink::of_user`] returns them.
     ///
     /// # Errors
-    /// [`EventError`] if they cannot be kept.
+    /// [`EventError`] if they cannot be stored.
     fn append(&self, events: &[StoredEvent]) -> Result<(), EventError>;
 
-    /// The latest events of a user that answers shall count, in the order of their arrival; empty for one
-    /// without any. It must be quick: every question for the user asks.
+    /// The latest events of a user that answers take into account, in order of arrival. It must be fast: every
+    /// request for the user calls it.
     fn of_user(&self, user: &str) -> Vec<ContextEvent>;
 }
 
-/// Events in memory alone: they count at once and are gone when the process ends.
+/// Events in memory: they take effect at once and are lost when the process ends.
 #[derive(Debug)]
 pub struct MemoryEvents {
-    /// The most events kept of one user; older ones make room.
+    /// The most events stored per user; older ones make room.
     per_user: usize,
-    /// The most events kept in all.
+    /// The most events stored in total.
     limit: usize,
     kept: RwLock<Kept>,
 }
@@ -90,7 +94,7 @@ struct Kept {
 }
 
 impl MemoryEvents {
-    /// An empty store that keeps the latest `per_user` events of each user, and `limit` in all.
+    /// An empty store for the latest `per_user` events of each user, and at most `limit` in total.
     #[must_use]
     pub fn new(per_user: usize, limit: usize) -> Self {
         Self {
@@ -102,7 +106,7 @@ impl MemoryEvents {
 }
 
 impl Default for MemoryEvents {
-    /// The latest 200 events of each user, a million in all.
+    /// Stores the latest 200 events of each user, and at most a million in total.
     fn default() -> Self {
         Self::new(200, 1_000_000)
     }
@@ -157,7 +161,7 @@ mod tests {
     }
 
     #[test]
-    fn the_latest_of_each_user_are_kept() {
+    fn the_latest_events_of_each_user_are_stored() {
         let sink = MemoryEvents::new(2, 100);
         sink.append(&[event("ann", "glove"), event("bob", "mug")])
             .unwrap();
@@ -171,7 +175,7 @@ mod tests {
     }
 
     #[test]
-    fn a_full_store_keeps_nothing_of_a_batch() {
+    fn a_full_store_rejects_the_whole_batch() {
         let sink = MemoryEvents::new(10, 2);
         sink.append(&[event("ann", "glove")]).unwrap();
         let error = sink

@@ -1,44 +1,44 @@
-//! Which folders a model may be loaded from.
+//! From a model's name to its folder, never outside the folder of models.
 
-use crate::ServeError;
+use crate::error::ServeError;
 use std::path::{Path, PathBuf};
 
-/// Parts of a name at most.
-const MOST_PARTS: usize = 8;
-/// Bytes of a part at most, as file systems have it.
-const MOST_BYTES: usize = 255;
+/// The most parts of a name.
+const MAX_PARTS: usize = 8;
+/// The most bytes of a part, as on most file systems.
+const MAX_BYTES: usize = 255;
 
-/// The folder of the artifact `name` within `root`: parts of plain letters with `/` between, and no link
-/// on the way, so that nothing outside is read.
+/// The folder of the artifact `name` in `root`. A name has parts of letters, digits, `.`, `_` and `-`, separated
+/// by `/`; no part may be a symbolic link, so that nothing outside `root` is read.
 pub(crate) fn resolve(root: &Path, name: &str) -> Result<PathBuf, ServeError> {
-    let fault = |detail: String| ServeError::ModelName {
-        name: name.chars().take(MOST_BYTES).collect(),
+    let invalid = |detail: String| ServeError::ModelName {
+        name: name.chars().take(MAX_BYTES).collect(),
         detail,
     };
     let parts: Vec<&str> = name.split('/').collect();
-    if parts.len() > MOST_PARTS {
-        return Err(fault(format!("it has more than {MOST_PARTS} parts")));
+    if parts.len() > MAX_PARTS {
+        return Err(invalid(format!("it has more than {MAX_PARTS} parts")));
     }
     let mut path = root.to_owned();
     for part in parts {
         let plain = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'_' | b'-');
         if part.is_empty()
-            || part.len() > MOST_BYTES
+            || part.len() > MAX_BYTES
             || part.starts_with('.')
             || !part.bytes().all(plain)
         {
-            return Err(fault(
-                "give a name within the folder of models, of letters, digits, '.', '_' and '-', none of \
-                 whose parts begins with '.'"
+            return Err(invalid(
+                "use letters, digits, '.', '_' and '-', and '/' between parts; no part may be empty or start \
+                 with '.'"
                     .to_owned(),
             ));
         }
         path.push(part);
-        // This does not follow links.
+        // Does not follow symbolic links.
         let metadata =
-            std::fs::symlink_metadata(&path).map_err(|error| fault(error.to_string()))?;
+            std::fs::symlink_metadata(&path).map_err(|error| invalid(error.to_string()))?;
         if !metadata.is_dir() {
-            return Err(fault(format!("{part} is no folder, or a link to one")));
+            return Err(invalid(format!("{part} is not a folder")));
         }
     }
     Ok(path)
@@ -49,7 +49,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_plain_folders_within_the_root_are_found() {
+    fn only_folders_inside_the_root_resolve() {
         let root = tempfile::tempdir().unwrap();
         let outside = tempfile::tempdir().unwrap();
         std::fs::create_dir_all(root.path().join("weekly/monday-1")).unwrap();

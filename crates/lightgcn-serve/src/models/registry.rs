@@ -1,19 +1,19 @@
-//! The models in memory, and which of them answers.
+//! The models in memory, and which of them is active.
 
-use crate::ServeError;
-use crate::model::Model;
-use crate::names::resolve;
+use super::Model;
+use super::model_path::resolve;
+use crate::error::ServeError;
 use arc_swap::ArcSwap;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-/// The models in memory. Reading the one in use takes no lock; loading and switching go one after the other.
+/// The models in memory. Reading the active one takes no lock; loads and switches run one at a time.
 #[derive(Debug)]
 pub(crate) struct Registry {
     active: ArcSwap<Model>,
-    /// The latest used first; the first is the active one.
+    /// Most recently used first; the first is the active one.
     loaded: Mutex<Vec<Arc<Model>>>,
-    /// Where models may be loaded from; none where nothing may be.
+    /// Where models may be loaded from; none if nowhere.
     root: Option<PathBuf>,
     keep: usize,
 }
@@ -29,7 +29,7 @@ impl Registry {
         }
     }
 
-    /// The model that answers now. Who holds it finishes with it, whatever is switched meanwhile.
+    /// The active model. A request keeps the one it started with, even if models are switched meanwhile.
     pub(crate) fn active(&self) -> Arc<Model> {
         self.active.load_full()
     }
@@ -39,15 +39,14 @@ impl Registry {
         self.lock().clone()
     }
 
-    /// Reads, checks and warms the artifact of that name, then switches to it. Where that fails, nothing has
-    /// changed.
+    /// Reads, checks and warms the artifact of that name, then switches to it. On failure nothing changes.
     pub(crate) fn load(&self, name: &str) -> Result<Arc<Model>, ServeError> {
         let root = self.root.as_deref().ok_or_else(|| ServeError::ModelName {
             name: name.to_owned(),
-            detail: "this service has no folder of models; give admin.models".to_owned(),
+            detail: "this service has no folder of models; set admin.models".to_owned(),
         })?;
         let path = resolve(root, name)?;
-        // One at a time: two would need the memory of both.
+        // One load at a time: two would need memory for both.
         let mut loaded = self.lock();
         let model = Arc::new(Model::open(&path)?);
         loaded.retain(|known| known.version != model.version);
@@ -65,8 +64,8 @@ impl Registry {
         Ok(self.switch(&mut loaded, model))
     }
 
-    /// Switches to a model that was handed over.
-    pub(crate) fn hand_over(&self, model: Model) -> Arc<Model> {
+    /// Adds a model and switches to it.
+    pub(crate) fn insert(&self, model: Model) -> Arc<Model> {
         let mut loaded = self.lock();
         loaded.retain(|known| known.version != model.version);
         self.switch(&mut loaded, Arc::new(model))

@@ -1,0 +1,146 @@
+//! The configuration from a file's table, with the environment over it.
+
+use crate::config::ServeConfig;
+use crate::error::{ConfigIssue, ServeError};
+use serde::Deserialize;
+use toml::{Table, Value};
+
+/// What the names of our environment variables start with.
+const PREFIX: &str = "LIGHTGCN_SERVE_";
+/// What separates a table from its key in such a name.
+const SEPARATOR: &str = "__";
+
+impl ServeConfig {
+    /// The configuration of a TOML table, overridden by environment variables: `LIGHTGCN_SERVE_BIND` is the
+    /// key `bind`, `LIGHTGCN_SERVE_LIMITS__BODY_BYTES` the key `body_bytes` of `[limits]`, and
+    /// `LIGHTGCN_SERVE_ADMIN__TOKEN` the admin token. Variables with other prefixes are ignored.
+    ///
+    /// # Errors
+    /// [`ServeError::Config`] for an unknown key or an invalid value, in the file or in the environment. The
+    /// message does not contain the value of a variable, since it may be a secret.
+    pub fn from_layers(
+        table: Table,
+        environment: impl IntoIterator<Item = (String, String)>,
+    ) -> Result<Self, ServeError> {
+        let mut config = read(&table)?;
+        let mut layered = table;
+        let mut variables: Vec<(String, String)> = environment
+            .into_iter()
+            .filter(|(name, _)| name.starts_with(PREFIX))
+            .collect();
+        variables.sort();
+        for (name, text) in variables {
+            (layered, config) = with_variable(&layered, &name, text).ok_or_else(|| {
+                let problem = "not a key of the service, or a value that does not fit it";
+                invalid(name, problem)
+            })?;
+        }
+        Ok(config)
+    }
+}
+
+fn invalid(key: impl Into<String>, problem: impl Into<String>) -> ServeError {
+    ServeError::Config {
+        issues: vec![ConfigIssue::new(key, problem)],
+    }
+}
+
+fn read(table: &Table) -> Result<ServeConfig, ServeError> {
+    ServeConfig::deserialize(Value::Table(table.clone()))
+        .map_err(|error| invalid("serve", error.message()))
+}
+
+/// The table and its configuration with a variable set; none if no reading of the variable fits.
+fn with_variable(table: &Table, name: &str, text: String) -> Option<(Table, ServeConfig)> {
+    let key = name[PREFIX.len()..].to_ascii_lowercase();
+    let parts: Vec<&str> = key.split(SEPARATOR).collect();
+    // As a string first, so that a token of digits stays one; then as TOML.
+    let as_toml = format!("value = {text}").parse::<Table>().ok();
+    let candidates = [
+        Some(Value::String(text)),
+        as_toml.and_then(|mut table| table.remove("value")),
+    ];
+    candidates.into_iter().flatten().find_map(|value| {
+        let mut with = table.clone();
+        set(&mut with, &parts, value)?;
+        let config = read(&with).ok()?;
+        Some((with, config))
+    })
+}
+
+/// Sets a nested key; none if a part of it is not a table.
+fn set(table: &mut Table, parts: &[&str], value: Value) -> Option<()> {
+    let (first, rest) = parts.split_first()?;
+    if rest.is_empty() {
+        table.insert((*first).to_owned(), value);
+        return Some(());
+    }
+    let next = table
+        .entry(*first)
+        .or_insert_with(|| Value::Table(Table::new()));
+    set(next.as_table_mut()?, rest, value)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Token;
+
+    fn layered(text: &str, variables: &[(&str, &str)]) -> Result<ServeConfig, ServeError> {
+        let variables = variables
+            .iter()
+            .map(|(name, value)| (format!("LIGHTGCN_{name}"), (*value).to_owned()));
+        ServeConfig::from_layers(text.parse().unwrap(), variables)
+    }
+
+    #[test]
+    fn the_environment_overrides_the_file() {
+        let file = "workers = 3\nqueue = 9\n[limits]\nk = 50\nbatch = 7";
+        let config = layered(
+            file,
+            &[
+                ("SERVE_WORKERS", "5"),
+                ("SERVE_BIND", "127.0.0.1:99"),
+                ("SERVE_PAGE", "false"),
+                ("SERVE_CORS_ORIGINS", "['https://shop.example']"),
+                ("SERVE_HEADER_TIMEOUT_SECONDS", "2.5"),
+                ("SERVE_LIMITS__K", "60"),
+                ("SERVE_ADMIN__TOKEN", "12345678901234567890"),
+                ("SEED", "not ours"),
+            ],
+        );
+        let config = config.unwrap();
+        assert_eq!((config.workers, config.queue, config.page), (5, 9, false));
+        assert_eq!((config.limits.k, config.limits.batch), (60, 7));
+        assert_eq!(
+            (config.bind.port(), config.header_timeout_seconds),
+            (99, 2.5)
+        );
+        assert_eq!(config.cors_origins, ["https://shop.example"]);
+        assert_eq!(config.admin.token, Some(Token::new("12345678901234567890")));
+    }
+
+    #[test]
+    fn a_bad_variable_is_named_and_its_value_not_shown() {
+        for (name, value) in [
+            ("SERVE_WORKERS", "secret"),
+            ("SERVE_WORKER", "1"),
+            ("SERVE_WORKERS__K", "1"),
+            ("SERVE_LIMITS__K", "-1"),
+            ("SERVE_", "1"),
+            ("SERVE_PAGE", "secret\nworkers = 1"),
+        ] {
+            let error = layered("", &[(name, value)]).unwrap_err();
+            assert!(!error.to_string().contains("secret"), "{error}");
+            let ServeError::Config { issues } = error else {
+                panic!("{error}");
+            };
+            assert_eq!(issues.len(), 1);
+            assert_eq!(issues[0].key, format!("LIGHTGCN_{name}"));
+        }
+        assert!(matches!(
+            layered("bond = 3", &[]),
+            Err(ServeError::Config { .. })
+        ));
+    }
+}

@@ -1,0 +1,106 @@
+//! Query parameters that several routes share.
+
+use crate::api_error::ApiError;
+use crate::config::Limits;
+use serde::Deserialize;
+
+/// The length of a list by default.
+pub(super) fn default_k() -> usize {
+    20
+}
+
+/// The most results of a search.
+const MAX_FOUND: usize = 200;
+
+/// A search by a part of an id or a label, for the page.
+#[derive(Debug, Deserialize, utoipa::IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub(crate) struct SearchQuery {
+    /// The text to search for; empty finds everything.
+    #[serde(default)]
+    q: String,
+    /// The most results, up to 200. Default: 20.
+    #[serde(default = "default_k")]
+    #[param(required = false)]
+    pub(super) limit: usize,
+}
+
+impl SearchQuery {
+    /// What to search for, within the limits.
+    pub(super) fn needle(&self, limits: &Limits) -> Result<Needle, ApiError> {
+        limits.check_text("q", &self.q)?;
+        if !(1..=MAX_FOUND).contains(&self.limit) {
+            let limit = self.limit;
+            let message = format!("limit is {limit}; it must be between 1 and {MAX_FOUND}");
+            return Err(ApiError::bad("bad_query", message));
+        }
+        Ok(Needle::new(&self.q))
+    }
+}
+
+/// A text to find within others, ignoring case.
+pub(super) struct Needle {
+    lower: String,
+    has_letters: bool,
+}
+
+impl Needle {
+    fn new(text: &str) -> Self {
+        let lower = text.trim().to_lowercase();
+        Self {
+            has_letters: lower.chars().any(char::is_alphabetic),
+            lower,
+        }
+    }
+
+    pub(super) fn is_in(&self, name: &str) -> bool {
+        match self.has_letters {
+            true => name.to_lowercase().contains(&self.lower),
+            false => name.contains(&self.lower),
+        }
+    }
+}
+
+/// Defines a query with the four parameters that filter items beside its own, and how to read the filter. Serde can
+/// flatten no numbers out of a query and knows no unknown keys then, so the fields are repeated.
+macro_rules! filtered_query {
+    ($(#[$meta:meta])* $name:ident { $($(#[$attribute:meta])* $field:ident: $kind:ty,)* }) => {
+        $(#[$meta])*
+        #[derive(Debug, serde::Deserialize, utoipa::IntoParams)]
+        #[serde(deny_unknown_fields)]
+        #[into_params(parameter_in = Query)]
+        pub(crate) struct $name {
+            /// The most items. Default: 20.
+            #[serde(default = "crate::routes::query::default_k")]
+            #[param(required = false)]
+            k: usize,
+            $($(#[$attribute])* $field: $kind,)*
+            /// Only items of these categories; may be repeated.
+            #[serde(default)]
+            #[param(required = false)]
+            category: Vec<String>,
+            /// Only items of these brands; may be repeated.
+            #[serde(default)]
+            #[param(required = false)]
+            brand: Vec<String>,
+            /// The lowest price.
+            price_min: Option<f64>,
+            /// The highest price.
+            price_max: Option<f64>,
+        }
+
+        impl $name {
+            fn take_filter(&mut self) -> lightgcn_recommend::ItemFilter {
+                lightgcn_recommend::ItemFilter {
+                    categories: std::mem::take(&mut self.category),
+                    brands: std::mem::take(&mut self.brand),
+                    price_min: self.price_min,
+                    price_max: self.price_max,
+                    ..lightgcn_recommend::ItemFilter::default()
+                }
+            }
+        }
+    };
+}
+pub(super) use filtered_query;
