@@ -258,7 +258,7 @@ describe("composing", () => {
     "a new user from items",
     use(async (page) => {
       await page.goto(base);
-      await page.getByRole("button", { name: "New user" }).click();
+      await page.getByRole("button", { name: "New user", exact: true }).click();
       await page.getByRole("heading", { name: "A new user" }).waitFor();
       const { items } = await json(base, "v1/items?q=&limit=2");
       const field = page.getByRole("combobox", { name: "Item of the event to add" });
