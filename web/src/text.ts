@@ -25,8 +25,6 @@ export function score(value: number): string {
 }
 
 export const signed = (value: number) => (value > 0 ? `+${score(value)}` : score(value));
-export const percent = (share: number) =>
-  `${(100 * share).toFixed(Math.abs(share) < 0.0995 ? 1 : 0)} %`.replace("-", "\u2212");
 export const plural = (n: number, one: string, many = `${one}s`) => `${count(n)} ${n === 1 ? one : many}`;
 
 export const spaced = (label: string) => label.replaceAll("_", " ");

@@ -13,12 +13,12 @@ interface Props {
 }
 
 const HIDE: { value: Hide; label: string }[] = [
-  { value: "bought", label: "Bought items" },
-  { value: "seen", label: "Seen items" },
+  { value: "bought", label: "Bought" },
+  { value: "seen", label: "Seen" },
   { value: "nothing", label: "Nothing" },
 ];
 
-const percent = (value: number) => `${Math.round(100 * value)} %`;
+const percent = (value: number) => `${Math.round(100 * value)}%`;
 
 export function Controls({ route, navigate, model }: Props) {
   const tune = (change: Partial<Route>) => navigate(change, false);
@@ -69,7 +69,7 @@ export function Controls({ route, navigate, model }: Props) {
         />
         <Slider
           label="Diversity"
-          hint="0 % ranks by score alone; higher values prefer items that differ from those above them"
+          hint="0% ranks by score alone; higher values prefer items that differ from those above them"
           min={0}
           max={1}
           step={0.05}

@@ -20,7 +20,7 @@ export function UserPicker({ route, navigate }: { route: Route; navigate: Naviga
           aria-pressed={!isNew}
           onClick={() => isNew && navigate({ user: null, events: [], item: null })}
         >
-          From the shop
+          Known user
         </button>
         <button
           type="button"

@@ -139,7 +139,7 @@ pub(super) fn export(
         let bytes = bytes.map_err(|error| failed(error.into()))?;
         let bytes = bytes.ok_or_else(|| damaged(format!("event {number} is missing")))?;
         let event = decode(bytes.value()).map_err(damaged)?;
-        let seconds = event.time.unwrap_or_defailed();
+        let seconds = event.time.unwrap_or_default();
         let time = DateTime::from_timestamp(seconds, 0)
             .ok_or_else(|| damaged(format!("event {number} has the time {seconds}")))?;
         let time = time.format("%Y-%m-%d %H:%M:%S UTC").to_string();
