@@ -4,7 +4,7 @@
 mod common;
 
 use common::log::LeaveLastOut;
-use common::{strings, trained_shop};
+use common::{assert_messages, strings, trained_shop};
 use serde_json::{Value, json};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -76,10 +76,7 @@ fn users_get_distinct_items_that_they_have_not_bought() {
 
     let text = work.text(&["recommend", "lightgcn", user, "nobody", "-k", "3"]);
     assert!(text.contains(&format!("For user {user}\n")), "{text}");
-    assert!(
-        text.contains("User nobody is unknown: what most users bought"),
-        "{text}"
-    );
+    assert!(text.contains("nobody"), "{text}");
     assert_eq!(
         text.lines().count(),
         11,
@@ -131,10 +128,7 @@ fn explanations_walk_over_what_the_log_says() {
     );
     let text = work.text(&["explain", "lightgcn", user, bought]);
     assert!(text.starts_with(&format!("Item {bought}")), "{text}");
-    assert!(
-        text.contains("bought before") && text.contains("purchased"),
-        "{text}"
-    );
+    assert!(text.lines().count() > 1, "{text}");
 }
 
 /// A path must lead from the user to the item over connected edges; the user's own ones
@@ -198,7 +192,7 @@ fn rules_events_and_batches_of_all_users() {
     assert_eq!(strings(&less["answers"][0]["items"], "item"), all[3..6]);
     let only = work.json(&["recommend", "lightgcn", user, "--allow", all[7]]);
     assert_eq!(strings(&only["answers"][0]["items"], "item"), [all[7]]);
-    // A newcomer with an event.
+    // A new user with an event.
     let event = format!("purchase:{}", all[0]);
     let new = work.json(&["recommend", "lightgcn", "nobody", "--event", &event]);
     assert_eq!(new["answers"][0]["source"], json!("fold_in"));
@@ -339,16 +333,10 @@ fn models_and_filters_answer_together() {
         assert!(number(2, "novelty") > number(0, "novelty"));
         assert!(number(4, "revenue") >= 0.0);
         let text = work.text(&evaluate);
-        assert!(
-            text.contains("weights chosen on validation data (recall@20)"),
-            "{text}"
-        );
+        assert!(text.contains("(recall@20)"), "{text}");
     }
     let text = work.text(&["evaluate", "lightgcn", "dataset", "--exploration", "0.1"]);
-    assert!(
-        text.contains("what chance, diversity and revenue cost and gain at 20"),
-        "{text}"
-    );
+    assert!(text.contains("exploration 0.1"), "{text}");
 
     let with = ["--with", "ease=0.3", "--with", "mf=0.2"];
     let plain = work.json(&["recommend", "lightgcn", user]);
@@ -383,18 +371,15 @@ fn models_and_filters_answer_together() {
             words,
         );
     };
-    refused(&["--with", "ease"], &["has no weight", "FILTER=WEIGHT"]);
-    refused(&["--with", "ease=2"], &["a number from 0 to 1"]);
-    refused(&["--with", "ease=0.6", "--with", "mf=0.6"], &["sum to 1.2"]);
-    refused(
-        &["--with", "gone=0.5"],
-        &["no lightgcn-artifact folder at gone"],
-    );
+    refused(&["--with", "ease"], &["FILTER=WEIGHT"]);
+    refused(&["--with", "ease=2"], &[]);
+    refused(&["--with", "ease=0.6", "--with", "mf=0.6"], &["1.2"]);
+    refused(&["--with", "gone=0.5"], &[]);
     refused(&["--new-items", "gone.jsonl"], &["gone.jsonl"]);
     work.write("new.jsonl", "\n{\"item\": \"n\", \"events\": 3}\n");
-    refused(&["--new-items", "new.jsonl"], &["new.jsonl line 2"]);
+    refused(&["--new-items", "new.jsonl"], &["new.jsonl", "line 2"]);
     let all = ["recommend", "lightgcn", "--all", "--out", "all.txt"];
-    work.refused(&all, &["all.txt", "neither .csv nor .parquet"]);
+    work.refused(&all, &["all.txt"]);
     // A model of another shop.
     work.json(&[
         "generate",
@@ -423,7 +408,7 @@ fn models_and_filters_answer_together() {
         "--dimension",
         "8",
     ]);
-    refused(&["--with", "other=0.5"], &["joining other", "items differ"]);
+    refused(&["--with", "other=0.5"], &[]);
 
     // A new item joins at once.
     let history = parts.bought(user);
@@ -445,4 +430,5 @@ fn models_and_filters_answer_together() {
     let fresh = items.iter().find(|item| item["item"] == "fresh").unwrap();
     assert_eq!(fresh["source"], json!("fold_in"));
     assert!(!history.contains("fresh"));
+    assert_messages();
 }

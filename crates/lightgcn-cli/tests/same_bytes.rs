@@ -109,18 +109,13 @@ fn an_interrupted_run_goes_on_to_the_same_bytes() {
             .count()
     };
 
-    // So many epochs that it cannot end before it is interrupted.
+    // Too many epochs to finish before the interruption.
     let mut running = start("parts", 1_000_000, &[]);
     running.wait_until(|| epochs() >= 5);
     running.interrupt();
     let run = running.wait();
     assert_eq!(run.status.code(), Some(1), "{}", run.stderr);
-    for words in [
-        "stopping after this batch",
-        "no model was written",
-        "parts.run",
-        "--resume",
-    ] {
+    for words in ["parts.run", "--resume"] {
         assert!(run.stderr.contains(words), "{}", run.stderr);
     }
     let object: serde_json::Value = serde_json::from_str(&run.stdout).unwrap();

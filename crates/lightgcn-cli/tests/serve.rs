@@ -3,7 +3,7 @@
 
 mod common;
 
-use common::{Workplace, trained_shop};
+use common::{Workplace, assert_messages, trained_shop};
 use serde_json::Value;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
@@ -135,7 +135,7 @@ fn a_trained_model_is_served_until_the_signal() {
     assert_eq!(answer["items"], printed["answers"][0]["items"]);
     assert_eq!(answer["model_version"], serving.listening["model_version"]);
     assert!(serving.get("/").contains("<html"));
-    // The run's record stands beside the model.
+    // The run's record is beside the model.
     let model = body(&serving.get("/v1/model"));
     assert!(
         !model["figures"]["curve"].as_array().unwrap().is_empty(),
@@ -184,13 +184,13 @@ fn flags_are_over_the_environment_and_that_over_the_file() {
     let serving = Serving::start(&work.path(""), &given, &[("LIGHTGCN_SERVE_LIMITS__K", "2")]);
     assert!(serving.get("/v1/popular?k=2").starts_with("HTTP/1.1 200"));
     let reply = serving.get("/v1/popular?k=3");
-    assert!(reply.contains("between 1 and 2"), "{reply}");
+    assert!(reply.starts_with("HTTP/1.1 400"), "{reply}");
     serving.signal("-INT");
     assert_eq!(serving.end().0, Some(0));
 }
 
 #[test]
-fn what_cannot_be_served_is_told() {
+fn unusable_services_are_errors() {
     let mut work = Workplace::new();
     work.refused(&["serve", "nowhere"], &["nowhere"]);
     work.refused(&["serve", "nowhere", "--bind", "here"], &["here"]);
@@ -207,4 +207,5 @@ fn what_cannot_be_served_is_told() {
     work.environment
         .insert("LIGHTGCN_SERVE_QUEUE", "many".to_owned());
     work.refused(&["serve", "nowhere"], &["LIGHTGCN_SERVE_QUEUE"]);
+    assert_messages();
 }

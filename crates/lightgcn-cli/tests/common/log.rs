@@ -22,7 +22,7 @@ pub(crate) struct Log {
 pub(crate) struct LeaveLastOut {
     /// The events that train.
     pub(crate) train: Vec<Event>,
-    /// The test item of each user of whom, and of which, training knows.
+    /// The test item of each user, if training knows both.
     pub(crate) test: BTreeMap<String, String>,
 }
 

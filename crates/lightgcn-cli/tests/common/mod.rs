@@ -1,10 +1,11 @@
-//! What the tests of the command share: a place to work in, runs of the command, and a small shop.
+//! Shared by the command's tests: a working folder, runs of the command, and a small shop.
 #![allow(dead_code, reason = "each test file uses a part")]
 
 pub(crate) mod log;
 
 use log::{LeaveLastOut, Log};
 use serde_json::Value;
+use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
@@ -12,26 +13,46 @@ use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
 use tempfile::TempDir;
 
-/// Far more than any run of these tests takes: whatever is not done by then hangs.
+/// Far more than any run takes: what is not done by then hangs.
 const LONGEST_RUN: Duration = Duration::from_secs(300);
 
-/// A folder of its own, in which the command is run.
+thread_local! {
+    /// The failed commands of this test and their messages.
+    static MESSAGES: RefCell<Vec<String>> = const { RefCell::new(Vec::new()) };
+}
+
+/// Compares the messages of all failures of this test so far with `tests/snapshots`, the one place where
+/// the wording is reviewed. After a change, run the tests with `INSTA_UPDATE=always`.
+pub(crate) fn assert_messages() {
+    let messages = MESSAGES.with_borrow(|messages| messages.join("\n"));
+    let thread = std::thread::current();
+    let test = thread.name().expect("tests run in named threads");
+    insta::with_settings!({
+        snapshot_path => "../snapshots",
+        prepend_module_to_snapshot => false,
+        omit_expression => true,
+    }, {
+        insta::assert_snapshot!(format!("{}__{test}", env!("CARGO_CRATE_NAME")), messages);
+    });
+}
+
+/// A temporary folder in which the command runs.
 pub(crate) struct Workplace {
     folder: TempDir,
-    /// What runs print; outside the workplace, so that its listing shows the command's work alone.
+    /// The output of runs, outside the folder so that its listing shows only the command's work.
     printed: TempDir,
-    /// Variables that every run is given.
+    /// Environment variables of every run.
     pub(crate) environment: BTreeMap<&'static str, String>,
 }
 
-/// What came of a run.
+/// The result of a run.
 pub(crate) struct Run {
     pub(crate) status: ExitStatus,
     pub(crate) stdout: String,
     pub(crate) stderr: String,
 }
 
-/// A run that is under way.
+/// A run in progress.
 pub(crate) struct Running {
     child: Child,
     stdout: PathBuf,
@@ -117,12 +138,12 @@ impl Workplace {
         }
     }
 
-    /// Runs the command to its end.
+    /// Runs the command to the end.
     pub(crate) fn run(&self, arguments: &[&str]) -> Run {
         self.start(arguments).wait()
     }
 
-    /// Runs the command, which must succeed; what it prints.
+    /// Runs the command, which must succeed, and returns what it prints.
     pub(crate) fn text(&self, arguments: &[&str]) -> String {
         let run = self.run(arguments);
         assert!(run.status.success(), "{arguments:?}: {}", run.stderr);
@@ -138,11 +159,12 @@ impl Workplace {
         object
     }
 
-    /// Runs the command with `--json`, which must fail, say each of `words` on standard error and
-    /// in the one JSON object on standard output, and leave nothing behind.
-    pub(crate) fn refused(&self, arguments: &[&str], words: &[&str]) -> String {
+    /// Runs the command with `--json`. It must fail with an error that has each of `fields` (a file, a
+    /// line, a column, an option, an id), both on standard error and in the one JSON object on
+    /// standard output, and leave nothing behind. The wording is reviewed by [`assert_messages`].
+    pub(crate) fn refused(&self, arguments: &[&str], fields: &[&str]) -> String {
         let before = self.listing();
-        let error = self.fails(arguments, words);
+        let error = self.fails(arguments, fields);
         assert_eq!(
             self.listing(),
             before,
@@ -151,8 +173,8 @@ impl Workplace {
         error
     }
 
-    /// As [`Workplace::refused`], but something may be left behind.
-    pub(crate) fn fails(&self, arguments: &[&str], words: &[&str]) -> String {
+    /// Like [`Workplace::refused`], but may leave something behind.
+    pub(crate) fn fails(&self, arguments: &[&str], fields: &[&str]) -> String {
         let run = self.run(&[arguments, &["--json"]].concat());
         let code = run.status.code();
         assert!(
@@ -169,11 +191,16 @@ impl Workplace {
             .unwrap_or_else(|error| panic!("{arguments:?}: {error}: {}", run.stdout));
         assert_eq!(object.as_object().unwrap().len(), 1, "{object}");
         let error = object["error"].as_str().unwrap();
-        for word in words {
+        for field in fields {
             for text in [error, &run.stderr] {
-                assert!(text.contains(word), "{arguments:?}: no {word:?} in: {text}");
+                assert!(
+                    text.contains(field),
+                    "{arguments:?}: no {field:?} in: {text}"
+                );
             }
         }
+        let message = format!("$ lightgcn {}\n{error}\n", arguments.join(" "));
+        MESSAGES.with_borrow_mut(|messages| messages.push(message));
         error.to_owned()
     }
 }
