@@ -13,7 +13,9 @@ use clap::Parser;
 use lightgcn::core::Split;
 use lightgcn::linear::{Filter, FilterConfigs};
 use lightgcn::prelude::*;
-use lightgcn::recommend::{BlendRanker, LinearRanker, Scorer, choose_weight};
+use lightgcn::recommend::{
+    EnsembleRanker, Fusion, LinearRanker, Member, Scorer, WeightOptions, choose_weights,
+};
 use lightgcn::store::Storage;
 use lightgcn::train::{EndReason, LayerWeightChoice, LossConfig, Schedule, SoftmaxConfig};
 use std::path::PathBuf;
@@ -92,12 +94,12 @@ struct Args {
     /// Also report a linear filter: item-knn, rp3beta, ease, gf-cf, chebyshev or svd
     #[arg(long)]
     filter: Option<Filter>,
-    /// Report the last model blended with the filter at this weight
+    /// Report an ensemble of the last model and the filter, which has this weight
     #[arg(long, requires = "filter")]
-    blend_weight: Option<f64>,
+    filter_weight: Option<f64>,
     /// Choose that weight on the validation pairs, and print every candidate's figure
-    #[arg(long, requires = "filter", conflicts_with = "blend_weight")]
-    blend: bool,
+    #[arg(long, requires = "filter", conflicts_with = "filter_weight")]
+    choose_weight: bool,
     /// Train through autodiff even if fused steps are possible
     #[arg(long)]
     autodiff: bool,
@@ -173,8 +175,8 @@ fn main() -> anyhow::Result<()> {
         "a schedule that falls has one end: name one epoch in --report-at"
     );
     anyhow::ensure!(
-        !args.blend || args.valid.is_some(),
-        "--blend chooses on validation pairs: name them by --valid, or give --blend-weight"
+        !args.choose_weight || args.valid.is_some(),
+        "--choose-weight needs validation pairs: name them by --valid, or give --filter-weight"
     );
     let temporary = tempfile::tempdir()?;
     let folder = args
@@ -226,9 +228,18 @@ fn main() -> anyhow::Result<()> {
             FilterConfigs::default().fit(filter, &split.train)?,
             &split.train,
         );
-        if let Some(weight) = blend_weight(&args, model, &partner, split)? {
-            let blend = BlendRanker::new(model, &partner, weight)?;
-            evaluations.push(evaluate_test(&blend, &split.train, &split.test, &options)?);
+        if let Some(weight) = filter_weight(&args, model, &partner, split)? {
+            let members: Vec<Member<'_>> = vec![
+                (Box::new(model), 1.0 - weight),
+                (Box::new(&partner), weight),
+            ];
+            let ensemble = EnsembleRanker::new(members, Fusion::Score)?;
+            evaluations.push(evaluate_test(
+                &ensemble,
+                &split.train,
+                &split.test,
+                &options,
+            )?);
         }
         evaluations.push(evaluate_test(
             &partner,
@@ -260,22 +271,21 @@ fn main() -> anyhow::Result<()> {
     Ok(())
 }
 
-/// The filter's weight in the blend: given, or chosen on the validation pairs.
-fn blend_weight(
+/// The weight of the filter in the ensemble: given, or chosen on the validation pairs.
+fn filter_weight(
     args: &Args,
     model: &dyn Scorer,
-    partner: &dyn Scorer,
+    filter: &dyn Scorer,
     split: &Split,
 ) -> anyhow::Result<Option<f64>> {
-    if !args.blend {
-        return Ok(args.blend_weight);
+    if !args.choose_weight {
+        return Ok(args.filter_weight);
     }
-    let candidates: Vec<f64> = (0..=20).map(|n| f64::from(n) / 20.0).collect();
+    let options = WeightOptions::default();
     let (train, validation) = (&split.train, &split.validation);
-    let metric = Metric::Recall;
-    let choice = choose_weight(model, partner, train, validation, &candidates, metric, 20)?;
-    for (weight, figure) in &choice.figures {
-        println!("weight {weight:.2} validation recall@20 {figure:.4}");
+    let choice = choose_weights(&[model, filter], train, validation, &options)?;
+    for (weights, figure) in &choice.figures {
+        println!("weight {:.2} validation recall@20 {figure:.4}", weights[1]);
     }
-    Ok(Some(choice.weight))
+    Ok(Some(choice.weights[1]))
 }

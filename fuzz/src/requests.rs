@@ -45,7 +45,7 @@ fn explain(recommender: &Recommender, json: &[u8]) {
     };
     if let Ok(explanation) = recommender.explain_request(&request) {
         let parts: f64 = explanation.contributions.iter().map(|c| c.value).sum();
-        let own = explanation.own_taste.map_or(0.0, |part| part.value);
+        let own = explanation.self_contribution.map_or(0.0, |part| part.value);
         assert!((parts + own + explanation.rounding).is_finite());
         serde_json::to_string(&explanation).expect("an explanation is JSON");
     }

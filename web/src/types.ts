@@ -115,7 +115,7 @@ export interface Explanation {
   score: number;
   bought: boolean;
   method: "path_sum" | "fold_in" | "ensemble" | "evidence";
-  own_taste: Part | null;
+  self_contribution: Part | null;
   contributions: Contribution[];
   rounding: number;
   paths: ExplainedPath[];

@@ -4,13 +4,14 @@ mod answers;
 mod service;
 mod training;
 
-pub(crate) use answers::{ExplainArgs, FilterArgs, FusionChoice, HideChoice, RecommendArgs};
+pub(crate) use answers::{
+    EnsembleArgs, ExplainArgs, FilterArgs, FusionChoice, HideChoice, RecommendArgs,
+};
 pub(crate) use service::{EventsCommand, EventsExportArgs, EventsPruneArgs, ServeArgs};
 pub(crate) use training::{RetrainArgs, TrainArgs, TuneArgs};
 
 use crate::baselines::Baselines;
 use clap::{Args, Parser, Subcommand, ValueEnum};
-use lightgcn::linear::Filter;
 use lightgcn::train::Device;
 use std::path::PathBuf;
 
@@ -35,7 +36,7 @@ const EXAMPLES: &str = "Examples:
   lightgcn prepare shop.csv new.csv --out new.dataset
   lightgcn retrain shop.model new.dataset
   lightgcn tune shop.dataset --space space.toml --trials 20
-  lightgcn evaluate shop.model shop.dataset --baselines item-knn,gf-cf --blend gf-cf
+  lightgcn evaluate shop.model shop.dataset --baselines item-knn,gf-cf --ensemble gf-cf
   lightgcn recommend shop.model 500000017 -k 20
   lightgcn explain shop.model 500000017 5700042
   lightgcn serve shop.model
@@ -193,13 +194,13 @@ pub(crate) struct EvaluateArgs {
     /// The K of the metrics [default: 10,20]
     #[arg(short, long, value_delimiter = ',')]
     pub(crate) k: Vec<usize>,
-    /// Further models of the same dataset to compare with by a paired test
+    /// More models of the same dataset, compared by a paired test
     #[arg(long, value_name = "MODEL")]
     pub(crate) against: Vec<PathBuf>,
-    /// Measure on the validation part instead of the test part
+    /// Evaluate on the validation part instead of the test part
     #[arg(long)]
     pub(crate) on_validation: bool,
-    /// Also measure the model with these shares of items drawn at random, each from 0 to 1
+    /// Also evaluate the model with these shares of random items, each from 0 to 1
     #[arg(
         long,
         value_name = "SHARES",
@@ -207,7 +208,7 @@ pub(crate) struct EvaluateArgs {
         allow_negative_numbers = true
     )]
     pub(crate) exploration: Vec<f64>,
-    /// Also measure the model with these diversities of its lists, each from 0 to 1 [default: those of
+    /// Also evaluate the model with lists of these diversities, each from 0 to 1 [default: those of
     /// --exploration]
     #[arg(
         long,
@@ -216,7 +217,7 @@ pub(crate) struct EvaluateArgs {
         allow_negative_numbers = true
     )]
     pub(crate) diversity: Vec<f64>,
-    /// Also measure the model with these weights on expected revenue, each from 0 to 1
+    /// Also evaluate the model with these weights of expected revenue, each from 0 to 1
     #[arg(
         long,
         value_name = "WEIGHTS",
@@ -224,27 +225,15 @@ pub(crate) struct EvaluateArgs {
         allow_negative_numbers = true
     )]
     pub(crate) revenue: Vec<f64>,
-    /// Linear filters to fit and measure beside the model: some of item-knn, rp3beta, ease, gf-cf,
-    /// chebyshev and svd, or none [default: item-knn]
+    /// Linear filters to compare with: any of item-knn, rp3beta, ease, gf-cf, chebyshev and svd, or none
+    /// [default: item-knn]
     #[arg(long, value_name = "FILTERS")]
     pub(crate) baselines: Option<Baselines>,
-    /// Measure a blend of the model with this filter too; its weight is chosen on the validation
-    /// part among 0, 0.05, ... 1
-    #[arg(long, value_name = "FILTER")]
-    pub(crate) blend: Option<Filter>,
-    /// Measure an ensemble of the model and these too, each a model's folder or a linear filter's name; the
-    /// weights are chosen on the validation part
-    #[arg(long, value_name = "PARTNERS", value_delimiter = ',')]
+    /// Also evaluate an ensemble of the model and these members, each a model's folder or a linear filter's
+    /// name. Weights are chosen on the validation part, or given as MEMBER=WEIGHT
+    #[arg(long, value_name = "MEMBERS", value_delimiter = ',')]
     pub(crate) ensemble: Vec<String>,
-    /// How the members of the ensemble come to one score
+    /// How the members of the ensemble are fused
     #[arg(long, value_enum, default_value_t = FusionChoice::Score)]
     pub(crate) fusion: FusionChoice,
-    /// Give the filter of the blend this weight, 0 to 1, instead of choosing it
-    #[arg(
-        long,
-        value_name = "WEIGHT",
-        requires = "blend",
-        allow_negative_numbers = true
-    )]
-    pub(crate) blend_weight: Option<f64>,
 }

@@ -58,7 +58,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn lists_are_read_as_written() {
+    fn lists_parse_in_the_order_given() {
         let read = |text: &str| text.parse::<Baselines>();
         assert_eq!(read("none").unwrap().filters(), []);
         assert_eq!(read("item-knn"), Ok(Baselines::default()));

@@ -1,4 +1,4 @@
-//! Files of lists: a row for each item of each user.
+//! Files of lists: one row per item and user.
 
 use anyhow::{Context, bail};
 use lightgcn::recommend::{ListedItem, Recommender};
@@ -13,7 +13,7 @@ use std::io::{BufWriter, Write};
 use std::path::Path;
 use std::sync::Arc;
 
-/// Which file it is, by the end of its name.
+/// The file format, chosen by the extension.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Format {
     Csv,
@@ -21,7 +21,7 @@ pub(crate) enum Format {
 }
 
 impl Format {
-    /// The format of a file of that name.
+    /// The format of a path.
     pub(crate) fn of(path: &Path) -> anyhow::Result<Self> {
         let end = path.extension().map(|end| end.to_ascii_lowercase());
         match end.as_ref().and_then(|end| end.to_str()) {
@@ -35,7 +35,7 @@ impl Format {
     }
 }
 
-/// Writes lists block after block: nothing but the block in hand is kept.
+/// Writes lists block by block, keeping only the current block in memory.
 pub(crate) enum Lists {
     Csv(BufWriter<File>),
     Parquet(Box<ParquetLists>),
@@ -53,7 +53,7 @@ impl Lists {
         }
     }
 
-    /// Writes the lists of these users; gives the number of rows.
+    /// Writes the lists of these users and returns the number of rows.
     pub(crate) fn write(
         &mut self,
         shop: &Recommender,
@@ -76,7 +76,7 @@ impl Lists {
         Ok(lists.iter().map(|list| list.len() as u64).sum())
     }
 
-    /// Writes what is left, to the disk.
+    /// Writes the rest and syncs the file.
     pub(crate) fn finish(self) -> anyhow::Result<()> {
         let file = match self {
             Self::Csv(file) => file.into_inner().map_err(|error| error.into_error())?,
@@ -86,7 +86,7 @@ impl Lists {
     }
 }
 
-/// A field as CSV has it (RFC 4180): in quotes where it needs them.
+/// A CSV field (RFC 4180), quoted if necessary.
 fn field(text: &str) -> std::borrow::Cow<'_, str> {
     if text.contains([',', '"', '\n', '\r']) {
         return format!("\"{}\"", text.replace('"', "\"\"")).into();
@@ -102,10 +102,10 @@ const SCHEMA: &str = "message lists {
     required binary source (string);
 }";
 
-/// Lists as a Parquet file: a row group a block, dictionaries, Snappy.
+/// Lists as a Parquet file: one row group per block, dictionaries, Snappy.
 pub(crate) struct ParquetLists {
     writer: SerializedFileWriter<File>,
-    /// Items by row, as far as they occurred.
+    /// The ids of the items that occurred, by row.
     items: HashMap<u32, ByteArray>,
 }
 
@@ -114,7 +114,7 @@ impl ParquetLists {
         let schema = Arc::new(parse_message_type(SCHEMA)?);
         let properties = WriterProperties::builder()
             .set_compression(Compression::SNAPPY)
-            // Scores hardly repeat.
+            // Scores rarely repeat.
             .set_column_dictionary_enabled("score".into(), false)
             .set_column_encoding("score".into(), Encoding::PLAIN)
             .set_created_by(format!("lightgcn {}", env!("CARGO_PKG_VERSION")));
@@ -166,7 +166,7 @@ fn column<T: DataType>(
 ) -> anyhow::Result<()> {
     let mut column = group
         .next_column()?
-        .context("the schema has as many columns as are written")?;
+        .context("the schema has fewer columns than are written")?;
     column.typed::<T>().write_batch(values, None, None)?;
     column.close()?;
     Ok(())
@@ -177,14 +177,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn fields_are_quoted_where_they_must() {
+    fn fields_are_quoted_if_necessary() {
         assert_eq!(field("5802432"), "5802432");
         assert_eq!(field("a,b"), "\"a,b\"");
         assert_eq!(field("a\"b\n"), "\"a\"\"b\n\"");
     }
 
     #[test]
-    fn the_name_tells_the_format() {
+    fn the_extension_decides_the_format() {
         let format = |name: &str| Format::of(Path::new(name));
         assert_eq!(format("x/lists.csv").unwrap(), Format::Csv);
         assert_eq!(format("lists.PARQUET").unwrap(), Format::Parquet);

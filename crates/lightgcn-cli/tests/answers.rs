@@ -96,7 +96,7 @@ fn explanations_walk_over_what_the_log_says() {
         let why = work.json(&[&explain[..], &["--min-users", "1"]].concat());
         let value = |part: &Value| part["value"].as_f64().unwrap();
         let parts_of = why["contributions"].as_array().unwrap();
-        let sum = parts_of.iter().map(value).sum::<f64>() + value(&why["own_taste"]);
+        let sum = parts_of.iter().map(value).sum::<f64>() + value(&why["self_contribution"]);
         let score = why["score"].as_f64().unwrap();
         assert!((sum - score).abs() < 1e-4, "{sum} is not {score}");
         assert_eq!(
@@ -272,7 +272,7 @@ fn lists_of_all_users_are_the_same_in_csv_and_parquet() {
 }
 
 #[test]
-fn models_and_filters_answer_together() {
+fn ensembles_answer_and_explain() {
     let (work, parts) = trained_shop();
     let user = parts.best_customer();
     for fusion in ["score", "rank"] {
@@ -356,7 +356,7 @@ fn models_and_filters_answer_together() {
     );
     let value = |part: &Value| part["value"].as_f64().unwrap();
     let contributions = why["contributions"].as_array().unwrap();
-    let sum = contributions.iter().map(value).sum::<f64>() + value(&why["own_taste"]);
+    let sum = contributions.iter().map(value).sum::<f64>() + value(&why["self_contribution"]);
     assert!((sum - why["score"].as_f64().unwrap()).abs() < 1e-4);
     let ranks = [
         &["explain", "lightgcn", user, item][..],

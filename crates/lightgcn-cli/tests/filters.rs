@@ -1,4 +1,4 @@
-//! Linear filters beside a model and together with it: `lightgcn evaluate --baselines` and `--blend`.
+//! Linear filters beside a model and in an ensemble with it: `lightgcn evaluate --baselines` and `--ensemble`.
 #![allow(clippy::unwrap_used, reason = "a failing test may panic")]
 
 mod common;
@@ -28,7 +28,7 @@ fn recall(report: &Value, ranker: &str) -> f64 {
 }
 
 #[test]
-fn filters_stand_beside_the_model() {
+fn filters_are_compared_with_the_model() {
     let work = place();
     let all = "item-knn,rp3beta,ease,gf-cf,chebyshev,svd";
     let report = evaluate(&work, &["--baselines", all]);
@@ -36,7 +36,7 @@ fn filters_stand_beside_the_model() {
     let usual = ["popularity", "seen, not bought", "random"];
     let rankers = strings(&report["rows"], "ranker");
     assert_eq!(rankers, [&["lightgcn"][..], &filters, &usual].concat());
-    assert_eq!(report.get("blend"), None);
+    assert_eq!(report.get("ensemble"), None);
     let recalls = filters.map(|filter| recall(&report, filter));
     let random = recall(&report, "random");
     // 128 singular vectors are far too many for so small a shop.
@@ -55,7 +55,7 @@ fn filters_stand_beside_the_model() {
         "{text}"
     );
 
-    // The file's list and settings, of which flags go before the list.
+    // The file's list and settings; a flag overrides the list.
     work.write(
         "filters.toml",
         "[evaluate]\nbaselines = ['svd', 'item-knn']\n\
@@ -78,47 +78,49 @@ fn filters_stand_beside_the_model() {
 }
 
 #[test]
-fn a_blend_is_weighed_on_validation_data() {
+fn the_weights_of_an_ensemble_are_chosen_on_validation_data() {
     let work = place();
-    let report = evaluate(&work, &["--blend", "gf-cf", "-k", "5,10"]);
+    let report = evaluate(&work, &["--ensemble", "gf-cf", "-k", "5,10"]);
     assert_eq!(report["part"], "test");
-    let blend = &report["blend"];
+    let ensemble = &report["ensemble"];
+    assert_eq!(ensemble["members"], json!(["model", "gf-cf"]));
     assert_eq!(
-        (&blend["filter"], &blend["chosen_on"], &blend["k"]),
-        (&json!("gf-cf"), &json!("validation"), &json!(10))
+        (&ensemble["chosen_on"], &ensemble["k"]),
+        (&json!("validation"), &json!(10))
     );
-    let figures: Vec<(f64, f64)> = blend["figures"]
+    let numbers = |values: &Value| -> Vec<f64> {
+        let values = values.as_array().unwrap().iter();
+        values.map(|value| value.as_f64().unwrap()).collect()
+    };
+    let figures: Vec<(Vec<f64>, f64)> = ensemble["figures"]
         .as_array()
         .unwrap()
         .iter()
-        .map(|c| (c["weight"].as_f64().unwrap(), c["figure"].as_f64().unwrap()))
+        .map(|f| (numbers(&f["weights"]), f["figure"].as_f64().unwrap()))
         .collect();
     assert_eq!(figures.len(), 21);
-    assert!(
-        figures
-            .iter()
-            .zip(0..)
-            .all(|(f, n)| f.0 == f64::from(n) / 20.0)
-    );
+    for ((weights, _), n) in figures.iter().zip(0..) {
+        assert_eq!(weights[..], [f64::from(n) / 20.0, f64::from(20 - n) / 20.0]);
+    }
     let best = figures.iter().map(|f| f.1).fold(0.0, f64::max);
     let first = figures.iter().find(|f| f.1 == best).unwrap();
-    let weight = blend["weight"].as_f64().unwrap();
-    assert_eq!(weight, first.0);
-    let name = format!("lightgcn + GF-CF (weight {weight})");
+    let weights = numbers(&ensemble["weights"]);
+    assert_eq!(weights, first.0);
+    let name = format!("{} lightgcn + {} GF-CF", weights[0], weights[1]);
     assert_eq!(
-        strings(&report["rows"], "ranker")[..4],
-        ["lightgcn", &name, "GF-CF", "item-kNN"]
+        strings(&report["rows"], "ranker")[..3],
+        ["lightgcn", &name, "item-kNN"]
     );
     unit(recall(&report, &name));
 
-    // The figures are those of the validation part: at the ends those of model and filter alone.
-    let there = ["--on-validation", "--blend", "gf-cf", "-k", "10"];
-    let validation = evaluate(&work, &there);
-    assert_eq!(validation["blend"]["figures"], blend["figures"]);
+    // The figures are those of the validation part: at the ends those of filter and model alone.
+    let there = ["--on-validation", "--ensemble", "gf-cf", "-k", "10"];
+    let validation = evaluate(&work, &[&there[..], &["--baselines", "gf-cf"]].concat());
+    assert_eq!(validation["ensemble"]["figures"], ensemble["figures"]);
     for (ranker, (_, figure)) in [
-        ("lightgcn", figures[0]),
-        ("GF-CF", figures[20]),
-        (&name, *first),
+        ("lightgcn", &figures[20]),
+        ("GF-CF", &figures[0]),
+        (&name, first),
     ] {
         let found = recall(&validation, ranker);
         assert!(
@@ -126,28 +128,29 @@ fn a_blend_is_weighed_on_validation_data() {
             "{ranker}: {found}, {figure}"
         );
     }
+    let text = work.text(&[&EVALUATE[..], &["--ensemble", "svd", "-k", "20"]].concat());
+    assert!(text.contains("\nweight  recall@20\n0.00 "), "{text}");
+}
 
-    // A weight that is given is taken, and a partner is not measured twice.
-    let given = ["--blend", "item-knn", "--blend-weight", "0.3"];
-    let report = evaluate(&work, &given);
+#[test]
+fn given_weights_are_used() {
+    let work = place();
+    let report = evaluate(&work, &["--ensemble", "item-knn=0.25"]);
     assert_eq!(
         strings(&report["rows"], "ranker")[..4],
         [
             "lightgcn",
-            "lightgcn + item-kNN (weight 0.3)",
+            "0.75 lightgcn + 0.25 item-kNN",
             "item-kNN",
             "popularity"
         ]
     );
-    let blend = &report["blend"];
+    let ensemble = &report["ensemble"];
     assert_eq!(
-        (&blend["weight"], &blend["chosen_on"]),
-        (&json!(0.3), &Value::Null)
+        (&ensemble["weights"], &ensemble["chosen_on"]),
+        (&json!([0.75, 0.25]), &Value::Null)
     );
-    let text = work.text(&[&EVALUATE[..], &given].concat());
-    assert!(text.contains("item-knn") && text.contains("0.3"), "{text}");
-    let text = work.text(&[&EVALUATE[..], &["--blend", "svd", "-k", "20"]].concat());
-    assert!(text.contains("\nweight  recall@20\n0.00 "), "{text}");
+    assert_eq!(ensemble["figures"], json!([]));
 }
 
 fn unit(figure: f64) {
@@ -155,7 +158,7 @@ fn unit(figure: f64) {
 }
 
 #[test]
-fn without_validation_data_the_weight_must_be_given() {
+fn without_validation_data_weights_must_be_given() {
     let work = shop();
     work.write(
         "split.toml",
@@ -172,12 +175,12 @@ fn without_validation_data_the_weight_must_be_given() {
     work.json(&prepare);
     small_model(&work, "model");
     work.refused(
-        &[&EVALUATE[..], &["--blend", "ease"]].concat(),
-        &["--blend-weight"],
+        &[&EVALUATE[..], &["--ensemble", "ease"]].concat(),
+        &["--ensemble"],
     );
-    let report = evaluate(&work, &["--blend", "ease", "--blend-weight", "1"]);
-    let blend = recall(&report, "lightgcn + EASE (weight 1)");
-    assert_eq!(blend, recall(&report, "EASE"));
+    let report = evaluate(&work, &["--ensemble", "ease=1", "--baselines", "ease"]);
+    let ensemble = recall(&report, "0 lightgcn + 1 EASE");
+    assert_eq!(ensemble, recall(&report, "EASE"));
     assert_messages();
 }
 
@@ -190,13 +193,11 @@ fn unusable_filters_are_errors() {
     refused(&["--baselines", "knn"], &["knn"]);
     refused(&["--baselines", "svd,svd"], &[]);
     refused(&["--baselines", "none,svd"], &[]);
-    refused(&["--blend", "gfcf"], &["gfcf"]);
-    refused(&["--blend-weight", "0.5"], &["--blend"]);
-    for weight in ["1.5", "-0.1", "nan"] {
-        refused(
-            &["--blend", "svd", "--blend-weight", weight],
-            &["--blend-weight"],
-        );
+    refused(&["--ensemble", "gfcf"], &["gfcf"]);
+    refused(&["--ensemble", "svd=0.5,ease"], &["--ensemble"]);
+    refused(&["--ensemble", "svd=0.6,ease=0.6"], &["--ensemble", "1.2"]);
+    for weight in ["svd=1.5", "svd=-0.1", "svd=nan"] {
+        refused(&["--ensemble", weight], &[weight]);
     }
 
     let config = |text: &str, flags: &[&str], fields: &[&str]| {
@@ -210,7 +211,7 @@ fn unusable_filters_are_errors() {
     let fields = ["n_neighbors"];
     let text = "[filters.item-knn]\nn_neighbors = 0\nshrinkage = -1.0\n";
     config(text, &[], &fields);
-    // What is not asked for does no harm.
+    // Settings of filters that are not used are not checked.
     work.json(
         &[
             &EVALUATE[..],

@@ -5,23 +5,23 @@ use lightgcn_metrics::MetricsError;
 use lightgcn_store::StoreError;
 use thiserror::Error;
 
-/// What can be wrong with a question, an evaluation or an artifact.
+/// An error of a question, an evaluation or an artifact.
 #[derive(Debug, Error)]
 #[non_exhaustive]
 pub enum RecommendError {
-    /// A list of no items was asked for.
-    #[error("k is 0: ask for at least one item")]
+    /// An empty list was requested.
+    #[error("k is 0; ask for at least one item")]
     ZeroK,
-    /// An explanation of no paths was asked for.
-    #[error("the limit of paths is 0: ask for at least one path")]
+    /// An explanation without paths was requested.
+    #[error("the limit of paths is 0; ask for at least one path")]
     ZeroLimit,
-    /// Paths of an unusable length were asked for.
+    /// The maximum path length is not usable.
     #[error(
         "max_hops is {given}: a path between a user and an item has 1, 3 or 5 edges, so give \
          one of these"
     )]
     MaxHops {
-        /// What was asked for.
+        /// The value given.
         given: usize,
     },
     /// The user is not in the artifact.
@@ -29,7 +29,7 @@ pub enum RecommendError {
     UnknownUser {
         /// The id as given.
         id: String,
-        /// What to do about it.
+        /// How to fix it.
         hint: String,
     },
     /// The item is not in the artifact.
@@ -39,7 +39,7 @@ pub enum RecommendError {
         id: String,
         /// The known id that is nearest in spelling, where one is near.
         nearest: Option<String>,
-        /// What to do about it.
+        /// How to fix it.
         hint: String,
     },
     /// No item has such a category or brand.
@@ -51,7 +51,7 @@ pub enum RecommendError {
         name: String,
         /// The known name that is nearest in spelling, where one is near.
         nearest: Option<String>,
-        /// What to do about it.
+        /// How to fix it.
         hint: String,
     },
     /// An event of a request cannot be used.
@@ -70,18 +70,18 @@ pub enum RecommendError {
         /// What is wrong, and how to fix it.
         detail: String,
     },
-    /// Content was asked for, and there is none.
+    /// Content was requested, and no item has any.
     #[error(
-        "no item of this model has a category, brand or price, so nothing can be told from content; \
-         prepare the data with a catalogue that has them and train again"
+        "no item of this model has a category, brand or price to rank by; prepare the data with a \
+         catalogue that has them, and train again"
     )]
     NoContent,
-    /// Models that shall answer together do not speak of the same users and items.
+    /// The members of an ensemble have different users or items.
     #[error("{name:?} cannot join {first:?}: {detail}; train both on the same dataset")]
     DifferentCatalogues {
-        /// The model that came first.
+        /// The first member.
         first: String,
-        /// The one that shall join.
+        /// The member that does not fit.
         name: String,
         /// What differs.
         detail: String,
@@ -98,7 +98,7 @@ pub enum RecommendError {
         row: usize,
         /// The column.
         column: usize,
-        /// The offending number.
+        /// The number.
         value: f32,
     },
     /// The parts of an evaluation count different users or items.
@@ -120,14 +120,14 @@ pub enum RecommendError {
     },
     /// There is nothing to measure against.
     #[error(
-        "the {part} part holds no target, so there is nothing to measure; make a split that holds \
-         some purchases out"
+        "the {part} part holds no target, so there is nothing to measure; make a split that holds out \
+         some purchases"
     )]
     NoTargets {
         /// `validation`, `test` or `truth`.
         part: &'static str,
     },
-    /// A right answer is masked, because training has it as a target.
+    /// A held-out target is also a target of training, and would be masked.
     #[error(
         "the pair (user row {user}, item row {item}) is a target of training and of the \
          truth; remove it from one of them, or it counts as missed"
@@ -148,16 +148,16 @@ pub enum RecommendError {
         /// What is wrong with the list.
         detail: String,
     },
-    /// A setting of a question or an evaluation is out of range.
-    #[error("the options are not usable: {}", faults.join("; "))]
+    /// A setting of a question or an evaluation is not usable.
+    #[error("unusable options: {}", faults.join("; "))]
     Options {
-        /// Every fault found, each a sentence that says how to fix it.
+        /// Every problem found, and how to fix it.
         faults: Vec<String>,
     },
     /// Two evaluations do not cover the same targets, so their values do not pair.
     #[error("the evaluations of {a:?} and {b:?} cannot be compared: {detail}")]
     NotComparable {
-        /// The one ranker.
+        /// The first ranker.
         a: String,
         /// The other ranker.
         b: String,
@@ -167,7 +167,7 @@ pub enum RecommendError {
     /// The artifact cannot be read or is not valid.
     #[error(transparent)]
     Store(#[from] StoreError),
-    /// The training edges make no graph.
+    /// The training edges do not form a graph.
     #[error(transparent)]
     Graph(#[from] GraphError),
     /// A figure cannot be computed.

@@ -1,21 +1,21 @@
 //! Answers from trained recommenders: exact top-K lists, explanations, and honest evaluation.
 //!
-//! - [`Recommender`] answers a shop's questions by the shop's own ids, from an artifact on disk:
-//!   [`recommend`](Recommender::recommend) for known users, [`answer`](Recommender::answer) with what
-//!   a user did since, [`explain`](Recommender::explain), [`similar`](Recommender::similar),
+//! - [`Recommender`] answers questions by the shop's own ids, from an artifact on disk:
+//!   [`recommend`](Recommender::recommend) for known users, [`answer`](Recommender::answer) with events
+//!   since training, [`explain`](Recommender::explain), [`similar`](Recommender::similar),
 //!   [`popular`](Recommender::popular), [`history`](Recommender::history). It always answers, under rules
-//!   ([`RecommendOptions`]), and every item says where it comes from ([`Source`]).
-//! - [`Ranker`] is anything that ranks items for known users. Here are [`EmbeddingRanker`]
+//!   ([`RecommendOptions`]), and every item names its source ([`Source`]).
+//! - [`Ranker`] is anything that ranks items for known users: [`EmbeddingRanker`]
 //!   for every model with embeddings, [`LinearRanker`] for every model of [`lightgcn_linear`],
-//!   [`BlendRanker`] for two of them together ([`choose_weight`] weighs them on validation), and the
+//!   [`EnsembleRanker`] for several together ([`choose_weights`] finds weights on validation data), and the
 //!   baselines that a model must beat: [`PopularityRanker`], [`RandomRanker`] and
 //!   [`SeenNotBoughtRanker`].
 //! - [`evaluate_validation`] and [`evaluate_test`] rank all items for every user with a
-//!   held-out target, mask what training knows to be bought, and average; [`compare`] says whether
-//!   one ranker beats another by more than luck.
+//!   held-out target, mask training purchases, and average; [`compare`] and [`Comparison`] tell whether
+//!   one ranker beats another by more than chance.
 //!
-//! Everything is exact and gives the same bits at any number of threads. No deep-learning framework
-//! is involved: this crate is what a shop runs after training.
+//! Everything is exact and gives the same bits at any number of threads. It needs no deep-learning
+//! framework: this crate is what a shop runs after training.
 //!
 //! ```
 //! use lightgcn_core::{InteractionsBuilder, ItemId, Split, Truth, UserId};
@@ -58,29 +58,31 @@ mod cold_start;
 mod error;
 mod evaluate;
 mod explain;
+mod model;
 mod rank;
 mod recommender;
+mod shop;
 #[cfg(test)]
 mod test_shop;
 
 pub use answer::{
     Answer, BehaviorCount, ContextEvent, Hide, HistoryItem, ItemFilter, ItemOptions, ListedItem,
-    NewItem, NewItemEvent, RecommendOptions, RecommendRequest, RecommendedItem, Source,
+    RecommendOptions, RecommendRequest, RecommendedItem, Source,
 };
-pub use cold_start::FoldIn;
+pub use cold_start::{FoldIn, NewItem, NewItemEvent};
 pub use error::RecommendError;
 pub use evaluate::{
-    Evaluation, EvaluationOptions, EvaluationSummary, compare, evaluate, evaluate_test,
-    evaluate_validation,
+    Comparison, ComparisonRow, Evaluation, EvaluationOptions, EvaluationSummary, compare, evaluate,
+    evaluate_test, evaluate_validation, figures,
 };
 pub use explain::{
     Contribution, ExplainOptions, ExplainRequest, ExplainedEdge, ExplainedPath, Explanation,
     Method, Part, PathNode,
 };
 pub use rank::{
-    BlendChoice, BlendRanker, DiverseRanker, EmbeddingRanker, EnsembleRanker, Exclusions,
-    ExploringRanker, Fusion, LinearRanker, PopularityRanker, RandomRanker, Ranked, Ranker,
-    RevenueScorer, ScoreParts, Scorer, SeenNotBoughtRanker, check_same_catalogue, choose_weight,
+    DiverseRanker, EmbeddingRanker, EnsembleRanker, Exclusions, ExploringRanker, Fusion,
+    LinearRanker, Member, PopularityRanker, RandomRanker, Ranked, Ranker, RevenueScorer,
+    ScoreParts, Scorer, SeenNotBoughtRanker, WeightChoice, WeightOptions, check_same_catalogue,
     choose_weights, diversify,
 };
 pub use recommender::Recommender;

@@ -1,28 +1,29 @@
-//! Answers by the shop's own ids, from an artifact.
+//! The front of the crate: answers by the shop's own ids, from an artifact.
 
-use crate::answer::items::Items;
-use crate::answer::nearest::{hint_for_user, nearest_item};
-use crate::answer::partners::Partners;
-use crate::answer::response::HistoryItem;
-use crate::cold_start::fold_in::Map;
-use crate::explain::messages::Messages;
-use crate::{ContextEvent, EmbeddingRanker, Exclusions, FoldIn, PopularityRanker, RecommendError};
-use lightgcn_core::{BehaviorWeights, Catalogue, ItemId, UserId};
+use crate::answer::chain::Chain;
+use crate::answer::{history, similar};
+use crate::cold_start::fold_in::Newcomers;
+use crate::explain::explainer::Explainer;
+use crate::shop::Shop;
+use crate::{
+    Answer, ContextEvent, EmbeddingRanker, EnsembleRanker, Exclusions, ExplainOptions,
+    ExplainRequest, Explanation, FoldIn, Fusion, HistoryItem, ItemOptions, ListedItem, Member,
+    NewItem, PopularityRanker, Ranked, Ranker, RecommendError, RecommendOptions, RecommendRequest,
+    RecommendedItem, ScoreParts, Scorer,
+};
+use lightgcn_core::{Catalogue, ItemId, UserId};
 use lightgcn_graph::TrainGraph;
 use lightgcn_store::Artifact;
-use std::collections::HashSet;
 use std::path::Path;
-use std::sync::OnceLock;
 
 /// Answers a shop's questions from an [`Artifact`], without the log and without training.
 ///
 /// [`recommend`](Self::recommend) and [`recommend_many`](Self::recommend_many) always answer: where the model
-/// knows nothing of a user, the next source of the chain takes over, and every item says where it
-/// comes from. Answers are exact, the same at any number of threads, and the same one by one or in a
-/// batch.
+/// knows nothing about a user, the next source of the chain takes over, and every item names its
+/// source. Answers are exact, and the same at any number of threads, one by one or in a batch.
 ///
-/// It is made once (O(edges · log), from a folder also its validation) and then shared between
-/// threads: every question takes `&self`.
+/// Open it once (O(edges · log); from a folder, also its validation) and share it between threads: every
+/// question takes `&self`.
 ///
 /// ```
 /// # use lightgcn_core::{
@@ -68,7 +69,7 @@ use std::sync::OnceLock;
 /// let answer = shop.recommend("ann", &RecommendOptions::default())?;
 /// assert_eq!(answer.items[0].item, "lamp");
 ///
-/// // Other users show in an explanation only in company.
+/// // Other users appear in an explanation only in groups of at least `min_users`.
 /// let why = shop.explain("ann", "lamp", &ExplainOptions { min_users: 1, ..Default::default() })?;
 /// assert_eq!(why.paths[0].edges.len(), 3);
 /// println!("{why}");
@@ -77,7 +78,7 @@ use std::sync::OnceLock;
 /// assert_eq!((stranger.known, stranger.source), (false, Source::Popularity));
 /// assert_eq!(stranger.items[0].item, "glove");
 ///
-/// // Zoe has just bought the glove, which is enough to go by.
+/// // Zoe has just bought the glove: one event is enough.
 /// let events = vec![ContextEvent::new("glove", "purchase")];
 /// let answer = shop.answer(&RecommendRequest::new("zoe").with_events(events))?;
 /// assert_eq!(answer.source, Source::FoldIn);
@@ -86,24 +87,10 @@ use std::sync::OnceLock;
 /// ```
 #[derive(Debug)]
 pub struct Recommender {
-    artifact: Artifact,
-    graph: TrainGraph,
-    bought: Exclusions,
-    popularity: PopularityRanker,
-    pub(crate) weights: BehaviorWeights,
-    pub(crate) items: Items,
-    /// Ids that no source may show, and the same by row.
-    unsuitable_ids: HashSet<String>,
-    pub(crate) unsuitable: Vec<bool>,
-    pub(crate) fold_in_method: FoldIn,
-    pub(crate) recent_half_life_days: f64,
-    pub(crate) partners: Option<Partners>,
-    messages: OnceLock<Messages>,
-    pub(crate) map: OnceLock<Map>,
-    pub(crate) item_map: OnceLock<Map>,
-    pub(crate) recent: OnceLock<Vec<(ItemId, f32)>>,
+    pub(crate) shop: Shop,
 }
 
+/// Opening and settings.
 impl Recommender {
     /// A recommender from an artifact in memory, which is checked first.
     ///
@@ -112,79 +99,40 @@ impl Recommender {
     /// [`RecommendError::Graph`] if it has no training edge.
     pub fn from_artifact(artifact: Artifact) -> Result<Self, RecommendError> {
         artifact.check()?;
-        Self::from_checked(artifact)
+        let shop = Shop::new(artifact)?;
+        Ok(Self { shop })
     }
 
-    /// A recommender from an artifact's folder, which is validated in full before use.
+    /// A recommender from an artifact's folder, which is validated in full.
     ///
     /// # Errors
-    /// [`RecommendError::Store`] if the folder cannot be read or is no valid artifact,
+    /// [`RecommendError::Store`] if the folder cannot be read or is not a valid artifact,
     /// [`RecommendError::Graph`] if it has no training edge.
     pub fn open(path: impl AsRef<Path>) -> Result<Self, RecommendError> {
-        Self::from_checked(Artifact::load(path.as_ref())?)
+        let shop = Shop::new(Artifact::load(path.as_ref())?)?;
+        Ok(Self { shop })
     }
 
-    fn from_checked(artifact: Artifact) -> Result<Self, RecommendError> {
-        let graph = artifact.graph()?;
-        let popularity =
-            PopularityRanker::new(artifact.popularity.clone(), artifact.train.n_users());
-        let items = Items::new(&artifact, &graph);
-        let weights = artifact.behaviors.clone().check();
-        Ok(Self {
-            graph,
-            bought: Exclusions::targets(&artifact.train),
-            popularity,
-            weights: weights.map_err(|error| RecommendError::Options {
-                faults: vec![error.to_string()],
-            })?,
-            unsuitable_ids: HashSet::new(),
-            unsuitable: vec![false; items.len()],
-            items,
-            fold_in_method: FoldIn::default(),
-            recent_half_life_days: 14.0,
-            partners: None,
-            messages: OnceLock::new(),
-            map: OnceLock::new(),
-            item_map: OnceLock::new(),
-            recent: OnceLock::new(),
-            artifact,
-        })
-    }
-
-    /// The same recommender with items that no source ever shows: not the model, nor popularity,
-    /// nor chance. Ids that are not known yet are kept for when they are.
+    /// Hides items from every source. Unknown ids are kept in case
+    /// [`with_items`](Self::with_items) adds them later.
     #[must_use]
     pub fn with_unsuitable<S: Into<String>>(mut self, ids: impl IntoIterator<Item = S>) -> Self {
-        self.unsuitable_ids.extend(ids.into_iter().map(Into::into));
-        self.mark_unsuitable();
+        self.shop.items.hide(ids.into_iter().map(Into::into));
         self
     }
 
-    pub(crate) fn mark_unsuitable(&mut self) {
-        self.unsuitable = self
-            .items
-            .names
-            .iter()
-            .map(|name| self.unsuitable_ids.contains(name))
-            .collect();
-    }
-
-    /// The same recommender with this way of folding newcomers in.
+    /// Sets how newcomers are folded in. Default: [`FoldIn::Mapped`].
     #[must_use]
     pub fn with_fold_in(mut self, method: FoldIn) -> Self {
-        self.fold_in_method = method;
-        self.map = OnceLock::new();
-        self.item_map = OnceLock::new();
+        self.shop.newcomers = Newcomers::new(method);
         self
     }
 
-    /// The same recommender with this half-life of purchases in [`Source::RecentPopularity`], in days
-    /// (14 unless told).
+    /// Sets the half-life of purchases in [`Source::RecentPopularity`](crate::Source::RecentPopularity), in
+    /// days. Default: 14.
     ///
     /// # Errors
     /// [`RecommendError::Options`] if it is not positive and finite.
-    ///
-    /// [`Source::RecentPopularity`]: crate::Source::RecentPopularity
     pub fn with_recent_half_life(mut self, days: f64) -> Result<Self, RecommendError> {
         if !(days.is_finite() && days > 0.0) {
             let fault = format!("the half-life of {days} days must be positive and finite");
@@ -192,85 +140,225 @@ impl Recommender {
                 faults: vec![fault],
             });
         }
-        self.recent_half_life_days = days;
-        self.recent = OnceLock::new();
+        self.shop.popularity.set_half_life(days);
         Ok(self)
     }
 
-    /// Makes now what the first questions would otherwise wait for: the sums over layers and the map
-    /// for newcomers. O((layers − 1) · edges · dimension + users · dimension²).
+    /// Adds items that training does not know.
+    ///
+    /// An item with events of known users gets its embedding from them: one row of propagation
+    /// over the frozen layers, mapped to trained items as new users are ([`FoldIn`]). One without gets
+    /// the embedding that its category, brand and price predict (a ridge map fitted on the items
+    /// of training), and, where that improves the ranking of known items treated as new, a score that
+    /// also counts its similarity to the user's history. Both join the model's ranking, marked
+    /// by their source; an item with neither can only be drawn at random. O(items · dimension +
+    /// events), and the cost of the maps, which are fitted once.
+    ///
+    /// # Errors
+    /// [`RecommendError::NewItem`] for an id that is already known, an unknown behavior or a price
+    /// that is not finite; [`RecommendError::NoContent`] if an item without events has attributes, and
+    /// no item of the artifact has any.
+    pub fn with_items(mut self, new: &[NewItem]) -> Result<Self, RecommendError> {
+        let shop = &mut self.shop;
+        shop.items.add(&shop.model, &shop.newcomers, new)?;
+        Ok(self)
+    }
+
+    /// Ranks for known users by an ensemble of this recommender's model, with `own_weight`, and other models
+    /// or linear filters of the same training pairs, fused as in [`EnsembleRanker`].
+    /// [`choose_weights`](crate::choose_weights) finds good weights on validation data.
+    ///
+    /// The members score training items for training users: events of a request move the model's
+    /// score alone, items unknown to a member get its mean score, and newcomers get the model's answer.
+    /// Where scores are fused and every member's score is a sum over the history, so is the fused one,
+    /// and [`Recommender::explain`] splits it exactly. Each member costs a row of scores per question.
+    ///
+    /// # Errors
+    /// [`RecommendError::Options`] if a weight is negative or not finite, or none is positive;
+    /// [`RecommendError::DifferentCatalogues`] if a member counts other users or items.
+    /// ([`check_same_catalogue`](crate::check_same_catalogue) compares their ids.)
+    pub fn with_ensemble(
+        mut self,
+        own_weight: f64,
+        members: Vec<Member<'static>>,
+        fusion: Fusion,
+    ) -> Result<Self, RecommendError> {
+        let is_alone = members.is_empty();
+        let own = (&self.ranker() as &dyn Scorer, own_weight);
+        let ensemble = EnsembleRanker::joining(own, members, fusion)?;
+        self.shop.ensemble = (!is_alone).then_some((own_weight, ensemble));
+        Ok(self)
+    }
+
+    /// Computes now what the first questions would otherwise wait for: the sums over layers and the map
+    /// for new users. O((layers − 1) · edges · dimension + users · dimension²).
     pub fn warm(&self) {
-        let _ = self.newcomer_map();
+        let _ = self.shop.newcomers.user_map(&self.shop.model);
+    }
+}
+
+/// Questions.
+impl Recommender {
+    /// The best items for one user, as [`Recommender::answer`] gives them without events.
+    ///
+    /// # Errors
+    /// As [`RecommendOptions::check`]; [`RecommendError::UnknownLabel`] for a category or a brand that no
+    /// item has; [`RecommendError::NoContent`] for a chain of content alone where no item has an
+    /// attribute.
+    pub fn recommend(
+        &self,
+        raw_user: &str,
+        options: &RecommendOptions,
+    ) -> Result<Answer, RecommendError> {
+        Ok(self.recommend_many(&[raw_user], options)?.swap_remove(0))
     }
 
-    /// The artifact that the answers come from.
-    #[must_use]
-    pub fn artifact(&self) -> &Artifact {
-        &self.artifact
+    /// The answers for many users, in their order, each as [`Recommender::recommend`] gives it.
+    /// One batch is faster than single questions: items are read once for many users.
+    ///
+    /// # Errors
+    /// As [`Recommender::recommend`].
+    pub fn recommend_many(
+        &self,
+        raw_users: &[&str],
+        options: &RecommendOptions,
+    ) -> Result<Vec<Answer>, RecommendError> {
+        self.chain().recommend_many(raw_users, options)
     }
 
-    /// The training graph that explanations walk on.
-    #[must_use]
-    pub fn graph(&self) -> &TrainGraph {
-        &self.graph
+    /// The lists of [`Recommender::recommend_many`] by row and without text: for many users in
+    /// little time and memory.
+    ///
+    /// # Errors
+    /// As [`Recommender::recommend`].
+    pub fn list_many(
+        &self,
+        raw_users: &[&str],
+        options: &RecommendOptions,
+    ) -> Result<Vec<Vec<ListedItem>>, RecommendError> {
+        self.chain().list_many(raw_users, options)
     }
 
-    /// What each known user has bought: the items that answers leave out.
-    #[must_use]
-    pub fn bought(&self) -> &Exclusions {
-        &self.bought
+    /// The answer to a request.
+    ///
+    /// - A user with training pairs gets the model's ranking; events of the request shift it at
+    ///   once: the history is weighted as training would weight it, and propagated again.
+    /// - A user without gets a vector from the events ([`FoldIn`]).
+    /// - Where neither fills the list, the rest of the chain does.
+    ///
+    /// Every source leaves out filtered, hidden and unsuitable items during its search: a list is
+    /// shorter than `k` only where no more items are eligible. O(items · dimension).
+    ///
+    /// # Errors
+    /// As [`Recommender::recommend`], and [`RecommendError::ContextEvent`] for an event that cannot be
+    /// used.
+    pub fn answer(&self, request: &RecommendRequest) -> Result<Answer, RecommendError> {
+        let mut answers = self.answer_many(std::slice::from_ref(request))?;
+        Ok(answers.swap_remove(0))
     }
 
-    /// What is known of the items, those added by [`Recommender::with_items`] included.
-    #[must_use]
-    pub fn catalogue(&self) -> &Catalogue {
-        &self.items.catalogue
+    /// The answers to many requests, in their order, each as [`Recommender::answer`] gives it.
+    ///
+    /// # Errors
+    /// As [`Recommender::answer`]: the first fault of any request.
+    pub fn answer_many(
+        &self,
+        requests: &[RecommendRequest],
+    ) -> Result<Vec<Answer>, RecommendError> {
+        self.chain().answer_many(requests)
     }
 
-    /// How many items there are, those added by [`Recommender::with_items`] included.
-    #[must_use]
-    pub fn n_items(&self) -> usize {
-        self.items.len()
+    fn chain(&self) -> Chain<'_> {
+        Chain { shop: &self.shop }
     }
 
-    pub(crate) fn messages(&self) -> &Messages {
-        self.messages
-            .get_or_init(|| Messages::new(&self.artifact, &self.graph))
+    /// Why an item suits a user: exact contributions where the model has them, and the strongest
+    /// paths through the training data.
+    ///
+    /// The final embedding of a user u is α_0 E_u + Σ_j Â_uj m_j over the items j of the history,
+    /// with m_j = Σ_{k≥1} α_k (Â^{k−1} E)_j (He et al., SIGIR 2020, equations 3 and 4); so item j adds Â_uj
+    /// m_j · e_i to the score of item i, and the user's own row α_0 E_u · e_i, the self contribution.
+    /// Needs the artifact alone. O(history · dimension) plus the paths, which cost all pairs of the
+    /// items involved.
+    ///
+    /// # Errors
+    /// [`RecommendError::ZeroLimit`], [`RecommendError::MaxHops`] and [`RecommendError::Options`] for
+    /// unusable options, [`RecommendError::UnknownUser`] and [`RecommendError::UnknownItem`] for
+    /// unknown ids.
+    pub fn explain(
+        &self,
+        raw_user: &str,
+        raw_item: &str,
+        options: &ExplainOptions,
+    ) -> Result<Explanation, RecommendError> {
+        self.explain_request(&ExplainRequest {
+            user: raw_user.to_owned(),
+            item: raw_item.to_owned(),
+            events: Vec::new(),
+            options: *options,
+        })
     }
 
-    /// The model as a [`Ranker`](crate::Ranker) of the items of training, for evaluation or questions
-    /// by row.
-    #[must_use]
-    pub fn ranker(&self) -> EmbeddingRanker<'_> {
-        let table = &self.artifact.embeddings;
-        EmbeddingRanker::from_checked_nodes(
-            &self.artifact.model.name,
-            table.data(),
-            self.artifact.train.n_users(),
-            table.dimension(),
-        )
+    /// The same after events of the request. An unknown user must have events.
+    ///
+    /// # Errors
+    /// As [`Recommender::explain`], and [`RecommendError::ContextEvent`] for an event that cannot be used.
+    pub fn explain_request(&self, request: &ExplainRequest) -> Result<Explanation, RecommendError> {
+        self.explainer().explain(request)
     }
 
-    /// The popularity list that unknown users get, as a [`Ranker`](crate::Ranker).
-    #[must_use]
-    pub fn popularity(&self) -> &PopularityRanker {
-        &self.popularity
+    fn explainer(&self) -> Explainer<'_> {
+        Explainer { shop: &self.shop }
     }
 
-    /// What a user did in training: the latest first, where the log has times; then the
-    /// heaviest; then by row. O(pairs of the user · log).
+    /// The items most similar to `raw_item` by the cosine of their embeddings (the score), without the
+    /// item itself. O(items · dimension).
+    ///
+    /// # Errors
+    /// [`RecommendError::UnknownItem`]; as [`RecommendOptions::check`]; [`RecommendError::UnknownLabel`].
+    pub fn similar(
+        &self,
+        raw_item: &str,
+        options: &ItemOptions,
+    ) -> Result<Vec<RecommendedItem>, RecommendError> {
+        similar::similar(&self.shop, raw_item, options)
+    }
+
+    /// The most popular items, of all time or lately (empty where the log has no times). O(items).
+    ///
+    /// # Errors
+    /// As [`RecommendOptions::check`]; [`RecommendError::UnknownLabel`].
+    pub fn popular(&self, options: &ItemOptions) -> Result<Vec<RecommendedItem>, RecommendError> {
+        similar::popular(&self.shop, options)
+    }
+
+    /// The vector of a user with these events, `[dimension]`, which ranks items for the request.
+    /// None where nothing is known. O(events · dimension + dimension²).
+    ///
+    /// # Errors
+    /// [`RecommendError::ContextEvent`] for an event that cannot be used.
+    pub fn fold_in(
+        &self,
+        user: &str,
+        events: &[ContextEvent],
+    ) -> Result<Option<Vec<f32>>, RecommendError> {
+        let profile = self.shop.profile(self.user(user), events)?;
+        Ok(self.shop.query(&profile).map(|query| query.vector))
+    }
+
+    /// What a user did in training: latest first where the log has times, then by weight, then by
+    /// row. O(pairs of the user · log).
     ///
     /// # Errors
     /// [`RecommendError::UnknownUser`] if the artifact does not know the user.
     pub fn history(&self, raw_user: &str) -> Result<Vec<HistoryItem>, RecommendError> {
-        self.known_user(raw_user)?;
-        self.history_with(raw_user, &[])
+        history::history(&self.shop, Some(self.shop.known_user(raw_user)?), &[])
     }
 
     /// What a user did in training and in these later events, in the order of [`Recommender::history`],
-    /// each pair weighed as an answer to them weighs it. Events of items that the model does not know are
-    /// left out; counts of parts of events are rounded up. A user who is not known has the events alone.
-    /// O(pairs · log + events · items of them).
+    /// each pair weighted as in an answer to them. Events with unknown items are left out; fractional
+    /// counts are rounded up. An unknown user has the events alone. O(pairs · log + events · items of
+    /// them).
     ///
     /// # Errors
     /// [`RecommendError::ContextEvent`] for an event that cannot be used.
@@ -279,84 +367,102 @@ impl Recommender {
         raw_user: &str,
         events: &[ContextEvent],
     ) -> Result<Vec<HistoryItem>, RecommendError> {
-        let profile = self.profile(self.user(raw_user), events)?;
-        let train = &self.artifact.train;
-        let trained_time = |item: ItemId| {
-            let known = profile.trained.filter(|_| item.index() < train.n_items());
-            let pair = known.and_then(|user| train.find(user, item))?;
-            train.last_times().get(pair).copied()
-        };
-        let mut items: Vec<HistoryItem> = Vec::with_capacity(profile.dealings.len());
-        for dealing in &profile.dealings {
-            let item = self.item_name(dealing.item);
-            // Only items with such an event are sought among them.
-            let mine = events
-                .iter()
-                .filter(|event| dealing.is_recent && event.item == item);
-            items.push(HistoryItem {
-                behaviors: self.behaviors_of(dealing),
-                weight: dealing.weight as f32,
-                last_time: mine
-                    .filter_map(|event| event.time)
-                    .chain(trained_time(dealing.item))
-                    .max(),
-                bought: dealing.bought,
-                details: self.items.catalogue.get(dealing.item),
-                item,
-            });
-        }
-        items.sort_by(|a, b| {
-            let latest = b.last_time.cmp(&a.last_time);
-            latest.then(b.weight.total_cmp(&a.weight))
-        });
-        Ok(items)
+        history::history(&self.shop, self.user(raw_user), events)
+    }
+}
+
+/// What it is made of.
+impl Recommender {
+    /// The artifact that the answers come from.
+    #[must_use]
+    pub fn artifact(&self) -> &Artifact {
+        &self.shop.model.artifact
     }
 
-    /// The row of a user, or none where the artifact does not know the id.
+    /// The training graph that explanations walk on.
+    #[must_use]
+    pub fn graph(&self) -> &TrainGraph {
+        &self.shop.model.graph
+    }
+
+    /// What each known user has bought: the items that answers leave out.
+    #[must_use]
+    pub fn bought(&self) -> &Exclusions {
+        &self.shop.bought
+    }
+
+    /// What is known of the items, including those added by [`Recommender::with_items`].
+    #[must_use]
+    pub fn catalogue(&self) -> &Catalogue {
+        &self.shop.items.catalogue
+    }
+
+    /// The number of items, including those added by [`Recommender::with_items`].
+    #[must_use]
+    pub fn n_items(&self) -> usize {
+        self.shop.items.len()
+    }
+
+    /// The model as a [`Ranker`] of the items of training, for evaluation or questions by row.
+    #[must_use]
+    pub fn ranker(&self) -> EmbeddingRanker<'_> {
+        self.shop.model.ranker()
+    }
+
+    /// The popularity list that unknown users get, as a [`Ranker`].
+    #[must_use]
+    pub fn popularity(&self) -> &PopularityRanker {
+        &self.shop.popularity.ranker
+    }
+
+    /// The row of a user; none where the artifact does not know the id.
     #[must_use]
     pub fn user(&self, raw_user: &str) -> Option<UserId> {
-        self.artifact.users.get(raw_user)
+        self.shop.user(raw_user)
     }
 
-    /// The row of an item, or none where the id is not known.
+    /// The row of an item; none where the id is not known.
     #[must_use]
     pub fn item(&self, raw_item: &str) -> Option<ItemId> {
-        self.items.names.get(raw_item)
+        self.shop.items.names.get(raw_item)
     }
 
-    /// The id of an item, or none where there is no such row.
+    /// The id of an item; none where there is no such row.
     #[must_use]
     pub fn item_id(&self, item: ItemId) -> Option<&str> {
-        self.items.names.name(item)
+        self.shop.items.names.name(item)
+    }
+}
+
+/// The model alone, without rules and ensemble.
+impl Ranker for Recommender {
+    fn name(&self) -> &str {
+        &self.artifact().model.name
     }
 
-    pub(crate) fn known_user(&self, raw_user: &str) -> Result<UserId, RecommendError> {
-        self.user(raw_user)
-            .ok_or_else(|| RecommendError::UnknownUser {
-                id: raw_user.to_owned(),
-                hint: hint_for_user(&self.artifact.users, raw_user),
-            })
+    fn n_users(&self) -> usize {
+        self.artifact().train.n_users()
     }
 
-    pub(crate) fn known_item(&self, raw_item: &str) -> Result<ItemId, RecommendError> {
-        self.item(raw_item).ok_or_else(|| {
-            let nearest = nearest_item(&self.items.names, raw_item);
-            let hint = match &nearest {
-                Some(near) => format!("did you mean {near:?}?"),
-                None => "check the id as the log writes it, or train again on a log that has it"
-                    .to_owned(),
-            };
-            RecommendError::UnknownItem {
-                id: raw_item.to_owned(),
-                nearest,
-                hint,
-            }
-        })
+    fn n_items(&self) -> usize {
+        self.artifact().train.n_items()
     }
 
-    pub(crate) fn item_name(&self, item: ItemId) -> String {
-        // A checked artifact names every item.
-        self.items.names.name(item).unwrap_or_default().to_owned()
+    fn top_k(&self, users: &[UserId], k: usize, excluded: &Exclusions) -> Vec<Vec<Ranked>> {
+        self.ranker().top_k(users, k, excluded)
+    }
+}
+
+impl Scorer for Recommender {
+    fn scores(&self, users: &[UserId], out: &mut [f32]) {
+        self.ranker().scores(users, out);
+    }
+
+    /// Self contribution and contributions, where the model's score is a sum over paths. The whole score
+    /// is the self contribution of a model without layers (matrix factorization) and of a user without
+    /// training pairs.
+    fn parts(&self, user: UserId, item: ItemId) -> Option<ScoreParts> {
+        self.explainer().score_parts(user, item)
     }
 }
 

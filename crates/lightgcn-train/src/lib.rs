@@ -47,10 +47,10 @@ pub use engine::{Device, DeviceError};
 pub use error::TrainError;
 pub use lightgcn_loss::{Loss, LossConfig, SoftmaxConfig, TopKConfig};
 pub use run::{
-    Comparison, ComparisonRow, ConsoleProgress, EndReason, EpochRecord, FitJob, Fitted, Margin,
-    Observer, Preset, RetrainFigures, RetrainReport, RunLine, RunOptions, Silent, StopSignal,
-    TrainEvent, Trained, WarmStart, checkpoint_is_of, compare_with_previous, figures, fit,
-    read_run_record, train, train_from, train_with,
+    ConsoleProgress, EndReason, EpochRecord, FitJob, Fitted, Margin, Observer, Preset,
+    RetrainFigures, RetrainReport, RunLine, RunOptions, Silent, StopSignal, TrainEvent, Trained,
+    WarmStart, checkpoint_is_of, compare_with_previous, fit, read_run_record, train, train_from,
+    train_with,
 };
 pub use spec::{
     LayerWeightChoice, LightGcnPlusPlusSpec, LightGcnSpec, MatrixFactorizationSpec, ModelSpec,

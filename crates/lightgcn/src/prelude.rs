@@ -5,12 +5,11 @@ pub use lightgcn_core::{BehaviorWeightsConfig, Dataset, ItemId, UserId};
 pub use lightgcn_data::{PairFiles, PrepareConfig, SplitConfig, prepare};
 pub use lightgcn_metrics::Metric;
 pub use lightgcn_recommend::{
-    Answer, ContextEvent, EmbeddingRanker, EvaluationOptions, ExplainOptions, PopularityRanker,
-    RandomRanker, Ranker, RecommendOptions, RecommendRequest, Recommender, evaluate_test,
-    evaluate_validation,
+    Answer, Comparison, ContextEvent, EmbeddingRanker, EvaluationOptions, ExplainOptions,
+    PopularityRanker, RandomRanker, Ranker, RecommendOptions, RecommendRequest, Recommender,
+    evaluate_test, evaluate_validation,
 };
 pub use lightgcn_store::{Artifact, load_dataset, save_dataset};
 pub use lightgcn_train::{
-    Comparison, ConsoleProgress, Device, ModelSpec, RunOptions, TrainConfig, Trained, train,
-    train_with,
+    ConsoleProgress, Device, ModelSpec, RunOptions, TrainConfig, Trained, train, train_with,
 };

@@ -67,7 +67,7 @@ interface Bar {
 
 const FIRST = 5;
 
-function barsOf({ own_taste: own, contributions, rounding }: Explanation, all: boolean): Bar[] {
+function barsOf({ self_contribution: own, contributions, rounding }: Explanation, all: boolean): Bar[] {
   const shown = all ? contributions : contributions.slice(0, FIRST);
   const rest = contributions.slice(shown.length);
   const total = (part: "value" | "share") => rest.reduce((sum, c) => sum + c[part], 0);

@@ -5,9 +5,9 @@ use std::path::PathBuf;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(crate) enum HideChoice {
-    /// What the user has bought
+    /// Items the user has bought
     Bought,
-    /// Whatever the user has met
+    /// Items the user has interacted with
     Seen,
     /// Nothing
     Nothing,
@@ -15,7 +15,7 @@ pub(crate) enum HideChoice {
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(crate) enum FusionChoice {
-    /// The weighted sum of scores, each member's over its deviation
+    /// The weighted sum of scores, each divided by its standard deviation
     Score,
     /// The weighted sum of 1 / (60 + rank)
     Rank,
@@ -30,14 +30,14 @@ impl From<FusionChoice> for lightgcn::recommend::Fusion {
     }
 }
 
-/// Who else has a say.
+/// Other members of an ensemble with the model.
 #[derive(Debug, Args)]
-pub(crate) struct PartnerArgs {
-    /// Let another model of the same data (its folder) or a linear filter (its name) have a say with this
-    /// weight, 0 to 1; the model has what is left of 1. More than once if need be
-    #[arg(long, value_name = "PARTNER=WEIGHT")]
+pub(crate) struct EnsembleArgs {
+    /// Rank by an ensemble with another model of the same data (a folder) or a linear filter (a name)
+    /// of this weight, 0 to 1; the model keeps what is left of 1. Can be repeated
+    #[arg(long, value_name = "MEMBER=WEIGHT")]
     pub(crate) with: Vec<String>,
-    /// How they come to one score
+    /// How the members are fused
     #[arg(long, value_enum, default_value_t = FusionChoice::Score, requires = "with")]
     pub(crate) fusion: FusionChoice,
 }
@@ -54,13 +54,13 @@ pub(crate) struct FilterArgs {
     /// Show only these categories (an id, a code, or the beginning of codes)
     #[arg(long, value_name = "CATEGORY", value_delimiter = ',')]
     pub(crate) category: Vec<String>,
-    /// Show none of these categories
+    /// Do not show these categories
     #[arg(long, value_name = "CATEGORY", value_delimiter = ',')]
     pub(crate) deny_category: Vec<String>,
     /// Show only these brands
     #[arg(long, value_name = "BRAND", value_delimiter = ',')]
     pub(crate) brand: Vec<String>,
-    /// Show none of these brands
+    /// Do not show these brands
     #[arg(long, value_name = "BRAND", value_delimiter = ',')]
     pub(crate) deny_brand: Vec<String>,
     /// The lowest price to show
@@ -69,7 +69,7 @@ pub(crate) struct FilterArgs {
     /// The highest price to show
     #[arg(long, value_name = "PRICE", allow_negative_numbers = true)]
     pub(crate) price_max: Option<f64>,
-    /// A file of items that are never shown, an id a line
+    /// A file of items that are never shown, one id per line
     #[arg(long, value_name = "FILE")]
     pub(crate) unsuitable: Option<PathBuf>,
 }
@@ -78,19 +78,19 @@ pub(crate) struct FilterArgs {
 pub(crate) struct RecommendArgs {
     /// A model that `train` wrote
     pub(crate) model: PathBuf,
-    /// The users' ids, as they stand in the log
+    /// The users' ids, as in the log
     #[arg(required_unless_present = "all", conflicts_with = "all")]
     pub(crate) users: Vec<String>,
-    /// Answer for every user of the model, into --out
+    /// Answer for every user of the model and write to --out
     #[arg(long, requires = "out")]
     pub(crate) all: bool,
     /// The file to write, .csv or .parquet: user, rank, item, score, source
     #[arg(long, value_name = "FILE", requires = "all")]
     pub(crate) out: Option<PathBuf>,
-    /// Items for each user
+    /// Items per user
     #[arg(short, long, default_value_t = 20)]
     pub(crate) k: usize,
-    /// What is left out of what the user has met
+    /// Which items that the user knows are left out
     #[arg(long, value_enum, default_value_t = HideChoice::Bought)]
     pub(crate) hide: HideChoice,
     /// Do not leave out what the user has bought; the same as --hide nothing
@@ -98,10 +98,10 @@ pub(crate) struct RecommendArgs {
     pub(crate) include_bought: bool,
     #[command(flatten)]
     pub(crate) filter: FilterArgs,
-    /// How much lists are diversified, from 0 to 1
+    /// How much to diversify lists, from 0 to 1
     #[arg(long, default_value_t = 0.0, allow_negative_numbers = true)]
     pub(crate) diversity: f64,
-    /// The share of items drawn at random, from 0 to 1
+    /// The share of random items, from 0 to 1
     #[arg(long, default_value_t = 0.0, allow_negative_numbers = true)]
     pub(crate) exploration: f64,
     /// How much expected revenue counts, from 0 to 1
@@ -111,16 +111,16 @@ pub(crate) struct RecommendArgs {
     /// recent_popularity, popularity, random [default: all of these but recent_popularity]
     #[arg(long, value_name = "SOURCE", value_delimiter = ',')]
     pub(crate) chain: Vec<lightgcn::recommend::Source>,
-    /// What the users did since training: BEHAVIOR:ITEM, more than once if need be
+    /// An event since training: BEHAVIOR:ITEM. Can be repeated
     #[arg(long, value_name = "EVENT", conflicts_with = "all")]
     pub(crate) event: Vec<String>,
-    /// A file of items that training does not know, a JSON object a line: {"item": "7", "details":
+    /// A file of new items, one JSON object per line: {"item": "7", "details":
     /// {"category_id": .., "category_code": .., "brand": .., "price": ..}, "events": [{"user": "1",
     /// "behavior": "view"}]}
     #[arg(long, value_name = "FILE")]
     pub(crate) new_items: Option<PathBuf>,
     #[command(flatten)]
-    pub(crate) partners: PartnerArgs,
+    pub(crate) ensemble: EnsembleArgs,
 }
 
 #[derive(Debug, Args)]
@@ -131,18 +131,18 @@ pub(crate) struct ExplainArgs {
     pub(crate) user: String,
     /// The item's id
     pub(crate) item: String,
-    /// The most paths to show
+    /// The maximum number of paths to show
     #[arg(long, default_value_t = 5)]
     pub(crate) paths: usize,
-    /// How many edges a path may have: 1, 3 or 5
+    /// The maximum number of edges of a path: 1, 3 or 5
     #[arg(long, default_value_t = 5)]
     pub(crate) max_hops: usize,
-    /// How many other users must share a step of a path for it to be shown
+    /// The minimum number of other users who share each step of a path
     #[arg(long, default_value_t = 5)]
     pub(crate) min_users: usize,
-    /// What the user did since training: BEHAVIOR:ITEM, more than once if need be
+    /// An event since training: BEHAVIOR:ITEM. Can be repeated
     #[arg(long, value_name = "EVENT")]
     pub(crate) event: Vec<String>,
     #[command(flatten)]
-    pub(crate) partners: PartnerArgs,
+    pub(crate) ensemble: EnsembleArgs,
 }

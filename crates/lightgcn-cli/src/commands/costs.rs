@@ -1,9 +1,9 @@
-//! What chance, diversity and revenue in lists cost and gain.
+//! What exploration, diversity and revenue cost and gain.
 
 use crate::output::table;
-use lightgcn::core::{Dataset, UserId};
+use lightgcn::core::Truth;
 use lightgcn::metrics::Metric;
-use lightgcn::recommend::{Evaluation, Exclusions, Ranker};
+use lightgcn::recommend::{Evaluation, Ranked};
 use serde::Serialize;
 
 /// One ranker's figures at the leading K, beside the model's.
@@ -12,19 +12,19 @@ pub(crate) struct Cost {
     ranker: String,
     recall: f64,
     ndcg: f64,
-    /// The change of Recall against the model, as a share of it; none where that is 0.
+    /// The change of recall relative to the model; none where that is 0.
     recall_change: Option<f64>,
     ndcg_change: Option<f64>,
     coverage: f64,
     gini: Option<f64>,
     novelty: Option<f64>,
-    /// The sum of the prices of the right answers in a list, averaged over users.
+    /// The sum of the prices of the hits in a list, averaged over users.
     #[serde(skip_serializing_if = "Option::is_none")]
     revenue: Option<f64>,
 }
 
 impl Cost {
-    /// The figures of an evaluation; `model` is what changes are measured against, none for itself.
+    /// The figures of an evaluation, with changes relative to `model` (none for the model itself).
     pub(crate) fn new(
         evaluation: &Evaluation,
         model: Option<&Self>,
@@ -52,31 +52,18 @@ impl Cost {
     }
 }
 
-/// The prices of the right answers in lists of `k`, averaged over the users with a target.
-/// `masks` are what each user bought in training.
-pub(crate) fn revenue(
-    ranker: &dyn Ranker,
-    masks: &Exclusions,
-    dataset: &Dataset,
-    validation: bool,
-    k: usize,
-) -> f64 {
-    let split = &dataset.split;
-    let truth = match validation {
-        true => split.validation.truth(),
-        false => split.test.truth(),
-    };
-    let users: Vec<UserId> = truth.users().collect();
-    let lists = ranker.top_k(&users, k, masks);
+/// The prices of the hits in each list, averaged over the users of the truth, whose lists come in its
+/// order.
+pub(crate) fn revenue(lists: &[Vec<Ranked>], truth: &Truth, prices: &[Option<f64>]) -> f64 {
     let mut sum = 0.0;
-    for (&user, list) in users.iter().zip(&lists) {
-        let right = list
+    for (user, list) in truth.users().zip(lists) {
+        let hits = list
             .iter()
-            .filter(|r| truth.items_of(user).contains(&r.item));
-        let prices = right.filter_map(|r| dataset.catalogue.prices()[r.item.index()]);
+            .filter(|ranked| truth.items_of(user).contains(&ranked.item));
+        let prices = hits.filter_map(|ranked| prices[ranked.item.index()]);
         sum += prices.sum::<f64>();
     }
-    sum / users.len().max(1) as f64
+    sum / lists.len().max(1) as f64
 }
 
 /// For people: a table of costs and gains.
@@ -109,8 +96,8 @@ pub(crate) fn text(costs: &[Cost], k: usize) -> String {
         rows.push(row);
     }
     format!(
-        "\n\nwhat chance, diversity and revenue cost and gain at {k} (Gini 0: all items alike; revenue: \
-         prices of right answers a list):\n{}",
+        "\n\nwhat exploration, diversity and revenue cost and gain at {k} (Gini 0: all items equally often; \
+         revenue: prices of the hits per list):\n{}",
         table(&rows)
     )
 }

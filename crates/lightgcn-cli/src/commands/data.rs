@@ -1,10 +1,12 @@
 //! The dataset of a command: a prepared one, or pair files.
 
 use crate::args::DataArgs;
-use anyhow::bail;
+use anyhow::{bail, ensure};
 use lightgcn::core::Dataset;
 use lightgcn::data::PairFiles;
+use lightgcn::recommend::Recommender;
 use lightgcn::store::load_dataset;
+use std::path::Path;
 
 /// Loads the dataset of the arguments. Stage reports go to standard error.
 pub(crate) fn dataset(args: &DataArgs) -> anyhow::Result<Dataset> {
@@ -23,4 +25,19 @@ pub(crate) fn dataset(args: &DataArgs) -> anyhow::Result<Dataset> {
         eprintln!("{stage}");
     }
     Ok(dataset)
+}
+
+/// Opens a model that was trained on this dataset; another may have seen the answers.
+pub(crate) fn open_trained_on(dataset: &Dataset, path: &Path) -> anyhow::Result<Recommender> {
+    let recommender = Recommender::open(path)?;
+    let artifact = recommender.artifact();
+    ensure!(
+        artifact.users == dataset.users
+            && artifact.items == dataset.items
+            && artifact.train == *dataset.split.train.interactions(),
+        "the model in {} was not trained on this dataset's training part, so its figures would not be \
+         honest; evaluate it on its own dataset, or train it on this one",
+        path.display()
+    );
+    Ok(recommender)
 }

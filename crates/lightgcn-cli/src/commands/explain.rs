@@ -1,6 +1,6 @@
 //! `lightgcn explain`
 
-use super::partners;
+use super::ensemble;
 use super::recommend::events;
 use crate::args::ExplainArgs;
 use crate::config::Config;
@@ -9,8 +9,7 @@ use lightgcn::recommend::{ExplainOptions, ExplainRequest, Recommender};
 
 pub(crate) fn run(args: &ExplainArgs, config: &Config, output: &Output) -> anyhow::Result<()> {
     let recommender = Recommender::open(&args.model)?;
-    let (with, fusion) = (&args.partners.with, args.partners.fusion.into());
-    let recommender = partners::join(recommender, with, fusion, config)?;
+    let recommender = ensemble::join(recommender, &args.ensemble, config)?;
     let explanation = recommender.explain_request(&ExplainRequest {
         user: args.user.clone(),
         item: args.item.clone(),

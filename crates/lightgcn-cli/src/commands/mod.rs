@@ -12,9 +12,8 @@ pub(crate) mod serve;
 pub(crate) mod train;
 pub(crate) mod tune;
 
-mod blend;
 mod costs;
 mod data;
+mod ensemble;
 mod interrupt;
-mod partners;
 mod runs;

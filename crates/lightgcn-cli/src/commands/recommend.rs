@@ -1,6 +1,6 @@
 //! `lightgcn recommend`
 
-use super::partners;
+use super::ensemble;
 use crate::args::{FilterArgs, HideChoice, RecommendArgs};
 use crate::config::Config;
 use crate::lists::Format;
@@ -20,7 +20,7 @@ struct Answers {
 
 pub(crate) fn run(args: &RecommendArgs, config: &Config, output: &Output) -> anyhow::Result<()> {
     let options = options(args, config.seed());
-    // What can be told without the model is told before it is read.
+    // Report what is wrong with the options before reading the model.
     options.check()?;
     let out = args.out.as_deref();
     let out = out.map(|path| Format::of(path).map(|format| (path, format)));
@@ -30,8 +30,7 @@ pub(crate) fn run(args: &RecommendArgs, config: &Config, output: &Output) -> any
     let recommender = Recommender::open(&args.model)?
         .with_items(&new)?
         .with_unsuitable(unsuitable);
-    let (with, fusion) = (&args.partners.with, args.partners.fusion.into());
-    let recommender = partners::join(recommender, with, fusion, config)?;
+    let recommender = ensemble::join(recommender, &args.ensemble, config)?;
     if let Some(out) = out {
         return super::recommend_all::run(&recommender, &options, out, output);
     }
@@ -82,7 +81,7 @@ fn options(args: &RecommendArgs, seed: u64) -> RecommendOptions {
     }
 }
 
-/// The ids of a file, one a line; none where no file is named.
+/// The ids of a file, one per line; none without a file.
 fn unsuitable(args: &FilterArgs) -> anyhow::Result<Vec<String>> {
     let Some(path) = &args.unsuitable else {
         return Ok(Vec::new());
@@ -93,7 +92,7 @@ fn unsuitable(args: &FilterArgs) -> anyhow::Result<Vec<String>> {
     Ok(ids.map(str::to_owned).collect())
 }
 
-/// The items of a file, one JSON object a line; none where no file is named.
+/// The items of a file, one JSON object per line; none without a file.
 fn new_items(path: Option<&Path>) -> anyhow::Result<Vec<NewItem>> {
     let Some(path) = path else {
         return Ok(Vec::new());
@@ -106,7 +105,7 @@ fn new_items(path: Option<&Path>) -> anyhow::Result<Vec<NewItem>> {
         .filter(|(line, _)| !line.trim().is_empty());
     let item = |(line, number): (&str, usize)| {
         serde_json::from_str(line)
-            .with_context(|| format!("{} line {number}: no new item as JSON", path.display()))
+            .with_context(|| format!("{} line {number}: not a new item as JSON", path.display()))
     };
     lines.map(item).collect()
 }
@@ -116,7 +115,7 @@ pub(crate) fn events(given: &[String]) -> anyhow::Result<Vec<ContextEvent>> {
     let event = |text: &String| {
         let (behavior, item) = text
             .split_once(':')
-            .with_context(|| format!("{text:?} is no event; write BEHAVIOR:ITEM"))?;
+            .with_context(|| format!("{text:?} is not an event; write BEHAVIOR:ITEM"))?;
         Ok(ContextEvent::new(item, behavior))
     };
     given.iter().map(event).collect()
@@ -125,16 +124,19 @@ pub(crate) fn events(given: &[String]) -> anyhow::Result<Vec<ContextEvent>> {
 fn readable(answer: &Answer) -> String {
     let head = match answer.source {
         Source::Popularity if !answer.known => {
-            format!("User {} is unknown: what most users bought", answer.user)
+            format!("User {} is unknown: most popular items", answer.user)
         }
         Source::Popularity => {
             format!(
-                "Nothing is known of user {}: what most users bought",
+                "Nothing is known about user {}: most popular items",
                 answer.user
             )
         }
         Source::FoldIn if !answer.known => {
-            format!("User {} is unknown: by the events given", answer.user)
+            format!(
+                "User {} is unknown: recommendations from the events given",
+                answer.user
+            )
         }
         _ => format!("For user {}", answer.user),
     };

@@ -10,7 +10,7 @@ use std::fs::File;
 use std::path::Path;
 use std::time::Instant;
 
-/// Users answered at a time.
+/// The number of users answered at a time.
 const BLOCK: usize = 8192;
 
 #[derive(Serialize)]
@@ -21,7 +21,7 @@ struct Written {
     file: String,
 }
 
-/// Writes the rows of all users, in their order. The file appears under its name when it is whole.
+/// Writes the rows of all users, in their order. The file gets its name when it is complete.
 pub(crate) fn run(
     recommender: &Recommender,
     options: &RecommendOptions,
@@ -32,7 +32,7 @@ pub(crate) fn run(
     let users = &recommender.artifact().users;
     let name = out
         .file_name()
-        .with_context(|| format!("{} names no file", out.display()))?;
+        .with_context(|| format!("{} is not a file name", out.display()))?;
     let part = out.with_file_name(format!("{}.part", name.to_string_lossy()));
     let writing = || format!("writing {}", out.display());
     let file = File::create(&part).with_context(writing)?;
@@ -45,7 +45,7 @@ pub(crate) fn run(
     });
     progress.finish_and_clear();
     if kept.is_err() {
-        // The first error is the one to tell.
+        // Report the first error, not this one.
         let _ = std::fs::remove_file(&part);
     }
     let rows = kept.with_context(writing)?;

@@ -1,15 +1,15 @@
-//! Which items may be shown.
+//! Filters on items.
 
 use crate::RecommendError;
 use crate::answer::nearest::nearest_label;
 use lightgcn_core::{Catalogue, ItemId, LabelColumn, Vocabulary};
 use serde::{Deserialize, Serialize};
 
-/// Which items may be shown. The default lets every item through.
+/// Which items are eligible. Default: all.
 ///
-/// Rules are applied during the search, so that a list is never short where enough items are left.
+/// Rules are applied during the search, so a list is never short while enough items are left.
 /// An item must pass all of them. Items without a category, brand or price do not pass a rule
-/// that asks for one.
+/// that requires one.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(deny_unknown_fields, default)]
@@ -19,11 +19,11 @@ pub struct ItemFilter {
     /// None of these items. Ids that the model does not know are ignored.
     pub deny: Vec<String>,
     /// Only items of one of these categories: a category's id, its code, or the beginning of codes
-    /// (`apparel` holds `apparel.glove`). Empty for all.
+    /// (`apparel` includes `apparel.glove`). Empty: all.
     pub categories: Vec<String>,
     /// No items of these categories.
     pub deny_categories: Vec<String>,
-    /// Only items of one of these brands. Empty for all.
+    /// Only items of one of these brands. Empty: all.
     pub brands: Vec<String>,
     /// No items of these brands.
     pub deny_brands: Vec<String>,
@@ -48,7 +48,7 @@ impl ItemFilter {
         }
         for (name, price) in [("price_min", self.price_min), ("price_max", self.price_max)] {
             if price.is_some_and(|price| !price.is_finite()) {
-                faults.push(format!("{name} is no finite number"));
+                faults.push(format!("{name} is not a finite number"));
             }
         }
         if let (Some(low), Some(high)) = (self.price_min, self.price_max)
@@ -89,7 +89,7 @@ impl ItemFilter {
             let low = self.price_min.unwrap_or(f64::NEG_INFINITY);
             let high = self.price_max.unwrap_or(f64::INFINITY);
             for (keep, price) in mask.iter_mut().zip(catalogue.prices()) {
-                // Without a branch, which nothing could foretell: no price compares as NaN does.
+                // Branch-free, since prices are in no order; a missing price compares like NaN.
                 let price = price.unwrap_or(f64::NAN);
                 *keep &= (price >= low) & (price <= high);
             }
@@ -126,12 +126,12 @@ pub(crate) fn is_category(label: &str, name: &str) -> bool {
         .is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
 }
 
-/// Whether a code is marked; that of items without a label never is.
+/// Whether a code is marked; the code of unlabeled items never is.
 fn is_marked(codes: &[bool], code: u32) -> bool {
     codes.get(code as usize).copied().unwrap_or(false)
 }
 
-/// By column and code, whether the label matches one of the names, each of which must match some.
+/// By column and code, whether the label matches one of the names. Every name must match a label.
 fn codes_of(
     kind: &'static str,
     names: &[String],
@@ -158,7 +158,7 @@ fn codes_of(
                 None if columns.iter().all(|c| c.labels().is_empty()) => {
                     format!("no item of this model has a {kind}")
                 }
-                None => format!("name a {kind} as the catalogue writes it"),
+                None => format!("use a {kind} as the catalogue writes it"),
             };
             return Err(RecommendError::UnknownLabel {
                 kind,

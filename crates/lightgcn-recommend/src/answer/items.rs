@@ -1,14 +1,16 @@
 //! The items that answers are made of: those of training, and new ones.
 
+use crate::answer::profile::Profile;
 use crate::cold_start::cold_items::ColdStart;
-use crate::cold_start::fold_in::Map;
-use crate::cold_start::ridge::solve_ridge;
-use crate::explain::messages::entry;
-use crate::{RecommendError, Recommender};
+use crate::cold_start::content_similarity::Shares;
+use crate::cold_start::fold_in::Newcomers;
+use crate::model::Model;
+use crate::rank::scorer::ScoreParts;
+use crate::{NewItem, Ranked, RecommendError};
 use lightgcn_core::{Catalogue, ItemDetails, ItemId, Vocabulary};
-use lightgcn_graph::TrainGraph;
+use lightgcn_simd::dot;
 use lightgcn_store::Artifact;
-use serde::{Deserialize, Serialize};
+use std::collections::HashSet;
 
 /// Where an item's embedding comes from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -23,30 +25,6 @@ pub(crate) enum Origin {
     Nothing,
 }
 
-/// An item that training does not know.
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct NewItem {
-    /// Its id as the shop writes it.
-    pub item: String,
-    /// Its category, brand and price.
-    #[serde(with = "crate::answer::response::DetailsFields", default)]
-    pub details: ItemDetails,
-    /// What users did with it so far.
-    #[serde(default)]
-    pub events: Vec<NewItemEvent>,
-}
-
-/// What a user did with a new item.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct NewItemEvent {
-    /// The user's id. Events of users whom training does not know are ignored.
-    pub user: String,
-    /// The behavior's label in the log.
-    pub behavior: String,
-}
-
 /// All items: rows of training first, then new ones.
 #[derive(Debug)]
 pub(crate) struct Items {
@@ -56,35 +34,40 @@ pub(crate) struct Items {
     /// `[items, dimension]`
     pub(crate) table: Vec<f32>,
     pub(crate) dimension: usize,
+    /// Whether an item is never shown, by row.
+    pub(crate) unsuitable: Vec<bool>,
+    /// The ids of these, unknown ones included.
+    unsuitable_ids: HashSet<String>,
     /// How items without events are placed; fitted when the first one comes.
     pub(crate) cold_start: Option<ColdStart>,
-    /// The rows that are placed by their content where likeness counts, ascending.
+    /// The rows placed by their content whose scores include content similarity, ascending.
     pub(crate) by_content: Vec<u32>,
 }
 
 impl Items {
-    pub(crate) fn new(artifact: &Artifact, graph: &TrainGraph) -> Self {
+    pub(crate) fn new(model: &Model) -> Self {
+        let artifact = &model.artifact;
         let dimension = artifact.embeddings.dimension();
-        let first = artifact.train.n_users() * dimension;
+        let first = model.n_users() * dimension;
+        let origin = |&degree: &f64| match degree > 0.0 {
+            true => Origin::Trained,
+            false => Origin::Nothing,
+        };
+        let origins: Vec<Origin> = model.graph.item_degrees().iter().map(origin).collect();
         let mut items = Self {
             names: artifact.items.clone(),
             catalogue: artifact.catalogue.clone(),
-            origins: graph
-                .item_degrees()
-                .iter()
-                .map(|&degree| match degree > 0.0 {
-                    true => Origin::Trained,
-                    false => Origin::Nothing,
-                })
-                .collect(),
             table: artifact.embeddings.data()[first..].to_vec(),
             dimension,
+            unsuitable: vec![false; origins.len()],
+            unsuitable_ids: HashSet::new(),
+            origins,
             cold_start: None,
             by_content: Vec::new(),
         };
         if items.origins.contains(&Origin::Nothing) {
             items.cold_start = items.fitted_cold_start(artifact);
-            for row in 0..items.origins.len() {
+            for row in 0..items.len() {
                 if items.origins[row] == Origin::Nothing {
                     let details = items.catalogue.get(ItemId(row as u32));
                     items.place(row, items.guess(&details), Origin::Content);
@@ -104,10 +87,9 @@ impl Items {
         ColdStart::fit(artifact, &self.catalogue, &known, &self.table)
     }
 
-    /// Notes the rows that are placed by their content, where likeness counts.
+    /// Finds the rows whose scores include content similarity.
     pub(crate) fn find_by_content(&mut self) {
-        let counts = self.cold_start.as_ref();
-        let counts = counts.is_some_and(ColdStart::counts_likeness);
+        let counts = self.similarity().is_some();
         let rows = (0..self.origins.len() as u32).filter(|_| counts);
         self.by_content = rows
             .filter(|&row| self.origins[row as usize] == Origin::Content)
@@ -127,200 +109,182 @@ impl Items {
                 to.copy_from_slice(&embedding);
                 self.origins[row] = origin;
             }
-            // What training left there is the noise that it began with.
+            // Without edges the row still holds its random initialization.
             None => to.fill(0.0),
         }
+    }
+
+    /// Adds items that training does not know.
+    pub(crate) fn add(
+        &mut self,
+        model: &Model,
+        newcomers: &Newcomers,
+        new: &[NewItem],
+    ) -> Result<(), RecommendError> {
+        if new.is_empty() {
+            return Ok(());
+        }
+        for item in new {
+            if self.names.get(&item.item).is_some() {
+                return Err(item.error("it is already known; leave it out".to_owned()));
+            }
+            item.check(model)?;
+        }
+        if self.cold_start.is_none() {
+            self.cold_start = self.fitted_cold_start(&model.artifact);
+        }
+        let embed = |item: &NewItem| self.embed(model, newcomers, item);
+        let rows: Vec<(Option<Vec<f32>>, Origin)> =
+            new.iter().map(embed).collect::<Result<_, _>>()?;
+        let known = (0..self.len() as u32).map(|row| self.catalogue.get(ItemId(row)));
+        let details = known.chain(new.iter().map(|item| item.details.clone()));
+        self.catalogue = Catalogue::from_details(details.collect::<Vec<_>>());
+        for (item, (embedding, origin)) in new.iter().zip(rows) {
+            let inserted = self.names.insert(&item.item);
+            inserted.map_err(|error| item.error(error.to_string()))?;
+            self.origins.push(Origin::Nothing);
+            self.table.resize(self.len() * self.dimension, 0.0);
+            self.place(self.len() - 1, embedding, origin);
+            if let Some(cold) = &mut self.cold_start {
+                cold.push(&item.details);
+            }
+        }
+        self.find_by_content();
+        self.mark_unsuitable();
+        Ok(())
+    }
+
+    fn embed(
+        &self,
+        model: &Model,
+        newcomers: &Newcomers,
+        item: &NewItem,
+    ) -> Result<(Option<Vec<f32>>, Origin), RecommendError> {
+        if let Some(row) = item.fold_in(model, newcomers) {
+            return Ok((Some(row), Origin::Events));
+        }
+        if self.cold_start.is_none() && item.details != ItemDetails::default() {
+            return Err(RecommendError::NoContent);
+        }
+        Ok((self.guess(&item.details), Origin::Content))
+    }
+
+    /// Never shows the items of these ids again, whether they are known yet or not.
+    pub(crate) fn hide(&mut self, ids: impl Iterator<Item = String>) {
+        self.unsuitable_ids.extend(ids);
+        self.mark_unsuitable();
+    }
+
+    fn mark_unsuitable(&mut self) {
+        let names = self.names.iter();
+        let marks = names.map(|name| self.unsuitable_ids.contains(name));
+        self.unsuitable = marks.collect();
     }
 
     pub(crate) fn len(&self) -> usize {
         self.origins.len()
     }
 
-    /// An item's embedding, where it has one that says something.
-    pub(crate) fn row(&self, item: ItemId) -> Option<&[f32]> {
-        let row = item.index();
-        (self.origins[row] != Origin::Nothing)
-            .then(|| &self.table[row * self.dimension..(row + 1) * self.dimension])
+    /// The shop's id of an item; a checked artifact names every one.
+    pub(crate) fn name(&self, item: ItemId) -> String {
+        self.names.name(item).unwrap_or_default().to_owned()
     }
-}
 
-impl Recommender {
-    /// The same recommender with items that training does not know.
-    ///
-    /// An item with events of known users gets its embedding from them: one row of propagation
-    /// over the frozen layers, mapped to whole items as newcomers are ([`FoldIn`](crate::FoldIn)). One
-    /// without gets what its category, brand and price let expect: a ridge map from these to the
-    /// embeddings of the items that training knows; and where that finds more of what users
-    /// dealt with, its score also counts how much it is like the items of the user's history.
-    /// Both join the model's ranking at once, marked by their source; an item with neither can only
-    /// come by chance. O(items · dimension + events), and the cost of the maps, which are fitted
-    /// once.
-    ///
-    /// # Errors
-    /// [`RecommendError::NewItem`] for an id that is known already, an unknown behavior or a price
-    /// that is not finite; [`RecommendError::NoContent`] if an item without events has attributes, and
-    /// no item of the artifact has any.
-    pub fn with_items(mut self, new: &[NewItem]) -> Result<Self, RecommendError> {
-        if new.is_empty() {
-            return Ok(self);
+    /// An item's embedding; zeros where it has none.
+    pub(crate) fn embedding(&self, item: ItemId) -> &[f32] {
+        &self.table[item.index() * self.dimension..][..self.dimension]
+    }
+
+    /// Whether the item has an embedding.
+    pub(crate) fn is_placed(&self, item: ItemId) -> bool {
+        self.origins[item.index()] != Origin::Nothing
+    }
+
+    /// The label of the finest category known of an item.
+    pub(crate) fn category(&self, item: ItemId) -> Option<&str> {
+        let code = self.catalogue.category_code().get(item);
+        code.or_else(|| self.catalogue.category_id().get(item))
+    }
+
+    /// The weighted mean of the profile's embeddings, for users who met new items only.
+    pub(crate) fn mean_of(&self, profile: &Profile) -> Option<Vec<f32>> {
+        let mut sum = vec![0.0; self.dimension];
+        let mut total = 0.0;
+        for (item, weight) in profile.weighted().filter(|(item, _)| self.is_placed(*item)) {
+            for (sum, &x) in sum.iter_mut().zip(self.embedding(item)) {
+                *sum += weight * f64::from(x);
+            }
+            total += weight;
         }
-        for item in new {
-            self.check_new(item)?;
-        }
-        if self.items.cold_start.is_none() {
-            self.items.cold_start = self.items.fitted_cold_start(self.artifact());
-        }
-        let before = self.items.len();
-        let mut rows = Vec::with_capacity(new.len());
-        for item in new {
-            rows.push(self.embed_new(item)?);
-        }
-        let known = (0..before as u32).map(|row| self.items.catalogue.get(ItemId(row)));
-        let details = known.chain(new.iter().map(|item| item.details.clone()));
-        self.items.catalogue = Catalogue::from_details(details.collect::<Vec<_>>());
-        for (item, (embedding, origin)) in new.iter().zip(rows) {
-            let fault = |detail: String| RecommendError::NewItem {
-                id: item.item.clone(),
-                detail,
-            };
-            let names = &mut self.items.names;
-            names
-                .insert(&item.item)
-                .map_err(|error| fault(error.to_string()))?;
-            self.items.origins.push(Origin::Nothing);
-            let dimension = self.items.dimension;
-            let n = self.items.origins.len();
-            self.items.table.resize(n * dimension, 0.0);
-            self.items.place(n - 1, embedding, origin);
-            if let Some(cold) = &mut self.items.cold_start {
-                cold.push(&item.details);
+        (total > 0.0).then(|| sum.iter().map(|x| (x / total) as f32).collect())
+    }
+
+    /// The cold start, where content similarity counts.
+    fn similarity(&self) -> Option<&ColdStart> {
+        let cold = self.cold_start.as_ref();
+        cold.filter(|cold| cold.weight() > 0.0)
+    }
+
+    /// A history by kind of item; none where content similarity does not count.
+    fn shares(&self, history: impl FnOnce() -> Vec<(ItemId, f64)>) -> Option<(&ColdStart, Shares)> {
+        let cold = self.similarity()?;
+        Some((cold, cold.kinds().shares(history().into_iter())))
+    }
+
+    /// Adds content similarity with the history to the scores of items without events, `scores` being
+    /// those of all items by row.
+    pub(crate) fn add_similarity(
+        &self,
+        history: impl FnOnce() -> Vec<(ItemId, f64)>,
+        scores: &mut [f32],
+    ) {
+        if let Some((cold, shares)) = self.shares(history) {
+            let mut similarity = cold.kinds().similarity_to(&shares);
+            for &row in &self.by_content {
+                scores[row as usize] += (cold.weight() * similarity.of(ItemId(row))) as f32;
             }
         }
-        self.items.find_by_content();
-        self.mark_unsuitable();
-        Ok(self)
     }
 
-    fn check_new(&self, item: &NewItem) -> Result<(), RecommendError> {
-        let fault = |detail: String| {
-            Err(RecommendError::NewItem {
-                id: item.item.clone(),
-                detail,
-            })
+    /// Merges the items without events in `rows` into a ranked list.
+    pub(crate) fn with_cold_items(
+        &self,
+        mut list: Vec<Ranked>,
+        vector: &[f32],
+        history: impl FnOnce() -> Vec<(ItemId, f64)>,
+        rows: impl Iterator<Item = u32>,
+    ) -> Vec<Ranked> {
+        let Some((cold, shares)) = self.shares(history) else {
+            return list;
         };
-        if self.items.names.get(&item.item).is_some() {
-            return fault("it is known already; leave it out".to_owned());
-        }
-        if item.details.price.is_some_and(|price| !price.is_finite()) {
-            return fault("its price is no finite number".to_owned());
-        }
-        let unknown = |event: &&NewItemEvent| self.weights.get(&event.behavior).is_none();
-        match item.events.iter().find(unknown) {
-            Some(event) => fault(format!(
-                "unknown behavior {:?}; the model knows {}",
-                event.behavior,
-                self.artifact().train.behaviors().join(", ")
-            )),
-            None => Ok(()),
-        }
+        let mut similarity = cold.kinds().similarity_to(&shares);
+        list.extend(rows.map(ItemId).map(|item| {
+            let similarity = cold.weight() * similarity.of(item);
+            Ranked {
+                item,
+                score: dot(vector, self.embedding(item)) + similarity as f32,
+            }
+        }));
+        list.sort_by(|a, b| b.score.total_cmp(&a.score).then(a.item.cmp(&b.item)));
+        list
     }
 
-    fn embed_new(&self, item: &NewItem) -> Result<(Option<Vec<f32>>, Origin), RecommendError> {
-        let factors = self.users_of_new(item);
-        if !factors.is_empty() {
-            let mut sum = vec![0.0; self.history_dimension()];
-            for (user, factor) in factors {
-                self.messages().add(self.artifact(), user, factor, &mut sum);
-            }
-            let row = self.item_map().apply(&sum);
-            let row = row.into_iter().map(|x| x as f32).collect();
-            return Ok((Some(row), Origin::Events));
+    /// What content similarity adds to the score of an item, by the items of the history.
+    pub(crate) fn similarity_parts(&self, profile: &Profile, item: ItemId) -> ScoreParts {
+        let of_content = self.origins[item.index()] == Origin::Content;
+        let cold = self.similarity().filter(|_| of_content);
+        let Some((cold, kind)) = cold.and_then(|cold| Some((cold, cold.kinds().of(item)?))) else {
+            return ScoreParts::default();
+        };
+        let total: f64 = profile.weighted().map(|(_, weight)| weight).sum();
+        let part = |(other, weight): (ItemId, f64)| {
+            let kinds = cold.kinds();
+            let similarity = kinds.similarity(kinds.of(other)?, kind);
+            Some((other, cold.weight() * weight / total * similarity))
+        };
+        ScoreParts {
+            self_contribution: 0.0,
+            contributions: profile.weighted().filter_map(part).collect(),
         }
-        if self.items.cold_start.is_none() && item.details != ItemDetails::default() {
-            return Err(RecommendError::NoContent);
-        }
-        Ok((self.items.guess(&item.details), Origin::Content))
-    }
-
-    /// The entries of Â from a new item to the users of its events.
-    fn users_of_new(&self, item: &NewItem) -> Vec<(usize, f64)> {
-        let n_behaviors = self.artifact().train.behaviors().len();
-        let mut counts: Vec<(usize, Vec<f64>, bool)> = Vec::new();
-        for event in &item.events {
-            let user = self.user(&event.user);
-            let (Some(user), Some(behavior)) = (user, self.weights.get(&event.behavior)) else {
-                continue;
-            };
-            let user = user.index();
-            if self.graph().user_degrees()[user] == 0.0 {
-                continue;
-            }
-            let place = match counts.iter().position(|(known, ..)| *known == user) {
-                Some(place) => place,
-                None => {
-                    counts.push((user, vec![0.0; n_behaviors], false));
-                    counts.len() - 1
-                }
-            };
-            counts[place].1[behavior.index()] += 1.0;
-            counts[place].2 |= self.weights.is_target(behavior);
-        }
-        let model = &self.artifact().model;
-        let weighed: Vec<(usize, f64)> = counts
-            .into_iter()
-            .map(|(user, counts, bought)| match model.edge_weights {
-                true => (user, self.weights.combine(&counts, bought)),
-                false => (user, 1.0),
-            })
-            .filter(|(_, weight)| *weight > 0.0)
-            .collect();
-        let degree: f64 = weighed.iter().map(|(_, weight)| weight).sum();
-        let degrees = self.graph().user_degrees();
-        weighed
-            .into_iter()
-            .map(|(user, weight)| {
-                (
-                    user,
-                    entry(model.normalization, weight, degree, degrees[user]),
-                )
-            })
-            .collect()
-    }
-
-    /// The map from the sum of users' messages to items, as [`Recommender::newcomer_map`].
-    fn item_map(&self) -> &Map {
-        self.item_map.get_or_init(|| {
-            if self.fold_in_method == crate::FoldIn::Propagated && self.messages().are_exact() {
-                return Map::default();
-            }
-            let artifact = self.artifact();
-            let (graph, model) = (self.graph(), &artifact.model);
-            let n = self.history_dimension();
-            let (mut inputs, mut outputs) = (Vec::new(), Vec::new());
-            for (row, &degree) in graph.item_degrees().iter().enumerate() {
-                let mut sum = vec![0.0; n];
-                let range = graph.by_item().indptr().outer_inds_sz(row);
-                let users = &graph.by_item().indices()[range.clone()];
-                for (&user, &weight) in users.iter().zip(&graph.by_item().data()[range]) {
-                    let user_degree = graph.user_degrees()[user as usize];
-                    let weight = f64::from(weight);
-                    let factor = entry(model.normalization, weight, degree, user_degree);
-                    self.messages()
-                        .add(artifact, user as usize, factor, &mut sum);
-                }
-                if degree > 0.0 {
-                    inputs.extend(sum);
-                    let row = artifact.embeddings.row(artifact.train.n_users() + row);
-                    outputs.extend(row.iter().map(|&x| f64::from(x)));
-                }
-            }
-            Map::fitted(solve_ridge(
-                &inputs,
-                n,
-                &outputs,
-                self.items.dimension,
-                1e-3,
-            ))
-        })
     }
 }

@@ -1,20 +1,20 @@
-//! What a shop may ask for.
+//! What can be asked for.
 
 use crate::answer::filter::ItemFilter;
 use crate::{RecommendError, Source};
 use serde::{Deserialize, Serialize};
 
-/// Which items that the user has met already are left out.
+/// Which items of the user's history are hidden.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum Hide {
-    /// What the user has bought (a target behavior), in training or in the events of the request.
+    /// Items that the user has bought (a target behavior), in training or in the events of the request.
     #[default]
     Bought,
-    /// Whatever the user has met, by any behavior.
+    /// Items that the user has interacted with, by any behavior.
     Seen,
-    /// Nothing: everything may come again.
+    /// Nothing: every item can be recommended again.
     Nothing,
 }
 
@@ -23,25 +23,24 @@ pub enum Hide {
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(deny_unknown_fields, default)]
 pub struct RecommendOptions {
-    /// How many items at most; 10 unless told. Must not be 0; beyond the catalogue it gives all.
+    /// The maximum number of items, at least 1; beyond the catalogue it gives all. Default: 10.
     pub k: usize,
-    /// Which known items are left out; what was bought, unless told.
+    /// Which items of the history are hidden. Default: those bought.
     pub hide: Hide,
-    /// Which items may come at all; every one, unless told.
+    /// Which items are eligible. Default: all.
     pub filter: ItemFilter,
-    /// How much the list is diversified, in [0, 1]: 0 (unless told) ranks by score alone, 1 by
-    /// difference alone. See [`diversify`](crate::diversify).
+    /// How much to diversify the list, in [0, 1]: 0 ranks by score alone, 1 by difference alone.
+    /// Default: 0. See [`diversify`](crate::diversify).
     pub diversity: f64,
-    /// The chance that a place of the list goes to an item drawn at random, in [0, 1]; 0 unless told.
+    /// The probability that a place of the list goes to a random item, in [0, 1]. Default: 0.
     pub exploration: f64,
-    /// How much expected revenue counts against the model's score, in [0, 1]; 0 unless told. See
+    /// The weight of expected revenue against the model's score, in [0, 1]. Default: 0. See
     /// [`RevenueScorer`](crate::RevenueScorer).
     pub revenue: f64,
-    /// The seed of exploration and of random items; 0 unless told. The same seed gives the same
-    /// answer.
+    /// The seed of exploration and of random items; the same seed gives the same answer. Default: 0.
     pub seed: u64,
-    /// Where items come from, in this order, each taking over where those before it have not
-    /// filled the list; [`Source::CHAIN`] unless told. Must not be empty or name a source twice.
+    /// Where items come from, in this order; each source fills what those before it left open. Must name
+    /// at least one source, and none twice. Default: [`Source::CHAIN`].
     pub chain: Vec<Source>,
 }
 
@@ -61,10 +60,10 @@ impl Default for RecommendOptions {
 }
 
 impl RecommendOptions {
-    /// Finds every fault that can be told without an artifact.
+    /// Checks everything that does not need an artifact.
     ///
     /// # Errors
-    /// [`RecommendError::ZeroK`] if `k` is 0, [`RecommendError::Options`] with every other fault.
+    /// [`RecommendError::ZeroK`] if `k` is 0, [`RecommendError::Options`] with every other problem.
     pub fn check(&self) -> Result<(), RecommendError> {
         if self.k == 0 {
             return Err(RecommendError::ZeroK);
@@ -84,8 +83,8 @@ impl RecommendOptions {
         }
         for (n, source) in self.chain.iter().enumerate() {
             if *source == Source::Exploration {
-                let hint = "ask for it by exploration = 0.05 and the like";
-                faults.push(format!("exploration is no link of the chain; {hint}"));
+                let hint = "set exploration to 0.05, for example";
+                faults.push(format!("exploration cannot be part of the chain; {hint}"));
             }
             if self.chain[..n].contains(source) {
                 faults.push(format!("the chain names {source} twice"));
@@ -99,7 +98,7 @@ impl RecommendOptions {
     }
 }
 
-/// Something that a user did lately and that training does not know.
+/// An event since training.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(deny_unknown_fields)]
@@ -108,11 +107,11 @@ pub struct ContextEvent {
     pub item: String,
     /// The behavior's label in the log.
     pub behavior: String,
-    /// How many such events it stands for: positive and finite; 1 unless told.
+    /// How many such events it stands for: positive and finite. Default: 1.
     #[serde(default = "one")]
     pub count: f64,
-    /// When it was, in seconds since 1970-01-01 UTC. Only weights with a half-life look at it: an
-    /// event counts by its age against the latest event of the request.
+    /// When it happened, in seconds since 1970-01-01 UTC. Used only by weights with a half-life, which discount
+    /// an event by its age relative to the latest event of the request.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub time: Option<i64>,
 }
@@ -122,7 +121,7 @@ fn one() -> f64 {
 }
 
 impl ContextEvent {
-    /// One event of that behavior with that item.
+    /// One event.
     #[must_use]
     pub fn new(item: impl Into<String>, behavior: impl Into<String>) -> Self {
         Self {
@@ -134,22 +133,22 @@ impl ContextEvent {
     }
 }
 
-/// A question for one user, with what the user did lately.
+/// A question for one user, with recent events.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(deny_unknown_fields, default)]
 pub struct RecommendRequest {
-    /// The user's id; one that is unknown, or empty, is a newcomer.
+    /// The user's id. An unknown or empty id is a newcomer.
     pub user: String,
-    /// What the user did since training, in any order: these events shift the answer at once, and
-    /// make an answer for a newcomer.
+    /// Events since training, in any order. They shift the answer at once, and are what a newcomer's answer
+    /// is based on.
     pub events: Vec<ContextEvent>,
     /// How many items, and which.
     pub options: RecommendOptions,
 }
 
 impl RecommendRequest {
-    /// A question for a user with the usual options.
+    /// A question for a user with the default options.
     #[must_use]
     pub fn new(user: impl Into<String>) -> Self {
         Self {
@@ -158,14 +157,14 @@ impl RecommendRequest {
         }
     }
 
-    /// The same with these events.
+    /// Sets the events.
     #[must_use]
     pub fn with_events(mut self, events: Vec<ContextEvent>) -> Self {
         self.events = events;
         self
     }
 
-    /// The same with these options.
+    /// Sets the options.
     #[must_use]
     pub fn with_options(mut self, options: RecommendOptions) -> Self {
         self.options = options;

@@ -1,4 +1,4 @@
-//! What a shop gets back: items by its own ids, with where they came from.
+//! Answers: items by the shop's own ids, with their sources.
 
 use crate::RecommendError;
 use lightgcn_core::{ItemDetails, ItemId};
@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use std::fmt;
 use std::str::FromStr;
 
-/// How an item came into an answer.
+/// Where an item of an answer comes from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "snake_case")]
@@ -16,25 +16,25 @@ pub enum Source {
     Model,
     /// The model ranked it from recent events of a user without a history.
     FoldIn,
-    /// It is new and stands where its category, brand and price let it be expected; or the user
-    /// has dealt with such items alone.
+    /// It is new and ranked by its category, brand and price; or the user has interacted with such
+    /// items alone.
     Content,
-    /// It is what most users bought in the categories that the user dealt with.
+    /// It is popular in the categories of the user's history.
     CategoryPopularity,
-    /// It is what users bought most of late.
+    /// It has been bought often lately.
     RecentPopularity,
-    /// It is what most users bought.
+    /// It is popular overall.
     Popularity,
-    /// It was drawn at random, since nothing better was left.
+    /// It was picked at random because nothing better was left.
     Random,
-    /// It was drawn at random in the place of a better one, as the request asked.
+    /// It was picked at random in place of a better one, as the request asked.
     Exploration,
 }
 
 impl Source {
-    /// The usual chain: the model, then what is nearest to it, then popularity (in the user's own
-    /// categories before that of everybody), then chance. [`Source::RecentPopularity`] takes part where
-    /// a request names it.
+    /// The default chain: the model, then what is closest to it, then popularity (in the user's
+    /// categories, then overall), then random items. [`Source::RecentPopularity`] is used where a request
+    /// names it.
     pub const CHAIN: [Self; 6] = [
         Self::Model,
         Self::FoldIn,
@@ -44,7 +44,7 @@ impl Source {
         Self::Random,
     ];
 
-    /// Every source that a chain may name.
+    /// Every source that a chain can name.
     pub const ALL: [Self; 7] = [
         Self::Model,
         Self::FoldIn,
@@ -86,7 +86,7 @@ impl FromStr for Source {
             .find(|source| source.name() == name)
             .ok_or_else(|| RecommendError::Options {
                 faults: vec![format!(
-                    "{name:?} is no source; the sources are {}",
+                    "unknown source {name:?}; the sources are {}",
                     Self::ALL.map(Self::name).join(", ")
                 )],
             })
@@ -101,13 +101,13 @@ pub struct Answer {
     pub user: String,
     /// Whether the artifact knows the user.
     pub known: bool,
-    /// Where the first item came from that was not explored; exploration where all were; of an empty
-    /// list the chain's last.
+    /// The source of the first item that is not explored; exploration where all are; the chain's last
+    /// source for an empty list.
     pub source: Source,
-    /// How many events of the request were ignored, because the model does not know their items.
+    /// The number of events ignored because their items are unknown.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub ignored_events: usize,
-    /// The items: as many as asked for, or as the rules leave. No item stands in it twice.
+    /// The items, without repetition: as many as asked for, or as the rules leave.
     pub items: Vec<RecommendedItem>,
 }
 
@@ -123,13 +123,13 @@ pub struct RecommendedItem {
     pub item: String,
     /// Its place in the list, from 1.
     pub rank: usize,
-    /// Its score, which compares among the items of one source in one list only: a dot product of
-    /// embeddings (with revenue, a blend in standard deviations); for the kinds of popularity the
-    /// number of users who bought it, recent ones counted by their age; 0 for chance.
+    /// Its score, comparable only within one source of one list: a dot product of embeddings (with
+    /// revenue, a blend in standard deviations); for the kinds of popularity, the number of users who
+    /// bought it, recent ones discounted by age; 0 for random items.
     pub score: f32,
-    /// How it came into the list.
+    /// Where it comes from.
     pub source: Source,
-    /// The same in words, for a person.
+    /// Why it is in the list, in words.
     pub reason: String,
     /// What is known of it.
     #[serde(with = "DetailsFields")]
@@ -137,7 +137,7 @@ pub struct RecommendedItem {
     pub details: ItemDetails,
 }
 
-/// One item of a list by its row, without words. Rows of training come first, then those of
+/// One item of a list by its row, without text. Rows of training come first, then those of
 /// [`Recommender::with_items`](crate::Recommender::with_items);
 /// [`Recommender::item`](crate::Recommender::item) names them.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -146,7 +146,7 @@ pub struct ListedItem {
     pub item: ItemId,
     /// Its score, as in [`RecommendedItem`].
     pub score: f32,
-    /// How it came into the list.
+    /// Where it comes from.
     pub source: Source,
 }
 
@@ -156,12 +156,12 @@ pub struct ListedItem {
 pub struct BehaviorCount {
     /// The behavior's label in the log.
     pub behavior: String,
-    /// How many events; at least 1.
+    /// The number of events, at least 1.
     pub count: u32,
 }
 
 impl BehaviorCount {
-    /// The behaviors that occurred, in the order of the table.
+    /// The behaviors that occurred, in the order of the labels.
     pub(crate) fn of(labels: &[String], counts: &[u32]) -> Vec<Self> {
         let occurred = labels.iter().zip(counts).filter(|&(_, &count)| count > 0);
         occurred
@@ -173,7 +173,7 @@ impl BehaviorCount {
     }
 }
 
-/// One item that a user met in training.
+/// One item of a user's history.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct HistoryItem {
@@ -183,7 +183,7 @@ pub struct HistoryItem {
     pub behaviors: Vec<BehaviorCount>,
     /// The weight of the pair in the training graph's edges: positive.
     pub weight: f32,
-    /// When the last event was, in seconds since 1970-01-01 UTC, where the log has times.
+    /// The time of the last event, in seconds since 1970-01-01 UTC, where the log has times.
     pub last_time: Option<i64>,
     /// Whether the user bought it (did a target behavior).
     pub bought: bool,

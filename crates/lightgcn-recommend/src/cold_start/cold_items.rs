@@ -1,34 +1,32 @@
-//! Items without events in the ranking: by their embeddings, and by what they are like.
+//! How items without events are scored: by embeddings that their attributes predict, and by content
+//! similarity.
 
-use crate::answer::items::Origin;
-use crate::answer::profile::Profile;
 use crate::cold_start::content::{ContentMap, HeldOut};
-use crate::cold_start::likeness::{Kinds, Shares};
-use crate::rank::revenue::deviation;
-use crate::rank::scorer::ScoreParts;
-use crate::{Ranked, Recommender};
+use crate::cold_start::content_similarity::{Kinds, Shares};
+use crate::rank::scorer::standard_deviation;
 use lightgcn_core::{Catalogue, Interactions, ItemDetails, ItemId, UserId};
 use lightgcn_simd::dot;
 use lightgcn_store::Artifact;
 use rayon::prelude::*;
 use std::collections::HashMap;
 
-/// How much likeness may count: so many times the spread of the model's scores over that of likeness.
+/// Candidate weights of content similarity, relative to the ratio of standard deviations of the model's scores
+/// and the similarities.
 const WEIGHTS: [f64; 5] = [0.0, 0.1, 0.3, 1.0, 3.0];
-/// The most items and users that the weight is chosen on.
-const MOST_ITEMS: usize = 2000;
-const MOST_USERS: usize = 1000;
-/// The longest lists that are compared; those of a small shop are a tenth of what is ranked.
-const MOST_K: usize = 20;
+/// The maximum number of items and users that the weight is chosen on.
+const MAX_ITEMS: usize = 2000;
+const MAX_USERS: usize = 1000;
+/// The maximum length of the lists compared; in a small shop they are a tenth of the items.
+const MAX_K: usize = 20;
 
-/// What items without events are ranked by: an item i that is placed by its content has the score
-/// x · e_i + w Σ_j s_j a_ij, with the user's vector x, the embedding e_i that its attributes let expect, the
-/// share s_j of item j in the user's history, and the likeness a_ij of the two items' attributes.
+/// Scores items without events: item i has the score x · e_i + w Σ_j s_j a_ij, with the user's vector x, the
+/// embedding e_i that its attributes predict, the share s_j of item j in the user's history, and the content
+/// similarity a_ij of the two items.
 ///
-/// The embeddings say what users alike would like, but they hold little of single items that few met; the
-/// history says what this user looks for. How much the one counts beside the other, w, is what ranks a tenth of
-/// the known items best when they are taken for new ones: nothing on MovieLens, much in a shop whose items
-/// have few users each.
+/// Embeddings tell what similar users would like, but little about single items that few users met; the
+/// history tells what this user looks for. The weight w is the one that best ranks a tenth of the
+/// known items when they are treated as new: 0 on MovieLens, large in a shop whose items have few users
+/// each.
 #[derive(Debug, Clone)]
 pub(crate) struct ColdStart {
     map: ContentMap,
@@ -53,7 +51,7 @@ impl ColdStart {
         Some(Self { map, kinds, weight })
     }
 
-    /// The embedding that the attributes let expect.
+    /// The embedding that the attributes predict.
     pub(crate) fn guess(&self, details: &ItemDetails) -> Option<Vec<f32>> {
         self.map.predict(details)
     }
@@ -63,108 +61,22 @@ impl ColdStart {
         self.kinds.push(details, &self.map);
     }
 
-    /// Whether likeness counts.
-    pub(crate) fn counts_likeness(&self) -> bool {
-        self.weight > 0.0
+    /// The weight of content similarity.
+    pub(crate) fn weight(&self) -> f64 {
+        self.weight
+    }
+
+    pub(crate) fn kinds(&self) -> &Kinds {
+        &self.kinds
     }
 }
 
-impl Recommender {
-    /// What the user dealt with, by kind; none where likeness does not count.
-    fn shares(
-        &self,
-        user: Option<UserId>,
-        profile: Option<&Profile>,
-    ) -> Option<(&ColdStart, Shares)> {
-        let cold = self.items.cold_start.as_ref()?;
-        if !cold.counts_likeness() {
-            return None;
-        }
-        let shares = match (profile, user) {
-            (Some(profile), _) => cold.kinds.shares(dealings(profile)),
-            (None, Some(user)) => cold.kinds.shares(history(&self.artifact().train, user)),
-            (None, None) => Shares::default(),
-        };
-        Some((cold, shares))
-    }
-
-    /// Adds what likeness adds to the scores of items without events, `scores` being those of all by row.
-    pub(crate) fn add_likeness(
-        &self,
-        user: Option<UserId>,
-        profile: Option<&Profile>,
-        scores: &mut [f32],
-    ) {
-        if let Some((cold, shares)) = self.shares(user, profile) {
-            let mut liking = cold.kinds.liking(&shares);
-            for &row in &self.items.by_content {
-                scores[row as usize] += (cold.weight * liking.of(ItemId(row))) as f32;
-            }
-        }
-    }
-
-    /// The best of a list and of items without events, at most `size`; `rows` are those that may come, ascending.
-    pub(crate) fn with_cold_items(
-        &self,
-        (user, profile): (Option<UserId>, Option<&Profile>),
-        vector: &[f32],
-        mut list: Vec<Ranked>,
-        rows: impl Iterator<Item = u32>,
-        size: usize,
-    ) -> Vec<Ranked> {
-        let Some((cold, shares)) = self.shares(user, profile) else {
-            return list;
-        };
-        let mut liking = cold.kinds.liking(&shares);
-        let dimension = self.items.dimension;
-        list.extend(rows.map(|row| {
-            let embedding = &self.items.table[row as usize * dimension..][..dimension];
-            let likeness = cold.weight * liking.of(ItemId(row));
-            Ranked {
-                item: ItemId(row),
-                score: dot(vector, embedding) + likeness as f32,
-            }
-        }));
-        list.sort_by(|a, b| b.score.total_cmp(&a.score).then(a.item.cmp(&b.item)));
-        list.truncate(size);
-        list
-    }
-
-    /// What likeness adds to the score of an item, by the items of the history.
-    pub(crate) fn likeness_parts(&self, profile: &Profile, item: ItemId) -> ScoreParts {
-        let cold = self.items.cold_start.as_ref();
-        let cold = cold.filter(|cold| {
-            cold.counts_likeness() && self.items.origins[item.index()] == Origin::Content
-        });
-        let Some((cold, kind)) = cold.and_then(|cold| Some((cold, cold.kinds.of(item)?))) else {
-            return ScoreParts::default();
-        };
-        let total: f64 = dealings(profile).map(|(_, weight)| weight).sum();
-        let part = |(other, weight): (ItemId, f64)| {
-            let likeness = cold.kinds.likeness(cold.kinds.of(other)?, kind);
-            Some((other, cold.weight * weight / total * likeness))
-        };
-        ScoreParts {
-            own_taste: 0.0,
-            contributions: dealings(profile).filter_map(part).collect(),
-        }
-    }
-}
-
-/// What a user dealt with, each with its positive weight.
-fn dealings(profile: &Profile) -> impl Iterator<Item = (ItemId, f64)> + '_ {
-    let dealings = profile.dealings.iter();
-    dealings
-        .map(|dealing| (dealing.item, dealing.weight))
-        .filter(|(_, weight)| *weight > 0.0)
-}
-
-/// Known items taken for new ones, and users who dealt with some of them.
+/// Known items treated as new, and users who interacted with some of them.
 struct Trial {
     /// `[users, items]`
     scores: Vec<f64>,
-    likeness: Vec<f64>,
-    /// The items that each user dealt with, ascending.
+    similarities: Vec<f64>,
+    /// The items that each user interacted with, ascending.
     truths: Vec<Vec<usize>>,
     n_items: usize,
 }
@@ -172,7 +84,7 @@ struct Trial {
 impl Trial {
     fn new(artifact: &Artifact, kinds: &Kinds, held_out: &HeldOut) -> Self {
         let (train, dimension) = (&artifact.train, artifact.embeddings.dimension());
-        let step = held_out.rows.len().div_ceil(MOST_ITEMS).max(1);
+        let step = held_out.rows.len().div_ceil(MAX_ITEMS).max(1);
         let chosen: Vec<usize> = (0..held_out.rows.len()).step_by(step).collect();
         let place: HashMap<u32, usize> = chosen
             .iter()
@@ -194,7 +106,7 @@ impl Trial {
                 asked.push((user, truth, shares));
             }
         }
-        let step = asked.len().div_ceil(MOST_USERS).max(1);
+        let step = asked.len().div_ceil(MAX_USERS).max(1);
         let asked: Vec<_> = asked.into_iter().step_by(step).collect();
         let rows: Vec<(Vec<f64>, Vec<f64>)> = asked
             .par_iter()
@@ -202,27 +114,27 @@ impl Trial {
                 let vector = artifact.embeddings.row(user.index());
                 let guess = |&n: &usize| &held_out.guesses[n * dimension..][..dimension];
                 let score = |n: &usize| f64::from(dot(vector, guess(n)));
-                let mut like = kinds.liking(shares);
-                let likeness = |&n: &usize| like.of(ItemId(held_out.rows[n]));
+                let mut similarity = kinds.similarity_to(shares);
+                let similarity = |&n: &usize| similarity.of(ItemId(held_out.rows[n]));
                 (
                     chosen.iter().map(score).collect(),
-                    chosen.iter().map(likeness).collect(),
+                    chosen.iter().map(similarity).collect(),
                 )
             })
             .collect();
-        let (scores, likeness): (Vec<_>, Vec<_>) = rows.into_iter().unzip();
+        let (scores, similarities): (Vec<_>, Vec<_>) = rows.into_iter().unzip();
         Self {
             scores: scores.concat(),
-            likeness: likeness.concat(),
+            similarities: similarities.concat(),
             truths: asked.into_iter().map(|(_, truth, _)| truth).collect(),
             n_items: chosen.len(),
         }
     }
 
-    /// The weight under which most of what users dealt with is found; the smaller of two as good.
+    /// The weight with the highest recall; of equal ones the smallest.
     fn best_weight(&self) -> f64 {
-        let spread = |values: &[f64]| deviation(values.iter().copied());
-        let unit = spread(&self.scores) / spread(&self.likeness);
+        let unit = standard_deviation(self.scores.iter().copied())
+            / standard_deviation(self.similarities.iter().copied());
         if !unit.is_finite() {
             return 0.0;
         }
@@ -236,17 +148,19 @@ impl Trial {
         best.1
     }
 
-    /// The mean share of what a user dealt with among the best few.
+    /// Recall among the best few, averaged over users.
     fn recall(&self, weight: f64) -> f64 {
         let n = self.n_items;
-        let k = (n / 10).clamp(1, MOST_K);
+        let k = (n / 10).clamp(1, MAX_K);
         let recalls: Vec<f64> = self
             .truths
             .par_iter()
             .enumerate()
             .map(|(row, truth)| {
                 let place = row * n..(row + 1) * n;
-                let parts = self.scores[place.clone()].iter().zip(&self.likeness[place]);
+                let parts = self.scores[place.clone()]
+                    .iter()
+                    .zip(&self.similarities[place]);
                 let scores: Vec<f64> = parts.map(|(x, a)| x + weight * a).collect();
                 let found = truth.iter().filter(|&&item| {
                     let better = |&other: &usize| {
@@ -262,8 +176,11 @@ impl Trial {
     }
 }
 
-/// What a user dealt with in training.
-fn history(train: &Interactions, user: UserId) -> impl Iterator<Item = (ItemId, f64)> + '_ {
+/// The training items of a user with their weights.
+pub(crate) fn history(
+    train: &Interactions,
+    user: UserId,
+) -> impl Iterator<Item = (ItemId, f64)> + '_ {
     let pairs = train.of_user(user);
     pairs.map(|pair| (pair.item, f64::from(pair.weight)))
 }

@@ -1,25 +1,25 @@
-//! Items without events: what their category, brand and price let expect.
+//! Predicts embeddings of items without events from category, brand and price.
 
 use lightgcn_core::{Catalogue, ItemDetails, ItemId};
 use rayon::prelude::*;
 use std::collections::HashMap;
 
-/// Buckets of price, each with as many items.
+/// The number of price buckets, which hold equally many items.
 const PRICE_BUCKETS: usize = 10;
-/// The ridges to choose from, in items: so many items without an attribute's effect are added.
+/// Candidate ridges, in items: each adds as many items on which the attribute has no effect.
 const RIDGES: [f64; 5] = [1.0, 3.0, 10.0, 30.0, 100.0];
-/// The most steps of conjugate gradients, and how far the residual must fall.
+/// The maximum number of steps of conjugate gradients, and the relative residual to reach.
 const STEPS: usize = 100;
 const TOLERANCE: f64 = 1e-10;
 
-/// The attributes of items as columns of ones: a constant, the category's id, each part and each
-/// beginning of its code, the brand, and the bucket of the price.
+/// The attributes of items as indicator columns: a constant, the category's id, each part and each prefix
+/// of its code, the brand, and the price bucket.
 #[derive(Debug, Clone, Default)]
 struct Attributes {
     columns: HashMap<String, u32>,
     /// How rare each column is among the items: ln(1 + items / items with it), and 0 for the constant.
     rarities: Vec<f64>,
-    /// The upper ends of the price buckets but the last.
+    /// The upper ends of all price buckets but the last.
     prices: Vec<f64>,
 }
 
@@ -54,7 +54,7 @@ impl Attributes {
         attributes
     }
 
-    /// The names of an item's attributes; the constant first.
+    /// The names of an item's attributes, the constant first.
     fn names(&self, details: &ItemDetails) -> Vec<String> {
         let mut names = vec![String::new()];
         if let Some(id) = &details.category_id {
@@ -101,7 +101,7 @@ pub(crate) struct ContentMap {
     dimension: usize,
 }
 
-/// A tenth of the known items, with what a map that was fitted on the others expects of them.
+/// A tenth of the known items, with the predictions of a map fitted on the others.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct HeldOut {
     /// Ascending.
@@ -112,9 +112,9 @@ pub(crate) struct HeldOut {
 
 impl ContentMap {
     /// The map from the attributes of the items `known` to their rows of `table` (`[n_items,
-    /// dimension]`), and what it had expected of a tenth of them. The ridge is the one of five that serves that
-    /// tenth best when the others fit it. None where no item has an attribute. O(attributes of the items
-    /// · dimension) a step, at most 600 steps.
+    /// dimension]`), and its predictions for a held-out tenth of them. The ridge is the one of five with the
+    /// smallest error on that tenth. None where no item has an attribute. O(attributes of the items ·
+    /// dimension) per step, at most 600 steps.
     pub(crate) fn fit(
         catalogue: &Catalogue,
         known: &[u32],
@@ -166,14 +166,14 @@ impl ContentMap {
         Some((map, held_out))
     }
 
-    /// The embedding of an item with these details; none where no attribute of it is known.
+    /// The predicted embedding of an item; none where no attribute of it is known.
     pub(crate) fn predict(&self, details: &ItemDetails) -> Option<Vec<f32>> {
         let columns = self.attributes.columns(details);
         (columns.len() > 1).then(|| sum_rows(&self.effects, self.dimension, &columns))
     }
 
-    /// The attributes of an item as a vector of length 1, rare ones the longest: columns ascending, each with its
-    /// number. Empty where none is known.
+    /// The attributes of an item as a unit vector in which rare ones weigh more: ascending columns with their
+    /// values. Empty where none is known.
     pub(crate) fn vector(&self, details: &ItemDetails) -> Vec<(u32, f64)> {
         let rarities = &self.attributes.rarities;
         let columns = self.attributes.columns(details).into_iter();
@@ -207,7 +207,7 @@ fn sum_rows(table: &[f32], dimension: usize, rows: &[u32]) -> Vec<f32> {
     sum
 }
 
-/// min ‖X w − y‖² + λ ‖w‖² with a matrix X of ones and zeros.
+/// min ‖X w − y‖² + λ ‖w‖² with an indicator matrix X.
 struct Ridge<'a> {
     rows: Vec<&'a [u32]>,
     n_columns: usize,
@@ -238,7 +238,7 @@ impl Ridge<'_> {
         out
     }
 
-    /// One solution a number of the targets, which `target` gives by row and number: `[n_columns, dimension]`.
+    /// One solution per column of the targets, `target(row, column)`: `[n_columns, dimension]`.
     fn solve_all(&self, dimension: usize, target: impl Fn(usize, usize) -> f64 + Sync) -> Vec<f32> {
         let columns: Vec<Vec<f64>> = (0..dimension)
             .into_par_iter()

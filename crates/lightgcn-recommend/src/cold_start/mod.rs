@@ -1,9 +1,12 @@
-//! Vectors and scores for users and items that training did not see.
+//! Vectors and scores of users and items that training did not see.
 
 pub(crate) mod cold_items;
 pub(crate) mod content;
+pub(crate) mod content_similarity;
 pub(crate) mod fold_in;
-mod likeness;
-pub(crate) mod ridge;
+mod map;
+mod new_item;
+mod ridge;
 
-pub use fold_in::FoldIn;
+pub use map::FoldIn;
+pub use new_item::{NewItem, NewItemEvent};

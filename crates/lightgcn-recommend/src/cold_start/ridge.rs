@@ -1,11 +1,15 @@
 //! Ridge regression of small dimension.
 
+use faer::dyn_stack::{MemBuffer, MemStack, StackReq};
+use faer::linalg::cholesky::llt::{factor, solve};
+use faer::{MatMut, Par, Spec};
 use rayon::prelude::*;
 
 /// The matrix W, `[n_outputs, n_inputs]`, that minimizes Σ ‖W x − y‖² + λ ‖W‖² over the rows x of
 /// `inputs` (`[n, n_inputs]`) and y of `outputs` (`[n, n_outputs]`), with λ = `ridge` times the mean of
-/// the diagonal of Σ x xᵀ. Solved by Cholesky's method in double precision. O(n · n_inputs · (n_inputs
-/// + n_outputs) + n_inputs³); the sums run in the order of the rows.
+/// the diagonal of Σ x xᵀ. Solved by Cholesky factorization in double precision; zero where the inputs
+/// are. O(n · n_inputs · (n_inputs + n_outputs) + n_inputs³). The sums run in the order of the rows, and the
+/// factorization on one thread, so the bits do not depend on the number of threads.
 pub(crate) fn solve_ridge(
     inputs: &[f64],
     n_inputs: usize,
@@ -13,23 +17,22 @@ pub(crate) fn solve_ridge(
     n_outputs: usize,
     ridge: f64,
 ) -> Vec<f64> {
-    let mut gram = items(inputs, n_inputs, inputs, n_inputs);
-    let targets = items(outputs, n_outputs, inputs, n_inputs);
+    let mut gram = transposed_product(inputs, n_inputs, inputs, n_inputs);
+    let mut solution = transposed_product(outputs, n_outputs, inputs, n_inputs);
     let trace: f64 = (0..n_inputs).map(|n| gram[n * n_inputs + n]).sum();
-    let lambda = (ridge * trace / n_inputs as f64).max(f64::MIN_POSITIVE);
+    let lambda = ridge * trace / n_inputs as f64;
     (0..n_inputs).for_each(|n| gram[n * n_inputs + n] += lambda);
-    if !(lambda > f64::MIN_POSITIVE && cholesky(&mut gram, n_inputs)) {
-        return vec![0.0; n_outputs * n_inputs];
+    // A row of the solution is a column of the right-hand side.
+    let rhs = MatMut::from_column_major_slice_mut(&mut solution, n_inputs, n_outputs);
+    let gram = MatMut::from_row_major_slice_mut(&mut gram, n_inputs, n_inputs);
+    if !(lambda > 0.0 && solve_positive_definite(gram, rhs)) {
+        solution.fill(0.0);
     }
-    let mut solution = targets;
-    solution
-        .par_chunks_exact_mut(n_inputs)
-        .for_each(|row| substitute(&gram, n_inputs, row));
     solution
 }
 
 /// Aᵀ B for A `[n, a]` and B `[n, b]`: `[a, b]`.
-fn items(a: &[f64], n_a: usize, b: &[f64], n_b: usize) -> Vec<f64> {
+fn transposed_product(a: &[f64], n_a: usize, b: &[f64], n_b: usize) -> Vec<f64> {
     let mut out = vec![0.0; n_a * n_b];
     out.par_chunks_exact_mut(n_b)
         .enumerate()
@@ -44,45 +47,26 @@ fn items(a: &[f64], n_a: usize, b: &[f64], n_b: usize) -> Vec<f64> {
     out
 }
 
-/// Replaces the lower triangle of a symmetric matrix by its factor L with L Lᵀ the matrix; false where
-/// it is not positive definite.
-pub(crate) fn cholesky(matrix: &mut [f64], n: usize) -> bool {
-    for column in 0..n {
-        for row in column..n {
-            let (a, b) = (
-                &matrix[row * n..][..column],
-                &matrix[column * n..][..column],
-            );
-            let sum: f64 = a.iter().zip(b).map(|(a, b)| a * b).sum();
-            let left = matrix[row * n + column] - sum;
-            if row > column {
-                matrix[row * n + column] = left / matrix[column * n + column];
-            } else if left > 0.0 && left.is_finite() {
-                matrix[column * n + column] = left.sqrt();
-            } else {
-                return false;
-            }
-        }
+/// Replaces the right-hand side by the solution; false where the matrix is not positive definite.
+fn solve_positive_definite(mut matrix: MatMut<'_, f64>, rhs: MatMut<'_, f64>) -> bool {
+    let n = matrix.nrows();
+    let scratch = StackReq::any_of(&[
+        factor::cholesky_in_place_scratch::<f64>(n, Par::Seq, Spec::default()),
+        solve::solve_in_place_scratch::<f64>(n, rhs.ncols(), Par::Seq),
+    ]);
+    let mut buffer = MemBuffer::new(scratch);
+    let stack = MemStack::new(&mut buffer);
+    let factored = factor::cholesky_in_place(
+        matrix.as_mut(),
+        Default::default(),
+        Par::Seq,
+        stack,
+        Spec::default(),
+    );
+    if factored.is_ok() {
+        solve::solve_in_place(matrix.as_ref(), rhs, Par::Seq, stack);
     }
-    true
-}
-
-/// Replaces `x` by the solution of L Lᵀ y = x.
-pub(crate) fn substitute(factor: &[f64], n: usize, x: &mut [f64]) {
-    for row in 0..n {
-        let sum: f64 = factor[row * n..][..row]
-            .iter()
-            .zip(&x[..row])
-            .map(|(l, x)| l * x)
-            .sum();
-        x[row] = (x[row] - sum) / factor[row * n + row];
-    }
-    for row in (0..n).rev() {
-        let sum: f64 = (row + 1..n)
-            .map(|below| factor[below * n + row] * x[below])
-            .sum();
-        x[row] = (x[row] - sum) / factor[row * n + row];
-    }
+    factored.is_ok()
 }
 
 #[cfg(test)]
@@ -108,12 +92,15 @@ mod tests {
     }
 
     #[test]
-    fn a_matrix_that_is_not_positive_is_refused() {
-        assert!(!cholesky(&mut [1.0, 2.0, 2.0, 1.0], 2));
-        let mut good = [4.0, 2.0, 2.0, 2.0];
-        assert!(cholesky(&mut good, 2));
-        let mut x = [8.0, 6.0];
-        substitute(&good, 2, &mut x);
+    fn a_matrix_that_is_not_positive_definite_is_refused() {
+        let solved = |mut matrix: [f64; 4]| {
+            let mut x = [8.0, 6.0];
+            let rhs = MatMut::from_column_major_slice_mut(&mut x, 2, 1);
+            let matrix = MatMut::from_row_major_slice_mut(&mut matrix, 2, 2);
+            solve_positive_definite(matrix, rhs).then_some(x)
+        };
+        assert_eq!(solved([1.0, 2.0, 2.0, 1.0]), None);
+        let x = solved([4.0, 2.0, 2.0, 2.0]).unwrap();
         assert!((x[0] - 1.0).abs() < 1e-12 && (x[1] - 2.0).abs() < 1e-12);
     }
 }

@@ -1,4 +1,4 @@
-//! How good a ranker is: full ranking over all items, against held-out targets.
+//! Full-ranking evaluation against held-out targets.
 
 use crate::{Exclusions, PopularityRanker, Ranked, Ranker, RecommendError};
 use lightgcn_core::{ItemId, Test, Train, Truth, UserId, Validation};
@@ -7,23 +7,21 @@ use lightgcn_metrics::{
     RankingReport, RankingSummary,
 };
 use serde::{Deserialize, Serialize};
+use std::hash::{DefaultHasher, Hash, Hasher};
 
-/// What is measured, and how sure the figures shall be.
+/// How to evaluate.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct EvaluationOptions {
-    /// The cutoffs K; 10, 20 and 50 unless told. A K beyond the catalogue is fine: lists are as
-    /// long as the catalogue then.
+    /// The cutoffs K. Beyond the catalogue, lists are as long as the catalogue. Default: 10, 20 and 50.
     pub ks: Vec<usize>,
-    /// The seed of the bootstrap behind intervals; 0 unless told.
+    /// The seed of the bootstrap intervals. Default: 0.
     pub seed: u64,
-    /// How many bootstrap resamples an interval is made of; 1000 unless told. With 0, summaries go
-    /// without intervals.
+    /// The number of bootstrap resamples of an interval; with 0, summaries have no intervals. Default: 1000.
     pub resamples: usize,
-    /// The share of resamples that an interval covers, in (0, 1); 0.95 unless told.
+    /// The share of resamples that an interval covers, in (0, 1). Default: 0.95.
     pub confidence: f64,
-    /// How many users are ranked at a time, which bounds the memory of the lists; 4096 unless
-    /// told. It does not change a figure.
+    /// The number of users ranked at a time, which bounds memory and changes no figure. Default: 4096.
     pub block_size: usize,
 }
 
@@ -48,14 +46,14 @@ impl EvaluationOptions {
         }
     }
 
-    /// Finds every fault.
+    /// Reports every problem.
     fn check(&self) -> Result<(), RecommendError> {
         let mut faults = Vec::new();
         if self.ks.is_empty() {
-            faults.push("no cutoff K is given; name at least one".to_owned());
+            faults.push("no cutoff K is given; give at least one".to_owned());
         }
         if self.ks.contains(&0) {
-            faults.push("a cutoff K is 0; use 1 or more".to_owned());
+            faults.push("a cutoff K is 0; use at least 1".to_owned());
         }
         if !(self.confidence > 0.0 && self.confidence < 1.0) {
             faults.push(format!(
@@ -64,7 +62,7 @@ impl EvaluationOptions {
             ));
         }
         if self.block_size == 0 {
-            faults.push("block_size is 0; use 1 or more".to_owned());
+            faults.push("block_size is 0; use at least 1".to_owned());
         }
         if faults.is_empty() {
             Ok(())
@@ -76,10 +74,9 @@ impl EvaluationOptions {
 
 /// The figures of one ranker on one truth.
 ///
-/// Besides the figures over all targets there are those over *familiar* ones (the user had
-/// viewed or carted the item in training) and over *new* ones (never met), each averaged over
-/// the users with at least one target of that kind, on the same lists. The values of single
-/// users are kept, so that [`compare`] can pair two rankers.
+/// Besides the figures over all targets it has those over *familiar* ones (the user viewed or carted the
+/// item in training) and over *new* ones, each averaged over the users with at least one target
+/// of that kind, on the same lists. Per-user values are kept, so that [`compare`] can pair two rankers.
 #[derive(Debug, Clone)]
 pub struct Evaluation {
     ranker: String,
@@ -106,7 +103,7 @@ impl Evaluation {
         self.part
     }
 
-    /// The options that it was made with.
+    /// The options it was made with.
     #[must_use]
     pub fn options(&self) -> &EvaluationOptions {
         &self.options
@@ -125,26 +122,25 @@ impl Evaluation {
         self.familiar.as_ref()
     }
 
-    /// The figures over targets that their user had never met in training; none where there is
-    /// no such target.
+    /// The figures over targets that are new to their user; none where there is no such target.
     #[must_use]
     pub fn new_targets(&self) -> Option<&RankingReport> {
         self.new.as_ref()
     }
 
-    /// How many users were averaged over: those with at least one target.
+    /// The number of users with at least one target, over which figures are averaged.
     #[must_use]
     pub fn n_users(&self) -> usize {
         self.overall.n_users()
     }
 
-    /// How many targets there are.
+    /// The number of targets.
     #[must_use]
     pub fn n_targets(&self) -> usize {
         self.n_targets
     }
 
-    /// How many of the targets are familiar.
+    /// The number of familiar targets.
     #[must_use]
     pub fn n_familiar_targets(&self) -> usize {
         self.n_familiar
@@ -153,7 +149,7 @@ impl Evaluation {
     /// The mean of a metric over all targets' users, in [0, 1].
     ///
     /// # Errors
-    /// [`RecommendError::Metrics`] if `k` is none of the cutoffs.
+    /// [`RecommendError::Metrics`] if `k` is not one of the cutoffs.
     pub fn mean(&self, metric: Metric, k: usize) -> Result<f64, RecommendError> {
         Ok(self.overall.mean(metric, k)?)
     }
@@ -162,7 +158,7 @@ impl Evaluation {
     /// confidence of the options. O(resamples · users).
     ///
     /// # Errors
-    /// [`RecommendError::Metrics`] if `k` is none of the cutoffs, or the options ask for no resamples.
+    /// [`RecommendError::Metrics`] if `k` is not one of the cutoffs, or the options ask for no resamples.
     pub fn interval(&self, metric: Metric, k: usize) -> Result<Interval, RecommendError> {
         let options = self.options.intervals();
         Ok(self.overall.interval(metric, k, &options)?)
@@ -199,24 +195,24 @@ pub struct EvaluationSummary {
     pub ranker: String,
     /// What was measured on: `validation`, `test` or `truth`.
     pub part: String,
-    /// How many users have at least one target.
+    /// The number of users with at least one target.
     pub n_users: usize,
-    /// How many targets there are.
+    /// The number of targets.
     pub n_targets: usize,
-    /// How many of them their user had viewed or carted in training.
+    /// The number of targets that their user had viewed or carted in training.
     pub n_familiar_targets: usize,
     /// The figures over all targets.
     pub overall: RankingSummary,
     /// The figures over familiar targets; none where there is none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub familiar: Option<RankingSummary>,
-    /// The figures over targets never met before; none where there is none.
+    /// The figures over new targets; none where there is none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub new: Option<RankingSummary>,
 }
 
-/// Measures a ranker on any truth: all items are ranked, targets of training masked, and the
-/// figures averaged over the users with at least one target.
+/// Evaluates a ranker on any truth: all items are ranked, training targets masked, and the figures
+/// averaged over the users with at least one target.
 ///
 /// Prefer [`evaluate_validation`] for choices and [`evaluate_test`] for the final figures: their
 /// types keep the two apart. O(users with targets · cost of a list), and memory for
@@ -225,7 +221,7 @@ pub struct EvaluationSummary {
 /// # Errors
 /// [`RecommendError::Options`] for unusable options, [`RecommendError::Shape`] if the ranker or the
 /// truth counts other users or items than the training part, [`RecommendError::NoTargets`]
-/// if the truth is empty, [`RecommendError::MaskedTarget`] if a right answer is a target of
+/// if the truth is empty, [`RecommendError::MaskedTarget`] if a held-out target is also one of
 /// training, [`RecommendError::InvalidList`] if the ranker breaks its promises.
 ///
 /// # Panics
@@ -239,7 +235,7 @@ pub fn evaluate(
     evaluate_part(ranker, train, truth, "truth", options)
 }
 
-/// Measures a ranker on the validation part: for choices such as early stopping.
+/// Evaluates a ranker on the validation part, for choices such as early stopping.
 ///
 /// # Errors
 /// As [`evaluate`].
@@ -255,7 +251,7 @@ pub fn evaluate_validation(
     evaluate_part(ranker, train, validation.truth(), "validation", options)
 }
 
-/// Measures a ranker on the test part: for the final figures, after all choices are made.
+/// Evaluates a ranker on the test part, for the final figures after all choices are made.
 ///
 /// # Errors
 /// As [`evaluate`].
@@ -271,7 +267,7 @@ pub fn evaluate_test(
     evaluate_part(ranker, train, test.truth(), "test", options)
 }
 
-/// Whether ranker `a` beats ranker `b` by more than luck: a paired, two-sided sign-flip test of the
+/// Tests whether ranker `a` beats ranker `b` by more than chance: a paired, two-sided sign-flip test of the
 /// mean difference a − b over the users of both evaluations
 /// ([`lightgcn_metrics::paired_test_with`]). Its interval has the confidence of `a`'s options.
 ///
@@ -353,7 +349,7 @@ impl Figures {
     fn new(options: &EvaluationOptions, train: &Train) -> Result<Self, RecommendError> {
         let popularity = PopularityRanker::from_interactions(train.interactions());
         let mut overall = RankingEvaluator::new(&options.ks, popularity.counts().len())?;
-        // Where nobody bought anything, novelty has no meaning and is left out.
+        // Without purchases, novelty is undefined and left out.
         if popularity.counts().iter().any(|&count| count > 0) {
             overall = overall.with_popularity(popularity.counts())?;
         }
@@ -468,24 +464,15 @@ fn checked(
     Ok(items)
 }
 
-/// A number that tells splits apart: FNV-1a (Fowler, Noll and Vo) over sizes, masks and targets.
+/// A hash of sizes, masks and targets that identifies a split within one process.
 fn fingerprint(masks: &Exclusions, truth: &Truth) -> u64 {
-    let mut hash = 0xcbf2_9ce4_8422_2325_u64;
-    let mut add = |number: u64| {
-        for byte in number.to_le_bytes() {
-            hash = (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3);
-        }
-    };
-    add(truth.n_users() as u64);
-    add(truth.n_items() as u64);
+    let mut hasher = DefaultHasher::new();
+    (truth.n_users(), truth.n_items()).hash(&mut hasher);
     for user in (0..truth.n_users() as u32).map(UserId) {
-        let targets = truth.items_of(user);
-        add(masks.of(user).len() as u64);
-        masks.of(user).iter().for_each(|&item| add(item.into()));
-        add(targets.len() as u64);
-        targets.iter().for_each(|item| add(item.0.into()));
+        masks.of(user).hash(&mut hasher);
+        truth.items_of(user).hash(&mut hasher);
     }
-    hash
+    hasher.finish()
 }
 
 #[cfg(test)]

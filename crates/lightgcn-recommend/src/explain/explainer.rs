@@ -1,188 +1,212 @@
 //! Why an item: the parts of the score, and the paths behind them.
 
-use crate::answer::profile::{Dealing, Profile};
+use crate::answer::profile::Profile;
+use crate::cold_start::fold_in::Query;
 use crate::explain::messages::dot;
 use crate::explain::paths::{Ends, PathSearch};
+use crate::rank::ensemble::Fused;
 use crate::rank::scorer::ScoreParts;
+use crate::shop::Shop;
 use crate::{
-    BehaviorCount, Contribution, ExplainOptions, ExplainRequest, Explanation, Method, Part,
-    RecommendError, Recommender, Source,
+    Contribution, ExplainOptions, ExplainRequest, Explanation, Method, Part, RecommendError, Source,
 };
-use lightgcn_core::ItemId;
+use lightgcn_core::{ItemId, UserId};
+use lightgcn_simd::scores;
 
 /// What values of paths are measured by.
 #[derive(Clone, Copy)]
 struct Scale {
-    /// What the model's score is multiplied by in the explained one.
+    /// The factor of the model's score in the explained one.
     factor: f64,
     /// The sum of absolute parts.
     total: f64,
 }
 
-impl Default for Scale {
-    fn default() -> Self {
-        Self {
-            factor: 1.0,
-            total: 0.0,
-        }
-    }
+/// A user, an item, and what ranks the one for the other.
+struct Pair {
+    user: Option<UserId>,
+    item: ItemId,
+    profile: Profile,
+    query: Option<Query>,
+    /// The user's vector.
+    vector: Vec<f32>,
 }
 
-impl Recommender {
-    /// Why an item may suit a user: exact contributions where the model has them, and the strongest
-    /// paths through the training data.
-    ///
-    /// The final embedding of a user u is α_0 E_u + Σ_j Â_uj m_j over the items j of the history,
-    /// with m_j = Σ_{k≥1} α_k (Â^{k−1} E)_j (He et al., SIGIR 2020, equations 3 and 4); so item j adds Â_uj
-    /// m_j · e_i to the score of item i, and the user's own taste α_0 E_u · e_i. From the
-    /// artifact alone; O(history · dimension) beside the paths, whose cost is that of all pairs of the
-    /// items involved.
-    ///
-    /// # Errors
-    /// [`RecommendError::ZeroLimit`], [`RecommendError::MaxHops`] and [`RecommendError::Options`] for
-    /// unusable options, [`RecommendError::UnknownUser`] and [`RecommendError::UnknownItem`] for
-    /// ids that are not known.
-    pub fn explain(
-        &self,
-        raw_user: &str,
-        raw_item: &str,
-        options: &ExplainOptions,
-    ) -> Result<Explanation, RecommendError> {
-        self.explain_request(&ExplainRequest {
-            user: raw_user.to_owned(),
-            item: raw_item.to_owned(),
-            events: Vec::new(),
-            options: *options,
-        })
-    }
+/// Explains scores.
+pub(crate) struct Explainer<'s> {
+    pub(crate) shop: &'s Shop,
+}
 
-    /// The same after events of the request: why the answer to them has the item. A user who is
-    /// not known must have events.
-    ///
-    /// # Errors
-    /// As [`Recommender::explain`], and [`RecommendError::ContextEvent`] for an event that cannot be used.
-    pub fn explain_request(&self, request: &ExplainRequest) -> Result<Explanation, RecommendError> {
+impl Explainer<'_> {
+    pub(crate) fn explain(&self, request: &ExplainRequest) -> Result<Explanation, RecommendError> {
         request.options.check()?;
-        let user = match self.user(&request.user) {
-            None if request.events.is_empty() => Some(self.known_user(&request.user)?),
-            user => user,
-        };
-        let item = self.known_item(&request.item)?;
-        let profile = self.profile(user, &request.events)?;
-        let query = self.query(&profile);
-        let vector: Vec<f32> = match (&query, user) {
-            (Some(query), _) => query.vector.clone(),
-            // Without a history the model's row is noise, and yet it is what the model would score.
-            (None, Some(user)) => self.artifact().embeddings.row(user.index()).to_vec(),
-            (None, None) => vec![0.0; self.items.dimension],
-        };
-        let dimension = self.items.dimension;
-        let row = &self.items.table[item.index() * dimension..][..dimension];
-        let exact = self.messages().are_exact();
-        let mut method = match query.as_ref().map(|query| query.source) {
-            Some(Source::Model) if exact => Method::PathSum,
-            Some(Source::FoldIn) => Method::FoldIn,
-            _ => Method::Evidence,
-        };
-        let likeness = self.likeness_parts(&profile, item);
-        let added = likeness.contributions.iter().map(|(_, value)| value);
-        let mut score = lightgcn_simd::dot(&vector, row) + added.sum::<f64>() as f32;
-        let of_model = query.as_ref().is_some_and(|q| q.source == Source::Model);
-        let fused = match (user.filter(|_| of_model), &self.partners) {
-            (Some(user), Some(partners)) => {
-                let mut scores = vec![0.0; self.items.len()];
-                lightgcn_simd::scores(&vector, &self.items.table, dimension, &mut scores);
-                self.add_likeness(Some(user), Some(&profile), &mut scores);
-                Some(partners.explain(user, item, &mut scores))
-            }
-            _ => None,
-        };
-        if let Some(fused) = &fused {
-            score = fused.score;
-            let parts = method == Method::PathSum && fused.parts.is_some();
-            method = if parts {
-                Method::Ensemble
-            } else {
-                Method::Evidence
-            };
-        }
+        let pair = self.pair(request)?;
+        let similarity = self.shop.items.similarity_parts(&pair.profile, pair.item);
+        let fused = self.fused(&pair);
+        let method = self.method(&pair, fused.as_ref());
         let mut explanation = Explanation {
             user: request.user.clone(),
             item: request.item.clone(),
-            details: self.items.catalogue.get(item),
-            score,
-            bought: profile.dealings.iter().any(|d| d.item == item && d.bought),
+            details: self.shop.items.catalogue.get(pair.item),
+            score: match &fused {
+                Some(fused) => fused.score,
+                None => self.score(&pair, &similarity),
+            },
+            bought: pair.profile.get(pair.item).is_some_and(|item| item.bought),
             method,
-            own_taste: None,
+            self_contribution: None,
             contributions: Vec::new(),
             rounding: 0.0,
             paths: Vec::new(),
             reason: None,
             instead: None,
         };
-        let mut scale = Scale::default();
+        let mut scale = Scale {
+            factor: 1.0,
+            total: 0.0,
+        };
         if method == Method::Evidence {
-            explanation.instead = Some(self.instead(&profile, fused.is_some()));
+            explanation.instead = Some(self.instead(&pair.profile, fused.is_some()));
         } else {
-            let mut parts = self.model_parts(&profile, row);
-            parts.add(&likeness, 1.0);
+            let row = self.shop.items.embedding(pair.item);
+            let mut parts = self.model_parts(&pair.profile, row);
+            parts.add(&similarity, 1.0);
             if let Some((factor, others)) = fused.and_then(|fused| fused.parts) {
                 let own = std::mem::take(&mut parts);
                 parts.add(&own, factor);
                 parts.add(&others, 1.0);
                 scale.factor = factor;
             }
-            scale.total = self.add_parts(&mut explanation, &profile, parts);
+            scale.total = self.add_parts(&mut explanation, &pair.profile, parts);
         }
-        self.add_paths(&mut explanation, &profile, item, &request.options, scale);
+        self.add_paths(&mut explanation, &pair, &request.options, scale);
         Ok(explanation)
     }
 
-    /// What the model's score of an item with the embedding `row` consists of.
-    pub(crate) fn model_parts(&self, profile: &Profile, row: &[f32]) -> ScoreParts {
-        let (artifact, messages) = (self.artifact(), self.messages());
-        let n_users = artifact.train.n_users();
-        let wide: Vec<f64> = row.iter().map(|&x| f64::from(x)).collect();
-        let pulled = match profile.trained {
-            Some(_) => wide.clone(),
-            None => self
-                .newcomer_map()
-                .pull_back(&wide, self.history_dimension()),
+    fn pair(&self, request: &ExplainRequest) -> Result<Pair, RecommendError> {
+        let shop = self.shop;
+        let user = match shop.user(&request.user) {
+            None if request.events.is_empty() => Some(shop.known_user(&request.user)?),
+            user => user,
         };
-        let own = profile.trained.map(|user| {
-            f64::from(self.own_weight()) * dot(artifact.layer0.row(user.index()), &wide)
-        });
-        let factors = self.factors(profile).into_iter();
-        ScoreParts {
-            own_taste: own.unwrap_or(0.0),
-            contributions: factors
-                .map(|(item, factor)| {
-                    let node = n_users + item.index();
-                    (item, factor * messages.dot(artifact, node, &pulled))
-                })
-                .collect(),
+        let item = shop.known_item(&request.item)?;
+        let profile = shop.profile(user, &request.events)?;
+        let query = shop.query(&profile);
+        let vector: Vec<f32> = match (&query, user) {
+            (Some(query), _) => query.vector.clone(),
+            // Without a history the model's row is noise, but it is what the model would score with.
+            (None, Some(user)) => shop.model.artifact.embeddings.row(user.index()).to_vec(),
+            (None, None) => vec![0.0; shop.items.dimension],
+        };
+        Ok(Pair {
+            user,
+            item,
+            profile,
+            query,
+            vector,
+        })
+    }
+
+    /// The model's score with content similarity, the same bits as in a list.
+    fn score(&self, pair: &Pair, similarity: &ScoreParts) -> f32 {
+        let row = self.shop.items.embedding(pair.item);
+        let added = similarity.contributions.iter().map(|(_, value)| value);
+        lightgcn_simd::dot(&pair.vector, row) + added.sum::<f64>() as f32
+    }
+
+    /// The ensemble's score, where the recommender has one and the model ranks for this user.
+    fn fused(&self, pair: &Pair) -> Option<Fused> {
+        let items = &self.shop.items;
+        let of_model = matches!(&pair.query, Some(query) if query.source == Source::Model);
+        let user = pair.user.filter(|_| of_model)?;
+        let (own_weight, ensemble) = self.shop.ensemble.as_ref()?;
+        let mut row = vec![0.0; items.len()];
+        scores(&pair.vector, &items.table, items.dimension, &mut row);
+        items.add_similarity(|| pair.profile.weighted().collect(), &mut row);
+        Some(ensemble.explain_with(*own_weight, &mut row, user, pair.item))
+    }
+
+    fn method(&self, pair: &Pair, fused: Option<&Fused>) -> Method {
+        let exact = self.shop.model.messages().are_exact();
+        let of_model = match pair.query.as_ref().map(|query| query.source) {
+            Some(Source::Model) if exact => Method::PathSum,
+            Some(Source::FoldIn) => Method::FoldIn,
+            _ => Method::Evidence,
+        };
+        match fused {
+            None => of_model,
+            Some(fused) if of_model == Method::PathSum && fused.parts.is_some() => Method::Ensemble,
+            Some(_) => Method::Evidence,
         }
     }
 
-    /// Adds own taste, contributions and rounding; gives the sum of absolute parts.
+    /// The parts of the model's score of a training item; none where it is not a sum over the history.
+    pub(crate) fn score_parts(&self, user: UserId, item: ItemId) -> Option<ScoreParts> {
+        let model = &self.shop.model;
+        if item.index() >= model.artifact.train.n_items() {
+            return None;
+        }
+        let weights = model.artifact.model.layer_weights.as_deref();
+        let has_layers = !matches!(weights, Some([_]));
+        if has_layers && !model.messages().are_exact() {
+            return None;
+        }
+        if !has_layers || !model.has_history(user) {
+            return Some(ScoreParts {
+                self_contribution: f64::from(model.ranker().score(user, item)),
+                contributions: Vec::new(),
+            });
+        }
+        let profile = Profile::of_training(model, Some(user));
+        let node = model.n_users() + item.index();
+        Some(self.model_parts(&profile, model.artifact.embeddings.row(node)))
+    }
+
+    /// The parts of the model's score of an item with the embedding `row`.
+    fn model_parts(&self, profile: &Profile, row: &[f32]) -> ScoreParts {
+        let model = &self.shop.model;
+        let (artifact, messages) = (&model.artifact, model.messages());
+        let wide: Vec<f64> = row.iter().map(|&x| f64::from(x)).collect();
+        let pulled = match profile.trained {
+            Some(_) => wide.clone(),
+            None => {
+                let map = self.shop.newcomers.user_map(model);
+                map.pull_back(&wide, model.history_dimension())
+            }
+        };
+        let own = profile.trained.map(|user| {
+            f64::from(model.self_weight()) * dot(artifact.layer0.row(user.index()), &wide)
+        });
+        let part = |(item, factor): (ItemId, f64)| {
+            let node = model.n_users() + item.index();
+            (item, factor * messages.dot(artifact, node, &pulled))
+        };
+        ScoreParts {
+            self_contribution: own.unwrap_or(0.0),
+            contributions: profile.factors(model).into_iter().map(part).collect(),
+        }
+    }
+
+    /// Adds the parts and the rounding; returns the sum of absolute parts.
     fn add_parts(&self, to: &mut Explanation, profile: &Profile, parts: ScoreParts) -> f64 {
-        let own = profile.trained.map(|_| parts.own_taste);
+        let own = profile.trained.map(|_| parts.self_contribution);
         let mut parts = parts.contributions;
         let sum = own.unwrap_or(0.0) + parts.iter().map(|(_, value)| value).sum::<f64>();
         let total = own.unwrap_or(0.0).abs() + parts.iter().map(|(_, v)| v.abs()).sum::<f64>();
         let share = |value: f64| if total > 0.0 { value / total } else { 0.0 };
-        to.own_taste = own.map(|value| Part {
+        to.self_contribution = own.map(|value| Part {
             value,
             share: share(value),
         });
         parts.sort_by(|a, b| b.1.abs().total_cmp(&a.1.abs()).then(a.0.cmp(&b.0)));
-        let dealing = |item: ItemId| profile.dealings.iter().find(|d| d.item == item);
         to.contributions = parts
             .into_iter()
             .map(|(item, value)| Contribution {
-                item: self.item_name(item),
-                details: self.items.catalogue.get(item),
-                behaviors: dealing(item).map_or_else(Vec::new, |d| self.behaviors_of(d)),
+                item: self.shop.items.name(item),
+                details: self.shop.items.catalogue.get(item),
+                behaviors: profile
+                    .get(item)
+                    .map_or_else(Vec::new, |known| self.shop.behaviors_of(known)),
                 value,
                 share: share(value),
             })
@@ -191,40 +215,29 @@ impl Recommender {
         total
     }
 
-    pub(crate) fn behaviors_of(&self, dealing: &Dealing) -> Vec<BehaviorCount> {
-        let counts: Vec<u32> = dealing.counts.iter().map(|n| n.ceil() as u32).collect();
-        BehaviorCount::of(self.artifact().train.behaviors(), &counts)
-    }
-
     fn instead(&self, profile: &Profile, is_fused: bool) -> String {
-        let name = &self.artifact().model.name;
+        let model = &self.shop.model;
+        let name = &model.artifact.model.name;
         if profile.trained.is_none() {
-            return "nothing that the model knows leads from this user to a score".to_owned();
+            return "the model knows nothing that connects this user with a score".to_owned();
         }
-        if is_fused && self.messages().are_exact() {
-            return "the ranks of several models are fused, or one that takes part has no sum over the \
-                    history, so there are no contributions: the paths are evidence from the training data, \
-                    not parts of the score"
+        if is_fused && model.messages().are_exact() {
+            return "the ensemble fuses ranks, or a member's score is not a sum over the history, so there \
+                    are no contributions: the paths are evidence from the training data, not parts of the \
+                    score"
                 .to_owned();
         }
         format!(
-            "the score of the model {name} is no sum over the history, so there are no contributions: \
+            "the score of the model {name} is not a sum over the history, so there are no contributions: \
              the paths are evidence from the training data, not parts of the score"
         )
     }
 
-    fn add_paths(
-        &self,
-        to: &mut Explanation,
-        profile: &Profile,
-        item: ItemId,
-        options: &ExplainOptions,
-        scale: Scale,
-    ) {
-        let ends = Ends::new(self, profile, item, to.method);
+    fn add_paths(&self, to: &mut Explanation, pair: &Pair, options: &ExplainOptions, scale: Scale) {
+        let ends = Ends::new(self.shop, &pair.profile, pair.item, to.method);
         let search = PathSearch::new(&ends, options);
         to.paths = search.find();
-        // The user's own dealing with the item is a contribution as a whole.
+        // The user's own edge to the item is a contribution as a whole.
         if let Some(first) = to.paths.first_mut().filter(|path| path.edges.len() == 1) {
             let mut parts = to.contributions.iter();
             let own = parts.find(|part| part.item == to.item);
@@ -235,34 +248,35 @@ impl Recommender {
             false => 0.0,
         };
         for path in &mut to.paths {
-            // The edge's contribution is a fused one already.
+            // The contribution of a single edge is already fused.
             if path.edges.len() > 1 {
                 path.value = path.value.map(|value| scale.factor * value);
             }
             path.share = path.value.map(share);
         }
         if to.paths.is_empty() {
-            to.reason = Some(self.why_no_path(profile, item, options));
+            to.reason = Some(self.why_no_path(pair, options));
         }
     }
 
-    fn why_no_path(&self, profile: &Profile, item: ItemId, options: &ExplainOptions) -> String {
-        if profile.dealings.is_empty() {
+    fn why_no_path(&self, pair: &Pair, options: &ExplainOptions) -> String {
+        if pair.profile.items.is_empty() {
             return "the user has no history in the training data".to_owned();
         }
-        let degree = self.graph().item_degrees().get(item.index()).copied();
+        let degrees = self.shop.model.graph.item_degrees();
+        let degree = degrees.get(pair.item.index()).copied();
         if degree.unwrap_or(0.0) == 0.0 {
-            return "nobody met the item in the training data".to_owned();
+            return "no user interacted with the item in the training data".to_owned();
         }
         let hops = options.max_hops;
         let edges = if hops == 1 { "edge" } else { "edges" };
         let shared = match (hops, options.min_users) {
             (1, _) | (_, 1) => String::new(),
-            (_, n) => format!(" over steps that at least {n} users share"),
+            (_, n) => format!(" over steps shared by at least {n} users"),
         };
         format!(
             "no path of at most {hops} {edges}{shared} connects the user and the item in the \
-             training data, so the score rests on similarity that no single path shows"
+             training data, so the score rests on a similarity that no single path shows"
         )
     }
 }

@@ -1,4 +1,4 @@
-//! Why an item: what an explanation says.
+//! Explanations: why an item is recommended.
 
 use crate::answer::response::{BehaviorCount, DetailsFields};
 use crate::{ContextEvent, RecommendError};
@@ -11,13 +11,13 @@ use std::fmt;
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(deny_unknown_fields, default)]
 pub struct ExplainOptions {
-    /// How many paths at most; 5 unless told. Must not be 0.
+    /// The maximum number of paths, at least 1. Default: 5.
     pub limit: usize,
-    /// How many edges a path may have: 1, 3 or 5; 5 unless told. Paths of 5 edges are searched only
-    /// where there is no shorter one to show.
+    /// The maximum number of edges of a path: 1, 3 or 5. Paths of 5 edges are searched only where there is
+    /// no shorter one to show. Default: 5.
     pub max_hops: usize,
-    /// How many other users must share a step for it to be shown; 5 unless told. Must not be 0.
-    /// Below, a path would say what few people did.
+    /// The minimum number of other users who share a step for it to be shown, at least 1, so that no path
+    /// reveals what few people did. Default: 5.
     pub min_users: usize,
 }
 
@@ -42,7 +42,7 @@ impl ExplainOptions {
             });
         }
         if self.min_users == 0 {
-            let fault = "min_users is 0: a step is shared by one user or more";
+            let fault = "min_users is 0; use at least 1";
             return Err(RecommendError::Options {
                 faults: vec![fault.to_owned()],
             });
@@ -51,45 +51,45 @@ impl ExplainOptions {
     }
 }
 
-/// A question why, for one user and one item.
+/// A question why one user gets one item.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(deny_unknown_fields, default)]
 pub struct ExplainRequest {
-    /// The user's id. It may be unknown where there are events.
+    /// The user's id. An unknown user must have events.
     pub user: String,
     /// The item's id.
     pub item: String,
-    /// What the user did since training, as in [`RecommendRequest`](crate::RecommendRequest).
+    /// Events since training, as in [`RecommendRequest`](crate::RecommendRequest).
     pub events: Vec<ContextEvent>,
     /// What to show.
     pub options: ExplainOptions,
 }
 
-/// What an explanation rests on.
+/// What an explanation is based on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum Method {
-    /// The model's score is a sum over the user's history and the own taste: contributions are
+    /// The model's score is a sum over the user's history plus the self contribution: contributions are
     /// exact (LightGCN with constant layer weights).
     PathSum,
     /// The score of a newcomer, which is a sum over the events: contributions are exact.
     FoldIn,
-    /// The fused score of the model and others that have a say
-    /// ([`Recommender::with_partners`](crate::Recommender::with_partners)), all of which are sums over the
-    /// history: contributions are exact. Paths are those of the model's part.
+    /// The fused score of an ensemble
+    /// ([`Recommender::with_ensemble`](crate::Recommender::with_ensemble)) whose members' scores are sums over
+    /// the history: contributions are exact. Paths are those of the model's part.
     Ensemble,
-    /// The model's score is no such sum (NGCF, matrix factorization): paths in the data are evidence
+    /// The model's score is not such a sum (NGCF, matrix factorization): paths in the data are evidence
     /// that supports it, not its parts.
     Evidence,
 }
 
-/// Why an item may suit a user.
+/// Why an item is recommended to a user.
 ///
-/// Where the method is exact, `own_taste`, the contributions and `rounding` sum to `score`. Shares are
-/// parts of Σ |own taste| + Σ |contribution|, with the sign of the part; so their absolute values
+/// Where the method is exact, `self_contribution`, the contributions and `rounding` sum to `score`. Shares are
+/// relative to |self contribution| + Σ |contribution|, with the sign of the part, so their absolute values
 /// sum to 1.
 ///
 /// [`Display`](fmt::Display) prints it for people. Other users are never named, and appear only where
@@ -109,21 +109,21 @@ pub struct Explanation {
     pub score: f32,
     /// Whether the user has bought the item already.
     pub bought: bool,
-    /// What the explanation rests on.
+    /// What the explanation is based on.
     pub method: Method,
-    /// What the user's own row of layer 0 adds: a learned taste that no single item shows. None
-    /// where the method is not exact, or a newcomer has none.
-    pub own_taste: Option<Part>,
-    /// What each item of the history adds, the strongest first (by absolute value); negative where it
-    /// speaks against the item. Empty where the method is not exact.
+    /// What the user's own row of layer 0 adds: a learned preference that no single item of the history
+    /// explains. None where the method is not exact, and for newcomers.
+    pub self_contribution: Option<Part>,
+    /// What each item of the history adds, largest absolute value first; negative where it lowers the
+    /// score. Empty where the method is not exact.
     pub contributions: Vec<Contribution>,
-    /// What is left of the score: rounding of 32 bits, or of embeddings kept in 16.
+    /// The rest of the score: rounding of 32-bit numbers, or of embeddings stored in 16 bits.
     pub rounding: f64,
-    /// The shortest paths first, then the strongest; empty where none can be shown.
+    /// Paths, shortest first, then strongest; empty where none can be shown.
     pub paths: Vec<ExplainedPath>,
     /// Why there is no path; none where there is one.
     pub reason: Option<String>,
-    /// What is given instead of contributions; none where there are any.
+    /// Why there are no contributions; none where there are any.
     pub instead: Option<String>,
 }
 
@@ -147,8 +147,8 @@ pub struct Contribution {
     #[serde(with = "DetailsFields")]
     #[cfg_attr(feature = "openapi", schema(value_type = DetailsFields))]
     pub details: ItemDetails,
-    /// What the user did with it, in training and in the events of the request; counts of parts of
-    /// events are rounded up.
+    /// What the user did with it, in training and in the events of the request; fractional counts are
+    /// rounded up.
     pub behaviors: Vec<BehaviorCount>,
     /// What it adds to the score.
     pub value: f64,
@@ -167,9 +167,9 @@ pub struct ExplainedPath {
     /// What the path adds to the score, where the score is a path sum. A score is also a sum over pairs
     /// of a first step (user to item j) and a last step (user v to the item); a path of
     /// three edges has the pairs of its j with those v who met j; one of five edges has its portion, by
-    /// strength, of the pairs with those v who did not. So no two paths count a pair twice, and what no
-    /// shown path has is with the item's own taste and with pairs that are far apart. A path of one
-    /// edge is that edge's whole contribution.
+    /// strength, of the pairs with those v who did not. So no two paths count a pair twice; the rest of the
+    /// score belongs to the item's self contribution and to pairs that are further apart. The value of a path
+    /// of one edge is the edge's whole contribution.
     pub value: Option<f64>,
     /// The value as a share of all parts by absolute value.
     pub share: Option<f64>,
@@ -177,7 +177,7 @@ pub struct ExplainedPath {
     pub edges: Vec<ExplainedEdge>,
 }
 
-/// One step of a walk: somebody's dealings with an item.
+/// One step of a walk: what users did with an item.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct ExplainedEdge {
@@ -192,16 +192,16 @@ pub struct ExplainedEdge {
     pub weight: f64,
 }
 
-/// A station of a walk.
+/// A node of a walk.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(tag = "kind", rename_all = "snake_case")]
 pub enum PathNode {
-    /// The user whom the explanation is for.
+    /// The user that the explanation is for.
     User,
-    /// Others, who are not named: all who dealt with both items beside this station.
+    /// Other users, never named: all who interacted with both neighboring items.
     OtherUsers {
-        /// How many they are; at least [`ExplainOptions::min_users`].
+        /// Their number, at least [`ExplainOptions::min_users`].
         count: usize,
     },
     /// An item.
@@ -217,22 +217,22 @@ pub enum PathNode {
 
 impl fmt::Display for Explanation {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        /// The most contributions that are printed.
-        const MOST: usize = 5;
+        /// The maximum number of contributions printed.
+        const MAX: usize = 5;
         write!(f, "Item {}", self.item)?;
         write_details(f, &self.details)?;
         write!(f, " for user {}: score {:.4}", self.user, self.score)?;
         if self.bought {
             write!(f, ", bought before")?;
         }
-        for part in self.contributions.iter().take(MOST) {
+        for part in self.contributions.iter().take(MAX) {
             write!(f, "\n  {:+5.1} %  because the user ", 100.0 * part.share)?;
             write_behaviors(f, &part.behaviors)?;
             write!(f, " item {}", part.item)?;
             write_details(f, &part.details)?;
         }
-        if self.contributions.len() > MOST {
-            let rest = &self.contributions[MOST..];
+        if self.contributions.len() > MAX {
+            let rest = &self.contributions[MAX..];
             let share: f64 = rest.iter().map(|part| part.share).sum();
             write!(
                 f,
@@ -241,8 +241,8 @@ impl fmt::Display for Explanation {
                 rest.len()
             )?;
         }
-        if let Some(own) = &self.own_taste {
-            write!(f, "\n  {:+5.1} %  the user's own taste", 100.0 * own.share)?;
+        if let Some(own) = &self.self_contribution {
+            write!(f, "\n  {:+5.1} %  learned preference", 100.0 * own.share)?;
         }
         if let Some(instead) = &self.instead {
             write!(f, "\n  {instead}.")?;
@@ -314,7 +314,7 @@ fn write_behaviors(f: &mut fmt::Formatter<'_>, behaviors: &[BehaviorCount]) -> f
     Ok(())
 }
 
-/// The brand, category and price that are known, in brackets; nothing where none is.
+/// The known brand, category and price in parentheses, if any.
 fn write_details(f: &mut fmt::Formatter<'_>, details: &ItemDetails) -> fmt::Result {
     let labels = [&details.brand, &details.category_code];
     let price = details.price.map(|price| format!("{price:.2}"));

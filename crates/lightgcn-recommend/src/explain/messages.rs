@@ -1,20 +1,20 @@
-//! What each node hands to its neighbors, summed over all layers.
+//! What each node passes to its neighbors, summed over all layers.
 
 use lightgcn_graph::{Normalization, TrainGraph};
 use lightgcn_simd::{CsrView, propagate};
 use lightgcn_store::Artifact;
 
 /// The table Σ_{k≥1} α_k Â^{k−1} E, `[n_nodes, dimension]`: a node's final embedding is α_0 times its
-/// own row of layer 0 and the sum of its neighbors' messages by the entries of Â. So a score splits
-/// exactly over a user's history, and whoever has no row of layer 0 still has a history.
+/// own row of layer 0 plus the sum of its neighbors' messages, weighted by the entries of Â. So a score splits
+/// exactly over a user's history, and a newcomer without a row of layer 0 still has a history.
 ///
-/// Models whose final embeddings are no such sum have none; there an item's final embedding serves
-/// as its message, and only a fitted map leads from a history to a user.
+/// For models whose final embeddings are not such a sum, an item's final embedding serves as its
+/// message, and only a fitted map leads from a history to a user.
 #[derive(Debug)]
 pub(crate) enum Messages {
     /// α_1 · E: one layer needs no table.
     Scaled(f32),
-    /// Two layers and more, after K − 1 items with Â.
+    /// Two layers or more, after K − 1 products with Â.
     Table(Vec<f32>),
     /// No sum over paths.
     Final,
@@ -64,7 +64,7 @@ impl Messages {
         }
     }
 
-    /// The item of a node's message and `vector`.
+    /// The dot product of a node's message and `vector`.
     pub(crate) fn dot(&self, artifact: &Artifact, node: usize, vector: &[f64]) -> f64 {
         let (row, factor) = match self {
             Self::Scaled(one) => (artifact.layer0.row(node), f64::from(*one)),
@@ -82,7 +82,7 @@ pub(crate) fn dot(row: &[f32], vector: &[f64]) -> f64 {
     row.iter().zip(vector).map(|(&a, b)| f64::from(a) * b).sum()
 }
 
-/// The entry of Â at a row of degree `row_degree`, rounded as the model saw it.
+/// The entry of Â at a row of degree `row_degree`, rounded to f32 as in the model.
 pub(crate) fn entry(n: Normalization, weight: f64, row_degree: f64, column_degree: f64) -> f64 {
     f64::from(n.scale(weight, row_degree, column_degree) as f32)
 }

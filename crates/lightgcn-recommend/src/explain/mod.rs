@@ -1,6 +1,6 @@
 //! Explanations of scores by contributions and graph paths.
 
-mod explainer;
+pub(crate) mod explainer;
 mod explanation;
 pub(crate) mod messages;
 mod paths;

@@ -1,23 +1,23 @@
-//! The strongest paths from a user to an item, other users in groups.
+//! The strongest paths from a user to an item, with other users in groups.
 
 use crate::answer::profile::Profile;
 use crate::explain::explanation::{ExplainedEdge, ExplainedPath, PathNode};
-use crate::explain::messages::entry;
-use crate::{BehaviorCount, ExplainOptions, Method, Recommender};
+use crate::shop::Shop;
+use crate::{BehaviorCount, ExplainOptions, Method};
 use lightgcn_core::{ItemId, UserId};
 use lightgcn_graph::Normalization;
 use std::collections::HashMap;
 
-/// Of a long history the strongest items begin the paths of five edges.
-const MOST_STARTS: usize = 20;
+/// The maximum number of items, strongest first, at which paths of five edges start.
+const MAX_STARTS: usize = 20;
 
 /// Where the paths begin and end.
 pub(crate) struct Ends<'a> {
-    shop: &'a Recommender,
+    shop: &'a Shop,
     profile: &'a Profile,
     item: ItemId,
-    /// The first steps: item, symmetric weight, and the message times its factor, pulled back to where
-    /// users' messages live (empty where the score is no path sum).
+    /// The first steps: item, symmetric weight, and the message times its factor, mapped to users' space
+    /// (empty where the score is not a path sum).
     starts: Vec<Start>,
     /// The last steps: users of the item, ascending.
     users: Vec<u32>,
@@ -31,38 +31,32 @@ struct Start {
 }
 
 impl<'a> Ends<'a> {
-    pub(crate) fn new(
-        shop: &'a Recommender,
-        profile: &'a Profile,
-        item: ItemId,
-        method: Method,
-    ) -> Self {
+    pub(crate) fn new(shop: &'a Shop, profile: &'a Profile, item: ItemId, method: Method) -> Self {
+        let model = &shop.model;
         let symmetric = |weight, a: f64, b: f64| Normalization::Symmetric.scale(weight, a, b);
-        let strengths = shop.scaled(profile, symmetric);
-        let factors = shop.factors(profile);
+        let strengths = profile.scaled(model, symmetric);
+        let factors = profile.factors(model);
         let exact = matches!(method, Method::PathSum | Method::Ensemble)
-            || (method == Method::FoldIn && shop.messages().are_exact());
-        let n_users = shop.artifact().train.n_users();
-        let starts = strengths
-            .iter()
-            .zip(&factors)
-            .map(|(&(item, strength), &(_, factor))| {
-                let mut vector = Vec::new();
-                if exact {
-                    vector = vec![0.0; shop.history_dimension()];
-                    let node = n_users + item.index();
-                    shop.messages()
-                        .add(shop.artifact(), node, factor, &mut vector);
-                    if profile.trained.is_none() {
-                        vector = shop.newcomer_map().apply(&vector);
-                    }
-                }
-                Start {
-                    item,
-                    strength,
-                    vector,
-                }
-            });
+            || (method == Method::FoldIn && model.messages().are_exact());
+        let vector = |item: ItemId, factor| {
+            if !exact {
+                return Vec::new();
+            }
+            let mut vector = vec![0.0; model.history_dimension()];
+            let node = model.n_users() + item.index();
+            let messages = model.messages();
+            messages.add(&model.artifact, node, factor, &mut vector);
+            match profile.trained {
+                Some(_) => vector,
+                None => shop.newcomers.user_map(model).apply(&vector),
+            }
+        };
+        let starts = strengths.iter().zip(&factors);
+        let starts = starts.map(|(&(item, strength), &(_, factor))| Start {
+            item,
+            strength,
+            vector: vector(item, factor),
+        });
         let (users, weights) = of_item(shop, item.index());
         let mine = profile.trained.map(|user| user.0);
         let others = users
@@ -89,37 +83,36 @@ impl<'a> Ends<'a> {
         if start.vector.is_empty() {
             return None;
         }
-        let (shop, artifact) = (self.shop, self.shop.artifact());
-        let degree = shop.graph().item_degrees()[self.item.index()];
-        let normalization = artifact.model.normalization;
+        let model = &self.shop.model;
+        let degree = model.graph.item_degrees()[self.item.index()];
         let mut value = 0.0;
         for (position, part) in last {
             let user = self.users[position] as usize;
-            let user_degree = shop.graph().user_degrees()[user];
+            let user_degree = model.graph.user_degrees()[user];
             let weight = f64::from(self.weights[position]);
-            let factor = part * entry(normalization, weight, degree, user_degree);
-            value += factor * shop.messages().dot(artifact, user, &start.vector);
+            let factor = part * model.entry(weight, degree, user_degree);
+            value += factor * model.messages().dot(&model.artifact, user, &start.vector);
         }
         Some(value)
     }
 }
 
-fn of_item(shop: &Recommender, row: usize) -> (&[u32], &[f32]) {
-    if row >= shop.graph().n_items() {
+fn of_item(shop: &Shop, row: usize) -> (&[u32], &[f32]) {
+    if row >= shop.model.graph.n_items() {
         return (&[], &[]);
     }
-    let matrix = shop.graph().by_item();
+    let matrix = shop.model.graph.by_item();
     let range = matrix.indptr().outer_inds_sz(row);
     (&matrix.indices()[range.clone()], &matrix.data()[range])
 }
 
-fn of_user(shop: &Recommender, row: usize) -> (&[u32], &[f32]) {
-    let matrix = shop.graph().by_user();
+fn of_user(shop: &Shop, row: usize) -> (&[u32], &[f32]) {
+    let matrix = shop.model.graph.by_user();
     let range = matrix.indptr().outer_inds_sz(row);
     (&matrix.indices()[range.clone()], &matrix.data()[range])
 }
 
-/// A path by its items and its strength.
+/// A path by its items, and its strength.
 struct Way {
     /// The number of the start.
     start: usize,
@@ -138,7 +131,7 @@ impl<'a> PathSearch<'a> {
         Self { ends, options }
     }
 
-    /// The paths to show: the edge itself, then those of three edges, or of five where there are none.
+    /// The paths to show: the edge itself, then those of three edges; those of five only where there are none.
     pub(crate) fn find(&self) -> Vec<ExplainedPath> {
         let mut found: Vec<ExplainedPath> = self.one_hop().into_iter().collect();
         if self.options.max_hops >= 3 {
@@ -170,7 +163,7 @@ impl<'a> PathSearch<'a> {
     }
 
     fn symmetric(&self, user: u32, item: usize, weight: f32) -> f64 {
-        let graph = self.ends.shop.graph();
+        let graph = &self.ends.shop.model.graph;
         Normalization::Symmetric.scale(
             f64::from(weight),
             graph.user_degrees()[user as usize],
@@ -178,7 +171,7 @@ impl<'a> PathSearch<'a> {
         )
     }
 
-    /// Start → all who met both → item.
+    /// Start → all users of both → item.
     fn three_hops(&self) -> Vec<Way> {
         let ends = self.ends;
         let mut ways = Vec::new();
@@ -205,7 +198,7 @@ impl<'a> PathSearch<'a> {
         ways
     }
 
-    /// Start → who met it and another → that one → who met it and the item → the item.
+    /// Start → users of it and another item → that item → users of it and the target → the target.
     fn five_hops(&self) -> Vec<Way> {
         let ends = self.ends;
         let last = self.neighbors(ends.item.index());
@@ -215,7 +208,7 @@ impl<'a> PathSearch<'a> {
             strength(b).total_cmp(&strength(a)).then(a.cmp(&b))
         });
         let mut ways = Vec::new();
-        for &n in starts.iter().take(MOST_STARTS) {
+        for &n in starts.iter().take(MAX_STARTS) {
             let start = &ends.starts[n];
             for (&between, &(strength, count)) in &self.neighbors(start.item.index()) {
                 if between == ends.item.0 || between == start.item.0 {
@@ -293,7 +286,7 @@ impl<'a> PathSearch<'a> {
             let user = middle[a];
             second.add(user, middle_weights[a], ends.weights[b]);
             if near.binary_search(&user).is_err() {
-                // Its portion of all ways from the start to this user.
+                // This path's share of all ways from the start to this user.
                 let (items, weights) = of_user(ends.shop, user as usize);
                 let ways = items
                     .iter()
@@ -328,19 +321,18 @@ impl<'a> PathSearch<'a> {
 
     fn item(&self, item: ItemId) -> PathNode {
         PathNode::Item {
-            item: self.ends.shop.item_name(item),
-            details: self.ends.shop.catalogue().get(item),
+            item: self.ends.shop.items.name(item),
+            details: self.ends.shop.items.catalogue.get(item),
         }
     }
 
     fn first_edge(&self, start: &Start) -> ExplainedEdge {
-        let dealings = &self.ends.profile.dealings;
-        let dealing = dealings.iter().find(|d| d.item == start.item);
+        let known = self.ends.profile.get(start.item);
         ExplainedEdge {
             from: PathNode::User,
             to: self.item(start.item),
-            behaviors: dealing.map_or_else(Vec::new, |d| self.ends.shop.behaviors_of(d)),
-            weight: dealing.map_or(0.0, |d| d.weight),
+            behaviors: known.map_or_else(Vec::new, |item| self.ends.shop.behaviors_of(item)),
+            weight: known.map_or(0.0, |item| item.weight),
         }
     }
 
@@ -361,9 +353,9 @@ impl<'a> PathSearch<'a> {
         ]
     }
 
-    /// How many of the users did what with the item, where they are enough.
+    /// How many of the users did what with the item, where that is at least `min_users`.
     fn shared_behaviors(&self, users: &[u32], item: ItemId) -> Vec<BehaviorCount> {
-        let train = &self.ends.shop.artifact().train;
+        let train = &self.ends.shop.model.artifact.train;
         let mut counts = vec![0; train.behaviors().len()];
         for &user in users {
             if let Some(pair) = train.find(UserId(user), item) {

@@ -1,11 +1,11 @@
-//! Lists that do not say the same thing twenty times: maximal marginal relevance.
+//! Diverse lists: maximal marginal relevance.
 
 use crate::explain::messages::dot;
 use crate::{EmbeddingRanker, Exclusions, Ranked, Ranker, RecommendError};
 use lightgcn_core::{ItemId, UserId};
 use rayon::prelude::*;
 
-/// How many items are chosen from, for a list of `k`.
+/// The number of candidates for a list of `k`.
 #[must_use]
 pub(crate) fn pool_size(k: usize, diversity: f64) -> usize {
     match diversity > 0.0 {
@@ -15,12 +15,12 @@ pub(crate) fn pool_size(k: usize, diversity: f64) -> usize {
 }
 
 /// Chooses `k` of the candidates one after the other, each time the one with the highest
-/// (1 − diversity) · relevance − diversity · likeness: the relevance is its score among the candidates
-/// from 0 (worst) to 1 (best), the likeness the highest cosine of its embedding with that of an item
-/// chosen before (Carbonell and Goldstein, SIGIR 1998). Equal ones by their place.
+/// (1 − diversity) · relevance − diversity · similarity. Relevance is its score scaled from 0 (worst candidate)
+/// to 1 (best), similarity the highest cosine of its embedding with that of an item chosen before
+/// (Carbonell and Goldstein, SIGIR 1998). Ties by the order of the candidates.
 ///
-/// `candidates` are best first; `embedding` gives an item's row. With a diversity of 0 the list begins
-/// the candidates. O(k · candidates · dimension).
+/// `candidates` are best first; `embedding` gives an item's row. With a diversity of 0 the list is the first
+/// `k` candidates. O(k · candidates · dimension).
 pub fn diversify<'t>(
     candidates: &[Ranked],
     k: usize,
@@ -32,25 +32,9 @@ pub fn diversify<'t>(
     }
     let (best, worst) = (candidates[0].score, candidates[candidates.len() - 1].score);
     let range = f64::from(best - worst);
-    let unit = |item: ItemId| -> Vec<f64> {
-        let row: Vec<f64> = embedding(item).iter().map(|&x| f64::from(x)).collect();
-        let norm = row.iter().map(|x| x * x).sum::<f64>().sqrt();
-        row.iter()
-            .map(|x| if norm > 0.0 { x / norm } else { 0.0 })
-            .collect()
-    };
-    let norms: Vec<f64> = candidates
-        .iter()
-        .map(|c| {
-            embedding(c.item)
-                .iter()
-                .map(|&x| f64::from(x).powi(2))
-                .sum::<f64>()
-                .sqrt()
-        })
-        .collect();
+    let norms: Vec<f64> = candidates.iter().map(|c| norm(embedding(c.item))).collect();
     let mut left: Vec<usize> = (0..candidates.len()).collect();
-    let mut likeness = vec![f64::NEG_INFINITY; candidates.len()];
+    let mut similarities = vec![f64::NEG_INFINITY; candidates.len()];
     let mut list = Vec::with_capacity(k.min(candidates.len()));
     while list.len() < k && !left.is_empty() {
         let value = |n: usize| {
@@ -58,8 +42,7 @@ pub fn diversify<'t>(
                 true => f64::from(candidates[n].score - worst) / range,
                 false => 0.0,
             };
-            let like = if list.is_empty() { 0.0 } else { likeness[n] };
-            (1.0 - diversity) * relevance - diversity * like
+            (1.0 - diversity) * relevance - diversity * similarities[n]
         };
         // The first item is the best one, whatever the diversity.
         let mut place = 0;
@@ -72,17 +55,33 @@ pub fn diversify<'t>(
         }
         let chosen = left.remove(place);
         list.push(candidates[chosen]);
-        let direction = unit(candidates[chosen].item);
+        let direction = unit(embedding(candidates[chosen].item));
         for &n in &left {
-            let item = dot(embedding(candidates[n].item), &direction);
-            let cosine = if norms[n] > 0.0 { item / norms[n] } else { 0.0 };
-            likeness[n] = likeness[n].max(cosine);
+            let product = dot(embedding(candidates[n].item), &direction);
+            let cosine = if norms[n] > 0.0 {
+                product / norms[n]
+            } else {
+                0.0
+            };
+            similarities[n] = similarities[n].max(cosine);
         }
     }
     list
 }
 
-/// Ranks as an [`EmbeddingRanker`] does and diversifies each list by [`diversify`].
+fn norm(row: &[f32]) -> f64 {
+    let squares = row.iter().map(|&x| f64::from(x).powi(2));
+    squares.sum::<f64>().sqrt()
+}
+
+/// The row divided by its norm; zeros stay zeros.
+fn unit(row: &[f32]) -> Vec<f64> {
+    let norm = norm(row);
+    let divided = |&x: &f32| if norm > 0.0 { f64::from(x) / norm } else { 0.0 };
+    row.iter().map(divided).collect()
+}
+
+/// Ranks like an [`EmbeddingRanker`] and diversifies each list with [`diversify`].
 #[derive(Debug)]
 pub struct DiverseRanker<'a> {
     inner: EmbeddingRanker<'a>,
@@ -166,7 +165,7 @@ mod tests {
 
     #[test]
     fn by_hand() {
-        // Items 0 and 1 point the same way, 2 across, 3 against them.
+        // Items 0 and 1 point the same way, 2 is orthogonal, 3 opposite.
         let rows: [[f32; 2]; 4] = [[1.0, 0.0], [2.0, 0.0], [0.0, 1.0], [-1.0, 0.0]];
         let row = |item: ItemId| &rows[item.index()][..];
         let pool = [
@@ -190,7 +189,7 @@ mod tests {
     }
 
     #[test]
-    fn a_ranker_of_no_diversity_is_the_ranker() {
+    fn without_diversity_lists_are_unchanged() {
         let items: Vec<f32> = (0..60).map(|n| (n as f32 * 0.7).sin()).collect();
         let plain = EmbeddingRanker::new("e", vec![1.0, 0.3, -0.2], items.clone(), 3).unwrap();
         let expected = plain.top_k(&[UserId(0)], 7, &Exclusions::none());

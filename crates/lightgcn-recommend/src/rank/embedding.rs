@@ -7,14 +7,14 @@ use lightgcn_simd::{Bf16, Element, dot, gather_rows, round_to_bf16, scores, top_
 use lightgcn_store::Storage;
 use std::borrow::Cow;
 
-/// How many users are scored at a time: their rows are gathered into one table.
+/// The number of users scored at a time, whose rows are gathered into one table.
 const BLOCK: usize = 4096;
 
 /// Ranks items by the dot product of a user's and an item's embedding, exactly.
 ///
 /// The tables are borrowed or owned. The items' one may be kept in 16 bits
-/// ([`EmbeddingRanker::with_storage`]): where items are many and users ask one by one, answers
-/// take as long as that table takes to be read. Scoring, masking and selection run fused and in blocks
+/// ([`EmbeddingRanker::with_storage`]): with many items and users asking one by one, the time of an answer
+/// is the time to read that table. Scoring, masking and selection run fused and in blocks
 /// ([`lightgcn_simd::top_k`]): the score matrix never exists whole. O(users · items · dimension)
 /// time, O(4096 · dimension) memory beside the answers.
 ///
@@ -63,7 +63,7 @@ impl<'a> EmbeddingRanker<'a> {
     /// (`[n_items, dimension]`), both row by row.
     ///
     /// # Errors
-    /// [`RecommendError::EmbeddingNotFinite`] if a number is infinite or no number.
+    /// [`RecommendError::EmbeddingNotFinite`] if a number is infinite or NaN.
     ///
     /// # Panics
     /// If `dimension` is 0 or does not divide the length of a table.
@@ -84,10 +84,10 @@ impl<'a> EmbeddingRanker<'a> {
         })
     }
 
-    /// A ranker over a table of items that is in 16 bits already, `[n_items, dimension]`.
+    /// A ranker over a table of items that is already in 16 bits, `[n_items, dimension]`.
     ///
     /// # Errors
-    /// [`RecommendError::EmbeddingNotFinite`] if a number is infinite or no number.
+    /// [`RecommendError::EmbeddingNotFinite`] if a number is infinite or NaN.
     ///
     /// # Panics
     /// If `dimension` is 0 or does not divide the length of a table.
@@ -111,10 +111,10 @@ impl<'a> EmbeddingRanker<'a> {
     /// The same ranker with its table of items kept as `storage`.
     ///
     /// [`Storage::Bf16`] rounds every number of the items to the nearest of 16 bits, which changes
-    /// it by at most 2⁻⁸ of its size, and halves the memory that an answer reads. Scores remain sums of
-    /// 32 bits over the user's unrounded embedding: lists are the exact ranking by the rounded
-    /// items. A table whose numbers 16 bits hold (that of an artifact kept so) ranks with the same
-    /// bits in either storage. [`Storage::F32`] changes no number. O(items · dimension) time, and
+    /// it by at most 2⁻⁸ of its size, and halves the memory that an answer reads. Scores are still summed in
+    /// 32 bits with the user's unrounded embedding: lists are the exact ranking by the rounded items. A table
+    /// of numbers that 16 bits can represent (as in an artifact stored so) ranks with the same bits in either
+    /// storage. [`Storage::F32`] changes no number. O(items · dimension) time, and
     /// memory for the new table.
     ///
     /// # Errors
@@ -158,7 +158,7 @@ impl<'a> EmbeddingRanker<'a> {
     /// layout of graph models.
     ///
     /// # Errors
-    /// [`RecommendError::EmbeddingNotFinite`] if a number is infinite or no number.
+    /// [`RecommendError::EmbeddingNotFinite`] if a number is infinite or NaN.
     ///
     /// # Panics
     /// If `dimension` is 0 or does not divide the table's length, or the table has fewer than
@@ -188,7 +188,7 @@ impl<'a> EmbeddingRanker<'a> {
         }
     }
 
-    /// A ranker over a node table that was validated before.
+    /// A ranker over a node table that has been validated.
     pub(crate) fn from_checked_nodes(
         name: &'a str,
         nodes: &'a [f32],
@@ -204,7 +204,7 @@ impl<'a> EmbeddingRanker<'a> {
         }
     }
 
-    /// How many numbers an embedding has.
+    /// The length of an embedding.
     #[must_use]
     pub fn dimension(&self) -> usize {
         self.dimension
@@ -260,7 +260,7 @@ fn check_table<T: Element>(
 ) -> Result<(), RecommendError> {
     assert!(
         table.len().is_multiple_of(dimension),
-        "the {kind} table holds {} numbers, which is no multiple of dimension {dimension}",
+        "the {kind} table holds {} numbers, which is not a multiple of dimension {dimension}",
         table.len()
     );
     match table.iter().position(|x| !x.widen().is_finite()) {
@@ -427,8 +427,8 @@ mod tests {
     }
 
     #[test]
-    #[should_panic(expected = "no multiple of dimension 2")]
-    fn a_ragged_table_is_a_mistake() {
+    #[should_panic(expected = "not a multiple of dimension 2")]
+    fn a_ragged_table_panics() {
         let _ = EmbeddingRanker::new("e", vec![1.0], vec![0.0, 0.0], 2);
     }
 

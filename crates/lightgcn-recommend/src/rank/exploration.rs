@@ -1,14 +1,14 @@
-//! A share of chance in every list.
+//! Random items in lists.
 
 use crate::{Exclusions, Ranked, Ranker, RecommendError};
 use lightgcn_core::random::{Random, Stream};
 use lightgcn_core::{ItemId, UserId};
 use rayon::prelude::*;
 
-/// The epoch of the draws of exploration; those of random rankings are of epoch 0.
+/// The epoch of exploration's draws; random rankings use epoch 0.
 const EPOCH: u32 = 1;
 
-/// Which places of a list are explored, and by which items.
+/// Chooses which places of a list are explored, and by which items.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Explorer {
     random: Random,
@@ -23,63 +23,69 @@ impl Explorer {
         }
     }
 
-    /// The list with each place given, with the chance of the share, to an item drawn uniformly among
-    /// those that `may` come and stand nowhere before it. What is moved away goes on to the next place, so
-    /// that the best items stay. `item` tells an entry's item, `explored` makes an entry of one that
-    /// is drawn. The draws depend on the seed and `user` alone.
-    #[expect(clippy::too_many_arguments, reason = "one step of two callers")]
-    pub(crate) fn explore<T>(
+    /// Gives each place of a list, with the probability of the share, to an item drawn uniformly among the
+    /// eligible ones that are not placed before it. Displaced items move to the next place, so that
+    /// the best items stay. The draws depend on the seed and `user` alone.
+    pub(crate) fn explore(
         &self,
         user: u64,
-        mut list: Vec<T>,
-        k: usize,
+        list: &[ItemId],
         n_items: usize,
-        item: impl Fn(&T) -> ItemId,
-        may: impl Fn(ItemId) -> bool,
-        explored: impl Fn(ItemId) -> T,
-    ) -> Vec<T> {
-        list.truncate(k);
+        is_eligible: impl Fn(ItemId) -> bool,
+    ) -> Vec<Slot> {
+        let mut slots = Vec::with_capacity(list.len());
         if self.share <= 0.0 || n_items == 0 {
-            return list;
+            slots.extend((0..list.len()).map(Slot::Kept));
+            return slots;
         }
         let mut draws = self.random.at(EPOCH, user);
-        let length = list.len();
-        let mut rest = list.into_iter();
-        let mut out: Vec<T> = Vec::with_capacity(length);
-        while out.len() < length {
-            if draws.unit() < self.share
+        let mut placed: Vec<ItemId> = Vec::with_capacity(list.len());
+        let mut rest = list.iter().copied().enumerate();
+        while slots.len() < list.len() {
+            let slot = if draws.unit() < self.share
                 && let Some(drawn) = draw(&mut draws, n_items, |drawn| {
-                    may(drawn) && out.iter().all(|known| item(known) != drawn)
-                })
-            {
-                out.push(explored(drawn));
-                continue;
-            }
-            match rest.find(|next| out.iter().all(|known| item(known) != item(next))) {
-                Some(next) => out.push(next),
-                None => break,
-            }
+                    is_eligible(drawn) && !placed.contains(&drawn)
+                }) {
+                Slot::Drawn(drawn)
+            } else if let Some((n, _)) = rest.find(|(_, next)| !placed.contains(next)) {
+                Slot::Kept(n)
+            } else {
+                break;
+            };
+            placed.push(match slot {
+                Slot::Kept(n) => list[n],
+                Slot::Drawn(item) => item,
+            });
+            slots.push(slot);
         }
-        out
+        slots
     }
 }
 
-/// An item drawn uniformly among those that may come: by rejection, and where these are few, by their
-/// number.
+/// A place of an explored list.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Slot {
+    /// The entry of the list at this position.
+    Kept(usize),
+    /// An item drawn at random.
+    Drawn(ItemId),
+}
+
+/// An item drawn uniformly among the eligible ones: by rejection first, then by listing them.
 fn draw(
     draws: &mut lightgcn_core::random::Draws,
     n_items: usize,
-    may: impl Fn(ItemId) -> bool,
+    is_eligible: impl Fn(ItemId) -> bool,
 ) -> Option<ItemId> {
     for _ in 0..32 {
         let item = ItemId(draws.below(n_items as u32));
-        if may(item) {
+        if is_eligible(item) {
             return Some(item);
         }
     }
     let left: Vec<ItemId> = (0..n_items as u32)
         .map(ItemId)
-        .filter(|&i| may(i))
+        .filter(|&item| is_eligible(item))
         .collect();
     match left.is_empty() {
         true => None,
@@ -87,10 +93,10 @@ fn draw(
     }
 }
 
-/// Ranks as another ranker does, and gives each place with the chance ε to a random item.
+/// Ranks like another ranker, but gives each place to a random item with probability ε.
 ///
-/// This is the randomness experiment: what a nudge away from the ranking costs in accuracy and gains in
-/// coverage. The score of a random item is NaN-free but means nothing: it is that of its neighbor.
+/// Measures what randomness costs in accuracy and gains in coverage. The score of a random item is that of
+/// its neighbor and has no meaning.
 #[derive(Debug)]
 pub struct ExploringRanker<R> {
     inner: R,
@@ -135,25 +141,21 @@ impl<R: Ranker> Ranker for ExploringRanker<R> {
     fn top_k(&self, users: &[UserId], k: usize, excluded: &Exclusions) -> Vec<Vec<Ranked>> {
         let lists = self.inner.top_k(users, k, excluded);
         let explore = |(list, &user): (Vec<Ranked>, &UserId)| {
-            let pairs: Vec<_> = list.iter().map(|r| (r.item, Some(r.score))).collect();
-            let may = |item| !excluded.contains(user, item);
-            let mixed = self.explorer.explore(
-                u64::from(user.0),
-                pairs,
-                k,
-                self.n_items(),
-                |(item, _)| *item,
-                may,
-                |item| (item, None),
-            );
+            let items: Vec<ItemId> = list.iter().map(|ranked| ranked.item).collect();
+            let is_eligible = |item| !excluded.contains(user, item);
+            let user = u64::from(user.0);
+            let slots = self
+                .explorer
+                .explore(user, &items, self.n_items(), is_eligible);
             let mut last = list.first().map_or(0.0, |ranked| ranked.score);
-            mixed
-                .into_iter()
-                .map(|(item, score)| {
-                    last = score.unwrap_or(last);
-                    Ranked { item, score: last }
-                })
-                .collect()
+            let ranked = |slot| match slot {
+                Slot::Kept(n) => {
+                    last = list[n].score;
+                    list[n]
+                }
+                Slot::Drawn(item) => Ranked { item, score: last },
+            };
+            slots.into_iter().map(ranked).collect()
         };
         lists.into_par_iter().zip(users).map(explore).collect()
     }

@@ -36,7 +36,7 @@ pub struct LinearRanker {
 }
 
 impl LinearRanker {
-    /// A ranker of the training users, whose pairs count as they did when the model was fitted.
+    /// A ranker of the training users, whose pairs are weighted as when the model was fitted.
     ///
     /// # Panics
     /// If the model knows another number of items.
@@ -45,7 +45,7 @@ impl LinearRanker {
         Self::from_interactions(model, train.interactions())
     }
 
-    /// A ranker of pairs that are known to be training pairs, as an artifact holds them.
+    /// A ranker over pairs known to be training pairs, as in an artifact.
     ///
     /// # Panics
     /// If the model knows another number of items.
@@ -62,14 +62,14 @@ impl LinearRanker {
         Self { model, histories }
     }
 
-    /// The model, for histories of one's own.
+    /// The model, for your own histories.
     #[must_use]
     pub fn model(&self) -> &dyn LinearModel {
         &*self.model
     }
 
-    /// What each item of the user's history adds to the score of `item`, the strongest first (by
-    /// absolute value); they sum to the score, up to rounding. As costly as
+    /// What each item of the user's history adds to the score of `item`, largest absolute value first; the
+    /// parts sum to the score, up to rounding. Same cost as
     /// [`LinearModel::contributions`].
     ///
     /// # Panics
@@ -115,11 +115,11 @@ impl Scorer for LinearRanker {
         self.model.scores_into(&histories, out);
     }
 
-    /// The contributions; there is no own taste.
+    /// The contributions; the self contribution is 0.
     fn parts(&self, user: UserId, item: ItemId) -> Option<ScoreParts> {
         let parts = self.contributions(user, item).into_iter();
         Some(ScoreParts {
-            own_taste: 0.0,
+            self_contribution: 0.0,
             contributions: parts.map(|(item, part)| (item, f64::from(part))).collect(),
         })
     }
@@ -196,7 +196,7 @@ mod tests {
 
     #[test]
     #[should_panic(expected = "knows 6 items, and the pairs count 2")]
-    fn a_model_of_other_items_is_a_mistake() {
+    fn a_model_of_other_items_panics() {
         let model = ItemKnnConfig::default().fit(&split().train).unwrap();
         let mut b = lightgcn_core::InteractionsBuilder::from_names(&["buy"], &["buy"]).unwrap();
         b.push(UserId(0), ItemId(0), 1.0, &[1], None).unwrap();

@@ -1,6 +1,5 @@
 //! Rankers of items for known users, and what changes their lists.
 
-mod blend;
 pub(crate) mod diversity;
 mod embedding;
 pub(crate) mod ensemble;
@@ -13,10 +12,12 @@ pub(crate) mod revenue;
 pub(crate) mod scorer;
 mod seen_not_bought;
 
-pub use blend::{BlendChoice, BlendRanker, choose_weight};
 pub use diversity::{DiverseRanker, diversify};
 pub use embedding::EmbeddingRanker;
-pub use ensemble::{EnsembleRanker, Fusion, check_same_catalogue, choose_weights};
+pub use ensemble::{
+    EnsembleRanker, Fusion, Member, WeightChoice, WeightOptions, check_same_catalogue,
+    choose_weights,
+};
 pub use exploration::ExploringRanker;
 pub use linear::LinearRanker;
 pub use popularity::PopularityRanker;

@@ -1,11 +1,11 @@
-//! The same list for everyone: what was bought most.
+//! The same list for everyone: the most popular items.
 
 use crate::rank::ranker::check_user;
 use crate::{Exclusions, Ranked, Ranker};
 use lightgcn_core::{Interactions, ItemId, UserId};
 use rayon::prelude::*;
 
-/// Ranks items by how many users bought them in training, equal counts by the lower row.
+/// Ranks items by how many users bought them in training, ties by the lower row.
 ///
 /// The score is the count. A list costs O(k + excluded items).
 ///
@@ -56,7 +56,7 @@ impl PopularityRanker {
         Self::new(counts, interactions.n_users())
     }
 
-    /// How many users bought each item: `[n_items]`.
+    /// The number of users who bought each item, `[n_items]`.
     #[must_use]
     pub fn counts(&self) -> &[u64] {
         &self.counts
@@ -67,7 +67,7 @@ impl PopularityRanker {
         self.order.iter().map(|&item| ItemId(item))
     }
 
-    /// The list of one user, or of a stranger where `excluded` is empty.
+    /// The list of one user, or of an unknown user where `excluded` is empty.
     pub(crate) fn list(&self, k: usize, excluded: &[u32]) -> Vec<Ranked> {
         let kept = self
             .ranking()
@@ -109,7 +109,7 @@ mod tests {
     use lightgcn_core::InteractionsBuilder;
 
     #[test]
-    fn counts_users_who_bought_not_events_nor_views() {
+    fn counts_are_users_who_bought() {
         let mut b = InteractionsBuilder::from_names(&["view", "buy"], &["buy"]).unwrap();
         b.push(UserId(0), ItemId(0), 1.0, &[0, 9], None).unwrap();
         b.push(UserId(0), ItemId(1), 1.0, &[1, 1], None).unwrap();
@@ -122,7 +122,7 @@ mod tests {
     }
 
     #[test]
-    fn lists_skip_what_is_excluded() {
+    fn lists_skip_excluded_items() {
         let ranker = PopularityRanker::new(vec![5, 9, 5, 1], 2);
         let excluded = Exclusions::from_lists([vec![ItemId(1)], (0..4).map(ItemId).collect()]);
         let lists = ranker.top_k(&[UserId(0), UserId(1)], 3, &excluded);
@@ -133,7 +133,7 @@ mod tests {
 
     #[test]
     #[should_panic(expected = "user row 2 is out of range")]
-    fn a_user_out_of_range_is_a_mistake() {
+    fn a_user_out_of_range_panics() {
         let _ = PopularityRanker::new(vec![1], 2).top_k(&[UserId(2)], 1, &Exclusions::none());
     }
 }

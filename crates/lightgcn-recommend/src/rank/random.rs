@@ -1,4 +1,4 @@
-//! Items drawn at random: the floor that any model must beat.
+//! Random items: the floor that any model must beat.
 
 use crate::rank::ranker::check_user;
 use crate::{Exclusions, Ranked, Ranker};
@@ -7,10 +7,10 @@ use lightgcn_core::{ItemId, UserId};
 use rayon::prelude::*;
 use std::collections::HashMap;
 
-/// Ranks items at random: every order of the items that are left is equally likely.
+/// Ranks items at random: every order of the remaining items is equally likely.
 ///
 /// A list depends on the seed and the user alone, so the same seed gives the same answer, and a
-/// longer list begins with the shorter one. The score says the place, 1 / rank, and nothing else.
+/// longer list begins with the shorter one. The score is 1 / rank.
 /// Expected cost O(k · items / items left); at worst O(items). Catalogues of up to 2^25
 /// items.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -29,7 +29,7 @@ impl RandomRanker {
     pub fn new(n_users: usize, n_items: usize, seed: u64) -> Self {
         assert!(
             n_items <= 1 << 25,
-            "random rankings are made for at most 2^25 items, not {n_items}"
+            "random rankings support at most 2^25 items, not {n_items}"
         );
         Self {
             n_users,
@@ -97,7 +97,7 @@ mod tests {
     }
 
     #[test]
-    fn a_list_is_a_permutation_of_what_is_left_and_repeats() {
+    fn a_list_is_a_reproducible_permutation_of_the_rest() {
         let excluded = Exclusions::from_lists([vec![ItemId(3), ItemId(7)], vec![]]);
         let ranker = RandomRanker::new(2, 10, 1);
         let both = ranker.top_k(&[UserId(0), UserId(1)], 20, &excluded);

@@ -1,6 +1,6 @@
-//! What every ranker promises, and what it must leave out.
+//! The trait of rankers, and the items they leave out.
 
-use lightgcn_core::{Interactions, ItemId, UserId};
+use lightgcn_core::{Interactions, ItemId, Rows, UserId};
 use serde::{Deserialize, Serialize};
 
 /// An item with its score.
@@ -14,12 +14,12 @@ pub struct Ranked {
 
 /// Anything that ranks items for known users.
 ///
-/// A list is best first, equal scores by the lower item row, without repetition, without the
-/// excluded items, and as long as `k` or, where fewer items are left, as many as there are.
-/// The same question gets the same answer, at any number of threads and however the users are
-/// batched. [`evaluate`](crate::evaluate) checks these promises and refuses lists that break them.
+/// A list is best first, ties by the lower item row, without repetition or excluded items, and has
+/// `k` items unless fewer are left. The same question gets the same answer, at any number of threads
+/// and however the users are batched. [`evaluate`](crate::evaluate) checks these promises and rejects lists
+/// that break them.
 ///
-/// A ranker of one's own is one method beside its name and sizes:
+/// Your own ranker is one method beside its name and sizes:
 ///
 /// ```
 /// use lightgcn_core::{ItemId, UserId};
@@ -56,30 +56,25 @@ pub struct Ranked {
 /// assert_eq!(lists[0][0].item, ItemId(2));
 /// ```
 pub trait Ranker: Sync {
-    /// What the ranker is called in reports.
+    /// The name in reports.
     fn name(&self) -> &str;
 
-    /// How many users it knows.
+    /// The number of users.
     fn n_users(&self) -> usize;
 
-    /// How many items it ranks.
+    /// The number of items.
     fn n_items(&self) -> usize;
 
     /// The `k` best items for each of `users`, in their order; `k` of 0 gives empty lists.
     ///
     /// # Panics
-    /// Implementations panic if a user is out of range, or `excluded` holds lists for fewer
-    /// users.
+    /// If a user is out of range, or `excluded` has lists for fewer users.
     fn top_k(&self, users: &[UserId], k: usize, excluded: &Exclusions) -> Vec<Vec<Ranked>>;
 }
 
-/// For each user the items that are never returned, ascending.
+/// For each user, the items to leave out, ascending.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct Exclusions {
-    /// `[n_users + 1]`, or empty where nothing is excluded for anyone.
-    offsets: Vec<u64>,
-    items: Vec<u32>,
-}
+pub struct Exclusions(Option<Rows<u32>>);
 
 impl Exclusions {
     /// Excludes nothing, for any number of users.
@@ -88,42 +83,35 @@ impl Exclusions {
         Self::default()
     }
 
-    /// Excludes what each user has bought: the pairs with a target event. O(pairs).
+    /// Excludes the items each user has bought: the pairs with a target event. O(pairs).
     #[must_use]
     pub fn targets(interactions: &Interactions) -> Self {
-        let (offsets, items) = interactions.targets().map(|item| item.0).into_parts();
-        Self { offsets, items }
+        Self(Some(interactions.targets().map(|item| item.0)))
     }
 
-    /// Excludes whatever each user has met: every pair, of any behavior. O(pairs).
+    /// Excludes the items each user has interacted with, by any behavior. O(pairs).
     #[must_use]
     pub fn pairs(interactions: &Interactions) -> Self {
-        Self {
-            offsets: interactions.offsets().to_vec(),
-            items: interactions.items().iter().map(|item| item.0).collect(),
-        }
+        let users = (0..interactions.n_users() as u32).map(UserId);
+        let items = users.map(|user| interactions.items_of(user).iter().map(|item| item.0));
+        Self(Some(items.collect()))
     }
 
-    /// Excludes one list of items per user, in any order; repetition does no harm.
+    /// Excludes one list of items per user, in any order, with or without repetition.
     #[must_use]
     pub fn from_lists(lists: impl IntoIterator<Item = Vec<ItemId>>) -> Self {
-        let mut exclusions = Self {
-            offsets: vec![0],
-            items: Vec::new(),
-        };
-        for mut list in lists {
+        let sorted = lists.into_iter().map(|mut list| {
             list.sort_unstable();
             list.dedup();
-            exclusions.items.extend(list.iter().map(|item| item.0));
-            exclusions.offsets.push(exclusions.items.len() as u64);
-        }
-        exclusions
+            list.into_iter().map(|item| item.0)
+        });
+        Self(Some(sorted.collect()))
     }
 
-    /// For how many users there are lists; none where nothing is excluded for anyone.
+    /// The number of users with lists; none where nothing is excluded for anyone.
     #[must_use]
     pub fn n_users(&self) -> Option<usize> {
-        self.offsets.len().checked_sub(1)
+        self.0.as_ref().map(Rows::n_rows)
     }
 
     /// The item rows excluded for a user, ascending and distinct.
@@ -132,15 +120,15 @@ impl Exclusions {
     /// If there are lists, and none for this user.
     #[must_use]
     pub fn of(&self, user: UserId) -> &[u32] {
-        if self.offsets.is_empty() {
+        let Some(rows) = &self.0 else {
             return &[];
-        }
+        };
         assert!(
-            user.index() + 1 < self.offsets.len(),
+            user.index() < rows.n_rows(),
             "user row {user} has no list: the exclusions count {} users",
-            self.offsets.len() - 1
+            rows.n_rows()
         );
-        &self.items[self.offsets[user.index()] as usize..self.offsets[user.index() + 1] as usize]
+        rows.row(user.index())
     }
 
     /// Whether an item is excluded for a user. O(log of the user's list).
@@ -153,7 +141,7 @@ impl Exclusions {
     }
 }
 
-/// Panics with a clear message where a user is out of range.
+/// Panics where a user is out of range.
 pub(crate) fn check_user(user: UserId, n_users: usize) {
     assert!(
         user.index() < n_users,
@@ -192,7 +180,7 @@ mod tests {
 
     #[test]
     #[should_panic(expected = "the exclusions count 1 users")]
-    fn a_missing_list_is_a_mistake() {
+    fn a_missing_list_panics() {
         let _ = Exclusions::from_lists([vec![]]).of(UserId(1));
     }
 }

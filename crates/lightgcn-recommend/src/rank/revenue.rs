@@ -1,6 +1,6 @@
-//! Expected revenue as an objective: how likely, times how dear.
+//! Expected revenue as an objective: likelihood times price.
 
-use crate::rank::scorer::{check_scores, top_k_of_scores};
+use crate::rank::scorer::{check_scores, standard_deviation, top_k_of_scores};
 use crate::{Exclusions, Ranked, Ranker, RecommendError, Scorer};
 use lightgcn_core::UserId;
 use rayon::prelude::*;
@@ -9,9 +9,9 @@ use rayon::prelude::*;
 /// user and r = exp((s − max s)/σ) · price its expected revenue up to a factor; σ and ρ are the
 /// standard deviations of s and r over all items for that user.
 ///
-/// A score is no probability. The exponential makes positive chances of scores of any sign, whose ratio
-/// is e per standard deviation: a softmax at the temperature σ. An item without a price counts with
-/// the median one.
+/// A score is not a probability. The exponential turns scores of any sign into positive likelihoods whose ratio
+/// is e per standard deviation: a softmax at temperature σ. An item without a price counts with the
+/// median one.
 #[derive(Debug, Clone)]
 pub struct RevenueScorer<S> {
     inner: S,
@@ -21,13 +21,13 @@ pub struct RevenueScorer<S> {
 }
 
 impl<S: Scorer> RevenueScorer<S> {
-    /// A scorer with `weight` in [0, 1] on revenue; `prices` has one an item where known.
+    /// A scorer with `weight` in [0, 1] of revenue; `prices` has an entry per item.
     ///
     /// # Errors
     /// [`RecommendError::Options`] if the weight lies outside [0, 1], or no item has a price.
     ///
     /// # Panics
-    /// If there is not one price an item.
+    /// If `prices` has another length than the items.
     pub fn new(inner: S, prices: &[Option<f64>], weight: f64) -> Result<Self, RecommendError> {
         assert!(
             prices.len() == inner.n_items(),
@@ -51,11 +51,11 @@ impl<S: Scorer> RevenueScorer<S> {
     }
 }
 
-/// The prices, and the median one where there is none.
+/// The prices, with the median where one is missing.
 pub(crate) fn usable_prices(prices: &[Option<f64>]) -> Result<Vec<f64>, RecommendError> {
     let mut known: Vec<f64> = prices.iter().copied().flatten().collect();
     if known.is_empty() {
-        let fault = "no item has a price, so revenue cannot be an objective";
+        let fault = "no item has a price, so revenue cannot count";
         return Err(RecommendError::Options {
             faults: vec![fault.to_owned()],
         });
@@ -65,12 +65,12 @@ pub(crate) fn usable_prices(prices: &[Option<f64>]) -> Result<Vec<f64>, Recommen
     Ok(prices.iter().map(|price| price.unwrap_or(median)).collect())
 }
 
-/// Replaces one user's scores by their blend with revenue.
+/// Blends one user's scores with revenue.
 pub(crate) fn add_revenue(scores: &mut [f32], prices: &[f64], weight: f64) {
     if weight <= 0.0 || scores.is_empty() {
         return;
     }
-    let sigma = deviation(scores.iter().map(|&s| f64::from(s)));
+    let sigma = standard_deviation(scores.iter().map(|&s| f64::from(s)));
     if sigma <= 0.0 {
         return;
     }
@@ -80,19 +80,11 @@ pub(crate) fn add_revenue(scores: &mut [f32], prices: &[f64], weight: f64) {
         .zip(prices)
         .map(|(&s, price)| (f64::from(s - most) / sigma).exp() * price)
         .collect();
-    let rho = deviation(revenue.iter().copied());
+    let rho = standard_deviation(revenue.iter().copied());
     let factor = if rho > 0.0 { weight / rho } else { 0.0 };
     for (score, revenue) in scores.iter_mut().zip(revenue) {
         *score = ((1.0 - weight) * f64::from(*score) / sigma + factor * revenue) as f32;
     }
-}
-
-/// The standard deviation; the sums run in order.
-pub(crate) fn deviation(values: impl Iterator<Item = f64> + Clone) -> f64 {
-    let n = values.clone().count() as f64;
-    let mean = values.clone().sum::<f64>() / n;
-    let squares = values.map(|x| (x - mean).powi(2)).sum::<f64>();
-    (squares / n).sqrt()
 }
 
 impl<S: Scorer> Ranker for RevenueScorer<S> {
@@ -135,16 +127,16 @@ mod tests {
     }
 
     #[test]
-    fn dear_items_rise_but_not_unlikely_ones() {
+    fn expensive_items_rise_unless_they_are_unlikely() {
         let prices = [Some(1.0), Some(10.0), None, Some(20.0)];
         assert_eq!(order(0.0, &prices), [0, 1, 2, 3]);
-        // Chances by e^(s/σ): 1, 0.96, 0.28, 0.08; times 1, 10, 10 and 20.
+        // Likelihoods by e^(s/σ): 1, 0.96, 0.28, 0.08; times 1, 10, 10 and 20.
         assert_eq!(order(1.0, &prices), [1, 2, 3, 0]);
         assert_eq!(order(0.3, &prices), [1, 0, 2, 3]);
     }
 
     #[test]
-    fn what_has_no_meaning_is_refused() {
+    fn unusable_weights_and_prices_are_errors() {
         let inner = || EmbeddingRanker::new("e", vec![1.0], vec![1.0], 1).unwrap();
         assert!(RevenueScorer::new(inner(), &[Some(1.0)], -0.1).is_err());
         assert!(RevenueScorer::new(inner(), &[Some(1.0)], f64::NAN).is_err());

@@ -1,4 +1,4 @@
-//! Rankers that can say what they think of every item.
+//! Rankers that score every item.
 
 use crate::rank::ranker::check_user;
 use crate::{EmbeddingRanker, Exclusions, Ranked, Ranker};
@@ -7,28 +7,28 @@ use lightgcn_simd::select_top_k;
 use rayon::prelude::*;
 use std::collections::HashMap;
 
-/// How many scores are held at a time: 32 MiB of them.
+/// The maximum number of scores held at a time: 32 MiB.
 const SCORES: usize = 1 << 23;
-/// The most users that are scored at a time.
-const MOST_USERS: usize = 512;
+/// The maximum number of users scored at a time.
+const MAX_USERS: usize = 512;
 
-/// A ranker that scores all items of a few users at a time: what blends are made of.
+/// A ranker that scores all items for a few users at a time, as ensembles need.
 ///
 /// The lists of [`Ranker::top_k`] are these scores, masked and ranked. The scores of a user have
 /// the same bits however the users are batched and at any number of threads.
 pub trait Scorer: Ranker {
     /// Writes the score of every item for each of `users` into `out` (`[users.len(), n_items]`,
-    /// row by row); what `out` held before is not read. Higher is better.
+    /// row by row), overwriting it. Higher is better.
     ///
     /// # Panics
-    /// Implementations panic if `out` has another length, or a user is out of range.
+    /// If `out` has another length, or a user is out of range.
     fn scores(&self, users: &[UserId], out: &mut [f32]);
 
-    /// What the score of an item for a user consists of; none where it is no sum over the
-    /// user's history, or the ranker does not know the history.
+    /// The parts of an item's score for a user; none where it is not a sum over the user's history, or the
+    /// ranker does not know the history.
     ///
     /// # Panics
-    /// Implementations panic if the user or the item is out of range.
+    /// If the user or the item is out of range.
     fn parts(&self, user: UserId, item: ItemId) -> Option<ScoreParts> {
         let _ = (user, item);
         None
@@ -38,16 +38,16 @@ pub trait Scorer: Ranker {
 /// A score as a sum: its parts add up to it, up to rounding.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct ScoreParts {
-    /// What the user's own row of layer 0 adds; 0 for models without one.
-    pub own_taste: f64,
-    /// What each item of the user's history adds, each item once; in no promised order.
+    /// What the user's own row of layer 0 adds: the learned preference. 0 for models without one.
+    pub self_contribution: f64,
+    /// What each item of the user's history adds, each item once, in any order.
     pub contributions: Vec<(ItemId, f64)>,
 }
 
 impl ScoreParts {
     /// Adds the parts of another score times a factor.
     pub(crate) fn add(&mut self, other: &Self, factor: f64) {
-        self.own_taste += factor * other.own_taste;
+        self.self_contribution += factor * other.self_contribution;
         let known = self.contributions.iter().zip(0..);
         let mut places: HashMap<ItemId, usize> = known.map(|(&(item, _), n)| (item, n)).collect();
         for &(item, value) in &other.contributions {
@@ -126,7 +126,7 @@ impl Scorer for EmbeddingRanker<'_> {
     }
 }
 
-/// Panics with a clear message where the arguments of [`Scorer::scores`] do not fit.
+/// Panics where the arguments of [`Scorer::scores`] do not fit.
 pub(crate) fn check_scores(scorer: &impl Ranker, users: &[UserId], out: &[f32]) {
     let n_items = scorer.n_items();
     assert!(
@@ -141,7 +141,7 @@ pub(crate) fn check_scores(scorer: &impl Ranker, users: &[UserId], out: &[f32]) 
 
 /// How many users of `n_items` items are scored at a time.
 pub(crate) fn block_size(n_items: usize) -> usize {
-    (SCORES / n_items.max(1)).clamp(1, MOST_USERS)
+    (SCORES / n_items.max(1)).clamp(1, MAX_USERS)
 }
 
 /// The lists of [`Ranker::top_k`] from scores, a block of users at a time.
@@ -177,6 +177,14 @@ pub(crate) fn list(scores: &[f32], k: usize, excluded: &[u32]) -> Vec<Ranked> {
     .collect()
 }
 
+/// The standard deviation over all values, summed in their order.
+pub(crate) fn standard_deviation(values: impl Iterator<Item = f64> + Clone) -> f64 {
+    let n = values.clone().count() as f64;
+    let mean = values.clone().sum::<f64>() / n;
+    let squares = values.map(|x| (x - mean).powi(2)).sum::<f64>();
+    (squares / n).sqrt()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -184,7 +192,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn ranked_scores_of_embeddings_are_their_lists(
+        fn ranked_scores_of_embeddings_equal_their_lists(
             users in prop::collection::vec(-2.0f32..2.0, 5 * 3),
             items in prop::collection::vec(-2.0f32..2.0, 70 * 3),
             masks in prop::collection::vec(prop::collection::vec(0u32..70, 0..20), 5),
@@ -204,22 +212,22 @@ mod tests {
 
     #[test]
     fn blocks_are_bounded() {
-        assert_eq!(block_size(10), MOST_USERS);
+        assert_eq!(block_size(10), MAX_USERS);
         assert_eq!(block_size(41_000), 204);
         assert_eq!(block_size(1 << 24), 1);
-        assert_eq!(block_size(0), MOST_USERS);
+        assert_eq!(block_size(0), MAX_USERS);
     }
 
     #[test]
     #[should_panic(expected = "have 4 scores, but there is room for 3")]
-    fn too_little_room_is_a_mistake() {
+    fn a_short_output_panics() {
         let ranker = EmbeddingRanker::new("e", vec![1.0f32], vec![1.0f32; 4], 1).unwrap();
         ranker.scores(&[UserId(0)], &mut [0.0; 3]);
     }
 
     #[test]
     #[should_panic(expected = "user row 1 is out of range")]
-    fn a_user_out_of_range_is_a_mistake() {
+    fn a_user_out_of_range_panics() {
         let ranker = EmbeddingRanker::new("e", vec![1.0f32], vec![1.0f32; 4], 1).unwrap();
         ranker.scores(&[UserId(1)], &mut [0.0; 4]);
     }

@@ -1,12 +1,12 @@
-//! The rule that a shop has without any model: show again what was looked at.
+//! A rule without a model: show again what the user viewed or carted.
 
 use crate::rank::ranker::check_user;
 use crate::{Exclusions, PopularityRanker, Ranked, Ranker};
 use lightgcn_core::{ItemId, Train, UserId};
 use rayon::prelude::*;
 
-/// What the user carted or viewed and has not bought, the heaviest pair first; then the most
-/// popular items fill the list up.
+/// Items that the user carted or viewed and has not bought, heaviest pair first, then the most popular
+/// items.
 ///
 /// The baseline for logs of several behaviors. Scores of seen items are the weights of their
 /// pairs (above 0), those of the others their share of all purchases less 1 (below 0, or 0 where
@@ -127,7 +127,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_excluded_is_not_seen_again() {
+    fn excluded_items_are_left_out() {
         let split = split();
         let ranker = SeenNotBoughtRanker::new(&split.train);
         let excluded = Exclusions::pairs(split.train.interactions());

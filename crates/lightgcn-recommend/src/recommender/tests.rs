@@ -20,7 +20,7 @@ fn list(answer: &Answer) -> Vec<(&str, f32)> {
 }
 
 #[test]
-fn a_known_user_gets_the_model_without_what_was_bought() {
+fn a_known_user_gets_the_model_without_bought_items() {
     let shop = shop();
     let answer = shop.recommend("ann", &options(4)).unwrap();
     assert!(answer.known);
@@ -57,7 +57,7 @@ fn a_known_user_gets_the_model_without_what_was_bought() {
 }
 
 #[test]
-fn strangers_get_what_is_popular_and_are_told_so() {
+fn unknown_users_get_popular_items() {
     let shop = shop();
     let answer = shop.recommend("nobody", &options(3)).unwrap();
     assert!(!answer.known);
@@ -80,7 +80,7 @@ fn strangers_get_what_is_popular_and_are_told_so() {
 }
 
 #[test]
-fn a_batch_is_the_single_answers() {
+fn a_batch_equals_single_answers() {
     let shop = shop();
     let asked = ["cleo", "nobody", "ann", "idle", "ann", ""];
     let batch = shop.recommend_many(&asked, &options(3)).unwrap();
@@ -99,7 +99,7 @@ fn a_batch_is_the_single_answers() {
 }
 
 #[test]
-fn history_is_the_latest_first() {
+fn history_is_latest_first() {
     let shop = shop();
     let history = shop.history("bob").unwrap();
     let items: Vec<&str> = history.iter().map(|h| h.item.as_str()).collect();
@@ -123,7 +123,7 @@ fn history_is_the_latest_first() {
 }
 
 #[test]
-fn history_without_times_is_the_heaviest_first() {
+fn history_without_times_is_heaviest_first() {
     let mut artifact = artifact();
     let train = &artifact.train;
     let mut b =
@@ -170,7 +170,7 @@ fn later_events_join_the_history() {
 }
 
 #[test]
-fn answers_from_disk_are_those_from_memory() {
+fn answers_from_disk_equal_those_from_memory() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("model");
     artifact().save(&path).unwrap();
@@ -189,7 +189,7 @@ fn answers_from_disk_are_those_from_memory() {
 }
 
 #[test]
-fn an_artifact_whose_parts_do_not_fit_is_refused() {
+fn an_inconsistent_artifact_is_an_error() {
     let mut bad = artifact();
     bad.embeddings = EmbeddingTable::new(10, 2, vec![0.0; 20]).unwrap();
     assert!(matches!(
@@ -207,7 +207,7 @@ fn answers_survive_json() {
         "known": true,
         "source": "model",
         "items": [{
-            "item": "lamp", "rank": 1, "score": 4.0, "source": "model", "reason": "suits the history",
+            "item": "lamp", "rank": 1, "score": 4.0, "source": "model", "reason": "fits the history",
             "details": {
                 "category_id": "17", "category_code": "lighting.desk", "brand": "acme", "price": 12.5,
             },

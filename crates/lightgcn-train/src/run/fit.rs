@@ -14,7 +14,7 @@ use crate::run::record::{RunWriter, unix_time};
 use crate::run::schedule::LearningRate;
 use crate::{
     EndReason, EpochRecord, LossConfig, Observer, RunLine, Schedule, StopSignal, TrainError,
-    TrainEvent, ValidTrainConfig, figures,
+    TrainEvent, ValidTrainConfig,
 };
 use burn::module::AutodiffModule;
 use burn::optim::adaptor::OptimizerAdaptor;
@@ -27,7 +27,9 @@ use lightgcn_kernels::optim::{FusedAdam, FusedAdamConfig};
 use lightgcn_kernels::{SparseBackend, SparseMatrix, TrainingBackend};
 use lightgcn_loss::{Loss, TableRows, Tables};
 use lightgcn_nn::{EmbeddingModel, ForwardMode};
-use lightgcn_recommend::{EmbeddingRanker, Evaluation, EvaluationOptions, evaluate_validation};
+use lightgcn_recommend::{
+    EmbeddingRanker, Evaluation, EvaluationOptions, evaluate_validation, figures,
+};
 use lightgcn_sample::{BatchSampler, EpochBatches, TripleBatch};
 use std::path::PathBuf;
 use std::sync::Arc;

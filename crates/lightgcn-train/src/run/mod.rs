@@ -1,7 +1,6 @@
 //! The training run: the loop, checkpoints, records, warm starts and retraining.
 
 pub(crate) mod checkpoint;
-mod comparison;
 pub(crate) mod fit;
 pub(crate) mod memory;
 mod preset;
@@ -13,7 +12,6 @@ mod stop;
 mod train;
 mod warm_start;
 
-pub use comparison::{Comparison, ComparisonRow, figures};
 pub use fit::{FitJob, Fitted, RunOptions, fit};
 pub use preset::Preset;
 pub use progress::{ConsoleProgress, Observer, Silent, TrainEvent};

@@ -8,9 +8,7 @@ use crate::run::memory;
 use crate::run::record::EndReason;
 use crate::run::warm_start::WarmStart;
 use crate::spec::Build;
-use crate::{
-    Device, Fitted, ModelSpec, Observer, Silent, TrainConfig, TrainError, TrainEvent, figures,
-};
+use crate::{Device, Fitted, ModelSpec, Observer, Silent, TrainConfig, TrainError, TrainEvent};
 use burn::module::AutodiffModule;
 use burn::tensor::backend::AutodiffBackend;
 use lightgcn_core::{Dataset, Lineage};
@@ -18,7 +16,7 @@ use lightgcn_graph::{GraphOptions, TrainGraph};
 use lightgcn_kernels::{SparseBackend, SparseMatrix, TrainingBackend};
 use lightgcn_loss::Loss;
 use lightgcn_nn::EmbeddingModel;
-use lightgcn_recommend::Evaluation;
+use lightgcn_recommend::{Evaluation, figures};
 use lightgcn_store::{Artifact, EmbeddingTable, ModelDescription, popularity_of};
 
 /// A trained model, ready to be saved and to answer.

@@ -1,24 +1,24 @@
 //! What the model ranks, before the chain makes lists of it.
 
-use super::{Job, Plan};
+use super::{Chain, Job, Plan};
 use crate::cold_start::fold_in::Query;
 use crate::rank::diversity::pool_size;
 use crate::rank::revenue::add_revenue;
 use crate::rank::scorer::list;
-use crate::{Ranked, Recommender, Source};
+use crate::{Ranked, Source};
 use lightgcn_core::ItemId;
 use lightgcn_simd::{scores, top_k};
 use rayon::prelude::*;
 use std::borrow::Cow;
 
-/// A filter that leaves fewer than one item in so many has their embeddings side by side.
+/// Where a filter leaves fewer than one item in this many, their embeddings are copied side by side.
 const ONE_IN: usize = 2;
-/// For so many users at once it has so already where it leaves out one item in [`OUT_OF`]: to put them side by side
-/// costs once, to pass over the others costs every user.
+/// For this many users at once they are copied as soon as one item in [`OUT_OF`] is left out: the copy is made
+/// once, but every user pays for skipping items.
 const MANY: usize = 8;
 const OUT_OF: usize = 16;
 
-/// The items that a narrow filter leaves: reading these alone is quicker than passing over the others.
+/// The items that a narrow filter leaves, copied: reading these is faster than skipping the others.
 pub(super) struct Few {
     /// Ascending.
     rows: Vec<u32>,
@@ -27,18 +27,18 @@ pub(super) struct Few {
 }
 
 impl Few {
-    /// The places of these rows (ascending), those that are not among them left out.
-    fn places(&self, rows: &[u32]) -> Vec<u32> {
-        let place = |row| self.rows.binary_search(row).ok();
-        let places = rows.iter().filter_map(place);
-        places.map(|place| place as u32).collect()
+    /// The positions of these rows (ascending) in the copy, absent ones left out.
+    fn positions(&self, rows: &[u32]) -> Vec<u32> {
+        let position = |row| self.rows.binary_search(row).ok();
+        let positions = rows.iter().filter_map(position);
+        positions.map(|position| position as u32).collect()
     }
 }
 
-impl Recommender {
-    /// The items that are left, where these are few or many users ask.
+impl Chain<'_> {
+    /// The items left by a filter, where these are few or many users ask.
     fn few(&self, blocked: &[u32], n_users: usize) -> Option<Few> {
-        let (n, dimension) = (self.items.len(), self.items.dimension);
+        let (n, dimension) = (self.shop.items.len(), self.shop.items.dimension);
         let narrow = (n - blocked.len()) * ONE_IN < n;
         let shared = n_users >= MANY && blocked.len() * OUT_OF >= n;
         if !narrow && !shared {
@@ -56,12 +56,12 @@ impl Recommender {
         let mut table = Vec::with_capacity(rows.len() * dimension);
         for &row in &rows {
             let start = row as usize * dimension;
-            table.extend_from_slice(&self.items.table[start..start + dimension]);
+            table.extend_from_slice(&self.shop.items.table[start..start + dimension]);
         }
         Some(Few { rows, table })
     }
 
-    /// What the model ranks for each job; nothing where it knows nothing.
+    /// The model's ranking for each job; empty where it knows nothing.
     pub(super) fn ranked(&self, jobs: &[Job<'_>]) -> Vec<Vec<Ranked>> {
         let mut lists = vec![Vec::new(); jobs.len()];
         let mut done = vec![false; jobs.len()];
@@ -69,7 +69,7 @@ impl Recommender {
             if done[first] {
                 continue;
             }
-            // All jobs of one plan in one go.
+            // All jobs of one plan together.
             let plan = jobs[first].plan;
             let mut asking: Vec<(usize, &Job<'_>, &Query)> = Vec::new();
             for (n, job) in jobs.iter().enumerate().skip(first) {
@@ -81,7 +81,8 @@ impl Recommender {
             if asking.is_empty() {
                 continue;
             }
-            let ranked: Vec<Vec<Ranked>> = if plan.prices.is_some() || self.partners.is_some() {
+            let ranked: Vec<Vec<Ranked>> = if plan.prices.is_some() || self.shop.ensemble.is_some()
+            {
                 let rows = asking.par_iter();
                 rows.map(|(_, job, query)| self.ranked_by_row(job, query))
                     .collect()
@@ -112,16 +113,16 @@ impl Recommender {
         let few = few.as_ref();
         let (table, rows) = match few {
             Some(few) => (&few.table, Some(&few.rows)),
-            None => (&self.items.table, None),
+            None => (&self.shop.items.table, None),
         };
         let excluded: Vec<Vec<u32>> = asking
             .par_iter()
             .map(|(_, job, _)| match few {
-                Some(few) => few.places(&job.hidden),
+                Some(few) => few.positions(&job.hidden),
                 None => merged(&out, &job.hidden),
             })
             .collect();
-        let best = top_k(&queries, table, self.items.dimension, size, |q| {
+        let best = top_k(&queries, table, self.shop.items.dimension, size, |q| {
             &excluded[q]
         });
         let ranked = asking.par_iter().zip(best).map(|((_, job, query), best)| {
@@ -134,7 +135,7 @@ impl Recommender {
         ranked.collect()
     }
 
-    /// The best of a list and of the rows that are scored apart.
+    /// Merges the rows that are scored apart into a list.
     fn with_apart(
         &self,
         job: &Job<'_>,
@@ -147,25 +148,23 @@ impl Recommender {
         }
         let rows = job.plan.apart.iter().copied();
         let rows = rows.filter(|row| job.hidden.binary_search(row).is_err());
-        let user = (job.user, job.profile.as_ref());
-        self.with_cold_items(user, &query.vector, list, rows, size)
+        let history = || job.history(self.shop);
+        let items = &self.shop.items;
+        let mut list = items.with_cold_items(list, &query.vector, history, rows);
+        list.truncate(size);
+        list
     }
 
     /// The list of a job whose scores are more than dot products.
     fn ranked_by_row(&self, job: &Job<'_>, query: &Query) -> Vec<Ranked> {
-        let (plan, options) = (job.plan, job.plan.options);
-        let mut row = vec![0.0; self.items.len()];
-        scores(
-            &query.vector,
-            &self.items.table,
-            self.items.dimension,
-            &mut row,
-        );
-        self.add_likeness(job.user, job.profile.as_ref(), &mut row);
-        if let (Some(partners), Some(user), Source::Model) =
-            (&self.partners, job.user, query.source)
+        let (plan, options, items) = (job.plan, job.plan.options, &self.shop.items);
+        let mut row = vec![0.0; items.len()];
+        scores(&query.vector, &items.table, items.dimension, &mut row);
+        items.add_similarity(|| job.history(self.shop), &mut row);
+        if let (Some((own_weight, ensemble)), Some(user), Source::Model) =
+            (&self.shop.ensemble, job.user, query.source)
         {
-            partners.fuse(user, &mut row);
+            ensemble.fuse_with(*own_weight, &mut row, user);
         }
         if let Some(prices) = &plan.prices {
             add_revenue(&mut row, prices, options.revenue);
@@ -206,7 +205,7 @@ mod tests {
     }
 
     #[test]
-    fn lists_by_rows_are_the_answers() {
+    fn lists_by_row_equal_the_answers() {
         let shop = shop();
         let names: Vec<String> = (0..25).map(|n| format!("u{n}")).collect();
         let names: Vec<&str> = names.iter().map(String::as_str).collect();
@@ -234,7 +233,7 @@ mod tests {
     }
 
     #[test]
-    fn sources_that_a_chain_leaves_out_do_not_show() {
+    fn sources_outside_the_chain_do_not_appear() {
         let fresh = NewItem {
             item: "fresh".to_owned(),
             events: vec![NewItemEvent {
@@ -268,7 +267,7 @@ mod tests {
     }
 
     #[test]
-    fn content_alone_needs_content() {
+    fn a_chain_of_content_alone_needs_attributes() {
         let options = RecommendOptions {
             chain: vec![Source::Content],
             ..RecommendOptions::default()
@@ -279,7 +278,7 @@ mod tests {
         let bare = Recommender::from_artifact(bare).unwrap();
         let error = bare.recommend("u1", &options).unwrap_err();
         assert!(matches!(error, RecommendError::NoContent), "{error}");
-        // With others in the chain the answer goes on.
+        // With other sources in the chain there is an answer.
         assert!(bare.recommend("u1", &RecommendOptions::default()).is_ok());
     }
 }

@@ -1,17 +1,17 @@
 //! What each source of the chain adds to a list.
 
-use super::Job;
+use super::{Chain, Job};
 use crate::answer::items::Origin;
 use crate::rank::diversity::diversify;
-use crate::rank::exploration::Explorer;
-use crate::{Answer, ListedItem, Ranked, RecommendOptions, RecommendedItem, Recommender, Source};
+use crate::rank::exploration::{Explorer, Slot};
+use crate::{Answer, ListedItem, Ranked, RecommendOptions, RecommendedItem, Source};
 use lightgcn_core::ItemId;
 
-impl Recommender {
+impl Chain<'_> {
     /// The list from what the model ranked and the rest of the chain.
     pub(super) fn listed(&self, job: &Job<'_>, ranked: &[Ranked]) -> Vec<ListedItem> {
         let options = job.plan.options;
-        let k = options.k.min(self.items.len());
+        let k = options.k.min(self.shop.items.len());
         let mut found: Vec<ListedItem> = Vec::with_capacity(k);
         for &source in &options.chain {
             if found.len() >= k {
@@ -29,39 +29,33 @@ impl Recommender {
                 }
                 Source::CategoryPopularity => self.add_of_categories(&mut found, job, k),
                 Source::RecentPopularity => {
-                    let recent = self.recently_bought().iter().copied();
+                    let train = &self.shop.model.artifact.train;
+                    let recent = self.shop.popularity.recent(train).iter().copied();
                     add(&mut found, job, k, source, recent);
                 }
                 Source::Popularity => {
-                    let counts = self.popularity().counts();
-                    let bought = self.popularity().ranking();
-                    let bought = bought.map(|item| (item, counts[item.index()] as f32));
-                    let bought = bought.take_while(|(_, count)| *count > 0.0);
-                    add(&mut found, job, k, source, bought);
+                    add(&mut found, job, k, source, self.shop.popularity.overall());
                 }
                 Source::Random => self.add_random(&mut found, job, k),
                 Source::Exploration => {}
             }
         }
         let explorer = Explorer::new(options.seed, options.exploration);
-        let may = |item| may_come(job, item);
-        let explored = |item| ListedItem {
-            item,
-            score: 0.0,
-            source: Source::Exploration,
+        let items: Vec<ItemId> = found.iter().map(|listed| listed.item).collect();
+        let is_eligible = |item| job.is_eligible(item);
+        let slots = explorer.explore(user_key(job), &items, self.shop.items.len(), is_eligible);
+        let listed = |slot| match slot {
+            Slot::Kept(n) => found[n],
+            Slot::Drawn(item) => ListedItem {
+                item,
+                score: 0.0,
+                source: Source::Exploration,
+            },
         };
-        explorer.explore(
-            user_key(job),
-            found,
-            k,
-            self.items.len(),
-            |listed| listed.item,
-            may,
-            explored,
-        )
+        slots.into_iter().map(listed).collect()
     }
 
-    /// The list in the shop's own words.
+    /// The list with the shop's ids and reasons.
     pub(super) fn answer_of(&self, job: &Job<'_>, list: Vec<ListedItem>) -> Answer {
         let source = list
             .iter()
@@ -77,12 +71,12 @@ impl Recommender {
                 source,
             } = listed;
             RecommendedItem {
-                item: self.item_name(item),
+                item: self.shop.items.name(item),
                 rank,
                 score,
                 source,
                 reason: self.reason(job, item, source, score),
-                details: self.items.catalogue.get(item),
+                details: self.shop.items.catalogue.get(item),
             }
         });
         Answer {
@@ -101,15 +95,14 @@ impl Recommender {
         source: Source,
         options: &RecommendOptions,
     ) {
-        let dimension = self.items.dimension;
-        let row = |item: ItemId| &self.items.table[item.index() * dimension..][..dimension];
+        let row = |item: ItemId| self.shop.items.embedding(item);
         let chosen = diversify(ranked, options.k, options.diversity, row);
         let known = found.len();
         for ranked in chosen {
             if found.len() == options.k || found[..known].iter().any(|f| f.item == ranked.item) {
                 continue;
             }
-            let source = match self.items.origins[ranked.item.index()] {
+            let source = match self.shop.items.origins[ranked.item.index()] {
                 Origin::Content => Source::Content,
                 Origin::Events if source == Source::Model => Source::FoldIn,
                 _ => source,
@@ -122,48 +115,38 @@ impl Recommender {
         }
     }
 
-    /// The most popular items of the categories that the user dealt with.
+    /// Adds the most popular items of the categories in the user's history.
     fn add_of_categories(&self, found: &mut Vec<ListedItem>, job: &Job<'_>, k: usize) {
-        let catalogue = &self.items.catalogue;
         let mine = self.categories_of(job);
         if mine.is_empty() {
             return;
         }
-        let counts = self.popularity().counts();
-        let of_mine = self.popularity().ranking().filter(|&item| {
-            let label = catalogue.category_code().get(item);
-            let label = label.or_else(|| catalogue.category_id().get(item));
-            label.is_some_and(|label| mine.contains(&label))
-        });
-        let bought = of_mine
-            .map(|item| (item, counts[item.index()] as f32))
-            .take_while(|(_, count)| *count > 0.0);
-        add(found, job, k, Source::CategoryPopularity, bought);
+        let category = |item| self.shop.items.category(item);
+        let popular = self.shop.popularity.overall();
+        let of_mine =
+            popular.filter(|(item, _)| category(*item).is_some_and(|label| mine.contains(&label)));
+        add(found, job, k, Source::CategoryPopularity, of_mine);
     }
 
     fn categories_of(&self, job: &Job<'_>) -> Vec<&str> {
-        let catalogue = &self.items.catalogue;
         let items: Vec<ItemId> = match (&job.profile, job.user) {
-            (Some(profile), _) => profile.dealings.iter().map(|d| d.item).collect(),
-            (None, Some(user)) => self.artifact().train.items_of(user).to_vec(),
+            (Some(profile), _) => profile.items.iter().map(|known| known.item).collect(),
+            (None, Some(user)) => self.shop.model.artifact.train.items_of(user).to_vec(),
             (None, None) => Vec::new(),
         };
-        let label = |item: ItemId| {
-            let code = catalogue.category_code().get(item);
-            code.or_else(|| catalogue.category_id().get(item))
-        };
-        let mut labels: Vec<&str> = items.into_iter().filter_map(label).collect();
+        let category = |item: ItemId| self.shop.items.category(item);
+        let mut labels: Vec<&str> = items.into_iter().filter_map(category).collect();
         labels.sort_unstable();
         labels.dedup();
         labels
     }
 
     fn add_random(&self, found: &mut Vec<ListedItem>, job: &Job<'_>, k: usize) {
-        let mut known = vec![false; self.items.len()];
+        let mut known = vec![false; self.shop.items.len()];
         found.iter().for_each(|f| known[f.item.index()] = true);
-        let rows = (0..self.items.len() as u32).map(ItemId);
+        let rows = (0..self.shop.items.len() as u32).map(ItemId);
         let mut left: Vec<ItemId> = rows
-            .filter(|&item| may_come(job, item) && !known[item.index()])
+            .filter(|&item| job.is_eligible(item) && !known[item.index()])
             .collect();
         let random = lightgcn_core::random::Random::new(
             job.plan.options.seed,
@@ -181,61 +164,36 @@ impl Recommender {
         }
     }
 
-    /// Items by their purchases, each counted by its age against the latest pair; the most popular
-    /// first. Empty where the log has no times.
-    pub(crate) fn recently_bought(&self) -> &[(ItemId, f32)] {
-        self.recent.get_or_init(|| {
-            let train = &self.artifact().train;
-            let Some(&latest) = train.last_times().iter().max() else {
-                return Vec::new();
-            };
-            let mut counts = vec![0.0f64; train.n_items()];
-            for (pair, &time) in train.last_times().iter().enumerate() {
-                if train.is_target(pair) {
-                    let days = (latest - time) as f64 / 86_400.0;
-                    let item = train.items()[pair].index();
-                    counts[item] += (-days / self.recent_half_life_days).exp2();
-                }
-            }
-            let mut order: Vec<usize> = (0..counts.len()).filter(|&n| counts[n] > 0.0).collect();
-            order.sort_by(|&a, &b| counts[b].total_cmp(&counts[a]).then(a.cmp(&b)));
-            order
-                .into_iter()
-                .map(|n| (ItemId(n as u32), counts[n] as f32))
-                .collect()
-        })
-    }
-
     fn reason(&self, job: &Job<'_>, item: ItemId, source: Source, score: f32) -> String {
         let n_events = job.profile.as_ref().map_or(0, |profile| profile.n_events);
         let events = if n_events == 1 { "event" } else { "events" };
         match source {
             Source::Model if n_events > 0 => {
-                format!("suits the history and {n_events} recent {events}")
+                format!("fits the history and {n_events} recent {events}")
             }
-            Source::Model => "suits the history".to_owned(),
-            Source::FoldIn if self.items.origins[item.index()] == Origin::Events => {
-                "new, and users of its first events are alike".to_owned()
+            Source::Model => "fits the history".to_owned(),
+            Source::FoldIn if self.shop.items.origins[item.index()] == Origin::Events => {
+                "new, and chosen by users with similar taste".to_owned()
             }
-            Source::FoldIn => format!("suits {n_events} recent {events}"),
-            Source::Content => match self.items.origins[item.index()] {
-                Origin::Content => {
-                    "new, and like what suits in category, brand or price".to_owned()
+            Source::FoldIn => format!("fits {n_events} recent {events}"),
+            Source::Content => match self.shop.items.origins[item.index()] {
+                Origin::Content => "new, with a fitting category, brand or price".to_owned(),
+                _ => {
+                    "similar to the new items in the history by category, brand or price".to_owned()
                 }
-                _ => "like the new items looked at in category, brand or price".to_owned(),
             },
             Source::CategoryPopularity => {
-                format!("bought by {score:.0} users, in a category looked at")
+                format!("bought by {score:.0} users, in a category from the history")
             }
-            Source::RecentPopularity => "bought most of late".to_owned(),
+            Source::RecentPopularity => "bought often lately".to_owned(),
             Source::Popularity => format!("bought by {score:.0} users"),
-            Source::Random => "drawn at random, since nothing better was left".to_owned(),
-            Source::Exploration => "drawn at random, to try something else".to_owned(),
+            Source::Random => "picked at random: nothing better was left".to_owned(),
+            Source::Exploration => "picked at random, to explore".to_owned(),
         }
     }
 }
 
-/// Fills the list up to `k` with items that may come and are not in it yet.
+/// Fills the list up to `k` with eligible items that are not in it yet.
 fn add(
     found: &mut Vec<ListedItem>,
     job: &Job<'_>,
@@ -249,7 +207,7 @@ fn add(
         if found.len() >= k {
             break;
         }
-        if may_come(job, item) && known.binary_search(&item).is_err() {
+        if job.is_eligible(item) && known.binary_search(&item).is_err() {
             found.push(ListedItem {
                 item,
                 score,
@@ -259,11 +217,7 @@ fn add(
     }
 }
 
-fn may_come(job: &Job<'_>, item: ItemId) -> bool {
-    job.plan.may[item.index()] && job.hidden.binary_search(&item.0).is_err()
-}
-
-/// What the draws for a user depend on: the row, or the letters of an unknown id.
+/// The key of a user's random draws: the row, or a hash of an unknown id.
 fn user_key(job: &Job<'_>) -> u64 {
     match job.user {
         Some(user) => u64::from(user.0),

@@ -1,6 +1,6 @@
 use super::*;
 use crate::test_shop::{ITEMS, artifact};
-use crate::{ContextEvent, FoldIn, ItemFilter, ItemOptions, NewItem, NewItemEvent};
+use crate::{FoldIn, ItemFilter, ItemOptions, NewItem, NewItemEvent, Recommender};
 use lightgcn_core::random::philox4x32;
 use lightgcn_core::{Catalogue, InteractionsBuilder, ItemDetails, ItemId, Lineage, Vocabulary};
 use lightgcn_graph::Normalization;
@@ -101,7 +101,7 @@ fn options(k: usize) -> RecommendOptions {
 
 proptest! {
     #[test]
-    fn a_filtered_list_is_what_passes_of_the_whole_one(
+    fn a_filtered_list_is_the_filtered_full_ranking(
         user in 0u32..20,
         k in 1usize..70,
         category in prop::option::of(0usize..3),
@@ -140,9 +140,10 @@ proptest! {
         let answer = shop.recommend(&format!("u{user}"), &asked).unwrap();
         // Brute force: all scores, sorted.
         let vector = shop.artifact().embeddings.row(user as usize);
-        let rows = shop.items.table.chunks_exact(4);
+        let rows = shop.shop.items.table.chunks_exact(4);
         let mut scores: Vec<f32> = rows.map(|row| lightgcn_simd::dot(vector, row)).collect();
-        shop.add_likeness(Some(UserId(user)), None, &mut scores);
+        let past = || history(train, UserId(user)).collect();
+        shop.shop.items.add_similarity(past, &mut scores);
         let mut left: Vec<usize> = (0..60).filter(|&n| passes(n) && !met(n)).collect();
         left.sort_by(|&a, &b| scores[b].total_cmp(&scores[a]).then(a.cmp(&b)));
         left.truncate(k);
@@ -151,7 +152,7 @@ proptest! {
     }
 
     #[test]
-    fn no_item_comes_twice_and_the_unsuitable_never(
+    fn lists_have_no_repetition_and_no_unsuitable_item(
         user in prop::sample::select(vec!["u3", "nobody", "u7"]),
         with_events in any::<bool>(),
         exploration in 0.0f64..=1.0,
@@ -189,7 +190,7 @@ proptest! {
 }
 
 #[test]
-fn the_chain_goes_on_where_a_source_ends() {
+fn the_chain_continues_where_a_source_ends() {
     let shop = Recommender::from_artifact(larger()).unwrap();
     // A newcomer without events: popularity, then chance for what nobody bought.
     let answer = shop.recommend("nobody", &options(60)).unwrap();
@@ -278,7 +279,7 @@ fn events_shift_a_known_user_at_once_and_a_repeated_history_does_not() {
     };
     assert_ne!(score(&before), score(&after));
     assert!(after.items[0].reason.contains("1 recent event"));
-    // Exactly the training pairs as a newcomer's events, propagated alone, are the user less the own taste.
+    // Exactly the training pairs as a newcomer's events, propagated alone, are the user without the self contribution.
     let shop = shop.with_fold_in(FoldIn::Propagated);
     let user = shop.user("u4").unwrap();
     let events: Vec<ContextEvent> = shop
@@ -348,7 +349,7 @@ fn new_items_join_by_events_or_by_content() {
             .all(|item| item.item != "shy" && item.item != "bare")
     );
     let why = shop.explain("u2", "plain", &Default::default()).unwrap();
-    assert!(why.reason.unwrap().contains("nobody met the item"));
+    assert!(why.paths.is_empty() && why.reason.is_some());
 
     let refused = |items: &[NewItem]| make().with_items(items).unwrap_err().to_string();
     assert!(refused(&[item("p1", None, &[])]).contains("known already"));
@@ -407,66 +408,73 @@ fn unusable_requests_are_typed_errors() {
             filter,
             ..options(1)
         })
-        .to_string()
+    };
+    let faults = |error| match error {
+        RecommendError::Options { faults } => faults.len(),
+        other => panic!("{other}"),
     };
     let allow = |allow: &[&str]| ItemFilter {
         allow: Some(allow.iter().map(|id| (*id).to_owned()).collect()),
         ..ItemFilter::default()
     };
-    assert!(filtered(allow(&[])).contains("the list of allowed items is empty"));
+    assert_eq!(faults(filtered(allow(&[]))), 1);
     let category = |name: &str| ItemFilter {
         categories: vec![name.to_owned()],
         ..ItemFilter::default()
     };
-    assert!(filtered(category("lightning.desk")).contains("did you mean \"lighting.desk\"?"));
+    assert!(matches!(
+        filtered(category("lightning.desk")),
+        RecommendError::UnknownLabel { kind: "category", nearest: Some(near), .. }
+            if near == "lighting.desk"
+    ));
     let brand = ItemFilter {
         brands: vec!["none".to_owned()],
         ..ItemFilter::default()
     };
-    assert!(filtered(brand).contains("unknown brand \"none\""));
+    assert!(matches!(
+        filtered(brand),
+        RecommendError::UnknownLabel { kind: "brand", name, .. } if name == "none"
+    ));
     let price = ItemFilter {
         price_min: Some(2.0),
         price_max: Some(1.0),
         ..ItemFilter::default()
     };
-    assert!(filtered(price).contains("above price_max"));
+    assert_eq!(faults(filtered(price)), 1);
     let chain = |chain: &[Source]| {
         refused(RecommendOptions {
             chain: chain.to_vec(),
             ..options(1)
         })
-        .to_string()
     };
-    assert!(chain(&[]).contains("chain of sources is empty"));
-    assert!(chain(&[Source::Random, Source::Random]).contains("names random twice"));
-    assert!(chain(&[Source::Exploration]).contains("no link of the chain"));
-    assert!(
-        "graph"
-            .parse::<Source>()
-            .unwrap_err()
-            .to_string()
-            .contains("the sources are model")
-    );
+    assert_eq!(faults(chain(&[])), 1);
+    assert_eq!(faults(chain(&[Source::Random, Source::Random])), 1);
+    assert_eq!(faults(chain(&[Source::Exploration])), 1);
+    assert_eq!(faults("graph".parse::<Source>().unwrap_err()), 1);
     let event = |event: ContextEvent| {
         let request = RecommendRequest::new("ann").with_events(vec![event]);
-        shop.answer(&request).unwrap_err().to_string()
+        shop.answer(&request).unwrap_err()
     };
     for bad in [f64::NAN, 0.0, -1.0, f64::INFINITY] {
         let mut nan = ContextEvent::new("lamp", "view");
         nan.count = bad;
-        assert!(event(nan).contains("event number 1 of the request: its count is"));
+        assert!(matches!(
+            event(nan),
+            RecommendError::ContextEvent { number: 1, .. }
+        ));
     }
-    assert!(event(ContextEvent::new("lamp", "kiss")).contains("unknown behavior \"kiss\""));
-    assert!(
-        shop.similar("lampe", &ItemOptions::default())
-            .unwrap_err()
-            .to_string()
-            .contains("lamp")
-    );
+    assert!(matches!(
+        event(ContextEvent::new("lamp", "kiss")),
+        RecommendError::ContextEvent { number: 1, .. }
+    ));
+    assert!(matches!(
+        shop.similar("lampe", &ItemOptions::default()),
+        Err(RecommendError::UnknownItem { nearest: Some(near), .. }) if near == "lamp"
+    ));
 }
 
 #[test]
-fn what_leaves_nothing_or_is_unknown_is_answered_all_the_same() {
+fn empty_results_and_unknown_ids_are_answered() {
     let shop = shop();
     let deny = ItemFilter {
         deny: ITEMS.iter().map(|id| (*id).to_owned()).collect(),
@@ -515,7 +523,7 @@ fn what_leaves_nothing_or_is_unknown_is_answered_all_the_same() {
 }
 
 #[test]
-fn a_batch_of_requests_is_the_single_answers() {
+fn a_batch_equals_single_answers() {
     let shop = Recommender::from_artifact(larger()).unwrap();
     let requests: Vec<RecommendRequest> = (0..40)
         .map(|n| {

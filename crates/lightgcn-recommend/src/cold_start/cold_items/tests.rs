@@ -1,13 +1,14 @@
 use super::*;
 use crate::answer::chain::tests::larger;
 use crate::{
-    ExplainOptions, Fusion, Hide, LinearRanker, Method, NewItem, RecommendOptions, Scorer, Source,
+    ExplainOptions, Fusion, Hide, LinearRanker, Member, Method, NewItem, RecommendOptions,
+    Recommender, Source,
 };
 use lightgcn_core::{InteractionsBuilder, Split, Truth};
 use lightgcn_linear::ItemKnnConfig;
 use lightgcn_store::popularity_of;
 
-/// The shop whose last five items nobody met, with a weight for likeness.
+/// The shop whose last five items nobody met, with a weight of content similarity.
 fn shop(weight: f64) -> Recommender {
     let mut shop = Recommender::from_artifact(larger()).unwrap();
     weigh(&mut shop, weight);
@@ -15,8 +16,8 @@ fn shop(weight: f64) -> Recommender {
 }
 
 fn weigh(shop: &mut Recommender, weight: f64) {
-    shop.items.cold_start.as_mut().unwrap().weight = weight;
-    shop.items.find_by_content();
+    shop.shop.items.cold_start.as_mut().unwrap().weight = weight;
+    shop.shop.items.find_by_content();
 }
 
 fn everything() -> RecommendOptions {
@@ -29,23 +30,23 @@ fn everything() -> RecommendOptions {
 }
 
 #[test]
-fn scores_are_embeddings_and_likeness() {
+fn scores_are_dot_products_plus_similarity() {
     let (plain, shop) = (shop(0.0), shop(0.7));
     let (before, after) = (
         plain.recommend("u3", &everything()).unwrap(),
         shop.recommend("u3", &everything()).unwrap(),
     );
     assert_eq!((before.items.len(), after.items.len()), (60, 60));
-    let cold = shop.items.cold_start.as_ref().unwrap();
+    let cold = shop.shop.items.cold_start.as_ref().unwrap();
     let shares = cold
         .kinds
         .shares(history(&shop.artifact().train, UserId(3)));
-    let mut liking = cold.kinds.liking(&shares);
+    let mut similarity = cold.kinds.similarity_to(&shares);
     for item in &after.items {
         let old = before.items.iter().find(|old| old.item == item.item);
         let row = shop.item(&item.item).unwrap();
         let added = match item.source {
-            Source::Content => 0.7 * liking.of(row),
+            Source::Content => 0.7 * similarity.of(row),
             _ => 0.0,
         };
         assert_eq!(item.source == Source::Content, row.0 >= 55);
@@ -62,9 +63,12 @@ fn explanations_are_of_the_scores_in_answers() {
     let nothing = || Truth::empty(20, 60);
     let split = Split::new(train, nothing(), nothing()).unwrap();
     let knn = ItemKnnConfig::default().fit(&split.train).unwrap();
-    let knn: Box<dyn Scorer + Send> = Box::new(LinearRanker::new(Box::new(knn), &split.train));
+    let knn: Member<'static> = (
+        Box::new(LinearRanker::new(Box::new(knn), &split.train)),
+        0.4,
+    );
     let fused = shop(0.7)
-        .with_partners(0.6, vec![(knn, 0.4)], Fusion::Score)
+        .with_ensemble(0.6, vec![knn], Fusion::Score)
         .unwrap();
     for (shop, method) in [(shop(0.7), Method::PathSum), (fused, Method::Ensemble)] {
         let answer = shop.recommend("u3", &everything()).unwrap();
@@ -74,7 +78,7 @@ fn explanations_are_of_the_scores_in_answers() {
             assert_eq!(why.method, method);
             assert!((why.score - item.score).abs() < 1e-5, "{}", item.item);
             let parts = why.contributions.iter().map(|part| part.value);
-            let sum = parts.sum::<f64>() + why.own_taste.map_or(0.0, |part| part.value);
+            let sum = parts.sum::<f64>() + why.self_contribution.map_or(0.0, |part| part.value);
             assert!((sum - f64::from(why.score)).abs() < 1e-5, "{why:?}");
         }
     }
@@ -143,7 +147,7 @@ fn chosen(embeddings_know: bool) -> f64 {
 }
 
 #[test]
-fn likeness_counts_where_it_finds_more() {
+fn similarity_counts_where_it_improves_recall() {
     assert!(chosen(false) > 0.0);
     assert_eq!(chosen(true), 0.0);
 }

@@ -107,7 +107,7 @@ fn k_beyond_the_catalogue_ranks_all_of_it() {
 }
 
 #[test]
-fn what_cannot_be_measured_is_an_error() {
+fn unusable_inputs_are_errors() {
     let split = by_hand();
     let ranker = descending();
     let with = |options: &EvaluationOptions| {
@@ -174,7 +174,7 @@ impl Ranker for Stubborn {
 }
 
 #[test]
-fn rankers_that_break_their_promises_are_refused() {
+fn invalid_lists_are_errors() {
     let split = by_hand();
     for (list, complaint) in [
         (vec![1, 2, 3], "holds 3 items, not 2"),
@@ -197,7 +197,7 @@ fn rankers_that_break_their_promises_are_refused() {
 }
 
 #[test]
-fn only_evaluations_of_the_same_targets_compare() {
+fn only_evaluations_on_the_same_targets_are_comparable() {
     let split = by_hand();
     let other = self::split(
         3,

@@ -1,11 +1,11 @@
-//! How much an item without events is like what a user dealt with, in category, brand and price.
+//! How similar an item without events is to a user's history, by category, brand and price.
 
 use crate::cold_start::content::ContentMap;
 use lightgcn_core::{Catalogue, ItemDetails, ItemId};
 use std::collections::HashMap;
 
-/// What the cosine of two items' attributes is raised to: one that shares the category, the brand and the
-/// price counts for much more than one that shares the category alone.
+/// The exponent of the cosine of two items' attributes: an item that shares category, brand and price
+/// counts for much more than one that shares the category alone.
 const POWER: i32 = 4;
 
 /// Items by kind: those of one kind have the same attributes.
@@ -18,7 +18,7 @@ pub(crate) struct Kinds {
     of_row: Vec<Option<u32>>,
 }
 
-/// What a user dealt with, by kind: each kind's share of the weight.
+/// A history by kind: each kind's share of the weight.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub(crate) struct Shares(Vec<(u32, f64)>);
 
@@ -53,8 +53,8 @@ impl Kinds {
         self.of_row[item.index()]
     }
 
-    /// How alike two kinds are, from 0 to 1.
-    pub(crate) fn likeness(&self, a: u32, b: u32) -> f64 {
+    /// The similarity of two kinds, from 0 to 1.
+    pub(crate) fn similarity(&self, a: u32, b: u32) -> f64 {
         let (mut a, mut b) = (&self.vectors[a as usize][..], &self.vectors[b as usize][..]);
         let mut sum = 0.0;
         while let ([first, rest_a @ ..], [second, rest_b @ ..]) = (a, b) {
@@ -70,8 +70,8 @@ impl Kinds {
         sum.powi(POWER)
     }
 
-    /// The shares of a history of items and positive weights. Items without attributes take part in the
-    /// whole that is shared.
+    /// The shares of a history of items and weights, of which only positive ones count. Items without
+    /// attributes count toward the total.
     pub(crate) fn shares(&self, history: impl Iterator<Item = (ItemId, f64)>) -> Shares {
         let mut total = 0.0;
         let mut sums: Vec<(u32, f64)> = Vec::new();
@@ -91,9 +91,9 @@ impl Kinds {
         Shares(sums)
     }
 
-    /// How much items are like a history.
-    pub(crate) fn liking<'a>(&'a self, shares: &'a Shares) -> Liking<'a> {
-        Liking {
+    /// The similarity of items to a history.
+    pub(crate) fn similarity_to<'a>(&'a self, shares: &'a Shares) -> Similarity<'a> {
+        Similarity {
             kinds: self,
             shares,
             found: HashMap::new(),
@@ -102,21 +102,21 @@ impl Kinds {
 }
 
 impl Shares {
-    /// Whether the history says nothing.
+    /// Whether no item of the history has attributes.
     pub(crate) fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
 }
 
-/// How much items are like a history, each kind compared once.
-pub(crate) struct Liking<'a> {
+/// The similarity of items to a history, each kind compared once.
+pub(crate) struct Similarity<'a> {
     kinds: &'a Kinds,
     shares: &'a Shares,
     found: HashMap<u32, f64>,
 }
 
-impl Liking<'_> {
-    /// How much an item is like the history, from 0 to 1: the likeness to each of its items, by its share.
+impl Similarity<'_> {
+    /// The similarity of an item to the history, from 0 to 1: that to each of its items, by share.
     pub(crate) fn of(&mut self, item: ItemId) -> f64 {
         let Some(kind) = self.kinds.of(item) else {
             return 0.0;
@@ -125,7 +125,7 @@ impl Liking<'_> {
         *self.found.entry(kind).or_insert_with(|| {
             let parts = shares.0.iter();
             parts
-                .map(|&(mine, share)| share * kinds.likeness(mine, kind))
+                .map(|&(mine, share)| share * kinds.similarity(mine, kind))
                 .sum()
         })
     }
@@ -155,7 +155,7 @@ mod tests {
     }
 
     #[test]
-    fn items_with_the_same_attributes_are_of_one_kind() {
+    fn items_with_equal_attributes_are_of_one_kind() {
         let (catalogue, map) = shop();
         let mut kinds = Kinds::new(&catalogue, &map);
         assert_eq!(kinds.of(ItemId(0)), kinds.of(ItemId(4)));
@@ -168,22 +168,22 @@ mod tests {
     }
 
     #[test]
-    fn likeness_is_one_for_the_same_and_falls_with_what_differs() {
+    fn similarity_is_one_for_equal_attributes_and_falls_with_each_difference() {
         let (catalogue, map) = shop();
         let kinds = Kinds::new(&catalogue, &map);
         let kind = |row: u32| kinds.of(ItemId(row)).unwrap();
-        assert!((kinds.likeness(kind(0), kind(0)) - 1.0).abs() < 1e-12);
+        assert!((kinds.similarity(kind(0), kind(0)) - 1.0).abs() < 1e-12);
         // The category is two columns, its name and its part.
         let (category, brand) = (
-            kinds.likeness(kind(0), kind(1)),
-            kinds.likeness(kind(0), kind(2)),
+            kinds.similarity(kind(0), kind(1)),
+            kinds.similarity(kind(0), kind(2)),
         );
         assert!(category > brand && brand > 0.0 && category < 1.0);
-        assert_eq!(kinds.likeness(kind(0), kind(3)), 0.0);
+        assert_eq!(kinds.similarity(kind(0), kind(3)), 0.0);
     }
 
     #[test]
-    fn a_history_likes_what_it_is_made_of() {
+    fn items_like_the_history_are_similar_to_it() {
         let (catalogue, map) = shop();
         let kinds = Kinds::new(&catalogue, &map);
         let history = [(0, 1.0), (4, 2.0), (3, 1.0), (5, 1.0), (1, -1.0)];
@@ -191,9 +191,9 @@ mod tests {
         let shares = kinds.shares(history);
         let kind = |row: u32| kinds.of(ItemId(row)).unwrap();
         assert_eq!(shares, Shares(vec![(kind(0), 0.6), (kind(3), 0.2)]));
-        let mut liking = kinds.liking(&shares);
-        assert!((liking.of(ItemId(4)) - 0.6).abs() < 1e-12);
-        assert_eq!(liking.of(ItemId(5)), 0.0);
+        let mut similarity = kinds.similarity_to(&shares);
+        assert!((similarity.of(ItemId(4)) - 0.6).abs() < 1e-12);
+        assert_eq!(similarity.of(ItemId(5)), 0.0);
         assert_eq!(kinds.shares(std::iter::empty()), Shares::default());
     }
 }

@@ -1,7 +1,7 @@
-//! Several rankers on the same targets, side by side.
+//! Comparison of several rankers on the same targets.
 
+use crate::{Evaluation, RecommendError, compare};
 use lightgcn_metrics::{Interval, Metric, PairedTest};
-use lightgcn_recommend::{Evaluation, RecommendError, compare};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::fmt;
@@ -27,33 +27,33 @@ pub struct ComparisonRow {
     pub ranker: String,
     /// The mean of every metric at every cutoff, by name such as `recall@20`.
     pub figures: BTreeMap<String, f64>,
-    /// The share of the catalogue that was recommended to anybody, by cutoff.
+    /// The share of the catalogue recommended to any user, by cutoff.
     pub coverage: BTreeMap<usize, f64>,
     /// The bootstrap interval of the leading metric.
     pub interval: Interval,
     /// The leading metric over targets that their user had viewed or carted; none where there
     /// is no such target.
     pub familiar: Option<f64>,
-    /// The leading metric over targets that their user had never met; none where there is none.
+    /// The leading metric over targets new to their user; none where there is none.
     pub new_targets: Option<f64>,
     /// The paired test of the first ranker's leading metric against this one's; none for the first.
     pub first_against_this: Option<PairedTest>,
 }
 
-/// Several rankers on the same targets. The first is the one that the others are compared with.
+/// Several rankers on the same targets. The first is compared with each of the others.
 ///
 /// Its [`Display`](fmt::Display) is a table.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Comparison {
     /// What was measured on: `validation` or `test`.
     pub part: String,
-    /// Users with at least one target.
+    /// The number of users with at least one target.
     pub n_users: usize,
-    /// Targets.
+    /// The number of targets.
     pub n_targets: usize,
-    /// Targets that their user had viewed or carted in training.
+    /// The number of targets that their user had viewed or carted in training.
     pub n_familiar_targets: usize,
-    /// The metric of intervals and tests.
+    /// The leading metric, of intervals and tests.
     pub metric: Metric,
     /// Its cutoff.
     pub k: usize,
@@ -67,7 +67,7 @@ impl Comparison {
     ///
     /// # Errors
     /// [`RecommendError::NotComparable`] if they were made on different targets,
-    /// [`RecommendError::Metrics`] if `k` is none of their cutoffs.
+    /// [`RecommendError::Metrics`] if `k` is not one of their cutoffs.
     pub fn new(
         evaluations: &[Evaluation],
         metric: Metric,
@@ -176,8 +176,8 @@ impl fmt::Display for Comparison {
         }
         write!(
             f,
-            "{} users with {} {} targets, of which {} they had viewed or carted before; all \
-             items ranked, training purchases left out",
+            "{} users with {} {} targets, {} of them viewed or carted before; all items ranked, \
+             training purchases left out",
             self.n_users, self.n_targets, self.part, self.n_familiar_targets
         )
     }
@@ -186,11 +186,11 @@ impl fmt::Display for Comparison {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::{EvaluationOptions, PopularityRanker, RandomRanker, evaluate_test};
     use lightgcn_core::{InteractionsBuilder, ItemId, Split, Truth, UserId};
-    use lightgcn_recommend::{EvaluationOptions, PopularityRanker, RandomRanker, evaluate_test};
 
     #[test]
-    fn rankers_stand_side_by_side() {
+    fn the_first_ranker_is_compared_with_the_others() {
         // Everybody's target is the item that most bought.
         let mut pairs = InteractionsBuilder::from_names(&["purchase"], &["purchase"]).unwrap();
         for user in 0..20u32 {

@@ -1,0 +1,62 @@
+//! Popular items, over all of training or lately.
+
+use crate::PopularityRanker;
+use lightgcn_core::{Interactions, ItemId};
+use lightgcn_store::Artifact;
+use std::sync::OnceLock;
+
+/// Purchases per item, and the same with recent ones counted more.
+#[derive(Debug)]
+pub(crate) struct Popularity {
+    pub(crate) ranker: PopularityRanker,
+    half_life_days: f64,
+    recent: OnceLock<Vec<(ItemId, f32)>>,
+}
+
+impl Popularity {
+    pub(crate) fn new(artifact: &Artifact) -> Self {
+        let counts = artifact.popularity.clone();
+        Self {
+            ranker: PopularityRanker::new(counts, artifact.train.n_users()),
+            half_life_days: 14.0,
+            recent: OnceLock::new(),
+        }
+    }
+
+    pub(crate) fn set_half_life(&mut self, days: f64) {
+        self.half_life_days = days;
+        self.recent = OnceLock::new();
+    }
+
+    /// Items with their purchases, most popular first, without those nobody bought.
+    pub(crate) fn overall(&self) -> impl Iterator<Item = (ItemId, f32)> + '_ {
+        let counts = self.ranker.counts();
+        let all = self.ranker.ranking();
+        all.map(|item| (item, counts[item.index()] as f32))
+            .take_while(|(_, count)| *count > 0.0)
+    }
+
+    /// Items by their purchases, each discounted by its age relative to the latest pair; most popular
+    /// first. Empty where the log has no times.
+    pub(crate) fn recent(&self, train: &Interactions) -> &[(ItemId, f32)] {
+        self.recent.get_or_init(|| {
+            let Some(&latest) = train.last_times().iter().max() else {
+                return Vec::new();
+            };
+            let mut counts = vec![0.0f64; train.n_items()];
+            for (pair, &time) in train.last_times().iter().enumerate() {
+                if train.is_target(pair) {
+                    let days = (latest - time) as f64 / 86_400.0;
+                    let item = train.items()[pair].index();
+                    counts[item] += (-days / self.half_life_days).exp2();
+                }
+            }
+            let mut order: Vec<usize> = (0..counts.len()).filter(|&n| counts[n] > 0.0).collect();
+            order.sort_by(|&a, &b| counts[b].total_cmp(&counts[a]).then(a.cmp(&b)));
+            let ranked = order.into_iter();
+            ranked
+                .map(|n| (ItemId(n as u32), counts[n] as f32))
+                .collect()
+        })
+    }
+}
