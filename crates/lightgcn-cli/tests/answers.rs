@@ -272,7 +272,7 @@ fn lists_of_all_users_are_the_same_in_csv_and_parquet() {
 }
 
 #[test]
-fn ensembles_answer_and_explain() {
+fn models_and_filters_answer_together() {
     let (work, parts) = trained_shop();
     let user = parts.best_customer();
     for fusion in ["score", "rank"] {

@@ -158,7 +158,7 @@ fn unit(figure: f64) {
 }
 
 #[test]
-fn without_validation_data_weights_must_be_given() {
+fn without_validation_data_the_weight_must_be_given() {
     let work = shop();
     work.write(
         "split.toml",
