@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Checks that a crate outside the workspace, with burn's default features and wgpu (which switch
-# operation fusion on), compiles against the facade: features unify in a user's program, and ours
-# must bear it. Takes a while, since it builds burn anew in a folder of its own.
+# operation fusion on), compiles against the facade: features unify over a program. Takes a while, since
+# it builds burn again in its own folder.
 set -euo pipefail
 root="$(cd "$(dirname "$0")/.." && pwd)"
 folder="$(mktemp -d)"
@@ -23,29 +23,36 @@ cat > "$folder/src/main.rs" <<'RUST'
 use burn::backend::{Autodiff, Wgpu};
 use burn::module::Module;
 use burn::tensor::{Tensor, backend::Backend};
-use lightgcn::kernels::{GraphBackend, SparseMatrix, propagate};
-use lightgcn::nn::{EmbeddingModel, ForwardMode, LightGcn, LightGcnConfig};
+use lightgcn::kernels::{CsrSlices, SparseBackend, SparseMatrix, propagate};
+use lightgcn::nn::{EmbeddingModel, ForwardMode, Graphs, LightGcn, LightGcnConfig};
+use lightgcn::nn::{ModelConfig, NodeCounts};
 
-/// Somebody's own burn model around our propagation.
+/// A burn model around our propagation.
 #[derive(Module, Debug)]
 struct Mine<B: Backend> {
     inner: LightGcn<B>,
 }
 
-impl<B: GraphBackend> Mine<B> {
-    fn forward(&self, graph: &SparseMatrix<B>) -> Tensor<B, 2> {
-        let out = self.inner.embeddings(graph, ForwardMode::Inference);
-        propagate(graph, out, &[0.5, 0.5])
+impl<B: SparseBackend> Mine<B> {
+    fn forward(&self, graphs: &Graphs<B>) -> Tensor<B, 2> {
+        let out = self.inner.embeddings(graphs, ForwardMode::Inference);
+        propagate(graphs.first(), out, &[0.5, 0.5])
     }
 }
 
 /// With burn's default features this backend is fused.
 fn on_the_gpu(device: &<Wgpu as burn::tensor::backend::BackendTypes>::Device) {
     type B = Autodiff<Wgpu>;
-    let graph = SparseMatrix::<B>::from_csr(2, 2, &[0, 1, 2], &[1, 0], &[1.0, 1.0], true, device)
-        .expect("a valid matrix");
-    let inner = LightGcnConfig::new(1, 1).init::<B>(1, device).expect("a valid model");
-    println!("{:?}", Mine { inner }.forward(&graph).dims());
+    let csr = CsrSlices {
+        n_columns: 2,
+        row_offsets: &[0, 1, 2],
+        columns: &[1, 0],
+        values: &[1.0, 1.0],
+    };
+    let graph = SparseMatrix::<B>::from_csr(csr, true, device).expect("a valid matrix");
+    let nodes = NodeCounts::new(1, 1).expect("valid counts");
+    let inner = LightGcnConfig::default().init::<B>(&nodes, 1, device).expect("a valid model");
+    println!("{:?}", Mine { inner }.forward(&graph.into()).dims());
 }
 
 fn main() {
