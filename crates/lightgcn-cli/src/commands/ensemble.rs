@@ -60,7 +60,7 @@ fn all_weights(members: &[f64], flag: &str) -> anyhow::Result<Vec<f64>> {
     let sum: f64 = members.iter().sum();
     ensure!(
         sum < 1.0 + 1e-9,
-        "the weights of {flag} sum to {sum:.3}; they must leave the model a weight, so at most 1"
+        "the weights of {flag} sum to {sum:.3}; use at most 1, of which the model keeps the rest"
     );
     let own = (1.0 - sum).max(0.0);
     Ok(std::iter::once(own)
