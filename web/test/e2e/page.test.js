@@ -89,7 +89,7 @@ describe("explanations", () => {
         const all = await explained(page);
         assert.ok(close(all.sum, answer.score), `${all.sum} is not ${answer.score}`);
         const own = page.locator('.bars li[data-own="true"]');
-        assert.equal(Number(await own.getAttribute("data-value")), answer.own_taste.value);
+        assert.equal(Number(await own.getAttribute("data-value")), answer.self_contribution.value);
         const negative = all.values.filter((value) => value < 0).length;
         assert.equal(await page.locator(".bars .negative").count(), negative);
         if (await page.getByRole("button", { name: "Show fewer" }).count())

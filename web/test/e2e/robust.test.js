@@ -370,7 +370,7 @@ describe("errors", () => {
           paths: [],
           reason: "no users are shared",
           contributions: [],
-          own_taste: null,
+          self_contribution: null,
           method: "evidence",
           instead: "the paths are evidence",
         };

@@ -250,7 +250,7 @@ export function explain(request) {
     score: Math.fround(exact),
     bought: Boolean(known.history.get(item)?.counts.purchase),
     method: known.user === undefined ? "fold_in" : "path_sum",
-    own_taste: own === null ? null : { value: own, share: own / sum },
+    self_contribution: own === null ? null : { value: own, share: own / sum },
     contributions: values.map(({ j, entry, value }) => ({
       item: shop.items[j].id,
       details: shop.items[j].details,

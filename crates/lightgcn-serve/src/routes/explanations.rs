@@ -47,7 +47,6 @@ pub(crate) async fn one(
         min_users: default
             .min_users
             .max(service.shared.config.limits.min_users),
-        ..default
     };
     let request = ExplainRequest {
         user,
