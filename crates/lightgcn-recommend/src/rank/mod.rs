@@ -3,6 +3,7 @@
 pub(crate) mod diversity;
 mod embedding;
 pub(crate) mod ensemble;
+mod ensemble_weights;
 pub(crate) mod exploration;
 mod linear;
 mod popularity;
@@ -14,10 +15,8 @@ mod seen_not_bought;
 
 pub use diversity::{DiverseRanker, diversify};
 pub use embedding::EmbeddingRanker;
-pub use ensemble::{
-    EnsembleRanker, Fusion, Member, WeightChoice, WeightOptions, check_same_catalogue,
-    choose_weights,
-};
+pub use ensemble::{EnsembleRanker, Fusion, Member, check_same_catalogue};
+pub use ensemble_weights::{WeightChoice, WeightOptions, choose_weights};
 pub use exploration::ExploringRanker;
 pub use linear::LinearRanker;
 pub use popularity::PopularityRanker;

@@ -1,11 +1,12 @@
 use super::*;
 use crate::answer::chain::tests::larger;
 use crate::{
-    EmbeddingRanker, EvaluationOptions, LinearRanker, Recommender, RevenueScorer,
-    evaluate_validation,
+    EmbeddingRanker, EvaluationOptions, LinearRanker, Recommender, RevenueScorer, WeightOptions,
+    choose_weights, evaluate_validation,
 };
 use lightgcn_core::{InteractionsBuilder, Split, Truth};
 use lightgcn_linear::ItemKnnConfig;
+use lightgcn_metrics::Metric;
 use proptest::prelude::*;
 
 fn ranker(items: &[f32]) -> Box<dyn Scorer + Send> {
