@@ -197,10 +197,11 @@ fn epochs<B: SparseBackend>(
     device: &B::Device,
 ) -> anyhow::Result<()> {
     let recipe = Preset::Paper.candidate();
-    let mut model = recipe.model;
-    if let ModelSpec::LightGcn(spec) = &mut model {
-        (spec.dimension, spec.layers) = (args.dimension, args.layers);
-    }
+    let model = LightGcnConfig {
+        dimension: args.dimension,
+        layers: args.layers,
+        ..LightGcnConfig::published()
+    };
     let config = TrainConfig {
         loss: LossConfig::Bpr,
         batch_size: args.batch_size,
@@ -217,8 +218,8 @@ fn epochs<B: SparseBackend>(
         estimate: 0,
         loss: 0.0,
     };
-    let run = RunOptions::default();
-    train_with(dataset, &model, &config, args.device, &run, &mut watch)?;
+    let trainer = Trainer::new(dataset).model(model).config(config);
+    trainer.device(args.device).observer(&mut watch).run()?;
     let warm = watch.seconds.iter().skip(1).chain(&watch.seconds[..1]);
     let warm = warm.take(watch.seconds.len().saturating_sub(1).max(1));
     let fastest = warm.copied().fold(f64::INFINITY, f64::min);
@@ -247,10 +248,7 @@ fn epochs<B: SparseBackend>(
 /// figures on the test pairs.
 fn softmax(args: &Args, dataset: &Dataset) -> anyhow::Result<()> {
     let recipe = Preset::Softmax.candidate();
-    let mut model = recipe.model;
-    if let ModelSpec::LightGcn(spec) = &mut model {
-        spec.dimension = args.dimension;
-    }
+    let model = recipe.model.with_dimension(args.dimension);
     let config = TrainConfig {
         batch_size: args.batch_size,
         epochs: args.softmax_epochs,
@@ -267,8 +265,8 @@ fn softmax(args: &Args, dataset: &Dataset) -> anyhow::Result<()> {
         }
     }
     let mut seconds = Seconds(0.0);
-    let run = RunOptions::default();
-    let trained = train_with(dataset, &model, &config, args.device, &run, &mut seconds)?;
+    let trainer = Trainer::new(dataset).model(model).config(config);
+    let trained = trainer.device(args.device).observer(&mut seconds).run()?;
     let split = &dataset.split;
     let ranker = EmbeddingRanker::from_nodes(
         "lightgcn",

@@ -215,19 +215,22 @@ fn baseline(
 }
 
 fn fit(dataset: &Dataset, args: &Args) -> anyhow::Result<Artifact> {
-    let mut spec = ModelSpec::lightgcn();
-    if let ModelSpec::LightGcn(spec) = &mut spec {
-        spec.layers = args.layers;
-    }
+    let model = LightGcnConfig {
+        layers: args.layers,
+        ..LightGcnConfig::published()
+    };
     let config = TrainConfig {
         seed: args.seed,
         epochs: args.epochs,
         loss: LossConfig::Softmax(SoftmaxConfig::default()),
         checkpoint_every: 0,
-        ..TrainConfig::default()
+        ..TrainConfig::published()
     };
-    let (run, mut progress) = (RunOptions::default(), ConsoleProgress::new());
-    Ok(train_with(dataset, &spec, &config, Device::Cpu, &run, &mut progress)?.artifact)
+    let trainer = Trainer::new(dataset).model(model).config(config);
+    Ok(trainer
+        .observer(&mut ConsoleProgress::new())
+        .run()?
+        .artifact)
 }
 
 fn shop_log(log: &str) -> anyhow::Result<Dataset> {

@@ -125,11 +125,10 @@ fn without(pairs: &Interactions, is_hidden: impl Fn(u32) -> bool) -> anyhow::Res
 }
 
 fn fit(dataset: &Dataset, args: &Args) -> anyhow::Result<Artifact> {
-    let mut spec = ModelSpec::lightgcn();
-    if let ModelSpec::LightGcn(spec) = &mut spec {
-        spec.layers = args.layers;
-        spec.init_std = None;
-    }
+    let model = LightGcnConfig {
+        layers: args.layers,
+        ..LightGcnConfig::default()
+    };
     let config = TrainConfig {
         seed: args.seed,
         epochs: args.epochs,
@@ -139,11 +138,13 @@ fn fit(dataset: &Dataset, args: &Args) -> anyhow::Result<Artifact> {
             ..SoftmaxConfig::default()
         }),
         checkpoint_every: 0,
-        ..TrainConfig::default()
+        ..TrainConfig::published()
     };
-    let mut progress = ConsoleProgress::new();
-    let run = RunOptions::default();
-    Ok(train_with(dataset, &spec, &config, Device::Cpu, &run, &mut progress)?.artifact)
+    let trainer = Trainer::new(dataset).model(model).config(config);
+    Ok(trainer
+        .observer(&mut ConsoleProgress::new())
+        .run()?
+        .artifact)
 }
 
 /// Recall@20 of the test pairs over these users.

@@ -12,12 +12,13 @@
 use clap::Parser;
 use lightgcn::core::Split;
 use lightgcn::linear::{Filter, FilterConfigs};
+use lightgcn::nn::{EmbeddingInitializer, LayerWeights};
 use lightgcn::prelude::*;
 use lightgcn::recommend::{
     EnsembleRanker, Fusion, LinearRanker, Member, Scorer, WeightOptions, choose_weights,
 };
 use lightgcn::store::Storage;
-use lightgcn::train::{EndReason, LayerWeightChoice, LossConfig, Schedule, SoftmaxConfig};
+use lightgcn::train::{EndReason, LossConfig, Schedule, SoftmaxConfig};
 use std::path::PathBuf;
 
 /// Training frees and allocates large buffers at every step. This allocator keeps them; the system's
@@ -117,6 +118,32 @@ struct Args {
     run: Option<PathBuf>,
 }
 
+/// The published model of that name with the options applied.
+fn model(args: &Args) -> anyhow::Result<AnyModelConfig> {
+    let model = AnyModelConfig::named(&args.model)
+        .ok_or_else(|| anyhow::anyhow!("unknown model {:?}", args.model))?;
+    let mut model = model.published().with_dimension(args.dimension);
+    let initializer = match &mut model {
+        AnyModelConfig::LightGcn(config) => {
+            config.layers = args.layers;
+            if !args.layer_weights.is_empty() {
+                config.layer_weights = LayerWeights::Given(args.layer_weights.clone());
+            }
+            &mut config.initializer
+        }
+        AnyModelConfig::LightGcnPlusPlus(config) => {
+            config.layers = args.layers;
+            &mut config.initializer
+        }
+        AnyModelConfig::MatrixFactorization(config) => &mut config.initializer,
+        _ => return Ok(model),
+    };
+    if args.xavier {
+        *initializer = EmbeddingInitializer::XavierUniform;
+    }
+    Ok(model)
+}
+
 fn main() -> anyhow::Result<()> {
     let args = Args::parse();
     let files = PairFiles {
@@ -130,27 +157,7 @@ fn main() -> anyhow::Result<()> {
     for stage in &dataset.lineage.stages {
         println!("{stage}");
     }
-    let mut spec = ModelSpec::named(&args.model)
-        .ok_or_else(|| anyhow::anyhow!("unknown model {:?}", args.model))?;
-    match &mut spec {
-        ModelSpec::LightGcn(s) => {
-            (s.dimension, s.layers) = (args.dimension, args.layers);
-            s.init_std = s.init_std.filter(|_| !args.xavier);
-            if !args.layer_weights.is_empty() {
-                s.layer_weights = LayerWeightChoice::Given(args.layer_weights.clone());
-            }
-        }
-        ModelSpec::LightGcnPlusPlus(s) => {
-            (s.dimension, s.layers) = (args.dimension, args.layers);
-            s.init_std = s.init_std.filter(|_| !args.xavier);
-        }
-        ModelSpec::Ngcf(s) => s.dimension = args.dimension,
-        ModelSpec::MatrixFactorization(s) => {
-            s.dimension = args.dimension;
-            s.init_std = s.init_std.filter(|_| !args.xavier);
-        }
-        _ => {}
-    }
+    let model = model(&args)?;
     let loss = match args.loss.as_str() {
         "bpr" => LossConfig::Bpr,
         "softmax" => LossConfig::Softmax(SoftmaxConfig {
@@ -201,18 +208,19 @@ fn main() -> anyhow::Result<()> {
             fused: !args.autodiff,
             bf16_layers: args.bf16_layers,
             checkpoint_every: 0,
-            ..TrainConfig::default()
+            ..TrainConfig::published()
         };
-        let run = RunOptions {
-            folder: Some(folder.clone()),
-            resume: n > 0,
-            ..RunOptions::default()
-        };
-        let mut progress = ConsoleProgress::new();
-        let trained = train_with(&dataset, &spec, &config, args.device, &run, &mut progress)?;
+        let trained = Trainer::new(&dataset)
+            .model(model.clone())
+            .config(config)
+            .device(args.device)
+            .observer(&mut ConsoleProgress::new())
+            .folder(&folder)
+            .resume(n > 0)
+            .run()?;
         let artifact = &trained.artifact;
         let ranker = EmbeddingRanker::from_nodes(
-            format!("{} at epoch {}", spec.name(), trained.best_epoch),
+            format!("{} at epoch {}", model.name(), trained.best_epoch),
             artifact.embeddings.data().to_vec(),
             split.train.interactions().n_users(),
             artifact.embeddings.dimension(),

@@ -140,25 +140,20 @@ fn epoch(dataset: &Dataset, steps: usize) -> anyhow::Result<()> {
         validate_every: u32::MAX,
         ..recipe.train
     };
-    let run = RunOptions::default();
+    let stop = StopSignal::new();
     let mut watch = Watch {
         steps,
         n_batches: 0,
         start: None,
         end: None,
-        stop: run.stop.clone(),
+        stop: stop.clone(),
     };
-    train_with(
-        dataset,
-        &recipe.model,
-        &config,
-        Device::Cpu,
-        &run,
-        &mut watch,
-    )?;
+    let epochs = config.epochs;
+    let trainer = Trainer::new(dataset).model(recipe.model).config(config);
+    trainer.observer(&mut watch).stop(stop).run()?;
     match (watch.start, watch.end) {
         (Some((start, first)), Some((end, last))) => report(start, end, last - first, ""),
-        _ => anyhow::bail!("{steps} steps are more than {} epochs", config.epochs),
+        _ => anyhow::bail!("{steps} steps are more than {epochs} epochs"),
     }
     Ok(())
 }

@@ -55,11 +55,6 @@ fn main() -> anyhow::Result<()> {
         ..PairFiles::new(&args.train)
     };
     let dataset = files.read()?;
-    let mut spec = ModelSpec::lightgcn();
-    if let ModelSpec::LightGcn(spec) = &mut spec {
-        spec.layers = 1;
-        spec.init_std = None;
-    }
     let config = TrainConfig {
         seed: args.seed,
         epochs: args.epochs,
@@ -69,10 +64,11 @@ fn main() -> anyhow::Result<()> {
             ..SoftmaxConfig::default()
         }),
         checkpoint_every: 0,
-        ..TrainConfig::default()
+        ..TrainConfig::published()
     };
-    let (run, mut progress) = (RunOptions::default(), ConsoleProgress::new());
-    let trained = train_with(&dataset, &spec, &config, Device::Cpu, &run, &mut progress)?;
+    let mut progress = ConsoleProgress::new();
+    let trainer = Trainer::new(&dataset).config(config);
+    let trained = trainer.observer(&mut progress).run()?;
     let shop = Recommender::from_artifact(trained.artifact)?;
     let pairs = pairs(&dataset, &args);
     println!(

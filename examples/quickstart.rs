@@ -14,6 +14,7 @@
 
 use clap::Parser;
 use lightgcn::data::synthetic::{ShopConfig, generate_to_path};
+use lightgcn::nn::MatrixFactorizationConfig;
 use lightgcn::prelude::*;
 use lightgcn::recommend::{Evaluation, SeenNotBoughtRanker};
 use lightgcn::sample::PositiveSet;
@@ -149,7 +150,7 @@ fn synthetic_log(args: &Args) -> anyhow::Result<PathBuf> {
 /// Six candidates a model and the same epochs for each: positives either purchases or all weighted
 /// pairs, and three strengths of regularization. LightGCN and matrix factorization thus see the
 /// same weighted pairs and have the same budget.
-fn candidates(model: &ModelSpec, args: &Args) -> Vec<Candidate> {
+fn candidates(model: &AnyModelConfig, args: &Args) -> Vec<Candidate> {
     let mut candidates = Vec::new();
     for positives in [PositiveSet::Targets, PositiveSet::AllPairs] {
         for l2 in [1e-4, 1e-3, 1e-2] {
@@ -161,7 +162,7 @@ fn candidates(model: &ModelSpec, args: &Args) -> Vec<Candidate> {
                 l2,
                 positives,
                 patience: 3,
-                ..TrainConfig::default()
+                ..TrainConfig::published()
             };
             candidates.push(Candidate {
                 model: model.clone(),
@@ -175,7 +176,8 @@ fn candidates(model: &ModelSpec, args: &Args) -> Vec<Candidate> {
 fn train_both(args: &Args, dataset: &Dataset) -> anyhow::Result<(Trained, Trained)> {
     let stop = StopSignal::new();
     let mut both = Vec::new();
-    for model in [ModelSpec::lightgcn(), ModelSpec::mf()] {
+    let lightgcn = LightGcnConfig::published().into();
+    for model in [lightgcn, MatrixFactorizationConfig::default().into()] {
         let candidates = candidates(&model, args);
         println!(
             "tuning {} on validation: {} candidates",

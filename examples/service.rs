@@ -59,6 +59,6 @@ fn small_shop(folder: &Path) -> anyhow::Result<Recommender> {
         epochs: 5,
         ..TrainConfig::default()
     };
-    let trained = train(&dataset, &ModelSpec::lightgcn(), &config, Device::Cpu)?;
+    let trained = Trainer::new(&dataset).config(config).run()?;
     Ok(Recommender::from_artifact(trained.artifact)?)
 }

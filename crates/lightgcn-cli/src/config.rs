@@ -6,7 +6,8 @@ use anyhow::Context;
 use lightgcn::data::PrepareConfig;
 use lightgcn::data::synthetic::ShopConfig;
 use lightgcn::linear::FilterConfigs;
-use lightgcn::train::{Candidate, Device, ModelSpec, TrainConfig};
+use lightgcn::nn::AnyModelConfig;
+use lightgcn::train::{Candidate, Device, TrainConfig};
 use serde::Deserialize;
 use std::path::Path;
 
@@ -29,7 +30,7 @@ pub(crate) struct Config {
     pub(crate) device: Option<Device>,
     pub(crate) generate: ShopConfig,
     pub(crate) prepare: PrepareConfig,
-    pub(crate) model: ModelSpec,
+    pub(crate) model: AnyModelConfig,
     pub(crate) train: TrainConfig,
     pub(crate) evaluate: EvaluateConfig,
     pub(crate) filters: FilterConfigs,
@@ -52,9 +53,10 @@ impl Config {
     }
 }
 
-/// Layers the common flags over the configuration file, if any, over `start`. A `[model]` table replaces
-/// the start's model; the keys of a `[train]` table override the start's. A global seed goes to every
-/// table; otherwise a table's own seed counts, then the start's (training) or the default.
+/// Layers the common flags over the configuration file, if any, over `start`. The keys of the tables
+/// `[model]` and `[train]` override the start's; a `[model]` of another name replaces its model. A
+/// global seed goes to every table; otherwise a table's own seed counts, then the start's (training)
+/// or the default.
 pub(crate) fn load(common: &Common, start: Candidate) -> anyhow::Result<Config> {
     let text = match &common.config {
         None => String::new(),
@@ -67,9 +69,17 @@ pub(crate) fn load(common: &Common, start: Candidate) -> anyhow::Result<Config> 
     };
     let mut config: Config = toml::from_str(&text).with_context(place)?;
     let tables: toml::Table = toml::from_str(&text).with_context(place)?;
-    if !tables.contains_key("model") {
-        config.model = start.model;
-    }
+    config.model = match tables.get("model").and_then(toml::Value::as_table) {
+        None => start.model,
+        Some(given)
+            if given.get("name").and_then(toml::Value::as_str) == Some(start.model.name()) =>
+        {
+            let mut model = toml::Table::try_from(start.model).context("writing the preset")?;
+            model.extend(given.clone());
+            model.try_into().with_context(place)?
+        }
+        Some(_) => config.model,
+    };
     let seed = start.train.seed;
     let mut training = toml::Table::try_from(start.train).context("writing the preset")?;
     if let Some(toml::Value::Table(given)) = tables.get("train") {

@@ -1,27 +1,27 @@
-//! What can be wrong with a config or a table.
+//! Errors of configs and tables.
 
 use thiserror::Error;
 
-/// Why a layer or a model could not be made.
+/// Why a layer or a model could not be built.
 #[derive(Debug, Clone, PartialEq, Error)]
 #[non_exhaustive]
 pub enum NnError {
-    /// The config contradicts itself or asks for something impossible. Every fault is listed.
-    #[error("{config}: {}", list(.faults))]
+    /// The config contradicts itself or asks for something impossible. Every issue is listed.
+    #[error("{config}: {}", list(.issues))]
     Config {
-        /// Name of the config.
+        /// The model's name, or that of the layer's config.
         config: &'static str,
-        /// All that is wrong with it, at least one.
-        faults: Vec<Fault>,
+        /// Every issue, at least one.
+        issues: Vec<ConfigIssue>,
     },
     /// A table of initial embeddings has the wrong size.
     #[error(
-        "the table of initial embeddings has {found} elements; {n_nodes} nodes (users, then items) \
+        "the table of initial embeddings has {found} elements; {n_nodes} nodes \
          of dimension {dimension} need {}",
         .n_nodes * .dimension
     )]
     TableLength {
-        /// Users and items.
+        /// Nodes of all kinds.
         n_nodes: usize,
         /// Dimension of an embedding.
         dimension: usize,
@@ -34,7 +34,7 @@ pub enum NnError {
          must be finite"
     )]
     TableNotFinite {
-        /// Row of the first such element (users first, then items).
+        /// Row of the first such element (users first).
         row: usize,
         /// Its column.
         column: usize,
@@ -46,15 +46,15 @@ pub enum NnError {
 /// One thing that is wrong with a config.
 #[derive(Debug, Clone, PartialEq, Error)]
 #[non_exhaustive]
-pub enum Fault {
+pub enum ConfigIssue {
     /// There are no users.
-    #[error("n_users is 0; a model needs at least one user")]
+    #[error("there are no users")]
     NoUsers,
     /// There are no items.
-    #[error("n_items is 0; a model needs at least one item")]
+    #[error("there are no items")]
     NoItems,
     /// The nodes do not fit 32-bit indices.
-    #[error("n_users + n_items is more than {limit}, the most that 32-bit indices address")]
+    #[error("there are more than {limit} nodes, the most that 32-bit indices address")]
     TooManyNodes {
         /// The largest number of nodes.
         limit: usize,
@@ -62,7 +62,7 @@ pub enum Fault {
     /// The table does not fit the address space.
     #[error("a table of {n_nodes} nodes of dimension {dimension} does not fit the address space")]
     TableTooLarge {
-        /// Users and items.
+        /// Nodes of all kinds.
         n_nodes: usize,
         /// Dimension of an embedding.
         dimension: usize,
@@ -70,7 +70,7 @@ pub enum Fault {
     /// An embedding has no elements.
     #[error("dimension is 0; usual dimensions are 32 to 256")]
     ZeroDimension,
-    /// There is no layer in a model that needs one.
+    /// The model needs a layer and has none.
     #[error("layers is 0; the model needs at least one layer, usually 1 to 3")]
     NoLayers,
     /// There are more layers than are supported.
@@ -137,45 +137,25 @@ pub enum Fault {
     },
 }
 
-fn list(faults: &[Fault]) -> String {
-    let texts: Vec<String> = faults.iter().map(ToString::to_string).collect();
+impl ConfigIssue {
+    /// The issue with the dimension of embeddings, if there is one.
+    pub(crate) fn dimension(dimension: usize) -> Option<Self> {
+        (dimension == 0).then_some(Self::ZeroDimension)
+    }
+}
+
+fn list(issues: &[ConfigIssue]) -> String {
+    let texts: Vec<String> = issues.iter().map(ToString::to_string).collect();
     texts.join("; ")
 }
 
-/// `Ok` if there are no faults.
-pub(crate) fn no_faults(config: &'static str, faults: Vec<Fault>) -> Result<(), NnError> {
-    if faults.is_empty() {
+/// `Ok` if there are no issues.
+pub(crate) fn no_issues(config: &'static str, issues: Vec<ConfigIssue>) -> Result<(), NnError> {
+    if issues.is_empty() {
         Ok(())
     } else {
-        Err(NnError::Config { config, faults })
+        Err(NnError::Config { config, issues })
     }
-}
-
-/// The faults of a table `[n_users + n_items, dimension]`, which all models have.
-pub(crate) fn table_faults(n_users: usize, n_items: usize, dimension: usize) -> Vec<Fault> {
-    let mut faults = Vec::new();
-    if n_users == 0 {
-        faults.push(Fault::NoUsers);
-    }
-    if n_items == 0 {
-        faults.push(Fault::NoItems);
-    }
-    let limit = i32::MAX as usize;
-    match n_users.checked_add(n_items) {
-        Some(n_nodes) if n_nodes <= limit => {
-            let bytes = n_nodes
-                .checked_mul(dimension)
-                .and_then(|n| n.checked_mul(size_of::<f32>()));
-            if bytes.is_none_or(|bytes| bytes > isize::MAX as usize) {
-                faults.push(Fault::TableTooLarge { n_nodes, dimension });
-            }
-        }
-        _ => faults.push(Fault::TooManyNodes { limit }),
-    }
-    if dimension == 0 {
-        faults.push(Fault::ZeroDimension);
-    }
-    faults
 }
 
 #[cfg(test)]
@@ -183,34 +163,9 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_fault_is_listed() {
-        let faults = table_faults(0, 0, 0);
-        assert_eq!(
-            faults,
-            [Fault::NoUsers, Fault::NoItems, Fault::ZeroDimension]
-        );
-        let message = no_faults("LightGcnConfig", faults).unwrap_err().to_string();
-        assert_eq!(
-            message,
-            "LightGcnConfig: n_users is 0; a model needs at least one user; n_items is 0; a model \
-             needs at least one item; dimension is 0; usual dimensions are 32 to 256"
-        );
-    }
-
-    #[test]
-    fn sizes_that_no_machine_holds() {
-        let limit = i32::MAX as usize;
-        assert_eq!(table_faults(limit, 1, 4), [Fault::TooManyNodes { limit }]);
-        assert_eq!(
-            table_faults(usize::MAX, 2, 4),
-            [Fault::TooManyNodes { limit }]
-        );
-        let dimension = usize::MAX / 4;
-        let n_nodes = 3;
-        assert_eq!(
-            table_faults(1, 2, dimension),
-            [Fault::TableTooLarge { n_nodes, dimension }]
-        );
-        assert_eq!(table_faults(3, 4, 64), []);
+    fn the_message_lists_every_issue() {
+        let issues = vec![ConfigIssue::NoUsers, ConfigIssue::ZeroDimension];
+        let message = no_issues("lightgcn", issues).unwrap_err().to_string();
+        insta::assert_snapshot!(message, @"lightgcn: there are no users; dimension is 0; usual dimensions are 32 to 256");
     }
 }

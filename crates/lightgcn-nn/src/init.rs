@@ -2,50 +2,77 @@
 
 use std::f64::consts::TAU;
 
-use burn::config::Config;
 use burn::module::Param;
 use burn::tensor::backend::Backend;
 use burn::tensor::{Tensor, TensorData};
+use lightgcn_graph::NodeCounts;
+use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
-use crate::error::{Fault, NnError};
+use crate::error::{ConfigIssue, NnError, no_issues};
 
-/// Where the initial embeddings come from.
-#[derive(Config, Debug, PartialEq)]
+/// Where the initial embeddings come from. In files: a standard deviation, or `"xavier"`.
+///
+/// ```
+/// use lightgcn_nn::EmbeddingInitializer;
+///
+/// let read = |text| serde_json::from_str::<EmbeddingInitializer>(text);
+/// assert_eq!(read("0.1")?, EmbeddingInitializer::Normal { std: 0.1 });
+/// assert_eq!(read(r#""xavier""#)?, EmbeddingInitializer::XavierUniform);
+/// # Ok::<(), serde_json::Error>(())
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq)]
 pub enum EmbeddingInitializer {
-    /// Normal with mean 0. The authors of LightGCN use a standard deviation of 0.1, which is the
-    /// default of the models here.
+    /// Normal with mean 0. The authors of LightGCN use a standard deviation of 0.1.
     Normal {
         /// Standard deviation, positive.
         std: f64,
     },
-    /// Uniform in `±sqrt(6 / (rows + dim))`, where `rows` is `n_users` for users and `n_items` for
-    /// items, which are two tables in the papers that use it (Glorot and Bengio, AISTATS 2010).
+    /// Uniform in `±sqrt(6 / (rows + dim))`, where `rows` counts the nodes of one kind: users and
+    /// items are two tables in the papers that use it (Glorot and Bengio, AISTATS 2010).
     XavierUniform,
 }
 
 impl EmbeddingInitializer {
-    pub(crate) fn faults(&self) -> Option<Fault> {
+    /// The published choice of LightGCN: normal with a standard deviation of 0.1.
+    pub const PUBLISHED: Self = Self::Normal { std: 0.1 };
+
+    /// The issue with the standard deviation, if there is one.
+    pub(crate) fn issue(&self) -> Option<ConfigIssue> {
         match *self {
             Self::Normal { std } if !(std.is_finite() && std > 0.0) => {
-                Some(Fault::StandardDeviation { value: std })
+                Some(ConfigIssue::StandardDeviation { value: std })
             }
             _ => None,
         }
     }
 
-    /// The elements of a table `[n_users + n_items, dimension]`, users first.
-    pub(crate) fn table(
+    /// A parameter table with a row for each node, `[nodes.total(), dimension]`: a function of the
+    /// seed alone on every backend. A row of [`Normal`](Self::Normal) does not depend on how many
+    /// nodes there are.
+    ///
+    /// # Errors
+    ///
+    /// [`NnError::Config`] if the standard deviation is not positive and finite, there are no users
+    /// or no items, or the table is too large.
+    pub fn table<B: Backend>(
         &self,
-        n_users: usize,
-        n_items: usize,
+        nodes: &NodeCounts,
         dimension: usize,
         seed: u64,
-    ) -> Vec<f32> {
-        let mut elements = Vec::with_capacity((n_users + n_items) * dimension);
-        for (n_rows, stream) in [
-            (n_users, Stream::users(seed)),
-            (n_items, Stream::items(seed)),
-        ] {
+        device: &B::Device,
+    ) -> Result<Param<Tensor<B, 2>>, NnError> {
+        no_issues("initial embeddings", Vec::from_iter(self.issue()))?;
+        check_nodes(nodes, dimension)?;
+        let elements = self.elements(nodes, dimension, seed);
+        Ok(parameter(elements, [nodes.total(), dimension], device))
+    }
+
+    fn elements(&self, nodes: &NodeCounts, dimension: usize, seed: u64) -> Vec<f32> {
+        let mut elements = Vec::with_capacity(nodes.total() * dimension);
+        let further = nodes.further().iter().map(|(_, count)| *count);
+        let kinds = [nodes.users(), nodes.items()].into_iter().chain(further);
+        for (kind, n_rows) in kinds.enumerate() {
+            let stream = Stream::nodes(seed, kind as u64);
             let element = self.element(n_rows, dimension);
             for row in 0..n_rows {
                 let row_stream = stream.row(row);
@@ -62,6 +89,38 @@ impl EmbeddingInitializer {
                 let bound = xavier_bound(n_rows, dimension);
                 Box::new(move |draw| (bound * (2.0 * uniform(draw) - 1.0)) as f32)
             }
+        }
+    }
+}
+
+/// What files call [`EmbeddingInitializer::XavierUniform`].
+const XAVIER: &str = "xavier";
+
+impl Serialize for EmbeddingInitializer {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        match self {
+            Self::Normal { std } => serializer.serialize_f64(*std),
+            Self::XavierUniform => serializer.serialize_str(XAVIER),
+        }
+    }
+}
+
+impl<'de> Deserialize<'de> for EmbeddingInitializer {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        /// Older artifacts hold a null for Xavier.
+        #[derive(Deserialize)]
+        #[serde(untagged)]
+        enum Written {
+            Std(f64),
+            Name(String),
+            Null(()),
+        }
+        let expected = "expected a standard deviation or \"xavier\"";
+        match Written::deserialize(deserializer).map_err(|_| de::Error::custom(expected))? {
+            Written::Std(std) => Ok(Self::Normal { std }),
+            Written::Null(()) => Ok(Self::XavierUniform),
+            Written::Name(name) if name == XAVIER => Ok(Self::XavierUniform),
+            Written::Name(name) => Err(de::Error::custom(format!("{name:?}: {expected}"))),
         }
     }
 }
@@ -93,7 +152,28 @@ pub(crate) fn parameter<B: Backend, const D: usize>(
     Param::from_data(TensorData::new(elements, shape), device)
 }
 
-/// `Ok` if a table given by the caller can be the parameter of a model.
+/// `Ok` if a table of `dimension` columns can hold a row for each node.
+pub(crate) fn check_nodes(nodes: &NodeCounts, dimension: usize) -> Result<(), NnError> {
+    let mut issues = Vec::new();
+    if nodes.users() == 0 {
+        issues.push(ConfigIssue::NoUsers);
+    }
+    if nodes.items() == 0 {
+        issues.push(ConfigIssue::NoItems);
+    }
+    let (n_nodes, limit) = (nodes.total(), i32::MAX as usize);
+    let bytes = n_nodes
+        .checked_mul(dimension)
+        .and_then(|n| n.checked_mul(size_of::<f32>()));
+    if n_nodes > limit {
+        issues.push(ConfigIssue::TooManyNodes { limit });
+    } else if bytes.is_none_or(|bytes| bytes > isize::MAX as usize) {
+        issues.push(ConfigIssue::TableTooLarge { n_nodes, dimension });
+    }
+    no_issues("nodes", issues)
+}
+
+/// `Ok` if a table from outside can be the parameter of a model.
 pub(crate) fn check_table(table: &[f32], n_nodes: usize, dimension: usize) -> Result<(), NnError> {
     if table.len() != n_nodes * dimension {
         return Err(NnError::TableLength {
@@ -116,11 +196,11 @@ fn xavier_bound(fan_in: usize, fan_out: usize) -> f64 {
     (6.0 / (fan_in as f64 + fan_out as f64)).sqrt()
 }
 
-/// A family of 64-bit draws, one for each place.
+/// A family of 64-bit draws, one for each position.
 ///
 /// The finalizer of SplitMix64 (Steele, Lea and Flood, OOPSLA 2014) is applied to the seed and the
 /// purpose, then to the row, then to the column, so that each draw is a function of these alone
-/// and any of them can be had without the others.
+/// and any of them can be computed without the others.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Stream(u64);
 
@@ -132,14 +212,11 @@ impl Stream {
         Self(mix(seed)).step(purpose)
     }
 
-    /// Initial embeddings of users.
-    pub(crate) fn users(seed: u64) -> Self {
-        Self::new(seed, 0)
-    }
-
-    /// Initial embeddings of items.
-    pub(crate) fn items(seed: u64) -> Self {
-        Self::new(seed, 1)
+    /// Initial embeddings of a kind of nodes: 0 for users, 1 for items, then further kinds.
+    pub(crate) fn nodes(seed: u64, kind: u64) -> Self {
+        // 2 and 3 belong to layers and dropout.
+        let purpose = if kind < 2 { kind } else { kind + 2 };
+        Self::new(seed, purpose)
     }
 
     /// Weights of a layer.
@@ -199,11 +276,15 @@ fn normal(draw: u64) -> f64 {
 mod tests {
     use super::*;
 
-    const NORMAL: EmbeddingInitializer = EmbeddingInitializer::Normal { std: 0.1 };
+    const NORMAL: EmbeddingInitializer = EmbeddingInitializer::PUBLISHED;
+
+    fn counts(n_users: usize, n_items: usize) -> NodeCounts {
+        NodeCounts::new(n_users, n_items).unwrap()
+    }
 
     #[test]
-    fn normal_has_the_asked_moments() {
-        let table = NORMAL.table(300, 200, 40, 1);
+    fn normal_has_the_moments_asked_for() {
+        let table = NORMAL.elements(&counts(300, 200), 40, 1);
         let n = table.len() as f64;
         let moment = |power: i32| {
             table
@@ -221,7 +302,7 @@ mod tests {
 
     #[test]
     fn xavier_fills_its_range_evenly() {
-        let table = EmbeddingInitializer::XavierUniform.table(190, 90, 10, 1);
+        let table = EmbeddingInitializer::XavierUniform.elements(&counts(190, 90), 10, 1);
         for (rows, bound) in [
             (&table[..1900], (6.0_f32 / 200.0).sqrt()),
             (&table[1900..], 0.06_f32.sqrt()),
@@ -234,14 +315,14 @@ mod tests {
     }
 
     #[test]
-    fn a_row_depends_on_nothing_but_seed_and_place() {
-        let small = NORMAL.table(2, 3, 4, 5);
-        let large = NORMAL.table(6, 3, 4, 5);
+    fn a_row_depends_only_on_seed_and_position() {
+        let small = NORMAL.elements(&counts(2, 3), 4, 5);
+        let large = NORMAL.elements(&counts(6, 3), 4, 5);
         assert_eq!(small[..8], large[..8]);
         assert_eq!(small[8..], large[24..]);
-        let wide = NORMAL.table(2, 3, 7, 5);
+        let wide = NORMAL.elements(&counts(2, 3), 7, 5);
         assert_eq!(small[4..8], wide[7..11]);
-        assert_ne!(small, NORMAL.table(2, 3, 4, 6));
+        assert_ne!(small, NORMAL.elements(&counts(2, 3), 4, 6));
         assert_ne!(small[..8], small[8..16]);
     }
 
@@ -255,7 +336,7 @@ mod tests {
         );
         assert_eq!(Stream::dropout(42, 1).row(3).draw(4), 0x790F_DB3C_5552_7CB5);
         let expected: [f64; 4] = [-0.110530738, -0.050516933, -0.018667691, -0.223547503];
-        for (found, expected) in NORMAL.table(1, 1, 2, 42).iter().zip(expected) {
+        for (found, expected) in NORMAL.elements(&counts(1, 1), 2, 42).iter().zip(expected) {
             assert!(
                 (f64::from(*found) - expected).abs() < 1e-8,
                 "{found} {expected}"
@@ -264,7 +345,61 @@ mod tests {
     }
 
     #[test]
-    fn faulty_tables_are_refused() {
+    fn a_deviation_or_xavier_in_files() {
+        let read = |text: &str| serde_json::from_str::<EmbeddingInitializer>(text);
+        let xavier = EmbeddingInitializer::XavierUniform;
+        let normal = |std| EmbeddingInitializer::Normal { std };
+        for (text, expected) in [
+            ("0.25", normal(0.25)),
+            ("1", normal(1.0)),
+            (r#""xavier""#, xavier),
+            ("null", xavier),
+        ] {
+            assert_eq!(read(text).unwrap(), expected);
+            let json = serde_json::to_string(&expected).unwrap();
+            assert_eq!(read(&json).unwrap(), expected, "{json}");
+        }
+        assert!(read(r#""normal""#).is_err() && read("[1]").is_err());
+    }
+
+    #[test]
+    fn further_kinds_leave_users_and_items_as_they_are() {
+        let plain = NORMAL.elements(&counts(2, 3), 4, 5);
+        let more = NORMAL.elements(
+            &counts(2, 3)
+                .with("brand", 2)
+                .unwrap()
+                .with("shop", 1)
+                .unwrap(),
+            4,
+            5,
+        );
+        assert_eq!(more.len(), 8 * 4);
+        assert_eq!(plain[..], more[..20]);
+        assert_ne!(more[20..24], more[28..]);
+    }
+
+    #[test]
+    fn every_issue_with_the_nodes_is_listed() {
+        let issues = |nodes: &NodeCounts, dimension| match check_nodes(nodes, dimension) {
+            Ok(()) => Vec::new(),
+            Err(NnError::Config { issues, .. }) => issues,
+            Err(other) => panic!("{other}"),
+        };
+        let none = issues(&counts(0, 0), 4);
+        assert_eq!(none, [ConfigIssue::NoUsers, ConfigIssue::NoItems]);
+        assert_eq!(issues(&counts(3, 4).with("brand", 0).unwrap(), 64), []);
+        let limit = i32::MAX as usize;
+        for nodes in [counts(limit, 1), counts(1, 1).with("brand", limit).unwrap()] {
+            assert_eq!(issues(&nodes, 4), [ConfigIssue::TooManyNodes { limit }]);
+        }
+        let (n_nodes, dimension) = (3, usize::MAX / 4);
+        let large = ConfigIssue::TableTooLarge { n_nodes, dimension };
+        assert_eq!(issues(&counts(1, 2), dimension), [large]);
+    }
+
+    #[test]
+    fn faulty_tables_are_errors() {
         assert_eq!(check_table(&[0.0; 6], 3, 2), Ok(()));
         let found = 5;
         let (n_nodes, dimension) = (3, 2);
@@ -288,18 +423,18 @@ mod tests {
     }
 
     #[test]
-    fn a_spread_that_is_not_positive_is_a_fault() {
-        assert_eq!(NORMAL.faults(), None);
+    fn a_standard_deviation_must_be_positive() {
+        assert_eq!(NORMAL.issue(), None);
         for std in [0.0, -1.0, f64::INFINITY] {
             let value = std;
             assert_eq!(
-                EmbeddingInitializer::Normal { std }.faults(),
-                Some(Fault::StandardDeviation { value })
+                EmbeddingInitializer::Normal { std }.issue(),
+                Some(ConfigIssue::StandardDeviation { value })
             );
         }
         assert!(
             EmbeddingInitializer::Normal { std: f64::NAN }
-                .faults()
+                .issue()
                 .is_some()
         );
     }

@@ -12,21 +12,20 @@
 //! | [`Ngcf`] | all layers side by side, `NgcfConv` after `NgcfConv` |
 //! | [`MatrixFactorization`] | the table `E` itself |
 //!
-//! `Â` is the normalized adjacency of the bipartite graph, a
-//! [`SparseMatrix`](lightgcn_kernels::SparseMatrix) over `n_users + n_items` nodes, **users
-//! first**; `E` is the one parameter table `[n_users + n_items, dim]`. All models rank by dot
-//! product of final embeddings and implement [`EmbeddingModel`], which is all that a training loop
-//! needs to know of them.
+//! `Â` is the normalized adjacency, a [`SparseMatrix`](lightgcn_kernels::SparseMatrix) over all
+//! nodes, **users first**, then items, then further kinds; `E` is the one parameter table
+//! `[n_nodes, dim]`. All models rank by dot product of final embeddings. Each has a config, which
+//! implements [`ModelConfig`], and a module, which implements [`EmbeddingModel`]; training needs
+//! nothing else of them.
 //!
 //! # Example
 //!
-//! Two users and two items; both users took item 0, and user 1 took item 1 too. One layer of
-//! LightGCN mixes what the neighbors are into what each node is:
+//! Two users and two items; both users bought item 0, and user 1 also bought item 1:
 //!
 //! ```
 //! use burn::backend::Flex;
 //! use lightgcn_kernels::{CsrSlices, SparseMatrix};
-//! use lightgcn_nn::{EmbeddingModel, ForwardMode, LightGcnConfig};
+//! use lightgcn_nn::{EmbeddingModel, ForwardMode, LightGcnConfig, NodeCounts};
 //!
 //! # fn main() -> Result<(), Box<dyn std::error::Error>> {
 //! let device = Default::default();
@@ -43,11 +42,9 @@
 //!     &device,
 //! )?;
 //!
-//! let model = LightGcnConfig::new(2, 2)
-//!     .with_dimension(8)
-//!     .with_layers(2)
-//!     .init::<Flex>(42, &device)?;
-//! let embeddings = model.embeddings(&graph, ForwardMode::Inference);
+//! let config = LightGcnConfig { dimension: 8, layers: 2, ..LightGcnConfig::default() };
+//! let model = config.init::<Flex>(&NodeCounts::new(2, 2)?, 42, &device)?;
+//! let embeddings = model.embeddings(&graph.into(), ForwardMode::Inference);
 //! assert_eq!(embeddings.dims(), [4, 8]);
 //!
 //! let scores = model.score(embeddings, &[0, 0, 1], &[0, 1, 1]);
@@ -58,16 +55,17 @@
 //!
 //! # Initialization
 //!
-//! `init(seed, device)` draws every element as a function of the seed, the table, the row and the
-//! column: the same seed gives the same model on every backend, whatever else drew random numbers
-//! before, and a user's row does not depend on how many users there are (under
-//! [`EmbeddingInitializer::Normal`]). `init_with` takes a table of your own instead.
+//! `init(nodes, seed, device)` draws every element as a function of the seed, the table, the row and
+//! the column: the same seed gives the same model on every backend, whatever else drew random
+//! numbers before, and a user's row does not depend on how many users there are (under
+//! [`EmbeddingInitializer::Normal`]). [`EmbeddingModel::with_table`] starts from your own table.
 //!
 //! # A new model
 //!
-//! One file `src/models/NAME.rs` with its config, its module and its implementation of
-//! [`EmbeddingModel`], one line in `models/mod.rs`, and a test against numbers from elsewhere: a
-//! golden one in `tests/goldens.rs`, or as `tests/light_gcn_plus_plus.rs` the formula in 64 bits.
+//! One file `src/models/NAME.rs` with its config and its module, one `mod` line and one line of the
+//! registry in `models/mod.rs`, and a test against numbers from elsewhere: a golden in
+//! `tests/goldens.rs`, or the formula in 64 bits, as in `tests/light_gcn_plus_plus.rs`. Outside this
+//! workspace the file alone is enough: see `examples/own_model.rs`.
 //!
 //! # Against PyTorch
 //!
@@ -76,18 +74,21 @@
 //! tests hold these layers and models to 1e-5 of them.
 #![forbid(unsafe_code)]
 
+mod config;
+mod embedding_model;
 mod error;
+mod graphs;
 mod init;
 mod layers;
 mod mode;
 mod models;
 
-pub use error::{Fault, NnError};
+pub use config::{Footprint, GradientBackend, ModelConfig, ModelVisitor, VisitModel};
+pub use embedding_model::{EmbeddingModel, split_embeddings};
+pub use error::{ConfigIssue, NnError};
+pub use graphs::Graphs;
 pub use init::EmbeddingInitializer;
 pub use layers::{LgConv, NgcfConv, NgcfConvConfig};
+pub use lightgcn_graph::{AdjacencyRequest, NodeCounts};
 pub use mode::ForwardMode;
-pub use models::{
-    EmbeddingModel, LayerWeights, LightGcn, LightGcnConfig, LightGcnPlusPlus,
-    LightGcnPlusPlusConfig, MatrixFactorization, MatrixFactorizationConfig, Ngcf, NgcfConfig,
-    split_embeddings,
-};
+pub use models::*;

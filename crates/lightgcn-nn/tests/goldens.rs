@@ -11,7 +11,10 @@ use lightgcn_core::{InteractionsBuilder, ItemId, UserId};
 use lightgcn_graph::{AdjacencyRequest, GraphOptions, TrainGraph};
 use lightgcn_kernels::SparseMatrix;
 use lightgcn_loss::{Batch, BatchIds, Bpr, Loss, TableRows, Tables, bpr_loss, bpr_loss_weighted};
-use lightgcn_nn::{EmbeddingModel, ForwardMode, LayerWeights, LgConv, LightGcnConfig, NgcfConfig};
+use lightgcn_nn::{
+    EmbeddingModel, ForwardMode, Graphs, LayerWeights, LgConv, LightGcnConfig, NgcfConfig,
+    NodeCounts,
+};
 use serde_json::Value;
 
 use common::{B, assert_close, tensor, values};
@@ -58,9 +61,8 @@ fn vector(value: &Value) -> Tensor<B, 1> {
     Tensor::from_floats(flat_f32(value).as_slice(), &Default::default())
 }
 
-/// Number of users, number of items and the normalized adjacency of a case, by the way that real
-/// data takes.
-fn graph(case: &Value) -> (usize, usize, SparseMatrix<B>) {
+/// The nodes and the normalized adjacency of a case, built as from real data.
+fn graph(case: &Value) -> (NodeCounts, Graphs<B>) {
     let golden = &case["graph"];
     let (n_users, n_items) = (integer(&golden["n_users"]), integer(&golden["n_items"]));
     let mut pairs = InteractionsBuilder::from_names(&["purchase"], &["purchase"]).unwrap();
@@ -76,7 +78,7 @@ fn graph(case: &Value) -> (usize, usize, SparseMatrix<B>) {
     let graph = TrainGraph::from_interactions(&pairs, &GraphOptions { edge_weights }).unwrap();
     let adjacency = graph.adjacency(&AdjacencyRequest::default()).unwrap();
     let matrix = SparseMatrix::from_graph(&adjacency, &Default::default()).unwrap();
-    (n_users, n_items, matrix)
+    (NodeCounts::new(n_users, n_items).unwrap(), matrix.into())
 }
 
 fn hold(case: &Value, key: &str, found: Vec<f64>) {
@@ -89,9 +91,9 @@ fn lg_conv_equals_pytorch_geometric() {
     let cases = cases(include_str!("../goldens/lg_conv.json"));
     assert_eq!(cases.len(), 3);
     for case in &cases {
-        let (_, _, graph) = graph(case);
+        let (_, graphs) = graph(case);
         let x = matrix(&case["x"]).require_grad();
-        let output = LgConv::new().forward(&graph, x.clone());
+        let output = LgConv::new().forward(graphs.first(), x.clone());
         hold(case, "output", values(output.clone()));
         let gradients = (output * matrix(&case["coefficients"])).sum().backward();
         hold(case, "gradient", values(x.grad(&gradients).unwrap()));
@@ -104,19 +106,21 @@ fn light_gcn_equals_pytorch_geometric() {
     let cases = cases(include_str!("../goldens/light_gcn.json"));
     assert_eq!(cases.len(), 6);
     for case in &cases {
-        let (n_users, n_items, graph) = graph(case);
+        let (nodes, graphs) = graph(case);
         let table = flat_f32(&case["table"]);
         let weights = match case["uniform"].as_bool().unwrap() {
             true => LayerWeights::Uniform,
             false => LayerWeights::Given(flat_f32(&case["alpha"])),
         };
-        let model = LightGcnConfig::new(n_users, n_items)
-            .with_dimension(table.len() / (n_users + n_items))
-            .with_layers(integer(&case["layers"]))
-            .with_layer_weights(weights)
-            .init_with::<B>(&table, &device)
-            .unwrap();
-        let embeddings = model.embeddings(&graph, ForwardMode::Training { seed: 1 });
+        let config = LightGcnConfig {
+            dimension: table.len() / nodes.total(),
+            layers: integer(&case["layers"]),
+            layer_weights: weights,
+            ..LightGcnConfig::default()
+        };
+        let model = config.init::<B>(&nodes, 0, &device).unwrap();
+        let model = model.with_table(&table).unwrap();
+        let embeddings = model.embeddings(&graphs, ForwardMode::Training { seed: 1 });
         hold(case, "embeddings", values(embeddings.clone()));
 
         let (users, positives) = (ids(&case["users"]), ids(&case["positives"]));
@@ -130,7 +134,8 @@ fn light_gcn_equals_pytorch_geometric() {
             negatives: &negatives,
             shared: &[],
         };
-        let batch = Batch::new(&ids, TableRows::new(n_users, n_items), &device);
+        let rows = TableRows::new(nodes.users(), nodes.items());
+        let batch = Batch::new(&ids, rows, &device);
         // PyTorch Geometric leaves out the half of the published L2 term.
         let regularization = 2.0 * case["lambda_reg"].as_f64().unwrap();
         let layer0 = model.layer0();
@@ -158,13 +163,15 @@ fn ngcf_equals_pytorch() {
     let cases = cases(include_str!("../goldens/ngcf.json"));
     assert_eq!(cases.len(), 3);
     for case in &cases {
-        let (n_users, n_items, graph) = graph(case);
-        let mut model = NgcfConfig::new(n_users, n_items)
-            .with_dimension(integer(&case["dimension"]))
-            .with_layer_widths(flat(&case["hidden"]).iter().map(|w| *w as usize).collect())
-            .with_message_dropout(0.0)
-            .init_with::<B>(&flat_f32(&case["table"]), 0, &device)
-            .unwrap();
+        let (nodes, graphs) = graph(case);
+        let config = NgcfConfig {
+            dimension: integer(&case["dimension"]),
+            layer_widths: flat(&case["hidden"]).iter().map(|w| *w as usize).collect(),
+            message_dropout: 0.0,
+            ..NgcfConfig::default()
+        };
+        let model = config.init::<B>(&nodes, 0, &device).unwrap();
+        let mut model = model.with_table(&flat_f32(&case["table"])).unwrap();
         let golden_layers = case["layers"].as_array().unwrap();
         assert_eq!(model.layers.len(), golden_layers.len());
         for (layer, golden) in model.layers.iter_mut().zip(golden_layers) {
@@ -172,11 +179,8 @@ fn ngcf_equals_pytorch() {
             layer.interaction = golden_linear(golden, "w2", "b2");
         }
 
-        let embeddings = model.embeddings(&graph, ForwardMode::Training { seed: 1 });
-        assert_eq!(
-            embeddings.dims(),
-            [n_users + n_items, model.output_dimension()]
-        );
+        let embeddings = model.embeddings(&graphs, ForwardMode::Training { seed: 1 });
+        assert_eq!(embeddings.dims(), [nodes.total(), model.output_dimension()]);
         hold(case, "embeddings", values(embeddings.clone()));
         let gradients = (embeddings * matrix(&case["coefficients"]))
             .sum()

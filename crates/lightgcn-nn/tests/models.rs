@@ -11,10 +11,10 @@ use burn::module::{AutodiffModule, Module};
 use burn::record::{BinBytesRecorder, FullPrecisionSettings, Recorder};
 use burn::tensor::Tensor;
 use burn::tensor::backend::Backend;
-use lightgcn_kernels::SparseMatrix;
 use lightgcn_nn::{
-    EmbeddingModel, ForwardMode, LayerWeights, LgConv, LightGcnConfig, LightGcnPlusPlusConfig,
-    MatrixFactorizationConfig, Ngcf, NgcfConfig, NnError, split_embeddings,
+    AnyModelConfig, EmbeddingModel, ForwardMode, GradientBackend, Graphs, LayerWeights, LgConv,
+    LightGcnConfig, MatrixFactorizationConfig, ModelConfig, ModelVisitor, Ngcf, NgcfConfig,
+    NnError, NodeCounts, VisitModel, split_embeddings,
 };
 
 use common::{
@@ -139,8 +139,8 @@ fn propagation_equals_a_chain_of_layers() {
     let graph = edges.normalized::<B>();
     let model = light_gcn::<B>(&edges, LayerWeights::Given(vec![0.5, -0.25, 1.0]), 2);
     let conv = LgConv::new();
-    let first = conv.forward(&graph, model.layer0());
-    let second = conv.forward(&graph, first.clone());
+    let first = conv.forward(graph.first(), model.layer0());
+    let second = conv.forward(graph.first(), first.clone());
     let chain = model.layer0() * 0.5 - first * 0.25 + second;
     let embeddings = model.embeddings(&graph, INFERENCE);
     assert_close("chain", &values(embeddings), &values(chain), 1e-6);
@@ -148,7 +148,7 @@ fn propagation_equals_a_chain_of_layers() {
 
 #[test]
 fn isolated_nodes_and_empty_graphs_stay_finite() {
-    fn check<M: EmbeddingModel<B>>(model: &M, graph: &SparseMatrix<B>, mode: ForwardMode) {
+    fn check<M: EmbeddingModel<B>>(model: &M, graph: &Graphs<B>, mode: ForwardMode) {
         let gradients = weighted_sum(model, graph, mode).backward();
         assert!(
             values(model.embeddings(graph, mode))
@@ -201,49 +201,45 @@ fn an_isolated_node_keeps_its_share_of_layer_0() {
 
 #[test]
 fn a_saved_model_gives_the_same_bits() {
-    fn round_trip<M: EmbeddingModel<Flex>>(model: M, fresh: M, graph: &SparseMatrix<Flex>) {
-        let expected = bits(model.embeddings(graph, INFERENCE));
-        assert_ne!(bits(fresh.embeddings(graph, INFERENCE)), expected);
-        let recorder = BinBytesRecorder::<FullPrecisionSettings>::default();
-        let saved = recorder.record(model.into_record(), ()).unwrap();
-        let record = recorder.load(saved, &Default::default()).unwrap();
-        let loaded = fresh.load_record(record);
-        assert_eq!(bits(loaded.embeddings(graph, INFERENCE)), expected);
-    }
-    let edges = Edges::small();
-    let graph = edges.normalized();
-    let device = Default::default();
-    for weights in [
-        LayerWeights::Given(vec![1.0, 0.5, 0.25]),
-        LayerWeights::Learned,
-    ] {
-        let config = LightGcnConfig::new(4, 5)
-            .with_layers(2)
-            .with_layer_weights(weights);
-        let mut model = config.init::<Flex>(7, &device).unwrap();
-        if let Some(logits) = model.weight_logits.as_mut() {
-            *logits = burn::module::Param::from_data([0.5, -0.5, 1.0], &device);
+    struct RoundTrip;
+
+    impl ModelVisitor for RoundTrip {
+        type Output = ();
+
+        fn visit<M: ModelConfig>(self, config: &M) {
+            let edges = Edges::small();
+            let init = |seed| {
+                config
+                    .init(&edges.nodes(), seed, &Default::default())
+                    .unwrap()
+            };
+            round_trip::<B, _>(init(7), init(8));
         }
-        round_trip(model, config.init(8, &device).unwrap(), &graph);
     }
-    let config = NgcfConfig::new(4, 5);
-    let (model, fresh) = (
-        config.init(7, &device).unwrap(),
-        config.init(8, &device).unwrap(),
-    );
-    round_trip(model, fresh, &graph);
-    let config = LightGcnPlusPlusConfig::new(4, 5);
-    let (model, fresh) = (
-        config.init(7, &device).unwrap(),
-        config.init(8, &device).unwrap(),
-    );
-    round_trip(model, fresh, &graph);
-    let config = MatrixFactorizationConfig::new(4, 5);
-    let (model, fresh) = (
-        config.init(7, &device).unwrap(),
-        config.init(8, &device).unwrap(),
-    );
-    round_trip(model, fresh, &graph);
+
+    fn round_trip<B: GradientBackend, M: EmbeddingModel<B>>(model: M, fresh: M) {
+        let graphs = Edges::small().normalized();
+        let expected = bits(model.embeddings(&graphs, INFERENCE));
+        assert_ne!(bits(fresh.embeddings(&graphs, INFERENCE)), expected);
+        let recorder = BinBytesRecorder::<FullPrecisionSettings>::default();
+        let saved = Recorder::<B>::record(&recorder, model.into_record(), ()).unwrap();
+        let record = Recorder::<B>::load(&recorder, saved, &Default::default()).unwrap();
+        let loaded = fresh.load_record(record);
+        assert_eq!(bits(loaded.embeddings(&graphs, INFERENCE)), expected);
+    }
+
+    for name in AnyModelConfig::NAMES {
+        AnyModelConfig::named(name).unwrap().visit(RoundTrip);
+    }
+    let config = LightGcnConfig {
+        layers: 2,
+        layer_weights: LayerWeights::Learned,
+        ..LightGcnConfig::default()
+    };
+    let (nodes, device) = (NodeCounts::new(4, 5).unwrap(), Default::default());
+    let mut model = config.init::<B>(&nodes, 7, &device).unwrap();
+    model.weight_logits = Some(burn::module::Param::from_data([0.5, -0.5, 1.0], &device));
+    round_trip(model, config.init(&nodes, 8, &device).unwrap());
 }
 
 #[test]
@@ -269,11 +265,14 @@ fn layers_that_share_a_seed_drop_different_elements() {
         n_items: 30,
         edges: vec![(0, 0, 1.0)],
     };
-    let model = NgcfConfig::new(20, 30)
-        .with_dimension(8)
-        .with_layer_widths(vec![8, 8])
-        .with_message_dropout(0.5)
-        .init::<Flex>(7, &Default::default())
+    let config = NgcfConfig {
+        dimension: 8,
+        layer_widths: vec![8, 8],
+        message_dropout: 0.5,
+        ..NgcfConfig::default()
+    };
+    let model = config
+        .init::<Flex>(&edges.nodes(), 7, &Default::default())
         .unwrap();
     let output = model.embeddings(&edges.normalized(), ForwardMode::Training { seed: 1 });
     let dropped = |layer: usize| -> HashSet<usize> {
@@ -361,7 +360,7 @@ fn a_score_of_an_unknown_item_panics() {
 }
 
 #[test]
-#[should_panic(expected = "LightGcn: a graph of [8, 8] for 9 users and items")]
+#[should_panic(expected = "LightGcn: a graph of [8, 8] for 9 nodes")]
 fn a_graph_of_another_size_panics() {
     let model = light_gcn::<Flex>(&Edges::small(), LayerWeights::Uniform, 1);
     let other = Edges {
@@ -376,11 +375,14 @@ fn a_graph_of_another_size_panics() {
 fn a_faulty_table_is_an_error() {
     let device = Default::default();
     let mut table = numbers(18, 1);
-    let config = LightGcnConfig::new(4, 5).with_dimension(2);
-    assert!(config.init_with::<Flex>(&table, &device).is_ok());
+    let model = LightGcnConfig::default().with_dimension(2);
+    let model = model
+        .init::<Flex>(&NodeCounts::new(4, 5).unwrap(), 1, &device)
+        .unwrap();
+    assert!(model.clone().with_table(&table).is_ok());
     table[5] = f32::NAN;
     assert!(matches!(
-        config.init_with::<Flex>(&table, &device),
+        model.clone().with_table(&table),
         Err(NnError::TableNotFinite {
             row: 2,
             column: 1,
@@ -388,9 +390,7 @@ fn a_faulty_table_is_an_error() {
         })
     ));
     assert!(matches!(
-        NgcfConfig::new(4, 5)
-            .with_dimension(2)
-            .init_with::<Flex>(&table[1..], 1, &device),
+        model.with_table(&table[1..]),
         Err(NnError::TableLength {
             n_nodes: 9,
             dimension: 2,
@@ -398,7 +398,11 @@ fn a_faulty_table_is_an_error() {
         })
     ));
     assert!(matches!(
-        MatrixFactorizationConfig::new(4, 0).init::<Flex>(1, &device),
+        MatrixFactorizationConfig::default().init::<Flex>(
+            &NodeCounts::new(4, 0).unwrap(),
+            1,
+            &device
+        ),
         Err(NnError::Config { .. })
     ));
 }

@@ -5,10 +5,13 @@
 mod common;
 
 use burn::backend::Flex;
-use lightgcn_nn::{EmbeddingModel, LightGcnConfig, LightGcnPlusPlusConfig, NgcfConfig};
+use lightgcn_nn::{EmbeddingModel, LayerWeights};
 use proptest::prelude::*;
 
-use common::{DIMENSION, Edges, INFERENCE, assert_close, numbers, to_f64, values};
+use common::{
+    DIMENSION, Edges, INFERENCE, assert_close, light_gcn, light_gcn_plus_plus, ngcf, numbers,
+    to_f64, values,
+};
 
 /// A random graph, and an order of its users and one of its items.
 fn relabeled_graph() -> impl Strategy<Value = (Edges, Vec<usize>, Vec<usize>)> {
@@ -64,9 +67,7 @@ proptest! {
 
     #[test]
     fn relabeling_nodes_permutes_the_output((edges, users, items) in relabeled_graph()) {
-        let device = Default::default();
-        let (n_users, n_items, n_nodes) = (edges.n_users, edges.n_items, edges.n_nodes());
-        let table = numbers(n_nodes * DIMENSION, 1);
+        let table = numbers(edges.n_nodes() * DIMENSION, 1);
         let moved_table: Vec<f32> =
             permuted(to_f64(&table), DIMENSION, &users, &items).iter().map(|e| *e as f32).collect();
         let moved_edges = Edges {
@@ -75,18 +76,18 @@ proptest! {
         };
         let (graph, moved_graph) = (edges.normalized::<Flex>(), moved_edges.normalized::<Flex>());
 
-        let config = LightGcnConfig::new(n_users, n_items).with_dimension(DIMENSION);
-        let model = config.init_with::<Flex>(&table, &device).unwrap();
-        let moved_model = config.init_with::<Flex>(&moved_table, &device).unwrap();
+        let fresh = light_gcn::<Flex>(&edges, LayerWeights::Uniform, 3);
+        let model = fresh.clone().with_table(&table).unwrap();
+        let moved_model = fresh.with_table(&moved_table).unwrap();
         let output = values(model.embeddings(&graph, INFERENCE));
         let moved_output = values(moved_model.embeddings(&moved_graph, INFERENCE));
         assert_close(
             "LightGcn", &moved_output, &permuted(output, DIMENSION, &users, &items), 1e-5,
         );
 
-        let config = LightGcnPlusPlusConfig::new(n_users, n_items).with_dimension(DIMENSION);
-        let model = config.init_with::<Flex>(&table, &device).unwrap();
-        let moved_model = config.init_with::<Flex>(&moved_table, &device).unwrap();
+        let fresh = light_gcn_plus_plus::<Flex>(&edges, 2);
+        let model = fresh.clone().with_table(&table).unwrap();
+        let moved_model = fresh.with_table(&moved_table).unwrap();
         let output = values(model.embeddings(&edges.powers(0.6, -0.1), INFERENCE));
         let moved_output = values(moved_model.embeddings(&moved_edges.powers(0.6, -0.1), INFERENCE));
         assert_close(
@@ -96,11 +97,9 @@ proptest! {
             1e-5,
         );
 
-        let config = NgcfConfig::new(n_users, n_items)
-            .with_dimension(DIMENSION)
-            .with_layer_widths(vec![4, 2]);
-        let model = config.init_with::<Flex>(&table, 7, &device).unwrap();
-        let moved_model = config.init_with::<Flex>(&moved_table, 7, &device).unwrap();
+        let fresh = ngcf::<Flex>(&edges, 0.1);
+        let model = fresh.clone().with_table(&table).unwrap();
+        let moved_model = fresh.with_table(&moved_table).unwrap();
         let output = values(model.embeddings(&graph, INFERENCE));
         let moved_output = values(moved_model.embeddings(&moved_graph, INFERENCE));
         let width = model.output_dimension();

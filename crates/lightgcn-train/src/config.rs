@@ -1,7 +1,7 @@
 //! How a model is trained.
 
 use crate::TrainError;
-use lightgcn_loss::{Loss, LossConfig, LossError};
+use lightgcn_loss::{Loss, LossConfig, LossError, SoftmaxConfig};
 use lightgcn_metrics::Metric;
 use lightgcn_sample::{NegativeSampling, PositiveOrder, PositiveSet};
 use serde::{Deserialize, Serialize};
@@ -26,8 +26,8 @@ pub enum Schedule {
     },
 }
 
-/// How a model is trained. The defaults are those of the LightGCN paper (He et al., SIGIR 2020,
-/// section 4.1.2) where it names one.
+/// How a model is trained. The default is that of `lightgcn train`: the softmax loss, Adam 5e-4,
+/// no L2; [`TrainConfig::published`] is the LightGCN paper's.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct TrainConfig {
@@ -86,7 +86,7 @@ impl Default for TrainConfig {
         Self {
             seed: 42,
             epochs: 200,
-            loss: LossConfig::Bpr,
+            loss: LossConfig::Softmax(SoftmaxConfig::default()),
             fused: true,
             bf16_layers: false,
             batch_size: 2048,
@@ -95,9 +95,9 @@ impl Default for TrainConfig {
             positives: PositiveSet::AllPairs,
             order: PositiveOrder::ByPair,
             negative_sampling: NegativeSampling::Uniform,
-            learning_rate: 1e-3,
+            learning_rate: 5e-4,
             schedule: Schedule::Constant,
-            l2: 1e-4,
+            l2: 0.0,
             gradient_clipping: None,
             validate_every: 5,
             patience: 5,
@@ -113,6 +113,18 @@ fn is_one(n: &usize) -> bool {
 }
 
 impl TrainConfig {
+    /// The recipe of the LightGCN paper (He et al., SIGIR 2020, section 4.1.2) where it names one:
+    /// BPR with one negative, Adam 1e-3, L2 1e-4.
+    #[must_use]
+    pub fn published() -> Self {
+        Self {
+            loss: LossConfig::Bpr,
+            learning_rate: 1e-3,
+            l2: 1e-4,
+            ..Self::default()
+        }
+    }
+
     /// Checks every field.
     ///
     /// # Errors

@@ -3,9 +3,8 @@
 //!
 //! The functions panic where a model fails, as tests do.
 
-use crate::run::fit::{FitJob, RunOptions, fit};
-use crate::{Observer, TrainConfig, TrainEvent};
-use burn::module::{AutodiffModule, Module, ModuleMapper, ModuleVisitor, Param};
+use crate::{Observer, TrainConfig, TrainEvent, Trainer};
+use burn::module::{Module, ModuleMapper, ModuleVisitor, Param};
 use burn::optim::GradientsParams;
 use burn::record::{FullPrecisionSettings, NamedMpkBytesRecorder, Recorder};
 use burn::tensor::backend::{AutodiffBackend, Backend};
@@ -14,16 +13,16 @@ use lightgcn_core::{
     BehaviorWeightsConfig, Catalogue, Dataset, InteractionsBuilder, ItemId, Lineage, Split, Truth,
     UserId, Vocabulary,
 };
-use lightgcn_graph::{Adjacency, AdjacencyRequest, GraphOptions, TrainGraph};
-use lightgcn_kernels::{SparseBackend, SparseMatrix, TrainingBackend};
-use lightgcn_nn::{EmbeddingModel, ForwardMode};
+use lightgcn_graph::{GraphOptions, TrainGraph};
+use lightgcn_kernels::{SparseMatrix, TrainingBackend};
+use lightgcn_nn::{EmbeddingModel, ForwardMode, GradientBackend, Graphs, ModelConfig, NodeCounts};
 use lightgcn_recommend::{EmbeddingRanker, Exclusions, Ranker};
 
-/// Makes the tests of one model: `conformance!(NAME, BACKEND, BUILD)`, where `BACKEND` is an
-/// autodiff backend, and `BUILD` a function `(n_users, n_items, seed, &device) -> model`.
+/// Makes the tests of one model: `conformance!(NAME, BACKEND, CONFIG)`, where `BACKEND` is an
+/// autodiff backend, and `CONFIG` gives the model's config.
 #[macro_export]
 macro_rules! conformance {
-    ($name:ident, $backend:ty, $build:expr) => {
+    ($name:ident, $backend:ty, $config:expr) => {
         mod $name {
             #[allow(unused_imports)]
             use super::*;
@@ -31,7 +30,7 @@ macro_rules! conformance {
             #[test]
             fn withheld_cells_of_a_planted_pattern_rank_first() {
                 $crate::conformance::learns_a_planted_pattern::<$backend, _>(
-                    $build,
+                    &$config,
                     &Default::default(),
                 );
             }
@@ -39,7 +38,7 @@ macro_rules! conformance {
             #[test]
             fn embeddings_are_finite_on_odd_graphs() {
                 $crate::conformance::is_finite_on_odd_graphs::<$backend, _>(
-                    $build,
+                    &$config,
                     &Default::default(),
                 );
             }
@@ -47,7 +46,7 @@ macro_rules! conformance {
             #[test]
             fn gradients_equal_finite_differences() {
                 $crate::conformance::gradients_equal_finite_differences::<$backend, _>(
-                    $build,
+                    &$config,
                     &Default::default(),
                 );
             }
@@ -55,7 +54,7 @@ macro_rules! conformance {
             #[test]
             fn relabeling_nodes_permutes_the_output() {
                 $crate::conformance::relabeling_permutes_the_output::<$backend, _>(
-                    $build,
+                    &$config,
                     &Default::default(),
                 );
             }
@@ -63,7 +62,7 @@ macro_rules! conformance {
             #[test]
             fn saving_loading_and_seeds_repeat_the_same_bits() {
                 $crate::conformance::repeats_the_same_bits::<$backend, _>(
-                    $build,
+                    &$config,
                     &Default::default(),
                 );
             }
@@ -124,32 +123,71 @@ fn push(pairs: &mut InteractionsBuilder, user: u32, item: u32) {
     pushed.unwrap_or_else(|e| panic!("a pair: {e}"));
 }
 
-/// The adjacency of weighted edges between `n_users` users and `n_items` items.
-fn adjacency(n_users: usize, n_items: usize, edges: &[(u32, u32)]) -> Adjacency {
-    let mut pairs = builder();
-    for &(user, item) in edges {
-        push(&mut pairs, user, item);
-    }
-    let train = pairs
-        .build(n_users, n_items)
-        .unwrap_or_else(|e| panic!("edges: {e}"));
-    let graph = TrainGraph::from_interactions(&train, &GraphOptions::default());
-    graph
-        .unwrap_or_else(|e| panic!("a graph: {e}"))
-        .adjacency(&AdjacencyRequest::default())
-        .unwrap_or_else(|e| panic!("an adjacency matrix: {e}"))
+/// Whether edges have weights of their own or weigh the same.
+#[derive(Clone, Copy, PartialEq)]
+enum Weights {
+    ByLabel,
+    Equal,
 }
 
-fn matrix<B: Backend>(adjacency: &Adjacency, device: &B::Device) -> SparseMatrix<B> {
-    SparseMatrix::from_graph(adjacency, device).unwrap_or_else(|e| panic!("a matrix: {e}"))
+/// A model's graphs of a few edges.
+struct Case {
+    nodes: NodeCounts,
+    edges: Vec<(u32, u32)>,
+    weights: Weights,
+}
+
+impl Case {
+    fn new(n_users: usize, n_items: usize, edges: &[(u32, u32)]) -> Self {
+        Self {
+            nodes: NodeCounts::new(n_users, n_items).unwrap_or_else(|e| panic!("{e}")),
+            edges: edges.to_vec(),
+            weights: Weights::ByLabel,
+        }
+    }
+
+    fn graphs<B: Backend, M: ModelConfig>(&self, config: &M, device: &B::Device) -> Graphs<B> {
+        let mut pairs = builder();
+        for &(user, item) in &self.edges {
+            match self.weights {
+                Weights::ByLabel => push(&mut pairs, user, item),
+                Weights::Equal => pairs
+                    .push(UserId(user), ItemId(item), 1.0, &[1], None)
+                    .unwrap_or_else(|e| panic!("a pair: {e}")),
+            }
+        }
+        let train = pairs.build(self.nodes.users(), self.nodes.items());
+        let train = train.unwrap_or_else(|e| panic!("edges: {e}"));
+        let graph = TrainGraph::from_interactions(&train, &GraphOptions::default());
+        let graph = graph.unwrap_or_else(|e| panic!("a graph: {e}"));
+        let graphs = config.graphs().into_iter().map(|request| {
+            let adjacency = graph.adjacency(&request);
+            let adjacency = adjacency.unwrap_or_else(|e| panic!("an adjacency: {e}"));
+            SparseMatrix::from_graph(&adjacency, device).unwrap_or_else(|e| panic!("a matrix: {e}"))
+        });
+        Graphs::new(graphs.collect())
+    }
+
+    fn model<B: GradientBackend<InnerBackend: TrainingBackend>, M: ModelConfig>(
+        &self,
+        config: &M,
+        seed: u64,
+        device: &B::Device,
+    ) -> M::Module<B> {
+        let model = config.init::<B>(&self.nodes, seed, device);
+        model.unwrap_or_else(|e| panic!("the model: {e}"))
+    }
 }
 
 fn values<B: Backend>(tensor: Tensor<B, 2>) -> Vec<f32> {
     tensor.into_data().convert::<f32>().iter::<f32>().collect()
 }
 
-fn infer<B: SparseBackend, M: EmbeddingModel<B>>(model: &M, graph: &SparseMatrix<B>) -> Vec<f32> {
-    values(model.embeddings(graph, ForwardMode::Inference))
+fn infer<B: GradientBackend<InnerBackend: TrainingBackend>, M: EmbeddingModel<B>>(
+    model: &M,
+    graphs: &Graphs<B>,
+) -> Vec<f32> {
+    values(model.embeddings(graphs, ForwardMode::Inference))
 }
 
 #[derive(Default)]
@@ -168,56 +206,36 @@ impl Observer for Losses {
 ///
 /// # Panics
 /// If the model fails.
-pub fn learns_a_planted_pattern<B, M>(
-    build: impl Fn(usize, usize, u64, &B::Device) -> M,
+pub fn learns_a_planted_pattern<
+    B: GradientBackend<InnerBackend: TrainingBackend>,
+    M: ModelConfig,
+>(
+    config: &M,
     device: &B::Device,
-) where
-    B: AutodiffBackend + SparseBackend,
-    B::InnerBackend: TrainingBackend,
-    M: EmbeddingModel<B> + AutodiffModule<B>,
-    M::InnerModule: EmbeddingModel<B::InnerBackend>,
-{
+) {
     let dataset = planted();
     let train = dataset.split.train.interactions();
-    let graph = TrainGraph::new(&dataset.split.train, &GraphOptions::default())
-        .unwrap_or_else(|e| panic!("the planted graph: {e}"));
-    let adjacency = graph
-        .adjacency(&AdjacencyRequest::default())
-        .unwrap_or_else(|e| panic!("an adjacency matrix: {e}"));
-    let config = TrainConfig {
+    let options = TrainConfig {
         epochs: 60,
         batch_size: 64,
         learning_rate: 0.02,
         validate_every: 60,
-        ..TrainConfig::default()
-    };
-    let config = config
-        .check()
-        .unwrap_or_else(|e| panic!("the configuration: {e}"));
-    let job = FitJob {
-        dataset: &dataset,
-        adjacency: &adjacency,
-        config: &config,
-        loss: &config.loss,
-        run: &RunOptions::default(),
-        model_name: "subject",
-        device_name: "the device",
-        lineage: &dataset.lineage,
+        ..TrainConfig::published()
     };
     let mut losses = Losses::default();
-    let model = build(train.n_users(), train.n_items(), 3, device);
-    let fitted = fit::<B, M, _>(model, &job, device, &mut losses).unwrap_or_else(|e| panic!("{e}"));
+    let trainer = Trainer::new(&dataset).model(config.clone()).config(options);
+    let trained = trainer.observer(&mut losses).run_on::<B>(device);
+    let (trained, _) = trained.unwrap_or_else(|e| panic!("{e}"));
     let (first, last) = (losses.0[0], losses.0[losses.0.len() - 1]);
     assert!(
         last < 0.7 * first,
         "the loss fell only from {first} to {last}"
     );
 
-    let model = fitted.model.valid();
-    let table = infer(&model, &matrix(&adjacency, device));
-    let dimension = model.output_dimension();
-    let ranker = EmbeddingRanker::from_nodes("subject", table, train.n_users(), dimension)
-        .unwrap_or_else(|e| panic!("{e}"));
+    let table = &trained.artifact.embeddings;
+    let (data, dimension) = (table.data().to_vec(), table.dimension());
+    let ranker = EmbeddingRanker::from_nodes("subject", data, train.n_users(), dimension);
+    let ranker = ranker.unwrap_or_else(|e| panic!("{e}"));
     let users: Vec<UserId> = dataset.split.validation.truth().users().collect();
     let lists = ranker.top_k(&users, 1, &Exclusions::targets(train));
     let truth = dataset.split.validation.truth();
@@ -237,22 +255,23 @@ pub fn learns_a_planted_pattern<B, M>(
 ///
 /// # Panics
 /// If the model fails.
-pub fn is_finite_on_odd_graphs<B, M>(
-    build: impl Fn(usize, usize, u64, &B::Device) -> M,
+pub fn is_finite_on_odd_graphs<
+    B: GradientBackend<InnerBackend: TrainingBackend>,
+    M: ModelConfig,
+>(
+    config: &M,
     device: &B::Device,
-) where
-    B: AutodiffBackend + SparseBackend,
-    M: EmbeddingModel<B> + AutodiffModule<B>,
-{
+) {
     let graphs = [
         (1, 1, vec![(0, 0)]),
         (3, 4, vec![(1, 2)]),
         (2, 3, vec![(0, 0), (0, 1), (0, 2), (1, 1)]),
     ];
     for (n_users, n_items, edges) in graphs {
-        let model = build(n_users, n_items, 5, device);
-        let graph = matrix(&adjacency(n_users, n_items, &edges), device);
-        let out = model.embeddings(&graph, ForwardMode::Training { seed: 1 });
+        let case = Case::new(n_users, n_items, &edges);
+        let model = case.model::<B, M>(config, 5, device);
+        let graphs = case.graphs(config, device);
+        let out = model.embeddings(&graphs, ForwardMode::Training { seed: 1 });
         let gradients =
             GradientsParams::from_grads(out.clone().powf_scalar(2.0).sum().backward(), &model);
         let found = values(out);
@@ -261,7 +280,7 @@ pub fn is_finite_on_odd_graphs<B, M>(
             found.iter().all(|x| x.is_finite()),
             "{edges:?} gives {found:?}"
         );
-        let flat = flat_gradients::<B, M>(&model, &gradients);
+        let flat = flat_gradients::<B, M::Module<B>>(&model, &gradients);
         assert!(
             flat.iter().flatten().all(|x| x.is_finite()),
             "{edges:?} has gradients {flat:?}"
@@ -270,22 +289,19 @@ pub fn is_finite_on_odd_graphs<B, M>(
 }
 
 /// A small irregular graph with an isolated user and an isolated item.
-fn small() -> (usize, usize, Vec<(u32, u32)>) {
-    (
-        5,
-        6,
-        vec![
-            (0, 0),
-            (0, 1),
-            (1, 1),
-            (1, 2),
-            (1, 3),
-            (2, 0),
-            (2, 3),
-            (3, 4),
-            (3, 1),
-        ],
-    )
+fn small() -> Case {
+    let edges = [
+        (0, 0),
+        (0, 1),
+        (1, 1),
+        (1, 2),
+        (1, 3),
+        (2, 0),
+        (2, 3),
+        (3, 4),
+        (3, 1),
+    ];
+    Case::new(5, 6, &edges)
 }
 
 /// The gradient of every parameter equals central finite differences of a fixed weighted sum of
@@ -293,19 +309,19 @@ fn small() -> (usize, usize, Vec<(u32, u32)>) {
 ///
 /// # Panics
 /// If the model fails.
-pub fn gradients_equal_finite_differences<B, M>(
-    build: impl Fn(usize, usize, u64, &B::Device) -> M,
+pub fn gradients_equal_finite_differences<
+    B: GradientBackend<InnerBackend: TrainingBackend>,
+    M: ModelConfig,
+>(
+    config: &M,
     device: &B::Device,
-) where
-    B: AutodiffBackend + SparseBackend,
-    M: EmbeddingModel<B> + AutodiffModule<B>,
-{
+) {
     const STEP: f32 = 2e-3;
-    let (n_users, n_items, edges) = small();
-    let graph = matrix::<B>(&adjacency(n_users, n_items, &edges), device);
-    let model = build(n_users, n_items, 11, device);
-    let weigh = |model: &M| {
-        let out = model.embeddings(&graph, ForwardMode::Inference);
+    let case = small();
+    let graphs = case.graphs(config, device);
+    let model = case.model::<B, M>(config, 11, device);
+    let weigh = |model: &M::Module<B>| {
+        let out = model.embeddings(&graphs, ForwardMode::Inference);
         let [rows, columns] = out.dims();
         let weights: Vec<f32> = (0..rows * columns)
             .map(|n| ((n * 37 % 17) as f32 - 8.0) / 8.0)
@@ -313,7 +329,7 @@ pub fn gradients_equal_finite_differences<B, M>(
         (out * Tensor::from_data(TensorData::new(weights, [rows, columns]), device)).sum()
     };
     let gradients = GradientsParams::from_grads(weigh(&model).backward(), &model);
-    let gradients = flat_gradients::<B, M>(&model, &gradients);
+    let gradients = flat_gradients::<B, M::Module<B>>(&model, &gradients);
     let mut checked = 0;
     for (parameter, gradient) in gradients.iter().enumerate() {
         for element in (0..gradient.len()).step_by((gradient.len() / 12).max(1)) {
@@ -343,31 +359,21 @@ pub fn gradients_equal_finite_differences<B, M>(
 ///
 /// # Panics
 /// If the model fails.
-pub fn relabeling_permutes_the_output<B, M>(
-    build: impl Fn(usize, usize, u64, &B::Device) -> M,
+pub fn relabeling_permutes_the_output<
+    B: GradientBackend<InnerBackend: TrainingBackend>,
+    M: ModelConfig,
+>(
+    config: &M,
     device: &B::Device,
-) where
-    B: AutodiffBackend + SparseBackend,
-    M: EmbeddingModel<B> + AutodiffModule<B>,
-{
-    let (n_users, n_items, edges) = small();
-    let n_nodes = n_users + n_items;
-    // Weights depend on labels, so they are taken off by giving every pair the same one.
-    let plain = |edges: &[(u32, u32)]| {
-        let mut pairs = builder();
-        for &(user, item) in edges {
-            let pushed = pairs.push(UserId(user), ItemId(item), 1.0, &[1], None);
-            pushed.unwrap_or_else(|e| panic!("a pair: {e}"));
-        }
-        let train = pairs
-            .build(n_users, n_items)
-            .unwrap_or_else(|e| panic!("edges: {e}"));
-        let graph = TrainGraph::from_interactions(&train, &GraphOptions::default());
-        let graph = graph.unwrap_or_else(|e| panic!("a graph: {e}"));
-        let adjacency = graph.adjacency(&AdjacencyRequest::default());
-        let adjacency = adjacency.unwrap_or_else(|e| panic!("an adjacency matrix: {e}"));
-        matrix::<B>(&adjacency, device)
+) {
+    // Weights depend on labels, so every pair has the same.
+    let plain = |edges: &[(u32, u32)]| Case {
+        weights: Weights::Equal,
+        edges: edges.to_vec(),
+        nodes: small().nodes,
     };
+    let Case { nodes, edges, .. } = small();
+    let (n_users, n_items, n_nodes) = (nodes.users(), nodes.items(), nodes.total());
     let user = |u: u32| (u + 2) % n_users as u32;
     let item = |i: u32| (i * 5 + 1) % n_items as u32;
     let renamed: Vec<(u32, u32)> = edges.iter().map(|&(u, i)| (user(u), item(i))).collect();
@@ -375,7 +381,7 @@ pub fn relabeling_permutes_the_output<B, M>(
         None => user(row as u32) as usize,
         Some(i) => n_users + item(i as u32) as usize,
     };
-    let model = build(n_users, n_items, 13, device);
+    let model = plain(&edges).model::<B, M>(config, 13, device);
     let mut permute = PermuteRows {
         n_rows: n_nodes,
         old_of_new: vec![0; n_nodes],
@@ -383,8 +389,8 @@ pub fn relabeling_permutes_the_output<B, M>(
     (0..n_nodes).for_each(|row| permute.old_of_new[new_row(row)] = row);
     let moved = model.clone().map(&mut permute);
 
-    let before = infer(&model, &plain(&edges));
-    let after = infer(&moved, &plain(&renamed));
+    let before = infer(&model, &plain(&edges).graphs(config, device));
+    let after = infer(&moved, &plain(&renamed).graphs(config, device));
     let width = model.output_dimension();
     for row in 0..n_nodes {
         let new = new_row(row);
@@ -404,28 +410,19 @@ pub fn relabeling_permutes_the_output<B, M>(
 ///
 /// # Panics
 /// If the model fails.
-pub fn repeats_the_same_bits<B, M>(
-    build: impl Fn(usize, usize, u64, &B::Device) -> M,
+pub fn repeats_the_same_bits<B: GradientBackend<InnerBackend: TrainingBackend>, M: ModelConfig>(
+    config: &M,
     device: &B::Device,
-) where
-    B: AutodiffBackend + SparseBackend,
-    M: EmbeddingModel<B> + AutodiffModule<B>,
-{
-    let (n_users, n_items, edges) = small();
-    let graph = matrix::<B>(&adjacency(n_users, n_items, &edges), device);
-    let bits = |model: &M| {
-        infer(model, &graph)
-            .iter()
-            .map(|x| x.to_bits())
-            .collect::<Vec<_>>()
+) {
+    let case = small();
+    let graphs = case.graphs(config, device);
+    let bits = |model: &M::Module<B>| -> Vec<u32> {
+        infer(model, &graphs).iter().map(|x| x.to_bits()).collect()
     };
-    let model = build(n_users, n_items, 17, device);
-    assert_eq!(
-        bits(&model),
-        bits(&build(n_users, n_items, 17, device)),
-        "one seed, two models"
-    );
-    let other = build(n_users, n_items, 18, device);
+    let build = |seed| case.model::<B, M>(config, seed, device);
+    let model = build(17);
+    assert_eq!(bits(&model), bits(&build(17)), "one seed, two models");
+    let other = build(18);
     assert_ne!(bits(&model), bits(&other), "two seeds, one model");
 
     let recorder = NamedMpkBytesRecorder::<FullPrecisionSettings>::default();

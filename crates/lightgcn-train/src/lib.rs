@@ -1,17 +1,16 @@
 //! Training for graph recommenders on burn.
 //!
-//! [`train`] goes from a [`Dataset`](lightgcn_core::Dataset) to an artifact in one call;
-//! [`train_with`] adds checkpoints, resuming, a record of the run and progress; [`fit`] is the
-//! loop underneath, for any burn module that is an
-//! [`EmbeddingModel`](lightgcn_nn::EmbeddingModel), on any backend. [`run_search`] searches
-//! a space of configurations, and [`tune`] a list of them, on validation data only.
+//! [`Trainer`] goes from a [`Dataset`](lightgcn_core::Dataset) to an artifact, with checkpoints, a
+//! record of the run and progress where asked for. It trains any model whose config is a
+//! [`ModelConfig`](lightgcn_nn::ModelConfig), on a [`Device`] or on any backend. [`run_search`]
+//! searches a space of configurations, and [`tune`] a list of them, on validation data only.
 //!
 //! ```
 //! use lightgcn_core::{
 //!     BehaviorWeightsConfig, Catalogue, Dataset, InteractionsBuilder, ItemId, Lineage, Split,
 //!     Truth, UserId, Vocabulary,
 //! };
-//! use lightgcn_train::{Device, ModelSpec, TrainConfig, train};
+//! use lightgcn_train::{TrainConfig, Trainer};
 //!
 //! // Four users who each bought two of three items.
 //! let mut pairs = InteractionsBuilder::from_names(&["purchase"], &["purchase"])?;
@@ -28,7 +27,7 @@
 //!     Lineage::default(),
 //! )?;
 //! let config = TrainConfig { epochs: 3, ..TrainConfig::default() };
-//! let trained = train(&dataset, &ModelSpec::lightgcn(), &config, Device::Cpu)?;
+//! let trained = Trainer::new(&dataset).config(config).run()?;
 //! assert_eq!(trained.artifact.embeddings.rows(), 7);
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
@@ -39,7 +38,6 @@ pub mod conformance;
 mod engine;
 mod error;
 mod run;
-mod spec;
 mod tune;
 
 pub use config::{Schedule, TrainConfig, ValidTrainConfig};
@@ -47,14 +45,9 @@ pub use engine::{Device, DeviceError};
 pub use error::TrainError;
 pub use lightgcn_loss::{Loss, LossConfig, SoftmaxConfig, TopKConfig};
 pub use run::{
-    ConsoleProgress, EndReason, EpochRecord, FitJob, Fitted, Margin, Observer, Preset,
-    RetrainFigures, RetrainReport, RunLine, RunOptions, Silent, StopSignal, TrainEvent, Trained,
-    WarmStart, checkpoint_is_of, compare_with_previous, fit, read_run_record, train, train_from,
-    train_with,
-};
-pub use spec::{
-    LayerWeightChoice, LightGcnPlusPlusSpec, LightGcnSpec, MatrixFactorizationSpec, ModelSpec,
-    NgcfSpec,
+    ConsoleProgress, EndReason, EpochRecord, Margin, Observer, Preset, RetrainFigures,
+    RetrainReport, RunLine, Silent, StopSignal, TrainEvent, Trained, Trainer, WarmStart,
+    checkpoint_is_of, compare_with_previous, read_run_record,
 };
 pub use tune::{
     BestTrial, Candidate, ParameterRange, Point, RandomSearch, SearchEnd, SearchEvent,

@@ -1,9 +1,24 @@
 //! Configurations of models and training, changed at random: each is read, or refused with a typed error;
-//! what is usable can be written and read again. `LIGHTGCN_MUTATIONS` says how many (600 unless told).
+//! what is usable can be written and read again. `LIGHTGCN_MUTATIONS` says how many. Default: 600.
 #![allow(clippy::unwrap_used, reason = "a failed step is a failed test")]
 
 use lightgcn_core::random::{Random, Stream};
+use lightgcn_nn::{ModelConfig, ModelVisitor, VisitModel};
 use lightgcn_train::{Candidate, SearchSpace};
+
+/// Asks a model for all that it tells before it is built.
+struct Describe;
+
+impl ModelVisitor for Describe {
+    type Output = ();
+
+    fn visit<M: ModelConfig>(self, config: &M) {
+        let footprint = config.footprint();
+        if config.check().is_ok() {
+            assert!(footprint.output_dimension > 0 && !config.graphs().is_empty());
+        }
+    }
+}
 
 const SEEDS: [&str; 5] = [
     "[model]\nname = \"lightgcn\"\ndimension = 64\nlayers = 3\nlayer_weights = { given = [0.4, 0.3, 0.2, 0.1] }\n\
@@ -92,7 +107,7 @@ fn try_one(text: &str) -> bool {
     if candidate.train.check().is_err() {
         return false;
     }
-    let _ = (candidate.model.normalization(), candidate.model.n_layers());
+    candidate.model.visit(Describe);
     let written = toml::to_string(&candidate).unwrap();
     let again: Candidate =
         toml::from_str(&written).unwrap_or_else(|error| panic!("{text}\n{error}"));

@@ -9,9 +9,9 @@ use lightgcn_core::{
     UserId, Vocabulary,
 };
 use lightgcn_kernels::{SparseBackend, WgpuBackend};
+use lightgcn_nn::{LightGcnConfig, ModelConfig};
 use lightgcn_train::{
-    Device, DeviceError, LightGcnSpec, LossConfig, ModelSpec, Observer, RunOptions, TrainConfig,
-    TrainError, TrainEvent, train_with,
+    Device, DeviceError, LossConfig, Observer, TrainConfig, TrainError, TrainEvent, Trainer,
 };
 
 /// 12,000 users of four items each.
@@ -68,19 +68,20 @@ impl Observer for Meter {
 #[test]
 fn a_run_holds_what_was_estimated() {
     let mut meter = Meter::default();
-    let model = ModelSpec::LightGcn(LightGcnSpec {
+    let model = LightGcnConfig {
         dimension: 64,
         layers: 3,
-        ..LightGcnSpec::default()
-    });
+        ..LightGcnConfig::published()
+    };
     let config = TrainConfig {
         loss: LossConfig::Bpr,
         epochs: 1,
         batch_size: 2048,
-        ..TrainConfig::default()
+        ..TrainConfig::published()
     };
-    let run = RunOptions::default();
-    match train_with(&shop(), &model, &config, Device::Wgpu(0), &run, &mut meter) {
+    let shop = shop();
+    let trainer = Trainer::new(&shop).model(model).config(config);
+    match trainer.device(Device::Wgpu(0)).observer(&mut meter).run() {
         Ok(_) => {}
         Err(TrainError::Device(error @ DeviceError::Unavailable { .. })) => {
             let required = std::env::var_os("LIGHTGCN_REQUIRE_WGPU").is_some();

@@ -3,13 +3,11 @@
 
 mod common;
 
-use common::shop;
+use common::{mf, shop, train};
 use lightgcn_graph::Normalization;
+use lightgcn_nn::{AnyModelConfig, LayerWeights, LightGcnConfig, ModelConfig, NgcfConfig};
 use lightgcn_sample::PositiveSet;
-use lightgcn_train::{
-    Device, LayerWeightChoice, LightGcnSpec, LossConfig, ModelSpec, NgcfSpec, SoftmaxConfig,
-    TopKConfig, TrainConfig, train,
-};
+use lightgcn_train::{LossConfig, SoftmaxConfig, TopKConfig, TrainConfig};
 
 /// One epoch of 20 steps.
 fn twenty_steps() -> TrainConfig {
@@ -25,21 +23,21 @@ fn twenty_steps() -> TrainConfig {
         batch_size,
         learning_rate: 1e-3,
         l2: 1e-3,
-        ..TrainConfig::default()
+        ..TrainConfig::published()
     }
 }
 
-fn table(model: &ModelSpec, config: &TrainConfig) -> Vec<f32> {
-    let trained = train(&shop(), model, config, Device::Cpu).unwrap();
+fn table(model: &AnyModelConfig, config: &TrainConfig) -> Vec<f32> {
+    let trained = train(&shop(), model, config).unwrap();
     trained.artifact.layer0.data().to_vec()
 }
 
-fn light_gcn(layers: usize, normalization: Normalization) -> ModelSpec {
-    ModelSpec::LightGcn(LightGcnSpec {
+fn light_gcn(layers: usize, normalization: Normalization) -> AnyModelConfig {
+    AnyModelConfig::LightGcn(LightGcnConfig {
         dimension: 16,
         layers,
         normalization,
-        ..LightGcnSpec::default()
+        ..LightGcnConfig::published()
     })
 }
 
@@ -64,7 +62,7 @@ fn twenty_fused_steps_equal_autodiffs() {
         light_gcn(3, Normalization::Symmetric),
         // Not its own transpose.
         light_gcn(2, Normalization::Left),
-        ModelSpec::mf(),
+        mf(),
     ];
     for model in models {
         for (positives, negatives) in [(PositiveSet::Targets, 1), (PositiveSet::AllPairs, 3)] {
@@ -206,7 +204,7 @@ fn twenty_fused_steps_of_softmax_at_k_equal_autodiffs() {
     let models = [
         light_gcn(1, Normalization::Symmetric),
         light_gcn(2, Normalization::Left),
-        ModelSpec::mf(),
+        mf(),
     ];
     let largest = |a: &[f32], b: &[f32]| {
         let differences = a.iter().zip(b).map(|(a, b)| (a - b).abs());
@@ -227,11 +225,11 @@ fn twenty_fused_steps_of_softmax_at_k_equal_autodiffs() {
 
 #[test]
 fn softmax_trains_models_that_are_not_linear() {
-    let learned = ModelSpec::LightGcn(LightGcnSpec {
-        layer_weights: LayerWeightChoice::Learned,
-        ..LightGcnSpec::default()
+    let learned = AnyModelConfig::LightGcn(LightGcnConfig {
+        layer_weights: LayerWeights::Learned,
+        ..LightGcnConfig::published()
     });
-    for model in [ModelSpec::Ngcf(NgcfSpec::default()), learned] {
+    for model in [AnyModelConfig::Ngcf(NgcfConfig::default()), learned] {
         for top_k in [None, Some(TopKConfig::default())] {
             let config = TrainConfig {
                 loss: LossConfig::Softmax(SoftmaxConfig {

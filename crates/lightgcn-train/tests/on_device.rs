@@ -4,18 +4,20 @@
 
 mod common;
 
-use common::shop;
+use common::{RunOptions, mf, shop, train, trainer};
 use lightgcn_graph::Normalization;
 use lightgcn_metrics::Metric;
+use lightgcn_nn::{AnyModelConfig, LightGcnConfig, ModelConfig};
 use lightgcn_sample::{PositiveOrder, PositiveSet};
 use lightgcn_train::{
-    Device, DeviceError, LightGcnSpec, LossConfig, ModelSpec, SoftmaxConfig, TopKConfig,
-    TrainConfig, TrainError, Trained, train,
+    Device, DeviceError, LossConfig, SoftmaxConfig, TopKConfig, TrainConfig, TrainError, Trained,
 };
 
 /// None, with one printed line, where there is no adapter and none is required.
-fn on_wgpu(model: &ModelSpec, config: &TrainConfig) -> Option<Trained> {
-    match train(&shop(), model, config, Device::Wgpu(0)) {
+fn on_wgpu(model: &AnyModelConfig, config: &TrainConfig) -> Option<Trained> {
+    let shop = shop();
+    let trainer = trainer(&shop, model, config, &RunOptions::default());
+    match trainer.device(Device::Wgpu(0)).run() {
         Ok(trained) => Some(trained),
         Err(TrainError::Device(error @ DeviceError::Unavailable { .. })) => {
             let required = std::env::var_os("LIGHTGCN_REQUIRE_WGPU").is_some();
@@ -35,29 +37,29 @@ fn twenty_steps() -> TrainConfig {
         batch_size: pairs.div_ceil(20),
         learning_rate: 1e-3,
         l2: 1e-3,
-        ..TrainConfig::default()
+        ..TrainConfig::published()
     }
 }
 
-fn light_gcn(layers: usize, normalization: Normalization) -> ModelSpec {
-    ModelSpec::LightGcn(LightGcnSpec {
+fn light_gcn(layers: usize, normalization: Normalization) -> AnyModelConfig {
+    AnyModelConfig::LightGcn(LightGcnConfig {
         dimension: 16,
         layers,
         normalization,
-        ..LightGcnSpec::default()
+        ..LightGcnConfig::published()
     })
 }
 
-fn assert_same_tables(model: &ModelSpec, config: &TrainConfig) {
+fn assert_same_tables(model: &AnyModelConfig, config: &TrainConfig) {
     let Some(there) = on_wgpu(model, config) else {
         return;
     };
-    let here = train(&shop(), model, config, Device::Cpu).unwrap();
+    let here = train(&shop(), model, config).unwrap();
     let start = TrainConfig {
         learning_rate: 1e-12,
         ..config.clone()
     };
-    let start = train(&shop(), model, &start, Device::Cpu).unwrap();
+    let start = train(&shop(), model, &start).unwrap();
     let largest = |a: &Trained, b: &Trained| {
         let (a, b) = (a.artifact.layer0.data(), b.artifact.layer0.data());
         let differences = a.iter().zip(b).map(|(a, b)| (a - b).abs());
@@ -77,7 +79,7 @@ fn twenty_bpr_steps_equal_the_cpus() {
         // Not its own transpose.
         (light_gcn(2, Normalization::Left), 1, None),
         (light_gcn(3, Normalization::Symmetric), 2, Some(0.01)),
-        (ModelSpec::mf(), 1, None),
+        (mf(), 1, None),
     ];
     for (model, negatives, gradient_clipping) in cases {
         let config = TrainConfig {
@@ -148,13 +150,13 @@ fn recall_is_within_two_thousandths_of_the_cpus() {
             validate_every: 12,
             metric: Metric::Recall,
             metric_k: 20,
-            ..TrainConfig::default()
+            ..TrainConfig::published()
         };
         let model = light_gcn(2, Normalization::Symmetric);
         let Some(there) = on_wgpu(&model, &config) else {
             return;
         };
-        let here = train(&shop(), &model, &config, Device::Cpu).unwrap();
+        let here = train(&shop(), &model, &config).unwrap();
         let recall = |trained: &Trained| {
             let validation = trained.validation.as_ref().unwrap();
             validation.mean(Metric::Recall, 20).unwrap()

@@ -3,22 +3,20 @@
 
 mod common;
 
-use common::shop;
-use lightgcn_train::{
-    Device, LightGcnSpec, LossConfig, ModelSpec, NgcfSpec, SoftmaxConfig, TrainConfig, TrainError,
-    train,
-};
+use common::{mf, shop, train};
+use lightgcn_nn::{AnyModelConfig, LightGcnConfig, ModelConfig, NgcfConfig};
+use lightgcn_train::{LossConfig, SoftmaxConfig, TrainConfig, TrainError};
 
-fn table(model: &ModelSpec, config: &TrainConfig) -> Vec<f32> {
-    let trained = train(&shop(), model, config, Device::Cpu).unwrap();
+fn table(model: &AnyModelConfig, config: &TrainConfig) -> Vec<f32> {
+    let trained = train(&shop(), model, config).unwrap();
     trained.artifact.layer0.data().to_vec()
 }
 
-fn light_gcn() -> ModelSpec {
-    ModelSpec::LightGcn(LightGcnSpec {
+fn light_gcn() -> AnyModelConfig {
+    AnyModelConfig::LightGcn(LightGcnConfig {
         dimension: 16,
         layers: 2,
-        ..LightGcnSpec::default()
+        ..LightGcnConfig::published()
     })
 }
 
@@ -34,7 +32,7 @@ fn config(workers: usize, loss: LossConfig) -> TrainConfig {
         epochs: 2,
         learning_rate: 1e-3,
         l2: 1e-3,
-        ..TrainConfig::default()
+        ..TrainConfig::published()
     }
 }
 
@@ -46,7 +44,7 @@ fn largest(a: &[f32], b: &[f32]) -> f32 {
 
 #[test]
 fn two_and_three_workers_take_the_steps_of_one_with_all_their_pairs() {
-    for model in [light_gcn(), ModelSpec::mf()] {
+    for model in [light_gcn(), mf()] {
         let one = table(&model, &config(1, LossConfig::Bpr));
         let still = TrainConfig {
             learning_rate: 1e-12,
@@ -86,8 +84,8 @@ fn in_batch_negatives_are_those_of_the_shard() {
 
 #[test]
 fn models_without_fused_steps_are_refused() {
-    let model = ModelSpec::Ngcf(NgcfSpec::default());
-    let error = train(&shop(), &model, &config(2, LossConfig::Bpr), Device::Cpu).unwrap_err();
+    let model = AnyModelConfig::Ngcf(NgcfConfig::default());
+    let error = train(&shop(), &model, &config(2, LossConfig::Bpr)).unwrap_err();
     assert!(matches!(error, TrainError::Config { .. }), "{error}");
     assert!(error.to_string().contains("fused steps"), "{error}");
 }

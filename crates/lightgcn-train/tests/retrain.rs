@@ -3,13 +3,13 @@
 
 mod common;
 
-use common::shop;
+use common::{RunOptions, mf, shop, train_with, trainer};
 use lightgcn_core::{Dataset, InteractionsBuilder, Split, Truth, Vocabulary};
+use lightgcn_nn::{AnyModelConfig, LayerWeights, LightGcnConfig, ModelConfig, NgcfConfig};
 use lightgcn_store::Artifact;
 use lightgcn_train::{
-    Device, LayerWeightChoice, LightGcnSpec, Margin, ModelSpec, NgcfSpec, Observer, RunOptions,
-    Silent, StopSignal, TrainConfig, TrainError, TrainEvent, WarmStart, compare_with_previous,
-    train_from, train_with,
+    Margin, Observer, Silent, StopSignal, TrainConfig, TrainError, TrainEvent, Trained, WarmStart,
+    compare_with_previous,
 };
 use std::fs;
 use std::path::Path;
@@ -21,7 +21,7 @@ fn config() -> TrainConfig {
         batch_size: 32,
         learning_rate: 0.01,
         validate_every: 2,
-        ..TrainConfig::default()
+        ..TrainConfig::published()
     }
 }
 
@@ -81,28 +81,37 @@ fn later_shop(new_users: usize) -> Dataset {
     .unwrap()
 }
 
-fn models() -> Vec<ModelSpec> {
-    let learned = ModelSpec::LightGcn(LightGcnSpec {
+fn models() -> Vec<AnyModelConfig> {
+    let learned = AnyModelConfig::LightGcn(LightGcnConfig {
         dimension: 16,
         layers: 2,
-        layer_weights: LayerWeightChoice::Learned,
-        ..LightGcnSpec::default()
+        layer_weights: LayerWeights::Learned,
+        ..LightGcnConfig::published()
     });
-    let ngcf = ModelSpec::Ngcf(NgcfSpec {
+    let ngcf = AnyModelConfig::Ngcf(NgcfConfig {
         dimension: 16,
         layer_widths: vec![16, 8],
-        ..NgcfSpec::default()
+        ..NgcfConfig::default()
     });
-    let mut lightgcn = ModelSpec::lightgcn();
-    if let ModelSpec::LightGcn(spec) = &mut lightgcn {
-        spec.dimension = 16;
-    }
-    vec![lightgcn, learned, ngcf, ModelSpec::mf()]
+    let lightgcn = AnyModelConfig::default().published().with_dimension(16);
+    vec![lightgcn, learned, ngcf, mf()]
 }
 
-fn first(model: &ModelSpec, folder: &Path) -> Arc<Artifact> {
+fn train_from(
+    dataset: &Dataset,
+    model: &AnyModelConfig,
+    config: &TrainConfig,
+    run: &RunOptions,
+    start: &WarmStart,
+    observer: &mut dyn Observer,
+) -> Result<Trained, TrainError> {
+    let trainer = trainer(dataset, model, config, run);
+    trainer.warm_start(start).observer(observer).run()
+}
+
+fn first(model: &AnyModelConfig, folder: &Path) -> Arc<Artifact> {
     let run = run_in(folder, false);
-    let trained = train_with(&shop(), model, &config(), Device::Cpu, &run, &mut Silent).unwrap();
+    let trained = train_with(&shop(), model, &config(), &run, &mut Silent).unwrap();
     Arc::new(trained.artifact)
 }
 
@@ -124,19 +133,9 @@ fn every_model_starts_from_its_run_to_the_same_bits() {
                 .unwrap();
             let run = RunOptions::default();
             let (dataset, config) = (later_shop(5), config());
-            pool.install(|| {
-                train_from(
-                    &dataset,
-                    &model,
-                    &config,
-                    Device::Cpu,
-                    &run,
-                    &start,
-                    &mut Silent,
-                )
-            })
-            .unwrap()
-            .artifact
+            pool.install(|| train_from(&dataset, &model, &config, &run, &start, &mut Silent))
+                .unwrap()
+                .artifact
         };
         let one = again(1);
         assert_eq!(
@@ -167,15 +166,7 @@ fn embeddings_of_known_ids_are_where_training_begins() {
             .unwrap();
         let dataset = later_shop(5);
         let run = RunOptions::default();
-        let new = train_from(
-            &dataset,
-            &model,
-            &still,
-            Device::Cpu,
-            &run,
-            &start,
-            &mut Silent,
-        );
+        let new = train_from(&dataset, &model, &still, &run, &start, &mut Silent);
         let new = new.unwrap().artifact;
         for (row, name) in dataset.users.iter().enumerate() {
             let Some(old) = artifact.users.get(name) else {
@@ -205,17 +196,9 @@ fn without_its_run_a_model_starts_from_its_embeddings_alone() {
         let start = WarmStart::new(first(&model, folder.path()));
         let run = RunOptions::default();
         let (dataset, config) = (later_shop(0), config());
-        let new = train_from(
-            &dataset,
-            &model,
-            &config,
-            Device::Cpu,
-            &run,
-            &start,
-            &mut Silent,
-        );
-        let has_more = matches!(&model, ModelSpec::Ngcf(_))
-            || matches!(&model, ModelSpec::LightGcn(spec) if spec.layer_weights == LayerWeightChoice::Learned);
+        let new = train_from(&dataset, &model, &config, &run, &start, &mut Silent);
+        let has_more = matches!(&model, AnyModelConfig::Ngcf(_))
+            || matches!(&model, AnyModelConfig::LightGcn(spec) if spec.layer_weights == LayerWeights::Learned);
         match new {
             Ok(new) => {
                 assert!(!has_more, "{}", model.name());
@@ -232,7 +215,7 @@ fn without_its_run_a_model_starts_from_its_embeddings_alone() {
 #[test]
 fn what_does_not_fit_is_refused() {
     let folder = tempfile::tempdir().unwrap();
-    let model = ModelSpec::mf();
+    let model = mf();
     let artifact = first(&model, folder.path());
     let start = WarmStart::new(Arc::clone(&artifact));
     let none = folder.path().join("none");
@@ -246,7 +229,7 @@ fn what_does_not_fit_is_refused() {
         ..config()
     };
     let run = run_in(other.path(), false);
-    train_with(&shop(), &model, &seed, Device::Cpu, &run, &mut Silent).unwrap();
+    train_with(&shop(), &model, &seed, &run, &mut Silent).unwrap();
     let error = start.clone().with_run(other.path()).unwrap_err();
     assert!(
         matches!(error, TrainError::CheckpointMismatch { .. }),
@@ -254,31 +237,15 @@ fn what_does_not_fit_is_refused() {
     );
 
     let run = RunOptions::default();
-    let wide = ModelSpec::lightgcn();
-    let error = train_from(
-        &shop(),
-        &wide,
-        &config(),
-        Device::Cpu,
-        &run,
-        &start,
-        &mut Silent,
-    );
+    let wide = AnyModelConfig::default().published();
+    let error = train_from(&shop(), &wide, &config(), &run, &start, &mut Silent);
     let error = error.unwrap_err();
     assert!(matches!(error, TrainError::WarmStart { .. }), "{error}");
     assert!(error.to_string().contains("name"), "{error}");
     // A damaged checkpoint is told as such.
     let start = start.with_run(folder.path()).unwrap();
     fs::write(folder.path().join("checkpoint/optimizer.mpk"), "x").unwrap();
-    let error = train_from(
-        &shop(),
-        &model,
-        &config(),
-        Device::Cpu,
-        &run,
-        &start,
-        &mut Silent,
-    );
+    let error = train_from(&shop(), &model, &config(), &run, &start, &mut Silent);
     assert!(matches!(error, Err(TrainError::CheckpointDamaged { .. })));
 }
 
@@ -295,7 +262,7 @@ impl Observer for StopIn {
 #[test]
 fn an_interrupted_retraining_resumes_to_the_same_bits() {
     let folder = tempfile::tempdir().unwrap();
-    let model = ModelSpec::mf();
+    let model = mf();
     let artifact = first(&model, folder.path());
     let start = WarmStart::new(artifact).with_run(folder.path()).unwrap();
     let config = TrainConfig {
@@ -304,16 +271,7 @@ fn an_interrupted_retraining_resumes_to_the_same_bits() {
     };
     let next = folder.path().join("next");
     let go = |run: &RunOptions, observer: &mut dyn Observer| {
-        train_from(
-            &later_shop(3),
-            &model,
-            &config,
-            Device::Cpu,
-            run,
-            &start,
-            observer,
-        )
-        .unwrap()
+        train_from(&later_shop(3), &model, &config, run, &start, observer).unwrap()
     };
     let whole = go(&RunOptions::default(), &mut Silent).artifact;
     let run = run_in(&next, false);
@@ -326,10 +284,10 @@ fn an_interrupted_retraining_resumes_to_the_same_bits() {
 #[test]
 fn both_models_answer_for_the_same_users() {
     let folder = tempfile::tempdir().unwrap();
-    let model = ModelSpec::mf();
+    let model = mf();
     let dataset = shop();
     let run = run_in(folder.path(), false);
-    let trained = train_with(&dataset, &model, &config(), Device::Cpu, &run, &mut Silent).unwrap();
+    let trained = train_with(&dataset, &model, &config(), &run, &mut Silent).unwrap();
     let (artifact, evaluation) = (trained.artifact, trained.validation.unwrap());
     let same = compare_with_previous(&artifact, &artifact, &dataset).unwrap();
     assert_eq!(same.previous, same.retrained);
@@ -343,7 +301,7 @@ fn both_models_answer_for_the_same_users() {
     // Five users are unknown to the earlier model, whose rows stand elsewhere.
     let later = later_shop(5);
     let run = RunOptions::default();
-    let new = train_with(&later, &model, &config(), Device::Cpu, &run, &mut Silent)
+    let new = train_with(&later, &model, &config(), &run, &mut Silent)
         .unwrap()
         .artifact;
     let report = compare_with_previous(&artifact, &new, &later).unwrap();
@@ -359,7 +317,7 @@ fn both_models_answer_for_the_same_users() {
         epochs: 40,
         ..config()
     };
-    let good = train_with(&later, &model, &learned, Device::Cpu, &run, &mut Silent);
+    let good = train_with(&later, &model, &learned, &run, &mut Silent);
     let good = good.unwrap().artifact;
     let mut worse = good.clone();
     let (rows, dimension) = (worse.embeddings.rows(), worse.embeddings.dimension());
@@ -377,8 +335,8 @@ fn both_models_answer_for_the_same_users() {
 fn targets_that_the_earlier_model_was_trained_on_are_left_out() {
     let dataset = shop();
     let run = RunOptions::default();
-    let model = ModelSpec::mf();
-    let new = train_with(&dataset, &model, &config(), Device::Cpu, &run, &mut Silent)
+    let model = mf();
+    let new = train_with(&dataset, &model, &config(), &run, &mut Silent)
         .unwrap()
         .artifact;
     let mut knows_all = new.clone();

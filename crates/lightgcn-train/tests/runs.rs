@@ -3,13 +3,13 @@
 
 mod common;
 
-use common::shop;
+use common::{RunOptions, mf, shop, train, train_with, trainer};
+use lightgcn_nn::{AnyModelConfig, LightGcnPlusPlusConfig, NgcfConfig};
 use lightgcn_sample::{NegativeSampling, PositiveOrder, PositiveSet};
 use lightgcn_store::Artifact;
 use lightgcn_train::{
-    Candidate, Device, EndReason, LightGcnPlusPlusSpec, LossConfig, ModelSpec, NgcfSpec, Observer,
-    RunLine, RunOptions, Schedule, Silent, SoftmaxConfig, StopSignal, TopKConfig, TrainConfig,
-    TrainError, TrainEvent, Trained, read_run_record, train, train_with, tune,
+    Candidate, Device, EndReason, LossConfig, Observer, RunLine, Schedule, Silent, SoftmaxConfig,
+    StopSignal, TopKConfig, TrainConfig, TrainError, TrainEvent, Trained, read_run_record, tune,
 };
 use std::fs;
 use std::path::Path;
@@ -21,25 +21,22 @@ fn config() -> TrainConfig {
         learning_rate: 0.01,
         validate_every: 2,
         checkpoint_every: 2,
-        ..TrainConfig::default()
+        ..TrainConfig::published()
     }
 }
 
-fn small_models() -> Vec<ModelSpec> {
-    let mut lightgcn = ModelSpec::lightgcn();
-    if let ModelSpec::LightGcn(spec) = &mut lightgcn {
-        spec.dimension = 16;
-    }
-    let ngcf = ModelSpec::Ngcf(NgcfSpec {
+fn small_models() -> Vec<AnyModelConfig> {
+    let lightgcn = AnyModelConfig::default().published().with_dimension(16);
+    let ngcf = AnyModelConfig::Ngcf(NgcfConfig {
         dimension: 16,
         layer_widths: vec![16, 8],
-        ..NgcfSpec::default()
+        ..NgcfConfig::default()
     });
-    let plus_plus = ModelSpec::LightGcnPlusPlus(LightGcnPlusPlusSpec {
+    let plus_plus = AnyModelConfig::LightGcnPlusPlus(LightGcnPlusPlusConfig {
         dimension: 16,
-        ..LightGcnPlusPlusSpec::default()
+        ..LightGcnPlusPlusConfig::default()
     });
-    vec![lightgcn, plus_plus, ngcf, ModelSpec::mf()]
+    vec![lightgcn, plus_plus, ngcf, mf()]
 }
 
 /// Every byte of an artifact's folder, by file.
@@ -70,9 +67,7 @@ fn one_two_and_five_threads_give_the_same_artifact_bytes() {
                 .num_threads(threads)
                 .build()
                 .unwrap();
-            let trained = pool
-                .install(|| train(&dataset, &model, &config(), Device::Cpu))
-                .unwrap();
+            let trained = pool.install(|| train(&dataset, &model, &config())).unwrap();
             bytes(&trained.artifact)
         };
         let one = with_threads(1);
@@ -100,8 +95,12 @@ fn run_in(folder: &Path, resume: bool) -> RunOptions {
     }
 }
 
-fn fresh(dataset: &lightgcn_core::Dataset, model: &ModelSpec, config: &TrainConfig) -> Trained {
-    train(dataset, model, config, Device::Cpu).unwrap()
+fn fresh(
+    dataset: &lightgcn_core::Dataset,
+    model: &AnyModelConfig,
+    config: &TrainConfig,
+) -> Trained {
+    train(dataset, model, config).unwrap()
 }
 
 #[test]
@@ -124,13 +123,11 @@ fn an_interrupted_run_resumes_to_the_same_bits() {
             for stop_in in [2, 4] {
                 let run = run_in(folder.path(), stop_in > 2);
                 let mut stopper = StopIn(stop_in, run.stop.clone());
-                let half =
-                    train_with(&dataset, &model, &config, Device::Cpu, &run, &mut stopper).unwrap();
+                let half = train_with(&dataset, &model, &config, &run, &mut stopper).unwrap();
                 assert_eq!(half.reason, EndReason::Interrupted);
             }
             let run = run_in(folder.path(), true);
-            let resumed =
-                train_with(&dataset, &model, &config, Device::Cpu, &run, &mut Silent).unwrap();
+            let resumed = train_with(&dataset, &model, &config, &run, &mut Silent).unwrap();
             assert_eq!(resumed.reason, EndReason::Finished);
             assert_eq!(whole, bytes(&resumed.artifact), "{}", model.name());
         }
@@ -142,7 +139,7 @@ fn an_interrupted_run_resumes_to_the_same_bits() {
 #[test]
 fn a_run_by_softmax_at_k_resumes_to_the_same_bits() {
     let dataset = shop();
-    let model = ModelSpec::mf();
+    let model = mf();
     let config = TrainConfig {
         batch_size: 2,
         loss: LossConfig::Softmax(SoftmaxConfig {
@@ -160,17 +157,17 @@ fn a_run_by_softmax_at_k_resumes_to_the_same_bits() {
     for stop_in in [3, 5] {
         let run = run_in(folder.path(), stop_in > 3);
         let mut stopper = StopIn(stop_in, run.stop.clone());
-        train_with(&dataset, &model, &config, Device::Cpu, &run, &mut stopper).unwrap();
+        train_with(&dataset, &model, &config, &run, &mut stopper).unwrap();
     }
     let run = run_in(folder.path(), true);
-    let resumed = train_with(&dataset, &model, &config, Device::Cpu, &run, &mut Silent).unwrap();
+    let resumed = train_with(&dataset, &model, &config, &run, &mut Silent).unwrap();
     assert_eq!(whole, bytes(&resumed.artifact));
 
     let path = folder.path().join("checkpoint/thresholds.f32");
     let numbers = fs::read(&path).unwrap();
     assert_eq!(numbers.len(), 4 * 60, "one for each user");
     fs::write(&path, &numbers[..200]).unwrap();
-    let outcome = train_with(&dataset, &model, &config, Device::Cpu, &run, &mut Silent);
+    let outcome = train_with(&dataset, &model, &config, &run, &mut Silent);
     let error = outcome.map(|_| ()).unwrap_err();
     assert!(
         matches!(error, TrainError::CheckpointDamaged { .. }),
@@ -181,7 +178,7 @@ fn a_run_by_softmax_at_k_resumes_to_the_same_bits() {
 #[test]
 fn a_finished_run_can_be_extended() {
     let dataset = shop();
-    let model = ModelSpec::mf();
+    let model = mf();
     let folder = tempfile::tempdir().unwrap();
     let run = |epochs, resume| {
         let config = TrainConfig {
@@ -190,7 +187,7 @@ fn a_finished_run_can_be_extended() {
             ..config()
         };
         let run = run_in(folder.path(), resume);
-        train_with(&dataset, &model, &config, Device::Cpu, &run, &mut Silent).unwrap()
+        train_with(&dataset, &model, &config, &run, &mut Silent).unwrap()
     };
     run(4, false);
     let extended = run(8, true);
@@ -211,15 +208,7 @@ fn the_record_tells_the_whole_run() {
     let dataset = shop();
     let folder = tempfile::tempdir().unwrap();
     let run = run_in(folder.path(), false);
-    let trained = train_with(
-        &dataset,
-        &ModelSpec::mf(),
-        &config(),
-        Device::Cpu,
-        &run,
-        &mut Silent,
-    )
-    .unwrap();
+    let trained = train_with(&dataset, &mf(), &config(), &run, &mut Silent).unwrap();
     let lines = read_run_record(&folder.path().join("run.jsonl")).unwrap();
     assert_eq!(lines.len(), 8);
     let RunLine::Start { lineage, .. } = &lines[0] else {
@@ -261,14 +250,14 @@ fn early_stopping_keeps_the_best_epoch() {
         learning_rate: 0.05,
         ..config()
     };
-    let trained = fresh(&dataset, &ModelSpec::lightgcn(), &config);
+    let trained = fresh(&dataset, &AnyModelConfig::default().published(), &config);
     assert_eq!(trained.reason, EndReason::EarlyStopping);
     let again = TrainConfig {
         epochs: trained.best_epoch,
         patience: 0,
         ..config
     };
-    let up_to_best = fresh(&dataset, &ModelSpec::lightgcn(), &again);
+    let up_to_best = fresh(&dataset, &AnyModelConfig::default().published(), &again);
     assert_eq!(trained.artifact.embeddings, up_to_best.artifact.embeddings);
 }
 
@@ -285,7 +274,7 @@ fn other_samplers_and_positives_train_too() {
         epochs: 40,
         ..config()
     };
-    let trained = fresh(&dataset, &ModelSpec::lightgcn(), &config);
+    let trained = fresh(&dataset, &AnyModelConfig::default().published(), &config);
     let value = trained
         .validation
         .unwrap()
@@ -299,7 +288,7 @@ fn other_samplers_and_positives_train_too() {
 fn tuning_keeps_the_best_on_validation() {
     let dataset = shop();
     let candidate = |learning_rate| Candidate {
-        model: ModelSpec::mf(),
+        model: mf(),
         train: TrainConfig {
             learning_rate,
             metric_k: 5,
@@ -333,14 +322,7 @@ fn a_run_that_diverges_says_when_and_keeps_no_checkpoint_of_it() {
         checkpoint_every: 1,
         ..config()
     };
-    let outcome = train_with(
-        &dataset,
-        &ModelSpec::mf(),
-        &bad,
-        Device::Cpu,
-        &run,
-        &mut Silent,
-    );
+    let outcome = train_with(&dataset, &mf(), &bad, &run, &mut Silent);
     let error = outcome.map(|_| ()).unwrap_err();
     let TrainError::NonFiniteLoss {
         epoch: 1, batch: 1, ..
@@ -355,11 +337,11 @@ fn a_run_that_diverges_says_when_and_keeps_no_checkpoint_of_it() {
 #[test]
 fn checkpoints_of_other_runs_and_damaged_ones_are_refused() {
     let dataset = shop();
-    let model = ModelSpec::mf();
+    let model = mf();
     let folder = tempfile::tempdir().unwrap();
     let attempt = |config: &TrainConfig, resume| {
         let run = run_in(folder.path(), resume);
-        train_with(&dataset, &model, config, Device::Cpu, &run, &mut Silent).map(|_| ())
+        train_with(&dataset, &model, config, &run, &mut Silent).map(|_| ())
     };
     assert!(matches!(
         attempt(&config(), true),
@@ -410,15 +392,7 @@ fn an_unwritable_run_folder_is_named() {
     let file = folder.path().join("file");
     fs::write(&file, "not a folder").unwrap();
     let run = run_in(&file.join("run"), false);
-    let error = train_with(
-        &dataset,
-        &ModelSpec::mf(),
-        &config(),
-        Device::Cpu,
-        &run,
-        &mut Silent,
-    )
-    .unwrap_err();
+    let error = train_with(&dataset, &mf(), &config(), &run, &mut Silent).unwrap_err();
     assert!(matches!(error, TrainError::Io { .. }), "{error}");
     assert!(error.to_string().contains("file/run"), "{error}");
 }
@@ -426,7 +400,9 @@ fn an_unwritable_run_folder_is_named() {
 #[cfg(not(feature = "cuda"))]
 #[test]
 fn a_build_without_cuda_says_how_to_get_it() {
-    let error = train(&shop(), &ModelSpec::mf(), &config(), Device::Cuda(0)).unwrap_err();
+    let shop = shop();
+    let trainer = trainer(&shop, &mf(), &config(), &RunOptions::default());
+    let error = trainer.device(Device::Cuda(0)).run().unwrap_err();
     assert!(error.to_string().contains("--features cuda"), "{error}");
 }
 
@@ -434,7 +410,9 @@ fn a_build_without_cuda_says_how_to_get_it() {
 #[cfg(feature = "cuda")]
 #[test]
 fn cuda_without_a_driver_is_a_typed_error() {
-    match train(&shop(), &ModelSpec::mf(), &config(), Device::Cuda(0)) {
+    let shop = shop();
+    let trainer = trainer(&shop, &mf(), &config(), &RunOptions::default());
+    match trainer.device(Device::Cuda(0)).run() {
         Ok(trained) => assert!(trained.device.contains("CUDA"), "{}", trained.device),
         Err(error) => assert!(
             matches!(
@@ -452,7 +430,8 @@ fn cuda_without_a_driver_is_a_typed_error() {
 fn wgpu_trains_to_what_the_cpu_trains_to() {
     let dataset = shop();
     for model in small_models() {
-        let on_gpu = match train(&dataset, &model, &config(), Device::Wgpu(0)) {
+        let trainer = trainer(&dataset, &model, &config(), &RunOptions::default());
+        let on_gpu = match trainer.device(Device::Wgpu(0)).run() {
             Ok(trained) => trained,
             Err(TrainError::Device(error))
                 if std::env::var_os("LIGHTGCN_REQUIRE_WGPU").is_none() =>

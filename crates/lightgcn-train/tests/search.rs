@@ -3,12 +3,12 @@
 
 mod common;
 
-use common::shop;
+use common::{shop, train};
 use lightgcn_core::{Dataset, Split, Truth};
 use lightgcn_train::{
     Candidate, Device, Point, RandomSearch, SearchEnd, SearchEvent, SearchObserver, SearchOptions,
     SearchOutcome, SearchSpace, SearchStrategy, Silent, StopSignal, StrategyChoice, TrainError,
-    TrainEvent, TrialEnd, TrialRecord, read_trials, run_search, run_search_with, train,
+    TrainEvent, TrialEnd, TrialRecord, read_trials, run_search, run_search_with,
 };
 use std::path::Path;
 use std::time::Duration;
@@ -88,7 +88,7 @@ fn the_best_configuration_trains_to_its_figure() {
     assert_eq!(candidate, best.candidate);
     let rate = &best.record.point["train.learning_rate"];
     assert_eq!(Some(candidate.train.learning_rate), rate.as_f64());
-    let trained = train(&shop(), &candidate.model, &candidate.train, Device::Cpu).unwrap();
+    let trained = train(&shop(), &candidate.model, &candidate.train).unwrap();
     let figure = trained.validation.unwrap().mean(candidate.train.metric, 5);
     assert_eq!(figure.ok(), best.record.figure);
     assert_eq!(trained.best_epoch, best.record.best_epoch);

@@ -22,7 +22,7 @@
 //!
 //! let dataset = prepare(&[&log], &PrepareConfig::default())?;
 //! let config = TrainConfig { epochs: 2, ..TrainConfig::default() };
-//! let trained = train(&dataset, &ModelSpec::lightgcn(), &config, Device::Cpu)?;
+//! let trained = Trainer::new(&dataset).config(config).run()?;
 //! let user = dataset.users.iter().next().expect("a user").to_owned();
 //! let recommender = Recommender::from_artifact(trained.artifact)?;
 //! let answer = recommender.recommend(&user, &RecommendOptions::default())?;

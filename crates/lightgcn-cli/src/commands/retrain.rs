@@ -7,8 +7,8 @@ use crate::output::Output;
 use lightgcn::core::{NodeId, Vocabulary};
 use lightgcn::store::Artifact;
 use lightgcn::train::{
-    ConsoleProgress, Margin, RetrainReport, RunOptions, TrainConfig, TrainError, WarmStart,
-    compare_with_previous, train_from,
+    ConsoleProgress, Margin, RetrainReport, TrainConfig, TrainError, Trainer, WarmStart,
+    compare_with_previous,
 };
 use serde::Serialize;
 use std::path::{Path, PathBuf};
@@ -58,21 +58,16 @@ pub(crate) fn run(
         // What a retraining that was not published has left.
         runs::remove(&folder)?;
     }
-    let run = RunOptions {
-        folder: Some(folder.clone()),
-        resume: args.resume,
-        stop: interrupt::listen_in_training()?,
-    };
-    let mut progress = ConsoleProgress::new();
-    let trained = train_from(
-        &dataset,
-        &options.model,
-        &options.train,
-        config.device(),
-        &run,
-        &start,
-        &mut progress,
-    )?;
+    let trained = Trainer::new(&dataset)
+        .model(options.model)
+        .config(options.train)
+        .device(config.device())
+        .observer(&mut ConsoleProgress::new())
+        .folder(&folder)
+        .resume(args.resume)
+        .stop(interrupt::listen_in_training()?)
+        .warm_start(&start)
+        .run()?;
     interrupt::refuse_interrupted(trained.reason, &folder)?;
     let report = compare_with_previous(&previous, &trained.artifact, &dataset)?;
     let faults = report.faults(margin);

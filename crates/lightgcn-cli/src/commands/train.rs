@@ -4,10 +4,11 @@ use super::{data, interrupt, runs};
 use crate::args::TrainArgs;
 use crate::config::Config;
 use crate::output::Output;
-use anyhow::{Context, bail};
+use anyhow::Context;
+use lightgcn::nn::AnyModelConfig;
 use lightgcn::recommend::figures;
 use lightgcn::store::Artifact;
-use lightgcn::train::{ConsoleProgress, EndReason, ModelSpec, RunOptions, train_with};
+use lightgcn::train::{ConsoleProgress, EndReason, Trainer};
 use serde::Serialize;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -28,26 +29,20 @@ struct Outcome {
 }
 
 pub(crate) fn run(args: &TrainArgs, mut config: Config, output: &Output) -> anyhow::Result<()> {
-    override_model(args, &mut config.model)?;
+    config.model = chosen_model(args, config.model)?;
     override_training(args, &mut config);
     let dataset = data::dataset(&args.data)?;
     let folder = args.run.clone().unwrap_or_else(|| runs::of(&args.out));
     let stop = interrupt::listen_in_training()?;
-    let run = RunOptions {
-        folder: Some(folder.clone()),
-        resume: args.resume,
-        stop,
-    };
-    let mut progress = ConsoleProgress::new();
-    let device = config.device();
-    let trained = train_with(
-        &dataset,
-        &config.model,
-        &config.train,
-        device,
-        &run,
-        &mut progress,
-    )?;
+    let trained = Trainer::new(&dataset)
+        .model(config.model.clone())
+        .config(config.train.clone())
+        .device(config.device())
+        .observer(&mut ConsoleProgress::new())
+        .folder(&folder)
+        .resume(args.resume)
+        .stop(stop)
+        .run()?;
     interrupt::refuse_interrupted(trained.reason, &folder)?;
     trained.artifact.save(&args.out)?;
     let train = dataset.split.train.interactions();
@@ -82,45 +77,24 @@ pub(crate) fn run(args: &TrainArgs, mut config: Config, output: &Output) -> anyh
     output.result(&outcome, &text)
 }
 
-fn override_model(args: &TrainArgs, model: &mut ModelSpec) -> anyhow::Result<()> {
-    if let Some(name) = args.model.as_deref().filter(|name| *name != model.name()) {
-        *model = ModelSpec::named(name).with_context(|| {
-            format!(
-                "unknown model {name:?}; use one of {}",
-                ModelSpec::NAMES.join(", ")
-            )
-        })?;
-    }
+/// The model of the configuration with the flags applied.
+fn chosen_model(args: &TrainArgs, model: AnyModelConfig) -> anyhow::Result<AnyModelConfig> {
+    let mut model = match args.model.as_deref() {
+        Some(name) if name != model.name() => AnyModelConfig::named(name).with_context(|| {
+            let known = AnyModelConfig::NAMES.join(", ");
+            format!("unknown model {name:?}; use one of {known}")
+        })?,
+        _ => model,
+    };
     if let Some(dimension) = args.dimension {
-        match model {
-            ModelSpec::LightGcn(spec) => spec.dimension = dimension,
-            ModelSpec::LightGcnPlusPlus(spec) => spec.dimension = dimension,
-            ModelSpec::Ngcf(spec) => {
-                // Layers as wide as the embeddings stay so.
-                for width in spec
-                    .layer_widths
-                    .iter_mut()
-                    .filter(|w| **w == spec.dimension)
-                {
-                    *width = dimension;
-                }
-                spec.dimension = dimension;
-            }
-            ModelSpec::MatrixFactorization(spec) => spec.dimension = dimension,
-            _ => bail!("model {} has no --dimension", model.name()),
-        }
+        model = model.with_dimension(dimension);
     }
     if let Some(layers) = args.layers {
-        match model {
-            ModelSpec::LightGcn(spec) => spec.layers = layers,
-            ModelSpec::LightGcnPlusPlus(spec) => spec.layers = layers,
-            ModelSpec::Ngcf(spec) => {
-                spec.layer_widths = vec![spec.dimension; layers];
-            }
-            _ => bail!("model {} has no --layers", model.name()),
-        }
+        let name = model.name();
+        let layered = model.with_layers(layers);
+        model = layered.with_context(|| format!("model {name} has no --layers"))?;
     }
-    Ok(())
+    Ok(model)
 }
 
 fn override_training(args: &TrainArgs, config: &mut Config) {

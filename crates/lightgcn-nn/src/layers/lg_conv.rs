@@ -10,8 +10,8 @@ use lightgcn_kernels::{SparseBackend, SparseMatrix, sparse_dense};
 /// e'_i = Σ_j Â_ij e_j        Â = D^-1/2 A D^-1/2
 /// ```
 ///
-/// with nothing learned. The matrix is given normalized; any other, rectangular ones included, is
-/// multiplied as it is. A node without neighbors becomes zero.
+/// without parameters. The caller normalizes the matrix; any matrix works, rectangular ones
+/// included. A node without neighbors becomes zero.
 ///
 /// To mix several layers, as [`LightGcn`](crate::LightGcn) does, one
 /// [`propagate`](lightgcn_kernels::propagate) is faster than a chain of these, since it keeps no
@@ -22,7 +22,7 @@ use lightgcn_kernels::{SparseBackend, SparseMatrix, sparse_dense};
 ///
 /// # Example
 ///
-/// In a burn model of one's own:
+/// In your own burn model:
 ///
 /// ```
 /// use burn::backend::{Autodiff, Flex};
@@ -32,7 +32,7 @@ use lightgcn_kernels::{SparseBackend, SparseMatrix, sparse_dense};
 /// use lightgcn_kernels::{CsrSlices, SparseBackend, SparseMatrix};
 /// use lightgcn_nn::LgConv;
 ///
-/// /// Features of nodes, made smaller and then smoothed over the graph.
+/// /// Features of nodes, reduced and then smoothed over the graph.
 /// #[derive(Module, Debug)]
 /// struct Smoothed<B: Backend> {
 ///     reduce: Linear<B>,
@@ -49,7 +49,7 @@ use lightgcn_kernels::{SparseBackend, SparseMatrix, sparse_dense};
 /// # fn main() -> Result<(), lightgcn_kernels::KernelError> {
 /// type B = Autodiff<Flex>;
 /// let device = Default::default();
-/// // One user and one item who know each other, and an item that nobody knows.
+/// // One user who bought one item, and an item without an edge.
 /// let graph = SparseMatrix::<B>::from_csr(
 ///     CsrSlices {
 ///         n_columns: 3,
@@ -72,7 +72,7 @@ use lightgcn_kernels::{SparseBackend, SparseMatrix, sparse_dense};
 pub struct LgConv;
 
 impl LgConv {
-    /// Makes the layer.
+    /// Builds the layer.
     pub fn new() -> Self {
         Self
     }

@@ -8,11 +8,11 @@ use burn::tensor::activation::leaky_relu;
 use burn::tensor::backend::Backend;
 use lightgcn_kernels::{SparseBackend, SparseMatrix, sparse_dense};
 
-use crate::error::{Fault, NnError, no_faults};
+use crate::error::{ConfigIssue, NnError, no_issues};
 use crate::init::{Stream, xavier_parameter};
 use crate::mode::ForwardMode;
 
-/// How to make a [`NgcfConv`].
+/// Config of [`NgcfConv`].
 #[derive(Config, Debug)]
 pub struct NgcfConvConfig {
     /// Width of the input, positive.
@@ -20,10 +20,10 @@ pub struct NgcfConvConfig {
     /// Width of the output, positive.
     pub d_output: usize,
     /// Probability that an element of the output is dropped while training, in [0, 1).
-    #[config(default = 0.1)]
+    #[config(deissue = 0.1)]
     pub dropout: f64,
     /// Slope of LeakyReLU for negative inputs.
-    #[config(default = 0.2)]
+    #[config(deissue = 0.2)]
     pub negative_slope: f64,
 }
 
@@ -32,20 +32,20 @@ impl NgcfConvConfig {
     ///
     /// # Errors
     ///
-    /// [`NnError::Config`] with every fault.
+    /// [`NnError::Config`] with every issue.
     pub fn check(&self) -> Result<(), NnError> {
-        let mut faults = Vec::new();
+        let mut issues = Vec::new();
         if self.d_input == 0 {
-            faults.push(Fault::ZeroDimension);
+            issues.push(ConfigIssue::ZeroDimension);
         }
         if self.d_output == 0 {
-            faults.push(Fault::ZeroWidth { layer: 1 });
+            issues.push(ConfigIssue::ZeroWidth { layer: 1 });
         }
-        faults.extend(activation_faults(self.dropout, self.negative_slope));
-        no_faults("NgcfConvConfig", faults)
+        issues.extend(activation_issues(self.dropout, self.negative_slope));
+        no_issues("NgcfConvConfig", issues)
     }
 
-    /// Makes the layer. Matrices and biases are drawn by Xavier's uniform rule, as in the authors'
+    /// Builds the layer. Matrices and biases are drawn by Xavier's uniform rule, as in the authors'
     /// code, as a function of the seed alone.
     ///
     /// # Errors
@@ -56,7 +56,7 @@ impl NgcfConvConfig {
         Ok(self.init_layer(seed, 0, device))
     }
 
-    /// Makes layer `layer` of a model, of a config that is known to be good.
+    /// Builds layer `layer` of a model, from a checked config.
     pub(crate) fn init_layer<B: Backend>(
         &self,
         seed: u64,
@@ -89,18 +89,18 @@ impl NgcfConvConfig {
     }
 }
 
-/// The faults of what follows the matrices.
-pub(crate) fn activation_faults(dropout: f64, negative_slope: f64) -> Vec<Fault> {
-    let mut faults = Vec::new();
+/// The issues of dropout and LeakyReLU.
+pub(crate) fn activation_issues(dropout: f64, negative_slope: f64) -> Vec<ConfigIssue> {
+    let mut issues = Vec::new();
     if !(0.0..1.0).contains(&dropout) {
-        faults.push(Fault::Dropout { value: dropout });
+        issues.push(ConfigIssue::Dropout { value: dropout });
     }
     if !negative_slope.is_finite() {
-        faults.push(Fault::NegativeSlope {
+        issues.push(ConfigIssue::NegativeSlope {
             value: negative_slope,
         });
     }
-    faults
+    issues
 }
 
 /// The convolution of neural graph collaborative filtering:
@@ -112,7 +112,7 @@ pub(crate) fn activation_faults(dropout: f64, negative_slope: f64) -> Vec<Fault>
 /// The first term sums a node and its neighbors, the second lets a node and its neighbors
 /// interact element by element. The biases, the slope 0.2 and the place of message dropout (the
 /// layer's output) are those of the authors' code. That code differs from the paper in two ways
-/// that are not followed here: it applies LeakyReLU to each of the two terms, and by default it
+/// that are not followed here: it applies LeakyReLU to each of the two terms, and by deissue it
 /// normalizes the graph with self-loops by rows; the formula here is the paper's.
 ///
 /// Source: Wang et al., *Neural Graph Collaborative Filtering*, SIGIR 2019, equation 7. Made by
@@ -127,7 +127,7 @@ pub(crate) fn activation_faults(dropout: f64, negative_slope: f64) -> Vec<Fault>
 /// use lightgcn_nn::{ForwardMode, NgcfConvConfig};
 ///
 /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
-/// let device = Default::default();
+/// let device = Deissue::deissue();
 /// let graph =
 ///     SparseMatrix::<Flex>::from_csr(
 ///         CsrSlices {
@@ -190,15 +190,15 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_fault_is_listed() {
+    fn every_issue_is_listed() {
         let config = NgcfConvConfig::new(0, 0)
             .with_dropout(1.0)
             .with_negative_slope(f64::INFINITY);
-        let faults = vec![
-            Fault::ZeroDimension,
-            Fault::ZeroWidth { layer: 1 },
-            Fault::Dropout { value: 1.0 },
-            Fault::NegativeSlope {
+        let issues = vec![
+            ConfigIssue::ZeroDimension,
+            ConfigIssue::ZeroWidth { layer: 1 },
+            ConfigIssue::Dropout { value: 1.0 },
+            ConfigIssue::NegativeSlope {
                 value: f64::INFINITY,
             },
         ];
@@ -207,12 +207,12 @@ mod tests {
             config.check(),
             Err(NnError::Config {
                 config: config_name,
-                faults
+                issues
             })
         );
         assert_eq!(NgcfConvConfig::new(4, 3).check(), Ok(()));
-        assert!(!activation_faults(f64::NAN, 0.2).is_empty());
-        assert!(!activation_faults(-0.1, 0.2).is_empty());
-        assert!(activation_faults(0.0, 0.2).is_empty());
+        assert!(!activation_issues(f64::NAN, 0.2).is_empty());
+        assert!(!activation_issues(-0.1, 0.2).is_empty());
+        assert!(activation_issues(0.0, 0.2).is_empty());
     }
 }

@@ -1,122 +1,101 @@
 //! LightGCN.
 
-use burn::config::Config;
 use burn::module::{Module, Param};
 use burn::tensor::Tensor;
 use burn::tensor::activation::softmax;
 use burn::tensor::backend::Backend;
+use lightgcn_graph::{AdjacencyRequest, NodeCounts, Normalization};
 use lightgcn_kernels::{SparseBackend, SparseMatrix, propagate, sparse_dense};
+use serde::{Deserialize, Serialize};
 
-use super::{EmbeddingModel, MOST_LAYERS, assert_graph, with_table};
-use crate::error::{Fault, NnError, no_faults, table_faults};
-use crate::init::{EmbeddingInitializer, check_table, parameter};
+use super::{assert_graph, layer_issue, pair_graph};
+use crate::config::{Footprint, GradientBackend, ModelConfig};
+use crate::embedding_model::EmbeddingModel;
+use crate::error::{ConfigIssue, NnError, no_issues};
+use crate::graphs::Graphs;
+use crate::init::{EmbeddingInitializer, parameter};
 use crate::mode::ForwardMode;
 
 /// How much each layer counts in the final embeddings.
-#[derive(Config, Debug, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum LayerWeights {
-    /// `1 / (layers + 1)` each, layer 0 included, as published.
+    /// `1 / (layers + 1)` each, layer 0 included (He et al. 2020, section 3.1.2).
+    #[default]
     Uniform,
-    /// These, one for layer 0 and one for each layer; any finite numbers, not all 0.
+    /// These, one for layer 0 and one for each layer: finite numbers, not all 0.
     Given(Vec<f32>),
     /// Learned with the embeddings: the softmax of a parameter `[layers + 1]` that starts at zero,
-    /// so that training starts from uniform weights, and that they stay positive and sum to 1. It
-    /// costs more than constant weights: all layers are kept for the gradient, `layers + 1` tables
-    /// instead of one.
+    /// so that training starts from uniform weights, which stay positive and sum to 1. Costs more
+    /// than constant weights: all layers are kept for the gradient, `layers + 1` tables instead of
+    /// one.
     Learned,
 }
 
-/// How to make a [`LightGcn`].
-///
-/// # Example
+/// Config of [`LightGcn`]. The default has one layer and Xavier's initial embeddings, which the
+/// softmax loss trains best on Gowalla's validation pairs; [`ModelConfig::published`] is the paper's.
 ///
 /// ```
-/// use lightgcn_nn::{EmbeddingInitializer, LayerWeights, LightGcnConfig};
+/// use lightgcn_nn::{LayerWeights, LightGcnConfig, ModelConfig};
 ///
-/// let config = LightGcnConfig::new(29_858, 40_981)
-///     .with_dimension(64)
-///     .with_layers(2)
-///     .with_layer_weights(LayerWeights::Given(vec![0.5, 0.3, 0.2]))
-///     .with_initializer(EmbeddingInitializer::XavierUniform);
+/// let config = LightGcnConfig {
+///     layers: 2,
+///     layer_weights: LayerWeights::Given(vec![0.5, 0.3, 0.2]),
+///     ..LightGcnConfig::default()
+/// };
 /// assert!(config.check().is_ok());
 ///
-/// let faults = config.with_layers(3).with_dimension(0).check().unwrap_err();
+/// let error = LightGcnConfig { layers: 3, dimension: 0, ..config }.check().unwrap_err();
 /// assert_eq!(
-///     faults.to_string(),
-///     "LightGcnConfig: dimension is 0; usual dimensions are 32 to 256; \
+///     error.to_string(),
+///     "lightgcn: dimension is 0; usual dimensions are 32 to 256; \
 ///      3 layer weights for 3 layers; 4 are needed, the first for layer 0"
 /// );
 /// ```
-#[derive(Config, Debug)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
 pub struct LightGcnConfig {
-    /// Number of users, positive.
-    pub n_users: usize,
-    /// Number of items, positive.
-    pub n_items: usize,
-    /// Width of the embeddings, positive.
-    #[config(default = 64)]
+    /// Columns of the embeddings, positive. Default: 64.
     pub dimension: usize,
-    /// Number of layers K, 0 to 8. With 0 it is matrix factorization.
-    #[config(default = 3)]
+    /// Number of layers K, 0 to 8; with 0 it is matrix factorization. Default: 1.
     pub layers: usize,
     /// How much each layer counts.
-    #[config(default = "LayerWeights::Uniform")]
     pub layer_weights: LayerWeights,
-    /// Where the initial embeddings come from.
-    #[config(default = "EmbeddingInitializer::Normal { std: 0.1 }")]
+    /// How the adjacency is normalized.
+    pub normalization: Normalization,
+    /// Whether edges carry their pairs' weights; otherwise every edge weighs 1. Default: true.
+    pub edge_weights: bool,
+    /// Where the initial embeddings come from; `init_std` in files. Default: Xavier.
+    #[serde(rename = "init_std")]
     pub initializer: EmbeddingInitializer,
 }
 
+impl Default for LightGcnConfig {
+    fn default() -> Self {
+        Self {
+            dimension: 64,
+            layers: 1,
+            layer_weights: LayerWeights::Uniform,
+            normalization: Normalization::Symmetric,
+            edge_weights: true,
+            initializer: EmbeddingInitializer::XavierUniform,
+        }
+    }
+}
+
 impl LightGcnConfig {
-    /// Checks the config.
+    /// Builds the module on any backend: see [`ModelConfig::init`].
     ///
     /// # Errors
     ///
-    /// [`NnError::Config`] with every fault.
-    pub fn check(&self) -> Result<(), NnError> {
-        let mut faults = table_faults(self.n_users, self.n_items, self.dimension);
-        let layers = self.layers;
-        if layers > MOST_LAYERS {
-            let most = MOST_LAYERS;
-            faults.push(Fault::TooManyLayers { layers, most });
-        }
-        if let LayerWeights::Given(weights) = &self.layer_weights {
-            faults.extend(weight_faults(weights, layers));
-        }
-        faults.extend(self.initializer.faults());
-        no_faults("LightGcnConfig", faults)
-    }
-
-    /// Makes a model whose initial embeddings are a function of the seed alone.
-    ///
-    /// # Errors
-    ///
-    /// As [`check`](Self::check).
-    pub fn init<B: Backend>(&self, seed: u64, device: &B::Device) -> Result<LightGcn<B>, NnError> {
-        self.check()?;
-        let table = self
-            .initializer
-            .table(self.n_users, self.n_items, self.dimension, seed);
-        Ok(self.init_unchecked(table, device))
-    }
-
-    /// Makes a model that starts from a given table, `[n_users + n_items, dimension]` row by row,
-    /// users first.
-    ///
-    /// # Errors
-    ///
-    /// As [`check`](Self::check); [`NnError::TableLength`] and [`NnError::TableNotFinite`].
-    pub fn init_with<B: Backend>(
+    /// [`NnError::Config`] with every issue of the config or of the node counts.
+    pub fn init<B: Backend>(
         &self,
-        table: &[f32],
+        nodes: &NodeCounts,
+        seed: u64,
         device: &B::Device,
     ) -> Result<LightGcn<B>, NnError> {
         self.check()?;
-        check_table(table, self.n_users + self.n_items, self.dimension)?;
-        Ok(self.init_unchecked(table.to_vec(), device))
-    }
-
-    fn init_unchecked<B: Backend>(&self, table: Vec<f32>, device: &B::Device) -> LightGcn<B> {
         let n_weights = self.layers + 1;
         let (constant_weights, weight_logits) = match &self.layer_weights {
             LayerWeights::Uniform => (vec![1.0 / n_weights as f32; n_weights], None),
@@ -126,34 +105,88 @@ impl LightGcnConfig {
                 (Vec::new(), Some(logits))
             }
         };
-        let n_nodes = self.n_users + self.n_items;
-        LightGcn {
-            embedding: parameter(table, [n_nodes, self.dimension], device),
+        Ok(LightGcn {
+            embedding: self
+                .initializer
+                .table(nodes, self.dimension, seed, device)?,
             weight_logits,
             constant_weights,
-            n_users: self.n_users,
-            n_items: self.n_items,
-        }
+            nodes: nodes.clone(),
+        })
     }
 }
 
-fn weight_faults(weights: &[f32], layers: usize) -> Vec<Fault> {
-    let mut faults = Vec::new();
+impl ModelConfig for LightGcnConfig {
+    const NAME: &'static str = "lightgcn";
+    const SHAPE_FIELDS: &'static [&'static str] = &["dimension", "layers", "layer_weights"];
+    type Module<B: GradientBackend> = LightGcn<B>;
+
+    fn check(&self) -> Result<(), NnError> {
+        let mut issues = Vec::from_iter(ConfigIssue::dimension(self.dimension));
+        issues.extend(layer_issue(self.layers, 0));
+        if let LayerWeights::Given(weights) = &self.layer_weights {
+            issues.extend(weight_issues(weights, self.layers));
+        }
+        issues.extend(self.initializer.issue());
+        no_issues(Self::NAME, issues)
+    }
+
+    fn graphs(&self) -> Vec<AdjacencyRequest> {
+        pair_graph(self.normalization, self.edge_weights)
+    }
+
+    fn footprint(&self) -> Footprint {
+        Footprint {
+            output_dimension: self.dimension,
+            layers: self.layers,
+            keeps_layers: self.layer_weights == LayerWeights::Learned,
+        }
+    }
+
+    fn with_dimension(self, dimension: usize) -> Self {
+        Self { dimension, ..self }
+    }
+
+    fn with_layers(self, layers: usize) -> Option<Self> {
+        Some(Self { layers, ..self })
+    }
+
+    /// Three layers and normal initial embeddings (He et al. 2020, section 4.1.2).
+    fn published() -> Self {
+        Self {
+            layers: 3,
+            initializer: EmbeddingInitializer::PUBLISHED,
+            ..Self::default()
+        }
+    }
+
+    fn init<B: GradientBackend>(
+        &self,
+        nodes: &NodeCounts,
+        seed: u64,
+        device: &B::Device,
+    ) -> Result<LightGcn<B>, NnError> {
+        Self::init(self, nodes, seed, device)
+    }
+}
+
+fn weight_issues(weights: &[f32], layers: usize) -> Vec<ConfigIssue> {
+    let mut issues = Vec::new();
     let found = weights.len();
     if found != layers + 1 {
-        faults.push(Fault::LayerWeightCount { layers, found });
+        issues.push(ConfigIssue::LayerWeightCount { layers, found });
     }
-    faults.extend(
+    issues.extend(
         weights
             .iter()
             .enumerate()
             .filter(|(_, value)| !value.is_finite())
-            .map(|(layer, &value)| Fault::LayerWeightNotFinite { layer, value }),
+            .map(|(layer, &value)| ConfigIssue::LayerWeightNotFinite { layer, value }),
     );
     if found > 0 && weights.iter().all(|weight| *weight == 0.0) {
-        faults.push(Fault::LayerWeightsAllZero);
+        issues.push(ConfigIssue::LayerWeightsAllZero);
     }
-    faults
+    issues
 }
 
 /// LightGCN: one table of embeddings, smoothed over the graph by nothing but its normalized
@@ -170,15 +203,15 @@ fn weight_faults(weights: &[f32], layers: usize) -> Vec<Fault> {
 /// Recommendation*, SIGIR 2020, equations 3, 4 and 8. Made by [`LightGcnConfig`].
 #[derive(Module, Debug)]
 pub struct LightGcn<B: Backend> {
-    /// Layer 0, `[n_users + n_items, dim]`, users first.
+    /// Layer 0, `[n_nodes, dim]`, users first.
     pub embedding: Param<Tensor<B, 2>>,
     /// Layer weights before softmax, `[layers + 1]`, if they are learned.
     pub weight_logits: Option<Param<Tensor<B, 1>>>,
     /// Layer weights if they are constant, else empty.
     #[module(skip)]
     constant_weights: Vec<f32>,
-    n_users: usize,
-    n_items: usize,
+    #[module(skip)]
+    nodes: NodeCounts,
 }
 
 impl<B: Backend> LightGcn<B> {
@@ -193,31 +226,20 @@ impl<B: Backend> LightGcn<B> {
 }
 
 impl<B: SparseBackend> EmbeddingModel<B> for LightGcn<B> {
-    fn n_users(&self) -> usize {
-        self.n_users
+    fn nodes(&self) -> &NodeCounts {
+        &self.nodes
     }
 
-    fn n_items(&self) -> usize {
-        self.n_items
+    fn table(&self) -> &Param<Tensor<B, 2>> {
+        &self.embedding
     }
 
-    fn output_dimension(&self) -> usize {
-        self.embedding.dims()[1]
+    fn table_mut(&mut self) -> &mut Param<Tensor<B, 2>> {
+        &mut self.embedding
     }
 
-    fn layer0(&self) -> Tensor<B, 2> {
-        self.embedding.val()
-    }
-
-    fn with_layer0(self, table: Tensor<B, 2>) -> Self {
-        Self {
-            embedding: with_table("LightGcn", self.embedding, table),
-            ..self
-        }
-    }
-
-    fn embeddings(&self, graph: &SparseMatrix<B>, _mode: ForwardMode) -> Tensor<B, 2> {
-        assert_graph("LightGcn", graph, self.n_users + self.n_items);
+    fn embeddings(&self, graphs: &Graphs<B>, _mode: ForwardMode) -> Tensor<B, 2> {
+        let graph = assert_graph("LightGcn", graphs, &self.nodes);
         match &self.weight_logits {
             None => propagate(graph, self.embedding.val(), &self.constant_weights),
             Some(logits) => mix_layers(graph, self.embedding.val(), logits.val()),
@@ -252,53 +274,60 @@ fn mix_layers<B: SparseBackend>(
 
 #[cfg(test)]
 mod tests {
+    use super::super::MOST_LAYERS;
     use super::*;
 
     #[test]
-    fn every_fault_is_listed() {
-        let config = LightGcnConfig::new(0, 3)
-            .with_dimension(0)
-            .with_layers(9)
-            .with_layer_weights(LayerWeights::Given(vec![0.0, f32::INFINITY]))
-            .with_initializer(EmbeddingInitializer::Normal { std: 0.0 });
+    fn every_issue_is_listed() {
+        let config = LightGcnConfig {
+            dimension: 0,
+            layers: 9,
+            layer_weights: LayerWeights::Given(vec![0.0, f32::INFINITY]),
+            initializer: EmbeddingInitializer::Normal { std: 0.0 },
+            ..LightGcnConfig::default()
+        };
         let (layers, most) = (9, MOST_LAYERS);
+        let value = f32::INFINITY;
         assert_eq!(
             config.check(),
             Err(NnError::Config {
-                config: "LightGcnConfig",
-                faults: vec![
-                    Fault::NoUsers,
-                    Fault::ZeroDimension,
-                    Fault::TooManyLayers { layers, most },
-                    Fault::LayerWeightCount { layers, found: 2 },
-                    Fault::LayerWeightNotFinite {
-                        layer: 1,
-                        value: f32::INFINITY
-                    },
-                    Fault::StandardDeviation { value: 0.0 },
+                config: "lightgcn",
+                issues: vec![
+                    ConfigIssue::ZeroDimension,
+                    ConfigIssue::TooManyLayers { layers, most },
+                    ConfigIssue::LayerWeightCount { layers, found: 2 },
+                    ConfigIssue::LayerWeightNotFinite { layer: 1, value },
+                    ConfigIssue::StandardDeviation { value: 0.0 },
                 ]
             })
         );
     }
 
     #[test]
-    fn weights_that_are_all_zero_or_missing_are_faults() {
-        assert_eq!(weight_faults(&[0.0; 3], 2), [Fault::LayerWeightsAllZero]);
+    fn weights_that_are_all_zero_or_missing_are_issues() {
+        assert_eq!(
+            weight_issues(&[0.0; 3], 2),
+            [ConfigIssue::LayerWeightsAllZero]
+        );
         let found = 0;
         assert_eq!(
-            weight_faults(&[], 2),
-            [Fault::LayerWeightCount { layers: 2, found }]
+            weight_issues(&[], 2),
+            [ConfigIssue::LayerWeightCount { layers: 2, found }]
         );
-        assert_eq!(weight_faults(&[0.5, 0.0, -0.5], 2), []);
+        assert_eq!(weight_issues(&[0.5, 0.0, -0.5], 2), []);
     }
 
     #[test]
-    fn config_survives_json() {
-        let config = LightGcnConfig::new(5, 6).with_layer_weights(LayerWeights::Given(vec![1.0]));
+    fn files_name_the_layer_weights_and_the_initializer() {
+        let json = r#"{"layer_weights": {"given": [1.0]}, "layers": 0, "init_std": 0.1}"#;
+        let config: LightGcnConfig = serde_json::from_str(json).unwrap();
+        assert_eq!(config.layer_weights, LayerWeights::Given(vec![1.0]));
+        assert_eq!(config.initializer, EmbeddingInitializer::PUBLISHED);
         let json = serde_json::to_string(&config).unwrap();
-        let read: LightGcnConfig = serde_json::from_str(&json).unwrap();
-        assert_eq!(json, serde_json::to_string(&read).unwrap());
-        assert_eq!(read.layer_weights, LayerWeights::Given(vec![1.0]));
-        assert_eq!(read.initializer, EmbeddingInitializer::Normal { std: 0.1 });
+        assert_eq!(
+            serde_json::from_str::<LightGcnConfig>(&json).unwrap(),
+            config
+        );
+        assert!(serde_json::from_str::<LightGcnConfig>(r#"{"layerz": 2}"#).is_err());
     }
 }

@@ -1,113 +1,131 @@
 //! LightGCN++.
 
-use burn::config::Config;
 use burn::module::{Module, Param};
 use burn::tensor::Tensor;
 use burn::tensor::backend::Backend;
-use lightgcn_kernels::{SparseBackend, SparseMatrix, sparse_dense};
+use lightgcn_graph::{AdjacencyRequest, Exponent, NodeCounts, Normalization};
+use lightgcn_kernels::{SparseBackend, sparse_dense};
+use serde::{Deserialize, Serialize};
 
-use super::{EmbeddingModel, MOST_LAYERS, assert_graph, to_unit_length, with_table};
-use crate::error::{Fault, NnError, no_faults, table_faults};
-use crate::init::{EmbeddingInitializer, check_table, parameter};
+use super::{assert_graph, layer_issue, pair_graph, to_unit_length};
+use crate::config::{Footprint, GradientBackend, ModelConfig};
+use crate::embedding_model::EmbeddingModel;
+use crate::error::{ConfigIssue, NnError, no_issues};
+use crate::graphs::Graphs;
+use crate::init::EmbeddingInitializer;
 use crate::mode::ForwardMode;
 
-/// How to make a [`LightGcnPlusPlus`]. The exponents α and β of the degrees belong to the graph: see
-/// there.
-#[derive(Config, Debug)]
+/// Config of [`LightGcnPlusPlus`]. The default is what the authors recommend where nothing is known
+/// of the data.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
 pub struct LightGcnPlusPlusConfig {
-    /// Number of users, positive.
-    pub n_users: usize,
-    /// Number of items, positive.
-    pub n_items: usize,
-    /// Width of the embeddings, positive.
-    #[config(default = 64)]
+    /// Columns of the embeddings, positive. Default: 64.
     pub dimension: usize,
-    /// Number of layers K, 1 to 8. The authors use 2.
-    #[config(default = 2)]
+    /// Number of layers K, 1 to 8. Default: 2.
     pub layers: usize,
-    /// Share γ of layer 0 in the final embeddings, 0 to 1. The authors recommend 0.2, and use 0.2
-    /// for LastFM, Gowalla and Amazon-Book, 0.1 for Yelp2018, 0 for MovieLens-1M.
-    #[config(default = 0.2)]
+    /// Share γ of layer 0 in the final embeddings, 0 to 1. The authors use 0.2 for LastFM, Gowalla
+    /// and Amazon-Book, 0.1 for Yelp2018, 0 for MovieLens-1M. Default: 0.2.
     pub gamma: f64,
-    /// Where the initial embeddings come from.
-    #[config(default = "EmbeddingInitializer::Normal { std: 0.1 }")]
+    /// The exponent α of the degree of the node that receives, −2 to 2. Default: 0.6.
+    pub alpha: Exponent,
+    /// The exponent β of the degree of the neighbor that sends, −2 to 2. Default: −0.1.
+    pub beta: Exponent,
+    /// Whether edges carry their pairs' weights; otherwise every edge weighs 1. Default: true.
+    pub edge_weights: bool,
+    /// Where the initial embeddings come from; `init_std` in files. Default: normal, 0.1.
+    #[serde(rename = "init_std")]
     pub initializer: EmbeddingInitializer,
 }
 
-impl LightGcnPlusPlusConfig {
-    /// Checks the config.
-    ///
-    /// # Errors
-    ///
-    /// [`NnError::Config`] with every fault.
-    pub fn check(&self) -> Result<(), NnError> {
-        let mut faults = table_faults(self.n_users, self.n_items, self.dimension);
-        let layers = self.layers;
-        if layers == 0 {
-            faults.push(Fault::NoLayers);
+impl Default for LightGcnPlusPlusConfig {
+    fn default() -> Self {
+        Self {
+            dimension: 64,
+            layers: 2,
+            gamma: 0.2,
+            alpha: Exponent::PLUS_PLUS_ALPHA,
+            beta: Exponent::PLUS_PLUS_BETA,
+            edge_weights: true,
+            initializer: EmbeddingInitializer::PUBLISHED,
         }
-        if layers > MOST_LAYERS {
-            let most = MOST_LAYERS;
-            faults.push(Fault::TooManyLayers { layers, most });
-        }
-        if !(0.0..=1.0).contains(&self.gamma) {
-            faults.push(Fault::Layer0Share { value: self.gamma });
-        }
-        faults.extend(self.initializer.faults());
-        no_faults("LightGcnPlusPlusConfig", faults)
     }
+}
 
-    /// Makes a model whose initial embeddings are a function of the seed alone.
+impl LightGcnPlusPlusConfig {
+    /// Builds the module on any backend: see [`ModelConfig::init`].
     ///
     /// # Errors
     ///
-    /// As [`check`](Self::check).
+    /// [`NnError::Config`] with every issue of the config or of the node counts.
     pub fn init<B: Backend>(
         &self,
+        nodes: &NodeCounts,
         seed: u64,
         device: &B::Device,
     ) -> Result<LightGcnPlusPlus<B>, NnError> {
         self.check()?;
-        let table = self
-            .initializer
-            .table(self.n_users, self.n_items, self.dimension, seed);
-        Ok(self.init_unchecked(table, device))
-    }
-
-    /// Makes a model that starts from a given table, `[n_users + n_items, dimension]` row by row,
-    /// users first.
-    ///
-    /// # Errors
-    ///
-    /// As [`check`](Self::check); [`NnError::TableLength`] and [`NnError::TableNotFinite`].
-    pub fn init_with<B: Backend>(
-        &self,
-        table: &[f32],
-        device: &B::Device,
-    ) -> Result<LightGcnPlusPlus<B>, NnError> {
-        self.check()?;
-        check_table(table, self.n_users + self.n_items, self.dimension)?;
-        Ok(self.init_unchecked(table.to_vec(), device))
-    }
-
-    fn init_unchecked<B: Backend>(
-        &self,
-        table: Vec<f32>,
-        device: &B::Device,
-    ) -> LightGcnPlusPlus<B> {
-        let n_nodes = self.n_users + self.n_items;
-        LightGcnPlusPlus {
-            embedding: parameter(table, [n_nodes, self.dimension], device),
+        Ok(LightGcnPlusPlus {
+            embedding: self
+                .initializer
+                .table(nodes, self.dimension, seed, device)?,
             layers: self.layers,
             gamma: self.gamma,
-            n_users: self.n_users,
-            n_items: self.n_items,
-        }
+            nodes: nodes.clone(),
+        })
     }
 }
 
-/// LightGCN++: LightGCN whose messages have length 1 before they are weighed, with degrees to the
-/// powers α and β instead of 1/2, and with a share of its own for layer 0:
+impl ModelConfig for LightGcnPlusPlusConfig {
+    const NAME: &'static str = "lightgcn++";
+    type Module<B: GradientBackend> = LightGcnPlusPlus<B>;
+
+    fn check(&self) -> Result<(), NnError> {
+        let mut issues = Vec::from_iter(ConfigIssue::dimension(self.dimension));
+        issues.extend(layer_issue(self.layers, 1));
+        if !(0.0..=1.0).contains(&self.gamma) {
+            issues.push(ConfigIssue::Layer0Share { value: self.gamma });
+        }
+        issues.extend(self.initializer.issue());
+        no_issues(Self::NAME, issues)
+    }
+
+    fn graphs(&self) -> Vec<AdjacencyRequest> {
+        let normalization = Normalization::Powers {
+            row: self.alpha,
+            column: self.beta,
+        };
+        pair_graph(normalization, self.edge_weights)
+    }
+
+    fn footprint(&self) -> Footprint {
+        Footprint {
+            output_dimension: self.dimension,
+            layers: self.layers,
+            keeps_layers: true,
+        }
+    }
+
+    fn with_dimension(self, dimension: usize) -> Self {
+        Self { dimension, ..self }
+    }
+
+    fn with_layers(self, layers: usize) -> Option<Self> {
+        Some(Self { layers, ..self })
+    }
+
+    fn init<B: GradientBackend>(
+        &self,
+        nodes: &NodeCounts,
+        seed: u64,
+        device: &B::Device,
+    ) -> Result<LightGcnPlusPlus<B>, NnError> {
+        Self::init(self, nodes, seed, device)
+    }
+}
+
+/// LightGCN++: LightGCN whose messages are scaled to length 1 before they are weighted, with degrees
+/// to the powers α and β instead of 1/2, and with a separate share for layer 0:
 ///
 /// ```text
 /// E_k     = Â · rows of E_{k-1} / ‖row‖          Â_rc = w_rc / (d_r^α · d_c^β),  E_0 = E
@@ -115,12 +133,11 @@ impl LightGcnPlusPlusConfig {
 /// ```
 ///
 /// Lengths are floored at 1e-12, so that a row of zeros stays zero. A node without neighbors has
-/// γ times its layer 0. The matrix is given normalized: `Normalization::powers(0.6, -0.1)` of
-/// `lightgcn-graph` for the α and β that the authors recommend. It equals its own transpose only
-/// where α = β; else its transpose is kept too, for the gradient.
+/// γ times its layer 0. The matrix equals its own transpose only where α = β; otherwise its transpose
+/// is kept too, for the gradient.
 ///
-/// Unlike LightGCN it is not linear in layer 0: it costs K items with the matrix, as LightGCN,
-/// but its layers are kept for the gradient, `2 K` tables.
+/// Unlike LightGCN it is not linear in layer 0: it costs K products with the matrix, as LightGCN
+/// does, but its layers are kept for the gradient, `2 K` tables.
 ///
 /// Source: Lee, Kim and Shin, *Revisiting LightGCN: Unexpected Inflexibility, Inconsistency, and A
 /// Remedy Towards Improved Recommendation*, RecSys 2024, and the authors' code. Made by
@@ -131,9 +148,9 @@ impl LightGcnPlusPlusConfig {
 /// ```
 /// use burn::backend::Flex;
 /// use lightgcn_core::{InteractionsBuilder, ItemId, UserId};
-/// use lightgcn_graph::{GraphOptions, Normalization, TrainGraph};
+/// use lightgcn_graph::{GraphOptions, TrainGraph};
 /// use lightgcn_kernels::SparseMatrix;
-/// use lightgcn_nn::{EmbeddingModel, ForwardMode, LightGcnPlusPlusConfig};
+/// use lightgcn_nn::{EmbeddingModel, ForwardMode, LightGcnPlusPlusConfig, ModelConfig, NodeCounts};
 ///
 /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
 /// let device = Default::default();
@@ -142,54 +159,44 @@ impl LightGcnPlusPlusConfig {
 ///     pairs.push(UserId(user), ItemId(item), 1.0, &[1], None)?;
 /// }
 /// let graph = TrainGraph::from_interactions(&pairs.build(2, 2)?, &GraphOptions::default())?;
-/// let adjacency = graph.adjacency(&Normalization::powers(0.6, -0.1)?.into())?;
+/// let config = LightGcnPlusPlusConfig::default().with_dimension(8);
+/// let adjacency = graph.adjacency(&config.graphs()[0])?;
 /// let matrix = SparseMatrix::<Flex>::from_graph(&adjacency, &device)?;
 ///
-/// let model = LightGcnPlusPlusConfig::new(2, 2).with_dimension(8).init::<Flex>(42, &device)?;
-/// let embeddings = model.embeddings(&matrix, ForwardMode::Inference);
+/// let model = config.init::<Flex>(&NodeCounts::new(2, 2)?, 42, &device)?;
+/// let embeddings = model.embeddings(&matrix.into(), ForwardMode::Inference);
 /// assert_eq!(embeddings.dims(), [4, 8]);
 /// # Ok(())
 /// # }
 /// ```
 #[derive(Module, Debug)]
 pub struct LightGcnPlusPlus<B: Backend> {
-    /// Layer 0, `[n_users + n_items, dim]`, users first.
+    /// Layer 0, `[n_nodes, dim]`, users first.
     pub embedding: Param<Tensor<B, 2>>,
     layers: usize,
     gamma: f64,
-    n_users: usize,
-    n_items: usize,
+    #[module(skip)]
+    nodes: NodeCounts,
 }
 
-/// The least squared length that a row is divided by the root of.
+/// Rows are divided by the root of their squared length, or of this where it is larger.
 const LEAST_SQUARED_LENGTH: f64 = 1e-24;
 
 impl<B: SparseBackend> EmbeddingModel<B> for LightGcnPlusPlus<B> {
-    fn n_users(&self) -> usize {
-        self.n_users
+    fn nodes(&self) -> &NodeCounts {
+        &self.nodes
     }
 
-    fn n_items(&self) -> usize {
-        self.n_items
+    fn table(&self) -> &Param<Tensor<B, 2>> {
+        &self.embedding
     }
 
-    fn output_dimension(&self) -> usize {
-        self.embedding.dims()[1]
+    fn table_mut(&mut self) -> &mut Param<Tensor<B, 2>> {
+        &mut self.embedding
     }
 
-    fn layer0(&self) -> Tensor<B, 2> {
-        self.embedding.val()
-    }
-
-    fn with_layer0(self, table: Tensor<B, 2>) -> Self {
-        Self {
-            embedding: with_table("LightGcnPlusPlus", self.embedding, table),
-            ..self
-        }
-    }
-
-    fn embeddings(&self, graph: &SparseMatrix<B>, _mode: ForwardMode) -> Tensor<B, 2> {
-        assert_graph("LightGcnPlusPlus", graph, self.n_users + self.n_items);
+    fn embeddings(&self, graphs: &Graphs<B>, _mode: ForwardMode) -> Tensor<B, 2> {
+        let graph = assert_graph("LightGcnPlusPlus", graphs, &self.nodes);
         let layer0 = self.embedding.val();
         let layer = |x| sparse_dense(graph, to_unit_length(x, LEAST_SQUARED_LENGTH));
         let mut x = layer(layer0.clone());
@@ -200,10 +207,6 @@ impl<B: SparseBackend> EmbeddingModel<B> for LightGcnPlusPlus<B> {
         }
         layer0.mul_scalar(self.gamma) + sum.mul_scalar((1.0 - self.gamma) / self.layers as f64)
     }
-
-    fn linear_layer_weights(&self) -> Option<Vec<f32>> {
-        None
-    }
 }
 
 #[cfg(test)]
@@ -211,46 +214,54 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_fault_is_listed() {
-        let config = LightGcnPlusPlusConfig::new(3, 0)
-            .with_dimension(0)
-            .with_layers(0)
-            .with_gamma(1.5)
-            .with_initializer(EmbeddingInitializer::Normal { std: -1.0 });
+    fn every_issue_is_listed() {
+        let config = LightGcnPlusPlusConfig {
+            dimension: 0,
+            layers: 0,
+            gamma: 1.5,
+            initializer: EmbeddingInitializer::Normal { std: -1.0 },
+            ..LightGcnPlusPlusConfig::default()
+        };
         assert_eq!(
             config.check(),
             Err(NnError::Config {
-                config: "LightGcnPlusPlusConfig",
-                faults: vec![
-                    Fault::NoItems,
-                    Fault::ZeroDimension,
-                    Fault::NoLayers,
-                    Fault::Layer0Share { value: 1.5 },
-                    Fault::StandardDeviation { value: -1.0 },
+                config: "lightgcn++",
+                issues: vec![
+                    ConfigIssue::ZeroDimension,
+                    ConfigIssue::NoLayers,
+                    ConfigIssue::Layer0Share { value: 1.5 },
+                    ConfigIssue::StandardDeviation { value: -1.0 },
                 ]
             })
         );
-        let (layers, most) = (9, MOST_LAYERS);
-        let config = LightGcnPlusPlusConfig::new(3, 4).with_layers(layers);
-        let faults = vec![Fault::TooManyLayers { layers, most }];
-        let config_name = "LightGcnPlusPlusConfig";
-        assert_eq!(
-            config.check(),
-            Err(NnError::Config {
-                config: config_name,
-                faults
-            })
-        );
-        assert!(config.with_layers(2).with_gamma(f64::NAN).check().is_err());
-        assert_eq!(LightGcnPlusPlusConfig::new(3, 4).check(), Ok(()));
+        let gamma = f64::NAN;
+        let default = LightGcnPlusPlusConfig::default();
+        assert!(LightGcnPlusPlusConfig { gamma, ..default }.check().is_err());
+        assert_eq!(LightGcnPlusPlusConfig::default().check(), Ok(()));
     }
 
     #[test]
-    fn config_survives_json() {
-        let config = LightGcnPlusPlusConfig::new(5, 6).with_gamma(0.1);
+    fn exponents_become_the_normalization() {
+        let normalization =
+            |config: &LightGcnPlusPlusConfig| config.graphs()[0].normalization.to_string();
+        assert_eq!(
+            normalization(&LightGcnPlusPlusConfig::default()),
+            "powers:0.6:-0.1"
+        );
+        let json = r#"{"alpha": 0.5, "beta": -0.25, "gamma": 0}"#;
+        let config: LightGcnPlusPlusConfig = serde_json::from_str(json).unwrap();
+        assert_eq!(normalization(&config), "powers:0.5:-0.25");
         let json = serde_json::to_string(&config).unwrap();
-        let read: LightGcnPlusPlusConfig = serde_json::from_str(&json).unwrap();
-        assert_eq!((read.layers, read.gamma), (2, 0.1));
-        assert_eq!(json, serde_json::to_string(&read).unwrap());
+        assert!(json.contains(r#""alpha":0.5"#), "{json}");
+        assert_eq!(
+            serde_json::from_str::<LightGcnPlusPlusConfig>(&json).unwrap(),
+            config
+        );
+        for bad in [r#"{"alpha": 2.5}"#, r#"{"beta": "x"}"#, r#"{"delta": 1}"#] {
+            assert!(
+                serde_json::from_str::<LightGcnPlusPlusConfig>(bad).is_err(),
+                "{bad}"
+            );
+        }
     }
 }

@@ -1,92 +1,101 @@
 //! Matrix factorization.
 
-use burn::config::Config;
 use burn::module::{Module, Param};
 use burn::tensor::Tensor;
 use burn::tensor::backend::Backend;
-use lightgcn_kernels::{SparseBackend, SparseMatrix};
+use lightgcn_graph::{AdjacencyRequest, NodeCounts, Normalization};
+use lightgcn_kernels::SparseBackend;
+use serde::{Deserialize, Serialize};
 
-use super::{EmbeddingModel, assert_graph, with_table};
-use crate::error::{NnError, no_faults, table_faults};
-use crate::init::{EmbeddingInitializer, check_table, parameter};
+use super::{assert_graph, pair_graph};
+use crate::config::{Footprint, GradientBackend, ModelConfig};
+use crate::embedding_model::EmbeddingModel;
+use crate::error::{ConfigIssue, NnError, no_issues};
+use crate::graphs::Graphs;
+use crate::init::EmbeddingInitializer;
 use crate::mode::ForwardMode;
 
-/// How to make a [`MatrixFactorization`].
-#[derive(Config, Debug)]
+/// Config of [`MatrixFactorization`].
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
 pub struct MatrixFactorizationConfig {
-    /// Number of users, positive.
-    pub n_users: usize,
-    /// Number of items, positive.
-    pub n_items: usize,
-    /// Width of the embeddings, positive.
-    #[config(default = 64)]
+    /// Columns of the embeddings, positive. Default: 64.
     pub dimension: usize,
-    /// Where the initial embeddings come from.
-    #[config(default = "EmbeddingInitializer::Normal { std: 0.1 }")]
+    /// Where the initial embeddings come from; `init_std` in files. Default: normal, 0.1.
+    #[serde(rename = "init_std")]
     pub initializer: EmbeddingInitializer,
 }
 
-impl MatrixFactorizationConfig {
-    /// Checks the config.
-    ///
-    /// # Errors
-    ///
-    /// [`NnError::Config`] with every fault.
-    pub fn check(&self) -> Result<(), NnError> {
-        let mut faults = table_faults(self.n_users, self.n_items, self.dimension);
-        faults.extend(self.initializer.faults());
-        no_faults("MatrixFactorizationConfig", faults)
-    }
-
-    /// Makes a model whose initial embeddings are a function of the seed alone.
-    ///
-    /// # Errors
-    ///
-    /// As [`check`](Self::check).
-    pub fn init<B: Backend>(
-        &self,
-        seed: u64,
-        device: &B::Device,
-    ) -> Result<MatrixFactorization<B>, NnError> {
-        self.check()?;
-        let table = self
-            .initializer
-            .table(self.n_users, self.n_items, self.dimension, seed);
-        Ok(self.init_unchecked(table, device))
-    }
-
-    /// Makes a model that starts from a given table, `[n_users + n_items, dimension]` row by row,
-    /// users first.
-    ///
-    /// # Errors
-    ///
-    /// As [`check`](Self::check); [`NnError::TableLength`] and [`NnError::TableNotFinite`].
-    pub fn init_with<B: Backend>(
-        &self,
-        table: &[f32],
-        device: &B::Device,
-    ) -> Result<MatrixFactorization<B>, NnError> {
-        self.check()?;
-        check_table(table, self.n_users + self.n_items, self.dimension)?;
-        Ok(self.init_unchecked(table.to_vec(), device))
-    }
-
-    fn init_unchecked<B: Backend>(
-        &self,
-        table: Vec<f32>,
-        device: &B::Device,
-    ) -> MatrixFactorization<B> {
-        let n_nodes = self.n_users + self.n_items;
-        MatrixFactorization {
-            embedding: parameter(table, [n_nodes, self.dimension], device),
-            n_users: self.n_users,
-            n_items: self.n_items,
+impl Default for MatrixFactorizationConfig {
+    fn default() -> Self {
+        Self {
+            dimension: 64,
+            initializer: EmbeddingInitializer::PUBLISHED,
         }
     }
 }
 
+impl MatrixFactorizationConfig {
+    /// Builds the module on any backend: see [`ModelConfig::init`].
+    ///
+    /// # Errors
+    ///
+    /// [`NnError::Config`] with every issue of the config or of the node counts.
+    pub fn init<B: Backend>(
+        &self,
+        nodes: &NodeCounts,
+        seed: u64,
+        device: &B::Device,
+    ) -> Result<MatrixFactorization<B>, NnError> {
+        self.check()?;
+        Ok(MatrixFactorization {
+            embedding: self
+                .initializer
+                .table(nodes, self.dimension, seed, device)?,
+            nodes: nodes.clone(),
+        })
+    }
+}
+
+impl ModelConfig for MatrixFactorizationConfig {
+    const NAME: &'static str = "mf";
+    type Module<B: GradientBackend> = MatrixFactorization<B>;
+
+    fn check(&self) -> Result<(), NnError> {
+        let mut issues = Vec::from_iter(ConfigIssue::dimension(self.dimension));
+        issues.extend(self.initializer.issue());
+        no_issues(Self::NAME, issues)
+    }
+
+    /// The plain graph: of no effect, but the fused steps of linear models take one.
+    fn graphs(&self) -> Vec<AdjacencyRequest> {
+        pair_graph(Normalization::None, true)
+    }
+
+    fn footprint(&self) -> Footprint {
+        Footprint {
+            output_dimension: self.dimension,
+            layers: 0,
+            keeps_layers: false,
+        }
+    }
+
+    fn with_dimension(self, dimension: usize) -> Self {
+        Self { dimension, ..self }
+    }
+
+    fn init<B: GradientBackend>(
+        &self,
+        nodes: &NodeCounts,
+        seed: u64,
+        device: &B::Device,
+    ) -> Result<MatrixFactorization<B>, NnError> {
+        Self::init(self, nodes, seed, device)
+    }
+}
+
 /// Matrix factorization: the score of a user and an item is the dot product of their rows of one
-/// table. The graph is not looked at, beyond its size.
+/// table. Only the size of the graph matters.
 ///
 /// Trained with BPR it is the baseline that graph models are compared with.
 ///
@@ -94,38 +103,27 @@ impl MatrixFactorizationConfig {
 /// section 4.3.1. Made by [`MatrixFactorizationConfig`].
 #[derive(Module, Debug)]
 pub struct MatrixFactorization<B: Backend> {
-    /// The table, `[n_users + n_items, dim]`, users first.
+    /// The table, `[n_nodes, dim]`, users first.
     pub embedding: Param<Tensor<B, 2>>,
-    n_users: usize,
-    n_items: usize,
+    #[module(skip)]
+    nodes: NodeCounts,
 }
 
 impl<B: SparseBackend> EmbeddingModel<B> for MatrixFactorization<B> {
-    fn n_users(&self) -> usize {
-        self.n_users
+    fn nodes(&self) -> &NodeCounts {
+        &self.nodes
     }
 
-    fn n_items(&self) -> usize {
-        self.n_items
+    fn table(&self) -> &Param<Tensor<B, 2>> {
+        &self.embedding
     }
 
-    fn output_dimension(&self) -> usize {
-        self.embedding.dims()[1]
+    fn table_mut(&mut self) -> &mut Param<Tensor<B, 2>> {
+        &mut self.embedding
     }
 
-    fn layer0(&self) -> Tensor<B, 2> {
-        self.embedding.val()
-    }
-
-    fn with_layer0(self, table: Tensor<B, 2>) -> Self {
-        Self {
-            embedding: with_table("MatrixFactorization", self.embedding, table),
-            ..self
-        }
-    }
-
-    fn embeddings(&self, graph: &SparseMatrix<B>, _mode: ForwardMode) -> Tensor<B, 2> {
-        assert_graph("MatrixFactorization", graph, self.n_users + self.n_items);
+    fn embeddings(&self, graphs: &Graphs<B>, _mode: ForwardMode) -> Tensor<B, 2> {
+        assert_graph("MatrixFactorization", graphs, &self.nodes);
         self.embedding.val()
     }
 

@@ -1,109 +1,73 @@
 //! Neural graph collaborative filtering.
 
-use burn::config::Config;
 use burn::module::{Module, Param};
 use burn::tensor::Tensor;
 use burn::tensor::backend::Backend;
-use lightgcn_kernels::{SparseBackend, SparseMatrix};
+use lightgcn_graph::{AdjacencyRequest, NodeCounts, Normalization};
+use lightgcn_kernels::SparseBackend;
+use serde::{Deserialize, Serialize};
 
-use super::{EmbeddingModel, MOST_LAYERS, assert_graph, to_unit_length, with_table};
-use crate::error::{Fault, NnError, no_faults, table_faults};
-use crate::init::{EmbeddingInitializer, check_table, parameter};
-use crate::layers::{NgcfConv, NgcfConvConfig, activation_faults};
+use super::{assert_graph, layer_issue, pair_graph, to_unit_length};
+use crate::config::{Footprint, GradientBackend, ModelConfig};
+use crate::embedding_model::EmbeddingModel;
+use crate::error::{ConfigIssue, NnError, no_issues};
+use crate::graphs::Graphs;
+use crate::init::{EmbeddingInitializer, check_nodes};
+use crate::layers::{NgcfConv, NgcfConvConfig, activation_issues};
 use crate::mode::ForwardMode;
 
-/// How to make a [`Ngcf`].
-#[derive(Config, Debug)]
+/// Config of [`Ngcf`].
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
 pub struct NgcfConfig {
-    /// Number of users, positive.
-    pub n_users: usize,
-    /// Number of items, positive.
-    pub n_items: usize,
-    /// Width of the initial embeddings, positive.
-    #[config(default = 64)]
+    /// Columns of the initial embeddings, positive. Default: 64.
     pub dimension: usize,
-    /// Width of each layer, all positive, at most 8 layers. With none it is matrix factorization.
-    #[config(default = "vec![64, 64, 64]")]
+    /// Columns of each layer's output, all positive, at most 8 layers; with none it is matrix
+    /// factorization. Default: three layers of 64.
     pub layer_widths: Vec<usize>,
-    /// Probability that an element of a layer's output is dropped while training, in [0, 1).
-    #[config(default = 0.1)]
+    /// Probability that an element of a layer's output is dropped in training, in [0, 1).
+    /// Default: 0.1.
     pub message_dropout: f64,
-    /// Slope of LeakyReLU for negative inputs.
-    #[config(default = 0.2)]
+    /// Slope of LeakyReLU for negative inputs. Default: 0.2.
     pub negative_slope: f64,
-    /// Where the initial embeddings come from. The paper uses Xavier's rule.
-    #[config(default = "EmbeddingInitializer::XavierUniform")]
+    /// How the adjacency is normalized.
+    pub normalization: Normalization,
+    /// Whether edges carry their pairs' weights; otherwise every edge weighs 1. Default: true.
+    pub edge_weights: bool,
+    /// Where the initial embeddings come from; `init_std` in files. Default: Xavier, as in the
+    /// paper.
+    #[serde(rename = "init_std")]
     pub initializer: EmbeddingInitializer,
 }
 
+impl Default for NgcfConfig {
+    fn default() -> Self {
+        Self {
+            dimension: 64,
+            layer_widths: vec![64, 64, 64],
+            message_dropout: 0.1,
+            negative_slope: 0.2,
+            normalization: Normalization::Symmetric,
+            edge_weights: true,
+            initializer: EmbeddingInitializer::XavierUniform,
+        }
+    }
+}
+
 impl NgcfConfig {
-    /// Checks the config.
+    /// Builds the module on any backend: see [`ModelConfig::init`].
     ///
     /// # Errors
     ///
-    /// [`NnError::Config`] with every fault.
-    pub fn check(&self) -> Result<(), NnError> {
-        let output_dimension = self
-            .layer_widths
-            .iter()
-            .fold(self.dimension, |sum, width| sum.saturating_add(*width));
-        let mut faults = table_faults(self.n_users, self.n_items, output_dimension);
-        if self.dimension == 0 && output_dimension > 0 {
-            faults.push(Fault::ZeroDimension);
-        }
-        let layers = self.layer_widths.len();
-        if layers > MOST_LAYERS {
-            let most = MOST_LAYERS;
-            faults.push(Fault::TooManyLayers { layers, most });
-        }
-        faults.extend(
-            self.layer_widths
-                .iter()
-                .enumerate()
-                .filter(|(_, width)| **width == 0)
-                .map(|(index, _)| Fault::ZeroWidth { layer: index + 1 }),
-        );
-        faults.extend(activation_faults(self.message_dropout, self.negative_slope));
-        faults.extend(self.initializer.faults());
-        no_faults("NgcfConfig", faults)
-    }
-
-    /// Makes a model whose parameters are a function of the seed alone.
-    ///
-    /// # Errors
-    ///
-    /// As [`check`](Self::check).
-    pub fn init<B: Backend>(&self, seed: u64, device: &B::Device) -> Result<Ngcf<B>, NnError> {
-        self.check()?;
-        let table = self
-            .initializer
-            .table(self.n_users, self.n_items, self.dimension, seed);
-        Ok(self.init_unchecked(table, seed, device))
-    }
-
-    /// Makes a model that starts from a given table, `[n_users + n_items, dimension]` row by row,
-    /// users first; the layers are drawn as in [`init`](Self::init).
-    ///
-    /// # Errors
-    ///
-    /// As [`check`](Self::check); [`NnError::TableLength`] and [`NnError::TableNotFinite`].
-    pub fn init_with<B: Backend>(
+    /// [`NnError::Config`] with every issue of the config or of the node counts.
+    pub fn init<B: Backend>(
         &self,
-        table: &[f32],
+        nodes: &NodeCounts,
         seed: u64,
         device: &B::Device,
     ) -> Result<Ngcf<B>, NnError> {
         self.check()?;
-        check_table(table, self.n_users + self.n_items, self.dimension)?;
-        Ok(self.init_unchecked(table.to_vec(), seed, device))
-    }
-
-    fn init_unchecked<B: Backend>(
-        &self,
-        table: Vec<f32>,
-        seed: u64,
-        device: &B::Device,
-    ) -> Ngcf<B> {
+        check_nodes(nodes, self.output_dimension())?;
         let inputs = std::iter::once(&self.dimension).chain(&self.layer_widths);
         let layers = inputs
             .zip(&self.layer_widths)
@@ -115,13 +79,79 @@ impl NgcfConfig {
                     .init_layer(seed, layer, device)
             })
             .collect();
-        let n_nodes = self.n_users + self.n_items;
-        Ngcf {
-            embedding: parameter(table, [n_nodes, self.dimension], device),
+        Ok(Ngcf {
+            embedding: self
+                .initializer
+                .table(nodes, self.dimension, seed, device)?,
             layers,
-            n_users: self.n_users,
-            n_items: self.n_items,
+            nodes: nodes.clone(),
+        })
+    }
+
+    /// The table and all layers side by side.
+    fn output_dimension(&self) -> usize {
+        let widths = self.layer_widths.iter();
+        widths.fold(self.dimension, |sum, width| sum.saturating_add(*width))
+    }
+}
+
+impl ModelConfig for NgcfConfig {
+    const NAME: &'static str = "ngcf";
+    const SHAPE_FIELDS: &'static [&'static str] = &["dimension", "layer_widths"];
+    type Module<B: GradientBackend> = Ngcf<B>;
+
+    fn check(&self) -> Result<(), NnError> {
+        let mut issues = Vec::from_iter(ConfigIssue::dimension(self.dimension));
+        issues.extend(layer_issue(self.layer_widths.len(), 0));
+        let widths = self.layer_widths.iter().enumerate();
+        issues.extend(
+            widths
+                .filter(|(_, width)| **width == 0)
+                .map(|(index, _)| ConfigIssue::ZeroWidth { layer: index + 1 }),
+        );
+        issues.extend(activation_issues(self.message_dropout, self.negative_slope));
+        issues.extend(self.initializer.issue());
+        no_issues(Self::NAME, issues)
+    }
+
+    fn graphs(&self) -> Vec<AdjacencyRequest> {
+        pair_graph(self.normalization, self.edge_weights)
+    }
+
+    fn footprint(&self) -> Footprint {
+        Footprint {
+            output_dimension: self.output_dimension(),
+            layers: self.layer_widths.len(),
+            keeps_layers: true,
         }
+    }
+
+    /// Layers as wide as the embeddings stay so.
+    fn with_dimension(mut self, dimension: usize) -> Self {
+        for width in &mut self.layer_widths {
+            if *width == self.dimension {
+                *width = dimension;
+            }
+        }
+        Self { dimension, ..self }
+    }
+
+    /// All layers as wide as the embeddings.
+    fn with_layers(self, layers: usize) -> Option<Self> {
+        let layer_widths = vec![self.dimension; layers];
+        Some(Self {
+            layer_widths,
+            ..self
+        })
+    }
+
+    fn init<B: GradientBackend>(
+        &self,
+        nodes: &NodeCounts,
+        seed: u64,
+        device: &B::Device,
+    ) -> Result<Ngcf<B>, NnError> {
+        Self::init(self, nodes, seed, device)
     }
 }
 
@@ -132,31 +162,36 @@ impl NgcfConfig {
 /// E_final = [ E ‖ E₁ / ‖E₁‖ ‖ E₂ / ‖E₂‖ ‖ ... ]        E_k = NgcfConv_k(Â, E_{k-1})
 /// ```
 ///
-/// Rows are scaled as in the authors' code; a layer hands its output on unscaled. A row of zeros
+/// Rows are scaled as in the authors' code; a layer passes its output on unscaled. A row of zeros
 /// stays zero.
 ///
 /// Source: Wang et al., *Neural Graph Collaborative Filtering*, SIGIR 2019, equations 7 and 9. Made
 /// by [`NgcfConfig`].
 #[derive(Module, Debug)]
 pub struct Ngcf<B: Backend> {
-    /// Layer 0, `[n_users + n_items, dim]`, users first.
+    /// Layer 0, `[n_nodes, dim]`, users first.
     pub embedding: Param<Tensor<B, 2>>,
     /// The layers, in order.
     pub layers: Vec<NgcfConv<B>>,
-    n_users: usize,
-    n_items: usize,
+    #[module(skip)]
+    nodes: NodeCounts,
 }
 
-/// The least squared length that a row is divided by the root of, as in the authors' code.
+/// Rows are divided by the root of their squared length, or of this where it is larger, as in the
+/// authors' code.
 const LEAST_SQUARED_LENGTH: f64 = 1e-12;
 
 impl<B: SparseBackend> EmbeddingModel<B> for Ngcf<B> {
-    fn n_users(&self) -> usize {
-        self.n_users
+    fn nodes(&self) -> &NodeCounts {
+        &self.nodes
     }
 
-    fn n_items(&self) -> usize {
-        self.n_items
+    fn table(&self) -> &Param<Tensor<B, 2>> {
+        &self.embedding
+    }
+
+    fn table_mut(&mut self) -> &mut Param<Tensor<B, 2>> {
+        &mut self.embedding
     }
 
     fn output_dimension(&self) -> usize {
@@ -164,19 +199,8 @@ impl<B: SparseBackend> EmbeddingModel<B> for Ngcf<B> {
         self.embedding.dims()[1] + widths.sum::<usize>()
     }
 
-    fn layer0(&self) -> Tensor<B, 2> {
-        self.embedding.val()
-    }
-
-    fn with_layer0(self, table: Tensor<B, 2>) -> Self {
-        Self {
-            embedding: with_table("Ngcf", self.embedding, table),
-            ..self
-        }
-    }
-
-    fn embeddings(&self, graph: &SparseMatrix<B>, mode: ForwardMode) -> Tensor<B, 2> {
-        assert_graph("Ngcf", graph, self.n_users + self.n_items);
+    fn embeddings(&self, graphs: &Graphs<B>, mode: ForwardMode) -> Tensor<B, 2> {
+        let graph = assert_graph("Ngcf", graphs, &self.nodes);
         let mut x = self.embedding.val();
         let mut outputs = vec![x.clone()];
         for layer in &self.layers {
@@ -185,43 +209,65 @@ impl<B: SparseBackend> EmbeddingModel<B> for Ngcf<B> {
         }
         Tensor::cat(outputs, 1)
     }
-
-    fn linear_layer_weights(&self) -> Option<Vec<f32>> {
-        None
-    }
 }
 
 #[cfg(test)]
 mod tests {
+    use super::super::MOST_LAYERS;
     use super::*;
 
     #[test]
-    fn every_fault_is_listed() {
-        let config = NgcfConfig::new(3, 0)
-            .with_dimension(0)
-            .with_layer_widths(vec![4, 0, 4, 4, 4, 4, 4, 4, 0])
-            .with_message_dropout(-0.5);
+    fn every_issue_is_listed() {
+        let config = NgcfConfig {
+            dimension: 0,
+            layer_widths: vec![4, 0, 4, 4, 4, 4, 4, 4, 0],
+            message_dropout: -0.5,
+            ..NgcfConfig::default()
+        };
         let (layers, most) = (9, MOST_LAYERS);
         assert_eq!(
             config.check(),
             Err(NnError::Config {
-                config: "NgcfConfig",
-                faults: vec![
-                    Fault::NoItems,
-                    Fault::ZeroDimension,
-                    Fault::TooManyLayers { layers, most },
-                    Fault::ZeroWidth { layer: 2 },
-                    Fault::ZeroWidth { layer: 9 },
-                    Fault::Dropout { value: -0.5 },
+                config: "ngcf",
+                issues: vec![
+                    ConfigIssue::ZeroDimension,
+                    ConfigIssue::TooManyLayers { layers, most },
+                    ConfigIssue::ZeroWidth { layer: 2 },
+                    ConfigIssue::ZeroWidth { layer: 9 },
+                    ConfigIssue::Dropout { value: -0.5 },
                 ]
             })
         );
-        assert_eq!(NgcfConfig::new(3, 4).check(), Ok(()));
-        let widest = NgcfConfig::new(1, 2).with_layer_widths(vec![usize::MAX]);
+        assert_eq!(NgcfConfig::default().check(), Ok(()));
+    }
+
+    #[cfg(feature = "flex")]
+    #[test]
+    fn outputs_that_cannot_be_addressed_are_an_issue() {
+        let widest = NgcfConfig {
+            layer_widths: vec![usize::MAX],
+            ..NgcfConfig::default()
+        };
+        let nodes = NodeCounts::new(1, 2).unwrap();
+        let error = widest.init::<burn::backend::Flex>(&nodes, 1, &Default::default());
         assert!(matches!(
-            widest.check(),
-            Err(NnError::Config { faults, .. })
-                if matches!(faults[..], [Fault::TableTooLarge { n_nodes: 3, .. }])
+            error.map(|_| ()),
+            Err(NnError::Config { issues, .. })
+                if matches!(issues[..], [ConfigIssue::TableTooLarge { n_nodes: 3, .. }])
         ));
+    }
+
+    #[test]
+    fn layers_follow_the_dimension() {
+        let config = NgcfConfig {
+            layer_widths: vec![64, 32],
+            ..NgcfConfig::default()
+        };
+        let config = config.with_dimension(16);
+        assert_eq!(
+            (config.dimension, &config.layer_widths[..]),
+            (16, &[16, 32][..])
+        );
+        assert_eq!(config.with_layers(1).unwrap().layer_widths, [16]);
     }
 }

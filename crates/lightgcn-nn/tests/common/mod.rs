@@ -6,9 +6,9 @@ use burn::tensor::backend::Backend;
 use burn::tensor::{Tensor, TensorData};
 use lightgcn_kernels::{CsrSlices, SparseBackend, SparseMatrix};
 use lightgcn_nn::{
-    EmbeddingInitializer, EmbeddingModel, ForwardMode, LayerWeights, LightGcn, LightGcnConfig,
-    LightGcnPlusPlus, LightGcnPlusPlusConfig, MatrixFactorization, MatrixFactorizationConfig, Ngcf,
-    NgcfConfig,
+    EmbeddingInitializer, EmbeddingModel, ForwardMode, Graphs, LayerWeights, LightGcn,
+    LightGcnConfig, LightGcnPlusPlus, LightGcnPlusPlusConfig, MatrixFactorization,
+    MatrixFactorizationConfig, Ngcf, NgcfConfig, NodeCounts,
 };
 
 /// The CPU backend with gradients.
@@ -27,13 +27,17 @@ impl Edges {
         self.n_users + self.n_items
     }
 
+    pub(crate) fn nodes(&self) -> NodeCounts {
+        NodeCounts::new(self.n_users, self.n_items).unwrap()
+    }
+
     /// `w / sqrt(weighted degree of u · weighted degree of i)`, users first.
-    pub(crate) fn normalized<B: Backend>(&self) -> SparseMatrix<B> {
+    pub(crate) fn normalized<B: Backend>(&self) -> Graphs<B> {
         self.matrix(true, |weight, row, column| weight / f64::sqrt(row * column))
     }
 
     /// `w / (row's weighted degree ^ row · column's ^ column)`, users first.
-    pub(crate) fn powers<B: Backend>(&self, row: f64, column: f64) -> SparseMatrix<B> {
+    pub(crate) fn powers<B: Backend>(&self, row: f64, column: f64) -> Graphs<B> {
         let scale = |weight: f64, row_degree: f64, column_degree: f64| {
             weight / (row_degree.powf(row) * column_degree.powf(column))
         };
@@ -54,7 +58,7 @@ impl Edges {
         &self,
         symmetric: bool,
         scale: impl Fn(f64, f64, f64) -> f64,
-    ) -> SparseMatrix<B> {
+    ) -> Graphs<B> {
         let n_nodes = self.n_nodes();
         let degrees = self.degrees();
         let mut rows = vec![Vec::new(); n_nodes];
@@ -74,17 +78,15 @@ impl Edges {
             offsets.push(columns.len() as u64);
         }
         let device = Default::default();
-        SparseMatrix::from_csr(
-            CsrSlices {
-                n_columns: n_nodes,
-                row_offsets: &offsets,
-                columns: &columns,
-                values: &values,
-            },
-            symmetric,
-            &device,
-        )
-        .unwrap()
+        let csr = CsrSlices {
+            n_columns: n_nodes,
+            row_offsets: &offsets,
+            columns: &columns,
+            values: &values,
+        };
+        SparseMatrix::from_csr(csr, symmetric, &device)
+            .unwrap()
+            .into()
     }
 
     /// Four users, five items; user 3 and item 4 have no edge.
@@ -145,6 +147,7 @@ pub(crate) fn to_f64(elements: &[f32]) -> Vec<f64> {
 }
 
 pub(crate) const DIMENSION: usize = 3;
+const NORMAL: EmbeddingInitializer = EmbeddingInitializer::Normal { std: 0.5 };
 pub(crate) const INFERENCE: ForwardMode = ForwardMode::Inference;
 
 pub(crate) fn light_gcn<B: Backend>(
@@ -152,48 +155,52 @@ pub(crate) fn light_gcn<B: Backend>(
     weights: LayerWeights,
     layers: usize,
 ) -> LightGcn<B> {
-    LightGcnConfig::new(edges.n_users, edges.n_items)
-        .with_dimension(DIMENSION)
-        .with_layers(layers)
-        .with_layer_weights(weights)
-        .with_initializer(EmbeddingInitializer::Normal { std: 0.5 })
-        .init(7, &Default::default())
-        .unwrap()
+    let config = LightGcnConfig {
+        dimension: DIMENSION,
+        layers,
+        layer_weights: weights,
+        initializer: NORMAL,
+        ..LightGcnConfig::default()
+    };
+    config.init(&edges.nodes(), 7, &Default::default()).unwrap()
 }
 
 pub(crate) fn light_gcn_plus_plus<B: Backend>(edges: &Edges, layers: usize) -> LightGcnPlusPlus<B> {
-    LightGcnPlusPlusConfig::new(edges.n_users, edges.n_items)
-        .with_dimension(DIMENSION)
-        .with_layers(layers)
-        .with_initializer(EmbeddingInitializer::Normal { std: 0.5 })
-        .init(7, &Default::default())
-        .unwrap()
+    let config = LightGcnPlusPlusConfig {
+        dimension: DIMENSION,
+        layers,
+        initializer: NORMAL,
+        ..LightGcnPlusPlusConfig::default()
+    };
+    config.init(&edges.nodes(), 7, &Default::default()).unwrap()
 }
 
 pub(crate) fn ngcf<B: Backend>(edges: &Edges, dropout: f64) -> Ngcf<B> {
-    NgcfConfig::new(edges.n_users, edges.n_items)
-        .with_dimension(DIMENSION)
-        .with_layer_widths(vec![4, 2])
-        .with_message_dropout(dropout)
-        .with_initializer(EmbeddingInitializer::Normal { std: 0.5 })
-        .init(7, &Default::default())
-        .unwrap()
+    let config = NgcfConfig {
+        dimension: DIMENSION,
+        layer_widths: vec![4, 2],
+        message_dropout: dropout,
+        initializer: NORMAL,
+        ..NgcfConfig::default()
+    };
+    config.init(&edges.nodes(), 7, &Default::default()).unwrap()
 }
 
 pub(crate) fn matrix_factorization<B: Backend>(edges: &Edges) -> MatrixFactorization<B> {
-    MatrixFactorizationConfig::new(edges.n_users, edges.n_items)
-        .with_dimension(DIMENSION)
-        .init(7, &Default::default())
-        .unwrap()
+    let config = MatrixFactorizationConfig {
+        dimension: DIMENSION,
+        ..MatrixFactorizationConfig::default()
+    };
+    config.init(&edges.nodes(), 7, &Default::default()).unwrap()
 }
 
 /// The loss `Σ c ⊙ embeddings` with fixed coefficients.
 pub(crate) fn weighted_sum<B: SparseBackend, M: EmbeddingModel<B>>(
     model: &M,
-    graph: &SparseMatrix<B>,
+    graphs: &Graphs<B>,
     mode: ForwardMode,
 ) -> Tensor<B, 1> {
-    let embeddings = model.embeddings(graph, mode);
+    let embeddings = model.embeddings(graphs, mode);
     let shape = embeddings.dims();
     assert_eq!(shape, [model.n_nodes(), model.output_dimension()]);
     (embeddings * tensor(shape, numbers(shape[0] * shape[1], 3))).sum()

@@ -2,8 +2,8 @@
 
 use crate::TrainError;
 use crate::engine::device_faults::Standing;
-use lightgcn_kernels::{SparseMatrix, TrainingBackend};
-use lightgcn_nn::{EmbeddingModel, ForwardMode};
+use lightgcn_kernels::TrainingBackend;
+use lightgcn_nn::{EmbeddingModel, ForwardMode, Graphs};
 
 /// A model's two tables on the host.
 pub(crate) struct HostTables {
@@ -16,10 +16,10 @@ pub(crate) struct HostTables {
 /// Reads a model's layer-0 and final embeddings, and refuses what is not finite.
 pub(crate) fn host_tables<B: TrainingBackend, M: EmbeddingModel<B>>(
     model: &M,
-    graph: &SparseMatrix<B>,
+    graphs: &Graphs<B>,
     standing: Standing<'_>,
 ) -> Result<HostTables, TrainError> {
-    let embeddings = || model.embeddings(graph, ForwardMode::Inference);
+    let embeddings = || model.embeddings(graphs, ForwardMode::Inference);
     let embeddings = standing.read(standing.guard::<B, _>(embeddings)?)?;
     let layer0 = standing.read(model.layer0())?;
     if embeddings.iter().chain(&layer0).any(|x| !x.is_finite()) {

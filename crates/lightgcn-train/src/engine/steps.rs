@@ -66,7 +66,7 @@ impl<B: TrainingBackend> Steps<B> {
         let fused = linear.zip(job.loss.fused());
         Ok(match fused {
             Some((linear, loss)) if config.workers > 1 => {
-                let adjacency = job.adjacency;
+                let adjacency = &job.adjacencies[0];
                 Self::Parallel(ParallelSteps::new(
                     &linear, loss, config, sampler, adjacency, device,
                 )?)

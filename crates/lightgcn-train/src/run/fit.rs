@@ -13,8 +13,8 @@ use crate::run::checkpoint::{Checkpoint, EPOCHS, LIMITS, LoopState, Saved};
 use crate::run::record::{RunWriter, unix_time};
 use crate::run::schedule::LearningRate;
 use crate::{
-    EndReason, EpochRecord, LossConfig, Observer, RunLine, Schedule, StopSignal, TrainError,
-    TrainEvent, ValidTrainConfig,
+    EndReason, EpochRecord, Observer, RunLine, Schedule, StopSignal, TrainError, TrainEvent,
+    ValidTrainConfig, WarmStart,
 };
 use burn::module::AutodiffModule;
 use burn::optim::adaptor::OptimizerAdaptor;
@@ -24,9 +24,9 @@ use burn::tensor::backend::AutodiffBackend;
 use lightgcn_core::{Dataset, Lineage};
 use lightgcn_graph::Adjacency;
 use lightgcn_kernels::optim::{FusedAdam, FusedAdamConfig};
-use lightgcn_kernels::{SparseBackend, SparseMatrix, TrainingBackend};
+use lightgcn_kernels::{KernelError, SparseBackend, SparseMatrix, TrainingBackend};
 use lightgcn_loss::{Loss, TableRows, Tables};
-use lightgcn_nn::{EmbeddingModel, ForwardMode};
+use lightgcn_nn::{EmbeddingModel, ForwardMode, Graphs, NodeCounts};
 use lightgcn_recommend::{
     EmbeddingRanker, Evaluation, EvaluationOptions, evaluate_validation, figures,
 };
@@ -37,88 +37,69 @@ use std::time::{Duration, Instant};
 
 /// Where a run keeps its state, and how it is stopped.
 #[derive(Debug, Clone, Default)]
-pub struct RunOptions {
+pub(crate) struct RunOptions {
     /// The folder of the run's record and checkpoint; nothing is written without one.
-    pub folder: Option<PathBuf>,
+    pub(crate) folder: Option<PathBuf>,
     /// Continue from the checkpoint in that folder.
-    pub resume: bool,
-    /// Raised by whoever wants the run to save itself and end.
-    pub stop: StopSignal,
+    pub(crate) resume: bool,
+    /// Saves and ends the run when raised.
+    pub(crate) stop: StopSignal,
 }
 
-/// What is trained on what, for [`fit`].
-#[derive(Debug, Clone, Copy)]
-pub struct FitJob<'a, L = LossConfig> {
-    /// The data; only its training and validation parts are looked at.
-    pub dataset: &'a Dataset,
-    /// The normalized adjacency that the model propagates over.
-    pub adjacency: &'a Adjacency,
+/// What is trained on what.
+#[derive(Clone, Copy)]
+pub(crate) struct FitJob<'a, L> {
+    /// The data; only its training and validation parts are used.
+    pub(crate) dataset: &'a Dataset,
+    /// The graphs that the model asked for.
+    pub(crate) adjacencies: &'a [Adjacency],
+    /// The nodes of these graphs.
+    pub(crate) nodes: &'a NodeCounts,
     /// How to train; its own loss is not read.
-    pub config: &'a ValidTrainConfig,
-    /// The loss, of this workspace or of another crate.
-    pub loss: &'a L,
+    pub(crate) config: &'a ValidTrainConfig,
+    /// The loss.
+    pub(crate) loss: &'a L,
     /// Where to keep state.
-    pub run: &'a RunOptions,
+    pub(crate) run: &'a RunOptions,
+    /// The earlier model to start from.
+    pub(crate) start: Option<&'a WarmStart>,
     /// The model's name, for messages.
-    pub model_name: &'a str,
+    pub(crate) model_name: &'a str,
     /// The device's name, for messages and the run record.
-    pub device_name: &'a str,
+    pub(crate) device_name: &'a str,
     /// Everything that the result depends on. A checkpoint continues only a run of equal lineage.
-    pub lineage: &'a Lineage,
+    pub(crate) lineage: &'a Lineage,
 }
 
 /// A trained model.
-#[derive(Debug, Clone)]
-pub struct Fitted<M> {
-    /// The model of the best validated epoch, or of the last one where nothing was validated.
-    pub model: M,
-    /// That epoch, from 1; 0 where no epoch was completed.
-    pub best_epoch: u32,
-    /// Its evaluation on the validation part, or none where that part is empty.
-    pub validation: Option<Evaluation>,
+pub(crate) struct Fitted<B: AutodiffBackend, M> {
+    /// The model of the best validated epoch, or of the last one if nothing was validated.
+    pub(crate) model: M,
+    /// The graphs on its device.
+    pub(crate) graphs: Graphs<B::InnerBackend>,
+    /// That epoch, from 1; 0 if no epoch was completed.
+    pub(crate) best_epoch: u32,
+    /// Its evaluation on the validation part; `None` if that part is empty.
+    pub(crate) validation: Option<Evaluation>,
     /// Why training ended.
-    pub reason: EndReason,
-}
-
-/// Trains any burn model whose final embeddings rank by dot product with any loss, L2 on the batch's
-/// layer-0 rows and Adam: without autodiff where model and loss allow it, through burn's autodiff
-/// otherwise.
-///
-/// The same seed gives the same bits on the CPU at any number of threads, and a resumed run ends
-/// with the bits of an uninterrupted one.
-///
-/// # Errors
-/// See [`TrainError`]. The last good checkpoint stays untouched.
-///
-/// # Panics
-/// If the model counts other users or items than the data.
-pub fn fit<B, M, L>(
-    model: M,
-    job: &FitJob<'_, L>,
-    device: &B::Device,
-    observer: &mut dyn Observer,
-) -> Result<Fitted<M>, TrainError>
-where
-    B: AutodiffBackend + SparseBackend,
-    B::InnerBackend: TrainingBackend,
-    M: EmbeddingModel<B> + AutodiffModule<B>,
-    M::InnerModule: EmbeddingModel<B::InnerBackend>,
-    L: Loss,
-{
-    fit_from(model, None, job, device, observer)
+    pub(crate) reason: EndReason,
 }
 
 /// Adam's state, by parameter.
 pub(crate) type AdamRecord<B, M> = <OptimizerAdaptor<FusedAdam, M, B> as Optimizer<M, B>>::Record;
 
-/// [`fit`] from a state of Adam that an earlier run left; a resumed run has its own.
+/// Trains a burn module by Adam, from the state that an earlier run left if there is one; a resumed
+/// run has its own.
+///
+/// # Panics
+/// If the model counts other users or items than the data.
 pub(crate) fn fit_from<B, M, L>(
     model: M,
     adam: Option<AdamRecord<B, M>>,
     job: &FitJob<'_, L>,
     device: &B::Device,
     observer: &mut dyn Observer,
-) -> Result<Fitted<M>, TrainError>
+) -> Result<Fitted<B, M>, TrainError>
 where
     B: AutodiffBackend + SparseBackend,
     B::InnerBackend: TrainingBackend,
@@ -159,14 +140,21 @@ where
         epoch: state.epoch + 1,
         batch: state.next_batch,
     };
-    let upload = || SparseMatrix::<B>::from_graph(job.adjacency, device);
-    let graph = standing.guard::<B::InnerBackend, _>(upload)??;
-    let inner_graph = graph.valid();
-    let step_graph = match job.config.bf16_layers {
-        true => inner_graph.clone().with_bf16_operands(),
-        false => inner_graph.clone(),
+    let upload = || {
+        let graphs = job.adjacencies.iter();
+        graphs
+            .map(|graph| SparseMatrix::<B>::from_graph(graph, device))
+            .collect()
     };
-    let linear = fused::linear::<B, M>(&model).filter(|_| job.config.fused);
+    let graphs: Result<_, KernelError> = standing.guard::<B::InnerBackend, _>(upload)?;
+    let graphs = Graphs::new(graphs?);
+    let inner_graphs = graphs.valid();
+    let step_graph = match job.config.bf16_layers {
+        true => inner_graphs.first().clone().with_bf16_operands(),
+        false => inner_graphs.first().clone(),
+    };
+    let is_fusable = job.config.fused && is_one_square(&graphs);
+    let linear = fused::linear::<B, M>(&model).filter(|_| is_fusable);
     let steps = || Steps::new(linear, job, &sampler, device);
     let steps = standing.guard::<B::InnerBackend, _>(steps)??;
     let differentiated = Differentiated::new(job.loss, job.config, &sampler);
@@ -175,8 +163,8 @@ where
         job,
         observer,
         sampler,
-        graph,
-        inner_graph,
+        graphs,
+        inner_graphs,
         step_graph,
         steps,
         differentiated,
@@ -190,6 +178,14 @@ where
         losses: PendingLosses::new(),
     };
     training.run(model)
+}
+
+/// Whether there is one graph, of all nodes by all nodes, as fused steps need.
+fn is_one_square<B: SparseBackend>(graphs: &Graphs<B>) -> bool {
+    match graphs.all() {
+        [graph] => graph.n_rows() == graph.n_columns(),
+        _ => false,
+    }
 }
 
 fn checkpoint_of<L>(job: &FitJob<'_, L>) -> Result<Option<Checkpoint>, TrainError> {
@@ -228,9 +224,9 @@ where
     job: &'a FitJob<'a, L>,
     observer: &'a mut dyn Observer,
     sampler: Arc<BatchSampler>,
-    graph: SparseMatrix<B>,
-    inner_graph: SparseMatrix<B::InnerBackend>,
-    /// The same, as fused steps multiply by it.
+    graphs: Graphs<B>,
+    inner_graphs: Graphs<B::InnerBackend>,
+    /// The first one, as fused steps multiply by it.
     step_graph: SparseMatrix<B::InnerBackend>,
     steps: Steps<B::InnerBackend>,
     differentiated: Differentiated<L>,
@@ -254,7 +250,7 @@ where
     O: Optimizer<M, B>,
     L: Loss,
 {
-    fn run(mut self, model: M) -> Result<Fitted<M>, TrainError> {
+    fn run(mut self, model: M) -> Result<Fitted<B, M>, TrainError> {
         self.record.write(&RunLine::Start {
             unix_time: unix_time(),
             from_epoch: self.state.epoch + 1,
@@ -286,6 +282,7 @@ where
         let model = self.best.unwrap_or(model);
         Ok(Fitted {
             model,
+            graphs: self.inner_graphs,
             best_epoch,
             validation,
             reason,
@@ -365,11 +362,12 @@ where
             return Ok(());
         };
         if self.state.next_batch == 0 && top_k.is_due(self.state.epoch) {
-            let tables = host_tables(&model.valid(), &self.inner_graph, self.completed())?;
-            let (rows, dim) = (
-                TableRows::new(model.n_users(), model.n_items()),
-                model.output_dimension(),
-            );
+            let tables = host_tables(&model.valid(), &self.inner_graphs, self.completed())?;
+            let rows = TableRows {
+                n_nodes: model.n_nodes(),
+                ..TableRows::new(model.n_users(), model.n_items())
+            };
+            let dim = model.output_dimension();
             self.thresholds = thresholds(&tables.embeddings, rows, dim, top_k.k);
         }
         Ok(())
@@ -424,7 +422,7 @@ where
             seed: self.job.config.seed.wrapping_mul(0x9E37_79B9_7F4A_7C15) ^ self.state.steps,
         };
         let tables = Tables {
-            embeddings: model.embeddings(&self.graph, mode),
+            embeddings: model.embeddings(&self.graphs, mode),
             layer0: model.layer0(),
         };
         let here = Here::of(&self.state, &self.thresholds);
@@ -498,7 +496,7 @@ where
     }
 
     fn evaluate(&self, model: &M) -> Result<Evaluation, TrainError> {
-        let tables = host_tables(&model.valid(), &self.inner_graph, self.completed())?;
+        let tables = host_tables(&model.valid(), &self.inner_graphs, self.completed())?;
         let ranker = EmbeddingRanker::from_nodes(
             self.job.model_name,
             tables.embeddings,
@@ -526,7 +524,7 @@ where
             0 => self.completed(),
             _ => self.standing(),
         };
-        host_tables(&model.valid(), &self.inner_graph, standing)?;
+        host_tables(&model.valid(), &self.inner_graphs, standing)?;
         let save = || {
             checkpoint.save::<B, M, O>(&Saved {
                 model,

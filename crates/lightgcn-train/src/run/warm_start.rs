@@ -2,17 +2,16 @@
 
 use crate::run::checkpoint::{Checkpoint, EPOCHS, LIMITS};
 use crate::run::fit::{AdamRecord, FitJob};
-use crate::spec::Build;
-use crate::{Candidate, ModelSpec, TrainError};
-use burn::module::{AutodiffModule, Module, ModuleMapper, ModuleVisitor, Param, ParamId};
+use crate::{Candidate, TrainError};
+use burn::module::{Module, ModuleMapper, ModuleVisitor, Param, ParamId};
 use burn::optim::Optimizer;
 use burn::optim::record::AdaptorRecord;
-use burn::tensor::backend::{AutodiffBackend, Backend};
+use burn::tensor::backend::Backend;
 use burn::tensor::{Tensor, TensorData};
 use lightgcn_core::{Dataset, Lineage, NodeId, Vocabulary};
+use lightgcn_kernels::TrainingBackend;
 use lightgcn_kernels::optim::{FusedAdam, FusedAdamConfig, FusedAdamState};
-use lightgcn_kernels::{SparseBackend, TrainingBackend};
-use lightgcn_nn::EmbeddingModel;
+use lightgcn_nn::{EmbeddingModel, GradientBackend, ModelConfig, NodeCounts};
 use lightgcn_store::Artifact;
 use serde_json::{Map, Value};
 use std::path::{Path, PathBuf};
@@ -104,22 +103,13 @@ impl WarmStart {
         Ok(Candidate { model, train })
     }
 
-    /// Whether a model of that description can take the earlier one's parameters.
-    pub(crate) fn check(&self, model: &ModelSpec) -> Result<(), TrainError> {
-        let ours = serde_json::to_value(model).map_err(|error| TrainError::WarmStart {
-            detail: error.to_string(),
-        })?;
+    /// Checks that the parameters of the earlier model fit a model with that description.
+    pub(crate) fn check<M: ModelConfig>(&self, ours: &Value) -> Result<(), TrainError> {
         let theirs = &self.artifact.model.config;
-        // How embeddings were first drawn does not matter to those that are there.
-        let differ = [
-            "name",
-            "dimension",
-            "layer_widths",
-            "layers",
-            "layer_weights",
-        ]
-        .into_iter()
-        .find(|key| ours.get(key) != theirs.get(key));
+        let shape_fields = ["name"].iter().chain(M::SHAPE_FIELDS);
+        let differ = shape_fields
+            .copied()
+            .find(|key| ours.get(key) != theirs.get(key));
         match differ {
             None => Ok(()),
             Some(key) => Err(TrainError::WarmStart {
@@ -146,21 +136,15 @@ impl WarmStart {
     }
 
     /// Puts what the earlier model learned into a fresh `module`.
-    pub(crate) fn apply<B, S, L>(
+    fn apply<B: GradientBackend<InnerBackend: TrainingBackend>, M: ModelConfig, L>(
         &self,
-        module: S::Module,
-        build: &S,
+        module: M::Module<B>,
+        model: &M,
         job: &FitJob<'_, L>,
         device: &B::Device,
-    ) -> Result<WithAdam<B, S::Module>, TrainError>
-    where
-        B: AutodiffBackend + SparseBackend,
-        B::InnerBackend: TrainingBackend,
-        S: Build<B>,
-        S::Module: EmbeddingModel<B> + AutodiffModule<B>,
-    {
+    ) -> Result<WithAdam<B, M::Module<B>>, TrainError> {
         let rows = Rows::new(&self.artifact, job.dataset);
-        let (old, adam) = self.earlier::<B, S, L>(build, job, device)?;
+        let (old, adam) = self.earlier::<B, M>(model, job.config.seed, device)?;
         let mut parameters = Parameters(Vec::new());
         old.visit(&mut parameters);
         let mut transfer = Transfer {
@@ -183,20 +167,14 @@ impl WarmStart {
     }
 
     /// The earlier model in its own shapes, and its state of Adam.
-    fn earlier<B, S, L>(
+    fn earlier<B: GradientBackend<InnerBackend: TrainingBackend>, M: ModelConfig>(
         &self,
-        build: &S,
-        job: &FitJob<'_, L>,
+        model: &M,
+        seed: u64,
         device: &B::Device,
-    ) -> Result<WithAdam<B, S::Module>, TrainError>
-    where
-        B: AutodiffBackend + SparseBackend,
-        B::InnerBackend: TrainingBackend,
-        S: Build<B>,
-        S::Module: EmbeddingModel<B> + AutodiffModule<B>,
-    {
-        let (n_users, n_items) = (self.artifact.users.len(), self.artifact.items.len());
-        let module = build.build(n_users, n_items, job.config.seed, device)?;
+    ) -> Result<WithAdam<B, M::Module<B>>, TrainError> {
+        let nodes = NodeCounts::new(self.artifact.users.len(), self.artifact.items.len())?;
+        let module = model.init::<B>(&nodes, seed, device)?;
         let table = self.artifact.layer0.data();
         let Some(folder) = &self.run else {
             let mut parameters = Parameters(Vec::new());
@@ -209,12 +187,12 @@ impl WarmStart {
                             .to_owned(),
                 });
             }
-            let shape = [n_users + n_items, self.artifact.layer0.dimension()];
+            let shape = [nodes.total(), self.artifact.layer0.dimension()];
             let table = Tensor::from_data(TensorData::new(table.to_vec(), shape), device);
             return Ok((module.with_layer0(table), None));
         };
         let checkpoint = Checkpoint::of_any_run(folder);
-        let optimizer = FusedAdamConfig::new().init::<B, S::Module>();
+        let optimizer = FusedAdamConfig::new().init::<B, M::Module<B>>();
         let restored = checkpoint.load_any::<B, _, _>(module, optimizer, device)?;
         let model = restored.best.unwrap_or(restored.model);
         let found = host(model.layer0());
@@ -225,6 +203,19 @@ impl WarmStart {
             });
         }
         Ok((model, Some(restored.optimizer.to_record())))
+    }
+}
+
+/// The module of a run, with the state of Adam if it starts from an earlier model.
+pub(crate) fn build<B: GradientBackend<InnerBackend: TrainingBackend>, M: ModelConfig, L>(
+    model: &M,
+    job: &FitJob<'_, L>,
+    device: &B::Device,
+) -> Result<WithAdam<B, M::Module<B>>, TrainError> {
+    let module = model.init::<B>(job.nodes, job.config.seed, device)?;
+    match job.start {
+        Some(start) if !job.run.resume => start.apply::<B, M, L>(module, model, job, device),
+        _ => Ok((module, None)),
     }
 }
 
@@ -279,15 +270,11 @@ impl Rows {
     }
 
     /// Adam's moments of the table: those of known rows, and nothing yet of new ones.
-    fn moments<B>(
+    fn moments<B: GradientBackend<InnerBackend: TrainingBackend>>(
         &self,
         record: AdaptorRecord<FusedAdam, B>,
         device: &B::Device,
-    ) -> AdaptorRecord<FusedAdam, B>
-    where
-        B: AutodiffBackend + SparseBackend,
-        B::InnerBackend: TrainingBackend,
-    {
+    ) -> AdaptorRecord<FusedAdam, B> {
         let state: FusedAdamState<B::InnerBackend, 2> = record.into_state::<2>();
         let carry = |moment: Tensor<B::InnerBackend, 2>| {
             let [_, dimension] = moment.dims();
@@ -355,7 +342,7 @@ impl<B: Backend> ModuleMapper<B> for Transfer<'_> {
         } else {
             assert!(
                 shape[..] == old.shape[..],
-                "a parameter of shape {:?} cannot be {shape:?}: the specification was checked",
+                "a parameter of shape {:?} cannot be {shape:?}: the config was checked",
                 old.shape
             );
             old.values

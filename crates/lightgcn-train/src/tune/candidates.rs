@@ -1,10 +1,8 @@
 //! The best of a list of configurations.
 
-use crate::{
-    Device, ModelSpec, Observer, RunOptions, StopSignal, TrainConfig, TrainError, Trained,
-    train_with,
-};
+use crate::{Device, Observer, StopSignal, TrainConfig, TrainError, Trained, Trainer};
 use lightgcn_core::Dataset;
+use lightgcn_nn::AnyModelConfig;
 use serde::{Deserialize, Serialize};
 
 /// One configuration to try.
@@ -12,7 +10,7 @@ use serde::{Deserialize, Serialize};
 #[serde(default, deny_unknown_fields)]
 pub struct Candidate {
     /// The model and its options.
-    pub model: ModelSpec,
+    pub model: AnyModelConfig,
     /// How it is trained.
     pub train: TrainConfig,
 }
@@ -56,12 +54,14 @@ pub fn tune(
         if stop.is_stopped() && best.is_some() {
             break;
         }
-        let run = RunOptions {
-            stop: stop.clone(),
-            ..RunOptions::default()
-        };
         let Candidate { model, train } = candidate;
-        let trained = train_with(dataset, model, train, device, &run, observer)?;
+        let trained = Trainer::new(dataset)
+            .model(model.clone())
+            .config(train.clone())
+            .device(device)
+            .observer(observer)
+            .stop(stop.clone())
+            .run()?;
         let figure = match &trained.validation {
             Some(evaluation) => evaluation.mean(train.metric, train.metric_k)?,
             None => f64::NEG_INFINITY,

@@ -154,25 +154,18 @@ pub(crate) fn write_best(
 mod tests {
     use super::*;
     use crate::tune::{Point, TrialEnd};
-    use crate::{
-        LayerWeightChoice, LightGcnPlusPlusSpec, LossConfig, ModelSpec, NgcfSpec, Schedule,
-        SoftmaxConfig, TopKConfig, TrainConfig,
-    };
+    use crate::{LossConfig, Schedule, SoftmaxConfig, TopKConfig, TrainConfig};
+    use lightgcn_nn::{AnyModelConfig, LayerWeights, LightGcnConfig};
 
     #[test]
     fn configurations_go_to_toml_and_back() {
-        let mut lightgcn = ModelSpec::lightgcn();
-        if let ModelSpec::LightGcn(spec) = &mut lightgcn {
-            spec.layers = 1;
-            spec.layer_weights = LayerWeightChoice::Given(vec![0.25, 0.75]);
-            spec.init_std = None;
-        }
-        for model in [
-            lightgcn,
-            ModelSpec::mf(),
-            ModelSpec::Ngcf(NgcfSpec::default()),
-            ModelSpec::LightGcnPlusPlus(LightGcnPlusPlusSpec::default()),
-        ] {
+        let weighted = LightGcnConfig {
+            layer_weights: LayerWeights::Given(vec![0.25, 0.75]),
+            ..LightGcnConfig::default()
+        };
+        let all = AnyModelConfig::NAMES.iter();
+        let all = all.map(|name| AnyModelConfig::named(name).unwrap());
+        for model in all.chain([weighted.into()]) {
             for schedule in [Schedule::Constant, Schedule::Cosine { final_share: 0.1 }] {
                 let train = TrainConfig {
                     loss: LossConfig::Softmax(SoftmaxConfig {

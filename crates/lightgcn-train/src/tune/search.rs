@@ -6,9 +6,7 @@ use super::{
     BestTrial, Candidate, Point, SearchEnd, SearchEvent, SearchObserver, SearchOptions,
     SearchOutcome, SearchSpace, SearchStrategy, TrialEnd, TrialRecord,
 };
-use crate::{
-    Device, EndReason, Observer, RunOptions, StopSignal, TrainError, TrainEvent, train_with,
-};
+use crate::{Device, EndReason, Observer, StopSignal, TrainError, TrainEvent, Trainer};
 use lightgcn_core::Dataset;
 use std::time::Instant;
 
@@ -249,14 +247,16 @@ impl Search<'_> {
             stopped_by: None,
             curve: Vec::new(),
         };
-        let run = RunOptions {
-            stop: watch.trial_stop.clone(),
-            ..RunOptions::default()
-        };
         let trained = self.space.candidate(&point).and_then(|candidate| {
-            let Candidate { model, train } = &candidate;
-            let dataset = self.dataset;
-            let trained = train_with(dataset, model, train, self.device, &run, &mut watch)?;
+            let Candidate { model, train } = candidate;
+            let stop = watch.trial_stop.clone();
+            let trained = Trainer::new(self.dataset)
+                .model(model)
+                .config(train.clone())
+                .device(self.device)
+                .observer(&mut watch)
+                .stop(stop)
+                .run()?;
             let evaluation = trained.validation.as_ref();
             let figure = evaluation.map(|e| e.mean(train.metric, train.metric_k));
             Ok((trained.reason, trained.best_epoch, figure.transpose()?))

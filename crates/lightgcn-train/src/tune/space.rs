@@ -3,6 +3,7 @@
 use super::{Candidate, ParameterRange};
 use crate::TrainError;
 use lightgcn_core::random::{Random, Stream};
+use lightgcn_nn::AnyModelConfig;
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
 use std::collections::{BTreeMap, BTreeSet};
@@ -283,10 +284,11 @@ pub(crate) fn short(value: &Value) -> String {
     }
 }
 
-/// The tables `model` and `train` of a space file; LightGCN with its defaults where there is none.
+/// The tables `model` and `train` of a space file; the default model if it has none.
 fn base(tables: &Map<String, Value>) -> Value {
     let model = tables.get("model").cloned();
-    let model = model.unwrap_or_else(|| serde_json::json!({ "name": "lightgcn" }));
+    let model =
+        model.unwrap_or_else(|| serde_json::json!({ "name": AnyModelConfig::default().name() }));
     let train = tables.get("train").cloned();
     let train = train.unwrap_or_else(|| Value::Object(Map::new()));
     serde_json::json!({ "model": model, "train": train })

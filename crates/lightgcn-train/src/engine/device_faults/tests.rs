@@ -1,12 +1,11 @@
 use super::injected::fail_after;
 use super::*;
-use crate::{
-    Device, LightGcnSpec, ModelSpec, RunOptions, Silent, TrainConfig, Trained, train_with,
-};
+use crate::{TrainConfig, Trained, Trainer};
 use lightgcn_kernels::CpuBackend;
+use lightgcn_nn::{LightGcnConfig, ModelConfig};
 use std::path::Path;
 
-#[path = "../../../tests/common/mod.rs"]
+#[path = "../../../tests/common/shop.rs"]
 mod common;
 
 const STANDING: Standing<'static> = Standing {
@@ -17,25 +16,21 @@ const STANDING: Standing<'static> = Standing {
 
 /// Four epochs of four batches, a checkpoint after each.
 fn run(folder: &Path, resume: bool) -> Result<Trained, TrainError> {
-    let model = ModelSpec::LightGcn(LightGcnSpec {
+    let model = LightGcnConfig {
         dimension: 8,
         layers: 2,
-        ..LightGcnSpec::default()
-    });
+        ..LightGcnConfig::published()
+    };
     let config = TrainConfig {
         epochs: 4,
         batch_size: 80,
         checkpoint_every: 1,
         validate_every: 2,
-        ..TrainConfig::default()
-    };
-    let run = RunOptions {
-        folder: Some(folder.to_owned()),
-        resume,
-        ..RunOptions::default()
+        ..TrainConfig::published()
     };
     let dataset = common::shop();
-    train_with(&dataset, &model, &config, Device::Cpu, &run, &mut Silent)
+    let trainer = Trainer::new(&dataset).model(model).config(config);
+    trainer.folder(folder).resume(resume).run()
 }
 
 /// Whichever read fails, the error is typed and the run goes on from its last checkpoint to the bits

@@ -1,11 +1,13 @@
 use super::*;
-use crate::{Device, RunOptions, Silent, TrainConfig, train_with};
+use crate::run::fit::RunOptions;
+use crate::{TrainConfig, Trainer};
 use burn::backend::Autodiff;
 use lightgcn_core::{
     BehaviorWeightsConfig, Catalogue, InteractionsBuilder, ItemId, Split, Truth, UserId,
 };
 use lightgcn_graph::{GraphOptions, TrainGraph};
 use lightgcn_kernels::CpuBackend;
+use lightgcn_nn::{LightGcnConfig, ModelConfig};
 
 type B = Autodiff<CpuBackend>;
 
@@ -45,39 +47,38 @@ fn known_ids_go_on_and_new_ones_begin() {
         &["lamp", "oil", "soap", "mug"],
     );
     let folder = tempfile::tempdir().unwrap();
-    let spec = ModelSpec::lightgcn();
+    let model = LightGcnConfig::published();
     let config = TrainConfig {
         epochs: 3,
-        ..TrainConfig::default()
+        ..TrainConfig::published()
     };
-    let run = RunOptions {
-        folder: Some(folder.path().to_owned()),
-        ..RunOptions::default()
-    };
-    let trained = train_with(&old, &spec, &config, Device::Cpu, &run, &mut Silent).unwrap();
+    let trainer = Trainer::new(&old)
+        .model(model.clone())
+        .config(config.clone());
+    let trained = trainer.folder(folder.path()).run().unwrap();
     let artifact = Arc::new(trained.artifact);
     let start = WarmStart::new(Arc::clone(&artifact))
         .with_run(folder.path())
         .unwrap();
 
-    let ModelSpec::LightGcn(build) = &spec else {
-        panic!("LightGCN");
-    };
     let device = Default::default();
     let graph = TrainGraph::new(&new.split.train, &GraphOptions::default()).unwrap();
+    let nodes = NodeCounts::new(5, 4).unwrap();
     let job = FitJob {
         dataset: &new,
-        adjacency: &graph.adjacency(&spec.normalization().into()).unwrap(),
+        adjacencies: &[graph.adjacency(&model.graphs()[0]).unwrap()],
+        nodes: &nodes,
         config: &config.check().unwrap(),
         loss: &config.loss,
         run: &RunOptions::default(),
+        start: Some(&start),
         model_name: "lightgcn",
         device_name: "the CPU",
         lineage: &Lineage::default(),
     };
-    let fresh = Build::<B>::build(build, 5, 4, 42, &device).unwrap();
+    let fresh = model.init::<B>(&nodes, 42, &device).unwrap();
     let base = host(fresh.layer0());
-    let (module, adam) = start.apply::<B, _, _>(fresh, build, &job, &device).unwrap();
+    let (module, adam) = build::<B, _, _>(&model, &job, &device).unwrap();
     let table = host(module.layer0());
     let mut parameters = Parameters(Vec::new());
     module.visit(&mut parameters);
@@ -87,7 +88,9 @@ fn known_ids_go_on_and_new_ones_begin() {
     assert!(adam.is_empty());
 
     let checkpoint = Checkpoint::of_any_run(folder.path());
-    let shapes = Build::<B>::build(build, 4, 3, 42, &device).unwrap();
+    let shapes = model
+        .init::<B>(&NodeCounts::new(4, 3).unwrap(), 42, &device)
+        .unwrap();
     let optimizer = FusedAdamConfig::new().init::<B, _>();
     let restored = checkpoint
         .load_any::<B, _, _>(shapes, optimizer, &device)

@@ -1,5 +1,6 @@
 use super::*;
-use crate::{LayerWeightChoice, LossConfig, ModelSpec, Schedule};
+use crate::{LossConfig, Schedule};
+use lightgcn_nn::{AnyModelConfig, EmbeddingInitializer, LayerWeights};
 use serde_json::json;
 
 fn faults(text: &str) -> Vec<String> {
@@ -65,13 +66,13 @@ fn a_point_is_put_into_the_base() {
     ]);
     assert!(space.contains(&point));
     let candidate = space.candidate(&point).unwrap();
-    let ModelSpec::LightGcn(model) = &candidate.model else {
+    let AnyModelConfig::LightGcn(model) = &candidate.model else {
         panic!("{candidate:?}")
     };
     assert_eq!((model.dimension, model.layers), (16, 2));
     assert_eq!(
         model.layer_weights,
-        LayerWeightChoice::Given(vec![1.0, 0.5, 0.25])
+        LayerWeights::Given(vec![1.0, 0.5, 0.25])
     );
     assert_eq!(
         (candidate.train.epochs, candidate.train.learning_rate),
@@ -123,10 +124,11 @@ fn losses_schedules_and_starts_are_searched_by_their_paths() {
     );
     assert!(space.contains(&point));
     let candidate = space.candidate(&point).unwrap();
-    let ModelSpec::LightGcnPlusPlus(model) = &candidate.model else {
+    let AnyModelConfig::LightGcnPlusPlus(model) = &candidate.model else {
         panic!("{candidate:?}")
     };
-    assert_eq!((model.alpha.value(), model.init_std), (0.25, Some(0.1)));
+    let normal = EmbeddingInitializer::Normal { std: 0.1 };
+    assert_eq!((model.alpha.value(), model.initializer), (0.25, normal));
     let LossConfig::Softmax(loss) = candidate.train.loss else {
         panic!("{candidate:?}")
     };

@@ -1,0 +1,114 @@
+//! What a model's config must offer, and how code that knows no model by name works with all.
+
+use std::fmt::Debug;
+
+use burn::module::AutodiffModule;
+use burn::tensor::backend::AutodiffBackend;
+use lightgcn_graph::{AdjacencyRequest, NodeCounts};
+use lightgcn_kernels::SparseBackend;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use crate::embedding_model::EmbeddingModel;
+use crate::error::NnError;
+
+/// A backend that differentiates graph operations: `Autodiff<B>` of any graph backend.
+pub trait GradientBackend: SparseBackend + AutodiffBackend<InnerBackend: SparseBackend> {}
+
+impl<B: SparseBackend + AutodiffBackend<InnerBackend: SparseBackend>> GradientBackend for B {}
+
+/// A model's config: what it needs of the data, and the module it builds.
+///
+/// Everything that trains, saves or describes a model goes through this trait, so that a model
+/// needs nothing but its own file. Those of this crate have a line in the registry too, which gives
+/// them a name in files and on the command line: see [`AnyModelConfig`](crate::AnyModelConfig).
+pub trait ModelConfig:
+    Clone + Debug + Default + PartialEq + Serialize + DeserializeOwned + Send + Sync + 'static
+{
+    /// The name in files, artifacts and on the command line.
+    const NAME: &'static str;
+
+    /// Fields that must be equal for the parameters of one config to fit another, as a warm start
+    /// needs.
+    const SHAPE_FIELDS: &'static [&'static str] = &["dimension", "layers"];
+
+    /// The module.
+    type Module<B: GradientBackend>: EmbeddingModel<B>
+        + AutodiffModule<B, InnerModule: EmbeddingModel<B::InnerBackend>>;
+
+    /// Checks the config.
+    ///
+    /// # Errors
+    ///
+    /// [`NnError::Config`] with every issue.
+    fn check(&self) -> Result<(), NnError>;
+
+    /// The graphs that the model propagates over, at least one; the module gets them in this order.
+    fn graphs(&self) -> Vec<AdjacencyRequest>;
+
+    /// What the model costs.
+    fn footprint(&self) -> Footprint;
+
+    /// The same model with embeddings of another dimension.
+    #[must_use]
+    fn with_dimension(self, dimension: usize) -> Self;
+
+    /// The same model with another number of layers; `None` if it has none.
+    #[must_use]
+    fn with_layers(self, layers: usize) -> Option<Self> {
+        let _ = layers;
+        None
+    }
+
+    /// The settings of the publication, where they differ from the default.
+    #[must_use]
+    fn published() -> Self {
+        Self::default()
+    }
+
+    /// Builds the module. Its parameters are a function of the seed alone.
+    ///
+    /// # Errors
+    ///
+    /// [`NnError::Config`] with every issue of the config or of the node counts.
+    fn init<B: GradientBackend>(
+        &self,
+        nodes: &NodeCounts,
+        seed: u64,
+        device: &B::Device,
+    ) -> Result<Self::Module<B>, NnError>;
+}
+
+/// What a model costs in training.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Footprint {
+    /// Columns of the final embeddings.
+    pub output_dimension: usize,
+    /// Layers of propagation.
+    pub layers: usize,
+    /// Whether autodiff keeps the layers for the gradient; not so where the final embeddings are
+    /// `Σ_k α_k Âᵏ E` with constant α over one graph.
+    pub keeps_layers: bool,
+}
+
+/// Code that works with the config of any model: see [`VisitModel`].
+pub trait ModelVisitor {
+    /// What it returns.
+    type Output;
+
+    /// Runs with a model's own config.
+    fn visit<M: ModelConfig>(self, config: &M) -> Self::Output;
+}
+
+/// A [`ModelConfig`], or a choice among several, such as
+/// [`AnyModelConfig`](crate::AnyModelConfig), that is one when it runs.
+pub trait VisitModel: Clone + Debug + Send + Sync {
+    /// Hands the model's own config to the visitor.
+    fn visit<V: ModelVisitor>(&self, visitor: V) -> V::Output;
+}
+
+impl<M: ModelConfig> VisitModel for M {
+    fn visit<V: ModelVisitor>(&self, visitor: V) -> V::Output {
+        visitor.visit(self)
+    }
+}

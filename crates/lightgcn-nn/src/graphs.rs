@@ -1,0 +1,44 @@
+//! The graphs that a model propagates over.
+
+use burn::module::Module;
+use burn::tensor::backend::Backend;
+use lightgcn_kernels::SparseMatrix;
+
+/// The adjacencies that a model asked for, in the order of
+/// [`ModelConfig::graphs`](crate::ModelConfig::graphs). A module without parameters, so that
+/// `valid()` gives the same graphs on the backend without gradients.
+#[derive(Module, Debug)]
+pub struct Graphs<B: Backend> {
+    graphs: Vec<SparseMatrix<B>>,
+}
+
+impl<B: Backend> Graphs<B> {
+    /// Graphs in the order of the request.
+    ///
+    /// # Panics
+    ///
+    /// If there is none.
+    #[must_use]
+    pub fn new(graphs: Vec<SparseMatrix<B>>) -> Self {
+        assert!(!graphs.is_empty(), "Graphs::new: a model needs a graph");
+        Self { graphs }
+    }
+
+    /// The first graph: the only one of most models.
+    #[must_use]
+    pub fn first(&self) -> &SparseMatrix<B> {
+        &self.graphs[0]
+    }
+
+    /// All graphs.
+    #[must_use]
+    pub fn all(&self) -> &[SparseMatrix<B>] {
+        &self.graphs
+    }
+}
+
+impl<B: Backend> From<SparseMatrix<B>> for Graphs<B> {
+    fn from(graph: SparseMatrix<B>) -> Self {
+        Self::new(vec![graph])
+    }
+}

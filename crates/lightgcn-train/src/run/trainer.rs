@@ -1,0 +1,375 @@
+//! From a dataset to an artifact.
+
+use crate::engine::backends::{find, on_device};
+use crate::engine::device_faults::Standing;
+use crate::engine::host_tables::{HostTables, host_tables};
+use crate::run::fit::{FitJob, Fitted, RunOptions, fit_from};
+use crate::run::{memory, warm_start};
+use crate::{
+    Device, EndReason, LossConfig, Observer, Silent, StopSignal, TrainConfig, TrainError,
+    TrainEvent, ValidTrainConfig, WarmStart,
+};
+use burn::module::AutodiffModule;
+use burn::tensor::backend::Backend;
+use lightgcn_core::{Dataset, Lineage};
+use lightgcn_graph::{AdjacencyRequest, EdgeWeights, GraphOptions, TrainGraph};
+use lightgcn_kernels::TrainingBackend;
+use lightgcn_loss::Loss;
+use lightgcn_nn::{
+    AnyModelConfig, EmbeddingModel, GradientBackend, ModelConfig, ModelVisitor, VisitModel,
+};
+use lightgcn_recommend::{Evaluation, figures};
+use lightgcn_store::{Artifact, EmbeddingTable, ModelDescription, popularity_of};
+use serde_json::Value;
+use std::path::PathBuf;
+
+/// A trained model, ready to be saved and to answer.
+#[derive(Debug, Clone)]
+pub struct Trained {
+    /// Everything that answers need.
+    pub artifact: Artifact,
+    /// The evaluation of the kept epoch on the validation part; `None` if that part is empty.
+    pub validation: Option<Evaluation>,
+    /// The epoch whose model was kept, from 1; 0 if none was completed.
+    pub best_epoch: u32,
+    /// Why training ended.
+    pub reason: EndReason,
+    /// What it was trained on.
+    pub device: String,
+}
+
+/// Trains a model on a dataset.
+///
+/// The defaults are those of `lightgcn train`: one layer of LightGCN by the softmax loss, on the
+/// CPU, silent, without checkpoints. The same seed gives the same artifact bytes on the CPU at any
+/// number of threads, and a resumed run ends with the bytes of an uninterrupted one.
+///
+/// ```no_run
+/// # fn example(dataset: lightgcn_core::Dataset) -> Result<(), lightgcn_train::TrainError> {
+/// use lightgcn_nn::LightGcnConfig;
+/// use lightgcn_train::{ConsoleProgress, Device, TrainConfig, Trainer};
+///
+/// let trained = Trainer::new(&dataset)
+///     .model(LightGcnConfig { layers: 2, ..LightGcnConfig::default() })
+///     .config(TrainConfig { epochs: 20, ..TrainConfig::default() })
+///     .device(Device::Auto)
+///     .observer(&mut ConsoleProgress::new())
+///     .folder("runs/first")
+///     .run()?;
+/// trained.artifact.save("models/first".as_ref())?;
+/// # Ok(())
+/// # }
+/// ```
+#[must_use = "a trainer does nothing until `run`"]
+pub struct Trainer<'a, M = AnyModelConfig, L = LossConfig> {
+    model: M,
+    /// Gives the loss: that of the config, or your own.
+    loss: Box<dyn FnOnce(&TrainConfig) -> L + 'a>,
+    job: Job<'a>,
+}
+
+/// All of a trainer but its model and its loss.
+struct Job<'a> {
+    dataset: &'a Dataset,
+    config: TrainConfig,
+    device: Device,
+    observer: Option<&'a mut dyn Observer>,
+    run: RunOptions,
+    start: Option<&'a WarmStart>,
+}
+
+impl<'a> Trainer<'a> {
+    /// Trains the default model by the default recipe.
+    pub fn new(dataset: &'a Dataset) -> Self {
+        Self {
+            model: AnyModelConfig::default(),
+            loss: Box::new(|config| config.loss),
+            job: Job {
+                dataset,
+                config: TrainConfig::default(),
+                device: Device::Cpu,
+                observer: None,
+                run: RunOptions::default(),
+                start: None,
+            },
+        }
+    }
+}
+
+impl<'a, M: VisitModel, L: Loss> Trainer<'a, M, L> {
+    /// Trains this model: the config of any model, of this workspace or your own.
+    pub fn model<N: VisitModel>(self, model: N) -> Trainer<'a, N, L> {
+        let Self { loss, job, .. } = self;
+        Trainer { model, loss, job }
+    }
+
+    /// Minimizes this loss in place of the config's: any loss, of this workspace or your own.
+    pub fn loss<N: Loss>(self, loss: N) -> Trainer<'a, M, N> {
+        let Self { model, job, .. } = self;
+        let loss = Box::new(|_: &TrainConfig| loss);
+        Trainer { model, loss, job }
+    }
+
+    /// Trains like this.
+    pub fn config(mut self, config: TrainConfig) -> Self {
+        self.job.config = config;
+        self
+    }
+
+    /// Trains on this device. Default: the CPU.
+    pub fn device(mut self, device: Device) -> Self {
+        self.job.device = device;
+        self
+    }
+
+    /// Tells the observer what happens.
+    pub fn observer(mut self, observer: &'a mut dyn Observer) -> Self {
+        self.job.observer = Some(observer);
+        self
+    }
+
+    /// Keeps the run's record and its checkpoint in this folder.
+    pub fn folder(mut self, folder: impl Into<PathBuf>) -> Self {
+        self.job.run.folder = Some(folder.into());
+        self
+    }
+
+    /// Continues from the checkpoint in the folder. Default: false.
+    pub fn resume(mut self, resume: bool) -> Self {
+        self.job.run.resume = resume;
+        self
+    }
+
+    /// Saves the run and ends it when the signal is raised.
+    pub fn stop(mut self, stop: StopSignal) -> Self {
+        self.job.run.stop = stop;
+        self
+    }
+
+    /// Starts from the embeddings and the Adam state of an earlier model for the ids that it knew;
+    /// new ids start as usual. When the run is resumed, its own checkpoint takes precedence. The
+    /// lineage of the result names the earlier model.
+    pub fn warm_start(mut self, start: &'a WarmStart) -> Self {
+        self.job.start = Some(start);
+        self
+    }
+
+    /// Trains.
+    ///
+    /// # Errors
+    /// See [`TrainError`]; [`TrainError::WarmStart`] if the earlier model does not fit. The last
+    /// good checkpoint stays untouched.
+    pub fn run(mut self) -> Result<Trained, TrainError> {
+        self.job.config.check()?;
+        let found = find(self.job.device, &mut |kind, reason| {
+            let reason = &reason.cause();
+            if let Some(observer) = self.job.observer.as_deref_mut() {
+                observer.on_event(&TrainEvent::PassedOver { kind, reason });
+            }
+        })?;
+        let loss = (self.loss)(&self.job.config);
+        let (model, job) = (self.model, self.job);
+        on_device!(found, |B, device, name| {
+            let device = &device;
+            model.visit(OnBackend::<B, L> {
+                loss,
+                job,
+                device,
+                name,
+            })
+        })
+    }
+}
+
+impl<M: ModelConfig, L: Loss> Trainer<'_, M, L> {
+    /// Trains on any backend, and gives the module too. [`device`](Self::device) is ignored.
+    ///
+    /// # Errors
+    /// As [`run`](Self::run).
+    pub fn run_on<B: GradientBackend<InnerBackend: TrainingBackend>>(
+        self,
+        device: &B::Device,
+    ) -> Result<(Trained, M::Module<B>), TrainError> {
+        let loss = (self.loss)(&self.job.config);
+        let name = B::name(device);
+        train_on::<B, M, L>(&self.model, &loss, self.job, (device, &name))
+    }
+}
+
+/// Trains whatever model it visits on one backend.
+struct OnBackend<'j, 'a, B: Backend, L> {
+    loss: L,
+    job: Job<'a>,
+    device: &'j B::Device,
+    name: String,
+}
+
+impl<B: GradientBackend<InnerBackend: TrainingBackend>, L: Loss> ModelVisitor
+    for OnBackend<'_, '_, B, L>
+{
+    type Output = Result<Trained, TrainError>;
+
+    fn visit<M: ModelConfig>(self, model: &M) -> Self::Output {
+        let device = (self.device, &*self.name);
+        let (trained, _) = train_on::<B, M, L>(model, &self.loss, self.job, device)?;
+        Ok(trained)
+    }
+}
+
+fn train_on<B: GradientBackend<InnerBackend: TrainingBackend>, M: ModelConfig, L: Loss>(
+    model: &M,
+    loss: &L,
+    job: Job<'_>,
+    (device, device_name): (&B::Device, &str),
+) -> Result<(Trained, M::Module<B>), TrainError> {
+    let mut silent = Silent;
+    let observer: &mut dyn Observer = match job.observer {
+        Some(observer) => observer,
+        None => &mut silent,
+    };
+    model.check()?;
+    let config = job.config.check()?;
+    let description = describe(model)?;
+    let mut lineage = lineage(job.dataset, &description, &config, loss)?;
+    if let Some(start) = job.start {
+        start.check::<M>(&description)?;
+        start.describe(&mut lineage)?;
+    }
+    let requests = model.graphs();
+    let graph = graph(job.dataset, &requests)?;
+    let adjacencies = requests.iter().map(|request| graph.adjacency(request));
+    let adjacencies = adjacencies.collect::<Result<Vec<_>, _>>()?;
+    let job = FitJob {
+        dataset: job.dataset,
+        adjacencies: &adjacencies,
+        nodes: graph.nodes(),
+        config: &config,
+        loss,
+        run: &job.run,
+        start: job.start,
+        model_name: M::NAME,
+        device_name,
+        lineage: &lineage,
+    };
+    memory::check::<B::InnerBackend, L>(&model.footprint(), &job, device, observer)?;
+    let build = || warm_start::build::<B, M, L>(model, &job, device);
+    let standing = Standing::at_start(device_name);
+    let (module, adam) = standing.guard::<B::InnerBackend, _>(build)??;
+    let fitted = fit_from(module, adam, &job, device, observer)?;
+    let trained = finish::<B, M, L>(&fitted, model, description, &job)?;
+    Ok((trained, fitted.model))
+}
+
+/// The training graph with the attributes that the requests select.
+fn graph(dataset: &Dataset, requests: &[AdjacencyRequest]) -> Result<TrainGraph, TrainError> {
+    let graph = TrainGraph::new(&dataset.split.train, &GraphOptions::default())?;
+    let attributes = requests.iter().flat_map(AdjacencyRequest::attributes);
+    Ok(graph.with_attributes(&dataset.catalogue, attributes)?)
+}
+
+/// A model's config as JSON, with its name.
+fn describe<M: ModelConfig>(model: &M) -> Result<Value, TrainError> {
+    let mut value = serde_json::to_value(model).map_err(unwritable)?;
+    value["name"] = M::NAME.into();
+    Ok(value)
+}
+
+fn unwritable(error: serde_json::Error) -> TrainError {
+    TrainError::Config {
+        faults: vec![format!("the options cannot be written as JSON: {error}")],
+    }
+}
+
+/// The dataset's lineage with every option of the model and of its training.
+fn lineage(
+    dataset: &Dataset,
+    model: &Value,
+    config: &ValidTrainConfig,
+    loss: &impl Loss,
+) -> Result<Lineage, TrainError> {
+    let mut lineage = dataset.lineage.clone();
+    lineage.version = env!("CARGO_PKG_VERSION").to_owned();
+    lineage.seed = config.seed;
+    let mut train = serde_json::to_value(&**config).map_err(unwritable)?;
+    train["loss"] = serde_json::to_value(loss).map_err(unwritable)?;
+    for (part, value) in [("model", model), ("train", &train)] {
+        for (key, value) in value.as_object().into_iter().flatten() {
+            let text = value
+                .as_str()
+                .map_or_else(|| value.to_string(), str::to_owned);
+            lineage.options.insert(format!("{part}.{key}"), text);
+        }
+    }
+    Ok(lineage)
+}
+
+/// The artifact of a fitted model.
+fn finish<B: GradientBackend<InnerBackend: TrainingBackend>, M: ModelConfig, L>(
+    fitted: &Fitted<B, M::Module<B>>,
+    config: &M,
+    description: Value,
+    job: &FitJob<'_, L>,
+) -> Result<Trained, TrainError> {
+    let model = fitted.model.valid();
+    let standing = Standing {
+        device: job.device_name,
+        epoch: fitted.best_epoch,
+        batch: 0,
+    };
+    let HostTables { layer0, embeddings } = host_tables(&model, &fitted.graphs, standing)?;
+    let [graph, ..] = &config.graphs()[..] else {
+        panic!("{}: a model needs a graph", M::NAME)
+    };
+    // Answers are about users and items; their rows come first.
+    let n_rows = model.n_users() + model.n_items();
+    let table = |mut elements: Vec<f32>| {
+        let dimension = elements.len() / model.n_nodes();
+        elements.truncate(n_rows * dimension);
+        EmbeddingTable::new(n_rows, dimension, elements)
+    };
+    let layer0 = table(layer0)?;
+    let dataset = job.dataset;
+    let train = dataset.split.train.interactions();
+    let artifact = Artifact {
+        model: ModelDescription {
+            name: M::NAME.to_owned(),
+            dimension: layer0.dimension(),
+            n_layers: config.footprint().layers,
+            layer_weights: model.linear_layer_weights(),
+            normalization: graph.normalization,
+            edge_weights: graph.weights == EdgeWeights::Pair,
+            config: description,
+        },
+        layer0,
+        embeddings: table(embeddings)?,
+        popularity: popularity_of(train),
+        train: train.clone(),
+        users: dataset.users.clone(),
+        items: dataset.items.clone(),
+        catalogue: dataset.catalogue.clone(),
+        behaviors: dataset.behaviors.config().clone(),
+        lineage: with_figures(job.lineage, fitted.best_epoch, fitted.validation.as_ref())?,
+    };
+    Ok(Trained {
+        artifact,
+        validation: fitted.validation.clone(),
+        best_epoch: fitted.best_epoch,
+        reason: fitted.reason,
+        device: job.device_name.to_owned(),
+    })
+}
+
+/// The lineage with what training found.
+fn with_figures(
+    lineage: &Lineage,
+    best_epoch: u32,
+    validation: Option<&Evaluation>,
+) -> Result<Lineage, TrainError> {
+    let mut lineage = lineage.clone();
+    let best_epoch = ("best epoch".to_owned(), f64::from(best_epoch));
+    lineage.figures.extend([best_epoch]);
+    for (name, value) in validation.map(figures).transpose()?.into_iter().flatten() {
+        lineage.figures.insert(format!("validation {name}"), value);
+    }
+    Ok(lineage)
+}
