@@ -92,8 +92,8 @@ fn files_of_another_model_are_errors() {
     for (from, name) in [
         ("wide", "embeddings.safetensors"),
         ("other", "embeddings.safetensors"),
-        ("other", "products.safetensors"),
-        ("other", "consumers.safetensors"),
+        ("other", "items.safetensors"),
+        ("other", "users.safetensors"),
         ("other", "popularity.safetensors"),
         ("other", "catalogue.safetensors"),
         ("other", "interactions.safetensors"),

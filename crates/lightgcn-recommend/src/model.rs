@@ -61,7 +61,7 @@ impl Model {
 
     /// The entry of Â for an edge of this weight between nodes of these degrees.
     pub(crate) fn entry(&self, weight: f64, row_degree: f64, column_degree: f64) -> f64 {
-        let normalization = self.artifact.model.normalization;
+        let normalization = self.artifact.model.normalization();
         entry(normalization, weight, row_degree, column_degree)
     }
 

@@ -1,13 +1,14 @@
 //! The artifact: a trained model with all that its answers need.
 
-use crate::atomic::write_file;
+use crate::files::write_file;
 use crate::folder::Folder;
 use crate::kind::Kind;
 use crate::manifest::{FileEntry, Manifest, sha256};
+use crate::model::OneGraphDescription;
+use crate::names::{BEHAVIORS, CATALOGUE, INTERACTIONS, ITEMS, LINEAGE, USERS};
 use crate::parts::{
-    BEHAVIORS, CATALOGUE, INTERACTIONS, ITEMS, LINEAGE, USERS, check_behaviors, check_numbers,
-    encode_catalogue, encode_interactions, encode_json, encode_vocabulary, read_catalogue,
-    read_interactions, read_vocabulary,
+    check_behaviors, check_numbers, encode_catalogue, encode_interactions, encode_json,
+    encode_vocabulary, read_catalogue, read_interactions, read_vocabulary,
 };
 use crate::tensors::{Column, TensorFile, encode, read_tables};
 use crate::{EmbeddingTable, ModelDescription, Storage, StoreError, write_folder_atomically};
@@ -45,15 +46,15 @@ const FILES: [(&str, Encode); 9] = [
 
 /// What training makes and answers need: enough to recommend, explain and fold in without the log.
 ///
-/// It holds no time, date, thread count or speed, so that the same training gives the same bytes.
+/// It has no time, date, thread count or speed, so that the same training gives the same bytes.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Artifact {
     /// What the model is.
     pub model: ModelDescription,
-    /// The trained embeddings, `[n_users + n_items, dimension]`: users, then items.
+    /// The trained embeddings, `[nodes, dimension]`: users, items, then the further kinds of nodes.
     pub layer0: EmbeddingTable,
-    /// What rankings are made of, `[n_users + n_items, any dimension]`: users, then items. Kept
-    /// on disk as its [`EmbeddingTable::storage`] says.
+    /// What rankings are made of, `[nodes, any dimension]`, in the same order. Kept on disk as its
+    /// [`EmbeddingTable::storage`] says.
     pub embeddings: EmbeddingTable,
     /// The training pairs with the counts of each behavior.
     pub train: Interactions,
@@ -91,7 +92,8 @@ impl Artifact {
     pub fn check(&self) -> Result<(), StoreError> {
         let mut faults = Vec::new();
         let (n_users, n_items) = (self.train.n_users(), self.train.n_items());
-        let n_nodes = n_users + n_items;
+        let further = self.model.further_nodes.iter().map(|(_, count)| count);
+        let n_nodes = further.fold(n_users + n_items, |n, &count| n.saturating_add(count));
         for (what, found, wanted) in [
             ("rows of layer 0", self.layer0.rows(), n_nodes),
             ("rows of final embeddings", self.embeddings.rows(), n_nodes),
@@ -149,19 +151,19 @@ impl Artifact {
     /// use lightgcn_store::Storage;
     ///
     /// artifact.embeddings = artifact.embeddings.into_storage(Storage::Bf16)?;
-    /// artifact.save("model".as_ref())
+    /// artifact.save("model")
     /// # }
     /// ```
     ///
     /// # Errors
     /// As [`Artifact::check`] and [`write_folder_atomically`].
-    pub fn save(&self, path: &Path) -> Result<(), StoreError> {
+    pub fn save(&self, path: impl AsRef<Path>) -> Result<(), StoreError> {
         self.check()?;
-        write_folder_atomically(path, Kind::ARTIFACT.format, |folder| {
+        write_folder_atomically(path.as_ref(), Kind::ARTIFACT.format, |folder| {
             FILES
                 .iter()
                 .try_for_each(|(name, make)| write_file(folder, name, &make(self)?))?;
-            Manifest::write(folder, self.kind())
+            Manifest::write(folder, Kind::ARTIFACT)
         })
     }
 
@@ -170,7 +172,8 @@ impl Artifact {
     ///
     /// # Errors
     /// A [`StoreError`] that names the file and what is wrong with it.
-    pub fn load(path: &Path) -> Result<Self, StoreError> {
+    pub fn load(path: impl AsRef<Path>) -> Result<Self, StoreError> {
+        let path = path.as_ref();
         let folder = Folder::open(path, Kind::ARTIFACT)?;
         folder.expect_files(&FILES.map(|(name, _)| name))?;
         let users = read_vocabulary(&folder, USERS)?;
@@ -181,7 +184,7 @@ impl Artifact {
         let train = read_interactions(&folder, &behaviors, n_users, n_items)?;
         let (layer0, embeddings) = read_embeddings(&folder)?;
         let artifact = Self {
-            model: folder.read_json(MODEL)?,
+            model: read_model(&folder)?,
             layer0,
             embeddings,
             train,
@@ -202,14 +205,6 @@ impl Artifact {
         Ok(artifact)
     }
 
-    /// The oldest version of the format that can hold it.
-    fn kind(&self) -> Kind {
-        Kind::ARTIFACT.at(match self.embeddings.storage() {
-            Storage::F32 => 1,
-            Storage::Bf16 => 2,
-        })
-    }
-
     /// The SHA-256 of the manifest that [`Artifact::save`] writes, in hexadecimal: it names the
     /// whole content and serves as the model's version. Makes every file in memory, one at a time;
     /// for a saved artifact [`Artifact::identity_at`] is cheaper.
@@ -227,7 +222,7 @@ impl Artifact {
                 sha256: sha256(&bytes),
             });
         }
-        let manifest = Manifest::new(self.kind(), files);
+        let manifest = Manifest::new(Kind::ARTIFACT, files);
         Ok(sha256(&manifest.to_bytes(Path::new("manifest.json"))?))
     }
 
@@ -236,39 +231,54 @@ impl Artifact {
     /// # Errors
     /// A [`StoreError`] if there is no artifact or its manifest, files or sizes are not as they must
     /// be.
-    pub fn identity_at(path: &Path) -> Result<String, StoreError> {
-        Folder::open(path, Kind::ARTIFACT).map(|folder| folder.identity().to_owned())
+    pub fn identity_at(path: impl AsRef<Path>) -> Result<String, StoreError> {
+        Folder::open(path.as_ref(), Kind::ARTIFACT).map(|folder| folder.identity().to_owned())
     }
 
-    /// The graph that the model was trained on.
+    /// The graph that the model was trained on, with the attributes that it asked for. Its relations
+    /// are not part of an artifact.
     ///
     /// # Errors
-    /// As [`TrainGraph::from_interactions`].
+    /// As [`TrainGraph::from_interactions`] and [`TrainGraph::with_attributes`].
     pub fn graph(&self) -> Result<TrainGraph, GraphError> {
         let options = GraphOptions {
-            edge_weights: self.model.edge_weights,
+            edge_weights: self.model.edge_weights(),
         };
-        TrainGraph::from_interactions(&self.train, &options)
+        let attributes = self
+            .model
+            .graphs
+            .iter()
+            .flat_map(|graph| graph.attributes());
+        TrainGraph::from_interactions(&self.train, &options)?
+            .with_attributes(&self.catalogue, attributes)
+    }
+}
+
+fn read_model(folder: &Folder) -> Result<ModelDescription, StoreError> {
+    match folder.version() {
+        ..=2 => Ok(folder.read_json::<OneGraphDescription>(MODEL)?.into()),
+        _ => folder.read_json(MODEL),
     }
 }
 
 fn read_embeddings(folder: &Folder) -> Result<(EmbeddingTable, EmbeddingTable), StoreError> {
-    // The inverse of `Artifact::kind`, so that the same content has the same bytes.
-    let storage = match folder.version() {
-        ..=1 => Storage::F32,
-        _ => Storage::Bf16,
+    // Versions 1 and 2 allow one storage each, so that the same content has the same bytes.
+    let allowed: &[Storage] = match folder.version() {
+        ..=1 => &[Storage::F32],
+        2 => &[Storage::Bf16],
+        _ => &[Storage::F32, Storage::Bf16],
     };
-    let wanted = [("layer0", Storage::F32), ("final", storage)];
+    let wanted = [("layer0", &[Storage::F32][..]), ("final", allowed)];
     let [layer0, embeddings] = read_tables(folder.reader(EMBEDDINGS)?, wanted)?;
-    let path = folder.path().join(EMBEDDINGS);
-    let layer0 = EmbeddingTable::from_read(&path, "layer0", layer0, Storage::F32)?;
-    let embeddings = EmbeddingTable::from_read(&path, "final", embeddings, storage)?;
+    let path = folder.file(EMBEDDINGS);
+    let layer0 = EmbeddingTable::from_read(&path, "layer0", layer0)?;
+    let embeddings = EmbeddingTable::from_read(&path, "final", embeddings)?;
     Ok((layer0, embeddings))
 }
 
 fn read_popularity(folder: &Folder, n_items: usize) -> Result<Vec<u64>, StoreError> {
     let bytes = folder.read(POPULARITY)?;
-    let path = folder.path().join(POPULARITY);
+    let path = folder.file(POPULARITY);
     TensorFile::open(path, &bytes, &["popularity"], &[])?.column("popularity", Some(n_items))
 }
 

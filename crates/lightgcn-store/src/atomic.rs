@@ -1,10 +1,10 @@
 //! Writing a folder: all of it or nothing.
 
 use crate::StoreError;
-use crate::folder::list;
+use crate::files::{list, parent_of};
 use crate::manifest::{MANIFEST, format_and_names};
 use std::fs::{self, File};
-use std::io::{self, Write};
+use std::io;
 use std::path::{Path, PathBuf};
 
 /// Writes a folder so that its path holds either all of it or what it held before.
@@ -19,9 +19,9 @@ use std::path::{Path, PathBuf};
 /// kind (of any version, even with damaged files) that holds nothing but what its manifest names.
 /// On Linux the two folders change places in one step, so that the destination is whole at every moment,
 /// and the old one is removed then. Elsewhere, and on file systems that cannot do that, the old one is
-/// first renamed to `NAME.old-` and random letters, and removed once the new folder stands in its place.
+/// first renamed to `NAME.old-` and random letters, and removed once the new folder is in place.
 ///
-/// If the process dies on the way, nothing half-written ever stands at the destination. Left behind
+/// If the process dies on the way, nothing half-written is ever at the destination. Left behind
 /// may be a `NAME.tmp-...`, which can be removed, or, where the two cannot change places, from a death
 /// between the two renames, a `NAME.old-...` with the whole old content while the destination is absent:
 /// rename it back, or write again. (The error of loading from the absent path names it.) Whoever reads a folder's files
@@ -33,7 +33,7 @@ use std::path::{Path, PathBuf};
 /// [`StoreError::Destination`] if the path has no name, [`StoreError::Unlisted`] if `write` did not
 /// make such a manifest, [`StoreError::Io`] where the disk is full or the folder unwritable. After an
 /// error the destination is as it was and nothing is left beside it; only where the very last flush
-/// fails, the new folder stands already, but may not outlive a power cut.
+/// fails, the new folder is in place already, but may not survive a power cut.
 pub fn write_folder_atomically<E: From<StoreError>>(
     path: &Path,
     kind: &str,
@@ -51,31 +51,12 @@ pub fn write_folder_atomically<E: From<StoreError>>(
     let folder = folder_beside(parent, &format!("{name}.tmp-"))?;
     write(folder.path())?;
     finish(folder.path(), kind)?;
-    // What stands there may have changed while `write` was at work.
+    // What is there may have changed while `write` was at work.
     check_destination(path, kind)?;
     put(folder.path(), path, parent, &name)?;
     // Where the folders changed places, the old content is removed with `folder`, else there is nothing at
-    // its path any more; that it cannot be removed is no failure of the write.
+    // its path any more; failing to remove it does not fail the write.
     Ok(())
-}
-
-/// Writes one file of a folder that [`write_folder_atomically`] is making.
-///
-/// # Errors
-/// [`StoreError::Io`] if it cannot be written.
-pub(crate) fn write_file(folder: &Path, name: &str, bytes: &[u8]) -> Result<(), StoreError> {
-    let path = folder.join(name);
-    File::create_new(&path)
-        .and_then(|mut file| file.write_all(bytes))
-        .map_err(|error| StoreError::io("write", &path, error))
-}
-
-/// The folder that holds `path`.
-pub(crate) fn parent_of(path: &Path) -> &Path {
-    match path.parent() {
-        Some(parent) if !parent.as_os_str().is_empty() => parent,
-        _ => Path::new("."),
-    }
 }
 
 /// An empty folder that is removed when dropped, with the permissions that the process gives to
@@ -90,7 +71,7 @@ fn folder_beside(parent: &Path, prefix: &str) -> Result<tempfile::TempDir, Store
         .map_err(|error| StoreError::io("create a folder in", parent, error))
 }
 
-/// Whether what stands at the destination may be replaced.
+/// Whether what is at the destination may be replaced.
 fn check_destination(path: &Path, kind: &str) -> Result<(), StoreError> {
     let foreign = |detail: String| StoreError::Foreign {
         path: path.to_owned(),
@@ -133,7 +114,7 @@ fn finish(folder: &Path, kind: &str) -> Result<(), StoreError> {
 /// Why the folder is not of the kind, or what it holds beside that; none where all is well.
 fn unlisted(folder: &Path, kind: &str, entries: &[(String, Option<u64>)]) -> Option<String> {
     let Some((format, names)) = format_and_names(folder) else {
-        return Some(format!("it is no {kind} folder"));
+        return Some(format!("it is not a {kind} folder"));
     };
     if format != kind {
         return Some(format!("its format is {format}, not {kind}"));
@@ -144,7 +125,7 @@ fn unlisted(folder: &Path, kind: &str, entries: &[(String, Option<u64>)]) -> Opt
     stray.map(|(name, _)| format!("it holds {name:?}, which is not part of it"))
 }
 
-/// Brings the finished folder to its destination, replacing what stands there.
+/// Brings the finished folder to its destination, replacing what is there.
 fn put(folder: &Path, path: &Path, parent: &Path, name: &str) -> Result<(), StoreError> {
     if fs::symlink_metadata(path).is_err() {
         fs::rename(folder, path).map_err(|error| StoreError::io("replace", path, error))?;
@@ -166,7 +147,7 @@ fn exchange(_: &Path, _: &Path) -> bool {
     false
 }
 
-/// Renames what stands at the destination, then the finished folder.
+/// Renames what is at the destination, then the finished folder.
 fn put_aside(folder: &Path, path: &Path, parent: &Path, name: &str) -> Result<(), StoreError> {
     let rename = |from: &Path, to: &Path| {
         fs::rename(from, to).map_err(|error| StoreError::io("replace", path, error))
@@ -179,7 +160,7 @@ fn put_aside(folder: &Path, path: &Path, parent: &Path, name: &str) -> Result<()
         return Err(error);
     }
     flush_folder(parent)?;
-    // The new content stands: an old folder that cannot be removed is no failure of the write.
+    // The new content is in place: an old folder that cannot be removed does not fail the write.
     let _ = fs::remove_dir_all(&aside);
     Ok(())
 }

@@ -1,13 +1,14 @@
 //! A prepared dataset: what `prepare` writes and `train` reads.
 
-use crate::atomic::write_file;
+use crate::files::write_file;
 use crate::folder::Folder;
 use crate::kind::Kind;
 use crate::manifest::Manifest;
+use crate::names::{BEHAVIORS, CATALOGUE, INTERACTIONS, ITEMS, LINEAGE, USERS};
 use crate::parts::{
-    BEHAVIORS, CATALOGUE, INTERACTIONS, ITEMS, LINEAGE, USERS, check_behaviors, check_numbers,
-    encode_catalogue, encode_interactions, encode_json, encode_truth, encode_vocabulary,
-    read_catalogue, read_interactions, read_truth, read_vocabulary,
+    check_behaviors, check_numbers, encode_catalogue, encode_interactions, encode_json,
+    encode_truth, encode_vocabulary, read_catalogue, read_interactions, read_truth,
+    read_vocabulary,
 };
 use crate::{StoreError, write_folder_atomically};
 use lightgcn_core::{BehaviorWeightsConfig, CoreError, Dataset, Split};
@@ -28,66 +29,75 @@ const FILES: [&str; 8] = [
     VALIDATION,
 ];
 
-/// Writes a dataset as a folder: all of it or nothing, as [`write_folder_atomically`] says. The same
-/// dataset gives the same bytes.
-///
-/// # Errors
-/// [`StoreError::Inconsistent`] if the parts do not fit together, and as
-/// [`write_folder_atomically`].
-pub fn save_dataset(dataset: &Dataset, path: &Path) -> Result<(), StoreError> {
-    check(dataset, "dataset".to_owned())?;
-    let split = &dataset.split;
-    write_folder_atomically(path, Kind::DATASET.format, |folder| {
-        let write =
-            |name: &str, bytes: Result<Vec<u8>, StoreError>| write_file(folder, name, &bytes?);
-        write(
-            BEHAVIORS,
-            encode_json(BEHAVIORS, dataset.behaviors.config()),
-        )?;
-        write(CATALOGUE, encode_catalogue(&dataset.catalogue))?;
-        write(USERS, encode_vocabulary(USERS, &dataset.users))?;
-        write(ITEMS, encode_vocabulary(ITEMS, &dataset.items))?;
-        write(
-            INTERACTIONS,
-            encode_interactions(split.train.interactions()),
-        )?;
-        write(
-            VALIDATION,
-            encode_truth(VALIDATION, split.validation.truth()),
-        )?;
-        write(TEST, encode_truth(TEST, split.test.truth()))?;
-        write(LINEAGE, encode_json(LINEAGE, &dataset.lineage))?;
-        Manifest::write(folder, Kind::DATASET)
-    })
+/// A dataset as a folder: what `prepare` writes and `train` reads.
+pub trait DatasetFolder: Sized {
+    /// Writes the dataset as a folder: all of it or nothing, as [`write_folder_atomically`] says. The
+    /// same dataset gives the same bytes.
+    ///
+    /// # Errors
+    /// [`StoreError::Inconsistent`] if the parts do not fit together, and as
+    /// [`write_folder_atomically`].
+    fn save(&self, path: impl AsRef<Path>) -> Result<(), StoreError>;
+
+    /// Reads a dataset, after a check of everything: format and version, files, sizes, checksums,
+    /// types, shapes, ranges, and that no held-out pair is in another part.
+    ///
+    /// # Errors
+    /// A [`StoreError`] that names the file and what is wrong with it.
+    fn load(path: impl AsRef<Path>) -> Result<Self, StoreError>;
 }
 
-/// Reads a dataset, after a check of everything: format and version, files, sizes, checksums, types,
-/// shapes, ranges, and that no held-out pair stands in another part.
-///
-/// # Errors
-/// A [`StoreError`] that names the file and what is wrong with it.
-pub fn load_dataset(path: &Path) -> Result<Dataset, StoreError> {
-    let folder = Folder::open(path, Kind::DATASET)?;
-    folder.expect_files(&FILES)?;
-    let users = read_vocabulary(&folder, USERS)?;
-    let items = read_vocabulary(&folder, ITEMS)?;
-    let (n_users, n_items) = (users.len(), items.len());
-    let behaviors: BehaviorWeightsConfig = folder.read_json(BEHAVIORS)?;
-    let train = read_interactions(&folder, &behaviors, n_users, n_items)?;
-    let validation = read_truth(&folder, VALIDATION, n_users, n_items)?;
-    let test = read_truth(&folder, TEST, n_users, n_items)?;
-    let catalogue = read_catalogue(&folder, n_items)?;
-    let lineage = folder.read_json(LINEAGE)?;
-    let content = |source: CoreError| StoreError::Content {
-        path: path.to_owned(),
-        source,
-    };
-    let split = Split::new(train, validation, test).map_err(content)?;
-    let behaviors = behaviors.check().map_err(content)?;
-    let dataset = Dataset::new(split, users, items, catalogue, behaviors, lineage);
-    let dataset = dataset.map_err(content)?;
-    check(&dataset, format!("dataset {}", path.display()))?;
-    Ok(dataset)
+impl DatasetFolder for Dataset {
+    fn save(&self, path: impl AsRef<Path>) -> Result<(), StoreError> {
+        check(self, "dataset".to_owned())?;
+        let files = [
+            (BEHAVIORS, encode_json(BEHAVIORS, self.behaviors.config())),
+            (CATALOGUE, encode_catalogue(&self.catalogue)),
+            (USERS, encode_vocabulary(USERS, &self.users)),
+            (ITEMS, encode_vocabulary(ITEMS, &self.items)),
+            (
+                INTERACTIONS,
+                encode_interactions(self.split.train.interactions()),
+            ),
+            (
+                VALIDATION,
+                encode_truth(VALIDATION, self.split.validation.truth()),
+            ),
+            (TEST, encode_truth(TEST, self.split.test.truth())),
+            (LINEAGE, encode_json(LINEAGE, &self.lineage)),
+        ];
+        write_folder_atomically(path.as_ref(), Kind::DATASET.format, |folder| {
+            for (name, bytes) in files {
+                write_file(folder, name, &bytes?)?;
+            }
+            Manifest::write(folder, Kind::DATASET)
+        })
+    }
+
+    fn load(path: impl AsRef<Path>) -> Result<Self, StoreError> {
+        let path = path.as_ref();
+        let folder = Folder::open(path, Kind::DATASET)?;
+        folder.expect_files(&FILES)?;
+        let users = read_vocabulary(&folder, USERS)?;
+        let items = read_vocabulary(&folder, ITEMS)?;
+        let (n_users, n_items) = (users.len(), items.len());
+        let behaviors: BehaviorWeightsConfig = folder.read_json(BEHAVIORS)?;
+        let train = read_interactions(&folder, &behaviors, n_users, n_items)?;
+        let validation = read_truth(&folder, VALIDATION, n_users, n_items)?;
+        let test = read_truth(&folder, TEST, n_users, n_items)?;
+        let catalogue = read_catalogue(&folder, n_items)?;
+        let lineage = folder.read_json(LINEAGE)?;
+        let content = |source: CoreError| StoreError::Content {
+            path: path.to_owned(),
+            source,
+        };
+        let split = Split::new(train, validation, test).map_err(content)?;
+        let behaviors = behaviors.check().map_err(content)?;
+        let dataset = Self::new(split, users, items, catalogue, behaviors, lineage);
+        let dataset = dataset.map_err(content)?;
+        check(&dataset, format!("dataset {}", path.display()))?;
+        Ok(dataset)
+    }
 }
 
 /// `what` names the dataset in the error.

@@ -1,19 +1,9 @@
 //! Tables of embeddings.
 
-use crate::StoreError;
 use crate::tensors::{Column, Table, fault};
+use crate::{Storage, StoreError};
 use half::bf16;
 use std::path::Path;
-
-/// How the numbers of a table are kept: on disk, and where a program asks for it, in memory.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
-pub enum Storage {
-    /// 32 bits each.
-    #[default]
-    F32,
-    /// 16 bits each: bfloat16, the upper half of a 32-bit number, with 8 significant bits.
-    Bf16,
-}
 
 /// A table of finite numbers, `[rows, dimension]`, row by row.
 ///
@@ -135,13 +125,9 @@ impl EmbeddingTable {
         column.with_shape(self.rows, self.dimension)
     }
 
-    /// A table that was read, and is kept as `storage`.
-    pub(crate) fn from_read(
-        path: &Path,
-        name: &str,
-        table: Table,
-        storage: Storage,
-    ) -> Result<Self, StoreError> {
+    /// A table that was read.
+    pub(crate) fn from_read(path: &Path, name: &str, table: Table) -> Result<Self, StoreError> {
+        let storage = table.storage;
         let table =
             Self::new(table.rows, table.width, table.data).map_err(|error| match error {
                 StoreError::EmbeddingTable { detail } => fault(path, name, detail),

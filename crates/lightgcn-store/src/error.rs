@@ -36,7 +36,7 @@ pub enum StoreError {
     Foreign {
         /// The destination.
         path: PathBuf,
-        /// What stands there.
+        /// What is there.
         detail: String,
     },
     /// What was to be written is not what its manifest says.
@@ -109,7 +109,7 @@ pub enum StoreError {
         /// The size that it has.
         found: u64,
     },
-    /// A file's bytes are not those that its manifest vouches for.
+    /// A file's bytes do not have the checksum in its manifest.
     #[error(
         "{} has SHA-256 {found} where its manifest says {expected}; restore it from a copy or make \
          it again",

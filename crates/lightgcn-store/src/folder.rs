@@ -1,11 +1,13 @@
 //! Reading a folder: nothing of it is used before it is checked.
 
 use crate::StoreError;
+use crate::files::{list, parent_of};
 use crate::kind::Kind;
 use crate::manifest::{FileEntry, MANIFEST, Manifest, hex};
+use crate::names::FORMER_NAMES;
 use serde::de::DeserializeOwned;
 use sha2::{Digest, Sha256};
-use std::fs::{self, File};
+use std::fs::File;
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
@@ -15,6 +17,7 @@ use std::path::{Path, PathBuf};
 pub(crate) struct Folder {
     path: PathBuf,
     version: u32,
+    has_former_names: bool,
     files: Vec<FileEntry>,
     identity: String,
 }
@@ -79,14 +82,24 @@ impl Folder {
         Ok(Self {
             path: path.to_owned(),
             version: manifest.format_version,
+            has_former_names: manifest.format_version < kind.renamed_in,
             files: manifest.files,
             identity,
         })
     }
 
-    /// Where the folder is.
-    pub(crate) fn path(&self) -> &Path {
-        &self.path
+    /// Where the file is that is called `name` today.
+    pub(crate) fn file(&self, name: &str) -> PathBuf {
+        self.path.join(self.stored_name(name))
+    }
+
+    /// What the file is called in this folder that is called `name` today.
+    fn stored_name<'a>(&self, name: &'a str) -> &'a str {
+        let former = FORMER_NAMES.iter().find(|(today, _)| *today == name);
+        match former {
+            Some((_, former)) if self.has_former_names => former,
+            _ => name,
+        }
     }
 
     /// The version of its format.
@@ -120,6 +133,7 @@ impl Folder {
     /// # Errors
     /// [`StoreError::FileSet`] if the folder has no such file, [`StoreError::Io`] if it cannot be read.
     pub(crate) fn reader(&self, name: &str) -> Result<CheckedReader<'_>, StoreError> {
+        let name = self.stored_name(name);
         let path = self.path.join(name);
         let Some(entry) = self.files.iter().find(|f| f.name == name) else {
             return Err(StoreError::FileSet {
@@ -145,8 +159,7 @@ impl Folder {
     /// As [`Folder::read`], and [`StoreError::Json`] if it does not hold such a value.
     pub(crate) fn read_json<T: DeserializeOwned>(&self, name: &str) -> Result<T, StoreError> {
         let bytes = self.read(name)?;
-        serde_json::from_slice(&bytes)
-            .map_err(|error| StoreError::json(&self.path.join(name), &error))
+        serde_json::from_slice(&bytes).map_err(|error| StoreError::json(&self.file(name), &error))
     }
 
     /// Checks that the folder has exactly the files named.
@@ -154,6 +167,7 @@ impl Folder {
     /// # Errors
     /// [`StoreError::FileSet`] if it has not.
     pub(crate) fn expect_files(&self, names: &[&str]) -> Result<(), StoreError> {
+        let names: Vec<&str> = names.iter().map(|name| self.stored_name(name)).collect();
         let has = |name: &str| self.files.iter().any(|f| f.name == name);
         let missing: Vec<String> = names
             .iter()
@@ -251,24 +265,10 @@ impl Read for CheckedReader<'_> {
     }
 }
 
-/// The entries of a folder by name, with the sizes of those that are regular files.
-pub(crate) fn list(path: &Path) -> io::Result<Vec<(String, Option<u64>)>> {
-    let mut entries = Vec::new();
-    for entry in fs::read_dir(path)? {
-        let entry = entry?;
-        // This does not follow links.
-        let metadata = entry.metadata()?;
-        let size = metadata.is_file().then_some(metadata.len());
-        entries.push((entry.file_name().to_string_lossy().into_owned(), size));
-    }
-    entries.sort();
-    Ok(entries)
-}
-
 /// The error for an absent folder, which names what an interrupted replacement may have left.
 fn missing(path: &Path, kind: Kind) -> StoreError {
     let name = path.file_name().unwrap_or_default().to_string_lossy();
-    let parent = crate::atomic::parent_of(path);
+    let parent = parent_of(path);
     let aside = format!("{name}.old-");
     let left: Vec<String> = list(parent)
         .unwrap_or_default()

@@ -8,25 +8,24 @@ pub(crate) struct Kind {
     pub(crate) format: &'static str,
     /// The format version that is written, from 1.
     pub(crate) version: u32,
+    /// The first version with today's file names.
+    pub(crate) renamed_in: u32,
 }
 
 impl Kind {
-    /// A trained model with all that its answers need: [`Artifact`](crate::Artifact). Version 2 keeps
-    /// the final embeddings in 16 bits; in 32 bits an artifact has version 1, so that it is written and
-    /// read as before.
+    /// A trained model with all that its answers need: [`Artifact`](crate::Artifact). Version 1 has
+    /// final embeddings in 32 bits, version 2 in 16 bits, version 3 in either; versions 1 and 2 know
+    /// one graph only.
     pub(crate) const ARTIFACT: Self = Self {
         format: "lightgcn-artifact",
-        version: 2,
+        version: 3,
+        renamed_in: 3,
     };
 
-    /// A prepared dataset: [`save_dataset`](crate::save_dataset).
+    /// A prepared dataset: [`DatasetFolder`](crate::DatasetFolder).
     pub(crate) const DATASET: Self = Self {
         format: "lightgcn-dataset",
-        version: 1,
+        version: 2,
+        renamed_in: 2,
     };
-
-    /// The same kind in the given version of its format.
-    pub(crate) fn at(self, version: u32) -> Self {
-        Self { version, ..self }
-    }
 }

@@ -1,14 +1,14 @@
 //! What recommenders keep on disk, written atomically and validated before use.
 //!
 //! Two kinds of folder: an [`Artifact`] is what training makes and answers need, a dataset is what
-//! preparation makes and training reads ([`save_dataset`], [`load_dataset`]). Each has a
+//! preparation makes and training reads ([`DatasetFolder`]). Each has a
 //! `manifest.json` with its format, its format version and every file's size and SHA-256; numbers
 //! are in safetensors files, small things in JSON. The same content gives the same bytes, and the
 //! manifest's own SHA-256 names them all.
 //!
 //! An artifact's `embeddings.safetensors` has the tensors `layer0` (F32, `[nodes, dimension]`) and
-//! `final` (`[nodes, any]`), users first. In format version 1 `final` is F32, in version 2 BF16
-//! ([`Storage`]); an artifact is written in the version that it needs, and both are read.
+//! `final` (F32 or BF16 as its [`Storage`] says, `[nodes, any]`), users first. Earlier format versions
+//! are read as well.
 //!
 //! A folder is written beside its destination and renamed ([`write_folder_atomically`], which
 //! serves for other kinds too), so that a full disk or a crash leaves no half of one. On reading nothing is
@@ -19,7 +19,6 @@
 //! use lightgcn_core::{
 //!     BehaviorWeightsConfig, Catalogue, InteractionsBuilder, ItemId, Lineage, UserId, Vocabulary,
 //! };
-//! use lightgcn_graph::Normalization;
 //! use lightgcn_store::{Artifact, EmbeddingTable, ModelDescription, popularity_of};
 //!
 //! // One user who bought one of two items.
@@ -33,8 +32,8 @@
 //!         dimension: 2,
 //!         n_layers: 0,
 //!         layer_weights: Some(vec![1.0]),
-//!         normalization: Normalization::Symmetric,
-//!         edge_weights: true,
+//!         graphs: Vec::new(),
+//!         further_nodes: Vec::new(),
 //!         config: serde_json::json!({ "learning_rate": 0.001 }),
 //!     },
 //!     layer0: table.clone(),
@@ -66,16 +65,20 @@ mod atomic;
 mod dataset;
 mod embeddings;
 mod error;
+mod files;
 mod folder;
 mod kind;
 mod manifest;
 mod model;
+mod names;
 mod parts;
+mod storage;
 mod tensors;
 
 pub use artifact::{Artifact, popularity_of};
 pub use atomic::write_folder_atomically;
-pub use dataset::{load_dataset, save_dataset};
-pub use embeddings::{EmbeddingTable, Storage};
+pub use dataset::DatasetFolder;
+pub use embeddings::EmbeddingTable;
 pub use error::StoreError;
 pub use model::ModelDescription;
+pub use storage::Storage;

@@ -1,8 +1,7 @@
 //! The list of a folder's files with their sizes and checksums.
 
 use crate::StoreError;
-use crate::atomic::write_file;
-use crate::folder::list;
+use crate::files::{list, write_file};
 use crate::kind::Kind;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
@@ -137,7 +136,7 @@ impl Manifest {
             return Err(StoreError::damaged(&path, detail));
         }
         if let Some(file) = manifest.files.iter().find(|f| !is_plain_name(&f.name)) {
-            let detail = format!("it lists {:?}, which is no plain file name", file.name);
+            let detail = format!("it lists {:?}, which is not a plain file name", file.name);
             return Err(StoreError::damaged(&path, detail));
         }
         if manifest.to_bytes(&path)? != bytes {

@@ -1,6 +1,6 @@
-//! What a model is, in words.
+//! The description of a model.
 
-use lightgcn_graph::Normalization;
+use lightgcn_graph::{AdjacencyRequest, AdjacencyShape, EdgeType, EdgeWeights, Normalization};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::Value;
 
@@ -14,14 +14,16 @@ pub struct ModelDescription {
     pub dimension: usize,
     /// How many layers of propagation it has; 0 for matrix factorization.
     pub n_layers: usize,
-    /// For models that are linear in layer 0, the weight of each layer's output in the final
-    /// embeddings, `[n_layers + 1]` from layer 0 on; none for other models.
+    /// For models that are linear in layer 0 over the graph of all pairs, the weight of each layer's
+    /// output in the final embeddings, `[n_layers + 1]` from layer 0 on; none for other models.
     #[serde(serialize_with = "write_weights", deserialize_with = "read_weights")]
     pub layer_weights: Option<Vec<f32>>,
-    /// How the graph's edge weights are scaled.
-    pub normalization: Normalization,
-    /// Whether the graph's edges carry the pairs' weights; otherwise every edge weighs 1.
-    pub edge_weights: bool,
+    /// The adjacency matrices that it multiplies with, in its order; none for models without a graph.
+    pub graphs: Vec<AdjacencyRequest>,
+    /// The kinds of nodes beyond users and items, with their counts: their rows follow those of the
+    /// items.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub further_nodes: Vec<(String, usize)>,
     /// Everything that was configured. Numbers must be finite.
     pub config: Value,
 }
@@ -44,7 +46,7 @@ fn read_weights<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Vec
         if f64::from(narrow) == w && narrow.is_finite() {
             Ok(narrow)
         } else {
-            let message = format!("layer weight {w} is no 32-bit number");
+            let message = format!("layer weight {w} is not a 32-bit number");
             Err(serde::de::Error::custom(message))
         }
     };
@@ -52,11 +54,74 @@ fn read_weights<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Vec
         .transpose()
 }
 
+/// What a model was in format versions 1 and 2: over one square graph of all pairs.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct OneGraphDescription {
+    name: String,
+    dimension: usize,
+    n_layers: usize,
+    #[serde(deserialize_with = "read_weights")]
+    layer_weights: Option<Vec<f32>>,
+    normalization: Normalization,
+    edge_weights: bool,
+    config: Value,
+}
+
+impl From<OneGraphDescription> for ModelDescription {
+    fn from(old: OneGraphDescription) -> Self {
+        let weights = match old.edge_weights {
+            true => EdgeWeights::Pair,
+            false => EdgeWeights::One,
+        };
+        Self {
+            name: old.name,
+            dimension: old.dimension,
+            n_layers: old.n_layers,
+            layer_weights: old.layer_weights,
+            graphs: vec![AdjacencyRequest {
+                weights,
+                ..AdjacencyRequest::from(old.normalization)
+            }],
+            further_nodes: Vec::new(),
+            config: old.config,
+        }
+    }
+}
+
 impl ModelDescription {
+    /// How the edge weights of its first graph are scaled; symmetric if it has none.
+    #[must_use]
+    pub fn normalization(&self) -> Normalization {
+        let first = self.graphs.first();
+        first.map_or_else(Normalization::default, |graph| graph.normalization)
+    }
+
+    /// Whether the edges of its first graph have the weights of their pairs; otherwise every edge
+    /// weighs 1.
+    #[must_use]
+    pub fn edge_weights(&self) -> bool {
+        let first = self.graphs.first();
+        first.is_none_or(|graph| graph.weights == EdgeWeights::Pair)
+    }
+
+    /// Whether its only graph is the square one of all pairs, by their weights or by 1.
+    fn has_one_plain_graph(&self) -> bool {
+        let [graph] = &self.graphs[..] else {
+            return false;
+        };
+        graph.edges == [EdgeType::Behaviors]
+            && graph.shape == AdjacencyShape::Square
+            && matches!(graph.weights, EdgeWeights::Pair | EdgeWeights::One)
+    }
+
     /// Adds what is wrong with it to `faults`.
     pub(crate) fn check(&self, faults: &mut Vec<String>) {
         if self.name.is_empty() {
             faults.push("the model has no name".to_owned());
+        }
+        for graph in &self.graphs {
+            faults.extend(graph.check().err().map(|error| error.to_string()));
         }
         if let Some(weights) = &self.layer_weights {
             if self.n_layers.checked_add(1) != Some(weights.len()) {
@@ -65,6 +130,12 @@ impl ModelDescription {
                     weights.len(),
                     self.n_layers
                 ));
+            }
+            if weights.len() > 1 && !self.has_one_plain_graph() {
+                faults.push(
+                    "layer weights are given, but the only graph is not the square one of all pairs"
+                        .to_owned(),
+                );
             }
             if weights.iter().any(|w| !w.is_finite()) {
                 faults.push(format!("the layer weights {weights:?} are not all finite"));
@@ -109,8 +180,8 @@ mod tests {
                 dimension: 1,
                 n_layers: 0,
                 layer_weights: Some(weights.clone()),
-                normalization: Normalization::Symmetric,
-                edge_weights: true,
+                graphs: Vec::new(),
+                further_nodes: Vec::new(),
                 config: Value::Null,
             };
             let text = serde_json::to_string(&model).unwrap();
@@ -121,9 +192,9 @@ mod tests {
     }
 
     #[test]
-    fn weights_beyond_32_bits_are_refused() {
+    fn weights_beyond_32_bits_are_errors() {
         let text = r#"{"name":"x","dimension":1,"n_layers":0,"layer_weights":[W],
-            "normalization":"left","edge_weights":true,"config":null}"#;
+            "graphs":[{"normalization":"left"}],"config":null}"#;
         let read = |w: &str| serde_json::from_str::<ModelDescription>(&text.replace('W', w));
         assert_eq!(read("0.5").unwrap().layer_weights, Some(vec![0.5]));
         for bad in ["0.1", "1e300", "null"] {

@@ -2,19 +2,13 @@
 
 use crate::StoreError;
 use crate::folder::Folder;
+use crate::names::{CATALOGUE, INTERACTIONS};
 use crate::tensors::{Column, TensorFile, encode};
 use lightgcn_core::{
     BehaviorWeightsConfig, Catalogue, CoreError, Interactions, InteractionsBuilder, ItemId,
     LabelColumn, Lineage, NodeId, Truth, UserId, Vocabulary,
 };
 use std::path::Path;
-
-pub(crate) const BEHAVIORS: &str = "behaviours.json";
-pub(crate) const LINEAGE: &str = "lineage.json";
-pub(crate) const USERS: &str = "consumers.safetensors";
-pub(crate) const ITEMS: &str = "products.safetensors";
-pub(crate) const CATALOGUE: &str = "catalogue.safetensors";
-pub(crate) const INTERACTIONS: &str = "interactions.safetensors";
 
 fn content(path: &Path, source: CoreError) -> StoreError {
     StoreError::Content {
@@ -51,7 +45,7 @@ pub(crate) fn read_vocabulary<I: NodeId>(
     name: &str,
 ) -> Result<Vocabulary<I>, StoreError> {
     let bytes = folder.read(name)?;
-    let file = TensorFile::open(folder.path().join(name), &bytes, &["text", "ends"], &[])?;
+    let file = TensorFile::open(folder.file(name), &bytes, &["text", "ends"], &[])?;
     let text = read_text(&file, "text")?;
     let ends: Vec<u64> = file.column("ends", None)?;
     Vocabulary::from_parts(&text, &ends).map_err(|error| content(file.path(), error))
@@ -100,7 +94,7 @@ pub(crate) fn read_catalogue(folder: &Folder, n_items: usize) -> Result<Catalogu
         .collect();
     let names: Vec<&str> = names.iter().map(String::as_str).collect();
     let bytes = folder.read(CATALOGUE)?;
-    let file = TensorFile::open(folder.path().join(CATALOGUE), &bytes, &names, &[])?;
+    let file = TensorFile::open(folder.file(CATALOGUE), &bytes, &names, &[])?;
     let has_price: Vec<u8> = file.column("has_price", Some(n_items))?;
     let prices: Vec<f64> = file.column("price", Some(n_items))?;
     let price = |(&has, &price): (&u8, &f64)| match has {
@@ -167,7 +161,7 @@ pub(crate) fn read_interactions(
 ) -> Result<Interactions, StoreError> {
     let names = ["offsets", "items", "weights", "counts"];
     let bytes = folder.read(INTERACTIONS)?;
-    let path = folder.path().join(INTERACTIONS);
+    let path = folder.file(INTERACTIONS);
     let file = TensorFile::open(path, &bytes, &names, &["last_times"])?;
     let items: Vec<u32> = file.column("items", None)?;
     let n_pairs = items.len();
@@ -239,7 +233,7 @@ pub(crate) fn read_truth(
     n_items: usize,
 ) -> Result<Truth, StoreError> {
     let bytes = folder.read(name)?;
-    let file = TensorFile::open(folder.path().join(name), &bytes, &["users", "items"], &[])?;
+    let file = TensorFile::open(folder.file(name), &bytes, &["users", "items"], &[])?;
     let users: Vec<u32> = file.column("users", None)?;
     let items: Vec<u32> = file.column("items", Some(users.len()))?;
     let pairs: Vec<(UserId, ItemId)> = users

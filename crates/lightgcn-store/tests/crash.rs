@@ -6,7 +6,6 @@
 use lightgcn_core::{
     BehaviorWeightsConfig, Catalogue, InteractionsBuilder, ItemId, Lineage, UserId, Vocabulary,
 };
-use lightgcn_graph::Normalization;
 use lightgcn_store::{Artifact, EmbeddingTable, ModelDescription, popularity_of};
 use std::io::{BufRead, BufReader, Write};
 use std::path::Path;
@@ -35,8 +34,8 @@ fn artifact(seed: u64) -> Artifact {
             dimension,
             n_layers: 0,
             layer_weights: Some(vec![1.0]),
-            normalization: Normalization::Symmetric,
-            edge_weights: true,
+            graphs: Vec::new(),
+            further_nodes: Vec::new(),
             config: serde_json::Value::Null,
         },
         layer0: table.clone(),

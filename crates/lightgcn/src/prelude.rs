@@ -10,5 +10,5 @@ pub use lightgcn_recommend::{
     PopularityRanker, RandomRanker, Ranker, RecommendOptions, RecommendRequest, Recommender,
     evaluate_test, evaluate_validation,
 };
-pub use lightgcn_store::{Artifact, load_dataset, save_dataset};
+pub use lightgcn_store::{Artifact, DatasetFolder};
 pub use lightgcn_train::{ConsoleProgress, Device, TrainConfig, Trained, Trainer};

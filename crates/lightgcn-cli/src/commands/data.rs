@@ -5,13 +5,13 @@ use anyhow::{bail, ensure};
 use lightgcn::core::Dataset;
 use lightgcn::data::PairFiles;
 use lightgcn::recommend::Recommender;
-use lightgcn::store::load_dataset;
+use lightgcn::store::DatasetFolder;
 use std::path::Path;
 
 /// Loads the dataset of the arguments. Stage reports go to standard error.
 pub(crate) fn dataset(args: &DataArgs) -> anyhow::Result<Dataset> {
     let dataset = match (&args.dataset, &args.pairs_train) {
-        (Some(path), _) => return Ok(load_dataset(path)?),
+        (Some(path), _) => return Ok(Dataset::load(path)?),
         (None, Some(train)) => PairFiles {
             validation: args.pairs_valid.clone(),
             test: args.pairs_test.clone(),

@@ -9,7 +9,7 @@ use lightgcn::core::{BehaviorWeightsConfig, StageReport};
 use lightgcn::data::{
     Duplicates, KCoreConfig, PrepareConfig, SplitConfig, TimeCut, prepare_with_progress,
 };
-use lightgcn::store::save_dataset;
+use lightgcn::store::DatasetFolder;
 use serde::Serialize;
 use std::path::PathBuf;
 
@@ -38,7 +38,7 @@ pub(crate) fn run(args: &PrepareArgs, config: Config, output: &Output) -> anyhow
     for stage in &dataset.lineage.stages {
         eprintln!("{stage}");
     }
-    save_dataset(&dataset, &args.out)?;
+    dataset.save(&args.out)?;
     let train = dataset.split.train.interactions();
     let outcome = Outcome {
         path: args.out.clone(),

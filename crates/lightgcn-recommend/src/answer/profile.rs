@@ -138,7 +138,7 @@ impl Profile {
             .weighted()
             .filter_map(|(item, weight)| {
                 let degree = *degrees.get(item.index())?;
-                let weight = match model.artifact.model.edge_weights {
+                let weight = match model.artifact.model.edge_weights() {
                     true => weight,
                     false => 1.0,
                 };

@@ -95,7 +95,7 @@ impl NewItem {
         let weighted: Vec<(usize, f64)> = users
             .into_iter()
             .map(
-                |(user, counts, bought)| match model.artifact.model.edge_weights {
+                |(user, counts, bought)| match model.artifact.model.edge_weights() {
                     true => (user, model.weights.combine(&counts, bought)),
                     false => (user, 1.0),
                 },

@@ -28,7 +28,7 @@ impl Messages {
             Some([_, one]) => Self::Scaled(*one),
             Some([_, others @ ..]) => {
                 // A graph has edges, and an adjacency matrix is valid by construction.
-                let Ok(a) = graph.adjacency(&artifact.model.normalization.into()) else {
+                let Ok(a) = graph.adjacency(&artifact.model.normalization().into()) else {
                     return Self::Final;
                 };
                 match CsrView::new(a.row_offsets(), a.columns(), a.values(), a.n_columns()) {

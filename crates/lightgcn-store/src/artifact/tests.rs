@@ -1,7 +1,7 @@
 use super::*;
 use half::bf16;
 use lightgcn_core::{InputFile, InteractionsBuilder, ItemDetails, StageReport};
-use lightgcn_graph::Normalization;
+use lightgcn_graph::AdjacencyRequest;
 use proptest::prelude::*;
 use serde_json::json;
 use std::collections::BTreeMap;
@@ -44,8 +44,8 @@ pub(crate) fn tiny() -> Artifact {
             dimension: 2,
             n_layers: 1,
             layer_weights: Some(vec![0.1, 0.9]),
-            normalization: Normalization::Symmetric,
-            edge_weights: true,
+            graphs: vec![AdjacencyRequest::default()],
+            further_nodes: Vec::new(),
             config: json!({ "seed": u64::MAX, "learning_rate": 0.001, "losses": ["bpr", null] }),
         },
         layer0: table(2),
@@ -114,25 +114,15 @@ fn saved_as(storage: Storage) -> (TempDir, PathBuf) {
 
 /// Makes the manifest fit what the folder holds, as an attacker would.
 fn reseal(path: &Path) {
-    let (manifest, _) = Manifest::read(path, Kind::ARTIFACT).unwrap();
-    reseal_as(path, manifest.format_version);
-}
-
-/// The same with another version of the format.
-fn reseal_as(path: &Path, version: u32) {
     fs::remove_file(path.join("manifest.json")).unwrap();
-    Manifest::write(path, Kind::ARTIFACT.at(version)).unwrap();
+    Manifest::write(path, Kind::ARTIFACT).unwrap();
 }
 
 /// The error after one file is replaced and the manifest made to fit.
 fn error_with(name: &str, bytes: &[u8]) -> StoreError {
-    error_in_version(1, name, bytes)
-}
-
-fn error_in_version(version: u32, name: &str, bytes: &[u8]) -> StoreError {
     let (_folder, path) = saved();
     fs::write(path.join(name), bytes).unwrap();
-    reseal_as(&path, version);
+    reseal(&path);
     Artifact::load(&path).unwrap_err()
 }
 

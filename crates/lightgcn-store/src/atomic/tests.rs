@@ -1,6 +1,8 @@
 use super::*;
-use crate::Artifact;
 use crate::artifact::tests::tiny;
+use crate::files::write_file;
+use crate::{Artifact, DatasetFolder};
+use lightgcn_core::Dataset;
 use std::process::Command;
 
 const KIND: &str = "test-folder";
@@ -21,7 +23,7 @@ fn text(path: &Path) -> String {
     fs::read_to_string(path.join("text")).unwrap()
 }
 
-/// What stands in a folder.
+/// What is in a folder.
 fn names(path: &Path) -> Vec<String> {
     list(path)
         .unwrap()
@@ -48,7 +50,7 @@ fn parents_are_made_and_old_content_is_replaced() {
 }
 
 #[test]
-fn foreign_destinations_are_refused() {
+fn foreign_destinations_are_errors() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("photos");
     let refused = |part: &str| {
@@ -63,7 +65,7 @@ fn foreign_destinations_are_refused() {
     fs::remove_file(&path).unwrap();
     fs::create_dir(&path).unwrap();
     fs::write(path.join("holiday.jpg"), "").unwrap();
-    refused("it is no test-folder folder");
+    refused("it is not a test-folder folder");
     fs::write(path.join(MANIFEST), manifest("other-folder")).unwrap();
     refused("its format is other-folder, not test-folder");
     fs::write(path.join(MANIFEST), manifest(KIND)).unwrap();
@@ -80,7 +82,7 @@ fn foreign_destinations_are_refused() {
 
 #[cfg(unix)]
 #[test]
-fn links_are_refused_as_destinations() {
+fn links_as_destinations_are_errors() {
     let folder = tempfile::tempdir().unwrap();
     let (target, link) = (folder.path().join("target"), folder.path().join("link"));
     write(&target, "old").unwrap();
@@ -97,7 +99,7 @@ fn an_artifact_does_not_replace_a_dataset() {
     crate::dataset::tests::save_tiny(&path).unwrap();
     let error = tiny().save(&path).unwrap_err();
     assert!(matches!(error, StoreError::Foreign { .. }), "{error}");
-    assert!(crate::load_dataset(&path).is_ok());
+    assert!(Dataset::load(&path).is_ok());
 }
 
 #[test]
@@ -123,7 +125,7 @@ fn failed_and_interrupted_writes_leave_the_old_content() {
 }
 
 #[test]
-fn what_the_manifest_does_not_name_is_refused() {
+fn what_the_manifest_does_not_name_is_an_error() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("model");
     let check = |part: &str, make: &dyn Fn(&Path)| {
@@ -136,7 +138,7 @@ fn what_the_manifest_does_not_name_is_refused() {
         assert!(error.to_string().contains(part), "{error}");
         assert_eq!(names(folder.path()), Vec::<String>::new());
     };
-    check("it is no test-folder folder", &|_| ());
+    check("it is not a test-folder folder", &|_| ());
     check("its format is other,", &|folder| {
         fs::write(folder.join(MANIFEST), manifest("other")).unwrap();
     });

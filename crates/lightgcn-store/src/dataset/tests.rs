@@ -25,7 +25,7 @@ fn dataset() -> Dataset {
 
 /// Saves a small dataset at `path`.
 pub(crate) fn save_tiny(path: &Path) -> Result<(), StoreError> {
-    save_dataset(&dataset(), path)
+    dataset().save(path)
 }
 
 /// The error after one file is replaced and the manifest made to fit.
@@ -36,22 +36,22 @@ fn error_with(name: &str, bytes: &[u8]) -> String {
     fs::write(path.join(name), bytes).unwrap();
     fs::remove_file(path.join("manifest.json")).unwrap();
     Manifest::write(&path, Kind::DATASET).unwrap();
-    load_dataset(&path).unwrap_err().to_string()
+    Dataset::load(&path).unwrap_err().to_string()
 }
 
 #[test]
 fn round_trip_with_the_same_bytes() {
     let folder = tempfile::tempdir().unwrap();
     let (a, b) = (folder.path().join("a"), folder.path().join("b"));
-    save_dataset(&dataset(), &a).unwrap();
-    let loaded = load_dataset(&a).unwrap();
+    dataset().save(&a).unwrap();
+    let loaded = Dataset::load(&a).unwrap();
     assert_eq!(loaded, dataset());
     // User 1 viewed item 0 and carted item 1 in training.
     assert_eq!(
         loaded.split.test.truth().familiar_of(UserId(1)),
         [true, true]
     );
-    save_dataset(&loaded, &b).unwrap();
+    loaded.save(&b).unwrap();
     let mut names: Vec<&str> = FILES.to_vec();
     names.push("manifest.json");
     assert_eq!(fs::read_dir(&a).unwrap().count(), names.len());
@@ -79,31 +79,31 @@ fn every_damaged_byte_is_detected() {
         };
         for (n, &byte) in bytes.iter().enumerate() {
             poke(n, byte ^ (1 << (n % 8)));
-            assert!(load_dataset(&path).is_err(), "{name}, byte {n}");
+            assert!(Dataset::load(&path).is_err(), "{name}, byte {n}");
             poke(n, byte);
         }
         for length in [0, 1, 8, bytes.len() / 2, bytes.len() - 1] {
             fs::write(&file, &bytes[..length]).unwrap();
-            assert!(load_dataset(&path).is_err(), "{name} of {length} bytes");
+            assert!(Dataset::load(&path).is_err(), "{name} of {length} bytes");
         }
         fs::remove_file(&file).unwrap();
-        assert!(load_dataset(&path).is_err(), "without {name}");
+        assert!(Dataset::load(&path).is_err(), "without {name}");
         fs::write(&file, &bytes).unwrap();
     }
-    assert_eq!(load_dataset(&path).unwrap(), dataset());
+    assert_eq!(Dataset::load(&path).unwrap(), dataset());
 }
 
 #[test]
-fn leaks_are_refused_on_reading() {
+fn leaks_are_errors_on_reading() {
     // User 0 bought item 1 in training.
     let message = error_with(TEST, &encode_truth(TEST, &truth(&[(0, 1)])).unwrap());
     assert!(
-        message.contains("stands in both training and test"),
+        message.contains("is in both training and test"),
         "{message}"
     );
     let message = error_with(TEST, &encode_truth(TEST, &truth(&[(0, 0)])).unwrap());
     assert!(
-        message.contains("stands in both validation and test"),
+        message.contains("is in both validation and test"),
         "{message}"
     );
 }
@@ -132,7 +132,7 @@ fn parts_that_were_changed_since_do_not_fit() {
     let mut changed = dataset();
     changed.users = Vocabulary::new();
     changed.lineage.figures.insert("x".to_owned(), f64::NAN);
-    let message = save_dataset(&changed, &path).unwrap_err().to_string();
+    let message = changed.save(&path).unwrap_err().to_string();
     assert!(
         message.contains("0 user ids where 2 are needed"),
         "{message}"
@@ -142,10 +142,10 @@ fn parts_that_were_changed_since_do_not_fit() {
 }
 
 #[test]
-fn an_artifact_is_no_dataset() {
+fn an_artifact_is_not_a_dataset() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("model");
     tiny().save(&path).unwrap();
-    let error = load_dataset(&path).unwrap_err();
+    let error = Dataset::load(&path).unwrap_err();
     assert!(matches!(error, StoreError::WrongFormat { .. }), "{error}");
 }

@@ -9,23 +9,25 @@ use std::io::Read;
 /// Bytes that are read at a time.
 const PIECE: usize = 1 << 20;
 
-/// A table as it stands in a file.
+/// A table as it is stored in a file.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub(crate) struct Table {
     pub(crate) rows: usize,
     pub(crate) width: usize,
     /// `[rows * width]`
     pub(crate) data: Vec<f32>,
+    pub(crate) storage: Storage,
 }
 
-/// Reads a file of exactly these tables, in the order asked for, after all checks of
+/// Reads a file of exactly these tables, in the order asked for, each kept as one of the storages
+/// allowed for it, after all checks of
 /// [`TensorFile`](super::TensorFile) and of the file's checksum.
 ///
 /// # Errors
 /// As [`Folder::read`](crate::folder::Folder::read), [`StoreError::Damaged`] and [`StoreError::Tensor`].
 pub(crate) fn read_tables<const N: usize>(
     mut reader: CheckedReader<'_>,
-    wanted: [(&str, Storage); N],
+    wanted: [(&str, &[Storage]); N],
 ) -> Result<[Table; N], StoreError> {
     let tables = tables(&mut reader, wanted);
     // That bytes were changed says more than what they mean now.
@@ -35,7 +37,7 @@ pub(crate) fn read_tables<const N: usize>(
 
 fn tables<const N: usize>(
     reader: &mut CheckedReader<'_>,
-    wanted: [(&str, Storage); N],
+    wanted: [(&str, &[Storage]); N],
 ) -> Result<[Table; N], StoreError> {
     let path = reader.path().to_owned();
     let mut first = [0; 8];
@@ -48,11 +50,11 @@ fn tables<const N: usize>(
     let n_data = reader.length() - 8 - header.len() as u64;
     let Header(mut entries) = Header::parse(&path, &header, n_data)?;
     let mut order = Vec::with_capacity(N);
-    for (place, (name, storage)) in wanted.into_iter().enumerate() {
+    for (place, (name, allowed)) in wanted.into_iter().enumerate() {
         let entry = entries
             .remove(name)
             .ok_or_else(|| fault(&path, name, "it is absent".to_owned()))?;
-        order.push((entry, place, name, storage));
+        order.push((entry, place, name, allowed));
     }
     if let Some(name) = entries.keys().next() {
         return Err(fault(&path, name, "it does not belong here".to_owned()));
@@ -60,16 +62,22 @@ fn tables<const N: usize>(
     order.sort_by_key(|(entry, ..)| entry.data_offsets);
     let mut found: [Table; N] = std::array::from_fn(|_| Table::default());
     let mut end = 0;
-    for (entry, place, name, storage) in order {
-        let (rows, width) =
-            shape(&entry, storage, end).map_err(|detail| fault(&path, name, detail))?;
+    for (entry, place, name, allowed) in order {
+        let checked = storage(&entry, allowed)
+            .and_then(|storage| Ok((storage, shape(&entry, storage, end)?)));
+        let (storage, (rows, width)) = checked.map_err(|detail| fault(&path, name, detail))?;
         end = entry.data_offsets[1];
         let n = (rows * width) as u64;
         let data = match storage {
             Storage::F32 => numbers::<f32>(reader, n, |x| x)?,
             Storage::Bf16 => numbers::<bf16>(reader, n, bf16::to_f32)?,
         };
-        found[place] = Table { rows, width, data };
+        found[place] = Table {
+            rows,
+            width,
+            data,
+            storage,
+        };
     }
     if end != n_data {
         let detail = format!("{} bytes behind its tensors belong to none", n_data - end);
@@ -78,15 +86,29 @@ fn tables<const N: usize>(
     Ok(found)
 }
 
+/// How the numbers of a tensor are kept.
+fn storage(entry: &HeaderEntry, allowed: &[Storage]) -> Result<Storage, String> {
+    let dtype = |storage: &Storage| match storage {
+        Storage::F32 => "F32",
+        Storage::Bf16 => "BF16",
+    };
+    let found = allowed.iter().find(|storage| dtype(storage) == entry.dtype);
+    found.copied().ok_or_else(|| {
+        let allowed: Vec<&str> = allowed.iter().map(dtype).collect();
+        format!(
+            "its type is {} instead of {}",
+            entry.dtype,
+            allowed.join(" or ")
+        )
+    })
+}
+
 /// The rows and the width of a tensor that must begin at `start`.
 fn shape(entry: &HeaderEntry, storage: Storage, start: u64) -> Result<(usize, usize), String> {
-    let (dtype, bytes) = match storage {
-        Storage::F32 => ("F32", 4),
-        Storage::Bf16 => ("BF16", 2),
+    let bytes = match storage {
+        Storage::F32 => 4,
+        Storage::Bf16 => 2,
     };
-    if entry.dtype != dtype {
-        return Err(format!("its type is {} instead of {dtype}", entry.dtype));
-    }
     let &[rows, width] = &entry.shape[..] else {
         let found = &entry.shape;
         return Err(format!("its shape is {found:?} instead of [rows, width]"));

@@ -12,7 +12,7 @@ use crate::{
 use burn::module::AutodiffModule;
 use burn::tensor::backend::Backend;
 use lightgcn_core::{Dataset, Lineage};
-use lightgcn_graph::{AdjacencyRequest, EdgeWeights, GraphOptions, TrainGraph};
+use lightgcn_graph::{AdjacencyRequest, GraphOptions, TrainGraph};
 use lightgcn_kernels::TrainingBackend;
 use lightgcn_loss::Loss;
 use lightgcn_nn::{
@@ -317,9 +317,6 @@ fn finish<B: GradientBackend<InnerBackend: TrainingBackend>, M: ModelConfig, L>(
         batch: 0,
     };
     let HostTables { layer0, embeddings } = host_tables(&model, &fitted.graphs, standing)?;
-    let [graph, ..] = &config.graphs()[..] else {
-        panic!("{}: a model needs a graph", M::NAME)
-    };
     // Answers are about users and items; their rows come first.
     let n_rows = model.n_users() + model.n_items();
     let table = |mut elements: Vec<f32>| {
@@ -336,8 +333,8 @@ fn finish<B: GradientBackend<InnerBackend: TrainingBackend>, M: ModelConfig, L>(
             dimension: layer0.dimension(),
             n_layers: config.footprint().layers,
             layer_weights: model.linear_layer_weights(),
-            normalization: graph.normalization,
-            edge_weights: graph.weights == EdgeWeights::Pair,
+            graphs: config.graphs(),
+            further_nodes: Vec::new(),
             config: description,
         },
         layer0,

@@ -80,7 +80,7 @@ fn values_of_all_paths_of_three_edges_split_the_score_exactly() {
     };
     let (graph, artifact) = (shop.graph(), shop.artifact());
     let adjacency = graph
-        .adjacency(&artifact.model.normalization.into())
+        .adjacency(&artifact.model.normalization().into())
         .unwrap();
     let entry =
         |r: usize, c: usize| f64::from(adjacency.as_sprs().get(r, c).copied().unwrap_or(0.0));

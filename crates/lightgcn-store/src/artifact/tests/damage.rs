@@ -1,4 +1,4 @@
-//! Damaged and hostile folders are refused, whatever is damaged.
+//! Damaged and hostile folders are errors, whatever is damaged.
 
 use super::*;
 use std::fs::File;
@@ -68,9 +68,9 @@ fn every_truncation_and_extension_is_detected() {
     }
 }
 
-/// The same truncations with a manifest that vouches for them: the parsers must refuse them.
+/// The same truncations with a manifest that has their checksums: the parsers must refuse them.
 #[test]
-fn every_truncation_is_refused_even_if_vouched_for() {
+fn every_truncation_is_an_error_even_with_the_right_checksum() {
     let (_folder, path) = saved();
     refuses_every_truncation(&path, all_files(&path));
     let (_folder, path) = saved_as(Storage::Bf16);
@@ -171,8 +171,8 @@ fn manifests_are_validated() {
     let newer = error_after(&|text| {
         // A newer version may have more to say.
         text.replacen(
-            "\"format_version\": 1",
-            "\"format_version\": 3, \"new\": {}",
+            "\"format_version\": 3",
+            "\"format_version\": 4, \"new\": {}",
             1,
         )
     });
@@ -180,8 +180,8 @@ fn manifests_are_validated() {
         matches!(
             newer,
             StoreError::NewerVersion {
-                found: 3,
-                supported: 2,
+                found: 4,
+                supported: 3,
                 ..
             }
         ),
@@ -190,7 +190,7 @@ fn manifests_are_validated() {
     assert!(newer.to_string().contains("written by a newer version"));
     let other = replace("lightgcn-artifact", "lightgcn-dataset");
     assert!(matches!(other, StoreError::WrongFormat { .. }), "{other}");
-    let zero = replace("\"format_version\": 1", "\"format_version\": 0");
+    let zero = replace("\"format_version\": 3", "\"format_version\": 0");
     assert!(zero.to_string().contains("version is 0"), "{zero}");
     let unknown = replace("\"files\"", "\"run\": \"rm -rf\", \"files\"");
     assert!(
@@ -204,10 +204,10 @@ fn manifests_are_validated() {
         ".hidden",
         "manifest.json",
     ] {
-        let error = error_after(&|text| text.replacen("behaviours.json", name, 1));
+        let error = error_after(&|text| text.replacen("behaviors.json", name, 1));
         assert!(matches!(error, StoreError::Damaged { .. }), "{error}");
     }
-    let order = replace("behaviours.json", "z.json");
+    let order = replace("behaviors.json", "z.json");
     assert!(order.to_string().contains("by name"), "{order}");
     let spaced = replace("\"files\": ", "\"files\":  ");
     assert!(
@@ -223,7 +223,7 @@ fn manifests_are_validated() {
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(1000))]
 
-    /// Bytes that were damaged at random and vouched for give an artifact or an error, no panic;
+    /// Bytes that were damaged at random, with the right checksums, give an artifact or an error, no panic;
     /// and what is accepted can be written again.
     #[test]
     fn hostile_bytes_never_panic(

@@ -1,5 +1,5 @@
 //! Attacks on the parser of tensor files, each in every tensor file of an artifact and under a manifest
-//! that vouches for it: a typed error, no panic, and no more memory than the file has bytes.
+//! with the right checksums: a typed error, no panic, and no more memory than the file has bytes.
 
 use super::*;
 
@@ -141,7 +141,7 @@ fn entries(entry: &serde_json::Value) -> Vec<(&'static str, String)> {
 }
 
 #[test]
-fn every_attack_on_an_entry_is_refused() {
+fn every_attack_on_an_entry_is_an_error() {
     let (_folder, path) = saved();
     for (name, tensor) in TENSOR_FILES {
         let (header, data) = parts(&fs::read(path.join(name)).unwrap());
@@ -161,7 +161,7 @@ fn every_attack_on_an_entry_is_refused() {
 }
 
 #[test]
-fn every_attack_on_a_header_is_refused() {
+fn every_attack_on_a_header_is_an_error() {
     let (_folder, path) = saved();
     for (name, tensor) in TENSOR_FILES {
         let bytes = fs::read(path.join(name)).unwrap();
@@ -246,7 +246,7 @@ fn every_attack_on_a_header_is_refused() {
 
 /// Two tensors that share bytes, and bytes between two tensors that none has.
 #[test]
-fn overlaps_and_holes_are_refused() {
+fn overlaps_and_holes_are_errors() {
     let (_folder, path) = saved();
     let (header, data) = parts(&fs::read(path.join(EMBEDDINGS)).unwrap());
     let mut map: serde_json::Map<_, _> = serde_json::from_str(&header).unwrap();
@@ -282,7 +282,7 @@ fn overlaps_and_holes_are_refused() {
 }
 
 /// Every byte of every header cut off and every byte replaced by each of three telling ones, under a
-/// manifest that vouches for it: an error, or the very same artifact (a space in the header).
+/// manifest with the right checksums: an error, or the very same artifact (a space in the header).
 #[test]
 fn every_byte_of_every_header_may_be_hostile() {
     let (_folder, path) = saved();

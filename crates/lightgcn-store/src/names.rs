@@ -1,0 +1,15 @@
+//! What the files of a folder are called.
+
+pub(crate) const BEHAVIORS: &str = "behaviors.json";
+pub(crate) const LINEAGE: &str = "lineage.json";
+pub(crate) const USERS: &str = "users.safetensors";
+pub(crate) const ITEMS: &str = "items.safetensors";
+pub(crate) const CATALOGUE: &str = "catalogue.safetensors";
+pub(crate) const INTERACTIONS: &str = "interactions.safetensors";
+
+/// Files that had another name in earlier versions: today's name and the former one.
+pub(crate) const FORMER_NAMES: [(&str, &str); 3] = [
+    (BEHAVIORS, "behaviours.json"),
+    (USERS, "consumers.safetensors"),
+    (ITEMS, "products.safetensors"),
+];
