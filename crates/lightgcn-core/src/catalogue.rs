@@ -33,7 +33,7 @@ impl LabelColumn {
     /// Rebuilds a column from its labels and codes (`u32::MAX` where an item has no label).
     ///
     /// # Errors
-    /// [`CoreError::Damaged`] if a code names no label.
+    /// [`CoreError::Damaged`] if a code has no label.
     pub fn from_parts(labels: Vec<String>, codes: Vec<u32>) -> Result<Self, CoreError> {
         let bad = codes
             .iter()
@@ -207,7 +207,7 @@ mod tests {
     }
 
     #[test]
-    fn damaged_columns_are_refused() {
+    fn damaged_columns_are_errors() {
         assert!(LabelColumn::from_parts(vec!["a".into()], vec![0, MISSING]).is_ok());
         assert!(LabelColumn::from_parts(vec!["a".into()], vec![1]).is_err());
         let empty = LabelColumn::default;

@@ -14,7 +14,7 @@ pub enum CoreError {
         /// The largest number of ids supported.
         limit: u64,
     },
-    /// The same id stands twice in a list that must be distinct.
+    /// An id occurs twice in a list of distinct ids.
     #[error("{kind} id {id:?} occurs twice; every id must be listed once")]
     DuplicateId {
         /// `user` or `item`.
@@ -68,7 +68,7 @@ pub enum CoreError {
         rows: usize,
     },
     /// A pair's behavior counts do not match the table of behaviors.
-    #[error("a pair carries {given} behavior counts where the log has {expected} behaviors")]
+    #[error("a pair has {given} behavior counts, but the log has {expected} behaviors")]
     BehaviorCounts {
         /// How many counts were given.
         given: usize,
@@ -92,10 +92,10 @@ pub enum CoreError {
         /// The training part's number of items.
         train_items: usize,
     },
-    /// The same purchase stands in two parts of a split.
+    /// The same purchase is in two parts of a split.
     #[error(
-        "the pair (user row {user}, item row {item}) stands in both {first} and {second}; \
-         remove it from one of them, or the figures would be dishonest"
+        "the pair (user row {user}, item row {item}) is in both {first} and {second}; \
+         remove it from one of them, or the metrics would be inflated"
     )]
     Leak {
         /// The user's row.

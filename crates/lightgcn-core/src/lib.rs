@@ -1,4 +1,4 @@
-//! The words that every `lightgcn` crate speaks.
+//! The types that all `lightgcn` crates share.
 //!
 //! A shop's log becomes [`Interactions`] (one row per user and item, with a weight and the
 //! counts of each behavior), which a split turns into [`Train`], [`Validation`] and [`Test`]:

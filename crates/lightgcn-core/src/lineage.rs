@@ -71,7 +71,7 @@ impl fmt::Display for StageReport {
     }
 }
 
-/// Everything that a result depends on, so that it can be traced and repeated. It holds no time,
+/// Everything that a result depends on, so that it can be traced and repeated. It has no time,
 /// date, thread count or speed: the same inputs, options and seed give the same bytes.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]

@@ -38,7 +38,7 @@ impl Test {
     }
 }
 
-/// A split without leakage: no target of validation or test stands in another part.
+/// A split without leakage: no target of validation or test is in another part.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Split {
     /// What a model may learn from.
@@ -56,7 +56,7 @@ impl Split {
     ///
     /// # Errors
     /// [`CoreError::SplitShape`] if the parts count different users or items,
-    /// [`CoreError::Leak`] if a pair stands in two parts.
+    /// [`CoreError::Leak`] if a pair is in two parts.
     pub fn new(
         train: Interactions,
         mut validation: Truth,
@@ -135,7 +135,7 @@ mod tests {
     }
 
     #[test]
-    fn leaks_are_refused() {
+    fn leaks_are_errors() {
         let leak = |v: &[(u32, u32)], t: &[(u32, u32)]| Split::new(train(), truth(v), truth(t));
         assert!(matches!(
             leak(&[(0, 0)], &[]),

@@ -8,7 +8,7 @@ use crate::{CoreError, ItemId, Rows, UserId};
 pub struct Truth {
     n_items: usize,
     items: Rows<ItemId>,
-    /// Whether the user already met the item in training by a behavior that is no target.
+    /// Whether the user already met the item in training by a behavior that is not a target.
     familiar: Vec<bool>,
 }
 
@@ -61,7 +61,7 @@ impl Truth {
         self.items.n_values()
     }
 
-    /// Whether there is no right answer at all.
+    /// Whether there are no right answers.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.items.n_values() == 0

@@ -7,7 +7,7 @@ use std::marker::PhantomData;
 
 /// Maps the shop's own ids (any text; integers as they are written) to dense rows and back.
 ///
-/// Rows are given in order of first insertion. The ids stand in one buffer, so a million of them
+/// Rows are assigned in order of first insertion. All ids share one buffer, so a million of them
 /// cost their bytes plus about 16 bytes each. Look-ups are O(length of the id).
 #[derive(Debug, Clone)]
 pub struct Vocabulary<I> {
@@ -95,13 +95,13 @@ impl<I: NodeId> Vocabulary<I> {
         self.ends.len()
     }
 
-    /// Whether there is no id.
+    /// Whether there are no ids.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.ends.is_empty()
     }
 
-    /// The row of `name`, which is added where it is new.
+    /// The row of `name`, which is added if it is new.
     ///
     /// # Errors
     /// [`CoreError::TooManyIds`] beyond 2^32 − 1 ids.
@@ -193,7 +193,7 @@ mod tests {
     }
 
     #[test]
-    fn damaged_parts_are_refused() {
+    fn damaged_parts_are_errors() {
         assert!(Vocabulary::<ItemId>::from_parts("ab", &[1, 2]).is_ok());
         for (text, ends) in [
             ("ab", &[1, 3][..]),

@@ -1,6 +1,5 @@
 //! The errors of this crate.
 
-use crate::Filter;
 use thiserror::Error;
 
 /// What can be wrong with a configuration, the training pairs or a history.
@@ -15,11 +14,13 @@ pub enum LinearError {
         /// Every fault found, each a sentence that says how to fix it.
         faults: Vec<String>,
     },
-    /// A name that is no model.
-    #[error("unknown filter {given:?}; use one of {}", known_filters())]
+    /// An unknown name of a model.
+    #[error("unknown filter {given:?}; use one of {}", known.join(", "))]
     UnknownFilter {
         /// The name given.
         given: String,
+        /// The names that are known.
+        known: Vec<&'static str>,
     },
     /// There is nothing to learn from.
     #[error(
@@ -67,8 +68,4 @@ pub enum LinearError {
         /// What is wrong, where, and how to fix it.
         detail: String,
     },
-}
-
-fn known_filters() -> String {
-    Filter::ALL.map(Filter::name).join(", ")
 }

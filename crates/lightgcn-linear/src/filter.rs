@@ -73,6 +73,7 @@ impl FromStr for Filter {
         let found = Self::ALL.into_iter().find(|filter| filter.name() == name);
         found.ok_or_else(|| LinearError::UnknownFilter {
             given: name.to_owned(),
+            known: Self::ALL.map(Self::name).to_vec(),
         })
     }
 }

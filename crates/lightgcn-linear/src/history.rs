@@ -1,4 +1,4 @@
-//! What users had: the input of every model.
+//! The items that users had: the input of every model.
 
 use crate::LinearError;
 use lightgcn_core::{Interactions, ItemId, Rows, Train, UserId};
@@ -28,7 +28,7 @@ pub struct History<'a> {
 
 impl<'a> History<'a> {
     /// The history of a user who had `items`, ascending and distinct, with one positive and
-    /// finite weight each. An empty history is fine: whoever has it scores 0 everywhere.
+    /// finite weight each. An empty history is fine: it scores 0 everywhere.
     ///
     /// # Errors
     /// [`LinearError::History`] if the items do not ascend, there is not one weight per
@@ -178,7 +178,7 @@ mod tests {
     }
 
     #[test]
-    fn bad_histories_are_refused() {
+    fn bad_histories_are_errors() {
         let refused = |items: &[u32], weights: &[f32]| {
             let items: Vec<ItemId> = items.iter().copied().map(ItemId).collect();
             History::new(&items, weights).unwrap_err().to_string()

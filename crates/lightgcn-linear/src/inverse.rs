@@ -194,7 +194,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_positive_definite_is_refused() {
+    fn what_is_not_positive_definite_is_an_error() {
         assert!(!negative_inverse(&mut [1.0, 1.0, 1.0, 1.0], 2, 1));
         assert!(!negative_inverse(&mut [1.0, 2.0, 2.0, 1.0], 2, 2));
     }

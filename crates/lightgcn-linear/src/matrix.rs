@@ -1,4 +1,4 @@
-//! An owned sparse matrix, and what the models need of it.
+//! A sparse matrix, and what the models compute with it.
 
 use crate::{Histories, History, LinearError};
 use lightgcn_core::Rows;

@@ -1,4 +1,4 @@
-//! What every model promises.
+//! The interface of every model.
 
 use crate::{History, PairWeights};
 use lightgcn_core::ItemId;

@@ -1,11 +1,11 @@
 //! Confidence intervals by the bootstrap.
 
-use crate::{IntervalOptions, MetricsError};
+use crate::MetricsError;
 use lightgcn_core::random::{Random, Stream};
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
-/// A mean and the range that it would likely stay in with another sample of users.
+/// A mean and the range in which it would likely be with another sample of users.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Interval {
@@ -19,6 +19,28 @@ pub struct Interval {
     pub confidence: f64,
 }
 
+/// How intervals are computed; see [`bootstrap_interval`].
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct IntervalOptions {
+    /// The share of samples that the interval should hold, in (0, 1). Default: 0.95.
+    pub confidence: f64,
+    /// How many resamples are drawn, at least 1. Default: 1,000.
+    pub resamples: usize,
+    /// The seed of the resamples. Default: 0.
+    pub seed: u64,
+}
+
+impl Default for IntervalOptions {
+    fn default() -> Self {
+        Self {
+            confidence: 0.95,
+            resamples: 1_000,
+            seed: 0,
+        }
+    }
+}
+
 /// Draws of one epoch of a resample; far fewer than a position's 2^26 words.
 const DRAWS_PER_EPOCH: usize = 1 << 24;
 
@@ -30,8 +52,8 @@ const MAX_VALUES: usize = 1 << 31;
 /// Draws `resamples` samples of as many values with replacement and takes the quantiles
 /// (1 − confidence) / 2 and 1 − (1 − confidence) / 2 of their means, interpolated linearly between
 /// order statistics. Efron and Tibshirani, "An introduction to the bootstrap", 1993, chapter 13.
-/// Users are what is resampled: the interval speaks of other users of the same shop, not of
-/// another training run.
+/// Users are resampled: the interval is about other users of the same shop, not about another
+/// training run.
 ///
 /// Draw i of resample r is number i mod 2^24 of position r and epoch ⌊i / 2^24⌋ of
 /// [`Stream::Bootstrap`]: same seed, same bits at any number of threads.

@@ -1,6 +1,5 @@
 //! The errors of this crate.
 
-use crate::Metric;
 use thiserror::Error;
 
 /// What can be wrong with cutoffs, samples and reports.
@@ -66,10 +65,12 @@ pub enum MetricsError {
         /// The first difference.
         detail: String,
     },
-    /// A text names no metric.
-    #[error("{given:?} is no metric; choose one of {}", Metric::names())]
+    /// An unknown name of a metric.
+    #[error("{given:?} is not a metric; choose one of {}", known.join(", "))]
     UnknownMetric {
-        /// The text.
+        /// The name given.
         given: String,
+        /// The names that are known.
+        known: Vec<&'static str>,
     },
 }

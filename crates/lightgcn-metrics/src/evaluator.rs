@@ -8,7 +8,7 @@ use std::sync::Arc;
 /// An accumulator of ranked lists: [`update`](Self::update) once per user, then
 /// [`compute`](Self::compute).
 ///
-/// Users may come in any order, and evaluators of parts may be [merged](Self::merge) in any
+/// Users may be given in any order, and evaluators of parts may be [merged](Self::merge) in any
 /// order: the report is the same to the bit. Memory: one number per hit and three per user, and
 /// one per item and cutoff.
 #[derive(Debug, Clone)]

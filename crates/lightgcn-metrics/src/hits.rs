@@ -1,4 +1,4 @@
-//! Where the right answers stand in the ranked lists: what every metric is computed from.
+//! The ranks of the right answers in the ranked lists, from which every metric is computed.
 
 use lightgcn_core::{ItemId, Rows, UserId};
 
@@ -145,13 +145,13 @@ mod tests {
 
     #[test]
     #[should_panic(expected = "ascending")]
-    fn repeated_ranks_are_refused() {
+    fn repeated_ranks_panic() {
         let _ = Hits::new(&[2, 2], 3);
     }
 
     #[test]
     #[should_panic(expected = "more than 1 right")]
-    fn more_hits_than_right_answers_are_refused() {
+    fn more_hits_than_right_answers_panic() {
         let _ = Hits::new(&[1, 2], 1);
     }
 }

@@ -1,10 +1,10 @@
-//! Ranking metrics for recommenders, with honest error bars.
+//! Ranking metrics for recommenders, with confidence intervals and paired tests.
 //!
 //! A [`RankingEvaluator`] takes one ranked list per user, best item first, and the items
 //! that were held out (the truth). It keeps one hit matrix, from which every [`Metric`] at every
 //! cutoff K is read: Recall, Precision, NDCG, MAP, MRR and hit rate, averaged over the users
-//! with at least one right answer. Beside them stand figures of the lists as a whole: coverage,
-//! Gini and novelty. The values of single users stay at hand, for [`bootstrap_interval`] and
+//! with at least one right answer. There are figures of all lists together as well: coverage,
+//! Gini and novelty. The values of single users are kept, for [`bootstrap_interval`] and
 //! for [`paired_test`], which says whether one ranker beats another by more than luck.
 //!
 //! ```
@@ -63,7 +63,7 @@ mod recall;
 mod report;
 mod summary;
 
-pub use bootstrap::{Interval, bootstrap_interval};
+pub use bootstrap::{Interval, IntervalOptions, bootstrap_interval};
 pub use coverage::coverage;
 pub use error::MetricsError;
 pub use evaluator::RankingEvaluator;
@@ -79,4 +79,4 @@ pub use paired::{PairedTest, PairedTestOptions, paired_test, paired_test_with};
 pub use precision::precision;
 pub use recall::recall;
 pub use report::RankingReport;
-pub use summary::{CutoffSummary, IntervalOptions, MetricSummary, RankingSummary};
+pub use summary::{CutoffSummary, MetricSummary, RankingSummary};

@@ -61,7 +61,7 @@ mod tests {
     fn nothing_recommended_or_nothing_popular_is_none() {
         assert_eq!(novelty(&[0, 0], &[1, 1]), None);
         assert_eq!(novelty(&[1, 1], &[0, 0]), None);
-        // One item that everybody had is no news.
+        // One item that everybody had is not novel.
         assert_eq!(novelty(&[5], &[9]), Some(0.0));
     }
 }

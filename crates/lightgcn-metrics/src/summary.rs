@@ -45,28 +45,6 @@ pub struct MetricSummary {
     pub interval: Option<Interval>,
 }
 
-/// How intervals are computed; see [`crate::bootstrap_interval`].
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-pub struct IntervalOptions {
-    /// The share of samples that the interval should hold, in (0, 1). Default 0.95.
-    pub confidence: f64,
-    /// How many resamples are drawn, at least 1. Default 1,000.
-    pub resamples: usize,
-    /// The seed of the resamples. Default 0.
-    pub seed: u64,
-}
-
-impl Default for IntervalOptions {
-    fn default() -> Self {
-        Self {
-            confidence: 0.95,
-            resamples: 1_000,
-            seed: 0,
-        }
-    }
-}
-
 impl RankingSummary {
     /// The figures at cutoff `k`, or none if it was not evaluated.
     #[must_use]

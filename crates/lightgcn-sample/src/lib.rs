@@ -44,9 +44,9 @@
 //!   `below(count)` of the user's positives, drawn at position t of
 //!   [`Stream::PositiveSampling`], where t is the triple's place in the epoch's order.
 //! * **Negatives.** Negative j of triple t is drawn at position t · n_negatives + j of
-//!   [`Stream::NegativeSampling`], so each is independent of the others; the same item may come
+//!   [`Stream::NegativeSampling`], so each is independent of the others; the same item may be drawn
 //!   twice. Up to [`MAX_REJECTIONS`] candidates are drawn one after the other and the first that is
-//!   no positive is taken; if all are positives, one more number picks exactly among what is left.
+//!   not a positive is taken; if all are positives, one more number picks exactly among what is left.
 //!   [`UniformNegatives`] and [`PopularityNegatives`] state their candidates and their last draw.
 //!
 //! Triples therefore do not depend on the batch size, only on where they are cut.
@@ -62,6 +62,7 @@ mod error;
 mod negatives;
 mod popularity;
 mod positives;
+mod sampler;
 mod shared;
 #[cfg(test)]
 mod testing;
@@ -70,8 +71,9 @@ mod uniform;
 pub use batch::{BatchSampler, EpochBatches, TripleBatch};
 pub use config::{MAX_NEGATIVES, PositiveOrder, SamplerConfig};
 pub use error::SampleError;
-pub use negatives::{MAX_REJECTIONS, NegativeSampler, NegativeSampling};
+pub use negatives::NegativeSampling;
 pub use popularity::PopularityNegatives;
 pub use positives::{PositiveSet, Positives};
+pub use sampler::{MAX_REJECTIONS, NegativeSampler};
 pub use shared::{first_shared_position, shared_negatives};
 pub use uniform::UniformNegatives;

@@ -1,23 +1,8 @@
-//! What a negative sampler is, and how one is chosen by name.
+//! The choice of a negative sampler by name.
 
-use crate::{PopularityNegatives, Positives, SampleError, UniformNegatives};
-use lightgcn_core::random::Draws;
-use lightgcn_core::{ItemId, UserId};
+use crate::{NegativeSampler, PopularityNegatives, Positives, SampleError, UniformNegatives};
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
-
-/// How many candidates are rejected for being positives before one exact draw among the rest.
-pub const MAX_REJECTIONS: usize = 16;
-
-/// Draws items that a user did not take.
-///
-/// A sampler keeps no state between draws: the item is a function of the user and of the
-/// words taken from `draws`, of which it may take up to 2^26.
-pub trait NegativeSampler: Send + Sync {
-    /// An item that is no training positive of the user, or none exactly where every item
-    /// is a positive.
-    fn sample(&self, user: UserId, draws: &mut Draws) -> Option<ItemId>;
-}
 
 /// The choice of a negative sampler, as a configuration file writes it.
 #[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, Deserialize)]
@@ -52,6 +37,7 @@ mod tests {
     use super::*;
     use crate::testing::positives_of;
     use lightgcn_core::random::{Random, Stream};
+    use lightgcn_core::{ItemId, UserId};
 
     #[test]
     fn choices_are_read_and_made() {

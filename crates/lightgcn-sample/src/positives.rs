@@ -1,10 +1,10 @@
-//! What each user took in training.
+//! The positives of each user in training.
 
 use crate::SampleError;
 use lightgcn_core::{ItemId, Rows, Train, UserId};
 use serde::{Deserialize, Serialize};
 
-/// Which training pairs are positives. Whatever is no positive may be drawn as a negative.
+/// Which training pairs are positives. All other pairs may be drawn as negatives.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 #[non_exhaustive]
@@ -12,7 +12,7 @@ pub enum PositiveSet {
     /// The pairs with a target behavior (purchases).
     #[default]
     Targets,
-    /// Every pair, whatever its behaviors; its weight says how much it counts.
+    /// Every pair, whatever its behaviors; it counts by its weight.
     AllPairs,
 }
 

@@ -19,7 +19,7 @@ pub fn first_shared_position(batch: usize, count: usize) -> u64 {
 /// The same arguments give the same items, whatever was drawn before. O(count).
 ///
 /// # Panics
-/// If there are no items but some are asked for.
+/// If there are no items but some are requested.
 #[must_use]
 pub fn shared_negatives(
     seed: u64,

@@ -9,7 +9,7 @@ use std::sync::Arc;
 /// "BPR", UAI 2009, section 4.1.2; He et al., "LightGCN", SIGIR 2020, section 3.2).
 ///
 /// Candidates are `below(n_items)`. After [`MAX_REJECTIONS`] positives, k = `below(n_items − n)` for
-/// a user with n positives, and the k-th item (from 0, ascending) that is no positive is
+/// a user with n positives, and the k-th item (from 0, ascending) that is not a positive is
 /// taken: it is k + j, where j is the least number with positive\[j\] − j > k, or n.
 /// O(log n) a candidate.
 #[derive(Debug, Clone)]

@@ -16,7 +16,7 @@ pub struct EaseConfig {
     /// The L2 regularization λ, above 0. The more pairs, the larger it may be: published values run
     /// from 200 to 1000.
     pub regularization: f64,
-    /// The most bytes that fitting may take; 4 GiB unless told, which suffices for 32,000 items.
+    /// The most bytes that fitting may take; default: 4 GiB, enough for 32,000 items.
     pub max_bytes: u64,
     /// How much a training pair counts.
     pub weights: PairWeights,
@@ -136,7 +136,7 @@ impl std::fmt::Debug for Ease {
 }
 
 impl Ease {
-    /// How much having `had` speaks for `item`; negative where it speaks against it, and 0 for
+    /// How much having `had` counts for `item`; negative if it counts against it, and 0 for
     /// the same item.
     ///
     /// # Panics
@@ -203,7 +203,7 @@ mod tests {
     }
 
     #[test]
-    fn a_catalogue_too_large_is_refused_with_the_bytes_needed() {
+    fn a_catalogue_too_large_is_an_error_with_the_bytes_needed() {
         let config = EaseConfig {
             max_bytes: 4 * 3 * (3 + 2 * 3) - 1,
             ..EaseConfig::default()

@@ -184,7 +184,7 @@ fn nothing_had_scores_nothing_and_nothing_to_learn_is_an_error() {
 }
 
 #[test]
-fn items_out_of_range_are_a_mistake() {
+fn items_out_of_range_panic() {
     let train = train(&[vec![1.0, 1.0], vec![1.0, 0.0]]);
     let items = [ItemId(2)];
     for fit in models(PairWeights::Weighted) {

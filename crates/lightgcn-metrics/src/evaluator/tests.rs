@@ -126,13 +126,13 @@ fn faults_are_named() {
 
 #[test]
 #[should_panic(expected = "item row 6 in the truth of user row 9 is out of range")]
-fn items_out_of_range_are_refused() {
+fn items_out_of_range_panic() {
     evaluator().update(UserId(9), &items(&[0]), &items(&[6]));
 }
 
 #[test]
 #[should_panic(expected = "item row 2 stands twice")]
-fn repeated_items_are_refused() {
+fn repeated_items_panic() {
     evaluator().update(UserId(9), &items(&[2, 0, 2]), &items(&[1]));
 }
 

@@ -256,7 +256,7 @@ fn users_with_everything_are_left_out_and_counted() {
 
 #[test]
 #[should_panic(expected = "batch 3 is out of range: the epoch has 3")]
-fn a_batch_beyond_the_epoch_is_refused() {
+fn a_batch_beyond_the_epoch_panics() {
     let _ = sampler(&shop(), config(10, 1, by_user(None)))
         .epoch(0)
         .batch(3);
@@ -276,7 +276,7 @@ fn a_sampler_that_breaks_its_contract_is_named() {
 }
 
 #[test]
-fn bad_configurations_are_refused() {
+fn bad_configurations_are_errors() {
     let positives = shop();
     let negatives = Box::new(UniformNegatives::new(Arc::clone(&positives)));
     let bad = config(0, 0, PositiveOrder::ByPair);
