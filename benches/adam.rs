@@ -1,7 +1,7 @@
 //! A step of Adam over the whole table. Elements are parameters.
 
 use criterion::{Criterion, Throughput};
-use lightgcn::simd::{AdamConfig, adam_step};
+use lightgcn::simd::{AdamOptions, AdamTables, adam_step};
 
 use crate::common::{DIM, embeddings, id, shops};
 
@@ -20,8 +20,13 @@ pub(crate) fn bench(c: &mut Criterion) {
             });
             b.iter(|| {
                 step += 1;
-                let config = AdamConfig::default();
-                adam_step(&config, step, parameters, gradients, first, second);
+                let tables = AdamTables {
+                    parameters,
+                    gradients,
+                    first_moment: first,
+                    second_moment: second,
+                };
+                adam_step(&AdamOptions::default(), step, tables);
             });
         });
     }

@@ -12,7 +12,9 @@ use burn::tensor::{Tensor, TensorData};
 use criterion::{Criterion, Throughput};
 use lightgcn::kernels::CpuBackend;
 use lightgcn::loss::{Batch, BatchIds, Bpr, Loss, TableRows, Tables};
-use lightgcn::simd::{BprTriples, SoftmaxPairs, softmax_loss};
+use lightgcn::simd::{
+    BprTriples, SoftmaxGradients, SoftmaxOptions, SoftmaxPairs, SoftmaxTables, softmax_loss,
+};
 
 use crate::common::{DIM, embeddings, id, shops};
 
@@ -42,7 +44,7 @@ pub(crate) fn bench(c: &mut Criterion) {
             b.iter(|| lightgcn::simd::bpr_loss(&triples, &table, DIM, &mut gradients));
         });
         for (name, negative_weight) in NEGATIVE_WEIGHTS {
-            let config = lightgcn::simd::SoftmaxConfig {
+            let options = SoftmaxOptions {
                 temperature: TEMPERATURE,
                 negative_weight,
             };
@@ -62,7 +64,18 @@ pub(crate) fn bench(c: &mut Criterion) {
                     candidate_weights: &candidate_weights,
                     excluded: None,
                 };
-                b.iter(|| softmax_loss(&config, &softmax, users, items, DIM, of_users, of_items));
+                let tables = SoftmaxTables {
+                    users,
+                    items,
+                    dim: DIM,
+                };
+                b.iter(|| {
+                    let gradients = SoftmaxGradients {
+                        users: &mut *of_users,
+                        items: &mut *of_items,
+                    };
+                    softmax_loss(&options, &softmax, tables, gradients)
+                });
             });
         }
         if n_pairs <= 2048 {

@@ -8,7 +8,8 @@ use burn::tensor::{Tensor, TensorData};
 use criterion::{BatchSize, Criterion, Throughput};
 use lightgcn::kernels::{self, CpuBackend, SparseMatrix};
 use lightgcn::simd::{
-    Bf16, Scratch, propagate_bf16_into, propagate_into, propagate_rows, propagate_rows_transposed,
+    CsrView, Polynomial, RowValues, Scratch, propagate_into, propagate_rows,
+    propagate_rows_transposed,
 };
 
 use crate::common::{DIM, Shop, embeddings, id, shops};
@@ -31,16 +32,12 @@ fn whole(c: &mut Criterion) {
         group.throughput(Throughput::Elements(shop.n_entries()));
         let a = LazyCell::new(|| shop.matrix());
         let x = LazyCell::new(|| embeddings(shop.n_nodes()));
-        let (mut out, mut work, mut work_bf16) = (Vec::new(), Vec::new(), Vec::new());
+        let (mut out, mut work) = (Vec::new(), Vec::new());
         group.bench_function(id("forward", shop.name), |b| {
             out.resize(x.len(), 0.0);
             work.resize(x.len(), 0.0);
-            b.iter(|| propagate_into(*a, &x, DIM, &THREE_LAYERS, &mut out, &mut work));
-        });
-        group.bench_function(id("forward-bf16", shop.name), |b| {
-            out.resize(x.len(), 0.0);
-            work_bf16.resize(2 * x.len(), Bf16::ZERO);
-            b.iter(|| propagate_bf16_into(*a, &x, DIM, &THREE_LAYERS, &mut out, &mut work_bf16));
+            let polynomial = polynomial(*a, &THREE_LAYERS);
+            b.iter(|| propagate_into(&polynomial, &x, &mut out, &mut work));
         });
         // As burn runs it for models trained through autodiff: with newly allocated buffers.
         let graph = LazyCell::new(|| burn_matrix(shop));
@@ -77,22 +74,33 @@ fn of_a_batch(c: &mut Criterion) {
         for (layers, alphas) in [("3-layers", &THREE_LAYERS[..]), ("1-layer", &ONE_LAYER[..])] {
             group.bench_function(id(&format!("forward-{layers}"), shop.name), |b| {
                 here.resize(rows.len() * DIM, 0.0);
-                b.iter(|| {
-                    propagate_rows(*a, &rows, &x, DIM, alphas, &mut scratch, &mut here);
-                });
+                let polynomial = polynomial(*a, alphas);
+                b.iter(|| propagate_rows(&polynomial, &rows, &x, &mut scratch, &mut here));
             });
             group.bench_function(id(&format!("backward-{layers}"), shop.name), |b| {
                 here.resize(rows.len() * DIM, 0.0);
                 out.resize(x.len(), 0.0);
+                let polynomial = polynomial(*a, alphas);
+                let batch = RowValues {
+                    rows: &rows[..],
+                    values: &here,
+                };
                 b.iter(|| {
-                    let scratch = &mut scratch;
                     // A symmetric matrix is its own transpose.
-                    propagate_rows_transposed(*a, *a, &rows, &here, DIM, alphas, scratch, &mut out);
+                    propagate_rows_transposed(&polynomial, *a, batch, &mut scratch, &mut out);
                 });
             });
         }
     }
     group.finish();
+}
+
+fn polynomial<'a>(a: CsrView<'a, u64, u32>, alphas: &'a [f32]) -> Polynomial<'a, u64, u32> {
+    Polynomial {
+        a,
+        alphas,
+        dim: DIM,
+    }
 }
 
 fn burn_matrix(shop: &Shop) -> SparseMatrix<B> {

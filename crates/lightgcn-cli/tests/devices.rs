@@ -96,7 +96,7 @@ fn wgpu_trains_as_the_cpu_does() {
     ];
     let words = [
         "training needs a buffer of",
-        "makes none above",
+        "allows at most",
         "fits, or train on the CPU",
     ];
     work.refused(&train, &words);

@@ -1,16 +1,16 @@
-//! Buffers of large tables that go from step to step: fresh pages for a table cost as much as a layer.
+//! Buffers of large tables, kept from step to step: fresh pages for a table cost as much as a layer.
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-/// Shorter buffers are not kept: an allocator has them at hand.
+/// Shorter buffers are not kept: the allocator keeps those itself.
 const LEAST: usize = 1 << 18;
-/// How many are kept.
+/// How many buffers are kept: a step's embeddings, its gradient and one work buffer.
 const KEPT: usize = 3;
 
 static FREE: Mutex<Vec<Vec<f32>>> = Mutex::new(Vec::new());
 
 fn free() -> MutexGuard<'static, Vec<Vec<f32>>> {
-    // What a panic elsewhere left behind is only memory.
+    // A panic elsewhere leaves only memory behind, which is fine to reuse.
     FREE.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
@@ -20,6 +20,7 @@ pub(crate) fn take(len: usize) -> Vec<f32> {
         return vec![0.0; len];
     }
     let mut free = free();
+    // Not a much larger one: it would hold memory that no table of this size needs.
     let fits = |buffer: &Vec<f32>| (len..=2 * len).contains(&buffer.len());
     match free.iter().position(fits) {
         Some(n) => {

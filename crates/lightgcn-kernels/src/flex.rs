@@ -12,7 +12,7 @@ use crate::sparse_matrix::SparseMatrix;
 ///
 /// # Panics
 ///
-/// If the tensor is not contiguous or holds another element type: the callers have seen to both.
+/// If the tensor is not contiguous or holds another element type; callers check both.
 pub(crate) fn floats(tensor: &FlexTensor) -> &[f32] {
     tensor
         .as_slice()
@@ -60,7 +60,7 @@ impl CsrBuffers {
         }
     }
 
-    /// The matrix for whole products: its rows in a better order, once that pays.
+    /// The matrix for whole products, with its rows in a better order once that pays.
     pub(crate) fn ordered_view(&self) -> CsrView<'_, i32, i32> {
         let view = self.view();
         match self.order.rows(view) {

@@ -6,10 +6,10 @@
 //! | [`propagate`] | `sum_k alphas[k] A^k x`, all layers in one step | the same on the transpose |
 //! | [`gather_rows`] | the rows of a batch | [`segment_sum_rows`] |
 //! | [`segment_sum_rows`] | sums of a batch's rows, by row | [`gather_rows`] |
-//! | [`propagate_rows`] | [`propagate`] where a batch reads it | [`propagate_rows_transposed`] |
-//! | [`bpr_loss_gradient`], [`softmax_loss_gradient`] | a batch's loss and its gradient at once | – |
+//! | [`propagate_rows`] | the rows of [`propagate`] that a batch reads | [`propagate_rows_transposed`] |
+//! | [`bpr_loss_gradient`], [`softmax_loss_gradient`] | a batch's loss together with its gradient | – |
 //! | [`pair_cosines`] | the cosines of a batch's pairs | – |
-//! | [`sample_negatives`] | items that users did not take, the CPU's draws bit for bit | – |
+//! | [`sample_negatives`] | items that users did not take; the same draws as on the CPU | – |
 //! | [`cut_batch`], [`bpr_slot_gradient`], [`softmax_slot_gradient`], [`sort_slots`], [`sum_slots`], [`add_l2`] | a training step whose batch never leaves the device | – |
 //! | [`optim::FusedAdam`] | one Adam step in one pass | – |
 //!
@@ -21,7 +21,7 @@
 //!
 //! # Example
 //!
-//! LightGCN's forward pass inside a burn module of one's own, and its gradient:
+//! LightGCN's forward pass in a custom burn module, and its gradient:
 //!
 //! ```
 //! use burn::backend::Autodiff;
@@ -76,14 +76,14 @@
 //!
 //! # Crate layout
 //!
-//! One folder an operation, with `reference.rs` (plain tensor operations, any backend), `flex.rs`
+//! One folder per operation, with `reference.rs` (plain tensor operations, any backend), `flex.rs`
 //! (CPU), `cube.rs` (GPUs) and `autodiff.rs`; `backend` ties them to burn's backends through the two traits;
 //! [`device`] finds GPUs without panics. Only this crate of the workspace names burn's internals.
 //!
 //! # Features
 //!
-//! `flex` (default) is the CPU, `ndarray` burn's NdArray, `wgpu` and `cuda` are GPUs, and `fusion`
-//! is needed where another crate of the program switches burn's operation fusion on.
+//! `flex` (default) is the CPU, `ndarray` burn's NdArray, `wgpu` and `cuda` are GPUs, and `fusion` is needed
+//! if another crate of the program turns on burn's operation fusion.
 //!
 //! # Determinism
 //!

@@ -12,8 +12,7 @@ use burn::tensor::backend::{AutodiffBackend, Backend};
 use crate::adam::{AdamStep, AdamTensors};
 use crate::backend::TrainingBackend;
 
-/// Configuration of [`FusedAdam`], with the usual defaults of the field (and of PyTorch). burn's
-/// own Adam defaults to an epsilon of 1e-5.
+/// Configuration of [`FusedAdam`], with PyTorch's defaults. burn's own Adam defaults to an epsilon of 1e-5.
 ///
 /// # Example
 ///
@@ -109,9 +108,8 @@ impl FusedAdamConfig {
 }
 
 /// Adam (Kingma & Ba, ICLR 2015) with bias correction as PyTorch computes it, by
-/// [`TrainingBackend::adam_step`]: on the CPU one pass over parameters, gradients and moments, in
-/// place unless another owner (a clone of the model or of the optimizer) still needs the old
-/// values.
+/// [`TrainingBackend::adam_step`]: one pass over parameters, gradients and moments, in place unless another
+/// owner (a clone of the model or of the optimizer) still needs the old values.
 ///
 /// Made by [`FusedAdamConfig`].
 #[derive(Clone, Debug)]

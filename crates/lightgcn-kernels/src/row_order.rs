@@ -5,12 +5,13 @@ use std::sync::{Arc, OnceLock};
 
 use lightgcn_simd::{CsrView, OrderedRows};
 
-/// Fewer entries than this stay in the cache in any order.
+/// Matrices with fewer entries stay in the cache in any order.
 const LEAST_ENTRIES: usize = 1 << 17;
-/// Ordering costs as much as some thirty products; whoever has taken this many takes more.
+/// Ordering costs as much as about thirty products, so it waits until a few have been taken: a matrix that is
+/// multiplied this often is trained on, and will be multiplied thousands of times.
 const PRODUCTS_BEFORE: u32 = 4;
 
-/// A better order of the rows, found when it begins to pay. Clones share it.
+/// A better order of the rows, found once it pays. Clones share it.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct RowOrder {
     shared: Arc<Shared>,
@@ -23,7 +24,7 @@ struct Shared {
 }
 
 impl RowOrder {
-    /// The rows of the matrix in their order, if it is time to use one. To be asked once a product.
+    /// The rows of the matrix in a better order, once that pays. Call it once per product.
     pub(crate) fn rows(&self, a: CsrView<'_, i32, i32>) -> Option<&OrderedRows> {
         if a.nnz() < LEAST_ENTRIES || a.n_rows() != a.n_columns() {
             return None;

@@ -90,7 +90,7 @@ pub struct SparseMatrix<B: Backend> {
     arrays: CsrArrays<B>,
     /// `None` where the matrix is symmetric.
     transposed: Option<CsrArrays<B>>,
-    /// Whether whole products for a batch's rows read operands of 16 bits, where a backend can.
+    /// Whether products read operands of 16 bits, on backends that can.
     bf16_operands: bool,
 }
 
@@ -186,13 +186,13 @@ impl<B: Backend> SparseMatrix<B> {
         self.arrays.split.as_ref()
     }
 
-    /// The same matrix, whose whole products within [`propagate_rows`](crate::propagate_rows()) and
-    /// [`propagate_rows_transposed`](crate::propagate_rows_transposed()) read operands rounded to 16
-    /// bits (bf16), which halves what they read here and there; sums, addends and results stay in 32.
-    /// The CPU does so, and GPUs for tables of an even width, in [`propagate`](crate::propagate()) and
-    /// [`sparse_dense`](crate::sparse_dense()) as well: bf16 in pairs, packed into words of 32 bits,
-    /// since not every shading language has the type. Other backends compute as before. Copies no
-    /// array.
+    /// The same matrix, but products read operands rounded to 16 bits (bf16), which halves what they read from
+    /// scattered rows; sums, addends and results stay in 32.
+    ///
+    /// On the CPU this concerns the whole products within [`propagate_rows`](crate::propagate_rows()) and
+    /// [`propagate_rows_transposed`](crate::propagate_rows_transposed()); on GPUs, for tables of an even width,
+    /// [`propagate`](crate::propagate()) and [`sparse_dense`](crate::sparse_dense()) as well. Other backends
+    /// compute as before. Copies no array.
     #[must_use]
     pub fn with_bf16_operands(self) -> Self {
         Self {

@@ -6,7 +6,8 @@ use burn::tensor::{Int, Tensor};
 
 use crate::upload::upload_ints;
 
-/// Rows with more edges are cut into pieces of at most so many.
+/// Rows with more edges are cut into pieces of at most this many: enough that a piece is worth its partial sum,
+/// few enough that no worker is busy long after the others.
 pub(crate) const LONGEST_PIECE: usize = 128;
 
 /// The long rows of a matrix.

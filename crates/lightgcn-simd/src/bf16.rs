@@ -1,21 +1,14 @@
-//! Numbers of 16 bits: the upper half of an `f32`.
+//! Rounding to 16 bits and back.
 
 #[cfg(test)]
 mod tests;
 #[cfg(target_arch = "x86_64")]
 mod x86;
 
-/// A number of 16 bits that has the range of `f32`, but only 8 of its 24 significant bits: bfloat16,
-/// the type of the `half` crate.
-///
-/// The kernels store matrices in it to move half the memory, and compute in `f32`. Rounding to it
-/// ([`round_to_bf16`]) errs by at most 2⁻⁸ of a normal number's size.
-pub use half::bf16 as Bf16;
-
 use rayon::prelude::*;
 
 use crate::cpu::Level;
-use crate::element::Element;
+use crate::element::{Bf16, Element};
 use crate::parallel;
 
 /// Rounds each number to the nearest one of 16 bits: of two equally near ones the one whose last bit
@@ -42,7 +35,7 @@ pub fn round_to_bf16(from: &[f32], to: &mut [Bf16]) {
     convert(Level::detect(), from, to);
 }
 
-/// Writes each number as `f32`, exactly and bit by bit (NaN included).
+/// Writes each number as `f32`, exactly, NaN with all its bits.
 ///
 /// O(n), on rayon's current pool if there is much to do.
 ///

@@ -5,12 +5,11 @@
 pub struct BprTriples<'a> {
     /// The user of each positive, `[batch]`.
     pub users: &'a [u32],
-    /// Its product, `[batch]`.
+    /// Its item, `[batch]`.
     pub positives: &'a [u32],
     /// Its negatives, `[batch · n_negatives]`, those of a pair side by side.
     pub negatives: &'a [u32],
-    /// The weight of each positive's loss, `[batch]`, divided by batch and negatives if a mean is
-    /// wanted.
+    /// The factor of each positive's loss, `[batch]`: its weight, divided by batch and negatives for a mean.
     pub weights: &'a [f32],
 }
 
@@ -43,7 +42,7 @@ pub fn bpr_loss(
     );
     assert!(
         gradients.len() == embeddings.len(),
-        "a gradient has the shape of what it belongs to"
+        "a gradient must have the shape of its embeddings"
     );
     if batch == 0 || dim == 0 {
         return 0.0;
@@ -54,18 +53,20 @@ pub fn bpr_loss(
         negatives.len()
     );
     let mut loss = 0.0;
-    let place = |row: u32| row as usize * dim;
+    let start = |row: u32| row as usize * dim;
     for (pair, negatives) in negatives.chunks_exact(negatives.len() / batch).enumerate() {
-        let (user, positive) = (place(users[pair]), place(positives[pair]));
+        let (user, positive) = (start(users[pair]), start(positives[pair]));
         let score = crate::dot(&embeddings[user..][..dim], &embeddings[positive..][..dim]);
         for &negative in negatives {
-            let negative = place(negative);
+            let negative = start(negative);
             let other = crate::dot(&embeddings[user..][..dim], &embeddings[negative..][..dim]);
+            // In f64: the loss is a sum over the batch, and log and exponential are few.
             let margin = f64::from(score - other);
             let weight = f64::from(weights[pair]);
             // ln(1 + e^−margin), without overflow for either sign.
             loss += weight * ((-margin.abs()).exp().ln_1p() + (-margin).max(0.0));
             let slope = (-weight / (1.0 + margin.exp())) as f32;
+            // All three are read before any is written: rows of a triple may be one row.
             for d in 0..dim {
                 let (u, i, j) = (
                     embeddings[user + d],

@@ -1,4 +1,4 @@
-//! Work buffers that a thread keeps from call to call: fresh pages cost as much as the work in them.
+//! Work buffers that a thread keeps from call to call: fresh pages cost as much as the work done in them.
 
 use std::cell::RefCell;
 
@@ -12,6 +12,7 @@ thread_local! {
 /// Lends `work` a buffer of `len` numbers, which hold anything. What `work` borrows in turn, on this
 /// thread or through stolen work, is another buffer.
 pub(crate) fn with_buffer<T>(len: usize, work: impl FnOnce(&mut [f32]) -> T) -> T {
+    // Taken out of the list while it is lent, so that nested calls get another one.
     let mut buffer = BUFFERS.with_borrow_mut(Vec::pop).unwrap_or_default();
     if buffer.len() < len {
         buffer.resize(len, 0.0);

@@ -5,8 +5,8 @@
 pub(crate) enum Level {
     /// Plain Rust, for any machine.
     Portable,
-    /// AVX2 and FMA. The value is made by [`Level::detect`] alone, so that whoever holds one may
-    /// call a function compiled for these features.
+    /// AVX2 and FMA. Only [`Level::detect`] makes the value, so whoever holds one may call functions compiled
+    /// for these features.
     #[cfg(target_arch = "x86_64")]
     Avx2(Avx2),
 }
@@ -60,8 +60,8 @@ impl Level {
     }
 }
 
-/// Whether the plain Rust kernels may use fused multiply-add: only where it is one instruction, for
-/// elsewhere it is a slow call.
+/// Whether the plain Rust kernels use fused multiply-add: only where it is an instruction; elsewhere it is a
+/// slow call.
 pub(crate) const PORTABLE_FMA: bool = cfg!(any(
     target_arch = "aarch64",
     all(target_arch = "x86_64", target_feature = "fma")

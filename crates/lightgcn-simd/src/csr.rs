@@ -122,8 +122,8 @@ impl<'a, O: CsrIndex, C: CsrIndex> CsrView<'a, O, C> {
         }
     }
 
-    /// The same matrix, whose whole products visit the rows as `ordered` has them, which was made of
-    /// this matrix: the same result sooner, where rows that follow each other have columns in common.
+    /// The same matrix, whose whole products visit the rows in the order of `ordered`, which was made from
+    /// this matrix: the same result sooner, if rows that follow each other have columns in common.
     ///
     /// # Panics
     /// If `ordered` was made of a matrix of another shape or number of non-zeros.
@@ -203,7 +203,7 @@ impl<'a, O: CsrIndex, C: CsrIndex> CsrView<'a, O, C> {
     }
 }
 
-/// Why three arrays are no CSR matrix.
+/// Why three arrays are not a CSR matrix.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum CsrError {
@@ -305,7 +305,7 @@ mod tests {
     }
 
     #[test]
-    fn accepts_a_matrix_and_tells_its_shape() {
+    fn a_valid_matrix_has_its_shape() {
         let (row_offsets, columns, values) = ([0_u64, 2, 2, 3], [1_u32, 0, 3], [1.0, 2.0, 3.0]);
         let a = CsrView::new(&row_offsets, &columns, &values, 4).unwrap();
         assert_eq!((a.n_rows(), a.n_columns(), a.nnz()), (3, 4, 3));
@@ -315,7 +315,7 @@ mod tests {
     }
 
     #[test]
-    fn unchecked_views_the_same_arrays() {
+    fn the_unchecked_view_has_the_same_arrays() {
         let (row_offsets, columns, values) = ([0_i32, 1], [1_i32], [5.0]);
         // SAFETY: the offsets start at 0, do not decrease and end at 1; column 1 is below 2.
         let a = unsafe { CsrView::new_unchecked(&row_offsets, &columns, &values, 2) };
@@ -324,13 +324,13 @@ mod tests {
     }
 
     #[test]
-    fn accepts_no_rows_and_no_columns() {
+    fn a_matrix_may_have_no_rows_and_no_columns() {
         assert_eq!(check(&[0], &[], &[], 0), Ok(()));
         assert_eq!(check(&[0, 0, 0], &[], &[], 0), Ok(()));
     }
 
     #[test]
-    fn refuses_each_fault() {
+    fn each_invalid_array_has_its_error() {
         assert_eq!(check(&[], &[], &[], 0), Err(CsrError::NoOffsets));
         assert_eq!(
             check(&[1, 1], &[0], &[1.0], 1),
@@ -367,7 +367,7 @@ mod tests {
     }
 
     #[test]
-    fn refuses_negative_numbers() {
+    fn negative_numbers_are_errors() {
         assert!(matches!(
             check(&[0, -1], &[], &[], 1),
             Err(CsrError::LastOffset { .. })
@@ -383,7 +383,7 @@ mod tests {
     }
 
     #[test]
-    fn messages_name_the_place() {
+    fn messages_name_the_entry() {
         let error = check(&[0, 1], &[5], &[1.0], 2).unwrap_err();
         assert_eq!(
             error.to_string(),

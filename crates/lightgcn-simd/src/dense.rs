@@ -1,9 +1,9 @@
-//! Products of dense matrices that stand in the cache: the inner loops of batch losses.
+//! Products of dense matrices that are in the cache: the inner loops of batch losses.
 //!
-//! Every element of a product has an accumulator of its own, which starts at 0 (or at what stands
-//! there) and adds in the order of the inner dimension, by fused multiply-add where the machine has
-//! it. So the bits of an element depend on nothing else that is computed beside it, and AVX2 and
-//! AVX-512 give the same.
+//! Every element of a product has its own accumulator, which starts at 0 (or at what is there) and adds
+//! in the order of the inner dimension, by fused multiply-add where the machine has it. So the bits of an
+//! element do not depend on what is computed beside it, and AVX2 and AVX-512 give the same. Splitting the
+//! inner dimension over several accumulators would be faster for small tiles and break that.
 
 #[cfg(test)]
 mod tests;
@@ -12,10 +12,12 @@ mod x86;
 
 use crate::cpu::{Level, PORTABLE_FMA, multiply_add};
 
-/// What the widths of right operands are multiples of.
+/// Widths of right operands are multiples of this: one AVX-512 register or two of AVX2, so that no tile
+/// needs a masked tail.
 pub(crate) const WIDTH: usize = 16;
 
-/// A borrowed left operand: element `(m, k)` is `data[m · row + k · step]`.
+/// A borrowed left operand: element `(m, k)` is `data[m · row + k · step]`. Two strides, so that a matrix
+/// and its transpose are read from the same numbers.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Left<'a> {
     pub(crate) data: &'a [f32],
@@ -32,21 +34,25 @@ pub(crate) struct Shape {
     pub(crate) steps: usize,
 }
 
-/// `out = left · right`, or `out += left · right` where `add`.
-///
-/// `right` is `[steps, columns]` and `out` `[rows, columns]`, both row-major and without gaps. On this
-/// thread.
+/// `left · right`, or what is there plus `left · right`, not yet computed.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct DenseProduct<'a> {
+    pub(crate) shape: Shape,
+    pub(crate) left: Left<'a>,
+    /// `[steps, columns]`, row-major and without gaps.
+    pub(crate) right: &'a [f32],
+    /// Whether the output is added to, rather than overwritten.
+    pub(crate) add: bool,
+}
+
+/// Computes a product into `out`, `[rows, columns]`, row-major and without gaps, on this thread.
 ///
 /// # Panics
-/// When an operand is too short for the shape, or `columns` is no multiple of [`WIDTH`].
-pub(crate) fn multiply(
-    level: Level,
-    shape: Shape,
-    left: Left<'_>,
-    right: &[f32],
-    out: &mut [f32],
-    add: bool,
-) {
+/// When an operand is too short for the shape, or `columns` is not a multiple of [`WIDTH`].
+pub(crate) fn multiply(level: Level, product: DenseProduct<'_>, out: &mut [f32]) {
+    let DenseProduct {
+        shape, left, right, ..
+    } = product;
     let Shape {
         rows,
         columns,
@@ -61,21 +67,29 @@ pub(crate) fn multiply(
     if out.is_empty() {
         return;
     }
+    // The AVX forms read the left operand without further checks, so its last element must exist.
     assert!(
         steps == 0 || (rows - 1) * left.row + (steps - 1) * left.step < left.data.len(),
         "the left operand must have every element of its shape"
     );
     match level {
-        Level::Portable => portable(shape, left, right, out, add),
+        Level::Portable => portable(product, out),
         #[cfg(target_arch = "x86_64")]
-        Level::Avx2(proof) => x86::multiply(proof, shape, left, right, out, add),
+        Level::Avx2(proof) => x86::multiply(proof, product, out),
     }
 }
 
-fn portable(shape: Shape, left: Left<'_>, right: &[f32], out: &mut [f32], add: bool) {
+fn portable(product: DenseProduct<'_>, out: &mut [f32]) {
+    let DenseProduct {
+        shape,
+        left,
+        right,
+        add,
+    } = product;
     let columns = shape.columns;
     for (m, out) in out.chunks_exact_mut(columns).enumerate() {
         for (n, out) in out.chunks_exact_mut(WIDTH).enumerate() {
+            // An array of fixed length, which the compiler keeps in vector registers.
             let mut sums = [0.0_f32; WIDTH];
             if add {
                 sums.copy_from_slice(out);

@@ -13,10 +13,10 @@ use crate::cpu::{Level, PORTABLE_FMA, multiply_add};
 use crate::element::Element;
 use crate::tile::QUERIES;
 
-/// Items whose sums run side by side in plain Rust, lest each addition wait for the one before.
+/// Items whose sums run side by side in plain Rust, so that no addition waits for the one before.
 const GROUP: usize = 8;
 
-/// Up to how many queries are scored so; more share the cost of packing.
+/// Up to how many queries are scored this way; more of them share the cost of packing.
 pub(crate) fn most_queries(level: Level) -> usize {
     match level {
         Level::Portable => 2,
@@ -53,7 +53,7 @@ pub(crate) fn score_rows<T: Element>(
 fn score_portable<T: Element>(query: &[f32], items: &[T], out: &mut [f32]) {
     let dim = query.len();
     for (items, out) in items.chunks(GROUP * dim).zip(out.chunks_mut(GROUP)) {
-        // A short group's last row stands in for the missing ones.
+        // A short group's last row stands in for the missing ones; their sums are dropped.
         let row = |lane: usize| &items[lane.min(out.len() - 1) * dim..][..dim];
         let rows: [&[T]; GROUP] = std::array::from_fn(row);
         let mut sums = [0.0_f32; GROUP];

@@ -3,7 +3,12 @@
 #[cfg(target_arch = "x86_64")]
 pub(crate) mod x86;
 
-use crate::bf16::Bf16;
+/// A number of 16 bits that has the range of `f32`, but only 8 of its 24 significant bits: bfloat16,
+/// the type of the `half` crate.
+///
+/// The kernels store matrices in it to move half the memory, and compute in `f32`. Rounding to it
+/// ([`round_to_bf16`]) errs by at most 2⁻⁸ of a normal number's size.
+pub use half::bf16 as Bf16;
 
 mod sealed {
     /// What the kernels of this machine need of a number type.
@@ -16,7 +21,7 @@ mod sealed {
 
 /// A number type that a dense matrix may be stored in: `f32`, or [`Bf16`] in half the memory.
 ///
-/// It says how numbers lie in memory alone: products and sums are `f32`. The trait is sealed.
+/// It only says how numbers lie in memory: products and sums are `f32`. The trait is sealed.
 pub trait Element: Copy + Send + Sync + 'static + sealed::Sealed {
     /// The number as `f32`, exactly.
     fn widen(self) -> f32;
@@ -53,10 +58,11 @@ impl Element for Bf16 {
         let bits = value.to_bits();
         let upper = bits >> 16;
         Self::from_bits(if value.is_nan() {
-            // The payload's upper bits alone might be those of infinity.
+            // A NaN whose payload lies in the lower half would become infinity; the quiet bit keeps it NaN.
             (upper | 0x40) as u16
         } else {
-            // Adds almost half of the last place, and a little more if that place is odd.
+            // Adds just under half of the last bit kept, and half if that bit is odd: ties go to even. A
+            // carry runs into the exponent, which is right, up to infinity.
             ((bits + 0x7fff + (upper & 1)) >> 16) as u16
         })
     }

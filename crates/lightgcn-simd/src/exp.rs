@@ -2,10 +2,11 @@
 
 use crate::cpu::{Level, PORTABLE_FMA, multiply_add};
 
-/// Lanes of the running sums and maxima: two AVX2 registers.
+/// Lanes of the running sums and maxima: two AVX2 registers or one of AVX-512. Part of the result: sums in
+/// other lanes have other bits.
 const LANES: usize = 16;
 
-/// Below this the exponential of an `f32` is no normal number; it counts as 0.
+/// Below this the exponential is not a normal `f32`; it counts as 0.
 const LOWEST: f32 = -87.0;
 
 /// `e^x` for `x ≤ 0`, to about two units in the last place; 0 below −87.
@@ -18,7 +19,9 @@ fn exp_not_positive<const FUSED: bool>(x: f32) -> f32 {
     // ln 2 in two parts, so that n · ln 2 is exact in the first.
     const LN_2_HIGH: f32 = 0.693_359_4;
     const LN_2_LOW: f32 = -2.121_944_4e-4;
+    // A comparison, not `max`: −∞ and NaN become the bound, and it compiles to one instruction.
     let clamped = if x > LOWEST { x } else { LOWEST };
+    // The nearest n, in the lowest bits of `shifted` and as a float in `n`: rounding without a conversion.
     let shifted = multiply_add::<FUSED>(clamped, std::f32::consts::LOG2_E, ROUND);
     let n = shifted - ROUND;
     let r = multiply_add::<FUSED>(n, -LN_2_HIGH, clamped);
@@ -33,13 +36,15 @@ fn exp_not_positive<const FUSED: bool>(x: f32) -> f32 {
     ] {
         p = multiply_add::<FUSED>(p, r, coefficient);
     }
+    // 1 + r + r² p(r): the large terms come last, which keeps their digits.
     let p = multiply_add::<FUSED>(p * r, r, r) + 1.0;
+    // 2^n: n plus the exponent's bias, moved to where a float keeps its exponent.
     let power = f32::from_bits(shifted.to_bits().wrapping_add(127) << 23);
     if x > LOWEST { p * power } else { 0.0 }
 }
 
-/// One row of scores that stands in panels of 64: panel `p` is
-/// `numbers[first + p · stride..][..64]`.
+/// One row of scores in panels of 64: panel `p` is `numbers[first + p · stride..][..64]`. Between them lie
+/// the panels of the block's other rows.
 pub(crate) struct Panels<'a> {
     pub(crate) numbers: &'a mut [f32],
     pub(crate) first: usize,
@@ -62,7 +67,8 @@ impl Panels<'_> {
     }
 }
 
-/// Compiles a function for what each level has, and calls the right one.
+/// Compiles a function once for each level, and calls the right one. The function is inlined into one caller
+/// per instruction set, where the compiler vectorizes it.
 macro_rules! at_level {
     ($level:expr, $name:ident($($argument:ident: $type:ty),*) -> $result:ty) => {{
         #[cfg(target_arch = "x86_64")]
@@ -90,7 +96,7 @@ macro_rules! at_level {
 }
 
 /// `row[j] ← weights[j] · e^((row[j] − largest) · scale)`, and the sum of the results. No number of
-/// `row` is above `largest`; `scale` is not negative. −∞ becomes 0.
+/// `row` may be above `largest`, and `scale` may not be negative. −∞ becomes 0.
 pub(crate) fn exp_weighted_sum(
     level: Level,
     row: &mut Panels<'_>,

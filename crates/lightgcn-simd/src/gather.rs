@@ -66,26 +66,26 @@ mod tests {
     }
 
     #[test]
-    fn nothing_from_nothing() {
+    fn empty_inputs_give_empty_outputs() {
         gather_rows(&[], 3, &[0_u32; 0], &mut []);
         gather_rows(&[], 0, &[4_u32, 5], &mut []);
     }
 
     #[test]
     #[should_panic(expected = "row 3 is asked for, but the table has 3 rows")]
-    fn refuses_a_row_beyond_the_table() {
+    fn a_row_beyond_the_table_panics() {
         gather_rows(&[0.0; 6], 2, &[0_u64, 3], &mut [0.0; 4]);
     }
 
     #[test]
     #[should_panic(expected = "the table has 3 rows")]
-    fn refuses_a_negative_row() {
+    fn a_negative_row_panics() {
         gather_rows(&[0.0; 6], 2, &[-1_i64], &mut [0.0; 2]);
     }
 
     #[test]
     #[should_panic(expected = "the output must have 2 rows of 2 numbers, but it has 3")]
-    fn refuses_a_short_output() {
+    fn a_short_output_panics() {
         gather_rows(&[0.0; 6], 2, &[0_u32, 1], &mut [0.0; 3]);
     }
 

@@ -1,4 +1,4 @@
-//! Large buffers in large pages of memory.
+//! Large buffers in huge pages of memory.
 
 /// Bytes of a huge page on x86-64 and most other machines.
 const HUGE_PAGE: usize = 1 << 21;
@@ -6,23 +6,26 @@ const HUGE_PAGE: usize = 1 << 21;
 /// Zeros in huge pages where the system offers them (Linux, with transparent huge pages on or by
 /// advice); elsewhere plain zeros.
 ///
-/// Rows that are read here and there, as in a sparse product, then miss the address cache less often.
+/// Scattered rows, as a sparse product reads them, then miss the address cache (TLB) less often: with pages of
+/// 4 KiB nearly every row of a large table is a miss.
 #[must_use]
 pub fn zeros_in_huge_pages(len: usize) -> Vec<f32> {
+    // Advice comes before the first write: pages that exist already would have to be moved.
     let mut numbers = Vec::with_capacity(len);
     advise(numbers.as_mut_ptr(), len, false);
     numbers.resize(len, 0.0);
     numbers
 }
 
-/// Asks the system to move numbers that are in use to huge pages; nothing happens where it cannot.
-/// What stands in them does not change.
+/// Asks the system to move numbers that are in use to huge pages. Where it cannot, nothing happens; the
+/// numbers do not change.
 pub fn move_to_huge_pages(numbers: &mut [f32]) {
     advise(numbers.as_mut_ptr(), numbers.len(), true);
 }
 
 #[cfg(target_os = "linux")]
 fn advise(start: *mut f32, len: usize, in_use: bool) {
+    // Only whole huge pages within the buffer: the pages at its ends belong to others as well.
     let first = (start as usize).next_multiple_of(HUGE_PAGE);
     let end = (start as usize + len * size_of::<f32>()) / HUGE_PAGE * HUGE_PAGE;
     if first >= end {

@@ -2,19 +2,19 @@
 //!
 //! | what | functions |
 //! |---|---|
-//! | sparse × dense product, and the K-layer propagation of LightGCN | [`sparse_dense`], [`sparse_dense_add`], [`propagate`] |
-//! | the product at a batch's rows alone, and its gradient | [`propagate_rows`], [`propagate_rows_transposed`], [`sparse_dense_rows`], [`add_transposed_rows`], [`add_rows`] |
+//! | sparse × dense product, and the K-layer propagation of LightGCN | [`sparse_dense`], [`propagate`], [`propagate_into`] |
+//! | the product at a batch's rows alone, and its gradient | [`propagate_rows`], [`propagate_rows_transposed`], [`add_rows`] |
 //! | losses of a batch with their gradients | [`bpr_loss`], [`softmax_loss`] |
 //! | cosines of a batch's pairs | [`pair_cosines`] |
 //! | embedding look-up and its gradient | [`gather_rows`], [`segment_sum_rows`] |
 //! | optimizer | [`adam_step`] |
-//! | the same products sooner: rows in a better order, buffers in huge pages | [`OrderedRows`], [`zeros_in_huge_pages`], [`move_to_huge_pages`] |
+//! | faster products: rows in a better order, buffers in huge pages | [`OrderedRows`], [`zeros_in_huge_pages`], [`move_to_huge_pages`] |
 //! | scores and exact masked ranking | [`dot`], [`scores`], [`top_k`], [`select_top_k`] |
-//! | matrices stored in 16 bits, summed in 32 | [`round_to_bf16`], [`widen_bf16`], [`sparse_dense_bf16`], [`propagate_bf16`]; [`dot`], [`scores`] and [`top_k`] take items of either [`Element`] type |
+//! | matrices stored in 16 bits, summed in 32 | [`round_to_bf16`], [`widen_bf16`], [`sparse_dense_bf16`], [`Operands::Bf16`]; [`dot`], [`scores`] and [`top_k`] take items of either [`Element`] type |
 //!
 //! Matrices are row-major slices of `f32`, or of [`Bf16`] where a function says so; a shape is written
-//! `[rows, columns]`. A slice whose length is not that of its shape is the caller's mistake and panics;
-//! arrays that may come from a file are checked by [`CsrView::new`], which returns a [`CsrError`].
+//! `[rows, columns]`. A slice whose length is not that of its shape panics; arrays that may come from a file
+//! are checked by [`CsrView::new`], which returns a [`CsrError`].
 //!
 //! # Example
 //!
@@ -40,14 +40,14 @@
 //! # Threads and bits
 //!
 //! Everything runs on rayon's current pool (`ThreadPool::install` chooses another). One thread owns a
-//! row of the result and adds in a fixed order, so that a result has the same bits at any thread
-//! count. On x86-64 the kernels use AVX2 and FMA where the machine has them, which is asked at run
-//! time; elsewhere they are plain Rust that the compiler vectorizes. A fused multiply-add rounds once
-//! and not twice: machines with and without it differ in the last bits.
+//! row of the result and adds in a fixed order, so a result has the same bits at any thread count. On
+//! x86-64 the kernels use AVX2 and FMA, and AVX-512 in places, if the machine has them, which is asked at
+//! run time; elsewhere they are plain Rust that the compiler vectorizes. A fused multiply-add rounds once
+//! instead of twice: machines with and without it differ in the last bits.
 //!
 //! # Layout
 //!
-//! One concept a file: `csr` (the sparse matrix), `sparse_dense` and `propagate`, `rows`
+//! One concept per file: `csr` (the sparse matrix), `sparse_dense` and `propagate`, `rows`
 //! (the product at some rows), `bpr` and `softmax` (losses), `pair_cosines`, `gather`, `segment_sum`, `adam`, `bf16`
 //! (rounding), `selection` (the bounded list of the best), `direct` and `tile` (the innermost loops of
 //! scoring, for few and for many queries), `score` and `top_k`; `element` (how numbers are stored),
@@ -81,22 +81,22 @@ mod sparse_dense;
 mod tile;
 mod top_k;
 
-pub use adam::{AdamConfig, adam_step};
-pub use bf16::{Bf16, round_to_bf16, widen_bf16};
+pub use adam::{AdamOptions, AdamTables, adam_step};
+pub use bf16::{round_to_bf16, widen_bf16};
 pub use bpr::{BprTriples, bpr_loss};
 pub use csr::{CsrError, CsrView};
-pub use element::Element;
+pub use element::{Bf16, Element};
 pub use gather::gather_rows;
 pub use huge_pages::{move_to_huge_pages, zeros_in_huge_pages};
 pub use index::CsrIndex;
 pub use ordered_rows::OrderedRows;
 pub use pair_cosines::pair_cosines;
-pub use propagate::{propagate, propagate_bf16, propagate_bf16_into, propagate_into};
+pub use propagate::{Polynomial, propagate, propagate_into};
 pub use propagate_rows::{Operands, Scratch, propagate_rows, propagate_rows_transposed};
-pub use rows::{add_rows, add_transposed_rows, sparse_dense_rows};
+pub use rows::{RowValues, add_rows};
 pub use score::{dot, scores};
 pub use segment_sum::segment_sum_rows;
 pub use selection::{Scored, select_top_k};
-pub use softmax::{SoftmaxConfig, SoftmaxPairs, softmax_loss};
-pub use sparse_dense::{sparse_dense, sparse_dense_add, sparse_dense_bf16};
+pub use softmax::{SoftmaxGradients, SoftmaxOptions, SoftmaxPairs, SoftmaxTables, softmax_loss};
+pub use sparse_dense::{sparse_dense, sparse_dense_bf16};
 pub use top_k::top_k;

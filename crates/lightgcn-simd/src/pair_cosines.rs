@@ -9,8 +9,7 @@ use crate::{parallel, tile};
 const LEAST_LENGTH: f32 = 1e-12;
 
 /// `out[p]` = the cosine of the rows `first[p]` and `second[p]` of `table` (`[n_rows, dim]`,
-/// row-major); −1 to 1 but for rounding. Lengths are floored at 1e-12, so that the cosine with a row
-/// of zeros is 0.
+/// row-major); −1 to 1 up to rounding. Lengths are floored at 1e-12, so the cosine with a row of zeros is 0.
 ///
 /// O(pairs · dim); runs on rayon's current pool.
 ///
@@ -49,6 +48,7 @@ pub fn pair_cosines(table: &[f32], dim: usize, first: &[u32], second: &[u32], ou
     let length = |row: &[f32]| tile::dot(level, row, row).sqrt().max(LEAST_LENGTH);
     let cosine = |(out, (&a, &b)): (&mut f32, (&u32, &u32))| {
         let (a, b) = (row(a), row(b));
+        // Two divisions: the product of two floored lengths would be 1e-24, near the end of the range.
         *out = tile::dot(level, a, b) / length(a) / length(b);
     };
     let pairs_a_task = pairs.div_ceil(parallel::task_count(3 * pairs * dim)).max(1);
@@ -81,7 +81,7 @@ mod tests {
     }
 
     #[test]
-    fn nothing_from_nothing() {
+    fn empty_inputs_give_empty_outputs() {
         pair_cosines(&[], 3, &[], &[], &mut []);
         let mut out = [7.0];
         pair_cosines(&[], 0, &[4], &[5], &mut out);
@@ -90,13 +90,13 @@ mod tests {
 
     #[test]
     #[should_panic(expected = "row 2 is asked for, but the table has 2 rows")]
-    fn refuses_a_row_beyond_the_table() {
+    fn a_row_beyond_the_table_panics() {
         pair_cosines(&[0.0; 4], 2, &[0], &[2], &mut [0.0]);
     }
 
     #[test]
     #[should_panic(expected = "there are 1 first rows, 2 second ones and room for 1 cosines")]
-    fn refuses_lists_of_two_lengths() {
+    fn lists_of_two_lengths_panic() {
         pair_cosines(&[0.0; 4], 2, &[0], &[1, 1], &mut [0.0]);
     }
 

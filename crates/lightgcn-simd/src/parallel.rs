@@ -8,8 +8,8 @@ use crate::index::CsrIndex;
 /// than it saves.
 pub(crate) const WORTH_A_TASK: usize = 1 << 15;
 
-/// How many tasks to make of `work` units: 1 for little work or a pool of one thread, otherwise a
-/// few a thread, so that a thread that finishes early finds more.
+/// How many tasks to make of `work` units: 1 for little work or a pool of one thread, otherwise several per
+/// thread, so that a thread that finishes early finds more. Results must not depend on the number.
 pub(crate) fn task_count(work: usize) -> usize {
     let threads = rayon::current_num_threads();
     if threads == 1 {
@@ -28,7 +28,10 @@ pub(crate) fn balanced_ranges<O: CsrIndex>(offsets: &[O], parts: usize) -> Vec<R
     let mut ranges = Vec::with_capacity(parts);
     let mut start = 0;
     for part in 1..=parts {
+        // In 128 bits: the product of two large counts.
         let target = (total as u128 * part as u128 / parts as u128) as usize;
+        // The cost never decreases, so the border is found by bisection. A group of more than one part's
+        // cost swallows the next borders, and the part becomes empty: it is left out.
         let (mut low, mut high) = (start, n_groups);
         while low < high {
             let middle = low + (high - low) / 2;

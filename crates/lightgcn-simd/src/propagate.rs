@@ -1,9 +1,5 @@
 //! A polynomial of a sparse matrix applied to a dense one: the propagation of LightGCN.
 
-mod bf16;
-
-pub use bf16::{propagate_bf16, propagate_bf16_into};
-
 use crate::cpu::Level;
 use crate::csr::CsrView;
 use crate::index::CsrIndex;
@@ -28,11 +24,22 @@ pub fn propagate<O: CsrIndex, C: CsrIndex>(
 ) -> Vec<f32> {
     let mut out = vec![0.0; x.len()];
     let mut work = vec![0.0; if alphas.len() > 2 { x.len() } else { 0 }];
-    propagate_into(a, x, dim, alphas, &mut out, &mut work);
+    propagate_into(&Polynomial { a, alphas, dim }, x, &mut out, &mut work);
     out
 }
 
-/// [`propagate`] into buffers of the caller, for those who propagate again and again.
+/// A polynomial `Σ_k alphas[k] · A^k` of a square sparse matrix, for dense matrices of `dim` columns.
+#[derive(Clone, Copy, Debug)]
+pub struct Polynomial<'a, O: CsrIndex, C: CsrIndex> {
+    /// `A`, square.
+    pub a: CsrView<'a, O, C>,
+    /// The coefficients, the lowest first; at least one.
+    pub alphas: &'a [f32],
+    /// Columns of the dense matrices.
+    pub dim: usize,
+}
+
+/// [`propagate`] into buffers of the caller, who then need not allocate for each call.
 ///
 /// `out` has shape `[n_rows, dim]`; `work` has the same length, or is empty if there are at most two
 /// coefficients. Neither is read before it is written.
@@ -40,13 +47,12 @@ pub fn propagate<O: CsrIndex, C: CsrIndex>(
 /// # Panics
 /// As [`propagate`], and when `out` or `work` has another length.
 pub fn propagate_into<O: CsrIndex, C: CsrIndex>(
-    a: CsrView<'_, O, C>,
+    polynomial: &Polynomial<'_, O, C>,
     x: &[f32],
-    dim: usize,
-    alphas: &[f32],
     out: &mut [f32],
     work: &mut [f32],
 ) {
+    let Polynomial { a, alphas, dim } = *polynomial;
     check_shapes(a, x, dim, out);
     let [lower @ .., highest] = alphas else {
         panic!("propagation needs at least one coefficient");
@@ -64,14 +70,14 @@ pub fn propagate_into<O: CsrIndex, C: CsrIndex>(
         return;
     }
     let level = Level::detect();
-    // The buffers alternate such that the last step writes `out`.
+    // The buffers alternate; the first is chosen such that the last step writes `out`.
     let (mut to, mut from) = if lower.len() % 2 == 1 {
         (out, work)
     } else {
         (work, out)
     };
     for (step, &alpha) in lower.iter().rev().enumerate() {
-        // The highest coefficient is applied to the first product, which saves a pass over x.
+        // The highest coefficient scales the first product, which saves a pass over x.
         let (dense, scale) = if step == 0 {
             (x, *highest)
         } else {
@@ -145,16 +151,11 @@ mod tests {
     fn dirty_buffers_change_nothing() {
         let a = CsrView::new(&OFFSETS, &COLUMNS, &VALUES, 3).unwrap();
         let (mut out, mut work) = ([f32::NAN; 3], [f32::NAN; 3]);
-        propagate_into(
-            a,
-            &[1.0, 10.0, 100.0],
-            1,
-            &[1.0, 1.0, 1.0],
-            &mut out,
-            &mut work,
-        );
+        let polynomial = |alphas| Polynomial { a, alphas, dim: 1 };
+        let x = [1.0, 10.0, 100.0];
+        propagate_into(&polynomial(&[1.0; 3]), &x, &mut out, &mut work);
         assert_eq!(out, [212.0, 261.0, 522.0]);
-        propagate_into(a, &[1.0, 10.0, 100.0], 1, &[1.0, 1.0], &mut out, &mut []);
+        propagate_into(&polynomial(&[1.0; 2]), &x, &mut out, &mut []);
         assert_eq!(out, [11.0, 211.0, 120.0]);
     }
 
@@ -168,14 +169,14 @@ mod tests {
 
     #[test]
     #[should_panic(expected = "at least one coefficient")]
-    fn refuses_no_coefficients() {
+    fn no_coefficients_panics() {
         let a = CsrView::new(&OFFSETS, &COLUMNS, &VALUES, 3).unwrap();
         let _ = propagate(a, &[1.0; 3], 1, &[]);
     }
 
     #[test]
     #[should_panic(expected = "only a square matrix")]
-    fn refuses_a_rectangle() {
+    fn a_rectangular_matrix_panics() {
         let a = CsrView::new(&[0_i32, 0], &[0_i32; 0], &[], 2).unwrap();
         let _ = propagate(a, &[1.0], 1, &[1.0]);
     }

@@ -1,30 +1,31 @@
-//! Propagation for the rows of a batch, and its gradient: the last layer is computed only where the
-//! batch reads it, and the first layer of the gradient only where it comes from.
+//! Propagation for the rows of a batch, and its gradient: the last layer is computed only where the batch
+//! reads it, and the first layer of the gradient only where it comes from.
 
 use rayon::prelude::*;
 
-use crate::bf16::{Bf16, round_to_bf16};
+use crate::bf16::round_to_bf16;
 use crate::cpu::Level;
 use crate::csr::CsrView;
+use crate::element::Bf16;
 use crate::huge_pages::zeros_in_huge_pages;
 use crate::index::CsrIndex;
 use crate::parallel;
-use crate::rows::{add_rows, add_transposed_rows, check_shape, product_rows};
+use crate::propagate::Polynomial;
+use crate::rows::{RowValues, add_rows, add_transposed_rows, check_shape, product_rows};
 use crate::sparse_dense::Product;
 
 /// How the operands of whole products are read.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Operands {
-    /// As they are.
+    /// As stored.
     #[default]
     F32,
-    /// Rounded to 16 bits by [`round_to_bf16`], which halves what a product reads here and there.
+    /// Rounded to 16 bits by [`round_to_bf16`], which halves what a product reads from scattered rows.
     /// Products, sums, addends and results stay `f32`; so do products at a batch's rows.
     Bf16,
 }
 
-/// Buffers that propagation works in, kept from call to call so that memory is not asked for again.
-/// Empty at first.
+/// Buffers that propagation works in, kept from call to call. Empty at first.
 #[derive(Clone, Debug, Default)]
 pub struct Scratch {
     first: Vec<f32>,
@@ -34,13 +35,12 @@ pub struct Scratch {
 }
 
 impl Scratch {
-    /// Lets whole products read their operands so from now on.
+    /// Sets how whole products read their operands.
     pub fn set_operands(&mut self, operands: Operands) {
         self.operands = operands;
     }
 
-    /// Both buffers with `n` numbers of whatever they last held, or only the first one; and what
-    /// multiplies.
+    /// Buffers of `n` numbers, which hold anything: both, or the first alone; and what multiplies.
     fn buffers(&mut self, n: usize, both: bool) -> (&mut [f32], &mut [f32], Whole<'_>) {
         let room = |buffer: &mut Vec<f32>| {
             if buffer.len() != n {
@@ -69,57 +69,42 @@ struct Whole<'a> {
 }
 
 impl Whole<'_> {
-    /// `out = scale · A · dense + factor · addend`.
-    fn multiply<O: CsrIndex, C: CsrIndex>(
-        &mut self,
-        a: CsrView<'_, O, C>,
-        (scale, dense): (f32, &[f32]),
-        addend: Option<(f32, &[f32])>,
-        dim: usize,
-        out: &mut [f32],
-    ) {
+    /// Computes the product, or that of its operand rounded.
+    fn multiply<O: CsrIndex, C: CsrIndex>(&mut self, product: Product<'_, O, C>, out: &mut [f32]) {
         let level = Level::detect();
         let Some(rounded) = &mut self.rounded else {
-            let product = Product {
-                a,
-                dense,
-                dim,
-                scale,
-                addend,
-            };
             return product.write(level, out);
         };
-        round_to_bf16(dense, rounded);
+        round_to_bf16(product.dense, rounded);
         let product = Product {
-            a,
+            a: product.a,
             dense: rounded,
-            dim,
-            scale,
-            addend,
+            dim: product.dim,
+            scale: product.scale,
+            addend: product.addend,
         };
         product.write(level, out);
     }
 }
 
-/// The given rows of `Σ_k alphas[k] · A^k · x`: [`propagate`](crate::propagate) where the result is
-/// wanted alone.
+/// The given rows of `Σ_k alphas[k] · A^k · x`: [`propagate`](crate::propagate) where only these rows are
+/// wanted.
 ///
-/// `A` is square, `x` has shape `[n_rows, dim]` and `out` `[rows.len(), dim]`. With K layers,
-/// K − 1 whole products and one at those rows: O(((K − 1) · nnz + entries of the rows) · dim). The bits
-/// do not depend on the thread count.
+/// `x` has shape `[n_rows, dim]` and `out` `[rows.len(), dim]`. With K layers, K − 1 whole products and one
+/// at those rows: O(((K − 1) · nnz + entries of the rows) · dim). The bits do not depend on the thread
+/// count.
 ///
 /// # Panics
 /// When `A` is not square, a slice has another length than its shape says, a row is out of range, or
-/// `alphas` is empty.
+/// there is no coefficient.
 pub fn propagate_rows<O: CsrIndex, C: CsrIndex, R: CsrIndex>(
-    a: CsrView<'_, O, C>,
+    polynomial: &Polynomial<'_, O, C>,
     rows: &[R],
     x: &[f32],
-    dim: usize,
-    alphas: &[f32],
     scratch: &mut Scratch,
     out: &mut [f32],
 ) {
+    let Polynomial { a, alphas, dim } = *polynomial;
     check_square(a);
     check_shape("x", x, a.n_rows(), dim);
     let (dense, scale, lowest) = match alphas {
@@ -132,18 +117,26 @@ pub fn propagate_rows<O: CsrIndex, C: CsrIndex, R: CsrIndex>(
         [lowest, others @ ..] => {
             let (y, work, mut whole) = scratch.buffers(x.len(), others.len() > 2);
             let (highest, between) = (others[others.len() - 1], &others[..others.len() - 1]);
-            // The buffers alternate such that the last product writes the first one.
+            // The buffers alternate. Which one comes first is chosen such that the last product writes
+            // `y`, so that `work` need not exist with one product.
             let (mut to, mut from) = if between.len() % 2 == 1 {
                 (y, work)
             } else {
                 (work, y)
             };
             for (step, &alpha) in between.iter().rev().enumerate() {
-                let operand = match step {
+                let (scale, dense) = match step {
                     0 => (highest, x),
                     _ => (1.0, &*from),
                 };
-                whole.multiply(a, operand, Some((alpha, x)), dim, to);
+                let product = Product {
+                    a,
+                    dense,
+                    dim,
+                    scale,
+                    addend: Some((alpha, x)),
+                };
+                whole.multiply(product, to);
                 std::mem::swap(&mut to, &mut from);
             }
             (&*from, 1.0, *lowest)
@@ -163,26 +156,23 @@ pub fn propagate_rows<O: CsrIndex, C: CsrIndex, R: CsrIndex>(
     );
 }
 
-/// The gradient of [`propagate_rows`] by `x`: `out = Σ_k alphas[k] · (Aᵀ)^k · G`, where `G` holds row
-/// `g[n]` at `rows[n]` and zeros elsewhere.
+/// The gradient of [`propagate_rows`] by `x`: `out = Σ_k alphas[k] · (Aᵀ)^k · G`, where `G` is the batch's
+/// vectors summed into their rows, and zero elsewhere.
 ///
-/// `g` has shape `[rows.len(), dim]` and `out` `[n_rows, dim]`, of which nothing is read. `transposed`
-/// is the transpose of `A` (for a symmetric one `A` itself); the columns of `A` must ascend within a
-/// row. Costs as [`propagate_rows`]; the bits do not depend on the thread count.
+/// `out` has shape `[n_rows, dim]`; nothing of it is read. `transposed` is the transpose of `A` (for a
+/// symmetric one `A` itself); the columns of `A` must ascend within a row. Costs as [`propagate_rows`];
+/// the bits do not depend on the thread count.
 ///
 /// # Panics
 /// As [`propagate_rows`], and when `transposed` has another shape than `A`.
-#[allow(clippy::too_many_arguments)]
 pub fn propagate_rows_transposed<O: CsrIndex, C: CsrIndex, R: CsrIndex>(
-    a: CsrView<'_, O, C>,
+    polynomial: &Polynomial<'_, O, C>,
     transposed: CsrView<'_, O, C>,
-    rows: &[R],
-    g: &[f32],
-    dim: usize,
-    alphas: &[f32],
+    batch: RowValues<'_, R>,
     scratch: &mut Scratch,
     out: &mut [f32],
 ) {
+    let Polynomial { a, alphas, dim } = *polynomial;
     check_square(a);
     check_square(transposed);
     assert!(
@@ -194,7 +184,7 @@ pub fn propagate_rows_transposed<O: CsrIndex, C: CsrIndex, R: CsrIndex>(
         [] => panic!("propagation needs at least one coefficient"),
         [only] => {
             clear(out);
-            return add_rows(out, dim, rows, *only, g);
+            return add_rows(out, dim, *only, batch);
         }
         [lower @ .., highest] => (lower, *highest),
     };
@@ -206,18 +196,28 @@ pub fn propagate_rows_transposed<O: CsrIndex, C: CsrIndex, R: CsrIndex>(
             (first, whole)
         }
     };
-    // The two buffers alternate such that the last product writes `out`.
+    // The two buffers alternate, and the first one is chosen such that the last product writes `out`.
     let (mut from, mut to) = if products % 2 == 0 {
         (out, work)
     } else {
         (work, out)
     };
+    // Horner's rule from the highest coefficient down. The batch's vectors are only added in at each
+    // layer, so the table G, mostly zeros, never exists. The first product is a scatter from the
+    // batch's rows: A's rows are Aᵀ's columns.
     clear(from);
-    add_transposed_rows(a, rows, highest, g, dim, from);
-    add_rows(from, dim, rows, lower[products], g);
+    add_transposed_rows(a, highest, batch, dim, from);
+    add_rows(from, dim, lower[products], batch);
     for &alpha in lower[..products].iter().rev() {
-        whole.multiply(transposed, (1.0, &*from), None, dim, to);
-        add_rows(to, dim, rows, alpha, g);
+        let product = Product {
+            a: transposed,
+            dense: &*from,
+            dim,
+            scale: 1.0,
+            addend: None,
+        };
+        whole.multiply(product, to);
+        add_rows(to, dim, alpha, batch);
         std::mem::swap(&mut from, &mut to);
     }
 }
@@ -270,6 +270,11 @@ mod tests {
         fn view(&self) -> CsrView<'_, u64, u32> {
             CsrView::new(&self.0, &self.1, &self.2, self.0.len() - 1).unwrap()
         }
+
+        fn polynomial<'a>(&'a self, alphas: &'a [f32], dim: usize) -> Polynomial<'a, u64, u32> {
+            let a = self.view();
+            Polynomial { a, alphas, dim }
+        }
     }
 
     /// A third of all entries, not symmetric.
@@ -293,18 +298,14 @@ mod tests {
         let transposed = Csr::new(2, |r, c| if r == c { 0.0 } else { (2 + c) as f32 });
         let mut out = [0.0; 2];
         let scratch = &mut Scratch::default();
-        propagate_rows(
-            a.view(),
-            &[1_u32, 0],
-            &[1.0, 100.0],
-            1,
-            &[0.5, 10.0],
-            scratch,
-            &mut out,
-        );
+        let polynomial = a.polynomial(&[0.5, 10.0], 1);
+        propagate_rows(&polynomial, &[1_u32, 0], &[1.0, 100.0], scratch, &mut out);
         assert_eq!(out, [80.0, 2000.5]);
-        let (a, t) = (a.view(), transposed.view());
-        propagate_rows_transposed(a, t, &[1_u32], &[4.0], 1, &[0.5, 10.0], scratch, &mut out);
+        let batch = RowValues {
+            rows: &[1_u32],
+            values: &[4.0],
+        };
+        propagate_rows_transposed(&polynomial, transposed.view(), batch, scratch, &mut out);
         assert_eq!(out, [120.0, 2.0]);
     }
 
@@ -318,18 +319,14 @@ mod tests {
             let mut scratch = Scratch::default();
             let run = |scratch: &mut Scratch| {
                 let mut e = vec![f32::NAN; rows.len() * dim];
-                propagate_rows(a.view(), &rows, &x, dim, &[0.25; 4], scratch, &mut e);
+                let polynomial = a.polynomial(&[0.25; 4], dim);
+                propagate_rows(&polynomial, &rows, &x, scratch, &mut e);
                 let mut g = vec![f32::NAN; n * dim];
-                propagate_rows_transposed(
-                    a.view(),
-                    t.view(),
-                    &rows,
-                    &e,
-                    dim,
-                    &[0.25; 4],
-                    scratch,
-                    &mut g,
-                );
+                let batch = RowValues {
+                    rows: &rows,
+                    values: &e,
+                };
+                propagate_rows_transposed(&polynomial, t.view(), batch, scratch, &mut g);
                 (e, g)
             };
             let first = run(&mut scratch);
@@ -348,10 +345,14 @@ mod tests {
             let mut scratch = Scratch::default();
             scratch.set_operands(operands);
             let mut e = vec![f32::NAN; rows.len() * dim];
-            propagate_rows(a.view(), &rows, &x, dim, alphas, &mut scratch, &mut e);
+            let polynomial = a.polynomial(alphas, dim);
+            propagate_rows(&polynomial, &rows, &x, &mut scratch, &mut e);
             let mut g = vec![f32::NAN; n * dim];
-            let (a, t) = (a.view(), t.view());
-            propagate_rows_transposed(a, t, &rows, &e, dim, alphas, &mut scratch, &mut g);
+            let batch = RowValues {
+                rows: &rows,
+                values: &e,
+            };
+            propagate_rows_transposed(&polynomial, t.view(), batch, &mut scratch, &mut g);
             [e, g].concat()
         };
         for layers in 1..5 {
@@ -370,15 +371,14 @@ mod tests {
 
     #[test]
     #[should_panic(expected = "at least one coefficient")]
-    fn refuses_no_coefficients() {
+    fn no_coefficients_panics() {
         let a = Csr::new(2, entry);
+        let scratch = &mut Scratch::default();
         propagate_rows(
-            a.view(),
+            &a.polynomial(&[], 1),
             &[0_u32],
             &[0.0; 2],
-            1,
-            &[],
-            &mut Scratch::default(),
+            scratch,
             &mut [0.0],
         );
     }
@@ -395,7 +395,8 @@ mod tests {
             let x = numbers(n * dim);
             let scratch = &mut Scratch::default();
             let mut some = vec![f32::NAN; rows.len() * dim];
-            propagate_rows(a.view(), &rows, &x, dim, &alphas, scratch, &mut some);
+            let polynomial = a.polynomial(&alphas, dim);
+            propagate_rows(&polynomial, &rows, &x, scratch, &mut some);
             let whole = propagate(a.view(), &x, dim, &alphas);
             for (row, some) in rows.iter().zip(some.chunks_exact(dim)) {
                 for (got, expected) in some.iter().zip(&whole[*row as usize * dim..]) {
@@ -404,9 +405,10 @@ mod tests {
             }
             let g = numbers(rows.len() * dim);
             let mut spread = vec![0.0; n * dim];
-            add_rows(&mut spread, dim, &rows, 1.0, &g);
+            let batch = RowValues { rows: &rows, values: &g };
+            add_rows(&mut spread, dim, 1.0, batch);
             let mut got = vec![f32::NAN; n * dim];
-            propagate_rows_transposed(a.view(), t.view(), &rows, &g, dim, &alphas, scratch, &mut got);
+            propagate_rows_transposed(&polynomial, t.view(), batch, scratch, &mut got);
             for (got, expected) in got.iter().zip(propagate(t.view(), &spread, dim, &alphas)) {
                 prop_assert!((got - expected).abs() < 1e-4, "{got} is not {expected}");
             }

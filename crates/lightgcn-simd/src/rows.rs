@@ -10,38 +10,17 @@ use crate::index::CsrIndex;
 use crate::parallel;
 use crate::sparse_dense::Product;
 
-/// The given rows of `A · y + beta · x`: `out[n] = Σ_c A[rows[n], c] · y[c] + beta · x[rows[n]]`.
-///
-/// `y` has shape `[n_columns, dim]`, `x` `[n_rows, dim]` and `out` `[rows.len(), dim]`, all
-/// row-major. A row may be asked for any number of times. Each row has the bits that
-/// [`sparse_dense_add`](crate::sparse_dense_add) gives it, at any thread count.
-///
-/// O(entries of those rows · dim), on rayon's current pool.
-///
-/// # Panics
-/// When `y`, `x` or `out` has another length than its shape says, or a row is not below `n_rows`.
-pub fn sparse_dense_rows<O: CsrIndex, C: CsrIndex, R: CsrIndex>(
-    a: CsrView<'_, O, C>,
-    rows: &[R],
-    y: &[f32],
-    beta: f32,
-    x: &[f32],
-    dim: usize,
-    out: &mut [f32],
-) {
-    check_shape("y", y, a.n_columns(), dim);
-    check_shape("x", x, a.n_rows(), dim);
-    let product = Product {
-        a,
-        dense: y,
-        dim,
-        scale: 1.0,
-        addend: Some((beta, x)),
-    };
-    product_rows(&product, rows, out);
+/// Numbers of rows, which may repeat, and a vector for each.
+#[derive(Clone, Copy, Debug)]
+pub struct RowValues<'a, R: CsrIndex> {
+    /// The row of each vector, `[n]`.
+    pub rows: &'a [R],
+    /// The vectors, `[n, dim]`.
+    pub values: &'a [f32],
 }
 
-/// The given rows of a product whose shapes were checked, into `out` (`[rows.len(), dim]`).
+/// The given rows of a product whose shapes were checked, into `out` (`[rows.len(), dim]`). A row may be
+/// asked for any number of times, and has the bits that the whole product gives it, at any thread count.
 pub(crate) fn product_rows<O: CsrIndex, C: CsrIndex, R: CsrIndex>(
     product: &Product<'_, O, C>,
     rows: &[R],
@@ -72,28 +51,26 @@ pub(crate) fn product_rows<O: CsrIndex, C: CsrIndex, R: CsrIndex>(
         .for_each(|(range, out)| write(&rows[range], out));
 }
 
-/// `out += factor · A[rows]ᵀ · g`: each row's `g` handed to the columns of its entries. With the
-/// transpose of [`sparse_dense_rows`] this is its gradient.
+/// `out += factor · A[rows]ᵀ · values`: each row's vector handed to the columns of the row's entries. The
+/// transpose of [`product_rows`], and so its gradient.
 ///
-/// `g` has shape `[rows.len(), dim]` and `out` `[n_columns, dim]`, both row-major. The columns of `A`
-/// must ascend within a row. An output row adds its contributions in the order of `rows`, so that the
-/// bits do not depend on the thread count.
-///
-/// O(entries of those rows · dim), on rayon's current pool: each thread owns a range of columns.
+/// `out` has shape `[n_columns, dim]`. The columns of a row must ascend. O(entries of the rows · dim), on
+/// rayon's current pool; each element of `out` adds its terms in the order of the rows, so the bits do
+/// not depend on the thread count.
 ///
 /// # Panics
-/// When `g` or `out` has another length than its shape says, a row is not below `n_rows`, or a row's
-/// columns do not ascend (which is looked at only as far as the work needs).
-pub fn add_transposed_rows<O: CsrIndex, C: CsrIndex, R: CsrIndex>(
+/// When `values` or `out` has another length than its shape says, a row is not below `n_rows`, or columns
+/// of a row descend.
+pub(crate) fn add_transposed_rows<O: CsrIndex, C: CsrIndex, R: CsrIndex>(
     a: CsrView<'_, O, C>,
-    rows: &[R],
     factor: f32,
-    g: &[f32],
+    batch: RowValues<'_, R>,
     dim: usize,
     out: &mut [f32],
 ) {
+    let RowValues { rows, values } = batch;
     check_rows(a, rows);
-    check_shape("g", g, rows.len(), dim);
+    check_shape("the values", values, rows.len(), dim);
     check_shape("the output", out, a.n_columns(), dim);
     if out.is_empty() || rows.is_empty() {
         return;
@@ -105,12 +82,12 @@ pub fn add_transposed_rows<O: CsrIndex, C: CsrIndex, R: CsrIndex>(
         .sum();
     let scatter = Scatter {
         a,
-        rows,
+        batch,
         factor,
-        g,
         dim,
     };
-    // Every task looks for its columns in every row, so that more tasks than threads do not pay.
+    // A task owns a range of columns and searches it in every row: no two tasks write to one row of the
+    // output, but the searching is repeated, so that many more tasks than threads do not pay.
     let tasks =
         parallel::task_count(entries.saturating_mul(dim)).min(2 * rayon::current_num_threads());
     if tasks == 1 {
@@ -124,23 +101,24 @@ pub fn add_transposed_rows<O: CsrIndex, C: CsrIndex, R: CsrIndex>(
 
 /// `out[rows[n]] += factor · values[n]`, in the order of `n`.
 ///
-/// `values` has shape `[rows.len(), dim]` and `out` `[n_rows, dim]`. O(rows.len() · dim), on this
-/// thread.
+/// `out` has shape `[n_rows, dim]`. O(rows.len() · dim), on this thread.
 ///
 /// # Panics
 /// When `values` has another length than its shape says, or a row lies beyond `out`.
-pub fn add_rows<R: CsrIndex>(out: &mut [f32], dim: usize, rows: &[R], factor: f32, values: &[f32]) {
-    check_shape("the values", values, rows.len(), dim);
+pub fn add_rows<R: CsrIndex>(out: &mut [f32], dim: usize, factor: f32, batch: RowValues<'_, R>) {
+    check_shape("the values", batch.values, batch.rows.len(), dim);
     if dim == 0 {
         return;
     }
-    for (row, value) in rows.iter().zip(values.chunks_exact(dim)) {
+    for (row, value) in batch.rows.iter().zip(batch.values.chunks_exact(dim)) {
         let to = &mut out[row.to_usize() * dim..][..dim];
+        // The portable form even on machines with FMA: the bits are part of what a seed gives.
         add_scaled::<PORTABLE_FMA>(to, factor, value);
     }
 }
 
-/// Where the entries of each asked row would begin if they stood one after the other.
+/// Where the entries of each listed row would begin if they stood one after the other: what balances rows
+/// by their entries.
 fn offsets_of<O: CsrIndex, C: CsrIndex, R: CsrIndex>(
     a: CsrView<'_, O, C>,
     rows: &[R],
@@ -155,8 +133,8 @@ fn offsets_of<O: CsrIndex, C: CsrIndex, R: CsrIndex>(
     offsets
 }
 
-/// Ranges of columns of about equal work: a square matrix's rows tell how its columns are met, any
-/// other is cut evenly.
+/// Ranges of columns of about equal work. A square matrix is taken to be nearly symmetric: its rows then
+/// tell how many entries its columns have. Any other is cut evenly.
 fn column_ranges<O: CsrIndex, C: CsrIndex>(
     a: CsrView<'_, O, C>,
     tasks: usize,
@@ -171,11 +149,11 @@ fn column_ranges<O: CsrIndex, C: CsrIndex>(
         .collect()
 }
 
+/// Rows whose vectors are handed to columns.
 struct Scatter<'a, O: CsrIndex, C: CsrIndex, R: CsrIndex> {
     a: CsrView<'a, O, C>,
-    rows: &'a [R],
+    batch: RowValues<'a, R>,
     factor: f32,
-    g: &'a [f32],
     dim: usize,
 }
 
@@ -201,9 +179,11 @@ impl<O: CsrIndex, C: CsrIndex, R: CsrIndex> Scatter<'_, O, C, R> {
     #[inline(always)]
     fn add_each<const FUSED: bool>(&self, columns: Range<usize>, out: &mut [f32]) {
         let dim = self.dim;
-        for (row, g) in self.rows.iter().zip(self.g.chunks_exact(dim)) {
+        let batch = self.batch;
+        for (row, g) in batch.rows.iter().zip(batch.values.chunks_exact(dim)) {
             let entries = self.a.row_range(row.to_usize());
             let row_columns = &self.a.columns()[entries.clone()];
+            // The columns ascend, so this range of them is one run of the row's entries.
             let start = row_columns.partition_point(|c| c.to_usize() < columns.start);
             let values = &self.a.values()[entries][start..];
             for (column, value) in row_columns[start..].iter().zip(values) {
@@ -211,11 +191,12 @@ impl<O: CsrIndex, C: CsrIndex, R: CsrIndex> Scatter<'_, O, C, R> {
                 if column >= columns.end {
                     break;
                 }
-                let place = column
+                let slot = column
                     .checked_sub(columns.start)
                     .expect("the columns of a row must ascend");
-                let to = &mut out[place * dim..][..dim];
-                // 64 numbers, the usual dimension, as a length that the compiler knows.
+                let to = &mut out[slot * dim..][..dim];
+                // For 64 numbers, the usual dimension, the compiler knows the length and keeps the loop in
+                // registers.
                 match (
                     <&mut [f32; 64]>::try_from(&mut *to),
                     <&[f32; 64]>::try_from(g),

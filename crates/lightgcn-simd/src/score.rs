@@ -70,7 +70,8 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::bf16::{Bf16, round_to_bf16};
+    use crate::bf16::round_to_bf16;
+    use crate::element::Bf16;
     use crate::parallel::same_at_any_thread_count;
 
     #[test]
@@ -99,13 +100,13 @@ mod tests {
 
     #[test]
     #[should_panic(expected = "have 2 and 1 numbers")]
-    fn refuses_vectors_of_different_length() {
+    fn vectors_of_different_length_panic() {
         let _ = dot(&[1.0, 2.0], &[1.0]);
     }
 
     #[test]
     #[should_panic(expected = "the items must be as many rows of 2 numbers, but they have 3")]
-    fn refuses_items_of_another_shape() {
+    fn items_of_another_shape_panic() {
         scores(&[1.0, 2.0], &[1.0; 3], 2, &mut [0.0; 2]);
     }
 

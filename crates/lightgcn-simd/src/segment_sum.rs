@@ -44,6 +44,7 @@ pub fn segment_sum_rows<I: CsrIndex>(
     if dim == 0 {
         return;
     }
+    // Zeros first, in parallel by themselves: rows that no index names belong to no segment.
     if parallel::task_count(out.len()) == 1 {
         out.fill(0.0);
     } else {
@@ -77,8 +78,8 @@ fn add_rows(order: &[Contribution], rows: &[f32], dim: usize, first_row: usize, 
     }
 }
 
-/// Cuts the sorted contributions into about `parts` parts that share no output row, each with its
-/// first row and its part of `out`.
+/// Cuts the sorted contributions into about `parts` parts that share no output row, each with its first row
+/// and its part of `out`. One thread then owns all contributions to a row, and adds them in their order.
 fn split_segments<'a>(
     mut order: &'a [Contribution],
     parts: usize,
@@ -89,6 +90,7 @@ fn split_segments<'a>(
     let mut segments = Vec::with_capacity(parts);
     let mut first_row = 0;
     while !order.is_empty() {
+        // A cut within a row's contributions moves to the row's end.
         let last = order[target.min(order.len()) - 1].row;
         let cut = order.partition_point(|contribution| contribution.row <= last);
         let end_row = last as usize + 1;
@@ -99,9 +101,10 @@ fn split_segments<'a>(
     segments
 }
 
-/// The contributions sorted by row, those of one row by position: a radix sort from the lowest digit,
-/// O(indices.len()) for each of the few digits that `n_rows` has.
+/// The contributions sorted by row, those of one row by position: a radix sort from the lowest digit, which
+/// is stable, O(indices.len()) for each of the few digits that `n_rows` has.
 fn stable_order<I: CsrIndex>(indices: &[I], n_rows: usize) -> Vec<Contribution> {
+    // 2,048 counters fit the first-level cache, and two digits number four million rows.
     const DIGIT_BITS: u32 = 11;
     let digit = |row: u32, shift: u32| (row >> shift) as usize & ((1 << DIGIT_BITS) - 1);
     let mut from: Vec<Contribution> = indices
@@ -119,6 +122,7 @@ fn stable_order<I: CsrIndex>(indices: &[I], n_rows: usize) -> Vec<Contribution> 
             }
         })
         .collect();
+    // Batches sorted by user come in order already.
     if from.is_sorted_by_key(|contribution| contribution.row) {
         return from;
     }
@@ -187,13 +191,13 @@ mod tests {
 
     #[test]
     #[should_panic(expected = "summand 1 belongs to row 2, but the output has 2 rows")]
-    fn refuses_a_row_beyond_the_output() {
+    fn a_row_beyond_the_output_panics() {
         segment_sum_rows(&[0.0; 2], 1, &[0_u32, 2], 2, &mut [0.0; 2]);
     }
 
     #[test]
     #[should_panic(expected = "there must be 2 rows of 2 numbers to sum, but there are 3")]
-    fn refuses_too_few_rows() {
+    fn too_few_rows_panic() {
         segment_sum_rows(&[0.0; 3], 2, &[0_u32, 1], 2, &mut [0.0; 4]);
     }
 

@@ -34,7 +34,7 @@ impl Scored {
 ///
 /// Higher scores come first, equal ones by the lower item; NaN counts as lower than every number. The
 /// sorted list `excluded` names items that are never returned; ids beyond the scores and repeated
-/// ids do no harm. The answer is shorter than `k` when fewer items are left.
+/// ids are ignored. The answer is shorter than `k` when fewer items are left.
 ///
 /// O(n_items + n_items · log k) at worst; a random order needs about k · log(n_items / k) heap steps.
 ///
@@ -55,7 +55,8 @@ fn select_top_k_at(level: Level, scores: &[f32], k: usize, excluded: &[u32]) -> 
     best.into_sorted()
 }
 
-/// A walk along a sorted list of item ids.
+/// A walk along a sorted list of item ids: since items are asked in ascending order, it costs one comparison
+/// per item instead of a search.
 #[derive(Clone, Copy)]
 pub(crate) struct Exclusions<'m> {
     rest: &'m [u32],
@@ -79,7 +80,8 @@ impl<'m> Exclusions<'m> {
     }
 }
 
-/// Keeps the best `k` of the items offered in ascending order, in a heap whose root is the worst.
+/// Keeps the best `k` of the items offered, in a heap whose root is the worst. Items come in ascending order:
+/// of equal scores the first one offered stays, which is the lower item.
 pub(crate) struct TopList<'m> {
     k: usize,
     heap: BinaryHeap<WorstFirst>,
@@ -99,7 +101,7 @@ impl<'m> TopList<'m> {
         }
     }
 
-    /// Tells that no item below this one will be offered.
+    /// Skips exclusions below `item`, when no lower item will be offered.
     pub(crate) fn skip_exclusions_below(&mut self, item: u32) {
         let rest = self.excluded.rest;
         self.excluded.rest = &rest[rest.partition_point(|&excluded| excluded < item)..];
@@ -133,8 +135,8 @@ impl<'m> TopList<'m> {
         }
     }
 
-    /// Takes the item if it is among the best so far and not excluded. Items must come in ascending
-    /// order.
+    /// Takes the item if it is among the best so far and not excluded. Not inlined: few scores come this far,
+    /// and the loop that tests them stays small.
     #[inline(never)]
     fn offer(&mut self, scored: Scored) {
         if self.k == 0 || self.excluded.contains(scored.item) {
@@ -243,7 +245,7 @@ mod tests {
 
     #[test]
     #[should_panic(expected = "must be sorted")]
-    fn refuses_unsorted_exclusions() {
+    fn unsorted_exclusions_panic() {
         let _ = select_top_k(&[1.0, 2.0], 1, &[1, 0]);
     }
 

@@ -16,9 +16,9 @@ use unit_rows::UnitRows;
 /// so that the bits do not depend on it.
 const GROUPS: usize = 8;
 
-/// Settings of [`softmax_loss`].
+/// Options of [`softmax_loss`].
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub struct SoftmaxConfig {
+pub struct SoftmaxOptions {
     /// Temperature τ that cosines are divided by, at least 0.005.
     pub temperature: f32,
     /// Weight t₂ of the logarithm over the negatives: 1 is the sampled softmax, any other BSL.
@@ -37,9 +37,29 @@ pub struct SoftmaxPairs<'a> {
     /// How much each candidate counts as a negative, `[n_candidates]`, positive and finite: how often
     /// it was drawn, times its popularity correction.
     pub candidate_weights: &'a [f32],
-    /// For each of the batch's users the candidates that are no negatives although they are not
-    /// in the batch with him, ascending; or none at all.
+    /// For each of the batch's users, the candidates that are not negatives although they are not among the
+    /// user's pairs, ascending. `None` excludes nothing.
     pub excluded: Option<&'a [Vec<u32>]>,
+}
+
+/// The final embeddings of a batch.
+#[derive(Clone, Copy, Debug)]
+pub struct SoftmaxTables<'a> {
+    /// `[n_users, dim]`.
+    pub users: &'a [f32],
+    /// `[n_candidates, dim]`.
+    pub items: &'a [f32],
+    /// Numbers in a row.
+    pub dim: usize,
+}
+
+/// Where the gradients by the embeddings of a batch go; what was there is not read.
+#[derive(Debug)]
+pub struct SoftmaxGradients<'a> {
+    /// `[n_users, dim]`.
+    pub users: &'a mut [f32],
+    /// `[n_candidates, dim]`.
+    pub items: &'a mut [f32],
 }
 
 /// The softmax loss of a batch, and its gradient.
@@ -54,9 +74,8 @@ pub struct SoftmaxPairs<'a> {
 /// in-batch negatives, else BSL (Wu et al., "BSL: Understanding and Improving Softmax Loss for
 /// Recommendation", ICDE 2024, equation 18).
 ///
-/// `users` has shape `[n_users, dim]` and `items` `[n_candidates, dim]`, the final embeddings, which
-/// this function brings to length 1 (floored at 1e-12). The gradients with respect to them are
-/// written to `user_gradients` and `item_gradients`, of the same shapes; what these held is not read.
+/// This function brings the embeddings to length 1 (lengths are floored at 1e-12); the gradients are with
+/// respect to the embeddings as they were given.
 ///
 /// O(n_users · n_candidates · dim) time, 3 products of dense matrices, and
 /// O((60 + 10 · dim) · n_candidates) memory: the matrix of scores never exists whole. Runs on rayon's
@@ -65,49 +84,35 @@ pub struct SoftmaxPairs<'a> {
 /// # Panics
 /// When a slice has another length than its shape says, pairs do not ascend by user, or a row is
 /// out of range.
-#[allow(clippy::too_many_arguments)]
 pub fn softmax_loss(
-    config: &SoftmaxConfig,
+    options: &SoftmaxOptions,
     pairs: &SoftmaxPairs<'_>,
-    users: &[f32],
-    items: &[f32],
-    dim: usize,
-    user_gradients: &mut [f32],
-    item_gradients: &mut [f32],
+    tables: SoftmaxTables<'_>,
+    gradients: SoftmaxGradients<'_>,
 ) -> f64 {
-    let level = Level::detect();
-    softmax_loss_at(
-        level,
-        config,
-        pairs,
-        users,
-        items,
-        dim,
-        user_gradients,
-        item_gradients,
-    )
+    softmax_loss_at(Level::detect(), options, pairs, tables, gradients)
 }
 
-#[allow(clippy::too_many_arguments)]
 fn softmax_loss_at(
     level: Level,
-    config: &SoftmaxConfig,
+    options: &SoftmaxOptions,
     pairs: &SoftmaxPairs<'_>,
-    users: &[f32],
-    items: &[f32],
-    dim: usize,
-    user_gradients: &mut [f32],
-    item_gradients: &mut [f32],
+    tables: SoftmaxTables<'_>,
+    gradients: SoftmaxGradients<'_>,
 ) -> f64 {
-    let (n_users, n_items) = check(pairs, users, items, dim, user_gradients, item_gradients);
+    let (n_users, n_items) = check(pairs, tables, &gradients);
+    let SoftmaxTables { users, items, dim } = tables;
+    let (user_gradients, item_gradients) = (gradients.users, gradients.items);
     if pairs.users.is_empty() || dim == 0 {
         user_gradients.fill(0.0);
         item_gradients.fill(0.0);
         return 0.0;
     }
     let (users, items) = (UnitRows::new(users, dim), UnitRows::new(items, dim));
-    let starts = pair_starts(pairs.users, n_users);
-    let batch = Batch::new(level, config, pairs, starts, &users, &items);
+    let batch = Batch::new(level, options, pairs, &users, &items);
+    // Each group of users adds its blocks' gradients of all candidates into a part of its own; the parts
+    // are added in the order of the groups. So threads share no sum, and the order of additions is a
+    // function of the batch alone.
     let rows_a_group = n_users.div_ceil(GROUPS).next_multiple_of(BLOCK);
     let size = batch.item_numbers();
     with_buffer(n_users.div_ceil(rows_a_group) * size, |parts| {
@@ -116,6 +121,7 @@ fn softmax_loss_at(
             .zip(parts.par_chunks_mut(size))
             .enumerate()
             .map(|(group, (gradients, part))| batch.group(group * rows_a_group, gradients, part))
+            // Collected first: a parallel sum would add in any order.
             .collect::<Vec<f64>>()
             .iter()
             .sum();
@@ -135,14 +141,13 @@ fn softmax_loss_at(
     })
 }
 
+/// The number of users and of candidates, if all lengths fit.
 fn check(
     pairs: &SoftmaxPairs<'_>,
-    users: &[f32],
-    items: &[f32],
-    dim: usize,
-    user_gradients: &[f32],
-    item_gradients: &[f32],
+    tables: SoftmaxTables<'_>,
+    gradients: &SoftmaxGradients<'_>,
 ) -> (usize, usize) {
+    let SoftmaxTables { users, items, dim } = tables;
     let n_items = pairs.candidate_weights.len();
     let n_users = users.len() / dim.max(1);
     assert!(
@@ -156,13 +161,13 @@ fn check(
         items.len()
     );
     assert!(
-        user_gradients.len() == users.len() && item_gradients.len() == items.len(),
-        "a gradient has the shape of what it belongs to"
+        gradients.users.len() == users.len() && gradients.items.len() == items.len(),
+        "a gradient must have the shape of its embeddings"
     );
     let n_pairs = pairs.users.len();
     assert!(
         pairs.items.len() == n_pairs && pairs.weights.len() == n_pairs,
-        "there are {n_pairs} pairs, {} products and {} weights",
+        "there are {n_pairs} pairs, {} items and {} weights",
         pairs.items.len(),
         pairs.weights.len()
     );
@@ -182,16 +187,4 @@ fn check(
         );
     }
     (n_users, n_items)
-}
-
-/// Where each user's pairs begin: `[n_users + 1]`.
-fn pair_starts(users: &[u32], n_users: usize) -> Vec<usize> {
-    let mut starts = vec![0; n_users + 1];
-    for &user in users {
-        starts[user as usize + 1] += 1;
-    }
-    for user in 0..n_users {
-        starts[user + 1] += starts[user];
-    }
-    starts
 }

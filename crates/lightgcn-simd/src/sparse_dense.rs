@@ -11,16 +11,16 @@ use std::ops::Range;
 
 use rayon::prelude::*;
 
-use crate::bf16::Bf16;
 use crate::cpu::Level;
 use crate::csr::CsrView;
+use crate::element::Bf16;
 use crate::element::Element;
 use crate::index::CsrIndex;
 use crate::parallel;
 use target::Target;
 
 /// `out = A · x`, with `x` of shape `[n_columns, dim]` and `out` of shape `[n_rows, dim]`, both
-/// row-major. What `out` held before is not read. Rows without entries become 0.
+/// row-major. `out` is overwritten. Rows without entries become 0.
 ///
 /// O(nnz · dim). Runs on rayon's current pool, the rows split by their entries; one thread owns a
 /// row and adds its entries in their order, so that the bits do not depend on the thread count.
@@ -45,9 +45,8 @@ pub fn sparse_dense<O: CsrIndex, C: CsrIndex>(
 
 /// [`sparse_dense`] with `x` stored in 16 bits, which moves half the memory.
 ///
-/// The products and sums are those of `f32`: the result has the bits that [`sparse_dense`] gives for
-/// the widened `x`, on the same machine. Only who rounded `x` has rounded anything. Cost, threads and
-/// order as there.
+/// Products and sums are `f32`: the result has the bits that [`sparse_dense`] gives for the widened `x`, on
+/// the same machine. Only `x` itself was ever rounded. Cost, threads and order as there.
 ///
 /// # Panics
 /// When `x` or `out` has another length than its shape says.
@@ -63,32 +62,6 @@ pub fn sparse_dense_bf16<O: CsrIndex, C: CsrIndex>(
         dim,
         scale: 1.0,
         addend: None,
-    }
-    .write(Level::detect(), out);
-}
-
-/// `out = A · y + beta · x`, with `y` of shape `[n_columns, dim]`, `x` and `out` of shape
-/// `[n_rows, dim]`, all row-major. What `out` held before is not read.
-///
-/// One step of Horner's rule for a polynomial in `A`; see [`propagate`](crate::propagate). Cost,
-/// threads and order as in [`sparse_dense`].
-///
-/// # Panics
-/// When `y`, `x` or `out` has another length than its shape says.
-pub fn sparse_dense_add<O: CsrIndex, C: CsrIndex>(
-    a: CsrView<'_, O, C>,
-    y: &[f32],
-    beta: f32,
-    x: &[f32],
-    dim: usize,
-    out: &mut [f32],
-) {
-    Product {
-        a,
-        dense: y,
-        dim,
-        scale: 1.0,
-        addend: Some((beta, x)),
     }
     .write(Level::detect(), out);
 }
@@ -124,6 +97,7 @@ impl<O: CsrIndex, C: CsrIndex, D: Element> Product<'_, O, C, D> {
         if out.is_empty() {
             return;
         }
+        // Stored rows lie in the better order; the target sends each to the row that it is.
         let target = Target::new(out, dim, 0);
         match a.ordered() {
             None => self.write_all(level, &target),
@@ -135,12 +109,12 @@ impl<O: CsrIndex, C: CsrIndex, D: Element> Product<'_, O, C, D> {
                     scale: self.scale,
                     addend,
                 };
-                product.write_all(level, &target.placed(ordered.places()));
+                product.write_all(level, &target.reordered(ordered.original()));
             }
         }
     }
 
-    /// All rows, in parts of about equal work.
+    /// All rows, in parts of about equal work: equal by entries, since degrees follow a power law.
     fn write_all<T: Element>(&self, level: Level, target: &Target<'_, T>) {
         let a = self.a;
         let tasks = parallel::task_count((a.nnz() + a.n_rows()).saturating_mul(self.dim));
@@ -150,11 +124,11 @@ impl<O: CsrIndex, C: CsrIndex, D: Element> Product<'_, O, C, D> {
         }
         parallel::balanced_ranges(a.row_offsets(), tasks)
             .into_par_iter()
-            // SAFETY: as above; the ranges are disjoint, and so are the places of their rows.
+            // SAFETY: as above; the ranges are disjoint, and so are the slots of their rows.
             .for_each(|rows| unsafe { self.write_into(level, rows, target) });
     }
 
-    /// Computes the given rows into `out` (`[rows.len(), dim]`) on this thread.
+    /// Computes the given rows into `out` (`[rows.len(), dim]`) on this thread, ignoring any other order.
     pub(crate) fn write_rows<T: Element>(&self, level: Level, rows: Range<usize>, out: &mut [T]) {
         assert!(rows.end <= self.a.n_rows() && out.len() == rows.len() * self.dim);
         let target = Target::new(out, self.dim, rows.start);
@@ -163,8 +137,8 @@ impl<O: CsrIndex, C: CsrIndex, D: Element> Product<'_, O, C, D> {
     }
 
     /// # Safety
-    /// `target` must have a place for each of `rows`, which lie in the matrix, and nobody else may use
-    /// these places meanwhile.
+    /// `target` must have a slot for each of `rows`, which lie in the matrix, and nobody else may use these
+    /// slots meanwhile.
     unsafe fn write_into<T: Element>(
         &self,
         level: Level,

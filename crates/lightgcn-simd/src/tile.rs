@@ -1,10 +1,11 @@
 //! Scores of a few queries against a few items: the innermost loops of ranking.
 //!
-//! Items of any number type are packed in panels of `f32` of 16 with the dimension outermost (`[dim, 16]`), so that one register
-//! holds the same coordinate of eight items. Each (query, item) pair has an accumulator of its own
-//! that starts at 0 and adds the products in the order of the dimension, by fused multiply-add where
-//! the machine has it. A pair's score therefore has the same bits whatever else is computed beside it,
-//! and [`dot`] gives them too.
+//! Items of any number type are packed into panels of 16 as `f32`, with the dimension outermost
+//! (`[dim, 16]`), so that one register holds the same coordinate of eight items. Each pair of query and
+//! item has its own accumulator, which starts at 0 and adds the products in the order of the dimension, by
+//! fused multiply-add where the machine has it. So a pair's score has the same bits whatever is computed
+//! beside it, and [`dot`] gives them too. Two accumulators per pair would be faster for one query, and
+//! would make a score depend on the batch that it is part of.
 
 #[cfg(test)]
 mod tests;
@@ -16,9 +17,10 @@ use crate::element::Element;
 
 /// Items in a panel.
 pub(crate) const PANEL: usize = 16;
-/// Queries scored at a time: 6 × 16 sums fill twelve of sixteen registers.
+/// Queries scored at a time: 6 × 16 sums fill twelve of sixteen registers, and leave four for operands.
 pub(crate) const QUERIES: usize = 6;
-/// Numbers in a block of packed items, half of a common level-2 cache's 256 KiB.
+/// Numbers in a block of packed items: 128 KiB, half of a common second-level cache, where the block stays
+/// while all queries pass.
 const BLOCK_NUMBERS: usize = 1 << 15;
 
 /// How many items to pack at a time, a multiple of [`PANEL`].
@@ -58,6 +60,7 @@ pub(crate) fn pack<T: Element>(level: Level, items: &[T], dim: usize, packed: &m
 }
 
 fn pack_panel<T: Element>(items: &[T], dim: usize, panel: &mut [f32]) {
+    // The last panel may lack items; zeros score 0 and are cut off by the caller.
     if items.len() < panel.len() {
         panel.fill(0.0);
     }

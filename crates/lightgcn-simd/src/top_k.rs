@@ -13,22 +13,22 @@ use crate::element::Element;
 use crate::selection::{Exclusions, Scored, TopList};
 use crate::tile::{self, PANEL, QUERIES};
 
-/// Queries of a task at most: enough to make packing the items cheap.
+/// Most queries of a task: enough to make packing the items cheap.
 const QUERY_BLOCK: usize = 20 * QUERIES;
-/// Queries of a task at least, where there are so many.
+/// Fewest queries of a task, if there are that many.
 const QUERY_BLOCK_LEAST: usize = 4 * QUERIES;
-/// Items scored at a time without packing: their scores stay in the level-1 cache.
+/// Items scored at a time without packing: their scores stay in the first-level cache.
 const DIRECT_ITEMS: usize = 256;
-/// Numbers of items, counted once for each six queries, below which a second thread costs more than it
-/// saves: a few hundred microseconds of work.
+/// Work, in numbers of items per six queries, below which a second thread costs more than it saves: a few
+/// hundred microseconds.
 const WORTH_A_TASK: usize = 1 << 20;
 
 /// The `k` items of highest dot product with each query, best first.
 ///
 /// `queries` has shape `[n_queries, dim]` and `items` shape `[n_items, dim]`, both row-major.
-/// `excluded(q)` gives the sorted ids of items never returned for query `q`; ids beyond the items do
-/// no harm. Equal scores rank by the lower item, and NaN ranks below every number. A list is shorter
-/// than `k` when fewer items are left. The result has one list a query, and none if `dim` is 0.
+/// `excluded(q)` are the sorted ids of items never returned for query `q`; ids beyond the items are
+/// ignored. Equal scores rank by the lower item, and NaN ranks below every number. A list is shorter
+/// than `k` when fewer items are left. The result has one list per query, and none if `dim` is 0.
 ///
 /// Exact, and the scores have the bits of [`dot`](crate::dot) whatever the batch and the number of
 /// threads. O(n_queries · n_items · dim) time. Memory: the lists, and for each thread one block of
@@ -52,17 +52,35 @@ pub fn top_k<'m, T: Element>(
     k: usize,
     excluded: impl Fn(usize) -> &'m [u32] + Sync,
 ) -> Vec<Vec<Scored>> {
-    top_k_at(Level::detect(), queries, items, dim, k, &excluded)
+    let scoring = Scoring {
+        level: Level::detect(),
+        queries,
+        items,
+        dim,
+    };
+    top_k_at(scoring, k, &excluded)
+}
+
+/// Queries, `[n_queries, dim]`, and items, `[n_items, dim]`.
+#[derive(Clone, Copy)]
+struct Scoring<'a, T> {
+    level: Level,
+    queries: &'a [f32],
+    items: &'a [T],
+    dim: usize,
 }
 
 fn top_k_at<'m, T: Element>(
-    level: Level,
-    queries: &[f32],
-    items: &[T],
-    dim: usize,
+    scoring: Scoring<'_, T>,
     k: usize,
     excluded: &(impl Fn(usize) -> &'m [u32] + Sync),
 ) -> Vec<Vec<Scored>> {
+    let Scoring {
+        queries,
+        items,
+        dim,
+        ..
+    } = scoring;
     for (name, length) in [("queries", queries.len()), ("items", items.len())] {
         let whole = if dim == 0 {
             length == 0
@@ -92,7 +110,7 @@ fn top_k_at<'m, T: Element>(
                 })
                 .collect();
             let queries = &queries[queries_here.start * dim..queries_here.end * dim];
-            rank(level, queries, items, dim, items_here, best)
+            Scoring { queries, ..scoring }.rank(items_here, best)
         })
         .collect();
     lists
@@ -112,8 +130,8 @@ struct Plan {
 
 impl Plan {
     fn new(n_queries: usize, n_items: usize, dim: usize, threads: usize) -> Self {
-        // As many blocks as keep all threads busy to the end; only where that would make them too
-        // small are the items cut too.
+        // As many blocks of queries as keep all threads busy to the end. Items are cut too only where
+        // that would make the blocks too small: it repeats no scoring, but leaves lists to merge.
         let blocks = n_queries
             .div_ceil(QUERY_BLOCK)
             .max(n_queries.div_ceil(QUERY_BLOCK_LEAST).min(threads));
@@ -138,10 +156,12 @@ impl Plan {
         }
     }
 
-    /// The ranges of queries and items of each task, the item ranges of a block of queries in turn.
+    /// The ranges of queries and items of each task; the item ranges of a block of queries follow each
+    /// other, as merging expects.
     fn tasks(&self) -> Vec<(Range<usize>, Range<usize>)> {
         let cut = |part: usize| {
             let whole = self.n_items as u128 * part as u128 / self.item_parts as u128;
+            // On the border of a panel, so that only the last range has an incomplete one.
             if part == self.item_parts {
                 self.n_items
             } else {
@@ -158,70 +178,64 @@ impl Plan {
     }
 }
 
-/// Ranks the items of the range for each query; `best` holds an empty list for each.
-fn rank<T: Element>(
-    level: Level,
-    queries: &[f32],
-    items: &[T],
-    dim: usize,
-    range: Range<usize>,
-    mut best: Vec<TopList<'_>>,
-) -> Vec<Vec<Scored>> {
-    if let Ok(first) = u32::try_from(range.start) {
-        best.iter_mut()
-            .for_each(|best| best.skip_exclusions_below(first));
+impl<T: Element> Scoring<'_, T> {
+    /// Ranks the items of the range for each query; `best` holds an empty list for each.
+    fn rank(self, range: Range<usize>, mut best: Vec<TopList<'_>>) -> Vec<Vec<Scored>> {
+        if let Ok(first) = u32::try_from(range.start) {
+            best.iter_mut()
+                .for_each(|best| best.skip_exclusions_below(first));
+        }
+        if best.len() <= direct::most_queries(self.level) {
+            self.offer_directly(range, &mut best);
+        } else {
+            self.offer_packed(range, &mut best);
+        }
+        best.into_iter().map(TopList::into_sorted).collect()
     }
-    if best.len() <= direct::most_queries(level) {
-        offer_directly(level, queries, items, dim, range, &mut best);
-    } else {
-        offer_packed(level, queries, items, dim, range, &mut best);
-    }
-    best.into_iter().map(TopList::into_sorted).collect()
-}
 
-/// Offers the scores of the items as they lie in memory: for so few queries that packing does not pay.
-fn offer_directly<T: Element>(
-    level: Level,
-    queries: &[f32],
-    items: &[T],
-    dim: usize,
-    range: Range<usize>,
-    best: &mut [TopList<'_>],
-) {
-    let mut scores = [0.0; QUERIES * DIRECT_ITEMS];
-    for start in range.clone().step_by(DIRECT_ITEMS) {
-        let n = (range.end - start).min(DIRECT_ITEMS);
-        let items = &items[start * dim..(start + n) * dim];
-        let scores = &mut scores[..best.len() * n];
-        direct::score_rows(level, queries, items, dim, scores);
-        for (scores, best) in scores.chunks_exact(n).zip(best.iter_mut()) {
-            best.offer_all(level, start, scores);
+    /// Offers the scores of the items as they lie in memory: for so few queries that packing does not pay.
+    fn offer_directly(self, range: Range<usize>, best: &mut [TopList<'_>]) {
+        let Self {
+            level,
+            queries,
+            items,
+            dim,
+        } = self;
+        let mut scores = [0.0; QUERIES * DIRECT_ITEMS];
+        for start in range.clone().step_by(DIRECT_ITEMS) {
+            let n = (range.end - start).min(DIRECT_ITEMS);
+            let items = &items[start * dim..(start + n) * dim];
+            let scores = &mut scores[..best.len() * n];
+            direct::score_rows(level, queries, items, dim, scores);
+            for (scores, best) in scores.chunks_exact(n).zip(best.iter_mut()) {
+                best.offer_all(level, start, scores);
+            }
         }
     }
-}
 
-/// Packs the items block after block, which pays where many queries meet each block.
-fn offer_packed<T: Element>(
-    level: Level,
-    queries: &[f32],
-    items: &[T],
-    dim: usize,
-    range: Range<usize>,
-    best: &mut [TopList<'_>],
-) {
-    let block = tile::items_in_a_block(dim).min(range.len().next_multiple_of(PANEL));
-    let mut packed = vec![0.0; block * dim];
-    let mut scores = vec![0.0; QUERIES * block];
-    for start in range.clone().step_by(block.max(1)) {
-        let end = (start + block).min(range.end);
-        let (n, padded) = (end - start, (end - start).next_multiple_of(PANEL));
-        let packed = &mut packed[..padded * dim];
-        tile::pack(level, &items[start * dim..end * dim], dim, packed);
-        for (queries, best) in queries.chunks(QUERIES * dim).zip(best.chunks_mut(QUERIES)) {
-            let scores = &mut scores[..best.len() * padded];
-            tile::score(level, queries, packed, dim, scores);
-            for (scores, best) in scores.chunks_exact(padded).zip(best) {
-                best.offer_all(level, start, &scores[..n]);
+    /// Packs the items block by block, which pays where many queries meet each block.
+    fn offer_packed(self, range: Range<usize>, best: &mut [TopList<'_>]) {
+        let Self {
+            level,
+            queries,
+            items,
+            dim,
+        } = self;
+        let block = tile::items_in_a_block(dim).min(range.len().next_multiple_of(PANEL));
+        let mut packed = vec![0.0; block * dim];
+        let mut scores = vec![0.0; QUERIES * block];
+        for start in range.clone().step_by(block.max(1)) {
+            let end = (start + block).min(range.end);
+            let (n, padded) = (end - start, (end - start).next_multiple_of(PANEL));
+            let packed = &mut packed[..padded * dim];
+            tile::pack(level, &items[start * dim..end * dim], dim, packed);
+            for (queries, best) in queries.chunks(QUERIES * dim).zip(best.chunks_mut(QUERIES)) {
+                let scores = &mut scores[..best.len() * padded];
+                tile::score(level, queries, packed, dim, scores);
+                // Only the first `n` scores of a query are of items; the rest fills the last panel.
+                for (scores, best) in scores.chunks_exact(padded).zip(best) {
+                    best.offer_all(level, start, &scores[..n]);
+                }
             }
         }
     }

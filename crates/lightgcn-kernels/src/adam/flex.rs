@@ -3,7 +3,7 @@
 use burn::backend::Flex;
 use burn::tensor::{DType, Tensor};
 use burn_flex::FlexTensor;
-use lightgcn_simd::AdamConfig;
+use lightgcn_simd::{AdamOptions, AdamTables};
 
 use super::{AdamStep, AdamTensors, reference};
 use crate::buffers::give;
@@ -38,7 +38,7 @@ pub(crate) fn adam_step<const D: usize>(
         }
     }
     lightgcn_simd::adam_step(
-        &AdamConfig {
+        &AdamOptions {
             learning_rate: step.learning_rate as f32,
             beta_1: step.beta_1,
             beta_2: step.beta_2,
@@ -46,10 +46,12 @@ pub(crate) fn adam_step<const D: usize>(
             weight_decay: step.weight_decay,
         },
         step.time,
-        parameters.storage_mut(),
-        floats(&gradients),
-        first_moment.storage_mut(),
-        second_moment.storage_mut(),
+        AdamTables {
+            parameters: parameters.storage_mut(),
+            gradients: floats(&gradients),
+            first_moment: first_moment.storage_mut(),
+            second_moment: second_moment.storage_mut(),
+        },
     );
     reclaim(gradients);
     AdamTensors {

@@ -2,7 +2,7 @@
 
 use burn::backend::Flex;
 use burn::tensor::{DType, Tensor};
-use lightgcn_simd::{BprTriples, SoftmaxConfig, SoftmaxPairs};
+use lightgcn_simd::{BprTriples, SoftmaxGradients, SoftmaxPairs, SoftmaxTables};
 
 use super::batch::{BprBatch, LossGradient, SoftmaxBatch, SoftmaxOptions};
 use crate::flex::{dims, floats, matrix};
@@ -47,7 +47,7 @@ pub(crate) fn softmax_loss_gradient(
     let (users, items) = floats(&embeddings).split_at(batch.n_users * dim);
     let (user_gradients, item_gradients) = gradient.split_at_mut(batch.n_users * dim);
     let loss = lightgcn_simd::softmax_loss(
-        &SoftmaxConfig {
+        &lightgcn_simd::SoftmaxOptions {
             temperature: options.temperature,
             negative_weight: options.negative_weight,
         },
@@ -58,11 +58,11 @@ pub(crate) fn softmax_loss_gradient(
             candidate_weights: &batch.candidate_weights,
             excluded: batch.excluded.as_deref(),
         },
-        users,
-        items,
-        dim,
-        user_gradients,
-        item_gradients,
+        SoftmaxTables { users, items, dim },
+        SoftmaxGradients {
+            users: user_gradients,
+            items: item_gradients,
+        },
     );
     LossGradient {
         loss: Tensor::from_floats([loss as f32], &device),

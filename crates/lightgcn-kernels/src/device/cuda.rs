@@ -16,17 +16,17 @@ const DRIVERS: &[&str] = &["nvcuda.dll"];
 #[cfg(not(windows))]
 const DRIVERS: &[&str] = &["libcuda.so.1", "libcuda.so"];
 
-/// The oldest version of CUDA that a driver must know, as the driver counts them: 12.0, which is where the kernels'
-/// memory functions and today's compilers begin.
+/// The oldest supported version of CUDA, in the driver's own numbering: 12.0, the first with the memory functions that
+/// the kernels use.
 const OLDEST: c_int = 12_000;
 
-/// The CUDA device number `index`, counted from 0, after seeing that the driver is there, knows
-/// the device, and can compile and run a kernel on it. Takes about a second the first time.
+/// The CUDA device number `index`, counted from 0, after checking that the driver exists, knows the device, and can
+/// compile and run a kernel on it. Takes about a second the first time.
 ///
 /// # Errors
 ///
-/// [`DeviceError`]: no driver or one that is too old, no such device, no kernel compiler, or a device that does
-/// not start.
+/// [`DeviceError`] if there is no driver, the driver is too old, there is no such device or no kernel compiler, or the
+/// device does not start.
 pub fn cuda_device(index: usize) -> Result<CudaDevice, DeviceError> {
     let driver = check_driver(DRIVERS)?;
     let available = without_panic(|| CudaRuntime::enumerate_devices(0, &()).len())
@@ -55,7 +55,7 @@ pub fn cuda_device(index: usize) -> Result<CudaDevice, DeviceError> {
     }
 }
 
-/// Why the first kernel did not run: the compiler may be newer than the driver, or not there.
+/// Why the first kernel did not run: the compiler may be newer than the driver, or missing.
 fn no_kernel(reason: String, driver: c_int) -> DeviceError {
     if reason.contains("UNSUPPORTED_PTX_VERSION") {
         return DeviceError::DriverTooOld {

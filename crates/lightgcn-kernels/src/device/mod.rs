@@ -1,7 +1,7 @@
 //! Finding GPUs without panics.
 //!
-//! burn's GPU backends start a device on its first use, and panic where there is none. The
-//! functions here find that out beforehand and say what to do about it.
+//! burn's GPU backends start a device on its first use, and panic if there is none. The functions here find
+//! that out beforehand and return an error that says what to do.
 
 #[cfg(feature = "cuda")]
 mod cuda;
@@ -32,7 +32,7 @@ pub enum DeviceError {
     /// NVIDIA's driver library cannot be loaded.
     #[error("no CUDA driver: {reason}; install NVIDIA's driver")]
     NoCudaDriver {
-        /// What the loader says.
+        /// What the loader reports.
         reason: String,
     },
     /// NVIDIA's driver is older than what kernels are compiled for.
@@ -50,7 +50,7 @@ pub enum DeviceError {
     NoCudaDevice {
         /// Device asked for.
         index: usize,
-        /// Devices there are.
+        /// Number of devices.
         available: usize,
     },
     /// Kernels cannot be compiled for the CUDA device.
@@ -68,12 +68,12 @@ pub enum DeviceError {
     NoAdapter {
         /// Device asked for.
         device: String,
-        /// What there is instead.
+        /// The adapters that were found.
         available: String,
     },
     /// The device has no such element type.
     #[error(
-        "{device} has no {dtype}; use f32 (products read operands of 16 bits on any device by SparseMatrix::with_bf16_operands, which packs them into words)"
+        "{device} has no {dtype}; use f32 (to read operands of 16 bits on any device, use SparseMatrix::with_bf16_operands)"
     )]
     NoDtype {
         /// The device.
@@ -83,14 +83,14 @@ pub enum DeviceError {
     },
     /// Several devices were asked for.
     #[error(
-        "{asked} devices were asked for, but from {device} on there are {available} of its kind; name the first by its number (cuda:0, wgpu:0), or take fewer workers"
+        "{asked} devices were asked for, but there are {available} of its kind from {device} on; name the first one by its number (cuda:0, wgpu:0), or use fewer workers"
     )]
     TooFewDevices {
         /// The first device.
         device: String,
         /// How many were asked for.
         asked: usize,
-        /// How many there are.
+        /// How many are available.
         available: usize,
     },
     /// The device is there but does not start.
@@ -98,7 +98,7 @@ pub enum DeviceError {
     Start {
         /// Device asked for.
         device: String,
-        /// What the run time says.
+        /// What the runtime reports.
         reason: String,
     },
 }

@@ -18,12 +18,11 @@ fn gather_kernel<F: Float, N: Size>(
     table: &Array<Vector<F, N>>,
     indices: &Array<i32>,
     out: &mut Array<Vector<F, N>>,
-    n_indices: u32,
     vectors: u32,
     #[define(F)] _dtype: StorageType,
 ) {
     let slot = CUBE_POS * CUBE_DIM_Y as usize + UNIT_POS_Y as usize;
-    if slot < n_indices as usize {
+    if slot < indices.len() {
         let row = u32::cast_from(indices[slot]) as usize;
         let mut vector = UNIT_POS_X;
         while vector < vectors {
@@ -95,7 +94,6 @@ where
             table.clone().into_array_arg(),
             contiguous(indices.tensor().into_primitive()).into_array_arg(),
             out.clone().into_array_arg(),
-            indices.len() as u32,
             walk.vectors,
             table.dtype.into(),
         );

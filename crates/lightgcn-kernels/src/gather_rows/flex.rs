@@ -3,6 +3,7 @@
 use burn::backend::Flex;
 use burn::tensor::DType;
 use burn_flex::FlexTensor;
+use lightgcn_simd::RowValues;
 
 use crate::flex::{dims, floats, matrix};
 use crate::primitive::{float_primitive, float_tensor};
@@ -36,13 +37,11 @@ pub(crate) fn add_rows(
     let rows = rows.to_contiguous();
     let [_, dim] = dims(&rows);
     // `storage_mut` copies if somebody else holds the table.
-    lightgcn_simd::add_rows(
-        table.storage_mut(),
-        dim,
-        indices.as_slice(),
-        1.0,
-        floats(&rows),
-    );
+    let batch = RowValues {
+        rows: indices.as_slice(),
+        values: floats(&rows),
+    };
+    lightgcn_simd::add_rows(table.storage_mut(), dim, 1.0, batch);
     table
 }
 

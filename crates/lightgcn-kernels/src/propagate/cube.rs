@@ -7,7 +7,7 @@ use burn_cubecl::{BoolElement, CubeBackend, CubeRuntime, FloatElement, IntElemen
 
 use crate::cube::{contiguous, dims, empty, is_float, units, vector_size};
 use crate::primitive::{float_primitive, float_tensor};
-use crate::sparse_dense::device_csr::{Base, DeviceCsr};
+use crate::sparse_dense::device_csr::{Base, DeviceCsr, Terms};
 use crate::sparse_dense::packed::{self, pack};
 use crate::sparse_matrix::SparseMatrix;
 
@@ -50,6 +50,18 @@ pub(crate) fn scaled<R: CubeRuntime>(x: &CubeTensor<R>, factor: f32) -> CubeTens
     out
 }
 
+/// `scale` times the product, plus `alpha * x`.
+fn terms<R: CubeRuntime>(x: &CubeTensor<R>, scale: f32, alpha: f32) -> Terms<R> {
+    let base = Base {
+        table: x.clone(),
+        alpha,
+    };
+    Terms {
+        scale,
+        base: Some(base),
+    }
+}
+
 /// `sum_k alphas[k] A^k x` for a contiguous `x`, at most two buffers beside it.
 pub(crate) fn horner<R: CubeRuntime>(
     csr: &DeviceCsr<R>,
@@ -68,16 +80,12 @@ pub(crate) fn horner<R: CubeRuntime>(
     };
     // The innermost product takes x itself and applies the last coefficient as its scale, which saves a
     // pass over x: alphas[K] A x + alphas[K - 1] x.
-    let base = |alpha| Base {
-        table: x.clone(),
-        alpha,
-    };
-    let mut y = csr.product(x, *last, Some(&base(alpha)));
+    let mut y = csr.product(x, &terms(x, *last, alpha));
     let mut spare: Option<CubeTensor<R>> = None;
     // A product cannot write what it reads: two buffers change roles.
     for &alpha in layers {
         let out = spare.unwrap_or_else(|| empty(x, dims(x), x.dtype));
-        csr.product_into(&y, 1.0, Some(&base(alpha)), &out);
+        csr.product_into(&y, &terms(x, 1.0, alpha), &out);
         spare = Some(std::mem::replace(&mut y, out));
     }
     y
@@ -93,16 +101,12 @@ fn packed_horner<R: CubeRuntime>(
     let [first, middle @ ..] = inner else {
         return scaled(x, last);
     };
-    let base = |alpha| Base {
-        table: x.clone(),
-        alpha,
-    };
     let (mut y, mut scale) = (pack(x), last);
     for &alpha in middle.iter().rev() {
-        y = packed::packed_product(csr, &y, scale, Some(&base(alpha)));
+        y = packed::packed_product(csr, &y, &terms(x, scale, alpha));
         scale = 1.0;
     }
-    packed::product(csr, &y, scale, Some(&base(*first)))
+    packed::product(csr, &y, &terms(x, scale, *first))
 }
 
 pub(crate) fn propagate<R, F, I, BT>(

@@ -3,6 +3,7 @@
 use burn::backend::Flex;
 use burn::tensor::DType;
 use burn_flex::FlexTensor;
+use lightgcn_simd::Polynomial;
 
 use crate::buffers::{give, take};
 use crate::flex::{CsrBuffers, dims, floats, matrix as matrix_of};
@@ -19,7 +20,12 @@ pub(crate) fn propagate(matrix: &SparseMatrix<Flex>, x: FlexTensor, alphas: &[f3
     let view = buffers.ordered_view();
     let mut out = take(rows * dim);
     let mut work = take(if alphas.len() > 2 { rows * dim } else { 0 });
-    lightgcn_simd::propagate_into(view, floats(&x), dim, alphas, &mut out, &mut work);
+    let polynomial = Polynomial {
+        a: view,
+        alphas,
+        dim,
+    };
+    lightgcn_simd::propagate_into(&polynomial, floats(&x), &mut out, &mut work);
     give(work);
     matrix_of(out, rows, dim)
 }

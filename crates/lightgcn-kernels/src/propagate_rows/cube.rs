@@ -38,7 +38,7 @@ where
                 alpha: *first,
             };
             let list = contiguous(rows.tensor().into_primitive());
-            csr.listed_rows(&inner, scale, &base, list, rows.len())
+            csr.listed_rows(&inner, scale, &base, list)
         }
         _ => {
             let all = <Own<R, F, I, BT> as SparseBackend>::propagate(matrix, x, alphas);

@@ -5,7 +5,7 @@ use std::sync::Mutex;
 use burn::backend::Flex;
 use burn::tensor::DType;
 use burn_flex::FlexTensor;
-use lightgcn_simd::{Operands, Scratch};
+use lightgcn_simd::{Operands, Polynomial, RowValues, Scratch};
 
 use crate::buffers::take;
 use crate::flex::{CsrBuffers, dims, floats, matrix as matrix_of};
@@ -13,12 +13,12 @@ use crate::primitive::{float_primitive, float_tensor};
 use crate::row_indices::RowIndices;
 use crate::sparse_matrix::SparseMatrix;
 
-/// Work buffers that are kept between calls, one a caller at a time: fresh pages for two tables a
-/// step cost as much as a layer.
+/// Work buffers that are kept between calls, each lent to one caller at a time: fresh pages for two
+/// tables per step cost as much as a layer.
 static SCRATCH: Mutex<Vec<Scratch>> = Mutex::new(Vec::new());
 
 fn with_scratch<T>(matrix: &SparseMatrix<Flex>, work: impl FnOnce(&mut Scratch) -> T) -> T {
-    // What a panic elsewhere left behind is only memory.
+    // A panic elsewhere leaves only memory behind, which is fine to reuse.
     let pool = || {
         SCRATCH
             .lock()
@@ -50,14 +50,19 @@ pub(crate) fn propagate_rows(
     let mut out = vec![0.0; rows.len() * dim];
     with_scratch(matrix, |scratch| {
         let x = floats(&x);
-        // One layer is computed at the batch's rows alone.
+        // A single layer is computed at the batch's rows alone, in their own order.
         let whole = alphas.len() > 2;
         let view = if whole {
             buffers.ordered_view()
         } else {
             buffers.view()
         };
-        lightgcn_simd::propagate_rows(view, rows.as_slice(), x, dim, alphas, scratch, &mut out);
+        let polynomial = Polynomial {
+            a: view,
+            alphas,
+            dim,
+        };
+        lightgcn_simd::propagate_rows(&polynomial, rows.as_slice(), x, scratch, &mut out);
     });
     matrix_of(out, rows.len(), dim)
 }
@@ -68,7 +73,7 @@ pub(crate) fn propagate_rows_transposed(
     alphas: &[f32],
     rows: &RowIndices<Flex>,
 ) -> FlexTensor {
-    // The rows' entries are searched by column, which must ascend for that.
+    // `add_transposed_rows` searches the rows' entries by column, so columns must ascend.
     if gradients.dtype() != DType::F32 || !matrix.has_ascending_columns() {
         return float_primitive(super::reference::propagate_rows_transposed(
             matrix,
@@ -91,16 +96,16 @@ pub(crate) fn propagate_rows_transposed(
         } else {
             backward.view()
         };
-        lightgcn_simd::propagate_rows_transposed(
-            forward.view(),
-            transposed,
-            rows.as_slice(),
-            floats(&gradients),
-            dim,
+        let polynomial = Polynomial {
+            a: forward.view(),
             alphas,
-            scratch,
-            &mut out,
-        );
+            dim,
+        };
+        let batch = RowValues {
+            rows: rows.as_slice(),
+            values: floats(&gradients),
+        };
+        lightgcn_simd::propagate_rows_transposed(&polynomial, transposed, batch, scratch, &mut out);
     });
     matrix_of(out, rows.n_rows(), dim)
 }

@@ -35,12 +35,12 @@ fn tiles_kernel(
     nodes: &Array<i32>,
     rows: &mut Array<i32>,
     order: &mut Array<i32>,
-    n: u32,
-    n_tiles: u32,
     #[comptime] tile: u32,
 ) {
     let mut shared = SharedMemory::<u32>::new(tile as usize);
-    if CUBE_POS < n_tiles as usize {
+    let n = nodes.len() as u32;
+    // There may be more cubes than tiles.
+    if CUBE_POS < ((n + tile - 1u32) / tile) as usize {
         let start = CUBE_POS as u32 * tile;
         let slot = start + UNIT_POS_X;
         // Units beyond the last slot hold the largest key, so that they come after every row and change
@@ -73,9 +73,9 @@ fn merge_kernel(
     order: &Array<i32>,
     merged_rows: &mut Array<i32>,
     merged_order: &mut Array<i32>,
-    n: u32,
     width: u32,
 ) {
+    let n = rows.len() as u32;
     let slot = ABSOLUTE_POS as u32;
     if slot < n {
         let start = slot / (2u32 * width) * (2u32 * width);
@@ -147,8 +147,6 @@ where
             nodes.clone().into_array_arg(),
             here[0].clone().into_array_arg(),
             here[1].clone().into_array_arg(),
-            n as u32,
-            n_tiles as u32,
             TILE,
         );
     }
@@ -166,7 +164,6 @@ where
                 here[1].clone().into_array_arg(),
                 there[0].clone().into_array_arg(),
                 there[1].clone().into_array_arg(),
-                n as u32,
                 width as u32,
             );
         }
@@ -199,9 +196,9 @@ fn sum_kernel<N: Size>(
     rows: &Array<i32>,
     order: &Array<i32>,
     out: &mut Array<Vector<f32, N>>,
-    n_slots: u32,
     vectors: u32,
 ) {
+    let n_slots = rows.len() as u32;
     let slot = (CUBE_POS * CUBE_DIM_Y as usize + UNIT_POS_Y as usize) as u32;
     if slot < n_slots {
         if begins(rows, slot) {
@@ -257,7 +254,6 @@ where
             contiguous(slots.rows.clone().into_primitive()).into_array_arg(),
             contiguous(slots.order.clone().into_primitive()).into_array_arg(),
             out.clone().into_array_arg(),
-            n as u32,
             walk.vectors,
         );
     }
@@ -273,11 +269,11 @@ fn l2_kernel<N: Size>(
     order: &Array<i32>,
     gradient: &mut Array<Vector<f32, N>>,
     losses: &mut Array<f32>,
-    n_slots: u32,
     n_own: u32,
     vectors: u32,
     factor: f32,
 ) {
+    let n_slots = rows.len() as u32;
     let slot = ABSOLUTE_POS as u32;
     if slot < n_slots {
         let mut loss = 0.0f32;
@@ -324,22 +320,23 @@ fn total_kernel(
     a: &Array<f32>,
     b: &Array<f32>,
     out: &mut Array<f32>,
-    n_a: u32,
-    n_b: u32,
+    #[comptime] with_b: bool,
     #[comptime] units: u32,
 ) {
     let mut shared = SharedMemory::<f32>::new(units as usize);
     if CUBE_POS == 0 {
         let mut sum = 0.0f32;
         let mut at = UNIT_POS_X;
-        while at < n_a {
+        while at < a.len() as u32 {
             sum += a[at as usize];
             at += units;
         }
-        let mut at = UNIT_POS_X;
-        while at < n_b {
-            sum += b[at as usize];
-            at += units;
+        if with_b {
+            let mut at = UNIT_POS_X;
+            while at < b.len() as u32 {
+                sum += b[at as usize];
+                at += units;
+            }
         }
         let total = of_cube(&mut shared, sum, false);
         if UNIT_POS_X == 0 {
@@ -349,7 +346,6 @@ fn total_kernel(
 }
 
 fn total<R: CubeRuntime>(a: &CubeTensor<R>, b: Option<&CubeTensor<R>>) -> CubeTensor<R> {
-    let elements = |tensor: &CubeTensor<R>| tensor.meta.shape().num_elements() as u32;
     let out = empty(a, [1], DType::F32);
     // SAFETY: each list is read below its length.
     unsafe {
@@ -360,8 +356,7 @@ fn total<R: CubeRuntime>(a: &CubeTensor<R>, b: Option<&CubeTensor<R>>) -> CubeTe
             a.clone().into_array_arg(),
             b.unwrap_or(a).clone().into_array_arg(),
             out.clone().into_array_arg(),
-            elements(a),
-            b.map_or(0, elements),
+            b.is_some(),
             SUM_UNITS,
         );
     }
@@ -422,7 +417,6 @@ where
             contiguous(slots.order.clone().into_primitive()).into_array_arg(),
             gradient.clone().into_array_arg(),
             pulls.clone().into_array_arg(),
-            n as u32,
             n_own_slots as u32,
             walk.vectors,
             factor,

@@ -11,8 +11,9 @@ use burn_cubecl::cubecl::{self, cube, prelude::*};
 use burn_cubecl::tensor::CubeTensor;
 use burn_cubecl::{BoolElement, CubeBackend, CubeRuntime, FloatElement, IntElement};
 
-use super::device_csr::{Base, DeviceCsr};
+use super::device_csr::{Base, DeviceCsr, Terms};
 use super::packed::{self, pack};
+use super::walk::{Edges, Factors, Lane};
 use crate::cube::{Walk, contiguous, cubes, dims, empty, is_float};
 use crate::primitive::{float_primitive, float_tensor};
 use crate::sparse_matrix::SparseMatrix;
@@ -26,14 +27,15 @@ fn edge_sum<F: Float, N: Size>(
     columns: &Array<i32>,
     values: &Array<f32>,
     x: &Array<Vector<F, N>>,
-    start: u32,
-    end: u32,
-    step: u32,
-    vector: u32,
-    vectors: u32,
+    edges: Edges,
+    lane: Lane,
 ) -> Vector<f32, N> {
+    let end = edges.end;
+    let step = edges.step;
+    let vector = lane.vector;
+    let vectors = lane.vectors;
     let mut sum = Vector::<f32, N>::new(0.0f32);
-    let mut edge = start;
+    let mut edge = edges.start;
     while edge + 3u32 * step < end {
         let (e0, e1) = (edge as usize, (edge + step) as usize);
         let (e2, e3) = ((edge + 2u32 * step) as usize, (edge + 3u32 * step) as usize);
@@ -68,13 +70,12 @@ fn finished<F: Float, N: Size>(
     sum: Vector<f32, N>,
     base: &Array<Vector<F, N>>,
     index: usize,
-    scale: f32,
-    alpha: f32,
+    factors: Factors,
     #[comptime] with_base: bool,
 ) -> Vector<F, N> {
-    let mut result = sum * Vector::new(scale);
+    let mut result = sum * Vector::new(factors.scale);
     if with_base {
-        result += Vector::<f32, N>::cast_from(base[index]) * Vector::new(alpha);
+        result += Vector::<f32, N>::cast_from(base[index]) * Vector::new(factors.alpha);
     }
     Vector::cast_from(result)
 }
@@ -101,11 +102,18 @@ fn rows_kernel<F: Float, N: Size>(
         let start = u32::cast_from(row_offsets[row]);
         let end = u32::cast_from(row_offsets[row + 1]);
         if end - start <= longest {
+            let edges = Edges {
+                start,
+                end,
+                step: 1u32,
+            };
+            let factors = Factors { scale, alpha };
             let mut vector = UNIT_POS_X;
             while vector < vectors {
-                let sum = edge_sum::<F, N>(columns, values, x, start, end, 1u32, vector, vectors);
+                let lane = Lane { vector, vectors };
+                let sum = edge_sum::<F, N>(columns, values, x, edges, lane);
                 let index = row * vectors as usize + vector as usize;
-                out[index] = finished::<F, N>(sum, base, index, scale, alpha, with_base);
+                out[index] = finished::<F, N>(sum, base, index, factors, with_base);
                 vector += CUBE_DIM_X;
             }
         }
@@ -128,10 +136,16 @@ fn pieces_kernel<F: Float, N: Size>(
     if piece < n_pieces as usize {
         let start = u32::cast_from(pieces[2 * piece]);
         let end = u32::cast_from(pieces[2 * piece + 1]);
+        let edges = Edges {
+            start,
+            end,
+            step: 1u32,
+        };
         let mut vector = UNIT_POS_X;
         while vector < vectors {
+            let lane = Lane { vector, vectors };
             partial[piece * vectors as usize + vector as usize] =
-                edge_sum::<F, N>(columns, values, x, start, end, 1u32, vector, vectors);
+                edge_sum::<F, N>(columns, values, x, edges, lane);
             vector += CUBE_DIM_X;
         }
     }
@@ -184,6 +198,7 @@ fn long_rows_kernel<F: Float, N: Size>(
         let end = u32::cast_from(row_pieces[CUBE_POS + 1]);
         // `first` is the same in all units, so that all of them reach the barriers; a unit past the end
         // of the row adds zeros.
+        let factors = Factors { scale, alpha };
         let mut first = 0u32;
         while first < vectors {
             let vector = first + UNIT_POS_X;
@@ -198,7 +213,7 @@ fn long_rows_kernel<F: Float, N: Size>(
             let sum = sum_of_cube::<N>(&mut shared, own, x, y);
             if UNIT_POS_Y == 0 && vector < vectors {
                 let index = row * vectors as usize + vector as usize;
-                out[index] = finished::<F, N>(sum, base, index, scale, alpha, with_base);
+                out[index] = finished::<F, N>(sum, base, index, factors, with_base);
             }
             first += x;
         }
@@ -229,27 +244,25 @@ fn listed_rows_kernel<F: Float, N: Size>(
         let row = u32::cast_from(list[CUBE_POS]) as usize;
         let start = u32::cast_from(row_offsets[row]);
         let end = u32::cast_from(row_offsets[row + 1]);
+        let factors = Factors { scale, alpha };
         let mut first = 0u32;
         while first < vectors {
             let vector = first + UNIT_POS_X;
             let mut own = Vector::<f32, N>::new(0.0f32);
             if vector < vectors {
-                own = edge_sum::<F, N>(
-                    columns,
-                    values,
-                    x_rows,
-                    start + UNIT_POS_Y,
+                let edges = Edges {
+                    start: start + UNIT_POS_Y,
                     end,
-                    y,
-                    vector,
-                    vectors,
-                );
+                    step: y,
+                };
+                let lane = Lane { vector, vectors };
+                own = edge_sum::<F, N>(columns, values, x_rows, edges, lane);
             }
             let sum = sum_of_cube::<N>(&mut shared, own, x, y);
             if UNIT_POS_Y == 0 && vector < vectors {
                 let here = row * vectors as usize + vector as usize;
                 let there = CUBE_POS * vectors as usize + vector as usize;
-                out[there] = finished::<F, N>(sum, base, here, scale, alpha, true);
+                out[there] = finished::<F, N>(sum, base, here, factors, true);
             }
             first += x;
         }
@@ -257,33 +270,24 @@ fn listed_rows_kernel<F: Float, N: Size>(
 }
 
 impl<R: CubeRuntime> DeviceCsr<R> {
-    /// `scale * A x`, plus `base` where there is one. `x` is contiguous.
-    pub(crate) fn product(
-        &self,
-        x: &CubeTensor<R>,
-        scale: f32,
-        base: Option<&Base<R>>,
-    ) -> CubeTensor<R> {
+    /// `scale * A x`, plus the base if there is one. `x` is contiguous.
+    pub(crate) fn product(&self, x: &CubeTensor<R>, terms: &Terms<R>) -> CubeTensor<R> {
         let dim = dims(x)[1];
         let out = empty(x, [self.n_rows, dim], x.dtype);
-        self.product_into(x, scale, base, &out);
+        self.product_into(x, terms, &out);
         out
     }
 
     /// As [`product`](Self::product), over what `out` held, which must be another buffer than `x`;
     /// `[n_rows, dim]`, contiguous and of the type of `x`.
-    pub(crate) fn product_into(
-        &self,
-        x: &CubeTensor<R>,
-        scale: f32,
-        base: Option<&Base<R>>,
-        out: &CubeTensor<R>,
-    ) {
+    pub(crate) fn product_into(&self, x: &CubeTensor<R>, terms: &Terms<R>, out: &CubeTensor<R>) {
         let walk = Walk::new(dims(x)[1]);
         let client = &x.client;
-        let (with_base, alpha) = (base.is_some(), base.map_or(0.0, |base| base.alpha));
+        let Terms { scale, base } = terms;
+        let (scale, with_base) = (*scale, base.is_some());
+        let alpha = base.as_ref().map_or(0.0, |base| base.alpha);
         // Without a base the kernel does not read it, but a buffer must be bound.
-        let base = base.map_or(x, |base| &base.table);
+        let base = base.as_ref().map_or(x, |base| &base.table);
         // SAFETY: `SparseMatrix` is only made from checked arrays: offsets lie within the edges, columns within the rows of `x` (whose number the caller has checked), and pieces
         // within the edges; `out` and `base` have `n_rows` rows of `vectors` vectors, and the
         // kernels check the row's number.
@@ -357,9 +361,8 @@ impl<R: CubeRuntime> DeviceCsr<R> {
         scale: f32,
         base: &Base<R>,
         list: CubeTensor<R>,
-        n_listed: usize,
     ) -> CubeTensor<R> {
-        let dim = dims(x)[1];
+        let (dim, n_listed) = (dims(x)[1], list.meta.shape().num_elements());
         let walk = Walk::new(dim);
         let out = empty(x, [n_listed, dim], x.dtype);
         // SAFETY: as for the product; the list's rows were checked against the number of rows.
@@ -401,10 +404,10 @@ where
 {
     match DeviceCsr::new(matrix) {
         Some(csr) if csr.packs(&dense) => {
-            packed::product(&csr, &pack(&contiguous(dense)), 1.0, None)
+            packed::product(&csr, &pack(&contiguous(dense)), &Terms::plain())
         }
         Some(csr) if is_float(dense.dtype) && dims(&dense)[1] > 0 => {
-            csr.product(&contiguous(dense), 1.0, None)
+            csr.product(&contiguous(dense), &Terms::plain())
         }
         _ => {
             let dense = float_tensor::<CubeBackend<R, F, I, BT>, 2>(dense);

@@ -16,6 +16,22 @@ pub(crate) struct Base<R: CubeRuntime> {
     pub(crate) alpha: f32,
 }
 
+/// What a product is scaled by, and what is added to it.
+pub(crate) struct Terms<R: CubeRuntime> {
+    pub(crate) scale: f32,
+    pub(crate) base: Option<Base<R>>,
+}
+
+impl<R: CubeRuntime> Terms<R> {
+    /// The product itself.
+    pub(crate) fn plain() -> Self {
+        Self {
+            scale: 1.0,
+            base: None,
+        }
+    }
+}
+
 /// A matrix's arrays as contiguous buffers.
 pub(crate) struct DeviceCsr<R: CubeRuntime> {
     pub(super) n_rows: usize,

@@ -10,6 +10,8 @@ pub(crate) mod flex;
 #[cfg(feature = "cube")]
 pub(crate) mod packed;
 pub(crate) mod reference;
+#[cfg(feature = "cube")]
+mod walk;
 
 use burn::tensor::Tensor;
 

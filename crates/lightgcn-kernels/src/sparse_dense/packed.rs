@@ -10,7 +10,8 @@ use burn_cubecl::CubeRuntime;
 use burn_cubecl::cubecl::{self, cube, prelude::*};
 use burn_cubecl::tensor::CubeTensor;
 
-use super::device_csr::{Base, DeviceCsr, Split};
+use super::device_csr::{DeviceCsr, Split, Terms};
+use super::walk::{Edges, Factors, Lane};
 use crate::cube::{Walk, dims, empty, units};
 use crate::split::LONGEST_PIECE;
 
@@ -67,14 +68,15 @@ fn edge_sum(
     columns: &Array<i32>,
     values: &Array<f32>,
     x: &Array<u32>,
-    start: u32,
-    end: u32,
-    word: u32,
-    words: u32,
+    edges: Edges,
+    lane: Lane,
 ) -> Pair {
+    let end = edges.end;
+    let word = lane.vector;
+    let words = lane.vectors;
     let mut low_sum = 0.0f32;
     let mut high_sum = 0.0f32;
-    let mut edge = start;
+    let mut edge = edges.start;
     while edge + 3u32 < end {
         let e = edge as usize;
         let w0 = x[(u32::cast_from(columns[e]) * words + word) as usize];
@@ -104,34 +106,43 @@ fn edge_sum(
     }
 }
 
-/// Writes `scale * sum + alpha * base` for one word of a row: packed for a next product, or as two
-/// numbers. Both share one kernel, so `out` is an array of words either way.
+/// Where the two numbers of a word lie in an unpacked table: at `first` and `first + words`.
+#[derive(CubeType, Clone, Copy)]
+struct Numbers {
+    first: u32,
+    words: u32,
+}
+
+/// `scale * sum + alpha * base`.
 #[cube]
-fn finish(
+fn finished(
     sum: Pair,
     base: &Array<f32>,
-    out: &mut Array<u32>,
-    row: u32,
-    word: u32,
-    words: u32,
-    scale: f32,
-    alpha: f32,
+    at: Numbers,
+    factors: Factors,
     #[comptime] with_base: bool,
-    #[comptime] packed: bool,
-) {
-    let first = (row * (2u32 * words) + word) as usize;
-    let second = first + words as usize;
-    let mut low = sum.low * scale;
-    let mut high = sum.high * scale;
+) -> Pair {
+    let mut low = sum.low * factors.scale;
+    let mut high = sum.high * factors.scale;
     if with_base {
-        low += base[first] * alpha;
-        high += base[second] * alpha;
+        low += base[at.first as usize] * factors.alpha;
+        high += base[(at.first + at.words) as usize] * factors.alpha;
     }
+    Pair { low, high }
+}
+
+/// Writes a word of a row: packed for a next product, or as two numbers. Both share one kernel, so `out` is
+/// an array of words either way.
+#[cube]
+fn store(pair: Pair, out: &mut Array<u32>, row: u32, lane: Lane, #[comptime] packed: bool) {
+    let word = lane.vector;
+    let words = lane.vectors;
     if packed {
-        out[(row * words + word) as usize] = rounded(low) | (rounded(high) << 16u32);
+        out[(row * words + word) as usize] = rounded(pair.low) | (rounded(pair.high) << 16u32);
     } else {
-        out[first] = u32::reinterpret(low);
-        out[second] = u32::reinterpret(high);
+        let first = row * (2u32 * words) + word;
+        out[first as usize] = u32::reinterpret(pair.low);
+        out[(first + words) as usize] = u32::reinterpret(pair.high);
     }
 }
 
@@ -157,12 +168,25 @@ fn rows_kernel(
         let start = u32::cast_from(row_offsets[row as usize]);
         let end = u32::cast_from(row_offsets[row as usize + 1]);
         if end - start <= longest {
+            let edges = Edges {
+                start,
+                end,
+                step: 1u32,
+            };
+            let factors = Factors { scale, alpha };
             let mut word = UNIT_POS_X;
             while word < words {
-                let sum = edge_sum(columns, values, x, start, end, word, words);
-                finish(
-                    sum, base, out, row, word, words, scale, alpha, with_base, packed,
-                );
+                let lane = Lane {
+                    vector: word,
+                    vectors: words,
+                };
+                let sum = edge_sum(columns, values, x, edges, lane);
+                let at = Numbers {
+                    first: row * (2u32 * words) + word,
+                    words,
+                };
+                let pair = finished(sum, base, at, factors, with_base);
+                store(pair, out, row, lane, packed);
                 word += CUBE_DIM_X;
             }
         }
@@ -184,9 +208,18 @@ fn pieces_kernel(
     if piece < n_pieces {
         let start = u32::cast_from(pieces[2 * piece as usize]);
         let end = u32::cast_from(pieces[2 * piece as usize + 1]);
+        let edges = Edges {
+            start,
+            end,
+            step: 1u32,
+        };
         let mut word = UNIT_POS_X;
         while word < words {
-            let sum = edge_sum(columns, values, x, start, end, word, words);
+            let lane = Lane {
+                vector: word,
+                vectors: words,
+            };
+            let sum = edge_sum(columns, values, x, edges, lane);
             let first = piece * (2u32 * words) + word;
             partial[first as usize] = sum.low;
             partial[(first + words) as usize] = sum.high;
@@ -215,6 +248,7 @@ fn long_rows_kernel(
         let row = u32::cast_from(rows[nth as usize]);
         let start = u32::cast_from(row_pieces[nth as usize]);
         let end = u32::cast_from(row_pieces[nth as usize + 1]);
+        let factors = Factors { scale, alpha };
         let mut word = UNIT_POS_X;
         while word < words {
             let mut low_sum = 0.0f32;
@@ -228,9 +262,16 @@ fn long_rows_kernel(
                 low: low_sum,
                 high: high_sum,
             };
-            finish(
-                sum, base, out, row, word, words, scale, alpha, with_base, packed,
-            );
+            let lane = Lane {
+                vector: word,
+                vectors: words,
+            };
+            let at = Numbers {
+                first: row * (2u32 * words) + word,
+                words,
+            };
+            let pair = finished(sum, base, at, factors, with_base);
+            store(pair, out, row, lane, packed);
             word += CUBE_DIM_X;
         }
     }
@@ -263,15 +304,14 @@ pub(crate) fn pack<R: CubeRuntime>(x: &CubeTensor<R>) -> Packed<R> {
     Packed { words }
 }
 
-/// `scale * A x`, plus `base` where there is one, in 32 bits.
+/// `scale * A x`, plus the base if there is one, in 32 bits.
 pub(crate) fn product<R: CubeRuntime>(
     csr: &DeviceCsr<R>,
     x: &Packed<R>,
-    scale: f32,
-    base: Option<&Base<R>>,
+    terms: &Terms<R>,
 ) -> CubeTensor<R> {
     let out = empty(&x.words, [csr.n_rows, 2 * dims(&x.words)[1]], DType::F32);
-    product_into(csr, x, scale, base, &out, false);
+    product_into(csr, x, terms, &out, false);
     out
 }
 
@@ -279,19 +319,17 @@ pub(crate) fn product<R: CubeRuntime>(
 pub(crate) fn packed_product<R: CubeRuntime>(
     csr: &DeviceCsr<R>,
     x: &Packed<R>,
-    scale: f32,
-    base: Option<&Base<R>>,
+    terms: &Terms<R>,
 ) -> Packed<R> {
     let words = empty(&x.words, [csr.n_rows, dims(&x.words)[1]], DType::U32);
-    product_into(csr, x, scale, base, &words, true);
+    product_into(csr, x, terms, &words, true);
     Packed { words }
 }
 
 fn product_into<R: CubeRuntime>(
     csr: &DeviceCsr<R>,
     x: &Packed<R>,
-    scale: f32,
-    base: Option<&Base<R>>,
+    terms: &Terms<R>,
     out: &CubeTensor<R>,
     packed: bool,
 ) {
@@ -299,9 +337,11 @@ fn product_into<R: CubeRuntime>(
     let words = dims(x)[1];
     let walk = Walk::scalars(words);
     let client = &x.client;
-    let (with_base, alpha) = (base.is_some(), base.map_or(0.0, |base| base.alpha));
+    let Terms { scale, base } = terms;
+    let (scale, with_base) = (*scale, base.is_some());
+    let alpha = base.as_ref().map_or(0.0, |base| base.alpha);
     // Without a base the kernels do not read it, but a buffer must be bound.
-    let base = base.map_or(x, |base| &base.table);
+    let base = base.as_ref().map_or(x, |base| &base.table);
     // SAFETY: as for the product of 32 bits; rows of `x` have `words` words, rows of `base` twice as many
     // numbers, and rows of `out` either, as `packed` says.
     unsafe {

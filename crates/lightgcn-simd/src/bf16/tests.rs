@@ -146,7 +146,7 @@ fn many_numbers_at_any_thread_count() {
 
 #[test]
 #[should_panic(expected = "3 numbers cannot be converted into 2")]
-fn refuses_slices_of_different_length() {
+fn slices_of_different_length_panic() {
     round_to_bf16(&[1.0; 3], &mut [Bf16::ZERO; 2]);
 }
 

@@ -32,7 +32,7 @@ fn equals_the_definition_at_every_tile_size_and_level() {
                 };
                 let data = numbers(rows * steps.max(1), 1);
                 let right = numbers(steps * columns, 2);
-                // As it stands, and transposed.
+                // Row-major, and transposed.
                 for (row, step) in [(steps, 1), (1, rows)] {
                     let data = &data;
                     let left = Left { data, row, step };
@@ -45,7 +45,13 @@ fn equals_the_definition_at_every_tile_size_and_level() {
                             if !add {
                                 out.fill(f32::NAN);
                             }
-                            multiply(level, shape, left, &right, &mut out, add);
+                            let product = DenseProduct {
+                                shape,
+                                left,
+                                right: &right,
+                                add,
+                            };
+                            multiply(level, product, &mut out);
                             for (got, expected) in out.iter().zip(&expected) {
                                 let error = (f64::from(*got) - expected).abs();
                                 assert!(error < 1e-5, "{shape:?}: {got} is not {expected}");
@@ -64,7 +70,7 @@ fn equals_the_definition_at_every_tile_size_and_level() {
 
 #[test]
 #[should_panic(expected = "every element")]
-fn a_short_left_operand_is_a_mistake() {
+fn a_short_left_operand_panics() {
     let left = Left {
         data: &[0.0; 5],
         row: 3,
@@ -75,12 +81,11 @@ fn a_short_left_operand_is_a_mistake() {
         columns: 16,
         steps: 3,
     };
-    multiply(
-        Level::Portable,
+    let product = DenseProduct {
         shape,
         left,
-        &[0.0; 48],
-        &mut [0.0; 32],
-        false,
-    );
+        right: &[0.0; 48],
+        add: false,
+    };
+    multiply(Level::Portable, product, &mut [0.0; 32]);
 }

@@ -1,4 +1,7 @@
-//! The same with AVX2 or AVX-512: tiles of six rows by two registers of eight, or by four of sixteen.
+//! The same with AVX2 or AVX-512, tile by tile. Each step of a tile loads one row of the right operand
+//! and broadcasts one number per row of the left one, so the sums should fill the registers: six rows by
+//! two registers of eight leave four of AVX2's sixteen for operands, and six rows by four of sixteen leave
+//! eight of AVX-512's thirty-two.
 
 use std::arch::x86_64::{
     __m256, __m512, _mm256_fmadd_ps, _mm256_loadu_ps, _mm256_set1_ps, _mm256_setzero_ps,
@@ -6,10 +9,10 @@ use std::arch::x86_64::{
     _mm512_storeu_ps,
 };
 
-use super::{Left, Shape, WIDTH};
+use super::{DenseProduct, Shape, WIDTH};
 use crate::cpu::Avx2;
 
-/// Rows of a full tile.
+/// Rows of a full tile, and the most: see above.
 const ROWS: usize = 6;
 
 /// Where a tile's operands and its result begin, and how far apart their rows are.
@@ -26,14 +29,13 @@ struct Tile {
 }
 
 /// See [`super::multiply`], which has checked the lengths.
-pub(super) fn multiply(
-    proof: Avx2,
-    shape: Shape,
-    left: Left<'_>,
-    right: &[f32],
-    out: &mut [f32],
-    add: bool,
-) {
+pub(super) fn multiply(proof: Avx2, product: DenseProduct<'_>, out: &mut [f32]) {
+    let DenseProduct {
+        shape,
+        left,
+        right,
+        add,
+    } = product;
     let Shape {
         rows,
         columns,
@@ -42,6 +44,8 @@ pub(super) fn multiply(
     assert!(right.len() == steps * columns && out.len() == rows * columns);
     let wide = proof.avx512().is_some();
     let most = if wide { 4 * WIDTH } else { WIDTH };
+    // Columns outside: the columns of the right operand that a tile reads stay in the first-level cache
+    // while the rows of the left one pass.
     let mut column = 0;
     while column < columns {
         let width = (columns - column).min(most);
@@ -76,7 +80,8 @@ pub(super) fn multiply(
     }
 }
 
-/// A tile of 1 to 6 rows and 1 to 4 times sixteen columns.
+/// A tile of 1 to 6 rows and 1 to 4 times sixteen columns. The counts are constants of the compiled loop:
+/// only then do the sums stay in registers.
 ///
 /// # Safety
 /// The machine must have AVX-512F, and the tile lie within its operands.
@@ -141,6 +146,7 @@ unsafe fn multiply_avx512<const M: usize, const N: usize>(tile: Tile) {
                     *sum = _mm512_fmadd_ps(a, b, *sum);
                 }
             }
+            // Past the last step these point behind the operands, where nothing is read.
             left = left.wrapping_add(tile.step);
             right = right.wrapping_add(tile.columns);
         }
@@ -176,6 +182,7 @@ unsafe fn multiply_avx2<const M: usize>(tile: Tile) {
                     *sum = _mm256_fmadd_ps(a, b, *sum);
                 }
             }
+            // Past the last step these point behind the operands, where nothing is read.
             left = left.wrapping_add(tile.step);
             right = right.wrapping_add(tile.columns);
         }

@@ -1,7 +1,7 @@
 use proptest::prelude::*;
 
 use super::*;
-use crate::bf16::Bf16;
+use crate::element::Bf16;
 use crate::tile::dot;
 
 fn wave(n: usize, frequency: f32) -> Vec<f32> {

@@ -1,5 +1,6 @@
-//! The same with AVX2 and FMA: eight rows are transposed in registers, eight numbers of each at a
-//! time, so that a register adds up the scores of eight items.
+//! The same with AVX2 and FMA: eight rows are transposed in registers, eight numbers of each at a time, so
+//! that a register adds up the scores of eight items. Summing along a row instead would need a horizontal
+//! sum at its end, whose order differs from `dot`'s.
 
 use std::arch::x86_64::{
     __m256, _mm256_broadcast_ss, _mm256_fmadd_ps, _mm256_loadu_ps, _mm256_setzero_ps,
@@ -50,8 +51,8 @@ unsafe fn score_all<const M: usize, T: Element>(
     let mut item = 0;
     // SAFETY: the items `item..item + 8 · G` lie below `n`; the rest is the caller's promise.
     unsafe {
-        // Rows of 16 bits leave room for two groups in what is fetched ahead, and few queries leave
-        // registers for their sums.
+        // Rows of 16 bits are half as long, so two groups fit into what is prefetched, and with few
+        // queries their sums fit into the registers.
         while size_of::<T>() == 2 && M <= 3 && item + 2 * LANES <= n {
             score_groups::<M, 2, T>(queries, items, dim, item, out);
             item += 2 * LANES;
@@ -102,6 +103,7 @@ unsafe fn score_groups<const M: usize, const G: usize, T: Element>(
                 }
             }
         }
+        // The rest of the dimension, number by number and in the same order.
         for d in whole..dim {
             for g in 0..G {
                 let number = |lane: usize| (*rows.add((g * LANES + lane) * dim + d)).widen();

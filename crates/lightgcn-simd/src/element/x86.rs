@@ -15,15 +15,15 @@ use std::arch::x86_64::{
     _mm512_loadu_ps, _mm512_slli_epi32, _mm512_storeu_ps,
 };
 
-use crate::bf16::Bf16;
+use super::Bf16;
 
 /// Numbers in a register.
 pub(crate) const LANES: usize = 8;
 /// Numbers in a register of AVX-512.
 pub(crate) const WIDE_LANES: usize = 16;
 
-/// How many bytes ahead rows are fetched that are read from end to end, or more where the rows that
-/// are read side by side take more: reading them side by side, the machine does not see the pattern.
+/// How many bytes ahead rows are prefetched, or more if the rows read side by side take more. The hardware
+/// prefetches one stream; eight rows read in step look like none.
 const AHEAD: usize = 4096;
 
 /// A number type whose values the AVX2 kernels load and store, eight at a time.
@@ -161,7 +161,8 @@ unsafe impl Register for f32 {
     }
 }
 
-/// The first few of eight 16-bit lanes: AVX2 has masks for pairs of them only.
+/// The first few of eight 16-bit lanes. AVX2 masks lanes of 32 bits only, so whole pairs are masked and an
+/// odd last number is read by itself: reading its partner could leave the slice.
 #[derive(Clone, Copy)]
 pub struct PairTail {
     n: usize,
@@ -219,6 +220,7 @@ unsafe impl Register for Bf16 {
 
     #[inline(always)]
     unsafe fn store_tail(to: *mut Self, tail: PairTail, value: __m256) {
+        // There is no masked store of 16-bit lanes: through memory.
         let mut numbers = [Self::ZERO; LANES];
         // SAFETY: `numbers` holds eight, and the caller vouches for the first `n < 8` at `to`.
         unsafe {
@@ -250,6 +252,8 @@ unsafe impl Register for Bf16 {
                 _mm256_unpacklo_epi64(high[0], high[1]),
                 _mm256_unpackhi_epi64(high[0], high[1]),
             ];
+            // Of each pair, the first number is the lower half of its lane and the second the upper half:
+            // moved or masked to the top, each is its own `f32`.
             let upper = _mm256_set1_epi32(0xffff_0000_u32 as i32);
             let mut columns = [_mm256_setzero_ps(); LANES];
             for (i, pair) in pairs.into_iter().enumerate() {
@@ -282,7 +286,7 @@ unsafe impl Register for Bf16 {
     }
 }
 
-/// Fetches the next rows while the `rows` at `from`, of `dim` numbers each, are read side by side,
+/// Prefetches the next rows while the `rows` at `from`, of `dim` numbers each, are read side by side,
 /// eight numbers of each at a time: call it with each such number `d`.
 ///
 /// # Safety
@@ -297,7 +301,7 @@ pub(crate) unsafe fn prefetch_next_rows<T>(from: *const T, rows: usize, dim: usi
     unsafe { prefetch(start.wrapping_add(d / LANES * bytes), bytes) };
 }
 
-/// Fetches the cache lines that begin `0, 64, ..` bytes from an address, as many as cover `bytes`. A
+/// Prefetches the cache lines that begin `0, 64, ..` bytes from an address, as many as cover `bytes`. A
 /// prefetch never faults, whatever the address.
 ///
 /// # Safety
@@ -334,6 +338,7 @@ unsafe fn narrow(value: __m256) -> __m128i {
         let bits = _mm256_castps_si256(value);
         let upper = _mm256_srli_epi32::<16>(bits);
         let odd = _mm256_and_si256(upper, _mm256_set1_epi32(1));
+        // Ties to even, as in `Element::narrow`.
         let half = _mm256_add_epi32(odd, _mm256_set1_epi32(0x7fff));
         let rounded = _mm256_srli_epi32::<16>(_mm256_add_epi32(bits, half));
         let quiet = _mm256_or_si256(upper, _mm256_set1_epi32(0x40));

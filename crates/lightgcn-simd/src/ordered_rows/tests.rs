@@ -1,4 +1,5 @@
 use super::*;
+use crate::csr::CsrView;
 use crate::parallel::same_at_any_thread_count;
 use crate::{propagate, sparse_dense, sparse_dense_bf16};
 
@@ -47,19 +48,19 @@ fn results_have_the_same_bits_in_any_order() {
 }
 
 #[test]
-fn neighbors_come_to_stand_side_by_side() {
+fn rows_with_similar_neighbors_come_side_by_side() {
     let (offsets, columns, values) = groups();
     let a = CsrView::new(&offsets, &columns, &values, 100).unwrap();
     let ordered = same_at_any_thread_count(|| OrderedRows::by_neighbors(a));
-    let places = ordered.places();
+    let original = ordered.original();
     assert!(
-        places[..60].iter().all(|&row| row < 60),
+        original[..60].iter().all(|&row| row < 60),
         "the sides stay apart"
     );
     let changes = |rows: &[u32]| rows.windows(2).filter(|w| w[0] % 5 != w[1] % 5).count();
     // In the order of their numbers, every row is followed by one of another group.
-    let (users, items) = (changes(&places[..60]), changes(&places[60..]));
-    assert!(users <= 15 && items <= 15, "{places:?}");
+    let (users, items) = (changes(&original[..60]), changes(&original[60..]));
+    assert!(users <= 15 && items <= 15, "{original:?}");
 }
 
 #[test]
@@ -67,22 +68,22 @@ fn graphs_without_sides_and_without_edges_are_ordered_too() {
     // A ring, and a node alone.
     let (offsets, columns) = ([0_u64, 2, 4, 6, 6], [1_u32, 2, 0, 2, 0, 1]);
     let a = CsrView::new(&offsets, &columns, &[1.0; 6], 4).unwrap();
-    assert_eq!(boundary(a), 4);
-    assert_eq!(OrderedRows::by_neighbors(a).places()[3], 3);
+    assert_eq!(order::boundary(a), 4);
+    assert_eq!(OrderedRows::by_neighbors(a).original()[3], 3);
     let a = CsrView::new(&[0_u64, 0, 0], &[0_u32; 0], &[], 2).unwrap();
     assert_eq!(OrderedRows::by_neighbors(a).shape(), (2, 2));
 }
 
 #[test]
-#[should_panic(expected = "names every row once, but not row 1")]
-fn an_order_that_repeats_a_row_is_a_mistake() {
+#[should_panic(expected = "but row 1 is repeated")]
+fn an_order_that_repeats_a_row_panics() {
     let a = CsrView::new(&[0_u64, 0, 0], &[0_u32; 0], &[], 2).unwrap();
     let _ = OrderedRows::new(a, &[1, 1]);
 }
 
 #[test]
 #[should_panic(expected = "do not belong to a 2 × 2 one")]
-fn the_order_of_another_matrix_is_a_mistake() {
+fn the_order_of_another_matrix_panics() {
     let a = CsrView::new(&[0_u64, 0, 0], &[0_u32; 0], &[], 2).unwrap();
     let b = CsrView::new(&[0_u64, 0, 0, 0], &[0_u32; 0], &[], 3).unwrap();
     let _ = a.with_order(&OrderedRows::by_neighbors(b));

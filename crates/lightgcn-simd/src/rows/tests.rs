@@ -2,7 +2,6 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::parallel::same_at_any_thread_count;
-use crate::sparse_dense::sparse_dense_add;
 
 // A · [a, b, c] = [b, a + 2 c, 2 b]
 const OFFSETS: [u64; 4] = [0, 1, 3, 4];
@@ -33,18 +32,27 @@ fn numbers(n: usize) -> Vec<f32> {
         .collect()
 }
 
+/// `A · dense + factor · addend`.
+fn product<'a>(
+    a: CsrView<'a, u64, u32>,
+    dense: &'a [f32],
+    addend: (f32, &'a [f32]),
+    dim: usize,
+) -> Product<'a, u64, u32> {
+    Product {
+        a,
+        dense,
+        dim,
+        scale: 1.0,
+        addend: Some(addend),
+    }
+}
+
 #[test]
 fn rows_by_hand() {
     let mut out = [9.0; 3];
-    sparse_dense_rows(
-        small(),
-        &[2_u32, 1, 2],
-        &[1.0, 10.0, 100.0],
-        0.5,
-        &[2.0, 4.0, 6.0],
-        1,
-        &mut out,
-    );
+    let product = product(small(), &[1.0, 10.0, 100.0], (0.5, &[2.0, 4.0, 6.0]), 1);
+    product_rows(&product, &[2_u32, 1, 2], &mut out);
     assert_eq!(out, [23.0, 203.0, 23.0]);
 }
 
@@ -52,25 +60,39 @@ fn rows_by_hand() {
 fn transposed_rows_by_hand() {
     let mut out = [1.0, 1.0, 1.0];
     // Row 1 has columns 0 and 2, row 2 column 1.
-    add_transposed_rows(small(), &[1_u32, 2, 1], 10.0, &[1.0, 5.0, 0.5], 1, &mut out);
+    let batch = RowValues {
+        rows: &[1_u32, 2, 1],
+        values: &[1.0, 5.0, 0.5],
+    };
+    add_transposed_rows(small(), 10.0, batch, 1, &mut out);
     assert_eq!(out, [16.0, 101.0, 31.0]);
-    add_rows(&mut out, 1, &[2_u32, 2], 2.0, &[1.0, 3.0]);
+    let batch = RowValues {
+        rows: &[2_u32, 2],
+        values: &[1.0, 3.0],
+    };
+    add_rows(&mut out, 1, 2.0, batch);
     assert_eq!(out, [16.0, 101.0, 39.0]);
 }
 
 #[test]
 fn no_rows_and_no_columns_change_nothing() {
     let mut out = [3.0; 3];
-    add_transposed_rows(small(), &[0_u32; 0], 1.0, &[], 1, &mut out);
-    sparse_dense_rows(small(), &[0_u32; 0], &[0.0; 3], 1.0, &[0.0; 3], 1, &mut []);
-    sparse_dense_rows(small(), &[1_u32], &[], 1.0, &[], 0, &mut []);
+    let none = RowValues {
+        rows: &[0_u32; 0],
+        values: &[],
+    };
+    add_transposed_rows(small(), 1.0, none, 1, &mut out);
+    let one = product(small(), &[0.0; 3], (1.0, &[0.0; 3]), 1);
+    product_rows(&one, &[0_u32; 0], &mut []);
+    product_rows(&product(small(), &[], (1.0, &[]), 0), &[1_u32], &mut []);
     assert_eq!(out, [3.0; 3]);
 }
 
 #[test]
 #[should_panic(expected = "row 3 is asked for, but the matrix has 3 rows")]
-fn refuses_a_row_beyond_the_matrix() {
-    sparse_dense_rows(small(), &[3_u32], &[0.0; 3], 1.0, &[0.0; 3], 1, &mut [0.0]);
+fn a_row_beyond_the_matrix_panics() {
+    let product = product(small(), &[0.0; 3], (1.0, &[0.0; 3]), 1);
+    product_rows(&product, &[3_u32], &mut [0.0]);
 }
 
 #[test]
@@ -81,11 +103,12 @@ fn rows_have_the_bits_of_the_whole_product_at_any_thread_count() {
     for dim in [3, 64, 70] {
         let (y, x) = (numbers(n * dim), numbers(n * dim + 5)[5..].to_vec());
         let mut whole = vec![0.0; n * dim];
-        sparse_dense_add(a, &y, 0.25, &x, dim, &mut whole);
+        let product = product(a, &y, (0.25, &x), dim);
+        product.write(Level::detect(), &mut whole);
         let rows: Vec<u32> = (0..900).map(|i| i * 613 % n as u32).collect();
         let some = same_at_any_thread_count(|| {
             let mut out = vec![0.0; rows.len() * dim];
-            sparse_dense_rows(a, &rows, &y, 0.25, &x, dim, &mut out);
+            product_rows(&product, &rows, &mut out);
             out
         });
         for (row, some) in rows.iter().zip(some.chunks_exact(dim)) {
@@ -104,7 +127,11 @@ fn the_transpose_is_the_same_at_any_thread_count() {
         let g = numbers(rows.len() * dim);
         let got = same_at_any_thread_count(|| {
             let mut out = vec![0.5; n * dim];
-            add_transposed_rows(a, &rows, 1.5, &g, dim, &mut out);
+            let batch = RowValues {
+                rows: &rows,
+                values: &g,
+            };
+            add_transposed_rows(a, 1.5, batch, dim, &mut out);
             out
         });
         let mut expected = vec![0.5_f64; n * dim];
@@ -136,9 +163,10 @@ proptest! {
         let a = CsrView::new(&offsets, &columns, &values, 40).unwrap();
         let (y, g) = (numbers(40 + seed)[seed..].to_vec(), numbers(rows.len() + 2 * seed)[2 * seed..].to_vec());
         let mut forward = vec![0.0; rows.len()];
-        sparse_dense_rows(a, &rows, &y, 0.0, &y, 1, &mut forward);
+        product_rows(&product(a, &y, (0.0, &y), 1), &rows, &mut forward);
         let mut backward = vec![0.0; 40];
-        add_transposed_rows(a, &rows, 1.0, &g, 1, &mut backward);
+        let batch = RowValues { rows: &rows, values: &g };
+        add_transposed_rows(a, 1.0, batch, 1, &mut backward);
         let left: f32 = forward.iter().zip(&g).map(|(a, b)| a * b).sum();
         let right: f32 = backward.iter().zip(&y).map(|(a, b)| a * b).sum();
         prop_assert!((left - right).abs() < 1e-4, "{left} is not {right}");

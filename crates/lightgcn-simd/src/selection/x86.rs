@@ -1,4 +1,5 @@
-//! The quick test of 32 scores at a time with AVX2.
+//! The quick test of 32 scores at a time with AVX2. Once the list is full, few scores pass, so that most
+//! chunks cost four comparisons and a branch.
 
 use std::arch::x86_64::{
     _CMP_NLE_UQ, _mm256_cmp_ps, _mm256_loadu_ps, _mm256_movemask_ps, _mm256_set1_ps,
@@ -29,7 +30,8 @@ pub(super) fn offer_all(_proof: Avx2, best: &mut TopList<'_>, mut first: usize, 
     best.offer_each(first, rest);
 }
 
-/// A bit for each score that is not less than or equal to the threshold.
+/// A bit for each score that is not less than or equal to the threshold. "Not less or equal" rather than
+/// "greater", so that NaN on either side passes, as in the ordinary test.
 ///
 /// # Safety
 /// The machine must have AVX2.

@@ -2,7 +2,7 @@ use super::*;
 use crate::parallel::same_at_any_thread_count;
 
 struct Case {
-    config: SoftmaxConfig,
+    options: SoftmaxOptions,
     users: Vec<u32>,
     items: Vec<u32>,
     weights: Vec<f32>,
@@ -22,8 +22,16 @@ impl Case {
         };
         let at = |level| {
             let (mut u, mut i) = (vec![f32::NAN; users.len()], vec![f32::NAN; items.len()]);
-            let (config, dim) = (&self.config, self.dim);
-            let loss = softmax_loss_at(level, config, &pairs, users, items, dim, &mut u, &mut i);
+            let tables = SoftmaxTables {
+                users,
+                items,
+                dim: self.dim,
+            };
+            let gradients = SoftmaxGradients {
+                users: &mut u,
+                items: &mut i,
+            };
+            let loss = softmax_loss_at(level, &self.options, &pairs, tables, gradients);
             (loss, u, i)
         };
         let best = at(Level::detect());
@@ -52,7 +60,7 @@ impl Case {
             let norm = row.iter().map(|x| x * x).sum::<f64>().sqrt().max(1e-12);
             row.iter().map(|x| x / norm).collect::<Vec<f64>>()
         };
-        let tau = f64::from(self.config.temperature);
+        let tau = f64::from(self.options.temperature);
         let mut loss = 0.0;
         for p in 0..self.users.len() {
             let (user, item) = (self.users[p], self.items[p]);
@@ -73,7 +81,7 @@ impl Case {
             }
             let mut part = -score(item);
             if total > 0.0 {
-                part += f64::from(self.config.negative_weight) * total.ln();
+                part += f64::from(self.options.negative_weight) * total.ln();
             }
             loss += f64::from(self.weights[p]) * part;
         }
@@ -119,7 +127,7 @@ fn numbers(n: usize, seed: usize) -> Vec<f32> {
 
 fn case(temperature: f32, negative_weight: f32) -> Case {
     Case {
-        config: SoftmaxConfig {
+        options: SoftmaxOptions {
             temperature,
             negative_weight,
         },
@@ -136,7 +144,7 @@ fn case(temperature: f32, negative_weight: f32) -> Case {
 #[test]
 fn two_pairs_by_hand() {
     let case = Case {
-        config: SoftmaxConfig {
+        options: SoftmaxOptions {
             temperature: 0.5,
             negative_weight: 1.0,
         },
@@ -152,7 +160,7 @@ fn two_pairs_by_hand() {
     // User 0: −1/.5 + ln(e^0 + 2 e^−2); user 1: −1/.5 + ln(e^0 + 2 e^0).
     let expected = -4.0 + (1.0 + 2.0 * (-2.0_f64).exp()).ln() + 3.0_f64.ln();
     assert!((loss - expected).abs() < 1e-6, "{loss}, not {expected}");
-    // User 0 may turn towards y alone: item 1's share e^0 / (e^0 + 2 e^−2), over τ, over his
+    // User 0 may turn towards y alone: item 1's share e^0 / (e^0 + 2 e^−2), over τ, over their
     // length 2.
     let slope = 1.0 / (1.0 + 2.0 * (-2.0_f32).exp()) / 0.5 / 2.0;
     assert!(
@@ -224,7 +232,7 @@ fn many_blocks(dim: usize) {
     let (n_users, n_items) = (300_u32, 211);
     let users: Vec<u32> = (0..400).map(|p| p * n_users / 400).collect();
     let case = Case {
-        config: SoftmaxConfig {
+        options: SoftmaxOptions {
             temperature: 0.15,
             negative_weight: 0.9,
         },
@@ -248,7 +256,7 @@ fn many_blocks(dim: usize) {
 
 #[test]
 #[should_panic(expected = "the pairs must ascend by user")]
-fn refuses_pairs_out_of_order() {
+fn pairs_out_of_order_panic() {
     let mut case = case(0.1, 1.0);
     case.users.swap(0, 3);
     case.run(&[1.0; 12], &[1.0; 15]);

@@ -6,8 +6,8 @@ use crate::dense::WIDTH;
 /// The least length that a vector is divided by.
 const LEAST_NORM: f32 = 1e-12;
 
-/// Rows of length 1 and what they were made of: `[n_rows up to whole panels, width]`, zeros filling
-/// them up.
+/// Rows of length 1, padded with zeros to whole registers and whole panels: `[whole panels, width]`. Zeros
+/// change no product, so no loop needs a tail.
 pub(super) struct UnitRows {
     data: Vec<f32>,
     norms: Vec<f32>,
@@ -16,7 +16,7 @@ pub(super) struct UnitRows {
 }
 
 impl UnitRows {
-    /// Of `rows`, `[n_rows, dim]`.
+    /// The rows of `[n_rows, dim]`, brought to length 1.
     pub(super) fn new(rows: &[f32], dim: usize) -> Self {
         let width = dim.next_multiple_of(WIDTH);
         let n_rows = rows.len() / dim;
@@ -58,7 +58,8 @@ impl UnitRows {
         self.width
     }
 
-    /// From the gradient by a unit row (`[width]`) to that by the row it was made of (`[dim]`).
+    /// From the gradient `g` by a unit row `u` (`[width]`) to that by the row it was made of (`[dim]`):
+    /// `(g − (g · u) u) / length`, since moving along the row does not change its direction.
     pub(super) fn through(&self, row: usize, gradient: &[f32], out: &mut [f32]) {
         let unit = &self.data[row * self.width..][..self.width];
         let along = sum_of_products(gradient, unit);
@@ -68,7 +69,8 @@ impl UnitRows {
     }
 }
 
-/// `Σ a · b`, in eight running sums.
+/// `Σ a · b`, in eight running sums that the compiler keeps in a register. The order is fixed: the same bits
+/// on every machine without fused multiply-add.
 fn sum_of_products(a: &[f32], b: &[f32]) -> f32 {
     let mut sums = [0.0_f32; 8];
     for (a, b) in a.chunks(8).zip(b.chunks(8)) {

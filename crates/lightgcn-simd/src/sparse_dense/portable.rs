@@ -9,13 +9,13 @@ use crate::cpu::{PORTABLE_FMA, multiply_add};
 use crate::element::Element;
 use crate::index::CsrIndex;
 
-/// Columns summed at a time.
+/// Columns summed at a time: eight registers of 128 bits, which every 64-bit machine has.
 const PANEL: usize = 32;
 
 /// Computes the given rows of `product`.
 ///
 /// # Safety
-/// `target` must have a place for each of `rows`, and nobody else may use these places meanwhile.
+/// `target` must have a slot for each of `rows`, and nobody else may use these slots meanwhile.
 pub(super) unsafe fn write_rows<O: CsrIndex, C: CsrIndex, D: Element, T: Element>(
     product: &Product<'_, O, C, D>,
     rows: Range<usize>,
@@ -30,9 +30,9 @@ pub(super) unsafe fn write_rows<O: CsrIndex, C: CsrIndex, D: Element, T: Element
     } = *product;
     let offsets = a.row_offsets();
     for row in rows {
-        let place = target.place(row);
+        let slot = target.slot(row);
         // SAFETY: the caller's promise.
-        let out_row = unsafe { target.row(place) };
+        let out_row = unsafe { target.row(slot) };
         let entries = offsets[row].to_usize()..offsets[row + 1].to_usize();
         let columns = &a.columns()[entries.clone()];
         let values = &a.values()[entries];
@@ -42,6 +42,7 @@ pub(super) unsafe fn write_rows<O: CsrIndex, C: CsrIndex, D: Element, T: Element
             let mut sum = [0.0_f32; PANEL];
             for (column, &value) in columns.iter().zip(values) {
                 let start = column.to_usize() * dim + first;
+                // A full panel has a length that the compiler knows; only the last one may be narrower.
                 if let Ok(x) = <&[D; PANEL]>::try_from(&dense[start..start + width]) {
                     add_scaled(&mut sum, value, x);
                 } else {
@@ -52,7 +53,7 @@ pub(super) unsafe fn write_rows<O: CsrIndex, C: CsrIndex, D: Element, T: Element
                 *sum *= scale;
             }
             if let Some((factor, addend)) = addend {
-                let start = place * dim + first;
+                let start = slot * dim + first;
                 add_scaled(&mut sum[..width], factor, &addend[start..start + width]);
             }
             for (out, &sum) in out_panel.iter_mut().zip(&sum) {

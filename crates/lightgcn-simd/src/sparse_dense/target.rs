@@ -4,19 +4,20 @@ use std::marker::PhantomData;
 
 use crate::element::Element;
 
-/// The rows of an output matrix, shared by threads that each write their own ones.
+/// The rows of an output matrix, shared by threads that each write their own rows. A raw pointer, because
+/// reordered rows of one thread lie between those of others, so no split into slices exists.
 pub(super) struct Target<'a, T> {
     start: *mut T,
     dim: usize,
     /// The first row's number where the output does not begin with row 0.
     first: usize,
-    /// Where row `n` goes, if not to place `n`: a permutation.
-    places: Option<&'a [u32]>,
+    /// Where row `n` goes, if not to row `n` of the output: a permutation.
+    rows: Option<&'a [u32]>,
     output: PhantomData<&'a mut [T]>,
 }
 
 // SAFETY: the output is borrowed mutably for the target's life, and whoever takes a row promises to be
-// the only one.
+// the only one to use it.
 unsafe impl<T: Element> Sync for Target<'_, T> {}
 
 impl<'a, T: Element> Target<'a, T> {
@@ -26,48 +27,48 @@ impl<'a, T: Element> Target<'a, T> {
             start: out.as_mut_ptr(),
             dim,
             first,
-            places: None,
+            rows: None,
             output: PhantomData,
         }
     }
 
-    /// The same rows, of which row `n` goes to `places[n]`, distinct places of the output.
-    pub(super) fn placed(self, places: &'a [u32]) -> Self {
+    /// The same output, where row `n` of the product goes to row `rows[n]`. No two rows go to one.
+    pub(super) fn reordered(self, rows: &'a [u32]) -> Self {
         Self {
-            places: Some(places),
+            rows: Some(rows),
             ..self
         }
     }
 
-    /// The place of a row of the matrix: its row in the output and in an addend.
+    /// The slot of a row of the product: its row in the output and in an addend.
     #[inline(always)]
-    pub(super) fn place(&self, row: usize) -> usize {
-        match self.places {
+    pub(super) fn slot(&self, row: usize) -> usize {
+        match self.rows {
             None => row,
-            Some(places) => places[row] as usize,
+            Some(rows) => rows[row] as usize,
         }
     }
 
-    /// Where the numbers at a place begin.
+    /// Where the numbers of a slot begin.
     ///
     /// # Safety
-    /// The place must be one of the output.
+    /// The slot must lie in the output.
     #[inline(always)]
-    pub(super) unsafe fn at(&self, place: usize) -> *mut T {
+    pub(super) unsafe fn at(&self, slot: usize) -> *mut T {
         // SAFETY: the caller's promise.
-        unsafe { self.start.add((place - self.first) * self.dim) }
+        unsafe { self.start.add((slot - self.first) * self.dim) }
     }
 
-    /// The numbers at a place.
+    /// The numbers of a slot.
     ///
     /// # Safety
-    /// The place must be one of the output, and nobody else may use it for as long as the slice lives.
+    /// The slot must lie in the output, and nobody else may use it for as long as the slice lives.
     #[expect(
         clippy::mut_from_ref,
         reason = "threads share the target and own rows of it"
     )]
-    pub(super) unsafe fn row(&self, place: usize) -> &mut [T] {
+    pub(super) unsafe fn row(&self, slot: usize) -> &mut [T] {
         // SAFETY: the caller's promise; every row has `dim` numbers.
-        unsafe { std::slice::from_raw_parts_mut(self.at(place), self.dim) }
+        unsafe { std::slice::from_raw_parts_mut(self.at(slot), self.dim) }
     }
 }

@@ -211,9 +211,27 @@ fn sixteen_bits_have_the_result_of_their_widened_numbers() {
 
 #[test]
 #[should_panic(expected = "the dense operand must have 2 rows of 3 numbers, but it has 5")]
-fn refuses_a_dense_operand_of_16_bits_of_another_shape() {
+fn a_dense_operand_of_16_bits_of_another_shape_panics() {
     let a = CsrView::new(&[0_i32, 0], &[0_i32; 0], &[], 2).unwrap();
     sparse_dense_bf16(a, &[Bf16::ZERO; 5], 3, &mut [0.0; 3]);
+}
+
+/// `out = A · dense + factor · addend`.
+fn add(
+    a: CsrView<'_, i32, i32>,
+    dense: &[f32],
+    addend: (f32, &[f32]),
+    dim: usize,
+    out: &mut [f32],
+) {
+    let product = Product {
+        a,
+        dense,
+        dim,
+        scale: 1.0,
+        addend: Some(addend),
+    };
+    product.write(Level::detect(), out);
 }
 
 #[test]
@@ -224,7 +242,7 @@ fn by_hand() {
     let mut out = [f32::NAN; 4];
     sparse_dense(a, &x, 2, &mut out);
     assert_eq!(out, [7.0, 10.0, 0.0, 0.0]);
-    sparse_dense_add(a, &x, 10.0, &[1.0, 2.0, 3.0, 4.0], 2, &mut out);
+    add(a, &x, (10.0, &[1.0, 2.0, 3.0, 4.0]), 2, &mut out);
     assert_eq!(out, [17.0, 30.0, 30.0, 40.0]);
     sparse_dense_bf16(a, &x.map(Bf16::from_f32), 2, &mut out);
     assert_eq!(out, [7.0, 10.0, 0.0, 0.0]);
@@ -313,23 +331,23 @@ fn a_row_has_the_same_bits_alone() {
 
 #[test]
 #[should_panic(expected = "the dense operand must have 2 rows of 3 numbers, but it has 5")]
-fn refuses_a_dense_operand_of_another_shape() {
+fn a_dense_operand_of_another_shape_panics() {
     let a = CsrView::new(&[0_i32, 0], &[0_i32; 0], &[], 2).unwrap();
     sparse_dense(a, &[0.0; 5], 3, &mut [0.0; 3]);
 }
 
 #[test]
 #[should_panic(expected = "the output must have 1 rows of 3 numbers, but it has 4")]
-fn refuses_an_output_of_another_shape() {
+fn an_output_of_another_shape_panics() {
     let a = CsrView::new(&[0_i32, 0], &[0_i32; 0], &[], 2).unwrap();
     sparse_dense(a, &[0.0; 6], 3, &mut [0.0; 4]);
 }
 
 #[test]
 #[should_panic(expected = "the addend must have 1 rows of 3 numbers, but it has 2")]
-fn refuses_an_addend_of_another_shape() {
+fn an_addend_of_another_shape_panics() {
     let a = CsrView::new(&[0_i32, 0], &[0_i32; 0], &[], 2).unwrap();
-    sparse_dense_add(a, &[0.0; 6], 1.0, &[0.0; 2], 3, &mut [0.0; 3]);
+    add(a, &[0.0; 6], (1.0, &[0.0; 2]), 3, &mut [0.0; 3]);
 }
 
 proptest! {

@@ -1,5 +1,10 @@
-//! The product with AVX2 and FMA, or AVX-512: a panel of up to 64 columns is summed in eight registers,
-//! or in four, and the dense rows of later entries are fetched ahead.
+//! The product with AVX2 and FMA, or AVX-512.
+//!
+//! A row's sums over a panel of up to 64 columns stay in eight registers of AVX2, or four of AVX-512, from
+//! the first entry to the last; only the finished panel is stored. What takes the time is reading rows of
+//! the dense operand here and there: those of later entries are prefetched, across the ends of rows, since
+//! most rows are short. Each sum has one accumulator and adds in the order of the entries, in both widths,
+//! so AVX2 and AVX-512 give the same bits.
 
 use std::arch::x86_64::{
     _mm256_fmadd_ps, _mm256_mul_ps, _mm256_set1_ps, _mm256_setzero_ps, _mm512_fmadd_ps,
@@ -25,7 +30,7 @@ const ROWS_AHEAD: usize = 3;
 /// Computes the given rows of `product`.
 ///
 /// # Safety
-/// `rows` must lie in the matrix, `target` have a place for each, and nobody else may use these places
+/// `rows` must lie in the matrix, `target` have a slot for each, and nobody else may use these slots
 /// meanwhile.
 pub(super) unsafe fn write_rows<O: CsrIndex, C: CsrIndex, D: Element, T: Element>(
     proof: Avx2,
@@ -62,7 +67,7 @@ unsafe fn write_all_panels<O: CsrIndex, C: CsrIndex, D: Element, T: Element>(
         let width = (dim - first).min(PANEL);
         let rows = rows.clone();
         // SAFETY: AVX2 and FMA are there, and AVX-512F where `wide` (the proof); the caller vouches for
-        // rows and places, `Product::write` checked the lengths, and the panel's columns
+        // rows and slots, `Product::write` checked the lengths, and the panel's columns
         // `first..first + width` lie below `dim`.
         unsafe {
             if wide && width.is_multiple_of(WIDE_LANES) {
@@ -115,7 +120,7 @@ unsafe fn write_narrow_panel<O: CsrIndex, C: CsrIndex, D: Element, T: Element>(
 /// Computes the columns `first..first + 8 · N + tail` of the given rows.
 ///
 /// # Safety
-/// The machine must have AVX2 and FMA; `rows` lie in the matrix, `target` has a place for each that
+/// The machine must have AVX2 and FMA; `rows` lie in the matrix, `target` has a slot for each that
 /// nobody else uses, `dense` and the addend have the shapes that the matrix needs; the columns lie
 /// below `dim`; `tail < 8`, and 0 unless `TAIL`.
 #[target_feature(enable = "avx2,fma")]
@@ -162,10 +167,12 @@ unsafe fn write_panel<
                 first,
                 width,
             );
+            // `N` and `TAIL` are constants, so that these are registers and not memory.
             let mut sum = [_mm256_setzero_ps(); N];
             let mut sum_tail = _mm256_setzero_ps();
             while entry < end {
-                // Beyond this row's end lie the entries of the next rows, which are wanted soon.
+                // Beyond this row's end lie the entries of the next rows, which are wanted soon. At the end
+                // of all, the last entry is fetched again, which is cheaper than a branch.
                 let ahead = columns.get_unchecked((entry + AHEAD).min(last)).to_usize();
                 prefetch(panel.wrapping_add(ahead * dim), panel_bytes);
                 let x = panel.add(columns.get_unchecked(entry).to_usize() * dim);
@@ -183,10 +190,11 @@ unsafe fn write_panel<
                 *sum = _mm256_mul_ps(scale, *sum);
             }
             sum_tail = _mm256_mul_ps(scale, sum_tail);
-            let place = target.place(row);
+            // `scale · sum` is rounded before the addend comes: the portable form does the same.
+            let slot = target.slot(row);
             if let Some((factor, addend)) = addend {
                 let factor = _mm256_set1_ps(factor);
-                let x = addend.as_ptr().add(place * dim + first);
+                let x = addend.as_ptr().add(slot * dim + first);
                 for (n, sum) in sum.iter_mut().enumerate() {
                     *sum = _mm256_fmadd_ps(factor, f32::load(x.add(n * LANES)), *sum);
                 }
@@ -195,7 +203,7 @@ unsafe fn write_panel<
                     sum_tail = _mm256_fmadd_ps(factor, x, sum_tail);
                 }
             }
-            let to = target.at(place).add(first);
+            let to = target.at(slot).add(first);
             for (n, &sum) in sum.iter().enumerate() {
                 T::store(to.add(n * LANES), sum);
             }
@@ -257,15 +265,15 @@ unsafe fn write_wide_panel<const N: usize, O: CsrIndex, C: CsrIndex, D: Element,
             for sum in &mut sum {
                 *sum = _mm512_mul_ps(scale, *sum);
             }
-            let place = target.place(row);
+            let slot = target.slot(row);
             if let Some((factor, addend)) = addend {
                 let factor = _mm512_set1_ps(factor);
-                let x = addend.as_ptr().add(place * dim + first);
+                let x = addend.as_ptr().add(slot * dim + first);
                 for (n, sum) in sum.iter_mut().enumerate() {
                     *sum = _mm512_fmadd_ps(factor, f32::load_wide(x.add(n * WIDE_LANES)), *sum);
                 }
             }
-            let to = target.at(place).add(first);
+            let to = target.at(slot).add(first);
             for (n, &sum) in sum.iter().enumerate() {
                 T::store_wide(to.add(n * WIDE_LANES), sum);
             }
@@ -273,10 +281,11 @@ unsafe fn write_wide_panel<const N: usize, O: CsrIndex, C: CsrIndex, D: Element,
     }
 }
 
-/// Fetches the columns `first..first + width` of what will be added to a row, and of where it goes.
+/// Prefetches the columns `first..first + width` of what will be added to a row, and of where the row goes:
+/// in a reordered product neither follows from the row before.
 ///
 /// # Safety
-/// The machine must have AVX2; `row` has a place in `target`.
+/// The machine must have AVX2; `row` has a slot in `target`.
 #[inline(always)]
 unsafe fn fetch_ends<O: CsrIndex, C: CsrIndex, D: Element, T: Element>(
     product: &Product<'_, O, C, D>,
@@ -285,13 +294,13 @@ unsafe fn fetch_ends<O: CsrIndex, C: CsrIndex, D: Element, T: Element>(
     first: usize,
     width: usize,
 ) {
-    let place = target.place(row);
+    let slot = target.slot(row);
     // SAFETY: the caller's promise; a prefetch cannot fault.
     unsafe {
         if let Some((_, addend)) = product.addend {
-            let x = addend.as_ptr().wrapping_add(place * product.dim + first);
+            let x = addend.as_ptr().wrapping_add(slot * product.dim + first);
             prefetch(x, width * size_of::<f32>());
         }
-        prefetch(target.at(place).wrapping_add(first), width * size_of::<T>());
+        prefetch(target.at(slot).wrapping_add(first), width * size_of::<T>());
     }
 }

@@ -1,7 +1,7 @@
 use proptest::prelude::*;
 
 use super::*;
-use crate::bf16::Bf16;
+use crate::element::Bf16;
 
 fn wave(n: usize, frequency: f32) -> Vec<f32> {
     (0..n).map(|i| (i as f32 * frequency).sin()).collect()

@@ -1,4 +1,5 @@
-//! The same with AVX2 and FMA.
+//! The same with AVX2 and FMA: an item row of a panel fills two registers, and each query's number is
+//! broadcast against them.
 
 use std::arch::x86_64::{
     __m256, _mm256_broadcast_ss, _mm256_fmadd_ps, _mm256_loadu_ps, _mm256_setzero_ps,
@@ -26,6 +27,7 @@ unsafe fn dot_fused<T: Element>(query: &[f32], item: &[T]) -> f32 {
 pub(super) fn pack_panel<T: Element>(_proof: Avx2, items: &[T], dim: usize, panel: &mut [f32]) {
     assert!(items.len() == PANEL * dim && panel.len() == PANEL * dim);
     let whole = dim / LANES * LANES;
+    // Eight items by eight numbers at a time, which is what the registers can transpose.
     for half in [0, LANES] {
         for d in (0..whole).step_by(LANES) {
             // SAFETY: AVX2 is there (the proof). Read are the eight numbers from `d` on of the
@@ -68,17 +70,24 @@ pub(super) fn score(_proof: Avx2, queries: &[f32], packed: &[f32], dim: usize, o
     let n_queries = queries.len() / dim;
     assert!(packed.len() == panels * PANEL * dim && queries.len() == n_queries * dim);
     assert!(out.len() == n_queries * panels * PANEL);
+    let operands = Operands {
+        queries,
+        packed,
+        dim,
+        panels,
+    };
     let mut panel = 0;
     while panel < panels {
         macro_rules! tile {
             ($m:literal, $p:literal) => {{
                 // SAFETY: AVX2 and FMA are there (the proof); `panel + p <= panels`, and the
                 // lengths were checked above.
-                unsafe { score_tile::<$m, $p>(queries, packed, dim, panel, panels, out) };
+                unsafe { score_tile::<$m, $p>(&operands, panel, out) };
                 panel += $p;
             }};
         }
-        // Few queries take more panels at a time, lest each sum wait for the one before.
+        // A fused multiply-add takes four cycles, and two start in each: eight sums in flight keep the
+        // units busy. Few queries reach that only with several panels at a time.
         match (n_queries, panels - panel) {
             (0, _) => return,
             (1, 4..) => tile!(1, 4),
@@ -95,20 +104,31 @@ pub(super) fn score(_proof: Avx2, queries: &[f32], packed: &[f32], dim: usize, o
     }
 }
 
+/// Queries, `[m, dim]`, and packed items, `[panels, dim, 16]`.
+struct Operands<'a> {
+    queries: &'a [f32],
+    packed: &'a [f32],
+    dim: usize,
+    panels: usize,
+}
+
 /// Scores `M` queries against the panels `panel..panel + P`.
 ///
 /// # Safety
-/// The machine must have AVX2 and FMA; `queries` is `[M, dim]`, `packed` `[panels, dim, 16]`, `out`
-/// `[M, panels · 16]`, and `panel + P <= panels`.
+/// The machine must have AVX2 and FMA; there are `M` queries, the operands have the lengths that they
+/// say, `out` is `[M, panels · 16]`, and `panel + P <= panels`.
 #[target_feature(enable = "avx2,fma")]
 unsafe fn score_tile<const M: usize, const P: usize>(
-    queries: &[f32],
-    packed: &[f32],
-    dim: usize,
+    operands: &Operands<'_>,
     panel: usize,
-    panels: usize,
     out: &mut [f32],
 ) {
+    let Operands {
+        queries,
+        packed,
+        dim,
+        panels,
+    } = *operands;
     // SAFETY: by the caller's promises `m · dim + d` lies in `queries` for `m < M` and `d < dim`,
     // 16 numbers from `((panel + p) · dim + d) · 16` in `packed` for `p < P`, and 16 from
     // `(m · panels + panel + p) · 16` in `out`.

@@ -1,7 +1,7 @@
 use proptest::prelude::*;
 
 use super::*;
-use crate::bf16::Bf16;
+use crate::element::Bf16;
 use crate::parallel::same_at_any_thread_count;
 use crate::{dot, scores, select_top_k};
 
@@ -23,6 +23,15 @@ fn noise(n: usize, seed: u64) -> Vec<f32> {
 
 fn narrow(numbers: &[f32]) -> Vec<Bf16> {
     numbers.iter().map(|&number| Bf16::narrow(number)).collect()
+}
+
+fn scoring<'a, T>(level: Level, queries: &'a [f32], items: &'a [T], dim: usize) -> Scoring<'a, T> {
+    Scoring {
+        level,
+        queries,
+        items,
+        dim,
+    }
 }
 
 /// Scores all pairs by `dot` and sorts them.
@@ -110,13 +119,13 @@ fn equal_scores_rank_by_item_across_blocks_and_threads() {
 
 #[test]
 #[should_panic(expected = "the items must have rows of 2 numbers, but they have 3")]
-fn refuses_items_of_another_shape() {
+fn items_of_another_shape_panic() {
     let _ = top_k(&[1.0, 2.0], &[1.0; 3], 2, 1, |_| &[]);
 }
 
 #[test]
 #[should_panic(expected = "the excluded items must be sorted")]
-fn refuses_unsorted_exclusions() {
+fn unsorted_exclusions_panic() {
     let _ = top_k(&[1.0], &[1.0; 3], 1, 1, |_| &[2, 1]);
 }
 
@@ -256,7 +265,7 @@ proptest! {
         let excluded: Vec<Vec<u32>> =
             excluded.into_iter().map(|set| set.into_iter().collect()).collect();
         for level in Level::all() {
-            let lists = top_k_at(level, &queries, &items, dim, k, &|query| excluded[query].as_slice());
+            let lists = top_k_at(scoring(level, &queries, &items, dim), k, &|query| excluded[query].as_slice());
             prop_assert_eq!(lists, by_full_sort(level, &queries, &items, dim, k, &excluded));
         }
     }
@@ -271,7 +280,7 @@ proptest! {
         let wide: Vec<f32> = narrow.iter().map(|number| number.widen()).collect();
         let excluded: Vec<u32> = excluded.into_iter().collect();
         for level in Level::all() {
-            let lists = top_k_at(level, &queries, &narrow, dim, k, &|_| excluded.as_slice());
+            let lists = top_k_at(scoring(level, &queries, &narrow, dim), k, &|_| excluded.as_slice());
             let excluded = vec![excluded.clone(); n_queries];
             prop_assert_eq!(&lists, &by_full_sort(level, &queries, &narrow, dim, k, &excluded));
             prop_assert_eq!(&lists, &by_full_sort(level, &queries, &wide, dim, k, &excluded));
