@@ -234,7 +234,16 @@ impl EpochBatches<'_> {
             n < n_batches,
             "batch {n} is out of range: the epoch has {n_batches}"
         );
-        let places = self.sampler.places(n);
+        self.triples(self.sampler.places(n))
+    }
+
+    /// The triples at some places of the epoch's order, such as a part of a batch. O(places ·
+    /// n_negatives · log items).
+    ///
+    /// # Panics
+    /// If a place is out of range, or as [`batch`](Self::batch).
+    #[must_use]
+    pub fn triples(&self, places: Range<usize>) -> TripleBatch {
         let n_negatives = self.sampler.config.n_negatives;
         let mut batch = TripleBatch {
             users: Vec::with_capacity(places.len()),

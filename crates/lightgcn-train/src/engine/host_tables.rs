@@ -1,7 +1,7 @@
 //! Reading a model's tables back from its device.
 
 use crate::TrainError;
-use crate::engine::device_faults::Standing;
+use crate::engine::step::StepContext;
 use lightgcn_kernels::TrainingBackend;
 use lightgcn_nn::{EmbeddingModel, ForwardMode, Graphs};
 
@@ -17,14 +17,14 @@ pub(crate) struct HostTables {
 pub(crate) fn host_tables<B: TrainingBackend, M: EmbeddingModel<B>>(
     model: &M,
     graphs: &Graphs<B>,
-    standing: Standing<'_>,
+    context: StepContext<'_>,
 ) -> Result<HostTables, TrainError> {
     let embeddings = || model.embeddings(graphs, ForwardMode::Inference);
-    let embeddings = standing.read(standing.guard::<B, _>(embeddings)?)?;
-    let layer0 = standing.read(model.layer0())?;
+    let embeddings = context.read(context.guard::<B, _>(embeddings)?)?;
+    let layer0 = context.read(model.layer0())?;
     if embeddings.iter().chain(&layer0).any(|x| !x.is_finite()) {
         return Err(TrainError::NonFiniteEmbedding {
-            epoch: standing.epoch,
+            epoch: context.epoch,
         });
     }
     Ok(HostTables { layer0, embeddings })

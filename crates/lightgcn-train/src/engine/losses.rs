@@ -1,6 +1,6 @@
 //! The losses of steps that are still on the device.
 
-use crate::engine::device_faults::Standing;
+use crate::engine::step::StepContext;
 use crate::{TrainError, ValidTrainConfig};
 use burn::tensor::Tensor;
 use lightgcn_kernels::TrainingBackend;
@@ -37,11 +37,11 @@ impl<B: TrainingBackend> PendingLosses<B> {
         self.losses.len() >= READ_EVERY
     }
 
-    /// Reads all at once, which also surfaces the device's errors. `standing` is that of the last
+    /// Reads all at once, which also surfaces the device's errors. `context` is that of the last
     /// batch.
     pub(crate) fn read(
         &mut self,
-        standing: Standing<'_>,
+        context: StepContext<'_>,
         config: &ValidTrainConfig,
     ) -> Result<ReadLosses, TrainError> {
         let mut read = ReadLosses { sum: 0.0, pairs: 0 };
@@ -49,14 +49,14 @@ impl<B: TrainingBackend> PendingLosses<B> {
         if losses.is_empty() {
             return Ok(read);
         }
-        let first = standing.batch + 1 - losses.len();
-        let losses = standing.guard::<B, _>(|| Tensor::cat(losses, 0))?;
-        for (n, (loss, pairs)) in standing.read(losses)?.into_iter().zip(pairs).enumerate() {
+        let first = context.batch + 1 - losses.len();
+        let losses = context.guard::<B, _>(|| Tensor::cat(losses, 0))?;
+        for (n, (loss, pairs)) in context.read(losses)?.into_iter().zip(pairs).enumerate() {
             let loss = f64::from(loss);
             if !loss.is_finite() {
                 return Err(TrainError::NonFiniteLoss {
                     loss,
-                    epoch: standing.epoch,
+                    epoch: context.epoch,
                     batch: first + n,
                     learning_rate: config.learning_rate,
                 });

@@ -1,17 +1,24 @@
-//! How one training step is computed: by autodiff, on the host, on the device, or by several workers.
+//! How a training step is computed: by autodiff, on the host, on the device, or by several workers.
+//!
+//! Each way is a [`StepEngine`](step::StepEngine) in its own file; [`choose`] picks the fastest one
+//! that suits the model, its loss and the configuration.
 
+mod autodiff;
 pub(crate) mod backends;
 pub(crate) mod batches;
+pub(crate) mod choose;
 pub(crate) mod clip;
 mod device;
-pub(crate) mod device_faults;
-pub(crate) mod differentiate;
-pub(crate) mod fused;
-pub(crate) mod fused_on_device;
+mod faults;
+mod host_steps;
 pub(crate) mod host_tables;
+mod linear;
 pub(crate) mod losses;
-pub(crate) mod parallel;
-pub(crate) mod steps;
+mod on_device;
+pub(crate) mod setup;
+mod softmax;
+pub(crate) mod step;
 pub(crate) mod thresholds;
+mod workers;
 
 pub use device::{Device, DeviceError};

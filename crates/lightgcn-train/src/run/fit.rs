@@ -1,13 +1,12 @@
 //! The training loop.
 
 use crate::engine::batches;
+use crate::engine::choose::{self, ModelEngine};
 use crate::engine::clip::clip_by_norm;
-use crate::engine::device_faults::Standing;
-use crate::engine::differentiate::Differentiated;
-use crate::engine::fused;
 use crate::engine::host_tables::host_tables;
 use crate::engine::losses::PendingLosses;
-use crate::engine::steps::{Here, Steps};
+use crate::engine::setup::EngineSetup;
+use crate::engine::step::{Shard, StepContext};
 use crate::engine::thresholds::thresholds;
 use crate::run::checkpoint::{Checkpoint, EPOCHS, LIMITS, LoopState, Saved};
 use crate::run::record::{RunWriter, unix_time};
@@ -17,20 +16,19 @@ use crate::{
     ValidTrainConfig, WarmStart,
 };
 use burn::module::AutodiffModule;
+use burn::optim::Optimizer;
 use burn::optim::adaptor::OptimizerAdaptor;
-use burn::optim::{GradientsParams, Optimizer};
-use burn::tensor::Tensor;
 use burn::tensor::backend::AutodiffBackend;
 use lightgcn_core::{Dataset, Lineage};
 use lightgcn_graph::Adjacency;
 use lightgcn_kernels::optim::{FusedAdam, FusedAdamConfig};
 use lightgcn_kernels::{KernelError, SparseBackend, SparseMatrix, TrainingBackend};
-use lightgcn_loss::{Loss, TableRows, Tables};
-use lightgcn_nn::{EmbeddingModel, ForwardMode, Graphs, NodeCounts};
+use lightgcn_loss::{Loss, TableRows};
+use lightgcn_nn::{EmbeddingModel, Graphs, NodeCounts};
 use lightgcn_recommend::{
     EmbeddingRanker, Evaluation, EvaluationOptions, evaluate_validation, figures,
 };
-use lightgcn_sample::{BatchSampler, EpochBatches, TripleBatch};
+use lightgcn_sample::{BatchSampler, EpochBatches};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -123,7 +121,7 @@ where
         optimizer = optimizer.load_record(record);
     }
     let checkpoint = checkpoint_of(job)?;
-    let start = Standing::at_start(job.device_name);
+    let start = StepContext::at_start(job.device_name);
     let (model, optimizer, best, state, thresholds) = match &checkpoint {
         Some(checkpoint) if job.run.resume => {
             let load = || checkpoint.load::<B, M, _>(model, optimizer, device);
@@ -135,10 +133,10 @@ where
         _ => (model, optimizer, None, LoopState::default(), Vec::new()),
     };
     let rate = LearningRate::new(job.config, sampler.n_batches(), state.steps)?;
-    let standing = Standing {
-        device: job.device_name,
+    let context = StepContext {
         epoch: state.epoch + 1,
         batch: state.next_batch,
+        ..start
     };
     let upload = || {
         let graphs = job.adjacencies.iter();
@@ -146,28 +144,25 @@ where
             .map(|graph| SparseMatrix::<B>::from_graph(graph, device))
             .collect()
     };
-    let graphs: Result<_, KernelError> = standing.guard::<B::InnerBackend, _>(upload)?;
+    let graphs: Result<_, KernelError> = context.guard::<B::InnerBackend, _>(upload)?;
     let graphs = Graphs::new(graphs?);
-    let inner_graphs = graphs.valid();
-    let step_graph = match job.config.bf16_layers {
-        true => inner_graphs.first().clone().with_bf16_operands(),
-        false => inner_graphs.first().clone(),
+    let setup = EngineSetup {
+        config: job.config,
+        loss: job.loss,
+        sampler: &sampler,
+        adjacencies: job.adjacencies,
+        graphs: &graphs,
     };
-    let is_fusable = job.config.fused && is_one_square(&graphs);
-    let linear = fused::linear::<B, M>(&model).filter(|_| is_fusable);
-    let steps = || Steps::new(linear, job, &sampler, device);
-    let steps = standing.guard::<B::InnerBackend, _>(steps)??;
-    let differentiated = Differentiated::new(job.loss, job.config, &sampler);
+    let engine = || choose::engine(&model, &setup);
+    let engine = context.guard::<B::InnerBackend, _>(engine)??;
+    let graphs = graphs.valid();
     let record = RunWriter::open(job.run.folder.as_deref(), job.run.resume)?;
     let training = Training {
         job,
         observer,
         sampler,
         graphs,
-        inner_graphs,
-        step_graph,
-        steps,
-        differentiated,
+        engine,
         optimizer,
         best,
         state,
@@ -178,14 +173,6 @@ where
         losses: PendingLosses::new(),
     };
     training.run(model)
-}
-
-/// Whether there is one graph, of all nodes by all nodes, as fused steps need.
-fn is_one_square<B: SparseBackend>(graphs: &Graphs<B>) -> bool {
-    match graphs.all() {
-        [graph] => graph.n_rows() == graph.n_columns(),
-        _ => false,
-    }
 }
 
 fn checkpoint_of<L>(job: &FitJob<'_, L>) -> Result<Option<Checkpoint>, TrainError> {
@@ -224,12 +211,8 @@ where
     job: &'a FitJob<'a, L>,
     observer: &'a mut dyn Observer,
     sampler: Arc<BatchSampler>,
-    graphs: Graphs<B>,
-    inner_graphs: Graphs<B::InnerBackend>,
-    /// The first one, as fused steps multiply by it.
-    step_graph: SparseMatrix<B::InnerBackend>,
-    steps: Steps<B::InnerBackend>,
-    differentiated: Differentiated<L>,
+    graphs: Graphs<B::InnerBackend>,
+    engine: Box<ModelEngine<B, M>>,
     optimizer: O,
     best: Option<M>,
     state: LoopState,
@@ -282,7 +265,7 @@ where
         let model = self.best.unwrap_or(model);
         Ok(Fitted {
             model,
-            graphs: self.inner_graphs,
+            graphs: self.graphs,
             best_epoch,
             validation,
             reason,
@@ -331,9 +314,9 @@ where
         let first_pairs = self.state.pairs;
         let sampler = Arc::clone(&self.sampler);
         let batches = sampler.epoch(self.state.epoch);
-        let standing = self.standing();
-        let begin = || self.steps.begin_epoch(&batches, &self.thresholds);
-        standing.guard::<B::InnerBackend, _>(begin)?;
+        let context = self.context();
+        let begin = || self.engine.begin_epoch(&batches, &self.thresholds);
+        context.guard::<B::InnerBackend, _>(begin)?;
         let n_batches = self.sampler.n_batches();
         while self.state.next_batch < n_batches {
             if self.job.run.stop.is_stopped() {
@@ -362,7 +345,7 @@ where
             return Ok(());
         };
         if self.state.next_batch == 0 && top_k.is_due(self.state.epoch) {
-            let tables = host_tables(&model.valid(), &self.inner_graphs, self.completed())?;
+            let tables = host_tables(&model.valid(), &self.graphs, self.completed())?;
             let rows = TableRows {
                 n_nodes: model.n_nodes(),
                 ..TableRows::new(model.n_users(), model.n_items())
@@ -374,35 +357,27 @@ where
     }
 
     fn step(&mut self, model: M, batches: &EpochBatches<'_>) -> Result<M, TrainError> {
-        let standing = Standing {
+        let context = StepContext {
             batch: self.state.next_batch + 1,
-            ..self.standing()
+            ..self.context()
         };
-        standing.guard::<B::InnerBackend, _>(|| self.step_unguarded(model, batches))
+        context.guard::<B::InnerBackend, _>(|| self.step_unguarded(model, batches, context))
     }
 
-    fn step_unguarded(&mut self, model: M, batches: &EpochBatches<'_>) -> M {
-        let here = Here::of(&self.state, &self.thresholds);
-        let table = || model.layer0().inner();
-        let (graph, sampler) = (&self.step_graph, &self.sampler);
-        let Some((step, parameter)) = self.steps.step(table, graph, sampler, batches, here) else {
-            let (loss, gradients) = self.differentiate(&model, &batches.batch(here.batch));
-            return self.update(model, batches, loss, gradients);
-        };
-        let mut gradients = GradientsParams::new();
-        gradients.register::<B::InnerBackend, 2>(parameter, step.gradient);
-        self.update(model, batches, step.loss, gradients)
-    }
-
-    fn update(
+    fn step_unguarded(
         &mut self,
         model: M,
         batches: &EpochBatches<'_>,
-        loss: Tensor<B::InnerBackend, 1>,
-        mut gradients: GradientsParams,
+        context: StepContext<'_>,
     ) -> M {
-        let pairs = batches.places(self.state.next_batch).len();
-        self.losses.push(loss, pairs);
+        let context = StepContext {
+            thresholds: &self.thresholds,
+            ..context
+        };
+        let shard = Shard::batch(batches, context);
+        let step = self.engine.step(&model, &shard);
+        self.losses.push(step.loss, shard.places.len());
+        let mut gradients = step.gradient;
         if let Some(limit) = self.job.config.gradient_clipping {
             gradients = clip_by_norm::<B, M>(&model, gradients, limit);
         }
@@ -411,46 +386,28 @@ where
         self.optimizer.step(rate, model, gradients)
     }
 
-    /// The loss of a batch and all gradients by autodiff.
-    fn differentiate(
-        &self,
-        model: &M,
-        batch: &TripleBatch,
-    ) -> (Tensor<B::InnerBackend, 1>, GradientsParams) {
-        // A step's dropout is a function of its number, so that a resumed run repeats it.
-        let mode = ForwardMode::Training {
-            seed: self.job.config.seed.wrapping_mul(0x9E37_79B9_7F4A_7C15) ^ self.state.steps,
-        };
-        let tables = Tables {
-            embeddings: model.embeddings(&self.graphs, mode),
-            layer0: model.layer0(),
-        };
-        let here = Here::of(&self.state, &self.thresholds);
-        let total = self.differentiated.loss(tables, batch, here);
-        let gradients = GradientsParams::from_grads(total.backward(), model);
-        (total.inner(), gradients)
-    }
-
-    /// Where the run stands between epochs.
-    fn completed(&self) -> Standing<'a> {
-        Standing {
+    /// Where the run is between epochs.
+    fn completed(&self) -> StepContext<'a> {
+        StepContext {
             epoch: self.state.epoch,
-            ..self.standing()
+            ..self.context()
         }
     }
 
-    /// Where the run stands, after the batches that were done.
-    fn standing(&self) -> Standing<'a> {
-        Standing {
+    /// Where the run is after the last completed batch.
+    fn context(&self) -> StepContext<'a> {
+        StepContext {
             device: self.job.device_name,
             epoch: self.state.epoch + 1,
             batch: self.state.next_batch,
+            steps: self.state.steps,
+            thresholds: &[],
         }
     }
 
     /// Reads the losses back from the device, which also surfaces its errors.
     fn read_losses(&mut self) -> Result<(), TrainError> {
-        let read = self.losses.read(self.standing(), self.job.config)?;
+        let read = self.losses.read(self.context(), self.job.config)?;
         self.state.loss_sum += read.sum;
         self.state.pairs += read.pairs;
         Ok(())
@@ -496,7 +453,7 @@ where
     }
 
     fn evaluate(&self, model: &M) -> Result<Evaluation, TrainError> {
-        let tables = host_tables(&model.valid(), &self.inner_graphs, self.completed())?;
+        let tables = host_tables(&model.valid(), &self.graphs, self.completed())?;
         let ranker = EmbeddingRanker::from_nodes(
             self.job.model_name,
             tables.embeddings,
@@ -520,11 +477,11 @@ where
         let Some(checkpoint) = &self.checkpoint else {
             return Ok(());
         };
-        let standing = match self.state.next_batch {
+        let context = match self.state.next_batch {
             0 => self.completed(),
-            _ => self.standing(),
+            _ => self.context(),
         };
-        host_tables(&model.valid(), &self.inner_graphs, standing)?;
+        host_tables(&model.valid(), &self.graphs, context)?;
         let save = || {
             checkpoint.save::<B, M, O>(&Saved {
                 model,
@@ -534,7 +491,7 @@ where
                 thresholds: &self.thresholds,
             })
         };
-        standing.guard::<B::InnerBackend, _>(save)??;
+        context.guard::<B::InnerBackend, _>(save)??;
         self.observer.on_event(&TrainEvent::Checkpoint {
             epoch: self.state.epoch,
         });

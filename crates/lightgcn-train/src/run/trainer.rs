@@ -1,8 +1,8 @@
 //! From a dataset to an artifact.
 
 use crate::engine::backends::{find, on_device};
-use crate::engine::device_faults::Standing;
 use crate::engine::host_tables::{HostTables, host_tables};
+use crate::engine::step::StepContext;
 use crate::run::fit::{FitJob, Fitted, RunOptions, fit_from};
 use crate::run::{memory, warm_start};
 use crate::{
@@ -253,8 +253,8 @@ fn train_on<B: GradientBackend<InnerBackend: TrainingBackend>, M: ModelConfig, L
     };
     memory::check::<B::InnerBackend, L>(&model.footprint(), &job, device, observer)?;
     let build = || warm_start::build::<B, M, L>(model, &job, device);
-    let standing = Standing::at_start(device_name);
-    let (module, adam) = standing.guard::<B::InnerBackend, _>(build)??;
+    let context = StepContext::at_start(device_name);
+    let (module, adam) = context.guard::<B::InnerBackend, _>(build)??;
     let fitted = fit_from(module, adam, &job, device, observer)?;
     let trained = finish::<B, M, L>(&fitted, model, description, &job)?;
     Ok((trained, fitted.model))
@@ -311,12 +311,11 @@ fn finish<B: GradientBackend<InnerBackend: TrainingBackend>, M: ModelConfig, L>(
     job: &FitJob<'_, L>,
 ) -> Result<Trained, TrainError> {
     let model = fitted.model.valid();
-    let standing = Standing {
-        device: job.device_name,
+    let context = StepContext {
         epoch: fitted.best_epoch,
-        batch: 0,
+        ..StepContext::at_start(job.device_name)
     };
-    let HostTables { layer0, embeddings } = host_tables(&model, &fitted.graphs, standing)?;
+    let HostTables { layer0, embeddings } = host_tables(&model, &fitted.graphs, context)?;
     // Answers are about users and items; their rows come first.
     let n_rows = model.n_users() + model.n_items();
     let table = |mut elements: Vec<f32>| {

@@ -1,31 +1,12 @@
-//! What a device does wrong in the middle of a run, as errors.
+//! Failures of a device in the middle of a run, as errors.
 
 use crate::TrainError;
+use crate::engine::step::StepContext;
 use burn::tensor::Tensor;
 use lightgcn_kernels::TrainingBackend;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-/// Where a run stands, for messages.
-#[derive(Clone, Copy)]
-pub(crate) struct Standing<'a> {
-    /// The device's name.
-    pub(crate) device: &'a str,
-    /// The epoch, from 1.
-    pub(crate) epoch: u32,
-    /// The batch, from 1.
-    pub(crate) batch: usize,
-}
-
-impl<'a> Standing<'a> {
-    /// Before the first batch.
-    pub(crate) fn at_start(device: &'a str) -> Self {
-        Self {
-            device,
-            epoch: 0,
-            batch: 0,
-        }
-    }
-
+impl StepContext<'_> {
     fn fault(self, detail: String) -> TrainError {
         TrainError::DeviceFailed {
             device: self.device.to_owned(),
@@ -35,8 +16,8 @@ impl<'a> Standing<'a> {
         }
     }
 
-    /// Runs what works on a GPU. burn tells of a failed device by a panic, of whichever thread, which
-    /// becomes an error; on the CPU a panic is a mistake of the program and stays one.
+    /// Runs an action that may use a GPU. burn reports a failed device by a panic, of any thread, which
+    /// becomes an error; on the CPU a panic is a bug and stays one.
     pub(crate) fn guard<B: TrainingBackend, T>(
         self,
         action: impl FnOnce() -> T,
@@ -51,7 +32,7 @@ impl<'a> Standing<'a> {
         })
     }
 
-    /// The numbers of a tensor, which also surfaces what went wrong before.
+    /// The numbers of a tensor. Reading them surfaces earlier failures too.
     pub(crate) fn read<B: TrainingBackend, const D: usize>(
         self,
         tensor: Tensor<B, D>,
@@ -67,7 +48,7 @@ impl<'a> Standing<'a> {
     }
 }
 
-/// Failures that tests ask for.
+/// Failures on purpose.
 #[cfg(test)]
 pub(crate) mod injected {
     use std::cell::Cell;
@@ -76,7 +57,7 @@ pub(crate) mod injected {
         static READS_LEFT: Cell<Option<u32>> = const { Cell::new(None) };
     }
 
-    /// Lets the read after the next `n` of this thread fail, once.
+    /// Makes the read after the next `n` of this thread fail, once.
     pub(crate) fn fail_after(n: u32) {
         READS_LEFT.set(Some(n));
     }

@@ -1,0 +1,151 @@
+//! Steps through burn's autodiff, for models and losses of any kind.
+
+use crate::engine::setup::EngineSetup;
+use crate::engine::step::{Shard, StepEngine, StepResult};
+use burn::module::AutodiffModule;
+use burn::optim::GradientsParams;
+use burn::tensor::backend::AutodiffBackend;
+use burn::tensor::{Bool, Tensor, TensorData};
+use lightgcn_core::{ItemId, UserId};
+use lightgcn_kernels::SparseBackend;
+use lightgcn_loss::{Batch, BatchIds, Loss, LossNeeds, TableRows, Tables};
+use lightgcn_nn::{EmbeddingModel, ForwardMode, Graphs};
+use lightgcn_sample::{BatchSampler, PositiveSet, Positives, shared_negatives};
+use std::sync::Arc;
+
+/// Differentiates the loss by all parameters of a model.
+pub(crate) struct Autodiff<B: AutodiffBackend, L> {
+    graphs: Graphs<B>,
+    loss: L,
+    needs: LossNeeds,
+    l2: f64,
+    seed: u64,
+    weighted: bool,
+    sampler: Arc<BatchSampler>,
+    /// Each item's share of the positives; empty unless the loss reads it.
+    popularity: Vec<f32>,
+}
+
+impl<B: AutodiffBackend, L: Loss> Autodiff<B, L> {
+    pub(crate) fn new(setup: &EngineSetup<'_, B, L>) -> Self {
+        let needs = setup.loss.needs();
+        Self {
+            graphs: setup.graphs.clone(),
+            loss: setup.loss.clone(),
+            needs,
+            l2: setup.config.l2,
+            seed: setup.config.seed,
+            weighted: setup.config.positives == PositiveSet::AllPairs,
+            sampler: Arc::clone(setup.sampler),
+            popularity: match needs.popularity {
+                true => popularity(setup.sampler.positives()),
+                false => Vec::new(),
+            },
+        }
+    }
+}
+
+impl<B, M, L> StepEngine<B::InnerBackend, M, GradientsParams> for Autodiff<B, L>
+where
+    B: AutodiffBackend + SparseBackend,
+    M: EmbeddingModel<B> + AutodiffModule<B>,
+    L: Loss,
+{
+    fn step(
+        &mut self,
+        model: &M,
+        shard: &Shard<'_>,
+    ) -> StepResult<B::InnerBackend, GradientsParams> {
+        // The dropout of a step is a function of its number, so that a resumed run repeats it.
+        let mode = ForwardMode::Training {
+            seed: self.seed.wrapping_mul(0x9E37_79B9_7F4A_7C15) ^ shard.context.steps,
+        };
+        let embeddings = model.embeddings(&self.graphs, mode);
+        let layer0 = model.layer0();
+        let batch = self.batch(shard, &embeddings);
+        let tables = Tables {
+            embeddings,
+            layer0: layer0.clone(),
+        };
+        let ranking = self.loss.forward(tables, &batch);
+        let loss = ranking + batch.l2(layer0).mul_scalar(self.l2);
+        StepResult {
+            gradient: GradientsParams::from_grads(loss.backward(), model),
+            loss: loss.inner(),
+        }
+    }
+}
+
+impl<B, L> Autodiff<B, L>
+where
+    B: AutodiffBackend + SparseBackend,
+    L: Loss,
+{
+    /// The batch on the device of the `embeddings`, with everything that the loss needs.
+    fn batch(&self, shard: &Shard<'_>, embeddings: &Tensor<B, 2>) -> Batch<B> {
+        let device = embeddings.device();
+        let triples = shard.batches.triples(shard.places.clone());
+        let (epoch, number) = (shard.batches.epoch(), shard.number);
+        let positives = self.sampler.positives();
+        let (n_items, count) = (positives.n_items(), self.needs.shared_negatives);
+        let shared = shared_negatives(self.seed, epoch, number, count, n_items as u32);
+        let ids = BatchIds {
+            users: &triples.users,
+            positives: &triples.positives,
+            negatives: match self.needs.negatives {
+                true => &triples.negatives,
+                false => &[],
+            },
+            shared: &shared,
+        };
+        let table = TableRows {
+            n_users: positives.n_users(),
+            n_items,
+            n_nodes: embeddings.dims()[0],
+        };
+        let mut batch = Batch::new(&ids, table, &device);
+        if self.weighted {
+            batch = batch.with_weights(&triples.weights);
+        }
+        if self.needs.popularity {
+            let shares = ids.positives.iter();
+            let shares = shares.map(|&item| self.popularity[item as usize]);
+            batch = batch.with_popularity(&shares.collect::<Vec<f32>>());
+        }
+        if self.needs.known_positives {
+            batch = batch.with_known_positives(known_positives(positives, &ids, &device));
+        }
+        if self.needs.top_k.is_some() {
+            let of_user = |&user: &u32| shard.context.thresholds[user as usize];
+            let thresholds: Vec<f32> = ids.users.iter().map(of_user).collect();
+            batch = batch.with_top_k_thresholds(&thresholds);
+        }
+        batch
+    }
+}
+
+/// Each item's share of the positives; an item without any counts as if it had one.
+fn popularity(positives: &Positives) -> Vec<f32> {
+    let all = positives.n_pairs() as f32;
+    let counts = positives.popularity().into_iter();
+    counts.map(|count| count.max(1) as f32 / all).collect()
+}
+
+/// The candidates that are positives of each pair's user, `[batch, n_candidates]`.
+fn known_positives<B: SparseBackend>(
+    positives: &Positives,
+    ids: &BatchIds<'_>,
+    device: &B::Device,
+) -> Tensor<B, 2, Bool> {
+    let known: Vec<bool> = ids
+        .users
+        .iter()
+        .flat_map(|&user| {
+            let known = positives.items_of(UserId(user));
+            let candidates = ids.positives.iter().chain(ids.shared);
+            candidates.map(move |&item| known.binary_search(&ItemId(item)).is_ok())
+        })
+        .collect();
+    let shape = [ids.users.len(), ids.positives.len() + ids.shared.len()];
+    Tensor::from_data(TensorData::new(known, shape), device)
+}

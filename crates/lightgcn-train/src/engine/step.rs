@@ -1,0 +1,76 @@
+//! What a way to compute training steps is, and what it is told.
+
+use burn::tensor::Tensor;
+use burn::tensor::backend::Backend;
+use lightgcn_sample::EpochBatches;
+use std::ops::Range;
+
+/// Where a run is: what error messages name and what steps depend on.
+#[derive(Clone, Copy, Default)]
+pub(crate) struct StepContext<'a> {
+    /// Name of the device.
+    pub(crate) device: &'a str,
+    /// The epoch, from 1; 0 before the first.
+    pub(crate) epoch: u32,
+    /// The batch of the epoch, from 1; 0 before the first.
+    pub(crate) batch: usize,
+    /// Number of steps that the run has completed.
+    pub(crate) steps: u64,
+    /// Each user's threshold of SL@K, `[n_users]`; empty unless the loss needs them.
+    pub(crate) thresholds: &'a [f32],
+}
+
+impl<'a> StepContext<'a> {
+    /// Before the first batch.
+    pub(crate) fn at_start(device: &'a str) -> Self {
+        Self {
+            device,
+            ..Self::default()
+        }
+    }
+}
+
+/// The pairs that a step computes: a batch, or the part of one that a worker takes.
+pub(crate) struct Shard<'a> {
+    /// The batches of the epoch.
+    pub(crate) batches: &'a EpochBatches<'a>,
+    /// The places of the pairs in the epoch's order.
+    pub(crate) places: Range<usize>,
+    /// Number of the shard in the epoch, from 0, which shared negatives depend on.
+    pub(crate) number: usize,
+    /// Where the run is.
+    pub(crate) context: StepContext<'a>,
+}
+
+impl<'a> Shard<'a> {
+    /// A whole batch: that of the context.
+    pub(crate) fn batch(batches: &'a EpochBatches<'a>, context: StepContext<'a>) -> Self {
+        let number = context.batch - 1;
+        Self {
+            batches,
+            places: batches.places(number),
+            number,
+            context,
+        }
+    }
+}
+
+/// The loss of a step and its gradient.
+pub(crate) struct StepResult<B: Backend, G> {
+    /// `[1]`, L2 included.
+    pub(crate) loss: Tensor<B, 1>,
+    pub(crate) gradient: G,
+}
+
+/// One way to compute steps. `P` is what is differentiated and `G` its gradient: a model and all its
+/// gradients, or the layer-0 table of a linear model and a table of the same shape.
+pub(crate) trait StepEngine<B: Backend, P, G>: Send {
+    /// Puts on devices what the steps of an epoch read there.
+    fn begin_epoch(&mut self, _batches: &EpochBatches<'_>, _thresholds: &[f32]) {}
+
+    /// The loss of a shard's pairs and its gradient at `parameters`.
+    fn step(&mut self, parameters: &P, shard: &Shard<'_>) -> StepResult<B, G>;
+}
+
+/// A way to compute the steps of a linear model from its layer-0 table, `[n_nodes, dim]`.
+pub(crate) type TableEngine<B> = dyn StepEngine<B, Tensor<B, 2>, Tensor<B, 2>>;
