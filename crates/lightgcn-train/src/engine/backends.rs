@@ -1,8 +1,8 @@
-//! From a device's name to a backend type: the one place that knows all backends.
+//! Maps a device to its backend type: the only file that names every backend.
 
 use crate::{Device, DeviceError};
 
-/// A device that was found, with the name to show for it.
+/// A device that works, with its name for messages.
 pub(crate) enum Found {
     /// The CPU.
     Cpu,
@@ -14,11 +14,11 @@ pub(crate) enum Found {
     Cuda(lightgcn_kernels::device::CudaDevice, String),
 }
 
-/// Finds the device asked for. `auto` takes the first that works and tells `passed_over` why each
-/// before it does not.
+/// Finds a device. `auto` takes the first one that works, and calls `passed_over` with the reason for
+/// each one before it.
 ///
 /// # Errors
-/// [`DeviceError`] if this build leaves the backend out, or its hardware or driver is missing.
+/// [`DeviceError`] if this build does not include the backend, or if its hardware or driver is missing.
 pub(crate) fn find(
     device: Device,
     passed_over: &mut dyn FnMut(&str, &DeviceError),
@@ -51,8 +51,7 @@ fn cuda(_: usize) -> Result<Found, DeviceError> {
     Err(DeviceError::NotBuilt { backend: "cuda" })
 }
 
-/// GPU number `number`, or whatever adapter there is where there is no GPU and the device was asked
-/// for by name.
+/// The GPU with that number. A software adapter is used only if the device was requested `by_name`.
 #[cfg(feature = "wgpu")]
 fn wgpu(number: usize, by_name: bool) -> Result<Found, DeviceError> {
     use lightgcn_kernels::device::{WgpuDevice, adapter};
@@ -80,8 +79,8 @@ fn unavailable(error: lightgcn_kernels::device::DeviceError) -> DeviceError {
     }
 }
 
-/// Runs `$body` with the backend of a device that was found: `$B` names the autodiff backend, `$device` its
-/// device, `$name` what to call it.
+/// Runs `$body` with the backend of a [`Found`] device: `$B` is its autodiff backend, `$device` the device
+/// and `$name` its name for messages.
 macro_rules! on_device {
     ($found:expr, |$B:ident, $device:ident, $name:ident| $body:block) => {
         match $found {

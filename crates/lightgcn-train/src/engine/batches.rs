@@ -1,11 +1,11 @@
-//! The batches that a configuration asks for.
+//! The batches of a run.
 
 use crate::{TrainConfig, TrainError};
 use lightgcn_core::Train;
 use lightgcn_sample::{BatchSampler, Positives, SamplerConfig};
 use std::sync::Arc;
 
-/// The sampler of a run. Negatives are drawn against training knowledge only.
+/// Makes the sampler that a configuration describes. Negatives avoid training pairs only.
 pub(crate) fn sampler(train: &Train, config: &TrainConfig) -> Result<BatchSampler, TrainError> {
     let positives = Arc::new(Positives::new(train, config.positives)?);
     let negatives = config.negative_sampling.build(Arc::clone(&positives))?;

@@ -1,4 +1,4 @@
-//! Gradient clipping by the norm of all gradients together.
+//! Gradient clipping by the joint norm of all gradients.
 
 use burn::module::{AutodiffModule, ModuleVisitor, Param};
 use burn::optim::GradientsParams;
@@ -6,7 +6,7 @@ use burn::tensor::backend::{AutodiffBackend, Backend};
 use burn::tensor::{ElementConversion, Tensor};
 use lightgcn_kernels::TrainingBackend;
 
-/// Elements summed at once: burn's CPU backend sums larger tensors in no fixed order.
+/// Number of elements summed at once: burn's CPU backend sums larger tensors in no fixed order.
 const CHUNK: usize = 1 << 20;
 
 /// Scales all gradients of `module` down so that their joint Euclidean norm is at most `limit`
@@ -42,7 +42,7 @@ where
     scale.gradients
 }
 
-/// The same without reading the norm back: all is multiplied by `min(1, limit / norm)`.
+/// The same without reading the norm back: gradients are multiplied by `min(1, limit / norm)`.
 fn clip_on_device<B: AutodiffBackend, M: AutodiffModule<B>>(
     module: &M,
     gradients: GradientsParams,
@@ -173,7 +173,7 @@ mod tests {
     }
 
     #[test]
-    fn clipping_without_reading_the_norm_is_the_same() {
+    fn clipping_on_the_device_equals_clipping_on_the_host() {
         let device = Default::default();
         let module = Two::<B> {
             a: Param::from_tensor(Tensor::from_floats([1.0], &device)),
@@ -197,7 +197,7 @@ mod tests {
     }
 
     #[test]
-    fn large_gradients_are_scaled_together_and_small_ones_stay() {
+    fn large_gradients_are_scaled_together_and_small_ones_are_kept() {
         assert_eq!(clipped(5.0), (3.0, 4.0));
         let (a, b) = clipped(1.0);
         assert!((a - 0.6).abs() < 1e-6 && (b - 0.8).abs() < 1e-6, "{a} {b}");

@@ -13,7 +13,7 @@ pub(crate) struct HostTables {
     pub(crate) embeddings: Vec<f32>,
 }
 
-/// Reads a model's layer-0 and final embeddings, and refuses what is not finite.
+/// Reads a model's layer-0 and final embeddings; numbers that are not finite are an error.
 pub(crate) fn host_tables<B: TrainingBackend, M: EmbeddingModel<B>>(
     model: &M,
     graphs: &Graphs<B>,

@@ -1,24 +1,24 @@
-//! The losses of steps that are still on the device.
+//! The losses that have not been read back from the device yet.
 
 use crate::engine::step::StepContext;
 use crate::{TrainError, ValidTrainConfig};
 use burn::tensor::Tensor;
 use lightgcn_kernels::TrainingBackend;
 
-/// Losses are read back from the device once in so many batches: often enough to stop soon after
-/// a fault, seldom enough not to stall a GPU.
+/// Number of batches after which losses are read back: small enough to stop soon after a failure, large
+/// enough not to stall a GPU.
 const READ_EVERY: usize = 16;
 
-/// Losses of batches in a row, each with its pairs.
+/// The losses of consecutive batches, each with its number of pairs.
 pub(crate) struct PendingLosses<B: TrainingBackend> {
     losses: Vec<(Tensor<B, 1>, usize)>,
 }
 
-/// What was read.
+/// The losses of the batches that were read.
 pub(crate) struct ReadLosses {
-    /// The sum of the losses, each times its pairs.
+    /// Sum of the losses, each times its number of pairs.
     pub(crate) sum: f64,
-    /// The pairs.
+    /// Number of pairs.
     pub(crate) pairs: u64,
 }
 
@@ -32,12 +32,12 @@ impl<B: TrainingBackend> PendingLosses<B> {
         self.losses.push((loss, pairs));
     }
 
-    /// Whether it is time to read.
+    /// Whether enough losses are pending to be read.
     pub(crate) fn is_due(&self) -> bool {
         self.losses.len() >= READ_EVERY
     }
 
-    /// Reads all at once, which also surfaces the device's errors. `context` is that of the last
+    /// Reads all pending losses, which also surfaces the device's errors. `context` is that of the last
     /// batch.
     pub(crate) fn read(
         &mut self,
