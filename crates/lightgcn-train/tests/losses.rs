@@ -1,0 +1,160 @@
+//! Losses of another crate train by the shared loop.
+#![allow(clippy::unwrap_used, reason = "a failed step is a failed test")]
+
+mod common;
+
+use burn::tensor::Tensor;
+use common::shop;
+use lightgcn_kernels::SparseBackend;
+use lightgcn_loss::{Batch, ConfigIssue, Loss, LossConfig, LossError, LossNeeds, Tables};
+use lightgcn_train::{
+    Device, EndReason, Observer, SoftmaxConfig, StopSignal, TopKConfig, TrainConfig, TrainError,
+    TrainEvent, Trainer,
+};
+use serde::{Deserialize, Serialize};
+
+/// A hinge loss on dot products.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+struct Hinge {
+    margin: f64,
+}
+
+impl Loss for Hinge {
+    fn check(&self) -> Result<(), LossError> {
+        let mut issues = Vec::new();
+        if self.margin <= 0.0 {
+            issues.push(ConfigIssue {
+                setting: "margin",
+                value: self.margin,
+                expected: "positive",
+            });
+        }
+        LossError::check("hinge", issues)
+    }
+
+    fn needs(&self) -> LossNeeds {
+        LossNeeds {
+            negatives: true,
+            ..LossNeeds::default()
+        }
+    }
+
+    fn forward<B: SparseBackend>(&self, tables: Tables<B>, batch: &Batch<B>) -> Tensor<B, 1> {
+        let (positives, negatives) = batch.scores(tables.embeddings);
+        let margins = negatives - positives.unsqueeze_dim(1);
+        margins.add_scalar(self.margin).clamp_min(0.0).mean()
+    }
+}
+
+/// A softmax loss under another name, which can be fused or not.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+struct Renamed {
+    softmax: SoftmaxConfig,
+    fused: bool,
+}
+
+impl Loss for Renamed {
+    fn needs(&self) -> LossNeeds {
+        self.softmax.needs()
+    }
+
+    fn forward<B: SparseBackend>(&self, tables: Tables<B>, batch: &Batch<B>) -> Tensor<B, 1> {
+        self.softmax.forward(tables, batch)
+    }
+
+    fn fused(&self) -> Option<LossConfig> {
+        self.fused.then_some(LossConfig::Softmax(self.softmax))
+    }
+}
+
+fn config(epochs: u32) -> TrainConfig {
+    TrainConfig {
+        epochs,
+        batch_size: 64,
+        negatives: 2,
+        validate_every: 2,
+        ..TrainConfig::default()
+    }
+}
+
+/// Raises a stop signal at the first report of batches of epoch 3.
+struct StopInEpoch3(StopSignal);
+
+impl Observer for StopInEpoch3 {
+    fn on_event(&mut self, event: &TrainEvent<'_>) {
+        if matches!(event, TrainEvent::Batches { epoch: 3, .. }) {
+            self.0.stop();
+        }
+    }
+}
+
+#[test]
+fn a_loss_of_another_crate_trains_and_resumes_to_the_same_bits() {
+    let folder = tempfile::tempdir().unwrap();
+    let dataset = shop();
+    let trainer = || {
+        let trainer = Trainer::new(&dataset).config(config(4));
+        trainer.device(Device::Cpu).loss(Hinge { margin: 0.5 })
+    };
+    let whole = trainer().run().unwrap();
+    let stop = StopSignal::new();
+    let mut observer = StopInEpoch3(stop.clone());
+    let first = trainer().folder(folder.path()).stop(stop);
+    let first = first.observer(&mut observer).run().unwrap();
+    assert_eq!(first.reason, EndReason::Interrupted);
+    let resumed = trainer().folder(folder.path()).resume(true).run().unwrap();
+    assert_eq!(resumed.reason, EndReason::Finished);
+    assert_eq!(resumed.artifact.layer0, whole.artifact.layer0);
+    let loss = &whole.artifact.lineage.options["train.loss"];
+    assert_eq!(loss, r#"{"margin":0.5}"#);
+}
+
+#[test]
+fn a_loss_that_equals_a_fused_one_takes_its_steps() {
+    let softmax = SoftmaxConfig {
+        popularity_correction: 0.5,
+        shared_negatives: 8,
+        top_k: Some(TopKConfig::default()),
+        ..SoftmaxConfig::default()
+    };
+    let dataset = shop();
+    let trainer = || {
+        let trainer = Trainer::new(&dataset).config(config(2));
+        trainer.device(Device::Cpu)
+    };
+    let built_in = trainer().loss(LossConfig::Softmax(softmax)).run().unwrap();
+    let table = |fused| {
+        let trained = trainer().loss(Renamed { softmax, fused }).run().unwrap();
+        trained.artifact.layer0
+    };
+    assert_eq!(table(true), built_in.artifact.layer0);
+    // Through autodiff the result is the same but for rounding.
+    let autodiff = table(false);
+    assert_ne!(autodiff, built_in.artifact.layer0);
+    let pairs = autodiff.data().iter().zip(built_in.artifact.layer0.data());
+    assert!(pairs.into_iter().all(|(a, b)| (a - b).abs() < 1e-4));
+}
+
+#[test]
+fn settings_out_of_range_are_an_error() {
+    let dataset = shop();
+    let trainer = Trainer::new(&dataset).config(config(1)).device(Device::Cpu);
+    let Err(TrainError::Loss(LossError::Config { issues, .. })) =
+        trainer.loss(Hinge { margin: 0.0 }).run()
+    else {
+        panic!("the loss is accepted");
+    };
+    assert_eq!((issues[0].setting, issues[0].value), ("margin", 0.0));
+}
+
+#[test]
+fn workers_without_fused_steps_are_an_error() {
+    let dataset = shop();
+    let workers = TrainConfig {
+        workers: 2,
+        ..config(1)
+    };
+    let trainer = Trainer::new(&dataset).config(workers).device(Device::Cpu);
+    let result = trainer.loss(Hinge { margin: 0.5 }).run();
+    assert!(matches!(result, Err(TrainError::Config { .. })));
+}
