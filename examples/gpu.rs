@@ -16,6 +16,7 @@ use lightgcn::core::{
 };
 use lightgcn::graph::{Adjacency, AdjacencyRequest, GraphOptions, TrainGraph};
 use lightgcn::kernels::{CpuBackend, SparseBackend, SparseMatrix, sparse_dense};
+use lightgcn::nn::LightGcnConfig;
 use lightgcn::prelude::*;
 use lightgcn::train::{LossConfig, Observer, Preset, TrainEvent};
 use std::collections::HashSet;

@@ -16,6 +16,7 @@ use lightgcn::core::random::{Random, Stream};
 use lightgcn::core::{Behavior, Interactions, InteractionsBuilder, ItemDetails, Split, Truth};
 use lightgcn::core::{BehaviorWeights, Catalogue, Lineage, Vocabulary};
 use lightgcn::metrics::{IntervalOptions, PairedTestOptions, RankingEvaluator, RankingReport};
+use lightgcn::nn::LightGcnConfig;
 use lightgcn::prelude::*;
 use lightgcn::recommend::{Hide, ItemFilter};
 use lightgcn::train::{LossConfig, SoftmaxConfig};
@@ -226,7 +227,10 @@ fn fit(dataset: &Dataset, args: &Args) -> anyhow::Result<Artifact> {
         checkpoint_every: 0,
         ..TrainConfig::published()
     };
-    let trainer = Trainer::new(dataset).model(model).config(config);
+    let trainer = Trainer::new(dataset)
+        .model(model)
+        .config(config)
+        .device(Device::Cpu);
     Ok(trainer
         .observer(&mut ConsoleProgress::new())
         .run()?

@@ -10,6 +10,7 @@ use clap::Parser;
 use lightgcn::core::random::{Random, Stream};
 use lightgcn::core::{Interactions, InteractionsBuilder, Split, Truth};
 use lightgcn::metrics::RankingEvaluator;
+use lightgcn::nn::LightGcnConfig;
 use lightgcn::prelude::*;
 use lightgcn::recommend::{FoldIn, Hide};
 use lightgcn::train::{LossConfig, SoftmaxConfig};
@@ -140,7 +141,10 @@ fn fit(dataset: &Dataset, args: &Args) -> anyhow::Result<Artifact> {
         checkpoint_every: 0,
         ..TrainConfig::published()
     };
-    let trainer = Trainer::new(dataset).model(model).config(config);
+    let trainer = Trainer::new(dataset)
+        .model(model)
+        .config(config)
+        .device(Device::Cpu);
     Ok(trainer
         .observer(&mut ConsoleProgress::new())
         .run()?

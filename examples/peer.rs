@@ -149,7 +149,10 @@ fn epoch(dataset: &Dataset, steps: usize) -> anyhow::Result<()> {
         stop: stop.clone(),
     };
     let epochs = config.epochs;
-    let trainer = Trainer::new(dataset).model(recipe.model).config(config);
+    let trainer = Trainer::new(dataset)
+        .model(recipe.model)
+        .config(config)
+        .device(Device::Cpu);
     trainer.observer(&mut watch).stop(stop).run()?;
     match (watch.start, watch.end) {
         (Some((start, first)), Some((end, last))) => report(start, end, last - first, ""),

@@ -67,7 +67,7 @@ fn main() -> anyhow::Result<()> {
         ..TrainConfig::published()
     };
     let mut progress = ConsoleProgress::new();
-    let trainer = Trainer::new(&dataset).config(config);
+    let trainer = Trainer::new(&dataset).config(config).device(Device::Cpu);
     let trained = trainer.observer(&mut progress).run()?;
     let shop = Recommender::from_artifact(trained.artifact)?;
     let pairs = pairs(&dataset, &args);

@@ -14,7 +14,7 @@
 
 use clap::Parser;
 use lightgcn::data::synthetic::{ShopConfig, generate_to_path};
-use lightgcn::nn::MatrixFactorizationConfig;
+use lightgcn::nn::{LightGcnConfig, MatrixFactorizationConfig};
 use lightgcn::prelude::*;
 use lightgcn::recommend::{Evaluation, SeenNotBoughtRanker};
 use lightgcn::sample::PositiveSet;

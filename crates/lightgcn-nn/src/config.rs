@@ -36,12 +36,14 @@ pub trait ModelConfig:
     type Module<B: GradientBackend>: EmbeddingModel<B>
         + AutodiffModule<B, InnerModule: EmbeddingModel<B::InnerBackend>>;
 
-    /// Checks the config.
+    /// Checks the config. Default: it is valid.
     ///
     /// # Errors
     ///
     /// [`NnError::Config`] with every issue.
-    fn check(&self) -> Result<(), NnError>;
+    fn check(&self) -> Result<(), NnError> {
+        Ok(())
+    }
 
     /// The graphs that the model propagates over, at least one; the module gets them in this order.
     fn graphs(&self) -> Vec<AdjacencyRequest>;
@@ -49,9 +51,12 @@ pub trait ModelConfig:
     /// What the model costs.
     fn footprint(&self) -> Footprint;
 
-    /// The same model with embeddings of another dimension.
+    /// The same model with embeddings of another dimension. Default: the dimension is fixed.
     #[must_use]
-    fn with_dimension(self, dimension: usize) -> Self;
+    fn with_dimension(self, dimension: usize) -> Self {
+        let _ = dimension;
+        self
+    }
 
     /// The same model with another number of layers; `None` if it has none.
     #[must_use]
@@ -89,6 +94,18 @@ pub struct Footprint {
     /// Whether autodiff keeps the layers for the gradient; not so where the final embeddings are
     /// `Σ_k α_k Âᵏ E` with constant α over one graph.
     pub keeps_layers: bool,
+}
+
+impl Footprint {
+    /// A model that autodiff trains, whose layers are all kept for the gradient.
+    #[must_use]
+    pub fn autodiff(output_dimension: usize, layers: usize) -> Self {
+        Self {
+            output_dimension,
+            layers,
+            keeps_layers: true,
+        }
+    }
 }
 
 /// Code that works with the config of any model: see [`VisitModel`].

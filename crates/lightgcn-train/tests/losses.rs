@@ -8,10 +8,10 @@ use common::shop;
 use lightgcn_kernels::SparseBackend;
 use lightgcn_loss::{Batch, ConfigIssue, Loss, LossConfig, LossError, LossNeeds, Tables};
 use lightgcn_train::{
-    Device, EndReason, Observer, SoftmaxConfig, StopSignal, TopKConfig, TrainConfig, TrainError,
-    TrainEvent, Trainer,
+    Device, SoftmaxConfig, TopKConfig, TrainConfig, TrainError, Trained, Trainer,
 };
 use serde::{Deserialize, Serialize};
+use std::path::Path;
 
 /// A hinge loss on dot products.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -77,33 +77,23 @@ fn config(epochs: u32) -> TrainConfig {
     }
 }
 
-/// Raises a stop signal at the first report of batches of epoch 3.
-struct StopInEpoch3(StopSignal);
-
-impl Observer for StopInEpoch3 {
-    fn on_event(&mut self, event: &TrainEvent<'_>) {
-        if matches!(event, TrainEvent::Batches { epoch: 3, .. }) {
-            self.0.stop();
-        }
+fn hinge(config: TrainConfig, folder: Option<&Path>, resume: bool) -> Result<Trained, TrainError> {
+    let dataset = shop();
+    let trainer = Trainer::new(&dataset).config(config).device(Device::Cpu);
+    let trainer = trainer.loss(Hinge { margin: 0.5 }).resume(resume);
+    match folder {
+        Some(folder) => trainer.folder(folder).run(),
+        None => trainer.run(),
     }
 }
 
 #[test]
 fn a_loss_of_another_crate_trains_and_resumes_to_the_same_bits() {
     let folder = tempfile::tempdir().unwrap();
-    let dataset = shop();
-    let trainer = || {
-        let trainer = Trainer::new(&dataset).config(config(4));
-        trainer.device(Device::Cpu).loss(Hinge { margin: 0.5 })
-    };
-    let whole = trainer().run().unwrap();
-    let stop = StopSignal::new();
-    let mut observer = StopInEpoch3(stop.clone());
-    let first = trainer().folder(folder.path()).stop(stop);
-    let first = first.observer(&mut observer).run().unwrap();
-    assert_eq!(first.reason, EndReason::Interrupted);
-    let resumed = trainer().folder(folder.path()).resume(true).run().unwrap();
-    assert_eq!(resumed.reason, EndReason::Finished);
+    let whole = hinge(config(4), None, false).unwrap();
+    let half = hinge(config(2), Some(folder.path()), false).unwrap();
+    let resumed = hinge(config(4), Some(folder.path()), true).unwrap();
+    assert_ne!(half.artifact.layer0, whole.artifact.layer0);
     assert_eq!(resumed.artifact.layer0, whole.artifact.layer0);
     let loss = &whole.artifact.lineage.options["train.loss"];
     assert_eq!(loss, r#"{"margin":0.5}"#);
@@ -149,12 +139,10 @@ fn settings_out_of_range_are_an_error() {
 
 #[test]
 fn workers_without_fused_steps_are_an_error() {
-    let dataset = shop();
     let workers = TrainConfig {
         workers: 2,
         ..config(1)
     };
-    let trainer = Trainer::new(&dataset).config(workers).device(Device::Cpu);
-    let result = trainer.loss(Hinge { margin: 0.5 }).run();
+    let result = hinge(workers, None, false);
     assert!(matches!(result, Err(TrainError::Config { .. })));
 }

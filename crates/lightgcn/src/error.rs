@@ -22,6 +22,7 @@ pub enum Error {
     #[error(transparent)]
     Metrics(#[from] lightgcn_metrics::MetricsError),
     /// A model's configuration.
+    #[cfg(feature = "train")]
     #[error(transparent)]
     Model(#[from] lightgcn_nn::NnError),
     /// Answers, explanations or evaluation.
@@ -38,6 +39,7 @@ pub enum Error {
     #[error(transparent)]
     Store(#[from] lightgcn_store::StoreError),
     /// Training.
+    #[cfg(feature = "train")]
     #[error(transparent)]
     Train(#[from] lightgcn_train::TrainError),
 }

@@ -40,10 +40,10 @@
 //! | [`graph`] | the training graph, normalizations, edge index, paths |
 //! | [`sample`] | negative samplers and batches |
 //! | [`simd`] | hot loops of the CPU over plain slices |
-//! | [`kernels`] | graph operations for burn, on any backend |
-//! | [`loss`], [`nn`] | losses, layers and models as burn modules |
+//! | `kernels` | graph operations for burn, on any backend |
+//! | `loss`, `nn` | losses, layers and models as burn modules |
 //! | [`linear`] | models without gradient descent: item-kNN, RP3β, EASE, graph filters |
-//! | [`train`](mod@train) | the training loop, tuning, comparison |
+//! | `train` | the trainer, tuning (feature `train`, as the two rows above) |
 //! | [`metrics`] | ranking metrics, intervals, paired tests |
 //! | [`store`] | artifacts and datasets on disk |
 //! | [`recommend`] | answers, explanations, evaluation |
@@ -51,8 +51,9 @@
 //!
 //! # Features
 //!
-//! `flex` (default) is the CPU; `wgpu` and `cuda` add GPUs and need no toolkit to build; `fusion`
-//! supports programs that switch burn's operation fusion on; `serve` is the HTTP service.
+//! `train` has layers, models, losses and the trainer; without it burn is not built. `flex` (default)
+//! trains on the CPU; `wgpu` and `cuda` add GPUs and need no toolkit to build; `fusion` supports
+//! programs that switch burn's operation fusion on; `serve` is the HTTP service.
 //!
 //! [burn]: https://docs.rs/burn/0.21.0
 #![forbid(unsafe_code)]
@@ -60,10 +61,13 @@
 pub use lightgcn_core as core;
 pub use lightgcn_data as data;
 pub use lightgcn_graph as graph;
+#[cfg(feature = "train")]
 pub use lightgcn_kernels as kernels;
 pub use lightgcn_linear as linear;
+#[cfg(feature = "train")]
 pub use lightgcn_loss as loss;
 pub use lightgcn_metrics as metrics;
+#[cfg(feature = "train")]
 pub use lightgcn_nn as nn;
 pub use lightgcn_recommend as recommend;
 pub use lightgcn_sample as sample;
@@ -71,6 +75,7 @@ pub use lightgcn_sample as sample;
 pub use lightgcn_serve as serve;
 pub use lightgcn_simd as simd;
 pub use lightgcn_store as store;
+#[cfg(feature = "train")]
 pub use lightgcn_train as train;
 
 mod error;

@@ -5,11 +5,12 @@ use crate::engine::step::StepContext;
 use lightgcn_kernels::TrainingBackend;
 use lightgcn_nn::{EmbeddingModel, ForwardMode, Graphs};
 
-/// A model's two tables on the host.
+/// A model's two tables on the host: the rows of users and items. Those of further kinds of nodes,
+/// which come after them, are about neither and stay out of evaluations and artifacts.
 pub(crate) struct HostTables {
-    /// `[n_nodes, dimension]`.
+    /// `[n_users + n_items, dimension]`.
     pub(crate) layer0: Vec<f32>,
-    /// `[n_nodes, output_dimension]`.
+    /// `[n_users + n_items, output_dimension]`.
     pub(crate) embeddings: Vec<f32>,
 }
 
@@ -20,12 +21,16 @@ pub(crate) fn host_tables<B: TrainingBackend, M: EmbeddingModel<B>>(
     context: StepContext<'_>,
 ) -> Result<HostTables, TrainError> {
     let embeddings = || model.embeddings(graphs, ForwardMode::Inference);
-    let embeddings = context.read(context.guard::<B, _>(embeddings)?)?;
-    let layer0 = context.read(model.layer0())?;
+    let mut embeddings = context.read(context.guard::<B, _>(embeddings)?)?;
+    let mut layer0 = context.read(model.layer0())?;
     if embeddings.iter().chain(&layer0).any(|x| !x.is_finite()) {
         return Err(TrainError::NonFiniteEmbedding {
             epoch: context.epoch,
         });
+    }
+    let n_rows = model.n_users() + model.n_items();
+    for table in [&mut layer0, &mut embeddings] {
+        table.truncate(table.len() / model.n_nodes() * n_rows);
     }
     Ok(HostTables { layer0, embeddings })
 }

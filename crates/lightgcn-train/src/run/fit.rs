@@ -346,10 +346,7 @@ where
         };
         if self.state.next_batch == 0 && top_k.is_due(self.state.epoch) {
             let tables = host_tables(&model.valid(), &self.graphs, self.completed())?;
-            let rows = TableRows {
-                n_nodes: model.n_nodes(),
-                ..TableRows::new(model.n_users(), model.n_items())
-            };
+            let rows = TableRows::new(model.n_users(), model.n_items());
             let dim = model.output_dimension();
             self.thresholds = thresholds(&tables.embeddings, rows, dim, top_k.k);
         }

@@ -18,7 +18,7 @@ use lightgcn_loss::Loss;
 use lightgcn_nn::{
     AnyModelConfig, EmbeddingModel, GradientBackend, ModelConfig, ModelVisitor, VisitModel,
 };
-use lightgcn_recommend::{Evaluation, figures};
+use lightgcn_recommend::{EmbeddingRanker, Evaluation, figures};
 use lightgcn_store::{Artifact, EmbeddingTable, ModelDescription, popularity_of};
 use serde_json::Value;
 use std::path::PathBuf;
@@ -38,10 +38,33 @@ pub struct Trained {
     pub device: String,
 }
 
+impl Trained {
+    /// Ranks items for users by the model, under its name.
+    ///
+    /// # Errors
+    /// [`TrainError::Recommend`] if the tables of the artifact do not fit together.
+    pub fn ranker(&self) -> Result<EmbeddingRanker<'_>, TrainError> {
+        let Artifact {
+            model,
+            embeddings,
+            users,
+            ..
+        } = &self.artifact;
+        let (data, dimension) = (embeddings.data().to_vec(), embeddings.dimension());
+        let name = model.name.clone();
+        Ok(EmbeddingRanker::from_nodes(
+            name,
+            data,
+            users.len(),
+            dimension,
+        )?)
+    }
+}
+
 /// Trains a model on a dataset.
 ///
-/// The defaults are those of `lightgcn train`: one layer of LightGCN by the softmax loss, on the
-/// CPU, silent, without checkpoints. The same seed gives the same artifact bytes on the CPU at any
+/// The defaults are those of `lightgcn train`: one layer of LightGCN by the softmax loss, on the best
+/// device there is; silent, without checkpoints. The same seed gives the same artifact bytes on the CPU at any
 /// number of threads, and a resumed run ends with the bytes of an uninterrupted one.
 ///
 /// ```no_run
@@ -87,7 +110,7 @@ impl<'a> Trainer<'a> {
             job: Job {
                 dataset,
                 config: TrainConfig::default(),
-                device: Device::Cpu,
+                device: Device::default(),
                 observer: None,
                 run: RunOptions::default(),
                 start: None,
@@ -116,7 +139,13 @@ impl<'a, M: VisitModel, L: Loss> Trainer<'a, M, L> {
         self
     }
 
-    /// Trains on this device. Default: the CPU.
+    /// Trains at most this many epochs.
+    pub fn epochs(mut self, epochs: u32) -> Self {
+        self.job.config.epochs = epochs;
+        self
+    }
+
+    /// Trains on this device. Default: the best that works, a GPU before the CPU.
     pub fn device(mut self, device: Device) -> Self {
         self.job.device = device;
         self
@@ -316,13 +345,8 @@ fn finish<B: GradientBackend<InnerBackend: TrainingBackend>, M: ModelConfig, L>(
         ..StepContext::at_start(job.device_name)
     };
     let HostTables { layer0, embeddings } = host_tables(&model, &fitted.graphs, context)?;
-    // Answers are about users and items; their rows come first.
     let n_rows = model.n_users() + model.n_items();
-    let table = |mut elements: Vec<f32>| {
-        let dimension = elements.len() / model.n_nodes();
-        elements.truncate(n_rows * dimension);
-        EmbeddingTable::new(n_rows, dimension, elements)
-    };
+    let table = |elements: Vec<f32>| EmbeddingTable::new(n_rows, elements.len() / n_rows, elements);
     let layer0 = table(layer0)?;
     let dataset = job.dataset;
     let train = dataset.split.train.interactions();

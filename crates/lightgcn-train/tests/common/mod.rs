@@ -7,7 +7,9 @@ pub(crate) use shop::shop;
 
 use lightgcn_core::Dataset;
 use lightgcn_nn::AnyModelConfig;
-use lightgcn_train::{Observer, Silent, StopSignal, TrainConfig, TrainError, Trained, Trainer};
+use lightgcn_train::{
+    Device, Observer, Silent, StopSignal, TrainConfig, TrainError, Trained, Trainer,
+};
 use std::path::PathBuf;
 
 /// Where a run keeps its state.
@@ -28,7 +30,10 @@ pub(crate) fn trainer<'a>(
     let trainer = Trainer::new(dataset)
         .model(model.clone())
         .config(config.clone());
-    let trainer = trainer.resume(run.resume).stop(run.stop.clone());
+    let trainer = trainer
+        .device(Device::Cpu)
+        .resume(run.resume)
+        .stop(run.stop.clone());
     match &run.folder {
         Some(folder) => trainer.folder(folder),
         None => trainer,

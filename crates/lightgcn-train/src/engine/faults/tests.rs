@@ -1,6 +1,6 @@
 use super::injected::fail_after;
 use super::*;
-use crate::{TrainConfig, Trained, Trainer};
+use crate::{Device, TrainConfig, Trained, Trainer};
 use lightgcn_kernels::CpuBackend;
 use lightgcn_nn::{LightGcnConfig, ModelConfig};
 use std::path::Path;
@@ -32,7 +32,11 @@ fn run(folder: &Path, resume: bool) -> Result<Trained, TrainError> {
     };
     let dataset = common::shop();
     let trainer = Trainer::new(&dataset).model(model).config(config);
-    trainer.folder(folder).resume(resume).run()
+    trainer
+        .device(Device::Cpu)
+        .folder(folder)
+        .resume(resume)
+        .run()
 }
 
 /// Whichever read fails, the error is typed, and the run resumes from its last checkpoint to the bits of

@@ -1,6 +1,6 @@
 use super::*;
 use crate::run::fit::RunOptions;
-use crate::{TrainConfig, Trainer};
+use crate::{Device, TrainConfig, Trainer};
 use burn::backend::Autodiff;
 use lightgcn_core::{
     BehaviorWeightsConfig, Catalogue, InteractionsBuilder, ItemId, Split, Truth, UserId,
@@ -55,7 +55,11 @@ fn known_ids_go_on_and_new_ones_begin() {
     let trainer = Trainer::new(&old)
         .model(model.clone())
         .config(config.clone());
-    let trained = trainer.folder(folder.path()).run().unwrap();
+    let trained = trainer
+        .device(Device::Cpu)
+        .folder(folder.path())
+        .run()
+        .unwrap();
     let artifact = Arc::new(trained.artifact);
     let start = WarmStart::new(Arc::clone(&artifact))
         .with_run(folder.path())
