@@ -4,7 +4,7 @@
 mod common;
 
 use common::{run_record, shop};
-use lightgcn::prelude::{Trainer, load_dataset};
+use lightgcn::prelude::{Dataset, DatasetFolder, Trainer};
 use serde_json::json;
 
 #[test]
@@ -144,8 +144,8 @@ fn an_interrupted_run_goes_on_to_the_same_bytes() {
 fn the_library_by_its_defaults_makes_the_commands_artifact() {
     let work = shop();
     work.json(&["train", "dataset", "--out", "command", "--epochs", "2"]);
-    let dataset = load_dataset(&work.path("dataset")).unwrap();
+    let dataset = Dataset::load(work.path("dataset")).unwrap();
     let artifact = Trainer::new(&dataset).epochs(2).run().unwrap().artifact;
-    artifact.save(&work.path("library")).unwrap();
+    artifact.save(work.path("library")).unwrap();
     assert!(work.files("command") == work.files("library"));
 }

@@ -27,7 +27,7 @@ impl Adjacency {
         let column_degrees = column_degrees.as_ref().unwrap_or(&row_degrees);
         for (mut row, &row_degree) in matrix.outer_iterator_mut().zip(&row_degrees) {
             for (column, value) in row.iter_mut() {
-                let column_degree = column_degrees[column as usize];
+                let column_degree = column_degrees[column];
                 let scaled = normalization.scale(f64::from(*value), row_degree, column_degree);
                 *value = scaled as f32;
             }

@@ -68,8 +68,8 @@ pub(crate) fn compress(
 /// that it works in place.
 fn sort_and_add(offsets: &mut [u64], columns: &mut Vec<u32>, values: &mut Vec<f32>) {
     let (mut start, mut kept) = (0, 0);
-    for row in 1..offsets.len() {
-        let range = start..offsets[row] as usize;
+    for end in offsets.iter_mut().skip(1) {
+        let range = start..*end as usize;
         start = range.end;
         if columns[range.clone()].is_sorted_by(|a, b| a < b) {
             let length = range.len();
@@ -93,7 +93,7 @@ fn sort_and_add(offsets: &mut [u64], columns: &mut Vec<u32>, values: &mut Vec<f3
                 }
             }
         }
-        offsets[row] = kept as u64;
+        *end = kept as u64;
     }
     columns.truncate(kept);
     values.truncate(kept);

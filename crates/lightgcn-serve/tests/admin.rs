@@ -16,8 +16,8 @@ const TOKEN: &str = "a-token-of-some-length";
 /// A folder with two models, `up` and `down`.
 fn models() -> tempfile::TempDir {
     let folder = tempfile::tempdir().unwrap();
-    artifact(1.0).save(&folder.path().join("up")).unwrap();
-    artifact(-1.0).save(&folder.path().join("down")).unwrap();
+    artifact(1.0).save(folder.path().join("up")).unwrap();
+    artifact(-1.0).save(folder.path().join("down")).unwrap();
     folder
 }
 

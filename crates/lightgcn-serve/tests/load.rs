@@ -149,7 +149,7 @@ fn lists(service: &Service, other: &Service) -> HashMap<String, &'static str> {
 async fn switching_models_fails_no_request_and_mixes_no_answer() {
     let folder = tempfile::tempdir().unwrap();
     for (name, sign) in [("up", 1.0), ("down", -1.0)] {
-        artifact(sign).save(&folder.path().join(name)).unwrap();
+        artifact(sign).save(folder.path().join(name)).unwrap();
     }
     let mut config = config();
     // Every switch loads the model again.

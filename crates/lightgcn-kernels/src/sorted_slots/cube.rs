@@ -6,8 +6,10 @@
 //! in the other run. Both are stable, which keeps the slots of a row in the batch's order, and so the
 //! order in which a row's gradients are added.
 #![allow(
+    clippy::manual_div_ceil,
     clippy::collapsible_if,
-    reason = "kernels evaluate both sides of `&&`, and the second side may index out of bounds"
+    reason = "kernels evaluate both sides of `&&`, of which the second may index out of bounds, and have no \
+              div_ceil"
 )]
 
 use burn::tensor::{DType, Tensor};

@@ -265,7 +265,7 @@ fn parts_that_do_not_fit_are_all_listed() {
         .figures
         .insert("loss".to_owned(), f64::INFINITY);
     let folder = tempfile::tempdir().unwrap();
-    let error = artifact.save(&folder.path().join("model")).unwrap_err();
+    let error = artifact.save(folder.path().join("model")).unwrap_err();
     let StoreError::Inconsistent { faults, .. } = &error else {
         panic!("{error}");
     };

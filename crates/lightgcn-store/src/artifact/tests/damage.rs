@@ -143,7 +143,7 @@ fn links_are_not_followed() {
 #[test]
 fn wrong_places_are_named() {
     let folder = tempfile::tempdir().unwrap();
-    let error = Artifact::load(&folder.path().join("nothing")).unwrap_err();
+    let error = Artifact::load(folder.path().join("nothing")).unwrap_err();
     assert!(error.to_string().contains("check the path"), "{error}");
     let error = Artifact::load(folder.path()).unwrap_err();
     assert!(error.to_string().contains("no manifest.json"), "{error}");
