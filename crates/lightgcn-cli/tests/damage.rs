@@ -44,10 +44,9 @@ fn damaged_model_files_are_errors() {
     fs::remove_file(work.path("model/notes.txt")).unwrap();
 
     let manifest = work.read("model/manifest.json");
-    work.write(
-        "model/manifest.json",
-        manifest.replace("\"format_version\": 1", "\"format_version\": 99"),
-    );
+    let newer = manifest.replace("\"format_version\": 3", "\"format_version\": 99");
+    assert_ne!(newer, manifest);
+    work.write("model/manifest.json", newer);
     work.refused(&ask, &["99"]);
     work.write("model/manifest.json", manifest);
     work.json(&ask);

@@ -169,7 +169,7 @@ fn models_are_trained_by_configuration_and_flags() {
             "lightgcn++" => {
                 assert_eq!(option("model.layers"), "1");
                 let described = work.read_json("lightgcn++/model.json");
-                assert_eq!(described["normalization"], "powers:0.6:-0.1");
+                assert_eq!(described["graphs"][0]["normalization"], "powers:0.6:-0.1");
                 assert_eq!(described["n_layers"], json!(1));
                 assert_eq!(described["layer_weights"], Value::Null, "not linear");
             }

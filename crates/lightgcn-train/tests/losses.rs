@@ -5,6 +5,7 @@ mod common;
 
 use burn::tensor::Tensor;
 use common::shop;
+use lightgcn_core::{Dataset, Split, Truth};
 use lightgcn_kernels::SparseBackend;
 use lightgcn_loss::{Batch, ConfigIssue, Loss, LossConfig, LossError, LossNeeds, Tables};
 use lightgcn_train::{
@@ -77,8 +78,17 @@ fn config(epochs: u32) -> TrainConfig {
     }
 }
 
+/// The shop without a validation part, so that the last epoch is kept.
+fn unvalidated_shop() -> Dataset {
+    let mut dataset = shop();
+    let train = dataset.split.train.interactions().clone();
+    let nothing = Truth::empty(train.n_users(), train.n_items());
+    dataset.split = Split::new(train, nothing.clone(), nothing).unwrap();
+    dataset
+}
+
 fn hinge(config: TrainConfig, folder: Option<&Path>, resume: bool) -> Result<Trained, TrainError> {
-    let dataset = shop();
+    let dataset = unvalidated_shop();
     let trainer = Trainer::new(&dataset).config(config).device(Device::Cpu);
     let trainer = trainer.loss(Hinge { margin: 0.5 }).resume(resume);
     match folder {
@@ -93,8 +103,8 @@ fn a_loss_of_another_crate_trains_and_resumes_to_the_same_bits() {
     let whole = hinge(config(4), None, false).unwrap();
     let half = hinge(config(2), Some(folder.path()), false).unwrap();
     let resumed = hinge(config(4), Some(folder.path()), true).unwrap();
-    assert_ne!(half.artifact.layer0, whole.artifact.layer0);
-    assert_eq!(resumed.artifact.layer0, whole.artifact.layer0);
+    assert!(half.artifact.layer0 != whole.artifact.layer0);
+    assert!(resumed.artifact.layer0 == whole.artifact.layer0);
     let loss = &whole.artifact.lineage.options["train.loss"];
     assert_eq!(loss, r#"{"margin":0.5}"#);
 }

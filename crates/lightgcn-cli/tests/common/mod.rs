@@ -199,7 +199,12 @@ impl Workplace {
                 );
             }
         }
-        let message = format!("$ lightgcn {}\n{error}\n", arguments.join(" "));
+        let words = error.split(' ').map(|word| match word.contains("/.tmp") {
+            true => "TEMPORARY",
+            false => word,
+        });
+        let shown = words.collect::<Vec<_>>().join(" ");
+        let message = format!("$ lightgcn {}\n{shown}\n", arguments.join(" "));
         MESSAGES.with_borrow_mut(|messages| messages.push(message));
         error.to_owned()
     }
