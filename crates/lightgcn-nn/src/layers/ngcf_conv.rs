@@ -20,10 +20,10 @@ pub struct NgcfConvConfig {
     /// Width of the output, positive.
     pub d_output: usize,
     /// Probability that an element of the output is dropped while training, in [0, 1).
-    #[config(deissue = 0.1)]
+    #[config(default = 0.1)]
     pub dropout: f64,
     /// Slope of LeakyReLU for negative inputs.
-    #[config(deissue = 0.2)]
+    #[config(default = 0.2)]
     pub negative_slope: f64,
 }
 
@@ -112,7 +112,7 @@ pub(crate) fn activation_issues(dropout: f64, negative_slope: f64) -> Vec<Config
 /// The first term sums a node and its neighbors, the second lets a node and its neighbors
 /// interact element by element. The biases, the slope 0.2 and the place of message dropout (the
 /// layer's output) are those of the authors' code. That code differs from the paper in two ways
-/// that are not followed here: it applies LeakyReLU to each of the two terms, and by deissue it
+/// that are not followed here: it applies LeakyReLU to each of the two terms, and by default it
 /// normalizes the graph with self-loops by rows; the formula here is the paper's.
 ///
 /// Source: Wang et al., *Neural Graph Collaborative Filtering*, SIGIR 2019, equation 7. Made by
@@ -127,7 +127,7 @@ pub(crate) fn activation_issues(dropout: f64, negative_slope: f64) -> Vec<Config
 /// use lightgcn_nn::{ForwardMode, NgcfConvConfig};
 ///
 /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
-/// let device = Deissue::deissue();
+/// let device = Default::default();
 /// let graph =
 ///     SparseMatrix::<Flex>::from_csr(
 ///         CsrSlices {

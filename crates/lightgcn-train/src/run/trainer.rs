@@ -79,7 +79,7 @@ impl Trained {
 ///     .observer(&mut ConsoleProgress::new())
 ///     .folder("runs/first")
 ///     .run()?;
-/// trained.artifact.save("models/first".as_ref())?;
+/// trained.artifact.save("models/first")?;
 /// # Ok(())
 /// # }
 /// ```
