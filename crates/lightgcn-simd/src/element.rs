@@ -7,7 +7,7 @@ pub(crate) mod x86;
 /// the type of the `half` crate.
 ///
 /// The kernels store matrices in it to move half the memory, and compute in `f32`. Rounding to it
-/// ([`round_to_bf16`]) errs by at most 2⁻⁸ of a normal number's size.
+/// ([`round_to_bf16`](crate::round_to_bf16)) errs by at most 2⁻⁸ of a normal number's size.
 pub use half::bf16 as Bf16;
 
 mod sealed {

@@ -6,7 +6,7 @@ mod tests;
 
 /// A copy of a CSR matrix whose rows lie in the order in which whole products should visit them, so
 /// that rows which follow each other read much the same rows of the dense operand: see
-/// [`CsrView::with_order`].
+/// [`CsrView::with_order`](crate::CsrView::with_order).
 ///
 /// Results do not change by a bit: every row adds its entries in the order in which they stood.
 #[derive(Clone, Debug, PartialEq)]
