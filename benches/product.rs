@@ -5,7 +5,7 @@ use std::cell::LazyCell;
 use std::hint::black_box;
 
 use criterion::{Criterion, Throughput};
-use lightgcn::simd::{Bf16, round_to_bf16, sparse_dense, sparse_dense_bf16};
+use lightgcn::simd::{Bf16, round_to_bf16, sparse_dense};
 
 use crate::common::{DIM, embeddings, id, shops};
 
@@ -27,7 +27,7 @@ pub(crate) fn bench(c: &mut Criterion) {
         });
         group.bench_function(id("bf16", shop.name), |b| {
             out.resize(x.len(), 0.0);
-            b.iter(|| sparse_dense_bf16(*a, &rounded, DIM, &mut out));
+            b.iter(|| sparse_dense(*a, &rounded, DIM, &mut out));
         });
         group.bench_function(id("check", shop.name), |b| {
             b.iter(|| black_box(shop.matrix()));

@@ -1,5 +1,7 @@
 //! CSR arrays on the host: validation, transposition, the check of symmetry.
 
+use lightgcn_simd::CsrView;
+
 use crate::error::KernelError;
 
 /// Largest relative difference between `(r, c)` and `(c, r)` of a matrix that counts as symmetric:
@@ -44,26 +46,17 @@ impl HostCsr {
             columns,
             values,
         } = csr;
-        let n_rows = check_sizes(&csr)?;
-        // Edges are checked row by row, so that an error names its row.
-        let mut start = 0u64;
-        for (row, &end) in row_offsets[1..].iter().enumerate() {
-            if end < start {
-                return Err(KernelError::OffsetsDecrease { row, start, end });
-            }
-            // An offset past the end is reported below; here it must not be sliced with.
-            let edges = (start as usize).min(columns.len())..(end as usize).min(columns.len());
-            check_row(row, edges, &csr)?;
-            start = end;
-        }
-        if start != columns.len() as u64 {
-            return Err(KernelError::OffsetsEnd {
-                found: start,
-                n_edges: columns.len(),
+        let view = CsrView::new(row_offsets, columns, values, n_columns)?;
+        check_counts(view.n_rows(), n_columns, view.nnz())?;
+        if let Some(edge) = values.iter().position(|value| !value.is_finite()) {
+            return Err(KernelError::ValueNotFinite {
+                row: row_offsets.partition_point(|&offset| offset <= edge as u64) - 1,
+                column: columns[edge],
+                value: values[edge],
             });
         }
         Ok(Self {
-            n_rows,
+            n_rows: view.n_rows(),
             n_columns,
             row_offsets: row_offsets.iter().map(|&offset| offset as i32).collect(),
             columns: columns.iter().map(|&column| column as i32).collect(),
@@ -152,46 +145,6 @@ pub fn check_counts(n_rows: usize, n_columns: usize, n_edges: usize) -> Result<(
     for (what, count) in [("rows", n_rows), ("columns", n_columns), ("edges", n_edges)] {
         if count > limit {
             return Err(KernelError::TooLarge { what, count, limit });
-        }
-    }
-    Ok(())
-}
-
-/// The number of rows, if the lengths fit each other.
-fn check_sizes(csr: &CsrSlices<'_>) -> Result<usize, KernelError> {
-    let (columns, values) = (csr.columns.len(), csr.values.len());
-    let Some(n_rows) = csr.row_offsets.len().checked_sub(1) else {
-        return Err(KernelError::NoOffsets);
-    };
-    check_counts(n_rows, csr.n_columns, columns)?;
-    if csr.row_offsets[0] != 0 {
-        return Err(KernelError::OffsetsStart {
-            found: csr.row_offsets[0],
-        });
-    }
-    if columns != values {
-        return Err(KernelError::ValuesLength { columns, values });
-    }
-    Ok(n_rows)
-}
-
-fn check_row(
-    row: usize,
-    edges: std::ops::Range<usize>,
-    csr: &CsrSlices<'_>,
-) -> Result<(), KernelError> {
-    for edge in edges {
-        let (column, value) = (csr.columns[edge], csr.values[edge]);
-        if column as usize >= csr.n_columns {
-            return Err(KernelError::ColumnOutOfRange {
-                row,
-                edge,
-                column,
-                n_columns: csr.n_columns,
-            });
-        }
-        if !value.is_finite() {
-            return Err(KernelError::ValueNotFinite { row, column, value });
         }
     }
     Ok(())

@@ -4,6 +4,7 @@
 //! with every `CUBE_DIM_X`-th vector of it. No kernel uses atomics or operations of planes, so
 //! results repeat, on any width of a plane.
 
+use burn::tensor::backend::Backend;
 use burn::tensor::{DType, Shape, TensorMetadata};
 use burn_cubecl::cubecl::client::ComputeClient;
 use burn_cubecl::cubecl::prelude::{CubeCount, CubeDim};
@@ -11,7 +12,23 @@ use burn_cubecl::cubecl::server::CubeCountSelection;
 use burn_cubecl::cubecl::{self, cube, prelude::*};
 use burn_cubecl::ops::numeric::empty_device_contiguous_dtype;
 use burn_cubecl::tensor::CubeTensor;
-use burn_cubecl::{CubeRuntime, kernel};
+use burn_cubecl::{BoolElement, CubeBackend, CubeRuntime, FloatElement, IntElement, kernel};
+
+/// A backend of CubeCL, whose tensors are buffers of one runtime.
+pub(crate) trait OnCube:
+    Backend<
+        FloatTensorPrimitive = CubeTensor<<Self as OnCube>::Runtime>,
+        IntTensorPrimitive = CubeTensor<<Self as OnCube>::Runtime>,
+    >
+{
+    type Runtime: CubeRuntime;
+}
+
+impl<R: CubeRuntime, F: FloatElement, I: IntElement, BT: BoolElement> OnCube
+    for CubeBackend<R, F, I, BT>
+{
+    type Runtime = R;
+}
 
 /// About how many units a cube has: few, so that its longest row does not hold up many others.
 const UNITS: u32 = 128;

@@ -1,60 +1,15 @@
 //! Errors of matrices that come from data.
 
+use lightgcn_simd::CsrError;
 use thiserror::Error;
 
 /// Why a sparse matrix could not be built.
 #[derive(Debug, Clone, PartialEq, Error)]
 #[non_exhaustive]
 pub enum KernelError {
-    /// There are no row offsets.
-    #[error("row offsets: there are none; even a matrix without rows has one, 0")]
-    NoOffsets,
-    /// The first row offset is not zero.
-    #[error("row offsets: the first entry is {found}; it must be 0")]
-    OffsetsStart {
-        /// First entry given.
-        found: u64,
-    },
-    /// A row ends before it starts.
-    #[error(
-        "row offsets: row {row} starts at {start} and ends at {end}; offsets must not decrease"
-    )]
-    OffsetsDecrease {
-        /// The row.
-        row: usize,
-        /// Its first edge.
-        start: u64,
-        /// Its end.
-        end: u64,
-    },
-    /// The last row offset is not the number of edges.
-    #[error("row offsets: the last entry is {found}, but there are {n_edges} edges")]
-    OffsetsEnd {
-        /// Last entry given.
-        found: u64,
-        /// Number of column ids.
-        n_edges: usize,
-    },
-    /// Columns and values differ in length.
-    #[error("{columns} column ids but {values} values; each edge needs one of each")]
-    ValuesLength {
-        /// Number of column ids.
-        columns: usize,
-        /// Number of values.
-        values: usize,
-    },
-    /// A column id is outside the matrix.
-    #[error("row {row}, edge {edge}: column {column} is outside a matrix of {n_columns} columns")]
-    ColumnOutOfRange {
-        /// Row of the edge.
-        row: usize,
-        /// Position of the edge.
-        edge: usize,
-        /// Column id given.
-        column: u32,
-        /// Columns of the matrix.
-        n_columns: usize,
-    },
+    /// The arrays are not a matrix in compressed sparse rows.
+    #[error(transparent)]
+    Csr(#[from] CsrError),
     /// A value is NaN or infinite.
     #[error("row {row}, column {column}: the value is {value}; every value must be finite")]
     ValueNotFinite {

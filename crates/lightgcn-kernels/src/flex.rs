@@ -1,10 +1,11 @@
 //! Reading and making Flex tensors without copies.
 
 use burn::backend::Flex;
-use burn::tensor::{Bytes, DType, Shape};
+use burn::tensor::{Bytes, DType, Shape, Tensor};
 use burn_flex::{FlexTensor, Layout};
 use lightgcn_simd::CsrView;
 
+use crate::primitive::float_tensor;
 use crate::row_order::RowOrder;
 use crate::sparse_matrix::SparseMatrix;
 
@@ -26,9 +27,10 @@ fn ints(tensor: &FlexTensor) -> &[i32] {
 }
 
 /// A tensor of shape `[rows, dim]` around `elements`.
-pub(crate) fn matrix(elements: Vec<f32>, rows: usize, dim: usize) -> FlexTensor {
+pub(crate) fn matrix(elements: Vec<f32>, rows: usize, dim: usize) -> Tensor<Flex, 2> {
     let layout = Layout::contiguous(Shape::new([rows, dim]));
-    FlexTensor::new(Bytes::from_elems(elements), layout, DType::F32)
+    let bytes = Bytes::from_elems(elements);
+    float_tensor(FlexTensor::new(bytes, layout, DType::F32))
 }
 
 /// Shape of a matrix.

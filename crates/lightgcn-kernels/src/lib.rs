@@ -9,7 +9,6 @@
 //! | [`propagate_rows`] | the rows of [`propagate`] that a batch reads | [`propagate_rows_transposed`] |
 //! | [`bpr_loss_gradient`], [`softmax_loss_gradient`] | a batch's loss together with its gradient | – |
 //! | [`pair_cosines`] | the cosines of a batch's pairs | – |
-//! | [`sample_negatives`] | items that users did not take; the same draws as on the CPU | – |
 //! | [`cut_batch`], [`bpr_slot_gradient`], [`softmax_slot_gradient`], [`sort_slots`], [`sum_slots`], [`add_l2`] | a training step whose batch never leaves the device | – |
 //! | [`optim::FusedAdam`] | one Adam step in one pass | – |
 //!
@@ -76,9 +75,9 @@
 //!
 //! # Crate layout
 //!
-//! One folder per operation, with `reference.rs` (plain tensor operations, any backend), `flex.rs`
-//! (CPU), `cube.rs` (GPUs) and `autodiff.rs`; `backend` ties them to burn's backends through the two traits;
-//! [`device`] finds GPUs without panics. Only this crate of the workspace names burn's internals.
+//! One folder per operation, with `reference.rs` (plain tensor operations, any backend), `flex.rs` (CPU) and
+//! `cube.rs` (GPUs); `backend` ties them to burn's backends through the two traits, and has the backward step
+//! that they share; [`device`] finds GPUs without panics. Only this crate of the workspace names burn's internals.
 //!
 //! # Features
 //!
@@ -137,7 +136,6 @@ pub use csr::{CsrSlices, check_counts};
 pub use error::KernelError;
 pub use gather_rows::{add_rows, gather_rows, segment_sum_rows};
 pub use memory::{DeviceMemory, MemoryError, MemoryInUse, TrainingSize};
-pub use negatives::{NegativeDraws, PositiveTable, sample_negatives};
 pub use node_batch::{BatchCut, NodeBatch, PairOrder, PairTable, cut_batch};
 pub use node_loss::{NodeSoftmax, SlotGradient, bpr_slot_gradient, softmax_slot_gradient};
 pub use pair_cosines::pair_cosines;

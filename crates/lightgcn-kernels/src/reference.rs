@@ -6,7 +6,6 @@
 pub use crate::adam::reference::adam_step;
 pub use crate::batch_loss::reference::{bpr_loss_gradient, softmax_loss_gradient};
 pub use crate::gather_rows::reference::{add_rows, gather_rows, segment_sum_rows};
-pub use crate::negatives::reference::sample_negatives;
 pub use crate::node_batch::reference::cut_batch;
 pub use crate::node_loss::reference::{bpr_slot_gradient, softmax_slot_gradient};
 pub use crate::pair_cosines::reference::pair_cosines;

@@ -169,7 +169,7 @@ impl<B: Backend> RowIndices<B> {
     }
 }
 
-#[cfg(all(test, feature = "flex"))]
+#[cfg(test)]
 mod tests {
     use super::*;
     use burn::backend::{Autodiff, Flex};

@@ -241,5 +241,5 @@ impl<B: Backend> SparseMatrix<B> {
     }
 }
 
-#[cfg(all(test, feature = "flex"))]
+#[cfg(test)]
 mod tests;

@@ -17,7 +17,7 @@ pub struct AdamOptions {
     pub beta_1: f32,
     /// Decay rate of the mean of the squared gradients, in `[0, 1)`.
     pub beta_2: f32,
-    /// Added to the denominator, outside the root, against division by zero.
+    /// Added to the denominator, outside the root, to avoid division by zero.
     pub epsilon: f32,
     /// L2 penalty: this times the parameter is added to its gradient. 0 means none.
     pub weight_decay: f32,
@@ -38,7 +38,7 @@ impl Default for AdamOptions {
 /// The tables of one step of Adam, all of one length.
 #[derive(Debug)]
 pub struct AdamTables<'a> {
-    /// What is trained.
+    /// The parameters.
     pub parameters: &'a mut [f32],
     /// The gradient of the loss by the parameters.
     pub gradients: &'a [f32],
@@ -60,10 +60,10 @@ pub struct AdamTables<'a> {
 /// ```
 ///
 /// O(parameters.len()), one pass over memory, on rayon's current pool; every element is computed
-/// alone, so that the bits do not depend on the thread count.
+/// independently, so that the bits do not depend on the thread count.
 ///
 /// # Panics
-/// When the slices differ in length, or `step` is 0.
+/// If the slices differ in length, or `step` is 0.
 pub fn adam_step(options: &AdamOptions, step: u64, tables: AdamTables<'_>) {
     adam_step_at(Level::detect(), options, step, tables);
 }
@@ -102,7 +102,7 @@ fn adam_step_at(level: Level, options: &AdamOptions, step: u64, tables: AdamTabl
         });
 }
 
-/// What is the same for all parameters in one step.
+/// The factors of one step.
 #[derive(Clone, Copy)]
 struct Factors {
     weight_decay: f32,

@@ -20,7 +20,7 @@ use crate::parallel;
 /// do.
 ///
 /// # Panics
-/// When the slices differ in length.
+/// If the slices differ in length.
 ///
 /// ```
 /// use lightgcn_simd::{Bf16, round_to_bf16, widen_bf16};
@@ -40,7 +40,7 @@ pub fn round_to_bf16(from: &[f32], to: &mut [Bf16]) {
 /// O(n), on rayon's current pool if there is much to do.
 ///
 /// # Panics
-/// When the slices differ in length.
+/// If the slices differ in length.
 pub fn widen_bf16(from: &[Bf16], to: &mut [f32]) {
     convert(Level::detect(), from, to);
 }

@@ -1,7 +1,6 @@
 //! A borrowed sparse matrix in compressed sparse row (CSR) form.
 
-use std::error::Error;
-use std::fmt;
+use thiserror::Error;
 
 use crate::index::CsrIndex;
 use crate::ordered_rows::OrderedRows;
@@ -28,7 +27,7 @@ impl<'a, O: CsrIndex, C: CsrIndex> CsrView<'a, O, C> {
     /// reads all offsets and columns: O(n_rows + nnz).
     ///
     /// # Errors
-    /// [`CsrError`] when the offsets are empty, do not start at 0, decrease or do not end at the
+    /// [`CsrError`] if the offsets are empty, do not start at 0, decrease or do not end at the
     /// number of non-zeros; when `columns` and `values` differ in length; or when a column is not
     /// below `n_columns`.
     pub fn new(
@@ -181,7 +180,7 @@ impl<'a, O: CsrIndex, C: CsrIndex> CsrView<'a, O, C> {
     /// Where the entries of one row lie in `columns` and `values`.
     ///
     /// # Panics
-    /// When the row is not below `n_rows`.
+    /// If the row is not below `n_rows`.
     #[inline]
     #[must_use]
     pub fn row_range(&self, row: usize) -> std::ops::Range<usize> {
@@ -204,17 +203,20 @@ impl<'a, O: CsrIndex, C: CsrIndex> CsrView<'a, O, C> {
 }
 
 /// Why three arrays are not a CSR matrix.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
 #[non_exhaustive]
 pub enum CsrError {
     /// The offsets are empty; even a matrix of no rows has one offset, 0.
+    #[error("row_offsets is empty: give one offset more than there are rows, the first being 0")]
     NoOffsets,
     /// The first offset is not 0.
+    #[error("row_offsets[0] is {found}: the first row must start at entry 0")]
     FirstOffset {
         /// The first offset.
         found: usize,
     },
     /// A row ends before it starts.
+    #[error("row {row} starts at entry {start} but ends at {end}: row_offsets must not decrease")]
     DecreasingOffsets {
         /// The row.
         row: usize,
@@ -224,6 +226,7 @@ pub enum CsrError {
         end: usize,
     },
     /// The last offset is not the number of entries.
+    #[error("the last row offset is {found} but there are {nnz} entries: they must be equal")]
     LastOffset {
         /// The last offset.
         found: usize,
@@ -231,6 +234,7 @@ pub enum CsrError {
         nnz: usize,
     },
     /// `columns` and `values` differ in length.
+    #[error("there are {columns} columns but {values} values: give one value for each column")]
     LengthMismatch {
         /// The length of `columns`.
         columns: usize,
@@ -238,6 +242,10 @@ pub enum CsrError {
         values: usize,
     },
     /// An entry names a column that the matrix does not have.
+    #[error(
+        "entry {position} (row {row}) is in column {column}, but the matrix has {n_columns} columns: \
+         columns are numbered from 0"
+    )]
     ColumnOutOfRange {
         /// The entry's row.
         row: usize,
@@ -249,47 +257,6 @@ pub enum CsrError {
         n_columns: usize,
     },
 }
-
-impl fmt::Display for CsrError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::NoOffsets => write!(
-                f,
-                "row_offsets is empty: give one offset more than there are rows, the first being 0"
-            ),
-            Self::FirstOffset { found } => {
-                write!(
-                    f,
-                    "row_offsets[0] is {found}: the first row must start at entry 0"
-                )
-            }
-            Self::DecreasingOffsets { row, start, end } => write!(
-                f,
-                "row {row} starts at entry {start} but ends at {end}: row_offsets must not decrease"
-            ),
-            Self::LastOffset { found, nnz } => write!(
-                f,
-                "the last row offset is {found} but there are {nnz} entries: they must be equal"
-            ),
-            Self::LengthMismatch { columns, values } => write!(
-                f,
-                "there are {columns} columns but {values} values: give one value for each column"
-            ),
-            Self::ColumnOutOfRange {
-                row,
-                position,
-                column,
-                n_columns,
-            } => write!(
-                f,
-                "entry {position} (row {row}) is in column {column}, but the matrix has \
-                 {n_columns} columns: columns are numbered from 0"
-            ),
-        }
-    }
-}
-
-impl Error for CsrError {}
 
 #[cfg(test)]
 mod tests {

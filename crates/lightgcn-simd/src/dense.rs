@@ -48,7 +48,7 @@ pub(crate) struct DenseProduct<'a> {
 /// Computes a product into `out`, `[rows, columns]`, row-major and without gaps, on this thread.
 ///
 /// # Panics
-/// When an operand is too short for the shape, or `columns` is not a multiple of [`WIDTH`].
+/// If an operand is too short for the shape, or `columns` is not a multiple of [`WIDTH`].
 pub(crate) fn multiply(level: Level, product: DenseProduct<'_>, out: &mut [f32]) {
     let DenseProduct {
         shape, left, right, ..

@@ -4,50 +4,39 @@ use rayon::prelude::*;
 
 use crate::index::CsrIndex;
 use crate::parallel;
+use crate::shape::{check_shape, n_rows};
 
 /// `out[r] = table[indices[r]]`, with `table` of shape `[n_rows, dim]` and `out` of shape
-/// `[indices.len(), dim]`, both row-major. An index may occur any number of times.
+/// `[indices.len(), dim]`, both row-major. Indices may repeat.
 ///
 /// O(indices.len() · dim); runs on rayon's current pool.
 ///
 /// # Panics
-/// When `table` or `out` has another length than its shape says, or an index is not below the
+/// If `table` or `out` has another length than its shape says, or an index is not below the
 /// table's number of rows.
 pub fn gather_rows<I: CsrIndex>(table: &[f32], dim: usize, indices: &[I], out: &mut [f32]) {
-    assert!(
-        indices.len().checked_mul(dim) == Some(out.len()),
-        "the output must have {} rows of {dim} numbers, but it has {} numbers in all",
-        indices.len(),
-        out.len()
-    );
+    check_shape("the output", out, indices.len(), dim);
     if dim == 0 {
         return;
     }
-    assert!(
-        table.len().is_multiple_of(dim),
-        "the table must have rows of {dim} numbers, but it has {} numbers in all",
-        table.len()
-    );
-    let tasks = parallel::task_count(out.len());
-    let rows_a_task = indices.len().div_ceil(tasks).max(1);
-    if tasks == 1 {
-        return copy_rows(table, dim, indices, out);
-    }
+    let n_rows = n_rows(table, dim);
+    let copy = |(out, indices): (&mut [f32], &[I])| {
+        for (index, out) in indices.iter().zip(out.chunks_exact_mut(dim)) {
+            let index = index.to_usize();
+            assert!(
+                index < n_rows,
+                "row {index} is asked for, but the table has {n_rows} rows"
+            );
+            out.copy_from_slice(&table[index * dim..][..dim]);
+        }
+    };
+    let rows_a_task = indices
+        .len()
+        .div_ceil(parallel::task_count(out.len()))
+        .max(1);
     out.par_chunks_mut(rows_a_task * dim)
         .zip(indices.par_chunks(rows_a_task))
-        .for_each(|(out, indices)| copy_rows(table, dim, indices, out));
-}
-
-fn copy_rows<I: CsrIndex>(table: &[f32], dim: usize, indices: &[I], out: &mut [f32]) {
-    let n_rows = table.len() / dim;
-    for (index, out) in indices.iter().zip(out.chunks_exact_mut(dim)) {
-        let index = index.to_usize();
-        assert!(
-            index < n_rows,
-            "row {index} is asked for, but the table has {n_rows} rows"
-        );
-        out.copy_from_slice(&table[index * dim..][..dim]);
-    }
+        .for_each(copy);
 }
 
 #[cfg(test)]

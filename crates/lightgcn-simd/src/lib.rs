@@ -10,7 +10,7 @@
 //! | optimizer | [`adam_step`] |
 //! | faster products: rows in a better order, buffers in huge pages | [`OrderedRows`], [`zeros_in_huge_pages`], [`move_to_huge_pages`] |
 //! | scores and exact masked ranking | [`dot`], [`scores`], [`top_k`], [`select_top_k`] |
-//! | matrices stored in 16 bits, summed in 32 | [`round_to_bf16`], [`widen_bf16`], [`sparse_dense_bf16`], [`Operands::Bf16`]; [`dot`], [`scores`] and [`top_k`] take items of either [`Element`] type |
+//! | matrices stored in 16 bits, summed in 32 | [`round_to_bf16`], [`widen_bf16`], [`Operands::Bf16`]; [`sparse_dense`], [`dot`], [`scores`] and [`top_k`] take either [`Element`] type |
 //!
 //! Matrices are row-major slices of `f32`, or of [`Bf16`] where a function says so; a shape is written
 //! `[rows, columns]`. A slice whose length is not that of its shape panics; arrays that may come from a file
@@ -51,7 +51,7 @@
 //! (the product at some rows), `bpr` and `softmax` (losses), `pair_cosines`, `gather`, `segment_sum`, `adam`, `bf16`
 //! (rounding), `selection` (the bounded list of the best), `direct` and `tile` (the innermost loops of
 //! scoring, for few and for many queries), `score` and `top_k`; `element` (how numbers are stored),
-//! `cpu`, `parallel`, `dense`, `exp` and `buffers` hold what they share. Each `x86` file beside them holds the AVX2 form of its
+//! `cpu`, `parallel`, `shape`, `dense`, `exp` and `buffers` hold what they share. Each `x86` file beside them holds the AVX2 form of its
 //! parent.
 
 mod adam;
@@ -76,6 +76,7 @@ mod rows;
 mod score;
 mod segment_sum;
 mod selection;
+mod shape;
 mod softmax;
 mod sparse_dense;
 mod tile;
@@ -98,5 +99,5 @@ pub use score::{dot, scores};
 pub use segment_sum::segment_sum_rows;
 pub use selection::{Scored, select_top_k};
 pub use softmax::{SoftmaxGradients, SoftmaxOptions, SoftmaxPairs, SoftmaxTables, softmax_loss};
-pub use sparse_dense::{sparse_dense, sparse_dense_bf16};
+pub use sparse_dense::sparse_dense;
 pub use top_k::top_k;

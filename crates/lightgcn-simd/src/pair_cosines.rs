@@ -3,6 +3,7 @@
 use rayon::prelude::*;
 
 use crate::cpu::Level;
+use crate::shape::n_rows;
 use crate::{parallel, tile};
 
 /// The least length that a row is divided by.
@@ -14,7 +15,7 @@ const LEAST_LENGTH: f32 = 1e-12;
 /// O(pairs · dim); runs on rayon's current pool.
 ///
 /// # Panics
-/// When `table` is not rows of `dim` numbers, when `first`, `second` and `out` differ in length, or
+/// If `table` is not rows of `dim` numbers, when `first`, `second` and `out` differ in length, or
 /// when a row is not below the table's number of rows.
 ///
 /// ```
@@ -34,12 +35,7 @@ pub fn pair_cosines(table: &[f32], dim: usize, first: &[u32], second: &[u32], ou
     if dim == 0 {
         return out.fill(0.0);
     }
-    assert!(
-        table.len().is_multiple_of(dim),
-        "the table must have rows of {dim} numbers, but it has {} numbers in all",
-        table.len()
-    );
-    let n_rows = table.len() / dim;
+    let n_rows = n_rows(table, dim);
     if let Some(row) = first.iter().chain(second).find(|&&r| r as usize >= n_rows) {
         panic!("row {row} is asked for, but the table has {n_rows} rows");
     }

@@ -2,14 +2,16 @@
 
 use std::ops::Range;
 
+use rayon::prelude::*;
+
 use crate::index::CsrIndex;
 
 /// Work, in floating-point multiply-adds or copied numbers, below which a second thread costs more
 /// than it saves.
-pub(crate) const WORTH_A_TASK: usize = 1 << 15;
+const WORTH_A_TASK: usize = 1 << 15;
 
-/// How many tasks to make of `work` units: 1 for little work or a pool of one thread, otherwise several per
-/// thread, so that a thread that finishes early finds more. Results must not depend on the number.
+/// The number of tasks for `work` units: 1 for little work or a single thread, otherwise several per thread, so that
+/// threads that finish early find more. Results must not depend on it.
 pub(crate) fn task_count(work: usize) -> usize {
     let threads = rayon::current_num_threads();
     if threads == 1 {
@@ -49,8 +51,7 @@ pub(crate) fn balanced_ranges<O: CsrIndex>(offsets: &[O], parts: usize) -> Vec<R
     ranges
 }
 
-/// Hands each of the contiguous `ranges` of rows, which start at row 0, its own part of `out`
-/// (`[n_rows, dim]`).
+/// Splits `out` (`[n_rows, dim]`) by contiguous `ranges` of rows that start at row 0.
 pub(crate) fn split_rows<'a, T>(
     mut out: &'a mut [T],
     dim: usize,
@@ -63,6 +64,17 @@ pub(crate) fn split_rows<'a, T>(
         out = rest;
     }
     parts
+}
+
+/// Writes zeros.
+pub(crate) fn clear(numbers: &mut [f32]) {
+    if task_count(numbers.len()) == 1 {
+        numbers.fill(0.0);
+    } else {
+        numbers
+            .par_chunks_mut(WORTH_A_TASK)
+            .for_each(|part| part.fill(0.0));
+    }
 }
 
 /// Runs `work` in pools of 1, 2 and 5 threads and asserts that the results are equal.

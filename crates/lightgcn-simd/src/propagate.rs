@@ -3,6 +3,7 @@
 use crate::cpu::Level;
 use crate::csr::CsrView;
 use crate::index::CsrIndex;
+use crate::shape::{check_shape, check_square};
 use crate::sparse_dense::Product;
 
 /// `Σ_k alphas[k] · A^k · x`, with `A` square and `x` and the result of shape `[n_rows, dim]`.
@@ -14,7 +15,7 @@ use crate::sparse_dense::Product;
 /// count.
 ///
 /// # Panics
-/// When `A` is not square, `x` has another length than its shape says, or `alphas` is empty.
+/// If `A` is not square, `x` has another length than its shape says, or `alphas` is empty.
 #[must_use]
 pub fn propagate<O: CsrIndex, C: CsrIndex>(
     a: CsrView<'_, O, C>,
@@ -53,7 +54,9 @@ pub fn propagate_into<O: CsrIndex, C: CsrIndex>(
     work: &mut [f32],
 ) {
     let Polynomial { a, alphas, dim } = *polynomial;
-    check_shapes(a, x, dim, out);
+    check_square(a);
+    check_shape("x", x, a.n_rows(), dim);
+    check_shape("the output", out, a.n_rows(), dim);
     let [lower @ .., highest] = alphas else {
         panic!("propagation needs at least one coefficient");
     };
@@ -70,6 +73,24 @@ pub fn propagate_into<O: CsrIndex, C: CsrIndex>(
         return;
     }
     let level = Level::detect();
+    horner(polynomial, x, out, work, |product, to| {
+        product.write(level, to);
+    });
+}
+
+/// The polynomial times `x` into `out` by Horner's rule, for at least two coefficients; `work` is as `out` if
+/// there are more. `write` computes a product.
+pub(crate) fn horner<O: CsrIndex, C: CsrIndex>(
+    polynomial: &Polynomial<'_, O, C>,
+    x: &[f32],
+    out: &mut [f32],
+    work: &mut [f32],
+    mut write: impl FnMut(Product<'_, O, C>, &mut [f32]),
+) {
+    let Polynomial { a, alphas, dim } = *polynomial;
+    let [lower @ .., highest] = alphas else {
+        return;
+    };
     // The buffers alternate; the first is chosen such that the last step writes `out`.
     let (mut to, mut from) = if lower.len() % 2 == 1 {
         (out, work)
@@ -83,42 +104,16 @@ pub fn propagate_into<O: CsrIndex, C: CsrIndex>(
         } else {
             (&*from, 1.0)
         };
-        Product {
+        let product = Product {
             a,
             dense,
             dim,
             scale,
             addend: Some((alpha, x)),
-        }
-        .write(level, to);
+        };
+        write(product, to);
         std::mem::swap(&mut to, &mut from);
     }
-}
-
-fn check_shapes<O: CsrIndex, C: CsrIndex>(
-    a: CsrView<'_, O, C>,
-    x: &[f32],
-    dim: usize,
-    out: &[f32],
-) {
-    assert!(
-        a.n_rows() == a.n_columns(),
-        "only a square matrix propagates, but this one has {} rows and {} columns",
-        a.n_rows(),
-        a.n_columns()
-    );
-    assert!(
-        a.n_rows().checked_mul(dim) == Some(x.len()),
-        "x must have {} rows of {dim} numbers, but it has {} numbers in all",
-        a.n_rows(),
-        x.len()
-    );
-    assert!(
-        out.len() == x.len(),
-        "the output must have {} numbers, not {}",
-        x.len(),
-        out.len()
-    );
 }
 
 #[cfg(test)]

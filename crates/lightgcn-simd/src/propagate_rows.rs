@@ -1,7 +1,5 @@
-//! Propagation for the rows of a batch, and its gradient: the last layer is computed only where the batch
-//! reads it, and the first layer of the gradient only where it comes from.
-
-use rayon::prelude::*;
+//! Propagation for the rows of a batch, and its gradient: the last layer is computed only at those rows, and the
+//! first layer of the gradient only from them.
 
 use crate::bf16::round_to_bf16;
 use crate::cpu::Level;
@@ -10,8 +8,9 @@ use crate::element::Bf16;
 use crate::huge_pages::zeros_in_huge_pages;
 use crate::index::CsrIndex;
 use crate::parallel;
-use crate::propagate::Polynomial;
-use crate::rows::{RowValues, add_rows, add_transposed_rows, check_shape, product_rows};
+use crate::propagate::{Polynomial, horner};
+use crate::rows::{RowValues, add_rows, add_transposed_rows, product_rows};
+use crate::shape::{check_shape, check_square};
 use crate::sparse_dense::Product;
 
 /// How the operands of whole products are read.
@@ -25,7 +24,7 @@ pub enum Operands {
     Bf16,
 }
 
-/// Buffers that propagation works in, kept from call to call. Empty at first.
+/// Work buffers of propagation, reused between calls. Initially empty.
 #[derive(Clone, Debug, Default)]
 pub struct Scratch {
     first: Vec<f32>,
@@ -40,7 +39,7 @@ impl Scratch {
         self.operands = operands;
     }
 
-    /// Buffers of `n` numbers, which hold anything: both, or the first alone; and what multiplies.
+    /// Buffers of `n` numbers with arbitrary content (both, or only the first), and the multiplier.
     fn buffers(&mut self, n: usize, both: bool) -> (&mut [f32], &mut [f32], Whole<'_>) {
         let room = |buffer: &mut Vec<f32>| {
             if buffer.len() != n {
@@ -63,13 +62,13 @@ impl Scratch {
     }
 }
 
-/// Multiplies by whole matrices, rounding the operand where there is a buffer for that.
+/// Computes whole products, rounding the operand if there is a buffer for it.
 struct Whole<'a> {
     rounded: Option<&'a mut [Bf16]>,
 }
 
 impl Whole<'_> {
-    /// Computes the product, or that of its operand rounded.
+    /// Computes the product, with the operand rounded if there is a buffer.
     fn multiply<O: CsrIndex, C: CsrIndex>(&mut self, product: Product<'_, O, C>, out: &mut [f32]) {
         let level = Level::detect();
         let Some(rounded) = &mut self.rounded else {
@@ -87,15 +86,14 @@ impl Whole<'_> {
     }
 }
 
-/// The given rows of `Σ_k alphas[k] · A^k · x`: [`propagate`](crate::propagate) where only these rows are
-/// wanted.
+/// The given rows of `Σ_k alphas[k] · A^k · x`: [`propagate`](crate::propagate) for these rows only.
 ///
 /// `x` has shape `[n_rows, dim]` and `out` `[rows.len(), dim]`. With K layers, K − 1 whole products and one
 /// at those rows: O(((K − 1) · nnz + entries of the rows) · dim). The bits do not depend on the thread
 /// count.
 ///
 /// # Panics
-/// When `A` is not square, a slice has another length than its shape says, a row is out of range, or
+/// If `A` is not square, a slice has another length than its shape says, a row is out of range, or
 /// there is no coefficient.
 pub fn propagate_rows<O: CsrIndex, C: CsrIndex, R: CsrIndex>(
     polynomial: &Polynomial<'_, O, C>,
@@ -116,30 +114,14 @@ pub fn propagate_rows<O: CsrIndex, C: CsrIndex, R: CsrIndex>(
         [lowest, highest] => (x, *highest, *lowest),
         [lowest, others @ ..] => {
             let (y, work, mut whole) = scratch.buffers(x.len(), others.len() > 2);
-            let (highest, between) = (others[others.len() - 1], &others[..others.len() - 1]);
-            // The buffers alternate. Which one comes first is chosen such that the last product writes
-            // `y`, so that `work` need not exist with one product.
-            let (mut to, mut from) = if between.len() % 2 == 1 {
-                (y, work)
-            } else {
-                (work, y)
+            let inner = Polynomial {
+                alphas: others,
+                ..*polynomial
             };
-            for (step, &alpha) in between.iter().rev().enumerate() {
-                let (scale, dense) = match step {
-                    0 => (highest, x),
-                    _ => (1.0, &*from),
-                };
-                let product = Product {
-                    a,
-                    dense,
-                    dim,
-                    scale,
-                    addend: Some((alpha, x)),
-                };
-                whole.multiply(product, to);
-                std::mem::swap(&mut to, &mut from);
-            }
-            (&*from, 1.0, *lowest)
+            horner(&inner, x, y, work, |product, to| {
+                whole.multiply(product, to)
+            });
+            (&*y, 1.0, *lowest)
         }
     };
     let addend = Some((lowest, x));
@@ -183,7 +165,7 @@ pub fn propagate_rows_transposed<O: CsrIndex, C: CsrIndex, R: CsrIndex>(
     let (lower, highest) = match alphas {
         [] => panic!("propagation needs at least one coefficient"),
         [only] => {
-            clear(out);
+            parallel::clear(out);
             return add_rows(out, dim, *only, batch);
         }
         [lower @ .., highest] => (lower, *highest),
@@ -205,7 +187,7 @@ pub fn propagate_rows_transposed<O: CsrIndex, C: CsrIndex, R: CsrIndex>(
     // Horner's rule from the highest coefficient down. The batch's vectors are only added in at each
     // layer, so the table G, mostly zeros, never exists. The first product is a scatter from the
     // batch's rows: A's rows are Aᵀ's columns.
-    clear(from);
+    parallel::clear(from);
     add_transposed_rows(a, highest, batch, dim, from);
     add_rows(from, dim, lower[products], batch);
     for &alpha in lower[..products].iter().rev() {
@@ -219,25 +201,6 @@ pub fn propagate_rows_transposed<O: CsrIndex, C: CsrIndex, R: CsrIndex>(
         whole.multiply(product, to);
         add_rows(to, dim, alpha, batch);
         std::mem::swap(&mut from, &mut to);
-    }
-}
-
-fn check_square<O: CsrIndex, C: CsrIndex>(a: CsrView<'_, O, C>) {
-    assert!(
-        a.n_rows() == a.n_columns(),
-        "only a square matrix propagates, but this one has {} rows and {} columns",
-        a.n_rows(),
-        a.n_columns()
-    );
-}
-
-fn clear(numbers: &mut [f32]) {
-    if parallel::task_count(numbers.len()) == 1 {
-        numbers.fill(0.0);
-    } else {
-        numbers
-            .par_chunks_mut(parallel::WORTH_A_TASK)
-            .for_each(|part| part.fill(0.0));
     }
 }
 

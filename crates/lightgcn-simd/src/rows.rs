@@ -8,9 +8,10 @@ use crate::cpu::{Level, PORTABLE_FMA, multiply_add};
 use crate::csr::CsrView;
 use crate::index::CsrIndex;
 use crate::parallel;
+use crate::shape::check_shape;
 use crate::sparse_dense::Product;
 
-/// Numbers of rows, which may repeat, and a vector for each.
+/// Row numbers, which may repeat, with one vector each.
 #[derive(Clone, Copy, Debug)]
 pub struct RowValues<'a, R: CsrIndex> {
     /// The row of each vector, `[n]`.
@@ -51,15 +52,15 @@ pub(crate) fn product_rows<O: CsrIndex, C: CsrIndex, R: CsrIndex>(
         .for_each(|(range, out)| write(&rows[range], out));
 }
 
-/// `out += factor · A[rows]ᵀ · values`: each row's vector handed to the columns of the row's entries. The
-/// transpose of [`product_rows`], and so its gradient.
+/// `out += factor · A[rows]ᵀ · values`: adds each row's vector to the columns of the row's entries. The transpose of
+/// [`product_rows`], and so its gradient.
 ///
 /// `out` has shape `[n_columns, dim]`. The columns of a row must ascend. O(entries of the rows · dim), on
 /// rayon's current pool; each element of `out` adds its terms in the order of the rows, so the bits do
 /// not depend on the thread count.
 ///
 /// # Panics
-/// When `values` or `out` has another length than its shape says, a row is not below `n_rows`, or columns
+/// If `values` or `out` has another length than its shape says, a row is not below `n_rows`, or columns
 /// of a row descend.
 pub(crate) fn add_transposed_rows<O: CsrIndex, C: CsrIndex, R: CsrIndex>(
     a: CsrView<'_, O, C>,
@@ -86,8 +87,8 @@ pub(crate) fn add_transposed_rows<O: CsrIndex, C: CsrIndex, R: CsrIndex>(
         factor,
         dim,
     };
-    // A task owns a range of columns and searches it in every row: no two tasks write to one row of the
-    // output, but the searching is repeated, so that many more tasks than threads do not pay.
+    // A task owns a range of columns and searches every row for it: no two tasks write to the same row of the output,
+    // but each repeats the search, so many more tasks than threads do not pay.
     let tasks =
         parallel::task_count(entries.saturating_mul(dim)).min(2 * rayon::current_num_threads());
     if tasks == 1 {
@@ -104,7 +105,7 @@ pub(crate) fn add_transposed_rows<O: CsrIndex, C: CsrIndex, R: CsrIndex>(
 /// `out` has shape `[n_rows, dim]`. O(rows.len() · dim), on this thread.
 ///
 /// # Panics
-/// When `values` has another length than its shape says, or a row lies beyond `out`.
+/// If `values` has another length than its shape says, or a row lies beyond `out`.
 pub fn add_rows<R: CsrIndex>(out: &mut [f32], dim: usize, factor: f32, batch: RowValues<'_, R>) {
     check_shape("the values", batch.values, batch.rows.len(), dim);
     if dim == 0 {
@@ -117,8 +118,7 @@ pub fn add_rows<R: CsrIndex>(out: &mut [f32], dim: usize, factor: f32, batch: Ro
     }
 }
 
-/// Where the entries of each listed row would begin if they stood one after the other: what balances rows
-/// by their entries.
+/// The offsets of the listed rows' entries if they were stored consecutively, to balance rows by entries.
 fn offsets_of<O: CsrIndex, C: CsrIndex, R: CsrIndex>(
     a: CsrView<'_, O, C>,
     rows: &[R],
@@ -133,8 +133,8 @@ fn offsets_of<O: CsrIndex, C: CsrIndex, R: CsrIndex>(
     offsets
 }
 
-/// Ranges of columns of about equal work. A square matrix is taken to be nearly symmetric: its rows then
-/// tell how many entries its columns have. Any other is cut evenly.
+/// Ranges of columns of about equal work. A square matrix is assumed to be nearly symmetric, so that its rows have about
+/// as many entries as its columns. Others are cut evenly.
 fn column_ranges<O: CsrIndex, C: CsrIndex>(
     a: CsrView<'_, O, C>,
     tasks: usize,
@@ -149,7 +149,7 @@ fn column_ranges<O: CsrIndex, C: CsrIndex>(
         .collect()
 }
 
-/// Rows whose vectors are handed to columns.
+/// Rows whose vectors are added to columns.
 struct Scatter<'a, O: CsrIndex, C: CsrIndex, R: CsrIndex> {
     a: CsrView<'a, O, C>,
     batch: RowValues<'a, R>,
@@ -225,14 +225,6 @@ fn check_rows<O: CsrIndex, C: CsrIndex, R: CsrIndex>(a: CsrView<'_, O, C>, rows:
             a.n_rows()
         );
     }
-}
-
-pub(crate) fn check_shape(name: &str, matrix: &[f32], rows: usize, dim: usize) {
-    assert!(
-        rows.checked_mul(dim) == Some(matrix.len()),
-        "{name} must have {rows} rows of {dim} numbers, but it has {} numbers in all",
-        matrix.len()
-    );
 }
 
 #[cfg(test)]

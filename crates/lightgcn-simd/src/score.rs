@@ -15,7 +15,7 @@ use crate::{parallel, tile};
 /// the same machine.
 ///
 /// # Panics
-/// When the vectors differ in length.
+/// If the vectors differ in length.
 ///
 /// ```
 /// assert_eq!(lightgcn_simd::dot(&[1.0, 2.0, 3.0], &[4.0, 5.0, 6.0]), 32.0);
@@ -37,7 +37,7 @@ pub fn dot<T: Element>(query: &[f32], item: &[T]) -> f32 {
 /// O(n_items · dim); runs on rayon's current pool if there is much to do.
 ///
 /// # Panics
-/// When a slice has another length than its shape says.
+/// If a slice has another length than its shape says.
 pub fn scores<T: Element>(query: &[f32], items: &[T], dim: usize, out: &mut [f32]) {
     assert!(
         query.len() == dim,

@@ -4,6 +4,7 @@ use rayon::prelude::*;
 
 use crate::index::CsrIndex;
 use crate::parallel;
+use crate::shape::check_shape;
 
 /// `out[indices[r]] += rows[r]` for every `r`, into zeros: the backward of
 /// [`gather_rows`](crate::gather_rows).
@@ -15,7 +16,7 @@ use crate::parallel;
 /// O(n_rows · dim) to write zeros and O(indices.len() · dim) to sum; runs on rayon's current pool.
 ///
 /// # Panics
-/// When `rows` or `out` has another length than its shape says, an index is not below `n_rows`, or
+/// If `rows` or `out` has another length than its shape says, an index is not below `n_rows`, or
 /// there are 2³² rows or more.
 pub fn segment_sum_rows<I: CsrIndex>(
     rows: &[f32],
@@ -24,17 +25,8 @@ pub fn segment_sum_rows<I: CsrIndex>(
     n_rows: usize,
     out: &mut [f32],
 ) {
-    assert!(
-        indices.len().checked_mul(dim) == Some(rows.len()),
-        "there must be {} rows of {dim} numbers to sum, but there are {} numbers in all",
-        indices.len(),
-        rows.len()
-    );
-    assert!(
-        n_rows.checked_mul(dim) == Some(out.len()),
-        "the output must have {n_rows} rows of {dim} numbers, but it has {} numbers in all",
-        out.len()
-    );
+    check_shape("what is summed", rows, indices.len(), dim);
+    check_shape("the output", out, n_rows, dim);
     let limit = u32::MAX as usize;
     assert!(
         n_rows <= limit && indices.len() <= limit,
@@ -45,12 +37,7 @@ pub fn segment_sum_rows<I: CsrIndex>(
         return;
     }
     // Zeros first, in parallel by themselves: rows that no index names belong to no segment.
-    if parallel::task_count(out.len()) == 1 {
-        out.fill(0.0);
-    } else {
-        out.par_chunks_mut(parallel::WORTH_A_TASK)
-            .for_each(|part| part.fill(0.0));
-    }
+    parallel::clear(out);
     let tasks = parallel::task_count(rows.len());
     if tasks == 1 {
         return add_rows(&order, rows, dim, 0, out);
@@ -196,7 +183,7 @@ mod tests {
     }
 
     #[test]
-    #[should_panic(expected = "there must be 2 rows of 2 numbers to sum, but there are 3")]
+    #[should_panic(expected = "what is summed must have 2 rows of 2 numbers, but it has 3")]
     fn too_few_rows_panic() {
         segment_sum_rows(&[0.0; 3], 2, &[0_u32, 1], 2, &mut [0.0; 4]);
     }

@@ -39,7 +39,7 @@ impl Scored {
 /// O(n_items + n_items · log k) at worst; a random order needs about k · log(n_items / k) heap steps.
 ///
 /// # Panics
-/// When `excluded` is not sorted, or there are more than 2³² scores.
+/// If `excluded` is not sorted, or there are more than 2³² scores.
 #[must_use]
 pub fn select_top_k(scores: &[f32], k: usize, excluded: &[u32]) -> Vec<Scored> {
     select_top_k_at(Level::detect(), scores, k, excluded)

@@ -82,7 +82,7 @@ pub struct SoftmaxGradients<'a> {
 /// current pool; the bits do not depend on the thread count.
 ///
 /// # Panics
-/// When a slice has another length than its shape says, pairs do not ascend by user, or a row is
+/// If a slice has another length than its shape says, pairs do not ascend by user, or a row is
 /// out of range.
 pub fn softmax_loss(
     options: &SoftmaxOptions,

@@ -13,46 +13,26 @@ use rayon::prelude::*;
 
 use crate::cpu::Level;
 use crate::csr::CsrView;
-use crate::element::Bf16;
 use crate::element::Element;
 use crate::index::CsrIndex;
 use crate::parallel;
+use crate::shape::check_shape;
 use target::Target;
 
 /// `out = A · x`, with `x` of shape `[n_columns, dim]` and `out` of shape `[n_rows, dim]`, both
 /// row-major. `out` is overwritten. Rows without entries become 0.
 ///
+/// `x` may be stored in 16 bits, which moves half the memory. Products and sums are `f32` all the same: the
+/// result has the bits of the widened `x`, on the same machine.
+///
 /// O(nnz · dim). Runs on rayon's current pool, the rows split by their entries; one thread owns a
 /// row and adds its entries in their order, so that the bits do not depend on the thread count.
 ///
 /// # Panics
-/// When `x` or `out` has another length than its shape says.
-pub fn sparse_dense<O: CsrIndex, C: CsrIndex>(
+/// If `x` or `out` has another length than its shape says.
+pub fn sparse_dense<O: CsrIndex, C: CsrIndex, D: Element>(
     a: CsrView<'_, O, C>,
-    x: &[f32],
-    dim: usize,
-    out: &mut [f32],
-) {
-    Product {
-        a,
-        dense: x,
-        dim,
-        scale: 1.0,
-        addend: None,
-    }
-    .write(Level::detect(), out);
-}
-
-/// [`sparse_dense`] with `x` stored in 16 bits, which moves half the memory.
-///
-/// Products and sums are `f32`: the result has the bits that [`sparse_dense`] gives for the widened `x`, on
-/// the same machine. Only `x` itself was ever rounded. Cost, threads and order as there.
-///
-/// # Panics
-/// When `x` or `out` has another length than its shape says.
-pub fn sparse_dense_bf16<O: CsrIndex, C: CsrIndex>(
-    a: CsrView<'_, O, C>,
-    x: &[Bf16],
+    x: &[D],
     dim: usize,
     out: &mut [f32],
 ) {
@@ -79,9 +59,8 @@ pub(crate) struct Product<'a, O: CsrIndex, C: CsrIndex, D: Element = f32> {
 }
 
 impl<O: CsrIndex, C: CsrIndex, D: Element> Product<'_, O, C, D> {
-    /// Computes the product into `out` (`[n_rows, dim]`) on rayon's current pool. The sums are `f32`;
-    /// each is rounded to `T` once, at its end.
-    pub(crate) fn write<T: Element>(self, level: Level, out: &mut [T]) {
+    /// Computes the product into `out` (`[n_rows, dim]`) on rayon's current pool.
+    pub(crate) fn write(self, level: Level, out: &mut [f32]) {
         let Self {
             a,
             dense,
@@ -115,7 +94,7 @@ impl<O: CsrIndex, C: CsrIndex, D: Element> Product<'_, O, C, D> {
     }
 
     /// All rows, in parts of about equal work: equal by entries, since degrees follow a power law.
-    fn write_all<T: Element>(&self, level: Level, target: &Target<'_, T>) {
+    fn write_all(&self, level: Level, target: &Target<'_>) {
         let a = self.a;
         let tasks = parallel::task_count((a.nnz() + a.n_rows()).saturating_mul(self.dim));
         if tasks == 1 {
@@ -129,7 +108,7 @@ impl<O: CsrIndex, C: CsrIndex, D: Element> Product<'_, O, C, D> {
     }
 
     /// Computes the given rows into `out` (`[rows.len(), dim]`) on this thread, ignoring any other order.
-    pub(crate) fn write_rows<T: Element>(&self, level: Level, rows: Range<usize>, out: &mut [T]) {
+    pub(crate) fn write_rows(&self, level: Level, rows: Range<usize>, out: &mut [f32]) {
         assert!(rows.end <= self.a.n_rows() && out.len() == rows.len() * self.dim);
         let target = Target::new(out, self.dim, rows.start);
         // SAFETY: `target` has just these rows, and `out` is borrowed mutably.
@@ -139,12 +118,7 @@ impl<O: CsrIndex, C: CsrIndex, D: Element> Product<'_, O, C, D> {
     /// # Safety
     /// `target` must have a slot for each of `rows`, which lie in the matrix, and nobody else may use these
     /// slots meanwhile.
-    unsafe fn write_into<T: Element>(
-        &self,
-        level: Level,
-        rows: Range<usize>,
-        target: &Target<'_, T>,
-    ) {
+    unsafe fn write_into(&self, level: Level, rows: Range<usize>, target: &Target<'_>) {
         // SAFETY: the caller's promise.
         unsafe {
             match level {
@@ -154,12 +128,4 @@ impl<O: CsrIndex, C: CsrIndex, D: Element> Product<'_, O, C, D> {
             }
         }
     }
-}
-
-fn check_shape<T>(name: &str, matrix: &[T], rows: usize, dim: usize) {
-    assert!(
-        rows.checked_mul(dim) == Some(matrix.len()),
-        "{name} must have {rows} rows of {dim} numbers, but it has {} numbers in all",
-        matrix.len()
-    );
 }

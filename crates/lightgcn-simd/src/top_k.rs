@@ -36,7 +36,7 @@ const WORTH_A_TASK: usize = 1 << 20;
 /// current pool, which splits the queries, and where they are few, the items.
 ///
 /// # Panics
-/// When `queries` or `items` are not rows of `dim` numbers, a list of `excluded` is not sorted, or
+/// If `queries` or `items` are not rows of `dim` numbers, a list of `excluded` is not sorted, or
 /// there are more than 2³² items.
 ///
 /// ```
@@ -193,7 +193,7 @@ impl<T: Element> Scoring<'_, T> {
         best.into_iter().map(TopList::into_sorted).collect()
     }
 
-    /// Offers the scores of the items as they lie in memory: for so few queries that packing does not pay.
+    /// Scores the items in place, for so few queries that packing does not pay off.
     fn offer_directly(self, range: Range<usize>, best: &mut [TopList<'_>]) {
         let Self {
             level,
@@ -213,7 +213,7 @@ impl<T: Element> Scoring<'_, T> {
         }
     }
 
-    /// Packs the items block by block, which pays where many queries meet each block.
+    /// Packs the items block by block, which pays off if many queries share a block.
     fn offer_packed(self, range: Range<usize>, best: &mut [TopList<'_>]) {
         let Self {
             level,

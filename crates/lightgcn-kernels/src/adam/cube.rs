@@ -1,12 +1,12 @@
 //! Adam on GPUs: one pass over memory, in place if nobody else holds the tensors.
 
 use burn::tensor::{DType, Tensor};
+use burn_cubecl::CubeRuntime;
 use burn_cubecl::cubecl::{self, cube, prelude::*};
 use burn_cubecl::tensor::CubeTensor;
-use burn_cubecl::{BoolElement, CubeBackend, CubeRuntime, FloatElement, IntElement};
 
 use super::{AdamStep, AdamTensors, reference};
-use crate::cube::{contiguous, is_float, units, vector_size};
+use crate::cube::{OnCube, contiguous, is_float, units, vector_size};
 use crate::primitive::{float_primitive, float_tensor};
 
 /// One unit per vector of parameters. Moments are `f32` even where parameters are not: in 16 bits,
@@ -54,17 +54,11 @@ fn to_write<R: CubeRuntime>(tensor: CubeTensor<R>) -> CubeTensor<R> {
     }
 }
 
-pub(crate) fn adam_step<R, F, I, BT, const D: usize>(
+pub(crate) fn adam_step<B: OnCube, const D: usize>(
     step: &AdamStep,
-    tensors: AdamTensors<CubeBackend<R, F, I, BT>, D>,
-    gradients: Tensor<CubeBackend<R, F, I, BT>, D>,
-) -> AdamTensors<CubeBackend<R, F, I, BT>, D>
-where
-    R: CubeRuntime,
-    F: FloatElement,
-    I: IntElement,
-    BT: BoolElement,
-{
+    tensors: AdamTensors<B, D>,
+    gradients: Tensor<B, D>,
+) -> AdamTensors<B, D> {
     let dtype = tensors.parameters.dtype();
     let moments = [tensors.first_moment.dtype(), tensors.second_moment.dtype()];
     let n_elements = tensors.parameters.shape().num_elements();
@@ -83,7 +77,7 @@ where
     // SAFETY: all four buffers hold `n` vectors without padding (burn's optimizers keep them in one
     // shape), the kernel checks its position against that, and nobody else holds what is written.
     unsafe {
-        adam_kernel::launch_unchecked::<R>(
+        adam_kernel::launch_unchecked::<B::Runtime>(
             &client,
             count,
             cube_dim,

@@ -1,5 +1,4 @@
-use burn::tensor::ops::FloatTensor;
-use burn::tensor::{Int, Tensor};
+use burn::tensor::Tensor;
 use burn_cubecl::cubecl::device::Device as _;
 use burn_cubecl::{BoolElement, CubeBackend, CubeRuntime, FloatElement, IntElement};
 
@@ -8,8 +7,6 @@ use crate::adam::{AdamStep, AdamTensors};
 use crate::batch_loss::batch::{BprBatch, LossGradient};
 use crate::device::DeviceError;
 use crate::memory::{DeviceMemory, MemoryInUse};
-use crate::negatives::draws::NegativeDraws;
-use crate::negatives::positive_table::PositiveTable;
 use crate::node_batch::batch::{BatchCut, NodeBatch};
 use crate::node_batch::pair_table::{PairOrder, PairTable};
 use crate::node_loss::node_softmax::NodeSoftmax;
@@ -18,8 +15,8 @@ use crate::row_indices::RowIndices;
 use crate::sorted_slots::slots::{L2Penalty, SortedSlots};
 use crate::sparse_matrix::SparseMatrix;
 use crate::{
-    adam, batch_loss, gather_rows, negatives, node_batch, node_loss, propagate, propagate_rows,
-    sorted_slots, sparse_dense,
+    adam, batch_loss, gather_rows, node_batch, node_loss, propagate, propagate_rows, sorted_slots,
+    sparse_dense,
 };
 
 /// One set of kernels for CUDA and wgpu. What has no kernel, and element types other than `f32`, `f16`
@@ -27,32 +24,32 @@ use crate::{
 impl<R: CubeRuntime, F: FloatElement, I: IntElement, BT: BoolElement> SparseBackend
     for CubeBackend<R, F, I, BT>
 {
-    fn sparse_dense(matrix: &SparseMatrix<Self>, dense: FloatTensor<Self>) -> FloatTensor<Self> {
+    fn sparse_dense(matrix: &SparseMatrix<Self>, dense: Tensor<Self, 2>) -> Tensor<Self, 2> {
         sparse_dense::cube::sparse_dense(matrix, dense)
     }
 
     fn propagate(
         matrix: &SparseMatrix<Self>,
-        x: FloatTensor<Self>,
+        x: Tensor<Self, 2>,
         alphas: &[f32],
-    ) -> FloatTensor<Self> {
+    ) -> Tensor<Self, 2> {
         propagate::cube::propagate(matrix, x, alphas)
     }
 
-    fn gather_rows(table: FloatTensor<Self>, indices: &RowIndices<Self>) -> FloatTensor<Self> {
+    fn gather_rows(table: Tensor<Self, 2>, indices: &RowIndices<Self>) -> Tensor<Self, 2> {
         gather_rows::cube::gather_rows(table, indices)
     }
 
-    fn segment_sum_rows(rows: FloatTensor<Self>, indices: &RowIndices<Self>) -> FloatTensor<Self> {
+    fn segment_sum_rows(rows: Tensor<Self, 2>, indices: &RowIndices<Self>) -> Tensor<Self, 2> {
         gather_rows::cube::segment_sum_rows(rows, indices)
     }
 
     fn propagate_rows(
         matrix: &SparseMatrix<Self>,
-        x: FloatTensor<Self>,
+        x: Tensor<Self, 2>,
         alphas: &[f32],
         rows: &RowIndices<Self>,
-    ) -> FloatTensor<Self> {
+    ) -> Tensor<Self, 2> {
         propagate_rows::cube::propagate_rows(matrix, x, alphas, rows)
     }
 
@@ -82,18 +79,6 @@ impl<R: CubeRuntime, F: FloatElement, I: IntElement, BT: BoolElement> TrainingBa
 {
     fn bpr_loss_gradient(embeddings: Tensor<Self, 2>, batch: &BprBatch) -> LossGradient<Self> {
         batch_loss::cube::bpr_loss_gradient(embeddings, batch)
-    }
-
-    fn sample_negatives(
-        positives: &PositiveTable<Self>,
-        users: Tensor<Self, 1, Int>,
-        draws: &NegativeDraws,
-    ) -> Tensor<Self, 1, Int> {
-        Tensor::from_primitive(negatives::cube::sample_negatives(
-            positives,
-            users.into_primitive(),
-            draws,
-        ))
     }
 
     fn runs_steps_on_device() -> bool {

@@ -1,6 +1,5 @@
 use burn::backend::Flex;
 use burn::tensor::Tensor;
-use burn::tensor::ops::FloatTensor;
 
 use super::{SparseBackend, TrainingBackend};
 use crate::adam::{AdamStep, AdamTensors};
@@ -12,49 +11,49 @@ use crate::{adam, batch_loss, gather_rows, pair_cosines, propagate, propagate_ro
 /// The loops of `lightgcn-simd` over the tensors' own buffers, on rayon's current pool. Element types
 /// other than `f32` go through the reference bodies.
 impl SparseBackend for Flex {
-    fn sparse_dense(matrix: &SparseMatrix<Self>, dense: FloatTensor<Self>) -> FloatTensor<Self> {
+    fn sparse_dense(matrix: &SparseMatrix<Self>, dense: Tensor<Self, 2>) -> Tensor<Self, 2> {
         sparse_dense::flex::sparse_dense(matrix, dense)
     }
 
     fn propagate(
         matrix: &SparseMatrix<Self>,
-        x: FloatTensor<Self>,
+        x: Tensor<Self, 2>,
         alphas: &[f32],
-    ) -> FloatTensor<Self> {
+    ) -> Tensor<Self, 2> {
         propagate::flex::propagate(matrix, x, alphas)
     }
 
-    fn gather_rows(table: FloatTensor<Self>, indices: &RowIndices<Self>) -> FloatTensor<Self> {
+    fn gather_rows(table: Tensor<Self, 2>, indices: &RowIndices<Self>) -> Tensor<Self, 2> {
         gather_rows::flex::gather_rows(table, indices)
     }
 
-    fn segment_sum_rows(rows: FloatTensor<Self>, indices: &RowIndices<Self>) -> FloatTensor<Self> {
+    fn segment_sum_rows(rows: Tensor<Self, 2>, indices: &RowIndices<Self>) -> Tensor<Self, 2> {
         gather_rows::flex::segment_sum_rows(rows, indices)
     }
 
     fn add_rows(
-        table: FloatTensor<Self>,
-        rows: FloatTensor<Self>,
+        table: Tensor<Self, 2>,
+        rows: Tensor<Self, 2>,
         indices: &RowIndices<Self>,
-    ) -> FloatTensor<Self> {
+    ) -> Tensor<Self, 2> {
         gather_rows::flex::add_rows(table, rows, indices)
     }
 
     fn propagate_rows(
         matrix: &SparseMatrix<Self>,
-        x: FloatTensor<Self>,
+        x: Tensor<Self, 2>,
         alphas: &[f32],
         rows: &RowIndices<Self>,
-    ) -> FloatTensor<Self> {
+    ) -> Tensor<Self, 2> {
         propagate_rows::flex::propagate_rows(matrix, x, alphas, rows)
     }
 
     fn propagate_rows_transposed(
         matrix: &SparseMatrix<Self>,
-        gradients: FloatTensor<Self>,
+        gradients: Tensor<Self, 2>,
         alphas: &[f32],
         rows: &RowIndices<Self>,
-    ) -> FloatTensor<Self> {
+    ) -> Tensor<Self, 2> {
         propagate_rows::flex::propagate_rows_transposed(matrix, gradients, alphas, rows)
     }
 }

@@ -1,10 +1,9 @@
 //! Sparse operations.
 
+use burn::tensor::Tensor;
 use burn::tensor::backend::Backend;
-use burn::tensor::ops::FloatTensor;
 
 use crate::memory::{DeviceMemory, MemoryInUse};
-use crate::primitive::{float_primitive, float_tensor};
 use crate::propagate::reference::horner;
 use crate::reference;
 use crate::row_indices::RowIndices;
@@ -19,51 +18,48 @@ use crate::sparse_matrix::SparseMatrix;
 /// [`gather_rows`](crate::gather_rows()), ...), which check shapes, rather than these methods.
 pub trait SparseBackend: Backend {
     /// `A x`, `[n_columns, dim]` to `[n_rows, dim]`.
-    fn sparse_dense(matrix: &SparseMatrix<Self>, dense: FloatTensor<Self>) -> FloatTensor<Self> {
-        float_primitive(reference::sparse_dense(matrix, float_tensor(dense)))
+    fn sparse_dense(matrix: &SparseMatrix<Self>, dense: Tensor<Self, 2>) -> Tensor<Self, 2> {
+        reference::sparse_dense(matrix, dense)
     }
 
     /// `sum_k alphas[k] A^k x`, `[n_nodes, dim]` to `[n_nodes, dim]`. Default: Horner's rule over
     /// [`sparse_dense`](Self::sparse_dense).
     fn propagate(
         matrix: &SparseMatrix<Self>,
-        x: FloatTensor<Self>,
+        x: Tensor<Self, 2>,
         alphas: &[f32],
-    ) -> FloatTensor<Self> {
-        float_primitive(horner::<Self>(float_tensor(x), alphas, |y| {
-            float_tensor(Self::sparse_dense(matrix, float_primitive(y)))
-        }))
+    ) -> Tensor<Self, 2> {
+        horner(x, alphas, |y| Self::sparse_dense(matrix, y))
     }
 
     /// `table[indices]`, `[n_rows, dim]` to `[n_indices, dim]`.
-    fn gather_rows(table: FloatTensor<Self>, indices: &RowIndices<Self>) -> FloatTensor<Self> {
-        float_primitive(reference::gather_rows(float_tensor(table), indices))
+    fn gather_rows(table: Tensor<Self, 2>, indices: &RowIndices<Self>) -> Tensor<Self, 2> {
+        reference::gather_rows(table, indices)
     }
 
     /// `result[indices[r]] += rows[r]`, `[n_indices, dim]` to `[n_rows, dim]`, added in the order
     /// of `r`.
-    fn segment_sum_rows(rows: FloatTensor<Self>, indices: &RowIndices<Self>) -> FloatTensor<Self> {
-        float_primitive(reference::segment_sum_rows(float_tensor(rows), indices))
+    fn segment_sum_rows(rows: Tensor<Self, 2>, indices: &RowIndices<Self>) -> Tensor<Self, 2> {
+        reference::segment_sum_rows(rows, indices)
     }
 
     /// `table[indices[r]] += rows[r]`, `[n_rows, dim]` and `[n_indices, dim]` to `[n_rows, dim]`.
     fn add_rows(
-        table: FloatTensor<Self>,
-        rows: FloatTensor<Self>,
+        table: Tensor<Self, 2>,
+        rows: Tensor<Self, 2>,
         indices: &RowIndices<Self>,
-    ) -> FloatTensor<Self> {
-        let sums = float_tensor::<Self, 2>(Self::segment_sum_rows(rows, indices));
-        float_primitive(float_tensor::<Self, 2>(table) + sums)
+    ) -> Tensor<Self, 2> {
+        table + Self::segment_sum_rows(rows, indices)
     }
 
     /// Rows of [`propagate`](Self::propagate): `[n_nodes, dim]` to `[n_indices, dim]`. Default:
     /// propagates all rows and gathers these.
     fn propagate_rows(
         matrix: &SparseMatrix<Self>,
-        x: FloatTensor<Self>,
+        x: Tensor<Self, 2>,
         alphas: &[f32],
         rows: &RowIndices<Self>,
-    ) -> FloatTensor<Self> {
+    ) -> Tensor<Self, 2> {
         Self::gather_rows(Self::propagate(matrix, x, alphas), rows)
     }
 
@@ -71,10 +67,10 @@ pub trait SparseBackend: Backend {
     /// `[n_nodes, dim]`. Default: sums the rows into a table and propagates it back.
     fn propagate_rows_transposed(
         matrix: &SparseMatrix<Self>,
-        gradients: FloatTensor<Self>,
+        gradients: Tensor<Self, 2>,
         alphas: &[f32],
         rows: &RowIndices<Self>,
-    ) -> FloatTensor<Self> {
+    ) -> Tensor<Self, 2> {
         let table = Self::segment_sum_rows(gradients, rows);
         Self::propagate(&matrix.transpose(), table, alphas)
     }

@@ -1,13 +1,11 @@
 //! Training operations.
 
-use burn::tensor::{Int, Tensor};
+use burn::tensor::Tensor;
 
 use super::SparseBackend;
 use crate::adam::{AdamStep, AdamTensors};
 use crate::batch_loss::batch::{BprBatch, LossGradient, SoftmaxBatch, SoftmaxOptions};
 use crate::device::DeviceError;
-use crate::negatives::draws::NegativeDraws;
-use crate::negatives::positive_table::PositiveTable;
 use crate::node_batch::batch::{BatchCut, NodeBatch};
 use crate::node_batch::pair_table::{PairOrder, PairTable};
 use crate::node_loss::node_softmax::NodeSoftmax;
@@ -43,15 +41,6 @@ pub trait TrainingBackend: SparseBackend {
         second: &RowIndices<Self>,
     ) -> Tensor<Self, 1> {
         reference::pair_cosines(embeddings, first, second)
-    }
-
-    /// Negatives for each user, `[n_pairs]` to `[n_pairs * n_negatives]`.
-    fn sample_negatives(
-        positives: &PositiveTable<Self>,
-        users: Tensor<Self, 1, Int>,
-        draws: &NegativeDraws,
-    ) -> Tensor<Self, 1, Int> {
-        reference::sample_negatives(positives, users, draws)
     }
 
     /// Whether a training step runs entirely on the device: it cuts batches, draws negatives and adds

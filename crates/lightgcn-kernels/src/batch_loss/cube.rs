@@ -8,13 +8,14 @@
 //! Adding to the rows directly would need atomics, and their order changes from run to run.
 
 use burn::tensor::{DType, Tensor};
+use burn_cubecl::CubeRuntime;
 use burn_cubecl::cubecl::{self, cube, prelude::*};
 use burn_cubecl::tensor::CubeTensor;
-use burn_cubecl::{BoolElement, CubeBackend, CubeRuntime, FloatElement, IntElement};
 
 use super::batch::{BprBatch, LossGradient};
 use super::reference;
-use crate::cube::{Walk, contiguous, dims, empty, units};
+use crate::cube::{OnCube, Walk, contiguous, dims, empty, units};
+use crate::gather_rows::cube::segment_sum_rows;
 use crate::primitive::{float_primitive, float_tensor};
 use crate::row_indices::RowIndices;
 use crate::upload::upload_floats;
@@ -182,16 +183,10 @@ pub(crate) fn bpr_slots<R: CubeRuntime>(
     }
 }
 
-pub(crate) fn bpr_loss_gradient<R, F, I, BT>(
-    embeddings: Tensor<CubeBackend<R, F, I, BT>, 2>,
+pub(crate) fn bpr_loss_gradient<B: OnCube>(
+    embeddings: Tensor<B, 2>,
     batch: &BprBatch,
-) -> LossGradient<CubeBackend<R, F, I, BT>>
-where
-    R: CubeRuntime,
-    F: FloatElement,
-    I: IntElement,
-    BT: BoolElement,
-{
+) -> LossGradient<B> {
     let [n_rows, dim] = embeddings.dims();
     if embeddings.dtype() != DType::F32 || dim == 0 {
         return reference::bpr_loss_gradient(embeddings, batch);
@@ -202,16 +197,16 @@ where
     let n_triples = batch.negatives.len();
     let n_negatives = n_triples / n_pairs;
     let slots = [&batch.users[..], &batch.positives, &batch.negatives].concat();
-    let rows = RowIndices::<CubeBackend<R, F, I, BT>>::from_slice(&slots, n_rows, &device);
+    let rows = RowIndices::<B>::from_slice(&slots, n_rows, &device);
     let slots = contiguous(rows.tensor().into_primitive());
-    let weights = upload_floats::<CubeBackend<R, F, I, BT>>(batch.weights.clone(), &device);
+    let weights = upload_floats::<B>(batch.weights.clone(), &device);
     let weights = contiguous(float_primitive(weights));
     let BprSlots { losses, gradient } =
         bpr_slots(&embeddings, &slots, &weights, n_pairs, n_negatives);
-    let loss: Tensor<CubeBackend<R, F, I, BT>, 1> = float_tensor(losses);
+    let loss: Tensor<B, 1> = float_tensor(losses);
     LossGradient {
         loss: loss.sum(),
-        gradient: float_tensor(crate::gather_rows::cube::segment_sum_rows(gradient, &rows)),
+        gradient: segment_sum_rows(float_tensor(gradient), &rows),
     }
 }
 

@@ -6,7 +6,7 @@ use lightgcn_simd::{BprTriples, SoftmaxGradients, SoftmaxPairs, SoftmaxTables};
 
 use super::batch::{BprBatch, LossGradient, SoftmaxBatch, SoftmaxOptions};
 use crate::flex::{dims, floats, matrix};
-use crate::primitive::{float_primitive, float_tensor};
+use crate::primitive::float_primitive;
 
 pub(crate) fn bpr_loss_gradient(
     embeddings: Tensor<Flex, 2>,
@@ -28,7 +28,7 @@ pub(crate) fn bpr_loss_gradient(
     let loss = lightgcn_simd::bpr_loss(&triples, floats(&embeddings), dim, &mut gradient);
     LossGradient {
         loss: Tensor::from_floats([loss as f32], &device),
-        gradient: float_tensor(matrix(gradient, rows, dim)),
+        gradient: matrix(gradient, rows, dim),
     }
 }
 
@@ -66,6 +66,6 @@ pub(crate) fn softmax_loss_gradient(
     );
     LossGradient {
         loss: Tensor::from_floats([loss as f32], &device),
-        gradient: float_tensor(matrix(gradient, rows, dim)),
+        gradient: matrix(gradient, rows, dim),
     }
 }

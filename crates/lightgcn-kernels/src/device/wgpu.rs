@@ -145,11 +145,7 @@ mod tests {
         assert_eq!(check_dtype::<WgpuBackend>(&device, DType::F32), Ok(()));
         // WGSL has no such type on any device; f64 some have.
         let error = check_dtype::<WgpuBackend>(&device, DType::BF16).unwrap_err();
-        assert!(matches!(error, DeviceError::NoDtype { .. }), "{error}");
-        assert!(
-            error.to_string().contains("has no bf16; use f32"),
-            "{error}"
-        );
+        assert!(matches!(error, DeviceError::NoDtype { dtype, .. } if dtype == "bf16"));
     }
 
     #[test]

@@ -4,11 +4,10 @@
 //! loads and stores of a row coalesce. The sum walks the indices sorted by row instead of adding with
 //! atomics: one worker owns a row of the result and adds in the batch's order.
 
+use burn::tensor::Tensor;
 use burn_cubecl::cubecl::{self, cube, prelude::*};
-use burn_cubecl::tensor::CubeTensor;
-use burn_cubecl::{BoolElement, CubeBackend, CubeRuntime, FloatElement, IntElement};
 
-use crate::cube::{Walk, contiguous, dims, empty, is_float, zeros};
+use crate::cube::{OnCube, Walk, contiguous, empty, is_float, zeros};
 use crate::primitive::{float_primitive, float_tensor};
 use crate::row_indices::RowIndices;
 
@@ -65,28 +64,18 @@ fn segment_sum_kernel<F: Float, N: Size>(
     }
 }
 
-pub(crate) fn gather_rows<R, F, I, BT>(
-    table: CubeTensor<R>,
-    indices: &RowIndices<CubeBackend<R, F, I, BT>>,
-) -> CubeTensor<R>
-where
-    R: CubeRuntime,
-    F: FloatElement,
-    I: IntElement,
-    BT: BoolElement,
-{
-    let dim = dims(&table)[1];
-    if !is_float(table.dtype) || indices.is_empty() || dim == 0 {
-        let table = float_tensor::<CubeBackend<R, F, I, BT>, 2>(table);
-        return float_primitive(super::reference::gather_rows(table, indices));
+pub(crate) fn gather_rows<B: OnCube>(table: Tensor<B, 2>, indices: &RowIndices<B>) -> Tensor<B, 2> {
+    let dim = table.dims()[1];
+    if !is_float(table.dtype()) || indices.is_empty() || dim == 0 {
+        return super::reference::gather_rows(table, indices);
     }
-    let table = contiguous(table);
+    let table = contiguous(float_primitive(table));
     let out = empty(&table, [indices.len(), dim], table.dtype);
     let walk = Walk::new(dim);
     // SAFETY: `RowIndices` has checked every index against the number of rows, which the caller has
     // compared with the table's; `out` has a row for each index.
     unsafe {
-        gather_kernel::launch_unchecked::<R>(
+        gather_kernel::launch_unchecked::<B::Runtime>(
             &table.client,
             walk.cubes(&table.client, indices.len()),
             walk.cube_dim(),
@@ -98,35 +87,28 @@ where
             table.dtype.into(),
         );
     }
-    out
+    float_tensor(out)
 }
 
-pub(crate) fn segment_sum_rows<R, F, I, BT>(
-    rows: CubeTensor<R>,
-    indices: &RowIndices<CubeBackend<R, F, I, BT>>,
-) -> CubeTensor<R>
-where
-    R: CubeRuntime,
-    F: FloatElement,
-    I: IntElement,
-    BT: BoolElement,
-{
-    let dim = dims(&rows)[1];
-    if !is_float(rows.dtype) || dim == 0 {
-        let rows = float_tensor::<CubeBackend<R, F, I, BT>, 2>(rows);
-        return float_primitive(super::reference::segment_sum_rows(rows, indices));
+pub(crate) fn segment_sum_rows<B: OnCube>(
+    rows: Tensor<B, 2>,
+    indices: &RowIndices<B>,
+) -> Tensor<B, 2> {
+    let dim = rows.dims()[1];
+    if !is_float(rows.dtype()) || dim == 0 {
+        return super::reference::segment_sum_rows(rows, indices);
     }
+    let rows = contiguous(float_primitive(rows));
     let out = zeros(&rows, [indices.n_rows(), dim], rows.dtype);
     if indices.is_empty() {
-        return out;
+        return float_tensor(out);
     }
-    let rows = contiguous(rows);
     let segments = indices.segments();
     let walk = Walk::new(dim);
     // SAFETY: the segments are made from checked indices: they name rows of `out`, and their slots
     // are those of the batch, of which `rows` has one each.
     unsafe {
-        segment_sum_kernel::launch_unchecked::<R>(
+        segment_sum_kernel::launch_unchecked::<B::Runtime>(
             &rows.client,
             walk.cubes(&rows.client, segments.len()),
             walk.cube_dim(),
@@ -141,5 +123,5 @@ where
             rows.dtype.into(),
         );
     }
-    out
+    float_tensor(out)
 }

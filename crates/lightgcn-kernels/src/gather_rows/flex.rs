@@ -1,19 +1,18 @@
 //! Gather and segment sum on the CPU.
 
 use burn::backend::Flex;
-use burn::tensor::DType;
-use burn_flex::FlexTensor;
+use burn::tensor::{DType, Tensor};
 use lightgcn_simd::RowValues;
 
 use crate::flex::{dims, floats, matrix};
 use crate::primitive::{float_primitive, float_tensor};
 use crate::row_indices::RowIndices;
 
-pub(crate) fn gather_rows(table: FlexTensor, indices: &RowIndices<Flex>) -> FlexTensor {
+pub(crate) fn gather_rows(table: Tensor<Flex, 2>, indices: &RowIndices<Flex>) -> Tensor<Flex, 2> {
     if table.dtype() != DType::F32 {
-        return float_primitive(super::reference::gather_rows(float_tensor(table), indices));
+        return super::reference::gather_rows(table, indices);
     }
-    let table = table.to_contiguous();
+    let table = float_primitive(table).to_contiguous();
     let [_, dim] = dims(&table);
     let mut rows = vec![0.0; indices.len() * dim];
     lightgcn_simd::gather_rows(floats(&table), dim, indices.as_slice(), &mut rows);
@@ -21,20 +20,20 @@ pub(crate) fn gather_rows(table: FlexTensor, indices: &RowIndices<Flex>) -> Flex
 }
 
 pub(crate) fn add_rows(
-    mut table: FlexTensor,
-    rows: FlexTensor,
+    table: Tensor<Flex, 2>,
+    rows: Tensor<Flex, 2>,
     indices: &RowIndices<Flex>,
-) -> FlexTensor {
+) -> Tensor<Flex, 2> {
+    let mut table = float_primitive(table);
     let in_place = table.is_contiguous()
         && table.as_slice::<f32>().is_some_and(|all| {
             let [n_rows, dim] = dims(&table);
             all.len() == n_rows * dim
         });
     if !in_place || rows.dtype() != DType::F32 {
-        let (table, rows) = (float_tensor(table), float_tensor(rows));
-        return float_primitive(super::reference::add_rows(table, rows, indices));
+        return super::reference::add_rows(float_tensor(table), rows, indices);
     }
-    let rows = rows.to_contiguous();
+    let rows = float_primitive(rows).to_contiguous();
     let [_, dim] = dims(&rows);
     // `storage_mut` copies if somebody else holds the table.
     let batch = RowValues {
@@ -42,17 +41,17 @@ pub(crate) fn add_rows(
         values: floats(&rows),
     };
     lightgcn_simd::add_rows(table.storage_mut(), dim, 1.0, batch);
-    table
+    float_tensor(table)
 }
 
-pub(crate) fn segment_sum_rows(rows: FlexTensor, indices: &RowIndices<Flex>) -> FlexTensor {
+pub(crate) fn segment_sum_rows(
+    rows: Tensor<Flex, 2>,
+    indices: &RowIndices<Flex>,
+) -> Tensor<Flex, 2> {
     if rows.dtype() != DType::F32 {
-        return float_primitive(super::reference::segment_sum_rows(
-            float_tensor(rows),
-            indices,
-        ));
+        return super::reference::segment_sum_rows(rows, indices);
     }
-    let rows = rows.to_contiguous();
+    let rows = float_primitive(rows).to_contiguous();
     let [_, dim] = dims(&rows);
     let n_rows = indices.n_rows();
     let mut sums = vec![0.0; n_rows * dim];

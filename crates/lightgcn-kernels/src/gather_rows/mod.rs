@@ -1,6 +1,5 @@
 //! Rows of a table, and the sum that undoes it.
 
-pub(crate) mod autodiff;
 #[cfg(feature = "cube")]
 pub(crate) mod cube;
 #[cfg(feature = "flex")]
@@ -10,7 +9,6 @@ pub(crate) mod reference;
 use burn::tensor::Tensor;
 
 use crate::backend::SparseBackend;
-use crate::primitive::{float_primitive, float_tensor};
 use crate::row_indices::RowIndices;
 
 /// The rows of a batch, `table[indices]`: `[n_rows, dim]` to `[n_indices, dim]`.
@@ -23,7 +21,7 @@ use crate::row_indices::RowIndices;
 /// If the table does not have as many rows as the indices were made for.
 pub fn gather_rows<B: SparseBackend>(table: Tensor<B, 2>, indices: &RowIndices<B>) -> Tensor<B, 2> {
     indices.check_table(&table);
-    float_tensor(B::gather_rows(float_primitive(table), indices))
+    B::gather_rows(table, indices)
 }
 
 /// Adds each row to the row of the result that its index names:
@@ -41,7 +39,7 @@ pub fn segment_sum_rows<B: SparseBackend>(
     indices: &RowIndices<B>,
 ) -> Tensor<B, 2> {
     indices.check_rows(&rows);
-    float_tensor(B::segment_sum_rows(float_primitive(rows), indices))
+    B::segment_sum_rows(rows, indices)
 }
 
 /// `table[indices[r]] += rows[r]`, added in the order of the batch: `[n_rows, dim]` and
@@ -59,6 +57,5 @@ pub fn add_rows<B: SparseBackend>(
 ) -> Tensor<B, 2> {
     indices.check_table(&table);
     indices.check_rows(&rows);
-    let (table, rows) = (float_primitive(table), float_primitive(rows));
-    float_tensor(B::add_rows(table, rows, indices))
+    B::add_rows(table, rows, indices)
 }

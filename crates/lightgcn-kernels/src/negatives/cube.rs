@@ -4,15 +4,12 @@
 //! so the draws equal the CPU's bit for bit. Change the order of draws, a bound or the number of
 //! rejections here, and the same seed trains another model on GPUs than on CPUs.
 
-use burn::tensor::{DType, Int, Tensor};
+use burn_cubecl::CubeRuntime;
 use burn_cubecl::cubecl::{self, cube, prelude::*};
 use burn_cubecl::tensor::CubeTensor;
-use burn_cubecl::{BoolElement, CubeBackend, CubeRuntime, FloatElement, IntElement};
 
-use super::draws::{MAX_REJECTIONS, NegativeDraws, STREAM};
-use super::positive_table::PositiveTable;
-use super::reference;
-use crate::cube::{contiguous, empty, units};
+use super::draws::{MAX_REJECTIONS, STREAM};
+use crate::cube::units;
 
 /// The generator at one position of a run's draws: the key is the seed; the counter is the stream, the
 /// position in two words, and the epoch. Nothing else decides a draw, so any unit may compute it.
@@ -63,9 +60,27 @@ fn word(index: u32, philox: Philox) -> u32 {
     result
 }
 
-/// Draws among the items that are not positives of a user. Every item is written plus `shift`. With
-/// `shift` 0, a user without any negative gets -1; otherwise the first item stands in, because a batch
-/// of nodes must name rows that exist.
+/// The generator `position` places after the first draw.
+#[cube]
+fn after(first: Philox, position: u32) -> Philox {
+    // 64-bit addition in two words: the low word wraps exactly when it comes out smaller.
+    let low = first.low + position;
+    let mut high = first.high;
+    if low < first.low {
+        high += 1u32;
+    }
+    Philox {
+        stream: first.stream,
+        low,
+        high,
+        epoch: first.epoch,
+        key_0: first.key_0,
+        key_1: first.key_1,
+    }
+}
+
+/// Draws among the items that are not positives of a user, and writes them plus `shift`. For a user without
+/// any negative the first item stands in, because a batch must name rows that exist.
 #[cube(launch_unchecked)]
 fn negatives_kernel(
     offsets: &Array<i32>,
@@ -77,7 +92,6 @@ fn negatives_kernel(
     n: u32,
     n_negatives: u32,
     n_items: u32,
-    n_users: u32,
     stream: u32,
     first_low: u32,
     first_high: u32,
@@ -88,26 +102,18 @@ fn negatives_kernel(
 ) {
     let position = ABSOLUTE_POS as u32;
     if position < n {
-        let named = u32::cast_from(users[(position / n_negatives) as usize]);
-        // A number beyond the table reads the last user's positives, to stay in bounds, and gets no
-        // negative.
-        let user = min(named, n_users - 1u32) as usize;
+        let user = u32::cast_from(users[(position / n_negatives) as usize]) as usize;
         let start = u32::cast_from(offsets[user]);
         let end = u32::cast_from(offsets[user + 1]);
-        // 64-bit addition in two words: the low word wraps exactly when it comes out smaller.
-        let low = first_low + position;
-        let mut high = first_high;
-        if low < first_low {
-            high += 1u32;
-        }
-        let philox = Philox {
+        let first = Philox {
             stream,
-            low,
-            high,
+            low: first_low,
+            high: first_high,
             epoch,
             key_0,
             key_1,
         };
+        let philox = after(first, position);
         let n_absent = n_items - (end - start);
         let mut used = 0u32;
         let mut rejections: u32 = 0u32;
@@ -159,11 +165,7 @@ fn negatives_kernel(
             }
             rejections += 1u32;
         }
-        let to = (out_start + position) as usize;
-        out[to] = i32::cast_from(result + shift);
-        if shift == 0u32 && (n_absent == 0u32 || named >= n_users) {
-            out[to] = -1i32;
-        }
+        out[(out_start + position) as usize] = i32::cast_from(result + shift);
     }
 }
 
@@ -184,20 +186,15 @@ fn of_all_kernel(
 ) {
     let position = ABSOLUTE_POS as u32;
     if position < n {
-        // 64-bit addition in two words: the low word wraps exactly when it comes out smaller.
-        let low = first_low + position;
-        let mut high = first_high;
-        if low < first_low {
-            high += 1u32;
-        }
-        let philox = Philox {
+        let first = Philox {
             stream,
-            low,
-            high,
+            low: first_low,
+            high: first_high,
             epoch,
             key_0,
             key_1,
         };
+        let philox = after(first, position);
         let threshold = (0u32 - n_items) % n_items;
         let mut used = 0u32;
         let mut result = 0u32;
@@ -219,13 +216,12 @@ pub(crate) struct Drawing {
     /// The position of the first draw.
     pub(crate) first: u64,
     pub(crate) n_items: u32,
-    pub(crate) n_users: u32,
     /// What is added to an item.
     pub(crate) shift: u32,
 }
 
 /// For the users that the first `n_pairs` numbers name, `n_negatives` each, written from a position
-/// of a buffer on. The positives are offsets and items of a checked [`PositiveTable`].
+/// of a buffer on. The positives are offsets and items of a checked [`PositiveTable`](super::positive_table::PositiveTable), which has these users.
 pub(crate) fn draw_of_others<R: CubeRuntime>(
     drawing: &Drawing,
     (offsets, items): (&CubeTensor<R>, &CubeTensor<R>),
@@ -238,9 +234,8 @@ pub(crate) fn draw_of_others<R: CubeRuntime>(
         "the buffer must have room for all draws"
     );
     let (count, cube_dim) = units(&out.client, n);
-    // SAFETY: the table's offsets and items were checked when it was made, `out` has room for `n`
-    // numbers from `start` on, and the kernel checks its position against that, and each user
-    // against the table.
+    // SAFETY: the table's offsets and items were checked when it was made, and the caller vouches for the
+    // users; `out` has room for `n` numbers from `start` on, and the kernel checks its position against that.
     unsafe {
         negatives_kernel::launch_unchecked::<R>(
             &out.client,
@@ -255,7 +250,6 @@ pub(crate) fn draw_of_others<R: CubeRuntime>(
             n as u32,
             n_negatives as u32,
             drawing.n_items,
-            drawing.n_users,
             STREAM,
             drawing.first as u32,
             (drawing.first >> 32) as u32,
@@ -298,43 +292,4 @@ pub(crate) fn draw_of_all<R: CubeRuntime>(
             (drawing.seed >> 32) as u32,
         );
     }
-}
-
-pub(crate) fn sample_negatives<R, F, I, BT>(
-    positives: &PositiveTable<CubeBackend<R, F, I, BT>>,
-    users: CubeTensor<R>,
-    draws: &NegativeDraws,
-) -> CubeTensor<R>
-where
-    R: CubeRuntime,
-    F: FloatElement,
-    I: IntElement,
-    BT: BoolElement,
-{
-    let n_pairs = users.meta.shape().num_elements();
-    let n_taken = positives.items.dims()[0];
-    // A buffer cannot be empty.
-    if users.dtype != DType::I32 || n_pairs == 0 || n_taken == 0 {
-        let users = Tensor::<CubeBackend<R, F, I, BT>, 1, Int>::from_primitive(users);
-        return reference::sample_negatives(positives, users, draws).into_primitive();
-    }
-    let users = contiguous(users);
-    let out = empty(&users, [n_pairs * draws.n_negatives], DType::I32);
-    let drawing = Drawing {
-        seed: draws.seed,
-        epoch: draws.epoch,
-        first: draws.first_pair.wrapping_mul(draws.n_negatives as u64),
-        n_items: positives.n_items,
-        n_users: positives.n_users as u32,
-        shift: 0,
-    };
-    let offsets = contiguous(positives.offsets.clone().into_primitive());
-    let items = contiguous(positives.items.clone().into_primitive());
-    draw_of_others(
-        &drawing,
-        (&offsets, &items),
-        (&users, n_pairs, draws.n_negatives),
-        (&out, 0),
-    );
-    out
 }

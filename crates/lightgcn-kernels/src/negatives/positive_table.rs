@@ -9,7 +9,7 @@ use crate::upload::upload_ints;
 
 /// Each user's positives on a device, against which negatives are drawn.
 #[derive(Clone, Debug)]
-pub struct PositiveTable<B: Backend> {
+pub(crate) struct PositiveTable<B: Backend> {
     pub(super) n_users: usize,
     pub(super) n_items: u32,
     /// `[n_users + 1]`, `i32`.
@@ -26,7 +26,7 @@ impl<B: Backend> PositiveTable<B> {
     ///
     /// [`KernelError`] if the offsets do not fit, if items are out of range or do not ascend, or if there
     /// are more positives or items than 32-bit indices address.
-    pub fn from_slices(
+    pub(crate) fn from_slices(
         offsets: &[u64],
         items: &[u32],
         n_items: usize,
@@ -54,12 +54,12 @@ impl<B: Backend> PositiveTable<B> {
     }
 
     /// Number of users.
-    pub fn n_users(&self) -> usize {
+    pub(crate) fn n_users(&self) -> usize {
         self.n_users
     }
 
     /// Number of items.
-    pub fn n_items(&self) -> usize {
+    pub(crate) fn n_items(&self) -> usize {
         self.n_items as usize
     }
 }

@@ -1,67 +1,41 @@
-//! Negatives drawn on the host, for any backend.
+//! Negatives drawn on the host.
 
-use burn::tensor::backend::Backend;
-use burn::tensor::{Int, Tensor};
+use super::draws::{MAX_REJECTIONS, STREAM};
 
-use super::draws::{MAX_REJECTIONS, NegativeDraws, STREAM};
-use super::positive_table::PositiveTable;
-use crate::upload::upload_ints;
-
-/// As [`crate::sample_negatives`], which checks the arguments.
-pub fn sample_negatives<B: Backend>(
-    positives: &PositiveTable<B>,
-    users: Tensor<B, 1, Int>,
-    draws: &NegativeDraws,
-) -> Tensor<B, 1, Int> {
-    let device = users.device();
-    let host = |tensor: Tensor<B, 1, Int>| -> Vec<i64> { tensor.into_data().iter().collect() };
-    let (offsets, items) = (
-        host(positives.offsets.clone()),
-        host(positives.items.clone()),
-    );
-    let first = draws.first_pair * draws.n_negatives as u64;
-    let mut found = Vec::new();
-    for user in host(users) {
-        let known = usize::try_from(user)
-            .ok()
-            .filter(|&user| user < positives.n_users);
-        for _ in 0..draws.n_negatives {
-            let Some(user) = known else {
-                found.push(-1);
-                continue;
-            };
-            let taken = &items[offsets[user] as usize..offsets[user + 1] as usize];
-            let position = first + found.len() as u64;
-            let mut words = Words::new(draws.seed, draws.epoch, position);
-            found.push(sample(taken, positives.n_items, &mut words));
-        }
-    }
-    upload_ints(found, &device)
+/// What the draws of a batch share.
+pub(crate) struct Draws {
+    pub(crate) seed: u64,
+    pub(crate) epoch: u32,
+    pub(crate) n_items: u32,
 }
 
-fn sample(taken: &[i64], n_items: u32, words: &mut Words) -> i32 {
-    let n_absent = n_items - taken.len() as u32;
-    if n_absent == 0 {
-        return -1;
-    }
-    for _ in 0..MAX_REJECTIONS {
-        let item = words.below(n_items);
-        if taken.binary_search(&i64::from(item)).is_err() {
-            return item as i32;
+impl Draws {
+    /// An item that is not among the ones taken, which ascend; the first item if all are.
+    pub(crate) fn of_others(&self, taken: &[i64], position: u64) -> i32 {
+        let n_absent = self.n_items - taken.len() as u32;
+        if n_absent == 0 {
+            return 0;
         }
+        let mut words = Words::new(self, position);
+        for _ in 0..MAX_REJECTIONS {
+            let item = words.below(self.n_items);
+            if taken.binary_search(&i64::from(item)).is_err() {
+                return item as i32;
+            }
+        }
+        let nth = words.below(n_absent);
+        // taken[j] − j of the items below taken[j] are absent, because `taken` ascends.
+        let before = taken
+            .iter()
+            .zip(0..)
+            .take_while(|(t, j)| **t - j <= i64::from(nth));
+        (nth + before.count() as u32) as i32
     }
-    let nth = words.below(n_absent);
-    // taken[j] − j of the items below taken[j] are absent, because `taken` ascends.
-    let before = taken
-        .iter()
-        .zip(0..)
-        .take_while(|(t, j)| **t - j <= i64::from(nth));
-    (nth + before.count() as u32) as i32
-}
 
-/// An item of all, uniformly, by the draw at one position.
-pub(crate) fn sample_of_all(seed: u64, epoch: u32, position: u64, n_items: u32) -> i32 {
-    Words::new(seed, epoch, position).below(n_items) as i32
+    /// An item of all.
+    pub(crate) fn of_all(&self, position: u64) -> i32 {
+        Words::new(self, position).below(self.n_items) as i32
+    }
 }
 
 /// The words of one position.
@@ -72,10 +46,11 @@ struct Words {
 }
 
 impl Words {
-    fn new(seed: u64, epoch: u32, position: u64) -> Self {
+    fn new(draws: &Draws, position: u64) -> Self {
+        let (low, high) = (position as u32, (position >> 32) as u32);
         Self {
-            key: [seed as u32, (seed >> 32) as u32],
-            counter: [STREAM, position as u32, (position >> 32) as u32, epoch],
+            key: [draws.seed as u32, (draws.seed >> 32) as u32],
+            counter: [STREAM, low, high, draws.epoch],
             used: 0,
         }
     }

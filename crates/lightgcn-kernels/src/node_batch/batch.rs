@@ -24,6 +24,14 @@ pub struct BatchCut {
     pub divisor: f32,
 }
 
+impl BatchCut {
+    /// Position of the first draw of the pairs' negatives in the epoch. It does not depend on how batches are
+    /// cut, so neither the batch size nor the number of workers changes a pair's negatives.
+    pub(crate) fn first_negative(&self) -> u64 {
+        (self.first_pair as u64).wrapping_mul(self.n_negatives as u64)
+    }
+}
+
 /// A batch on a device, as rows of the table of nodes (users first, then items).
 #[derive(Clone, Debug)]
 pub struct NodeBatch<B: Backend> {

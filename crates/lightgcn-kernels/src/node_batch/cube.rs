@@ -2,11 +2,10 @@
 
 use burn::tensor::{DType, Tensor};
 use burn_cubecl::cubecl::{self, cube, prelude::*};
-use burn_cubecl::{BoolElement, CubeBackend, CubeRuntime, FloatElement, IntElement};
 
 use super::batch::{BatchCut, NodeBatch};
 use super::pair_table::{PairOrder, PairTable};
-use crate::cube::{contiguous, empty, units};
+use crate::cube::{OnCube, contiguous, empty, units};
 use crate::negatives::cube::{Drawing, draw_of_all, draw_of_others};
 use crate::primitive::{float_primitive, float_tensor};
 
@@ -33,17 +32,11 @@ fn pairs_kernel(
     }
 }
 
-pub(crate) fn cut_batch<R, F, I, BT>(
-    table: &PairTable<CubeBackend<R, F, I, BT>>,
-    order: &PairOrder<CubeBackend<R, F, I, BT>>,
+pub(crate) fn cut_batch<B: OnCube>(
+    table: &PairTable<B>,
+    order: &PairOrder<B>,
     cut: &BatchCut,
-) -> NodeBatch<CubeBackend<R, F, I, BT>>
-where
-    R: CubeRuntime,
-    F: FloatElement,
-    I: IntElement,
-    BT: BoolElement,
-{
+) -> NodeBatch<B> {
     let users = contiguous(table.users.clone().into_primitive());
     let items = contiguous(table.positives.items.clone().into_primitive());
     let offsets = contiguous(table.positives.offsets.clone().into_primitive());
@@ -56,7 +49,7 @@ where
     // SAFETY: the order's pairs were checked against the table when it was made, and the cut against
     // the order by the caller; `nodes` has two slots per pair, and the kernel checks its position.
     unsafe {
-        pairs_kernel::launch_unchecked::<R>(
+        pairs_kernel::launch_unchecked::<B::Runtime>(
             &client,
             count,
             cube_dim,
@@ -77,15 +70,11 @@ where
         epoch: cut.epoch,
         first,
         n_items: table.positives.n_items() as u32,
-        n_users,
         shift: n_users,
     };
     if cut.n_negatives > 0 {
-        let first = (cut.first_pair as u64).wrapping_mul(cut.n_negatives as u64);
-        // Position of a pair's first draw in the epoch: it does not depend on how batches are cut, so
-        // neither the batch size nor the number of workers changes a pair's negatives.
         draw_of_others(
-            &drawing(first),
+            &drawing(cut.first_negative()),
             (&offsets, &items),
             (&nodes, cut.n_pairs, cut.n_negatives),
             (&nodes, 2 * cut.n_pairs),

@@ -11,9 +11,9 @@ use crate::backend::TrainingBackend;
 pub use batch::{BatchCut, NodeBatch};
 pub use pair_table::{PairOrder, PairTable};
 
-/// Cuts a batch from an epoch's order and draws its negatives, all on the device: those of
-/// [`sample_negatives`](crate::sample_negatives()), the CPU's bit for bit, and the shared ones
-/// likewise, uniformly of all items. O(batch · negatives · log of a user's positives).
+/// Cuts a batch from an epoch's order and draws its negatives, all on the device: uniformly of the items
+/// that the user did not take, and the shared ones of all items. The draws are those of `lightgcn_sample`,
+/// bit for bit. O(batch · negatives · log of a user's positives).
 ///
 /// A user who took every item has no negative; the first item stands in.
 ///

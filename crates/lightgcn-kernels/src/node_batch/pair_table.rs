@@ -2,6 +2,7 @@
 
 use burn::tensor::backend::Backend;
 use burn::tensor::{Int, Tensor};
+use lightgcn_simd::CsrError;
 
 use crate::error::KernelError;
 use crate::negatives::positive_table::PositiveTable;
@@ -23,8 +24,8 @@ impl<B: Backend> PairTable<B> {
     ///
     /// # Errors
     ///
-    /// As [`PositiveTable::from_slices`], and [`KernelError::ValuesLength`] if there is not one weight per
-    /// pair.
+    /// [`KernelError`] if the offsets do not fit, if items are out of range or do not ascend, if there are more
+    /// positives or items than 32-bit indices address, or if there is not one weight per pair.
     pub fn from_slices(
         offsets: &[u64],
         items: &[u32],
@@ -33,10 +34,10 @@ impl<B: Backend> PairTable<B> {
         device: &B::Device,
     ) -> Result<Self, KernelError> {
         if items.len() != weights.len() {
-            return Err(KernelError::ValuesLength {
+            return Err(KernelError::Csr(CsrError::LengthMismatch {
                 columns: items.len(),
                 values: weights.len(),
-            });
+            }));
         }
         let positives = PositiveTable::from_slices(offsets, items, n_items, device)?;
         let mut users = Vec::with_capacity(items.len());

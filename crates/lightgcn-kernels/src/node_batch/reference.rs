@@ -5,8 +5,7 @@ use burn::tensor::{Int, Tensor};
 
 use super::batch::{BatchCut, NodeBatch};
 use super::pair_table::{PairOrder, PairTable};
-use crate::negatives::draws::NegativeDraws;
-use crate::negatives::reference::{sample_negatives, sample_of_all};
+use crate::negatives::reference::Draws;
 use crate::upload::upload_ints;
 
 /// As [`crate::cut_batch`], which checks the arguments.
@@ -16,26 +15,30 @@ pub fn cut_batch<B: Backend>(
     cut: &BatchCut,
 ) -> NodeBatch<B> {
     let n_users = table.positives.n_users() as i32;
+    let device = table.users.device();
+    let host = |ints: &Tensor<B, 1, Int>| -> Vec<i64> { ints.to_data().iter().collect() };
+    let draws = Draws {
+        seed: cut.seed,
+        epoch: cut.epoch,
+        n_items: table.positives.n_items() as u32,
+    };
     let pairs = order.pairs.clone().narrow(0, cut.first_pair, cut.n_pairs);
     let users = table.users.clone().select(0, pairs.clone());
     let items = table.positives.items.clone().select(0, pairs.clone());
-    let mut parts: Vec<Tensor<B, 1, Int>> = vec![users.clone(), items.add_scalar(n_users)];
+    let mut parts = vec![users.clone(), items.add_scalar(n_users)];
     if cut.n_negatives > 0 {
-        let draws = NegativeDraws {
-            seed: cut.seed,
-            epoch: cut.epoch,
-            first_pair: cut.first_pair as u64,
-            n_negatives: cut.n_negatives,
-        };
-        let negatives = sample_negatives(&table.positives, users, &draws);
-        parts.push(negatives.clamp_min(0).add_scalar(n_users));
+        let (offsets, taken) = (host(&table.positives.offsets), host(&table.positives.items));
+        let users = host(&users);
+        let negatives = (0..cut.n_pairs * cut.n_negatives).map(|n| {
+            let user = users[n / cut.n_negatives] as usize;
+            let taken = &taken[offsets[user] as usize..offsets[user + 1] as usize];
+            n_users + draws.of_others(taken, cut.first_negative() + n as u64)
+        });
+        parts.push(upload_ints(negatives.collect(), &device));
     }
     if cut.n_shared > 0 {
-        let n_items = table.positives.n_items() as u32;
-        let shared = (0..cut.n_shared as u64)
-            .map(|n| sample_of_all(cut.seed, cut.epoch, cut.first_shared + n, n_items) + n_users)
-            .collect();
-        parts.push(upload_ints(shared, &table.users.device()));
+        let shared = (0..cut.n_shared as u64).map(|n| n_users + draws.of_all(cut.first_shared + n));
+        parts.push(upload_ints(shared.collect(), &device));
     }
     NodeBatch {
         n_pairs: cut.n_pairs,

@@ -13,28 +13,21 @@
 use burn::tensor::{DType, Tensor};
 use burn_cubecl::cubecl::{self, cube, prelude::*};
 use burn_cubecl::tensor::CubeTensor;
-use burn_cubecl::{BoolElement, CubeBackend, CubeRuntime, FloatElement, IntElement};
 
 use super::node_softmax::NodeSoftmax;
 use super::reference;
 use super::slot_gradient::SlotGradient;
 use crate::batch_loss::cube::{BprSlots, NEVER, SCORE_UNITS, bpr_slots, of_cube};
 use crate::batch_loss::reference::LEAST_SQUARED_LENGTH;
-use crate::cube::{Walk, contiguous, cubes, dims, empty};
+use crate::cube::{OnCube, Walk, contiguous, cubes, dims, empty};
 use crate::node_batch::batch::NodeBatch;
 use crate::node_batch::pair_table::PairTable;
 use crate::primitive::{float_primitive, float_tensor};
 
-pub(crate) fn bpr_slot_gradient<R, F, I, BT>(
-    embeddings: Tensor<CubeBackend<R, F, I, BT>, 2>,
-    batch: &NodeBatch<CubeBackend<R, F, I, BT>>,
-) -> SlotGradient<CubeBackend<R, F, I, BT>>
-where
-    R: CubeRuntime,
-    F: FloatElement,
-    I: IntElement,
-    BT: BoolElement,
-{
+pub(crate) fn bpr_slot_gradient<B: OnCube>(
+    embeddings: Tensor<B, 2>,
+    batch: &NodeBatch<B>,
+) -> SlotGradient<B> {
     if embeddings.dtype() != DType::F32 {
         return reference::bpr_slot_gradient(embeddings, batch);
     }
@@ -269,18 +262,12 @@ fn softmax_kernel(
     }
 }
 
-pub(crate) fn softmax_slot_gradient<R, F, I, BT>(
-    embeddings: Tensor<CubeBackend<R, F, I, BT>, 2>,
-    batch: &NodeBatch<CubeBackend<R, F, I, BT>>,
-    pairs: &PairTable<CubeBackend<R, F, I, BT>>,
-    softmax: &NodeSoftmax<CubeBackend<R, F, I, BT>>,
-) -> SlotGradient<CubeBackend<R, F, I, BT>>
-where
-    R: CubeRuntime,
-    F: FloatElement,
-    I: IntElement,
-    BT: BoolElement,
-{
+pub(crate) fn softmax_slot_gradient<B: OnCube>(
+    embeddings: Tensor<B, 2>,
+    batch: &NodeBatch<B>,
+    pairs: &PairTable<B>,
+    softmax: &NodeSoftmax<B>,
+) -> SlotGradient<B> {
     let (n, n_slots) = (batch.n_pairs, batch.n_slots());
     let n_candidates = n + batch.n_shared;
     if embeddings.dtype() != DType::F32 || n * n_candidates > i32::MAX as usize {
@@ -296,7 +283,7 @@ where
     // SAFETY: `NodeBatch` names rows below its number of nodes, which the caller has compared with the
     // table's; the kernel checks its position against the slots.
     unsafe {
-        unit_rows_kernel::launch_unchecked::<R>(
+        unit_rows_kernel::launch_unchecked::<B::Runtime>(
             &client,
             walk.cubes(&client, n_slots),
             walk.cube_dim(),
@@ -310,20 +297,20 @@ where
             LEAST_SQUARED_LENGTH as f32,
         );
     }
-    let units: Tensor<CubeBackend<R, F, I, BT>, 2> = float_tensor(unit.clone());
+    let units: Tensor<B, 2> = float_tensor(unit.clone());
     let users = units.clone().narrow(0, 0, n);
     let candidates = units.narrow(0, n, n_candidates);
     let scores = users.clone().matmul(candidates.clone().transpose());
     let scores = contiguous(float_primitive(scores));
     let (slopes, losses) = by_scores(scores, &nodes, batch, pairs, softmax);
-    let slopes: Tensor<CubeBackend<R, F, I, BT>, 2> = float_tensor(slopes);
+    let slopes: Tensor<B, 2> = float_tensor(slopes);
     let by_user = contiguous(float_primitive(slopes.clone().matmul(candidates)));
     let by_candidate = contiguous(float_primitive(slopes.transpose().matmul(users)));
     let gradient = empty(&unit, [n_slots, dim], DType::F32);
     // SAFETY: as above; users come first, with one row each in one product, then the candidates,
     // with one row each in the other.
     unsafe {
-        by_rows_kernel::launch_unchecked::<R>(
+        by_rows_kernel::launch_unchecked::<B::Runtime>(
             &client,
             walk.cubes(&client, n_slots),
             walk.cube_dim(),
@@ -345,19 +332,13 @@ where
 }
 
 /// The slopes by the scores, `[n_pairs, n_candidates]`, and the losses.
-fn by_scores<R, F, I, BT>(
-    scores: CubeTensor<R>,
-    nodes: &CubeTensor<R>,
-    batch: &NodeBatch<CubeBackend<R, F, I, BT>>,
-    pairs: &PairTable<CubeBackend<R, F, I, BT>>,
-    softmax: &NodeSoftmax<CubeBackend<R, F, I, BT>>,
-) -> (CubeTensor<R>, CubeTensor<R>)
-where
-    R: CubeRuntime,
-    F: FloatElement,
-    I: IntElement,
-    BT: BoolElement,
-{
+fn by_scores<B: OnCube>(
+    scores: CubeTensor<B::Runtime>,
+    nodes: &CubeTensor<B::Runtime>,
+    batch: &NodeBatch<B>,
+    pairs: &PairTable<B>,
+    softmax: &NodeSoftmax<B>,
+) -> (CubeTensor<B::Runtime>, CubeTensor<B::Runtime>) {
     let (n, n_candidates) = (batch.n_pairs, batch.n_pairs + batch.n_shared);
     let slopes = empty(&scores, [n, n_candidates], DType::F32);
     let losses = empty(&scores, [n], DType::F32);
@@ -372,7 +353,7 @@ where
     // SAFETY: the batch was cut from a table of as many nodes, so its users have positives and
     // thresholds and its items weights; each cube stays within its pair's scores.
     unsafe {
-        softmax_kernel::launch_unchecked::<R>(
+        softmax_kernel::launch_unchecked::<B::Runtime>(
             &client,
             cubes(&client, n),
             CubeDim::new_1d(SCORE_UNITS),

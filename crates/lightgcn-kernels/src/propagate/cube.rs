@@ -1,11 +1,12 @@
 //! Propagation on GPUs: Horner's rule with one product per layer, between two buffers. Each product adds
 //! `alphas[k] x` as it writes, so no layer is stored and no pass over memory is added.
 
+use burn::tensor::Tensor;
+use burn_cubecl::CubeRuntime;
 use burn_cubecl::cubecl::{self, cube, prelude::*};
 use burn_cubecl::tensor::CubeTensor;
-use burn_cubecl::{BoolElement, CubeBackend, CubeRuntime, FloatElement, IntElement};
 
-use crate::cube::{contiguous, dims, empty, is_float, units, vector_size};
+use crate::cube::{OnCube, contiguous, dims, empty, is_float, units, vector_size};
 use crate::primitive::{float_primitive, float_tensor};
 use crate::sparse_dense::device_csr::{Base, DeviceCsr, Terms};
 use crate::sparse_dense::packed::{self, pack};
@@ -109,22 +110,14 @@ fn packed_horner<R: CubeRuntime>(
     packed::product(csr, &y, &terms(x, scale, *first))
 }
 
-pub(crate) fn propagate<R, F, I, BT>(
-    matrix: &SparseMatrix<CubeBackend<R, F, I, BT>>,
-    x: CubeTensor<R>,
+pub(crate) fn propagate<B: OnCube>(
+    matrix: &SparseMatrix<B>,
+    x: Tensor<B, 2>,
     alphas: &[f32],
-) -> CubeTensor<R>
-where
-    R: CubeRuntime,
-    F: FloatElement,
-    I: IntElement,
-    BT: BoolElement,
-{
-    match DeviceCsr::new(matrix) {
-        Some(csr) if is_float(x.dtype) && dims(&x)[1] > 0 => horner(&csr, &contiguous(x), alphas),
-        _ => {
-            let x = float_tensor::<CubeBackend<R, F, I, BT>, 2>(x);
-            float_primitive(super::reference::propagate(matrix, x, alphas))
-        }
-    }
+) -> Tensor<B, 2> {
+    let csr = DeviceCsr::new(matrix);
+    let Some(csr) = csr.filter(|_| is_float(x.dtype()) && x.dims()[1] > 0) else {
+        return super::reference::propagate(matrix, x, alphas);
+    };
+    float_tensor(horner(&csr, &contiguous(float_primitive(x)), alphas))
 }

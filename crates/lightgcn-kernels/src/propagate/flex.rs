@@ -1,20 +1,23 @@
 //! Propagation on the CPU.
 
 use burn::backend::Flex;
-use burn::tensor::DType;
-use burn_flex::FlexTensor;
+use burn::tensor::{DType, Tensor};
 use lightgcn_simd::Polynomial;
 
 use crate::buffers::{give, take};
 use crate::flex::{CsrBuffers, dims, floats, matrix as matrix_of};
-use crate::primitive::{float_primitive, float_tensor};
+use crate::primitive::float_primitive;
 use crate::sparse_matrix::SparseMatrix;
 
-pub(crate) fn propagate(matrix: &SparseMatrix<Flex>, x: FlexTensor, alphas: &[f32]) -> FlexTensor {
+pub(crate) fn propagate(
+    matrix: &SparseMatrix<Flex>,
+    x: Tensor<Flex, 2>,
+    alphas: &[f32],
+) -> Tensor<Flex, 2> {
     if x.dtype() != DType::F32 {
-        return float_primitive(super::reference::propagate(matrix, float_tensor(x), alphas));
+        return super::reference::propagate(matrix, x, alphas);
     }
-    let x = x.to_contiguous();
+    let x = float_primitive(x).to_contiguous();
     let [rows, dim] = dims(&x);
     let buffers = CsrBuffers::new(matrix);
     let view = buffers.ordered_view();

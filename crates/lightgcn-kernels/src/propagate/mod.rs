@@ -1,6 +1,5 @@
 //! K layers of propagation as one operation.
 
-pub(crate) mod autodiff;
 #[cfg(feature = "cube")]
 pub(crate) mod cube;
 #[cfg(feature = "flex")]
@@ -10,7 +9,6 @@ pub(crate) mod reference;
 use burn::tensor::Tensor;
 
 use crate::backend::SparseBackend;
-use crate::primitive::{float_primitive, float_tensor};
 use crate::sparse_matrix::SparseMatrix;
 
 /// All layers of linear propagation and their weighted sum, `sum_k alphas[k] A^k x`:
@@ -33,5 +31,5 @@ pub fn propagate<B: SparseBackend>(
     alphas: &[f32],
 ) -> Tensor<B, 2> {
     reference::check_arguments(matrix, &x, alphas);
-    float_tensor(B::propagate(matrix, float_primitive(x), alphas))
+    B::propagate(matrix, x, alphas)
 }

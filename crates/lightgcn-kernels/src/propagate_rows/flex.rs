@@ -3,13 +3,12 @@
 use std::sync::Mutex;
 
 use burn::backend::Flex;
-use burn::tensor::DType;
-use burn_flex::FlexTensor;
+use burn::tensor::{DType, Tensor};
 use lightgcn_simd::{Operands, Polynomial, RowValues, Scratch};
 
 use crate::buffers::take;
 use crate::flex::{CsrBuffers, dims, floats, matrix as matrix_of};
-use crate::primitive::{float_primitive, float_tensor};
+use crate::primitive::float_primitive;
 use crate::row_indices::RowIndices;
 use crate::sparse_matrix::SparseMatrix;
 
@@ -36,15 +35,14 @@ fn with_scratch<T>(matrix: &SparseMatrix<Flex>, work: impl FnOnce(&mut Scratch) 
 
 pub(crate) fn propagate_rows(
     matrix: &SparseMatrix<Flex>,
-    x: FlexTensor,
+    x: Tensor<Flex, 2>,
     alphas: &[f32],
     rows: &RowIndices<Flex>,
-) -> FlexTensor {
+) -> Tensor<Flex, 2> {
     if x.dtype() != DType::F32 {
-        let x = float_tensor(x);
-        return float_primitive(super::reference::propagate_rows(matrix, x, alphas, rows));
+        return super::reference::propagate_rows(matrix, x, alphas, rows);
     }
-    let x = x.to_contiguous();
+    let x = float_primitive(x).to_contiguous();
     let [_, dim] = dims(&x);
     let buffers = CsrBuffers::new(matrix);
     let mut out = vec![0.0; rows.len() * dim];
@@ -69,20 +67,15 @@ pub(crate) fn propagate_rows(
 
 pub(crate) fn propagate_rows_transposed(
     matrix: &SparseMatrix<Flex>,
-    gradients: FlexTensor,
+    gradients: Tensor<Flex, 2>,
     alphas: &[f32],
     rows: &RowIndices<Flex>,
-) -> FlexTensor {
+) -> Tensor<Flex, 2> {
     // `add_transposed_rows` searches the rows' entries by column, so columns must ascend.
     if gradients.dtype() != DType::F32 || !matrix.has_ascending_columns() {
-        return float_primitive(super::reference::propagate_rows_transposed(
-            matrix,
-            float_tensor(gradients),
-            alphas,
-            rows,
-        ));
+        return super::reference::propagate_rows_transposed(matrix, gradients, alphas, rows);
     }
-    let gradients = gradients.to_contiguous();
+    let gradients = float_primitive(gradients).to_contiguous();
     let [_, dim] = dims(&gradients);
     let (forward, backward) = (
         CsrBuffers::new(matrix),

@@ -9,7 +9,6 @@ pub(crate) mod reference;
 use burn::tensor::Tensor;
 
 use crate::backend::SparseBackend;
-use crate::primitive::{float_primitive, float_tensor};
 use crate::propagate::reference::check_arguments;
 use crate::row_indices::RowIndices;
 use crate::sparse_matrix::SparseMatrix;
@@ -30,7 +29,7 @@ pub fn propagate_rows<B: SparseBackend>(
 ) -> Tensor<B, 2> {
     check_arguments(matrix, &x, alphas);
     rows.check_table(&x);
-    float_tensor(B::propagate_rows(matrix, float_primitive(x), alphas, rows))
+    B::propagate_rows(matrix, x, alphas, rows)
 }
 
 /// The gradient of [`propagate_rows`] with respect to `x`, given that with respect to its result:
@@ -58,8 +57,5 @@ pub fn propagate_rows_transposed<B: SparseBackend>(
         rows.n_rows()
     );
     rows.check_rows(&gradients);
-    let gradients = float_primitive(gradients);
-    float_tensor(B::propagate_rows_transposed(
-        matrix, gradients, alphas, rows,
-    ))
+    B::propagate_rows_transposed(matrix, gradients, alphas, rows)
 }

@@ -13,15 +13,15 @@
 )]
 
 use burn::tensor::{DType, Tensor};
+use burn_cubecl::CubeRuntime;
 use burn_cubecl::cubecl::{self, cube, prelude::*};
 use burn_cubecl::tensor::CubeTensor;
-use burn_cubecl::{BoolElement, CubeBackend, CubeRuntime, FloatElement, IntElement};
 
 use super::reference;
 use super::slots::{L2Penalty, SortedSlots};
 use crate::batch_loss::batch::LossGradient;
 use crate::batch_loss::cube::of_cube;
-use crate::cube::{Walk, contiguous, cubes, dims, empty, units, zeros};
+use crate::cube::{OnCube, Walk, contiguous, cubes, dims, empty, units, zeros};
 use crate::node_batch::batch::NodeBatch;
 use crate::primitive::{float_primitive, float_tensor};
 
@@ -115,15 +115,7 @@ fn merge_kernel(
     }
 }
 
-pub(crate) fn sort_slots<R, F, I, BT>(
-    batch: &NodeBatch<CubeBackend<R, F, I, BT>>,
-) -> SortedSlots<CubeBackend<R, F, I, BT>>
-where
-    R: CubeRuntime,
-    F: FloatElement,
-    I: IntElement,
-    BT: BoolElement,
-{
+pub(crate) fn sort_slots<B: OnCube>(batch: &NodeBatch<B>) -> SortedSlots<B> {
     let nodes = contiguous(batch.nodes.clone().into_primitive());
     let n = batch.n_slots();
     if nodes.dtype != DType::I32 || n > (1 << 30) {
@@ -142,7 +134,7 @@ where
     // SAFETY: all buffers hold `n` numbers, and the kernels check their position against that; a rank
     // counts existing slots of the tile, so it stays within the tile.
     unsafe {
-        tiles_kernel::launch_unchecked::<R>(
+        tiles_kernel::launch_unchecked::<B::Runtime>(
             &client,
             cubes(&client, n_tiles),
             CubeDim::new_1d(TILE),
@@ -158,7 +150,7 @@ where
         // SAFETY: as above; runs are cut off at `n`, and the positions within two merged runs are a
         // permutation.
         unsafe {
-            merge_kernel::launch_unchecked::<R>(
+            merge_kernel::launch_unchecked::<B::Runtime>(
                 &client,
                 count,
                 cube_dim,
@@ -226,16 +218,10 @@ fn sum_kernel<N: Size>(
     }
 }
 
-pub(crate) fn sum_slots<R, F, I, BT>(
-    gradients: Tensor<CubeBackend<R, F, I, BT>, 2>,
-    slots: &SortedSlots<CubeBackend<R, F, I, BT>>,
-) -> Tensor<CubeBackend<R, F, I, BT>, 2>
-where
-    R: CubeRuntime,
-    F: FloatElement,
-    I: IntElement,
-    BT: BoolElement,
-{
+pub(crate) fn sum_slots<B: OnCube>(
+    gradients: Tensor<B, 2>,
+    slots: &SortedSlots<B>,
+) -> Tensor<B, 2> {
     let [n, dim] = gradients.dims();
     if gradients.dtype() != DType::F32 || dim == 0 {
         return reference::sum_slots(gradients, slots);
@@ -247,7 +233,7 @@ where
     // SAFETY: sorted slots are those of a batch, which names rows below `n_nodes`; the caller has
     // checked that there is one gradient per slot, and the kernel checks its position against that.
     unsafe {
-        sum_kernel::launch_unchecked::<R>(
+        sum_kernel::launch_unchecked::<B::Runtime>(
             client,
             walk.cubes(client, n),
             walk.cube_dim(),
@@ -365,17 +351,11 @@ fn total<R: CubeRuntime>(a: &CubeTensor<R>, b: Option<&CubeTensor<R>>) -> CubeTe
     out
 }
 
-pub(crate) fn add_l2<R, F, I, BT>(
-    losses: Tensor<CubeBackend<R, F, I, BT>, 1>,
-    gradient: Tensor<CubeBackend<R, F, I, BT>, 2>,
-    penalty: L2Penalty<'_, CubeBackend<R, F, I, BT>>,
-) -> LossGradient<CubeBackend<R, F, I, BT>>
-where
-    R: CubeRuntime,
-    F: FloatElement,
-    I: IntElement,
-    BT: BoolElement,
-{
+pub(crate) fn add_l2<B: OnCube>(
+    losses: Tensor<B, 1>,
+    gradient: Tensor<B, 2>,
+    penalty: L2Penalty<'_, B>,
+) -> LossGradient<B> {
     let dtypes = [losses.dtype(), gradient.dtype(), penalty.table.dtype()];
     if dtypes != [DType::F32; 3] || penalty.table.dims()[1] == 0 {
         return reference::add_l2(losses, gradient, penalty);
@@ -409,7 +389,7 @@ where
     // SAFETY: as for the sums; table and gradient have one row per node, which the caller has checked,
     // and only the unit of a row's first slot writes the row.
     unsafe {
-        l2_kernel::launch_unchecked::<R>(
+        l2_kernel::launch_unchecked::<B::Runtime>(
             &table.client,
             count,
             cube_dim,

@@ -6,15 +6,15 @@
 //! edges are cut into pieces ([`SplitRows`](crate::split::SplitRows)): a worker sums a piece into a
 //! buffer, and a cube adds up the pieces of a row. No sum depends on which worker comes first.
 
-use burn::tensor::DType;
+use burn::tensor::{DType, Tensor};
+use burn_cubecl::CubeRuntime;
 use burn_cubecl::cubecl::{self, cube, prelude::*};
 use burn_cubecl::tensor::CubeTensor;
-use burn_cubecl::{BoolElement, CubeBackend, CubeRuntime, FloatElement, IntElement};
 
 use super::device_csr::{Base, DeviceCsr, Terms};
 use super::packed::{self, pack};
 use super::walk::{Edges, Factors, Lane};
-use crate::cube::{Walk, contiguous, cubes, dims, empty, is_float};
+use crate::cube::{OnCube, Walk, contiguous, cubes, dims, empty, is_float};
 use crate::primitive::{float_primitive, float_tensor};
 use crate::sparse_matrix::SparseMatrix;
 use crate::split::LONGEST_PIECE;
@@ -392,26 +392,17 @@ impl<R: CubeRuntime> DeviceCsr<R> {
     }
 }
 
-pub(crate) fn sparse_dense<R, F, I, BT>(
-    matrix: &SparseMatrix<CubeBackend<R, F, I, BT>>,
-    dense: CubeTensor<R>,
-) -> CubeTensor<R>
-where
-    R: CubeRuntime,
-    F: FloatElement,
-    I: IntElement,
-    BT: BoolElement,
-{
-    match DeviceCsr::new(matrix) {
-        Some(csr) if csr.packs(&dense) => {
-            packed::product(&csr, &pack(&contiguous(dense)), &Terms::plain())
-        }
-        Some(csr) if is_float(dense.dtype) && dims(&dense)[1] > 0 => {
-            csr.product(&contiguous(dense), &Terms::plain())
-        }
-        _ => {
-            let dense = float_tensor::<CubeBackend<R, F, I, BT>, 2>(dense);
-            float_primitive(super::reference::sparse_dense(matrix, dense))
-        }
-    }
+pub(crate) fn sparse_dense<B: OnCube>(
+    matrix: &SparseMatrix<B>,
+    dense: Tensor<B, 2>,
+) -> Tensor<B, 2> {
+    let csr = DeviceCsr::new(matrix);
+    let Some(csr) = csr.filter(|_| is_float(dense.dtype()) && dense.dims()[1] > 0) else {
+        return super::reference::sparse_dense(matrix, dense);
+    };
+    let dense = contiguous(float_primitive(dense));
+    float_tensor(match csr.packs(&dense) {
+        true => packed::product(&csr, &pack(&dense), &Terms::plain()),
+        false => csr.product(&dense, &Terms::plain()),
+    })
 }

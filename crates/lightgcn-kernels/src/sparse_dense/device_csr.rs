@@ -1,10 +1,10 @@
 //! A matrix's arrays as kernels take them.
 
 use burn::tensor::DType;
+use burn_cubecl::CubeRuntime;
 use burn_cubecl::tensor::CubeTensor;
-use burn_cubecl::{BoolElement, CubeBackend, CubeRuntime, FloatElement, IntElement};
 
-use crate::cube::{contiguous, dims};
+use crate::cube::{OnCube, contiguous, dims};
 use crate::sparse_matrix::SparseMatrix;
 
 /// A table that is added to a product, times a factor.
@@ -53,9 +53,7 @@ pub(super) struct Split<R: CubeRuntime> {
 
 impl<R: CubeRuntime> DeviceCsr<R> {
     /// `None` for a matrix without edges: a buffer cannot be empty.
-    pub(crate) fn new<F: FloatElement, I: IntElement, BT: BoolElement>(
-        matrix: &SparseMatrix<CubeBackend<R, F, I, BT>>,
-    ) -> Option<Self> {
+    pub(crate) fn new<B: OnCube<Runtime = R>>(matrix: &SparseMatrix<B>) -> Option<Self> {
         if matrix.n_edges() == 0 {
             return None;
         }

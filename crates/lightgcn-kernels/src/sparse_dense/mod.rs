@@ -1,6 +1,5 @@
 //! Sparse matrix times dense matrix.
 
-pub(crate) mod autodiff;
 #[cfg(feature = "cube")]
 pub(crate) mod cube;
 #[cfg(feature = "cube")]
@@ -16,7 +15,6 @@ mod walk;
 use burn::tensor::Tensor;
 
 use crate::backend::SparseBackend;
-use crate::primitive::{float_primitive, float_tensor};
 use crate::sparse_matrix::SparseMatrix;
 
 /// The product `A x`: `[n_columns, dim]` to `[n_rows, dim]`. Differentiable with respect to `x`
@@ -33,5 +31,5 @@ pub fn sparse_dense<B: SparseBackend>(
     dense: Tensor<B, 2>,
 ) -> Tensor<B, 2> {
     reference::check_shapes(matrix, &dense);
-    float_tensor(B::sparse_dense(matrix, float_primitive(dense)))
+    B::sparse_dense(matrix, dense)
 }

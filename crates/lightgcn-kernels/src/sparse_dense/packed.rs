@@ -11,7 +11,7 @@ use burn_cubecl::cubecl::{self, cube, prelude::*};
 use burn_cubecl::tensor::CubeTensor;
 
 use super::device_csr::{DeviceCsr, Split, Terms};
-use super::walk::{Edges, Factors, Lane};
+use super::walk::{Edges, Factors};
 use crate::cube::{Walk, dims, empty, units};
 use crate::split::LONGEST_PIECE;
 
@@ -20,6 +20,20 @@ use crate::split::LONGEST_PIECE;
 struct Pair {
     low: f32,
     high: f32,
+}
+
+/// Word number `word` of a row of `words`.
+#[derive(CubeType, Clone, Copy)]
+struct Place {
+    row: u32,
+    word: u32,
+    words: u32,
+}
+
+/// Where the word's first number lies in an unpacked table; the second is `words` further on.
+#[cube]
+fn unpacked(place: Place) -> u32 {
+    place.row * (2u32 * place.words) + place.word
 }
 
 /// The nearest bf16, ties to even, in the low half of a word. NaN stays NaN: rounding its bits could carry
@@ -69,11 +83,11 @@ fn edge_sum(
     values: &Array<f32>,
     x: &Array<u32>,
     edges: Edges,
-    lane: Lane,
+    place: Place,
 ) -> Pair {
     let end = edges.end;
-    let word = lane.vector;
-    let words = lane.vectors;
+    let word = place.word;
+    let words = place.words;
     let mut low_sum = 0.0f32;
     let mut high_sum = 0.0f32;
     let mut edge = edges.start;
@@ -106,27 +120,21 @@ fn edge_sum(
     }
 }
 
-/// Where the two numbers of a word lie in an unpacked table: at `first` and `first + words`.
-#[derive(CubeType, Clone, Copy)]
-struct Numbers {
-    first: u32,
-    words: u32,
-}
-
 /// `scale * sum + alpha * base`.
 #[cube]
 fn finished(
     sum: Pair,
     base: &Array<f32>,
-    at: Numbers,
+    place: Place,
     factors: Factors,
     #[comptime] with_base: bool,
 ) -> Pair {
     let mut low = sum.low * factors.scale;
     let mut high = sum.high * factors.scale;
     if with_base {
-        low += base[at.first as usize] * factors.alpha;
-        high += base[(at.first + at.words) as usize] * factors.alpha;
+        let first = unpacked(place);
+        low += base[first as usize] * factors.alpha;
+        high += base[(first + place.words) as usize] * factors.alpha;
     }
     Pair { low, high }
 }
@@ -134,15 +142,14 @@ fn finished(
 /// Writes a word of a row: packed for a next product, or as two numbers. Both share one kernel, so `out` is
 /// an array of words either way.
 #[cube]
-fn store(pair: Pair, out: &mut Array<u32>, row: u32, lane: Lane, #[comptime] packed: bool) {
-    let word = lane.vector;
-    let words = lane.vectors;
+fn store(pair: Pair, out: &mut Array<u32>, place: Place, #[comptime] packed: bool) {
     if packed {
-        out[(row * words + word) as usize] = rounded(pair.low) | (rounded(pair.high) << 16u32);
+        let to = place.row * place.words + place.word;
+        out[to as usize] = rounded(pair.low) | (rounded(pair.high) << 16u32);
     } else {
-        let first = row * (2u32 * words) + word;
+        let first = unpacked(place);
         out[first as usize] = u32::reinterpret(pair.low);
-        out[(first + words) as usize] = u32::reinterpret(pair.high);
+        out[(first + place.words) as usize] = u32::reinterpret(pair.high);
     }
 }
 
@@ -176,17 +183,10 @@ fn rows_kernel(
             let factors = Factors { scale, alpha };
             let mut word = UNIT_POS_X;
             while word < words {
-                let lane = Lane {
-                    vector: word,
-                    vectors: words,
-                };
-                let sum = edge_sum(columns, values, x, edges, lane);
-                let at = Numbers {
-                    first: row * (2u32 * words) + word,
-                    words,
-                };
-                let pair = finished(sum, base, at, factors, with_base);
-                store(pair, out, row, lane, packed);
+                let place = Place { row, word, words };
+                let sum = edge_sum(columns, values, x, edges, place);
+                let pair = finished(sum, base, place, factors, with_base);
+                store(pair, out, place, packed);
                 word += CUBE_DIM_X;
             }
         }
@@ -215,12 +215,10 @@ fn pieces_kernel(
         };
         let mut word = UNIT_POS_X;
         while word < words {
-            let lane = Lane {
-                vector: word,
-                vectors: words,
-            };
-            let sum = edge_sum(columns, values, x, edges, lane);
-            let first = piece * (2u32 * words) + word;
+            let row = piece;
+            let place = Place { row, word, words };
+            let sum = edge_sum(columns, values, x, edges, place);
+            let first = unpacked(place);
             partial[first as usize] = sum.low;
             partial[(first + words) as usize] = sum.high;
             word += CUBE_DIM_X;
@@ -262,16 +260,9 @@ fn long_rows_kernel(
                 low: low_sum,
                 high: high_sum,
             };
-            let lane = Lane {
-                vector: word,
-                vectors: words,
-            };
-            let at = Numbers {
-                first: row * (2u32 * words) + word,
-                words,
-            };
-            let pair = finished(sum, base, at, factors, with_base);
-            store(pair, out, row, lane, packed);
+            let place = Place { row, word, words };
+            let pair = finished(sum, base, place, factors, with_base);
+            store(pair, out, place, packed);
             word += CUBE_DIM_X;
         }
     }

@@ -113,5 +113,5 @@ fn edge_rows<B: Backend>(matrix: &SparseMatrix<B>) -> Vec<i32> {
     rows
 }
 
-#[cfg(all(test, feature = "flex"))]
+#[cfg(test)]
 mod tests;

@@ -10,7 +10,7 @@ pub(super) struct Edges {
     pub(super) step: u32,
 }
 
-/// Vector (or word) number `vector` of rows that have `vectors` of them.
+/// Vector number `vector` of rows that have `vectors` of them.
 #[derive(CubeType, Clone, Copy)]
 pub(super) struct Lane {
     pub(super) vector: u32,

@@ -7,7 +7,6 @@ mod cases;
 mod gather_rows;
 #[cfg(feature = "wgpu")]
 mod memory;
-mod negatives;
 mod node_batch;
 mod pair_cosines;
 mod propagate;

@@ -3,12 +3,17 @@
 use std::collections::BTreeSet;
 
 use burn::tensor::{DType, Tensor, TensorData};
+use lightgcn_core::random::{Random as CoreRandom, Stream};
+use lightgcn_core::{InteractionsBuilder, ItemId, Split, Truth, UserId};
 use lightgcn_kernels::{
-    BatchCut, BprBatch, L2Penalty, NodeBatch, NodeSoftmax, PairTable, RowIndices, SlotGradient,
-    SoftmaxBatch, SoftmaxOptions, TrainingBackend, add_l2, bpr_loss_gradient, bpr_slot_gradient,
-    cut_batch, reference, segment_sum_rows, softmax_loss_gradient, softmax_slot_gradient,
-    sort_slots, sum_slots,
+    BatchCut, BprBatch, KernelError, L2Penalty, NodeBatch, NodeSoftmax, PairTable, RowIndices,
+    SlotGradient, SoftmaxBatch, SoftmaxOptions, TrainingBackend, add_l2, bpr_loss_gradient,
+    bpr_slot_gradient, cut_batch, reference, segment_sum_rows, softmax_loss_gradient,
+    softmax_slot_gradient, sort_slots, sum_slots,
 };
+use lightgcn_sample::{NegativeSampler, PositiveSet, Positives, UniformNegatives};
+use lightgcn_simd::CsrError;
+use std::sync::Arc;
 
 use crate::backends::on_every_backend;
 use crate::cases::{DIMS, Random, assert_close, elements, tensor, widened};
@@ -84,39 +89,110 @@ fn batch<B: TrainingBackend>(
     (batch, table, nodes)
 }
 
+/// The sampler that the CPU trains with.
+fn sampler() -> UniformNegatives {
+    let mut pairs = InteractionsBuilder::from_names(&["purchase"], &["purchase"])
+        .expect("taken items make positives");
+    for (user, taken) in (0..).zip(taken()) {
+        for item in taken {
+            let (user, item) = (UserId(user), ItemId(item));
+            pairs
+                .push(user, item, 1.0, &[1], None)
+                .expect("taken items make positives");
+        }
+    }
+    let empty = || Truth::empty(N_USERS, N_ITEMS);
+    let split = Split::new(
+        pairs
+            .build(N_USERS, N_ITEMS)
+            .expect("taken items make positives"),
+        empty(),
+        empty(),
+    )
+    .expect("taken items make positives");
+    let positives =
+        Positives::new(&split.train, PositiveSet::Targets).expect("taken items make positives");
+    UniformNegatives::new(Arc::new(positives))
+}
+
+/// The draws are those of the CPU's sampler to the last bit, also where a position passes 2^32.
 fn check_cuts<B: TrainingBackend>(device: &B::Device) {
     let (table, pairs) = pairs::<B>(device);
-    let taken = taken();
-    for cut in [cut(1, 1, 0), cut(300, 3, 0), cut(257, 0, 0), cut(40, 0, 9)] {
+    let sampler = sampler();
+    let first_shared = (1 << 32) - 5;
+    for cut in [
+        cut(1, 1, 0),
+        cut(300, 3, 0),
+        BatchCut {
+            seed: u64::MAX - 3,
+            ..cut(700, 2, 0)
+        },
+        cut(257, 0, 0),
+        cut(40, 0, 9),
+        BatchCut {
+            first_shared,
+            ..cut(40, 0, 9)
+        },
+    ] {
         let order = order(cut.first_pair + cut.n_pairs, pairs.len());
         let on_device = table.order(&order);
-        let found = cut_batch(&table, &on_device, &cut);
-        let nodes: Vec<u32> = found.nodes().into_data().iter().collect();
-        assert_eq!(nodes.len(), found.n_slots());
-        for n in 0..cut.n_pairs {
-            let (user, item, weight) = pairs[order[cut.first_pair + n] as usize];
-            assert_eq!(nodes[n], user);
-            assert_eq!(nodes[cut.n_pairs + n], N_USERS as u32 + item);
-            let found: Vec<f32> = found.weights().to_data().iter().collect();
-            assert_eq!(found[n], weight / 8.0);
-            for negative in 0..cut.n_negatives {
-                let node = nodes[2 * cut.n_pairs + n * cut.n_negatives + negative];
-                let item = node - N_USERS as u32;
-                assert!((item as usize) < N_ITEMS);
-                let known = &taken[user as usize];
-                assert!(!known.contains(&item) || known.len() == N_ITEMS && item == 0);
-            }
+        let random = CoreRandom::new(cut.seed, Stream::NegativeSampling);
+        let chosen: Vec<_> = order[cut.first_pair..]
+            .iter()
+            .map(|&pair| pairs[pair as usize])
+            .collect();
+        let users = chosen.iter().map(|pair| pair.0);
+        let items = chosen.iter().map(|pair| pair.1);
+        let negatives = (0..cut.n_pairs * cut.n_negatives).map(|n| {
+            let position = cut.first_pair * cut.n_negatives + n;
+            let user = UserId(chosen[n / cut.n_negatives].0);
+            let item = sampler.sample(user, &mut random.at(cut.epoch, position as u64));
+            item.map_or(0, |item| item.0)
+        });
+        let shared = (0..cut.n_shared as u64).map(|n| {
+            random
+                .at(cut.epoch, cut.first_shared + n)
+                .below(N_ITEMS as u32)
+        });
+        let nodes = items.chain(negatives).chain(shared);
+        let expected: Vec<u32> = users
+            .chain(nodes.map(|item| N_USERS as u32 + item))
+            .collect();
+        let weights: Vec<f32> = chosen.iter().map(|pair| pair.2 / 8.0).collect();
+        for batch in [
+            cut_batch(&table, &on_device, &cut),
+            reference::cut_batch(&table, &on_device, &cut),
+        ] {
+            let nodes: Vec<u32> = batch.nodes().into_data().iter().collect();
+            assert_eq!(nodes, expected);
+            assert_eq!(nodes.len(), batch.n_slots());
+            let found: Vec<f32> = batch.weights().into_data().iter().collect();
+            assert_eq!(found, weights);
         }
-        let shared = &nodes[found.n_own_slots()..];
-        assert!(
-            shared
-                .iter()
-                .all(|&n| (N_USERS..N_NODES).contains(&(n as usize)))
-        );
-        let expected = reference::cut_batch(&table, &on_device, &cut);
-        let expected: Vec<u32> = expected.nodes().into_data().iter().collect();
-        assert_eq!(nodes, expected);
     }
+}
+
+#[cfg(feature = "flex")]
+#[test]
+fn positives_that_do_not_ascend_are_an_error() {
+    let build = |items: &[u32]| {
+        let device = Default::default();
+        PairTable::<lightgcn_kernels::CpuBackend>::from_slices(
+            &[0, 1, 3],
+            items,
+            &[1.0; 3],
+            4,
+            &device,
+        )
+    };
+    assert!(build(&[3, 0, 2]).is_ok());
+    let error = KernelError::NotAscending { row: 1 };
+    assert_eq!(build(&[3, 2, 2]).unwrap_err(), error);
+    let out_of_range = build(&[3, 2, 4]).unwrap_err();
+    assert!(matches!(
+        out_of_range,
+        KernelError::Csr(CsrError::ColumnOutOfRange { column: 4, .. })
+    ));
 }
 
 /// More slots than several tiles hold, and fewer than one.

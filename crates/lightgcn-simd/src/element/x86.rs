@@ -10,9 +10,8 @@ use std::arch::x86_64::{
     _mm256_permute2f128_ps, _mm256_permute4x64_epi64, _mm256_set1_epi32, _mm256_setzero_ps,
     _mm256_setzero_si256, _mm256_shuffle_ps, _mm256_slli_epi32, _mm256_srli_epi32,
     _mm256_storeu_ps, _mm256_unpackhi_epi32, _mm256_unpackhi_epi64, _mm256_unpackhi_ps,
-    _mm256_unpacklo_epi32, _mm256_unpacklo_epi64, _mm256_unpacklo_ps, _mm512_castps_si512,
-    _mm512_castsi512_ps, _mm512_castsi512_si256, _mm512_cvtepu16_epi32, _mm512_extracti64x4_epi64,
-    _mm512_loadu_ps, _mm512_slli_epi32, _mm512_storeu_ps,
+    _mm256_unpacklo_epi32, _mm256_unpacklo_epi64, _mm256_unpacklo_ps, _mm512_castsi512_ps,
+    _mm512_cvtepu16_epi32, _mm512_loadu_ps, _mm512_slli_epi32,
 };
 
 use super::Bf16;
@@ -79,12 +78,6 @@ pub unsafe trait Register: Copy {
     /// # Safety
     /// The machine must have AVX-512F; sixteen numbers must be valid for reads.
     unsafe fn load_wide(from: *const Self) -> __m512;
-
-    /// Writes sixteen numbers, rounded to this type as [`store`](Self::store) does.
-    ///
-    /// # Safety
-    /// The machine must have AVX-512F and AVX2; sixteen numbers must be valid for writes.
-    unsafe fn store_wide(to: *mut Self, value: __m512);
 }
 
 // SAFETY: each function touches the numbers at its address that its name and its tail say.
@@ -152,12 +145,6 @@ unsafe impl Register for f32 {
     unsafe fn load_wide(from: *const Self) -> __m512 {
         // SAFETY: the caller vouches for the address.
         unsafe { _mm512_loadu_ps(from) }
-    }
-
-    #[inline(always)]
-    unsafe fn store_wide(to: *mut Self, value: __m512) {
-        // SAFETY: the caller vouches for the address.
-        unsafe { _mm512_storeu_ps(to, value) }
     }
 }
 
@@ -270,18 +257,6 @@ unsafe impl Register for Bf16 {
         unsafe {
             let numbers = _mm512_cvtepu16_epi32(_mm256_loadu_si256(from.cast()));
             _mm512_castsi512_ps(_mm512_slli_epi32::<16>(numbers))
-        }
-    }
-
-    #[inline(always)]
-    unsafe fn store_wide(to: *mut Self, value: __m512) {
-        // SAFETY: the caller vouches for the address; the machine has AVX-512F and AVX2.
-        unsafe {
-            let bits = _mm512_castps_si512(value);
-            let low = _mm512_castsi512_si256(bits);
-            let high = _mm512_extracti64x4_epi64::<1>(bits);
-            _mm_storeu_si128(to.cast(), narrow(_mm256_castsi256_ps(low)));
-            _mm_storeu_si128(to.add(LANES).cast(), narrow(_mm256_castsi256_ps(high)));
         }
     }
 }

@@ -1,7 +1,7 @@
 use super::*;
 use crate::csr::CsrView;
 use crate::parallel::same_at_any_thread_count;
-use crate::{propagate, sparse_dense, sparse_dense_bf16};
+use crate::{propagate, sparse_dense};
 
 /// Users `0..60` and items `60..100` in five groups that buy among themselves, numbered such
 /// that neighbors in number belong to different groups.
@@ -34,7 +34,7 @@ fn results_have_the_same_bits_in_any_order() {
         let run = |a: CsrView<'_, u64, u32>| {
             let (mut one, mut two) = (vec![f32::NAN; x.len()], vec![f32::NAN; x.len()]);
             sparse_dense(a, &x, dim, &mut one);
-            sparse_dense_bf16(a, &sixteen, dim, &mut two);
+            sparse_dense(a, &sixteen, dim, &mut two);
             (one, two, propagate(a, &x, dim, &[0.5, 0.3, 0.2]))
         };
         let expected = run(a);

@@ -16,10 +16,10 @@ const PANEL: usize = 32;
 ///
 /// # Safety
 /// `target` must have a slot for each of `rows`, and nobody else may use these slots meanwhile.
-pub(super) unsafe fn write_rows<O: CsrIndex, C: CsrIndex, D: Element, T: Element>(
+pub(super) unsafe fn write_rows<O: CsrIndex, C: CsrIndex, D: Element>(
     product: &Product<'_, O, C, D>,
     rows: Range<usize>,
-    target: &Target<'_, T>,
+    target: &Target<'_>,
 ) {
     let Product {
         a,
@@ -56,9 +56,7 @@ pub(super) unsafe fn write_rows<O: CsrIndex, C: CsrIndex, D: Element, T: Element
                 let start = slot * dim + first;
                 add_scaled(&mut sum[..width], factor, &addend[start..start + width]);
             }
-            for (out, &sum) in out_panel.iter_mut().zip(&sum) {
-                *out = T::narrow(sum);
-            }
+            out_panel.copy_from_slice(&sum[..width]);
         }
     }
 }

@@ -2,27 +2,25 @@
 
 use std::marker::PhantomData;
 
-use crate::element::Element;
-
 /// The rows of an output matrix, shared by threads that each write their own rows. A raw pointer, because
 /// reordered rows of one thread lie between those of others, so no split into slices exists.
-pub(super) struct Target<'a, T> {
-    start: *mut T,
+pub(super) struct Target<'a> {
+    start: *mut f32,
     dim: usize,
     /// The first row's number where the output does not begin with row 0.
     first: usize,
     /// Where row `n` goes, if not to row `n` of the output: a permutation.
     rows: Option<&'a [u32]>,
-    output: PhantomData<&'a mut [T]>,
+    output: PhantomData<&'a mut [f32]>,
 }
 
 // SAFETY: the output is borrowed mutably for the target's life, and whoever takes a row promises to be
 // the only one to use it.
-unsafe impl<T: Element> Sync for Target<'_, T> {}
+unsafe impl Sync for Target<'_> {}
 
-impl<'a, T: Element> Target<'a, T> {
+impl<'a> Target<'a> {
     /// The rows from `first` on, in their order, `dim` numbers each.
-    pub(super) fn new(out: &'a mut [T], dim: usize, first: usize) -> Self {
+    pub(super) fn new(out: &'a mut [f32], dim: usize, first: usize) -> Self {
         Self {
             start: out.as_mut_ptr(),
             dim,
@@ -54,7 +52,7 @@ impl<'a, T: Element> Target<'a, T> {
     /// # Safety
     /// The slot must lie in the output.
     #[inline(always)]
-    pub(super) unsafe fn at(&self, slot: usize) -> *mut T {
+    pub(super) unsafe fn at(&self, slot: usize) -> *mut f32 {
         // SAFETY: the caller's promise.
         unsafe { self.start.add((slot - self.first) * self.dim) }
     }
@@ -67,7 +65,7 @@ impl<'a, T: Element> Target<'a, T> {
         clippy::mut_from_ref,
         reason = "threads share the target and own rows of it"
     )]
-    pub(super) unsafe fn row(&self, slot: usize) -> &mut [T] {
+    pub(super) unsafe fn row(&self, slot: usize) -> &mut [f32] {
         // SAFETY: the caller's promise; every row has `dim` numbers.
         unsafe { std::slice::from_raw_parts_mut(self.at(slot), self.dim) }
     }

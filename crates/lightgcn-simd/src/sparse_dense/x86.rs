@@ -8,7 +8,7 @@
 
 use std::arch::x86_64::{
     _mm256_fmadd_ps, _mm256_mul_ps, _mm256_set1_ps, _mm256_setzero_ps, _mm512_fmadd_ps,
-    _mm512_mul_ps, _mm512_set1_ps, _mm512_setzero_ps,
+    _mm512_mul_ps, _mm512_set1_ps, _mm512_setzero_ps, _mm512_storeu_ps,
 };
 use std::ops::Range;
 
@@ -23,8 +23,8 @@ use crate::index::CsrIndex;
 const PANEL: usize = 64;
 /// How many entries ahead a dense row is fetched.
 const AHEAD: usize = 16;
-/// How many rows ahead the rows to add and to write are fetched: in training they were last touched some
-/// hundred megabytes ago, and an order of rows hides them from the machine's own guesses.
+/// How many rows ahead the addend and output rows are prefetched: in training they were last used some hundred
+/// megabytes ago, and a reordering hides the pattern from the hardware prefetcher.
 const ROWS_AHEAD: usize = 3;
 
 /// Computes the given rows of `product`.
@@ -32,11 +32,11 @@ const ROWS_AHEAD: usize = 3;
 /// # Safety
 /// `rows` must lie in the matrix, `target` have a slot for each, and nobody else may use these slots
 /// meanwhile.
-pub(super) unsafe fn write_rows<O: CsrIndex, C: CsrIndex, D: Element, T: Element>(
+pub(super) unsafe fn write_rows<O: CsrIndex, C: CsrIndex, D: Element>(
     proof: Avx2,
     product: &Product<'_, O, C, D>,
     rows: Range<usize>,
-    target: &Target<'_, T>,
+    target: &Target<'_>,
 ) {
     if product.dim <= PANEL {
         // SAFETY: the caller's promise.
@@ -53,11 +53,11 @@ pub(super) unsafe fn write_rows<O: CsrIndex, C: CsrIndex, D: Element, T: Element
 ///
 /// # Safety
 /// As [`write_rows`].
-unsafe fn write_all_panels<O: CsrIndex, C: CsrIndex, D: Element, T: Element>(
+unsafe fn write_all_panels<O: CsrIndex, C: CsrIndex, D: Element>(
     proof: Avx2,
     product: &Product<'_, O, C, D>,
     rows: Range<usize>,
-    target: &Target<'_, T>,
+    target: &Target<'_>,
 ) {
     let dim = product.dim;
     assert!(rows.end <= product.a.n_rows());
@@ -72,10 +72,10 @@ unsafe fn write_all_panels<O: CsrIndex, C: CsrIndex, D: Element, T: Element>(
         unsafe {
             if wide && width.is_multiple_of(WIDE_LANES) {
                 match width / WIDE_LANES {
-                    1 => write_wide_panel::<1, O, C, D, T>(product, rows, first, target),
-                    2 => write_wide_panel::<2, O, C, D, T>(product, rows, first, target),
-                    3 => write_wide_panel::<3, O, C, D, T>(product, rows, first, target),
-                    _ => write_wide_panel::<4, O, C, D, T>(product, rows, first, target),
+                    1 => write_wide_panel::<1, O, C, D>(product, rows, first, target),
+                    2 => write_wide_panel::<2, O, C, D>(product, rows, first, target),
+                    3 => write_wide_panel::<3, O, C, D>(product, rows, first, target),
+                    _ => write_wide_panel::<4, O, C, D>(product, rows, first, target),
                 }
             } else {
                 write_narrow_panel(product, rows, first, width, target);
@@ -89,12 +89,12 @@ unsafe fn write_all_panels<O: CsrIndex, C: CsrIndex, D: Element, T: Element>(
 ///
 /// # Safety
 /// As [`write_panel`], with `width` at most 64.
-unsafe fn write_narrow_panel<O: CsrIndex, C: CsrIndex, D: Element, T: Element>(
+unsafe fn write_narrow_panel<O: CsrIndex, C: CsrIndex, D: Element>(
     product: &Product<'_, O, C, D>,
     rows: Range<usize>,
     first: usize,
     width: usize,
-    target: &Target<'_, T>,
+    target: &Target<'_>,
 ) {
     let (registers, tail) = (width / LANES, width % LANES);
     macro_rules! panel {
@@ -103,11 +103,11 @@ unsafe fn write_narrow_panel<O: CsrIndex, C: CsrIndex, D: Element, T: Element>(
                 $(
                     // SAFETY: the caller's promise.
                     ($n, 0) => unsafe {
-                        write_panel::<$n, false, O, C, D, T>(product, rows, first, 0, target);
+                        write_panel::<$n, false, O, C, D>(product, rows, first, 0, target);
                     },
                     // SAFETY: the caller's promise.
                     ($n, _) => unsafe {
-                        write_panel::<$n, true, O, C, D, T>(product, rows, first, tail, target);
+                        write_panel::<$n, true, O, C, D>(product, rows, first, tail, target);
                     },
                 )*
                 _ => unreachable!("a panel has at most eight registers"),
@@ -124,19 +124,12 @@ unsafe fn write_narrow_panel<O: CsrIndex, C: CsrIndex, D: Element, T: Element>(
 /// nobody else uses, `dense` and the addend have the shapes that the matrix needs; the columns lie
 /// below `dim`; `tail < 8`, and 0 unless `TAIL`.
 #[target_feature(enable = "avx2,fma")]
-unsafe fn write_panel<
-    const N: usize,
-    const TAIL: bool,
-    O: CsrIndex,
-    C: CsrIndex,
-    D: Element,
-    T: Element,
->(
+unsafe fn write_panel<const N: usize, const TAIL: bool, O: CsrIndex, C: CsrIndex, D: Element>(
     product: &Product<'_, O, C, D>,
     rows: Range<usize>,
     first: usize,
     tail: usize,
-    target: &Target<'_, T>,
+    target: &Target<'_>,
 ) {
     let Product {
         a,
@@ -155,7 +148,7 @@ unsafe fn write_panel<
     // invariant of `CsrView`), so each addresses `8 · N` numbers, and `tail` more, within its matrix.
     // Offsets lie within `columns` and `values` by the same invariant. A prefetch cannot fault.
     unsafe {
-        let (dense_tail, addend_tail, out_tail) = (D::tail(tail), f32::tail(tail), T::tail(tail));
+        let (dense_tail, out_tail) = (D::tail(tail), f32::tail(tail));
         let panel = dense.as_ptr().add(first);
         let mut entry = offsets.get_unchecked(rows.start).to_usize();
         for row in rows {
@@ -199,16 +192,16 @@ unsafe fn write_panel<
                     *sum = _mm256_fmadd_ps(factor, f32::load(x.add(n * LANES)), *sum);
                 }
                 if TAIL {
-                    let x = f32::load_tail(x.add(N * LANES), addend_tail);
+                    let x = f32::load_tail(x.add(N * LANES), out_tail);
                     sum_tail = _mm256_fmadd_ps(factor, x, sum_tail);
                 }
             }
             let to = target.at(slot).add(first);
             for (n, &sum) in sum.iter().enumerate() {
-                T::store(to.add(n * LANES), sum);
+                f32::store(to.add(n * LANES), sum);
             }
             if TAIL {
-                T::store_tail(to.add(N * LANES), out_tail, sum_tail);
+                f32::store_tail(to.add(N * LANES), out_tail, sum_tail);
             }
         }
     }
@@ -219,11 +212,11 @@ unsafe fn write_panel<
 /// # Safety
 /// The machine must have AVX-512F beside AVX2; else as [`write_panel`].
 #[target_feature(enable = "avx512f,avx2,fma")]
-unsafe fn write_wide_panel<const N: usize, O: CsrIndex, C: CsrIndex, D: Element, T: Element>(
+unsafe fn write_wide_panel<const N: usize, O: CsrIndex, C: CsrIndex, D: Element>(
     product: &Product<'_, O, C, D>,
     rows: Range<usize>,
     first: usize,
-    target: &Target<'_, T>,
+    target: &Target<'_>,
 ) {
     let Product {
         a,
@@ -275,21 +268,21 @@ unsafe fn write_wide_panel<const N: usize, O: CsrIndex, C: CsrIndex, D: Element,
             }
             let to = target.at(slot).add(first);
             for (n, &sum) in sum.iter().enumerate() {
-                T::store_wide(to.add(n * WIDE_LANES), sum);
+                _mm512_storeu_ps(to.add(n * WIDE_LANES), sum);
             }
         }
     }
 }
 
-/// Prefetches the columns `first..first + width` of what will be added to a row, and of where the row goes:
-/// in a reordered product neither follows from the row before.
+/// Prefetches the columns `first..first + width` of a row's addend and output, which are not consecutive in a reordered
+/// product.
 ///
 /// # Safety
 /// The machine must have AVX2; `row` has a slot in `target`.
 #[inline(always)]
-unsafe fn fetch_ends<O: CsrIndex, C: CsrIndex, D: Element, T: Element>(
+unsafe fn fetch_ends<O: CsrIndex, C: CsrIndex, D: Element>(
     product: &Product<'_, O, C, D>,
-    target: &Target<'_, T>,
+    target: &Target<'_>,
     row: usize,
     first: usize,
     width: usize,
@@ -301,6 +294,9 @@ unsafe fn fetch_ends<O: CsrIndex, C: CsrIndex, D: Element, T: Element>(
             let x = addend.as_ptr().wrapping_add(slot * product.dim + first);
             prefetch(x, width * size_of::<f32>());
         }
-        prefetch(target.at(slot).wrapping_add(first), width * size_of::<T>());
+        prefetch(
+            target.at(slot).wrapping_add(first),
+            width * size_of::<f32>(),
+        );
     }
 }

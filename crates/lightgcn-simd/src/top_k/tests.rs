@@ -36,13 +36,16 @@ fn scoring<'a, T>(level: Level, queries: &'a [f32], items: &'a [T], dim: usize) 
 
 /// Scores all pairs by `dot` and sorts them.
 fn by_full_sort<T: Element>(
-    level: Level,
-    queries: &[f32],
-    items: &[T],
-    dim: usize,
+    scoring: Scoring<'_, T>,
     k: usize,
     excluded: &[Vec<u32>],
 ) -> Vec<Vec<Scored>> {
+    let Scoring {
+        level,
+        queries,
+        items,
+        dim,
+    } = scoring;
     let rank = |(query, excluded): (&[f32], &Vec<u32>)| {
         let mut all: Vec<Scored> = items
             .chunks_exact(dim)
@@ -140,7 +143,11 @@ fn many_queries_are_exact_at_any_thread_count() {
         same_at_any_thread_count(|| top_k(&queries, &items, dim, k, |query| &excluded[query]));
     assert_eq!(
         lists,
-        by_full_sort(Level::detect(), &queries, &items, dim, k, &excluded)
+        by_full_sort(
+            scoring(Level::detect(), &queries, &items, dim),
+            k,
+            &excluded
+        )
     );
 }
 
@@ -266,7 +273,7 @@ proptest! {
             excluded.into_iter().map(|set| set.into_iter().collect()).collect();
         for level in Level::all() {
             let lists = top_k_at(scoring(level, &queries, &items, dim), k, &|query| excluded[query].as_slice());
-            prop_assert_eq!(lists, by_full_sort(level, &queries, &items, dim, k, &excluded));
+            prop_assert_eq!(lists, by_full_sort(scoring(level, &queries, &items, dim), k, &excluded));
         }
     }
 
@@ -282,8 +289,8 @@ proptest! {
         for level in Level::all() {
             let lists = top_k_at(scoring(level, &queries, &narrow, dim), k, &|_| excluded.as_slice());
             let excluded = vec![excluded.clone(); n_queries];
-            prop_assert_eq!(&lists, &by_full_sort(level, &queries, &narrow, dim, k, &excluded));
-            prop_assert_eq!(&lists, &by_full_sort(level, &queries, &wide, dim, k, &excluded));
+            prop_assert_eq!(&lists, &by_full_sort(scoring(level, &queries, &narrow, dim), k, &excluded));
+            prop_assert_eq!(&lists, &by_full_sort(scoring(level, &queries, &wide, dim), k, &excluded));
         }
     }
 }
