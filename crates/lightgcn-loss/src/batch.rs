@@ -332,5 +332,5 @@ fn assert_ids(what: &str, ids: &[u32], count: usize) {
     }
 }
 
-#[cfg(all(test, feature = "flex"))]
+#[cfg(test)]
 mod tests;

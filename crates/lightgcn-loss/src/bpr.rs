@@ -124,7 +124,7 @@ fn summed_terms<B: Backend>(
     log_sigmoid(margins).neg().sum_dim(1).reshape([batch])
 }
 
-#[cfg(all(test, feature = "flex"))]
+#[cfg(test)]
 mod tests {
     use super::*;
     use crate::test_support::{B, assert_close, batch, f64_tensor, gradient_check, values};

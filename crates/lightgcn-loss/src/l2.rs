@@ -43,7 +43,7 @@ fn squared_length<B: Backend>(rows: Tensor<B, 2>) -> Tensor<B, 1> {
     (rows.clone() * rows).sum_dim(1).sum()
 }
 
-#[cfg(all(test, feature = "flex"))]
+#[cfg(test)]
 mod tests {
     use super::*;
     use crate::test_support::{B, assert_close, f64_tensor, gradient_check, values};

@@ -52,14 +52,15 @@ mod config;
 mod error;
 mod l2;
 mod loss;
+mod named;
 mod softmax;
-#[cfg(all(test, feature = "flex"))]
+#[cfg(test)]
 mod test_support;
 
 pub use batch::{Batch, BatchIds, TableRows};
 pub use bpr::{Bpr, bpr_loss, bpr_loss_weighted};
-pub use config::LossConfig;
+pub use config::{LossConfig, SoftmaxConfig, TopKConfig};
 pub use error::{ConfigIssue, LossError};
 pub use l2::l2_regularization;
 pub use loss::{Loss, LossNeeds, Tables};
-pub use softmax::{MAX_SHARED_NEGATIVES, SoftmaxConfig, TopKConfig};
+pub use softmax::MAX_SHARED_NEGATIVES;

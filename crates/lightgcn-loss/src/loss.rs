@@ -9,9 +9,8 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use crate::batch::Batch;
-use crate::config::LossConfig;
+use crate::config::{LossConfig, TopKConfig};
 use crate::error::LossError;
-use crate::softmax::TopKConfig;
 
 /// A loss: the ranking term of what a training step minimizes. The trainer adds L2 on the layer-0
 /// rows of the batch ([`Batch::l2`]) to it.

@@ -1,4 +1,5 @@
 use super::*;
+use crate::config::TopKConfig;
 use crate::test_support::{B, SoftmaxCase, assert_close, f64_tensor};
 use burn::tensor::TensorData;
 
