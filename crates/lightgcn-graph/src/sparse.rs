@@ -27,14 +27,7 @@ pub(crate) fn column_sums(matrix: &Csr) -> Vec<f64> {
 }
 
 pub(crate) fn transpose(matrix: &Csr) -> Csr {
-    compress((matrix.cols(), matrix.rows()), |emit| {
-        for n in 0..matrix.rows() {
-            let (columns, weights) = row(matrix, n);
-            for (&column, &weight) in columns.iter().zip(weights) {
-                emit(column, n as u32, weight);
-            }
-        }
-    })
+    matrix.transpose_view().to_csr()
 }
 
 /// The matrix of the entries (row, column, value) that `visit` emits; entries of the same place are

@@ -5,17 +5,17 @@ use std::fmt::Debug;
 use burn::module::AutodiffModule;
 use burn::tensor::backend::AutodiffBackend;
 use lightgcn_graph::{AdjacencyRequest, NodeCounts};
-use lightgcn_kernels::SparseBackend;
+use lightgcn_kernels::{SparseBackend, TrainingBackend};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use crate::embedding_model::EmbeddingModel;
 use crate::error::NnError;
 
-/// A backend that differentiates graph operations: `Autodiff<B>` of any graph backend.
-pub trait GradientBackend: SparseBackend + AutodiffBackend<InnerBackend: SparseBackend> {}
+/// A backend to train on: `Autodiff<B>` of any backend with graph and training operations.
+pub trait GradientBackend: SparseBackend + AutodiffBackend<InnerBackend: TrainingBackend> {}
 
-impl<B: SparseBackend + AutodiffBackend<InnerBackend: SparseBackend>> GradientBackend for B {}
+impl<B: SparseBackend + AutodiffBackend<InnerBackend: TrainingBackend>> GradientBackend for B {}
 
 /// A model's config: what it needs of the data, and the module it builds.
 ///

@@ -74,10 +74,7 @@ impl EmbeddingInitializer {
         for (kind, n_rows) in kinds.enumerate() {
             let stream = Stream::nodes(seed, kind as u64);
             let element = self.element(n_rows, dimension);
-            for row in 0..n_rows {
-                let row_stream = stream.row(row);
-                elements.extend((0..dimension).map(|column| element(row_stream.draw(column))));
-            }
+            elements.extend(draws(stream, n_rows, dimension).map(element));
         }
         elements
     }
@@ -132,14 +129,8 @@ pub(crate) fn xavier_parameter<B: Backend, const D: usize>(
     stream: Stream,
     device: &B::Device,
 ) -> Param<Tensor<B, D>> {
-    let bound = xavier_bound(n_rows, n_columns);
-    let elements = (0..n_rows)
-        .flat_map(|row| {
-            let row_stream = stream.row(row);
-            (0..n_columns)
-                .map(move |column| (bound * (2.0 * uniform(row_stream.draw(column)) - 1.0)) as f32)
-        })
-        .collect();
+    let element = EmbeddingInitializer::XavierUniform.element(n_rows, n_columns);
+    let elements = draws(stream, n_rows, n_columns).map(element).collect();
     parameter(elements, shape, device)
 }
 
@@ -190,6 +181,14 @@ pub(crate) fn check_table(table: &[f32], n_nodes: usize, dimension: usize) -> Re
             value: table[position],
         }),
     }
+}
+
+/// The draws of a table, row by row.
+fn draws(stream: Stream, n_rows: usize, n_columns: usize) -> impl Iterator<Item = u64> {
+    (0..n_rows).flat_map(move |row| {
+        let row_stream = stream.row(row);
+        (0..n_columns).map(move |column| row_stream.draw(column))
+    })
 }
 
 fn xavier_bound(fan_in: usize, fan_out: usize) -> f64 {
