@@ -1,8 +1,11 @@
 //! What users did, one row per (user, item) pair.
 
-use crate::{CoreError, ItemId, Rows, UserId};
+mod filtered;
 
-/// The pairs of a log: a weight, the count of each behavior and the time of the last event each.
+use crate::{CoreError, ItemId, PairEvent, Rows, UserId};
+
+/// The pairs of a log: a weight, the count of each behavior and the time of the last event each, and
+/// the single events where the log has times.
 ///
 /// Rows are sorted by user, then item (compressed sparse rows). A pair is a *target* if it
 /// has an event of a target behavior (a purchase).
@@ -16,6 +19,8 @@ pub struct Interactions {
     weights: Vec<f32>,
     counts: Vec<u32>,
     last_times: Vec<i64>,
+    /// One row per pair, or no row where single events are unknown.
+    events: Rows<PairEvent>,
 }
 
 /// One (user, item) pair.
@@ -110,6 +115,25 @@ impl Interactions {
         &self.last_times
     }
 
+    /// The events of each pair in order of time: one row per pair, or no row where single events are
+    /// unknown.
+    #[must_use]
+    pub fn events(&self) -> &Rows<PairEvent> {
+        &self.events
+    }
+
+    /// The events of a pair in order of time; empty where single events are unknown.
+    ///
+    /// # Panics
+    /// If the pair is out of range and events are known.
+    #[must_use]
+    pub fn events_of(&self, pair: usize) -> &[PairEvent] {
+        match self.events.n_rows() {
+            0 => &[],
+            _ => self.events.row(pair),
+        }
+    }
+
     /// The numbers of a user's pairs.
     ///
     /// # Panics
@@ -147,11 +171,7 @@ impl Interactions {
     /// If the pair is out of range.
     #[must_use]
     pub fn is_target(&self, pair: usize) -> bool {
-        let counts = self.counts_of(pair);
-        counts
-            .iter()
-            .zip(&self.is_target)
-            .any(|(&count, &target)| target && count > 0)
+        has_target(self.counts_of(pair), &self.is_target)
     }
 
     /// The behavior counts of a pair.
@@ -190,6 +210,23 @@ impl Interactions {
     pub fn targets(&self) -> Rows<ItemId> {
         self.items.filter(|pair| self.is_target(pair))
     }
+
+    fn empty_builder(&self) -> InteractionsBuilder {
+        InteractionsBuilder {
+            behaviors: self.behaviors.clone(),
+            is_target: self.is_target.clone(),
+            pairs: Vec::new(),
+            weights: Vec::new(),
+            counts: Vec::new(),
+            last_times: Vec::new(),
+            events: Rows::new(),
+        }
+    }
+}
+
+fn has_target(counts: &[u32], is_target: &[bool]) -> bool {
+    let mut counted = counts.iter().zip(is_target);
+    counted.any(|(&count, &target)| target && count > 0)
 }
 
 /// Collects pairs in any order and makes [`Interactions`] of them.
@@ -201,6 +238,7 @@ pub struct InteractionsBuilder {
     weights: Vec<f32>,
     counts: Vec<u32>,
     last_times: Vec<i64>,
+    events: Rows<PairEvent>,
 }
 
 impl InteractionsBuilder {
@@ -241,6 +279,7 @@ impl InteractionsBuilder {
             weights: Vec::new(),
             counts: Vec::new(),
             last_times: Vec::new(),
+            events: Rows::new(),
         })
     }
 
@@ -272,16 +311,60 @@ impl InteractionsBuilder {
             });
         }
         let timed = self.last_times.len() == self.pairs.len();
-        if last_time.is_some() != timed && !self.pairs.is_empty() {
+        let has_events = self.events.n_rows() > 0;
+        if (last_time.is_some() != timed || has_events) && !self.pairs.is_empty() {
             return Err(CoreError::Damaged {
                 what: "interactions",
-                detail: "some pairs have a time and some have none".to_owned(),
+                detail: "some pairs have times or events and some have none".to_owned(),
             });
         }
         self.last_times.extend(last_time);
         self.pairs.push((user, item));
         self.weights.push(weight);
         self.counts.extend_from_slice(counts);
+        Ok(())
+    }
+
+    /// Adds a pair with its events, in any order; counts and the last time follow from them. Either every
+    /// pair has events or none has.
+    ///
+    /// # Errors
+    /// As [`InteractionsBuilder::push`], and [`CoreError::Damaged`] if there is no event or one of an
+    /// unknown behavior.
+    pub fn push_events(
+        &mut self,
+        user: UserId,
+        item: ItemId,
+        weight: f32,
+        events: &[PairEvent],
+    ) -> Result<(), CoreError> {
+        let damaged = |detail: &str| CoreError::Damaged {
+            what: "interactions",
+            detail: detail.to_owned(),
+        };
+        if self.events.n_rows() != self.pairs.len() {
+            return Err(damaged(
+                "some pairs have times or events and some have none",
+            ));
+        }
+        let mut counts = vec![0u32; self.behaviors.len()];
+        for event in events {
+            let Some(count) = counts.get_mut(event.behavior().index()) else {
+                return Err(damaged("an event has an unknown behavior"));
+            };
+            *count += 1;
+        }
+        let Some(last_time) = events.iter().map(|event| event.time()).max() else {
+            return Err(damaged("a pair has no event"));
+        };
+        // `push` refuses pairs once there are events, so they are set aside.
+        let before = std::mem::take(&mut self.events);
+        let pushed = self.push(user, item, weight, &counts, Some(last_time));
+        self.events = before;
+        pushed?;
+        let mut events = events.to_vec();
+        events.sort_unstable();
+        self.events.push(events);
         Ok(())
     }
 
@@ -323,6 +406,14 @@ impl InteractionsBuilder {
             } else {
                 order.iter().map(|&n| self.last_times[n]).collect()
             },
+            events: match self.events.n_rows() {
+                0 => self.events,
+                _ if order.is_sorted() => self.events,
+                _ => order
+                    .iter()
+                    .map(|&n| self.events.row(n).iter().copied())
+                    .collect(),
+            },
             behaviors: self.behaviors,
             is_target: self.is_target,
         })
@@ -348,64 +439,4 @@ pub(crate) fn check_rows(
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn builder() -> InteractionsBuilder {
-        InteractionsBuilder::from_names(&["view", "purchase"], &["purchase"]).unwrap()
-    }
-
-    #[test]
-    fn pairs_are_sorted_and_found() {
-        let mut b = builder();
-        b.push(UserId(1), ItemId(2), 0.5, &[1, 0], Some(30))
-            .unwrap();
-        b.push(UserId(0), ItemId(1), 1.0, &[0, 2], Some(10))
-            .unwrap();
-        b.push(UserId(1), ItemId(0), 0.25, &[3, 1], Some(20))
-            .unwrap();
-        let x = b.build(3, 3).unwrap();
-        assert_eq!(x.offsets(), [0, 1, 3, 3]);
-        assert_eq!(x.items_of(UserId(1)), [ItemId(0), ItemId(2)]);
-        assert_eq!(x.weights(), [1.0, 0.25, 0.5]);
-        assert_eq!(x.last_times(), [10, 20, 30]);
-        let pair = x.find(UserId(1), ItemId(0)).unwrap();
-        assert_eq!(x.counts_of(pair), [3, 1]);
-        assert!(x.is_target(pair));
-        assert_eq!(x.find(UserId(2), ItemId(0)), None);
-        assert_eq!(x.n_targets(), 2);
-        let targets = [vec![ItemId(1)], vec![ItemId(0)], vec![]];
-        assert_eq!(x.targets(), targets.into_iter().collect());
-        assert_eq!(x.iter().count(), 3);
-    }
-
-    #[test]
-    fn faults_are_named() {
-        for weight in [0.0, -1.0, f32::NAN, f32::INFINITY] {
-            let error = builder()
-                .push(UserId(4), ItemId(0), weight, &[1, 0], None)
-                .unwrap_err();
-            assert!(matches!(error, CoreError::PairWeight { ref user, .. } if user == "row 4"));
-        }
-        let mut b = builder();
-        assert!(matches!(
-            b.push(UserId(0), ItemId(0), 1.0, &[1], None),
-            Err(CoreError::BehaviorCounts {
-                given: 1,
-                expected: 2
-            })
-        ));
-        b.push(UserId(0), ItemId(0), 1.0, &[1, 0], None).unwrap();
-        assert!(b.push(UserId(0), ItemId(1), 1.0, &[1, 0], Some(1)).is_err());
-        b.push(UserId(0), ItemId(0), 1.0, &[1, 0], None).unwrap();
-        assert!(matches!(
-            b.clone().build(0, 1),
-            Err(CoreError::RowOutOfRange { .. })
-        ));
-        assert_eq!(
-            b.build(1, 1),
-            Err(CoreError::DuplicatePair { user: 0, item: 0 })
-        );
-        assert!(InteractionsBuilder::from_names(&["view"], &["purchase"]).is_err());
-    }
-}
+mod tests;

@@ -39,6 +39,10 @@ pub enum Stream {
     PositiveSampling = 9,
     /// Hyper-parameter search.
     Search = 10,
+    /// The order of equal scores.
+    Ties = 11,
+    /// Purchases withheld to learn a ranking from.
+    Withholding = 12,
 }
 
 const MULTIPLIER_0: u32 = 0xD251_1F53;

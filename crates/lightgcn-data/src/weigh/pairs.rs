@@ -2,7 +2,8 @@
 
 use crate::{DataError, EventLog};
 use lightgcn_core::{
-    BehaviorWeights, CoreError, Interactions, InteractionsBuilder, ItemId, UserId,
+    BehaviorId, BehaviorWeights, CoreError, Interactions, InteractionsBuilder, ItemId, PairEvent,
+    UserId,
 };
 
 const SECONDS_PER_DAY: f64 = 86_400.0;
@@ -153,32 +154,31 @@ impl Weighing<'_> {
             .map(|b| b.name.as_str())
             .collect();
         let mut builder = InteractionsBuilder::from_names(&names, &targets)?;
-        let mut counts = vec![0u32; table.len()];
+        let mut events = Vec::new();
         let mut decayed = vec![0f64; table.len()];
         for pair in (0..pairs.len()).filter(|&pair| chosen(pair)) {
-            counts.fill(0);
+            events.clear();
             decayed.fill(0.0);
-            let mut last_time = i64::MIN;
+            let mut has_target = false;
             for &event in pairs.events(pair) {
                 let event = event as usize;
-                let (behavior, time) = (self.log.behaviors()[event], self.log.times()[event]);
-                counts[behavior as usize] += 1;
+                let behavior = BehaviorId(self.log.behaviors()[event]);
+                let time = self.log.times()[event];
                 let age_days = (self.now - time) as f64 / SECONDS_PER_DAY;
-                decayed[behavior as usize] += self.behaviors.decay(age_days);
-                last_time = last_time.max(time);
+                decayed[behavior.index()] += self.behaviors.decay(age_days);
+                has_target |= self.behaviors.is_target(behavior);
+                events.push(PairEvent::new(behavior, time));
             }
-            let has_target = counts.iter().zip(table).any(|(&n, b)| n > 0 && b.target);
             let weight = self.behaviors.combine(&decayed, has_target);
             let (user, item) = pairs.ids()[pair];
             if !((weight as f32).is_finite() && weight as f32 > 0.0) {
                 return Err(self.weight_error(user, item, weight).into());
             }
-            builder.push(
+            builder.push_events(
                 UserId(self.users[user as usize]),
                 ItemId(self.items[item as usize]),
                 weight as f32,
-                &counts,
-                Some(last_time),
+                &events,
             )?;
         }
         Ok(builder.build(n_users, n_items)?)
