@@ -10,6 +10,7 @@ use crate::parts::{
     check_behaviors, check_numbers, encode_catalogue, encode_interactions, encode_json,
     encode_vocabulary, read_catalogue, read_interactions, read_vocabulary,
 };
+use crate::ranking::{RANKING, RANKING_MEMBERS, StoredRanking};
 use crate::tensors::{Column, TensorFile, encode, read_tables};
 use crate::{EmbeddingTable, ModelDescription, Storage, StoreError, write_folder_atomically};
 use lightgcn_core::{
@@ -22,10 +23,22 @@ const MODEL: &str = "model.json";
 const EMBEDDINGS: &str = "embeddings.safetensors";
 const POPULARITY: &str = "popularity.safetensors";
 
+/// The files of a learned ranking, which an artifact may have.
+const RANKING_FILES: [(&str, Encode); 2] = [
+    (RANKING, |a| match &a.ranking {
+        Some(ranking) => ranking.encode_description(),
+        None => Ok(Vec::new()),
+    }),
+    (RANKING_MEMBERS, |a| match &a.ranking {
+        Some(ranking) => ranking.encode_members(),
+        None => Ok(Vec::new()),
+    }),
+];
+
 /// How a file of an artifact is made.
 type Encode = fn(&Artifact) -> Result<Vec<u8>, StoreError>;
 
-/// The files of an artifact beside its manifest.
+/// The files of every artifact beside its manifest.
 const FILES: [(&str, Encode); 9] = [
     (BEHAVIORS, |a| encode_json(BEHAVIORS, &a.behaviors)),
     (CATALOGUE, |a| encode_catalogue(&a.catalogue)),
@@ -71,6 +84,8 @@ pub struct Artifact {
     pub behaviors: BehaviorWeightsConfig,
     /// Where it comes from.
     pub lineage: Lineage,
+    /// How its answers are ranked, where that was learned; else the embeddings alone rank.
+    pub ranking: Option<StoredRanking>,
 }
 
 /// How many users have each item as a target (have bought it), `[n_items]`. O(pairs).
@@ -122,6 +137,9 @@ impl Artifact {
         self.model.check(&mut faults);
         check_behaviors(&self.behaviors, &self.train, &mut faults);
         check_numbers(&self.lineage, &self.catalogue, &mut faults);
+        if let Some(ranking) = &self.ranking {
+            ranking.check(n_items, &mut faults);
+        }
         let expected = popularity_of(&self.train);
         let differs = expected
             .iter()
@@ -142,6 +160,14 @@ impl Artifact {
         })
     }
 
+    fn files(&self) -> impl Iterator<Item = (&'static str, Encode)> {
+        let ranking = RANKING_FILES.into_iter().filter(|_| self.ranking.is_some());
+        let mut files: Vec<_> = FILES.into_iter().chain(ranking).collect();
+        // In the order of a manifest.
+        files.sort_unstable_by_key(|(name, _)| *name);
+        files.into_iter()
+    }
+
     /// Writes the artifact as a folder: all of it or nothing, as [`write_folder_atomically`] says.
     ///
     /// The final embeddings take half the space if their table was rounded to 16 bits before:
@@ -160,8 +186,7 @@ impl Artifact {
     pub fn save(&self, path: impl AsRef<Path>) -> Result<(), StoreError> {
         self.check()?;
         write_folder_atomically(path.as_ref(), Kind::ARTIFACT.format, |folder| {
-            FILES
-                .iter()
+            self.files()
                 .try_for_each(|(name, make)| write_file(folder, name, &make(self)?))?;
             Manifest::write(folder, Kind::ARTIFACT)
         })
@@ -175,7 +200,14 @@ impl Artifact {
     pub fn load(path: impl AsRef<Path>) -> Result<Self, StoreError> {
         let path = path.as_ref();
         let folder = Folder::open(path, Kind::ARTIFACT)?;
-        folder.expect_files(&FILES.map(|(name, _)| name))?;
+        let has_ranking = folder.has(RANKING);
+        let optional = RANKING_FILES.iter().filter(|_| has_ranking);
+        let names: Vec<&str> = FILES
+            .iter()
+            .chain(optional)
+            .map(|(name, _)| *name)
+            .collect();
+        folder.expect_files(&names)?;
         let users = read_vocabulary(&folder, USERS)?;
         let items = read_vocabulary(&folder, ITEMS)?;
         let (n_users, n_items) = (users.len(), items.len());
@@ -194,6 +226,10 @@ impl Artifact {
             popularity: read_popularity(&folder, n_items)?,
             behaviors,
             lineage: folder.read_json(LINEAGE)?,
+            ranking: match has_ranking {
+                true => Some(StoredRanking::read(&folder, n_items)?),
+                false => None,
+            },
         };
         artifact.check().map_err(|error| match error {
             StoreError::Inconsistent { what, faults } => StoreError::Inconsistent {
@@ -213,8 +249,8 @@ impl Artifact {
     /// As [`Artifact::check`].
     pub fn identity(&self) -> Result<String, StoreError> {
         self.check()?;
-        let mut files = Vec::with_capacity(FILES.len());
-        for (name, make) in FILES {
+        let mut files = Vec::new();
+        for (name, make) in self.files() {
             let bytes = make(self)?;
             files.push(FileEntry {
                 name: name.to_owned(),

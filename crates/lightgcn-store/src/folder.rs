@@ -102,6 +102,11 @@ impl Folder {
         }
     }
 
+    /// Whether it has a file of this name.
+    pub(crate) fn has(&self, name: &str) -> bool {
+        self.files.iter().any(|file| file.name == name)
+    }
+
     /// The version of its format.
     pub(crate) fn version(&self) -> u32 {
         self.version

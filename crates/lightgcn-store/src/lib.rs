@@ -39,6 +39,7 @@
 //!     layer0: table.clone(),
 //!     embeddings: table,
 //!     popularity: popularity_of(&train),
+//!     ranking: None,
 //!     train,
 //!     users: Vocabulary::from_names(["ann"])?,
 //!     items: Vocabulary::from_names(["glove", "lamp"])?,
@@ -72,6 +73,7 @@ mod manifest;
 mod model;
 mod names;
 mod parts;
+mod ranking;
 mod storage;
 mod tensors;
 
@@ -81,4 +83,5 @@ pub use dataset::DatasetFolder;
 pub use embeddings::EmbeddingTable;
 pub use error::StoreError;
 pub use model::ModelDescription;
+pub use ranking::StoredRanking;
 pub use storage::Storage;

@@ -153,7 +153,8 @@ impl ModelDescription {
     }
 }
 
-fn sorted(value: &Value) -> Value {
+/// The same value with the keys of all maps in order.
+pub(crate) fn sorted(value: &Value) -> Value {
     match value {
         Value::Object(map) => {
             let mut entries: Vec<_> = map.iter().map(|(k, v)| (k.clone(), sorted(v))).collect();

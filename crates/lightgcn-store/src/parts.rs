@@ -6,7 +6,7 @@ use crate::names::{CATALOGUE, INTERACTIONS};
 use crate::tensors::{Column, TensorFile, encode};
 use lightgcn_core::{
     BehaviorWeightsConfig, Catalogue, CoreError, Interactions, InteractionsBuilder, ItemId,
-    LabelColumn, Lineage, NodeId, Truth, UserId, Vocabulary,
+    LabelColumn, Lineage, NodeId, PairEvent, Rows, Truth, UserId, Vocabulary,
 };
 use std::path::Path;
 
@@ -146,7 +146,11 @@ pub(crate) fn encode_interactions(pairs: &Interactions) -> Result<Vec<u8>, Store
         Column::new("counts", pairs.counts().iter().copied())
             .with_shape(pairs.n_pairs(), pairs.behaviors().len()),
     ];
-    if !pairs.last_times().is_empty() {
+    // Where there are events, the times of the last ones follow from them.
+    if pairs.events().n_rows() > 0 {
+        let events = pairs.events().values().iter();
+        columns.push(Column::new("events", events.map(|event| event.to_bits())));
+    } else if !pairs.last_times().is_empty() {
         let times = pairs.last_times().iter().copied();
         columns.push(Column::new("last_times", times));
     }
@@ -162,7 +166,7 @@ pub(crate) fn read_interactions(
     let names = ["offsets", "items", "weights", "counts"];
     let bytes = folder.read(INTERACTIONS)?;
     let path = folder.file(INTERACTIONS);
-    let file = TensorFile::open(path, &bytes, &names, &["last_times"])?;
+    let file = TensorFile::open(path, &bytes, &names, &["last_times", "events"])?;
     let items: Vec<u32> = file.column("items", None)?;
     let n_pairs = items.len();
     let offsets: Vec<u64> = file.column("offsets", Some(n_users + 1))?;
@@ -179,6 +183,7 @@ pub(crate) fn read_interactions(
         .has("last_times")
         .then(|| file.column("last_times", Some(n_pairs)))
         .transpose()?;
+    let events = read_events(&file, &counts, width)?;
     let names: Vec<&str> = behaviors
         .behaviors
         .iter()
@@ -193,12 +198,52 @@ pub(crate) fn read_interactions(
                 let counts = &counts[pair * width..(pair + 1) * width];
                 let time = times.as_ref().map(|times| times[pair]);
                 let (user, item) = (UserId(user as u32), ItemId(items[pair]));
-                builder.push(user, item, weights[pair], counts, time)?;
+                match &events {
+                    Some(events) => {
+                        builder.push_events(user, item, weights[pair], events.row(pair))?;
+                    }
+                    None => builder.push(user, item, weights[pair], counts, time)?,
+                }
             }
         }
         builder.build(n_users, n_items)
     };
     build().map_err(|error| content(file.path(), error))
+}
+
+/// The events of each pair, where the file has them: as many of each behavior as are counted, in order of
+/// time.
+fn read_events(
+    file: &TensorFile<'_>,
+    counts: &[u32],
+    width: usize,
+) -> Result<Option<Rows<PairEvent>>, StoreError> {
+    if !file.has("events") {
+        return Ok(None);
+    }
+    let n_events: u64 = counts.iter().map(|&count| u64::from(count)).sum();
+    let bits: Vec<i64> = file.column("events", usize::try_from(n_events).ok())?;
+    let mut found = vec![0u32; width];
+    let mut rest = &bits[..];
+    let mut rows = Rows::new();
+    for (pair, counts) in counts.chunks_exact(width.max(1)).enumerate() {
+        let (events, others) = rest.split_at(counts.iter().map(|&n| n as usize).sum());
+        rest = others;
+        found.fill(0);
+        let events = events.iter().map(|&bits| PairEvent::from_bits(bits));
+        for event in events.clone() {
+            if let Some(count) = found.get_mut(event.behavior().index()) {
+                *count += 1;
+            }
+        }
+        if found != counts || !events.clone().is_sorted() {
+            let detail =
+                format!("the events of pair {pair} are not those that are counted, in order");
+            return Err(file.fault("events", detail));
+        }
+        rows.push(events);
+    }
+    Ok(Some(rows))
 }
 
 /// Offsets must ascend from 0 to the number of pairs, and items within a user must ascend.

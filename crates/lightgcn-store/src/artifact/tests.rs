@@ -51,6 +51,7 @@ pub(crate) fn tiny() -> Artifact {
         layer0: table(2),
         embeddings: table(3),
         popularity: popularity_of(&train),
+        ranking: None,
         train,
         users: Vocabulary::from_names(["ann", ""]).unwrap(),
         items: Vocabulary::from_names(["5809910", "ünï"]).unwrap(),
