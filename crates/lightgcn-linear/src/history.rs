@@ -113,6 +113,30 @@ impl Histories {
         }
     }
 
+    /// All pairs, each with the weight that `weight(pair)` gives by its number.
+    ///
+    /// # Errors
+    /// [`LinearError::History`] if a weight is not positive and finite.
+    pub fn weighted(
+        pairs: &Interactions,
+        weight: impl FnMut(usize) -> f32,
+    ) -> Result<Self, LinearError> {
+        let weights: Vec<f32> = (0..pairs.n_pairs()).map(weight).collect();
+        if let Some(pair) = weights.iter().position(|w| !(w.is_finite() && *w > 0.0)) {
+            return Err(LinearError::History {
+                detail: format!(
+                    "pair {pair} has weight {}; weights must be positive and finite",
+                    weights[pair]
+                ),
+            });
+        }
+        Ok(Self {
+            n_items: pairs.n_items(),
+            items: pairs.rows().clone(),
+            weights,
+        })
+    }
+
     /// How many users there are.
     #[must_use]
     pub fn n_users(&self) -> usize {

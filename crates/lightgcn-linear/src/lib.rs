@@ -13,6 +13,7 @@
 //! | [`SpectralFilter`] | r (R̃ᵀR̃ + α D^-½ V Vᵀ D^½): GF-CF | Shen et al., CIKM 2021 |
 //! | [`ChebyshevFilter`] | a polynomial low-pass filter of the item graph: ChebyCF | Kim et al., SIGIR 2025 |
 //! | [`TruncatedSvd`] | r V Vᵀ: PureSVD | Cremonesi et al., RecSys 2010 |
+//! | [`PropagationConfig`] | r ÂᵀÂ without its diagonal: one untrained layer of LightGCN | He et al., SIGIR 2020 |
 //!
 //! A configuration is a plain struct with `check`, which lists every fault, and `fit`, which takes
 //! the training part only. [`PairWeights`] says whether pairs count by their weights (as everywhere
@@ -89,6 +90,6 @@ pub use history::{Histories, History, PairWeights};
 pub use model::LinearModel;
 pub use models::{
     ChebyshevFilter, ChebyshevFilterConfig, Ease, EaseConfig, FeatureWeighting, ItemKnn,
-    ItemKnnConfig, Rp3Beta, Rp3BetaConfig, SpectralFilter, SpectralFilterConfig, TruncatedSvd,
-    TruncatedSvdConfig,
+    ItemKnnConfig, ItemToItem, PropagationConfig, Rp3Beta, Rp3BetaConfig, SpectralFilter,
+    SpectralFilterConfig, TruncatedSvd, TruncatedSvdConfig,
 };

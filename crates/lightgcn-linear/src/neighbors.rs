@@ -56,6 +56,35 @@ impl Neighbors {
         }
     }
 
+    pub(crate) fn from_matrix(matrix: SparseMatrix) -> Self {
+        Self { matrix }
+    }
+
+    /// Keeps for each item the `most` weights of a dense row that are largest in absolute value.
+    pub(crate) fn strongest<'a>(
+        rows: impl IndexedParallelIterator<Item = &'a [f32]>,
+        n_items: usize,
+        most: usize,
+    ) -> Self {
+        let lists: Vec<Vec<(u32, f32)>> = rows
+            .map(|row| {
+                let entries = (0u32..).zip(row.iter().copied());
+                let mut list: Vec<(u32, f32)> = entries.filter(|entry| entry.1 != 0.0).collect();
+                keep_highest(&mut list, most);
+                list
+            })
+            .collect();
+        Self {
+            matrix: SparseMatrix::from_rows(lists.into_iter().collect(), n_items),
+        }
+    }
+
+    /// How much item `i` adds to item `j`.
+    pub(crate) fn weight(&self, i: usize, j: u32) -> f32 {
+        let (columns, values) = self.matrix.row(i);
+        columns.binary_search(&j).map_or(0.0, |n| values[n])
+    }
+
     pub(crate) fn n_items(&self) -> usize {
         self.matrix.n_rows()
     }
@@ -91,11 +120,13 @@ impl Neighbors {
     }
 }
 
-/// Keeps the `most` highest weights, equal ones by the lower item, in ascending order of the
-/// items.
+/// Keeps the `most` weights with the highest absolute value, equal ones by the lower item, in ascending
+/// order of the items.
 fn keep_highest(list: &mut Vec<(u32, f32)>, most: usize) {
     if most < list.len() {
-        list.select_nth_unstable_by(most, |a, b| b.1.total_cmp(&a.1).then(a.0.cmp(&b.0)));
+        list.select_nth_unstable_by(most, |a, b| {
+            b.1.abs().total_cmp(&a.1.abs()).then(a.0.cmp(&b.0))
+        });
         list.truncate(most);
         list.sort_unstable_by_key(|entry| entry.0);
     }

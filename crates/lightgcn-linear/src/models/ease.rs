@@ -4,7 +4,8 @@ use crate::config::Faults;
 use crate::inverse::{BLOCK, negative_inverse};
 use crate::matrix::SparseMatrix;
 use crate::model::check_scores;
-use crate::{Histories, History, LinearError, LinearModel, PairWeights};
+use crate::neighbors::Neighbors;
+use crate::{Histories, History, ItemToItem, LinearError, LinearModel, PairWeights};
 use lightgcn_core::{ItemId, Train};
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
@@ -59,9 +60,16 @@ impl EaseConfig {
     /// [`LinearError::Memory`] where the catalogue is too large for `max_bytes`, and
     /// [`LinearError::NotPositiveDefinite`] where the regularization is lost in rounding.
     pub fn fit(&self, train: &Train) -> Result<Ease, LinearError> {
+        self.fit_histories(&Histories::new(train, self.weights))
+    }
+
+    /// The same from histories with any weights.
+    ///
+    /// # Errors
+    /// Those of [`EaseConfig::fit`].
+    pub fn fit_histories(&self, histories: &Histories) -> Result<Ease, LinearError> {
         self.check()?;
-        let histories = Histories::new(train, self.weights);
-        let by_user = SparseMatrix::from_training(&histories)?;
+        let by_user = SparseMatrix::from_training(histories)?;
         let n = by_user.n_columns();
         let needed = Self::bytes_needed(n);
         if needed > self.max_bytes {
@@ -136,6 +144,15 @@ impl std::fmt::Debug for Ease {
 }
 
 impl Ease {
+    /// The `n_neighbors` weights of each item that are largest in absolute value: EASE at a size that
+    /// can be kept. O(items²).
+    #[must_use]
+    pub fn strongest(&self, n_neighbors: usize) -> ItemToItem {
+        let rows = self.matrix.par_chunks_exact(self.n_items);
+        let neighbors = Neighbors::strongest(rows, self.n_items, n_neighbors);
+        ItemToItem::new("EASE", neighbors)
+    }
+
     /// How much having `had` counts for `item`; negative if it counts against it, and 0 for
     /// the same item.
     ///

@@ -1,0 +1,140 @@
+//! Sparse weights from item to item: what fitted models can be cut down to and kept as.
+
+use crate::matrix::SparseMatrix;
+use crate::model::check_scores;
+use crate::neighbors::Neighbors;
+use crate::{History, LinearError, LinearModel, PairWeights};
+use lightgcn_core::{ItemId, Rows};
+
+/// Any sparse item-to-item model: the score of item j is Σ_i w_i W_ij over the items i of the history.
+///
+/// It holds a list of (item, weight) per item, so that it can be stored, and scores a history in
+/// O(history · length of a list) beside the n_items zeros.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ItemToItem {
+    name: String,
+    neighbors: Neighbors,
+}
+
+impl ItemToItem {
+    pub(crate) fn new(name: &str, neighbors: Neighbors) -> Self {
+        Self {
+            name: name.to_owned(),
+            neighbors,
+        }
+    }
+
+    /// A model from its lists, one per item: the items that it adds to, ascending, with their weights.
+    ///
+    /// # Errors
+    /// [`LinearError::History`] if an item is out of range, the items of a list do not ascend, or a weight
+    /// is not finite.
+    pub fn from_rows(name: &str, rows: Rows<(u32, f32)>) -> Result<Self, LinearError> {
+        let n_items = rows.n_rows();
+        for (item, list) in rows.iter().enumerate() {
+            let sound = list.is_sorted_by(|a, b| a.0 < b.0)
+                && list.last().is_none_or(|last| (last.0 as usize) < n_items)
+                && list.iter().all(|entry| entry.1.is_finite());
+            if !sound {
+                return Err(LinearError::History {
+                    detail: format!(
+                        "the list of item row {item} does not ascend, names an item beyond {n_items}, or \
+                         holds a weight that is not finite"
+                    ),
+                });
+            }
+        }
+        let matrix = SparseMatrix::from_rows(rows, n_items);
+        Ok(Self::new(name, Neighbors::from_matrix(matrix)))
+    }
+
+    /// The list of an item: the items that it adds to, ascending, with their weights.
+    ///
+    /// # Panics
+    /// If the item is out of range.
+    pub fn row(&self, item: ItemId) -> impl Iterator<Item = (ItemId, f32)> {
+        self.neighbors.named(item)
+    }
+
+    /// Adds the scores of a history to `out`, `[n_items]`, on this thread.
+    ///
+    /// # Panics
+    /// If `out` has another length, or an item is out of range.
+    pub fn add_scores(&self, history: History<'_>, out: &mut [f32]) {
+        assert!(
+            out.len() == self.n_items(),
+            "the model scores {} items, but there is room for {}",
+            self.n_items(),
+            out.len()
+        );
+        for (item, weight) in history.iter() {
+            for (j, w) in self.neighbors.of(item.index()) {
+                out[j] += weight * w;
+            }
+        }
+    }
+
+    /// How much having `had` counts for `item`. O(log of the list).
+    ///
+    /// # Panics
+    /// If `had` is out of range.
+    #[must_use]
+    pub fn weight(&self, had: ItemId, item: ItemId) -> f32 {
+        self.neighbors.weight(had.index(), item.0)
+    }
+}
+
+impl LinearModel for ItemToItem {
+    fn name(&self) -> &str {
+        &self.name
+    }
+
+    fn n_items(&self) -> usize {
+        self.neighbors.n_items()
+    }
+
+    fn pair_weights(&self) -> PairWeights {
+        PairWeights::Binary
+    }
+
+    fn scores_into(&self, histories: &[History<'_>], out: &mut [f32]) {
+        check_scores(histories, self.n_items(), out);
+        self.neighbors.scores_into(histories, |_, w| w, out);
+    }
+
+    /// O(history · log of a list).
+    fn contributions(&self, history: History<'_>, item: ItemId) -> Vec<f32> {
+        let parts = history.items().iter().zip(history.weights());
+        parts.map(|(&had, &w)| w * self.weight(had, item)).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn scores_and_contributions_by_hand() {
+        let rows = [vec![(1, 0.5), (2, -0.25)], vec![], vec![(0, 2.0)]];
+        let model = ItemToItem::from_rows("mine", rows.into_iter().collect()).unwrap();
+        let items = [ItemId(0), ItemId(2)];
+        let history = History::new(&items, &[2.0, 0.5]).unwrap();
+        assert_eq!(model.scores(history), [1.0, 1.0, -0.5]);
+        assert_eq!(model.contributions(history, ItemId(2)), [-0.5, 0.0]);
+        assert_eq!(model.weight(ItemId(0), ItemId(1)), 0.5);
+        assert_eq!(model.row(ItemId(2)).next(), Some((ItemId(0), 2.0)));
+    }
+
+    #[test]
+    fn unsound_lists_are_refused() {
+        for list in [
+            vec![(1, 0.1), (0, 0.1)],
+            vec![(2, 0.1)],
+            vec![(0, f32::NAN)],
+        ] {
+            let rows = [list, vec![]].into_iter().collect();
+            let refused = ItemToItem::from_rows("mine", rows);
+            assert!(matches!(refused, Err(LinearError::History { .. })));
+        }
+    }
+}
