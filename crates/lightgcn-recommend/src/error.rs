@@ -1,6 +1,8 @@
 //! The errors of this crate.
 
+use lightgcn_core::CoreError;
 use lightgcn_graph::GraphError;
+use lightgcn_linear::LinearError;
 use lightgcn_metrics::MetricsError;
 use lightgcn_store::StoreError;
 use thiserror::Error;
@@ -164,6 +166,24 @@ pub enum RecommendError {
         /// What differs, and how to fix it.
         detail: String,
     },
+    /// There is no purchase that a ranking could learn from.
+    #[error(
+        "no purchase of a user and an item that are known without it can be withheld, so there is nothing \
+         to learn a ranking from; use a longer log, or rank by the model alone"
+    )]
+    NothingToLearn,
+    /// A stored ranking does not fit.
+    #[error("the learned ranking does not fit this model: {detail}; train again")]
+    Ranking {
+        /// What does not fit.
+        detail: String,
+    },
+    /// Pairs cannot be split or weighted anew.
+    #[error(transparent)]
+    Core(#[from] CoreError),
+    /// A linear model cannot be fitted.
+    #[error(transparent)]
+    Linear(#[from] LinearError),
     /// The artifact cannot be read or is not valid.
     #[error(transparent)]
     Store(#[from] StoreError),

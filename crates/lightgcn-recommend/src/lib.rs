@@ -7,6 +7,7 @@
 //!   ([`RecommendOptions`]), and every item names its source ([`Source`]).
 //! - [`Ranker`] is anything that ranks items for known users: [`EmbeddingRanker`]
 //!   for every model with embeddings, [`LinearRanker`] for every model of [`lightgcn_linear`],
+//!   [`LearnedRanker`] for a ranking learned from what users did before they bought ([`RankingConfig::fit`]),
 //!   [`EnsembleRanker`] for several together ([`choose_weights`] finds weights on validation data), and the
 //!   baselines that a model must beat: [`PopularityRanker`], [`RandomRanker`] and
 //!   [`SeenNotBoughtRanker`].
@@ -21,7 +22,7 @@
 //! use lightgcn_core::{InteractionsBuilder, ItemId, Split, Truth, UserId};
 //! use lightgcn_metrics::Metric;
 //! use lightgcn_recommend::{
-//!     EvaluationOptions, PopularityRanker, SeenNotBoughtRanker, evaluate_test,
+//!     EvaluationOptions, PopularityRanker, SeenNotBoughtRanker, SeenOrder, evaluate_test,
 //! };
 //!
 //! // Both users bought item 0; user 0 also viewed item 2, and then bought it.
@@ -33,7 +34,7 @@
 //! let split = Split::new(log.build(2, 3)?, Truth::empty(2, 3), bought_later)?;
 //!
 //! let options = EvaluationOptions { ks: vec![1], ..EvaluationOptions::default() };
-//! let rule = SeenNotBoughtRanker::new(&split.train);
+//! let rule = SeenNotBoughtRanker::new(&split.train, SeenOrder::Events);
 //! let rule = evaluate_test(&rule, &split.train, &split.test, &options)?;
 //! let popular = PopularityRanker::from_interactions(split.train.interactions());
 //! let popular = evaluate_test(&popular, &split.train, &split.test, &options)?;
@@ -44,7 +45,7 @@
 //!
 //! # Layout
 //!
-//! - `rank/`: rankers, one a file, the ensemble of them, and what changes their lists (diversity,
+//! - `rank/`: rankers, one a file, the learned ranking, the ensemble of them, and what changes their lists (diversity,
 //!   exploration, revenue).
 //! - `evaluate/`: full ranking over held-out targets.
 //! - `answer/`: questions and answers by the shop's own ids, and the chain of sources.
@@ -66,8 +67,8 @@ mod shop;
 mod test_shop;
 
 pub use answer::{
-    Answer, BehaviorCount, ContextEvent, Hide, HistoryItem, ItemFilter, ItemOptions, ListedItem,
-    RecommendOptions, RecommendRequest, RecommendedItem, Source,
+    Answer, BehaviorCount, ContextEvent, Familiarity, Hide, HistoryItem, ItemFilter, ItemOptions,
+    ListedItem, RecommendOptions, RecommendRequest, RecommendedItem, Source,
 };
 pub use cold_start::{FoldIn, NewItem, NewItemEvent};
 pub use error::RecommendError;
@@ -77,12 +78,13 @@ pub use evaluate::{
 };
 pub use explain::{
     Contribution, ExplainOptions, ExplainRequest, ExplainedEdge, ExplainedPath, Explanation,
-    Method, Part, PathNode,
+    Method, Part, PathNode, Term, TermKind,
 };
 pub use rank::{
-    DiverseRanker, EmbeddingRanker, EnsembleRanker, Exclusions, ExploringRanker, Fusion,
-    LinearRanker, Member, PopularityRanker, RandomRanker, Ranked, Ranker, RevenueScorer,
-    ScoreParts, Scorer, SeenNotBoughtRanker, WeightChoice, WeightOptions, check_same_catalogue,
-    choose_weights, diversify,
+    DiverseRanker, EmbeddingRanker, EnsembleRanker, Exclusions, ExploringRanker, Feature,
+    FeatureGroup, Fusion, GroupEffect, LearnedRanker, LearnedRanking, LinearRanker, Member,
+    MemberKind, NewItemsRanker, PopularityRanker, RandomRanker, Ranked, Ranker, RankingConfig,
+    RankingReport, RevenueScorer, ScoreParts, Scorer, SeenNotBoughtRanker, SeenOrder, WeightChoice,
+    WeightOptions, WeightedFeature, Withhold, check_same_catalogue, choose_weights, diversify,
 };
 pub use recommender::Recommender;

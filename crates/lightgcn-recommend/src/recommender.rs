@@ -7,14 +7,15 @@ use crate::explain::explainer::Explainer;
 use crate::shop::Shop;
 use crate::{
     Answer, ContextEvent, EmbeddingRanker, EnsembleRanker, Exclusions, ExplainOptions,
-    ExplainRequest, Explanation, FoldIn, Fusion, HistoryItem, ItemOptions, ListedItem, Member,
-    NewItem, PopularityRanker, Ranked, Ranker, RecommendError, RecommendOptions, RecommendRequest,
-    RecommendedItem, ScoreParts, Scorer,
+    ExplainRequest, Explanation, FoldIn, Fusion, HistoryItem, ItemOptions, LearnedRanker,
+    LearnedRanking, ListedItem, Member, NewItem, PopularityRanker, Ranked, Ranker, RecommendError,
+    RecommendOptions, RecommendRequest, RecommendedItem, ScoreParts, Scorer,
 };
 use lightgcn_core::{Catalogue, ItemId, UserId};
 use lightgcn_graph::TrainGraph;
 use lightgcn_store::Artifact;
 use std::path::Path;
+use std::sync::Arc;
 
 /// Answers a shop's questions from an [`Artifact`], without the log and without training.
 ///
@@ -50,6 +51,7 @@ use std::path::Path;
 /// #     layer0: table.clone(),
 /// #     embeddings: table,
 /// #     popularity: popularity_of(&train),
+/// #     ranking: None,
 /// #     train,
 /// #     users: Vocabulary::from_names(["ann", "bob"])?,
 /// #     items: Vocabulary::from_names(["glove", "lamp"])?,
@@ -407,6 +409,20 @@ impl Recommender {
     #[must_use]
     pub fn ranker(&self) -> EmbeddingRanker<'_> {
         self.shop.model.ranker()
+    }
+
+    /// The learned ranking as a [`Ranker`] of the items of training; none where the artifact has none.
+    #[must_use]
+    pub fn learned_ranker(&self) -> Option<LearnedRanker<'_>> {
+        let view = Arc::clone(self.shop.ranking.as_ref()?);
+        let ranker = LearnedRanker::from_view(view, &self.artifact().train);
+        Some(ranker.with_model(self.ranker()))
+    }
+
+    /// What was learned of how to rank; none where the artifact has no learned ranking.
+    #[must_use]
+    pub fn learned_ranking(&self) -> Option<&LearnedRanking> {
+        self.shop.ranking.as_ref().map(|view| &view.ranking)
     }
 
     /// The popularity list that unknown users get, as a [`Ranker`].

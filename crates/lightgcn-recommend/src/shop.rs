@@ -6,11 +6,14 @@ use crate::answer::popularity::Popularity;
 use crate::answer::profile::{Profile, ProfileItem};
 use crate::cold_start::fold_in::{Newcomers, Query};
 use crate::model::Model;
+use crate::rank::learned::{Act, Clock, DAY, RankingView, UserHistory, Viewpoint};
 use crate::{
-    BehaviorCount, ContextEvent, EnsembleRanker, Exclusions, FoldIn, RecommendError, Source,
+    BehaviorCount, ContextEvent, EnsembleRanker, Exclusions, FoldIn, LearnedRanking,
+    RecommendError, Source,
 };
 use lightgcn_core::{ItemId, UserId};
 use lightgcn_store::Artifact;
+use std::sync::Arc;
 
 /// The state behind a [`Recommender`](crate::Recommender), which the rooms of the crate read.
 #[derive(Debug)]
@@ -20,6 +23,8 @@ pub(crate) struct Shop {
     pub(crate) newcomers: Newcomers,
     pub(crate) popularity: Popularity,
     pub(crate) bought: Exclusions,
+    /// The learned ranking, where the artifact has one.
+    pub(crate) ranking: Option<Arc<RankingView>>,
     /// The model's own weight, and the other members of its ensemble.
     pub(crate) ensemble: Option<(f64, EnsembleRanker<'static>)>,
 }
@@ -33,8 +38,73 @@ impl Shop {
             popularity: Popularity::new(&model.artifact),
             bought: Exclusions::targets(&model.artifact.train),
             ensemble: None,
+            ranking: ranking(&model)?,
             model,
         })
+    }
+
+    /// What a user did in training and in these events, by age: as the ranking reads it.
+    pub(crate) fn learned_history(
+        &self,
+        view: &RankingView,
+        user: Option<UserId>,
+        events: &[ContextEvent],
+    ) -> UserHistory {
+        let train = &self.model.artifact.train;
+        let user = user.filter(|&user| self.model.has_history(user));
+        let mut history = user.map_or_else(UserHistory::default, |user| {
+            UserHistory::of_training(train, user, view.clock)
+        });
+        let trained_until = match (view.clock, user) {
+            (Clock::At(now), _) => Some(now),
+            (Clock::LastEvent, Some(user)) => {
+                let pairs = train.pairs_of(user);
+                pairs
+                    .filter_map(|pair| train.last_times().get(pair))
+                    .max()
+                    .copied()
+            }
+            _ => None,
+        };
+        let latest = events.iter().filter_map(|event| event.time).max();
+        let now = trained_until.max(latest);
+        if let (Some(then), Some(now)) = (trained_until, now) {
+            history.age_by(now.saturating_sub(then) as f64 / DAY);
+        }
+        for event in events {
+            let behavior = self.model.weights.get(&event.behavior);
+            let (Some(item), Some(behavior)) = (self.items.names.get(&event.item), behavior) else {
+                continue;
+            };
+            let age = match (now, event.time) {
+                (Some(now), Some(time)) => now.saturating_sub(time) as f64 / DAY,
+                _ => 0.0,
+            };
+            let act = Act {
+                behavior: behavior.index(),
+                count: event.count,
+                age,
+            };
+            history.add(item, act);
+        }
+        history
+    }
+
+    /// What the ranking's features need of a user with this vector.
+    pub(crate) fn viewpoint<'h>(
+        &self,
+        view: &RankingView,
+        history: &'h UserHistory,
+        vector: &[f32],
+    ) -> Viewpoint<'h> {
+        let model = view.needs_model().then(|| {
+            let n_items = self.model.artifact.train.n_items();
+            let table = &self.items.table[..n_items * self.items.dimension];
+            let mut row = vec![0.0; n_items];
+            lightgcn_simd::scores(vector, table, self.items.dimension, &mut row);
+            row
+        });
+        view.snapshot.viewpoint(history, model)
     }
 
     pub(crate) fn user(&self, raw_user: &str) -> Option<UserId> {
@@ -88,4 +158,20 @@ impl Shop {
         let counts: Vec<u32> = item.counts.iter().map(|n| n.ceil() as u32).collect();
         BehaviorCount::of(self.model.artifact.train.behaviors(), &counts)
     }
+}
+
+/// The learned ranking of an artifact, checked.
+fn ranking(model: &Model) -> Result<Option<Arc<RankingView>>, RecommendError> {
+    let artifact = &model.artifact;
+    let Some(stored) = &artifact.ranking else {
+        return Ok(None);
+    };
+    let ranking = LearnedRanking::from_stored(stored)?;
+    let view = RankingView::new(
+        ranking,
+        &artifact.train,
+        &model.weights,
+        &artifact.catalogue,
+    )?;
+    Ok(Some(Arc::new(view)))
 }

@@ -76,6 +76,7 @@ pub(crate) fn artifact() -> Artifact {
         layer0: table.clone(),
         embeddings: table,
         popularity: popularity_of(&train),
+        ranking: None,
         train,
         users: Vocabulary::from_names(USERS).unwrap(),
         items: Vocabulary::from_names(ITEMS).unwrap(),

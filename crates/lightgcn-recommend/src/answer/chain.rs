@@ -1,5 +1,6 @@
 //! How an answer is made: the sources of the chain in turn, under the request's rules.
 
+mod learned;
 mod ranking;
 mod sources;
 
@@ -11,8 +12,8 @@ use crate::cold_start::fold_in::Query;
 use crate::rank::revenue::usable_prices;
 use crate::shop::Shop;
 use crate::{
-    Answer, ContextEvent, Hide, ListedItem, RecommendError, RecommendOptions, RecommendRequest,
-    Source,
+    Answer, ContextEvent, Familiarity, Hide, ListedItem, RecommendError, RecommendOptions,
+    RecommendRequest, Source,
 };
 use lightgcn_core::{ItemId, UserId};
 use ranking::Few;
@@ -218,6 +219,7 @@ impl Chain<'_> {
             }
         };
         let query = query.filter(|query| plan.options.chain.contains(&query.source));
+        self.hide_by_familiarity(plan, trained, profile.as_ref(), &mut hidden);
         Ok(Job {
             request,
             plan,
@@ -226,6 +228,36 @@ impl Chain<'_> {
             query,
             hidden,
         })
+    }
+}
+
+impl Chain<'_> {
+    /// Hides what the user met, or all else, as the request asks.
+    fn hide_by_familiarity(
+        &self,
+        plan: &Plan<'_>,
+        trained: Option<UserId>,
+        profile: Option<&Profile>,
+        hidden: &mut Vec<u32>,
+    ) {
+        let mut met: Vec<u32> = match (profile, trained) {
+            (Some(profile), _) => profile.items.iter().map(|met| met.item.0).collect(),
+            (None, Some(user)) => {
+                let items = self.shop.model.artifact.train.items_of(user);
+                items.iter().map(|item| item.0).collect()
+            }
+            (None, None) => Vec::new(),
+        };
+        match plan.options.familiarity {
+            Familiarity::Any => return,
+            Familiarity::New => hidden.append(&mut met),
+            Familiarity::Familiar => {
+                let rows = 0..self.shop.items.len() as u32;
+                hidden.extend(rows.filter(|row| met.binary_search(row).is_err()));
+            }
+        }
+        hidden.sort_unstable();
+        hidden.dedup();
     }
 }
 

@@ -12,6 +12,6 @@ pub(crate) mod response;
 pub(crate) mod similar;
 
 pub use filter::ItemFilter;
-pub use options::{ContextEvent, Hide, RecommendOptions, RecommendRequest};
+pub use options::{ContextEvent, Familiarity, Hide, RecommendOptions, RecommendRequest};
 pub use response::{Answer, BehaviorCount, HistoryItem, ListedItem, RecommendedItem, Source};
 pub use similar::ItemOptions;

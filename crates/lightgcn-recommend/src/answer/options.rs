@@ -18,6 +18,21 @@ pub enum Hide {
     Nothing,
 }
 
+/// Whether items that the user met before are recommended. An item is familiar if the user had any
+/// event with it, in training or in the request.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[serde(rename_all = "snake_case")]
+pub enum Familiarity {
+    /// Familiar and new items in one list.
+    #[default]
+    Any,
+    /// Only items that are new to the user.
+    New,
+    /// Only familiar items: the list is short where the user met few.
+    Familiar,
+}
+
 /// How many items to recommend, and which.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
@@ -27,6 +42,8 @@ pub struct RecommendOptions {
     pub k: usize,
     /// Which items of the history are hidden. Default: those bought.
     pub hide: Hide,
+    /// Whether familiar items, new ones or both are recommended. Default: both.
+    pub familiarity: Familiarity,
     /// Which items are eligible. Default: all.
     pub filter: ItemFilter,
     /// How much to diversify the list, in [0, 1]: 0 ranks by score alone, 1 by difference alone.
@@ -49,6 +66,7 @@ impl Default for RecommendOptions {
         Self {
             k: 10,
             hide: Hide::default(),
+            familiarity: Familiarity::default(),
             filter: ItemFilter::default(),
             diversity: 0.0,
             exploration: 0.0,
@@ -107,7 +125,7 @@ pub struct ContextEvent {
     pub item: String,
     /// The behavior's label in the log.
     pub behavior: String,
-    /// How many such events it stands for: positive and finite. Default: 1.
+    /// How many such events it stands for: positive, at most a million. Default: 1.
     #[serde(default = "one")]
     pub count: f64,
     /// When it happened, in seconds since 1970-01-01 UTC. Used only by weights with a half-life, which discount

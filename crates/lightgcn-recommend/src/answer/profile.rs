@@ -4,6 +4,9 @@ use crate::model::Model;
 use crate::{ContextEvent, RecommendError};
 use lightgcn_core::{ItemId, UserId, Vocabulary};
 
+/// The most events that one event of a request may stand for.
+const MAX_COUNT: f64 = 1e6;
+
 /// One item that the user interacted with.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct ProfileItem {
@@ -181,9 +184,9 @@ fn recent_events(
                 behaviors.join(", ")
             )));
         };
-        if !(event.count.is_finite() && event.count > 0.0) {
+        if !(event.count > 0.0 && event.count <= MAX_COUNT) {
             return Err(fault(format!(
-                "its count is {}; use a positive, finite number",
+                "its count is {}; use a positive number of at most {MAX_COUNT}",
                 event.count
             )));
         }

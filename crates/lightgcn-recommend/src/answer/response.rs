@@ -123,12 +123,16 @@ pub struct RecommendedItem {
     pub item: String,
     /// Its place in the list, from 1.
     pub rank: usize,
-    /// Its score, comparable only within one source of one list: a dot product of embeddings (with
+    /// Its score, comparable only within one source of one list: a sum of features where a ranking was
+    /// learned, else a dot product of embeddings (with
     /// revenue, a blend in standard deviations); for the kinds of popularity, the number of users who
     /// bought it, recent ones discounted by age; 0 for random items.
     pub score: f32,
     /// Where it comes from.
     pub source: Source,
+    /// Whether the user met it before, by any event.
+    #[serde(default)]
+    pub familiar: bool,
     /// Why it is in the list, in words.
     pub reason: String,
     /// What is known of it.

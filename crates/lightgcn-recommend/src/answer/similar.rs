@@ -81,6 +81,7 @@ pub(crate) fn similar(
             rank,
             score: ranked.score,
             source: Source::Model,
+            familiar: false,
             reason: format!("similar to item {raw_item}"),
             details: items.catalogue.get(ranked.item),
         });

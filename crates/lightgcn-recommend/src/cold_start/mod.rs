@@ -6,7 +6,7 @@ pub(crate) mod content_similarity;
 pub(crate) mod fold_in;
 mod map;
 mod new_item;
-mod ridge;
+pub(crate) mod ridge;
 
 pub use map::FoldIn;
 pub use new_item::{NewItem, NewItemEvent};

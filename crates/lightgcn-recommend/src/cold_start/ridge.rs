@@ -48,7 +48,7 @@ fn transposed_product(a: &[f64], n_a: usize, b: &[f64], n_b: usize) -> Vec<f64> 
 }
 
 /// Replaces the right-hand side by the solution; false where the matrix is not positive definite.
-fn solve_positive_definite(mut matrix: MatMut<'_, f64>, rhs: MatMut<'_, f64>) -> bool {
+pub(crate) fn solve_positive_definite(mut matrix: MatMut<'_, f64>, rhs: MatMut<'_, f64>) -> bool {
     let n = matrix.nrows();
     let scratch = StackReq::any_of(&[
         factor::cholesky_in_place_scratch::<f64>(n, Par::Seq, Spec::default()),

@@ -2,14 +2,14 @@
 
 use crate::answer::profile::Profile;
 use crate::cold_start::fold_in::Query;
+use crate::explain::explanation::shares;
 use crate::explain::messages::dot;
 use crate::explain::paths::{Ends, PathSearch};
 use crate::rank::ensemble::Fused;
+use crate::rank::learned::RankingView;
 use crate::rank::scorer::ScoreParts;
 use crate::shop::Shop;
-use crate::{
-    Contribution, ExplainOptions, ExplainRequest, Explanation, Method, Part, RecommendError, Source,
-};
+use crate::{ExplainOptions, ExplainRequest, Explanation, Method, Part, RecommendError, Source};
 use lightgcn_core::{ItemId, UserId};
 use lightgcn_simd::scores;
 
@@ -23,13 +23,13 @@ struct Scale {
 }
 
 /// A user, an item, and what ranks the one for the other.
-struct Pair {
-    user: Option<UserId>,
-    item: ItemId,
-    profile: Profile,
+pub(super) struct Pair {
+    pub(super) user: Option<UserId>,
+    pub(super) item: ItemId,
+    pub(super) profile: Profile,
     query: Option<Query>,
     /// The user's vector.
-    vector: Vec<f32>,
+    pub(super) vector: Vec<f32>,
 }
 
 /// Explains scores.
@@ -41,6 +41,15 @@ impl Explainer<'_> {
     pub(crate) fn explain(&self, request: &ExplainRequest) -> Result<Explanation, RecommendError> {
         request.options.check()?;
         let pair = self.pair(request)?;
+        if let Some(view) = self.learned(&pair) {
+            let mut explanation = self.explain_learned(view, request, &pair);
+            let scale = Scale {
+                factor: 0.0,
+                total: 0.0,
+            };
+            self.add_paths(&mut explanation, &pair, &request.options, scale);
+            return Ok(explanation);
+        }
         let similarity = self.shop.items.similarity_parts(&pair.profile, pair.item);
         let fused = self.fused(&pair);
         let method = self.method(&pair, fused.as_ref());
@@ -53,7 +62,9 @@ impl Explainer<'_> {
                 None => self.score(&pair, &similarity),
             },
             bought: pair.profile.get(pair.item).is_some_and(|item| item.bought),
+            familiar: pair.profile.get(pair.item).is_some(),
             method,
+            terms: Vec::new(),
             self_contribution: None,
             contributions: Vec::new(),
             rounding: 0.0,
@@ -77,10 +88,20 @@ impl Explainer<'_> {
                 parts.add(&others, 1.0);
                 scale.factor = factor;
             }
-            scale.total = self.add_parts(&mut explanation, &pair.profile, parts);
+            scale.total = self.add_parts(&mut explanation, &pair, parts);
         }
         self.add_paths(&mut explanation, &pair, &request.options, scale);
         Ok(explanation)
+    }
+
+    /// The learned ranking, where it ranks this item for this user.
+    fn learned(&self, pair: &Pair) -> Option<&RankingView> {
+        let source = pair.query.as_ref()?.source;
+        let n_trained = self.shop.model.artifact.train.n_items();
+        let decides = matches!(source, Source::Model | Source::FoldIn)
+            && self.shop.ensemble.is_none()
+            && pair.item.index() < n_trained;
+        self.shop.ranking.as_deref().filter(|_| decides)
     }
 
     fn pair(&self, request: &ExplainRequest) -> Result<Pair, RecommendError> {
@@ -163,7 +184,7 @@ impl Explainer<'_> {
     }
 
     /// The parts of the model's score of an item with the embedding `row`.
-    fn model_parts(&self, profile: &Profile, row: &[f32]) -> ScoreParts {
+    pub(super) fn model_parts(&self, profile: &Profile, row: &[f32]) -> ScoreParts {
         let model = &self.shop.model;
         let (artifact, messages) = (&model.artifact, model.messages());
         let wide: Vec<f64> = row.iter().map(|&x| f64::from(x)).collect();
@@ -188,12 +209,13 @@ impl Explainer<'_> {
     }
 
     /// Adds the parts and the rounding; returns the sum of absolute parts.
-    fn add_parts(&self, to: &mut Explanation, profile: &Profile, parts: ScoreParts) -> f64 {
-        let own = profile.trained.map(|_| parts.self_contribution);
+    fn add_parts(&self, to: &mut Explanation, pair: &Pair, parts: ScoreParts) -> f64 {
+        let own = pair.profile.trained.map(|_| parts.self_contribution);
         let mut parts = parts.contributions;
         let sum = own.unwrap_or(0.0) + parts.iter().map(|(_, value)| value).sum::<f64>();
         let total = own.unwrap_or(0.0).abs() + parts.iter().map(|(_, v)| v.abs()).sum::<f64>();
-        let share = |value: f64| if total > 0.0 { value / total } else { 0.0 };
+        let values = parts.iter().map(|(_, value)| *value).chain(own);
+        let share = shares(&values.collect::<Vec<f64>>());
         to.self_contribution = own.map(|value| Part {
             value,
             share: share(value),
@@ -201,15 +223,7 @@ impl Explainer<'_> {
         parts.sort_by(|a, b| b.1.abs().total_cmp(&a.1.abs()).then(a.0.cmp(&b.0)));
         to.contributions = parts
             .into_iter()
-            .map(|(item, value)| Contribution {
-                item: self.shop.items.name(item),
-                details: self.shop.items.catalogue.get(item),
-                behaviors: profile
-                    .get(item)
-                    .map_or_else(Vec::new, |known| self.shop.behaviors_of(known)),
-                value,
-                share: share(value),
-            })
+            .map(|(item, value)| self.contribution(pair, item, value, share(value)))
             .collect();
         to.rounding = f64::from(to.score) - sum;
         total

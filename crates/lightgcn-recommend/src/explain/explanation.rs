@@ -81,6 +81,9 @@ pub enum Method {
     /// ([`Recommender::with_ensemble`](crate::Recommender::with_ensemble)) whose members' scores are sums over
     /// the history: contributions are exact. Paths are those of the model's part.
     Ensemble,
+    /// The learned ranking's score, a sum of terms and of contributions of the history: exact. Paths are
+    /// evidence from the training data.
+    Ranking,
     /// The model's score is not such a sum (NGCF, matrix factorization): paths in the data are evidence
     /// that supports it, not its parts.
     Evidence,
@@ -88,9 +91,9 @@ pub enum Method {
 
 /// Why an item is recommended to a user.
 ///
-/// Where the method is exact, `self_contribution`, the contributions and `rounding` sum to `score`. Shares are
-/// relative to |self contribution| + Σ |contribution|, with the sign of the part, so their absolute values
-/// sum to 1.
+/// Where the method is exact, the terms, `self_contribution`, the contributions and `rounding` sum to `score`.
+/// Shares are relative to the sum of their absolute values, with the sign of the part, so that the absolute
+/// shares sum to 1.
 ///
 /// [`Display`](fmt::Display) prints it for people. Other users are never named, and appear only where
 /// at least [`ExplainOptions::min_users`] of them share a step.
@@ -109,8 +112,15 @@ pub struct Explanation {
     pub score: f32,
     /// Whether the user has bought the item already.
     pub bought: bool,
+    /// Whether the user met it before, by any event.
+    #[serde(default)]
+    pub familiar: bool,
     /// What the explanation is based on.
     pub method: Method,
+    /// What is known of the item and of the user's events with it, largest absolute value first. Empty
+    /// unless a ranking was learned.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub terms: Vec<Term>,
     /// What the user's own row of layer 0 adds: a learned preference that no single item of the history
     /// explains. None where the method is not exact, and for newcomers.
     pub self_contribution: Option<Part>,
@@ -125,6 +135,38 @@ pub struct Explanation {
     pub reason: Option<String>,
     /// Why there are no contributions; none where there are any.
     pub instead: Option<String>,
+}
+
+/// What a term of a learned ranking is about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum TermKind {
+    /// What the user did with the item: which behaviors, how often, how lately.
+    History,
+    /// How many users bought or met it.
+    Popularity,
+    /// How many of those who met it bought it.
+    Conversion,
+    /// Its category, brand and price beside those of the history.
+    Taste,
+    /// The score of a model that is not a sum over the history.
+    Model,
+}
+
+/// A term of a learned ranking's score.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct Term {
+    /// What it is about.
+    pub kind: TermKind,
+    /// The fact behind it, in words, such as `viewed 5x, last a day ago`.
+    pub text: String,
+    /// What it adds to the score.
+    pub value: f64,
+    /// Its share of all parts by absolute value, in [−1, 1].
+    pub share: f64,
 }
 
 /// A part of a score.
@@ -225,6 +267,9 @@ impl fmt::Display for Explanation {
         if self.bought {
             write!(f, ", bought before")?;
         }
+        for term in &self.terms {
+            write!(f, "\n  {:+5.1} %  {}", 100.0 * term.share, term.text)?;
+        }
         for part in self.contributions.iter().take(MAX) {
             write!(f, "\n  {:+5.1} %  because the user ", 100.0 * part.share)?;
             write_behaviors(f, &part.behaviors)?;
@@ -295,15 +340,28 @@ impl fmt::Display for PathNode {
 impl fmt::Display for BehaviorCount {
     /// Such as `viewed 3x`; a behavior without a known past tense keeps its label.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let done = match self.behavior.as_str() {
-            "view" => "viewed",
-            "cart" => "carted",
-            "remove_from_cart" => "removed from cart",
-            "purchase" => "purchased",
-            label => label,
-        };
-        write!(f, "{done} {}x", self.count)
+        write!(f, "{} {}x", past_tense(&self.behavior), self.count)
     }
+}
+
+/// Such as `viewed`; a label without a known past tense stays.
+pub(super) fn past_tense(behavior: &str) -> &str {
+    match behavior {
+        "view" => "viewed",
+        "cart" => "carted",
+        "remove_from_cart" => "removed from cart",
+        "purchase" => "purchased",
+        "click" => "clicked",
+        "collect" => "collected",
+        "buy" => "bought",
+        label => label,
+    }
+}
+
+/// The share of a value among these by absolute value; 0 where all are 0.
+pub(super) fn shares(values: &[f64]) -> impl Fn(f64) -> f64 + use<> {
+    let total: f64 = values.iter().map(|value| value.abs()).sum();
+    move |value| if total > 0.0 { value / total } else { 0.0 }
 }
 
 fn write_behaviors(f: &mut fmt::Formatter<'_>, behaviors: &[BehaviorCount]) -> fmt::Result {

@@ -2,10 +2,11 @@
 
 pub(crate) mod explainer;
 mod explanation;
+mod learned;
 pub(crate) mod messages;
 mod paths;
 
 pub use explanation::{
     Contribution, ExplainOptions, ExplainRequest, ExplainedEdge, ExplainedPath, Explanation,
-    Method, Part, PathNode,
+    Method, Part, PathNode, Term, TermKind,
 };

@@ -5,7 +5,9 @@ mod embedding;
 pub(crate) mod ensemble;
 mod ensemble_weights;
 pub(crate) mod exploration;
+pub(crate) mod learned;
 mod linear;
+mod new_items;
 mod popularity;
 mod random;
 mod ranker;
@@ -18,10 +20,15 @@ pub use embedding::EmbeddingRanker;
 pub use ensemble::{EnsembleRanker, Fusion, Member, check_same_catalogue};
 pub use ensemble_weights::{WeightChoice, WeightOptions, choose_weights};
 pub use exploration::ExploringRanker;
+pub use learned::{
+    Feature, FeatureGroup, GroupEffect, LearnedRanker, LearnedRanking, MemberKind, RankingConfig,
+    RankingReport, WeightedFeature, Withhold,
+};
 pub use linear::LinearRanker;
+pub use new_items::NewItemsRanker;
 pub use popularity::PopularityRanker;
 pub use random::RandomRanker;
 pub use ranker::{Exclusions, Ranked, Ranker};
 pub use revenue::RevenueScorer;
 pub use scorer::{ScoreParts, Scorer};
-pub use seen_not_bought::SeenNotBoughtRanker;
+pub use seen_not_bought::{SeenNotBoughtRanker, SeenOrder};

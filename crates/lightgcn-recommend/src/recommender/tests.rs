@@ -207,7 +207,8 @@ fn answers_survive_json() {
         "known": true,
         "source": "model",
         "items": [{
-            "item": "lamp", "rank": 1, "score": 4.0, "source": "model", "reason": "fits the history",
+            "item": "lamp", "rank": 1, "score": 4.0, "source": "model", "familiar": false,
+            "reason": "fits the history",
             "details": {
                 "category_id": "17", "category_code": "lighting.desk", "brand": "acme", "price": 12.5,
             },

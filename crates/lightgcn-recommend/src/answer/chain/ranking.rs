@@ -1,6 +1,7 @@
 //! What the model ranks, before the chain makes lists of it.
 
 use super::{Chain, Job, Plan};
+use crate::answer::items::Origin;
 use crate::cold_start::fold_in::Query;
 use crate::rank::diversity::pool_size;
 use crate::rank::revenue::add_revenue;
@@ -81,19 +82,44 @@ impl Chain<'_> {
             if asking.is_empty() {
                 continue;
             }
-            let ranked: Vec<Vec<Ranked>> = if plan.prices.is_some() || self.shop.ensemble.is_some()
-            {
-                let rows = asking.par_iter();
-                rows.map(|(_, job, query)| self.ranked_by_row(job, query))
-                    .collect()
-            } else {
-                self.ranked_by_embeddings(plan, &asking)
-            };
+            let ranked: Vec<Vec<Ranked>> =
+                if self.shop.ensemble.is_none() && self.shop.ranking.is_some() {
+                    self.ranked_by_features(plan, &asking)
+                } else if plan.prices.is_some() || self.shop.ensemble.is_some() {
+                    let rows = asking.par_iter();
+                    rows.map(|(_, job, query)| self.ranked_by_row(job, query))
+                        .collect()
+                } else {
+                    self.ranked_by_embeddings(plan, &asking)
+                };
             for ((n, ..), list) in asking.iter().zip(ranked) {
                 lists[*n] = list;
             }
         }
         lists
+    }
+
+    /// The lists of jobs of one plan by the learned ranking, or by embeddings where it knows nothing.
+    fn ranked_by_features(
+        &self,
+        plan: &Plan<'_>,
+        asking: &[(usize, &Job<'_>, &Query)],
+    ) -> Vec<Vec<Ranked>> {
+        let is_cold = |row: &usize| self.shop.items.origins[*row] != Origin::Trained;
+        let has_cold = (0..self.shop.items.len()).any(|row| is_cold(&row));
+        let is_learned = |query: &Query| self.learned(query).is_some();
+        let by_model = match has_cold || !asking.iter().all(|(.., query)| is_learned(query)) {
+            true => self.ranked_by_embeddings(plan, asking),
+            false => vec![Vec::new(); asking.len()],
+        };
+        let ranked = asking
+            .par_iter()
+            .zip(by_model)
+            .map(|((_, job, query), by_model)| match self.learned(query) {
+                Some(view) => self.ranked_by_learning(view, job, query, &by_model),
+                None => by_model,
+            });
+        ranked.collect()
     }
 
     /// The lists of jobs of one plan.
@@ -175,7 +201,7 @@ impl Chain<'_> {
 }
 
 /// The union of two ascending lists.
-fn merged(a: &[u32], b: &[u32]) -> Vec<u32> {
+pub(super) fn merged(a: &[u32], b: &[u32]) -> Vec<u32> {
     if b.is_empty() {
         return a.to_vec();
     }

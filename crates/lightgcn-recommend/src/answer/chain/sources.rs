@@ -4,7 +4,7 @@ use super::{Chain, Job};
 use crate::answer::items::Origin;
 use crate::rank::diversity::diversify;
 use crate::rank::exploration::{Explorer, Slot};
-use crate::{Answer, ListedItem, Ranked, RecommendOptions, RecommendedItem, Source};
+use crate::{Answer, BehaviorCount, ListedItem, Ranked, RecommendOptions, RecommendedItem, Source};
 use lightgcn_core::ItemId;
 
 impl Chain<'_> {
@@ -64,6 +64,8 @@ impl Chain<'_> {
             .or(list.first().map(|listed| listed.source))
             .or(job.plan.options.chain.last().copied())
             .unwrap_or(Source::Random);
+        let history = job.history(self.shop);
+        let is_familiar = |item| history.iter().any(|(met, _)| *met == item);
         let items = list.into_iter().zip(1..).map(|(listed, rank)| {
             let ListedItem {
                 item,
@@ -75,6 +77,7 @@ impl Chain<'_> {
                 rank,
                 score,
                 source,
+                familiar: is_familiar(item),
                 reason: self.reason(job, item, source, score),
                 details: self.shop.items.catalogue.get(item),
             }
@@ -164,9 +167,29 @@ impl Chain<'_> {
         }
     }
 
+    /// What the user did with an item, such as `viewed 3x`; none for a new item.
+    fn done_with(&self, job: &Job<'_>, item: ItemId) -> Option<String> {
+        let train = &self.shop.model.artifact.train;
+        let behaviors = match (&job.profile, job.user) {
+            (Some(profile), _) => self.shop.behaviors_of(profile.get(item)?),
+            (None, Some(user)) if item.index() < train.n_items() => {
+                let counts = train.counts_of(train.find(user, item)?);
+                BehaviorCount::of(train.behaviors(), counts)
+            }
+            _ => return None,
+        };
+        let done: Vec<String> = behaviors.iter().map(BehaviorCount::to_string).collect();
+        Some(done.join(", "))
+    }
+
     fn reason(&self, job: &Job<'_>, item: ItemId, source: Source, score: f32) -> String {
         let n_events = job.profile.as_ref().map_or(0, |profile| profile.n_events);
         let events = if n_events == 1 { "event" } else { "events" };
+        let is_learned =
+            matches!(source, Source::Model | Source::FoldIn) && self.shop.ranking.is_some();
+        if let (true, Some(done)) = (is_learned, self.done_with(job, item)) {
+            return done;
+        }
         match source {
             Source::Model if n_events > 0 => {
                 format!("fits the history and {n_events} recent {events}")

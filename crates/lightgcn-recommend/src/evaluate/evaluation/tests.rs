@@ -1,5 +1,5 @@
 use super::*;
-use crate::{EmbeddingRanker, PopularityRanker, RandomRanker, SeenNotBoughtRanker};
+use crate::{EmbeddingRanker, PopularityRanker, RandomRanker, SeenNotBoughtRanker, SeenOrder};
 use lightgcn_core::{InteractionsBuilder, Split};
 use proptest::prelude::*;
 
@@ -340,7 +340,7 @@ proptest! {
             &EmbeddingRanker::from_nodes("e", table, 5, 3).unwrap(),
             &PopularityRanker::from_interactions(split.train.interactions()),
             &RandomRanker::new(5, 8, 3),
-            &SeenNotBoughtRanker::new(&split.train),
+            &SeenNotBoughtRanker::new(&split.train, SeenOrder::Events),
         ];
         let users: Vec<UserId> = (0..5).map(UserId).collect();
         let masks = Exclusions::targets(split.train.interactions());

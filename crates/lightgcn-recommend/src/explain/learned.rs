@@ -1,0 +1,216 @@
+//! Explanations of the learned ranking: its score is a sum of terms, and those of the graph are sums over
+//! the history.
+
+use super::explainer::{Explainer, Pair};
+use super::explanation::{past_tense, shares};
+use crate::rank::learned::{
+    Candidates, Feature, FeatureGroup, RankingView, UserHistory, Viewpoint,
+};
+use crate::rank::scorer::ScoreParts;
+use crate::{
+    BehaviorCount, Contribution, ExplainRequest, Explanation, Method, Part, Term, TermKind,
+};
+use lightgcn_core::ItemId;
+use lightgcn_linear::LinearModel;
+use std::collections::BTreeMap;
+
+/// The parts of a score.
+struct Split {
+    terms: BTreeMap<TermKind, f64>,
+    /// What the model's own row and the items of the history add.
+    parts: ScoreParts,
+}
+
+impl Explainer<'_> {
+    /// The explanation of an item that training knows, without its paths.
+    pub(super) fn explain_learned(
+        &self,
+        view: &RankingView,
+        request: &ExplainRequest,
+        pair: &Pair,
+    ) -> Explanation {
+        let shop = self.shop;
+        let history = shop.learned_history(view, pair.user, &request.events);
+        let from = shop.viewpoint(view, &history, &pair.vector);
+        let candidates = view.snapshot.with_features(&from, vec![pair.item]);
+        let score = view.scores(&candidates)[0];
+        let split = self.split(view, &from, &candidates, pair);
+        let own = split.parts.self_contribution;
+        let added = split.parts.contributions.iter().map(|(_, value)| *value);
+        let values = split.terms.values().copied().chain([own]).chain(added);
+        let values: Vec<f64> = values.collect();
+        let share = shares(&values);
+        let mut contributions = split.parts.contributions;
+        contributions.sort_by(|a, b| b.1.abs().total_cmp(&a.1.abs()).then(a.0.cmp(&b.0)));
+        let mut terms: Vec<Term> = split
+            .terms
+            .into_iter()
+            .map(|(kind, value)| Term {
+                text: self.text(kind, view, (pair, &history)),
+                kind,
+                value,
+                share: share(value),
+            })
+            .collect();
+        terms.sort_by(|a, b| b.value.abs().total_cmp(&a.value.abs()));
+        Explanation {
+            user: request.user.clone(),
+            item: request.item.clone(),
+            details: shop.items.catalogue.get(pair.item),
+            score,
+            bought: pair.profile.get(pair.item).is_some_and(|item| item.bought),
+            familiar: candidates.met[0],
+            method: Method::Ranking,
+            terms,
+            self_contribution: (own != 0.0).then(|| Part {
+                value: own,
+                share: share(own),
+            }),
+            contributions: contributions
+                .into_iter()
+                .map(|(item, value)| self.contribution(pair, item, value, share(value)))
+                .collect(),
+            rounding: f64::from(score) - values.iter().sum::<f64>(),
+            paths: Vec::new(),
+            reason: None,
+            instead: None,
+        }
+    }
+
+    pub(super) fn contribution(
+        &self,
+        pair: &Pair,
+        item: ItemId,
+        value: f64,
+        share: f64,
+    ) -> Contribution {
+        Contribution {
+            item: self.shop.items.name(item),
+            details: self.shop.items.catalogue.get(item),
+            behaviors: pair
+                .profile
+                .get(item)
+                .map_or_else(Vec::new, |known| self.shop.behaviors_of(known)),
+            value,
+            share,
+        }
+    }
+
+    fn split(
+        &self,
+        view: &RankingView,
+        from: &Viewpoint<'_>,
+        candidates: &Candidates,
+        pair: &Pair,
+    ) -> Split {
+        let met = candidates.met[0];
+        let mut terms = BTreeMap::new();
+        if met {
+            terms.insert(TermKind::History, view.ranking.bias);
+        }
+        let mut parts = ScoreParts::default();
+        for (n, (weighted, &raw)) in view
+            .ranking
+            .features
+            .iter()
+            .zip(&candidates.rows)
+            .enumerate()
+        {
+            let value = view.ranking.term(n, met, raw);
+            if value == 0.0 {
+                continue;
+            }
+            match weighted.feature {
+                Feature::Graph { member, behavior } => {
+                    let history = from.sources[behavior].history();
+                    let added = view.snapshot.members[member].contributions(history, pair.item);
+                    let added = history.items().iter().zip(added);
+                    let graph = ScoreParts {
+                        self_contribution: 0.0,
+                        contributions: added.map(|(&i, part)| (i, f64::from(part))).collect(),
+                    };
+                    parts.add(&graph, value / f64::from(raw));
+                }
+                Feature::Model if self.shop.model.messages().are_exact() => {
+                    let row = self.shop.items.embedding(pair.item);
+                    let model = self.model_parts(&pair.profile, row);
+                    parts.add(&model, value / f64::from(raw));
+                }
+                other => *terms.entry(TermKind::of(other.group())).or_insert(0.0) += value,
+            }
+        }
+        Split { terms, parts }
+    }
+
+    fn text(
+        &self,
+        kind: TermKind,
+        view: &RankingView,
+        (pair, history): (&Pair, &UserHistory),
+    ) -> String {
+        let shop = self.shop;
+        match kind {
+            TermKind::History => {
+                let Some(met) = pair.profile.get(pair.item) else {
+                    return "met before".to_owned();
+                };
+                let done = shop.behaviors_of(met);
+                let done: Vec<String> = done.iter().map(BehaviorCount::to_string).collect();
+                match days_ago(view, history, pair.item) {
+                    Some(0) => format!("{}, last today", done.join(", ")),
+                    Some(1) => format!("{}, last a day ago", done.join(", ")),
+                    Some(days) => format!("{}, last {days} days ago", done.join(", ")),
+                    None => done.join(", "),
+                }
+            }
+            TermKind::Popularity => {
+                let (buyers, met) = view.snapshot.items.users_of(pair.item);
+                let users = if met == 1 { "user" } else { "users" };
+                format!("met by {met} {users}, bought by {buyers}")
+            }
+            TermKind::Conversion => self.conversion_text(view, pair.item),
+            TermKind::Taste => {
+                "a category, a brand or a price like those of the history".to_owned()
+            }
+            TermKind::Model => format!("the score of {}", shop.model.artifact.model.name),
+        }
+    }
+
+    /// By the behavior that most users did with the item.
+    fn conversion_text(&self, view: &RankingView, item: ItemId) -> String {
+        let train = &self.shop.model.artifact.train;
+        let targets = train.target_behaviors();
+        let others = (0..targets.len()).filter(|&behavior| !targets[behavior]);
+        let counted =
+            others.map(|behavior| (view.snapshot.items.converted(behavior, item), behavior));
+        match counted.max_by_key(|((did, _), _)| *did) {
+            Some(((did, bought), behavior)) if did > 0 => {
+                let done = match &train.behaviors()[behavior][..] {
+                    "remove_from_cart" => "removed it from their cart".to_owned(),
+                    label => format!("{} it", past_tense(label)),
+                };
+                format!("{bought} of {did} users who {done} bought it")
+            }
+            _ => "how many of those who meet it buy it".to_owned(),
+        }
+    }
+}
+
+/// The age of the latest event with the item, in whole days; none where times are unknown.
+fn days_ago(view: &RankingView, history: &UserHistory, item: ItemId) -> Option<u64> {
+    let met = &history.items[history.find(item)?];
+    let knows_times = view.ranking.now.is_some() || view.ranking.ages_from_last_event;
+    knows_times.then(|| met.age().max(0.0) as u64)
+}
+
+impl TermKind {
+    fn of(group: FeatureGroup) -> Self {
+        match group {
+            FeatureGroup::Popularity | FeatureGroup::Trend => Self::Popularity,
+            FeatureGroup::Conversion => Self::Conversion,
+            FeatureGroup::Taste => Self::Taste,
+            FeatureGroup::Model | FeatureGroup::Graph(_) => Self::Model,
+            _ => Self::History,
+        }
+    }
+}

@@ -1,0 +1,95 @@
+//! How to fit a ranking.
+
+use super::withhold::Withhold;
+use crate::RecommendError;
+use serde::{Deserialize, Serialize};
+
+/// How to fit a [`LearnedRanking`](crate::LearnedRanking). The defaults suit every log.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct RankingConfig {
+    /// The seed of all random choices. Default: 0.
+    pub seed: u64,
+    /// Which purchases are withheld to learn from. Default: as the dataset was split.
+    pub withhold: Option<Withhold>,
+    /// The maximum number of users to learn from, at least 1. Default: 16,000.
+    pub max_users: usize,
+    /// The new items of each member and source behavior that become candidates. Default: 30.
+    pub candidates: usize,
+    /// The best sellers that become candidates. Default: 20.
+    pub best_sellers: usize,
+    /// The neighbors that an item keeps in each member, at least 1. Default: 400.
+    pub n_neighbors: usize,
+    /// EASE is a member of catalogues of at most this many items. Default: 12,000.
+    pub ease_items: usize,
+    /// The strengths of L2 regularization to choose from, all positive. Default: 1, 3, 10 and 30.
+    pub l2: Vec<f64>,
+    /// The cutoff of NDCG, by which l2 and features are chosen, at least 1. Default: 20.
+    pub k: usize,
+}
+
+impl Default for RankingConfig {
+    fn default() -> Self {
+        Self {
+            seed: 0,
+            withhold: None,
+            max_users: 16_000,
+            candidates: 30,
+            best_sellers: 20,
+            n_neighbors: 400,
+            ease_items: 12_000,
+            l2: vec![1.0, 3.0, 10.0, 30.0],
+            k: 20,
+        }
+    }
+}
+
+impl RankingConfig {
+    /// Checks every field.
+    ///
+    /// # Errors
+    /// [`RecommendError::Options`] with every problem.
+    pub fn check(&self) -> Result<(), RecommendError> {
+        let mut faults = Vec::new();
+        for (name, value) in [
+            ("max_users", self.max_users),
+            ("n_neighbors", self.n_neighbors),
+            ("k", self.k),
+        ] {
+            if value == 0 {
+                faults.push(format!("{name} is 0; it must be at least 1"));
+            }
+        }
+        if self.l2.is_empty() {
+            faults.push("l2 is empty; name at least one strength".to_owned());
+        }
+        for l2 in self.l2.iter().filter(|l2| !(l2.is_finite() && **l2 > 0.0)) {
+            faults.push(format!("l2 is {l2}; it must be positive and finite"));
+        }
+        match faults.is_empty() {
+            true => Ok(()),
+            false => Err(RecommendError::Options { faults }),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_fault_is_listed() {
+        assert!(RankingConfig::default().check().is_ok());
+        let config = RankingConfig {
+            max_users: 0,
+            n_neighbors: 0,
+            k: 0,
+            l2: vec![0.0, f64::NAN],
+            ..RankingConfig::default()
+        };
+        let Err(RecommendError::Options { faults }) = config.check() else {
+            panic!("the settings must be refused");
+        };
+        assert_eq!(faults.len(), 5);
+    }
+}

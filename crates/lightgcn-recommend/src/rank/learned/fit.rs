@@ -1,0 +1,103 @@
+//! Fitting a ranking to withheld purchases.
+
+use super::config::RankingConfig;
+use super::history::Clock;
+use super::learning::Fitter;
+use super::members::MemberKind;
+use super::ranking::{LearnedRanking, RankingReport};
+use super::search::Search;
+use super::stacking::stack;
+use super::withhold::Withhold;
+use crate::{RecommendError, Scorer};
+use lightgcn_core::{BehaviorWeights, Dataset, Train};
+use lightgcn_linear::ItemToItem;
+use std::sync::Arc;
+
+impl RankingConfig {
+    /// Learns a ranking from purchases withheld from a dataset's training part and from those of its
+    /// validation part, if there is one. Features and the strength of regularization are chosen by
+    /// cross-validation over users; members are fitted to all training pairs.
+    ///
+    /// # Errors
+    /// [`RecommendError::Options`] for unusable settings, [`RecommendError::NothingToLearn`] where no
+    /// purchase can be withheld whose user and item are known by the others, and
+    /// [`RecommendError::Linear`] where a member cannot be fitted.
+    pub fn fit(&self, dataset: &Dataset) -> Result<LearnedRanking, RecommendError> {
+        self.fit_with(dataset, None)
+    }
+
+    /// [`fit`](Self::fit) with the scores of a model that was trained on the training part. As the model
+    /// knows the purchases withheld from that part, its weight is learned on the validation part alone,
+    /// beside the score of all other features; it is left out where that does not help.
+    ///
+    /// # Errors
+    /// As [`fit`](Self::fit), and [`RecommendError::Shape`] if the model counts other users or items.
+    pub fn fit_with(
+        &self,
+        dataset: &Dataset,
+        model: Option<&dyn Scorer>,
+    ) -> Result<LearnedRanking, RecommendError> {
+        self.check()?;
+        let withhold = self.withhold.unwrap_or_else(|| Withhold::of(dataset));
+        let fitter = Fitter::new(self, dataset, withhold, model)?;
+        let models = fitter.members(&dataset.split.train)?;
+        let clock = withhold.clock(dataset.split.train.interactions());
+        let users = fitter.learning_users(&models, clock)?;
+        let scales = fitter.scales(&users);
+        let found = Search::new(&fitter, &users, &scales)?.run();
+        let found = stack(&fitter, &users, &scales, found);
+        let (features, kept) = LearnedRanking::compact(&fitter.features, &scales, &found.weights);
+        // Where no feature tells candidates apart, there is no ranking either.
+        if features.is_empty() {
+            return Err(RecommendError::NothingToLearn);
+        }
+        Ok(LearnedRanking {
+            bias: found.weights.bias,
+            features,
+            members: kept.iter().map(|&n| fitter.kinds[n]).collect(),
+            n_neighbors: self.n_neighbors,
+            half_life_days: fitter.settings.half_life,
+            now: match clock {
+                Clock::At(now) => Some(now),
+                _ => None,
+            },
+            ages_from_last_event: clock == Clock::LastEvent,
+            candidates: self.candidates,
+            best_sellers: self.best_sellers,
+            report: RankingReport {
+                withheld: withhold,
+                n_users: users.len(),
+                l2: found.l2,
+                k: self.k,
+                ndcg: found.ndcg,
+                groups: found.groups,
+            },
+            models: Arc::new(kept.iter().map(|&n| models[n].clone()).collect()),
+        })
+    }
+}
+
+impl LearnedRanking {
+    /// The same weights with members fitted to other pairs of the same items, such as all pairs once every
+    /// choice is made. Ages count from the end of these pairs.
+    ///
+    /// # Errors
+    /// [`RecommendError::Linear`] where a member cannot be fitted.
+    pub fn refit(
+        &self,
+        train: &Train,
+        behaviors: &BehaviorWeights,
+    ) -> Result<Self, RecommendError> {
+        let fit = |kind: &MemberKind| kind.fit(train, behaviors, self.n_neighbors);
+        let models: Result<Vec<ItemToItem>, RecommendError> =
+            self.members.iter().map(fit).collect();
+        Ok(Self {
+            now: match self.report.withheld.clock(train.interactions()) {
+                Clock::At(now) => Some(now),
+                _ => None,
+            },
+            models: Arc::new(models?),
+            ..self.clone()
+        })
+    }
+}

@@ -1,0 +1,244 @@
+//! What a user did, item by item.
+
+use super::feature::Feature;
+use lightgcn_core::{Interactions, ItemId, UserId};
+
+/// Seconds of a day.
+pub(crate) const DAY_SECONDS: i64 = 86_400;
+/// The same for fractions of days.
+pub(crate) const DAY: f64 = DAY_SECONDS as f64;
+
+/// Events of one behavior at one time.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) struct Act {
+    pub(crate) behavior: usize,
+    /// How many events it stands for.
+    pub(crate) count: f64,
+    /// In days; 0 where times are unknown.
+    pub(crate) age: f64,
+}
+
+/// What a user did with one item, at least one act.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct MetItem {
+    pub(crate) item: ItemId,
+    pub(crate) acts: Vec<Act>,
+}
+
+impl MetItem {
+    /// The age of the latest act, in days.
+    pub(crate) fn age(&self) -> f64 {
+        self.acts
+            .iter()
+            .map(|act| act.age)
+            .fold(f64::INFINITY, f64::min)
+    }
+}
+
+/// What a user did: each item once, ascending.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub(crate) struct UserHistory {
+    pub(crate) items: Vec<MetItem>,
+}
+
+/// What ages count from.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) enum Clock {
+    /// Times are unknown: every act has age 0.
+    Stopped,
+    /// A time, in seconds since 1970.
+    At(i64),
+    /// Each user's own last event.
+    LastEvent,
+}
+
+impl UserHistory {
+    /// The training pairs of a user.
+    pub(crate) fn of_training(pairs: &Interactions, user: UserId, clock: Clock) -> Self {
+        let last = || {
+            pairs
+                .pairs_of(user)
+                .filter_map(|n| pairs.last_times().get(n))
+                .max()
+        };
+        let now = match clock {
+            Clock::Stopped => None,
+            Clock::At(now) => Some(now),
+            Clock::LastEvent => last().copied(),
+        };
+        let age =
+            |time: i64| now.map_or(0.0, |now| (now.saturating_sub(time) as f64 / DAY).max(0.0));
+        let met = |pair: usize| {
+            let events = pairs.events_of(pair).iter();
+            let mut acts: Vec<Act> = events
+                .map(|event| Act {
+                    behavior: event.behavior().index(),
+                    count: 1.0,
+                    age: age(event.time()),
+                })
+                .collect();
+            if acts.is_empty() {
+                let age = pairs.last_times().get(pair).map_or(0.0, |&time| age(time));
+                let counts = pairs.counts_of(pair).iter().enumerate();
+                let counted = counts.filter(|&(_, &count)| count > 0);
+                acts.extend(counted.map(|(behavior, &count)| Act {
+                    behavior,
+                    count: f64::from(count),
+                    age,
+                }));
+            }
+            MetItem {
+                item: pairs.items()[pair],
+                acts,
+            }
+        };
+        Self {
+            items: pairs.pairs_of(user).map(met).collect(),
+        }
+    }
+
+    /// The place of an item, or none.
+    pub(crate) fn find(&self, item: ItemId) -> Option<usize> {
+        self.items.binary_search_by_key(&item, |met| met.item).ok()
+    }
+
+    /// Makes every act older.
+    pub(crate) fn age_by(&mut self, days: f64) {
+        for act in self.items.iter_mut().flat_map(|met| &mut met.acts) {
+            act.age += days;
+        }
+    }
+
+    /// Adds an act.
+    pub(crate) fn add(&mut self, item: ItemId, act: Act) {
+        match self.items.binary_search_by_key(&item, |met| met.item) {
+            Ok(n) => self.items[n].acts.push(act),
+            Err(n) => self.items.insert(
+                n,
+                MetItem {
+                    item,
+                    acts: vec![act],
+                },
+            ),
+        }
+    }
+
+    /// The places of the items in the history, latest first, from 1; equal ages share the mean of their
+    /// places.
+    pub(crate) fn recency_ranks(&self) -> Vec<f64> {
+        let ages: Vec<f64> = self.items.iter().map(MetItem::age).collect();
+        let mut order: Vec<usize> = (0..ages.len()).collect();
+        order.sort_by(|&a, &b| ages[a].total_cmp(&ages[b]));
+        let mut ranks = vec![0.0; ages.len()];
+        let mut first = 0;
+        for tied in order.chunk_by(|&a, &b| ages[a] == ages[b]) {
+            let mean = first as f64 + (tied.len() + 1) as f64 / 2.0;
+            tied.iter().for_each(|&n| ranks[n] = mean);
+            first += tied.len();
+        }
+        ranks
+    }
+}
+
+/// A feature of the pair; `recency_rank` is the item's place in the history.
+pub(crate) fn pair_feature(feature: Feature, met: &MetItem, recency_rank: f64) -> f32 {
+    let sum = |wanted: usize, value: &dyn Fn(&Act) -> f64| -> f64 {
+        let acts = met.acts.iter().filter(|act| act.behavior == wanted);
+        acts.map(value).sum()
+    };
+    let value = match feature {
+        Feature::Has { behavior } => f64::from(sum(behavior, &|act| act.count) > 0.0),
+        Feature::Count { behavior } => sum(behavior, &|act| act.count).ln_1p(),
+        Feature::Recent {
+            behavior,
+            half_life,
+        } => sum(behavior, &|act| act.count * (-act.age / half_life).exp2()).sqrt(),
+        Feature::RecencyRank => recency_rank.ln(),
+        Feature::Last { behavior } => {
+            let latest = met.age();
+            let last = met.acts.iter().filter(|act| act.age == latest);
+            f64::from(last.map(|act| act.behavior).max() == Some(behavior))
+        }
+        _ => 0.0,
+    };
+    value as f32
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use lightgcn_core::{BehaviorId, InteractionsBuilder, PairEvent};
+
+    fn history() -> UserHistory {
+        let names = ["view", "cart", "purchase"];
+        let mut pairs = InteractionsBuilder::from_names(&names, &["purchase"]).unwrap();
+        let mut push = |item, events: &[(u8, i64)]| {
+            let event = |&(behavior, day)| PairEvent::new(BehaviorId(behavior), day * 86_400);
+            let events: Vec<PairEvent> = events.iter().map(event).collect();
+            pairs
+                .push_events(UserId(0), ItemId(item), 1.0, &events)
+                .unwrap();
+        };
+        push(2, &[(0, 4), (0, 8), (1, 9)]);
+        push(5, &[(0, 9)]);
+        push(7, &[(2, 1)]);
+        let pairs = pairs.build(1, 8).unwrap();
+        UserHistory::of_training(&pairs, UserId(0), Clock::At(10 * 86_400))
+    }
+
+    #[test]
+    fn features_by_hand() {
+        let history = history();
+        assert_eq!(history.recency_ranks(), [1.5, 1.5, 3.0]);
+        let met = &history.items[0];
+        let of = |feature| f64::from(pair_feature(feature, met, 1.5));
+        assert_eq!(of(Feature::Has { behavior: 1 }), 1.0);
+        assert_eq!(of(Feature::Has { behavior: 2 }), 0.0);
+        assert!((of(Feature::Count { behavior: 0 }) - 3f64.ln()).abs() < 1e-6);
+        // Ages 6 and 2 with a half-life of 2 days: 1/8 + 1/2.
+        let recent = Feature::Recent {
+            behavior: 0,
+            half_life: 2.0,
+        };
+        assert!((of(recent) - 0.625f64.sqrt()).abs() < 1e-6);
+        assert!((of(Feature::RecencyRank) - 1.5f64.ln()).abs() < 1e-6);
+        assert_eq!(of(Feature::Last { behavior: 1 }), 1.0);
+        assert_eq!(of(Feature::Last { behavior: 0 }), 0.0);
+    }
+
+    #[test]
+    fn acts_are_added_in_order() {
+        let mut history = history();
+        history.age_by(1.0);
+        let act = Act {
+            behavior: 0,
+            count: 2.0,
+            age: 0.0,
+        };
+        history.add(ItemId(3), act);
+        history.add(ItemId(5), act);
+        assert_eq!(history.find(ItemId(3)), Some(1));
+        assert_eq!(history.find(ItemId(4)), None);
+        assert_eq!(history.items[2].acts.len(), 2);
+        assert_eq!(history.recency_ranks(), [3.0, 1.5, 1.5, 4.0]);
+    }
+
+    #[test]
+    fn without_events_counts_have_the_age_of_the_last_one() {
+        let mut pairs = InteractionsBuilder::from_names(&["view", "buy"], &["buy"]).unwrap();
+        pairs
+            .push(UserId(0), ItemId(0), 1.0, &[3, 1], Some(0))
+            .unwrap();
+        let pairs = pairs.build(1, 1).unwrap();
+        let at = |clock| {
+            UserHistory::of_training(&pairs, UserId(0), clock).items[0]
+                .acts
+                .clone()
+        };
+        let acts = at(Clock::At(172_800));
+        assert_eq!(acts.len(), 2);
+        assert_eq!((acts[0].count, acts[0].age), (3.0, 2.0));
+        assert_eq!(at(Clock::LastEvent)[1].age, 0.0);
+        assert_eq!(at(Clock::Stopped)[1].age, 0.0);
+    }
+}

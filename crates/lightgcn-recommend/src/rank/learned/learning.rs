@@ -1,0 +1,205 @@
+//! The users that a ranking is learned from: their candidates at the time of withheld purchases.
+
+use super::config::RankingConfig;
+use super::feature::{Feature, Known, all_features};
+use super::history::{Clock, DAY, UserHistory};
+use super::members::{MemberKind, strengths};
+use super::snapshot::{Candidates, Snapshot, SnapshotSettings, Subject, category_column};
+use super::withhold::{Withhold, resolution};
+use crate::{Exclusions, RecommendError, Scorer};
+use lightgcn_core::random::{Random, Stream};
+use lightgcn_core::{Dataset, Interactions, ItemId, Train, Truth, UserId};
+use lightgcn_linear::ItemToItem;
+use rayon::prelude::*;
+use std::sync::Arc;
+
+/// Half-lives of recency that a log may tell apart, in days.
+const HALF_LIVES: [f64; 4] = [1.0 / 24.0, 1.0, 7.0, 30.0];
+
+/// A user with their candidates and withheld purchases.
+pub(super) struct LearningUser {
+    pub(super) user: UserId,
+    /// Whether the scores of the trained model are among the features.
+    pub(super) with_model: bool,
+    pub(super) candidates: Candidates,
+    /// Ascending.
+    pub(super) targets: Vec<ItemId>,
+}
+
+/// What all snapshots share.
+pub(super) struct Fitter<'a> {
+    pub(super) config: &'a RankingConfig,
+    dataset: &'a Dataset,
+    withhold: Withhold,
+    model: Option<&'a dyn Scorer>,
+    pub(super) kinds: Vec<MemberKind>,
+    pub(super) features: Vec<Feature>,
+    strengths: Vec<usize>,
+    pub(super) settings: SnapshotSettings,
+}
+
+impl<'a> Fitter<'a> {
+    pub(super) fn new(
+        config: &'a RankingConfig,
+        dataset: &'a Dataset,
+        withhold: Withhold,
+        model: Option<&'a dyn Scorer>,
+    ) -> Result<Self, RecommendError> {
+        let pairs = dataset.split.train.interactions();
+        if let Some(model) = model {
+            let (users, items) = (model.n_users(), model.n_items());
+            let (train_users, train_items) = (pairs.n_users(), pairs.n_items());
+            if (users, items) != (train_users, train_items) {
+                return Err(RecommendError::Shape {
+                    what: model.name().to_owned(),
+                    users,
+                    items,
+                    train_users,
+                    train_items,
+                });
+            }
+        }
+        let span = span_days(pairs);
+        let day_only = resolution(pairs) > 1;
+        let half_lives: Vec<f64> = HALF_LIVES
+            .into_iter()
+            .filter(|&days| days * 2.0 <= span && (!day_only || days >= 1.0))
+            .collect();
+        let catalogue = &dataset.catalogue;
+        let mut kinds = vec![MemberKind::Propagation];
+        kinds.extend((pairs.n_items() <= config.ease_items).then_some(MemberKind::Ease));
+        let features = all_features(&Known {
+            is_target: pairs.target_behaviors(),
+            n_members: kinds.len(),
+            half_lives: &half_lives,
+            has_categories: category_column(catalogue).labels().len() > 1,
+            has_brands: catalogue.brand().labels().len() > 1,
+            has_prices: catalogue.prices().iter().any(Option::is_some),
+            has_model: model.is_some(),
+        });
+        Ok(Self {
+            model,
+            kinds,
+            features,
+            strengths: strengths(&dataset.behaviors),
+            settings: SnapshotSettings {
+                half_life: (span / 4.0).clamp(1.0, 60.0),
+                n_by_member: config.candidates,
+                n_best_sellers: config.best_sellers,
+            },
+            config,
+            dataset,
+            withhold,
+        })
+    }
+
+    /// What the trained model is called in reports.
+    pub(super) fn model_name(&self) -> String {
+        self.model
+            .map_or_else(String::new, |model| model.name().to_owned())
+    }
+
+    pub(super) fn members(&self, train: &Train) -> Result<Arc<Vec<ItemToItem>>, RecommendError> {
+        let n = self.config.n_neighbors;
+        let fit = |kind: &MemberKind| kind.fit(train, &self.dataset.behaviors, n);
+        let members: Result<Vec<ItemToItem>, RecommendError> = self.kinds.iter().map(fit).collect();
+        Ok(Arc::new(members?))
+    }
+
+    /// The users of all folds of withheld purchases, each fold with members fitted to what is left, and
+    /// those of the validation part.
+    pub(super) fn learning_users(
+        &self,
+        models: &Arc<Vec<ItemToItem>>,
+        clock: Clock,
+    ) -> Result<Vec<LearningUser>, RecommendError> {
+        let split = &self.dataset.split;
+        let pairs = split.train.interactions();
+        let folds = self
+            .withhold
+            .folds(pairs, &self.dataset.behaviors, self.config.seed)?;
+        let validation = split.validation.truth();
+        let n_sets = folds.len() + usize::from(!validation.is_empty());
+        let most = self.config.max_users.div_ceil(n_sets.max(1));
+        let mut users = Vec::new();
+        for fold in &folds {
+            let models = self.members(fold.train())?;
+            let pairs = fold.train().interactions();
+            let set = (pairs, fold.clock, fold.truth());
+            users.extend(self.users_of(set, &models, None, most));
+        }
+        let set = (pairs, clock, validation);
+        users.extend(self.users_of(set, models, self.model, most));
+        Ok(users)
+    }
+
+    /// At most `most` users of a truth, chosen at random, with their candidates.
+    fn users_of(
+        &self,
+        (pairs, clock, truth): (&Interactions, Clock, &Truth),
+        models: &Arc<Vec<ItemToItem>>,
+        model: Option<&dyn Scorer>,
+        most: usize,
+    ) -> Vec<LearningUser> {
+        let subject = Subject {
+            pairs,
+            clock,
+            features: &self.features,
+            members: models,
+            strengths: &self.strengths,
+            catalogue: &self.dataset.catalogue,
+        };
+        let snapshot = Snapshot::new(subject, self.settings);
+        let mut users: Vec<UserId> = truth.users().collect();
+        if users.len() > most {
+            Random::new(self.config.seed, Stream::Withholding).shuffle(3, &mut users);
+            users.truncate(most);
+            users.sort_unstable();
+        }
+        let bought = Exclusions::targets(pairs);
+        let one = |&user: &UserId| {
+            let history = UserHistory::of_training(pairs, user, clock);
+            let scores = model.map(|model| {
+                let mut scores = vec![0.0; model.n_items()];
+                model.scores(&[user], &mut scores);
+                scores
+            });
+            let from = snapshot.viewpoint(&history, scores);
+            LearningUser {
+                user,
+                with_model: model.is_some(),
+                candidates: snapshot.candidates(&from, bought.of(user), self.config.k),
+                targets: truth.items_of(user).to_vec(),
+            }
+        };
+        users.par_iter().map(one).collect()
+    }
+
+    /// The mean positive value of each score among all candidates; 1 for other features.
+    pub(super) fn scales(&self, users: &[LearningUser]) -> Vec<f64> {
+        let width = self.features.len();
+        let mut sums = vec![(0.0, 0.0); width];
+        let rows = users
+            .iter()
+            .flat_map(|user| user.candidates.rows.chunks_exact(width));
+        for row in rows {
+            for (sum, &value) in sums.iter_mut().zip(row).filter(|(_, value)| **value > 0.0) {
+                *sum = (sum.0 + f64::from(value), sum.1 + 1.0);
+            }
+        }
+        let scale = |(feature, (sum, n)): (&Feature, (f64, f64))| match feature.is_score() {
+            true if n > 0.0 => sum / n,
+            _ => 1.0,
+        };
+        self.features.iter().zip(sums).map(scale).collect()
+    }
+}
+
+fn span_days(pairs: &Interactions) -> f64 {
+    let times = pairs.last_times().iter().copied();
+    let first = pairs.events().values().iter().map(|event| event.time());
+    match (first.chain(times.clone()).min(), times.max()) {
+        (Some(first), Some(last)) => (last - first) as f64 / DAY,
+        _ => 0.0,
+    }
+}

@@ -1,0 +1,195 @@
+//! Item-to-item models that score from each source behavior apart.
+
+use super::history::UserHistory;
+use crate::RecommendError;
+use lightgcn_core::{BehaviorWeights, Interactions, ItemId, Train};
+use lightgcn_linear::{Ease, EaseConfig, Histories, History, ItemToItem, PropagationConfig};
+use serde::{Deserialize, Serialize};
+
+/// The order of behaviors by how much they say: targets last, the others by their weight, then by place.
+pub(crate) fn strengths(behaviors: &BehaviorWeights) -> Vec<usize> {
+    let table = behaviors.behaviors();
+    let mut order: Vec<usize> = (0..table.len()).collect();
+    order.sort_by(|&a, &b| {
+        let (x, y) = (&table[a], &table[b]);
+        x.target.cmp(&y.target).then(x.weight.total_cmp(&y.weight))
+    });
+    let mut strengths = vec![0; order.len()];
+    for (place, &behavior) in order.iter().enumerate() {
+        strengths[behavior] = place;
+    }
+    strengths
+}
+
+/// An item-to-item model that can be fitted to any training part.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+#[non_exhaustive]
+pub enum MemberKind {
+    /// One untrained layer of propagation: [`PropagationConfig`].
+    Propagation,
+    /// The best linear map in closed form, cut down to its strongest weights: [`EaseConfig`].
+    Ease,
+}
+
+impl MemberKind {
+    /// Its name in reports.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Propagation => "propagation",
+            Self::Ease => "EASE",
+        }
+    }
+
+    /// Fits it to the training part; each item keeps `n_neighbors` weights.
+    pub(crate) fn fit(
+        self,
+        train: &Train,
+        behaviors: &BehaviorWeights,
+        n_neighbors: usize,
+    ) -> Result<ItemToItem, RecommendError> {
+        Ok(match self {
+            Self::Propagation => PropagationConfig {
+                n_neighbors,
+                ..PropagationConfig::default()
+            }
+            .fit(train)?,
+            Self::Ease => fit_ease(train.interactions(), behaviors)?.strongest(n_neighbors),
+        })
+    }
+}
+
+/// EASE on the union of behaviors: ½ for the weakest to 0.7 for the strongest, and 1 for targets.
+fn fit_ease(pairs: &Interactions, behaviors: &BehaviorWeights) -> Result<Ease, RecommendError> {
+    let strengths = strengths(behaviors);
+    let n_others = pairs.target_behaviors().iter().filter(|&&t| !t).count();
+    let weight = |behavior: usize| match pairs.target_behaviors()[behavior] {
+        true => 1.0,
+        false => 0.5 + 0.2 * strengths[behavior] as f32 / n_others.saturating_sub(1).max(1) as f32,
+    };
+    let union = Histories::weighted(pairs, |pair| {
+        let counts = pairs.counts_of(pair).iter().enumerate();
+        let did = counts.filter(|&(_, &count)| count > 0);
+        did.map(|(behavior, _)| weight(behavior))
+            .fold(0.5, f32::max)
+    })?;
+    // Published values grow with the pairs of an item: from about 10 on thin logs to 500 and more.
+    let pairs_per_item = pairs.n_pairs() as f64 / pairs.n_items().max(1) as f64;
+    let ease = EaseConfig {
+        regularization: 10.0 + 1.5 * pairs_per_item,
+        ..EaseConfig::default()
+    };
+    Ok(ease.fit_histories(&union)?)
+}
+
+/// The part of a history whose strongest behavior is one, with weights.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Source {
+    items: Vec<ItemId>,
+    weights: Vec<f32>,
+}
+
+impl Source {
+    pub(crate) fn history(&self) -> History<'_> {
+        History::new(&self.items, &self.weights)
+            .expect("sources ascend, and their weights are positive")
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.items.is_empty()
+    }
+}
+
+/// A history as one source a behavior: each item belongs to its strongest behavior and counts 2^(−age /
+/// half-life) by the latest such act; each source is scaled to length 1. Items from `n_items` on are left
+/// out.
+pub(crate) fn sources(
+    history: &UserHistory,
+    strengths: &[usize],
+    half_life: f64,
+    n_items: usize,
+) -> Vec<Source> {
+    let mut sources = vec![Source::default(); strengths.len()];
+    for met in history
+        .items
+        .iter()
+        .filter(|met| met.item.index() < n_items)
+    {
+        let strongest = met.acts.iter().max_by_key(|act| strengths[act.behavior]);
+        let Some(strongest) = strongest.map(|act| act.behavior) else {
+            continue;
+        };
+        let acts = met.acts.iter().filter(|act| act.behavior == strongest);
+        let age = acts.map(|act| act.age).fold(f64::INFINITY, f64::min);
+        sources[strongest].items.push(met.item);
+        sources[strongest]
+            .weights
+            .push((-age / half_life).exp2() as f32);
+    }
+    for source in &mut sources {
+        let squares: f64 = source.weights.iter().map(|&w| f64::from(w).powi(2)).sum();
+        let norm = squares.sqrt();
+        for weight in &mut source.weights {
+            // Acts of long ago may round to 0, and so may their norm.
+            *weight = ((f64::from(*weight) / norm) as f32).max(1e-6);
+            if !weight.is_finite() {
+                *weight = 1.0;
+            }
+        }
+    }
+    sources
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::history::Act;
+    use super::*;
+    use lightgcn_core::BehaviorWeightsConfig;
+
+    #[test]
+    fn targets_are_strongest_and_removals_weakest() {
+        let weights = BehaviorWeightsConfig::shop_log().check().unwrap();
+        // view .01, cart .1, remove_from_cart −.09, purchase.
+        assert_eq!(strengths(&weights), [1, 2, 0, 3]);
+    }
+
+    #[test]
+    fn an_item_belongs_to_its_strongest_behavior() {
+        let mut history = UserHistory::default();
+        for (item, behavior, age) in [
+            (1, 0, 0.0),
+            (1, 1, 2.0),
+            (4, 0, 1.0),
+            (6, 0, 3.0),
+            (9, 0, 0.0),
+        ] {
+            let act = Act {
+                behavior,
+                count: 1.0,
+                age,
+            };
+            history.add(ItemId(item), act);
+        }
+        let sources = sources(&history, &[0, 1], 2.0, 9);
+        assert_eq!(sources[1].items, [ItemId(1)]);
+        assert_eq!(sources[1].weights, [1.0]);
+        assert_eq!(sources[0].items, [ItemId(4), ItemId(6)]);
+        // 2^−½ and 2^−1½, scaled to length 1.
+        assert!((sources[0].weights[0] - 2.0 / 5f32.sqrt()).abs() < 1e-6);
+        assert!((sources[0].weights[1] - 1.0 / 5f32.sqrt()).abs() < 1e-6);
+    }
+
+    #[test]
+    fn ancient_acts_still_count() {
+        let mut history = UserHistory::default();
+        let act = Act {
+            behavior: 0,
+            count: 1.0,
+            age: 1e6,
+        };
+        history.add(ItemId(0), act);
+        let weights = &sources(&history, &[0], 1.0, 1)[0].weights;
+        assert!(weights[0] > 0.0 && weights[0].is_finite());
+    }
+}

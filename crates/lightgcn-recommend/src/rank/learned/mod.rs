@@ -1,0 +1,32 @@
+//! The ranking that is learned from what users did before they bought.
+
+mod config;
+mod feature;
+mod fit;
+mod history;
+mod items;
+mod learning;
+mod logit;
+mod members;
+mod ranker;
+mod ranking;
+mod search;
+mod snapshot;
+mod stacking;
+mod ties;
+mod withhold;
+
+pub(crate) use history::{Act, Clock, DAY, UserHistory};
+pub(crate) use ranker::RankingView;
+pub(crate) use snapshot::{Candidates, Viewpoint};
+pub(crate) use ties::tie_key;
+
+pub use config::RankingConfig;
+pub use feature::{Feature, FeatureGroup};
+pub use members::MemberKind;
+pub use ranker::LearnedRanker;
+pub use ranking::{GroupEffect, LearnedRanking, RankingReport, WeightedFeature};
+pub use withhold::Withhold;
+
+#[cfg(test)]
+mod tests;

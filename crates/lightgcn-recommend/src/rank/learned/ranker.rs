@@ -1,0 +1,202 @@
+//! A learned ranking over the pairs that it ranks for.
+
+use super::feature::Feature;
+use super::history::{Clock, UserHistory};
+use super::members::strengths;
+use super::ranking::LearnedRanking;
+use super::snapshot::{Candidates, Snapshot, SnapshotSettings, Subject, Viewpoint};
+use super::ties::jitter;
+use crate::rank::ranker::check_user;
+use crate::rank::scorer::check_scores;
+use crate::{Exclusions, Ranked, Ranker, RecommendError, Scorer};
+use lightgcn_core::{BehaviorWeights, Catalogue, Interactions, ItemId, UserId};
+use lightgcn_simd::select_top_k;
+use rayon::prelude::*;
+use std::sync::Arc;
+
+/// A ranking with the state of the log that its features are taken from.
+#[derive(Debug)]
+pub(crate) struct RankingView {
+    pub(crate) ranking: LearnedRanking,
+    pub(crate) snapshot: Snapshot,
+    pub(crate) clock: Clock,
+    n_items: usize,
+}
+
+impl RankingView {
+    /// O(events + items · log).
+    pub(crate) fn new(
+        ranking: LearnedRanking,
+        pairs: &Interactions,
+        behaviors: &BehaviorWeights,
+        catalogue: &Catalogue,
+    ) -> Result<Self, RecommendError> {
+        ranking.check(pairs)?;
+        let features = ranking.features.iter().map(|weighted| weighted.feature);
+        let features: Vec<Feature> = features.collect();
+        let clock = ranking.clock();
+        let subject = Subject {
+            pairs,
+            clock,
+            features: &features,
+            members: &ranking.models,
+            strengths: &strengths(behaviors),
+            catalogue,
+        };
+        let settings = SnapshotSettings {
+            half_life: ranking.half_life_days,
+            n_by_member: ranking.candidates,
+            n_best_sellers: ranking.best_sellers,
+        };
+        Ok(Self {
+            snapshot: Snapshot::new(subject, settings),
+            n_items: pairs.n_items(),
+            clock,
+            ranking,
+        })
+    }
+
+    /// Whether it needs the trained model's scores.
+    pub(crate) fn needs_model(&self) -> bool {
+        let mut features = self.ranking.features.iter();
+        features.any(|weighted| weighted.feature == Feature::Model)
+    }
+
+    /// The `k` best items for a user, without those excluded (ascending rows).
+    pub(crate) fn list(&self, from: &Viewpoint<'_>, k: usize, excluded: &[u32]) -> Vec<Ranked> {
+        let candidates = self.snapshot.candidates(from, excluded, k);
+        let scores = self.scores(&candidates);
+        let best = select_top_k(&scores, k, &[]).into_iter();
+        best.map(|scored| Ranked {
+            item: candidates.items[scored.item as usize],
+            score: scored.score,
+        })
+        .collect()
+    }
+
+    /// The score of every item.
+    pub(crate) fn row(&self, from: &Viewpoint<'_>) -> Vec<f32> {
+        let all = (0..self.n_items as u32).map(ItemId).collect();
+        self.scores(&self.snapshot.with_features(from, all))
+    }
+
+    /// The score of each candidate.
+    pub(crate) fn scores(&self, candidates: &Candidates) -> Vec<f32> {
+        let width = self.ranking.features.len();
+        let marked = candidates.items.iter().zip(&candidates.met).enumerate();
+        marked
+            .map(|(n, (&item, &met))| {
+                let row = &candidates.rows[n * width..(n + 1) * width];
+                (self.ranking.score(met, row) + jitter(item)) as f32
+            })
+            .collect()
+    }
+}
+
+/// Ranks by a [`LearnedRanking`] for the users of training pairs.
+///
+/// A list holds the best of the user's candidates: items met before, those that members put first, and
+/// best sellers. Equal scores are in no order of the log.
+pub struct LearnedRanker<'a> {
+    pairs: &'a Interactions,
+    view: Arc<RankingView>,
+    model: Option<Box<dyn Scorer + Send + 'a>>,
+}
+
+impl std::fmt::Debug for LearnedRanker<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("LearnedRanker")
+            .field("ranking", &self.view.ranking)
+            .finish_non_exhaustive()
+    }
+}
+
+impl<'a> LearnedRanker<'a> {
+    /// A ranker over pairs known to be training pairs. O(events + items · log).
+    ///
+    /// # Errors
+    /// [`RecommendError::Ranking`] if the ranking is not one of these items and behaviors.
+    ///
+    /// # Panics
+    /// If the catalogue counts other items than the pairs.
+    pub fn new(
+        ranking: LearnedRanking,
+        pairs: &'a Interactions,
+        behaviors: &BehaviorWeights,
+        catalogue: &Catalogue,
+    ) -> Result<Self, RecommendError> {
+        assert!(
+            catalogue.n_items() == pairs.n_items(),
+            "the catalogue has {} items, the pairs {}",
+            catalogue.n_items(),
+            pairs.n_items()
+        );
+        let view = RankingView::new(ranking, pairs, behaviors, catalogue)?;
+        Ok(Self::from_view(Arc::new(view), pairs))
+    }
+
+    pub(crate) fn from_view(view: Arc<RankingView>, pairs: &'a Interactions) -> Self {
+        Self {
+            pairs,
+            view,
+            model: None,
+        }
+    }
+
+    /// With the trained model whose score is one of the features.
+    ///
+    /// # Panics
+    /// If the model counts other users or items.
+    #[must_use]
+    pub fn with_model(mut self, model: impl Scorer + Send + 'a) -> Self {
+        assert!(
+            (model.n_users(), model.n_items()) == (self.n_users(), self.n_items()),
+            "the model {:?} counts other users or items than the pairs",
+            model.name()
+        );
+        self.model = Some(Box::new(model));
+        self
+    }
+
+    fn for_user<T>(&self, user: UserId, answer: impl FnOnce(&Viewpoint<'_>) -> T) -> T {
+        check_user(user, self.pairs.n_users());
+        let history = UserHistory::of_training(self.pairs, user, self.view.clock);
+        let model = self.model.as_ref().filter(|_| self.view.needs_model());
+        let model = model.map(|model| {
+            let mut scores = vec![0.0; model.n_items()];
+            model.scores(&[user], &mut scores);
+            scores
+        });
+        answer(&self.view.snapshot.viewpoint(&history, model))
+    }
+}
+
+impl Ranker for LearnedRanker<'_> {
+    fn name(&self) -> &str {
+        "learned ranking"
+    }
+
+    fn n_users(&self) -> usize {
+        self.pairs.n_users()
+    }
+
+    fn n_items(&self) -> usize {
+        self.pairs.n_items()
+    }
+
+    fn top_k(&self, users: &[UserId], k: usize, excluded: &Exclusions) -> Vec<Vec<Ranked>> {
+        let list =
+            |&user: &UserId| self.for_user(user, |from| self.view.list(from, k, excluded.of(user)));
+        users.par_iter().map(list).collect()
+    }
+}
+
+impl Scorer for LearnedRanker<'_> {
+    fn scores(&self, users: &[UserId], out: &mut [f32]) {
+        check_scores(self, users, out);
+        let rows = out.par_chunks_exact_mut(self.n_items().max(1));
+        rows.zip(users).for_each(|(row, &user)| {
+            row.copy_from_slice(&self.for_user(user, |from| self.view.row(from)));
+        });
+    }
+}

@@ -1,0 +1,321 @@
+//! A fitted ranking: what is kept of it, and how it scores.
+
+use super::feature::{Feature, FeatureGroup};
+use super::history::Clock;
+use super::logit::Weights;
+use super::members::MemberKind;
+use super::withhold::Withhold;
+use crate::RecommendError;
+use lightgcn_core::{Interactions, ItemId};
+use lightgcn_linear::{ItemToItem, LinearError, LinearModel};
+use lightgcn_store::StoredRanking;
+use serde::{Deserialize, Serialize};
+use std::fmt;
+use std::sync::Arc;
+
+/// Weights, times and candidates beyond these are damage.
+const MAX_WEIGHT: f64 = 1e6;
+const MAX_TIME: u64 = 32_000_000_000_000;
+const MAX_CANDIDATES: usize = 100_000;
+
+/// A feature with its weights.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct WeightedFeature {
+    /// What it is.
+    pub feature: Feature,
+    /// The mean positive score that scores are divided by; 1 for other features.
+    pub scale: f64,
+    /// What a unit adds to the score of an item that the user met.
+    pub met: f64,
+    /// What a unit adds to the score of a new item.
+    pub new: f64,
+}
+
+impl WeightedFeature {
+    /// The value that the weight multiplies: scores become √(score / scale), 0 where negative.
+    pub(crate) fn value(&self, raw: f32) -> f64 {
+        scaled(self.feature, self.scale, raw)
+    }
+}
+
+/// What the weight of a feature multiplies.
+pub(crate) fn scaled(feature: Feature, scale: f64, raw: f32) -> f64 {
+    match feature.is_score() {
+        true => (f64::from(raw).max(0.0) / scale).sqrt(),
+        false => f64::from(raw),
+    }
+}
+
+/// What an ablation found: the figure without a group of features.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct GroupEffect {
+    /// The group; members are named.
+    pub group: String,
+    /// NDCG with it, when it was judged.
+    pub with: f64,
+    /// NDCG without it.
+    pub without: f64,
+    /// Whether it was dropped.
+    pub dropped: bool,
+}
+
+/// How a ranking was fitted and chosen.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RankingReport {
+    /// Which purchases were withheld to learn from.
+    pub withheld: Withhold,
+    /// The number of users that were learned from; a user of several folds counts in each.
+    pub n_users: usize,
+    /// The strength of the L2 regularization that was chosen.
+    pub l2: f64,
+    /// The cutoff of the figures.
+    pub k: usize,
+    /// NDCG on the withheld purchases, cross-validated: each user is judged by weights that were learned
+    /// without them.
+    pub ndcg: f64,
+    /// The figure without each group: those dropped, in their order, then those kept.
+    pub groups: Vec<GroupEffect>,
+}
+
+impl fmt::Display for RankingReport {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let k = self.k;
+        writeln!(
+            f,
+            "ranking learned from {} histories with withheld purchases: cross-validated NDCG@{k} {:.4}",
+            self.n_users, self.ndcg
+        )?;
+        for effect in &self.groups {
+            let verdict = if effect.dropped { "dropped" } else { "kept" };
+            let GroupEffect {
+                group,
+                with,
+                without,
+                ..
+            } = effect;
+            writeln!(
+                f,
+                "  {verdict} {group}: {with:.4} with it, {without:.4} without"
+            )?;
+        }
+        Ok(())
+    }
+}
+
+/// A ranking learned from what users did before they bought: a sum of features, with weights of their own
+/// for items that the user met and for new ones.
+///
+/// [`RankingConfig::fit`](crate::RankingConfig::fit) makes it. It is stored in artifacts, and a
+/// [`Recommender`](crate::Recommender) whose artifact has one ranks by it.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct LearnedRanking {
+    /// What every item that the user met has before any feature.
+    pub bias: f64,
+    /// The features with their weights.
+    pub features: Vec<WeightedFeature>,
+    /// The members that graph features number.
+    pub members: Vec<MemberKind>,
+    /// The neighbors that an item keeps in each member.
+    pub n_neighbors: usize,
+    /// The half-life of what users did, for members and trends; in days.
+    pub half_life_days: f64,
+    /// The time that ages count from, in seconds since 1970; none where times are unknown, or each user's
+    /// own last event counts.
+    pub now: Option<i64>,
+    /// Whether ages count from each user's own last event.
+    pub ages_from_last_event: bool,
+    /// The new items of each member and source behavior that become candidates.
+    pub candidates: usize,
+    /// The best sellers that become candidates.
+    pub best_sellers: usize,
+    /// How it was fitted and chosen.
+    pub report: RankingReport,
+    /// The fitted members.
+    #[serde(skip)]
+    pub(crate) models: Arc<Vec<ItemToItem>>,
+}
+
+impl LearnedRanking {
+    /// As an artifact keeps it.
+    ///
+    /// # Errors
+    /// [`RecommendError::Ranking`] if a weight is not a finite number.
+    pub fn to_stored(&self) -> Result<StoredRanking, RecommendError> {
+        let description = serde_json::to_value(self).map_err(|error| RecommendError::Ranking {
+            detail: error.to_string(),
+        })?;
+        let rows = |model: &ItemToItem| {
+            let items = (0..LinearModel::n_items(model) as u32).map(ItemId);
+            let row = |item| model.row(item).map(|(item, weight)| (item.0, weight));
+            items.map(row).collect()
+        };
+        Ok(StoredRanking {
+            description,
+            members: self.models.iter().map(rows).collect(),
+        })
+    }
+
+    /// From what an artifact keeps.
+    ///
+    /// # Errors
+    /// [`RecommendError::Ranking`] if it is not a ranking of this version, and
+    /// [`RecommendError::Linear`] if a member is not sound.
+    pub fn from_stored(stored: &StoredRanking) -> Result<Self, RecommendError> {
+        let mut ranking: Self =
+            Self::deserialize(&stored.description).map_err(|error| RecommendError::Ranking {
+                detail: error.to_string(),
+            })?;
+        if ranking.members.len() != stored.members.len() {
+            return Err(RecommendError::Ranking {
+                detail: format!(
+                    "it names {} members and keeps {}",
+                    ranking.members.len(),
+                    stored.members.len()
+                ),
+            });
+        }
+        let members = ranking.members.iter().zip(&stored.members);
+        let models = members.map(|(kind, rows)| ItemToItem::from_rows(kind.name(), rows.clone()));
+        let models: Result<Vec<ItemToItem>, LinearError> = models.collect();
+        ranking.models = Arc::new(models?);
+        Ok(ranking)
+    }
+
+    /// Checks that it is a ranking of these items and behaviors.
+    pub(crate) fn check(&self, pairs: &Interactions) -> Result<(), RecommendError> {
+        let n_behaviors = pairs.behaviors().len();
+        let knows = |feature: Feature| match feature {
+            Feature::Has { behavior }
+            | Feature::Count { behavior }
+            | Feature::Last { behavior }
+            | Feature::Conversion { behavior }
+            | Feature::PairConversion { behavior } => behavior < n_behaviors,
+            Feature::Recent {
+                behavior,
+                half_life,
+            } => behavior < n_behaviors && half_life > 0.0,
+            Feature::Graph { member, behavior } => {
+                behavior < n_behaviors && member < self.models.len()
+            }
+            _ => true,
+        };
+        let fault = |detail: String| Err(RecommendError::Ranking { detail });
+        if let Some(unknown) = self
+            .features
+            .iter()
+            .find(|weighted| !knows(weighted.feature))
+        {
+            return fault(format!(
+                "a feature of the group {:?} names a behavior or a member that there is not, or has no \
+                 half-life",
+                unknown.feature.group().name()
+            ));
+        }
+        if self.features.is_empty() {
+            return fault("it has no features".to_owned());
+        }
+        let weights = self.features.iter().flat_map(|f| [f.met, f.new]);
+        let sound = |weight: f64| weight.abs() <= MAX_WEIGHT;
+        if let Some(weight) = weights.chain([self.bias]).find(|weight| !sound(*weight)) {
+            return fault(format!("its weight {weight} is beyond {MAX_WEIGHT}"));
+        }
+        let usual = 1e-20..1e20;
+        let mut scales = self.features.iter().map(|weighted| weighted.scale);
+        if let Some(scale) = scales.find(|scale| !usual.contains(scale)) {
+            return fault(format!("its scale {scale} is not between 1e-20 and 1e20"));
+        }
+        if !(1e-6..1e6).contains(&self.half_life_days) {
+            let days = self.half_life_days;
+            return fault(format!(
+                "its half-life of {days} days is not between 1e-6 and 1e6"
+            ));
+        }
+        if self.now.is_some_and(|now| now.unsigned_abs() > MAX_TIME) {
+            return fault("its time is not within a million years".to_owned());
+        }
+        let most = self.candidates.max(self.best_sellers);
+        if most > MAX_CANDIDATES {
+            return fault(format!("{most} candidates are more than {MAX_CANDIDATES}"));
+        }
+        let n_items = pairs.n_items();
+        if let Some(other) = self
+            .models
+            .iter()
+            .find(|m| LinearModel::n_items(*m) != n_items)
+        {
+            let found = LinearModel::n_items(other);
+            return fault(format!("a member has {found} items, the pairs {n_items}"));
+        }
+        Ok(())
+    }
+
+    pub(crate) fn clock(&self) -> Clock {
+        match (self.now, self.ages_from_last_event) {
+            (_, true) => Clock::LastEvent,
+            (Some(now), false) => Clock::At(now),
+            (None, false) => Clock::Stopped,
+        }
+    }
+
+    /// The members' item-to-item weights, in the order of the members.
+    #[must_use]
+    pub fn models(&self) -> &[ItemToItem] {
+        &self.models
+    }
+
+    /// What a feature adds to the score of an item, met or new.
+    pub(crate) fn term(&self, feature: usize, met: bool, raw: f32) -> f64 {
+        let weighted = &self.features[feature];
+        let weight = if met { weighted.met } else { weighted.new };
+        weight * weighted.value(raw)
+    }
+
+    /// The score of an item from its raw features.
+    pub(crate) fn score(&self, met: bool, row: &[f32]) -> f64 {
+        let terms = row
+            .iter()
+            .enumerate()
+            .map(|(n, &raw)| self.term(n, met, raw));
+        let bias = if met { self.bias } else { 0.0 };
+        bias + terms.sum::<f64>()
+    }
+
+    /// The features that have a weight, and the numbers of the members among them, by which they count
+    /// members anew.
+    pub(crate) fn compact(
+        features: &[Feature],
+        scales: &[f64],
+        weights: &Weights,
+    ) -> (Vec<WeightedFeature>, Vec<usize>) {
+        let is_used = |n: &usize| weights.met[*n] != 0.0 || weights.new[*n] != 0.0;
+        let used: Vec<usize> = (0..features.len()).filter(is_used).collect();
+        let has = |member: usize| {
+            let mut groups = used.iter().map(|&n| features[n].group());
+            groups.any(|group| group == FeatureGroup::Graph(member))
+        };
+        let all = features.iter().filter_map(|feature| match feature.group() {
+            FeatureGroup::Graph(member) => Some(member + 1),
+            _ => None,
+        });
+        let n_members = all.max().unwrap_or(0);
+        let kept: Vec<usize> = (0..n_members).filter(|&member| has(member)).collect();
+        let renumbered = |feature: Feature| match feature {
+            Feature::Graph { member, behavior } => Feature::Graph {
+                member: kept.iter().position(|&m| m == member).unwrap_or(0),
+                behavior,
+            },
+            other => other,
+        };
+        let weighted = used.iter().map(|&n| WeightedFeature {
+            feature: renumbered(features[n]),
+            scale: scales[n],
+            met: weights.met[n],
+            new: weights.new[n],
+        });
+        (weighted.collect(), kept)
+    }
+}

@@ -1,0 +1,286 @@
+//! The choice of features and of the strength of regularization, by cross-validation over users.
+
+use super::feature::{Feature, FeatureGroup};
+use super::learning::{Fitter, LearningUser};
+use super::logit::{self, Choice, Choices, Columns, Weights};
+use super::ranking::{GroupEffect, scaled};
+use super::ties::jitter;
+use crate::RecommendError;
+use crate::rank::scorer::standard_deviation;
+use lightgcn_core::ItemId;
+use lightgcn_core::random::{Random, Stream};
+use lightgcn_metrics::{Hits, Metric};
+use rayon::prelude::*;
+
+/// The most users that choices are made on; weights are learned from all.
+const MAX_SEARCHED: usize = 8_000;
+/// The parts that users are divided into.
+const N_PARTS: u32 = 4;
+
+/// One part of the users, judged by weights that were learned from all others.
+struct Part<'s> {
+    learn: Choices,
+    users: Vec<&'s LearningUser>,
+    judged: Choices,
+}
+
+pub(super) struct Search<'s> {
+    fitter: &'s Fitter<'s>,
+    /// All users that have a target among their candidates.
+    learn: Choices,
+    parts: Vec<Part<'s>>,
+}
+
+/// What was chosen.
+pub(super) struct Found {
+    pub(super) weights: Weights,
+    /// The weights learned without each part of the users.
+    pub(super) of_parts: Vec<Weights>,
+    pub(super) l2: f64,
+    /// The mean over users of the weights learned without them.
+    pub(super) ndcg: f64,
+    pub(super) groups: Vec<GroupEffect>,
+}
+
+/// The part that a user belongs to.
+pub(super) fn part_of(fitter: &Fitter<'_>, user: &LearningUser) -> usize {
+    let random = Random::new(fitter.config.seed, Stream::Withholding);
+    random.at(4, u64::from(user.user.0)).below(N_PARTS) as usize
+}
+
+/// A candidate for the choice: the weights of each part, and their figure.
+#[derive(Clone)]
+struct Trial {
+    columns: Columns,
+    l2: f64,
+    weights: Vec<Weights>,
+    /// NDCG of each user, in the order of the parts.
+    values: Vec<f64>,
+    ndcg: f64,
+}
+
+impl Trial {
+    /// Whether it is better than another by more than the standard error of their difference: with a dozen
+    /// groups to drop, one of them looks better by chance.
+    fn beats(&self, other: &Self) -> bool {
+        let differences = self.values.iter().zip(&other.values).map(|(a, b)| a - b);
+        let n = self.values.len() as f64;
+        self.ndcg - other.ndcg > standard_deviation(differences) / n.sqrt()
+    }
+}
+
+impl<'s> Search<'s> {
+    pub(super) fn new(
+        fitter: &'s Fitter<'s>,
+        users: &'s [LearningUser],
+        scales: &[f64],
+    ) -> Result<Self, RecommendError> {
+        let all: Vec<&LearningUser> = users.iter().collect();
+        let learn = choices(fitter, &all, scales, true);
+        if learn.users.n_rows() == 0 {
+            return Err(RecommendError::NothingToLearn);
+        }
+        let searched: Vec<&LearningUser> = all
+            .into_iter()
+            .step_by(users.len().div_ceil(MAX_SEARCHED))
+            .collect();
+        let part = |part: usize| {
+            let (users, others): (Vec<_>, Vec<_>) = searched
+                .iter()
+                .partition(|user| part_of(fitter, user) == part);
+            Part {
+                learn: choices(fitter, &others, scales, true),
+                judged: choices(fitter, &users, scales, false),
+                users,
+            }
+        };
+        Ok(Self {
+            parts: (0..N_PARTS as usize).map(part).collect(),
+            fitter,
+            learn,
+        })
+    }
+
+    /// Chooses l2 with all features, drops groups of features while that helps or
+    /// changes nothing, and chooses l2 again.
+    pub(super) fn run(&self) -> Found {
+        let mut groups: Vec<FeatureGroup> =
+            self.fitter.features.iter().map(|f| f.group()).collect();
+        // The trained model joins afterwards, on users who have its scores.
+        groups.retain(|group| *group != FeatureGroup::Model);
+        groups.sort_unstable();
+        groups.dedup();
+        let mut best = self.best_l2(&self.columns(&groups), None);
+        let mut dropped = Vec::new();
+        let tried = loop {
+            let without = |out: &FeatureGroup| {
+                let rest: Vec<_> = groups
+                    .iter()
+                    .copied()
+                    .filter(|group| group != out)
+                    .collect();
+                self.trial(&self.columns(&rest), best.l2, Some(&best))
+            };
+            let tried: Vec<(FeatureGroup, Trial)> = groups
+                .iter()
+                .map(|group| (*group, without(group)))
+                .collect();
+            let least = tried.iter().max_by(|a, b| a.1.ndcg.total_cmp(&b.1.ndcg));
+            match least {
+                Some((group, trial))
+                    if (trial.beats(&best) || trial.values == best.values) && groups.len() > 1 =>
+                {
+                    dropped.push(self.effect(*group, best.ndcg, trial.ndcg, true));
+                    best = trial.clone();
+                    let out = *group;
+                    groups.retain(|group| *group != out);
+                }
+                _ => break tried,
+            }
+        };
+        let again = self.best_l2(&best.columns, Some(&best));
+        if again.ndcg > best.ndcg {
+            best = again;
+        }
+        let kept = tried
+            .iter()
+            .map(|(group, trial)| self.effect(*group, best.ndcg, trial.ndcg, false));
+        dropped.extend(kept.collect::<Vec<_>>());
+        Found {
+            weights: logit::fit(&self.learn, &best.columns, best.l2, best.weights.first()),
+            of_parts: best.weights,
+            l2: best.l2,
+            ndcg: best.ndcg,
+            groups: dropped,
+        }
+    }
+
+    fn effect(&self, group: FeatureGroup, with: f64, without: f64, dropped: bool) -> GroupEffect {
+        let group = match group {
+            FeatureGroup::Graph(member) => self.fitter.kinds[member].name(),
+            other => other.name(),
+        };
+        GroupEffect {
+            group: group.to_owned(),
+            with,
+            without,
+            dropped,
+        }
+    }
+
+    /// The features of these groups: those of the pair for items met alone.
+    fn columns(&self, groups: &[FeatureGroup]) -> Columns {
+        let features = self.fitter.features.iter().enumerate();
+        let chosen: Vec<(usize, Feature)> = features
+            .filter(|(_, feature)| groups.contains(&feature.group()))
+            .map(|(n, feature)| (n, *feature))
+            .collect();
+        let new = chosen.iter().filter(|(_, feature)| !feature.is_of_pair());
+        let met = chosen
+            .iter()
+            .filter(|(_, feature)| !feature.is_of_new_items());
+        Columns {
+            new: new.map(|(n, _)| *n).collect(),
+            met: met.map(|(n, _)| *n).collect(),
+        }
+    }
+
+    fn best_l2(&self, columns: &Columns, start: Option<&Trial>) -> Trial {
+        let trials = self
+            .fitter
+            .config
+            .l2
+            .iter()
+            .map(|&l2| self.trial(columns, l2, start));
+        // Of equal ones the last, the strongest regularization of an ascending list.
+        let best = trials.max_by(|a, b| a.ndcg.total_cmp(&b.ndcg));
+        best.expect("a checked configuration has an l2")
+    }
+
+    /// Learns from all parts but one, and judges that one, in turn.
+    fn trial(&self, columns: &Columns, l2: f64, start: Option<&Trial>) -> Trial {
+        let judged: Vec<(Weights, Vec<f64>)> = self
+            .parts
+            .par_iter()
+            .enumerate()
+            .map(|(n, part)| {
+                let start = start.map(|trial| &trial.weights[n]);
+                let weights = logit::fit(&part.learn, columns, l2, start);
+                let values = self.ndcgs(part, &weights);
+                (weights, values)
+            })
+            .collect();
+        let values: Vec<f64> = judged
+            .iter()
+            .flat_map(|(_, values)| values)
+            .copied()
+            .collect();
+        Trial {
+            columns: columns.clone(),
+            l2,
+            ndcg: values.iter().sum::<f64>() / values.len().max(1) as f64,
+            values,
+            weights: judged.into_iter().map(|(weights, _)| weights).collect(),
+        }
+    }
+
+    /// NDCG of each user's list.
+    fn ndcgs(&self, part: &Part<'_>, weights: &Weights) -> Vec<f64> {
+        let one = |(n, user): (usize, &&LearningUser)| {
+            let scored = part.judged.users.range(n).zip(part.judged.users.row(n));
+            let scores = scored.map(|(n, choice)| weights.score(choice.met, part.judged.row(n)));
+            ndcg(user, scores, self.fitter.config.k)
+        };
+        part.users.par_iter().enumerate().map(one).collect()
+    }
+}
+
+/// NDCG of a user's candidates by these scores.
+pub(super) fn ndcg(user: &LearningUser, scores: impl Iterator<Item = f64>, k: usize) -> f64 {
+    let keyed = scores.zip(&user.candidates.items);
+    let mut keyed: Vec<(f64, ItemId)> = keyed
+        .map(|(score, &item)| (score + jitter(item), item))
+        .collect();
+    keyed.sort_by(|a, b| b.0.total_cmp(&a.0));
+    let ranks: Vec<u32> = (1..)
+        .zip(keyed.iter().take(k))
+        .filter(|(_, (_, item))| user.targets.binary_search(item).is_ok())
+        .map(|(rank, _)| rank)
+        .collect();
+    Metric::Ndcg.value(Hits::new(&ranks, user.targets.len()), k)
+}
+
+/// The candidates of users with scaled features. For learning, users whose purchases are not among their
+/// candidates are left out.
+pub(super) fn choices(
+    fitter: &Fitter<'_>,
+    users: &[&LearningUser],
+    scales: &[f64],
+    learning: bool,
+) -> Choices {
+    let width = fitter.features.len();
+    let mut choices = Choices::new(width);
+    for user in users {
+        let candidates = &user.candidates;
+        let is_target = |item: &ItemId| user.targets.binary_search(item).is_ok();
+        let n = candidates
+            .items
+            .iter()
+            .filter(|item| is_target(item))
+            .count();
+        if learning && n == 0 {
+            continue;
+        }
+        let marked = candidates.items.iter().zip(&candidates.met);
+        choices.users.push(marked.map(|(item, &met)| Choice {
+            met,
+            target: if is_target(item) { 1.0 / n as f32 } else { 0.0 },
+        }));
+        for row in candidates.rows.chunks_exact(width) {
+            let columns = fitter.features.iter().zip(scales).zip(row);
+            let values = columns.map(|((&f, &scale), &raw)| scaled(f, scale, raw) as f32);
+            choices.features.extend(values);
+        }
+    }
+    choices
+}
