@@ -11,73 +11,72 @@ use std::ops::Deref;
 #[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub enum Schedule {
-    /// It stays.
+    /// The same rate throughout.
     #[default]
     Constant,
-    /// It falls in a straight line to `final_share` of itself at the last epoch.
+    /// Falls linearly to `final_share` of the initial rate at the last epoch.
     Linear {
-        /// The share of the first rate that is left at the end, above 0 to 1.
+        /// Share of the initial rate at the end, above 0 and at most 1.
         final_share: f64,
     },
-    /// It falls along half a cosine to `final_share` of itself at the last epoch.
+    /// Falls along half a cosine to `final_share` of the initial rate at the last epoch.
     Cosine {
-        /// The share of the first rate that is left at the end, 0 to 1.
+        /// Share of the initial rate at the end, from 0 to 1.
         final_share: f64,
     },
 }
 
-/// How a model is trained. The default is that of `lightgcn train`: the softmax loss, Adam 5e-4,
-/// no L2; [`TrainConfig::published`] is the LightGCN paper's.
+/// How a model is trained. The defaults are those of `lightgcn train`; [`TrainConfig::published`] has the
+/// LightGCN paper's.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct TrainConfig {
-    /// The seed of initial embeddings, order, negatives and dropout.
+    /// Seed of the initial embeddings, the order of pairs, the negatives and dropout. Default: 42.
     pub seed: u64,
-    /// The most epochs to train.
+    /// Maximum number of epochs. Default: 200.
     pub epochs: u32,
-    /// What a step minimizes.
+    /// The loss to minimize. Default: softmax.
     pub loss: LossConfig,
-    /// Whether steps of models with linear propagation go without autodiff where they can: the same
-    /// result up to rounding, several times faster.
+    /// Whether models with linear propagation are trained without autodiff where possible: the same result up
+    /// to rounding, several times faster. Default: true.
     pub fused: bool,
-    /// Whether fused steps on the CPU read layers rounded to 16 bits where they multiply the whole
-    /// graph: faster from two layers on. Embeddings, gradients and what is learned keep 32 bits.
+    /// Whether fused steps round layers to 16 bits when they multiply the whole graph, which is faster from
+    /// two layers on. Embeddings and gradients keep 32 bits. Default: false.
     pub bf16_layers: bool,
-    /// Pairs in a step of each worker.
+    /// Pairs per step and worker. Default: 2048.
     pub batch_size: usize,
-    /// Devices of one kind, or on the CPU parts of one pool, that share every step: batches of
-    /// `workers` times `batch_size` pairs are cut into a shard each, and the gradients are added in a
-    /// fixed order. For fused steps only. With in-batch negatives each shard has those of its own
-    /// pairs.
+    /// Number of devices of one kind (on the CPU, of parts of one thread pool) that share each step: a batch
+    /// of `workers` times `batch_size` pairs is cut into one shard per worker, and the gradients are added in
+    /// a fixed order. Needs fused steps. In-batch negatives are those of the shard. Default: 1.
     #[serde(skip_serializing_if = "is_one")]
     pub workers: usize,
-    /// Negatives for each positive.
+    /// Negatives per positive. Default: 1.
     pub negatives: usize,
-    /// Which pairs are positives: those with a purchase, or all, each weighing as much as its pair
-    /// (the default: better on the validation parts of the two logs of docs/results.md).
+    /// Which pairs are positives: those with a purchase, or all, each with its pair's weight. Default: all,
+    /// which is better on the validation data of both logs in docs/results.md.
     pub positives: PositiveSet,
-    /// How positives are visited.
+    /// The order in which positives are visited. Default: by pair.
     pub order: PositiveOrder,
-    /// Where negatives come from; a positive of the user is never drawn.
+    /// The distribution of negatives; a user's positives are never drawn. Default: uniform.
     pub negative_sampling: NegativeSampling,
-    /// Adam's step size.
+    /// Adam's learning rate. Default: 0.0005.
     pub learning_rate: f64,
-    /// How the step size changes.
+    /// How the learning rate changes. Default: constant.
     pub schedule: Schedule,
-    /// L2 on the layer-0 rows of the batch.
+    /// L2 regularization of the layer-0 rows of the batch. Default: 0.
     pub l2: f64,
-    /// The largest norm of all gradients together; larger ones are scaled down to it.
+    /// Maximum global norm of the gradients; larger gradients are scaled down to it. Default: none.
     pub gradient_clipping: Option<f64>,
-    /// Validate every so many epochs.
+    /// Number of epochs between validations. Default: 5.
     pub validate_every: u32,
-    /// Stop after so many validations without a better one; 0 never stops early.
+    /// Stop after this many validations without improvement; 0 disables early stopping. Default: 5.
     pub patience: u32,
-    /// The metric by which the best epoch is chosen.
+    /// The metric that selects the best epoch. Default: recall.
     pub metric: Metric,
-    /// The K of that metric.
+    /// The K of that metric. Default: 20.
     pub metric_k: usize,
-    /// Write a checkpoint every so many epochs, and always at the end and when interrupted; 0 writes
-    /// only those.
+    /// Number of epochs between checkpoints; one is always written at the end and on interruption. 0 writes
+    /// only those. Default: 10.
     pub checkpoint_every: u32,
 }
 
@@ -113,8 +112,8 @@ fn is_one(n: &usize) -> bool {
 }
 
 impl TrainConfig {
-    /// The recipe of the LightGCN paper (He et al., SIGIR 2020, section 4.1.2) where it names one:
-    /// BPR with one negative, Adam 1e-3, L2 1e-4.
+    /// The settings of the LightGCN paper (He et al., SIGIR 2020, section 4.1.2), as far as it states them: BPR
+    /// with one negative, learning rate 0.001, L2 0.0001.
     #[must_use]
     pub fn published() -> Self {
         Self {

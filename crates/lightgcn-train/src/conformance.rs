@@ -2,6 +2,7 @@
 //! makes the tests of a model of it.
 //!
 //! The functions panic where a model fails, as tests do.
+#![allow(clippy::unwrap_used, reason = "a test suite")]
 
 use crate::{Observer, TrainConfig, TrainEvent, Trainer};
 use burn::module::{Module, ModuleMapper, ModuleVisitor, Param};
@@ -10,11 +11,11 @@ use burn::record::{FullPrecisionSettings, NamedMpkBytesRecorder, Recorder};
 use burn::tensor::backend::{AutodiffBackend, Backend};
 use burn::tensor::{Tensor, TensorData};
 use lightgcn_core::{
-    BehaviorWeightsConfig, Catalogue, Dataset, InteractionsBuilder, ItemId, Lineage, Split, Truth,
-    UserId, Vocabulary,
+    BehaviorWeightsConfig, Catalogue, Dataset, Interactions, InteractionsBuilder, ItemId, Lineage,
+    Split, Truth, UserId, Vocabulary,
 };
 use lightgcn_graph::{GraphOptions, TrainGraph};
-use lightgcn_kernels::{SparseMatrix, TrainingBackend};
+use lightgcn_kernels::SparseMatrix;
 use lightgcn_nn::{EmbeddingModel, ForwardMode, GradientBackend, Graphs, ModelConfig, NodeCounts};
 use lightgcn_recommend::{EmbeddingRanker, Exclusions, Ranker};
 
@@ -27,47 +28,21 @@ macro_rules! conformance {
             #[allow(unused_imports)]
             use super::*;
 
-            #[test]
-            fn withheld_cells_of_a_planted_pattern_rank_first() {
-                $crate::conformance::learns_a_planted_pattern::<$backend, _>(
-                    &$config,
-                    &Default::default(),
-                );
-            }
-
-            #[test]
-            fn embeddings_are_finite_on_odd_graphs() {
-                $crate::conformance::is_finite_on_odd_graphs::<$backend, _>(
-                    &$config,
-                    &Default::default(),
-                );
-            }
-
-            #[test]
-            fn gradients_equal_finite_differences() {
-                $crate::conformance::gradients_equal_finite_differences::<$backend, _>(
-                    &$config,
-                    &Default::default(),
-                );
-            }
-
-            #[test]
-            fn relabeling_nodes_permutes_the_output() {
-                $crate::conformance::relabeling_permutes_the_output::<$backend, _>(
-                    &$config,
-                    &Default::default(),
-                );
-            }
-
-            #[test]
-            fn saving_loading_and_seeds_repeat_the_same_bits() {
-                $crate::conformance::repeats_the_same_bits::<$backend, _>(
-                    &$config,
-                    &Default::default(),
-                );
-            }
+            $crate::conformance!(@tests $backend, $config,
+                learns_a_planted_pattern
+                is_finite_on_odd_graphs
+                gradients_equal_finite_differences
+                relabeling_permutes_the_output
+                repeats_the_same_bits
+            );
         }
     };
+    (@tests $backend:ty, $config:expr, $($test:ident)*) => {$(
+        #[test]
+        fn $test() {
+            $crate::conformance::$test::<$backend, _>(&$config, &Default::default());
+        }
+    )*};
 }
 
 /// Users and items in a block of the planted pattern.
@@ -75,107 +50,90 @@ const BLOCK: u32 = 8;
 /// Blocks of the planted pattern.
 const BLOCKS: u32 = 3;
 
-/// A dataset of users and items in blocks: each user bought all items of the own
-/// block but one, which is the user's validation target.
+/// A dataset of users and items in blocks: each user bought all items of their block but one, which
+/// is the user's validation target.
 fn planted() -> Dataset {
     let n = (BLOCK * BLOCKS) as usize;
-    let mut pairs = builder();
-    let mut withheld = Vec::new();
+    let (mut bought, mut withheld) = (Vec::new(), Vec::new());
     for user in 0..BLOCK * BLOCKS {
         let first = user / BLOCK * BLOCK;
         for item in first..first + BLOCK {
             if item - first == user % BLOCK {
                 withheld.push((UserId(user), ItemId(item)));
             } else {
-                push(&mut pairs, user, item);
+                bought.push(Edge::new(user, item));
             }
         }
     }
-    let train = pairs
-        .build(n, n)
-        .unwrap_or_else(|e| panic!("the planted pattern: {e}"));
-    let truth = Truth::from_pairs(n, n, withheld).unwrap_or_else(|e| panic!("its truth: {e}"));
-    let dataset = Split::new(train, truth, Truth::empty(n, n)).and_then(|split| {
-        let users = Vocabulary::from_names((0..n).map(|row| format!("u{row}")))?;
-        let items = Vocabulary::from_names((0..n).map(|row| format!("i{row}")))?;
-        let behaviors = BehaviorWeightsConfig::single("purchase").check()?;
-        let lineage = Lineage::default();
-        Dataset::new(
-            split,
-            users,
-            items,
-            Catalogue::unknown(n),
-            behaviors,
-            lineage,
-        )
-    });
-    dataset.unwrap_or_else(|e| panic!("the planted dataset: {e}"))
+    let truth = Truth::from_pairs(n, n, withheld).unwrap();
+    Dataset::new(
+        Split::new(interactions(&bought, n, n), truth, Truth::empty(n, n)).unwrap(),
+        Vocabulary::from_names((0..n).map(|row| format!("u{row}"))).unwrap(),
+        Vocabulary::from_names((0..n).map(|row| format!("i{row}"))).unwrap(),
+        Catalogue::unknown(n),
+        BehaviorWeightsConfig::single("purchase").check().unwrap(),
+        Lineage::default(),
+    )
+    .unwrap()
 }
 
-fn builder() -> InteractionsBuilder {
-    InteractionsBuilder::from_names(&["purchase"], &["purchase"])
-        .unwrap_or_else(|e| panic!("one behavior: {e}"))
+/// A purchase.
+#[derive(Clone, Copy)]
+struct Edge {
+    user: u32,
+    item: u32,
+    weight: f32,
 }
 
-fn push(pairs: &mut InteractionsBuilder, user: u32, item: u32) {
-    let weight = 0.5 + (user * 7 + item * 3) as f32 % 5.0 / 10.0;
-    let pushed = pairs.push(UserId(user), ItemId(item), weight, &[1], None);
-    pushed.unwrap_or_else(|e| panic!("a pair: {e}"));
+impl Edge {
+    /// A purchase with a weight of its own.
+    fn new(user: u32, item: u32) -> Self {
+        let weight = 0.5 + (user * 7 + item * 3) as f32 % 5.0 / 10.0;
+        Self { user, item, weight }
+    }
 }
 
-/// Whether edges have weights of their own or weigh the same.
-#[derive(Clone, Copy, PartialEq)]
-enum Weights {
-    ByLabel,
-    Equal,
+fn interactions(edges: &[Edge], n_users: usize, n_items: usize) -> Interactions {
+    let mut pairs = InteractionsBuilder::from_names(&["purchase"], &["purchase"]).unwrap();
+    for edge in edges {
+        let (user, item) = (UserId(edge.user), ItemId(edge.item));
+        pairs.push(user, item, edge.weight, &[1], None).unwrap();
+    }
+    pairs.build(n_users, n_items).unwrap()
 }
 
-/// A model's graphs of a few edges.
+/// A few edges.
 struct Case {
     nodes: NodeCounts,
-    edges: Vec<(u32, u32)>,
-    weights: Weights,
+    edges: Vec<Edge>,
 }
 
 impl Case {
     fn new(n_users: usize, n_items: usize, edges: &[(u32, u32)]) -> Self {
         Self {
-            nodes: NodeCounts::new(n_users, n_items).unwrap_or_else(|e| panic!("{e}")),
-            edges: edges.to_vec(),
-            weights: Weights::ByLabel,
+            nodes: NodeCounts::new(n_users, n_items).unwrap(),
+            edges: edges.iter().map(|&(u, i)| Edge::new(u, i)).collect(),
         }
     }
 
+    /// The graphs that a model asks for.
     fn graphs<B: Backend, M: ModelConfig>(&self, config: &M, device: &B::Device) -> Graphs<B> {
-        let mut pairs = builder();
-        for &(user, item) in &self.edges {
-            match self.weights {
-                Weights::ByLabel => push(&mut pairs, user, item),
-                Weights::Equal => pairs
-                    .push(UserId(user), ItemId(item), 1.0, &[1], None)
-                    .unwrap_or_else(|e| panic!("a pair: {e}")),
-            }
-        }
-        let train = pairs.build(self.nodes.users(), self.nodes.items());
-        let train = train.unwrap_or_else(|e| panic!("edges: {e}"));
-        let graph = TrainGraph::from_interactions(&train, &GraphOptions::default());
-        let graph = graph.unwrap_or_else(|e| panic!("a graph: {e}"));
+        let train = interactions(&self.edges, self.nodes.users(), self.nodes.items());
+        let graph = TrainGraph::from_interactions(&train, &GraphOptions::default()).unwrap();
         let graphs = config.graphs().into_iter().map(|request| {
-            let adjacency = graph.adjacency(&request);
-            let adjacency = adjacency.unwrap_or_else(|e| panic!("an adjacency: {e}"));
-            SparseMatrix::from_graph(&adjacency, device).unwrap_or_else(|e| panic!("a matrix: {e}"))
+            let adjacency = graph.adjacency(&request).unwrap();
+            SparseMatrix::from_graph(&adjacency, device).unwrap()
         });
         Graphs::new(graphs.collect())
     }
 
-    fn model<B: GradientBackend<InnerBackend: TrainingBackend>, M: ModelConfig>(
+    fn model<B: GradientBackend, M: ModelConfig>(
         &self,
         config: &M,
         seed: u64,
         device: &B::Device,
     ) -> M::Module<B> {
-        let model = config.init::<B>(&self.nodes, seed, device);
-        model.unwrap_or_else(|e| panic!("the model: {e}"))
+        config.init::<B>(&self.nodes, seed, device).unwrap()
     }
 }
 
@@ -183,10 +141,7 @@ fn values<B: Backend>(tensor: Tensor<B, 2>) -> Vec<f32> {
     tensor.into_data().convert::<f32>().iter::<f32>().collect()
 }
 
-fn infer<B: GradientBackend<InnerBackend: TrainingBackend>, M: EmbeddingModel<B>>(
-    model: &M,
-    graphs: &Graphs<B>,
-) -> Vec<f32> {
+fn infer<B: GradientBackend, M: EmbeddingModel<B>>(model: &M, graphs: &Graphs<B>) -> Vec<f32> {
     values(model.embeddings(graphs, ForwardMode::Inference))
 }
 
@@ -206,10 +161,7 @@ impl Observer for Losses {
 ///
 /// # Panics
 /// If the model fails.
-pub fn learns_a_planted_pattern<
-    B: GradientBackend<InnerBackend: TrainingBackend>,
-    M: ModelConfig,
->(
+pub fn learns_a_planted_pattern<B: GradientBackend, M: ModelConfig>(
     config: &M,
     device: &B::Device,
 ) {
@@ -224,8 +176,7 @@ pub fn learns_a_planted_pattern<
     };
     let mut losses = Losses::default();
     let trainer = Trainer::new(&dataset).model(config.clone()).config(options);
-    let trained = trainer.observer(&mut losses).run_on::<B>(device);
-    let (trained, _) = trained.unwrap_or_else(|e| panic!("{e}"));
+    let (trained, _) = trainer.observer(&mut losses).run_on::<B>(device).unwrap();
     let (first, last) = (losses.0[0], losses.0[losses.0.len() - 1]);
     assert!(
         last < 0.7 * first,
@@ -234,8 +185,7 @@ pub fn learns_a_planted_pattern<
 
     let table = &trained.artifact.embeddings;
     let (data, dimension) = (table.data().to_vec(), table.dimension());
-    let ranker = EmbeddingRanker::from_nodes("subject", data, train.n_users(), dimension);
-    let ranker = ranker.unwrap_or_else(|e| panic!("{e}"));
+    let ranker = EmbeddingRanker::from_nodes("subject", data, train.n_users(), dimension).unwrap();
     let users: Vec<UserId> = dataset.split.validation.truth().users().collect();
     let lists = ranker.top_k(&users, 1, &Exclusions::targets(train));
     let truth = dataset.split.validation.truth();
@@ -255,13 +205,7 @@ pub fn learns_a_planted_pattern<
 ///
 /// # Panics
 /// If the model fails.
-pub fn is_finite_on_odd_graphs<
-    B: GradientBackend<InnerBackend: TrainingBackend>,
-    M: ModelConfig,
->(
-    config: &M,
-    device: &B::Device,
-) {
+pub fn is_finite_on_odd_graphs<B: GradientBackend, M: ModelConfig>(config: &M, device: &B::Device) {
     let graphs = [
         (1, 1, vec![(0, 0)]),
         (3, 4, vec![(1, 2)]),
@@ -309,10 +253,7 @@ fn small() -> Case {
 ///
 /// # Panics
 /// If the model fails.
-pub fn gradients_equal_finite_differences<
-    B: GradientBackend<InnerBackend: TrainingBackend>,
-    M: ModelConfig,
->(
+pub fn gradients_equal_finite_differences<B: GradientBackend, M: ModelConfig>(
     config: &M,
     device: &B::Device,
 ) {
@@ -359,29 +300,28 @@ pub fn gradients_equal_finite_differences<
 ///
 /// # Panics
 /// If the model fails.
-pub fn relabeling_permutes_the_output<
-    B: GradientBackend<InnerBackend: TrainingBackend>,
-    M: ModelConfig,
->(
+pub fn relabeling_permutes_the_output<B: GradientBackend, M: ModelConfig>(
     config: &M,
     device: &B::Device,
 ) {
-    // Weights depend on labels, so every pair has the same.
-    let plain = |edges: &[(u32, u32)]| Case {
-        weights: Weights::Equal,
-        edges: edges.to_vec(),
-        nodes: small().nodes,
-    };
-    let Case { nodes, edges, .. } = small();
-    let (n_users, n_items, n_nodes) = (nodes.users(), nodes.items(), nodes.total());
+    let case = small();
+    let (n_users, n_items, n_nodes) = (case.nodes.users(), case.nodes.items(), case.nodes.total());
     let user = |u: u32| (u + 2) % n_users as u32;
     let item = |i: u32| (i * 5 + 1) % n_items as u32;
-    let renamed: Vec<(u32, u32)> = edges.iter().map(|&(u, i)| (user(u), item(i))).collect();
+    let renamed = case.edges.iter().map(|edge| Edge {
+        user: user(edge.user),
+        item: item(edge.item),
+        ..*edge
+    });
+    let renamed = Case {
+        nodes: case.nodes.clone(),
+        edges: renamed.collect(),
+    };
     let new_row = |row: usize| match row.checked_sub(n_users) {
         None => user(row as u32) as usize,
         Some(i) => n_users + item(i as u32) as usize,
     };
-    let model = plain(&edges).model::<B, M>(config, 13, device);
+    let model = case.model::<B, M>(config, 13, device);
     let mut permute = PermuteRows {
         n_rows: n_nodes,
         old_of_new: vec![0; n_nodes],
@@ -389,8 +329,8 @@ pub fn relabeling_permutes_the_output<
     (0..n_nodes).for_each(|row| permute.old_of_new[new_row(row)] = row);
     let moved = model.clone().map(&mut permute);
 
-    let before = infer(&model, &plain(&edges).graphs(config, device));
-    let after = infer(&moved, &plain(&renamed).graphs(config, device));
+    let before = infer(&model, &case.graphs(config, device));
+    let after = infer(&moved, &renamed.graphs(config, device));
     let width = model.output_dimension();
     for row in 0..n_nodes {
         let new = new_row(row);
@@ -410,10 +350,7 @@ pub fn relabeling_permutes_the_output<
 ///
 /// # Panics
 /// If the model fails.
-pub fn repeats_the_same_bits<B: GradientBackend<InnerBackend: TrainingBackend>, M: ModelConfig>(
-    config: &M,
-    device: &B::Device,
-) {
+pub fn repeats_the_same_bits<B: GradientBackend, M: ModelConfig>(config: &M, device: &B::Device) {
     let case = small();
     let graphs = case.graphs(config, device);
     let bits = |model: &M::Module<B>| -> Vec<u32> {
@@ -426,10 +363,9 @@ pub fn repeats_the_same_bits<B: GradientBackend<InnerBackend: TrainingBackend>, 
     assert_ne!(bits(&model), bits(&other), "two seeds, one model");
 
     let recorder = NamedMpkBytesRecorder::<FullPrecisionSettings>::default();
-    let bytes = Recorder::<B>::record(&recorder, model.clone().into_record(), ());
-    let bytes = bytes.unwrap_or_else(|e| panic!("saving: {e}"));
-    let record = Recorder::<B>::load(&recorder, bytes, device);
-    let loaded = other.load_record(record.unwrap_or_else(|e| panic!("loading: {e}")));
+    let bytes = Recorder::<B>::record(&recorder, model.clone().into_record(), ()).unwrap();
+    let record = Recorder::<B>::load(&recorder, bytes, device).unwrap();
+    let loaded = other.load_record(record);
     assert_eq!(bits(&model), bits(&loaded), "a saved model changed");
 }
 

@@ -15,7 +15,7 @@ use thiserror::Error;
 #[derive(Debug, Error)]
 #[non_exhaustive]
 pub enum TrainError {
-    /// The configuration is not usable; every fault is listed.
+    /// The configuration is invalid; every fault is listed.
     #[error("the training configuration is not usable: {}", faults.join("; "))]
     Config {
         /// Every fault found, and how to fix it.
@@ -47,8 +47,7 @@ pub enum TrainError {
         /// The epoch, from 1.
         epoch: u32,
     },
-    /// The device failed in the middle of a run: it ran out of memory, its driver was reset, or it
-    /// was lost.
+    /// The device failed during a run: it ran out of memory, its driver was reset, or it was lost.
     #[error(
         "{device} failed in epoch {epoch}, by batch {batch}: {detail}; if it ran out of memory, free \
          some, or choose a smaller dimension or batch_size. The last checkpoint, if one was written, \
@@ -59,18 +58,18 @@ pub enum TrainError {
         device: String,
         /// The epoch, from 1; 0 before the first.
         epoch: u32,
-        /// The last batch given to it, from 1; 0 before the first.
+        /// The last batch that was submitted, from 1; 0 before the first.
         batch: usize,
-        /// What it says.
+        /// What the driver reported.
         detail: String,
     },
     /// There is nothing to resume.
     #[error("there is no checkpoint in {}; start without --resume", path.display())]
     NoCheckpoint {
-        /// Where one was looked for.
+        /// Where it was expected.
         path: PathBuf,
     },
-    /// A run folder already holds a checkpoint that a fresh start would overwrite.
+    /// The run folder already has a checkpoint, which a fresh run would overwrite.
     #[error(
         "{} already holds a checkpoint; continue it with --resume, or choose another run folder",
         path.display()
@@ -79,7 +78,7 @@ pub enum TrainError {
         /// The checkpoint.
         path: PathBuf,
     },
-    /// A checkpoint was made by another run.
+    /// The checkpoint belongs to another run.
     #[error(
         "the checkpoint in {} belongs to another run: its {what} differs; resume with the same \
          data and configuration, or choose another run folder",
@@ -91,7 +90,7 @@ pub enum TrainError {
         /// What differs.
         what: &'static str,
     },
-    /// A checkpoint cannot be read.
+    /// The checkpoint cannot be read.
     #[error("the checkpoint in {} is damaged: {detail}; remove it and start anew", path.display())]
     CheckpointDamaged {
         /// The checkpoint.
@@ -99,7 +98,7 @@ pub enum TrainError {
         /// What is wrong.
         detail: String,
     },
-    /// An earlier model is no start for this one.
+    /// The earlier model cannot be used as a starting point.
     #[error("the earlier model cannot be started from: {detail}")]
     WarmStart {
         /// What does not fit, and how to fix it.
@@ -111,13 +110,13 @@ pub enum TrainError {
         /// Why, and how to fix it.
         detail: String,
     },
-    /// A search space is not usable; every fault is listed.
+    /// The search space is invalid; every fault is listed.
     #[error("the search space is not usable: {}", faults.join("; "))]
     SearchSpace {
         /// Every fault found, each with its place and how to fix it.
         faults: Vec<String>,
     },
-    /// A folder already holds the record of a search.
+    /// The folder already has the record of a search.
     #[error(
         "{} already records a search; continue it with --resume, or choose another folder",
         path.display()
@@ -129,10 +128,10 @@ pub enum TrainError {
     /// There is no search to resume.
     #[error("{} records no search; start without --resume", path.display())]
     NoSearch {
-        /// Where its record was looked for.
+        /// Where its record was expected.
         path: PathBuf,
     },
-    /// A record belongs to another search.
+    /// The record belongs to another search.
     #[error(
         "{} records another search: its {} differ{}; resume with the same, or choose another folder",
         path.display(),
@@ -145,7 +144,7 @@ pub enum TrainError {
         /// What differs: `space`, `data`, `seed`, `strategy`.
         what: Vec<&'static str>,
     },
-    /// The record of a search cannot be read.
+    /// The search's record cannot be read.
     #[error(
         "line {line} of {} is damaged: {detail}; remove it and what follows, or start in another \
          folder",
@@ -166,19 +165,19 @@ pub enum TrainError {
         action: &'static str,
         /// The file or folder.
         path: PathBuf,
-        /// The system's word.
+        /// The cause.
         source: std::io::Error,
     },
-    /// The device asked for cannot be used.
+    /// The requested device cannot be used.
     #[error(transparent)]
     Device(#[from] DeviceError),
-    /// A device that should share the work cannot be used.
+    /// Another worker's device cannot be used.
     #[error(transparent)]
     Peers(#[from] lightgcn_kernels::device::DeviceError),
     /// The graph could not be built.
     #[error(transparent)]
     Graph(#[from] GraphError),
-    /// The loss's settings are out of range.
+    /// The loss has invalid settings.
     #[error(transparent)]
     Loss(#[from] LossError),
     /// The graph does not fit the device.
@@ -190,7 +189,7 @@ pub enum TrainError {
     /// The batches could not be set up.
     #[error(transparent)]
     Sample(#[from] SampleError),
-    /// A model's configuration is not usable.
+    /// The model's configuration is invalid.
     #[error(transparent)]
     Model(#[from] lightgcn_nn::NnError),
     /// An evaluation failed.
@@ -205,6 +204,12 @@ pub enum TrainError {
 }
 
 impl TrainError {
+    /// A configuration with one fault.
+    pub(crate) fn config(fault: impl Into<String>) -> Self {
+        let faults = vec![fault.into()];
+        Self::Config { faults }
+    }
+
     pub(crate) fn io(
         action: &'static str,
         path: &std::path::Path,

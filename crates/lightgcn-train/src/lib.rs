@@ -33,13 +33,16 @@
 //! ```
 #![forbid(unsafe_code)]
 
+mod candidate;
 mod config;
+#[cfg(feature = "conformance")]
 pub mod conformance;
 mod engine;
 mod error;
 mod run;
 mod tune;
 
+pub use candidate::Candidate;
 pub use config::{Schedule, TrainConfig, ValidTrainConfig};
 pub use engine::{Device, DeviceError};
 pub use error::TrainError;
@@ -50,8 +53,8 @@ pub use run::{
     checkpoint_is_of, compare_with_previous, read_run_record,
 };
 pub use tune::{
-    BestTrial, Candidate, ParameterRange, Point, RandomSearch, SearchEnd, SearchEvent,
-    SearchObserver, SearchOptions, SearchOutcome, SearchProgress, SearchSpace, SearchStrategy,
-    StrategyChoice, SuccessiveHalving, TpeSearch, TrialEnd, TrialRecord, Tuned, read_trials,
-    run_search, run_search_with, tune,
+    BestTrial, ParameterRange, Point, RandomSearch, SearchEnd, SearchEvent, SearchObserver,
+    SearchOptions, SearchOutcome, SearchProgress, SearchSpace, SearchStrategy, StrategyChoice,
+    SuccessiveHalving, TpeSearch, TrialEnd, TrialRecord, Tuned, read_trials, run_search,
+    run_search_with, tune,
 };

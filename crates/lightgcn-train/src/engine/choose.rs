@@ -12,9 +12,9 @@ use burn::module::AutodiffModule;
 use burn::optim::GradientsParams;
 use burn::tensor::backend::AutodiffBackend;
 use lightgcn_graph::Adjacency;
-use lightgcn_kernels::{SparseBackend, SparseMatrix, TrainingBackend};
+use lightgcn_kernels::{SparseMatrix, TrainingBackend};
 use lightgcn_loss::{Loss, LossConfig};
-use lightgcn_nn::EmbeddingModel;
+use lightgcn_nn::{EmbeddingModel, GradientBackend};
 use lightgcn_sample::NegativeSampling;
 
 /// A way to compute the steps of a model.
@@ -28,8 +28,7 @@ pub(crate) fn engine<B, M, L>(
     setup: &EngineSetup<'_, B, L>,
 ) -> Result<Box<ModelEngine<B, M>>, TrainError>
 where
-    B: AutodiffBackend + SparseBackend,
-    B::InnerBackend: TrainingBackend,
+    B: GradientBackend,
     M: EmbeddingModel<B> + AutodiffModule<B>,
     L: Loss,
 {
@@ -40,11 +39,10 @@ where
     };
     let Some(((linear, (adjacency, graph)), loss)) = fusable.zip(setup.loss.fused()) else {
         if config.workers > 1 {
-            let fault = "more than one worker needs fused steps, which this model or this loss \
-                         does not have; leave workers out";
-            return Err(TrainError::Config {
-                faults: vec![fault.to_owned()],
-            });
+            return Err(TrainError::config(
+                "more than one worker needs fused steps, which this model or this loss does not \
+                 have; leave workers out",
+            ));
         }
         return Ok(Box::new(Autodiff::new(setup)));
     };
@@ -70,7 +68,7 @@ where
 }
 
 /// The only graph of a model, if it is over all nodes: the one that the kernels can propagate over.
-fn square_graph<'a, B: AutodiffBackend + SparseBackend, L>(
+fn square_graph<'a, B: GradientBackend, L>(
     setup: &EngineSetup<'a, B, L>,
 ) -> Option<(&'a Adjacency, SparseMatrix<B::InnerBackend>)> {
     match (setup.adjacencies, setup.graphs.all()) {

@@ -5,6 +5,7 @@ use burn::optim::GradientsParams;
 use burn::tensor::backend::{AutodiffBackend, Backend};
 use burn::tensor::{ElementConversion, Tensor};
 use lightgcn_kernels::TrainingBackend;
+use lightgcn_nn::GradientBackend;
 
 /// Number of elements summed at once: burn's CPU backend sums larger tensors in no fixed order.
 const CHUNK: usize = 1 << 20;
@@ -12,16 +13,11 @@ const CHUNK: usize = 1 << 20;
 /// Scales all gradients of `module` down so that their joint Euclidean norm is at most `limit`
 /// (Pascanu et al., "On the difficulty of training recurrent neural networks", 2013). The sum runs
 /// in a fixed order, so it has the same bits at any thread count. O(parameters).
-pub(crate) fn clip_by_norm<B, M>(
+pub(crate) fn clip_by_norm<B: GradientBackend, M: AutodiffModule<B>>(
     module: &M,
     gradients: GradientsParams,
     limit: f64,
-) -> GradientsParams
-where
-    B: AutodiffBackend,
-    B::InnerBackend: TrainingBackend,
-    M: AutodiffModule<B>,
-{
+) -> GradientsParams {
     if B::InnerBackend::runs_steps_on_device() {
         return clip_on_device::<B, M>(module, gradients, limit);
     }

@@ -1,4 +1,4 @@
-//! Checkpoints: everything that a run needs to continue to the same bits, written atomically.
+//! Checkpoints: all that a run needs to continue to the same bits, written atomically.
 
 use crate::TrainError;
 use burn::module::AutodiffModule;
@@ -16,19 +16,19 @@ const FORMAT_VERSION: u32 = 1;
 /// The thresholds of SL@K, little-endian numbers of 32 bits.
 const THRESHOLDS: &str = "thresholds.f32";
 
-/// Where the loop stands. Randomness is counter-based, so these numbers are its whole state.
+/// The state of the training loop. Randomness is counter-based, so these numbers are all of it.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct LoopState {
-    /// Epochs that are complete.
+    /// Completed epochs.
     pub(crate) epoch: u32,
-    /// Batches of the epoch in hand that are done.
+    /// Completed batches of the current epoch.
     pub(crate) next_batch: usize,
-    /// Optimizer steps done.
+    /// Completed optimizer steps.
     pub(crate) steps: u64,
-    /// Sum of the losses of the epoch in hand, each times its pairs.
+    /// Sum of the losses of the current epoch, each times its number of pairs.
     pub(crate) loss_sum: f64,
-    /// Pairs of the epoch in hand that were visited.
+    /// Visited pairs of the current epoch.
     pub(crate) pairs: u64,
     /// The best epoch (from 1) and its validation figure.
     pub(crate) best: Option<(u32, f64)>,
@@ -41,23 +41,24 @@ pub(crate) struct LoopState {
 struct Manifest {
     format: String,
     format_version: u32,
-    /// What the run was asked to do: configuration, model and data, as JSON.
+    /// The run's configuration, model and data, as JSON.
     job: String,
     state: LoopState,
     /// SHA-256 of each file.
     files: Vec<(String, String)>,
 }
 
-/// Options with which a run may be continued otherwise than it began.
+/// Options that may change when a run is resumed.
 pub(crate) const LIMITS: [&str; 2] = ["train.patience", "train.checkpoint_every"];
-/// Another such one, where the step size does not depend on it.
+/// Another one, if the learning rate does not depend on it.
 pub(crate) const EPOCHS: &str = "train.epochs";
 
 /// The checkpoint of one run.
 #[derive(Debug, Clone)]
 pub(crate) struct Checkpoint {
     path: PathBuf,
-    job: String,
+    /// The configuration, model and data of the run; none for any run.
+    job: Option<String>,
 }
 
 /// What a checkpoint holds, loaded.
@@ -66,17 +67,17 @@ pub(crate) struct Restored<M, O> {
     pub(crate) optimizer: O,
     pub(crate) best: Option<M>,
     pub(crate) state: LoopState,
-    /// The thresholds of SL@K, one a user, if the run has any.
+    /// The thresholds of SL@K, one per user, if the run has any.
     pub(crate) thresholds: Option<Vec<f32>>,
 }
 
-/// What a run is saved of.
+/// What a checkpoint saves.
 pub(crate) struct Saved<'a, M, O> {
     pub(crate) model: &'a M,
     pub(crate) optimizer: &'a O,
     pub(crate) best: Option<&'a M>,
     pub(crate) state: &'a LoopState,
-    /// The thresholds of SL@K, one a user; empty where the run has none.
+    /// The thresholds of SL@K, one per user; empty if the run has none.
     pub(crate) thresholds: &'a [f32],
 }
 
@@ -95,15 +96,18 @@ fn floats(bytes: &[u8]) -> Result<Vec<f32>, String> {
     if rest.is_empty() {
         Ok(numbers.iter().map(|n| f32::from_le_bytes(*n)).collect())
     } else {
-        Err(format!("{THRESHOLDS} does not hold whole numbers"))
+        Err(format!("{THRESHOLDS} ends within a number"))
     }
 }
 
 fn sha256(bytes: &[u8]) -> String {
-    Sha256::digest(bytes)
-        .iter()
-        .map(|byte| format!("{byte:02x}"))
-        .collect()
+    hex(Sha256::digest(bytes))
+}
+
+/// A digest in hexadecimal digits.
+pub(crate) fn hex(digest: impl AsRef<[u8]>) -> String {
+    let bytes = digest.as_ref().iter();
+    bytes.map(|byte| format!("{byte:02x}")).collect()
 }
 
 impl Checkpoint {
@@ -111,20 +115,23 @@ impl Checkpoint {
     pub(crate) fn new(folder: &Path, job: String) -> Self {
         Self {
             path: folder.join("checkpoint"),
-            job,
+            job: Some(job),
         }
     }
 
-    /// The checkpoint in `folder`, of whatever run.
+    /// The checkpoint in `folder`, of any run.
     pub(crate) fn of_any_run(folder: &Path) -> Self {
-        Self::new(folder, String::new())
+        Self {
+            path: folder.join("checkpoint"),
+            job: None,
+        }
     }
 
     pub(crate) fn path(&self) -> &Path {
         &self.path
     }
 
-    /// What the run that wrote it was asked to do.
+    /// The configuration, model and data of the run that wrote it, as JSON.
     pub(crate) fn written_job(&self) -> Result<String, TrainError> {
         self.manifest().map(|manifest| manifest.job)
     }
@@ -133,32 +140,20 @@ impl Checkpoint {
         self.path.join("manifest.json").exists()
     }
 
-    /// Writes the whole state beside the old checkpoint and then puts it in its place.
+    /// Writes the state beside the old checkpoint and then replaces it.
     pub(crate) fn save<B, M, O>(&self, run: &Saved<'_, M, O>) -> Result<(), TrainError>
     where
         B: AutodiffBackend,
         M: AutodiffModule<B>,
         O: Optimizer<M, B>,
     {
-        let fault = |detail| TrainError::CheckpointDamaged {
-            path: self.path.clone(),
-            detail,
-        };
-        let mut parts = vec![
-            (
-                "model.mpk",
-                to_bytes::<B, _>(run.model.clone().into_record()).map_err(fault)?,
-            ),
-            (
-                "optimizer.mpk",
-                to_bytes::<B, _>(run.optimizer.to_record()).map_err(fault)?,
-            ),
-        ];
+        let fault = |detail| self.damaged(detail);
+        let model = to_bytes::<B, _>(run.model.clone().into_record()).map_err(fault)?;
+        let optimizer = to_bytes::<B, _>(run.optimizer.to_record()).map_err(fault)?;
+        let mut parts = vec![("model.mpk", model), ("optimizer.mpk", optimizer)];
         if let Some(best) = run.best {
-            parts.push((
-                "best.mpk",
-                to_bytes::<B, _>(best.clone().into_record()).map_err(fault)?,
-            ));
+            let best = to_bytes::<B, _>(best.clone().into_record()).map_err(fault)?;
+            parts.push(("best.mpk", best));
         }
         if !run.thresholds.is_empty() {
             let numbers = run.thresholds.iter();
@@ -168,7 +163,7 @@ impl Checkpoint {
         let manifest = Manifest {
             format: FORMAT.to_owned(),
             format_version: FORMAT_VERSION,
-            job: self.job.clone(),
+            job: self.job.clone().unwrap_or_default(),
             state: run.state.clone(),
             files: parts
                 .iter()
@@ -186,7 +181,7 @@ impl Checkpoint {
         })
     }
 
-    /// Reads the state back into a model and an optimizer of the same shapes.
+    /// Reads the state back into a model and an optimizer, whose shapes must be those of the run.
     pub(crate) fn load<B, M, O>(
         &self,
         model: M,
@@ -204,47 +199,13 @@ impl Checkpoint {
             });
         }
         let manifest = self.manifest()?;
-        if manifest.job != self.job {
-            let what = "data, model or configuration";
+        if self.job.as_ref().is_some_and(|job| *job != manifest.job) {
             return Err(TrainError::CheckpointMismatch {
                 path: self.path.clone(),
-                what,
+                what: "data, model or configuration",
             });
         }
-        self.restore(&manifest, model, optimizer, device)
-    }
-
-    /// The same of whatever run: the shapes must be those of its model.
-    pub(crate) fn load_any<B, M, O>(
-        &self,
-        model: M,
-        optimizer: O,
-        device: &B::Device,
-    ) -> Result<Restored<M, O>, TrainError>
-    where
-        B: AutodiffBackend,
-        M: AutodiffModule<B>,
-        O: Optimizer<M, B>,
-    {
-        self.restore(&self.manifest()?, model, optimizer, device)
-    }
-
-    fn restore<B, M, O>(
-        &self,
-        manifest: &Manifest,
-        model: M,
-        optimizer: O,
-        device: &B::Device,
-    ) -> Result<Restored<M, O>, TrainError>
-    where
-        B: AutodiffBackend,
-        M: AutodiffModule<B>,
-        O: Optimizer<M, B>,
-    {
-        let damaged = |detail: String| TrainError::CheckpointDamaged {
-            path: self.path.clone(),
-            detail,
-        };
+        let damaged = |detail: String| self.damaged(detail);
         let mut parts = std::collections::BTreeMap::new();
         for (name, sum) in &manifest.files {
             let path = self.path.join(name);
@@ -271,13 +232,12 @@ impl Checkpoint {
             model,
             optimizer,
             best,
-            state: manifest.state.clone(),
+            state: manifest.state,
             thresholds,
         })
     }
 
-    /// The thresholds of a restored run, which has them exactly where its loss is SL@K and a batch was
-    /// begun.
+    /// The thresholds of a restored run, which has them if its loss is SL@K.
     pub(crate) fn thresholds(
         &self,
         restored: Option<Vec<f32>>,
@@ -289,20 +249,19 @@ impl Checkpoint {
         if thresholds.len() == needed {
             return Ok(thresholds);
         }
-        Err(TrainError::CheckpointDamaged {
+        let found = thresholds.len();
+        Err(self.damaged(format!("it has {found} thresholds of SL@K, not {needed}")))
+    }
+
+    fn damaged(&self, detail: String) -> TrainError {
+        TrainError::CheckpointDamaged {
             path: self.path.clone(),
-            detail: format!(
-                "it has {} thresholds of SL@K, not {needed}",
-                thresholds.len()
-            ),
-        })
+            detail,
+        }
     }
 
     fn manifest(&self) -> Result<Manifest, TrainError> {
-        let damaged = |detail| TrainError::CheckpointDamaged {
-            path: self.path.clone(),
-            detail,
-        };
+        let damaged = |detail| self.damaged(detail);
         let path = self.path.join("manifest.json");
         let bytes = std::fs::read(&path).map_err(TrainError::io("reading", &path))?;
         let manifest: Manifest =

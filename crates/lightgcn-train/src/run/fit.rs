@@ -9,65 +9,24 @@ use crate::engine::setup::EngineSetup;
 use crate::engine::step::{Shard, StepContext};
 use crate::engine::thresholds::thresholds;
 use crate::run::checkpoint::{Checkpoint, EPOCHS, LIMITS, LoopState, Saved};
+use crate::run::job::FitJob;
 use crate::run::record::{RunWriter, unix_time};
 use crate::run::schedule::LearningRate;
-use crate::{
-    EndReason, EpochRecord, Observer, RunLine, Schedule, StopSignal, TrainError, TrainEvent,
-    ValidTrainConfig, WarmStart,
-};
+use crate::run::transfer::AdamRecord;
+use crate::{EndReason, EpochRecord, Observer, RunLine, Schedule, TrainError, TrainEvent};
 use burn::module::AutodiffModule;
 use burn::optim::Optimizer;
-use burn::optim::adaptor::OptimizerAdaptor;
 use burn::tensor::backend::AutodiffBackend;
-use lightgcn_core::{Dataset, Lineage};
-use lightgcn_graph::Adjacency;
-use lightgcn_kernels::optim::{FusedAdam, FusedAdamConfig};
-use lightgcn_kernels::{KernelError, SparseBackend, SparseMatrix, TrainingBackend};
+use lightgcn_kernels::optim::FusedAdamConfig;
+use lightgcn_kernels::{KernelError, SparseMatrix};
 use lightgcn_loss::{Loss, TableRows};
-use lightgcn_nn::{EmbeddingModel, Graphs, NodeCounts};
+use lightgcn_nn::{EmbeddingModel, GradientBackend, Graphs};
 use lightgcn_recommend::{
     EmbeddingRanker, Evaluation, EvaluationOptions, evaluate_validation, figures,
 };
 use lightgcn_sample::{BatchSampler, EpochBatches};
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
-
-/// Where a run keeps its state, and how it is stopped.
-#[derive(Debug, Clone, Default)]
-pub(crate) struct RunOptions {
-    /// The folder of the run's record and checkpoint; nothing is written without one.
-    pub(crate) folder: Option<PathBuf>,
-    /// Continue from the checkpoint in that folder.
-    pub(crate) resume: bool,
-    /// Saves and ends the run when raised.
-    pub(crate) stop: StopSignal,
-}
-
-/// What is trained on what.
-#[derive(Clone, Copy)]
-pub(crate) struct FitJob<'a, L> {
-    /// The data; only its training and validation parts are used.
-    pub(crate) dataset: &'a Dataset,
-    /// The graphs that the model asked for.
-    pub(crate) adjacencies: &'a [Adjacency],
-    /// The nodes of these graphs.
-    pub(crate) nodes: &'a NodeCounts,
-    /// How to train; its own loss is not read.
-    pub(crate) config: &'a ValidTrainConfig,
-    /// The loss.
-    pub(crate) loss: &'a L,
-    /// Where to keep state.
-    pub(crate) run: &'a RunOptions,
-    /// The earlier model to start from.
-    pub(crate) start: Option<&'a WarmStart>,
-    /// The model's name, for messages.
-    pub(crate) model_name: &'a str,
-    /// The device's name, for messages and the run record.
-    pub(crate) device_name: &'a str,
-    /// Everything that the result depends on. A checkpoint continues only a run of equal lineage.
-    pub(crate) lineage: &'a Lineage,
-}
 
 /// A trained model.
 pub(crate) struct Fitted<B: AutodiffBackend, M> {
@@ -83,11 +42,8 @@ pub(crate) struct Fitted<B: AutodiffBackend, M> {
     pub(crate) reason: EndReason,
 }
 
-/// Adam's state, by parameter.
-pub(crate) type AdamRecord<B, M> = <OptimizerAdaptor<FusedAdam, M, B> as Optimizer<M, B>>::Record;
-
-/// Trains a burn module by Adam, from the state that an earlier run left if there is one; a resumed
-/// run has its own.
+/// Trains a burn module with Adam, from the Adam state of an earlier model if there is one. A resumed run has its
+/// own.
 ///
 /// # Panics
 /// If the model counts other users or items than the data.
@@ -99,8 +55,7 @@ pub(crate) fn fit_from<B, M, L>(
     observer: &mut dyn Observer,
 ) -> Result<Fitted<B, M>, TrainError>
 where
-    B: AutodiffBackend + SparseBackend,
-    B::InnerBackend: TrainingBackend,
+    B: GradientBackend,
     M: EmbeddingModel<B> + AutodiffModule<B>,
     M::InnerModule: EmbeddingModel<B::InnerBackend>,
     L: Loss,
@@ -177,23 +132,22 @@ where
 
 fn checkpoint_of<L>(job: &FitJob<'_, L>) -> Result<Option<Checkpoint>, TrainError> {
     let Some(folder) = &job.run.folder else {
-        let faults = vec!["a run can only be resumed from its folder; name it".to_owned()];
-        return if job.run.resume {
-            Err(TrainError::Config { faults })
-        } else {
-            Ok(None)
-        };
+        if job.run.resume {
+            let fault = "a run can only be resumed from its folder; name it";
+            return Err(TrainError::config(fault));
+        }
+        return Ok(None);
     };
     let mut lineage = job.lineage.clone();
-    // A run may be continued with other limits where they leave the steps so far as they were.
+    // These may change when a run is resumed, since they do not affect the steps so far.
     for key in LIMITS {
         lineage.options.remove(key);
     }
     if job.config.schedule == Schedule::Constant {
         lineage.options.remove(EPOCHS);
     }
-    let lineage = serde_json::to_string(&lineage).map_err(|error| TrainError::Config {
-        faults: vec![format!("the lineage cannot be written as JSON: {error}")],
+    let lineage = serde_json::to_string(&lineage).map_err(|error| {
+        TrainError::config(format!("the lineage cannot be written as JSON: {error}"))
     })?;
     let checkpoint = Checkpoint::new(folder, lineage);
     if checkpoint.exists() && !job.run.resume {
@@ -204,10 +158,7 @@ fn checkpoint_of<L>(job: &FitJob<'_, L>) -> Result<Option<Checkpoint>, TrainErro
     Ok(Some(checkpoint))
 }
 
-struct Training<'a, B: AutodiffBackend, M, O, L>
-where
-    B::InnerBackend: TrainingBackend,
-{
+struct Training<'a, B: GradientBackend, M, O, L> {
     job: &'a FitJob<'a, L>,
     observer: &'a mut dyn Observer,
     sampler: Arc<BatchSampler>,
@@ -216,7 +167,7 @@ where
     optimizer: O,
     best: Option<M>,
     state: LoopState,
-    /// Each user's threshold of SL@K; empty with every other loss.
+    /// Each user's threshold of SL@K; empty with other losses.
     thresholds: Vec<f32>,
     rate: LearningRate,
     checkpoint: Option<Checkpoint>,
@@ -226,8 +177,7 @@ where
 
 impl<'a, B, M, O, L> Training<'a, B, M, O, L>
 where
-    B: AutodiffBackend + SparseBackend,
-    B::InnerBackend: TrainingBackend,
+    B: GradientBackend,
     M: EmbeddingModel<B> + AutodiffModule<B>,
     M::InnerModule: EmbeddingModel<B::InnerBackend>,
     O: Optimizer<M, B>,
@@ -272,7 +222,7 @@ where
         })
     }
 
-    /// The model is passed by value from step to step, so that the optimizer may update it in place.
+    /// The model is passed by value so that the optimizer can update it in place.
     fn train(&mut self, mut model: M) -> Result<(M, EndReason), TrainError> {
         let config = self.job.config;
         while self.state.epoch < config.epochs && !self.is_stale() {
@@ -291,23 +241,20 @@ where
             }
         }
         let early = self.state.epoch < config.epochs;
-        Ok((
-            model,
-            if early {
-                EndReason::EarlyStopping
-            } else {
-                EndReason::Finished
-            },
-        ))
+        let reason = match early {
+            true => EndReason::EarlyStopping,
+            false => EndReason::Finished,
+        };
+        Ok((model, reason))
     }
 
-    /// Whether validation has not improved for as long as the configuration has patience.
+    /// Whether validation has not improved within the configured patience.
     fn is_stale(&self) -> bool {
         let patience = self.job.config.patience;
         patience > 0 && self.state.without_improvement >= patience
     }
 
-    /// Trains the rest of the epoch in hand. None if the run was asked to stop within it.
+    /// Trains the rest of the current epoch and returns its duration in seconds, or none if the run was stopped.
     fn epoch(&mut self, mut model: M) -> Result<(M, Option<f64>), TrainError> {
         let start = Instant::now();
         self.update_thresholds(&model)?;
@@ -339,7 +286,7 @@ where
         Ok((model, Some(start.elapsed().as_secs_f64())))
     }
 
-    /// Computes the thresholds of SL@K where an epoch begins at which they are due.
+    /// Computes the thresholds of SL@K at the start of the epochs in which they are due.
     fn update_thresholds(&mut self, model: &M) -> Result<(), TrainError> {
         let Some(top_k) = self.job.loss.needs().top_k else {
             return Ok(());
@@ -383,7 +330,7 @@ where
         self.optimizer.step(rate, model, gradients)
     }
 
-    /// Where the run is between epochs.
+    /// The position between epochs.
     fn completed(&self) -> StepContext<'a> {
         StepContext {
             epoch: self.state.epoch,
@@ -391,7 +338,7 @@ where
         }
     }
 
-    /// Where the run is after the last completed batch.
+    /// The position after the last completed batch.
     fn context(&self) -> StepContext<'a> {
         StepContext {
             device: self.job.device_name,
@@ -410,7 +357,7 @@ where
         Ok(())
     }
 
-    /// Validates where it is due, records the epoch, and begins the next one.
+    /// Validates if that is due, records the epoch and starts the next one.
     fn finish_epoch(&mut self, model: &M, seconds: f64) -> Result<(), TrainError> {
         let config = self.job.config;
         self.state.epoch += 1;

@@ -1,16 +1,16 @@
-//! Whether a run fits a device, before anything is put on it.
+//! Checks that a run fits the device's memory, before anything is allocated.
 
-use crate::run::fit::FitJob;
+use crate::run::job::FitJob;
 use crate::{Observer, TrainError, TrainEvent};
 use lightgcn_kernels::{SparseBackend, TrainingSize};
 use lightgcn_loss::Loss;
 use lightgcn_nn::Footprint;
 
-/// Tables that autodiff holds for each layer: what operations keep, and the gradients that pass.
+/// Tables that autodiff holds per layer: saved inputs and gradients.
 const AUTODIFF_TABLES_A_LAYER: u64 = 6;
 
-/// Reports how much memory the run takes and refuses what does not fit. Reports nothing where the
-/// backend does not know of limits, as on the CPU.
+/// Reports how much memory the run needs, and fails if it does not fit. Does nothing if the backend reports no
+/// limit, as on the CPU.
 pub(crate) fn check<B: SparseBackend, L: Loss>(
     model: &Footprint,
     job: &FitJob<'_, L>,

@@ -1,15 +1,19 @@
 //! The training run: the loop, checkpoints, records, warm starts and retraining.
 
+pub(crate) mod bar;
 pub(crate) mod checkpoint;
 pub(crate) mod fit;
+pub(crate) mod job;
 pub(crate) mod memory;
 mod preset;
 mod progress;
+mod ranking;
 pub(crate) mod record;
 mod retrain;
 mod schedule;
 mod stop;
 mod trainer;
+pub(crate) mod transfer;
 mod warm_start;
 
 pub use preset::Preset;

@@ -1,83 +1,82 @@
-//! What a run tells while it goes on.
+//! Events of a run, and observers.
 
+use crate::run::bar::Bar;
 use crate::{EndReason, EpochRecord};
-use indicatif::{ProgressBar, ProgressStyle};
 use lightgcn_kernels::DeviceMemory;
-use std::io::IsTerminal;
 use std::time::Duration;
 
-/// Something that happened in a run.
+/// An event of a run.
 #[derive(Debug, Clone)]
 #[non_exhaustive]
 pub enum TrainEvent<'a> {
-    /// The automatic choice of a device does not take one of the better kinds.
+    /// The automatic choice of a device passed over a faster kind.
     PassedOver {
         /// `CUDA` or `wgpu`.
         kind: &'a str,
         /// Why.
         reason: &'a str,
     },
-    /// What memory the run takes on a GPU, before anything is put there.
+    /// How much GPU memory the run needs, reported before anything is allocated.
     Memory {
-        /// Bytes at the peak, about.
+        /// Approximate peak, in bytes.
         needed: u64,
         /// What the device has.
         device: DeviceMemory,
     },
-    /// Training begins.
+    /// Training starts.
     Started {
         /// The model's name.
         model: &'a str,
-        /// What it runs on.
+        /// The device.
         device: &'a str,
-        /// Epochs in all.
+        /// Total number of epochs.
         epochs: u32,
-        /// Epochs already done by an earlier part of the run.
+        /// Epochs completed before the run was resumed.
         done: u32,
-        /// Batches an epoch.
+        /// Batches per epoch.
         n_batches: usize,
-        /// Users without an item left to be a negative, who are left out.
+        /// Users left out because they have every item, so that no negative can be drawn.
         skipped_users: usize,
     },
-    /// Some batches were trained.
+    /// Some batches are done.
     Batches {
         /// The epoch, from 1.
         epoch: u32,
-        /// Batches of it that are done.
+        /// Completed batches of the epoch.
         done: usize,
-        /// The mean loss of the epoch so far.
+        /// Mean loss of the epoch so far.
         loss: f64,
-        /// Positive pairs a second, over this epoch so far.
+        /// Positive pairs per second in this epoch so far.
         pairs_per_second: f64,
     },
-    /// An epoch ended, and was validated where it was due.
+    /// An epoch ended, with its validation if one was due.
     Epoch {
         /// Its figures.
         record: &'a EpochRecord,
-        /// The expected time to the last epoch.
+        /// Estimated time to the last epoch.
         time_left: Duration,
     },
     /// A checkpoint was written.
     Checkpoint {
-        /// Epochs that it holds.
+        /// Completed epochs at that point.
         epoch: u32,
     },
     /// The run ended.
     Ended {
         /// Why.
         reason: EndReason,
-        /// The epoch whose model was kept, from 1.
+        /// The epoch whose model is kept, from 1.
         best_epoch: u32,
     },
 }
 
-/// Hears of what happens in a run.
+/// Receives the events of a run.
 pub trait Observer {
     /// Called for each event, on the training thread.
     fn on_event(&mut self, event: &TrainEvent<'_>);
 }
 
-/// Hears nothing.
+/// Ignores all events.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Silent;
 
@@ -85,11 +84,10 @@ impl Observer for Silent {
     fn on_event(&mut self, _: &TrainEvent<'_>) {}
 }
 
-/// Shows a progress bar on a terminal and plain lines elsewhere, both on standard error.
+/// Shows a progress bar on a terminal, plain lines elsewhere, on standard error.
 #[derive(Debug, Default)]
 pub struct ConsoleProgress {
-    bar: Option<ProgressBar>,
-    n_batches: usize,
+    bar: Bar,
     epochs: u32,
     brief: bool,
 }
@@ -101,7 +99,7 @@ impl ConsoleProgress {
         Self::default()
     }
 
-    /// Progress without a line an epoch: for many runs in a row.
+    /// Progress without a line per epoch, for many runs in a row.
     #[must_use]
     pub fn brief() -> Self {
         Self {
@@ -109,36 +107,15 @@ impl ConsoleProgress {
             ..Self::default()
         }
     }
-
-    fn say(&self, line: String) {
-        match &self.bar {
-            Some(bar) => bar.println(line),
-            None => eprintln!("{line}"),
-        }
-    }
-
-    fn start(&mut self, epochs: u32, done: u32, n_batches: usize) {
-        self.n_batches = n_batches;
-        self.epochs = epochs;
-        if !std::io::stderr().is_terminal() {
-            return;
-        }
-        let bar = ProgressBar::new(u64::from(epochs) * n_batches as u64);
-        let style = ProgressStyle::with_template("{bar:30} {percent:>3} % {msg} {eta} left");
-        bar.set_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()));
-        bar.set_position(u64::from(done) * n_batches as u64);
-        bar.reset_eta();
-        self.bar = Some(bar);
-    }
 }
 
 impl Observer for ConsoleProgress {
     fn on_event(&mut self, event: &TrainEvent<'_>) {
         match *event {
             TrainEvent::PassedOver { kind, reason } => {
-                self.say(format!("{kind} is not used: {reason}"));
+                self.bar.say(&format!("{kind} is not used: {reason}"));
             }
-            TrainEvent::Memory { needed, device } => self.say(format!(
+            TrainEvent::Memory { needed, device } => self.bar.say(&format!(
                 "training needs about {:.2} GiB of device memory; the device has {device}",
                 needed as f64 / f64::from(1 << 30)
             )),
@@ -150,17 +127,18 @@ impl Observer for ConsoleProgress {
                 n_batches,
                 skipped_users,
             } => {
-                self.start(epochs, done, n_batches);
+                self.epochs = epochs;
+                self.bar.start(epochs, done, n_batches);
                 let resumed = if done > 0 {
                     format!(", {done} done")
                 } else {
                     String::new()
                 };
-                self.say(format!(
+                self.bar.say(&format!(
                     "training {model} on {device}: up to {epochs} epochs of {n_batches} batches{resumed}"
                 ));
                 if skipped_users > 0 {
-                    self.say(format!(
+                    self.bar.say(&format!(
                         "{skipped_users} users have every item: no negative can be drawn"
                     ));
                 }
@@ -171,12 +149,8 @@ impl Observer for ConsoleProgress {
                 loss,
                 pairs_per_second,
             } => {
-                if let Some(bar) = &self.bar {
-                    bar.set_position(u64::from(epoch - 1) * self.n_batches as u64 + done as u64);
-                    bar.set_message(format!(
-                        "epoch {epoch} loss {loss:.4} {pairs_per_second:.0} pairs/s"
-                    ));
-                }
+                let message = format!("epoch {epoch} loss {loss:.4} {pairs_per_second:.0} pairs/s");
+                self.bar.show(epoch, done, message);
             }
             TrainEvent::Epoch { .. } if self.brief => {}
             TrainEvent::Epoch { record, time_left } => {
@@ -194,21 +168,20 @@ impl Observer for ConsoleProgress {
                 if record.epoch < self.epochs {
                     line += &format!(", at most {} s left", time_left.as_secs());
                 }
-                self.say(line);
+                self.bar.say(&line);
             }
             TrainEvent::Checkpoint { epoch } => {
                 tracing::debug!(epoch, "checkpoint written");
             }
             TrainEvent::Ended { reason, best_epoch } => {
-                if let Some(bar) = self.bar.take() {
-                    bar.finish_and_clear();
-                }
+                self.bar.clear();
                 let why = match reason {
                     EndReason::Finished => "all epochs trained",
                     EndReason::EarlyStopping => "no better validation for a while",
                     EndReason::Interrupted => "interrupted; the checkpoint holds its state",
                 };
-                self.say(format!("training ended: {why}; best epoch {best_epoch}"));
+                self.bar
+                    .say(&format!("training ended: {why}; best epoch {best_epoch}"));
             }
         }
     }

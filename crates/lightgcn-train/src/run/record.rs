@@ -1,4 +1,4 @@
-//! The record of a run: one JSON object a line, beside the artifact.
+//! The record of a run: one JSON object per line.
 
 use crate::TrainError;
 use lightgcn_core::Lineage;
@@ -9,22 +9,22 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::time::{SystemTime, UNIX_EPOCH};
 
-/// One epoch's figures.
+/// The figures of an epoch.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 pub struct EpochRecord {
     /// The epoch, from 1.
     pub epoch: u32,
-    /// The mean loss of its batches, weighted by their pairs.
+    /// Mean loss per pair.
     pub loss: f64,
-    /// The learning rate of its last batch.
+    /// Learning rate of the last batch.
     pub learning_rate: f64,
-    /// Positive pairs visited.
+    /// Number of positive pairs.
     pub pairs: u64,
-    /// Seconds it took, validation not counted.
+    /// Duration in seconds, without validation.
     pub seconds: f64,
-    /// Validation figures by name (such as `recall@20`); empty where it was not validated.
+    /// Validation figures by name, such as `recall@20`; empty if the epoch was not validated.
     pub validation: BTreeMap<String, f64>,
-    /// Whether it is the best so far.
+    /// Whether it is the best epoch so far.
     pub best: bool,
 }
 
@@ -32,11 +32,11 @@ pub struct EpochRecord {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum EndReason {
-    /// All epochs were trained.
+    /// All epochs are done.
     Finished,
-    /// Validation did not improve any more.
+    /// Validation stopped improving.
     EarlyStopping,
-    /// It was asked to stop; a checkpoint holds its state.
+    /// The run was asked to stop; its state is in the checkpoint.
     Interrupted,
 }
 
@@ -45,15 +45,15 @@ pub enum EndReason {
 #[serde(tag = "event", rename_all = "kebab-case")]
 #[non_exhaustive]
 pub enum RunLine {
-    /// A run began or was resumed.
+    /// A run started or was resumed.
     Start {
         /// Seconds since 1970.
         unix_time: u64,
         /// The first epoch to train, from 1.
         from_epoch: u32,
-        /// What it runs on.
+        /// The device.
         device: String,
-        /// Threads of the CPU in use.
+        /// Number of CPU threads.
         threads: usize,
         /// Everything that the result depends on.
         lineage: Lineage,
@@ -66,7 +66,7 @@ pub enum RunLine {
         unix_time: u64,
         /// Why.
         reason: EndReason,
-        /// The epoch whose model was kept, from 1; 0 where none was completed.
+        /// The epoch whose model is kept, from 1; 0 if none was completed.
         best_epoch: u32,
     },
 }
@@ -85,8 +85,8 @@ pub(crate) struct RunWriter(Option<(File, PathBuf)>);
 impl RunWriter {
     pub(crate) const FILE: &'static str = "run.jsonl";
 
-    /// A writer to `folder/run.jsonl`, or one that writes nothing where there is no folder. A
-    /// fresh run starts a new file; a resumed one appends.
+    /// A writer to `folder/run.jsonl`, or one that writes nothing if there is no folder. A fresh run starts
+    /// a new file, a resumed one appends.
     pub(crate) fn open(folder: Option<&Path>, resume: bool) -> Result<Self, TrainError> {
         let Some(folder) = folder else {
             return Ok(Self(None));
@@ -113,7 +113,7 @@ impl RunWriter {
     }
 }
 
-/// Reads the lines of a record; a last line that was cut short by a crash is left out.
+/// Reads a record. A last line that a crash cut short is left out.
 ///
 /// # Errors
 /// [`TrainError::Io`] if the file cannot be read.

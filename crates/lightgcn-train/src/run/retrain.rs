@@ -1,4 +1,4 @@
-//! Whether a retrained model may take the place of the one before it.
+//! Comparing a retrained model with the one before it.
 
 use crate::TrainError;
 use lightgcn_core::{Dataset, ItemId, Truth, UserId};
@@ -7,13 +7,13 @@ use lightgcn_recommend::{EmbeddingRanker, Evaluation, EvaluationOptions, evaluat
 use lightgcn_store::Artifact;
 use serde::{Deserialize, Serialize};
 
-/// The cutoff of the figures that decide.
+/// The cutoff of the compared figures.
 const K: usize = 20;
 
-/// What the earlier model scores an item that it does not know: it can never show it.
+/// The score of items that the earlier model does not know: they rank last.
 const NEVER: f32 = -1e30;
 
-/// How much of a figure may be lost, relative to the earlier model's: 0.01 is one in a hundred.
+/// How far a figure may fall, relative to the earlier model's: 0.01 is one percent.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct Margin(f64);
@@ -27,14 +27,12 @@ impl Margin {
         if (0.0..1.0).contains(&margin) {
             return Ok(Self(margin));
         }
-        Err(TrainError::Config {
-            faults: vec![format!(
-                "the margin is {margin}; it must be at least 0 and below 1"
-            )],
-        })
+        Err(TrainError::config(format!(
+            "the margin is {margin}; it must be at least 0 and below 1"
+        )))
     }
 
-    /// The least figure that may follow `previous`.
+    /// The lowest acceptable figure after `previous`.
     #[must_use]
     pub fn least(self, previous: f64) -> f64 {
         previous * (1.0 - self.0)
@@ -48,7 +46,7 @@ impl Margin {
 }
 
 impl Default for Margin {
-    /// One in a hundred.
+    /// One percent.
     fn default() -> Self {
         Self(0.01)
     }
@@ -65,25 +63,25 @@ pub struct RetrainFigures {
     pub ndcg: f64,
 }
 
-/// Two models on the same users and targets of a validation part.
+/// The figures of two models on the same users and targets.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct RetrainReport {
     /// The earlier model.
     pub previous: RetrainFigures,
     /// The new one.
     pub retrained: RetrainFigures,
-    /// Users that both were asked for: those of the validation part whom the earlier model knows.
+    /// Number of users: those of the validation part that the earlier model knows.
     pub n_users: usize,
-    /// Their targets.
+    /// Number of their targets.
     pub n_targets: usize,
-    /// Targets left out because the earlier model does not know their user.
+    /// Targets left out because the earlier model does not know the user.
     pub left_out_unknown_user: usize,
     /// Targets left out because the earlier model was trained on them.
     pub left_out_trained_on: usize,
 }
 
 impl RetrainReport {
-    /// Every figure that falls beyond the margin, in words; empty where the new model may be published.
+    /// A message for each figure that fell by more than the margin; empty if the new model may be published.
     #[must_use]
     pub fn faults(&self, margin: Margin) -> Vec<String> {
         let (old, new) = (&self.previous, &self.retrained);
@@ -101,12 +99,12 @@ impl RetrainReport {
     }
 }
 
-/// Measures an earlier and a new model on the validation part of the new one's dataset: full ranking
-/// over all its items, on the same users and targets.
+/// Evaluates an earlier and a new model on the validation part of the new one's dataset, by full ranking over
+/// all items, on the same users and targets.
 ///
-/// Left out are users whom the earlier model does not know, and targets that it was trained on. An
-/// item that it does not know it never shows, as in service. The new model's best epoch was chosen on
-/// this very part, which flatters it somewhat.
+/// Users that the earlier model does not know are left out, and so are targets that it was trained on. Items that
+/// it does not know are never recommended by it, as in production. The new model's best epoch was chosen on the
+/// same data, which favors it slightly.
 ///
 /// # Errors
 /// [`TrainError::NotComparable`] if no target is left, [`TrainError::Recommend`] if the new model does
@@ -153,7 +151,7 @@ pub fn compare_with_previous(
     })
 }
 
-/// The validation targets that both models can be asked for, and how many were left out and why.
+/// The validation targets that both models can rank, and the number left out for either reason.
 fn common_truth(
     previous: &Artifact,
     dataset: &Dataset,
@@ -180,9 +178,9 @@ fn common_truth(
     if kept.is_empty() {
         return Err(TrainError::NotComparable {
             detail: format!(
-                "of the validation part no target is left ({unknown} of users unknown to the \
-                 earlier model, {trained_on} that it was trained on); prepare the dataset with a \
-                 validation part that is later than what the earlier model was trained on"
+                "no validation target is left ({unknown} have users unknown to the earlier model, \
+                 {trained_on} were in its training data); prepare the dataset with a validation \
+                 part that is later than the earlier model's training data"
             ),
         });
     }
@@ -194,8 +192,8 @@ fn common_truth(
     ))
 }
 
-/// The earlier model over the rows of the dataset. One more number a row makes items that it does not
-/// know score [`NEVER`]; it leaves every other score as it is.
+/// The earlier model over the dataset's rows. One more column gives unknown items the score [`NEVER`] and leaves
+/// all other scores unchanged.
 fn previous_ranker(
     previous: &Artifact,
     dataset: &Dataset,

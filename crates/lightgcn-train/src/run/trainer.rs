@@ -1,10 +1,11 @@
-//! From a dataset to an artifact.
+//! Trains a model on a dataset.
 
 use crate::engine::backends::{find, on_device};
 use crate::engine::host_tables::{HostTables, host_tables};
 use crate::engine::step::StepContext;
-use crate::run::fit::{FitJob, Fitted, RunOptions, fit_from};
-use crate::run::{memory, warm_start};
+use crate::run::fit::{Fitted, fit_from};
+use crate::run::job::{FitJob, RunOptions};
+use crate::run::{memory, transfer};
 use crate::{
     Device, EndReason, LossConfig, Observer, Silent, StopSignal, TrainConfig, TrainError,
     TrainEvent, ValidTrainConfig, WarmStart,
@@ -13,12 +14,11 @@ use burn::module::AutodiffModule;
 use burn::tensor::backend::Backend;
 use lightgcn_core::{Dataset, Lineage};
 use lightgcn_graph::{AdjacencyRequest, GraphOptions, TrainGraph};
-use lightgcn_kernels::TrainingBackend;
 use lightgcn_loss::Loss;
 use lightgcn_nn::{
     AnyModelConfig, EmbeddingModel, GradientBackend, ModelConfig, ModelVisitor, VisitModel,
 };
-use lightgcn_recommend::{EmbeddingRanker, Evaluation, figures};
+use lightgcn_recommend::{EmbeddingRanker, Evaluation, RankingConfig, figures};
 use lightgcn_store::{Artifact, EmbeddingTable, ModelDescription, popularity_of};
 use serde_json::Value;
 use std::path::PathBuf;
@@ -34,7 +34,7 @@ pub struct Trained {
     pub best_epoch: u32,
     /// Why training ended.
     pub reason: EndReason,
-    /// What it was trained on.
+    /// The device it was trained on.
     pub device: String,
 }
 
@@ -63,9 +63,9 @@ impl Trained {
 
 /// Trains a model on a dataset.
 ///
-/// The defaults are those of `lightgcn train`: one layer of LightGCN by the softmax loss, on the best
-/// device there is; silent, without checkpoints. The same seed gives the same artifact bytes on the CPU at any
-/// number of threads, and a resumed run ends with the bytes of an uninterrupted one.
+/// The defaults are those of `lightgcn train`: one layer of LightGCN and the softmax loss, on the best available
+/// device, without progress or checkpoints. On the CPU the same seed gives the same artifact bytes with any number of
+/// threads, and a resumed run gives the bytes of an uninterrupted one.
 ///
 /// ```no_run
 /// # fn example(dataset: lightgcn_core::Dataset) -> Result<(), lightgcn_train::TrainError> {
@@ -86,7 +86,7 @@ impl Trained {
 #[must_use = "a trainer does nothing until `run`"]
 pub struct Trainer<'a, M = AnyModelConfig, L = LossConfig> {
     model: M,
-    /// Gives the loss: that of the config, or your own.
+    /// The config's loss, or your own.
     loss: Box<dyn FnOnce(&TrainConfig) -> L + 'a>,
     job: Job<'a>,
 }
@@ -99,10 +99,11 @@ struct Job<'a> {
     observer: Option<&'a mut dyn Observer>,
     run: RunOptions,
     start: Option<&'a WarmStart>,
+    ranking: Option<RankingConfig>,
 }
 
 impl<'a> Trainer<'a> {
-    /// Trains the default model by the default recipe.
+    /// A trainer with the default model and config.
     pub fn new(dataset: &'a Dataset) -> Self {
         Self {
             model: AnyModelConfig::default(),
@@ -114,80 +115,86 @@ impl<'a> Trainer<'a> {
                 observer: None,
                 run: RunOptions::default(),
                 start: None,
+                ranking: Some(RankingConfig::default()),
             },
         }
     }
 }
 
 impl<'a, M: VisitModel, L: Loss> Trainer<'a, M, L> {
-    /// Trains this model: the config of any model, of this workspace or your own.
+    /// Sets the model: the config of any model of this library or your own. Default: LightGCN.
     pub fn model<N: VisitModel>(self, model: N) -> Trainer<'a, N, L> {
         let Self { loss, job, .. } = self;
         Trainer { model, loss, job }
     }
 
-    /// Minimizes this loss in place of the config's: any loss, of this workspace or your own.
+    /// Sets the loss, instead of the config's: any loss of this library or your own.
     pub fn loss<N: Loss>(self, loss: N) -> Trainer<'a, M, N> {
         let Self { model, job, .. } = self;
         let loss = Box::new(|_: &TrainConfig| loss);
         Trainer { model, loss, job }
     }
 
-    /// Trains like this.
+    /// Sets the training config.
     pub fn config(mut self, config: TrainConfig) -> Self {
         self.job.config = config;
         self
     }
 
-    /// Trains at most this many epochs.
+    /// Sets the maximum number of epochs. Default: 200.
     pub fn epochs(mut self, epochs: u32) -> Self {
         self.job.config.epochs = epochs;
         self
     }
 
-    /// Trains on this device. Default: the best that works, a GPU before the CPU.
+    /// Sets the device. Default: the best that works, a GPU before the CPU.
     pub fn device(mut self, device: Device) -> Self {
         self.job.device = device;
         self
     }
 
-    /// Tells the observer what happens.
+    /// Sets the observer of training events. Default: none.
     pub fn observer(mut self, observer: &'a mut dyn Observer) -> Self {
         self.job.observer = Some(observer);
         self
     }
 
-    /// Keeps the run's record and its checkpoint in this folder.
+    /// Sets the folder of the run's record and checkpoint. Default: none, which writes neither.
     pub fn folder(mut self, folder: impl Into<PathBuf>) -> Self {
         self.job.run.folder = Some(folder.into());
         self
     }
 
-    /// Continues from the checkpoint in the folder. Default: false.
+    /// Whether to continue from the checkpoint in the folder. Default: false.
     pub fn resume(mut self, resume: bool) -> Self {
         self.job.run.resume = resume;
         self
     }
 
-    /// Saves the run and ends it when the signal is raised.
+    /// Sets the signal that saves and ends the run.
     pub fn stop(mut self, stop: StopSignal) -> Self {
         self.job.run.stop = stop;
         self
     }
 
-    /// Starts from the embeddings and the Adam state of an earlier model for the ids that it knew;
-    /// new ids start as usual. When the run is resumed, its own checkpoint takes precedence. The
-    /// lineage of the result names the earlier model.
+    /// Starts from the embeddings and the Adam state of an earlier model; new ids start as usual. A resumed run uses
+    /// its own checkpoint instead. The lineage of the result names the earlier model.
     pub fn warm_start(mut self, start: &'a WarmStart) -> Self {
         self.job.start = Some(start);
+        self
+    }
+
+    /// Learns how to rank like this once the model is trained, or not at all: then the embeddings alone
+    /// rank. Default: the default settings.
+    pub fn ranking(mut self, config: impl Into<Option<RankingConfig>>) -> Self {
+        self.job.ranking = config.into();
         self
     }
 
     /// Trains.
     ///
     /// # Errors
-    /// See [`TrainError`]; [`TrainError::WarmStart`] if the earlier model does not fit. The last
-    /// good checkpoint stays untouched.
+    /// See [`TrainError`]; [`TrainError::WarmStart`] if the earlier model does not fit. The last checkpoint is kept.
     pub fn run(mut self) -> Result<Trained, TrainError> {
         self.job.config.check()?;
         let found = find(self.job.device, &mut |kind, reason| {
@@ -211,11 +218,11 @@ impl<'a, M: VisitModel, L: Loss> Trainer<'a, M, L> {
 }
 
 impl<M: ModelConfig, L: Loss> Trainer<'_, M, L> {
-    /// Trains on any backend, and gives the module too. [`device`](Self::device) is ignored.
+    /// Trains on any backend and also returns the module. Ignores [`device`](Self::device).
     ///
     /// # Errors
     /// As [`run`](Self::run).
-    pub fn run_on<B: GradientBackend<InnerBackend: TrainingBackend>>(
+    pub fn run_on<B: GradientBackend>(
         self,
         device: &B::Device,
     ) -> Result<(Trained, M::Module<B>), TrainError> {
@@ -233,9 +240,7 @@ struct OnBackend<'j, 'a, B: Backend, L> {
     name: String,
 }
 
-impl<B: GradientBackend<InnerBackend: TrainingBackend>, L: Loss> ModelVisitor
-    for OnBackend<'_, '_, B, L>
-{
+impl<B: GradientBackend, L: Loss> ModelVisitor for OnBackend<'_, '_, B, L> {
     type Output = Result<Trained, TrainError>;
 
     fn visit<M: ModelConfig>(self, model: &M) -> Self::Output {
@@ -245,7 +250,7 @@ impl<B: GradientBackend<InnerBackend: TrainingBackend>, L: Loss> ModelVisitor
     }
 }
 
-fn train_on<B: GradientBackend<InnerBackend: TrainingBackend>, M: ModelConfig, L: Loss>(
+fn train_on<B: GradientBackend, M: ModelConfig, L: Loss>(
     model: &M,
     loss: &L,
     job: Job<'_>,
@@ -264,6 +269,7 @@ fn train_on<B: GradientBackend<InnerBackend: TrainingBackend>, M: ModelConfig, L
         start.check::<M>(&description)?;
         start.describe(&mut lineage)?;
     }
+    let ranking = job.ranking;
     let requests = model.graphs();
     let graph = graph(job.dataset, &requests)?;
     let adjacencies = requests.iter().map(|request| graph.adjacency(request));
@@ -281,11 +287,14 @@ fn train_on<B: GradientBackend<InnerBackend: TrainingBackend>, M: ModelConfig, L
         lineage: &lineage,
     };
     memory::check::<B::InnerBackend, L>(&model.footprint(), &job, device, observer)?;
-    let build = || warm_start::build::<B, M, L>(model, &job, device);
+    let build = || transfer::build::<B, M, L>(model, &job, device);
     let context = StepContext::at_start(device_name);
     let (module, adam) = context.guard::<B::InnerBackend, _>(build)??;
     let fitted = fit_from(module, adam, &job, device, observer)?;
-    let trained = finish::<B, M, L>(&fitted, model, description, &job)?;
+    let mut trained = finish::<B, M, L>(&fitted, model, description, &job)?;
+    if let Some(config) = ranking.filter(|_| fitted.reason != EndReason::Interrupted) {
+        trained.learn_ranking(job.dataset, &config)?;
+    }
     Ok((trained, fitted.model))
 }
 
@@ -304,9 +313,7 @@ fn describe<M: ModelConfig>(model: &M) -> Result<Value, TrainError> {
 }
 
 fn unwritable(error: serde_json::Error) -> TrainError {
-    TrainError::Config {
-        faults: vec![format!("the options cannot be written as JSON: {error}")],
-    }
+    TrainError::config(format!("the options cannot be written as JSON: {error}"))
 }
 
 /// The dataset's lineage with every option of the model and of its training.
@@ -333,7 +340,7 @@ fn lineage(
 }
 
 /// The artifact of a fitted model.
-fn finish<B: GradientBackend<InnerBackend: TrainingBackend>, M: ModelConfig, L>(
+fn finish<B: GradientBackend, M: ModelConfig, L>(
     fitted: &Fitted<B, M::Module<B>>,
     config: &M,
     description: Value,
@@ -363,6 +370,7 @@ fn finish<B: GradientBackend<InnerBackend: TrainingBackend>, M: ModelConfig, L>(
         layer0,
         embeddings: table(embeddings)?,
         popularity: popularity_of(train),
+        ranking: None,
         train: train.clone(),
         users: dataset.users.clone(),
         items: dataset.items.clone(),
@@ -379,7 +387,7 @@ fn finish<B: GradientBackend<InnerBackend: TrainingBackend>, M: ModelConfig, L>(
     })
 }
 
-/// The lineage with what training found.
+/// The lineage with the figures of training.
 fn with_figures(
     lineage: &Lineage,
     best_epoch: u32,

@@ -1,38 +1,26 @@
-//! The best of a list of configurations.
+//! Tries a list of configurations.
 
-use crate::{Device, Observer, StopSignal, TrainConfig, TrainError, Trained, Trainer};
+use crate::{Candidate, Device, Observer, StopSignal, TrainError, Trained, Trainer};
 use lightgcn_core::Dataset;
-use lightgcn_nn::AnyModelConfig;
-use serde::{Deserialize, Serialize};
 
-/// One configuration to try.
-#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub struct Candidate {
-    /// The model and its options.
-    pub model: AnyModelConfig,
-    /// How it is trained.
-    pub train: TrainConfig,
-}
-
-/// The outcome of [`tune`].
+/// The result of [`tune`].
 #[derive(Debug, Clone)]
 pub struct Tuned {
     /// The model of the best candidate.
     pub best: Trained,
-    /// The best candidate's place in the list.
+    /// The best candidate's index.
     pub best_candidate: usize,
-    /// The validation figure of each candidate that was trained.
+    /// The validation figures of the trained candidates.
     pub figures: Vec<f64>,
 }
 
-/// Trains every candidate and keeps the one with the best validation figure (of its own metric and
-/// K; candidates should agree on them). The first of equals wins. The test part is not looked at.
+/// Trains every candidate and keeps the first with the best validation figure. Candidates should have the same metric and
+/// K. The test part is not used.
 ///
-/// Raising `stop` ends the candidate in hand early; the best one so far is kept.
+/// `stop` ends the current candidate early; the best one so far is kept.
 ///
 /// # Errors
-/// [`TrainError::Config`] if there is no candidate or no validation data; else what training gives.
+/// [`TrainError::Config`] if there is no candidate or no validation data; otherwise the errors of training.
 pub fn tune(
     dataset: &Dataset,
     candidates: &[Candidate],
@@ -40,11 +28,8 @@ pub fn tune(
     stop: &StopSignal,
     observer: &mut dyn Observer,
 ) -> Result<Tuned, TrainError> {
-    let fault = |fault: &str| TrainError::Config {
-        faults: vec![fault.to_owned()],
-    };
     if dataset.split.validation.truth().is_empty() {
-        return Err(fault(
+        return Err(TrainError::config(
             "tuning needs validation data; give a share of the pairs to validation",
         ));
     }
@@ -61,6 +46,7 @@ pub fn tune(
             .device(device)
             .observer(observer)
             .stop(stop.clone())
+            .ranking(None)
             .run()?;
         let figure = match &trained.validation {
             Some(evaluation) => evaluation.mean(train.metric, train.metric_k)?,
@@ -71,7 +57,8 @@ pub fn tune(
         }
         figures.push(figure);
     }
-    let (best_candidate, best) = best.ok_or_else(|| fault("there is no candidate to try"))?;
+    let (best_candidate, best) =
+        best.ok_or_else(|| TrainError::config("there is no candidate to try"))?;
     Ok(Tuned {
         best,
         best_candidate,

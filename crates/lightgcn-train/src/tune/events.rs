@@ -1,41 +1,40 @@
-//! What a search tells while it goes on.
+//! Events of a search, and observers.
 
 use super::space::describe;
 use super::{Point, TrialEnd, TrialRecord};
+use crate::run::bar::Bar;
 use crate::{Silent, TrainEvent};
-use indicatif::{ProgressBar, ProgressStyle};
-use std::io::IsTerminal;
 
-/// Something that happened in a search.
+/// An event of a search.
 #[derive(Debug, Clone)]
 #[non_exhaustive]
 pub enum SearchEvent<'a> {
-    /// Recorded trials were taken up.
+    /// Recorded trials were read back.
     Resumed {
-        /// How many.
+        /// Their number.
         trials: usize,
     },
-    /// A trial begins.
+    /// A trial starts.
     TrialStarted {
         /// Its number, from 1.
         number: u32,
-        /// The values tried.
+        /// Its parameter values.
         point: &'a Point,
     },
-    /// Something happened in the training of the trial in hand.
+    /// An event of the current trial's training.
     Training(&'a TrainEvent<'a>),
-    /// A trial ended and is recorded.
+    /// A trial ended and was recorded.
     TrialEnded {
-        /// What came of it.
+        /// Its record.
         record: &'a TrialRecord,
-        /// The name of the figure.
+        /// The name of the metric.
         metric: &'a str,
         /// Whether it is the best so far.
         best: bool,
     },
 }
 
-/// Hears of what happens in a search.
+/// Receives the events of a search.
 pub trait SearchObserver {
     /// Called for each event, on the searching thread.
     fn on_event(&mut self, event: &SearchEvent<'_>);
@@ -45,11 +44,10 @@ impl SearchObserver for Silent {
     fn on_event(&mut self, _: &SearchEvent<'_>) {}
 }
 
-/// Shows two lines a trial, and on a terminal a progress bar of its training, on standard error.
+/// Shows two lines per trial and, on a terminal, a progress bar of its training, on standard error.
 #[derive(Debug, Default)]
 pub struct SearchProgress {
-    bar: Option<ProgressBar>,
-    n_batches: u64,
+    bar: Bar,
 }
 
 impl SearchProgress {
@@ -63,27 +61,13 @@ impl SearchProgress {
         match *event {
             TrainEvent::Started {
                 epochs, n_batches, ..
-            } if std::io::stderr().is_terminal() => {
-                self.n_batches = n_batches as u64;
-                let bar = ProgressBar::new(u64::from(epochs) * self.n_batches);
-                let style =
-                    ProgressStyle::with_template("{bar:30} {percent:>3} % {msg} {eta} left");
-                bar.set_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()));
-                self.bar = Some(bar);
-            }
+            } => self.bar.start(epochs, 0, n_batches),
             TrainEvent::Batches {
                 epoch, done, loss, ..
-            } => {
-                if let Some(bar) = &self.bar {
-                    bar.set_position(u64::from(epoch - 1) * self.n_batches + done as u64);
-                    bar.set_message(format!("epoch {epoch} loss {loss:.4}"));
-                }
-            }
-            TrainEvent::Ended { .. } => {
-                if let Some(bar) = self.bar.take() {
-                    bar.finish_and_clear();
-                }
-            }
+            } => self
+                .bar
+                .show(epoch, done, format!("epoch {epoch} loss {loss:.4}")),
+            TrainEvent::Ended { .. } => self.bar.clear(),
             _ => {}
         }
     }
@@ -102,25 +86,23 @@ impl SearchObserver for SearchProgress {
                 metric,
                 best,
             } => {
-                // A trial that fails ends without a word of its training.
-                if let Some(bar) = self.bar.take() {
-                    bar.finish_and_clear();
-                }
+                // The training of a failed trial has no final event.
+                self.bar.clear();
                 eprintln!("  {}", line(record, metric, best));
             }
         }
     }
 }
 
-/// What came of a trial, in a line.
+/// A line about a completed trial.
 fn line(record: &TrialRecord, metric: &str, best: bool) -> String {
     let seconds = record.seconds;
     if let Some(error) = &record.error {
         return format!("failed after {seconds:.1} s: {error}");
     }
     let why = match record.reason {
-        TrialEnd::Halted => ", too weak to go on",
-        TrialEnd::Cut => ", cut by the end of the time",
+        TrialEnd::Halted => ", stopped by the strategy",
+        TrialEnd::Cut => ", cut by the time limit",
         _ => "",
     };
     match record.figure {
@@ -138,7 +120,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_trial_is_told_in_a_line() {
+    fn a_trial_is_described_in_a_line() {
         let mut record = TrialRecord {
             number: 3,
             point: Point::new(),
@@ -151,13 +133,13 @@ mod tests {
         };
         assert_eq!(
             line(&record, "recall@20", true),
-            "recall@20 0.2500 at epoch 10, 1.0 s, too weak to go on (best)"
+            "recall@20 0.2500 at epoch 10, 1.0 s, stopped by the strategy (best)"
         );
         record.figure = None;
         record.reason = TrialEnd::Cut;
         assert_eq!(
             line(&record, "recall@20", false),
-            "no validation yet, 1.0 s, cut by the end of the time"
+            "no validation yet, 1.0 s, cut by the time limit"
         );
         record.error = Some("the loss became NaN".to_owned());
         assert_eq!(

@@ -1,14 +1,13 @@
-//! Successive halving: weak trials end early.
+//! Successive halving, which stops weak trials early.
 
 use super::{Point, SearchStrategy};
 
-/// Ends a trial at a rung (a number of epochs) unless it is among the best of those that came that
-/// far: of n trials at a rung, itself counted, the best ⌈n / reduction⌉ go on. The points are
-/// another strategy's.
+/// Stops a trial at a rung (a number of epochs) unless it is among the best that reached it: of n trials at a rung,
+/// including this one, the best ⌈n / reduction⌉ continue. Another strategy chooses the points.
 ///
-/// This is the stopping variant of asynchronous successive halving (Li et al., "A system for
-/// massively parallel hyperparameter tuning", MLSys 2020): a trial is judged as soon as it gets to a
-/// rung, nothing is trained twice, and no checkpoint is needed.
+/// This is the stopping variant of asynchronous successive halving (Li et al., "A system for massively parallel
+/// hyperparameter tuning", MLSys 2020): a trial is judged when it reaches a rung, nothing is trained twice, and no
+/// checkpoint is needed.
 #[derive(Debug, Clone)]
 pub struct SuccessiveHalving<S> {
     inner: S,
@@ -16,13 +15,13 @@ pub struct SuccessiveHalving<S> {
     reduction: u32,
     /// The figures of all trials at each rung.
     figures: Vec<Vec<f64>>,
-    /// The rung that the trial in hand gets to next.
+    /// The next rung of the current trial.
     next: usize,
 }
 
 impl<S: SearchStrategy> SuccessiveHalving<S> {
-    /// Judges trials at `rungs`, ascending numbers of epochs; a trial is judged at its first
-    /// validation from there on. About one in `reduction` goes on.
+    /// Judges trials at `rungs`, ascending numbers of epochs: at the first validation at or after each. About one in
+    /// `reduction` continues.
     ///
     /// # Panics
     /// If the rungs do not ascend from 1, or the reduction is below 2.

@@ -12,7 +12,7 @@ mod space;
 mod strategy;
 mod tpe_search;
 
-pub use candidates::{Candidate, Tuned, tune};
+pub use candidates::{Tuned, tune};
 pub use events::{SearchEvent, SearchObserver, SearchProgress};
 pub use halving::SuccessiveHalving;
 pub use options::{SearchOptions, StrategyChoice};

@@ -1,12 +1,12 @@
-//! How a search goes on, and how long.
+//! Options of a search.
 
 use super::{RandomSearch, SearchSpace, SearchStrategy, SuccessiveHalving, TpeSearch};
-use crate::TrainError;
+use crate::{Device, StopSignal, TrainError};
 use serde::{Deserialize, Serialize};
 use std::path::PathBuf;
 use std::time::Duration;
 
-/// A strategy that the library has.
+/// A strategy of this library.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 #[non_exhaustive]
@@ -18,26 +18,30 @@ pub enum StrategyChoice {
     Random,
 }
 
-/// How a search goes on, and how long: until its trials are done, its time is up, or nothing is
-/// left to try, whatever is first.
-#[derive(Debug, Clone, PartialEq)]
+/// Options of a search. It ends after `trials` or `time`, or when every point of the space was tried, whichever comes
+/// first.
+#[derive(Debug, Clone)]
 pub struct SearchOptions {
-    /// The seed of the strategy. Trials train by the seed of their configuration.
+    /// Seed of the strategy; trials train with their configuration's seed. Default: 42.
     pub seed: u64,
-    /// How points are chosen.
+    /// How points are chosen. Default: TPE.
     pub strategy: StrategyChoice,
-    /// Epochs, ascending, at which trials are judged by [`SuccessiveHalving`]; none where all go on.
+    /// Epochs, ascending, at which [`SuccessiveHalving`] stops weak trials. Default: none.
     pub rungs: Vec<u32>,
-    /// About one in so many trials goes on at a rung, at least 2.
+    /// About one in this many trials continues at a rung; at least 2. Default: 3.
     pub reduction: u32,
-    /// The most trials, those of a resumed record counted; none for no limit.
+    /// Maximum number of trials, including those of a resumed search; none for no limit. Default: 20.
     pub trials: Option<u32>,
-    /// The time of this call; none for no limit. The trial in hand is cut then.
+    /// Maximum duration of this call, after which the current trial is cut. Default: no limit.
     pub time: Option<Duration>,
-    /// The folder of the record and of the best configuration; nothing is written without one.
+    /// Folder of the record and the best configuration. Default: none, which writes neither.
     pub folder: Option<PathBuf>,
-    /// Continue the search recorded in that folder.
+    /// Whether to continue the search in that folder. Default: false.
     pub resume: bool,
+    /// The device that trials train on. Default: the best that works, a GPU before the CPU.
+    pub device: Device,
+    /// Ends the search when stopped; the current trial is then not recorded.
+    pub stop: StopSignal,
 }
 
 impl Default for SearchOptions {
@@ -51,6 +55,8 @@ impl Default for SearchOptions {
             time: None,
             folder: None,
             resume: false,
+            device: Device::default(),
+            stop: StopSignal::new(),
         }
     }
 }

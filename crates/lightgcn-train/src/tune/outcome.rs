@@ -1,8 +1,8 @@
-//! What a search found.
+//! The result of a search.
 
+use super::TrialRecord;
 use super::space::short;
-use super::{Candidate, TrialRecord};
-use crate::TrainError;
+use crate::{Candidate, TrainError};
 use std::fmt;
 use std::path::{Path, PathBuf};
 
@@ -12,45 +12,45 @@ use std::path::{Path, PathBuf};
 pub enum SearchEnd {
     /// All trials are done.
     Finished,
-    /// Its time was up.
+    /// The time limit was reached.
     OutOfTime,
     /// Every point of the space was tried.
     Exhausted,
-    /// It was asked to stop. The trial in hand is not recorded; a resumed search repeats it.
+    /// The search was stopped. The current trial is not recorded; a resumed search repeats it.
     Interrupted,
 }
 
 /// The best trial of a search.
 #[derive(Debug, Clone, PartialEq)]
 pub struct BestTrial {
-    /// What came of it.
+    /// Its record.
     pub record: TrialRecord,
-    /// The configuration that it trained.
+    /// Its configuration.
     pub candidate: Candidate,
-    /// That configuration as a file for `lightgcn train --config`; none without a folder.
+    /// The configuration as a file for `lightgcn train --config`; none without a folder.
     pub config_file: Option<PathBuf>,
 }
 
-/// Trials that the table of an outcome shows.
+/// Trials in the table of an outcome.
 const MOST_SHOWN: usize = 10;
 
-/// What a search found.
+/// The result of a search.
 ///
 /// Its [`Display`](fmt::Display) is a table of the ten best trials, best first.
 #[derive(Debug, Clone, PartialEq)]
 pub struct SearchOutcome {
-    /// The name of the validation figure, such as `recall@20`.
+    /// The name of the validation metric, such as `recall@20`.
     pub metric: String,
-    /// All trials in their order, those of a resumed record included.
+    /// All trials in order, including those of a resumed search.
     pub trials: Vec<TrialRecord>,
-    /// The first of those with the best figure; none where no trial has a figure.
+    /// The first trial with the best figure; none if no trial has a figure.
     pub best: Option<BestTrial>,
     /// Why the search ended.
     pub end: SearchEnd,
 }
 
 impl SearchOutcome {
-    /// The trials with a figure, best first; equal ones in their order.
+    /// The trials with a figure, best first; ties in order.
     #[must_use]
     pub fn ranked(&self) -> Vec<&TrialRecord> {
         ranked(&self.trials)
@@ -227,23 +227,22 @@ mod tests {
     }
 
     #[test]
-    fn what_toml_cannot_say_is_refused() {
+    fn configurations_that_toml_cannot_express_are_errors() {
         let with = |train: TrainConfig| Candidate {
             train,
             ..Candidate::default()
         };
-        // The largest seed is beyond TOML's own numbers, but written and read by this library.
+        // The largest seed exceeds TOML's integers, but this library writes and reads it.
         let text = config_text(&with(TrainConfig {
             seed: u64::MAX,
             ..TrainConfig::default()
         }));
         assert!(text.unwrap().contains("seed = 18446744073709551615\n"));
-        // What is no number does not read back as itself.
+        // NaN does not read back as itself.
         let error = config_text(&with(TrainConfig {
             learning_rate: f64::NAN,
             ..TrainConfig::default()
         }));
-        let error = error.unwrap_err().to_string();
-        assert!(error.contains("cannot be written as TOML"), "{error}");
+        assert!(matches!(error, Err(TrainError::SearchSpace { faults }) if faults.len() == 1));
     }
 }

@@ -1,7 +1,8 @@
-//! The record of a search, `trials.jsonl`: a line that says what is searched, and one a trial.
+//! The record of a search, `trials.jsonl`: a line about the search, then one line per trial.
 
 use super::Point;
 use crate::TrainError;
+use crate::run::checkpoint::hex;
 use crate::run::record::unix_time;
 use lightgcn_core::Dataset;
 use serde::{Deserialize, Serialize};
@@ -17,15 +18,15 @@ use std::path::{Path, PathBuf};
 #[serde(rename_all = "kebab-case")]
 #[non_exhaustive]
 pub enum TrialEnd {
-    /// All epochs were trained.
+    /// All epochs are done.
     Finished,
-    /// Validation did not improve any more.
+    /// Validation stopped improving.
     EarlyStopping,
-    /// The strategy gave it up: too weak at a rung.
+    /// The strategy stopped it: too weak at a rung.
     Halted,
-    /// The time of the search was up; its best figure so far counts.
+    /// The time limit was reached; the best figure so far counts.
     Cut,
-    /// Its configuration is not usable, or training diverged.
+    /// The configuration is invalid, or training diverged.
     Failed,
 }
 
@@ -41,30 +42,30 @@ impl fmt::Display for TrialEnd {
     }
 }
 
-/// What came of one trial.
+/// The record of a trial.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct TrialRecord {
     /// Its number, from 1.
     pub number: u32,
-    /// The values tried.
+    /// Its parameter values.
     pub point: Point,
-    /// Its best validation figure; none where it failed, or was cut before it was validated.
+    /// The best validation figure; none if the trial failed, or was cut before its first validation.
     pub figure: Option<f64>,
-    /// The epoch of that figure, from 1; 0 where there is none.
+    /// The epoch of that figure, from 1; 0 if there is none.
     pub best_epoch: u32,
-    /// Every validation: the epoch, from 1, and its figure.
+    /// The epoch, from 1, and the figure of every validation.
     pub curve: Vec<(u32, f64)>,
-    /// Seconds it took.
+    /// Duration in seconds.
     pub seconds: f64,
     /// Why it ended.
     pub reason: TrialEnd,
-    /// What went wrong, where it failed.
+    /// The error, if it failed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub error: Option<String>,
 }
 
-/// What is searched. A record is continued only by a search of the same.
+/// What identifies a search: a record can only be resumed with an equal one.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct SearchHeader {
@@ -74,11 +75,11 @@ pub(crate) struct SearchHeader {
     pub(crate) unix_time: u64,
     pub(crate) metric: String,
     pub(crate) seed: u64,
-    /// The strategy in its own words.
+    /// The description of the strategy.
     pub(crate) strategy: String,
     /// The SHA-256 of the training and validation data.
     pub(crate) data: String,
-    /// The declaration of the space.
+    /// The declared space.
     pub(crate) space: Value,
 }
 
@@ -101,7 +102,7 @@ impl SearchHeader {
         }
     }
 
-    /// What makes the two different searches.
+    /// The names of the fields that differ.
     fn differences(&self, other: &Self) -> Vec<&'static str> {
         [
             ("space", self.space != other.space),
@@ -122,7 +123,7 @@ enum Line {
     Trial(TrialRecord),
 }
 
-/// Appends trials to `trials.jsonl`; each is on the disk before the next one begins.
+/// Appends trials to `trials.jsonl`; each is on disk before the next one starts.
 #[derive(Debug)]
 pub(crate) struct SearchLog {
     file: File,
@@ -132,7 +133,7 @@ pub(crate) struct SearchLog {
 impl SearchLog {
     pub(crate) const FILE: &'static str = "trials.jsonl";
 
-    /// Begins the record of a search in a folder that holds none.
+    /// Starts a record in a folder that has none.
     pub(crate) fn begin(folder: &Path, header: &SearchHeader) -> Result<Self, TrainError> {
         std::fs::create_dir_all(folder).map_err(TrainError::io("creating", folder))?;
         let path = folder.join(Self::FILE);
@@ -200,13 +201,13 @@ impl SearchLog {
     }
 }
 
-/// What a record holds.
+/// The content of a record.
 struct Content {
     header: Option<SearchHeader>,
     trials: Vec<TrialRecord>,
-    /// Bytes up to the end of the last whole line.
+    /// Bytes up to the end of the last complete line.
     whole: u64,
-    /// Whether more follows.
+    /// Whether an incomplete line follows.
     torn: bool,
 }
 
@@ -236,7 +237,7 @@ fn read(path: &Path) -> Result<Content, TrainError> {
         match parsed {
             Line::Search(header) if n == 0 => content.header = Some(header),
             Line::Trial(trial) if n > 0 && trial.number as usize == n => content.trials.push(trial),
-            Line::Search(_) => return Err(damaged("a second search begins".to_owned())),
+            Line::Search(_) => return Err(damaged("a second search starts here".to_owned())),
             Line::Trial(trial) => {
                 let number = trial.number;
                 return Err(damaged(format!(
@@ -249,16 +250,15 @@ fn read(path: &Path) -> Result<Content, TrainError> {
     Ok(content)
 }
 
-/// Reads the trials of a search's record, `trials.jsonl`, in their order. A last line that a crash
-/// cut short is left out.
+/// Reads the trials of a search's record, `trials.jsonl`, in order. A last line that a crash cut short is left out.
 ///
 /// # Errors
-/// [`TrainError::Io`] if it cannot be read, [`TrainError::SearchDamaged`] if it is no such record.
+/// [`TrainError::Io`] if it cannot be read, [`TrainError::SearchDamaged`] if it is not a record.
 pub fn read_trials(path: &Path) -> Result<Vec<TrialRecord>, TrainError> {
     Ok(read(path)?.trials)
 }
 
-/// The SHA-256 of everything of a dataset that a trial depends on. The test part is not looked at.
+/// The SHA-256 of the data that a trial depends on. The test part is not used.
 fn digest(dataset: &Dataset) -> String {
     let train = dataset.split.train.interactions();
     let mut hash = Sha256::new();
@@ -278,10 +278,7 @@ fn digest(dataset: &Dataset) -> String {
         put(&user.0.to_le_bytes());
         put(&item.0.to_le_bytes());
     }
-    hash.finalize()
-        .iter()
-        .map(|byte| format!("{byte:02x}"))
-        .collect()
+    hex(hash.finalize())
 }
 
 #[cfg(test)]

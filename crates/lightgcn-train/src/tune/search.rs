@@ -1,74 +1,59 @@
-//! The search itself: trial after trial, each recorded as it ends.
+//! The search loop: one trial after another, each recorded when it ends.
 
 use super::outcome::{config_text, ranked, write_best};
 use super::record::{SearchHeader, SearchLog};
 use super::{
-    BestTrial, Candidate, Point, SearchEnd, SearchEvent, SearchObserver, SearchOptions,
-    SearchOutcome, SearchSpace, SearchStrategy, TrialEnd, TrialRecord,
+    BestTrial, Point, SearchEnd, SearchEvent, SearchObserver, SearchOptions, SearchOutcome,
+    SearchSpace, SearchStrategy, TrialEnd, TrialRecord,
 };
-use crate::{Device, EndReason, Observer, StopSignal, TrainError, TrainEvent, Trainer};
+use crate::{Candidate, Device, EndReason, Observer, StopSignal, TrainError, TrainEvent, Trainer};
 use lightgcn_core::Dataset;
 use std::time::Instant;
 
-/// Searches `space` for the configuration with the best validation figure, by the strategy that
-/// `options` name. The test part of the dataset is not looked at.
+/// Searches `space` for the configuration with the best validation figure, with the strategy in `options`. The test
+/// part of the dataset is not used.
 ///
-/// With a folder, each trial is a line of `trials.jsonl` that is on the disk before the next trial
-/// begins, and the best configuration is in `best.toml` at the end. On the CPU a resumed search
-/// makes the trials of an uninterrupted one, unless the time cut one of them.
+/// With a folder, each trial is written to `trials.jsonl` before the next one starts, and the best configuration to
+/// `best.toml` at the end. On the CPU a resumed search makes the same trials as an uninterrupted one, unless the time
+/// limit cut one of them.
 ///
-/// A trial whose training diverges, or whose configuration no model can be built from, is recorded
-/// as failed, and the search goes on. Raising `stop` ends the search at the trial in hand, which is
-/// not recorded.
+/// A trial that diverges or whose configuration is invalid is recorded as failed, and the search continues.
 ///
 /// # Errors
-/// [`TrainError::Config`] if the options are not usable or there is no validation data;
+/// [`TrainError::Config`] if the options are invalid or there is no validation data;
 /// [`TrainError::SearchExists`], [`TrainError::NoSearch`], [`TrainError::SearchMismatch`] and
-/// [`TrainError::SearchDamaged`] if the folder does not hold what `options.resume` asks for;
-/// [`TrainError::SearchSpace`] if the configuration cannot be written; else what training gives,
-/// such as a missing device. Recorded trials stay.
+/// [`TrainError::SearchDamaged`] if the folder does not match `options.resume`; [`TrainError::SearchSpace`] if the
+/// configuration cannot be written; otherwise the errors of training, such as a missing device. Recorded trials are
+/// kept.
 pub fn run_search(
     dataset: &Dataset,
     space: &SearchSpace,
     options: &SearchOptions,
-    device: Device,
-    stop: &StopSignal,
     observer: &mut dyn SearchObserver,
 ) -> Result<SearchOutcome, TrainError> {
     let mut strategy = options.strategy(space)?;
-    run_search_with(
-        dataset,
-        space,
-        &mut *strategy,
-        options,
-        device,
-        stop,
-        observer,
-    )
+    run_search_with(dataset, space, &mut *strategy, options, observer)
 }
 
-/// As [`run_search`], with a strategy of one's own; `options.strategy`, `rungs` and `reduction` do
-/// not count.
+/// As [`run_search`], with your own strategy; `options.strategy`, `rungs` and `reduction` are ignored.
 ///
 /// # Errors
 /// As [`run_search`].
 ///
 /// # Panics
-/// If the strategy suggests a point that is not of the space.
+/// If the strategy suggests a point outside the space.
 pub fn run_search_with(
     dataset: &Dataset,
     space: &SearchSpace,
     strategy: &mut dyn SearchStrategy,
     options: &SearchOptions,
-    device: Device,
-    stop: &StopSignal,
     observer: &mut dyn SearchObserver,
 ) -> Result<SearchOutcome, TrainError> {
     options.check()?;
     if dataset.split.validation.truth().is_empty() {
-        let fault = "a search needs validation data; give a share of the pairs to validation";
-        let faults = vec![fault.to_owned()];
-        return Err(TrainError::Config { faults });
+        return Err(TrainError::config(
+            "a search needs validation data; give a share of the pairs to validation",
+        ));
     }
     let base = space.candidate(&Point::new())?;
     let metric = format!("{}@{}", base.train.metric, base.train.metric_k);
@@ -84,8 +69,8 @@ pub fn run_search_with(
         dataset,
         space,
         strategy,
-        device,
-        stop,
+        device: options.device,
+        stop: &options.stop,
         deadline: options
             .time
             .and_then(|time| Instant::now().checked_add(time)),
@@ -99,7 +84,7 @@ pub fn run_search_with(
     search.finish(options, end)
 }
 
-/// The record that the options ask for, and its trials.
+/// The record that the options name, and its trials.
 fn open(
     options: &SearchOptions,
     base: &Candidate,
@@ -108,7 +93,7 @@ fn open(
     let Some(folder) = &options.folder else {
         return Ok((None, Vec::new()));
     };
-    // What cannot be written at the end is refused at the beginning.
+    // Fails now instead of at the end if the configuration cannot be written.
     config_text(base)?;
     if options.resume {
         let (log, trials) = SearchLog::resume(folder, header)?;
@@ -117,7 +102,7 @@ fn open(
     Ok((Some(SearchLog::begin(folder, header)?), Vec::new()))
 }
 
-/// Faults of a trial's own configuration. Others, such as a missing device, would come again.
+/// Whether an error is due to the trial's configuration. Others, such as a missing device, would recur.
 fn is_of_the_trial(error: &TrainError) -> bool {
     matches!(
         error,
@@ -144,7 +129,7 @@ struct Search<'a> {
 }
 
 impl Search<'_> {
-    /// Tells the strategy of recorded trials, as if they had just been made.
+    /// Replays recorded trials to the strategy.
     fn replay(&mut self, trials: Vec<TrialRecord>) -> Result<(), TrainError> {
         for trial in &trials {
             if !self.space.contains(&trial.point) {
@@ -152,7 +137,7 @@ impl Search<'_> {
                 return Err(TrainError::SearchDamaged {
                     path: log.map(|log| log.path().to_owned()).unwrap_or_default(),
                     line: trial.number as usize + 1,
-                    detail: "its point is not of the space".to_owned(),
+                    detail: "its point is outside the space".to_owned(),
                 });
             }
             let mut best = f64::NEG_INFINITY;
@@ -171,7 +156,7 @@ impl Search<'_> {
     }
 
     fn observe(&mut self, trial: &TrialRecord) {
-        // Of a trial that was cut before its first validation nothing is known.
+        // A trial that was cut before its first validation tells nothing.
         if trial.figure.is_some() || trial.reason == TrialEnd::Failed {
             self.strategy.observe(&trial.point, trial.figure);
         }
@@ -210,7 +195,7 @@ impl Search<'_> {
             let point = self.strategy.suggest(number);
             assert!(
                 self.space.contains(&point),
-                "run_search: the strategy suggests {point:?}, which is not of the space"
+                "run_search: the strategy suggests {point:?}, which is outside the space"
             );
             let Some(record) = self.trial(number, point)? else {
                 return Ok(SearchEnd::Interrupted);
@@ -230,7 +215,7 @@ impl Search<'_> {
         }
     }
 
-    /// Makes one trial. None if the search was asked to stop within it.
+    /// Runs a trial; none if the search was stopped during it.
     fn trial(&mut self, number: u32, point: Point) -> Result<Option<TrialRecord>, TrainError> {
         self.observer.on_event(&SearchEvent::TrialStarted {
             number,
@@ -256,6 +241,7 @@ impl Search<'_> {
                 .device(self.device)
                 .observer(&mut watch)
                 .stop(stop)
+                .ranking(None)
                 .run()?;
             let evaluation = trained.validation.as_ref();
             let figure = evaluation.map(|e| e.mean(train.metric, train.metric_k));
@@ -323,7 +309,7 @@ enum StoppedBy {
     Strategy,
 }
 
-/// Listens to the training of a trial, and stops it where something asks for it.
+/// Observes the training of a trial, and stops it on request.
 struct Watch<'a> {
     observer: &'a mut dyn SearchObserver,
     strategy: &'a mut dyn SearchStrategy,
@@ -331,7 +317,7 @@ struct Watch<'a> {
     deadline: Option<Instant>,
     metric: &'a str,
     trial_stop: StopSignal,
-    /// The first who stopped it.
+    /// Who stopped it first.
     stopped_by: Option<StoppedBy>,
     curve: Vec<(u32, f64)>,
 }

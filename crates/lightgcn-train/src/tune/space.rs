@@ -1,7 +1,7 @@
-//! What a search may vary, and what stays.
+//! The space of configurations that a search explores.
 
-use super::{Candidate, ParameterRange};
-use crate::TrainError;
+use super::ParameterRange;
+use crate::{Candidate, TrainError};
 use lightgcn_core::random::{Random, Stream};
 use lightgcn_nn::AnyModelConfig;
 use serde::de::DeserializeOwned;
@@ -11,14 +11,14 @@ use std::collections::{BTreeMap, BTreeSet};
 /// A point of a search space: the value of each parameter, by its path.
 pub type Point = BTreeMap<String, Value>;
 
-/// Parameters whose values make figures that cannot be compared.
+/// Parameters that must not vary, since the figures could not be compared.
 const FIXED: [&str; 2] = ["train.metric", "train.metric_k"];
 
-/// Combinations of example values that are tried before a search; of larger spaces so many at
-/// random.
+/// Maximum number of combinations of example values that are checked before a search; in larger spaces, they are drawn
+/// at random.
 const MOST_COMBINATIONS: u64 = 2048;
 
-/// Combinations whose faults are told.
+/// Maximum number of invalid combinations that are reported.
 const MOST_TOLD: usize = 5;
 
 /// A base configuration of model and training, and the parameters that a search varies.
@@ -60,18 +60,17 @@ pub struct SearchSpace {
     /// The tables `model` and `train`.
     base: Value,
     parameters: BTreeMap<String, ParameterRange>,
-    /// The whole declaration, for records.
+    /// The declaration, for records.
     declared: Value,
 }
 
 impl SearchSpace {
-    /// Reads a space: the tables `[model]` and `[train]` as in a configuration file, and `[space]`,
-    /// whose keys are paths into those two (quoted, `"train.learning_rate"`) and whose values are
-    /// ranges (see [`ParameterRange`]).
+    /// Reads a space: the tables `[model]` and `[train]` of a configuration file, and `[space]`, whose keys are paths
+    /// into those two (quoted, `"train.learning_rate"`) and whose values are ranges (see [`ParameterRange`]).
     ///
     /// # Errors
-    /// [`TrainError::SearchSpace`] with every fault found: whatever is no TOML, unknown tables,
-    /// paths and options, empty ranges, values that the configuration does not take.
+    /// [`TrainError::SearchSpace`] with every fault found: invalid TOML, unknown tables, paths and options, empty
+    /// ranges, invalid values.
     pub fn from_toml(text: &str) -> Result<Self, TrainError> {
         let value: Value = toml::from_str(text).map_err(|error| TrainError::SearchSpace {
             faults: vec![error.to_string().trim_end().to_owned()],
@@ -140,7 +139,7 @@ impl SearchSpace {
         &self.parameters
     }
 
-    /// How many points there are; none where a parameter is continuous, or they are beyond count.
+    /// The number of points; none if a parameter is continuous or the number exceeds 64 bits.
     #[must_use]
     pub fn n_points(&self) -> Option<u64> {
         self.parameters
@@ -148,21 +147,21 @@ impl SearchSpace {
             .try_fold(1u64, |n, range| n.checked_mul(range.n_values()?))
     }
 
-    /// The configuration at a point: the base with the point's values in their places.
+    /// The configuration at a point: the base with the point's values.
     ///
     /// # Errors
-    /// [`TrainError::SearchSpace`] if the configuration does not take them.
+    /// [`TrainError::SearchSpace`] if the configuration is invalid.
     pub fn candidate(&self, point: &Point) -> Result<Candidate, TrainError> {
         self.try_candidate(point)
             .map_err(|faults| TrainError::SearchSpace { faults })
     }
 
-    /// The declaration, as records of searches hold it.
+    /// The declaration, for records.
     pub(crate) fn declared(&self) -> &Value {
         &self.declared
     }
 
-    /// Whether a point has a value of its range for every parameter, and no other.
+    /// Whether a point has a value in range for every parameter, and no other value.
     pub(crate) fn contains(&self, point: &Point) -> bool {
         point.keys().eq(self.parameters.keys())
             && self
@@ -199,15 +198,15 @@ impl SearchSpace {
         }
     }
 
-    /// Tries the base, and then each example of each parameter alone, so that a fault is told with
-    /// the parameter that causes it.
+    /// Checks the base, and then each example of each parameter alone, so that a fault names the parameter that causes
+    /// it.
     fn check_values(&self, faults: &mut Vec<String>) {
         if let Err(found) = self.try_candidate(&Point::new()) {
             faults.extend(found.iter().map(|fault| format!("the base: {fault}")));
             return;
         }
         for (path, range) in &self.parameters {
-            // One example is enough to tell of a path that is not known.
+            // An unknown path is reported once.
             let mut told = BTreeSet::new();
             for value in range.examples() {
                 let point = Point::from([(path.clone(), value.clone())]);
@@ -220,7 +219,7 @@ impl SearchSpace {
         }
     }
 
-    /// Tries the examples of all parameters together.
+    /// Checks the examples of all parameters together.
     fn check_combinations(&self, faults: &mut Vec<String>) {
         let examples: Vec<(&String, Vec<Value>)> = self
             .parameters
@@ -256,7 +255,7 @@ impl SearchSpace {
     }
 }
 
-/// A point in words: `model.layers 2, train.learning_rate 0.00317`.
+/// A point as text: `model.layers 2, train.learning_rate 0.00317`.
 pub(crate) fn describe(point: &Point) -> String {
     let words: Vec<String> = point
         .iter()
@@ -265,7 +264,7 @@ pub(crate) fn describe(point: &Point) -> String {
     words.join(", ")
 }
 
-/// A value as people read it: numbers to four digits, text without quotes.
+/// A value as text: numbers with four digits, strings without quotes.
 pub(crate) fn short(value: &Value) -> String {
     match value {
         Value::String(text) => text.clone(),
@@ -294,8 +293,7 @@ fn base(tables: &Map<String, Value>) -> Value {
     serde_json::json!({ "model": model, "train": train })
 }
 
-/// Gathers ranges by path. Keys may be quoted paths or nested tables: a table with a key of a range
-/// is one.
+/// Collects ranges by path. Keys may be quoted paths or nested tables; a table with a key of a range is a range.
 fn collect(
     prefix: &str,
     table: &Map<String, Value>,
@@ -331,7 +329,7 @@ fn path_fault(path: &str, all: &BTreeMap<String, Map<String, Value>>) -> Option<
     let first = parts.next().unwrap_or_default();
     if !["model", "train"].contains(&first) || parts.any(str::is_empty) {
         return Some(format!(
-            "`{path}` is no path; paths begin with \"model.\" or \"train.\""
+            "`{path}` is not a path; paths start with \"model.\" or \"train.\""
         ));
     }
     if path == "train" {
@@ -344,10 +342,12 @@ fn path_fault(path: &str, all: &BTreeMap<String, Map<String, Value>>) -> Option<
     }
     let inside = format!("{path}.");
     let inner = all.keys().find(|other| other.starts_with(&inside))?;
-    Some(format!("`{inner}` lies within `{path}`; vary one of them"))
+    Some(format!(
+        "`{inner}` is part of `{path}`; vary only one of them"
+    ))
 }
 
-/// Puts a value at a path; tables on the way are made where they are missing.
+/// Sets the value at a path, creating missing tables.
 fn put(whole: &mut Value, path: &str, value: &Value) -> Result<(), String> {
     let mut place = whole;
     let mut so_far = String::new();
@@ -380,7 +380,7 @@ fn part<T: DeserializeOwned>(whole: &Value, name: &str, faults: &mut Vec<String>
     }
 }
 
-/// The paths of a point that the configuration has read over: what it knows, it writes.
+/// The paths of a point that the configuration ignored: it writes all that it knows.
 fn without_effect(candidate: &Candidate, point: &Point) -> Vec<String> {
     let whole = match serde_json::to_value(candidate) {
         Ok(whole) => whole,

@@ -1,31 +1,31 @@
-//! How the next point is chosen.
+//! Search strategies.
 
 use super::{ParameterRange, Point, SearchSpace};
 use lightgcn_core::random::{Random, Stream};
 use std::collections::BTreeMap;
 
-/// How often a point that was tried already is drawn anew.
+/// Maximum number of draws to find a point that was not tried yet.
 const MOST_DRAWS: u64 = 256;
 
-/// Chooses the points of a search, one after the other.
+/// Chooses the points of a search, one after another.
 ///
-/// A suggestion is a function of the strategy's seed, the trial's number and all observations so
-/// far: a strategy that is told the trials of a record goes on as the one that made it.
+/// A suggestion is a function of the strategy's seed, the trial's number and all observations so far, so that a strategy
+/// that observes recorded trials continues like the one that made them.
 pub trait SearchStrategy {
-    /// The strategy and its options in words: records of searches hold it.
+    /// The strategy and its options as text, for records.
     fn describe(&self) -> String;
 
     /// The point of trial `number`, from 1.
     fn suggest(&mut self, number: u32) -> Point;
 
-    /// Whether the trial in hand goes on, after a validation at `epoch` (from 1); `figure` is its
-    /// best so far. By default every trial goes on.
+    /// Whether the current trial continues after a validation at `epoch` (from 1); `figure` is its best so far.
+    /// Default: true.
     fn goes_on(&mut self, epoch: u32, figure: f64) -> bool {
         let _ = (epoch, figure);
         true
     }
 
-    /// The trial in hand ended with this best figure (more is better), or failed.
+    /// The current trial ended with this best figure (higher is better), or failed.
     fn observe(&mut self, point: &Point, figure: Option<f64>);
 }
 
@@ -47,9 +47,8 @@ impl<S: SearchStrategy + ?Sized> SearchStrategy for Box<S> {
     }
 }
 
-/// Points at random: uniform, or log-uniform where a range asks (Bergstra and Bengio, "Random
-/// search for hyper-parameter optimization", JMLR 2012). A point that was tried already is drawn
-/// anew while there are others.
+/// Random search: uniform, or log-uniform for logarithmic ranges (Bergstra and Bengio, "Random search for
+/// hyper-parameter optimization", JMLR 2012). Points are not repeated while others are left.
 ///
 /// ```
 /// use lightgcn_train::{RandomSearch, SearchSpace, SearchStrategy};
@@ -69,7 +68,7 @@ pub struct RandomSearch {
 }
 
 impl RandomSearch {
-    /// Points of `space`, drawn from `seed`.
+    /// A random search of `space`.
     #[must_use]
     pub fn new(space: &SearchSpace, seed: u64) -> Self {
         Self {

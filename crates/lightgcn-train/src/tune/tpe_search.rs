@@ -5,41 +5,40 @@ use lightgcn_core::random::{Draws, Random, Stream};
 use std::collections::BTreeMap;
 use tpe::density_estimation::{BuildDensityEstimator, DefaultEstimator, DensityEstimator};
 
-/// Cells of the unit interval on which a density is drawn from.
+/// Number of cells of the unit interval from which a density is sampled.
 const CELLS: usize = 512;
 
-/// Points that are drawn from the density of good trials; the best of them is tried.
+/// Number of points drawn from the density of good trials, of which the best is tried.
 const CANDIDATES: usize = 24;
 
-/// Fresh draws of a point that was tried already, before one is drawn at random.
+/// Maximum number of draws to find a point that was not tried yet, before falling back to random search.
 const MOST_DRAWS: u64 = 32;
 
 /// The tree-structured Parzen estimator (Bergstra et al., "Algorithms for hyper-parameter
 /// optimization", NIPS 2011, section 4).
 ///
-/// After some trials at random, each parameter has two densities: l of its values in good trials
-/// and g of those in all others, failed ones among these. Of 24 draws from l, the one with the
-/// greatest l / g is tried. Parameters are taken one by one, as if they did not interact.
+/// After some random trials, each parameter has two densities: l of its values in good trials, and g of its values in
+/// all others, including failed ones. Of 24 draws from l, the one with the greatest l / g is tried. Parameters are
+/// treated as independent.
 ///
-/// The densities are those of the crate `tpe`: truncated normal kernels with a prior for numbers,
-/// a smoothed histogram for choices. Draws are this library's counter-based ones, so a suggestion
-/// is a function of the seed, the trial's number and the observations. A suggestion costs
-/// O(parameters · observations).
+/// The densities are those of the crate `tpe`: truncated normal kernels with a prior for numbers, a smoothed histogram
+/// for choices. Draws are counter-based, so that a suggestion is a function of the seed, the trial's number and the
+/// observations. O(parameters · observations) per suggestion.
 #[derive(Debug, Clone)]
 pub struct TpeSearch {
     parameters: BTreeMap<String, ParameterRange>,
     random: Random,
-    /// For the first trials, and for when all else was tried.
+    /// For the first trials, and if no new point is found.
     startup: RandomSearch,
-    /// Points and figures, in order; none where a trial failed.
+    /// Points and figures, in order; none for failed trials.
     observations: Vec<(Point, Option<f64>)>,
 }
 
 impl TpeSearch {
-    /// Trials at random before the first guided one.
+    /// Number of random trials before the first guided one.
     pub const STARTUP: usize = 10;
 
-    /// Points of `space`, drawn from `seed`.
+    /// A search of `space`.
     #[must_use]
     pub fn new(space: &SearchSpace, seed: u64) -> Self {
         Self {
@@ -50,7 +49,7 @@ impl TpeSearch {
         }
     }
 
-    /// Observed points, best first; equal ones in their order, failed ones last.
+    /// Observed points, best first, ties in order, failed ones last.
     fn ranked(&self) -> Vec<&Point> {
         let mut ranked: Vec<&(Point, Option<f64>)> = self.observations.iter().collect();
         let figure = |o: &(Point, Option<f64>)| o.1.unwrap_or(f64::NEG_INFINITY);
@@ -97,19 +96,19 @@ impl SearchStrategy for TpeSearch {
     }
 }
 
-/// How many of `n` trials count as good.
+/// The number of good trials among `n`.
 fn n_superior(n: usize) -> usize {
     (n as f64 * 0.15).ceil() as usize
 }
 
-/// The two densities of one parameter, on cells of the unit interval.
+/// The two densities of a parameter, on cells of the unit interval.
 struct Densities<'a> {
     range: &'a ParameterRange,
-    /// Whether a cell is one value, or a piece of the range.
+    /// Whether a cell is a single value.
     discrete: bool,
     /// ln l - ln g at the middle of each cell.
     gain: Vec<f64>,
-    /// The sum of l up to and with each cell.
+    /// The sum of l up to and including each cell.
     cumulative: Vec<f64>,
 }
 
@@ -149,7 +148,7 @@ impl<'a> Densities<'a> {
         }
     }
 
-    /// Of some draws from l, the one with the greatest l / g; the first of equals.
+    /// Of some draws from l, the first with the greatest l / g.
     fn suggest(&self, draws: &mut Draws) -> serde_json::Value {
         let cells = self.gain.len();
         let total = self.cumulative[cells - 1];

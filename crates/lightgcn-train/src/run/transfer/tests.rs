@@ -1,13 +1,14 @@
 use super::*;
-use crate::run::fit::RunOptions;
+use crate::run::job::RunOptions;
 use crate::{Device, TrainConfig, Trainer};
 use burn::backend::Autodiff;
 use lightgcn_core::{
-    BehaviorWeightsConfig, Catalogue, InteractionsBuilder, ItemId, Split, Truth, UserId,
+    BehaviorWeightsConfig, Catalogue, InteractionsBuilder, ItemId, Lineage, Split, Truth, UserId,
 };
 use lightgcn_graph::{GraphOptions, TrainGraph};
 use lightgcn_kernels::CpuBackend;
-use lightgcn_nn::{LightGcnConfig, ModelConfig};
+use lightgcn_nn::LightGcnConfig;
+use std::sync::Arc;
 
 type B = Autodiff<CpuBackend>;
 
@@ -97,7 +98,7 @@ fn known_ids_go_on_and_new_ones_begin() {
         .unwrap();
     let optimizer = FusedAdamConfig::new().init::<B, _>();
     let restored = checkpoint
-        .load_any::<B, _, _>(shapes, optimizer, &device)
+        .load::<B, _, _>(shapes, optimizer, &device)
         .unwrap();
     let before: Vec<_> = restored.optimizer.to_record().into_values().collect();
     let before: FusedAdamState<CpuBackend, 2> = before[0].clone().into_state::<2>();

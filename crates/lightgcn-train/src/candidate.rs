@@ -1,0 +1,15 @@
+//! A model with its training.
+
+use crate::TrainConfig;
+use lightgcn_nn::AnyModelConfig;
+use serde::{Deserialize, Serialize};
+
+/// A model with its training: what a preset gives, and what a search tries.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Candidate {
+    /// The model and its options.
+    pub model: AnyModelConfig,
+    /// How it is trained.
+    pub train: TrainConfig,
+}

@@ -1,0 +1,43 @@
+//! What is trained on what, and where the run keeps its state.
+
+use crate::{StopSignal, ValidTrainConfig, WarmStart};
+use lightgcn_core::{Dataset, Lineage};
+use lightgcn_graph::Adjacency;
+use lightgcn_nn::NodeCounts;
+use std::path::PathBuf;
+
+/// Where a run keeps its state, and how it is stopped.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct RunOptions {
+    /// The folder of the run's record and checkpoint; nothing is written without one.
+    pub(crate) folder: Option<PathBuf>,
+    /// Continue from the checkpoint in that folder.
+    pub(crate) resume: bool,
+    /// Saves and ends the run when stopped.
+    pub(crate) stop: StopSignal,
+}
+
+/// What is trained on what.
+#[derive(Clone, Copy)]
+pub(crate) struct FitJob<'a, L> {
+    /// The data; only its training and validation parts are used.
+    pub(crate) dataset: &'a Dataset,
+    /// The graphs that the model asked for.
+    pub(crate) adjacencies: &'a [Adjacency],
+    /// The nodes of these graphs.
+    pub(crate) nodes: &'a NodeCounts,
+    /// How to train; its loss is ignored.
+    pub(crate) config: &'a ValidTrainConfig,
+    /// The loss.
+    pub(crate) loss: &'a L,
+    /// Where to keep state.
+    pub(crate) run: &'a RunOptions,
+    /// The earlier model to start from.
+    pub(crate) start: Option<&'a WarmStart>,
+    /// The model's name, for messages.
+    pub(crate) model_name: &'a str,
+    /// The device's name, for messages and the run record.
+    pub(crate) device_name: &'a str,
+    /// Everything that the result depends on. A checkpoint is resumed only with an equal lineage.
+    pub(crate) lineage: &'a Lineage,
+}

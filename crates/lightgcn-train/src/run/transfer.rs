@@ -1,0 +1,223 @@
+//! Transfers the parameters of an earlier model to a new one.
+
+use crate::run::checkpoint::Checkpoint;
+use crate::run::job::FitJob;
+use crate::{TrainError, WarmStart};
+use burn::module::{Module, ModuleMapper, ModuleVisitor, Param, ParamId};
+use burn::optim::Optimizer;
+use burn::optim::adaptor::OptimizerAdaptor;
+use burn::optim::record::AdaptorRecord;
+use burn::tensor::backend::Backend;
+use burn::tensor::{Tensor, TensorData};
+use lightgcn_core::{Dataset, NodeId, Vocabulary};
+use lightgcn_kernels::optim::{FusedAdam, FusedAdamConfig, FusedAdamState};
+use lightgcn_nn::{EmbeddingModel, GradientBackend, ModelConfig, NodeCounts};
+use lightgcn_store::Artifact;
+
+/// Adam's state, by parameter.
+pub(crate) type AdamRecord<B, M> = <OptimizerAdaptor<FusedAdam, M, B> as Optimizer<M, B>>::Record;
+
+/// A module, and Adam's state if there is any.
+type WithAdam<B, M> = (M, Option<AdamRecord<B, M>>);
+
+/// The module of a run, with Adam's state if it starts from an earlier model.
+pub(crate) fn build<B: GradientBackend, M: ModelConfig, L>(
+    model: &M,
+    job: &FitJob<'_, L>,
+    device: &B::Device,
+) -> Result<WithAdam<B, M::Module<B>>, TrainError> {
+    let module = model.init::<B>(job.nodes, job.config.seed, device)?;
+    match job.start {
+        Some(start) if !job.run.resume => apply::<B, M, L>(start, module, model, job, device),
+        _ => Ok((module, None)),
+    }
+}
+
+/// Copies the parameters of the earlier model into a new `module`.
+fn apply<B: GradientBackend, M: ModelConfig, L>(
+    start: &WarmStart,
+    module: M::Module<B>,
+    model: &M,
+    job: &FitJob<'_, L>,
+    device: &B::Device,
+) -> Result<WithAdam<B, M::Module<B>>, TrainError> {
+    let rows = Rows::new(start.artifact(), job.dataset);
+    let (old, adam) = earlier::<B, M>(start, model, job.config.seed, device)?;
+    let mut parameters = Parameters(Vec::new());
+    old.visit(&mut parameters);
+    let mut transfer = Transfer {
+        old: parameters.0.into_iter(),
+        table: start.artifact().layer0.data(),
+        rows: &rows,
+        table_id: None,
+    };
+    let module = module.map(&mut transfer);
+    let table = transfer.table_id;
+    let adam = adam.map(|mut adam| {
+        if let Some(id) = table
+            && let Some(record) = adam.remove(&id)
+        {
+            adam.insert(id, rows.moments::<B>(record, device));
+        }
+        adam
+    });
+    Ok((module, adam))
+}
+
+/// The earlier model in its own shapes, and its Adam state.
+fn earlier<B: GradientBackend, M: ModelConfig>(
+    start: &WarmStart,
+    model: &M,
+    seed: u64,
+    device: &B::Device,
+) -> Result<WithAdam<B, M::Module<B>>, TrainError> {
+    let artifact = start.artifact();
+    let nodes = NodeCounts::new(artifact.users.len(), artifact.items.len())?;
+    let module = model.init::<B>(&nodes, seed, device)?;
+    let table = artifact.layer0.data();
+    let Some(folder) = &start.run else {
+        let mut parameters = Parameters(Vec::new());
+        module.visit(&mut parameters);
+        if parameters.0.len() > 1 {
+            return Err(TrainError::WarmStart {
+                detail: "it has parameters beside its embeddings, which only the checkpoint of \
+                         its run holds; name that run"
+                    .to_owned(),
+            });
+        }
+        let shape = [nodes.total(), artifact.layer0.dimension()];
+        let table = Tensor::from_data(TensorData::new(table.to_vec(), shape), device);
+        return Ok((module.with_layer0(table), None));
+    };
+    let checkpoint = Checkpoint::of_any_run(folder);
+    let optimizer = FusedAdamConfig::new().init::<B, M::Module<B>>();
+    let restored = checkpoint.load::<B, _, _>(module, optimizer, device)?;
+    let model = restored.best.unwrap_or(restored.model);
+    let found = host(model.layer0());
+    if !same_bits(&found, table) {
+        return Err(TrainError::CheckpointMismatch {
+            path: checkpoint.path().to_owned(),
+            what: "table of embeddings",
+        });
+    }
+    Ok((model, Some(restored.optimizer.to_record())))
+}
+
+/// For each row of the new table the row of the earlier one, users first; none for new ids.
+struct Rows(Vec<Option<u32>>);
+
+impl Rows {
+    fn new(old: &Artifact, new: &Dataset) -> Self {
+        let shift = old.users.len() as u32;
+        let users = matches(&new.users, &old.users);
+        let items = matches(&new.items, &old.items).map(|row| row.map(|row| row + shift));
+        Self(users.chain(items).collect())
+    }
+
+    /// `base` with the rows of known ids replaced by the earlier ones.
+    fn carry(&self, old: &[f32], mut base: Vec<f32>) -> Vec<f32> {
+        let dimension = base.len() / self.0.len();
+        for (row, from) in base.chunks_exact_mut(dimension).zip(&self.0) {
+            if let Some(from) = from {
+                let start = *from as usize * dimension;
+                row.copy_from_slice(&old[start..start + dimension]);
+            }
+        }
+        base
+    }
+
+    /// Adam's moments of the table, zero for new rows.
+    fn moments<B: GradientBackend>(
+        &self,
+        record: AdaptorRecord<FusedAdam, B>,
+        device: &B::Device,
+    ) -> AdaptorRecord<FusedAdam, B> {
+        let state: FusedAdamState<B::InnerBackend, 2> = record.into_state::<2>();
+        let carry = |moment: Tensor<B::InnerBackend, 2>| {
+            let [_, dimension] = moment.dims();
+            let zeros = vec![0.0; self.0.len() * dimension];
+            let rows = self.carry(&host(moment), zeros);
+            Tensor::from_data(TensorData::new(rows, [self.0.len(), dimension]), device)
+        };
+        AdaptorRecord::from_state::<2>(FusedAdamState {
+            time: state.time,
+            first_moment: carry(state.first_moment),
+            second_moment: carry(state.second_moment),
+        })
+    }
+}
+
+fn matches<'a, I: NodeId>(
+    new: &'a Vocabulary<I>,
+    old: &'a Vocabulary<I>,
+) -> impl Iterator<Item = Option<u32>> + 'a {
+    new.iter()
+        .map(|name| old.get(name).map(|id| id.index() as u32))
+}
+
+/// One float parameter of the earlier model.
+struct Earlier {
+    id: ParamId,
+    shape: Vec<usize>,
+    values: Vec<f32>,
+}
+
+struct Parameters(Vec<Earlier>);
+
+impl<B: Backend> ModuleVisitor<B> for Parameters {
+    fn visit_float<const D: usize>(&mut self, parameter: &Param<Tensor<B, D>>) {
+        let tensor = parameter.val();
+        self.0.push(Earlier {
+            id: parameter.id,
+            shape: tensor.dims().to_vec(),
+            values: host(tensor),
+        });
+    }
+}
+
+/// Puts the earlier parameters into the new module, in order, under their own ids, which Adam's state refers to.
+struct Transfer<'a> {
+    old: std::vec::IntoIter<Earlier>,
+    /// The earlier layer-0 table, which identifies its parameter.
+    table: &'a [f32],
+    rows: &'a Rows,
+    table_id: Option<ParamId>,
+}
+
+impl<B: Backend> ModuleMapper<B> for Transfer<'_> {
+    fn map_float<const D: usize>(&mut self, param: Param<Tensor<B, D>>) -> Param<Tensor<B, D>> {
+        let (id, tensor, mapper) = param.consume();
+        let Some(old) = self.old.next() else {
+            return Param::from_mapped_value(id, tensor, mapper);
+        };
+        let shape = tensor.dims();
+        let is_table = D == 2 && self.table_id.is_none() && same_bits(&old.values, self.table);
+        let values = if is_table {
+            self.table_id = Some(old.id);
+            self.rows.carry(&old.values, host(tensor.clone()))
+        } else {
+            assert!(
+                shape[..] == old.shape[..],
+                "a parameter of shape {:?} cannot be {shape:?}: the config was checked",
+                old.shape
+            );
+            old.values
+        };
+        let requires = tensor.is_require_grad();
+        let new = Tensor::<B, D>::from_data(TensorData::new(values, shape), &tensor.device());
+        Param::from_mapped_value(old.id, new.set_require_grad(requires), mapper)
+    }
+}
+
+fn host<B: Backend, const D: usize>(tensor: Tensor<B, D>) -> Vec<f32> {
+    let data = tensor.into_data().convert::<f32>();
+    data.into_vec::<f32>()
+        .unwrap_or_else(|error| panic!("a float table is not f32: {error:?}"))
+}
+
+fn same_bits(a: &[f32], b: &[f32]) -> bool {
+    a.len() == b.len() && a.iter().zip(b).all(|(a, b)| a.to_bits() == b.to_bits())
+}
+
+#[cfg(test)]
+mod tests;
