@@ -219,7 +219,10 @@ fn epochs<B: SparseBackend>(
         estimate: 0,
         loss: 0.0,
     };
-    let trainer = Trainer::new(dataset).model(model).config(config);
+    let trainer = Trainer::new(dataset)
+        .model(model)
+        .config(config)
+        .ranking(None);
     trainer.device(args.device).observer(&mut watch).run()?;
     let warm = watch.seconds.iter().skip(1).chain(&watch.seconds[..1]);
     let warm = warm.take(watch.seconds.len().saturating_sub(1).max(1));
@@ -266,7 +269,10 @@ fn softmax(args: &Args, dataset: &Dataset) -> anyhow::Result<()> {
         }
     }
     let mut seconds = Seconds(0.0);
-    let trainer = Trainer::new(dataset).model(model).config(config);
+    let trainer = Trainer::new(dataset)
+        .model(model)
+        .config(config)
+        .ranking(None);
     let trained = trainer.device(args.device).observer(&mut seconds).run()?;
     let split = &dataset.split;
     let ranker = EmbeddingRanker::from_nodes(

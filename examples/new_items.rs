@@ -230,6 +230,7 @@ fn fit(dataset: &Dataset, args: &Args) -> anyhow::Result<Artifact> {
     let trainer = Trainer::new(dataset)
         .model(model)
         .config(config)
+        .ranking(None)
         .device(Device::Cpu);
     Ok(trainer
         .observer(&mut ConsoleProgress::new())

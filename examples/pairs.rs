@@ -213,6 +213,7 @@ fn main() -> anyhow::Result<()> {
         let trained = Trainer::new(&dataset)
             .model(model.clone())
             .config(config)
+            .ranking(None)
             .device(args.device)
             .observer(&mut ConsoleProgress::new())
             .folder(&folder)

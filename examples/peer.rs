@@ -152,6 +152,7 @@ fn epoch(dataset: &Dataset, steps: usize) -> anyhow::Result<()> {
     let trainer = Trainer::new(dataset)
         .model(recipe.model)
         .config(config)
+        .ranking(None)
         .device(Device::Cpu);
     trainer.observer(&mut watch).stop(stop).run()?;
     match (watch.start, watch.end) {

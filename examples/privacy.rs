@@ -67,7 +67,10 @@ fn main() -> anyhow::Result<()> {
         ..TrainConfig::published()
     };
     let mut progress = ConsoleProgress::new();
-    let trainer = Trainer::new(&dataset).config(config).device(Device::Cpu);
+    let trainer = Trainer::new(&dataset)
+        .config(config)
+        .ranking(None)
+        .device(Device::Cpu);
     let trained = trainer.observer(&mut progress).run()?;
     let shop = Recommender::from_artifact(trained.artifact)?;
     let pairs = pairs(&dataset, &args);

@@ -6,19 +6,16 @@
 //! cargo run --release --example quickstart -- --serve      # and then the page, until Ctrl-C
 //! ```
 //!
-//! It holds each buyer's last two new items out, tunes LightGCN and matrix factorization on validation data with the
-//! same budget, prints them beside popularity and other baselines on test data, shows one
-//! user's history, 20 items for that user and the paths behind the first three, and
-//! saves the model. With `--serve` it then answers over HTTP, with a page, at the address that it prints.
+//! It holds each buyer's last two new items out, trains LightGCN, learns how to rank, and prints the ranking
+//! beside the model, rules, filters and popularity on test data, with a verdict. Then it fits everything
+//! again to the whole log, shows one user's history, 20 items for that user and why the first three are
+//! there, and saves the model. With `--serve` it then answers over HTTP, with a page, at the address that it
+//! prints.
 #![expect(clippy::print_stdout, reason = "an example talks to a person")]
 
 use clap::Parser;
 use lightgcn::data::synthetic::{ShopConfig, generate_to_path};
-use lightgcn::nn::{LightGcnConfig, MatrixFactorizationConfig};
 use lightgcn::prelude::*;
-use lightgcn::recommend::{Evaluation, SeenNotBoughtRanker};
-use lightgcn::sample::PositiveSet;
-use lightgcn::train::{Candidate, StopSignal, tune};
 use lightgcn_serve::{ServeConfig, Server, Service, stop_signal};
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -46,9 +43,6 @@ struct Args {
     /// auto, cpu, wgpu[:N] or cuda[:N]
     #[arg(long, default_value = "auto")]
     device: Device,
-    /// The most epochs for each candidate
-    #[arg(long, default_value_t = 40)]
-    epochs: u32,
     /// Serve the model and its page afterwards, until Ctrl-C
     #[arg(long)]
     serve: bool,
@@ -61,46 +55,45 @@ fn main() -> anyhow::Result<()> {
     let args = Args::parse();
     let start = Instant::now();
     std::fs::create_dir_all(&args.out)?;
-    let logs = if args.logs.is_empty() {
-        vec![synthetic_log(&args)?]
-    } else {
-        args.logs.clone()
+    let logs = match args.logs.is_empty() {
+        true => vec![synthetic_log(&args)?],
+        false => args.logs.clone(),
     };
-    let synthetic = args.logs.is_empty();
-
-    // A split by time leaves so few known buyers in the test period of a small shop that no
-    // difference could be told from luck. So each buyer's last new item is the test here, and
-    // the one before it validation; neither is known to training in any way.
-    let split = SplitConfig::leave_last_out();
-    let config = PrepareConfig {
+    // A split by time leaves so few known buyers in the test period of a small shop that no difference
+    // could be told from luck. So each buyer's last new item is the test here, and the one before it
+    // validation; neither is known to training in any way.
+    let prepare = PrepareConfig {
         seed: args.seed,
-        split,
+        split: SplitConfig::leave_last_out(),
         ..PrepareConfig::default()
     };
-    let dataset = prepare(&logs, &config)?;
-    for stage in &dataset.lineage.stages {
-        println!("{stage}");
-    }
-
-    let (lightgcn, mf) = train_both(&args, &dataset)?;
-    let comparison = compare_on_test(&args, &dataset, &lightgcn, &mf)?;
-    println!("\n{comparison}");
-    if synthetic {
+    let train = TrainConfig {
+        seed: args.seed,
+        ..TrainConfig::default()
+    };
+    let fitted = Fit::new(&logs)
+        .prepare(prepare)
+        .train(train)
+        .device(args.device)
+        .observer(&mut ConsoleProgress::brief())
+        .run()?;
+    println!("\n{fitted}");
+    if args.logs.is_empty() {
         println!(
             "(a synthetic shop: the figures say that the road works, not how your shop will do)"
         );
     }
 
     let path = args.out.join("model");
-    lightgcn.artifact.save(&path)?;
+    fitted.artifact.save(&path)?;
     // The page shows what stands in the folder of the run beside the model.
     let run = args.out.join("model.run");
     std::fs::create_dir_all(&run)?;
     std::fs::write(
         run.join("evaluation.json"),
-        serde_json::to_string(&comparison)?,
+        serde_json::to_string(&fitted.comparison)?,
     )?;
-    show_one_user(lightgcn.artifact, &dataset)?;
+    show_one_user(fitted.artifact)?;
     println!(
         "\nThe model is in {}; {:.0} s in all.",
         path.display(),
@@ -147,118 +140,15 @@ fn synthetic_log(args: &Args) -> anyhow::Result<PathBuf> {
     Ok(path)
 }
 
-/// Six candidates a model and the same epochs for each: positives either purchases or all weighted
-/// pairs, and three strengths of regularization. LightGCN and matrix factorization thus see the
-/// same weighted pairs and have the same budget.
-fn candidates(model: &AnyModelConfig, args: &Args) -> Vec<Candidate> {
-    let mut candidates = Vec::new();
-    for positives in [PositiveSet::Targets, PositiveSet::AllPairs] {
-        for l2 in [1e-4, 1e-3, 1e-2] {
-            let train = TrainConfig {
-                seed: args.seed,
-                epochs: args.epochs,
-                batch_size: 4096,
-                learning_rate: 0.01,
-                l2,
-                positives,
-                patience: 3,
-                ..TrainConfig::published()
-            };
-            candidates.push(Candidate {
-                model: model.clone(),
-                train,
-            });
-        }
-    }
-    candidates
-}
-
-fn train_both(args: &Args, dataset: &Dataset) -> anyhow::Result<(Trained, Trained)> {
-    let stop = StopSignal::new();
-    let mut both = Vec::new();
-    let lightgcn = LightGcnConfig::published().into();
-    for model in [lightgcn, MatrixFactorizationConfig::default().into()] {
-        let candidates = candidates(&model, args);
-        println!(
-            "tuning {} on validation: {} candidates",
-            model.name(),
-            candidates.len()
-        );
-        let start = Instant::now();
-        let mut progress = ConsoleProgress::brief();
-        let tuned = tune(dataset, &candidates, args.device, &stop, &mut progress)?;
-        for (n, (candidate, figure)) in candidates.iter().zip(&tuned.figures).enumerate() {
-            let best = if n == tuned.best_candidate {
-                " <- kept"
-            } else {
-                ""
-            };
-            println!(
-                "  recall@20 {figure:.4}  positives {:?}, L2 {}{best}",
-                candidate.train.positives, candidate.train.l2
-            );
-        }
-        println!(
-            "  {:.0} s on {}",
-            start.elapsed().as_secs_f64(),
-            tuned.best.device
-        );
-        both.push(tuned.best);
-    }
-    let mf = both.remove(1);
-    Ok((both.remove(0), mf))
-}
-
-fn compare_on_test(
-    args: &Args,
-    dataset: &Dataset,
-    lightgcn: &Trained,
-    mf: &Trained,
-) -> anyhow::Result<Comparison> {
-    let split = &dataset.split;
-    let train = split.train.interactions();
-    let options = EvaluationOptions {
-        ks: vec![20],
-        seed: args.seed,
-        ..Default::default()
-    };
-    let measure = |ranker: &dyn Ranker| -> Result<Evaluation, lightgcn::Error> {
-        Ok(evaluate_test(ranker, &split.train, &split.test, &options)?)
-    };
-    let embeddings = |name, trained: &Trained| {
-        let table = &trained.artifact.embeddings;
-        let nodes = table.data().to_vec();
-        EmbeddingRanker::from_nodes(name, nodes, train.n_users(), table.dimension())
-    };
-    let evaluations = [
-        measure(&embeddings("LightGCN", lightgcn)?)?,
-        measure(&embeddings("matrix factorization", mf)?)?,
-        measure(&PopularityRanker::from_interactions(train))?,
-        measure(&SeenNotBoughtRanker::new(&split.train))?,
-        measure(&RandomRanker::new(
-            train.n_users(),
-            train.n_items(),
-            args.seed,
-        ))?,
-    ];
-    Ok(Comparison::new(
-        &evaluations,
-        Metric::Recall,
-        20,
-        args.seed,
-    )?)
-}
-
-/// The user with the most pairs among those with a purchase in the test part.
-fn show_one_user(artifact: Artifact, dataset: &Dataset) -> anyhow::Result<()> {
-    let train = dataset.split.train.interactions();
-    let truth = dataset.split.test.truth();
-    let user = truth
-        .users()
-        .max_by_key(|&u| (train.items_of(u).len(), std::cmp::Reverse(u)));
-    let Some(user) = user.and_then(|user| dataset.users.name(user)) else {
+/// The user with the most pairs.
+fn show_one_user(artifact: Artifact) -> anyhow::Result<()> {
+    let train = &artifact.train;
+    let users = (0..train.n_users() as u32).map(UserId);
+    let user = users.max_by_key(|&user| (train.items_of(user).len(), std::cmp::Reverse(user)));
+    let Some(user) = user.and_then(|user| artifact.users.name(user)) else {
         return Ok(());
     };
+    let user = &user.to_owned();
     let recommender = Recommender::from_artifact(artifact)?;
 
     println!("\nUser {user}: the latest of the history");

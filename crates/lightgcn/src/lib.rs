@@ -31,6 +31,9 @@
 //! # }
 //! ```
 //!
+//! `Fit` does all of that in one call, learns how to rank, and says whether the result beats everything
+//! simpler.
+//!
 //! # Crate layout
 //!
 //! | module | what it holds |
@@ -46,14 +49,15 @@
 //! | `train` | the trainer, tuning (feature `train`, as the two rows above) |
 //! | [`metrics`] | ranking metrics, intervals, paired tests |
 //! | [`store`] | artifacts and datasets on disk |
-//! | [`recommend`] | answers, explanations, evaluation |
+//! | [`recommend`] | answers, explanations, evaluation, the learned ranking |
 //! | `serve` | the HTTP service and its page (feature `serve`) |
 //!
 //! # Features
 //!
 //! `train` has layers, models, losses and the trainer; without it burn is not built. `flex` (default)
 //! trains on the CPU; `wgpu` and `cuda` add GPUs and need no toolkit to build; `fusion` supports
-//! programs that switch burn's operation fusion on; `serve` is the HTTP service.
+//! programs that switch burn's operation fusion on; `serve` is the HTTP service; `synthetic` is the
+//! synthetic shop; `conformance` is the suite of tests that every model must pass.
 //!
 //! [burn]: https://docs.rs/burn/0.21.0
 #![forbid(unsafe_code)]
@@ -79,9 +83,13 @@ pub use lightgcn_store as store;
 pub use lightgcn_train as train;
 
 mod error;
+#[cfg(feature = "train")]
+mod fit;
 pub mod prelude;
 
 pub use error::Error;
+#[cfg(feature = "train")]
+pub use fit::{Fit, Fitted, Verdict};
 
 /// The examples of the project's front page, compiled.
 #[cfg(doctest)]

@@ -1,6 +1,8 @@
 //! What most programs need, in one `use lightgcn::prelude::*`.
 
 pub use crate::Error;
+#[cfg(feature = "train")]
+pub use crate::Fit;
 pub use lightgcn_core::{BehaviorWeightsConfig, Dataset, ItemId, UserId};
 pub use lightgcn_data::{PairFiles, PrepareConfig, SplitConfig, prepare};
 pub use lightgcn_metrics::Metric;

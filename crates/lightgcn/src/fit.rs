@@ -1,0 +1,381 @@
+//! From a log to a model that was compared with everything simpler, in one call.
+
+use crate::Error;
+use lightgcn_core::Dataset;
+use lightgcn_data::{
+    DataError, EventLog, PrepareConfig, SplitConfig, ValidPrepareConfig, prepare_log, read_events,
+};
+use lightgcn_linear::{Filter, FilterConfigs, LinearError, LinearModel};
+use lightgcn_metrics::Metric;
+use lightgcn_nn::AnyModelConfig;
+use lightgcn_recommend::{
+    Comparison, Evaluation, EvaluationOptions, LearnedRanker, LearnedRanking, LinearRanker,
+    MemberKind, NewItemsRanker, PopularityRanker, Ranker, RankingConfig, SeenNotBoughtRanker,
+    SeenOrder, compare, evaluate_test, evaluate_validation,
+};
+use lightgcn_store::Artifact;
+use lightgcn_train::{Device, Observer, TrainConfig, Trained, Trainer};
+use serde::{Deserialize, Serialize};
+use std::fmt;
+use std::path::{Path, PathBuf};
+
+/// The cutoff of the verdict.
+const K: usize = 20;
+/// Differences that chance makes more often than this are not called better or worse.
+const SIGNIFICANCE: f64 = 0.05;
+
+/// Turns a log into a model: prepares and splits it, trains, learns how to rank, compares the ranking with
+/// rules and filters on test data, and fits everything again to the whole log.
+///
+/// The defaults suit every log. The same seed gives the same artifact bytes on the CPU.
+///
+/// ```no_run
+/// use lightgcn::prelude::*;
+///
+/// let fitted = Fit::new(&["events.csv"]).run()?;
+/// println!("{fitted}");
+/// let recommender = Recommender::from_artifact(fitted.artifact)?;
+/// # Ok::<(), lightgcn::Error>(())
+/// ```
+#[must_use = "nothing happens until `run`"]
+pub struct Fit<'a> {
+    logs: Vec<PathBuf>,
+    prepare: PrepareConfig,
+    model: AnyModelConfig,
+    train: TrainConfig,
+    ranking: RankingConfig,
+    filters: FilterConfigs,
+    device: Device,
+    observer: Option<&'a mut dyn Observer>,
+    refit: bool,
+}
+
+impl<'a> Fit<'a> {
+    /// Fits these logs: files or patterns.
+    pub fn new<P: AsRef<Path>>(logs: &[P]) -> Self {
+        Self {
+            logs: logs.iter().map(|path| path.as_ref().to_owned()).collect(),
+            prepare: PrepareConfig::default(),
+            model: AnyModelConfig::default(),
+            train: TrainConfig::default(),
+            ranking: RankingConfig::default(),
+            filters: FilterConfigs::default(),
+            device: Device::default(),
+            observer: None,
+            refit: true,
+        }
+    }
+
+    /// Prepares the log like this. Default: the shop log's columns, split by time.
+    pub fn prepare(mut self, config: PrepareConfig) -> Self {
+        self.prepare = config;
+        self
+    }
+
+    /// Trains this model. Default: LightGCN.
+    pub fn model(mut self, model: impl Into<AnyModelConfig>) -> Self {
+        self.model = model.into();
+        self
+    }
+
+    /// Trains like this.
+    pub fn train(mut self, config: TrainConfig) -> Self {
+        self.train = config;
+        self
+    }
+
+    /// Learns the ranking like this.
+    pub fn ranking(mut self, config: RankingConfig) -> Self {
+        self.ranking = config;
+        self
+    }
+
+    /// Fits the filters that are compared like this.
+    pub fn filters(mut self, configs: FilterConfigs) -> Self {
+        self.filters = configs;
+        self
+    }
+
+    /// Trains on this device. Default: the best that works.
+    pub fn device(mut self, device: Device) -> Self {
+        self.device = device;
+        self
+    }
+
+    /// Tells the observer how training goes.
+    pub fn observer(mut self, observer: &'a mut dyn Observer) -> Self {
+        self.observer = Some(observer);
+        self
+    }
+
+    /// Whether everything is fitted again to the whole log at the end, with the settings that were chosen.
+    /// Otherwise the artifact knows the training part alone. Default: true.
+    pub fn refit(mut self, refit: bool) -> Self {
+        self.refit = refit;
+        self
+    }
+
+    /// Does all of it.
+    ///
+    /// # Errors
+    /// Those of [`prepare`](crate::data::prepare), [`Trainer::run`], [`RankingConfig::fit`] and
+    /// [`evaluate_test`].
+    pub fn run(mut self) -> Result<Fitted, Error> {
+        if self.prepare.split == SplitConfig::None {
+            let issue = "split.kind is none, but `fit` compares on a test part; choose by-time, \
+                         leave-last-out or random (everything is fitted to the whole log at the end)";
+            return Err(DataError::Config {
+                issues: vec![issue.to_owned()],
+            }
+            .into());
+        }
+        let prepare = self.prepare.check()?;
+        let log = read_events(
+            &self.logs,
+            &prepare.config().read_config(),
+            prepare.behaviors(),
+        )?;
+        let dataset = prepare_log(&log, &prepare)?;
+        for stage in &dataset.lineage.stages {
+            tracing::info!("{stage}");
+        }
+        let trained = self.trained(&dataset, self.train.clone(), true)?;
+        let ranking = trained.ranking()?;
+        let evaluations = self.evaluations(&dataset, &trained, ranking.as_ref())?;
+        let comparison = Comparison::new(&evaluations, Metric::Recall, K, self.prepare.seed)?;
+        let verdict = Verdict::new(&evaluations, self.prepare.seed)?;
+        let artifact = match self.refit {
+            true => self.refitted(&log, &prepare, &trained, ranking.as_ref())?,
+            false => trained.artifact,
+        };
+        Ok(Fitted {
+            artifact,
+            comparison,
+            verdict,
+            ranking,
+        })
+    }
+
+    fn trained(
+        &mut self,
+        dataset: &Dataset,
+        config: TrainConfig,
+        with_ranking: bool,
+    ) -> Result<Trained, Error> {
+        let mut trainer = Trainer::new(dataset)
+            .model(self.model.clone())
+            .config(config)
+            .device(self.device)
+            .ranking(with_ranking.then(|| self.ranking.clone()));
+        if let Some(observer) = self.observer.as_deref_mut() {
+            trainer = trainer.observer(observer);
+        }
+        Ok(trainer.run()?)
+    }
+
+    /// The learned ranking (or the model where there is none), the model, and everything simpler.
+    fn evaluations(
+        &self,
+        dataset: &Dataset,
+        trained: &Trained,
+        ranking: Option<&LearnedRanking>,
+    ) -> Result<Vec<Evaluation>, Error> {
+        let split = &dataset.split;
+        let pairs = split.train.interactions();
+        let options = EvaluationOptions {
+            ks: vec![10, K],
+            seed: self.prepare.seed,
+            ..EvaluationOptions::default()
+        };
+        let model = trained.ranker()?;
+        let mut evaluations = Vec::new();
+        let mut add = |ranker: &dyn Ranker| -> Result<(), Error> {
+            tracing::info!("evaluating {}", ranker.name());
+            evaluations.push(evaluate_test(ranker, &split.train, &split.test, &options)?);
+            Ok(())
+        };
+        if let Some(ranking) = ranking {
+            let (behaviors, catalogue) = (&dataset.behaviors, &dataset.catalogue);
+            let learned = LearnedRanker::new(ranking.clone(), pairs, behaviors, catalogue)?;
+            add(&learned.with_model(&model))?;
+        }
+        add(&model)?;
+        if pairs.n_targets() < pairs.n_pairs() {
+            for order in SeenOrder::ALL {
+                if order != SeenOrder::Recency || !pairs.last_times().is_empty() {
+                    add(&SeenNotBoughtRanker::new(&split.train, order))?;
+                }
+            }
+        }
+        for filter in [Filter::ItemKnn, Filter::Ease] {
+            if filter == Filter::Ease && pairs.n_items() > self.ranking.ease_items {
+                continue;
+            }
+            // EASE takes the longest to fit, so one that is a member of the ranking serves twice.
+            let member = ranking.and_then(|ranking| {
+                let mut models = ranking.members.iter().zip(ranking.models());
+                let is_ease =
+                    |kind: &MemberKind| filter == Filter::Ease && *kind == MemberKind::Ease;
+                models
+                    .find(|(kind, _)| is_ease(kind))
+                    .map(|(_, model)| model.clone())
+            });
+            let fitted: Box<dyn LinearModel> = match member {
+                Some(member) => Box::new(member),
+                None => match self.filters.fit(filter, &split.train) {
+                    Err(LinearError::Memory { .. }) => continue,
+                    fitted => fitted?,
+                },
+            };
+            let ranker = LinearRanker::new(fitted, &split.train);
+            let new_items = NewItemsRanker::new(&ranker, &split.train);
+            match prefers(dataset, &new_items, &ranker, &options)? {
+                true => add(&new_items)?,
+                false => add(&ranker)?,
+            }
+        }
+        add(&PopularityRanker::from_interactions(pairs))?;
+        Ok(evaluations)
+    }
+
+    /// The model and the ranking's members fitted to the whole log.
+    fn refitted(
+        &mut self,
+        log: &EventLog,
+        prepare: &ValidPrepareConfig,
+        trained: &Trained,
+        ranking: Option<&LearnedRanking>,
+    ) -> Result<Artifact, Error> {
+        let whole = PrepareConfig {
+            split: SplitConfig::None,
+            ..prepare.config().clone()
+        };
+        let dataset = prepare_log(log, &whole.check()?)?;
+        let config = TrainConfig {
+            epochs: trained.best_epoch.max(1),
+            ..self.train.clone()
+        };
+        let mut artifact = self.trained(&dataset, config, false)?.artifact;
+        if let Some(ranking) = ranking {
+            let refitted = ranking.refit(&dataset.split.train, &dataset.behaviors)?;
+            artifact.ranking = Some(refitted.to_stored()?);
+        }
+        Ok(artifact)
+    }
+}
+
+/// Whether `one` is better than `other` on the validation part; false where there is none.
+fn prefers(
+    dataset: &Dataset,
+    one: &dyn Ranker,
+    other: &dyn Ranker,
+    options: &EvaluationOptions,
+) -> Result<bool, Error> {
+    let split = &dataset.split;
+    if split.validation.truth().is_empty() {
+        return Ok(false);
+    }
+    let recall = |ranker: &dyn Ranker| -> Result<f64, Error> {
+        let found = evaluate_validation(ranker, &split.train, &split.validation, options)?;
+        Ok(found.mean(Metric::Recall, K)?)
+    };
+    Ok(recall(one)? > recall(other)?)
+}
+
+/// What [`Fit`] made.
+#[derive(Debug, Clone)]
+pub struct Fitted {
+    /// The model with its ranking, ready to be saved and to answer.
+    pub artifact: Artifact,
+    /// The ranking beside the trained model, rules, filters and popularity, on test data.
+    pub comparison: Comparison,
+    /// Whether the ranking beats the best of what is simpler.
+    pub verdict: Verdict,
+    /// What was learned of how to rank, from the training part; none where there was nothing to learn from.
+    pub ranking: Option<LearnedRanking>,
+}
+
+impl fmt::Display for Fitted {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if let Some(ranking) = &self.ranking {
+            writeln!(f, "{}", ranking.report)?;
+        }
+        write!(f, "{}\n\n{}", self.comparison, self.verdict)
+    }
+}
+
+/// How the ranking does beside the best rule, filter or popularity list on the test part.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Verdict {
+    /// Recall@20 of the ranking.
+    pub recall: f64,
+    /// The best of the others by Recall@20, which leaves out the model that the ranking may use.
+    pub best_other: String,
+    /// Its Recall@20.
+    pub other_recall: f64,
+    /// The p-value of the difference: a paired, two-sided sign-flip test over users.
+    pub p_value: f64,
+}
+
+impl Verdict {
+    /// The first evaluation against the best of those from the third on.
+    fn new(evaluations: &[Evaluation], seed: u64) -> Result<Self, Error> {
+        let recall = |evaluation: &Evaluation| evaluation.mean(Metric::Recall, K);
+        let first = &evaluations[0];
+        let has_ranking = evaluations.len() > 1 && first.ranker() == "learned ranking";
+        let mut best = (f64::NEG_INFINITY, first);
+        for other in &evaluations[1 + usize::from(has_ranking)..] {
+            let figure = recall(other)?;
+            if figure > best.0 {
+                best = (figure, other);
+            }
+        }
+        let test = compare(first, best.1, Metric::Recall, K, seed)?;
+        Ok(Self {
+            recall: recall(first)?,
+            best_other: best.1.ranker().to_owned(),
+            other_recall: best.0,
+            p_value: test.p_value,
+        })
+    }
+}
+
+impl fmt::Display for Verdict {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Recall@{K} {:.4}: ", self.recall)?;
+        let (other, p) = (&self.best_other, self.p_value);
+        let change = 100.0 * (self.recall / self.other_recall - 1.0);
+        if p > SIGNIFICANCE || !change.is_finite() {
+            return write!(
+                f,
+                "not significantly different from the best of the others, \"{other}\" with {:.4} (p = {p:.4})",
+                self.other_recall
+            );
+        }
+        let (by, direction) = (change.abs(), if change > 0.0 { "better" } else { "worse" });
+        write!(
+            f,
+            "{by:.0} % {direction} than the best of the others, \"{other}\" with {:.4} (p = {p:.4})",
+            self.other_recall
+        )
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn verdicts_say_better_worse_or_neither() {
+        let verdict = |recall, p_value| Verdict {
+            recall,
+            best_other: "popularity".to_owned(),
+            other_recall: 0.2,
+            p_value,
+        };
+        let text = |recall, p| verdict(recall, p).to_string();
+        assert!(text(0.25, 0.001).contains("25 % better"));
+        assert!(text(0.1, 0.001).contains("50 % worse"));
+        assert!(text(0.25, 0.2).contains("not significantly"));
+    }
+}
