@@ -5,7 +5,7 @@ mod service;
 mod training;
 
 pub(crate) use answers::{
-    EnsembleArgs, ExplainArgs, FilterArgs, FusionChoice, HideChoice, RecommendArgs,
+    EnsembleArgs, ExplainArgs, FilterArgs, FusionChoice, HideChoice, OnlyChoice, RecommendArgs,
 };
 pub(crate) use service::{EventsCommand, EventsExportArgs, EventsPruneArgs, ServeArgs};
 pub(crate) use training::{RetrainArgs, TrainArgs, TuneArgs};
@@ -73,6 +73,9 @@ pub(crate) enum Command {
     Generate(GenerateArgs),
     /// Turn event logs into a dataset: read, split, weigh
     Prepare(PrepareArgs),
+    /// Turn event logs into a model in one go: prepare, train, learn how to rank, compare with rules and
+    /// filters on test data, and fit again to the whole log
+    Fit(FitArgs),
     /// Train a model on a dataset or on pair files
     Train(TrainArgs),
     /// Continue training a model on old and new events, and replace it only if validation does not get
@@ -153,6 +156,34 @@ pub(crate) struct PrepareArgs {
     /// Keep exact duplicate rows
     #[arg(long)]
     pub(crate) keep_duplicates: bool,
+    /// Skip and count bad rows instead of stopping at the first
+    #[arg(long)]
+    pub(crate) skip_bad_rows: bool,
+    /// CSV files of items with category, brand or price columns
+    #[arg(long, value_name = "FILE")]
+    pub(crate) catalogue: Vec<String>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct FitArgs {
+    /// Event logs: CSV files or globs; plain, gzip or zstd
+    #[arg(required = true, value_name = "LOG")]
+    pub(crate) logs: Vec<String>,
+    /// The folder to write the model to
+    #[arg(long, value_name = "MODEL")]
+    pub(crate) out: PathBuf,
+    /// The behavior that recommendations are for [default: purchase, or as in --config]
+    #[arg(long, value_name = "BEHAVIOR")]
+    pub(crate) target: Option<String>,
+    /// How to hold out validation and test data [default: by-time]
+    #[arg(long)]
+    pub(crate) split: Option<SplitChoice>,
+    /// Maximum number of epochs [default: 200]
+    #[arg(long, allow_negative_numbers = true)]
+    pub(crate) epochs: Option<u32>,
+    /// Keep the model of the training part instead of fitting again to the whole log
+    #[arg(long)]
+    pub(crate) no_refit: bool,
     /// Skip and count bad rows instead of stopping at the first
     #[arg(long)]
     pub(crate) skip_bad_rows: bool,

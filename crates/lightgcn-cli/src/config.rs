@@ -7,6 +7,7 @@ use lightgcn::data::PrepareConfig;
 use lightgcn::data::synthetic::ShopConfig;
 use lightgcn::linear::FilterConfigs;
 use lightgcn::nn::AnyModelConfig;
+use lightgcn::recommend::RankingConfig;
 use lightgcn::train::{Candidate, Device, TrainConfig};
 use serde::Deserialize;
 use std::path::Path;
@@ -32,6 +33,7 @@ pub(crate) struct Config {
     pub(crate) prepare: PrepareConfig,
     pub(crate) model: AnyModelConfig,
     pub(crate) train: TrainConfig,
+    pub(crate) ranking: RankingConfig,
     pub(crate) evaluate: EvaluateConfig,
     pub(crate) filters: FilterConfigs,
     /// The service, as in the file; the environment overrides it.
@@ -40,6 +42,8 @@ pub(crate) struct Config {
 
 /// The default seed.
 const DEFAULT_SEED: u64 = 42;
+/// That of the library's default ranking.
+const DEFAULT_RANKING_SEED: u64 = 0;
 
 impl Config {
     /// The seed of the flag, the file, or the default.
@@ -100,6 +104,7 @@ pub(crate) fn load(common: &Common, start: Candidate) -> anyhow::Result<Config> 
         (&["generate"][..], &mut config.generate.seed, DEFAULT_SEED),
         (&["prepare"], &mut config.prepare.seed, DEFAULT_SEED),
         (&["train"], &mut config.train.seed, seed),
+        (&["ranking"], &mut config.ranking.seed, DEFAULT_RANKING_SEED),
         (&["filters", "gf-cf"], &mut filters.gf_cf.seed, DEFAULT_SEED),
         (
             &["filters", "chebyshev"],

@@ -15,7 +15,7 @@ fn damaged_model_files_are_errors() {
     let ask = ["recommend", "model", "nobody"];
     work.json(&ask);
     let files = work.files("model");
-    assert_eq!(files.len(), 10, "{:?}", files.keys());
+    assert_eq!(files.len(), 12, "{:?}", files.keys());
     for (name, bytes) in &files {
         let path = format!("model/{name}");
         let refused = |what: &str, damaged: &[u8]| {

@@ -92,15 +92,10 @@ fn a_log_is_made_and_prepared_by_every_split() {
     let run = work.run(&[
         "prepare", "more-*", "--out", "more", "--split", "none", "--k-core", "2",
     ]);
-    assert!(run.stdout.contains("training pairs") && run.stdout.contains("more"));
-    assert!(run.stderr.contains("read: 1200 rows in"), "{}", run.stderr);
-    assert!(
-        run.stderr.contains("user with fewer than 2 pairs"),
-        "{}",
-        run.stderr
-    );
+    assert!(run.status.success() && run.stdout.contains("more"));
+    assert!(run.stderr.contains("1200"), "{}", run.stderr);
     let text = work.text(&["generate", "--statistics", "shop.csv"]);
-    assert!(text.contains("users"), "{text}");
+    assert!(text.contains(&log.n_users().to_string()), "{text}");
 }
 
 #[test]
@@ -207,8 +202,7 @@ fn models_are_trained_by_configuration_and_flags() {
         "train", "dataset", "--out", "text", "--epochs", "1", "--model", "mf",
     ];
     let text = work.text(&train);
-    assert!(text.contains("mf") && text.contains("epoch 1"), "{text}");
-    assert!(text.contains("recall@20 "), "{text}");
+    assert!(text.contains("mf") && text.contains("recall@20"), "{text}");
 }
 
 #[test]
@@ -256,11 +250,15 @@ fn a_model_is_evaluated_beside_its_baselines() {
     assert_eq!(
         rankers,
         [
+            "learned ranking",
             "lightgcn",
             "mf",
-            "item-kNN",
+            "item-kNN, new items",
             "popularity",
-            "seen, not bought",
+            "seen, by events",
+            "seen, by recency",
+            "seen, by strongest behavior",
+            "seen, by conversion",
             "random"
         ]
     );
@@ -301,7 +299,8 @@ fn a_model_is_evaluated_beside_its_baselines() {
     let report = work.json(&["evaluate", "mf", "dataset", "--on-validation"]);
     assert_eq!(report["part"], "validation");
     let trained = work.read_json("mf/lineage.json");
-    let figures = &report["rows"][0]["figures"];
+    // The first is the learned ranking, the second the model.
+    let figures = &report["rows"][1]["figures"];
     assert_eq!(
         figures["recall@20"],
         trained["figures"]["validation recall@20"]
@@ -373,7 +372,13 @@ fn pair_files_work_like_logs() {
     let rankers = strings(&report["rows"], "ranker");
     assert_eq!(
         rankers,
-        ["lightgcn", "item-kNN", "popularity", "random"],
+        [
+            "learned ranking",
+            "lightgcn",
+            "item-kNN",
+            "popularity",
+            "random"
+        ],
         "all pairs are purchases"
     );
 

@@ -25,7 +25,7 @@ fn every_file_of_a_model_is_the_same_at_any_number_of_threads() {
             versions.push(trained["version"].clone());
             folders.push(work.files(&out));
         }
-        assert_eq!(folders[0].len(), 10, "{:?}", folders[0].keys());
+        assert_eq!(folders[0].len(), 12, "{:?}", folders[0].keys());
         for (n, folder) in folders.iter().enumerate() {
             assert!(folders[0].keys().eq(folder.keys()));
             for (name, bytes) in folder {

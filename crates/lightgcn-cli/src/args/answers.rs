@@ -14,6 +14,14 @@ pub(crate) enum HideChoice {
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum OnlyChoice {
+    /// Items that the user has not met
+    New,
+    /// Items that the user met and, unless bought items are kept, has not bought
+    Familiar,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(crate) enum FusionChoice {
     /// The weighted sum of scores, each divided by its standard deviation
     Score,
@@ -93,6 +101,9 @@ pub(crate) struct RecommendArgs {
     /// Which items that the user knows are left out
     #[arg(long, value_enum, default_value_t = HideChoice::Bought)]
     pub(crate) hide: HideChoice,
+    /// Only items that the user met before, by any event, or only new ones
+    #[arg(long, value_enum)]
+    pub(crate) only: Option<OnlyChoice>,
     /// Do not leave out what the user has bought; the same as --hide nothing
     #[arg(long, conflicts_with = "hide")]
     pub(crate) include_bought: bool,

@@ -2,8 +2,18 @@
 
 use super::DataArgs;
 use clap::{Args, ValueEnum};
+use lightgcn::nn::AnyModelConfig;
 use lightgcn::train::{Preset, StrategyChoice};
 use std::path::PathBuf;
+
+/// The help of `--model`, with the names in the registry.
+fn model_help() -> String {
+    let names = AnyModelConfig::NAMES.join(", ");
+    format!(
+        "The model, one of {names} [default: {}]",
+        AnyModelConfig::NAMES[0]
+    )
+}
 
 #[derive(Debug, Args)]
 pub(crate) struct TrainArgs {
@@ -18,75 +28,77 @@ pub(crate) struct TrainArgs {
     /// Continue the run from its checkpoint, to the same bits
     #[arg(long)]
     pub(crate) resume: bool,
+    /// Do not learn how to rank once the model is trained: its embeddings alone rank
+    #[arg(long)]
+    pub(crate) no_ranking: bool,
     /// A recipe to start from; the configuration file and flags override it
     #[arg(long, value_enum, default_value_t = PresetChoice::Softmax)]
     pub(crate) preset: PresetChoice,
-    /// The model: lightgcn, lightgcn++, ngcf or mf [default: lightgcn]
-    #[arg(long)]
+    #[arg(long, help = model_help())]
     pub(crate) model: Option<String>,
-    /// Numbers in an embedding [default: 64]
+    /// Dimension of the embeddings [default: 64]
     #[arg(long, allow_negative_numbers = true)]
     pub(crate) dimension: Option<usize>,
-    /// Propagation layers, 0 to 8 [default: 1; with --preset paper 3; lightgcn++ 2]
+    /// Propagation layers, 0 to 8 [default: the model's; with --preset paper 3]
     #[arg(long, allow_negative_numbers = true)]
     pub(crate) layers: Option<usize>,
-    /// The most epochs to train [default: 200]
+    /// Maximum number of epochs [default: 200]
     #[arg(long, allow_negative_numbers = true)]
     pub(crate) epochs: Option<u32>,
-    /// Pairs in a step [default: 2048]
+    /// Pairs per step [default: 2048]
     #[arg(long, allow_negative_numbers = true)]
     pub(crate) batch_size: Option<usize>,
-    /// Adam's step size [default: 0.0005; with --preset paper 0.001]
+    /// Adam's learning rate [default: 0.0005; with --preset paper 0.001]
     #[arg(long, allow_negative_numbers = true)]
     pub(crate) learning_rate: Option<f64>,
-    /// L2 on the layer-0 rows of a batch [default: 0; with --preset paper 0.0001]
+    /// L2 regularization of the layer-0 rows of a batch [default: 0; with --preset paper 0.0001]
     #[arg(long, allow_negative_numbers = true)]
     pub(crate) l2: Option<f64>,
-    /// Negatives for each positive [default: 1]
+    /// Negatives per positive [default: 1]
     #[arg(long, allow_negative_numbers = true)]
     pub(crate) negatives: Option<usize>,
-    /// Validate every so many epochs [default: 5]
+    /// Epochs between validations [default: 5]
     #[arg(long, allow_negative_numbers = true)]
     pub(crate) validate_every: Option<u32>,
-    /// Stop after so many validations without a better one; 0 never stops early [default: 5]
+    /// Stop after this many validations without improvement; 0 never stops early [default: 5]
     #[arg(long, allow_negative_numbers = true)]
     pub(crate) patience: Option<u32>,
-    /// Write a checkpoint every so many epochs, besides the end and interruptions [default: 10]
+    /// Epochs between checkpoints; one is always written at the end and on interruption [default: 10]
     #[arg(long, allow_negative_numbers = true)]
     pub(crate) checkpoint_every: Option<u32>,
 }
 
 #[derive(Debug, Args)]
 pub(crate) struct RetrainArgs {
-    /// The model to start from, which `train` or `retrain` wrote; its options are kept unless the
-    /// configuration file or a flag says otherwise
+    /// The model to start from, written by `train` or `retrain`; its options are kept unless the
+    /// configuration file or a flag overrides them
     #[arg(value_name = "MODEL")]
     pub(crate) model: PathBuf,
     #[command(flatten)]
     pub(crate) data: DataArgs,
-    /// Where to publish the new model [default: in the place of MODEL]
+    /// Where to publish the new model [default: replaces MODEL]
     #[arg(long, value_name = "MODEL")]
     pub(crate) out: Option<PathBuf>,
-    /// The run of MODEL, whose checkpoint holds the state of Adam [default: MODEL.run; without one Adam
-    /// begins anew]
+    /// The run of MODEL, whose checkpoint has Adam's state [default: MODEL.run; without one, Adam starts
+    /// fresh]
     #[arg(long, value_name = "FOLDER")]
     pub(crate) from_run: Option<PathBuf>,
-    /// How much recall@20 and ndcg@20 on the validation part may fall, relative to MODEL's
+    /// How far recall@20 and ndcg@20 on the validation part may fall, relative to MODEL's
     #[arg(long, default_value_t = 0.01, allow_negative_numbers = true)]
     pub(crate) margin: f64,
     /// Continue an interrupted retraining from its checkpoint
     #[arg(long)]
     pub(crate) resume: bool,
-    /// The most epochs to train [default: as MODEL]
+    /// Maximum number of epochs [default: as MODEL]
     #[arg(long, allow_negative_numbers = true)]
     pub(crate) epochs: Option<u32>,
-    /// Adam's step size [default: as MODEL]
+    /// Adam's learning rate [default: as MODEL]
     #[arg(long, allow_negative_numbers = true)]
     pub(crate) learning_rate: Option<f64>,
-    /// Validate every so many epochs [default: as MODEL]
+    /// Epochs between validations [default: as MODEL]
     #[arg(long, allow_negative_numbers = true)]
     pub(crate) validate_every: Option<u32>,
-    /// Stop after so many validations without a better one; 0 never stops early [default: as MODEL]
+    /// Stop after this many validations without improvement; 0 never stops early [default: as MODEL]
     #[arg(long, allow_negative_numbers = true)]
     pub(crate) patience: Option<u32>,
 }
@@ -95,7 +107,7 @@ pub(crate) struct RetrainArgs {
 pub(crate) enum PresetChoice {
     /// The published recipe: three layers, BPR (He et al., SIGIR 2020)
     Paper,
-    /// One layer, sampled softmax over in-batch negatives: the better one on validation data
+    /// One layer, sampled softmax over in-batch negatives; better on validation data
     Softmax,
 }
 
@@ -110,9 +122,9 @@ impl From<PresetChoice> for Preset {
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(crate) enum SearchChoice {
-    /// Ten trials at random, then where good ones were dense (tree-structured Parzen estimator)
+    /// Ten random trials, then guided by them (tree-structured Parzen estimator)
     Tpe,
-    /// Every trial at random
+    /// Random trials
     Random,
 }
 
@@ -129,9 +141,9 @@ impl From<SearchChoice> for StrategyChoice {
 pub(crate) struct TuneArgs {
     #[command(flatten)]
     pub(crate) data: DataArgs,
-    /// What to search: a TOML file with [model] and [train] as in a configuration file (those of
-    /// --config where it has none), and [space], whose keys are paths such as
-    /// "train.learning_rate", and whose values are { low, high, log = true }, { low, high, step },
+    /// What to search: a TOML file with [model] and [train] as in a configuration file (default: those
+    /// of --config), and [space], whose keys are paths such as "train.learning_rate", and whose values
+    /// are { low, high, log = true }, { low, high, step },
     /// { low, high, integer = true } or { choices = [...] }
     #[arg(long, value_name = "FILE")]
     pub(crate) space: PathBuf,
@@ -139,22 +151,22 @@ pub(crate) struct TuneArgs {
     /// [default: DATASET.tune]
     #[arg(long, value_name = "FOLDER")]
     pub(crate) out: Option<PathBuf>,
-    /// The most trials, those of a resumed search counted [default: 20, or no limit with --minutes]
+    /// Maximum number of trials, including those of a resumed search [default: 20, or no limit with --minutes]
     #[arg(long, allow_negative_numbers = true)]
     pub(crate) trials: Option<u32>,
-    /// Begin no trial after so many minutes, and cut the one in hand; its best figure counts
+    /// End the search after this many minutes; the current trial is cut, and its best figure counts
     #[arg(long, allow_negative_numbers = true)]
     pub(crate) minutes: Option<f64>,
-    /// Continue the search recorded in the folder
+    /// Continue the search in the folder
     #[arg(long)]
     pub(crate) resume: bool,
     /// How values are chosen
     #[arg(long, default_value = "tpe")]
     pub(crate) strategy: SearchChoice,
-    /// End weak trials at these epochs: only the best share of those that came so far goes on
+    /// Stop weak trials at these epochs: only the best share of those that reached one continues
     #[arg(long, value_name = "EPOCHS", value_delimiter = ',')]
     pub(crate) rungs: Vec<u32>,
-    /// That share is one in so many trials, at least 2
+    /// That share: one in this many trials, at least 2
     #[arg(long, default_value_t = 3, requires = "rungs")]
     pub(crate) reduction: u32,
 }

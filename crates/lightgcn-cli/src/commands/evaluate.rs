@@ -11,8 +11,8 @@ use lightgcn::linear::Filter;
 use lightgcn::metrics::Metric;
 use lightgcn::recommend::{
     Comparison, DiverseRanker, Evaluation, EvaluationOptions, ExploringRanker, LinearRanker,
-    PopularityRanker, RandomRanker, Ranker, Recommender, RevenueScorer, SeenNotBoughtRanker,
-    evaluate_test, evaluate_validation,
+    NewItemsRanker, PopularityRanker, RandomRanker, Ranker, Recommender, RevenueScorer,
+    SeenNotBoughtRanker, SeenOrder, evaluate_test, evaluate_validation,
 };
 use serde::Serialize;
 
@@ -38,6 +38,9 @@ pub(crate) fn run(args: &EvaluateArgs, config: Config, output: &Output) -> anyho
     let recommender = open_trained_on(&dataset, &args.model)?;
     let model = recommender.ranker();
     let members = Members::open(&args.ensemble, &config, &dataset)?;
+    if let Some(learned) = recommender.learned_ranker() {
+        evaluator.add(&learned)?;
+    }
     evaluator.add(&model)?;
     let costs = costs(&mut evaluator, &recommender, args, config.seed())?;
     let mut ensemble = None;
@@ -108,6 +111,12 @@ impl<'a> Evaluator<'a> {
         Ok(&self.evaluations[self.evaluations.len() - 1])
     }
 
+    /// The evaluation of the ranker with this name; the last one where no name matches.
+    fn evaluation_of(&self, name: &str) -> &Evaluation {
+        let named = self.evaluations.iter().find(|e| e.ranker() == name);
+        named.unwrap_or(&self.evaluations[self.evaluations.len() - 1])
+    }
+
     fn truth(&self) -> &'a Truth {
         match self.on_validation {
             true => self.dataset.split.validation.truth(),
@@ -115,19 +124,39 @@ impl<'a> Evaluator<'a> {
         }
     }
 
+    /// Whether `one` is better than `other` on the validation part; false where there is none.
+    fn prefers(&self, one: &dyn Ranker, other: &dyn Ranker) -> anyhow::Result<bool> {
+        let split = &self.dataset.split;
+        if split.validation.truth().is_empty() {
+            return Ok(false);
+        }
+        let recall = |ranker: &dyn Ranker| -> anyhow::Result<f64> {
+            let found =
+                evaluate_validation(ranker, &split.train, &split.validation, &self.options)?;
+            Ok(found.mean(Metric::Recall, self.leading)?)
+        };
+        Ok(recall(one)? > recall(other)?)
+    }
+
     fn add_baselines(&mut self, filters: &[Filter], config: &Config) -> anyhow::Result<()> {
         let train = &self.dataset.split.train;
         for &filter in filters {
             eprintln!("fitting {filter}");
-            self.add(&LinearRanker::new(
-                config.filters.fit(filter, train)?,
-                train,
-            ))?;
+            let ranker = LinearRanker::new(config.filters.fit(filter, train)?, train);
+            let new_items = NewItemsRanker::new(&ranker, train);
+            match self.prefers(&new_items, &ranker)? {
+                true => self.add(&new_items)?,
+                false => self.add(&ranker)?,
+            };
         }
         let pairs = train.interactions();
         self.add(&PopularityRanker::from_interactions(pairs))?;
         if pairs.n_targets() < pairs.n_pairs() {
-            self.add(&SeenNotBoughtRanker::new(train))?;
+            for order in SeenOrder::ALL {
+                if order != SeenOrder::Recency || !pairs.last_times().is_empty() {
+                    self.add(&SeenNotBoughtRanker::new(train, order))?;
+                }
+            }
         }
         let (n_users, n_items) = (pairs.n_users(), pairs.n_items());
         self.add(&RandomRanker::new(n_users, n_items, config.seed()))?;
@@ -158,7 +187,7 @@ fn costs(
     };
     let model = recommender.ranker();
     let mut costs = vec![Cost::new(
-        &evaluator.evaluations[0],
+        evaluator.evaluation_of(model.name()),
         None,
         k,
         revenue(&model),

@@ -3,6 +3,7 @@
 pub(crate) mod evaluate;
 pub(crate) mod events;
 pub(crate) mod explain;
+pub(crate) mod fit;
 pub(crate) mod generate;
 pub(crate) mod prepare;
 pub(crate) mod recommend;

@@ -87,14 +87,19 @@ fn override_options(args: &PrepareArgs, options: &mut PrepareConfig) -> anyhow::
     }
     options.skip_bad_rows |= args.skip_bad_rows;
     options.catalogue.extend(args.catalogue.iter().cloned());
-    match args.split {
-        Some(SplitChoice::ByTime) => options.split = SplitConfig::default(),
-        Some(SplitChoice::LeaveLastOut) => options.split = SplitConfig::leave_last_out(),
-        Some(SplitChoice::Random) => options.split = SplitConfig::reference(),
-        Some(SplitChoice::None) => options.split = SplitConfig::None,
-        None => {}
+    if let Some(choice) = args.split {
+        options.split = chosen_split(choice);
     }
     override_shares(args, &mut options.split)
+}
+
+pub(super) fn chosen_split(choice: SplitChoice) -> SplitConfig {
+    match choice {
+        SplitChoice::ByTime => SplitConfig::default(),
+        SplitChoice::LeaveLastOut => SplitConfig::leave_last_out(),
+        SplitChoice::Random => SplitConfig::reference(),
+        SplitChoice::None => SplitConfig::None,
+    }
 }
 
 fn override_shares(args: &PrepareArgs, split: &mut SplitConfig) -> anyhow::Result<()> {

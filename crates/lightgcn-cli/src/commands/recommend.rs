@@ -1,14 +1,14 @@
 //! `lightgcn recommend`
 
 use super::ensemble;
-use crate::args::{FilterArgs, HideChoice, RecommendArgs};
+use crate::args::{FilterArgs, HideChoice, OnlyChoice, RecommendArgs};
 use crate::config::Config;
 use crate::lists::Format;
 use crate::output::{Output, table};
 use anyhow::Context;
 use lightgcn::recommend::{
-    Answer, ContextEvent, Hide, ItemFilter, NewItem, RecommendOptions, RecommendRequest,
-    Recommender, Source,
+    Answer, ContextEvent, Familiarity, Hide, ItemFilter, NewItem, RecommendOptions,
+    RecommendRequest, Recommender, Source,
 };
 use serde::Serialize;
 use std::path::Path;
@@ -63,6 +63,11 @@ fn options(args: &RecommendArgs, seed: u64) -> RecommendOptions {
     RecommendOptions {
         k: args.k,
         hide,
+        familiarity: match args.only {
+            None => Familiarity::Any,
+            Some(OnlyChoice::New) => Familiarity::New,
+            Some(OnlyChoice::Familiar) => Familiarity::Familiar,
+        },
         filter: ItemFilter {
             allow: args.filter.allow.clone(),
             deny: args.filter.deny.clone(),

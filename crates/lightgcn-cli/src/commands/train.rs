@@ -41,6 +41,7 @@ pub(crate) fn run(args: &TrainArgs, mut config: Config, output: &Output) -> anyh
         .observer(&mut ConsoleProgress::new())
         .folder(&folder)
         .resume(args.resume)
+        .ranking((!args.no_ranking).then(|| config.ranking.clone()))
         .stop(stop)
         .run()?;
     interrupt::refuse_interrupted(trained.reason, &folder)?;

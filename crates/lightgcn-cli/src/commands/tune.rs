@@ -37,7 +37,7 @@ pub(crate) fn run(
 ) -> anyhow::Result<()> {
     let space = space(&args.space, common.config.as_deref(), config.seed)?;
     let folder = args.out.clone().unwrap_or_else(|| default_folder(args));
-    let options = SearchOptions {
+    let mut options = SearchOptions {
         seed: config.seed(),
         strategy: args.strategy.into(),
         rungs: args.rungs.clone(),
@@ -46,18 +46,13 @@ pub(crate) fn run(
         time: args.minutes.map(time).transpose()?,
         folder: Some(folder.clone()),
         resume: args.resume,
+        device: config.device(),
+        ..SearchOptions::default()
     };
     let dataset = data::dataset(&args.data)?;
-    let stop =
+    options.stop =
         interrupt::listen("stopping the trial in hand; the search can be continued with --resume")?;
-    let outcome = run_search(
-        &dataset,
-        &space,
-        &options,
-        config.device(),
-        &stop,
-        &mut SearchProgress::new(),
-    )?;
+    let outcome = run_search(&dataset, &space, &options, &mut SearchProgress::new())?;
     report(&outcome, &folder, output)
 }
 

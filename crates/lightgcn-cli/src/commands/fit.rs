@@ -1,0 +1,80 @@
+//! `lightgcn fit`
+
+use super::prepare::chosen_split;
+use super::runs;
+use crate::args::FitArgs;
+use crate::config::Config;
+use crate::output::Output;
+use anyhow::{Context, ensure};
+use lightgcn::recommend::{Comparison, RankingReport};
+use lightgcn::store::Artifact;
+use lightgcn::train::ConsoleProgress;
+use lightgcn::{Fit, Verdict};
+use serde::Serialize;
+use std::path::PathBuf;
+
+#[derive(Serialize)]
+struct Outcome {
+    path: PathBuf,
+    version: String,
+    users: usize,
+    items: usize,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    ranking: Option<RankingReport>,
+    comparison: Comparison,
+    verdict: Verdict,
+}
+
+pub(crate) fn run(args: &FitArgs, config: Config, output: &Output) -> anyhow::Result<()> {
+    let device = config.device();
+    let mut prepare = config.prepare;
+    if let Some(split) = args.split {
+        prepare.split = chosen_split(split);
+    }
+    if let Some(target) = &args.target {
+        let behaviors = &mut prepare.weights.behaviors;
+        let known: Vec<String> = behaviors.iter().map(|b| b.name.clone()).collect();
+        ensure!(
+            known.contains(target),
+            "unknown behavior {target:?}; the behaviors are {}",
+            known.join(", ")
+        );
+        behaviors
+            .iter_mut()
+            .for_each(|b| b.target = b.name == *target);
+    }
+    prepare.skip_bad_rows |= args.skip_bad_rows;
+    prepare.catalogue.extend(args.catalogue.iter().cloned());
+    let mut train = config.train;
+    train.epochs = args.epochs.unwrap_or(train.epochs);
+    let fitted = Fit::new(&args.logs)
+        .prepare(prepare)
+        .model(config.model)
+        .train(train)
+        .ranking(config.ranking)
+        .filters(config.filters)
+        .device(device)
+        .observer(&mut ConsoleProgress::brief())
+        .refit(!args.no_refit)
+        .run()?;
+    fitted.artifact.save(&args.out)?;
+    // The page shows what stands in the folder of the run beside the model.
+    let run = runs::of(&args.out);
+    let write = || -> anyhow::Result<()> {
+        std::fs::create_dir_all(&run)?;
+        let comparison = serde_json::to_string(&fitted.comparison)?;
+        Ok(std::fs::write(run.join("evaluation.json"), comparison)?)
+    };
+    write().with_context(|| format!("writing the evaluation to {}", run.display()))?;
+    let text = format!("{fitted}\n\nThe model is in {}.\n", args.out.display());
+    let outcome = Outcome {
+        path: args.out.clone(),
+        version: Artifact::identity_at(&args.out)?,
+        users: fitted.artifact.users.len(),
+        items: fitted.artifact.items.len(),
+        ranking: fitted.ranking.map(|ranking| ranking.report),
+        comparison: fitted.comparison,
+        verdict: fitted.verdict,
+    };
+    output.result(&outcome, &text)
+}
