@@ -1,6 +1,6 @@
 /** The state of the page, kept in its address so that deep links and the back button work. */
 import { useEffect, useState } from "preact/hooks";
-import type { ContextEvent, Hide } from "./types";
+import type { ContextEvent, Familiarity, Hide } from "./types";
 
 export type View = "recommendations" | "graph" | "model";
 
@@ -18,6 +18,7 @@ export interface Route {
   revenue: number;
   seed: number;
   hide: Hide;
+  familiarity: Familiarity;
   categories: string[];
   brands: string[];
   priceMin: number | null;
@@ -35,6 +36,7 @@ export const DEFAULTS: Route = {
   revenue: 0,
   seed: 0,
   hide: "bought",
+  familiarity: "any",
   categories: [],
   brands: [],
   priceMin: null,
@@ -67,6 +69,7 @@ export function parse(search: string): Route {
   const part = (name: string) => parseNumber(query.get(name), 0, 1) ?? 0;
   const view = query.get("view");
   const hide = query.get("hide");
+  const familiarity = query.get("show");
   return {
     view: view === "graph" || view === "model" ? view : "recommendations",
     user: query.get("user"),
@@ -81,6 +84,7 @@ export function parse(search: string): Route {
     revenue: part("revenue"),
     seed: Math.floor(parseNumber(query.get("seed"), 0, 2 ** 32) ?? 0),
     hide: hide === "seen" || hide === "nothing" ? hide : "bought",
+    familiarity: familiarity === "new" || familiarity === "familiar" ? familiarity : "any",
     categories: query.getAll("category"),
     brands: query.getAll("brand"),
     priceMin: parseNumber(query.get("price_min"), 0, 1e12),
@@ -107,6 +111,7 @@ export function format(route: Route): string {
   set("revenue", route.revenue, 0);
   set("seed", route.seed, 0);
   set("hide", route.hide, DEFAULTS.hide);
+  set("show", route.familiarity, DEFAULTS.familiarity);
   for (const name of route.categories) query.append("category", name);
   for (const name of route.brands) query.append("brand", name);
   set("price_min", route.priceMin, null);

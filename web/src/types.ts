@@ -43,6 +43,8 @@ export interface RecommendedItem {
   rank: number;
   score: number;
   source: Source;
+  /** Whether the user met the item before; absent for new items. */
+  familiar?: boolean;
   reason: string;
   details: Details;
 }
@@ -63,6 +65,7 @@ export interface ContextEvent {
 }
 
 export type Hide = "bought" | "seen" | "nothing";
+export type Familiarity = "any" | "new" | "familiar";
 
 export interface RecommendRequest {
   user: string;
@@ -70,6 +73,7 @@ export interface RecommendRequest {
   options: {
     k: number;
     hide: Hide;
+    familiarity: Familiarity;
     diversity: number;
     exploration: number;
     revenue: number;
@@ -81,6 +85,11 @@ export interface RecommendRequest {
 export interface Part {
   value: number;
   share: number;
+}
+
+export interface Term extends Part {
+  kind: string;
+  text: string;
 }
 
 export interface Contribution extends Part {
@@ -114,7 +123,9 @@ export interface Explanation {
   details: Details;
   score: number;
   bought: boolean;
-  method: "path_sum" | "fold_in" | "ensemble" | "evidence";
+  method: "path_sum" | "fold_in" | "ensemble" | "ranking" | "evidence";
+  /** What is known of the item itself; absent unless a ranking was learned. */
+  terms?: Term[];
   self_contribution: Part | null;
   contributions: Contribution[];
   rounding: number;

@@ -41,6 +41,7 @@
 //! #     layer0: table.clone(),
 //! #     embeddings: table,
 //! #     popularity: popularity_of(&train),
+//! #     ranking: None,
 //! #     train,
 //! #     users: Vocabulary::from_names(["ann", "bob"])?,
 //! #     items: Vocabulary::from_names(["glove", "lamp"])?,

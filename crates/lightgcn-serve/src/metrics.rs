@@ -20,6 +20,11 @@ const BUCKETS: [f64; 14] = [
 /// reads the metrics.
 const UPKEEP: u64 = 4096;
 
+/// The metrics with labels.
+const REQUESTS: &str = "lightgcn_http_requests_total";
+const SECONDS: &str = "lightgcn_http_request_seconds";
+const ITEMS: &str = "lightgcn_recommended_items_total";
+
 /// The labels of a request: its route, method and status.
 type Kind = (String, &'static str, u16);
 
@@ -47,7 +52,7 @@ impl std::fmt::Debug for Metrics {
 
 impl Metrics {
     pub(crate) fn new() -> Result<Self, ServeError> {
-        let time = Matcher::Full("lightgcn_http_request_seconds".to_owned());
+        let time = Matcher::Full(SECONDS.to_owned());
         let builder = PrometheusBuilder::new().set_buckets_for_metric(time, &BUCKETS);
         let recorder = match builder {
             Ok(builder) => builder.build_recorder(),
@@ -59,50 +64,38 @@ impl Metrics {
             }
         };
         for (name, text) in [
-            (
-                "lightgcn_http_requests_total",
-                "Requests by route, method and status.",
-            ),
-            (
-                "lightgcn_recommended_items_total",
-                "Recommended items by source.",
-            ),
-            ("lightgcn_events_total", "Stored events."),
-            ("lightgcn_model_swaps_total", "Switches to another model."),
-            ("lightgcn_model_refused_total", "Models that were refused."),
+            (REQUESTS, "Requests by route, method and status."),
+            (ITEMS, "Recommended items by source."),
         ] {
             recorder.describe_counter(name.into(), None, text.into());
         }
         let text = "Seconds from a request's header to its response, by route.";
-        recorder.describe_histogram("lightgcn_http_request_seconds".into(), None, text.into());
-        for (name, text) in [
-            (
-                "lightgcn_http_requests_in_flight",
-                "Requests being answered.",
-            ),
-            ("lightgcn_connections", "Open connections."),
-            ("lightgcn_queue_length", "Requests that wait for a thread."),
-        ] {
+        recorder.describe_histogram(SECONDS.into(), None, text.into());
+        let counter = |name: &'static str, text: &'static str| {
+            recorder.describe_counter(name.into(), None, text.into());
+            recorder.register_counter(&Key::from_static_name(name), &METADATA)
+        };
+        let gauge = |name: &'static str, text: &'static str| {
             recorder.describe_gauge(name.into(), None, text.into());
-        }
-        let counter =
-            |name: &'static str| recorder.register_counter(&Key::from_static_name(name), &METADATA);
-        let gauge =
-            |name: &'static str| recorder.register_gauge(&Key::from_static_name(name), &METADATA);
+            recorder.register_gauge(&Key::from_static_name(name), &METADATA)
+        };
         let sources = Source::ALL.into_iter().chain([Source::Exploration]);
         let items = sources.map(|source| {
             let labels = vec![Label::new("source", source.name())];
-            let key = Key::from_parts("lightgcn_recommended_items_total", labels);
+            let key = Key::from_parts(ITEMS, labels);
             (source, recorder.register_counter(&key, &METADATA))
         });
         Ok(Self {
             items: items.collect(),
-            in_flight: gauge("lightgcn_http_requests_in_flight"),
-            connections: gauge("lightgcn_connections"),
-            waiting: gauge("lightgcn_queue_length"),
-            events: counter("lightgcn_events_total"),
-            swaps: counter("lightgcn_model_swaps_total"),
-            refused_models: counter("lightgcn_model_refused_total"),
+            in_flight: gauge(
+                "lightgcn_http_requests_in_flight",
+                "Requests being answered.",
+            ),
+            connections: gauge("lightgcn_connections", "Open connections."),
+            waiting: gauge("lightgcn_queue_length", "Requests that wait for a thread."),
+            events: counter("lightgcn_events_total", "Stored events."),
+            swaps: counter("lightgcn_model_swaps_total", "Switches to another model."),
+            refused_models: counter("lightgcn_model_refused_total", "Models that were refused."),
             requests: RwLock::default(),
             n_requests: AtomicU64::new(0),
             handle: recorder.handle(),
@@ -125,14 +118,14 @@ impl Metrics {
             }
         }
         let label = Label::new("route", route.to_owned());
-        let seconds = Key::from_parts("lightgcn_http_request_seconds", vec![label.clone()]);
+        let seconds = Key::from_parts(SECONDS, vec![label.clone()]);
         let seconds = self.recorder.register_histogram(&seconds, &METADATA);
         let labels = vec![
             label,
             Label::new("method", method),
             Label::new("status", status.to_string()),
         ];
-        let count = Key::from_parts("lightgcn_http_requests_total", labels);
+        let count = Key::from_parts(REQUESTS, labels);
         let count = self.recorder.register_counter(&count, &METADATA);
         count.increment(1);
         seconds.record(time.as_secs_f64());

@@ -2,7 +2,7 @@
 import { useEffect, useState } from "preact/hooks";
 import { DEFAULTS, MAX_K, type Navigate, type Route } from "../route";
 import * as text from "../text";
-import type { Hide, ModelAnswer } from "../types";
+import type { Familiarity, Hide, ModelAnswer } from "../types";
 import { Combobox } from "./combobox";
 import { Slider } from "./slider";
 
@@ -11,6 +11,12 @@ interface Props {
   navigate: Navigate;
   model: ModelAnswer | null;
 }
+
+const SHOW: { value: Familiarity; label: string }[] = [
+  { value: "any", label: "All items" },
+  { value: "new", label: "New items" },
+  { value: "familiar", label: "Familiar items" },
+];
 
 const HIDE: { value: Hide; label: string }[] = [
   { value: "bought", label: "Bought" },
@@ -24,7 +30,7 @@ export function Controls({ route, navigate, model }: Props) {
   const tune = (change: Partial<Route>) => navigate(change, false);
   const filtered =
     route.categories.length + route.brands.length > 0 || route.priceMin !== null || route.priceMax !== null;
-  const usual = (["k", "diversity", "exploration", "revenue", "hide"] as const).every(
+  const usual = (["k", "diversity", "exploration", "revenue", "hide", "familiarity"] as const).every(
     (key) => route[key] === DEFAULTS[key],
   );
   return (
@@ -97,16 +103,34 @@ export function Controls({ route, navigate, model }: Props) {
           text={percent}
           onChange={(revenue) => tune({ revenue })}
         />
-        <label class="field">
-          <span class="label">Hide</span>
-          <select value={route.hide} onChange={(event) => tune({ hide: event.currentTarget.value as Hide })}>
-            {HIDE.map(({ value, label }) => (
-              <option key={value} value={value}>
-                {label}
-              </option>
-            ))}
-          </select>
-        </label>
+        <div class="two-fields">
+          <label class="field">
+            <span class="label">Hide</span>
+            <select
+              value={route.hide}
+              onChange={(event) => tune({ hide: event.currentTarget.value as Hide })}
+            >
+              {HIDE.map(({ value, label }) => (
+                <option key={value} value={value}>
+                  {label}
+                </option>
+              ))}
+            </select>
+          </label>
+          <label class="field">
+            <span class="label">Show</span>
+            <select
+              value={route.familiarity}
+              onChange={(event) => tune({ familiarity: event.currentTarget.value as Familiarity })}
+            >
+              {SHOW.map(({ value, label }) => (
+                <option key={value} value={value}>
+                  {label}
+                </option>
+              ))}
+            </select>
+          </label>
+        </div>
         <Labels
           kind="Category"
           none="The items of this model have no categories"

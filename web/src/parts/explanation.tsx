@@ -32,6 +32,7 @@ export function ExplanationView({ item, answer, listed, theme, onPick }: Props) 
         <div class="chips">
           {listed && <SourceChip source={listed.source} />}
           {data?.bought && <span class="chip">Bought before</span>}
+          {listed?.familiar && !data?.bought && <span class="chip">Seen before</span>}
           {listed && <span class="quiet">{listed.reason}</span>}
         </div>
       </header>
@@ -67,11 +68,26 @@ interface Bar {
 
 const FIRST = 5;
 
-function barsOf({ self_contribution: own, contributions, rounding }: Explanation, all: boolean): Bar[] {
+const TERMS: Record<string, string> = {
+  history: "Events with it",
+  popularity: "Popularity",
+  conversion: "How often it is bought",
+  taste: "Category, brand and price",
+  model: "The model",
+};
+
+function barsOf(explanation: Explanation, all: boolean): Bar[] {
+  const { self_contribution: own, contributions, rounding, terms = [] } = explanation;
   const shown = all ? contributions : contributions.slice(0, FIRST);
   const rest = contributions.slice(shown.length);
   const total = (part: "value" | "share") => rest.reduce((sum, c) => sum + c[part], 0);
-  const bars: Bar[] = [];
+  const bars: Bar[] = terms.map(({ kind, text: note, value, share }) => ({
+    key: `term ${kind}`,
+    name: TERMS[kind] ?? kind,
+    note,
+    value,
+    share,
+  }));
   if (own) {
     bars.push({
       key: "own",

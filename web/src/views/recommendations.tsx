@@ -28,6 +28,7 @@ export function requestOf(route: Route): RecommendRequest {
     options: {
       k: route.k,
       hide: route.hide,
+      familiarity: route.familiarity,
       diversity: route.diversity,
       exploration: route.exploration,
       revenue: route.revenue,
@@ -102,7 +103,17 @@ export function Recommendations({ route, navigate, model, theme }: Props) {
       onPoint={wide ? point : () => undefined}
       onPick={(item) => navigate({ item }, item !== route.item)}
       onReset={() =>
-        navigate({ categories: [], brands: [], priceMin: null, priceMax: null, hide: DEFAULTS.hide }, false)
+        navigate(
+          {
+            categories: [],
+            brands: [],
+            priceMin: null,
+            priceMax: null,
+            hide: DEFAULTS.hide,
+            familiarity: DEFAULTS.familiarity,
+          },
+          false,
+        )
       }
     />
   ) : started ? (

@@ -66,6 +66,23 @@ describe("a user's list", () => {
   );
 });
 
+describe("familiarity", () => {
+  test(
+    "only new items are shown where the page asks for them",
+    use(async (page) => {
+      await page.goto(at({ user, show: "new" }));
+      await rows(page);
+      const options = { k: 20, familiarity: "new" };
+      const { items } = await json(base, "v1/recommendations", { user, options });
+      assert.deepEqual(
+        await listed(page),
+        items.map(({ item }) => item),
+      );
+      assert.ok(items.every(({ familiar }) => !familiar));
+    }),
+  );
+});
+
 describe("explanations", () => {
   test(
     "contributions sum to the score, with the learned preference and negative parts",
@@ -89,7 +106,11 @@ describe("explanations", () => {
         const all = await explained(page);
         assert.ok(close(all.sum, answer.score), `${all.sum} is not ${answer.score}`);
         const own = page.locator('.bars li[data-own="true"]');
-        assert.equal(Number(await own.getAttribute("data-value")), answer.self_contribution.value);
+        if (answer.self_contribution) {
+          assert.equal(Number(await own.getAttribute("data-value")), answer.self_contribution.value);
+        } else {
+          assert.equal(await own.count(), 0);
+        }
         const negative = all.values.filter((value) => value < 0).length;
         assert.equal(await page.locator(".bars .negative").count(), negative);
         if (await page.getByRole("button", { name: "Show fewer" }).count())

@@ -311,7 +311,7 @@ describe("errors", () => {
     use(
       async (page) => {
         await page.goto(at({ user: "nobody-of-that-name" }));
-        await page.getByText("The model does not know this user").waitFor();
+        await page.getByText("The model does not know this user").first().waitFor();
         await rows(page);
         assert.equal(await page.locator('.row .chip[data-source="model"]').count(), 0);
         await page.getByText("There is no score to explain").waitFor();

@@ -116,7 +116,15 @@ const REASONS = {
 
 export function recommend(request) {
   const { user = "", events = [], options = {} } = request;
-  const { k = 10, hide = "bought", filter = {}, diversity = 0, exploration = 0, seed = 0 } = options;
+  const {
+    k = 10,
+    hide = "bought",
+    familiarity = "any",
+    filter = {},
+    diversity = 0,
+    exploration = 0,
+    seed = 0,
+  } = options;
   if (!(k >= 1)) throw new ApiError(400, "zero_k", "k is 0; ask for at least one item");
   if (k > 1000) throw new ApiError(400, "k_too_large", "k is beyond the limit of 1000");
   checkLabels(filter);
@@ -125,6 +133,7 @@ export function recommend(request) {
   const may = (item) => {
     if (!passes(shop.items[item], filter)) return false;
     const met = known.history.get(item);
+    if (familiarity !== "any" && Boolean(met) !== (familiarity === "familiar")) return false;
     return hide === "nothing" || !met || (hide === "bought" && !met.counts.purchase);
   };
   const ranked = shop.items

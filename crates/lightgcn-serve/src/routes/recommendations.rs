@@ -8,7 +8,7 @@ use crate::models::Model;
 use crate::service::{Service, Shared};
 use axum::extract::State;
 use axum::response::Response;
-use lightgcn_recommend::{Answer, Hide, RecommendOptions, RecommendRequest, Source};
+use lightgcn_recommend::{Answer, Familiarity, Hide, RecommendOptions, RecommendRequest, Source};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
@@ -19,6 +19,11 @@ filtered_query! {
         #[serde(default)]
         #[param(required = false)]
         hide: Hide,
+        /// Whether items that the user met before, new ones or both are recommended: `any`, `new` or
+        /// `familiar`. Default: `any`.
+        #[serde(default)]
+        #[param(required = false)]
+        familiarity: Familiarity,
         /// From 0 to 1: how much to prefer items that differ from those above them. Default: 0.
         #[serde(default)]
         #[param(required = false)]
@@ -44,6 +49,7 @@ impl From<RecommendQuery> for RecommendOptions {
             filter: query.take_filter(),
             k: query.k,
             hide: query.hide,
+            familiarity: query.familiarity,
             diversity: query.diversity,
             exploration: query.exploration,
             revenue: query.revenue,

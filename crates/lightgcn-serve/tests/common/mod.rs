@@ -82,6 +82,7 @@ pub(crate) fn artifact(sign: f32) -> Artifact {
         layer0: table.clone(),
         embeddings: table,
         popularity: popularity_of(&train),
+        ranking: None,
         train,
         users: Vocabulary::from_names((0..USERS).map(|n| format!("u{n}"))).unwrap(),
         items: Vocabulary::from_names((0..ITEMS).map(|n| format!("p{n}"))).unwrap(),

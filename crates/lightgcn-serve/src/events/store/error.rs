@@ -2,10 +2,12 @@
 
 use std::io;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use thiserror::Error;
 
-/// Why events cannot be stored, read or exported.
-#[derive(Debug, Error)]
+/// Why events cannot be stored, read or exported. Clones share their cause: those who wait for one failed
+/// batch each get one.
+#[derive(Debug, Clone, Error)]
 #[non_exhaustive]
 pub enum EventStoreError {
     /// The store is already open for writing, in this process or another one.
@@ -71,7 +73,7 @@ pub enum EventStoreError {
         /// The file.
         path: PathBuf,
         /// The error of the operating system.
-        source: io::Error,
+        source: Arc<io::Error>,
     },
     /// Another error of the operating system; no event of the batch was stored.
     #[error("cannot {action} {}: {source}; check the disk and the permissions", path.display())]
@@ -81,7 +83,7 @@ pub enum EventStoreError {
         /// What was tried, such as `write`.
         action: &'static str,
         /// The error of the operating system.
-        source: io::Error,
+        source: Arc<io::Error>,
     },
     /// The store's file is damaged.
     #[error("the event store {} is damaged: {detail}; export what is readable and start a new store", path.display())]
@@ -99,7 +101,10 @@ impl EventStoreError {
         match source.kind() {
             io::ErrorKind::StorageFull
             | io::ErrorKind::QuotaExceeded
-            | io::ErrorKind::FileTooLarge => Self::DiskFull { path, source },
+            | io::ErrorKind::FileTooLarge => Self::DiskFull {
+                path,
+                source: Arc::new(source),
+            },
             io::ErrorKind::NotFound if action == "open" => Self::Missing { path },
             io::ErrorKind::InvalidData if action == "open" => Self::NotAStore {
                 path,
@@ -108,52 +113,8 @@ impl EventStoreError {
             _ => Self::Io {
                 path,
                 action,
-                source,
+                source: Arc::new(source),
             },
-        }
-    }
-
-    /// A copy for another caller.
-    pub(super) fn copied(&self) -> Self {
-        let again = |source: &io::Error| io::Error::new(source.kind(), source.to_string());
-        match self {
-            Self::InUse { path } => Self::InUse { path: path.clone() },
-            Self::Missing { path } => Self::Missing { path: path.clone() },
-            Self::NotAStore { path, detail } => Self::NotAStore {
-                path: path.clone(),
-                detail: detail.clone(),
-            },
-            Self::NewerVersion {
-                path,
-                found,
-                supported,
-            } => Self::NewerVersion {
-                path: path.clone(),
-                found: *found,
-                supported: *supported,
-            },
-            Self::Event { number, detail } => Self::Event {
-                number: *number,
-                detail: detail.clone(),
-            },
-            Self::Full { path, limit } => Self::Full {
-                path: path.clone(),
-                limit: *limit,
-            },
-            Self::DiskFull { path, source } => Self::DiskFull {
-                path: path.clone(),
-                source: again(source),
-            },
-            Self::Io {
-                path,
-                action,
-                source,
-            } => Self::Io {
-                path: path.clone(),
-                action,
-                source: again(source),
-            },
-            Self::Damaged { path, detail } => Self::damaged(path, detail.clone()),
         }
     }
 

@@ -1,7 +1,6 @@
 use super::*;
 use crate::events::{EventSink, StoredEvent};
 use std::fs;
-use std::path::PathBuf;
 use std::sync::Arc;
 
 fn event(user: &str, item: &str, time: i64) -> StoredEvent {
@@ -313,44 +312,4 @@ fn pruning_visits_all_events_in_parts() {
     assert_eq!(store.prune(u64::MAX, 0).unwrap(), 12_500);
     assert_eq!(store.n_events(), 12_500);
     assert_eq!(store.export(std::io::sink()).unwrap().n_events, 12_500);
-}
-
-#[test]
-fn copies_of_an_error_have_the_same_message() {
-    let path = PathBuf::from("events.redb");
-    let detail = "what is wrong".to_owned();
-    let source = || std::io::Error::new(std::io::ErrorKind::StorageFull, "no space");
-    for error in [
-        EventStoreError::InUse { path: path.clone() },
-        EventStoreError::Missing { path: path.clone() },
-        EventStoreError::NotAStore {
-            path: path.clone(),
-            detail: detail.clone(),
-        },
-        EventStoreError::NewerVersion {
-            path: path.clone(),
-            found: 9,
-            supported: 1,
-        },
-        EventStoreError::Event {
-            number: 3,
-            detail: detail.clone(),
-        },
-        EventStoreError::Full {
-            path: path.clone(),
-            limit: 7,
-        },
-        EventStoreError::DiskFull {
-            path: path.clone(),
-            source: source(),
-        },
-        EventStoreError::Io {
-            path: path.clone(),
-            action: "read",
-            source: source(),
-        },
-        EventStoreError::Damaged { path, detail },
-    ] {
-        assert_eq!(error.copied().to_string(), error.to_string());
-    }
 }

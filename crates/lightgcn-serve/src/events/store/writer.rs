@@ -47,14 +47,7 @@ impl Default for EventStoreConfig {
 struct Ticket {
     /// The events with their users, encoded.
     events: Vec<(String, Vec<u8>)>,
-    done: OnceLock<Result<(), Failure>>,
-}
-
-/// A failure that several callers share.
-#[derive(Debug, Clone)]
-enum Failure {
-    Full,
-    Store(Arc<EventStoreError>),
+    done: OnceLock<Result<(), EventStoreError>>,
 }
 
 /// Events in one file, in redb.
@@ -110,24 +103,14 @@ impl EventStore {
         self.n_events.load(Ordering::Relaxed)
     }
 
-    /// Stores all of `events` or, on failure, none; they are on disk when it returns.
+    /// Stores all of `events` or, on failure, none; they are on disk when it returns, written by this thread or
+    /// by another one together with its own.
     ///
     /// # Errors
     /// [`EventStoreError::Event`] for an event with an empty id, a count that is not positive and finite, or a time
     /// outside the years 0 to 9999; [`EventStoreError::Full`], [`EventStoreError::DiskFull`],
     /// [`EventStoreError::Io`] and [`EventStoreError::Damaged`].
     pub fn try_append(&self, events: &[StoredEvent]) -> Result<(), EventStoreError> {
-        self.submit(events)?.map_err(|failure| match failure {
-            Failure::Full => EventStoreError::Full {
-                path: self.path.clone(),
-                limit: self.config.limit,
-            },
-            Failure::Store(error) => error.copied(),
-        })
-    }
-
-    /// Waits until the events are written, by this thread or by another one together with its own.
-    fn submit(&self, events: &[StoredEvent]) -> Result<Result<(), Failure>, EventStoreError> {
         let mut encoded = Vec::with_capacity(events.len());
         for (n, event) in events.iter().enumerate() {
             let refuse = |detail| EventStoreError::Event {
@@ -140,7 +123,7 @@ impl EventStore {
             encoded.push((event.user.clone(), encode(event).map_err(refuse)?));
         }
         if encoded.is_empty() {
-            return Ok(Ok(()));
+            return Ok(());
         }
         let ticket = Arc::new(Ticket {
             events: encoded,
@@ -153,14 +136,14 @@ impl EventStore {
             self.write(&tickets);
         }
         drop(writing);
-        match ticket.done.get() {
-            Some(done) => Ok(done.clone()),
-            // Only where the thread that took the ticket panicked.
-            None => Err(EventStoreError::damaged(
+        // There is none only where the thread that took the ticket panicked.
+        let stopped = || {
+            Err(EventStoreError::damaged(
                 &self.path,
                 "a writing thread stopped",
-            )),
-        }
+            ))
+        };
+        ticket.done.get().cloned().unwrap_or_else(stopped)
     }
 
     /// Writes the waiting batches in one transaction and reports the outcome to each waiting caller.
@@ -173,7 +156,10 @@ impl EventStore {
                 room -= size;
                 taken.push(ticket);
             } else {
-                let _ = ticket.done.set(Err(Failure::Full));
+                let _ = ticket.done.set(Err(EventStoreError::Full {
+                    path: self.path.clone(),
+                    limit: self.config.limit,
+                }));
             }
         }
         if taken.is_empty() {
@@ -186,13 +172,9 @@ impl EventStore {
             }
             Ok(n)
         });
-        let outcome = match written {
-            Ok(n) => {
-                self.n_events.fetch_add(n, Ordering::Relaxed);
-                Ok(())
-            }
-            Err(error) => Err(Failure::Store(Arc::new(error))),
-        };
+        let outcome = written.map(|n| {
+            self.n_events.fetch_add(n, Ordering::Relaxed);
+        });
         for ticket in taken {
             let _ = ticket.done.set(outcome.clone());
         }
