@@ -2,8 +2,9 @@
 //! helped on validation data, and compares it with rules and filters on test data.
 //!
 //! ```text
-//! cargo run --release --example ranking -- events.csv --format ecomm.toml
-//! cargo run --release --example ranking -- --behavior view=view.txt --behavior buy=buy.txt --test test.txt
+//! cargo run --release -p lightgcn-recommend --example ranking -- events.csv --prepare prepare.toml
+//! cargo run --release -p lightgcn-recommend --example ranking -- \
+//!   --behavior view=view.txt --behavior buy=buy.txt --test test.txt
 //! ```
 //!
 //! Of several behaviors the last is the target; each line of a pair file is `user item item ...`.
