@@ -56,15 +56,9 @@ impl Shop {
             UserHistory::of_training(train, user, view.clock)
         });
         let trained_until = match (view.clock, user) {
-            (Clock::At(now), _) => Some(now),
-            (Clock::LastEvent, Some(user)) => {
-                let pairs = train.pairs_of(user);
-                pairs
-                    .filter_map(|pair| train.last_times().get(pair))
-                    .max()
-                    .copied()
-            }
-            _ => None,
+            (clock, Some(user)) => clock.now_of(train, user),
+            (Clock::At(now), None) => Some(now),
+            (_, None) => None,
         };
         let latest = events.iter().filter_map(|event| event.time).max();
         let now = trained_until.max(latest);

@@ -240,18 +240,21 @@ impl Chain<'_> {
         profile: Option<&Profile>,
         hidden: &mut Vec<u32>,
     ) {
-        let mut met: Vec<u32> = match (profile, trained) {
-            (Some(profile), _) => profile.items.iter().map(|met| met.item.0).collect(),
-            (None, Some(user)) => {
-                let items = self.shop.model.artifact.train.items_of(user);
-                items.iter().map(|item| item.0).collect()
+        let met = || -> Vec<u32> {
+            match (profile, trained) {
+                (Some(profile), _) => profile.items.iter().map(|met| met.item.0).collect(),
+                (None, Some(user)) => {
+                    let items = self.shop.model.artifact.train.items_of(user);
+                    items.iter().map(|item| item.0).collect()
+                }
+                (None, None) => Vec::new(),
             }
-            (None, None) => Vec::new(),
         };
         match plan.options.familiarity {
             Familiarity::Any => return,
-            Familiarity::New => hidden.append(&mut met),
+            Familiarity::New => hidden.extend(met()),
             Familiarity::Familiar => {
+                let met = met();
                 let rows = 0..self.shop.items.len() as u32;
                 hidden.extend(rows.filter(|row| met.binary_search(row).is_err()));
             }

@@ -52,20 +52,27 @@ pub(crate) enum Clock {
     LastEvent,
 }
 
+impl Clock {
+    /// What the ages of a user's training pairs count from.
+    pub(crate) fn now_of(self, pairs: &Interactions, user: UserId) -> Option<i64> {
+        match self {
+            Self::Stopped => None,
+            Self::At(now) => Some(now),
+            Self::LastEvent => {
+                let times = pairs.pairs_of(user);
+                times
+                    .filter_map(|n| pairs.last_times().get(n))
+                    .max()
+                    .copied()
+            }
+        }
+    }
+}
+
 impl UserHistory {
     /// The training pairs of a user.
     pub(crate) fn of_training(pairs: &Interactions, user: UserId, clock: Clock) -> Self {
-        let last = || {
-            pairs
-                .pairs_of(user)
-                .filter_map(|n| pairs.last_times().get(n))
-                .max()
-        };
-        let now = match clock {
-            Clock::Stopped => None,
-            Clock::At(now) => Some(now),
-            Clock::LastEvent => last().copied(),
-        };
+        let now = clock.now_of(pairs, user);
         let age =
             |time: i64| now.map_or(0.0, |now| (now.saturating_sub(time) as f64 / DAY).max(0.0));
         let met = |pair: usize| {

@@ -4,6 +4,7 @@ use super::config::RankingConfig;
 use super::feature::{Feature, Known, all_features};
 use super::history::{Clock, DAY, UserHistory};
 use super::members::{MemberKind, strengths};
+use super::ranking::scaled;
 use super::snapshot::{Candidates, Snapshot, SnapshotSettings, Subject, category_column};
 use super::withhold::{Withhold, resolution};
 use crate::{Exclusions, RecommendError, Scorer};
@@ -24,6 +25,18 @@ pub(super) struct LearningUser {
     pub(super) candidates: Candidates,
     /// Ascending.
     pub(super) targets: Vec<ItemId>,
+}
+
+impl LearningUser {
+    /// What of the user's weight falls on each candidate: 1 / targets for a target, else 0.
+    pub(super) fn target_weights(&self) -> Vec<f32> {
+        let items = self.candidates.items.iter();
+        let is_target = items.map(|item| self.targets.binary_search(item).is_ok());
+        let is_target: Vec<bool> = is_target.collect();
+        let n = is_target.iter().filter(|&&is_target| is_target).count();
+        let weight = |&is_target: &bool| if is_target { 1.0 / n as f32 } else { 0.0 };
+        is_target.iter().map(weight).collect()
+    }
 }
 
 /// What all snapshots share.
@@ -91,6 +104,12 @@ impl<'a> Fitter<'a> {
             dataset,
             withhold,
         })
+    }
+
+    /// A row of features as weights multiply it.
+    pub(super) fn scaled(&self, scales: &[f64], row: &[f32]) -> impl Iterator<Item = f32> {
+        let columns = self.features.iter().zip(scales).zip(row);
+        columns.map(|((&f, &scale), &raw)| scaled(f, scale, raw) as f32)
     }
 
     /// What the trained model is called in reports.

@@ -3,7 +3,7 @@
 use super::feature::{Feature, FeatureGroup};
 use super::learning::{Fitter, LearningUser};
 use super::logit::{self, Choice, Choices, Columns, Weights};
-use super::ranking::{GroupEffect, scaled};
+use super::ranking::GroupEffect;
 use super::ties::jitter;
 use crate::RecommendError;
 use crate::rank::scorer::standard_deviation;
@@ -261,25 +261,16 @@ pub(super) fn choices(
     let width = fitter.features.len();
     let mut choices = Choices::new(width);
     for user in users {
-        let candidates = &user.candidates;
-        let is_target = |item: &ItemId| user.targets.binary_search(item).is_ok();
-        let n = candidates
-            .items
-            .iter()
-            .filter(|item| is_target(item))
-            .count();
-        if learning && n == 0 {
+        let targets = user.target_weights();
+        if learning && targets.iter().all(|&target| target == 0.0) {
             continue;
         }
-        let marked = candidates.items.iter().zip(&candidates.met);
-        choices.users.push(marked.map(|(item, &met)| Choice {
-            met,
-            target: if is_target(item) { 1.0 / n as f32 } else { 0.0 },
-        }));
-        for row in candidates.rows.chunks_exact(width) {
-            let columns = fitter.features.iter().zip(scales).zip(row);
-            let values = columns.map(|((&f, &scale), &raw)| scaled(f, scale, raw) as f32);
-            choices.features.extend(values);
+        let marked = user.candidates.met.iter().zip(targets);
+        choices
+            .users
+            .push(marked.map(|(&met, target)| Choice { met, target }));
+        for row in user.candidates.rows.chunks_exact(width) {
+            choices.features.extend(fitter.scaled(scales, row));
         }
     }
     choices

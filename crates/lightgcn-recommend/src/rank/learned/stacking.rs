@@ -3,7 +3,7 @@
 use super::feature::Feature;
 use super::learning::{Fitter, LearningUser};
 use super::logit::{self, Choice, Choices, Columns, Weights};
-use super::ranking::{GroupEffect, scaled};
+use super::ranking::GroupEffect;
 use super::search::{Found, ndcg, part_of};
 
 /// Hardly any: four weights for a validation part.
@@ -82,12 +82,10 @@ impl Stacking<'_> {
     /// For each candidate of a user, the features of stacking.
     fn rows(&self, user: &LearningUser) -> Vec<[f64; 4]> {
         let weights = &self.of_parts[part_of(self.fitter, user)];
-        let features = &self.fitter.features;
-        let rows = user.candidates.rows.chunks_exact(features.len());
+        let width = self.fitter.features.len();
+        let rows = user.candidates.rows.chunks_exact(width);
         let row = |(&met, row): (&bool, &[f32])| {
-            let raw = features.iter().zip(self.scales).zip(row);
-            let values = raw.map(|((&f, &scale), &raw)| scaled(f, scale, raw) as f32);
-            let values: Vec<f32> = values.collect();
+            let values: Vec<f32> = self.fitter.scaled(self.scales, row).collect();
             let own = f64::from(values[self.model]);
             let others = weights.score(met, &values);
             match met {
@@ -101,22 +99,16 @@ impl Stacking<'_> {
     fn fit<'u>(&self, users: impl Iterator<Item = &'u LearningUser>) -> Weights {
         let mut choices = Choices::new(4);
         for user in users {
-            let items = &user.candidates.items;
-            let is_target: Vec<bool> = items
-                .iter()
-                .map(|item| user.targets.binary_search(item).is_ok())
-                .collect();
-            let n = is_target.iter().filter(|&&is_target| is_target).count();
-            if n == 0 {
+            let targets = user.target_weights();
+            if targets.iter().all(|&target| target == 0.0) {
                 continue;
             }
             let rows = self.rows(user);
-            choices
-                .users
-                .push(is_target.iter().map(|&is_target| Choice {
-                    met: false,
-                    target: if is_target { 1.0 / n as f32 } else { 0.0 },
-                }));
+            choices.users.push(
+                targets
+                    .into_iter()
+                    .map(|target| Choice { met: false, target }),
+            );
             choices
                 .features
                 .extend(rows.iter().flatten().map(|&x| x as f32));

@@ -93,43 +93,32 @@ impl Withhold {
         seed: u64,
     ) -> Result<Vec<Fold>, RecommendError> {
         let random = Random::new(seed, Stream::Withholding);
-        let makers: Vec<Box<dyn Fn() -> Result<Fold, RecommendError>>> = match self {
+        let clock = self.clock(pairs);
+        let folds: Result<Vec<Fold>, RecommendError> = match self {
             Self::Later => {
                 let cuts = cuts(pairs).into_iter();
-                cuts.map(|cut| Box::new(move || later(pairs, behaviors, cut)) as _)
-                    .collect()
+                cuts.map(|cut| later(pairs, behaviors, cut)).collect()
             }
-            Self::OnePurchase => vec![Box::new(|| {
+            Self::OnePurchase => {
                 let held = one_each(pairs, &random, |_| true);
-                without(
-                    pairs,
-                    behaviors,
-                    &held,
-                    |is_target| is_target,
-                    self.clock(pairs),
-                )
-            })],
-            Self::OnePair => quarters()
+                let fold = without(pairs, behaviors, &held, |is_target| is_target, clock);
+                fold.map(|fold| vec![fold])
+            }
+            Self::OnePair => (0..N_FOLDS)
                 .map(|quarter| {
-                    Box::new(move || {
-                        let held =
-                            one_each(pairs, &random, |user| of_quarter(&random, user, quarter));
-                        without(pairs, behaviors, &held, |_| true, self.clock(pairs))
-                    }) as _
+                    let chosen = |user| of_quarter(&random, user, quarter);
+                    let held = one_each(pairs, &random, chosen);
+                    without(pairs, behaviors, &held, |_| true, clock)
                 })
                 .collect(),
-            Self::LastPair | Self::LastPurchase => quarters()
+            Self::LastPair | Self::LastPurchase => (0..N_FOLDS)
                 .map(|quarter| {
+                    let chosen = |user| of_quarter(&random, user, quarter);
                     let keeps_earlier = self == Self::LastPurchase;
-                    Box::new(move || {
-                        let chosen = |user| of_quarter(&random, user, quarter);
-                        last(pairs, behaviors, keeps_earlier, chosen, &random)
-                    }) as _
+                    last(pairs, behaviors, keeps_earlier, chosen, &random)
                 })
                 .collect(),
         };
-        let folds = makers.iter().map(|make| make());
-        let folds: Result<Vec<Fold>, RecommendError> = folds.collect();
         Ok(folds?
             .into_iter()
             .filter(|fold| !fold.truth().is_empty())
@@ -150,10 +139,6 @@ pub(crate) fn resolution(pairs: &Interactions) -> i64 {
         true => DAY_SECONDS,
         false => 1,
     }
-}
-
-fn quarters() -> std::ops::Range<u64> {
-    0..N_FOLDS
 }
 
 fn of_quarter(random: &Random, user: UserId, quarter: u64) -> bool {
