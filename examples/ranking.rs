@@ -20,7 +20,7 @@ use lightgcn_data::{PrepareConfig, prepare};
 use lightgcn_metrics::Metric;
 use lightgcn_recommend::{
     Comparison, EvaluationOptions, LearnedRanker, LearnedRanking, PopularityRanker, Ranker,
-    RankingConfig, SeenNotBoughtRanker, SeenOrder, evaluate_test,
+    RankingConfig, SeenNotBoughtRanker, evaluate_test,
 };
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::path::{Path, PathBuf};
@@ -87,7 +87,7 @@ fn main() -> anyhow::Result<()> {
     let train = dataset.split.train.interactions();
     let learned = LearnedRanker::new(ranking, train, &dataset.behaviors, &dataset.catalogue)?;
     let popularity = PopularityRanker::from_interactions(train);
-    let rules = SeenOrder::ALL.map(|order| SeenNotBoughtRanker::new(&dataset.split.train, order));
+    let rules = SeenNotBoughtRanker::all(&dataset.split.train);
     let options = EvaluationOptions {
         ks: args.k.clone(),
         ..EvaluationOptions::default()

@@ -181,6 +181,12 @@ pub(crate) struct FitArgs {
     /// Maximum number of epochs [default: 200]
     #[arg(long, allow_negative_numbers = true)]
     pub(crate) epochs: Option<u32>,
+    /// Take about this many minutes in all: training ends early enough to fit again to the whole log
+    #[arg(long, allow_negative_numbers = true)]
+    pub(crate) minutes: Option<f64>,
+    /// Item-to-item models that the ranking may use, besides the trained model [default: all]
+    #[arg(long, value_name = "MEMBER", value_delimiter = ',')]
+    pub(crate) members: Option<Vec<MemberChoice>>,
     /// Keep the model of the training part instead of fitting again to the whole log
     #[arg(long)]
     pub(crate) no_refit: bool,
@@ -190,6 +196,15 @@ pub(crate) struct FitArgs {
     /// CSV files of items with category, brand or price columns
     #[arg(long, value_name = "FILE")]
     pub(crate) catalogue: Vec<String>,
+}
+
+/// A member of the ranking.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum MemberChoice {
+    /// One untrained layer of propagation
+    Propagation,
+    /// EASE, the best linear map in closed form
+    Ease,
 }
 
 /// The data: a prepared dataset, or pair files.

@@ -241,7 +241,10 @@ fn unusable_searches_are_errors() {
     work.refused(&["tune", "dataset", "--space", "torn.toml"], &words);
     for (options, words) in [
         (&["--trials", "0"][..], &["at least one trial"][..]),
-        (&["--minutes", "-1"], &["--minutes -1 is no length of time"]),
+        (
+            &["--minutes", "-1"],
+            &["--minutes -1 is not a valid duration"],
+        ),
         (&["--minutes", "0"], &["time of a search must be above 0"]),
         (&["--rungs", "4,2"], &["rungs of a search must ascend"]),
         (

@@ -66,4 +66,22 @@ impl Dataset {
             lineage,
         })
     }
+
+    /// The same dataset with training pairs weighed by another table of the same behaviors, from their
+    /// single events where these are known. O(events).
+    ///
+    /// # Errors
+    /// [`CoreError::BehaviorCounts`] or [`CoreError::Damaged`] if the table has other behaviors.
+    pub fn reweighted(&self, behaviors: BehaviorWeights) -> Result<Self, CoreError> {
+        let Split {
+            train,
+            validation,
+            test,
+        } = &self.split;
+        let pairs = train.interactions().filtered(&behaviors, |_, _, _| true)?;
+        let split = Split::new(pairs, validation.truth().clone(), test.truth().clone())?;
+        let (users, items) = (self.users.clone(), self.items.clone());
+        let (catalogue, lineage) = (self.catalogue.clone(), self.lineage.clone());
+        Self::new(split, users, items, catalogue, behaviors, lineage)
+    }
 }

@@ -88,6 +88,18 @@ impl SparseMatrix {
         matrix
     }
 
+    /// These columns alone, ascending, numbered by their place.
+    pub(crate) fn with_columns(&self, kept: &[u32]) -> Self {
+        let row = |n: usize| -> Vec<(u32, f32)> {
+            let entries = self.entries(n).filter_map(|(column, value)| {
+                let place = kept.binary_search(&(column as u32)).ok()?;
+                Some((place as u32, value))
+            });
+            entries.collect()
+        };
+        Self::from_rows((0..self.n_rows()).map(row).collect(), kept.len())
+    }
+
     /// The transpose, by counting: O(rows + columns + entries).
     pub(crate) fn transposed(&self) -> Self {
         let entries = (0..self.n_rows()).flat_map(|row| {

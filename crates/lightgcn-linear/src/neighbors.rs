@@ -51,9 +51,7 @@ impl Neighbors {
                 list
             })
             .collect();
-        Self {
-            matrix: SparseMatrix::from_rows(lists.into_iter().collect(), n_items),
-        }
+        Self::from_lists(lists, n_items)
     }
 
     pub(crate) fn from_matrix(matrix: SparseMatrix) -> Self {
@@ -61,22 +59,35 @@ impl Neighbors {
     }
 
     /// Keeps for each item the `most` weights of a dense row that are largest in absolute value.
-    pub(crate) fn strongest<'a>(
-        rows: impl IndexedParallelIterator<Item = &'a [f32]>,
+    pub(crate) fn strongest<R: AsRef<[f32]>>(
+        rows: impl IndexedParallelIterator<Item = R>,
         n_items: usize,
         most: usize,
     ) -> Self {
-        let lists: Vec<Vec<(u32, f32)>> = rows
-            .map(|row| {
-                let entries = (0u32..).zip(row.iter().copied());
-                let mut list: Vec<(u32, f32)> = entries.filter(|entry| entry.1 != 0.0).collect();
-                keep_highest(&mut list, most);
-                list
-            })
-            .collect();
-        Self {
-            matrix: SparseMatrix::from_rows(lists.into_iter().collect(), n_items),
+        let lists: Vec<_> = rows.map(|row| strongest(row.as_ref(), most)).collect();
+        Self::from_lists(lists, n_items)
+    }
+
+    /// A list of (item, weight) for each item, ascending.
+    pub(crate) fn from_lists(lists: Vec<Vec<(u32, f32)>>, n_items: usize) -> Self {
+        Self::from_matrix(SparseMatrix::from_rows(
+            lists.into_iter().collect(),
+            n_items,
+        ))
+    }
+
+    /// The same lists in a larger catalogue, where item n is `names[n]`, ascending; the other items have
+    /// empty lists.
+    pub(crate) fn renumbered(self, names: &[u32], n_items: usize) -> Self {
+        if names.len() == n_items {
+            return self;
         }
+        let mut lists = vec![Vec::new(); n_items];
+        for (n, &name) in names.iter().enumerate() {
+            let list = self.of(n).map(|(j, weight)| (names[j], weight));
+            lists[name as usize] = list.collect();
+        }
+        Self::from_lists(lists, n_items)
     }
 
     /// How much item `i` adds to item `j`.
@@ -118,6 +129,21 @@ impl Neighbors {
             }
         });
     }
+}
+
+/// The `most` weights of a dense row that are largest in absolute value, without zeros.
+pub(crate) fn strongest(row: &[f32], most: usize) -> Vec<(u32, f32)> {
+    // Magnitudes alone are half the memory to select from, and their bits are in their order.
+    let mut sizes: Vec<u32> = row.iter().map(|weight| weight.abs().to_bits()).collect();
+    let cutoff = match most.checked_sub(1) {
+        Some(last) if last < sizes.len() => *sizes.select_nth_unstable_by(last, |a, b| b.cmp(a)).1,
+        _ => 0,
+    };
+    let entries = (0u32..).zip(row.iter().copied());
+    let kept = entries.filter(|(_, w)| *w != 0.0 && w.abs().to_bits() >= cutoff);
+    let mut list: Vec<(u32, f32)> = kept.collect();
+    keep_highest(&mut list, most);
+    list
 }
 
 /// Keeps the `most` weights with the highest absolute value, equal ones by the lower item, in ascending

@@ -73,8 +73,8 @@ pub use answer::{
 pub use cold_start::{FoldIn, NewItem, NewItemEvent};
 pub use error::RecommendError;
 pub use evaluate::{
-    Comparison, ComparisonRow, Evaluation, EvaluationOptions, EvaluationSummary, compare, evaluate,
-    evaluate_test, evaluate_validation, figures,
+    Comparison, ComparisonRow, Evaluation, EvaluationOptions, EvaluationSummary,
+    better_on_validation, compare, evaluate, evaluate_test, evaluate_validation, figures,
 };
 pub use explain::{
     Contribution, ExplainOptions, ExplainRequest, ExplainedEdge, ExplainedPath, Explanation,

@@ -1,6 +1,6 @@
 //! How a model is trained.
 
-use crate::TrainError;
+use crate::{GraphWeights, TrainError};
 use lightgcn_loss::{Loss, LossConfig, LossError, SoftmaxConfig};
 use lightgcn_metrics::Metric;
 use lightgcn_sample::{NegativeSampling, PositiveOrder, PositiveSet};
@@ -55,6 +55,9 @@ pub struct TrainConfig {
     /// Which pairs are positives: those with a purchase, or all, each with its pair's weight. Default: all,
     /// which is better on the validation data of both logs in docs/results.md.
     pub positives: PositiveSet,
+    /// What each behavior counts in the graph and as a positive. Default: as the dataset was prepared.
+    #[serde(skip_serializing_if = "is_default")]
+    pub weights: GraphWeights,
     /// The order in which positives are visited. Default: by pair.
     pub order: PositiveOrder,
     /// The distribution of negatives; a user's positives are never drawn. Default: uniform.
@@ -92,6 +95,7 @@ impl Default for TrainConfig {
             workers: 1,
             negatives: 1,
             positives: PositiveSet::AllPairs,
+            weights: GraphWeights::default(),
             order: PositiveOrder::ByPair,
             negative_sampling: NegativeSampling::Uniform,
             learning_rate: 5e-4,
@@ -109,6 +113,10 @@ impl Default for TrainConfig {
 
 fn is_one(n: &usize) -> bool {
     *n == 1
+}
+
+fn is_default(weights: &GraphWeights) -> bool {
+    *weights == GraphWeights::default()
 }
 
 impl TrainConfig {

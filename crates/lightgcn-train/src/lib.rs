@@ -41,6 +41,7 @@ mod engine;
 mod error;
 mod run;
 mod tune;
+mod weights;
 
 pub use candidate::Candidate;
 pub use config::{Schedule, TrainConfig, ValidTrainConfig};
@@ -58,3 +59,4 @@ pub use tune::{
     SuccessiveHalving, TpeSearch, TrialEnd, TrialRecord, Tuned, read_trials, run_search,
     run_search_with, tune,
 };
+pub use weights::GraphWeights;

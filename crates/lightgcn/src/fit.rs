@@ -11,16 +11,25 @@ use lightgcn_nn::AnyModelConfig;
 use lightgcn_recommend::{
     Comparison, Evaluation, EvaluationOptions, LearnedRanker, LearnedRanking, LinearRanker,
     MemberKind, NewItemsRanker, PopularityRanker, Ranker, RankingConfig, SeenNotBoughtRanker,
-    SeenOrder, compare, evaluate_test, evaluate_validation,
+    better_on_validation, compare, evaluate_test,
 };
+use lightgcn_sample::PositiveSet;
 use lightgcn_store::Artifact;
-use lightgcn_train::{Device, Observer, TrainConfig, Trained, Trainer};
+use lightgcn_train::{
+    Candidate, Device, GraphWeights, Observer, Silent, StopSignal, TrainConfig, Trained, Trainer,
+    tune,
+};
 use serde::{Deserialize, Serialize};
 use std::fmt;
 use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
 
 /// The cutoff of the verdict.
 const K: usize = 20;
+/// The share of the time for training before everything is fitted again, which takes as long.
+const TRAINING: f64 = 0.4;
+/// The epochs of a trial of training settings.
+const TRIAL_EPOCHS: u32 = 10;
 /// Differences that chance makes more often than this are not called better or worse.
 const SIGNIFICANCE: f64 = 0.05;
 
@@ -47,6 +56,7 @@ pub struct Fit<'a> {
     filters: FilterConfigs,
     device: Device,
     observer: Option<&'a mut dyn Observer>,
+    time: Option<Duration>,
     refit: bool,
 }
 
@@ -62,6 +72,7 @@ impl<'a> Fit<'a> {
             filters: FilterConfigs::default(),
             device: Device::default(),
             observer: None,
+            time: None,
             refit: true,
         }
     }
@@ -108,6 +119,13 @@ impl<'a> Fit<'a> {
         self
     }
 
+    /// Takes about this long in all: training ends early enough to fit again to the whole log. Which epoch
+    /// it reaches depends on the machine. Default: no limit.
+    pub fn time(mut self, time: Duration) -> Self {
+        self.time = Some(time);
+        self
+    }
+
     /// Whether everything is fitted again to the whole log at the end, with the settings that were chosen.
     /// Otherwise the artifact knows the training part alone. Default: true.
     pub fn refit(mut self, refit: bool) -> Self {
@@ -121,6 +139,7 @@ impl<'a> Fit<'a> {
     /// Those of [`prepare`](crate::data::prepare), [`Trainer::run`], [`RankingConfig::fit`] and
     /// [`evaluate_test`].
     pub fn run(mut self) -> Result<Fitted, Error> {
+        let start = Instant::now();
         if self.prepare.split == SplitConfig::None {
             let issue = "split.kind is none, but `fit` compares on a test part; choose by-time, \
                          leave-last-out or random (everything is fitted to the whole log at the end)";
@@ -139,7 +158,13 @@ impl<'a> Fit<'a> {
         for stage in &dataset.lineage.stages {
             tracing::info!("{stage}");
         }
-        let trained = self.trained(&dataset, self.train.clone(), true)?;
+        let stop = match self.time {
+            Some(time) => StopSignal::after(time.saturating_sub(start.elapsed()).mul_f64(TRAINING)),
+            None => StopSignal::new(),
+        };
+        self.train = self.chosen(&dataset, &stop)?;
+        let mut trained = self.trained(&dataset, self.train.clone(), stop)?;
+        trained.learn_ranking(&dataset, &self.ranking)?;
         let ranking = trained.ranking()?;
         let evaluations = self.evaluations(&dataset, &trained, ranking.as_ref())?;
         let comparison = Comparison::new(&evaluations, Metric::Recall, K, self.prepare.seed)?;
@@ -156,17 +181,41 @@ impl<'a> Fit<'a> {
         })
     }
 
+    /// The settings to train with: those given, and what they leave at its default by the best of a few
+    /// short trials on the validation part.
+    fn chosen(&mut self, dataset: &Dataset, stop: &StopSignal) -> Result<TrainConfig, Error> {
+        let candidates = candidates(&self.train, dataset);
+        if candidates.len() == 1 || dataset.split.validation.truth().is_empty() {
+            return Ok(self.train.clone());
+        }
+        let trial = |train: &TrainConfig| Candidate {
+            model: self.model.clone(),
+            train: TrainConfig {
+                epochs: TRIAL_EPOCHS.min(train.epochs),
+                ..train.clone()
+            },
+        };
+        let trials: Vec<Candidate> = candidates.iter().map(trial).collect();
+        let mut silent = Silent;
+        let tuned = tune(dataset, &trials, self.device, stop, &mut silent)?;
+        for (candidate, figure) in candidates.iter().zip(&tuned.figures) {
+            tracing::info!("{}: {figure:.4}", described(candidate));
+        }
+        Ok(candidates[tuned.best_candidate].clone())
+    }
+
     fn trained(
         &mut self,
         dataset: &Dataset,
         config: TrainConfig,
-        with_ranking: bool,
+        stop: StopSignal,
     ) -> Result<Trained, Error> {
         let mut trainer = Trainer::new(dataset)
             .model(self.model.clone())
             .config(config)
             .device(self.device)
-            .ranking(with_ranking.then(|| self.ranking.clone()));
+            .stop(stop)
+            .ranking(None);
         if let Some(observer) = self.observer.as_deref_mut() {
             trainer = trainer.observer(observer);
         }
@@ -200,28 +249,22 @@ impl<'a> Fit<'a> {
             add(&learned.with_model(&model))?;
         }
         add(&model)?;
-        if pairs.n_targets() < pairs.n_pairs() {
-            for order in SeenOrder::ALL {
-                if order != SeenOrder::Recency || !pairs.last_times().is_empty() {
-                    add(&SeenNotBoughtRanker::new(&split.train, order))?;
-                }
-            }
+        for rule in SeenNotBoughtRanker::all(&split.train) {
+            add(&rule)?;
         }
         for filter in [Filter::ItemKnn, Filter::Ease] {
-            if filter == Filter::Ease && pairs.n_items() > self.ranking.ease_items {
-                continue;
-            }
             // EASE takes the longest to fit, so one that is a member of the ranking serves twice.
-            let member = ranking.and_then(|ranking| {
-                let mut models = ranking.members.iter().zip(ranking.models());
-                let is_ease =
-                    |kind: &MemberKind| filter == Filter::Ease && *kind == MemberKind::Ease;
-                models
-                    .find(|(kind, _)| is_ease(kind))
-                    .map(|(_, model)| model.clone())
-            });
+            let member = ranking
+                .filter(|_| filter == Filter::Ease)
+                .and_then(|ranking| {
+                    let mut models = ranking.members.iter().zip(ranking.models());
+                    models.find(|(kind, _)| **kind == MemberKind::Ease)
+                });
             let fitted: Box<dyn LinearModel> = match member {
-                Some(member) => Box::new(member),
+                Some((_, member)) => Box::new(member.clone()),
+                None if filter == Filter::Ease && pairs.n_items() > self.ranking.ease_items => {
+                    continue;
+                }
                 None => match self.filters.fit(filter, &split.train) {
                     Err(LinearError::Memory { .. }) => continue,
                     fitted => fitted?,
@@ -229,10 +272,7 @@ impl<'a> Fit<'a> {
             };
             let ranker = LinearRanker::new(fitted, &split.train);
             let new_items = NewItemsRanker::new(&ranker, &split.train);
-            match prefers(dataset, &new_items, &ranker, &options)? {
-                true => add(&new_items)?,
-                false => add(&ranker)?,
-            }
+            add(better_on_validation(&new_items, &ranker, split, &options)?)?;
         }
         add(&PopularityRanker::from_interactions(pairs))?;
         Ok(evaluations)
@@ -255,7 +295,7 @@ impl<'a> Fit<'a> {
             epochs: trained.best_epoch.max(1),
             ..self.train.clone()
         };
-        let mut artifact = self.trained(&dataset, config, false)?.artifact;
+        let mut artifact = self.trained(&dataset, config, StopSignal::new())?.artifact;
         if let Some(ranking) = ranking {
             let refitted = ranking.refit(&dataset.split.train, &dataset.behaviors)?;
             artifact.ranking = Some(refitted.to_stored()?);
@@ -264,22 +304,33 @@ impl<'a> Fit<'a> {
     }
 }
 
-/// Whether `one` is better than `other` on the validation part; false where there is none.
-fn prefers(
-    dataset: &Dataset,
-    one: &dyn Ranker,
-    other: &dyn Ranker,
-    options: &EvaluationOptions,
-) -> Result<bool, Error> {
-    let split = &dataset.split;
-    if split.validation.truth().is_empty() {
-        return Ok(false);
-    }
-    let recall = |ranker: &dyn Ranker| -> Result<f64, Error> {
-        let found = evaluate_validation(ranker, &split.train, &split.validation, options)?;
-        Ok(found.mean(Metric::Recall, K)?)
+/// Training settings to choose from: whatever is not the default stays.
+fn candidates(given: &TrainConfig, dataset: &Dataset) -> Vec<TrainConfig> {
+    let usual = TrainConfig::default();
+    let pairs = dataset.split.train.interactions();
+    let mut candidates = vec![given.clone()];
+    let mut vary = |is_default: bool, change: &dyn Fn(&mut TrainConfig)| {
+        if is_default {
+            let changed = candidates.iter().cloned().map(|mut candidate| {
+                change(&mut candidate);
+                candidate
+            });
+            let changed: Vec<TrainConfig> = changed.collect();
+            candidates.extend(changed);
+        }
     };
-    Ok(recall(one)? > recall(other)?)
+    let several = pairs.n_targets() < pairs.n_pairs();
+    let flat = GraphWeights::flat(dataset.behaviors.config());
+    vary(several && given.weights == usual.weights, &|train| {
+        train.weights = flat.clone();
+    });
+    vary(several && given.positives == usual.positives, &|train| {
+        train.positives = PositiveSet::Targets;
+    });
+    vary(given.learning_rate == usual.learning_rate, &|train| {
+        train.learning_rate *= 4.0;
+    });
+    candidates
 }
 
 /// What [`Fit`] made.

@@ -12,7 +12,7 @@ use lightgcn::metrics::Metric;
 use lightgcn::recommend::{
     Comparison, DiverseRanker, Evaluation, EvaluationOptions, ExploringRanker, LinearRanker,
     NewItemsRanker, PopularityRanker, RandomRanker, Ranker, Recommender, RevenueScorer,
-    SeenNotBoughtRanker, SeenOrder, evaluate_test, evaluate_validation,
+    SeenNotBoughtRanker, better_on_validation, evaluate_test, evaluate_validation,
 };
 use serde::Serialize;
 
@@ -124,39 +124,19 @@ impl<'a> Evaluator<'a> {
         }
     }
 
-    /// Whether `one` is better than `other` on the validation part; false where there is none.
-    fn prefers(&self, one: &dyn Ranker, other: &dyn Ranker) -> anyhow::Result<bool> {
-        let split = &self.dataset.split;
-        if split.validation.truth().is_empty() {
-            return Ok(false);
-        }
-        let recall = |ranker: &dyn Ranker| -> anyhow::Result<f64> {
-            let found =
-                evaluate_validation(ranker, &split.train, &split.validation, &self.options)?;
-            Ok(found.mean(Metric::Recall, self.leading)?)
-        };
-        Ok(recall(one)? > recall(other)?)
-    }
-
     fn add_baselines(&mut self, filters: &[Filter], config: &Config) -> anyhow::Result<()> {
         let train = &self.dataset.split.train;
         for &filter in filters {
             eprintln!("fitting {filter}");
             let ranker = LinearRanker::new(config.filters.fit(filter, train)?, train);
             let new_items = NewItemsRanker::new(&ranker, train);
-            match self.prefers(&new_items, &ranker)? {
-                true => self.add(&new_items)?,
-                false => self.add(&ranker)?,
-            };
+            let (split, options) = (&self.dataset.split, &self.options);
+            self.add(better_on_validation(&new_items, &ranker, split, options)?)?;
         }
         let pairs = train.interactions();
         self.add(&PopularityRanker::from_interactions(pairs))?;
-        if pairs.n_targets() < pairs.n_pairs() {
-            for order in SeenOrder::ALL {
-                if order != SeenOrder::Recency || !pairs.last_times().is_empty() {
-                    self.add(&SeenNotBoughtRanker::new(train, order))?;
-                }
-            }
+        for rule in SeenNotBoughtRanker::all(train) {
+            self.add(&rule)?;
         }
         let (n_users, n_items) = (pairs.n_users(), pairs.n_items());
         self.add(&RandomRanker::new(n_users, n_items, config.seed()))?;

@@ -2,11 +2,12 @@
 
 use super::prepare::chosen_split;
 use super::runs;
-use crate::args::FitArgs;
+use super::tune::duration;
+use crate::args::{FitArgs, MemberChoice};
 use crate::config::Config;
 use crate::output::Output;
 use anyhow::{Context, ensure};
-use lightgcn::recommend::{Comparison, RankingReport};
+use lightgcn::recommend::{Comparison, MemberKind, RankingReport};
 use lightgcn::store::Artifact;
 use lightgcn::train::ConsoleProgress;
 use lightgcn::{Fit, Verdict};
@@ -47,11 +48,19 @@ pub(crate) fn run(args: &FitArgs, config: Config, output: &Output) -> anyhow::Re
     prepare.catalogue.extend(args.catalogue.iter().cloned());
     let mut train = config.train;
     train.epochs = args.epochs.unwrap_or(train.epochs);
-    let fitted = Fit::new(&args.logs)
+    let mut ranking = config.ranking;
+    if let Some(members) = &args.members {
+        ranking.members = members.iter().copied().map(kind_of).collect();
+    }
+    let mut fit = Fit::new(&args.logs);
+    if let Some(minutes) = args.minutes {
+        fit = fit.time(duration(minutes)?);
+    }
+    let fitted = fit
         .prepare(prepare)
         .model(config.model)
         .train(train)
-        .ranking(config.ranking)
+        .ranking(ranking)
         .filters(config.filters)
         .device(device)
         .observer(&mut ConsoleProgress::brief())
@@ -77,4 +86,11 @@ pub(crate) fn run(args: &FitArgs, config: Config, output: &Output) -> anyhow::Re
         verdict: fitted.verdict,
     };
     output.result(&outcome, &text)
+}
+
+fn kind_of(choice: MemberChoice) -> MemberKind {
+    match choice {
+        MemberChoice::Propagation => MemberKind::Propagation,
+        MemberChoice::Ease => MemberKind::Ease,
+    }
 }

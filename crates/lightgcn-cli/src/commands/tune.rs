@@ -43,7 +43,7 @@ pub(crate) fn run(
         rungs: args.rungs.clone(),
         reduction: args.reduction,
         trials: args.trials.or(args.minutes.is_none().then_some(20)),
-        time: args.minutes.map(time).transpose()?,
+        time: args.minutes.map(duration).transpose()?,
         folder: Some(folder.clone()),
         resume: args.resume,
         device: config.device(),
@@ -142,7 +142,8 @@ fn default_folder(args: &TuneArgs) -> PathBuf {
     runs::beside(data.map_or(Path::new(""), PathBuf::as_path), ".tune")
 }
 
-fn time(minutes: f64) -> anyhow::Result<Duration> {
+/// The length of time that `--minutes` says.
+pub(super) fn duration(minutes: f64) -> anyhow::Result<Duration> {
     Duration::try_from_secs_f64(minutes * 60.0)
-        .with_context(|| format!("--minutes {minutes} is no length of time"))
+        .with_context(|| format!("--minutes {minutes} is not a valid duration"))
 }

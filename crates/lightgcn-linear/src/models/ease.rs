@@ -4,11 +4,14 @@ use crate::config::Faults;
 use crate::inverse::{BLOCK, negative_inverse};
 use crate::matrix::SparseMatrix;
 use crate::model::check_scores;
-use crate::neighbors::Neighbors;
+use crate::neighbors::{Neighbors, strongest};
 use crate::{Histories, History, ItemToItem, LinearError, LinearModel, PairWeights};
 use lightgcn_core::{ItemId, Train};
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
+
+/// Items whose weights are found at a time.
+const LANES: usize = 64;
 
 /// How to fit [`Ease`].
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -71,6 +74,95 @@ impl EaseConfig {
         self.check()?;
         let by_user = SparseMatrix::from_training(histories)?;
         let n = by_user.n_columns();
+        let matrix = self.solve(&by_user)?;
+        Ok(Ease {
+            n_items: n,
+            matrix,
+            weights: self.weights,
+        })
+    }
+
+    /// The `n_neighbors` weights of each item that are largest in absolute value, at a cost that `max_size`
+    /// bounds: the inverse is taken over items, over users where these are fewer (the same weights up to
+    /// rounding, by Woodbury's identity), and over the `max_size` items in most histories where both are
+    /// more; the other items then have no weights.
+    ///
+    /// O(size³ + items · pairs) time.
+    ///
+    /// # Errors
+    /// Those of [`EaseConfig::fit`].
+    pub fn fit_strongest(
+        &self,
+        histories: &Histories,
+        n_neighbors: usize,
+        max_size: usize,
+    ) -> Result<ItemToItem, LinearError> {
+        self.check()?;
+        let by_user = SparseMatrix::from_training(histories)?;
+        let n_items = by_user.n_columns();
+        let n_users = by_user.n_rows();
+        let neighbors = if n_users < n_items && n_users <= max_size {
+            self.over_users(&by_user, n_neighbors)?
+        } else {
+            let kept = most_frequent(&by_user, max_size);
+            let matrix = self.solve(&by_user.with_columns(&kept))?;
+            let rows = matrix.par_chunks_exact(kept.len());
+            Neighbors::strongest(rows, kept.len(), n_neighbors).renumbered(&kept, n_items)
+        };
+        Ok(ItemToItem::new("EASE", neighbors))
+    }
+
+    /// B from an inverse over users: with M = (XXᵀ + λI)⁻¹, P = (I − XᵀMX) / λ, so
+    /// B_ij = x_iᵀ M x_j / (1 − x_jᵀ M x_j) for the columns x of X.
+    fn over_users(
+        &self,
+        by_user: &SparseMatrix,
+        n_neighbors: usize,
+    ) -> Result<Neighbors, LinearError> {
+        let by_item = by_user.transposed();
+        let (n_users, n_items) = (by_user.n_rows(), by_item.n_rows());
+        let mut inverse = lower_gram(&by_item, self.regularization as f32);
+        self.invert(&mut inverse, n_users)?;
+        // The matrix holds −M.
+        let m = |user: usize, other: usize| -inverse[user * n_users + other];
+        let quadratic = |item: usize| -> f32 {
+            let entries = by_item.entries(item);
+            let row = |(user, x): (usize, f32)| {
+                let products = entries.clone().map(|(other, y)| x * y * m(user, other));
+                products.sum::<f32>()
+            };
+            entries.clone().map(row).sum()
+        };
+        let items = (0..n_items).into_par_iter();
+        let scale: Vec<f32> = items.map(|j| 1.0 / (1.0 - quadratic(j))).collect();
+        let mut lists = Vec::with_capacity(n_items);
+        let (mut images, mut products) = (vec![0.0; n_users * LANES], vec![0.0; n_items * LANES]);
+        for first in (0..n_items).step_by(LANES) {
+            let block = first..n_items.min(first + LANES);
+            // M x_i for each item of the block, side by side; then x_jᵀ M x_i for every j.
+            images
+                .par_chunks_exact_mut(LANES)
+                .enumerate()
+                .for_each(|(user, row)| {
+                    for (image, item) in row.iter_mut().zip(block.clone()) {
+                        *image = by_item.entries(item).map(|(v, x)| x * m(user, v)).sum();
+                    }
+                });
+            by_item.times(&images, LANES, &mut products);
+            let list = |i: usize| {
+                let column = products.iter().skip(i - first).step_by(LANES);
+                let mut row: Vec<f32> = column.zip(&scale).map(|(dot, s)| dot * s).collect();
+                row[i] = 0.0;
+                strongest(&row, n_neighbors)
+            };
+            lists.par_extend(block.into_par_iter().map(list));
+        }
+        Ok(Neighbors::from_lists(lists, n_items))
+    }
+
+    /// B over all columns, `[n_items, n_items]`.
+    fn solve(&self, by_user: &SparseMatrix) -> Result<Vec<f32>, LinearError> {
+        let n = by_user.n_columns();
         let needed = Self::bytes_needed(n);
         if needed > self.max_bytes {
             return Err(LinearError::Memory {
@@ -80,12 +172,8 @@ impl EaseConfig {
                 limit: self.max_bytes,
             });
         }
-        let mut matrix = lower_gram(&by_user, self.regularization as f32);
-        if !negative_inverse(&mut matrix, n, BLOCK) {
-            return Err(LinearError::NotPositiveDefinite {
-                regularization: self.regularization,
-            });
-        }
+        let mut matrix = lower_gram(by_user, self.regularization as f32);
+        self.invert(&mut matrix, n)?;
         // B_ij = −P_ij / P_jj, and the matrix now holds −P.
         let scale: Vec<f32> = (0..n).map(|j| -1.0 / matrix[j * n + j]).collect();
         matrix
@@ -95,24 +183,41 @@ impl EaseConfig {
                 row.iter_mut().zip(&scale).for_each(|(x, s)| *x *= s);
                 row[i] = 0.0;
             });
-        Ok(Ease {
-            n_items: n,
-            matrix,
-            weights: self.weights,
-        })
+        Ok(matrix)
+    }
+
+    fn invert(&self, matrix: &mut [f32], n: usize) -> Result<(), LinearError> {
+        match negative_inverse(matrix, n, BLOCK) {
+            true => Ok(()),
+            false => Err(LinearError::NotPositiveDefinite {
+                regularization: self.regularization,
+            }),
+        }
     }
 }
 
-/// XᵀX plus `diagonal` on its diagonal, `[n_items, n_items]`; the lower triangle only.
-fn lower_gram(by_user: &SparseMatrix, diagonal: f32) -> Vec<f32> {
-    let by_item = by_user.transposed();
-    let n = by_item.n_rows();
+/// The `most` columns with the most entries, ascending; equal ones by the lower column.
+fn most_frequent(by_user: &SparseMatrix, most: usize) -> Vec<u32> {
+    let mut columns: Vec<u32> = (0..by_user.n_columns() as u32).collect();
+    if most < columns.len() {
+        let by_item = by_user.transposed();
+        columns.sort_by_key(|&item| std::cmp::Reverse(by_item.row(item as usize).0.len()));
+        columns.truncate(most);
+        columns.sort_unstable();
+    }
+    columns
+}
+
+/// AᵀA plus `diagonal` on its diagonal, `[columns, columns]`; the lower triangle only.
+fn lower_gram(rows: &SparseMatrix, diagonal: f32) -> Vec<f32> {
+    let columns = rows.transposed();
+    let n = columns.n_rows();
     let mut gram = vec![0.0; n * n];
     gram.par_chunks_exact_mut(n)
         .enumerate()
         .for_each(|(i, row)| {
-            for (user, a) in by_item.entries(i) {
-                for (j, b) in by_user.entries(user).take_while(|(j, _)| *j <= i) {
+            for (row_of, a) in columns.entries(i) {
+                for (j, b) in rows.entries(row_of).take_while(|(j, _)| *j <= i) {
                     row[j] += a * b;
                 }
             }
@@ -144,15 +249,6 @@ impl std::fmt::Debug for Ease {
 }
 
 impl Ease {
-    /// The `n_neighbors` weights of each item that are largest in absolute value: EASE at a size that
-    /// can be kept. O(items²).
-    #[must_use]
-    pub fn strongest(&self, n_neighbors: usize) -> ItemToItem {
-        let rows = self.matrix.par_chunks_exact(self.n_items);
-        let neighbors = Neighbors::strongest(rows, self.n_items, n_neighbors);
-        ItemToItem::new("EASE", neighbors)
-    }
-
     /// How much having `had` counts for `item`; negative if it counts against it, and 0 for
     /// the same item.
     ///
@@ -270,6 +366,43 @@ mod tests {
                 );
             }
         }
+    }
+
+    #[test]
+    fn the_strongest_weights_are_the_same_over_items_or_users() {
+        let table = larger_table(40, 90);
+        let all = fitted(&table, 5.0);
+        let histories = Histories::new(&train(&table), PairWeights::Weighted);
+        let config = EaseConfig {
+            regularization: 5.0,
+            ..EaseConfig::default()
+        };
+        // Fewer users than items; then items, as there is no room for the users.
+        for max_size in [40, 39] {
+            let cut = config.fit_strongest(&histories, 90, max_size).unwrap();
+            let known = (0..90).filter(|&i| cut.row(ItemId(i)).next().is_some());
+            let known: Vec<u32> = known.collect();
+            if max_size == 40 {
+                assert_eq!(known.len(), 90);
+                for (i, j) in (0..90).flat_map(|i| (0..90).map(move |j| (ItemId(i), ItemId(j)))) {
+                    assert!((cut.weight(i, j) - all.weight(i, j)).abs() < 1e-4);
+                }
+                continue;
+            }
+            // The table is fuller at its beginning: these columns are fitted as if they were all.
+            assert_eq!(known.len(), 39);
+            let column = |row: &Vec<f32>| known.iter().map(|&i| row[i as usize]).collect();
+            let part: Vec<Vec<f32>> = table.iter().map(column).collect();
+            let part = fitted(&part, 5.0);
+            for (a, &i) in (0..).zip(&known) {
+                for (b, &j) in (0..).zip(&known) {
+                    let exact = part.weight(ItemId(a), ItemId(b));
+                    assert_eq!(cut.weight(ItemId(i), ItemId(j)), exact);
+                }
+            }
+        }
+        let two = config.fit_strongest(&histories, 2, 90).unwrap();
+        assert!((0..90).all(|i| two.row(ItemId(i)).count() <= 2));
     }
 
     #[test]

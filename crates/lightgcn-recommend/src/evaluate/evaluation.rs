@@ -1,7 +1,7 @@
 //! Full-ranking evaluation against held-out targets.
 
 use crate::{Exclusions, PopularityRanker, Ranked, Ranker, RecommendError};
-use lightgcn_core::{ItemId, Test, Train, Truth, UserId, Validation};
+use lightgcn_core::{ItemId, Split, Test, Train, Truth, UserId, Validation};
 use lightgcn_metrics::{
     Interval, IntervalOptions, Metric, PairedTest, PairedTestOptions, RankingEvaluator,
     RankingReport, RankingSummary,
@@ -249,6 +249,35 @@ pub fn evaluate_validation(
     options: &EvaluationOptions,
 ) -> Result<Evaluation, RecommendError> {
     evaluate_part(ranker, train, validation.truth(), "validation", options)
+}
+
+/// Of two rankers the one with the higher Recall at the largest K on the validation part: `other` where they are
+/// equal or there is no such part.
+///
+/// # Errors
+/// As [`evaluate`].
+///
+/// # Panics
+/// As [`evaluate`].
+pub fn better_on_validation<'r>(
+    one: &'r dyn Ranker,
+    other: &'r dyn Ranker,
+    split: &Split,
+    options: &EvaluationOptions,
+) -> Result<&'r dyn Ranker, RecommendError> {
+    if split.validation.truth().is_empty() {
+        return Ok(other);
+    }
+    let k = options.ks.iter().copied().max().unwrap_or(0);
+    let recall = |ranker: &dyn Ranker| {
+        evaluate_validation(ranker, &split.train, &split.validation, options)?
+            .mean(Metric::Recall, k)
+    };
+    Ok(if recall(one)? > recall(other)? {
+        one
+    } else {
+        other
+    })
 }
 
 /// Evaluates a ranker on the test part, for the final figures after all choices are made.

@@ -5,6 +5,6 @@ mod evaluation;
 
 pub use comparison::{Comparison, ComparisonRow, figures};
 pub use evaluation::{
-    Evaluation, EvaluationOptions, EvaluationSummary, compare, evaluate, evaluate_test,
-    evaluate_validation,
+    Evaluation, EvaluationOptions, EvaluationSummary, better_on_validation, compare, evaluate,
+    evaluate_test, evaluate_validation,
 };

@@ -81,6 +81,19 @@ impl<'a> SeenNotBoughtRanker<'a> {
         }
     }
 
+    /// A ranker of each order that the log can tell; none where every pair was bought.
+    #[must_use]
+    pub fn all(train: &'a Train) -> Vec<Self> {
+        let pairs = train.interactions();
+        if pairs.n_targets() == pairs.n_pairs() {
+            return Vec::new();
+        }
+        let orders = SeenOrder::ALL.into_iter();
+        let told =
+            orders.filter(|&order| order != SeenOrder::Recency || !pairs.last_times().is_empty());
+        told.map(|order| Self::new(train, order)).collect()
+    }
+
     /// What orders a pair: more is better.
     fn key(&self, pairs: &Interactions, pair: usize) -> f64 {
         match self.order {

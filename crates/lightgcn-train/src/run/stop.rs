@@ -2,10 +2,14 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
 
 /// A flag that asks a run to save itself and end after the batch in hand. Clones share the flag.
 #[derive(Debug, Clone, Default)]
-pub struct StopSignal(Arc<AtomicBool>);
+pub struct StopSignal {
+    raised: Arc<AtomicBool>,
+    deadline: Option<Instant>,
+}
 
 impl StopSignal {
     /// A flag that is not raised.
@@ -14,14 +18,41 @@ impl StopSignal {
         Self::default()
     }
 
+    /// A flag that raises itself after this time.
+    #[must_use]
+    pub fn after(time: Duration) -> Self {
+        Self {
+            deadline: Instant::now().checked_add(time),
+            ..Self::default()
+        }
+    }
+
     /// Asks the run to stop. Safe to call from a signal handler's thread.
     pub fn stop(&self) {
-        self.0.store(true, Ordering::SeqCst);
+        self.raised.store(true, Ordering::SeqCst);
     }
 
     /// Whether the run was asked to stop.
     #[must_use]
     pub fn is_stopped(&self) -> bool {
-        self.0.load(Ordering::SeqCst)
+        let is_late = self
+            .deadline
+            .is_some_and(|deadline| Instant::now() >= deadline);
+        is_late || self.raised.load(Ordering::SeqCst)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn clones_share_the_flag_and_time_raises_it() {
+        let stop = StopSignal::after(Duration::from_secs(3600));
+        let clone = stop.clone();
+        assert!(!clone.is_stopped());
+        stop.stop();
+        assert!(clone.is_stopped());
+        assert!(StopSignal::after(Duration::ZERO).is_stopped());
     }
 }

@@ -264,18 +264,20 @@ fn train_on<B: GradientBackend, M: ModelConfig, L: Loss>(
     model.check()?;
     let config = job.config.check()?;
     let description = describe(model)?;
-    let mut lineage = lineage(job.dataset, &description, &config, loss)?;
+    let dataset = config.weights.apply(job.dataset)?;
+    let dataset: &Dataset = &dataset;
+    let mut lineage = lineage(dataset, &description, &config, loss)?;
     if let Some(start) = job.start {
         start.check::<M>(&description)?;
         start.describe(&mut lineage)?;
     }
     let ranking = job.ranking;
     let requests = model.graphs();
-    let graph = graph(job.dataset, &requests)?;
+    let graph = graph(dataset, &requests)?;
     let adjacencies = requests.iter().map(|request| graph.adjacency(request));
     let adjacencies = adjacencies.collect::<Result<Vec<_>, _>>()?;
     let job = FitJob {
-        dataset: job.dataset,
+        dataset,
         adjacencies: &adjacencies,
         nodes: graph.nodes(),
         config: &config,
@@ -293,7 +295,7 @@ fn train_on<B: GradientBackend, M: ModelConfig, L: Loss>(
     let fitted = fit_from(module, adam, &job, device, observer)?;
     let mut trained = finish::<B, M, L>(&fitted, model, description, &job)?;
     if let Some(config) = ranking.filter(|_| fitted.reason != EndReason::Interrupted) {
-        trained.learn_ranking(job.dataset, &config)?;
+        trained.learn_ranking(dataset, &config)?;
     }
     Ok((trained, fitted.model))
 }

@@ -1,5 +1,6 @@
 //! How to fit a ranking.
 
+use super::members::{EASE_ITEMS, MemberKind};
 use super::withhold::Withhold;
 use crate::RecommendError;
 use serde::{Deserialize, Serialize};
@@ -20,7 +21,11 @@ pub struct RankingConfig {
     pub best_sellers: usize,
     /// The neighbors that an item keeps in each member, at least 1. Default: 400.
     pub n_neighbors: usize,
-    /// EASE is a member of catalogues of at most this many items. Default: 12,000.
+    /// The members to choose from. Default: all.
+    pub members: Vec<MemberKind>,
+    /// The most items that EASE learns from, at least 1: those met by the most users. Where there are fewer
+    /// users than that and than items, it learns from all items. Default: 12,000, which takes half a minute
+    /// a fold on two cores.
     pub ease_items: usize,
     /// The strengths of L2 regularization to choose from, all positive. Default: 1, 3, 10 and 30.
     pub l2: Vec<f64>,
@@ -37,7 +42,8 @@ impl Default for RankingConfig {
             candidates: 30,
             best_sellers: 20,
             n_neighbors: 400,
-            ease_items: 12_000,
+            members: vec![MemberKind::Propagation, MemberKind::Ease],
+            ease_items: EASE_ITEMS,
             l2: vec![1.0, 3.0, 10.0, 30.0],
             k: 20,
         }
@@ -54,6 +60,7 @@ impl RankingConfig {
         for (name, value) in [
             ("max_users", self.max_users),
             ("n_neighbors", self.n_neighbors),
+            ("ease_items", self.ease_items),
             ("k", self.k),
         ] {
             if value == 0 {
@@ -83,6 +90,7 @@ mod tests {
         let config = RankingConfig {
             max_users: 0,
             n_neighbors: 0,
+            ease_items: 0,
             k: 0,
             l2: vec![0.0, f64::NAN],
             ..RankingConfig::default()
@@ -90,6 +98,6 @@ mod tests {
         let Err(RecommendError::Options { faults }) = config.check() else {
             panic!("the settings must be refused");
         };
-        assert_eq!(faults.len(), 5);
+        assert_eq!(faults.len(), 6);
     }
 }

@@ -30,6 +30,10 @@ pub enum Feature {
     /// ln of the item's place among those that the user met, latest first; equal times share the mean of
     /// their places.
     RecencyRank,
+    /// 1 if the user met the item in their latest session, which gaps of 30 minutes end.
+    InSession,
+    /// ln(1 + n) if the user's latest n events were all with the item, else 0.
+    InARow,
     /// 1 if this was the last thing that the user did with the item.
     Last {
         /// The behavior.
@@ -87,6 +91,8 @@ pub enum FeatureGroup {
     RecencyRank,
     /// What the user did last.
     Last,
+    /// The latest session.
+    Session,
     /// How many bought or met the item.
     Popularity,
     /// How many did lately.
@@ -111,6 +117,7 @@ impl FeatureGroup {
             Self::Recency => "recency",
             Self::RecencyRank => "recency rank",
             Self::Last => "last behavior",
+            Self::Session => "latest session",
             Self::Popularity => "popularity",
             Self::Trend => "trend",
             Self::Conversion => "conversion",
@@ -131,6 +138,7 @@ impl Feature {
             Self::Recent { .. } => FeatureGroup::Recency,
             Self::RecencyRank => FeatureGroup::RecencyRank,
             Self::Last { .. } => FeatureGroup::Last,
+            Self::InSession | Self::InARow => FeatureGroup::Session,
             Self::Buyers | Self::Met => FeatureGroup::Popularity,
             Self::RecentBuyers | Self::RecentMet => FeatureGroup::Trend,
             Self::Conversion { .. } | Self::PairConversion { .. } => FeatureGroup::Conversion,
@@ -149,6 +157,8 @@ impl Feature {
                 | Self::Count { .. }
                 | Self::Recent { .. }
                 | Self::RecencyRank
+                | Self::InSession
+                | Self::InARow
                 | Self::Last { .. }
         )
     }
@@ -174,6 +184,8 @@ pub(crate) struct Known<'a> {
     pub(crate) n_members: usize,
     /// The half-lives of recency in days; none where times are unknown.
     pub(crate) half_lives: &'a [f64],
+    /// Whether times are finer than days.
+    pub(crate) has_sessions: bool,
     pub(crate) has_categories: bool,
     pub(crate) has_brands: bool,
     pub(crate) has_prices: bool,
@@ -200,6 +212,9 @@ pub(crate) fn all_features(known: &Known<'_>) -> Vec<Feature> {
     }
     if is_timed {
         features.push(Feature::RecencyRank);
+    }
+    if known.has_sessions {
+        features.extend([Feature::InSession, Feature::InARow]);
     }
     features.extend([Feature::Buyers, Feature::Met]);
     if is_timed {

@@ -56,6 +56,7 @@ impl RankingConfig {
             features,
             members: kept.iter().map(|&n| fitter.kinds[n]).collect(),
             n_neighbors: self.n_neighbors,
+            ease_items: self.ease_items,
             half_life_days: fitter.settings.half_life,
             now: match clock {
                 Clock::At(now) => Some(now),
@@ -88,7 +89,8 @@ impl LearnedRanking {
         train: &Train,
         behaviors: &BehaviorWeights,
     ) -> Result<Self, RecommendError> {
-        let fit = |kind: &MemberKind| kind.fit(train, behaviors, self.n_neighbors);
+        let (n, ease_items) = (self.n_neighbors, self.ease_items);
+        let fit = |kind: &MemberKind| kind.fit(train, behaviors, n, ease_items);
         let models: Result<Vec<ItemToItem>, RecommendError> =
             self.members.iter().map(fit).collect();
         Ok(Self {

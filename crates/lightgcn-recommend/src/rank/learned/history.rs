@@ -8,6 +8,9 @@ pub(crate) const DAY_SECONDS: i64 = 86_400;
 /// The same for fractions of days.
 pub(crate) const DAY: f64 = DAY_SECONDS as f64;
 
+/// Acts further apart than this belong to different sessions: 30 minutes, in days.
+const SESSION_GAP: f64 = 30.0 / (24.0 * 60.0);
+
 /// Events of one behavior at one time.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) struct Act {
@@ -130,9 +133,30 @@ impl UserHistory {
         }
     }
 
+    /// In which order it was done. O(acts · log).
+    pub(crate) fn order(&self) -> HistoryOrder {
+        let mut acts: Vec<(f64, usize)> = Vec::new();
+        for (place, met) in self.items.iter().enumerate() {
+            acts.extend(met.acts.iter().map(|act| (act.age, place)));
+        }
+        acts.sort_by(|a, b| a.0.total_cmp(&b.0));
+        let last = acts.first().map_or(0, |act| act.1);
+        let gap = acts
+            .windows(2)
+            .position(|pair| pair[1].0 - pair[0].0 > SESSION_GAP);
+        HistoryOrder {
+            ranks: self.recency_ranks(),
+            session: acts
+                .get(gap.unwrap_or(acts.len().saturating_sub(1)))
+                .map_or(0.0, |act| act.0),
+            last,
+            in_a_row: acts.iter().take_while(|act| act.1 == last).count(),
+        }
+    }
+
     /// The places of the items in the history, latest first, from 1; equal ages share the mean of their
     /// places.
-    pub(crate) fn recency_ranks(&self) -> Vec<f64> {
+    fn recency_ranks(&self) -> Vec<f64> {
         let ages: Vec<f64> = self.items.iter().map(MetItem::age).collect();
         let mut order: Vec<usize> = (0..ages.len()).collect();
         order.sort_by(|&a, &b| ages[a].total_cmp(&ages[b]));
@@ -145,30 +169,46 @@ impl UserHistory {
         }
         ranks
     }
+
+    /// A feature of the pair for the item at this place.
+    pub(crate) fn pair_feature(&self, feature: Feature, place: usize, order: &HistoryOrder) -> f32 {
+        let met = &self.items[place];
+        let sum = |wanted: usize, value: &dyn Fn(&Act) -> f64| -> f64 {
+            let acts = met.acts.iter().filter(|act| act.behavior == wanted);
+            acts.map(value).sum()
+        };
+        let value = match feature {
+            Feature::Has { behavior } => f64::from(sum(behavior, &|act| act.count) > 0.0),
+            Feature::Count { behavior } => sum(behavior, &|act| act.count).ln_1p(),
+            Feature::Recent {
+                behavior,
+                half_life,
+            } => sum(behavior, &|act| act.count * (-act.age / half_life).exp2()).sqrt(),
+            Feature::RecencyRank => order.ranks[place].ln(),
+            Feature::InSession => f64::from(met.age() <= order.session),
+            Feature::InARow if place == order.last => (order.in_a_row as f64).ln_1p(),
+            Feature::Last { behavior } => {
+                let latest = met.age();
+                let last = met.acts.iter().filter(|act| act.age == latest);
+                f64::from(last.map(|act| act.behavior).max() == Some(behavior))
+            }
+            _ => 0.0,
+        };
+        value as f32
+    }
 }
 
-/// A feature of the pair; `recency_rank` is the item's place in the history.
-pub(crate) fn pair_feature(feature: Feature, met: &MetItem, recency_rank: f64) -> f32 {
-    let sum = |wanted: usize, value: &dyn Fn(&Act) -> f64| -> f64 {
-        let acts = met.acts.iter().filter(|act| act.behavior == wanted);
-        acts.map(value).sum()
-    };
-    let value = match feature {
-        Feature::Has { behavior } => f64::from(sum(behavior, &|act| act.count) > 0.0),
-        Feature::Count { behavior } => sum(behavior, &|act| act.count).ln_1p(),
-        Feature::Recent {
-            behavior,
-            half_life,
-        } => sum(behavior, &|act| act.count * (-act.age / half_life).exp2()).sqrt(),
-        Feature::RecencyRank => recency_rank.ln(),
-        Feature::Last { behavior } => {
-            let latest = met.age();
-            let last = met.acts.iter().filter(|act| act.age == latest);
-            f64::from(last.map(|act| act.behavior).max() == Some(behavior))
-        }
-        _ => 0.0,
-    };
-    value as f32
+/// In which order a user did what they did.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct HistoryOrder {
+    /// For each item its place among all, latest first, from 1; equal ages share the mean of their places.
+    ranks: Vec<f64>,
+    /// The age of the first act of the latest session.
+    session: f64,
+    /// The place of the item of the latest act.
+    last: usize,
+    /// How many of the latest acts, one after the other, were with that item.
+    in_a_row: usize,
 }
 
 #[cfg(test)]
@@ -196,9 +236,9 @@ mod tests {
     #[test]
     fn features_by_hand() {
         let history = history();
-        assert_eq!(history.recency_ranks(), [1.5, 1.5, 3.0]);
-        let met = &history.items[0];
-        let of = |feature| f64::from(pair_feature(feature, met, 1.5));
+        let order = history.order();
+        assert_eq!(order.ranks, [1.5, 1.5, 3.0]);
+        let of = |feature| f64::from(history.pair_feature(feature, 0, &order));
         assert_eq!(of(Feature::Has { behavior: 1 }), 1.0);
         assert_eq!(of(Feature::Has { behavior: 2 }), 0.0);
         assert!((of(Feature::Count { behavior: 0 }) - 3f64.ln()).abs() < 1e-6);
@@ -227,7 +267,31 @@ mod tests {
         assert_eq!(history.find(ItemId(3)), Some(1));
         assert_eq!(history.find(ItemId(4)), None);
         assert_eq!(history.items[2].acts.len(), 2);
-        assert_eq!(history.recency_ranks(), [3.0, 1.5, 1.5, 4.0]);
+        assert_eq!(history.order().ranks, [3.0, 1.5, 1.5, 4.0]);
+    }
+
+    #[test]
+    fn sessions_end_at_gaps_of_half_an_hour() {
+        let mut history = UserHistory::default();
+        for (item, minutes) in [(0, 100.0), (1, 55.0), (2, 30.0), (3, 12.0), (3, 10.0)] {
+            let act = Act {
+                behavior: 0,
+                count: 1.0,
+                age: minutes / 1440.0,
+            };
+            history.add(ItemId(item), act);
+        }
+        let order = history.order();
+        let of = |feature| -> Vec<f32> {
+            let places = 0..history.items.len();
+            places
+                .map(|n| history.pair_feature(feature, n, &order))
+                .collect()
+        };
+        assert_eq!(of(Feature::InSession), [0.0, 1.0, 1.0, 1.0]);
+        assert_eq!(of(Feature::InARow), [0.0, 0.0, 0.0, 3f32.ln()]);
+        let nothing = UserHistory::default().order();
+        assert_eq!((nothing.last, nothing.in_a_row), (0, 0));
     }
 
     #[test]

@@ -79,12 +79,14 @@ impl<'a> Fitter<'a> {
             .filter(|&days| days * 2.0 <= span && (!day_only || days >= 1.0))
             .collect();
         let catalogue = &dataset.catalogue;
-        let mut kinds = vec![MemberKind::Propagation];
-        kinds.extend((pairs.n_items() <= config.ease_items).then_some(MemberKind::Ease));
+        let mut kinds = config.members.clone();
+        kinds.sort_unstable();
+        kinds.dedup();
         let features = all_features(&Known {
             is_target: pairs.target_behaviors(),
             n_members: kinds.len(),
             half_lives: &half_lives,
+            has_sessions: !half_lives.is_empty() && !day_only,
             has_categories: category_column(catalogue).labels().len() > 1,
             has_brands: catalogue.brand().labels().len() > 1,
             has_prices: catalogue.prices().iter().any(Option::is_some),
@@ -119,8 +121,8 @@ impl<'a> Fitter<'a> {
     }
 
     pub(super) fn members(&self, train: &Train) -> Result<Arc<Vec<ItemToItem>>, RecommendError> {
-        let n = self.config.n_neighbors;
-        let fit = |kind: &MemberKind| kind.fit(train, &self.dataset.behaviors, n);
+        let (n, ease_items) = (self.config.n_neighbors, self.config.ease_items);
+        let fit = |kind: &MemberKind| kind.fit(train, &self.dataset.behaviors, n, ease_items);
         let members: Result<Vec<ItemToItem>, RecommendError> = self.kinds.iter().map(fit).collect();
         Ok(Arc::new(members?))
     }

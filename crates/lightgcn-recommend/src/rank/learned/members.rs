@@ -3,8 +3,11 @@
 use super::history::UserHistory;
 use crate::RecommendError;
 use lightgcn_core::{BehaviorWeights, Interactions, ItemId, Train};
-use lightgcn_linear::{Ease, EaseConfig, Histories, History, ItemToItem, PropagationConfig};
+use lightgcn_linear::{EaseConfig, Histories, History, ItemToItem, PropagationConfig};
 use serde::{Deserialize, Serialize};
+
+/// The most rows of the matrix that EASE inverts, by default.
+pub(crate) const EASE_ITEMS: usize = 12_000;
 
 /// The order of behaviors by how much they say: targets last, the others by their weight, then by place.
 pub(crate) fn strengths(behaviors: &BehaviorWeights) -> Vec<usize> {
@@ -22,7 +25,7 @@ pub(crate) fn strengths(behaviors: &BehaviorWeights) -> Vec<usize> {
 }
 
 /// An item-to-item model that can be fitted to any training part.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 #[non_exhaustive]
 pub enum MemberKind {
@@ -42,12 +45,14 @@ impl MemberKind {
         }
     }
 
-    /// Fits it to the training part; each item keeps `n_neighbors` weights.
+    /// Fits it to the training part; each item keeps `n_neighbors` weights, and EASE inverts a matrix of at
+    /// most `ease_items` rows.
     pub(crate) fn fit(
         self,
         train: &Train,
         behaviors: &BehaviorWeights,
         n_neighbors: usize,
+        ease_items: usize,
     ) -> Result<ItemToItem, RecommendError> {
         Ok(match self {
             Self::Propagation => PropagationConfig {
@@ -55,13 +60,18 @@ impl MemberKind {
                 ..PropagationConfig::default()
             }
             .fit(train)?,
-            Self::Ease => fit_ease(train.interactions(), behaviors)?.strongest(n_neighbors),
+            Self::Ease => ease(train.interactions(), behaviors, n_neighbors, ease_items)?,
         })
     }
 }
 
 /// EASE on the union of behaviors: ½ for the weakest to 0.7 for the strongest, and 1 for targets.
-fn fit_ease(pairs: &Interactions, behaviors: &BehaviorWeights) -> Result<Ease, RecommendError> {
+fn ease(
+    pairs: &Interactions,
+    behaviors: &BehaviorWeights,
+    n_neighbors: usize,
+    ease_items: usize,
+) -> Result<ItemToItem, RecommendError> {
     let strengths = strengths(behaviors);
     let n_others = pairs.target_behaviors().iter().filter(|&&t| !t).count();
     let weight = |behavior: usize| match pairs.target_behaviors()[behavior] {
@@ -76,11 +86,11 @@ fn fit_ease(pairs: &Interactions, behaviors: &BehaviorWeights) -> Result<Ease, R
     })?;
     // Published values grow with the pairs of an item: from about 10 on thin logs to 500 and more.
     let pairs_per_item = pairs.n_pairs() as f64 / pairs.n_items().max(1) as f64;
-    let ease = EaseConfig {
+    let config = EaseConfig {
         regularization: 10.0 + 1.5 * pairs_per_item,
         ..EaseConfig::default()
     };
-    Ok(ease.fit_histories(&union)?)
+    Ok(config.fit_strongest(&union, n_neighbors, ease_items)?)
 }
 
 /// The part of a history whose strongest behavior is one, with weights.

@@ -3,7 +3,7 @@
 use super::feature::{Feature, FeatureGroup};
 use super::history::Clock;
 use super::logit::Weights;
-use super::members::MemberKind;
+use super::members::{EASE_ITEMS, MemberKind};
 use super::withhold::Withhold;
 use crate::RecommendError;
 use lightgcn_core::{Interactions, ItemId};
@@ -121,6 +121,9 @@ pub struct LearnedRanking {
     pub members: Vec<MemberKind>,
     /// The neighbors that an item keeps in each member.
     pub n_neighbors: usize,
+    /// The most items that EASE learns from.
+    #[serde(default = "ease_items")]
+    pub ease_items: usize,
     /// The half-life of what users did, for members and trends; in days.
     pub half_life_days: f64,
     /// The time that ages count from, in seconds since 1970; none where times are unknown, or each user's
@@ -137,6 +140,10 @@ pub struct LearnedRanking {
     /// The fitted members.
     #[serde(skip)]
     pub(crate) models: Arc<Vec<ItemToItem>>,
+}
+
+fn ease_items() -> usize {
+    EASE_ITEMS
 }
 
 impl LearnedRanking {

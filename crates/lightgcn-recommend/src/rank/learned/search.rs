@@ -69,6 +69,17 @@ impl Trial {
     }
 }
 
+/// Whether a group is worth nothing: without it the figure is clearly higher or everything the same, or it
+/// is one of several members, which take time and memory, and the figure is no lower.
+fn is_useless(group: FeatureGroup, without: &Trial, with: &Trial, all: &[FeatureGroup]) -> bool {
+    let is_member = |group: &FeatureGroup| matches!(group, FeatureGroup::Graph(_));
+    let spare = is_member(&group) && all.iter().filter(|group| is_member(group)).count() > 1;
+    all.len() > 1
+        && (without.beats(with)
+            || without.values == with.values
+            || (spare && without.ndcg >= with.ndcg))
+}
+
 impl<'s> Search<'s> {
     pub(super) fn new(
         fitter: &'s Fitter<'s>,
@@ -125,17 +136,17 @@ impl<'s> Search<'s> {
                 .iter()
                 .map(|group| (*group, without(group)))
                 .collect();
-            let least = tried.iter().max_by(|a, b| a.1.ndcg.total_cmp(&b.1.ndcg));
-            match least {
-                Some((group, trial))
-                    if (trial.beats(&best) || trial.values == best.values) && groups.len() > 1 =>
-                {
+            let useless = tried
+                .iter()
+                .filter(|(group, trial)| is_useless(*group, trial, &best, &groups));
+            match useless.max_by(|a, b| a.1.ndcg.total_cmp(&b.1.ndcg)) {
+                Some((group, trial)) => {
                     dropped.push(self.effect(*group, best.ndcg, trial.ndcg, true));
                     best = trial.clone();
                     let out = *group;
                     groups.retain(|group| *group != out);
                 }
-                _ => break tried,
+                None => break tried,
             }
         };
         let again = self.best_l2(&best.columns, Some(&best));

@@ -1,7 +1,7 @@
 //! Everything that features are made of, at one time.
 
 use super::feature::Feature;
-use super::history::{Clock, UserHistory, pair_feature};
+use super::history::{Clock, HistoryOrder, UserHistory};
 use super::items::ItemStatistics;
 use super::members::{Source, sources};
 use super::ties::tie_key;
@@ -93,7 +93,7 @@ pub(crate) struct Candidates {
 /// A user's history with what candidates and features need of it.
 pub(crate) struct Viewpoint<'h> {
     pub(crate) history: &'h UserHistory,
-    recency: Vec<f64>,
+    order: HistoryOrder,
     pub(crate) sources: Vec<Source>,
     categories: HashMap<u32, f32>,
     brands: HashMap<u32, f32>,
@@ -152,7 +152,7 @@ impl Snapshot {
         let prices = prices.filter(|log| !log.is_nan());
         let (sum, n) = prices.fold((0.0, 0.0), |(sum, n), log| (sum + log, n + 1.0));
         Viewpoint {
-            recency: history.recency_ranks(),
+            order: history.order(),
             sources,
             categories: shares(&self.labels.categories, &known),
             brands: shares(&self.labels.brands, &known),
@@ -241,9 +241,7 @@ impl Snapshot {
                 (Some(usual), log) if !log.is_nan() => -(log - usual).abs() as f32,
                 _ => 0.0,
             },
-            _ => place.map_or(0.0, |n| {
-                pair_feature(feature, &from.history.items[n], from.recency[n])
-            }),
+            _ => place.map_or(0.0, |n| from.history.pair_feature(feature, n, &from.order)),
         }
     }
 }
