@@ -232,6 +232,8 @@ impl DetailColumns {
         let mut missing = Missing::default();
         let mut text = |bit: u8, column: Option<usize>| {
             let text = column.map_or(Ok(""), |n| table.text(n))?;
+            // Lines may end in \r\r\n.
+            let text = text.trim_end_matches('\r');
             if is_no_value(text) {
                 missing.0 |= 1 << bit;
                 return Ok("");
@@ -261,6 +263,7 @@ impl DetailColumns {
 /// Parses a price.
 #[inline]
 fn parse_price(field: &[u8]) -> Result<f64, Missing> {
+    let field = field.trim_ascii();
     if field.is_empty() {
         return Err(Missing::NO_PRICE);
     }

@@ -276,6 +276,13 @@ fn ids_follow_one_rule() {
             ..
         }
     ));
+    let text = "product_id,event_type,event_time,user_id,price,brand\na,view,5,u,2.5 ,acme\r\r\n";
+    let log = read_with(text.as_bytes(), &config()).unwrap();
+    let details = log.catalogue().get(ItemId(0));
+    assert_eq!(
+        (details.brand.as_deref(), details.price),
+        (Some("acme"), Some(2.5))
+    );
     let issue = bad_row(&format!("5,view,{},w", "x".repeat(257)));
     assert!(matches!(
         &issue,
