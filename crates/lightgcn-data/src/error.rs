@@ -73,7 +73,7 @@ pub enum DataError {
         source: io::Error,
     },
     /// A file is compressed or stored in a format that is not read.
-    #[error("{} is a {format} file, which is not read; {advice}", path.display())]
+    #[error("{} is in the {format} format, which is not read; {advice}", path.display())]
     UnreadFormat {
         /// The file.
         path: PathBuf,
