@@ -33,11 +33,12 @@ fn the_cosmetics_sample_has_its_published_counts() {
         let prepared = work.json(&prepare);
         assert_eq!(prepared["users"], json!(893));
         assert_eq!(prepared["items"], json!(2832));
-        let read = json!({
-            "stage": "read", "unit": "rows", "rows_in": 4995, "kept": 4704,
-            "dropped": {"exact duplicate": 291},
-        });
-        assert_eq!(prepared["stages"][0], read);
+        let read = &prepared["stages"][0];
+        assert_eq!(
+            (&read["rows_in"], &read["kept"]),
+            (&json!(4995), &json!(4704))
+        );
+        assert_eq!(read["dropped"], json!({"exact duplicate": 291}));
         assert_eq!(
             (&prepared["validation_targets"], &prepared["test_targets"]),
             (&json!(0), &json!(0))

@@ -30,6 +30,23 @@ pub struct StageReport {
     pub kept: u64,
     /// How many were dropped, by reason; reasons without a row are absent.
     pub dropped: BTreeMap<String, u64>,
+    /// How many of those that went on have no usable value in an optional field, by field and reason (such
+    /// as `bad price`).
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub missing: BTreeMap<String, u64>,
+    /// The times of those that went on, if they were read from a log.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub times: Option<TimeSpan>,
+}
+
+/// The first and the last time of some events, as text.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct TimeSpan {
+    /// The first time, such as `2019-10-01 00:00:00 UTC`.
+    pub first: String,
+    /// The last time.
+    pub last: String,
 }
 
 impl StageReport {
@@ -50,6 +67,13 @@ impl StageReport {
         }
     }
 
+    /// Counts `n` kept without a usable value for `reason`; nothing where `n` is 0.
+    pub fn miss(&mut self, reason: &str, n: u64) {
+        if n > 0 {
+            *self.missing.entry(reason.to_owned()).or_default() += n;
+        }
+    }
+
     /// Whether what came in equals what was kept and dropped.
     #[must_use]
     pub fn balances(&self) -> bool {
@@ -66,6 +90,12 @@ impl fmt::Display for StageReport {
         )?;
         for (reason, n) in &self.dropped {
             write!(f, ", {n} dropped ({reason})")?;
+        }
+        for (reason, n) in &self.missing {
+            write!(f, ", {n} with {reason}")?;
+        }
+        if let Some(TimeSpan { first, last }) = &self.times {
+            write!(f, ", from {first} to {last}")?;
         }
         Ok(())
     }
@@ -107,6 +137,17 @@ mod tests {
         assert_eq!(
             report.to_string(),
             "read: 10 rows in, 7 kept, 1 dropped (bad price), 2 dropped (exact duplicate)"
+        );
+        report.dropped.clear();
+        report.miss("bad price", 3);
+        report.miss("never", 0);
+        report.times = Some(TimeSpan {
+            first: "then".to_owned(),
+            last: "now".to_owned(),
+        });
+        assert_eq!(
+            report.to_string(),
+            "read: 10 rows in, 7 kept, 3 with bad price, from then to now"
         );
     }
 }

@@ -1,6 +1,8 @@
 //! The errors of this crate.
 
-use lightgcn_core::CoreError;
+use crate::time::TimeFault;
+use lightgcn_core::{CoreError, IdFault};
+use std::borrow::Cow;
 use std::io;
 use std::path::PathBuf;
 use thiserror::Error;
@@ -70,6 +72,16 @@ pub enum DataError {
         /// What the decoder said.
         source: io::Error,
     },
+    /// A file is compressed or stored in a format that is not read.
+    #[error("{} is in the {format} format, which is not read; {advice}", path.display())]
+    UnreadFormat {
+        /// The file.
+        path: PathBuf,
+        /// The format's name, such as `zip`.
+        format: &'static str,
+        /// What to do.
+        advice: &'static str,
+    },
     /// A file is empty, without even a header.
     #[error("{} is empty; its first line must name the columns", path.display())]
     EmptyFile {
@@ -94,9 +106,10 @@ pub enum DataError {
     },
     /// A required column is not in the header.
     #[error(
-        "{}, line 1: there is no column {column:?}, only {}; set the format's {option:?} to the \
+        "{}, line 1: there is no column {:?}, only {}; set the format's {option:?} to the \
          right column, or check the delimiter",
         path.display(),
+        shorten(column),
         quoted(present)
     )]
     MissingColumn {
@@ -106,11 +119,13 @@ pub enum DataError {
         column: String,
         /// The option of the format that names it.
         option: &'static str,
-        /// The columns of the header.
+        /// The columns of the header, long names cut.
         present: Vec<String>,
     },
     /// A needed column is in the header twice.
-    #[error("{}, line 1: column {column:?} occurs twice; rename one of them", path.display())]
+    #[error(
+        "{}, line 1: column {:?} occurs twice; rename one of them", path.display(), shorten(column)
+    )]
     DuplicateColumn {
         /// The file.
         path: PathBuf,
@@ -189,6 +204,30 @@ pub enum DataError {
         /// The line, from 1.
         line: u64,
     },
+    /// An id of a pair file is not one.
+    #[error("{}, line {line}: the id {id:?} cannot be used: {fault}; fix the line", path.display())]
+    PairId {
+        /// The file.
+        path: PathBuf,
+        /// The line, from 1.
+        line: u64,
+        /// The id, cut if it is long.
+        id: String,
+        /// What is wrong with it.
+        fault: IdFault,
+    },
+    /// A file that was given as a pair file is a table of single events.
+    #[error(
+        "{} is not a pair file: {evidence}; give it a header that names its columns and a column of \
+         event types, and read it with `lightgcn prepare`",
+        path.display()
+    )]
+    NotPairs {
+        /// The file.
+        path: PathBuf,
+        /// What gave it away.
+        evidence: String,
+    },
     /// A pair file has no pairs.
     #[error(
         "{} has no pairs; each line must be a user and their items, separated by spaces",
@@ -200,9 +239,11 @@ pub enum DataError {
     },
     /// The same pair is in two pair files that must be disjoint.
     #[error(
-        "{}, line {line}: the pair (user {user:?}, item {item:?}) is also in {}; remove it from \
+        "{}, line {line}: the pair (user {:?}, item {:?}) is also in {}; remove it from \
          one of the files, or the figures would not be honest",
         path.display(),
+        shorten(user),
+        shorten(item),
         other.display()
     )]
     PairOverlap {
@@ -237,6 +278,17 @@ pub enum RowIssue {
         /// The header's.
         expected: usize,
     },
+    /// A field begins with a quote, but does not end with one on the same line.
+    #[error(
+        "column {column:?} has an unclosed quote ({value:?}); close it, double the quotes within quoted \
+         fields, or set the format's quoting = false"
+    )]
+    UnclosedQuote {
+        /// The column.
+        column: String,
+        /// The rest of the line from the quote on, cut.
+        value: String,
+    },
     /// A field is not UTF-8.
     #[error("column {column:?} is not UTF-8 text ({value:?}); convert the file to UTF-8")]
     NotUtf8 {
@@ -265,6 +317,18 @@ pub enum RowIssue {
         /// The known labels, including renamed and ignored ones.
         known: Vec<String>,
     },
+    /// A user or item id that cannot be used.
+    #[error(
+        "column {column:?} has the id {value:?}, but {fault}; every event needs an id, so fix the row"
+    )]
+    BadId {
+        /// The column.
+        column: String,
+        /// The value, cut.
+        value: String,
+        /// What is wrong with it.
+        fault: IdFault,
+    },
     /// An invalid time.
     #[error(
         "column {column:?} has {value:?}, which is not a valid time; write 2019-10-01 08:00:00 UTC, \
@@ -276,16 +340,32 @@ pub enum RowIssue {
         /// The value.
         value: String,
     },
-    /// A price that is not a finite number.
+    /// A number that looks like a calendar time or a count of days.
     #[error(
-        "column {column:?} has {value:?}, which is not a valid price; write a number with a decimal \
-         point, or leave it empty"
+        "column {column:?} has {value:?}, {fault}; write it as 2019-10-01 08:00:00 or in seconds since \
+         1970, or set the format's time_unit if it is seconds, milliseconds, microseconds or \
+         nanoseconds since 1970"
     )]
-    Price {
+    AmbiguousTime {
         /// The column.
         column: String,
         /// The value.
         value: String,
+        /// What it looks like.
+        fault: TimeFault,
+    },
+    /// A time more than a day from now.
+    #[error(
+        "column {column:?} has {value:?}, which is in the future ({read}); fix the row, or set \
+         future_rows to \"cap\" or \"keep\""
+    )]
+    Future {
+        /// The column.
+        column: String,
+        /// The value.
+        value: String,
+        /// The time as it was read.
+        read: String,
     },
 }
 
@@ -296,15 +376,64 @@ impl RowIssue {
         match self {
             Self::FieldCount { .. } => "wrong number of fields",
             Self::NotUtf8 { .. } => "not UTF-8",
+            Self::UnclosedQuote { .. } => "unclosed quote",
             Self::EmptyId { .. } => "empty id",
+            Self::BadId { fault, .. } => match fault {
+                IdFault::NoValue => "missing id",
+                IdFault::TooLong { .. } => "id too long",
+                _ => "control character in id",
+            },
             Self::UnknownBehavior { .. } => "unknown behavior",
             Self::Time { .. } => "bad time",
-            Self::Price { .. } => "bad price",
+            Self::AmbiguousTime { .. } => "ambiguous time",
+            Self::Future { .. } => "in the future",
         }
     }
 }
 
+/// Characters of a value in a message.
+const SHOWN_CHARACTERS: usize = 80;
+
+/// Names of a list in a message.
+const SHOWN_NAMES: usize = 20;
+
+/// A value for a message, cut to 80 characters.
+pub(crate) fn shorten(text: &str) -> Cow<'_, str> {
+    match text.char_indices().nth(SHOWN_CHARACTERS) {
+        Some((end, _)) => format!("{}…", &text[..end]).into(),
+        None => text.into(),
+    }
+}
+
+/// The first names of a list.
 fn quoted(names: &[String]) -> String {
-    let names: Vec<String> = names.iter().map(|name| format!("{name:?}")).collect();
-    names.join(", ")
+    let shown = names.iter().take(SHOWN_NAMES);
+    let shown: Vec<String> = shown.map(|name| format!("{:?}", shorten(name))).collect();
+    let shown = shown.join(", ");
+    match names.len().saturating_sub(SHOWN_NAMES) {
+        0 => shown,
+        more => format!("{shown} and {more} more"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn messages_are_short() {
+        let long = "ü".repeat(1 << 20);
+        let error = DataError::MissingColumn {
+            path: "log.json".into(),
+            column: long.clone(),
+            option: "user_id",
+            present: vec![long; 1000],
+        };
+        let text = error.to_string();
+        assert!(text.len() < 5_000, "{} bytes", text.len());
+        assert!(text.contains("and 980 more"), "{text}");
+        assert_eq!(shorten("short"), "short");
+        assert_eq!(shorten(&"x".repeat(80)).len(), 80);
+        assert_eq!(shorten(&"x".repeat(81)).chars().count(), 81);
+    }
 }

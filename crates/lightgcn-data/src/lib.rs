@@ -63,7 +63,7 @@ mod weigh;
 
 pub use error::{DataError, RowIssue};
 pub use log::events::{EventLog, EventLogBuilder};
-pub use log::format::{Duplicates, LogFormat, ReadConfig};
+pub use log::format::{Duplicates, FutureRows, LogFormat, ReadConfig};
 pub use log::inputs::expand_paths;
 pub use log::reader::{Progress, read_events};
 pub use pairs::{PairFiles, ValidationInTrain};

@@ -1,19 +1,22 @@
 //! Pair files, the research benchmarks' format: one line per user, `user item item ...`.
 
+use crate::error::shorten;
 use crate::log::stream::StoredFile;
 use crate::prepare::{names, sentences, truth};
 use crate::split::HeldOut;
 use crate::weigh::pairs::{NO_ROW, Rows};
-use crate::{DataError, expand_paths};
+use crate::{DataError, expand_paths, time};
 use hashbrown::HashMap;
 use lightgcn_core::{
     BehaviorWeights, BehaviorWeightsConfig, Catalogue, Dataset, InputFile, InteractionsBuilder,
-    ItemId, Lineage, NodeId, Split, StageReport, UserId, Vocabulary,
+    ItemId, Lineage, NodeId, Split, StageReport, UserId, Vocabulary, check_id,
 };
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::io::BufRead;
 use std::path::{Path, PathBuf};
+
+use shape::Shape;
 
 /// The name of the one behavior of pair files.
 const BEHAVIOR: &str = "interaction";
@@ -33,7 +36,7 @@ pub enum ValidationInTrain {
 /// A dataset in pair files: each line is a user and their items, separated by spaces or tabs. There
 /// are no times and one behavior, of weight 1. Plain, gzip or zstd, told apart by the content.
 ///
-/// Ids are any text. If all ids are whole numbers, rows follow their numeric order (so ids
+/// Ids are any text that [`check_id`] accepts. If all ids are whole numbers, rows follow their numeric order (so ids
 /// `0..n` without gaps are their own rows), otherwise the order of first appearance. A user may have
 /// several lines, or one without items; a pair repeated within a file counts once.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -87,8 +90,9 @@ impl PairFiles {
     /// Reads the files and checks that their parts are disjoint.
     ///
     /// # Errors
-    /// Those of opening and decompressing; [`DataError::PairNotUtf8`]; [`DataError::NoPairs`] if a
-    /// file has no pair; [`DataError::PairOverlap`] if a pair is in two parts, with file and
+    /// Those of opening and decompressing; [`DataError::PairNotUtf8`]; [`DataError::PairId`];
+    /// [`DataError::NotPairs`] if all lines are `user item rating time` or the like; [`DataError::NoPairs`] if
+    /// a file has no pair; [`DataError::PairOverlap`] if a pair is in two parts, with file and
     /// line; [`DataError::NothingToTest`] if every test pair has an unseen user or item.
     pub fn read(&self) -> Result<Dataset, DataError> {
         let mut raw = RawIds::default();
@@ -245,23 +249,36 @@ impl PairFile {
             positions: HashMap::new(),
             n_repeated: 0,
         };
+        let mut shape = Shape::new(time::now());
         let mut line = Vec::new();
         for number in 1.. {
             line.clear();
             match stored.read_until(b'\n', &mut line) {
                 Ok(0) => break,
-                Ok(_) => file.read_line(number, &line, raw)?,
+                Ok(_) => file.read_line(number, &line, &mut shape, raw)?,
                 Err(error) => return Err(stored.error(error)),
             }
         }
         inputs.push(stored.finish()?);
+        if let Some(evidence) = shape.evidence() {
+            return Err(DataError::NotPairs {
+                path: file.path,
+                evidence,
+            });
+        }
         if file.pairs.is_empty() {
             return Err(DataError::NoPairs { path: file.path });
         }
         Ok(file)
     }
 
-    fn read_line(&mut self, number: u64, line: &[u8], raw: &mut RawIds) -> Result<(), DataError> {
+    fn read_line(
+        &mut self,
+        number: u64,
+        line: &[u8],
+        shape: &mut Shape,
+        raw: &mut RawIds,
+    ) -> Result<(), DataError> {
         let line = if number == 1 {
             line.strip_prefix(b"\xef\xbb\xbf").unwrap_or(line)
         } else {
@@ -275,8 +292,18 @@ impl PairFile {
         let Some(user) = ids.next() else {
             return Ok(());
         };
+        shape.add(text);
+        let path = &self.path;
+        let pair_id = |id: &str, fault| DataError::PairId {
+            path: path.clone(),
+            line: number,
+            id: shorten(id).into(),
+            fault,
+        };
+        check_id(user).map_err(|fault| pair_id(user, fault))?;
         let user = raw.users.insert(user)?;
         for item in ids {
+            check_id(item).map_err(|fault| pair_id(item, fault))?;
             let pair = (user.0, raw.items.insert(item)?.0);
             let position = self.pairs.len() as u32;
             if *self.positions.entry(pair).or_insert(position) == position {
@@ -360,5 +387,6 @@ fn whole_number(id: &str) -> Option<u64> {
         .flatten()
 }
 
+mod shape;
 #[cfg(test)]
 mod tests;

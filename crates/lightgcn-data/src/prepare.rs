@@ -5,8 +5,8 @@ use crate::log::reader::read_with_progress;
 use crate::split::{HeldOut, Parts, split};
 use crate::weigh::pairs::{NO_ROW, Pairs, Rows, Weighing, check_behaviors};
 use crate::{
-    DataError, Duplicates, EventLog, KCoreConfig, LogFormat, Progress, ReadConfig, SplitConfig,
-    k_core,
+    DataError, Duplicates, EventLog, FutureRows, KCoreConfig, LogFormat, Progress, ReadConfig,
+    SplitConfig, k_core,
 };
 use lightgcn_core::{
     BehaviorWeights, BehaviorWeightsConfig, CoreError, Dataset, ItemId, Lineage, Split,
@@ -28,6 +28,8 @@ pub struct PrepareConfig {
     pub duplicates: Duplicates,
     /// Whether to count and drop rows that cannot be used, rather than stop at the first one.
     pub skip_bad_rows: bool,
+    /// What to do with rows whose time is more than a day from now.
+    pub future_rows: FutureRows,
     /// Catalogue files or patterns, see [`ReadConfig::catalogue`].
     pub catalogue: Vec<String>,
     /// The names of columns and behaviors.
@@ -46,6 +48,7 @@ impl Default for PrepareConfig {
             seed: 0,
             duplicates: Duplicates::default(),
             skip_bad_rows: false,
+            future_rows: FutureRows::default(),
             catalogue: Vec::new(),
             format: LogFormat::default(),
             weights: BehaviorWeightsConfig::shop_log(),
@@ -96,6 +99,8 @@ impl PrepareConfig {
             format: self.format.clone(),
             duplicates: self.duplicates,
             skip_bad_rows: self.skip_bad_rows,
+            future_rows: self.future_rows,
+            now: None,
             catalogue: self.catalogue.clone(),
         }
     }
@@ -126,6 +131,7 @@ impl ValidPrepareConfig {
         let mut options: BTreeMap<String, String> = [
             ("duplicates", duplicates.to_owned()),
             ("skip_bad_rows", config.skip_bad_rows.to_string()),
+            ("future_rows", config.future_rows.name().to_owned()),
             ("k_core.min_user_pairs", core.min_user_pairs.to_string()),
             ("k_core.min_item_pairs", core.min_item_pairs.to_string()),
         ]

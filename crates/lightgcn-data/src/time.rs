@@ -1,43 +1,141 @@
 //! Event times: seconds since 1970-01-01 00:00:00 UTC.
 
 use chrono::{DateTime, NaiveDate, NaiveDateTime};
+use serde::{Deserialize, Serialize};
+use std::time::{SystemTime, UNIX_EPOCH};
+use thiserror::Error;
 
 /// Years 0 to 9999.
 const RANGE: std::ops::RangeInclusive<i64> = -62_167_219_200..=253_402_300_799;
 
-/// Whole numbers from here on are milliseconds: as seconds this is the year 5138, as milliseconds
-/// 1973.
-const MILLISECONDS_FROM: i64 = 100_000_000_000;
+/// A day, in seconds.
+const DAY: i64 = 86_400;
+
+/// 1995-01-01, before which there were no shops to log.
+pub(crate) const SHOPS_FROM: i64 = 788_918_400;
+
+/// The day 0 of common counts of days, in days before 1970-01-01: Unix, Excel (1904 and 1900), the modified
+/// Julian day, Python's ordinal, MATLAB, the Julian day.
+const DAY_COUNTS: [i64; 7] = [0, 24_107, 25_569, 40_587, 719_163, 719_529, 2_440_587];
+
+/// What the numbers of a column of times count.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum TimeUnit {
+    /// Seconds since 1970, or by their size milliseconds, microseconds or nanoseconds. Numbers that look
+    /// like a calendar (`20191001`) or a count of days are faults.
+    #[default]
+    Auto,
+    /// Seconds since 1970.
+    Seconds,
+    /// Milliseconds since 1970.
+    Milliseconds,
+    /// Microseconds since 1970.
+    Microseconds,
+    /// Nanoseconds since 1970.
+    Nanoseconds,
+}
+
+impl TimeUnit {
+    /// The option's value.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Auto => "auto",
+            Self::Seconds => "seconds",
+            Self::Milliseconds => "milliseconds",
+            Self::Microseconds => "microseconds",
+            Self::Nanoseconds => "nanoseconds",
+        }
+    }
+
+    /// How many of the unit make a second, of a number of that size.
+    fn per_second(self, size: u64) -> i64 {
+        match self {
+            // Each limit is 1973 in the finer unit; in the coarser one, 5138.
+            Self::Auto if size < 100_000_000_000 => 1,
+            Self::Auto if size < 100_000_000_000_000 => 1_000,
+            Self::Auto if size < 100_000_000_000_000_000 => 1_000_000,
+            Self::Auto | Self::Nanoseconds => 1_000_000_000,
+            Self::Seconds => 1,
+            Self::Milliseconds => 1_000,
+            Self::Microseconds => 1_000_000,
+        }
+    }
+}
+
+/// Why a text is not a time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
+#[non_exhaustive]
+pub enum TimeFault {
+    /// It has none of the known forms, or is not in the calendar.
+    #[error("not a valid time")]
+    Invalid,
+    /// A number such as `20191001003059`, which would be the year 2609 in milliseconds.
+    #[error("a number that looks like a calendar time")]
+    Calendar,
+    /// A number such as `18170`, which would be five o'clock on 1970-01-01 in seconds.
+    #[error("a number that looks like a count of days")]
+    DayCount,
+}
 
 /// Parses a time into seconds since 1970-01-01 UTC, rounding fractions down; `None` if the text is not
 /// a valid time. Formats:
 ///
-/// - `2019-10-01 08:00:00 UTC` (the shop log's own, and fast), also without ` UTC`, with `T` and with a
-///   fraction; a time without a zone is UTC;
+/// - `2019-10-01 08:00:00 UTC` (the shop log's own, and fast), also without ` UTC`, with `T`, with a
+///   fraction, and with an offset: `Z`, `+02`, `+0200`, `+02:00`; a time without a zone is UTC;
 /// - RFC 3339 (`2019-10-01T08:00:00+02:00`);
 /// - a date (`2019-10-01`): its first second;
-/// - a whole number: seconds since 1970, or milliseconds from 10^11 on. Eight digits are
-///   rejected: `20191001` is meant as a date but would read as seconds.
+/// - a number, also with a fraction: seconds since 1970, milliseconds from 10^11 on, microseconds from
+///   10^14 on, nanoseconds from 10^17 on. Numbers that look like a calendar, such as `20191001`, or like a
+///   count of days are rejected: see [`parse_with`].
 ///
 /// ```
 /// use lightgcn_data::time::parse;
 ///
 /// assert_eq!(parse(b"1970-01-02 00:00:01 UTC"), Some(86_401));
-/// assert_eq!(parse(b"2019-10-01T02:00:00+02:00"), parse(b"2019-10-01"));
+/// assert_eq!(parse(b"2019-10-01 02:00:00+02"), parse(b"2019-10-01"));
 /// assert_eq!(parse(b"1569888000000"), Some(1_569_888_000));
 /// assert_eq!(parse(b"2019-02-30"), None);
 /// ```
 #[must_use]
 pub fn parse(text: &[u8]) -> Option<i64> {
+    parse_shop(text).or_else(|| parse_with(text, TimeUnit::Auto, now()).ok())
+}
+
+/// [`parse`] with a unit for numbers, that says what is wrong. `now` is in seconds since 1970.
+///
+/// With [`TimeUnit::Auto`], a number of 6, 8, 10, 12 or at least 14 digits that reads as
+/// `YYYYMM[DD[hh[mm[ss[fraction]]]]]` of 1995 to next year is a fault, unless it is a sane time in its
+/// unit: from 1995 to a day after `now`. So is any number of eight digits or with a leading zero, and one
+/// that is a day from 1995 to next year in a common count of days (Unix, Excel, Julian and others).
+///
+/// # Errors
+/// [`TimeFault`].
+#[inline]
+pub fn parse_with(text: &[u8], unit: TimeUnit, now: i64) -> Result<i64, TimeFault> {
     if let Some(seconds) = parse_shop(text) {
-        return Some(seconds);
+        return Ok(seconds);
     }
-    let text = std::str::from_utf8(text).ok()?;
-    let seconds = match parse_number(text) {
-        Some(number) => number?,
-        None => parse_other(text)?,
+    let text = std::str::from_utf8(text).map_err(|_| TimeFault::Invalid)?;
+    let seconds = match Number::split(text) {
+        Some(number) => number.seconds(unit, now)?,
+        None => parse_other(text).ok_or(TimeFault::Invalid)?,
     };
-    RANGE.contains(&seconds).then_some(seconds)
+    match RANGE.contains(&seconds) {
+        true => Ok(seconds),
+        false => Err(TimeFault::Invalid),
+    }
+}
+
+/// The system's time, in seconds since 1970.
+pub(crate) fn now() -> i64 {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH);
+    since.map_or(0, |since| since.as_secs() as i64)
+}
+
+/// The last time that is not in the future: a day after `now`, since clocks and zones differ.
+pub(crate) fn future_from(now: i64) -> i64 {
+    now.saturating_add(DAY)
 }
 
 /// Formats a time as the shop log does, `2019-10-01 08:00:00 UTC`; beyond the calendar, as the number.
@@ -65,7 +163,7 @@ fn parse_shop(text: &[u8]) -> Option<i64> {
         .then(|| days * 86_400 + hour * 3_600 + minute * 60 + second)
 }
 
-/// Days since 1970 of `YYYY-MM-DD` in the proleptic Gregorian calendar.
+/// Days since 1970 of `YYYY-MM-DD`.
 fn parse_date(text: &[u8]) -> Option<i64> {
     if text.len() != 10 || text[4] != b'-' || text[7] != b'-' {
         return None;
@@ -75,6 +173,11 @@ fn parse_date(text: &[u8]) -> Option<i64> {
         digits(&text[5..7])?,
         digits(&text[8..])?,
     );
+    days_of(year, month, day)
+}
+
+/// Days since 1970 in the proleptic Gregorian calendar, `None` if there is no such day.
+fn days_of(year: i64, month: i64, day: i64) -> Option<i64> {
     if !(1..=12).contains(&month) || day == 0 || day > days_in_month(year, month) {
         return None;
     }
@@ -102,20 +205,70 @@ fn digits(text: &[u8]) -> Option<i64> {
     })
 }
 
-/// `None`: not a whole number. `Some(None)`: a whole number that is not a valid time.
-fn parse_number(text: &str) -> Option<Option<i64>> {
-    let unsigned = text.strip_prefix('-').unwrap_or(text);
-    if unsigned.is_empty() || !unsigned.bytes().all(|c| c.is_ascii_digit()) {
-        return None;
+/// A decimal number as text.
+struct Number<'t> {
+    negative: bool,
+    whole: &'t str,
+    fraction: &'t str,
+}
+
+impl<'t> Number<'t> {
+    /// `None` if the text is not a decimal number.
+    fn split(text: &'t str) -> Option<Self> {
+        let unsigned = text.strip_prefix('-').unwrap_or(text);
+        let (whole, fraction) = unsigned.split_once('.').unwrap_or((unsigned, "0"));
+        let is_digits = |text: &str| !text.is_empty() && text.bytes().all(|c| c.is_ascii_digit());
+        (is_digits(whole) && is_digits(fraction)).then_some(Self {
+            negative: unsigned.len() < text.len(),
+            whole,
+            fraction,
+        })
     }
-    let number = text.parse::<i64>().ok().filter(|_| unsigned.len() != 8);
-    Some(number.map(|n| {
-        if n.unsigned_abs() >= MILLISECONDS_FROM as u64 {
-            n.div_euclid(1000)
-        } else {
-            n
+
+    fn seconds(&self, unit: TimeUnit, now: i64) -> Result<i64, TimeFault> {
+        let number = self.whole.parse::<i64>().ok();
+        let seconds = number.map(|number| {
+            let below = self.negative && self.fraction.bytes().any(|c| c != b'0');
+            let signed = if self.negative { -number } else { number };
+            (signed - i64::from(below)).div_euclid(unit.per_second(number.unsigned_abs()))
+        });
+        let is_sane = seconds.is_some_and(|s| (SHOPS_FROM..=future_from(now)).contains(&s));
+        let padded = self.whole.len() >= 6 && self.whole.starts_with('0');
+        if unit == TimeUnit::Auto && padded {
+            return Err(TimeFault::Calendar);
         }
-    }))
+        if unit == TimeUnit::Auto && !self.negative && !is_sane {
+            let next_year = now.div_euclid(DAY) + 366;
+            if self.is_calendar(next_year) {
+                return Err(TimeFault::Calendar);
+            }
+            let days = SHOPS_FROM / DAY..=next_year;
+            if number.is_some_and(|n| DAY_COUNTS.iter().any(|zero| days.contains(&(n - zero)))) {
+                return Err(TimeFault::DayCount);
+            }
+        }
+        seconds.ok_or(TimeFault::Invalid)
+    }
+
+    /// Whether the number reads as a calendar time up to `next_year`, a day since 1970.
+    fn is_calendar(&self, next_year: i64) -> bool {
+        let text = self.whole.as_bytes();
+        let two = |from: usize, or: i64| text.get(from..from + 2).map_or(Some(or), digits);
+        let day = || {
+            let (month, day) = (two(4, 1)?, two(6, 1)?);
+            let day = days_of(digits(&text[..4])?, month, day)?;
+            let clock = two(8, 0)? < 24 && two(10, 0)? < 60 && two(12, 0)? < 60;
+            clock.then_some(day)
+        };
+        match text.len() {
+            0..6 => false,
+            8 => true,
+            6 | 10 | 12 | 14.. => {
+                day().is_some_and(|day| (SHOPS_FROM / DAY..=next_year).contains(&day))
+            }
+            _ => false,
+        }
+    }
 }
 
 fn parse_other(text: &str) -> Option<i64> {
@@ -124,12 +277,31 @@ fn parse_other(text: &str) -> Option<i64> {
     }
     let bare = text.strip_suffix(" UTC").unwrap_or(text);
     for form in ["%Y-%m-%dT%H:%M:%S%.f", "%Y-%m-%d %H:%M:%S%.f"] {
-        if let Ok(time) = NaiveDateTime::parse_from_str(bare, form) {
-            return Some(time.and_utc().timestamp());
+        if let Ok((time, zone)) = NaiveDateTime::parse_and_remainder(bare, form) {
+            return Some(time.and_utc().timestamp() - offset(zone)?);
         }
     }
     let date = NaiveDate::parse_from_str(text, "%Y-%m-%d").ok()?;
     Some(date.and_time(chrono::NaiveTime::MIN).and_utc().timestamp())
+}
+
+/// The seconds of an offset from UTC: empty, `Z`, `+02`, `+0200` or `+02:00`, also after a space.
+fn offset(zone: &str) -> Option<i64> {
+    let zone = zone.strip_prefix(' ').unwrap_or(zone).as_bytes();
+    let (sign, hour, minute) = match *zone {
+        [] | [b'Z' | b'z'] => return Some(0),
+        [sign, a, b] => (sign, [a, b], [b'0', b'0']),
+        [sign, a, b, c, d] | [sign, a, b, b':', c, d] => (sign, [a, b], [c, d]),
+        _ => return None,
+    };
+    let (hour, minute) = (digits(&hour)?, digits(&minute)?);
+    let seconds = hour * 3_600 + minute * 60;
+    match sign {
+        _ if hour > 23 || minute > 59 => None,
+        b'+' => Some(seconds),
+        b'-' => Some(-seconds),
+        _ => None,
+    }
 }
 
 #[cfg(test)]
@@ -152,6 +324,18 @@ mod tests {
             ("2020-02-29 23:59:59 UTC", 1_583_020_799),
             ("1569888000", 1_569_888_000),
             ("1569888000123", 1_569_888_000),
+            ("1569888000123456", 1_569_888_000),
+            ("1569888000123456789", 1_569_888_000),
+            ("1569888000.0", 1_569_888_000),
+            ("1569888000123.75", 1_569_888_000),
+            ("-5.5", -6),
+            ("2019-10-01 00:00:00+00", 1_569_888_000),
+            ("2019-10-01 00:00:00+0000", 1_569_888_000),
+            ("2019-10-01 00:00:00+00:00", 1_569_888_000),
+            ("2019-10-01 00:00:00Z", 1_569_888_000),
+            ("2019-10-01 00:00:00.5 UTC", 1_569_888_000),
+            ("2019-10-01 05:30:00.25 +0530", 1_569_888_000),
+            ("2019-09-30T20:30:00-0330", 1_569_888_000),
             ("0", 0),
             ("-5", -5),
         ] {
@@ -166,6 +350,12 @@ mod tests {
         for text in [
             "",
             "-",
+            ".5",
+            "5.",
+            "2019-10-01 00:00:00+24",
+            "2019-10-01 00:00:00+1",
+            "2019-10-01 00:00:00 +02 ",
+            "2019-10-01 00:00:00*0200",
             "yesterday",
             "2019-13-01 00:00:00 UTC",
             "2019-00-01",
@@ -176,7 +366,6 @@ mod tests {
             "2019-10-01 00:00:00 CET",
             "20191001",
             "999999999999999999999",
-            "9223372036854775807",
             "1.5e9",
         ] {
             assert_eq!(parse(text.as_bytes()), None, "{text}");
@@ -184,7 +373,85 @@ mod tests {
         assert_eq!(parse(b"\xff2019-10-01"), None);
     }
 
+    /// 2026-01-01.
+    const NOW: i64 = 1_767_225_600;
+
+    fn auto(text: &str) -> Result<i64, TimeFault> {
+        parse_with(text.as_bytes(), TimeUnit::Auto, NOW)
+    }
+
+    #[test]
+    fn numbers_that_look_like_a_calendar_are_faults() {
+        for text in [
+            "201910",
+            "20191001",
+            "01102019",
+            "31129999",
+            "2019100112",
+            "1995010100",
+            "201910010030",
+            "20191001003059",
+            "20191001003059.0",
+            "2019100100305912",
+            "20191001003059123",
+            "20191001003059123456",
+            "20270101000000",
+            "01102019003059",
+        ] {
+            assert_eq!(auto(text), Err(TimeFault::Calendar), "{text}");
+        }
+        // Once the year 2033 has come, ten digits are seconds.
+        let later = 2_100_000_000;
+        let seconds = parse_with(b"2019100112", TimeUnit::Auto, later);
+        assert_eq!(seconds, Ok(2_019_100_112));
+        // As a calendar these have no such month, day, hour or year.
+        for text in ["201913", "1569889859", "2019103124", "2095010100"] {
+            assert_eq!(auto(text), Ok(text.parse().unwrap()), "{text}");
+        }
+        assert_eq!(auto("99991001003059"), Ok(99_991_001_003));
+    }
+
+    #[test]
+    fn counts_of_days_are_faults() {
+        // 2019-10-01 in each.
+        for text in [
+            "18170",
+            "42277",
+            "43739",
+            "43739.0215",
+            "58757",
+            "737333",
+            "737699",
+            "2458757.5",
+        ] {
+            assert_eq!(auto(text), Err(TimeFault::DayCount), "{text}");
+        }
+        for seconds in [0, 5, 9_000, 86_400, 100_000, 1_000_000, 788_918_400] {
+            assert_eq!(auto(&seconds.to_string()), Ok(seconds));
+        }
+    }
+
+    #[test]
+    fn a_given_unit_takes_numbers_as_they_are() {
+        let parse = |text: &str, unit| parse_with(text.as_bytes(), unit, NOW);
+        assert_eq!(parse("20191001", TimeUnit::Seconds), Ok(20_191_001));
+        assert_eq!(parse("18170", TimeUnit::Seconds), Ok(18_170));
+        assert_eq!(parse("18170000", TimeUnit::Milliseconds), Ok(18_170));
+        assert_eq!(parse("18170000000", TimeUnit::Microseconds), Ok(18_170));
+        assert_eq!(parse("18170000000000", TimeUnit::Nanoseconds), Ok(18_170));
+        assert_eq!(parse("2019-10-01", TimeUnit::Seconds), Ok(1_569_888_000));
+        let beyond = parse("1569888000000", TimeUnit::Seconds);
+        assert_eq!(beyond, Err(TimeFault::Invalid));
+    }
+
     proptest! {
+        #[test]
+        fn every_sane_time_is_read_in_every_unit(seconds in SHOPS_FROM..=NOW) {
+            for zeros in ["", "000", "000000", "000000000"] {
+                prop_assert_eq!(auto(&format!("{seconds}{zeros}")), Ok(seconds));
+            }
+        }
+
         #[test]
         fn the_fast_road_agrees_with_the_calendar(seconds in RANGE) {
             let text = display(seconds);

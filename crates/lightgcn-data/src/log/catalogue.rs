@@ -3,7 +3,9 @@
 use crate::log::table::Table;
 use crate::{DataError, LogFormat, ReadConfig, RowIssue, expand_paths};
 use hashbrown::HashMap;
-use lightgcn_core::{Catalogue, InputFile, ItemId, LabelColumn, StageReport, Vocabulary};
+use lightgcn_core::{
+    Catalogue, InputFile, ItemId, LabelColumn, StageReport, Vocabulary, is_no_value,
+};
 
 const UNKNOWN: u32 = u32::MAX;
 
@@ -102,6 +104,57 @@ pub(crate) struct Details<'t> {
     pub(crate) category_code: &'t str,
     pub(crate) brand: &'t str,
     pub(crate) price: Option<f64>,
+    pub(crate) missing: Missing,
+}
+
+/// Which fields of a row have no usable value: a bit for each of the [`Missing::REASONS`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(crate) struct Missing(u8);
+
+impl Missing {
+    const REASONS: [&'static str; 5] = [
+        "bad category_id",
+        "bad category_code",
+        "bad brand",
+        "bad price",
+        "no price",
+    ];
+    const BAD_PRICE: Self = Self(1 << 3);
+    const NO_PRICE: Self = Self(1 << 4);
+}
+
+/// How many rows have no usable value, for each of the [`Missing::REASONS`].
+#[derive(Debug, Default)]
+pub(crate) struct MissingCounts([u64; Missing::REASONS.len()]);
+
+impl MissingCounts {
+    /// Counts what the current row misses. The first examples of each reason are logged.
+    #[inline]
+    pub(crate) fn add(&mut self, missing: Missing, table: &Table) {
+        if missing.0 != 0 {
+            self.add_each(missing, table);
+        }
+    }
+
+    fn add_each(&mut self, missing: Missing, table: &Table) {
+        for (bit, count) in self.0.iter_mut().enumerate() {
+            if missing.0 >> bit & 1 == 1 {
+                *count += 1;
+                let is_bad = Missing(1 << bit) != Missing::NO_PRICE;
+                if is_bad && *count <= EXAMPLES {
+                    let (file, line) = (table.path().display(), table.line());
+                    let reason = Missing::REASONS[bit];
+                    tracing::warn!("{file}, line {line}: {reason}; it counts as unknown");
+                }
+            }
+        }
+    }
+
+    pub(crate) fn report(&self, report: &mut StageReport) {
+        for (reason, &n) in Missing::REASONS.iter().zip(&self.0) {
+            report.miss(reason, n);
+        }
+    }
 }
 
 impl Observations {
@@ -173,36 +226,52 @@ impl DetailColumns {
         })
     }
 
-    /// The details in the current row.
+    /// The details in the current row. Fields without a usable value say nothing.
     #[inline]
     pub(crate) fn read<'t>(&self, table: &'t Table) -> Result<Details<'t>, RowIssue> {
-        let text = |column: Option<usize>| column.map_or(Ok(""), |n| table.text(n));
+        let mut missing = Missing::default();
+        let mut text = |bit: u8, column: Option<usize>| {
+            let text = column.map_or(Ok(""), |n| table.text(n))?;
+            // Lines may end in \r\r\n.
+            let text = text.trim_end_matches('\r');
+            if is_no_value(text) {
+                missing.0 |= 1 << bit;
+                return Ok("");
+            }
+            Ok(text)
+        };
+        let category_id = text(0, self.category_id)?;
+        let category_code = text(1, self.category_code)?;
+        let brand = text(2, self.brand)?;
+        let mut price = None;
+        if let Some(column) = self.price {
+            match parse_price(table.field(column)) {
+                Ok(known) => price = Some(known),
+                Err(why) => missing.0 |= why.0,
+            }
+        }
         Ok(Details {
-            price: self.price.map_or(Ok(None), |n| parse_price(table, n))?,
-            category_id: text(self.category_id)?,
-            category_code: text(self.category_code)?,
-            brand: text(self.brand)?,
+            category_id,
+            category_code,
+            brand,
+            price,
+            missing,
         })
     }
 }
 
-/// Parses a price; an empty field is `None`.
+/// Parses a price.
 #[inline]
-fn parse_price(table: &Table, column: usize) -> Result<Option<f64>, RowIssue> {
-    let field = table.field(column);
+fn parse_price(field: &[u8]) -> Result<f64, Missing> {
+    let field = field.trim_ascii();
     if field.is_empty() {
-        return Ok(None);
+        return Err(Missing::NO_PRICE);
     }
-    let price = std::str::from_utf8(field)
-        .ok()
-        .and_then(|text| text.parse::<f64>().ok());
-    match price.filter(|price| price.is_finite()) {
-        Some(price) => Ok(Some(price)),
-        None => Err(RowIssue::Price {
-            column: table.column_name(column),
-            value: table.shown(column),
-        }),
-    }
+    let text = std::str::from_utf8(field).ok();
+    let price = text.and_then(|text| text.parse::<f64>().ok());
+    price
+        .filter(|price| price.is_finite())
+        .ok_or(Missing::BAD_PRICE)
 }
 
 /// What catalogue files say about the items of the log.
@@ -224,42 +293,64 @@ pub(crate) fn read_catalogue_files(
         inputs: Vec::new(),
         report: StageReport::new("catalogue", "rows"),
     };
+    let mut missing = MissingCounts::default();
     for path in expand_paths(&config.catalogue)? {
-        let mut table = Table::open(&path, config.format.delimiter as u8)?;
+        let mut table = Table::open(&path, &config.format)?;
         let product_id = table.required(&config.format.product_id, "product_id")?;
         let columns = DetailColumns::find(&table, &config.format)?;
         while table.next_row()? {
             files.report.rows_in += 1;
             match observe_row(&table, product_id, &columns, &mut files, items) {
-                Ok(true) => files.report.kept += 1,
-                Ok(false) => files.report.drop("item not in the log", 1),
-                Err(issue) if config.skip_bad_rows => {
-                    tracing::warn!("skipped {}", table.row_error(issue.clone()));
-                    files.report.drop(issue.reason(), 1);
+                Ok(Some(row)) => {
+                    files.report.kept += 1;
+                    missing.add(row, &table);
                 }
-                Err(issue) => return Err(table.row_error(issue)),
+                Ok(None) => files.report.drop("item not in the log", 1),
+                Err(issue) => skip_row(&table, issue, config, &mut files.report)?,
             }
         }
         files.inputs.push(table.finish()?);
     }
+    missing.report(&mut files.report);
     Ok(files)
 }
 
-/// Records a row of a catalogue file; false if the log does not have the item.
+/// Records a row of a catalogue file, and returns what it misses; `None` if the log does not have the item.
 fn observe_row(
     table: &Table,
     product_id: usize,
     columns: &DetailColumns,
     files: &mut CatalogueFiles,
     items: &Vocabulary<ItemId>,
-) -> Result<bool, RowIssue> {
-    table.check_field_count()?;
+) -> Result<Option<Missing>, RowIssue> {
+    table.check_shape()?;
     let item = items.get(table.id(product_id)?);
     let details = columns.read(table)?;
-    if let Some(item) = item {
+    Ok(item.map(|item| {
         files.observations.observe(item, 0, &details);
+        details.missing
+    }))
+}
+
+/// How many bad rows are logged in full for each reason.
+const EXAMPLES: u64 = 3;
+
+/// Counts a bad row, or fails.
+pub(crate) fn skip_row(
+    table: &Table,
+    issue: RowIssue,
+    config: &ReadConfig,
+    report: &mut StageReport,
+) -> Result<(), DataError> {
+    if !config.skip_bad_rows {
+        return Err(table.row_error(issue));
     }
-    Ok(item.is_some())
+    let reason = issue.reason();
+    report.drop(reason, 1);
+    if report.dropped[reason] <= EXAMPLES {
+        tracing::warn!("skipped {}", table.row_error(issue));
+    }
+    Ok(())
 }
 
 #[cfg(test)]

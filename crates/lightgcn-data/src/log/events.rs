@@ -1,12 +1,13 @@
 //! A log in memory, column by column.
 
 use crate::DataError;
-use crate::log::catalogue::{Details, Observations};
+use crate::error::shorten;
+use crate::log::catalogue::{Details, Missing, Observations};
 use hashbrown::HashMap;
 use hashbrown::hash_map::Entry;
 use lightgcn_core::{
     BehaviorId, BehaviorWeights, Catalogue, InputFile, ItemDetails, ItemId, NodeId, StageReport,
-    UserId, Vocabulary,
+    UserId, Vocabulary, check_id,
 };
 
 /// The events of a log, in file and row order: 17 bytes an event, plus the vocabularies.
@@ -191,6 +192,19 @@ impl Events {
         Ok(item)
     }
 
+    /// Moves events after `limit` to the last one that is not after it, or to `limit` if there is none;
+    /// returns how many. O(events).
+    pub(crate) fn cap_times(&mut self, limit: i64) -> u64 {
+        let present = self.times.iter().filter(|&&time| time <= limit);
+        let last = present.max().copied().unwrap_or(limit);
+        let mut n = 0;
+        for time in self.times.iter_mut().filter(|time| **time > limit) {
+            *time = last;
+            n += 1;
+        }
+        n
+    }
+
     pub(crate) fn finish(
         self,
         other: &Observations,
@@ -228,7 +242,7 @@ impl EventLogBuilder {
     /// Adds an event at `time`, in seconds since 1970-01-01 UTC.
     ///
     /// # Errors
-    /// [`DataError::Config`] if the behavior has no weight or an id is empty,
+    /// [`DataError::Config`] if the behavior has no weight or [`check_id`] refuses an id,
     /// [`DataError::TooManyEvents`] beyond 2^32 − 1 events, [`DataError::Core`] beyond 2^32 − 1 ids.
     pub fn push(
         &mut self,
@@ -239,9 +253,10 @@ impl EventLogBuilder {
     ) -> Result<(), DataError> {
         let mut issues = Vec::new();
         for (kind, id) in [("user", user), ("item", item)] {
-            if id.is_empty() {
+            if let Err(fault) = check_id(id) {
+                let id = shorten(id);
                 issues.push(format!(
-                    "the {kind} id of an event is empty; every event needs one"
+                    "the {kind} id {id:?} of an event cannot be used: {fault}; every event needs one"
                 ));
             }
         }
@@ -272,6 +287,7 @@ impl EventLogBuilder {
             category_code: details.category_code.as_deref().unwrap_or_default(),
             brand: details.brand.as_deref().unwrap_or_default(),
             price: details.price.filter(|price| price.is_finite()),
+            missing: Missing::default(),
         };
         self.events.observations.observe(item, time, &details);
     }

@@ -1,5 +1,6 @@
 //! What a log looks like, and how to read it.
 
+use crate::time::TimeUnit;
 use lightgcn_core::{BehaviorId, BehaviorWeights};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -26,12 +27,18 @@ pub struct LogFormat {
     pub category_code: Option<String>,
     /// The column of the item's brand (optional).
     pub brand: Option<String>,
-    /// The column of the price (optional): a finite number with a decimal point, or empty.
+    /// The column of the price (optional): a finite number with a decimal point. Any other text counts as
+    /// unknown.
     pub price: Option<String>,
     /// The column of the user's session (optional). Used by log statistics, not by training.
     pub user_session: Option<String>,
     /// The field separator: one ASCII character.
     pub delimiter: char,
+    /// Whether fields may be in double quotes, so that they can contain the separator. If not, a quote is
+    /// a character like any other.
+    pub quoting: bool,
+    /// What numbers in the column of times count.
+    pub time_unit: TimeUnit,
     /// Maps the log's labels to the names in the table of weights, such as `buy` → `purchase`.
     /// Labels not listed keep their name.
     pub rename_behaviors: BTreeMap<String, String>,
@@ -52,6 +59,8 @@ impl Default for LogFormat {
             price: Some("price".to_owned()),
             user_session: Some("user_session".to_owned()),
             delimiter: ',',
+            quoting: true,
+            time_unit: TimeUnit::Auto,
             rename_behaviors: BTreeMap::new(),
             ignore_behaviors: Vec::new(),
         }
@@ -142,6 +151,9 @@ impl LogFormat {
             options.insert(format!("format.{option}"), column.to_owned());
         }
         options.insert("format.delimiter".to_owned(), self.delimiter.to_string());
+        options.insert("format.quoting".to_owned(), self.quoting.to_string());
+        let time_unit = self.time_unit.name().to_owned();
+        options.insert("format.time_unit".to_owned(), time_unit);
         for (label, name) in &self.rename_behaviors {
             options.insert(format!("format.rename_behaviors.{label}"), name.clone());
         }
@@ -165,6 +177,31 @@ pub enum Duplicates {
     Keep,
 }
 
+/// What to do with rows whose time is more than a day from now.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum FutureRows {
+    /// They are bad rows.
+    #[default]
+    Refuse,
+    /// Keep them as if they had happened at the time of the last row that is not in the future, so that
+    /// ages are not counted from a wrong clock.
+    Cap,
+    /// Keep them as they are, for simulated logs.
+    Keep,
+}
+
+impl FutureRows {
+    /// The option's value.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Refuse => "refuse",
+            Self::Cap => "cap",
+            Self::Keep => "keep",
+        }
+    }
+}
+
 /// How to read a log.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
@@ -175,6 +212,11 @@ pub struct ReadConfig {
     pub duplicates: Duplicates,
     /// Whether to count and drop rows that cannot be used, rather than stop at the first one.
     pub skip_bad_rows: bool,
+    /// What to do with rows from the future.
+    pub future_rows: FutureRows,
+    /// The present, in seconds since 1970; `None` is the system's clock.
+    #[serde(skip)]
+    pub now: Option<i64>,
     /// Catalogue files or patterns: CSV with the format's `product_id` column and any of its
     /// category, brand and price columns, one or several rows per item. They fill in what the log
     /// does not say; a value in the log takes precedence.

@@ -1,12 +1,13 @@
 //! Expands file patterns.
 
 use crate::DataError;
+use crate::log::stream::STDIN;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 /// Expands `paths`, each a file or a pattern with `*`, `?`, `**` or `[..]`, into files. The result is
 /// sorted by path and a file named twice (also through a link) counts once, so the order of events
-/// does not depend on the order of the arguments.
+/// does not depend on the order of the arguments. Pipes are files too, and `-` is standard input.
 ///
 /// # Errors
 /// [`DataError::NoInput`] if `paths` is empty, [`DataError::NoMatch`] for a pattern that matches no
@@ -20,13 +21,7 @@ pub fn expand_paths<P: AsRef<Path>>(paths: &[P]) -> Result<Vec<PathBuf>, DataErr
     let mut files: BTreeMap<PathBuf, PathBuf> = BTreeMap::new();
     for path in paths {
         for file in matches(path.as_ref())? {
-            let canonical = file.canonicalize().map_err(|source| DataError::Open {
-                path: file.clone(),
-                source,
-            })?;
-            if canonical.is_dir() {
-                return Err(DataError::Folder { path: file });
-            }
+            let canonical = identity(&file)?;
             let name = files.entry(canonical).or_insert_with(|| file.clone());
             if file < *name {
                 *name = file;
@@ -36,6 +31,24 @@ pub fn expand_paths<P: AsRef<Path>>(paths: &[P]) -> Result<Vec<PathBuf>, DataErr
     let mut files: Vec<PathBuf> = files.into_values().collect();
     files.sort();
     Ok(files)
+}
+
+/// What is the same for all names of a file.
+fn identity(file: &Path) -> Result<PathBuf, DataError> {
+    let failed = |source| DataError::Open {
+        path: file.to_owned(),
+        source,
+    };
+    if file == Path::new(STDIN) {
+        return Ok(PathBuf::from("/dev/stdin"));
+    }
+    if file.metadata().map_err(failed)?.is_dir() {
+        return Err(DataError::Folder {
+            path: file.to_owned(),
+        });
+    }
+    // What a pipe's name links to is not a path.
+    Ok(file.canonicalize().unwrap_or_else(|_| file.to_owned()))
 }
 
 /// The files of one argument; folders that match a pattern are skipped.
@@ -99,6 +112,7 @@ mod tests {
             expand_paths(&[at("a***b")]),
             Err(DataError::Pattern { .. })
         ));
+        assert_eq!(expand_paths(&["-"]).unwrap(), [Path::new("-")]);
         assert!(
             matches!(expand_paths(&[at("gone.csv")]), Err(DataError::Open { path, .. })
             if path.ends_with("gone.csv"))

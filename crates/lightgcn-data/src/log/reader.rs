@@ -1,11 +1,17 @@
 //! Reads the files of a log.
 
-use crate::log::catalogue::{DetailColumns, Details, Observations, read_catalogue_files};
+use crate::log::catalogue::{
+    DetailColumns, Details, MissingCounts, Observations, read_catalogue_files, skip_row,
+};
 use crate::log::digest::SeenRows;
 use crate::log::events::Events;
 use crate::log::table::Table;
-use crate::{DataError, Duplicates, EventLog, LogFormat, ReadConfig, RowIssue, expand_paths, time};
-use lightgcn_core::{BehaviorId, BehaviorWeights, StageReport};
+use crate::time::TimeFault;
+use crate::{
+    DataError, Duplicates, EventLog, FutureRows, LogFormat, ReadConfig, RowIssue, expand_paths,
+    time,
+};
+use lightgcn_core::{BehaviorId, BehaviorWeights, StageReport, TimeSpan};
 use std::path::Path;
 
 /// How much has been read so far.
@@ -22,11 +28,13 @@ pub struct Progress {
 /// Rows between two calls of the progress function.
 const ROWS_PER_CALL: u64 = 16_384;
 
-/// How many bad rows are logged in full for each reason.
-const EXAMPLES: u64 = 3;
-
 /// Reads a log into memory. `paths` are files or patterns (see [`expand_paths`]), plain, gzip or
-/// zstd, told apart by their content.
+/// zstd, told apart by their content. Each is read once, from start to end, so it may be a pipe.
+///
+/// A row is a line: a quoted field that does not end on it is a bad row. A price or a label that cannot be
+/// used counts as unknown, and the row is kept. Rows whose time is more than a day from now are bad rows
+/// unless [`ReadConfig::future_rows`] says otherwise. The report has the first and the last time, and a
+/// warning is logged if the first is before 1995.
 ///
 /// Files are read in the order of their names, so the result does not depend on the order of
 /// `paths`. Exact duplicates are rows that agree in every field, found by a 128-bit digest: in
@@ -35,7 +43,8 @@ const EXAMPLES: u64 = 3;
 ///
 /// # Errors
 /// Those of [`expand_paths`]; [`DataError::Config`] if the format is invalid; [`DataError::Read`] and
-/// [`DataError::Compressed`] if a file cannot be read to its end; [`DataError::EmptyFile`],
+/// [`DataError::Compressed`] if a file cannot be read to its end, [`DataError::UnreadFormat`] for zip and
+/// the like; [`DataError::EmptyFile`],
 /// [`DataError::NoRows`], [`DataError::MissingColumn`] and the like for files that are not a log;
 /// [`DataError::Row`] for the first row that cannot be used (unless `skip_bad_rows` is set);
 /// [`DataError::NoEvents`] if nothing is left.
@@ -63,7 +72,7 @@ pub(crate) fn read_with_progress<P: AsRef<Path>>(
     let mut reading = Reading::new(config, behaviors, sizes.sum());
     let mut inputs = Vec::with_capacity(files.len());
     for file in &files {
-        let mut table = Table::open(file, config.format.delimiter as u8)?;
+        let mut table = Table::open(file, &config.format)?;
         reading.read(&mut table, progress)?;
         if table.n_rows() == 0 {
             let path = table.path().to_owned();
@@ -76,13 +85,8 @@ pub(crate) fn read_with_progress<P: AsRef<Path>>(
         reading.progress.bytes += input.bytes;
         inputs.push(input);
     }
-    let Reading {
-        events,
-        report,
-        progress: last,
-        ..
-    } = reading;
-    progress(last);
+    progress(reading.progress);
+    let (events, report) = reading.finish();
     tracing::info!("{report}");
     if report.kept == 0 {
         return Err(DataError::NoEvents {
@@ -136,13 +140,24 @@ struct Reading<'a> {
     seen: SeenRows,
     events: Events,
     report: StageReport,
+    missing: MissingCounts,
     progress: Progress,
+    now: i64,
+    /// The last time that is not in the future.
+    limit: i64,
 }
 
 impl<'a> Reading<'a> {
     fn new(config: &'a ReadConfig, behaviors: &BehaviorWeights, total_bytes: u64) -> Self {
+        let now = config.now.unwrap_or_else(time::now);
         Self {
             config,
+            now,
+            limit: match config.future_rows {
+                FutureRows::Refuse | FutureRows::Cap => time::future_from(now),
+                FutureRows::Keep => i64::MAX,
+            },
+            missing: MissingCounts::default(),
             labels: config.format.labels(behaviors).into_iter().collect(),
             seen: SeenRows::default(),
             events: Events::default(),
@@ -167,7 +182,7 @@ impl<'a> Reading<'a> {
                 Ok(Ok(Outcome::Kept)) => kept += 1,
                 Ok(Ok(Outcome::Ignored)) => ignored += 1,
                 Ok(Ok(Outcome::Duplicate)) => duplicates += 1,
-                Ok(Err(issue)) => self.bad_row(table, issue)?,
+                Ok(Err(issue)) => skip_row(table, issue, self.config, &mut self.report)?,
                 Err(error) => return Err(error),
             }
             if self.progress.rows.is_multiple_of(ROWS_PER_CALL) {
@@ -185,16 +200,30 @@ impl<'a> Reading<'a> {
         Ok(())
     }
 
-    fn bad_row(&mut self, table: &Table, issue: RowIssue) -> Result<(), DataError> {
-        if !self.config.skip_bad_rows {
-            return Err(table.row_error(issue));
+    /// What was read, and the report.
+    fn finish(self) -> (Events, StageReport) {
+        let Self {
+            mut events,
+            mut report,
+            ..
+        } = self;
+        self.missing.report(&mut report);
+        report.miss("time in the future", events.cap_times(self.limit));
+        let times = events.times.iter();
+        if let (Some(&first), Some(&last)) = (times.clone().min(), times.max()) {
+            let [first_text, last_text] = [first, last].map(time::display);
+            if first < time::SHOPS_FROM {
+                tracing::warn!(
+                    "the log begins at {first_text}, long before there were shops to log; check the \
+                     column of times and the format's time_unit"
+                );
+            }
+            report.times = Some(TimeSpan {
+                first: first_text,
+                last: last_text,
+            });
         }
-        let reason = issue.reason();
-        self.report.drop(reason, 1);
-        if self.report.dropped[reason] <= EXAMPLES {
-            tracing::warn!("skipped {}", table.row_error(issue));
-        }
-        Ok(())
+        (events, report)
     }
 
     /// Adds a row. The outer error ends the read; the inner one is a problem with this row alone.
@@ -215,22 +244,26 @@ impl<'a> Reading<'a> {
         let item = self
             .events
             .push(row.user, row.item, row.behavior, row.time)?;
+        self.missing.add(row.details.missing, table);
+        // What a row from the future says is not the latest.
+        let seen = if row.time > self.limit {
+            i64::MIN
+        } else {
+            row.time
+        };
         let observations = &mut self.events.observations;
-        observations.observe(item, row.time, &row.details);
+        observations.observe(item, seen, &row.details);
         Ok(Ok(Outcome::Kept))
     }
 
     /// The row's event, or `None` if its behavior is ignored.
     #[inline]
     fn parse<'t>(&self, table: &'t Table, columns: &Columns) -> Result<Option<Row<'t>>, RowIssue> {
-        table.check_field_count()?;
+        table.check_shape()?;
         let Some(behavior) = self.behavior(table, columns.behavior)? else {
             return Ok(None);
         };
-        let time = time::parse(table.field(columns.time)).ok_or_else(|| RowIssue::Time {
-            column: table.column_name(columns.time),
-            value: table.shown(columns.time),
-        })?;
+        let time = self.time(table, columns.time)?;
         Ok(Some(Row {
             details: columns.details.read(table)?,
             user: table.id(columns.user)?,
@@ -238,6 +271,17 @@ impl<'a> Reading<'a> {
             behavior,
             time,
         }))
+    }
+
+    #[inline]
+    fn time(&self, table: &Table, column: usize) -> Result<i64, RowIssue> {
+        let parsed = time::parse_with(table.field(column), self.config.format.time_unit, self.now);
+        match parsed {
+            Ok(time) if time <= self.limit || self.config.future_rows != FutureRows::Refuse => {
+                Ok(time)
+            }
+            other => Err(time_issue(table, column, other)),
+        }
     }
 
     #[inline]
@@ -251,6 +295,26 @@ impl<'a> Reading<'a> {
                 value: table.shown(column),
                 known: self.labels.iter().map(|(l, _)| l.clone()).collect(),
             })
+    }
+}
+
+/// What is wrong with a time that was read, or could not be.
+#[cold]
+fn time_issue(table: &Table, column: usize, parsed: Result<i64, TimeFault>) -> RowIssue {
+    let value = table.shown(column);
+    let column = table.column_name(column);
+    match parsed {
+        Ok(time) => RowIssue::Future {
+            column,
+            value,
+            read: time::display(time),
+        },
+        Err(TimeFault::Invalid) => RowIssue::Time { column, value },
+        Err(fault) => RowIssue::AmbiguousTime {
+            column,
+            value,
+            fault,
+        },
     }
 }
 

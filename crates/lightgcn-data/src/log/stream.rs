@@ -1,7 +1,7 @@
 //! The bytes of a file, read, hashed and decompressed in their own thread.
 
 use crate::DataError;
-use flate2::bufread::MultiGzDecoder;
+use flate2::bufread::GzDecoder;
 use lightgcn_core::InputFile;
 use sha2::{Digest, Sha256};
 use std::fs::File;
@@ -14,28 +14,53 @@ use std::thread::JoinHandle;
 
 const CHUNK: usize = 256 * 1024;
 const CHUNKS_AHEAD: usize = 8;
-const GZIP: [u8; 2] = [0x1f, 0x8b];
-const ZSTD: [u8; 4] = [0x28, 0xb5, 0x2f, 0xfd];
+const GZIP: &[u8] = b"\x1f\x8b";
+const ZSTD: &[u8] = b"\x28\xb5\x2f\xfd";
+/// The last three bytes of the number that a skippable zstd frame begins with; the first is 0x50 to 0x5f.
+const ZSTD_SKIPPABLE: &[u8] = b"\x2a\x4d\x18";
 
-/// The decompressed bytes of a file. Its first bytes, not its name, decide how it is read: gzip (any
-/// number of members), zstd (any number of frames), or plain.
+/// Formats that are not read: their first bytes, their name, and what to do.
+const UNREAD: [(&[u8], &str, &str); 8] = [
+    (b"PK\x03\x04", "zip", "unpack it with `unzip`"),
+    (b"PK\x05\x06", "zip", "it has no files; pack it again"),
+    (b"BZh", "bzip2", "unpack it with `bunzip2`"),
+    (b"\xfd7zXZ\0", "xz", "unpack it with `unxz`"),
+    (b"7z\xbc\xaf\x27\x1c", "7z", "unpack it with `7z x`"),
+    (b"\x04\x22\x4d\x18", "lz4", "unpack it with `unlz4`"),
+    (b"\x1f\x9d", "compress", "unpack it with `uncompress`"),
+    (b"PAR1", "Parquet", "convert it to CSV"),
+];
+
+/// The bytes after `BZh` and a digit in a bzip2 file, with or without content.
+const BZIP2_BLOCKS: [&[u8]; 2] = [b"1AY&SY", b"\x17\x72\x45\x38\x50\x90"];
+
+/// The longest of all first bytes.
+const HEAD: u64 = 10;
+
+/// The argument that stands for standard input.
+pub(crate) const STDIN: &str = "-";
+
+/// The decompressed bytes of a file or, where the path is `-`, of standard input. Its first bytes, not its
+/// name, decide how it is read: gzip (any number of members, and zeros after the last), zstd (any number of
+/// frames, some of them skippable), or plain. It is read once, from start to end, so it may be a pipe.
 pub(crate) struct StoredFile {
     path: PathBuf,
     stored_read: Arc<AtomicU64>,
     chunks: Receiver<Result<Vec<u8>, Failure>>,
     current: Vec<u8>,
     position: usize,
-    /// Decompressed bytes before the current chunk.
-    before: u64,
     failure: Option<Failure>,
     worker: JoinHandle<InputFile>,
 }
 
 /// Why reading stopped.
-struct Failure {
-    /// The compression format, or `None` if the file itself could not be read.
-    format: Option<&'static str>,
-    source: io::Error,
+enum Failure {
+    /// The file itself could not be read.
+    Read(io::Error),
+    /// The compressed data of that format are damaged.
+    Compressed(&'static str, io::Error),
+    /// A format that is not read, and what to do.
+    Unread(&'static str, &'static str),
 }
 
 impl StoredFile {
@@ -44,7 +69,10 @@ impl StoredFile {
             path: path.to_owned(),
             source,
         };
-        let file = File::open(path).map_err(failed)?;
+        let file: Box<dyn Read + Send> = match path.to_str() {
+            Some(STDIN) => Box::new(io::stdin()),
+            _ => Box::new(File::open(path).map_err(failed)?),
+        };
         let name = path.file_name().unwrap_or(path.as_os_str());
         let name = name.to_string_lossy().into_owned();
         let stored_read = Arc::new(AtomicU64::new(0));
@@ -65,7 +93,6 @@ impl StoredFile {
             chunks,
             current: Vec::new(),
             position: 0,
-            before: 0,
             failure: None,
             worker,
         })
@@ -76,26 +103,21 @@ impl StoredFile {
         self.stored_read.load(Ordering::Relaxed)
     }
 
-    /// Whether `position` is the end of the decompressed bytes read so far and the byte before it is not
-    /// `byte`.
-    pub(crate) fn ends_without(&self, byte: u8, position: u64) -> bool {
-        let last = self.current[..self.position].last();
-        self.before + self.position as u64 == position && last.is_some_and(|&last| last != byte)
-    }
-
     /// Turns an I/O error of this reader into a [`DataError`].
     pub(crate) fn error(&mut self, given: io::Error) -> DataError {
         let path = self.path.clone();
         match self.failure.take() {
-            Some(Failure {
-                format: Some(format),
-                source,
-            }) => DataError::Compressed {
+            Some(Failure::Compressed(format, source)) => DataError::Compressed {
                 path,
                 format,
                 source,
             },
-            Some(Failure { source, .. }) => DataError::Read { path, source },
+            Some(Failure::Unread(format, advice)) => DataError::UnreadFormat {
+                path,
+                format,
+                advice,
+            },
+            Some(Failure::Read(source)) => DataError::Read { path, source },
             None => DataError::Read {
                 path,
                 source: given,
@@ -134,7 +156,6 @@ impl BufRead for StoredFile {
         if self.position == self.current.len() {
             match self.chunks.recv() {
                 Ok(Ok(chunk)) => {
-                    self.before += self.current.len() as u64;
                     self.current = chunk;
                     self.position = 0;
                 }
@@ -156,7 +177,7 @@ impl BufRead for StoredFile {
 
 /// Hashes a file while reading it.
 struct Tally {
-    file: File,
+    file: Box<dyn Read + Send>,
     bytes: u64,
     sha256: Sha256,
     shown: Arc<AtomicU64>,
@@ -192,29 +213,95 @@ fn decompress(
     input: &mut BufReader<Tally>,
     sender: &SyncSender<Result<Vec<u8>, Failure>>,
 ) -> Result<(), Failure> {
-    let failed = |format| {
-        move |source: io::Error| Failure {
+    let read = Failure::Read;
+    let damaged = |format| {
+        move |source: io::Error| match source.raw_os_error() {
             // An error of the operating system is not the compressed data's.
-            format: source.raw_os_error().map_or(format, |_| None),
-            source,
+            Some(_) => Failure::Read(source),
+            None => Failure::Compressed(format, source),
         }
     };
-    let mut head = Vec::with_capacity(4);
-    input.take(4).read_to_end(&mut head).map_err(failed(None))?;
-    let is_gzip = head.starts_with(&GZIP);
-    let is_zstd = head.starts_with(&ZSTD);
+    let mut head = Vec::with_capacity(HEAD as usize);
+    input.take(HEAD).read_to_end(&mut head).map_err(read)?;
+    if let Some((format, advice)) = unread(&head) {
+        return Err(Failure::Unread(format, advice));
+    }
+    let is_gzip = head.starts_with(GZIP);
+    let is_zstd =
+        head.starts_with(ZSTD) || head.get(1..4) == Some(ZSTD_SKIPPABLE) && head[0] & 0xf0 == 0x50;
     let whole = Cursor::new(head).chain(&mut *input);
     if is_gzip {
-        send_all(MultiGzDecoder::new(whole), sender).map_err(failed(Some("gzip")))?;
+        send_all(Members::new(whole), sender).map_err(damaged("gzip"))?;
     } else if is_zstd {
-        let decoder = zstd::Decoder::with_buffer(whole).map_err(failed(Some("zstd")))?;
-        send_all(decoder, sender).map_err(failed(Some("zstd")))?;
+        let decoder = zstd::Decoder::with_buffer(whole).map_err(damaged("zstd"))?;
+        send_all(decoder, sender).map_err(damaged("zstd"))?;
     } else {
-        send_all(whole, sender).map_err(failed(None))?;
+        send_all(whole, sender).map_err(read)?;
     }
     // The hash covers bytes after the compressed part too.
-    io::copy(input, &mut io::sink()).map_err(failed(None))?;
+    io::copy(input, &mut io::sink()).map_err(read)?;
     Ok(())
+}
+
+/// The name of the format that begins with `head`, and what to do, if it is not read.
+fn unread(head: &[u8]) -> Option<(&'static str, &'static str)> {
+    let is_bzip2 = || {
+        head.get(4..)
+            .is_some_and(|blocks| BZIP2_BLOCKS.contains(&blocks))
+    };
+    let mut formats = UNREAD.iter().filter(|(first, ..)| head.starts_with(first));
+    let found = formats.find(|(_, format, _)| *format != "bzip2" || is_bzip2());
+    found.map(|&(_, format, advice)| (format, advice))
+}
+
+/// The content of all members of a gzip file. Zeros after the last one are padding.
+struct Members<R> {
+    member: Option<GzDecoder<R>>,
+}
+
+impl<R: BufRead> Members<R> {
+    fn new(file: R) -> Self {
+        Self {
+            member: Some(GzDecoder::new(file)),
+        }
+    }
+}
+
+impl<R: BufRead> Read for Members<R> {
+    fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
+        while let Some(mut member) = self.member.take() {
+            let n = member.read(into)?;
+            if n > 0 || into.is_empty() {
+                self.member = Some(member);
+                return Ok(n);
+            }
+            let mut file = member.into_inner();
+            if !skip_padding(&mut file)? {
+                self.member = Some(GzDecoder::new(file));
+            }
+        }
+        Ok(0)
+    }
+}
+
+/// Skips zeros and returns whether they end the file.
+fn skip_padding(file: &mut impl BufRead) -> io::Result<bool> {
+    let mut padded = false;
+    loop {
+        let buffer = file.fill_buf()?;
+        let zeros = buffer.iter().take_while(|&&byte| byte == 0).count();
+        match (buffer.len(), zeros) {
+            (0, _) => return Ok(true),
+            (len, zeros) if len == zeros => {}
+            (_, 0) if !padded => return Ok(false),
+            _ => {
+                let found = "there are other bytes after its padding of zeros";
+                return Err(io::Error::new(io::ErrorKind::InvalidData, found));
+            }
+        }
+        file.consume(zeros);
+        padded = true;
+    }
 }
 
 fn send_all(mut from: impl Read, sender: &SyncSender<Result<Vec<u8>, Failure>>) -> io::Result<()> {
@@ -270,6 +357,22 @@ mod tests {
             assert_eq!(input.bytes, stored.len() as u64);
             assert_eq!(input.name, "log.bin");
         }
+        let skippable = [b"\x5a\x2a\x4d\x18\x03\0\0\0abc", &zstd[..]].concat();
+        let frames = [&skippable[..], &skippable, &skippable[..11]].concat();
+        let twice = text.repeat(2);
+        let padded = [&gzip(&text[..9])[..], &gzip(&text[9..]), &[0; CHUNK + 77]].concat();
+        for (stored, text) in [(&skippable, &text), (&frames, &twice), (&padded, &text)] {
+            let (bytes, input) = read(stored).unwrap();
+            assert!(bytes == *text, "{} bytes came back", bytes.len());
+            assert_eq!(input.bytes, stored.len() as u64);
+        }
+        // Blocks of bgzip are members, and the last one is empty.
+        let blocks: Vec<u8> = text
+            .chunks(60_000)
+            .flat_map(gzip)
+            .chain(gzip(b""))
+            .collect();
+        assert!(read(&blocks).unwrap().0 == text);
         assert!(read(b"").unwrap().0.is_empty());
         assert_eq!(read(b"\x1f").unwrap().0, b"\x1f");
     }
@@ -292,7 +395,8 @@ mod tests {
         flipped[last] ^= 0xff;
         let cut = &whole[..whole.len() - 9];
         let garbage = [&whole[..], b"garbage"].concat();
-        for stored in [cut, &flipped, &garbage] {
+        let padded = [&whole[..], b"\0\0garbage"].concat();
+        for stored in [cut, &flipped, &garbage, &padded] {
             let Err(DataError::Compressed { format, path, .. }) = read(stored) else {
                 panic!("a damaged gzip file must be refused");
             };
@@ -304,6 +408,28 @@ mod tests {
             read(&zstd[..zstd.len() - 3]),
             Err(DataError::Compressed { format: "zstd", .. })
         ));
+    }
+
+    #[test]
+    fn other_formats_are_named() {
+        for (stored, name) in [
+            (&b"PK\x03\x04\x14\0\0\0\x08\0\0\0"[..], "zip"),
+            (b"BZh91AY&SY\x01\x02", "bzip2"),
+            (b"BZh9\x17\x72\x45\x38\x50\x90\0\0\0\0", "bzip2"),
+            (b"\xfd7zXZ\0\0\x04", "xz"),
+            (b"7z\xbc\xaf\x27\x1c\0\x04", "7z"),
+            (b"\x04\x22\x4d\x18\x64", "lz4"),
+            (b"PAR1\x15\x04", "Parquet"),
+        ] {
+            let error = read(stored).unwrap_err();
+            assert!(
+                matches!(&error, DataError::UnreadFormat { format, path, .. }
+                    if *format == name && path.ends_with("log.bin")),
+                "{error}"
+            );
+        }
+        let text = b"BZh9,event_time\n";
+        assert_eq!(read(text).unwrap().0, text);
     }
 
     #[test]

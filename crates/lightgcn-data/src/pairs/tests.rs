@@ -142,6 +142,14 @@ fn bad_files_are_errors_with_their_path() {
         read(b"1 9", b"1 3"),
         DataError::NothingToTrain { .. }
     ));
+    assert!(matches!(
+        read(b"1 2\n1 NULL\n", b"1 3"),
+        DataError::PairId { line: 2, id, fault: lightgcn_core::IdFault::NoValue, .. } if id == "NULL"
+    ));
+    assert!(matches!(
+        read(b"0\t1\t5\t881250949\n0\t2\t3\t881250950\n1\t2\t4\t881250951\n", b"1 3"),
+        DataError::NotPairs { path, .. } if path.ends_with("train.txt")
+    ));
     let gone = PairFiles::new("/no/such/train.txt").read().unwrap_err();
     assert!(matches!(gone, DataError::Open { .. }));
 }

@@ -176,10 +176,16 @@ fn issues_of_all_options_are_listed() {
 #[test]
 fn a_config_file_round_trips() {
     let config: PrepareConfig = toml::from_str(
-        "seed = 7\nduplicates = 'keep'\n[k_core]\nmin_user_pairs = 2\n[split]\nkind = 'random'\n",
+        "seed = 7\nduplicates = 'keep'\nfuture_rows = 'cap'\n[format]\nquoting = false\n\
+         time_unit = 'milliseconds'\n[k_core]\nmin_user_pairs = 2\n[split]\nkind = 'random'\n",
     )
     .unwrap();
     assert_eq!(config.k_core.min_item_pairs, 1);
+    let read = config.read_config();
+    assert_eq!(read.future_rows, FutureRows::Cap);
+    assert!(!read.format.quoting);
+    let options = config.check().unwrap().options();
+    assert_eq!(options["format.time_unit"], "milliseconds");
     assert_eq!(config.split, SplitConfig::reference());
     let written = toml::to_string(&config).unwrap();
     assert_eq!(toml::from_str::<PrepareConfig>(&written).unwrap(), config);

@@ -5,6 +5,8 @@ use std::io::Write;
 use std::path::PathBuf;
 use tempfile::TempDir;
 
+mod wrong_input;
+
 const HEADER: &str =
     "event_time,event_type,product_id,category_id,category_code,brand,price,user_id,user_session\n";
 
@@ -67,7 +69,10 @@ fn a_small_log() {
     let second = log.catalogue().get(ItemId(1));
     assert_eq!((second.brand, second.price), (None, Some(3.0)));
     assert_eq!(log.inputs()[0].name, "log.csv");
-    assert_eq!(log.stages()[0].to_string(), "read: 3 rows in, 3 kept");
+    assert_eq!(
+        log.stages()[0].to_string(),
+        "read: 3 rows in, 3 kept, from 2019-10-01 00:00:00 UTC to 2019-10-01 00:00:03 UTC"
+    );
 }
 
 #[test]
@@ -96,10 +101,6 @@ fn bad_rows_name_the_line_and_the_column() {
     let (_, bad) = issue("01/10/2019,cart,1,2,,,3,4,5\n");
     assert!(matches!(&bad, RowIssue::Time { column, value }
         if column == "event_time" && value == "01/10/2019"));
-    for price in ["free", "NaN", "inf", "1e999", "2,5"] {
-        let (_, bad) = issue(&format!("2019-10-01,cart,1,2,,,\"{price}\",4,5\n"));
-        assert!(matches!(&bad, RowIssue::Price { value, .. } if value == price));
-    }
     let (_, bad) = issue("2019-10-01,cart,,2,,,3,4,5\n");
     assert!(matches!(bad, RowIssue::EmptyId { column } if column == "product_id"));
     let (_, bad) = issue("2019-10-01,cart,1,2,,,3,,5\n");
@@ -186,7 +187,7 @@ fn bad_rows_are_skipped_and_counted_on_request() {
         ..ReadConfig::default()
     };
     let text = format!(
-        "{HEADER}{GOOD}short\nnow,cart,1,2,,,3,4,5\n2019-10-01,cart,1,2,,,x,4,5\n\
+        "{HEADER}{GOOD}short\nnow,cart,1,2,,,3,4,5\n2019-10-01,cart,1,2,,,3,\r,5\n\
          2019-10-01,wish,1,2,,,x,4,5\n2019-10-01,wash,1,2,,,3,4,5\n2019-10-01,cart,1,2,,,3,,5\n{GOOD}"
     );
     let log = read_with(text.as_bytes(), &config).unwrap();
@@ -197,7 +198,7 @@ fn bad_rows_are_skipped_and_counted_on_request() {
     for reason in [
         "wrong number of fields",
         "bad time",
-        "bad price",
+        "control character in id",
         "ignored behavior",
         "unknown behavior",
         "empty id",
@@ -297,12 +298,16 @@ fn catalogue_files_fill_in_what_the_log_does_not_say() {
     assert_eq!(report.dropped["item not in the log"], 1);
 
     let path = folder.path().join("item.csv");
-    std::fs::write(&path, "product_id,price\n7,cheap\n,1\n7,3\n").unwrap();
+    std::fs::write(&path, "product_id,price\n7,\"1\n,1\n7,3\n7,cheap\n").unwrap();
     assert!(matches!(read(&config), Err(DataError::Row { line: 2, .. })));
     config.skip_bad_rows = true;
     let log = read(&config).unwrap();
     assert_eq!(log.catalogue().get(ItemId(1)).price, Some(3.0));
     assert_eq!(log.stages()[1].dropped.len(), 2);
+    assert_eq!(
+        log.stages()[1].missing,
+        [("bad price".to_owned(), 1)].into()
+    );
     std::fs::write(&path, "sku,price\n7,1\n").unwrap();
     assert!(matches!(
         read(&config),
@@ -314,7 +319,8 @@ fn catalogue_files_fill_in_what_the_log_does_not_say() {
 fn progress_ends_at_the_last_row() {
     let mut text = HEADER.to_owned();
     for n in 0..40_000 {
-        text.push_str(&format!("{n},view,{},,,,,{},\n", n % 7, n % 11));
+        let time = 1_569_888_000 + n;
+        text.push_str(&format!("{time},view,{},,,,,{},\n", n % 7, n % 11));
     }
     let (_folder, paths) = files(&[("a.csv", text.as_bytes()), ("b.csv", text.as_bytes())]);
     let mut calls = Vec::new();
@@ -341,7 +347,7 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(32))]
     #[test]
     fn reading_does_not_depend_on_compression_or_chunking(
-        events in prop::collection::vec((0u8..4, 0u8..9, "[a-z ,\"\u{e9}]{1,6}", 0i64..2_000_000_000), 1..60),
+        events in prop::collection::vec((0u8..4, 0u8..9, "x[a-z ,\"\u{e9}]{1,6}", 0i64..1_700_000_000), 1..60),
         cut in 0usize..2000,
     ) {
         let labels = ["view", "cart", "remove_from_cart", "purchase"];

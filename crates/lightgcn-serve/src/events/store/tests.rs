@@ -249,7 +249,7 @@ fn threads_share_commits() {
 fn exports_are_logs() {
     let folder = tempfile::tempdir().unwrap();
     let store = store(&folder, EventStoreConfig::default());
-    let odd = "a,\"b\"\n ü";
+    let odd = "a,\"b\" ü";
     let buy = |user: &str, item: &str, time, count| StoredEvent {
         behavior: "purchase".to_owned(),
         count,
