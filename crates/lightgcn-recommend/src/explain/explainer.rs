@@ -96,12 +96,9 @@ impl Explainer<'_> {
 
     /// The learned ranking, where it ranks this item for this user.
     fn learned(&self, pair: &Pair) -> Option<&RankingView> {
-        let source = pair.query.as_ref()?.source;
         let n_trained = self.shop.model.artifact.train.n_items();
-        let decides = matches!(source, Source::Model | Source::FoldIn)
-            && self.shop.ensemble.is_none()
-            && pair.item.index() < n_trained;
-        self.shop.ranking.as_deref().filter(|_| decides)
+        let view = self.shop.ranking_for(pair.query.as_ref()?.source);
+        view.filter(|_| pair.item.index() < n_trained)
     }
 
     fn pair(&self, request: &ExplainRequest) -> Result<Pair, RecommendError> {

@@ -82,16 +82,15 @@ impl Chain<'_> {
             if asking.is_empty() {
                 continue;
             }
-            let ranked: Vec<Vec<Ranked>> =
-                if self.shop.ensemble.is_none() && self.shop.ranking.is_some() {
-                    self.ranked_by_features(plan, &asking)
-                } else if plan.prices.is_some() || self.shop.ensemble.is_some() {
-                    let rows = asking.par_iter();
-                    rows.map(|(_, job, query)| self.ranked_by_row(job, query))
-                        .collect()
-                } else {
-                    self.ranked_by_embeddings(plan, &asking)
-                };
+            let ranked: Vec<Vec<Ranked>> = if self.shop.ranking_for(Source::Model).is_some() {
+                self.ranked_by_features(plan, &asking)
+            } else if plan.prices.is_some() || self.shop.ensemble.is_some() {
+                let rows = asking.par_iter();
+                rows.map(|(_, job, query)| self.ranked_by_row(job, query))
+                    .collect()
+            } else {
+                self.ranked_by_embeddings(plan, &asking)
+            };
             for ((n, ..), list) in asking.iter().zip(ranked) {
                 lists[*n] = list;
             }
@@ -107,7 +106,7 @@ impl Chain<'_> {
     ) -> Vec<Vec<Ranked>> {
         let is_cold = |row: &usize| self.shop.items.origins[*row] != Origin::Trained;
         let has_cold = (0..self.shop.items.len()).any(|row| is_cold(&row));
-        let is_learned = |query: &Query| self.learned(query).is_some();
+        let is_learned = |query: &Query| self.shop.ranking_for(query.source).is_some();
         let by_model = match has_cold || !asking.iter().all(|(.., query)| is_learned(query)) {
             true => self.ranked_by_embeddings(plan, asking),
             false => vec![Vec::new(); asking.len()],
@@ -115,10 +114,12 @@ impl Chain<'_> {
         let ranked = asking
             .par_iter()
             .zip(by_model)
-            .map(|((_, job, query), by_model)| match self.learned(query) {
-                Some(view) => self.ranked_by_learning(view, job, query, &by_model),
-                None => by_model,
-            });
+            .map(
+                |((_, job, query), by_model)| match self.shop.ranking_for(query.source) {
+                    Some(view) => self.ranked_by_learning(view, job, query, &by_model),
+                    None => by_model,
+                },
+            );
         ranked.collect()
     }
 

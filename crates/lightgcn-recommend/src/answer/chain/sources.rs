@@ -185,9 +185,8 @@ impl Chain<'_> {
     fn reason(&self, job: &Job<'_>, item: ItemId, source: Source, score: f32) -> String {
         let n_events = job.profile.as_ref().map_or(0, |profile| profile.n_events);
         let events = if n_events == 1 { "event" } else { "events" };
-        let is_learned =
-            matches!(source, Source::Model | Source::FoldIn) && self.shop.ranking.is_some();
-        if let (true, Some(done)) = (is_learned, self.done_with(job, item)) {
+        let ranking = self.shop.ranking_for(source);
+        if let Some(done) = ranking.and_then(|_| self.done_with(job, item)) {
             return done;
         }
         match source {
