@@ -64,8 +64,7 @@ impl Chain<'_> {
             .or(list.first().map(|listed| listed.source))
             .or(job.plan.options.chain.last().copied())
             .unwrap_or(Source::Random);
-        let history = job.history(self.shop);
-        let is_familiar = |item| history.iter().any(|(met, _)| *met == item);
+        let met = job.met(self.shop);
         let items = list.into_iter().zip(1..).map(|(listed, rank)| {
             let ListedItem {
                 item,
@@ -77,7 +76,7 @@ impl Chain<'_> {
                 rank,
                 score,
                 source,
-                familiar: is_familiar(item),
+                familiar: met.binary_search(&item).is_ok(),
                 reason: self.reason(job, item, source, score),
                 details: self.shop.items.catalogue.get(item),
             }
@@ -132,13 +131,9 @@ impl Chain<'_> {
     }
 
     fn categories_of(&self, job: &Job<'_>) -> Vec<&str> {
-        let items: Vec<ItemId> = match (&job.profile, job.user) {
-            (Some(profile), _) => profile.items.iter().map(|known| known.item).collect(),
-            (None, Some(user)) => self.shop.model.artifact.train.items_of(user).to_vec(),
-            (None, None) => Vec::new(),
-        };
-        let category = |item: ItemId| self.shop.items.category(item);
-        let mut labels: Vec<&str> = items.into_iter().filter_map(category).collect();
+        let met = job.met(self.shop);
+        let category = |item: &ItemId| self.shop.items.category(*item);
+        let mut labels: Vec<&str> = met.iter().filter_map(category).collect();
         labels.sort_unstable();
         labels.dedup();
         labels
