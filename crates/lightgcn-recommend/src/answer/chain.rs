@@ -33,6 +33,8 @@ struct Plan<'a> {
     blocked: Vec<u32>,
     /// The eligible rows whose scores are more than dot products of embeddings, ascending.
     apart: Vec<u32>,
+    /// Whether the model may rank items that it places without training.
+    has_cold: bool,
     /// The rows left to rank, where few remain; filled when the model first ranks them.
     few: OnceLock<Option<Few>>,
     prices: Option<Vec<f64>>,
@@ -146,6 +148,7 @@ impl Chain<'_> {
         // Branch-free: with half of the items blocked in no order, a branch would be mispredicted.
         let mut blocked = vec![0u32; eligible.len()];
         let mut n_blocked = 0;
+        let mut has_cold = false;
         for (row, (&eligible, &origin)) in eligible.iter().zip(&items.origins).enumerate() {
             let ranked = match origin {
                 Origin::Trained => true,
@@ -155,6 +158,7 @@ impl Chain<'_> {
             };
             blocked[n_blocked] = row as u32;
             n_blocked += usize::from(!(eligible & ranked));
+            has_cold |= eligible & ranked & (origin != Origin::Trained);
         }
         blocked.truncate(n_blocked);
         let by_content = items.by_content.iter().copied();
@@ -164,6 +168,7 @@ impl Chain<'_> {
         Ok(Plan {
             options,
             eligible,
+            has_cold,
             few: OnceLock::new(),
             apart,
             blocked,

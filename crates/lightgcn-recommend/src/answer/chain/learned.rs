@@ -37,10 +37,7 @@ impl Chain<'_> {
             }
             None => view.list(&from, size, &excluded),
         };
-        let is_cold = |item: ItemId| {
-            let origin = shop.items.origins[item.index()];
-            item.index() >= n_trained || origin != Origin::Trained
-        };
+        let is_cold = |item: ItemId| shop.items.origins[item.index()] != Origin::Trained;
         for (place, cold) in by_model.iter().enumerate().filter(|(_, r)| is_cold(r.item)) {
             ranked.retain(|ranked| ranked.item != cold.item);
             let place = place.min(ranked.len());
