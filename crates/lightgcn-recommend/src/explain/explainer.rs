@@ -2,7 +2,7 @@
 
 use crate::answer::profile::Profile;
 use crate::cold_start::fold_in::Query;
-use crate::explain::explanation::shares;
+use crate::explain::explanation::Total;
 use crate::explain::messages::dot;
 use crate::explain::paths::{Ends, PathSearch};
 use crate::rank::ensemble::Fused;
@@ -18,8 +18,7 @@ use lightgcn_simd::scores;
 struct Scale {
     /// The factor of the model's score in the explained one.
     factor: f64,
-    /// The sum of absolute parts.
-    total: f64,
+    total: Total,
 }
 
 /// A user, an item, and what ranks the one for the other.
@@ -45,7 +44,7 @@ impl Explainer<'_> {
             let mut explanation = self.explain_learned(view, request, &pair);
             let scale = Scale {
                 factor: 0.0,
-                total: 0.0,
+                total: Total::default(),
             };
             self.add_paths(&mut explanation, &pair, &request.options, scale);
             return Ok(explanation);
@@ -74,7 +73,7 @@ impl Explainer<'_> {
         };
         let mut scale = Scale {
             factor: 1.0,
-            total: 0.0,
+            total: Total::default(),
         };
         if method == Method::Evidence {
             explanation.instead = Some(self.instead(&pair.profile, fused.is_some()));
@@ -205,22 +204,20 @@ impl Explainer<'_> {
         }
     }
 
-    /// Adds the parts and the rounding; returns the sum of absolute parts.
-    fn add_parts(&self, to: &mut Explanation, pair: &Pair, parts: ScoreParts) -> f64 {
+    /// Adds the parts and the rounding; returns what shares are of.
+    fn add_parts(&self, to: &mut Explanation, pair: &Pair, parts: ScoreParts) -> Total {
         let own = pair.profile.trained.map(|_| parts.self_contribution);
         let mut parts = parts.contributions;
         let sum = own.unwrap_or(0.0) + parts.iter().map(|(_, value)| value).sum::<f64>();
-        let total = own.unwrap_or(0.0).abs() + parts.iter().map(|(_, v)| v.abs()).sum::<f64>();
-        let values = parts.iter().map(|(_, value)| *value).chain(own);
-        let share = shares(&values.collect::<Vec<f64>>());
+        let total = Total::of(parts.iter().map(|(_, value)| *value).chain(own));
         to.self_contribution = own.map(|value| Part {
             value,
-            share: share(value),
+            share: total.share(value),
         });
         parts.sort_by(|a, b| b.1.abs().total_cmp(&a.1.abs()).then(a.0.cmp(&b.0)));
         to.contributions = parts
             .into_iter()
-            .map(|(item, value)| self.contribution(pair, item, value, share(value)))
+            .map(|(item, value)| self.contribution(pair, item, value, total.share(value)))
             .collect();
         to.rounding = f64::from(to.score) - sum;
         total
@@ -254,16 +251,12 @@ impl Explainer<'_> {
             let own = parts.find(|part| part.item == to.item);
             first.value = own.map(|part| part.value);
         }
-        let share = |value: f64| match scale.total > 0.0 {
-            true => value / scale.total,
-            false => 0.0,
-        };
         for path in &mut to.paths {
             // The contribution of a single edge is already fused.
             if path.edges.len() > 1 {
                 path.value = path.value.map(|value| scale.factor * value);
             }
-            path.share = path.value.map(share);
+            path.share = path.value.map(|value| scale.total.share(value));
         }
         if to.paths.is_empty() {
             to.reason = Some(self.why_no_path(pair, options));

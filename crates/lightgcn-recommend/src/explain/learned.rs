@@ -2,7 +2,7 @@
 //! the history.
 
 use super::explainer::{Explainer, Pair};
-use super::explanation::{past_tense, shares};
+use super::explanation::{Total, past_tense};
 use crate::rank::learned::{
     Candidates, Feature, FeatureGroup, RankingView, UserHistory, Viewpoint,
 };
@@ -39,7 +39,7 @@ impl Explainer<'_> {
         let added = split.parts.contributions.iter().map(|(_, value)| *value);
         let values = split.terms.values().copied().chain([own]).chain(added);
         let values: Vec<f64> = values.collect();
-        let share = shares(&values);
+        let total = Total::of(values.iter().copied());
         let mut contributions = split.parts.contributions;
         contributions.sort_by(|a, b| b.1.abs().total_cmp(&a.1.abs()).then(a.0.cmp(&b.0)));
         let mut terms: Vec<Term> = split
@@ -49,7 +49,7 @@ impl Explainer<'_> {
                 text: self.text(kind, view, (pair, &history)),
                 kind,
                 value,
-                share: share(value),
+                share: total.share(value),
             })
             .collect();
         terms.sort_by(|a, b| b.value.abs().total_cmp(&a.value.abs()));
@@ -64,11 +64,11 @@ impl Explainer<'_> {
             terms,
             self_contribution: (own != 0.0).then(|| Part {
                 value: own,
-                share: share(own),
+                share: total.share(own),
             }),
             contributions: contributions
                 .into_iter()
-                .map(|(item, value)| self.contribution(pair, item, value, share(value)))
+                .map(|(item, value)| self.contribution(pair, item, value, total.share(value)))
                 .collect(),
             rounding: f64::from(score) - values.iter().sum::<f64>(),
             paths: Vec::new(),
