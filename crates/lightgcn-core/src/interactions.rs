@@ -143,6 +143,12 @@ impl Interactions {
         self.items.range(user.index())
     }
 
+    /// The user and the number of each pair, in order.
+    pub fn pairs(&self) -> impl Iterator<Item = (UserId, usize)> {
+        let users = (0..self.n_users as u32).map(UserId);
+        users.flat_map(|user| self.pairs_of(user).map(move |pair| (user, pair)))
+    }
+
     /// The items of a user, ascending.
     ///
     /// # Panics
