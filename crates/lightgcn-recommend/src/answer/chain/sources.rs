@@ -6,6 +6,7 @@ use crate::rank::diversity::diversify;
 use crate::rank::exploration::{Explorer, Slot};
 use crate::{Answer, BehaviorCount, ListedItem, Ranked, RecommendOptions, RecommendedItem, Source};
 use lightgcn_core::ItemId;
+use xxhash_rust::xxh3::xxh3_64;
 
 impl Chain<'_> {
     /// The list from what the model ranked and the rest of the chain.
@@ -238,12 +239,6 @@ fn add(
 fn user_key(job: &Job<'_>) -> u64 {
     match job.user {
         Some(user) => u64::from(user.0),
-        None => job
-            .request
-            .user
-            .bytes()
-            .fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
-                (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3)
-            }),
+        None => xxh3_64(job.request.user.as_bytes()),
     }
 }
