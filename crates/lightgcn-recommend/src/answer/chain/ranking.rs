@@ -220,7 +220,7 @@ mod tests {
     use crate::answer::chain::tests::larger;
     use crate::{
         ContextEvent, ItemFilter, NewItem, NewItemEvent, RankingConfig, RecommendError,
-        RecommendOptions, RecommendRequest, Recommender, Source,
+        RecommendOptions, RecommendRequest, Recommender, Source, Withhold,
     };
     use lightgcn_core::{Catalogue, Dataset, Split, Truth};
 
@@ -242,7 +242,11 @@ mod tests {
             artifact.lineage.clone(),
         )
         .unwrap();
-        let ranking = RankingConfig::default().fit(&dataset).unwrap();
+        let config = RankingConfig {
+            withhold: Some(Withhold::OnePurchase),
+            ..RankingConfig::default()
+        };
+        let ranking = config.fit(&dataset).unwrap();
         artifact.ranking = Some(ranking.to_stored().unwrap());
         Recommender::from_artifact(artifact).unwrap()
     }
