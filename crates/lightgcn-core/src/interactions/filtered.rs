@@ -1,6 +1,6 @@
 //! Pairs without some of their events.
 
-use super::{Interactions, has_target};
+use super::{Interactions, InteractionsBuilder, has_target};
 use crate::{BehaviorId, BehaviorWeights, CoreError, PairEvent};
 
 const SECONDS_PER_DAY: f64 = 86_400.0;
@@ -27,7 +27,7 @@ impl Interactions {
                 expected: width,
             });
         }
-        let mut filtered = self.empty_builder();
+        let mut filtered = InteractionsBuilder::new(self.behaviors.clone(), self.is_target.clone());
         if self.events.n_rows() > 0 {
             let keep = &keep;
             let kept = |pair: usize| {
