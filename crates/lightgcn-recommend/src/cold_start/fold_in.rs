@@ -4,7 +4,7 @@ use crate::Source;
 use crate::answer::profile::Profile;
 use crate::cold_start::map::{FoldIn, Map};
 use crate::model::Model;
-use lightgcn_core::UserId;
+use lightgcn_core::{ItemId, UserId};
 use std::sync::OnceLock;
 
 /// The maximum number of training users that a map is fitted on.
@@ -142,9 +142,8 @@ fn fit_item_map(model: &Model) -> Map {
             continue;
         }
         let mut sum = vec![0.0; n_history];
-        let range = graph.by_item().indptr().outer_inds_sz(row);
-        let users = &graph.by_item().indices()[range.clone()];
-        for (&user, &weight) in users.iter().zip(&graph.by_item().data()[range]) {
+        let (users, weights) = graph.users_of(ItemId(row as u32));
+        for (&user, &weight) in users.iter().zip(weights) {
             let user_degree = graph.user_degrees()[user as usize];
             let factor = model.entry(f64::from(weight), degree, user_degree);
             model
