@@ -52,25 +52,11 @@ impl Explainer<'_> {
         let similarity = self.shop.items.similarity_parts(&pair.profile, pair.item);
         let fused = self.fused(&pair);
         let method = self.method(&pair, fused.as_ref());
-        let mut explanation = Explanation {
-            user: request.user.clone(),
-            item: request.item.clone(),
-            details: self.shop.items.catalogue.get(pair.item),
-            score: match &fused {
-                Some(fused) => fused.score,
-                None => self.score(&pair, &similarity),
-            },
-            bought: pair.profile.get(pair.item).is_some_and(|item| item.bought),
-            familiar: pair.profile.get(pair.item).is_some(),
-            method,
-            terms: Vec::new(),
-            self_contribution: None,
-            contributions: Vec::new(),
-            rounding: 0.0,
-            paths: Vec::new(),
-            reason: None,
-            instead: None,
+        let score = match &fused {
+            Some(fused) => fused.score,
+            None => self.score(&pair, &similarity),
         };
+        let mut explanation = self.without_parts(request, &pair, method, score);
         let mut scale = Scale {
             factor: 1.0,
             total: Total::default(),
@@ -91,6 +77,33 @@ impl Explainer<'_> {
         }
         self.add_paths(&mut explanation, &pair, &request.options, scale);
         Ok(explanation)
+    }
+
+    /// The explanation of a score, without its parts and paths.
+    pub(super) fn without_parts(
+        &self,
+        request: &ExplainRequest,
+        pair: &Pair,
+        method: Method,
+        score: f32,
+    ) -> Explanation {
+        let met = pair.profile.get(pair.item);
+        Explanation {
+            user: request.user.clone(),
+            item: request.item.clone(),
+            details: self.shop.items.catalogue.get(pair.item),
+            score,
+            bought: met.is_some_and(|item| item.bought),
+            familiar: met.is_some(),
+            method,
+            terms: Vec::new(),
+            self_contribution: None,
+            contributions: Vec::new(),
+            rounding: 0.0,
+            paths: Vec::new(),
+            reason: None,
+            instead: None,
+        }
     }
 
     /// The learned ranking, where it ranks this item for this user.

@@ -54,13 +54,7 @@ impl Explainer<'_> {
             .collect();
         terms.sort_by(|a, b| b.value.abs().total_cmp(&a.value.abs()));
         Explanation {
-            user: request.user.clone(),
-            item: request.item.clone(),
-            details: shop.items.catalogue.get(pair.item),
-            score,
-            bought: pair.profile.get(pair.item).is_some_and(|item| item.bought),
             familiar: candidates.met[0],
-            method: Method::Ranking,
             terms,
             self_contribution: (own != 0.0).then(|| Part {
                 value: own,
@@ -71,9 +65,7 @@ impl Explainer<'_> {
                 .map(|(item, value)| self.contribution(pair, item, value, total.share(value)))
                 .collect(),
             rounding: f64::from(score) - values.iter().sum::<f64>(),
-            paths: Vec::new(),
-            reason: None,
-            instead: None,
+            ..self.without_parts(request, pair, Method::Ranking, score)
         }
     }
 

@@ -66,21 +66,14 @@ impl Chain<'_> {
             .or(job.plan.options.chain.last().copied())
             .unwrap_or(Source::Random);
         let met = job.met(self.shop);
-        let items = list.into_iter().zip(1..).map(|(listed, rank)| {
-            let ListedItem {
-                item,
-                score,
-                source,
-            } = listed;
-            RecommendedItem {
-                item: self.shop.items.name(item),
-                rank,
-                score,
-                source,
-                familiar: met.binary_search(&item).is_ok(),
-                reason: self.reason(job, item, source, score),
-                details: self.shop.items.catalogue.get(item),
-            }
+        let items = list.iter().zip(1..).map(|(listed, rank)| RecommendedItem {
+            item: self.shop.items.name(listed.item),
+            rank,
+            score: listed.score,
+            source: listed.source,
+            familiar: met.binary_search(&listed.item).is_ok(),
+            reason: self.reason(job, listed),
+            details: self.shop.items.catalogue.get(listed.item),
         });
         Answer {
             user: job.request.user.to_owned(),
@@ -178,7 +171,12 @@ impl Chain<'_> {
         Some(done.join(", "))
     }
 
-    fn reason(&self, job: &Job<'_>, item: ItemId, source: Source, score: f32) -> String {
+    fn reason(&self, job: &Job<'_>, listed: &ListedItem) -> String {
+        let &ListedItem {
+            item,
+            score,
+            source,
+        } = listed;
         let n_events = job.profile.as_ref().map_or(0, |profile| profile.n_events);
         let events = if n_events == 1 { "event" } else { "events" };
         let ranking = self.shop.ranking_for(source);
