@@ -9,7 +9,9 @@ use crate::rank::ensemble::Fused;
 use crate::rank::learned::RankingView;
 use crate::rank::scorer::ScoreParts;
 use crate::shop::Shop;
-use crate::{ExplainOptions, ExplainRequest, Explanation, Method, Part, RecommendError, Source};
+use crate::{
+    Contribution, ExplainOptions, ExplainRequest, Explanation, Method, Part, RecommendError, Source,
+};
 use lightgcn_core::{ItemId, UserId};
 use lightgcn_simd::scores;
 
@@ -73,7 +75,8 @@ impl Explainer<'_> {
                 parts.add(&others, 1.0);
                 scale.factor = factor;
             }
-            scale.total = self.add_parts(&mut explanation, &pair, parts);
+            let own = pair.profile.trained.map(|_| parts.self_contribution);
+            scale.total = self.add_parts(&mut explanation, &pair, own, parts.contributions);
         }
         self.add_paths(&mut explanation, &pair, &request.options, scale);
         Ok(explanation)
@@ -217,12 +220,21 @@ impl Explainer<'_> {
         }
     }
 
-    /// Adds the parts and the rounding; returns what shares are of.
-    fn add_parts(&self, to: &mut Explanation, pair: &Pair, parts: ScoreParts) -> Total {
-        let own = pair.profile.trained.map(|_| parts.self_contribution);
-        let mut parts = parts.contributions;
-        let sum = own.unwrap_or(0.0) + parts.iter().map(|(_, value)| value).sum::<f64>();
-        let total = Total::of(parts.iter().map(|(_, value)| *value).chain(own));
+    /// Adds the parts beside the terms, the rounding and all shares; returns what these are of.
+    pub(super) fn add_parts(
+        &self,
+        to: &mut Explanation,
+        pair: &Pair,
+        own: Option<f64>,
+        mut parts: Vec<(ItemId, f64)>,
+    ) -> Total {
+        let values = parts.iter().map(|(_, value)| *value).chain(own);
+        let values = values.chain(to.terms.iter().map(|term| term.value));
+        let values: Vec<f64> = values.collect();
+        let total = Total::of(&values);
+        for term in &mut to.terms {
+            term.share = total.share(term.value);
+        }
         to.self_contribution = own.map(|value| Part {
             value,
             share: total.share(value),
@@ -232,8 +244,21 @@ impl Explainer<'_> {
             .into_iter()
             .map(|(item, value)| self.contribution(pair, item, value, total.share(value)))
             .collect();
-        to.rounding = f64::from(to.score) - sum;
+        to.rounding = f64::from(to.score) - values.iter().sum::<f64>();
         total
+    }
+
+    fn contribution(&self, pair: &Pair, item: ItemId, value: f64, share: f64) -> Contribution {
+        Contribution {
+            item: self.shop.items.name(item),
+            details: self.shop.items.catalogue.get(item),
+            behaviors: pair
+                .profile
+                .get(item)
+                .map_or_else(Vec::new, |known| self.shop.behaviors_of(known)),
+            value,
+            share,
+        }
     }
 
     fn instead(&self, profile: &Profile, is_fused: bool) -> String {

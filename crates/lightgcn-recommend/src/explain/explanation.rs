@@ -363,8 +363,8 @@ pub(super) fn past_tense(behavior: &str) -> &str {
 pub(super) struct Total(f64);
 
 impl Total {
-    pub(super) fn of(values: impl IntoIterator<Item = f64>) -> Self {
-        Self(values.into_iter().map(f64::abs).sum())
+    pub(super) fn of(values: &[f64]) -> Self {
+        Self(values.iter().map(|value| value.abs()).sum())
     }
 
     /// The share of a value; 0 where all are 0.
