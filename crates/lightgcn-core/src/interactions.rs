@@ -143,6 +143,12 @@ impl Interactions {
         self.items.range(user.index())
     }
 
+    /// The user and the number of each pair, in order.
+    pub fn pairs(&self) -> impl Iterator<Item = (UserId, usize)> {
+        let users = (0..self.n_users as u32).map(UserId);
+        users.flat_map(|user| self.pairs_of(user).map(move |pair| (user, pair)))
+    }
+
     /// The items of a user, ascending.
     ///
     /// # Panics
@@ -210,18 +216,6 @@ impl Interactions {
     pub fn targets(&self) -> Rows<ItemId> {
         self.items.filter(|pair| self.is_target(pair))
     }
-
-    fn empty_builder(&self) -> InteractionsBuilder {
-        InteractionsBuilder {
-            behaviors: self.behaviors.clone(),
-            is_target: self.is_target.clone(),
-            pairs: Vec::new(),
-            weights: Vec::new(),
-            counts: Vec::new(),
-            last_times: Vec::new(),
-            events: Rows::new(),
-        }
-    }
 }
 
 fn has_target(counts: &[u32], is_target: &[bool]) -> bool {
@@ -272,7 +266,11 @@ impl InteractionsBuilder {
             .iter()
             .map(|b| targets.iter().any(|t| t.as_ref() == b))
             .collect();
-        Ok(Self {
+        Ok(Self::new(behaviors, is_target))
+    }
+
+    fn new(behaviors: Vec<String>, is_target: Vec<bool>) -> Self {
+        Self {
             behaviors,
             is_target,
             pairs: Vec::new(),
@@ -280,7 +278,7 @@ impl InteractionsBuilder {
             counts: Vec::new(),
             last_times: Vec::new(),
             events: Rows::new(),
-        })
+        }
     }
 
     /// Adds a pair. Either every pair has a time or none has.
@@ -401,11 +399,11 @@ impl InteractionsBuilder {
                 .iter()
                 .flat_map(|&n| self.counts[n * width..(n + 1) * width].iter().copied())
                 .collect(),
-            last_times: if self.last_times.is_empty() {
-                Vec::new()
-            } else {
-                order.iter().map(|&n| self.last_times[n]).collect()
-            },
+            // Either every pair has a time and events, or none has.
+            last_times: order
+                .iter()
+                .filter_map(|&n| self.last_times.get(n).copied())
+                .collect(),
             events: match self.events.n_rows() {
                 0 => self.events,
                 _ if order.is_sorted() => self.events,

@@ -55,12 +55,6 @@ impl<T> Rows<T> {
         Ok(Self { offsets, values })
     }
 
-    /// The offsets and the values.
-    #[must_use]
-    pub fn into_parts(self) -> (Vec<u64>, Vec<T>) {
-        (self.offsets, self.values)
-    }
-
     /// Appends a row.
     pub fn push(&mut self, row: impl IntoIterator<Item = T>) {
         self.values.extend(row);
@@ -214,7 +208,7 @@ mod tests {
             let rows: Rows<u32> = lists.iter().cloned().collect();
             prop_assert_eq!(rows.n_rows(), lists.len());
             prop_assert!(rows.iter().eq(lists.iter().map(Vec::as_slice)));
-            let (offsets, values) = rows.clone().into_parts();
+            let (offsets, values) = (rows.offsets().to_vec(), rows.values().to_vec());
             prop_assert_eq!(&Rows::from_parts(offsets, values).unwrap(), &rows);
 
             let pairs = lists.iter().enumerate();

@@ -1,8 +1,8 @@
 //! The graph of typed nodes and typed edges.
 
-use crate::sparse::{Csr, row_sums, transpose};
+use crate::sparse::{Csr, row, row_sums, transpose};
 use crate::{EdgeType, GraphError, ItemAttribute, NodeCounts};
-use lightgcn_core::{Catalogue, Interactions, Train};
+use lightgcn_core::{Catalogue, Interactions, ItemId, Train, UserId};
 use serde::{Deserialize, Serialize};
 use sprs::CsMatI;
 
@@ -292,6 +292,24 @@ impl TrainGraph {
     #[must_use]
     pub fn by_item(&self) -> &CsMatI<f32, u32, u64> {
         &self.by_item
+    }
+
+    /// The items of a user, ascending, and the weights of the edges.
+    ///
+    /// # Panics
+    /// If the user is out of range.
+    #[must_use]
+    pub fn items_of(&self, user: UserId) -> (&[u32], &[f32]) {
+        row(&self.by_user, user.index())
+    }
+
+    /// The users of an item, ascending, and the weights of the edges; none for an item beyond the last row.
+    #[must_use]
+    pub fn users_of(&self, item: ItemId) -> (&[u32], &[f32]) {
+        match item.index() < self.n_items() {
+            true => row(&self.by_item, item.index()),
+            false => (&[], &[]),
+        }
     }
 
     /// The sum of each user's edge weights, `[n_users]`; 0 for isolated ones.

@@ -49,29 +49,6 @@ impl Default for PairedTestOptions {
 /// The epoch of the sign flips' draws: the bootstrap's epochs of the same stream are below 2^7.
 const PERMUTATION_EPOCH: u32 = 1 << 31;
 
-/// [`paired_test_with`] by the default options and `seed`.
-///
-/// ```
-/// use lightgcn_metrics::paired_test;
-/// let baseline: Vec<f64> = (0..100).map(|n| f64::from(n % 3) / 4.0).collect();
-/// let better: Vec<f64> = baseline.iter().map(|value| value + 0.1).collect();
-/// let test = paired_test(&better, &baseline, 42)?;
-/// assert!((test.mean_difference - 0.1).abs() < 1e-12);
-/// assert_eq!(test.p_value, 1.0 / 10_000.0);
-/// assert_eq!(paired_test(&better, &better, 42)?.p_value, 1.0);
-/// # Ok::<(), lightgcn_metrics::MetricsError>(())
-/// ```
-///
-/// # Errors
-/// As [`paired_test_with`].
-pub fn paired_test(a: &[f64], b: &[f64], seed: u64) -> Result<PairedTest, MetricsError> {
-    let options = PairedTestOptions {
-        seed,
-        ..PairedTestOptions::default()
-    };
-    paired_test_with(a, b, &options)
-}
-
 /// A two-sided sign-flip permutation test of the mean of `a − b`, where `a` and `b` hold the values
 /// of two rankers for the same users in the same order.
 ///
@@ -88,10 +65,22 @@ pub fn paired_test(a: &[f64], b: &[f64], seed: u64) -> Result<PairedTest, Metric
 /// bit first, one bit for each difference that is not 0: same seed, same bits at any number of
 /// threads. O((permutations + resamples) · users).
 ///
+/// ```
+/// use lightgcn_metrics::{PairedTestOptions, paired_test};
+/// let baseline: Vec<f64> = (0..100).map(|n| f64::from(n % 3) / 4.0).collect();
+/// let better: Vec<f64> = baseline.iter().map(|value| value + 0.1).collect();
+/// let options = PairedTestOptions::default();
+/// let test = paired_test(&better, &baseline, &options)?;
+/// assert!((test.mean_difference - 0.1).abs() < 1e-12);
+/// assert_eq!(test.p_value, 1.0 / 10_000.0);
+/// assert_eq!(paired_test(&better, &better, &options)?.p_value, 1.0);
+/// # Ok::<(), lightgcn_metrics::MetricsError>(())
+/// ```
+///
 /// # Errors
 /// [`MetricsError::Sample`] with every fault: different lengths, no values, a value that is not
 /// finite, a confidence outside (0, 1), or no permutations or resamples.
-pub fn paired_test_with(
+pub fn paired_test(
     a: &[f64],
     b: &[f64],
     options: &PairedTestOptions,
@@ -168,15 +157,23 @@ fn flipped_sum(differences: &[f64], random: Random, permutation: u64) -> f64 {
 mod tests {
     use super::*;
 
+    fn with_seed(seed: u64) -> PairedTestOptions {
+        PairedTestOptions {
+            seed,
+            ..PairedTestOptions::default()
+        }
+    }
+
     #[test]
     fn the_p_value_comes_near_the_exact_one() {
         // Differences 1, 2, 3, 4: of the 16 sign patterns 2 reach |sum| = 10, so p = 1/8.
-        let test = paired_test(&[1.0, 2.0, 3.0, 4.0], &[0.0; 4], 5).unwrap();
+        let test = paired_test(&[1.0, 2.0, 3.0, 4.0], &[0.0; 4], &with_seed(5)).unwrap();
         assert_eq!(test.mean_difference, 2.5);
         assert_eq!(test.n_users, 4);
         assert!((test.p_value - 0.125).abs() < 0.015, "{test:?}");
         // Differences 1, 2, 3, −4: sum 2; |sum| ≥ 2 in 14 of 16 patterns (all but 1 + 4 = 2 + 3).
-        let test = paired_test(&[1.0, 2.0, 3.0, 0.0], &[0.0, 0.0, 0.0, 4.0], 5).unwrap();
+        let test =
+            paired_test(&[1.0, 2.0, 3.0, 0.0], &[0.0, 0.0, 0.0, 4.0], &with_seed(5)).unwrap();
         assert!((test.p_value - 0.875).abs() < 0.015, "{test:?}");
     }
 
@@ -185,7 +182,7 @@ mod tests {
         // 0.3 − 0.2 − 0.1 is not 0 in floating point, and 0.1 + 0.2 is not 0.3.
         let a = [0.1, 0.2, 0.0];
         let b = [0.0, 0.0, 0.3];
-        assert_eq!(paired_test(&a, &b, 1).unwrap().p_value, 1.0);
+        assert_eq!(paired_test(&a, &b, &with_seed(1)).unwrap().p_value, 1.0);
     }
 
     #[test]
@@ -193,8 +190,8 @@ mod tests {
         let a: Vec<f64> = (0..60).map(|n| f64::from(n * 7 % 11) / 11.0).collect();
         let b: Vec<f64> = (0..60).map(|n| f64::from(n * 5 % 13) / 13.0).collect();
         let (ab, ba) = (
-            paired_test(&a, &b, 9).unwrap(),
-            paired_test(&b, &a, 9).unwrap(),
+            paired_test(&a, &b, &with_seed(9)).unwrap(),
+            paired_test(&b, &a, &with_seed(9)).unwrap(),
         );
         assert_eq!(ab.p_value, ba.p_value);
         assert_eq!(ab.mean_difference, -ba.mean_difference);
@@ -214,7 +211,7 @@ mod tests {
                 seed: experiment,
                 ..PairedTestOptions::default()
             };
-            let test = paired_test_with(&a, &[0.0; 40], &options).unwrap();
+            let test = paired_test(&a, &[0.0; 40], &options).unwrap();
             below += usize::from(test.p_value <= 0.05);
         }
         assert!((1..=22).contains(&below), "{below} of 200");
@@ -227,7 +224,7 @@ mod tests {
         let run = |threads| {
             let pool = rayon::ThreadPoolBuilder::new().num_threads(threads);
             let pool = pool.build().unwrap();
-            pool.install(|| paired_test(&a, &b, 3).unwrap())
+            pool.install(|| paired_test(&a, &b, &with_seed(3)).unwrap())
         };
         assert_eq!(run(1), run(2));
         assert_eq!(run(1), run(8));
@@ -240,7 +237,7 @@ mod tests {
             confidence: 0.0,
             ..PairedTestOptions::default()
         };
-        let error = paired_test_with(&[1.0], &[f64::INFINITY, 1.0], &options).unwrap_err();
+        let error = paired_test(&[1.0], &[f64::INFINITY, 1.0], &options).unwrap_err();
         let text = error.to_string();
         for part in [
             "1 values of the first ranker and 2",
@@ -250,6 +247,6 @@ mod tests {
         ] {
             assert!(text.contains(part), "{part} in {text}");
         }
-        assert!(paired_test(&[], &[], 0).is_err());
+        assert!(paired_test(&[], &[], &with_seed(0)).is_err());
     }
 }

@@ -4,7 +4,7 @@ use crate::bootstrap::intervals;
 use crate::hits::HitMatrix;
 use crate::{
     CutoffSummary, Hits, Interval, IntervalOptions, Metric, MetricSummary, MetricsError,
-    PairedTest, PairedTestOptions, RankingSummary, coverage, gini, novelty, paired_test_with,
+    PairedTest, PairedTestOptions, RankingSummary, coverage, gini, novelty, paired_test,
 };
 use lightgcn_core::UserId;
 use rayon::prelude::*;
@@ -183,7 +183,7 @@ impl RankingReport {
                 ));
             }
         }
-        paired_test_with(&self.values(metric, k)?, &other.values(metric, k)?, options)
+        paired_test(&self.values(metric, k)?, &other.values(metric, k)?, options)
     }
 
     /// The means at every cutoff, without intervals.

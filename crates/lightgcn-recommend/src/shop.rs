@@ -43,6 +43,14 @@ impl Shop {
         })
     }
 
+    /// The learned ranking, where it ranks for users with a vector from this source. It does not where only
+    /// items outside training are known of the user, nor beside an ensemble.
+    pub(crate) fn ranking_for(&self, source: Source) -> Option<&RankingView> {
+        let is_known = matches!(source, Source::Model | Source::FoldIn);
+        let decides = is_known && self.ensemble.is_none();
+        self.ranking.as_deref().filter(|_| decides)
+    }
+
     /// What a user did in training and in these events, by age: as the ranking reads it.
     pub(crate) fn learned_history(
         &self,

@@ -1,4 +1,4 @@
-//! The Adam optimizer as one pass over the parameters.
+//! The Adam optimizer in one pass over the parameters.
 
 use rayon::prelude::*;
 
@@ -40,7 +40,7 @@ impl Default for AdamOptions {
 pub struct AdamTables<'a> {
     /// The parameters.
     pub parameters: &'a mut [f32],
-    /// The gradient of the loss by the parameters.
+    /// The gradient of the loss with respect to the parameters.
     pub gradients: &'a [f32],
     /// Running mean of the gradients; zeros before step 1.
     pub first_moment: &'a mut [f32],

@@ -11,13 +11,11 @@ use crate::cpu::Level;
 use crate::element::{Bf16, Element};
 use crate::parallel;
 
-/// Rounds each number to the nearest one of 16 bits: of two equally near ones the one whose last bit
-/// is 0.
+/// Rounds each number to the nearest 16-bit number, ties to even.
 ///
-/// Subnormal numbers round like others. NaN stays NaN with its sign and the upper bits of its payload,
-/// quiet; what lies beyond the largest finite number (3.39e38) by half a step or more becomes
-/// infinite. The bits are the same on every machine. O(n), on rayon's current pool if there is much to
-/// do.
+/// Subnormal numbers round like others. NaN stays NaN with its sign and the upper bits of its payload, quiet;
+/// numbers half a step or more beyond the largest finite one (3.39e38) become infinite. The bits are the same
+/// on every machine. O(n); large slices run on rayon's current pool.
 ///
 /// # Panics
 /// If the slices differ in length.
@@ -35,9 +33,9 @@ pub fn round_to_bf16(from: &[f32], to: &mut [Bf16]) {
     convert(Level::detect(), from, to);
 }
 
-/// Writes each number as `f32`, exactly, NaN with all its bits.
+/// Widens each number to `f32`, exactly; NaN keeps all its bits.
 ///
-/// O(n), on rayon's current pool if there is much to do.
+/// O(n); large slices run on rayon's current pool.
 ///
 /// # Panics
 /// If the slices differ in length.

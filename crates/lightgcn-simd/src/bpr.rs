@@ -20,7 +20,7 @@ pub struct BprTriples<'a> {
 /// O(batch · n_negatives · dim), on this thread, in the order of the batch.
 ///
 /// # Panics
-/// If a slice has another length than its shape says, or a row is out of range.
+/// If the length of a slice does not match its shape, or a row is out of range.
 pub fn bpr_loss(
     triples: &BprTriples<'_>,
     embeddings: &[f32],

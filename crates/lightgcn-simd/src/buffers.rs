@@ -1,4 +1,5 @@
-//! Work buffers that a thread keeps from call to call: fresh pages cost as much as the work done in them.
+//! Work buffers that a thread keeps between calls, since faulting in fresh pages costs as much as the work
+//! done in them.
 
 use std::cell::RefCell;
 
@@ -9,8 +10,8 @@ thread_local! {
     static BUFFERS: RefCell<Vec<Vec<f32>>> = const { RefCell::new(Vec::new()) };
 }
 
-/// Lends `work` a buffer of `len` numbers, which hold anything. What `work` borrows in turn, on this
-/// thread or through stolen work, is another buffer.
+/// Lends `work` a buffer of `len` numbers with arbitrary content. Nested calls, also from stolen work, get
+/// other buffers.
 pub(crate) fn with_buffer<T>(len: usize, work: impl FnOnce(&mut [f32]) -> T) -> T {
     // Taken out of the list while it is lent, so that nested calls get another one.
     let mut buffer = BUFFERS.with_borrow_mut(Vec::pop).unwrap_or_default();

@@ -1,4 +1,4 @@
-//! Which instructions this machine has, asked once at run time.
+//! Which instructions this machine has, detected at run time.
 
 /// The instruction set that a kernel is written for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -18,7 +18,7 @@ pub(crate) struct Avx2 {
     avx512: bool,
 }
 
-/// Proof that this machine has AVX-512's foundation beside AVX2 and FMA.
+/// Proof that this machine has AVX-512F in addition to AVX2 and FMA.
 #[cfg(target_arch = "x86_64")]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Avx512(());

@@ -122,7 +122,7 @@ impl<'a, O: CsrIndex, C: CsrIndex> CsrView<'a, O, C> {
     }
 
     /// The same matrix, whose whole products visit the rows in the order of `ordered`, which was made from
-    /// this matrix: the same result sooner, if rows that follow each other have columns in common.
+    /// this matrix: the same result, faster where consecutive rows share columns.
     ///
     /// # Panics
     /// If `ordered` was made of a matrix of another shape or number of non-zeros.

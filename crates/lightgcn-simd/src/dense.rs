@@ -1,9 +1,9 @@
-//! Products of dense matrices that are in the cache: the inner loops of batch losses.
+//! Products of dense matrices that fit in the cache: the inner loops of batch losses.
 //!
-//! Every element of a product has its own accumulator, which starts at 0 (or at what is there) and adds
-//! in the order of the inner dimension, by fused multiply-add where the machine has it. So the bits of an
-//! element do not depend on what is computed beside it, and AVX2 and AVX-512 give the same. Splitting the
-//! inner dimension over several accumulators would be faster for small tiles and break that.
+//! Every element of a product has its own accumulator, which starts at 0 (or at what is there) and adds in
+//! the order of the inner dimension, by fused multiply-add where the machine has it. So an element's bits do
+//! not depend on what else is computed, and AVX2 and AVX-512 give the same. Splitting the inner dimension
+//! over several accumulators would be faster for small tiles, but break that.
 
 #[cfg(test)]
 mod tests;

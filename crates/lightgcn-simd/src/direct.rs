@@ -1,8 +1,7 @@
-//! Scores of a few queries against item rows as they lie in memory: every item is read once and
-//! nothing is written but scores.
+//! Scores of a few queries against item rows in place: every item is read once, and only scores are written.
 //!
-//! Packing items ([`tile`](crate::tile)) pays where many queries meet them. The order of each sum is
-//! the same here, and so are the bits.
+//! Packing items ([`tile`](crate::tile)) pays off for many queries. Each sum has the same order here, and so
+//! the same bits.
 
 #[cfg(test)]
 mod tests;
@@ -13,10 +12,10 @@ use crate::cpu::{Level, PORTABLE_FMA, multiply_add};
 use crate::element::Element;
 use crate::tile::QUERIES;
 
-/// Items whose sums run side by side in plain Rust, so that no addition waits for the one before.
+/// Items whose sums run side by side in plain Rust, so that additions do not wait for each other.
 const GROUP: usize = 8;
 
-/// Up to how many queries are scored this way; more of them share the cost of packing.
+/// The most queries that are scored this way; more of them make packing pay off.
 pub(crate) fn most_queries(level: Level) -> usize {
     match level {
         Level::Portable => 2,

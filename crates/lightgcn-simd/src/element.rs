@@ -11,23 +11,23 @@ pub(crate) mod x86;
 pub use half::bf16 as Bf16;
 
 mod sealed {
-    /// What the kernels of this machine need of a number type.
+    /// What this machine's kernels need of a number type.
     #[cfg(target_arch = "x86_64")]
     pub trait Sealed: super::x86::Register {}
-    /// What the kernels of this machine need of a number type.
+    /// What this machine's kernels need of a number type.
     #[cfg(not(target_arch = "x86_64"))]
     pub trait Sealed {}
 }
 
 /// A number type that a dense matrix may be stored in: `f32`, or [`Bf16`] in half the memory.
 ///
-/// It only says how numbers lie in memory: products and sums are `f32`. The trait is sealed.
+/// It only decides how numbers are stored: products and sums are `f32`. The trait is sealed.
 pub trait Element: Copy + Send + Sync + 'static + sealed::Sealed {
     /// The number as `f32`, exactly.
     fn widen(self) -> f32;
 
-    /// The nearest number of this type: of two equally near ones the one whose last bit is 0. NaN
-    /// stays NaN, and what exceeds the type's range becomes infinite.
+    /// The nearest number of this type, ties to even. NaN stays NaN, and numbers beyond the type's range
+    /// become infinite.
     fn narrow(value: f32) -> Self;
 }
 

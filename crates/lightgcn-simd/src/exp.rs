@@ -158,7 +158,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_exponential_is_that_of_the_standard_library() {
+    fn exp_matches_the_standard_library() {
         let mut worst = 0.0_f32;
         for n in 0..870_000 {
             let x = -(n as f32) * 1e-4;
@@ -217,7 +217,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_excluded_by_minus_infinity_has_no_part() {
+    fn minus_infinity_contributes_nothing() {
         for level in Level::all() {
             let mut numbers = panels(&[0.5, f32::NEG_INFINITY, 0.25]);
             let mut row = Panels {

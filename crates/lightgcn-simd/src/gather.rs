@@ -12,8 +12,8 @@ use crate::shape::{check_shape, n_rows};
 /// O(indices.len() · dim); runs on rayon's current pool.
 ///
 /// # Panics
-/// If `table` or `out` has another length than its shape says, or an index is not below the
-/// table's number of rows.
+/// If the length of `table` or `out` does not match its shape, or an index is not below the table's number of
+/// rows.
 pub fn gather_rows<I: CsrIndex>(table: &[f32], dim: usize, indices: &[I], out: &mut [f32]) {
     check_shape("the output", out, indices.len(), dim);
     if dim == 0 {

@@ -6,8 +6,8 @@ const HUGE_PAGE: usize = 1 << 21;
 /// Zeros in huge pages where the system offers them (Linux, with transparent huge pages on or by
 /// advice); elsewhere plain zeros.
 ///
-/// Scattered rows, as a sparse product reads them, then miss the address cache (TLB) less often: with pages of
-/// 4 KiB nearly every row of a large table is a miss.
+/// A sparse product's scattered reads then miss the TLB less often: with 4 KiB pages, nearly every row of a
+/// large table is a miss.
 #[must_use]
 pub fn zeros_in_huge_pages(len: usize) -> Vec<f32> {
     // Advice comes before the first write: pages that exist already would have to be moved.
@@ -17,23 +17,23 @@ pub fn zeros_in_huge_pages(len: usize) -> Vec<f32> {
     numbers
 }
 
-/// Asks the system to move numbers that are in use to huge pages. Where it cannot, nothing happens; the
-/// numbers do not change.
+/// Asks the system to move numbers already in use to huge pages. Nothing happens where it cannot, and the
+/// numbers do not change either way.
 pub fn move_to_huge_pages(numbers: &mut [f32]) {
     advise(numbers.as_mut_ptr(), numbers.len(), true);
 }
 
 #[cfg(target_os = "linux")]
 fn advise(start: *mut f32, len: usize, in_use: bool) {
-    // Only whole huge pages within the buffer: the pages at its ends belong to others as well.
+    // Only the huge pages that lie fully within the buffer: other allocations share the pages at its ends.
     let first = (start as usize).next_multiple_of(HUGE_PAGE);
     let end = (start as usize + len * size_of::<f32>()) / HUGE_PAGE * HUGE_PAGE;
     if first >= end {
         return;
     }
     let (address, bytes) = (first as *mut libc::c_void, end - first);
-    // SAFETY: the range lies within the caller's allocation. Either advice changes how it is kept in
-    // memory and never what is in it; a refusal is of no consequence.
+    // SAFETY: the range lies within the caller's allocation. Neither advice changes its content, only how it
+    // is mapped; a refusal is harmless.
     unsafe {
         libc::madvise(address, bytes, libc::MADV_HUGEPAGE);
         if in_use {

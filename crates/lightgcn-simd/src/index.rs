@@ -11,8 +11,8 @@ mod sealed {
 pub trait CsrIndex: Copy + Send + Sync + sealed::Sealed {
     /// The value as a `usize`.
     ///
-    /// A negative value, or one too large for this machine's `usize`, becomes a number so large
-    /// that no slice can have that many elements; every range check therefore refuses it.
+    /// A negative value, or one too large for this machine's `usize`, becomes larger than any slice can be,
+    /// so every range check refuses it.
     fn to_usize(self) -> usize;
 }
 

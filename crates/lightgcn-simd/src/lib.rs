@@ -13,7 +13,7 @@
 //! | matrices stored in 16 bits, summed in 32 | [`round_to_bf16`], [`widen_bf16`], [`Operands::Bf16`]; [`sparse_dense`], [`dot`], [`scores`] and [`top_k`] take either [`Element`] type |
 //!
 //! Matrices are row-major slices of `f32`, or of [`Bf16`] where a function says so; a shape is written
-//! `[rows, columns]`. A slice whose length is not that of its shape panics; arrays that may come from a file
+//! `[rows, columns]`. A slice whose length does not match its shape panics; arrays that may come from a file
 //! are checked by [`CsrView::new`], which returns a [`CsrError`].
 //!
 //! # Example
@@ -39,19 +39,19 @@
 //!
 //! # Threads and bits
 //!
-//! Everything runs on rayon's current pool (`ThreadPool::install` chooses another). One thread owns a
-//! row of the result and adds in a fixed order, so a result has the same bits at any thread count. On
-//! x86-64 the kernels use AVX2 and FMA, and AVX-512 in places, if the machine has them, which is asked at
-//! run time; elsewhere they are plain Rust that the compiler vectorizes. A fused multiply-add rounds once
-//! instead of twice: machines with and without it differ in the last bits.
+//! Everything runs on rayon's current pool (`ThreadPool::install` chooses another). One thread owns a row of
+//! the result and adds in a fixed order, so a result has the same bits at any thread count. On x86-64 the
+//! kernels use AVX2 and FMA, and AVX-512 in places, if the machine has them (detected at run time); elsewhere
+//! they are plain Rust that the compiler vectorizes. A fused multiply-add rounds once instead of twice, so
+//! machines with and without it differ in the last bits.
 //!
 //! # Layout
 //!
-//! One concept per file: `csr` (the sparse matrix), `sparse_dense` and `propagate`, `rows`
-//! (the product at some rows), `bpr` and `softmax` (losses), `pair_cosines`, `gather`, `segment_sum`, `adam`, `bf16`
+//! One concept per file: `csr` (the sparse matrix), `sparse_dense` and `propagate`, `rows` (the product at
+//! some rows), `bpr` and `softmax` (losses), `pair_cosines`, `gather`, `segment_sum`, `adam`, `bf16`
 //! (rounding), `selection` (the bounded list of the best), `direct` and `tile` (the innermost loops of
-//! scoring, for few and for many queries), `score` and `top_k`; `element` (how numbers are stored),
-//! `cpu`, `parallel`, `shape`, `dense`, `exp` and `buffers` hold what they share. Each `x86` file beside them holds the AVX2 form of its
+//! scoring, for few and for many queries), `score` and `top_k`; `element` (how numbers are stored), `cpu`,
+//! `parallel`, `shape`, `dense`, `exp` and `buffers` are shared. An `x86` file has the AVX2 version of its
 //! parent.
 
 mod adam;

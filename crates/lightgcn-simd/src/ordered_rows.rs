@@ -4,18 +4,18 @@ mod order;
 #[cfg(test)]
 mod tests;
 
-/// A copy of a CSR matrix whose rows lie in the order in which whole products should visit them, so
-/// that rows which follow each other read much the same rows of the dense operand: see
+/// A copy of a CSR matrix with its rows in the order in which whole products should visit them, so that
+/// consecutive rows read mostly the same rows of the dense operand: see
 /// [`CsrView::with_order`](crate::CsrView::with_order).
 ///
-/// Results do not change by a bit: every row adds its entries in the order in which they stood.
+/// Results keep their bits: every row adds its entries in their original order.
 #[derive(Clone, Debug, PartialEq)]
 pub struct OrderedRows {
     row_offsets: Vec<u64>,
     columns: Vec<u32>,
     values: Vec<f32>,
     n_columns: usize,
-    /// The row of the matrix that each stored row is: a permutation.
+    /// The original row of each stored row: a permutation.
     original: Vec<u32>,
 }
 
@@ -28,7 +28,7 @@ impl OrderedRows {
         self.columns.len()
     }
 
-    /// The row of the matrix that each stored row is: a permutation.
+    /// The original row of each stored row: a permutation.
     pub(crate) fn original(&self) -> &[u32] {
         &self.original
     }

@@ -6,7 +6,7 @@ use crate::cpu::Level;
 use crate::shape::n_rows;
 use crate::{parallel, tile};
 
-/// The least length that a row is divided by.
+/// The smallest length that a row is divided by.
 const LEAST_LENGTH: f32 = 1e-12;
 
 /// `out[p]` = the cosine of the rows `first[p]` and `second[p]` of `table` (`[n_rows, dim]`,
@@ -92,7 +92,7 @@ mod tests {
 
     #[test]
     #[should_panic(expected = "there are 1 first rows, 2 second ones and room for 1 cosines")]
-    fn lists_of_two_lengths_panic() {
+    fn lists_of_different_lengths_panic() {
         pair_cosines(&[0.0; 4], 2, &[0], &[1, 1], &mut [0.0]);
     }
 

@@ -10,8 +10,8 @@ use crate::index::CsrIndex;
 /// than it saves.
 const WORTH_A_TASK: usize = 1 << 15;
 
-/// The number of tasks for `work` units: 1 for little work or a single thread, otherwise several per thread, so that
-/// threads that finish early find more. Results must not depend on it.
+/// The number of tasks for `work` units: 1 for little work or a single thread, otherwise several per thread,
+/// so that threads that finish early find more to do. Results must not depend on it.
 pub(crate) fn task_count(work: usize) -> usize {
     let threads = rayon::current_num_threads();
     if threads == 1 {
@@ -30,7 +30,7 @@ pub(crate) fn balanced_ranges<O: CsrIndex>(offsets: &[O], parts: usize) -> Vec<R
     let mut ranges = Vec::with_capacity(parts);
     let mut start = 0;
     for part in 1..=parts {
-        // In 128 bits: the product of two large counts.
+        // In 128 bits, where the product of two large counts cannot overflow.
         let target = (total as u128 * part as u128 / parts as u128) as usize;
         // The cost never decreases, so the border is found by bisection. A group of more than one part's
         // cost swallows the next borders, and the part becomes empty: it is left out.

@@ -15,7 +15,7 @@ use crate::sparse_dense::Product;
 /// count.
 ///
 /// # Panics
-/// If `A` is not square, `x` has another length than its shape says, or `alphas` is empty.
+/// If the length of `A` is not square, `x` does not match its shape, or `alphas` is empty.
 #[must_use]
 pub fn propagate<O: CsrIndex, C: CsrIndex>(
     a: CsrView<'_, O, C>,
@@ -40,7 +40,7 @@ pub struct Polynomial<'a, O: CsrIndex, C: CsrIndex> {
     pub dim: usize,
 }
 
-/// [`propagate`] into buffers of the caller, who then need not allocate for each call.
+/// [`propagate`] into the caller's buffers, which saves an allocation per call.
 ///
 /// `out` has shape `[n_rows, dim]`; `work` has the same length, or is empty if there are at most two
 /// coefficients. Neither is read before it is written.
@@ -91,7 +91,7 @@ pub(crate) fn horner<O: CsrIndex, C: CsrIndex>(
     let [lower @ .., highest] = alphas else {
         return;
     };
-    // The buffers alternate; the first is chosen such that the last step writes `out`.
+    // The buffers alternate; the first is chosen so that the last step writes `out`.
     let (mut to, mut from) = if lower.len() % 2 == 1 {
         (out, work)
     } else {

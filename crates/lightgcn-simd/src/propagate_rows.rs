@@ -93,8 +93,8 @@ impl Whole<'_> {
 /// count.
 ///
 /// # Panics
-/// If `A` is not square, a slice has another length than its shape says, a row is out of range, or
-/// there is no coefficient.
+/// If the length of `A` is not square, a slice does not match its shape, a row is out of range, or there is
+/// no coefficient.
 pub fn propagate_rows<O: CsrIndex, C: CsrIndex, R: CsrIndex>(
     polynomial: &Polynomial<'_, O, C>,
     rows: &[R],
@@ -138,12 +138,12 @@ pub fn propagate_rows<O: CsrIndex, C: CsrIndex, R: CsrIndex>(
     );
 }
 
-/// The gradient of [`propagate_rows`] by `x`: `out = Σ_k alphas[k] · (Aᵀ)^k · G`, where `G` is the batch's
-/// vectors summed into their rows, and zero elsewhere.
+/// The gradient of [`propagate_rows`] with respect to `x`: `out = Σ_k alphas[k] · (Aᵀ)^k · G`, where `G` is
+/// the batch's vectors summed into their rows, and zero elsewhere.
 ///
-/// `out` has shape `[n_rows, dim]`; nothing of it is read. `transposed` is the transpose of `A` (for a
-/// symmetric one `A` itself); the columns of `A` must ascend within a row. Costs as [`propagate_rows`];
-/// the bits do not depend on the thread count.
+/// `out` has shape `[n_rows, dim]` and is overwritten. `transposed` is the transpose of `A` (for a symmetric
+/// one `A` itself); the columns of `A` must ascend within a row. Costs the same as [`propagate_rows`]; the
+/// bits do not depend on the thread count.
 ///
 /// # Panics
 /// As [`propagate_rows`], and when `transposed` has another shape than `A`.
@@ -178,7 +178,7 @@ pub fn propagate_rows_transposed<O: CsrIndex, C: CsrIndex, R: CsrIndex>(
             (first, whole)
         }
     };
-    // The two buffers alternate, and the first one is chosen such that the last product writes `out`.
+    // The two buffers alternate, and the first one is chosen so that the last product writes `out`.
     let (mut from, mut to) = if products % 2 == 0 {
         (out, work)
     } else {

@@ -60,8 +60,8 @@ pub(crate) fn product_rows<O: CsrIndex, C: CsrIndex, R: CsrIndex>(
 /// not depend on the thread count.
 ///
 /// # Panics
-/// If `values` or `out` has another length than its shape says, a row is not below `n_rows`, or columns
-/// of a row descend.
+/// If the length of `values` or `out` does not match its shape, a row is not below `n_rows`, or columns of a
+/// row descend.
 pub(crate) fn add_transposed_rows<O: CsrIndex, C: CsrIndex, R: CsrIndex>(
     a: CsrView<'_, O, C>,
     factor: f32,
@@ -105,7 +105,7 @@ pub(crate) fn add_transposed_rows<O: CsrIndex, C: CsrIndex, R: CsrIndex>(
 /// `out` has shape `[n_rows, dim]`. O(rows.len() · dim), on this thread.
 ///
 /// # Panics
-/// If `values` has another length than its shape says, or a row lies beyond `out`.
+/// If the length of `values` does not match its shape, or a row lies beyond `out`.
 pub fn add_rows<R: CsrIndex>(out: &mut [f32], dim: usize, factor: f32, batch: RowValues<'_, R>) {
     check_shape("the values", batch.values, batch.rows.len(), dim);
     if dim == 0 {
@@ -133,8 +133,8 @@ fn offsets_of<O: CsrIndex, C: CsrIndex, R: CsrIndex>(
     offsets
 }
 
-/// Ranges of columns of about equal work. A square matrix is assumed to be nearly symmetric, so that its rows have about
-/// as many entries as its columns. Others are cut evenly.
+/// Ranges of columns of about equal work. A square matrix is assumed to be nearly symmetric, so that its rows
+/// have about as many entries as its columns. Others are cut evenly.
 fn column_ranges<O: CsrIndex, C: CsrIndex>(
     a: CsrView<'_, O, C>,
     tasks: usize,

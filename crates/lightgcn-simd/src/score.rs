@@ -34,10 +34,10 @@ pub fn dot<T: Element>(query: &[f32], item: &[T]) -> f32 {
 /// `out[i] = dot(query, items[i])`, with `query` of shape `[dim]`, `items` of shape `[n_items, dim]`
 /// and `out` of shape `[n_items]`. The bits are those of [`dot`].
 ///
-/// O(n_items · dim); runs on rayon's current pool if there is much to do.
+/// O(n_items · dim); large inputs run on rayon's current pool.
 ///
 /// # Panics
-/// If a slice has another length than its shape says.
+/// If the length of a slice does not match its shape.
 pub fn scores<T: Element>(query: &[f32], items: &[T], dim: usize, out: &mut [f32]) {
     assert!(
         query.len() == dim,

@@ -16,8 +16,8 @@ use crate::shape::check_shape;
 /// O(n_rows · dim) to write zeros and O(indices.len() · dim) to sum; runs on rayon's current pool.
 ///
 /// # Panics
-/// If `rows` or `out` has another length than its shape says, an index is not below `n_rows`, or
-/// there are 2³² rows or more.
+/// If the length of `rows` or `out` does not match its shape, an index is not below `n_rows`, or there are
+/// 2³² rows or more.
 pub fn segment_sum_rows<I: CsrIndex>(
     rows: &[f32],
     dim: usize,

@@ -12,8 +12,8 @@ use crate::cpu::Level;
 use block::{BLOCK, Batch};
 use unit_rows::UnitRows;
 
-/// In how many groups of blocks the gradient of the candidates is summed. Not the number of threads,
-/// so that the bits do not depend on it.
+/// The number of groups of blocks in which the candidates' gradient is summed. Fixed, not the number of
+/// threads, so that the bits do not depend on it.
 const GROUPS: usize = 8;
 
 /// Options of [`softmax_loss`].
@@ -53,7 +53,7 @@ pub struct SoftmaxTables<'a> {
     pub dim: usize,
 }
 
-/// Where the gradients by the embeddings of a batch go; what was there is not read.
+/// Where the gradients with respect to a batch's embeddings go; they are overwritten.
 #[derive(Debug)]
 pub struct SoftmaxGradients<'a> {
     /// `[n_users, dim]`.
@@ -68,22 +68,20 @@ pub struct SoftmaxGradients<'a> {
 /// L = Σ_p w_p · ( −s_pp / τ + t₂ · ln Σ_{j ≠ i_p} m_j · exp(s_pj / τ) )
 /// ```
 ///
-/// with `s` the cosine of a pair's user and a candidate, `w` the pairs' weights and `m` the
-/// candidates'. The sum leaves out the pair's own item and what is excluded for its user; a
-/// pair without any negative has its first term alone. With t₂ = 1 this is the sampled softmax with
-/// in-batch negatives, else BSL (Wu et al., "BSL: Understanding and Improving Softmax Loss for
-/// Recommendation", ICDE 2024, equation 18).
+/// with `s` the cosine of a pair's user and a candidate, `w` the pairs' weights and `m` the candidates'. The
+/// sum leaves out the pair's own item and what is excluded for its user; a pair without negatives has only
+/// the first term. With t₂ = 1 this is the sampled softmax with in-batch negatives, else BSL (Wu et al.,
+/// "BSL: Understanding and Improving Softmax Loss for Recommendation", ICDE 2024, equation 18).
 ///
-/// This function brings the embeddings to length 1 (lengths are floored at 1e-12); the gradients are with
-/// respect to the embeddings as they were given.
+/// The embeddings are normalized to length 1 here (lengths are floored at 1e-12); the gradients are with
+/// respect to the embeddings as given.
 ///
-/// O(n_users · n_candidates · dim) time, 3 products of dense matrices, and
-/// O((60 + 10 · dim) · n_candidates) memory: the matrix of scores never exists whole. Runs on rayon's
-/// current pool; the bits do not depend on the thread count.
+/// O(n_users · n_candidates · dim) time, 3 products of dense matrices, and O((60 + 10 · dim) · n_candidates)
+/// memory: the whole score matrix is never stored. Runs on rayon's current pool; the bits do not depend on
+/// the thread count.
 ///
 /// # Panics
-/// If a slice has another length than its shape says, pairs do not ascend by user, or a row is
-/// out of range.
+/// If the length of a slice does not match its shape, pairs do not ascend by user, or a row is out of range.
 pub fn softmax_loss(
     options: &SoftmaxOptions,
     pairs: &SoftmaxPairs<'_>,
@@ -110,9 +108,8 @@ fn softmax_loss_at(
     }
     let (users, items) = (UnitRows::new(users, dim), UnitRows::new(items, dim));
     let batch = Batch::new(level, options, pairs, &users, &items);
-    // Each group of users adds its blocks' gradients of all candidates into a part of its own; the parts
-    // are added in the order of the groups. So threads share no sum, and the order of additions is a
-    // function of the batch alone.
+    // Each group of users sums its blocks' gradients of all candidates into its own part, and the parts are
+    // added in group order. So threads share no sum, and the order of additions depends on the batch alone.
     let rows_a_group = n_users.div_ceil(GROUPS).next_multiple_of(BLOCK);
     let size = batch.item_numbers();
     with_buffer(n_users.div_ceil(rows_a_group) * size, |parts| {

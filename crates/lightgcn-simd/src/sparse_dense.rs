@@ -22,14 +22,14 @@ use target::Target;
 /// `out = A · x`, with `x` of shape `[n_columns, dim]` and `out` of shape `[n_rows, dim]`, both
 /// row-major. `out` is overwritten. Rows without entries become 0.
 ///
-/// `x` may be stored in 16 bits, which moves half the memory. Products and sums are `f32` all the same: the
-/// result has the bits of the widened `x`, on the same machine.
+/// `x` may be stored in 16 bits, which halves memory traffic. Products and sums are still `f32`: on the same
+/// machine the result has the same bits as with the widened `x`.
 ///
-/// O(nnz · dim). Runs on rayon's current pool, the rows split by their entries; one thread owns a
-/// row and adds its entries in their order, so that the bits do not depend on the thread count.
+/// O(nnz · dim). Runs on rayon's current pool, the rows split by their entries; one thread owns a row and
+/// adds its entries in order, so the bits do not depend on the thread count.
 ///
 /// # Panics
-/// If `x` or `out` has another length than its shape says.
+/// If the length of `x` or `out` does not match its shape.
 pub fn sparse_dense<O: CsrIndex, C: CsrIndex, D: Element>(
     a: CsrView<'_, O, C>,
     x: &[D],
@@ -76,7 +76,7 @@ impl<O: CsrIndex, C: CsrIndex, D: Element> Product<'_, O, C, D> {
         if out.is_empty() {
             return;
         }
-        // Stored rows lie in the better order; the target sends each to the row that it is.
+        // The stored rows are in the better order; the target writes each one to its original row.
         let target = Target::new(out, dim, 0);
         match a.ordered() {
             None => self.write_all(level, &target),
@@ -93,12 +93,12 @@ impl<O: CsrIndex, C: CsrIndex, D: Element> Product<'_, O, C, D> {
         }
     }
 
-    /// All rows, in parts of about equal work: equal by entries, since degrees follow a power law.
+    /// All rows, in parts of about equal work, measured by entries, since degrees follow a power law.
     fn write_all(&self, level: Level, target: &Target<'_>) {
         let a = self.a;
         let tasks = parallel::task_count((a.nnz() + a.n_rows()).saturating_mul(self.dim));
         if tasks == 1 {
-            // SAFETY: `target` has all rows of the matrix, and nobody else writes to it.
+            // SAFETY: `target` has all rows of the matrix, and nothing else writes to it.
             return unsafe { self.write_into(level, 0..a.n_rows(), target) };
         }
         parallel::balanced_ranges(a.row_offsets(), tasks)
@@ -107,7 +107,7 @@ impl<O: CsrIndex, C: CsrIndex, D: Element> Product<'_, O, C, D> {
             .for_each(|rows| unsafe { self.write_into(level, rows, target) });
     }
 
-    /// Computes the given rows into `out` (`[rows.len(), dim]`) on this thread, ignoring any other order.
+    /// Computes the given rows into `out` (`[rows.len(), dim]`) on this thread, in the matrix's own order.
     pub(crate) fn write_rows(&self, level: Level, rows: Range<usize>, out: &mut [f32]) {
         assert!(rows.end <= self.a.n_rows() && out.len() == rows.len() * self.dim);
         let target = Target::new(out, self.dim, rows.start);
@@ -116,7 +116,7 @@ impl<O: CsrIndex, C: CsrIndex, D: Element> Product<'_, O, C, D> {
     }
 
     /// # Safety
-    /// `target` must have a slot for each of `rows`, which lie in the matrix, and nobody else may use these
+    /// `target` must have a slot for each of `rows`, which lie in the matrix, and nothing else may use these
     /// slots meanwhile.
     unsafe fn write_into(&self, level: Level, rows: Range<usize>, target: &Target<'_>) {
         // SAFETY: the caller's promise.

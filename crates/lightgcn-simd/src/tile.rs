@@ -1,11 +1,11 @@
 //! Scores of a few queries against a few items: the innermost loops of ranking.
 //!
 //! Items of any number type are packed into panels of 16 as `f32`, with the dimension outermost
-//! (`[dim, 16]`), so that one register holds the same coordinate of eight items. Each pair of query and
-//! item has its own accumulator, which starts at 0 and adds the products in the order of the dimension, by
-//! fused multiply-add where the machine has it. So a pair's score has the same bits whatever is computed
-//! beside it, and [`dot`] gives them too. Two accumulators per pair would be faster for one query, and
-//! would make a score depend on the batch that it is part of.
+//! (`[dim, 16]`), so that one register holds the same coordinate of eight items. Each pair of query and item has its
+//! own accumulator, which starts at 0 and adds the products in the order of the dimension, by fused
+//! multiply-add where the machine has it. So a pair's score has the same bits whatever else is computed, and
+//! [`dot`] gives the same. Two accumulators per pair would be faster for one query, and would make a score
+//! depend on its batch.
 
 #[cfg(test)]
 mod tests;
@@ -28,7 +28,7 @@ pub(crate) fn items_in_a_block(dim: usize) -> usize {
     (BLOCK_NUMBERS / dim.max(1) / PANEL * PANEL).clamp(PANEL, 32 * PANEL)
 }
 
-/// The dot product in the order that all scores share.
+/// The dot product, summed in the order that all scores use.
 pub(crate) fn dot<T: Element>(level: Level, query: &[f32], item: &[T]) -> f32 {
     match level {
         Level::Portable => dot_in_order::<PORTABLE_FMA, T>(query, item),

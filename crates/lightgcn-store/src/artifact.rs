@@ -7,8 +7,8 @@ use crate::manifest::{FileEntry, Manifest, sha256};
 use crate::model::OneGraphDescription;
 use crate::names::{BEHAVIORS, CATALOGUE, INTERACTIONS, ITEMS, LINEAGE, USERS};
 use crate::parts::{
-    check_behaviors, check_numbers, encode_catalogue, encode_interactions, encode_json,
-    encode_vocabulary, read_catalogue, read_interactions, read_vocabulary,
+    check_behaviors, check_counts, check_numbers, encode_catalogue, encode_interactions,
+    encode_json, encode_vocabulary, read_catalogue, read_interactions, read_vocabulary,
 };
 use crate::ranking::{RANKING, RANKING_MEMBERS, StoredRanking};
 use crate::tensors::{Column, TensorFile, encode, read_tables};
@@ -109,7 +109,7 @@ impl Artifact {
         let (n_users, n_items) = (self.train.n_users(), self.train.n_items());
         let further = self.model.further_nodes.iter().map(|(_, count)| count);
         let n_nodes = further.fold(n_users + n_items, |n, &count| n.saturating_add(count));
-        for (what, found, wanted) in [
+        let counts = [
             ("rows of layer 0", self.layer0.rows(), n_nodes),
             ("rows of final embeddings", self.embeddings.rows(), n_nodes),
             (
@@ -121,13 +121,8 @@ impl Artifact {
             ("item ids", self.items.len(), n_items),
             ("items in the catalogue", self.catalogue.n_items(), n_items),
             ("numbers of popularity", self.popularity.len(), n_items),
-        ] {
-            if found != wanted {
-                faults.push(format!(
-                    "there are {found} {what} where {wanted} are needed"
-                ));
-            }
-        }
+        ];
+        check_counts(&counts, &mut faults);
         if self.layer0.storage() != Storage::F32 {
             faults.push(
                 "layer 0 is to be kept in 16 bits, which only the final embeddings may be"
@@ -226,10 +221,9 @@ impl Artifact {
             popularity: read_popularity(&folder, n_items)?,
             behaviors,
             lineage: folder.read_json(LINEAGE)?,
-            ranking: match has_ranking {
-                true => Some(StoredRanking::read(&folder, n_items)?),
-                false => None,
-            },
+            ranking: has_ranking
+                .then(|| StoredRanking::read(&folder, n_items))
+                .transpose()?,
         };
         artifact.check().map_err(|error| match error {
             StoreError::Inconsistent { what, faults } => StoreError::Inconsistent {

@@ -6,8 +6,8 @@ use crate::kind::Kind;
 use crate::manifest::Manifest;
 use crate::names::{BEHAVIORS, CATALOGUE, INTERACTIONS, ITEMS, LINEAGE, USERS};
 use crate::parts::{
-    check_behaviors, check_numbers, encode_catalogue, encode_interactions, encode_json,
-    encode_truth, encode_vocabulary, read_catalogue, read_interactions, read_truth,
+    check_behaviors, check_counts, check_numbers, encode_catalogue, encode_interactions,
+    encode_json, encode_truth, encode_vocabulary, read_catalogue, read_interactions, read_truth,
     read_vocabulary,
 };
 use crate::{StoreError, write_folder_atomically};
@@ -105,7 +105,7 @@ fn check(dataset: &Dataset, what: String) -> Result<(), StoreError> {
     let mut faults = Vec::new();
     let train = dataset.split.train.interactions();
     // The fields are public: they may have changed since the dataset was put together.
-    for (what, found, wanted) in [
+    let counts = [
         ("user ids", dataset.users.len(), train.n_users()),
         ("item ids", dataset.items.len(), train.n_items()),
         (
@@ -113,13 +113,8 @@ fn check(dataset: &Dataset, what: String) -> Result<(), StoreError> {
             dataset.catalogue.n_items(),
             train.n_items(),
         ),
-    ] {
-        if found != wanted {
-            faults.push(format!(
-                "there are {found} {what} where {wanted} are needed"
-            ));
-        }
-    }
+    ];
+    check_counts(&counts, &mut faults);
     check_behaviors(dataset.behaviors.config(), train, &mut faults);
     check_numbers(&dataset.lineage, &dataset.catalogue, &mut faults);
     if faults.is_empty() {

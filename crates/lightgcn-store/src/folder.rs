@@ -49,24 +49,16 @@ impl Folder {
         }
         let (manifest, identity) = Manifest::read(path, kind)?;
         let listed = |name: &str| name == MANIFEST || manifest.files.iter().any(|f| f.name == name);
-        let unknown: Vec<String> = present
+        let is_present = |name: &str| present.iter().any(|(there, _)| there == name);
+        let names = manifest.files.iter().map(|f| &f.name[..]);
+        let strays = present
             .iter()
-            .filter(|(name, size)| !listed(name) || size.is_none())
-            .map(|(name, _)| name.clone())
-            .collect();
-        let missing: Vec<String> = manifest
-            .files
-            .iter()
-            .filter(|f| !present.iter().any(|(name, _)| *name == f.name))
-            .map(|f| f.name.clone())
-            .collect();
-        if !(unknown.is_empty() && missing.is_empty()) {
-            return Err(StoreError::FileSet {
-                path: path.to_owned(),
-                missing,
-                unknown,
-            });
-        }
+            .filter(|(name, size)| !listed(name) || size.is_none());
+        check_file_set(
+            path,
+            names.filter(|name| !is_present(name)),
+            strays.map(|(name, _)| &name[..]),
+        )?;
         for (name, size) in &present {
             let entry = manifest.files.iter().find(|f| f.name == *name);
             if let (Some(entry), &Some(found)) = (entry, size)
@@ -173,27 +165,31 @@ impl Folder {
     /// [`StoreError::FileSet`] if it has not.
     pub(crate) fn expect_files(&self, names: &[&str]) -> Result<(), StoreError> {
         let names: Vec<&str> = names.iter().map(|name| self.stored_name(name)).collect();
-        let has = |name: &str| self.files.iter().any(|f| f.name == name);
-        let missing: Vec<String> = names
-            .iter()
-            .filter(|name| !has(name))
-            .map(|&name| name.to_owned())
-            .collect();
-        let unknown: Vec<String> = self
-            .files
-            .iter()
-            .filter(|f| !names.contains(&f.name.as_str()))
-            .map(|f| f.name.clone())
-            .collect();
-        if missing.is_empty() && unknown.is_empty() {
-            return Ok(());
-        }
-        Err(StoreError::FileSet {
-            path: self.path.clone(),
-            missing,
-            unknown,
-        })
+        let files = self.files.iter().map(|f| &f.name[..]);
+        check_file_set(
+            &self.path,
+            names.iter().copied().filter(|name| !self.has(name)),
+            files.filter(|name| !names.contains(name)),
+        )
     }
+}
+
+/// [`StoreError::FileSet`] unless nothing is missing or unknown.
+fn check_file_set<'a>(
+    path: &Path,
+    missing: impl Iterator<Item = &'a str>,
+    unknown: impl Iterator<Item = &'a str>,
+) -> Result<(), StoreError> {
+    let missing: Vec<String> = missing.map(str::to_owned).collect();
+    let unknown: Vec<String> = unknown.map(str::to_owned).collect();
+    if missing.is_empty() && unknown.is_empty() {
+        return Ok(());
+    }
+    Err(StoreError::FileSet {
+        path: path.to_owned(),
+        missing,
+        unknown,
+    })
 }
 
 /// A file that is checked while it is read.

@@ -170,13 +170,19 @@ pub(crate) fn read_interactions(
     let items: Vec<u32> = file.column("items", None)?;
     let n_pairs = items.len();
     let offsets: Vec<u64> = file.column("offsets", Some(n_users + 1))?;
-    check_offsets(&file, &offsets, &items)?;
+    let rows = Rows::from_parts(offsets, items);
+    let rows = rows.map_err(|error| file.fault("offsets", error.to_string()))?;
+    let ascends = |items: &[u32]| items.is_sorted_by(|a, b| a < b);
+    if let Some(row) = rows.iter().position(|items| !ascends(items)) {
+        let detail = format!("the items of user row {row} do not ascend");
+        return Err(file.fault("items", detail));
+    }
     let weights: Vec<f32> = file.column("weights", Some(n_pairs))?;
-    let (rows, width, counts) = file.matrix::<u32>("counts")?;
+    let (n_counted, width, counts) = file.matrix::<u32>("counts")?;
     let n_behaviors = behaviors.behaviors.len();
-    if (rows, width) != (n_pairs, n_behaviors) {
+    if (n_counted, width) != (n_pairs, n_behaviors) {
         let detail =
-            format!("its shape is [{rows}, {width}] instead of [{n_pairs}, {n_behaviors}]");
+            format!("its shape is [{n_counted}, {width}] instead of [{n_pairs}, {n_behaviors}]");
         return Err(file.fault("counts", detail));
     }
     let times: Option<Vec<i64>> = file
@@ -194,10 +200,10 @@ pub(crate) fn read_interactions(
     let build = || {
         let mut builder = InteractionsBuilder::from_names(&names, &targets)?;
         for user in 0..n_users {
-            for pair in offsets[user] as usize..offsets[user + 1] as usize {
+            for pair in rows.range(user) {
                 let counts = &counts[pair * width..(pair + 1) * width];
                 let time = times.as_ref().map(|times| times[pair]);
-                let (user, item) = (UserId(user as u32), ItemId(items[pair]));
+                let (user, item) = (UserId(user as u32), ItemId(rows.values()[pair]));
                 match &events {
                     Some(events) => {
                         builder.push_events(user, item, weights[pair], events.row(pair))?;
@@ -246,23 +252,6 @@ fn read_events(
     Ok(Some(rows))
 }
 
-/// Offsets must ascend from 0 to the number of pairs, and items within a user must ascend.
-fn check_offsets(file: &TensorFile<'_>, offsets: &[u64], items: &[u32]) -> Result<(), StoreError> {
-    let ends = (offsets.first().copied(), offsets.last().copied());
-    if ends != (Some(0), Some(items.len() as u64)) || !offsets.is_sorted() {
-        let detail = format!("they do not ascend from 0 to {}", items.len());
-        return Err(file.fault("offsets", detail));
-    }
-    let ascending = |w: &[u64]| items[w[0] as usize..w[1] as usize].is_sorted_by(|a, b| a < b);
-    match offsets.windows(2).position(|w| !ascending(w)) {
-        Some(row) => {
-            let detail = format!("the items of user row {row} do not ascend");
-            Err(file.fault("items", detail))
-        }
-        None => Ok(()),
-    }
-}
-
 pub(crate) fn encode_truth(name: &str, truth: &Truth) -> Result<Vec<u8>, StoreError> {
     let columns = [
         Column::new("users", truth.iter().map(|(user, _)| user.0)),
@@ -291,6 +280,15 @@ pub(crate) fn read_truth(
         return Err(file.fault("users", detail));
     }
     Truth::from_pairs(n_users, n_items, pairs).map_err(|error| content(file.path(), error))
+}
+
+/// Adds to `faults` what is not as many as needed: what it is, how many there are, how many there should be.
+pub(crate) fn check_counts(counts: &[(&str, usize, usize)], faults: &mut Vec<String>) {
+    for (what, found, wanted) in counts.iter().filter(|(_, found, wanted)| found != wanted) {
+        faults.push(format!(
+            "there are {found} {what} where {wanted} are needed"
+        ));
+    }
 }
 
 /// Adds to `faults` what is wrong with the table of behaviors or does not fit the pairs.

@@ -104,32 +104,13 @@ export function Controls({ route, navigate, model }: Props) {
           onChange={(revenue) => tune({ revenue })}
         />
         <div class="two-fields">
-          <label class="field">
-            <span class="label">Hide</span>
-            <select
-              value={route.hide}
-              onChange={(event) => tune({ hide: event.currentTarget.value as Hide })}
-            >
-              {HIDE.map(({ value, label }) => (
-                <option key={value} value={value}>
-                  {label}
-                </option>
-              ))}
-            </select>
-          </label>
-          <label class="field">
-            <span class="label">Show</span>
-            <select
-              value={route.familiarity}
-              onChange={(event) => tune({ familiarity: event.currentTarget.value as Familiarity })}
-            >
-              {SHOW.map(({ value, label }) => (
-                <option key={value} value={value}>
-                  {label}
-                </option>
-              ))}
-            </select>
-          </label>
+          <Select label="Hide" options={HIDE} value={route.hide} onChange={(hide) => tune({ hide })} />
+          <Select
+            label="Show"
+            options={SHOW}
+            value={route.familiarity}
+            onChange={(familiarity) => tune({ familiarity })}
+          />
         </div>
         <Labels
           kind="Category"
@@ -150,6 +131,28 @@ export function Controls({ route, navigate, model }: Props) {
         <Prices route={route} tune={tune} model={model} />
       </div>
     </section>
+  );
+}
+
+interface SelectProps<T extends string> {
+  label: string;
+  options: { value: T; label: string }[];
+  value: T;
+  onChange: (value: T) => void;
+}
+
+function Select<T extends string>({ label, options, value, onChange }: SelectProps<T>) {
+  return (
+    <label class="field">
+      <span class="label">{label}</span>
+      <select value={value} onChange={(event) => onChange(event.currentTarget.value as T)}>
+        {options.map((option) => (
+          <option key={option.value} value={option.value}>
+            {option.label}
+          </option>
+        ))}
+      </select>
+    </label>
   );
 }
 

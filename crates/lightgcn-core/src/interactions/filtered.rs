@@ -1,7 +1,7 @@
 //! Pairs without some of their events.
 
-use super::{Interactions, has_target};
-use crate::{BehaviorId, BehaviorWeights, CoreError, ItemId, PairEvent, UserId};
+use super::{Interactions, InteractionsBuilder, has_target};
+use crate::{BehaviorId, BehaviorWeights, CoreError, PairEvent};
 
 const SECONDS_PER_DAY: f64 = 86_400.0;
 
@@ -27,24 +27,24 @@ impl Interactions {
                 expected: width,
             });
         }
-        let mut filtered = self.empty_builder();
+        let mut filtered = InteractionsBuilder::new(self.behaviors.clone(), self.is_target.clone());
         if self.events.n_rows() > 0 {
-            let kept = |pair: usize| -> Vec<PairEvent> {
+            let keep = &keep;
+            let kept = |pair: usize| {
                 let events = self.events_of(pair).iter().copied();
-                let keep = |e: &PairEvent| keep(pair, e.behavior(), Some(e.time()));
-                events.filter(keep).collect()
+                events.filter(move |e| keep(pair, e.behavior(), Some(e.time())))
             };
-            let latest = (0..self.n_pairs()).filter_map(|pair| kept(pair).last().map(|e| e.time()));
-            let now = latest.max().unwrap_or(0);
-            for (user, pair, item) in self.numbered() {
-                let events = kept(pair);
+            let latest = |pair| Some(kept(pair).next_back()?.time());
+            let now = (0..self.n_pairs()).filter_map(latest).max().unwrap_or(0);
+            for (user, pair) in self.pairs() {
+                let (item, events) = (self.items()[pair], Vec::from_iter(kept(pair)));
                 if !events.is_empty() {
                     let weight = weigh(weights, &events, now, &self.is_target);
                     filtered.push_events(user, item, weight, &events)?;
                 }
             }
         } else {
-            for (user, pair, item) in self.numbered() {
+            for (user, pair) in self.pairs() {
                 let time = self.last_times.get(pair).copied();
                 let mut counts = self.counts_of(pair).to_vec();
                 for (count, behavior) in counts.iter_mut().zip(0..) {
@@ -56,18 +56,11 @@ impl Interactions {
                     let wide: Vec<f64> = counts.iter().map(|&n| f64::from(n)).collect();
                     let bought = has_target(&counts, &self.is_target);
                     let weight = positive(weights.combine(&wide, bought));
-                    filtered.push(user, item, weight, &counts, time)?;
+                    filtered.push(user, self.items()[pair], weight, &counts, time)?;
                 }
             }
         }
         filtered.build(self.n_users, self.n_items)
-    }
-
-    /// The user, the number and the item of each pair.
-    fn numbered(&self) -> impl Iterator<Item = (UserId, usize, ItemId)> + '_ {
-        let users = (0..self.n_users as u32).map(UserId);
-        let pairs = users.flat_map(|user| self.pairs_of(user).map(move |pair| (user, pair)));
-        pairs.map(|(user, pair)| (user, pair, self.items.values()[pair]))
     }
 }
 

@@ -18,6 +18,7 @@ use crate::{
 use lightgcn_core::{ItemId, UserId};
 use ranking::Few;
 use rayon::prelude::*;
+use std::borrow::Cow;
 use std::sync::OnceLock;
 
 /// Requests answered at a time: it bounds the memory of their vectors and lists.
@@ -32,6 +33,8 @@ struct Plan<'a> {
     blocked: Vec<u32>,
     /// The eligible rows whose scores are more than dot products of embeddings, ascending.
     apart: Vec<u32>,
+    /// Whether the model may rank items that it places without training.
+    has_cold: bool,
     /// The rows left to rank, where few remain; filled when the model first ranks them.
     few: OnceLock<Option<Few>>,
     prices: Option<Vec<f64>>,
@@ -61,7 +64,16 @@ impl Job<'_> {
         self.plan.eligible[item.index()] && self.hidden.binary_search(&item.0).is_err()
     }
 
-    /// The items that the user interacted with, and their weights.
+    /// The items that the user interacted with, ascending.
+    fn met<'a>(&'a self, shop: &'a Shop) -> Cow<'a, [ItemId]> {
+        match (&self.profile, self.user) {
+            (Some(profile), _) => profile.items.iter().map(|met| met.item).collect(),
+            (None, Some(user)) => Cow::Borrowed(shop.model.artifact.train.items_of(user)),
+            (None, None) => Cow::default(),
+        }
+    }
+
+    /// The items of the history that count, and their weights.
     fn history(&self, shop: &Shop) -> Vec<(ItemId, f64)> {
         match (&self.profile, self.user) {
             (Some(profile), _) => profile.weighted().collect(),
@@ -136,6 +148,7 @@ impl Chain<'_> {
         // Branch-free: with half of the items blocked in no order, a branch would be mispredicted.
         let mut blocked = vec![0u32; eligible.len()];
         let mut n_blocked = 0;
+        let mut has_cold = false;
         for (row, (&eligible, &origin)) in eligible.iter().zip(&items.origins).enumerate() {
             let ranked = match origin {
                 Origin::Trained => true,
@@ -145,6 +158,7 @@ impl Chain<'_> {
             };
             blocked[n_blocked] = row as u32;
             n_blocked += usize::from(!(eligible & ranked));
+            has_cold |= eligible & ranked & (origin != Origin::Trained);
         }
         blocked.truncate(n_blocked);
         let by_content = items.by_content.iter().copied();
@@ -154,6 +168,7 @@ impl Chain<'_> {
         Ok(Plan {
             options,
             eligible,
+            has_cold,
             few: OnceLock::new(),
             apart,
             blocked,
@@ -190,14 +205,8 @@ impl Chain<'_> {
         plan: &'a Plan<'a>,
     ) -> Result<Job<'a>, RecommendError> {
         let shop = self.shop;
-        let train = &shop.model.artifact.train;
         let user = shop.user(request.user);
         let trained = user.filter(|&user| shop.model.has_history(user));
-        let mut hidden: Vec<u32> = match (plan.options.hide, trained) {
-            (Hide::Bought, Some(user)) => shop.bought.of(user).to_vec(),
-            (Hide::Seen, Some(user)) => train.items_of(user).iter().map(|item| item.0).collect(),
-            _ => Vec::new(),
-        };
         let (profile, query) = match (trained, request.events) {
             (Some(user), []) => {
                 let vector = shop.model.artifact.embeddings.row(user.index()).to_vec();
@@ -207,60 +216,49 @@ impl Chain<'_> {
             _ => {
                 let profile = shop.profile(user, request.events)?;
                 let query = shop.query(&profile);
-                let met = profile.items.iter().filter(|item| match plan.options.hide {
-                    Hide::Bought => item.bought,
-                    Hide::Seen => true,
-                    Hide::Nothing => false,
-                });
-                hidden.extend(met.map(|item| item.item.0));
-                hidden.sort_unstable();
-                hidden.dedup();
                 (Some(profile), query)
             }
         };
         let query = query.filter(|query| plan.options.chain.contains(&query.source));
-        self.hide_by_familiarity(plan, trained, profile.as_ref(), &mut hidden);
-        Ok(Job {
+        let mut job = Job {
             request,
             plan,
             user,
             profile,
             query,
-            hidden,
-        })
-    }
-}
-
-impl Chain<'_> {
-    /// Hides what the user met, or all else, as the request asks.
-    fn hide_by_familiarity(
-        &self,
-        plan: &Plan<'_>,
-        trained: Option<UserId>,
-        profile: Option<&Profile>,
-        hidden: &mut Vec<u32>,
-    ) {
-        let met = || -> Vec<u32> {
-            match (profile, trained) {
-                (Some(profile), _) => profile.items.iter().map(|met| met.item.0).collect(),
-                (None, Some(user)) => {
-                    let items = self.shop.model.artifact.train.items_of(user);
-                    items.iter().map(|item| item.0).collect()
-                }
-                (None, None) => Vec::new(),
-            }
+            hidden: Vec::new(),
         };
-        match plan.options.familiarity {
-            Familiarity::Any => return,
-            Familiarity::New => hidden.extend(met()),
-            Familiarity::Familiar => {
-                let met = met();
-                let rows = 0..self.shop.items.len() as u32;
-                hidden.extend(rows.filter(|row| met.binary_search(row).is_err()));
+        job.hidden = self.hidden(&job);
+        Ok(job)
+    }
+
+    /// The rows that the options hide from the user, ascending.
+    fn hidden(&self, job: &Job<'_>) -> Vec<u32> {
+        let options = job.plan.options;
+        let met = || job.met(self.shop);
+        let bought = || match (&job.profile, job.user) {
+            (Some(profile), _) => {
+                let bought = profile.items.iter().filter(|met| met.bought);
+                bought.map(|met| met.item.0).collect()
             }
+            (None, Some(user)) => self.shop.bought.of(user).to_vec(),
+            (None, None) => Vec::new(),
+        };
+        let rows = |items: &[ItemId]| items.iter().map(|item| item.0).collect();
+        let hidden: Vec<u32> = match (options.hide, options.familiarity) {
+            (Hide::Seen, _) | (_, Familiarity::New) => rows(&met()),
+            (Hide::Bought, _) => bought(),
+            (Hide::Nothing, _) => Vec::new(),
+        };
+        if options.familiarity != Familiarity::Familiar {
+            return hidden;
         }
-        hidden.sort_unstable();
-        hidden.dedup();
+        let met = met();
+        let rows = 0..self.shop.items.len() as u32;
+        let shown = |row: &u32| {
+            met.binary_search(&ItemId(*row)).is_ok() && hidden.binary_search(row).is_err()
+        };
+        rows.filter(|row| !shown(row)).collect()
     }
 }
 

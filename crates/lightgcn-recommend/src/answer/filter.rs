@@ -74,16 +74,15 @@ impl ItemFilter {
         for item in self.deny.iter().filter_map(|id| items.get(id)) {
             mask[item.index()] = false;
         }
+        let categories = [catalogue.category_id(), catalogue.category_code()];
         for (names, wanted) in [(&self.categories, true), (&self.deny_categories, false)] {
-            keep_categories(&mut mask, names, wanted, catalogue)?;
+            let codes = codes_of("category", names, &categories, is_category)?;
+            keep_labeled(&mut mask, names, wanted, &categories, &codes);
         }
+        let brands = [catalogue.brand()];
         for (names, wanted) in [(&self.brands, true), (&self.deny_brands, false)] {
-            if names.is_empty() {
-                continue;
-            }
-            let codes = codes_of("brand", names, &[catalogue.brand()], |a, b| a == b)?;
-            let has = |row: usize| is_marked(&codes[0], catalogue.brand().codes()[row]);
-            (0..mask.len()).for_each(|row| mask[row] &= has(row) == wanted);
+            let codes = codes_of("brand", names, &brands, |a, b| a == b)?;
+            keep_labeled(&mut mask, names, wanted, &brands, &codes);
         }
         if self.price_min.is_some() || self.price_max.is_some() {
             let low = self.price_min.unwrap_or(f64::NEG_INFINITY);
@@ -98,25 +97,23 @@ impl ItemFilter {
     }
 }
 
-fn keep_categories(
+/// Keeps the items with a marked code in one of the columns, or unless `wanted` those without; all where there are no
+/// names.
+fn keep_labeled(
     mask: &mut [bool],
     names: &[String],
     wanted: bool,
-    catalogue: &Catalogue,
-) -> Result<(), RecommendError> {
+    columns: &[&LabelColumn],
+    codes: &[Vec<bool>],
+) {
     if names.is_empty() {
-        return Ok(());
+        return;
     }
-    let columns = [catalogue.category_id(), catalogue.category_code()];
-    let codes = codes_of("category", names, &columns, is_category)?;
     for (row, keep) in mask.iter_mut().enumerate() {
-        let has = columns
-            .iter()
-            .zip(&codes)
-            .any(|(column, codes)| is_marked(codes, column.codes()[row]));
+        let mut columns = columns.iter().zip(codes);
+        let has = columns.any(|(column, codes)| is_marked(codes, column.codes()[row]));
         *keep &= has == wanted;
     }
-    Ok(())
 }
 
 /// Whether `label` is the category `name` or lies within it.

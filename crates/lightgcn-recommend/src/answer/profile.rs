@@ -31,13 +31,6 @@ pub(crate) struct Profile {
     pub(crate) n_ignored: usize,
 }
 
-/// The events of a request with one item, decayed by age.
-struct RecentItem {
-    item: ItemId,
-    counts: Vec<f64>,
-    bought: bool,
-}
-
 impl Profile {
     /// The training pairs of a user alone; empty without a user or pairs.
     pub(crate) fn of_training(model: &Model, user: Option<UserId>) -> Self {
@@ -68,43 +61,32 @@ impl Profile {
         events: &[ContextEvent],
     ) -> Result<Self, RecommendError> {
         let mut profile = Self::of_training(model, user);
-        let recent = recent_events(model, names, events)?;
-        profile.n_ignored = recent.n_ignored;
-        profile.n_events = events.len() - recent.n_ignored;
-        for item in recent.items {
+        let (recent, n_ignored) = recent_events(model, names, events)?;
+        profile.n_ignored = n_ignored;
+        profile.n_events = events.len() - n_ignored;
+        for item in recent {
             profile.add(model, item);
         }
         profile.items.sort_by_key(|known| known.item);
         Ok(profile)
     }
 
-    fn add(&mut self, model: &Model, new: RecentItem) {
-        let known = self.items.iter_mut().find(|known| known.item == new.item);
-        let decays = model.weights.config().half_life_days.is_some();
-        let mut item = ProfileItem {
-            item: new.item,
-            weight: 0.0,
-            counts: new.counts.clone(),
-            bought: new.bought,
-            is_recent: true,
+    /// Adds recent events with one item, whose weight is that of these events alone.
+    fn add(&mut self, model: &Model, mut item: ProfileItem) {
+        let known = self.items.iter_mut().find(|known| known.item == item.item);
+        let Some(known) = known else {
+            return self.items.push(item);
         };
-        let mut before = 0.0;
-        if let Some(known) = &known {
-            for (sum, count) in item.counts.iter_mut().zip(&known.counts) {
-                *sum += count;
-            }
-            item.bought |= known.bought;
-            before = known.weight;
+        for (sum, count) in item.counts.iter_mut().zip(&known.counts) {
+            *sum += count;
         }
+        item.bought |= known.bought;
         // Training keeps no ages of counts: with a half-life its weight cannot be recomputed and stays.
-        item.weight = match (&known, decays) {
-            (Some(_), true) => before.max(model.weights.combine(&new.counts, new.bought)),
-            _ => model.weights.combine(&item.counts, item.bought),
+        item.weight = match model.weights.config().half_life_days {
+            Some(_) => known.weight.max(item.weight),
+            None => model.weights.combine(&item.counts, item.bought),
         };
-        match known {
-            Some(known) => *known = item,
-            None => self.items.push(item),
-        }
+        *known = item;
     }
 
     /// Whether events of the request say something beyond training.
@@ -156,22 +138,16 @@ impl Profile {
     }
 }
 
-/// The events of a request by item.
-struct RecentEvents {
-    items: Vec<RecentItem>,
-    /// Events with unknown items.
-    n_ignored: usize,
-}
-
+/// The events of a request by item, decayed by age, and the number of events with unknown items.
 fn recent_events(
     model: &Model,
     names: &Vocabulary<ItemId>,
     events: &[ContextEvent],
-) -> Result<RecentEvents, RecommendError> {
+) -> Result<(Vec<ProfileItem>, usize), RecommendError> {
     let behaviors = model.artifact.train.behaviors();
     let latest = events.iter().filter_map(|event| event.time).max();
     let mut n_ignored = 0;
-    let mut items: Vec<RecentItem> = Vec::new();
+    let mut items: Vec<ProfileItem> = Vec::new();
     for (n, event) in events.iter().enumerate() {
         let fault = |detail| RecommendError::ContextEvent {
             number: n + 1,
@@ -200,15 +176,20 @@ fn recent_events(
         };
         let position = items.iter().position(|known| known.item == item);
         let position = position.unwrap_or_else(|| {
-            items.push(RecentItem {
+            items.push(ProfileItem {
                 item,
+                weight: 0.0,
                 counts: vec![0.0; behaviors.len()],
                 bought: false,
+                is_recent: true,
             });
             items.len() - 1
         });
         items[position].counts[behavior.index()] += event.count * model.weights.decay(age);
         items[position].bought |= model.weights.is_target(behavior);
     }
-    Ok(RecentEvents { items, n_ignored })
+    for item in &mut items {
+        item.weight = model.weights.combine(&item.counts, item.bought);
+    }
+    Ok((items, n_ignored))
 }

@@ -4,7 +4,7 @@ use crate::Source;
 use crate::answer::profile::Profile;
 use crate::cold_start::map::{FoldIn, Map};
 use crate::model::Model;
-use lightgcn_core::UserId;
+use lightgcn_core::{ItemId, UserId};
 use std::sync::OnceLock;
 
 /// The maximum number of training users that a map is fitted on.
@@ -77,27 +77,23 @@ impl Newcomers {
         whole.map(|(&e, d)| (f64::from(e) + d) as f32).collect()
     }
 
-    fn needs_no_map(&self, model: &Model) -> bool {
-        self.method == FoldIn::Propagated && model.messages().are_exact()
+    /// The fitted map; the identity where none is needed.
+    fn map(&self, model: &Model, fit: fn(&Model) -> Map) -> Map {
+        match self.method == FoldIn::Propagated && model.messages().are_exact() {
+            true => Map::default(),
+            false => fit(model),
+        }
     }
 
     /// The map from a new user's history to a user vector. O(users · dimension²) at the first call.
     pub(crate) fn user_map(&self, model: &Model) -> &Map {
-        self.user_map
-            .get_or_init(|| match self.needs_no_map(model) {
-                true => Map::default(),
-                false => fit_user_map(model),
-            })
+        self.user_map.get_or_init(|| self.map(model, fit_user_map))
     }
 
     /// The map from the sum of users' messages to an item vector. O(items · dimension²) at the first
     /// call.
     pub(crate) fn item_map(&self, model: &Model) -> &Map {
-        self.item_map
-            .get_or_init(|| match self.needs_no_map(model) {
-                true => Map::default(),
-                false => fit_item_map(model),
-            })
+        self.item_map.get_or_init(|| self.map(model, fit_item_map))
     }
 }
 
@@ -142,9 +138,8 @@ fn fit_item_map(model: &Model) -> Map {
             continue;
         }
         let mut sum = vec![0.0; n_history];
-        let range = graph.by_item().indptr().outer_inds_sz(row);
-        let users = &graph.by_item().indices()[range.clone()];
-        for (&user, &weight) in users.iter().zip(&graph.by_item().data()[range]) {
+        let (users, weights) = graph.users_of(ItemId(row as u32));
+        for (&user, &weight) in users.iter().zip(weights) {
             let user_degree = graph.user_degrees()[user as usize];
             let factor = model.entry(f64::from(weight), degree, user_degree);
             model

@@ -298,7 +298,7 @@ pub fn evaluate_test(
 
 /// Tests whether ranker `a` beats ranker `b` by more than chance: a paired, two-sided sign-flip test of the
 /// mean difference a − b over the users of both evaluations
-/// ([`lightgcn_metrics::paired_test_with`]). Its interval has the confidence of `a`'s options.
+/// ([`lightgcn_metrics::paired_test`]). Its interval has the confidence of `a`'s options.
 ///
 /// # Errors
 /// [`RecommendError::NotComparable`] if the two were not made on the same split and part,
@@ -406,10 +406,8 @@ impl Figures {
 }
 
 fn report_if_any(evaluator: &RankingEvaluator) -> Result<Option<RankingReport>, RecommendError> {
-    if evaluator.n_users() == 0 {
-        return Ok(None);
-    }
-    Ok(Some(evaluator.compute()?))
+    let report = (evaluator.n_users() > 0).then(|| evaluator.compute());
+    Ok(report.transpose()?)
 }
 
 fn check_inputs(

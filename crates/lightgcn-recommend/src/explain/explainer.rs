@@ -2,14 +2,16 @@
 
 use crate::answer::profile::Profile;
 use crate::cold_start::fold_in::Query;
-use crate::explain::explanation::shares;
+use crate::explain::explanation::Total;
 use crate::explain::messages::dot;
 use crate::explain::paths::{Ends, PathSearch};
 use crate::rank::ensemble::Fused;
 use crate::rank::learned::RankingView;
 use crate::rank::scorer::ScoreParts;
 use crate::shop::Shop;
-use crate::{ExplainOptions, ExplainRequest, Explanation, Method, Part, RecommendError, Source};
+use crate::{
+    Contribution, ExplainOptions, ExplainRequest, Explanation, Method, Part, RecommendError, Source,
+};
 use lightgcn_core::{ItemId, UserId};
 use lightgcn_simd::scores;
 
@@ -18,8 +20,7 @@ use lightgcn_simd::scores;
 struct Scale {
     /// The factor of the model's score in the explained one.
     factor: f64,
-    /// The sum of absolute parts.
-    total: f64,
+    total: Total,
 }
 
 /// A user, an item, and what ranks the one for the other.
@@ -45,7 +46,7 @@ impl Explainer<'_> {
             let mut explanation = self.explain_learned(view, request, &pair);
             let scale = Scale {
                 factor: 0.0,
-                total: 0.0,
+                total: Total::default(),
             };
             self.add_paths(&mut explanation, &pair, &request.options, scale);
             return Ok(explanation);
@@ -53,28 +54,14 @@ impl Explainer<'_> {
         let similarity = self.shop.items.similarity_parts(&pair.profile, pair.item);
         let fused = self.fused(&pair);
         let method = self.method(&pair, fused.as_ref());
-        let mut explanation = Explanation {
-            user: request.user.clone(),
-            item: request.item.clone(),
-            details: self.shop.items.catalogue.get(pair.item),
-            score: match &fused {
-                Some(fused) => fused.score,
-                None => self.score(&pair, &similarity),
-            },
-            bought: pair.profile.get(pair.item).is_some_and(|item| item.bought),
-            familiar: pair.profile.get(pair.item).is_some(),
-            method,
-            terms: Vec::new(),
-            self_contribution: None,
-            contributions: Vec::new(),
-            rounding: 0.0,
-            paths: Vec::new(),
-            reason: None,
-            instead: None,
+        let score = match &fused {
+            Some(fused) => fused.score,
+            None => self.score(&pair, &similarity),
         };
+        let mut explanation = self.without_parts(request, &pair, method, score);
         let mut scale = Scale {
             factor: 1.0,
-            total: 0.0,
+            total: Total::default(),
         };
         if method == Method::Evidence {
             explanation.instead = Some(self.instead(&pair.profile, fused.is_some()));
@@ -88,20 +75,45 @@ impl Explainer<'_> {
                 parts.add(&others, 1.0);
                 scale.factor = factor;
             }
-            scale.total = self.add_parts(&mut explanation, &pair, parts);
+            let own = pair.profile.trained.map(|_| parts.self_contribution);
+            scale.total = self.add_parts(&mut explanation, &pair, own, parts.contributions);
         }
         self.add_paths(&mut explanation, &pair, &request.options, scale);
         Ok(explanation)
     }
 
+    /// The explanation of a score, without its parts and paths.
+    pub(super) fn without_parts(
+        &self,
+        request: &ExplainRequest,
+        pair: &Pair,
+        method: Method,
+        score: f32,
+    ) -> Explanation {
+        let met = pair.profile.get(pair.item);
+        Explanation {
+            user: request.user.clone(),
+            item: request.item.clone(),
+            details: self.shop.items.catalogue.get(pair.item),
+            score,
+            bought: met.is_some_and(|item| item.bought),
+            familiar: met.is_some(),
+            method,
+            terms: Vec::new(),
+            self_contribution: None,
+            contributions: Vec::new(),
+            rounding: 0.0,
+            paths: Vec::new(),
+            reason: None,
+            instead: None,
+        }
+    }
+
     /// The learned ranking, where it ranks this item for this user.
     fn learned(&self, pair: &Pair) -> Option<&RankingView> {
-        let source = pair.query.as_ref()?.source;
         let n_trained = self.shop.model.artifact.train.n_items();
-        let decides = matches!(source, Source::Model | Source::FoldIn)
-            && self.shop.ensemble.is_none()
-            && pair.item.index() < n_trained;
-        self.shop.ranking.as_deref().filter(|_| decides)
+        let view = self.shop.ranking_for(pair.query.as_ref()?.source);
+        view.filter(|_| pair.item.index() < n_trained)
     }
 
     fn pair(&self, request: &ExplainRequest) -> Result<Pair, RecommendError> {
@@ -208,25 +220,45 @@ impl Explainer<'_> {
         }
     }
 
-    /// Adds the parts and the rounding; returns the sum of absolute parts.
-    fn add_parts(&self, to: &mut Explanation, pair: &Pair, parts: ScoreParts) -> f64 {
-        let own = pair.profile.trained.map(|_| parts.self_contribution);
-        let mut parts = parts.contributions;
-        let sum = own.unwrap_or(0.0) + parts.iter().map(|(_, value)| value).sum::<f64>();
-        let total = own.unwrap_or(0.0).abs() + parts.iter().map(|(_, v)| v.abs()).sum::<f64>();
+    /// Adds the parts beside the terms, the rounding and all shares; returns what these are of.
+    pub(super) fn add_parts(
+        &self,
+        to: &mut Explanation,
+        pair: &Pair,
+        own: Option<f64>,
+        mut parts: Vec<(ItemId, f64)>,
+    ) -> Total {
         let values = parts.iter().map(|(_, value)| *value).chain(own);
-        let share = shares(&values.collect::<Vec<f64>>());
+        let values = values.chain(to.terms.iter().map(|term| term.value));
+        let values: Vec<f64> = values.collect();
+        let total = Total::of(&values);
+        for term in &mut to.terms {
+            term.share = total.share(term.value);
+        }
         to.self_contribution = own.map(|value| Part {
             value,
-            share: share(value),
+            share: total.share(value),
         });
         parts.sort_by(|a, b| b.1.abs().total_cmp(&a.1.abs()).then(a.0.cmp(&b.0)));
         to.contributions = parts
             .into_iter()
-            .map(|(item, value)| self.contribution(pair, item, value, share(value)))
+            .map(|(item, value)| self.contribution(pair, item, value, total.share(value)))
             .collect();
-        to.rounding = f64::from(to.score) - sum;
+        to.rounding = f64::from(to.score) - values.iter().sum::<f64>();
         total
+    }
+
+    fn contribution(&self, pair: &Pair, item: ItemId, value: f64, share: f64) -> Contribution {
+        Contribution {
+            item: self.shop.items.name(item),
+            details: self.shop.items.catalogue.get(item),
+            behaviors: pair
+                .profile
+                .get(item)
+                .map_or_else(Vec::new, |known| self.shop.behaviors_of(known)),
+            value,
+            share,
+        }
     }
 
     fn instead(&self, profile: &Profile, is_fused: bool) -> String {
@@ -257,16 +289,12 @@ impl Explainer<'_> {
             let own = parts.find(|part| part.item == to.item);
             first.value = own.map(|part| part.value);
         }
-        let share = |value: f64| match scale.total > 0.0 {
-            true => value / scale.total,
-            false => 0.0,
-        };
         for path in &mut to.paths {
             // The contribution of a single edge is already fused.
             if path.edges.len() > 1 {
                 path.value = path.value.map(|value| scale.factor * value);
             }
-            path.share = path.value.map(share);
+            path.share = path.value.map(|value| scale.total.share(value));
         }
         if to.paths.is_empty() {
             to.reason = Some(self.why_no_path(pair, options));

@@ -358,10 +358,19 @@ pub(super) fn past_tense(behavior: &str) -> &str {
     }
 }
 
-/// The share of a value among these by absolute value; 0 where all are 0.
-pub(super) fn shares(values: &[f64]) -> impl Fn(f64) -> f64 + use<> {
-    let total: f64 = values.iter().map(|value| value.abs()).sum();
-    move |value| if total > 0.0 { value / total } else { 0.0 }
+/// The sum of the absolute values of a score's parts.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Total(f64);
+
+impl Total {
+    pub(super) fn of(values: &[f64]) -> Self {
+        Self(values.iter().map(|value| value.abs()).sum())
+    }
+
+    /// The share of a value; 0 where all are 0.
+    pub(super) fn share(self, value: f64) -> f64 {
+        if self.0 > 0.0 { value / self.0 } else { 0.0 }
+    }
 }
 
 fn write_behaviors(f: &mut fmt::Formatter<'_>, behaviors: &[BehaviorCount]) -> fmt::Result {

@@ -2,24 +2,15 @@
 //! the history.
 
 use super::explainer::{Explainer, Pair};
-use super::explanation::{past_tense, shares};
+use super::explanation::past_tense;
 use crate::rank::learned::{
     Candidates, Feature, FeatureGroup, RankingView, UserHistory, Viewpoint,
 };
 use crate::rank::scorer::ScoreParts;
-use crate::{
-    BehaviorCount, Contribution, ExplainRequest, Explanation, Method, Part, Term, TermKind,
-};
+use crate::{BehaviorCount, ExplainRequest, Explanation, Method, Term, TermKind};
 use lightgcn_core::ItemId;
 use lightgcn_linear::LinearModel;
 use std::collections::BTreeMap;
-
-/// The parts of a score.
-struct Split {
-    terms: BTreeMap<TermKind, f64>,
-    /// What the model's own row and the items of the history add.
-    parts: ScoreParts,
-}
 
 impl Explainer<'_> {
     /// The explanation of an item that training knows, without its paths.
@@ -34,75 +25,35 @@ impl Explainer<'_> {
         let from = shop.viewpoint(view, &history, &pair.vector);
         let candidates = view.snapshot.with_features(&from, vec![pair.item]);
         let score = view.scores(&candidates)[0];
-        let split = self.split(view, &from, &candidates, pair);
-        let own = split.parts.self_contribution;
-        let added = split.parts.contributions.iter().map(|(_, value)| *value);
-        let values = split.terms.values().copied().chain([own]).chain(added);
-        let values: Vec<f64> = values.collect();
-        let share = shares(&values);
-        let mut contributions = split.parts.contributions;
-        contributions.sort_by(|a, b| b.1.abs().total_cmp(&a.1.abs()).then(a.0.cmp(&b.0)));
-        let mut terms: Vec<Term> = split
-            .terms
+        let (terms, parts) = self.split(view, &from, &candidates, pair);
+        let mut terms: Vec<Term> = terms
             .into_iter()
             .map(|(kind, value)| Term {
                 text: self.text(kind, view, (pair, &history)),
                 kind,
                 value,
-                share: share(value),
+                share: 0.0,
             })
             .collect();
         terms.sort_by(|a, b| b.value.abs().total_cmp(&a.value.abs()));
-        Explanation {
-            user: request.user.clone(),
-            item: request.item.clone(),
-            details: shop.items.catalogue.get(pair.item),
-            score,
-            bought: pair.profile.get(pair.item).is_some_and(|item| item.bought),
+        let mut explanation = Explanation {
             familiar: candidates.met[0],
-            method: Method::Ranking,
             terms,
-            self_contribution: (own != 0.0).then(|| Part {
-                value: own,
-                share: share(own),
-            }),
-            contributions: contributions
-                .into_iter()
-                .map(|(item, value)| self.contribution(pair, item, value, share(value)))
-                .collect(),
-            rounding: f64::from(score) - values.iter().sum::<f64>(),
-            paths: Vec::new(),
-            reason: None,
-            instead: None,
-        }
+            ..self.without_parts(request, pair, Method::Ranking, score)
+        };
+        let own = Some(parts.self_contribution).filter(|&own| own != 0.0);
+        self.add_parts(&mut explanation, pair, own, parts.contributions);
+        explanation
     }
 
-    pub(super) fn contribution(
-        &self,
-        pair: &Pair,
-        item: ItemId,
-        value: f64,
-        share: f64,
-    ) -> Contribution {
-        Contribution {
-            item: self.shop.items.name(item),
-            details: self.shop.items.catalogue.get(item),
-            behaviors: pair
-                .profile
-                .get(item)
-                .map_or_else(Vec::new, |known| self.shop.behaviors_of(known)),
-            value,
-            share,
-        }
-    }
-
+    /// The terms of a score, and what the model's own row and the items of the history add.
     fn split(
         &self,
         view: &RankingView,
         from: &Viewpoint<'_>,
         candidates: &Candidates,
         pair: &Pair,
-    ) -> Split {
+    ) -> (BTreeMap<TermKind, f64>, ScoreParts) {
         let met = candidates.met[0];
         let mut terms = BTreeMap::new();
         if met {
@@ -139,7 +90,7 @@ impl Explainer<'_> {
                 other => *terms.entry(TermKind::of(other.group())).or_insert(0.0) += value,
             }
         }
-        Split { terms, parts }
+        (terms, parts)
     }
 
     fn text(

@@ -51,14 +51,8 @@ impl Messages {
 
     /// Adds `factor` times a node's message to `sum`.
     pub(crate) fn add(&self, artifact: &Artifact, node: usize, factor: f64, sum: &mut [f64]) {
-        let (row, factor) = match self {
-            Self::Scaled(one) => (artifact.layer0.row(node), factor * f64::from(*one)),
-            Self::Table(table) => {
-                let dimension = artifact.layer0.dimension();
-                (&table[node * dimension..(node + 1) * dimension], factor)
-            }
-            Self::Final => (artifact.embeddings.row(node), factor),
-        };
+        let (row, own) = self.row(artifact, node);
+        let factor = factor * own;
         for (sum, &x) in sum.iter_mut().zip(row) {
             *sum += factor * f64::from(x);
         }
@@ -66,15 +60,20 @@ impl Messages {
 
     /// The dot product of a node's message and `vector`.
     pub(crate) fn dot(&self, artifact: &Artifact, node: usize, vector: &[f64]) -> f64 {
-        let (row, factor) = match self {
+        let (row, factor) = self.row(artifact, node);
+        factor * dot(row, vector)
+    }
+
+    /// A row and the factor that makes it the node's message.
+    fn row<'a>(&'a self, artifact: &'a Artifact, node: usize) -> (&'a [f32], f64) {
+        match self {
             Self::Scaled(one) => (artifact.layer0.row(node), f64::from(*one)),
             Self::Table(table) => {
                 let dimension = artifact.layer0.dimension();
                 (&table[node * dimension..(node + 1) * dimension], 1.0)
             }
             Self::Final => (artifact.embeddings.row(node), 1.0),
-        };
-        factor * dot(row, vector)
+        }
     }
 }
 

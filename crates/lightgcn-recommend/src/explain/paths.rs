@@ -57,7 +57,7 @@ impl<'a> Ends<'a> {
             strength,
             vector: vector(item, factor),
         });
-        let (users, weights) = of_item(shop, item.index());
+        let (users, weights) = shop.model.graph.users_of(item);
         let mine = profile.trained.map(|user| user.0);
         let others = users
             .iter()
@@ -95,21 +95,6 @@ impl<'a> Ends<'a> {
         }
         Some(value)
     }
-}
-
-fn of_item(shop: &Shop, row: usize) -> (&[u32], &[f32]) {
-    if row >= shop.model.graph.n_items() {
-        return (&[], &[]);
-    }
-    let matrix = shop.model.graph.by_item();
-    let range = matrix.indptr().outer_inds_sz(row);
-    (&matrix.indices()[range.clone()], &matrix.data()[range])
-}
-
-fn of_user(shop: &Shop, row: usize) -> (&[u32], &[f32]) {
-    let matrix = shop.model.graph.by_user();
-    let range = matrix.indptr().outer_inds_sz(row);
-    (&matrix.indices()[range.clone()], &matrix.data()[range])
 }
 
 /// A path by its items, and its strength.
@@ -174,12 +159,13 @@ impl<'a> PathSearch<'a> {
     /// Start → all users of both → item.
     fn three_hops(&self) -> Vec<Way> {
         let ends = self.ends;
+        let graph = &ends.shop.model.graph;
         let mut ways = Vec::new();
         for (n, start) in ends.starts.iter().enumerate() {
             if start.item == ends.item {
                 continue;
             }
-            let (users, weights) = of_item(ends.shop, start.item.index());
+            let (users, weights) = graph.users_of(start.item);
             let (mut count, mut sum) = (0, 0.0);
             common(users, &ends.users, |a, b| {
                 count += 1;
@@ -201,7 +187,7 @@ impl<'a> PathSearch<'a> {
     /// Start → users of it and another item → that item → users of it and the target → the target.
     fn five_hops(&self) -> Vec<Way> {
         let ends = self.ends;
-        let last = self.neighbors(ends.item.index());
+        let last = self.neighbors(ends.item);
         let mut starts: Vec<usize> = (0..ends.starts.len()).collect();
         starts.sort_by(|&a, &b| {
             let strength = |n: usize| ends.starts[n].strength;
@@ -210,7 +196,7 @@ impl<'a> PathSearch<'a> {
         let mut ways = Vec::new();
         for &n in starts.iter().take(MAX_STARTS) {
             let start = &ends.starts[n];
-            for (&between, &(strength, count)) in &self.neighbors(start.item.index()) {
+            for (&between, &(strength, count)) in &self.neighbors(start.item) {
                 if between == ends.item.0 || between == start.item.0 {
                     continue;
                 }
@@ -230,16 +216,16 @@ impl<'a> PathSearch<'a> {
 
     /// For each item that shares a user with `item`: the summed strength of the two edges, and how
     /// many users they are.
-    fn neighbors(&self, item: usize) -> HashMap<u32, (f64, usize)> {
-        let shop = self.ends.shop;
-        let (users, weights) = of_item(shop, item);
+    fn neighbors(&self, item: ItemId) -> HashMap<u32, (f64, usize)> {
+        let graph = &self.ends.shop.model.graph;
+        let (users, weights) = graph.users_of(item);
         let mut found: HashMap<u32, (f64, usize)> = HashMap::new();
         for (&user, &weight) in users.iter().zip(weights) {
             if Some(user) == self.ends.me() {
                 continue;
             }
-            let first = self.symmetric(user, item, weight);
-            let (items, weights) = of_user(shop, user as usize);
+            let first = self.symmetric(user, item.index(), weight);
+            let (items, weights) = graph.items_of(UserId(user));
             for (&other, &weight) in items.iter().zip(weights) {
                 let step = first * self.symmetric(user, other as usize, weight);
                 let place = found.entry(other).or_insert((0.0, 0));
@@ -252,8 +238,8 @@ impl<'a> PathSearch<'a> {
 
     fn path_of_three(&self, way: &Way) -> ExplainedPath {
         let ends = self.ends;
-        let start = &ends.starts[way.start];
-        let (users, weights) = of_item(ends.shop, start.item.index());
+        let (graph, start) = (&ends.shop.model.graph, &ends.starts[way.start]);
+        let (users, weights) = graph.users_of(start.item);
         let (mut group, mut last) = (Group::default(), Vec::new());
         common(users, &ends.users, |a, b| {
             group.add(users[a], weights[a], ends.weights[b]);
@@ -271,23 +257,23 @@ impl<'a> PathSearch<'a> {
 
     fn path_of_five(&self, way: &Way, between: u32) -> ExplainedPath {
         let ends = self.ends;
-        let start = &ends.starts[way.start];
-        let (near, near_weights) = of_item(ends.shop, start.item.index());
-        let (middle, middle_weights) = of_item(ends.shop, between as usize);
+        let (graph, start) = (&ends.shop.model.graph, &ends.starts[way.start]);
+        let (near, near_weights) = graph.users_of(start.item);
+        let (middle, middle_weights) = graph.users_of(ItemId(between));
         let (mut first, mut second) = (Group::default(), Group::default());
         common(near, middle, |a, b| {
             if Some(near[a]) != ends.me() {
                 first.add(near[a], near_weights[a], middle_weights[b]);
             }
         });
-        let reach = self.neighbors(start.item.index());
+        let reach = self.neighbors(start.item);
         let mut last = Vec::new();
         common(middle, &ends.users, |a, b| {
             let user = middle[a];
             second.add(user, middle_weights[a], ends.weights[b]);
             if near.binary_search(&user).is_err() {
                 // This path's share of all ways from the start to this user.
-                let (items, weights) = of_user(ends.shop, user as usize);
+                let (items, weights) = graph.items_of(UserId(user));
                 let ways = items
                     .iter()
                     .zip(weights)

@@ -3,6 +3,7 @@
 use crate::rank::ranker::check_user;
 use crate::{Exclusions, Ranked, Ranker};
 use lightgcn_core::{Interactions, ItemId, UserId};
+use lightgcn_store::popularity_of;
 use rayon::prelude::*;
 
 /// Ranks items by how many users bought them in training, ties by the lower row.
@@ -49,11 +50,7 @@ impl PopularityRanker {
     /// Counts, for each item, the users with a target event. O(pairs).
     #[must_use]
     pub fn from_interactions(interactions: &Interactions) -> Self {
-        let mut counts = vec![0u64; interactions.n_items()];
-        for (pair, item) in interactions.items().iter().enumerate() {
-            counts[item.index()] += u64::from(interactions.is_target(pair));
-        }
-        Self::new(counts, interactions.n_users())
+        Self::new(popularity_of(interactions), interactions.n_users())
     }
 
     /// The number of users who bought each item, `[n_items]`.

@@ -92,9 +92,7 @@ impl Exclusions {
     /// Excludes the items each user has interacted with, by any behavior. O(pairs).
     #[must_use]
     pub fn pairs(interactions: &Interactions) -> Self {
-        let users = (0..interactions.n_users() as u32).map(UserId);
-        let items = users.map(|user| interactions.items_of(user).iter().map(|item| item.0));
-        Self(Some(items.collect()))
+        Self(Some(interactions.rows().clone().map(|item| item.0)))
     }
 
     /// Excludes one list of items per user, in any order, with or without repetition.

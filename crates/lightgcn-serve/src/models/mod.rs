@@ -151,10 +151,5 @@ pub(crate) type Row<'a> = (&'a [u32], &'a [f32]);
 
 /// The users of an item in training; none for an item without training pairs.
 pub(crate) fn users_of(recommender: &Recommender, item: ItemId) -> Row<'_> {
-    let matrix = recommender.graph().by_item();
-    if item.index() >= matrix.rows() {
-        return (&[], &[]);
-    }
-    let range = matrix.indptr().outer_inds_sz(item.index());
-    (&matrix.indices()[range.clone()], &matrix.data()[range])
+    recommender.graph().users_of(item)
 }

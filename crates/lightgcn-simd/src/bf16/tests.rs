@@ -102,7 +102,7 @@ fn every_number_widens_exactly_and_comes_back() {
 }
 
 #[test]
-fn every_length_is_converted_whole_and_no_further() {
+fn every_length_is_converted_without_writing_past_it() {
     let numbers: Vec<f32> = (0..40).map(|i| i as f32 + 0.5).collect();
     for level in Level::all() {
         for start in 0..3 {

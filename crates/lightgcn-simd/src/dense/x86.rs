@@ -44,8 +44,8 @@ pub(super) fn multiply(proof: Avx2, product: DenseProduct<'_>, out: &mut [f32]) 
     assert!(right.len() == steps * columns && out.len() == rows * columns);
     let wide = proof.avx512().is_some();
     let most = if wide { 4 * WIDTH } else { WIDTH };
-    // Columns outside: the columns of the right operand that a tile reads stay in the first-level cache
-    // while the rows of the left one pass.
+    // Columns in the outer loop: the right operand's columns that a tile reads stay in the first-level cache
+    // while the left operand's rows stream past.
     let mut column = 0;
     while column < columns {
         let width = (columns - column).min(most);
@@ -146,7 +146,7 @@ unsafe fn multiply_avx512<const M: usize, const N: usize>(tile: Tile) {
                     *sum = _mm512_fmadd_ps(a, b, *sum);
                 }
             }
-            // Past the last step these point behind the operands, where nothing is read.
+            // After the last step these point past the operands, but are not read.
             left = left.wrapping_add(tile.step);
             right = right.wrapping_add(tile.columns);
         }
@@ -182,7 +182,7 @@ unsafe fn multiply_avx2<const M: usize>(tile: Tile) {
                     *sum = _mm256_fmadd_ps(a, b, *sum);
                 }
             }
-            // Past the last step these point behind the operands, where nothing is read.
+            // After the last step these point past the operands, but are not read.
             left = left.wrapping_add(tile.step);
             right = right.wrapping_add(tile.columns);
         }

@@ -40,7 +40,7 @@ fn by_hand() {
 }
 
 #[test]
-fn numbers_that_are_not_ordinary() {
+fn infinities_nan_and_subnormals() {
     let odd = [
         f32::NAN,
         f32::INFINITY,

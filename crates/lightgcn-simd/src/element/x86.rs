@@ -1,4 +1,4 @@
-//! How numbers come from memory into AVX2 registers of eight `f32`, and back.
+//! Loads and stores of AVX2 registers of eight `f32`.
 
 use std::arch::x86_64::{
     __m128i, __m256, __m256i, __m512, _CMP_UNORD_Q, _MM_HINT_T0, _mm_and_si128, _mm_loadu_si128,
@@ -21,8 +21,8 @@ pub(crate) const LANES: usize = 8;
 /// Numbers in a register of AVX-512.
 pub(crate) const WIDE_LANES: usize = 16;
 
-/// How many bytes ahead rows are prefetched, or more if the rows read side by side take more. The hardware
-/// prefetches one stream; eight rows read in step look like none.
+/// The fewest bytes ahead that rows are prefetched; more if the rows read side by side take more. The
+/// hardware prefetcher follows one stream, and eight rows read in step look like none.
 const AHEAD: usize = 4096;
 
 /// A number type whose values the AVX2 kernels load and store, eight at a time.
@@ -31,12 +31,12 @@ const AHEAD: usize = 4096;
 /// instructions. No address needs alignment.
 ///
 /// # Safety
-/// An implementation must touch no other memory than its functions say.
+/// An implementation must only touch the memory that each function's documentation names.
 pub unsafe trait Register: Copy {
-    /// What selects the first few lanes.
+    /// A mask of the first few lanes.
     type Tail: Copy;
 
-    /// Selects the first `n` lanes.
+    /// The mask of the first `n` lanes.
     ///
     /// # Safety
     /// The machine must have AVX2, and `n` must be below 8.
@@ -48,7 +48,7 @@ pub unsafe trait Register: Copy {
     /// The machine must have AVX2; eight numbers must be valid for reads.
     unsafe fn load(from: *const Self) -> __m256;
 
-    /// The numbers that `tail` selects, and zeros.
+    /// Loads the numbers that `tail` selects; the other lanes are 0.
     ///
     /// # Safety
     /// The machine must have AVX2; the selected numbers must be valid for reads.
@@ -80,7 +80,7 @@ pub unsafe trait Register: Copy {
     unsafe fn load_wide(from: *const Self) -> __m512;
 }
 
-// SAFETY: each function touches the numbers at its address that its name and its tail say.
+// SAFETY: each function touches only the numbers at its address that its name and tail say.
 unsafe impl Register for f32 {
     type Tail = __m256i;
 
@@ -159,7 +159,7 @@ pub struct PairTail {
     odd: __m128i,
 }
 
-// SAFETY: each function touches the numbers at its address that its name and its tail say.
+// SAFETY: each function touches only the numbers at its address that its name and tail say.
 unsafe impl Register for Bf16 {
     type Tail = PairTail;
 
@@ -207,7 +207,7 @@ unsafe impl Register for Bf16 {
 
     #[inline(always)]
     unsafe fn store_tail(to: *mut Self, tail: PairTail, value: __m256) {
-        // There is no masked store of 16-bit lanes: through memory.
+        // AVX2 has no masked store of 16-bit lanes, so this one goes through memory.
         let mut numbers = [Self::ZERO; LANES];
         // SAFETY: `numbers` holds eight, and the caller vouches for the first `n < 8` at `to`.
         unsafe {

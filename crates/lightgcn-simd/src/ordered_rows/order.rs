@@ -6,16 +6,15 @@ use super::OrderedRows;
 use crate::csr::CsrView;
 use crate::index::CsrIndex;
 
-/// How often the order is improved: Gowalla's product gains nothing from more.
+/// Rounds of improvement; more gain nothing on Gowalla.
 const ROUNDS: usize = 12;
 
 impl OrderedRows {
     /// Orders the rows by the graph alone: nodes take turns in moving to the mean position of their
-    /// neighbors, which puts nodes of much the same neighbors side by side (the barycenter heuristic
-    /// of Sugiyama et al., IEEE TSMC 1981). The two sides of a bipartite matrix stay apart.
+    /// neighbors, which puts nodes with similar neighbors side by side (the barycenter heuristic of Sugiyama
+    /// et al., IEEE TSMC 1981). The two sides of a bipartite matrix stay apart.
     ///
-    /// O((nnz + n_rows · log n_rows) · 12) once, on rayon's current pool; a function of the matrix
-    /// alone.
+    /// O((nnz + n_rows · log n_rows) · 12), on rayon's current pool. The order depends on the matrix alone.
     ///
     /// # Panics
     /// If the matrix is not square, or has more than `u32::MAX` rows.
@@ -71,9 +70,8 @@ impl OrderedRows {
 
     /// The rows as they are stored.
     pub(crate) fn stored(&self) -> CsrView<'_, u64, u32> {
-        // SAFETY: made in `new` of the rows of a valid matrix, one after the other; no method changes
-        // them. Columns were below `n_columns`, which a `u32` holds as they came from it or from 31
-        // bits.
+        // SAFETY: `new` copies the rows of a valid matrix one after the other, and no method changes them.
+        // Columns were below `n_columns`, which a `u32` holds as they came from it or from 31 bits.
         unsafe {
             CsrView::new_unchecked(
                 &self.row_offsets,
@@ -90,18 +88,18 @@ fn neighbor_order<O: CsrIndex, C: CsrIndex>(a: CsrView<'_, O, C>) -> Vec<u32> {
     let n = a.n_rows();
     assert!(u32::try_from(n).is_ok(), "{n} rows are too many to order");
     let boundary = boundary(a);
-    // A start that looks random but is a function of the row. The rows' own order would be a poor one: ids
-    // often follow time or degree, and the means of degrees are much alike.
+    // A start that looks random but is a function of the row. The rows' own order would be a poor start: ids
+    // often follow time or degree, whose means are all alike.
     let mut position: Vec<f32> = (0..n as u32)
         .map(|row| (row.wrapping_mul(0x9E37_79B1) >> 8) as f32 / (1 << 24) as f32)
         .collect();
     let mut order: Vec<u32> = (0..n as u32).collect();
-    // A popular item says little of what its users have in common.
+    // A popular item says little about what its users have in common.
     let influence: Vec<f32> = (0..n)
         .map(|row| 1.0 / (a.row_range(row).len().max(1) as f32).sqrt())
         .collect();
     for _ in 0..ROUNDS {
-        // One side moves while the other stands still, or the two would swing from round to round.
+        // One side moves while the other stays put; moving both would oscillate.
         for side in [0..boundary, boundary..n] {
             let rows = &mut order[side.clone()];
             let mut keyed: Vec<(f32, u32)> = rows

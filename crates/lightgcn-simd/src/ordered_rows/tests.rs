@@ -64,7 +64,7 @@ fn rows_with_similar_neighbors_come_side_by_side() {
 }
 
 #[test]
-fn graphs_without_sides_and_without_edges_are_ordered_too() {
+fn non_bipartite_and_empty_graphs_are_ordered() {
     // A ring, and a node alone.
     let (offsets, columns) = ([0_u64, 2, 4, 6, 6], [1_u32, 2, 0, 2, 0, 1]);
     let a = CsrView::new(&offsets, &columns, &[1.0; 6], 4).unwrap();

@@ -5,9 +5,9 @@
 //! the candidates') without going to memory. They lie in panels of 64 candidates, `[n_panels, n, 64]`: one
 //! panel of a block and what it is multiplied by fit the first-level cache.
 //!
-//! A user's own items are few, and each of the user's pairs leaves out another one. So they are taken out
-//! of the row (as −∞, whose exponential is 0), the sum over all others is shared by the user's pairs, and
-//! what the own items add to sums and gradients is computed apart, in `f64`.
+//! A user's own items are few, and each of the user's pairs leaves out another one. So they are taken out of
+//! the row (as −∞, whose exponential is 0), the sum over all others is shared by the user's pairs, and what
+//! the user's own items add to sums and gradients is computed separately, in `f64`.
 
 use super::{SoftmaxOptions, SoftmaxPairs, UnitRows};
 use crate::buffers::with_buffer;
@@ -43,7 +43,7 @@ struct Own {
     score: f32,
     /// Whether it is excluded from the user's other pairs as well.
     excluded: bool,
-    /// The derivative of the loss by its score.
+    /// The derivative of the loss with respect to its score.
     slope: f64,
 }
 
@@ -51,11 +51,12 @@ struct Own {
 struct Work<'w> {
     /// Scores, then exponentials, `[n_panels, n, 64]`.
     scores: &'w mut [f32],
-    /// Gradients by the users' unit vectors, `[n, width]`, which are written.
+    /// Gradients with respect to the users' unit vectors, `[n, width]`; overwritten.
     user_gradients: &'w mut [f32],
-    /// Gradients by the candidates' unit vectors, `[whole panels, width]`, which are written, or added to.
+    /// Gradients with respect to the candidates' unit vectors, `[whole panels, width]`; see `add`.
     item_gradients: &'w mut [f32],
-    /// Whether the candidates' gradients are added to: in all blocks of a group but the first.
+    /// Whether the candidates' gradients are added to rather than overwritten: in every block of a group but
+    /// the first.
     add: bool,
 }
 
@@ -100,8 +101,8 @@ impl<'a> Batch<'a> {
         self.candidate_weights.len() / PANEL
     }
 
-    /// The loss of the users from `first` on. Writes their gradients (`[n, dim]`), and their part
-    /// of the candidates' gradients by unit vectors (`[whole panels, width]`).
+    /// The loss of the users from `first` on. Writes their gradients (`[n, dim]`), and their part of the
+    /// candidates' gradients with respect to unit vectors (`[whole panels, width]`).
     pub(super) fn group(&self, first: usize, gradients: &mut [f32], part: &mut [f32]) -> f64 {
         let (dim, width) = (self.users.dim(), self.users.width());
         let mut loss = 0.0;
@@ -198,8 +199,8 @@ impl<'a> Batch<'a> {
         }
     }
 
-    /// From exponentials to gradients; those of users still lack each user's factor, which `scaled`, the
-    /// users' vectors, has.
+    /// Turns exponentials into gradients. The users' gradients still lack each user's factor, which is
+    /// already in `scaled`, the users' vectors.
     fn products(&self, n: usize, scaled: &[f32], work: &mut Work<'_>) {
         let width = self.users.width();
         let panels = work
@@ -253,7 +254,7 @@ impl<'a> Batch<'a> {
         }
         let mut owns = self.owns(user, &mut scores);
         let mut top = largest(self.level, &scores);
-        // Every candidate is the user's own or excluded: any finite shift serves the own items.
+        // Every candidate is the user's own or excluded; any finite shift will do for the own items.
         if top == f32::NEG_INFINITY {
             top = owns[0].score;
         }

@@ -1,9 +1,9 @@
-//! Vectors brought to length 1.
+//! Vectors normalized to length 1.
 
 use super::block::PANEL;
 use crate::dense::WIDTH;
 
-/// The least length that a vector is divided by.
+/// The smallest length that a vector is divided by.
 const LEAST_NORM: f32 = 1e-12;
 
 /// Rows of length 1, padded with zeros to whole registers and whole panels: `[whole panels, width]`. Zeros
@@ -16,7 +16,7 @@ pub(super) struct UnitRows {
 }
 
 impl UnitRows {
-    /// The rows of `[n_rows, dim]`, brought to length 1.
+    /// The rows of `[n_rows, dim]`, normalized to length 1.
     pub(super) fn new(rows: &[f32], dim: usize) -> Self {
         let width = dim.next_multiple_of(WIDTH);
         let n_rows = rows.len() / dim;
@@ -48,18 +48,19 @@ impl UnitRows {
         self.norms.len()
     }
 
-    /// Numbers in a row as it was given.
+    /// Numbers in an original row.
     pub(super) fn dim(&self) -> usize {
         self.dim
     }
 
-    /// Numbers in a row as it is kept, a multiple of 16.
+    /// Numbers in a stored row, a multiple of 16.
     pub(super) fn width(&self) -> usize {
         self.width
     }
 
-    /// From the gradient `g` by a unit row `u` (`[width]`) to that by the row it was made of (`[dim]`):
-    /// `(g − (g · u) u) / length`, since moving along the row does not change its direction.
+    /// Turns the gradient `g` with respect to a unit row `u` (`[width]`) into that with respect to the
+    /// original row (`[dim]`): `(g − (g · u) u) / length`, since moving along the row does not change its
+    /// direction.
     pub(super) fn through(&self, row: usize, gradient: &[f32], out: &mut [f32]) {
         let unit = &self.data[row * self.width..][..self.width];
         let along = sum_of_products(gradient, unit);

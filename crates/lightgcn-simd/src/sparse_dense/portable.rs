@@ -15,7 +15,7 @@ const PANEL: usize = 32;
 /// Computes the given rows of `product`.
 ///
 /// # Safety
-/// `target` must have a slot for each of `rows`, and nobody else may use these slots meanwhile.
+/// `target` must have a slot for each of `rows`, and nothing else may use these slots meanwhile.
 pub(super) unsafe fn write_rows<O: CsrIndex, C: CsrIndex, D: Element>(
     product: &Product<'_, O, C, D>,
     rows: Range<usize>,

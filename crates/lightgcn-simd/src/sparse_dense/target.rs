@@ -60,7 +60,7 @@ impl<'a> Target<'a> {
     /// The numbers of a slot.
     ///
     /// # Safety
-    /// The slot must lie in the output, and nobody else may use it for as long as the slice lives.
+    /// The slot must lie in the output, and nothing else may use it while the slice lives.
     #[expect(
         clippy::mut_from_ref,
         reason = "threads share the target and own rows of it"

@@ -161,7 +161,7 @@ fn every_type_and_width_has_the_bits_of_the_scalar_loop() {
 }
 
 #[test]
-fn numbers_that_are_not_ordinary_keep_their_bits() {
+fn infinities_nan_and_subnormals_keep_their_bits() {
     let odd = [
         f32::NAN,
         f32::INFINITY,
@@ -186,7 +186,7 @@ fn numbers_that_are_not_ordinary_keep_their_bits() {
 }
 
 #[test]
-fn sixteen_bits_have_the_result_of_their_widened_numbers() {
+fn bf16_operands_give_the_result_of_their_widened_values() {
     let (offsets, columns, values) = matrix(3000, 2000, 6);
     let a = CsrView::new(&offsets, &columns, &values, 2000).unwrap();
     for dim in [33, 64, 96] {

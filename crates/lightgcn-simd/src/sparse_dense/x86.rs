@@ -1,10 +1,10 @@
 //! The product with AVX2 and FMA, or AVX-512.
 //!
 //! A row's sums over a panel of up to 64 columns stay in eight registers of AVX2, or four of AVX-512, from
-//! the first entry to the last; only the finished panel is stored. What takes the time is reading rows of
-//! the dense operand here and there: those of later entries are prefetched, across the ends of rows, since
-//! most rows are short. Each sum has one accumulator and adds in the order of the entries, in both widths,
-//! so AVX2 and AVX-512 give the same bits.
+//! the first entry to the last; only the finished panel is stored. The time goes into reading scattered rows
+//! of the dense operand, so the rows of later entries are prefetched, past the end of the current row too,
+//! since most rows are short. Each sum has one accumulator and adds in the order of the entries at both
+//! widths, so AVX2 and AVX-512 give the same bits.
 
 use std::arch::x86_64::{
     _mm256_fmadd_ps, _mm256_mul_ps, _mm256_set1_ps, _mm256_setzero_ps, _mm512_fmadd_ps,
@@ -30,7 +30,7 @@ const ROWS_AHEAD: usize = 3;
 /// Computes the given rows of `product`.
 ///
 /// # Safety
-/// `rows` must lie in the matrix, `target` have a slot for each, and nobody else may use these slots
+/// `rows` must lie in the matrix, `target` have a slot for each, and nothing else may use these slots
 /// meanwhile.
 pub(super) unsafe fn write_rows<O: CsrIndex, C: CsrIndex, D: Element>(
     proof: Avx2,
@@ -42,7 +42,7 @@ pub(super) unsafe fn write_rows<O: CsrIndex, C: CsrIndex, D: Element>(
         // SAFETY: the caller's promise.
         return unsafe { write_all_panels(proof, product, rows, target) };
     }
-    // Row by row: what one panel fetches, the next finds in the same pages.
+    // Row by row, so that each panel reads from pages that the one before has just touched.
     for row in rows {
         // SAFETY: the caller's promise.
         unsafe { write_all_panels(proof, product, row..row + 1, target) };
@@ -120,9 +120,9 @@ unsafe fn write_narrow_panel<O: CsrIndex, C: CsrIndex, D: Element>(
 /// Computes the columns `first..first + 8 · N + tail` of the given rows.
 ///
 /// # Safety
-/// The machine must have AVX2 and FMA; `rows` lie in the matrix, `target` has a slot for each that
-/// nobody else uses, `dense` and the addend have the shapes that the matrix needs; the columns lie
-/// below `dim`; `tail < 8`, and 0 unless `TAIL`.
+/// The machine must have AVX2 and FMA; `rows` lie in the matrix, `target` has a slot for each that nothing
+/// else uses, `dense` and the addend have the shapes that the matrix needs; the columns lie below `dim`;
+/// `tail < 8`, and 0 unless `TAIL`.
 #[target_feature(enable = "avx2,fma")]
 unsafe fn write_panel<const N: usize, const TAIL: bool, O: CsrIndex, C: CsrIndex, D: Element>(
     product: &Product<'_, O, C, D>,
@@ -164,8 +164,8 @@ unsafe fn write_panel<const N: usize, const TAIL: bool, O: CsrIndex, C: CsrIndex
             let mut sum = [_mm256_setzero_ps(); N];
             let mut sum_tail = _mm256_setzero_ps();
             while entry < end {
-                // Beyond this row's end lie the entries of the next rows, which are wanted soon. At the end
-                // of all, the last entry is fetched again, which is cheaper than a branch.
+                // Past this row's end are the entries of the next rows, which are needed soon. Past the last
+                // entry, that entry is fetched again: cheaper than a branch.
                 let ahead = columns.get_unchecked((entry + AHEAD).min(last)).to_usize();
                 prefetch(panel.wrapping_add(ahead * dim), panel_bytes);
                 let x = panel.add(columns.get_unchecked(entry).to_usize() * dim);
@@ -183,7 +183,7 @@ unsafe fn write_panel<const N: usize, const TAIL: bool, O: CsrIndex, C: CsrIndex
                 *sum = _mm256_mul_ps(scale, *sum);
             }
             sum_tail = _mm256_mul_ps(scale, sum_tail);
-            // `scale · sum` is rounded before the addend comes: the portable form does the same.
+            // `scale · sum` is rounded before the addend is added, as in the portable form.
             let slot = target.slot(row);
             if let Some((factor, addend)) = addend {
                 let factor = _mm256_set1_ps(factor);
@@ -274,8 +274,8 @@ unsafe fn write_wide_panel<const N: usize, O: CsrIndex, C: CsrIndex, D: Element>
     }
 }
 
-/// Prefetches the columns `first..first + width` of a row's addend and output, which are not consecutive in a reordered
-/// product.
+/// Prefetches the columns `first..first + width` of a row's addend and output, which a reordered product does
+/// not visit in sequence.
 ///
 /// # Safety
 /// The machine must have AVX2; `row` has a slot in `target`.

@@ -163,7 +163,7 @@ fn one_query_over_many_items_is_exact_at_any_thread_count() {
 }
 
 #[test]
-fn a_batch_changes_no_bit() {
+fn scores_do_not_depend_on_the_batch() {
     let (dim, n_items) = (33, 700);
     let (queries, items) = (noise(11 * dim, 5), noise(n_items * dim, 6));
     let together = top_k(&queries, &items, dim, 15, |_| &[]);
@@ -224,7 +224,7 @@ fn items_of_16_bits_rank_by_the_dot_of_their_rounded_numbers() {
 }
 
 #[test]
-fn only_much_work_is_shared_by_threads() {
+fn only_large_work_is_split_among_threads() {
     assert_eq!(Plan::new(1, 10_000, 64, 2).tasks().len(), 1);
     assert_eq!(Plan::new(1, 1_000_000, 64, 2).tasks().len(), 2);
     assert_eq!(Plan::new(1024, 40_000, 64, 2).tasks().len(), 10);

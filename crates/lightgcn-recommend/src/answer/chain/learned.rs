@@ -2,23 +2,16 @@
 
 use super::ranking::merged;
 use super::{Chain, Job};
+use crate::Ranked;
 use crate::answer::items::Origin;
 use crate::cold_start::fold_in::Query;
 use crate::rank::diversity::pool_size;
 use crate::rank::learned::RankingView;
 use crate::rank::revenue::add_revenue;
 use crate::rank::scorer::list;
-use crate::{Ranked, Source};
 use lightgcn_core::ItemId;
 
 impl Chain<'_> {
-    /// The ranking that decides for a job; none where the artifact has none, or where only items outside
-    /// training are known of the user.
-    pub(super) fn learned(&self, query: &Query) -> Option<&RankingView> {
-        let is_known = matches!(query.source, Source::Model | Source::FoldIn);
-        self.shop.ranking.as_deref().filter(|_| is_known)
-    }
-
     /// The list of a job by the learned ranking. `by_model` is the model's own list, which gives items that
     /// training does not know their places.
     pub(super) fn ranked_by_learning(
@@ -44,10 +37,7 @@ impl Chain<'_> {
             }
             None => view.list(&from, size, &excluded),
         };
-        let is_cold = |item: ItemId| {
-            let origin = shop.items.origins[item.index()];
-            item.index() >= n_trained || origin != Origin::Trained
-        };
+        let is_cold = |item: ItemId| shop.items.origins[item.index()] != Origin::Trained;
         for (place, cold) in by_model.iter().enumerate().filter(|(_, r)| is_cold(r.item)) {
             ranked.retain(|ranked| ranked.item != cold.item);
             let place = place.min(ranked.len());

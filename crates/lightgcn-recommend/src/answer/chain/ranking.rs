@@ -1,9 +1,9 @@
 //! What the model ranks, before the chain makes lists of it.
 
 use super::{Chain, Job, Plan};
-use crate::answer::items::Origin;
 use crate::cold_start::fold_in::Query;
 use crate::rank::diversity::pool_size;
+use crate::rank::learned::RankingView;
 use crate::rank::revenue::add_revenue;
 use crate::rank::scorer::list;
 use crate::{Ranked, Source};
@@ -67,31 +67,31 @@ impl Chain<'_> {
         let mut lists = vec![Vec::new(); jobs.len()];
         let mut done = vec![false; jobs.len()];
         for first in 0..jobs.len() {
-            if done[first] {
+            let Some(query) = jobs[first].query.as_ref().filter(|_| !done[first]) else {
                 continue;
-            }
-            // All jobs of one plan together.
+            };
+            // All jobs of one plan and one way of ranking together.
             let plan = jobs[first].plan;
+            let view = self.shop.ranking_for(query.source);
             let mut asking: Vec<(usize, &Job<'_>, &Query)> = Vec::new();
             for (n, job) in jobs.iter().enumerate().skip(first) {
-                if std::ptr::eq(job.plan, plan) {
+                let Some(query) = &job.query else { continue };
+                let is_learned = self.shop.ranking_for(query.source).is_some();
+                if std::ptr::eq(job.plan, plan) && is_learned == view.is_some() {
                     done[n] = true;
-                    asking.extend(job.query.as_ref().map(|query| (n, job, query)));
+                    asking.push((n, job, query));
                 }
             }
-            if asking.is_empty() {
-                continue;
-            }
-            let ranked: Vec<Vec<Ranked>> =
-                if self.shop.ensemble.is_none() && self.shop.ranking.is_some() {
-                    self.ranked_by_features(plan, &asking)
-                } else if plan.prices.is_some() || self.shop.ensemble.is_some() {
+            let by_row = plan.prices.is_some() || self.shop.ensemble.is_some();
+            let ranked: Vec<Vec<Ranked>> = match view {
+                Some(view) => self.ranked_by_features(view, plan, &asking),
+                None if by_row => {
                     let rows = asking.par_iter();
                     rows.map(|(_, job, query)| self.ranked_by_row(job, query))
                         .collect()
-                } else {
-                    self.ranked_by_embeddings(plan, &asking)
-                };
+                }
+                None => self.ranked_by_embeddings(plan, &asking),
+            };
             for ((n, ..), list) in asking.iter().zip(ranked) {
                 lists[*n] = list;
             }
@@ -99,25 +99,22 @@ impl Chain<'_> {
         lists
     }
 
-    /// The lists of jobs of one plan by the learned ranking, or by embeddings where it knows nothing.
+    /// The lists of jobs of one plan by the learned ranking.
     fn ranked_by_features(
         &self,
+        view: &RankingView,
         plan: &Plan<'_>,
         asking: &[(usize, &Job<'_>, &Query)],
     ) -> Vec<Vec<Ranked>> {
-        let is_cold = |row: &usize| self.shop.items.origins[*row] != Origin::Trained;
-        let has_cold = (0..self.shop.items.len()).any(|row| is_cold(&row));
-        let is_learned = |query: &Query| self.learned(query).is_some();
-        let by_model = match has_cold || !asking.iter().all(|(.., query)| is_learned(query)) {
+        let by_model = match plan.has_cold {
             true => self.ranked_by_embeddings(plan, asking),
             false => vec![Vec::new(); asking.len()],
         };
         let ranked = asking
             .par_iter()
             .zip(by_model)
-            .map(|((_, job, query), by_model)| match self.learned(query) {
-                Some(view) => self.ranked_by_learning(view, job, query, &by_model),
-                None => by_model,
+            .map(|((_, job, query), by_model)| {
+                self.ranked_by_learning(view, job, query, &by_model)
             });
         ranked.collect()
     }
@@ -222,12 +219,61 @@ pub(super) fn merged(a: &[u32], b: &[u32]) -> Vec<u32> {
 mod tests {
     use crate::answer::chain::tests::larger;
     use crate::{
-        ItemFilter, NewItem, NewItemEvent, RecommendError, RecommendOptions, Recommender, Source,
+        ContextEvent, ItemFilter, NewItem, NewItemEvent, RankingConfig, RecommendError,
+        RecommendOptions, RecommendRequest, Recommender, Source, Withhold,
     };
-    use lightgcn_core::Catalogue;
+    use lightgcn_core::{Catalogue, Dataset, Split, Truth};
 
     fn shop() -> Recommender {
         Recommender::from_artifact(larger()).unwrap()
+    }
+
+    /// The shop with a learned ranking.
+    fn with_ranking() -> Recommender {
+        let mut artifact = larger();
+        let (n_users, n_items) = (artifact.train.n_users(), artifact.train.n_items());
+        let nothing = || Truth::empty(n_users, n_items);
+        let dataset = Dataset::new(
+            Split::new(artifact.train.clone(), nothing(), nothing()).unwrap(),
+            artifact.users.clone(),
+            artifact.items.clone(),
+            artifact.catalogue.clone(),
+            artifact.behaviors.clone().check().unwrap(),
+            artifact.lineage.clone(),
+        )
+        .unwrap();
+        let config = RankingConfig {
+            withhold: Some(Withhold::OnePurchase),
+            ..RankingConfig::default()
+        };
+        let ranking = config.fit(&dataset).unwrap();
+        artifact.ranking = Some(ranking.to_stored().unwrap());
+        Recommender::from_artifact(artifact).unwrap()
+    }
+
+    #[test]
+    fn a_learned_ranking_leaves_users_of_new_items_alone_to_the_model() {
+        let request = |user: &str, item: &str| {
+            let options = RecommendOptions {
+                revenue: 0.5,
+                ..RecommendOptions::default()
+            };
+            RecommendRequest::new(user)
+                .with_events(vec![ContextEvent::new(item, "view")])
+                .with_options(options)
+        };
+        let (learned, by_model) = (with_ranking(), shop());
+        let new_items = request("nobody", "p57");
+        let answer = learned.answer(&new_items).unwrap();
+        assert_eq!(answer.source, Source::Content);
+        assert_eq!(answer, by_model.answer(&new_items).unwrap());
+        let requests = [request("u1", "p3"), new_items, request("nobody", "p4")];
+        let together = learned.answer_many(&requests).unwrap();
+        for (request, answer) in requests.iter().zip(together) {
+            assert_eq!(learned.answer(request).unwrap(), answer);
+            let differs = answer != by_model.answer(request).unwrap();
+            assert_eq!(differs, answer.source != Source::Content);
+        }
     }
 
     #[test]

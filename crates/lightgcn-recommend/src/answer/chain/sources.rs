@@ -6,6 +6,7 @@ use crate::rank::diversity::diversify;
 use crate::rank::exploration::{Explorer, Slot};
 use crate::{Answer, BehaviorCount, ListedItem, Ranked, RecommendOptions, RecommendedItem, Source};
 use lightgcn_core::ItemId;
+use xxhash_rust::xxh3::xxh3_64;
 
 impl Chain<'_> {
     /// The list from what the model ranked and the rest of the chain.
@@ -64,23 +65,15 @@ impl Chain<'_> {
             .or(list.first().map(|listed| listed.source))
             .or(job.plan.options.chain.last().copied())
             .unwrap_or(Source::Random);
-        let history = job.history(self.shop);
-        let is_familiar = |item| history.iter().any(|(met, _)| *met == item);
-        let items = list.into_iter().zip(1..).map(|(listed, rank)| {
-            let ListedItem {
-                item,
-                score,
-                source,
-            } = listed;
-            RecommendedItem {
-                item: self.shop.items.name(item),
-                rank,
-                score,
-                source,
-                familiar: is_familiar(item),
-                reason: self.reason(job, item, source, score),
-                details: self.shop.items.catalogue.get(item),
-            }
+        let met = job.met(self.shop);
+        let items = list.iter().zip(1..).map(|(listed, rank)| RecommendedItem {
+            item: self.shop.items.name(listed.item),
+            rank,
+            score: listed.score,
+            source: listed.source,
+            familiar: met.binary_search(&listed.item).is_ok(),
+            reason: self.reason(job, listed),
+            details: self.shop.items.catalogue.get(listed.item),
         });
         Answer {
             user: job.request.user.to_owned(),
@@ -132,13 +125,9 @@ impl Chain<'_> {
     }
 
     fn categories_of(&self, job: &Job<'_>) -> Vec<&str> {
-        let items: Vec<ItemId> = match (&job.profile, job.user) {
-            (Some(profile), _) => profile.items.iter().map(|known| known.item).collect(),
-            (None, Some(user)) => self.shop.model.artifact.train.items_of(user).to_vec(),
-            (None, None) => Vec::new(),
-        };
-        let category = |item: ItemId| self.shop.items.category(item);
-        let mut labels: Vec<&str> = items.into_iter().filter_map(category).collect();
+        let met = job.met(self.shop);
+        let category = |item: &ItemId| self.shop.items.category(*item);
+        let mut labels: Vec<&str> = met.iter().filter_map(category).collect();
         labels.sort_unstable();
         labels.dedup();
         labels
@@ -182,12 +171,16 @@ impl Chain<'_> {
         Some(done.join(", "))
     }
 
-    fn reason(&self, job: &Job<'_>, item: ItemId, source: Source, score: f32) -> String {
+    fn reason(&self, job: &Job<'_>, listed: &ListedItem) -> String {
+        let &ListedItem {
+            item,
+            score,
+            source,
+        } = listed;
         let n_events = job.profile.as_ref().map_or(0, |profile| profile.n_events);
         let events = if n_events == 1 { "event" } else { "events" };
-        let is_learned =
-            matches!(source, Source::Model | Source::FoldIn) && self.shop.ranking.is_some();
-        if let (true, Some(done)) = (is_learned, self.done_with(job, item)) {
+        let ranking = self.shop.ranking_for(source);
+        if let Some(done) = ranking.and_then(|_| self.done_with(job, item)) {
             return done;
         }
         match source {
@@ -244,12 +237,6 @@ fn add(
 fn user_key(job: &Job<'_>) -> u64 {
     match job.user {
         Some(user) => u64::from(user.0),
-        None => job
-            .request
-            .user
-            .bytes()
-            .fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
-                (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3)
-            }),
+        None => xxh3_64(job.request.user.as_bytes()),
     }
 }

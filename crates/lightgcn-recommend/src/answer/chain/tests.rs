@@ -376,6 +376,33 @@ fn new_items_join_by_events_or_by_content() {
 }
 
 #[test]
+fn an_event_without_weight_makes_an_item_familiar() {
+    let mut artifact = larger();
+    artifact.behaviors.behaviors[0].weight = -1.0;
+    let shop = Recommender::from_artifact(artifact).unwrap();
+    let asked = |familiarity| {
+        let events = vec![ContextEvent::new("p4", "view")];
+        let options = RecommendOptions {
+            familiarity,
+            ..options(60)
+        };
+        shop.answer(
+            &RecommendRequest::new("nobody")
+                .with_events(events)
+                .with_options(options),
+        )
+    };
+    let answer = asked(Familiarity::Any).unwrap();
+    let familiar = answer.items.iter().filter(|item| item.familiar);
+    assert_eq!(
+        familiar.map(|item| &item.item[..]).collect::<Vec<_>>(),
+        ["p4"]
+    );
+    assert_eq!(names(&asked(Familiarity::Familiar).unwrap()), ["p4"]);
+    assert!(!names(&asked(Familiarity::New).unwrap()).contains(&"p4"));
+}
+
+#[test]
 fn unusable_requests_are_typed_errors() {
     let shop = shop();
     let refused = |options: RecommendOptions| shop.recommend("ann", &options).unwrap_err();

@@ -213,16 +213,12 @@ fn later(
     cut: i64,
 ) -> Result<Fold, RecommendError> {
     let train = pairs.filtered(behaviors, |_, _, time| time.is_some_and(|time| time < cut))?;
-    let held = numbered(pairs)
+    let held = pairs
+        .pairs()
         .filter(|&(_, pair)| first_purchase(pairs, pair).is_some_and(|time| time >= cut));
     let held = held.map(|(user, pair)| (user, pairs.items()[pair]));
     let truth = known_truth(&train, held)?;
     fold(train, truth, Clock::At(cut))
-}
-
-fn numbered(pairs: &Interactions) -> impl Iterator<Item = (UserId, usize)> + '_ {
-    let users = (0..pairs.n_users() as u32).map(UserId);
-    users.flat_map(|user| pairs.pairs_of(user).map(move |pair| (user, pair)))
 }
 
 /// One random purchase of each chosen user who has at least two: the number of its pair.
@@ -254,7 +250,9 @@ fn without(
     let train = pairs.filtered(behaviors, |pair, behavior, _| {
         held.binary_search(&pair).is_err() || !leaves(is_target[behavior.index()])
     })?;
-    let users = numbered(pairs).filter(|(_, pair)| held.binary_search(pair).is_ok());
+    let users = pairs
+        .pairs()
+        .filter(|(_, pair)| held.binary_search(pair).is_ok());
     let truth = known_truth(
         &train,
         users.map(|(user, pair)| (user, pairs.items()[pair])),
@@ -288,8 +286,7 @@ fn last(
             (cut_of[user.index()], held[user.index()]) = (time, pair);
         }
     }
-    let mut user_of = vec![0usize; pairs.n_pairs()];
-    numbered(pairs).for_each(|(user, pair)| user_of[pair] = user.index());
+    let user_of: Vec<usize> = pairs.pairs().map(|(user, _)| user.index()).collect();
     let train = pairs.filtered(behaviors, |pair, _, time| {
         let user = user_of[pair];
         let is_before = time.is_none_or(|time| time < cut_of[user]);
