@@ -172,7 +172,7 @@ pub(crate) struct FitArgs {
     /// The folder to write the model to
     #[arg(long, value_name = "MODEL")]
     pub(crate) out: PathBuf,
-    /// The behavior that recommendations are for [default: purchase, or as in --config]
+    /// The behavior that recommendations are for [default: as in --config, or the one that means a purchase]
     #[arg(long, value_name = "BEHAVIOR")]
     pub(crate) target: Option<String>,
     /// How to hold out validation and test data [default: by-time]

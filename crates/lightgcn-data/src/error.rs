@@ -406,7 +406,7 @@ pub(crate) fn shorten(text: &str) -> Cow<'_, str> {
 }
 
 /// The first names of a list.
-fn quoted(names: &[String]) -> String {
+pub(crate) fn quoted(names: &[String]) -> String {
     let shown = names.iter().take(SHOWN_NAMES);
     let shown: Vec<String> = shown.map(|name| format!("{:?}", shorten(name))).collect();
     let shown = shown.join(", ");

@@ -43,7 +43,7 @@
 //!
 //! | step | items |
 //! |---|---|
-//! | reading | [`LogFormat`], [`ReadConfig`], [`read_events`], [`EventLog`], [`EventLogBuilder`] |
+//! | reading | [`LogFormat`], [`ReadConfig`], [`behaviors_of`], [`read_events`], [`EventLog`], [`EventLogBuilder`] |
 //! | weighing and thinning | [`interactions`], [`KCoreConfig`], [`k_core`] |
 //! | splitting | [`SplitConfig`], [`TimeCut`] |
 //! | all in one | [`PrepareConfig`], [`prepare`], [`prepare_with_progress`], [`prepare_log`] |
@@ -62,6 +62,7 @@ pub mod time;
 mod weigh;
 
 pub use error::{DataError, RowIssue};
+pub use log::behaviors::behaviors_of;
 pub use log::events::{EventLog, EventLogBuilder};
 pub use log::format::{Duplicates, FutureRows, LogFormat, ReadConfig};
 pub use log::inputs::expand_paths;

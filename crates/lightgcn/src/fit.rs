@@ -3,7 +3,8 @@
 use crate::Error;
 use lightgcn_core::Dataset;
 use lightgcn_data::{
-    DataError, EventLog, PrepareConfig, SplitConfig, ValidPrepareConfig, prepare_log, read_events,
+    DataError, EventLog, PrepareConfig, RowIssue, SplitConfig, ValidPrepareConfig, behaviors_of,
+    prepare_log, read_events,
 };
 use lightgcn_linear::{Filter, FilterConfigs, LinearError, LinearModel};
 use lightgcn_metrics::Metric;
@@ -13,12 +14,8 @@ use lightgcn_recommend::{
     MemberKind, NewItemsRanker, PopularityRanker, Ranker, RankingConfig, SeenNotBoughtRanker,
     better_on_validation, compare, evaluate_test,
 };
-use lightgcn_sample::PositiveSet;
 use lightgcn_store::Artifact;
-use lightgcn_train::{
-    Candidate, Device, GraphWeights, Observer, Silent, StopSignal, TrainConfig, Trained, Trainer,
-    tune,
-};
+use lightgcn_train::{Device, GraphWeights, Observer, StopSignal, TrainConfig, Trained, Trainer};
 use serde::{Deserialize, Serialize};
 use std::fmt;
 use std::path::{Path, PathBuf};
@@ -29,7 +26,7 @@ const K: usize = 20;
 /// The share of the time for training before everything is fitted again, which takes as long.
 const TRAINING: f64 = 0.4;
 /// The epochs of a trial of training settings.
-const TRIAL_EPOCHS: u32 = 10;
+const TRIAL_EPOCHS: u32 = 5;
 /// Differences that chance makes more often than this are not called better or worse.
 const SIGNIFICANCE: f64 = 0.05;
 
@@ -50,6 +47,7 @@ const SIGNIFICANCE: f64 = 0.05;
 pub struct Fit<'a> {
     logs: Vec<PathBuf>,
     prepare: PrepareConfig,
+    target: Option<String>,
     model: AnyModelConfig,
     train: TrainConfig,
     ranking: RankingConfig,
@@ -66,6 +64,7 @@ impl<'a> Fit<'a> {
         Self {
             logs: logs.iter().map(|path| path.as_ref().to_owned()).collect(),
             prepare: PrepareConfig::default(),
+            target: None,
             model: AnyModelConfig::default(),
             train: TrainConfig::default(),
             ranking: RankingConfig::default(),
@@ -77,9 +76,16 @@ impl<'a> Fit<'a> {
         }
     }
 
-    /// Prepares the log like this. Default: the shop log's columns, split by time.
+    /// Prepares the log like this. Default: the shop log's columns, split by time. A log with other behaviors
+    /// than the default table gets a table of its own (see [`behaviors_of`]).
     pub fn prepare(mut self, config: PrepareConfig) -> Self {
         self.prepare = config;
+        self
+    }
+
+    /// Recommends for this behavior. Default: that of the table of behaviors, or the one that means a purchase.
+    pub fn target(mut self, behavior: impl Into<String>) -> Self {
+        self.target = Some(behavior.into());
         self
     }
 
@@ -148,12 +154,8 @@ impl<'a> Fit<'a> {
             }
             .into());
         }
+        let log = self.read()?;
         let prepare = self.prepare.check()?;
-        let log = read_events(
-            &self.logs,
-            &prepare.config().read_config(),
-            prepare.behaviors(),
-        )?;
         let dataset = prepare_log(&log, &prepare)?;
         for stage in &dataset.lineage.stages {
             tracing::info!("{stage}");
@@ -181,27 +183,81 @@ impl<'a> Fit<'a> {
         })
     }
 
-    /// The settings to train with: those given, and what they leave at its default by the best of a few
-    /// short trials on the validation part.
+    /// The log. Where the default table does not know its behaviors, or the target, the log gets a table of its own.
+    fn read(&mut self) -> Result<EventLog, Error> {
+        let config = self.prepare.read_config();
+        let is_default = self.prepare.weights == PrepareConfig::default().weights;
+        let table = &mut self.prepare.weights.behaviors;
+        let wanted = self.target.as_deref();
+        if wanted.is_none_or(|name| table.iter().any(|b| b.name == name)) {
+            if let Some(name) = wanted {
+                table.iter_mut().for_each(|b| b.target = b.name == name);
+            }
+            let log = read_events(&self.logs, &config, self.prepare.check()?.behaviors());
+            if !is_default || !has_unknown_behaviors(&log) {
+                return Ok(log?);
+            }
+        } else if !is_default {
+            let known: Vec<&str> = table.iter().map(|b| b.name.as_str()).collect();
+            let (known, name) = (known.join(", "), wanted.unwrap_or_default());
+            let issue = format!("the target {name:?} is unknown; the behaviors are {known}");
+            let issues = vec![issue];
+            return Err(DataError::Config { issues }.into());
+        }
+        let table = behaviors_of(&self.logs, &config, wanted)?;
+        for behavior in &table.behaviors {
+            let (name, weight) = (&behavior.name, behavior.weight);
+            let target = if behavior.target { ", the target" } else { "" };
+            tracing::info!("behavior {name:?} weighs {weight:.3}{target}");
+        }
+        self.prepare.weights = table;
+        let prepare = self.prepare.check()?;
+        Ok(read_events(&self.logs, &config, prepare.behaviors())?)
+    }
+
+    /// The settings to train with: those given, and what they leave at its default by short trials on the
+    /// validation part, one setting after the other.
     fn chosen(&mut self, dataset: &Dataset, stop: &StopSignal) -> Result<TrainConfig, Error> {
-        let candidates = candidates(&self.train, dataset);
-        if candidates.len() == 1 || dataset.split.validation.truth().is_empty() {
-            return Ok(self.train.clone());
+        let mut best = self.train.clone();
+        let changes = changes(&best, dataset);
+        if changes.is_empty() || dataset.split.validation.truth().is_empty() {
+            return Ok(best);
         }
-        let trial = |train: &TrainConfig| Candidate {
-            model: self.model.clone(),
-            train: TrainConfig {
-                epochs: TRIAL_EPOCHS.min(train.epochs),
-                ..train.clone()
-            },
-        };
-        let trials: Vec<Candidate> = candidates.iter().map(trial).collect();
-        let mut silent = Silent;
-        let tuned = tune(dataset, &trials, self.device, stop, &mut silent)?;
-        for (candidate, figure) in candidates.iter().zip(&tuned.figures) {
-            tracing::info!("{}: {figure:.4}", described(candidate));
+        let mut figure = self.trial(dataset, &best, stop)?;
+        for change in changes {
+            let mut changed = best.clone();
+            let name = change(&mut changed);
+            let other = self.trial(dataset, &changed, stop)?;
+            tracing::info!("{name}: validation figure {other:.4}, {figure:.4} without");
+            if other > figure {
+                (best, figure) = (changed, other);
+            }
         }
-        Ok(candidates[tuned.best_candidate].clone())
+        Ok(best)
+    }
+
+    /// The validation figure after a few epochs.
+    fn trial(
+        &self,
+        dataset: &Dataset,
+        config: &TrainConfig,
+        stop: &StopSignal,
+    ) -> Result<f64, Error> {
+        let trained = Trainer::new(dataset)
+            .model(self.model.clone())
+            .config(TrainConfig {
+                epochs: TRIAL_EPOCHS.min(config.epochs),
+                validate_every: TRIAL_EPOCHS,
+                ..config.clone()
+            })
+            .device(self.device)
+            .stop(stop.clone())
+            .ranking(None)
+            .run()?;
+        Ok(match trained.validation {
+            Some(found) => found.mean(config.metric, config.metric_k)?,
+            None => 0.0,
+        })
     }
 
     fn trained(
@@ -304,33 +360,43 @@ impl<'a> Fit<'a> {
     }
 }
 
-/// Training settings to choose from: whatever is not the default stays.
-fn candidates(given: &TrainConfig, dataset: &Dataset) -> Vec<TrainConfig> {
+/// Whether the table of behaviors is another log's: an unknown one is an error, or more than one in a hundred of the rows
+/// were skipped.
+fn has_unknown_behaviors(log: &Result<EventLog, DataError>) -> bool {
+    match log {
+        Ok(log) => {
+            let read = &log.stages()[0];
+            let unknown = read.dropped.get("unknown behavior").copied();
+            unknown.unwrap_or(0) * 100 > read.rows_in
+        }
+        Err(DataError::Row { issue, .. }) => matches!(issue, RowIssue::UnknownBehavior { .. }),
+        // Each row may have been skipped for that.
+        Err(error) => matches!(error, DataError::NoEvents { .. }),
+    }
+}
+
+/// Changes a setting, and names the change.
+type Change = Box<dyn Fn(&mut TrainConfig) -> &'static str>;
+
+/// The changes to try: of settings that are the defaults.
+fn changes(given: &TrainConfig, dataset: &Dataset) -> Vec<Change> {
     let usual = TrainConfig::default();
     let pairs = dataset.split.train.interactions();
-    let mut candidates = vec![given.clone()];
-    let mut vary = |is_default: bool, change: &dyn Fn(&mut TrainConfig)| {
-        if is_default {
-            let changed = candidates.iter().cloned().map(|mut candidate| {
-                change(&mut candidate);
-                candidate
-            });
-            let changed: Vec<TrainConfig> = changed.collect();
-            candidates.extend(changed);
-        }
-    };
-    let several = pairs.n_targets() < pairs.n_pairs();
-    let flat = GraphWeights::flat(dataset.behaviors.config());
-    vary(several && given.weights == usual.weights, &|train| {
-        train.weights = flat.clone();
-    });
-    vary(several && given.positives == usual.positives, &|train| {
-        train.positives = PositiveSet::Targets;
-    });
-    vary(given.learning_rate == usual.learning_rate, &|train| {
-        train.learning_rate *= 4.0;
-    });
-    candidates
+    let mut changes: Vec<Change> = Vec::new();
+    if pairs.n_targets() < pairs.n_pairs() && given.weights == usual.weights {
+        let flat = GraphWeights::flat(dataset.behaviors.config());
+        changes.push(Box::new(move |train| {
+            train.weights = flat.clone();
+            "flat behavior weights"
+        }));
+    }
+    if given.learning_rate == usual.learning_rate {
+        changes.push(Box::new(|train| {
+            train.learning_rate *= 4.0;
+            "a learning rate of 0.002"
+        }));
+    }
+    changes
 }
 
 /// What [`Fit`] made.

@@ -6,7 +6,7 @@ use super::tune::duration;
 use crate::args::{FitArgs, MemberChoice};
 use crate::config::Config;
 use crate::output::Output;
-use anyhow::{Context, ensure};
+use anyhow::Context;
 use lightgcn::recommend::{Comparison, MemberKind, RankingReport};
 use lightgcn::store::Artifact;
 use lightgcn::train::ConsoleProgress;
@@ -32,18 +32,6 @@ pub(crate) fn run(args: &FitArgs, config: Config, output: &Output) -> anyhow::Re
     if let Some(split) = args.split {
         prepare.split = chosen_split(split);
     }
-    if let Some(target) = &args.target {
-        let behaviors = &mut prepare.weights.behaviors;
-        let known: Vec<String> = behaviors.iter().map(|b| b.name.clone()).collect();
-        ensure!(
-            known.contains(target),
-            "unknown behavior {target:?}; the behaviors are {}",
-            known.join(", ")
-        );
-        behaviors
-            .iter_mut()
-            .for_each(|b| b.target = b.name == *target);
-    }
     prepare.skip_bad_rows |= args.skip_bad_rows;
     prepare.catalogue.extend(args.catalogue.iter().cloned());
     let mut train = config.train;
@@ -53,6 +41,9 @@ pub(crate) fn run(args: &FitArgs, config: Config, output: &Output) -> anyhow::Re
         ranking.members = members.iter().copied().map(kind_of).collect();
     }
     let mut fit = Fit::new(&args.logs);
+    if let Some(target) = &args.target {
+        fit = fit.target(target);
+    }
     if let Some(minutes) = args.minutes {
         fit = fit.time(duration(minutes)?);
     }

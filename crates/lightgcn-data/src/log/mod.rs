@@ -1,5 +1,6 @@
 //! Event logs: their format, their files, and the events in memory.
 
+pub(crate) mod behaviors;
 pub(crate) mod catalogue;
 mod digest;
 pub(crate) mod events;

@@ -59,25 +59,31 @@ struct Trial {
     ndcg: f64,
 }
 
-impl Trial {
-    /// Whether it is better than another by more than the standard error of their difference: with a dozen
-    /// groups to drop, one of them looks better by chance.
-    fn beats(&self, other: &Self) -> bool {
-        let differences = self.values.iter().zip(&other.values).map(|(a, b)| a - b);
-        let n = self.values.len() as f64;
-        self.ndcg - other.ndcg > standard_deviation(differences) / n.sqrt()
-    }
+/// Whether the mean of `one` is above that of `other`, user by user, by more than the standard error of the
+/// difference: of a dozen choices, one looks better by chance.
+pub(super) fn is_clearly_higher(one: &[f64], other: &[f64]) -> bool {
+    let differences = one.iter().zip(other).map(|(a, b)| a - b);
+    let error = standard_deviation(differences) / (one.len() as f64).sqrt();
+    mean(one) - mean(other) > error
 }
 
+/// 0 where there are none.
+pub(super) fn mean(values: &[f64]) -> f64 {
+    values.iter().sum::<f64>() / values.len().max(1) as f64
+}
+
+/// What a member must add to the figure, relative to it, to be worth its time and memory beside another.
+const MIN_GAIN: f64 = 1e-3;
+
 /// Whether a group is worth nothing: without it the figure is clearly higher or everything the same, or it
-/// is one of several members, which take time and memory, and the figure is no lower.
+/// is one of several members and adds too little.
 fn is_useless(group: FeatureGroup, without: &Trial, with: &Trial, all: &[FeatureGroup]) -> bool {
     let is_member = |group: &FeatureGroup| matches!(group, FeatureGroup::Graph(_));
     let spare = is_member(&group) && all.iter().filter(|group| is_member(group)).count() > 1;
     all.len() > 1
-        && (without.beats(with)
+        && (is_clearly_higher(&without.values, &with.values)
             || without.values == with.values
-            || (spare && without.ndcg >= with.ndcg))
+            || (spare && without.ndcg >= with.ndcg * (1.0 - MIN_GAIN)))
 }
 
 impl<'s> Search<'s> {
@@ -229,7 +235,7 @@ impl<'s> Search<'s> {
         Trial {
             columns: columns.clone(),
             l2,
-            ndcg: values.iter().sum::<f64>() / values.len().max(1) as f64,
+            ndcg: mean(&values),
             values,
             weights: judged.into_iter().map(|(weights, _)| weights).collect(),
         }

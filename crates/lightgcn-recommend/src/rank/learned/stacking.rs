@@ -4,12 +4,12 @@ use super::feature::Feature;
 use super::learning::{Fitter, LearningUser};
 use super::logit::{self, Choice, Choices, Columns, Weights};
 use super::ranking::GroupEffect;
-use super::search::{Found, ndcg, part_of};
+use super::search::{Found, is_clearly_higher, mean, ndcg, part_of};
 
 /// Hardly any: four weights for a validation part.
 const L2: f64 = 0.01;
 
-/// Adds the trained model's scores to what was found, where that helps on the validation part.
+/// Adds the trained model's scores to what was found, where that clearly helps on the validation part.
 ///
 /// The model was trained with the purchases that the other features were learned from, so it can be
 /// judged only where its targets are new to it. There the score of the others, by weights learned without
@@ -31,7 +31,7 @@ pub(super) fn stack(
         model,
         of_parts: &found.of_parts,
     };
-    let before = stacking.mean(&users, |_, rows| {
+    let before = stacking.figures(&users, |_, rows| {
         rows.iter().map(|row| row[OTHERS]).collect()
     });
     let by_part: Vec<Weights> = (0..found.of_parts.len())
@@ -40,13 +40,13 @@ pub(super) fn stack(
             stacking.fit(others.copied())
         })
         .collect();
-    let after = stacking.mean(&users, |user, rows| {
+    let after = stacking.figures(&users, |user, rows| {
         let weights = &by_part[part_of(fitter, user)];
         let score = |row: &[f64; 4]| weights.score(false, &row.map(|x| x as f32));
         rows.iter().map(score).collect()
     });
     let joint = stacking.fit(users.iter().copied()).new;
-    let kept = after > before && joint[OTHERS] > 0.0;
+    let kept = is_clearly_higher(&after, &before) && joint[OTHERS] > 0.0;
     if kept {
         let weights = &mut found.weights;
         weights.bias = joint[IS_MET] + joint[OTHERS] * weights.bias;
@@ -57,8 +57,8 @@ pub(super) fn stack(
     }
     found.groups.push(GroupEffect {
         group: fitter.model_name(),
-        with: after,
-        without: before,
+        with: mean(&after),
+        without: mean(&before),
         dropped: !kept,
     });
     found
@@ -120,17 +120,17 @@ impl Stacking<'_> {
         logit::fit(&choices, &columns, L2, None)
     }
 
-    /// The mean NDCG by these scores.
-    fn mean(
+    /// The NDCG of each user by these scores.
+    fn figures(
         &self,
         users: &[&LearningUser],
         scores: impl Fn(&LearningUser, &[[f64; 4]]) -> Vec<f64>,
-    ) -> f64 {
+    ) -> Vec<f64> {
         let k = self.fitter.config.k;
         let one = |user: &&LearningUser| {
             let scores = scores(user, &self.rows(user));
             ndcg(user, scores.into_iter(), k)
         };
-        users.iter().map(one).sum::<f64>() / users.len().max(1) as f64
+        users.iter().map(one).collect()
     }
 }
