@@ -1,0 +1,247 @@
+//! A table of behaviors from the labels of a log.
+
+use crate::error::quoted;
+use crate::log::table::Table;
+use crate::{DataError, ReadConfig, expand_paths};
+use lightgcn_core::{Behavior, BehaviorWeightsConfig, Ceiling};
+use std::collections::BTreeMap;
+use std::path::Path;
+
+/// The most labels that a column of behaviors has; more are a sign of the wrong column.
+const MAX_LABELS: usize = 32;
+
+/// What logs call a purchase, the surest name first; in lower case, without spaces and underscores.
+const PURCHASES: [&str; 14] = [
+    "purchase",
+    "purchased",
+    "buy",
+    "bought",
+    "transaction",
+    "order",
+    "ordered",
+    "checkout",
+    "sale",
+    "sold",
+    "pay",
+    "paid",
+    "payment",
+    "conversion",
+];
+
+/// How labels begin that take something back.
+const UNDOING: [&str; 8] = [
+    "remove", "delete", "dislike", "unlike", "unfav", "cancel", "return", "refund",
+];
+
+/// The table of a log's behaviors by their labels, for logs that call them otherwise than the shop log does.
+///
+/// The target is `target`, or the label that means a purchase, such as `buy`, `order` or `transaction`; it weighs
+/// 1. The rarer another behavior, the more it says: weights run from 0.01 for the most frequent to 0.1 for the
+/// rarest, and what takes something back, such as `remove_from_cart`, weighs −0.09. Sums are bounded as in
+/// [`BehaviorWeightsConfig::shop_log`]. Reads the log once; renamed and ignored labels count as the format says.
+///
+/// # Errors
+/// Those of [`expand_paths`] and of opening a log; [`DataError::Config`] if no label or more than one could be the
+/// target's, `target` is not a label, or there are more than 32 labels.
+pub fn behaviors_of<P: AsRef<Path>>(
+    paths: &[P],
+    config: &ReadConfig,
+    target: Option<&str>,
+) -> Result<BehaviorWeightsConfig, DataError> {
+    let mut labels: BTreeMap<String, u64> = BTreeMap::new();
+    for file in expand_paths(paths)? {
+        let mut table = Table::open(&file, &config.format)?;
+        let column = table.required(&config.format.event_type, "event_type")?;
+        while table.next_row()? {
+            if table.check_shape().is_err() {
+                continue;
+            }
+            let label = String::from_utf8_lossy(table.field(column));
+            let format = &config.format;
+            if label.is_empty() || format.ignore_behaviors.iter().any(|l| *l == *label) {
+                continue;
+            }
+            let name = format.rename_behaviors.get(&*label);
+            let name = name.map_or(&*label, String::as_str);
+            match labels.get_mut(name) {
+                Some(n) => *n += 1,
+                None => drop(labels.insert(name.to_owned(), 1)),
+            }
+            if labels.len() > MAX_LABELS {
+                let column = &config.format.event_type;
+                return refused(format!(
+                    "column {column:?} has more than {MAX_LABELS} different values; set the format's \
+                     event_type to the column of behaviors"
+                ));
+            }
+        }
+    }
+    table_of(&labels, target)
+}
+
+fn refused<T>(issue: String) -> Result<T, DataError> {
+    Err(DataError::Config {
+        issues: vec![issue],
+    })
+}
+
+fn table_of(
+    labels: &BTreeMap<String, u64>,
+    target: Option<&str>,
+) -> Result<BehaviorWeightsConfig, DataError> {
+    let names: Vec<String> = labels.keys().cloned().collect();
+    let listed = quoted(&names);
+    let target = match target {
+        Some(name) if labels.contains_key(name) => name,
+        Some(name) => {
+            return refused(format!(
+                "the target {name:?} is not a behavior of the log, which has {listed}"
+            ));
+        }
+        None => match purchase_of(&names) {
+            Some(name) => name,
+            None => {
+                return refused(format!(
+                    "none of the behaviors {listed} is known to mean a purchase; name the target"
+                ));
+            }
+        },
+    };
+    let is_undoing = |name: &str| UNDOING.iter().any(|start| plain(name).starts_with(start));
+    let mut others: Vec<(&String, u64)> = labels.iter().map(|(name, &n)| (name, n)).collect();
+    others.retain(|(name, _)| *name != target && !is_undoing(name));
+    others.sort_by(|a, b| b.1.cmp(&a.1).then(a.0.cmp(b.0)));
+    let last = others.len().saturating_sub(1).max(1) as f64;
+    let mut behaviors = Vec::new();
+    let mut add = |name: &str, weight: f64| {
+        behaviors.push(Behavior {
+            name: name.to_owned(),
+            weight,
+            cap: None,
+            target: name == target,
+        });
+    };
+    for (place, (name, _)) in others.iter().enumerate() {
+        // Evenly spaced in their logarithms.
+        add(name, 0.01 * 10f64.powf(place as f64 / last));
+    }
+    for name in labels
+        .keys()
+        .filter(|name| *name != target && is_undoing(name))
+    {
+        add(name, -0.09);
+    }
+    add(target, 1.0);
+    Ok(BehaviorWeightsConfig {
+        behaviors,
+        floor: Some(0.01),
+        ceiling: Some(Ceiling {
+            above: 1.0,
+            with_target: 1.0,
+            without_target: 0.5,
+        }),
+        half_life_days: None,
+    })
+}
+
+/// The label that means a purchase.
+fn purchase_of(names: &[String]) -> Option<&str> {
+    let mut known = PURCHASES.iter();
+    let found = known.find_map(|known| names.iter().find(|name| plain(name) == *known));
+    match (found, names) {
+        (None, [only]) => Some(only),
+        (found, _) => found.map(String::as_str),
+    }
+}
+
+/// A label without upper case, spaces and punctuation.
+fn plain(label: &str) -> String {
+    let letters = label.chars().filter(|c| c.is_alphanumeric());
+    letters.flat_map(char::to_lowercase).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn labels(of: &[(&str, u64)]) -> BTreeMap<String, u64> {
+        of.iter().map(|&(name, n)| (name.to_owned(), n)).collect()
+    }
+
+    fn weights(table: &BehaviorWeightsConfig) -> Vec<(&str, f64, bool)> {
+        let behaviors = table.behaviors.iter();
+        behaviors
+            .map(|b| (b.name.as_str(), (b.weight * 1e4).round() / 1e4, b.target))
+            .collect()
+    }
+
+    #[test]
+    fn rare_behaviors_weigh_more_and_purchases_most() {
+        let of = labels(&[
+            ("click", 900),
+            ("Buy", 20),
+            ("collect", 60),
+            ("cart", 200),
+            ("remove_from_cart", 70),
+        ]);
+        let table = table_of(&of, None).unwrap();
+        let expected = [
+            ("click", 0.01, false),
+            ("cart", 0.0316, false),
+            ("collect", 0.1, false),
+            ("remove_from_cart", -0.09, false),
+            ("Buy", 1.0, true),
+        ];
+        assert_eq!(weights(&table), expected);
+        assert!(table.check().is_ok());
+        let table = table_of(&of, Some("collect")).unwrap();
+        assert_eq!(weights(&table)[4], ("collect", 1.0, true));
+    }
+
+    #[test]
+    fn one_label_alone_is_the_target() {
+        let table = table_of(&labels(&[("rating", 5)]), None).unwrap();
+        assert_eq!(weights(&table), [("rating", 1.0, true)]);
+    }
+
+    #[test]
+    fn logs_without_a_target_are_refused() {
+        let of = labels(&[("click", 9), ("like", 2)]);
+        for target in [None, Some("buy")] {
+            assert!(matches!(
+                table_of(&of, target),
+                Err(DataError::Config { .. })
+            ));
+        }
+    }
+
+    #[test]
+    fn labels_are_read_from_the_log() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("log.csv");
+        let rows = "t,pv,i,u\nt,pv,i,u\nt,fav,i,u\nt,skip,i,u\nt,order,i,u\nshort\n";
+        std::fs::write(
+            &path,
+            format!("event_time,event_type,product_id,user_id\n{rows}"),
+        )
+        .unwrap();
+        let mut config = ReadConfig::default();
+        config.format.ignore_behaviors = vec!["skip".to_owned()];
+        config.format.rename_behaviors = [("pv".to_owned(), "view".to_owned())].into();
+        let table = behaviors_of(&[&path], &config, None).unwrap();
+        let expected = [
+            ("view", 0.01, false),
+            ("fav", 0.1, false),
+            ("order", 1.0, true),
+        ];
+        assert_eq!(weights(&table), expected);
+        let many: Vec<String> = (0..40).map(|n| format!("t,b{n},i,u\n")).collect();
+        let text = format!(
+            "event_time,event_type,product_id,user_id\n{}",
+            many.concat()
+        );
+        std::fs::write(&path, text).unwrap();
+        let refused = behaviors_of(&[&path], &config, None);
+        assert!(matches!(refused, Err(DataError::Config { .. })));
+    }
+}
