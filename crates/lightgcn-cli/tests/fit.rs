@@ -88,3 +88,41 @@ fn unknown_targets_and_logs_without_targets_are_refused() {
     work.refused(&[&FIT[..], &["--target", "rent"]].concat(), &["rent"]);
     assert!(!work.path("model").exists());
 }
+
+#[test]
+fn logs_with_other_behaviors_need_no_option() {
+    let work = shop();
+    let log = work.read("shop.csv");
+    let renamed = log
+        .replace(",view,", ",pv,")
+        .replace(",remove_from_cart,", ",uncart,")
+        .replace(",purchase,", ",Order,");
+    work.write("shop.csv", renamed.as_bytes());
+    let outcome = work.json(&FIT);
+    assert!(outcome["verdict"]["recall"].as_f64().unwrap() > 0.0);
+    assert!(work.read("model/behaviors.json").contains("\"Order\""));
+    // The target may be another behavior.
+    let other = [
+        "fit",
+        "shop.csv",
+        "--out",
+        "other",
+        "--split",
+        "leave-last-out",
+    ];
+    let outcome = work.json(&[&other[..], &["--epochs", "2", "--target", "cart"]].concat());
+    assert!(outcome["comparison"]["n_users"].as_u64().unwrap() > 0);
+}
+
+#[test]
+fn members_and_time_are_bounded_where_asked() {
+    let flags = ["--members", "propagation", "--minutes", "10"];
+    let (work, outcome) = fitted(&flags);
+    let groups = strings(&outcome["ranking"]["groups"], "group");
+    assert!(groups.contains(&"propagation") && !groups.contains(&"EASE"));
+    work.refused(
+        &[&FIT[..], &["--minutes", "-1"]].concat(),
+        &["--minutes -1"],
+    );
+    work.refused(&[&FIT[..], &["--members", "mf"]].concat(), &["mf"]);
+}

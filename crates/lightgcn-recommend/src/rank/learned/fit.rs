@@ -4,7 +4,7 @@ use super::config::RankingConfig;
 use super::history::Clock;
 use super::learning::Fitter;
 use super::members::MemberKind;
-use super::ranking::{LearnedRanking, RankingReport};
+use super::ranking::{GroupEffect, LearnedRanking, RankingReport};
 use super::search::Search;
 use super::stacking::stack;
 use super::withhold::Withhold;
@@ -45,6 +45,15 @@ impl RankingConfig {
         let users = fitter.learning_users(&models, clock)?;
         let scales = fitter.scales(&users);
         let found = Search::new(&fitter, &users, &scales)?.run();
+        let (_, kept) = LearnedRanking::compact(&fitter.features, &scales, &found.weights);
+        if (1..fitter.kinds.len()).contains(&kept.len()) {
+            drop((models, users));
+            let members = kept.iter().map(|&n| fitter.kinds[n]).collect();
+            let is_member = |group: &str| fitter.kinds.iter().any(|kind| kind.name() == group);
+            let mut dropped = found.groups;
+            dropped.retain(|effect| effect.dropped && is_member(&effect.group));
+            return self.fit_members(members, dropped, dataset, model);
+        }
         let found = stack(&fitter, &users, &scales, found);
         let (features, kept) = LearnedRanking::compact(&fitter.features, &scales, &found.weights);
         // Where no feature tells candidates apart, there is no ranking either.
@@ -75,6 +84,24 @@ impl RankingConfig {
             },
             models: Arc::new(kept.iter().map(|&n| models[n].clone()).collect()),
         })
+    }
+
+    /// Learns with these members alone: from candidates that only a dropped member names nothing may be learned, as
+    /// answers have none of them.
+    fn fit_members(
+        &self,
+        members: Vec<MemberKind>,
+        dropped: Vec<GroupEffect>,
+        dataset: &Dataset,
+        model: Option<&dyn Scorer>,
+    ) -> Result<LearnedRanking, RecommendError> {
+        let rest = Self {
+            members,
+            ..self.clone()
+        };
+        let mut ranking = rest.fit_with(dataset, model)?;
+        ranking.report.groups.splice(0..0, dropped);
+        Ok(ranking)
     }
 }
 
