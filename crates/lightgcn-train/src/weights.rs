@@ -52,11 +52,11 @@ impl GraphWeights {
         }
     }
 
-    /// The dataset with its training pairs weighed like this.
+    /// The dataset with its training pairs weighed like this. O(events) unless nothing is named.
     ///
     /// # Errors
     /// [`TrainError::Config`] for unknown behaviors and unusable numbers.
-    pub(crate) fn apply<'d>(&self, dataset: &'d Dataset) -> Result<Cow<'d, Dataset>, TrainError> {
+    pub fn apply<'d>(&self, dataset: &'d Dataset) -> Result<Cow<'d, Dataset>, TrainError> {
         if *self == Self::default() {
             return Ok(Cow::Borrowed(dataset));
         }

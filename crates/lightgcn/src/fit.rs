@@ -166,7 +166,7 @@ impl<'a> Fit<'a> {
         };
         self.train = self.chosen(&dataset, &stop)?;
         let mut trained = self.trained(&dataset, self.train.clone(), stop)?;
-        trained.learn_ranking(&dataset, &self.ranking)?;
+        trained.learn_ranking(&*self.train.weights.apply(&dataset)?, &self.ranking)?;
         let ranking = trained.ranking()?;
         let evaluations = self.evaluations(&dataset, &trained, ranking.as_ref())?;
         let comparison = Comparison::new(&evaluations, Metric::Recall, K, self.prepare.seed)?;
@@ -300,8 +300,9 @@ impl<'a> Fit<'a> {
             Ok(())
         };
         if let Some(ranking) = ranking {
-            let (behaviors, catalogue) = (&dataset.behaviors, &dataset.catalogue);
-            let learned = LearnedRanker::new(ranking.clone(), pairs, behaviors, catalogue)?;
+            let behaviors = trained.artifact.behaviors.clone().check()?;
+            let catalogue = &dataset.catalogue;
+            let learned = LearnedRanker::new(ranking.clone(), pairs, &behaviors, catalogue)?;
             add(&learned.with_model(&model))?;
         }
         add(&model)?;
