@@ -383,7 +383,6 @@ mod tests {
             let known = (0..90).filter(|&i| cut.row(ItemId(i)).next().is_some());
             let known: Vec<u32> = known.collect();
             if max_size == 40 {
-                assert_eq!(known.len(), 90);
                 for (i, j) in (0..90).flat_map(|i| (0..90).map(move |j| (ItemId(i), ItemId(j)))) {
                     assert!((cut.weight(i, j) - all.weight(i, j)).abs() < 1e-4);
                 }
