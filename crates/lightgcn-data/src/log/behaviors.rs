@@ -35,9 +35,9 @@ const UNDOING: [&str; 8] = [
 
 /// The table of a log's behaviors by their labels, for logs that call them otherwise than the shop log does.
 ///
-/// The target is `target`, or the label that means a purchase, such as `buy`, `order` or `transaction`; it weighs
-/// 1. The rarer another behavior, the more it says: weights run from 0.01 for the most frequent to 0.1 for the
-/// rarest, and what takes something back, such as `remove_from_cart`, weighs −0.09. Sums are bounded as in
+/// The target is `target`, or the label that means a purchase, such as `buy`, `order` or `transaction`; its weight
+/// is one. The rarer another behavior, the more it says: weights run from 0.01 for the most frequent to 0.1 for
+/// the rarest, and what takes something back, such as `remove_from_cart`, weighs −0.09. Sums are bounded as in
 /// [`BehaviorWeightsConfig::shop_log`]. Reads the log once; renamed and ignored labels count as the format says.
 ///
 /// # Errors
