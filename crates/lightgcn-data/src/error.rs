@@ -96,6 +96,14 @@ pub enum DataError {
         /// The file.
         path: PathBuf,
     },
+    /// The first line of a file fits none of the layouts that the format knows.
+    #[error("{}, line 1: the file has another layout; {expected}", path.display())]
+    UnknownLayout {
+        /// The file.
+        path: PathBuf,
+        /// What the files of that format are like.
+        expected: &'static str,
+    },
     /// The header is not UTF-8.
     #[error(
         "{}, line 1: the header is not UTF-8 text; convert the file to UTF-8", path.display()
@@ -289,6 +297,30 @@ pub enum RowIssue {
         /// The rest of the line from the quote on, cut.
         value: String,
     },
+    /// A line is not a session of OTTO's data.
+    #[error(
+        "the line is not a session ({detail}, at character {character}); it must be an object with          \"session\" and \"events\", each with \"aid\", \"ts\" and \"type\""
+    )]
+    Session {
+        /// What is wrong with it.
+        detail: String,
+        /// Where, from 1.
+        character: usize,
+    },
+    /// A value is not a whole number.
+    #[error("column {column:?} has {value:?}, which is not a whole number; fix the row")]
+    Number {
+        /// The column.
+        column: String,
+        /// The value, cut.
+        value: String,
+    },
+    /// A row belongs to an order that no file has.
+    #[error("the order {order:?} is in none of the files; give the whole orders.csv")]
+    UnknownOrder {
+        /// The order's id, cut.
+        order: String,
+    },
     /// A field is not UTF-8.
     #[error("column {column:?} is not UTF-8 text ({value:?}); convert the file to UTF-8")]
     NotUtf8 {
@@ -376,6 +408,9 @@ impl RowIssue {
         match self {
             Self::FieldCount { .. } => "wrong number of fields",
             Self::NotUtf8 { .. } => "not UTF-8",
+            Self::Session { .. } => "not a session",
+            Self::Number { .. } => "not a number",
+            Self::UnknownOrder { .. } => "unknown order",
             Self::UnclosedQuote { .. } => "unclosed quote",
             Self::EmptyId { .. } => "empty id",
             Self::BadId { fault, .. } => match fault {

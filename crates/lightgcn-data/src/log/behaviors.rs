@@ -1,7 +1,7 @@
 //! A table of behaviors from the labels of a log.
 
 use crate::error::quoted;
-use crate::log::table::Table;
+use crate::log::tables::Tables;
 use crate::{DataError, ReadConfig, expand_paths};
 use lightgcn_core::{Behavior, BehaviorWeightsConfig, Ceiling};
 use std::collections::BTreeMap;
@@ -49,8 +49,8 @@ pub fn behaviors_of<P: AsRef<Path>>(
     target: Option<&str>,
 ) -> Result<BehaviorWeightsConfig, DataError> {
     let mut labels: BTreeMap<String, u64> = BTreeMap::new();
-    for file in expand_paths(paths)? {
-        let mut table = Table::open(&file, &config.format)?;
+    let mut tables = Tables::new(expand_paths(paths)?, config)?;
+    while let Some(mut table) = tables.next()? {
         let column = table.required(&config.format.event_type, "event_type")?;
         while table.next_row()? {
             if table.check_shape().is_err() {

@@ -294,8 +294,9 @@ pub(crate) fn read_catalogue_files(
         report: StageReport::new("catalogue", "rows"),
     };
     let mut missing = MissingCounts::default();
+    let format = config.format.of_catalogue();
     for path in expand_paths(&config.catalogue)? {
-        let mut table = Table::open(&path, &config.format)?;
+        let mut table = Table::open(&path, &format)?;
         let product_id = table.required(&config.format.product_id, "product_id")?;
         let columns = DetailColumns::find(&table, &config.format)?;
         while table.next_row()? {

@@ -1,5 +1,6 @@
 //! What a log looks like, and how to read it.
 
+use crate::log::form::FileForm;
 use crate::time::TimeUnit;
 use lightgcn_core::{BehaviorId, BehaviorWeights};
 use serde::{Deserialize, Serialize};
@@ -13,9 +14,16 @@ use std::collections::BTreeMap;
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct LogFormat {
+    /// How lines become rows.
+    pub form: FileForm,
+    /// The names of the columns in their order, for files without a header. Default: none, and the first line
+    /// names them.
+    pub columns: Vec<String>,
+    /// The label of every row, for logs of one behavior without a column of it. Default: none.
+    pub behavior: Option<String>,
     /// The column of the event's time (required); see [`crate::time::parse`] for the formats.
     pub event_time: String,
-    /// The column of the behavior's label (required).
+    /// The column of the behavior's label (required, unless `behavior` is set).
     pub event_type: String,
     /// The column of the item's id (required): any text, kept as written.
     pub product_id: String,
@@ -49,6 +57,9 @@ pub struct LogFormat {
 impl Default for LogFormat {
     fn default() -> Self {
         Self {
+            form: FileForm::default(),
+            columns: Vec::new(),
+            behavior: None,
             event_time: "event_time".to_owned(),
             event_type: "event_type".to_owned(),
             product_id: "product_id".to_owned(),
@@ -88,6 +99,13 @@ impl LogFormat {
                 self.delimiter
             ));
         }
+        if let Some(label) = &self.behavior
+            && !self.labels(behaviors).contains_key(label)
+        {
+            issues.push(format!(
+                "format.behavior is {label:?}, which has no weight; add it to the behaviors"
+            ));
+        }
         for (label, name) in &self.rename_behaviors {
             if behaviors.get(name).is_none() {
                 issues.push(format!(
@@ -102,6 +120,16 @@ impl LogFormat {
             }
         }
         issues
+    }
+
+    /// The format of catalogue files: tables with a header and the same names.
+    pub(crate) fn of_catalogue(&self) -> Self {
+        Self {
+            form: FileForm::Table,
+            columns: Vec::new(),
+            behavior: None,
+            ..self.clone()
+        }
     }
 
     /// The named columns with the option that names each, required ones first.
@@ -149,6 +177,16 @@ impl LogFormat {
     pub(crate) fn describe(&self, options: &mut BTreeMap<String, String>) {
         for (option, column) in self.named_columns() {
             options.insert(format!("format.{option}"), column.to_owned());
+        }
+        // Named only where they differ from the default.
+        if self.form != FileForm::Table {
+            options.insert("format.form".to_owned(), self.form.name().to_owned());
+        }
+        if !self.columns.is_empty() {
+            options.insert("format.columns".to_owned(), self.columns.join(","));
+        }
+        if let Some(label) = &self.behavior {
+            options.insert("format.behavior".to_owned(), label.clone());
         }
         options.insert("format.delimiter".to_owned(), self.delimiter.to_string());
         options.insert("format.quoting".to_owned(), self.quoting.to_string());

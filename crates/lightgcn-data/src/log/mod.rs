@@ -4,11 +4,16 @@ pub(crate) mod behaviors;
 pub(crate) mod catalogue;
 mod digest;
 pub(crate) mod events;
+pub(crate) mod form;
 pub(crate) mod format;
 pub(crate) mod inputs;
+mod instacart;
+mod otto;
+pub(crate) mod preset;
 pub(crate) mod reader;
 pub(crate) mod stream;
 mod table;
+mod tables;
 
 #[cfg(feature = "synthetic")]
 pub(crate) use digest::{SeenRows, row_digest};

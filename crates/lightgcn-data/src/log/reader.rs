@@ -6,6 +6,7 @@ use crate::log::catalogue::{
 use crate::log::digest::SeenRows;
 use crate::log::events::Events;
 use crate::log::table::Table;
+use crate::log::tables::Tables;
 use crate::time::TimeFault;
 use crate::{
     DataError, Duplicates, EventLog, FutureRows, LogFormat, ReadConfig, RowIssue, expand_paths,
@@ -70,9 +71,9 @@ pub(crate) fn read_with_progress<P: AsRef<Path>>(
     let files = expand_paths(paths)?;
     let sizes = files.iter().map(|f| f.metadata().map_or(0, |m| m.len()));
     let mut reading = Reading::new(config, behaviors, sizes.sum());
-    let mut inputs = Vec::with_capacity(files.len());
-    for file in &files {
-        let mut table = Table::open(file, &config.format)?;
+    let mut tables = Tables::new(files, config)?;
+    let mut inputs = std::mem::take(&mut tables.inputs);
+    while let Some(mut table) = tables.next()? {
         reading.read(&mut table, progress)?;
         if table.n_rows() == 0 {
             let path = table.path().to_owned();
@@ -93,7 +94,8 @@ pub(crate) fn read_with_progress<P: AsRef<Path>>(
             report: report.to_string(),
         });
     }
-    let mut stages = vec![report];
+    let mut stages = tables.stages;
+    stages.push(report);
     let mut other = Observations::default();
     if !config.catalogue.is_empty() {
         let files = read_catalogue_files(config, events.item_ids.names())?;

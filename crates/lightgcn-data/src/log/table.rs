@@ -1,15 +1,20 @@
-//! A CSV file with a header: columns by name, rows with their line numbers.
+//! A file of a log: columns by name, rows with their line numbers.
 
 use crate::error::shorten;
-use crate::log::digest::row_digest;
+use crate::log::form::{FileForm, Layout};
+use crate::log::instacart::{ORDER_ID, Orders};
+use crate::log::otto::Sessions;
 use crate::log::stream::StoredFile;
 use crate::{DataError, LogFormat, RowIssue};
 use lightgcn_core::{IdFault, InputFile, check_id};
-use memchr::{memchr, memchr_iter};
+use memchr::memchr;
 use std::io::BufRead;
 use std::path::{Path, PathBuf};
+use std::rc::Rc;
 
-/// A CSV file that is being read row by row. A row is a line.
+use fields::Fields;
+
+/// A file that is being read row by row. In all forms but OTTO's, a row is a line.
 pub(crate) struct Table {
     path: PathBuf,
     file: StoredFile,
@@ -20,48 +25,96 @@ pub(crate) struct Table {
     line_number: u64,
     fields: Fields,
     n_rows: u64,
+    /// Whether the line that was read last is yet to become a row.
+    is_ahead: bool,
+    front: Front,
+    /// What the front end found wrong with the row.
+    issue: Option<RowIssue>,
 }
 
-/// The fields of a row, separated by the delimiter and without their quotes.
-#[derive(Default)]
-struct Fields {
-    text: Vec<u8>,
-    /// Where each field ends in `text`.
-    ends: Vec<usize>,
-    /// Whether a field contains the delimiter.
-    ambiguous: bool,
-    /// Where a quote begins that is not closed.
-    unclosed: Option<usize>,
+/// How the fields of a line become those of a row.
+pub(super) enum Front {
+    /// They are the row.
+    Plain,
+    /// Each row has this behavior in a column of its own.
+    Behavior(String),
+    /// A line is a session of several rows.
+    Otto(Sessions),
+    /// Each row has the user and the time of its order in columns of their own.
+    Instacart {
+        orders: Rc<Orders>,
+        /// The column of the order's id.
+        id: usize,
+    },
 }
 
 impl Table {
-    /// Opens the file and reads its header; a byte order mark is skipped.
+    /// Opens the file and reads its header, if it has one; a byte order mark is skipped.
     pub(crate) fn open(path: &Path, format: &LogFormat) -> Result<Self, DataError> {
+        let is_otto = format.form == FileForm::Otto;
         let mut table = Self {
             path: path.to_owned(),
             file: StoredFile::open(path)?,
-            delimiter: format.delimiter as u8,
-            quoting: format.quoting,
+            // A session is one field.
+            delimiter: if is_otto {
+                b'\n'
+            } else {
+                format.delimiter as u8
+            },
+            quoting: format.quoting && !is_otto,
             header: Vec::new(),
             line: Vec::new(),
             line_number: 0,
             fields: Fields::default(),
             n_rows: 0,
+            is_ahead: true,
+            front: Front::Plain,
+            issue: None,
         };
         if !table.next_line()? {
             return Err(DataError::EmptyFile { path: table.path });
         }
-        table
-            .check_quotes()
-            .map_err(|issue| table.row_error(issue))?;
-        for n in 0..table.fields.ends.len() {
-            let Ok(name) = std::str::from_utf8(table.field(n)) else {
-                return Err(DataError::HeaderNotUtf8 { path: table.path });
+        let line = table.line.trim_ascii_end();
+        let layout = Layout::find(format, line).map_err(|expected| DataError::UnknownLayout {
+            path: path.to_owned(),
+            expected,
+        })?;
+        table.delimiter = layout.delimiter;
+        table.front = layout.front;
+        match layout.columns {
+            Some(columns) => table.header = columns,
+            None => {
+                table.split();
+                table.read_header()?;
+                table.is_ahead = false;
+            }
+        }
+        table.header.extend(layout.added);
+        Ok(table)
+    }
+
+    fn read_header(&mut self) -> Result<(), DataError> {
+        self.check_quotes().map_err(|issue| self.row_error(issue))?;
+        for n in 0..self.fields.len() {
+            let Ok(name) = std::str::from_utf8(self.field(n)) else {
+                return Err(DataError::HeaderNotUtf8 {
+                    path: self.path.clone(),
+                });
             };
             let name = name.trim().to_owned();
-            table.header.push(name);
+            self.header.push(name);
         }
-        Ok(table)
+        Ok(())
+    }
+
+    /// Adds the columns of each row's order.
+    pub(super) fn join(&mut self, orders: &Rc<Orders>) -> Result<(), DataError> {
+        self.front = Front::Instacart {
+            orders: Rc::clone(orders),
+            id: self.required(ORDER_ID, "form")?,
+        };
+        self.header.extend(Orders::COLUMNS.map(str::to_owned));
+        Ok(())
     }
 
     /// The position of a required column, which the format's `option` names.
@@ -91,9 +144,59 @@ impl Table {
     /// Reads the next row; false at the end. Empty lines are skipped.
     #[inline]
     pub(crate) fn next_row(&mut self) -> Result<bool, DataError> {
-        let more = self.next_line()?;
+        let more = match self.front {
+            Front::Otto(_) => self.next_of_session()?,
+            _ => self.next_of_lines()?,
+        };
         self.n_rows += u64::from(more);
         Ok(more)
+    }
+
+    #[inline]
+    fn next_of_lines(&mut self) -> Result<bool, DataError> {
+        if self.is_ahead {
+            self.is_ahead = false;
+            self.split();
+        } else if !self.next_line()? {
+            return Ok(false);
+        }
+        match &self.front {
+            Front::Plain | Front::Otto(_) => {}
+            Front::Behavior(label) if self.fields.unclosed.is_none() => {
+                self.fields.push(label.as_bytes(), self.delimiter);
+            }
+            Front::Behavior(_) => {}
+            Front::Instacart { orders, id } => {
+                let n_own = self.header.len() - Orders::COLUMNS.len();
+                let is_whole = self.fields.len() == n_own && self.fields.unclosed.is_none();
+                self.issue = match is_whole {
+                    true => orders.complete(&mut self.fields, *id, self.delimiter).err(),
+                    false => None,
+                };
+            }
+        }
+        Ok(true)
+    }
+
+    fn next_of_session(&mut self) -> Result<bool, DataError> {
+        loop {
+            if let Front::Otto(sessions) = &mut self.front
+                && sessions.next_row(&mut self.fields)
+            {
+                self.issue = None;
+                return Ok(true);
+            }
+            if !std::mem::take(&mut self.is_ahead) && !self.next_line()? {
+                return Ok(false);
+            }
+            let line = self.line.trim_ascii_end();
+            if let Front::Otto(sessions) = &mut self.front
+                && let Err(issue) = sessions.parse(line)
+            {
+                self.issue = Some(issue);
+                return Ok(true);
+            }
+        }
     }
 
     /// Reads and splits the next line that is not empty; false at the end.
@@ -105,31 +208,55 @@ impl Table {
                 Ok(_) => self.line_number += 1,
                 Err(error) => return Err(self.file.error(error)),
             }
-            let line = self.line.strip_suffix(b"\n").unwrap_or(&self.line);
-            let line = line.strip_suffix(b"\r").unwrap_or(line);
-            let line = match self.line_number {
-                1 => line.strip_prefix(b"\xef\xbb\xbf").unwrap_or(line),
-                _ => line,
-            };
-            let quoted = self.quoting && memchr(b'"', line).is_some();
-            match quoted {
-                true => self.fields.split_quoted(line, self.delimiter),
-                false => self.fields.split(line, self.delimiter),
+            if self.line_number == 1 && self.line.starts_with(b"\xef\xbb\xbf") {
+                self.line.drain(..3);
             }
-            if self.fields.ends[..] != [0] || self.fields.unclosed.is_some() {
+            self.split();
+            if !self.fields.is_blank() {
                 return Ok(true);
             }
+        }
+    }
+
+    #[inline]
+    fn split(&mut self) {
+        let line = self.line.strip_suffix(b"\n").unwrap_or(&self.line);
+        let line = line.strip_suffix(b"\r").unwrap_or(line);
+        let quoted = self.quoting && memchr(b'"', line).is_some();
+        match quoted {
+            true => self.fields.split_quoted(line, self.delimiter),
+            false => self.fields.split(line, self.delimiter),
         }
     }
 
     /// Checks that all quotes are closed and that the row has as many fields as the header.
     #[inline]
     pub(crate) fn check_shape(&self) -> Result<(), RowIssue> {
+        if let Some(issue) = &self.issue {
+            return Err(issue.clone());
+        }
         self.check_quotes()?;
-        let (found, expected) = (self.fields.ends.len(), self.header.len());
+        let (found, expected) = (self.fields.len(), self.header.len());
         match found == expected {
             true => Ok(()),
-            false => Err(RowIssue::FieldCount { found, expected }),
+            false => Err(self.wrong_count()),
+        }
+    }
+
+    /// Counts the fields of the line, without those that were added.
+    #[cold]
+    fn wrong_count(&self) -> RowIssue {
+        let (found, expected) = (self.fields.len(), self.header.len());
+        match self.front {
+            Front::Plain | Front::Otto(_) => RowIssue::FieldCount { found, expected },
+            Front::Behavior(_) => RowIssue::FieldCount {
+                found: found - 1,
+                expected: expected - 1,
+            },
+            Front::Instacart { .. } => RowIssue::FieldCount {
+                found,
+                expected: expected - Orders::COLUMNS.len(),
+            },
         }
     }
 
@@ -138,7 +265,7 @@ impl Table {
         let Some(start) = self.fields.unclosed else {
             return Ok(());
         };
-        let n = self.fields.ends.len();
+        let n = self.fields.len();
         let column = self.header.get(n).map(|name| shorten(name).into());
         Err(RowIssue::UnclosedQuote {
             column: column.unwrap_or_else(|| (n + 1).to_string()),
@@ -149,11 +276,7 @@ impl Table {
     /// Field `n` of the row.
     #[inline]
     pub(crate) fn field(&self, n: usize) -> &[u8] {
-        let start = match n {
-            0 => 0,
-            n => self.fields.ends[n - 1] + 1,
-        };
-        &self.fields.text[start..self.fields.ends[n]]
+        self.fields.get(n)
     }
 
     /// Field `n` of the row as text.
@@ -201,15 +324,7 @@ impl Table {
     /// The digest of all fields of the row.
     #[inline]
     pub(crate) fn digest(&self) -> u128 {
-        let Fields {
-            text,
-            ends,
-            ambiguous,
-            ..
-        } = &self.fields;
-        // Where no field contains the delimiter, the text tells where each field ends.
-        let ends = if *ambiguous { &ends[..] } else { &[] };
-        row_digest(text, ends.iter().copied())
+        self.fields.digest()
     }
 
     /// The line of the row, from 1.
@@ -247,188 +362,12 @@ impl Table {
     }
 }
 
-impl Fields {
-    /// Splits a line without quotes.
-    fn split(&mut self, line: &[u8], delimiter: u8) {
-        self.clear();
-        self.text.extend_from_slice(line);
-        self.ends.extend(memchr_iter(delimiter, line));
-        self.ends.push(line.len());
-    }
-
-    /// Splits a line in which fields may be quoted. A quote within a field that does not begin with one is
-    /// a character like any other. An unclosed quote ends the row.
-    fn split_quoted(&mut self, line: &[u8], delimiter: u8) {
-        self.clear();
-        let mut at = 0;
-        loop {
-            let start = at;
-            if line.get(at) == Some(&b'"') {
-                match self.unquote(line, at + 1, delimiter) {
-                    Some(end) => at = end,
-                    None => {
-                        self.unclosed = Some(start);
-                        return;
-                    }
-                }
-            } else {
-                let rest = &line[at..];
-                at += memchr(delimiter, rest).unwrap_or(rest.len());
-                self.text.extend_from_slice(&line[start..at]);
-            }
-            self.ends.push(self.text.len());
-            if at == line.len() {
-                return;
-            }
-            self.text.push(delimiter);
-            at += 1;
-        }
-    }
-
-    /// Adds the quoted text from `at` on, and returns the position after its closing quote; `None` if there is
-    /// no such quote before a delimiter or the end of the line.
-    fn unquote(&mut self, line: &[u8], mut at: usize, delimiter: u8) -> Option<usize> {
-        let begin = self.text.len();
-        loop {
-            let quote = at + memchr(b'"', &line[at..])?;
-            self.text.extend_from_slice(&line[at..quote]);
-            at = quote + 1;
-            match line.get(at) {
-                Some(b'"') => {
-                    self.text.push(b'"');
-                    at += 1;
-                }
-                Some(&next) if next != delimiter => return None,
-                _ => break,
-            }
-        }
-        self.ambiguous |= memchr(delimiter, &self.text[begin..]).is_some();
-        Some(at)
-    }
-
-    fn clear(&mut self) {
-        self.text.clear();
-        self.ends.clear();
-        self.ambiguous = false;
-        self.unclosed = None;
-    }
-}
-
 /// A value for a message, cut.
 fn shown(bytes: &[u8]) -> String {
     let head = &bytes[..bytes.len().min(400)];
     shorten(&String::from_utf8_lossy(head)).into()
 }
 
+pub(super) mod fields;
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn table(text: &str, format: &LogFormat) -> Table {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("t.csv");
-        std::fs::write(&path, text).unwrap();
-        Table::open(&path, format).unwrap()
-    }
-
-    /// The line and the fields of each row, or the column with an unclosed quote.
-    fn rows_with(text: &str, format: &LogFormat) -> Vec<(u64, Vec<String>)> {
-        let mut table = table(text, format);
-        let mut rows = Vec::new();
-        while table.next_row().unwrap() {
-            let fields = match table.check_quotes() {
-                Ok(()) => {
-                    let fields = 0..table.fields.ends.len();
-                    fields.map(|n| table.text(n).unwrap().to_owned()).collect()
-                }
-                Err(RowIssue::UnclosedQuote { column, .. }) => vec![format!("unclosed {column}")],
-                Err(other) => panic!("{other}"),
-            };
-            rows.push((table.line(), fields));
-        }
-        assert_eq!(table.n_rows(), rows.len() as u64);
-        rows
-    }
-
-    fn rows(text: &str) -> Vec<(u64, Vec<String>)> {
-        rows_with(text, &LogFormat::default())
-    }
-
-    fn row(line: u64, fields: &[&str]) -> (u64, Vec<String>) {
-        (line, fields.iter().map(|&field| field.to_owned()).collect())
-    }
-
-    #[test]
-    fn lines_are_numbered_with_any_line_ending() {
-        let expected = [
-            row(2, &["1", "x\"y"]),
-            row(3, &["2", "z"]),
-            row(6, &["3", ""]),
-            row(7, &["4"]),
-        ];
-        let text = "a,b\n1,\"x\"\"y\"\n2,z\n\n\n3,\n4";
-        assert_eq!(rows(text), expected);
-        assert_eq!(rows(&format!("{text}\n")), expected);
-        assert_eq!(rows(&format!("{text}\n\n")), expected);
-        assert_eq!(rows(&format!("\u{feff}{text}")), expected);
-        let windows = text.replace('\n', "\r\n");
-        assert_eq!(rows(&windows), expected);
-        assert_eq!(rows(&format!("{windows}\r\n")), expected);
-    }
-
-    #[test]
-    fn unclosed_quotes_do_not_swallow_the_next_line() {
-        let text =
-            "a,b\n\"1,2\n1,\"2\n1,\"2\"x\n1,\"2\" \n1,2\",\n1,\"\"\"\n1,\"\"2\"\"\n1,2,\"3\n1,\"";
-        let expected = [
-            row(2, &["unclosed a"]),
-            row(3, &["unclosed b"]),
-            row(4, &["unclosed b"]),
-            row(5, &["unclosed b"]),
-            row(6, &["1", "2\"", ""]), // a quote within a field is a character
-            row(7, &["unclosed b"]),
-            row(8, &["unclosed b"]),
-            row(9, &["unclosed 3"]),
-            row(10, &["unclosed b"]),
-        ];
-        assert_eq!(rows(text), expected);
-        assert_eq!(rows(&text.replace('\n', "\r\n")), expected);
-        let tabs = LogFormat {
-            delimiter: '\t',
-            ..LogFormat::default()
-        };
-        assert_eq!(rows_with(&text.replace(',', "\t"), &tabs), expected);
-        let plain = LogFormat {
-            quoting: false,
-            ..LogFormat::default()
-        };
-        let lines = rows_with(text, &plain);
-        assert_eq!(lines[0], row(2, &["\"1", "2"]));
-        assert_eq!(lines[6], row(8, &["1", "\"\"2\"\""]));
-        assert_eq!(lines.len(), 9);
-    }
-
-    #[test]
-    fn closed_quotes_are_removed() {
-        let text = "a,b,c\n\"\",\"x,y\",\"\"\"\"\n1,\"\",\"é\"";
-        let expected = [row(2, &["", "x,y", "\""]), row(3, &["1", "", "é"])];
-        assert_eq!(rows(text), expected);
-    }
-
-    #[test]
-    fn digests_ignore_line_endings_and_quotes() {
-        let digests = |text: &str| {
-            let mut table = table(text, &LogFormat::default());
-            let mut digests = Vec::new();
-            while table.next_row().unwrap() {
-                digests.push(table.digest());
-            }
-            digests
-        };
-        let unix = digests("a,b\n1,2\n1,\n\"1,2\",3\n1,\"2,3\"\n1,2,3\n");
-        let windows = "a,b\r\n1,2\r\n\"1\",\r\n\"1,2\",\"3\"\r\n1,\"2,3\"\r\n1,\"2\",3";
-        assert_eq!(unix, digests(windows));
-        let distinct: std::collections::HashSet<_> = unix.iter().collect();
-        assert_eq!(distinct.len(), 5);
-    }
-}
+mod tests;
