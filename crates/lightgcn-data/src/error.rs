@@ -83,7 +83,7 @@ pub enum DataError {
         advice: &'static str,
     },
     /// A file is empty, without even a header.
-    #[error("{} is empty; its first line must name the columns", path.display())]
+    #[error("{} is empty; leave it out, or check how it was written", path.display())]
     EmptyFile {
         /// The file.
         path: PathBuf,

@@ -43,7 +43,7 @@
 //!
 //! | step | items |
 //! |---|---|
-//! | reading | [`LogFormat`], [`ReadConfig`], [`behaviors_of`], [`read_events`], [`EventLog`], [`EventLogBuilder`] |
+//! | reading | [`LogFormat`], [`Preset`], [`ReadConfig`], [`behaviors_of`], [`read_events`], [`EventLog`], [`EventLogBuilder`] |
 //! | weighing and thinning | [`interactions`], [`KCoreConfig`], [`k_core`] |
 //! | splitting | [`SplitConfig`], [`TimeCut`] |
 //! | all in one | [`PrepareConfig`], [`prepare`], [`prepare_with_progress`], [`prepare_log`] |

@@ -207,14 +207,17 @@ pub fn prepare_with_progress<P: AsRef<Path>>(
 ///
 /// # Errors
 /// [`DataError::NothingToTrain`] and [`DataError::NothingToTest`] if a part has no target,
-/// [`DataError::SplitTime`] if the split's times do not fit the log, [`CoreError::PairWeight`] with
+/// [`DataError::SplitTime`] if the split's times do not fit the log, [`DataError::PairOverlap`] if a given
+/// target is for both validation and test, the errors of [`read_events`](crate::read_events) for files with
+/// given targets, [`CoreError::PairWeight`] with
 /// the shop's own ids if a weight is not positive and finite, [`DataError::Config`] if the log has
 /// behaviors without a weight.
 pub fn prepare_log(log: &EventLog, config: &ValidPrepareConfig) -> Result<Dataset, DataError> {
     let behaviors = config.behaviors();
     let options = config.config();
     check_behaviors(log, behaviors)?;
-    let parts = split(log, &options.split, behaviors, options.seed)?;
+    let read = options.read_config();
+    let parts = split(log, &options.split, behaviors, &read, options.seed)?;
     let pairs = Pairs::group(log, |event| parts.trains[event]);
     let mut stages = log.stages().to_vec();
     stages.push(parts.report.clone());
@@ -241,6 +244,7 @@ pub fn prepare_log(log: &EventLog, config: &ValidPrepareConfig) -> Result<Datase
         validation,
         test,
         found,
+        inputs,
         ..
     } = parts;
     let validation = truth(validation, &users, &items, &mut stages)?;
@@ -262,7 +266,7 @@ pub fn prepare_log(log: &EventLog, config: &ValidPrepareConfig) -> Result<Datase
     let lineage = Lineage {
         version: env!("CARGO_PKG_VERSION").to_owned(),
         seed: options.seed,
-        inputs: log.inputs().to_vec(),
+        inputs: [log.inputs(), &inputs].concat(),
         options: described,
         stages,
         figures: BTreeMap::new(),

@@ -12,8 +12,8 @@ mod otto;
 pub(crate) mod preset;
 pub(crate) mod reader;
 pub(crate) mod stream;
-mod table;
-mod tables;
+pub(crate) mod table;
+pub(crate) mod tables;
 
 #[cfg(feature = "synthetic")]
 pub(crate) use digest::{SeenRows, row_digest};

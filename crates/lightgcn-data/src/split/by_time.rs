@@ -27,6 +27,7 @@ pub(super) fn split(
             ("split.validation.from", time::display(cuts.validation)),
             ("split.test.from", time::display(cuts.test)),
         ],
+        inputs: Vec::new(),
     };
     let tests = log.times().iter().filter(|&&t| t >= cuts.test).count() as u64;
     let report = &mut parts.report;

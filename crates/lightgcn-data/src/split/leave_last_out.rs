@@ -26,6 +26,7 @@ pub(super) fn split(log: &EventLog, options: &Options, is_target: impl Fn(usize)
         test: HeldOut::new("test", "pairs"),
         report: StageReport::new("split", "events"),
         found: Vec::new(),
+        inputs: Vec::new(),
     };
     parts.report.rows_in = log.n_events() as u64;
     let pairs = &Pairs::group(log, |_| true);

@@ -4,11 +4,12 @@
 //! training pair, the k-core and the rows all follow from the training events alone.
 
 mod by_time;
+mod given;
 mod leave_last_out;
 mod random;
 
-use crate::{DataError, EventLog, time};
-use lightgcn_core::{BehaviorId, BehaviorWeights, StageReport};
+use crate::{DataError, EventLog, ReadConfig, time};
+use lightgcn_core::{BehaviorId, BehaviorWeights, InputFile, StageReport};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
@@ -65,6 +66,18 @@ pub enum SplitConfig {
         /// The test period: its share of the target events, or its start. Default: 0.1.
         #[serde(default = "tenth")]
         test: TimeCut,
+    },
+    /// The held-out targets stand in files, in the log's format: rows of a log, of which those of a target
+    /// behavior count, or pairs under a header with the log's columns of users and items alone.
+    ///
+    /// The target events of a held-out pair leave training, if the log has any; what else the user did with the
+    /// item stays, whenever it was, and such targets are marked familiar. A pair of both parts is an error.
+    Given {
+        /// Files or patterns with the targets for validation. Default: none.
+        #[serde(default)]
+        validation: Vec<String>,
+        /// Files or patterns with the targets for the test.
+        test: Vec<String>,
     },
     /// Train on everything: for the final model, once all choices are made.
     None,
@@ -155,7 +168,9 @@ impl SplitConfig {
                 }
             }
             Self::ByTime { validation, test } => time_issues(validation, test, &mut issues),
-            Self::None => {}
+            Self::Given { test, .. } if test.is_empty() => issues
+                .push("split.test is empty; name a file with the targets for the test".to_owned()),
+            Self::Given { .. } | Self::None => {}
         }
         issues
     }
@@ -191,6 +206,8 @@ impl SplitConfig {
                     set(option, text);
                 }
             }
+            // The files are among the inputs.
+            Self::Given { .. } => set("kind", "given".to_owned()),
             Self::None => set("kind", "none".to_owned()),
         }
     }
@@ -267,13 +284,16 @@ pub(crate) struct Parts {
     pub(crate) report: StageReport,
     /// What the log determined, such as the times of the cuts.
     pub(crate) found: Vec<(&'static str, String)>,
+    /// The files that were read to split.
+    pub(crate) inputs: Vec<InputFile>,
 }
 
-/// Splits a log.
+/// Splits a log; `read` tells how files of held-out targets are read.
 pub(crate) fn split(
     log: &EventLog,
     config: &SplitConfig,
     behaviors: &BehaviorWeights,
+    read: &ReadConfig,
     seed: u64,
 ) -> Result<Parts, DataError> {
     let is_target = |event: usize| behaviors.is_target(BehaviorId(log.behaviors()[event]));
@@ -296,6 +316,12 @@ pub(crate) fn split(
         SplitConfig::ByTime { validation, test } => {
             by_time::split(log, validation, test, is_target)
         }
+        SplitConfig::Given { validation, test } => given::Given {
+            log,
+            behaviors,
+            config: read,
+        }
+        .split(validation, test),
         SplitConfig::None => {
             let mut report = StageReport::new("split", "events");
             report.rows_in = log.n_events() as u64;
@@ -306,6 +332,7 @@ pub(crate) fn split(
                 test: HeldOut::new("test", "targets"),
                 report,
                 found: Vec::new(),
+                inputs: Vec::new(),
             })
         }
     }

@@ -51,5 +51,6 @@ pub(super) fn split(
         test,
         report,
         found: Vec::new(),
+        inputs: Vec::new(),
     }
 }

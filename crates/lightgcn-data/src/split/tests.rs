@@ -18,7 +18,7 @@ fn log(events: &[(&str, &str, &str, i64)]) -> EventLog {
 
 fn parts(log: &EventLog, config: &SplitConfig) -> Parts {
     assert!(config.issues().is_empty(), "{:?}", config.issues());
-    split(log, config, &weights(), 1).unwrap()
+    split(log, config, &weights(), &ReadConfig::default(), 1).unwrap()
 }
 
 /// The held-out pairs by their ids, sorted.
@@ -114,7 +114,7 @@ fn times_that_do_not_fit_are_errors() {
             validation: TimeCut::At(validation.to_owned()),
             test: TimeCut::At(test.to_owned()),
         };
-        split(&log, &config, &weights(), 0).map(drop)
+        split(&log, &config, &weights(), &ReadConfig::default(), 0).map(drop)
     };
     by("150", "150").unwrap();
     for (validation, test) in [("50", "150"), ("150", "201"), ("180", "150")] {
@@ -125,7 +125,13 @@ fn times_that_do_not_fit_are_errors() {
     }
     let views = self::log(&[("u", "a", "view", 100)]);
     assert!(matches!(
-        split(&views, &SplitConfig::default(), &weights(), 0),
+        split(
+            &views,
+            &SplitConfig::default(),
+            &weights(),
+            &ReadConfig::default(),
+            0
+        ),
         Err(DataError::NothingToTrain { .. })
     ));
 }
@@ -216,7 +222,7 @@ fn random_holds_out_exact_shares_of_all_pairs() {
         assert!(!(held.contains(&pair) && first.trains[event]));
     }
     assert_eq!(first.trains, parts(&log, &config).trains);
-    let other = split(&log, &config, &weights(), 2).unwrap();
+    let other = split(&log, &config, &weights(), &ReadConfig::default(), 2).unwrap();
     assert_ne!(first.trains, other.trains);
 }
 
@@ -306,7 +312,7 @@ proptest! {
         seed in 0u64..4,
     ) {
         let log = log_of(&events);
-        let Ok(parts) = split(&log, &config, &weights(), seed) else {
+        let Ok(parts) = split(&log, &config, &weights(), &ReadConfig::default(), seed) else {
             return Ok(()); // no target, or none before the cut
         };
         prop_assert!(parts.report.balances());
