@@ -180,6 +180,14 @@ pub enum DataError {
         /// What is wrong, where, and how to fix it.
         reason: String,
     },
+    /// A plot cannot be drawn.
+    #[error("the plot {name:?} could not be drawn: {reason}")]
+    Plot {
+        /// Its name.
+        name: &'static str,
+        /// What went wrong.
+        reason: String,
+    },
     /// The split leaves no target to train on.
     #[error(
         "the split leaves no targets to train on ({report}); hold out less, move the cut to a later \

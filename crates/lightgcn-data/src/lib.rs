@@ -48,13 +48,16 @@
 //! | splitting | [`SplitConfig`], [`TimeCut`] |
 //! | all in one | [`PrepareConfig`], [`prepare`], [`prepare_with_progress`], [`prepare_log`] |
 //! | pair files | [`PairFiles`] |
+//! | looking at a log | [`Inspection`], [`Quantiles`] |
 //! | a shop without a log | `synthetic`, behind the feature of that name |
 #![forbid(unsafe_code)]
 
 mod error;
+pub mod inspect;
 mod log;
 mod pairs;
 mod prepare;
+mod quantiles;
 mod split;
 #[cfg(feature = "synthetic")]
 pub mod synthetic;
@@ -62,6 +65,7 @@ pub mod time;
 mod weigh;
 
 pub use error::{DataError, RowIssue};
+pub use inspect::Inspection;
 pub use log::behaviors::behaviors_of;
 pub use log::events::{EventLog, EventLogBuilder};
 pub use log::form::FileForm;
@@ -71,6 +75,7 @@ pub use log::preset::Preset;
 pub use log::reader::{Progress, read_events};
 pub use pairs::{PairFiles, ValidationInTrain};
 pub use prepare::{PrepareConfig, ValidPrepareConfig, prepare, prepare_log, prepare_with_progress};
+pub use quantiles::Quantiles;
 pub use split::{SplitConfig, TimeCut};
 pub use weigh::k_core::{KCore, KCoreConfig, k_core};
 pub use weigh::pairs::interactions;

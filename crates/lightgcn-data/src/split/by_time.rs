@@ -93,18 +93,15 @@ fn cuts(
             report: "the log has no events of a target behavior".to_owned(),
         });
     };
-    // The time at which the last `share` of all targets before position `end` begins.
-    let begin_of = |share: f64, end: usize| {
-        let n = ((times.len() as f64 * share).round() as usize).clamp(1, end);
-        times[end - n]
-    };
     let test = match test {
-        TimeCut::Share(share) => begin_of(*share, times.len()),
+        TimeCut::Share(share) => begin_of_share(&times, *share, times.len()),
         TimeCut::At(text) => parse(text)?,
     };
     let before_test = times.partition_point(|&t| t < test);
     let validation = match validation {
-        TimeCut::Share(share) if *share > 0.0 && before_test > 0 => begin_of(*share, before_test),
+        TimeCut::Share(share) if *share > 0.0 && before_test > 0 => {
+            begin_of_share(&times, *share, before_test)
+        }
         TimeCut::Share(_) => test,
         TimeCut::At(text) => parse(text)?,
     };
@@ -129,6 +126,13 @@ fn cuts(
             ),
         }),
     }
+}
+
+/// When the last `share` of all targets begins, of those before position `end` (at least 1); `times` are the
+/// targets' and ascend.
+pub(crate) fn begin_of_share(times: &[i64], share: f64, end: usize) -> i64 {
+    let n = ((times.len() as f64 * share).round() as usize).clamp(1, end);
+    times[end - n]
 }
 
 fn parse(text: &str) -> Result<i64, DataError> {

@@ -8,6 +8,8 @@ mod given;
 mod leave_last_out;
 mod random;
 
+pub(crate) use by_time::begin_of_share;
+
 use crate::{DataError, EventLog, ReadConfig, time};
 use lightgcn_core::{BehaviorId, BehaviorWeights, InputFile, StageReport};
 use serde::{Deserialize, Serialize};

@@ -40,9 +40,10 @@ mod table;
 mod tests;
 mod user;
 
+pub use crate::Quantiles;
 pub use config::{FunnelConfig, ShopConfig, TasteConfig, ValidShopConfig};
 pub use generate::{ShopSummary, generate, generate_to_path};
-pub use statistics::{LogStatistics, Quantiles, statistics};
+pub use statistics::{LogStatistics, statistics};
 pub use structure::Structure;
 pub use table::{markdown_table, month_openings};
 

@@ -1,8 +1,9 @@
 //! Statistics of several logs side by side, as Markdown.
 
-use super::statistics::{LogStatistics, Quantiles};
+use super::statistics::LogStatistics;
 use super::{BEHAVIORS, row_error};
 use crate::DataError;
+use crate::Quantiles;
 use std::io::{Read, Write};
 
 /// How a figure is printed.

@@ -1,0 +1,179 @@
+//! An inspection for the terminal.
+
+use super::{BehaviorFigures, Degrees, HeldOutPart, Inspection, TimeSplit, Times};
+use std::fmt;
+
+/// The most columns of a sparkline.
+const COLUMNS: i64 = 60;
+
+const BARS: [char; 8] = ['▁', '▂', '▃', '▄', '▅', '▆', '▇', '█'];
+
+impl fmt::Display for Inspection {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        writeln!(
+            f,
+            "{} events of {} users with {} items, in {} pairs ({} with a target)",
+            self.events, self.users.count, self.items.count, self.pairs, self.target_pairs
+        )?;
+        if let Some(times) = &self.times {
+            write!(f, "{times}")?;
+        }
+        self.write_behaviors(f)?;
+        self.write_degrees(f)?;
+        if let Some(split) = &self.split {
+            write!(f, "\n{split}")?;
+        }
+        if !self.warnings.is_empty() {
+            f.write_str("\nWarnings\n")?;
+        }
+        for warning in &self.warnings {
+            writeln!(f, "- {warning}")?;
+        }
+        Ok(())
+    }
+}
+
+impl Inspection {
+    fn write_behaviors(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let label = |b: &BehaviorFigures| match b.target {
+            true => format!("{} (target)", b.name),
+            false => b.name.clone(),
+        };
+        let labels: Vec<String> = self.behaviors.iter().map(label).collect();
+        let widths = labels.iter().map(|label| label.chars().count());
+        let width = widths.max().unwrap_or(0).max("behavior".len());
+        writeln!(
+            f,
+            "\n{:width$}  {:>10}  {:>6}  {:>9}  {:>9}  {:>10}  {:>8}  {:>11}",
+            "behavior", "events", "share", "users", "items", "pairs", "repeated", "then target"
+        )?;
+        for (label, b) in labels.iter().zip(&self.behaviors) {
+            let conversion = b.conversion.map_or("–".to_owned(), percent);
+            let (share, repeated) = (percent(b.share), percent(b.repeated));
+            writeln!(
+                f,
+                "{label:width$}  {:>10}  {share:>6}  {:>9}  {:>9}  {:>10}  {repeated:>8}  \
+                 {conversion:>11}",
+                b.events, b.users, b.items, b.pairs
+            )?;
+        }
+        match self.sudden_targets {
+            Some(share) => writeln!(
+                f,
+                "{} of the pairs with a target begin with it",
+                percent(share)
+            ),
+            None => Ok(()),
+        }
+    }
+
+    fn write_degrees(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        writeln!(
+            f,
+            "\n{:12}  {:>9}  {:>8}  {:>6}  {:>6}  {:>7}  {:>9}  {:>7}  {:>9}",
+            "events of", "count", "mean", "median", "90%", "99%", "most", "below 5", "no target"
+        )?;
+        let mut row = |name: &str, degrees: &Degrees| {
+            let (events, cold) = (&degrees.events, percent(degrees.cold));
+            let without = percent(degrees.without_target);
+            writeln!(
+                f,
+                "{name:12}  {:>9}  {:>8.2}  {:>6}  {:>6}  {:>7}  {:>9}  {cold:>7}  {without:>9}",
+                degrees.count, events.mean, events.p50, events.p90, events.p99, events.max
+            )
+        };
+        row("a user", &self.users)?;
+        row("an item", &self.items)
+    }
+}
+
+impl fmt::Display for Times {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (Some(first), Some(last)) = (self.days.first(), self.days.last()) else {
+            return Ok(());
+        };
+        writeln!(
+            f,
+            "from {} to {}, events on {} of {} days",
+            self.span.first,
+            self.span.last,
+            self.days.len(),
+            last.number - first.number + 1
+        )?;
+        let (days, line) = self.sparkline();
+        let most = self.days.iter().map(|day| day.events).max();
+        let most = most.unwrap_or(0);
+        writeln!(f, "{line}  ({days} a column, at most {most} events a day)")
+    }
+}
+
+impl Times {
+    /// The events over time, and how long a column is.
+    fn sparkline(&self) -> (String, String) {
+        let (Some(first), Some(last)) = (self.days.first(), self.days.last()) else {
+            return (String::new(), String::new());
+        };
+        let n_days = last.number - first.number + 1;
+        let per_column = (n_days + COLUMNS - 1) / COLUMNS;
+        let mut columns = vec![0u64; (n_days.div_euclid(per_column) + 1) as usize];
+        columns.truncate(((n_days + per_column - 1) / per_column) as usize);
+        for day in &self.days {
+            columns[((day.number - first.number) / per_column) as usize] += day.events;
+        }
+        let days = match per_column {
+            1 => "a day".to_owned(),
+            n => format!("{n} days"),
+        };
+        (days, bars(&columns))
+    }
+}
+
+/// A bar for each number, by its share of the largest; a blank for 0.
+fn bars(numbers: &[u64]) -> String {
+    let most = numbers.iter().copied().max().unwrap_or(0);
+    let bar = |&n: &u64| match n {
+        0 => ' ',
+        n => BARS[((n as f64 / most as f64 * 8.0).ceil() as usize).clamp(1, 8) - 1],
+    };
+    numbers.iter().map(bar).collect()
+}
+
+impl fmt::Display for TimeSplit {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        writeln!(
+            f,
+            "A split by time (a tenth of the targets each) would train on {} events of {} users with {} \
+             items,",
+            self.training_events, self.training_users, self.training_items
+        )?;
+        writeln!(f, "validate on {},", self.validation)?;
+        writeln!(f, "and test on {}.", self.test)
+    }
+}
+
+impl fmt::Display for HeldOutPart {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            f,
+            "{} targets of {} users from {} on ({} bought before, {} with a user or an item unseen)",
+            self.targets, self.users, self.from, self.bought_before, self.unseen
+        )
+    }
+}
+
+fn percent(share: f64) -> String {
+    format!("{:.1}%", share * 100.0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn bars_are_shares_of_the_largest() {
+        assert_eq!(bars(&[0, 1, 4, 8, 16]), " ▁▂▄█");
+        assert_eq!(bars(&[]), "");
+        assert_eq!(bars(&[0, 0]), "  ");
+        assert_eq!(bars(&[1, 1000]), "▁█");
+    }
+}

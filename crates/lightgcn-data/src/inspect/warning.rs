@@ -1,0 +1,309 @@
+//! What is odd about a log.
+
+use super::{Counted, Counts, DAY, Inspection, date, share};
+use crate::error::shorten;
+use crate::time;
+use lightgcn_core::{Interactions, ItemId, NodeId, UserId, Vocabulary};
+use serde::Serialize;
+use std::fmt;
+
+/// More events on one day are no person's.
+const BUSY: u64 = 1_000;
+
+/// A user or an item with this share of all events is odd, if it also has [`TIMES_MEAN`].
+const LARGE: f64 = 0.1;
+
+/// Users and items with fewer times the mean are not looked at.
+const TIMES_MEAN: f64 = 10.0;
+
+/// The fewest pairs of a behavior of which one should have been bought.
+const PAIRS: u64 = 20;
+
+/// A gap of this many days without events.
+const GAP: i64 = 7;
+
+/// Fewer targets tell models apart only if they differ a lot.
+const FEW_TARGETS: u64 = 100;
+
+/// The least share of all events of an id whose name means nobody.
+const SOME: f64 = 0.01;
+
+/// What programs write where they do not know who or what it was: without upper case and punctuation.
+const NOBODY: [&str; 13] = [
+    "0",
+    "unknown",
+    "guest",
+    "anonymous",
+    "anon",
+    "nobody",
+    "default",
+    "test",
+    "admin",
+    "system",
+    "missing",
+    "notset",
+    "other",
+];
+
+/// Users or items.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Side {
+    /// Users.
+    User,
+    /// Items.
+    Item,
+}
+
+/// Something a data scientist would ask about before training. Shares are of all events.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[serde(tag = "kind", rename_all = "kebab-case")]
+#[non_exhaustive]
+pub enum Warning {
+    /// No event is a target.
+    NoTargets,
+    /// The table of behaviors has one that never occurs.
+    NoEvents {
+        /// The behavior.
+        behavior: String,
+    },
+    /// A behavior with at least 20 pairs never comes before, or with, a purchase of the same item.
+    NeverConverts {
+        /// The behavior.
+        behavior: String,
+        /// How many pairs have it.
+        pairs: u64,
+    },
+    /// Users with more than 1,000 events on a day: crawlers, or a shop's own programs.
+    BusyUsers {
+        /// How many there are.
+        users: u64,
+        /// The busiest.
+        busiest: String,
+        /// Their busiest day.
+        day: String,
+        /// Their events on it.
+        events: u64,
+    },
+    /// An id with a hundredth of all events and at least 10 times the mean number, whose name means nobody, such
+    /// as `0` or `guest`.
+    Nobody {
+        /// Whether it is a user or an item.
+        side: Side,
+        /// The id.
+        id: String,
+        /// Its share of all events.
+        share: f64,
+    },
+    /// One user or item has a tenth of all events, and at least 10 times the mean number.
+    Large {
+        /// Whether it is a user or an item.
+        side: Side,
+        /// The id.
+        id: String,
+        /// Its share of all events.
+        share: f64,
+    },
+    /// No event for 7 days or more: a file may be missing.
+    Gap {
+        /// The last day before the longest gap.
+        after: String,
+        /// The first day after it.
+        before: String,
+        /// The days without an event.
+        days: u64,
+    },
+    /// All times are midnight: the order of events within a day is that of the rows.
+    DatesOnly,
+    /// The log begins before 1995: the column or the unit of times may be wrong.
+    Old {
+        /// The first time.
+        first: String,
+    },
+    /// The test part of a split by time would have fewer than 100 targets.
+    FewTestTargets {
+        /// How many it would have.
+        targets: u64,
+    },
+}
+
+impl fmt::Display for Warning {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::NoTargets => f.write_str("no event is a target; check the labels of behaviors"),
+            Self::NoEvents { behavior } => {
+                write!(f, "{behavior:?} never occurs; leave it out of the weights")
+            }
+            Self::NeverConverts { behavior, pairs } => write!(
+                f,
+                "none of the {pairs} pairs with {behavior:?} was bought then or later; check its label \
+                 and the times, or ignore it"
+            ),
+            Self::BusyUsers {
+                users,
+                busiest,
+                day,
+                events,
+            } => write!(
+                f,
+                "{users} users have more than {BUSY} events on a day, {busiest:?} {events} on {day}; \
+                 they may be programs"
+            ),
+            Self::Nobody { side, id, share } => write!(
+                f,
+                "{side} {id:?} has {:.1}% of all events and may stand for nobody; remove its rows",
+                share * 100.0
+            ),
+            Self::Large { side, id, share } => write!(
+                f,
+                "{side} {id:?} has {:.1}% of all events; check what it is",
+                share * 100.0
+            ),
+            Self::Gap {
+                after,
+                before,
+                days,
+            } => write!(
+                f,
+                "no event on the {days} days between {after} and {before}; a file may be missing"
+            ),
+            Self::DatesOnly => f.write_str(
+                "all times are midnight; the order of a day's events is that of the rows",
+            ),
+            Self::Old { first } => write!(
+                f,
+                "the log begins at {first}; check the column and the unit of times"
+            ),
+            Self::FewTestTargets { targets } => write!(
+                f,
+                "a split by time would test on {targets} targets; differences between models will \
+                 hardly be significant"
+            ),
+        }
+    }
+}
+
+impl fmt::Display for Side {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::User => "user",
+            Self::Item => "item",
+        })
+    }
+}
+
+pub(super) fn find(
+    inspection: &Inspection,
+    interactions: &Interactions,
+    counted: &Counted,
+    users: &Vocabulary<UserId>,
+    items: &Vocabulary<ItemId>,
+) -> Vec<Warning> {
+    let mut found = Vec::new();
+    if inspection.target_pairs == 0 {
+        found.push(Warning::NoTargets);
+    }
+    for behavior in &inspection.behaviors {
+        let name = || behavior.name.clone();
+        let is_never_bought = behavior.conversion == Some(0.0) && inspection.target_pairs > 0;
+        if behavior.events == 0 {
+            found.push(Warning::NoEvents { behavior: name() });
+        } else if is_never_bought && behavior.pairs >= PAIRS {
+            found.push(Warning::NeverConverts {
+                behavior: name(),
+                pairs: behavior.pairs,
+            });
+        }
+    }
+    found.extend(busy_users(interactions, users));
+    large(Side::User, &counted.users, users, &mut found);
+    large(Side::Item, &counted.items, items, &mut found);
+    of_times(inspection, interactions, &mut found);
+    if let Some(split) = &inspection.split
+        && split.test.targets < FEW_TARGETS
+    {
+        let targets = split.test.targets;
+        found.push(Warning::FewTestTargets { targets });
+    }
+    found
+}
+
+fn busy_users(interactions: &Interactions, users: &Vocabulary<UserId>) -> Option<Warning> {
+    let (mut n, mut busiest) = (0, (BUSY, UserId(0), 0));
+    let mut days: Vec<i64> = Vec::new();
+    for user in (0..interactions.n_users() as u32).map(UserId) {
+        days.clear();
+        for pair in interactions.pairs_of(user) {
+            let events = interactions.events_of(pair).iter();
+            days.extend(events.map(|event| event.time().div_euclid(DAY)));
+        }
+        days.sort_unstable();
+        let of_day = days.chunk_by(|a, b| a == b);
+        let Some((events, day)) = of_day
+            .map(|day| (day.len() as u64, day[0]))
+            .max_by_key(|&(events, day)| (events, -day))
+        else {
+            continue;
+        };
+        n += u64::from(events > BUSY);
+        if events > busiest.0 {
+            busiest = (events, user, day);
+        }
+    }
+    let (events, user, day) = busiest;
+    (n > 0).then(|| Warning::BusyUsers {
+        users: n,
+        busiest: shorten(users.name(user).unwrap_or_default()).into(),
+        day: date(day),
+        events,
+    })
+}
+
+/// Finds users or items with far more events than others.
+fn large<I: NodeId>(side: Side, counts: &Counts, ids: &Vocabulary<I>, found: &mut Vec<Warning>) {
+    let total: u64 = counts.events.iter().map(|&n| u64::from(n)).sum();
+    let least = total as f64 / counts.events.len() as f64 * TIMES_MEAN;
+    for (row, &events) in counts.events.iter().enumerate() {
+        if f64::from(events) < least {
+            continue;
+        }
+        let name = ids.name(I::from_row(row as u32)).unwrap_or_default();
+        let (id, share) = (shorten(name).into(), share(u64::from(events), total));
+        if share >= SOME && is_nobody(name) {
+            found.push(Warning::Nobody { side, id, share });
+        } else if share >= LARGE {
+            found.push(Warning::Large { side, id, share });
+        }
+    }
+}
+
+pub(super) fn is_nobody(id: &str) -> bool {
+    let letters = id.chars().filter(|c| c.is_alphanumeric());
+    let plain: String = letters.flat_map(char::to_lowercase).take(20).collect();
+    id == "-1" || plain.is_empty() || NOBODY.contains(&&*plain)
+}
+
+fn of_times(inspection: &Inspection, interactions: &Interactions, found: &mut Vec<Warning>) {
+    let Some(times) = &inspection.times else {
+        return;
+    };
+    let gaps = times.days.windows(2);
+    let longest = gaps.max_by_key(|days| (days[1].number - days[0].number, -days[0].number));
+    if let Some([after, before]) = longest
+        && before.number - after.number > GAP
+    {
+        found.push(Warning::Gap {
+            after: after.date.clone(),
+            before: before.date.clone(),
+            days: (before.number - after.number - 1) as u64,
+        });
+    }
+    let events = interactions.events().values();
+    if events.iter().all(|event| event.time() % DAY == 0) {
+        found.push(Warning::DatesOnly);
+    }
+    if times.days[0].number < time::SHOPS_FROM.div_euclid(DAY) {
+        let first = times.span.first.clone();
+        found.push(Warning::Old { first });
+    }
+}
