@@ -115,10 +115,15 @@ impl Times {
         };
         let n_days = last.number - first.number + 1;
         let per_column = (n_days + COLUMNS - 1) / COLUMNS;
-        let mut columns = vec![0u64; (n_days.div_euclid(per_column) + 1) as usize];
-        columns.truncate(((n_days + per_column - 1) / per_column) as usize);
+        let n_columns = (n_days + per_column - 1) / per_column;
+        let mut columns = vec![0.0; n_columns as usize];
         for day in &self.days {
-            columns[((day.number - first.number) / per_column) as usize] += day.events;
+            columns[((day.number - first.number) / per_column) as usize] += day.events as f64;
+        }
+        // The last column may have fewer days.
+        if let Some(column) = columns.last_mut() {
+            let days = n_days - (n_columns - 1) * per_column;
+            *column *= per_column as f64 / days as f64;
         }
         let days = match per_column {
             1 => "a day".to_owned(),
@@ -129,11 +134,11 @@ impl Times {
 }
 
 /// A bar for each number, by its share of the largest; a blank for 0.
-fn bars(numbers: &[u64]) -> String {
-    let most = numbers.iter().copied().max().unwrap_or(0);
-    let bar = |&n: &u64| match n {
-        0 => ' ',
-        n => BARS[((n as f64 / most as f64 * 8.0).ceil() as usize).clamp(1, 8) - 1],
+fn bars(numbers: &[f64]) -> String {
+    let most = numbers.iter().copied().fold(0.0, f64::max);
+    let bar = |&n: &f64| match n > 0.0 {
+        false => ' ',
+        true => BARS[((n / most * 8.0).ceil() as usize).clamp(1, 8) - 1],
     };
     numbers.iter().map(bar).collect()
 }
@@ -168,12 +173,38 @@ fn percent(share: f64) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::inspect::Day;
+    use lightgcn_core::TimeSpan;
 
     #[test]
     fn bars_are_shares_of_the_largest() {
-        assert_eq!(bars(&[0, 1, 4, 8, 16]), " ▁▂▄█");
+        assert_eq!(bars(&[0.0, 1.0, 4.0, 8.0, 16.0]), " ▁▂▄█");
         assert_eq!(bars(&[]), "");
-        assert_eq!(bars(&[0, 0]), "  ");
-        assert_eq!(bars(&[1, 1000]), "▁█");
+        assert_eq!(bars(&[0.0, 0.0]), "  ");
+        assert_eq!(bars(&[1.0, 1000.0]), "▁█");
+    }
+
+    #[test]
+    fn long_logs_have_several_days_a_column() {
+        let day = |number| Day {
+            date: String::new(),
+            number,
+            events: 10,
+            targets: 0,
+        };
+        let days = |n: i64| Times {
+            span: TimeSpan {
+                first: String::new(),
+                last: String::new(),
+            },
+            days: (5..5 + n).map(day).collect(),
+        };
+        assert_eq!(days(60).sparkline(), ("a day".to_owned(), "█".repeat(60)));
+        // 31 columns, of which the last has one day.
+        assert_eq!(days(61).sparkline(), ("2 days".to_owned(), "█".repeat(31)));
+        let mut gap = days(121);
+        gap.days.drain(3..6);
+        let line = format!("█ {}", "█".repeat(39));
+        assert_eq!(gap.sparkline(), ("3 days".to_owned(), line));
     }
 }

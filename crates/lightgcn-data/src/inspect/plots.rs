@@ -5,7 +5,7 @@ use crate::DataError;
 use plotters::coord::Shift;
 use plotters::prelude::{
     ChartBuilder, Color, DrawingArea, IntoDrawingArea, IntoLogRange, RGBColor, Rectangle,
-    SVGBackend, WHITE,
+    SVGBackend, TRANSPARENT, WHITE,
 };
 use std::error::Error;
 
@@ -85,8 +85,10 @@ fn days(times: &Times, area: &Area<'_>) -> Drawn {
     chart
         .configure_mesh()
         .disable_x_mesh()
+        .light_line_style(TRANSPARENT)
         .x_labels(8)
         .x_label_formatter(&|day| date(day.floor() as i64))
+        .y_label_formatter(&|n| format!("{n:.0}"))
         .draw()?;
     let bar = |day: i64, n: u64, color: RGBColor| {
         let corners = [(day as f64, 0.0), (day as f64 + 1.0, n as f64)];
@@ -107,16 +109,22 @@ fn histograms(sides: [&[u64]; 2], area: &Area<'_>) -> Drawn {
     let most = sides.iter().flat_map(|side| side.iter()).max();
     let most = most.copied().unwrap_or(0).max(1) as f64;
     // Each bin has a bar on either side of an odd number, where its label is.
+    let first = match sides.iter().all(|side| side.first() == Some(&0)) {
+        true => 2,
+        false => 0,
+    };
     let mut chart = chart(area, "Users (blue) and items (red) with so many events")
-        .build_cartesian_2d(0..2 * n_bins, (0.5..most * 2.0).log_scale())?;
+        .build_cartesian_2d(first..2 * n_bins, (0.5..most * 2.0).log_scale())?;
     chart
         .configure_mesh()
         .disable_x_mesh()
+        .light_line_style(TRANSPARENT)
         .x_labels(2 * n_bins as usize + 1)
         .x_label_formatter(&|&x| match x % 2 {
             1 => bin_name(x / 2),
             _ => String::new(),
         })
+        .y_label_formatter(&|n| format!("{n:.0}"))
         .draw()?;
     for (side, (bins, color)) in sides.iter().zip([EVENTS, TARGETS]).enumerate() {
         let filled = bins.iter().enumerate().filter(|&(_, &n)| n > 0);
@@ -145,12 +153,13 @@ fn conversions(known: &[(&str, f64)], area: &Area<'_>) -> Drawn {
     chart
         .configure_mesh()
         .disable_x_mesh()
+        .light_line_style(TRANSPARENT)
         .x_labels(2 * known.len() + 1)
         .x_label_formatter(&|&x| match (x % 2, known.get(x as usize / 2)) {
             (1, Some((name, _))) => (*name).to_owned(),
             _ => String::new(),
         })
-        .y_label_formatter(&|share| format!("{:.2}%", share * 100.0))
+        .y_label_formatter(&|share| format!("{:.1}%", share * 100.0))
         .draw()?;
     chart.draw_series((0..).zip(known).map(|(place, &(_, share))| {
         let corners = [(2 * place, 0.0), (2 * place + 2, share)];
@@ -166,6 +175,7 @@ fn chart<'a, 'b>(area: &'a Area<'b>, title: &str) -> ChartBuilder<'a, 'b, SVGBac
     chart
         .caption(title, ("sans-serif", 18))
         .margin(MARGIN)
+        .margin_right(2 * MARGIN)
         .x_label_area_size(BELOW)
         .y_label_area_size(LEFT);
     chart
