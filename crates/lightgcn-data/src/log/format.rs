@@ -99,6 +99,13 @@ impl LogFormat {
                 self.delimiter
             ));
         }
+        let is_named = !self.columns.is_empty() || self.behavior.is_some();
+        if self.form != FileForm::Table && is_named {
+            issues.push(format!(
+                "format.columns and format.behavior are for tables, but format.form is {:?}; leave them out",
+                self.form.name()
+            ));
+        }
         if let Some(label) = &self.behavior
             && !self.labels(behaviors).contains_key(label)
         {
@@ -281,6 +288,13 @@ mod tests {
         };
         let issues = format.issues(&weights);
         assert_eq!(issues.len(), 5, "{issues:?}");
+        let format = LogFormat {
+            form: FileForm::Otto,
+            behavior: Some("buy".to_owned()), // without a weight, and not for this form
+            ..LogFormat::default()
+        };
+        let issues = format.issues(&weights);
+        assert_eq!(issues.len(), 2, "{issues:?}");
     }
 
     #[test]

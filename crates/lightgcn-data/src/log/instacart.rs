@@ -33,9 +33,6 @@ struct Order {
     time: i64,
 }
 
-/// The column that both kinds of files have.
-pub(super) const ORDER_ID: &str = "order_id";
-
 /// The files of products, and what is known of their orders.
 pub(super) struct Joined {
     pub(super) tables: Vec<Table>,
@@ -49,6 +46,9 @@ impl Orders {
 
     /// The behavior of every row.
     const BEHAVIOR: &str = "purchase";
+
+    /// The column that both kinds of files have.
+    const ORDER_ID: &str = "order_id";
 
     /// The column that only the file of orders has.
     const ORDER_NUMBER: &str = "order_number";
@@ -67,7 +67,6 @@ impl Orders {
                 orders.read(&mut table, config, &mut joined.report)?;
                 joined.inputs.push(table.finish()?);
             } else {
-                table.required(ORDER_ID, "form")?;
                 joined.tables.push(table);
             }
         }
@@ -78,7 +77,8 @@ impl Orders {
                 orders.set_clocks();
                 let orders = Rc::new(orders);
                 for table in &mut joined.tables {
-                    table.join(&orders)?;
+                    let id = column(table, Self::ORDER_ID)?;
+                    table.join(&orders, id);
                 }
                 return Ok(joined);
             }
@@ -94,9 +94,9 @@ impl Orders {
         config: &ReadConfig,
         report: &mut StageReport,
     ) -> Result<(), DataError> {
-        let column = |name| table.required(name, "form");
+        let column = |name| column(table, name);
         let columns = [
-            column(ORDER_ID)?,
+            column(Self::ORDER_ID)?,
             column("user_id")?,
             column(Self::ORDER_NUMBER)?,
             column("order_hour_of_day")?,
@@ -136,16 +136,27 @@ impl Orders {
 
     /// Turns the days since the order before into times.
     fn set_clocks(&mut self) {
-        let mut orders: Vec<&mut Order> = self.orders.values_mut().collect();
-        orders.sort_unstable_by_key(|order| (order.user, order.number));
-        for of_user in orders.chunk_by_mut(|a, b| a.user == b.user) {
+        let mut orders: Vec<(&u32, &mut Order)> = self.orders.iter_mut().collect();
+        orders.sort_unstable_by_key(|(id, order)| (order.user, order.number, **id));
+        for of_user in orders.chunk_by_mut(|(_, a), (_, b)| a.user == b.user) {
             let mut day = LAST_DAY;
-            for order in of_user.iter_mut().rev() {
+            for (_, order) in of_user.iter_mut().rev() {
                 order.time += day * 86_400;
                 day -= i64::from(order.days);
             }
         }
     }
+}
+
+/// The position of a column without which the file is not Instacart's.
+fn column(table: &Table, name: &str) -> Result<usize, DataError> {
+    let expected = "Instacart's files have the columns order_id, user_id, order_number, \
+                    order_hour_of_day and days_since_prior_order, or order_id and product_id";
+    let found = table.optional(name)?;
+    found.ok_or_else(|| DataError::UnknownLayout {
+        path: table.path().to_owned(),
+        expected,
+    })
 }
 
 /// The order's id and what is known of it.

@@ -2,7 +2,7 @@
 
 use crate::error::shorten;
 use crate::log::form::{FileForm, Layout};
-use crate::log::instacart::{ORDER_ID, Orders};
+use crate::log::instacart::Orders;
 use crate::log::otto::Sessions;
 use crate::log::stream::StoredFile;
 use crate::{DataError, LogFormat, RowIssue};
@@ -107,14 +107,11 @@ impl Table {
         Ok(())
     }
 
-    /// Adds the columns of each row's order.
-    pub(super) fn join(&mut self, orders: &Rc<Orders>) -> Result<(), DataError> {
-        self.front = Front::Instacart {
-            orders: Rc::clone(orders),
-            id: self.required(ORDER_ID, "form")?,
-        };
+    /// Adds the columns of each row's order, whose id is in column `id`.
+    pub(super) fn join(&mut self, orders: &Rc<Orders>, id: usize) {
+        let orders = Rc::clone(orders);
+        self.front = Front::Instacart { orders, id };
         self.header.extend(Orders::COLUMNS.map(str::to_owned));
-        Ok(())
     }
 
     /// The position of a required column, which the format's `option` names.

@@ -1,6 +1,7 @@
 use super::*;
 use crate::{EventLog, RowIssue, behaviors_of, prepare, read_events};
 use lightgcn_core::{ItemId, UserId};
+use proptest::prelude::*;
 use std::io::Write;
 use std::path::PathBuf;
 use tempfile::TempDir;
@@ -273,7 +274,7 @@ fn instacart_needs_whole_orders() {
     ];
     assert!(matches!(
         read(Preset::Instacart, &other),
-        Err(DataError::MissingColumn { column, .. }) if column == "order_id"
+        Err(DataError::UnknownLayout { path, .. }) if path.ends_with("products.csv")
     ));
 }
 
@@ -380,4 +381,39 @@ fn behaviors_of_any_form_are_found() {
     let table = behaviors_of(&paths, &read, None).unwrap();
     let names: Vec<&str> = table.behaviors.iter().map(|b| b.name.as_str()).collect();
     assert_eq!(names, ["purchase"]);
+}
+
+proptest! {
+    #[test]
+    fn sessions_of_otto_come_back_as_they_were(
+        sessions in prop::collection::vec((any::<u32>(), prop::collection::vec((any::<u32>(), 0..3usize, 800_000_000..1_700_000_000i64), 0..5)), 1..5),
+    ) {
+        let labels = ["clicks", "carts", "orders"];
+        let names = ["view", "cart", "purchase"];
+        let lines = sessions.iter().map(|(session, events)| {
+            let events: Vec<_> = events
+                .iter()
+                .map(|(aid, kind, time)| serde_json::json!({"aid": aid, "ts": time * 1000 + 7, "type": labels[*kind]}))
+                .collect();
+            format!("{}\n", serde_json::json!({"session": session, "events": events}))
+        });
+        let (_folder, paths) = files(&[("train.jsonl", &lines.collect::<String>())]);
+        let expected: Vec<(String, String, String, i64)> = sessions
+            .iter()
+            .flat_map(|(session, events)| events.iter().map(move |(aid, kind, time)| {
+                (session.to_string(), aid.to_string(), names[*kind].to_owned(), *time)
+            }))
+            .collect();
+        let mut config = config(Preset::Otto);
+        config.duplicates = crate::Duplicates::Keep;
+        let valid = config.check().unwrap();
+        match read_events(&paths, &config.read_config(), valid.behaviors()) {
+            Ok(log) => {
+                let found = events_of(Preset::Otto, &log).into_iter();
+                let found = found.map(|(u, i, b, t)| (u.to_owned(), i.to_owned(), b, t));
+                prop_assert_eq!(found.collect::<Vec<_>>(), expected);
+            }
+            Err(_) => prop_assert!(expected.is_empty()),
+        }
+    }
 }

@@ -107,3 +107,23 @@ fn digests_ignore_line_endings_and_quotes() {
     let distinct: std::collections::HashSet<_> = unix.iter().collect();
     assert_eq!(distinct.len(), 5);
 }
+
+#[test]
+fn files_without_a_header_and_a_behavior() {
+    let format = LogFormat {
+        columns: ["when", "who", "what"].map(str::to_owned).into(),
+        behavior: Some("purchase".to_owned()),
+        ..LogFormat::default()
+    };
+    let expected = [
+        row(2, &["1", "a,b", "c", "purchase"]),
+        row(3, &["2", "", "", "purchase"]),
+        row(4, &["unclosed what"]),
+    ];
+    let text = "\n1,\"a,b\",c\n2,,\n3,a,\"b\n";
+    assert_eq!(rows_with(text, &format), expected);
+    assert_eq!(rows_with(&format!("\u{feff}{text}"), &format), expected);
+    let table = table(text, &format);
+    let positions = ["when", "what", "event_type"].map(|name| table.optional(name).unwrap());
+    assert_eq!(positions, [Some(0), Some(2), Some(3)]);
+}
