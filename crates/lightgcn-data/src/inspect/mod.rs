@@ -2,7 +2,7 @@
 //!
 //! ```
 //! use lightgcn_core::BehaviorWeightsConfig;
-//! use lightgcn_data::{EventLogBuilder, Inspection, interactions};
+//! use lightgcn_data::{EventLogBuilder, Inspection};
 //!
 //! let weights = BehaviorWeightsConfig::shop_log().check()?;
 //! let mut log = EventLogBuilder::new(&weights);
@@ -10,7 +10,7 @@
 //! log.push("ann", "brush", "purchase", 1_569_888_060)?;
 //! log.push("bob", "brush", "view", 1_569_974_400)?;
 //! let log = log.build()?;
-//! let inspection = Inspection::of(&interactions(&log, &weights)?, log.user_ids(), log.item_ids());
+//! let inspection = Inspection::of_log(&log, &weights)?;
 //! assert_eq!(inspection.behaviors[0].conversion, Some(0.5));
 //! println!("{inspection}");
 //! # Ok::<(), lightgcn_data::DataError>(())
@@ -27,8 +27,10 @@ pub use by_time::{HeldOutPart, TimeSplit};
 pub use plots::Plot;
 pub use warning::{Side, Warning};
 
-use crate::{Quantiles, time};
-use lightgcn_core::{Interactions, ItemId, PairEvent, TimeSpan, UserId, Vocabulary};
+use crate::{DataError, EventLog, Quantiles, time};
+use lightgcn_core::{
+    BehaviorWeights, Interactions, ItemId, PairEvent, TimeSpan, UserId, Vocabulary,
+};
 use serde::Serialize;
 use std::collections::BTreeMap;
 
@@ -136,6 +138,15 @@ pub struct Day {
 }
 
 impl Inspection {
+    /// Looks at a log that was read with this table of behaviors. O(events log events).
+    ///
+    /// # Errors
+    /// Those of [`interactions`](crate::interactions).
+    pub fn of_log(log: &EventLog, behaviors: &BehaviorWeights) -> Result<Self, DataError> {
+        let interactions = crate::interactions(log, behaviors)?;
+        Ok(Self::of(&interactions, log.user_ids(), log.item_ids()))
+    }
+
     /// Looks at interactions; the vocabularies name users and items in warnings. O(events log events).
     ///
     /// # Panics

@@ -184,7 +184,7 @@ fn chart<'a, 'b>(area: &'a Area<'b>, title: &str) -> ChartBuilder<'a, 'b, SVGBac
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{EventLogBuilder, interactions};
+    use crate::EventLogBuilder;
     use lightgcn_core::BehaviorWeightsConfig;
 
     fn plots(events: &[(&str, &str, &str, i64)]) -> Vec<Plot> {
@@ -194,9 +194,7 @@ mod tests {
             log.push(user, item, behavior, time).unwrap();
         }
         let log = log.build().unwrap();
-        let pairs = interactions(&log, &weights).unwrap();
-        let seen = Inspection::of(&pairs, log.user_ids(), log.item_ids());
-        seen.plots().unwrap()
+        Inspection::of_log(&log, &weights).unwrap().plots().unwrap()
     }
 
     /// How many shapes of this color a plot has.

@@ -1,5 +1,5 @@
 use super::*;
-use crate::{EventLog, EventLogBuilder, PrepareConfig, interactions, prepare_log};
+use crate::{EventLogBuilder, PrepareConfig, prepare_log};
 use lightgcn_core::{BehaviorWeightsConfig, InteractionsBuilder};
 use proptest::prelude::*;
 
@@ -17,8 +17,7 @@ fn log(events: &[(String, String, &str, i64)]) -> EventLog {
 
 fn inspected(log: &EventLog) -> Inspection {
     let weights = BehaviorWeightsConfig::shop_log().check().unwrap();
-    let interactions = interactions(log, &weights).unwrap();
-    Inspection::of(&interactions, log.user_ids(), log.item_ids())
+    Inspection::of_log(log, &weights).unwrap()
 }
 
 fn event<'a>(

@@ -11,17 +11,17 @@ use std::str::FromStr;
 /// A public log as it is published: what its files look like and what users do in it.
 ///
 /// ```no_run
-/// use lightgcn_data::{PrepareConfig, Preset, prepare};
+/// use lightgcn_data::{PrepareConfig, LogPreset, prepare};
 ///
 /// let mut config = PrepareConfig::default();
-/// Preset::RetailRocket.apply(&mut config);
+/// LogPreset::RetailRocket.apply(&mut config);
 /// let dataset = prepare(&["events.csv"], &config)?;
 /// # Ok::<(), lightgcn_data::DataError>(())
 /// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 #[non_exhaustive]
-pub enum Preset {
+pub enum LogPreset {
     /// The logs of REES46's shops (cosmetics, electronics, multi-category): the default format.
     Rees46,
     /// RetailRocket's `events.csv`.
@@ -46,7 +46,7 @@ pub enum Preset {
     YooChoose,
 }
 
-impl Preset {
+impl LogPreset {
     /// All of them.
     pub const ALL: [Self; 8] = [
         Self::Rees46,
@@ -142,7 +142,7 @@ impl Preset {
         }
     }
 
-    /// The behaviors of the log, by the names that [`Preset::format`] gives them, and their weights.
+    /// The behaviors of the log, by the names that [`LogPreset::format`] gives them, and their weights.
     #[must_use]
     pub fn weights(self) -> BehaviorWeightsConfig {
         let mut table = BehaviorWeightsConfig::shop_log();
@@ -218,13 +218,13 @@ fn stars() -> [(&'static str, &'static str); 15] {
     ]
 }
 
-impl fmt::Display for Preset {
+impl fmt::Display for LogPreset {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.name())
     }
 }
 
-impl FromStr for Preset {
+impl FromStr for LogPreset {
     type Err = DataError;
 
     /// The preset of that name.

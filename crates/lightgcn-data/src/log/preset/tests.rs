@@ -6,7 +6,7 @@ use std::io::Write;
 use std::path::PathBuf;
 use tempfile::TempDir;
 
-fn config(preset: Preset) -> PrepareConfig {
+fn config(preset: LogPreset) -> PrepareConfig {
     let mut config = PrepareConfig::default();
     preset.apply(&mut config);
     config
@@ -23,7 +23,7 @@ fn files(files: &[(&str, &str)]) -> (TempDir, Vec<PathBuf>) {
     (folder, paths)
 }
 
-fn read(preset: Preset, of: &[(&str, &str)]) -> Result<EventLog, DataError> {
+fn read(preset: LogPreset, of: &[(&str, &str)]) -> Result<EventLog, DataError> {
     let (_folder, paths) = files(of);
     let config = config(preset);
     let valid = config.check().unwrap();
@@ -33,7 +33,7 @@ fn read(preset: Preset, of: &[(&str, &str)]) -> Result<EventLog, DataError> {
 /// User, item, behavior and time of each row.
 type Events<'a> = Vec<(&'a str, &'a str, String, i64)>;
 
-fn events_of(preset: Preset, log: &EventLog) -> Events<'_> {
+fn events_of(preset: LogPreset, log: &EventLog) -> Events<'_> {
     let table = preset.weights();
     let event = |n: usize| {
         let user = log.user_ids().name(UserId(log.users()[n])).unwrap();
@@ -45,7 +45,7 @@ fn events_of(preset: Preset, log: &EventLog) -> Events<'_> {
 }
 
 #[track_caller]
-fn assert_events(preset: Preset, of: &[(&str, &str)], expected: &[(&str, &str, &str, i64)]) {
+fn assert_events(preset: LogPreset, of: &[(&str, &str)], expected: &[(&str, &str, &str, i64)]) {
     let log = read(preset, of).unwrap();
     let expected: Events<'_> = expected
         .iter()
@@ -55,7 +55,7 @@ fn assert_events(preset: Preset, of: &[(&str, &str)], expected: &[(&str, &str, &
 }
 
 /// The issue of the first bad row, and its line.
-fn issue(preset: Preset, of: &[(&str, &str)]) -> (u64, RowIssue) {
+fn issue(preset: LogPreset, of: &[(&str, &str)]) -> (u64, RowIssue) {
     match read(preset, of) {
         Err(DataError::Row { line, issue, .. }) => (line, issue),
         other => panic!("expected a bad row, got {other:?}"),
@@ -64,9 +64,9 @@ fn issue(preset: Preset, of: &[(&str, &str)]) -> (u64, RowIssue) {
 
 #[test]
 fn every_preset_is_valid_and_known_by_its_name() {
-    for preset in Preset::ALL {
+    for preset in LogPreset::ALL {
         assert!(config(preset).check().is_ok(), "{preset}");
-        assert_eq!(preset.name().parse::<Preset>().unwrap(), preset);
+        assert_eq!(preset.name().parse::<LogPreset>().unwrap(), preset);
         let quoted = serde_json::to_string(&preset).unwrap();
         assert_eq!(quoted, format!("\"{preset}\""));
         let written = serde_json::to_string(&preset.format()).unwrap();
@@ -78,10 +78,10 @@ fn every_preset_is_valid_and_known_by_its_name() {
         assert_eq!(targets.count(), 1);
     }
     assert!(matches!(
-        "amazon".parse::<Preset>(),
+        "amazon".parse::<LogPreset>(),
         Err(DataError::Config { .. })
     ));
-    assert_eq!(config(Preset::Rees46), PrepareConfig::default());
+    assert_eq!(config(LogPreset::Rees46), PrepareConfig::default());
 }
 
 #[test]
@@ -95,7 +95,7 @@ fn retailrocket() {
         ("992329", "248676", "cart", 1_433_224_214),
         ("599528", "356475", "purchase", 1_433_222_276),
     ];
-    assert_events(Preset::RetailRocket, &[("events.csv", text)], &expected);
+    assert_events(LogPreset::RetailRocket, &[("events.csv", text)], &expected);
 }
 
 #[test]
@@ -109,14 +109,19 @@ fn otto() {
         ("12899779", "59625", "cart", 1_661_724_100),
         ("sé", "8", "purchase", 1_661_724_200),
     ];
-    assert_events(Preset::Otto, &[("train.jsonl", text)], &expected);
+    assert_events(LogPreset::Otto, &[("train.jsonl", text)], &expected);
 }
 
 #[test]
 fn lines_that_are_no_session_are_bad_rows() {
     let good =
         "{\"session\":1,\"events\":[{\"aid\":2,\"ts\":1661724000278,\"type\":\"clicks\"}]}\n";
-    let of = |line: &str| issue(Preset::Otto, &[("train.jsonl", &format!("{good}{line}"))]);
+    let of = |line: &str| {
+        issue(
+            LogPreset::Otto,
+            &[("train.jsonl", &format!("{good}{line}"))],
+        )
+    };
     let (line, bad) = of("{\"session\":1}\n");
     assert_eq!((line, bad.reason()), (2, "not a session"));
     assert!(
@@ -132,7 +137,7 @@ fn lines_that_are_no_session_are_bad_rows() {
                {\"aid\":2,\"ts\":1661724000279,\"type\":\"likes\"}]}";
     let (line, bad) = of(two);
     assert_eq!((line, bad.reason()), (2, "unknown behavior"));
-    let mut config = config(Preset::Otto);
+    let mut config = config(LogPreset::Otto);
     config.skip_bad_rows = true;
     let (_folder, paths) = files(&[("a.jsonl", &format!("{{}}\n{good}{two}\nx\n"))]);
     let valid = config.check().unwrap();
@@ -155,12 +160,12 @@ fn taobao_user_behavior() {
         ("100", "1603476", "cart", 1_511_579_908),
         ("100", "1603476", "purchase", 1_511_579_999),
     ];
-    assert_events(Preset::TaobaoUserBehavior, &of, &expected);
-    let log = read(Preset::TaobaoUserBehavior, &of).unwrap();
+    assert_events(LogPreset::TaobaoUserBehavior, &of, &expected);
+    let log = read(LogPreset::TaobaoUserBehavior, &of).unwrap();
     let category = log.catalogue().get(ItemId(2)).category_id;
     assert_eq!(category.as_deref(), Some("2951233"));
     let bad = issue(
-        Preset::TaobaoUserBehavior,
+        LogPreset::TaobaoUserBehavior,
         &[("UserBehavior.csv", "1,2,3,pv,1511544070\n1,2,3,pv\n")],
     );
     let expected = RowIssue::FieldCount {
@@ -178,14 +183,14 @@ fn movielens_in_its_three_forms() {
         ("22", "377", "like", 978_300_760),
     ];
     let tabs = "196\t242\t3\t881250949\n186\t302\t4\t891717742\n22\t377\t5\t978300760\n";
-    assert_events(Preset::MovieLens, &[("u.data", tabs)], &expected);
+    assert_events(LogPreset::MovieLens, &[("u.data", tabs)], &expected);
     let colons = "196::242::3::881250949\n186::302::4::891717742\n22::377::5::978300760\n";
-    assert_events(Preset::MovieLens, &[("ratings.dat", colons)], &expected);
+    assert_events(LogPreset::MovieLens, &[("ratings.dat", colons)], &expected);
     let commas = "userId,movieId,rating,timestamp\n196,242,3.5,881250949\n186,302,4.0,891717742\n\
                   22,377,4.5,978300760\n";
-    assert_events(Preset::MovieLens, &[("ratings.csv", commas)], &expected);
+    assert_events(LogPreset::MovieLens, &[("ratings.csv", commas)], &expected);
     let (line, bad) = issue(
-        Preset::MovieLens,
+        LogPreset::MovieLens,
         &[("ratings.dat", "1::2::3::978300760\n1::2::6::978300760\n")],
     );
     assert_eq!(line, 2);
@@ -219,8 +224,8 @@ fn instacart() {
         ("order_products__train.csv", train),
         ("orders.csv", ORDERS),
     ];
-    assert_events(Preset::Instacart, &of, &expected);
-    let log = read(Preset::Instacart, &of).unwrap();
+    assert_events(LogPreset::Instacart, &of, &expected);
+    let log = read(LogPreset::Instacart, &of).unwrap();
     let names: Vec<&str> = log.inputs().iter().map(|i| i.name.as_str()).collect();
     assert_eq!(
         names,
@@ -240,7 +245,7 @@ fn instacart_needs_whole_orders() {
     let products = |rows: &str| format!("order_id,product_id,add_to_cart_order,reordered\n{rows}");
     let with = |rows: &str| {
         issue(
-            Preset::Instacart,
+            LogPreset::Instacart,
             &[("a.csv", &products(rows)), ("orders.csv", ORDERS)],
         )
     };
@@ -255,7 +260,7 @@ fn instacart_needs_whole_orders() {
     assert_eq!(bad, expected);
     let bad_orders = ORDERS.replace("08", "morning");
     let (line, bad) = issue(
-        Preset::Instacart,
+        LogPreset::Instacart,
         &[
             ("a.csv", &products("10,1,1,0\n")),
             ("orders.csv", &bad_orders),
@@ -264,16 +269,19 @@ fn instacart_needs_whole_orders() {
     assert_eq!(line, 3);
     assert!(matches!(bad, RowIssue::Number { column, value }
         if column == "order_hour_of_day" && value == "morning"));
-    let alone = read(Preset::Instacart, &[("a.csv", &products("10,196,1,0\n"))]);
+    let alone = read(
+        LogPreset::Instacart,
+        &[("a.csv", &products("10,196,1,0\n"))],
+    );
     assert!(matches!(alone, Err(DataError::Config { .. })));
-    let alone = read(Preset::Instacart, &[("orders.csv", ORDERS)]);
+    let alone = read(LogPreset::Instacart, &[("orders.csv", ORDERS)]);
     assert!(matches!(alone, Err(DataError::Config { .. })));
     let other = [
         ("products.csv", "product_id,aisle_id\n1,2\n"),
         ("orders.csv", ORDERS),
     ];
     assert!(matches!(
-        read(Preset::Instacart, &other),
+        read(LogPreset::Instacart, &other),
         Err(DataError::UnknownLayout { path, .. }) if path.ends_with("products.csv")
     ));
 }
@@ -288,18 +296,18 @@ fn hm() {
         ("00007d2de8", "541518023", "purchase", 1_537_488_000),
     ];
     let of = [("transactions_train.csv", text)];
-    assert_events(Preset::Hm, &of, &expected);
-    let log = read(Preset::Hm, &of).unwrap();
+    assert_events(LogPreset::Hm, &of, &expected);
+    let log = read(LogPreset::Hm, &of).unwrap();
     assert_eq!(log.catalogue().get(ItemId(1)).price, Some(0.0305));
     let short = format!("{text}2018-09-22,a,b,1\n");
     let expected = RowIssue::FieldCount {
         found: 4,
         expected: 5,
     };
-    assert_eq!(issue(Preset::Hm, &[("t.csv", &short)]), (4, expected));
+    assert_eq!(issue(LogPreset::Hm, &[("t.csv", &short)]), (4, expected));
     let open = format!("{text}2018-09-22,a,b,1,\"2\n");
     assert!(matches!(
-        issue(Preset::Hm, &[("t.csv", &open)]).1,
+        issue(LogPreset::Hm, &[("t.csv", &open)]).1,
         RowIssue::UnclosedQuote { column, .. } if column == "sales_channel_id"
     ));
 }
@@ -317,15 +325,15 @@ fn yoochoose() {
         ("yoochoose-clicks.dat", clicks),
         ("yoochoose-buys.dat", buys),
     ];
-    assert_events(Preset::YooChoose, &of, &expected);
-    let other = read(Preset::YooChoose, &[("a.dat", "1,2,3\n")]);
+    assert_events(LogPreset::YooChoose, &of, &expected);
+    let other = read(LogPreset::YooChoose, &[("a.dat", "1,2,3\n")]);
     assert!(matches!(other, Err(DataError::UnknownLayout { .. })));
     let mixed = format!("{clicks}{buys}");
     let expected = RowIssue::FieldCount {
         found: 5,
         expected: 4,
     };
-    let found = issue(Preset::YooChoose, &[("a.dat", &mixed)]);
+    let found = issue(LogPreset::YooChoose, &[("a.dat", &mixed)]);
     assert_eq!(found, (3, expected));
 }
 
@@ -342,7 +350,7 @@ fn compressed_files_are_read_in_every_form() {
     let other = folder.path().join("test.jsonl");
     let zstd = zstd::encode_all(line.replace("1,", "3,").as_bytes(), 1).unwrap();
     std::fs::write(&other, zstd).unwrap();
-    let valid = config(Preset::Otto).check().unwrap();
+    let valid = config(LogPreset::Otto).check().unwrap();
     let read_config = valid.config().read_config();
     let log = read_events(&[path, other], &read_config, valid.behaviors()).unwrap();
     assert_eq!(log.user_ids().iter().collect::<Vec<_>>(), ["3", "1"]);
@@ -360,7 +368,7 @@ fn catalogues_are_tables_with_a_header() {
             "movieId,title,genres\n2,\"Toys, the\",Comedy\n4,x,Drama\n",
         ),
     ]);
-    let mut config = config(Preset::MovieLens);
+    let mut config = config(LogPreset::MovieLens);
     config.catalogue = vec![paths[1].display().to_string()];
     config.split = crate::SplitConfig::None;
     let dataset = prepare(&paths[..1], &config).unwrap();
@@ -377,7 +385,7 @@ fn behaviors_of_any_form_are_found() {
         "transactions_train.csv",
         "t_dat,customer_id,article_id\n2018-09-20,a,b\n",
     )]);
-    let read = config(Preset::Hm).read_config();
+    let read = config(LogPreset::Hm).read_config();
     let table = behaviors_of(&paths, &read, None).unwrap();
     let names: Vec<&str> = table.behaviors.iter().map(|b| b.name.as_str()).collect();
     assert_eq!(names, ["purchase"]);
@@ -404,12 +412,12 @@ proptest! {
                 (session.to_string(), aid.to_string(), names[*kind].to_owned(), *time)
             }))
             .collect();
-        let mut config = config(Preset::Otto);
+        let mut config = config(LogPreset::Otto);
         config.duplicates = crate::Duplicates::Keep;
         let valid = config.check().unwrap();
         match read_events(&paths, &config.read_config(), valid.behaviors()) {
             Ok(log) => {
-                let found = events_of(Preset::Otto, &log).into_iter();
+                let found = events_of(LogPreset::Otto, &log).into_iter();
                 let found = found.map(|(u, i, b, t)| (u.to_owned(), i.to_owned(), b, t));
                 prop_assert_eq!(found.collect::<Vec<_>>(), expected);
             }

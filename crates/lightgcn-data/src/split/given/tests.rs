@@ -1,4 +1,4 @@
-use crate::{DataError, PrepareConfig, Preset, RowIssue, SplitConfig, prepare};
+use crate::{DataError, LogPreset, PrepareConfig, RowIssue, SplitConfig, prepare};
 use lightgcn_core::{Dataset, StageReport};
 use std::path::Path;
 
@@ -206,7 +206,7 @@ fn files_have_the_form_of_the_log() {
     );
     let test = write("u1.test", "1\t3\t4\t881250951\n2\t2\t2\t881250952\n");
     let mut config = PrepareConfig::default();
-    Preset::MovieLens.apply(&mut config);
+    LogPreset::MovieLens.apply(&mut config);
     config.split = SplitConfig::Given {
         validation: Vec::new(),
         test: vec![test],
