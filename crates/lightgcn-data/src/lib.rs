@@ -43,7 +43,7 @@
 //!
 //! | step | items |
 //! |---|---|
-//! | reading | [`LogFormat`], [`LogPreset`], [`ReadConfig`], [`behaviors_of`], [`read_events`], [`EventLog`], [`EventLogBuilder`] |
+//! | reading | [`LogFormat`], [`LogPreset`], [`ReadConfig`], [`behaviors_of`], [`read_events`], [`read_log`], [`EventLog`], [`EventLogBuilder`] |
 //! | weighing and thinning | [`interactions`], [`KCoreConfig`], [`k_core`] |
 //! | splitting | [`SplitConfig`], [`TimeCut`] |
 //! | all in one | [`PrepareConfig`], [`prepare`], [`prepare_with_progress`], [`prepare_log`] |
@@ -73,6 +73,7 @@ pub use log::format::{Duplicates, FutureRows, LogFormat, ReadConfig};
 pub use log::inputs::expand_paths;
 pub use log::preset::LogPreset;
 pub use log::reader::{Progress, read_events};
+pub use log::target::read_log;
 pub use pairs::{PairFiles, ValidationInTrain};
 pub use prepare::{PrepareConfig, ValidPrepareConfig, prepare, prepare_log, prepare_with_progress};
 pub use quantiles::Quantiles;

@@ -14,6 +14,7 @@ pub(crate) mod reader;
 pub(crate) mod stream;
 pub(crate) mod table;
 pub(crate) mod tables;
+pub(crate) mod target;
 
 #[cfg(feature = "synthetic")]
 pub(crate) use digest::{SeenRows, row_digest};

@@ -94,8 +94,8 @@ pub(crate) fn read_with_progress<P: AsRef<Path>>(
             report: report.to_string(),
         });
     }
-    let mut stages = tables.stages;
-    stages.push(report);
+    let mut stages = vec![report];
+    stages.append(&mut tables.stages);
     let mut other = Observations::default();
     if !config.catalogue.is_empty() {
         let files = read_catalogue_files(config, events.item_ids.names())?;
