@@ -307,7 +307,8 @@ pub enum RowIssue {
     },
     /// A line is not a session of OTTO's data.
     #[error(
-        "the line is not a session ({detail}, at character {character}); it must be an object with          \"session\" and \"events\", each with \"aid\", \"ts\" and \"type\""
+        "the line is not a session ({detail}, at character {character}); it must be an object with \
+         \"session\" and \"events\", each with \"aid\", \"ts\" and \"type\""
     )]
     Session {
         /// What is wrong with it.

@@ -13,12 +13,14 @@ pub(super) struct Sessions {
 }
 
 #[derive(Deserialize)]
+#[serde(expecting = "a session")]
 struct Session {
     session: Scalar,
     events: Vec<Event>,
 }
 
 #[derive(Deserialize)]
+#[serde(expecting = "an event")]
 struct Event {
     aid: Scalar,
     ts: Scalar,
