@@ -61,7 +61,7 @@ pub mod synthetic;
 pub mod time;
 mod weigh;
 
-pub use error::{DataError, RowIssue};
+pub use error::{DataError, Place, RowIssue};
 pub use log::behaviors::behaviors_of;
 pub use log::events::{EventLog, EventLogBuilder};
 pub use log::format::{Duplicates, FutureRows, LogFormat, ReadConfig};

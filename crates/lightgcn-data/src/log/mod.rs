@@ -6,7 +6,13 @@ mod digest;
 pub(crate) mod events;
 pub(crate) mod format;
 pub(crate) mod inputs;
+#[cfg(feature = "parquet")]
+mod parquet;
+mod partitions;
 pub(crate) mod reader;
+#[cfg(feature = "object-store")]
+mod remote;
+mod source;
 pub(crate) mod stream;
 mod table;
 
