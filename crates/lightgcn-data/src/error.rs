@@ -300,6 +300,21 @@ pub enum DataError {
         /// What gave it away.
         evidence: String,
     },
+    /// A table of pairs lacks a required column.
+    #[error(
+        "{} has no column {:?}, only {}; rename the column that it is",
+        path.display(),
+        column,
+        quoted(present)
+    )]
+    PairColumn {
+        /// The file.
+        path: PathBuf,
+        /// The column's name.
+        column: String,
+        /// The columns of the file, long names cut.
+        present: Vec<String>,
+    },
     /// A pair file has no pairs.
     #[error(
         "{} has no pairs; each line must be a user and their items, separated by spaces",

@@ -47,11 +47,14 @@
 //! | weighing and thinning | [`interactions`], [`KCoreConfig`], [`k_core`] |
 //! | splitting | [`SplitConfig`], [`TimeCut`] |
 //! | all in one | [`PrepareConfig`], [`prepare`], [`prepare_with_progress`], [`prepare_log`] |
-//! | pair files | [`PairFiles`] |
+//! | pair files | [`PairFiles`], and tables of pairs: [`PairTable`] |
+//! | Parquet files of a dataset | `export`, behind the feature `parquet` |
 //! | a shop without a log | `synthetic`, behind the feature of that name |
 #![forbid(unsafe_code)]
 
 mod error;
+#[cfg(feature = "parquet")]
+pub mod export;
 mod log;
 mod pairs;
 mod prepare;
@@ -67,6 +70,7 @@ pub use log::events::{EventLog, EventLogBuilder};
 pub use log::format::{Duplicates, FutureRows, LogFormat, ReadConfig};
 pub use log::inputs::expand_paths;
 pub use log::reader::{Progress, read_events};
+pub use pairs::table::PairTable;
 pub use pairs::{PairFiles, ValidationInTrain};
 pub use prepare::{PrepareConfig, ValidPrepareConfig, prepare, prepare_log, prepare_with_progress};
 pub use split::{SplitConfig, TimeCut};

@@ -393,5 +393,6 @@ fn whole_number(id: &str) -> Option<u64> {
 }
 
 mod shape;
+pub(crate) mod table;
 #[cfg(test)]
 mod tests;

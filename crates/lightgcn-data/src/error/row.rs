@@ -1,6 +1,6 @@
 //! What can be wrong with a row.
 
-use super::quoted;
+use super::{quoted, shorten};
 use crate::time::TimeFault;
 use lightgcn_core::IdFault;
 use std::fmt;
@@ -129,6 +129,28 @@ pub enum RowIssue {
         /// The time as it was read.
         read: String,
     },
+    /// A field of a table of pairs that is not what its column needs.
+    #[error("column {column:?} has {value:?}, which is not {needed}; fix the row")]
+    Value {
+        /// The column.
+        column: String,
+        /// The value, cut.
+        value: String,
+        /// What the column needs.
+        needed: &'static str,
+    },
+    /// A training pair that an earlier row of a table of pairs has.
+    #[error(
+        "the pair (user {:?}, item {:?}) has an earlier row; add up its counts, so that it has one row",
+        shorten(user),
+        shorten(item)
+    )]
+    RepeatedPair {
+        /// The user.
+        user: String,
+        /// The item.
+        item: String,
+    },
 }
 
 impl RowIssue {
@@ -149,6 +171,8 @@ impl RowIssue {
             Self::Time { .. } => "bad time",
             Self::AmbiguousTime { .. } => "ambiguous time",
             Self::Future { .. } => "in the future",
+            Self::Value { .. } => "bad value",
+            Self::RepeatedPair { .. } => "repeated pair",
         }
     }
 }

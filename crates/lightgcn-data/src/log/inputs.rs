@@ -267,6 +267,7 @@ mod tests {
         // Folders count where a pattern matches nothing else.
         assert_eq!(names(expand_paths(&[at("dt=*")]).unwrap()), all[1..4]);
         assert_eq!(names(expand_paths(&[at("*")]).unwrap()), ["z.csv"]);
+        assert_eq!(names(expand_paths(&[at("_S*")]).unwrap()), ["_SUCCESS"]);
     }
 
     #[test]

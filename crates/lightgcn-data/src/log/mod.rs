@@ -14,7 +14,7 @@ pub(crate) mod reader;
 mod remote;
 mod source;
 pub(crate) mod stream;
-mod table;
+pub(crate) mod table;
 
 #[cfg(feature = "synthetic")]
 pub(crate) use digest::{SeenRows, row_digest};

@@ -173,15 +173,24 @@ fn connect(bucket: &str) -> io::Result<Store> {
 /// The object of that key; if there is none, all objects below it.
 async fn below(store: &Store, key: &str) -> object_store::Result<Vec<ObjectMeta>> {
     let prefix = Key::parse(key)?;
-    if !key.is_empty() && !key.ends_with('/') {
-        match store.head(&prefix).await {
-            Err(object_store::Error::NotFound { .. }) => {}
-            found => return Ok(vec![found?]),
-        }
+    let is_folder = key.is_empty() || key.ends_with('/');
+    let missing = match is_folder {
+        true => None,
+        false => match store.head(&prefix).await {
+            Ok(object) => return Ok(vec![object]),
+            Err(error) => Some(error),
+        },
+    };
+    let found = list(store, &prefix).await.map(|mut objects| {
+        objects.retain(|object| is_visible(object, prefix.as_ref().len()));
+        objects
+    });
+    match (found, missing) {
+        // Stores on a file system have errors of their own for a folder's key.
+        (Ok(objects), _) if !objects.is_empty() => Ok(objects),
+        (found, None | Some(object_store::Error::NotFound { .. })) => found,
+        (_, Some(error)) => Err(error),
     }
-    let mut objects = list(store, &prefix).await?;
-    objects.retain(|object| is_visible(object, prefix.as_ref().len()));
-    Ok(objects)
 }
 
 /// The objects whose keys match a pattern; if there are none, those below a key that matches.

@@ -57,7 +57,15 @@ enum Failure {
 
 impl StoredFile {
     pub(crate) fn open(path: &Path) -> Result<Self, DataError> {
-        Self::start(Source::open(path)?)
+        let source = Source::open(path)?;
+        if source.is_parquet() {
+            return Err(DataError::UnreadFormat {
+                path: path.to_owned(),
+                format: "Parquet",
+                advice: "give it as a log or as a table of pairs",
+            });
+        }
+        Self::start(source)
     }
 
     /// Starts to read what was opened.
@@ -381,6 +389,7 @@ mod tests {
             (b"\xfd7zXZ\0\0\x04", "xz"),
             (b"7z\xbc\xaf\x27\x1c\0\x04", "7z"),
             (b"\x04\x22\x4d\x18\x64", "lz4"),
+            (b"PAR1\x15\x04", "Parquet"),
         ] {
             let error = read(stored).unwrap_err();
             assert!(

@@ -93,23 +93,32 @@ impl Table {
 
     fn missing_column(&self, name: &str, option: &'static str) -> DataError {
         let (path, column) = (self.path.clone(), name.to_owned());
-        let present =
-            |columns: &[String]| columns.iter().map(|c| shorten(c).into_owned()).collect();
+        let present = self.columns();
         match &self.rows {
             Rows::Csv(_) => DataError::MissingColumn {
                 path,
                 column,
                 option,
-                present: present(&self.header),
+                present,
             },
             #[cfg(feature = "parquet")]
-            Rows::Parquet(rows) => DataError::MissingParquetColumn {
+            Rows::Parquet(_) => DataError::MissingParquetColumn {
                 path,
                 column,
                 option,
-                present: present(rows.all_columns()),
+                present,
             },
         }
+    }
+
+    /// The columns of the file, long names cut.
+    pub(crate) fn columns(&self) -> Vec<String> {
+        let read = match &self.rows {
+            Rows::Csv(_) => &self.header[..],
+            #[cfg(feature = "parquet")]
+            Rows::Parquet(rows) => rows.all_columns(),
+        };
+        read.iter().map(|name| shorten(name).into()).collect()
     }
 
     /// The position of a column that may be absent.

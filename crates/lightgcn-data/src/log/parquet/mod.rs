@@ -199,7 +199,9 @@ fn choose(
             Wanted::All => true,
             Wanted::Named(names) => names.contains(&name.as_str()),
         };
-        if !is_wanted {
+        // The numbers of pandas' rows are no field.
+        let is_index = option.is_none() && name.starts_with("__index_level_");
+        if !is_wanted || is_index {
             continue;
         }
         let role = option.map_or(Role::Compared, Role::of);
