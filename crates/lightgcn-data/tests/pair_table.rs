@@ -1,4 +1,5 @@
 //! Tables of pairs, as CSV files.
+#![allow(clippy::unwrap_used, reason = "a failing test may panic")]
 
 use lightgcn_core::{BehaviorWeights, BehaviorWeightsConfig, CoreError, Dataset, ItemId, UserId};
 use lightgcn_data::{DataError, PairTable, Place, RowIssue};

@@ -24,6 +24,7 @@ pub(crate) struct Source {
     head: Vec<u8>,
     reader: Box<dyn Read + Send>,
     /// Whether the path names a file on disk, which can be read at any position.
+    #[cfg(feature = "parquet")]
     is_file: bool,
 }
 
@@ -34,15 +35,10 @@ impl Source {
             path: path.to_owned(),
             source,
         };
-        let mut is_file = false;
         let mut reader: Box<dyn Read + Send> = match path.to_str() {
             Some(STDIN) => Box::new(io::stdin()),
             Some(url) if is_url(url) => open_url(url)?,
-            _ => {
-                let file = File::open(path).map_err(failed)?;
-                is_file = file.metadata().map_err(failed)?.is_file();
-                Box::new(file)
-            }
+            _ => Box::new(File::open(path).map_err(failed)?),
         };
         let mut head = Vec::with_capacity(HEAD as usize);
         let read = reader.by_ref().take(HEAD).read_to_end(&mut head);
@@ -54,7 +50,8 @@ impl Source {
             path: path.to_owned(),
             head,
             reader,
-            is_file,
+            #[cfg(feature = "parquet")]
+            is_file: path.to_str() != Some(STDIN) && path.is_file(),
         })
     }
 
@@ -74,15 +71,26 @@ impl Source {
 
     /// All its bytes, hashed while they are read; `shown` follows how many.
     pub(crate) fn into_tally(self, shown: Arc<AtomicU64>) -> Tally {
-        let name = self.path.file_name().unwrap_or(self.path.as_os_str());
         Tally {
-            name: name.to_string_lossy().into_owned(),
+            name: name_of(&self.path),
             reader: Box::new(Cursor::new(self.head).chain(self.reader)),
             bytes: 0,
             sha256: Sha256::new(),
             shown,
         }
     }
+}
+
+/// The name of an input, which datasets keep: without its folder, and without the query of a URL, which may be a
+/// signature.
+fn name_of(path: &Path) -> String {
+    let text = path.to_string_lossy();
+    let path = match is_url(&text) {
+        true => Path::new(text.split(['?', '#']).next().unwrap_or_default()),
+        false => path,
+    };
+    let name = path.file_name().unwrap_or(path.as_os_str());
+    name.to_string_lossy().into_owned()
 }
 
 /// Hashes an input while reading it.

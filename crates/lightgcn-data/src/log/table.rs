@@ -44,7 +44,13 @@ pub(crate) enum Wanted<'a> {
     /// All of them, since rows are compared.
     All,
     /// Those with these names.
-    Named(&'a [&'a str]),
+    Named(
+        #[cfg_attr(
+            not(feature = "parquet"),
+            expect(dead_code, reason = "a CSV line is read whole")
+        )]
+        &'a [&'a str],
+    ),
 }
 
 impl Table {
@@ -189,11 +195,8 @@ impl Table {
     /// The time in field `n`, in seconds since 1970, where the file has it as a time rather than as text.
     #[inline]
     pub(crate) fn instant(&self, n: usize) -> Option<i64> {
-        match &self.rows {
-            Rows::Csv(_) => None,
-            #[cfg(feature = "parquet")]
-            Rows::Parquet(rows) => rows.instant(n),
-        }
+        let (column, seconds) = self.fields.instant?;
+        (column == n).then_some(seconds)
     }
 
     /// Field `n` of the row as text.

@@ -1,5 +1,6 @@
 //! Parquet files give what CSV files with the same rows give.
 #![cfg(feature = "parquet")]
+#![allow(clippy::unwrap_used, reason = "a failing test may panic")]
 
 use arrow_array::types::Int32Type;
 use arrow_array::{

@@ -43,7 +43,6 @@ pub(crate) struct ParquetRows {
     batch_rows: usize,
     n_read: u64,
     n_rows: u64,
-    instant: Option<i64>,
     stored: Stored,
 }
 
@@ -101,7 +100,6 @@ impl ParquetRows {
             batch_rows: 0,
             n_read: 0,
             n_rows: n_rows.unsigned_abs(),
-            instant: None,
             stored,
         };
         Ok((rows, header))
@@ -137,9 +135,9 @@ impl ParquetRows {
             }
             fields.ends.push(fields.text.len());
         }
-        self.instant = self.times.and_then(|(n, seconds)| {
+        fields.instant = self.times.and_then(|(n, seconds)| {
             let array = &self.batch[n];
-            array.is_valid(row).then(|| seconds(array, row))
+            array.is_valid(row).then(|| (n, seconds(array, row)))
         });
         Ok(true)
     }
@@ -161,13 +159,6 @@ impl ParquetRows {
                 Err(damaged(&self.path, reason))
             }
         }
-    }
-
-    /// The row's time, if it is in column `n` and not as text.
-    #[inline]
-    pub(crate) fn instant(&self, n: usize) -> Option<i64> {
-        self.instant
-            .filter(|_| self.times.is_some_and(|(column, _)| column == n))
     }
 
     /// The share of the file that the rows read so far are, in bytes.

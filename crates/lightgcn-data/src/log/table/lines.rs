@@ -26,6 +26,8 @@ pub(crate) struct Fields {
     pub(crate) ambiguous: bool,
     /// Where a quote begins that is not closed.
     pub(crate) unclosed: Option<usize>,
+    /// The column of times and the row's time, in seconds since 1970, if the file has it as a time.
+    pub(crate) instant: Option<(usize, i64)>,
 }
 
 impl Lines {
@@ -151,5 +153,6 @@ impl Fields {
         self.ends.clear();
         self.ambiguous = false;
         self.unclosed = None;
+        self.instant = None;
     }
 }
