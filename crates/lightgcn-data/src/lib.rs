@@ -47,12 +47,15 @@
 //! | weighing and thinning | [`interactions`], [`KCoreConfig`], [`k_core`] |
 //! | splitting | [`SplitConfig`], [`TimeCut`] |
 //! | all in one | [`PrepareConfig`], [`prepare`], [`prepare_with_progress`], [`prepare_log`] |
-//! | pair files | [`PairFiles`] |
+//! | pair files | [`PairFiles`], and tables of pairs: [`PairTable`] |
+//! | Parquet files of a dataset | `export`, behind the feature `parquet` |
 //! | looking at a log | [`Inspection`], [`Quantiles`] |
 //! | a shop without a log | `synthetic`, behind the feature of that name |
 #![forbid(unsafe_code)]
 
 mod error;
+#[cfg(feature = "parquet")]
+pub mod export;
 pub mod inspect;
 mod log;
 mod pairs;
@@ -64,7 +67,7 @@ pub mod synthetic;
 pub mod time;
 mod weigh;
 
-pub use error::{DataError, RowIssue};
+pub use error::{DataError, Place, RowIssue};
 pub use inspect::Inspection;
 pub use log::behaviors::behaviors_of;
 pub use log::events::{EventLog, EventLogBuilder};
@@ -74,6 +77,7 @@ pub use log::inputs::expand_paths;
 pub use log::preset::LogPreset;
 pub use log::reader::{Progress, read_events};
 pub use log::target::read_log;
+pub use pairs::table::PairTable;
 pub use pairs::{PairFiles, ValidationInTrain};
 pub use prepare::{PrepareConfig, ValidPrepareConfig, prepare, prepare_log, prepare_with_progress};
 pub use quantiles::Quantiles;

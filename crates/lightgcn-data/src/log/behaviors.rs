@@ -1,6 +1,7 @@
 //! A table of behaviors from the labels of a log.
 
 use crate::error::quoted;
+use crate::log::table::Wanted;
 use crate::log::tables::Tables;
 use crate::{DataError, ReadConfig, expand_paths};
 use lightgcn_core::{Behavior, BehaviorWeightsConfig, Ceiling};
@@ -49,7 +50,8 @@ pub fn behaviors_of<P: AsRef<Path>>(
     target: Option<&str>,
 ) -> Result<BehaviorWeightsConfig, DataError> {
     let mut labels: BTreeMap<String, u64> = BTreeMap::new();
-    let mut tables = Tables::new(expand_paths(paths)?, config)?;
+    let wanted = Wanted::Named(&[&config.format.event_type]);
+    let mut tables = Tables::new(expand_paths(paths)?, config, &wanted)?;
     while let Some(mut table) = tables.next()? {
         let column = table.required(&config.format.event_type, "event_type")?;
         while table.next_row()? {

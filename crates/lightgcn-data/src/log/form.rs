@@ -1,8 +1,6 @@
 //! What the files of a log are like.
 
 use crate::LogFormat;
-use crate::log::otto::Sessions;
-use crate::log::table::Front;
 use serde::{Deserialize, Serialize};
 
 /// How the lines of a file become rows with named columns.
@@ -42,40 +40,43 @@ impl FileForm {
     }
 }
 
-/// How a file is split, which its first line may decide.
+/// How a file of lines is split, which its first line may decide.
 pub(super) struct Layout {
     pub(super) delimiter: u8,
     /// The columns of a file without a header.
     pub(super) columns: Option<Vec<String>>,
-    /// Columns that the front end adds.
-    pub(super) added: Option<String>,
-    pub(super) front: Front,
+    /// The behavior of all rows, if no column has it.
+    pub(super) behavior: Option<String>,
 }
 
 impl Layout {
     /// The layout of a file that begins with `line`, or what is expected of its form.
     pub(super) fn find(format: &LogFormat, line: &[u8]) -> Result<Self, &'static str> {
-        let mut layout = Self {
-            delimiter: format.delimiter as u8,
-            columns: None,
-            added: None,
-            front: Front::Plain,
+        let named = |delimiter: u8, columns: &[&str]| Self {
+            delimiter,
+            columns: Some(columns.iter().map(|&c| c.to_owned()).collect()),
+            behavior: None,
         };
-        let named = |columns: &[&str]| Some(columns.iter().map(|&c| c.to_owned()).collect());
-        match format.form {
-            FileForm::Table if format.columns.is_empty() => {}
-            FileForm::Table => layout.columns = Some(format.columns.clone()),
+        let headed = |delimiter| Self {
+            delimiter,
+            columns: None,
+            behavior: None,
+        };
+        Ok(match format.form {
+            FileForm::Table => Self {
+                delimiter: format.delimiter as u8,
+                columns: Some(format.columns.clone()).filter(|columns| !columns.is_empty()),
+                behavior: format.behavior.clone(),
+            },
             FileForm::MovieLens if line.windows(2).any(|two| two == b"::") => {
-                layout.delimiter = b':';
-                layout.columns = named(&["userId", "", "movieId", "", "rating", "", "timestamp"]);
+                let columns = ["userId", "", "movieId", "", "rating", "", "timestamp"];
+                named(b':', &columns)
             }
             FileForm::MovieLens if line.contains(&b'\t') => {
-                layout.delimiter = b'\t';
-                layout.columns = named(&["userId", "movieId", "rating", "timestamp"]);
+                named(b'\t', &["userId", "movieId", "rating", "timestamp"])
             }
-            FileForm::MovieLens | FileForm::Instacart => layout.delimiter = b',',
+            FileForm::MovieLens | FileForm::Instacart => headed(b','),
             FileForm::YooChoose => {
-                layout.delimiter = b',';
                 let fields = line.iter().filter(|&&byte| byte == b',').count() + 1;
                 let (label, columns) = match fields {
                     4 => ("click", &["session", "timestamp", "item", "category"][..]),
@@ -85,23 +86,13 @@ impl Layout {
                     ),
                     _ => return Err("rows of clicks have four fields, and rows of purchases five"),
                 };
-                layout.columns = named(columns);
-                layout.add_behavior(format, label);
+                Self {
+                    behavior: Some(label.to_owned()),
+                    ..named(b',', columns)
+                }
             }
-            FileForm::Otto => {
-                layout.delimiter = b'\n';
-                layout.columns = named(&Sessions::COLUMNS);
-                layout.front = Front::Otto(Sessions::default());
-            }
-        }
-        if let (FileForm::Table, Some(label)) = (format.form, &format.behavior) {
-            layout.add_behavior(format, label);
-        }
-        Ok(layout)
-    }
-
-    fn add_behavior(&mut self, format: &LogFormat, label: &str) {
-        self.added = Some(format.event_type.clone());
-        self.front = Front::Behavior(label.to_owned());
+            // Its lines are not split.
+            FileForm::Otto => headed(b'\n'),
+        })
     }
 }

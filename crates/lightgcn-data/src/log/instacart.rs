@@ -2,8 +2,7 @@
 
 use crate::error::shorten;
 use crate::log::catalogue::skip_row;
-use crate::log::table::Table;
-use crate::log::table::fields::Fields;
+use crate::log::table::{Fields, Table, Wanted};
 use crate::{DataError, ReadConfig, RowIssue};
 use hashbrown::HashMap;
 use lightgcn_core::{InputFile, StageReport, is_no_value};
@@ -62,7 +61,7 @@ impl Orders {
             report: StageReport::new("orders", "rows"),
         };
         for file in files {
-            let mut table = Table::open(file, &config.format)?;
+            let mut table = Table::open(file, &config.format, &Wanted::All)?;
             if table.optional(Self::ORDER_NUMBER)?.is_some() {
                 orders.read(&mut table, config, &mut joined.report)?;
                 joined.inputs.push(table.finish()?);

@@ -9,8 +9,14 @@ pub(crate) mod format;
 pub(crate) mod inputs;
 mod instacart;
 mod otto;
+#[cfg(feature = "parquet")]
+mod parquet;
+mod partitions;
 pub(crate) mod preset;
 pub(crate) mod reader;
+#[cfg(feature = "object-store")]
+mod remote;
+mod source;
 pub(crate) mod stream;
 pub(crate) mod table;
 pub(crate) mod tables;

@@ -1,101 +1,131 @@
-//! A file of a log: columns by name, rows with their line numbers.
+//! A table of rows: columns by name, fields as text, whatever the file's format.
 
 use crate::error::shorten;
+use crate::log::digest::row_digest;
 use crate::log::form::{FileForm, Layout};
 use crate::log::instacart::Orders;
 use crate::log::otto::Sessions;
-use crate::log::stream::StoredFile;
-use crate::{DataError, LogFormat, RowIssue};
+#[cfg(feature = "parquet")]
+use crate::log::parquet::ParquetRows;
+use crate::log::partitions::partitions;
+use crate::log::source::Source;
+use crate::{DataError, LogFormat, Place, RowIssue};
 use lightgcn_core::{IdFault, InputFile, check_id};
-use memchr::memchr;
-use std::io::BufRead;
+use lines::Lines;
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
+use xxhash_rust::xxh3::xxh3_64;
 
-use fields::Fields;
+mod lines;
 
-/// A file that is being read row by row. In all forms but OTTO's, a row is a line.
+pub(crate) use lines::Fields;
+
+/// A CSV or Parquet file that is being read row by row. Its folders may name further columns.
 pub(crate) struct Table {
     path: PathBuf,
-    file: StoredFile,
-    delimiter: u8,
-    quoting: bool,
+    rows: Rows,
+    /// The columns that are read, those of the folders last.
     header: Vec<String>,
-    line: Vec<u8>,
-    line_number: u64,
+    /// How many of the columns are in the file.
+    n_stored: usize,
+    /// The values of the others.
+    partitions: Vec<String>,
+    /// What sets the row apart from those of other partitions.
+    marks: Vec<usize>,
     fields: Fields,
     n_rows: u64,
-    /// Whether the line that was read last is yet to become a row.
-    is_ahead: bool,
-    front: Front,
-    /// What the front end found wrong with the row.
+    /// What is known of the rows' orders, and the column of their ids.
+    orders: Option<(Rc<Orders>, usize)>,
+    /// What was found wrong with the row while it was made.
     issue: Option<RowIssue>,
 }
 
-/// How the fields of a line become those of a row.
-pub(super) enum Front {
-    /// They are the row.
-    Plain,
-    /// Each row has this behavior in a column of its own.
-    Behavior(String),
-    /// A line is a session of several rows.
-    Otto(Sessions),
-    /// Each row has the user and the time of its order in columns of their own.
-    Instacart {
-        orders: Rc<Orders>,
-        /// The column of the order's id.
-        id: usize,
-    },
+/// Where the rows come from.
+enum Rows {
+    Csv(Lines),
+    /// Each line is a session of several rows.
+    Otto(Lines, Sessions),
+    #[cfg(feature = "parquet")]
+    Parquet(Box<ParquetRows>),
+}
+
+/// Which columns of a file are read. The fields of a CSV line are all read.
+pub(crate) enum Wanted<'a> {
+    /// All of them, since rows are compared.
+    All,
+    /// Those with these names.
+    Named(
+        #[cfg_attr(
+            not(feature = "parquet"),
+            expect(dead_code, reason = "a CSV line is read whole")
+        )]
+        &'a [&'a str],
+    ),
 }
 
 impl Table {
-    /// Opens the file and reads its header, if it has one; a byte order mark is skipped.
-    pub(crate) fn open(path: &Path, format: &LogFormat) -> Result<Self, DataError> {
-        let is_otto = format.form == FileForm::Otto;
-        let mut table = Self {
-            path: path.to_owned(),
-            file: StoredFile::open(path)?,
-            // A session is one field.
-            delimiter: if is_otto {
-                b'\n'
-            } else {
-                format.delimiter as u8
-            },
-            quoting: format.quoting && !is_otto,
-            header: Vec::new(),
-            line: Vec::new(),
-            line_number: 0,
-            fields: Fields::default(),
-            n_rows: 0,
-            is_ahead: true,
-            front: Front::Plain,
-            issue: None,
+    /// Opens the file and finds out its columns. Those that the format names and the file lacks may be in the
+    /// names of its folders.
+    pub(crate) fn open(
+        path: &Path,
+        format: &LogFormat,
+        wanted: &Wanted<'_>,
+    ) -> Result<Self, DataError> {
+        let source = Source::open(path)?;
+        let (mut table, behavior) = match source.is_parquet() {
+            true => {
+                let behavior = format.behavior.clone();
+                (open_parquet(source, format, wanted)?, behavior)
+            }
+            false => open_lines(source, format)?,
         };
-        if !table.next_line()? {
-            return Err(DataError::EmptyFile { path: table.path });
-        }
-        let line = table.line.trim_ascii_end();
-        let layout = Layout::find(format, line).map_err(|expected| DataError::UnknownLayout {
-            path: path.to_owned(),
-            expected,
-        })?;
-        table.delimiter = layout.delimiter;
-        table.front = layout.front;
-        match layout.columns {
-            Some(columns) => table.header = columns,
-            None => {
-                table.split();
-                table.read_header()?;
-                table.is_ahead = false;
+        let needed = format.named_columns();
+        for (name, value) in partitions(path) {
+            let is_needed = needed.iter().any(|(_, column)| *column == name);
+            if is_needed && !table.header.contains(&name) {
+                table.add_constant(name, value);
             }
         }
-        table.header.extend(layout.added);
+        if let Some(label) = behavior {
+            table.add_constant(format.event_type.clone(), label);
+        }
         Ok(table)
+    }
+
+    /// Adds a column with the same value in all rows.
+    fn add_constant(&mut self, name: String, value: String) {
+        self.header.push(name);
+        self.marks.push(xxh3_64(value.as_bytes()) as usize);
+        self.partitions.push(value);
+    }
+
+    /// Adds the columns of each row's order, whose id is in column `id`.
+    pub(super) fn join(&mut self, orders: &Rc<Orders>, id: usize) {
+        let added = Orders::COLUMNS.map(str::to_owned);
+        self.header.splice(self.n_stored..self.n_stored, added);
+        self.n_stored += Orders::COLUMNS.len();
+        self.orders = Some((Rc::clone(orders), id));
+    }
+
+    fn new(path: PathBuf, rows: Rows, header: Vec<String>, fields: Fields) -> Self {
+        Self {
+            path,
+            rows,
+            n_stored: header.len(),
+            header,
+            partitions: Vec::new(),
+            marks: Vec::new(),
+            fields,
+            n_rows: 0,
+            orders: None,
+            issue: None,
+        }
     }
 
     fn read_header(&mut self) -> Result<(), DataError> {
         self.check_quotes().map_err(|issue| self.row_error(issue))?;
-        for n in 0..self.fields.len() {
+        self.n_stored = self.fields.ends.len();
+        for n in 0..self.n_stored {
             let Ok(name) = std::str::from_utf8(self.field(n)) else {
                 return Err(DataError::HeaderNotUtf8 {
                     path: self.path.clone(),
@@ -107,22 +137,40 @@ impl Table {
         Ok(())
     }
 
-    /// Adds the columns of each row's order, whose id is in column `id`.
-    pub(super) fn join(&mut self, orders: &Rc<Orders>, id: usize) {
-        let orders = Rc::clone(orders);
-        self.front = Front::Instacart { orders, id };
-        self.header.extend(Orders::COLUMNS.map(str::to_owned));
-    }
-
     /// The position of a required column, which the format's `option` names.
     pub(crate) fn required(&self, name: &str, option: &'static str) -> Result<usize, DataError> {
         self.optional(name)?
-            .ok_or_else(|| DataError::MissingColumn {
-                path: self.path.clone(),
-                column: name.to_owned(),
+            .ok_or_else(|| self.missing_column(name, option))
+    }
+
+    fn missing_column(&self, name: &str, option: &'static str) -> DataError {
+        let (path, column) = (self.path.clone(), name.to_owned());
+        let present = self.columns();
+        match &self.rows {
+            Rows::Csv(_) | Rows::Otto(..) => DataError::MissingColumn {
+                path,
+                column,
                 option,
-                present: self.header.iter().map(|c| shorten(c).into()).collect(),
-            })
+                present,
+            },
+            #[cfg(feature = "parquet")]
+            Rows::Parquet(_) => DataError::MissingParquetColumn {
+                path,
+                column,
+                option,
+                present,
+            },
+        }
+    }
+
+    /// The columns of the file, long names cut.
+    pub(crate) fn columns(&self) -> Vec<String> {
+        let read = match &self.rows {
+            Rows::Csv(_) | Rows::Otto(..) => &self.header[..],
+            #[cfg(feature = "parquet")]
+            Rows::Parquet(rows) => rows.all_columns(),
+        };
+        read.iter().map(|name| shorten(name).into()).collect()
     }
 
     /// The position of a column that may be absent.
@@ -141,88 +189,31 @@ impl Table {
     /// Reads the next row; false at the end. Empty lines are skipped.
     #[inline]
     pub(crate) fn next_row(&mut self) -> Result<bool, DataError> {
-        let more = match self.front {
-            Front::Otto(_) => self.next_of_session()?,
-            _ => self.next_of_lines()?,
+        let more = match &mut self.rows {
+            Rows::Csv(lines) => lines.next(&mut self.fields)?,
+            Rows::Otto(lines, sessions) => {
+                let fields = &mut self.fields;
+                next_of_session(lines, sessions, fields, &mut self.issue)?
+            }
+            #[cfg(feature = "parquet")]
+            Rows::Parquet(rows) => rows.next(&mut self.fields)?,
         };
         self.n_rows += u64::from(more);
+        if more && self.orders.is_some() {
+            self.issue = self.add_order().err();
+        }
         Ok(more)
     }
 
-    #[inline]
-    fn next_of_lines(&mut self) -> Result<bool, DataError> {
-        if self.is_ahead {
-            self.is_ahead = false;
-            self.split();
-        } else if !self.next_line()? {
-            return Ok(false);
-        }
-        match &self.front {
-            Front::Plain | Front::Otto(_) => {}
-            Front::Behavior(label) if self.fields.unclosed.is_none() => {
-                self.fields.push(label.as_bytes(), self.delimiter);
-            }
-            Front::Behavior(_) => {}
-            Front::Instacart { orders, id } => {
-                let n_own = self.header.len() - Orders::COLUMNS.len();
-                let is_whole = self.fields.len() == n_own && self.fields.unclosed.is_none();
-                self.issue = match is_whole {
-                    true => orders.complete(&mut self.fields, *id, self.delimiter).err(),
-                    false => None,
-                };
-            }
-        }
-        Ok(true)
-    }
-
-    fn next_of_session(&mut self) -> Result<bool, DataError> {
-        loop {
-            if let Front::Otto(sessions) = &mut self.front
-                && sessions.next_row(&mut self.fields)
-            {
-                self.issue = None;
-                return Ok(true);
-            }
-            if !std::mem::take(&mut self.is_ahead) && !self.next_line()? {
-                return Ok(false);
-            }
-            let line = self.line.trim_ascii_end();
-            if let Front::Otto(sessions) = &mut self.front
-                && let Err(issue) = sessions.parse(line)
-            {
-                self.issue = Some(issue);
-                return Ok(true);
-            }
-        }
-    }
-
-    /// Reads and splits the next line that is not empty; false at the end.
-    fn next_line(&mut self) -> Result<bool, DataError> {
-        loop {
-            self.line.clear();
-            match self.file.read_until(b'\n', &mut self.line) {
-                Ok(0) => return Ok(false),
-                Ok(_) => self.line_number += 1,
-                Err(error) => return Err(self.file.error(error)),
-            }
-            if self.line_number == 1 && self.line.starts_with(b"\xef\xbb\xbf") {
-                self.line.drain(..3);
-            }
-            self.split();
-            if !self.fields.is_blank() {
-                return Ok(true);
-            }
-        }
-    }
-
-    #[inline]
-    fn split(&mut self) {
-        let line = self.line.strip_suffix(b"\n").unwrap_or(&self.line);
-        let line = line.strip_suffix(b"\r").unwrap_or(line);
-        let quoted = self.quoting && memchr(b'"', line).is_some();
-        match quoted {
-            true => self.fields.split_quoted(line, self.delimiter),
-            false => self.fields.split(line, self.delimiter),
+    /// Adds the row's order, if the row has as many fields as the file.
+    fn add_order(&mut self) -> Result<(), RowIssue> {
+        let (Some((orders, id)), Rows::Csv(lines)) = (&self.orders, &self.rows) else {
+            return Ok(());
+        };
+        let n_own = self.n_stored - Orders::COLUMNS.len();
+        match self.fields.ends.len() == n_own && self.fields.unclosed.is_none() {
+            true => orders.complete(&mut self.fields, *id, lines.delimiter()),
+            false => Ok(()),
         }
     }
 
@@ -233,47 +224,47 @@ impl Table {
             return Err(issue.clone());
         }
         self.check_quotes()?;
-        let (found, expected) = (self.fields.len(), self.header.len());
-        match found == expected {
-            true => Ok(()),
-            false => Err(self.wrong_count()),
-        }
-    }
-
-    /// Counts the fields of the line, without those that were added.
-    #[cold]
-    fn wrong_count(&self) -> RowIssue {
-        let (found, expected) = (self.fields.len(), self.header.len());
-        match self.front {
-            Front::Plain | Front::Otto(_) => RowIssue::FieldCount { found, expected },
-            Front::Behavior(_) => RowIssue::FieldCount {
-                found: found - 1,
-                expected: expected - 1,
-            },
-            Front::Instacart { .. } => RowIssue::FieldCount {
+        let (found, expected) = (self.fields.ends.len(), self.n_stored);
+        match (found == expected, &self.orders) {
+            (true, _) => Ok(()),
+            (false, None) => Err(RowIssue::FieldCount { found, expected }),
+            (false, Some(_)) => Err(RowIssue::FieldCount {
                 found,
                 expected: expected - Orders::COLUMNS.len(),
-            },
+            }),
         }
     }
 
     #[inline]
     fn check_quotes(&self) -> Result<(), RowIssue> {
-        let Some(start) = self.fields.unclosed else {
-            return Ok(());
-        };
-        let n = self.fields.len();
-        let column = self.header.get(n).map(|name| shorten(name).into());
-        Err(RowIssue::UnclosedQuote {
-            column: column.unwrap_or_else(|| (n + 1).to_string()),
-            value: shown(self.line[start..].trim_ascii_end()),
-        })
+        match (self.fields.unclosed, &self.rows) {
+            (Some(start), Rows::Csv(lines)) => {
+                let n = self.fields.ends.len();
+                let column = self.header.get(n).map(|name| shorten(name).into());
+                Err(RowIssue::UnclosedQuote {
+                    column: column.unwrap_or_else(|| (n + 1).to_string()),
+                    value: shown(lines.line()[start..].trim_ascii_end()),
+                })
+            }
+            _ => Ok(()),
+        }
     }
 
     /// Field `n` of the row.
     #[inline]
     pub(crate) fn field(&self, n: usize) -> &[u8] {
+        let partition = n.checked_sub(self.n_stored);
+        if let Some(value) = partition.and_then(|n| self.partitions.get(n)) {
+            return value.as_bytes();
+        }
         self.fields.get(n)
+    }
+
+    /// The time in field `n`, in seconds since 1970, where the file has it as a time rather than as text.
+    #[inline]
+    pub(crate) fn instant(&self, n: usize) -> Option<i64> {
+        let (column, seconds) = self.fields.instant?;
+        (column == n).then_some(seconds)
     }
 
     /// Field `n` of the row as text.
@@ -321,12 +312,24 @@ impl Table {
     /// The digest of all fields of the row.
     #[inline]
     pub(crate) fn digest(&self) -> u128 {
-        self.fields.digest()
+        let Fields {
+            text,
+            ends,
+            ambiguous,
+            ..
+        } = &self.fields;
+        // Where no field contains the delimiter, the text tells where each field ends.
+        let ends = if *ambiguous { &ends[..] } else { &[] };
+        row_digest(text, ends.iter().chain(&self.marks).copied())
     }
 
-    /// The line of the row, from 1.
-    pub(crate) fn line(&self) -> u64 {
-        self.line_number
+    /// Where the row is in the file.
+    pub(crate) fn place(&self) -> Place {
+        match &self.rows {
+            Rows::Csv(lines) | Rows::Otto(lines, _) => Place::Line(lines.number()),
+            #[cfg(feature = "parquet")]
+            Rows::Parquet(_) => Place::Row(self.n_rows),
+        }
     }
 
     /// Rows read so far.
@@ -336,14 +339,18 @@ impl Table {
 
     /// Bytes on disk read so far.
     pub(crate) fn stored_read(&self) -> u64 {
-        self.file.stored_read()
+        match &self.rows {
+            Rows::Csv(lines) | Rows::Otto(lines, _) => lines.stored_read(),
+            #[cfg(feature = "parquet")]
+            Rows::Parquet(rows) => rows.stored_read(),
+        }
     }
 
     /// The error for the current row.
     pub(crate) fn row_error(&self, issue: RowIssue) -> DataError {
         DataError::Row {
             path: self.path.clone(),
-            line: self.line(),
+            at: self.place(),
             issue,
         }
     }
@@ -355,8 +362,87 @@ impl Table {
 
     /// The file's name, size and hash, once all rows are read.
     pub(crate) fn finish(self) -> Result<InputFile, DataError> {
-        self.file.finish()
+        match self.rows {
+            Rows::Csv(lines) | Rows::Otto(lines, _) => lines.finish(),
+            #[cfg(feature = "parquet")]
+            Rows::Parquet(rows) => rows.finish(),
+        }
     }
+}
+
+/// Opens a file of lines and reads its header, if it has one. Returns the behavior of all rows too, if it is not in
+/// a column.
+fn open_lines(source: Source, format: &LogFormat) -> Result<(Table, Option<String>), DataError> {
+    let path = source.path().to_owned();
+    let mut lines = Lines::start(source, format)?;
+    let mut fields = Fields::default();
+    if !lines.next(&mut fields)? {
+        return Err(DataError::EmptyFile { path });
+    }
+    if format.form == FileForm::Otto {
+        lines.whole();
+        let rows = Rows::Otto(lines, Sessions::default());
+        let header = Sessions::COLUMNS.map(str::to_owned).into();
+        return Ok((Table::new(path, rows, header, fields), None));
+    }
+    let layout = Layout::find(format, lines.line().trim_ascii_end());
+    let layout = match layout {
+        Ok(layout) => layout,
+        Err(expected) => return Err(DataError::UnknownLayout { path, expected }),
+    };
+    lines.again(layout.delimiter);
+    if let Some(columns) = layout.columns {
+        let table = Table::new(path, Rows::Csv(lines), columns, fields);
+        return Ok((table, layout.behavior));
+    }
+    lines.next(&mut fields)?;
+    let mut table = Table::new(path, Rows::Csv(lines), Vec::new(), fields);
+    table.read_header()?;
+    Ok((table, layout.behavior))
+}
+
+/// Makes the next row of a session, or finds what is wrong with its line; false at the end.
+fn next_of_session(
+    lines: &mut Lines,
+    sessions: &mut Sessions,
+    fields: &mut Fields,
+    issue: &mut Option<RowIssue>,
+) -> Result<bool, DataError> {
+    *issue = None;
+    loop {
+        if sessions.next_row(fields) {
+            return Ok(true);
+        }
+        if !lines.next(fields)? {
+            return Ok(false);
+        }
+        if let Err(found) = sessions.parse(fields.get(0)) {
+            *issue = Some(found);
+            return Ok(true);
+        }
+    }
+}
+
+#[cfg(feature = "parquet")]
+fn open_parquet(
+    source: Source,
+    format: &LogFormat,
+    wanted: &Wanted<'_>,
+) -> Result<Table, DataError> {
+    let path = source.path().to_owned();
+    let (rows, header) = ParquetRows::open(source, format, wanted)?;
+    let rows = Rows::Parquet(Box::new(rows));
+    Ok(Table::new(path, rows, header, Fields::default()))
+}
+
+#[cfg(not(feature = "parquet"))]
+fn open_parquet(source: Source, _: &LogFormat, _: &Wanted<'_>) -> Result<Table, DataError> {
+    Err(DataError::MissingFeature {
+        path: source.path().to_owned(),
+        what: "a Parquet file",
+        feature: "parquet",
+        instead: "convert it to CSV",
+    })
 }
 
 /// A value for a message, cut.
@@ -365,6 +451,5 @@ fn shown(bytes: &[u8]) -> String {
     shorten(&String::from_utf8_lossy(head)).into()
 }
 
-pub(super) mod fields;
 #[cfg(test)]
 mod tests;

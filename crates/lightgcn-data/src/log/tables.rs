@@ -2,7 +2,7 @@
 
 use crate::log::form::FileForm;
 use crate::log::instacart::{Joined, Orders};
-use crate::log::table::Table;
+use crate::log::table::{Table, Wanted};
 use crate::{DataError, ReadConfig};
 use lightgcn_core::{InputFile, StageReport};
 use std::path::PathBuf;
@@ -10,6 +10,7 @@ use std::path::PathBuf;
 /// Opens a log's files in their order.
 pub(crate) struct Tables<'a> {
     config: &'a ReadConfig,
+    wanted: &'a Wanted<'a>,
     files: std::vec::IntoIter<PathBuf>,
     /// Those that had to be opened together.
     opened: std::vec::IntoIter<Table>,
@@ -20,7 +21,11 @@ pub(crate) struct Tables<'a> {
 }
 
 impl<'a> Tables<'a> {
-    pub(crate) fn new(mut files: Vec<PathBuf>, config: &'a ReadConfig) -> Result<Self, DataError> {
+    pub(crate) fn new(
+        mut files: Vec<PathBuf>,
+        config: &'a ReadConfig,
+        wanted: &'a Wanted<'a>,
+    ) -> Result<Self, DataError> {
         let (mut opened, mut inputs, mut stages) = (Vec::new(), Vec::new(), Vec::new());
         if config.format.form == FileForm::Instacart {
             let joined = Orders::join(&files, config)?;
@@ -31,6 +36,7 @@ impl<'a> Tables<'a> {
         }
         Ok(Self {
             config,
+            wanted,
             files: files.into_iter(),
             opened: opened.into_iter(),
             inputs,
@@ -44,7 +50,7 @@ impl<'a> Tables<'a> {
             Some(table) => Ok(Some(table)),
             None => {
                 let file = self.files.next();
-                file.map(|file| Table::open(&file, &self.config.format))
+                file.map(|file| Table::open(&file, &self.config.format, self.wanted))
                     .transpose()
             }
         }

@@ -3,9 +3,9 @@
 use super::{HeldOut, Parts};
 use crate::error::shorten;
 use crate::log::catalogue::skip_row;
-use crate::log::table::Table;
+use crate::log::table::{Table, Wanted};
 use crate::log::tables::Tables;
-use crate::{DataError, EventLog, ReadConfig, RowIssue, expand_paths};
+use crate::{DataError, EventLog, Place as At, ReadConfig, RowIssue, expand_paths};
 use hashbrown::HashMap;
 use lightgcn_core::{BehaviorId, BehaviorWeights, InputFile, ItemId, StageReport, UserId};
 use std::collections::BTreeMap;
@@ -84,7 +84,10 @@ impl Given<'_> {
             return Ok(part);
         }
         let labels = self.config.format.labels(self.behaviors);
-        let mut tables = Tables::new(expand_paths(files)?, self.config)?;
+        let format = &self.config.format;
+        let needed = [&*format.user_id, &format.product_id, &format.event_type];
+        let wanted = Wanted::Named(&needed);
+        let mut tables = Tables::new(expand_paths(files)?, self.config, &wanted)?;
         inputs.append(&mut tables.inputs);
         while let Some(mut table) = tables.next()? {
             let columns = Columns::find(&table, self.config)?;
@@ -92,7 +95,9 @@ impl Given<'_> {
                 part.held.report.rows_in += 1;
                 let place = Place {
                     file: paths.len(),
-                    line: table.line(),
+                    line: match table.place() {
+                        At::Line(n) | At::Row(n) => n,
+                    },
                 };
                 match self.target(&table, &columns, &labels) {
                     Ok(Ok(pair)) => part.add(pair, place),

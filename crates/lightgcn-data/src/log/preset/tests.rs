@@ -1,5 +1,5 @@
 use super::*;
-use crate::{EventLog, RowIssue, behaviors_of, prepare, read_events};
+use crate::{EventLog, Place, RowIssue, behaviors_of, prepare, read_events};
 use lightgcn_core::{ItemId, UserId};
 use proptest::prelude::*;
 use std::io::Write;
@@ -57,7 +57,11 @@ fn assert_events(preset: LogPreset, of: &[(&str, &str)], expected: &[(&str, &str
 /// The issue of the first bad row, and its line.
 fn issue(preset: LogPreset, of: &[(&str, &str)]) -> (u64, RowIssue) {
     match read(preset, of) {
-        Err(DataError::Row { line, issue, .. }) => (line, issue),
+        Err(DataError::Row {
+            at: Place::Line(line),
+            issue,
+            ..
+        }) => (line, issue),
         other => panic!("expected a bad row, got {other:?}"),
     }
 }

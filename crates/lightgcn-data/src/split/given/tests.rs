@@ -1,4 +1,4 @@
-use crate::{DataError, LogPreset, PrepareConfig, RowIssue, SplitConfig, prepare};
+use crate::{DataError, LogPreset, Place, PrepareConfig, RowIssue, SplitConfig, prepare};
 use lightgcn_core::{Dataset, StageReport};
 use std::path::Path;
 
@@ -156,7 +156,7 @@ fn bad_files_are_errors() {
     assert!(matches!(
         prepared(None, &test),
         Err(DataError::Row {
-            line: 2,
+            at: Place::Line(2),
             issue: RowIssue::UnknownBehavior { .. },
             ..
         })
@@ -164,7 +164,7 @@ fn bad_files_are_errors() {
     assert!(matches!(
         prepared(None, "user_id,product_id\nann,b\nann\n"),
         Err(DataError::Row {
-            line: 3,
+            at: Place::Line(3),
             issue: RowIssue::FieldCount {
                 found: 1,
                 expected: 2
