@@ -115,12 +115,7 @@ impl Orders {
     }
 
     /// Adds the row's order to its fields.
-    pub(super) fn complete(
-        &self,
-        fields: &mut Fields,
-        column: usize,
-        delimiter: u8,
-    ) -> Result<(), RowIssue> {
+    pub(super) fn complete(&self, fields: &mut Fields, column: usize) -> Result<(), RowIssue> {
         let id = std::str::from_utf8(fields.get(column)).ok();
         let order = id.and_then(|id| self.orders.get(&id.parse::<u32>().ok()?));
         let order = order.ok_or_else(|| RowIssue::UnknownOrder {
@@ -128,7 +123,7 @@ impl Orders {
         })?;
         let (user, time) = (order.user.to_string(), order.time.to_string());
         for field in [&user, &time, Self::BEHAVIOR] {
-            fields.push(field.as_bytes(), delimiter);
+            fields.push(field.as_bytes(), b',');
         }
         Ok(())
     }

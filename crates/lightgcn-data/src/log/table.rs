@@ -207,12 +207,12 @@ impl Table {
 
     /// Adds the row's order, if the row has as many fields as the file.
     fn add_order(&mut self) -> Result<(), RowIssue> {
-        let (Some((orders, id)), Rows::Csv(lines)) = (&self.orders, &self.rows) else {
+        let Some((orders, id)) = &self.orders else {
             return Ok(());
         };
         let n_own = self.n_stored - Orders::COLUMNS.len();
         match self.fields.ends.len() == n_own && self.fields.unclosed.is_none() {
-            true => orders.complete(&mut self.fields, *id, lines.delimiter()),
+            true => orders.complete(&mut self.fields, *id),
             false => Ok(()),
         }
     }

@@ -27,6 +27,7 @@ use tempfile::TempDir;
 const START: i64 = 1_569_888_000;
 
 mod partitions;
+mod public_logs;
 mod rows;
 
 const HEADER: &str =

@@ -92,10 +92,6 @@ impl Lines {
         self.quoting = false;
     }
 
-    pub(super) fn delimiter(&self) -> u8 {
-        self.delimiter
-    }
-
     /// The line as it was read.
     pub(crate) fn line(&self) -> &[u8] {
         &self.line
