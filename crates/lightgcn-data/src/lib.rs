@@ -4,7 +4,7 @@
 //! ([`SplitConfig`]), thins the training part to its k-core ([`KCoreConfig`]), weighs each (user, item)
 //! pair ([`interactions`]) and returns a [`Dataset`](lightgcn_core::Dataset) whose lineage says how many
 //! rows each stage kept and dropped, and why. [`PairFiles`] reads the `user item item ...` format of
-//! research benchmarks.
+//! research benchmarks. A log may be CSV or Parquet, in files, folders or object stores.
 //!
 //! ```
 //! use lightgcn_data::{PrepareConfig, prepare};
@@ -51,6 +51,16 @@
 //! | Parquet files of a dataset | `export`, behind the feature `parquet` |
 //! | looking at a log | [`Inspection`], [`Quantiles`] |
 //! | a shop without a log | `synthetic`, behind the feature of that name |
+//!
+//! # Features
+//!
+//! None is on by default.
+//!
+//! | feature | |
+//! |---|---|
+//! | `parquet` | Parquet files as logs, catalogues and tables of pairs; Parquet files of a dataset (`export`) |
+//! | `object-store` | inputs from `s3://`, `gs://`, `az://`, `http://` and `https://` URLs |
+//! | `synthetic` | the synthetic shop, and the statistics of any log |
 #![forbid(unsafe_code)]
 
 mod error;

@@ -4,7 +4,7 @@
 
 use lightgcn_core::BehaviorWeightsConfig;
 use lightgcn_data::{DataError, EventLog, ReadConfig, expand_paths, read_events};
-use std::io::{BufRead, BufReader, ErrorKind, Write};
+use std::io::{BufRead, BufReader, ErrorKind, Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::path::Path;
 use std::process::Command;
@@ -147,6 +147,26 @@ fn files_that_are_not_there_or_have_no_length_are_errors() {
     assert!(
         matches!(error, DataError::Open { source, .. } if source.kind() == ErrorKind::NotFound)
     );
+}
+
+#[test]
+fn https_is_spoken() {
+    // A server that does not speak TLS closes the connection; what matters is what the client said.
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("https://{}/log.csv", listener.local_addr().unwrap());
+    let server = std::thread::spawn(move || {
+        let (mut stream, _) = listener.accept().unwrap();
+        let mut head = [0; 3];
+        stream.read_exact(&mut head).unwrap();
+        head
+    });
+    let error = read(&[&url]).unwrap_err();
+    assert!(
+        matches!(&error, DataError::Open { path, .. } if path == Path::new(&url)),
+        "{error}"
+    );
+    // A handshake of TLS 1.
+    assert_eq!(server.join().unwrap(), [22, 3, 1]);
 }
 
 #[test]

@@ -170,26 +170,28 @@ fn connect(bucket: &str) -> io::Result<Store> {
     Ok(store)
 }
 
-/// The object of that key; if there is none, all objects below it.
+/// The object of that key; if there is none, or it marks a folder, all objects below it.
 async fn below(store: &Store, key: &str) -> object_store::Result<Vec<ObjectMeta>> {
     let prefix = Key::parse(key)?;
     let is_folder = key.is_empty() || key.ends_with('/');
-    let missing = match is_folder {
-        true => None,
-        false => match store.head(&prefix).await {
-            Ok(object) => return Ok(vec![object]),
-            Err(error) => Some(error),
-        },
+    let object = match is_folder {
+        true => Ok(Vec::new()),
+        false => store.head(&prefix).await.map(|object| vec![object]),
     };
+    if object.as_ref().is_ok_and(|o| o.iter().any(|o| o.size > 0)) {
+        return object;
+    }
     let found = list(store, &prefix).await.map(|mut objects| {
-        objects.retain(|object| is_visible(object, prefix.as_ref().len()));
+        let from = prefix.as_ref().len();
+        objects.retain(|object| object.location != prefix && is_visible(object, from));
         objects
     });
-    match (found, missing) {
+    match (found, object) {
         // Stores on a file system have errors of their own for a folder's key.
         (Ok(objects), _) if !objects.is_empty() => Ok(objects),
-        (found, None | Some(object_store::Error::NotFound { .. })) => found,
-        (_, Some(error)) => Err(error),
+        (found, Err(object_store::Error::NotFound { .. })) => found,
+        (found, Ok(_)) if is_folder => found,
+        (_, object) => object,
     }
 }
 
@@ -330,5 +332,98 @@ fn cannot_open(url: &str, source: io::Error) -> DataError {
     DataError::Open {
         path: PathBuf::from(url),
         source,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use object_store::memory::InMemory;
+
+    /// A store with these keys; those that end in a slash are the marks of empty folders.
+    fn store(keys: &[&str]) -> Store {
+        let store: Store = Arc::new(InMemory::new());
+        for key in keys {
+            let content = if key.ends_with('/') { "" } else { "x" };
+            let put = wait(async { store.put(&Key::from(*key), content.into()).await });
+            put.unwrap().unwrap();
+        }
+        store
+    }
+
+    fn keys(found: io::Result<object_store::Result<Vec<ObjectMeta>>>) -> Vec<String> {
+        let found = found.unwrap().unwrap().into_iter();
+        found.map(|object| object.location.to_string()).collect()
+    }
+
+    #[test]
+    fn prefixes_and_patterns_find_what_folders_would() {
+        let store = store(&[
+            "log/",
+            "log/dt=2/",
+            "log/dt=2/b.csv",
+            "log/dt=1/a.csv",
+            "log/dt=1/_SUCCESS",
+            "log/_old/a.csv",
+            "log/.a.crc",
+            "log/z.csv",
+            "logs.csv",
+            "empty/",
+        ]);
+        let below = |key: &str| keys(wait(below(&store, key)));
+        let all = ["log/dt=1/a.csv", "log/dt=2/b.csv", "log/z.csv"];
+        assert_eq!(below("log/"), all);
+        assert_eq!(below("log"), all);
+        assert_eq!(below("log/dt=1"), all[..1]);
+        assert_eq!(below("logs.csv"), ["logs.csv"]);
+        assert_eq!(below("empty"), ["empty"]);
+        assert!(below("lo").is_empty());
+        let matching = |pattern: &str| {
+            let parsed = Pattern::new(pattern).unwrap();
+            keys(wait(matching(&store, pattern, &parsed)))
+        };
+        assert_eq!(matching("log/*"), all[2..]);
+        assert_eq!(matching("log/dt=?/*.csv"), all[..2]);
+        assert_eq!(
+            matching("log/**/*.csv"),
+            ["log/_old/a.csv", all[0], all[1], all[2]]
+        );
+        assert_eq!(matching("log/dt=*"), all[..2]);
+        assert_eq!(matching("log/dt=1/_*"), ["log/dt=1/_SUCCESS"]);
+        assert_eq!(matching("l*"), ["logs.csv"]);
+        assert!(matching("x*").is_empty());
+    }
+
+    #[test]
+    fn urls_have_a_bucket_and_a_key() {
+        assert_eq!(split("s3://shop/log/a.csv"), ("s3://shop", "log/a.csv"));
+        assert_eq!(split("gs://shop"), ("gs://shop", ""));
+        assert_eq!(split("az://shop/"), ("az://shop", ""));
+    }
+
+    #[test]
+    fn fewer_and_more_bytes_than_announced_are_errors() {
+        let received = |size: u64, failing: bool| {
+            let (sender, receiver) = sync_channel(8);
+            let mut chunks: Vec<io::Result<&[u8]>> = vec![Ok(b"ab"), Ok(b"c")];
+            if failing {
+                chunks.push(Err(io::Error::other("reset")));
+            }
+            let stream = futures_util::stream::iter(chunks);
+            wait(download(stream, size, &sender)).unwrap();
+            drop(sender);
+            let mut text = String::new();
+            let mut download = Download {
+                chunks: receiver,
+                current: Vec::new(),
+                at: 0,
+            };
+            let read = download.read_to_string(&mut text);
+            read.map(|_| text).map_err(|error| error.kind())
+        };
+        assert_eq!(received(3, false), Ok("abc".to_owned()));
+        assert_eq!(received(4, false), Err(io::ErrorKind::UnexpectedEof));
+        assert_eq!(received(2, false), Err(io::ErrorKind::UnexpectedEof));
+        assert_eq!(received(3, true), Err(io::ErrorKind::Other));
     }
 }

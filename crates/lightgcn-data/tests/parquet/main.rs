@@ -252,7 +252,7 @@ fn files_of_pyarrow_and_polars_give_the_log_of_the_csv_file() {
     let data = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data");
     let csv = read(&[data.join("log.csv")], &ReadConfig::default()).unwrap();
     assert_eq!(csv.n_events(), 40);
-    for file in ["pyarrow.parquet", "polars.parquet"] {
+    for file in ["pyarrow.parquet", "polars.parquet", "int96.parquet"] {
         let log = read(&[data.join(file)], &ReadConfig::default()).unwrap();
         assert_same(&log, &csv);
     }

@@ -225,3 +225,23 @@ fn a_pipe_is_read() {
     assert_same(&log, &expected);
     assert_eq!(log.inputs()[0].sha256, expected.inputs()[0].sha256);
 }
+
+#[test]
+fn spoilt_bytes_never_stop_the_program() {
+    let folder = TempDir::new().unwrap();
+    let data = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data");
+    let path = folder.path().join("log.parquet");
+    for file in ["pyarrow.parquet", "polars.parquet", "int96.parquet"] {
+        let whole = std::fs::read(data.join(file)).unwrap();
+        for n in 0..200usize {
+            let mut bytes = whole.clone();
+            let at = 4 + n * 7_919 % (bytes.len() - 4);
+            bytes[at] ^= 1 << (n % 8);
+            std::fs::write(&path, &bytes).unwrap();
+            // Whatever comes of it, it is a log or an error.
+            if let Err(error) = read(&[&path], &ReadConfig::default()) {
+                assert!(!error.to_string().is_empty());
+            }
+        }
+    }
+}

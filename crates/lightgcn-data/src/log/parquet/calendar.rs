@@ -13,11 +13,13 @@ pub(super) fn write_day(days: i64, out: &mut Vec<u8>) {
         return;
     }
     let (year, month, day) = date(days);
-    write_digits(year, 4, out);
+    let [century, year, month, day] = [year / 100, year % 100, month, day].map(two_digits);
+    out.extend_from_slice(&century);
+    out.extend_from_slice(&year);
     out.push(b'-');
-    write_digits(month, 2, out);
+    out.extend_from_slice(&month);
     out.push(b'-');
-    write_digits(day, 2, out);
+    out.extend_from_slice(&day);
 }
 
 /// Writes a time as `2019-10-01 08:00:00 UTC`, with a fraction if it has one; beyond the years 0 to 9999, as the
@@ -30,17 +32,16 @@ pub(super) fn write_time(seconds: i64, nanoseconds: i64, out: &mut Vec<u8>) {
     }
     write_day(days, out);
     let clock = seconds.rem_euclid(DAY);
-    for (before, value) in [
-        (b' ', clock / 3_600),
-        (b':', clock / 60 % 60),
-        (b':', clock % 60),
-    ] {
-        out.push(before);
-        write_digits(value, 2, out);
-    }
+    let [hour, minute, second] = [clock / 3_600, clock / 60 % 60, clock % 60].map(two_digits);
+    out.push(b' ');
+    out.extend_from_slice(&hour);
+    out.push(b':');
+    out.extend_from_slice(&minute);
+    out.push(b':');
+    out.extend_from_slice(&second);
     if nanoseconds != 0 {
         out.push(b'.');
-        write_digits(nanoseconds, 9, out);
+        out.extend_from_slice(format!("{nanoseconds:09}").as_bytes());
         while out.last() == Some(&b'0') {
             out.pop();
         }
@@ -62,10 +63,9 @@ fn date(days: i64) -> (i64, i64, i64) {
     (if month > 2 { year } else { year + 1 }, month, day)
 }
 
-/// Writes the last `n` decimal digits of a number, with leading zeros.
-fn write_digits(number: i64, n: u32, out: &mut Vec<u8>) {
-    let digits = (0..n).rev();
-    out.extend(digits.map(|place| b'0' + (number / 10i64.pow(place) % 10) as u8));
+/// The digits of a number below 100.
+fn two_digits(number: i64) -> [u8; 2] {
+    [b'0' + (number / 10) as u8, b'0' + (number % 10) as u8]
 }
 
 #[cfg(test)]

@@ -109,17 +109,17 @@ fn cell(data_type: &DataType) -> Option<Cell> {
         DataType::Binary => of(Kind::Text, text::<GenericBinaryType<i32>>),
         DataType::LargeBinary => of(Kind::Text, text::<GenericBinaryType<i64>>),
         DataType::BinaryView => of(Kind::Text, view::<BinaryViewType>),
-        DataType::Int8 => of(Kind::Whole, number::<Int8Type>),
-        DataType::Int16 => of(Kind::Whole, number::<Int16Type>),
-        DataType::Int32 => of(Kind::Whole, number::<Int32Type>),
-        DataType::Int64 => of(Kind::Whole, number::<Int64Type>),
-        DataType::UInt8 => of(Kind::Whole, number::<UInt8Type>),
-        DataType::UInt16 => of(Kind::Whole, number::<UInt16Type>),
-        DataType::UInt32 => of(Kind::Whole, number::<UInt32Type>),
-        DataType::UInt64 => of(Kind::Whole, number::<UInt64Type>),
-        DataType::Float16 => of(Kind::Real, number::<Float16Type>),
-        DataType::Float32 => of(Kind::Real, number::<Float32Type>),
-        DataType::Float64 => of(Kind::Real, number::<Float64Type>),
+        DataType::Int8 => of(Kind::Whole, whole::<Int8Type>),
+        DataType::Int16 => of(Kind::Whole, whole::<Int16Type>),
+        DataType::Int32 => of(Kind::Whole, whole::<Int32Type>),
+        DataType::Int64 => of(Kind::Whole, whole::<Int64Type>),
+        DataType::UInt8 => of(Kind::Whole, whole::<UInt8Type>),
+        DataType::UInt16 => of(Kind::Whole, whole::<UInt16Type>),
+        DataType::UInt32 => of(Kind::Whole, whole::<UInt32Type>),
+        DataType::UInt64 => of(Kind::Whole, whole::<UInt64Type>),
+        DataType::Float16 => of(Kind::Real, real::<Float16Type>),
+        DataType::Float32 => of(Kind::Real, real::<Float32Type>),
+        DataType::Float64 => of(Kind::Real, real::<Float64Type>),
         DataType::Decimal32(_, scale) => of(digits(*scale), decimal::<Decimal32Type>),
         DataType::Decimal64(_, scale) => of(digits(*scale), decimal::<Decimal64Type>),
         DataType::Decimal128(_, scale) => of(digits(*scale), decimal::<Decimal128Type>),
@@ -160,10 +160,16 @@ fn view<T: ByteViewType>(array: &dyn Array, row: usize, out: &mut Vec<u8>) {
     out.extend_from_slice(value);
 }
 
-fn number<T: ArrowPrimitiveType>(array: &dyn Array, row: usize, out: &mut Vec<u8>)
-where
-    T::Native: Display,
-{
+fn whole<T: ArrowPrimitiveType<Native: itoa::Integer>>(
+    array: &dyn Array,
+    row: usize,
+    out: &mut Vec<u8>,
+) {
+    let value = array.as_primitive::<T>().value(row);
+    out.extend_from_slice(itoa::Buffer::new().format(value).as_bytes());
+}
+
+fn real<T: ArrowPrimitiveType<Native: Display>>(array: &dyn Array, row: usize, out: &mut Vec<u8>) {
     display(array.as_primitive::<T>().value(row), out);
 }
 
