@@ -66,7 +66,7 @@ pub use log::behaviors::behaviors_of;
 pub use log::events::{EventLog, EventLogBuilder};
 pub use log::format::{Duplicates, FutureRows, LogFormat, ReadConfig};
 pub use log::inputs::expand_paths;
-pub use log::reader::{Progress, read_events};
+pub use log::reader::{Progress, read_events, read_events_with_progress};
 pub use pairs::{PairFiles, ValidationInTrain};
 pub use prepare::{PrepareConfig, ValidPrepareConfig, prepare, prepare_log, prepare_with_progress};
 pub use split::{SplitConfig, TimeCut};

@@ -18,15 +18,16 @@ pub(super) fn split(
     is_target: impl Fn(usize) -> bool,
 ) -> Result<Parts, DataError> {
     let cuts = cuts(log, validation, test, &is_target)?;
+    let mut found = vec![("split.validation.from", time::display(cuts.validation))];
+    if cuts.test < i64::MAX {
+        found.push(("split.test.from", time::display(cuts.test)));
+    }
     let mut parts = Parts {
         trains: log.times().iter().map(|&t| t < cuts.validation).collect(),
         validation: HeldOut::new("validation", "targets"),
         test: HeldOut::new("test", "targets"),
         report: StageReport::new("split", "events"),
-        found: vec![
-            ("split.validation.from", time::display(cuts.validation)),
-            ("split.test.from", time::display(cuts.test)),
-        ],
+        found,
     };
     let tests = log.times().iter().filter(|&&t| t >= cuts.test).count() as u64;
     let report = &mut parts.report;
@@ -97,7 +98,9 @@ fn cuts(
         let n = ((times.len() as f64 * share).round() as usize).clamp(1, end);
         times[end - n]
     };
+    let has_test = *test != TimeCut::Share(0.0);
     let test = match test {
+        TimeCut::Share(_) if !has_test => i64::MAX,
         TimeCut::Share(share) => begin_of(*share, times.len()),
         TimeCut::At(text) => parse(text)?,
     };
@@ -111,7 +114,9 @@ fn cuts(
         Some("the validation period starts after the test period; swap them")
     } else if validation <= first {
         Some("no target comes before the held-out periods; make them shorter or start them later")
-    } else if test > last {
+    } else if !has_test && validation > last {
+        Some("nothing was bought in the validation period; start it earlier")
+    } else if has_test && test > last {
         Some("the test period has no targets; start it earlier")
     } else {
         None
@@ -120,9 +125,11 @@ fn cuts(
         None => Ok(Cuts { validation, test }),
         Some(problem) => Err(DataError::SplitTime {
             detail: format!(
-                "validation from {}, test from {}, targets from {} to {}: {problem}",
+                "validation from {}, {}targets from {} to {}: {problem}",
                 time::display(validation),
-                time::display(test),
+                has_test
+                    .then(|| format!("test from {}, ", time::display(test)))
+                    .unwrap_or_default(),
                 time::display(first),
                 time::display(last)
             ),
