@@ -1,11 +1,14 @@
 //! The errors of this crate.
 
-use crate::time::TimeFault;
 use lightgcn_core::{CoreError, IdFault};
 use std::borrow::Cow;
 use std::io;
 use std::path::PathBuf;
 use thiserror::Error;
+
+mod row;
+
+pub use row::{Place, RowIssue};
 
 /// What can be wrong with files, rows, configs and splits.
 #[derive(Debug, Error)]
@@ -28,8 +31,33 @@ pub enum DataError {
         /// What is wrong with it.
         detail: String,
     },
+    /// A folder has no files.
+    #[error(
+        "{} has no files to read (those whose names begin with a dot or an underscore do not count); \
+         check the path",
+        path.display()
+    )]
+    NoFiles {
+        /// The folder.
+        path: PathBuf,
+    },
+    /// An input needs a feature that this build does not have.
+    #[error(
+        "{} is {what}, which this build does not read; build with the feature {feature:?}, or {instead}",
+        path.display()
+    )]
+    MissingFeature {
+        /// The input.
+        path: PathBuf,
+        /// What it is.
+        what: &'static str,
+        /// The feature of this crate.
+        feature: &'static str,
+        /// What to do without the feature.
+        instead: &'static str,
+    },
     /// A folder was given where a file is needed.
-    #[error("{} is a folder; give its files, for example {}/*.csv", path.display(), path.display())]
+    #[error("{} is a folder; give one file", path.display())]
     Folder {
         /// The folder.
         path: PathBuf,
@@ -132,13 +160,57 @@ pub enum DataError {
         /// The column's name.
         column: String,
     },
+    /// A required column is not in a Parquet file.
+    #[error(
+        "{} has no column {:?}, only {}; set the format's {option:?} to the right column",
+        path.display(),
+        shorten(column),
+        quoted(present)
+    )]
+    MissingParquetColumn {
+        /// The file.
+        path: PathBuf,
+        /// The column's name.
+        column: String,
+        /// The option of the format that names it.
+        option: &'static str,
+        /// The columns of the file, long names cut.
+        present: Vec<String>,
+    },
+    /// A column of a Parquet file has a type that its values cannot be read from.
+    #[error(
+        "{}: column {:?} is of type {found}, but must be {needed}; cast it, or set the format's \
+         {option:?} to another column",
+        path.display(),
+        shorten(column)
+    )]
+    ColumnType {
+        /// The file.
+        path: PathBuf,
+        /// The column's name.
+        column: String,
+        /// The option of the format that names it.
+        option: &'static str,
+        /// The column's Arrow type.
+        found: String,
+        /// The types that can be read.
+        needed: &'static str,
+    },
+    /// A Parquet file is damaged, cut short, or uses what is not read.
+    #[error("{} cannot be read as Parquet: {reason}; write or download it again", path.display())]
+    Parquet {
+        /// The file.
+        path: PathBuf,
+        /// What the reader said.
+        reason: String,
+    },
     /// A row cannot be used.
-    #[error("{}, line {line}: {issue}", path.display())]
+    #[error("{}, {at}: {issue}", path.display())]
     Row {
         /// The file.
         path: PathBuf,
-        /// The line the row starts on, from 1.
-        line: u64,
+        /// Where the row is.
+        at: Place,
         /// What is wrong with the row.
         issue: RowIssue,
     },
@@ -228,6 +300,21 @@ pub enum DataError {
         /// What gave it away.
         evidence: String,
     },
+    /// A table of pairs lacks a required column.
+    #[error(
+        "{} has no column {:?}, only {}; rename the column that it is",
+        path.display(),
+        column,
+        quoted(present)
+    )]
+    PairColumn {
+        /// The file.
+        path: PathBuf,
+        /// The column's name.
+        column: String,
+        /// The columns of the file, long names cut.
+        present: Vec<String>,
+    },
     /// A pair file has no pairs.
     #[error(
         "{} has no pairs; each line must be a user and their items, separated by spaces",
@@ -261,134 +348,6 @@ pub enum DataError {
     /// Ids, weights or parts do not fit together.
     #[error(transparent)]
     Core(#[from] CoreError),
-}
-
-/// Why a row of a log cannot be used.
-#[derive(Debug, Clone, PartialEq, Eq, Error)]
-#[non_exhaustive]
-pub enum RowIssue {
-    /// The row and the header have different numbers of fields.
-    #[error(
-        "the row has {found} fields, the header {expected}; fix the row, and quote fields that contain \
-         the delimiter"
-    )]
-    FieldCount {
-        /// The row's number of fields.
-        found: usize,
-        /// The header's.
-        expected: usize,
-    },
-    /// A field begins with a quote, but does not end with one on the same line.
-    #[error(
-        "column {column:?} has an unclosed quote ({value:?}); close it, double the quotes within quoted \
-         fields, or set the format's quoting = false"
-    )]
-    UnclosedQuote {
-        /// The column.
-        column: String,
-        /// The rest of the line from the quote on, cut.
-        value: String,
-    },
-    /// A field is not UTF-8.
-    #[error("column {column:?} is not UTF-8 text ({value:?}); convert the file to UTF-8")]
-    NotUtf8 {
-        /// The column.
-        column: String,
-        /// The value, with replacement characters.
-        value: String,
-    },
-    /// A user or item id is empty.
-    #[error("column {column:?} is empty; every event needs an id")]
-    EmptyId {
-        /// The column.
-        column: String,
-    },
-    /// A behavior without a weight.
-    #[error(
-        "column {column:?} has the unknown behavior {value:?}, not one of {}; give it a weight, rename \
-         it, or ignore it",
-        quoted(known)
-    )]
-    UnknownBehavior {
-        /// The column.
-        column: String,
-        /// The value.
-        value: String,
-        /// The known labels, including renamed and ignored ones.
-        known: Vec<String>,
-    },
-    /// A user or item id that cannot be used.
-    #[error(
-        "column {column:?} has the id {value:?}, but {fault}; every event needs an id, so fix the row"
-    )]
-    BadId {
-        /// The column.
-        column: String,
-        /// The value, cut.
-        value: String,
-        /// What is wrong with it.
-        fault: IdFault,
-    },
-    /// An invalid time.
-    #[error(
-        "column {column:?} has {value:?}, which is not a valid time; write 2019-10-01 08:00:00 UTC, \
-         RFC 3339, 2019-10-01, or seconds or milliseconds since 1970"
-    )]
-    Time {
-        /// The column.
-        column: String,
-        /// The value.
-        value: String,
-    },
-    /// A number that looks like a calendar time or a count of days.
-    #[error(
-        "column {column:?} has {value:?}, {fault}; write it as 2019-10-01 08:00:00 or in seconds since \
-         1970, or set the format's time_unit if it is seconds, milliseconds, microseconds or \
-         nanoseconds since 1970"
-    )]
-    AmbiguousTime {
-        /// The column.
-        column: String,
-        /// The value.
-        value: String,
-        /// What it looks like.
-        fault: TimeFault,
-    },
-    /// A time more than a day from now.
-    #[error(
-        "column {column:?} has {value:?}, which is in the future ({read}); fix the row, or set \
-         future_rows to \"cap\" or \"keep\""
-    )]
-    Future {
-        /// The column.
-        column: String,
-        /// The value.
-        value: String,
-        /// The time as it was read.
-        read: String,
-    },
-}
-
-impl RowIssue {
-    /// The reason in a few words, as counted in reports.
-    #[must_use]
-    pub fn reason(&self) -> &'static str {
-        match self {
-            Self::FieldCount { .. } => "wrong number of fields",
-            Self::NotUtf8 { .. } => "not UTF-8",
-            Self::UnclosedQuote { .. } => "unclosed quote",
-            Self::EmptyId { .. } => "empty id",
-            Self::BadId { fault, .. } => match fault {
-                IdFault::NoValue => "missing id",
-                IdFault::TooLong { .. } => "id too long",
-                _ => "control character in id",
-            },
-            Self::UnknownBehavior { .. } => "unknown behavior",
-            Self::Time { .. } => "bad time",
-            Self::AmbiguousTime { .. } => "ambiguous time",
-            Self::Future { .. } => "in the future",
-        }
-    }
 }
 
 /// Characters of a value in a message.

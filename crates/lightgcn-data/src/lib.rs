@@ -4,7 +4,7 @@
 //! ([`SplitConfig`]), thins the training part to its k-core ([`KCoreConfig`]), weighs each (user, item)
 //! pair ([`interactions`]) and returns a [`Dataset`](lightgcn_core::Dataset) whose lineage says how many
 //! rows each stage kept and dropped, and why. [`PairFiles`] reads the `user item item ...` format of
-//! research benchmarks.
+//! research benchmarks. A log may be CSV or Parquet, in files, folders or object stores.
 //!
 //! ```
 //! use lightgcn_data::{PrepareConfig, prepare};
@@ -47,11 +47,24 @@
 //! | weighing and thinning | [`interactions`], [`KCoreConfig`], [`k_core`] |
 //! | splitting | [`SplitConfig`], [`TimeCut`] |
 //! | all in one | [`PrepareConfig`], [`prepare`], [`prepare_with_progress`], [`prepare_log`] |
-//! | pair files | [`PairFiles`] |
+//! | pair files | [`PairFiles`], and tables of pairs: [`PairTable`] |
+//! | Parquet files of a dataset | `export`, behind the feature `parquet` |
 //! | a shop without a log | `synthetic`, behind the feature of that name |
+//!
+//! # Features
+//!
+//! None is on by default.
+//!
+//! | feature | |
+//! |---|---|
+//! | `parquet` | Parquet files as logs, catalogues and tables of pairs; Parquet files of a dataset (`export`) |
+//! | `object-store` | inputs from `s3://`, `gs://`, `az://`, `http://` and `https://` URLs |
+//! | `synthetic` | the synthetic shop, and the statistics of any log |
 #![forbid(unsafe_code)]
 
 mod error;
+#[cfg(feature = "parquet")]
+pub mod export;
 mod log;
 mod pairs;
 mod prepare;
@@ -61,12 +74,13 @@ pub mod synthetic;
 pub mod time;
 mod weigh;
 
-pub use error::{DataError, RowIssue};
+pub use error::{DataError, Place, RowIssue};
 pub use log::behaviors::behaviors_of;
 pub use log::events::{EventLog, EventLogBuilder};
 pub use log::format::{Duplicates, FutureRows, LogFormat, ReadConfig};
 pub use log::inputs::expand_paths;
 pub use log::reader::{Progress, read_events, read_events_with_progress};
+pub use pairs::table::PairTable;
 pub use pairs::{PairFiles, ValidationInTrain};
 pub use prepare::{PrepareConfig, ValidPrepareConfig, prepare, prepare_log, prepare_with_progress};
 pub use split::{SplitConfig, TimeCut};

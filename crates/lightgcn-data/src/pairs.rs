@@ -240,6 +240,11 @@ struct PairFile {
 
 impl PairFile {
     fn read(path: &Path, raw: &mut RawIds, inputs: &mut Vec<InputFile>) -> Result<Self, DataError> {
+        if path.is_dir() {
+            return Err(DataError::Folder {
+                path: path.to_owned(),
+            });
+        }
         let path = expand_paths(&[path])?.swap_remove(0);
         let mut stored = StoredFile::open(&path)?;
         let mut file = Self {
@@ -388,5 +393,6 @@ fn whole_number(id: &str) -> Option<u64> {
 }
 
 mod shape;
+pub(crate) mod table;
 #[cfg(test)]
 mod tests;

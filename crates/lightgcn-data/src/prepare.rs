@@ -30,7 +30,7 @@ pub struct PrepareConfig {
     pub skip_bad_rows: bool,
     /// What to do with rows whose time is more than a day from now.
     pub future_rows: FutureRows,
-    /// Catalogue files or patterns, see [`ReadConfig::catalogue`].
+    /// Catalogue files, folders, patterns or URLs, see [`ReadConfig::catalogue`].
     pub catalogue: Vec<String>,
     /// The names of columns and behaviors.
     pub format: LogFormat,
@@ -179,7 +179,7 @@ impl ValidPrepareConfig {
 }
 
 /// Turns event logs into a dataset: reads the files, splits the events, thins and weighs the training
-/// pairs. `paths` are files or patterns.
+/// pairs. `paths` are files, folders, patterns or URLs (see [`expand_paths`](crate::expand_paths)).
 ///
 /// ```no_run
 /// use lightgcn_data::{PrepareConfig, prepare};

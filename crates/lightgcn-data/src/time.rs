@@ -121,6 +121,11 @@ pub fn parse_with(text: &[u8], unit: TimeUnit, now: i64) -> Result<i64, TimeFaul
         Some(number) => number.seconds(unit, now)?,
         None => parse_other(text).ok_or(TimeFault::Invalid)?,
     };
+    check_range(seconds)
+}
+
+/// Refuses times beyond the years 0 to 9999.
+pub(crate) fn check_range(seconds: i64) -> Result<i64, TimeFault> {
     match RANGE.contains(&seconds) {
         true => Ok(seconds),
         false => Err(TimeFault::Invalid),

@@ -1,7 +1,7 @@
 //! A table of behaviors from the labels of a log.
 
 use crate::error::quoted;
-use crate::log::table::Table;
+use crate::log::table::{Table, Wanted};
 use crate::{DataError, ReadConfig, expand_paths};
 use lightgcn_core::{Behavior, BehaviorWeightsConfig, Ceiling};
 use std::collections::BTreeMap;
@@ -50,7 +50,8 @@ pub fn behaviors_of<P: AsRef<Path>>(
 ) -> Result<BehaviorWeightsConfig, DataError> {
     let mut labels: BTreeMap<String, u64> = BTreeMap::new();
     for file in expand_paths(paths)? {
-        let mut table = Table::open(&file, &config.format)?;
+        let wanted = Wanted::Named(&[&config.format.event_type]);
+        let mut table = Table::open(&file, &config.format, &wanted)?;
         let column = table.required(&config.format.event_type, "event_type")?;
         while table.next_row()? {
             if table.check_shape().is_err() {

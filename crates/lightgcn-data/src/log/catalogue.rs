@@ -1,7 +1,8 @@
 //! What the log and catalogue files say about each item.
 
-use crate::log::table::Table;
-use crate::{DataError, LogFormat, ReadConfig, RowIssue, expand_paths};
+use crate::log::inputs::expand;
+use crate::log::table::{Table, Wanted};
+use crate::{DataError, LogFormat, ReadConfig, RowIssue};
 use hashbrown::HashMap;
 use lightgcn_core::{
     Catalogue, InputFile, ItemId, LabelColumn, StageReport, Vocabulary, is_no_value,
@@ -142,9 +143,9 @@ impl MissingCounts {
                 *count += 1;
                 let is_bad = Missing(1 << bit) != Missing::NO_PRICE;
                 if is_bad && *count <= EXAMPLES {
-                    let (file, line) = (table.path().display(), table.line());
+                    let (file, place) = (table.path().display(), table.place());
                     let reason = Missing::REASONS[bit];
-                    tracing::warn!("{file}, line {line}: {reason}; it counts as unknown");
+                    tracing::warn!("{file}, {place}: {reason}; it counts as unknown");
                 }
             }
         }
@@ -281,7 +282,7 @@ pub(crate) struct CatalogueFiles {
     pub(crate) report: StageReport,
 }
 
-/// Reads catalogue files: CSV with the format's `product_id` column and any of its category, brand and
+/// Reads catalogue files: CSV or Parquet with the format's `product_id` column and any of its category, brand and
 /// price columns. An item may have several rows: the last non-empty value of each column wins. Rows
 /// of items that are not in the log are counted and dropped.
 pub(crate) fn read_catalogue_files(
@@ -294,8 +295,9 @@ pub(crate) fn read_catalogue_files(
         report: StageReport::new("catalogue", "rows"),
     };
     let mut missing = MissingCounts::default();
-    for path in expand_paths(&config.catalogue)? {
-        let mut table = Table::open(&path, &config.format)?;
+    let needed = config.format.item_columns();
+    for file in expand(&config.catalogue)? {
+        let mut table = Table::open(&file.path, &config.format, &Wanted::Named(&needed))?;
         let product_id = table.required(&config.format.product_id, "product_id")?;
         let columns = DetailColumns::find(&table, &config.format)?;
         while table.next_row()? {

@@ -127,6 +127,14 @@ impl LogFormat {
         required.chain(optional).collect()
     }
 
+    /// The named columns that describe items.
+    pub(crate) fn item_columns(&self) -> Vec<&str> {
+        let of_events = ["event_time", "event_type", "user_id", "user_session"];
+        let mut columns = self.named_columns();
+        columns.retain(|(option, _)| !of_events.contains(option));
+        columns.into_iter().map(|(_, column)| column).collect()
+    }
+
     /// The behavior of each label, or `None` for labels to ignore.
     pub(crate) fn labels(
         &self,
@@ -217,7 +225,7 @@ pub struct ReadConfig {
     /// The present, in seconds since 1970; `None` is the system's clock.
     #[serde(skip)]
     pub now: Option<i64>,
-    /// Catalogue files or patterns: CSV with the format's `product_id` column and any of its
+    /// Catalogue files, folders, patterns or URLs: CSV or Parquet with the format's `product_id` column and any of its
     /// category, brand and price columns, one or several rows per item. They fill in what the log
     /// does not say; a value in the log takes precedence.
     pub catalogue: Vec<String>,

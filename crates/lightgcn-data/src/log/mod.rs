@@ -6,9 +6,15 @@ mod digest;
 pub(crate) mod events;
 pub(crate) mod format;
 pub(crate) mod inputs;
+#[cfg(feature = "parquet")]
+mod parquet;
+mod partitions;
 pub(crate) mod reader;
+#[cfg(feature = "object-store")]
+mod remote;
+mod source;
 pub(crate) mod stream;
-mod table;
+pub(crate) mod table;
 
 #[cfg(feature = "synthetic")]
 pub(crate) use digest::{SeenRows, row_digest};

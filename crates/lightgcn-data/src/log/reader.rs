@@ -5,12 +5,10 @@ use crate::log::catalogue::{
 };
 use crate::log::digest::SeenRows;
 use crate::log::events::Events;
-use crate::log::table::Table;
+use crate::log::inputs::expand;
+use crate::log::table::{Table, Wanted};
 use crate::time::TimeFault;
-use crate::{
-    DataError, Duplicates, EventLog, FutureRows, LogFormat, ReadConfig, RowIssue, expand_paths,
-    time,
-};
+use crate::{DataError, Duplicates, EventLog, FutureRows, LogFormat, ReadConfig, RowIssue, time};
 use lightgcn_core::{BehaviorId, BehaviorWeights, StageReport, TimeSpan};
 use std::path::Path;
 
@@ -28,10 +26,12 @@ pub struct Progress {
 /// Rows between two calls of the progress function.
 const ROWS_PER_CALL: u64 = 16_384;
 
-/// Reads a log into memory. `paths` are files or patterns (see [`expand_paths`]), plain, gzip or
-/// zstd, told apart by their content. Each is read once, from start to end, so it may be a pipe.
+/// Reads a log into memory. `paths` are files, folders, patterns or URLs (see [`expand_paths`](crate::expand_paths)): CSV, plain, gzip
+/// or zstd, and Parquet with the feature `parquet`, told apart by their content. Each is read once, from start to
+/// end, so it may be a pipe. Folders such as `event_type=view` stand for a column that their files lack.
 ///
-/// A row is a line: a quoted field that does not end on it is a bad row. A price or a label that cannot be
+/// A Parquet row is what a CSV line with the same values is; a null is an empty field.
+/// A row of a CSV file is a line: a quoted field that does not end on it is a bad row. A price or a label that cannot be
 /// used counts as unknown, and the row is kept. Rows whose time is more than a day from now are bad rows
 /// unless [`ReadConfig::future_rows`] says otherwise. The report has the first and the last time, and a
 /// warning is logged if the first is before 1995.
@@ -42,7 +42,7 @@ const ROWS_PER_CALL: u64 = 16_384;
 /// Takes about 17 bytes of memory an event, and 16 to 32 more a row while looking for duplicates.
 ///
 /// # Errors
-/// Those of [`expand_paths`]; [`DataError::Config`] if the format is invalid; [`DataError::Read`] and
+/// Those of [`expand_paths`](crate::expand_paths); [`DataError::Config`] if the format is invalid; [`DataError::Read`] and
 /// [`DataError::Compressed`] if a file cannot be read to its end, [`DataError::UnreadFormat`] for zip and
 /// the like; [`DataError::EmptyFile`],
 /// [`DataError::NoRows`], [`DataError::MissingColumn`] and the like for files that are not a log;
@@ -70,12 +70,18 @@ pub fn read_events_with_progress<P: AsRef<Path>>(
     if !issues.is_empty() {
         return Err(DataError::Config { issues });
     }
-    let files = expand_paths(paths)?;
-    let sizes = files.iter().map(|f| f.metadata().map_or(0, |m| m.len()));
-    let mut reading = Reading::new(config, behaviors, sizes.sum());
+    let files = expand(paths)?;
+    let total_bytes = files.iter().map(|file| file.bytes).sum();
+    let mut reading = Reading::new(config, behaviors, total_bytes);
+    let needed = config.format.named_columns();
+    let needed: Vec<&str> = needed.into_iter().map(|(_, column)| column).collect();
+    let wanted = match config.duplicates {
+        Duplicates::Drop => Wanted::All,
+        Duplicates::Keep => Wanted::Named(&needed),
+    };
     let mut inputs = Vec::with_capacity(files.len());
     for file in &files {
-        let mut table = Table::open(file, &config.format)?;
+        let mut table = Table::open(&file.path, &config.format, &wanted)?;
         reading.read(&mut table, progress)?;
         if table.n_rows() == 0 {
             let path = table.path().to_owned();
@@ -278,7 +284,11 @@ impl<'a> Reading<'a> {
 
     #[inline]
     fn time(&self, table: &Table, column: usize) -> Result<i64, RowIssue> {
-        let parsed = time::parse_with(table.field(column), self.config.format.time_unit, self.now);
+        let unit = self.config.format.time_unit;
+        let parsed = match table.instant(column) {
+            Some(seconds) => time::check_range(seconds),
+            None => time::parse_with(table.field(column), unit, self.now),
+        };
         match parsed {
             Ok(time) if time <= self.limit || self.config.future_rows != FutureRows::Refuse => {
                 Ok(time)

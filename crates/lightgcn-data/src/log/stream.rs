@@ -1,10 +1,9 @@
 //! The bytes of a file, read, hashed and decompressed in their own thread.
 
 use crate::DataError;
+use crate::log::source::{HEAD, Source, Tally};
 use flate2::bufread::GzDecoder;
 use lightgcn_core::InputFile;
-use sha2::{Digest, Sha256};
-use std::fs::File;
 use std::io::{self, BufRead, BufReader, Cursor, Read};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -20,7 +19,7 @@ const ZSTD: &[u8] = b"\x28\xb5\x2f\xfd";
 const ZSTD_SKIPPABLE: &[u8] = b"\x2a\x4d\x18";
 
 /// Formats that are not read: their first bytes, their name, and what to do.
-const UNREAD: [(&[u8], &str, &str); 8] = [
+const UNREAD: [(&[u8], &str, &str); 7] = [
     (b"PK\x03\x04", "zip", "unpack it with `unzip`"),
     (b"PK\x05\x06", "zip", "it has no files; pack it again"),
     (b"BZh", "bzip2", "unpack it with `bunzip2`"),
@@ -28,17 +27,10 @@ const UNREAD: [(&[u8], &str, &str); 8] = [
     (b"7z\xbc\xaf\x27\x1c", "7z", "unpack it with `7z x`"),
     (b"\x04\x22\x4d\x18", "lz4", "unpack it with `unlz4`"),
     (b"\x1f\x9d", "compress", "unpack it with `uncompress`"),
-    (b"PAR1", "Parquet", "convert it to CSV"),
 ];
 
 /// The bytes after `BZh` and a digit in a bzip2 file, with or without content.
 const BZIP2_BLOCKS: [&[u8]; 2] = [b"1AY&SY", b"\x17\x72\x45\x38\x50\x90"];
-
-/// The longest of all first bytes.
-const HEAD: u64 = 10;
-
-/// The argument that stands for standard input.
-pub(crate) const STDIN: &str = "-";
 
 /// The decompressed bytes of a file or, where the path is `-`, of standard input. Its first bytes, not its
 /// name, decide how it is read: gzip (any number of members, and zeros after the last), zstd (any number of
@@ -65,30 +57,32 @@ enum Failure {
 
 impl StoredFile {
     pub(crate) fn open(path: &Path) -> Result<Self, DataError> {
-        let failed = |source| DataError::Open {
-            path: path.to_owned(),
-            source,
-        };
-        let file: Box<dyn Read + Send> = match path.to_str() {
-            Some(STDIN) => Box::new(io::stdin()),
-            _ => Box::new(File::open(path).map_err(failed)?),
-        };
-        let name = path.file_name().unwrap_or(path.as_os_str());
-        let name = name.to_string_lossy().into_owned();
+        let source = Source::open(path)?;
+        if source.is_parquet() {
+            return Err(DataError::UnreadFormat {
+                path: path.to_owned(),
+                format: "Parquet",
+                advice: "give it as a log or as a table of pairs",
+            });
+        }
+        Self::start(source)
+    }
+
+    /// Starts to read what was opened.
+    pub(crate) fn start(source: Source) -> Result<Self, DataError> {
+        let path = source.path().to_owned();
         let stored_read = Arc::new(AtomicU64::new(0));
         let (sender, chunks) = sync_channel(CHUNKS_AHEAD);
-        let tally = Tally {
-            file,
-            bytes: 0,
-            sha256: Sha256::new(),
-            shown: Arc::clone(&stored_read),
-        };
+        let tally = source.into_tally(Arc::clone(&stored_read));
         let worker = std::thread::Builder::new()
             .name("lightgcn-read".to_owned())
-            .spawn(move || pump(tally, name, &sender))
-            .map_err(failed)?;
+            .spawn(move || pump(tally, &sender))
+            .map_err(|source| DataError::Open {
+                path: path.clone(),
+                source,
+            })?;
         Ok(Self {
-            path: path.to_owned(),
+            path,
             stored_read,
             chunks,
             current: Vec::new(),
@@ -175,38 +169,14 @@ impl BufRead for StoredFile {
     }
 }
 
-/// Hashes a file while reading it.
-struct Tally {
-    file: Box<dyn Read + Send>,
-    bytes: u64,
-    sha256: Sha256,
-    shown: Arc<AtomicU64>,
-}
-
-impl Read for Tally {
-    fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
-        let n = self.file.read(into)?;
-        self.sha256.update(&into[..n]);
-        self.bytes += n as u64;
-        self.shown.store(self.bytes, Ordering::Relaxed);
-        Ok(n)
-    }
-}
-
 /// Sends the decompressed chunks of a file until its end, a failure, or the receiver is gone.
-fn pump(tally: Tally, name: String, sender: &SyncSender<Result<Vec<u8>, Failure>>) -> InputFile {
+fn pump(tally: Tally, sender: &SyncSender<Result<Vec<u8>, Failure>>) -> InputFile {
     let mut input = BufReader::with_capacity(CHUNK, tally);
     if let Err(failure) = decompress(&mut input, sender) {
         // If the receiver is gone, nobody needs the failure.
         drop(sender.send(Err(failure)));
     }
-    let tally = input.into_inner();
-    let digest = tally.sha256.finalize();
-    InputFile {
-        name,
-        bytes: tally.bytes,
-        sha256: digest.iter().map(|byte| format!("{byte:02x}")).collect(),
-    }
+    input.into_inner().finish()
 }
 
 fn decompress(

@@ -1,78 +1,130 @@
-//! A CSV file with a header: columns by name, rows with their line numbers.
+//! A table of rows: columns by name, fields as text, whatever the file's format.
 
 use crate::error::shorten;
 use crate::log::digest::row_digest;
-use crate::log::stream::StoredFile;
-use crate::{DataError, LogFormat, RowIssue};
+#[cfg(feature = "parquet")]
+use crate::log::parquet::ParquetRows;
+use crate::log::partitions::partitions;
+use crate::log::source::Source;
+use crate::{DataError, LogFormat, Place, RowIssue};
 use lightgcn_core::{IdFault, InputFile, check_id};
-use memchr::{memchr, memchr_iter};
-use std::io::BufRead;
+use lines::Lines;
 use std::path::{Path, PathBuf};
+use xxhash_rust::xxh3::xxh3_64;
 
-/// A CSV file that is being read row by row. A row is a line.
+mod lines;
+
+pub(crate) use lines::Fields;
+
+/// A CSV or Parquet file that is being read row by row. Its folders may name further columns.
 pub(crate) struct Table {
     path: PathBuf,
-    file: StoredFile,
-    delimiter: u8,
-    quoting: bool,
+    rows: Rows,
+    /// The columns that are read, those of the folders last.
     header: Vec<String>,
-    line: Vec<u8>,
-    line_number: u64,
+    /// How many of the columns are in the file.
+    n_stored: usize,
+    /// The values of the others.
+    partitions: Vec<String>,
+    /// What sets the row apart from those of other partitions.
+    marks: Vec<usize>,
     fields: Fields,
     n_rows: u64,
 }
 
-/// The fields of a row, separated by the delimiter and without their quotes.
-#[derive(Default)]
-struct Fields {
-    text: Vec<u8>,
-    /// Where each field ends in `text`.
-    ends: Vec<usize>,
-    /// Whether a field contains the delimiter.
-    ambiguous: bool,
-    /// Where a quote begins that is not closed.
-    unclosed: Option<usize>,
+/// Where the rows come from.
+enum Rows {
+    Csv(Lines),
+    #[cfg(feature = "parquet")]
+    Parquet(Box<ParquetRows>),
+}
+
+/// Which columns of a file are read. The fields of a CSV line are all read.
+pub(crate) enum Wanted<'a> {
+    /// All of them, since rows are compared.
+    All,
+    /// Those with these names.
+    Named(
+        #[cfg_attr(
+            not(feature = "parquet"),
+            expect(dead_code, reason = "a CSV line is read whole")
+        )]
+        &'a [&'a str],
+    ),
 }
 
 impl Table {
-    /// Opens the file and reads its header; a byte order mark is skipped.
-    pub(crate) fn open(path: &Path, format: &LogFormat) -> Result<Self, DataError> {
-        let mut table = Self {
-            path: path.to_owned(),
-            file: StoredFile::open(path)?,
-            delimiter: format.delimiter as u8,
-            quoting: format.quoting,
-            header: Vec::new(),
-            line: Vec::new(),
-            line_number: 0,
-            fields: Fields::default(),
-            n_rows: 0,
+    /// Opens the file and finds out its columns. Those that the format names and the file lacks may be in the
+    /// names of its folders.
+    pub(crate) fn open(
+        path: &Path,
+        format: &LogFormat,
+        wanted: &Wanted<'_>,
+    ) -> Result<Self, DataError> {
+        let source = Source::open(path)?;
+        let mut table = match source.is_parquet() {
+            true => open_parquet(source, format, wanted)?,
+            false => open_csv(source, format)?,
         };
-        if !table.next_line()? {
-            return Err(DataError::EmptyFile { path: table.path });
-        }
-        table
-            .check_quotes()
-            .map_err(|issue| table.row_error(issue))?;
-        for n in 0..table.fields.ends.len() {
-            let Ok(name) = std::str::from_utf8(table.field(n)) else {
-                return Err(DataError::HeaderNotUtf8 { path: table.path });
-            };
-            let name = name.trim().to_owned();
-            table.header.push(name);
+        let needed = format.named_columns();
+        for (name, value) in partitions(path) {
+            let is_needed = needed.iter().any(|(_, column)| *column == name);
+            if is_needed && !table.header.contains(&name) {
+                table.header.push(name);
+                table.marks.push(xxh3_64(value.as_bytes()) as usize);
+                table.partitions.push(value);
+            }
         }
         Ok(table)
+    }
+
+    fn new(path: PathBuf, rows: Rows, header: Vec<String>, fields: Fields) -> Self {
+        Self {
+            path,
+            rows,
+            n_stored: header.len(),
+            header,
+            partitions: Vec::new(),
+            marks: Vec::new(),
+            fields,
+            n_rows: 0,
+        }
     }
 
     /// The position of a required column, which the format's `option` names.
     pub(crate) fn required(&self, name: &str, option: &'static str) -> Result<usize, DataError> {
         self.optional(name)?
-            .ok_or_else(|| DataError::MissingColumn {
-                path: self.path.clone(),
-                column: name.to_owned(),
+            .ok_or_else(|| self.missing_column(name, option))
+    }
+
+    fn missing_column(&self, name: &str, option: &'static str) -> DataError {
+        let (path, column) = (self.path.clone(), name.to_owned());
+        let present = self.columns();
+        match &self.rows {
+            Rows::Csv(_) => DataError::MissingColumn {
+                path,
+                column,
                 option,
-                present: self.header.iter().map(|c| shorten(c).into()).collect(),
-            })
+                present,
+            },
+            #[cfg(feature = "parquet")]
+            Rows::Parquet(_) => DataError::MissingParquetColumn {
+                path,
+                column,
+                option,
+                present,
+            },
+        }
+    }
+
+    /// The columns of the file, long names cut.
+    pub(crate) fn columns(&self) -> Vec<String> {
+        let read = match &self.rows {
+            Rows::Csv(_) => &self.header[..],
+            #[cfg(feature = "parquet")]
+            Rows::Parquet(rows) => rows.all_columns(),
+        };
+        read.iter().map(|name| shorten(name).into()).collect()
     }
 
     /// The position of a column that may be absent.
@@ -91,42 +143,20 @@ impl Table {
     /// Reads the next row; false at the end. Empty lines are skipped.
     #[inline]
     pub(crate) fn next_row(&mut self) -> Result<bool, DataError> {
-        let more = self.next_line()?;
+        let more = match &mut self.rows {
+            Rows::Csv(lines) => lines.next(&mut self.fields)?,
+            #[cfg(feature = "parquet")]
+            Rows::Parquet(rows) => rows.next(&mut self.fields)?,
+        };
         self.n_rows += u64::from(more);
         Ok(more)
-    }
-
-    /// Reads and splits the next line that is not empty; false at the end.
-    fn next_line(&mut self) -> Result<bool, DataError> {
-        loop {
-            self.line.clear();
-            match self.file.read_until(b'\n', &mut self.line) {
-                Ok(0) => return Ok(false),
-                Ok(_) => self.line_number += 1,
-                Err(error) => return Err(self.file.error(error)),
-            }
-            let line = self.line.strip_suffix(b"\n").unwrap_or(&self.line);
-            let line = line.strip_suffix(b"\r").unwrap_or(line);
-            let line = match self.line_number {
-                1 => line.strip_prefix(b"\xef\xbb\xbf").unwrap_or(line),
-                _ => line,
-            };
-            let quoted = self.quoting && memchr(b'"', line).is_some();
-            match quoted {
-                true => self.fields.split_quoted(line, self.delimiter),
-                false => self.fields.split(line, self.delimiter),
-            }
-            if self.fields.ends[..] != [0] || self.fields.unclosed.is_some() {
-                return Ok(true);
-            }
-        }
     }
 
     /// Checks that all quotes are closed and that the row has as many fields as the header.
     #[inline]
     pub(crate) fn check_shape(&self) -> Result<(), RowIssue> {
         self.check_quotes()?;
-        let (found, expected) = (self.fields.ends.len(), self.header.len());
+        let (found, expected) = (self.fields.ends.len(), self.n_stored);
         match found == expected {
             true => Ok(()),
             false => Err(RowIssue::FieldCount { found, expected }),
@@ -135,25 +165,38 @@ impl Table {
 
     #[inline]
     fn check_quotes(&self) -> Result<(), RowIssue> {
-        let Some(start) = self.fields.unclosed else {
-            return Ok(());
-        };
-        let n = self.fields.ends.len();
-        let column = self.header.get(n).map(|name| shorten(name).into());
-        Err(RowIssue::UnclosedQuote {
-            column: column.unwrap_or_else(|| (n + 1).to_string()),
-            value: shown(self.line[start..].trim_ascii_end()),
-        })
+        match (self.fields.unclosed, &self.rows) {
+            (Some(start), Rows::Csv(lines)) => {
+                let n = self.fields.ends.len();
+                let column = self.header.get(n).map(|name| shorten(name).into());
+                Err(RowIssue::UnclosedQuote {
+                    column: column.unwrap_or_else(|| (n + 1).to_string()),
+                    value: shown(lines.line()[start..].trim_ascii_end()),
+                })
+            }
+            _ => Ok(()),
+        }
     }
 
     /// Field `n` of the row.
     #[inline]
     pub(crate) fn field(&self, n: usize) -> &[u8] {
+        let partition = n.checked_sub(self.n_stored);
+        if let Some(value) = partition.and_then(|n| self.partitions.get(n)) {
+            return value.as_bytes();
+        }
         let start = match n {
             0 => 0,
             n => self.fields.ends[n - 1] + 1,
         };
         &self.fields.text[start..self.fields.ends[n]]
+    }
+
+    /// The time in field `n`, in seconds since 1970, where the file has it as a time rather than as text.
+    #[inline]
+    pub(crate) fn instant(&self, n: usize) -> Option<i64> {
+        let (column, seconds) = self.fields.instant?;
+        (column == n).then_some(seconds)
     }
 
     /// Field `n` of the row as text.
@@ -209,12 +252,16 @@ impl Table {
         } = &self.fields;
         // Where no field contains the delimiter, the text tells where each field ends.
         let ends = if *ambiguous { &ends[..] } else { &[] };
-        row_digest(text, ends.iter().copied())
+        row_digest(text, ends.iter().chain(&self.marks).copied())
     }
 
-    /// The line of the row, from 1.
-    pub(crate) fn line(&self) -> u64 {
-        self.line_number
+    /// Where the row is in the file.
+    pub(crate) fn place(&self) -> Place {
+        match &self.rows {
+            Rows::Csv(lines) => Place::Line(lines.number()),
+            #[cfg(feature = "parquet")]
+            Rows::Parquet(_) => Place::Row(self.n_rows),
+        }
     }
 
     /// Rows read so far.
@@ -224,14 +271,18 @@ impl Table {
 
     /// Bytes on disk read so far.
     pub(crate) fn stored_read(&self) -> u64 {
-        self.file.stored_read()
+        match &self.rows {
+            Rows::Csv(lines) => lines.stored_read(),
+            #[cfg(feature = "parquet")]
+            Rows::Parquet(rows) => rows.stored_read(),
+        }
     }
 
     /// The error for the current row.
     pub(crate) fn row_error(&self, issue: RowIssue) -> DataError {
         DataError::Row {
             path: self.path.clone(),
-            line: self.line(),
+            at: self.place(),
             issue,
         }
     }
@@ -243,75 +294,57 @@ impl Table {
 
     /// The file's name, size and hash, once all rows are read.
     pub(crate) fn finish(self) -> Result<InputFile, DataError> {
-        self.file.finish()
+        match self.rows {
+            Rows::Csv(lines) => lines.finish(),
+            #[cfg(feature = "parquet")]
+            Rows::Parquet(rows) => rows.finish(),
+        }
     }
 }
 
-impl Fields {
-    /// Splits a line without quotes.
-    fn split(&mut self, line: &[u8], delimiter: u8) {
-        self.clear();
-        self.text.extend_from_slice(line);
-        self.ends.extend(memchr_iter(delimiter, line));
-        self.ends.push(line.len());
+/// Opens a CSV file and reads its header.
+fn open_csv(source: Source, format: &LogFormat) -> Result<Table, DataError> {
+    let path = source.path().to_owned();
+    let mut lines = Lines::start(source, format)?;
+    let mut fields = Fields::default();
+    if !lines.next(&mut fields)? {
+        return Err(DataError::EmptyFile { path });
     }
+    let mut table = Table::new(path, Rows::Csv(lines), Vec::new(), fields);
+    table
+        .check_quotes()
+        .map_err(|issue| table.row_error(issue))?;
+    table.n_stored = table.fields.ends.len();
+    for n in 0..table.n_stored {
+        let Ok(name) = std::str::from_utf8(table.field(n)) else {
+            return Err(DataError::HeaderNotUtf8 { path: table.path });
+        };
+        let name = name.trim().to_owned();
+        table.header.push(name);
+    }
+    Ok(table)
+}
 
-    /// Splits a line in which fields may be quoted. A quote within a field that does not begin with one is
-    /// a character like any other. An unclosed quote ends the row.
-    fn split_quoted(&mut self, line: &[u8], delimiter: u8) {
-        self.clear();
-        let mut at = 0;
-        loop {
-            let start = at;
-            if line.get(at) == Some(&b'"') {
-                match self.unquote(line, at + 1, delimiter) {
-                    Some(end) => at = end,
-                    None => {
-                        self.unclosed = Some(start);
-                        return;
-                    }
-                }
-            } else {
-                let rest = &line[at..];
-                at += memchr(delimiter, rest).unwrap_or(rest.len());
-                self.text.extend_from_slice(&line[start..at]);
-            }
-            self.ends.push(self.text.len());
-            if at == line.len() {
-                return;
-            }
-            self.text.push(delimiter);
-            at += 1;
-        }
-    }
+#[cfg(feature = "parquet")]
+fn open_parquet(
+    source: Source,
+    format: &LogFormat,
+    wanted: &Wanted<'_>,
+) -> Result<Table, DataError> {
+    let path = source.path().to_owned();
+    let (rows, header) = ParquetRows::open(source, format, wanted)?;
+    let rows = Rows::Parquet(Box::new(rows));
+    Ok(Table::new(path, rows, header, Fields::default()))
+}
 
-    /// Adds the quoted text from `at` on, and returns the position after its closing quote; `None` if there is
-    /// no such quote before a delimiter or the end of the line.
-    fn unquote(&mut self, line: &[u8], mut at: usize, delimiter: u8) -> Option<usize> {
-        let begin = self.text.len();
-        loop {
-            let quote = at + memchr(b'"', &line[at..])?;
-            self.text.extend_from_slice(&line[at..quote]);
-            at = quote + 1;
-            match line.get(at) {
-                Some(b'"') => {
-                    self.text.push(b'"');
-                    at += 1;
-                }
-                Some(&next) if next != delimiter => return None,
-                _ => break,
-            }
-        }
-        self.ambiguous |= memchr(delimiter, &self.text[begin..]).is_some();
-        Some(at)
-    }
-
-    fn clear(&mut self) {
-        self.text.clear();
-        self.ends.clear();
-        self.ambiguous = false;
-        self.unclosed = None;
-    }
+#[cfg(not(feature = "parquet"))]
+fn open_parquet(source: Source, _: &LogFormat, _: &Wanted<'_>) -> Result<Table, DataError> {
+    Err(DataError::MissingFeature {
+        path: source.path().to_owned(),
+        what: "a Parquet file",
+        feature: "parquet",
+        instead: "convert it to CSV",
+    })
 }
 
 /// A value for a message, cut.
@@ -328,7 +361,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("t.csv");
         std::fs::write(&path, text).unwrap();
-        Table::open(&path, format).unwrap()
+        Table::open(&path, format, &Wanted::All).unwrap()
     }
 
     /// The line and the fields of each row, or the column with an unclosed quote.
@@ -344,7 +377,10 @@ mod tests {
                 Err(RowIssue::UnclosedQuote { column, .. }) => vec![format!("unclosed {column}")],
                 Err(other) => panic!("{other}"),
             };
-            rows.push((table.line(), fields));
+            let Place::Line(line) = table.place() else {
+                panic!("rows of a CSV file are lines");
+            };
+            rows.push((line, fields));
         }
         assert_eq!(table.n_rows(), rows.len() as u64);
         rows

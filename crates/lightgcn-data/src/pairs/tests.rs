@@ -166,3 +166,18 @@ fn compressed_pair_files_read_the_same() {
     let read = |name: &str| PairFiles::new(folder.path().join(name)).read().unwrap();
     assert_eq!(read("train.txt").split, read("train.gz").split);
 }
+
+#[test]
+fn a_folder_or_a_parquet_file_is_no_pair_file() {
+    let folder = folder(&[("train.txt", b"PAR1\x15\x04\x15\x10")]);
+    let error = PairFiles::new(folder.path()).read().unwrap_err();
+    assert!(matches!(error, DataError::Folder { path } if path == folder.path()));
+    let error = PairFiles::new(folder.path().join("train.txt")).read();
+    assert!(matches!(
+        error,
+        Err(DataError::UnreadFormat {
+            format: "Parquet",
+            ..
+        })
+    ));
+}

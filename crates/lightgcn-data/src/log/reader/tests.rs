@@ -1,4 +1,5 @@
 use super::*;
+use crate::Place;
 use lightgcn_core::{BehaviorWeightsConfig, ItemId};
 use proptest::prelude::*;
 use std::io::Write;
@@ -38,7 +39,11 @@ fn read(text: &str) -> Result<EventLog, DataError> {
 /// The issue of a log with these rows, and its line.
 fn issue(rows: &str) -> (u64, RowIssue) {
     match read(&format!("{HEADER}{rows}")) {
-        Err(DataError::Row { line, issue, path }) => {
+        Err(DataError::Row {
+            at: Place::Line(line),
+            issue,
+            path,
+        }) => {
             assert!(path.ends_with("log.csv"));
             (line, issue)
         }
@@ -299,7 +304,13 @@ fn catalogue_files_fill_in_what_the_log_does_not_say() {
 
     let path = folder.path().join("item.csv");
     std::fs::write(&path, "product_id,price\n7,\"1\n,1\n7,3\n7,cheap\n").unwrap();
-    assert!(matches!(read(&config), Err(DataError::Row { line: 2, .. })));
+    assert!(matches!(
+        read(&config),
+        Err(DataError::Row {
+            at: Place::Line(2),
+            ..
+        })
+    ));
     config.skip_bad_rows = true;
     let log = read(&config).unwrap();
     assert_eq!(log.catalogue().get(ItemId(1)).price, Some(3.0));

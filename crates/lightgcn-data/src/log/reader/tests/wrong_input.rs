@@ -32,7 +32,11 @@ fn short_log(rows: &[&str]) -> String {
 fn bad_row(row: &str) -> RowIssue {
     let text = short_log(&["2019-10-01,view,a,u", row, "2019-10-02,cart,b,v"]);
     let issue = match read_with(text.as_bytes(), &config()) {
-        Err(DataError::Row { line: 3, issue, .. }) => issue,
+        Err(DataError::Row {
+            at: Place::Line(3),
+            issue,
+            ..
+        }) => issue,
         other => panic!("{row:?} must be a bad row, not {other:?}"),
     };
     let log = read_with(text.as_bytes(), &skipping()).unwrap();
@@ -62,7 +66,7 @@ fn an_unclosed_quote_costs_one_row() {
             for bytes in stored {
                 let error = read_with(&bytes, &config()).unwrap_err();
                 let DataError::Row {
-                    line: 3,
+                    at: Place::Line(3),
                     issue,
                     path,
                 } = error
@@ -89,7 +93,7 @@ fn an_unclosed_quote_costs_one_row() {
     assert!(matches!(
         error,
         DataError::Row {
-            line: 1,
+            at: Place::Line(1),
             issue: RowIssue::UnclosedQuote { .. },
             ..
         }
@@ -123,7 +127,7 @@ fn an_unclosed_quote_of_a_catalogue_file_costs_one_row() {
     };
     let error = read_events(&paths[..1], &with(false), &weights()).unwrap_err();
     assert!(
-        matches!(&error, DataError::Row { path, line: 2, issue: RowIssue::UnclosedQuote { column, .. } }
+        matches!(&error, DataError::Row { path, at: Place::Line(2), issue: RowIssue::UnclosedQuote { column, .. } }
             if path.ends_with("items.csv") && column == "brand"),
         "{error}"
     );

@@ -1,0 +1,178 @@
+//! What can be wrong with a row.
+
+use super::{quoted, shorten};
+use crate::time::TimeFault;
+use lightgcn_core::IdFault;
+use std::fmt;
+use thiserror::Error;
+
+/// Where a row is in its file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Place {
+    /// The line of a text file, from 1.
+    Line(u64),
+    /// The row of a Parquet file, from 1.
+    Row(u64),
+}
+
+impl fmt::Display for Place {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Line(n) => write!(f, "line {n}"),
+            Self::Row(n) => write!(f, "row {n}"),
+        }
+    }
+}
+
+/// Why a row of a log cannot be used.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+#[non_exhaustive]
+pub enum RowIssue {
+    /// The row and the header have different numbers of fields.
+    #[error(
+        "the row has {found} fields, the header {expected}; fix the row, and quote fields that contain \
+         the delimiter"
+    )]
+    FieldCount {
+        /// The row's number of fields.
+        found: usize,
+        /// The header's.
+        expected: usize,
+    },
+    /// A field begins with a quote, but does not end with one on the same line.
+    #[error(
+        "column {column:?} has an unclosed quote ({value:?}); close it, double the quotes within quoted \
+         fields, or set the format's quoting = false"
+    )]
+    UnclosedQuote {
+        /// The column.
+        column: String,
+        /// The rest of the line from the quote on, cut.
+        value: String,
+    },
+    /// A field is not UTF-8.
+    #[error("column {column:?} is not UTF-8 text ({value:?}); convert the file to UTF-8")]
+    NotUtf8 {
+        /// The column.
+        column: String,
+        /// The value, with replacement characters.
+        value: String,
+    },
+    /// A user or item id is empty.
+    #[error("column {column:?} is empty; every event needs an id")]
+    EmptyId {
+        /// The column.
+        column: String,
+    },
+    /// A behavior without a weight.
+    #[error(
+        "column {column:?} has the unknown behavior {value:?}, not one of {}; give it a weight, rename \
+         it, or ignore it",
+        quoted(known)
+    )]
+    UnknownBehavior {
+        /// The column.
+        column: String,
+        /// The value.
+        value: String,
+        /// The known labels, including renamed and ignored ones.
+        known: Vec<String>,
+    },
+    /// A user or item id that cannot be used.
+    #[error(
+        "column {column:?} has the id {value:?}, but {fault}; every event needs an id, so fix the row"
+    )]
+    BadId {
+        /// The column.
+        column: String,
+        /// The value, cut.
+        value: String,
+        /// What is wrong with it.
+        fault: IdFault,
+    },
+    /// An invalid time.
+    #[error(
+        "column {column:?} has {value:?}, which is not a valid time; write 2019-10-01 08:00:00 UTC, \
+         RFC 3339, 2019-10-01, or seconds or milliseconds since 1970"
+    )]
+    Time {
+        /// The column.
+        column: String,
+        /// The value.
+        value: String,
+    },
+    /// A number that looks like a calendar time or a count of days.
+    #[error(
+        "column {column:?} has {value:?}, {fault}; write it as 2019-10-01 08:00:00 or in seconds since \
+         1970, or set the format's time_unit if it is seconds, milliseconds, microseconds or \
+         nanoseconds since 1970"
+    )]
+    AmbiguousTime {
+        /// The column.
+        column: String,
+        /// The value.
+        value: String,
+        /// What it looks like.
+        fault: TimeFault,
+    },
+    /// A time more than a day from now.
+    #[error(
+        "column {column:?} has {value:?}, which is in the future ({read}); fix the row, or set \
+         future_rows to \"cap\" or \"keep\""
+    )]
+    Future {
+        /// The column.
+        column: String,
+        /// The value.
+        value: String,
+        /// The time as it was read.
+        read: String,
+    },
+    /// A field of a table of pairs that is not what its column needs.
+    #[error("column {column:?} has {value:?}, which is not {needed}; fix the row")]
+    Value {
+        /// The column.
+        column: String,
+        /// The value, cut.
+        value: String,
+        /// What the column needs.
+        needed: &'static str,
+    },
+    /// A training pair that an earlier row of a table of pairs has.
+    #[error(
+        "the pair (user {:?}, item {:?}) has an earlier row; add up its counts, so that it has one row",
+        shorten(user),
+        shorten(item)
+    )]
+    RepeatedPair {
+        /// The user.
+        user: String,
+        /// The item.
+        item: String,
+    },
+}
+
+impl RowIssue {
+    /// The reason in a few words, as counted in reports.
+    #[must_use]
+    pub fn reason(&self) -> &'static str {
+        match self {
+            Self::FieldCount { .. } => "wrong number of fields",
+            Self::NotUtf8 { .. } => "not UTF-8",
+            Self::UnclosedQuote { .. } => "unclosed quote",
+            Self::EmptyId { .. } => "empty id",
+            Self::BadId { fault, .. } => match fault {
+                IdFault::NoValue => "missing id",
+                IdFault::TooLong { .. } => "id too long",
+                _ => "control character in id",
+            },
+            Self::UnknownBehavior { .. } => "unknown behavior",
+            Self::Time { .. } => "bad time",
+            Self::AmbiguousTime { .. } => "ambiguous time",
+            Self::Future { .. } => "in the future",
+            Self::Value { .. } => "bad value",
+            Self::RepeatedPair { .. } => "repeated pair",
+        }
+    }
+}

@@ -1,0 +1,148 @@
+//! Tables of pairs, as CSV files.
+#![allow(clippy::unwrap_used, reason = "a failing test may panic")]
+
+use lightgcn_core::{BehaviorWeights, BehaviorWeightsConfig, CoreError, Dataset, ItemId, UserId};
+use lightgcn_data::{DataError, PairTable, Place, RowIssue};
+use tempfile::TempDir;
+
+fn shop() -> BehaviorWeights {
+    BehaviorWeightsConfig::shop_log().check().unwrap()
+}
+
+fn read_with(text: &str, keep_unseen: bool) -> Result<Dataset, DataError> {
+    let folder = TempDir::new().unwrap();
+    let path = folder.path().join("pairs.csv");
+    std::fs::write(&path, text).unwrap();
+    let table = PairTable {
+        keep_unseen,
+        ..PairTable::new(&path)
+    };
+    table.read(&shop())
+}
+
+fn read(text: &str) -> Result<Dataset, DataError> {
+    read_with(text, false)
+}
+
+#[test]
+fn counts_become_weights_and_parts_a_split() {
+    let text = "user_id,item_id,n_view,n_purchase,n_cart,last_time,part,other\n\
+                ann,x,3,,1,2019-10-01 08:00:00 UTC,train,a\n\
+                bob,x,0,2,0,1569916801,train,b\n\
+                ann,y,2,,,2019-10-01,train,c\n\
+                ann,y,,,,,test,d\n\
+                bob,y,,1,,,validation,e\n\
+                eve,y,,1,,,test,f\n";
+    let dataset = read(text).unwrap();
+    let train = dataset.split.train.interactions();
+    assert_eq!(dataset.users.iter().collect::<Vec<_>>(), ["ann", "bob"]);
+    assert_eq!(dataset.items.iter().collect::<Vec<_>>(), ["x", "y"]);
+    // 3 views and a cart; views alone; 2 purchases, above the ceiling.
+    let weights = [0.03 + 0.1, 0.02, 1.0].map(|weight: f64| weight as f32);
+    assert_eq!(train.weights(), weights);
+    assert_eq!(train.counts(), [3, 1, 0, 0, 2, 0, 0, 0, 0, 0, 0, 2]);
+    let times = [1_569_916_800, 1_569_888_000, 1_569_916_801];
+    assert_eq!(train.last_times(), times);
+    let split = &dataset.split;
+    let test: Vec<_> = split.test.truth().iter().collect();
+    assert_eq!(test, [(UserId(0), ItemId(1))]);
+    assert_eq!(split.test.truth().familiar_of(UserId(0)), [true]);
+    assert_eq!(split.validation.truth().n_pairs(), 1);
+    let dropped = &dataset.lineage.stages[2].dropped;
+    assert_eq!(dropped["user unseen in training"], 1);
+    // Kept, the unseen user has a row, and a pair to miss.
+    let all = read_with(text, true).unwrap();
+    assert_eq!(all.users.iter().collect::<Vec<_>>(), ["ann", "bob", "eve"]);
+    assert_eq!(all.split.test.truth().n_pairs(), 2);
+}
+
+#[test]
+fn weights_may_be_given_and_counts_left_out() {
+    let dataset = read("item_id,user_id,weight\n7,10,2.5\n7,9,0.5\n").unwrap();
+    let train = dataset.split.train.interactions();
+    // Whole numbers ascend.
+    assert_eq!(dataset.users.iter().collect::<Vec<_>>(), ["9", "10"]);
+    assert_eq!(train.weights(), [0.5, 2.5]);
+    assert_eq!(train.behaviors(), ["interaction"]);
+    assert_eq!(train.counts(), [1, 1]);
+    assert!(train.last_times().is_empty());
+    let dataset = read("item_id,user_id\n7,10\n").unwrap();
+    assert_eq!(dataset.split.train.interactions().weights(), [1.0]);
+}
+
+#[test]
+fn half_lives_count_from_the_last_pair() {
+    let folder = TempDir::new().unwrap();
+    let path = folder.path().join("pairs.csv");
+    let rows = "user_id,item_id,n_view,last_time\nu,x,10,2019-10-01\nu,y,10,2019-10-08\n";
+    std::fs::write(&path, rows).unwrap();
+    let mut weights = BehaviorWeightsConfig::shop_log();
+    weights.half_life_days = Some(7.0);
+    let dataset = PairTable::new(&path)
+        .read(&weights.check().unwrap())
+        .unwrap();
+    assert_eq!(dataset.split.train.interactions().weights(), [0.05, 0.1]);
+}
+
+#[test]
+fn bad_rows_are_errors_with_their_line() {
+    let issue = |rows: &str| {
+        let header = "user_id,item_id,part,weight,n_view,last_time\n";
+        match read(&format!("{header}a,b,train,1,1,2019-10-01\n{rows}\n")) {
+            Err(DataError::Row {
+                at: Place::Line(line),
+                issue,
+                ..
+            }) => (line, issue),
+            other => panic!("{rows} must be a bad row, not {other:?}"),
+        }
+    };
+    for (row, bad) in [
+        ("a,c,dev,1,1,2019-10-01", "part"),
+        ("a,c,train,0,1,2019-10-01", "weight"),
+        ("a,c,train,inf,1,2019-10-01", "weight"),
+        ("a,c,train,1,-1,2019-10-01", "n_view"),
+        ("a,c,train,1,1.5,2019-10-01", "n_view"),
+    ] {
+        let (line, issue) = issue(row);
+        assert_eq!(line, 3);
+        assert!(
+            matches!(&issue, RowIssue::Value { column, .. } if column == bad),
+            "{issue}"
+        );
+    }
+    let (_, id) = issue(",c,train,1,1,2019-10-01");
+    assert!(matches!(id, RowIssue::EmptyId { .. }));
+    let (_, repeated) = issue("a,b,train,1,1,2019-10-01");
+    assert!(
+        matches!(repeated, RowIssue::RepeatedPair { user, item } if user == "a" && item == "b")
+    );
+    let (line, time) = issue("a,c,train,1,1,2019-10-01\na,d,train,1,1,");
+    assert_eq!(line, 4);
+    assert!(matches!(time, RowIssue::Time { value, .. } if value.is_empty()));
+}
+
+#[test]
+fn other_tables_are_errors() {
+    let error = read("user,item_id\na,b\n").unwrap_err();
+    assert!(
+        matches!(error, DataError::PairColumn { column, present, .. }
+        if column == "user_id" && present == ["user", "item_id"])
+    );
+    let error = read("user_id,item_id,part\na,b,test\n").unwrap_err();
+    assert!(matches!(error, DataError::NothingToTrain { .. }));
+    let error = read("user_id,item_id,part,n_purchase\na,b,train,1\na,b,test,\n").unwrap_err();
+    assert!(
+        matches!(error, DataError::Core(CoreError::Leak { .. })),
+        "{error}"
+    );
+    let mut weights = BehaviorWeightsConfig::shop_log();
+    weights.floor = None;
+    let folder = TempDir::new().unwrap();
+    let path = folder.path().join("pairs.csv");
+    std::fs::write(&path, "user_id,item_id,n_remove_from_cart\na,b,1\n").unwrap();
+    let error = PairTable::new(&path)
+        .read(&weights.check().unwrap())
+        .unwrap_err();
+    assert!(matches!(error, DataError::Core(CoreError::PairWeight { user, .. }) if user == "a"));
+}
