@@ -7,11 +7,12 @@ use crate::explain::explainer::Explainer;
 use crate::shop::Shop;
 use crate::{
     Answer, ContextEvent, EmbeddingRanker, EnsembleRanker, Exclusions, ExplainOptions,
-    ExplainRequest, Explanation, FoldIn, Fusion, HistoryItem, ItemOptions, LearnedRanker,
-    LearnedRanking, ListedItem, Member, NewItem, PopularityRanker, Ranked, Ranker, RecommendError,
-    RecommendOptions, RecommendRequest, RecommendedItem, ScoreParts, Scorer,
+    ExplainRequest, Explanation, FoldIn, Fusion, HistoryItem, IdList, ItemFilter, ItemOptions,
+    LearnedRanker, LearnedRanking, ListedIds, ListedItem, Member, NewItem, PopularityRanker,
+    Ranked, Ranker, RecommendError, RecommendOptions, RecommendRequest, RecommendedItem,
+    ScoreParts, Scorer, UnknownNames,
 };
-use lightgcn_core::{Catalogue, ItemId, UserId};
+use lightgcn_core::{BehaviorId, Catalogue, ItemId, UserId};
 use lightgcn_graph::TrainGraph;
 use lightgcn_store::Artifact;
 use std::path::Path;
@@ -123,6 +124,23 @@ impl Recommender {
         self
     }
 
+    /// Hides the items of a list from every source, like [`Recommender::with_unsuitable`], and says which of its
+    /// entries are ids. Add new items first: an id that is only known later is counted as unknown.
+    ///
+    /// # Errors
+    /// [`RecommendError::NoneKnown`] if the list has entries, but no id of an item: it would hide nothing.
+    pub fn with_unsuitable_list(self, list: &IdList) -> Result<(Self, ListedIds), RecommendError> {
+        let listed = list.ids(|id| self.item(id).is_some());
+        if listed.n_known == 0 && !listed.ids.is_empty() {
+            return Err(RecommendError::NoneKnown {
+                path: list.path().to_owned(),
+                n_ids: listed.ids.len(),
+                example: listed.ids[0].clone(),
+            });
+        }
+        Ok((self.with_unsuitable(listed.ids.iter().cloned()), listed))
+    }
+
     /// Sets how newcomers are folded in. Default: [`FoldIn::Mapped`].
     #[must_use]
     pub fn with_fold_in(mut self, method: FoldIn) -> Self {
@@ -204,9 +222,8 @@ impl Recommender {
     /// The best items for one user, as [`Recommender::answer`] gives them without events.
     ///
     /// # Errors
-    /// As [`RecommendOptions::check`]; [`RecommendError::UnknownLabel`] for a category or a brand that no
-    /// item has; [`RecommendError::NoContent`] for a chain of content alone where no item has an
-    /// attribute.
+    /// As [`RecommendOptions::check`]; [`RecommendError::NoContent`] for a chain of content alone where no
+    /// item has an attribute.
     pub fn recommend(
         &self,
         raw_user: &str,
@@ -317,7 +334,7 @@ impl Recommender {
     /// item itself. O(items · dimension).
     ///
     /// # Errors
-    /// [`RecommendError::UnknownItem`]; as [`RecommendOptions::check`]; [`RecommendError::UnknownLabel`].
+    /// [`RecommendError::UnknownItem`]; as [`RecommendOptions::check`].
     pub fn similar(
         &self,
         raw_item: &str,
@@ -329,7 +346,7 @@ impl Recommender {
     /// The most popular items, of all time or lately (empty where the log has no times). O(items).
     ///
     /// # Errors
-    /// As [`RecommendOptions::check`]; [`RecommendError::UnknownLabel`].
+    /// As [`RecommendOptions::check`].
     pub fn popular(&self, options: &ItemOptions) -> Result<Vec<RecommendedItem>, RecommendError> {
         similar::popular(&self.shop, options)
     }
@@ -429,6 +446,34 @@ impl Recommender {
     #[must_use]
     pub fn popularity(&self) -> &PopularityRanker {
         &self.shop.popularity.ranker
+    }
+
+    /// The behavior of an event's label, as the log or the model writes it; none for unknown labels and those that
+    /// preparation ignores.
+    #[must_use]
+    pub fn behavior(&self, label: &str) -> Option<BehaviorId> {
+        self.shop.model.behavior(label).flatten()
+    }
+
+    /// Whether events may have this label: a behavior of the model, or what the log calls it, or one that
+    /// preparation ignores.
+    #[must_use]
+    pub fn knows_behavior(&self, label: &str) -> bool {
+        self.shop.model.behavior(label).is_some()
+    }
+
+    /// The labels that events may have: the model's behaviors in their order, then what else the log calls
+    /// them and the labels that preparation ignores.
+    #[must_use]
+    pub fn behavior_labels(&self) -> Vec<&str> {
+        self.shop.model.behavior_labels()
+    }
+
+    /// The names in a filter that no item has: they allow nothing and deny nothing. Answers report them too.
+    #[must_use]
+    pub fn unknown_names(&self, filter: &ItemFilter) -> Vec<UnknownNames> {
+        let items = &self.shop.items;
+        filter.unknown(&items.names, &items.catalogue)
     }
 
     /// The row of a user; none where the artifact does not know the id.

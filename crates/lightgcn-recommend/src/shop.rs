@@ -23,6 +23,8 @@ pub(crate) struct Shop {
     pub(crate) newcomers: Newcomers,
     pub(crate) popularity: Popularity,
     pub(crate) bought: Exclusions,
+    /// What each user only rejected in training.
+    pub(crate) rejected: Exclusions,
     /// The learned ranking, where the artifact has one.
     pub(crate) ranking: Option<Arc<RankingView>>,
     /// The model's own weight, and the other members of its ensemble.
@@ -37,6 +39,7 @@ impl Shop {
             newcomers: Newcomers::new(FoldIn::default()),
             popularity: Popularity::new(&model.artifact),
             bought: Exclusions::targets(&model.artifact.train),
+            rejected: rejected(&model),
             ensemble: None,
             ranking: ranking(&model)?,
             model,
@@ -74,7 +77,7 @@ impl Shop {
             history.age_by(now.saturating_sub(then) as f64 / DAY);
         }
         for event in events {
-            let behavior = self.model.weights.get(&event.behavior);
+            let behavior = self.model.behavior(&event.behavior).flatten();
             let (Some(item), Some(behavior)) = (self.items.names.get(&event.item), behavior) else {
                 continue;
             };
@@ -160,6 +163,20 @@ impl Shop {
         let counts: Vec<u32> = item.counts.iter().map(|n| n.ceil() as u32).collect();
         BehaviorCount::of(self.model.artifact.train.behaviors(), &counts)
     }
+}
+
+/// What each user only rejected in training. O(pairs).
+fn rejected(model: &Model) -> Exclusions {
+    let train = &model.artifact.train;
+    if !model.has_negative() {
+        return Exclusions::from_lists((0..train.n_users()).map(|_| Vec::new()));
+    }
+    let users = (0..train.n_users() as u32).map(UserId);
+    Exclusions::from_lists(users.map(|user| {
+        let pairs = train.of_user(user);
+        let rejected = pairs.filter(|pair| model.is_rejection(pair.counts));
+        rejected.map(|pair| pair.item).collect()
+    }))
 }
 
 /// The learned ranking of an artifact, checked.

@@ -52,7 +52,7 @@ pub(crate) fn similar(
     options.as_recommend(Source::CHAIN.to_vec()).check()?;
     let item = shop.known_item(raw_item)?;
     let items = &shop.items;
-    let eligible = options.filter.mask(&items.names, &items.catalogue)?;
+    let eligible = options.filter.apply(&items.names, &items.catalogue).mask;
     if !items.is_placed(item) {
         return Ok(Vec::new());
     }

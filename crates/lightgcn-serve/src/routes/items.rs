@@ -3,13 +3,14 @@
 use super::query::{Needle, SearchQuery, filtered_query};
 use crate::answer::{Versioned, answer};
 use crate::api_error::{ApiError, ErrorBody};
+use crate::checks::{check_filter, check_text};
 use crate::extract::{Path, Query};
 use crate::models::{Model, users_of};
 use crate::service::{Service, Shared};
 use axum::extract::State;
 use axum::response::Response;
 use lightgcn_core::{ItemDetails, ItemId, LabelColumn};
-use lightgcn_recommend::{ItemOptions, RecommendError, RecommendedItem};
+use lightgcn_recommend::{ItemOptions, RecommendError, RecommendedItem, UnknownNames};
 use serde::Serialize;
 
 filtered_query! {
@@ -50,6 +51,9 @@ impl From<PopularQuery> for ItemOptions {
 /// A list of items.
 #[derive(Debug, Serialize, utoipa::ToSchema)]
 pub(crate) struct Items {
+    /// The names in the filter that no item has; absent if there are none.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    unknown: Vec<UnknownNames>,
     /// The items, best first.
     items: Vec<RecommendedItem>,
 }
@@ -109,8 +113,7 @@ pub(crate) async fn similar(
     Path(item): Path<String>,
     Query(query): Query<SimilarQuery>,
 ) -> Result<Response, ApiError> {
-    let limits = &service.shared.config.limits;
-    limits.check_text("the item's id", &item)?;
+    check_text("the item's id", &item)?;
     list(&service, query.into(), move |model, options| {
         model.recommender.similar(&item, options)
     })
@@ -144,12 +147,13 @@ async fn list(
 ) -> Result<Response, ApiError> {
     let limits = &service.shared.config.limits;
     limits.check_k(options.k)?;
-    limits.check_filter(&options.filter)?;
+    check_filter(&options.filter)?;
     service
         .ask(move |shared: &Shared, model| {
             let items = find(model, &options)?;
             shared.metrics.items(items.iter().map(|item| item.source));
-            Ok(answer(model, Items { items }))
+            let unknown = model.recommender.unknown_names(&options.filter);
+            Ok(answer(model, Items { unknown, items }))
         })
         .await
 }
@@ -161,7 +165,7 @@ pub(crate) async fn search(
     State(service): State<Service>,
     Query(query): Query<SearchQuery>,
 ) -> Result<Response, ApiError> {
-    let needle = query.needle(&service.shared.config.limits)?;
+    let needle = query.needle()?;
     service
         .ask(move |_, model| Ok(answer(model, found(model, &needle, query.limit))))
         .await
