@@ -14,8 +14,12 @@ use std::path::Path;
 const READER_CACHE: usize = 16 << 20;
 
 /// Where redb's header has its flags, and the one that says that the file was not closed.
-const FLAGS: u64 = 9;
+const FLAGS: usize = 9;
 const NOT_CLOSED: u8 = 2;
+/// Where the header has five numbers that tell the length of the file, see [`stored_length`].
+const LAYOUT: usize = 12;
+/// The bytes of the header that are read here.
+const HEADER: usize = LAYOUT + 5 * 4;
 
 /// Runs calls of redb. A panic in them becomes [`redb::Error::Corrupted`].
 pub(super) fn guarded<T>(work: impl FnOnce() -> Result<T, redb::Error>) -> Result<T, redb::Error> {
@@ -64,8 +68,7 @@ impl<D> Drop for Guarded<D> {
     }
 }
 
-/// Opens a database for writing. `checked` verifies every page first; without it, only a file that was not closed
-/// is repaired, which is quick.
+/// Opens a database for writing, which repairs one that was not closed. `checked` verifies every page first.
 pub(super) fn open_writer(
     path: &Path,
     cache_bytes: usize,
@@ -80,6 +83,16 @@ pub(super) fn open_writer(
     })
 }
 
+/// Verifies every page of a database, and repairs one that was not closed. Nobody else may have it open.
+pub(super) fn check_and_repair(path: &Path) -> Result<(), redb::Error> {
+    // Opening creates what is missing or empty.
+    if std::fs::metadata(path)?.len() == 0 {
+        let detail = "it is empty";
+        return Err(io::Error::new(io::ErrorKind::InvalidData, detail).into());
+    }
+    open_writer(path, READER_CACHE, true).map(drop)
+}
+
 /// Opens a database for reading, beside a writer or without one. A file that was not closed gives
 /// [`redb::Error::RepairAborted`].
 pub(super) fn open_reader(path: &Path) -> Result<Guarded<ReadOnlyDatabase>, redb::Error> {
@@ -88,8 +101,8 @@ pub(super) fn open_reader(path: &Path) -> Result<Guarded<ReadOnlyDatabase>, redb
 
 /// Opens a database for reading that cannot be repaired: whatever its state, without locks.
 pub(super) fn open_damaged(path: &Path) -> Result<Guarded<ReadOnlyDatabase>, redb::Error> {
-    let file = File::open(path)?;
-    Guarded::open(|| reader().open_read_only_with_backend(AsClosed(file)))
+    let file = AsClosed::open(path)?;
+    Guarded::open(|| reader().open_read_only_with_backend(file))
 }
 
 fn reader() -> Builder {
@@ -100,20 +113,68 @@ fn reader() -> Builder {
     builder
 }
 
-/// A file that claims to have been closed properly, for reading.
+/// A file that claims to have been closed properly and to have its whole length, for reading. What it lacks is zeros.
 #[derive(Debug)]
-struct AsClosed(File);
+struct AsClosed {
+    file: File,
+    length: u64,
+}
+
+impl AsClosed {
+    fn open(path: &Path) -> io::Result<Self> {
+        let file = File::open(path)?;
+        let mut header = [0; HEADER];
+        read_or_zeros(&file, &mut header, 0)?;
+        let length = stored_length(&header).unwrap_or(0);
+        Ok(Self {
+            length: length.max(file.metadata()?.len()),
+            file,
+        })
+    }
+}
+
+/// The length of the file by its header: a page, the full regions, and the last region.
+fn stored_length(header: &[u8; HEADER]) -> Option<u64> {
+    let (numbers, _) = header[LAYOUT..].as_chunks::<4>();
+    let numbers = numbers
+        .iter()
+        .map(|bytes| u64::from(u32::from_le_bytes(*bytes)));
+    let numbers: Vec<u64> = numbers.collect();
+    let [page, region_header, region, n_full, last] = numbers[..] else {
+        return None;
+    };
+    let full = n_full.checked_mul(region_header + region)?;
+    let last = if last > 0 { region_header + last } else { 0 };
+    let pages = full.checked_add(1 + last)?;
+    pages.checked_mul(page)
+}
+
+/// Reads bytes, zeros beyond the end.
+fn read_or_zeros(file: &File, mut out: &mut [u8], mut offset: u64) -> io::Result<()> {
+    while !out.is_empty() {
+        match file.read_at(out, offset)? {
+            0 => {
+                out.fill(0);
+                return Ok(());
+            }
+            n => {
+                out = &mut out[n..];
+                offset += n as u64;
+            }
+        }
+    }
+    Ok(())
+}
 
 impl StorageBackend for AsClosed {
     fn len(&self) -> Result<u64, io::Error> {
-        Ok(self.0.metadata()?.len())
+        Ok(self.length)
     }
 
     fn read(&self, offset: u64, out: &mut [u8]) -> Result<(), io::Error> {
-        self.0.read_exact_at(out, offset)?;
-        let flags = FLAGS
-            .checked_sub(offset)
-            .and_then(|n| usize::try_from(n).ok());
+        read_or_zeros(&self.file, out, offset)?;
+        let flags = usize::try_from(offset).ok();
+        let flags = flags.and_then(|offset| FLAGS.checked_sub(offset));
         if let Some(flags) = flags.and_then(|n| out.get_mut(n)) {
             *flags &= !NOT_CLOSED;
         }
@@ -186,5 +247,41 @@ pub(super) fn check_regular(path: &Path) -> Result<(), EventStoreError> {
             detail: "not a regular file".to_owned(),
         }),
         _ => Ok(()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use redb::TableDefinition;
+
+    const TABLE: TableDefinition<'_, u64, u64> = TableDefinition::new("table");
+
+    /// What is known here of redb's header.
+    #[test]
+    fn the_header_tells_the_length() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("store");
+        for n in [10, 200_000] {
+            let database = open_writer(&path, READER_CACHE, false).unwrap();
+            let transaction = database.begin_write().unwrap();
+            let mut table = transaction.open_table(TABLE).unwrap();
+            (0..n).for_each(|n| drop(table.insert(n, n).unwrap()));
+            drop(table);
+            transaction.commit().unwrap();
+            drop(database);
+            let mut header = [0; HEADER];
+            let file = File::open(&path).unwrap();
+            file.read_exact_at(&mut header, 0).unwrap();
+            let length = file.metadata().unwrap().len();
+            assert_eq!(stored_length(&header), Some(length));
+        }
+        assert_eq!(stored_length(&[255; HEADER]), None);
+    }
+
+    #[test]
+    fn panics_become_errors() {
+        let error = guarded::<()>(|| panic!("number {}", 7)).unwrap_err();
+        assert!(matches!(error, redb::Error::Corrupted(text) if text.contains("number 7")));
     }
 }

@@ -151,6 +151,10 @@ impl EventStoreError {
                 path,
                 source: Arc::new(source),
             },
+            io::ErrorKind::UnexpectedEof if action != "write" => Self::Damaged {
+                path,
+                detail: "it ends early".to_owned(),
+            },
             io::ErrorKind::NotFound if action == "open" => Self::Missing { path },
             io::ErrorKind::InvalidData if action == "open" => Self::NotAStore {
                 path,

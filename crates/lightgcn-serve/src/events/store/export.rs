@@ -19,6 +19,9 @@ const NUMBER: &str = "event_number";
 /// The most rows of an event.
 const MAX_ROWS: f64 = 100.0;
 
+/// Failed reads in a row after which the rest of the order is given up: nothing of it can be read.
+const GIVE_UP_AFTER: u32 = 1000;
+
 /// The result of an export.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ExportReport {
@@ -79,6 +82,31 @@ impl Tables {
         })
     }
 
+    /// A number after a damaged one from which the order can be read again. O(log) reads.
+    fn readable_after(&self, damaged: u64) -> Option<u64> {
+        let (end, _) = self.numbers?;
+        let is_readable = |number| guarded(|| Ok(self.order.get(number)?.is_some())).is_ok();
+        let (mut bad, mut step) = (damaged, 1);
+        let mut good = loop {
+            let number = damaged.checked_add(step)?;
+            if number >= end {
+                return None;
+            }
+            if is_readable(number) {
+                break number;
+            }
+            (bad, step) = (number, step * 2);
+        };
+        while good - bad > 1 {
+            let middle = bad + (good - bad) / 2;
+            match is_readable(middle) {
+                true => good = middle,
+                false => bad = middle,
+            }
+        }
+        Some(good)
+    }
+
     fn event(&self, user: &str, number: u64) -> Result<ContextEvent, redb::Error> {
         guarded(|| match self.events.get((user, number))? {
             Some(bytes) => decode(bytes.value()).map_err(redb::Error::Corrupted),
@@ -98,10 +126,16 @@ pub(super) fn export(
     let tables = Tables::open(database);
     let tables = tables.map_err(|error| EventStoreError::database("read", path, error))?;
     let mut export = Export::new(path, format, damage, out)?;
-    let next = export.in_order(&tables)?;
+    let mut first_damage = None;
+    let mut from = Some(0);
+    while let Some(first) = from {
+        let next = export.in_order(&tables, first)?;
+        first_damage = first_damage.or(next);
+        let next = next.filter(|_| export.failed_in_a_row < GIVE_UP_AFTER);
+        from = next.and_then(|damaged| tables.readable_after(damaged));
+    }
     if export.report.damage.is_some() {
-        export.one_by_one(&tables, next)?;
-        export.by_user(&tables, next)?;
+        export.by_user(&tables, first_damage)?;
     }
     if let Some((_, count)) = tables.numbers {
         let lost = count.saturating_sub(export.report.n_events);
@@ -121,6 +155,8 @@ struct Export<'a, W: Write> {
     report: ExportReport,
     /// The numbers of the events that were written after the first damage.
     written: HashSet<u64>,
+    /// How many of the latest reads failed, one after the other.
+    failed_in_a_row: u32,
 }
 
 impl<'a, W: Write> Export<'a, W> {
@@ -152,6 +188,7 @@ impl<'a, W: Write> Export<'a, W> {
             out,
             report,
             written: HashSet::new(),
+            failed_in_a_row: 0,
         };
         let header = format.header().into_iter().chain([NUMBER]);
         export.record(header.collect())?;
@@ -168,13 +205,13 @@ impl<'a, W: Write> Export<'a, W> {
             .map_err(|error| EventStoreError::io("write the export of", self.path, error.into()))
     }
 
-    /// Writes the events in order of arrival, up to the first damage of the order. Returns the number at which it
-    /// stopped.
-    fn in_order(&mut self, tables: &Tables) -> Result<u64, EventStoreError> {
-        let mut next = 0;
+    /// Writes the events from number `first` on in order of arrival. Returns the number at which the order is damaged,
+    /// or at which it gave up; none at the end.
+    fn in_order(&mut self, tables: &Tables, first: u64) -> Result<Option<u64>, EventStoreError> {
+        let mut next = first;
         let mut written = Ok(());
         let walked = guarded(|| {
-            for entry in tables.order.iter()? {
+            for entry in tables.order.range(first..)? {
                 let (number, user) = entry?;
                 let (number, user) = (number.value(), user.value());
                 // A loop in a damaged file would never end.
@@ -188,35 +225,28 @@ impl<'a, W: Write> Export<'a, W> {
                 if written.is_err() {
                     break;
                 }
+                if self.failed_in_a_row >= GIVE_UP_AFTER {
+                    return Err(redb::Error::Corrupted("too much is damaged".to_owned()));
+                }
             }
             Ok(())
         });
         written?;
-        if let Err(error) = walked {
+        Ok(walked.err().map(|error| {
             self.damaged(error.to_string());
-        }
-        Ok(next)
+            next
+        }))
     }
 
-    /// Writes the events from `next` on whose places in the order can be found one by one.
-    fn one_by_one(&mut self, tables: &Tables, next: u64) -> Result<(), EventStoreError> {
-        let Some((end, _)) = tables.numbers else {
-            return Ok(());
-        };
-        for number in next..end {
-            let user = guarded(|| {
-                let user = tables.order.get(number)?;
-                Ok(user.map(|user| user.value().to_owned()))
-            });
-            if let Ok(Some(user)) = user {
-                self.look_up(tables, &user, number)?;
-            }
-        }
-        Ok(())
-    }
-
-    /// Writes the rest of the events from `next` on, user by user, from both ends.
-    fn by_user(&mut self, tables: &Tables, next: u64) -> Result<(), EventStoreError> {
+    /// Writes what was not written since the first damage, user by user, from both ends.
+    fn by_user(
+        &mut self,
+        tables: &Tables,
+        first_damage: Option<u64>,
+    ) -> Result<(), EventStoreError> {
+        let first = first_damage.unwrap_or(u64::MAX);
+        // Numbers beyond these are damaged keys.
+        let end = tables.numbers.map_or(u64::MAX, |(end, _)| end);
         for backward in [false, true] {
             let mut written = Ok(());
             let mut last: Option<(String, u64)> = None;
@@ -236,7 +266,7 @@ impl<'a, W: Write> Export<'a, W> {
                     if !in_order {
                         break;
                     }
-                    if number >= next && !self.written.contains(&number) {
+                    if (first..end).contains(&number) && !self.written.contains(&number) {
                         if let Ok(event) = decode(bytes.value()) {
                             written = self.write(number, user, &event);
                         }
@@ -256,8 +286,12 @@ impl<'a, W: Write> Export<'a, W> {
     /// Writes an event, or notes that it cannot be read.
     fn look_up(&mut self, tables: &Tables, user: &str, number: u64) -> Result<(), EventStoreError> {
         match tables.event(user, number) {
-            Ok(event) => self.write(number, user, &event),
+            Ok(event) => {
+                self.failed_in_a_row = 0;
+                self.write(number, user, &event)
+            }
             Err(error) => {
+                self.failed_in_a_row += 1;
                 self.report.n_lost += 1;
                 self.damaged(error.to_string());
                 Ok(())

@@ -1,16 +1,18 @@
 //! Reads a store beside its writer.
 
-use super::database::{Guarded, check_regular, guarded, open_damaged, open_reader, open_writer};
+use super::database::{
+    Guarded, check_and_repair, check_regular, guarded, open_damaged, open_reader,
+};
 use super::export::{ExportReport, export};
 use super::format::ExportFormat;
-use super::{EventStoreConfig, EventStoreError, FORMAT_VERSION, META, VERSION};
-use redb::{ReadOnlyDatabase, ReadableDatabase, TableError};
+use super::{EventStoreError, FORMAT_VERSION, META, VERSION};
+use redb::{ReadOnlyDatabase, ReadableDatabase};
 use std::fmt;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-/// How often a store is tried that another process is repairing, and the pause before each further time.
+/// How often a store is tried that another process repairs, and the pause before each further time.
 const TRIES: usize = 40;
 const PAUSE: Duration = Duration::from_millis(50);
 
@@ -30,8 +32,8 @@ impl fmt::Debug for EventReader {
 }
 
 impl EventReader {
-    /// Opens the store at `path`. A store that was not closed, as after a crash, is repaired first; one that cannot be
-    /// repaired is read as far as possible ([`ExportReport::damage`]).
+    /// Opens the store at `path`. Where nobody writes to it, all of it is checked first, and repaired if it was not closed,
+    /// as after a crash; one that cannot be repaired is read as far as possible ([`ExportReport::damage`]).
     ///
     /// # Errors
     /// [`EventStoreError::Missing`] if there is none, and the errors of [`EventStore::open`](crate::EventStore::open);
@@ -39,32 +41,31 @@ impl EventReader {
     pub fn open(path: impl AsRef<Path>) -> Result<Self, EventStoreError> {
         let path = path.as_ref().to_owned();
         check_regular(&path)?;
-        let (database, damage) = open(&path)?;
+        let (database, mut damage) = open(&path)?;
         match version(&database) {
-            Ok(FORMAT_VERSION) => Ok(Self {
-                path,
-                database,
-                damage,
-            }),
-            Ok(found) if found > FORMAT_VERSION => Err(EventStoreError::NewerVersion {
-                path,
-                found,
-                supported: FORMAT_VERSION,
-            }),
-            Ok(found) => Err(EventStoreError::damaged(
-                &path,
-                format!("its format version is {found}"),
-            )),
-            Err(redb::Error::TableDoesNotExist(_)) => Err(EventStoreError::NotAStore {
-                path,
-                detail: "a database with other tables".to_owned(),
-            }),
-            Err(error) => Ok(Self {
-                path,
-                database,
-                damage: damage.or(Some(error.to_string())),
-            }),
+            // What a damaged store says of itself need not be true.
+            Ok(FORMAT_VERSION) => {}
+            _ if damage.is_some() => {}
+            Ok(found) => {
+                return Err(EventStoreError::NewerVersion {
+                    path,
+                    found,
+                    supported: FORMAT_VERSION,
+                });
+            }
+            Err(redb::Error::TableDoesNotExist(_)) => {
+                return Err(EventStoreError::NotAStore {
+                    path,
+                    detail: "a database with other tables".to_owned(),
+                });
+            }
+            Err(error) => damage = Some(error.to_string()),
         }
+        Ok(Self {
+            path,
+            database,
+            damage,
+        })
     }
 
     /// Writes a snapshot of all events as a log that `lightgcn prepare` reads, in order of arrival. An event that
@@ -73,8 +74,8 @@ impl EventReader {
     /// The column `event_number` makes rows distinct, so that `prepare` drops as duplicates only events that were
     /// exported twice.
     ///
-    /// Of a damaged store, the events are written that can be read; [`ExportReport::check`] makes an error of it. The
-    /// content of an event is not protected by a checksum while it is read: a damaged byte within an id goes unnoticed.
+    /// Of a damaged store, the events are written that can be read; [`ExportReport::check`] makes an error of it. Some of
+    /// them may be wrong: the checksums of a damaged file cannot tell which.
     ///
     /// # Errors
     /// [`EventStoreError::Io`] and [`EventStoreError::DiskFull`] if `out` cannot be written,
@@ -92,46 +93,34 @@ impl EventReader {
 
 fn version(database: &ReadOnlyDatabase) -> Result<u64, redb::Error> {
     guarded(|| {
-        let meta = match database.begin_read()?.open_table(META) {
-            // Its message, not its kind, says that another type of table has this name.
-            Err(TableError::TableTypeMismatch { table, .. }) => {
-                return Err(redb::Error::TableDoesNotExist(table));
-            }
-            meta => meta?,
-        };
+        let meta = database.begin_read()?.open_table(META)?;
         Ok(meta.get(VERSION)?.map_or(0, |value| value.value()))
     })
 }
 
-/// Opens the database, repaired if possible, and says what is wrong if not.
+/// Opens the database, checked and repaired if nobody writes to it, and says what is wrong if that is not possible.
 fn open(path: &Path) -> Result<(Guarded<ReadOnlyDatabase>, Option<String>), EventStoreError> {
     let failed = |error| EventStoreError::database("open", path, error);
-    let mut attempt = 0;
+    let mut tries = 0;
     loop {
-        attempt += 1;
-        let found = match open_reader(path) {
-            Ok(database) => return Ok((database, None)),
-            // Only a writer repairs.
-            Err(redb::Error::RepairAborted) => {
-                let cache = EventStoreConfig::default().cache_bytes;
-                open_writer(path, cache, false).map(drop)
-            }
-            Err(error) => Err(error),
-        };
-        let detail = match found.map_err(failed) {
-            Ok(()) if attempt < TRIES => continue,
-            Err(EventStoreError::InUse { .. }) if attempt < TRIES => {
-                // A service that has just started repairs it.
-                std::thread::sleep(PAUSE);
-                continue;
-            }
-            Ok(()) => "it cannot be repaired".to_owned(),
-            Err(EventStoreError::Damaged { detail, .. }) => detail,
+        let detail = match check_and_repair(path).map_err(failed) {
+            Err(EventStoreError::Damaged { detail, .. }) => Some(detail),
+            // A service has it open, which has checked it, or the file may only be read.
+            Ok(()) | Err(EventStoreError::InUse { .. } | EventStoreError::Io { .. }) => None,
             Err(error) => return Err(error),
         };
-        return match open_damaged(path) {
-            Ok(database) => Ok((database, Some(detail))),
-            Err(_) => Err(EventStoreError::damaged(path, detail)),
-        };
+        if let Some(detail) = detail {
+            return match open_damaged(path) {
+                Ok(database) => Ok((database, Some(detail))),
+                Err(_) => Err(EventStoreError::damaged(path, detail)),
+            };
+        }
+        match open_reader(path) {
+            Ok(database) => return Ok((database, None)),
+            // A service that has just started repairs it.
+            Err(redb::Error::RepairAborted) if tries < TRIES => std::thread::sleep(PAUSE),
+            Err(error) => return Err(failed(error)),
+        }
+        tries += 1;
     }
 }
