@@ -18,7 +18,7 @@ fn event(n: u64) -> StoredEvent {
         behavior: "view".to_owned(),
         time: 1_580_000_000 + n as i64,
         count: 1.0,
-        id: (n % 3 == 0).then(|| format!("id {n}")),
+        id: n.is_multiple_of(3).then(|| format!("id {n}")),
     }
 }
 
