@@ -1,5 +1,7 @@
 //! The front of the crate: answers by the shop's own ids, from an artifact.
 
+mod names;
+
 use crate::answer::chain::Chain;
 use crate::answer::{history, similar};
 use crate::cold_start::fold_in::Newcomers;
@@ -7,12 +9,11 @@ use crate::explain::explainer::Explainer;
 use crate::shop::Shop;
 use crate::{
     Answer, ContextEvent, EmbeddingRanker, EnsembleRanker, Exclusions, ExplainOptions,
-    ExplainRequest, Explanation, FoldIn, Fusion, HistoryItem, IdList, ItemFilter, ItemOptions,
-    LearnedRanker, LearnedRanking, ListedIds, ListedItem, Member, NewItem, PopularityRanker,
-    Ranked, Ranker, RecommendError, RecommendOptions, RecommendRequest, RecommendedItem,
-    ScoreParts, Scorer, UnknownNames,
+    ExplainRequest, Explanation, FoldIn, Fusion, HistoryItem, ItemOptions, LearnedRanker,
+    LearnedRanking, ListedItem, Member, NewItem, PopularityRanker, Ranked, Ranker, RecommendError,
+    RecommendOptions, RecommendRequest, RecommendedItem, ScoreParts, Scorer,
 };
-use lightgcn_core::{BehaviorId, Catalogue, ItemId, UserId};
+use lightgcn_core::{Catalogue, ItemId, UserId};
 use lightgcn_graph::TrainGraph;
 use lightgcn_store::Artifact;
 use std::path::Path;
@@ -122,23 +123,6 @@ impl Recommender {
     pub fn with_unsuitable<S: Into<String>>(mut self, ids: impl IntoIterator<Item = S>) -> Self {
         self.shop.items.hide(ids.into_iter().map(Into::into));
         self
-    }
-
-    /// Hides the items of a list from every source, like [`Recommender::with_unsuitable`], and says which of its
-    /// entries are ids. Add new items first: an id that is only known later is counted as unknown.
-    ///
-    /// # Errors
-    /// [`RecommendError::NoneKnown`] if the list has entries, but no id of an item: it would hide nothing.
-    pub fn with_unsuitable_list(self, list: &IdList) -> Result<(Self, ListedIds), RecommendError> {
-        let listed = list.ids(|id| self.item(id).is_some());
-        if listed.n_known == 0 && !listed.ids.is_empty() {
-            return Err(RecommendError::NoneKnown {
-                path: list.path().to_owned(),
-                n_ids: listed.ids.len(),
-                example: listed.ids[0].clone(),
-            });
-        }
-        Ok((self.with_unsuitable(listed.ids.iter().cloned()), listed))
     }
 
     /// Sets how newcomers are folded in. Default: [`FoldIn::Mapped`].
@@ -446,52 +430,6 @@ impl Recommender {
     #[must_use]
     pub fn popularity(&self) -> &PopularityRanker {
         &self.shop.popularity.ranker
-    }
-
-    /// The behavior of an event's label, as the log or the model writes it; none for unknown labels and those that
-    /// preparation ignores.
-    #[must_use]
-    pub fn behavior(&self, label: &str) -> Option<BehaviorId> {
-        self.shop.model.behavior(label).flatten()
-    }
-
-    /// Whether events may have this label: a behavior of the model, or what the log calls it, or one that
-    /// preparation ignores.
-    #[must_use]
-    pub fn knows_behavior(&self, label: &str) -> bool {
-        self.shop.model.behavior(label).is_some()
-    }
-
-    /// The labels that events may have: the model's behaviors in their order, then what else the log calls
-    /// them and the labels that preparation ignores.
-    #[must_use]
-    pub fn behavior_labels(&self) -> Vec<&str> {
-        self.shop.model.behavior_labels()
-    }
-
-    /// The names in a filter that no item has: they allow nothing and deny nothing. Answers report them too.
-    #[must_use]
-    pub fn unknown_names(&self, filter: &ItemFilter) -> Vec<UnknownNames> {
-        let items = &self.shop.items;
-        filter.unknown(&items.names, &items.catalogue)
-    }
-
-    /// The row of a user; none where the artifact does not know the id.
-    #[must_use]
-    pub fn user(&self, raw_user: &str) -> Option<UserId> {
-        self.shop.user(raw_user)
-    }
-
-    /// The row of an item; none where the id is not known.
-    #[must_use]
-    pub fn item(&self, raw_item: &str) -> Option<ItemId> {
-        self.shop.items.names.get(raw_item)
-    }
-
-    /// The id of an item; none where there is no such row.
-    #[must_use]
-    pub fn item_id(&self, item: ItemId) -> Option<&str> {
-        self.shop.items.names.name(item)
     }
 }
 

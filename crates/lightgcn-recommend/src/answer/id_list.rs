@@ -1,6 +1,6 @@
 //! Lists of items in files.
 
-use crate::RecommendError;
+use crate::{RecommendError, Recommender};
 use std::path::{Path, PathBuf};
 
 /// The headers of a column of ids, in any case.
@@ -128,6 +128,25 @@ impl IdList {
             }
         }
         ListedIds { ids, n_known }
+    }
+}
+
+impl Recommender {
+    /// Hides the items of a list from every source, like [`Recommender::with_unsuitable`], and says which of its
+    /// entries are ids. Add new items first: an id that is only known later is counted as unknown.
+    ///
+    /// # Errors
+    /// [`RecommendError::NoneKnown`] if the list has entries, but no id of an item: it would hide nothing.
+    pub fn with_unsuitable_list(self, list: &IdList) -> Result<(Self, ListedIds), RecommendError> {
+        let listed = list.ids(|id| self.item(id).is_some());
+        if listed.n_known == 0 && !listed.ids.is_empty() {
+            return Err(RecommendError::NoneKnown {
+                path: list.path().to_owned(),
+                n_ids: listed.ids.len(),
+                example: listed.ids[0].clone(),
+            });
+        }
+        Ok((self.with_unsuitable(listed.ids.iter().cloned()), listed))
     }
 }
 
