@@ -487,6 +487,10 @@ async fn other_origins_are_allowed_by_configuration_only() {
             assert_eq!(reply.status, 200);
             let header = reply.headers.get(ALLOWED).map(|v| v.to_str().unwrap());
             assert_eq!(header, allowed, "{method}");
+            if method == "OPTIONS" {
+                let headers = &reply.headers["access-control-allow-headers"];
+                assert_eq!(headers, "content-type,idempotency-key");
+            }
         }
     }
 }

@@ -5,7 +5,7 @@ use crate::api_error::{ApiError, ErrorBody};
 use crate::checks::{check_id, now};
 use crate::config::{Limits, UnknownBehaviors};
 use crate::events::{EventError, StoredEvent};
-use crate::extract::Json;
+use crate::extract::{IDEMPOTENCY_KEY, Json};
 use crate::service::Service;
 use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode};
@@ -56,9 +56,6 @@ pub(crate) struct Accepted {
 fn is_zero(n: &u64) -> bool {
     *n == 0
 }
-
-/// The header that makes a post count once, however often it is sent.
-const IDEMPOTENCY_KEY: &str = "idempotency-key";
 
 /// Stores events. They take effect in answers and histories at once, and are kept for the next training. The
 /// response is sent when all of them are stored; if one is invalid, none is.

@@ -3,12 +3,14 @@
 use super::EventStoreError;
 use redb::{BackendError, Builder, ConcurrencyMode, Database, ReadOnlyDatabase, StorageBackend};
 use std::any::Any;
+use std::cell::Cell;
 use std::fs::File;
 use std::io;
 use std::ops::{Bound, Deref};
 use std::os::unix::fs::{FileExt, MetadataExt};
-use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::panic::{self, AssertUnwindSafe, catch_unwind};
 use std::path::Path;
+use std::sync::Once;
 
 /// Bytes of memory for a reader's pages of the file.
 const READER_CACHE: usize = 16 << 20;
@@ -23,13 +25,36 @@ const HEADER: usize = LAYOUT + 5 * 4;
 
 /// Runs calls of redb. A panic in them becomes [`redb::Error::Corrupted`].
 pub(super) fn guarded<T>(work: impl FnOnce() -> Result<T, redb::Error>) -> Result<T, redb::Error> {
-    // What a panic leaves behind is not used again, or only through this function.
-    catch_unwind(AssertUnwindSafe(work)).unwrap_or_else(|panic| {
+    caught(work).unwrap_or_else(|panic| {
         let detail = message(&*panic);
-        Err(redb::Error::Corrupted(format!(
-            "the database gave up: {detail}"
-        )))
+        let detail = format!("the database gave up: {detail}");
+        Err(redb::Error::Corrupted(detail))
     })
+}
+
+thread_local! {
+    /// Whether a panic of this thread is caught here, and told as an error.
+    static CAUGHT: Cell<bool> = const { Cell::new(false) };
+}
+
+/// Catches a panic, which is not printed: a damaged file can cause thousands.
+fn caught<T>(work: impl FnOnce() -> T) -> std::thread::Result<T> {
+    static QUIET: Once = Once::new();
+    // The hook cannot be changed while this thread panics.
+    if !std::thread::panicking() {
+        QUIET.call_once(|| {
+            let print = panic::take_hook();
+            panic::set_hook(Box::new(move |panic| match CAUGHT.get() {
+                true => tracing::debug!("{panic}"),
+                false => print(panic),
+            }));
+        });
+    }
+    let outer = CAUGHT.replace(true);
+    // What a panic leaves behind is not used again, or only through these functions.
+    let result = catch_unwind(AssertUnwindSafe(work));
+    CAUGHT.set(outer);
+    result
 }
 
 fn message(panic: &(dyn Any + Send)) -> &str {
@@ -61,8 +86,7 @@ impl<D> Deref for Guarded<D> {
 impl<D> Drop for Guarded<D> {
     fn drop(&mut self) {
         let database = self.0.take();
-        let closed = catch_unwind(AssertUnwindSafe(|| drop(database)));
-        if let Err(panic) = closed {
+        if let Err(panic) = caught(|| drop(database)) {
             tracing::error!("an event store was not closed: {}", message(&*panic));
         }
     }
