@@ -1,5 +1,6 @@
 //! Everything that answers are made from.
 
+use crate::answer::filter::Filtered;
 use crate::answer::items::Items;
 use crate::answer::nearest::{hint_for_user, nearest_item};
 use crate::answer::popularity::Popularity;
@@ -8,8 +9,8 @@ use crate::cold_start::fold_in::{Newcomers, Query};
 use crate::model::Model;
 use crate::rank::learned::{Act, Clock, DAY, RankingView, UserHistory, Viewpoint};
 use crate::{
-    BehaviorCount, ContextEvent, EnsembleRanker, Exclusions, FoldIn, LearnedRanking,
-    RecommendError, Source,
+    BehaviorCount, ContextEvent, EnsembleRanker, Exclusions, FoldIn, ItemFilter, LearnedRanking,
+    RecommendError, Rule, Source,
 };
 use lightgcn_core::{ItemId, UserId};
 use lightgcn_store::Artifact;
@@ -110,6 +111,17 @@ impl Shop {
             row
         });
         view.snapshot.viewpoint(history, model)
+    }
+
+    /// The items that a filter leaves, without unsuitable ones.
+    pub(crate) fn eligible(&self, filter: &ItemFilter) -> Filtered {
+        let items = &self.items;
+        let mut filtered = filter.apply(&items.names, &items.catalogue);
+        for (eligible, &unsuitable) in filtered.mask.iter_mut().zip(&items.unsuitable) {
+            *eligible &= !unsuitable;
+        }
+        filtered.note(Rule::Unsuitable);
+        filtered
     }
 
     pub(crate) fn user(&self, raw_user: &str) -> Option<UserId> {

@@ -167,8 +167,13 @@ async fn similar_and_popular_items_are_listed() {
             let reply = get(&router, &format!("/v1/{path}?{query}")).await.json();
             assert_eq!(reply["items"], json!([]));
             assert_eq!(reply["unknown"][0]["rule"], rule);
+            assert_eq!(reply["emptied_by"], rule);
         }
     }
+    let dear = get(&router, "/v1/similar/p1?price_min=1000").await.json();
+    assert_eq!(dear["emptied_by"], "price");
+    let itself = get(&router, "/v1/similar/p1?price_min=11&price_max=11").await;
+    assert_eq!(itself.json()["emptied_by"], "chain");
     let known = get(&router, "/v1/popular?brand=acme").await.json();
     assert_eq!(known.get("unknown"), None);
 }

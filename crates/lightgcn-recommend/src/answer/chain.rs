@@ -140,11 +140,7 @@ impl Chain<'_> {
     fn plan<'a>(&self, options: &'a RecommendOptions) -> Result<Plan<'a>, RecommendError> {
         options.check()?;
         let items = &self.shop.items;
-        let mut filtered = options.filter.apply(&items.names, &items.catalogue);
-        for (eligible, &unsuitable) in filtered.mask.iter_mut().zip(&items.unsuitable) {
-            *eligible &= !unsuitable;
-        }
-        filtered.note(Rule::Unsuitable);
+        let filtered = self.shop.eligible(&options.filter);
         let eligible = filtered.mask;
         if options.chain == [Source::Content] && !has_attributes(&items.catalogue) {
             return Err(RecommendError::NoContent);

@@ -1,6 +1,6 @@
 //! What the shop's own names mean to a recommender.
 
-use crate::{ItemFilter, Recommender, UnknownNames};
+use crate::{ItemFilter, Recommender, Rule, UnknownNames};
 use lightgcn_core::{BehaviorId, ItemId, UserId};
 
 /// Names.
@@ -31,6 +31,13 @@ impl Recommender {
     pub fn unknown_names(&self, filter: &ItemFilter) -> Vec<UnknownNames> {
         let items = &self.shop.items;
         filter.unknown(&items.names, &items.catalogue)
+    }
+
+    /// The first rule after which a filter leaves no item, [`Rule::Unsuitable`] the last; none if it leaves some.
+    /// Answers without items report it too. O(items + names).
+    #[must_use]
+    pub fn emptied_by(&self, filter: &ItemFilter) -> Option<Rule> {
+        self.shop.eligible(filter).emptied_by
     }
 
     /// The row of a user; none where the artifact does not know the id.

@@ -10,7 +10,7 @@ use crate::service::{Service, Shared};
 use axum::extract::State;
 use axum::response::Response;
 use lightgcn_core::{ItemDetails, ItemId, LabelColumn};
-use lightgcn_recommend::{ItemOptions, RecommendError, RecommendedItem, UnknownNames};
+use lightgcn_recommend::{ItemOptions, RecommendError, RecommendedItem, Rule, UnknownNames};
 use serde::Serialize;
 
 filtered_query! {
@@ -56,6 +56,9 @@ pub(crate) struct Items {
     unknown: Vec<UnknownNames>,
     /// The items, best first.
     items: Vec<RecommendedItem>,
+    /// For a list without items, the first rule after which none was left.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    emptied_by: Option<Rule>,
 }
 
 /// What the catalogue knows of an item.
@@ -153,7 +156,16 @@ async fn list(
             let items = find(model, &options)?;
             shared.metrics.items(items.iter().map(|item| item.source));
             let unknown = model.recommender.unknown_names(&options.filter);
-            Ok(answer(model, Items { unknown, items }))
+            let emptied_by = items.is_empty().then(|| {
+                let by_filter = model.recommender.emptied_by(&options.filter);
+                by_filter.unwrap_or(Rule::Chain)
+            });
+            let items = Items {
+                unknown,
+                items,
+                emptied_by,
+            };
+            Ok(answer(model, items))
         })
         .await
 }
