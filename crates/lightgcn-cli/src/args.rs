@@ -5,7 +5,7 @@ mod service;
 mod training;
 
 pub(crate) use answers::{
-    EnsembleArgs, ExplainArgs, FilterArgs, FusionChoice, HideChoice, OnlyChoice, RecommendArgs,
+    EnsembleArgs, ExplainArgs, FusionChoice, HideChoice, OnlyChoice, RecommendArgs,
 };
 pub(crate) use service::{EventsCommand, EventsExportArgs, EventsPruneArgs, ServeArgs};
 pub(crate) use training::{RetrainArgs, TrainArgs, TuneArgs};

@@ -39,6 +39,7 @@ fn the_nightly_recipe_publishes_a_model_that_knows_yesterday() {
     for folder in ["logs", "models"] {
         fs::create_dir(work.path(folder)).unwrap();
     }
+    work.write("shop.toml", "");
     work.write("logs/old.csv", format!("{head}\n{}\n", old.join("\n")));
     let small = [
         "--dimension",
