@@ -5,7 +5,7 @@ mod service;
 mod training;
 
 pub(crate) use answers::{
-    EnsembleArgs, ExplainArgs, FilterArgs, FusionChoice, HideChoice, OnlyChoice, RecommendArgs,
+    EnsembleArgs, ExplainArgs, FusionChoice, HideChoice, OnlyChoice, RecommendArgs,
 };
 pub(crate) use service::{EventsCommand, EventsExportArgs, EventsPruneArgs, ServeArgs};
 pub(crate) use training::{RetrainArgs, TrainArgs, TuneArgs};
@@ -14,6 +14,7 @@ use crate::baselines::Baselines;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use lightgcn::train::Device;
 use std::path::PathBuf;
+use std::str::FromStr;
 
 /// From a raw shop event log to explained recommendations.
 ///
@@ -33,7 +34,7 @@ const EXAMPLES: &str = "Examples:
   lightgcn prepare shop.csv --out shop.dataset
   lightgcn train shop.dataset --out shop.model --run shop.run
   lightgcn events export events.redb --out new.csv
-  lightgcn prepare shop.csv new.csv --out new.dataset
+  lightgcn prepare shop.csv new.csv --after shop.model --out new.dataset
   lightgcn retrain shop.model new.dataset
   lightgcn tune shop.dataset --space space.toml --trials 20
   lightgcn evaluate shop.model shop.dataset --baselines item-knn,gf-cf --ensemble gf-cf
@@ -144,6 +145,9 @@ pub(crate) struct PrepareArgs {
     /// Share held out for test (random and by-time)
     #[arg(long, allow_negative_numbers = true)]
     pub(crate) test: Option<f64>,
+    /// Hold out for validation what came after the training of MODEL: for `retrain`
+    #[arg(long, value_name = "MODEL", conflicts_with_all = ["split", "validation", "test"])]
+    pub(crate) after: Option<PathBuf>,
     /// Weights of behaviors: shop-log or shop-log-strong-views; use --config for others
     #[arg(long, value_name = "PRESET")]
     pub(crate) weights: Option<String>,
@@ -231,6 +235,24 @@ pub(crate) struct DataArgs {
     pub(crate) keep_unseen: bool,
 }
 
+/// A length of the past: a number of days, such as `30d`, or `all`.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) struct History(pub(crate) Option<f64>);
+
+impl FromStr for History {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        if text == "all" {
+            return Ok(Self(None));
+        }
+        let days = text.strip_suffix('d').unwrap_or(text).parse();
+        let days = days
+            .map_err(|_| format!("{text:?} is neither a number of days, such as 30d, nor all"))?;
+        Ok(Self(Some(days)))
+    }
+}
+
 #[derive(Debug, Args)]
 pub(crate) struct EvaluateArgs {
     /// A model that `train` wrote
@@ -279,6 +301,16 @@ pub(crate) struct EvaluateArgs {
     /// name. Weights are chosen on the validation part, or given as MEMBER=WEIGHT
     #[arg(long, value_name = "MEMBERS", value_delimiter = ',')]
     pub(crate) ensemble: Vec<String>,
+    /// Instead, train the model's settings anew in this many windows of the whole log, each on what came before its
+    /// tenth of the targets, and judge them on that tenth
+    #[arg(long, conflicts_with_all = ["pairs_train", "against", "on_validation", "ensemble"])]
+    pub(crate) windows: Option<usize>,
+    /// How much of the past a window trains on, such as 30d,90d,all [default: all]
+    #[arg(long, value_name = "DAYS", value_delimiter = ',', requires = "windows")]
+    pub(crate) history: Vec<History>,
+    /// Train this many times in each window, with different seeds
+    #[arg(long, default_value_t = 1, requires = "windows")]
+    pub(crate) seeds: u64,
     /// How the members of the ensemble are fused
     #[arg(long, value_enum, default_value_t = FusionChoice::Score)]
     pub(crate) fusion: FusionChoice,

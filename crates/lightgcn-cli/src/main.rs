@@ -80,7 +80,7 @@ fn run(cli: &Cli, output: &Output) -> anyhow::Result<ExitCode> {
         Command::Retrain(args) => {
             return commands::retrain::run(args, &cli.common, config, output);
         }
-        Command::Events(args) => commands::events::run(args, output),
+        Command::Events(args) => commands::events::run(args, &config, output),
         Command::Tune(args) => commands::tune::run(args, &cli.common, config, output),
         Command::Evaluate(args) => commands::evaluate::run(args, config, output),
         Command::Recommend(args) => commands::recommend::run(args, &config, output),

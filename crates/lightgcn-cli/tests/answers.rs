@@ -181,7 +181,11 @@ fn rules_events_and_batches_of_all_users() {
     let all = work.json(&["recommend", "lightgcn", user, "-k", "30"]);
     let all = strings(&all["answers"][0]["items"], "item");
     // Filters, and a file of unsuitable items.
-    std::fs::write(work.path("bad.txt"), format!("{}\n\n{}\n", all[0], all[2])).unwrap();
+    let bad = format!(
+        "\u{feff}item,why\r\n{},sold\r\n\r\n\"{}\",\r\n",
+        all[0], all[2]
+    );
+    std::fs::write(work.path("bad.txt"), bad).unwrap();
     let less = work.json(&[
         "recommend",
         "lightgcn",

@@ -22,14 +22,30 @@ fn unanswerable_questions_are_errors() {
         ("--exploration", "1.5", "1.5"),
         ("--diversity", "-1", "-1"),
         ("--revenue", "NaN", "NaN"),
-        ("--category", "no such", "no such"),
-        ("--brand", "no such", "no such"),
         ("--event", "purchase", "BEHAVIOR:ITEM"),
         ("--event", "kiss:1", "kiss"),
         ("--chain", "random,random", "random"),
         ("--unsuitable", "gone.txt", "gone.txt"),
     ] {
         work.refused(&["recommend", "model", user, flag, value], &[fields]);
+    }
+    // A list of which nothing is known would hide nothing.
+    std::fs::write(work.path("float.txt"), format!("{}.0\n", first.item)).unwrap();
+    let hidden = ["recommend", "model", user, "--unsuitable", "float.txt"];
+    work.refused(&hidden, &["float.txt", &format!("{}.0", first.item)]);
+    // A name that no item has allows nothing, and denies nothing.
+    for (flag, rule, allowed) in [
+        ("--category", "categories", false),
+        ("--brand", "brands", false),
+        ("--deny-category", "deny_categories", true),
+        ("--deny-brand", "deny_brands", true),
+    ] {
+        let told = work.json(&["recommend", "model", user, flag, "no such"]);
+        let answer = &told["answers"][0];
+        assert_eq!(answer["unknown"][0]["rule"], rule);
+        assert_eq!(answer["items"].as_array().unwrap().is_empty(), !allowed);
+        let emptied = (!allowed).then_some(rule);
+        assert_eq!(answer["emptied_by"].as_str(), emptied);
     }
     for flag in ["--exploration", "--diversity", "--revenue"] {
         let fields = [];

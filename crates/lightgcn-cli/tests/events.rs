@@ -19,6 +19,7 @@ fn events_are_exported_trained_on_and_removed() {
         behavior: behavior.to_owned(),
         time,
         count: 1.0,
+        id: None,
     };
     let store = EventStore::open(work.path("events.redb"), EventStoreConfig::default()).unwrap();
     store
@@ -75,6 +76,34 @@ fn events_are_exported_trained_on_and_removed() {
         "{}",
         work.read("left.csv")
     );
+
+    // In the form of a log that the configuration describes.
+    std::fs::write(
+        work.path("other.toml"),
+        "[prepare.format]\nevent_time = 'timestamp'\nbrand = ''\ndelimiter = ';'\n",
+    )
+    .unwrap();
+    let export = ["events", "export", "events.redb", "--out", "other.csv"];
+    work.json(&[&export[..], &["--config", "other.toml"]].concat());
+    let other = work.read("other.csv");
+    assert_eq!(
+        other.lines().next(),
+        Some(
+            "timestamp;event_type;product_id;category_id;category_code;price;user_id;user_session;event_number"
+        )
+    );
+    // A store that was not closed is repaired, and of a damaged one nothing is lost in silence.
+    let store = EventStore::open(work.path("events.redb"), EventStoreConfig::default()).unwrap();
+    let mut bytes = std::fs::read(work.path("events.redb")).unwrap();
+    drop(store);
+    std::fs::write(work.path("killed.redb"), &bytes).unwrap();
+    let told = work.json(&["events", "export", "killed.redb", "--out", "killed.csv"]);
+    assert_eq!((&told["n_events"], &told["n_lost"]), (&json!(1), &json!(0)));
+    bytes[4096..].fill(0);
+    std::fs::write(work.path("damaged.redb"), &bytes).unwrap();
+    let run = work.run(&["events", "export", "damaged.redb", "--out", "damaged.csv"]);
+    assert_eq!(run.status.code(), Some(1));
+    assert!(run.stderr.contains("is damaged"), "{}", run.stderr);
 
     work.refused(&["events", "export", "nothing", "--out", "x.csv"], &[]);
     work.refused(&["events", "export", "shop.csv", "--out", "x.csv"], &[]);

@@ -7,7 +7,7 @@ use common::{Workplace, assert_messages};
 use serde_json::json;
 use std::fs;
 
-/// A log cut in two by time, a model of its first part, and a data set of all of it.
+/// A log cut by time, a model of its first part, and a data set of the first two.
 fn shop() -> Workplace {
     let work = Workplace::new();
     work.json(&["generate", "--events", "12000", "--out", "all.csv"]);
@@ -15,8 +15,13 @@ fn shop() -> Workplace {
     let (head, rows) = text.split_once('\n').unwrap();
     let mut rows: Vec<&str> = rows.lines().collect();
     rows.sort_by_key(|row| row.split(',').next().unwrap().to_owned());
-    let (old, new) = rows.split_at(rows.len() * 6 / 10);
-    for (name, rows) in [("old.csv", old), ("new.csv", new)] {
+    let at = |percent: usize| rows.len() * percent / 100;
+    for (name, rows) in [
+        ("old.csv", &rows[..at(50)]),
+        ("new.csv", &rows[at(50)..at(80)]),
+        ("newer.csv", &rows[at(80)..at(90)]),
+        ("newest.csv", &rows[at(90)..]),
+    ] {
         work.write(name, format!("{head}\n{}\n", rows.join("\n")));
     }
     work.json(&["prepare", "old.csv", "--out", "old"]);
@@ -70,6 +75,11 @@ fn a_model_is_retrained_and_published_with_its_run() {
     );
     // Options of the first training go on.
     assert_eq!(lineage["options"]["train.learning_rate"], "0.01");
+    // It knows the held-out part too.
+    assert_eq!(
+        (&told["refit"], &lineage["options"]["refit"]),
+        (&json!(true), &json!("true"))
+    );
     assert_eq!(lineage["options"]["model.dimension"], "16");
     assert!(work.path("shop.model.run/checkpoint").is_dir());
     assert!(!work.path("shop.model.run.next").exists());
@@ -80,10 +90,20 @@ fn a_model_is_retrained_and_published_with_its_run() {
         work.path("shop.model.run.next"),
     )
     .unwrap();
+    work.json(&[
+        "prepare",
+        "old.csv",
+        "new.csv",
+        "newer.csv",
+        "--after",
+        "shop.model",
+        "--out",
+        "newer",
+    ]);
     let again = work.json(&[
         "retrain",
         "shop.model",
-        "new",
+        "newer",
         "--margin",
         "0.9",
         "--epochs",
@@ -95,10 +115,19 @@ fn a_model_is_retrained_and_published_with_its_run() {
     // Elsewhere than in the old place, without the run of the old one.
     fs::remove_dir_all(work.path("shop.model.run")).unwrap();
     let kept = work.files("shop.model");
+    let logs = ["old.csv", "new.csv", "newer.csv", "newest.csv"];
+    work.json(
+        &[
+            &["prepare"],
+            &logs[..],
+            &["--after", "shop.model", "--out", "newest"],
+        ]
+        .concat(),
+    );
     let run = work.run(&[
         "retrain",
         "shop.model",
-        "new",
+        "newest",
         "--margin",
         "0.9",
         "--out",
@@ -169,8 +198,18 @@ fn unusable_retrainings_are_errors() {
     work.json(&[
         "prepare", "old.csv", "new.csv", "--out", "all", "--split", "none",
     ]);
-    let before = work.files("shop.model");
-    work.fails(&["retrain", "shop.model", "all", "--epochs", "1"], &[]);
-    assert_eq!(work.files("shop.model"), before);
+    work.refused(&["retrain", "shop.model", "all", "--epochs", "1"], &[]);
+    // Ids that have got a leading zero are other ids.
+    let text = work.read("new.csv").replace(",57", ",057");
+    work.write("zero.csv", text);
+    work.json(&["prepare", "zero.csv", "--out", "zero"]);
+    work.refused(&["retrain", "shop.model", "zero"], &["--allow-other-ids"]);
+    // The whole log is needed to train on everything.
+    fs::remove_dir_all(work.path("new.whole")).unwrap();
+    work.refused(&["retrain", "shop.model", "new"], &["new.whole"]);
+    work.refused(
+        &["train", "new", "--refit", "--epochs", "1", "--out", "x"],
+        &["new.whole"],
+    );
     assert_messages();
 }

@@ -1,6 +1,10 @@
 //! Everything that training needs, in one value.
 
-use crate::{BehaviorWeights, Catalogue, CoreError, ItemId, Lineage, Split, UserId, Vocabulary};
+use crate::{
+    BehaviorId, BehaviorWeights, Catalogue, CoreError, Interactions, ItemId, Lineage, Split, Truth,
+    UserId, Vocabulary,
+};
+use std::ops::Range;
 
 /// A split log with its vocabularies, its catalogue and where it came from.
 #[derive(Debug, Clone, PartialEq)]
@@ -83,5 +87,129 @@ impl Dataset {
         let (users, items) = (self.users.clone(), self.items.clone());
         let (catalogue, lineage) = (self.catalogue.clone(), self.lineage.clone());
         Self::new(split, users, items, catalogue, behaviors, lineage)
+    }
+
+    /// A window in time: the training part's events in `train` are what it trains on, and what users first bought in
+    /// `test` is its test part, of users and items that it trains on. Times are seconds since 1970. Users
+    /// and items keep their rows; there is no validation part. Held-out parts of this dataset are left out, so take
+    /// windows of a log without any. O(events).
+    ///
+    /// # Errors
+    /// [`CoreError::Damaged`] if the times of events are unknown.
+    pub fn window(&self, train: Range<i64>, test: Range<i64>) -> Result<Self, CoreError> {
+        let all = self.split.train.interactions();
+        if all.last_times().is_empty() {
+            return Err(CoreError::Damaged {
+                what: "training part",
+                detail: "the times of its events are unknown, so it has no windows".to_owned(),
+            });
+        }
+        let within =
+            |range: &Range<i64>, time: Option<i64>| time.is_some_and(|t| range.contains(&t));
+        let is_target = |behavior: BehaviorId| all.target_behaviors()[behavior.index()];
+        let pairs = all.filtered(&self.behaviors, |_, _, time| within(&train, time))?;
+        let bought = all.filtered(&self.behaviors, |_, behavior, time| {
+            is_target(behavior) && within(&test, time)
+        })?;
+        let truth = new_targets(&pairs, &bought)?;
+        let none = Truth::empty(all.n_users(), all.n_items());
+        let mut lineage = self.lineage.clone();
+        let kind = ("split.kind".to_owned(), "by-time".to_owned());
+        lineage.options.extend([kind]);
+        for (name, time) in [
+            ("from", train.start),
+            ("until", train.end),
+            ("test.until", test.end),
+        ] {
+            let option = (format!("window.{name}"), time.to_string());
+            lineage.options.extend([option]);
+        }
+        Self::new(
+            Split::new(pairs, none, truth)?,
+            self.users.clone(),
+            self.items.clone(),
+            self.catalogue.clone(),
+            self.behaviors.clone(),
+            lineage,
+        )
+    }
+}
+
+/// The pairs bought whose users and items are known by other pairs, and which were not bought before.
+fn new_targets(known: &Interactions, bought: &Interactions) -> Result<Truth, CoreError> {
+    let mut is_known = vec![false; known.n_items()];
+    known
+        .items()
+        .iter()
+        .for_each(|item| is_known[item.index()] = true);
+    let new = bought.iter().filter(|pair| {
+        let before = known.find(pair.user, pair.item);
+        let before = before.is_some_and(|pair| known.is_target(pair));
+        !before && is_known[pair.item.index()] && !known.pairs_of(pair.user).is_empty()
+    });
+    let new = new.map(|pair| (pair.user, pair.item)).collect();
+    Truth::from_pairs(known.n_users(), known.n_items(), new)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{BehaviorWeightsConfig, InteractionsBuilder, PairEvent};
+
+    /// Events as (user, item, behavior, time); behavior 0 is a view, 1 a purchase.
+    fn log(events: &[(u32, u32, u8, i64)]) -> Dataset {
+        let weights = BehaviorWeightsConfig::preset("shop-log")
+            .unwrap()
+            .check()
+            .unwrap();
+        let names: Vec<&str> = weights.behaviors().iter().map(|b| &*b.name).collect();
+        let target = names.iter().position(|name| *name == "purchase").unwrap() as u8;
+        let mut pairs = InteractionsBuilder::from_names(&names, &["purchase"]).unwrap();
+        for &(user, item, behavior, time) in events {
+            let event = PairEvent::new(BehaviorId(behavior * target), time);
+            pairs
+                .push_events(UserId(user), ItemId(item), 1.0, &[event])
+                .unwrap();
+        }
+        let split = Split::new(
+            pairs.build(3, 3).unwrap(),
+            Truth::empty(3, 3),
+            Truth::empty(3, 3),
+        );
+        Dataset::new(
+            split.unwrap(),
+            Vocabulary::from_names(["u", "v", "w"]).unwrap(),
+            Vocabulary::from_names(["a", "b", "c"]).unwrap(),
+            Catalogue::unknown(3),
+            weights,
+            Lineage::default(),
+        )
+        .unwrap()
+    }
+
+    #[test]
+    fn a_window_trains_on_its_past_and_tests_first_purchases_after_it() {
+        let log = log(&[
+            (0, 0, 1, 5), // before the window
+            (1, 1, 0, 10),
+            (0, 2, 1, 12),
+            (1, 2, 0, 15),
+            (1, 0, 1, 20), // of an item that the window does not know
+            (1, 1, 1, 21),
+            (2, 1, 1, 22), // of a user that the window does not know
+            (0, 1, 1, 30), // after the test period
+        ]);
+        let window = log.window(10..20, 20..30).unwrap();
+        let train = window.split.train.interactions();
+        let pairs: Vec<_> = train
+            .iter()
+            .map(|p| (p.user.0, p.item.0, p.is_target))
+            .collect();
+        assert_eq!(pairs, [(0, 2, true), (1, 1, false), (1, 2, false)]);
+        let test = window.split.test.truth();
+        assert_eq!(test.iter().collect::<Vec<_>>(), [(UserId(1), ItemId(1))]);
+        assert_eq!(test.familiar_of(UserId(1)), [true]);
+        assert!(window.split.validation.truth().is_empty());
+        assert_eq!(window.lineage.options["window.until"], "20");
     }
 }

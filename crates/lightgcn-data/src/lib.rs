@@ -85,7 +85,7 @@ pub use log::form::FileForm;
 pub use log::format::{Duplicates, FutureRows, LogFormat, ReadConfig};
 pub use log::inputs::expand_paths;
 pub use log::preset::LogPreset;
-pub use log::reader::{Progress, read_events};
+pub use log::reader::{Progress, read_events, read_events_with_progress};
 pub use log::target::read_log;
 pub use pairs::table::PairTable;
 pub use pairs::{PairFiles, ValidationInTrain};

@@ -1,7 +1,7 @@
 //! From log files to a dataset in one call.
 
 use crate::log::catalogue;
-use crate::log::reader::read_with_progress;
+use crate::log::reader::read_events_with_progress;
 use crate::split::{HeldOut, Parts, split};
 use crate::weigh::pairs::{NO_ROW, Pairs, Rows, Weighing, check_behaviors};
 use crate::{
@@ -119,6 +119,18 @@ impl ValidPrepareConfig {
         &self.behaviors
     }
 
+    /// The same without held-out parts.
+    #[must_use]
+    pub fn whole(&self) -> Self {
+        Self {
+            config: PrepareConfig {
+                split: SplitConfig::None,
+                ..self.config.clone()
+            },
+            behaviors: self.behaviors.clone(),
+        }
+    }
+
     /// Every option as text, by name.
     #[must_use]
     pub fn options(&self) -> BTreeMap<String, String> {
@@ -194,7 +206,7 @@ pub fn prepare_with_progress<P: AsRef<Path>>(
 ) -> Result<Dataset, DataError> {
     let config = config.check()?;
     let read = config.config().read_config();
-    let log = read_with_progress(paths, &read, config.behaviors(), &mut progress)?;
+    let log = read_events_with_progress(paths, &read, config.behaviors(), &mut progress)?;
     prepare_log(&log, &config)
 }
 
@@ -249,7 +261,7 @@ pub fn prepare_log(log: &EventLog, config: &ValidPrepareConfig) -> Result<Datase
     } = parts;
     let validation = truth(validation, &users, &items, &mut stages)?;
     let test = truth(test, &users, &items, &mut stages)?;
-    if test.is_empty() && options.split != SplitConfig::None {
+    if test.is_empty() && options.split.has_test() {
         return Err(DataError::NothingToTest {
             report: sentences(&stages[stages.len() - 1..]),
         });

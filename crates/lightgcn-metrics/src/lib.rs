@@ -75,7 +75,7 @@ pub use metric::Metric;
 pub use mrr::reciprocal_rank;
 pub use ndcg::ndcg;
 pub use novelty::novelty;
-pub use paired::{PairedTest, PairedTestOptions, paired_test};
+pub use paired::{PairedTest, PairedTestOptions, holm, paired_test};
 pub use precision::precision;
 pub use recall::recall;
 pub use report::RankingReport;

@@ -5,6 +5,7 @@ use lightgcn_graph::GraphError;
 use lightgcn_linear::LinearError;
 use lightgcn_metrics::MetricsError;
 use lightgcn_store::StoreError;
+use std::path::PathBuf;
 use thiserror::Error;
 
 /// An error of a question, an evaluation or an artifact.
@@ -44,17 +45,29 @@ pub enum RecommendError {
         /// How to fix it.
         hint: String,
     },
-    /// No item has such a category or brand.
-    #[error("unknown {kind} {name:?}: {hint}")]
-    UnknownLabel {
-        /// `category` or `brand`.
-        kind: &'static str,
-        /// The name as given.
-        name: String,
-        /// The known name that is nearest in spelling, where one is near.
-        nearest: Option<String>,
-        /// How to fix it.
-        hint: String,
+    /// A list of ids cannot be read.
+    #[error("the list of ids {}{}: {detail}", path.display(), line.map(|line| format!(" line {line}")).unwrap_or_default())]
+    IdList {
+        /// The file.
+        path: PathBuf,
+        /// The line, from 1, if the fault is in one.
+        line: Option<u64>,
+        /// What is wrong, and how to fix it.
+        detail: String,
+    },
+    /// A list of items that must not be shown names none of the model's.
+    #[error(
+        "the model knows none of the {n_ids} ids in {}, such as {example:?}, so the list would hide nothing; \
+         write one id per line as the log has it, or name the column product_id, item_id, item or id in a header",
+        path.display()
+    )]
+    NoneKnown {
+        /// The file.
+        path: PathBuf,
+        /// The number of entries.
+        n_ids: usize,
+        /// The first one.
+        example: String,
     },
     /// An event of a request cannot be used.
     #[error("event number {number} of the request: {detail}")]

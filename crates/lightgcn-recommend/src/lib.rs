@@ -67,8 +67,9 @@ mod shop;
 mod test_shop;
 
 pub use answer::{
-    Answer, BehaviorCount, ContextEvent, Familiarity, Hide, HistoryItem, ItemFilter, ItemOptions,
-    ListedItem, RecommendOptions, RecommendRequest, RecommendedItem, Source,
+    Answer, BehaviorCount, ContextEvent, Familiarity, Hide, HistoryItem, IdList, ItemFilter,
+    ItemOptions, ListedIds, ListedItem, RecommendOptions, RecommendRequest, RecommendedItem, Rule,
+    Source, UnknownNames,
 };
 pub use cold_start::{FoldIn, NewItem, NewItemEvent};
 pub use error::RecommendError;

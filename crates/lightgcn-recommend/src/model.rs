@@ -2,10 +2,15 @@
 
 use crate::explain::messages::{Messages, entry};
 use crate::{EmbeddingRanker, RecommendError};
-use lightgcn_core::{BehaviorWeights, UserId};
+use lightgcn_core::{BehaviorId, BehaviorWeights, UserId};
 use lightgcn_graph::TrainGraph;
 use lightgcn_store::Artifact;
+use std::collections::BTreeMap;
 use std::sync::OnceLock;
+
+/// What the options of a lineage start with that rename labels of the log, or ignore them.
+const RENAMED: &str = "format.rename_behaviors.";
+const IGNORED: &str = "format.ignore_behaviors.";
 
 /// A checked artifact, its graph, its behavior weights and its layer sums.
 #[derive(Debug)]
@@ -13,20 +18,57 @@ pub(crate) struct Model {
     pub(crate) artifact: Artifact,
     pub(crate) graph: TrainGraph,
     pub(crate) weights: BehaviorWeights,
+    /// The labels of the log that preparation renamed, or ignored.
+    labels: BTreeMap<String, Option<BehaviorId>>,
     messages: OnceLock<Messages>,
 }
 
 impl Model {
     pub(crate) fn new(artifact: Artifact) -> Result<Self, RecommendError> {
         let weights = artifact.behaviors.clone().check();
+        let weights = weights.map_err(|error| RecommendError::Options {
+            faults: vec![error.to_string()],
+        })?;
         Ok(Self {
             graph: artifact.graph()?,
-            weights: weights.map_err(|error| RecommendError::Options {
-                faults: vec![error.to_string()],
-            })?,
+            labels: labels(&artifact.lineage.options, &weights),
+            weights,
             messages: OnceLock::new(),
             artifact,
         })
+    }
+
+    /// The behavior of a label, as the log or the table of weights writes it: `Some(None)` for one that
+    /// preparation ignores, none for an unknown one.
+    pub(crate) fn behavior(&self, label: &str) -> Option<Option<BehaviorId>> {
+        let known = self.labels.get(label).copied();
+        known.or_else(|| self.weights.get(label).map(Some))
+    }
+
+    /// Every label that [`Model::behavior`] knows.
+    pub(crate) fn behavior_labels(&self) -> Vec<&str> {
+        let names = self.weights.behaviors().iter().map(|b| b.name.as_str());
+        let renamed = self.labels.keys().map(String::as_str);
+        let mut labels: Vec<&str> = names.collect();
+        labels.extend(renamed.filter(|label| self.weights.get(label).is_none()));
+        labels
+    }
+
+    /// Whether a behavior speaks against the item.
+    pub(crate) fn is_negative(&self, behavior: BehaviorId) -> bool {
+        self.weights.behaviors()[behavior.index()].weight < 0.0
+    }
+
+    pub(crate) fn has_negative(&self) -> bool {
+        let mut behaviors = self.weights.behaviors().iter();
+        behaviors.any(|behavior| behavior.weight < 0.0)
+    }
+
+    /// Whether a pair with these counts has events, and all of them speak against the item.
+    pub(crate) fn is_rejection(&self, counts: &[u32]) -> bool {
+        let behaviors = self.weights.behaviors().iter();
+        let mut done = behaviors.zip(counts).filter(|&(_, &n)| n > 0).peekable();
+        done.peek().is_some() && done.all(|(behavior, _)| behavior.weight < 0.0)
     }
 
     /// The sums over layers, computed at the first call.
@@ -71,4 +113,23 @@ impl Model {
         let name = &self.artifact.model.name;
         EmbeddingRanker::from_checked_nodes(name, table.data(), self.n_users(), table.dimension())
     }
+}
+
+/// The labels that the log of this lineage had renamed or ignored.
+fn labels(
+    options: &BTreeMap<String, String>,
+    weights: &BehaviorWeights,
+) -> BTreeMap<String, Option<BehaviorId>> {
+    let mut labels = BTreeMap::new();
+    for (option, name) in options {
+        if let Some(label) = option.strip_prefix(RENAMED) {
+            // A table of weights that was set for training alone may have another name for it.
+            if let Some(behavior) = weights.get(name) {
+                labels.insert(label.to_owned(), Some(behavior));
+            }
+        } else if let Some(label) = option.strip_prefix(IGNORED) {
+            labels.insert(label.to_owned(), None);
+        }
+    }
+    labels
 }

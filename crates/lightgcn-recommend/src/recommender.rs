@@ -1,5 +1,7 @@
 //! The front of the crate: answers by the shop's own ids, from an artifact.
 
+mod names;
+
 use crate::answer::chain::Chain;
 use crate::answer::{history, similar};
 use crate::cold_start::fold_in::Newcomers;
@@ -204,9 +206,8 @@ impl Recommender {
     /// The best items for one user, as [`Recommender::answer`] gives them without events.
     ///
     /// # Errors
-    /// As [`RecommendOptions::check`]; [`RecommendError::UnknownLabel`] for a category or a brand that no
-    /// item has; [`RecommendError::NoContent`] for a chain of content alone where no item has an
-    /// attribute.
+    /// As [`RecommendOptions::check`]; [`RecommendError::NoContent`] for a chain of content alone where no
+    /// item has an attribute.
     pub fn recommend(
         &self,
         raw_user: &str,
@@ -317,7 +318,7 @@ impl Recommender {
     /// item itself. O(items · dimension).
     ///
     /// # Errors
-    /// [`RecommendError::UnknownItem`]; as [`RecommendOptions::check`]; [`RecommendError::UnknownLabel`].
+    /// [`RecommendError::UnknownItem`]; as [`RecommendOptions::check`].
     pub fn similar(
         &self,
         raw_item: &str,
@@ -329,7 +330,7 @@ impl Recommender {
     /// The most popular items, of all time or lately (empty where the log has no times). O(items).
     ///
     /// # Errors
-    /// As [`RecommendOptions::check`]; [`RecommendError::UnknownLabel`].
+    /// As [`RecommendOptions::check`].
     pub fn popular(&self, options: &ItemOptions) -> Result<Vec<RecommendedItem>, RecommendError> {
         similar::popular(&self.shop, options)
     }
@@ -429,24 +430,6 @@ impl Recommender {
     #[must_use]
     pub fn popularity(&self) -> &PopularityRanker {
         &self.shop.popularity.ranker
-    }
-
-    /// The row of a user; none where the artifact does not know the id.
-    #[must_use]
-    pub fn user(&self, raw_user: &str) -> Option<UserId> {
-        self.shop.user(raw_user)
-    }
-
-    /// The row of an item; none where the id is not known.
-    #[must_use]
-    pub fn item(&self, raw_item: &str) -> Option<ItemId> {
-        self.shop.items.names.get(raw_item)
-    }
-
-    /// The id of an item; none where there is no such row.
-    #[must_use]
-    pub fn item_id(&self, item: ItemId) -> Option<&str> {
-        self.shop.items.names.name(item)
     }
 }
 

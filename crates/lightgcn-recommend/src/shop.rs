@@ -1,5 +1,6 @@
 //! Everything that answers are made from.
 
+use crate::answer::filter::Filtered;
 use crate::answer::items::Items;
 use crate::answer::nearest::{hint_for_user, nearest_item};
 use crate::answer::popularity::Popularity;
@@ -8,8 +9,8 @@ use crate::cold_start::fold_in::{Newcomers, Query};
 use crate::model::Model;
 use crate::rank::learned::{Act, Clock, DAY, RankingView, UserHistory, Viewpoint};
 use crate::{
-    BehaviorCount, ContextEvent, EnsembleRanker, Exclusions, FoldIn, LearnedRanking,
-    RecommendError, Source,
+    BehaviorCount, ContextEvent, EnsembleRanker, Exclusions, FoldIn, ItemFilter, LearnedRanking,
+    RecommendError, Rule, Source,
 };
 use lightgcn_core::{ItemId, UserId};
 use lightgcn_store::Artifact;
@@ -23,6 +24,8 @@ pub(crate) struct Shop {
     pub(crate) newcomers: Newcomers,
     pub(crate) popularity: Popularity,
     pub(crate) bought: Exclusions,
+    /// What each user only rejected in training.
+    pub(crate) rejected: Exclusions,
     /// The learned ranking, where the artifact has one.
     pub(crate) ranking: Option<Arc<RankingView>>,
     /// The model's own weight, and the other members of its ensemble.
@@ -37,6 +40,7 @@ impl Shop {
             newcomers: Newcomers::new(FoldIn::default()),
             popularity: Popularity::new(&model.artifact),
             bought: Exclusions::targets(&model.artifact.train),
+            rejected: rejected(&model),
             ensemble: None,
             ranking: ranking(&model)?,
             model,
@@ -74,7 +78,7 @@ impl Shop {
             history.age_by(now.saturating_sub(then) as f64 / DAY);
         }
         for event in events {
-            let behavior = self.model.weights.get(&event.behavior);
+            let behavior = self.model.behavior(&event.behavior).flatten();
             let (Some(item), Some(behavior)) = (self.items.names.get(&event.item), behavior) else {
                 continue;
             };
@@ -107,6 +111,17 @@ impl Shop {
             row
         });
         view.snapshot.viewpoint(history, model)
+    }
+
+    /// The items that a filter leaves, without unsuitable ones.
+    pub(crate) fn eligible(&self, filter: &ItemFilter) -> Filtered {
+        let items = &self.items;
+        let mut filtered = filter.apply(&items.names, &items.catalogue);
+        for (eligible, &unsuitable) in filtered.mask.iter_mut().zip(&items.unsuitable) {
+            *eligible &= !unsuitable;
+        }
+        filtered.note(Rule::Unsuitable);
+        filtered
     }
 
     pub(crate) fn user(&self, raw_user: &str) -> Option<UserId> {
@@ -160,6 +175,20 @@ impl Shop {
         let counts: Vec<u32> = item.counts.iter().map(|n| n.ceil() as u32).collect();
         BehaviorCount::of(self.model.artifact.train.behaviors(), &counts)
     }
+}
+
+/// What each user only rejected in training. O(pairs).
+fn rejected(model: &Model) -> Exclusions {
+    let train = &model.artifact.train;
+    if !model.has_negative() {
+        return Exclusions::from_lists((0..train.n_users()).map(|_| Vec::new()));
+    }
+    let users = (0..train.n_users() as u32).map(UserId);
+    Exclusions::from_lists(users.map(|user| {
+        let pairs = train.of_user(user);
+        let rejected = pairs.filter(|pair| model.is_rejection(pair.counts));
+        rejected.map(|pair| pair.item).collect()
+    }))
 }
 
 /// The learned ranking of an artifact, checked.

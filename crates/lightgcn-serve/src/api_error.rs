@@ -112,14 +112,6 @@ impl From<RecommendError> for ApiError {
             RecommendError::UnknownItem { .. } => {
                 Self::new(StatusCode::NOT_FOUND, "unknown_item", message)
             }
-            RecommendError::UnknownLabel { kind, .. } => {
-                let code = if kind == "brand" {
-                    "unknown_brand"
-                } else {
-                    "unknown_category"
-                };
-                Self::bad(code, message)
-            }
             RecommendError::ContextEvent { .. } => Self::bad("bad_event", message),
             RecommendError::Options { faults } => {
                 Self::bad("bad_options", message).with_issues(faults)

@@ -2,43 +2,51 @@
 
 use crate::api_error::ApiError;
 use crate::config::Limits;
+use lightgcn_core::IdFault;
 use lightgcn_recommend::{ContextEvent, ItemFilter};
 use std::time::{SystemTime, UNIX_EPOCH};
 
-impl Limits {
-    /// Checks an id, a label or a search text: its length, and that it has no control characters.
-    pub(crate) fn check_text(&self, what: &str, text: &str) -> Result<(), ApiError> {
-        if text.len() > self.id_bytes {
-            let message = format!("{what} is longer than {} bytes", self.id_bytes);
-            return Err(ApiError::bad("id_too_long", message));
-        }
-        if text.chars().any(char::is_control) {
-            let message = format!("{what} contains a control character");
-            return Err(ApiError::bad("bad_id", message));
-        }
-        Ok(())
-    }
+/// Checks the id of something new: that it would be an id in a log too.
+pub(crate) fn check_id(what: &str, id: &str) -> Result<(), ApiError> {
+    lightgcn_core::check_id(id).map_err(|fault| {
+        let code = match fault {
+            IdFault::TooLong { .. } => "id_too_long",
+            _ => "bad_id",
+        };
+        ApiError::bad(code, format!("{what} is not an id: {fault}"))
+    })
+}
 
+/// Checks an id to look up, a label or a search text: its length, and that it has no control characters. A text that is
+/// no id, such as an empty one, only names nothing.
+pub(crate) fn check_text(what: &str, text: &str) -> Result<(), ApiError> {
+    match lightgcn_core::check_id(text) {
+        Err(IdFault::TooLong { .. } | IdFault::Control { .. }) => check_id(what, text),
+        _ => Ok(()),
+    }
+}
+
+pub(crate) fn check_filter(filter: &ItemFilter) -> Result<(), ApiError> {
+    let labels = [
+        &filter.deny,
+        &filter.categories,
+        &filter.deny_categories,
+        &filter.brands,
+        &filter.deny_brands,
+    ];
+    let allow = filter.allow.iter().flatten();
+    allow
+        .chain(labels.into_iter().flatten())
+        .try_for_each(|text| check_text("an entry of the filter", text))
+}
+
+impl Limits {
     pub(crate) fn check_k(&self, k: usize) -> Result<(), ApiError> {
         if (1..=self.k).contains(&k) {
             return Ok(());
         }
         let message = format!("k is {k}; it must be between 1 and {}", self.k);
         Err(ApiError::bad("bad_k", message))
-    }
-
-    pub(crate) fn check_filter(&self, filter: &ItemFilter) -> Result<(), ApiError> {
-        let labels = [
-            &filter.deny,
-            &filter.categories,
-            &filter.deny_categories,
-            &filter.brands,
-            &filter.deny_brands,
-        ];
-        let allow = filter.allow.iter().flatten();
-        allow
-            .chain(labels.into_iter().flatten())
-            .try_for_each(|text| self.check_text("an entry of the filter", text))
     }
 
     /// Checks the events of a request as far as that needs no model.
@@ -49,8 +57,8 @@ impl Limits {
             return Err(ApiError::bad("too_many_events", message));
         }
         for event in events {
-            self.check_text("the item of an event", &event.item)?;
-            self.check_text("the behavior of an event", &event.behavior)?;
+            check_text("the item of an event", &event.item)?;
+            check_text("the behavior of an event", &event.behavior)?;
             if let Some(time) = event.time {
                 self.check_time(time)?;
             }

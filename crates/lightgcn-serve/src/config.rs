@@ -41,6 +41,8 @@ pub struct ServeConfig {
     /// File for posted events ([`EventStore`](crate::EventStore)), created if missing. Default: none, which
     /// keeps events in memory until the service stops.
     pub events: Option<PathBuf>,
+    /// What becomes of posted events whose behavior the model does not know. Default: they are refused.
+    pub unknown_behaviors: UnknownBehaviors,
     /// What a single request may ask for.
     pub limits: Limits,
     /// The listener that loads and switches models.
@@ -63,10 +65,22 @@ impl Default for ServeConfig {
             drain_delay_seconds: 0.0,
             drain_timeout_seconds: 20.0,
             events: None,
+            unknown_behaviors: UnknownBehaviors::Refuse,
             limits: Limits::default(),
             admin: AdminConfig::default(),
         }
     }
+}
+
+/// What becomes of posted events whose behavior the model does not know.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum UnknownBehaviors {
+    /// They are refused: most are mistakes.
+    #[default]
+    Refuse,
+    /// They are stored for a later training, and have no effect until a model knows the behavior.
+    Collect,
 }
 
 /// What a single request may ask for; anything beyond is refused with 400 or 413.
@@ -79,8 +93,6 @@ pub struct Limits {
     pub batch: usize,
     /// Items in a list. Default: 1000.
     pub k: usize,
-    /// Bytes of an id, a label or a search text. Default: 256.
-    pub id_bytes: usize,
     /// Events in one post. Default: 1000.
     pub events: usize,
     /// Events sent with a request, and the latest stored events of a user that count. Default: 200.
@@ -99,7 +111,6 @@ impl Default for Limits {
             body_bytes: 1 << 20,
             batch: 256,
             k: 1000,
-            id_bytes: 256,
             events: 1000,
             context_events: 200,
             paths: 50,
@@ -228,7 +239,6 @@ impl ServeConfig {
             ("limits.body_bytes", limits.body_bytes),
             ("limits.batch", limits.batch),
             ("limits.k", limits.k),
-            ("limits.id_bytes", limits.id_bytes),
             ("limits.events", limits.events),
             ("limits.paths", limits.paths),
             ("limits.min_users", limits.min_users),
@@ -404,6 +414,15 @@ mod tests {
         assert_eq!(again, checked);
         config.admin.token_file = Some(folder.path().join("none"));
         assert_eq!(wrong_keys(config), ["admin.token_file"]);
+    }
+
+    #[test]
+    fn unknown_behaviors_are_refused_by_default() {
+        let of = |text: &str| toml::from_str::<ServeConfig>(text).map(|c| c.unknown_behaviors);
+        assert_eq!(of("").unwrap(), UnknownBehaviors::Refuse);
+        let collect = of("unknown_behaviors = 'collect'").unwrap();
+        assert_eq!(collect, UnknownBehaviors::Collect);
+        assert!(of("unknown_behaviors = 'ignore'").is_err());
     }
 
     #[test]

@@ -91,11 +91,11 @@ mod server;
 mod service;
 mod socket;
 
-pub use config::{AdminConfig, Limits, ServeConfig, Token, ValidServeConfig};
+pub use config::{AdminConfig, Limits, ServeConfig, Token, UnknownBehaviors, ValidServeConfig};
 pub use error::{ConfigIssue, ServeError};
 pub use events::{
     EventError, EventReader, EventSink, EventStore, EventStoreConfig, EventStoreError,
-    ExportReport, MemoryEvents, StoredEvent,
+    ExportFormat, ExportReport, MemoryEvents, StoredEvent,
 };
 pub use server::{Server, raise_descriptor_limit, stop_signal};
 pub use service::Service;

@@ -3,6 +3,7 @@
 use crate::answer::VERSION_HEADER;
 use crate::api_error::ApiError;
 use crate::config::{ServeConfig, seconds};
+use crate::extract::IDEMPOTENCY_KEY;
 use crate::service::Service;
 use axum::Router;
 use axum::extract::{DefaultBodyLimit, MatchedPath, Request, State};
@@ -89,7 +90,7 @@ fn cors(config: &ServeConfig) -> Option<CorsLayer> {
     let cors = CorsLayer::new()
         .allow_origin(allowed)
         .allow_methods([Method::GET, Method::POST])
-        .allow_headers([header::CONTENT_TYPE])
+        .allow_headers([header::CONTENT_TYPE, IDEMPOTENCY_KEY])
         .expose_headers([VERSION_HEADER, REQUEST_ID]);
     Some(cors)
 }

@@ -159,16 +159,54 @@ async fn similar_and_popular_items_are_listed() {
             .len(),
         2
     );
+    for (query, rule) in [
+        ("brand=nobody", "brands"),
+        ("category=nothing", "categories"),
+    ] {
+        for path in ["popular", "similar/p1"] {
+            let reply = get(&router, &format!("/v1/{path}?{query}")).await.json();
+            assert_eq!(reply["items"], json!([]));
+            assert_eq!(reply["unknown"][0]["rule"], rule);
+            assert_eq!(reply["emptied_by"], rule);
+        }
+    }
+    let dear = get(&router, "/v1/similar/p1?price_min=1000").await.json();
+    assert_eq!(dear["emptied_by"], "price");
+    let itself = get(&router, "/v1/similar/p1?price_min=11&price_max=11").await;
+    assert_eq!(itself.json()["emptied_by"], "chain");
+    let known = get(&router, "/v1/popular?brand=acme").await.json();
+    assert_eq!(known.get("unknown"), None);
+}
+
+#[tokio::test]
+async fn rules_about_things_that_there_are_not_are_reported() {
+    let router = service().router();
+    let ask = |filter: Value| {
+        let body = json!({"user": "u0", "options": {"k": 12, "filter": filter}}).to_string();
+        let router = router.clone();
+        async move { post(&router, "/v1/recommendations", body).await }
+    };
+    let all = ask(json!({})).await.items();
+    let reply = ask(json!({"deny_brands": ["cnd"], "deny": ["gone"]})).await;
+    assert_eq!(reply.items(), all);
     assert_eq!(
-        get(&router, "/v1/popular?brand=nobody").await.error(400),
-        "unknown_brand"
+        reply.json()["unknown"],
+        json!([
+            {"rule": "deny", "names": ["gone"], "n_unknown": 1, "n_names": 1},
+            {"rule": "deny_brands", "names": ["cnd"], "n_unknown": 1, "n_names": 1},
+        ])
+    );
+    let empty = ask(json!({"brands": ["cnd", "acne"]})).await.json();
+    assert_eq!(
+        (&empty["items"], &empty["emptied_by"]),
+        (&json!([]), &json!("brands"))
     );
     assert_eq!(
-        get(&router, "/v1/popular?category=nothing")
-            .await
-            .error(400),
-        "unknown_category"
+        empty["unknown"],
+        json!([{"rule": "brands", "names": ["cnd", "acne"], "n_unknown": 2, "n_names": 2}])
     );
+    let hidden = ask(json!({"allow": ["p0"]})).await.json();
+    assert_eq!(hidden["emptied_by"], "hidden");
 }
 
 #[tokio::test]
@@ -454,6 +492,10 @@ async fn other_origins_are_allowed_by_configuration_only() {
             assert_eq!(reply.status, 200);
             let header = reply.headers.get(ALLOWED).map(|v| v.to_str().unwrap());
             assert_eq!(header, allowed, "{method}");
+            if method == "OPTIONS" {
+                let headers = &reply.headers["access-control-allow-headers"];
+                assert_eq!(headers, "content-type,idempotency-key");
+            }
         }
     }
 }

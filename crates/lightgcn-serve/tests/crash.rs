@@ -2,7 +2,9 @@
 #![cfg(unix)]
 #![allow(clippy::unwrap_used, reason = "a failed step is a failed test")]
 
-use lightgcn_serve::{EventReader, EventStore, EventStoreConfig, EventStoreError, StoredEvent};
+use lightgcn_serve::{
+    EventReader, EventStore, EventStoreConfig, EventStoreError, ExportFormat, StoredEvent,
+};
 use std::collections::BTreeMap;
 use std::io::{BufRead, BufReader, Write};
 use std::path::Path;
@@ -21,6 +23,7 @@ fn batch(thread: usize, n: usize) -> Vec<StoredEvent> {
             behavior: "view".to_owned(),
             time: 1_580_000_000,
             count: 1.0,
+            id: None,
         })
         .collect()
 }
@@ -49,7 +52,10 @@ fn child() {
                 });
                 for n in next.. {
                     match store.try_append(&batch(thread, n)) {
-                        Ok(()) => writeln!(std::io::stdout(), "kept {thread} {n}").unwrap(),
+                        Ok(stored) => {
+                            assert_eq!(stored, BATCH as u64);
+                            writeln!(std::io::stdout(), "kept {thread} {n}").unwrap();
+                        }
                         Err(EventStoreError::DiskFull { .. }) => {
                             writeln!(std::io::stdout(), "full {thread} {n}").unwrap();
                             return;
@@ -74,7 +80,11 @@ fn command(store: &Path) -> Command {
 /// The number of batches in the store by thread. Every batch must be whole, in order and there exactly once.
 fn batches(store: &Path) -> BTreeMap<usize, usize> {
     let mut csv = Vec::new();
-    EventReader::open(store).unwrap().export(&mut csv).unwrap();
+    let report = EventReader::open(store)
+        .unwrap()
+        .export(&ExportFormat::default(), &mut csv)
+        .unwrap();
+    assert_eq!((report.n_lost, report.damage), (0, None));
     let mut found: BTreeMap<usize, usize> = BTreeMap::new();
     for line in String::from_utf8(csv).unwrap().lines().skip(1) {
         let fields: Vec<&str> = line.split(',').collect();
@@ -138,7 +148,10 @@ fn kill_and_look(kills: u64) {
         if kept.is_empty() && !store.exists() {
             continue;
         }
-        drop(EventStore::open(&store, EventStoreConfig::default()).unwrap());
+        // Both the service and an export repair what the kill left.
+        if kill % 2 == 0 {
+            drop(EventStore::open(&store, EventStoreConfig::default()).unwrap());
+        }
         let found = batches(&store);
         for (thread, n) in kept {
             let there = found.get(&thread).copied().unwrap_or(0);

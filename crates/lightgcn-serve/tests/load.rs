@@ -30,7 +30,7 @@ impl Gate {
 }
 
 impl EventSink for Gate {
-    fn append(&self, _: &[StoredEvent]) -> Result<(), EventError> {
+    fn append(&self, _: &[StoredEvent]) -> Result<u64, EventError> {
         Err(EventError::Store {
             detail: "the disk is full; free some space".to_owned(),
         })

@@ -110,6 +110,24 @@ pub enum TrainError {
         /// Why, and how to fix it.
         detail: String,
     },
+    /// Most of an earlier model's users or items are not in the data to retrain on.
+    #[error(
+        "only {known} of the {of} {what} of the earlier model are in the dataset (it knows {lost:?}, the dataset has \
+         {new:?}); if the form of the ids changed, change it back or train from nothing; if these {what} really are \
+         others, use --allow-other-ids"
+    )]
+    OtherIds {
+        /// `users` or `items`.
+        what: &'static str,
+        /// How many of the earlier model's the dataset has.
+        known: usize,
+        /// How many the earlier model has.
+        of: usize,
+        /// An id of the earlier model that the dataset lacks.
+        lost: String,
+        /// An id of the dataset that the earlier model lacks; empty if there is none.
+        new: String,
+    },
     /// The search space is invalid; every fault is listed.
     #[error("the search space is not usable: {}", faults.join("; "))]
     SearchSpace {

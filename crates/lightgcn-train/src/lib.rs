@@ -50,8 +50,8 @@ pub use error::TrainError;
 pub use lightgcn_loss::{Loss, LossConfig, SoftmaxConfig, TopKConfig};
 pub use run::{
     ConsoleProgress, EndReason, EpochRecord, Margin, Observer, Preset, RetrainFigures,
-    RetrainReport, RunLine, Silent, StopSignal, TrainEvent, Trained, Trainer, WarmStart,
-    checkpoint_is_of, compare_with_previous, read_run_record,
+    RetrainReport, Retraining, RunLine, Silent, StopSignal, TrainEvent, Trained, Trainer,
+    WarmStart, checkpoint_is_of, read_run_record,
 };
 pub use tune::{
     BestTrial, ParameterRange, Point, RandomSearch, SearchEnd, SearchEvent, SearchObserver,

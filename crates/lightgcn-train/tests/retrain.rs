@@ -8,8 +8,8 @@ use lightgcn_core::{Dataset, InteractionsBuilder, Split, Truth, Vocabulary};
 use lightgcn_nn::{AnyModelConfig, LayerWeights, LightGcnConfig, ModelConfig, NgcfConfig};
 use lightgcn_store::Artifact;
 use lightgcn_train::{
-    Margin, Observer, Silent, StopSignal, TrainConfig, TrainError, TrainEvent, WarmStart,
-    compare_with_previous,
+    Margin, Observer, RetrainReport, Retraining, Silent, StopSignal, TrainConfig, TrainError,
+    TrainEvent, WarmStart,
 };
 use std::fs;
 use std::path::Path;
@@ -282,6 +282,75 @@ fn an_interrupted_retraining_resumes_to_the_same_bits() {
     assert_eq!(resumed.identity().unwrap(), whole.identity().unwrap());
 }
 
+fn compared(previous: &Artifact, retrained: &Artifact, dataset: &Dataset) -> RetrainReport {
+    let retraining = Retraining::new(previous, dataset, false).unwrap();
+    retraining.compare(retrained).unwrap()
+}
+
+/// The shop with nothing held out.
+fn whole_shop() -> Dataset {
+    let shop = shop();
+    let (train, split) = (shop.split.train.interactions(), &shop.split);
+    let mut pairs = InteractionsBuilder::from_names(&["view", "purchase"], &["purchase"]).unwrap();
+    for pair in train.iter() {
+        let held = [split.validation.truth(), split.test.truth()];
+        let is_held = held
+            .iter()
+            .any(|truth| truth.items_of(pair.user).contains(&pair.item));
+        let bought = [pair.counts[0], pair.counts[1] + u32::from(is_held)];
+        pairs
+            .push(pair.user, pair.item, pair.weight, &bought, None)
+            .unwrap();
+    }
+    for (user, item) in split
+        .validation
+        .truth()
+        .iter()
+        .chain(split.test.truth().iter())
+    {
+        if train.find(user, item).is_none() {
+            pairs.push(user, item, 1.0, &[0, 1], None).unwrap();
+        }
+    }
+    let (n_users, n_items) = (train.n_users(), train.n_items());
+    let none = Truth::empty(n_users, n_items);
+    let pairs = pairs.build(n_users, n_items).unwrap();
+    let split = Split::new(pairs, none.clone(), none).unwrap();
+    Dataset { split, ..shop }
+}
+
+#[test]
+fn a_refit_trains_what_was_chosen_on_everything() {
+    let folder = tempfile::tempdir().unwrap();
+    let (dataset, whole, model) = (shop(), whole_shop(), mf());
+    let run = run_in(folder.path(), false);
+    let mut chosen = train_with(&dataset, &model, &config(), &run, &mut Silent).unwrap();
+    let options = lightgcn_recommend::EvaluationOptions::default();
+    chosen.evaluate_on_test(&dataset, &options).unwrap();
+    let refit = trainer(&whole, &model, &config(), &run)
+        .refit(&chosen)
+        .run()
+        .unwrap();
+    let direct = TrainConfig {
+        epochs: chosen.best_epoch,
+        ..config()
+    };
+    let none = RunOptions::default();
+    let direct = train_with(&whole, &model, &direct, &none, &mut Silent).unwrap();
+    assert_eq!(refit.artifact.embeddings, direct.artifact.embeddings);
+    assert_ne!(refit.artifact.embeddings, chosen.artifact.embeddings);
+    let lineage = &refit.artifact.lineage;
+    assert_eq!(lineage.options["refit"], "true");
+    assert_eq!(lineage.figures, chosen.artifact.lineage.figures);
+    assert!(lineage.figures.contains_key("test recall@20"));
+    assert_eq!(refit.best_epoch, chosen.best_epoch);
+    // Both can be retrained from their runs.
+    for artifact in [refit.artifact, chosen.artifact] {
+        let start = WarmStart::new(Arc::new(artifact)).with_run(folder.path());
+        assert!(start.unwrap().has_checkpoint());
+    }
+}
+
 #[test]
 fn both_models_answer_for_the_same_users() {
     let folder = tempfile::tempdir().unwrap();
@@ -290,7 +359,7 @@ fn both_models_answer_for_the_same_users() {
     let run = run_in(folder.path(), false);
     let trained = train_with(&dataset, &model, &config(), &run, &mut Silent).unwrap();
     let (artifact, evaluation) = (trained.artifact, trained.validation.unwrap());
-    let same = compare_with_previous(&artifact, &artifact, &dataset).unwrap();
+    let same = compared(&artifact, &artifact, &dataset);
     assert_eq!(same.previous, same.retrained);
     let recall = evaluation
         .mean(lightgcn_metrics::Metric::Recall, 20)
@@ -305,7 +374,7 @@ fn both_models_answer_for_the_same_users() {
     let new = train_with(&later, &model, &config(), &run, &mut Silent)
         .unwrap()
         .artifact;
-    let report = compare_with_previous(&artifact, &new, &later).unwrap();
+    let report = compared(&artifact, &new, &later);
     assert_eq!((report.n_users, report.left_out_unknown_user), (55, 5));
     let known_by_old: f64 = (report.previous.recall - same.previous.recall).abs();
     assert!(
@@ -327,7 +396,7 @@ fn both_models_answer_for_the_same_users() {
         *x = -*x;
     }
     worse.embeddings = lightgcn_store::EmbeddingTable::new(rows, dimension, data).unwrap();
-    let report = compare_with_previous(&good, &worse, &later).unwrap();
+    let report = compared(&good, &worse, &later);
     assert_eq!(report.faults(Margin::default()).len(), 2, "{report:?}");
 }
 
@@ -364,11 +433,24 @@ fn targets_that_the_earlier_model_was_trained_on_are_left_out() {
         }
     }
     knows_all.train = pairs.build(60, 30).unwrap();
-    let report = compare_with_previous(&knows_all, &new, &dataset).unwrap();
+    let report = compared(&knows_all, &new, &dataset);
     assert_eq!((report.n_targets, report.left_out_trained_on), (1, 59));
     // Nobody is known.
     let mut strangers = new.clone();
     strangers.users = Vocabulary::from_names((0..60).map(|n| format!("x{n}"))).unwrap();
-    let error = compare_with_previous(&strangers, &new, &dataset).unwrap_err();
+    let error = Retraining::new(&strangers, &dataset, false).unwrap_err();
+    let TrainError::OtherIds {
+        what,
+        known,
+        of,
+        lost,
+        new,
+    } = error
+    else {
+        panic!("{error}");
+    };
+    assert_eq!((what, known, of), ("users", 0, 60));
+    assert_eq!((&*lost, &*new), ("x0", "user-0"));
+    let error = Retraining::new(&strangers, &dataset, true).unwrap_err();
     assert!(matches!(error, TrainError::NotComparable { .. }), "{error}");
 }

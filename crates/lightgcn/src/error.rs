@@ -9,6 +9,10 @@ pub enum Error {
     /// Ids, weights, interactions or splits.
     #[error(transparent)]
     Core(#[from] lightgcn_core::CoreError),
+    /// [`Fit`](crate::Fit) was stopped before there was a model.
+    #[cfg(feature = "train")]
+    #[error("interrupted before the first validated epoch: there is no model yet")]
+    Interrupted,
     /// Reading, weighing or splitting a log.
     #[error(transparent)]
     Data(#[from] lightgcn_data::DataError),

@@ -1,21 +1,22 @@
 //! From a log to a model that was compared with everything simpler, in one call.
 
 use crate::Error;
+use crate::baselines::Baselines;
 use lightgcn_core::Dataset;
 use lightgcn_data::{
     DataError, EventLog, PrepareConfig, RowIssue, SplitConfig, ValidPrepareConfig, behaviors_of,
     prepare_log, read_events,
 };
-use lightgcn_linear::{Filter, FilterConfigs, LinearError, LinearModel};
+use lightgcn_linear::{Filter, FilterConfigs};
 use lightgcn_metrics::Metric;
 use lightgcn_nn::AnyModelConfig;
 use lightgcn_recommend::{
-    Comparison, Evaluation, EvaluationOptions, LearnedRanker, LearnedRanking, LinearRanker,
-    MemberKind, NewItemsRanker, PopularityRanker, Ranker, RankingConfig, SeenNotBoughtRanker,
-    better_on_validation, compare, evaluate_test,
+    Comparison, Evaluation, EvaluationOptions, LearnedRanking, RankingConfig, compare,
 };
 use lightgcn_store::Artifact;
-use lightgcn_train::{Device, GraphWeights, Observer, StopSignal, TrainConfig, Trained, Trainer};
+use lightgcn_train::{
+    Device, EndReason, GraphWeights, Observer, StopSignal, TrainConfig, Trained, Trainer,
+};
 use serde::{Deserialize, Serialize};
 use std::fmt;
 use std::path::{Path, PathBuf};
@@ -23,6 +24,8 @@ use std::time::{Duration, Instant};
 
 /// The cutoff of the verdict.
 const K: usize = 20;
+/// The filters to compare with.
+pub(crate) const FILTERS: [Filter; 2] = [Filter::ItemKnn, Filter::Ease];
 /// The share of the time for training before everything is fitted again, which takes as long.
 const TRAINING: f64 = 0.4;
 /// The epochs of a trial of training settings.
@@ -55,6 +58,7 @@ pub struct Fit<'a> {
     device: Device,
     observer: Option<&'a mut dyn Observer>,
     time: Option<Duration>,
+    stop: StopSignal,
     refit: bool,
 }
 
@@ -72,6 +76,7 @@ impl<'a> Fit<'a> {
             device: Device::default(),
             observer: None,
             time: None,
+            stop: StopSignal::new(),
             refit: true,
         }
     }
@@ -132,6 +137,13 @@ impl<'a> Fit<'a> {
         self
     }
 
+    /// Sets the signal that ends the work early, with the best model so far: while training, one without a ranking,
+    /// later, one that knows the training part alone.
+    pub fn stop(mut self, stop: StopSignal) -> Self {
+        self.stop = stop;
+        self
+    }
+
     /// Whether everything is fitted again to the whole log at the end, with the settings that were chosen.
     /// Otherwise the artifact knows the training part alone. Default: true.
     pub fn refit(mut self, refit: bool) -> Self {
@@ -143,7 +155,7 @@ impl<'a> Fit<'a> {
     ///
     /// # Errors
     /// Those of [`prepare`](crate::data::prepare), [`Trainer::run`], [`RankingConfig::fit`] and
-    /// [`evaluate_test`].
+    /// [`evaluate_test`]; [`Error::Interrupted`] if it was stopped before there was a model.
     pub fn run(mut self) -> Result<Fitted, Error> {
         let start = Instant::now();
         if self.prepare.split == SplitConfig::None {
@@ -161,22 +173,39 @@ impl<'a> Fit<'a> {
             tracing::info!("{stage}");
         }
         let stop = match self.time {
-            Some(time) => StopSignal::after(time.saturating_sub(start.elapsed()).mul_f64(TRAINING)),
-            None => StopSignal::new(),
+            Some(time) => {
+                let left = time.saturating_sub(start.elapsed());
+                self.stop.within(left.mul_f64(TRAINING))
+            }
+            None => self.stop.clone(),
         };
         self.train = self.chosen(&dataset, &stop)?;
-        let mut trained = self.trained(&dataset, self.train.clone(), stop)?;
-        trained.learn_ranking(&*self.train.weights.apply(&dataset)?, &self.ranking)?;
-        let ranking = trained.ranking()?;
-        let evaluations = self.evaluations(&dataset, &trained, ranking.as_ref())?;
+        let mut trained = self.trainer(&dataset).stop(stop).run()?;
+        let interrupted = trained.reason == EndReason::Interrupted;
+        if interrupted && trained.best_epoch == 0 {
+            return Err(Error::Interrupted);
+        }
+        if !interrupted {
+            trained.learn_ranking(&*self.train.weights.apply(&dataset)?, &self.ranking)?;
+        }
+        let baselines = Baselines {
+            filters: if interrupted { &[] } else { &FILTERS },
+            configs: &self.filters,
+            ease_items: self.ranking.ease_items,
+            options: self.evaluation(),
+        };
+        let answers = trained.evaluate_on_test(&dataset, &baselines.options)?;
+        let evaluations = baselines.evaluate(&dataset, &trained, answers)?;
         let comparison = Comparison::new(&evaluations, Metric::Recall, K, self.prepare.seed)?;
         let verdict = Verdict::new(&evaluations, self.prepare.seed)?;
-        let artifact = match self.refit {
-            true => self.refitted(&log, &prepare, &trained, ranking.as_ref())?,
-            false => trained.artifact,
+        let ranking = trained.ranking()?;
+        let refitted = match self.refit && !interrupted {
+            true => self.refitted(&log, &prepare, &trained)?,
+            false => None,
         };
         Ok(Fitted {
-            artifact,
+            knows_whole_log: refitted.is_some(),
+            artifact: refitted.unwrap_or(trained.artifact),
             comparison,
             verdict,
             ranking,
@@ -260,104 +289,37 @@ impl<'a> Fit<'a> {
         })
     }
 
-    fn trained(
-        &mut self,
-        dataset: &Dataset,
-        config: TrainConfig,
-        stop: StopSignal,
-    ) -> Result<Trained, Error> {
+    fn trainer<'b>(&'b mut self, dataset: &'b Dataset) -> Trainer<'b> {
         let mut trainer = Trainer::new(dataset)
             .model(self.model.clone())
-            .config(config)
+            .config(self.train.clone())
             .device(self.device)
-            .stop(stop)
             .ranking(None);
         if let Some(observer) = self.observer.as_deref_mut() {
             trainer = trainer.observer(observer);
         }
-        Ok(trainer.run()?)
+        trainer
     }
 
-    /// The learned ranking (or the model where there is none), the model, and everything simpler.
-    fn evaluations(
-        &self,
-        dataset: &Dataset,
-        trained: &Trained,
-        ranking: Option<&LearnedRanking>,
-    ) -> Result<Vec<Evaluation>, Error> {
-        let split = &dataset.split;
-        let pairs = split.train.interactions();
-        let options = EvaluationOptions {
+    fn evaluation(&self) -> EvaluationOptions {
+        EvaluationOptions {
             ks: vec![10, K],
             seed: self.prepare.seed,
             ..EvaluationOptions::default()
-        };
-        let model = trained.ranker()?;
-        let mut evaluations = Vec::new();
-        let mut add = |ranker: &dyn Ranker| -> Result<(), Error> {
-            tracing::info!("evaluating {}", ranker.name());
-            evaluations.push(evaluate_test(ranker, &split.train, &split.test, &options)?);
-            Ok(())
-        };
-        if let Some(ranking) = ranking {
-            let behaviors = trained.artifact.behaviors.clone().check()?;
-            let catalogue = &dataset.catalogue;
-            let learned = LearnedRanker::new(ranking.clone(), pairs, &behaviors, catalogue)?;
-            add(&learned.with_model(&model))?;
         }
-        add(&model)?;
-        for rule in SeenNotBoughtRanker::all(&split.train) {
-            add(&rule)?;
-        }
-        for filter in [Filter::ItemKnn, Filter::Ease] {
-            // EASE takes the longest to fit, so one that is a member of the ranking serves twice.
-            let member = ranking
-                .filter(|_| filter == Filter::Ease)
-                .and_then(|ranking| {
-                    let mut models = ranking.members.iter().zip(ranking.models());
-                    models.find(|(kind, _)| **kind == MemberKind::Ease)
-                });
-            let fitted: Box<dyn LinearModel> = match member {
-                Some((_, member)) => Box::new(member.clone()),
-                None if filter == Filter::Ease && pairs.n_items() > self.ranking.ease_items => {
-                    continue;
-                }
-                None => match self.filters.fit(filter, &split.train) {
-                    Err(LinearError::Memory { .. }) => continue,
-                    fitted => fitted?,
-                },
-            };
-            let ranker = LinearRanker::new(fitted, &split.train);
-            let new_items = NewItemsRanker::new(&ranker, &split.train);
-            add(better_on_validation(&new_items, &ranker, split, &options)?)?;
-        }
-        add(&PopularityRanker::from_interactions(pairs))?;
-        Ok(evaluations)
     }
 
-    /// The model and the ranking's members fitted to the whole log.
+    /// The model and the ranking's members fitted to the whole log; none if that was interrupted.
     fn refitted(
         &mut self,
         log: &EventLog,
         prepare: &ValidPrepareConfig,
         trained: &Trained,
-        ranking: Option<&LearnedRanking>,
-    ) -> Result<Artifact, Error> {
-        let whole = PrepareConfig {
-            split: SplitConfig::None,
-            ..prepare.config().clone()
-        };
-        let dataset = prepare_log(log, &whole.check()?)?;
-        let config = TrainConfig {
-            epochs: trained.best_epoch.max(1),
-            ..self.train.clone()
-        };
-        let mut artifact = self.trained(&dataset, config, StopSignal::new())?.artifact;
-        if let Some(ranking) = ranking {
-            let refitted = ranking.refit(&dataset.split.train, &dataset.behaviors)?;
-            artifact.ranking = Some(refitted.to_stored()?);
-        }
-        Ok(artifact)
+    ) -> Result<Option<Artifact>, Error> {
+        let dataset = prepare_log(log, &prepare.whole())?;
+        let stop = self.stop.clone();
+        let refitted = self.trainer(&dataset).stop(stop).refit(trained).run()?;
+        Ok((!refitted.reason.is_early()).then_some(refitted.artifact))
     }
 }
 
@@ -405,6 +367,8 @@ fn changes(given: &TrainConfig, dataset: &Dataset) -> Vec<Change> {
 pub struct Fitted {
     /// The model with its ranking, ready to be saved and to answer.
     pub artifact: Artifact,
+    /// Whether it was fitted to the whole log; otherwise it knows the training part alone.
+    pub knows_whole_log: bool,
     /// The ranking beside the trained model, rules, filters and popularity, on test data.
     pub comparison: Comparison,
     /// Whether the ranking beats the best of what is simpler.

@@ -82,14 +82,20 @@ pub use lightgcn_store as store;
 #[cfg(feature = "train")]
 pub use lightgcn_train as train;
 
+#[cfg(feature = "train")]
+mod baselines;
 mod error;
 #[cfg(feature = "train")]
 mod fit;
 pub mod prelude;
+#[cfg(feature = "train")]
+mod rolling;
 
 pub use error::Error;
 #[cfg(feature = "train")]
 pub use fit::{Fit, Fitted, Verdict};
+#[cfg(feature = "train")]
+pub use rolling::{Rolling, RollingConfig, RollingRow, RollingWindow};
 
 /// The examples of the project's front page, compiled.
 #[cfg(doctest)]

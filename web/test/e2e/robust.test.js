@@ -329,7 +329,7 @@ describe("errors", () => {
         await page.goto(at({ user, item: "no-such-item" }));
         await page.locator(".why").getByRole("alert").waitFor();
         await page.goto(at({ user, brand: "no such brand" }));
-        await page.locator(".list").getByRole("alert").getByText("no such brand").waitFor();
+        await page.locator(".list").getByText("No items match these filters").waitFor();
         await page.getByRole("button", { name: "Remove no such brand" }).click();
         await rows(page);
       },

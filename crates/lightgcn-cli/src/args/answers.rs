@@ -77,7 +77,7 @@ pub(crate) struct FilterArgs {
     /// The highest price to show
     #[arg(long, value_name = "PRICE", allow_negative_numbers = true)]
     pub(crate) price_max: Option<f64>,
-    /// A file of items that are never shown, one id per line
+    /// A file of items that are never shown: one id per line, or CSV with a column of ids
     #[arg(long, value_name = "FILE")]
     pub(crate) unsuitable: Option<PathBuf>,
 }

@@ -6,7 +6,8 @@ use std::path::PathBuf;
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum EventsCommand {
-    /// Write all events as a log that `prepare` reads; the service may keep running
+    /// Write all events as a log that `prepare` reads, in the form that [prepare.format] of --config describes; the
+    /// service may keep running
     Export(EventsExportArgs),
     /// Write all events as a log, then remove those that a model was trained on; stop the service first
     Prune(EventsPruneArgs),

@@ -28,6 +28,13 @@ pub(crate) struct TrainArgs {
     /// Continue the run from its checkpoint, to the same bits
     #[arg(long)]
     pub(crate) resume: bool,
+    /// Once everything is chosen on validation and judged on test, train again on the whole log, as `prepare`
+    /// wrote it to DATASET.whole
+    #[arg(long, conflicts_with = "pairs_train")]
+    pub(crate) refit: bool,
+    /// End training after this many minutes, with the best model so far
+    #[arg(long, allow_negative_numbers = true)]
+    pub(crate) minutes: Option<f64>,
     /// Do not learn how to rank once the model is trained: its embeddings alone rank
     #[arg(long)]
     pub(crate) no_ranking: bool,
@@ -86,6 +93,9 @@ pub(crate) struct RetrainArgs {
     /// How far recall@20 and ndcg@20 on the validation part may fall, relative to MODEL's
     #[arg(long, default_value_t = 0.01, allow_negative_numbers = true)]
     pub(crate) margin: f64,
+    /// Retrain even if most users or items of MODEL are not in the dataset
+    #[arg(long)]
+    pub(crate) allow_other_ids: bool,
     /// Continue an interrupted retraining from its checkpoint
     #[arg(long)]
     pub(crate) resume: bool,

@@ -1,12 +1,13 @@
 //! The dataset of a command: a prepared one, or pair files.
 
+use super::runs::beside;
 use crate::args::DataArgs;
-use anyhow::{bail, ensure};
+use anyhow::{Context, bail, ensure};
 use lightgcn::core::Dataset;
 use lightgcn::data::PairFiles;
 use lightgcn::recommend::Recommender;
 use lightgcn::store::DatasetFolder;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 /// Loads the dataset of the arguments. Stage reports go to standard error.
 pub(crate) fn dataset(args: &DataArgs) -> anyhow::Result<Dataset> {
@@ -25,6 +26,33 @@ pub(crate) fn dataset(args: &DataArgs) -> anyhow::Result<Dataset> {
         eprintln!("{stage}");
     }
     Ok(dataset)
+}
+
+/// Where the whole log of a dataset is, without held-out parts.
+pub(super) fn whole_of(dataset: &Path) -> PathBuf {
+    beside(dataset, ".whole")
+}
+
+/// The whole log of the dataset, to train again on everything; none for pair files.
+pub(super) fn whole(args: &DataArgs, dataset: &Dataset) -> anyhow::Result<Option<Dataset>> {
+    let Some(path) = &args.dataset else {
+        return Ok(None);
+    };
+    let from = whole_of(path);
+    let whole = Dataset::load(&from).with_context(|| {
+        format!(
+            "the whole log of {} is not in {}; prepare the dataset again",
+            path.display(),
+            from.display()
+        )
+    })?;
+    ensure!(
+        whole.lineage.inputs == dataset.lineage.inputs && whole.behaviors == dataset.behaviors,
+        "{} was not prepared together with {}; prepare the dataset again",
+        from.display(),
+        path.display()
+    );
+    Ok(Some(whole))
 }
 
 /// Opens a model that was trained on this dataset; another may have seen the answers.

@@ -3,6 +3,7 @@
 use super::costs::{self, Cost};
 use super::data::{self, open_trained_on};
 use super::ensemble::{EnsembleReport, Members};
+use super::rolling;
 use crate::args::EvaluateArgs;
 use crate::config::Config;
 use crate::output::Output;
@@ -27,6 +28,9 @@ struct Report {
 }
 
 pub(crate) fn run(args: &EvaluateArgs, config: Config, output: &Output) -> anyhow::Result<()> {
+    if let Some(windows) = args.windows {
+        return rolling::run(args, windows, config, output);
+    }
     let baselines = args.baselines.as_ref();
     let filters = baselines.unwrap_or(&config.evaluate.baselines).filters();
     for &filter in filters {

@@ -1,9 +1,12 @@
 //! `lightgcn events`
 
 use crate::args::{EventsCommand, EventsExportArgs, EventsPruneArgs};
+use crate::config::Config;
 use crate::output::Output;
 use anyhow::Context;
-use lightgcn::serve::{EventReader, EventStore, EventStoreConfig, EventStoreError, ExportReport};
+use lightgcn::serve::{
+    EventReader, EventStore, EventStoreConfig, EventStoreError, ExportFormat, ExportReport,
+};
 use lightgcn::store::Artifact;
 use serde::Serialize;
 use std::fs::File;
@@ -19,20 +22,22 @@ struct Outcome {
     pruned: Option<u64>,
 }
 
-pub(crate) fn run(command: &EventsCommand, output: &Output) -> anyhow::Result<()> {
+pub(crate) fn run(command: &EventsCommand, config: &Config, output: &Output) -> anyhow::Result<()> {
+    // The form of the log that the configuration prepares.
+    let format = ExportFormat::from_options(&config.prepare.check()?.options());
     match command {
-        EventsCommand::Export(args) => export(args, output),
-        EventsCommand::Prune(args) => prune(args, output),
+        EventsCommand::Export(args) => export(args, &format, output),
+        EventsCommand::Prune(args) => prune(args, &format, output),
     }
 }
 
-fn export(args: &EventsExportArgs, output: &Output) -> anyhow::Result<()> {
+fn export(args: &EventsExportArgs, format: &ExportFormat, output: &Output) -> anyhow::Result<()> {
     let reader = EventReader::open(&args.store)?;
-    let report = write(&args.out, |file| reader.export(file))?;
+    let report = write(args, |file| reader.export(format, file))?;
     print(&args.out, report, None, output)
 }
 
-fn prune(args: &EventsPruneArgs, output: &Output) -> anyhow::Result<()> {
+fn prune(args: &EventsPruneArgs, format: &ExportFormat, output: &Output) -> anyhow::Result<()> {
     let artifact = Artifact::load(&args.trained)?;
     let until = artifact.train.last_times().iter().copied().max();
     let until = until.with_context(|| {
@@ -41,23 +46,28 @@ fn prune(args: &EventsPruneArgs, output: &Output) -> anyhow::Result<()> {
             args.trained.display()
         )
     })?;
-    let out = &args.export.out;
+    let path = &args.export.store;
     // EventStore::open would create a missing store.
-    drop(EventReader::open(&args.export.store)?);
-    let store = EventStore::open(&args.export.store, EventStoreConfig::default())?;
-    let report = write(out, |file| store.export(file))?;
+    if !path.exists() {
+        let path = path.clone();
+        return Err(EventStoreError::Missing { path }.into());
+    }
+    let store = EventStore::open(path, EventStoreConfig::default())?;
+    let report = write(&args.export, |file| store.export(format, file))?;
     let pruned = match report.last {
         Some(last) => store.prune(last, until)?,
         None => 0,
     };
-    print(out, report, Some(pruned), output)
+    print(&args.export.out, report, Some(pruned), output)
 }
 
-/// Writes a file beside its destination, flushes it and renames it.
+/// Writes a file beside its destination, flushes it and renames it. Of a damaged store it has what can be read, and that
+/// is an error.
 fn write(
-    path: &Path,
+    args: &EventsExportArgs,
     export: impl FnOnce(&File) -> Result<ExportReport, EventStoreError>,
 ) -> anyhow::Result<ExportReport> {
+    let path = &args.out;
     let what = || format!("cannot write {}", path.display());
     let folder = path
         .parent()
@@ -67,6 +77,9 @@ fn write(
     let report = export(file.as_file())?;
     file.as_file().sync_all().with_context(what)?;
     file.persist(path).with_context(what)?;
+    report
+        .check(&args.store)
+        .with_context(|| format!("{} has only a part of the events", path.display()))?;
     Ok(report)
 }
 

@@ -1,8 +1,8 @@
 //! `lightgcn fit`
 
 use super::prepare::chosen_split;
-use super::runs;
 use super::tune::duration;
+use super::{interrupt, runs};
 use crate::args::{FitArgs, MemberChoice};
 use crate::config::Config;
 use crate::output::Output;
@@ -20,6 +20,7 @@ struct Outcome {
     version: String,
     users: usize,
     items: usize,
+    knows_whole_log: bool,
     #[serde(skip_serializing_if = "Option::is_none")]
     ranking: Option<RankingReport>,
     comparison: Comparison,
@@ -55,6 +56,9 @@ pub(crate) fn run(args: &FitArgs, config: Config, output: &Output) -> anyhow::Re
         .filters(config.filters)
         .device(device)
         .observer(&mut ConsoleProgress::brief())
+        .stop(interrupt::listen(
+            "stopping with the best model so far; press Ctrl-C again to end at once",
+        )?)
         .refit(!args.no_refit)
         .run()?;
     fitted.artifact.save(&args.out)?;
@@ -66,12 +70,20 @@ pub(crate) fn run(args: &FitArgs, config: Config, output: &Output) -> anyhow::Re
         Ok(std::fs::write(run.join("evaluation.json"), comparison)?)
     };
     write().with_context(|| format!("writing the evaluation to {}", run.display()))?;
-    let text = format!("{fitted}\n\nThe model is in {}.\n", args.out.display());
+    let knows = match fitted.knows_whole_log {
+        true => "the whole log",
+        false => "the training part of the log",
+    };
+    let text = format!(
+        "{fitted}\n\nThe model is in {}; it knows {knows}.\n",
+        args.out.display()
+    );
     let outcome = Outcome {
         path: args.out.clone(),
         version: Artifact::identity_at(&args.out)?,
         users: fitted.artifact.users.len(),
         items: fitted.artifact.items.len(),
+        knows_whole_log: fitted.knows_whole_log,
         ranking: fitted.ranking.map(|ranking| ranking.report),
         comparison: fitted.comparison,
         verdict: fitted.verdict,

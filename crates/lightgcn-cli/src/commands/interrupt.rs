@@ -1,7 +1,7 @@
 //! Ctrl-C in resumable work.
 
 use anyhow::{Context, bail};
-use lightgcn::train::{EndReason, StopSignal};
+use lightgcn::train::{StopSignal, Trained};
 use std::path::Path;
 
 /// A flag that the first Ctrl-C sets, printing `words`. A second one ends the program at once, since
@@ -26,12 +26,12 @@ pub(super) fn listen_in_training() -> anyhow::Result<StopSignal> {
 }
 
 /// # Errors
-/// If the run was interrupted, and so has no model.
-pub(super) fn refuse_interrupted(reason: EndReason, run: &Path) -> anyhow::Result<()> {
-    if reason == EndReason::Interrupted {
+/// If the run ended before its first epoch, and so has no model.
+pub(super) fn refuse_untrained(trained: &Trained, run: &Path) -> anyhow::Result<()> {
+    if trained.reason.is_early() && trained.best_epoch == 0 {
         bail!(
-            "interrupted; no model was written. The run is saved in the checkpoint in {}: continue it \
-             with --resume",
+            "ended before the first validated epoch; no model was written. The run is saved in the checkpoint in {}: \
+             continue it with --resume",
             run.display()
         );
     }

@@ -17,4 +17,5 @@ mod costs;
 mod data;
 mod ensemble;
 mod interrupt;
+mod rolling;
 mod runs;

@@ -1,5 +1,6 @@
 //! `lightgcn prepare`
 
+use super::data::whole_of;
 use crate::args::{PrepareArgs, SplitChoice};
 use crate::config::Config;
 use crate::output::Output;
@@ -7,11 +8,12 @@ use crate::progress;
 use anyhow::{Context, bail};
 use lightgcn::core::{BehaviorWeightsConfig, StageReport};
 use lightgcn::data::{
-    Duplicates, KCoreConfig, PrepareConfig, SplitConfig, TimeCut, prepare_with_progress,
+    Duplicates, KCoreConfig, PrepareConfig, SplitConfig, TimeCut, prepare_log,
+    read_events_with_progress,
 };
-use lightgcn::store::DatasetFolder;
+use lightgcn::store::{Artifact, DatasetFolder};
 use serde::Serialize;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 #[derive(Serialize)]
 struct Outcome {
@@ -28,15 +30,21 @@ struct Outcome {
 pub(crate) fn run(args: &PrepareArgs, config: Config, output: &Output) -> anyhow::Result<()> {
     let mut options = config.prepare.clone();
     override_options(args, &mut options)?;
+    let options = options.check()?;
     let bar = progress::bar(0, "bytes");
-    let dataset = prepare_with_progress(&args.logs, &options, |progress| {
+    let read = options.config().read_config();
+    let log = read_events_with_progress(&args.logs, &read, options.behaviors(), &mut |progress| {
         bar.set_length(progress.total_bytes);
         bar.set_position(progress.bytes);
         bar.set_message(format!("{} rows", progress.rows));
     })?;
     bar.finish_and_clear();
+    let dataset = prepare_log(&log, &options)?;
     for stage in &dataset.lineage.stages {
         eprintln!("{stage}");
+    }
+    if options.config().split != SplitConfig::None {
+        prepare_log(&log, &options.whole())?.save(whole_of(&args.out))?;
     }
     dataset.save(&args.out)?;
     let train = dataset.split.train.interactions();
@@ -90,7 +98,22 @@ fn override_options(args: &PrepareArgs, options: &mut PrepareConfig) -> anyhow::
     if let Some(choice) = args.split {
         options.split = chosen_split(choice);
     }
+    if let Some(model) = &args.after {
+        options.split = SplitConfig::after(last_event(model)?);
+    }
     override_shares(args, &mut options.split)
+}
+
+/// The second of the last event that a model was trained on.
+fn last_event(model: &Path) -> anyhow::Result<i64> {
+    let train = Artifact::load(model)?.train;
+    let last = train.last_times().iter().copied().max();
+    last.with_context(|| {
+        format!(
+            "the model in {} does not know the times of its events, so what came after them is unknown",
+            model.display()
+        )
+    })
 }
 
 pub(super) fn chosen_split(choice: SplitChoice) -> SplitConfig {

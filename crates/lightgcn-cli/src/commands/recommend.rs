@@ -1,13 +1,13 @@
 //! `lightgcn recommend`
 
 use super::ensemble;
-use crate::args::{FilterArgs, HideChoice, OnlyChoice, RecommendArgs};
+use crate::args::{HideChoice, OnlyChoice, RecommendArgs};
 use crate::config::Config;
 use crate::lists::Format;
 use crate::output::{Output, table};
 use anyhow::Context;
 use lightgcn::recommend::{
-    Answer, ContextEvent, Familiarity, Hide, ItemFilter, NewItem, RecommendOptions,
+    Answer, ContextEvent, Familiarity, Hide, IdList, ItemFilter, NewItem, RecommendOptions,
     RecommendRequest, Recommender, Source,
 };
 use serde::Serialize;
@@ -25,11 +25,16 @@ pub(crate) fn run(args: &RecommendArgs, config: &Config, output: &Output) -> any
     let out = args.out.as_deref();
     let out = out.map(|path| Format::of(path).map(|format| (path, format)));
     let out = out.transpose()?;
-    let unsuitable = unsuitable(&args.filter)?;
+    let unsuitable = args.filter.unsuitable.as_ref();
+    let unsuitable = unsuitable.map(IdList::read).transpose()?;
     let new = new_items(args.new_items.as_deref())?;
-    let recommender = Recommender::open(&args.model)?
-        .with_items(&new)?
-        .with_unsuitable(unsuitable);
+    let mut recommender = Recommender::open(&args.model)?.with_items(&new)?;
+    if let Some(list) = &unsuitable {
+        recommender = without(recommender, list)?;
+    }
+    for unknown in recommender.unknown_names(&options.filter) {
+        eprintln!("warning: {unknown}");
+    }
     let recommender = ensemble::join(recommender, &args.ensemble, config)?;
     if let Some(out) = out {
         return super::recommend_all::run(&recommender, &options, out, output);
@@ -86,15 +91,12 @@ fn options(args: &RecommendArgs, seed: u64) -> RecommendOptions {
     }
 }
 
-/// The ids of a file, one per line; none without a file.
-fn unsuitable(args: &FilterArgs) -> anyhow::Result<Vec<String>> {
-    let Some(path) = &args.unsuitable else {
-        return Ok(Vec::new());
-    };
-    let text = std::fs::read_to_string(path)
-        .with_context(|| format!("reading the unsuitable items {}", path.display()))?;
-    let ids = text.lines().map(str::trim).filter(|id| !id.is_empty());
-    Ok(ids.map(str::to_owned).collect())
+/// Hides the items of a list, and prints how many of its ids are known.
+fn without(recommender: Recommender, list: &IdList) -> anyhow::Result<Recommender> {
+    let (recommender, listed) = recommender.with_unsuitable_list(list)?;
+    let (path, n_ids) = (list.path().display(), listed.ids.len());
+    eprintln!("{path}: {} of {n_ids} ids are known", listed.n_known);
+    Ok(recommender)
 }
 
 /// The items of a file, one JSON object per line; none without a file.
@@ -145,6 +147,9 @@ fn readable(answer: &Answer) -> String {
         }
         _ => format!("For user {}", answer.user),
     };
+    if let Some(rule) = answer.emptied_by {
+        return format!("{head}: no item is left by the rule \"{rule}\"\n");
+    }
     let names = [
         "rank", "item", "score", "category", "brand", "price", "source",
     ];

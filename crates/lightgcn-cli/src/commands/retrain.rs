@@ -4,11 +4,12 @@ use super::{data, interrupt, runs};
 use crate::args::{Common, RetrainArgs};
 use crate::config::{self, Config};
 use crate::output::Output;
-use lightgcn::core::{NodeId, Vocabulary};
+use anyhow::ensure;
+use lightgcn::core::{Dataset, NodeId, Vocabulary};
 use lightgcn::store::Artifact;
 use lightgcn::train::{
-    ConsoleProgress, Margin, RetrainReport, TrainConfig, TrainError, Trainer, WarmStart,
-    compare_with_previous,
+    ConsoleProgress, Margin, RetrainReport, Retraining, TrainConfig, TrainError, Trained, Trainer,
+    WarmStart,
 };
 use serde::Serialize;
 use std::path::{Path, PathBuf};
@@ -32,6 +33,8 @@ struct Outcome {
     run: PathBuf,
     /// Whether the state of Adam was carried over.
     adam_carried_over: bool,
+    /// Whether the published model was trained again on the whole log.
+    refit: bool,
     best_epoch: u32,
     known_users: usize,
     new_users: usize,
@@ -53,31 +56,54 @@ pub(crate) fn run(
     let mut options = config::load(common, start.candidate()?)?;
     override_training(args, &mut options.train);
     let dataset = data::dataset(&args.data)?;
+    let retraining = Retraining::new(&previous, &dataset, args.allow_other_ids)?;
+    let whole = data::whole(&args.data, &dataset)?;
     let folder = runs::next_of(out);
     if !args.resume {
         // What a retraining that was not published has left.
         runs::remove(&folder)?;
     }
-    let trained = Trainer::new(&dataset)
-        .model(options.model)
-        .config(options.train)
-        .device(config.device())
-        .observer(&mut ConsoleProgress::new())
-        .folder(&folder)
-        .resume(args.resume)
-        .stop(interrupt::listen_in_training()?)
-        .warm_start(&start)
-        .run()?;
-    interrupt::refuse_interrupted(trained.reason, &folder)?;
-    let report = compare_with_previous(&previous, &trained.artifact, &dataset)?;
+    let stop = interrupt::listen_in_training()?;
+    let mut bar = ConsoleProgress::new();
+    let mut train = |dataset: &Dataset, chosen: Option<&Trained>| -> anyhow::Result<Trained> {
+        let mut trainer = Trainer::new(dataset)
+            .model(options.model.clone())
+            .config(options.train.clone())
+            .ranking(config.ranking.clone())
+            .device(config.device())
+            .observer(&mut bar)
+            .folder(&folder)
+            .resume(args.resume)
+            .stop(stop.clone())
+            .warm_start(&start);
+        if let Some(chosen) = chosen {
+            trainer = trainer.refit(chosen);
+        }
+        let trained = trainer.run()?;
+        ensure!(
+            !trained.reason.is_early(),
+            "interrupted; nothing was published. The run is saved in the checkpoint in {}: continue it with --resume",
+            folder.display()
+        );
+        Ok(trained)
+    };
+    let mut trained = train(&dataset, None)?;
+    let report = retraining.compare(&trained.artifact)?;
     let faults = report.faults(margin);
     let published = faults.is_empty();
     if published {
+        match &whole {
+            Some(whole) => trained = train(whole, Some(&trained))?,
+            None => eprintln!(
+                "pair files have no whole log: the model does not know their held-out part"
+            ),
+        }
         trained.artifact.save(out)?;
         runs::follow(out, &trained.artifact)?;
     }
-    let known_users = known(&dataset.users, &previous.users);
-    let known_items = known(&dataset.items, &previous.items);
+    let Artifact { users, items, .. } = &trained.artifact;
+    let known_users = known(users, &previous.users);
+    let known_items = known(items, &previous.items);
     let outcome = Outcome {
         published,
         faults,
@@ -90,12 +116,13 @@ pub(crate) fn run(
             false => trained.artifact.identity()?,
         },
         run: if published { runs::of(out) } else { folder },
+        refit: published && whole.is_some(),
         adam_carried_over: start.has_checkpoint(),
         best_epoch: trained.best_epoch,
         known_users,
-        new_users: dataset.users.len() - known_users,
+        new_users: users.len() - known_users,
         known_items,
-        new_items: dataset.items.len() - known_items,
+        new_items: items.len() - known_items,
     };
     output.result(&outcome, &text(&outcome))?;
     Ok(match published {
@@ -169,9 +196,14 @@ fn text(outcome: &Outcome) -> String {
     let path: &Path = &outcome.path;
     text += &match outcome.published {
         true => format!(
-            "published at {}: neither fell by more than {} of itself\n",
+            "published at {}: neither fell by more than {} of itself{}\n",
             path.display(),
-            outcome.margin
+            outcome.margin,
+            if outcome.refit {
+                "; trained again on the whole log"
+            } else {
+                ""
+            }
         ),
         false => format!(
             "not published: {}; {} is as it was\n",

@@ -1,12 +1,13 @@
 //! `lightgcn train`
 
+use super::tune::duration;
 use super::{data, interrupt, runs};
 use crate::args::TrainArgs;
 use crate::config::Config;
 use crate::output::Output;
 use anyhow::Context;
 use lightgcn::nn::AnyModelConfig;
-use lightgcn::recommend::figures;
+use lightgcn::recommend::{EvaluationOptions, figures};
 use lightgcn::store::Artifact;
 use lightgcn::train::{ConsoleProgress, EndReason, Trainer};
 use serde::Serialize;
@@ -22,10 +23,15 @@ struct Outcome {
     device: String,
     best_epoch: u32,
     reason: EndReason,
+    /// Whether it was trained again on the whole log.
+    refit: bool,
     users: usize,
     items: usize,
     pairs: usize,
     validation: BTreeMap<String, f64>,
+    /// Of the model that was chosen, before it was trained again on the whole log.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    test: BTreeMap<String, f64>,
 }
 
 pub(crate) fn run(args: &TrainArgs, mut config: Config, output: &Output) -> anyhow::Result<()> {
@@ -34,7 +40,11 @@ pub(crate) fn run(args: &TrainArgs, mut config: Config, output: &Output) -> anyh
     let dataset = data::dataset(&args.data)?;
     let folder = args.run.clone().unwrap_or_else(|| runs::of(&args.out));
     let stop = interrupt::listen_in_training()?;
-    let trained = Trainer::new(&dataset)
+    let stop_in_time = match args.minutes {
+        Some(minutes) => stop.within(duration(minutes)?),
+        None => stop.clone(),
+    };
+    let mut trained = Trainer::new(&dataset)
         .model(config.model.clone())
         .config(config.train.clone())
         .device(config.device())
@@ -42,11 +52,35 @@ pub(crate) fn run(args: &TrainArgs, mut config: Config, output: &Output) -> anyh
         .folder(&folder)
         .resume(args.resume)
         .ranking((!args.no_ranking).then(|| config.ranking.clone()))
-        .stop(stop)
+        .stop(stop_in_time)
         .run()?;
-    interrupt::refuse_interrupted(trained.reason, &folder)?;
+    interrupt::refuse_untrained(&trained, &folder)?;
+    let reason = trained.reason;
+    let (mut test, mut refit) = (BTreeMap::new(), false);
+    if args.refit && reason != EndReason::Interrupted {
+        if !dataset.split.test.truth().is_empty() {
+            test = figures(&trained.evaluate_on_test(&dataset, &test_options(&config))?)?;
+        }
+        let whole = data::whole(&args.data, &dataset)?.context("pair files have no whole log")?;
+        drop(dataset);
+        eprintln!("training again on the whole log");
+        let again = Trainer::new(&whole)
+            .model(config.model.clone())
+            .config(config.train.clone())
+            .device(config.device())
+            .observer(&mut ConsoleProgress::new())
+            .folder(&folder)
+            .resume(args.resume)
+            .stop(stop)
+            .refit(&trained)
+            .run()?;
+        refit = !again.reason.is_early();
+        if refit {
+            trained = again;
+        }
+    }
     trained.artifact.save(&args.out)?;
-    let train = dataset.split.train.interactions();
+    let train = &trained.artifact.train;
     let outcome = Outcome {
         model: config.model.name().to_owned(),
         path: args.out.clone(),
@@ -54,7 +88,8 @@ pub(crate) fn run(args: &TrainArgs, mut config: Config, output: &Output) -> anyh
         run: folder,
         device: trained.device.clone(),
         best_epoch: trained.best_epoch,
-        reason: trained.reason,
+        reason,
+        refit,
         users: train.n_users(),
         items: train.n_items(),
         pairs: train.n_pairs(),
@@ -64,7 +99,12 @@ pub(crate) fn run(args: &TrainArgs, mut config: Config, output: &Output) -> anyh
             .map(figures)
             .transpose()?
             .unwrap_or_default(),
+        test,
     };
+    output.result(&outcome, &text(&outcome))
+}
+
+fn text(outcome: &Outcome) -> String {
     let mut text = format!(
         "{} of epoch {} is in {} (trained on {})\n",
         outcome.model,
@@ -72,10 +112,26 @@ pub(crate) fn run(args: &TrainArgs, mut config: Config, output: &Output) -> anyh
         outcome.path.display(),
         outcome.device
     );
-    for (name, value) in &outcome.validation {
-        text += &format!("  validation {name} {value:.4}\n");
+    for (part, figures) in [("validation", &outcome.validation), ("test", &outcome.test)] {
+        for (name, value) in figures {
+            text += &format!("  {part} {name} {value:.4}\n");
+        }
     }
-    output.result(&outcome, &text)
+    if outcome.refit {
+        text += "  trained again on the whole log; the figures are those of the model before\n";
+    }
+    if outcome.reason.is_early() {
+        text += "  training ended early: this is the best model so far; continue the run with --resume\n";
+    }
+    text
+}
+
+fn test_options(config: &Config) -> EvaluationOptions {
+    EvaluationOptions {
+        ks: vec![config.train.metric_k],
+        seed: config.seed(),
+        ..EvaluationOptions::default()
+    }
 }
 
 /// The model of the configuration with the flags applied.

@@ -54,11 +54,14 @@ pub fn read_events<P: AsRef<Path>>(
     config: &ReadConfig,
     behaviors: &BehaviorWeights,
 ) -> Result<EventLog, DataError> {
-    read_with_progress(paths, config, behaviors, &mut |_| {})
+    read_events_with_progress(paths, config, behaviors, &mut |_| {})
 }
 
-/// [`read_events`] that calls `progress` every [`ROWS_PER_CALL`] rows and at the end.
-pub(crate) fn read_with_progress<P: AsRef<Path>>(
+/// [`read_events`] that calls `progress` now and then, and at the end.
+///
+/// # Errors
+/// Those of [`read_events`].
+pub fn read_events_with_progress<P: AsRef<Path>>(
     paths: &[P],
     config: &ReadConfig,
     behaviors: &BehaviorWeights,

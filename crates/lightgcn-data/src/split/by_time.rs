@@ -18,15 +18,16 @@ pub(super) fn split(
     is_target: impl Fn(usize) -> bool,
 ) -> Result<Parts, DataError> {
     let cuts = cuts(log, validation, test, &is_target)?;
+    let mut found = vec![("split.validation.from", time::display(cuts.validation))];
+    if cuts.test < i64::MAX {
+        found.push(("split.test.from", time::display(cuts.test)));
+    }
     let mut parts = Parts {
         trains: log.times().iter().map(|&t| t < cuts.validation).collect(),
         validation: HeldOut::new("validation", "targets"),
         test: HeldOut::new("test", "targets"),
         report: StageReport::new("split", "events"),
-        found: vec![
-            ("split.validation.from", time::display(cuts.validation)),
-            ("split.test.from", time::display(cuts.test)),
-        ],
+        found,
         inputs: Vec::new(),
     };
     let tests = log.times().iter().filter(|&&t| t >= cuts.test).count() as u64;
@@ -93,7 +94,9 @@ fn cuts(
             report: "the log has no events of a target behavior".to_owned(),
         });
     };
+    let has_test = *test != TimeCut::Share(0.0);
     let test = match test {
+        TimeCut::Share(_) if !has_test => i64::MAX,
         TimeCut::Share(share) => begin_of_share(&times, *share, times.len()),
         TimeCut::At(text) => parse(text)?,
     };
@@ -109,7 +112,9 @@ fn cuts(
         Some("the validation period starts after the test period; swap them")
     } else if validation <= first {
         Some("no target comes before the held-out periods; make them shorter or start them later")
-    } else if test > last {
+    } else if !has_test && validation > last {
+        Some("nothing was bought in the validation period; start it earlier")
+    } else if has_test && test > last {
         Some("the test period has no targets; start it earlier")
     } else {
         None
@@ -118,9 +123,12 @@ fn cuts(
         None => Ok(Cuts { validation, test }),
         Some(problem) => Err(DataError::SplitTime {
             detail: format!(
-                "validation from {}, test from {}, targets from {} to {}: {problem}",
+                "validation from {}, {}targets from {} to {}: {problem}",
                 time::display(validation),
-                time::display(test),
+                match has_test {
+                    true => format!("test from {}, ", time::display(test)),
+                    false => String::new(),
+                },
                 time::display(first),
                 time::display(last)
             ),

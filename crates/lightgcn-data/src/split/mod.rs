@@ -65,7 +65,7 @@ pub enum SplitConfig {
         /// The validation period: its share of the target events, or its start. Default: 0.1.
         #[serde(default = "tenth")]
         validation: TimeCut,
-        /// The test period: its share of the target events, or its start. Default: 0.1.
+        /// The test period: its share of the target events (0 for none), or its start. Default: 0.1.
         #[serde(default = "tenth")]
         test: TimeCut,
     },
@@ -147,6 +147,25 @@ impl SplitConfig {
             min_targets: three(),
             validation: yes(),
             keep_earlier_events: false,
+        }
+    }
+
+    /// A split by time that holds out everything after this second for validation and has no test part: to
+    /// compare a model that was trained before it with a new one.
+    #[must_use]
+    pub fn after(second: i64) -> Self {
+        Self::ByTime {
+            validation: TimeCut::At(time::display(second.saturating_add(1))),
+            test: TimeCut::Share(0.0),
+        }
+    }
+
+    /// Whether there is a test part.
+    pub(crate) fn has_test(&self) -> bool {
+        match self {
+            Self::None => false,
+            Self::ByTime { test, .. } => *test != TimeCut::Share(0.0),
+            _ => true,
         }
     }
 
@@ -239,8 +258,13 @@ fn time_issues(validation: &TimeCut, test: &TimeCut, issues: &mut Vec<String>) {
         TimeCut::Share(share) => *share,
         TimeCut::At(_) => otherwise,
     };
-    // The share of an explicit time is unknown until the log is read.
-    share_issues(share(validation, 0.0), share(test, 1e-9), issues);
+    // The share of an explicit time is unknown until the log is read. Either part may be missing.
+    let validates = *validation != TimeCut::Share(0.0);
+    let test_share = match share(test, 1e-9) {
+        0.0 if validates => 1e-9,
+        other => other,
+    };
+    share_issues(share(validation, 0.0), test_share, issues);
     let mut times = Vec::new();
     for (option, cut) in [("validation", validation), ("test", test)] {
         if let TimeCut::At(text) = cut {

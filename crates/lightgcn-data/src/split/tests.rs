@@ -107,6 +107,35 @@ fn shares_of_days_never_lose_the_validation_period() {
 }
 
 #[test]
+fn what_came_after_a_second_is_held_out_for_validation_alone() {
+    let log = log(&[
+        ("u", "a", "purchase", 1),
+        ("v", "b", "purchase", 9),
+        ("u", "b", "view", 9),
+        ("u", "b", "purchase", 10),
+        ("v", "a", "purchase", 30),
+    ]);
+    let parts = parts(&log, &SplitConfig::after(9));
+    assert_eq!(parts.trains, [true, true, true, false, false]);
+    assert_eq!(named(&log, &parts.validation), ["u-b", "v-a"]);
+    assert!(parts.test.pairs.is_empty());
+    assert_eq!(parts.found.len(), 1);
+    let late = split(
+        &log,
+        &SplitConfig::after(30),
+        &weights(),
+        &ReadConfig::default(),
+        1,
+    );
+    assert!(matches!(late, Err(DataError::SplitTime { .. })));
+    let none = SplitConfig::ByTime {
+        validation: TimeCut::Share(0.0),
+        test: TimeCut::Share(0.0),
+    };
+    assert_eq!(none.issues().len(), 1);
+}
+
+#[test]
 fn times_that_do_not_fit_are_errors() {
     let log = log(&[("u", "a", "purchase", 100), ("u", "b", "purchase", 200)]);
     let by = |validation: &str, test: &str| {

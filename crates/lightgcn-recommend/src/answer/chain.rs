@@ -13,10 +13,10 @@ use crate::rank::revenue::usable_prices;
 use crate::shop::Shop;
 use crate::{
     Answer, ContextEvent, Familiarity, Hide, ListedItem, RecommendError, RecommendOptions,
-    RecommendRequest, Source,
+    RecommendRequest, Rule, Source, UnknownNames,
 };
 use lightgcn_core::{ItemId, UserId};
-use ranking::Few;
+use ranking::{Few, merged};
 use rayon::prelude::*;
 use std::borrow::Cow;
 use std::sync::OnceLock;
@@ -29,6 +29,10 @@ struct Plan<'a> {
     options: &'a RecommendOptions,
     /// Whether the rules allow an item, by row.
     eligible: Vec<bool>,
+    /// The rule after which no item was left.
+    emptied_by: Option<Rule>,
+    /// The names in the filter that no item has.
+    unknown: Vec<UnknownNames>,
     /// The rows that the model must not rank, ascending.
     blocked: Vec<u32>,
     /// The eligible rows whose scores are more than dot products of embeddings, ascending.
@@ -136,10 +140,8 @@ impl Chain<'_> {
     fn plan<'a>(&self, options: &'a RecommendOptions) -> Result<Plan<'a>, RecommendError> {
         options.check()?;
         let items = &self.shop.items;
-        let mut eligible = options.filter.mask(&items.names, &items.catalogue)?;
-        for (eligible, &unsuitable) in eligible.iter_mut().zip(&items.unsuitable) {
-            *eligible &= !unsuitable;
-        }
+        let filtered = self.shop.eligible(&options.filter);
+        let eligible = filtered.mask;
         if options.chain == [Source::Content] && !has_attributes(&items.catalogue) {
             return Err(RecommendError::NoContent);
         }
@@ -167,6 +169,8 @@ impl Chain<'_> {
         let prices = (options.revenue > 0.0).then(|| usable_prices(items.catalogue.prices()));
         Ok(Plan {
             options,
+            emptied_by: filtered.emptied_by,
+            unknown: options.filter.unknown(&items.names, &items.catalogue),
             eligible,
             has_cold,
             few: OnceLock::new(),
@@ -232,23 +236,15 @@ impl Chain<'_> {
         Ok(job)
     }
 
-    /// The rows that the options hide from the user, ascending.
+    /// The rows that are hidden from the user, ascending: by the options, and what they only rejected.
     fn hidden(&self, job: &Job<'_>) -> Vec<u32> {
         let options = job.plan.options;
         let met = || job.met(self.shop);
-        let bought = || match (&job.profile, job.user) {
-            (Some(profile), _) => {
-                let bought = profile.items.iter().filter(|met| met.bought);
-                bought.map(|met| met.item.0).collect()
-            }
-            (None, Some(user)) => self.shop.bought.of(user).to_vec(),
-            (None, None) => Vec::new(),
-        };
         let rows = |items: &[ItemId]| items.iter().map(|item| item.0).collect();
         let hidden: Vec<u32> = match (options.hide, options.familiarity) {
             (Hide::Seen, _) | (_, Familiarity::New) => rows(&met()),
-            (Hide::Bought, _) => bought(),
-            (Hide::Nothing, _) => Vec::new(),
+            (Hide::Bought, _) => self.hidden_pairs(job, true),
+            (Hide::Nothing, _) => self.hidden_pairs(job, false),
         };
         if options.familiarity != Familiarity::Familiar {
             return hidden;
@@ -259,6 +255,25 @@ impl Chain<'_> {
             met.binary_search(&ItemId(*row)).is_ok() && hidden.binary_search(row).is_err()
         };
         rows.filter(|row| !shown(row)).collect()
+    }
+
+    /// The rows that the user only rejected and, if `bought`, those that they bought, ascending.
+    fn hidden_pairs(&self, job: &Job<'_>, bought: bool) -> Vec<u32> {
+        match (&job.profile, job.user) {
+            (Some(profile), _) => {
+                let hidden = profile.items.iter();
+                let hidden = hidden.filter(|met| met.is_rejected || (bought && met.bought));
+                hidden.map(|met| met.item.0).collect()
+            }
+            (None, Some(user)) => {
+                let mut hidden = self.shop.rejected.of(user).to_vec();
+                if bought {
+                    hidden = merged(&hidden, self.shop.bought.of(user));
+                }
+                hidden
+            }
+            (None, None) => Vec::new(),
+        }
     }
 }
 
@@ -271,5 +286,7 @@ fn without_events<'a>(raw_users: &'a [&'a str]) -> Vec<Asked<'a>> {
     asked.collect()
 }
 
+#[cfg(test)]
+mod rule_tests;
 #[cfg(test)]
 pub(crate) mod tests;

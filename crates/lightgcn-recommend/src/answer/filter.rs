@@ -1,7 +1,7 @@
 //! Filters on items.
 
-use crate::RecommendError;
 use crate::answer::nearest::nearest_label;
+use crate::answer::rule::{Rule, UnknownNames};
 use lightgcn_core::{Catalogue, ItemId, LabelColumn, Vocabulary};
 use serde::{Deserialize, Serialize};
 
@@ -9,14 +9,15 @@ use serde::{Deserialize, Serialize};
 ///
 /// Rules are applied during the search, so a list is never short while enough items are left.
 /// An item must pass all of them. Items without a category, brand or price do not pass a rule
-/// that requires one.
+/// that requires one. A name that no item has allows nothing and denies nothing; answers report it
+/// ([`Answer::unknown`](crate::Answer::unknown)).
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(deny_unknown_fields, default)]
 pub struct ItemFilter {
-    /// Only these items. Ids that the model does not know are ignored; an empty list is an error.
+    /// Only these items. An empty list is an error.
     pub allow: Option<Vec<String>>,
-    /// None of these items. Ids that the model does not know are ignored.
+    /// None of these items.
     pub deny: Vec<String>,
     /// Only items of one of these categories: a category's id, its code, or the beginning of codes
     /// (`apparel` includes `apparel.glove`). Empty: all.
@@ -58,61 +59,153 @@ impl ItemFilter {
         }
     }
 
-    /// The items that pass, as a mask over the rows of the catalogue. O(items + names).
-    ///
-    /// # Errors
-    /// [`RecommendError::UnknownLabel`] for a category or a brand that no item has.
-    pub(crate) fn mask(
-        &self,
-        items: &Vocabulary<ItemId>,
-        catalogue: &Catalogue,
-    ) -> Result<Vec<bool>, RecommendError> {
-        let mut mask = vec![self.allow.is_none(); items.len()];
-        for item in self.allow.iter().flatten().filter_map(|id| items.get(id)) {
-            mask[item.index()] = true;
+    /// The items that pass. O(items + names).
+    pub(crate) fn apply(&self, items: &Vocabulary<ItemId>, catalogue: &Catalogue) -> Filtered {
+        let mut filtered = Filtered {
+            mask: vec![true; items.len()],
+            emptied_by: None,
+        };
+        if let Some(allow) = &self.allow {
+            filtered.mask.fill(false);
+            for item in allow.iter().filter_map(|id| items.get(id)) {
+                filtered.mask[item.index()] = true;
+            }
+            filtered.note(Rule::Allow);
         }
-        for item in self.deny.iter().filter_map(|id| items.get(id)) {
-            mask[item.index()] = false;
+        if !self.deny.is_empty() {
+            for item in self.deny.iter().filter_map(|id| items.get(id)) {
+                filtered.mask[item.index()] = false;
+            }
+            filtered.note(Rule::Deny);
         }
-        let categories = [catalogue.category_id(), catalogue.category_code()];
-        for (names, wanted) in [(&self.categories, true), (&self.deny_categories, false)] {
-            let codes = codes_of("category", names, &categories, is_category)?;
-            keep_labeled(&mut mask, names, wanted, &categories, &codes);
-        }
-        let brands = [catalogue.brand()];
-        for (names, wanted) in [(&self.brands, true), (&self.deny_brands, false)] {
-            let codes = codes_of("brand", names, &brands, |a, b| a == b)?;
-            keep_labeled(&mut mask, names, wanted, &brands, &codes);
+        for labels in self
+            .labels(catalogue)
+            .iter()
+            .filter(|l| !l.names.is_empty())
+        {
+            labels.keep(&mut filtered.mask);
+            filtered.note(labels.rule);
         }
         if self.price_min.is_some() || self.price_max.is_some() {
             let low = self.price_min.unwrap_or(f64::NEG_INFINITY);
             let high = self.price_max.unwrap_or(f64::INFINITY);
-            for (keep, price) in mask.iter_mut().zip(catalogue.prices()) {
+            for (keep, price) in filtered.mask.iter_mut().zip(catalogue.prices()) {
                 // Branch-free, since prices are in no order; a missing price compares like NaN.
                 let price = price.unwrap_or(f64::NAN);
                 *keep &= (price >= low) & (price <= high);
             }
+            filtered.note(Rule::Price);
         }
-        Ok(mask)
+        filtered
+    }
+
+    /// The names of each rule that no item has. O(names · labels).
+    pub(crate) fn unknown(
+        &self,
+        items: &Vocabulary<ItemId>,
+        catalogue: &Catalogue,
+    ) -> Vec<UnknownNames> {
+        let allow = self.allow.as_deref().unwrap_or_default();
+        let ids = [(Rule::Allow, allow), (Rule::Deny, &self.deny)];
+        let ids = ids.into_iter().filter_map(|(rule, ids)| {
+            let unknown = ids.iter().filter(|id| items.get(id).is_none());
+            // Comparing with every id would cost more than the answer.
+            UnknownNames::of(rule, ids.len(), unknown, |_| None)
+        });
+        let labels = self.labels(catalogue);
+        let labels = labels.iter().filter_map(Labels::unknown);
+        ids.chain(labels).collect()
+    }
+
+    /// The rules about labels.
+    fn labels<'a>(&'a self, catalogue: &'a Catalogue) -> [Labels<'a>; 4] {
+        let categories = vec![catalogue.category_id(), catalogue.category_code()];
+        let brands = vec![catalogue.brand()];
+        let labels = |rule, names, wanted, columns, matches| Labels {
+            rule,
+            names,
+            wanted,
+            columns,
+            matches,
+        };
+        let is_brand: Matches = |label, name| label == name;
+        [
+            labels(
+                Rule::Categories,
+                &self.categories,
+                true,
+                categories.clone(),
+                is_category,
+            ),
+            labels(
+                Rule::DenyCategories,
+                &self.deny_categories,
+                false,
+                categories,
+                is_category,
+            ),
+            labels(Rule::Brands, &self.brands, true, brands.clone(), is_brand),
+            labels(Rule::DenyBrands, &self.deny_brands, false, brands, is_brand),
+        ]
     }
 }
 
-/// Keeps the items with a marked code in one of the columns, or unless `wanted` those without; all where there are no
-/// names.
-fn keep_labeled(
-    mask: &mut [bool],
-    names: &[String],
-    wanted: bool,
-    columns: &[&LabelColumn],
-    codes: &[Vec<bool>],
-) {
-    if names.is_empty() {
-        return;
+/// The items that a filter leaves.
+pub(crate) struct Filtered {
+    /// Whether an item is left, by row.
+    pub(crate) mask: Vec<bool>,
+    /// The first rule after which none was left.
+    pub(crate) emptied_by: Option<Rule>,
+}
+
+impl Filtered {
+    /// Notes that a rule has been applied.
+    pub(crate) fn note(&mut self, rule: Rule) {
+        // Where items are left, the first ones usually tell.
+        if self.emptied_by.is_none() && !self.mask.contains(&true) {
+            self.emptied_by = Some(rule);
+        }
     }
-    for (row, keep) in mask.iter_mut().enumerate() {
-        let mut columns = columns.iter().zip(codes);
-        let has = columns.any(|(column, codes)| is_marked(codes, column.codes()[row]));
-        *keep &= has == wanted;
+}
+
+/// Whether a label is what a name means.
+type Matches = fn(&str, &str) -> bool;
+
+/// A rule about the labels of some columns.
+struct Labels<'a> {
+    rule: Rule,
+    names: &'a [String],
+    /// Whether items must have one of the labels, or must not.
+    wanted: bool,
+    columns: Vec<&'a LabelColumn>,
+    matches: Matches,
+}
+
+impl Labels<'_> {
+    /// Keeps the items with one of the labels, or unless `wanted` those without.
+    fn keep(&self, mask: &mut [bool]) {
+        let named = |label: &String| self.names.iter().any(|name| (self.matches)(label, name));
+        let codes: Vec<Vec<bool>> = self
+            .columns
+            .iter()
+            .map(|column| column.labels().iter().map(named).collect())
+            .collect();
+        for (row, keep) in mask.iter_mut().enumerate() {
+            let mut columns = self.columns.iter().zip(&codes);
+            let has = columns.any(|(column, codes)| is_marked(codes, column.codes()[row]));
+            *keep &= has == self.wanted;
+        }
+    }
+
+    fn unknown(&self) -> Option<UnknownNames> {
+        let labels = || self.columns.iter().flat_map(|column| column.labels());
+        let unknown = self.names.iter().filter(|name| {
+            let mut labels = labels();
+            !labels.any(|label| (self.matches)(label, name))
+        });
+        UnknownNames::of(self.rule, self.names.len(), unknown, |name| {
+            nearest_label(labels().map(String::as_str), name)
+        })
     }
 }
 
@@ -126,44 +219,4 @@ pub(crate) fn is_category(label: &str, name: &str) -> bool {
 /// Whether a code is marked; the code of unlabeled items never is.
 fn is_marked(codes: &[bool], code: u32) -> bool {
     codes.get(code as usize).copied().unwrap_or(false)
-}
-
-/// By column and code, whether the label matches one of the names. Every name must match a label.
-fn codes_of(
-    kind: &'static str,
-    names: &[String],
-    columns: &[&LabelColumn],
-    matches: impl Fn(&str, &str) -> bool,
-) -> Result<Vec<Vec<bool>>, RecommendError> {
-    let none = |column: &&LabelColumn| vec![false; column.labels().len()];
-    let mut codes: Vec<Vec<bool>> = columns.iter().map(none).collect();
-    for name in names {
-        let mut found = false;
-        for (column, codes) in columns.iter().zip(&mut codes) {
-            for (code, label) in column.labels().iter().enumerate() {
-                if matches(label, name) {
-                    codes[code] = true;
-                    found = true;
-                }
-            }
-        }
-        if !found {
-            let labels = columns.iter().flat_map(|c| c.labels());
-            let nearest = nearest_label(labels.map(String::as_str), name);
-            let hint = match &nearest {
-                Some(near) => format!("did you mean {near:?}?"),
-                None if columns.iter().all(|c| c.labels().is_empty()) => {
-                    format!("no item of this model has a {kind}")
-                }
-                None => format!("use a {kind} as the catalogue writes it"),
-            };
-            return Err(RecommendError::UnknownLabel {
-                kind,
-                name: name.clone(),
-                nearest,
-                hint,
-            });
-        }
-    }
-    Ok(codes)
 }

@@ -1,17 +1,21 @@
 //! Answers by the shop's own ids: what can be asked, what comes back, and the chain of sources.
 
 pub(crate) mod chain;
-mod filter;
+pub(crate) mod filter;
 pub(crate) mod history;
+mod id_list;
 pub(crate) mod items;
 pub(crate) mod nearest;
 mod options;
 pub(crate) mod popularity;
 pub(crate) mod profile;
 pub(crate) mod response;
+mod rule;
 pub(crate) mod similar;
 
 pub use filter::ItemFilter;
+pub use id_list::{IdList, ListedIds};
 pub use options::{ContextEvent, Familiarity, Hide, RecommendOptions, RecommendRequest};
 pub use response::{Answer, BehaviorCount, HistoryItem, ListedItem, RecommendedItem, Source};
+pub use rule::{Rule, UnknownNames};
 pub use similar::ItemOptions;

@@ -16,6 +16,8 @@ pub(crate) struct ProfileItem {
     /// Number of events of each behavior.
     pub(crate) counts: Vec<f64>,
     pub(crate) bought: bool,
+    /// Whether all that the user did with it speaks against it.
+    pub(crate) is_rejected: bool,
     /// Whether an event of the request contributed.
     pub(crate) is_recent: bool,
 }
@@ -42,6 +44,7 @@ impl Profile {
             weight: f64::from(pair.weight),
             counts: pair.counts.iter().map(|&n| f64::from(n)).collect(),
             bought: pair.is_target,
+            is_rejected: model.is_rejection(pair.counts),
             is_recent: false,
         });
         Self {
@@ -81,11 +84,15 @@ impl Profile {
             *sum += count;
         }
         item.bought |= known.bought;
+        item.is_rejected &= known.is_rejected;
         // Training keeps no ages of counts: with a half-life its weight cannot be recomputed and stays.
         item.weight = match model.weights.config().half_life_days {
             Some(_) => known.weight.max(item.weight),
             None => model.weights.combine(&item.counts, item.bought),
         };
+        if item.is_rejected {
+            item.weight = 0.0;
+        }
         *known = item;
     }
 
@@ -138,7 +145,8 @@ impl Profile {
     }
 }
 
-/// The events of a request by item, decayed by age, and the number of events with unknown items.
+/// The events of a request by item, decayed by age, and the number of events with unknown items or ignored
+/// behaviors.
 fn recent_events(
     model: &Model,
     names: &Vocabulary<ItemId>,
@@ -153,11 +161,11 @@ fn recent_events(
             number: n + 1,
             detail,
         };
-        let Some(behavior) = model.weights.get(&event.behavior) else {
+        let Some(behavior) = model.behavior(&event.behavior) else {
             return Err(fault(format!(
                 "unknown behavior {:?}; the model knows {}",
                 event.behavior,
-                behaviors.join(", ")
+                model.behavior_labels().join(", ")
             )));
         };
         if !(event.count > 0.0 && event.count <= MAX_COUNT) {
@@ -166,7 +174,7 @@ fn recent_events(
                 event.count
             )));
         }
-        let Some(item) = names.get(&event.item) else {
+        let (Some(item), Some(behavior)) = (names.get(&event.item), behavior) else {
             n_ignored += 1;
             continue;
         };
@@ -181,15 +189,20 @@ fn recent_events(
                 weight: 0.0,
                 counts: vec![0.0; behaviors.len()],
                 bought: false,
+                is_rejected: true,
                 is_recent: true,
             });
             items.len() - 1
         });
         items[position].counts[behavior.index()] += event.count * model.weights.decay(age);
         items[position].bought |= model.weights.is_target(behavior);
+        items[position].is_rejected &= model.is_negative(behavior);
     }
     for item in &mut items {
-        item.weight = model.weights.combine(&item.counts, item.bought);
+        // The floor of training would turn what speaks against the item into a weak preference for it.
+        if !item.is_rejected {
+            item.weight = model.weights.combine(&item.counts, item.bought);
+        }
     }
     Ok((items, n_ignored))
 }

@@ -1,6 +1,7 @@
 //! Answers: items by the shop's own ids, with their sources.
 
 use crate::RecommendError;
+use crate::answer::rule::{Rule, UnknownNames};
 use lightgcn_core::{ItemDetails, ItemId};
 use serde::{Deserialize, Serialize};
 use std::fmt;
@@ -104,11 +105,18 @@ pub struct Answer {
     /// The source of the first item that is not explored; exploration where all are; the chain's last
     /// source for an empty list.
     pub source: Source,
-    /// The number of events ignored because their items are unknown.
+    /// The number of events ignored because their items are unknown, or because preparation ignores their
+    /// behaviors.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub ignored_events: usize,
+    /// The names in the filter that no item has; absent if there are none.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub unknown: Vec<UnknownNames>,
     /// The items, without repetition: as many as asked for, or as the rules leave.
     pub items: Vec<RecommendedItem>,
+    /// For an answer without items, the first rule after which none was left.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub emptied_by: Option<Rule>,
 }
 
 fn is_zero(n: &usize) -> bool {

@@ -52,7 +52,7 @@ pub(crate) fn similar(
     options.as_recommend(Source::CHAIN.to_vec()).check()?;
     let item = shop.known_item(raw_item)?;
     let items = &shop.items;
-    let eligible = options.filter.mask(&items.names, &items.catalogue)?;
+    let eligible = shop.eligible(&options.filter).mask;
     if !items.is_placed(item) {
         return Ok(Vec::new());
     }
@@ -69,7 +69,7 @@ pub(crate) fn similar(
     let is_excluded = |&n: &u32| {
         let row = n as usize;
         let placed = items.is_placed(ItemId(n));
-        n == item.0 || !eligible[row] || items.unsuitable[row] || !placed
+        n == item.0 || !eligible[row] || !placed
     };
     let excluded: Vec<u32> = (0..items.len() as u32).filter(is_excluded).collect();
     let ranked = list(&cosines, options.k, &excluded);

@@ -43,12 +43,12 @@ impl NewItem {
         if self.details.price.is_some_and(|price| !price.is_finite()) {
             return Err(self.error("its price is not a finite number".to_owned()));
         }
-        let unknown = |event: &&NewItemEvent| model.weights.get(&event.behavior).is_none();
+        let unknown = |event: &&NewItemEvent| model.behavior(&event.behavior).is_none();
         match self.events.iter().find(unknown) {
             Some(event) => Err(self.error(format!(
                 "unknown behavior {:?}; the model knows {}",
                 event.behavior,
-                model.artifact.train.behaviors().join(", ")
+                model.behavior_labels().join(", ")
             ))),
             None => Ok(()),
         }
@@ -77,11 +77,12 @@ impl NewItem {
         let mut users: Vec<(usize, Vec<f64>, bool)> = Vec::new();
         for event in &self.events {
             let user = model.artifact.users.get(&event.user);
-            let (Some(user), Some(behavior)) = (user, model.weights.get(&event.behavior)) else {
+            let behavior = model.behavior(&event.behavior).flatten();
+            let (Some(user), Some(behavior)) = (user, behavior) else {
                 continue;
             };
             let user = user.index();
-            if degrees[user] == 0.0 {
+            if degrees[user] == 0.0 || model.is_negative(behavior) {
                 continue;
             }
             let position = users.iter().position(|(known, ..)| *known == user);

@@ -1,7 +1,7 @@
 //! Comparison of several rankers on the same targets.
 
 use crate::{Evaluation, RecommendError, compare};
-use lightgcn_metrics::{Interval, Metric, PairedTest};
+use lightgcn_metrics::{Interval, Metric, PairedTest, holm};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::fmt;
@@ -38,6 +38,9 @@ pub struct ComparisonRow {
     pub new_targets: Option<f64>,
     /// The paired test of the first ranker's leading metric against this one's; none for the first.
     pub first_against_this: Option<PairedTest>,
+    /// That test's p-value, adjusted by Holm's method for the number of rankers; none for the first.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub adjusted_p_value: Option<f64>,
 }
 
 /// Several rankers on the same targets. The first is compared with each of the others.
@@ -96,7 +99,15 @@ impl Comparison {
                 familiar: part(evaluation.familiar())?,
                 new_targets: part(evaluation.new_targets())?,
                 first_against_this,
+                adjusted_p_value: None,
             });
+        }
+        let tests = rows
+            .iter()
+            .filter_map(|row| row.first_against_this.as_ref());
+        let adjusted = holm(&tests.map(|test| test.p_value).collect::<Vec<_>>());
+        for (row, p_value) in rows.iter_mut().skip(1).zip(adjusted) {
+            row.adjusted_p_value = Some(p_value);
         }
         Ok(Self {
             part: first.map_or_else(String::new, |e| e.part().to_owned()),
@@ -142,13 +153,10 @@ impl Comparison {
             cells.push(number(row.familiar));
             cells.push(number(row.new_targets));
             cells.push(number(row.coverage.get(&self.k).copied()));
-            cells.push(
-                row.first_against_this
-                    .as_ref()
-                    .map_or_else(String::new, |test| {
-                        format!("{:+.4}, p = {:.4}", test.mean_difference, test.p_value)
-                    }),
-            );
+            cells.push(match (&row.first_against_this, row.adjusted_p_value) {
+                (Some(test), Some(p)) => format!("{:+.4}, p = {p:.4}", test.mean_difference),
+                _ => String::new(),
+            });
             rows.push(cells);
         }
         rows
@@ -177,7 +185,7 @@ impl fmt::Display for Comparison {
         write!(
             f,
             "{} users with {} {} targets, {} of them viewed or carted before; all items ranked, \
-             training purchases left out",
+             training purchases left out; p by Holm's method",
             self.n_users, self.n_targets, self.part, self.n_familiar_targets
         )
     }
@@ -228,6 +236,8 @@ mod tests {
             test.mean_difference > 0.5 && test.p_value < 0.05,
             "{test:?}"
         );
+        assert_eq!(table.rows[0].adjusted_p_value, None);
+        assert_eq!(table.rows[1].adjusted_p_value, Some(test.p_value));
         let text = table.to_string();
         assert!(
             text.contains("popularity") && text.contains("recall@1"),

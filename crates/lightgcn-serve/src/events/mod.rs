@@ -2,11 +2,13 @@
 
 mod store;
 
-pub use store::{EventReader, EventStore, EventStoreConfig, EventStoreError, ExportReport};
+pub use store::{
+    EventReader, EventStore, EventStoreConfig, EventStoreError, ExportFormat, ExportReport,
+};
 
 use lightgcn_recommend::ContextEvent;
 use serde::{Deserialize, Serialize};
-use std::collections::{HashMap, VecDeque};
+use std::collections::{HashMap, HashSet, VecDeque};
 use std::fmt;
 use std::sync::{PoisonError, RwLock};
 use thiserror::Error;
@@ -25,6 +27,9 @@ pub struct StoredEvent {
     pub time: i64,
     /// How many events it stands for: positive and finite.
     pub count: f64,
+    /// What the sender calls the event: of several with one id, the first counts. Default: none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub id: Option<String>,
 }
 
 impl StoredEvent {
@@ -52,6 +57,12 @@ pub enum EventError {
         /// The most events it may hold.
         limit: usize,
     },
+    /// The store's file was moved, deleted or replaced; no event of the batch was stored.
+    #[error("{detail}")]
+    Moved {
+        /// Which file it was, and what to do.
+        detail: String,
+    },
     /// The store failed; no event of the batch was stored.
     #[error("the event store failed: {detail}")]
     Store {
@@ -66,11 +77,12 @@ pub enum EventError {
 /// which runs asynchronous tasks.
 pub trait EventSink: fmt::Debug + Send + Sync + 'static {
     /// Stores all of `events` or, on failure, none. When it returns, they are as durable as the sink makes them,
-    /// and [`EventSink::of_user`] returns them.
+    /// and [`EventSink::of_user`] returns them. Returns how many are new: an event whose id is stored already is left
+    /// out.
     ///
     /// # Errors
     /// [`EventError`] if they cannot be stored.
-    fn append(&self, events: &[StoredEvent]) -> Result<(), EventError>;
+    fn append(&self, events: &[StoredEvent]) -> Result<u64, EventError>;
 
     /// The latest events of a user that answers take into account, in order of arrival. It must be fast: every
     /// request for the user calls it.
@@ -91,6 +103,25 @@ pub struct MemoryEvents {
 struct Kept {
     by_user: HashMap<String, VecDeque<ContextEvent>>,
     n_events: usize,
+    /// The latest ids of events, at most as many as there may be events, and in order of arrival.
+    ids: HashSet<String>,
+    order_of_ids: VecDeque<String>,
+}
+
+impl Kept {
+    /// Whether an id is new; it is remembered, in place of the oldest one if there are `limit`.
+    fn is_new(&mut self, id: &str, limit: usize) -> bool {
+        if !self.ids.insert(id.to_owned()) {
+            return false;
+        }
+        self.order_of_ids.push_back(id.to_owned());
+        if self.order_of_ids.len() > limit
+            && let Some(oldest) = self.order_of_ids.pop_front()
+        {
+            self.ids.remove(&oldest);
+        }
+        true
+    }
 }
 
 impl MemoryEvents {
@@ -113,13 +144,20 @@ impl Default for MemoryEvents {
 }
 
 impl EventSink for MemoryEvents {
-    fn append(&self, events: &[StoredEvent]) -> Result<(), EventError> {
+    fn append(&self, events: &[StoredEvent]) -> Result<u64, EventError> {
         let mut kept = self.kept.write().unwrap_or_else(PoisonError::into_inner);
         if kept.n_events + events.len() > self.limit {
             return Err(EventError::Full { limit: self.limit });
         }
+        let mut n_new = 0;
         for event in events {
             let kept = &mut *kept;
+            if let Some(id) = &event.id
+                && !kept.is_new(id, self.limit)
+            {
+                continue;
+            }
+            n_new += 1;
             let mine = match kept.by_user.get_mut(&event.user) {
                 Some(mine) => mine,
                 None => kept.by_user.entry(event.user.clone()).or_default(),
@@ -131,7 +169,7 @@ impl EventSink for MemoryEvents {
             mine.push_back(event.to_context());
             kept.n_events += 1;
         }
-        Ok(())
+        Ok(n_new)
     }
 
     fn of_user(&self, user: &str) -> Vec<ContextEvent> {
@@ -152,6 +190,7 @@ mod tests {
             behavior: "view".to_owned(),
             time: 7,
             count: 2.0,
+            id: None,
         }
     }
 
@@ -172,6 +211,19 @@ mod tests {
         assert!(items(&sink, "cleo").is_empty());
         let context = &sink.of_user("bob")[0];
         assert_eq!((context.time, context.count), (Some(7), 2.0));
+    }
+
+    #[test]
+    fn an_id_counts_once_while_it_is_remembered() {
+        let sink = MemoryEvents::new(10, 3);
+        let with_id = |id: &str| StoredEvent {
+            id: Some(id.to_owned()),
+            ..event("ann", "glove")
+        };
+        assert_eq!(sink.append(&[with_id("a"), with_id("a")]).unwrap(), 1);
+        assert_eq!(sink.append(&[with_id("b")]).unwrap(), 1);
+        assert_eq!(sink.append(&[with_id("a")]).unwrap(), 0);
+        assert_eq!(items(&sink, "ann").len(), 2);
     }
 
     #[test]

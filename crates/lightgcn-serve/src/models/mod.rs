@@ -109,7 +109,7 @@ impl Model {
         let train = &self.recommender.artifact().train;
         let user = self.recommender.user(user);
         let is_recent = |event: &ContextEvent| {
-            if !train.behaviors().contains(&event.behavior) {
+            if self.recommender.behavior(&event.behavior).is_none() {
                 return false;
             }
             let Some(item) = self.recommender.item(&event.item) else {

@@ -2,14 +2,15 @@
 
 use crate::answer::{Versioned, answer};
 use crate::api_error::{ApiError, ErrorBody};
-use crate::checks::now;
-use crate::config::Limits;
+use crate::checks::{check_id, now};
+use crate::config::{Limits, UnknownBehaviors};
 use crate::events::{EventError, StoredEvent};
-use crate::extract::Json;
+use crate::extract::{IDEMPOTENCY_KEY, Json};
 use crate::service::Service;
 use axum::extract::State;
-use axum::http::StatusCode;
+use axum::http::{HeaderMap, StatusCode};
 use axum::response::Response;
+use lightgcn_recommend::Recommender;
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 
@@ -30,24 +31,40 @@ pub(crate) struct PostedEvent {
     user: String,
     /// The item's id in the log; a new item is stored for the next training.
     item: String,
-    /// The behavior's label in the log, one that the model knows.
+    /// The behavior's label in the log or in the model, one that the model knows.
     behavior: String,
     /// The time, in seconds since 1970-01-01 UTC. Default: now.
     time: Option<i64>,
     /// How many events it stands for: positive and finite. Default: 1.
     count: Option<f64>,
+    /// What the sender calls the event: of several with one id, in one post or in several, the first counts.
+    /// Default: none.
+    event_id: Option<String>,
 }
 
 /// The result of a post.
 #[derive(Debug, Serialize, utoipa::ToSchema)]
 pub(crate) struct Accepted {
-    /// How many events were stored: all of them.
+    /// How many events are stored: all of them.
     accepted: usize,
+    /// How many of these had been stored before; absent if there are none.
+    #[serde(skip_serializing_if = "is_zero")]
+    duplicates: u64,
+}
+
+#[allow(clippy::trivially_copy_pass_by_ref, reason = "serde passes references")]
+fn is_zero(n: &u64) -> bool {
+    *n == 0
 }
 
 /// Stores events. They take effect in answers and histories at once, and are kept for the next training. The
 /// response is sent when all of them are stored; if one is invalid, none is.
+///
+/// A post that is sent again, since its response was lost, counts once if it has the same `Idempotency-Key`, or if
+/// its events have ids (`event_id`). Keys and ids are remembered until the events are pruned.
 #[utoipa::path(post, path = "/v1/events", tag = "events", request_body = PostedEvents,
+    params(("Idempotency-Key" = Option<String>, Header,
+        description = "An id of the post: the n-th event of all posts with it counts once, unless it has an `event_id`.")),
     responses(
         (status = 200, body = Versioned<Accepted>),
         (status = 400, description = "Invalid event; none was stored.", body = ErrorBody),
@@ -56,18 +73,42 @@ pub(crate) struct Accepted {
     ))]
 pub(crate) async fn post(
     State(service): State<Service>,
+    headers: HeaderMap,
     Json(posted): Json<PostedEvents>,
 ) -> Result<Response, ApiError> {
     let shared = Arc::clone(&service.shared);
     let model = shared.registry.active();
-    let behaviors = model.recommender.artifact().train.behaviors();
-    let events = checked(posted.events, behaviors, &shared.config.limits)?;
+    let checks = Checks {
+        key: key_of(&headers)?,
+        now: now(),
+        recommender: &model.recommender,
+        unknown: shared.config.unknown_behaviors,
+        limits: &shared.config.limits,
+    };
+    let events = checks.all(posted.events)?;
     let n_events = events.len();
     let sink = Arc::clone(&shared.events);
     let stored = shared.writer.run(move || sink.append(&events)).await?;
-    stored.map_err(not_stored)?;
-    shared.metrics.events.increment(n_events as u64);
-    Ok(answer(&model, Accepted { accepted: n_events }))
+    let n_new = stored.map_err(not_stored)?;
+    shared.metrics.events.increment(n_new);
+    let accepted = Accepted {
+        accepted: n_events,
+        duplicates: (n_events as u64).saturating_sub(n_new),
+    };
+    Ok(answer(&model, accepted))
+}
+
+/// The key of a post, if it has one.
+fn key_of(headers: &HeaderMap) -> Result<Option<&str>, ApiError> {
+    let Some(key) = headers.get(IDEMPOTENCY_KEY) else {
+        return Ok(None);
+    };
+    let key = key.to_str().map_err(|_| {
+        let message = "the Idempotency-Key has characters beyond ASCII; use letters and digits";
+        ApiError::bad("bad_id", message)
+    })?;
+    check_id("the Idempotency-Key", key)?;
+    Ok(Some(key))
 }
 
 fn not_stored(error: EventError) -> ApiError {
@@ -75,71 +116,78 @@ fn not_stored(error: EventError) -> ApiError {
     tracing::error!(%message, "events were not stored");
     let code = match error {
         EventError::Full { .. } => "events_full",
+        EventError::Moved { .. } => "events_moved",
         _ => "events_failed",
     };
     ApiError::new(StatusCode::SERVICE_UNAVAILABLE, code, message)
 }
 
-fn checked(
-    posted: Vec<PostedEvent>,
-    behaviors: &[String],
-    limits: &Limits,
-) -> Result<Vec<StoredEvent>, ApiError> {
-    let (n, most) = (posted.len(), limits.events);
-    if !(1..=most).contains(&n) {
-        let message = format!("the post has {n} events; send 1 to {most}");
-        return Err(ApiError::bad("too_many_events", message));
-    }
-    let now = now();
-    let mut events = Vec::with_capacity(n);
-    let mut issues = Vec::new();
-    let mut code = None;
-    for (n, event) in posted.into_iter().enumerate() {
-        match checked_one(event, now, behaviors, limits) {
-            Ok(event) => events.push(event),
-            Err(error) => {
-                issues.push(format!("event {}: {}", n + 1, error.message));
-                code.get_or_insert(error.code);
-            }
-        }
-    }
-    let Some(code) = code else {
-        return Ok(events);
-    };
-    let message = format!("{}; no event was stored", issues[0]);
-    Err(ApiError::bad(code, message).with_issues(issues))
+/// What the events of a post are checked with.
+struct Checks<'a> {
+    key: Option<&'a str>,
+    now: i64,
+    recommender: &'a Recommender,
+    unknown: UnknownBehaviors,
+    limits: &'a Limits,
 }
 
-fn checked_one(
-    event: PostedEvent,
-    now: i64,
-    behaviors: &[String],
-    limits: &Limits,
-) -> Result<StoredEvent, ApiError> {
-    for (what, id) in [("the user", &event.user), ("the item", &event.item)] {
-        limits.check_text(what, id)?;
-        if id.is_empty() {
-            return Err(ApiError::bad("bad_id", format!("{what} is empty")));
+impl Checks<'_> {
+    fn all(&self, posted: Vec<PostedEvent>) -> Result<Vec<StoredEvent>, ApiError> {
+        let (n, most) = (posted.len(), self.limits.events);
+        if !(1..=most).contains(&n) {
+            let message = format!("the post has {n} events; send 1 to {most}");
+            return Err(ApiError::bad("too_many_events", message));
         }
+        let mut events = Vec::with_capacity(n);
+        let mut issues = Vec::new();
+        let mut code = None;
+        for (event, number) in posted.into_iter().zip(1..) {
+            match self.one(event, number) {
+                Ok(event) => events.push(event),
+                Err(error) => {
+                    issues.push(format!("event {number}: {}", error.message));
+                    code.get_or_insert(error.code);
+                }
+            }
+        }
+        let Some(code) = code else {
+            return Ok(events);
+        };
+        let message = format!("{}; no event was stored", issues[0]);
+        Err(ApiError::bad(code, message).with_issues(issues))
     }
-    limits.check_text("the behavior", &event.behavior)?;
-    if !behaviors.contains(&event.behavior) {
-        let (unknown, known) = (&event.behavior, behaviors.join(", "));
-        let message = format!("unknown behavior {unknown:?}; the model knows {known}");
-        return Err(ApiError::bad("unknown_behavior", message));
+
+    /// Checks the event at this place of the post, from 1.
+    fn one(&self, event: PostedEvent, number: usize) -> Result<StoredEvent, ApiError> {
+        check_id("the user", &event.user)?;
+        check_id("the item", &event.item)?;
+        check_id("the behavior", &event.behavior)?;
+        if let Some(id) = &event.event_id {
+            check_id("the event_id", id)?;
+        }
+        let refused = self.unknown == UnknownBehaviors::Refuse;
+        if refused && !self.recommender.knows_behavior(&event.behavior) {
+            let known = self.recommender.behavior_labels().join(", ");
+            let unknown = &event.behavior;
+            let message = format!("unknown behavior {unknown:?}; the model knows {known}");
+            return Err(ApiError::bad("unknown_behavior", message));
+        }
+        let count = event.count.unwrap_or(1.0);
+        if !(count.is_finite() && count > 0.0) {
+            let message = format!("the count is {count}; it must be positive and finite");
+            return Err(ApiError::bad("bad_event", message));
+        }
+        let time = event.time.unwrap_or(self.now);
+        self.limits.check_time(time)?;
+        // A line end cannot be part of a sender's id.
+        let of_post = || self.key.map(|key| format!("{key}\n{number}"));
+        Ok(StoredEvent {
+            user: event.user,
+            item: event.item,
+            behavior: event.behavior,
+            time,
+            count,
+            id: event.event_id.or_else(of_post),
+        })
     }
-    let count = event.count.unwrap_or(1.0);
-    if !(count.is_finite() && count > 0.0) {
-        let message = format!("the count is {count}; it must be positive and finite");
-        return Err(ApiError::bad("bad_event", message));
-    }
-    let time = event.time.unwrap_or(now);
-    limits.check_time(time)?;
-    Ok(StoredEvent {
-        user: event.user,
-        item: event.item,
-        behavior: event.behavior,
-        time,
-        count,
-    })
 }

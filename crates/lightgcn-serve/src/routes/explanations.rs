@@ -2,6 +2,7 @@
 
 use crate::answer::{Versioned, answer};
 use crate::api_error::{ApiError, ErrorBody};
+use crate::checks::check_text;
 use crate::extract::{Json, Path, Query};
 use crate::models::Model;
 use crate::service::{Service, Shared};
@@ -82,8 +83,8 @@ fn explain(
     mut request: ExplainRequest,
 ) -> Result<Response, ApiError> {
     let limits = &shared.config.limits;
-    limits.check_text("the user's id", &request.user)?;
-    limits.check_text("the item's id", &request.item)?;
+    check_text("the user's id", &request.user)?;
+    check_text("the item's id", &request.item)?;
     limits.check_events(&request.events)?;
     let ExplainOptions {
         limit, min_users, ..

@@ -3,7 +3,7 @@
 use super::items::Details;
 use crate::answer::{Versioned, answer};
 use crate::api_error::{ApiError, ErrorBody};
-use crate::config::Limits;
+use crate::checks::check_text;
 use crate::extract::{Path, Query};
 use crate::models::{Model, users_of};
 use crate::service::{Service, Shared};
@@ -50,7 +50,7 @@ impl GraphQuery {
         self.recommended.split(',').filter(|id| !id.is_empty())
     }
 
-    fn check(&self, limits: &Limits) -> Result<(), ApiError> {
+    fn check(&self) -> Result<(), ApiError> {
         for (name, n) in [
             ("items", self.items),
             ("per_item", self.per_item),
@@ -62,7 +62,7 @@ impl GraphQuery {
             }
         }
         self.recommended()
-            .try_for_each(|id| limits.check_text("a recommended item", id))
+            .try_for_each(|id| check_text("a recommended item", id))
     }
 }
 
@@ -138,9 +138,8 @@ pub(crate) async fn around(
     Path(user): Path<String>,
     Query(query): Query<GraphQuery>,
 ) -> Result<Response, ApiError> {
-    let limits = &service.shared.config.limits;
-    limits.check_text("the user's id", &user)?;
-    query.check(limits)?;
+    check_text("the user's id", &user)?;
+    query.check()?;
     service
         .ask(move |shared, model| Ok(answer(model, neighborhood(shared, model, &user, &query)?)))
         .await

@@ -3,13 +3,14 @@
 use super::query::{Needle, SearchQuery, filtered_query};
 use crate::answer::{Versioned, answer};
 use crate::api_error::{ApiError, ErrorBody};
+use crate::checks::{check_filter, check_text};
 use crate::extract::{Path, Query};
 use crate::models::{Model, users_of};
 use crate::service::{Service, Shared};
 use axum::extract::State;
 use axum::response::Response;
 use lightgcn_core::{ItemDetails, ItemId, LabelColumn};
-use lightgcn_recommend::{ItemOptions, RecommendError, RecommendedItem};
+use lightgcn_recommend::{ItemOptions, RecommendError, RecommendedItem, Rule, UnknownNames};
 use serde::Serialize;
 
 filtered_query! {
@@ -50,8 +51,14 @@ impl From<PopularQuery> for ItemOptions {
 /// A list of items.
 #[derive(Debug, Serialize, utoipa::ToSchema)]
 pub(crate) struct Items {
+    /// The names in the filter that no item has; absent if there are none.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    unknown: Vec<UnknownNames>,
     /// The items, best first.
     items: Vec<RecommendedItem>,
+    /// For a list without items, the first rule after which none was left.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    emptied_by: Option<Rule>,
 }
 
 /// What the catalogue knows of an item.
@@ -109,8 +116,7 @@ pub(crate) async fn similar(
     Path(item): Path<String>,
     Query(query): Query<SimilarQuery>,
 ) -> Result<Response, ApiError> {
-    let limits = &service.shared.config.limits;
-    limits.check_text("the item's id", &item)?;
+    check_text("the item's id", &item)?;
     list(&service, query.into(), move |model, options| {
         model.recommender.similar(&item, options)
     })
@@ -144,12 +150,22 @@ async fn list(
 ) -> Result<Response, ApiError> {
     let limits = &service.shared.config.limits;
     limits.check_k(options.k)?;
-    limits.check_filter(&options.filter)?;
+    check_filter(&options.filter)?;
     service
         .ask(move |shared: &Shared, model| {
             let items = find(model, &options)?;
             shared.metrics.items(items.iter().map(|item| item.source));
-            Ok(answer(model, Items { items }))
+            let unknown = model.recommender.unknown_names(&options.filter);
+            let emptied_by = items.is_empty().then(|| {
+                let by_filter = model.recommender.emptied_by(&options.filter);
+                by_filter.unwrap_or(Rule::Chain)
+            });
+            let items = Items {
+                unknown,
+                items,
+                emptied_by,
+            };
+            Ok(answer(model, items))
         })
         .await
 }
@@ -161,7 +177,7 @@ pub(crate) async fn search(
     State(service): State<Service>,
     Query(query): Query<SearchQuery>,
 ) -> Result<Response, ApiError> {
-    let needle = query.needle(&service.shared.config.limits)?;
+    let needle = query.needle()?;
     service
         .ask(move |_, model| Ok(answer(model, found(model, &needle, query.limit))))
         .await

@@ -1,7 +1,7 @@
 //! Query parameters that several routes share.
 
 use crate::api_error::ApiError;
-use crate::config::Limits;
+use crate::checks::check_text;
 use serde::Deserialize;
 
 /// The length of a list by default.
@@ -28,8 +28,8 @@ pub(crate) struct SearchQuery {
 
 impl SearchQuery {
     /// What to search for, within the limits.
-    pub(super) fn needle(&self, limits: &Limits) -> Result<Needle, ApiError> {
-        limits.check_text("q", &self.q)?;
+    pub(super) fn needle(&self) -> Result<Needle, ApiError> {
+        check_text("q", &self.q)?;
         if !(1..=MAX_FOUND).contains(&self.limit) {
             let limit = self.limit;
             let message = format!("limit is {limit}; it must be between 1 and {MAX_FOUND}");

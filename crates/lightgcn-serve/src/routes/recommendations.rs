@@ -3,6 +3,7 @@
 use super::query::filtered_query;
 use crate::answer::{Versioned, answer};
 use crate::api_error::{ApiError, ErrorBody};
+use crate::checks::{check_filter, check_text};
 use crate::extract::{Json, Path, Query};
 use crate::models::Model;
 use crate::service::{Service, Shared};
@@ -206,9 +207,9 @@ fn many(shared: &Shared, model: &Model, mut requests: Vec<RecommendRequest>) -> 
 /// Checks a request against the limits, and adds what the user did since training.
 fn prepare(shared: &Shared, model: &Model, request: &mut RecommendRequest) -> Result<(), ApiError> {
     let limits = &shared.config.limits;
-    limits.check_text("the user's id", &request.user)?;
+    check_text("the user's id", &request.user)?;
     limits.check_k(request.options.k)?;
-    limits.check_filter(&request.options.filter)?;
+    check_filter(&request.options.filter)?;
     limits.check_events(&request.events)?;
     shared.add_recent(model, &request.user, &mut request.events);
     Ok(())

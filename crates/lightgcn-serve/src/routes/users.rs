@@ -3,6 +3,7 @@
 use super::query::{Needle, SearchQuery};
 use crate::answer::{Versioned, answer};
 use crate::api_error::{ApiError, ErrorBody};
+use crate::checks::check_text;
 use crate::extract::{Path, Query};
 use crate::models::Model;
 use crate::service::Service;
@@ -50,7 +51,7 @@ pub(crate) async fn search(
     State(service): State<Service>,
     Query(query): Query<SearchQuery>,
 ) -> Result<Response, ApiError> {
-    let needle = query.needle(&service.shared.config.limits)?;
+    let needle = query.needle()?;
     service
         .ask(move |_, model| Ok(answer(model, found(model, &needle, query.limit))))
         .await
@@ -80,8 +81,7 @@ pub(crate) async fn one(
     State(service): State<Service>,
     Path(user): Path<String>,
 ) -> Result<Response, ApiError> {
-    let limits = &service.shared.config.limits;
-    limits.check_text("the user's id", &user)?;
+    check_text("the user's id", &user)?;
     service
         .ask(move |shared, model| {
             let recent = shared.recent_events(model, &user);

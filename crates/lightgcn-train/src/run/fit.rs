@@ -226,11 +226,14 @@ where
     fn train(&mut self, mut model: M) -> Result<(M, EndReason), TrainError> {
         let config = self.job.config;
         while self.state.epoch < config.epochs && !self.is_stale() {
-            let seconds;
-            (model, seconds) = self.epoch(model)?;
-            let Some(seconds) = seconds else {
-                self.save(&model)?;
-                return Ok((model, EndReason::Interrupted));
+            let end;
+            (model, end) = self.epoch(model)?;
+            let seconds = match end {
+                Ok(seconds) => seconds,
+                Err(reason) => {
+                    self.save(&model)?;
+                    return Ok((model, reason));
+                }
             };
             self.finish_epoch(&model, seconds)?;
             let ended = self.is_stale() || self.state.epoch == config.epochs;
@@ -254,8 +257,8 @@ where
         patience > 0 && self.state.without_improvement >= patience
     }
 
-    /// Trains the rest of the current epoch and returns its duration in seconds, or none if the run was stopped.
-    fn epoch(&mut self, mut model: M) -> Result<(M, Option<f64>), TrainError> {
+    /// Trains the rest of the current epoch and returns its duration in seconds, or why it was stopped.
+    fn epoch(&mut self, mut model: M) -> Result<(M, Result<f64, EndReason>), TrainError> {
         let start = Instant::now();
         self.update_thresholds(&model)?;
         let first_pairs = self.state.pairs;
@@ -266,9 +269,9 @@ where
         context.guard::<B::InnerBackend, _>(begin)?;
         let n_batches = self.sampler.n_batches();
         while self.state.next_batch < n_batches {
-            if self.job.run.stop.is_stopped() {
+            if let Some(reason) = self.job.run.stop.reason() {
                 self.read_losses()?;
-                return Ok((model, None));
+                return Ok((model, Err(reason)));
             }
             model = self.step(model, &batches)?;
             self.state.next_batch += 1;
@@ -283,7 +286,7 @@ where
                 });
             }
         }
-        Ok((model, Some(start.elapsed().as_secs_f64())))
+        Ok((model, Ok(start.elapsed().as_secs_f64())))
     }
 
     /// Computes the thresholds of SL@K at the start of the epochs in which they are due.

@@ -19,7 +19,7 @@ mod warm_start;
 pub use preset::Preset;
 pub use progress::{ConsoleProgress, Observer, Silent, TrainEvent};
 pub use record::{EndReason, EpochRecord, RunLine, read_run_record};
-pub use retrain::{Margin, RetrainFigures, RetrainReport, compare_with_previous};
+pub use retrain::{Margin, RetrainFigures, RetrainReport, Retraining};
 pub use stop::StopSignal;
 pub use trainer::{Trained, Trainer};
 pub use warm_start::{WarmStart, checkpoint_is_of};

@@ -179,6 +179,7 @@ impl Observer for ConsoleProgress {
                     EndReason::Finished => "all epochs trained",
                     EndReason::EarlyStopping => "no better validation for a while",
                     EndReason::Interrupted => "interrupted; the checkpoint holds its state",
+                    EndReason::OutOfTime => "the time is up; the checkpoint holds its state",
                 };
                 self.bar
                     .say(&format!("training ended: {why}; best epoch {best_epoch}"));

@@ -2,7 +2,11 @@
 
 use crate::{TrainError, Trained};
 use lightgcn_core::Dataset;
-use lightgcn_recommend::{LearnedRanking, RankingConfig, RecommendError};
+use lightgcn_recommend::{
+    Evaluation, EvaluationOptions, LearnedRanker, LearnedRanking, RankingConfig, RecommendError,
+    evaluate_test, figures,
+};
+use lightgcn_store::Artifact;
 
 impl Trained {
     /// Learns how to rank from the dataset that the model was trained on, with the model's score as one of
@@ -25,6 +29,51 @@ impl Trained {
             }
             Err(other) => return Err(other.into()),
         };
+        Ok(())
+    }
+
+    /// Evaluates the answers, by the learned ranking or else by the model, on the test part of the dataset that it
+    /// was trained on, and adds the figures to the lineage.
+    ///
+    /// # Errors
+    /// [`TrainError::Recommend`] if the model does not fit the dataset, and those of [`evaluate_test`].
+    pub fn evaluate_on_test(
+        &mut self,
+        dataset: &Dataset,
+        options: &EvaluationOptions,
+    ) -> Result<Evaluation, TrainError> {
+        let split = &dataset.split;
+        let model = self.ranker()?;
+        let evaluation = match self.ranking()? {
+            Some(ranking) => {
+                let Artifact { train, .. } = &self.artifact;
+                let behaviors = self.artifact.behaviors.clone().check()?;
+                let learned =
+                    LearnedRanker::new(ranking, train, &behaviors, &self.artifact.catalogue)?;
+                evaluate_test(
+                    &learned.with_model(&model),
+                    &split.train,
+                    &split.test,
+                    options,
+                )?
+            }
+            None => evaluate_test(&model, &split.train, &split.test, options)?,
+        };
+        let named = figures(&evaluation)?.into_iter();
+        let named = named.map(|(name, value)| (format!("test {name}"), value));
+        self.artifact.lineage.figures.extend(named);
+        Ok(evaluation)
+    }
+
+    /// Takes over the figures of the run in which everything was chosen, and fits its ranking to this dataset.
+    pub(crate) fn take_over(&mut self, chosen: &Self, dataset: &Dataset) -> Result<(), TrainError> {
+        if let Some(ranking) = chosen.ranking()? {
+            let refitted = ranking.refit(&dataset.split.train, &dataset.behaviors)?;
+            self.artifact.ranking = Some(refitted.to_stored()?);
+        }
+        self.validation.clone_from(&chosen.validation);
+        let figures = chosen.artifact.lineage.figures.clone();
+        self.artifact.lineage.figures.extend(figures);
         Ok(())
     }
 

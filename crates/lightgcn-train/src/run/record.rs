@@ -38,6 +38,16 @@ pub enum EndReason {
     EarlyStopping,
     /// The run was asked to stop; its state is in the checkpoint.
     Interrupted,
+    /// The time was up; the run's state is in the checkpoint.
+    OutOfTime,
+}
+
+impl EndReason {
+    /// Whether training would have gone on.
+    #[must_use]
+    pub fn is_early(self) -> bool {
+        matches!(self, Self::Interrupted | Self::OutOfTime)
+    }
 }
 
 /// One line of the record.

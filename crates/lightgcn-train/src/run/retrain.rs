@@ -1,7 +1,7 @@
 //! Comparing a retrained model with the one before it.
 
 use crate::TrainError;
-use lightgcn_core::{Dataset, ItemId, Truth, UserId};
+use lightgcn_core::{Dataset, ItemId, NodeId, Truth, UserId, Vocabulary};
 use lightgcn_metrics::Metric;
 use lightgcn_recommend::{EmbeddingRanker, Evaluation, EvaluationOptions, evaluate};
 use lightgcn_store::Artifact;
@@ -80,6 +80,15 @@ pub struct RetrainReport {
     pub left_out_trained_on: usize,
 }
 
+impl RetrainFigures {
+    fn of(evaluation: &Evaluation) -> Result<Self, TrainError> {
+        Ok(Self {
+            recall: evaluation.mean(Metric::Recall, K)?,
+            ndcg: evaluation.mean(Metric::Ndcg, K)?,
+        })
+    }
+}
+
 impl RetrainReport {
     /// A message for each figure that fell by more than the margin; empty if the new model may be published.
     #[must_use]
@@ -99,55 +108,106 @@ impl RetrainReport {
     }
 }
 
-/// Evaluates an earlier and a new model on the validation part of the new one's dataset, by full ranking over
-/// all items, on the same users and targets.
-///
-/// Users that the earlier model does not know are left out, and so are targets that it was trained on. Items that
-/// it does not know are never recommended by it, as in production. The new model's best epoch was chosen on the
-/// same data, which favors it slightly.
-///
-/// # Errors
-/// [`TrainError::NotComparable`] if no target is left, [`TrainError::Recommend`] if the new model does
-/// not fit the dataset.
-pub fn compare_with_previous(
-    previous: &Artifact,
-    retrained: &Artifact,
-    dataset: &Dataset,
-) -> Result<RetrainReport, TrainError> {
-    let (truth, unknown, trained_on) = common_truth(previous, dataset)?;
-    let train = &dataset.split.train;
-    let options = EvaluationOptions {
-        ks: vec![K],
-        resamples: 0,
-        ..EvaluationOptions::default()
-    };
-    let figures = |evaluation: Evaluation| -> Result<RetrainFigures, TrainError> {
-        Ok(RetrainFigures {
-            recall: evaluation.mean(Metric::Recall, K)?,
-            ndcg: evaluation.mean(Metric::Ndcg, K)?,
+/// What an earlier model and one retrained from it can be compared on: the targets in the validation part of the new
+/// one's dataset that the earlier model was not trained on, of users that it knows.
+#[derive(Debug)]
+pub struct Retraining<'a> {
+    previous: &'a Artifact,
+    dataset: &'a Dataset,
+    truth: Truth,
+    unknown: usize,
+    trained_on: usize,
+}
+
+impl<'a> Retraining<'a> {
+    /// Checks, before any training, that the two can be compared.
+    ///
+    /// # Errors
+    /// [`TrainError::OtherIds`] if the dataset has fewer than half of the users or of the items of the earlier model:
+    /// the form of the ids may have changed. With `allow_other_ids` that is no error.
+    /// [`TrainError::NotComparable`] if no target is left.
+    pub fn new(
+        previous: &'a Artifact,
+        dataset: &'a Dataset,
+        allow_other_ids: bool,
+    ) -> Result<Self, TrainError> {
+        if !allow_other_ids {
+            check_ids("users", &previous.users, &dataset.users)?;
+            check_ids("items", &previous.items, &dataset.items)?;
+        }
+        let (truth, unknown, trained_on) = common_truth(previous, dataset)?;
+        Ok(Self {
+            previous,
+            dataset,
+            truth,
+            unknown,
+            trained_on,
         })
-    };
-    let old = evaluate(
-        &previous_ranker(previous, dataset)?,
-        train,
-        &truth,
-        &options,
-    )?;
-    let table = &retrained.embeddings;
-    let new = EmbeddingRanker::from_nodes(
-        "retrained",
-        table.data(),
-        dataset.users.len(),
-        table.dimension(),
-    )?;
-    let new = evaluate(&new, train, &truth, &options)?;
-    Ok(RetrainReport {
-        n_users: new.n_users(),
-        n_targets: new.n_targets(),
-        previous: figures(old)?,
-        retrained: figures(new)?,
-        left_out_unknown_user: unknown,
-        left_out_trained_on: trained_on,
+    }
+
+    /// Evaluates both models by full ranking over all items.
+    ///
+    /// Items that the earlier model does not know are never recommended by it, as in production. The new model's best
+    /// epoch was chosen on the same data, which favors it slightly.
+    ///
+    /// # Errors
+    /// [`TrainError::Recommend`] if the retrained model does not fit the dataset.
+    pub fn compare(&self, retrained: &Artifact) -> Result<RetrainReport, TrainError> {
+        let table = &retrained.embeddings;
+        let new = EmbeddingRanker::from_nodes(
+            "retrained",
+            table.data(),
+            self.dataset.users.len(),
+            table.dimension(),
+        )?;
+        let new = self.evaluate(&new)?;
+        let old = self.evaluate(&previous_ranker(self.previous, self.dataset)?)?;
+        Ok(RetrainReport {
+            n_users: new.n_users(),
+            n_targets: new.n_targets(),
+            previous: RetrainFigures::of(&old)?,
+            retrained: RetrainFigures::of(&new)?,
+            left_out_unknown_user: self.unknown,
+            left_out_trained_on: self.trained_on,
+        })
+    }
+
+    fn evaluate(&self, ranker: &EmbeddingRanker<'_>) -> Result<Evaluation, TrainError> {
+        let options = EvaluationOptions {
+            ks: vec![K],
+            resamples: 0,
+            ..EvaluationOptions::default()
+        };
+        Ok(evaluate(
+            ranker,
+            &self.dataset.split.train,
+            &self.truth,
+            &options,
+        )?)
+    }
+}
+
+/// Checks that the dataset has at least half of the earlier model's ids.
+fn check_ids<K: NodeId>(
+    what: &'static str,
+    earlier: &Vocabulary<K>,
+    now: &Vocabulary<K>,
+) -> Result<(), TrainError> {
+    let lost: Vec<&str> = earlier
+        .iter()
+        .filter(|name| now.get(name).is_none())
+        .collect();
+    let n_lost = lost.len();
+    if 2 * n_lost <= earlier.len() {
+        return Ok(());
+    }
+    let name = |name: Option<&str>| name.unwrap_or_default().to_owned();
+    Err(TrainError::OtherIds {
+        what,
+        known: earlier.len() - n_lost,
+        of: earlier.len(),
+        lost: name(lost.first().copied()),
+        new: name(now.iter().find(|name| earlier.get(name).is_none())),
     })
 }
 
@@ -179,8 +239,8 @@ fn common_truth(
         return Err(TrainError::NotComparable {
             detail: format!(
                 "no validation target is left ({unknown} have users unknown to the earlier model, \
-                 {trained_on} were in its training data); prepare the dataset with a validation \
-                 part that is later than the earlier model's training data"
+                 {trained_on} were in its training data); hold out what came after it, with \
+                 `prepare --after MODEL`"
             ),
         });
     }

@@ -1,5 +1,6 @@
 //! Asking a run to stop.
 
+use crate::EndReason;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
@@ -27,18 +28,35 @@ impl StopSignal {
         }
     }
 
+    /// The same flag, which raises itself after this time as well.
+    #[must_use]
+    pub fn within(&self, time: Duration) -> Self {
+        Self {
+            raised: Arc::clone(&self.raised),
+            ..Self::after(time)
+        }
+    }
+
     /// Asks the run to stop. Safe to call from a signal handler's thread.
     pub fn stop(&self) {
         self.raised.store(true, Ordering::SeqCst);
     }
 
-    /// Whether the run was asked to stop.
+    /// Whether the run has to stop: it was asked to, or its time is up.
     #[must_use]
     pub fn is_stopped(&self) -> bool {
-        let is_late = self
-            .deadline
-            .is_some_and(|deadline| Instant::now() >= deadline);
-        is_late || self.raised.load(Ordering::SeqCst)
+        self.reason().is_some()
+    }
+
+    /// Why the run has to stop, if it has to.
+    pub(crate) fn reason(&self) -> Option<EndReason> {
+        if self.raised.load(Ordering::SeqCst) {
+            return Some(EndReason::Interrupted);
+        }
+        let is_late = |deadline| Instant::now() >= deadline;
+        self.deadline
+            .is_some_and(is_late)
+            .then_some(EndReason::OutOfTime)
     }
 }
 
@@ -52,7 +70,8 @@ mod tests {
         let clone = stop.clone();
         assert!(!clone.is_stopped());
         stop.stop();
-        assert!(clone.is_stopped());
-        assert!(StopSignal::after(Duration::ZERO).is_stopped());
+        assert_eq!(clone.reason(), Some(EndReason::Interrupted));
+        let late = StopSignal::after(Duration::ZERO);
+        assert_eq!(late.reason(), Some(EndReason::OutOfTime));
     }
 }

@@ -3,8 +3,10 @@
 use crate::engine::backends::{find, on_device};
 use crate::engine::host_tables::{HostTables, host_tables};
 use crate::engine::step::StepContext;
+use crate::run::checkpoint::Checkpoint;
 use crate::run::fit::{Fitted, fit_from};
 use crate::run::job::{FitJob, RunOptions};
+use crate::run::warm_start::{ENDED, REFIT};
 use crate::run::{memory, transfer};
 use crate::{
     Device, EndReason, LossConfig, Observer, Silent, StopSignal, TrainConfig, TrainError,
@@ -100,6 +102,7 @@ struct Job<'a> {
     run: RunOptions,
     start: Option<&'a WarmStart>,
     ranking: Option<RankingConfig>,
+    chosen: Option<&'a Trained>,
 }
 
 impl<'a> Trainer<'a> {
@@ -116,6 +119,7 @@ impl<'a> Trainer<'a> {
                 run: RunOptions::default(),
                 start: None,
                 ranking: Some(RankingConfig::default()),
+                chosen: None,
             },
         }
     }
@@ -191,6 +195,15 @@ impl<'a, M: VisitModel, L: Loss> Trainer<'a, M, L> {
         self
     }
 
+    /// Trains on all of a log what was chosen on a part of it: for as many epochs as `chosen` was best after, and
+    /// with its ranking fitted again instead of learned. The lineage says so and has the figures of `chosen`.
+    /// The dataset is the same log without held-out parts. The run's folder is `refit` in the folder of
+    /// [`folder`](Self::folder).
+    pub fn refit(mut self, chosen: &'a Trained) -> Self {
+        self.job.chosen = Some(chosen);
+        self
+    }
+
     /// Trains.
     ///
     /// # Errors
@@ -262,7 +275,11 @@ fn train_on<B: GradientBackend, M: ModelConfig, L: Loss>(
         None => &mut silent,
     };
     model.check()?;
-    let config = job.config.check()?;
+    let mut config = job.config;
+    if let Some(chosen) = job.chosen {
+        config.epochs = chosen.best_epoch.max(1);
+    }
+    let config = config.check()?;
     let description = describe(model)?;
     let dataset = config.weights.apply(job.dataset)?;
     let dataset: &Dataset = &dataset;
@@ -271,7 +288,14 @@ fn train_on<B: GradientBackend, M: ModelConfig, L: Loss>(
         start.check::<M>(&description)?;
         start.describe(&mut lineage)?;
     }
-    let ranking = job.ranking;
+    if job.chosen.is_some() {
+        lineage.options.insert(REFIT.to_owned(), "true".to_owned());
+    }
+    let (ranking, chosen, mut run) = (job.ranking, job.chosen, job.run);
+    if let Some(folder) = run.folder.as_mut().filter(|_| chosen.is_some()) {
+        folder.push(REFIT);
+        run.resume &= Checkpoint::of_any_run(folder).exists();
+    }
     let requests = model.graphs();
     let graph = graph(dataset, &requests)?;
     let adjacencies = requests.iter().map(|request| graph.adjacency(request));
@@ -282,7 +306,7 @@ fn train_on<B: GradientBackend, M: ModelConfig, L: Loss>(
         nodes: graph.nodes(),
         config: &config,
         loss,
-        run: &job.run,
+        run: &run,
         start: job.start,
         model_name: M::NAME,
         device_name,
@@ -294,8 +318,12 @@ fn train_on<B: GradientBackend, M: ModelConfig, L: Loss>(
     let (module, adam) = context.guard::<B::InnerBackend, _>(build)??;
     let fitted = fit_from(module, adam, &job, device, observer)?;
     let mut trained = finish::<B, M, L>(&fitted, model, description, &job)?;
-    if let Some(config) = ranking.filter(|_| fitted.reason != EndReason::Interrupted) {
-        trained.learn_ranking(dataset, &config)?;
+    match (chosen, ranking) {
+        (Some(chosen), _) => trained.take_over(chosen, dataset)?,
+        (None, Some(config)) if fitted.reason != EndReason::Interrupted => {
+            trained.learn_ranking(dataset, &config)?;
+        }
+        _ => {}
     }
     Ok((trained, fitted.model))
 }
@@ -359,6 +387,12 @@ fn finish<B: GradientBackend, M: ModelConfig, L>(
     let layer0 = table(layer0)?;
     let dataset = job.dataset;
     let train = dataset.split.train.interactions();
+    let mut lineage = with_figures(job.lineage, fitted.best_epoch, fitted.validation.as_ref())?;
+    if fitted.reason.is_early() {
+        let reason = serde_json::to_value(fitted.reason).map_err(unwritable)?;
+        let reason = reason.as_str().unwrap_or_default().to_owned();
+        lineage.options.insert(ENDED.to_owned(), reason);
+    }
     let artifact = Artifact {
         model: ModelDescription {
             name: M::NAME.to_owned(),
@@ -378,7 +412,7 @@ fn finish<B: GradientBackend, M: ModelConfig, L>(
         items: dataset.items.clone(),
         catalogue: dataset.catalogue.clone(),
         behaviors: dataset.behaviors.config().clone(),
-        lineage: with_figures(job.lineage, fitted.best_epoch, fitted.validation.as_ref())?,
+        lineage,
     };
     Ok(Trained {
         artifact,

@@ -11,6 +11,11 @@ use std::sync::Arc;
 
 const PREVIOUS: &str = "warm_start.previous";
 const ADAM: &str = "warm_start.adam";
+/// The option that marks the lineage of a refitted model, and the folder of its run in that of the run in which
+/// everything was chosen.
+pub(crate) const REFIT: &str = "refit";
+/// Why training ended, of a model that was not trained to the end.
+pub(crate) const ENDED: &str = "ended";
 
 /// An earlier model to start from: its embeddings and, with its run's checkpoint, Adam's state and all other
 /// parameters.
@@ -34,26 +39,25 @@ impl WarmStart {
         }
     }
 
-    /// Also uses the checkpoint in the run's folder.
+    /// Also uses the checkpoint in the run's folder, or that of its refit.
     ///
     /// # Errors
     /// [`TrainError::NoCheckpoint`] if there is none, [`TrainError::CheckpointMismatch`] if another run
     /// wrote it, [`TrainError::CheckpointDamaged`] if it cannot be read.
     pub fn with_run(mut self, folder: &Path) -> Result<Self, TrainError> {
+        self.run = run_of(folder, &self.artifact)?;
+        if self.run.is_some() {
+            return Ok(self);
+        }
         let checkpoint = Checkpoint::of_any_run(folder);
-        if !checkpoint.exists() {
-            return Err(TrainError::NoCheckpoint {
-                path: checkpoint.path().to_owned(),
-            });
-        }
-        if !checkpoint_is_of(folder, &self.artifact)? {
-            return Err(TrainError::CheckpointMismatch {
-                path: checkpoint.path().to_owned(),
+        let path = checkpoint.path().to_owned();
+        Err(match checkpoint.exists() {
+            true => TrainError::CheckpointMismatch {
+                path,
                 what: "model",
-            });
-        }
-        self.run = Some(folder.to_owned());
-        Ok(self)
+            },
+            false => TrainError::NoCheckpoint { path },
+        })
     }
 
     /// The earlier model.
@@ -125,12 +129,26 @@ impl WarmStart {
     }
 }
 
-/// Whether the checkpoint in a run's folder belongs to the run that made the artifact: the same data, model, options
-/// and seed. False if there is no checkpoint.
+/// Whether the checkpoint in a run's folder, or that of its refit, belongs to the run that made the artifact: the same
+/// data, model, options and seed. False if there is no checkpoint.
 ///
 /// # Errors
 /// [`TrainError::CheckpointDamaged`] and [`TrainError::Io`] if it cannot be read.
 pub fn checkpoint_is_of(folder: &Path, artifact: &Artifact) -> Result<bool, TrainError> {
+    Ok(run_of(folder, artifact)?.is_some())
+}
+
+/// The folder whose checkpoint belongs to the run that made the artifact: this one or that of its refit.
+fn run_of(folder: &Path, artifact: &Artifact) -> Result<Option<PathBuf>, TrainError> {
+    for folder in [folder.to_owned(), folder.join(REFIT)] {
+        if is_of(&folder, artifact)? {
+            return Ok(Some(folder));
+        }
+    }
+    Ok(None)
+}
+
+fn is_of(folder: &Path, artifact: &Artifact) -> Result<bool, TrainError> {
     let checkpoint = Checkpoint::of_any_run(folder);
     if !checkpoint.exists() {
         return Ok(false);
@@ -144,7 +162,7 @@ pub fn checkpoint_is_of(folder: &Path, artifact: &Artifact) -> Result<bool, Trai
     let bare = |lineage: &Lineage| {
         let mut lineage = lineage.clone();
         lineage.figures.clear();
-        for option in LIMITS.iter().chain([&EPOCHS]) {
+        for option in LIMITS.iter().chain([&EPOCHS, &ENDED]) {
             lineage.options.remove(*option);
         }
         lineage

@@ -262,9 +262,13 @@ impl Search<'_> {
                 record.reason = match (reason, watch.stopped_by) {
                     (EndReason::Finished, _) => TrialEnd::Finished,
                     (EndReason::EarlyStopping, _) => TrialEnd::EarlyStopping,
-                    (EndReason::Interrupted, Some(StoppedBy::Strategy)) => TrialEnd::Halted,
-                    (EndReason::Interrupted, Some(StoppedBy::Time)) => TrialEnd::Cut,
-                    (EndReason::Interrupted, _) => return Ok(None),
+                    (EndReason::Interrupted | EndReason::OutOfTime, Some(StoppedBy::Strategy)) => {
+                        TrialEnd::Halted
+                    }
+                    (EndReason::Interrupted | EndReason::OutOfTime, Some(StoppedBy::Time)) => {
+                        TrialEnd::Cut
+                    }
+                    (EndReason::Interrupted | EndReason::OutOfTime, _) => return Ok(None),
                 };
                 record.figure = figure;
                 record.best_epoch = figure.map_or(0, |_| best_epoch);

@@ -336,7 +336,8 @@ fn progress_ends_at_the_last_row() {
     let (_folder, paths) = files(&[("a.csv", text.as_bytes()), ("b.csv", text.as_bytes())]);
     let mut calls = Vec::new();
     let config = ReadConfig::default();
-    let log = read_with_progress(&paths, &config, &weights(), &mut |p| calls.push(p)).unwrap();
+    let log =
+        read_events_with_progress(&paths, &config, &weights(), &mut |p| calls.push(p)).unwrap();
     assert_eq!(log.n_events(), 40_000);
     assert!(calls.len() >= 5, "{} calls", calls.len());
     assert!(calls.is_sorted_by(|a, b| a.rows <= b.rows && a.bytes <= b.bytes));

@@ -4,7 +4,9 @@ use super::{Chain, Job};
 use crate::answer::items::Origin;
 use crate::rank::diversity::diversify;
 use crate::rank::exploration::{Explorer, Slot};
-use crate::{Answer, BehaviorCount, ListedItem, Ranked, RecommendOptions, RecommendedItem, Source};
+use crate::{
+    Answer, BehaviorCount, ListedItem, Ranked, RecommendOptions, RecommendedItem, Rule, Source,
+};
 use lightgcn_core::ItemId;
 use xxhash_rust::xxh3::xxh3_64;
 
@@ -75,12 +77,27 @@ impl Chain<'_> {
             reason: self.reason(job, listed),
             details: self.shop.items.catalogue.get(listed.item),
         });
+        let emptied_by = list.is_empty().then(|| self.emptied_by(job));
         Answer {
+            emptied_by,
+            unknown: job.plan.unknown.clone(),
             user: job.request.user.to_owned(),
             known: job.user.is_some(),
             source,
             ignored_events: job.profile.as_ref().map_or(0, |profile| profile.n_ignored),
             items: items.collect(),
+        }
+    }
+
+    /// Why a list is empty.
+    fn emptied_by(&self, job: &Job<'_>) -> Rule {
+        if let Some(rule) = job.plan.emptied_by {
+            return rule;
+        }
+        let mut rows = (0..self.shop.items.len() as u32).map(ItemId);
+        match rows.any(|item| job.is_eligible(item)) {
+            true => Rule::Chain,
+            false => Rule::Hidden,
         }
     }
 
@@ -126,8 +143,12 @@ impl Chain<'_> {
 
     fn categories_of(&self, job: &Job<'_>) -> Vec<&str> {
         let met = job.met(self.shop);
+        let rejected = self.hidden_pairs(job, false);
+        let liked = met
+            .iter()
+            .filter(|item| rejected.binary_search(&item.0).is_err());
         let category = |item: &ItemId| self.shop.items.category(*item);
-        let mut labels: Vec<&str> = met.iter().filter_map(category).collect();
+        let mut labels: Vec<&str> = liked.filter_map(category).collect();
         labels.sort_unstable();
         labels.dedup();
         labels

@@ -13,8 +13,8 @@ pub(super) fn issue(event: &StoredEvent) -> Option<String> {
         ("item", &event.item),
         ("behavior", &event.behavior),
     ] {
-        if id.is_empty() {
-            return Some(format!("the {what} is empty"));
+        if let Err(fault) = lightgcn_core::check_id(id) {
+            return Some(format!("the {what} {id:?} is not an id: {fault}"));
         }
     }
     if !(event.count.is_finite() && event.count > 0.0) {

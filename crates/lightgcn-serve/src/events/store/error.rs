@@ -85,13 +85,59 @@ pub enum EventStoreError {
         /// The error of the operating system.
         source: Arc<io::Error>,
     },
+    /// The store's file was moved, deleted or replaced while it was open; no event of the batch was stored.
+    #[error(
+        "the event store {} was moved, deleted or replaced; put its file back, or restart the service to use \
+         the one that is there now",
+        path.display()
+    )]
+    Moved {
+        /// Where it was.
+        path: PathBuf,
+    },
     /// The store's file is damaged.
-    #[error("the event store {} is damaged: {detail}; export what is readable and start a new store", path.display())]
+    #[error(
+        "the event store {} is damaged: {detail}; write what is readable with `events export`, move the \
+         file away and start a new store",
+        path.display()
+    )]
     Damaged {
         /// The file.
         path: PathBuf,
         /// What is wrong.
         detail: String,
+    },
+    /// The store's file is damaged; what can be read was exported.
+    #[error(
+        "the event store {} is damaged: {detail}; {n_events} events were exported and at least {n_lost} \
+         are lost; move the file away and start a new store",
+        path.display()
+    )]
+    Salvaged {
+        /// The file.
+        path: PathBuf,
+        /// How many events were exported.
+        n_events: u64,
+        /// How many more the store has, at least.
+        n_lost: u64,
+        /// What is wrong.
+        detail: String,
+    },
+    /// An event cannot be written in the format of the log.
+    #[error(
+        "event {number} in {} has {field:?}, which contains the delimiter {delimiter:?} of a log without \
+         quotes; export in the default format",
+        path.display()
+    )]
+    NotInFormat {
+        /// The store.
+        path: PathBuf,
+        /// The event's number.
+        number: u64,
+        /// The field.
+        field: String,
+        /// The delimiter.
+        delimiter: char,
     },
 }
 
@@ -104,6 +150,10 @@ impl EventStoreError {
             | io::ErrorKind::FileTooLarge => Self::DiskFull {
                 path,
                 source: Arc::new(source),
+            },
+            io::ErrorKind::UnexpectedEof if action != "write" => Self::Damaged {
+                path,
+                detail: "it ends early".to_owned(),
             },
             io::ErrorKind::NotFound if action == "open" => Self::Missing { path },
             io::ErrorKind::InvalidData if action == "open" => Self::NotAStore {
@@ -132,6 +182,9 @@ impl EventStoreError {
             redb::Error::DatabaseAlreadyOpen | redb::Error::LockProtocolMismatch => Self::InUse {
                 path: path.to_owned(),
             },
+            redb::Error::RepairAborted => {
+                Self::damaged(path, "it was not closed, and is not repaired")
+            }
             redb::Error::UpgradeRequired(version) => Self::NotAStore {
                 path: path.to_owned(),
                 detail: format!("a database of the old format {version}"),

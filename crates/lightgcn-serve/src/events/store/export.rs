@@ -1,34 +1,29 @@
-//! Reads a store beside its writer, and exports its events as a log.
+//! Exports the events of a store as a log, as many as can be read.
 
-use super::EventStoreError;
+use super::database::guarded;
 use super::encoding::decode;
-use super::{EVENTS, FORMAT_VERSION, META, ORDER, VERSION};
+use super::format::{BEHAVIOR, ExportFormat, ITEM, TIME, USER};
+use super::{COUNT, EVENTS, EventStoreError, META, NEXT, ORDER};
 use chrono::DateTime;
-use redb::{Builder, ConcurrencyMode, ReadOnlyDatabase, ReadableDatabase, ReadableTable};
+use csv::QuoteStyle;
+use lightgcn_recommend::ContextEvent;
+use redb::{ReadOnlyTable, ReadableDatabase, ReadableTable};
 use serde::{Deserialize, Serialize};
-use std::fmt;
+use std::collections::HashSet;
 use std::io::Write;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
-/// The columns of a log, and the event's number, which identifies events that were exported twice.
-const COLUMNS: [&str; 10] = [
-    "event_time",
-    "event_type",
-    "product_id",
-    "category_id",
-    "category_code",
-    "brand",
-    "price",
-    "user_id",
-    "user_session",
-    "event_number",
-];
+/// The column of the event's number, which identifies events that were exported twice.
+const NUMBER: &str = "event_number";
 
 /// The most rows of an event.
 const MAX_ROWS: f64 = 100.0;
 
+/// Failed reads in a row after which the rest of the order is given up: nothing of it can be read.
+const GIVE_UP_AFTER: u32 = 1000;
+
 /// The result of an export.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ExportReport {
     /// The number of events.
     pub n_events: u64,
@@ -38,127 +33,328 @@ pub struct ExportReport {
     pub last: Option<u64>,
     /// The time of the latest event, in seconds since 1970; none if the store is empty.
     pub latest: Option<i64>,
+    /// How many events are lost, at least: the store has them, and they cannot be read.
+    pub n_lost: u64,
+    /// What is wrong with the store's file, if it is damaged.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub damage: Option<String>,
 }
 
-/// A store open for reading, while another process may write to it.
-pub struct EventReader {
-    path: PathBuf,
-    database: ReadOnlyDatabase,
-}
-
-impl fmt::Debug for EventReader {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let mut reader = f.debug_struct("EventReader");
-        reader.field("path", &self.path).finish_non_exhaustive()
-    }
-}
-
-impl EventReader {
-    /// Opens the store at `path`.
+impl ExportReport {
+    /// Refuses the export of a damaged store, after what can be read has been written.
     ///
     /// # Errors
-    /// [`EventStoreError::Missing`] if there is none, and the errors of [`EventStore::open`](crate::EventStore::open).
-    pub fn open(path: impl AsRef<Path>) -> Result<Self, EventStoreError> {
-        let path = path.as_ref().to_owned();
-        check_regular(&path)?;
-        let database = Builder::new()
-            .set_cache_size(16 << 20)
-            .set_concurrency_mode(ConcurrencyMode::SingleWriter)
-            .open_read_only(&path)
-            .map_err(|error| EventStoreError::database("open", &path, error.into()))?;
-        let version = || -> Result<u64, redb::Error> {
-            let meta = database.begin_read()?.open_table(META)?;
-            Ok(meta.get(VERSION)?.map_or(0, |value| value.value()))
-        };
-        match version().map_err(|error| EventStoreError::database("open", &path, error))? {
-            FORMAT_VERSION => Ok(Self { path, database }),
-            found => Err(EventStoreError::NewerVersion {
-                path,
-                found,
-                supported: FORMAT_VERSION,
+    /// [`EventStoreError::Salvaged`] if the store of this path is damaged.
+    pub fn check(&self, path: &Path) -> Result<(), EventStoreError> {
+        match &self.damage {
+            None => Ok(()),
+            Some(detail) => Err(EventStoreError::Salvaged {
+                path: path.to_owned(),
+                n_events: self.n_events,
+                n_lost: self.n_lost,
+                detail: detail.clone(),
             }),
         }
     }
+}
 
-    /// Writes a snapshot of all events as a CSV log that `lightgcn prepare` reads, in order of arrival. An event that
-    /// stands for several has as many rows (rounded, at least 1 and at most 100).
-    ///
-    /// The column `event_number` makes rows distinct, so that `prepare` drops as duplicates only events that were
-    /// exported twice.
-    ///
-    /// # Errors
-    /// [`EventStoreError::Io`] and [`EventStoreError::DiskFull`] if `out` cannot be written,
-    /// [`EventStoreError::Damaged`] if the store cannot be read.
-    pub fn export(&self, out: impl Write) -> Result<ExportReport, EventStoreError> {
-        export(&self.database, &self.path, out)
+/// The tables of one state of a store.
+struct Tables {
+    order: ReadOnlyTable<u64, &'static str>,
+    events: ReadOnlyTable<(&'static str, u64), &'static [u8]>,
+    /// The number of the next event and how many there are, if they can be read.
+    numbers: Option<(u64, u64)>,
+}
+
+impl Tables {
+    fn open(database: &impl ReadableDatabase) -> Result<Self, redb::Error> {
+        let transaction = guarded(|| Ok(database.begin_read()?))?;
+        let number = |name| {
+            guarded(|| {
+                let meta = transaction.open_table(META)?;
+                Ok(meta.get(name)?.map_or(0, |value| value.value()))
+            })
+        };
+        Ok(Self {
+            order: guarded(|| Ok(transaction.open_table(ORDER)?))?,
+            events: guarded(|| Ok(transaction.open_table(EVENTS)?))?,
+            numbers: number(NEXT).ok().zip(number(COUNT).ok()),
+        })
+    }
+
+    /// A number after a damaged one from which the order can be read again. O(log) reads.
+    fn readable_after(&self, damaged: u64) -> Option<u64> {
+        let (end, _) = self.numbers?;
+        let is_readable = |number| guarded(|| Ok(self.order.get(number)?.is_some())).is_ok();
+        let (mut bad, mut step) = (damaged, 1);
+        let mut good = loop {
+            let number = damaged.checked_add(step)?;
+            if number >= end {
+                return None;
+            }
+            if is_readable(number) {
+                break number;
+            }
+            (bad, step) = (number, step * 2);
+        };
+        while good - bad > 1 {
+            let middle = bad + (good - bad) / 2;
+            match is_readable(middle) {
+                true => good = middle,
+                false => bad = middle,
+            }
+        }
+        Some(good)
+    }
+
+    fn event(&self, user: &str, number: u64) -> Result<ContextEvent, redb::Error> {
+        guarded(|| match self.events.get((user, number))? {
+            Some(bytes) => decode(bytes.value()).map_err(redb::Error::Corrupted),
+            None => Err(redb::Error::Corrupted(format!("event {number} is missing"))),
+        })
     }
 }
 
-/// Refuses an existing path that is not a regular file.
-pub(super) fn check_regular(path: &Path) -> Result<(), EventStoreError> {
-    match std::fs::symlink_metadata(path) {
-        Ok(metadata) if !metadata.is_file() => Err(EventStoreError::NotAStore {
-            path: path.to_owned(),
-            detail: "not a regular file".to_owned(),
-        }),
-        _ => Ok(()),
-    }
-}
-
+/// Writes all events that can be read; `damage` is what is known to be wrong.
 pub(super) fn export(
     database: &impl ReadableDatabase,
     path: &Path,
+    format: &ExportFormat,
+    damage: Option<String>,
     out: impl Write,
 ) -> Result<ExportReport, EventStoreError> {
-    let failed = |error: redb::Error| EventStoreError::database("read", path, error);
-    let written = |error: csv::Error| {
-        let error = std::io::Error::from(error);
-        EventStoreError::io("write the export of", path, error)
-    };
-    let damaged = |detail: String| EventStoreError::damaged(path, detail);
-    let read = || -> Result<_, redb::Error> {
-        let transaction = database.begin_read()?;
-        Ok((
-            transaction.open_table(ORDER)?,
-            transaction.open_table(EVENTS)?,
-        ))
-    };
-    let (order, events) = read().map_err(failed)?;
-    let mut out = csv::Writer::from_writer(out);
-    out.write_record(COLUMNS).map_err(written)?;
-    let mut report = ExportReport {
-        n_events: 0,
-        n_rows: 0,
-        last: None,
-        latest: None,
-    };
-    for entry in order.iter().map_err(|error| failed(error.into()))? {
-        let (number, user) = entry.map_err(|error| failed(error.into()))?;
-        let (number, user) = (number.value(), user.value());
-        let bytes = events.get((user, number));
-        let bytes = bytes.map_err(|error| failed(error.into()))?;
-        let bytes = bytes.ok_or_else(|| damaged(format!("event {number} is missing")))?;
-        let event = decode(bytes.value()).map_err(damaged)?;
+    let tables = Tables::open(database);
+    let tables = tables.map_err(|error| EventStoreError::database("read", path, error))?;
+    let mut export = Export::new(path, format, damage, out)?;
+    let mut first_damage = None;
+    let mut from = Some(0);
+    while let Some(first) = from {
+        let next = export.in_order(&tables, first)?;
+        first_damage = first_damage.or(next);
+        let next = next.filter(|_| export.failed_in_a_row < GIVE_UP_AFTER);
+        from = next.and_then(|damaged| tables.readable_after(damaged));
+    }
+    if export.report.damage.is_some() {
+        export.by_user(&tables, first_damage)?;
+    }
+    if let Some((_, count)) = tables.numbers {
+        let lost = count.saturating_sub(export.report.n_events);
+        export.report.n_lost = lost;
+        if lost > 0 {
+            export.damaged("events are missing");
+        }
+    }
+    export.finish()
+}
+
+/// An export under way.
+struct Export<'a, W: Write> {
+    path: &'a Path,
+    format: &'a ExportFormat,
+    out: csv::Writer<W>,
+    report: ExportReport,
+    /// The numbers of the events that were written after the first damage.
+    written: HashSet<u64>,
+    /// How many of the latest reads failed, one after the other.
+    failed_in_a_row: u32,
+}
+
+impl<'a, W: Write> Export<'a, W> {
+    fn new(
+        path: &'a Path,
+        format: &'a ExportFormat,
+        damage: Option<String>,
+        out: W,
+    ) -> Result<Self, EventStoreError> {
+        let style = match format.quoting() {
+            true => QuoteStyle::Necessary,
+            false => QuoteStyle::Never,
+        };
+        let out = csv::WriterBuilder::new()
+            .delimiter(format.delimiter())
+            .quote_style(style)
+            .from_writer(out);
+        let report = ExportReport {
+            n_events: 0,
+            n_rows: 0,
+            last: None,
+            latest: None,
+            n_lost: 0,
+            damage,
+        };
+        let mut export = Self {
+            path,
+            format,
+            out,
+            report,
+            written: HashSet::new(),
+            failed_in_a_row: 0,
+        };
+        let header = format.header().into_iter().chain([NUMBER]);
+        export.record(header.collect())?;
+        Ok(export)
+    }
+
+    fn damaged(&mut self, detail: impl Into<String>) {
+        self.report.damage.get_or_insert_with(|| detail.into());
+    }
+
+    fn record(&mut self, fields: Vec<&str>) -> Result<(), EventStoreError> {
+        self.out
+            .write_record(fields)
+            .map_err(|error| EventStoreError::io("write the export of", self.path, error.into()))
+    }
+
+    /// Writes the events from number `first` on in order of arrival. Returns the number at which the order is damaged,
+    /// or at which it gave up; none at the end.
+    fn in_order(&mut self, tables: &Tables, first: u64) -> Result<Option<u64>, EventStoreError> {
+        let mut next = first;
+        let mut written = Ok(());
+        let walked = guarded(|| {
+            for entry in tables.order.range(first..)? {
+                let (number, user) = entry?;
+                let (number, user) = (number.value(), user.value());
+                // A loop in a damaged file would never end.
+                if number < next {
+                    return Err(redb::Error::Corrupted(
+                        "numbers are out of order".to_owned(),
+                    ));
+                }
+                next = number.saturating_add(1);
+                written = self.look_up(tables, user, number);
+                if written.is_err() {
+                    break;
+                }
+                if self.failed_in_a_row >= GIVE_UP_AFTER {
+                    return Err(redb::Error::Corrupted("too much is damaged".to_owned()));
+                }
+            }
+            Ok(())
+        });
+        written?;
+        Ok(walked.err().map(|error| {
+            self.damaged(error.to_string());
+            next
+        }))
+    }
+
+    /// Writes what was not written since the first damage, user by user, from both ends.
+    fn by_user(
+        &mut self,
+        tables: &Tables,
+        first_damage: Option<u64>,
+    ) -> Result<(), EventStoreError> {
+        let first = first_damage.unwrap_or(u64::MAX);
+        // Numbers beyond these are damaged keys.
+        let end = tables.numbers.map_or(u64::MAX, |(end, _)| end);
+        for backward in [false, true] {
+            let mut written = Ok(());
+            let mut last: Option<(String, u64)> = None;
+            // Where it fails the rest is out of reach from this end.
+            let _ = guarded(|| {
+                let mut entries = tables.events.iter()?;
+                loop {
+                    let entry = match backward {
+                        false => entries.next(),
+                        true => entries.next_back(),
+                    };
+                    let Some(entry) = entry else { break };
+                    let (key, bytes) = entry?;
+                    let (user, number) = key.value();
+                    let key = (user.to_owned(), number);
+                    let in_order = last.as_ref().is_none_or(|last| (*last < key) != backward);
+                    if !in_order {
+                        break;
+                    }
+                    if (first..end).contains(&number) && !self.written.contains(&number) {
+                        if let Ok(event) = decode(bytes.value()) {
+                            written = self.write(number, user, &event);
+                        }
+                        if written.is_err() {
+                            break;
+                        }
+                    }
+                    last = Some(key);
+                }
+                Ok(())
+            });
+            written?;
+        }
+        Ok(())
+    }
+
+    /// Writes an event, or notes that it cannot be read.
+    fn look_up(&mut self, tables: &Tables, user: &str, number: u64) -> Result<(), EventStoreError> {
+        match tables.event(user, number) {
+            Ok(event) => {
+                self.failed_in_a_row = 0;
+                self.write(number, user, &event)
+            }
+            Err(error) => {
+                self.failed_in_a_row += 1;
+                self.report.n_lost += 1;
+                self.damaged(error.to_string());
+                Ok(())
+            }
+        }
+    }
+
+    fn write(
+        &mut self,
+        number: u64,
+        user: &str,
+        event: &ContextEvent,
+    ) -> Result<(), EventStoreError> {
         let seconds = event.time.unwrap_or_default();
-        let time = DateTime::from_timestamp(seconds, 0)
-            .ok_or_else(|| damaged(format!("event {number} has the time {seconds}")))?;
+        let Some(time) = DateTime::from_timestamp(seconds, 0) else {
+            self.report.n_lost += 1;
+            self.damaged(format!("event {number} has the time {seconds}"));
+            return Ok(());
+        };
         let time = time.format("%Y-%m-%d %H:%M:%S UTC").to_string();
+        let mut fields = [""; 9];
+        (fields[TIME], fields[BEHAVIOR]) = (&time, &event.behavior);
+        (fields[ITEM], fields[USER]) = (&event.item, user);
+        self.check_fields(number, &fields)?;
         let rows = event.count.round().clamp(1.0, MAX_ROWS) as u64;
+        let format = self.format;
         for row in 0..rows {
             let name = match row {
                 0 => number.to_string(),
                 row => format!("{number}.{row}"),
             };
-            let (behavior, item) = (event.behavior.as_str(), event.item.as_str());
-            let fields = [&*time, behavior, item, "", "", "", "", user, "", &*name];
-            out.write_record(fields).map_err(written)?;
+            self.record(format.row(&fields).chain([&*name]).collect())?;
         }
+        if self.report.damage.is_some() {
+            self.written.insert(number);
+        }
+        let report = &mut self.report;
         report.n_events += 1;
         report.n_rows += rows;
-        report.last = Some(number);
+        report.last = report.last.max(Some(number));
         report.latest = report.latest.max(Some(seconds));
+        Ok(())
     }
-    out.flush()
-        .map_err(|error| EventStoreError::io("write the export of", path, error))?;
-    Ok(report)
+
+    /// Refuses a field that cannot be told from two where fields are not quoted.
+    fn check_fields(&self, number: u64, fields: &[&str; 9]) -> Result<(), EventStoreError> {
+        let delimiter = char::from(self.format.delimiter());
+        let quoting = self.format.quoting();
+        match fields.iter().find(|field| field.contains(delimiter)) {
+            Some(field) if !quoting => Err(EventStoreError::NotInFormat {
+                path: self.path.to_owned(),
+                number,
+                field: (*field).to_owned(),
+                delimiter,
+            }),
+            _ => Ok(()),
+        }
+    }
+
+    fn finish(mut self) -> Result<ExportReport, EventStoreError> {
+        self.out
+            .flush()
+            .map_err(|error| EventStoreError::io("write the export of", self.path, error))?;
+        Ok(self.report)
+    }
 }

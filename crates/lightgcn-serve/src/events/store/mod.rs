@@ -1,12 +1,18 @@
 //! Events in a file: acknowledged events survive the process and take effect at once.
 
+mod changes;
+mod database;
 mod encoding;
 mod error;
 mod export;
+mod format;
+mod reader;
 mod writer;
 
 pub use error::EventStoreError;
-pub use export::{EventReader, ExportReport};
+pub use export::ExportReport;
+pub use format::ExportFormat;
+pub use reader::EventReader;
 pub use writer::{EventStore, EventStoreConfig};
 
 use redb::TableDefinition;
@@ -20,6 +26,9 @@ const ORDER: TableDefinition<'_, u64, &str> = TableDefinition::new("order");
 /// From a user and an event's number to the event.
 const EVENTS: TableDefinition<'_, (&str, u64), &[u8]> = TableDefinition::new("events");
 
+/// From the id that a sender gave an event to its number. Stores of older versions have no such table yet.
+const IDS: TableDefinition<'_, &str, u64> = TableDefinition::new("ids");
+
 /// A few numbers by name.
 const META: TableDefinition<'_, &str, u64> = TableDefinition::new("meta");
 /// The [`FORMAT_VERSION`] of the writer.
@@ -29,5 +38,7 @@ const NEXT: &str = "next";
 /// How many events there are.
 const COUNT: &str = "count";
 
+#[cfg(test)]
+mod damage_tests;
 #[cfg(test)]
 mod tests;

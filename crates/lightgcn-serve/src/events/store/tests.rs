@@ -10,6 +10,7 @@ fn event(user: &str, item: &str, time: i64) -> StoredEvent {
         behavior: "view".to_owned(),
         time,
         count: 1.0,
+        id: None,
     }
 }
 
@@ -108,7 +109,9 @@ fn a_full_store_rejects_the_batch_and_works_again_after_pruning() {
         Err(crate::events::EventError::Full { limit: 3 })
     ));
     assert!(items(&store, "bob").is_empty());
-    let report = store.export(std::io::sink()).unwrap();
+    let report = store
+        .export(&ExportFormat::default(), std::io::sink())
+        .unwrap();
     assert_eq!(
         (report.n_events, report.last, report.latest),
         (2, Some(1), Some(5))
@@ -124,7 +127,13 @@ fn a_full_store_rejects_the_batch_and_works_again_after_pruning() {
     store.try_append(&two).unwrap();
     assert_eq!(store.n_events(), 3);
     // Numbers are never reused.
-    assert_eq!(store.export(std::io::sink()).unwrap().last, Some(3));
+    assert_eq!(
+        store
+            .export(&ExportFormat::default(), std::io::sink())
+            .unwrap()
+            .last,
+        Some(3)
+    );
 }
 
 #[test]
@@ -136,9 +145,21 @@ fn a_store_has_one_writer_and_many_readers() {
     assert!(matches!(error, EventStoreError::InUse { .. }), "{error}");
     store.try_append(&[event("ann", "soap", 1)]).unwrap();
     let reader = EventReader::open(&path).unwrap();
-    assert_eq!(reader.export(std::io::sink()).unwrap().n_events, 1);
+    assert_eq!(
+        reader
+            .export(&ExportFormat::default(), std::io::sink())
+            .unwrap()
+            .n_events,
+        1
+    );
     store.try_append(&[event("ann", "comb", 1)]).unwrap();
-    assert_eq!(reader.export(std::io::sink()).unwrap().n_events, 2);
+    assert_eq!(
+        reader
+            .export(&ExportFormat::default(), std::io::sink())
+            .unwrap()
+            .n_events,
+        2
+    );
     drop((store, reader));
     EventStore::open(&path, EventStoreConfig::default()).unwrap();
 }
@@ -269,7 +290,9 @@ fn exports_are_logs() {
         .unwrap();
     let write = |name: &str| {
         let path = folder.path().join(name);
-        let report = store.export(fs::File::create(&path).unwrap()).unwrap();
+        let report = store
+            .export(&ExportFormat::default(), fs::File::create(&path).unwrap())
+            .unwrap();
         assert_eq!((report.n_events, report.n_rows), (7, 108));
         path
     };
@@ -311,5 +334,117 @@ fn pruning_visits_all_events_in_parts() {
     store.try_append(&events).unwrap();
     assert_eq!(store.prune(u64::MAX, 0).unwrap(), 12_500);
     assert_eq!(store.n_events(), 12_500);
-    assert_eq!(store.export(std::io::sink()).unwrap().n_events, 12_500);
+    assert_eq!(
+        store
+            .export(&ExportFormat::default(), std::io::sink())
+            .unwrap()
+            .n_events,
+        12_500
+    );
+}
+
+#[test]
+fn an_id_counts_once_until_its_event_is_pruned() {
+    let folder = tempfile::tempdir().unwrap();
+    let with_id = |id: &str, time| StoredEvent {
+        id: Some(id.to_owned()),
+        ..event("ann", "soap", time)
+    };
+    {
+        let store = store(&folder, EventStoreConfig::default());
+        let batch = [with_id("a", 1), with_id("a", 1), event("ann", "soap", 1)];
+        assert_eq!(store.try_append(&batch).unwrap(), 2);
+        assert_eq!(store.try_append(&batch).unwrap(), 1);
+        assert_eq!(store.append(&[with_id("b", 5)]).unwrap(), 1);
+        assert_eq!(store.n_events(), 4);
+    }
+    let store = store(&folder, EventStoreConfig::default());
+    assert_eq!(store.try_append(&[with_id("a", 1)]).unwrap(), 0);
+    assert_eq!(store.prune(u64::MAX, 1).unwrap(), 3);
+    assert_eq!(store.try_append(&[with_id("b", 5)]).unwrap(), 0);
+    assert_eq!(store.try_append(&[with_id("a", 1)]).unwrap(), 1);
+    // A refused batch leaves no id behind.
+    let invalid = event("", "soap", 1);
+    store.try_append(&[with_id("c", 1), invalid]).unwrap_err();
+    assert_eq!(store.try_append(&[with_id("c", 1)]).unwrap(), 1);
+}
+
+/// An export in the form of the shop's own log is read together with it.
+#[test]
+fn exports_have_the_form_of_the_shops_log() {
+    let folder = tempfile::tempdir().unwrap();
+    let log = folder.path().join("log.csv");
+    fs::write(
+        &log,
+        "timestamp,visitorid,event,itemid,transactionid\n\
+         1569889859001,ann,view,soap,\n\
+         1569889889002,ann,transaction,soap,7\n\
+         1569889999002,bob,addtocart,comb,\n",
+    )
+    .unwrap();
+    let prepare: lightgcn_data::PrepareConfig = toml::from_str(
+        r#"
+        [format]
+        event_time = "timestamp"
+        event_type = "event"
+        product_id = "itemid"
+        user_id = "visitorid"
+        category_id = ""
+        category_code = ""
+        brand = ""
+        price = ""
+        user_session = ""
+        [format.rename_behaviors]
+        addtocart = "cart"
+        transaction = "purchase"
+        [split]
+        kind = "none"
+        "#,
+    )
+    .unwrap();
+    let store = store(&folder, EventStoreConfig::default());
+    let bought = StoredEvent {
+        behavior: "transaction".to_owned(),
+        ..event("bob", "comb", 1_569_900_000)
+    };
+    store.try_append(&[bought]).unwrap();
+    let options = prepare.clone().check().unwrap().options();
+    let format = ExportFormat::from_options(&options);
+    let exported = folder.path().join("events.csv");
+    let report = store.export(&format, fs::File::create(&exported).unwrap());
+    assert_eq!(report.unwrap().n_rows, 1);
+    assert_eq!(
+        fs::read_to_string(&exported).unwrap(),
+        "timestamp,event,itemid,visitorid,event_number\n\
+         2019-10-01 03:20:00 UTC,transaction,comb,bob,0\n"
+    );
+    let dataset = lightgcn_data::prepare(&[log, exported], &prepare).unwrap();
+    // Its lineage, which artifacts keep, names the same format.
+    assert_eq!(ExportFormat::from_options(&dataset.lineage.options), format);
+    let (bob, comb) = (dataset.users.get("bob"), dataset.items.get("comb"));
+    let mut pairs = dataset.split.train.interactions().of_user(bob.unwrap());
+    let pair = pairs.find(|pair| Some(pair.item) == comb).unwrap();
+    assert_eq!(pair.counts, [0, 1, 0, 1]);
+}
+
+#[test]
+fn a_field_with_the_delimiter_cannot_go_without_quotes() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = store(&folder, EventStoreConfig::default());
+    store.try_append(&[event("ann", "a;b", 1)]).unwrap();
+    let options = [
+        ("format.event_time", "t"),
+        ("format.event_type", "b"),
+        ("format.product_id", "i"),
+        ("format.user_id", "u"),
+        ("format.delimiter", ";"),
+        ("format.quoting", "false"),
+    ];
+    let options = options.map(|(name, text)| (name.to_owned(), text.to_owned()));
+    let format = ExportFormat::from_options(&options.into());
+    let error = store.export(&format, std::io::sink()).unwrap_err();
+    assert!(
+        matches!(error, EventStoreError::NotInFormat { number: 0, delimiter: ';', ref field, .. } if field == "a;b"),
+        "{error}"
+    );
 }

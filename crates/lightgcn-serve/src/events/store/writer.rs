@@ -1,24 +1,21 @@
 //! The one writer of a store.
 
-use super::encoding::{decode, encode, issue};
+use super::changes::{Encoded, append, prepare, prune_ids, prune_some};
+use super::database::{FileIdentity, Guarded, check_regular, guarded, open_writer};
+use super::encoding::decode;
 use super::error::EventStoreError;
 use super::export::{ExportReport, export};
-use super::{COUNT, EVENTS, FORMAT_VERSION, META, NEXT, ORDER, VERSION};
+use super::format::ExportFormat;
+use super::{EVENTS, FORMAT_VERSION};
 use crate::events::{EventError, EventSink, StoredEvent};
 use lightgcn_recommend::ContextEvent;
-use redb::{
-    Builder, ConcurrencyMode, Database, ReadableDatabase, ReadableTable, TableError,
-    WriteTransaction,
-};
+use redb::{Database, ReadableDatabase, WriteTransaction};
+use std::fmt;
 use std::fs::{File, OpenOptions};
 use std::io::Write;
-use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError, RwLock};
-
-/// Events that pruning visits in one transaction.
-const PRUNED_AT_ONCE: usize = 10_000;
 
 /// The size of an event store.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -45,9 +42,9 @@ impl Default for EventStoreConfig {
 /// Events that were sent together, and the outcome.
 #[derive(Debug)]
 struct Ticket {
-    /// The events with their users, encoded.
-    events: Vec<(String, Vec<u8>)>,
-    done: OnceLock<Result<(), EventStoreError>>,
+    events: Vec<Encoded>,
+    /// How many of them were stored; the others had been before.
+    done: OnceLock<Result<u64, EventStoreError>>,
 }
 
 /// Events in one file, in redb.
@@ -55,24 +52,35 @@ struct Ticket {
 /// [`EventStore::try_append`] returns when its events are flushed to disk, all of a batch or none; they survive
 /// `kill -9` and, as far as the disk keeps its promises, a power cut. Batches that arrive during a flush share the next
 /// one. One process writes (a second one gets [`EventStoreError::InUse`]); others may read and export at the same time
-/// ([`EventReader`](crate::EventReader)).
+/// ([`EventReader`](crate::EventReader)). An event with an id ([`StoredEvent::id`]) is stored once, until it is pruned.
 ///
 /// Memory is bounded by the configured cache and the batches in flight, the file by its limit. After a failed write the
-/// store reopens its file, so that it works again once there is space.
-#[derive(Debug)]
+/// store reopens its file, so that it works again once there is space. It writes only while its file is at its path:
+/// what is written to a deleted file is lost.
 pub struct EventStore {
     path: PathBuf,
     config: EventStoreConfig,
     /// None after a failure, until the file has been reopened.
-    database: RwLock<Option<Database>>,
+    database: RwLock<Option<Guarded<Database>>>,
+    /// Which file that is.
+    identity: FileIdentity,
     waiting: Mutex<Vec<Arc<Ticket>>>,
     /// Held while a batch is written.
     writing: Mutex<()>,
     n_events: AtomicU64,
 }
 
+impl fmt::Debug for EventStore {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut store = f.debug_struct("EventStore");
+        store.field("path", &self.path);
+        store.field("config", &self.config).finish_non_exhaustive()
+    }
+}
+
 impl EventStore {
-    /// Opens the store at `path`, or creates an empty one that only its owner may read.
+    /// Opens the store at `path`, or creates an empty one that only its owner may read. All of the file is read and
+    /// checked.
     ///
     /// # Errors
     /// [`EventStoreError::InUse`] if it is already open for writing, [`EventStoreError::NotAStore`] if the path is
@@ -80,10 +88,11 @@ impl EventStore {
     /// [`EventStoreError::DiskFull`], [`EventStoreError::Io`] and [`EventStoreError::Damaged`].
     pub fn open(path: impl AsRef<Path>, config: EventStoreConfig) -> Result<Self, EventStoreError> {
         let path = path.as_ref().to_owned();
-        let (database, n_events) = open(&path, &config)?;
+        let (database, identity, n_events) = open(&path, &config, Opening::First)?;
         Ok(Self {
             path,
             config,
+            identity,
             database: RwLock::new(Some(database)),
             waiting: Mutex::default(),
             writing: Mutex::default(),
@@ -104,26 +113,17 @@ impl EventStore {
     }
 
     /// Stores all of `events` or, on failure, none; they are on disk when it returns, written by this thread or
-    /// by another one together with its own.
+    /// by another one together with its own. Returns how many are new: an event whose id is stored already is left out.
     ///
     /// # Errors
     /// [`EventStoreError::Event`] for an event with an empty id, a count that is not positive and finite, or a time
-    /// outside the years 0 to 9999; [`EventStoreError::Full`], [`EventStoreError::DiskFull`],
-    /// [`EventStoreError::Io`] and [`EventStoreError::Damaged`].
-    pub fn try_append(&self, events: &[StoredEvent]) -> Result<(), EventStoreError> {
-        let mut encoded = Vec::with_capacity(events.len());
-        for (n, event) in events.iter().enumerate() {
-            let refuse = |detail| EventStoreError::Event {
-                number: n + 1,
-                detail,
-            };
-            if let Some(detail) = issue(event) {
-                return Err(refuse(detail));
-            }
-            encoded.push((event.user.clone(), encode(event).map_err(refuse)?));
-        }
+    /// outside the years 0 to 9999; [`EventStoreError::Moved`] if the file is no longer at its path;
+    /// [`EventStoreError::Full`], [`EventStoreError::DiskFull`], [`EventStoreError::Io`] and
+    /// [`EventStoreError::Damaged`].
+    pub fn try_append(&self, events: &[StoredEvent]) -> Result<u64, EventStoreError> {
+        let encoded = Encoded::batch(events)?;
         if encoded.is_empty() {
-            return Ok(());
+            return Ok(0);
         }
         let ticket = Arc::new(Ticket {
             events: encoded,
@@ -166,17 +166,36 @@ impl EventStore {
             return;
         }
         let written = self.change(|transaction| {
-            let mut n = 0;
-            for ticket in &taken {
-                n += append(transaction, &ticket.events)?;
+            let tickets = taken.iter();
+            let stored = tickets.map(|ticket| append(transaction, &ticket.events));
+            stored.collect::<Result<Vec<u64>, _>>()
+        });
+        match written {
+            Ok(stored) => {
+                let all = stored.iter().sum();
+                self.n_events.fetch_add(all, Ordering::Relaxed);
+                for (ticket, n) in taken.into_iter().zip(stored) {
+                    let _ = ticket.done.set(Ok(n));
+                }
             }
-            Ok(n)
-        });
-        let outcome = written.map(|n| {
-            self.n_events.fetch_add(n, Ordering::Relaxed);
-        });
-        for ticket in taken {
-            let _ = ticket.done.set(outcome.clone());
+            Err(error) => {
+                for ticket in taken {
+                    let _ = ticket.done.set(Err(error.clone()));
+                }
+            }
+        }
+    }
+
+    /// Refuses to write if the file was moved, deleted or replaced.
+    fn check_place(&self) -> Result<(), EventStoreError> {
+        match FileIdentity::of(&self.path) {
+            Ok(found) if found == self.identity => Ok(()),
+            Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+                Err(EventStoreError::io("look at", &self.path, error))
+            }
+            _ => Err(EventStoreError::Moved {
+                path: self.path.clone(),
+            }),
         }
     }
 
@@ -185,6 +204,8 @@ impl EventStore {
         &self,
         work: impl FnOnce(&WriteTransaction) -> Result<T, redb::Error>,
     ) -> Result<T, EventStoreError> {
+        self.check_place()
+            .inspect_err(|error| tracing::error!("events were not stored: {error}"))?;
         let outcome = self.with_database("write", |database| {
             let mut transaction = database.begin_write()?;
             transaction.set_quick_repair(true);
@@ -208,8 +229,13 @@ impl EventStore {
     }
 
     /// Reopens the file.
-    fn reopened(&self) -> Result<Database, EventStoreError> {
-        let (database, n_events) = open(&self.path, &self.config)?;
+    fn reopened(&self) -> Result<Guarded<Database>, EventStoreError> {
+        let (database, identity, n_events) = open(&self.path, &self.config, Opening::Again)?;
+        if identity != self.identity {
+            return Err(EventStoreError::Moved {
+                path: self.path.clone(),
+            });
+        }
         self.n_events.store(n_events, Ordering::Relaxed);
         Ok(database)
     }
@@ -223,7 +249,7 @@ impl EventStore {
         let failed = |error| EventStoreError::database(action, &self.path, error);
         let database = self.database.read().unwrap_or_else(PoisonError::into_inner);
         if let Some(database) = &*database {
-            return work(database).map_err(failed);
+            return guarded(|| work(database)).map_err(failed);
         }
         drop(database);
         let mut database = self
@@ -234,7 +260,7 @@ impl EventStore {
             Some(database) => database,
             closed => closed.insert(self.reopened()?),
         };
-        work(database).map_err(failed)
+        guarded(|| work(database)).map_err(failed)
     }
 
     /// The latest events of a user that answers take into account, in order of arrival.
@@ -262,10 +288,14 @@ impl EventStore {
     ///
     /// # Errors
     /// As there.
-    pub fn export(&self, out: impl Write) -> Result<ExportReport, EventStoreError> {
+    pub fn export(
+        &self,
+        format: &ExportFormat,
+        out: impl Write,
+    ) -> Result<ExportReport, EventStoreError> {
         let database = self.database.read().unwrap_or_else(PoisonError::into_inner);
         match &*database {
-            Some(database) => export(database, &self.path, out),
+            Some(database) => export(&**database, &self.path, format, None, out),
             None => Err(EventStoreError::damaged(
                 &self.path,
                 "closed after a failure",
@@ -275,10 +305,11 @@ impl EventStore {
 
     /// Removes the events up to number `last` (of an [`ExportReport`]) whose time is at most `until` (seconds since 1970):
     /// those that were exported and that the active model was trained on. Removing more would lose them for the next
-    /// training. Returns how many were removed. Events can be appended at the same time; the space is reused.
+    /// training. Returns how many were removed. Events can be appended at the same time; the space is reused. Ids of removed
+    /// events are forgotten.
     ///
     /// # Errors
-    /// [`EventStoreError::DiskFull`], [`EventStoreError::Io`] and [`EventStoreError::Damaged`]; some events may have been
+    /// [`EventStoreError::Moved`], [`EventStoreError::DiskFull`], [`EventStoreError::Io`] and [`EventStoreError::Damaged`]; some events may have been
     /// removed by then.
     pub fn prune(&self, last: u64, until: i64) -> Result<u64, EventStoreError> {
         let mut removed = 0;
@@ -292,16 +323,23 @@ impl EventStore {
             removed += n;
             from = next;
         }
+        if removed > 0 {
+            let _writing = lock(&self.writing);
+            self.change(prune_ids)?;
+        }
         tracing::info!("pruned {removed} events from {}", self.path.display());
         Ok(removed)
     }
 }
 
 impl EventSink for EventStore {
-    fn append(&self, events: &[StoredEvent]) -> Result<(), EventError> {
+    fn append(&self, events: &[StoredEvent]) -> Result<u64, EventError> {
         self.try_append(events).map_err(|error| match error {
             EventStoreError::Full { limit, .. } => EventError::Full {
                 limit: usize::try_from(limit).unwrap_or(usize::MAX),
+            },
+            error @ EventStoreError::Moved { .. } => EventError::Moved {
+                detail: error.to_string(),
             },
             error => EventError::Store {
                 detail: error.to_string(),
@@ -322,81 +360,40 @@ fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-fn number(table: &impl ReadableTable<&'static str, u64>, name: &str) -> Result<u64, redb::Error> {
-    Ok(table.get(name)?.map_or(0, |value| value.value()))
+/// How a database is opened.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Opening {
+    /// For the first time: created if missing, else checked in full.
+    First,
+    /// After a failure: it must be there.
+    Again,
 }
 
-/// Appends events and returns how many.
-fn append(transaction: &WriteTransaction, new: &[(String, Vec<u8>)]) -> Result<u64, redb::Error> {
-    let mut meta = transaction.open_table(META)?;
-    let mut order = transaction.open_table(ORDER)?;
-    let mut events = transaction.open_table(EVENTS)?;
-    let (first, count) = (number(&meta, NEXT)?, number(&meta, COUNT)?);
-    let mut next = first;
-    for (user, bytes) in new {
-        order.insert(next, user.as_str())?;
-        events.insert((user.as_str(), next), bytes.as_slice())?;
-        next += 1;
-    }
-    meta.insert(NEXT, next)?;
-    meta.insert(COUNT, count + (next - first))?;
-    Ok(next - first)
-}
-
-/// Removes old events among the first [`PRUNED_AT_ONCE`] of a range of numbers. Returns how many, and where to continue;
-/// none at the end.
-fn prune_some(
-    transaction: &WriteTransaction,
-    range: RangeInclusive<u64>,
-    until: i64,
-) -> Result<(u64, Option<u64>), redb::Error> {
-    let mut order = transaction.open_table(ORDER)?;
-    let mut events = transaction.open_table(EVENTS)?;
-    let mut old = Vec::new();
-    let mut next = None;
-    for (n, entry) in order.range(range)?.enumerate() {
-        let (number, user) = entry?;
-        let (number, user) = (number.value(), user.value());
-        if n == PRUNED_AT_ONCE {
-            next = Some(number);
-            break;
-        }
-        let Some(bytes) = events.get((user, number))? else {
-            return Err(redb::Error::Corrupted(format!("event {number} is missing")));
-        };
-        let event = decode(bytes.value()).map_err(redb::Error::Corrupted)?;
-        if event.time.is_some_and(|time| time <= until) {
-            old.push((user.to_owned(), number));
-        }
-    }
-    for (user, number) in &old {
-        order.remove(number)?;
-        events.remove((user.as_str(), *number))?;
-    }
-    let mut meta = transaction.open_table(META)?;
-    let count = number(&meta, COUNT)?.saturating_sub(old.len() as u64);
-    meta.insert(COUNT, count)?;
-    Ok((old.len() as u64, next))
-}
-
-/// Opens or creates the database, and returns its number of events.
-fn open(path: &Path, config: &EventStoreConfig) -> Result<(Database, u64), EventStoreError> {
+/// A database, which file it is, and its number of events.
+fn open(
+    path: &Path,
+    config: &EventStoreConfig,
+    opening: Opening,
+) -> Result<(Guarded<Database>, FileIdentity, u64), EventStoreError> {
     let io = |source| EventStoreError::io("write", path, source);
-    super::export::check_regular(path)?;
+    check_regular(path)?;
     let new = !path.exists();
+    if new && opening == Opening::Again {
+        return Err(EventStoreError::Moved {
+            path: path.to_owned(),
+        });
+    }
     let mut options = OpenOptions::new();
     options.read(true).write(true).create(true);
-    #[cfg(unix)]
     std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
     drop(options.open(path).map_err(io)?);
-    let database = Builder::new()
-        .set_cache_size(config.cache_bytes)
-        .set_concurrency_mode(ConcurrencyMode::SingleWriter)
-        .create(path)
-        .map_err(|error| EventStoreError::database("open", path, error.into()))?;
-    let failed = |error| EventStoreError::database("write", path, error);
-    let n_events = prepare(&database).map_err(failed)?;
-    if new && cfg!(unix) {
+    let identity = FileIdentity::of(path).map_err(io)?;
+    let checked = opening == Opening::First && !new;
+    let database = open_writer(path, config.cache_bytes, checked)
+        .map_err(|error| EventStoreError::database("open", path, error))?;
+    let n_events = guarded(|| prepare(&database));
+    let n_events = n_events.map_err(|error| EventStoreError::database("write", path, error))?;
+    if new {
         // The file's name must survive a power cut too.
         let parent = path
             .parent()
@@ -407,35 +404,11 @@ fn open(path: &Path, config: &EventStoreConfig) -> Result<(Database, u64), Event
             .map_err(io)?;
     }
     match n_events {
-        Ok(n_events) => Ok((database, n_events)),
+        Ok(n_events) => Ok((database, identity, n_events)),
         Err(found) => Err(EventStoreError::NewerVersion {
             path: path.to_owned(),
             found,
             supported: FORMAT_VERSION,
         }),
     }
-}
-
-/// Creates the tables of a new database. Returns the number of events, or the version if it is not supported.
-fn prepare(database: &Database) -> Result<Result<u64, u64>, redb::Error> {
-    match database.begin_read()?.open_table(META) {
-        Ok(meta) => {
-            let version = number(&meta, VERSION)?;
-            return Ok(match version {
-                FORMAT_VERSION => Ok(number(&meta, COUNT)?),
-                newer => Err(newer),
-            });
-        }
-        Err(TableError::TableDoesNotExist(_)) => {}
-        Err(error) => return Err(error.into()),
-    }
-    let transaction = database.begin_write()?;
-    {
-        let mut meta = transaction.open_table(META)?;
-        meta.insert(VERSION, FORMAT_VERSION)?;
-        transaction.open_table(ORDER)?;
-        transaction.open_table(EVENTS)?;
-    }
-    transaction.commit()?;
-    Ok(Ok(0))
 }

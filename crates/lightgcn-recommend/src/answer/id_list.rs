@@ -1,0 +1,273 @@
+//! Lists of items in files.
+
+use crate::{RecommendError, Recommender};
+use std::path::{Path, PathBuf};
+
+/// The headers of a column of ids, in any case.
+const HEADERS: [&str; 6] = ["product_id", "item_id", "productid", "itemid", "item", "id"];
+
+/// A file of items: one id per line, or CSV (with commas, semicolons or tabs) with a column of ids.
+///
+/// A byte order mark, quotes and blanks around an id, and empty lines are no part of the ids.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct IdList {
+    path: PathBuf,
+    /// The lines as they are and as fields; each has at least one.
+    rows: Vec<Row>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Row {
+    /// The whole line.
+    text: String,
+    fields: Vec<String>,
+}
+
+/// The ids of an [`IdList`].
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ListedIds {
+    /// The ids, in the order of the lines.
+    pub ids: Vec<String>,
+    /// How many of them the model knows.
+    pub n_known: usize,
+}
+
+impl IdList {
+    /// Reads a file.
+    ///
+    /// # Errors
+    /// [`RecommendError::IdList`] if it cannot be read, is not UTF-8, or has a quote that is not closed on its line.
+    pub fn read(path: impl AsRef<Path>) -> Result<Self, RecommendError> {
+        let path = path.as_ref();
+        let bytes = std::fs::read(path).map_err(|error| RecommendError::IdList {
+            path: path.to_owned(),
+            line: None,
+            detail: format!("cannot be read: {error}"),
+        })?;
+        Self::parse(path, &bytes)
+    }
+
+    /// Reads the content of a file; errors name `path`.
+    ///
+    /// # Errors
+    /// As [`IdList::read`].
+    pub fn parse(path: impl Into<PathBuf>, bytes: &[u8]) -> Result<Self, RecommendError> {
+        let path = path.into();
+        let fault = |line: Option<u64>, detail: &str| RecommendError::IdList {
+            path: path.clone(),
+            line,
+            detail: detail.to_owned(),
+        };
+        let text = std::str::from_utf8(bytes)
+            .map_err(|_| fault(None, "it is not UTF-8; save it as plain text in UTF-8"))?;
+        let text = text.strip_prefix('\u{feff}').unwrap_or(text);
+        let delimiter = delimiter(text);
+        let mut rows = Vec::new();
+        // A carriage return alone ends a line too, as old spreadsheets write it.
+        let lines = text.split('\n').zip(1..);
+        for (line, number) in lines.flat_map(|(line, n)| line.split('\r').map(move |l| (l, n))) {
+            if line.trim().is_empty() {
+                continue;
+            }
+            let fields = fields(line, delimiter).ok_or_else(|| {
+                fault(
+                    Some(number),
+                    "unclosed quote; close it, or write the id without quotes",
+                )
+            })?;
+            rows.push(Row {
+                text: line.trim().to_owned(),
+                fields,
+            });
+        }
+        Ok(Self { path, rows })
+    }
+
+    /// The path of the file.
+    #[must_use]
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Finds the ids. They are in the column with a header such as `product_id`, else in the first one with a
+    /// known id, else in the first; a line that is a known id as a whole counts as that id. A first line of several
+    /// columns without a known id, though others have one, is a header too. O(fields).
+    #[must_use]
+    pub fn ids(&self, is_known: impl Fn(&str) -> bool) -> ListedIds {
+        let Some((first, rest)) = self.rows.split_first() else {
+            return ListedIds {
+                ids: Vec::new(),
+                n_known: 0,
+            };
+        };
+        // Headers in the order of preference, not of the columns.
+        let named = HEADERS.iter().find_map(|header| {
+            let mut fields = first.fields.iter();
+            fields.position(|field| field.eq_ignore_ascii_case(header))
+        });
+        let named = named.filter(|&column| !is_known(&first.fields[column]));
+        let n_columns = self.rows.iter().map(|row| row.fields.len()).max();
+        let has_known = |column: &usize| {
+            let mut fields = self.rows.iter().filter_map(|row| row.fields.get(*column));
+            fields.any(|field| is_known(field))
+        };
+        let known_column = || (0..n_columns.unwrap_or(1)).find(has_known);
+        let column = named.or_else(known_column).unwrap_or(0);
+        let id = |row: &Row| match is_known(&row.text) {
+            true => Some(row.text.clone()),
+            false => row.fields.get(column).filter(|id| !id.is_empty()).cloned(),
+        };
+        let mut ids: Vec<String> = rest.iter().filter_map(id).collect();
+        let mut n_known = ids.iter().filter(|id| is_known(id)).count();
+        if let Some(id) = id(first).filter(|_| named.is_none()) {
+            let first_known = is_known(&id);
+            let is_header = !first_known && n_known > 0 && first.fields.len() > 1;
+            if !is_header {
+                n_known += usize::from(first_known);
+                ids.insert(0, id);
+            }
+        }
+        ListedIds { ids, n_known }
+    }
+}
+
+impl Recommender {
+    /// Hides the items of a list from every source, like [`Recommender::with_unsuitable`], and says which of its
+    /// entries are ids. Add new items first: an id that is only known later is counted as unknown.
+    ///
+    /// # Errors
+    /// [`RecommendError::NoneKnown`] if the list has entries, but no id of an item: it would hide nothing.
+    pub fn with_unsuitable_list(self, list: &IdList) -> Result<(Self, ListedIds), RecommendError> {
+        let listed = list.ids(|id| self.item(id).is_some());
+        if listed.n_known == 0 && !listed.ids.is_empty() {
+            return Err(RecommendError::NoneKnown {
+                path: list.path().to_owned(),
+                n_ids: listed.ids.len(),
+                example: listed.ids[0].clone(),
+            });
+        }
+        Ok((self.with_unsuitable(listed.ids.iter().cloned()), listed))
+    }
+}
+
+/// What separates fields: the first of tab, semicolon and comma that stands outside quotes on the first line.
+fn delimiter(text: &str) -> char {
+    let line = text.lines().map(str::trim).find(|line| !line.is_empty());
+    let mut quoted = false;
+    let mut found = None;
+    for c in line.unwrap_or_default().chars() {
+        match c {
+            '"' => quoted = !quoted,
+            '\t' | ';' | ',' if !quoted => {
+                found = Some(c);
+                break;
+            }
+            _ => {}
+        }
+    }
+    found.unwrap_or(',')
+}
+
+/// The fields of a line, without blanks and quotes around them; none if a quote is not closed.
+fn fields(line: &str, delimiter: char) -> Option<Vec<String>> {
+    let mut fields = Vec::new();
+    let mut rest = line;
+    loop {
+        rest = rest.trim_start_matches(' ');
+        let (field, after) = match rest.strip_prefix('"') {
+            Some(quoted) => {
+                let end = closing_quote(quoted)?;
+                (quoted[..end].replace("\"\"", "\""), &quoted[end + 1..])
+            }
+            None => (String::new(), rest),
+        };
+        let end = after.find(delimiter).unwrap_or(after.len());
+        let field = field + &after[..end];
+        fields.push(field.trim().to_owned());
+        match after.get(end + delimiter.len_utf8()..) {
+            Some(next) if end < after.len() => rest = next,
+            _ => return Some(fields),
+        }
+    }
+}
+
+/// Where the quote that ends a field is; two in a row are one of its characters.
+fn closing_quote(text: &str) -> Option<usize> {
+    let mut from = 0;
+    loop {
+        let quote = from + text[from..].find('"')?;
+        if !text[quote + 1..].starts_with('"') {
+            return Some(quote);
+        }
+        from = quote + 2;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const KNOWN: [&str; 4] = ["5800004", "5800001", "a,b", "0"];
+
+    fn listed(bytes: &[u8]) -> (Vec<String>, usize) {
+        let list = IdList::parse("list.txt", bytes).unwrap();
+        let listed = list.ids(|id| KNOWN.contains(&id));
+        (listed.ids, listed.n_known)
+    }
+
+    fn ids(ids: &[&str]) -> Vec<String> {
+        ids.iter().map(|id| (*id).to_owned()).collect()
+    }
+
+    #[test]
+    fn marks_quotes_headers_and_columns_are_no_part_of_ids() {
+        let one = (ids(&["5800004"]), 1);
+        for text in [
+            "\u{feff}5800004\r\n",
+            "\"5800004\"\n",
+            "\u{feff}\"5800004\"\r",
+            "5800004,discontinued\n",
+            " 5800004 ; \"sold; out\"\n",
+            "product_id\n5800004\n",
+            "reason,item_id\nold,5800004\n",
+            "item,why\n5800004,0\n",
+            "rank\titem\n0\t5800004\n",
+            "\"name, as shown\",id\nGlove,5800004\n",
+            "code,since\n5800004,2020-01-01\n",
+            "\n\n5800004",
+        ] {
+            assert_eq!(listed(text.as_bytes()), one, "{text:?}");
+        }
+    }
+
+    #[test]
+    fn known_and_unknown_ids_are_counted() {
+        let text = "5800001\n\"a,b\"\nnothing\n5800004\n";
+        let expected = ids(&["5800001", "a,b", "nothing", "5800004"]);
+        assert_eq!(listed(text.as_bytes()), (expected, 3));
+        // An id with the separator, not quoted.
+        assert_eq!(listed(b"5800001\na,b\n"), (ids(&["5800001", "a,b"]), 2));
+        // The first line is an id that went out of the catalogue, not a header.
+        assert_eq!(
+            listed(b"5799999\n5800001\n"),
+            (ids(&["5799999", "5800001"]), 1)
+        );
+        assert_eq!(listed(b"5800004.0\n"), (ids(&["5800004.0"]), 0));
+        assert_eq!(listed(b"\xef\xbb\xbf\n"), (Vec::new(), 0));
+    }
+
+    #[test]
+    fn faults_name_the_line() {
+        let error = IdList::parse("list.txt", b"5800001\n\"5800004\n5800001\n").unwrap_err();
+        assert!(
+            matches!(error, RecommendError::IdList { line: Some(2), .. }),
+            "{error}"
+        );
+        let utf16 = IdList::parse("list.txt", b"\xff\xfe5\x008\x00").unwrap_err();
+        assert!(matches!(utf16, RecommendError::IdList { line: None, .. }));
+        assert!(matches!(
+            IdList::read("no/such/list"),
+            Err(RecommendError::IdList { line: None, .. })
+        ));
+    }
+}

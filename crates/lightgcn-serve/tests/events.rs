@@ -1,0 +1,184 @@
+//! Posted events: what is stored, once, and under which labels.
+#![allow(clippy::unwrap_used, reason = "a failed step is a failed test")]
+
+mod common;
+
+use axum::Router;
+use axum::body::Body;
+use axum::http::Request;
+use common::{Reply, artifact, config, get, post, send, service, service_with};
+use lightgcn_recommend::Recommender;
+use lightgcn_serve::{EventStore, EventStoreConfig, MemoryEvents, Service, UnknownBehaviors};
+use serde_json::{Value, json};
+use std::sync::Arc;
+
+fn event(item: &str, behavior: &str) -> Value {
+    json!({"user": "new", "item": item, "behavior": behavior})
+}
+
+async fn post_with_key(router: &Router, key: &[u8], events: &[Value]) -> Reply {
+    let request = Request::post("/v1/events")
+        .header("content-type", "application/json")
+        .header("idempotency-key", key);
+    let body = json!({ "events": events }).to_string();
+    send(router, request.body(Body::from(body)).unwrap()).await
+}
+
+/// How many events of an item a user's history has.
+async fn count(router: &Router, item: &str) -> u64 {
+    let history = get(router, "/v1/users/new").await.json();
+    let items = history["history"].as_array().unwrap();
+    let found = items.iter().find(|found| found["item"] == item);
+    found.map_or(0, |found| found["behaviors"][0]["count"].as_u64().unwrap())
+}
+
+#[tokio::test]
+async fn a_post_that_is_sent_again_counts_once() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("events.redb");
+    let store = EventStore::open(path, EventStoreConfig::default()).unwrap();
+    let recommender = || Recommender::from_artifact(artifact(1.0)).unwrap();
+    let in_file = Service::from_recommender(recommender(), config(), Arc::new(store)).unwrap();
+    for router in [service().router(), in_file.router()] {
+        let two = [event("p1", "view"), event("p1", "view")];
+        for duplicates in [Value::Null, json!(2)] {
+            let reply = post_with_key(&router, b"order 7", &two).await.json();
+            assert_eq!(reply["accepted"], 2);
+            assert_eq!(reply["duplicates"], duplicates);
+            assert_eq!(count(&router, "p1").await, 2);
+        }
+        post_with_key(&router, b"order 8", &two).await;
+        assert_eq!(count(&router, "p1").await, 4);
+        // An event's own id counts, whatever post it comes with.
+        let mut own = event("p2", "view");
+        own["event_id"] = json!("7");
+        let reply = post_with_key(&router, b"order 7", &[own.clone()]).await;
+        assert_eq!(reply.json().get("duplicates"), None);
+        let body = json!({"events": [own, event("p2", "view")]}).to_string();
+        let reply = post(&router, "/v1/events", body).await.json();
+        assert_eq!(
+            (&reply["accepted"], &reply["duplicates"]),
+            (&json!(2), &json!(1))
+        );
+        assert_eq!(count(&router, "p2").await, 2);
+        for key in [&b""[..], b"\xff", &[b'x'; 300], b"NULL"] {
+            let reply = post_with_key(&router, key, &two).await;
+            let code = if key.len() > 256 {
+                "id_too_long"
+            } else {
+                "bad_id"
+            };
+            assert_eq!(reply.error(400), code);
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_store_whose_file_is_gone_refuses_events() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("events.redb");
+    let store = EventStore::open(&path, EventStoreConfig::default()).unwrap();
+    let recommender = Recommender::from_artifact(artifact(1.0)).unwrap();
+    let service = Service::from_recommender(recommender, config(), Arc::new(store)).unwrap();
+    let router = service.router();
+    let body = json!({"events": [event("p1", "view")]}).to_string();
+    assert_eq!(post(&router, "/v1/events", body.clone()).await.status, 200);
+    std::fs::remove_file(&path).unwrap();
+    let refused = post(&router, "/v1/events", body).await;
+    assert_eq!(refused.error(503), "events_moved");
+    assert!(refused.headers.contains_key("retry-after"));
+    assert!(!path.exists());
+    assert_eq!(count(&router, "p1").await, 1);
+}
+
+#[tokio::test]
+async fn unknown_behaviors_are_refused_or_collected() {
+    let body = json!({"events": [event("p1", "like")]}).to_string();
+    let reply = post(&service().router(), "/v1/events", body.clone()).await;
+    assert_eq!(reply.error(400), "unknown_behavior");
+    let mut collecting = config();
+    collecting.unknown_behaviors = UnknownBehaviors::Collect;
+    let router = service_with(collecting).router();
+    assert_eq!(
+        post(&router, "/v1/events", body).await.json()["accepted"],
+        1
+    );
+    // It has no effect.
+    let answer = get(&router, "/v1/recommendations/new").await.json();
+    assert_eq!(answer["source"], "popularity");
+    assert_eq!(count(&router, "p1").await, 0);
+    let empty = json!({"events": [event("p1", "")]}).to_string();
+    assert_eq!(
+        post(&router, "/v1/events", empty).await.error(400),
+        "bad_id"
+    );
+}
+
+#[tokio::test]
+async fn the_logs_own_labels_are_accepted() {
+    let mut artifact = artifact(1.0);
+    for (option, name) in [
+        ("format.rename_behaviors.transaction", "purchase"),
+        ("format.ignore_behaviors.wish", "true"),
+    ] {
+        let options = &mut artifact.lineage.options;
+        options.insert(option.to_owned(), name.to_owned());
+    }
+    let recommender = Recommender::from_artifact(artifact).unwrap();
+    let events = Arc::new(MemoryEvents::default());
+    let router = Service::from_recommender(recommender, config(), events)
+        .unwrap()
+        .router();
+    let events = [
+        event("p1", "transaction"),
+        event("p2", "wish"),
+        event("p3", "purchase"),
+    ];
+    let body = json!({ "events": events }).to_string();
+    assert_eq!(
+        post(&router, "/v1/events", body).await.json()["accepted"],
+        3
+    );
+    let history = get(&router, "/v1/users/new").await.json();
+    let bought: Vec<(&str, bool)> = history["history"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|item| {
+            let id = item["item"].as_str().unwrap();
+            (id, item["bought"].as_bool().unwrap())
+        })
+        .collect();
+    assert_eq!(bought, [("p1", true), ("p3", true)]);
+    let items = get(&router, "/v1/recommendations/new?k=12").await.items();
+    assert!(!items.contains(&"p1".to_owned()) && items.contains(&"p2".to_owned()));
+}
+
+#[tokio::test]
+async fn what_was_only_removed_from_the_cart_is_not_recommended() {
+    let router = service().router();
+    let body = json!({"events": [event("p11", "remove_from_cart")]}).to_string();
+    assert_eq!(post(&router, "/v1/events", body).await.status, 200);
+    let answer = get(&router, "/v1/recommendations/new?k=12").await;
+    assert_eq!(answer.items().len(), 11);
+    assert!(!answer.items().contains(&"p11".to_owned()));
+    assert_eq!(answer.json()["source"], "popularity");
+}
+
+/// An id that no log may have is not stored, where it could never be read again.
+#[tokio::test]
+async fn ids_that_a_log_may_not_have_are_refused() {
+    let router = service().router();
+    for id in ["NULL", "nan", " ", "", "undefined", "a\rb"] {
+        for field in ["user", "item", "behavior", "event_id"] {
+            let mut event = event("p1", "view");
+            event[field] = json!(id);
+            let body = json!({ "events": [event] }).to_string();
+            let reply = post(&router, "/v1/events", body).await;
+            assert_eq!(reply.error(400), "bad_id", "{field} {id:?}");
+        }
+    }
+    // To ask about such an id is no mistake: nobody has it.
+    let answer = get(&router, "/v1/recommendations/null").await.json();
+    assert_eq!(answer["known"], false);
+}

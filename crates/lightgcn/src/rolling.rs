@@ -1,0 +1,333 @@
+//! Rolling evaluation: several cuts in time, each trained before it and judged after it.
+
+use crate::Error;
+use crate::baselines::Baselines;
+use crate::fit::FILTERS;
+use lightgcn_core::{CoreError, Dataset};
+use lightgcn_linear::FilterConfigs;
+use lightgcn_metrics::Metric;
+use lightgcn_nn::AnyModelConfig;
+use lightgcn_recommend::{Evaluation, EvaluationOptions, RankingConfig};
+use lightgcn_train::{Device, StopSignal, TrainConfig, Trainer};
+use serde::{Deserialize, Serialize};
+use std::fmt;
+use std::ops::Range;
+
+/// The share of the targets in a window's test period.
+const SHARE: f64 = 0.1;
+/// The most windows: the first one trains on at least this share of the targets.
+const MAX_WINDOWS: usize = 9;
+const SECONDS_PER_DAY: f64 = 86_400.0;
+/// The cutoff of the figures.
+const K: usize = 20;
+
+/// What a rolling evaluation runs.
+///
+/// The test periods of n windows are the last n tenths of the log's targets, one after the other. Each window
+/// trains a model anew on what came before its test period, or on the latest part of that, learns how to
+/// rank, and evaluates it beside rules, filters and popularity.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct RollingConfig {
+    /// The number of windows, 1 to 9. Default: 4.
+    pub windows: usize,
+    /// How much of the past a window trains on, in days; none is all of it. Each is tried. Default: all.
+    pub history_days: Vec<Option<f64>>,
+    /// The number of seeds that each model is trained with, at least 1. Default: 1.
+    pub seeds: u64,
+    /// The model.
+    pub model: AnyModelConfig,
+    /// How it is trained. There is no validation part, so that it trains for all of the epochs.
+    pub train: TrainConfig,
+    /// How its ranking is learned.
+    pub ranking: RankingConfig,
+    /// How filters are fitted.
+    pub filters: FilterConfigs,
+}
+
+impl Default for RollingConfig {
+    fn default() -> Self {
+        Self {
+            windows: 4,
+            history_days: vec![None],
+            seeds: 1,
+            model: AnyModelConfig::default(),
+            train: TrainConfig::default(),
+            ranking: RankingConfig::default(),
+            filters: FilterConfigs::default(),
+        }
+    }
+}
+
+/// One window of a rolling evaluation.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct RollingWindow {
+    /// The start of its test period, in seconds since 1970.
+    pub test_from: i64,
+    /// The number of users with a target, by history.
+    pub n_users: Vec<usize>,
+    /// The number of targets, by history.
+    pub n_targets: Vec<usize>,
+}
+
+/// A ranker's figures over the windows.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct RollingRow {
+    /// The ranker's name.
+    pub ranker: String,
+    /// The history it was trained on, in days; none is all of it.
+    pub history_days: Option<f64>,
+    /// Recall@20 in each window, the mean over the seeds.
+    pub recall: Vec<f64>,
+    /// NDCG@20 in each window, the mean over the seeds.
+    pub ndcg: Vec<f64>,
+    /// The standard deviation of Recall@20 over the seeds, the mean over the windows; none with one seed.
+    pub recall_seed_deviation: Option<f64>,
+}
+
+impl RollingRow {
+    /// The mean of Recall@20 over the windows.
+    #[must_use]
+    pub fn mean_recall(&self) -> f64 {
+        mean(&self.recall)
+    }
+}
+
+/// The outcome of a rolling evaluation. Its [`Display`](fmt::Display) is a table.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Rolling {
+    /// The windows, from the earliest.
+    pub windows: Vec<RollingWindow>,
+    /// A row for each history and ranker.
+    pub rows: Vec<RollingRow>,
+}
+
+impl RollingConfig {
+    /// Runs it on a log without held-out parts.
+    ///
+    /// # Errors
+    /// [`TrainError::Config`](lightgcn_train::TrainError::Config) for unusable settings,
+    /// [`CoreError::Damaged`] if the log has no times or too few of them for the windows, and those of
+    /// [`Trainer::run`] and [`evaluate_test`](lightgcn_recommend::evaluate_test).
+    pub fn run(&self, log: &Dataset, device: Device, stop: &StopSignal) -> Result<Rolling, Error> {
+        self.check()?;
+        let periods = self.periods(log)?;
+        let mut windows = Vec::new();
+        let mut rows: Vec<RollingRow> = Vec::new();
+        for period in periods {
+            let mut window = RollingWindow {
+                test_from: period.start,
+                n_users: Vec::new(),
+                n_targets: Vec::new(),
+            };
+            for &history in &self.history_days {
+                let from = history.map_or(i64::MIN, |days| {
+                    period.start.saturating_sub((days * SECONDS_PER_DAY) as i64)
+                });
+                let dataset = log.window(from..period.start, period.clone())?;
+                let truth = dataset.split.test.truth();
+                window.n_users.push(truth.users().count());
+                window.n_targets.push(truth.n_pairs());
+                let runs = self.evaluate(&dataset, device, stop)?;
+                add(&mut rows, history, &runs)?;
+            }
+            windows.push(window);
+        }
+        Ok(Rolling { windows, rows })
+    }
+
+    fn check(&self) -> Result<(), Error> {
+        let mut faults = Vec::new();
+        if !(1..=MAX_WINDOWS).contains(&self.windows) {
+            faults.push(format!(
+                "windows is {}; use 1 to {MAX_WINDOWS}",
+                self.windows
+            ));
+        }
+        if self.seeds == 0 {
+            faults.push("seeds is 0; use at least 1".to_owned());
+        }
+        if self.history_days.is_empty() {
+            faults.push("history_days is empty; give at least one length".to_owned());
+        }
+        for days in self.history_days.iter().flatten() {
+            if !(*days > 0.0 && days.is_finite()) {
+                faults.push(format!("a history of {days} days; use more than 0"));
+            }
+        }
+        match faults.is_empty() {
+            true => Ok(()),
+            false => Err(lightgcn_train::TrainError::Config { faults }.into()),
+        }
+    }
+
+    /// The test periods. Their bounds are the times of targets.
+    fn periods(&self, log: &Dataset) -> Result<Vec<Range<i64>>, Error> {
+        let pairs = log.split.train.interactions();
+        let mut times: Vec<i64> = match pairs.events().n_rows() {
+            0 => (0..pairs.n_pairs())
+                .filter(|&pair| pairs.is_target(pair))
+                .filter_map(|pair| pairs.last_times().get(pair).copied())
+                .collect(),
+            _ => {
+                let events = pairs.events().values().iter();
+                let targets = events.filter(|e| pairs.target_behaviors()[e.behavior().index()]);
+                targets.map(|event| event.time()).collect()
+            }
+        };
+        times.sort_unstable();
+        let n = self.windows;
+        let first_share = 1.0 - SHARE * n as f64;
+        let bound = |i: usize| {
+            let share = first_share + SHARE * i as f64;
+            let at = (times.len() as f64 * share).round() as usize;
+            times.get(at).copied().unwrap_or(i64::MAX)
+        };
+        let bounds: Vec<i64> = (0..=n).map(bound).collect();
+        let start = times.first().copied().unwrap_or(i64::MAX);
+        if bounds[0] <= start || bounds.windows(2).any(|pair| pair[0] >= pair[1]) {
+            let detail = format!(
+                "{} targets at too few different times for {n} windows; use fewer windows",
+                times.len()
+            );
+            let what = "training part";
+            return Err(CoreError::Damaged { what, detail }.into());
+        }
+        Ok(bounds.windows(2).map(|pair| pair[0]..pair[1]).collect())
+    }
+
+    /// The evaluations of each seed. Only the first seed's have what does not depend on it.
+    fn evaluate(
+        &self,
+        dataset: &Dataset,
+        device: Device,
+        stop: &StopSignal,
+    ) -> Result<Vec<Vec<Evaluation>>, Error> {
+        let baselines = Baselines {
+            filters: &FILTERS,
+            configs: &self.filters,
+            ease_items: self.ranking.ease_items,
+            options: EvaluationOptions {
+                ks: vec![K],
+                resamples: 0,
+                ..EvaluationOptions::default()
+            },
+        };
+        let mut runs = Vec::new();
+        for seed in 0..self.seeds {
+            let mut trained = Trainer::new(dataset)
+                .model(self.model.clone())
+                .config(TrainConfig {
+                    seed: self.train.seed + seed,
+                    ..self.train.clone()
+                })
+                .ranking(self.ranking.clone())
+                .device(device)
+                .stop(stop.clone())
+                .run()?;
+            if trained.reason.is_early() {
+                return Err(Error::Interrupted);
+            }
+            let answers = trained.evaluate_on_test(dataset, &baselines.options)?;
+            runs.push(match seed {
+                0 => baselines.evaluate(dataset, &trained, answers)?,
+                _ => vec![answers],
+            });
+        }
+        Ok(runs)
+    }
+}
+
+/// Adds one window's figures to the rows of this history.
+fn add(
+    rows: &mut Vec<RollingRow>,
+    history: Option<f64>,
+    runs: &[Vec<Evaluation>],
+) -> Result<(), Error> {
+    for evaluation in &runs[0] {
+        let seeds = runs
+            .iter()
+            .flatten()
+            .filter(|e| e.ranker() == evaluation.ranker());
+        let (mut recalls, mut ndcgs) = (Vec::new(), Vec::new());
+        for seed in seeds {
+            recalls.push(seed.mean(Metric::Recall, K)?);
+            ndcgs.push(seed.mean(Metric::Ndcg, K)?);
+        }
+        let position = rows
+            .iter()
+            .position(|row| row.ranker == evaluation.ranker() && row.history_days == history);
+        let at = position.unwrap_or_else(|| {
+            rows.push(RollingRow {
+                ranker: evaluation.ranker().to_owned(),
+                history_days: history,
+                recall: Vec::new(),
+                ndcg: Vec::new(),
+                recall_seed_deviation: None,
+            });
+            rows.len() - 1
+        });
+        let row = &mut rows[at];
+        row.recall.push(mean(&recalls));
+        row.ndcg.push(mean(&ndcgs));
+        if recalls.len() > 1 {
+            let (before, n) = (
+                row.recall_seed_deviation.unwrap_or(0.0),
+                row.recall.len() as f64,
+            );
+            row.recall_seed_deviation = Some(before + (deviation(&recalls) - before) / n);
+        }
+    }
+    Ok(())
+}
+
+fn mean(values: &[f64]) -> f64 {
+    values.iter().sum::<f64>() / values.len().max(1) as f64
+}
+
+/// The standard deviation of a sample; 0 for fewer than two values.
+fn deviation(values: &[f64]) -> f64 {
+    let center = mean(values);
+    let squares: f64 = values.iter().map(|value| (value - center).powi(2)).sum();
+    (squares / values.len().saturating_sub(1).max(1) as f64).sqrt()
+}
+
+impl fmt::Display for Rolling {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let width = self.rows.iter().map(|row| row.ranker.chars().count()).max();
+        let width = width.unwrap_or(0).max("ranker".len());
+        writeln!(
+            f,
+            "{:width$}  history  recall@{K}  deviation  ndcg@{K}  seeds  recall@{K} by window",
+            "ranker"
+        )?;
+        for row in &self.rows {
+            let history = row
+                .history_days
+                .map_or_else(|| "all".to_owned(), |d| format!("{d} d"));
+            let seeds = row.recall_seed_deviation;
+            let seeds = seeds.map_or_else(|| "-".to_owned(), |d| format!("{d:.4}"));
+            let windows: Vec<String> = row.recall.iter().map(|r| format!("{r:.4}")).collect();
+            writeln!(
+                f,
+                "{:width$}  {history:>7}  {:>9.4}  {:>9.4}  {:>7.4}  {seeds:>5}  {}",
+                row.ranker,
+                row.mean_recall(),
+                deviation(&row.recall),
+                mean(&row.ndcg),
+                windows.join(" ")
+            )?;
+        }
+        let targets: Vec<String> = self
+            .windows
+            .iter()
+            .map(|w| format!("{:?}", w.n_targets))
+            .collect();
+        write!(
+            f,
+            "{} windows in time, with {} targets: mean and standard deviation over the windows",
+            self.windows.len(),
+            targets.join(", ")
+        )
+    }
+}
