@@ -12,6 +12,7 @@ pub(crate) use training::{RetrainArgs, TrainArgs, TuneArgs};
 
 use crate::baselines::Baselines;
 use clap::{Args, Parser, Subcommand, ValueEnum};
+use lightgcn::data::LogPreset;
 use lightgcn::train::Device;
 use std::path::PathBuf;
 use std::str::FromStr;
@@ -31,6 +32,7 @@ pub(crate) struct Cli {
 
 const EXAMPLES: &str = "Examples:
   lightgcn generate --events 200000 --out shop.csv
+  lightgcn inspect shop.csv
   lightgcn prepare shop.csv --out shop.dataset
   lightgcn train shop.dataset --out shop.model --run shop.run
   lightgcn events export events.redb --out new.csv
@@ -74,6 +76,8 @@ pub(crate) enum Command {
     Generate(GenerateArgs),
     /// Turn event logs into a dataset: read, split, weigh
     Prepare(PrepareArgs),
+    /// Print what to know about a log or a dataset before training: counts, times, conversion, and what is odd
+    Inspect(InspectArgs),
     /// Turn event logs into a model in one go: prepare, train, learn how to rank, compare with rules and
     /// filters on test data, and fit again to the whole log
     Fit(FitArgs),
@@ -133,18 +137,23 @@ pub(crate) struct PrepareArgs {
     /// Event logs: CSV files or globs; plain, gzip or zstd
     #[arg(required = true, value_name = "LOG")]
     pub(crate) logs: Vec<String>,
+    /// Read the files of a public log as they are published: rees46, retailrocket, otto, taobao-userbehavior,
+    /// movielens, instacart, hm or yoochoose
+    #[arg(long, value_name = "NAME")]
+    pub(crate) preset: Option<LogPreset>,
     /// Folder to write the dataset to
     #[arg(long, value_name = "DATASET")]
     pub(crate) out: PathBuf,
     /// How to hold out validation and test data [default: by-time]
     #[arg(long)]
     pub(crate) split: Option<SplitChoice>,
-    /// Share held out for validation (random and by-time)
-    #[arg(long, allow_negative_numbers = true)]
-    pub(crate) validation: Option<f64>,
-    /// Share held out for test (random and by-time)
-    #[arg(long, allow_negative_numbers = true)]
-    pub(crate) test: Option<f64>,
+    /// Share held out for validation (random and by-time), or a file with the targets for validation
+    #[arg(long, value_name = "SHARE|FILE", allow_negative_numbers = true)]
+    pub(crate) validation: Option<PartArg>,
+    /// Share held out for test (random and by-time), or a file with the targets for the test: pairs or log rows
+    /// in the log's format
+    #[arg(long, value_name = "SHARE|FILE", allow_negative_numbers = true)]
+    pub(crate) test: Option<PartArg>,
     /// Hold out for validation what came after the training of MODEL: for `retrain`
     #[arg(long, value_name = "MODEL", conflicts_with_all = ["split", "validation", "test"])]
     pub(crate) after: Option<PathBuf>,
@@ -168,11 +177,51 @@ pub(crate) struct PrepareArgs {
     pub(crate) catalogue: Vec<String>,
 }
 
+/// What is held out for a part of a split.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) enum PartArg {
+    Share(f64),
+    File(String),
+}
+
+impl FromStr for PartArg {
+    type Err = std::convert::Infallible;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let share = text.parse().map(Self::Share);
+        Ok(share.unwrap_or_else(|_| Self::File(text.to_owned())))
+    }
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct InspectArgs {
+    /// Event logs (CSV files or globs; plain, gzip or zstd), or a dataset, whose training part is inspected
+    #[arg(required = true, value_name = "LOG|DATASET")]
+    pub(crate) inputs: Vec<String>,
+    /// Read the files of a public log as they are published: rees46, retailrocket, otto, taobao-userbehavior,
+    /// movielens, instacart, hm or yoochoose
+    #[arg(long, value_name = "NAME")]
+    pub(crate) preset: Option<LogPreset>,
+    /// The behavior that recommendations are for [default: as in --config, or the one that means a purchase]
+    #[arg(long, value_name = "BEHAVIOR")]
+    pub(crate) target: Option<String>,
+    /// Skip and count bad rows instead of stopping at the first
+    #[arg(long)]
+    pub(crate) skip_bad_rows: bool,
+    /// Folder to write plots to, as SVG
+    #[arg(long, value_name = "FOLDER")]
+    pub(crate) plots: Option<PathBuf>,
+}
+
 #[derive(Debug, Args)]
 pub(crate) struct FitArgs {
     /// Event logs: CSV files or globs; plain, gzip or zstd
     #[arg(required = true, value_name = "LOG")]
     pub(crate) logs: Vec<String>,
+    /// Read the files of a public log as they are published: rees46, retailrocket, otto, taobao-userbehavior,
+    /// movielens, instacart, hm or yoochoose
+    #[arg(long, value_name = "NAME")]
+    pub(crate) preset: Option<LogPreset>,
     /// The folder to write the model to
     #[arg(long, value_name = "MODEL")]
     pub(crate) out: PathBuf,

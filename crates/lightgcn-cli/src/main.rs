@@ -1,4 +1,4 @@
-//! The `lightgcn` command: generate, prepare, train, retrain, tune, evaluate, recommend, explain, serve,
+//! The `lightgcn` command: generate, inspect, prepare, train, retrain, tune, evaluate, recommend, explain, serve,
 //! events.
 #![forbid(unsafe_code)]
 
@@ -75,6 +75,7 @@ fn run(cli: &Cli, output: &Output) -> anyhow::Result<ExitCode> {
     let done = match &cli.command {
         Command::Generate(args) => commands::generate::run(args, config, output),
         Command::Prepare(args) => commands::prepare::run(args, config, output),
+        Command::Inspect(args) => commands::inspect::run(args, config.prepare, output),
         Command::Fit(args) => commands::fit::run(args, config, output),
         Command::Train(args) => commands::train::run(args, config, output),
         Command::Retrain(args) => {

@@ -4,8 +4,7 @@ use crate::Error;
 use crate::baselines::Baselines;
 use lightgcn_core::Dataset;
 use lightgcn_data::{
-    DataError, EventLog, PrepareConfig, RowIssue, SplitConfig, ValidPrepareConfig, behaviors_of,
-    prepare_log, read_events,
+    DataError, EventLog, PrepareConfig, SplitConfig, ValidPrepareConfig, prepare_log, read_log,
 };
 use lightgcn_linear::{Filter, FilterConfigs};
 use lightgcn_metrics::Metric;
@@ -82,7 +81,7 @@ impl<'a> Fit<'a> {
     }
 
     /// Prepares the log like this. Default: the shop log's columns, split by time. A log with other behaviors
-    /// than the default table gets a table of its own (see [`behaviors_of`]).
+    /// than the default table gets a table of its own (see [`read_log`]).
     pub fn prepare(mut self, config: PrepareConfig) -> Self {
         self.prepare = config;
         self
@@ -166,7 +165,7 @@ impl<'a> Fit<'a> {
             }
             .into());
         }
-        let log = self.read()?;
+        let log = read_log(&self.logs, &mut self.prepare, self.target.as_deref())?;
         let prepare = self.prepare.check()?;
         let dataset = prepare_log(&log, &prepare)?;
         for stage in &dataset.lineage.stages {
@@ -210,38 +209,6 @@ impl<'a> Fit<'a> {
             verdict,
             ranking,
         })
-    }
-
-    /// The log. Where the default table does not know its behaviors, or the target, the log gets a table of its own.
-    fn read(&mut self) -> Result<EventLog, Error> {
-        let config = self.prepare.read_config();
-        let is_default = self.prepare.weights == PrepareConfig::default().weights;
-        let table = &mut self.prepare.weights.behaviors;
-        let wanted = self.target.as_deref();
-        if wanted.is_none_or(|name| table.iter().any(|b| b.name == name)) {
-            if let Some(name) = wanted {
-                table.iter_mut().for_each(|b| b.target = b.name == name);
-            }
-            let log = read_events(&self.logs, &config, self.prepare.check()?.behaviors());
-            if !is_default || !has_unknown_behaviors(&log) {
-                return Ok(log?);
-            }
-        } else if !is_default {
-            let known: Vec<&str> = table.iter().map(|b| b.name.as_str()).collect();
-            let (known, name) = (known.join(", "), wanted.unwrap_or_default());
-            let issue = format!("the target {name:?} is unknown; the behaviors are {known}");
-            let issues = vec![issue];
-            return Err(DataError::Config { issues }.into());
-        }
-        let table = behaviors_of(&self.logs, &config, wanted)?;
-        for behavior in &table.behaviors {
-            let (name, weight) = (&behavior.name, behavior.weight);
-            let target = if behavior.target { ", the target" } else { "" };
-            tracing::info!("behavior {name:?} weighs {weight:.3}{target}");
-        }
-        self.prepare.weights = table;
-        let prepare = self.prepare.check()?;
-        Ok(read_events(&self.logs, &config, prepare.behaviors())?)
     }
 
     /// The settings to train with: those given, and what they leave at its default by short trials on the
@@ -320,21 +287,6 @@ impl<'a> Fit<'a> {
         let stop = self.stop.clone();
         let refitted = self.trainer(&dataset).stop(stop).refit(trained).run()?;
         Ok((!refitted.reason.is_early()).then_some(refitted.artifact))
-    }
-}
-
-/// Whether the table of behaviors is another log's: an unknown one is an error, or more than one in a hundred of the rows
-/// were skipped.
-fn has_unknown_behaviors(log: &Result<EventLog, DataError>) -> bool {
-    match log {
-        Ok(log) => {
-            let read = &log.stages()[0];
-            let unknown = read.dropped.get("unknown behavior").copied();
-            unknown.unwrap_or(0) * 100 > read.rows_in
-        }
-        Err(DataError::Row { issue, .. }) => matches!(issue, RowIssue::UnknownBehavior { .. }),
-        // Each row may have been skipped for that.
-        Err(error) => matches!(error, DataError::NoEvents { .. }),
     }
 }
 

@@ -30,6 +30,9 @@ struct Outcome {
 pub(crate) fn run(args: &FitArgs, config: Config, output: &Output) -> anyhow::Result<()> {
     let device = config.device();
     let mut prepare = config.prepare;
+    if let Some(preset) = args.preset {
+        preset.apply(&mut prepare);
+    }
     if let Some(split) = args.split {
         prepare.split = chosen_split(split);
     }

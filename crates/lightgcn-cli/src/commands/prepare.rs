@@ -1,11 +1,11 @@
 //! `lightgcn prepare`
 
 use super::data::whole_of;
-use crate::args::{PrepareArgs, SplitChoice};
+use crate::args::{PartArg, PrepareArgs, SplitChoice};
 use crate::config::Config;
 use crate::output::Output;
 use crate::progress;
-use anyhow::{Context, bail};
+use anyhow::{Context, bail, ensure};
 use lightgcn::core::{BehaviorWeightsConfig, StageReport};
 use lightgcn::data::{
     Duplicates, KCoreConfig, PrepareConfig, SplitConfig, TimeCut, prepare_log,
@@ -73,6 +73,9 @@ pub(crate) fn run(args: &PrepareArgs, config: Config, output: &Output) -> anyhow
 }
 
 fn override_options(args: &PrepareArgs, options: &mut PrepareConfig) -> anyhow::Result<()> {
+    if let Some(preset) = args.preset {
+        preset.apply(options);
+    }
     if let Some(name) = &args.weights {
         options.weights = BehaviorWeightsConfig::preset(name).with_context(|| {
             format!(
@@ -101,7 +104,7 @@ fn override_options(args: &PrepareArgs, options: &mut PrepareConfig) -> anyhow::
     if let Some(model) = &args.after {
         options.split = SplitConfig::after(last_event(model)?);
     }
-    override_shares(args, &mut options.split)
+    override_parts(args, &mut options.split)
 }
 
 /// The second of the last event that a model was trained on.
@@ -125,20 +128,47 @@ pub(super) fn chosen_split(choice: SplitChoice) -> SplitConfig {
     }
 }
 
-fn override_shares(args: &PrepareArgs, split: &mut SplitConfig) -> anyhow::Result<()> {
-    if args.validation.is_none() && args.test.is_none() {
-        return Ok(());
-    }
+/// Sets the shares of the held-out parts, or the files that hold them.
+fn override_parts(args: &PrepareArgs, split: &mut SplitConfig) -> anyhow::Result<()> {
+    let shares = match (&args.validation, &args.test) {
+        (None, None) => return Ok(()),
+        (None | Some(PartArg::File(_)), Some(PartArg::File(test))) => {
+            ensure!(
+                args.split.is_none(),
+                "files of --validation and --test are a split of their own; leave out --split"
+            );
+            let validation = match &args.validation {
+                Some(PartArg::File(file)) => vec![file.clone()],
+                _ => Vec::new(),
+            };
+            *split = SplitConfig::Given {
+                validation,
+                test: vec![test.clone()],
+            };
+            return Ok(());
+        }
+        (Some(PartArg::File(_)), None) => {
+            bail!("--validation has a file; give one to --test too");
+        }
+        (Some(PartArg::File(_)), _) | (_, Some(PartArg::File(_))) => {
+            bail!("--validation and --test must both have files, or both shares")
+        }
+        (validation, test) => [validation, test].map(|part| match part {
+            Some(PartArg::Share(share)) => Some(*share),
+            _ => None,
+        }),
+    };
+    let [new_validation, new_test] = shares;
     match split {
         SplitConfig::Random { validation, test } => {
-            *validation = args.validation.unwrap_or(*validation);
-            *test = args.test.unwrap_or(*test);
+            *validation = new_validation.unwrap_or(*validation);
+            *test = new_test.unwrap_or(*test);
         }
         SplitConfig::ByTime { validation, test } => {
-            if let Some(share) = args.validation {
+            if let Some(share) = new_validation {
                 *validation = TimeCut::Share(share);
             }
-            if let Some(share) = args.test {
+            if let Some(share) = new_test {
                 *test = TimeCut::Share(share);
             }
         }

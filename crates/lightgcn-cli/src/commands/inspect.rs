@@ -1,0 +1,47 @@
+//! `lightgcn inspect`
+
+use crate::args::InspectArgs;
+use crate::output::Output;
+use anyhow::Context;
+use lightgcn::core::Dataset;
+use lightgcn::data::{Inspection, PrepareConfig, read_log};
+use lightgcn::store::DatasetFolder;
+use std::path::Path;
+
+pub(crate) fn run(
+    args: &InspectArgs,
+    config: PrepareConfig,
+    output: &Output,
+) -> anyhow::Result<()> {
+    let inspection = match &args.inputs[..] {
+        [folder] if Path::new(folder).is_dir() => {
+            let dataset = Dataset::load(folder)?;
+            let pairs = dataset.split.train.interactions();
+            Inspection::of(pairs, &dataset.users, &dataset.items)
+        }
+        _ => of_logs(args, config)?,
+    };
+    if let Some(folder) = &args.plots {
+        std::fs::create_dir_all(folder)
+            .with_context(|| format!("creating the folder {}", folder.display()))?;
+        for plot in inspection.plots()? {
+            let path = folder.join(plot.name).with_extension("svg");
+            std::fs::write(&path, plot.svg)
+                .with_context(|| format!("writing the plot {}", path.display()))?;
+        }
+    }
+    output.result(&inspection, &inspection.to_string())
+}
+
+/// Reads logs as `fit` does: with a table of behaviors that fits.
+fn of_logs(args: &InspectArgs, mut config: PrepareConfig) -> anyhow::Result<Inspection> {
+    if let Some(preset) = args.preset {
+        preset.apply(&mut config);
+    }
+    config.skip_bad_rows |= args.skip_bad_rows;
+    let log = read_log(&args.inputs, &mut config, args.target.as_deref())?;
+    for stage in log.stages() {
+        eprintln!("{stage}");
+    }
+    Ok(Inspection::of_log(&log, config.check()?.behaviors())?)
+}
