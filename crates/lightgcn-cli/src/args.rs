@@ -76,6 +76,8 @@ pub(crate) enum Command {
     Generate(GenerateArgs),
     /// Turn event logs into a dataset: read, split, weigh
     Prepare(PrepareArgs),
+    /// Write a dataset or a model as Parquet files: pairs, catalogue and, of a model, embeddings
+    Export(ExportArgs),
     /// Print what to know about a log or a dataset before training: counts, times, conversion, and what is odd
     Inspect(InspectArgs),
     /// Turn event logs into a model in one go: prepare, train, learn how to rank, compare with rules and
@@ -134,9 +136,16 @@ pub(crate) enum SplitChoice {
 
 #[derive(Debug, Args)]
 pub(crate) struct PrepareArgs {
-    /// Event logs: CSV files or globs; plain, gzip or zstd
-    #[arg(required = true, value_name = "LOG")]
+    /// Event logs: CSV or Parquet files, folders, globs or URLs; CSV may be gzip or zstd
+    #[arg(required_unless_present = "pairs", value_name = "LOG")]
     pub(crate) logs: Vec<String>,
+    /// Instead of logs, a table of pairs, as a data warehouse aggregates them: CSV or Parquet
+    #[arg(
+        long,
+        value_name = "FILE",
+        conflicts_with_all = ["logs", "split", "after", "validation", "test", "k_core"]
+    )]
+    pub(crate) pairs: Vec<PathBuf>,
     /// Read the files of a public log as they are published: rees46, retailrocket, otto, taobao-userbehavior,
     /// movielens, instacart, hm or yoochoose
     #[arg(long, value_name = "NAME")]
@@ -172,7 +181,7 @@ pub(crate) struct PrepareArgs {
     /// Skip and count bad rows instead of stopping at the first
     #[arg(long)]
     pub(crate) skip_bad_rows: bool,
-    /// CSV files of items with category, brand or price columns
+    /// CSV or Parquet files of items with category, brand or price columns
     #[arg(long, value_name = "FILE")]
     pub(crate) catalogue: Vec<String>,
 }
@@ -194,9 +203,20 @@ impl FromStr for PartArg {
 }
 
 #[derive(Debug, Args)]
+pub(crate) struct ExportArgs {
+    /// A dataset or a model
+    #[arg(value_name = "DATASET|MODEL")]
+    pub(crate) from: PathBuf,
+    /// Folder to write the files to
+    #[arg(long, value_name = "FOLDER")]
+    pub(crate) out: PathBuf,
+}
+
+#[derive(Debug, Args)]
 pub(crate) struct InspectArgs {
-    /// Event logs (CSV files or globs; plain, gzip or zstd), or a dataset, whose training part is inspected
-    #[arg(required = true, value_name = "LOG|DATASET")]
+    /// Event logs (CSV or Parquet files, folders, globs or URLs), or a dataset or model, whose training part is
+    /// inspected
+    #[arg(required = true, value_name = "LOG|DATASET|MODEL")]
     pub(crate) inputs: Vec<String>,
     /// Read the files of a public log as they are published: rees46, retailrocket, otto, taobao-userbehavior,
     /// movielens, instacart, hm or yoochoose
@@ -215,7 +235,7 @@ pub(crate) struct InspectArgs {
 
 #[derive(Debug, Args)]
 pub(crate) struct FitArgs {
-    /// Event logs: CSV files or globs; plain, gzip or zstd
+    /// Event logs: CSV or Parquet files, folders, globs or URLs; CSV may be gzip or zstd
     #[arg(required = true, value_name = "LOG")]
     pub(crate) logs: Vec<String>,
     /// Read the files of a public log as they are published: rees46, retailrocket, otto, taobao-userbehavior,
@@ -246,7 +266,7 @@ pub(crate) struct FitArgs {
     /// Skip and count bad rows instead of stopping at the first
     #[arg(long)]
     pub(crate) skip_bad_rows: bool,
-    /// CSV files of items with category, brand or price columns
+    /// CSV or Parquet files of items with category, brand or price columns
     #[arg(long, value_name = "FILE")]
     pub(crate) catalogue: Vec<String>,
 }

@@ -75,6 +75,7 @@ fn run(cli: &Cli, output: &Output) -> anyhow::Result<ExitCode> {
     let done = match &cli.command {
         Command::Generate(args) => commands::generate::run(args, config, output),
         Command::Prepare(args) => commands::prepare::run(args, config, output),
+        Command::Export(args) => commands::export::run(args, output),
         Command::Inspect(args) => commands::inspect::run(args, config.prepare, output),
         Command::Fit(args) => commands::fit::run(args, config, output),
         Command::Train(args) => commands::train::run(args, config, output),

@@ -76,6 +76,7 @@ fn the_nightly_recipe_publishes_a_model_that_knows_yesterday() {
         behavior: event.behavior.clone(),
         time: lightgcn::data::time::parse(event.time.as_bytes()).unwrap(),
         count: 1.0,
+        id: None,
     };
     let posted: Vec<StoredEvent> = new.iter().map(stored).collect();
     store.try_append(&posted).unwrap();

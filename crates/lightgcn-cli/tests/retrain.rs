@@ -25,7 +25,6 @@ fn shop() -> Workplace {
         work.write(name, format!("{head}\n{}\n", rows.join("\n")));
     }
     work.json(&["prepare", "old.csv", "--out", "old"]);
-    work.json(&["prepare", "old.csv", "new.csv", "--out", "new"]);
     work.json(&[
         "train",
         "old",
@@ -40,6 +39,8 @@ fn shop() -> Workplace {
         "--learning-rate",
         "0.01",
     ]);
+    let after = ["--after", "shop.model", "--out", "new"];
+    work.json(&[&["prepare", "old.csv", "new.csv"][..], &after].concat());
     work
 }
 
@@ -202,7 +203,7 @@ fn unusable_retrainings_are_errors() {
     // Ids that have got a leading zero are other ids.
     let text = work.read("new.csv").replace(",57", ",057");
     work.write("zero.csv", text);
-    work.json(&["prepare", "zero.csv", "--out", "zero"]);
+    work.json(&["prepare", "zero.csv", "--out", "zero", "--split", "none"]);
     work.refused(&["retrain", "shop.model", "zero"], &["--allow-other-ids"]);
     // The whole log is needed to train on everything.
     fs::remove_dir_all(work.path("new.whole")).unwrap();

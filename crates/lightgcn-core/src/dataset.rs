@@ -155,6 +155,7 @@ fn new_targets(known: &Interactions, bought: &Interactions) -> Result<Truth, Cor
 mod tests {
     use super::*;
     use crate::{BehaviorWeightsConfig, InteractionsBuilder, PairEvent};
+    use std::collections::BTreeMap;
 
     /// Events as (user, item, behavior, time); behavior 0 is a view, 1 a purchase.
     fn log(events: &[(u32, u32, u8, i64)]) -> Dataset {
@@ -165,10 +166,14 @@ mod tests {
         let names: Vec<&str> = weights.behaviors().iter().map(|b| &*b.name).collect();
         let target = names.iter().position(|name| *name == "purchase").unwrap() as u8;
         let mut pairs = InteractionsBuilder::from_names(&names, &["purchase"]).unwrap();
+        let mut of_pair: BTreeMap<(u32, u32), Vec<PairEvent>> = BTreeMap::new();
         for &(user, item, behavior, time) in events {
             let event = PairEvent::new(BehaviorId(behavior * target), time);
+            of_pair.entry((user, item)).or_default().push(event);
+        }
+        for ((user, item), events) in of_pair {
             pairs
-                .push_events(UserId(user), ItemId(item), 1.0, &[event])
+                .push_events(UserId(user), ItemId(item), 1.0, &events)
                 .unwrap();
         }
         let split = Split::new(

@@ -3,10 +3,10 @@
 use super::runs::beside;
 use crate::args::DataArgs;
 use anyhow::{Context, bail, ensure};
-use lightgcn::core::Dataset;
+use lightgcn::core::{Dataset, Split, Truth};
 use lightgcn::data::PairFiles;
 use lightgcn::recommend::Recommender;
-use lightgcn::store::DatasetFolder;
+use lightgcn::store::{Artifact, DatasetFolder, EmbeddingTable, StoreError};
 use std::path::{Path, PathBuf};
 
 /// Loads the dataset of the arguments. Stage reports go to standard error.
@@ -26,6 +26,27 @@ pub(crate) fn dataset(args: &DataArgs) -> anyhow::Result<Dataset> {
         eprintln!("{stage}");
     }
     Ok(dataset)
+}
+
+/// A dataset, or the training part of a model with its embeddings; none if the folder is neither.
+pub(super) fn stored(folder: &Path) -> anyhow::Result<Option<(Dataset, Option<EmbeddingTable>)>> {
+    if !folder.join("manifest.json").is_file() {
+        return Ok(None);
+    }
+    let artifact = match Dataset::load(folder) {
+        Err(StoreError::WrongFormat { .. }) => Artifact::load(folder)?,
+        dataset => return Ok(Some((dataset?, None))),
+    };
+    let none = Truth::empty(artifact.users.len(), artifact.items.len());
+    let dataset = Dataset::new(
+        Split::new(artifact.train, none.clone(), none)?,
+        artifact.users,
+        artifact.items,
+        artifact.catalogue,
+        artifact.behaviors.check()?,
+        artifact.lineage,
+    )?;
+    Ok(Some((dataset, Some(artifact.embeddings))))
 }
 
 /// Where the whole log of a dataset is, without held-out parts.

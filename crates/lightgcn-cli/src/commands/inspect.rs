@@ -1,11 +1,10 @@
 //! `lightgcn inspect`
 
+use super::data;
 use crate::args::InspectArgs;
 use crate::output::Output;
 use anyhow::Context;
-use lightgcn::core::Dataset;
 use lightgcn::data::{Inspection, PrepareConfig, read_log};
-use lightgcn::store::DatasetFolder;
 use std::path::Path;
 
 pub(crate) fn run(
@@ -13,13 +12,16 @@ pub(crate) fn run(
     config: PrepareConfig,
     output: &Output,
 ) -> anyhow::Result<()> {
-    let inspection = match &args.inputs[..] {
-        [folder] if Path::new(folder).is_dir() => {
-            let dataset = Dataset::load(folder)?;
+    let stored = match &args.inputs[..] {
+        [folder] => data::stored(Path::new(folder))?,
+        _ => None,
+    };
+    let inspection = match stored {
+        Some((dataset, _)) => {
             let pairs = dataset.split.train.interactions();
             Inspection::of(pairs, &dataset.users, &dataset.items)
         }
-        _ => of_logs(args, config)?,
+        None => of_logs(args, config)?,
     };
     if let Some(folder) = &args.plots {
         std::fs::create_dir_all(folder)

@@ -3,6 +3,7 @@
 pub(crate) mod evaluate;
 pub(crate) mod events;
 pub(crate) mod explain;
+pub(crate) mod export;
 pub(crate) mod fit;
 pub(crate) mod generate;
 pub(crate) mod inspect;

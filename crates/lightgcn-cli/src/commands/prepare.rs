@@ -6,9 +6,9 @@ use crate::config::Config;
 use crate::output::Output;
 use crate::progress;
 use anyhow::{Context, bail, ensure};
-use lightgcn::core::{BehaviorWeightsConfig, StageReport};
+use lightgcn::core::{BehaviorWeightsConfig, Dataset, StageReport};
 use lightgcn::data::{
-    Duplicates, KCoreConfig, PrepareConfig, SplitConfig, TimeCut, prepare_log,
+    Duplicates, KCoreConfig, PairTable, PrepareConfig, SplitConfig, TimeCut, prepare_log,
     read_events_with_progress,
 };
 use lightgcn::store::{Artifact, DatasetFolder};
@@ -31,6 +31,13 @@ pub(crate) fn run(args: &PrepareArgs, config: Config, output: &Output) -> anyhow
     let mut options = config.prepare.clone();
     override_options(args, &mut options)?;
     let options = options.check()?;
+    if !args.pairs.is_empty() {
+        let table = PairTable {
+            paths: args.pairs.clone(),
+            keep_unseen: false,
+        };
+        return finish(args, &table.read(options.behaviors())?, output);
+    }
     let bar = progress::bar(0, "bytes");
     let read = options.config().read_config();
     let log = read_events_with_progress(&args.logs, &read, options.behaviors(), &mut |progress| {
@@ -40,11 +47,16 @@ pub(crate) fn run(args: &PrepareArgs, config: Config, output: &Output) -> anyhow
     })?;
     bar.finish_and_clear();
     let dataset = prepare_log(&log, &options)?;
-    for stage in &dataset.lineage.stages {
-        eprintln!("{stage}");
-    }
     if options.config().split != SplitConfig::None {
         prepare_log(&log, &options.whole())?.save(whole_of(&args.out))?;
+    }
+    drop(log);
+    finish(args, &dataset, output)
+}
+
+fn finish(args: &PrepareArgs, dataset: &Dataset, output: &Output) -> anyhow::Result<()> {
+    for stage in &dataset.lineage.stages {
+        eprintln!("{stage}");
     }
     dataset.save(&args.out)?;
     let train = dataset.split.train.interactions();
