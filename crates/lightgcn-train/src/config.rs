@@ -50,6 +50,11 @@ pub struct TrainConfig {
     /// a fixed order. Needs fused steps. In-batch negatives are those of the shard. Default: 1.
     #[serde(skip_serializing_if = "is_one")]
     pub workers: usize,
+    /// Number of batches that make one step: they share the propagation and the step of Adam, whose cost grows with
+    /// the graph and not with the batch. In-batch negatives are those of the batch. Needs fused steps on the CPU, no
+    /// `l2` and one worker. Default: 1.
+    #[serde(skip_serializing_if = "is_one")]
+    pub accumulate: usize,
     /// Negatives per positive. Default: 1.
     pub negatives: usize,
     /// Which pairs are positives: those with a purchase, or all, each with its pair's weight. Default: all,
@@ -93,6 +98,7 @@ impl Default for TrainConfig {
             bf16_layers: false,
             batch_size: 2048,
             workers: 1,
+            accumulate: 1,
             negatives: 1,
             positives: PositiveSet::AllPairs,
             weights: GraphWeights::default(),
@@ -132,6 +138,12 @@ impl TrainConfig {
         }
     }
 
+    /// Pairs in one step.
+    pub(crate) fn pairs_per_step(&self) -> usize {
+        let batches = self.workers.saturating_mul(self.accumulate);
+        self.batch_size.saturating_mul(batches)
+    }
+
     /// Checks every field.
     ///
     /// # Errors
@@ -153,6 +165,14 @@ impl TrainConfig {
         require(
             self.workers == 1 || self.fused,
             "more than one worker needs fused steps: set fused = true, or leave workers out",
+        );
+        require(
+            (1..=1024).contains(&self.accumulate),
+            "accumulate must be from 1 to 1024",
+        );
+        require(
+            self.accumulate == 1 || self.fused && self.workers == 1 && self.l2 == 0.0,
+            "accumulate needs fused steps, one worker and no l2: leave accumulate out, or change these",
         );
         require(self.negatives > 0, "negatives must be at least 1");
         require(

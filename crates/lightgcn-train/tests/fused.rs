@@ -7,7 +7,7 @@ use common::{mf, shop, train};
 use lightgcn_graph::Normalization;
 use lightgcn_nn::{AnyModelConfig, LayerWeights, LightGcnConfig, ModelConfig, NgcfConfig};
 use lightgcn_sample::PositiveSet;
-use lightgcn_train::{LossConfig, SoftmaxConfig, TopKConfig, TrainConfig};
+use lightgcn_train::{LossConfig, SoftmaxConfig, TopKConfig, TrainConfig, TrainError};
 
 /// One epoch of 20 steps.
 fn twenty_steps() -> TrainConfig {
@@ -101,6 +101,32 @@ fn twenty_fused_steps_equal_autodiffs() {
     }
 }
 
+#[test]
+fn batches_of_one_step_are_a_larger_batch_where_pairs_do_not_meet() {
+    let model = light_gcn(1, Normalization::Symmetric);
+    let quarter = twenty_steps().batch_size / 4;
+    let config = TrainConfig {
+        batch_size: 4 * quarter,
+        l2: 0.0,
+        ..twenty_steps()
+    };
+    let whole = table(&model, &config);
+    let parts = TrainConfig {
+        batch_size: quarter,
+        accumulate: 4,
+        ..config.clone()
+    };
+    let parts = table(&model, &parts);
+    let differences = whole.iter().zip(&parts).map(|(a, b)| (a - b).abs());
+    let largest = differences.fold(0.0_f32, f32::max);
+    assert!(largest <= 1e-5, "{largest}");
+    let l2 = TrainConfig {
+        accumulate: 2,
+        l2: 1e-4,
+        ..config
+    };
+    assert!(matches!(l2.check(), Err(TrainError::Config { .. })));
+}
 #[test]
 fn softmax_steps_learn_and_have_the_same_bits_at_any_thread_count() {
     let specs = [

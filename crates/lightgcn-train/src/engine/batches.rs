@@ -10,7 +10,7 @@ pub(crate) fn sampler(train: &Train, config: &TrainConfig) -> Result<BatchSample
     let positives = Arc::new(Positives::new(train, config.positives)?);
     let negatives = config.negative_sampling.build(Arc::clone(&positives))?;
     let sampler = SamplerConfig {
-        batch_size: config.batch_size.saturating_mul(config.workers),
+        batch_size: config.pairs_per_step(),
         n_negatives: config.negatives,
         order: config.order,
         seed: config.seed,

@@ -38,10 +38,10 @@ where
         false => None,
     };
     let Some(((linear, (adjacency, graph)), loss)) = fusable.zip(setup.loss.fused()) else {
-        if config.workers > 1 {
+        if config.workers > 1 || config.accumulate > 1 {
             return Err(TrainError::config(
-                "more than one worker needs fused steps, which this model or this loss does not \
-                 have; leave workers out",
+                "more than one worker or batch per step needs fused steps, which this model or \
+                 this loss does not have; leave workers and accumulate out",
             ));
         }
         return Ok(Box::new(Autodiff::new(setup)));
@@ -93,7 +93,11 @@ fn table_engine<B: TrainingBackend>(
         LossConfig::Softmax(_) => true,
     };
     Ok(
-        if B::runs_steps_on_device() && draws_there && !further_nodes {
+        if B::runs_steps_on_device()
+            && draws_there
+            && !further_nodes
+            && setup.config.accumulate == 1
+        {
             Box::new(DeviceSteps::new(setup, graph)?)
         } else {
             Box::new(HostSteps::new(setup, graph))

@@ -26,11 +26,21 @@ pub(crate) struct HostSteps<B: TrainingBackend> {
     l2: f64,
     seed: u64,
     weighted: bool,
+    /// The most pairs whose items are each other's negatives.
+    pairs_per_part: usize,
+    /// The most parts of a step.
+    accumulate: usize,
     sampler: Arc<BatchSampler>,
     /// Each node's row in the batch, or [`ABSENT`].
     position: Vec<u32>,
     /// Each item's popularity correction; empty without correction.
     corrections: Vec<f32>,
+}
+
+/// A part of a batch, as its loss takes it.
+enum Batch {
+    Bpr(BprBatch),
+    Softmax(SoftmaxConfig, SoftmaxBatch),
 }
 
 /// A batch and its distinct nodes.
@@ -53,6 +63,8 @@ impl<B: TrainingBackend> HostSteps<B> {
             l2: config.l2,
             seed: config.seed,
             weighted: config.positives == PositiveSet::AllPairs,
+            pairs_per_part: config.batch_size,
+            accumulate: config.accumulate,
             sampler: Arc::clone(setup.sampler),
             position: vec![ABSENT; graph.n_rows()],
             corrections: match &setup.loss {
@@ -68,6 +80,9 @@ impl<B: TrainingBackend> HostSteps<B> {
 
 impl<B: TrainingBackend> StepEngine<B, Tensor<B, 2>, Tensor<B, 2>> for HostSteps<B> {
     fn step(&mut self, table: &Tensor<B, 2>, shard: &Shard<'_>) -> StepResult<B, Tensor<B, 2>> {
+        if shard.places.len() > self.pairs_per_part {
+            return self.step_in_parts(table, shard);
+        }
         let plan = self.plan(shard);
         let device = table.device();
         let indices = RowIndices::from_slice(&plan.nodes, self.position.len(), &device);
@@ -96,14 +111,85 @@ impl<B: TrainingBackend> StepEngine<B, Tensor<B, 2>, Tensor<B, 2>> for HostSteps
             loss = loss + l2;
             gradient = add_rows(gradient, pull, &indices);
         }
-        for &node in &plan.nodes {
-            self.position[node as usize] = ABSENT;
-        }
+        self.forget(&plan.nodes);
         StepResult { loss, gradient }
     }
 }
 
 impl<B: TrainingBackend> HostSteps<B> {
+    /// A step of several parts that share one propagation, forth and back. The loss is the mean over all pairs.
+    fn step_in_parts(
+        &mut self,
+        table: &Tensor<B, 2>,
+        shard: &Shard<'_>,
+    ) -> StepResult<B, Tensor<B, 2>> {
+        let n_pairs = shard.places.len();
+        let starts = shard.places.clone().step_by(self.pairs_per_part);
+        let parts: Vec<(Plan, Batch)> = (0..)
+            .zip(starts)
+            .map(|(n, start)| {
+                let plan = self.plan(&Shard {
+                    batches: shard.batches,
+                    places: start..(start + self.pairs_per_part).min(shard.places.end),
+                    number: shard.number * self.accumulate + n,
+                    context: shard.context,
+                });
+                let batch = match self.loss {
+                    LossConfig::Bpr => Batch::Bpr(self.bpr_batch(&plan.triples)),
+                    LossConfig::Softmax(config) => {
+                        Batch::Softmax(config, self.softmax_batch(&config, &plan))
+                    }
+                };
+                self.forget(&plan.nodes);
+                (plan, batch)
+            })
+            .collect();
+        let all = parts
+            .iter()
+            .flat_map(|(plan, _)| plan.nodes.iter().copied());
+        let mut nodes: Vec<u32> = all.collect();
+        nodes.sort_unstable();
+        nodes.dedup();
+        for (row, &node) in (0..).zip(&nodes) {
+            self.position[node as usize] = row;
+        }
+        let device = table.device();
+        let indices = RowIndices::from_slice(&nodes, self.position.len(), &device);
+        let (graph, alphas) = (&self.graph, &self.alphas);
+        let embeddings = propagate_rows(graph, table.clone(), alphas, &indices);
+        let mut sum = StepResult {
+            loss: Tensor::zeros([1], &device),
+            gradient: embeddings.zeros_like(),
+        };
+        for (plan, batch) in parts {
+            let rows = plan.nodes.iter().map(|&node| self.position[node as usize]);
+            let rows = RowIndices::from_slice(&rows.collect::<Vec<_>>(), nodes.len(), &device);
+            let part = gather_rows(embeddings.clone(), &rows);
+            let share = plan.triples.len() as f64 / n_pairs as f64;
+            let LossGradient { loss, gradient } = match batch {
+                Batch::Bpr(batch) => bpr_loss_gradient(part, &batch),
+                Batch::Softmax(config, mut batch) => {
+                    if let Some(top_k) = config.top_k {
+                        let thresholds = shard.context.thresholds;
+                        weight_by_top_k(&top_k, &mut batch, &part, (&plan, thresholds));
+                    }
+                    softmax_loss_gradient(part, &batch, &softmax::options(&config))
+                }
+            };
+            sum.loss = sum.loss + loss.mul_scalar(share);
+            sum.gradient = add_rows(sum.gradient, gradient.mul_scalar(share), &rows);
+        }
+        let gradient = propagate_rows_transposed(graph, sum.gradient, alphas, &indices);
+        self.forget(&nodes);
+        StepResult { gradient, ..sum }
+    }
+
+    fn forget(&mut self, nodes: &[u32]) {
+        for &node in nodes {
+            self.position[node as usize] = ABSENT;
+        }
+    }
+
     /// Draws the pairs and marks the rows of their distinct nodes in `position`.
     fn plan(&mut self, shard: &Shard<'_>) -> Plan {
         let triples = shard.batches.triples(shard.places.clone());
