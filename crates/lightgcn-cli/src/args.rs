@@ -281,7 +281,7 @@ pub(crate) enum MemberChoice {
 }
 
 /// The data: a prepared dataset, or pair files.
-#[derive(Debug, Args)]
+#[derive(Debug, Clone, Args)]
 pub(crate) struct DataArgs {
     /// Dataset written by `prepare`
     #[arg(

@@ -17,16 +17,22 @@ use std::path::Path;
 const VALIDATION: &str = "validation.safetensors";
 const TEST: &str = "test.safetensors";
 
+type Encode = fn(&Dataset) -> Result<Vec<u8>, StoreError>;
+
 /// The files of a dataset beside its manifest.
-const FILES: [&str; 8] = [
-    BEHAVIORS,
-    CATALOGUE,
-    USERS,
-    INTERACTIONS,
-    LINEAGE,
-    ITEMS,
-    TEST,
-    VALIDATION,
+const FILES: [(&str, Encode); 8] = [
+    (BEHAVIORS, |d| encode_json(BEHAVIORS, d.behaviors.config())),
+    (CATALOGUE, |d| encode_catalogue(&d.catalogue)),
+    (USERS, |d| encode_vocabulary(USERS, &d.users)),
+    (ITEMS, |d| encode_vocabulary(ITEMS, &d.items)),
+    (INTERACTIONS, |d| {
+        encode_interactions(d.split.train.interactions())
+    }),
+    (VALIDATION, |d| {
+        encode_truth(VALIDATION, d.split.validation.truth())
+    }),
+    (TEST, |d| encode_truth(TEST, d.split.test.truth())),
+    (LINEAGE, |d| encode_json(LINEAGE, &d.lineage)),
 ];
 
 /// A dataset as a folder: what `prepare` writes and `train` reads.
@@ -50,25 +56,10 @@ pub trait DatasetFolder: Sized {
 impl DatasetFolder for Dataset {
     fn save(&self, path: impl AsRef<Path>) -> Result<(), StoreError> {
         check(self, "dataset".to_owned())?;
-        let files = [
-            (BEHAVIORS, encode_json(BEHAVIORS, self.behaviors.config())),
-            (CATALOGUE, encode_catalogue(&self.catalogue)),
-            (USERS, encode_vocabulary(USERS, &self.users)),
-            (ITEMS, encode_vocabulary(ITEMS, &self.items)),
-            (
-                INTERACTIONS,
-                encode_interactions(self.split.train.interactions()),
-            ),
-            (
-                VALIDATION,
-                encode_truth(VALIDATION, self.split.validation.truth()),
-            ),
-            (TEST, encode_truth(TEST, self.split.test.truth())),
-            (LINEAGE, encode_json(LINEAGE, &self.lineage)),
-        ];
         write_folder_atomically(path.as_ref(), Kind::DATASET.format, |folder| {
-            for (name, bytes) in files {
-                write_file(folder, name, &bytes?)?;
+            // One after the other: the interactions alone may take as much memory as the dataset.
+            for (name, encode) in FILES {
+                write_file(folder, name, &encode(self)?)?;
             }
             Manifest::write(folder, Kind::DATASET)
         })
@@ -77,7 +68,7 @@ impl DatasetFolder for Dataset {
     fn load(path: impl AsRef<Path>) -> Result<Self, StoreError> {
         let path = path.as_ref();
         let folder = Folder::open(path, Kind::DATASET)?;
-        folder.expect_files(&FILES)?;
+        folder.expect_files(&FILES.map(|(name, _)| name))?;
         let users = read_vocabulary(&folder, USERS)?;
         let items = read_vocabulary(&folder, ITEMS)?;
         let (n_users, n_items) = (users.len(), items.len());

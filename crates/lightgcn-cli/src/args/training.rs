@@ -29,8 +29,8 @@ pub(crate) struct TrainArgs {
     #[arg(long)]
     pub(crate) resume: bool,
     /// Once everything is chosen on validation and judged on test, train again on the whole log, as `prepare`
-    /// wrote it to DATASET.whole
-    #[arg(long, conflicts_with = "pairs_train")]
+    /// wrote it to DATASET.whole; of pair files, on all training pairs
+    #[arg(long)]
     pub(crate) refit: bool,
     /// End training after this many minutes, with the best model so far
     #[arg(long, allow_negative_numbers = true)]
@@ -52,9 +52,12 @@ pub(crate) struct TrainArgs {
     /// Maximum number of epochs [default: 200]
     #[arg(long, allow_negative_numbers = true)]
     pub(crate) epochs: Option<u32>,
-    /// Pairs per step [default: 2048]
+    /// Pairs in a batch [default: 2048]
     #[arg(long, allow_negative_numbers = true)]
     pub(crate) batch_size: Option<usize>,
+    /// Batches that share one step, for large graphs [default: 1]
+    #[arg(long, allow_negative_numbers = true)]
+    pub(crate) accumulate: Option<usize>,
     /// Adam's learning rate [default: 0.0005; with --preset paper 0.001]
     #[arg(long, allow_negative_numbers = true)]
     pub(crate) learning_rate: Option<f64>,

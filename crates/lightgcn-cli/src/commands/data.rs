@@ -54,10 +54,15 @@ pub(super) fn whole_of(dataset: &Path) -> PathBuf {
     beside(dataset, ".whole")
 }
 
-/// The whole log of the dataset, to train again on everything; none for pair files.
-pub(super) fn whole(args: &DataArgs, dataset: &Dataset) -> anyhow::Result<Option<Dataset>> {
+/// What to train on again once everything is chosen: the whole log of the dataset, or of pair files all of the
+/// training file.
+pub(super) fn whole(args: &DataArgs, dataset: &Dataset) -> anyhow::Result<Dataset> {
     let Some(path) = &args.dataset else {
-        return Ok(None);
+        let with_validation = DataArgs {
+            pairs_valid: None,
+            ..args.clone()
+        };
+        return self::dataset(&with_validation);
     };
     let from = whole_of(path);
     let whole = Dataset::load(&from).with_context(|| {
@@ -73,7 +78,7 @@ pub(super) fn whole(args: &DataArgs, dataset: &Dataset) -> anyhow::Result<Option
         from.display(),
         path.display()
     );
-    Ok(Some(whole))
+    Ok(whole)
 }
 
 /// Opens a model that was trained on this dataset; another may have seen the answers.

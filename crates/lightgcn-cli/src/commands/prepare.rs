@@ -36,7 +36,8 @@ pub(crate) fn run(args: &PrepareArgs, config: Config, output: &Output) -> anyhow
             paths: args.pairs.clone(),
             keep_unseen: false,
         };
-        return finish(args, &table.read(options.behaviors())?, output);
+        let outcome = save(args, &table.read(options.behaviors())?)?;
+        return print(&outcome, output);
     }
     let bar = progress::bar(0, "bytes");
     let read = options.config().read_config();
@@ -46,21 +47,20 @@ pub(crate) fn run(args: &PrepareArgs, config: Config, output: &Output) -> anyhow
         bar.set_message(format!("{} rows", progress.rows));
     })?;
     bar.finish_and_clear();
-    let dataset = prepare_log(&log, &options)?;
+    let outcome = save(args, &prepare_log(&log, &options)?)?;
     if options.config().split != SplitConfig::None {
         prepare_log(&log, &options.whole())?.save(whole_of(&args.out))?;
     }
-    drop(log);
-    finish(args, &dataset, output)
+    print(&outcome, output)
 }
 
-fn finish(args: &PrepareArgs, dataset: &Dataset, output: &Output) -> anyhow::Result<()> {
+fn save(args: &PrepareArgs, dataset: &Dataset) -> anyhow::Result<Outcome> {
     for stage in &dataset.lineage.stages {
         eprintln!("{stage}");
     }
     dataset.save(&args.out)?;
     let train = dataset.split.train.interactions();
-    let outcome = Outcome {
+    Ok(Outcome {
         path: args.out.clone(),
         users: train.n_users(),
         items: train.n_items(),
@@ -69,7 +69,10 @@ fn finish(args: &PrepareArgs, dataset: &Dataset, output: &Output) -> anyhow::Res
         validation_targets: dataset.split.validation.truth().n_pairs(),
         test_targets: dataset.split.test.truth().n_pairs(),
         stages: dataset.lineage.stages.clone(),
-    };
+    })
+}
+
+fn print(outcome: &Outcome, output: &Output) -> anyhow::Result<()> {
     let text = format!(
         "{} users, {} items, {} training pairs ({} with a target), {} validation and {} \
          test targets written to {}",
@@ -81,7 +84,7 @@ fn finish(args: &PrepareArgs, dataset: &Dataset, output: &Output) -> anyhow::Res
         outcome.test_targets,
         outcome.path.display()
     );
-    output.result(&outcome, &text)
+    output.result(outcome, &text)
 }
 
 fn override_options(args: &PrepareArgs, options: &mut PrepareConfig) -> anyhow::Result<()> {

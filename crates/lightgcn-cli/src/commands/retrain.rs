@@ -92,12 +92,7 @@ pub(crate) fn run(
     let faults = report.faults(margin);
     let published = faults.is_empty();
     if published {
-        match &whole {
-            Some(whole) => trained = train(whole, Some(&trained))?,
-            None => eprintln!(
-                "pair files have no whole log: the model does not know their held-out part"
-            ),
-        }
+        trained = train(&whole, Some(&trained))?;
         trained.artifact.save(out)?;
         runs::follow(out, &trained.artifact)?;
     }
@@ -116,7 +111,7 @@ pub(crate) fn run(
             false => trained.artifact.identity()?,
         },
         run: if published { runs::of(out) } else { folder },
-        refit: published && whole.is_some(),
+        refit: published,
         adam_carried_over: start.has_checkpoint(),
         best_epoch: trained.best_epoch,
         known_users,

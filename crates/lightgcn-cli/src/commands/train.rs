@@ -61,7 +61,7 @@ pub(crate) fn run(args: &TrainArgs, mut config: Config, output: &Output) -> anyh
         if !dataset.split.test.truth().is_empty() {
             test = figures(&trained.evaluate_on_test(&dataset, &test_options(&config))?)?;
         }
-        let whole = data::whole(&args.data, &dataset)?.context("pair files have no whole log")?;
+        let whole = data::whole(&args.data, &dataset)?;
         drop(dataset);
         eprintln!("training again on the whole log");
         let again = Trainer::new(&whole)
@@ -158,6 +158,7 @@ fn override_training(args: &TrainArgs, config: &mut Config) {
     let train = &mut config.train;
     train.epochs = args.epochs.unwrap_or(train.epochs);
     train.batch_size = args.batch_size.unwrap_or(train.batch_size);
+    train.accumulate = args.accumulate.unwrap_or(train.accumulate);
     train.learning_rate = args.learning_rate.unwrap_or(train.learning_rate);
     train.l2 = args.l2.unwrap_or(train.l2);
     train.negatives = args.negatives.unwrap_or(train.negatives);
