@@ -257,7 +257,8 @@ pub(crate) struct FitArgs {
     /// Take about this many minutes in all: training ends early enough to fit again to the whole log
     #[arg(long, allow_negative_numbers = true)]
     pub(crate) minutes: Option<f64>,
-    /// Item-to-item models that the ranking may use, besides the trained model [default: all]
+    /// Item-to-item models that the ranking may use, besides the trained model [default:
+    /// propagation,ease]
     #[arg(long, value_name = "MEMBER", value_delimiter = ',')]
     pub(crate) members: Option<Vec<MemberChoice>>,
     /// Keep the model of the training part instead of fitting again to the whole log
@@ -278,6 +279,8 @@ pub(crate) enum MemberChoice {
     Propagation,
     /// EASE, the best linear map in closed form
     Ease,
+    /// The ideal low-pass filter of GF-CF; takes minutes on large logs
+    LowPass,
 }
 
 /// The data: a prepared dataset, or pair files.

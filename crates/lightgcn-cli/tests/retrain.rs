@@ -7,38 +7,47 @@ use common::{Workplace, assert_messages};
 use serde_json::json;
 use std::fs;
 
-/// A log cut by time, a model of its first part, and a data set of the first two.
-fn shop() -> Workplace {
+/// A log cut by time at these percentages into old.csv, new.csv, newer.csv and newest.csv, and a model of old.csv.
+fn cut_shop(cuts: [usize; 3]) -> Workplace {
     let work = Workplace::new();
     work.json(&["generate", "--events", "12000", "--out", "all.csv"]);
     let text = work.read("all.csv");
     let (head, rows) = text.split_once('\n').unwrap();
     let mut rows: Vec<&str> = rows.lines().collect();
     rows.sort_by_key(|row| row.split(',').next().unwrap().to_owned());
-    let at = |percent: usize| rows.len() * percent / 100;
+    let [a, b, c] = cuts.map(|percent| rows.len() * percent / 100);
     for (name, rows) in [
-        ("old.csv", &rows[..at(50)]),
-        ("new.csv", &rows[at(50)..at(80)]),
-        ("newer.csv", &rows[at(80)..at(90)]),
-        ("newest.csv", &rows[at(90)..]),
+        ("old.csv", &rows[..a]),
+        ("new.csv", &rows[a..b]),
+        ("newer.csv", &rows[b..c]),
+        ("newest.csv", &rows[c..]),
     ] {
         work.write(name, format!("{head}\n{}\n", rows.join("\n")));
     }
     work.json(&["prepare", "old.csv", "--out", "old"]);
-    work.json(&[
-        "train",
-        "old",
-        "--out",
-        "shop.model",
+    let small = [
         "--dimension",
         "16",
         "--epochs",
         "6",
         "--validate-every",
         "2",
+    ];
+    let train = [
+        "train",
+        "old",
+        "--out",
+        "shop.model",
         "--learning-rate",
         "0.01",
-    ]);
+    ];
+    work.json(&[&train[..], &small].concat());
+    work
+}
+
+/// The log in four parts, and a data set of the first two.
+fn shop() -> Workplace {
+    let work = cut_shop([50, 80, 90]);
     let after = ["--after", "shop.model", "--out", "new"];
     work.json(&[&["prepare", "old.csv", "new.csv"][..], &after].concat());
     work
@@ -143,7 +152,8 @@ fn a_model_is_retrained_and_published_with_its_run() {
 
 #[test]
 fn a_model_that_falls_is_not_published() {
-    let work = shop();
+    let work = cut_shop([60, 100, 100]);
+    work.json(&["prepare", "old.csv", "new.csv", "--out", "new"]);
     let before = work.files("shop.model");
     let arguments = [
         "retrain",

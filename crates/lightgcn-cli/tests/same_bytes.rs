@@ -123,7 +123,8 @@ fn an_interrupted_run_goes_on_to_the_same_bytes() {
     // The best model so far answers, and says that it was not trained to the end.
     let lineage = work.read_json("parts/lineage.json");
     assert_eq!(lineage["options"]["ended"], "interrupted");
-    assert_eq!(lineage["figures"]["best epoch"], told["best_epoch"]);
+    let best_epoch = lineage["figures"]["best epoch"].as_f64();
+    assert_eq!(best_epoch, told["best_epoch"].as_f64());
     work.json(&["recommend", "parts", "nobody", "-k", "1"]);
 
     let n_epochs = epochs() + 5;

@@ -3,7 +3,9 @@
 use crate::History;
 use crate::dense::multiply;
 use crate::matrix::SparseMatrix;
+use crate::neighbors::{Neighbors, strongest};
 use faer::{Accum, MatMut, MatRef};
+use lightgcn_core::ItemId;
 use rayon::prelude::*;
 
 /// Histories multiplied at a time. Blocks are always filled up to it, so that a score does not
@@ -63,6 +65,30 @@ impl LowRank {
     /// V: `[n_items, rank]`, row by row.
     pub(crate) fn vectors(&self) -> &[f32] {
         &self.vectors
+    }
+
+    /// The map as a matrix, row x for the item x alone, without its diagonal: the `most` strongest weights of each
+    /// row.
+    pub(crate) fn neighbors(&self, most: usize) -> Neighbors {
+        let n_items = self.after.len();
+        let items: Vec<ItemId> = (0..n_items as u32).map(ItemId).collect();
+        let lists = items.par_chunks(GROUP).map(|group| {
+            let alone = group.iter().map(std::slice::from_ref);
+            let histories = alone.map(|item| History::new(item, &[1.0]));
+            let histories: Vec<History<'_>> = histories
+                .map(|one| one.expect("an item of weight 1"))
+                .collect();
+            let mut rows = vec![0.0; group.len() * n_items];
+            self.add_group(&histories, &mut rows);
+            let rows = rows.chunks_exact_mut(n_items).zip(group);
+            let lists = rows.map(|(row, item)| {
+                row[item.index()] = 0.0;
+                strongest(row, most)
+            });
+            lists.collect::<Vec<_>>()
+        });
+        let lists: Vec<Vec<_>> = lists.collect();
+        Neighbors::from_lists(lists.into_iter().flatten().collect(), n_items)
     }
 
     /// Adds the scores of each history to its row of `out` (`[histories.len(), n_items]`).

@@ -98,5 +98,6 @@ fn kind_of(choice: MemberChoice) -> MemberKind {
     match choice {
         MemberChoice::Propagation => MemberKind::Propagation,
         MemberChoice::Ease => MemberKind::Ease,
+        MemberChoice::LowPass => MemberKind::LowPass,
     }
 }

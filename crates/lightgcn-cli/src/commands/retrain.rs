@@ -57,7 +57,8 @@ pub(crate) fn run(
     override_training(args, &mut options.train);
     let dataset = data::dataset(&args.data)?;
     let retraining = Retraining::new(&previous, &dataset, args.allow_other_ids)?;
-    let whole = data::whole(&args.data, &dataset)?;
+    // What is needed later is checked now, and not kept in memory.
+    data::whole(&args.data, &dataset)?;
     let folder = runs::next_of(out);
     if !args.resume {
         // What a retraining that was not published has left.
@@ -92,7 +93,7 @@ pub(crate) fn run(
     let faults = report.faults(margin);
     let published = faults.is_empty();
     if published {
-        trained = train(&whole, Some(&trained))?;
+        trained = train(&data::whole(&args.data, &dataset)?, Some(&trained))?;
         trained.artifact.save(out)?;
         runs::follow(out, &trained.artifact)?;
     }

@@ -38,6 +38,10 @@ pub(crate) fn run(args: &TrainArgs, mut config: Config, output: &Output) -> anyh
     config.model = chosen_model(args, config.model)?;
     override_training(args, &mut config);
     let dataset = data::dataset(&args.data)?;
+    if args.refit {
+        // What is needed later is checked now, and not kept in memory.
+        data::whole(&args.data, &dataset)?;
+    }
     let folder = args.run.clone().unwrap_or_else(|| runs::of(&args.out));
     let stop = interrupt::listen_in_training()?;
     let stop_in_time = match args.minutes {

@@ -6,7 +6,7 @@ use crate::matrix::{Normalized, SparseMatrix};
 use crate::model::check_scores;
 use crate::signals::Signals;
 use crate::singular::SingularVectors;
-use crate::{Histories, History, LinearError, LinearModel, PairWeights};
+use crate::{Histories, History, ItemToItem, LinearError, LinearModel, PairWeights};
 use lightgcn_core::Train;
 use serde::{Deserialize, Serialize};
 
@@ -74,6 +74,21 @@ impl SpectralFilterConfig {
             ideal,
             weights: self.weights,
         })
+    }
+}
+
+impl SpectralFilterConfig {
+    /// The ideal low-pass filter alone, D_I^-½ V Vᵀ D_I^½ without its diagonal, as the `n_neighbors` strongest
+    /// weights of each item. O(items² · vectors) beside the singular vectors.
+    ///
+    /// # Errors
+    /// As [`fit`](Self::fit).
+    pub fn fit_ideal(&self, train: &Train, n_neighbors: usize) -> Result<ItemToItem, LinearError> {
+        self.check()?;
+        let histories = Histories::new(train, self.weights);
+        let graph = Normalized::new(&SparseMatrix::from_training(&histories)?);
+        let ideal = ideal_filter(&graph, self.n_vectors, 0.5, 1.0, self.seed)?;
+        Ok(ItemToItem::new("low-pass", ideal.neighbors(n_neighbors)))
     }
 }
 
@@ -161,6 +176,11 @@ mod tests {
                 (scores[n] - linear[n] - ideal[n]).abs() < 1e-6,
                 "{scores:?}"
             );
+        }
+        let lists = config.fit_ideal(&train(&table), 5).unwrap();
+        for (i, j, exact) in [(0, 1, 2.0 / 3.0), (1, 0, 1.0 / 3.0), (0, 0, 0.0)] {
+            let found = lists.weight(ItemId(i), ItemId(j));
+            assert!((found - exact).abs() < 1e-6, "{i}, {j}: {found}");
         }
         let config = SpectralFilterConfig {
             ideal_weight: 0.0,

@@ -21,7 +21,7 @@ pub struct RankingConfig {
     pub best_sellers: usize,
     /// The neighbors that an item keeps in each member, at least 1. Default: 400.
     pub n_neighbors: usize,
-    /// The members to choose from. Default: all.
+    /// The members to choose from. Default: propagation and EASE; the low-pass filter takes minutes on large logs.
     pub members: Vec<MemberKind>,
     /// The most items that EASE learns from, at least 1: those met by the most users. Where there are fewer
     /// users than that and than items, it learns from all items. Default: 12,000, which takes half a minute

@@ -3,7 +3,10 @@
 use super::history::UserHistory;
 use crate::RecommendError;
 use lightgcn_core::{BehaviorWeights, Interactions, ItemId, Train};
-use lightgcn_linear::{EaseConfig, Histories, History, ItemToItem, PropagationConfig};
+use lightgcn_linear::{
+    EaseConfig, Histories, History, ItemToItem, PairWeights, PropagationConfig,
+    SpectralFilterConfig,
+};
 use serde::{Deserialize, Serialize};
 
 /// The most rows of the matrix that EASE inverts, by default.
@@ -33,6 +36,9 @@ pub enum MemberKind {
     Propagation,
     /// The best linear map in closed form, cut down to its strongest weights: [`EaseConfig`].
     Ease,
+    /// The ideal low-pass filter of GF-CF, cut down to its strongest weights:
+    /// [`SpectralFilterConfig::fit_ideal`].
+    LowPass,
 }
 
 impl MemberKind {
@@ -42,6 +48,7 @@ impl MemberKind {
         match self {
             Self::Propagation => "propagation",
             Self::Ease => "EASE",
+            Self::LowPass => "low-pass",
         }
     }
 
@@ -61,6 +68,11 @@ impl MemberKind {
             }
             .fit(train)?,
             Self::Ease => ease(train.interactions(), behaviors, n_neighbors, ease_items)?,
+            Self::LowPass => SpectralFilterConfig {
+                weights: PairWeights::Binary,
+                ..SpectralFilterConfig::default()
+            }
+            .fit_ideal(train, n_neighbors)?,
         })
     }
 }
