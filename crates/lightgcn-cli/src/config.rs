@@ -2,7 +2,7 @@
 
 use crate::args::Common;
 use crate::baselines::Baselines;
-use anyhow::Context;
+use anyhow::{Context, anyhow};
 use lightgcn::data::PrepareConfig;
 use lightgcn::data::synthetic::ShopConfig;
 use lightgcn::linear::FilterConfigs;
@@ -10,6 +10,7 @@ use lightgcn::nn::AnyModelConfig;
 use lightgcn::recommend::RankingConfig;
 use lightgcn::train::{Candidate, Device, TrainConfig};
 use serde::Deserialize;
+use serde::de::DeserializeOwned;
 use std::path::Path;
 
 /// Options of an evaluation.
@@ -57,6 +58,20 @@ impl Config {
     }
 }
 
+/// The most bytes of an error that shows the line it is about.
+const LONGEST_ERROR: usize = 2000;
+
+/// Reads TOML. An error about a long line does not show it.
+fn parse<T: DeserializeOwned>(text: &str) -> anyhow::Result<T> {
+    toml::from_str(text).map_err(|error| {
+        let shown = error.to_string();
+        match shown.len() > LONGEST_ERROR {
+            true => anyhow!("{}", error.message().chars().take(200).collect::<String>()),
+            false => error.into(),
+        }
+    })
+}
+
 /// Layers the common flags over the configuration file, if any, over `start`. The keys of the tables
 /// `[model]` and `[train]` override the start's; a `[model]` of another name replaces its model. A
 /// global seed goes to every table; otherwise a table's own seed counts, then the start's (training)
@@ -71,8 +86,8 @@ pub(crate) fn load(common: &Common, start: Candidate) -> anyhow::Result<Config> 
         let path = common.config.as_deref().unwrap_or(Path::new(""));
         format!("in the configuration {}", path.display())
     };
-    let mut config: Config = toml::from_str(&text).with_context(place)?;
-    let tables: toml::Table = toml::from_str(&text).with_context(place)?;
+    let mut config: Config = parse(&text).with_context(place)?;
+    let tables: toml::Table = parse(&text).with_context(place)?;
     config.model = match tables.get("model").and_then(toml::Value::as_table) {
         None => start.model,
         Some(given)

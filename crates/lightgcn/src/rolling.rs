@@ -3,11 +3,11 @@
 use crate::Error;
 use crate::baselines::Baselines;
 use crate::fit::FILTERS;
-use lightgcn_core::{CoreError, Dataset};
+use lightgcn_core::{CoreError, Dataset, ItemId, Split, Truth, UserId};
 use lightgcn_linear::FilterConfigs;
 use lightgcn_metrics::Metric;
 use lightgcn_nn::AnyModelConfig;
-use lightgcn_recommend::{Evaluation, EvaluationOptions, RankingConfig};
+use lightgcn_recommend::{Evaluation, EvaluationOptions, RankingConfig, evaluate_test};
 use lightgcn_train::{Device, StopSignal, TrainConfig, Trainer};
 use serde::{Deserialize, Serialize};
 use std::fmt;
@@ -64,10 +64,10 @@ impl Default for RollingConfig {
 pub struct RollingWindow {
     /// The start of its test period, in seconds since 1970.
     pub test_from: i64,
-    /// The number of users with a target, by history.
-    pub n_users: Vec<usize>,
-    /// The number of targets, by history.
-    pub n_targets: Vec<usize>,
+    /// The number of users with a target.
+    pub n_users: usize,
+    /// The number of targets: those that can be predicted from each of the histories.
+    pub n_targets: usize,
 }
 
 /// A ranker's figures over the windows.
@@ -115,25 +115,45 @@ impl RollingConfig {
         let mut windows = Vec::new();
         let mut rows: Vec<RollingRow> = Vec::new();
         for period in periods {
-            let mut window = RollingWindow {
+            let datasets = self.datasets(log, &period)?;
+            let truth = datasets[0].split.test.truth();
+            windows.push(RollingWindow {
                 test_from: period.start,
-                n_users: Vec::new(),
-                n_targets: Vec::new(),
-            };
-            for &history in &self.history_days {
-                let from = history.map_or(i64::MIN, |days| {
-                    period.start.saturating_sub((days * SECONDS_PER_DAY) as i64)
-                });
-                let dataset = log.window(from..period.start, period.clone())?;
-                let truth = dataset.split.test.truth();
-                window.n_users.push(truth.users().count());
-                window.n_targets.push(truth.n_pairs());
-                let runs = self.evaluate(&dataset, device, stop)?;
+                n_users: truth.users().count(),
+                n_targets: truth.n_pairs(),
+            });
+            for (&history, dataset) in self.history_days.iter().zip(&datasets) {
+                let runs = self.evaluate(dataset, device, stop)?;
                 add(&mut rows, history, &runs)?;
             }
-            windows.push(window);
         }
         Ok(Rolling { windows, rows })
+    }
+
+    /// The dataset of each history, all with the same targets: those whose users and items each of them knows.
+    fn datasets(&self, log: &Dataset, period: &Range<i64>) -> Result<Vec<Dataset>, Error> {
+        let of_history = |history: &Option<f64>| {
+            let from = history.map_or(i64::MIN, |days| {
+                period.start.saturating_sub((days * SECONDS_PER_DAY) as i64)
+            });
+            log.window(from..period.start, period.clone())
+        };
+        let datasets: Result<Vec<Dataset>, CoreError> =
+            self.history_days.iter().map(of_history).collect();
+        let mut datasets = datasets?;
+        let truths: Vec<&Truth> = datasets.iter().map(|d| d.split.test.truth()).collect();
+        let of_all = |&(user, item): &(UserId, ItemId)| {
+            let has = |truth: &&Truth| truth.items_of(user).binary_search(&item).is_ok();
+            truths.iter().all(has)
+        };
+        let (n_users, n_items) = (truths[0].n_users(), truths[0].n_items());
+        let common: Vec<(UserId, ItemId)> = truths[0].iter().filter(of_all).collect();
+        let common = Truth::from_pairs(n_users, n_items, common)?;
+        for dataset in &mut datasets {
+            let train = dataset.split.train.interactions().clone();
+            dataset.split = Split::new(train, Truth::empty(n_users, n_items), common.clone())?;
+        }
+        Ok(datasets)
     }
 
     fn check(&self) -> Result<(), Error> {
@@ -231,6 +251,12 @@ impl RollingConfig {
             let answers = trained.evaluate_on_test(dataset, &baselines.options)?;
             runs.push(match seed {
                 0 => baselines.evaluate(dataset, &trained, answers)?,
+                // The trained model alone depends on the seed too, where it is not what answers.
+                _ if trained.ranking()?.is_some() => {
+                    let Split { train, test, .. } = &dataset.split;
+                    let model = evaluate_test(&trained.ranker()?, train, test, &baselines.options)?;
+                    vec![answers, model]
+                }
                 _ => vec![answers],
             });
         }
@@ -321,7 +347,7 @@ impl fmt::Display for Rolling {
         let targets: Vec<String> = self
             .windows
             .iter()
-            .map(|w| format!("{:?}", w.n_targets))
+            .map(|w| w.n_targets.to_string())
             .collect();
         write!(
             f,

@@ -55,7 +55,7 @@ pub(crate) struct TrainArgs {
     /// Pairs in a batch [default: 2048]
     #[arg(long, allow_negative_numbers = true)]
     pub(crate) batch_size: Option<usize>,
-    /// Batches that share one step, for large graphs [default: 1]
+    /// Batches per step of the optimizer, for large graphs [default: 1]
     #[arg(long, allow_negative_numbers = true)]
     pub(crate) accumulate: Option<usize>,
     /// Adam's learning rate [default: 0.0005; with --preset paper 0.001]

@@ -49,6 +49,17 @@ pub(super) fn stored(folder: &Path) -> anyhow::Result<Option<(Dataset, Option<Em
     Ok(Some((dataset, Some(artifact.embeddings))))
 }
 
+/// # Errors
+/// If the folder is a dataset or a model, which further files would damage.
+pub(super) fn refuse_stored(folder: &Path) -> anyhow::Result<()> {
+    ensure!(
+        !folder.join("manifest.json").exists(),
+        "{} is a dataset, a model or another folder with a manifest; choose another folder",
+        folder.display()
+    );
+    Ok(())
+}
+
 /// Where the whole log of a dataset is, without held-out parts.
 pub(super) fn whole_of(dataset: &Path) -> PathBuf {
     beside(dataset, ".whole")
@@ -67,13 +78,17 @@ pub(super) fn whole(args: &DataArgs, dataset: &Dataset) -> anyhow::Result<Datase
     let from = whole_of(path);
     let whole = Dataset::load(&from).with_context(|| {
         format!(
-            "the whole log of {} is not in {}; prepare the dataset again",
+            "the whole log of {} is not in {}; `prepare` writes it for a log that it splits, and not for a \
+             table of pairs",
             path.display(),
             from.display()
         )
     })?;
+    // Files of held-out targets are inputs of the split alone.
+    let mut inputs = whole.lineage.inputs.iter();
     ensure!(
-        whole.lineage.inputs == dataset.lineage.inputs && whole.behaviors == dataset.behaviors,
+        inputs.all(|input| dataset.lineage.inputs.contains(input))
+            && whole.behaviors == dataset.behaviors,
         "{} was not prepared together with {}; prepare the dataset again",
         from.display(),
         path.display()
@@ -85,6 +100,12 @@ pub(super) fn whole(args: &DataArgs, dataset: &Dataset) -> anyhow::Result<Datase
 pub(crate) fn open_trained_on(dataset: &Dataset, path: &Path) -> anyhow::Result<Recommender> {
     let recommender = Recommender::open(path)?;
     let artifact = recommender.artifact();
+    ensure!(
+        !artifact.lineage.options.contains_key("refit"),
+        "the model in {} was trained again on the whole log, so it knows the test part; the figures of the model \
+         that was chosen are in its lineage.json. Train without --refit to evaluate here, or use --windows",
+        path.display()
+    );
     ensure!(
         artifact.users == dataset.users
             && artifact.items == dataset.items

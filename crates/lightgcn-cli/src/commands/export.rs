@@ -17,6 +17,7 @@ struct Outcome {
 }
 
 pub(crate) fn run(args: &ExportArgs, output: &Output) -> anyhow::Result<()> {
+    data::refuse_stored(&args.out)?;
     let stored = data::stored(&args.from)?;
     let (dataset, embeddings) = stored.with_context(|| {
         let from = args.from.display();

@@ -64,6 +64,9 @@ pub(crate) fn run(args: &FitArgs, config: Config, output: &Output) -> anyhow::Re
         )?)
         .refit(!args.no_refit)
         .run()?;
+    for stage in &fitted.artifact.lineage.stages {
+        eprintln!("{stage}");
+    }
     fitted.artifact.save(&args.out)?;
     // The page shows what stands in the folder of the run beside the model.
     let run = runs::of(&args.out);

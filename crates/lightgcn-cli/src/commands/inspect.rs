@@ -12,6 +12,9 @@ pub(crate) fn run(
     config: PrepareConfig,
     output: &Output,
 ) -> anyhow::Result<()> {
+    if let Some(folder) = &args.plots {
+        data::refuse_stored(folder)?;
+    }
     let stored = match &args.inputs[..] {
         [folder] => data::stored(Path::new(folder))?,
         _ => None,

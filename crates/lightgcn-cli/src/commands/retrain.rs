@@ -19,6 +19,9 @@ use std::sync::Arc;
 /// The exit code of a retraining whose model was not published.
 const NOT_PUBLISHED: u8 = 3;
 
+/// Fewer users than this get a word of warning.
+const FEW_USERS: usize = 30;
+
 #[derive(Serialize)]
 struct Outcome {
     published: bool,
@@ -189,12 +192,15 @@ fn text(outcome: &Outcome) -> String {
     ] {
         text += &format!("  {name}: {old:.4} before, {new:.4} now\n");
     }
+    if report.n_users < FEW_USERS {
+        text += "  that is too few users to tell much: hold out more events\n";
+    }
     let path: &Path = &outcome.path;
     text += &match outcome.published {
         true => format!(
-            "published at {}: neither fell by more than {} of itself{}\n",
+            "published at {}: neither metric fell by more than {} %{}\n",
             path.display(),
-            outcome.margin,
+            100.0 * outcome.margin,
             if outcome.refit {
                 "; trained again on the whole log"
             } else {

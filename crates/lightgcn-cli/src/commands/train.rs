@@ -25,6 +25,8 @@ struct Outcome {
     reason: EndReason,
     /// Whether it was trained again on the whole log.
     refit: bool,
+    #[serde(skip)]
+    refit_ended_early: bool,
     users: usize,
     items: usize,
     pairs: usize,
@@ -94,6 +96,7 @@ pub(crate) fn run(args: &TrainArgs, mut config: Config, output: &Output) -> anyh
         best_epoch: trained.best_epoch,
         reason,
         refit,
+        refit_ended_early: args.refit && !refit && !reason.is_early(),
         users: train.n_users(),
         items: train.n_items(),
         pairs: train.n_pairs(),
@@ -123,6 +126,9 @@ fn text(outcome: &Outcome) -> String {
     }
     if outcome.refit {
         text += "  trained again on the whole log; the figures are those of the model before\n";
+    }
+    if outcome.refit_ended_early {
+        text += "  training again on the whole log ended early: this model does not know the held-out parts; continue with --resume\n";
     }
     if outcome.reason.is_early() {
         text += "  training ended early: this is the best model so far; continue the run with --resume\n";
