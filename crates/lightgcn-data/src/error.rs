@@ -331,6 +331,21 @@ pub enum DataError {
         /// The columns of the file, long names cut.
         present: Vec<String>,
     },
+    /// A table of pairs counts a behavior that has no weight.
+    #[error(
+        "{} has the column {column:?}, but the behaviors are {}; rename the column, or give the behavior a \
+         weight",
+        path.display(),
+        quoted(known)
+    )]
+    CountColumn {
+        /// The file.
+        path: PathBuf,
+        /// The column's name, cut.
+        column: String,
+        /// The known behaviors.
+        known: Vec<String>,
+    },
     /// A pair file has no pairs.
     #[error(
         "{} has no pairs; each line must be a user and their items, separated by spaces",
