@@ -306,8 +306,8 @@ pub enum DataError {
     },
     /// A file that was given as a pair file is a table of single events.
     #[error(
-        "{} is not a pair file: {evidence}; give it a header that names its columns and a column of \
-         event types, and read it with `lightgcn prepare`",
+        "{} is not a pair file: {evidence}; keep only users and their items, or give it a header that names \
+         its columns and a column of event types, and read it with `lightgcn prepare`",
         path.display()
     )]
     NotPairs {
