@@ -1,5 +1,6 @@
 //! Reads the files of a log.
 
+use crate::error::shown_path;
 use crate::log::catalogue::{
     DetailColumns, Details, MissingCounts, Observations, read_catalogue_files, skip_row,
 };
@@ -90,7 +91,7 @@ pub fn read_events_with_progress<P: AsRef<Path>>(
             if !config.skip_bad_rows {
                 return Err(DataError::NoRows { path });
             }
-            tracing::warn!("{} has a header but no rows", path.display());
+            tracing::warn!("{} has a header but no rows", shown_path(&path));
         }
         let input = table.finish()?;
         reading.progress.bytes += input.bytes;
@@ -256,7 +257,8 @@ impl<'a> Reading<'a> {
         let item = self
             .events
             .push(row.user, row.item, row.behavior, row.time)?;
-        self.missing.add(row.details.missing, table);
+        self.missing
+            .add(row.details.missing, table, &columns.details);
         // What a row from the future says is not the latest.
         let seen = if row.time > self.limit {
             i64::MIN
