@@ -154,9 +154,10 @@ impl Shape {
     /// have different tags such as `i:` and `r:`. Where users have several lines, words and ids such as `i7` are
     /// told apart too.
     fn unlike(&self, repeats: bool) -> Option<(usize, usize)> {
-        let of = |looks: &Looks| match repeats {
-            true => looks.kinds,
-            false => looks.kinds & NUMBER | u8::from(looks.kinds & !NUMBER > 0) * WORD,
+        let of = |looks: &Looks| match looks.kinds & !NUMBER {
+            0 => NUMBER,
+            _ if repeats => looks.kinds,
+            _ => looks.kinds & NUMBER | WORD,
         };
         let differ = |a: &Looks, b: &Looks| {
             let tags = a.tag.is_some() && b.tag.is_some() && a.tag != b.tag;
