@@ -31,7 +31,12 @@ pub fn read_log<P: AsRef<Path>>(
         if !is_default || !may_have_other_behaviors(&log, &config.weights) {
             return log;
         }
-        let labels = count_labels(paths, &config.read_config())?;
+        let labels = match count_labels(paths, &config.read_config()) {
+            Ok(labels) => labels,
+            Err(error @ DataError::Config { .. }) => return Err(error),
+            // A pipe can be read only once.
+            Err(_) => return log,
+        };
         if !are_others(&labels, &config.weights) {
             return log;
         }
