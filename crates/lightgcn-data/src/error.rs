@@ -1,9 +1,10 @@
 //! The errors of this crate.
 
+use crate::log::source::STDIN;
 use lightgcn_core::{CoreError, IdFault};
 use std::borrow::Cow;
 use std::io;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use thiserror::Error;
 
 mod row;
@@ -35,7 +36,7 @@ pub enum DataError {
     #[error(
         "{} has no files to read (those whose names begin with a dot or an underscore do not count); \
          check the path",
-        path.display()
+        shown_path(path)
     )]
     NoFiles {
         /// The folder.
@@ -44,7 +45,7 @@ pub enum DataError {
     /// An input needs a feature that this build does not have.
     #[error(
         "{} is {what}, which this build does not read; build with the feature {feature:?}, or {instead}",
-        path.display()
+        shown_path(path)
     )]
     MissingFeature {
         /// The input.
@@ -57,13 +58,16 @@ pub enum DataError {
         instead: &'static str,
     },
     /// A folder was given where a file is needed.
-    #[error("{} is a folder; give one file", path.display())]
+    #[error("{} is a folder; give one file", shown_path(path))]
     Folder {
         /// The folder.
         path: PathBuf,
     },
     /// A file cannot be opened.
-    #[error("{} cannot be opened: {source}; check that it exists and is readable", path.display())]
+    #[error(
+        "{} cannot be opened: {source}; check that it exists and is readable",
+        shown_path(path)
+    )]
     Open {
         /// The file.
         path: PathBuf,
@@ -71,7 +75,7 @@ pub enum DataError {
         source: io::Error,
     },
     /// Reading a file failed midway.
-    #[error("{} could not be read to the end: {source}", path.display())]
+    #[error("{} could not be read to the end: {source}", shown_path(path))]
     Read {
         /// The file.
         path: PathBuf,
@@ -90,7 +94,8 @@ pub enum DataError {
     },
     /// A compressed file is damaged or cut short.
     #[error(
-        "{} is not a complete {format} file: {source}; download or compress it again", path.display()
+        "{} is not a complete {format} file: {source}; download or compress it again",
+        shown_path(path)
     )]
     Compressed {
         /// The file.
@@ -101,7 +106,10 @@ pub enum DataError {
         source: io::Error,
     },
     /// A file is compressed or stored in a format that is not read.
-    #[error("{} is in the {format} format, which is not read; {advice}", path.display())]
+    #[error(
+        "{} is in the {format} format, which is not read; {advice}",
+        shown_path(path)
+    )]
     UnreadFormat {
         /// The file.
         path: PathBuf,
@@ -111,21 +119,28 @@ pub enum DataError {
         advice: &'static str,
     },
     /// A file is empty, without even a header.
-    #[error("{} is empty; leave it out, or check how it was written", path.display())]
+    #[error(
+        "{} is empty; leave it out, or check how it was written",
+        shown_path(path)
+    )]
     EmptyFile {
         /// The file.
         path: PathBuf,
     },
     /// A file has a header but no rows.
     #[error(
-        "{} has a header but no rows; leave the file out, or skip bad rows", path.display()
+        "{} has a header but no rows; leave the file out, or skip bad rows",
+        shown_path(path)
     )]
     NoRows {
         /// The file.
         path: PathBuf,
     },
     /// The first line of a file fits none of the layouts that the format knows.
-    #[error("{}, line 1: the file has another layout; {expected}", path.display())]
+    #[error(
+        "{}, line 1: the file has another layout; {expected}",
+        shown_path(path)
+    )]
     UnknownLayout {
         /// The file.
         path: PathBuf,
@@ -134,7 +149,8 @@ pub enum DataError {
     },
     /// The header is not UTF-8.
     #[error(
-        "{}, line 1: the header is not UTF-8 text; convert the file to UTF-8", path.display()
+        "{}, line 1: the header is not UTF-8 text; convert the file to UTF-8",
+        shown_path(path)
     )]
     HeaderNotUtf8 {
         /// The file.
@@ -144,7 +160,7 @@ pub enum DataError {
     #[error(
         "{}, line 1: there is no column {:?}, only {}; set the format's {option:?} to the \
          right column, or check the delimiter",
-        path.display(),
+        shown_path(path),
         shorten(column),
         quoted(present)
     )]
@@ -160,7 +176,9 @@ pub enum DataError {
     },
     /// A needed column is in the header twice.
     #[error(
-        "{}, line 1: column {:?} occurs twice; rename one of them", path.display(), shorten(column)
+        "{}, line 1: column {:?} occurs twice; rename one of them",
+        shown_path(path),
+        shorten(column)
     )]
     DuplicateColumn {
         /// The file.
@@ -171,7 +189,7 @@ pub enum DataError {
     /// A required column is not in a Parquet file.
     #[error(
         "{} has no column {:?}, only {}; set the format's {option:?} to the right column",
-        path.display(),
+        shown_path(path),
         shorten(column),
         quoted(present)
     )]
@@ -189,7 +207,7 @@ pub enum DataError {
     #[error(
         "{}: column {:?} is of type {found}, but must be {needed}; cast it, or set the format's \
          {option:?} to another column",
-        path.display(),
+        shown_path(path),
         shorten(column)
     )]
     ColumnType {
@@ -205,7 +223,10 @@ pub enum DataError {
         needed: &'static str,
     },
     /// A Parquet file is damaged, cut short, or uses what is not read.
-    #[error("{} cannot be read as Parquet: {reason}; write or download it again", path.display())]
+    #[error(
+        "{} cannot be read as Parquet: {reason}; write or download it again",
+        shown_path(path)
+    )]
     Parquet {
         /// The file.
         path: PathBuf,
@@ -213,7 +234,7 @@ pub enum DataError {
         reason: String,
     },
     /// A row cannot be used.
-    #[error("{}, {at}: {issue}", path.display())]
+    #[error("{}, {at}: {issue}", shown_path(path))]
     Row {
         /// The file.
         path: PathBuf,
@@ -285,7 +306,10 @@ pub enum DataError {
         detail: String,
     },
     /// A line of a pair file is not UTF-8.
-    #[error("{}, line {line}: not UTF-8 text; convert the file to UTF-8", path.display())]
+    #[error(
+        "{}, line {line}: not UTF-8 text; convert the file to UTF-8",
+        shown_path(path)
+    )]
     PairNotUtf8 {
         /// The file.
         path: PathBuf,
@@ -293,7 +317,10 @@ pub enum DataError {
         line: u64,
     },
     /// An id of a pair file is not one.
-    #[error("{}, line {line}: the id {id:?} cannot be used: {fault}; fix the line", path.display())]
+    #[error(
+        "{}, line {line}: the id {id:?} cannot be used: {fault}; fix the line",
+        shown_path(path)
+    )]
     PairId {
         /// The file.
         path: PathBuf,
@@ -306,9 +333,9 @@ pub enum DataError {
     },
     /// A file that was given as a pair file is a table of single events.
     #[error(
-        "{} is not a pair file: {evidence}; give it a header that names its columns and a column of \
-         event types, and read it with `lightgcn prepare`",
-        path.display()
+        "{} is not a pair file: {evidence}; keep only users and their items, or give it a header that names \
+         its columns and a column of event types, and read it with `lightgcn prepare`",
+        shown_path(path)
     )]
     NotPairs {
         /// The file.
@@ -319,7 +346,7 @@ pub enum DataError {
     /// A table of pairs lacks a required column.
     #[error(
         "{} has no column {:?}, only {}; rename the column that it is",
-        path.display(),
+        shown_path(path),
         column,
         quoted(present)
     )]
@@ -331,10 +358,25 @@ pub enum DataError {
         /// The columns of the file, long names cut.
         present: Vec<String>,
     },
+    /// A table of pairs counts a behavior that has no weight.
+    #[error(
+        "{} has the column {column:?}, but the behaviors are {}; rename the column, or give the behavior a \
+         weight",
+        shown_path(path),
+        quoted(known)
+    )]
+    CountColumn {
+        /// The file.
+        path: PathBuf,
+        /// The column's name, cut.
+        column: String,
+        /// The known behaviors.
+        known: Vec<String>,
+    },
     /// A pair file has no pairs.
     #[error(
         "{} has no pairs; each line must be a user and their items, separated by spaces",
-        path.display()
+        shown_path(path)
     )]
     NoPairs {
         /// The file.
@@ -344,10 +386,10 @@ pub enum DataError {
     #[error(
         "{}, line {line}: the pair (user {:?}, item {:?}) is also in {}; remove it from \
          one of the files, or the figures would not be honest",
-        path.display(),
+        shown_path(path),
         shorten(user),
         shorten(item),
-        other.display()
+        shown_path(other)
     )]
     PairOverlap {
         /// The file.
@@ -372,6 +414,14 @@ const SHOWN_CHARACTERS: usize = 80;
 /// Names of a list in a message.
 const SHOWN_NAMES: usize = 20;
 
+/// A file's name for a message.
+pub(crate) fn shown_path(path: &Path) -> Cow<'_, str> {
+    match path.to_str() {
+        Some(STDIN) => "standard input".into(),
+        _ => path.to_string_lossy(),
+    }
+}
+
 /// A value for a message, cut to 80 characters.
 pub(crate) fn shorten(text: &str) -> Cow<'_, str> {
     match text.char_indices().nth(SHOWN_CHARACTERS) {
@@ -394,6 +444,13 @@ pub(crate) fn quoted(names: &[String]) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn standard_input_is_named() {
+        let empty = |path: &str| DataError::EmptyFile { path: path.into() }.to_string();
+        assert!(empty("-").starts_with("standard input is empty"));
+        assert!(empty("a/-").starts_with("a/- is empty"));
+    }
 
     #[test]
     fn messages_are_short() {

@@ -69,8 +69,9 @@ pub fn write_pairs(dataset: &Dataset, path: &Path) -> Result<u64, DataError> {
     table.finish()
 }
 
-/// Writes what is known about the items: `item_id`, `category_id`, `category_code`, `brand` and `price`. What is unknown
-/// is null. Returns the number of rows.
+/// Writes what is known about the items: `product_id`, `category_id`, `category_code`, `brand` and `price`, the names of
+/// [`LogFormat::default`](crate::LogFormat), so that [`ReadConfig::catalogue`](crate::ReadConfig::catalogue) reads it
+/// back. What is unknown is null. Returns the number of rows.
 ///
 /// # Errors
 /// [`DataError::Write`] if the file cannot be written.
@@ -83,7 +84,7 @@ pub fn write_catalogue(
     let mut table = Writer::new(
         path,
         Schema::new(vec![
-            Field::new("item_id", DataType::Utf8, false),
+            Field::new("product_id", DataType::Utf8, false),
             text("category_id"),
             text("category_code"),
             text("brand"),

@@ -7,7 +7,9 @@ use arrow_array::types::{Float32Type, Float64Type, Int64Type, TimestampMilliseco
 use arrow_array::{Array, RecordBatch};
 use lightgcn_core::{Dataset, ItemId, Truth, UserId};
 use lightgcn_data::export::{Embedding, write_catalogue, write_embeddings, write_pairs};
-use lightgcn_data::{DataError, PairTable, PrepareConfig, SplitConfig, prepare};
+use lightgcn_data::{
+    DataError, PairTable, PrepareConfig, ReadConfig, SplitConfig, prepare, read_events,
+};
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -171,6 +173,24 @@ fn catalogues_are_written() {
         let known = (!price.is_null(row)).then(|| price.as_primitive::<Float64Type>().value(row));
         assert_eq!(known, details.price);
     }
+    // A log that says nothing about its items reads it with the default format.
+    let log = folder.path().join("short.csv");
+    let items: Vec<&str> = dataset.items.iter().collect();
+    let rows = items
+        .iter()
+        .map(|item| format!("1569888000,view,{item},u\n"));
+    let rows: String = rows.collect();
+    std::fs::write(
+        &log,
+        format!("event_time,event_type,product_id,user_id\n{rows}"),
+    )
+    .unwrap();
+    let config = ReadConfig {
+        catalogue: vec![path.to_str().unwrap().to_owned()],
+        ..ReadConfig::default()
+    };
+    let log = read_events(&[log], &config, &dataset.behaviors).unwrap();
+    assert_eq!(*log.catalogue(), dataset.catalogue);
 }
 
 #[test]

@@ -2,7 +2,7 @@
 #![allow(clippy::unwrap_used, reason = "a failing test may panic")]
 
 use lightgcn_core::{BehaviorWeights, BehaviorWeightsConfig, CoreError, Dataset, ItemId, UserId};
-use lightgcn_data::{DataError, PairTable, Place, RowIssue};
+use lightgcn_data::{DataError, FutureRows, PairTable, Place, RowIssue};
 use tempfile::TempDir;
 
 fn shop() -> BehaviorWeights {
@@ -123,7 +123,41 @@ fn bad_rows_are_errors_with_their_line() {
 }
 
 #[test]
+fn times_of_the_future_are_those_of_logs() {
+    let text = "user_id,item_id,last_time\na,b,2019-10-01\na,c,2019-10-02\na,d,2100-01-01\n";
+    let read = |future_rows| {
+        let folder = TempDir::new().unwrap();
+        let path = folder.path().join("pairs.csv");
+        std::fs::write(&path, text).unwrap();
+        let table = PairTable {
+            future_rows,
+            ..PairTable::new(&path)
+        };
+        table.read(&shop())
+    };
+    assert!(matches!(
+        read(FutureRows::Refuse),
+        Err(DataError::Row { at: Place::Line(4), issue: RowIssue::Future { column, .. }, .. })
+            if column == "last_time"
+    ));
+    let capped = read(FutureRows::Cap).unwrap();
+    let last = 1_569_974_400;
+    let times = |dataset: &Dataset| dataset.split.train.interactions().last_times().to_vec();
+    assert_eq!(times(&capped), [last - 86_400, last, last]);
+    assert_eq!(capped.lineage.stages[0].missing["time in the future"], 1);
+    assert_eq!(times(&read(FutureRows::Keep).unwrap())[2], 4_102_444_800);
+}
+
+#[test]
 fn other_tables_are_errors() {
+    for column in ["n_click", "n_views"] {
+        let error = read(&format!("user_id,item_id,n_view,{column}\na,b,1,2\n")).unwrap_err();
+        assert!(
+            matches!(&error, DataError::CountColumn { column: found, known, .. }
+                if found == column && known.len() == 4 && known[0] == "view"),
+            "{error}"
+        );
+    }
     let error = read("user,item_id\na,b\n").unwrap_err();
     assert!(
         matches!(error, DataError::PairColumn { column, present, .. }

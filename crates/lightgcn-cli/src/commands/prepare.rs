@@ -35,6 +35,7 @@ pub(crate) fn run(args: &PrepareArgs, config: Config, output: &Output) -> anyhow
         let table = PairTable {
             paths: args.pairs.clone(),
             keep_unseen: false,
+            future_rows: options.config().future_rows,
         };
         let outcome = save(args, &table.read(options.behaviors())?)?;
         return print(&outcome, output);

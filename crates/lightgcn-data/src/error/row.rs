@@ -29,9 +29,9 @@ impl fmt::Display for Place {
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 #[non_exhaustive]
 pub enum RowIssue {
-    /// The row and the header have different numbers of fields.
+    /// The row has another number of fields than the header.
     #[error(
-        "the row has {found} fields, the header {expected}; fix the row, and quote fields that contain \
+        "the row has {found} fields instead of {expected}; fix the row, and quote fields that contain \
          the delimiter"
     )]
     FieldCount {
@@ -42,12 +42,18 @@ pub enum RowIssue {
     },
     /// A field begins with a quote, but does not end with one on the same line.
     #[error(
-        "column {column:?} has an unclosed quote ({value:?}); close it, double the quotes within quoted \
-         fields, or set the format's quoting = false"
+        "{} has an unclosed quote ({value:?}); close it, double the quotes within quoted fields, or set the \
+         format's quoting = false",
+        match column {
+            Some(column) => format!("column {column:?}"),
+            None => format!("field {field}"),
+        }
     )]
     UnclosedQuote {
-        /// The column.
-        column: String,
+        /// The column, if it has a name.
+        column: Option<String>,
+        /// The field's position in the row, from 1.
+        field: usize,
         /// The rest of the line from the quote on, cut.
         value: String,
     },

@@ -4,15 +4,15 @@ use crate::error::quoted;
 use crate::log::table::Wanted;
 use crate::log::tables::Tables;
 use crate::{DataError, ReadConfig, expand_paths};
-use lightgcn_core::{Behavior, BehaviorWeightsConfig, Ceiling};
+use lightgcn_core::{Behavior, BehaviorWeightsConfig, Ceiling, is_no_value};
 use std::collections::BTreeMap;
 use std::path::Path;
 
 /// The most labels that a column of behaviors has; more are a sign of the wrong column.
 const MAX_LABELS: usize = 32;
 
-/// What logs call a purchase, the surest name first; in lower case, without spaces and underscores.
-const PURCHASES: [&str; 14] = [
+/// What logs call a purchase; in lower case, without spaces and underscores.
+const PURCHASES: [&str; 13] = [
     "purchase",
     "purchased",
     "buy",
@@ -20,7 +20,6 @@ const PURCHASES: [&str; 14] = [
     "transaction",
     "order",
     "ordered",
-    "checkout",
     "sale",
     "sold",
     "pay",
@@ -28,6 +27,9 @@ const PURCHASES: [&str; 14] = [
     "payment",
     "conversion",
 ];
+
+/// What is a purchase in logs that have no other, and a step before it in those that have.
+const CHECKOUT: &str = "checkout";
 
 /// How labels begin that take something back.
 const UNDOING: [&str; 8] = [
@@ -39,16 +41,26 @@ const UNDOING: [&str; 8] = [
 /// The target is `target`, or the label that means a purchase, such as `buy`, `order` or `transaction`; its weight
 /// is one. The rarer another behavior, the more it says: weights run from 0.01 for the most frequent to 0.1 for
 /// the rarest, and what takes something back, such as `remove_from_cart`, weighs −0.09. Sums are bounded as in
-/// [`BehaviorWeightsConfig::shop_log`]. Reads the log once; renamed and ignored labels count as the format says.
+/// [`BehaviorWeightsConfig::shop_log`]. Reads the log once; renamed and ignored labels count as the format says,
+/// and empty ones and those such as `NULL` are none.
 ///
 /// # Errors
 /// Those of [`expand_paths`] and of opening a log; [`DataError::Config`] if no label or more than one could be the
-/// target's, `target` is not a label, or there are more than 32 labels.
+/// target's, `target` is not a label, labels differ only in case or in spaces around them, or there are more than
+/// 32 labels.
 pub fn behaviors_of<P: AsRef<Path>>(
     paths: &[P],
     config: &ReadConfig,
     target: Option<&str>,
 ) -> Result<BehaviorWeightsConfig, DataError> {
+    table_of(&count_labels(paths, config)?, target)
+}
+
+/// The number of rows of each label, renamed as the format says.
+pub(super) fn count_labels<P: AsRef<Path>>(
+    paths: &[P],
+    config: &ReadConfig,
+) -> Result<BTreeMap<String, u64>, DataError> {
     let mut labels: BTreeMap<String, u64> = BTreeMap::new();
     let wanted = Wanted::Named(&[&config.format.event_type]);
     let mut tables = Tables::new(expand_paths(paths)?, config, &wanted)?;
@@ -60,7 +72,8 @@ pub fn behaviors_of<P: AsRef<Path>>(
             }
             let label = String::from_utf8_lossy(table.field(column));
             let format = &config.format;
-            if label.is_empty() || format.ignore_behaviors.iter().any(|l| *l == *label) {
+            let is_missing = label.trim().is_empty() || is_no_value(label.trim());
+            if is_missing || format.ignore_behaviors.iter().any(|l| *l == *label) {
                 continue;
             }
             let name = format.rename_behaviors.get(&*label);
@@ -78,7 +91,7 @@ pub fn behaviors_of<P: AsRef<Path>>(
             }
         }
     }
-    table_of(&labels, target)
+    Ok(labels)
 }
 
 fn refused<T>(issue: String) -> Result<T, DataError> {
@@ -87,28 +100,13 @@ fn refused<T>(issue: String) -> Result<T, DataError> {
     })
 }
 
-fn table_of(
+/// The table of these labels; see [`behaviors_of`].
+pub(super) fn table_of(
     labels: &BTreeMap<String, u64>,
     target: Option<&str>,
 ) -> Result<BehaviorWeightsConfig, DataError> {
     let names: Vec<String> = labels.keys().cloned().collect();
-    let listed = quoted(&names);
-    let target = match target {
-        Some(name) if labels.contains_key(name) => name,
-        Some(name) => {
-            return refused(format!(
-                "the target {name:?} is not a behavior of the log, which has {listed}"
-            ));
-        }
-        None => match purchase_of(&names) {
-            Some(name) => name,
-            None => {
-                return refused(format!(
-                    "none of the behaviors {listed} is known to mean a purchase; name the target"
-                ));
-            }
-        },
-    };
+    let target = target_of(&names, target)?;
     let is_undoing = |name: &str| UNDOING.iter().any(|start| plain(name).starts_with(start));
     let mut others: Vec<(&String, u64)> = labels.iter().map(|(name, &n)| (name, n)).collect();
     others.retain(|(name, _)| *name != target && !is_undoing(name));
@@ -146,13 +144,54 @@ fn table_of(
     })
 }
 
-/// The label that means a purchase.
-fn purchase_of(names: &[String]) -> Option<&str> {
-    let mut known = PURCHASES.iter();
-    let found = known.find_map(|known| names.iter().find(|name| plain(name) == *known));
-    match (found, names) {
-        (None, [only]) => Some(only),
-        (found, _) => found.map(String::as_str),
+/// The label of the target.
+fn target_of<'a>(names: &'a [String], target: Option<&str>) -> Result<&'a str, DataError> {
+    let same = |a: &str, b: &str| a.trim().to_lowercase() == b.trim().to_lowercase();
+    for name in names {
+        let alike: Vec<String> = names.iter().filter(|n| same(n, name)).cloned().collect();
+        if alike.len() > 1 {
+            return refused(format!(
+                "the behaviors {} are the same but for case or spaces; map them to one name with \
+                 format.rename_behaviors",
+                quoted(&alike)
+            ));
+        }
+    }
+    let listed = quoted(names);
+    if let Some(target) = target {
+        return match names.iter().find(|name| *name == target) {
+            Some(name) => Ok(name),
+            None => refused(format!(
+                "the target {target:?} is not a behavior of the log, which has {listed}"
+            )),
+        };
+    }
+    let mean = |known: &[&str]| -> Vec<&'a String> {
+        let known = names.iter().filter(|n| known.contains(&plain(n).as_str()));
+        known.collect()
+    };
+    let mut purchases = mean(&PURCHASES);
+    if purchases.is_empty() {
+        purchases = mean(&[CHECKOUT]);
+    }
+    match (&purchases[..], names) {
+        ([only], _) => Ok(only),
+        ([], [only]) => Ok(only),
+        ([], []) => refused(
+            "the log has no behaviors; set the format's event_type to the column of them"
+                .to_owned(),
+        ),
+        ([], _) => refused(format!(
+            "none of the behaviors {listed} is known to mean a purchase; name the target"
+        )),
+        _ => {
+            let purchases: Vec<String> = purchases.into_iter().cloned().collect();
+            refused(format!(
+                "the behaviors {} all mean a purchase; name the target, or map them to one name with \
+                 format.rename_behaviors",
+                quoted(&purchases)
+            ))
+        }
     }
 }
 
@@ -218,10 +257,41 @@ mod tests {
     }
 
     #[test]
+    fn labels_that_may_be_the_same_are_refused() {
+        let issue = |names: &[&str], target| {
+            let of: Vec<(&str, u64)> = names.iter().map(|&name| (name, 9)).collect();
+            match table_of(&labels(&of), target) {
+                Err(DataError::Config { issues }) if issues.len() == 1 => issues[0].clone(),
+                other => panic!("{names:?} must be refused, not {other:?}"),
+            }
+        };
+        let several = issue(&["view", "order", "purchase", "checkout"], None);
+        assert!(several.contains(r#""order", "purchase" "#), "{several}");
+        for target in [None, Some("purchase")] {
+            let alike = issue(&["view", "Purchase", "purchase", " Purchase"], target);
+            assert!(
+                alike.contains(r#"" Purchase", "Purchase", "purchase" "#),
+                "{alike}"
+            );
+        }
+        issue(&["View", "view ", "buy"], None);
+        issue(&[], None);
+        // A named target settles which of several it is; a checkout comes before a purchase.
+        let of = labels(&[("order", 5), ("purchase", 5), ("checkout", 9)]);
+        let table = table_of(&of, Some("order")).unwrap();
+        assert_eq!(weights(&table)[2], ("order", 1.0, true));
+        let table = table_of(&labels(&[("checkout", 5), ("buy", 1)]), None).unwrap();
+        assert_eq!(weights(&table)[1], ("buy", 1.0, true));
+        let table = table_of(&labels(&[("checkout", 5), ("view", 9)]), None).unwrap();
+        assert_eq!(weights(&table)[1], ("checkout", 1.0, true));
+    }
+
+    #[test]
     fn labels_are_read_from_the_log() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("log.csv");
-        let rows = "t,pv,i,u\nt,pv,i,u\nt,fav,i,u\nt,skip,i,u\nt,order,i,u\nshort\n";
+        let rows =
+            "t,pv,i,u\nt,pv,i,u\nt,fav,i,u\nt,skip,i,u\nt,NULL,i,u\nt, ,i,u\nt,order,i,u\nshort\n";
         std::fs::write(
             &path,
             format!("event_time,event_type,product_id,user_id\n{rows}"),

@@ -1,5 +1,6 @@
 //! What the log and catalogue files say about each item.
 
+use crate::error::shown_path;
 use crate::log::inputs::expand;
 use crate::log::table::{Table, Wanted};
 use crate::{DataError, LogFormat, ReadConfig, RowIssue};
@@ -131,21 +132,21 @@ pub(crate) struct MissingCounts([u64; Missing::REASONS.len()]);
 impl MissingCounts {
     /// Counts what the current row misses. The first examples of each reason are logged.
     #[inline]
-    pub(crate) fn add(&mut self, missing: Missing, table: &Table) {
+    pub(crate) fn add(&mut self, missing: Missing, table: &Table, columns: &DetailColumns) {
         if missing.0 != 0 {
-            self.add_each(missing, table);
+            self.add_each(missing, table, columns);
         }
     }
 
-    fn add_each(&mut self, missing: Missing, table: &Table) {
+    fn add_each(&mut self, missing: Missing, table: &Table, columns: &DetailColumns) {
         for (bit, count) in self.0.iter_mut().enumerate() {
             if missing.0 >> bit & 1 == 1 {
                 *count += 1;
                 let is_bad = Missing(1 << bit) != Missing::NO_PRICE;
                 if is_bad && *count <= EXAMPLES {
-                    let (file, place) = (table.path().display(), table.place());
-                    let reason = Missing::REASONS[bit];
-                    tracing::warn!("{file}, {place}: {reason}; it counts as unknown");
+                    let (file, place) = (shown_path(table.path()), table.place());
+                    let bad = described(bit, table, columns);
+                    tracing::warn!("{file}, {place}: {bad}; it counts as unknown");
                 }
             }
         }
@@ -156,6 +157,19 @@ impl MissingCounts {
             report.miss(reason, n);
         }
     }
+}
+
+/// The reason of a bit, with the value.
+fn described(bit: usize, table: &Table, columns: &DetailColumns) -> String {
+    let columns = [
+        columns.category_id,
+        columns.category_code,
+        columns.brand,
+        columns.price,
+    ];
+    let column = columns.get(bit).copied().flatten();
+    let value = column.map(|column| format!(" {:?}", table.shown(column)));
+    format!("{}{}", Missing::REASONS[bit], value.unwrap_or_default())
 }
 
 impl Observations {
@@ -213,7 +227,7 @@ impl DetailColumns {
             Some(name) if !name.is_empty() => {
                 let column = table.optional(name)?;
                 if column.is_none() {
-                    tracing::info!("{} has no column {name:?}", table.path().display());
+                    tracing::info!("{} has no column {name:?}", shown_path(table.path()));
                 }
                 Ok::<_, DataError>(column)
             }
@@ -306,7 +320,7 @@ pub(crate) fn read_catalogue_files(
             match observe_row(&table, product_id, &columns, &mut files, items) {
                 Ok(Some(row)) => {
                     files.report.kept += 1;
-                    missing.add(row, &table);
+                    missing.add(row, &table, &columns);
                 }
                 Ok(None) => files.report.drop("item not in the log", 1),
                 Err(issue) => skip_row(&table, issue, config, &mut files.report)?,
@@ -359,6 +373,23 @@ pub(crate) fn skip_row(
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn bad_values_are_shown() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("items.csv");
+        let price = "9".repeat(90) + ",5";
+        std::fs::write(&path, format!("brand,price\nNULL,\"{price}\"\n")).unwrap();
+        let format = LogFormat::default();
+        let mut table = Table::open(&path, &format, &Wanted::All).unwrap();
+        let columns = DetailColumns::find(&table, &format).unwrap();
+        assert!(table.next_row().unwrap());
+        let missing = columns.read(&table).unwrap().missing;
+        assert_eq!(missing, Missing(1 << 2 | Missing::BAD_PRICE.0));
+        assert_eq!(described(2, &table, &columns), r#"bad brand "NULL""#);
+        let cut = format!("bad price \"{}…\"", "9".repeat(80));
+        assert_eq!(described(3, &table, &columns), cut);
+    }
 
     #[test]
     fn the_latest_non_empty_value_wins() {

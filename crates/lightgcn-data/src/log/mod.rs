@@ -16,7 +16,7 @@ pub(crate) mod preset;
 pub(crate) mod reader;
 #[cfg(feature = "object-store")]
 mod remote;
-mod source;
+pub(crate) mod source;
 pub(crate) mod stream;
 pub(crate) mod table;
 pub(crate) mod tables;

@@ -1,5 +1,6 @@
 //! Reads the files of a log.
 
+use crate::error::shown_path;
 use crate::log::catalogue::{
     DetailColumns, Details, MissingCounts, Observations, read_catalogue_files, skip_row,
 };
@@ -8,7 +9,7 @@ use crate::log::events::Events;
 use crate::log::inputs::expand;
 use crate::log::table::{Table, Wanted};
 use crate::log::tables::Tables;
-use crate::time::TimeFault;
+use crate::time::{TimeFault, TimeUnit};
 use crate::{DataError, Duplicates, EventLog, FutureRows, LogFormat, ReadConfig, RowIssue, time};
 use lightgcn_core::{BehaviorId, BehaviorWeights, StageReport, TimeSpan};
 use std::path::Path;
@@ -90,7 +91,7 @@ pub fn read_events_with_progress<P: AsRef<Path>>(
             if !config.skip_bad_rows {
                 return Err(DataError::NoRows { path });
             }
-            tracing::warn!("{} has a header but no rows", path.display());
+            tracing::warn!("{} has a header but no rows", shown_path(&path));
         }
         let input = table.finish()?;
         reading.progress.bytes += input.bytes;
@@ -256,7 +257,8 @@ impl<'a> Reading<'a> {
         let item = self
             .events
             .push(row.user, row.item, row.behavior, row.time)?;
-        self.missing.add(row.details.missing, table);
+        self.missing
+            .add(row.details.missing, table, &columns.details);
         // What a row from the future says is not the latest.
         let seen = if row.time > self.limit {
             i64::MIN
@@ -287,17 +289,11 @@ impl<'a> Reading<'a> {
 
     #[inline]
     fn time(&self, table: &Table, column: usize) -> Result<i64, RowIssue> {
-        let unit = self.config.format.time_unit;
-        let parsed = match table.instant(column) {
-            Some(seconds) => time::check_range(seconds),
-            None => time::parse_with(table.field(column), unit, self.now),
+        let last = match self.config.future_rows {
+            FutureRows::Refuse => self.limit,
+            FutureRows::Cap | FutureRows::Keep => i64::MAX,
         };
-        match parsed {
-            Ok(time) if time <= self.limit || self.config.future_rows != FutureRows::Refuse => {
-                Ok(time)
-            }
-            other => Err(time_issue(table, column, other)),
-        }
+        read_time(table, column, self.config.format.time_unit, self.now, last)
     }
 
     #[inline]
@@ -311,6 +307,25 @@ impl<'a> Reading<'a> {
                 value: table.shown(column),
                 known: self.labels.iter().map(|(l, _)| l.clone()).collect(),
             })
+    }
+}
+
+/// The time in a field, in seconds since 1970, which must not be after `last`.
+#[inline]
+pub(crate) fn read_time(
+    table: &Table,
+    column: usize,
+    unit: TimeUnit,
+    now: i64,
+    last: i64,
+) -> Result<i64, RowIssue> {
+    let parsed = match table.instant(column) {
+        Some(seconds) => time::check_range(seconds),
+        None => time::parse_with(table.field(column), unit, now),
+    };
+    match parsed {
+        Ok(time) if time <= last => Ok(time),
+        other => Err(time_issue(table, column, other)),
     }
 }
 

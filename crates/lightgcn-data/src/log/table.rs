@@ -240,9 +240,10 @@ impl Table {
         match (self.fields.unclosed, &self.rows) {
             (Some(start), Rows::Csv(lines)) => {
                 let n = self.fields.ends.len();
-                let column = self.header.get(n).map(|name| shorten(name).into());
+                let column = self.header.get(n).filter(|name| !name.is_empty());
                 Err(RowIssue::UnclosedQuote {
-                    column: column.unwrap_or_else(|| (n + 1).to_string()),
+                    column: column.map(|name| shorten(name).into()),
+                    field: n + 1,
                     value: shown(lines.line()[start..].trim_ascii_end()),
                 })
             }

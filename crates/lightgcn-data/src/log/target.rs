@@ -1,15 +1,20 @@
 //! Reading a log for a target, with a table of behaviors that fits.
 
-use crate::{DataError, EventLog, PrepareConfig, RowIssue, behaviors_of, read_events};
+use crate::log::behaviors::{count_labels, table_of};
+use crate::{DataError, EventLog, PrepareConfig, RowIssue, read_events};
+use lightgcn_core::BehaviorWeightsConfig;
+use std::collections::BTreeMap;
 use std::path::Path;
 
 /// Reads a log to recommend for `target`, or for the target of the config's table of weights.
 ///
-/// Where that table is the default and does not know the log's behaviors or the target, it is replaced by one made
-/// of the log's labels ([`behaviors_of`]).
+/// Where that table is the default and does not know the target, or the log's behaviors are others, it is replaced
+/// by one made of the log's labels ([`behaviors_of`](crate::behaviors_of)). They are others if the table does not
+/// know more than a hundredth of the rows' labels, or knows not all of them and no row has the target's; fewer are
+/// rows that cannot be used.
 ///
 /// # Errors
-/// Those of [`read_events`] and [`behaviors_of`]; [`DataError::Config`] if the options are invalid, or the table
+/// Those of [`read_events`] and [`behaviors_of`](crate::behaviors_of); [`DataError::Config`] if the options are invalid, or the table
 /// is not the default and has no behavior `target`.
 pub fn read_log<P: AsRef<Path>>(
     paths: &[P],
@@ -23,9 +28,20 @@ pub fn read_log<P: AsRef<Path>>(
             table.iter_mut().for_each(|b| b.target = b.name == name);
         }
         let log = read(paths, config);
-        if !is_default || !has_unknown_behaviors(&log) {
+        if !is_default || !may_have_other_behaviors(&log, &config.weights) {
             return log;
         }
+        let labels = match count_labels(paths, &config.read_config()) {
+            Ok(labels) => labels,
+            Err(error @ DataError::Config { .. }) => return Err(error),
+            // A pipe can be read only once.
+            Err(_) => return log,
+        };
+        if !are_others(&labels, &config.weights) {
+            return log;
+        }
+        config.weights = told(table_of(&labels, target)?);
+        return read(paths, config);
     } else if !is_default {
         let known: Vec<&str> = table.iter().map(|b| b.name.as_str()).collect();
         let (known, name) = (known.join(", "), target.unwrap_or_default());
@@ -33,14 +49,23 @@ pub fn read_log<P: AsRef<Path>>(
         let issues = vec![issue];
         return Err(DataError::Config { issues });
     }
-    let table = behaviors_of(paths, &config.read_config(), target)?;
-    for behavior in &table.behaviors {
-        let (name, weight) = (&behavior.name, behavior.weight);
-        let target = if behavior.target { ", the target" } else { "" };
-        tracing::info!("behavior {name:?} weighs {weight:.3}{target}");
-    }
-    config.weights = table;
+    let labels = count_labels(paths, &config.read_config())?;
+    config.weights = told(table_of(&labels, target)?);
     read(paths, config)
+}
+
+/// Tells which table took the place of the default.
+fn told(table: BehaviorWeightsConfig) -> BehaviorWeightsConfig {
+    let weights = table.behaviors.iter().map(|behavior| {
+        let target = if behavior.target { " (the target)" } else { "" };
+        format!("{:?} {:.3}{target}", behavior.name, behavior.weight)
+    });
+    let weights: Vec<String> = weights.collect();
+    let weights = weights.join(", ");
+    tracing::info!(
+        "weights made for the behaviors of this log, instead of the default ones: {weights}"
+    );
+    table
 }
 
 fn read<P: AsRef<Path>>(paths: &[P], config: &PrepareConfig) -> Result<EventLog, DataError> {
@@ -48,19 +73,44 @@ fn read<P: AsRef<Path>>(paths: &[P], config: &PrepareConfig) -> Result<EventLog,
     read_events(paths, &config.read_config(), valid.behaviors())
 }
 
-/// Whether more than a hundredth of the rows had to be skipped for an unknown behavior, or the log could not be
-/// read for one.
-fn has_unknown_behaviors(log: &Result<EventLog, DataError>) -> bool {
+/// Whether it is worth the while to count the labels of the log.
+fn may_have_other_behaviors(
+    log: &Result<EventLog, DataError>,
+    weights: &BehaviorWeightsConfig,
+) -> bool {
     match log {
         Ok(log) => {
             let read = &log.stages()[0];
-            let unknown = read.dropped.get("unknown behavior").copied();
-            unknown.unwrap_or(0) * 100 > read.rows_in
+            let unknown = read.dropped.get("unknown behavior").copied().unwrap_or(0);
+            let counts = log.count_behaviors(weights.behaviors.len());
+            let mut targets = counts.iter().zip(&weights.behaviors);
+            let has_target = targets.any(|(&n, behavior)| n > 0 && behavior.target);
+            exceeds(unknown, read.rows_in, has_target)
         }
         Err(DataError::Row { issue, .. }) => matches!(issue, RowIssue::UnknownBehavior { .. }),
         // Each row may have been skipped for that.
         Err(error) => matches!(error, DataError::NoEvents { .. }),
     }
+}
+
+/// Whether the labels of a log are others than those of the table.
+fn are_others(labels: &BTreeMap<String, u64>, weights: &BehaviorWeightsConfig) -> bool {
+    let table = &weights.behaviors;
+    let of = |label: &str| table.iter().find(|behavior| behavior.name == label);
+    let unknown = labels.iter().filter(|(label, _)| of(label).is_none());
+    let has_target = labels
+        .keys()
+        .any(|label| of(label).is_some_and(|b| b.target));
+    exceeds(
+        unknown.map(|(_, n)| n).sum(),
+        labels.values().sum(),
+        has_target,
+    )
+}
+
+/// Whether so many labels are unknown that they cannot be typing errors.
+fn exceeds(unknown: u64, rows: u64, has_target: bool) -> bool {
+    unknown * 100 > rows || unknown > 0 && !has_target
 }
 
 #[cfg(test)]
@@ -115,6 +165,34 @@ mod tests {
         let mut config = PrepareConfig::default();
         read_with(rows, Some("click"), &mut config).unwrap();
         assert_eq!(names(&config), [("buy", false), ("click", true)]);
+    }
+
+    #[test]
+    fn a_typing_error_is_a_bad_row() {
+        let typed = |target: &str| {
+            let mut rows = "2019-10-01,view,a,u\n".repeat(199);
+            rows += &format!("2019-10-01,{target},a,u\n2019-10-01,veiw,a,u\n2019-10-01,,a,u\n");
+            rows
+        };
+        let mut config = PrepareConfig {
+            duplicates: crate::Duplicates::Keep,
+            ..PrepareConfig::default()
+        };
+        assert!(matches!(
+            read_with(&typed("purchase"), None, &mut config),
+            Err(DataError::Row { at: crate::Place::Line(202), issue: RowIssue::UnknownBehavior { value, .. }, .. })
+                if value == "veiw"
+        ));
+        assert_eq!(config.weights, PrepareConfig::default().weights);
+        config.skip_bad_rows = true;
+        let log = read_with(&typed("purchase"), None, &mut config).unwrap();
+        assert_eq!(log.n_events(), 200);
+        assert_eq!(config.weights, PrepareConfig::default().weights);
+        // Without a row of the target, the labels are others.
+        let log = read_with(&typed("buy"), None, &mut config).unwrap();
+        assert_eq!(log.n_events(), 201);
+        let expected = [("view", false), ("veiw", false), ("buy", true)];
+        assert_eq!(names(&config), expected);
     }
 
     #[test]

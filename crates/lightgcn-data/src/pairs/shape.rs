@@ -1,6 +1,6 @@
 //! Tells pair files from tables of single events, such as MovieLens's `user item rating time`.
 
-use crate::error::shorten;
+use crate::error::{quoted, shorten};
 use crate::time::{SHOPS_FROM, TimeUnit, parse_with};
 use std::collections::HashSet;
 
@@ -21,12 +21,20 @@ pub(super) struct Shape {
     /// An example of each field.
     example: Vec<String>,
     users: HashSet<String>,
+    /// The fields of the first line, if none is a number.
+    names: Vec<String>,
+    /// Whether all fields of the other lines are numbers.
+    is_numeric: bool,
 }
 
-#[derive(Clone, Copy)]
+#[derive(Clone)]
 struct Looks {
     time: bool,
     rating: bool,
+    /// The [`kind`]s that occur.
+    kinds: u8,
+    /// What stands before a colon or an equals sign.
+    tag: Option<String>,
 }
 
 impl Shape {
@@ -38,6 +46,8 @@ impl Shape {
             looks: Vec::new(),
             example: Vec::new(),
             users: HashSet::new(),
+            names: Vec::new(),
+            is_numeric: true,
         }
     }
 
@@ -55,12 +65,17 @@ impl Shape {
         let look = |field: &&str| Looks {
             time: is_time(field, self.now),
             rating: field.parse().is_ok_and(|r| (0.0..=MAX_RATING).contains(&r)),
+            kinds: kind(field),
+            tag: field.split_once([':', '=']).map(|(tag, _)| tag.to_owned()),
         };
         let looks: Vec<Looks> = fields[1..].iter().map(look).collect();
         let is_header = self.n_lines == 2 && !self.looks.iter().any(|l| l.time || l.rating);
         if self.n_lines == 1 {
             self.n_fields = fields.len();
             self.looks = looks;
+            if fields.iter().all(|field| kind(field) != NUMBER) {
+                self.names = fields.iter().map(|&name| shorten(name).into()).collect();
+            }
         } else if fields.len() != self.n_fields || fields.len() < 3 {
             *self = Self {
                 n_lines: self.n_lines,
@@ -69,12 +84,21 @@ impl Shape {
             return;
         } else if is_header {
             self.users.clear();
-            self.looks = looks;
+            let before = std::mem::replace(&mut self.looks, looks);
+            if self.names.is_empty() {
+                let both = self.looks.iter_mut().zip(before);
+                both.for_each(|(looks, before)| looks.kinds |= before.kinds);
+            }
         } else {
             for (all, this) in self.looks.iter_mut().zip(looks) {
                 all.time &= this.time;
                 all.rating &= this.rating;
+                all.kinds |= this.kinds;
+                all.tag.take_if(|tag| this.tag.as_ref() != Some(tag));
             }
+        }
+        if self.n_lines > 1 {
+            self.is_numeric &= fields.iter().all(|field| kind(field) == NUMBER);
         }
         self.example = fields.iter().map(|&field| shorten(field).into()).collect();
         self.users.insert(fields[0].to_owned());
@@ -103,12 +127,61 @@ impl Shape {
         }
         let repeats = (self.users.len() as u64) < n_lines - 1;
         let is_rated = *n_fields == 3 && looks[1].rating && !looks[0].rating;
-        (is_rated && repeats).then(|| {
-            format!(
+        if is_rated && repeats {
+            return Some(format!(
                 "every line has 3 fields, users have several lines, and field 3 is a rating, such as {:?}",
                 example(1)
-            )
-        })
+            ));
+        }
+        if self.is_numeric && !self.names.is_empty() {
+            return Some(format!(
+                "line 1 names {n_fields} columns ({}), and every other line has as many numbers",
+                quoted(&self.names)
+            ));
+        }
+        let (first, other) = self.unlike(repeats)?;
+        Some(format!(
+            "every line has {n_fields} fields, and field {} is not the same kind of thing as field {}, such as \
+             {:?} and {:?}",
+            first + 2,
+            other + 2,
+            example(first),
+            example(other)
+        ))
+    }
+
+    /// Two fields after the user's that cannot both be items: one is never a number and the other always, or they
+    /// have different tags such as `i:` and `r:`. Where users have several lines, words and ids such as `i7` are
+    /// told apart too.
+    fn unlike(&self, repeats: bool) -> Option<(usize, usize)> {
+        let of = |looks: &Looks| match looks.kinds & !NUMBER {
+            0 => NUMBER,
+            _ if repeats => looks.kinds,
+            _ => looks.kinds & NUMBER | WORD,
+        };
+        let differ = |a: &Looks, b: &Looks| {
+            let tags = a.tag.is_some() && b.tag.is_some() && a.tag != b.tag;
+            tags || of(a) & of(b) == 0
+        };
+        let (first, others) = self.looks.split_first()?;
+        let other = others.iter().position(|other| differ(first, other))?;
+        Some((0, other + 1))
+    }
+}
+
+/// Kinds of fields: a number, a word without digits, and the rest.
+const NUMBER: u8 = 1;
+const WORD: u8 = 2;
+const OTHER: u8 = 4;
+
+fn kind(field: &str) -> u8 {
+    let has_digit = field.contains(|c: char| c.is_ascii_digit());
+    if has_digit && field.parse::<f64>().is_ok() {
+        NUMBER
+    } else if field.chars().all(|c| c.is_alphabetic() || "_-".contains(c)) {
+        WORD
+    } else {
+        OTHER
     }
 }
 
@@ -157,6 +230,27 @@ mod tests {
                 "1 900 5",
                 "2 700 1",
             ],
+            // Play counts, as in LastFM's data.
+            &["userID\tartistID\tweight", "2\t51\t13883", "2\t52\t11690"],
+            &[
+                "userID artistID weight",
+                "u2 a51 13883",
+                "u3 a52 11690",
+                "u4 a51 12",
+            ],
+            &["19 32 view", "20 33 view", "21 32 add_to_cart"],
+            &[
+                "u19 i32 view",
+                "u19 i33 view",
+                "u20 i32 cart",
+                "u20 i34 view",
+            ],
+            &["u:5 i:59 r:3", "u:6 i:60 r:4", "u:7 i:59 r:5"],
+            &[
+                "user=5 item=59 rating=3",
+                "user=5 item=60 rating=4",
+                "user=6 item=59 rating=5",
+            ],
         ] {
             assert!(evidence(lines).is_some(), "{lines:?}");
         }
@@ -177,6 +271,13 @@ mod tests {
             ],
             &["1 700 4", "2 800 3", "3 900 5", "4 700 1"],
             &["ann a b", "bob b c", "eve c d", "zoe a d"],
+            &["u1 i1 soap", "u2 i2 milk", "u3 i3 tea"],
+            &["u:1 i:1 i:2", "u:2 i:3 i:4", "u:2 i:5 i:6"],
+            &["ann 1 2", "bob 3 4", "eve 5 6"],
+            &["1 i1 7", "2 8 i2", "3 i1 i2"],
+            &["1 i1 i7", "2 8 i2", "3 i1 i2"],
+            &["zoe b 1", "ann 1 b", "bob 2 c"],
+            &["user a", "1 2", "3 4"],
             &[],
         ] {
             assert_eq!(evidence(lines), None, "{lines:?}");

@@ -1,11 +1,14 @@
 //! Tables of pairs: a row for each user and item, with what happened between them already counted.
 
 use super::{BEHAVIOR, ordered};
+use crate::error::shorten;
 use crate::log::inputs::expand;
+use crate::log::reader::read_time;
 use crate::log::table::{Table, Wanted};
 use crate::prepare::{sentences, truth};
 use crate::split::HeldOut;
-use crate::{DataError, LogFormat, Place, RowIssue, time};
+use crate::time::{self, TimeUnit};
+use crate::{DataError, FutureRows, LogFormat, Place, RowIssue};
 use lightgcn_core::{
     BehaviorId, BehaviorWeights, BehaviorWeightsConfig, Catalogue, CoreError, Dataset, InputFile,
     InteractionsBuilder, ItemId, Lineage, Split, StageReport, UserId, Vocabulary,
@@ -29,7 +32,8 @@ const SECONDS_PER_DAY: f64 = 86_400.0;
 /// - `part`: `train` (the default), `validation` or `test`;
 /// - `n_BEHAVIOR`, the number of events of a behavior, for any of the behaviors; an empty count is 0;
 /// - `weight`, positive and finite; if it is empty, it follows from the counts, all as old as the last event;
-/// - `last_time`: the time of the pair's last event, for all training pairs or for none.
+/// - `last_time`: the time of the pair's last event, for all training pairs or for none; see
+///   [`PairTable::future_rows`].
 ///
 /// Without any column of counts, the table has one behavior, `interaction`, of weight 1. Of a pair of validation or
 /// test only the ids matter. Rows are assigned as in [`PairFiles`](crate::PairFiles).
@@ -42,6 +46,9 @@ pub struct PairTable {
     /// [`PairFiles::keep_unseen`](crate::PairFiles::keep_unseen).
     #[serde(default)]
     pub keep_unseen: bool,
+    /// What to do with rows whose `last_time` is more than a day from now.
+    #[serde(default)]
+    pub future_rows: FutureRows,
 }
 
 impl PairTable {
@@ -50,6 +57,7 @@ impl PairTable {
         Self {
             paths: vec![path.into()],
             keep_unseen: false,
+            future_rows: FutureRows::default(),
         }
     }
 
@@ -57,11 +65,16 @@ impl PairTable {
     ///
     /// # Errors
     /// Those of [`expand_paths`](crate::expand_paths) and of opening a file; [`DataError::PairColumn`] if there is no
-    /// column of users or items; [`DataError::Row`] for a row that cannot be used;
+    /// column of users or items; [`DataError::CountColumn`] for a column of counts of another behavior;
+    /// [`DataError::Row`] for a row that cannot be used;
     /// [`DataError::NothingToTrain`] without training pairs; [`CoreError::PairWeight`] if a weight that follows
     /// from counts is not positive and finite; [`CoreError::Leak`] if a held-out pair has a target event in training.
     pub fn read(&self, behaviors: &BehaviorWeights) -> Result<Dataset, DataError> {
-        let mut reading = Reading::default();
+        let mut reading = Reading {
+            now: time::now(),
+            future_rows: self.future_rows,
+            ..Reading::default()
+        };
         for file in expand(&self.paths)? {
             reading.read(&file.path, behaviors)?;
         }
@@ -83,6 +96,7 @@ impl PairTable {
         let mut report = StageReport::new("read", "pairs");
         report.kept = (train.len() + validation.len() + test.len()) as u64;
         report.rows_in = report.kept;
+        report.miss("time in the future", reading.cap_times());
         let mut stages = vec![report];
         if train.is_empty() {
             return Err(DataError::NothingToTrain {
@@ -115,7 +129,12 @@ impl PairTable {
             version: env!("CARGO_PKG_VERSION").to_owned(),
             seed: 0,
             inputs: reading.inputs,
-            options: [("keep_unseen".to_owned(), self.keep_unseen.to_string())].into(),
+            options: [
+                ("keep_unseen", self.keep_unseen.to_string()),
+                ("future_rows", self.future_rows.name().to_owned()),
+            ]
+            .map(|(option, value)| (option.to_owned(), value))
+            .into(),
             stages,
             figures: BTreeMap::new(),
         };
@@ -147,6 +166,8 @@ struct Reading {
     /// The first training pair without a time.
     untimed: Option<(PathBuf, Place)>,
     inputs: Vec<InputFile>,
+    now: i64,
+    future_rows: FutureRows,
 }
 
 /// The parts by the names that the table has for them.
@@ -172,8 +193,25 @@ impl Columns {
                 present: table.columns(),
             })
         };
-        let names = behaviors.behaviors().iter();
-        let counts = names.map(|behavior| table.optional(&format!("{COUNT}{}", behavior.name)));
+        let names = behaviors.behaviors().iter().map(|b| b.name.clone());
+        let names: Vec<String> = names.collect();
+        let is_known = |behavior: &str| names.iter().any(|name| shorten(name) == behavior);
+        let mut present = table.columns().into_iter();
+        let unknown = present.find(|column| {
+            column
+                .strip_prefix(COUNT)
+                .is_some_and(|name| !is_known(name))
+        });
+        if let Some(column) = unknown {
+            return Err(DataError::CountColumn {
+                path: table.path().to_owned(),
+                column,
+                known: names,
+            });
+        }
+        let counts = names
+            .iter()
+            .map(|name| table.optional(&format!("{COUNT}{name}")));
         Ok(Self {
             user: required("user_id")?,
             item: required("item_id")?,
@@ -226,7 +264,7 @@ impl Reading {
         table: &Table,
         columns: &Columns,
     ) -> Result<Result<(), RowIssue>, DataError> {
-        let row = match parse(table, columns) {
+        let row = match self.parse(table, columns) {
             Ok(row) => row,
             Err(issue) => return Ok(Err(issue)),
         };
@@ -320,61 +358,82 @@ struct Row<'t> {
     time: Option<i64>,
 }
 
-fn parse<'t>(table: &'t Table, columns: &Columns) -> Result<Row<'t>, RowIssue> {
-    table.check_shape()?;
-    let bad = |column: usize, needed| RowIssue::Value {
-        column: table.column_name(column),
-        value: table.shown(column),
-        needed,
-    };
-    let part = columns.part.map_or(Ok(0), |column| {
-        let part = PARTS
-            .iter()
-            .position(|part| part.as_bytes() == table.field(column));
-        part.ok_or_else(|| bad(column, "train, validation or test"))
-    })?;
-    let text = |column: Option<usize>| -> Result<_, RowIssue> {
-        let Some(column) = column else {
-            return Ok(None);
+impl Reading {
+    fn parse<'t>(&self, table: &'t Table, columns: &Columns) -> Result<Row<'t>, RowIssue> {
+        table.check_shape()?;
+        let bad = |column: usize, needed| RowIssue::Value {
+            column: table.column_name(column),
+            value: table.shown(column),
+            needed,
         };
-        let text = table.text(column)?;
-        Ok((!text.is_empty()).then_some((column, text)))
-    };
-    let mut counts = Vec::with_capacity(columns.counts.len());
-    for &column in &columns.counts {
-        counts.push(match text(column)? {
-            None => 0,
-            Some((column, text)) => text
-                .parse()
-                .map_err(|_| bad(column, "a whole number from 0 to 4294967295"))?,
-        });
+        let part = columns.part.map_or(Ok(0), |column| {
+            let part = PARTS
+                .iter()
+                .position(|part| part.as_bytes() == table.field(column));
+            part.ok_or_else(|| bad(column, "train, validation or test"))
+        })?;
+        let text = |column: Option<usize>| -> Result<_, RowIssue> {
+            let Some(column) = column else {
+                return Ok(None);
+            };
+            let text = table.text(column)?;
+            Ok((!text.is_empty()).then_some((column, text)))
+        };
+        let mut counts = Vec::with_capacity(columns.counts.len());
+        for &column in &columns.counts {
+            counts.push(match text(column)? {
+                None => 0,
+                Some((column, text)) => text
+                    .parse()
+                    .map_err(|_| bad(column, "a whole number from 0 to 4294967295"))?,
+            });
+        }
+        let weight = match text(columns.weight)? {
+            None => None,
+            Some((column, text)) => {
+                let weight = text.parse().ok();
+                let weight = weight.filter(|weight: &f32| weight.is_finite() && *weight > 0.0);
+                Some(weight.ok_or_else(|| bad(column, "a positive number"))?)
+            }
+        };
+        let time = match text(columns.time)? {
+            None => None,
+            Some((column, _)) => {
+                let last = match self.future_rows {
+                    FutureRows::Refuse => time::future_from(self.now),
+                    FutureRows::Cap | FutureRows::Keep => i64::MAX,
+                };
+                Some(read_time(table, column, TimeUnit::Auto, self.now, last)?)
+            }
+        };
+        Ok(Row {
+            user: table.id(columns.user)?,
+            item: table.id(columns.item)?,
+            part,
+            weight,
+            counts,
+            time,
+        })
     }
-    let weight = match text(columns.weight)? {
-        None => None,
-        Some((column, text)) => {
-            let weight = text.parse().ok();
-            let weight = weight.filter(|weight: &f32| weight.is_finite() && *weight > 0.0);
-            Some(weight.ok_or_else(|| bad(column, "a positive number"))?)
+
+    /// Moves times of the future to the last one that is not, if they are to be capped; returns how many.
+    fn cap_times(&mut self) -> u64 {
+        if self.future_rows != FutureRows::Cap {
+            return 0;
         }
-    };
-    let time = match text(columns.time)? {
-        None => None,
-        Some((column, text)) => {
-            let parsed = table
-                .instant(column)
-                .or_else(|| time::parse(text.as_bytes()));
-            Some(parsed.ok_or_else(|| RowIssue::Time {
-                column: table.column_name(column),
-                value: table.shown(column),
-            })?)
+        let limit = time::future_from(self.now);
+        let present = self.times.iter().flatten().filter(|&&time| time <= limit);
+        let last = present.max().copied().unwrap_or(limit);
+        let mut n = 0;
+        for time in self
+            .times
+            .iter_mut()
+            .flatten()
+            .filter(|time| **time > limit)
+        {
+            *time = last;
+            n += 1;
         }
-    };
-    Ok(Row {
-        user: table.id(columns.user)?,
-        item: table.id(columns.item)?,
-        part,
-        weight,
-        counts,
-        time,
-    })
+        n
+    }
 }

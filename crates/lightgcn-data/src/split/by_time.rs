@@ -109,13 +109,16 @@ fn cuts(
         TimeCut::At(text) => parse(text)?,
     };
     let problem = if validation > test {
-        Some("the validation period starts after the test period; swap them")
+        Some("the validation period starts after the test period; swap them".to_owned())
     } else if validation <= first {
-        Some("no target comes before the held-out periods; make them shorter or start them later")
+        let problem =
+            "no target comes before the held-out periods; make them shorter or start them later";
+        Some(problem.to_owned())
     } else if !has_test && validation > last {
-        Some("nothing was bought in the validation period; start it earlier")
+        let before = time::display(validation.saturating_sub(1));
+        Some(format!("nothing was bought after {before}; add newer logs"))
     } else if has_test && test > last {
-        Some("the test period has no targets; start it earlier")
+        Some("the test period has no targets; start it earlier".to_owned())
     } else {
         None
     };

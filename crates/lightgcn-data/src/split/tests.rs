@@ -127,7 +127,10 @@ fn what_came_after_a_second_is_held_out_for_validation_alone() {
         &ReadConfig::default(),
         1,
     );
-    assert!(matches!(late, Err(DataError::SplitTime { .. })));
+    assert!(matches!(
+        late,
+        Err(DataError::SplitTime { detail }) if detail.contains("after 1970-01-01 00:00:30 UTC; add")
+    ));
     let none = SplitConfig::ByTime {
         validation: TimeCut::Share(0.0),
         test: TimeCut::Share(0.0),

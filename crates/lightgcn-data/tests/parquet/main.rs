@@ -6,11 +6,11 @@ use arrow_array::types::Int32Type;
 use arrow_array::{
     Array, ArrayRef, BinaryArray, BooleanArray, Date32Array, Date64Array, Decimal128Array,
     DictionaryArray, Float32Array, Float64Array, Int8Array, Int32Array, Int64Array,
-    LargeStringArray, ListArray, RecordBatch, StringArray, StringViewArray,
+    LargeStringArray, ListArray, NullArray, RecordBatch, StringArray, StringViewArray,
     TimestampMicrosecondArray, TimestampMillisecondArray, TimestampNanosecondArray,
     TimestampSecondArray, UInt64Array,
 };
-use lightgcn_core::{BehaviorWeightsConfig, Dataset};
+use lightgcn_core::{BehaviorWeightsConfig, Dataset, ItemId};
 use lightgcn_data::{
     DataError, Duplicates, EventLog, FutureRows, Place, PrepareConfig, ReadConfig, RowIssue,
     SplitConfig, behaviors_of, prepare, read_events,

@@ -245,3 +245,46 @@ fn spoilt_bytes_never_stop_the_program() {
         }
     }
 }
+
+#[test]
+fn texts_that_are_all_missing_may_be_numbers() {
+    let folder = TempDir::new().unwrap();
+    let path = folder.path().join("log.parquet");
+    let times = || seconds(&[Some(START), Some(START + 1)]);
+    let nan: ArrayRef = Arc::new(Float64Array::from(vec![None, Some(f64::NAN)]));
+    let mut columns = small(times(), ids(&[Some("u"), Some("v")]));
+    columns.push(("category_code", Arc::clone(&nan)));
+    columns.push(("brand", Arc::new(NullArray::new(2))));
+    columns.push(("price", Arc::new(NullArray::new(2))));
+    let floats: ArrayRef = Arc::new(Float64Array::from(vec![Some(5.0), None]));
+    columns.push(("category_id", floats));
+    write(&path, columns);
+    let log = read(&[&path], &ReadConfig::default()).unwrap();
+    let known = log.catalogue().get(ItemId(0));
+    assert_eq!(log.n_events(), 2);
+    assert_eq!((known.category_code, known.brand), (None, None));
+    assert_eq!(known.category_id.as_deref(), Some("5"));
+    assert_eq!(known.price, None);
+    // So in a catalogue.
+    let catalogue = folder.path().join("items.parquet");
+    let item = ids(&[Some("7")]);
+    let brand: ArrayRef = Arc::new(Float64Array::from(vec![2.5]));
+    let nan: ArrayRef = Arc::new(Float64Array::from(vec![f64::NAN]));
+    write(
+        &catalogue,
+        vec![
+            ("product_id", item),
+            ("brand", brand),
+            ("category_code", nan),
+        ],
+    );
+    write(&path, small(times(), ids(&[Some("u"), Some("v")])));
+    let config = ReadConfig {
+        catalogue: vec![catalogue.to_str().unwrap().to_owned()],
+        ..ReadConfig::default()
+    };
+    let log = read(&[&path], &config).unwrap();
+    let known = log.catalogue().get(ItemId(0));
+    assert_eq!(known.brand.as_deref(), Some("2.5"));
+    assert_eq!(known.category_code, None);
+}

@@ -20,8 +20,10 @@ pub(super) enum Role {
     /// The event's time.
     Time,
     Price,
-    /// An id, a behavior or another label.
+    /// An id or a behavior.
     Label,
+    /// A text that may be unknown, such as a brand.
+    Detail,
     /// Nothing but the comparison of rows.
     Compared,
 }
@@ -33,6 +35,7 @@ impl Role {
             "event_time" => Self::Time,
             "price" => Self::Price,
             "user_session" => Self::Compared,
+            "category_id" | "category_code" | "brand" => Self::Detail,
             _ => Self::Label,
         }
     }
@@ -41,9 +44,11 @@ impl Role {
     fn takes(self, kind: Kind) -> bool {
         match kind {
             Kind::Text | Kind::Whole => true,
+            // pandas writes a column of texts that are all missing as numbers.
             Kind::Real => self != Self::Label,
             Kind::Instant(_) => matches!(self, Self::Time | Self::Compared),
             Kind::Truth => self == Self::Compared,
+            Kind::Nothing => matches!(self, Self::Price | Self::Detail | Self::Compared),
         }
     }
 
@@ -51,7 +56,7 @@ impl Role {
     pub(super) fn needed(self) -> &'static str {
         match self {
             Self::Time => "a timestamp, a date, a string or a number",
-            Self::Price => "a number or a string",
+            Self::Price | Self::Detail => "a number or a string",
             Self::Label | Self::Compared => "a string or an integer",
         }
     }
@@ -68,6 +73,8 @@ enum Kind {
     Real,
     Instant(Seconds),
     Truth,
+    /// All are null.
+    Nothing,
 }
 
 /// How the values of a column are read.
@@ -124,6 +131,7 @@ fn cell(data_type: &DataType) -> Option<Cell> {
         DataType::Decimal64(_, scale) => of(digits(*scale), decimal::<Decimal64Type>),
         DataType::Decimal128(_, scale) => of(digits(*scale), decimal::<Decimal128Type>),
         DataType::Decimal256(_, scale) => of(digits(*scale), decimal::<Decimal256Type>),
+        DataType::Null => of(Kind::Nothing, |_, _, _| {}),
         DataType::Boolean => of(Kind::Truth, truth),
         DataType::Date32 => of(Kind::Instant(day_seconds), day),
         DataType::Date64 => Some(instant::<Date64Type, 1_000>()),

@@ -1,5 +1,6 @@
 //! Rows of Parquet files.
 
+use crate::error::shown_path;
 use crate::log::source::{Source, Tally};
 use crate::log::table::{Fields, Wanted};
 use crate::{DataError, LogFormat};
@@ -210,7 +211,7 @@ fn choose(
             (None, _) => tracing::warn!(
                 "{}: rows that differ only in column {name:?} count as duplicates, since values of type {} \
                  are not compared",
-                path.display(),
+                shown_path(path),
                 field.data_type()
             ),
         }

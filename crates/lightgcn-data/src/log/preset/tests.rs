@@ -314,7 +314,7 @@ fn hm() {
     let open = format!("{text}2018-09-22,a,b,1,\"2\n");
     assert!(matches!(
         issue(LogPreset::Hm, &[("t.csv", &open)]).1,
-        RowIssue::UnclosedQuote { column, .. } if column == "sales_channel_id"
+        RowIssue::UnclosedQuote { column: Some(column), .. } if column == "sales_channel_id"
     ));
 }
 

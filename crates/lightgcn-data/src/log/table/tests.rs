@@ -17,7 +17,10 @@ fn rows_with(text: &str, format: &LogFormat) -> Vec<(u64, Vec<String>)> {
                 let fields = 0..table.fields.ends.len();
                 fields.map(|n| table.text(n).unwrap().to_owned()).collect()
             }
-            Err(RowIssue::UnclosedQuote { column, .. }) => vec![format!("unclosed {column}")],
+            Err(RowIssue::UnclosedQuote { column, field, .. }) => {
+                let column = column.unwrap_or_else(|| format!("field {field}"));
+                vec![format!("unclosed {column}")]
+            }
             Err(other) => panic!("{other}"),
         };
         let Place::Line(line) = table.place() else {
@@ -67,7 +70,7 @@ fn unclosed_quotes_do_not_swallow_the_next_line() {
         row(6, &["1", "2\"", ""]), // a quote within a field is a character
         row(7, &["unclosed b"]),
         row(8, &["unclosed b"]),
-        row(9, &["unclosed 3"]),
+        row(9, &["unclosed field 3"]),
         row(10, &["unclosed b"]),
     ];
     assert_eq!(rows(text), expected);

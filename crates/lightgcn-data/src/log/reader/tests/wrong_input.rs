@@ -127,7 +127,7 @@ fn an_unclosed_quote_of_a_catalogue_file_costs_one_row() {
     };
     let error = read_events(&paths[..1], &with(false), &weights()).unwrap_err();
     assert!(
-        matches!(&error, DataError::Row { path, at: Place::Line(2), issue: RowIssue::UnclosedQuote { column, .. } }
+        matches!(&error, DataError::Row { path, at: Place::Line(2), issue: RowIssue::UnclosedQuote { column: Some(column), .. } }
             if path.ends_with("items.csv") && column == "brand"),
         "{error}"
     );
