@@ -6,6 +6,7 @@ use crate::output::Output;
 use anyhow::Context;
 use lightgcn::serve::{
     EventReader, EventStore, EventStoreConfig, EventStoreError, ExportFormat, ExportReport,
+    check_export_path,
 };
 use lightgcn::store::Artifact;
 use serde::Serialize;
@@ -68,6 +69,7 @@ fn write(
     export: impl FnOnce(&File) -> Result<ExportReport, EventStoreError>,
 ) -> anyhow::Result<ExportReport> {
     let path = &args.out;
+    check_export_path(&args.store, path)?;
     let what = || format!("cannot write {}", path.display());
     let folder = path
         .parent()

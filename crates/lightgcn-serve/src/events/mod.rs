@@ -4,6 +4,7 @@ mod store;
 
 pub use store::{
     EventReader, EventStore, EventStoreConfig, EventStoreError, ExportFormat, ExportReport,
+    check_export_path,
 };
 
 use lightgcn_recommend::ContextEvent;

@@ -123,6 +123,18 @@ pub enum EventStoreError {
         /// What is wrong.
         detail: String,
     },
+    /// An export would replace its own store.
+    #[error("{} is the event store itself; write the export to another file", path.display())]
+    OutputIsStore {
+        /// Where the export was to be written.
+        path: PathBuf,
+    },
+    /// An export would replace a folder, a link, a pipe or a device.
+    #[error("{} is not a regular file; write the export to a file", path.display())]
+    OutputNotRegular {
+        /// Where the export was to be written.
+        path: PathBuf,
+    },
     /// An event cannot be written in the format of the log.
     #[error(
         "event {number} in {} has {field:?}, which contains the delimiter {delimiter:?} of a log without \
