@@ -6,7 +6,7 @@ use crate::output::Output;
 use anyhow::Context;
 use lightgcn::serve::{
     EventReader, EventStore, EventStoreConfig, EventStoreError, ExportFormat, ExportReport,
-    check_export_path,
+    check_archive_path, check_export_path,
 };
 use lightgcn::store::Artifact;
 use serde::Serialize;
@@ -33,8 +33,9 @@ pub(crate) fn run(command: &EventsCommand, config: &Config, output: &Output) -> 
 }
 
 fn export(args: &EventsExportArgs, format: &ExportFormat, output: &Output) -> anyhow::Result<()> {
+    check_export_path(&args.store, &args.out)?;
     let reader = EventReader::open(&args.store)?;
-    let report = write(args, |file| reader.export(format, file))?;
+    let report = write(args, true, |file| reader.export(format, file))?;
     print(&args.out, report, None, output)
 }
 
@@ -53,8 +54,9 @@ fn prune(args: &EventsPruneArgs, format: &ExportFormat, output: &Output) -> anyh
         let path = path.clone();
         return Err(EventStoreError::Missing { path }.into());
     }
+    check_archive_path(path, &args.export.out)?;
     let store = EventStore::open(path, EventStoreConfig::default())?;
-    let report = write(&args.export, |file| store.export(format, file))?;
+    let report = write(&args.export, false, |file| store.export(format, file))?;
     let pruned = match report.last {
         Some(last) => store.prune(last, until)?,
         None => 0,
@@ -62,14 +64,14 @@ fn prune(args: &EventsPruneArgs, format: &ExportFormat, output: &Output) -> anyh
     print(&args.export.out, report, Some(pruned), output)
 }
 
-/// Writes a file beside its destination, flushes it and renames it. Of a damaged store it has what can be read, and that
-/// is an error.
+/// Writes a file beside its destination, flushes it and renames it; an existing file only goes with `replace`. Of a
+/// damaged store it has what can be read, and that is an error.
 fn write(
     args: &EventsExportArgs,
+    replace: bool,
     export: impl FnOnce(&File) -> Result<ExportReport, EventStoreError>,
 ) -> anyhow::Result<ExportReport> {
     let path = &args.out;
-    check_export_path(&args.store, path)?;
     let what = || format!("cannot write {}", path.display());
     let folder = path
         .parent()
@@ -78,7 +80,11 @@ fn write(
         tempfile::NamedTempFile::new_in(folder.unwrap_or(Path::new("."))).with_context(what)?;
     let report = export(file.as_file())?;
     file.as_file().sync_all().with_context(what)?;
-    file.persist(path).with_context(what)?;
+    let renamed = match replace {
+        true => file.persist(path),
+        false => file.persist_noclobber(path),
+    };
+    renamed.with_context(what)?;
     report
         .check(&args.store)
         .with_context(|| format!("{} has only a part of the events", path.display()))?;

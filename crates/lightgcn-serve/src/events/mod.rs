@@ -4,7 +4,7 @@ mod store;
 
 pub use store::{
     EventReader, EventStore, EventStoreConfig, EventStoreError, ExportFormat, ExportReport,
-    check_export_path,
+    check_archive_path, check_export_path,
 };
 
 use lightgcn_recommend::ContextEvent;

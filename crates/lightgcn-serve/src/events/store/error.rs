@@ -135,6 +135,16 @@ pub enum EventStoreError {
         /// Where the export was to be written.
         path: PathBuf,
     },
+    /// An export whose events are then pruned would replace a file.
+    #[error(
+        "{} already exists, and may be the only copy of events that were pruned before; write to a new file, such as \
+         one with the date in its name",
+        path.display()
+    )]
+    OutputExists {
+        /// Where the export was to be written.
+        path: PathBuf,
+    },
     /// An event cannot be written in the format of the log.
     #[error(
         "event {number} in {} has {field:?}, which contains the delimiter {delimiter:?} of a log without \

@@ -13,7 +13,7 @@ mod writer;
 pub use error::EventStoreError;
 pub use export::ExportReport;
 pub use format::ExportFormat;
-pub use output::check_export_path;
+pub use output::{check_archive_path, check_export_path};
 pub use reader::EventReader;
 pub use writer::{EventStore, EventStoreConfig};
 

@@ -25,6 +25,21 @@ pub fn check_export_path(store: &Path, out: &Path) -> Result<(), EventStoreError
     }
 }
 
+/// Checks that an export of `store` whose events are then pruned may be written to `out`: there must be nothing, since
+/// an earlier export there may be the only copy of what was pruned then.
+///
+/// # Errors
+/// As [`check_export_path`], and [`EventStoreError::OutputExists`].
+pub fn check_archive_path(store: &Path, out: &Path) -> Result<(), EventStoreError> {
+    check_export_path(store, out)?;
+    match std::fs::symlink_metadata(out) {
+        Ok(_) => Err(EventStoreError::OutputExists {
+            path: out.to_owned(),
+        }),
+        Err(_) => Ok(()),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -50,6 +65,26 @@ mod tests {
                 );
             }
         }
+    }
+
+    #[test]
+    fn an_archive_of_pruned_events_is_not_replaced() {
+        let folder = tempfile::tempdir().unwrap();
+        let [store, old, new] =
+            ["events.redb", "old.csv", "new.csv"].map(|n| folder.path().join(n));
+        fs::write(&store, "events").unwrap();
+        fs::write(&old, "old").unwrap();
+        check_archive_path(&store, &new).unwrap();
+        let error = check_archive_path(&store, &old).unwrap_err();
+        assert!(
+            matches!(&error, EventStoreError::OutputExists { path } if *path == old),
+            "{error}"
+        );
+        let error = check_archive_path(&store, &store).unwrap_err();
+        assert!(
+            matches!(error, EventStoreError::OutputIsStore { .. }),
+            "{error}"
+        );
     }
 
     #[test]
