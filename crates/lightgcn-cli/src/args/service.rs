@@ -27,7 +27,7 @@ pub(crate) struct EventsExportArgs {
 pub(crate) struct EventsPruneArgs {
     #[command(flatten)]
     pub(crate) export: EventsExportArgs,
-    /// Remove events up to the latest time that this model was trained on
+    /// Remove the events that this model was trained on
     #[arg(long, value_name = "MODEL")]
     pub(crate) trained: PathBuf,
 }
