@@ -45,7 +45,7 @@ pub enum RecommendError {
         /// How to fix it.
         hint: String,
     },
-    /// A list of ids cannot be read.
+    /// A list of ids cannot be read, is empty, or leaves unclear which ids are meant.
     #[error("the list of ids {}{}: {detail}", path.display(), line.map(|line| format!(" line {line}")).unwrap_or_default())]
     IdList {
         /// The file.
