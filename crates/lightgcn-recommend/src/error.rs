@@ -164,7 +164,7 @@ pub enum RecommendError {
         detail: String,
     },
     /// A setting of a question or an evaluation is not usable.
-    #[error("unusable options: {}", faults.join("; "))]
+    #[error("invalid options: {}", faults.join("; "))]
     Options {
         /// Every problem found, and how to fix it.
         faults: Vec<String>,

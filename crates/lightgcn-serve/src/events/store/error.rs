@@ -109,16 +109,17 @@ pub enum EventStoreError {
     },
     /// The store's file is damaged; what can be read was exported.
     #[error(
-        "the event store {} is damaged: {detail}; {n_events} events were exported and at least {n_lost} \
-         are lost; move the file away and start a new store",
-        path.display()
+        "the event store {} is damaged: {detail}; {n_events} events were exported and {}; move the file away \
+         and start a new store",
+        path.display(),
+        loss(*n_lost)
     )]
     Salvaged {
         /// The file.
         path: PathBuf,
         /// How many events were exported.
         n_events: u64,
-        /// How many more the store has, at least.
+        /// How many more the store has, at least; 0 if that is unknown.
         n_lost: u64,
         /// What is wrong.
         detail: String,
@@ -161,6 +162,15 @@ pub enum EventStoreError {
         /// The delimiter.
         delimiter: char,
     },
+}
+
+/// How many events are lost, in words.
+fn loss(n_lost: u64) -> String {
+    match n_lost {
+        0 => "how many are lost is unknown".to_owned(),
+        1 => "at least 1 is lost".to_owned(),
+        n => format!("at least {n} are lost"),
+    }
 }
 
 impl EventStoreError {
@@ -213,5 +223,19 @@ impl EventStoreError {
             },
             other => Self::damaged(path, other.to_string()),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_unknown_loss_is_not_told_as_none() {
+        assert_eq!(loss(0), "how many are lost is unknown");
+        assert_eq!(
+            [loss(1), loss(2)],
+            ["at least 1 is lost", "at least 2 are lost"]
+        );
     }
 }
