@@ -67,8 +67,17 @@ fn events_are_exported_trained_on_and_removed() {
         .unwrap();
     drop(store);
     let told = work.json(&arguments);
-    assert_eq!((&told["n_events"], &told["pruned"]), (&json!(3), &json!(2)));
+    assert_eq!(
+        (&told["n_events"], &told["n_pruned"], &told["n_kept_older"]),
+        (&json!(3), &json!(2), &json!(0))
+    );
     assert_eq!(work.read("more.csv").lines().count(), 4);
+    // The archive of what was removed is not replaced.
+    work.refused(&arguments, &["more.csv"]);
+    work.refused(
+        &["events", "export", "events.redb", "--out", "events.redb"],
+        &["events.redb"],
+    );
     let told = work.json(&["events", "export", "events.redb", "--out", "left.csv"]);
     assert_eq!(told["n_events"], json!(1));
     assert!(

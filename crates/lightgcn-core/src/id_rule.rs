@@ -24,24 +24,24 @@ const NO_VALUES: [&str; 14] = [
     "undefined",
 ];
 
-/// Why a text is not an id.
+/// Why a text is not a valid id. Its message is what comes after "it" or "which".
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
 #[non_exhaustive]
 pub enum IdFault {
     /// It is empty or blank.
-    #[error("it is empty")]
+    #[error("is empty")]
     Empty,
-    /// It stands for a missing value, such as `NULL` or `NaN`.
-    #[error("it stands for a missing value")]
+    /// It denotes a missing value, such as `NULL` or `NaN`.
+    #[error("denotes a missing value")]
     NoValue,
     /// It has more than [`MAX_ID_BYTES`] bytes.
-    #[error("it has {bytes} bytes; the longest id has {MAX_ID_BYTES}")]
+    #[error("has {bytes} bytes, where the longest id has {MAX_ID_BYTES}")]
     TooLong {
         /// Its length in bytes.
         bytes: usize,
     },
     /// It has a control character, such as a carriage return.
-    #[error("it has the control character {character:?}")]
+    #[error("contains a control character ({character:?})")]
     Control {
         /// The first one.
         character: char,

@@ -317,10 +317,7 @@ pub enum DataError {
         line: u64,
     },
     /// An id of a pair file is not one.
-    #[error(
-        "{}, line {line}: the id {id:?} cannot be used: {fault}; fix the line",
-        shown_path(path)
-    )]
+    #[error("{}, line {line}: {id:?} is not a valid id: it {fault}; fix the line", shown_path(path))]
     PairId {
         /// The file.
         path: PathBuf,

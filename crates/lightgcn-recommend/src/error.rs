@@ -45,7 +45,7 @@ pub enum RecommendError {
         /// How to fix it.
         hint: String,
     },
-    /// A list of ids cannot be read.
+    /// A list of ids cannot be read, is empty, or leaves unclear which ids are meant.
     #[error("the list of ids {}{}: {detail}", path.display(), line.map(|line| format!(" line {line}")).unwrap_or_default())]
     IdList {
         /// The file.
@@ -164,7 +164,7 @@ pub enum RecommendError {
         detail: String,
     },
     /// A setting of a question or an evaluation is not usable.
-    #[error("unusable options: {}", faults.join("; "))]
+    #[error("invalid options: {}", faults.join("; "))]
     Options {
         /// Every problem found, and how to fix it.
         faults: Vec<String>,

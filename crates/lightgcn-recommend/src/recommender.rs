@@ -286,7 +286,7 @@ impl Recommender {
     ///
     /// # Errors
     /// [`RecommendError::ZeroLimit`], [`RecommendError::MaxHops`] and [`RecommendError::Options`] for
-    /// unusable options, [`RecommendError::UnknownUser`] and [`RecommendError::UnknownItem`] for
+    /// invalid options, [`RecommendError::UnknownUser`] and [`RecommendError::UnknownItem`] for
     /// unknown ids.
     pub fn explain(
         &self,

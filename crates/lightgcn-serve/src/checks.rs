@@ -13,7 +13,12 @@ pub(crate) fn check_id(what: &str, id: &str) -> Result<(), ApiError> {
             IdFault::TooLong { .. } => "id_too_long",
             _ => "bad_id",
         };
-        ApiError::bad(code, format!("{what} is not an id: {fault}"))
+        // A text that is too long is not repeated.
+        let text = match fault {
+            IdFault::TooLong { .. } => String::new(),
+            _ => format!(" {id:?}"),
+        };
+        ApiError::bad(code, format!("{what}{text} is not a valid id: it {fault}"))
     })
 }
 
@@ -37,7 +42,7 @@ pub(crate) fn check_filter(filter: &ItemFilter) -> Result<(), ApiError> {
     let allow = filter.allow.iter().flatten();
     allow
         .chain(labels.into_iter().flatten())
-        .try_for_each(|text| check_text("an entry of the filter", text))
+        .try_for_each(|text| check_text("filter entry", text))
 }
 
 impl Limits {
@@ -57,8 +62,8 @@ impl Limits {
             return Err(ApiError::bad("too_many_events", message));
         }
         for event in events {
-            check_text("the item of an event", &event.item)?;
-            check_text("the behavior of an event", &event.behavior)?;
+            check_text("item", &event.item)?;
+            check_text("behavior", &event.behavior)?;
             if let Some(time) = event.time {
                 self.check_time(time)?;
             }

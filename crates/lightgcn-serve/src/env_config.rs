@@ -9,6 +9,8 @@ use toml::{Table, Value};
 const PREFIX: &str = "LIGHTGCN_SERVE_";
 /// What separates a table from its key in such a name.
 const SEPARATOR: &str = "__";
+/// What is wrong with other names.
+const UNKNOWN_KEY: &str = "not a key of the service";
 
 impl ServeConfig {
     /// The configuration of a TOML table, overridden by environment variables: `LIGHTGCN_SERVE_BIND` is the
@@ -22,7 +24,7 @@ impl ServeConfig {
         table: Table,
         environment: impl IntoIterator<Item = (String, String)>,
     ) -> Result<Self, ServeError> {
-        let mut config = read(&table)?;
+        let mut config = read(&table).map_err(|error| of_file(&error))?;
         let mut layered = table;
         let mut variables: Vec<(String, String)> = environment
             .into_iter()
@@ -30,10 +32,8 @@ impl ServeConfig {
             .collect();
         variables.sort();
         for (name, text) in variables {
-            (layered, config) = with_variable(&layered, &name, text).ok_or_else(|| {
-                let problem = "not a key of the service, or a value that does not fit it";
-                invalid(name, problem)
-            })?;
+            (layered, config) =
+                with_variable(&layered, &name, text).map_err(|problem| invalid(name, problem))?;
         }
         Ok(config)
     }
@@ -45,13 +45,44 @@ fn invalid(key: impl Into<String>, problem: impl Into<String>) -> ServeError {
     }
 }
 
-fn read(table: &Table) -> Result<ServeConfig, ServeError> {
+fn read(table: &Table) -> Result<ServeConfig, toml::de::Error> {
     ServeConfig::deserialize(Value::Table(table.clone()))
-        .map_err(|error| invalid("serve", error.message()))
 }
 
-/// The table and its configuration with a variable set; none if no reading of the variable fits.
-fn with_variable(table: &Table, name: &str, text: String) -> Option<(Table, ServeConfig)> {
+/// The error of a file's table, with the key where it is known.
+fn of_file(error: &toml::de::Error) -> ServeError {
+    let text = error.to_string();
+    let mut lines = text.lines();
+    let key = lines.find_map(|line| line.strip_prefix("in `")?.strip_suffix('`'));
+    let message = error.message();
+    let found = message
+        .strip_prefix("unknown variant `")
+        .and_then(|rest| rest.rsplit_once("`, expected "));
+    let problem = match found {
+        Some((given, choices)) => format!("{given:?} is invalid; use {}", choices.replace('`', "")),
+        None => message.to_owned(),
+    };
+    invalid(key.unwrap_or("serve"), problem)
+}
+
+/// What is wrong with a variable, without its value: of serde's message only what is expected.
+fn problem(message: &str) -> String {
+    if message.starts_with("unknown field") {
+        return UNKNOWN_KEY.to_owned();
+    }
+    match message.rsplit_once(", expected ") {
+        Some((found, choices)) if found.starts_with("unknown variant") => {
+            format!("invalid value; use {}", choices.replace('`', ""))
+        }
+        Some((_, "usize" | "u32" | "u64")) => "invalid value; expected a whole number".to_owned(),
+        Some((_, "f64")) => "invalid value; expected a number".to_owned(),
+        Some((_, expected)) => format!("invalid value; expected {expected}"),
+        None => "invalid value".to_owned(),
+    }
+}
+
+/// The table and its configuration with a variable set, or what is wrong if no reading of the variable fits.
+fn with_variable(table: &Table, name: &str, text: String) -> Result<(Table, ServeConfig), String> {
     let key = name[PREFIX.len()..].to_ascii_lowercase();
     let parts: Vec<&str> = key.split(SEPARATOR).collect();
     // As a string first, so that a token of digits stays one; then as TOML.
@@ -60,12 +91,16 @@ fn with_variable(table: &Table, name: &str, text: String) -> Option<(Table, Serv
         Some(Value::String(text)),
         as_toml.and_then(|mut table| table.remove("value")),
     ];
-    candidates.into_iter().flatten().find_map(|value| {
+    let mut first = None;
+    for value in candidates.into_iter().flatten() {
         let mut with = table.clone();
-        set(&mut with, &parts, value)?;
-        let config = read(&with).ok()?;
-        Some((with, config))
-    })
+        match set(&mut with, &parts, value).map(|()| read(&with)) {
+            Some(Ok(config)) => return Ok((with, config)),
+            Some(Err(error)) => drop(first.get_or_insert_with(|| problem(error.message()))),
+            None => {}
+        }
+    }
+    Err(first.unwrap_or_else(|| UNKNOWN_KEY.to_owned()))
 }
 
 /// Sets a nested key; none if a part of it is not a table.
@@ -118,6 +153,52 @@ mod tests {
         );
         assert_eq!(config.cors_origins, ["https://shop.example"]);
         assert_eq!(config.admin.token, Some(Token::new("12345678901234567890")));
+    }
+
+    #[test]
+    fn the_cause_is_told() {
+        for (name, value, problem) in [
+            (
+                "SERVE_UNKNOWN_BEHAVIORS",
+                "maybe",
+                "invalid value; use refuse or collect",
+            ),
+            (
+                "SERVE_QUEUE",
+                "many",
+                "invalid value; expected a whole number",
+            ),
+            (
+                "SERVE_LIMITS__K",
+                "-1",
+                "invalid value; expected a whole number",
+            ),
+            (
+                "SERVE_DRAIN_TIMEOUT_SECONDS",
+                "x",
+                "invalid value; expected a number",
+            ),
+            (
+                "SERVE_PAGE",
+                "x, expected `secret`",
+                "invalid value; expected a boolean",
+            ),
+            ("SERVE_WORKER", "1", UNKNOWN_KEY),
+            ("SERVE_LIMITS__J", "1", UNKNOWN_KEY),
+        ] {
+            let Err(ServeError::Config { issues }) = layered("", &[(name, value)]) else {
+                panic!("{name} was read");
+            };
+            assert_eq!(issues[0].problem, problem, "{name}");
+        }
+        let Err(ServeError::Config { issues }) = layered("unknown_behaviors = 'maybe'", &[]) else {
+            panic!("it was read");
+        };
+        let problem = r#""maybe" is invalid; use refuse or collect"#;
+        assert_eq!(
+            (&*issues[0].key, &*issues[0].problem),
+            ("unknown_behaviors", problem)
+        );
     }
 
     #[test]

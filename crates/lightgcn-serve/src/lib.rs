@@ -95,7 +95,8 @@ pub use config::{AdminConfig, Limits, ServeConfig, Token, UnknownBehaviors, Vali
 pub use error::{ConfigIssue, ServeError};
 pub use events::{
     EventError, EventReader, EventSink, EventStore, EventStoreConfig, EventStoreError,
-    ExportFormat, ExportReport, MemoryEvents, StoredEvent,
+    ExportFormat, ExportReport, MemoryEvents, PruneReport, StoredEvent, TrainedEvents,
+    check_archive_path, check_export_path,
 };
 pub use server::{Server, raise_descriptor_limit, stop_signal};
 pub use service::Service;

@@ -6,9 +6,14 @@ mod common;
 use axum::Router;
 use axum::body::Body;
 use axum::http::Request;
+use common::TRAINED;
 use common::{Reply, artifact, config, get, post, send, service, service_with};
+use lightgcn_core::{InteractionsBuilder, ItemId, PairEvent, UserId};
 use lightgcn_recommend::Recommender;
-use lightgcn_serve::{EventStore, EventStoreConfig, MemoryEvents, Service, UnknownBehaviors};
+use lightgcn_serve::{
+    EventStore, EventStoreConfig, MemoryEvents, PruneReport, Service, StoredEvent, TrainedEvents,
+    UnknownBehaviors,
+};
 use serde_json::{Value, json};
 use std::sync::Arc;
 
@@ -181,4 +186,110 @@ async fn ids_that_a_log_may_not_have_are_refused() {
     // To ask about such an id is no mistake: nobody has it.
     let answer = get(&router, "/v1/recommendations/null").await.json();
     assert_eq!(answer["known"], false);
+}
+
+fn stored(user: &str, item: &str, behavior: &str, time: i64) -> StoredEvent {
+    StoredEvent {
+        user: user.to_owned(),
+        item: item.to_owned(),
+        behavior: behavior.to_owned(),
+        time,
+        count: 1.0,
+        id: None,
+    }
+}
+
+/// What pruning a new store of these events says, and the items that stay in order of arrival, all of one user.
+fn pruned(model: &Recommender, events: &[StoredEvent]) -> (PruneReport, Vec<String>) {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("events.redb");
+    let store = EventStore::open(path, EventStoreConfig::default()).unwrap();
+    store.try_append(events).unwrap();
+    let report = TrainedEvents::new(model)
+        .unwrap()
+        .prune(&store, u64::MAX)
+        .unwrap();
+    let left = store.try_of_user(&events[0].user).unwrap();
+    (report, left.into_iter().map(|event| event.item).collect())
+}
+
+#[test]
+fn only_events_that_the_model_was_trained_on_are_removed() {
+    let future = 4_000_000_000;
+    let mut artifact = artifact(1.0);
+    let behaviors = artifact.train.behaviors().to_vec();
+    let index = |name: &str| behaviors.iter().position(|b| b == name).unwrap() as u8;
+    let at = |name: &str, time| PairEvent::new(lightgcn_core::BehaviorId(index(name)), time);
+    let mut pairs = InteractionsBuilder::from_names(&behaviors, &["purchase"]).unwrap();
+    for (item, events) in [
+        (0, vec![at("view", 100), at("purchase", 200)]),
+        (1, vec![at("view", future)]),
+    ] {
+        pairs
+            .push_events(UserId(0), ItemId(item), 1.0, &events)
+            .unwrap();
+    }
+    artifact.train = pairs.build(common::USERS, common::ITEMS).unwrap();
+    artifact.popularity = lightgcn_store::popularity_of(&artifact.train);
+    let renamed = ("format.rename_behaviors.buy", "purchase");
+    let options = &mut artifact.lineage.options;
+    options.insert(renamed.0.to_owned(), renamed.1.to_owned());
+    let model = Recommender::from_artifact(artifact).unwrap();
+    let (report, left) = pruned(
+        &model,
+        &[
+            stored("u0", "p0", "view", 100),
+            stored("u0", "p0", "buy", 200),
+            stored("u0", "p1", "view", future),
+            // Another time, behavior, item; an unknown label and item; another user.
+            stored("u0", "p0", "view", 150),
+            stored("u0", "p0", "cart", 100),
+            stored("u0", "p2", "view", 100),
+            stored("u0", "p0", "like", 100),
+            stored("u0", "new", "view", 100),
+            stored("u1", "p0", "view", 100),
+            // The row of the future does not make this one old.
+            stored("u0", "p3", "view", future - 1),
+        ],
+    );
+    assert_eq!(left, ["p0", "p0", "p2", "p0", "new", "p3"]);
+    let expected = PruneReport {
+        n_pruned: 3,
+        n_kept_older: 6,
+    };
+    assert_eq!(report, expected);
+}
+
+#[test]
+fn without_single_events_the_time_decides() {
+    let model = Recommender::from_artifact(artifact(1.0)).unwrap();
+    let events = [
+        stored("u0", "p0", "view", TRAINED),
+        stored("u0", "p1", "view", TRAINED + 1),
+    ];
+    let (report, left) = pruned(&model, &events);
+    assert_eq!((report.n_pruned, report.n_kept_older), (1, 0));
+    assert_eq!(left, ["p1"]);
+
+    // A pair of the future does not remove what comes until then.
+    let timed = |time: Option<i64>| {
+        let mut artifact = artifact(1.0);
+        let mut pairs =
+            InteractionsBuilder::from_names(&artifact.train.behaviors().to_vec(), &["purchase"])
+                .unwrap();
+        pairs
+            .push(UserId(0), ItemId(0), 1.0, &[0, 0, 0, 1], time)
+            .unwrap();
+        artifact.train = pairs.build(common::USERS, common::ITEMS).unwrap();
+        artifact.popularity = lightgcn_store::popularity_of(&artifact.train);
+        Recommender::from_artifact(artifact).unwrap()
+    };
+    let events = [
+        stored("u0", "p0", "view", TRAINED),
+        stored("u0", "p1", "view", 4_000_000_000),
+    ];
+    let (report, left) = pruned(&timed(Some(5_000_000_000)), &events);
+    assert_eq!((report.n_pruned, report.n_kept_older), (1, 0));
+    assert_eq!(left, ["p1"]);
+    assert!(TrainedEvents::new(&timed(None)).is_none());
 }

@@ -18,7 +18,7 @@ pub(crate) struct EventsExportArgs {
     /// The service's event file
     #[arg(value_name = "STORE")]
     pub(crate) store: PathBuf,
-    /// The CSV log to write; replaced in one step
+    /// The CSV log to write; `export` replaces it in one step, `prune` writes a new one
     #[arg(long, value_name = "FILE")]
     pub(crate) out: PathBuf,
 }
@@ -27,7 +27,7 @@ pub(crate) struct EventsExportArgs {
 pub(crate) struct EventsPruneArgs {
     #[command(flatten)]
     pub(crate) export: EventsExportArgs,
-    /// Remove events up to the latest time that this model was trained on
+    /// Remove the events that this model was trained on
     #[arg(long, value_name = "MODEL")]
     pub(crate) trained: PathBuf,
 }

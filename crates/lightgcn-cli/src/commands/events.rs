@@ -4,10 +4,11 @@ use crate::args::{EventsCommand, EventsExportArgs, EventsPruneArgs};
 use crate::config::Config;
 use crate::output::Output;
 use anyhow::Context;
+use lightgcn::recommend::Recommender;
 use lightgcn::serve::{
     EventReader, EventStore, EventStoreConfig, EventStoreError, ExportFormat, ExportReport,
+    PruneReport, TrainedEvents, check_archive_path, check_export_path,
 };
-use lightgcn::store::Artifact;
 use serde::Serialize;
 use std::fs::File;
 use std::path::{Path, PathBuf};
@@ -17,9 +18,9 @@ struct Outcome {
     path: PathBuf,
     #[serde(flatten)]
     report: ExportReport,
-    /// How many events were removed; absent for an export.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pruned: Option<u64>,
+    /// What was removed; absent for an export.
+    #[serde(flatten)]
+    pruned: Option<PruneReport>,
 }
 
 pub(crate) fn run(command: &EventsCommand, config: &Config, output: &Output) -> anyhow::Result<()> {
@@ -32,15 +33,15 @@ pub(crate) fn run(command: &EventsCommand, config: &Config, output: &Output) -> 
 }
 
 fn export(args: &EventsExportArgs, format: &ExportFormat, output: &Output) -> anyhow::Result<()> {
+    check_export_path(&args.store, &args.out)?;
     let reader = EventReader::open(&args.store)?;
-    let report = write(args, |file| reader.export(format, file))?;
+    let report = write(args, true, |file| reader.export(format, file))?;
     print(&args.out, report, None, output)
 }
 
 fn prune(args: &EventsPruneArgs, format: &ExportFormat, output: &Output) -> anyhow::Result<()> {
-    let artifact = Artifact::load(&args.trained)?;
-    let until = artifact.train.last_times().iter().copied().max();
-    let until = until.with_context(|| {
+    let model = Recommender::open(&args.trained)?;
+    let trained = TrainedEvents::new(&model).with_context(|| {
         format!(
             "the model in {} has no times, so there is no telling which events it was trained on",
             args.trained.display()
@@ -52,19 +53,21 @@ fn prune(args: &EventsPruneArgs, format: &ExportFormat, output: &Output) -> anyh
         let path = path.clone();
         return Err(EventStoreError::Missing { path }.into());
     }
+    check_archive_path(path, &args.export.out)?;
     let store = EventStore::open(path, EventStoreConfig::default())?;
-    let report = write(&args.export, |file| store.export(format, file))?;
+    let report = write(&args.export, false, |file| store.export(format, file))?;
     let pruned = match report.last {
-        Some(last) => store.prune(last, until)?,
-        None => 0,
+        Some(last) => trained.prune(&store, last)?,
+        None => PruneReport::default(),
     };
     print(&args.export.out, report, Some(pruned), output)
 }
 
-/// Writes a file beside its destination, flushes it and renames it. Of a damaged store it has what can be read, and that
-/// is an error.
+/// Writes a file beside its destination, flushes it and renames it; an existing file only goes with `replace`. Of a
+/// damaged store it has what can be read, and that is an error.
 fn write(
     args: &EventsExportArgs,
+    replace: bool,
     export: impl FnOnce(&File) -> Result<ExportReport, EventStoreError>,
 ) -> anyhow::Result<ExportReport> {
     let path = &args.out;
@@ -76,7 +79,11 @@ fn write(
         tempfile::NamedTempFile::new_in(folder.unwrap_or(Path::new("."))).with_context(what)?;
     let report = export(file.as_file())?;
     file.as_file().sync_all().with_context(what)?;
-    file.persist(path).with_context(what)?;
+    let renamed = match replace {
+        true => file.persist(path),
+        false => file.persist_noclobber(path),
+    };
+    renamed.with_context(what)?;
     report
         .check(&args.store)
         .with_context(|| format!("{} has only a part of the events", path.display()))?;
@@ -86,7 +93,7 @@ fn write(
 fn print(
     path: &Path,
     report: ExportReport,
-    pruned: Option<u64>,
+    pruned: Option<PruneReport>,
     output: &Output,
 ) -> anyhow::Result<()> {
     let mut text = format!(
@@ -96,7 +103,13 @@ fn print(
         report.n_rows
     );
     if let Some(pruned) = pruned {
-        text += &format!("removed {pruned} of them from the store\n");
+        text += &format!("removed {} of them from the store\n", pruned.n_pruned);
+        if pruned.n_kept_older > 0 {
+            text += &format!(
+                "kept {} that are older than the model, but that it was not trained on\n",
+                pruned.n_kept_older
+            );
+        }
     }
     let outcome = Outcome {
         path: path.to_owned(),

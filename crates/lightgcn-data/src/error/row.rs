@@ -112,7 +112,7 @@ pub enum RowIssue {
     },
     /// A user or item id that cannot be used.
     #[error(
-        "column {column:?} has the id {value:?}, but {fault}; every event needs an id, so fix the row"
+        "column {column:?} has the id {value:?}, which {fault}; every event needs an id, so fix the row"
     )]
     BadId {
         /// The column.

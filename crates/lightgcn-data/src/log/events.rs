@@ -256,7 +256,7 @@ impl EventLogBuilder {
             if let Err(fault) = check_id(id) {
                 let id = shorten(id);
                 issues.push(format!(
-                    "the {kind} id {id:?} of an event cannot be used: {fault}; every event needs one"
+                    "{kind} {id:?} is not a valid id: it {fault}; every event needs one"
                 ));
             }
         }

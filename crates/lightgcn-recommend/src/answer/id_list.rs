@@ -6,6 +6,9 @@ use std::path::{Path, PathBuf};
 /// The headers of a column of ids, in any case.
 const HEADERS: [&str; 6] = ["product_id", "item_id", "productid", "itemid", "item", "id"];
 
+/// What may separate columns.
+const SEPARATORS: [char; 3] = ['\t', ';', ','];
+
 /// A file of items: one id per line, or CSV (with commas, semicolons or tabs) with a column of ids.
 ///
 /// A byte order mark, quotes and blanks around an id, and empty lines are no part of the ids.
@@ -18,6 +21,8 @@ pub struct IdList {
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 struct Row {
+    /// The number of the line, from 1.
+    line: u64,
     /// The whole line.
     text: String,
     fields: Vec<String>,
@@ -76,6 +81,7 @@ impl IdList {
                 )
             })?;
             rows.push(Row {
+                line: number,
                 text: line.trim().to_owned(),
                 fields,
             });
@@ -92,13 +98,13 @@ impl IdList {
     /// Finds the ids. They are in the column with a header such as `product_id`, else in the first one with a
     /// known id, else in the first; a line that is a known id as a whole counts as that id. A first line of several
     /// columns without a known id, though others have one, is a header too. O(fields).
-    #[must_use]
-    pub fn ids(&self, is_known: impl Fn(&str) -> bool) -> ListedIds {
+    ///
+    /// # Errors
+    /// [`RecommendError::IdList`] if there is no id, or if a line has known ids besides its own, in columns that no
+    /// header such as `product_id` is above: which of them are meant is unclear.
+    pub fn ids(&self, is_known: impl Fn(&str) -> bool) -> Result<ListedIds, RecommendError> {
         let Some((first, rest)) = self.rows.split_first() else {
-            return ListedIds {
-                ids: Vec::new(),
-                n_known: 0,
-            };
+            return Err(self.without_ids());
         };
         // Headers in the order of preference, not of the columns.
         let named = HEADERS.iter().find_map(|header| {
@@ -113,6 +119,16 @@ impl IdList {
         };
         let known_column = || (0..n_columns.unwrap_or(1)).find(has_known);
         let column = named.or_else(known_column).unwrap_or(0);
+        let n_headed = named.map_or(0, |_| first.fields.len());
+        let has_further = |row: &&Row| row.has_further(column, n_headed, &is_known);
+        if let Some(row) = self.rows.iter().find(has_further) {
+            return Err(RecommendError::IdList {
+                path: self.path.clone(),
+                line: Some(row.line),
+                detail: "it has several known ids; write one id a line, or a header with item_id above the ids"
+                    .to_owned(),
+            });
+        }
         let id = |row: &Row| match is_known(&row.text) {
             true => Some(row.text.clone()),
             false => row.fields.get(column).filter(|id| !id.is_empty()).cloned(),
@@ -127,7 +143,33 @@ impl IdList {
                 ids.insert(0, id);
             }
         }
-        ListedIds { ids, n_known }
+        match ids.is_empty() {
+            true => Err(self.without_ids()),
+            false => Ok(ListedIds { ids, n_known }),
+        }
+    }
+
+    fn without_ids(&self) -> RecommendError {
+        RecommendError::IdList {
+            path: self.path.clone(),
+            line: None,
+            detail: "it has no ids; write one id a line, or do without the list".to_owned(),
+        }
+    }
+}
+
+impl Row {
+    /// Whether it has known ids besides the one in `column`, but for the first `n_headed` columns; also in that column,
+    /// with another separator than the first line's.
+    fn has_further(&self, column: usize, n_headed: usize, is_known: impl Fn(&str) -> bool) -> bool {
+        if is_known(&self.text) {
+            return false;
+        }
+        let mut fields = self.fields.iter().enumerate();
+        fields.any(|(n, field)| match n == column {
+            true => !is_known(field) && field.split(SEPARATORS).any(|id| is_known(id.trim())),
+            false => n >= n_headed && is_known(field),
+        })
     }
 }
 
@@ -136,10 +178,11 @@ impl Recommender {
     /// entries are ids. Add new items first: an id that is only known later is counted as unknown.
     ///
     /// # Errors
-    /// [`RecommendError::NoneKnown`] if the list has entries, but no id of an item: it would hide nothing.
+    /// Those of [`IdList::ids`], and [`RecommendError::NoneKnown`] if none is the id of an item: the list would hide
+    /// nothing.
     pub fn with_unsuitable_list(self, list: &IdList) -> Result<(Self, ListedIds), RecommendError> {
-        let listed = list.ids(|id| self.item(id).is_some());
-        if listed.n_known == 0 && !listed.ids.is_empty() {
+        let listed = list.ids(|id| self.item(id).is_some())?;
+        if listed.n_known == 0 {
             return Err(RecommendError::NoneKnown {
                 path: list.path().to_owned(),
                 n_ids: listed.ids.len(),
@@ -158,7 +201,7 @@ fn delimiter(text: &str) -> char {
     for c in line.unwrap_or_default().chars() {
         match c {
             '"' => quoted = !quoted,
-            '\t' | ';' | ',' if !quoted => {
+            c if !quoted && SEPARATORS.contains(&c) => {
                 found = Some(c);
                 break;
             }
@@ -211,7 +254,7 @@ mod tests {
 
     fn listed(bytes: &[u8]) -> (Vec<String>, usize) {
         let list = IdList::parse("list.txt", bytes).unwrap();
-        let listed = list.ids(|id| KNOWN.contains(&id));
+        let listed = list.ids(|id| KNOWN.contains(&id)).unwrap();
         (listed.ids, listed.n_known)
     }
 
@@ -253,7 +296,32 @@ mod tests {
             (ids(&["5799999", "5800001"]), 1)
         );
         assert_eq!(listed(b"5800004.0\n"), (ids(&["5800004.0"]), 0));
-        assert_eq!(listed(b"\xef\xbb\xbf\n"), (Vec::new(), 0));
+    }
+
+    #[test]
+    fn lists_whose_ids_are_unclear_are_errors() {
+        for (text, at) in [
+            ("5800004,5800001\n", Some(1)),
+            ("gone;5800004;5800001", Some(1)),
+            ("5800004,old\n5800001,0\n", Some(2)),
+            // A first line without a known id is no header that says which column has the ids.
+            ("gone,gone too\n5800004,5800001\n", Some(2)),
+            // More columns than the header has.
+            ("id\n5800004,5800001\n", Some(2)),
+            // Other separators than the first line's.
+            ("5800004\n5800001;0\n", Some(2)),
+            ("id\n5800001\t0\n", Some(2)),
+            ("", None),
+            ("\u{feff}\r\n", None),
+            ("item_id\n", None),
+        ] {
+            let list = IdList::parse("list.txt", text.as_bytes()).unwrap();
+            let error = list.ids(|id| KNOWN.contains(&id)).unwrap_err();
+            assert!(
+                matches!(error, RecommendError::IdList { line, .. } if line == at),
+                "{text:?}: {error}"
+            );
+        }
     }
 
     #[test]

@@ -52,6 +52,20 @@ impl Rule {
             Self::Chain => "chain",
         }
     }
+
+    /// What its names are names of: one, or several.
+    const fn named(self, n: usize) -> &'static str {
+        match (self, n) {
+            (Self::Allow | Self::Deny, 1) => "item",
+            (Self::Allow | Self::Deny, _) => "items",
+            (Self::Categories | Self::DenyCategories, 1) => "category",
+            (Self::Categories | Self::DenyCategories, _) => "categories",
+            (Self::Brands | Self::DenyBrands, 1) => "brand",
+            (Self::Brands | Self::DenyBrands, _) => "brands",
+            (_, 1) => "name",
+            _ => "names",
+        }
+    }
 }
 
 impl fmt::Display for Rule {
@@ -114,14 +128,12 @@ impl fmt::Display for UnknownNames {
             nearest,
         } = self;
         let listed: Vec<String> = names.iter().map(|name| format!("{name:?}")).collect();
-        write!(
-            f,
-            "{rule}: no item has {n_unknown} of the {n_names} names: {}",
-            listed.join(", ")
-        )?;
+        let kind = rule.named(*n_unknown);
+        write!(f, "{rule}: unknown {kind} {}", listed.join(", "))?;
         if *n_unknown > names.len() {
             f.write_str(", ...")?;
         }
+        write!(f, " ({n_unknown} of {n_names})")?;
         match nearest {
             Some(near) => write!(f, "; did you mean {near:?}?"),
             None => Ok(()),
@@ -144,6 +156,29 @@ mod tests {
         assert_eq!((unknown.n_unknown, unknown.n_names), (12, 15));
         assert_eq!(unknown.nearest.as_deref(), Some("near brand 0"));
         assert_eq!(UnknownNames::of(Rule::Brands, 3, [].iter(), |_| None), None);
+    }
+
+    #[test]
+    fn unknown_names_are_told_in_one_line() {
+        let text = |rule, n: usize, of| {
+            let names: Vec<String> = (0..n).map(|n| format!("x{n}")).collect();
+            let near = |_: &str| (rule == Rule::Brands).then(|| "x".to_owned());
+            let unknown = UnknownNames::of(rule, of, names.iter(), near);
+            unknown.unwrap().to_string()
+        };
+        assert_eq!(
+            text(Rule::Deny, 1, 1),
+            r#"deny: unknown item "x0" (1 of 1)"#
+        );
+        assert_eq!(
+            text(Rule::DenyCategories, 2, 5),
+            r#"deny_categories: unknown categories "x0", "x1" (2 of 5)"#
+        );
+        let long = text(Rule::Brands, 12, 15);
+        assert!(
+            long.ends_with(r#""x9", ... (12 of 15); did you mean "x"?"#),
+            "{long}"
+        );
     }
 
     #[test]

@@ -219,7 +219,7 @@ pub struct EvaluationSummary {
 /// `block_size` lists plus the hits.
 ///
 /// # Errors
-/// [`RecommendError::Options`] for unusable options, [`RecommendError::Shape`] if the ranker or the
+/// [`RecommendError::Options`] for invalid options, [`RecommendError::Shape`] if the ranker or the
 /// truth counts other users or items than the training part, [`RecommendError::NoTargets`]
 /// if the truth is empty, [`RecommendError::MaskedTarget`] if a held-out target is also one of
 /// training, [`RecommendError::InvalidList`] if the ranker breaks its promises.

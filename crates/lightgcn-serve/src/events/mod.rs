@@ -1,10 +1,13 @@
 //! What users do while the service runs: where events are stored and read.
 
 mod store;
+mod trained;
 
 pub use store::{
     EventReader, EventStore, EventStoreConfig, EventStoreError, ExportFormat, ExportReport,
+    check_archive_path, check_export_path,
 };
+pub use trained::{PruneReport, TrainedEvents};
 
 use lightgcn_recommend::ContextEvent;
 use serde::{Deserialize, Serialize};

@@ -107,7 +107,7 @@ fn key_of(headers: &HeaderMap) -> Result<Option<&str>, ApiError> {
         let message = "the Idempotency-Key has characters beyond ASCII; use letters and digits";
         ApiError::bad("bad_id", message)
     })?;
-    check_id("the Idempotency-Key", key)?;
+    check_id("Idempotency-Key", key)?;
     Ok(Some(key))
 }
 
@@ -159,11 +159,11 @@ impl Checks<'_> {
 
     /// Checks the event at this place of the post, from 1.
     fn one(&self, event: PostedEvent, number: usize) -> Result<StoredEvent, ApiError> {
-        check_id("the user", &event.user)?;
-        check_id("the item", &event.item)?;
-        check_id("the behavior", &event.behavior)?;
+        check_id("user", &event.user)?;
+        check_id("item", &event.item)?;
+        check_id("behavior", &event.behavior)?;
         if let Some(id) = &event.event_id {
-            check_id("the event_id", id)?;
+            check_id("event_id", id)?;
         }
         let refused = self.unknown == UnknownBehaviors::Refuse;
         if refused && !self.recommender.knows_behavior(&event.behavior) {

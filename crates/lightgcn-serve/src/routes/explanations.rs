@@ -83,8 +83,8 @@ fn explain(
     mut request: ExplainRequest,
 ) -> Result<Response, ApiError> {
     let limits = &shared.config.limits;
-    check_text("the user's id", &request.user)?;
-    check_text("the item's id", &request.item)?;
+    check_text("user", &request.user)?;
+    check_text("item", &request.item)?;
     limits.check_events(&request.events)?;
     let ExplainOptions {
         limit, min_users, ..

@@ -62,7 +62,7 @@ impl GraphQuery {
             }
         }
         self.recommended()
-            .try_for_each(|id| check_text("a recommended item", id))
+            .try_for_each(|id| check_text("recommended item", id))
     }
 }
 
@@ -138,7 +138,7 @@ pub(crate) async fn around(
     Path(user): Path<String>,
     Query(query): Query<GraphQuery>,
 ) -> Result<Response, ApiError> {
-    check_text("the user's id", &user)?;
+    check_text("user", &user)?;
     query.check()?;
     service
         .ask(move |shared, model| Ok(answer(model, neighborhood(shared, model, &user, &query)?)))

@@ -116,7 +116,7 @@ pub(crate) async fn similar(
     Path(item): Path<String>,
     Query(query): Query<SimilarQuery>,
 ) -> Result<Response, ApiError> {
-    check_text("the item's id", &item)?;
+    check_text("item", &item)?;
     list(&service, query.into(), move |model, options| {
         model.recommender.similar(&item, options)
     })

@@ -207,7 +207,7 @@ fn many(shared: &Shared, model: &Model, mut requests: Vec<RecommendRequest>) -> 
 /// Checks a request against the limits, and adds what the user did since training.
 fn prepare(shared: &Shared, model: &Model, request: &mut RecommendRequest) -> Result<(), ApiError> {
     let limits = &shared.config.limits;
-    check_text("the user's id", &request.user)?;
+    check_text("user", &request.user)?;
     limits.check_k(request.options.k)?;
     check_filter(&request.options.filter)?;
     limits.check_events(&request.events)?;

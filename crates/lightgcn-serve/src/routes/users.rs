@@ -81,7 +81,7 @@ pub(crate) async fn one(
     State(service): State<Service>,
     Path(user): Path<String>,
 ) -> Result<Response, ApiError> {
-    check_text("the user's id", &user)?;
+    check_text("user", &user)?;
     service
         .ask(move |shared, model| {
             let recent = shared.recent_events(model, &user);

@@ -322,5 +322,11 @@ fn a_list_of_unsuitable_items_fails_closed() {
         matches!(error, RecommendError::NoneKnown { n_ids: 1, ref example, .. } if example == "lamp.0"),
         "{error}"
     );
-    assert!(shop().with_unsuitable_list(&list("\n")).is_ok());
+    for (text, at) in [("\n", None), ("lamp,mug\n", Some(1))] {
+        let error = shop().with_unsuitable_list(&list(text)).unwrap_err();
+        assert!(
+            matches!(error, RecommendError::IdList { line, .. } if line == at),
+            "{error}"
+        );
+    }
 }

@@ -66,16 +66,16 @@ pub(super) fn append(transaction: &WriteTransaction, new: &[Encoded]) -> Result<
     Ok(next - first)
 }
 
-/// Removes old events among the first [`PRUNED_AT_ONCE`] of a range of numbers. Returns how many, and where to continue;
+/// Removes the events that `is_done` chooses among the first [`PRUNED_AT_ONCE`] of a range of numbers. Returns how many, and where to continue;
 /// none at the end.
 pub(super) fn prune_some(
     transaction: &WriteTransaction,
     range: RangeInclusive<u64>,
-    until: i64,
+    is_done: &mut impl FnMut(&StoredEvent) -> bool,
 ) -> Result<(u64, Option<u64>), redb::Error> {
     let mut order = transaction.open_table(ORDER)?;
     let mut events = transaction.open_table(EVENTS)?;
-    let mut old = Vec::new();
+    let mut done = Vec::new();
     let mut next = None;
     for (n, entry) in order.range(range)?.enumerate() {
         let (number, user) = entry?;
@@ -88,18 +88,28 @@ pub(super) fn prune_some(
             return Err(redb::Error::Corrupted(format!("event {number} is missing")));
         };
         let event = decode(bytes.value()).map_err(redb::Error::Corrupted)?;
-        if event.time.is_some_and(|time| time <= until) {
-            old.push((user.to_owned(), number));
+        // Events without a time are not stored.
+        let Some(time) = event.time else { continue };
+        let event = StoredEvent {
+            user: user.to_owned(),
+            item: event.item,
+            behavior: event.behavior,
+            time,
+            count: event.count,
+            id: None,
+        };
+        if is_done(&event) {
+            done.push((event.user, number));
         }
     }
-    for (user, number) in &old {
+    for (user, number) in &done {
         order.remove(number)?;
         events.remove((user.as_str(), *number))?;
     }
     let mut meta = transaction.open_table(META)?;
-    let count = number(&meta, COUNT)?.saturating_sub(old.len() as u64);
+    let count = number(&meta, COUNT)?.saturating_sub(done.len() as u64);
     meta.insert(COUNT, count)?;
-    Ok((old.len() as u64, next))
+    Ok((done.len() as u64, next))
 }
 
 /// Forgets the ids of events that are gone. O(ids · log).

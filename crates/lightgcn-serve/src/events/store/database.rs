@@ -4,7 +4,7 @@ use super::EventStoreError;
 use redb::{BackendError, Builder, ConcurrencyMode, Database, ReadOnlyDatabase, StorageBackend};
 use std::any::Any;
 use std::cell::Cell;
-use std::fs::File;
+use std::fs::{File, Metadata};
 use std::io;
 use std::ops::{Bound, Deref};
 use std::os::unix::fs::{FileExt, MetadataExt};
@@ -255,11 +255,21 @@ pub(super) struct FileIdentity {
 
 impl FileIdentity {
     pub(super) fn of(path: &Path) -> io::Result<Self> {
-        let metadata = std::fs::symlink_metadata(path)?;
-        Ok(Self {
+        std::fs::symlink_metadata(path).map(Self::from)
+    }
+
+    /// That of the file to which a path leads through links.
+    pub(super) fn behind(path: &Path) -> io::Result<Self> {
+        std::fs::metadata(path).map(Self::from)
+    }
+}
+
+impl From<Metadata> for FileIdentity {
+    fn from(metadata: Metadata) -> Self {
+        Self {
             device: metadata.dev(),
             inode: metadata.ino(),
-        })
+        }
     }
 }
 

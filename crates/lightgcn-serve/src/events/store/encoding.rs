@@ -14,7 +14,7 @@ pub(super) fn issue(event: &StoredEvent) -> Option<String> {
         ("behavior", &event.behavior),
     ] {
         if let Err(fault) = lightgcn_core::check_id(id) {
-            return Some(format!("the {what} {id:?} is not an id: {fault}"));
+            return Some(format!("{what} {id:?} is not a valid id: it {fault}"));
         }
     }
     if !(event.count.is_finite() && event.count > 0.0) {

@@ -109,19 +109,42 @@ pub enum EventStoreError {
     },
     /// The store's file is damaged; what can be read was exported.
     #[error(
-        "the event store {} is damaged: {detail}; {n_events} events were exported and at least {n_lost} \
-         are lost; move the file away and start a new store",
-        path.display()
+        "the event store {} is damaged: {detail}; {n_events} events were exported and {}; move the file away \
+         and start a new store",
+        path.display(),
+        loss(*n_lost)
     )]
     Salvaged {
         /// The file.
         path: PathBuf,
         /// How many events were exported.
         n_events: u64,
-        /// How many more the store has, at least.
+        /// How many more the store has, at least; 0 if that is unknown.
         n_lost: u64,
         /// What is wrong.
         detail: String,
+    },
+    /// An export would replace its own store.
+    #[error("{} is the event store itself; write the export to another file", path.display())]
+    OutputIsStore {
+        /// Where the export was to be written.
+        path: PathBuf,
+    },
+    /// An export would replace a folder, a link, a pipe or a device.
+    #[error("{} is not a regular file; write the export to a file", path.display())]
+    OutputNotRegular {
+        /// Where the export was to be written.
+        path: PathBuf,
+    },
+    /// An export whose events are then pruned would replace a file.
+    #[error(
+        "{} already exists, and may be the only copy of events that were pruned before; write to a new file, such as \
+         one with the date in its name",
+        path.display()
+    )]
+    OutputExists {
+        /// Where the export was to be written.
+        path: PathBuf,
     },
     /// An event cannot be written in the format of the log.
     #[error(
@@ -139,6 +162,15 @@ pub enum EventStoreError {
         /// The delimiter.
         delimiter: char,
     },
+}
+
+/// How many events are lost, in words.
+fn loss(n_lost: u64) -> String {
+    match n_lost {
+        0 => "how many are lost is unknown".to_owned(),
+        1 => "at least 1 is lost".to_owned(),
+        n => format!("at least {n} are lost"),
+    }
 }
 
 impl EventStoreError {
@@ -191,5 +223,19 @@ impl EventStoreError {
             },
             other => Self::damaged(path, other.to_string()),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_unknown_loss_is_not_told_as_none() {
+        assert_eq!(loss(0), "how many are lost is unknown");
+        assert_eq!(
+            [loss(1), loss(2)],
+            ["at least 1 is lost", "at least 2 are lost"]
+        );
     }
 }

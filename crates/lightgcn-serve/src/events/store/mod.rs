@@ -6,12 +6,14 @@ mod encoding;
 mod error;
 mod export;
 mod format;
+mod output;
 mod reader;
 mod writer;
 
 pub use error::EventStoreError;
 pub use export::ExportReport;
 pub use format::ExportFormat;
+pub use output::{check_archive_path, check_export_path};
 pub use reader::EventReader;
 pub use writer::{EventStore, EventStoreConfig};
 

@@ -117,9 +117,9 @@ fn a_full_store_rejects_the_batch_and_works_again_after_pruning() {
         (2, Some(1), Some(5))
     );
     // Exported, but not yet what the model was trained on.
-    assert_eq!(store.prune(1, 0).unwrap(), 0);
+    assert_eq!(store.prune(1, |event| event.time <= 0).unwrap(), 0);
     // Old enough, but not exported.
-    assert_eq!(store.prune(0, 9).unwrap(), 1);
+    assert_eq!(store.prune(0, |event| event.time <= 9).unwrap(), 1);
     assert_eq!(
         (store.n_events(), items(&store, "ann")),
         (1, vec!["comb".to_owned()])
@@ -332,7 +332,8 @@ fn pruning_visits_all_events_in_parts() {
         .map(|n| event(&format!("c{}", n % 7), "soap", n % 2))
         .collect();
     store.try_append(&events).unwrap();
-    assert_eq!(store.prune(u64::MAX, 0).unwrap(), 12_500);
+    let pruned = store.prune(u64::MAX, |event| event.time == 0);
+    assert_eq!(pruned.unwrap(), 12_500);
     assert_eq!(store.n_events(), 12_500);
     assert_eq!(
         store
@@ -360,7 +361,7 @@ fn an_id_counts_once_until_its_event_is_pruned() {
     }
     let store = store(&folder, EventStoreConfig::default());
     assert_eq!(store.try_append(&[with_id("a", 1)]).unwrap(), 0);
-    assert_eq!(store.prune(u64::MAX, 1).unwrap(), 3);
+    assert_eq!(store.prune(u64::MAX, |event| event.time <= 1).unwrap(), 3);
     assert_eq!(store.try_append(&[with_id("b", 5)]).unwrap(), 0);
     assert_eq!(store.try_append(&[with_id("a", 1)]).unwrap(), 1);
     // A refused batch leaves no id behind.

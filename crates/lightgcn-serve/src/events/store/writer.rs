@@ -303,21 +303,25 @@ impl EventStore {
         }
     }
 
-    /// Removes the events up to number `last` (of an [`ExportReport`]) whose time is at most `until` (seconds since 1970):
-    /// those that were exported and that the active model was trained on. Removing more would lose them for the next
-    /// training. Returns how many were removed. Events can be appended at the same time; the space is reused. Ids of removed
+    /// Removes the events up to number `last` (of an [`ExportReport`]) that `is_done` chooses, which sees each once and
+    /// without its id. [`TrainedEvents::prune`](crate::TrainedEvents::prune) chooses those that a model was trained on:
+    /// removing more would lose them for the next training. Returns how many were removed. Events can be appended at the same time; the space is reused. Ids of removed
     /// events are forgotten.
     ///
     /// # Errors
     /// [`EventStoreError::Moved`], [`EventStoreError::DiskFull`], [`EventStoreError::Io`] and [`EventStoreError::Damaged`]; some events may have been
     /// removed by then.
-    pub fn prune(&self, last: u64, until: i64) -> Result<u64, EventStoreError> {
+    pub fn prune(
+        &self,
+        last: u64,
+        mut is_done: impl FnMut(&StoredEvent) -> bool,
+    ) -> Result<u64, EventStoreError> {
         let mut removed = 0;
         let mut from = Some(0);
         while let Some(first) = from {
             let writing = lock(&self.writing);
             let (n, next) =
-                self.change(|transaction| prune_some(transaction, first..=last, until))?;
+                self.change(|transaction| prune_some(transaction, first..=last, &mut is_done))?;
             self.n_events.fetch_sub(n, Ordering::Relaxed);
             drop(writing);
             removed += n;
