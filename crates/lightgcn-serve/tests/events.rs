@@ -275,8 +275,7 @@ fn without_single_events_the_time_decides() {
     let timed = |time: Option<i64>| {
         let mut artifact = artifact(1.0);
         let mut pairs =
-            InteractionsBuilder::from_names(&artifact.train.behaviors().to_vec(), &["purchase"])
-                .unwrap();
+            InteractionsBuilder::from_names(artifact.train.behaviors(), &["purchase"]).unwrap();
         pairs
             .push(UserId(0), ItemId(0), 1.0, &[0, 0, 0, 1], time)
             .unwrap();
