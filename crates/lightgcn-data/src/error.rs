@@ -317,7 +317,10 @@ pub enum DataError {
         line: u64,
     },
     /// An id of a pair file is not one.
-    #[error("{}, line {line}: {id:?} is not a valid id: it {fault}; fix the line", shown_path(path))]
+    #[error(
+        "{}, line {line}: {id:?} is not a valid id: it {fault}; fix the line",
+        shown_path(path)
+    )]
     PairId {
         /// The file.
         path: PathBuf,
