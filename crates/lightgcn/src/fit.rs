@@ -154,7 +154,7 @@ impl<'a> Fit<'a> {
     ///
     /// # Errors
     /// Those of [`prepare`](crate::data::prepare), [`Trainer::run`], [`RankingConfig::fit`] and
-    /// [`evaluate_test`]; [`Error::Interrupted`] if it was stopped before there was a model.
+    /// [`evaluate_test`](lightgcn_recommend::evaluate_test); [`Error::Interrupted`] if it was stopped before there was a model.
     pub fn run(mut self) -> Result<Fitted, Error> {
         let start = Instant::now();
         if self.prepare.split == SplitConfig::None {
