@@ -8,8 +8,8 @@ use crate::weigh::pairs::{NO_ROW, Rows};
 use crate::{DataError, expand_paths, time};
 use hashbrown::HashMap;
 use lightgcn_core::{
-    BehaviorWeights, BehaviorWeightsConfig, Catalogue, Dataset, InputFile, InteractionsBuilder,
-    ItemId, Lineage, NodeId, Split, StageReport, UserId, Vocabulary, check_id,
+    BehaviorWeights, BehaviorWeightsConfig, Catalogue, Dataset, InputFile, Interactions,
+    InteractionsBuilder, ItemId, Lineage, NodeId, Split, StageReport, UserId, Vocabulary, check_id,
 };
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -141,7 +141,7 @@ impl PairFiles {
             validation,
             test,
             inputs,
-            mut stages,
+            stages,
         } = parts;
         let (users, user_ids) = ordered(&raw.users, self.keep_unseen, || {
             train.pairs.iter().map(|p| p.0).collect()
@@ -161,37 +161,28 @@ impl PairFiles {
             builder.push(user, item, 1.0, &[1], None)?;
         }
         let interactions = builder.build(users.len(), items.len())?;
-        let mut held_out = |part: &str, file: Option<PairFile>| {
-            let pairs = file.map(|file| file.pairs).unwrap_or_default();
-            let mut report = StageReport::new(part, "pairs");
-            report.rows_in = pairs.len() as u64;
-            truth(HeldOut { pairs, report }, &users, &items, &mut stages)
-        };
         let has_test = test.is_some();
-        let validation = held_out("validation", validation)?;
-        let test = held_out("test", test)?;
-        if has_test && test.is_empty() {
+        let held_out = |file: Option<PairFile>| file.map(|file| file.pairs).unwrap_or_default();
+        let dataset = Assembly {
+            users,
+            user_ids,
+            items,
+            item_ids,
+            train: interactions,
+            validation: held_out(validation),
+            test: held_out(test),
+            behaviors: BehaviorWeightsConfig::single(BEHAVIOR).check()?,
+            inputs,
+            options: self.options(),
+            stages,
+        }
+        .dataset()?;
+        if has_test && dataset.split.test.truth().is_empty() {
+            let stages = &dataset.lineage.stages;
             return Err(DataError::NothingToTest {
                 report: sentences(&stages[stages.len() - 1..]),
             });
         }
-        let behaviors: BehaviorWeights = BehaviorWeightsConfig::single(BEHAVIOR).check()?;
-        let lineage = Lineage {
-            version: env!("CARGO_PKG_VERSION").to_owned(),
-            seed: 0,
-            inputs,
-            options: self.options(),
-            stages,
-            figures: BTreeMap::new(),
-        };
-        let dataset = Dataset::new(
-            Split::new(interactions, validation, test)?,
-            user_ids,
-            item_ids,
-            Catalogue::unknown(items.len()),
-            behaviors,
-            lineage,
-        )?;
         Ok(dataset)
     }
 
@@ -206,6 +197,53 @@ impl PairFiles {
         ]
         .map(|(option, value)| (option.to_owned(), value))
         .into()
+    }
+}
+
+/// Pairs whose users and items have rows.
+struct Assembly {
+    users: Rows,
+    user_ids: Vocabulary<UserId>,
+    items: Rows,
+    item_ids: Vocabulary<ItemId>,
+    train: Interactions,
+    /// Held-out pairs, as numbers before rows.
+    validation: Vec<(u32, u32)>,
+    test: Vec<(u32, u32)>,
+    behaviors: BehaviorWeights,
+    inputs: Vec<InputFile>,
+    options: BTreeMap<String, String>,
+    stages: Vec<StageReport>,
+}
+
+impl Assembly {
+    /// The dataset. Held-out pairs whose user or item has no row are dropped and counted; the last stage is that of
+    /// the test part.
+    fn dataset(mut self) -> Result<Dataset, DataError> {
+        let mut held_out = |part: &str, pairs: Vec<(u32, u32)>| {
+            let mut report = StageReport::new(part, "pairs");
+            report.rows_in = pairs.len() as u64;
+            let held = HeldOut { pairs, report };
+            truth(held, &self.users, &self.items, &mut self.stages)
+        };
+        let validation = held_out("validation", self.validation)?;
+        let test = held_out("test", self.test)?;
+        let lineage = Lineage {
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+            seed: 0,
+            inputs: self.inputs,
+            options: self.options,
+            stages: self.stages,
+            figures: BTreeMap::new(),
+        };
+        Ok(Dataset::new(
+            Split::new(self.train, validation, test)?,
+            self.user_ids,
+            self.item_ids,
+            Catalogue::unknown(self.items.len()),
+            self.behaviors,
+            lineage,
+        )?)
     }
 }
 

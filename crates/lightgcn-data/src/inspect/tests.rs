@@ -62,7 +62,7 @@ fn a_small_log_by_hand() {
     });
     let third = 1.0 / 3.0;
     let expected = [
-        // Bob's view comes after his purchase.
+        // Bob's view comes after the purchase.
         ("view", [4, 2, 2, 3], 0.4, third, Some(third)),
         ("cart", [1, 1, 1, 1], 0.1, 0.0, Some(0.0)),
         ("remove_from_cart", [0; 4], 0.0, 0.0, None),

@@ -1,20 +1,19 @@
 //! Tables of pairs: a row for each user and item, with what happened between them already counted.
 
-use super::{BEHAVIOR, ordered};
+use super::{Assembly, BEHAVIOR, ordered};
 use crate::error::shorten;
 use crate::log::inputs::expand;
 use crate::log::reader::read_time;
 use crate::log::table::{Table, Wanted};
-use crate::prepare::{sentences, truth};
-use crate::split::HeldOut;
+use crate::prepare::sentences;
 use crate::time::{self, TimeUnit};
 use crate::{DataError, FutureRows, LogFormat, Place, RowIssue};
 use lightgcn_core::{
-    BehaviorId, BehaviorWeights, BehaviorWeightsConfig, Catalogue, CoreError, Dataset, InputFile,
-    InteractionsBuilder, ItemId, Lineage, Split, StageReport, UserId, Vocabulary,
+    BehaviorId, BehaviorWeights, BehaviorWeightsConfig, CoreError, Dataset, InputFile,
+    InteractionsBuilder, ItemId, StageReport, UserId, Vocabulary,
 };
 use serde::{Deserialize, Serialize};
-use std::collections::{BTreeMap, HashSet};
+use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 
 /// What the column of a behavior's counts begins with.
@@ -97,7 +96,7 @@ impl PairTable {
         report.kept = (train.len() + validation.len() + test.len()) as u64;
         report.rows_in = report.kept;
         report.miss("time in the future", reading.cap_times());
-        let mut stages = vec![report];
+        let stages = vec![report];
         if train.is_empty() {
             return Err(DataError::NothingToTrain {
                 report: sentences(&stages),
@@ -118,16 +117,15 @@ impl PairTable {
             (name(user_ids.name(user)), name(item_ids.name(item)))
         })?;
         let interactions = builder.build(users.len(), items.len())?;
-        let mut held_out = |part: &str, pairs: Vec<(u32, u32)>| {
-            let mut report = StageReport::new(part, "pairs");
-            report.rows_in = pairs.len() as u64;
-            truth(HeldOut { pairs, report }, &users, &items, &mut stages)
-        };
-        let validation = held_out("validation", validation)?;
-        let test = held_out("test", test)?;
-        let lineage = Lineage {
-            version: env!("CARGO_PKG_VERSION").to_owned(),
-            seed: 0,
+        Assembly {
+            users,
+            user_ids,
+            items,
+            item_ids,
+            train: interactions,
+            validation,
+            test,
+            behaviors,
             inputs: reading.inputs,
             options: [
                 ("keep_unseen", self.keep_unseen.to_string()),
@@ -136,17 +134,8 @@ impl PairTable {
             .map(|(option, value)| (option.to_owned(), value))
             .into(),
             stages,
-            figures: BTreeMap::new(),
-        };
-        let dataset = Dataset::new(
-            Split::new(interactions, validation, test)?,
-            user_ids,
-            item_ids,
-            Catalogue::unknown(items.len()),
-            behaviors,
-            lineage,
-        )?;
-        Ok(dataset)
+        }
+        .dataset()
     }
 }
 

@@ -94,7 +94,7 @@ fn cuts(
             report: "the log has no events of a target behavior".to_owned(),
         });
     };
-    let has_test = *test != TimeCut::Share(0.0);
+    let has_test = !test.is_absent();
     let test = match test {
         TimeCut::Share(_) if !has_test => i64::MAX,
         TimeCut::Share(share) => begin_of_share(&times, *share, times.len()),

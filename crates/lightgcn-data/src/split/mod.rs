@@ -95,6 +95,13 @@ pub enum TimeCut {
     At(String),
 }
 
+impl TimeCut {
+    /// Whether there is no such period.
+    pub(crate) fn is_absent(&self) -> bool {
+        *self == Self::Share(0.0)
+    }
+}
+
 impl Default for SplitConfig {
     fn default() -> Self {
         Self::ByTime {
@@ -164,7 +171,7 @@ impl SplitConfig {
     pub(crate) fn has_test(&self) -> bool {
         match self {
             Self::None => false,
-            Self::ByTime { test, .. } => *test != TimeCut::Share(0.0),
+            Self::ByTime { test, .. } => !test.is_absent(),
             _ => true,
         }
     }
@@ -259,7 +266,7 @@ fn time_issues(validation: &TimeCut, test: &TimeCut, issues: &mut Vec<String>) {
         TimeCut::At(_) => otherwise,
     };
     // The share of an explicit time is unknown until the log is read. Either part may be missing.
-    let validates = *validation != TimeCut::Share(0.0);
+    let validates = !validation.is_absent();
     let test_share = match share(test, 1e-9) {
         0.0 if validates => 1e-9,
         other => other,
