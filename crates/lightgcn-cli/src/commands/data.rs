@@ -65,6 +65,19 @@ pub(super) fn whole_of(dataset: &Path) -> PathBuf {
     beside(dataset, ".whole")
 }
 
+/// The whole log of a dataset.
+pub(super) fn load_whole(dataset: &Path) -> anyhow::Result<Dataset> {
+    let from = whole_of(dataset);
+    Dataset::load(&from).with_context(|| {
+        format!(
+            "the whole log of {} is not in {}; `prepare` writes it for a log that it splits, and not for a \
+             table of pairs",
+            dataset.display(),
+            from.display()
+        )
+    })
+}
+
 /// What to train on again once everything is chosen: the whole log of the dataset, or of pair files all of the
 /// training file.
 pub(super) fn whole(args: &DataArgs, dataset: &Dataset) -> anyhow::Result<Dataset> {
@@ -75,22 +88,14 @@ pub(super) fn whole(args: &DataArgs, dataset: &Dataset) -> anyhow::Result<Datase
         };
         return self::dataset(&with_validation);
     };
-    let from = whole_of(path);
-    let whole = Dataset::load(&from).with_context(|| {
-        format!(
-            "the whole log of {} is not in {}; `prepare` writes it for a log that it splits, and not for a \
-             table of pairs",
-            path.display(),
-            from.display()
-        )
-    })?;
+    let whole = load_whole(path)?;
     // Files of held-out targets are inputs of the split alone.
     let mut inputs = whole.lineage.inputs.iter();
     ensure!(
         inputs.all(|input| dataset.lineage.inputs.contains(input))
             && whole.behaviors == dataset.behaviors,
         "{} was not prepared together with {}; prepare the dataset again",
-        from.display(),
+        whole_of(path).display(),
         path.display()
     );
     Ok(whole)

@@ -6,8 +6,7 @@ use crate::config::Config;
 use crate::output::Output;
 use anyhow::Context;
 use lightgcn::RollingConfig;
-use lightgcn::core::Dataset;
-use lightgcn::store::{Artifact, DatasetFolder};
+use lightgcn::store::Artifact;
 use lightgcn::train::{TrainConfig, WarmStart};
 use std::sync::Arc;
 
@@ -22,14 +21,7 @@ pub(super) fn run(
     let best_epoch = artifact.lineage.figures.get("best epoch").copied();
     let settings = WarmStart::new(Arc::new(artifact)).candidate()?;
     let dataset = args.data.dataset.as_ref().context("give a dataset")?;
-    let whole = data::whole_of(dataset);
-    let log = Dataset::load(&whole).with_context(|| {
-        format!(
-            "the whole log of {} has to be in {}",
-            dataset.display(),
-            whole.display()
-        )
-    })?;
+    let log = data::load_whole(dataset)?;
     let history = args.history.iter().map(|history| history.0);
     let rolling = RollingConfig {
         windows,

@@ -6,10 +6,11 @@ use crate::args::TrainArgs;
 use crate::config::Config;
 use crate::output::Output;
 use anyhow::Context;
+use lightgcn::core::Dataset;
 use lightgcn::nn::AnyModelConfig;
 use lightgcn::recommend::{EvaluationOptions, figures};
 use lightgcn::store::Artifact;
-use lightgcn::train::{ConsoleProgress, EndReason, Trainer};
+use lightgcn::train::{ConsoleProgress, EndReason, Trained, Trainer};
 use serde::Serialize;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -25,8 +26,6 @@ struct Outcome {
     reason: EndReason,
     /// Whether it was trained again on the whole log.
     refit: bool,
-    #[serde(skip)]
-    refit_ended_early: bool,
     users: usize,
     items: usize,
     pairs: usize,
@@ -50,16 +49,23 @@ pub(crate) fn run(args: &TrainArgs, mut config: Config, output: &Output) -> anyh
         Some(minutes) => stop.within(duration(minutes)?),
         None => stop.clone(),
     };
-    let mut trained = Trainer::new(&dataset)
-        .model(config.model.clone())
-        .config(config.train.clone())
-        .device(config.device())
-        .observer(&mut ConsoleProgress::new())
-        .folder(&folder)
-        .resume(args.resume)
-        .ranking((!args.no_ranking).then(|| config.ranking.clone()))
-        .stop(stop_in_time)
-        .run()?;
+    let mut bar = ConsoleProgress::new();
+    let mut train = |dataset: &Dataset, stop, chosen: Option<&Trained>| {
+        let trainer = Trainer::new(dataset)
+            .model(config.model.clone())
+            .config(config.train.clone())
+            .device(config.device())
+            .observer(&mut bar)
+            .folder(&folder)
+            .resume(args.resume)
+            .ranking((!args.no_ranking).then(|| config.ranking.clone()))
+            .stop(stop);
+        match chosen {
+            Some(chosen) => trainer.refit(chosen).run(),
+            None => trainer.run(),
+        }
+    };
+    let mut trained = train(&dataset, stop_in_time, None)?;
     interrupt::refuse_untrained(&trained, &folder)?;
     let reason = trained.reason;
     let (mut test, mut refit) = (BTreeMap::new(), false);
@@ -70,16 +76,7 @@ pub(crate) fn run(args: &TrainArgs, mut config: Config, output: &Output) -> anyh
         let whole = data::whole(&args.data, &dataset)?;
         drop(dataset);
         eprintln!("training again on the whole log");
-        let again = Trainer::new(&whole)
-            .model(config.model.clone())
-            .config(config.train.clone())
-            .device(config.device())
-            .observer(&mut ConsoleProgress::new())
-            .folder(&folder)
-            .resume(args.resume)
-            .stop(stop)
-            .refit(&trained)
-            .run()?;
+        let again = train(&whole, stop, Some(&trained))?;
         refit = !again.reason.is_early();
         if refit {
             trained = again;
@@ -96,7 +93,6 @@ pub(crate) fn run(args: &TrainArgs, mut config: Config, output: &Output) -> anyh
         best_epoch: trained.best_epoch,
         reason,
         refit,
-        refit_ended_early: args.refit && !refit && !reason.is_early(),
         users: train.n_users(),
         items: train.n_items(),
         pairs: train.n_pairs(),
@@ -108,10 +104,10 @@ pub(crate) fn run(args: &TrainArgs, mut config: Config, output: &Output) -> anyh
             .unwrap_or_default(),
         test,
     };
-    output.result(&outcome, &text(&outcome))
+    output.result(&outcome, &text(&outcome, args.refit))
 }
 
-fn text(outcome: &Outcome) -> String {
+fn text(outcome: &Outcome, asked_to_refit: bool) -> String {
     let mut text = format!(
         "{} of epoch {} is in {} (trained on {})\n",
         outcome.model,
@@ -127,7 +123,7 @@ fn text(outcome: &Outcome) -> String {
     if outcome.refit {
         text += "  trained again on the whole log; the figures are those of the model before\n";
     }
-    if outcome.refit_ended_early {
+    if asked_to_refit && !outcome.refit && !outcome.reason.is_early() {
         text += "  training again on the whole log ended early: this model does not know the held-out parts; continue with --resume\n";
     }
     if outcome.reason.is_early() {
