@@ -3,8 +3,8 @@
 
 mod common;
 
-use common::Workplace;
 use common::log::{Event, Log};
+use common::{Workplace, cut_log};
 use lightgcn_serve::{EventStore, EventStoreConfig, StoredEvent};
 use std::collections::HashSet;
 use std::fs;
@@ -30,17 +30,12 @@ fn recipe() -> String {
 #[test]
 fn the_nightly_recipe_publishes_a_model_that_knows_yesterday() {
     let work = Workplace::new();
-    work.json(&["generate", "--events", "12000", "--out", "all.csv"]);
-    let text = work.read("all.csv");
-    let (head, rows) = text.split_once('\n').unwrap();
-    let mut rows: Vec<&str> = rows.lines().collect();
-    rows.sort_by_key(|row| row.split(',').next().unwrap().to_owned());
-    let (old, new) = rows.split_at(rows.len() * 9 / 10);
     for folder in ["logs", "models"] {
         fs::create_dir(work.path(folder)).unwrap();
     }
     work.write("shop.toml", "");
-    work.write("logs/old.csv", format!("{head}\n{}\n", old.join("\n")));
+    cut_log(&work, &[("logs/old.csv", 90), ("posted.csv", 100)]);
+    let [old, new] = ["logs/old.csv", "posted.csv"].map(|name| Log::parse(&work.read(name)).events);
     let small = [
         "--dimension",
         "16",
@@ -68,7 +63,6 @@ fn the_nightly_recipe_publishes_a_model_that_knows_yesterday() {
     );
 
     // Yesterday's events were posted to the service.
-    let new = Log::parse(&format!("{head}\n{}\n", new.join("\n"))).events;
     let store = EventStore::open(work.path("events.redb"), EventStoreConfig::default()).unwrap();
     let stored = |event: &Event| StoredEvent {
         user: event.user.clone(),
@@ -103,7 +97,6 @@ fn the_nightly_recipe_publishes_a_model_that_knows_yesterday() {
     assert!(told["new_users"].as_u64().unwrap() > 0, "{told}");
 
     // It knows who came yesterday, and recommends nothing that anyone has bought until then.
-    let old = Log::parse(&format!("{head}\n{}\n", old.join("\n"))).events;
     let known: HashSet<&str> = old.iter().map(|event| &*event.user).collect();
     let newcomer = new
         .iter()

@@ -3,27 +3,21 @@
 
 mod common;
 
-use common::{Workplace, assert_messages};
+use common::{Workplace, assert_messages, cut_log};
 use serde_json::json;
 use std::fs;
 
 /// A log cut by time at these percentages into old.csv, new.csv, newer.csv and newest.csv, and a model of old.csv.
 fn cut_shop(cuts: [usize; 3]) -> Workplace {
     let work = Workplace::new();
-    work.json(&["generate", "--events", "12000", "--out", "all.csv"]);
-    let text = work.read("all.csv");
-    let (head, rows) = text.split_once('\n').unwrap();
-    let mut rows: Vec<&str> = rows.lines().collect();
-    rows.sort_by_key(|row| row.split(',').next().unwrap().to_owned());
-    let [a, b, c] = cuts.map(|percent| rows.len() * percent / 100);
-    for (name, rows) in [
-        ("old.csv", &rows[..a]),
-        ("new.csv", &rows[a..b]),
-        ("newer.csv", &rows[b..c]),
-        ("newest.csv", &rows[c..]),
-    ] {
-        work.write(name, format!("{head}\n{}\n", rows.join("\n")));
-    }
+    let [a, b, c] = cuts;
+    let files = [
+        ("old.csv", a),
+        ("new.csv", b),
+        ("newer.csv", c),
+        ("newest.csv", 100),
+    ];
+    cut_log(&work, &files);
     work.json(&["prepare", "old.csv", "--out", "old"]);
     let small = [
         "--dimension",

@@ -272,6 +272,21 @@ impl Drop for Running {
     }
 }
 
+/// Writes a synthetic log of 12,000 events in order of time, cut into files: each has the rows up to its percentage.
+pub(crate) fn cut_log(work: &Workplace, files: &[(&str, usize)]) {
+    work.json(&["generate", "--events", "12000", "--out", "all.csv"]);
+    let text = work.read("all.csv");
+    let (head, rows) = text.split_once('\n').unwrap();
+    let mut rows: Vec<&str> = rows.lines().collect();
+    rows.sort_by_key(|row| row.split(',').next().unwrap().to_owned());
+    let mut start = 0;
+    for &(name, percent) in files {
+        let end = rows.len() * percent / 100;
+        work.write(name, format!("{head}\n{}\n", rows[start..end].join("\n")));
+        start = end;
+    }
+}
+
 /// A workplace with a synthetic log `shop.csv` of 8,000 events and its data set `dataset`, from
 /// which each user's last purchases are held out.
 pub(crate) fn shop() -> Workplace {
