@@ -47,6 +47,11 @@ pub trait EmbeddingModel<B: SparseBackend>: Module<B> {
         None
     }
 
+    /// The same while training, where fewer layers may count. Default: those of the final embeddings.
+    fn training_layer_weights(&self) -> Option<Vec<f32>> {
+        self.linear_layer_weights()
+    }
+
     /// Columns of the final embeddings. Default: those of the table.
     fn output_dimension(&self) -> usize {
         self.table().dims()[1]

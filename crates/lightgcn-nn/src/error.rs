@@ -81,6 +81,17 @@ pub enum ConfigIssue {
         /// Layers supported.
         most: usize,
     },
+    /// More layers count while training than afterwards, or layer weights are learned.
+    #[error(
+        "training_layers is {training_layers}; it must be at most layers ({layers}), and layer weights \
+         must not be learned"
+    )]
+    TrainingLayers {
+        /// Layers while training.
+        training_layers: usize,
+        /// Layers of the model.
+        layers: usize,
+    },
     /// The layer weights are not one for layer 0 and one for each layer.
     #[error(
         "{found} layer weights for {layers} layers; {} are needed, the first for layer 0",

@@ -12,9 +12,9 @@ use burn::record::{BinBytesRecorder, FullPrecisionSettings, Recorder};
 use burn::tensor::Tensor;
 use burn::tensor::backend::Backend;
 use lightgcn_nn::{
-    AnyModelConfig, EmbeddingModel, ForwardMode, GradientBackend, Graphs, LayerWeights, LgConv,
-    LightGcnConfig, MatrixFactorizationConfig, ModelConfig, ModelVisitor, Ngcf, NgcfConfig,
-    NnError, NodeCounts, VisitModel, split_embeddings,
+    AnyModelConfig, ConfigIssue, EmbeddingModel, ForwardMode, GradientBackend, Graphs,
+    LayerWeights, LgConv, LightGcn, LightGcnConfig, MatrixFactorizationConfig, ModelConfig,
+    ModelVisitor, Ngcf, NgcfConfig, NnError, NodeCounts, VisitModel, split_embeddings,
 };
 
 use common::{
@@ -106,6 +106,47 @@ fn learned_layer_weights_have_gradients_and_start_uniform() {
         model.weight_logits = Some(require_grad(logits));
         model
     });
+}
+
+#[test]
+fn layers_left_out_of_training_are_applied_afterwards() {
+    let edges = Edges::small();
+    let config = LightGcnConfig {
+        layers: 2,
+        training_layers: Some(0),
+        ..LightGcnConfig::default()
+    };
+    let model: LightGcn<B> = config.init(&edges.nodes(), 3, &Default::default()).unwrap();
+    let whole: LightGcn<B> = LightGcnConfig {
+        training_layers: None,
+        ..config.clone()
+    }
+    .init(&edges.nodes(), 3, &Default::default())
+    .unwrap();
+    let graph = edges.normalized();
+    let embeddings = |model: &LightGcn<B>, mode| values(model.embeddings(&graph, mode));
+    let training = ForwardMode::Training { seed: 1 };
+    let table = values(model.embedding.val());
+    assert_eq!(embeddings(&model, training), table);
+    assert_eq!(model.training_layer_weights(), Some(vec![1.0]));
+    assert_eq!(embeddings(&model, INFERENCE), embeddings(&whole, INFERENCE));
+    assert_eq!(whole.training_layer_weights(), Some(vec![1.0 / 3.0; 3]));
+
+    let issue = ConfigIssue::TrainingLayers {
+        training_layers: 3,
+        layers: 2,
+    };
+    let too_many = LightGcnConfig {
+        training_layers: Some(3),
+        ..config
+    };
+    assert_eq!(
+        too_many.check(),
+        Err(NnError::Config {
+            config: "lightgcn",
+            issues: vec![issue],
+        })
+    );
 }
 
 #[test]

@@ -59,6 +59,12 @@ pub struct LightGcnConfig {
     pub dimension: usize,
     /// Number of layers K, 0 to 8; with 0 it is matrix factorization. Default: 1.
     pub layers: usize,
+    /// Number of layers while training, at most `layers`: the rest are applied once, afterwards. With 0 the table is
+    /// trained as matrix factorization, whose step costs what its batch costs, and is propagated at the end; most of
+    /// the gain of propagation remains (Ju et al., *How Does Message Passing Improve Collaborative Filtering?*,
+    /// NeurIPS 2024, section 4). Layer weights must not be learned. Default: all of them.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub training_layers: Option<usize>,
     /// How much each layer counts.
     pub layer_weights: LayerWeights,
     /// How the adjacency is normalized.
@@ -75,6 +81,7 @@ impl Default for LightGcnConfig {
         Self {
             dimension: 64,
             layers: 1,
+            training_layers: None,
             layer_weights: LayerWeights::Uniform,
             normalization: Normalization::Symmetric,
             edge_weights: true,
@@ -97,22 +104,29 @@ impl LightGcnConfig {
     ) -> Result<LightGcn<B>, NnError> {
         self.check()?;
         let n_weights = self.layers + 1;
-        let (constant_weights, weight_logits) = match &self.layer_weights {
-            LayerWeights::Uniform => (vec![1.0 / n_weights as f32; n_weights], None),
-            LayerWeights::Given(weights) => (weights.clone(), None),
-            LayerWeights::Learned => {
-                let logits = parameter(vec![0.0; n_weights], [n_weights], device);
-                (Vec::new(), Some(logits))
-            }
+        let weight_logits = match self.layer_weights {
+            LayerWeights::Learned => Some(parameter(vec![0.0; n_weights], [n_weights], device)),
+            _ => None,
         };
+        let training_layers = self.training_layers.unwrap_or(self.layers);
         Ok(LightGcn {
             embedding: self
                 .initializer
                 .table(nodes, self.dimension, seed, device)?,
             weight_logits,
-            constant_weights,
+            constant_weights: self.constant_weights(self.layers),
+            training_weights: self.constant_weights(training_layers),
             nodes: nodes.clone(),
         })
+    }
+
+    /// The weights of the first `layers` layers and of layer 0; none if they are learned.
+    fn constant_weights(&self, layers: usize) -> Vec<f32> {
+        match &self.layer_weights {
+            LayerWeights::Uniform => vec![1.0 / (layers + 1) as f32; layers + 1],
+            LayerWeights::Given(weights) => weights[..=layers].to_vec(),
+            LayerWeights::Learned => Vec::new(),
+        }
     }
 }
 
@@ -126,6 +140,15 @@ impl ModelConfig for LightGcnConfig {
         issues.extend(layer_issue(self.layers, 0));
         if let LayerWeights::Given(weights) = &self.layer_weights {
             issues.extend(weight_issues(weights, self.layers));
+        }
+        if let Some(training_layers) = self.training_layers {
+            let learned = self.layer_weights == LayerWeights::Learned;
+            if learned || training_layers > self.layers {
+                issues.push(ConfigIssue::TrainingLayers {
+                    training_layers,
+                    layers: self.layers,
+                });
+            }
         }
         issues.extend(self.initializer.issue());
         no_issues(Self::NAME, issues)
@@ -148,7 +171,12 @@ impl ModelConfig for LightGcnConfig {
     }
 
     fn with_layers(self, layers: usize) -> Option<Self> {
-        Some(Self { layers, ..self })
+        let training_layers = self.training_layers.map(|n| n.min(layers));
+        Some(Self {
+            layers,
+            training_layers,
+            ..self
+        })
     }
 
     /// Three layers and normal initial embeddings (He et al. 2020, section 4.1.2).
@@ -210,6 +238,9 @@ pub struct LightGcn<B: Backend> {
     /// Layer weights if they are constant, else empty.
     #[module(skip)]
     constant_weights: Vec<f32>,
+    /// The same while training, where fewer layers may count.
+    #[module(skip)]
+    training_weights: Vec<f32>,
     #[module(skip)]
     nodes: NodeCounts,
 }
@@ -238,10 +269,14 @@ impl<B: SparseBackend> EmbeddingModel<B> for LightGcn<B> {
         &mut self.embedding
     }
 
-    fn embeddings(&self, graphs: &Graphs<B>, _mode: ForwardMode) -> Tensor<B, 2> {
+    fn embeddings(&self, graphs: &Graphs<B>, mode: ForwardMode) -> Tensor<B, 2> {
         let graph = assert_graph("LightGcn", graphs, &self.nodes);
+        let constant_weights = match mode {
+            ForwardMode::Inference => &self.constant_weights,
+            ForwardMode::Training { .. } => &self.training_weights,
+        };
         match &self.weight_logits {
-            None => propagate(graph, self.embedding.val(), &self.constant_weights),
+            None => propagate(graph, self.embedding.val(), constant_weights),
             Some(logits) => mix_layers(graph, self.embedding.val(), logits.val()),
         }
     }
@@ -249,6 +284,13 @@ impl<B: SparseBackend> EmbeddingModel<B> for LightGcn<B> {
     fn linear_layer_weights(&self) -> Option<Vec<f32>> {
         match self.weight_logits {
             None => Some(self.constant_weights.clone()),
+            Some(_) => None,
+        }
+    }
+
+    fn training_layer_weights(&self) -> Option<Vec<f32>> {
+        match self.weight_logits {
+            None => Some(self.training_weights.clone()),
             Some(_) => None,
         }
     }

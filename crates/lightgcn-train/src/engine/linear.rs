@@ -14,7 +14,7 @@ use lightgcn_sample::EpochBatches;
 pub(crate) struct Linear {
     /// The table's parameter.
     pub(crate) table: ParamId,
-    /// The final embeddings are `Σ_k alphas[k] Âᵏ table`.
+    /// While training, the embeddings are `Σ_k alphas[k] Âᵏ table`.
     pub(crate) alphas: Vec<f32>,
 }
 
@@ -25,7 +25,7 @@ impl Linear {
         B: AutodiffBackend + SparseBackend,
         M: EmbeddingModel<B> + AutodiffModule<B>,
     {
-        let alphas = model.linear_layer_weights()?;
+        let alphas = model.training_layer_weights()?;
         let mut parameters = Parameters(Vec::new());
         model.visit(&mut parameters);
         match parameters.0[..] {
