@@ -89,6 +89,42 @@ impl Dataset {
         Self::new(split, users, items, catalogue, behaviors, lineage)
     }
 
+    /// Every n-th user with their pairs and held-out targets: a sample to try settings on. Items keep their rows.
+    /// O(events of these users).
+    ///
+    /// # Errors
+    /// Those of [`Dataset::new`]; none for a dataset that was valid.
+    ///
+    /// # Panics
+    /// If `n` is 0.
+    pub fn every_nth_user(&self, n: usize) -> Result<Self, CoreError> {
+        let Split {
+            train,
+            validation,
+            test,
+        } = &self.split;
+        let all = train.interactions();
+        let users: Vec<UserId> = (0..all.n_users() as u32).step_by(n).map(UserId).collect();
+        let truth = |truth: &Truth| {
+            let kept = (0..).map(UserId).zip(&users);
+            let pairs = kept.flat_map(|(user, &old)| {
+                let items = truth.items_of(old).iter();
+                items.map(move |&item| (user, item))
+            });
+            Truth::from_pairs(users.len(), all.n_items(), pairs.collect())
+        };
+        let (validation, test) = (truth(validation.truth())?, truth(test.truth())?);
+        let names = users.iter().filter_map(|&user| self.users.name(user));
+        Self::new(
+            Split::new(all.of_users(&users)?, validation, test)?,
+            Vocabulary::from_names(names)?,
+            self.items.clone(),
+            self.catalogue.clone(),
+            self.behaviors.clone(),
+            self.lineage.clone(),
+        )
+    }
+
     /// A window in time: the training part's events in `train` are what it trains on, and what users first bought in
     /// `test` is its test part, of users and items that it trains on. Times are seconds since 1970. Users
     /// and items keep their rows; there is no validation part. Held-out parts of this dataset are left out, so take
@@ -190,6 +226,35 @@ mod tests {
             Lineage::default(),
         )
         .unwrap()
+    }
+
+    #[test]
+    fn every_second_user_keeps_pairs_and_targets() {
+        let mut log = log(&[
+            (0, 0, 1, 5),
+            (1, 1, 0, 10),
+            (2, 2, 0, 15),
+            (2, 2, 0, 17),
+            (2, 0, 1, 20),
+        ]);
+        let truth = Truth::from_pairs(3, 3, vec![(UserId(2), ItemId(2)), (UserId(1), ItemId(0))]);
+        let pairs = log.split.train.interactions().clone();
+        log.split = Split::new(pairs, truth.unwrap(), Truth::empty(3, 3)).unwrap();
+        let sample = log.every_nth_user(2).unwrap();
+        assert_eq!(sample.users.iter().collect::<Vec<_>>(), ["u", "w"]);
+        let train = sample.split.train.interactions();
+        let pairs = train.iter().map(|p| (p.user.0, p.item.0, p.is_target));
+        assert_eq!(
+            pairs.collect::<Vec<_>>(),
+            [(0, 0, true), (1, 0, true), (1, 2, false)]
+        );
+        assert_eq!(train.events_of(2).len(), 2);
+        let validation = sample.split.validation.truth();
+        assert_eq!(
+            validation.iter().collect::<Vec<_>>(),
+            [(UserId(1), ItemId(2))]
+        );
+        assert_eq!(validation.familiar_of(UserId(1)), [true]);
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! What users did, one row per (user, item) pair.
 
 mod filtered;
+mod of_users;
 
 use crate::{CoreError, ItemId, PairEvent, Rows, UserId};
 
