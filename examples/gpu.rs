@@ -207,7 +207,7 @@ fn epochs<B: SparseBackend>(
         loss: LossConfig::Bpr,
         batch_size: args.batch_size,
         epochs: args.epochs.max(1),
-        validate_every: u32::MAX,
+        validate_every: Some(u32::MAX),
         checkpoint_every: 0,
         ..recipe.train
     };
@@ -256,7 +256,7 @@ fn softmax(args: &Args, dataset: &Dataset) -> anyhow::Result<()> {
     let config = TrainConfig {
         batch_size: args.batch_size,
         epochs: args.softmax_epochs,
-        validate_every: u32::MAX,
+        validate_every: Some(u32::MAX),
         checkpoint_every: 0,
         ..recipe.train
     };

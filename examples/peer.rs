@@ -137,7 +137,7 @@ fn epoch(dataset: &Dataset, steps: usize) -> anyhow::Result<()> {
     let config = TrainConfig {
         batch_size: 2048,
         fused: true,
-        validate_every: u32::MAX,
+        validate_every: Some(u32::MAX),
         ..recipe.train
     };
     let stop = StopSignal::new();

@@ -11,6 +11,7 @@ pub(crate) use service::{EventsCommand, EventsExportArgs, EventsPruneArgs, Serve
 pub(crate) use training::{RetrainArgs, TrainArgs, TuneArgs};
 
 use crate::baselines::Baselines;
+use bytesize::ByteSize;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use lightgcn::data::LogPreset;
 use lightgcn::train::Device;
@@ -257,6 +258,9 @@ pub(crate) struct FitArgs {
     /// Take about this many minutes in all: training ends early enough to fit again to the whole log
     #[arg(long, allow_negative_numbers = true)]
     pub(crate) minutes: Option<f64>,
+    /// Refuse to train on the CPU if that would take more memory than this, such as 4GB, and say what would fit
+    #[arg(long, value_name = "SIZE")]
+    pub(crate) memory: Option<ByteSize>,
     /// Item-to-item models that the ranking may use, besides the trained model [default:
     /// propagation,ease]
     #[arg(long, value_name = "MEMBER", value_delimiter = ',')]

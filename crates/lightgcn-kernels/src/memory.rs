@@ -70,6 +70,23 @@ pub enum MemoryError {
         /// The largest dimension that fits, if any does.
         fitting_dim: Option<u64>,
     },
+    /// The run needs more of the computer's memory than it may take.
+    #[error(
+        "training needs about {} of memory ({size}; {} are in use already), but the limit is {}; {}",
+        bytes(*needed), bytes(*in_use), bytes(*limit), host_hint(*fitting_dim)
+    )]
+    Host {
+        /// Bytes needed, with those in use.
+        needed: u64,
+        /// Bytes in use before training starts: the program and its data.
+        in_use: u64,
+        /// The most bytes that may be in use.
+        limit: u64,
+        /// What was asked for.
+        size: TrainingSize,
+        /// The largest dimension that fits, if any does.
+        fitting_dim: Option<u64>,
+    },
     /// A single buffer exceeds what the device allows.
     #[error(
         "training needs a buffer of {} ({size}), but the device allows at most {}; {}",
@@ -91,6 +108,13 @@ fn hint(fitting_dim: Option<u64>) -> String {
     fitting_dim.map_or_else(
         || "no dimension fits: drop rare users and items, or train on the CPU".to_owned(),
         |dim| format!("dimension {dim} fits, or train on the CPU"),
+    )
+}
+
+fn host_hint(fitting_dim: Option<u64>) -> String {
+    fitting_dim.map_or_else(
+        || "no dimension fits: drop rare users and items, or raise the limit".to_owned(),
+        |dim| format!("dimension {dim} fits, or raise the limit"),
     )
 }
 
@@ -162,24 +186,53 @@ impl TrainingSize {
     ///
     /// [`MemoryError`] with the largest dimension that would fit.
     pub fn check(&self, device: &DeviceMemory) -> Result<(), MemoryError> {
-        let fits = |dim: u64| Self { dim, ..*self }.fault(device).is_none();
         let Some(mut error) = self.fault(device) else {
             return Ok(());
         };
+        let fitting = self.fitting_dim(|size| size.fault(device).is_none());
+        if let MemoryError::Total { fitting_dim, .. } | MemoryError::Buffer { fitting_dim, .. } =
+            &mut error
+        {
+            *fitting_dim = fitting;
+        }
+        Err(error)
+    }
+
+    /// Checks that the run fits the computer's memory, of which `in_use` bytes are in use already.
+    ///
+    /// # Errors
+    ///
+    /// [`MemoryError::Host`] with the largest dimension that would fit.
+    pub fn check_host(&self, in_use: u64, limit: u64) -> Result<(), MemoryError> {
+        let needed = |size: &Self| in_use.saturating_add(size.peak());
+        if needed(self) <= limit {
+            return Ok(());
+        }
+        Err(MemoryError::Host {
+            needed: needed(self),
+            in_use,
+            limit,
+            size: *self,
+            fitting_dim: self.fitting_dim(|size| needed(size) <= limit),
+        })
+    }
+
+    /// The largest dimension that fits, if any does.
+    fn fitting_dim(&self, fits: impl Fn(&Self) -> bool) -> Option<u64> {
         // What is needed grows with the dimension, so bisection finds the largest that fits.
         let (mut low, mut high) = (0, self.dim);
         while high - low > 1 {
             let middle = low + (high - low) / 2;
-            if fits(middle) {
+            if fits(&Self {
+                dim: middle,
+                ..*self
+            }) {
                 low = middle;
             } else {
                 high = middle;
             }
         }
-        let (MemoryError::Total { fitting_dim, .. } | MemoryError::Buffer { fitting_dim, .. }) =
-            &mut error;
-        *fitting_dim = (low > 0).then_some(low);
-        Err(error)
+        (low > 0).then_some(low)
     }
 
     fn fault(&self, device: &DeviceMemory) -> Option<MemoryError> {
@@ -239,6 +292,26 @@ mod tests {
     }
 
     #[test]
+    fn the_computers_memory_holds_what_is_in_use_and_the_run() {
+        let (size, in_use) = (large(90), GIB);
+        let needed = in_use + size.peak();
+        assert_eq!(size.check_host(in_use, needed), Ok(()));
+        let error = size.check_host(in_use, needed - 1).unwrap_err();
+        let fitting_dim = Some(89);
+        let limit = needed - 1;
+        assert_eq!(
+            error,
+            MemoryError::Host {
+                needed,
+                in_use,
+                limit,
+                size,
+                fitting_dim,
+            }
+        );
+    }
+
+    #[test]
     fn the_error_names_the_largest_dimension_that_fits() {
         let total = DeviceMemory {
             largest_buffer: 4 * GIB,
@@ -251,7 +324,10 @@ mod tests {
         for device in [total, buffer] {
             let error = large(90).check(&device).unwrap_err();
             let (MemoryError::Total { fitting_dim, .. } | MemoryError::Buffer { fitting_dim, .. }) =
-                error.clone();
+                error.clone()
+            else {
+                panic!("{error}");
+            };
             let dim = fitting_dim.unwrap();
             assert_eq!(large(dim).check(&device), Ok(()));
             assert!(large(dim + 1).check(&device).is_err());

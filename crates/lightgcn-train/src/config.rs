@@ -7,6 +7,19 @@ use lightgcn_sample::{NegativeSampling, PositiveOrder, PositiveSet};
 use serde::{Deserialize, Serialize};
 use std::ops::Deref;
 
+/// Nodes of the graph for which a step takes another batch.
+const NODES_PER_BATCH: usize = 8192;
+/// The most batches of a step that the size of the graph asks for.
+const MOST_BATCHES: usize = 32;
+/// The fewest steps of an epoch that it leaves.
+const LEAST_STEPS: usize = 48;
+/// From this many pairs on, an epoch is long enough to be judged by itself.
+const MANY_PAIRS: usize = 5_000_000;
+const VALIDATE_EVERY: u32 = 5;
+const PATIENCE: u32 = 5;
+const PATIENCE_OF_MANY: u32 = 1;
+const LEAST_GAIN: f64 = 0.005;
+
 /// How the learning rate changes over the run.
 #[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
@@ -51,10 +64,11 @@ pub struct TrainConfig {
     #[serde(skip_serializing_if = "is_one")]
     pub workers: usize,
     /// Number of batches that make one step: they share the propagation and the step of Adam, whose cost grows with
-    /// the graph and not with the batch. In-batch negatives are those of the batch. Needs fused steps on the CPU, no
-    /// `l2` and one worker. Default: 1.
-    #[serde(skip_serializing_if = "is_one")]
-    pub accumulate: usize,
+    /// the graph and not with the batch. In-batch negatives are those of the batch. More than 1 needs fused steps on
+    /// the CPU, no `l2` and one worker. Default: where that is so, one batch per 8,192 nodes of the graph, at most 32
+    /// and at least 48 steps an epoch, rounded down to a power of two; otherwise 1.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub accumulate: Option<usize>,
     /// Negatives per positive. Default: 1.
     pub negatives: usize,
     /// Which pairs are positives: those with a purchase, or all, each with its pair's weight. Default: all,
@@ -67,7 +81,9 @@ pub struct TrainConfig {
     pub order: PositiveOrder,
     /// The distribution of negatives; a user's positives are never drawn. Default: uniform.
     pub negative_sampling: NegativeSampling,
-    /// Adam's learning rate. Default: 0.0005.
+    /// Adam's learning rate with one batch a step; with `accumulate` batches it is multiplied by the square root of
+    /// their number (Malladi et al., *On the SDEs and Scaling Rules for Adaptive Gradient Algorithms*, NeurIPS 2022).
+    /// Default: 0.0005.
     pub learning_rate: f64,
     /// How the learning rate changes. Default: constant.
     pub schedule: Schedule,
@@ -75,10 +91,14 @@ pub struct TrainConfig {
     pub l2: f64,
     /// Maximum global norm of the gradients; larger gradients are scaled down to it. Default: none.
     pub gradient_clipping: Option<f64>,
-    /// Number of epochs between validations. Default: 5.
-    pub validate_every: u32,
-    /// Stop after this many validations without improvement; 0 disables early stopping. Default: 5.
-    pub patience: u32,
+    /// Number of epochs between validations. Default: 5, fewer from a million pairs on, and 1 from five million
+    /// on.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub validate_every: Option<u32>,
+    /// Stop after this many validations without improvement; 0 disables early stopping. Default: 5, or 1 from five
+    /// million pairs on, where an epoch that improves on the best by less than a two-hundredth counts as none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub patience: Option<u32>,
     /// The metric that selects the best epoch. Default: recall.
     pub metric: Metric,
     /// The K of that metric. Default: 20.
@@ -98,7 +118,7 @@ impl Default for TrainConfig {
             bf16_layers: false,
             batch_size: 2048,
             workers: 1,
-            accumulate: 1,
+            accumulate: None,
             negatives: 1,
             positives: PositiveSet::AllPairs,
             weights: GraphWeights::default(),
@@ -108,8 +128,8 @@ impl Default for TrainConfig {
             schedule: Schedule::Constant,
             l2: 0.0,
             gradient_clipping: None,
-            validate_every: 5,
-            patience: 5,
+            validate_every: None,
+            patience: None,
             metric: Metric::Recall,
             metric_k: 20,
             checkpoint_every: 10,
@@ -138,9 +158,56 @@ impl TrainConfig {
         }
     }
 
+    /// The same with what the size of the data decides: `parts` says whether a step may have several batches.
+    pub(crate) fn sized(mut self, n_nodes: usize, n_pairs: usize, parts: bool) -> Self {
+        self.accumulate.get_or_insert_with(|| {
+            let by_graph = (n_nodes / NODES_PER_BATCH).min(MOST_BATCHES);
+            let by_steps = n_pairs / self.batch_size.max(1) / LEAST_STEPS;
+            match by_graph.min(by_steps) {
+                n if parts && n > 1 => 1 << n.ilog2(),
+                _ => 1,
+            }
+        });
+        let every = (MANY_PAIRS / n_pairs.max(1)).clamp(1, VALIDATE_EVERY as usize);
+        self.validate_every.get_or_insert(every as u32);
+        let few = n_pairs < MANY_PAIRS;
+        self.patience
+            .get_or_insert(if few { PATIENCE } else { PATIENCE_OF_MANY });
+        self
+    }
+
+    /// Batches of a step and worker.
+    pub(crate) fn batches_per_step(&self) -> usize {
+        self.accumulate.unwrap_or(1)
+    }
+
+    /// The learning rate of a step.
+    pub(crate) fn step_rate(&self) -> f64 {
+        self.learning_rate * (self.batches_per_step() as f64).sqrt()
+    }
+
+    /// Epochs between validations.
+    pub(crate) fn validate_every(&self) -> u32 {
+        self.validate_every.unwrap_or(VALIDATE_EVERY)
+    }
+
+    /// Validations without improvement before the run ends, or 0.
+    pub(crate) fn patience(&self) -> u32 {
+        self.patience.unwrap_or(PATIENCE)
+    }
+
+    /// By how much of itself the best figure must be improved on to count as an improvement.
+    pub(crate) fn least_gain(n_pairs: usize) -> f64 {
+        if n_pairs < MANY_PAIRS {
+            0.0
+        } else {
+            LEAST_GAIN
+        }
+    }
+
     /// Pairs in one step.
     pub(crate) fn pairs_per_step(&self) -> usize {
-        let batches = self.workers.saturating_mul(self.accumulate);
+        let batches = self.workers.saturating_mul(self.batches_per_step());
         self.batch_size.saturating_mul(batches)
     }
 
@@ -167,11 +234,11 @@ impl TrainConfig {
             "more than one worker needs fused steps: set fused = true, or leave workers out",
         );
         require(
-            (1..=1024).contains(&self.accumulate),
+            (1..=1024).contains(&self.batches_per_step()),
             "accumulate must be from 1 to 1024",
         );
         require(
-            self.accumulate == 1 || self.fused && self.workers == 1 && self.l2 == 0.0,
+            self.batches_per_step() == 1 || self.fused && self.workers == 1 && self.l2 == 0.0,
             "accumulate needs fused steps, one worker and no l2: leave accumulate out, or change these",
         );
         require(self.negatives > 0, "negatives must be at least 1");
@@ -187,7 +254,10 @@ impl TrainConfig {
             self.gradient_clipping.is_none_or(positive),
             "gradient_clipping must be positive and finite",
         );
-        require(self.validate_every > 0, "validate_every must be at least 1");
+        require(
+            self.validate_every() > 0,
+            "validate_every must be at least 1",
+        );
         require(self.metric_k > 0, "metric_k must be at least 1");
         require(
             self.fused || !self.bf16_layers,

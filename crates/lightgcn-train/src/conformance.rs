@@ -171,7 +171,7 @@ pub fn learns_a_planted_pattern<B: GradientBackend, M: ModelConfig>(
         epochs: 60,
         batch_size: 64,
         learning_rate: 0.02,
-        validate_every: 60,
+        validate_every: Some(60),
         ..TrainConfig::published()
     };
     let mut losses = Losses::default();

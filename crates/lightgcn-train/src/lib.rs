@@ -49,7 +49,7 @@ pub use engine::{Device, DeviceError};
 pub use error::TrainError;
 pub use lightgcn_loss::{Loss, LossConfig, SoftmaxConfig, TopKConfig};
 pub use run::{
-    ConsoleProgress, EndReason, EpochRecord, Margin, Observer, Preset, RetrainFigures,
+    Chosen, ConsoleProgress, EndReason, EpochRecord, Margin, Observer, Preset, RetrainFigures,
     RetrainReport, Retraining, RunLine, Silent, StopSignal, TrainEvent, Trained, Trainer,
     WarmStart, checkpoint_is_of, read_run_record,
 };

@@ -113,7 +113,8 @@ fn batches_of_one_step_are_a_larger_batch_where_pairs_do_not_meet() {
     let whole = table(&model, &config);
     let parts = TrainConfig {
         batch_size: quarter,
-        accumulate: 4,
+        accumulate: Some(4),
+        learning_rate: config.learning_rate / 2.0,
         ..config.clone()
     };
     let parts = table(&model, &parts);
@@ -121,7 +122,7 @@ fn batches_of_one_step_are_a_larger_batch_where_pairs_do_not_meet() {
     let largest = differences.fold(0.0_f32, f32::max);
     assert!(largest <= 1e-5, "{largest}");
     let l2 = TrainConfig {
-        accumulate: 2,
+        accumulate: Some(2),
         l2: 1e-4,
         ..config
     };

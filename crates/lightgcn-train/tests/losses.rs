@@ -73,7 +73,7 @@ fn config(epochs: u32) -> TrainConfig {
         epochs,
         batch_size: 64,
         negatives: 2,
-        validate_every: 2,
+        validate_every: Some(2),
         ..TrainConfig::default()
     }
 }

@@ -147,7 +147,7 @@ fn recall_is_within_two_thousandths_of_the_cpus() {
             epochs: 12,
             batch_size: 64,
             learning_rate: 0.01,
-            validate_every: 12,
+            validate_every: Some(12),
             metric: Metric::Recall,
             metric_k: 20,
             ..TrainConfig::published()

@@ -20,7 +20,7 @@ fn config() -> TrainConfig {
         epochs: 4,
         batch_size: 32,
         learning_rate: 0.01,
-        validate_every: 2,
+        validate_every: Some(2),
         ..TrainConfig::published()
     }
 }
@@ -328,7 +328,7 @@ fn a_refit_trains_what_was_chosen_on_everything() {
     let options = lightgcn_recommend::EvaluationOptions::default();
     chosen.evaluate_on_test(&dataset, &options).unwrap();
     let refit = trainer(&whole, &model, &config(), &run)
-        .refit(&chosen)
+        .refit(&chosen.chosen().unwrap())
         .run()
         .unwrap();
     let direct = TrainConfig {

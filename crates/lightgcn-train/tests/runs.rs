@@ -19,7 +19,7 @@ fn config() -> TrainConfig {
         epochs: 6,
         batch_size: 32,
         learning_rate: 0.01,
-        validate_every: 2,
+        validate_every: Some(2),
         checkpoint_every: 2,
         ..TrainConfig::published()
     }
@@ -183,7 +183,7 @@ fn a_finished_run_can_be_extended() {
     let run = |epochs, resume| {
         let config = TrainConfig {
             epochs,
-            patience: 0,
+            patience: Some(0),
             ..config()
         };
         let run = run_in(folder.path(), resume);
@@ -196,7 +196,7 @@ fn a_finished_run_can_be_extended() {
         &model,
         &TrainConfig {
             epochs: 8,
-            patience: 0,
+            patience: Some(0),
             ..config()
         },
     );
@@ -245,8 +245,8 @@ fn early_stopping_keeps_the_best_epoch() {
     let dataset = shop();
     let config = TrainConfig {
         epochs: 400,
-        validate_every: 1,
-        patience: 3,
+        validate_every: Some(1),
+        patience: Some(3),
         learning_rate: 0.05,
         ..config()
     };
@@ -254,7 +254,7 @@ fn early_stopping_keeps_the_best_epoch() {
     assert_eq!(trained.reason, EndReason::EarlyStopping);
     let again = TrainConfig {
         epochs: trained.best_epoch,
-        patience: 0,
+        patience: Some(0),
         ..config
     };
     let up_to_best = fresh(&dataset, &AnyModelConfig::default().published(), &again);

@@ -2,6 +2,7 @@
 
 use crate::Error;
 use crate::baselines::Baselines;
+use crate::spare::Spare;
 use lightgcn_core::Dataset;
 use lightgcn_data::{
     DataError, EventLog, PrepareConfig, SplitConfig, ValidPrepareConfig, prepare_log, read_log,
@@ -10,13 +11,14 @@ use lightgcn_linear::{Filter, FilterConfigs};
 use lightgcn_metrics::Metric;
 use lightgcn_nn::AnyModelConfig;
 use lightgcn_recommend::{
-    Comparison, Evaluation, EvaluationOptions, LearnedRanking, RankingConfig, compare,
+    Comparison, Evaluation, EvaluationOptions, RankingConfig, RankingReport, compare,
 };
 use lightgcn_store::Artifact;
 use lightgcn_train::{
     Device, EndReason, GraphWeights, Observer, StopSignal, TrainConfig, Trained, Trainer,
 };
 use serde::{Deserialize, Serialize};
+use std::borrow::Cow;
 use std::fmt;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
@@ -29,6 +31,8 @@ pub(crate) const FILTERS: [Filter; 2] = [Filter::ItemKnn, Filter::Ease];
 const TRAINING: f64 = 0.4;
 /// The epochs of a trial of training settings.
 const TRIAL_EPOCHS: u32 = 5;
+/// The most training pairs that a trial takes; from larger logs it takes a sample of the users.
+const TRIAL_PAIRS: usize = 1_000_000;
 /// Differences that chance makes more often than this are not called better or worse.
 const SIGNIFICANCE: f64 = 0.05;
 
@@ -57,6 +61,7 @@ pub struct Fit<'a> {
     device: Device,
     observer: Option<&'a mut dyn Observer>,
     time: Option<Duration>,
+    memory: Option<u64>,
     stop: StopSignal,
     refit: bool,
 }
@@ -75,6 +80,7 @@ impl<'a> Fit<'a> {
             device: Device::default(),
             observer: None,
             time: None,
+            memory: None,
             stop: StopSignal::new(),
             refit: true,
         }
@@ -133,6 +139,13 @@ impl<'a> Fit<'a> {
     /// it reaches depends on the machine. Default: no limit.
     pub fn time(mut self, time: Duration) -> Self {
         self.time = Some(time);
+        self
+    }
+
+    /// Refuses to train on the CPU where that would take more than this many bytes of memory: see
+    /// [`Trainer::memory`]. Default: no limit.
+    pub fn memory(mut self, limit: u64) -> Self {
+        self.memory = Some(limit);
         self
     }
 
@@ -197,14 +210,15 @@ impl<'a> Fit<'a> {
         let evaluations = baselines.evaluate(&dataset, &trained, answers)?;
         let comparison = Comparison::new(&evaluations, Metric::Recall, K, self.prepare.seed)?;
         let verdict = Verdict::new(&evaluations, self.prepare.seed)?;
-        let ranking = trained.ranking()?;
-        let refitted = match self.refit && !interrupted {
-            true => self.refitted(&log, &prepare, &trained)?,
-            false => None,
+        let ranking = trained.ranking()?.map(|ranking| ranking.report);
+        drop((dataset, evaluations));
+        let (artifact, knows_whole_log) = match self.refit && !interrupted {
+            true => self.refitted(log, &prepare, trained)?,
+            false => (trained.artifact, false),
         };
         Ok(Fitted {
-            knows_whole_log: refitted.is_some(),
-            artifact: refitted.unwrap_or(trained.artifact),
+            artifact,
+            knows_whole_log,
             comparison,
             verdict,
             ranking,
@@ -219,11 +233,19 @@ impl<'a> Fit<'a> {
         if changes.is_empty() || dataset.split.validation.truth().is_empty() {
             return Ok(best);
         }
-        let mut figure = self.trial(dataset, &best, stop)?;
+        let n_pairs = dataset.split.train.interactions().n_pairs();
+        let dataset = match n_pairs.div_ceil(TRIAL_PAIRS) {
+            0 | 1 => Cow::Borrowed(dataset),
+            n => {
+                tracing::info!("trying training settings on every {n}th user");
+                Cow::Owned(dataset.every_nth_user(n)?)
+            }
+        };
+        let mut figure = self.trial(&dataset, &best, stop)?;
         for change in changes {
             let mut changed = best.clone();
             let name = change(&mut changed);
-            let other = self.trial(dataset, &changed, stop)?;
+            let other = self.trial(&dataset, &changed, stop)?;
             tracing::info!("{name}: validation figure {other:.4}, {figure:.4} without");
             if other > figure {
                 (best, figure) = (changed, other);
@@ -243,7 +265,7 @@ impl<'a> Fit<'a> {
             .model(self.model.clone())
             .config(TrainConfig {
                 epochs: TRIAL_EPOCHS.min(config.epochs),
-                validate_every: TRIAL_EPOCHS,
+                validate_every: Some(TRIAL_EPOCHS),
                 ..config.clone()
             })
             .device(self.device)
@@ -261,6 +283,7 @@ impl<'a> Fit<'a> {
             .model(self.model.clone())
             .config(self.train.clone())
             .device(self.device)
+            .memory(self.memory)
             .ranking(None);
         if let Some(observer) = self.observer.as_deref_mut() {
             trainer = trainer.observer(observer);
@@ -276,17 +299,24 @@ impl<'a> Fit<'a> {
         }
     }
 
-    /// The model and the ranking's members fitted to the whole log; none if that was interrupted.
+    /// The model and the ranking's members fitted to the whole log, or, if that was interrupted, those of the training
+    /// part; and whether they know the whole log.
     fn refitted(
         &mut self,
-        log: &EventLog,
+        log: EventLog,
         prepare: &ValidPrepareConfig,
-        trained: &Trained,
-    ) -> Result<Option<Artifact>, Error> {
-        let dataset = prepare_log(log, &prepare.whole())?;
+        trained: Trained,
+    ) -> Result<(Artifact, bool), Error> {
+        let chosen = trained.chosen()?;
+        let spare = Spare::new(trained.artifact);
+        let dataset = prepare_log(&log, &prepare.whole())?;
+        drop(log);
         let stop = self.stop.clone();
-        let refitted = self.trainer(&dataset).stop(stop).refit(trained).run()?;
-        Ok((!refitted.reason.is_early()).then_some(refitted.artifact))
+        let refitted = self.trainer(&dataset).stop(stop).refit(&chosen).run()?;
+        Ok(match refitted.reason.is_early() {
+            true => (spare.take()?, false),
+            false => (refitted.artifact, true),
+        })
     }
 }
 
@@ -305,7 +335,8 @@ fn changes(given: &TrainConfig, dataset: &Dataset) -> Vec<Change> {
             "flat behavior weights"
         }));
     }
-    if given.learning_rate == usual.learning_rate {
+    // What a learning rate does depends on the number of steps, which a sample has fewer of.
+    if given.learning_rate == usual.learning_rate && pairs.n_pairs() <= TRIAL_PAIRS {
         changes.push(Box::new(|train| {
             train.learning_rate *= 4.0;
             "a learning rate of 0.002"
@@ -326,13 +357,13 @@ pub struct Fitted {
     /// Whether the ranking beats the best of what is simpler.
     pub verdict: Verdict,
     /// What was learned of how to rank, from the training part; none where there was nothing to learn from.
-    pub ranking: Option<LearnedRanking>,
+    pub ranking: Option<RankingReport>,
 }
 
 impl fmt::Display for Fitted {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if let Some(ranking) = &self.ranking {
-            writeln!(f, "{}", ranking.report)?;
+            writeln!(f, "{ranking}")?;
         }
         write!(f, "{}\n\n{}", self.comparison, self.verdict)
     }

@@ -90,6 +90,8 @@ mod fit;
 pub mod prelude;
 #[cfg(feature = "train")]
 mod rolling;
+#[cfg(feature = "train")]
+mod spare;
 
 pub use error::Error;
 #[cfg(feature = "train")]

@@ -1,6 +1,7 @@
 //! The options of `train`, `retrain` and `tune`.
 
 use super::DataArgs;
+use bytesize::ByteSize;
 use clap::{Args, ValueEnum};
 use lightgcn::nn::AnyModelConfig;
 use lightgcn::train::{Preset, StrategyChoice};
@@ -35,6 +36,9 @@ pub(crate) struct TrainArgs {
     /// End training after this many minutes, with the best model so far
     #[arg(long, allow_negative_numbers = true)]
     pub(crate) minutes: Option<f64>,
+    /// Refuse to train on the CPU if that would take more memory than this, such as 4GB, and say what would fit
+    #[arg(long, value_name = "SIZE")]
+    pub(crate) memory: Option<ByteSize>,
     /// Do not learn how to rank once the model is trained: its embeddings alone rank
     #[arg(long)]
     pub(crate) no_ranking: bool,
@@ -55,10 +59,11 @@ pub(crate) struct TrainArgs {
     /// Pairs in a batch [default: 2048]
     #[arg(long, allow_negative_numbers = true)]
     pub(crate) batch_size: Option<usize>,
-    /// Batches per step of the optimizer, for large graphs [default: 1]
+    /// Batches per step of the optimizer [default: by the size of the graph, 1 to 32]
     #[arg(long, allow_negative_numbers = true)]
     pub(crate) accumulate: Option<usize>,
-    /// Adam's learning rate [default: 0.0005; with --preset paper 0.001]
+    /// Adam's learning rate with one batch a step; with n it is multiplied by √n [default: 0.0005; with --preset
+    /// paper 0.001]
     #[arg(long, allow_negative_numbers = true)]
     pub(crate) learning_rate: Option<f64>,
     /// L2 regularization of the layer-0 rows of a batch [default: 0; with --preset paper 0.0001]
@@ -67,10 +72,11 @@ pub(crate) struct TrainArgs {
     /// Negatives per positive [default: 1]
     #[arg(long, allow_negative_numbers = true)]
     pub(crate) negatives: Option<usize>,
-    /// Epochs between validations [default: 5]
+    /// Epochs between validations [default: 5; 1 from 5 million pairs on]
     #[arg(long, allow_negative_numbers = true)]
     pub(crate) validate_every: Option<u32>,
-    /// Stop after this many validations without improvement; 0 never stops early [default: 5]
+    /// Stop after this many validations without improvement; 0 never stops early [default: 5; 1 from 5 million pairs
+    /// on]
     #[arg(long, allow_negative_numbers = true)]
     pub(crate) patience: Option<u32>,
     /// Epochs between checkpoints; one is always written at the end and on interruption [default: 10]

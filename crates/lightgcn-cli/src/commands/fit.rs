@@ -51,6 +51,9 @@ pub(crate) fn run(args: &FitArgs, config: Config, output: &Output) -> anyhow::Re
     if let Some(minutes) = args.minutes {
         fit = fit.time(duration(minutes)?);
     }
+    if let Some(size) = args.memory {
+        fit = fit.memory(size.as_u64());
+    }
     let fitted = fit
         .prepare(prepare)
         .model(config.model)
@@ -90,7 +93,7 @@ pub(crate) fn run(args: &FitArgs, config: Config, output: &Output) -> anyhow::Re
         users: fitted.artifact.users.len(),
         items: fitted.artifact.items.len(),
         knows_whole_log: fitted.knows_whole_log,
-        ranking: fitted.ranking.map(|ranking| ranking.report),
+        ranking: fitted.ranking,
         comparison: fitted.comparison,
         verdict: fitted.verdict,
     };

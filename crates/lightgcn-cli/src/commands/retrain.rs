@@ -8,8 +8,8 @@ use anyhow::ensure;
 use lightgcn::core::{Dataset, NodeId, Vocabulary};
 use lightgcn::store::Artifact;
 use lightgcn::train::{
-    ConsoleProgress, Margin, RetrainReport, Retraining, TrainConfig, TrainError, Trained, Trainer,
-    WarmStart,
+    Chosen, ConsoleProgress, Margin, RetrainReport, Retraining, TrainConfig, TrainError, Trained,
+    Trainer, WarmStart,
 };
 use serde::Serialize;
 use std::path::{Path, PathBuf};
@@ -69,7 +69,7 @@ pub(crate) fn run(
     }
     let stop = interrupt::listen_in_training()?;
     let mut bar = ConsoleProgress::new();
-    let mut train = |dataset: &Dataset, chosen: Option<&Trained>| -> anyhow::Result<Trained> {
+    let mut train = |dataset: &Dataset, chosen: Option<&Chosen>| -> anyhow::Result<Trained> {
         let mut trainer = Trainer::new(dataset)
             .model(options.model.clone())
             .config(options.train.clone())
@@ -96,7 +96,10 @@ pub(crate) fn run(
     let faults = report.faults(margin);
     let published = faults.is_empty();
     if published {
-        trained = train(&data::whole(&args.data, &dataset)?, Some(&trained))?;
+        trained = train(
+            &data::whole(&args.data, &dataset)?,
+            Some(&trained.chosen()?),
+        )?;
         trained.artifact.save(out)?;
         runs::follow(out, &trained.artifact)?;
     }
@@ -163,8 +166,8 @@ fn warm_start(args: &RetrainArgs, previous: &Arc<Artifact>) -> anyhow::Result<Wa
 fn override_training(args: &RetrainArgs, train: &mut TrainConfig) {
     train.epochs = args.epochs.unwrap_or(train.epochs);
     train.learning_rate = args.learning_rate.unwrap_or(train.learning_rate);
-    train.validate_every = args.validate_every.unwrap_or(train.validate_every);
-    train.patience = args.patience.unwrap_or(train.patience);
+    train.validate_every = args.validate_every.or(train.validate_every);
+    train.patience = args.patience.or(train.patience);
 }
 
 fn text(outcome: &Outcome) -> String {

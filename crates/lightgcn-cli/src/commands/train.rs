@@ -10,7 +10,7 @@ use lightgcn::core::Dataset;
 use lightgcn::nn::AnyModelConfig;
 use lightgcn::recommend::{EvaluationOptions, figures};
 use lightgcn::store::Artifact;
-use lightgcn::train::{ConsoleProgress, EndReason, Trained, Trainer};
+use lightgcn::train::{Chosen, ConsoleProgress, EndReason, Trainer};
 use serde::Serialize;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -50,7 +50,7 @@ pub(crate) fn run(args: &TrainArgs, mut config: Config, output: &Output) -> anyh
         None => stop.clone(),
     };
     let mut bar = ConsoleProgress::new();
-    let mut train = |dataset: &Dataset, stop, chosen: Option<&Trained>| {
+    let mut train = |dataset: &Dataset, stop, chosen: Option<&Chosen>| {
         let trainer = Trainer::new(dataset)
             .model(config.model.clone())
             .config(config.train.clone())
@@ -58,6 +58,7 @@ pub(crate) fn run(args: &TrainArgs, mut config: Config, output: &Output) -> anyh
             .observer(&mut bar)
             .folder(&folder)
             .resume(args.resume)
+            .memory(args.memory.map(|size| size.as_u64()))
             .ranking((!args.no_ranking).then(|| config.ranking.clone()))
             .stop(stop);
         match chosen {
@@ -76,7 +77,7 @@ pub(crate) fn run(args: &TrainArgs, mut config: Config, output: &Output) -> anyh
         let whole = data::whole(&args.data, &dataset)?;
         drop(dataset);
         eprintln!("training again on the whole log");
-        let again = train(&whole, stop, Some(&trained))?;
+        let again = train(&whole, stop, Some(&trained.chosen()?))?;
         refit = !again.reason.is_early();
         if refit {
             trained = again;
@@ -164,11 +165,11 @@ fn override_training(args: &TrainArgs, config: &mut Config) {
     let train = &mut config.train;
     train.epochs = args.epochs.unwrap_or(train.epochs);
     train.batch_size = args.batch_size.unwrap_or(train.batch_size);
-    train.accumulate = args.accumulate.unwrap_or(train.accumulate);
+    train.accumulate = args.accumulate.or(train.accumulate);
     train.learning_rate = args.learning_rate.unwrap_or(train.learning_rate);
     train.l2 = args.l2.unwrap_or(train.l2);
     train.negatives = args.negatives.unwrap_or(train.negatives);
-    train.validate_every = args.validate_every.unwrap_or(train.validate_every);
-    train.patience = args.patience.unwrap_or(train.patience);
+    train.validate_every = args.validate_every.or(train.validate_every);
+    train.patience = args.patience.or(train.patience);
     train.checkpoint_every = args.checkpoint_every.unwrap_or(train.checkpoint_every);
 }

@@ -38,7 +38,7 @@ where
         false => None,
     };
     let Some(((linear, (adjacency, graph)), loss)) = fusable.zip(setup.loss.fused()) else {
-        if config.workers > 1 || config.accumulate > 1 {
+        if config.workers > 1 || config.batches_per_step() > 1 {
             return Err(TrainError::config(
                 "more than one worker or batch per step needs fused steps, which this model or \
                  this loss does not have; leave workers and accumulate out",
@@ -96,7 +96,7 @@ fn table_engine<B: TrainingBackend>(
         if B::runs_steps_on_device()
             && draws_there
             && !further_nodes
-            && setup.config.accumulate == 1
+            && setup.config.batches_per_step() == 1
         {
             Box::new(DeviceSteps::new(setup, graph)?)
         } else {

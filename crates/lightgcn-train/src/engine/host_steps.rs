@@ -64,7 +64,7 @@ impl<B: TrainingBackend> HostSteps<B> {
             seed: config.seed,
             weighted: config.positives == PositiveSet::AllPairs,
             pairs_per_part: config.batch_size,
-            accumulate: config.accumulate,
+            accumulate: config.batches_per_step(),
             sampler: Arc::clone(setup.sampler),
             position: vec![ABSENT; graph.n_rows()],
             corrections: match &setup.loss {

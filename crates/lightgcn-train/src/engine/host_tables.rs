@@ -20,17 +20,36 @@ pub(crate) fn host_tables<B: TrainingBackend, M: EmbeddingModel<B>>(
     graphs: &Graphs<B>,
     context: StepContext<'_>,
 ) -> Result<HostTables, TrainError> {
+    let embeddings = host_embeddings(model, graphs, context)?;
+    let layer0 = context.read(model.layer0())?;
+    Ok(HostTables {
+        layer0: of_users_and_items(model, layer0, context)?,
+        embeddings,
+    })
+}
+
+/// Reads a model's final embeddings; numbers that are not finite are an error.
+pub(crate) fn host_embeddings<B: TrainingBackend, M: EmbeddingModel<B>>(
+    model: &M,
+    graphs: &Graphs<B>,
+    context: StepContext<'_>,
+) -> Result<Vec<f32>, TrainError> {
     let embeddings = || model.embeddings(graphs, ForwardMode::Inference);
-    let mut embeddings = context.read(context.guard::<B, _>(embeddings)?)?;
-    let mut layer0 = context.read(model.layer0())?;
-    if embeddings.iter().chain(&layer0).any(|x| !x.is_finite()) {
+    let embeddings = context.read(context.guard::<B, _>(embeddings)?)?;
+    of_users_and_items(model, embeddings, context)
+}
+
+fn of_users_and_items<B: TrainingBackend, M: EmbeddingModel<B>>(
+    model: &M,
+    mut table: Vec<f32>,
+    context: StepContext<'_>,
+) -> Result<Vec<f32>, TrainError> {
+    if table.iter().any(|x| !x.is_finite()) {
         return Err(TrainError::NonFiniteEmbedding {
             epoch: context.epoch,
         });
     }
     let n_rows = model.n_users() + model.n_items();
-    for table in [&mut layer0, &mut embeddings] {
-        table.truncate(table.len() / model.n_nodes() * n_rows);
-    }
-    Ok(HostTables { layer0, embeddings })
+    table.truncate(table.len() / model.n_nodes() * n_rows);
+    Ok(table)
 }

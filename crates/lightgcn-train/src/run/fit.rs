@@ -3,7 +3,7 @@
 use crate::engine::batches;
 use crate::engine::choose::{self, ModelEngine};
 use crate::engine::clip::clip_by_norm;
-use crate::engine::host_tables::host_tables;
+use crate::engine::host_tables::host_embeddings;
 use crate::engine::losses::PendingLosses;
 use crate::engine::setup::EngineSetup;
 use crate::engine::step::{Shard, StepContext};
@@ -13,7 +13,9 @@ use crate::run::job::FitJob;
 use crate::run::record::{RunWriter, unix_time};
 use crate::run::schedule::LearningRate;
 use crate::run::transfer::AdamRecord;
-use crate::{EndReason, EpochRecord, Observer, RunLine, Schedule, TrainError, TrainEvent};
+use crate::{
+    EndReason, EpochRecord, Observer, RunLine, Schedule, TrainConfig, TrainError, TrainEvent,
+};
 use burn::module::AutodiffModule;
 use burn::optim::Optimizer;
 use burn::tensor::backend::AutodiffBackend;
@@ -253,7 +255,7 @@ where
 
     /// Whether validation has not improved within the configured patience.
     fn is_stale(&self) -> bool {
-        let patience = self.job.config.patience;
+        let patience = self.job.config.patience();
         patience > 0 && self.state.without_improvement >= patience
     }
 
@@ -295,10 +297,10 @@ where
             return Ok(());
         };
         if self.state.next_batch == 0 && top_k.is_due(self.state.epoch) {
-            let tables = host_tables(&model.valid(), &self.graphs, self.completed())?;
+            let embeddings = host_embeddings(&model.valid(), &self.graphs, self.completed())?;
             let rows = TableRows::new(model.n_users(), model.n_items());
             let dim = model.output_dimension();
-            self.thresholds = thresholds(&tables.embeddings, rows, dim, top_k.k);
+            self.thresholds = thresholds(&embeddings, rows, dim, top_k.k);
         }
         Ok(())
     }
@@ -372,26 +374,32 @@ where
             seconds,
             ..EpochRecord::default()
         };
-        let due = self.state.epoch.is_multiple_of(config.validate_every)
+        let due = self.state.epoch.is_multiple_of(config.validate_every())
             || self.state.epoch == config.epochs;
         if due && !self.job.dataset.split.validation.truth().is_empty() {
             let evaluation = self.evaluate(model)?;
             let value = evaluation.mean(config.metric, config.metric_k)?;
-            record.best = self.state.best.is_none_or(|(_, best)| value > best);
+            let best = self.state.best.map(|(_, best)| best);
+            record.best = best.is_none_or(|best| value > best);
+            let n_pairs = self.job.dataset.split.train.interactions().n_pairs();
+            let gain = 1.0 + TrainConfig::least_gain(n_pairs);
+            match best.is_none_or(|best| value > best * gain) {
+                true => self.state.without_improvement = 0,
+                false => self.state.without_improvement += 1,
+            }
             if record.best {
                 self.state.best = Some((self.state.epoch, value));
-                self.state.without_improvement = 0;
                 self.best = Some(model.clone());
-            } else {
-                self.state.without_improvement += 1;
             }
             record.validation = figures(&evaluation)?;
         }
         self.record.write(&RunLine::Epoch(record.clone()))?;
         let left = f64::from(config.epochs - self.state.epoch) * seconds;
+        let left = Duration::from_secs_f64(left);
+        let deadline = self.job.run.stop.time_left().unwrap_or(left);
         self.observer.on_event(&TrainEvent::Epoch {
             record: &record,
-            time_left: Duration::from_secs_f64(left),
+            time_left: left.min(deadline),
         });
         self.state.next_batch = 0;
         self.state.loss_sum = 0.0;
@@ -400,10 +408,10 @@ where
     }
 
     fn evaluate(&self, model: &M) -> Result<Evaluation, TrainError> {
-        let tables = host_tables(&model.valid(), &self.graphs, self.completed())?;
+        let embeddings = host_embeddings(&model.valid(), &self.graphs, self.completed())?;
         let ranker = EmbeddingRanker::from_nodes(
             self.job.model_name,
-            tables.embeddings,
+            embeddings,
             model.n_users(),
             model.output_dimension(),
         )?;
@@ -428,7 +436,8 @@ where
             0 => self.completed(),
             _ => self.context(),
         };
-        host_tables(&model.valid(), &self.graphs, context)?;
+        // Numbers that are not finite are not worth keeping.
+        host_embeddings(&model.valid(), &self.graphs, context)?;
         let save = || {
             checkpoint.save::<B, M, O>(&Saved {
                 model,

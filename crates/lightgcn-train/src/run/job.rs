@@ -15,6 +15,8 @@ pub(crate) struct RunOptions {
     pub(crate) resume: bool,
     /// Saves and ends the run when stopped.
     pub(crate) stop: StopSignal,
+    /// The most bytes of memory that the program may hold on the CPU.
+    pub(crate) memory: Option<u64>,
 }
 
 /// What is trained on what.

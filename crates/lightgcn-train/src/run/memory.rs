@@ -9,26 +9,44 @@ use lightgcn_nn::Footprint;
 /// Tables that autodiff holds per layer: saved inputs and gradients.
 const AUTODIFF_TABLES_A_LAYER: u64 = 6;
 
-/// Reports how much memory the run needs, and fails if it does not fit. Does nothing if the backend reports no
-/// limit, as on the CPU.
+/// Reports how much memory the run needs, and fails if it does not fit the device's, or is beyond the limit on the
+/// CPU's.
 pub(crate) fn check<B: SparseBackend, L: Loss>(
     model: &Footprint,
     job: &FitJob<'_, L>,
     device: &B::Device,
     observer: &mut dyn Observer,
 ) -> Result<(), TrainError> {
-    let Some(memory) = B::device_memory(device) else {
-        return Ok(());
-    };
     let size = size(model, job);
-    observer.on_event(&TrainEvent::Memory {
-        needed: size.peak(),
-        device: memory,
+    if let Some(memory) = B::device_memory(device) {
+        observer.on_event(&TrainEvent::Memory {
+            needed: size.peak(),
+            device: memory,
+        });
+        return Ok(size.check(&memory)?);
+    }
+    let in_use = in_use().unwrap_or(0);
+    observer.on_event(&TrainEvent::HostMemory {
+        needed: in_use.saturating_add(size.peak()),
+        limit: job.run.memory,
     });
-    Ok(size.check(&memory)?)
+    match job.run.memory {
+        Some(limit) => Ok(size.check_host(in_use, limit)?),
+        None => Ok(()),
+    }
 }
 
-/// The size of a run on a device.
+/// Bytes of memory that this program holds; `None` where the operating system does not say.
+fn in_use() -> Option<u64> {
+    let status = std::fs::read_to_string("/proc/self/status").ok()?;
+    let line = status
+        .lines()
+        .find_map(|line| line.strip_prefix("VmRSS:"))?;
+    let kibibytes: u64 = line.trim().strip_suffix("kB")?.trim().parse().ok()?;
+    Some(kibibytes * 1024)
+}
+
+/// The size of a run.
 fn size<L: Loss>(model: &Footprint, job: &FitJob<'_, L>) -> TrainingSize {
     let n_pairs = job.dataset.split.train.interactions().n_pairs() as u64;
     let config = job.config;

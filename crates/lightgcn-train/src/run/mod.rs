@@ -21,5 +21,5 @@ pub use progress::{ConsoleProgress, Observer, Silent, TrainEvent};
 pub use record::{EndReason, EpochRecord, RunLine, read_run_record};
 pub use retrain::{Margin, RetrainFigures, RetrainReport, Retraining};
 pub use stop::StopSignal;
-pub use trainer::{Trained, Trainer};
+pub use trainer::{Chosen, Trained, Trainer};
 pub use warm_start::{WarmStart, checkpoint_is_of};

@@ -3,7 +3,7 @@
 use crate::run::bar::Bar;
 use crate::{EndReason, EpochRecord};
 use lightgcn_kernels::DeviceMemory;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// An event of a run.
 #[derive(Debug, Clone)]
@@ -22,6 +22,14 @@ pub enum TrainEvent<'a> {
         needed: u64,
         /// What the device has.
         device: DeviceMemory,
+    },
+    /// How much memory the run needs on the CPU, reported before anything is allocated.
+    HostMemory {
+        /// Approximate peak of the program, in bytes; without its data where the operating system does not tell what
+        /// is in use.
+        needed: u64,
+        /// The most that it may take, if there is a limit.
+        limit: Option<u64>,
     },
     /// Training starts.
     Started {
@@ -89,7 +97,9 @@ impl Observer for Silent {
 pub struct ConsoleProgress {
     bar: Bar,
     epochs: u32,
-    brief: bool,
+    /// The time between the lines of epochs.
+    interval: Duration,
+    said: Option<Instant>,
 }
 
 impl ConsoleProgress {
@@ -99,13 +109,22 @@ impl ConsoleProgress {
         Self::default()
     }
 
-    /// Progress without a line per epoch, for many runs in a row.
+    /// Progress with a line per epoch only where epochs take longer than ten seconds, for many runs in a row.
     #[must_use]
     pub fn brief() -> Self {
         Self {
-            brief: true,
+            interval: Duration::from_secs(10),
             ..Self::default()
         }
+    }
+
+    /// Whether it is time for the line of another epoch.
+    fn is_due(&mut self) -> bool {
+        let due = self.said.is_none_or(|said| said.elapsed() >= self.interval);
+        if due {
+            self.said = Some(Instant::now());
+        }
+        due
     }
 }
 
@@ -119,6 +138,17 @@ impl Observer for ConsoleProgress {
                 "training needs about {:.2} GiB of device memory; the device has {device}",
                 needed as f64 / f64::from(1 << 30)
             )),
+            TrainEvent::HostMemory { needed, limit } => {
+                let gib = |bytes: u64| bytes as f64 / f64::from(1 << 30);
+                let limit = limit.map(|limit| format!("; the limit is {:.2} GiB", gib(limit)));
+                // Small runs fit anywhere.
+                if limit.is_some() || gib(needed) >= 1.0 {
+                    let limit = limit.unwrap_or_default();
+                    let needed = gib(needed);
+                    let line = format!("training needs about {needed:.2} GiB of memory{limit}");
+                    self.bar.say(&line);
+                }
+            }
             TrainEvent::Started {
                 model,
                 device,
@@ -128,6 +158,7 @@ impl Observer for ConsoleProgress {
                 skipped_users,
             } => {
                 self.epochs = epochs;
+                self.said = Some(Instant::now());
                 self.bar.start(epochs, done, n_batches);
                 let resumed = if done > 0 {
                     format!(", {done} done")
@@ -152,8 +183,7 @@ impl Observer for ConsoleProgress {
                 let message = format!("epoch {epoch} loss {loss:.4} {pairs_per_second:.0} pairs/s");
                 self.bar.show(epoch, done, message);
             }
-            TrainEvent::Epoch { .. } if self.brief => {}
-            TrainEvent::Epoch { record, time_left } => {
+            TrainEvent::Epoch { record, time_left } if self.is_due() => {
                 let rate = record.pairs as f64 / record.seconds.max(1e-9);
                 let mut line = format!(
                     "epoch {}/{} loss {:.4} {:.1} s {rate:.0} pairs/s",
@@ -170,6 +200,7 @@ impl Observer for ConsoleProgress {
                 }
                 self.bar.say(&line);
             }
+            TrainEvent::Epoch { .. } => {}
             TrainEvent::Checkpoint { epoch } => {
                 tracing::debug!(epoch, "checkpoint written");
             }

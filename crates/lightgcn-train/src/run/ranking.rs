@@ -1,5 +1,6 @@
 //! The ranking that is learned once a model is trained.
 
+use crate::run::trainer::Chosen;
 use crate::{TrainError, Trained};
 use lightgcn_core::Dataset;
 use lightgcn_recommend::{
@@ -66,13 +67,17 @@ impl Trained {
     }
 
     /// Takes over the figures of the run in which everything was chosen, and fits its ranking to this dataset.
-    pub(crate) fn take_over(&mut self, chosen: &Self, dataset: &Dataset) -> Result<(), TrainError> {
-        if let Some(ranking) = chosen.ranking()? {
+    pub(crate) fn take_over(
+        &mut self,
+        chosen: &Chosen,
+        dataset: &Dataset,
+    ) -> Result<(), TrainError> {
+        if let Some(ranking) = &chosen.ranking {
             let refitted = ranking.refit(&dataset.split.train, &dataset.behaviors)?;
             self.artifact.ranking = Some(refitted.to_stored()?);
         }
         self.validation.clone_from(&chosen.validation);
-        let figures = chosen.artifact.lineage.figures.clone();
+        let figures = chosen.figures.clone();
         self.artifact.lineage.figures.extend(figures);
         Ok(())
     }

@@ -27,7 +27,7 @@ impl LearningRate {
         done: u64,
     ) -> Result<Self, TrainError> {
         let steps = (config.epochs as usize).saturating_mul(n_batches).max(1);
-        let rate = config.learning_rate;
+        let rate = config.step_rate();
         let fault = |fault: String| TrainError::Config {
             faults: vec![fault],
         };

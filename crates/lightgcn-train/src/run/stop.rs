@@ -48,6 +48,12 @@ impl StopSignal {
         self.reason().is_some()
     }
 
+    /// How long until it raises itself, if it will.
+    pub(crate) fn time_left(&self) -> Option<Duration> {
+        let now = Instant::now();
+        Some(self.deadline?.saturating_duration_since(now))
+    }
+
     /// Why the run has to stop, if it has to.
     pub(crate) fn reason(&self) -> Option<EndReason> {
         if self.raised.load(Ordering::SeqCst) {

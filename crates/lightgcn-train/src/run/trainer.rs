@@ -16,13 +16,15 @@ use burn::module::AutodiffModule;
 use burn::tensor::backend::Backend;
 use lightgcn_core::{Dataset, Lineage};
 use lightgcn_graph::{AdjacencyRequest, GraphOptions, TrainGraph};
+use lightgcn_kernels::TrainingBackend;
 use lightgcn_loss::Loss;
 use lightgcn_nn::{
     AnyModelConfig, EmbeddingModel, GradientBackend, ModelConfig, ModelVisitor, VisitModel,
 };
-use lightgcn_recommend::{EmbeddingRanker, Evaluation, RankingConfig, figures};
+use lightgcn_recommend::{EmbeddingRanker, Evaluation, LearnedRanking, RankingConfig, figures};
 use lightgcn_store::{Artifact, EmbeddingTable, ModelDescription, popularity_of};
 use serde_json::Value;
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 /// A trained model, ready to be saved and to answer.
@@ -40,7 +42,37 @@ pub struct Trained {
     pub device: String,
 }
 
+/// What a run chose on a part of the data: all that [`Trainer::refit`] needs of a [`Trained`], whose tables need not
+/// stay in memory.
+#[derive(Debug, Clone)]
+pub struct Chosen {
+    pub(crate) best_epoch: u32,
+    /// The batches of a step, unless the model was made by something else than a trainer.
+    pub(crate) accumulate: Option<usize>,
+    pub(crate) validation: Option<Evaluation>,
+    pub(crate) figures: BTreeMap<String, f64>,
+    pub(crate) ranking: Option<LearnedRanking>,
+}
+
 impl Trained {
+    /// What was chosen, to train again with it.
+    ///
+    /// # Errors
+    /// [`TrainError::Recommend`] if the artifact's ranking is not sound.
+    pub fn chosen(&self) -> Result<Chosen, TrainError> {
+        let Lineage {
+            options, figures, ..
+        } = &self.artifact.lineage;
+        let accumulate = options.get("train.accumulate");
+        Ok(Chosen {
+            best_epoch: self.best_epoch,
+            accumulate: accumulate.and_then(|text| text.parse().ok()),
+            validation: self.validation.clone(),
+            figures: figures.clone(),
+            ranking: self.ranking()?,
+        })
+    }
+
     /// Ranks items for users by the model, under its name.
     ///
     /// # Errors
@@ -52,13 +84,11 @@ impl Trained {
             users,
             ..
         } = &self.artifact;
-        let (data, dimension) = (embeddings.data().to_vec(), embeddings.dimension());
-        let name = model.name.clone();
         Ok(EmbeddingRanker::from_nodes(
-            name,
-            data,
+            &*model.name,
+            embeddings.data(),
             users.len(),
-            dimension,
+            embeddings.dimension(),
         )?)
     }
 }
@@ -102,7 +132,7 @@ struct Job<'a> {
     run: RunOptions,
     start: Option<&'a WarmStart>,
     ranking: Option<RankingConfig>,
-    chosen: Option<&'a Trained>,
+    chosen: Option<&'a Chosen>,
 }
 
 impl<'a> Trainer<'a> {
@@ -181,6 +211,13 @@ impl<'a, M: VisitModel, L: Loss> Trainer<'a, M, L> {
         self
     }
 
+    /// Refuses to train on the CPU where the program would hold more than this many bytes of memory, by an estimate
+    /// that is reported as [`TrainEvent::HostMemory`]. Default: no limit.
+    pub fn memory(mut self, limit: impl Into<Option<u64>>) -> Self {
+        self.job.run.memory = limit.into();
+        self
+    }
+
     /// Starts from the embeddings and the Adam state of an earlier model; new ids start as usual. A resumed run uses
     /// its own checkpoint instead. The lineage of the result names the earlier model.
     pub fn warm_start(mut self, start: &'a WarmStart) -> Self {
@@ -199,7 +236,7 @@ impl<'a, M: VisitModel, L: Loss> Trainer<'a, M, L> {
     /// with its ranking fitted again instead of learned. The lineage says so and has the figures of `chosen`.
     /// The dataset is the same log without held-out parts. The run's folder is `refit` in the folder of
     /// [`folder`](Self::folder).
-    pub fn refit(mut self, chosen: &'a Trained) -> Self {
+    pub fn refit(mut self, chosen: &'a Chosen) -> Self {
         self.job.chosen = Some(chosen);
         self
     }
@@ -279,10 +316,19 @@ fn train_on<B: GradientBackend, M: ModelConfig, L: Loss>(
     if let Some(chosen) = job.chosen {
         config.epochs = chosen.best_epoch.max(1);
     }
-    let config = config.check()?;
-    let description = describe(model)?;
+    let requests = model.graphs();
     let dataset = config.weights.apply(job.dataset)?;
     let dataset: &Dataset = &dataset;
+    let graph = graph(dataset, &requests)?;
+    if let Some(chosen) = job.chosen {
+        config.accumulate = config.accumulate.or(chosen.accumulate);
+    }
+    let parts = on_host::<B, M, L>(model, &config, loss);
+    let n_pairs = dataset.split.train.interactions().n_pairs();
+    let config = config
+        .sized(graph.nodes().total(), n_pairs, parts)
+        .check()?;
+    let description = describe(model)?;
     let mut lineage = lineage(dataset, &description, &config, loss)?;
     if let Some(start) = job.start {
         start.check::<M>(&description)?;
@@ -296,8 +342,6 @@ fn train_on<B: GradientBackend, M: ModelConfig, L: Loss>(
         folder.push(REFIT);
         run.resume &= Checkpoint::of_any_run(folder).exists();
     }
-    let requests = model.graphs();
-    let graph = graph(dataset, &requests)?;
     let adjacencies = requests.iter().map(|request| graph.adjacency(request));
     let adjacencies = adjacencies.collect::<Result<Vec<_>, _>>()?;
     let job = FitJob {
@@ -326,6 +370,17 @@ fn train_on<B: GradientBackend, M: ModelConfig, L: Loss>(
         _ => {}
     }
     Ok((trained, fitted.model))
+}
+
+/// Whether the host computes the steps of a linear model, of which it can add several batches.
+fn on_host<B: GradientBackend, M: ModelConfig, L: Loss>(
+    model: &M,
+    config: &TrainConfig,
+    loss: &L,
+) -> bool {
+    let fused = config.fused && !model.footprint().keeps_layers && loss.fused().is_some();
+    let host = !<B::InnerBackend as TrainingBackend>::runs_steps_on_device();
+    fused && host && config.workers == 1 && config.l2 == 0.0
 }
 
 /// The training graph with the attributes that the requests select.

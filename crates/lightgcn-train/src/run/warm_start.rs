@@ -83,7 +83,8 @@ impl WarmStart {
             ),
         };
         let model = serde_json::from_value(self.artifact.model.config.clone()).map_err(fault)?;
-        let mut options = Map::new();
+        // Models of before the size of the data decided it had one batch a step.
+        let mut options = Map::from_iter([("accumulate".to_owned(), 1.into())]);
         for (name, text) in &self.artifact.lineage.options {
             if let Some(name) = name.strip_prefix("train.") {
                 // Strings are not quoted in a lineage.

@@ -27,7 +27,7 @@ fn run(folder: &Path, resume: bool) -> Result<Trained, TrainError> {
         epochs: 4,
         batch_size: 80,
         checkpoint_every: 1,
-        validate_every: 2,
+        validate_every: Some(2),
         ..TrainConfig::published()
     };
     let dataset = common::shop();
