@@ -3,6 +3,7 @@
 pub(crate) mod behaviors;
 pub(crate) mod catalogue;
 mod digest;
+mod duplicates;
 pub(crate) mod events;
 pub(crate) mod form;
 pub(crate) mod format;
