@@ -85,6 +85,13 @@ impl EventLog {
         &self.stages
     }
 
+    /// Adds what else there is to know to the report of reading.
+    pub(crate) fn note(&mut self, note: String) {
+        if let Some(read) = self.stages.first_mut() {
+            read.notes.push(note);
+        }
+    }
+
     /// The number of events of each behavior, `[n_behaviors]`. O(events).
     ///
     /// # Panics
