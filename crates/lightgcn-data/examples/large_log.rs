@@ -8,6 +8,8 @@
 //!
 //! The log may be a pipe, so that a hundred million rows need not be on disk.
 
+#![expect(clippy::print_stdout, reason = "it prints its measurements")]
+
 use lightgcn_data::synthetic::{ShopConfig, generate_to_path};
 use lightgcn_data::{PrepareConfig, prepare_log, read_events};
 use lightgcn_store::DatasetFolder;

@@ -2,7 +2,8 @@
 
 use crate::error::shown_path;
 use crate::log::inputs::expand;
-use crate::log::table::{Table, Wanted};
+use crate::log::table::Table;
+use crate::log::wanted::Wanted;
 use crate::{DataError, LogFormat, ReadConfig, RowIssue};
 use hashbrown::HashMap;
 use lightgcn_core::{

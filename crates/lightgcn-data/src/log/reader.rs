@@ -7,8 +7,9 @@ use crate::log::catalogue::{
 use crate::log::duplicates::{DuplicateFinder, Limits, Seen, WaitingRow};
 use crate::log::events::Events;
 use crate::log::inputs::expand;
-use crate::log::table::{Table, Wanted};
+use crate::log::table::Table;
 use crate::log::tables::Tables;
+use crate::log::wanted::Wanted;
 use crate::time::{TimeFault, TimeUnit};
 use crate::{DataError, Duplicates, EventLog, FutureRows, LogFormat, ReadConfig, RowIssue, time};
 use lightgcn_core::{BehaviorId, BehaviorWeights, StageReport, TimeSpan};

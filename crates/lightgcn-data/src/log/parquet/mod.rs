@@ -1,8 +1,9 @@
 //! Rows of Parquet files.
 
 use crate::error::shown_path;
+use crate::log::fields::Fields;
 use crate::log::source::{Source, Tally};
-use crate::log::table::{Fields, Wanted};
+use crate::log::wanted::Wanted;
 use crate::{DataError, LogFormat};
 use ::parquet::arrow::ProjectionMask;
 use ::parquet::arrow::arrow_reader::{ParquetRecordBatchReader, ParquetRecordBatchReaderBuilder};
