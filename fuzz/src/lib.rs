@@ -3,6 +3,7 @@
 
 pub mod artifact;
 pub mod config;
+pub mod events;
 pub mod log;
 pub mod requests;
 pub mod seeds;

@@ -9,6 +9,7 @@ pub fn all() -> Vec<(&'static str, Vec<(String, Vec<u8>)>)> {
         ("artifact", artifact()),
         ("config", texts(&CONFIGS, &[])),
         ("requests", requests()),
+        ("events", events()),
     ]
 }
 
@@ -87,6 +88,26 @@ const WHY: [&str; 2] = [
     r#"{"user":"bob","item":"soap","options":{"max_hops":5}}"#,
     r#"{"user":"","item":"lamp","events":[{"item":"comb","behavior":"purchase","count":0.5}]}"#,
 ];
+
+/// Valid stores: as they are, with changes in their first page, and whole.
+fn events() -> Vec<(String, Vec<u8>)> {
+    let folder = crate::folder();
+    let mut inputs = vec![
+        ("unclosed".to_owned(), vec![0]),
+        ("closed".to_owned(), vec![1]),
+    ];
+    for place in [0, 9, 64, 128] {
+        for store in [0, 1] {
+            inputs.push((format!("{store}-{place}"), vec![store, place, 0, 0, 0xff]));
+        }
+    }
+    let valid = crate::events::valid(folder.path());
+    for (name, file) in ["unclosed-file", "closed-file"].iter().zip(valid) {
+        let bytes = [&[crate::events::WHOLE], &file[..]].concat();
+        inputs.push(((*name).to_owned(), bytes));
+    }
+    inputs
+}
 
 fn requests() -> Vec<(String, Vec<u8>)> {
     let mut inputs = texts(&QUESTIONS, &[0]);

@@ -76,7 +76,7 @@ fn run(cli: &Cli, output: &Output) -> anyhow::Result<ExitCode> {
         Command::Generate(args) => commands::generate::run(args, config, output),
         Command::Prepare(args) => commands::prepare::run(args, config, output),
         Command::Export(args) => commands::export::run(args, output),
-        Command::Inspect(args) => commands::inspect::run(args, config.prepare, output),
+        Command::Inspect(args) => commands::inspect::run(args, config, output),
         Command::Fit(args) => commands::fit::run(args, config, output),
         Command::Train(args) => commands::train::run(args, config, output),
         Command::Retrain(args) => {

@@ -57,4 +57,9 @@ fn logs_and_datasets_are_inspected() {
     let again = work.json(&["inspect", "d"]);
     assert_eq!(again["behaviors"], seen["behaviors"]);
     assert_eq!(again["times"], seen["times"]);
+    let training = &seen["training"];
+    assert_eq!(&again["training"], training);
+    let bytes = |part: &str| training[part].as_u64().unwrap();
+    assert_eq!(bytes("optimizer"), 2 * bytes("table"));
+    assert!(bytes("peak") > bytes("table") + bytes("optimizer") + bytes("graph"));
 }

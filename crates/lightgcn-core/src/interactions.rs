@@ -361,40 +361,65 @@ impl InteractionsBuilder {
         let pushed = self.push(user, item, weight, &counts, Some(last_time));
         self.events = before;
         pushed?;
-        let mut events = events.to_vec();
-        events.sort_unstable();
-        self.events.push(events);
+        if events.is_sorted() {
+            self.events.push(events.iter().copied());
+        } else {
+            let mut events = events.to_vec();
+            events.sort_unstable();
+            self.events.push(events);
+        }
         Ok(())
     }
 
-    /// Sorts the pairs. O(n log n).
+    /// Makes room for that many more pairs with that many events in all, where they are known beforehand, so that
+    /// adding them takes no more memory than they need.
+    pub fn reserve(&mut self, n_pairs: usize, n_events: usize) {
+        self.pairs.reserve_exact(n_pairs);
+        self.weights.reserve_exact(n_pairs);
+        self.counts.reserve_exact(n_pairs * self.behaviors.len());
+        self.last_times.reserve_exact(n_pairs);
+        self.events.reserve(n_pairs, n_events);
+    }
+
+    /// Sorts the pairs. O(n log n); pairs that were added in order are moved, not copied.
     ///
     /// # Errors
     /// [`CoreError::RowOutOfRange`] if a pair names a row beyond the sizes given,
     /// [`CoreError::DuplicatePair`] if a pair was added twice.
     pub fn build(self, n_users: usize, n_items: usize) -> Result<Interactions, CoreError> {
         check_rows(&self.pairs, n_users, n_items)?;
-        let mut order: Vec<usize> = (0..self.pairs.len()).collect();
-        if !self.pairs.is_sorted() {
-            order.sort_unstable_by_key(|&n| self.pairs[n]);
-        }
-        let repeated = order
-            .windows(2)
-            .find(|w| self.pairs[w[0]] == self.pairs[w[1]]);
-        if let Some(&[n, _]) = repeated {
-            let (user, item) = self.pairs[n];
+        let sorted = match self.pairs.is_sorted() {
+            true => self,
+            false => self.sorted(),
+        };
+        let repeated = sorted.pairs.windows(2).find(|w| w[0] == w[1]);
+        if let Some(&[(user, item), _]) = repeated {
             return Err(CoreError::DuplicatePair {
                 user: user.0,
                 item: item.0,
             });
         }
-        let pairs = order.iter().map(|&n| self.pairs[n]);
-        let items = pairs.map(|(user, item)| (user.index(), item));
-        let width = self.behaviors.len();
+        let items = sorted.pairs.iter();
+        let items = items.map(|&(user, item)| (user.index(), item));
         Ok(Interactions {
             n_users,
             n_items,
             items: Rows::group(n_users, items),
+            weights: sorted.weights,
+            counts: sorted.counts,
+            last_times: sorted.last_times,
+            events: sorted.events,
+            behaviors: sorted.behaviors,
+            is_target: sorted.is_target,
+        })
+    }
+
+    fn sorted(self) -> Self {
+        let mut order: Vec<usize> = (0..self.pairs.len()).collect();
+        order.sort_unstable_by_key(|&n| self.pairs[n]);
+        let width = self.behaviors.len();
+        Self {
+            pairs: order.iter().map(|&n| self.pairs[n]).collect(),
             weights: order.iter().map(|&n| self.weights[n]).collect(),
             counts: order
                 .iter()
@@ -407,7 +432,6 @@ impl InteractionsBuilder {
                 .collect(),
             events: match self.events.n_rows() {
                 0 => self.events,
-                _ if order.is_sorted() => self.events,
                 _ => order
                     .iter()
                     .map(|&n| self.events.row(n).iter().copied())
@@ -415,7 +439,7 @@ impl InteractionsBuilder {
             },
             behaviors: self.behaviors,
             is_target: self.is_target,
-        })
+        }
     }
 }
 

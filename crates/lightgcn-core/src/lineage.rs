@@ -37,6 +37,9 @@ pub struct StageReport {
     /// The times of those that went on, if they were read from a log.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub times: Option<TimeSpan>,
+    /// What else there is to know, such as the weights that were made for a log's behaviors.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub notes: Vec<String>,
 }
 
 /// The first and the last time of some events, as text.
@@ -97,6 +100,9 @@ impl fmt::Display for StageReport {
         if let Some(TimeSpan { first, last }) = &self.times {
             write!(f, ", from {first} to {last}")?;
         }
+        for note in &self.notes {
+            write!(f, "; {note}")?;
+        }
         Ok(())
     }
 }
@@ -145,9 +151,10 @@ mod tests {
             first: "then".to_owned(),
             last: "now".to_owned(),
         });
+        report.notes.push("so be it".to_owned());
         assert_eq!(
             report.to_string(),
-            "read: 10 rows in, 7 kept, 3 with bad price, from then to now"
+            "read: 10 rows in, 7 kept, 3 with bad price, from then to now; so be it"
         );
     }
 }

@@ -55,6 +55,12 @@ impl<T> Rows<T> {
         Ok(Self { offsets, values })
     }
 
+    /// Makes room for that many more rows and values, so that appending them does not move what is there.
+    pub fn reserve(&mut self, n_rows: usize, n_values: usize) {
+        self.offsets.reserve_exact(n_rows);
+        self.values.reserve_exact(n_values);
+    }
+
     /// Appends a row.
     pub fn push(&mut self, row: impl IntoIterator<Item = T>) {
         self.values.extend(row);

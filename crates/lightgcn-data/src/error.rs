@@ -1,6 +1,6 @@
 //! The errors of this crate.
 
-use crate::log::source::STDIN;
+use crate::log::address::STDIN;
 use lightgcn_core::{CoreError, IdFault};
 use std::borrow::Cow;
 use std::io;

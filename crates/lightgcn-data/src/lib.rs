@@ -78,7 +78,7 @@ pub mod time;
 mod weigh;
 
 pub use error::{DataError, Place, RowIssue};
-pub use inspect::Inspection;
+pub use inspect::{Inspection, TrainingMemory};
 pub use log::behaviors::behaviors_of;
 pub use log::events::{EventLog, EventLogBuilder};
 pub use log::form::FileForm;

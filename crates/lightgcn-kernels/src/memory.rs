@@ -150,8 +150,25 @@ impl TrainingSize {
     /// before it.
     pub const FUSED_TABLES: u64 = 7;
 
-    fn table(&self) -> u64 {
+    /// Bytes of the table of embeddings.
+    #[must_use]
+    pub fn table(&self) -> u64 {
         self.n_nodes.saturating_mul(self.dim).saturating_mul(FLOAT)
+    }
+
+    /// Bytes of the optimizer: Adam's two moments of each number of the table.
+    #[must_use]
+    pub fn optimizer(&self) -> u64 {
+        self.table().saturating_mul(2)
+    }
+
+    /// Bytes of the graph: the column and the weight of each edge, and where each node's edges begin.
+    #[must_use]
+    pub fn graph(&self) -> u64 {
+        let directions = if self.symmetric { 1 } else { 2 };
+        (self.n_edges.saturating_mul(INDEX + FLOAT))
+            .saturating_add((self.n_nodes + 1).saturating_mul(INDEX))
+            .saturating_mul(directions)
     }
 
     /// Bytes of the largest single buffer.
@@ -163,10 +180,6 @@ impl TrainingSize {
 
     /// Bytes at the peak of what the run holds; a device's allocator may round it up.
     pub fn peak(&self) -> u64 {
-        let directions = if self.symmetric { 1 } else { 2 };
-        let graph = (self.n_edges.saturating_mul(INDEX + FLOAT))
-            .saturating_add((self.n_nodes + 1).saturating_mul(INDEX))
-            .saturating_mul(directions);
         // Embeddings, their gradient slot by slot, and both once more as unit rows.
         let batch = self
             .batch_rows
@@ -174,7 +187,7 @@ impl TrainingSize {
             .saturating_mul(4 * FLOAT);
         self.table()
             .saturating_mul(self.tables)
-            .saturating_add(graph)
+            .saturating_add(self.graph())
             .saturating_add(self.n_pairs.saturating_mul(PAIR))
             .saturating_add(batch)
             .saturating_add(self.batch_scores.saturating_mul(2 * FLOAT))

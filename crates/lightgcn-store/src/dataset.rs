@@ -6,9 +6,9 @@ use crate::kind::Kind;
 use crate::manifest::Manifest;
 use crate::names::{BEHAVIORS, CATALOGUE, INTERACTIONS, ITEMS, LINEAGE, USERS};
 use crate::parts::{
-    check_behaviors, check_counts, check_numbers, encode_catalogue, encode_interactions,
-    encode_json, encode_truth, encode_vocabulary, read_catalogue, read_interactions, read_truth,
-    read_vocabulary,
+    check_behaviors, check_counts, check_numbers, encode_catalogue, encode_json, encode_truth,
+    encode_vocabulary, read_catalogue, read_interactions, read_truth, read_vocabulary,
+    write_interactions,
 };
 use crate::{StoreError, write_folder_atomically};
 use lightgcn_core::{BehaviorWeightsConfig, CoreError, Dataset, Split};
@@ -19,15 +19,12 @@ const TEST: &str = "test.safetensors";
 
 type Encode = fn(&Dataset) -> Result<Vec<u8>, StoreError>;
 
-/// The files of a dataset beside its manifest.
-const FILES: [(&str, Encode); 8] = [
+/// The files of a dataset beside its manifest and its interactions.
+const FILES: [(&str, Encode); 7] = [
     (BEHAVIORS, |d| encode_json(BEHAVIORS, d.behaviors.config())),
     (CATALOGUE, |d| encode_catalogue(&d.catalogue)),
     (USERS, |d| encode_vocabulary(USERS, &d.users)),
     (ITEMS, |d| encode_vocabulary(ITEMS, &d.items)),
-    (INTERACTIONS, |d| {
-        encode_interactions(d.split.train.interactions())
-    }),
     (VALIDATION, |d| {
         encode_truth(VALIDATION, d.split.validation.truth())
     }),
@@ -57,7 +54,7 @@ impl DatasetFolder for Dataset {
     fn save(&self, path: impl AsRef<Path>) -> Result<(), StoreError> {
         check(self, "dataset".to_owned())?;
         write_folder_atomically(path.as_ref(), Kind::DATASET.format, |folder| {
-            // One after the other: the interactions alone may take as much memory as the dataset.
+            write_interactions(folder, self.split.train.interactions())?;
             for (name, encode) in FILES {
                 write_file(folder, name, &encode(self)?)?;
             }
@@ -68,7 +65,9 @@ impl DatasetFolder for Dataset {
     fn load(path: impl AsRef<Path>) -> Result<Self, StoreError> {
         let path = path.as_ref();
         let folder = Folder::open(path, Kind::DATASET)?;
-        folder.expect_files(&FILES.map(|(name, _)| name))?;
+        let mut names = vec![INTERACTIONS];
+        names.extend(FILES.map(|(name, _)| name));
+        folder.expect_files(&names)?;
         let users = read_vocabulary(&folder, USERS)?;
         let items = read_vocabulary(&folder, ITEMS)?;
         let (n_users, n_items) = (users.len(), items.len());

@@ -3,11 +3,12 @@
 use crate::StoreError;
 use crate::folder::Folder;
 use crate::names::{CATALOGUE, INTERACTIONS};
-use crate::tensors::{Column, TensorFile, encode};
+use crate::tensors::{Column, Streamed, TensorFile, encode, write};
 use lightgcn_core::{
     BehaviorWeightsConfig, Catalogue, CoreError, Interactions, InteractionsBuilder, ItemId,
     LabelColumn, Lineage, NodeId, PairEvent, Rows, Truth, UserId, Vocabulary,
 };
+use std::fs::File;
 use std::path::Path;
 
 fn content(path: &Path, source: CoreError) -> StoreError {
@@ -139,22 +140,37 @@ fn read_labels(
 }
 
 pub(crate) fn encode_interactions(pairs: &Interactions) -> Result<Vec<u8>, StoreError> {
+    let mut bytes = Vec::new();
+    let written = write(interaction_columns(pairs), &mut bytes);
+    written.map_err(|error| StoreError::io("write", Path::new(INTERACTIONS), error))?;
+    Ok(bytes)
+}
+
+/// Writes the file of interactions without making it in memory, since they are the largest part of a dataset.
+pub(crate) fn write_interactions(folder: &Path, pairs: &Interactions) -> Result<(), StoreError> {
+    let path = folder.join(INTERACTIONS);
+    File::create_new(&path)
+        .and_then(|mut file| write(interaction_columns(pairs), &mut file))
+        .map_err(|error| StoreError::io("write", &path, error))
+}
+
+fn interaction_columns(pairs: &Interactions) -> Vec<Streamed<'_>> {
     let mut columns = vec![
-        Column::new("offsets", pairs.offsets().iter().copied()),
-        Column::new("items", pairs.items().iter().map(|item| item.0)),
-        Column::new("weights", pairs.weights().iter().copied()),
-        Column::new("counts", pairs.counts().iter().copied())
+        Streamed::new("offsets", pairs.offsets().iter().copied()),
+        Streamed::new("items", pairs.items().iter().map(|item| item.0)),
+        Streamed::new("weights", pairs.weights().iter().copied()),
+        Streamed::new("counts", pairs.counts().iter().copied())
             .with_shape(pairs.n_pairs(), pairs.behaviors().len()),
     ];
     // Where there are events, the times of the last ones follow from them.
     if pairs.events().n_rows() > 0 {
         let events = pairs.events().values().iter();
-        columns.push(Column::new("events", events.map(|event| event.to_bits())));
+        columns.push(Streamed::new("events", events.map(|event| event.to_bits())));
     } else if !pairs.last_times().is_empty() {
         let times = pairs.last_times().iter().copied();
-        columns.push(Column::new("last_times", times));
+        columns.push(Streamed::new("last_times", times));
     }
-    encode(Path::new(INTERACTIONS), &columns)
+    columns
 }
 
 pub(crate) fn read_interactions(

@@ -13,8 +13,10 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::path::{Path, PathBuf};
 
+mod stream;
 mod tables;
 
+pub(crate) use stream::{Streamed, write};
 pub(crate) use tables::{Table, read_tables};
 
 /// Headers beyond this are refused unread; ours have a few hundred bytes.
@@ -66,7 +68,8 @@ pub(crate) struct Column {
 impl Column {
     /// A tensor of one dimension.
     pub(crate) fn new<T: Number>(name: &str, values: impl IntoIterator<Item = T>) -> Self {
-        let mut bytes = Vec::new();
+        let values = values.into_iter();
+        let mut bytes = Vec::with_capacity(values.size_hint().0 * T::BYTES);
         for value in values {
             value.write(&mut bytes);
         }

@@ -2,16 +2,14 @@
 
 use super::data;
 use crate::args::InspectArgs;
+use crate::config::Config;
 use crate::output::Output;
 use anyhow::Context;
-use lightgcn::data::{Inspection, PrepareConfig, read_log};
+use lightgcn::data::{Inspection, PrepareConfig, TrainingMemory, read_log};
+use lightgcn::train::training_size;
 use std::path::Path;
 
-pub(crate) fn run(
-    args: &InspectArgs,
-    config: PrepareConfig,
-    output: &Output,
-) -> anyhow::Result<()> {
+pub(crate) fn run(args: &InspectArgs, config: Config, output: &Output) -> anyhow::Result<()> {
     if let Some(folder) = &args.plots {
         data::refuse_stored(folder)?;
     }
@@ -19,12 +17,12 @@ pub(crate) fn run(
         [folder] => data::stored(Path::new(folder))?,
         _ => None,
     };
-    let inspection = match stored {
+    let mut inspection = match stored {
         Some((dataset, _)) => {
             let pairs = dataset.split.train.interactions();
             Inspection::of(pairs, &dataset.users, &dataset.items)
         }
-        None => of_logs(args, config)?,
+        None => of_logs(args, config.prepare.clone())?,
     };
     if let Some(folder) = &args.plots {
         std::fs::create_dir_all(folder)
@@ -35,7 +33,20 @@ pub(crate) fn run(
                 .with_context(|| format!("writing the plot {}", path.display()))?;
         }
     }
+    inspection.training = Some(training_memory(&inspection, &config));
     output.result(&inspection, &inspection.to_string())
+}
+
+/// What training on all of it would take.
+fn training_memory(inspection: &Inspection, config: &Config) -> TrainingMemory {
+    let n_nodes = inspection.users.count + inspection.items.count;
+    let size = training_size(&config.model, &config.train, n_nodes, inspection.pairs);
+    TrainingMemory {
+        table: size.table(),
+        optimizer: size.optimizer(),
+        graph: size.graph(),
+        peak: size.peak(),
+    }
 }
 
 /// Reads logs as `fit` does: with a table of behaviors that fits.

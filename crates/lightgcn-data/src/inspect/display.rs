@@ -1,6 +1,6 @@
 //! An inspection for the terminal.
 
-use super::{BehaviorFigures, Degrees, HeldOutPart, Inspection, TimeSplit, Times};
+use super::{BehaviorFigures, Degrees, HeldOutPart, Inspection, TimeSplit, Times, TrainingMemory};
 use std::fmt;
 
 /// The most columns of a sparkline.
@@ -22,6 +22,9 @@ impl fmt::Display for Inspection {
         self.write_degrees(f)?;
         if let Some(split) = &self.split {
             write!(f, "\n{split}")?;
+        }
+        if let Some(training) = &self.training {
+            write!(f, "\n{training}")?;
         }
         if !self.warnings.is_empty() {
             f.write_str("\nWarnings\n")?;
@@ -84,6 +87,19 @@ impl Inspection {
         };
         row("a user", &self.users)?;
         row("an item", &self.items)
+    }
+}
+
+impl fmt::Display for TrainingMemory {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let parts = [self.table, self.optimizer, self.graph, self.peak];
+        let [table, optimizer, graph, peak] = parts.map(|bytes| bytes as f64 / 1e6);
+        writeln!(
+            f,
+            "training on all of it takes about {peak:.1} MB at its peak: {table:.1} MB for the embeddings, \
+             {optimizer:.1} MB for the optimizer, {graph:.1} MB for the graph, and the rest for gradients, a batch \
+             and the best model so far"
+        )
     }
 }
 

@@ -65,8 +65,25 @@ pub struct Inspection {
     pub times: Option<Times>,
     /// What the default split by time would hold; none where it is not possible.
     pub split: Option<TimeSplit>,
+    /// What training would take; none until who knows the model and its settings sets it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub training: Option<TrainingMemory>,
     /// What is odd.
     pub warnings: Vec<Warning>,
+}
+
+/// The memory that training takes, in bytes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+pub struct TrainingMemory {
+    /// The table of embeddings.
+    pub table: u64,
+    /// What the optimizer remembers of each number of the table.
+    pub optimizer: u64,
+    /// The graph.
+    pub graph: u64,
+    /// An estimate of all of it at the peak, with gradients, a batch and the best model so far, but without the log and
+    /// the dataset.
+    pub peak: u64,
 }
 
 /// One behavior.
@@ -174,6 +191,7 @@ impl Inspection {
             items: counted.items.degrees(),
             times: Times::of(interactions),
             split: TimeSplit::of(interactions),
+            training: None,
             warnings: Vec::new(),
         };
         inspection.warnings = warning::find(&inspection, interactions, &counted, users, items);

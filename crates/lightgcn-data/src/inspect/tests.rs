@@ -266,6 +266,24 @@ fn event_of(user: u8, item: u8, behavior: &str, hours: i64) -> (String, String, 
     event(&format!("u{user}"), &format!("i{item}"), behavior, hours)
 }
 
+#[test]
+fn memory_comes_before_the_warnings() {
+    let mut seen = inspected(&small());
+    let without = seen.to_string();
+    assert!(!without.contains("training on all"));
+    seen.training = Some(TrainingMemory {
+        table: 1_000_000,
+        optimizer: 2_000_000,
+        graph: 40_000,
+        peak: 7_250_000,
+    });
+    let with = seen.to_string();
+    let line = with.lines().find(|line| line.starts_with("training"));
+    assert!(line.unwrap().contains("7.2 MB at its peak: 1.0 MB"));
+    let at = |text: &str| with.find(text);
+    assert!(at("Warnings").is_none_or(|warnings| at("training on all").unwrap() < warnings));
+}
+
 proptest! {
     #[test]
     fn the_split_is_the_one_that_prepare_makes(events in any_log()) {

@@ -1,8 +1,8 @@
 //! A table of behaviors from the labels of a log.
 
 use crate::error::quoted;
-use crate::log::table::Wanted;
 use crate::log::tables::Tables;
+use crate::log::wanted::Wanted;
 use crate::{DataError, ReadConfig, expand_paths};
 use lightgcn_core::{Behavior, BehaviorWeightsConfig, Ceiling, is_no_value};
 use std::collections::BTreeMap;

@@ -2,7 +2,8 @@
 
 use crate::error::shown_path;
 use crate::log::inputs::expand;
-use crate::log::table::{Table, Wanted};
+use crate::log::table::Table;
+use crate::log::wanted::Wanted;
 use crate::{DataError, LogFormat, ReadConfig, RowIssue};
 use hashbrown::HashMap;
 use lightgcn_core::{
@@ -11,93 +12,111 @@ use lightgcn_core::{
 
 const UNKNOWN: u32 = u32::MAX;
 
-/// Labels of items, each with the time it was last seen. The later of two labels wins; at equal times,
-/// the one that comes later in the files.
-#[derive(Debug, Clone, Default)]
-struct LatestLabels {
-    labels: Vec<String>,
-    numbers: HashMap<String, u32>,
-    codes: Vec<u32>,
-    times: Vec<i64>,
+/// When something was said about an item. Of two values the later one wins, and at equal times the one of the later
+/// row; of the same row, that observed last.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Moment {
+    /// Seconds since 1970.
+    pub(crate) time: i64,
+    /// The number of the row.
+    pub(crate) row: u32,
 }
 
-impl LatestLabels {
-    /// Records a label; empty labels are ignored.
+/// The labels of a column, each once.
+#[derive(Debug, Clone, Default)]
+struct Labels {
+    labels: Vec<String>,
+    numbers: HashMap<String, u32>,
+}
+
+impl Labels {
+    /// Records a label of an item; empty labels are ignored.
     #[inline]
-    fn observe(&mut self, item: ItemId, time: i64, label: &str) {
-        if label.is_empty() {
+    fn observe(&mut self, latest: &mut LatestLabel, moment: Moment, label: &str) {
+        let known = Moment {
+            time: latest.time,
+            row: latest.row,
+        };
+        if label.is_empty() || moment < known {
             return;
         }
-        let at = item.index();
-        if at >= self.codes.len() {
-            self.codes.resize(at + 1, UNKNOWN);
-            self.times.resize(at + 1, i64::MIN);
-        }
-        if time < self.times[at] {
-            return;
-        }
-        self.times[at] = time;
+        (latest.time, latest.row) = (moment.time, moment.row);
         // Most events repeat what is known: skip the lookup.
-        if self.get(at) == Some(label) {
+        if self.get(*latest) == Some(label) {
             return;
         }
-        let Self {
-            labels, numbers, ..
-        } = self;
-        self.codes[at] = *numbers.entry_ref(label).or_insert_with(|| {
+        let Self { labels, numbers } = self;
+        latest.code = *numbers.entry_ref(label).or_insert_with(|| {
             labels.push(label.to_owned());
             labels.len() as u32 - 1
         });
     }
 
-    fn get(&self, item: usize) -> Option<&str> {
-        let code = *self.codes.get(item)?;
-        self.labels.get(code as usize).map(String::as_str)
-    }
-
-    /// The column for `n_items` items; `other` fills in what is unknown here.
-    fn column(&self, n_items: usize, other: &Self) -> LabelColumn {
-        LabelColumn::from_labels((0..n_items).map(|n| self.get(n).or_else(|| other.get(n))))
+    fn get(&self, latest: LatestLabel) -> Option<&str> {
+        self.labels.get(latest.code as usize).map(String::as_str)
     }
 }
 
-/// Prices of items, each with the time it was last seen.
-#[derive(Debug, Clone, Default)]
-struct LatestPrices {
-    prices: Vec<Option<f64>>,
-    times: Vec<i64>,
+/// The latest label of an item.
+#[derive(Debug, Clone, Copy)]
+struct LatestLabel {
+    time: i64,
+    row: u32,
+    code: u32,
 }
 
-impl LatestPrices {
+/// The latest price of an item.
+#[derive(Debug, Clone, Copy)]
+struct LatestPrice {
+    time: i64,
+    /// NaN if it is unknown.
+    price: f64,
+    row: u32,
+}
+
+impl LatestPrice {
     /// Records a price; negative ones, of which the real log has some, are ignored.
     #[inline]
-    fn observe(&mut self, item: ItemId, time: i64, price: f64) {
-        if price.is_nan() || price < 0.0 {
-            return;
-        }
-        let at = item.index();
-        if at >= self.prices.len() {
-            self.prices.resize(at + 1, None);
-            self.times.resize(at + 1, i64::MIN);
-        }
-        if time >= self.times[at] {
-            self.prices[at] = Some(price);
-            self.times[at] = time;
+    fn observe(&mut self, moment: Moment, price: f64) {
+        let known = Moment {
+            time: self.time,
+            row: self.row,
+        };
+        if price >= 0.0 && moment >= known {
+            (self.time, self.row) = (moment.time, moment.row);
+            self.price = price;
         }
     }
+}
 
-    fn get(&self, item: usize) -> Option<f64> {
-        self.prices.get(item).copied().flatten()
-    }
+/// What is known of an item: 72 bytes in one place in memory, since every row of the log looks at it.
+#[derive(Debug, Clone, Copy)]
+struct Known {
+    labels: [LatestLabel; 3],
+    price: LatestPrice,
+}
+
+impl Known {
+    const NOTHING: Self = Self {
+        labels: [LatestLabel {
+            time: i64::MIN,
+            row: 0,
+            code: UNKNOWN,
+        }; 3],
+        price: LatestPrice {
+            time: i64::MIN,
+            price: f64::NAN,
+            row: 0,
+        },
+    };
 }
 
 /// Everything one source has said about the items so far.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Observations {
-    category_id: LatestLabels,
-    category_code: LatestLabels,
-    brand: LatestLabels,
-    price: LatestPrices,
+    /// Those of `category_id`, `category_code` and `brand`.
+    labels: [Labels; 3],
+    items: Vec<Known>,
 }
 
 /// What a row says about its item; empty fields say nothing.
@@ -123,6 +142,16 @@ impl Missing {
     ];
     const BAD_PRICE: Self = Self(1 << 3);
     const NO_PRICE: Self = Self(1 << 4);
+
+    /// The fields as bits, for files.
+    pub(crate) fn bits(self) -> u8 {
+        self.0
+    }
+
+    /// The fields that [`Missing::bits`] gave.
+    pub(crate) fn from_bits(bits: u8) -> Self {
+        Self(bits)
+    }
 }
 
 /// How many rows have no usable value, for each of the [`Missing::REASONS`].
@@ -135,6 +164,13 @@ impl MissingCounts {
     pub(crate) fn add(&mut self, missing: Missing, table: &Table, columns: &DetailColumns) {
         if missing.0 != 0 {
             self.add_each(missing, table, columns);
+        }
+    }
+
+    /// Counts what an earlier row misses, without an example.
+    pub(crate) fn count(&mut self, missing: Missing) {
+        for (bit, count) in self.0.iter_mut().enumerate() {
+            *count += u64::from(missing.0 >> bit & 1);
         }
     }
 
@@ -173,27 +209,42 @@ fn described(bit: usize, table: &Table, columns: &DetailColumns) -> String {
 }
 
 impl Observations {
-    /// Records what was said about an item at `time`.
+    /// Records what was said about an item, in any order of the moments.
     #[inline]
-    pub(crate) fn observe(&mut self, item: ItemId, time: i64, details: &Details<'_>) {
-        self.category_id.observe(item, time, details.category_id);
-        self.category_code
-            .observe(item, time, details.category_code);
-        self.brand.observe(item, time, details.brand);
-        if let Some(price) = details.price {
-            self.price.observe(item, time, price);
+    pub(crate) fn observe(&mut self, item: ItemId, moment: Moment, details: &Details<'_>) {
+        let at = item.index();
+        if at >= self.items.len() {
+            self.items.resize(at + 1, Known::NOTHING);
         }
+        let known = &mut self.items[at];
+        let said = [details.category_id, details.category_code, details.brand];
+        for ((labels, latest), label) in self.labels.iter_mut().zip(&mut known.labels).zip(said) {
+            labels.observe(latest, moment, label);
+        }
+        if let Some(price) = details.price {
+            known.price.observe(moment, price);
+        }
+    }
+
+    /// The label of an item in one of the three columns.
+    fn label(&self, column: usize, item: usize) -> Option<&str> {
+        let known = self.items.get(item)?;
+        self.labels[column].get(known.labels[column])
+    }
+
+    fn price(&self, item: usize) -> Option<f64> {
+        let price = self.items.get(item)?.price.price;
+        Some(price).filter(|price| !price.is_nan())
     }
 
     /// The catalogue of `n_items` items; `other` fills in what is unknown here.
     pub(crate) fn catalogue(&self, n_items: usize, other: &Self) -> Result<Catalogue, DataError> {
-        let prices = (0..n_items).map(|n| self.price.get(n).or_else(|| other.price.get(n)));
-        let catalogue = Catalogue::from_columns(
-            self.category_id.column(n_items, &other.category_id),
-            self.category_code.column(n_items, &other.category_code),
-            self.brand.column(n_items, &other.brand),
-            prices.collect(),
-        )?;
+        let column = |n: usize| {
+            let label = |item| self.label(n, item).or_else(|| other.label(n, item));
+            LabelColumn::from_labels((0..n_items).map(label))
+        };
+        let prices = (0..n_items).map(|item| self.price(item).or_else(|| other.price(item)));
+        let catalogue = Catalogue::from_columns(column(0), column(1), column(2), prices.collect())?;
         Ok(catalogue)
     }
 }
@@ -344,7 +395,8 @@ fn observe_row(
     let item = items.get(table.id(product_id)?);
     let details = columns.read(table)?;
     Ok(item.map(|item| {
-        files.observations.observe(item, 0, &details);
+        let moment = Moment { time: 0, row: 0 };
+        files.observations.observe(item, moment, &details);
         details.missing
     }))
 }
@@ -391,21 +443,35 @@ mod tests {
         assert_eq!(described(3, &table, &columns), cut);
     }
 
+    /// A brand, a price, or both.
+    fn said(brand: &str, price: Option<f64>) -> Details<'_> {
+        Details {
+            category_id: "",
+            category_code: "",
+            brand,
+            price,
+            missing: Missing::default(),
+        }
+    }
+
     #[test]
     fn the_latest_non_empty_value_wins() {
         let mut seen = Observations::default();
         let item = ItemId(1);
-        seen.brand.observe(item, 20, "runail");
-        seen.brand.observe(item, 25, "runail");
-        seen.brand.observe(item, 24, "irisk"); // earlier than the last time runail was seen
-        seen.brand.observe(item, 30, "");
-        seen.price.observe(item, 10, 5.0);
-        seen.price.observe(item, 10, 6.0); // the same time, a later row
-        seen.price.observe(item, 9, 7.0);
-        seen.price.observe(item, 11, -1.0);
+        let at = |time| Moment { time, row: 0 };
+        seen.observe(item, at(20), &said("runail", None));
+        seen.observe(item, at(25), &said("runail", None));
+        // Earlier than the last time that runail was seen.
+        seen.observe(item, at(24), &said("irisk", None));
+        seen.observe(item, at(30), &said("", None));
+        seen.observe(item, Moment { time: 10, row: 7 }, &said("", Some(6.0)));
+        // The same time, an earlier row.
+        seen.observe(item, Moment { time: 10, row: 6 }, &said("", Some(5.0)));
+        seen.observe(item, at(9), &said("", Some(7.0)));
+        seen.observe(item, at(11), &said("", Some(-1.0)));
         let mut other = Observations::default();
-        other.brand.observe(item, 0, "cnd");
-        other.brand.observe(ItemId(0), 0, "cnd");
+        other.observe(item, at(0), &said("cnd", None));
+        other.observe(ItemId(0), at(0), &said("cnd", None));
         let catalogue = seen.catalogue(3, &other).unwrap();
         assert_eq!(catalogue.get(item).brand.as_deref(), Some("runail"));
         assert_eq!(catalogue.get(item).price, Some(6.0));

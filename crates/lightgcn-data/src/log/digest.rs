@@ -15,6 +15,16 @@ pub(crate) struct SeenRows {
 }
 
 impl SeenRows {
+    /// The number of different rows.
+    pub(crate) fn len(&self) -> usize {
+        self.digests.len()
+    }
+
+    /// Their digests, in no particular order.
+    pub(crate) fn into_digests(self) -> impl Iterator<Item = u128> {
+        self.digests.into_iter()
+    }
+
     /// Adds a row and returns whether it is new.
     pub(crate) fn insert(&mut self, digest: u128) -> bool {
         // The digest is uniform already, so its low half serves as the table's hash.

@@ -2,7 +2,7 @@
 
 use crate::DataError;
 use crate::error::shorten;
-use crate::log::catalogue::{Details, Missing, Observations};
+use crate::log::catalogue::{Details, Missing, Moment, Observations};
 use hashbrown::HashMap;
 use hashbrown::hash_map::Entry;
 use lightgcn_core::{
@@ -83,6 +83,13 @@ impl EventLog {
     #[must_use]
     pub fn stages(&self) -> &[StageReport] {
         &self.stages
+    }
+
+    /// Adds what else there is to know to the report of reading.
+    pub(crate) fn note(&mut self, note: String) {
+        if let Some(read) = self.stages.first_mut() {
+            read.notes.push(note);
+        }
     }
 
     /// The number of events of each behavior, `[n_behaviors]`. O(events).
@@ -192,6 +199,27 @@ impl Events {
         Ok(item)
     }
 
+    /// Makes room for that many events in all, so that adding them does not move those that are there. What is too
+    /// much to ask for is left for when it is needed.
+    pub(crate) fn expect(&mut self, n_events: usize) {
+        let more = n_events.saturating_sub(self.users.len());
+        let _ = self.users.try_reserve_exact(more);
+        let _ = self.items.try_reserve_exact(more);
+        let _ = self.behaviors.try_reserve_exact(more);
+        let _ = self.times.try_reserve_exact(more);
+    }
+
+    /// Removes events by their numbers, which ascend. Their users and items stay. O(events).
+    pub(crate) fn remove(&mut self, numbers: &[u32]) {
+        if numbers.is_empty() {
+            return;
+        }
+        remove(&mut self.users, numbers);
+        remove(&mut self.items, numbers);
+        remove(&mut self.behaviors, numbers);
+        remove(&mut self.times, numbers);
+    }
+
     /// Moves events after `limit` to the last one that is not after it, or to `limit` if there is none;
     /// returns how many. O(events).
     pub(crate) fn cap_times(&mut self, limit: i64) -> u64 {
@@ -226,6 +254,17 @@ impl Events {
             stages,
         })
     }
+}
+
+/// Removes values by their numbers, which ascend.
+fn remove<T>(values: &mut Vec<T>, numbers: &[u32]) {
+    let mut next = numbers.iter().copied().peekable();
+    let mut number = 0;
+    values.retain(|_| {
+        let is_removed = next.next_if_eq(&number).is_some();
+        number += 1;
+        !is_removed
+    });
 }
 
 impl EventLogBuilder {
@@ -289,7 +328,10 @@ impl EventLogBuilder {
             price: details.price.filter(|price| price.is_finite()),
             missing: Missing::default(),
         };
-        self.events.observations.observe(item, time, &details);
+        // Of the same time, the value described later.
+        let row = self.events.users.len() as u32;
+        let moment = Moment { time, row };
+        self.events.observations.observe(item, moment, &details);
     }
 
     /// The log.

@@ -1,6 +1,5 @@
 //! What the files of a log are like.
 
-use crate::LogFormat;
 use serde::{Deserialize, Serialize};
 
 /// How the lines of a file become rows with named columns.
@@ -9,7 +8,7 @@ use serde::{Deserialize, Serialize};
 #[non_exhaustive]
 pub enum FileForm {
     /// Lines are rows of fields between delimiters, under a header or the format's
-    /// [`columns`](LogFormat::columns).
+    /// [`columns`](crate::LogFormat::columns).
     #[default]
     Table,
     /// MovieLens's ratings in any of their three forms, told apart by the first line: tabs, `::`, or commas
@@ -37,62 +36,5 @@ impl FileForm {
             Self::Otto => "otto",
             Self::Instacart => "instacart",
         }
-    }
-}
-
-/// How a file of lines is split, which its first line may decide.
-pub(super) struct Layout {
-    pub(super) delimiter: u8,
-    /// The columns of a file without a header.
-    pub(super) columns: Option<Vec<String>>,
-    /// The behavior of all rows, if no column has it.
-    pub(super) behavior: Option<String>,
-}
-
-impl Layout {
-    /// The layout of a file that begins with `line`, or what is expected of its form.
-    pub(super) fn find(format: &LogFormat, line: &[u8]) -> Result<Self, &'static str> {
-        let named = |delimiter: u8, columns: &[&str]| Self {
-            delimiter,
-            columns: Some(columns.iter().map(|&c| c.to_owned()).collect()),
-            behavior: None,
-        };
-        let headed = |delimiter| Self {
-            delimiter,
-            columns: None,
-            behavior: None,
-        };
-        Ok(match format.form {
-            FileForm::Table => Self {
-                delimiter: format.delimiter as u8,
-                columns: Some(format.columns.clone()).filter(|columns| !columns.is_empty()),
-                behavior: format.behavior.clone(),
-            },
-            FileForm::MovieLens if line.windows(2).any(|two| two == b"::") => {
-                let columns = ["userId", "", "movieId", "", "rating", "", "timestamp"];
-                named(b':', &columns)
-            }
-            FileForm::MovieLens if line.contains(&b'\t') => {
-                named(b'\t', &["userId", "movieId", "rating", "timestamp"])
-            }
-            FileForm::MovieLens | FileForm::Instacart => headed(b','),
-            FileForm::YooChoose => {
-                let fields = line.iter().filter(|&&byte| byte == b',').count() + 1;
-                let (label, columns) = match fields {
-                    4 => ("click", &["session", "timestamp", "item", "category"][..]),
-                    5 => (
-                        "buy",
-                        &["session", "timestamp", "item", "price", "quantity"][..],
-                    ),
-                    _ => return Err("rows of clicks have four fields, and rows of purchases five"),
-                };
-                Self {
-                    behavior: Some(label.to_owned()),
-                    ..named(b',', columns)
-                }
-            }
-            // Its lines are not split.
-            FileForm::Otto => headed(b'\n'),
-        })
     }
 }

@@ -1,18 +1,11 @@
 //! Expands file patterns, folders and URLs.
 
 use crate::DataError;
-use crate::log::source::{STDIN, is_url};
+use crate::log::address::{STDIN, is_url};
+use crate::log::input::{Input, is_hidden, skips_hidden};
 use std::borrow::Cow;
 use std::collections::BTreeMap;
-use std::path::{MAIN_SEPARATOR, Path, PathBuf};
-
-/// A file to read.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Input {
-    pub(crate) path: PathBuf,
-    /// Its size, as far as it is known beforehand.
-    pub(crate) bytes: u64,
-}
+use std::path::{Path, PathBuf};
 
 /// Expands `paths` into files, each a file, a folder, a pattern with `*`, `?`, `**` or `[..]`, or a URL. The
 /// result is sorted by path and a file named twice (also through a link) counts once, so the order of events
@@ -176,20 +169,8 @@ fn collect(
     Ok(())
 }
 
-/// Whether a pattern is not meant for hidden files: its last part does not begin as their names do.
-pub(crate) fn skips_hidden(pattern: &str) -> bool {
-    let last = pattern.rsplit(['/', MAIN_SEPARATOR]).next();
-    !last.is_some_and(|last| last.starts_with(['.', '_']))
-}
-
 fn name_of(path: &Path) -> Cow<'_, str> {
     path.file_name().unwrap_or_default().to_string_lossy()
-}
-
-/// Whether a file or folder of that name is not data: marks such as `_SUCCESS` and checksums such as
-/// `.part-0.crc`. Partitions may begin with an underscore.
-pub(crate) fn is_hidden(name: &str) -> bool {
-    name.starts_with('.') || name.starts_with('_') && !name.contains('=')
 }
 
 #[cfg(test)]

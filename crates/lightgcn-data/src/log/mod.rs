@@ -1,13 +1,19 @@
 //! Event logs: their format, their files, and the events in memory.
 
+pub(crate) mod address;
 pub(crate) mod behaviors;
 pub(crate) mod catalogue;
 mod digest;
+mod duplicates;
 pub(crate) mod events;
+mod fields;
 pub(crate) mod form;
 pub(crate) mod format;
+mod input;
 pub(crate) mod inputs;
 mod instacart;
+mod layout;
+mod orders;
 mod otto;
 #[cfg(feature = "parquet")]
 mod parquet;
@@ -21,6 +27,7 @@ pub(crate) mod stream;
 pub(crate) mod table;
 pub(crate) mod tables;
 pub(crate) mod target;
+pub(crate) mod wanted;
 
 #[cfg(feature = "synthetic")]
 pub(crate) use digest::{SeenRows, row_digest};

@@ -1,7 +1,7 @@
 //! OTTO's sessions: lines of JSON.
 
 use crate::RowIssue;
-use crate::log::table::Fields;
+use crate::log::fields::Fields;
 use serde::{Deserialize, Deserializer, de};
 use std::fmt;
 

@@ -2,13 +2,14 @@
 
 use crate::error::shown_path;
 use crate::log::catalogue::{
-    DetailColumns, Details, MissingCounts, Observations, read_catalogue_files, skip_row,
+    DetailColumns, Details, MissingCounts, Moment, Observations, read_catalogue_files, skip_row,
 };
-use crate::log::digest::SeenRows;
+use crate::log::duplicates::{DuplicateFinder, Limits, Seen, WaitingRow};
 use crate::log::events::Events;
 use crate::log::inputs::expand;
-use crate::log::table::{Table, Wanted};
+use crate::log::table::Table;
 use crate::log::tables::Tables;
+use crate::log::wanted::Wanted;
 use crate::time::{TimeFault, TimeUnit};
 use crate::{DataError, Duplicates, EventLog, FutureRows, LogFormat, ReadConfig, RowIssue, time};
 use lightgcn_core::{BehaviorId, BehaviorWeights, StageReport, TimeSpan};
@@ -25,8 +26,20 @@ pub struct Progress {
     pub rows: u64,
 }
 
+impl Progress {
+    /// How many rows all files have, if the rest is like what was read, and a few more; a pipe's are unknown.
+    fn expected_rows(&self) -> usize {
+        let rows = u128::from(self.rows) * u128::from(self.total_bytes);
+        let rows = rows / u128::from(self.bytes.max(1));
+        (rows + rows / 16).min(u128::from(u32::MAX)) as usize
+    }
+}
+
 /// Rows between two calls of the progress function.
 const ROWS_PER_CALL: u64 = 16_384;
+
+/// Rows after which the number of all rows is estimated, for logs that are longer.
+const ROWS_OF_ESTIMATE: u64 = 1 << 20;
 
 /// Reads a log into memory. `paths` are files, folders, patterns or URLs (see [`expand_paths`](crate::expand_paths)): CSV, plain, gzip
 /// or zstd, and Parquet with the feature `parquet`, told apart by their content. Each is read once, from start to
@@ -41,7 +54,8 @@ const ROWS_PER_CALL: u64 = 16_384;
 /// Files are read in the order of their names, so the result does not depend on the order of
 /// `paths`. Exact duplicates are rows that agree in every field, found by a 128-bit digest: in
 /// 20 million rows the chance that two different rows are taken for duplicates is below 1 in 10^24.
-/// Takes about 17 bytes of memory an event, and 16 to 32 more a row while looking for duplicates.
+/// Takes about 17 bytes of memory an event. Looking for duplicates takes up to 0.2 GB more; beyond 3.7 million rows,
+/// their digests are in temporary files ([`std::env::temp_dir`]): 16 bytes a row, and some 100 for each duplicate.
 ///
 /// # Errors
 /// Those of [`expand_paths`](crate::expand_paths); [`DataError::Config`] if the format is invalid; [`DataError::Read`] and
@@ -49,6 +63,7 @@ const ROWS_PER_CALL: u64 = 16_384;
 /// the like; [`DataError::EmptyFile`],
 /// [`DataError::NoRows`], [`DataError::MissingColumn`] and the like for files that are not a log;
 /// [`DataError::Row`] for the first row that cannot be used (unless `skip_bad_rows` is set);
+/// [`DataError::Write`] if the temporary files of a long log cannot be written;
 /// [`DataError::NoEvents`] if nothing is left.
 pub fn read_events<P: AsRef<Path>>(
     paths: &[P],
@@ -68,13 +83,24 @@ pub fn read_events_with_progress<P: AsRef<Path>>(
     behaviors: &BehaviorWeights,
     progress: &mut dyn FnMut(Progress),
 ) -> Result<EventLog, DataError> {
+    let limits = Limits::default();
+    read_within(limits, paths, (config, behaviors), progress)
+}
+
+fn read_within<P: AsRef<Path>>(
+    limits: Limits,
+    paths: &[P],
+    (config, behaviors): (&ReadConfig, &BehaviorWeights),
+    progress: &mut dyn FnMut(Progress),
+) -> Result<EventLog, DataError> {
     let issues = config.format.issues(behaviors);
     if !issues.is_empty() {
         return Err(DataError::Config { issues });
     }
     let files = expand(paths)?;
     let total_bytes = files.iter().map(|file| file.bytes).sum();
-    let mut reading = Reading::new(config, behaviors, total_bytes);
+    let mut reading = Reading::new(config, behaviors, limits);
+    reading.progress.total_bytes = total_bytes;
     let needed = config.format.named_columns();
     let needed: Vec<&str> = needed.into_iter().map(|(_, column)| column).collect();
     let wanted = match config.duplicates {
@@ -98,7 +124,7 @@ pub fn read_events_with_progress<P: AsRef<Path>>(
         inputs.push(input);
     }
     progress(reading.progress);
-    let (events, report) = reading.finish();
+    let (events, report) = reading.finish()?;
     tracing::info!("{report}");
     if report.kept == 0 {
         return Err(DataError::NoEvents {
@@ -144,13 +170,15 @@ enum Outcome {
     Kept,
     Ignored,
     Duplicate,
+    /// Kept until it is known whether it is a duplicate.
+    Waiting,
 }
 
 /// What accumulates from file to file.
 struct Reading<'a> {
     config: &'a ReadConfig,
     labels: Vec<(String, Option<BehaviorId>)>,
-    seen: SeenRows,
+    finder: DuplicateFinder,
     events: Events,
     report: StageReport,
     missing: MissingCounts,
@@ -161,7 +189,7 @@ struct Reading<'a> {
 }
 
 impl<'a> Reading<'a> {
-    fn new(config: &'a ReadConfig, behaviors: &BehaviorWeights, total_bytes: u64) -> Self {
+    fn new(config: &'a ReadConfig, behaviors: &BehaviorWeights, limits: Limits) -> Self {
         let now = config.now.unwrap_or_else(time::now);
         Self {
             config,
@@ -172,13 +200,10 @@ impl<'a> Reading<'a> {
             },
             missing: MissingCounts::default(),
             labels: config.format.labels(behaviors).into_iter().collect(),
-            seen: SeenRows::default(),
+            finder: DuplicateFinder::new(limits),
             events: Events::default(),
             report: StageReport::new("read", "rows"),
-            progress: Progress {
-                total_bytes,
-                ..Progress::default()
-            },
+            progress: Progress::default(),
         }
     }
 
@@ -192,7 +217,7 @@ impl<'a> Reading<'a> {
         while table.next_row()? {
             self.progress.rows += 1;
             match self.read_row(table, &columns) {
-                Ok(Ok(Outcome::Kept)) => kept += 1,
+                Ok(Ok(Outcome::Kept | Outcome::Waiting)) => kept += 1,
                 Ok(Ok(Outcome::Ignored)) => ignored += 1,
                 Ok(Ok(Outcome::Duplicate)) => duplicates += 1,
                 Ok(Err(issue)) => skip_row(table, issue, self.config, &mut self.report)?,
@@ -200,10 +225,14 @@ impl<'a> Reading<'a> {
             }
             if self.progress.rows.is_multiple_of(ROWS_PER_CALL) {
                 let bytes = self.progress.bytes + table.stored_read();
-                progress(Progress {
+                let far = Progress {
                     bytes,
                     ..self.progress
-                });
+                };
+                if far.rows == ROWS_OF_ESTIMATE {
+                    self.events.expect(far.expected_rows());
+                }
+                progress(far);
             }
         }
         self.report.rows_in += table.n_rows();
@@ -214,13 +243,23 @@ impl<'a> Reading<'a> {
     }
 
     /// What was read, and the report.
-    fn finish(self) -> (Events, StageReport) {
+    fn finish(self) -> Result<(Events, StageReport), DataError> {
         let Self {
             mut events,
             mut report,
+            mut missing,
             ..
         } = self;
-        self.missing.report(&mut report);
+        let observations = &mut events.observations;
+        let duplicates = self.finder.resolve(|row| {
+            observations.observe(row.item, row.moment, &row.details);
+            missing.count(row.details.missing);
+        })?;
+        events.remove(&duplicates);
+        let n_duplicates = duplicates.len() as u64;
+        report.kept -= n_duplicates;
+        report.drop("exact duplicate", n_duplicates);
+        missing.report(&mut report);
         report.miss("time in the future", events.cap_times(self.limit));
         let times = events.times.iter();
         if let (Some(&first), Some(&last)) = (times.clone().min(), times.max()) {
@@ -236,7 +275,7 @@ impl<'a> Reading<'a> {
                 last: last_text,
             });
         }
-        (events, report)
+        Ok((events, report))
     }
 
     /// Adds a row. The outer error ends the read; the inner one is a problem with this row alone.
@@ -251,22 +290,42 @@ impl<'a> Reading<'a> {
             Ok(None) => return Ok(Ok(Outcome::Ignored)),
             Err(issue) => return Ok(Err(issue)),
         };
-        if self.config.duplicates == Duplicates::Drop && !self.seen.insert(table.digest()) {
+        let (digest, seen) = match self.config.duplicates {
+            Duplicates::Drop => {
+                let digest = table.digest();
+                (digest, self.finder.see(digest)?)
+            }
+            Duplicates::Keep => (0, Seen::New),
+        };
+        if seen == Seen::Duplicate {
             return Ok(Ok(Outcome::Duplicate));
         }
+        let number = self.events.users.len() as u32;
         let item = self
             .events
             .push(row.user, row.item, row.behavior, row.time)?;
+        let moment = Moment {
+            // What a row from the future says is not the latest.
+            time: if row.time > self.limit {
+                i64::MIN
+            } else {
+                row.time
+            },
+            row: number,
+        };
+        if seen == Seen::Maybe {
+            let waiting = WaitingRow {
+                item,
+                moment,
+                details: row.details,
+            };
+            self.finder.wait(digest, &waiting)?;
+            return Ok(Ok(Outcome::Waiting));
+        }
         self.missing
             .add(row.details.missing, table, &columns.details);
-        // What a row from the future says is not the latest.
-        let seen = if row.time > self.limit {
-            i64::MIN
-        } else {
-            row.time
-        };
         let observations = &mut self.events.observations;
-        observations.observe(item, seen, &row.details);
+        observations.observe(item, moment, &row.details);
         Ok(Ok(Outcome::Kept))
     }
 

@@ -1,8 +1,8 @@
 //! Inputs from object stores and web servers.
 
 use crate::DataError;
-use crate::log::inputs::{Input, is_hidden, skips_hidden};
-use crate::log::source::is_single;
+use crate::log::address::is_single;
+use crate::log::input::{Input, is_hidden, skips_hidden};
 use futures_util::{Stream, StreamExt, TryStreamExt};
 use glob::{MatchOptions, Pattern};
 use object_store::aws::{AmazonS3Builder, AmazonS3ConfigKey};

@@ -1,6 +1,7 @@
 //! Opens an input, whatever it is, and looks at its first bytes.
 
 use crate::DataError;
+use crate::log::address::{STDIN, is_url};
 use lightgcn_core::InputFile;
 use sha2::{Digest, Sha256};
 use std::fs::File;
@@ -8,9 +9,6 @@ use std::io::{self, Cursor, Read};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-
-/// The argument that stands for standard input.
-pub(crate) const STDIN: &str = "-";
 
 /// Bytes that tell the format; the longest is bzip2's.
 pub(crate) const HEAD: u64 = 10;
@@ -122,27 +120,6 @@ impl Read for Tally {
         self.shown.store(self.bytes, Ordering::Relaxed);
         Ok(n)
     }
-}
-
-/// The schemes of URLs that can be listed, so that prefixes and patterns work.
-const LISTED: [&str; 6] = ["s3", "s3a", "gs", "az", "abfs", "abfss"];
-
-/// The schemes of URLs that name one file.
-const SINGLE: [&str; 2] = ["http", "https"];
-
-/// Whether a path is the URL of an object store or of a web server.
-pub(crate) fn is_url(path: &str) -> bool {
-    let scheme = path.split_once("://").map(|(scheme, _)| scheme);
-    scheme.is_some_and(|scheme| LISTED.contains(&scheme) || SINGLE.contains(&scheme))
-}
-
-/// Whether the URL's scheme is HTTP, whose files cannot be listed.
-#[cfg(feature = "object-store")]
-pub(crate) fn is_single(url: &str) -> bool {
-    SINGLE.iter().any(|scheme| {
-        url.strip_prefix(scheme)
-            .is_some_and(|rest| rest.starts_with("://"))
-    })
 }
 
 #[cfg(feature = "object-store")]

@@ -2,13 +2,16 @@
 
 use crate::error::shorten;
 use crate::log::digest::row_digest;
-use crate::log::form::{FileForm, Layout};
-use crate::log::instacart::Orders;
+use crate::log::fields::Fields;
+use crate::log::form::FileForm;
+use crate::log::layout::Layout;
+use crate::log::orders::Orders;
 use crate::log::otto::Sessions;
 #[cfg(feature = "parquet")]
 use crate::log::parquet::ParquetRows;
 use crate::log::partitions::partitions;
 use crate::log::source::Source;
+use crate::log::wanted::Wanted;
 use crate::{DataError, LogFormat, Place, RowIssue};
 use lightgcn_core::{IdFault, InputFile, check_id};
 use lines::Lines;
@@ -17,8 +20,6 @@ use std::rc::Rc;
 use xxhash_rust::xxh3::xxh3_64;
 
 mod lines;
-
-pub(crate) use lines::Fields;
 
 /// A CSV or Parquet file that is being read row by row. Its folders may name further columns.
 pub(crate) struct Table {
@@ -47,20 +48,6 @@ enum Rows {
     Otto(Lines, Sessions),
     #[cfg(feature = "parquet")]
     Parquet(Box<ParquetRows>),
-}
-
-/// Which columns of a file are read. The fields of a CSV line are all read.
-pub(crate) enum Wanted<'a> {
-    /// All of them, since rows are compared.
-    All,
-    /// Those with these names.
-    Named(
-        #[cfg_attr(
-            not(feature = "parquet"),
-            expect(dead_code, reason = "a CSV line is read whole")
-        )]
-        &'a [&'a str],
-    ),
 }
 
 impl Table {

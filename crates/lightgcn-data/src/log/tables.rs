@@ -1,8 +1,9 @@
 //! The tables of a log's files, one after the other.
 
 use crate::log::form::FileForm;
-use crate::log::instacart::{Joined, Orders};
-use crate::log::table::{Table, Wanted};
+use crate::log::instacart::{self, Joined};
+use crate::log::table::Table;
+use crate::log::wanted::Wanted;
 use crate::{DataError, ReadConfig};
 use lightgcn_core::{InputFile, StageReport};
 use std::path::PathBuf;
@@ -28,7 +29,7 @@ impl<'a> Tables<'a> {
     ) -> Result<Self, DataError> {
         let (mut opened, mut inputs, mut stages) = (Vec::new(), Vec::new(), Vec::new());
         if config.format.form == FileForm::Instacart {
-            let joined = Orders::join(&files, config)?;
+            let joined = instacart::join(&files, config)?;
             let Joined { tables, report, .. } = joined;
             (files, opened, inputs) = (Vec::new(), tables, joined.inputs);
             tracing::info!("{report}");

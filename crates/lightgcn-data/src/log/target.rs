@@ -8,6 +8,8 @@ use std::path::Path;
 
 /// Reads a log to recommend for `target`, or for the target of the config's table of weights.
 ///
+/// If a table was made for the log, the report of reading has its weights among its notes.
+///
 /// Where that table is the default and does not know the target, or the log's behaviors are others, it is replaced
 /// by one made of the log's labels ([`behaviors_of`](crate::behaviors_of)). They are others if the table does not
 /// know more than a hundredth of the rows' labels, or knows not all of them and no row has the target's; fewer are
@@ -40,8 +42,8 @@ pub fn read_log<P: AsRef<Path>>(
         if !are_others(&labels, &config.weights) {
             return log;
         }
-        config.weights = told(table_of(&labels, target)?);
-        return read(paths, config);
+        config.weights = table_of(&labels, target)?;
+        return read_with_note(paths, config);
     } else if !is_default {
         let known: Vec<&str> = table.iter().map(|b| b.name.as_str()).collect();
         let (known, name) = (known.join(", "), target.unwrap_or_default());
@@ -50,22 +52,24 @@ pub fn read_log<P: AsRef<Path>>(
         return Err(DataError::Config { issues });
     }
     let labels = count_labels(paths, &config.read_config())?;
-    config.weights = told(table_of(&labels, target)?);
-    read(paths, config)
+    config.weights = table_of(&labels, target)?;
+    read_with_note(paths, config)
 }
 
-/// Tells which table took the place of the default.
-fn told(table: BehaviorWeightsConfig) -> BehaviorWeightsConfig {
-    let weights = table.behaviors.iter().map(|behavior| {
+/// Reads a log with the table that took the place of the default, and notes which one it is.
+fn read_with_note<P: AsRef<Path>>(
+    paths: &[P],
+    config: &PrepareConfig,
+) -> Result<EventLog, DataError> {
+    let mut log = read(paths, config)?;
+    let weights = config.weights.behaviors.iter().map(|behavior| {
         let target = if behavior.target { " (the target)" } else { "" };
         format!("{:?} {:.3}{target}", behavior.name, behavior.weight)
     });
     let weights: Vec<String> = weights.collect();
     let weights = weights.join(", ");
-    tracing::info!(
-        "weights made for the behaviors of this log, instead of the default ones: {weights}"
-    );
-    table
+    log.note(format!("weights made for its behaviors: {weights}"));
+    Ok(log)
 }
 
 fn read<P: AsRef<Path>>(paths: &[P], config: &PrepareConfig) -> Result<EventLog, DataError> {
@@ -140,7 +144,8 @@ mod tests {
         let rows = "2019-10-01,view,a,u\n2019-10-01,cart,a,u\n";
         assert_eq!(read_with(rows, None, &mut config).unwrap().n_events(), 2);
         assert_eq!(config, PrepareConfig::default());
-        read_with(rows, Some("cart"), &mut config).unwrap();
+        let log = read_with(rows, Some("cart"), &mut config).unwrap();
+        assert!(log.stages()[0].notes.is_empty());
         let expected = [
             ("view", false),
             ("cart", true),
@@ -160,6 +165,8 @@ mod tests {
             };
             let log = read_with(rows, None, &mut config).unwrap();
             assert_eq!(log.behaviors(), [0, 1]);
+            let note = r#"weights made for its behaviors: "click" 0.010, "buy" 1.000 (the target)"#;
+            assert_eq!(log.stages()[0].notes, [note]);
             assert_eq!(names(&config), [("click", false), ("buy", true)]);
         }
         let mut config = PrepareConfig::default();

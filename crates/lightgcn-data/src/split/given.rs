@@ -3,8 +3,9 @@
 use super::{HeldOut, Parts};
 use crate::error::shorten;
 use crate::log::catalogue::skip_row;
-use crate::log::table::{Table, Wanted};
+use crate::log::table::Table;
 use crate::log::tables::Tables;
+use crate::log::wanted::Wanted;
 use crate::{DataError, EventLog, Place as At, ReadConfig, RowIssue, expand_paths};
 use hashbrown::HashMap;
 use lightgcn_core::{BehaviorId, BehaviorWeights, InputFile, ItemId, StageReport, UserId};

@@ -64,21 +64,32 @@ pub(crate) struct Pairs {
 }
 
 impl Pairs {
-    /// Groups the events for which `chosen` holds. O(events + users + items).
+    /// Groups the events for which `chosen` holds. O(users + events · log(events of a user)).
     pub(crate) fn group(log: &EventLog, chosen: impl Fn(usize) -> bool) -> Self {
-        let events = (0..log.n_events() as u32).filter(|&e| chosen(e as usize));
-        let events: Vec<u32> = events.collect();
-        let events = stable_counting_sort(&events, log.items(), log.item_ids().len());
-        let events = stable_counting_sort(&events, log.users(), log.user_ids().len());
-        let (mut starts, mut ids) = (Vec::new(), Vec::new());
-        for (n, &event) in events.iter().enumerate() {
-            let pair = (log.users()[event as usize], log.items()[event as usize]);
-            if ids.last() != Some(&pair) {
-                starts.push(n as u32);
-                ids.push(pair);
+        let (mut events, ends) = by_user(log, chosen);
+        // Room for as many pairs as there can be: what is not used is never touched, and nothing moves.
+        let mut starts = Vec::with_capacity(events.len() + 1);
+        let mut ids: Vec<(u32, u32)> = Vec::with_capacity(events.len());
+        let mut of_user: Vec<(u32, u32)> = Vec::new();
+        let mut begin = 0;
+        for (user, &end) in (0..).zip(&ends) {
+            let place = begin as usize..end as usize;
+            let items = events[place.clone()].iter();
+            of_user.clear();
+            of_user.extend(items.map(|&event| (log.items()[event as usize], event)));
+            // Numbers of events ascend, so those of a pair stay in the order of the log.
+            of_user.sort_unstable();
+            for (n, (slot, &(item, event))) in (begin..).zip(events[place].iter_mut().zip(&of_user))
+            {
+                *slot = event;
+                if ids.last() != Some(&(user, item)) {
+                    starts.push(n);
+                    ids.push((user, item));
+                }
             }
+            begin = end;
         }
-        starts.push(events.len() as u32);
+        starts.push(begin);
         Self {
             events,
             starts,
@@ -107,22 +118,30 @@ impl Pairs {
     }
 }
 
-/// Sorts `events` by key, stably.
-fn stable_counting_sort(events: &[u32], keys: &[u32], n_keys: usize) -> Vec<u32> {
-    let mut next = vec![0u32; n_keys + 1];
-    for &event in events {
-        next[keys[event as usize] as usize + 1] += 1;
+/// The chosen events by user, each user's in the order of the log, and where each user's end.
+fn by_user(log: &EventLog, chosen: impl Fn(usize) -> bool) -> (Vec<u32>, Vec<u32>) {
+    let chosen = || {
+        let users = (0u32..).zip(log.users());
+        users.filter(|&(event, _)| chosen(event as usize))
+    };
+    let mut next = vec![0u32; log.user_ids().len()];
+    for (_, &user) in chosen() {
+        next[user as usize] += 1;
     }
-    for key in 0..n_keys {
-        next[key + 1] += next[key];
+    let mut n_events = 0;
+    for next in &mut next {
+        let n = *next;
+        *next = n_events;
+        n_events += n;
     }
-    let mut sorted = vec![0; events.len()];
-    for &event in events {
-        let slot = &mut next[keys[event as usize] as usize];
-        sorted[*slot as usize] = event;
+    let mut events = vec![0; n_events as usize];
+    for (event, &user) in chosen() {
+        let slot = &mut next[user as usize];
+        events[*slot as usize] = event;
         *slot += 1;
     }
-    sorted
+    // Each user's next place is now where the next user begins.
+    (events, next)
 }
 
 /// Turns grouped events into interactions.
@@ -154,6 +173,12 @@ impl Weighing<'_> {
             .map(|b| b.name.as_str())
             .collect();
         let mut builder = InteractionsBuilder::from_names(&names, &targets)?;
+        let (mut n_pairs, mut n_events) = (0, 0);
+        for pair in (0..pairs.len()).filter(|&pair| chosen(pair)) {
+            n_pairs += 1;
+            n_events += pairs.events(pair).len();
+        }
+        builder.reserve(n_pairs, n_events);
         let mut events = Vec::new();
         let mut decayed = vec![0f64; table.len()];
         for pair in (0..pairs.len()).filter(|&pair| chosen(pair)) {

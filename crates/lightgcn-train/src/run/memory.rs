@@ -1,10 +1,10 @@
-//! Checks that a run fits the device's memory, before anything is allocated.
+//! How much memory a run takes, before anything is allocated.
 
 use crate::run::job::FitJob;
-use crate::{Observer, TrainError, TrainEvent};
+use crate::{Observer, TrainConfig, TrainError, TrainEvent};
 use lightgcn_kernels::{SparseBackend, TrainingSize};
-use lightgcn_loss::Loss;
-use lightgcn_nn::Footprint;
+use lightgcn_loss::{Loss, LossNeeds};
+use lightgcn_nn::{Footprint, ModelConfig, ModelVisitor, VisitModel};
 
 /// Tables that autodiff holds per layer: saved inputs and gradients.
 const AUTODIFF_TABLES_A_LAYER: u64 = 6;
@@ -46,30 +46,77 @@ fn in_use() -> Option<u64> {
     Some(kibibytes * 1024)
 }
 
-/// The size of a run.
-fn size<L: Loss>(model: &Footprint, job: &FitJob<'_, L>) -> TrainingSize {
-    let n_pairs = job.dataset.split.train.interactions().n_pairs() as u64;
-    let config = job.config;
-    let batch = (config.batch_size as u64).min(n_pairs);
-    let needs = job.loss.needs();
-    let candidates = batch + needs.shared_negatives as u64;
-    let (batch_rows, batch_scores) = match needs.negatives {
-        true => (batch + candidates + batch * config.negatives as u64, 0),
-        false => (batch + candidates, batch * candidates),
+/// What training a model would hold in memory, as far as it is known without the graph: users, items and their pairs
+/// as one symmetric graph, every pair a positive. The size on a device is checked again when training starts.
+#[must_use]
+pub fn training_size<M: VisitModel>(
+    model: &M,
+    config: &TrainConfig,
+    n_nodes: u64,
+    n_pairs: u64,
+) -> TrainingSize {
+    let graph = Graph {
+        n_nodes,
+        n_edges: n_pairs.saturating_mul(2),
+        symmetric: true,
+        n_pairs,
     };
-    let layers = model.layers as u64;
+    let model = model.visit(FootprintOf);
+    graph.size(&model, config, &config.loss.needs())
+}
+
+/// Asks a model what it costs.
+struct FootprintOf;
+
+impl ModelVisitor for FootprintOf {
+    type Output = Footprint;
+
+    fn visit<M: ModelConfig>(self, config: &M) -> Footprint {
+        config.footprint()
+    }
+}
+
+/// The size of a run on a device.
+fn size<L: Loss>(model: &Footprint, job: &FitJob<'_, L>) -> TrainingSize {
     let edges = job.adjacencies.iter().map(|a| a.columns().len() as u64);
-    TrainingSize {
+    let graph = Graph {
         n_nodes: job.nodes.total() as u64,
         n_edges: edges.sum(),
         symmetric: job.adjacencies.iter().all(|a| a.is_symmetric()),
-        dim: model.output_dimension as u64,
-        tables: match config.fused && !model.keeps_layers {
-            true => TrainingSize::FUSED_TABLES,
-            false => TrainingSize::FUSED_TABLES + AUTODIFF_TABLES_A_LAYER * (layers + 1),
-        },
-        n_pairs,
-        batch_rows,
-        batch_scores,
+        n_pairs: job.dataset.split.train.interactions().n_pairs() as u64,
+    };
+    graph.size(model, job.config, &job.loss.needs())
+}
+
+/// The graph of a run.
+struct Graph {
+    n_nodes: u64,
+    n_edges: u64,
+    symmetric: bool,
+    n_pairs: u64,
+}
+
+impl Graph {
+    fn size(&self, model: &Footprint, config: &TrainConfig, needs: &LossNeeds) -> TrainingSize {
+        let batch = (config.batch_size as u64).min(self.n_pairs);
+        let candidates = batch + needs.shared_negatives as u64;
+        let (batch_rows, batch_scores) = match needs.negatives {
+            true => (batch + candidates + batch * config.negatives as u64, 0),
+            false => (batch + candidates, batch * candidates),
+        };
+        let layers = model.layers as u64;
+        TrainingSize {
+            n_nodes: self.n_nodes,
+            n_edges: self.n_edges,
+            symmetric: self.symmetric,
+            dim: model.output_dimension as u64,
+            tables: match config.fused && !model.keeps_layers {
+                true => TrainingSize::FUSED_TABLES,
+                false => TrainingSize::FUSED_TABLES + AUTODIFF_TABLES_A_LAYER * (layers + 1),
+            },
+            n_pairs: self.n_pairs,
+            batch_rows,
+            batch_scores,
+        }
     }
 }

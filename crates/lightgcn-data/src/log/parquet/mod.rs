@@ -1,15 +1,16 @@
 //! Rows of Parquet files.
 
 use crate::error::shown_path;
+use crate::log::fields::Fields;
 use crate::log::source::{Source, Tally};
-use crate::log::table::{Fields, Wanted};
+use crate::log::wanted::Wanted;
 use crate::{DataError, LogFormat};
 use ::parquet::arrow::ProjectionMask;
 use ::parquet::arrow::arrow_reader::{ParquetRecordBatchReader, ParquetRecordBatchReaderBuilder};
 use arrow_array::cast::AsArray;
 use arrow_array::{Array, ArrayRef, RecordBatch};
 use arrow_schema::{ArrowError, DataType, SchemaRef};
-use cell::{Cell, Role, Seconds};
+use cell::{Cell, Role, Values};
 use lightgcn_core::InputFile;
 use memchr::memchr;
 use std::fs::File;
@@ -36,9 +37,9 @@ pub(crate) struct ParquetRows {
     all_columns: Vec<String>,
     cells: Vec<Cell>,
     /// The column of times, if it is one that needs no parsing.
-    times: Option<(usize, Seconds)>,
+    times: Option<usize>,
     batches: Receiver<Result<Batch, ArrowError>>,
-    batch: Vec<ArrayRef>,
+    batch: Vec<Box<dyn Values>>,
     /// The next row of the batch, and the number of its rows.
     at: usize,
     batch_rows: usize,
@@ -85,10 +86,8 @@ impl ParquetRows {
             .map_err(|source| read_error(&path, source))?;
         let name = |n: usize| schema.field(n).name().clone();
         let header = columns.iter().map(|column| name(column.number)).collect();
-        let times = columns.iter().enumerate().find_map(|(n, column)| {
-            let seconds = column.cell.seconds()?;
-            (column.role == Role::Time).then_some((n, seconds))
-        });
+        let mut all = columns.iter();
+        let times = all.position(|column| column.role == Role::Time && column.cell.is_instant());
         let rows = Self {
             path,
             delimiter: format.delimiter as u8,
@@ -123,23 +122,20 @@ impl ParquetRows {
         self.at += 1;
         self.n_read += 1;
         fields.clear();
-        for (n, (cell, array)) in self.cells.iter().zip(&self.batch).enumerate() {
+        for (n, (cell, values)) in self.cells.iter().zip(&self.batch).enumerate() {
             if n > 0 {
                 fields.text.push(self.delimiter);
             }
             let begin = fields.text.len();
-            if array.is_valid(row) {
-                (cell.write)(array, row, &mut fields.text);
-            }
+            values.write(row, &mut fields.text);
             if cell.is_text() {
                 fields.ambiguous |= memchr(self.delimiter, &fields.text[begin..]).is_some();
             }
             fields.ends.push(fields.text.len());
         }
-        fields.instant = self.times.and_then(|(n, seconds)| {
-            let array = &self.batch[n];
-            array.is_valid(row).then(|| (n, seconds(array, row)))
-        });
+        fields.instant = self
+            .times
+            .and_then(|n| Some((n, self.batch[n].seconds(row)?)));
         Ok(true)
     }
 
@@ -148,7 +144,8 @@ impl ParquetRows {
             Ok(Ok(batch)) => {
                 self.at = 0;
                 self.batch_rows = batch.n_rows;
-                self.batch = batch.columns;
+                let columns = self.cells.iter().zip(&batch.columns);
+                self.batch = columns.map(|(cell, array)| cell.values(array)).collect();
                 Ok(true)
             }
             Ok(Err(error)) => Err(damaged(&self.path, error.to_string())),

@@ -6,6 +6,7 @@ use std::io::Write;
 use std::path::PathBuf;
 use tempfile::TempDir;
 
+mod spilled;
 mod wrong_input;
 
 const HEADER: &str =
