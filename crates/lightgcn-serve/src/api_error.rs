@@ -1,12 +1,14 @@
 //! What a client is told when a request fails.
 
 use crate::answer::json;
+use crate::plain::plain;
 use axum::extract::rejection::{BytesRejection, PathRejection};
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum_extra::extract::QueryRejection;
 use lightgcn_recommend::RecommendError;
 use serde::Serialize;
+use std::time::Duration;
 
 /// A failed request: a status, a code for programs and a message for people.
 #[derive(Debug, Clone)]
@@ -15,12 +17,33 @@ pub(crate) struct ApiError {
     pub(crate) code: &'static str,
     pub(crate) message: String,
     pub(crate) issues: Vec<String>,
+    /// Seconds after which a request that met an overload may be sent again.
+    retry_after: u64,
 }
 
-/// The JSON body of a failed request.
+/// The longest time that a client is told to wait, in seconds.
+const MAX_RETRY_AFTER: f64 = 60.0;
+
+/// The media type of [`ErrorBody`].
+pub(crate) const PROBLEM: &str = "application/problem+json";
+
+/// The JSON body of a failed request: a problem by RFC 9457, with the same in the member `error`, which came first.
 #[derive(Debug, Clone, Serialize, utoipa::ToSchema)]
+#[schema(as = Problem)]
 pub(crate) struct ErrorBody {
-    /// What went wrong.
+    /// Always `about:blank`: the code says what kind of problem it is.
+    #[serde(rename = "type")]
+    #[schema(example = "about:blank")]
+    kind: &'static str,
+    /// The name of the status.
+    #[schema(example = "Not Found")]
+    title: &'static str,
+    /// The status.
+    #[schema(example = 404)]
+    status: u16,
+    /// What is wrong and how to fix it.
+    detail: String,
+    /// The code, message and issues.
     error: ErrorDetail,
 }
 
@@ -44,6 +67,7 @@ impl ApiError {
             code,
             message: message.into(),
             issues: Vec::new(),
+            retry_after: 1,
         }
     }
 
@@ -53,6 +77,12 @@ impl ApiError {
 
     pub(crate) fn with_issues(mut self, issues: Vec<String>) -> Self {
         self.issues = issues;
+        self
+    }
+
+    /// Tells the client when to send the request again, at the earliest.
+    pub(crate) fn with_retry_after(mut self, seconds: f64) -> Self {
+        self.retry_after = seconds.clamp(1.0, MAX_RETRY_AFTER).ceil() as u64;
         self
     }
 
@@ -69,6 +99,21 @@ impl ApiError {
     pub(crate) fn overloaded() -> Self {
         let text = "too many requests are waiting; retry after the time in Retry-After";
         Self::new(StatusCode::SERVICE_UNAVAILABLE, "overloaded", text)
+    }
+
+    pub(crate) fn unread() -> Self {
+        let text = "too many answers wait for their clients to read them; retry after the time in Retry-After";
+        Self::new(StatusCode::SERVICE_UNAVAILABLE, "unread_answers", text)
+    }
+
+    pub(crate) fn too_expensive(time: Duration, most: Duration) -> Self {
+        let text = format!(
+            "the request is expected to take {} ms of computing; at most {} ms are allowed (limits.cost_ms): ask \
+             fewer questions at once, or lower k, diversity or max_hops, or shorten the filters",
+            time.as_millis(),
+            most.as_millis()
+        );
+        Self::new(StatusCode::UNPROCESSABLE_ENTITY, "too_expensive", text)
     }
 
     pub(crate) fn timeout() -> Self {
@@ -93,6 +138,10 @@ impl ApiError {
 
     pub(crate) fn body(&self) -> ErrorBody {
         ErrorBody {
+            kind: "about:blank",
+            title: self.status.canonical_reason().unwrap_or("Error"),
+            status: self.status.as_u16(),
+            detail: self.message.clone(),
             error: ErrorDetail {
                 code: self.code,
                 message: self.message.clone(),
@@ -129,13 +178,13 @@ impl From<RecommendError> for ApiError {
 
 impl From<PathRejection> for ApiError {
     fn from(rejection: PathRejection) -> Self {
-        Self::bad("bad_path", rejection.body_text())
+        Self::bad("bad_path", plain(&rejection.body_text()))
     }
 }
 
 impl From<QueryRejection> for ApiError {
     fn from(rejection: QueryRejection) -> Self {
-        Self::bad("bad_query", rejection.body_text())
+        Self::bad("bad_query", plain(&rejection.body_text()))
     }
 }
 
@@ -143,7 +192,7 @@ impl From<BytesRejection> for ApiError {
     fn from(rejection: BytesRejection) -> Self {
         match rejection.status() {
             StatusCode::PAYLOAD_TOO_LARGE => Self::body_too_large(),
-            _ => Self::bad("bad_body", rejection.body_text()),
+            _ => Self::bad("bad_body", plain(&rejection.body_text())),
         }
     }
 }
@@ -151,8 +200,14 @@ impl From<BytesRejection> for ApiError {
 impl IntoResponse for ApiError {
     fn into_response(self) -> Response {
         let mut response = (self.status, json(&self.body())).into_response();
+        let kind = HeaderValue::from_static(PROBLEM);
+        response.headers_mut().insert(header::CONTENT_TYPE, kind);
         let extra = match self.status {
-            StatusCode::SERVICE_UNAVAILABLE => Some((header::RETRY_AFTER, "1")),
+            StatusCode::SERVICE_UNAVAILABLE => {
+                let seconds = HeaderValue::from(self.retry_after);
+                response.headers_mut().insert(header::RETRY_AFTER, seconds);
+                None
+            }
             // The rest of the body is not read.
             StatusCode::REQUEST_TIMEOUT | StatusCode::PAYLOAD_TOO_LARGE => {
                 Some((header::CONNECTION, "close"))

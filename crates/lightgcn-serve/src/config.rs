@@ -1,6 +1,7 @@
 //! The configuration of the service, and its limits.
 
 use crate::error::{ConfigIssue, ServeError};
+use crate::keys::ApiKey;
 use serde::{Deserialize, Serialize};
 use std::fmt;
 use std::net::{Ipv4Addr, SocketAddr};
@@ -11,7 +12,9 @@ use std::time::Duration;
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct ServeConfig {
-    /// Address of the public listener. Port 0 takes a free port. Default: `127.0.0.1:8080`.
+    /// Address of the public listener; a name such as `localhost:8080` is looked up. Port 0 takes a free port. Default:
+    /// `127.0.0.1:8080`.
+    #[serde(deserialize_with = "crate::address::deserialize")]
     pub bind: SocketAddr,
     /// Whether to serve the page and the routes that only it needs (search, history, graph, model). They list
     /// users' ids, so a service that is open to the public should not have them. Default: true.
@@ -19,9 +22,16 @@ pub struct ServeConfig {
     /// Origins of web pages that may call the API from a browser (CORS), such as `https://shop.example`;
     /// `*` allows every origin. Default: none.
     pub cors_origins: Vec<String>,
+    /// The hosts that requests may be for, without ports, such as `shop.example`; requests for others are refused.
+    /// Default: none, which answers for every host.
+    pub hosts: Vec<String>,
+    /// Keys, one of which every request for answers, events or metrics must bring. Default: none, which asks for no key.
+    pub keys: Vec<ApiKey>,
     /// Threads that score; 0 takes one per core. Default: 0.
     pub workers: usize,
-    /// Requests that may wait for a thread; further ones are answered with 503. Default: 256.
+    /// Requests that may wait for a thread; further ones are answered with 503, and so are those that would make the
+    /// wait longer than `request_timeout_seconds`. Requests that take much computing may fill half of the queue.
+    /// Default: 256.
     pub queue: usize,
     /// Open connections; further ones wait to be accepted. Default: 8192.
     pub max_connections: usize,
@@ -33,6 +43,9 @@ pub struct ServeConfig {
     pub request_timeout_seconds: f64,
     /// Seconds for which a client may stop reading a response. Default: 20.
     pub write_timeout_seconds: f64,
+    /// Bytes of answers that may be in memory at once, made or being made, because clients have not read them yet;
+    /// further requests are answered with 503. Answers of more than 16 KiB may fill half of it. Default: 64 MiB.
+    pub unread_bytes: usize,
     /// Seconds between the signal to stop and the end of accepting connections; meanwhile `/health/ready`
     /// fails, so that load balancers turn away. Default: 0.
     pub drain_delay_seconds: f64,
@@ -55,6 +68,8 @@ impl Default for ServeConfig {
             bind: SocketAddr::from((Ipv4Addr::LOCALHOST, 8080)),
             page: true,
             cors_origins: Vec::new(),
+            hosts: Vec::new(),
+            keys: Vec::new(),
             workers: 0,
             queue: 256,
             max_connections: 8192,
@@ -62,6 +77,7 @@ impl Default for ServeConfig {
             body_timeout_seconds: 5.0,
             request_timeout_seconds: 10.0,
             write_timeout_seconds: 20.0,
+            unread_bytes: 64 << 20,
             drain_delay_seconds: 0.0,
             drain_timeout_seconds: 20.0,
             events: None,
@@ -83,7 +99,7 @@ pub enum UnknownBehaviors {
     Collect,
 }
 
-/// What a single request may ask for; anything beyond is refused with 400 or 413.
+/// What a single request may ask for; anything beyond is refused with 400, 413 or 422.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Limits {
@@ -93,6 +109,9 @@ pub struct Limits {
     pub batch: usize,
     /// Items in a list. Default: 1000.
     pub k: usize,
+    /// Milliseconds of one thread that a request may be expected to take, with all questions of a batch. The
+    /// expectation comes from the sizes of the request and the model, not from the machine. Default: 5000.
+    pub cost_ms: u64,
     /// Events in one post. Default: 1000.
     pub events: usize,
     /// Events sent with a request, and the latest stored events of a user that count. Default: 200.
@@ -111,6 +130,7 @@ impl Default for Limits {
             body_bytes: 1 << 20,
             batch: 256,
             k: 1000,
+            cost_ms: 5000,
             events: 1000,
             context_events: 200,
             paths: 50,
@@ -127,6 +147,7 @@ pub struct AdminConfig {
     /// Whether it runs. Default: true.
     pub enabled: bool,
     /// Its address; one that is not on loopback needs a token. Default: `127.0.0.1:8081`.
+    #[serde(deserialize_with = "crate::address::deserialize")]
     pub bind: SocketAddr,
     /// The token that every request must send as `Authorization: Bearer TOKEN`; at least 16 bytes. Default:
     /// none, which answers only requests from this machine.
@@ -204,6 +225,7 @@ impl ServeConfig {
                 issues.push(ConfigIssue::new("cors_origins", problem));
             }
         }
+        crate::keys::check(&self.keys, &mut issues);
         self.admin.check(&mut issues);
         if issues.is_empty() {
             return Ok(ValidServeConfig(self));
@@ -236,9 +258,11 @@ impl ServeConfig {
         for (key, value) in [
             ("queue", self.queue),
             ("max_connections", self.max_connections),
+            ("unread_bytes", self.unread_bytes),
             ("limits.body_bytes", limits.body_bytes),
             ("limits.batch", limits.batch),
             ("limits.k", limits.k),
+            ("limits.cost_ms", limits.cost_ms as usize),
             ("limits.events", limits.events),
             ("limits.paths", limits.paths),
             ("limits.min_users", limits.min_users),

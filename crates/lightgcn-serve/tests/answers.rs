@@ -355,7 +355,9 @@ async fn health_and_metrics_are_reported() {
             "{line} is not in\n{text}"
         );
     }
-    assert!(text.contains("lightgcn_http_request_seconds_bucket{route=\"/health/live\",le=\""));
+    assert!(
+        text.contains("lightgcn_http_request_duration_seconds_bucket{route=\"/health/live\",le=\"")
+    );
     assert!(!text.contains("secret"));
     service.set_ready(false);
     let stopping = get(&router, "/health/ready").await;
@@ -494,7 +496,10 @@ async fn other_origins_are_allowed_by_configuration_only() {
             assert_eq!(header, allowed, "{method}");
             if method == "OPTIONS" {
                 let headers = &reply.headers["access-control-allow-headers"];
-                assert_eq!(headers, "content-type,idempotency-key");
+                assert_eq!(
+                    headers,
+                    "content-type,authorization,idempotency-key,x-request-id"
+                );
             }
         }
     }

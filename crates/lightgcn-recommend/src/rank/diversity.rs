@@ -1,9 +1,11 @@
 //! Diverse lists: maximal marginal relevance.
 
-use crate::explain::messages::dot;
 use crate::{EmbeddingRanker, Exclusions, Ranked, Ranker, RecommendError};
 use lightgcn_core::{ItemId, UserId};
+use lightgcn_simd::scores;
 use rayon::prelude::*;
+use std::cmp::Ordering;
+use std::collections::BinaryHeap;
 
 /// The number of candidates for a list of `k`.
 #[must_use]
@@ -20,65 +22,149 @@ pub(crate) fn pool_size(k: usize, diversity: f64) -> usize {
 /// (Carbonell and Goldstein, SIGIR 1998). Ties by the order of the candidates.
 ///
 /// `candidates` are best first; `embedding` gives an item's row. With a diversity of 0 the list is the first
-/// `k` candidates. O(k · candidates · dimension).
+/// `k` candidates. At most k · candidates dot products, and in practice a small part of them: a candidate is
+/// compared with what was chosen only while it could still be the next one (Minoux's accelerated greedy
+/// algorithm, 1978).
 pub fn diversify<'t>(
     candidates: &[Ranked],
     k: usize,
     diversity: f64,
     embedding: impl Fn(ItemId) -> &'t [f32],
 ) -> Vec<Ranked> {
-    if diversity <= 0.0 || candidates.len() < 2 {
-        return candidates[..k.min(candidates.len())].to_vec();
+    let k = k.min(candidates.len());
+    if diversity <= 0.0 || k < 2 {
+        return candidates[..k].to_vec();
     }
-    let (best, worst) = (candidates[0].score, candidates[candidates.len() - 1].score);
-    let range = f64::from(best - worst);
-    let norms: Vec<f64> = candidates.iter().map(|c| norm(embedding(c.item))).collect();
-    let mut left: Vec<usize> = (0..candidates.len()).collect();
-    let mut similarities = vec![f64::NEG_INFINITY; candidates.len()];
-    let mut list = Vec::with_capacity(k.min(candidates.len()));
-    while list.len() < k && !left.is_empty() {
-        let value = |n: usize| {
-            let relevance = match range > 0.0 {
-                true => f64::from(candidates[n].score - worst) / range,
-                false => 0.0,
-            };
-            (1.0 - diversity) * relevance - diversity * similarities[n]
-        };
-        // The first item is the best one, whatever the diversity.
-        let mut place = 0;
-        if !list.is_empty() {
-            for other in 1..left.len() {
-                if value(left[other]) > value(left[place]) {
-                    place = other;
-                }
-            }
-        }
-        let chosen = left.remove(place);
-        list.push(candidates[chosen]);
-        let direction = unit(embedding(candidates[chosen].item));
-        for &n in &left {
-            let product = dot(embedding(candidates[n].item), &direction);
-            let cosine = if norms[n] > 0.0 {
-                product / norms[n]
-            } else {
-                0.0
-            };
-            similarities[n] = similarities[n].max(cosine);
+    let mut pool = Pool::new(candidates, diversity, embedding);
+    // The first item is the best one, whatever the diversity.
+    let mut list = Vec::with_capacity(k);
+    list.push(candidates[0]);
+    pool.choose(0);
+    let mut left: BinaryHeap<Bound> = (1..candidates.len()).map(|n| pool.bound(n)).collect();
+    while list.len() < k
+        && let Some(best) = left.pop()
+    {
+        if pool.is_exact(best.place) {
+            list.push(candidates[best.place]);
+            pool.choose(best.place);
+        } else {
+            left.push(pool.compare(best.place, left.peek()));
         }
     }
     list
 }
 
-fn norm(row: &[f32]) -> f64 {
-    let squares = row.iter().map(|&x| f64::from(x).powi(2));
-    squares.sum::<f64>().sqrt()
+/// Chosen items that a candidate is compared with at a time.
+const BLOCK: usize = 16;
+
+/// Candidates and what is known of their similarity to the items chosen.
+struct Pool {
+    diversity: f64,
+    dimension: usize,
+    /// From 0 to 1.
+    relevance: Vec<f64>,
+    /// Embeddings divided by their norms, `[candidates, dimension]`; zeros stay zeros.
+    units: Vec<f32>,
+    /// Those of the items chosen, in the order of choice.
+    chosen: Vec<f32>,
+    n_chosen: usize,
+    /// The highest cosine with the first `compared` items chosen; before the first, the lowest possible one.
+    similarity: Vec<f32>,
+    compared: Vec<usize>,
 }
 
-/// The row divided by its norm; zeros stay zeros.
-fn unit(row: &[f32]) -> Vec<f64> {
-    let norm = norm(row);
-    let divided = |&x: &f32| if norm > 0.0 { f64::from(x) / norm } else { 0.0 };
-    row.iter().map(divided).collect()
+/// The most that a candidate can be worth: its value grows no more as further items are chosen.
+#[derive(Debug, PartialEq)]
+struct Bound {
+    value: f64,
+    place: usize,
+}
+
+impl Eq for Bound {}
+
+impl Ord for Bound {
+    fn cmp(&self, other: &Self) -> Ordering {
+        let by_value = self.value.total_cmp(&other.value);
+        by_value.then(other.place.cmp(&self.place))
+    }
+}
+
+impl PartialOrd for Bound {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl Pool {
+    fn new<'t>(
+        candidates: &[Ranked],
+        diversity: f64,
+        embedding: impl Fn(ItemId) -> &'t [f32],
+    ) -> Self {
+        let (best, worst) = (candidates[0].score, candidates[candidates.len() - 1].score);
+        let range = f64::from(best - worst);
+        let relevance = candidates.iter().map(|candidate| match range > 0.0 {
+            true => f64::from(candidate.score - worst) / range,
+            false => 0.0,
+        });
+        let dimension = embedding(candidates[0].item).len();
+        let mut units = Vec::with_capacity(candidates.len() * dimension);
+        for candidate in candidates {
+            let row = embedding(candidate.item);
+            let squares = row.iter().map(|&x| f64::from(x).powi(2));
+            let norm = squares.sum::<f64>().sqrt();
+            let scale = if norm > 0.0 { 1.0 / norm } else { 0.0 };
+            units.extend(row.iter().map(|&x| (f64::from(x) * scale) as f32));
+        }
+        Self {
+            diversity,
+            dimension,
+            relevance: relevance.collect(),
+            units,
+            chosen: Vec::new(),
+            n_chosen: 0,
+            similarity: vec![-1.0; candidates.len()],
+            compared: vec![0; candidates.len()],
+        }
+    }
+
+    fn choose(&mut self, place: usize) {
+        let unit = place * self.dimension..(place + 1) * self.dimension;
+        self.chosen.extend_from_slice(&self.units[unit]);
+        self.n_chosen += 1;
+    }
+
+    fn bound(&self, place: usize) -> Bound {
+        let similarity = f64::from(self.similarity[place]);
+        let value = (1.0 - self.diversity) * self.relevance[place] - self.diversity * similarity;
+        Bound { value, place }
+    }
+
+    fn is_exact(&self, place: usize) -> bool {
+        self.compared[place] == self.n_chosen
+    }
+
+    /// Compares a candidate with further items chosen, until it falls behind the next one.
+    fn compare(&mut self, place: usize, next: Option<&Bound>) -> Bound {
+        let unit = &self.units[place * self.dimension..][..self.dimension];
+        let mut cosines = [0.0; BLOCK];
+        loop {
+            let first = self.compared[place];
+            let n = BLOCK.min(self.n_chosen - first);
+            let rows = &self.chosen[first * self.dimension..][..n * self.dimension];
+            scores(unit, rows, self.dimension, &mut cosines[..n]);
+            // Rounding must not lift a cosine out of its range, which the bounds rest on.
+            let highest = cosines[..n]
+                .iter()
+                .fold(self.similarity[place], |a, &b| a.max(b));
+            self.similarity[place] = highest.min(1.0);
+            self.compared[place] = first + n;
+            let bound = self.bound(place);
+            if self.is_exact(place) || next.is_some_and(|next| bound < *next) {
+                return bound;
+            }
+        }
+    }
 }
 
 /// Ranks like an [`EmbeddingRanker`] and diversifies each list with [`diversify`].
@@ -155,6 +241,8 @@ impl Ranker for DiverseRanker<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proptest::collection::vec;
+    use proptest::prelude::*;
 
     fn ranked(item: u32, score: f32) -> Ranked {
         Ranked {
@@ -186,6 +274,58 @@ mod tests {
         assert_eq!(order(1.0, 2), [0, 3]);
         assert_eq!(order(0.5, 9).len(), 4);
         assert!(diversify(&[], 3, 0.5, row).is_empty());
+    }
+
+    /// Every candidate compared with every item chosen, as the definition says.
+    fn by_definition(
+        candidates: &[Ranked],
+        k: usize,
+        diversity: f64,
+        rows: &[Vec<f32>],
+    ) -> Vec<Ranked> {
+        let row = |item: ItemId| &rows[item.index()][..];
+        let pool = Pool::new(candidates, diversity, row);
+        let unit = |n: usize| &pool.units[n * pool.dimension..][..pool.dimension];
+        let mut chosen = vec![0];
+        while chosen.len() < k.min(candidates.len()) {
+            let value = |n: usize| {
+                let cosines = chosen.iter().map(|&c| lightgcn_simd::dot(unit(n), unit(c)));
+                let similarity = f64::from(cosines.fold(-1.0_f32, f32::max).min(1.0));
+                (1.0 - diversity) * pool.relevance[n] - diversity * similarity
+            };
+            let mut best = None;
+            for n in (0..candidates.len()).filter(|n| !chosen.contains(n)) {
+                if best.is_none_or(|best| value(n) > value(best)) {
+                    best = Some(n);
+                }
+            }
+            chosen.extend(best);
+        }
+        chosen.truncate(k);
+        chosen.iter().map(|&n| candidates[n]).collect()
+    }
+
+    proptest! {
+        #[test]
+        fn the_list_is_the_one_by_definition(
+            rows in (1usize..4).prop_flat_map(|dimension| {
+                let number = prop_oneof![Just(0.0f32), Just(1.0), -1.0f32..1.0];
+                vec(vec(number, dimension), 1..70)
+            }),
+            scores in vec(prop_oneof![Just(0.5f32), 0.0f32..1.0], 70),
+            k in 0usize..80,
+            diversity in prop_oneof![Just(1.0), 0.0..1.0f64],
+        ) {
+            let mut scores = scores[..rows.len()].to_vec();
+            scores.sort_by(|a, b| b.total_cmp(a));
+            let pool: Vec<Ranked> = scores.iter().zip(0..).map(|(&score, item)| ranked(item, score)).collect();
+            let list = diversify(&pool, k, diversity, |item| &rows[item.index()]);
+            if diversity > 0.0 {
+                prop_assert_eq!(list, by_definition(&pool, k, diversity, &rows));
+            } else {
+                prop_assert_eq!(list, &pool[..k.min(pool.len())]);
+            }
+        }
     }
 
     #[test]

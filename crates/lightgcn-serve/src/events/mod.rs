@@ -1,8 +1,10 @@
 //! What users do while the service runs: where events are stored and read.
 
+mod health;
 mod store;
 mod trained;
 
+pub(crate) use health::SinkHealth;
 pub use store::{
     EventReader, EventStore, EventStoreConfig, EventStoreError, ExportFormat, ExportReport,
     check_archive_path, check_export_path,
@@ -90,6 +92,42 @@ pub trait EventSink: fmt::Debug + Send + Sync + 'static {
     /// The latest events of a user that answers take into account, in order of arrival. It must be fast: every
     /// request for the user calls it.
     fn of_user(&self, user: &str) -> Vec<ContextEvent>;
+
+    /// Removes all events of a user, with their ids, and returns how many there were. Default: it cannot.
+    ///
+    /// # Errors
+    /// [`EventError`] if they cannot be removed; then none is.
+    fn forget(&self, user: &str) -> Result<u64, EventError> {
+        let _ = user;
+        Err(EventError::Store {
+            detail: "this kind of store cannot remove the events of a user".to_owned(),
+        })
+    }
+
+    /// How much the sink holds, as far as it knows; for metrics. Default: it knows nothing.
+    fn state(&self) -> SinkState {
+        SinkState::default()
+    }
+
+    /// Finds out whether events could be stored. The service asks after a failure, once a second at most, before it
+    /// reports itself as ready again. Default: they could.
+    ///
+    /// # Errors
+    /// [`EventError`] if they could not.
+    fn check(&self) -> Result<(), EventError> {
+        Ok(())
+    }
+}
+
+/// How much an event sink holds; none where that is not known.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct SinkState {
+    /// Events.
+    pub events: Option<u64>,
+    /// Bytes on disk.
+    pub bytes: Option<u64>,
+    /// Bytes that are free there.
+    pub free_bytes: Option<u64>,
 }
 
 /// Events in memory: they take effect at once and are lost when the process ends.
@@ -180,6 +218,21 @@ impl EventSink for MemoryEvents {
         let mine = kept.by_user.get(user);
         mine.map_or_else(Vec::new, |mine| mine.iter().cloned().collect())
     }
+
+    fn forget(&self, user: &str) -> Result<u64, EventError> {
+        let mut kept = self.kept.write().unwrap_or_else(PoisonError::into_inner);
+        let n = kept.by_user.remove(user).map_or(0, |mine| mine.len());
+        kept.n_events -= n;
+        Ok(n as u64)
+    }
+
+    fn state(&self) -> SinkState {
+        let kept = self.kept.read().unwrap_or_else(PoisonError::into_inner);
+        SinkState {
+            events: Some(kept.n_events as u64),
+            ..SinkState::default()
+        }
+    }
 }
 
 #[cfg(test)]
@@ -227,6 +280,22 @@ mod tests {
         assert_eq!(sink.append(&[with_id("b")]).unwrap(), 1);
         assert_eq!(sink.append(&[with_id("a")]).unwrap(), 0);
         assert_eq!(items(&sink, "ann").len(), 2);
+    }
+
+    #[test]
+    fn a_user_is_forgotten() {
+        let sink = MemoryEvents::new(10, 3);
+        sink.append(&[
+            event("ann", "glove"),
+            event("ann", "mug"),
+            event("bob", "oil"),
+        ])
+        .unwrap();
+        assert_eq!(sink.forget("ann").unwrap(), 2);
+        assert_eq!(sink.forget("ann").unwrap(), 0);
+        assert!(items(&sink, "ann").is_empty());
+        assert_eq!(items(&sink, "bob"), ["oil"]);
+        assert_eq!(sink.state().events, Some(1));
     }
 
     #[test]

@@ -1,17 +1,21 @@
 //! `/v1/recommendations`
 
+use super::batch;
 use super::query::filtered_query;
-use crate::answer::{Versioned, answer};
+use crate::answer::Versioned;
 use crate::api_error::{ApiError, ErrorBody};
 use crate::checks::{check_filter, check_text};
+use crate::config::Limits;
 use crate::extract::{Json, Path, Query};
 use crate::models::Model;
 use crate::service::{Service, Shared};
+use crate::work::Cost;
 use axum::extract::State;
 use axum::response::Response;
-use lightgcn_recommend::{Answer, Familiarity, Hide, RecommendOptions, RecommendRequest, Source};
+use lightgcn_recommend::{
+    Answer, ContextEvent, Familiarity, Hide, RecommendOptions, RecommendRequest, Source,
+};
 use serde::{Deserialize, Serialize};
-use serde_json::{Map, Value};
 
 filtered_query! {
     /// Which items to recommend.
@@ -70,7 +74,7 @@ pub(crate) struct Batch {
 
 /// One request or a batch of them.
 #[derive(Debug, Deserialize, utoipa::ToSchema)]
-#[serde(untagged, try_from = "Map<String, Value>")]
+#[serde(untagged, try_from = "Fields")]
 pub(crate) enum OneOrMany {
     /// A batch, answered in order.
     Many(Batch),
@@ -78,15 +82,37 @@ pub(crate) enum OneOrMany {
     One(Box<RecommendRequest>),
 }
 
-impl TryFrom<Map<String, Value>> for OneOrMany {
-    type Error = serde_json::Error;
+/// The fields of both. A field that stands twice is an error, at any depth.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Fields {
+    user: Option<String>,
+    events: Option<Vec<ContextEvent>>,
+    options: Option<RecommendOptions>,
+    requests: Option<Vec<RecommendRequest>>,
+}
 
-    fn try_from(fields: Map<String, Value>) -> Result<Self, Self::Error> {
-        let is_batch = fields.contains_key("requests");
-        let value = Value::Object(fields);
-        match is_batch {
-            true => Batch::deserialize(value).map(Self::Many),
-            false => RecommendRequest::deserialize(value).map(|one| Self::One(Box::new(one))),
+impl TryFrom<Fields> for OneOrMany {
+    type Error = &'static str;
+
+    fn try_from(fields: Fields) -> Result<Self, Self::Error> {
+        match fields {
+            Fields {
+                user: None,
+                events: None,
+                options: None,
+                requests: Some(requests),
+            } => Ok(Self::Many(Batch { requests })),
+            Fields {
+                requests: Some(_), ..
+            } => Err(
+                "a batch has the field `requests` alone; user, events and options are fields of its requests",
+            ),
+            one => Ok(Self::One(Box::new(RecommendRequest {
+                user: one.user.unwrap_or_default(),
+                events: one.events.unwrap_or_default(),
+                options: one.options.unwrap_or_default(),
+            }))),
         }
     }
 }
@@ -108,8 +134,14 @@ pub(crate) enum AnswerOrError {
     Error(ErrorBody),
 }
 
+impl From<ApiError> for AnswerOrError {
+    fn from(error: ApiError) -> Self {
+        Self::Error(error.body())
+    }
+}
+
 /// Recommends items for a user. An unknown user is answered by the next source that has items.
-#[utoipa::path(get, path = "/v1/recommendations/{user}", tag = "answers",
+#[utoipa::path(get, path = "/v1/recommendations/{user}", operation_id = "recommend", tag = "answers",
     params(("user" = String, Path, description = "The user's id in the log."), RecommendQuery),
     responses(
         (status = 200, body = Versioned<Answer>),
@@ -122,18 +154,17 @@ pub(crate) async fn one(
     Query(query): Query<RecommendQuery>,
 ) -> Result<Response, ApiError> {
     let request = RecommendRequest::new(user).with_options(query.into());
-    service
-        .ask(move |shared, model| single(shared, model, request))
-        .await
+    single(&service, request).await
 }
 
 /// Recommends items for one user or many, with recent events, filters and options. A batch that can be read has
 /// status 200; a request of it that fails has its error in place of an answer.
-#[utoipa::path(post, path = "/v1/recommendations", tag = "answers", request_body = OneOrMany,
+#[utoipa::path(post, path = "/v1/recommendations", operation_id = "recommend_with_events", tag = "answers", request_body = OneOrMany,
     responses(
         (status = 200, description = "The answer to one request, or all answers of a batch.", body = Versioned<Answers>),
         (status = 400, description = "Invalid request.", body = ErrorBody),
         (status = 413, description = "Body too large.", body = ErrorBody),
+        (status = 422, description = "The questions cost too much together.", body = ErrorBody),
         (status = 503, description = "Too many requests are waiting.", body = ErrorBody),
     ))]
 pub(crate) async fn batch(
@@ -141,11 +172,7 @@ pub(crate) async fn batch(
     Json(asked): Json<OneOrMany>,
 ) -> Result<Response, ApiError> {
     let requests = match asked {
-        OneOrMany::One(request) => {
-            return service
-                .ask(move |shared, model| single(shared, model, *request))
-                .await;
-        }
+        OneOrMany::One(request) => return single(&service, *request).await,
         OneOrMany::Many(Batch { requests }) => requests,
     };
     let (n, most) = (requests.len(), service.shared.config.limits.batch);
@@ -153,64 +180,62 @@ pub(crate) async fn batch(
         let message = format!("the batch has {n} requests; at most {most} are allowed");
         return Err(ApiError::bad("batch_too_large", message));
     }
+    batch::respond(&service, requests).await
+}
+
+async fn single(service: &Service, request: RecommendRequest) -> Result<Response, ApiError> {
+    check(&service.shared.config.limits, &request)?;
     service
-        .ask(move |shared, model| {
-            let answers = many(shared, model, requests);
-            shared.metrics.items(answers.iter().flat_map(sources));
-            Ok(answer(model, Answers { answers }))
+        .ask(request, Cost::of_answer, |shared, model, mut request| {
+            shared.add_recent(model, &request.user, &mut request.events);
+            let found = model.recommender.answer(&request)?;
+            count(shared, &found);
+            Ok(found)
         })
         .await
 }
 
-fn sources(answer: &AnswerOrError) -> impl Iterator<Item = Source> + '_ {
-    let items = match answer {
-        AnswerOrError::Answer(answer) => answer.items.as_slice(),
-        AnswerOrError::Error(_) => &[],
-    };
-    items.iter().map(|item| item.source)
-}
-
-fn single(
+/// Answers all requests at once or, if one of them is invalid, each on its own.
+pub(super) fn answers(
     shared: &Shared,
     model: &Model,
-    mut request: RecommendRequest,
-) -> Result<Response, ApiError> {
-    prepare(shared, model, &mut request)?;
-    let found = model.recommender.answer(&request)?;
-    shared
-        .metrics
-        .items(found.items.iter().map(|item| item.source));
-    Ok(answer(model, found))
-}
-
-/// Answers all requests at once or, if one of them is invalid, each on its own.
-fn many(shared: &Shared, model: &Model, mut requests: Vec<RecommendRequest>) -> Vec<AnswerOrError> {
-    let prepared: Vec<Result<(), ApiError>> = requests
-        .iter_mut()
-        .map(|request| prepare(shared, model, request))
-        .collect();
-    if prepared.iter().all(Result::is_ok)
-        && let Ok(answers) = model.recommender.answer_many(&requests)
+    mut requests: Vec<RecommendRequest>,
+) -> Vec<AnswerOrError> {
+    let checked = requests.iter_mut().map(|request| {
+        check(&shared.config.limits, request)?;
+        shared.add_recent(model, &request.user, &mut request.events);
+        Ok(())
+    });
+    let checked: Vec<Result<(), ApiError>> = checked.collect();
+    if checked.iter().all(Result::is_ok)
+        && let Ok(found) = model.recommender.answer_many(&requests)
     {
-        return answers.into_iter().map(AnswerOrError::Answer).collect();
+        found.iter().for_each(|answer| count(shared, answer));
+        return found.into_iter().map(AnswerOrError::Answer).collect();
     }
-    let each = requests.iter().zip(prepared).map(|(request, prepared)| {
-        let answered = prepared.and_then(|()| Ok(model.recommender.answer(request)?));
+    let each = requests.iter().zip(checked).map(|(request, checked)| {
+        let answered = checked.and_then(|()| Ok(model.recommender.answer(request)?));
         match answered {
-            Ok(answer) => AnswerOrError::Answer(answer),
-            Err(error) => AnswerOrError::Error(error.body()),
+            Ok(answer) => {
+                count(shared, &answer);
+                AnswerOrError::Answer(answer)
+            }
+            Err(error) => error.into(),
         }
     });
     each.collect()
 }
 
-/// Checks a request against the limits, and adds what the user did since training.
-fn prepare(shared: &Shared, model: &Model, request: &mut RecommendRequest) -> Result<(), ApiError> {
-    let limits = &shared.config.limits;
+fn count(shared: &Shared, answer: &Answer) {
+    shared
+        .metrics
+        .items(answer.items.iter().map(|item| item.source));
+}
+
+/// Checks a request against the limits.
+fn check(limits: &Limits, request: &RecommendRequest) -> Result<(), ApiError> {
     check_text("user", &request.user)?;
     limits.check_k(request.options.k)?;
     check_filter(&request.options.filter)?;
-    limits.check_events(&request.events)?;
-    shared.add_recent(model, &request.user, &mut request.events);
-    Ok(())
+    limits.check_events(&request.events)
 }
