@@ -17,10 +17,11 @@ use lightgcn_core::{
     Split, Truth, UserId, Vocabulary,
 };
 use lightgcn_data::{PrepareConfig, prepare};
+use lightgcn_linear::CascadingRankConfig;
 use lightgcn_metrics::Metric;
 use lightgcn_recommend::{
-    Comparison, EvaluationOptions, LearnedRanker, LearnedRanking, PopularityRanker, Ranker,
-    RankingConfig, SeenNotBoughtRanker, evaluate_test,
+    CascadingRanker, Comparison, EvaluationOptions, LearnedRanker, LearnedRanking,
+    PopularityRanker, Ranker, RankingConfig, SeenNotBoughtRanker, evaluate_test,
 };
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::path::{Path, PathBuf};
@@ -94,7 +95,9 @@ fn main() -> anyhow::Result<()> {
     };
     let mut evaluations = Vec::new();
     let rules = rules.iter().map(|rule| rule as &dyn Ranker);
-    for ranker in [&learned as &dyn Ranker, &popularity]
+    let walk = CascadingRankConfig::default();
+    let walk = CascadingRanker::new(&walk, &dataset.split.train, &dataset.behaviors)?;
+    for ranker in [&learned as &dyn Ranker, &walk, &popularity]
         .into_iter()
         .chain(rules)
     {

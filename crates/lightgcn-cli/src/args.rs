@@ -304,6 +304,10 @@ pub(crate) enum MemberChoice {
     Ease,
     /// The ideal low-pass filter of GF-CF; takes minutes on large logs
     LowPass,
+    /// A walk that cascades over behaviors, after CascadingRank
+    Cascade,
+    /// What follows what within sessions; left out where times tell no sessions apart
+    Sessions,
 }
 
 /// The data: a prepared dataset, or pair files.

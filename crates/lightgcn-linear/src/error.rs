@@ -33,6 +33,14 @@ pub enum LinearError {
         /// How many items there are.
         n_items: usize,
     },
+    /// A model of the order of events, without times.
+    #[error(
+        "{model} needs the times of events, and the training part has none; take another model"
+    )]
+    NoTimes {
+        /// The model.
+        model: &'static str,
+    },
     /// A dense matrix over all pairs of items is larger than the configuration allows.
     #[error(
         "{model} over {n_items} items needs {needed} bytes ({:.1} GiB), and max_bytes allows \

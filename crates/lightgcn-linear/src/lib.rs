@@ -15,6 +15,10 @@
 //! | [`TruncatedSvd`] | r V Vᵀ: PureSVD | Cremonesi et al., RecSys 2010 |
 //! | [`PropagationConfig`] | r ÂᵀÂ without its diagonal: one untrained layer of LightGCN | He et al., SIGIR 2020 |
 //!
+//! Two more need what a history of items alone does not say. [`CascadingRank`] walks over each behavior's
+//! graph in turn (Ko et al., arXiv 2502.11335), and [`SessionTransitionsConfig`] counts what follows what
+//! within sessions (Ludewig and Jannach, UMUAI 2018); as an [`ItemToItem`] either scores any history.
+//!
 //! A configuration is a plain struct with `check`, which lists every fault, and `fit`, which takes
 //! the training part only. [`PairWeights`] says whether pairs count by their weights (as everywhere
 //! in this library), alike, or only if bought. A fitted model is a [`LinearModel`]; histories come from
@@ -89,7 +93,8 @@ pub use filter::{Filter, FilterConfigs};
 pub use history::{Histories, History, PairWeights};
 pub use model::LinearModel;
 pub use models::{
-    ChebyshevFilter, ChebyshevFilterConfig, Ease, EaseConfig, FeatureWeighting, ItemKnn,
-    ItemKnnConfig, ItemToItem, PropagationConfig, Rp3Beta, Rp3BetaConfig, SpectralFilter,
-    SpectralFilterConfig, TruncatedSvd, TruncatedSvdConfig,
+    CascadingRank, CascadingRankConfig, ChebyshevFilter, ChebyshevFilterConfig, Ease, EaseConfig,
+    FeatureWeighting, ItemKnn, ItemKnnConfig, ItemToItem, PropagationConfig, Rp3Beta,
+    Rp3BetaConfig, SessionTransitionsConfig, SpectralFilter, SpectralFilterConfig, TruncatedSvd,
+    TruncatedSvdConfig,
 };

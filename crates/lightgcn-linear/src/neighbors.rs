@@ -148,7 +148,7 @@ pub(crate) fn strongest(row: &[f32], most: usize) -> Vec<(u32, f32)> {
 
 /// Keeps the `most` weights with the highest absolute value, equal ones by the lower item, in ascending
 /// order of the items.
-fn keep_highest(list: &mut Vec<(u32, f32)>, most: usize) {
+pub(crate) fn keep_highest(list: &mut Vec<(u32, f32)>, most: usize) {
     if most < list.len() {
         list.select_nth_unstable_by(most, |a, b| {
             b.1.abs().total_cmp(&a.1.abs()).then(a.0.cmp(&b.0))

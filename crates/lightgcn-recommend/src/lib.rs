@@ -82,10 +82,11 @@ pub use explain::{
     Method, Part, PathNode, Term, TermKind,
 };
 pub use rank::{
-    DiverseRanker, EmbeddingRanker, EnsembleRanker, Exclusions, ExploringRanker, Feature,
-    FeatureGroup, Fusion, GroupEffect, LearnedRanker, LearnedRanking, LinearRanker, Member,
-    MemberKind, NewItemsRanker, PopularityRanker, RandomRanker, Ranked, Ranker, RankingConfig,
-    RankingReport, RevenueScorer, ScoreParts, Scorer, SeenNotBoughtRanker, SeenOrder, WeightChoice,
-    WeightOptions, WeightedFeature, Withhold, check_same_catalogue, choose_weights, diversify,
+    CascadingRanker, DiverseRanker, EmbeddingRanker, EnsembleRanker, Exclusions, ExploringRanker,
+    Feature, FeatureGroup, Fusion, GroupEffect, LearnedRanker, LearnedRanking, LinearRanker,
+    Member, MemberKind, NewItemsRanker, PopularityRanker, RandomRanker, Ranked, Ranker,
+    RankingConfig, RankingReport, RevenueScorer, ScoreParts, Scorer, SeenNotBoughtRanker,
+    SeenOrder, WeightChoice, WeightOptions, WeightedFeature, Withhold, check_same_catalogue,
+    choose_weights, diversify,
 };
 pub use recommender::Recommender;

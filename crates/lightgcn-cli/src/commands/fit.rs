@@ -105,5 +105,7 @@ fn kind_of(choice: MemberChoice) -> MemberKind {
         MemberChoice::Propagation => MemberKind::Propagation,
         MemberChoice::Ease => MemberKind::Ease,
         MemberChoice::LowPass => MemberKind::LowPass,
+        MemberChoice::Cascade => MemberKind::Cascade,
+        MemberChoice::Sessions => MemberKind::Sessions,
     }
 }

@@ -73,7 +73,7 @@ impl Explainer<'_> {
             }
             match weighted.feature {
                 Feature::Graph { member, behavior } => {
-                    let history = from.sources[behavior].history();
+                    let history = from.sources[member][behavior].history();
                     let added = view.snapshot.members[member].contributions(history, pair.item);
                     let added = history.items().iter().zip(added);
                     let graph = ScoreParts {

@@ -1,5 +1,6 @@
 //! Rankers of items for known users, and what changes their lists.
 
+mod cascading;
 pub(crate) mod diversity;
 mod embedding;
 pub(crate) mod ensemble;
@@ -15,6 +16,7 @@ pub(crate) mod revenue;
 pub(crate) mod scorer;
 mod seen_not_bought;
 
+pub use cascading::CascadingRanker;
 pub use diversity::{DiverseRanker, diversify};
 pub use embedding::EmbeddingRanker;
 pub use ensemble::{EnsembleRanker, Fusion, Member, check_same_catalogue};

@@ -3,7 +3,7 @@
 use super::config::RankingConfig;
 use super::feature::{Feature, Known, all_features};
 use super::history::{Clock, DAY, UserHistory};
-use super::members::{MemberKind, strengths};
+use super::members::{MemberKind, stages, strengths};
 use super::ranking::scaled;
 use super::snapshot::{Candidates, Snapshot, SnapshotSettings, Subject, category_column};
 use super::withhold::{Withhold, resolution};
@@ -79,14 +79,21 @@ impl<'a> Fitter<'a> {
             .filter(|&days| days * 2.0 <= span && (!day_only || days >= 1.0))
             .collect();
         let catalogue = &dataset.catalogue;
+        let has_sessions = !half_lives.is_empty() && !day_only;
         let mut kinds = config.members.clone();
+        kinds.retain(|kind| match kind {
+            MemberKind::Sessions => has_sessions,
+            // Over one behavior it is propagation.
+            MemberKind::Cascade => stages(&dataset.behaviors).len() > 1,
+            _ => true,
+        });
         kinds.sort_unstable();
         kinds.dedup();
         let features = all_features(&Known {
             is_target: pairs.target_behaviors(),
             n_members: kinds.len(),
             half_lives: &half_lives,
-            has_sessions: !half_lives.is_empty() && !day_only,
+            has_sessions,
             has_categories: category_column(catalogue).labels().len() > 1,
             has_brands: catalogue.brand().labels().len() > 1,
             has_prices: catalogue.prices().iter().any(Option::is_some),
@@ -167,6 +174,7 @@ impl<'a> Fitter<'a> {
             clock,
             features: &self.features,
             members: models,
+            kinds: &self.kinds,
             strengths: &self.strengths,
             catalogue: &self.dataset.catalogue,
         };

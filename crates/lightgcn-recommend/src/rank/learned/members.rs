@@ -4,13 +4,16 @@ use super::history::UserHistory;
 use crate::RecommendError;
 use lightgcn_core::{BehaviorWeights, Interactions, ItemId, Train};
 use lightgcn_linear::{
-    EaseConfig, Histories, History, ItemToItem, PairWeights, PropagationConfig,
-    SpectralFilterConfig,
+    CascadingRankConfig, EaseConfig, Histories, History, ItemToItem, PairWeights,
+    PropagationConfig, SessionTransitionsConfig, SpectralFilterConfig,
 };
 use serde::{Deserialize, Serialize};
 
 /// The most rows of the matrix that EASE inverts, by default.
 pub(crate) const EASE_ITEMS: usize = 12_000;
+
+/// The half-life of a history to session transitions: an hour, in days.
+const SESSION_HALF_LIFE: f64 = 1.0 / 24.0;
 
 /// The order of behaviors by how much they say: targets last, the others by their weight, then by place.
 pub(crate) fn strengths(behaviors: &BehaviorWeights) -> Vec<usize> {
@@ -27,6 +30,17 @@ pub(crate) fn strengths(behaviors: &BehaviorWeights) -> Vec<usize> {
     strengths
 }
 
+/// The behaviors that a cascade walks over, from the weakest to the targets: those of positive weight.
+pub(crate) fn stages(behaviors: &BehaviorWeights) -> Vec<usize> {
+    let strengths = strengths(behaviors);
+    let table = behaviors.behaviors();
+    let mut stages: Vec<usize> = (0..table.len())
+        .filter(|&behavior| table[behavior].target || table[behavior].weight > 0.0)
+        .collect();
+    stages.sort_by_key(|&behavior| strengths[behavior]);
+    stages
+}
+
 /// An item-to-item model that can be fitted to any training part.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
@@ -39,6 +53,12 @@ pub enum MemberKind {
     /// The ideal low-pass filter of GF-CF, cut down to its strongest weights:
     /// [`SpectralFilterConfig::fit_ideal`].
     LowPass,
+    /// Walks over any behavior to what was bought, where there are several behaviors:
+    /// [`CascadingRankConfig::fit_items`].
+    Cascade,
+    /// What follows what within sessions, where the times of a log tell sessions apart:
+    /// [`SessionTransitionsConfig`].
+    Sessions,
 }
 
 impl MemberKind {
@@ -49,6 +69,17 @@ impl MemberKind {
             Self::Propagation => "propagation",
             Self::Ease => "EASE",
             Self::LowPass => "low-pass",
+            Self::Cascade => "cascade",
+            Self::Sessions => "session transitions",
+        }
+    }
+
+    /// The half-life, in days, of what users did where it scores from their history, by the usual one: what
+    /// follows within a session follows from what was done just before.
+    pub(crate) fn half_life(self, usual: f64) -> f64 {
+        match self {
+            Self::Sessions => usual.min(SESSION_HALF_LIFE),
+            _ => usual,
         }
     }
 
@@ -73,6 +104,16 @@ impl MemberKind {
                 ..SpectralFilterConfig::default()
             }
             .fit_ideal(train, n_neighbors)?,
+            Self::Cascade => CascadingRankConfig {
+                n_neighbors,
+                ..CascadingRankConfig::default()
+            }
+            .fit_items(train, &stages(behaviors))?,
+            Self::Sessions => SessionTransitionsConfig {
+                n_neighbors,
+                ..SessionTransitionsConfig::default()
+            }
+            .fit(train)?,
         })
     }
 }
@@ -124,15 +165,16 @@ impl Source {
 }
 
 /// A history as one source a behavior: each item belongs to its strongest behavior and counts 2^(−age /
-/// half-life) by the latest such act; each source is scaled to length 1. Items from `n_items` on are left
-/// out.
+/// half-life) by the latest such act; each source is scaled to length 1. Ages count from the source's
+/// latest item, which changes no scaled weight but keeps the root of their squares from rounding to 0.
+/// Items from `n_items` on are left out.
 pub(crate) fn sources(
     history: &UserHistory,
     strengths: &[usize],
     half_life: f64,
     n_items: usize,
 ) -> Vec<Source> {
-    let mut sources = vec![Source::default(); strengths.len()];
+    let mut aged: Vec<Vec<(ItemId, f64)>> = vec![Vec::new(); strengths.len()];
     for met in history
         .items
         .iter()
@@ -144,23 +186,30 @@ pub(crate) fn sources(
         };
         let acts = met.acts.iter().filter(|act| act.behavior == strongest);
         let age = acts.map(|act| act.age).fold(f64::INFINITY, f64::min);
-        sources[strongest].items.push(met.item);
-        sources[strongest]
-            .weights
-            .push((-age / half_life).exp2() as f32);
+        aged[strongest].push((met.item, age));
     }
-    for source in &mut sources {
-        let squares: f64 = source.weights.iter().map(|&w| f64::from(w).powi(2)).sum();
-        let norm = squares.sqrt();
-        for weight in &mut source.weights {
-            // Acts of long ago may round to 0, and so may their norm.
-            *weight = ((f64::from(*weight) / norm) as f32).max(1e-6);
-            if !weight.is_finite() {
-                *weight = 1.0;
-            }
-        }
+    aged.iter().map(|items| source(items, half_life)).collect()
+}
+
+fn source(aged: &[(ItemId, f64)], half_life: f64) -> Source {
+    let latest = aged
+        .iter()
+        .map(|(_, age)| *age)
+        .fold(f64::INFINITY, f64::min);
+    let weight = |&(_, age): &(ItemId, f64)| (-(age - latest) / half_life).exp2();
+    let norm = aged
+        .iter()
+        .map(|met| weight(met).powi(2))
+        .sum::<f64>()
+        .sqrt();
+    Source {
+        items: aged.iter().map(|(item, _)| *item).collect(),
+        // What was done long before may round to 0.
+        weights: aged
+            .iter()
+            .map(|met| ((weight(met) / norm) as f32).max(1e-6))
+            .collect(),
     }
-    sources
 }
 
 #[cfg(test)]
@@ -174,6 +223,7 @@ mod tests {
         let weights = BehaviorWeightsConfig::shop_log().check().unwrap();
         // view .01, cart .1, remove_from_cart −.09, purchase.
         assert_eq!(strengths(&weights), [1, 2, 0, 3]);
+        assert_eq!(stages(&weights), [0, 1, 3]);
     }
 
     #[test]

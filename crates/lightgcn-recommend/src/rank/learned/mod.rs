@@ -17,6 +17,7 @@ mod ties;
 mod withhold;
 
 pub(crate) use history::{Act, Clock, DAY, UserHistory};
+pub(crate) use members::stages;
 pub(crate) use ranker::RankingView;
 pub(crate) use snapshot::{Candidates, Viewpoint};
 pub(crate) use ties::tie_key;

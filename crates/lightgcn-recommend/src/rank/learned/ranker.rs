@@ -40,6 +40,7 @@ impl RankingView {
             clock,
             features: &features,
             members: &ranking.models,
+            kinds: &ranking.members,
             strengths: &strengths(behaviors),
             catalogue,
         };

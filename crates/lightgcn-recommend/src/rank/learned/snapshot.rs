@@ -3,7 +3,7 @@
 use super::feature::Feature;
 use super::history::{Clock, HistoryOrder, UserHistory};
 use super::items::ItemStatistics;
-use super::members::{Source, sources};
+use super::members::{MemberKind, Source, sources};
 use super::ties::tie_key;
 use crate::rank::scorer::list;
 use lightgcn_core::{Catalogue, Interactions, ItemId, LabelColumn};
@@ -27,6 +27,7 @@ pub(crate) struct SnapshotSettings {
 pub(crate) struct Snapshot {
     pub(crate) features: Vec<Feature>,
     pub(crate) members: Arc<Vec<ItemToItem>>,
+    kinds: Vec<MemberKind>,
     pub(crate) strengths: Vec<usize>,
     pub(crate) settings: SnapshotSettings,
     pub(crate) items: ItemStatistics,
@@ -44,6 +45,8 @@ pub(crate) struct Subject<'a> {
     pub(crate) clock: Clock,
     pub(crate) features: &'a [Feature],
     pub(crate) members: &'a Arc<Vec<ItemToItem>>,
+    /// The kind of each member.
+    pub(crate) kinds: &'a [MemberKind],
     pub(crate) strengths: &'a [usize],
     pub(crate) catalogue: &'a Catalogue,
 }
@@ -94,7 +97,8 @@ pub(crate) struct Candidates {
 pub(crate) struct Viewpoint<'h> {
     pub(crate) history: &'h UserHistory,
     order: HistoryOrder,
-    pub(crate) sources: Vec<Source>,
+    /// By member and behavior.
+    pub(crate) sources: Vec<Vec<Source>>,
     categories: HashMap<u32, f32>,
     brands: HashMap<u32, f32>,
     /// The mean of the logs of the prices met.
@@ -121,6 +125,7 @@ impl Snapshot {
             n_items: subject.pairs.n_items(),
             features: subject.features.to_vec(),
             members: Arc::clone(subject.members),
+            kinds: subject.kinds.to_vec(),
             strengths: subject.strengths.to_vec(),
             labels: Labels::new(subject.catalogue),
             settings,
@@ -135,10 +140,14 @@ impl Snapshot {
         model: Option<Vec<f32>>,
     ) -> Viewpoint<'h> {
         let n_items = self.n_items;
-        let sources = sources(history, &self.strengths, self.settings.half_life, n_items);
-        let mut scores = Vec::with_capacity(self.members.len() * sources.len());
-        for member in self.members.iter() {
-            for source in &sources {
+        let of_member = |kind: &MemberKind| {
+            let half_life = kind.half_life(self.settings.half_life);
+            sources(history, &self.strengths, half_life, n_items)
+        };
+        let sources: Vec<Vec<Source>> = self.kinds.iter().map(of_member).collect();
+        let mut scores = Vec::with_capacity(self.members.len() * self.strengths.len());
+        for (member, sources) in self.members.iter().zip(&sources) {
+            for source in sources {
                 scores.push((!source.is_empty()).then(|| {
                     let mut row = vec![0.0; n_items];
                     member.add_scores(source.history(), &mut row);

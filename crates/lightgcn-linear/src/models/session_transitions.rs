@@ -1,0 +1,300 @@
+//! What follows what within sessions.
+
+use crate::config::Faults;
+use crate::matrix::SparseMatrix;
+use crate::neighbors::Neighbors;
+use crate::{ItemToItem, LinearError};
+use lightgcn_core::random::{Random, Stream};
+use lightgcn_core::{Interactions, Rows, Train, UserId};
+use rayon::prelude::*;
+use serde::{Deserialize, Serialize};
+
+/// How to count transitions: W_ij = Σ 1 / distance over the places where j follows i within a session,
+/// divided by √(n_i n_j), n being the places of an item.
+///
+/// These are the sequential rules of Ludewig and Jannach ("Evaluation of session-based recommendation
+/// algorithms", UMUAI 2018), which are kin to session nearest neighbors (VS-kNN there; STAN, Garg et al.,
+/// SIGIR 2019): what counts is nearness within a session. The root of the places damps popular items.
+///
+/// A session is what one user did without a gap above `gap_minutes`, whatever the behaviors, midnight or
+/// no midnight. The same item several times in a row is one place. Events of the same second are in no
+/// known order and are ordered by a hash of the item, never by its row.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct SessionTransitionsConfig {
+    /// The gap that ends a session, in minutes, above 0. Default: 30.
+    pub gap_minutes: f64,
+    /// How many places later an item may follow another, at least 1; it bounds the cost of long sessions.
+    /// Default: 20.
+    pub window: usize,
+    /// The share with which an item also counts for the ones before it, from 0 to 1. Default: 0.5.
+    pub backward: f64,
+    /// The most neighbors that an item keeps, at least 1. Default: 400.
+    pub n_neighbors: usize,
+}
+
+impl Default for SessionTransitionsConfig {
+    fn default() -> Self {
+        Self {
+            gap_minutes: 30.0,
+            window: 20,
+            backward: 0.5,
+            n_neighbors: 400,
+        }
+    }
+}
+
+impl SessionTransitionsConfig {
+    /// Checks every field.
+    ///
+    /// # Errors
+    /// [`LinearError::Config`] with every fault.
+    pub fn check(&self) -> Result<(), LinearError> {
+        let mut faults = Faults::of("session transitions");
+        faults.positive("gap_minutes", self.gap_minutes);
+        faults.positive_count("window", self.window);
+        faults.share("backward", self.backward);
+        faults.positive_count("n_neighbors", self.n_neighbors);
+        faults.into_result()
+    }
+
+    /// Counts the transitions of all users. Where single events are unknown, each pair is one event at its
+    /// last time. O(events · (window + log)) time and memory beside the lists.
+    ///
+    /// # Errors
+    /// [`LinearError::Config`], [`LinearError::NoTimes`] where times are unknown, and
+    /// [`LinearError::NoPairs`] where there is nothing to learn from.
+    pub fn fit(&self, train: &Train) -> Result<ItemToItem, LinearError> {
+        self.check()?;
+        let pairs = train.interactions();
+        if pairs.n_pairs() == 0 {
+            return Err(LinearError::NoPairs {
+                n_users: pairs.n_users(),
+                n_items: pairs.n_items(),
+            });
+        }
+        if pairs.last_times().is_empty() {
+            return Err(LinearError::NoTimes {
+                model: "session transitions",
+            });
+        }
+        let sessions = self.sessions(pairs);
+        let n_items = pairs.n_items();
+        let mut places = vec![0.0; n_items];
+        let all = sessions.values().iter();
+        all.for_each(|&item| places[item as usize] += 1.0);
+        // Session by item, as places: the rows that an item's list is summed from.
+        let entries = sessions.iter().zip(0..).flat_map(|(session, row)| {
+            let items = session.iter().zip(0..);
+            items.map(move |(&item, place)| (item as usize, (row, place)))
+        });
+        let found: Rows<(u32, u32)> = Rows::group(n_items, entries);
+        let scratch = || (vec![0f64; n_items], Vec::new());
+        let list = |(sums, touched): &mut (Vec<f64>, Vec<u32>), item: usize| {
+            for &(row, place) in found.row(item) {
+                let near = self.near(sessions.row(row as usize), place as usize);
+                for (other, weight) in near.filter(|(other, _)| *other as usize != item) {
+                    touched.push(other);
+                    sums[other as usize] += weight;
+                }
+            }
+            touched.sort_unstable();
+            touched.dedup();
+            let of_other = |other: u32| {
+                let sum = std::mem::take(&mut sums[other as usize]);
+                let scale: f64 = places[item] * places[other as usize];
+                (other, (sum / scale.sqrt()) as f32)
+            };
+            touched.drain(..).map(of_other).collect::<Vec<_>>()
+        };
+        let lists: Vec<Vec<(u32, f32)>> = (0..n_items)
+            .into_par_iter()
+            .map_init(scratch, |scratch, item| {
+                let mut list = list(scratch, item);
+                crate::neighbors::keep_highest(&mut list, self.n_neighbors);
+                list
+            })
+            .collect();
+        let matrix = SparseMatrix::from_rows(lists.into_iter().collect(), n_items);
+        Ok(ItemToItem::new(
+            "session transitions",
+            Neighbors::from_matrix(matrix),
+        ))
+    }
+
+    /// The items near a place of a session, with what each counts.
+    fn near(&self, session: &[u32], place: usize) -> impl Iterator<Item = (u32, f64)> {
+        let last = (place + self.window).min(session.len() - 1);
+        let first = place.saturating_sub(self.window);
+        let later = (place + 1..=last).map(move |n| (session[n], 1.0 / (n - place) as f64));
+        let backward = self.backward;
+        let earlier = (first..place).map(move |n| (session[n], backward / (place - n) as f64));
+        later
+            .chain(earlier)
+            .filter(|(_, weight): &(u32, f64)| *weight > 0.0)
+    }
+
+    /// The items of each session of two places and more, in order.
+    fn sessions(&self, pairs: &Interactions) -> Rows<u32> {
+        let gap = self.gap_minutes * 60.0;
+        let of_user = |user: u32| {
+            let mut events: Vec<(i64, u64, u32)> = Vec::new();
+            for pair in pairs.pairs_of(UserId(user)) {
+                let item = pairs.items()[pair].0;
+                let order = Random::new(0, Stream::Ties)
+                    .at(2, u64::from(item))
+                    .next_u64();
+                let known = pairs.events_of(pair);
+                let times = known.iter().map(|event| event.time());
+                let last = known.is_empty().then(|| pairs.last_times()[pair]);
+                events.extend(times.chain(last).map(|time| (time, order, item)));
+            }
+            events.sort_unstable();
+            let gaps = events.chunk_by(|a, b| b.0.saturating_sub(a.0) as f64 <= gap);
+            let sessions = gaps.map(|session| {
+                let mut items: Vec<u32> = session.iter().map(|event| event.2).collect();
+                items.dedup();
+                items
+            });
+            sessions.filter(|items| items.len() > 1).collect::<Vec<_>>()
+        };
+        let users: Vec<Vec<Vec<u32>>> = (0..pairs.n_users() as u32)
+            .into_par_iter()
+            .map(of_user)
+            .collect();
+        users.into_iter().flatten().collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use lightgcn_core::{BehaviorId, InteractionsBuilder, ItemId, PairEvent, Split, Truth};
+    use std::collections::BTreeMap;
+
+    /// Users with (time in seconds, item), all of them views.
+    fn train(users: &[Vec<(i64, u32)>], n_items: usize) -> Train {
+        let mut pairs = InteractionsBuilder::from_names(&["view", "buy"], &["buy"]).unwrap();
+        for (user, events) in users.iter().enumerate() {
+            let mut by_item: BTreeMap<u32, Vec<PairEvent>> = BTreeMap::new();
+            for &(time, item) in events {
+                let event = PairEvent::new(BehaviorId(0), time);
+                by_item.entry(item).or_default().push(event);
+            }
+            for (item, mut events) in by_item {
+                events.sort_by_key(|event| event.time());
+                let (user, item) = (UserId(user as u32), ItemId(item));
+                pairs.push_events(user, item, 1.0, &events).unwrap();
+            }
+        }
+        let nothing = || Truth::empty(users.len(), n_items);
+        let pairs = pairs.build(users.len(), n_items).unwrap();
+        Split::new(pairs, nothing(), nothing()).unwrap().train
+    }
+
+    fn fit(users: &[Vec<(i64, u32)>], n_items: usize) -> ItemToItem {
+        let config = SessionTransitionsConfig::default();
+        config.fit(&train(users, n_items)).unwrap()
+    }
+
+    fn close(model: &ItemToItem, i: u32, j: u32, exact: f64) {
+        let found = f64::from(model.weight(ItemId(i), ItemId(j)));
+        assert!(
+            (found - exact).abs() < 1e-6,
+            "{i}, {j}: {found} is not {exact}"
+        );
+    }
+
+    #[test]
+    fn by_hand() {
+        // 0 1 1 2, then after an hour 1 0.
+        let users = [vec![
+            (0, 0),
+            (60, 1),
+            (70, 1),
+            (120, 2),
+            (3_800, 1),
+            (3_900, 0),
+        ]];
+        let model = fit(&users, 4);
+        // Places: two of 0, two of 1, one of 2.
+        close(&model, 0, 1, (1.0 + 0.5) / 2.0);
+        close(&model, 1, 0, (0.5 + 1.0) / 2.0);
+        close(&model, 0, 2, 0.5 / 2f64.sqrt());
+        close(&model, 2, 0, 0.25 / 2f64.sqrt());
+        close(&model, 1, 2, 1.0 / 2f64.sqrt());
+        close(&model, 0, 0, 0.0);
+        assert_eq!(model.row(ItemId(3)).count(), 0);
+    }
+
+    #[test]
+    fn a_session_crosses_midnight_and_one_of_one_event_says_nothing() {
+        let midnight = 20_000 * 86_400;
+        let model = fit(
+            &[
+                vec![(midnight - 60, 0), (midnight + 60, 1)],
+                vec![(midnight, 2)],
+            ],
+            3,
+        );
+        close(&model, 0, 1, 1.0);
+        close(&model, 1, 0, 0.5);
+        assert_eq!(model.row(ItemId(2)).count(), 0);
+    }
+
+    #[test]
+    fn a_session_of_ten_thousand_events_is_bounded_by_the_window() {
+        let events = (0..10_000).map(|n| (i64::from(n), n)).collect();
+        let model = fit(&[events], 10_000);
+        assert_eq!(model.row(ItemId(5_000)).count(), 40);
+        close(&model, 5_000, 5_020, 1.0 / 20.0);
+        close(&model, 5_000, 5_021, 0.0);
+    }
+
+    #[test]
+    fn equal_times_are_one_session_in_no_order_of_rows() {
+        let events = (0..1_000).map(|n| (0, n)).collect();
+        let model = fit(&[events], 1_000);
+        let follow = (0..999).filter(|&i| model.weight(ItemId(i), ItemId(i + 1)) == 1.0);
+        assert!(follow.count() < 10);
+        assert!((20..=40).contains(&model.row(ItemId(7)).count()));
+    }
+
+    #[test]
+    fn pairs_without_single_events_count_at_their_last_time() {
+        let mut pairs = InteractionsBuilder::from_names(&["buy"], &["buy"]).unwrap();
+        for (item, time) in [(0, 50), (1, 100), (2, 9_000)] {
+            pairs
+                .push(UserId(0), ItemId(item), 1.0, &[3], Some(time))
+                .unwrap();
+        }
+        let nothing = || Truth::empty(1, 3);
+        let split = Split::new(pairs.build(1, 3).unwrap(), nothing(), nothing()).unwrap();
+        let model = SessionTransitionsConfig::default()
+            .fit(&split.train)
+            .unwrap();
+        close(&model, 0, 1, 1.0);
+        assert_eq!(model.row(ItemId(2)).count(), 0);
+    }
+
+    #[test]
+    fn without_times_there_are_no_sessions() {
+        let refused = SessionTransitionsConfig::default()
+            .fit(&crate::matrix::tests::train(&[vec![1.0, 1.0]]));
+        assert!(matches!(refused, Err(LinearError::NoTimes { .. })));
+    }
+
+    #[test]
+    fn every_fault_is_listed() {
+        let config = SessionTransitionsConfig {
+            gap_minutes: 0.0,
+            window: 0,
+            backward: 2.0,
+            n_neighbors: 0,
+        };
+        let Err(LinearError::Config { faults, .. }) = config.check() else {
+            panic!("the settings must be refused");
+        };
+        assert_eq!(faults.len(), 4);
+    }
+}
