@@ -170,6 +170,7 @@ impl SessionTransitionsConfig {
 mod tests {
     use super::*;
     use lightgcn_core::{BehaviorId, InteractionsBuilder, ItemId, PairEvent, Split, Truth};
+    use proptest::prelude::*;
     use std::collections::BTreeMap;
 
     /// Users with (time in seconds, item), all of them views.
@@ -296,5 +297,43 @@ mod tests {
             panic!("the settings must be refused");
         };
         assert_eq!(faults.len(), 4);
+    }
+
+    proptest! {
+        #[test]
+        fn weights_are_those_of_all_pairs_of_places(
+            steps in prop::collection::vec((1i64..2_500, 0u32..6), 1..40), window in 1usize..5,
+        ) {
+            let mut now = 0;
+            let timed = steps.iter().map(|&(step, item)| {
+                now += step;
+                (now, item)
+            });
+            let events: Vec<(i64, u32)> = timed.collect();
+            let config = SessionTransitionsConfig { window, ..SessionTransitionsConfig::default() };
+            let model = config.fit(&train(std::slice::from_ref(&events), 6)).unwrap();
+            let (mut sums, mut places) = ([[0.0; 6]; 6], [0.0; 6]);
+            for session in events.chunk_by(|a, b| b.0 - a.0 <= 1_800) {
+                let mut items: Vec<usize> = session.iter().map(|e| e.1 as usize).collect();
+                items.dedup();
+                if items.len() < 2 {
+                    continue;
+                }
+                for (p, &i) in items.iter().enumerate() {
+                    places[i] += 1.0;
+                    for (q, &j) in items.iter().enumerate().skip(p + 1).take(window) {
+                        sums[i][j] += 1.0 / (q - p) as f64;
+                        sums[j][i] += 0.5 / (q - p) as f64;
+                    }
+                }
+            }
+            for i in 0..6 {
+                for j in (0..6).filter(|&j| j != i) {
+                    let exact = sums[i][j] / f64::sqrt(places[i] * places[j]).max(1.0);
+                    let found = f64::from(model.weight(ItemId(i as u32), ItemId(j as u32)));
+                    prop_assert!((found - exact).abs() < 1e-5, "{found} {exact}");
+                }
+            }
+        }
     }
 }

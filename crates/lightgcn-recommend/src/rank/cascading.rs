@@ -7,8 +7,8 @@ use lightgcn_core::{BehaviorWeights, Interactions, ItemId, Train, UserId};
 use lightgcn_linear::{CascadingRank, CascadingRankConfig};
 
 /// Ranks by [`CascadingRank`] over a log's behaviors, from the weakest to the target: a baseline without
-/// embeddings for logs of several behaviors. Behaviors whose weight is not positive, such as removals from
-/// the cart, are left out.
+/// embeddings for logs of several behaviors. Behaviors without events and those whose weight is not
+/// positive, such as removals from the cart, are left out.
 ///
 /// ```
 /// use lightgcn_core::{BehaviorWeightsConfig, InteractionsBuilder, ItemId, Split, Truth, UserId};
@@ -51,7 +51,7 @@ impl<'a> CascadingRanker<'a> {
         train: &'a Train,
         behaviors: &BehaviorWeights,
     ) -> Result<Self, RecommendError> {
-        let stages = stages(behaviors);
+        let stages = stages(behaviors, train.interactions());
         Ok(Self {
             model: config.fit(train, &stages)?,
             pairs: train.interactions(),

@@ -21,7 +21,8 @@ pub struct RankingConfig {
     pub best_sellers: usize,
     /// The neighbors that an item keeps in each member, at least 1. Default: 400.
     pub n_neighbors: usize,
-    /// The members to choose from. Default: propagation and EASE; the low-pass filter takes minutes on large logs.
+    /// The members to choose from. Default: propagation, EASE, and session transitions where times tell
+    /// sessions apart; the low-pass filter takes minutes on large logs.
     pub members: Vec<MemberKind>,
     /// The most items that EASE learns from, at least 1: those met by the most users. Where there are fewer
     /// users than that and than items, it learns from all items. Default: 12,000, which takes half a minute
@@ -42,7 +43,11 @@ impl Default for RankingConfig {
             candidates: 30,
             best_sellers: 20,
             n_neighbors: 400,
-            members: vec![MemberKind::Propagation, MemberKind::Ease],
+            members: vec![
+                MemberKind::Propagation,
+                MemberKind::Ease,
+                MemberKind::Sessions,
+            ],
             ease_items: EASE_ITEMS,
             l2: vec![1.0, 3.0, 10.0, 30.0],
             k: 20,

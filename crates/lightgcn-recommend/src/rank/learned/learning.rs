@@ -84,7 +84,7 @@ impl<'a> Fitter<'a> {
         kinds.retain(|kind| match kind {
             MemberKind::Sessions => has_sessions,
             // Over one behavior it is propagation.
-            MemberKind::Cascade => stages(&dataset.behaviors).len() > 1,
+            MemberKind::Cascade => stages(&dataset.behaviors, pairs).len() > 1,
             _ => true,
         });
         kinds.sort_unstable();

@@ -14,6 +14,8 @@ pub(crate) const EASE_ITEMS: usize = 12_000;
 
 /// The half-life of a history to session transitions: an hour, in days.
 const SESSION_HALF_LIFE: f64 = 1.0 / 24.0;
+/// The most neighbors of session transitions: few items come within a session of another.
+const SESSION_NEIGHBORS: usize = 200;
 
 /// The order of behaviors by how much they say: targets last, the others by their weight, then by place.
 pub(crate) fn strengths(behaviors: &BehaviorWeights) -> Vec<usize> {
@@ -30,12 +32,19 @@ pub(crate) fn strengths(behaviors: &BehaviorWeights) -> Vec<usize> {
     strengths
 }
 
-/// The behaviors that a cascade walks over, from the weakest to the targets: those of positive weight.
-pub(crate) fn stages(behaviors: &BehaviorWeights) -> Vec<usize> {
+/// The behaviors that a cascade walks over, from the weakest to the targets: those of positive weight that
+/// the pairs have. O(pairs).
+pub(crate) fn stages(behaviors: &BehaviorWeights, pairs: &Interactions) -> Vec<usize> {
     let strengths = strengths(behaviors);
     let table = behaviors.behaviors();
+    let mut has = vec![false; table.len()];
+    for counts in pairs.counts().chunks_exact(table.len()) {
+        let marked = has.iter_mut().zip(counts);
+        marked.for_each(|(has, &count)| *has |= count > 0);
+    }
+    let counts = |behavior: &usize| table[*behavior].target || table[*behavior].weight > 0.0;
     let mut stages: Vec<usize> = (0..table.len())
-        .filter(|&behavior| table[behavior].target || table[behavior].weight > 0.0)
+        .filter(|behavior| has[*behavior] && counts(behavior))
         .collect();
     stages.sort_by_key(|&behavior| strengths[behavior]);
     stages
@@ -108,9 +117,9 @@ impl MemberKind {
                 n_neighbors,
                 ..CascadingRankConfig::default()
             }
-            .fit_items(train, &stages(behaviors))?,
+            .fit_items(train, &stages(behaviors, train.interactions()))?,
             Self::Sessions => SessionTransitionsConfig {
-                n_neighbors,
+                n_neighbors: n_neighbors.min(SESSION_NEIGHBORS),
                 ..SessionTransitionsConfig::default()
             }
             .fit(train)?,
@@ -216,14 +225,31 @@ fn source(aged: &[(ItemId, f64)], half_life: f64) -> Source {
 mod tests {
     use super::super::history::Act;
     use super::*;
-    use lightgcn_core::BehaviorWeightsConfig;
+    use lightgcn_core::{BehaviorWeightsConfig, InteractionsBuilder, UserId};
 
     #[test]
     fn targets_are_strongest_and_removals_weakest() {
         let weights = BehaviorWeightsConfig::shop_log().check().unwrap();
         // view .01, cart .1, remove_from_cart −.09, purchase.
         assert_eq!(strengths(&weights), [1, 2, 0, 3]);
-        assert_eq!(stages(&weights), [0, 1, 3]);
+    }
+
+    #[test]
+    fn a_cascade_walks_over_the_behaviors_that_there_are_but_removals() {
+        let config = BehaviorWeightsConfig::shop_log();
+        let names: Vec<&str> = config.behaviors.iter().map(|b| &b.name[..]).collect();
+        let of = |all: &[[u32; 4]]| {
+            let mut pairs = InteractionsBuilder::from_names(&names, &["purchase"]).unwrap();
+            for (item, counts) in (0..).zip(all) {
+                pairs
+                    .push(UserId(0), ItemId(item), 1.0, counts, None)
+                    .unwrap();
+            }
+            let weights = config.clone().check().unwrap();
+            stages(&weights, &pairs.build(1, all.len()).unwrap())
+        };
+        assert_eq!(of(&[[1, 1, 1, 0], [0, 0, 0, 2]]), [0, 1, 3]);
+        assert_eq!(of(&[[0, 0, 1, 1]]), [3]);
     }
 
     #[test]
