@@ -55,10 +55,11 @@ pub(crate) async fn attack(address: SocketAddr, options: &AttackOptions) -> anyh
                 while !done.load(Ordering::Relaxed) {
                     let status = send(address, &request, unread, &done).await;
                     let status = status.unwrap_or_else(|error| error.to_string());
-                    let mut statuses = statuses.lock().unwrap_or_else(PoisonError::into_inner);
-                    *statuses.entry(status).or_default() += 1;
+                    {
+                        let mut statuses = statuses.lock().unwrap_or_else(PoisonError::into_inner);
+                        *statuses.entry(status).or_default() += 1;
+                    }
                     // A refusal takes no time; a client that does not wait is no worse than one with a pause.
-                    drop(statuses);
                     tokio::time::sleep(Duration::from_millis(50)).await;
                 }
             })

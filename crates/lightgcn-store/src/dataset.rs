@@ -50,6 +50,12 @@ pub trait DatasetFolder: Sized {
     fn load(path: impl AsRef<Path>) -> Result<Self, StoreError>;
 }
 
+/// The names of all files but the manifest.
+fn names() -> Vec<&'static str> {
+    let encoded = FILES.map(|(name, _)| name);
+    [&[INTERACTIONS], &encoded[..]].concat()
+}
+
 impl DatasetFolder for Dataset {
     fn save(&self, path: impl AsRef<Path>) -> Result<(), StoreError> {
         check(self, "dataset".to_owned())?;
@@ -65,9 +71,7 @@ impl DatasetFolder for Dataset {
     fn load(path: impl AsRef<Path>) -> Result<Self, StoreError> {
         let path = path.as_ref();
         let folder = Folder::open(path, Kind::DATASET)?;
-        let mut names = vec![INTERACTIONS];
-        names.extend(FILES.map(|(name, _)| name));
-        folder.expect_files(&names)?;
+        folder.expect_files(&names())?;
         let users = read_vocabulary(&folder, USERS)?;
         let items = read_vocabulary(&folder, ITEMS)?;
         let (n_users, n_items) = (users.len(), items.len());

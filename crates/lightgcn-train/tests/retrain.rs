@@ -20,7 +20,10 @@ fn config() -> TrainConfig {
         epochs: 4,
         batch_size: 32,
         learning_rate: 0.01,
+        // What the size of the data decides otherwise.
+        accumulate: Some(1),
         validate_every: Some(2),
+        patience: Some(5),
         ..TrainConfig::published()
     }
 }

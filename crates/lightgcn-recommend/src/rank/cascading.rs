@@ -15,23 +15,22 @@ use lightgcn_linear::{CascadingRank, CascadingRankConfig};
 /// use lightgcn_linear::CascadingRankConfig;
 /// use lightgcn_recommend::{CascadingRanker, Exclusions, Ranker};
 ///
-/// // User 0 viewed a lamp (0), a bulb (1) and a hammer (2); others bought lamps after viewing them.
+/// // User 0 viewed a bulb (1); others bought a lamp (0) after viewing one. A hammer (2) and a saw (3) have other users.
 /// let weights = BehaviorWeightsConfig::shop_log();
 /// let names: Vec<&str> = weights.behaviors.iter().map(|b| &b.name[..]).collect();
 /// let mut log = InteractionsBuilder::from_names(&names, &["purchase"])?;
-/// for item in 0..3 {
-///     log.push(UserId(0), ItemId(item), 0.01, &[1, 0, 0, 0], None)?;
-/// }
-/// for user in 1..3 {
-///     log.push(UserId(user), ItemId(0), 1.0, &[1, 0, 0, 1], None)?;
+/// for user in 0..3 {
 ///     log.push(UserId(user), ItemId(1), 0.01, &[1, 0, 0, 0], None)?;
 /// }
-/// let split = Split::new(log.build(3, 3)?, Truth::empty(3, 3), Truth::empty(3, 3))?;
+/// for (user, item) in [(1, 0), (2, 0), (3, 2), (3, 3)] {
+///     log.push(UserId(user), ItemId(item), 1.0, &[1, 0, 0, 1], None)?;
+/// }
+/// let split = Split::new(log.build(4, 4)?, Truth::empty(4, 4), Truth::empty(4, 4))?;
 ///
 /// let weights = weights.check()?;
 /// let ranker = CascadingRanker::new(&CascadingRankConfig::default(), &split.train, &weights)?;
-/// let bought = Exclusions::targets(split.train.interactions());
-/// assert_eq!(ranker.top_k(&[UserId(0)], 1, &bought)[0][0].item, ItemId(0));
+/// let met = Exclusions::pairs(split.train.interactions());
+/// assert_eq!(ranker.top_k(&[UserId(0)], 1, &met)[0][0].item, ItemId(0));
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Debug)]

@@ -52,7 +52,7 @@ fn round_trip_with_the_same_bytes() {
         [true, true]
     );
     loaded.save(&b).unwrap();
-    let mut names: Vec<&str> = FILES.map(|(name, _)| name).to_vec();
+    let mut names = names();
     names.push("manifest.json");
     assert_eq!(fs::read_dir(&a).unwrap().count(), names.len());
     for name in names {
@@ -69,7 +69,7 @@ fn every_damaged_byte_is_detected() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("data");
     save_tiny(&path).unwrap();
-    for name in FILES.iter().map(|file| file.0).chain(["manifest.json"]) {
+    for name in names().into_iter().chain(["manifest.json"]) {
         let file = path.join(name);
         let bytes = fs::read(&file).unwrap();
         let mut open = File::options().write(true).open(&file).unwrap();
