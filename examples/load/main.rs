@@ -9,6 +9,8 @@
 //! target/release/examples/load rate --rate 50 --seconds 30 --what explanations
 //! target/release/examples/load swaps --seconds 60 a b
 //! target/release/examples/load slow --sockets 2000
+//! target/release/examples/load attack --clients 2                      # 256 long and diverse lists at once
+//! target/release/examples/load attack --clients 60 --questions 64 --unread
 //! target/release/examples/load soak --seconds 3600 --swaps 100 a b
 //! ```
 //!
@@ -16,6 +18,7 @@
 //! was due: a service that stalls cannot hide it by slowing its clients down.
 #![expect(clippy::print_stdout, reason = "it prints its measurements")]
 
+mod attack;
 mod client;
 mod shop;
 mod swaps;
@@ -94,6 +97,8 @@ enum Mode {
         #[arg(long, default_value_t = 20.0)]
         seconds: f64,
     },
+    /// Send ordinary requests at a fixed rate beside batches that take much time, or that nobody reads
+    Attack(attack::AttackOptions),
     /// Send requests at a fixed rate for a long time, with model switches, and print the resources in use
     Soak(SoakOptions),
 }
@@ -187,6 +192,7 @@ async fn run(args: Args) -> anyhow::Result<()> {
             rate,
             seconds,
         } => slow(address, sockets, rate, seconds).await,
+        Mode::Attack(options) => attack::attack(address, &options).await,
         Mode::Soak(options) => soak(target, options).await,
     }
 }

@@ -68,6 +68,25 @@ pub(crate) struct Common {
     /// Log more to standard error (-v: info, -vv: debug)
     #[arg(long, short, global = true, action = clap::ArgAction::Count)]
     pub(crate) verbose: u8,
+    /// Form of the log
+    #[arg(
+        long,
+        global = true,
+        value_enum,
+        env = "LIGHTGCN_LOG_FORMAT",
+        default_value_t
+    )]
+    pub(crate) log_format: LogFormat,
+}
+
+/// The form of the log on standard error.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]
+pub(crate) enum LogFormat {
+    /// Lines for people
+    #[default]
+    Text,
+    /// One JSON object per line
+    Json,
 }
 
 #[derive(Debug, Subcommand)]

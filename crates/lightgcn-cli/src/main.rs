@@ -11,7 +11,7 @@ mod output;
 mod progress;
 
 use anyhow::Context;
-use args::{Cli, Command};
+use args::{Cli, Command, LogFormat};
 use clap::Parser;
 use lightgcn::train::Preset;
 use output::Output;
@@ -37,11 +37,14 @@ fn main() -> ExitCode {
     let level = levels[usize::from(cli.common.verbose.min(2))];
     let filter = tracing_subscriber::EnvFilter::try_from_default_env()
         .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new(level));
-    tracing_subscriber::fmt()
+    let log = tracing_subscriber::fmt()
         .with_env_filter(filter)
         .with_ansi(std::io::stderr().is_terminal())
-        .with_writer(std::io::stderr)
-        .init();
+        .with_writer(std::io::stderr);
+    match cli.common.log_format {
+        LogFormat::Text => log.init(),
+        LogFormat::Json => log.json().flatten_event(true).init(),
+    }
     let output = Output::new(cli.common.json);
     match run(&cli, &output) {
         Ok(code) => code,

@@ -1,6 +1,8 @@
 //! Responses in JSON, and answers of a model, which name its version.
 
+use crate::api_error::ApiError;
 use crate::models::Model;
+use axum::body::Body;
 use axum::http::{HeaderName, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde::Serialize;
@@ -29,12 +31,35 @@ pub(crate) fn json<T: Serialize>(value: &T) -> Response {
 }
 
 /// An answer in JSON, with the model's version in a field and in a header.
-pub(crate) fn answer<T: Serialize>(model: &Model, answer: T) -> Response {
+pub(crate) fn answer<T: Serialize>(model: &Model, answer: T) -> Result<Response, ApiError> {
+    Ok(answered(model, write(model, answer)?))
+}
+
+/// The JSON of an answer, with the model's version in a field.
+pub(crate) fn write<T: Serialize>(model: &Model, answer: T) -> Result<Vec<u8>, ApiError> {
     let model_version = model.version.clone();
-    let header = HeaderValue::from_str(&model_version).map(|version| [(VERSION_HEADER, version)]);
-    let json = json(&Versioned {
+    let versioned = Versioned {
         model_version,
         answer,
-    });
-    (header.ok(), json).into_response()
+    };
+    let mut json = Vec::new();
+    to_json(&mut json, &versioned)?;
+    Ok(json)
+}
+
+/// Appends JSON.
+pub(crate) fn to_json<T: Serialize>(to: &mut Vec<u8>, value: &T) -> Result<(), ApiError> {
+    serde_json::to_writer(to, value).map_err(|error| {
+        tracing::error!(%error, "an answer cannot be serialized");
+        ApiError::internal()
+    })
+}
+
+/// The response with that JSON, with the model's version in a header.
+pub(crate) fn answered(model: &Model, json: impl Into<Body>) -> Response {
+    let version = HeaderValue::from_str(&model.version);
+    let version = version.map(|version| [(VERSION_HEADER, version)]);
+    let kind = [(header::CONTENT_TYPE, "application/json")];
+    let body: Body = json.into();
+    (version.ok(), kind, body).into_response()
 }

@@ -7,6 +7,7 @@ use axum::response::{IntoResponse, Response};
 use axum_extra::extract::QueryRejection;
 use lightgcn_recommend::RecommendError;
 use serde::Serialize;
+use std::time::Duration;
 
 /// A failed request: a status, a code for programs and a message for people.
 #[derive(Debug, Clone)]
@@ -15,7 +16,12 @@ pub(crate) struct ApiError {
     pub(crate) code: &'static str,
     pub(crate) message: String,
     pub(crate) issues: Vec<String>,
+    /// Seconds after which a request that met an overload may be sent again.
+    retry_after: u64,
 }
+
+/// The longest time that a client is told to wait, in seconds.
+const MAX_RETRY_AFTER: f64 = 60.0;
 
 /// The JSON body of a failed request.
 #[derive(Debug, Clone, Serialize, utoipa::ToSchema)]
@@ -44,6 +50,7 @@ impl ApiError {
             code,
             message: message.into(),
             issues: Vec::new(),
+            retry_after: 1,
         }
     }
 
@@ -53,6 +60,12 @@ impl ApiError {
 
     pub(crate) fn with_issues(mut self, issues: Vec<String>) -> Self {
         self.issues = issues;
+        self
+    }
+
+    /// Tells the client when to send the request again, at the earliest.
+    pub(crate) fn with_retry_after(mut self, seconds: f64) -> Self {
+        self.retry_after = seconds.clamp(1.0, MAX_RETRY_AFTER).ceil() as u64;
         self
     }
 
@@ -69,6 +82,21 @@ impl ApiError {
     pub(crate) fn overloaded() -> Self {
         let text = "too many requests are waiting; retry after the time in Retry-After";
         Self::new(StatusCode::SERVICE_UNAVAILABLE, "overloaded", text)
+    }
+
+    pub(crate) fn unread() -> Self {
+        let text = "too many answers wait for their clients to read them; retry after the time in Retry-After";
+        Self::new(StatusCode::SERVICE_UNAVAILABLE, "unread_answers", text)
+    }
+
+    pub(crate) fn too_expensive(time: Duration, most: Duration) -> Self {
+        let text = format!(
+            "the request is expected to take {} ms of computing; at most {} ms are allowed (limits.cost_ms): ask \
+             fewer questions at once, or lower k or diversity, or shorten the filters",
+            time.as_millis(),
+            most.as_millis()
+        );
+        Self::new(StatusCode::UNPROCESSABLE_ENTITY, "too_expensive", text)
     }
 
     pub(crate) fn timeout() -> Self {
@@ -152,7 +180,11 @@ impl IntoResponse for ApiError {
     fn into_response(self) -> Response {
         let mut response = (self.status, json(&self.body())).into_response();
         let extra = match self.status {
-            StatusCode::SERVICE_UNAVAILABLE => Some((header::RETRY_AFTER, "1")),
+            StatusCode::SERVICE_UNAVAILABLE => {
+                let seconds = HeaderValue::from(self.retry_after);
+                response.headers_mut().insert(header::RETRY_AFTER, seconds);
+                None
+            }
             // The rest of the body is not read.
             StatusCode::REQUEST_TIMEOUT | StatusCode::PAYLOAD_TOO_LARGE => {
                 Some((header::CONNECTION, "close"))

@@ -21,7 +21,9 @@ pub struct ServeConfig {
     pub cors_origins: Vec<String>,
     /// Threads that score; 0 takes one per core. Default: 0.
     pub workers: usize,
-    /// Requests that may wait for a thread; further ones are answered with 503. Default: 256.
+    /// Requests that may wait for a thread; further ones are answered with 503, and so are those that would make the
+    /// wait longer than `request_timeout_seconds`. Requests that take much computing may fill half of the queue.
+    /// Default: 256.
     pub queue: usize,
     /// Open connections; further ones wait to be accepted. Default: 8192.
     pub max_connections: usize,
@@ -33,6 +35,9 @@ pub struct ServeConfig {
     pub request_timeout_seconds: f64,
     /// Seconds for which a client may stop reading a response. Default: 20.
     pub write_timeout_seconds: f64,
+    /// Bytes of answers that may be in memory at once, made or being made, because clients have not read them yet;
+    /// further requests are answered with 503. Answers of more than 16 KiB may fill half of it. Default: 64 MiB.
+    pub unread_bytes: usize,
     /// Seconds between the signal to stop and the end of accepting connections; meanwhile `/health/ready`
     /// fails, so that load balancers turn away. Default: 0.
     pub drain_delay_seconds: f64,
@@ -62,6 +67,7 @@ impl Default for ServeConfig {
             body_timeout_seconds: 5.0,
             request_timeout_seconds: 10.0,
             write_timeout_seconds: 20.0,
+            unread_bytes: 64 << 20,
             drain_delay_seconds: 0.0,
             drain_timeout_seconds: 20.0,
             events: None,
@@ -83,7 +89,7 @@ pub enum UnknownBehaviors {
     Collect,
 }
 
-/// What a single request may ask for; anything beyond is refused with 400 or 413.
+/// What a single request may ask for; anything beyond is refused with 400, 413 or 422.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Limits {
@@ -93,6 +99,9 @@ pub struct Limits {
     pub batch: usize,
     /// Items in a list. Default: 1000.
     pub k: usize,
+    /// Milliseconds of one thread that a request may be expected to take, with all questions of a batch. The
+    /// expectation comes from the sizes of the request and the model, not from the machine. Default: 5000.
+    pub cost_ms: u64,
     /// Events in one post. Default: 1000.
     pub events: usize,
     /// Events sent with a request, and the latest stored events of a user that count. Default: 200.
@@ -111,6 +120,7 @@ impl Default for Limits {
             body_bytes: 1 << 20,
             batch: 256,
             k: 1000,
+            cost_ms: 5000,
             events: 1000,
             context_events: 200,
             paths: 50,
@@ -236,9 +246,11 @@ impl ServeConfig {
         for (key, value) in [
             ("queue", self.queue),
             ("max_connections", self.max_connections),
+            ("unread_bytes", self.unread_bytes),
             ("limits.body_bytes", limits.body_bytes),
             ("limits.batch", limits.batch),
             ("limits.k", limits.k),
+            ("limits.cost_ms", limits.cost_ms as usize),
             ("limits.events", limits.events),
             ("limits.paths", limits.paths),
             ("limits.min_users", limits.min_users),

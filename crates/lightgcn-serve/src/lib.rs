@@ -69,8 +69,8 @@
 //! # Layout
 //!
 //! `config` and `env_config` have the configuration, `service` what all requests share: `models` (which of them
-//! answers), `events` (what happened since training), `pool` (the threads that score) and `metrics`. `routes` has a
-//! file per group of routes, `middleware` what wraps them; `extract` and `checks` read requests, `answer` and
+//! answers), `events` (what happened since training), `work` (what requests cost, the threads that score and the queue in front of them) and `metrics`. `routes` has a
+//! file per group of routes, `middleware` what wraps them, `observe` what is told of them; `extract` and `checks` read requests, `answer` and
 //! `api_error` write responses. `server` and `socket` listen.
 #![forbid(unsafe_code)]
 
@@ -85,17 +85,18 @@ mod extract;
 mod metrics;
 mod middleware;
 mod models;
-mod pool;
+mod observe;
 mod routes;
 mod server;
 mod service;
 mod socket;
+mod work;
 
 pub use config::{AdminConfig, Limits, ServeConfig, Token, UnknownBehaviors, ValidServeConfig};
 pub use error::{ConfigIssue, ServeError};
 pub use events::{
     EventError, EventReader, EventSink, EventStore, EventStoreConfig, EventStoreError,
-    ExportFormat, ExportReport, MemoryEvents, PruneReport, StoredEvent, TrainedEvents,
+    ExportFormat, ExportReport, MemoryEvents, PruneReport, SinkState, StoredEvent, TrainedEvents,
     check_archive_path, check_export_path,
 };
 pub use server::{Server, raise_descriptor_limit, stop_signal};

@@ -2,6 +2,7 @@
 
 use crate::config::seconds;
 use crate::error::ServeError;
+use crate::observe::Peer;
 use crate::service::Service;
 use crate::socket::Socket;
 use axum::Router;
@@ -16,6 +17,7 @@ use std::time::Duration;
 use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::{Semaphore, watch};
+use tower::util::MapRequest;
 
 /// Connections that the system queues before they are accepted.
 const BACKLOG: u32 = 4096;
@@ -107,6 +109,12 @@ impl Server {
     }
 }
 
+/// A connection that was accepted.
+struct Incoming {
+    stream: TcpStream,
+    peer: SocketAddr,
+}
+
 /// What a listener needs to serve its connections.
 struct Acceptor {
     router: Router,
@@ -129,7 +137,10 @@ impl Acceptor {
                 _ = self.ended.wait_for(|ended| *ended) => break,
             };
             match accepted {
-                Ok((stream, _)) => self.serve(stream, permit, &graceful, is_cut.clone()),
+                Ok((stream, peer)) => {
+                    let connection = Incoming { stream, peer };
+                    self.serve(connection, permit, &graceful, is_cut.clone());
+                }
                 Err(error) => {
                     tracing::warn!(%error, "cannot accept a connection");
                     tokio::time::sleep(ACCEPT_PAUSE).await;
@@ -150,7 +161,7 @@ impl Acceptor {
     /// Serves a connection until it ends or the sender of `is_cut` is dropped.
     fn serve(
         &self,
-        stream: TcpStream,
+        Incoming { stream, peer }: Incoming,
         permit: impl Send + 'static,
         graceful: &GracefulShutdown,
         mut is_cut: watch::Receiver<()>,
@@ -159,15 +170,17 @@ impl Acceptor {
         // Responses are written whole, so there is nothing to coalesce.
         let _ = stream.set_nodelay(true);
         let socket = Socket::new(stream, seconds(config.write_timeout_seconds));
+        let with_peer = move |mut request: hyper::Request<hyper::body::Incoming>| {
+            request.extensions_mut().insert(Peer(peer));
+            request
+        };
+        let router = MapRequest::new(self.router.clone(), with_peer);
         let connection = http1::Builder::new()
             .timer(TokioTimer::new())
             .header_read_timeout(seconds(config.header_timeout_seconds))
             .max_buf_size(HEADER_BYTES)
             .max_headers(HEADERS)
-            .serve_connection(
-                TokioIo::new(socket),
-                TowerToHyperService::new(self.router.clone()),
-            );
+            .serve_connection(TokioIo::new(socket), TowerToHyperService::new(router));
         let watched = graceful.watch(connection);
         let connections = self.service.shared.metrics.connections.clone();
         connections.increment(1.0);

@@ -1,18 +1,20 @@
 //! The service: models, events, threads and metrics, shared by all requests.
 
+use crate::answer::{answered, write};
 use crate::api_error::ApiError;
 use crate::config::{ServeConfig, ValidServeConfig, seconds};
 use crate::error::ServeError;
-use crate::events::{EventSink, EventStore, EventStoreConfig, MemoryEvents};
+use crate::events::{EventSink, EventStore, EventStoreConfig, MemoryEvents, SinkHealth};
 use crate::metrics::Metrics;
 use crate::models::{Model, Registry};
-use crate::pool::Pool;
+use crate::work::{Budget, Cost, Pool, PoolOptions, Ticket};
 use axum::response::Response;
 use lightgcn_recommend::{ContextEvent, Recommender};
+use serde::Serialize;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// Threads that write events: posts that wait for one flush share the next.
 const WRITERS: usize = 16;
@@ -31,9 +33,12 @@ pub(crate) struct Shared {
     pub(crate) config: ServeConfig,
     pub(crate) registry: Registry,
     pub(crate) events: Arc<dyn EventSink>,
+    pub(crate) events_health: SinkHealth,
     pub(crate) pool: Pool,
     /// Events have threads of their own: a slow disk must not delay scoring.
     pub(crate) writer: Pool,
+    /// Answers that are not written to their sockets.
+    pub(crate) unread: Arc<Budget>,
     pub(crate) metrics: Metrics,
     pub(crate) ready: AtomicBool,
 }
@@ -98,8 +103,21 @@ impl Service {
             shared: Arc::new(Shared {
                 registry: Registry::new(model, root, config.admin.keep),
                 events,
-                pool: Pool::new("score", n_workers, config.queue)?,
-                writer: Pool::new("events", WRITERS, config.queue)?,
+                events_health: SinkHealth::default(),
+                pool: Pool::new(PoolOptions {
+                    name: "score",
+                    workers: n_workers,
+                    requests: config.queue,
+                    // What waits longer is answered too late.
+                    time: seconds(config.request_timeout_seconds) * n_workers as u32,
+                })?,
+                writer: Pool::new(PoolOptions {
+                    name: "events",
+                    workers: WRITERS,
+                    requests: config.queue,
+                    time: Duration::ZERO,
+                })?,
+                unread: Arc::new(Budget::new(config.unread_bytes)),
                 metrics: Metrics::new()?,
                 ready: AtomicBool::new(true),
                 config,
@@ -148,6 +166,7 @@ impl Service {
                 Ok(model.version.clone())
             }
             Err(error) => {
+                tracing::warn!(%error, "a model was refused");
                 metrics.refused_models.increment(1);
                 Err(error)
             }
@@ -170,18 +189,39 @@ impl Service {
         seconds(self.shared.config.body_timeout_seconds)
     }
 
-    /// Runs `work` with the active model on a thread of the pool.
-    pub(crate) async fn ask(
+    /// Runs `work` with the active model on a thread of the pool, and responds with its answer in JSON.
+    ///
+    /// # Errors
+    /// Those of `work`; 422 if it costs too much, 503 if too much waits already.
+    pub(crate) async fn ask<Q: Send + 'static, T: Serialize + 'static>(
         &self,
-        work: impl FnOnce(&Shared, &Model) -> Result<Response, ApiError> + Send + 'static,
+        question: Q,
+        cost: impl FnOnce(&Model, &Q) -> Cost,
+        work: impl FnOnce(&Shared, &Model, Q) -> Result<T, ApiError> + Send + 'static,
     ) -> Result<Response, ApiError> {
         let shared = Arc::clone(&self.shared);
-        let model = self.shared.registry.active();
-        self.shared.pool.run(move || work(&shared, &model)).await?
+        let model = shared.registry.active();
+        let cost = cost(&model, &question);
+        let ticket = shared.admit(&model, cost)?;
+        let reserved = shared.unread.try_reserve(cost.bytes);
+        let reserved = reserved.ok_or_else(ApiError::unread)?;
+        let is_large = cost.is_large(&model);
+        let answering = Arc::clone(&model);
+        let job = move || write(&answering, work(&shared, &answering, question)?);
+        let json = ticket.run(is_large, job).await??;
+        Ok(answered(&model, reserved.hold(json)))
     }
 }
 
 impl Shared {
+    /// A place in the queue for a request, if it does not cost too much.
+    pub(crate) fn admit(&self, model: &Model, cost: Cost) -> Result<Ticket, ApiError> {
+        cost.check(Duration::from_millis(self.config.limits.cost_ms))?;
+        let ticket = self.pool.admit(cost.time, cost.is_large(model))?;
+        let timeout = seconds(self.config.request_timeout_seconds);
+        Ok(ticket.until(Instant::now() + timeout))
+    }
+
     /// A user's stored events that the model can use and has not been trained on.
     pub(crate) fn recent_events(&self, model: &Model, user: &str) -> Vec<ContextEvent> {
         let stored = self.events.of_user(user);

@@ -355,7 +355,9 @@ async fn health_and_metrics_are_reported() {
             "{line} is not in\n{text}"
         );
     }
-    assert!(text.contains("lightgcn_http_request_seconds_bucket{route=\"/health/live\",le=\""));
+    assert!(
+        text.contains("lightgcn_http_request_duration_seconds_bucket{route=\"/health/live\",le=\"")
+    );
     assert!(!text.contains("secret"));
     service.set_ready(false);
     let stopping = get(&router, "/health/ready").await;

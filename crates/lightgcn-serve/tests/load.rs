@@ -135,6 +135,17 @@ async fn events_that_cannot_be_stored_are_an_error() {
     let body = r#"{"events": [{"user": "u0", "item": "p1", "behavior": "view"}]}"#;
     let reply = common::post(&service.router(), "/v1/events", body).await;
     assert_eq!(reply.error(503), "events_failed");
+    // Until the store works again, other instances should get the requests.
+    let ready = common::get(&service.router(), "/health/ready").await;
+    assert_eq!(
+        (ready.status.as_u16(), ready.json()["status"].as_str()),
+        (503, Some("events_failing"))
+    );
+    let text = common::get(&service.router(), "/metrics").await.text();
+    assert!(
+        text.contains("lightgcn_event_store_failures_total{reason=\"failed\"} 1"),
+        "{text}"
+    );
 }
 
 /// The first item for `u0` by model version.

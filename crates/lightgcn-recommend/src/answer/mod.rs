@@ -1,6 +1,7 @@
 //! Answers by the shop's own ids: what can be asked, what comes back, and the chain of sources.
 
 pub(crate) mod chain;
+mod cost;
 pub(crate) mod filter;
 pub(crate) mod history;
 mod id_list;

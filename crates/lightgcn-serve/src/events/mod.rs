@@ -1,8 +1,10 @@
 //! What users do while the service runs: where events are stored and read.
 
+mod health;
 mod store;
 mod trained;
 
+pub(crate) use health::SinkHealth;
 pub use store::{
     EventReader, EventStore, EventStoreConfig, EventStoreError, ExportFormat, ExportReport,
     check_archive_path, check_export_path,
@@ -90,6 +92,31 @@ pub trait EventSink: fmt::Debug + Send + Sync + 'static {
     /// The latest events of a user that answers take into account, in order of arrival. It must be fast: every
     /// request for the user calls it.
     fn of_user(&self, user: &str) -> Vec<ContextEvent>;
+
+    /// How much the sink holds, as far as it knows; for metrics. Default: it knows nothing.
+    fn state(&self) -> SinkState {
+        SinkState::default()
+    }
+
+    /// Finds out whether events could be stored. The service asks after a failure, once a second at most, before it
+    /// reports itself as ready again. Default: they could.
+    ///
+    /// # Errors
+    /// [`EventError`] if they could not.
+    fn check(&self) -> Result<(), EventError> {
+        Ok(())
+    }
+}
+
+/// How much an event sink holds; none where that is not known.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct SinkState {
+    /// Events.
+    pub events: Option<u64>,
+    /// Bytes on disk.
+    pub bytes: Option<u64>,
+    /// Bytes that are free there.
+    pub free_bytes: Option<u64>,
 }
 
 /// Events in memory: they take effect at once and are lost when the process ends.
@@ -179,6 +206,14 @@ impl EventSink for MemoryEvents {
         let kept = self.kept.read().unwrap_or_else(PoisonError::into_inner);
         let mine = kept.by_user.get(user);
         mine.map_or_else(Vec::new, |mine| mine.iter().cloned().collect())
+    }
+
+    fn state(&self) -> SinkState {
+        let kept = self.kept.read().unwrap_or_else(PoisonError::into_inner);
+        SinkState {
+            events: Some(kept.n_events as u64),
+            ..SinkState::default()
+        }
     }
 }
 

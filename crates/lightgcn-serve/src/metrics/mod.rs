@@ -1,6 +1,12 @@
 //! Metrics, in Prometheus' text format.
 
+mod process;
+mod text;
+
 use crate::error::ServeError;
+use crate::events::{EventError, SinkState};
+use crate::models::Model;
+use crate::work::{Budget, Pool};
 use lightgcn_recommend::Source;
 use metrics::{Counter, Gauge, Histogram, Key, Label, Level, Metadata, Recorder};
 use metrics_exporter_prometheus::{
@@ -9,12 +15,14 @@ use metrics_exporter_prometheus::{
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{PoisonError, RwLock};
-use std::time::Duration;
+use std::time::{Duration, UNIX_EPOCH};
+use text::Text;
 
 const METADATA: Metadata<'static> = Metadata::new(module_path!(), Level::INFO, None);
 /// The bounds of the histogram's buckets, in seconds.
-const BUCKETS: [f64; 14] = [
-    0.0005, 0.001, 0.002, 0.003, 0.005, 0.0075, 0.01, 0.02, 0.05, 0.1, 0.25, 0.5, 1.0, 5.0,
+const BUCKETS: [f64; 17] = [
+    0.0005, 0.001, 0.002, 0.003, 0.005, 0.0075, 0.01, 0.02, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0,
+    10.0, 30.0,
 ];
 /// Requests between two upkeeps, which sort measured times into buckets: without them the times would pile up while nobody
 /// reads the metrics.
@@ -22,7 +30,10 @@ const UPKEEP: u64 = 4096;
 
 /// The metrics with labels.
 const REQUESTS: &str = "lightgcn_http_requests_total";
-const SECONDS: &str = "lightgcn_http_request_seconds";
+const SECONDS: &str = "lightgcn_http_request_duration_seconds";
+const CANCELLED: &str = "lightgcn_jobs_cancelled_total";
+const FAILURES: &str = "lightgcn_event_store_failures_total";
+const ACTIONS: &str = "lightgcn_admin_actions_total";
 const ITEMS: &str = "lightgcn_recommended_items_total";
 
 /// The labels of a request: its route, method and status.
@@ -38,10 +49,19 @@ pub(crate) struct Metrics {
     n_requests: AtomicU64,
     pub(crate) in_flight: Gauge,
     pub(crate) connections: Gauge,
-    pub(crate) waiting: Gauge,
+    waiting: Gauge,
+    waiting_cost: Gauge,
+    unread: Gauge,
+    cancelled: [Counter; 2],
     pub(crate) events: Counter,
     pub(crate) swaps: Counter,
     pub(crate) refused_models: Counter,
+    /// Requests without a valid token, or for a foreign host.
+    pub(crate) refused: Counter,
+    /// Posts that the event store did not take, by reason.
+    failures: [(&'static str, Counter); 3],
+    /// By action.
+    actions: [(&'static str, Counter); 2],
 }
 
 impl std::fmt::Debug for Metrics {
@@ -66,6 +86,18 @@ impl Metrics {
         for (name, text) in [
             (REQUESTS, "Requests by route, method and status."),
             (ITEMS, "Recommended items by source."),
+            (
+                FAILURES,
+                "Posts that the event store did not take, by reason.",
+            ),
+            (
+                ACTIONS,
+                "Actions on the admin listener, whatever came of them.",
+            ),
+            (
+                CANCELLED,
+                "Parts of requests that never ran, since the client had gone or their time was over.",
+            ),
         ] {
             recorder.describe_counter(name.into(), None, text.into());
         }
@@ -93,9 +125,33 @@ impl Metrics {
             ),
             connections: gauge("lightgcn_connections", "Open connections."),
             waiting: gauge("lightgcn_queue_length", "Requests that wait for a thread."),
+            waiting_cost: gauge(
+                "lightgcn_queue_cost_seconds",
+                "Seconds of one thread that waiting requests are expected to take.",
+            ),
+            unread: gauge(
+                "lightgcn_unread_bytes",
+                "Bytes of answers that are being made or not yet written to clients.",
+            ),
+            cancelled: ["gone", "late"].map(|reason| {
+                let labels = vec![Label::new("reason", reason)];
+                recorder.register_counter(&Key::from_parts(CANCELLED, labels), &METADATA)
+            }),
             events: counter("lightgcn_events_total", "Stored events."),
             swaps: counter("lightgcn_model_swaps_total", "Switches to another model."),
             refused_models: counter("lightgcn_model_refused_total", "Models that were refused."),
+            refused: counter(
+                "lightgcn_refused_authentications_total",
+                "Requests without a valid token or key, or for a foreign host.",
+            ),
+            failures: ["full", "moved", "failed"].map(|reason| {
+                let key = Key::from_parts(FAILURES, vec![Label::new("reason", reason)]);
+                (reason, recorder.register_counter(&key, &METADATA))
+            }),
+            actions: ["load", "activate"].map(|action| {
+                let key = Key::from_parts(ACTIONS, vec![Label::new("action", action)]);
+                (action, recorder.register_counter(&key, &METADATA))
+            }),
             requests: RwLock::default(),
             n_requests: AtomicU64::new(0),
             handle: recorder.handle(),
@@ -145,44 +201,102 @@ impl Metrics {
         }
     }
 
-    /// All metrics, with the version and name of the active model.
-    pub(crate) fn render(&self, version: &str, model: &str) -> String {
-        let mut text = self.handle.render();
-        let name: String = model
-            .chars()
-            .filter(|c| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.'))
-            .collect();
-        text += "# HELP lightgcn_model_info The active model.\n# TYPE lightgcn_model_info gauge\n";
-        text += &format!("lightgcn_model_info{{version=\"{version}\",model=\"{name}\"}} 1\n");
-        for (name, help, value) in process() {
-            text += &format!("# HELP {name} {help}\n# TYPE {name} gauge\n{name} {value}\n");
+    /// Counts a post that was not stored.
+    pub(crate) fn not_stored(&self, error: &EventError) {
+        let reason = match error {
+            EventError::Full { .. } => "full",
+            EventError::Moved { .. } => "moved",
+            EventError::Store { .. } => "failed",
+        };
+        count(&self.failures, reason);
+    }
+
+    /// Counts an action of an administrator.
+    pub(crate) fn action(&self, action: &'static str) {
+        count(&self.actions, action);
+    }
+
+    /// Reads the gauges of the queue and of unread answers.
+    fn read(&self, pool: &Pool, unread: &Budget) {
+        let waiting = pool.waiting();
+        self.waiting.set(waiting.requests as f64);
+        self.waiting_cost.set(waiting.time.as_secs_f64());
+        self.unread.set(unread.used() as f64);
+        let cancelled = pool.cancelled();
+        for (counter, count) in self
+            .cancelled
+            .iter()
+            .zip([&cancelled.gone, &cancelled.late])
+        {
+            counter.absolute(count.load(Ordering::Relaxed));
         }
-        text
+    }
+
+    /// All metrics.
+    pub(crate) fn render(&self, readings: &Readings<'_>) -> String {
+        self.read(readings.pool, readings.unread);
+        let mut text = Text(self.handle.render());
+        let help = "The program.";
+        let version = [("version", env!("CARGO_PKG_VERSION"))];
+        text.info("lightgcn_build_info", help, &version);
+        readings.describe_model(&mut text);
+        readings.describe_events(&mut text);
+        process::describe(&mut text);
+        text.0
     }
 }
 
-/// Memory, descriptors and threads of the process, as far as the system reports them.
-fn process() -> Vec<(&'static str, &'static str, u64)> {
-    let mut figures = Vec::new();
-    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
-    let field = |name: &str| {
-        let line = status.lines().find_map(|line| line.strip_prefix(name));
-        line.and_then(|rest| rest.split_whitespace().next()?.parse::<u64>().ok())
-    };
-    if let Some(kib) = field("VmRSS:") {
-        figures.push((
-            "process_resident_memory_bytes",
-            "Resident memory.",
-            kib * 1024,
-        ));
+fn count(counters: &[(&str, Counter)], label: &str) {
+    let counter = counters.iter().find(|(known, _)| *known == label);
+    if let Some((_, counter)) = counter {
+        counter.increment(1);
     }
-    if let Some(threads) = field("Threads:") {
-        figures.push(("process_threads", "Threads.", threads));
+}
+
+/// What is read when somebody asks for the metrics.
+pub(crate) struct Readings<'a> {
+    pub(crate) pool: &'a Pool,
+    pub(crate) unread: &'a Budget,
+    pub(crate) model: &'a Model,
+    pub(crate) events: SinkState,
+}
+
+impl Readings<'_> {
+    fn describe_model(&self, text: &mut Text) {
+        let model = self.model;
+        let name = &model.recommender.artifact().model.name;
+        let labels = [("version", model.version.as_str()), ("model", name)];
+        text.info("lightgcn_model_info", "The active model.", &labels);
+        let help = "When the active model was loaded, in seconds since 1970.";
+        let loaded = model.loaded.duration_since(UNIX_EPOCH).ok();
+        let loaded = loaded.map(|since| since.as_secs_f64());
+        text.gauge("lightgcn_model_loaded_timestamp_seconds", help, loaded);
+        let help = "Seconds that loading the active model took.";
+        let took = Some(model.took.as_secs_f64());
+        text.gauge("lightgcn_model_load_duration_seconds", help, took);
+        let help = "The time of the latest event that the active model was trained on, in seconds since 1970.";
+        let trained = model.trained_until.map(|time| time as f64);
+        text.gauge(
+            "lightgcn_model_trained_until_timestamp_seconds",
+            help,
+            trained,
+        );
     }
-    if let Ok(open) = std::fs::read_dir("/proc/self/fd") {
-        figures.push(("process_open_fds", "Open descriptors.", open.count() as u64));
+
+    fn describe_events(&self, text: &mut Text) {
+        let SinkState {
+            events,
+            bytes,
+            free_bytes,
+        } = self.events;
+        let number = |n: Option<u64>| n.map(|n| n as f64);
+        let help = "Events in the store.";
+        text.gauge("lightgcn_event_store_events", help, number(events));
+        let help = "Bytes of the event store.";
+        text.gauge("lightgcn_event_store_bytes", help, number(bytes));
+        let help = "Bytes that are free where the event store is.";
+        text.gauge("lightgcn_event_store_free_bytes", help, number(free_bytes));
     }
-    figures
 }
 
 #[cfg(test)]
@@ -197,14 +311,13 @@ mod tests {
         }
         metrics.request("/v1/popular", "GET", 400, Duration::from_micros(100));
         metrics.items([Source::Model, Source::Model, Source::Random].into_iter());
-        let text = metrics.render("abc", "light\"gcn");
+        let text = metrics.handle.render();
         for line in [
             "lightgcn_http_requests_total{route=\"/v1/popular\",method=\"GET\",status=\"200\"} 4099",
             "lightgcn_http_requests_total{route=\"/v1/popular\",method=\"GET\",status=\"400\"} 1",
-            "lightgcn_http_request_seconds_bucket{route=\"/v1/popular\",le=\"0.001\"} 1",
-            "lightgcn_http_request_seconds_bucket{route=\"/v1/popular\",le=\"0.002\"} 4100",
+            "lightgcn_http_request_duration_seconds_bucket{route=\"/v1/popular\",le=\"0.001\"} 1",
+            "lightgcn_http_request_duration_seconds_bucket{route=\"/v1/popular\",le=\"0.002\"} 4100",
             "lightgcn_recommended_items_total{source=\"model\"} 2",
-            "lightgcn_model_info{version=\"abc\",model=\"lightgcn\"} 1",
         ] {
             assert!(
                 text.lines().any(|found| found == line),

@@ -9,9 +9,10 @@ pub(crate) use registry::Registry;
 use crate::error::ServeError;
 use figures::Figures;
 use lightgcn_core::{Catalogue, ItemId, LabelColumn, UserId};
-use lightgcn_recommend::{ContextEvent, Recommender};
+use lightgcn_recommend::{ContextEvent, RecommendOptions, RecommendRequest, Recommender};
 use lightgcn_store::Artifact;
 use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant, SystemTime};
 
 /// Digits of an artifact's SHA-256 that make up a version: 64 bits.
 const VERSION_DIGITS: usize = 16;
@@ -35,11 +36,22 @@ pub(crate) struct Model {
     pub(crate) brands: Vec<String>,
     /// The lowest and highest price.
     pub(crate) prices: Option<(f64, f64)>,
+    /// When it was loaded.
+    pub(crate) loaded: SystemTime,
+    /// How long that took.
+    pub(crate) took: Duration,
+    /// The time of the latest event that it was trained on; none if it knows no times.
+    pub(crate) trained_until: Option<i64>,
+    /// The users of the most popular item.
+    pub(crate) most_users: usize,
+    /// What a user's top 20 is expected to take of one thread.
+    pub(crate) ordinary: Duration,
 }
 
 impl Model {
     /// Reads and checks the artifact at `path`, and warms its caches.
     pub(crate) fn open(path: &Path) -> Result<Self, ServeError> {
+        let start = Instant::now();
         let identity = Artifact::identity_at(path)?;
         let recommender = Recommender::open(path)?;
         // The identity belongs to what was read only if the folder was not replaced in between.
@@ -49,12 +61,11 @@ impl Model {
             });
         }
         let figures = Figures::beside(path);
-        Ok(Self::new(
-            &identity,
-            Some(path.to_owned()),
-            recommender,
-            figures,
-        ))
+        let model = Self::new(&identity, Some(path.to_owned()), recommender, figures);
+        Ok(Self {
+            took: start.elapsed(),
+            ..model
+        })
     }
 
     /// Wraps a recommender in memory.
@@ -85,7 +96,20 @@ impl Model {
             let (low, high) = range.unwrap_or((price, price));
             Some((low.min(price), high.max(price)))
         });
+        let ordinary = RecommendRequest::new("").with_options(RecommendOptions {
+            k: 20,
+            ..RecommendOptions::default()
+        });
+        let most_users = items
+            .first()
+            .map(|&item| users_of(&recommender, item).0.len());
+        let trained_until = train.last_times().iter().max().copied();
         Self {
+            loaded: SystemTime::now(),
+            took: Duration::ZERO,
+            trained_until,
+            most_users: most_users.unwrap_or(0),
+            ordinary: recommender.cost_of_answer(&ordinary),
             version: identity.chars().take(VERSION_DIGITS).collect(),
             path,
             figures,

@@ -6,6 +6,7 @@ use crate::error::ServeError;
 use crate::extract::{Json, Path};
 use crate::middleware::within_limits;
 use crate::models::Model;
+use crate::observe::{Peer, observe};
 use crate::service::Service;
 use axum::Router;
 use axum::extract::{Request, State};
@@ -63,7 +64,7 @@ pub(super) fn router(service: &Service) -> Router<Service> {
         .fallback(|| async { ApiError::no_route() })
         .method_not_allowed_fallback(|| async { ApiError::no_method() })
         .layer(middleware::from_fn_with_state(service.clone(), authorized));
-    within_limits(router, MAX_BODY)
+    within_limits(router, MAX_BODY).layer(middleware::from_fn_with_state(service.clone(), observe))
 }
 
 /// Lets requests pass that bring the token or, without a token, that name this machine.
@@ -73,8 +74,15 @@ async fn authorized(
     next: Next,
 ) -> Result<Response, ApiError> {
     let headers = request.headers();
+    let refused = |reason: &'static str| {
+        let client = request.extensions().get::<Peer>();
+        let client = client.map(|peer| tracing::field::display(peer.0));
+        tracing::warn!(reason, client, "a request was refused");
+        service.shared.metrics.refused.increment(1);
+    };
     match &service.shared.config.admin.token {
         Some(token) if !has_token(headers, token.as_bytes()) => {
+            refused("token");
             let text = "send the token as Authorization: Bearer TOKEN";
             return Err(ApiError::new(
                 StatusCode::UNAUTHORIZED,
@@ -84,6 +92,7 @@ async fn authorized(
         }
         // DNS rebinding: a foreign page in a local browser may reach loopback under a host name of its own.
         None if !names_this_machine(headers) => {
+            refused("host");
             let text = "without a token, only requests with the host localhost are answered";
             return Err(ApiError::new(StatusCode::FORBIDDEN, "foreign_host", text));
         }
@@ -125,6 +134,8 @@ async fn load(
     State(service): State<Service>,
     Json(Load { path }): Json<Load>,
 ) -> Result<Response, ApiError> {
+    service.shared.metrics.action("load");
+    tracing::info!(path, "a model is to be loaded");
     then_list(service, move |service| service.load(&path).map(|_| ())).await
 }
 
@@ -132,6 +143,8 @@ async fn activate(
     State(service): State<Service>,
     Path(version): Path<String>,
 ) -> Result<Response, ApiError> {
+    service.shared.metrics.action("activate");
+    tracing::info!(version, "a model is to be activated");
     then_list(service, move |service| service.activate(&version)).await
 }
 
@@ -158,7 +171,6 @@ async fn then_list(
 
 fn refused(error: &ServeError) -> ApiError {
     let message = error.to_string();
-    tracing::warn!(%message, "a model was refused");
     match error {
         ServeError::ModelName { .. } => ApiError::bad("bad_model_name", message),
         ServeError::UnknownVersion { .. } => {

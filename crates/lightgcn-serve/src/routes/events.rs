@@ -89,13 +89,17 @@ pub(crate) async fn post(
     let n_events = events.len();
     let sink = Arc::clone(&shared.events);
     let stored = shared.writer.run(move || sink.append(&events)).await?;
-    let n_new = stored.map_err(not_stored)?;
+    shared.events_health.note(&stored);
+    let n_new = stored.map_err(|error| {
+        shared.metrics.not_stored(&error);
+        not_stored(&error)
+    })?;
     shared.metrics.events.increment(n_new);
     let accepted = Accepted {
         accepted: n_events,
         duplicates: (n_events as u64).saturating_sub(n_new),
     };
-    Ok(answer(&model, accepted))
+    answer(&model, accepted)
 }
 
 /// The key of a post, if it has one.
@@ -111,7 +115,7 @@ fn key_of(headers: &HeaderMap) -> Result<Option<&str>, ApiError> {
     Ok(Some(key))
 }
 
-fn not_stored(error: EventError) -> ApiError {
+fn not_stored(error: &EventError) -> ApiError {
     let message = error.to_string();
     tracing::error!(%message, "events were not stored");
     let code = match error {

@@ -1,11 +1,12 @@
 //! `/v1/explanations`
 
-use crate::answer::{Versioned, answer};
+use crate::answer::Versioned;
 use crate::api_error::{ApiError, ErrorBody};
 use crate::checks::check_text;
+use crate::config::Limits;
 use crate::extract::{Json, Path, Query};
-use crate::models::Model;
-use crate::service::{Service, Shared};
+use crate::service::Service;
+use crate::work::Cost;
 use axum::extract::State;
 use axum::response::Response;
 use lightgcn_recommend::{ExplainOptions, ExplainRequest, Explanation};
@@ -55,9 +56,7 @@ pub(crate) async fn one(
         events: Vec::new(),
         options,
     };
-    service
-        .ask(move |shared, model| explain(shared, model, request))
-        .await
+    explain(&service, request).await
 }
 
 /// Explains an item for a user with further events; the user may be unknown.
@@ -72,17 +71,25 @@ pub(crate) async fn with_events(
     State(service): State<Service>,
     Json(request): Json<ExplainRequest>,
 ) -> Result<Response, ApiError> {
+    explain(&service, request).await
+}
+
+async fn explain(service: &Service, request: ExplainRequest) -> Result<Response, ApiError> {
+    check(&service.shared.config.limits, &request)?;
     service
-        .ask(move |shared, model| explain(shared, model, request))
+        .ask(
+            request,
+            Cost::of_explanation,
+            |shared, model, mut request| {
+                shared.add_recent(model, &request.user, &mut request.events);
+                Ok(model.recommender.explain_request(&request)?)
+            },
+        )
         .await
 }
 
-fn explain(
-    shared: &Shared,
-    model: &Model,
-    mut request: ExplainRequest,
-) -> Result<Response, ApiError> {
-    let limits = &shared.config.limits;
+/// Checks a request against the limits.
+fn check(limits: &Limits, request: &ExplainRequest) -> Result<(), ApiError> {
     check_text("user", &request.user)?;
     check_text("item", &request.item)?;
     limits.check_events(&request.events)?;
@@ -101,6 +108,5 @@ fn explain(
         );
         return Err(ApiError::bad("bad_options", message));
     }
-    shared.add_recent(model, &request.user, &mut request.events);
-    Ok(answer(model, model.recommender.explain_request(&request)?))
+    Ok(())
 }

@@ -1,12 +1,13 @@
 //! `/v1/graph`: the neighborhood of a user, for the page
 
 use super::items::Details;
-use crate::answer::{Versioned, answer};
+use crate::answer::Versioned;
 use crate::api_error::{ApiError, ErrorBody};
 use crate::checks::check_text;
 use crate::extract::{Path, Query};
 use crate::models::{Model, users_of};
 use crate::service::{Service, Shared};
+use crate::work::Cost;
 use axum::extract::State;
 use axum::response::Response;
 use lightgcn_core::{ItemId, UserId};
@@ -48,6 +49,11 @@ impl Default for GraphQuery {
 impl GraphQuery {
     fn recommended(&self) -> impl Iterator<Item = &str> {
         self.recommended.split(',').filter(|id| !id.is_empty())
+    }
+
+    fn cost(&self, model: &Model) -> Cost {
+        let far = self.per_item + self.recommended().count();
+        Cost::of_graph(model, self.items, far, MAX_USERS)
     }
 
     fn check(&self) -> Result<(), ApiError> {
@@ -141,7 +147,11 @@ pub(crate) async fn around(
     check_text("user", &user)?;
     query.check()?;
     service
-        .ask(move |shared, model| Ok(answer(model, neighborhood(shared, model, &user, &query)?)))
+        .ask(
+            (user, query),
+            |model, (_, query)| query.cost(model),
+            |shared, model, (user, query)| neighborhood(shared, model, &user, &query),
+        )
         .await
 }
 

@@ -1,16 +1,19 @@
 //! Health checks and metrics.
 
 use crate::answer::json;
-use crate::service::Service;
+use crate::metrics::Readings;
+use crate::service::{Service, Shared};
 use axum::extract::State;
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde::Serialize;
+use std::sync::Arc;
+use std::time::Duration;
 
 /// The result of a health check.
 #[derive(Serialize, utoipa::ToSchema)]
 pub(crate) struct Health {
-    /// `live`, `ready` or `stopping`.
+    /// `live`, `ready`, `stopping`, `overloaded` or `events_failing`.
     status: &'static str,
     /// The version of the active model.
     model_version: String,
@@ -22,16 +25,35 @@ pub(crate) async fn live(State(service): State<Service>) -> Response {
     health(&service, StatusCode::OK, "live")
 }
 
-/// Reports whether the service takes requests; once it is told to stop, it does not.
+/// How long the queue may be full before the service asks for less.
+const FULL: Duration = Duration::from_secs(5);
+
+/// Reports whether the service takes requests. It does not once it is told to stop, while its queue has been full for
+/// five seconds, and while it cannot write to its event store.
 #[utoipa::path(get, path = "/health/ready", tag = "health", responses(
     (status = 200, body = Health),
-    (status = 503, description = "The service is stopping.", body = Health),
+    (status = 503, description = "The service takes no requests for now; `status` says why.", body = Health),
 ))]
 pub(crate) async fn ready(State(service): State<Service>) -> Response {
-    match service.is_ready() {
-        true => health(&service, StatusCode::OK, "ready"),
-        false => health(&service, StatusCode::SERVICE_UNAVAILABLE, "stopping"),
+    let shared = &service.shared;
+    let is_full = shared.pool.full_for().is_some_and(|time| time >= FULL);
+    match (service.is_ready(), is_full, takes_events(shared).await) {
+        (false, ..) => health(&service, StatusCode::SERVICE_UNAVAILABLE, "stopping"),
+        (_, true, _) => health(&service, StatusCode::SERVICE_UNAVAILABLE, "overloaded"),
+        (.., false) => health(&service, StatusCode::SERVICE_UNAVAILABLE, "events_failing"),
+        _ => health(&service, StatusCode::OK, "ready"),
     }
+}
+
+/// Whether the store took the latest events or, after a failure, would take some now.
+async fn takes_events(shared: &Shared) -> bool {
+    if shared.events_health.is_due() {
+        let sink = Arc::clone(&shared.events);
+        if let Ok(outcome) = shared.writer.run(move || sink.check()).await {
+            shared.events_health.note(&outcome);
+        }
+    }
+    !shared.events_health.is_failing()
 }
 
 fn health(service: &Service, code: StatusCode, status: &'static str) -> Response {
@@ -51,9 +73,12 @@ fn health(service: &Service, code: StatusCode, status: &'static str) -> Response
 pub(crate) async fn metrics(State(service): State<Service>) -> impl IntoResponse {
     let shared = &service.shared;
     let model = shared.registry.active();
-    shared.metrics.waiting.set(shared.pool.n_waiting() as f64);
-    let name = &model.recommender.artifact().model.name;
-    let text = shared.metrics.render(&model.version, name);
+    let text = shared.metrics.render(&Readings {
+        pool: &shared.pool,
+        unread: &shared.unread,
+        model: &model,
+        events: shared.events.state(),
+    });
     let kind = "text/plain; version=0.0.4; charset=utf-8";
     ([(header::CONTENT_TYPE, kind)], text)
 }

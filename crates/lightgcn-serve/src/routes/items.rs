@@ -1,12 +1,13 @@
 //! `/v1/similar`, `/v1/popular` and the search for items
 
 use super::query::{Needle, SearchQuery, filtered_query};
-use crate::answer::{Versioned, answer};
+use crate::answer::Versioned;
 use crate::api_error::{ApiError, ErrorBody};
 use crate::checks::{check_filter, check_text};
 use crate::extract::{Path, Query};
 use crate::models::{Model, users_of};
-use crate::service::{Service, Shared};
+use crate::service::Service;
+use crate::work::Cost;
 use axum::extract::State;
 use axum::response::Response;
 use lightgcn_core::{ItemDetails, ItemId, LabelColumn};
@@ -152,7 +153,7 @@ async fn list(
     limits.check_k(options.k)?;
     check_filter(&options.filter)?;
     service
-        .ask(move |shared: &Shared, model| {
+        .ask(options, Cost::of_items, move |shared, model, options| {
             let items = find(model, &options)?;
             shared.metrics.items(items.iter().map(|item| item.source));
             let unknown = model.recommender.unknown_names(&options.filter);
@@ -160,12 +161,11 @@ async fn list(
                 let by_filter = model.recommender.emptied_by(&options.filter);
                 by_filter.unwrap_or(Rule::Chain)
             });
-            let items = Items {
+            Ok(Items {
                 unknown,
                 items,
                 emptied_by,
-            };
-            Ok(answer(model, items))
+            })
         })
         .await
 }
@@ -179,7 +179,11 @@ pub(crate) async fn search(
 ) -> Result<Response, ApiError> {
     let needle = query.needle()?;
     service
-        .ask(move |_, model| Ok(answer(model, found(model, &needle, query.limit))))
+        .ask(
+            needle,
+            |model, _| Cost::of_search(model.items.len(), query.limit),
+            move |_, model, needle| Ok(found(model, &needle, query.limit)),
+        )
         .await
 }
 

@@ -1,6 +1,7 @@
 //! The routes of both listeners.
 
 mod admin;
+mod batch;
 mod events;
 mod explanations;
 mod graph;

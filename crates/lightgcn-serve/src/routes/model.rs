@@ -1,6 +1,7 @@
 //! `/v1/model`, for the page
 
 use crate::answer::{Versioned, answer};
+use crate::api_error::ApiError;
 use crate::models::Model;
 use crate::service::Service;
 use axum::extract::State;
@@ -65,7 +66,7 @@ pub(crate) struct TrainingFigures {
 
 /// Describes the active model: its size, its labels and its figures.
 #[utoipa::path(get, path = "/v1/model", tag = "page", responses((status = 200, body = Versioned<ModelView>)))]
-pub(crate) async fn show(State(service): State<Service>) -> Response {
+pub(crate) async fn show(State(service): State<Service>) -> Result<Response, ApiError> {
     let model = service.shared.registry.active();
     answer(&model, view(&model))
 }

@@ -1,12 +1,15 @@
 //! `/v1/recommendations`
 
+use super::batch;
 use super::query::filtered_query;
-use crate::answer::{Versioned, answer};
+use crate::answer::Versioned;
 use crate::api_error::{ApiError, ErrorBody};
 use crate::checks::{check_filter, check_text};
+use crate::config::Limits;
 use crate::extract::{Json, Path, Query};
 use crate::models::Model;
 use crate::service::{Service, Shared};
+use crate::work::Cost;
 use axum::extract::State;
 use axum::response::Response;
 use lightgcn_recommend::{Answer, Familiarity, Hide, RecommendOptions, RecommendRequest, Source};
@@ -108,6 +111,12 @@ pub(crate) enum AnswerOrError {
     Error(ErrorBody),
 }
 
+impl From<ApiError> for AnswerOrError {
+    fn from(error: ApiError) -> Self {
+        Self::Error(error.body())
+    }
+}
+
 /// Recommends items for a user. An unknown user is answered by the next source that has items.
 #[utoipa::path(get, path = "/v1/recommendations/{user}", tag = "answers",
     params(("user" = String, Path, description = "The user's id in the log."), RecommendQuery),
@@ -122,9 +131,7 @@ pub(crate) async fn one(
     Query(query): Query<RecommendQuery>,
 ) -> Result<Response, ApiError> {
     let request = RecommendRequest::new(user).with_options(query.into());
-    service
-        .ask(move |shared, model| single(shared, model, request))
-        .await
+    single(&service, request).await
 }
 
 /// Recommends items for one user or many, with recent events, filters and options. A batch that can be read has
@@ -134,6 +141,7 @@ pub(crate) async fn one(
         (status = 200, description = "The answer to one request, or all answers of a batch.", body = Versioned<Answers>),
         (status = 400, description = "Invalid request.", body = ErrorBody),
         (status = 413, description = "Body too large.", body = ErrorBody),
+        (status = 422, description = "The questions cost too much together.", body = ErrorBody),
         (status = 503, description = "Too many requests are waiting.", body = ErrorBody),
     ))]
 pub(crate) async fn batch(
@@ -141,11 +149,7 @@ pub(crate) async fn batch(
     Json(asked): Json<OneOrMany>,
 ) -> Result<Response, ApiError> {
     let requests = match asked {
-        OneOrMany::One(request) => {
-            return service
-                .ask(move |shared, model| single(shared, model, *request))
-                .await;
-        }
+        OneOrMany::One(request) => return single(&service, *request).await,
         OneOrMany::Many(Batch { requests }) => requests,
     };
     let (n, most) = (requests.len(), service.shared.config.limits.batch);
@@ -153,64 +157,62 @@ pub(crate) async fn batch(
         let message = format!("the batch has {n} requests; at most {most} are allowed");
         return Err(ApiError::bad("batch_too_large", message));
     }
+    batch::respond(&service, requests).await
+}
+
+async fn single(service: &Service, request: RecommendRequest) -> Result<Response, ApiError> {
+    check(&service.shared.config.limits, &request)?;
     service
-        .ask(move |shared, model| {
-            let answers = many(shared, model, requests);
-            shared.metrics.items(answers.iter().flat_map(sources));
-            Ok(answer(model, Answers { answers }))
+        .ask(request, Cost::of_answer, |shared, model, mut request| {
+            shared.add_recent(model, &request.user, &mut request.events);
+            let found = model.recommender.answer(&request)?;
+            count(shared, &found);
+            Ok(found)
         })
         .await
 }
 
-fn sources(answer: &AnswerOrError) -> impl Iterator<Item = Source> + '_ {
-    let items = match answer {
-        AnswerOrError::Answer(answer) => answer.items.as_slice(),
-        AnswerOrError::Error(_) => &[],
-    };
-    items.iter().map(|item| item.source)
-}
-
-fn single(
+/// Answers all requests at once or, if one of them is invalid, each on its own.
+pub(super) fn answers(
     shared: &Shared,
     model: &Model,
-    mut request: RecommendRequest,
-) -> Result<Response, ApiError> {
-    prepare(shared, model, &mut request)?;
-    let found = model.recommender.answer(&request)?;
-    shared
-        .metrics
-        .items(found.items.iter().map(|item| item.source));
-    Ok(answer(model, found))
-}
-
-/// Answers all requests at once or, if one of them is invalid, each on its own.
-fn many(shared: &Shared, model: &Model, mut requests: Vec<RecommendRequest>) -> Vec<AnswerOrError> {
-    let prepared: Vec<Result<(), ApiError>> = requests
-        .iter_mut()
-        .map(|request| prepare(shared, model, request))
-        .collect();
-    if prepared.iter().all(Result::is_ok)
-        && let Ok(answers) = model.recommender.answer_many(&requests)
+    mut requests: Vec<RecommendRequest>,
+) -> Vec<AnswerOrError> {
+    let checked = requests.iter_mut().map(|request| {
+        check(&shared.config.limits, request)?;
+        shared.add_recent(model, &request.user, &mut request.events);
+        Ok(())
+    });
+    let checked: Vec<Result<(), ApiError>> = checked.collect();
+    if checked.iter().all(Result::is_ok)
+        && let Ok(found) = model.recommender.answer_many(&requests)
     {
-        return answers.into_iter().map(AnswerOrError::Answer).collect();
+        found.iter().for_each(|answer| count(shared, answer));
+        return found.into_iter().map(AnswerOrError::Answer).collect();
     }
-    let each = requests.iter().zip(prepared).map(|(request, prepared)| {
-        let answered = prepared.and_then(|()| Ok(model.recommender.answer(request)?));
+    let each = requests.iter().zip(checked).map(|(request, checked)| {
+        let answered = checked.and_then(|()| Ok(model.recommender.answer(request)?));
         match answered {
-            Ok(answer) => AnswerOrError::Answer(answer),
-            Err(error) => AnswerOrError::Error(error.body()),
+            Ok(answer) => {
+                count(shared, &answer);
+                AnswerOrError::Answer(answer)
+            }
+            Err(error) => error.into(),
         }
     });
     each.collect()
 }
 
-/// Checks a request against the limits, and adds what the user did since training.
-fn prepare(shared: &Shared, model: &Model, request: &mut RecommendRequest) -> Result<(), ApiError> {
-    let limits = &shared.config.limits;
+fn count(shared: &Shared, answer: &Answer) {
+    shared
+        .metrics
+        .items(answer.items.iter().map(|item| item.source));
+}
+
+/// Checks a request against the limits.
+fn check(limits: &Limits, request: &RecommendRequest) -> Result<(), ApiError> {
     check_text("user", &request.user)?;
     limits.check_k(request.options.k)?;
     check_filter(&request.options.filter)?;
-    limits.check_events(&request.events)?;
-    shared.add_recent(model, &request.user, &mut request.events);
-    Ok(())
+    limits.check_events(&request.events)
 }

@@ -1,12 +1,13 @@
 //! `/v1/users`, for the page
 
 use super::query::{Needle, SearchQuery};
-use crate::answer::{Versioned, answer};
+use crate::answer::Versioned;
 use crate::api_error::{ApiError, ErrorBody};
 use crate::checks::check_text;
 use crate::extract::{Path, Query};
 use crate::models::Model;
 use crate::service::Service;
+use crate::work::Cost;
 use axum::extract::State;
 use axum::response::Response;
 use lightgcn_core::UserId;
@@ -53,7 +54,11 @@ pub(crate) async fn search(
 ) -> Result<Response, ApiError> {
     let needle = query.needle()?;
     service
-        .ask(move |_, model| Ok(answer(model, found(model, &needle, query.limit))))
+        .ask(
+            needle,
+            |model, _| Cost::of_search(model.users.len(), query.limit),
+            move |_, model, needle| Ok(found(model, &needle, query.limit)),
+        )
         .await
 }
 
@@ -83,16 +88,18 @@ pub(crate) async fn one(
 ) -> Result<Response, ApiError> {
     check_text("user", &user)?;
     service
-        .ask(move |shared, model| {
-            let recent = shared.recent_events(model, &user);
-            let history = model.recommender.history_with(&user, &recent)?;
-            let known = model.recommender.user(&user).is_some();
-            let found = User {
-                user,
-                known,
-                history,
-            };
-            Ok(answer(model, found))
-        })
+        .ask(
+            user,
+            |model, user| Cost::of_history(model, user),
+            |shared, model, user| {
+                let recent = shared.recent_events(model, &user);
+                let history = model.recommender.history_with(&user, &recent)?;
+                Ok(User {
+                    known: model.recommender.user(&user).is_some(),
+                    history,
+                    user,
+                })
+            },
+        )
         .await
 }

@@ -1,48 +1,107 @@
-//! The threads that score, and the bounded queue in front of them.
+//! The threads that score.
 
+use super::queue::{Queue, QueueLimits, Share, Waiting};
 use crate::api_error::ApiError;
 use crate::error::ServeError;
 use std::panic::AssertUnwindSafe;
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::mpsc::{self, Receiver, SyncSender};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, Instant};
 use tokio::sync::oneshot;
+use tracing::Span;
 
-type Job = Box<dyn FnOnce() + Send>;
+/// How many threads, and what may wait for them.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct PoolOptions {
+    /// The beginning of the threads' names.
+    pub(crate) name: &'static str,
+    pub(crate) workers: usize,
+    /// Requests that may wait.
+    pub(crate) requests: usize,
+    /// What these may be expected to take of one thread.
+    pub(crate) time: Duration,
+}
 
-/// A fixed number of threads behind a queue of bounded length.
+/// A fixed number of threads behind a fair and bounded queue.
 ///
 /// Each thread is its own rayon pool of one, so that loops which would otherwise split over all cores stay on
 /// it: under load, requests that run side by side finish sooner than requests that are each split in turn.
 /// The threads finish the queue and end when the pool is dropped.
 #[derive(Debug)]
 pub(crate) struct Pool {
-    queue: SyncSender<Job>,
-    n_waiting: Arc<AtomicUsize>,
+    queue: Arc<Queue>,
+    workers: usize,
+    cancelled: Arc<Cancelled>,
+}
+
+/// Jobs that never ran.
+#[derive(Debug, Default)]
+pub(crate) struct Cancelled {
+    /// Their clients had gone.
+    pub(crate) gone: AtomicU64,
+    /// Their time was over.
+    pub(crate) late: AtomicU64,
 }
 
 impl Pool {
-    /// Starts the threads, whose names start with `name`. At most `limit` jobs wait for a thread.
-    pub(crate) fn new(name: &str, workers: usize, limit: usize) -> Result<Self, ServeError> {
-        let (queue, jobs) = mpsc::sync_channel(limit);
-        let jobs = Arc::new(Mutex::new(jobs));
-        let n_waiting = Arc::new(AtomicUsize::new(0));
+    pub(crate) fn new(options: PoolOptions) -> Result<Self, ServeError> {
+        let PoolOptions { name, workers, .. } = options;
+        let queue = Arc::new(Queue::new(QueueLimits {
+            requests: options.requests,
+            time: options.time,
+            large: workers.saturating_sub(1).max(1),
+        }));
         for n in 0..workers {
-            let (jobs, n_waiting) = (Arc::clone(&jobs), Arc::clone(&n_waiting));
+            let queue = Arc::clone(&queue);
             std::thread::Builder::new()
                 .name(format!("{name}-{n}"))
-                .spawn(move || work(&jobs, &n_waiting))
+                .spawn(move || work(&queue))
                 .map_err(|source| ServeError::System {
                     what: "start a thread",
                     source,
                 })?;
         }
-        Ok(Self { queue, n_waiting })
+        Ok(Self {
+            queue,
+            workers,
+            cancelled: Arc::default(),
+        })
     }
 
-    /// How many jobs wait for a thread.
-    pub(crate) fn n_waiting(&self) -> usize {
-        self.n_waiting.load(Ordering::Relaxed)
+    /// What waits for a thread.
+    pub(crate) fn waiting(&self) -> Waiting {
+        self.queue.waiting()
+    }
+
+    /// For how long the queue has been too full for small requests.
+    pub(crate) fn full_for(&self) -> Option<Duration> {
+        self.queue.full_for()
+    }
+
+    pub(crate) fn cancelled(&self) -> &Cancelled {
+        &self.cancelled
+    }
+
+    pub(crate) fn workers(&self) -> usize {
+        self.workers
+    }
+
+    /// A place in the queue for a request that is expected to take `time` of one thread.
+    ///
+    /// # Errors
+    /// 503 if the queue is full, with the time in which it should be empty.
+    pub(crate) fn admit(&self, time: Duration, is_large: bool) -> Result<Ticket, ApiError> {
+        let share = self.queue.admit(time, is_large).map_err(|waiting| {
+            let seconds = waiting.time.as_secs_f64() / self.workers as f64;
+            ApiError::overloaded().with_retry_after(seconds)
+        })?;
+        Ok(Ticket {
+            queue: Arc::clone(&self.queue),
+            cancelled: Arc::clone(&self.cancelled),
+            share,
+            tag: 0,
+            deadline: None,
+        })
     }
 
     /// Runs `work` on one of the threads. A job whose caller has gone by the time its turn comes is skipped.
@@ -53,53 +112,142 @@ impl Pool {
         &self,
         work: impl FnOnce() -> T + Send + 'static,
     ) -> Result<T, ApiError> {
+        self.admit(Duration::ZERO, false)?.run(false, work).await
+    }
+}
+
+impl Drop for Pool {
+    fn drop(&mut self) {
+        self.queue.end();
+    }
+}
+
+/// A place in the queue for one request, and its cost.
+pub(crate) struct Ticket {
+    queue: Arc<Queue>,
+    cancelled: Arc<Cancelled>,
+    share: Share,
+    /// The tag of its latest job.
+    tag: u64,
+    deadline: Option<Instant>,
+}
+
+impl Ticket {
+    /// Skips the jobs that have not begun by then.
+    pub(crate) fn until(mut self, deadline: Instant) -> Self {
+        self.deadline = Some(deadline);
+        self
+    }
+
+    /// Runs the whole request as one job.
+    ///
+    /// # Errors
+    /// 500 if the work panics, 503 if it is not begun in time.
+    pub(crate) async fn run<T: Send + 'static>(
+        self,
+        is_large: bool,
+        work: impl FnOnce() -> T + Send + 'static,
+    ) -> Result<T, ApiError> {
+        let (job, answer) = self.job(work);
+        self.queue.push(self.tag, is_large, self.share, job);
+        answer.await
+    }
+
+    /// Queues one job of several, which is expected to take `time`. The future that is returned gives its result;
+    /// once it is dropped, the job is skipped.
+    pub(crate) fn submit<T: Send + 'static, W: FnOnce() -> T + Send + 'static>(
+        &mut self,
+        time: Duration,
+        is_large: bool,
+        work: W,
+    ) -> impl Future<Output = Result<T, ApiError>> + Send + use<T, W> {
+        let (job, answer) = self.job(work);
+        let share = self.share.split(time);
+        self.tag = self.queue.push(self.tag, is_large, share, job);
+        answer
+    }
+
+    /// A job, and its result.
+    fn job<T: Send + 'static, W: FnOnce() -> T + Send + 'static>(
+        &self,
+        work: W,
+    ) -> (
+        Box<dyn FnOnce() + Send>,
+        impl Future<Output = Result<T, ApiError>> + Send + use<T, W>,
+    ) {
         let (sender, receiver) = oneshot::channel();
+        let (cancelled, deadline) = (Arc::clone(&self.cancelled), self.deadline);
+        // What the work logs belongs to its request.
+        let span = Span::current();
         let job = move || {
+            let _entered = span.enter();
             if sender.is_closed() {
+                cancelled.gone.fetch_add(1, Ordering::Relaxed);
+                return;
+            }
+            if deadline.is_some_and(|deadline| Instant::now() > deadline) {
+                cancelled.late.fetch_add(1, Ordering::Relaxed);
+                let _ = sender.send(Err(ApiError::timeout()));
                 return;
             }
             let result = std::panic::catch_unwind(AssertUnwindSafe(work));
             // The caller may have gone meanwhile.
-            let _ = sender.send(result);
+            let failed = |_| {
+                tracing::error!("the work on a request panicked");
+                ApiError::internal()
+            };
+            let _ = sender.send(result.map_err(failed));
         };
-        self.n_waiting.fetch_add(1, Ordering::Relaxed);
-        if self.queue.try_send(Box::new(job)).is_err() {
-            self.n_waiting.fetch_sub(1, Ordering::Relaxed);
-            return Err(ApiError::overloaded());
-        }
-        match receiver.await {
-            Ok(Ok(result)) => Ok(result),
-            Ok(Err(_)) | Err(_) => Err(ApiError::internal()),
-        }
+        let answer = async move { receiver.await.unwrap_or_else(|_| Err(ApiError::internal())) };
+        (Box::new(job), answer)
     }
 }
 
 /// Runs jobs until the pool is dropped.
-fn work(jobs: &Mutex<Receiver<Job>>, n_waiting: &AtomicUsize) {
+fn work(queue: &Queue) {
     // Without it, loops go to the process-wide threads: slower, but correct.
     let _own = rayon::ThreadPoolBuilder::new()
         .num_threads(1)
         .use_current_thread()
         .build();
-    loop {
-        // The lock is held while waiting: the threads take turns at the receiver.
-        let job = jobs.lock().unwrap_or_else(PoisonError::into_inner).recv();
-        let Ok(job) = job else {
-            return;
-        };
-        n_waiting.fetch_sub(1, Ordering::Relaxed);
-        job();
-    }
+    queue.work();
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::sync::Mutex;
     use std::sync::mpsc;
+
+    fn pool(workers: usize, requests: usize) -> Pool {
+        Pool::new(PoolOptions {
+            name: "test",
+            workers,
+            requests,
+            time: Duration::from_secs(1),
+        })
+        .unwrap()
+    }
+
+    /// Occupies a thread until the sender is used or dropped.
+    fn block(pool: &Pool, is_large: bool) -> mpsc::Sender<()> {
+        let (go, wait) = mpsc::channel::<()>();
+        let (started, begins) = mpsc::channel();
+        let mut ticket = pool.admit(Duration::ZERO, is_large).unwrap();
+        let work = move || {
+            started.send(()).unwrap();
+            let _ = wait.recv();
+        };
+        tokio::spawn(ticket.submit(Duration::ZERO, is_large, work));
+        begins.recv().unwrap();
+        go
+    }
+
+    const MS: Duration = Duration::from_millis(1);
 
     #[tokio::test]
     async fn work_runs_on_another_thread_without_splitting() {
-        let pool = Pool::new("test", 2, 4).unwrap();
+        let pool = pool(2, 4);
         let here = std::thread::current().id();
         let there = pool.run(|| (std::thread::current().id(), rayon::current_num_threads()));
         let (there, threads) = there.await.unwrap();
@@ -109,42 +257,134 @@ mod tests {
 
     #[tokio::test]
     async fn a_panic_fails_one_request_only() {
-        let pool = Pool::new("test", 1, 4).unwrap();
+        let pool = pool(1, 4);
         let error = pool.run(|| panic!("on purpose")).await.unwrap_err();
         assert_eq!(error.code, "internal");
         assert_eq!(pool.run(|| 7).await.unwrap(), 7);
     }
 
-    #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+    #[tokio::test]
     async fn a_full_queue_rejects_and_skips_abandoned_jobs() {
-        let pool = Arc::new(Pool::new("test", 1, 1).unwrap());
-        let (go, wait) = mpsc::channel::<()>();
-        let (started, begins) = mpsc::channel::<()>();
-        let first = tokio::spawn({
-            let pool = Arc::clone(&pool);
-            async move {
-                let work = move || {
-                    started.send(()).unwrap();
-                    wait.recv().unwrap();
-                };
-                pool.run(work).await
-            }
-        });
-        begins.recv().unwrap();
+        let pool = pool(1, 1);
+        let go = block(&pool, false);
         // One job waits, and its caller leaves.
         let (done, says) = mpsc::channel::<()>();
-        let left = tokio::time::timeout(
-            std::time::Duration::from_millis(20),
-            pool.run(move || done.send(())),
-        );
+        let left = tokio::time::timeout(20 * MS, pool.run(move || done.send(())));
         assert!(left.await.is_err());
-        assert_eq!(pool.n_waiting(), 1);
+        assert_eq!(pool.waiting().requests, 1);
+        assert!(pool.full_for().is_none());
         let error = pool.run(|| ()).await.unwrap_err();
         assert_eq!((error.status.as_u16(), error.code), (503, "overloaded"));
+        assert!(pool.full_for().is_some());
         go.send(()).unwrap();
-        first.await.unwrap().unwrap();
         // The abandoned job never ran: its sender was dropped unused.
         assert!(says.recv().is_err());
+        assert_eq!(pool.cancelled().gone.load(Ordering::Relaxed), 1);
         assert_eq!(pool.run(|| 1).await.unwrap(), 1);
+        assert!(pool.full_for().is_none());
+    }
+
+    #[tokio::test]
+    async fn the_cost_of_what_waits_is_limited() {
+        let pool = pool(1, 100);
+        let go = block(&pool, false);
+        let first = pool.admit(400 * MS, true).unwrap();
+        // Large requests may take half of the time; small ones all of it.
+        assert!(pool.admit(101 * MS, true).is_err());
+        let second = pool.admit(600 * MS, false).unwrap();
+        assert!(pool.admit(MS, false).is_err());
+        assert_eq!(pool.waiting().time, 1000 * MS);
+        drop(second);
+        assert_eq!(
+            (pool.waiting().requests, pool.waiting().time),
+            (1, 400 * MS)
+        );
+        drop(first);
+        // An empty queue takes any request.
+        assert!(pool.admit(5000 * MS, true).is_ok());
+        drop(go);
+    }
+
+    #[tokio::test]
+    async fn a_cheap_request_passes_the_jobs_of_a_dear_one() {
+        let pool = pool(1, 100);
+        let go = block(&pool, false);
+        let order: Arc<Mutex<Vec<String>>> = Arc::default();
+        let note = |name: String| {
+            let order = Arc::clone(&order);
+            move || order.lock().unwrap().push(name)
+        };
+        let mut dear = pool.admit(400 * MS, false).unwrap();
+        let mut answers: Vec<_> = (0..4)
+            .map(|n| dear.submit(100 * MS, false, note(format!("dear {n}"))))
+            .collect();
+        let mut other = pool.admit(300 * MS, false).unwrap();
+        answers.extend((0..2).map(|n| other.submit(150 * MS, false, note(format!("other {n}")))));
+        let mut cheap = pool.admit(MS, false).unwrap();
+        answers.push(cheap.submit(MS, false, note("cheap".to_owned())));
+        drop(go);
+        for answer in answers {
+            answer.await.unwrap();
+        }
+        // Two requests of many jobs share the time: after 100 and 150 ms of each comes what has had less.
+        let expected = [
+            "cheap", "dear 0", "other 0", "dear 1", "dear 2", "other 1", "dear 3",
+        ];
+        assert_eq!(*order.lock().unwrap(), expected);
+        assert_eq!(pool.waiting().time, Duration::ZERO);
+    }
+
+    #[tokio::test]
+    async fn large_jobs_leave_a_thread_free() {
+        let pool = pool(2, 100);
+        let go = block(&pool, true);
+        let mut waiting = pool.admit(MS, true).unwrap();
+        let waiting = waiting.submit(MS, true, || ());
+        // The second thread runs small jobs only.
+        assert_eq!(pool.run(|| 1).await.unwrap(), 1);
+        assert_eq!(pool.waiting().time, MS);
+        drop(go);
+        waiting.await.unwrap();
+    }
+
+    #[tokio::test]
+    async fn jobs_are_skipped_once_their_time_is_over() {
+        let pool = pool(1, 100);
+        let go = block(&pool, false);
+        let ticket = pool.admit(MS, false).unwrap().until(Instant::now());
+        let late = tokio::spawn(ticket.run(false, || panic!("it must not run")));
+        tokio::time::sleep(5 * MS).await;
+        drop(go);
+        assert_eq!(late.await.unwrap().unwrap_err().code, "timeout");
+        assert_eq!(pool.cancelled().late.load(Ordering::Relaxed), 1);
+    }
+
+    #[test]
+    fn the_threads_end_with_the_pool() {
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_time()
+            .build()
+            .unwrap();
+        let done = Arc::new(Mutex::new(0));
+        let queue = runtime.block_on(async {
+            let pool = pool(3, 100);
+            for _ in 0..20 {
+                let done = Arc::clone(&done);
+                let mut ticket = pool.admit(MS, true).unwrap();
+                tokio::spawn(ticket.submit(MS, true, move || *done.lock().unwrap() += 1));
+            }
+            tokio::task::yield_now().await;
+            let queue = Arc::downgrade(&pool.queue);
+            drop(pool);
+            for _ in 0..1000 {
+                if queue.strong_count() == 0 {
+                    break;
+                }
+                tokio::time::sleep(MS).await;
+            }
+            queue
+        });
+        assert_eq!(queue.strong_count(), 0);
+        assert_eq!(*done.lock().unwrap(), 20);
     }
 }

@@ -7,7 +7,7 @@ use super::error::EventStoreError;
 use super::export::{ExportReport, export};
 use super::format::ExportFormat;
 use super::{EVENTS, FORMAT_VERSION};
-use crate::events::{EventError, EventSink, StoredEvent};
+use crate::events::{EventError, EventSink, SinkState, StoredEvent};
 use lightgcn_recommend::ContextEvent;
 use redb::{Database, ReadableDatabase, WriteTransaction};
 use std::fmt;
@@ -338,17 +338,7 @@ impl EventStore {
 
 impl EventSink for EventStore {
     fn append(&self, events: &[StoredEvent]) -> Result<u64, EventError> {
-        self.try_append(events).map_err(|error| match error {
-            EventStoreError::Full { limit, .. } => EventError::Full {
-                limit: usize::try_from(limit).unwrap_or(usize::MAX),
-            },
-            error @ EventStoreError::Moved { .. } => EventError::Moved {
-                detail: error.to_string(),
-            },
-            error => EventError::Store {
-                detail: error.to_string(),
-            },
-        })
+        self.try_append(events).map_err(EventError::from)
     }
 
     /// If the store cannot be read, the error is logged and answers go on without its events.
@@ -357,6 +347,39 @@ impl EventSink for EventStore {
             tracing::error!("stored events are ignored: {error}");
             Vec::new()
         })
+    }
+
+    fn state(&self) -> SinkState {
+        let bytes = std::fs::metadata(&self.path).ok();
+        let disk = rustix::fs::statvfs(&self.path).ok();
+        SinkState {
+            events: Some(self.n_events()),
+            bytes: bytes.map(|metadata| metadata.len()),
+            free_bytes: disk.map(|disk| disk.f_bavail.saturating_mul(disk.f_frsize)),
+        }
+    }
+
+    /// Writes a transaction that changes nothing.
+    fn check(&self) -> Result<(), EventError> {
+        let _writing = lock(&self.writing);
+        self.change(|transaction| append(transaction, &[]))?;
+        Ok(())
+    }
+}
+
+impl From<EventStoreError> for EventError {
+    fn from(error: EventStoreError) -> Self {
+        match error {
+            EventStoreError::Full { limit, .. } => Self::Full {
+                limit: usize::try_from(limit).unwrap_or(usize::MAX),
+            },
+            error @ EventStoreError::Moved { .. } => Self::Moved {
+                detail: error.to_string(),
+            },
+            error => Self::Store {
+                detail: error.to_string(),
+            },
+        }
     }
 }
 

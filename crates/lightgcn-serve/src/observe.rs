@@ -1,0 +1,167 @@
+//! What is told of every request: its id, its trace, a line of the log, and its count and time.
+
+use crate::service::Service;
+use axum::body::HttpBody;
+use axum::extract::{MatchedPath, Request, State};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, Method};
+use axum::middleware::Next;
+use axum::response::Response;
+use std::hash::{BuildHasher, Hasher, RandomState};
+use std::net::SocketAddr;
+use std::time::{Duration, Instant};
+use tracing::{Instrument, Span, field};
+
+/// The header that names a request, in the response and in the log.
+pub(crate) const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+/// The header that says of which trace a request is a part (W3C Trace Context).
+const TRACEPARENT: HeaderName = HeaderName::from_static("traceparent");
+/// The longest id that is taken from a client.
+const MAX_ID: usize = 64;
+/// What lines of the access log are about, for filters such as `lightgcn_serve::access=info`.
+const ACCESS: &str = "lightgcn_serve::access";
+
+/// Who sent a request, as far as its connection tells.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Peer(pub(crate) SocketAddr);
+
+/// Gives a request that has no usable id one, and its response the same; logs, counts and times it.
+pub(crate) async fn observe(
+    State(service): State<Service>,
+    mut request: Request,
+    next: Next,
+) -> Response {
+    let start = Instant::now();
+    let id = id_of(request.headers());
+    request.headers_mut().insert(REQUEST_ID, id.clone());
+    let matched = request.extensions().get::<MatchedPath>().cloned();
+    let route = matched.as_ref().map_or("other", MatchedPath::as_str);
+    let method = method_name(request.method());
+    let span = span(route, method, &id, request.headers());
+    let metrics = &service.shared.metrics;
+    let _guard = InFlight::new(metrics.in_flight.clone());
+    let mut response = next.run(request).instrument(span.clone()).await;
+    response.headers_mut().insert(REQUEST_ID, id);
+    let (status, time) = (response.status().as_u16(), start.elapsed());
+    metrics.request(route, method, status, time);
+    let _entered = span.enter();
+    log(status, time, response.body().size_hint().exact());
+    response
+}
+
+/// The line of the access log; `bytes` is none for answers that are sent while they are made.
+fn log(status: u16, time: Duration, bytes: Option<u64>) {
+    let seconds = time.as_secs_f64();
+    tracing::info!(target: ACCESS, status, seconds, bytes, "answered");
+}
+
+/// The log's view of a request: its route, never its path, since paths contain users' ids. It stands beside every
+/// line that is about the request, whatever its level.
+fn span(route: &str, method: &'static str, id: &HeaderValue, headers: &HeaderMap) -> Span {
+    let trace = headers.get(TRACEPARENT).and_then(|text| text.to_str().ok());
+    let trace = trace.and_then(Trace::parse);
+    tracing::error_span!(
+        "request",
+        method,
+        route,
+        request_id = id.to_str().unwrap_or_default(),
+        trace_id = trace.map(|trace| field::display(trace.trace)),
+        parent_id = trace.map(|trace| field::display(trace.parent)),
+    )
+}
+
+fn id_of(headers: &HeaderMap) -> HeaderValue {
+    let given = headers.get(REQUEST_ID);
+    let usable = given.filter(|id| (1..=MAX_ID).contains(&id.len()) && id.to_str().is_ok());
+    usable.cloned().unwrap_or_else(|| {
+        // Random keys of the standard library, hashed over nothing.
+        let id = RandomState::new().build_hasher().finish();
+        HeaderValue::from_str(&format!("{id:016x}")).unwrap_or(HeaderValue::from_static(""))
+    })
+}
+
+/// The trace of a request and the span that sent it, in hexadecimal.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Trace<'a> {
+    trace: &'a str,
+    parent: &'a str,
+}
+
+impl<'a> Trace<'a> {
+    /// Reads a `traceparent` of version 00, or the beginning of one of a later version.
+    fn parse(text: &'a str) -> Option<Self> {
+        let mut parts = text.split('-');
+        let mut next = |length| parts.next().filter(|part| is_hex(part, length));
+        let version = next(2)?;
+        let (trace, parent, _flags) = (next(32)?, next(16)?, next(2)?);
+        let is_known = match version {
+            "00" => parts.next().is_none(),
+            later => later != "ff",
+        };
+        let is_set = |id: &str| id.bytes().any(|digit| digit != b'0');
+        (is_known && is_set(trace) && is_set(parent)).then_some(Self { trace, parent })
+    }
+}
+
+fn is_hex(text: &str, length: usize) -> bool {
+    text.len() == length && text.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f'))
+}
+
+/// A label that clients cannot choose freely.
+fn method_name(method: &Method) -> &'static str {
+    match *method {
+        Method::GET => "GET",
+        Method::POST => "POST",
+        Method::HEAD => "HEAD",
+        Method::PUT => "PUT",
+        Method::DELETE => "DELETE",
+        Method::OPTIONS => "OPTIONS",
+        _ => "other",
+    }
+}
+
+/// A request in flight, until it is dropped, answered or not.
+struct InFlight(metrics::Gauge);
+
+impl InFlight {
+    fn new(gauge: metrics::Gauge) -> Self {
+        gauge.increment(1.0);
+        Self(gauge)
+    }
+}
+
+impl Drop for InFlight {
+    fn drop(&mut self) {
+        self.0.decrement(1.0);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn traces_are_read_as_the_standard_says() {
+        let (trace, parent) = ("4bf92f3577b34da6a3ce929d0e0e4736", "00f067aa0ba902b7");
+        let found = Some(Trace { trace, parent });
+        for valid in [
+            format!("00-{trace}-{parent}-01"),
+            format!("00-{trace}-{parent}-00"),
+            format!("01-{trace}-{parent}-01"),
+            format!("cc-{trace}-{parent}-01-what-comes-later"),
+        ] {
+            assert_eq!(Trace::parse(&valid), found, "{valid}");
+        }
+        for invalid in [
+            String::new(),
+            format!("00-{trace}-{parent}"),
+            format!("00-{trace}-{parent}-01-more"),
+            format!("ff-{trace}-{parent}-01"),
+            format!("00-{}-{parent}-01", trace.to_uppercase()),
+            format!("00-{}-{parent}-01", "0".repeat(32)),
+            format!("00-{trace}-{}-01", "0".repeat(16)),
+            format!("00-{trace}0-{parent}-01"),
+        ] {
+            assert_eq!(Trace::parse(&invalid), None, "{invalid}");
+        }
+    }
+}
