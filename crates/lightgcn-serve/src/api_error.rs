@@ -1,6 +1,7 @@
 //! What a client is told when a request fails.
 
 use crate::answer::json;
+use crate::plain::plain;
 use axum::extract::rejection::{BytesRejection, PathRejection};
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
@@ -23,10 +24,26 @@ pub(crate) struct ApiError {
 /// The longest time that a client is told to wait, in seconds.
 const MAX_RETRY_AFTER: f64 = 60.0;
 
-/// The JSON body of a failed request.
+/// The media type of [`ErrorBody`].
+pub(crate) const PROBLEM: &str = "application/problem+json";
+
+/// The JSON body of a failed request: a problem by RFC 9457, with the same in the member `error`, which came first.
 #[derive(Debug, Clone, Serialize, utoipa::ToSchema)]
+#[schema(as = Problem)]
 pub(crate) struct ErrorBody {
-    /// What went wrong.
+    /// Always `about:blank`: the code says what kind of problem it is.
+    #[serde(rename = "type")]
+    #[schema(example = "about:blank")]
+    kind: &'static str,
+    /// The name of the status.
+    #[schema(example = "Not Found")]
+    title: &'static str,
+    /// The status.
+    #[schema(example = 404)]
+    status: u16,
+    /// What is wrong and how to fix it.
+    detail: String,
+    /// The code, message and issues.
     error: ErrorDetail,
 }
 
@@ -92,7 +109,7 @@ impl ApiError {
     pub(crate) fn too_expensive(time: Duration, most: Duration) -> Self {
         let text = format!(
             "the request is expected to take {} ms of computing; at most {} ms are allowed (limits.cost_ms): ask \
-             fewer questions at once, or lower k or diversity, or shorten the filters",
+             fewer questions at once, or lower k, diversity or max_hops, or shorten the filters",
             time.as_millis(),
             most.as_millis()
         );
@@ -121,6 +138,10 @@ impl ApiError {
 
     pub(crate) fn body(&self) -> ErrorBody {
         ErrorBody {
+            kind: "about:blank",
+            title: self.status.canonical_reason().unwrap_or("Error"),
+            status: self.status.as_u16(),
+            detail: self.message.clone(),
             error: ErrorDetail {
                 code: self.code,
                 message: self.message.clone(),
@@ -157,13 +178,13 @@ impl From<RecommendError> for ApiError {
 
 impl From<PathRejection> for ApiError {
     fn from(rejection: PathRejection) -> Self {
-        Self::bad("bad_path", rejection.body_text())
+        Self::bad("bad_path", plain(&rejection.body_text()))
     }
 }
 
 impl From<QueryRejection> for ApiError {
     fn from(rejection: QueryRejection) -> Self {
-        Self::bad("bad_query", rejection.body_text())
+        Self::bad("bad_query", plain(&rejection.body_text()))
     }
 }
 
@@ -171,7 +192,7 @@ impl From<BytesRejection> for ApiError {
     fn from(rejection: BytesRejection) -> Self {
         match rejection.status() {
             StatusCode::PAYLOAD_TOO_LARGE => Self::body_too_large(),
-            _ => Self::bad("bad_body", rejection.body_text()),
+            _ => Self::bad("bad_body", plain(&rejection.body_text())),
         }
     }
 }
@@ -179,6 +200,8 @@ impl From<BytesRejection> for ApiError {
 impl IntoResponse for ApiError {
     fn into_response(self) -> Response {
         let mut response = (self.status, json(&self.body())).into_response();
+        let kind = HeaderValue::from_static(PROBLEM);
+        response.headers_mut().insert(header::CONTENT_TYPE, kind);
         let extra = match self.status {
             StatusCode::SERVICE_UNAVAILABLE => {
                 let seconds = HeaderValue::from(self.retry_after);

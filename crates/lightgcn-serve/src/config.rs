@@ -1,6 +1,7 @@
 //! The configuration of the service, and its limits.
 
 use crate::error::{ConfigIssue, ServeError};
+use crate::keys::ApiKey;
 use serde::{Deserialize, Serialize};
 use std::fmt;
 use std::net::{Ipv4Addr, SocketAddr};
@@ -11,7 +12,9 @@ use std::time::Duration;
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct ServeConfig {
-    /// Address of the public listener. Port 0 takes a free port. Default: `127.0.0.1:8080`.
+    /// Address of the public listener; a name such as `localhost:8080` is looked up. Port 0 takes a free port. Default:
+    /// `127.0.0.1:8080`.
+    #[serde(deserialize_with = "crate::address::deserialize")]
     pub bind: SocketAddr,
     /// Whether to serve the page and the routes that only it needs (search, history, graph, model). They list
     /// users' ids, so a service that is open to the public should not have them. Default: true.
@@ -19,6 +22,11 @@ pub struct ServeConfig {
     /// Origins of web pages that may call the API from a browser (CORS), such as `https://shop.example`;
     /// `*` allows every origin. Default: none.
     pub cors_origins: Vec<String>,
+    /// The hosts that requests may be for, without ports, such as `shop.example`; requests for others are refused.
+    /// Default: none, which answers for every host.
+    pub hosts: Vec<String>,
+    /// Keys, one of which every request for answers, events or metrics must bring. Default: none, which asks for no key.
+    pub keys: Vec<ApiKey>,
     /// Threads that score; 0 takes one per core. Default: 0.
     pub workers: usize,
     /// Requests that may wait for a thread; further ones are answered with 503, and so are those that would make the
@@ -60,6 +68,8 @@ impl Default for ServeConfig {
             bind: SocketAddr::from((Ipv4Addr::LOCALHOST, 8080)),
             page: true,
             cors_origins: Vec::new(),
+            hosts: Vec::new(),
+            keys: Vec::new(),
             workers: 0,
             queue: 256,
             max_connections: 8192,
@@ -137,6 +147,7 @@ pub struct AdminConfig {
     /// Whether it runs. Default: true.
     pub enabled: bool,
     /// Its address; one that is not on loopback needs a token. Default: `127.0.0.1:8081`.
+    #[serde(deserialize_with = "crate::address::deserialize")]
     pub bind: SocketAddr,
     /// The token that every request must send as `Authorization: Bearer TOKEN`; at least 16 bytes. Default:
     /// none, which answers only requests from this machine.
@@ -214,6 +225,7 @@ impl ServeConfig {
                 issues.push(ConfigIssue::new("cors_origins", problem));
             }
         }
+        crate::keys::check(&self.keys, &mut issues);
         self.admin.check(&mut issues);
         if issues.is_empty() {
             return Ok(ValidServeConfig(self));

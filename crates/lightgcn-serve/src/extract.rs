@@ -1,6 +1,7 @@
 //! Extractors: axum's own, with our errors and within our limits.
 
 use crate::api_error::ApiError;
+use crate::plain::plain;
 use crate::service::Service;
 use axum::body::Bytes;
 use axum::extract::{FromRequest, FromRequestParts, Request};
@@ -42,7 +43,10 @@ impl<T: DeserializeOwned> FromRequest<Service> for Json<T> {
         };
         match serde_json::from_slice(&bytes?) {
             Ok(Object(value)) => Ok(Self(value)),
-            Err(error) => Err(ApiError::bad("bad_json", format!("the body: {error}"))),
+            Err(error) => {
+                let text = plain(&error.to_string());
+                Err(ApiError::bad("bad_json", format!("the body: {text}")))
+            }
         }
     }
 }

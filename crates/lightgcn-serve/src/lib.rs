@@ -68,30 +68,36 @@
 //!
 //! # Layout
 //!
-//! `config` and `env_config` have the configuration, `service` what all requests share: `models` (which of them
+//! `config`, `env_config`, `address` and `keys` have the configuration, `service` what all requests share: `models` (which of them
 //! answers), `events` (what happened since training), `work` (what requests cost, the threads that score and the queue in front of them) and `metrics`. `routes` has a
-//! file per group of routes, `middleware` what wraps them, `observe` what is told of them; `extract` and `checks` read requests, `answer` and
-//! `api_error` write responses. `server` and `socket` listen.
+//! file per group of routes, `middleware` what wraps them, `access` who may ask, `cached` which answers clients may keep, `observe` what is told of requests; `extract` and `checks` read requests, `answer`,
+//! `api_error` and `plain` write responses. `server` and `socket` listen.
 #![forbid(unsafe_code)]
 
+mod access;
+mod address;
 mod answer;
 mod api_error;
+mod cached;
 mod checks;
 mod config;
 mod env_config;
 mod error;
 mod events;
 mod extract;
+mod keys;
 mod metrics;
 mod middleware;
 mod models;
 mod observe;
+mod plain;
 mod routes;
 mod server;
 mod service;
 mod socket;
 mod work;
 
+pub use address::listen_address;
 pub use config::{AdminConfig, Limits, ServeConfig, Token, UnknownBehaviors, ValidServeConfig};
 pub use error::{ConfigIssue, ServeError};
 pub use events::{
@@ -99,5 +105,6 @@ pub use events::{
     ExportFormat, ExportReport, MemoryEvents, PruneReport, SinkState, StoredEvent, TrainedEvents,
     check_archive_path, check_export_path,
 };
+pub use keys::{ApiKey, Scope};
 pub use server::{Server, raise_descriptor_limit, stop_signal};
 pub use service::Service;

@@ -1,7 +1,9 @@
 //! What wraps every route: observation, headers, compression, timeouts and limits.
 
+use crate::access;
 use crate::answer::VERSION_HEADER;
-use crate::api_error::ApiError;
+use crate::api_error::{ApiError, PROBLEM};
+use crate::cached::tagged;
 use crate::config::{ServeConfig, seconds};
 use crate::extract::IDEMPOTENCY_KEY;
 use crate::observe::{REQUEST_ID, observe};
@@ -45,6 +47,8 @@ pub(crate) fn public(router: Router<Service>, service: &Service) -> Router<Servi
             "same-origin",
         ))
         .layer(option_layer(cors(config)))
+        .layer(from_fn_with_state(service.clone(), access::public))
+        .layer(from_fn_with_state(service.clone(), tagged))
         .layer(CompressionLayer::new())
         .layer(map_response(error_body))
         .layer(TimeoutLayer::with_status_code(
@@ -75,8 +79,13 @@ fn cors(config: &ServeConfig) -> Option<CorsLayer> {
     };
     let cors = CorsLayer::new()
         .allow_origin(allowed)
-        .allow_methods([Method::GET, Method::POST])
-        .allow_headers([header::CONTENT_TYPE, IDEMPOTENCY_KEY])
+        .allow_methods([Method::GET, Method::POST, Method::DELETE])
+        .allow_headers([
+            header::CONTENT_TYPE,
+            header::AUTHORIZATION,
+            IDEMPOTENCY_KEY,
+            REQUEST_ID,
+        ])
         .expose_headers([VERSION_HEADER, REQUEST_ID]);
     Some(cors)
 }
@@ -86,8 +95,10 @@ async fn error_body<B>(response: Response<B>) -> Response
 where
     Response<B>: IntoResponse,
 {
+    let problem = HeaderValue::from_static(PROBLEM);
     let json = HeaderValue::from_static("application/json");
-    let is_json = response.headers().get(header::CONTENT_TYPE) == Some(&json);
+    let kind = response.headers().get(header::CONTENT_TYPE);
+    let is_json = kind.is_some_and(|kind| *kind == problem || *kind == json);
     match response.status() {
         _ if is_json => response.into_response(),
         StatusCode::PAYLOAD_TOO_LARGE => ApiError::body_too_large().into_response(),

@@ -496,7 +496,10 @@ async fn other_origins_are_allowed_by_configuration_only() {
             assert_eq!(header, allowed, "{method}");
             if method == "OPTIONS" {
                 let headers = &reply.headers["access-control-allow-headers"];
-                assert_eq!(headers, "content-type,idempotency-key");
+                assert_eq!(
+                    headers,
+                    "content-type,authorization,idempotency-key,x-request-id"
+                );
             }
         }
     }

@@ -1,6 +1,7 @@
 //! The options of `serve` and `events`.
 
 use clap::{Args, Subcommand};
+use lightgcn::serve::listen_address;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
@@ -40,7 +41,7 @@ pub(crate) struct ServeArgs {
     /// A model that `train` wrote
     pub(crate) model: PathBuf,
     /// Address of the public listener [default: 127.0.0.1:8080]
-    #[arg(long, value_name = "ADDRESS")]
+    #[arg(long, value_name = "ADDRESS", value_parser = listen_address)]
     pub(crate) bind: Option<SocketAddr>,
     /// Do not serve the page and its routes, which list users and their histories
     #[arg(long)]
@@ -61,7 +62,7 @@ pub(crate) struct ServeArgs {
     #[arg(long, value_name = "FILE")]
     pub(crate) events: Option<PathBuf>,
     /// Address of the admin listener, which needs a token unless on loopback [default: 127.0.0.1:8081]
-    #[arg(long, value_name = "ADDRESS")]
+    #[arg(long, value_name = "ADDRESS", value_parser = listen_address)]
     pub(crate) admin_bind: Option<SocketAddr>,
     /// File with the admin token (or set LIGHTGCN_SERVE_ADMIN__TOKEN)
     #[arg(long, value_name = "FILE")]

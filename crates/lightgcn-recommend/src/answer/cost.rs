@@ -32,6 +32,8 @@ mod nanos {
 
 /// The items at which the paths of an explanation with five edges start.
 const STARTS: f64 = 20.0;
+/// Where that many times the users that a path needs would share two items by chance, there is such a path.
+const LIKELY: f64 = 2.0;
 
 /// Costs: about how long one thread works on a question. They are estimates from the sizes of the question, the model and
 /// the user's history, at the high end, and take no time to speak of: a service can refuse a question, or let others
@@ -94,7 +96,10 @@ impl Recommender {
         }
         let items = &shop.items;
         let mut cost = n_met * (nanos::MET + items.dimension as f64) + steps * nanos::STEP;
-        if request.options.max_hops >= 5 {
+        // Paths of five edges are sought only where there are no shorter ones, which users of both items would be.
+        let n_users = train.n_users().max(1) as f64;
+        let is_far = target * widest / n_users < LIKELY * request.options.min_users as f64;
+        if request.options.max_hops >= 5 && is_far {
             let starts = STARTS.min(n_met) * widest + target;
             cost += starts * self.mean_history() * nanos::FAR_STEP;
         }
@@ -150,4 +155,67 @@ impl Recommender {
 
 fn duration(nanos: f64) -> Duration {
     Duration::from_nanos(nanos as u64)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::RecommendOptions;
+    use crate::answer::chain::tests::larger;
+
+    #[test]
+    fn what_takes_more_costs_more() {
+        let shop = Recommender::from_artifact(larger()).unwrap();
+        let of = |change: fn(&mut RecommendOptions)| {
+            let mut options = RecommendOptions::default();
+            change(&mut options);
+            shop.cost_of_answer(&RecommendRequest::new("u1").with_options(options))
+        };
+        let plain = of(|_| ());
+        assert!(plain > Duration::ZERO);
+        for dearer in [
+            of(|o| o.k = 30),
+            of(|o| o.diversity = 0.1),
+            of(|o| o.exploration = 0.1),
+            of(|o| o.familiarity = Familiarity::Familiar),
+            of(|o| o.filter.deny_brands = vec!["b".to_owned(); 100]),
+            of(|o| o.filter.allow = Some(vec!["p1".to_owned(); 100])),
+        ] {
+            assert!(dearer > plain, "{dearer:?} {plain:?}");
+        }
+        // There are 60 items, whatever k is.
+        let diverse = of(|o| (o.k, o.diversity) = (60, 0.5));
+        assert_eq!(of(|o| (o.k, o.diversity) = (1000, 0.5)), diverse);
+        assert_eq!(of(|o| (o.k, o.diversity) = (60, 1.0)), diverse);
+        // A history costs, known or sent along.
+        let stranger = shop.cost_of_answer(&RecommendRequest::new("nobody"));
+        assert!(stranger < plain);
+        let events = vec![crate::ContextEvent::new("p1", "view"); 3];
+        let with_events = RecommendRequest::new("nobody").with_events(events);
+        assert!(shop.cost_of_answer(&with_events) > stranger);
+    }
+
+    #[test]
+    fn explanations_and_lists_of_items_have_costs() {
+        let shop = Recommender::from_artifact(larger()).unwrap();
+        let of = |limit: usize| {
+            let mut request = ExplainRequest {
+                user: "u1".to_owned(),
+                item: "p3".to_owned(),
+                ..ExplainRequest::default()
+            };
+            request.options.limit = limit;
+            shop.cost_of_explanation(&request)
+        };
+        assert!(of(50) > of(5));
+        let items = |k| {
+            shop.cost_of_items(&ItemOptions {
+                k,
+                ..ItemOptions::default()
+            })
+        };
+        assert!(items(20) > items(10));
+        assert_eq!(items(60), items(600));
+        assert!(shop.cost_of_history("u1") > shop.cost_of_history("nobody"));
+    }
 }

@@ -93,6 +93,17 @@ pub trait EventSink: fmt::Debug + Send + Sync + 'static {
     /// request for the user calls it.
     fn of_user(&self, user: &str) -> Vec<ContextEvent>;
 
+    /// Removes all events of a user, with their ids, and returns how many there were. Default: it cannot.
+    ///
+    /// # Errors
+    /// [`EventError`] if they cannot be removed; then none is.
+    fn forget(&self, user: &str) -> Result<u64, EventError> {
+        let _ = user;
+        Err(EventError::Store {
+            detail: "this kind of store cannot remove the events of a user".to_owned(),
+        })
+    }
+
     /// How much the sink holds, as far as it knows; for metrics. Default: it knows nothing.
     fn state(&self) -> SinkState {
         SinkState::default()
@@ -208,6 +219,13 @@ impl EventSink for MemoryEvents {
         mine.map_or_else(Vec::new, |mine| mine.iter().cloned().collect())
     }
 
+    fn forget(&self, user: &str) -> Result<u64, EventError> {
+        let mut kept = self.kept.write().unwrap_or_else(PoisonError::into_inner);
+        let n = kept.by_user.remove(user).map_or(0, |mine| mine.len());
+        kept.n_events -= n;
+        Ok(n as u64)
+    }
+
     fn state(&self) -> SinkState {
         let kept = self.kept.read().unwrap_or_else(PoisonError::into_inner);
         SinkState {
@@ -262,6 +280,22 @@ mod tests {
         assert_eq!(sink.append(&[with_id("b")]).unwrap(), 1);
         assert_eq!(sink.append(&[with_id("a")]).unwrap(), 0);
         assert_eq!(items(&sink, "ann").len(), 2);
+    }
+
+    #[test]
+    fn a_user_is_forgotten() {
+        let sink = MemoryEvents::new(10, 3);
+        sink.append(&[
+            event("ann", "glove"),
+            event("ann", "mug"),
+            event("bob", "oil"),
+        ])
+        .unwrap();
+        assert_eq!(sink.forget("ann").unwrap(), 2);
+        assert_eq!(sink.forget("ann").unwrap(), 0);
+        assert!(items(&sink, "ann").is_empty());
+        assert_eq!(items(&sink, "bob"), ["oil"]);
+        assert_eq!(sink.state().events, Some(1));
     }
 
     #[test]

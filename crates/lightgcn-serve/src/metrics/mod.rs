@@ -61,7 +61,7 @@ pub(crate) struct Metrics {
     /// Posts that the event store did not take, by reason.
     failures: [(&'static str, Counter); 3],
     /// By action.
-    actions: [(&'static str, Counter); 2],
+    actions: [(&'static str, Counter); 3],
 }
 
 impl std::fmt::Debug for Metrics {
@@ -92,7 +92,7 @@ impl Metrics {
             ),
             (
                 ACTIONS,
-                "Actions on the admin listener, whatever came of them.",
+                "Models that were to be loaded or activated, and users that were removed.",
             ),
             (
                 CANCELLED,
@@ -148,7 +148,7 @@ impl Metrics {
                 let key = Key::from_parts(FAILURES, vec![Label::new("reason", reason)]);
                 (reason, recorder.register_counter(&key, &METADATA))
             }),
-            actions: ["load", "activate"].map(|action| {
+            actions: ["load", "activate", "forget"].map(|action| {
                 let key = Key::from_parts(ACTIONS, vec![Label::new("action", action)]);
                 (action, recorder.register_counter(&key, &METADATA))
             }),

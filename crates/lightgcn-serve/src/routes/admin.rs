@@ -1,22 +1,21 @@
 //! The admin routes, which load and switch models
 
+use crate::access;
 use crate::answer::json;
 use crate::api_error::ApiError;
 use crate::error::ServeError;
 use crate::extract::{Json, Path};
 use crate::middleware::within_limits;
 use crate::models::Model;
-use crate::observe::{Peer, observe};
+use crate::observe::observe;
 use crate::service::Service;
 use axum::Router;
-use axum::extract::{Request, State};
-use axum::http::{HeaderMap, StatusCode, header};
-use axum::middleware::{self, Next};
+use axum::extract::State;
+use axum::http::StatusCode;
+use axum::middleware;
 use axum::response::Response;
 use axum::routing::{get, post};
 use serde::{Deserialize, Serialize};
-use sha2::{Digest, Sha256};
-use subtle::ConstantTimeEq;
 
 /// The most bytes of a body.
 const MAX_BODY: usize = 4096;
@@ -63,66 +62,11 @@ pub(super) fn router(service: &Service) -> Router<Service> {
         .route("/admin/models/{version}/activate", post(activate))
         .fallback(|| async { ApiError::no_route() })
         .method_not_allowed_fallback(|| async { ApiError::no_method() })
-        .layer(middleware::from_fn_with_state(service.clone(), authorized));
+        .layer(middleware::from_fn_with_state(
+            service.clone(),
+            access::admin,
+        ));
     within_limits(router, MAX_BODY).layer(middleware::from_fn_with_state(service.clone(), observe))
-}
-
-/// Lets requests pass that bring the token or, without a token, that name this machine.
-async fn authorized(
-    State(service): State<Service>,
-    request: Request,
-    next: Next,
-) -> Result<Response, ApiError> {
-    let headers = request.headers();
-    let refused = |reason: &'static str| {
-        let client = request.extensions().get::<Peer>();
-        let client = client.map(|peer| tracing::field::display(peer.0));
-        tracing::warn!(reason, client, "a request was refused");
-        service.shared.metrics.refused.increment(1);
-    };
-    match &service.shared.config.admin.token {
-        Some(token) if !has_token(headers, token.as_bytes()) => {
-            refused("token");
-            let text = "send the token as Authorization: Bearer TOKEN";
-            return Err(ApiError::new(
-                StatusCode::UNAUTHORIZED,
-                "unauthorized",
-                text,
-            ));
-        }
-        // DNS rebinding: a foreign page in a local browser may reach loopback under a host name of its own.
-        None if !names_this_machine(headers) => {
-            refused("host");
-            let text = "without a token, only requests with the host localhost are answered";
-            return Err(ApiError::new(StatusCode::FORBIDDEN, "foreign_host", text));
-        }
-        _ => {}
-    }
-    Ok(next.run(request).await)
-}
-
-/// Compares hashes in constant time, so that the time reveals neither token.
-fn has_token(headers: &HeaderMap, token: &[u8]) -> bool {
-    let given = headers
-        .get(header::AUTHORIZATION)
-        .map_or(&b""[..], |value| value.as_bytes());
-    let (scheme, given) = given.split_at_checked(7).unwrap_or_default();
-    let same = Sha256::digest(given).ct_eq(&Sha256::digest(token));
-    bool::from(same) && scheme.eq_ignore_ascii_case(b"bearer ")
-}
-
-fn names_this_machine(headers: &HeaderMap) -> bool {
-    let host = headers
-        .get(header::HOST)
-        .and_then(|host| host.to_str().ok());
-    let Some(host) = host else {
-        return false;
-    };
-    let name = match host.rsplit_once(':') {
-        Some((name, port)) if port.bytes().all(|b| b.is_ascii_digit()) => name,
-        _ => host,
-    };
-    matches!(name, "localhost" | "127.0.0.1" | "[::1]")
 }
 
 async fn list(State(service): State<Service>) -> Result<Response, ApiError> {
@@ -177,58 +121,5 @@ fn refused(error: &ServeError) -> ApiError {
             ApiError::new(StatusCode::NOT_FOUND, "unknown_version", message)
         }
         _ => ApiError::new(StatusCode::UNPROCESSABLE_ENTITY, "bad_model", message),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn only_the_exact_token_is_accepted() {
-        let with = |value: &str| {
-            let mut headers = HeaderMap::new();
-            headers.insert(header::AUTHORIZATION, value.parse().unwrap());
-            has_token(&headers, b"0123456789abcdef")
-        };
-        assert!(with("Bearer 0123456789abcdef"));
-        assert!(with("bearer 0123456789abcdef"));
-        for wrong in [
-            "Bearer 0123456789abcdeg",
-            "Bearer ",
-            "Bear",
-            "Basic 0123456789abcdef",
-            "Bearer 0123456789abcdef0",
-        ] {
-            assert!(!with(wrong), "{wrong}");
-        }
-        assert!(!has_token(&HeaderMap::new(), b"0123456789abcdef"));
-    }
-
-    #[test]
-    fn only_local_host_names_are_this_machine() {
-        let with = |value: &str| {
-            let mut headers = HeaderMap::new();
-            headers.insert(header::HOST, value.parse().unwrap());
-            names_this_machine(&headers)
-        };
-        for host in [
-            "localhost",
-            "localhost:8081",
-            "127.0.0.1:80",
-            "[::1]:80",
-            "[::1]",
-        ] {
-            assert!(with(host), "{host}");
-        }
-        for host in [
-            "evil.example",
-            "localhost.evil.example:80",
-            "127.0.0.1.nip.io",
-            "",
-        ] {
-            assert!(!with(host), "{host}");
-        }
-        assert!(!names_this_machine(&HeaderMap::new()));
     }
 }

@@ -62,7 +62,7 @@ fn is_zero(n: &u64) -> bool {
 ///
 /// A post that is sent again, since its response was lost, counts once if it has the same `Idempotency-Key`, or if
 /// its events have ids (`event_id`). Keys and ids are remembered until the events are pruned.
-#[utoipa::path(post, path = "/v1/events", tag = "events", request_body = PostedEvents,
+#[utoipa::path(post, path = "/v1/events", operation_id = "post_events", tag = "events", request_body = PostedEvents,
     params(("Idempotency-Key" = Option<String>, Header,
         description = "An id of the post: the n-th event of all posts with it counts once, unless it has an `event_id`.")),
     responses(
@@ -115,9 +115,9 @@ fn key_of(headers: &HeaderMap) -> Result<Option<&str>, ApiError> {
     Ok(Some(key))
 }
 
-fn not_stored(error: &EventError) -> ApiError {
+pub(super) fn not_stored(error: &EventError) -> ApiError {
     let message = error.to_string();
-    tracing::error!(%message, "events were not stored");
+    tracing::error!(%message, "the event store failed");
     let code = match error {
         EventError::Full { .. } => "events_full",
         EventError::Moved { .. } => "events_moved",

@@ -25,7 +25,7 @@ pub(crate) struct ExplainQuery {
 
 /// Explains why an item suits a user: what each item of the history adds to the score, and the strongest paths
 /// through the graph.
-#[utoipa::path(get, path = "/v1/explanations/{user}/{item}", tag = "answers",
+#[utoipa::path(get, path = "/v1/explanations/{user}/{item}", operation_id = "explain", tag = "answers",
     params(
         ("user" = String, Path, description = "The user's id in the log."),
         ("item" = String, Path, description = "The item's id in the log."),
@@ -60,7 +60,7 @@ pub(crate) async fn one(
 }
 
 /// Explains an item for a user with further events; the user may be unknown.
-#[utoipa::path(post, path = "/v1/explanations", tag = "answers", request_body = ExplainRequest,
+#[utoipa::path(post, path = "/v1/explanations", operation_id = "explain_with_events", tag = "answers", request_body = ExplainRequest,
     responses(
         (status = 200, body = Versioned<Explanation>),
         (status = 400, description = "Invalid request.", body = ErrorBody),

@@ -136,7 +136,7 @@ pub(crate) struct Edge {
 
 /// Returns a user's items, groups of other users who share them, and the other items of these groups. Other users
 /// appear only in groups that are large enough not to reveal anyone.
-#[utoipa::path(get, path = "/v1/graph/{user}", tag = "page",
+#[utoipa::path(get, path = "/v1/graph/{user}", operation_id = "graph_around_user", tag = "page",
     params(("user" = String, Path, description = "The user's id in the log."), GraphQuery),
     responses((status = 200, body = Versioned<Neighborhood>), (status = 400, body = ErrorBody)))]
 pub(crate) async fn around(

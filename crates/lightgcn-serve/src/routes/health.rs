@@ -20,7 +20,7 @@ pub(crate) struct Health {
 }
 
 /// Reports that the process is alive.
-#[utoipa::path(get, path = "/health/live", tag = "health", responses((status = 200, body = Health)))]
+#[utoipa::path(get, path = "/health/live", operation_id = "health_live", tag = "health", responses((status = 200, body = Health)))]
 pub(crate) async fn live(State(service): State<Service>) -> Response {
     health(&service, StatusCode::OK, "live")
 }
@@ -30,7 +30,7 @@ const FULL: Duration = Duration::from_secs(5);
 
 /// Reports whether the service takes requests. It does not once it is told to stop, while its queue has been full for
 /// five seconds, and while it cannot write to its event store.
-#[utoipa::path(get, path = "/health/ready", tag = "health", responses(
+#[utoipa::path(get, path = "/health/ready", operation_id = "health_ready", tag = "health", responses(
     (status = 200, body = Health),
     (status = 503, description = "The service takes no requests for now; `status` says why.", body = Health),
 ))]
@@ -67,7 +67,7 @@ fn health(service: &Service, code: StatusCode, status: &'static str) -> Response
 
 /// Metrics for Prometheus: requests and their times by route, items by source, and the active model. None of
 /// them contains an id.
-#[utoipa::path(get, path = "/metrics", tag = "health", responses(
+#[utoipa::path(get, path = "/metrics", operation_id = "metrics", tag = "health", responses(
     (status = 200, description = "Prometheus text format.", body = String, content_type = "text/plain"),
 ))]
 pub(crate) async fn metrics(State(service): State<Service>) -> impl IntoResponse {

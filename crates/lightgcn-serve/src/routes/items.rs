@@ -104,7 +104,7 @@ pub(crate) struct FoundItem {
 }
 
 /// Lists the items most similar to an item.
-#[utoipa::path(get, path = "/v1/similar/{item}", tag = "answers",
+#[utoipa::path(get, path = "/v1/similar/{item}", operation_id = "similar_items", tag = "answers",
     params(("item" = String, Path, description = "The item's id in the log."), SimilarQuery),
     responses(
         (status = 200, body = Versioned<Items>),
@@ -125,7 +125,7 @@ pub(crate) async fn similar(
 }
 
 /// Lists the items that most users bought, overall or recently.
-#[utoipa::path(get, path = "/v1/popular", tag = "answers", params(PopularQuery),
+#[utoipa::path(get, path = "/v1/popular", operation_id = "popular_items", tag = "answers", params(PopularQuery),
     responses(
         (status = 200, body = Versioned<Items>),
         (status = 400, description = "Invalid option.", body = ErrorBody),
@@ -171,7 +171,7 @@ async fn list(
 }
 
 /// Searches for items by a part of their id, brand or category.
-#[utoipa::path(get, path = "/v1/items", tag = "page", params(SearchQuery),
+#[utoipa::path(get, path = "/v1/items", operation_id = "search_items", tag = "page", params(SearchQuery),
     responses((status = 200, body = Versioned<FoundItems>), (status = 400, body = ErrorBody)))]
 pub(crate) async fn search(
     State(service): State<Service>,

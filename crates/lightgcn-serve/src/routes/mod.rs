@@ -2,6 +2,7 @@
 
 mod admin;
 mod batch;
+mod document;
 mod events;
 mod explanations;
 mod graph;
@@ -35,7 +36,8 @@ impl Service {
     /// The public routes: recommendations, explanations, events, health, metrics, the OpenAPI document and the
     /// page, to merge into or nest in another axum program. That program limits connections and headers.
     pub fn router(&self) -> Router {
-        let (router, document) = self.documented().split_for_parts();
+        let (router, mut document) = self.documented().split_for_parts();
+        document::complete(&mut document);
         let json = serde_json::to_string(&document).unwrap_or_default();
         let kind = [(header::CONTENT_TYPE, "application/json")];
         let mut router = router.route("/openapi.json", get(move || async move { (kind, json) }));
@@ -58,7 +60,9 @@ impl Service {
     /// # Errors
     /// [`serde_json::Error`] if it cannot be serialized, which would be a bug of this crate.
     pub fn openapi(&self) -> Result<String, serde_json::Error> {
-        self.documented().into_openapi().to_pretty_json()
+        let mut document = self.documented().into_openapi();
+        document::complete(&mut document);
+        document.to_pretty_json()
     }
 
     fn documented(&self) -> OpenApiRouter<Self> {
@@ -73,7 +77,13 @@ impl Service {
             .routes(routes!(health::live))
             .routes(routes!(health::ready))
             .routes(routes!(health::metrics));
-        if !self.shared.config.page {
+        let config = &self.shared.config;
+        let routes = match config.keys.is_empty() && !config.page {
+            // Nobody could use it.
+            true => routes,
+            false => routes.routes(routes!(users::forget)),
+        };
+        if !config.page {
             return routes;
         }
         routes

@@ -65,7 +65,7 @@ pub(crate) struct TrainingFigures {
 }
 
 /// Describes the active model: its size, its labels and its figures.
-#[utoipa::path(get, path = "/v1/model", tag = "page", responses((status = 200, body = Versioned<ModelView>)))]
+#[utoipa::path(get, path = "/v1/model", operation_id = "describe_model", tag = "page", responses((status = 200, body = Versioned<ModelView>)))]
 pub(crate) async fn show(State(service): State<Service>) -> Result<Response, ApiError> {
     let model = service.shared.registry.active();
     answer(&model, view(&model))

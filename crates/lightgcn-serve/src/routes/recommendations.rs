@@ -12,9 +12,10 @@ use crate::service::{Service, Shared};
 use crate::work::Cost;
 use axum::extract::State;
 use axum::response::Response;
-use lightgcn_recommend::{Answer, Familiarity, Hide, RecommendOptions, RecommendRequest, Source};
+use lightgcn_recommend::{
+    Answer, ContextEvent, Familiarity, Hide, RecommendOptions, RecommendRequest, Source,
+};
 use serde::{Deserialize, Serialize};
-use serde_json::{Map, Value};
 
 filtered_query! {
     /// Which items to recommend.
@@ -73,7 +74,7 @@ pub(crate) struct Batch {
 
 /// One request or a batch of them.
 #[derive(Debug, Deserialize, utoipa::ToSchema)]
-#[serde(untagged, try_from = "Map<String, Value>")]
+#[serde(untagged, try_from = "Fields")]
 pub(crate) enum OneOrMany {
     /// A batch, answered in order.
     Many(Batch),
@@ -81,15 +82,37 @@ pub(crate) enum OneOrMany {
     One(Box<RecommendRequest>),
 }
 
-impl TryFrom<Map<String, Value>> for OneOrMany {
-    type Error = serde_json::Error;
+/// The fields of both. A field that stands twice is an error, at any depth.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Fields {
+    user: Option<String>,
+    events: Option<Vec<ContextEvent>>,
+    options: Option<RecommendOptions>,
+    requests: Option<Vec<RecommendRequest>>,
+}
 
-    fn try_from(fields: Map<String, Value>) -> Result<Self, Self::Error> {
-        let is_batch = fields.contains_key("requests");
-        let value = Value::Object(fields);
-        match is_batch {
-            true => Batch::deserialize(value).map(Self::Many),
-            false => RecommendRequest::deserialize(value).map(|one| Self::One(Box::new(one))),
+impl TryFrom<Fields> for OneOrMany {
+    type Error = &'static str;
+
+    fn try_from(fields: Fields) -> Result<Self, Self::Error> {
+        match fields {
+            Fields {
+                user: None,
+                events: None,
+                options: None,
+                requests: Some(requests),
+            } => Ok(Self::Many(Batch { requests })),
+            Fields {
+                requests: Some(_), ..
+            } => Err(
+                "a batch has the field `requests` alone; user, events and options are fields of its requests",
+            ),
+            one => Ok(Self::One(Box::new(RecommendRequest {
+                user: one.user.unwrap_or_default(),
+                events: one.events.unwrap_or_default(),
+                options: one.options.unwrap_or_default(),
+            }))),
         }
     }
 }
@@ -118,7 +141,7 @@ impl From<ApiError> for AnswerOrError {
 }
 
 /// Recommends items for a user. An unknown user is answered by the next source that has items.
-#[utoipa::path(get, path = "/v1/recommendations/{user}", tag = "answers",
+#[utoipa::path(get, path = "/v1/recommendations/{user}", operation_id = "recommend", tag = "answers",
     params(("user" = String, Path, description = "The user's id in the log."), RecommendQuery),
     responses(
         (status = 200, body = Versioned<Answer>),
@@ -136,7 +159,7 @@ pub(crate) async fn one(
 
 /// Recommends items for one user or many, with recent events, filters and options. A batch that can be read has
 /// status 200; a request of it that fails has its error in place of an answer.
-#[utoipa::path(post, path = "/v1/recommendations", tag = "answers", request_body = OneOrMany,
+#[utoipa::path(post, path = "/v1/recommendations", operation_id = "recommend_with_events", tag = "answers", request_body = OneOrMany,
     responses(
         (status = 200, description = "The answer to one request, or all answers of a batch.", body = Versioned<Answers>),
         (status = 400, description = "Invalid request.", body = ErrorBody),

@@ -1,7 +1,8 @@
 //! `/v1/users`, for the page
 
+use super::events::not_stored;
 use super::query::{Needle, SearchQuery};
-use crate::answer::Versioned;
+use crate::answer::{Versioned, answer};
 use crate::api_error::{ApiError, ErrorBody};
 use crate::checks::check_text;
 use crate::extract::{Path, Query};
@@ -9,10 +10,12 @@ use crate::models::Model;
 use crate::service::Service;
 use crate::work::Cost;
 use axum::extract::State;
+use axum::http::StatusCode;
 use axum::response::Response;
 use lightgcn_core::UserId;
 use lightgcn_recommend::HistoryItem;
 use serde::Serialize;
+use std::sync::Arc;
 
 /// The results of a search for users.
 #[derive(Debug, Serialize, utoipa::ToSchema)]
@@ -46,7 +49,7 @@ pub(crate) struct User {
 }
 
 /// Searches for users by a part of their id.
-#[utoipa::path(get, path = "/v1/users", tag = "page", params(SearchQuery),
+#[utoipa::path(get, path = "/v1/users", operation_id = "search_users", tag = "page", params(SearchQuery),
     responses((status = 200, body = Versioned<FoundUsers>), (status = 400, body = ErrorBody)))]
 pub(crate) async fn search(
     State(service): State<Service>,
@@ -79,7 +82,7 @@ fn found(model: &Model, needle: &Needle, limit: usize) -> FoundUsers {
 }
 
 /// Returns what a user did, in training and since. An unknown user without events has an empty history.
-#[utoipa::path(get, path = "/v1/users/{user}", tag = "page",
+#[utoipa::path(get, path = "/v1/users/{user}", operation_id = "user_history", tag = "page",
     params(("user" = String, Path, description = "The user's id in the log.")),
     responses((status = 200, body = Versioned<User>), (status = 400, body = ErrorBody)))]
 pub(crate) async fn one(
@@ -102,4 +105,35 @@ pub(crate) async fn one(
             },
         )
         .await
+}
+
+/// What was removed.
+#[derive(Debug, Serialize, utoipa::ToSchema)]
+pub(crate) struct Forgotten {
+    /// How many events the store had of the user.
+    events: u64,
+}
+
+/// Removes a user's events from the store. The active model still knows what it was trained on: train again without the
+/// user to end that. It needs a key with the scope `admin`, even where no other route needs a key.
+#[utoipa::path(delete, path = "/v1/users/{user}", operation_id = "forget_user", tag = "events",
+    params(("user" = String, Path, description = "The user's id in the log.")),
+    responses((status = 200, body = Versioned<Forgotten>)))]
+pub(crate) async fn forget(
+    State(service): State<Service>,
+    Path(user): Path<String>,
+) -> Result<Response, ApiError> {
+    let shared = &service.shared;
+    check_text("user", &user)?;
+    if shared.config.keys.is_empty() {
+        let text = "removing users needs a key with the scope admin; see the setting keys";
+        return Err(ApiError::new(StatusCode::FORBIDDEN, "forbidden", text));
+    }
+    let model = shared.registry.active();
+    let sink = Arc::clone(&shared.events);
+    let outcome = shared.writer.run(move || sink.forget(&user)).await?;
+    let events = outcome.map_err(|error| not_stored(&error))?;
+    tracing::info!(events, "a user was removed from the event store");
+    shared.metrics.action("forget");
+    answer(&model, Forgotten { events })
 }

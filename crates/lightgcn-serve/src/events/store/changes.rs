@@ -112,6 +112,29 @@ pub(super) fn prune_some(
     Ok((done.len() as u64, next))
 }
 
+/// Removes the events of a user and their ids, and returns how many events there were. O(ids), if there are any.
+pub(super) fn forget(transaction: &WriteTransaction, user: &str) -> Result<u64, redb::Error> {
+    let mut order = transaction.open_table(ORDER)?;
+    let mut events = transaction.open_table(EVENTS)?;
+    let mut numbers = Vec::new();
+    for entry in events.range((user, 0)..=(user, u64::MAX))? {
+        numbers.push(entry?.0.value().1);
+    }
+    for number in &numbers {
+        order.remove(number)?;
+        events.remove((user, *number))?;
+    }
+    // Both ascend.
+    let is_gone = |number: u64| numbers.binary_search(&number).is_ok();
+    let mut ids = transaction.open_table(IDS)?;
+    ids.retain(|_, number| !is_gone(number))?;
+    let mut meta = transaction.open_table(META)?;
+    let n = numbers.len() as u64;
+    let count = number(&meta, COUNT)?.saturating_sub(n);
+    meta.insert(COUNT, count)?;
+    Ok(n)
+}
+
 /// Forgets the ids of events that are gone. O(ids · log).
 pub(super) fn prune_ids(transaction: &WriteTransaction) -> Result<(), redb::Error> {
     let order = transaction.open_table(ORDER)?;

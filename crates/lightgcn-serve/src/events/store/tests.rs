@@ -88,6 +88,56 @@ fn a_batch_with_an_invalid_event_is_rejected() {
 }
 
 #[test]
+fn a_user_is_forgotten_with_the_ids() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = store(&folder, EventStoreConfig::default());
+    let with_id = |user: &str, id: &str| StoredEvent {
+        id: Some(id.to_owned()),
+        ..event(user, "soap", 1)
+    };
+    let sent = [
+        with_id("ann", "1"),
+        with_id("an", "2"),
+        event("ann", "comb", 2),
+    ];
+    store.try_append(&sent).unwrap();
+    assert_eq!(store.forget("ann").unwrap(), 2);
+    assert_eq!(store.forget("ann").unwrap(), 0);
+    assert!(items(&store, "ann").is_empty());
+    assert_eq!(
+        (store.n_events(), items(&store, "an")),
+        (1, vec!["soap".to_owned()])
+    );
+    // The id of the removed event is new again, the other one is not.
+    assert_eq!(
+        store
+            .append(&[with_id("bob", "1"), with_id("bob", "2")])
+            .unwrap(),
+        1
+    );
+    assert_eq!(store.state().events, Some(2));
+    assert!(store.state().bytes > Some(0) && store.state().free_bytes > Some(0));
+}
+
+#[test]
+fn a_check_writes_and_notices_a_moved_file() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = store(&folder, EventStoreConfig::default());
+    store.append(&[event("ann", "soap", 1)]).unwrap();
+    store.check().unwrap();
+    let elsewhere = folder.path().join("elsewhere");
+    fs::rename(store.path(), &elsewhere).unwrap();
+    let error = store.check().unwrap_err();
+    assert!(
+        matches!(error, crate::events::EventError::Moved { .. }),
+        "{error}"
+    );
+    fs::rename(&elsewhere, store.path()).unwrap();
+    store.check().unwrap();
+    assert_eq!((store.n_events(), items(&store, "ann").len()), (1, 1));
+}
+
+#[test]
 fn a_full_store_rejects_the_batch_and_works_again_after_pruning() {
     let folder = tempfile::tempdir().unwrap();
     let config = EventStoreConfig {

@@ -1,6 +1,6 @@
 //! The one writer of a store.
 
-use super::changes::{Encoded, append, prepare, prune_ids, prune_some};
+use super::changes::{Encoded, append, forget, prepare, prune_ids, prune_some};
 use super::database::{FileIdentity, Guarded, check_regular, guarded, open_writer};
 use super::encoding::decode;
 use super::error::EventStoreError;
@@ -357,6 +357,13 @@ impl EventSink for EventStore {
             bytes: bytes.map(|metadata| metadata.len()),
             free_bytes: disk.map(|disk| disk.f_bavail.saturating_mul(disk.f_frsize)),
         }
+    }
+
+    fn forget(&self, user: &str) -> Result<u64, EventError> {
+        let _writing = lock(&self.writing);
+        let n = self.change(|transaction| forget(transaction, user))?;
+        self.n_events.fetch_sub(n, Ordering::Relaxed);
+        Ok(n)
     }
 
     /// Writes a transaction that changes nothing.

@@ -1,0 +1,190 @@
+//! Who may ask what: hosts, keys and the admin token.
+
+use crate::api_error::ApiError;
+use crate::keys::{Scope, Verdict, bearer, judge};
+use crate::observe::Peer;
+use crate::service::Service;
+use axum::extract::{Request, State};
+use axum::http::{HeaderMap, Method, StatusCode, header};
+use axum::middleware::Next;
+use axum::response::Response;
+use sha2::{Digest, Sha256};
+use subtle::ConstantTimeEq;
+
+/// Lets requests of the public listener pass that are for one of its hosts and bring a key that may do what they ask
+/// for, as far as the configuration names hosts and keys.
+pub(crate) async fn public(
+    State(service): State<Service>,
+    request: Request,
+    next: Next,
+) -> Result<Response, ApiError> {
+    let config = &service.shared.config;
+    let path = request.uri().path();
+    // Whoever checks the health of an instance may know only its address.
+    if path.starts_with("/health/") {
+        return Ok(next.run(request).await);
+    }
+    let hosts = &config.hosts;
+    let is_known = |name: &str| hosts.iter().any(|host| host.eq_ignore_ascii_case(name));
+    if !hosts.is_empty() && !host(&request).is_some_and(is_known) {
+        refused(&service, &request, "host");
+        let text = "this service does not answer for that host; see its setting hosts";
+        let status = StatusCode::MISDIRECTED_REQUEST;
+        return Err(ApiError::new(status, "foreign_host", text));
+    }
+    if let Some(scope) = scope(request.method(), path).filter(|_| !config.keys.is_empty()) {
+        match judge(&config.keys, request.headers(), scope) {
+            Verdict::Allowed(key) => tracing::debug!(key, "a key is valid"),
+            Verdict::Forbidden(key) => {
+                tracing::warn!(key, ?scope, "a key lacks a scope");
+                refused(&service, &request, "scope");
+                let text = "the key may not do this; see its scopes";
+                return Err(ApiError::new(StatusCode::FORBIDDEN, "forbidden", text));
+            }
+            Verdict::Unknown => {
+                refused(&service, &request, "key");
+                return Err(unauthorized("send a key as Authorization: Bearer KEY"));
+            }
+        }
+    }
+    Ok(next.run(request).await)
+}
+
+/// What a request needs a key for; none for what everyone may have: the page's files and the OpenAPI document.
+fn scope(method: &Method, path: &str) -> Option<Scope> {
+    match (path, path.starts_with("/v1/") || path == "/metrics") {
+        ("/v1/events", _) if method == Method::POST => Some(Scope::Write),
+        (_, true) if method == Method::DELETE => Some(Scope::Admin),
+        (_, true) => Some(Scope::Read),
+        _ => None,
+    }
+}
+
+/// Lets requests of the admin listener pass that bring the token or a key for it or, without a token, that name this
+/// machine.
+pub(crate) async fn admin(
+    State(service): State<Service>,
+    request: Request,
+    next: Next,
+) -> Result<Response, ApiError> {
+    let config = &service.shared.config;
+    let headers = request.headers();
+    let has_key = || {
+        matches!(
+            judge(&config.keys, headers, Scope::Admin),
+            Verdict::Allowed(_)
+        )
+    };
+    match &config.admin.token {
+        Some(token) if !has_token(headers, token.as_bytes()) && !has_key() => {
+            refused(&service, &request, "token");
+            return Err(unauthorized(
+                "send the token as Authorization: Bearer TOKEN",
+            ));
+        }
+        // DNS rebinding: a foreign page in a local browser may reach loopback under a host name of its own.
+        None if !host(&request).is_some_and(is_this_machine) => {
+            refused(&service, &request, "host");
+            let text = "without a token, only requests with the host localhost are answered";
+            return Err(ApiError::new(StatusCode::FORBIDDEN, "foreign_host", text));
+        }
+        _ => {}
+    }
+    Ok(next.run(request).await)
+}
+
+fn unauthorized(text: &str) -> ApiError {
+    ApiError::new(StatusCode::UNAUTHORIZED, "unauthorized", text)
+}
+
+/// Logs and counts a request that may not pass.
+fn refused(service: &Service, request: &Request, reason: &'static str) {
+    let client = request.extensions().get::<Peer>();
+    let client = client.map(|peer| tracing::field::display(peer.0));
+    tracing::warn!(reason, client, "a request was refused");
+    service.shared.metrics.refused.increment(1);
+}
+
+/// Compares hashes in constant time, so that the time reveals neither token.
+fn has_token(headers: &HeaderMap, token: &[u8]) -> bool {
+    let given = bearer(headers);
+    let same = Sha256::digest(given.unwrap_or_default()).ct_eq(&Sha256::digest(token));
+    bool::from(same) && given.is_some()
+}
+
+/// The host that a request is for, without the port.
+fn host(request: &Request) -> Option<&str> {
+    let host = request.headers().get(header::HOST)?.to_str().ok()?;
+    Some(match host.rsplit_once(':') {
+        Some((name, port)) if port.bytes().all(|b| b.is_ascii_digit()) => name,
+        _ => host,
+    })
+}
+
+fn is_this_machine(name: &str) -> bool {
+    matches!(name, "localhost" | "127.0.0.1" | "[::1]")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use axum::body::Body;
+
+    #[test]
+    fn only_the_exact_token_is_accepted() {
+        let with = |value: &str| {
+            let mut headers = HeaderMap::new();
+            headers.insert(header::AUTHORIZATION, value.parse().unwrap());
+            has_token(&headers, b"0123456789abcdef")
+        };
+        assert!(with("Bearer 0123456789abcdef"));
+        assert!(with("bearer 0123456789abcdef"));
+        for wrong in [
+            "Bearer 0123456789abcdeg",
+            "Bearer ",
+            "Bear",
+            "Basic 0123456789abcdef",
+            "Bearer 0123456789abcdef0",
+        ] {
+            assert!(!with(wrong), "{wrong}");
+        }
+        assert!(!has_token(&HeaderMap::new(), b"0123456789abcdef"));
+    }
+
+    #[test]
+    fn only_local_host_names_are_this_machine() {
+        let is_local = |value: &str| {
+            let request = Request::get("/").header(header::HOST, value);
+            host(&request.body(Body::empty()).unwrap()).is_some_and(is_this_machine)
+        };
+        for host in [
+            "localhost",
+            "localhost:8081",
+            "127.0.0.1:80",
+            "[::1]:80",
+            "[::1]",
+        ] {
+            assert!(is_local(host), "{host}");
+        }
+        for host in [
+            "evil.example",
+            "localhost.evil.example:80",
+            "127.0.0.1.nip.io",
+            "",
+        ] {
+            assert!(!is_local(host), "{host}");
+        }
+        assert_eq!(host(&Request::new(Body::empty())), None);
+    }
+
+    #[test]
+    fn every_route_has_its_scope() {
+        let of = |method: Method, path: &str| scope(&method, path);
+        assert_eq!(of(Method::POST, "/v1/events"), Some(Scope::Write));
+        assert_eq!(of(Method::POST, "/v1/recommendations"), Some(Scope::Read));
+        assert_eq!(of(Method::DELETE, "/v1/users/u0"), Some(Scope::Admin));
+        assert_eq!(of(Method::GET, "/metrics"), Some(Scope::Read));
+        assert_eq!(of(Method::GET, "/openapi.json"), None);
+        assert_eq!(of(Method::GET, "/"), None);
+    }
+}

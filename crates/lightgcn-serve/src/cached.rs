@@ -1,0 +1,73 @@
+//! Entity tags for answers that depend on the model and the request alone.
+
+use crate::answer::VERSION_HEADER;
+use crate::models::Model;
+use crate::service::Service;
+use axum::extract::{MatchedPath, Request, State};
+use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, header};
+use axum::middleware::Next;
+use axum::response::{IntoResponse, Response};
+use std::time::UNIX_EPOCH;
+
+/// The routes of such answers. Lists for users are not among them: events change them at any time.
+pub(crate) const ROUTES: [&str; 5] = [
+    "/v1/similar/{item}",
+    "/v1/popular",
+    "/v1/items",
+    "/v1/users",
+    "/v1/model",
+];
+
+/// Clients may keep the answer, and ask whether it is still right.
+const KEEP: HeaderValue = HeaderValue::from_static("private, no-cache");
+
+/// Answers 304 if the client has the answer of the active model already; else tags the answer.
+pub(crate) async fn tagged(
+    State(service): State<Service>,
+    request: Request,
+    next: Next,
+) -> Response {
+    let route = request.extensions().get::<MatchedPath>();
+    let is_of_model = route.is_some_and(|route| ROUTES.contains(&route.as_str()));
+    if !is_of_model || !matches!(*request.method(), Method::GET | Method::HEAD) {
+        return next.run(request).await;
+    }
+    let model = service.shared.registry.active();
+    let Ok(tag) = HeaderValue::from_str(&entity_tag(&model)) else {
+        return next.run(request).await;
+    };
+    let mut response = match has(request.headers(), &tag) {
+        true => StatusCode::NOT_MODIFIED.into_response(),
+        false => next.run(request).await,
+    };
+    let is_answer = matches!(response.status(), StatusCode::OK | StatusCode::NOT_MODIFIED);
+    let headers = response.headers_mut();
+    // Models may have been switched meanwhile.
+    let by_other = headers
+        .get(VERSION_HEADER)
+        .is_some_and(|version| *version != *model.version);
+    if is_answer && !by_other {
+        headers.insert(header::ETAG, tag);
+        headers.insert(header::CACHE_CONTROL, KEEP);
+    }
+    response
+}
+
+/// A weak tag, since the same answer may be sent compressed or not. A recommender that was passed in memory may have
+/// rules of its own, so its tag ends with the process.
+fn entity_tag(model: &Model) -> String {
+    let loaded = model.loaded.duration_since(UNIX_EPOCH).unwrap_or_default();
+    match model.path {
+        Some(_) => format!("W/\"{}\"", model.version),
+        None => format!("W/\"{}-{}\"", model.version, loaded.as_nanos()),
+    }
+}
+
+fn has(headers: &HeaderMap, tag: &HeaderValue) -> bool {
+    let known = headers.get_all(header::IF_NONE_MATCH).iter();
+    let mut known = known.filter_map(|tags| tags.to_str().ok());
+    known.any(|tags| {
+        tags.split(',')
+            .any(|known| known.trim().as_bytes() == tag.as_bytes())
+    })
+}

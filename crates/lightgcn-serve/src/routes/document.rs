@@ -1,0 +1,142 @@
+//! The OpenAPI document, completed by what all routes have in common.
+
+use crate::answer::VERSION_HEADER;
+use crate::api_error::PROBLEM;
+use crate::cached;
+use axum::http::StatusCode;
+use utoipa::openapi::path::{Operation, PathItem};
+use utoipa::openapi::{
+    Content, HeaderBuilder, Object, OpenApi, Ref, RefOr, Response, ResponseBuilder, Type,
+};
+
+/// The tag of routes that ask nothing of the model.
+const EVENTS: &str = "events";
+/// The schema of a failed request.
+const SCHEMA: &str = "Problem";
+
+/// The statuses that every answer may have, and why.
+const ALL: [(StatusCode, &str); 3] = [
+    (StatusCode::BAD_REQUEST, "Invalid request."),
+    (
+        StatusCode::INTERNAL_SERVER_ERROR,
+        "An error of the service.",
+    ),
+    (
+        StatusCode::SERVICE_UNAVAILABLE,
+        "Too much is waiting, or it took too long; see Retry-After.",
+    ),
+];
+/// Those of answers that take computing.
+const COMPUTED: (StatusCode, &str) = (StatusCode::UNPROCESSABLE_ENTITY, "It costs too much.");
+/// Those of requests with a body.
+const WITH_BODY: [(StatusCode, &str); 3] = [
+    (
+        StatusCode::REQUEST_TIMEOUT,
+        "The body did not arrive in time.",
+    ),
+    (StatusCode::PAYLOAD_TOO_LARGE, "The body is too large."),
+    (StatusCode::UNSUPPORTED_MEDIA_TYPE, "The body is not JSON."),
+];
+
+/// Describes every response, and adds to the routes under `/v1` their failures, in their media type, and the header with
+/// the model's version.
+pub(super) fn complete(document: &mut OpenApi) {
+    for (path, item) in &mut document.paths.paths {
+        for operation in operations(item) {
+            describe(operation);
+            if !path.starts_with("/v1/") {
+                continue;
+            }
+            let has_body = operation.request_body.is_some();
+            let mut failures = ALL.to_vec();
+            if operation
+                .tags
+                .as_ref()
+                .is_none_or(|tags| !tags.contains(&EVENTS.to_owned()))
+            {
+                failures.push(COMPUTED);
+            }
+            if has_body {
+                failures.extend(WITH_BODY);
+            }
+            add_failures(operation, &failures);
+            if cached::ROUTES.contains(&path.as_str()) {
+                let same =
+                    failure("The answer that the client has, by its entity tag, is still right.");
+                let responses = &mut operation.responses.responses;
+                responses.insert("304".to_owned(), RefOr::T(same));
+            }
+        }
+    }
+}
+
+fn operations(item: &mut PathItem) -> impl Iterator<Item = &mut Operation> {
+    [
+        &mut item.get,
+        &mut item.post,
+        &mut item.put,
+        &mut item.delete,
+    ]
+    .into_iter()
+    .filter_map(Option::as_mut)
+}
+
+/// Describes the responses that say nothing of themselves: the document would be invalid without.
+fn describe(operation: &mut Operation) {
+    for (status, response) in &mut operation.responses.responses {
+        let RefOr::T(response) = response else {
+            continue;
+        };
+        if response.description.is_empty() {
+            let status = StatusCode::from_bytes(status.as_bytes()).ok();
+            let name = status.and_then(|status| status.canonical_reason());
+            response.description = match name {
+                Some("OK") | None => "The answer.".to_owned(),
+                Some(name) => format!("{name}."),
+            };
+        }
+    }
+}
+
+fn add_failures(operation: &mut Operation, failures: &[(StatusCode, &str)]) {
+    let responses = &mut operation.responses.responses;
+    for (status, description) in failures {
+        let failure = || RefOr::T(failure(description));
+        responses
+            .entry(status.as_str().to_owned())
+            .or_insert_with(failure);
+    }
+    for (status, response) in responses {
+        let RefOr::T(response) = response else {
+            continue;
+        };
+        match status.starts_with('2') {
+            true => add_version(response),
+            false => {
+                // What a route says itself has the general media type.
+                response.content.clear();
+                response
+                    .content
+                    .insert(PROBLEM.to_owned(), RefOr::T(problem()));
+            }
+        }
+    }
+}
+
+fn problem() -> Content {
+    Content::new(Some(Ref::from_schema_name(SCHEMA)))
+}
+
+fn failure(description: &str) -> Response {
+    ResponseBuilder::new().description(description).build()
+}
+
+fn add_version(response: &mut Response) {
+    let text = HeaderBuilder::new()
+        .schema(Some(Object::with_type(Type::String)))
+        .description(Some("The version of the model that answered."))
+        .build();
+    response
+        .headers
+        .insert(VERSION_HEADER.to_string(), RefOr::T(text));
+}

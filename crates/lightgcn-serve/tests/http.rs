@@ -1,0 +1,244 @@
+//! What integrators expect of HTTP: problems, entity tags, hosts, keys, one answer for a field that stands twice.
+#![allow(clippy::unwrap_used, reason = "a failing test may panic")]
+
+mod common;
+
+use axum::Router;
+use axum::body::Body;
+use axum::http::Request;
+use common::{Reply, config, get, post, send, service, service_with};
+use lightgcn_serve::{ApiKey, Scope};
+use serde_json::Value;
+use std::collections::BTreeSet;
+
+async fn with(router: &Router, method: &str, path: &str, headers: &[(&str, &str)]) -> Reply {
+    let mut request = Request::builder().method(method).uri(path);
+    for (name, value) in headers {
+        request = request.header(*name, *value);
+    }
+    let body = match method {
+        "POST" => "{\"events\": [{\"user\": \"u0\", \"item\": \"p1\", \"behavior\": \"view\"}]}",
+        _ => "",
+    };
+    send(router, request.body(Body::from(body)).unwrap()).await
+}
+
+#[tokio::test]
+async fn failures_are_problems() {
+    let router = service().router();
+    for (path, status, title) in [
+        ("/v1/recommendations/u0?k=0", 400, "Bad Request"),
+        ("/v1/explanations/u0/nothing", 404, "Not Found"),
+        ("/nothing", 404, "Not Found"),
+    ] {
+        let reply = get(&router, path).await;
+        assert_eq!(reply.headers["content-type"], "application/problem+json");
+        let json = reply.json();
+        assert_eq!(
+            (&json["type"], &json["title"]),
+            (&"about:blank".into(), &title.into())
+        );
+        assert_eq!(
+            (json["status"].as_u64(), reply.status.as_u16()),
+            (Some(status), status as u16)
+        );
+        assert_eq!(json["detail"], json["error"]["message"]);
+    }
+}
+
+#[tokio::test]
+async fn a_field_that_stands_twice_is_an_error() {
+    let router = service().router();
+    for body in [
+        r#"{"user": "u0", "user": "u1"}"#,
+        r#"{"user": "u0", "options": {"k": 1, "k": 2}}"#,
+        r#"{"requests": [], "requests": []}"#,
+        r#"{"requests": [{"user": "u0", "user": "u1"}]}"#,
+        r#"{"requests": [], "user": "u0"}"#,
+    ] {
+        let reply = post(&router, "/v1/recommendations", body).await;
+        assert_eq!(reply.error(400), "bad_json", "{body}");
+    }
+    let twice = get(&router, "/v1/popular?k=1&k=2").await;
+    assert_eq!(twice.error(400), "bad_query");
+}
+
+#[tokio::test]
+async fn answers_of_the_model_alone_are_tagged() {
+    let service = service();
+    let router = service.router();
+    let path = "/v1/similar/p1?k=3";
+    let first = get(&router, path).await;
+    let tag = first.headers["etag"].to_str().unwrap().to_owned();
+    assert!(
+        tag.starts_with(&format!("W/\"{}", service.model_version())),
+        "{tag}"
+    );
+    assert_eq!(first.headers["cache-control"], "private, no-cache");
+    let tags = format!("W/\"other\", {tag}");
+    let again = with(&router, "GET", path, &[("if-none-match", &tags)]).await;
+    assert_eq!((again.status.as_u16(), again.bytes.len()), (304, 0));
+    assert_eq!(again.headers["etag"], tag.as_str());
+    // Another model has another tag.
+    let other = lightgcn_recommend::Recommender::from_artifact(common::artifact(-1.0)).unwrap();
+    service.switch_to(other).unwrap();
+    let after = with(&router, "GET", path, &[("if-none-match", &tags)]).await;
+    assert_eq!(after.status, 200);
+    assert_ne!(after.headers["etag"], tag.as_str());
+    // Lists for users change with their events, and errors are not kept.
+    for path in ["/v1/recommendations/u0", "/v1/similar/nothing"] {
+        let reply = with(&router, "GET", path, &[("if-none-match", &tags)]).await;
+        assert!(!reply.headers.contains_key("etag"));
+        assert_eq!(reply.headers["cache-control"], "no-store");
+    }
+}
+
+#[tokio::test]
+async fn requests_for_other_hosts_are_refused() {
+    let mut config = config();
+    config.hosts = vec!["shop.example".to_owned()];
+    let router = service_with(config).router();
+    for host in ["shop.example", "Shop.Example:8080"] {
+        let reply = with(&router, "GET", "/v1/popular", &[("host", host)]).await;
+        assert_eq!(reply.status, 200, "{host}");
+    }
+    for host in ["evil.example", "shop.example.evil.example", "127.0.0.1"] {
+        let reply = with(&router, "GET", "/v1/popular", &[("host", host)]).await;
+        assert_eq!(reply.error(421), "foreign_host", "{host}");
+    }
+    assert_eq!(get(&router, "/v1/popular").await.error(421), "foreign_host");
+    // A health check may know only an address.
+    let health = with(
+        &router,
+        "GET",
+        "/health/ready",
+        &[("host", "10.0.0.7:8080")],
+    )
+    .await;
+    assert_eq!(health.status, 200);
+    let text = with(&router, "GET", "/metrics", &[("host", "shop.example")])
+        .await
+        .text();
+    assert!(
+        text.contains("lightgcn_refused_authentications_total 4"),
+        "{text}"
+    );
+}
+
+/// Keys `reader` and `writer`.
+fn keys() -> Vec<ApiKey> {
+    let key = |name: &str, sha256: &str, scopes: &[Scope]| ApiKey {
+        name: name.to_owned(),
+        sha256: sha256.to_owned(),
+        scopes: scopes.to_vec(),
+    };
+    let reader = "3d0941964aa3ebdcb00ccef58b1bb399f9f898465e9886d5aec7f31090a0fb30";
+    let writer = "b93006774cbdd4b299389a03ac3d88c3a76b460d538795bc12718011a909fba5";
+    vec![
+        key("reports", reader, &[Scope::Read]),
+        key("shop", writer, &[Scope::Write]),
+    ]
+}
+
+#[tokio::test]
+async fn keys_open_what_their_scopes_say() {
+    let mut config = config();
+    config.keys = keys();
+    let router = service_with(config).router();
+    let reader = ("authorization", "Bearer reader");
+    let writer = ("authorization", "Bearer writer");
+    let json = ("content-type", "application/json");
+    for (method, path, allowed, refused) in [
+        ("GET", "/v1/popular", reader, writer),
+        ("GET", "/metrics", reader, writer),
+        ("POST", "/v1/events", writer, reader),
+    ] {
+        let reply = with(&router, method, path, &[allowed, json]).await;
+        assert_eq!(reply.status, 200, "{path}");
+        let reply = with(&router, method, path, &[refused, json]).await;
+        assert_eq!(reply.error(403), "forbidden", "{path}");
+        for headers in [vec![json], vec![json, ("authorization", "Bearer other")]] {
+            let reply = with(&router, method, path, &headers).await;
+            assert_eq!(reply.error(401), "unauthorized", "{path}");
+            assert_eq!(reply.headers["www-authenticate"], "Bearer");
+        }
+    }
+    for path in ["/health/live", "/openapi.json", "/"] {
+        assert_eq!(get(&router, path).await.status, 200, "{path}");
+    }
+}
+
+#[tokio::test]
+async fn the_openapi_document_is_complete() {
+    let document = get(&service().router(), "/openapi.json").await.json();
+    let mut ids = BTreeSet::new();
+    for (path, item) in document["paths"].as_object().unwrap() {
+        for (method, operation) in item.as_object().unwrap() {
+            let id = operation["operationId"].as_str().unwrap();
+            assert!(ids.insert(id.to_owned()), "{id} stands twice");
+            let responses = operation["responses"].as_object().unwrap();
+            let has = |status: &str| responses.contains_key(status);
+            assert!(has("200"), "{method} {path}");
+            if path.starts_with("/v1/") {
+                assert!(has("400") && has("503"), "{method} {path}");
+                assert_eq!(has("413"), method == "post", "{method} {path}");
+            }
+            let with_body = responses.iter().filter(|(status, _)| *status != "304");
+            for (status, response) in with_body.filter(|_| path.starts_with("/v1/")) {
+                assert!(response["description"].is_string());
+                let kinds: Vec<&String> = response["content"].as_object().unwrap().keys().collect();
+                let expected = match status.starts_with('2') {
+                    true => "application/json",
+                    false => "application/problem+json",
+                };
+                assert_eq!(kinds, [expected], "{method} {path} {status}");
+            }
+        }
+    }
+    // A problem has the fields that are sent.
+    let sent = get(&service().router(), "/v1/similar/nothing").await.json();
+    let schema = &document["components"]["schemas"]["Problem"]["properties"];
+    let names = |value: &Value| -> BTreeSet<String> {
+        value.as_object().unwrap().keys().cloned().collect()
+    };
+    assert_eq!(names(&sent), names(schema));
+}
+
+#[tokio::test]
+async fn users_are_forgotten_by_administrators_alone() {
+    let path = "/v1/users/new";
+    // Without keys nobody is known to be one.
+    assert_eq!(
+        with(&service().router(), "DELETE", path, &[])
+            .await
+            .error(403),
+        "forbidden"
+    );
+    let mut config = config();
+    config.keys = keys();
+    config.keys[1].scopes = vec![Scope::Write, Scope::Admin];
+    let router = service_with(config).router();
+    let admin = ("authorization", "Bearer writer");
+    let json = ("content-type", "application/json");
+    assert_eq!(
+        with(&router, "POST", "/v1/events", &[admin, json])
+            .await
+            .status,
+        200
+    );
+    let reader = with(
+        &router,
+        "DELETE",
+        "/v1/users/u0",
+        &[("authorization", "Bearer reader")],
+    )
+    .await;
+    assert_eq!(reader.error(403), "forbidden");
+    for events in [1, 0] {
+        let reply = with(&router, "DELETE", "/v1/users/u0", &[admin]).await;
+        assert_eq!(
+            (reply.status.as_u16(), reply.json()["events"].as_u64()),
+            (200, Some(events))
+        );
+    }
+}
