@@ -38,6 +38,11 @@ pub(crate) struct AttackOptions {
 /// Statuses of the batches, and how often.
 type Statuses = Arc<Mutex<BTreeMap<String, usize>>>;
 
+fn count(statuses: &Statuses, status: String) {
+    let mut statuses = statuses.lock().unwrap_or_else(PoisonError::into_inner);
+    *statuses.entry(status).or_default() += 1;
+}
+
 /// Measures ordinary requests alone, beside the attack, and once it is over.
 pub(crate) async fn attack(address: SocketAddr, options: &AttackOptions) -> anyhow::Result<()> {
     let ordinary = paths(address, What::Recommendations).await?;
@@ -55,11 +60,8 @@ pub(crate) async fn attack(address: SocketAddr, options: &AttackOptions) -> anyh
                 while !done.load(Ordering::Relaxed) {
                     let status = send(address, &request, unread, &done).await;
                     let status = status.unwrap_or_else(|error| error.to_string());
-                    {
-                        let mut statuses = statuses.lock().unwrap_or_else(PoisonError::into_inner);
-                        *statuses.entry(status).or_default() += 1;
-                    }
-                    // A refusal takes no time; a client that does not wait is no worse than one with a pause.
+                    count(&statuses, status);
+                    // Refusals take no time: without a pause the clients would measure themselves.
                     tokio::time::sleep(Duration::from_millis(50)).await;
                 }
             })
