@@ -47,9 +47,12 @@ struct Args {
     /// Propagation layers of lightgcn
     #[arg(long, default_value_t = 3)]
     layers: usize,
-    /// Pairs per step
+    /// Pairs per batch
     #[arg(long, default_value_t = 2048)]
     batch_size: usize,
+    /// Batches per step
+    #[arg(long, default_value_t = 1)]
+    accumulate: usize,
     /// Adam's step size
     #[arg(long, default_value_t = 1e-3)]
     learning_rate: f64,
@@ -201,6 +204,7 @@ fn main() -> anyhow::Result<()> {
             seed: args.seed,
             epochs,
             batch_size: args.batch_size,
+            accumulate: Some(args.accumulate),
             learning_rate: args.learning_rate,
             l2: args.l2,
             loss,
