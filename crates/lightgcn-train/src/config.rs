@@ -17,7 +17,7 @@ const LEAST_STEPS: usize = 48;
 const MANY_PAIRS: usize = 5_000_000;
 const VALIDATE_EVERY: u32 = 5;
 const PATIENCE: u32 = 5;
-const PATIENCE_OF_MANY: u32 = 1;
+const PATIENCE_OF_MANY: u32 = 3;
 const LEAST_GAIN: f64 = 0.005;
 
 /// How the learning rate changes over the run.
@@ -95,7 +95,7 @@ pub struct TrainConfig {
     /// on.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub validate_every: Option<u32>,
-    /// Stop after this many validations without improvement; 0 disables early stopping. Default: 5, or 1 from five
+    /// Stop after this many validations without improvement; 0 disables early stopping. Default: 5, or 3 from five
     /// million pairs on, where an epoch that improves on the best by less than a two-hundredth counts as none.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub patience: Option<u32>,

@@ -75,7 +75,7 @@ pub(crate) struct TrainArgs {
     /// Epochs between validations [default: 5; 1 from 5 million pairs on]
     #[arg(long, allow_negative_numbers = true)]
     pub(crate) validate_every: Option<u32>,
-    /// Stop after this many validations without improvement; 0 never stops early [default: 5; 1 from 5 million pairs
+    /// Stop after this many validations without improvement; 0 never stops early [default: 5; 3 from 5 million pairs
     /// on]
     #[arg(long, allow_negative_numbers = true)]
     pub(crate) patience: Option<u32>,
