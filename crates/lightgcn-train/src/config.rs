@@ -141,6 +141,11 @@ fn is_one(n: &usize) -> bool {
     *n == 1
 }
 
+/// Whether an epoch of that many pairs is judged by itself.
+fn is_large(n_pairs: usize) -> bool {
+    n_pairs >= MANY_PAIRS
+}
+
 fn is_default(weights: &GraphWeights) -> bool {
     *weights == GraphWeights::default()
 }
@@ -170,9 +175,10 @@ impl TrainConfig {
         });
         let every = (MANY_PAIRS / n_pairs.max(1)).clamp(1, VALIDATE_EVERY as usize);
         self.validate_every.get_or_insert(every as u32);
-        let few = n_pairs < MANY_PAIRS;
-        self.patience
-            .get_or_insert(if few { PATIENCE } else { PATIENCE_OF_MANY });
+        self.patience.get_or_insert(match is_large(n_pairs) {
+            true => PATIENCE_OF_MANY,
+            false => PATIENCE,
+        });
         self
     }
 
@@ -198,10 +204,9 @@ impl TrainConfig {
 
     /// By how much of itself the best figure must be improved on to count as an improvement.
     pub(crate) fn least_gain(n_pairs: usize) -> f64 {
-        if n_pairs < MANY_PAIRS {
-            0.0
-        } else {
-            LEAST_GAIN
+        match is_large(n_pairs) {
+            true => LEAST_GAIN,
+            false => 0.0,
         }
     }
 
