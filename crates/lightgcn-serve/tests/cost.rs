@@ -3,14 +3,11 @@
 
 mod common;
 
-use common::{Connection, Running, config, get, post};
-use lightgcn_core::{
-    BehaviorWeightsConfig, Catalogue, InteractionsBuilder, ItemId, Lineage, UserId, Vocabulary,
-};
-use lightgcn_graph::Normalization;
+use common::{Connection, Running, artifact_of, config, get, post};
+use lightgcn_core::{BehaviorWeightsConfig, Catalogue, InteractionsBuilder, ItemId, UserId};
 use lightgcn_recommend::{ContextEvent, Recommender};
 use lightgcn_serve::{EventError, EventSink, MemoryEvents, ServeConfig, Service, StoredEvent};
-use lightgcn_store::{Artifact, EmbeddingTable, ModelDescription, popularity_of};
+use lightgcn_store::EmbeddingTable;
 use serde_json::{Value, json};
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -40,27 +37,7 @@ fn shop() -> Recommender {
     let numbers = (0..(USERS + ITEMS) as usize * DIMENSION).map(|n| (n as f32 * 0.7).sin());
     let table =
         EmbeddingTable::new((USERS + ITEMS) as usize, DIMENSION, numbers.collect()).unwrap();
-    let artifact = Artifact {
-        model: ModelDescription {
-            name: "mf".to_owned(),
-            dimension: DIMENSION,
-            n_layers: 0,
-            layer_weights: Some(vec![1.0]),
-            graphs: vec![Normalization::Symmetric.into()],
-            further_nodes: Vec::new(),
-            config: json!({}),
-        },
-        layer0: table.clone(),
-        embeddings: table,
-        popularity: popularity_of(&train),
-        ranking: None,
-        train,
-        users: Vocabulary::from_names((0..USERS).map(|n| format!("u{n}"))).unwrap(),
-        items: Vocabulary::from_names((0..ITEMS).map(|n| format!("p{n}"))).unwrap(),
-        catalogue: Catalogue::unknown(ITEMS as usize),
-        behaviors: config,
-        lineage: Lineage::default(),
-    };
+    let artifact = artifact_of(train, table, Catalogue::unknown(ITEMS as usize));
     Recommender::from_artifact(artifact).unwrap()
 }
 

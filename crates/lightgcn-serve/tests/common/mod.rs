@@ -6,8 +6,8 @@ use axum::body::Body;
 use axum::http::{HeaderMap, Request, StatusCode};
 use http_body_util::BodyExt;
 use lightgcn_core::{
-    BehaviorWeightsConfig, Catalogue, InteractionsBuilder, ItemDetails, ItemId, Lineage, UserId,
-    Vocabulary,
+    BehaviorWeightsConfig, Catalogue, Interactions, InteractionsBuilder, ItemDetails, ItemId,
+    Lineage, UserId, Vocabulary,
 };
 use lightgcn_graph::Normalization;
 use lightgcn_recommend::Recommender;
@@ -65,14 +65,24 @@ pub(crate) fn artifact(sign: f32) -> Artifact {
         brand: Some(if item % 2 == 1 { HOSTILE } else { "acme" }.to_owned()),
         price: Some(10.0 + item as f64),
     });
-    let mut lineage = Lineage::default();
-    lineage
-        .figures
-        .insert("validation recall@20".to_owned(), 0.25);
+    let catalogue = Catalogue::from_details(details);
+    let mut artifact = artifact_of(train, table, catalogue);
+    let figure = ("validation recall@20".to_owned(), 0.25);
+    artifact.lineage.figures.extend([figure]);
+    artifact
+}
+
+/// A model without layers of users `u0`, `u1`, ... and items `p0`, `p1`, ..., whose table has both.
+pub(crate) fn artifact_of(
+    train: Interactions,
+    table: EmbeddingTable,
+    catalogue: Catalogue,
+) -> Artifact {
+    let (n_users, n_items) = (train.n_users(), train.n_items());
     Artifact {
         model: ModelDescription {
             name: "lightgcn".to_owned(),
-            dimension: 1,
+            dimension: table.dimension(),
             n_layers: 0,
             layer_weights: Some(vec![1.0]),
             graphs: vec![Normalization::Symmetric.into()],
@@ -84,11 +94,11 @@ pub(crate) fn artifact(sign: f32) -> Artifact {
         popularity: popularity_of(&train),
         ranking: None,
         train,
-        users: Vocabulary::from_names((0..USERS).map(|n| format!("u{n}"))).unwrap(),
-        items: Vocabulary::from_names((0..ITEMS).map(|n| format!("p{n}"))).unwrap(),
-        catalogue: Catalogue::from_details(details),
-        behaviors: config,
-        lineage,
+        users: Vocabulary::from_names((0..n_users).map(|n| format!("u{n}"))).unwrap(),
+        items: Vocabulary::from_names((0..n_items).map(|n| format!("p{n}"))).unwrap(),
+        catalogue,
+        behaviors: BehaviorWeightsConfig::shop_log(),
+        lineage: Lineage::default(),
     }
 }
 
