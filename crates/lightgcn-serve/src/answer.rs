@@ -1,9 +1,9 @@
-//! Responses in JSON, and answers of a model, which name its version.
+//! Answers of a model, which name its version.
 
 use crate::api_error::ApiError;
 use crate::models::Model;
 use axum::body::Body;
-use axum::http::{HeaderName, HeaderValue, StatusCode, header};
+use axum::http::{HeaderName, HeaderValue, header};
 use axum::response::{IntoResponse, Response};
 use serde::Serialize;
 
@@ -17,17 +17,6 @@ pub(crate) struct Versioned<T> {
     pub(crate) model_version: String,
     #[serde(flatten)]
     pub(crate) answer: T,
-}
-
-/// A JSON response.
-pub(crate) fn json<T: Serialize>(value: &T) -> Response {
-    match serde_json::to_vec(value) {
-        Ok(bytes) => ([(header::CONTENT_TYPE, "application/json")], bytes).into_response(),
-        Err(error) => {
-            tracing::error!(%error, "a response cannot be serialized");
-            StatusCode::INTERNAL_SERVER_ERROR.into_response()
-        }
-    }
 }
 
 /// An answer in JSON, with the model's version in a field and in a header.

@@ -1,6 +1,6 @@
 //! What a client is told when a request fails.
 
-use crate::answer::json;
+use crate::json::json;
 use crate::plain::plain;
 use axum::extract::rejection::{BytesRejection, PathRejection};
 use axum::http::{HeaderValue, StatusCode, header};

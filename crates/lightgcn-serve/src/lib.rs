@@ -85,6 +85,7 @@ mod env_config;
 mod error;
 mod events;
 mod extract;
+mod json;
 mod keys;
 mod metrics;
 mod middleware;

@@ -1,10 +1,10 @@
 //! The admin routes, which load and switch models
 
 use crate::access;
-use crate::answer::json;
 use crate::api_error::ApiError;
 use crate::error::ServeError;
 use crate::extract::{Json, Path};
+use crate::json::json;
 use crate::middleware::within_limits;
 use crate::models::Model;
 use crate::observe::observe;

@@ -3,7 +3,7 @@
 //! A batch is many jobs in the queue, a few at a time, so that other requests go between them. Its answers are sent as
 //! they are made; when the client reads slowly, the next ones wait, and when it is gone they are never made.
 
-use super::recommendations::{AnswerOrError, answers};
+use super::answers::{AnswerOrError, answers};
 use crate::answer::{answered, to_json};
 use crate::api_error::ApiError;
 use crate::config::seconds;

@@ -1,6 +1,6 @@
 //! Health checks and metrics.
 
-use crate::answer::json;
+use crate::json::json;
 use crate::metrics::Readings;
 use crate::service::{Service, Shared};
 use axum::extract::State;

@@ -1,6 +1,7 @@
 //! The routes of both listeners.
 
 mod admin;
+mod answers;
 mod batch;
 mod document;
 mod events;

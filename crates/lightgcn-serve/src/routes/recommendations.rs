@@ -1,14 +1,12 @@
 //! `/v1/recommendations`
 
+use super::answers::{AnswerOrError, check, count};
 use super::batch;
 use super::query::filtered_query;
 use crate::answer::Versioned;
 use crate::api_error::{ApiError, ErrorBody};
-use crate::checks::{check_filter, check_text};
-use crate::config::Limits;
 use crate::extract::{Json, Path, Query};
-use crate::models::Model;
-use crate::service::{Service, Shared};
+use crate::service::Service;
 use crate::work::Cost;
 use axum::extract::State;
 use axum::response::Response;
@@ -124,22 +122,6 @@ pub(crate) struct Answers {
     answers: Vec<AnswerOrError>,
 }
 
-/// One answer of a batch, or its error.
-#[derive(Debug, Serialize, utoipa::ToSchema)]
-#[serde(untagged)]
-pub(crate) enum AnswerOrError {
-    /// The answer.
-    Answer(Answer),
-    /// What is wrong with the request.
-    Error(ErrorBody),
-}
-
-impl From<ApiError> for AnswerOrError {
-    fn from(error: ApiError) -> Self {
-        Self::Error(error.body())
-    }
-}
-
 /// Recommends items for a user. An unknown user is answered by the next source that has items.
 #[utoipa::path(get, path = "/v1/recommendations/{user}", operation_id = "recommend", tag = "answers",
     params(("user" = String, Path, description = "The user's id in the log."), RecommendQuery),
@@ -193,49 +175,4 @@ async fn single(service: &Service, request: RecommendRequest) -> Result<Response
             Ok(found)
         })
         .await
-}
-
-/// Answers all requests at once or, if one of them is invalid, each on its own.
-pub(super) fn answers(
-    shared: &Shared,
-    model: &Model,
-    mut requests: Vec<RecommendRequest>,
-) -> Vec<AnswerOrError> {
-    let checked = requests.iter_mut().map(|request| {
-        check(&shared.config.limits, request)?;
-        shared.add_recent(model, &request.user, &mut request.events);
-        Ok(())
-    });
-    let checked: Vec<Result<(), ApiError>> = checked.collect();
-    if checked.iter().all(Result::is_ok)
-        && let Ok(found) = model.recommender.answer_many(&requests)
-    {
-        found.iter().for_each(|answer| count(shared, answer));
-        return found.into_iter().map(AnswerOrError::Answer).collect();
-    }
-    let each = requests.iter().zip(checked).map(|(request, checked)| {
-        let answered = checked.and_then(|()| Ok(model.recommender.answer(request)?));
-        match answered {
-            Ok(answer) => {
-                count(shared, &answer);
-                AnswerOrError::Answer(answer)
-            }
-            Err(error) => error.into(),
-        }
-    });
-    each.collect()
-}
-
-fn count(shared: &Shared, answer: &Answer) {
-    shared
-        .metrics
-        .items(answer.items.iter().map(|item| item.source));
-}
-
-/// Checks a request against the limits.
-fn check(limits: &Limits, request: &RecommendRequest) -> Result<(), ApiError> {
-    check_text("user", &request.user)?;
-    limits.check_k(request.options.k)?;
-    check_filter(&request.options.filter)?;
-    limits.check_events(&request.events)
 }
