@@ -8,7 +8,7 @@ pub(crate) use answers::{
     EnsembleArgs, ExplainArgs, FusionChoice, HideChoice, OnlyChoice, RecommendArgs,
 };
 pub(crate) use service::{EventsCommand, EventsExportArgs, EventsPruneArgs, ServeArgs};
-pub(crate) use training::{RetrainArgs, TrainArgs, TuneArgs};
+pub(crate) use training::{CompareArgs, RetrainArgs, TrainArgs, TuneArgs};
 
 use crate::baselines::Baselines;
 use bytesize::ByteSize;
@@ -40,6 +40,7 @@ const EXAMPLES: &str = "Examples:
   lightgcn prepare shop.csv new.csv --after shop.model --out new.dataset
   lightgcn retrain shop.model new.dataset
   lightgcn tune shop.dataset --space space.toml --trials 20
+  lightgcn compare shop.dataset --models lightgcn,mf,crgcn --minutes 10
   lightgcn evaluate shop.model shop.dataset --baselines item-knn,gf-cf --ensemble gf-cf
   lightgcn recommend shop.model 500000017 -k 20
   lightgcn explain shop.model 500000017 5700042
@@ -110,6 +111,8 @@ pub(crate) enum Command {
     Retrain(RetrainArgs),
     /// Search for the best options of a model on validation data
     Tune(TuneArgs),
+    /// Search, train and evaluate several models with the same budget, beside linear filters and rules
+    Compare(CompareArgs),
     /// Evaluate a model on test data, beside baselines
     Evaluate(EvaluateArgs),
     /// Print the items that users are most likely to buy

@@ -1,4 +1,4 @@
-//! The `lightgcn` command: generate, inspect, prepare, train, retrain, tune, evaluate, recommend, explain, serve,
+//! The `lightgcn` command: generate, inspect, prepare, train, retrain, tune, compare, evaluate, recommend, explain, serve,
 //! events.
 #![forbid(unsafe_code)]
 
@@ -87,6 +87,7 @@ fn run(cli: &Cli, output: &Output) -> anyhow::Result<ExitCode> {
         }
         Command::Events(args) => commands::events::run(args, &config, output),
         Command::Tune(args) => commands::tune::run(args, &cli.common, config, output),
+        Command::Compare(args) => commands::compare::run(args, config, output),
         Command::Evaluate(args) => commands::evaluate::run(args, config, output),
         Command::Recommend(args) => commands::recommend::run(args, &config, output),
         Command::Explain(args) => commands::explain::run(args, &config, output),

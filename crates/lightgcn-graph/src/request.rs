@@ -127,6 +127,14 @@ impl From<Normalization> for AdjacencyRequest {
 }
 
 impl AdjacencyRequest {
+    /// Whether it is the square matrix of all pairs, by their weights or by 1: what exact sums over paths need.
+    #[must_use]
+    pub fn is_plain(&self) -> bool {
+        self.edges == [EdgeType::Behaviors]
+            && self.shape == AdjacencyShape::Square
+            && matches!(self.weights, EdgeWeights::Pair | EdgeWeights::One)
+    }
+
     /// The attributes that it selects, which the graph must have.
     pub fn attributes(&self) -> impl Iterator<Item = ItemAttribute> {
         self.edges.iter().filter_map(|edge| match edge {

@@ -4,8 +4,8 @@
     pip install -r requirements.txt
     python make_goldens.py
 
-LGConv and LightGCN are PyTorch Geometric's own; NGCF is written here in plain
-PyTorch from the paper's formula. Everything runs in float64 on the CPU. Inputs
+LGConv and LightGCN are PyTorch Geometric's own; NGCF and the models over one
+graph per behavior are written here in plain PyTorch from the papers' formulas. Everything runs in float64 on the CPU. Inputs
 are multiples of 1/1024, so that float32 holds them exactly; outputs are
 rounded to ten significant digits.
 """
@@ -195,6 +195,67 @@ def ngcf_case(name, graph, draws, dimension, hidden, weighted):
     }
 
 
+def layers_of(matrix, x, count):
+    """x and the outputs of `count` layers without parameters."""
+    outputs = [x]
+    for _ in range(count):
+        outputs.append(matrix @ outputs[-1])
+    return outputs
+
+
+def crgcn(matrices, table, layers, parameters, n_users):
+    """Yan et al. 2023, as in the authors' code without biases."""
+    total = table
+    for matrix in matrices:
+        total = total + F.normalize(layers_of(matrix, total, layers)[-1], dim=1)
+    return total
+
+
+def mb_cgcn(matrices, table, layers, parameters, n_users):
+    """Cheng et al. 2023, as in the authors' code."""
+    x, outputs = table, []
+    for number, matrix in enumerate(matrices):
+        outputs.append(torch.stack(layers_of(matrix, x, layers)).mean(0))
+        if number + 1 < len(matrices):
+            users, items = parameters[2 * number : 2 * number + 2]
+            x = torch.cat([outputs[-1][:n_users] @ users, outputs[-1][n_users:] @ items])
+    return sum(outputs)
+
+
+def mbgcn(matrices, table, layers, parameters, n_users):
+    """Jin et al. 2020, section 3.2: behaviors weighted by a softmax."""
+    weights = torch.softmax(parameters[0], dim=0)
+    union = sum(weight * matrix for weight, matrix in zip(weights, matrices))
+    return torch.stack(layers_of(union, table, layers)).mean(0)
+
+
+def behavior_case(name, model, graphs, draws, dimension, layers):
+    n_users, n_nodes = graphs[0].n_users, graphs[0].n_nodes
+    shapes = {
+        crgcn: [],
+        mb_cgcn: [(dimension, dimension)] * (2 * len(graphs) - 2),
+        mbgcn: [(len(graphs),)],
+    }[model]
+    table = draws.values(n_nodes, dimension, scale=0.5).requires_grad_()
+    parameters = [draws.values(*shape, scale=0.5).requires_grad_() for shape in shapes]
+    coefficients = draws.values(n_nodes, dimension)
+    matrices = [graph.normalized_dense(False) for graph in graphs]
+    embeddings = model(matrices, table, layers, parameters, n_users)
+    (embeddings * coefficients).sum().backward()
+    return {
+        "name": name,
+        "model": model.__name__.replace("_", "-"),
+        "graphs": [graph.json() for graph in graphs],
+        "layers": layers,
+        "table": numbers(table),
+        "parameters": [numbers(parameter) for parameter in parameters],
+        "embeddings": numbers(embeddings),
+        "coefficients": numbers(coefficients),
+        "table_gradient": numbers(table.grad),
+        "parameter_gradients": [numbers(parameter.grad) for parameter in parameters],
+    }
+
+
 def bpr_case(name, draws, batch, n_negatives, scale):
     positives = draws.values(batch, scale=scale).requires_grad_()
     negatives = draws.values(batch, n_negatives, scale=scale).requires_grad_()
@@ -263,6 +324,21 @@ def main():
             bpr_case("one negative", draws, 5, 1, 1.0),
             bpr_case("four negatives", draws, 6, 4, 1.0),
             bpr_case("large scores", draws, 6, 3, 40.0),
+        ],
+    )
+    draws = Draws(20230430)
+    behaviors = [Graph(draws, 6, 7, share) for share in (0.6, 0.4, 0.2)]
+    write(
+        "behaviors.json",
+        [
+            behavior_case("one layer", crgcn, behaviors, draws, 4, 1),
+            behavior_case("two layers", crgcn, behaviors, draws, 4, 2),
+            behavior_case("one behavior", crgcn, behaviors[2:], draws, 4, 1),
+            behavior_case("one layer", mb_cgcn, behaviors, draws, 4, 1),
+            behavior_case("three layers", mb_cgcn, behaviors, draws, 4, 3),
+            behavior_case("one behavior", mb_cgcn, behaviors[2:], draws, 4, 2),
+            behavior_case("one layer", mbgcn, behaviors, draws, 4, 1),
+            behavior_case("two layers", mbgcn, behaviors, draws, 4, 2),
         ],
     )
 

@@ -65,6 +65,14 @@ pub trait ModelConfig:
         None
     }
 
+    /// The same model for a log with these behaviors: those whose weight is positive and that occur,
+    /// by weight, what is recommended for last. Default: the model is the same for all logs.
+    #[must_use]
+    fn with_behaviors(self, behaviors: &[String]) -> Self {
+        let _ = behaviors;
+        self
+    }
+
     /// The settings of the publication, where they differ from the default.
     #[must_use]
     fn published() -> Self {

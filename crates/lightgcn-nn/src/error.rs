@@ -114,6 +114,12 @@ pub enum ConfigIssue {
     /// All layer weights are 0, so that every score would be 0.
     #[error("all layer weights are 0; at least one must differ from 0")]
     LayerWeightsAllZero,
+    /// A behavior or an attribute is listed twice.
+    #[error("{name} is listed twice; list it once")]
+    ListedTwice {
+        /// Its name.
+        name: String,
+    },
     /// A standard deviation is not positive and finite.
     #[error(
         "the standard deviation of the initial embeddings is {value}; it must be positive and finite"

@@ -70,7 +70,7 @@
 //! # Against PyTorch
 //!
 //! `goldens/*.json` hold forward passes and gradients of PyTorch Geometric's `LGConv` and
-//! `LightGCN` and of a plain PyTorch writing of NGCF; `goldens/make_goldens.py` makes them, and the
+//! `LightGCN` and of plain PyTorch writings of NGCF and of the models over behaviors; `goldens/make_goldens.py` makes them, and the
 //! tests hold these layers and models to 1e-5 of them.
 #![forbid(unsafe_code)]
 

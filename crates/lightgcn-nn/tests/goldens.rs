@@ -7,15 +7,17 @@ mod common;
 use burn::module::Param;
 use burn::nn::Linear;
 use burn::tensor::Tensor;
+use burn::tensor::backend::AutodiffBackend;
 use lightgcn_core::{InteractionsBuilder, ItemId, UserId};
 use lightgcn_graph::{AdjacencyRequest, GraphOptions, TrainGraph};
 use lightgcn_kernels::SparseMatrix;
 use lightgcn_loss::{Batch, BatchIds, Bpr, Loss, TableRows, Tables, bpr_loss, bpr_loss_weighted};
 use lightgcn_nn::{
-    EmbeddingModel, ForwardMode, Graphs, LayerWeights, LgConv, LightGcnConfig, NgcfConfig,
-    NodeCounts,
+    BehaviorGraphsConfig, CrgcnConfig, EmbeddingModel, ForwardMode, Graphs, LayerWeights, LgConv,
+    LightGcnConfig, MbCgcnConfig, MbgcnConfig, ModelConfig, NgcfConfig, NodeCounts,
 };
 use serde_json::Value;
+use std::collections::BTreeMap;
 
 use common::{B, assert_close, tensor, values};
 
@@ -205,6 +207,113 @@ fn ngcf_equals_pytorch() {
                     .grad(&gradients)
                     .unwrap();
                 assert_close(bias, &values(gradient), &flat(&golden[bias]), TOLERANCE);
+            }
+        }
+    }
+}
+
+const BEHAVIORS: [&str; 3] = ["view", "cart", "buy"];
+
+/// The graphs that the model asks for, of a log with a graph of the case for each behavior.
+fn behavior_graphs(case: &Value, names: &[&str], config: &impl ModelConfig) -> Graphs<B> {
+    let graphs = case["graphs"].as_array().unwrap();
+    let mut counts = BTreeMap::<(u32, u32), Vec<u32>>::new();
+    for (behavior, graph) in graphs.iter().enumerate() {
+        for edge in graph["edges"].as_array().unwrap() {
+            let pair = (integer(&edge[0]) as u32, integer(&edge[1]) as u32);
+            counts.entry(pair).or_insert(vec![0; names.len()])[behavior] = 1;
+        }
+    }
+    let mut pairs = InteractionsBuilder::from_names(names, &["buy"]).unwrap();
+    for ((user, item), counts) in counts {
+        let (user, item) = (UserId(user), ItemId(item));
+        pairs.push(user, item, 0.25, &counts, None).unwrap();
+    }
+    let (n_users, n_items) = (
+        integer(&graphs[0]["n_users"]),
+        integer(&graphs[0]["n_items"]),
+    );
+    let pairs = pairs.build(n_users, n_items).unwrap();
+    let graph = TrainGraph::from_interactions(&pairs, &GraphOptions::default()).unwrap();
+    let requests = config.graphs().into_iter();
+    let matrices = requests.map(|request| {
+        let adjacency = graph.adjacency(&request).unwrap();
+        SparseMatrix::from_graph(&adjacency, &Default::default()).unwrap()
+    });
+    Graphs::new(matrices.collect())
+}
+
+/// Compares a model with its golden; `parameters` are those beside the table.
+fn hold_behavior_case<M: EmbeddingModel<B>>(
+    case: &Value,
+    model: &M,
+    graphs: &Graphs<B>,
+    gradients: impl Fn(&M, &<B as AutodiffBackend>::Gradients) -> Vec<Vec<f64>>,
+) {
+    let embeddings = model.embeddings(graphs, ForwardMode::Inference);
+    hold(case, "embeddings", values(embeddings.clone()));
+    let loss = (embeddings * matrix(&case["coefficients"])).sum();
+    let grads = loss.backward();
+    let table = model.table().val().grad(&grads).unwrap();
+    hold(case, "table_gradient", values(table));
+    let golden = case["parameter_gradients"].as_array().unwrap();
+    let found = gradients(model, &grads);
+    assert_eq!(found.len(), golden.len());
+    for (found, golden) in found.iter().zip(golden) {
+        assert_close("parameter", found, &flat(golden), TOLERANCE);
+    }
+}
+
+#[test]
+fn models_over_behaviors_equal_pytorch() {
+    let device = Default::default();
+    let cases = cases(include_str!("../goldens/behaviors.json"));
+    assert_eq!(cases.len(), 8);
+    for case in &cases {
+        let n_behaviors = case["graphs"].as_array().unwrap().len();
+        let names = &BEHAVIORS[3 - n_behaviors..];
+        let config = BehaviorGraphsConfig {
+            dimension: 4,
+            behaviors: names.iter().map(|name| (*name).to_owned()).collect(),
+            layers: integer(&case["layers"]),
+            ..BehaviorGraphsConfig::default()
+        };
+        let first = &case["graphs"][0];
+        let nodes = NodeCounts::new(integer(&first["n_users"]), integer(&first["n_items"]));
+        let (nodes, table) = (nodes.unwrap(), flat_f32(&case["table"]));
+        let golden = case["parameters"].as_array().unwrap();
+        match case["model"].as_str().unwrap() {
+            "crgcn" => {
+                let config = CrgcnConfig(config);
+                let graphs = behavior_graphs(case, names, &config);
+                let model = config.init::<B>(&nodes, 0, &device).unwrap();
+                let model = model.with_table(&table).unwrap();
+                hold_behavior_case(case, &model, &graphs, |_, _| Vec::new());
+            }
+            "mb-cgcn" => {
+                let config = MbCgcnConfig(config);
+                let graphs = behavior_graphs(case, names, &config);
+                let model = config.init::<B>(&nodes, 0, &device).unwrap();
+                let mut model = model.with_table(&table).unwrap();
+                for (maps, golden) in model.maps.iter_mut().zip(golden.chunks(2)) {
+                    maps.users = Param::from_tensor(matrix(&golden[0]));
+                    maps.items = Param::from_tensor(matrix(&golden[1]));
+                }
+                hold_behavior_case(case, &model, &graphs, |model, grads| {
+                    let maps = model.maps.iter().flat_map(|maps| [&maps.users, &maps.items]);
+                    maps.map(|map| values(map.val().grad(grads).unwrap()))
+                        .collect()
+                });
+            }
+            _ => {
+                let config = MbgcnConfig(config);
+                let graphs = behavior_graphs(case, names, &config);
+                let model = config.init::<B>(&nodes, 0, &device).unwrap();
+                let mut model = model.with_table(&table).unwrap();
+                model.behavior_logits = Param::from_tensor(vector(&golden[0]));
+                hold_behavior_case(case, &model, &graphs, |model, grads| {
+                    vec![values(model.behavior_logits.val().grad(grads).unwrap())]
+                });
             }
         }
     }

@@ -1,6 +1,6 @@
 //! The description of a model.
 
-use lightgcn_graph::{AdjacencyRequest, AdjacencyShape, EdgeType, EdgeWeights, Normalization};
+use lightgcn_graph::{AdjacencyRequest, EdgeWeights, Normalization};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::Value;
 
@@ -107,12 +107,7 @@ impl ModelDescription {
 
     /// Whether its only graph is the square one of all pairs, by their weights or by 1.
     fn has_one_plain_graph(&self) -> bool {
-        let [graph] = &self.graphs[..] else {
-            return false;
-        };
-        graph.edges == [EdgeType::Behaviors]
-            && graph.shape == AdjacencyShape::Square
-            && matches!(graph.weights, EdgeWeights::Pair | EdgeWeights::One)
+        matches!(&self.graphs[..], [graph] if graph.is_plain())
     }
 
     /// Adds what is wrong with it to `faults`.

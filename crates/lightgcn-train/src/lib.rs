@@ -51,7 +51,7 @@ pub use lightgcn_loss::{Loss, LossConfig, SoftmaxConfig, TopKConfig};
 pub use run::{
     Chosen, ConsoleProgress, EndReason, EpochRecord, Margin, Observer, Preset, RetrainFigures,
     RetrainReport, Retraining, RunLine, Silent, StopSignal, TrainEvent, Trained, Trainer,
-    WarmStart, checkpoint_is_of, read_run_record, training_size,
+    WarmStart, checkpoint_is_of, peak_memory, read_run_record, reset_peak_memory, training_size,
 };
 pub use tune::{
     BestTrial, ParameterRange, Point, RandomSearch, SearchEnd, SearchEvent, SearchObserver,

@@ -3,7 +3,8 @@
 use burn::backend::Autodiff;
 use lightgcn_kernels::CpuBackend;
 use lightgcn_nn::{
-    LayerWeights, LightGcnConfig, LightGcnPlusPlusConfig, MatrixFactorizationConfig, ModelConfig,
+    CrgcnConfig, LayerWeights, LightGcnConfig, LightGcnPlusPlusConfig, MatrixFactorizationConfig, MbCgcnConfig, MbgcnConfig,
+    ModelConfig,
     NgcfConfig,
 };
 use lightgcn_train::conformance;
@@ -40,3 +41,7 @@ conformance!(
     B,
     MatrixFactorizationConfig::default().with_dimension(16)
 );
+
+conformance!(crgcn, B, CrgcnConfig::default().with_dimension(16));
+conformance!(mb_cgcn, B, MbCgcnConfig::default().with_dimension(16));
+conformance!(mbgcn, B, MbgcnConfig::default().with_dimension(16));

@@ -9,9 +9,9 @@ pub enum Error {
     /// Ids, weights, interactions or splits.
     #[error(transparent)]
     Core(#[from] lightgcn_core::CoreError),
-    /// [`Fit`](crate::Fit) was stopped before there was a model.
+    /// Stopped before there was anything to keep.
     #[cfg(feature = "train")]
-    #[error("interrupted before the first validated epoch: there is no model yet")]
+    #[error("interrupted: there is no result yet")]
     Interrupted,
     /// Reading, weighing or splitting a log.
     #[error(transparent)]
@@ -25,6 +25,10 @@ pub enum Error {
     /// A metric.
     #[error(transparent)]
     Metrics(#[from] lightgcn_metrics::MetricsError),
+    /// A plot that cannot be drawn.
+    #[cfg(feature = "plots")]
+    #[error("the plot cannot be drawn: {0}")]
+    Plot(String),
     /// A model's configuration.
     #[cfg(feature = "train")]
     #[error(transparent)]

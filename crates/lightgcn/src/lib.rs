@@ -84,6 +84,8 @@ pub use lightgcn_train as train;
 
 #[cfg(feature = "train")]
 mod baselines;
+#[cfg(feature = "train")]
+mod compare;
 mod error;
 #[cfg(feature = "train")]
 mod fit;
@@ -93,6 +95,8 @@ mod rolling;
 #[cfg(feature = "train")]
 mod spare;
 
+#[cfg(feature = "train")]
+pub use compare::{CompareConfig, ComparedModel, ModelComparison};
 pub use error::Error;
 #[cfg(feature = "train")]
 pub use fit::{Fit, Fitted, Verdict};

@@ -1,6 +1,7 @@
-//! The options of `train`, `retrain` and `tune`.
+//! The options of `train`, `retrain`, `tune` and `compare`.
 
 use super::DataArgs;
+use crate::baselines::Baselines;
 use bytesize::ByteSize;
 use clap::{Args, ValueEnum};
 use lightgcn::nn::AnyModelConfig;
@@ -188,4 +189,39 @@ pub(crate) struct TuneArgs {
     /// That share: one in this many trials, at least 2
     #[arg(long, default_value_t = 3, requires = "rungs")]
     pub(crate) reduction: u32,
+}
+
+/// The help of `--models`.
+fn models_help() -> String {
+    let names = AnyModelConfig::NAMES.join(", ");
+    format!("The models, of {names}; one of the name in the configuration file is configured by it [default: lightgcn,mf]")
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct CompareArgs {
+    #[command(flatten)]
+    pub(crate) data: DataArgs,
+    #[arg(long, value_name = "NAMES", value_delimiter = ',', help = models_help())]
+    pub(crate) models: Vec<String>,
+    /// Linear filters, comma-separated, or none [default: item-knn,ease]
+    #[arg(long, value_name = "NAMES")]
+    pub(crate) baselines: Option<Baselines>,
+    /// Maximum number of trials of each model's search, the first with its own settings
+    #[arg(long, default_value_t = 6, allow_negative_numbers = true)]
+    pub(crate) trials: u32,
+    /// Maximum minutes of each model's search [default: no limit]
+    #[arg(long, allow_negative_numbers = true)]
+    pub(crate) minutes: Option<f64>,
+    /// Number of seeds that each chosen model is trained with
+    #[arg(long, default_value_t = 3, allow_negative_numbers = true)]
+    pub(crate) seeds: u64,
+    /// Maximum number of epochs of a training [default: 200]
+    #[arg(long, allow_negative_numbers = true)]
+    pub(crate) epochs: Option<u32>,
+    /// The K of the metrics; the largest leads [default: 10,20]
+    #[arg(short, value_delimiter = ',')]
+    pub(crate) k: Vec<usize>,
+    /// The folder to write the table to as comparison.json, .md, .csv and .svg
+    #[arg(long, value_name = "FOLDER")]
+    pub(crate) out: Option<PathBuf>,
 }

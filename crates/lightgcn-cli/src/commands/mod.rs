@@ -1,5 +1,6 @@
 //! One file a command.
 
+pub(crate) mod compare;
 pub(crate) mod evaluate;
 pub(crate) mod events;
 pub(crate) mod explain;

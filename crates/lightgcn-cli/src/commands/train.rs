@@ -144,11 +144,8 @@ fn test_options(config: &Config) -> EvaluationOptions {
 /// The model of the configuration with the flags applied.
 fn chosen_model(args: &TrainArgs, model: AnyModelConfig) -> anyhow::Result<AnyModelConfig> {
     let mut model = match args.model.as_deref() {
-        Some(name) if name != model.name() => AnyModelConfig::named(name).with_context(|| {
-            let known = AnyModelConfig::NAMES.join(", ");
-            format!("unknown model {name:?}; use one of {known}")
-        })?,
-        _ => model,
+        Some(name) => model_named(name, &model)?,
+        None => model,
     };
     if let Some(dimension) = args.dimension {
         model = model.with_dimension(dimension);
@@ -159,6 +156,20 @@ fn chosen_model(args: &TrainArgs, model: AnyModelConfig) -> anyhow::Result<AnyMo
         model = layered.with_context(|| format!("model {name} has no --layers"))?;
     }
     Ok(model)
+}
+
+/// The model of a name: the configured one if it has that name, else its defaults.
+pub(super) fn model_named(
+    name: &str,
+    configured: &AnyModelConfig,
+) -> anyhow::Result<AnyModelConfig> {
+    if configured.name() == name {
+        return Ok(configured.clone());
+    }
+    AnyModelConfig::named(name).with_context(|| {
+        let known = AnyModelConfig::NAMES.join(", ");
+        format!("unknown model {name:?}; use one of {known}")
+    })
 }
 
 fn override_training(args: &TrainArgs, config: &mut Config) {

@@ -4,7 +4,7 @@ use burn::module::{Module, Param};
 use burn::tensor::Tensor;
 use burn::tensor::activation::softmax;
 use burn::tensor::backend::Backend;
-use lightgcn_graph::{AdjacencyRequest, NodeCounts, Normalization};
+use lightgcn_graph::{AdjacencyRequest, EdgeType, ItemAttribute, NodeCounts, Normalization};
 use lightgcn_kernels::{SparseBackend, SparseMatrix, propagate, sparse_dense};
 use serde::{Deserialize, Serialize};
 
@@ -71,6 +71,12 @@ pub struct LightGcnConfig {
     pub normalization: Normalization,
     /// Whether edges carry their pairs' weights; otherwise every edge weighs 1. Default: true.
     pub edge_weights: bool,
+    /// Attributes of items whose values become nodes of the graph, each linked to the items that
+    /// have it by an edge that weighs 1: in files `"category:1"`, `"brand"`, `"price:10"` and the
+    /// like. Answers of such a model are explained by the learned ranking and by evidence, not by
+    /// sums over paths. Default: none.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub attributes: Vec<ItemAttribute>,
     /// Where the initial embeddings come from; `init_std` in files. Default: Xavier.
     #[serde(rename = "init_std")]
     pub initializer: EmbeddingInitializer,
@@ -85,6 +91,7 @@ impl Default for LightGcnConfig {
             layer_weights: LayerWeights::Uniform,
             normalization: Normalization::Symmetric,
             edge_weights: true,
+            attributes: Vec::new(),
             initializer: EmbeddingInitializer::XavierUniform,
         }
     }
@@ -132,7 +139,7 @@ impl LightGcnConfig {
 
 impl ModelConfig for LightGcnConfig {
     const NAME: &'static str = "lightgcn";
-    const SHAPE_FIELDS: &'static [&'static str] = &["dimension", "layers", "layer_weights"];
+    const SHAPE_FIELDS: &'static [&'static str] = &["dimension", "layers", "layer_weights", "attributes"];
     type Module<B: GradientBackend> = LightGcn<B>;
 
     fn check(&self) -> Result<(), NnError> {
@@ -150,12 +157,20 @@ impl ModelConfig for LightGcnConfig {
                 });
             }
         }
+        let attributes = self.attributes.iter().enumerate();
+        let repeated = attributes.filter(|&(n, attribute)| self.attributes[..n].contains(attribute));
+        issues.extend(repeated.map(|(_, attribute)| ConfigIssue::ListedTwice {
+            name: attribute.to_string(),
+        }));
         issues.extend(self.initializer.issue());
         no_issues(Self::NAME, issues)
     }
 
     fn graphs(&self) -> Vec<AdjacencyRequest> {
-        pair_graph(self.normalization, self.edge_weights)
+        let mut graphs = pair_graph(self.normalization, self.edge_weights);
+        let attributes = self.attributes.iter().copied().map(EdgeType::Attribute);
+        graphs[0].edges.extend(attributes);
+        graphs
     }
 
     fn footprint(&self) -> Footprint {
@@ -341,6 +356,26 @@ mod tests {
                     ConfigIssue::LayerWeightNotFinite { layer: 1, value },
                     ConfigIssue::StandardDeviation { value: 0.0 },
                 ]
+            })
+        );
+    }
+
+    #[test]
+    fn attributes_are_nodes_of_the_one_graph() {
+        let json = r#"{"attributes": ["brand", "price:5"]}"#;
+        let mut config: LightGcnConfig = serde_json::from_str(json).unwrap();
+        let graphs = config.graphs();
+        let edges = graphs[0].edges.iter().map(ToString::to_string);
+        assert_eq!(edges.collect::<Vec<_>>(), ["behaviors", "brand", "price:5"]);
+        assert_eq!(graphs.len(), 1);
+
+        config.attributes.push(config.attributes[0]);
+        let name = "brand".to_owned();
+        assert_eq!(
+            config.check(),
+            Err(NnError::Config {
+                config: "lightgcn",
+                issues: vec![ConfigIssue::ListedTwice { name }],
             })
         );
     }

@@ -1,8 +1,12 @@
 //! The models.
 
+mod behavior_graphs;
+mod crgcn;
 mod light_gcn;
 mod light_gcn_plus_plus;
 mod matrix_factorization;
+mod mb_cgcn;
+mod mbgcn;
 mod ngcf;
 mod registry;
 
@@ -11,7 +15,12 @@ registry::registry! {
     LightGcnPlusPlus(light_gcn_plus_plus::LightGcnPlusPlusConfig) = "lightgcn++",
     Ngcf(ngcf::NgcfConfig) = "ngcf",
     MatrixFactorization(matrix_factorization::MatrixFactorizationConfig) = "mf",
+    Crgcn(crgcn::CrgcnConfig) = "crgcn",
+    MbCgcn(mb_cgcn::MbCgcnConfig) = "mb-cgcn",
+    Mbgcn(mbgcn::MbgcnConfig) = "mbgcn",
 }
+
+pub use behavior_graphs::BehaviorGraphsConfig;
 
 use burn::tensor::Tensor;
 use burn::tensor::backend::Backend;

@@ -1,6 +1,6 @@
 //! Ranking by a walk that cascades over behaviors.
 
-use crate::rank::learned::stages;
+use crate::rank::learned::behavior_stages;
 use crate::rank::scorer::{check_scores, top_k_of_scores};
 use crate::{Exclusions, Ranked, Ranker, RecommendError, Scorer};
 use lightgcn_core::{BehaviorWeights, Interactions, ItemId, Train, UserId};
@@ -50,7 +50,7 @@ impl<'a> CascadingRanker<'a> {
         train: &'a Train,
         behaviors: &BehaviorWeights,
     ) -> Result<Self, RecommendError> {
-        let stages = stages(behaviors, train.interactions());
+        let stages = behavior_stages(behaviors, train.interactions());
         Ok(Self {
             model: config.fit(train, &stages)?,
             pairs: train.interactions(),

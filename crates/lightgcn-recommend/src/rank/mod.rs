@@ -24,7 +24,7 @@ pub use ensemble_weights::{WeightChoice, WeightOptions, choose_weights};
 pub use exploration::ExploringRanker;
 pub use learned::{
     Feature, FeatureGroup, GroupEffect, LearnedRanker, LearnedRanking, MemberKind, RankingConfig,
-    RankingReport, WeightedFeature, Withhold,
+    RankingReport, WeightedFeature, Withhold, behavior_stages,
 };
 pub use linear::LinearRanker;
 pub use new_items::NewItemsRanker;

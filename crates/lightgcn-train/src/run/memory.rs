@@ -38,10 +38,26 @@ pub(crate) fn check<B: SparseBackend, L: Loss>(
 
 /// Bytes of memory that this program holds; `None` where the operating system does not say.
 fn in_use() -> Option<u64> {
+    status("VmRSS:")
+}
+
+/// The most bytes of memory that this program has held since it started or since [`reset_peak_memory`]; `None` where
+/// the operating system does not say.
+#[must_use]
+pub fn peak_memory() -> Option<u64> {
+    status("VmHWM:")
+}
+
+/// Lets [`peak_memory`] count from now on, where the operating system is Linux.
+pub fn reset_peak_memory() {
+    // Where that cannot be done, the peak is that of the whole run.
+    let _ = std::fs::write("/proc/self/clear_refs", "5");
+}
+
+/// A figure of Linux on this process, in bytes.
+fn status(name: &str) -> Option<u64> {
     let status = std::fs::read_to_string("/proc/self/status").ok()?;
-    let line = status
-        .lines()
-        .find_map(|line| line.strip_prefix("VmRSS:"))?;
+    let line = status.lines().find_map(|line| line.strip_prefix(name))?;
     let kibibytes: u64 = line.trim().strip_suffix("kB")?.trim().parse().ok()?;
     Some(kibibytes * 1024)
 }

@@ -16,7 +16,7 @@ mod trainer;
 pub(crate) mod transfer;
 mod warm_start;
 
-pub use memory::training_size;
+pub use memory::{peak_memory, reset_peak_memory, training_size};
 pub use preset::Preset;
 pub use progress::{ConsoleProgress, Observer, Silent, TrainEvent};
 pub use record::{EndReason, EpochRecord, RunLine, read_run_record};

@@ -21,7 +21,9 @@ use lightgcn_loss::Loss;
 use lightgcn_nn::{
     AnyModelConfig, EmbeddingModel, GradientBackend, ModelConfig, ModelVisitor, VisitModel,
 };
-use lightgcn_recommend::{EmbeddingRanker, Evaluation, LearnedRanking, RankingConfig, figures};
+use lightgcn_recommend::{
+    EmbeddingRanker, Evaluation, LearnedRanking, RankingConfig, behavior_stages, figures,
+};
 use lightgcn_store::{Artifact, EmbeddingTable, ModelDescription, popularity_of};
 use serde_json::Value;
 use std::collections::BTreeMap;
@@ -311,14 +313,15 @@ fn train_on<B: GradientBackend, M: ModelConfig, L: Loss>(
         Some(observer) => observer,
         None => &mut silent,
     };
-    model.check()?;
     let mut config = job.config;
+    let dataset = config.weights.apply(job.dataset)?;
+    let dataset: &Dataset = &dataset;
+    let model = &model.clone().with_behaviors(&behaviors(dataset));
+    model.check()?;
     if let Some(chosen) = job.chosen {
         config.epochs = chosen.best_epoch.max(1);
     }
     let requests = model.graphs();
-    let dataset = config.weights.apply(job.dataset)?;
-    let dataset: &Dataset = &dataset;
     let graph = graph(dataset, &requests)?;
     if let Some(chosen) = job.chosen {
         config.accumulate = config.accumulate.or(chosen.accumulate);
@@ -381,6 +384,13 @@ fn on_host<B: GradientBackend, M: ModelConfig, L: Loss>(
     let fused = config.fused && !model.footprint().keeps_layers && loss.fused().is_some();
     let host = !<B::InnerBackend as TrainingBackend>::runs_steps_on_device();
     fused && host && config.workers == 1 && config.l2 == 0.0
+}
+
+/// The names of the behaviors that a model over several may pass through.
+fn behaviors(dataset: &Dataset) -> Vec<String> {
+    let stages = behavior_stages(&dataset.behaviors, dataset.split.train.interactions());
+    let table = dataset.behaviors.behaviors();
+    stages.into_iter().map(|n| table[n].name.clone()).collect()
 }
 
 /// The training graph with the attributes that the requests select.
@@ -448,13 +458,17 @@ fn finish<B: GradientBackend, M: ModelConfig, L>(
         let reason = reason.as_str().unwrap_or_default().to_owned();
         lineage.options.insert(ENDED.to_owned(), reason);
     }
+    let graphs = config.graphs();
     let artifact = Artifact {
         model: ModelDescription {
             name: M::NAME.to_owned(),
             dimension: layer0.dimension(),
             n_layers: config.footprint().layers,
-            layer_weights: model.linear_layer_weights(),
-            graphs: config.graphs(),
+            // Paths through further nodes are not those of an artifact's pairs.
+            layer_weights: model
+                .linear_layer_weights()
+                .filter(|weights| weights.len() == 1 || graphs.iter().all(AdjacencyRequest::is_plain)),
+            graphs,
             further_nodes: Vec::new(),
             config: description,
         },

@@ -41,7 +41,7 @@ fn apply<B: GradientBackend, M: ModelConfig, L>(
     job: &FitJob<'_, L>,
     device: &B::Device,
 ) -> Result<WithAdam<B, M::Module<B>>, TrainError> {
-    let rows = Rows::new(start.artifact(), job.dataset);
+    let rows = Rows::new(start.artifact(), job.dataset, job.nodes.total());
     let (old, adam) = earlier::<B, M>(start, model, job.config.seed, device)?;
     let mut parameters = Parameters(Vec::new());
     old.visit(&mut parameters);
@@ -72,7 +72,11 @@ fn earlier<B: GradientBackend, M: ModelConfig>(
     device: &B::Device,
 ) -> Result<WithAdam<B, M::Module<B>>, TrainError> {
     let artifact = start.artifact();
-    let nodes = NodeCounts::new(artifact.users.len(), artifact.items.len())?;
+    let mut nodes = NodeCounts::new(artifact.users.len(), artifact.items.len())?;
+    // A checkpoint has the rows of all kinds of nodes, an artifact those of users and items.
+    if start.run.is_some() && model.graphs().iter().any(|g| g.attributes().next().is_some()) {
+        nodes = artifact.graph()?.nodes().clone();
+    }
     let module = model.init::<B>(&nodes, seed, device)?;
     let table = artifact.layer0.data();
     let Some(folder) = &start.run else {
@@ -94,7 +98,7 @@ fn earlier<B: GradientBackend, M: ModelConfig>(
     let restored = checkpoint.load::<B, _, _>(module, optimizer, device)?;
     let model = restored.best.unwrap_or(restored.model);
     let found = host(model.layer0());
-    if !same_bits(&found, table) {
+    if !begins_with(&found, table) {
         return Err(TrainError::CheckpointMismatch {
             path: checkpoint.path().to_owned(),
             what: "table of embeddings",
@@ -103,15 +107,18 @@ fn earlier<B: GradientBackend, M: ModelConfig>(
     Ok((model, Some(restored.optimizer.to_record())))
 }
 
-/// For each row of the new table the row of the earlier one, users first; none for new ids.
+/// For each row of the new table the row of the earlier one, users first; none for new ids and for
+/// further kinds of nodes, which start anew.
 struct Rows(Vec<Option<u32>>);
 
 impl Rows {
-    fn new(old: &Artifact, new: &Dataset) -> Self {
+    fn new(old: &Artifact, new: &Dataset, n_nodes: usize) -> Self {
         let shift = old.users.len() as u32;
         let users = matches(&new.users, &old.users);
         let items = matches(&new.items, &old.items).map(|row| row.map(|row| row + shift));
-        Self(users.chain(items).collect())
+        let mut rows: Vec<_> = users.chain(items).collect();
+        rows.resize(n_nodes, None);
+        Self(rows)
     }
 
     /// `base` with the rows of known ids replaced by the earlier ones.
@@ -191,7 +198,7 @@ impl<B: Backend> ModuleMapper<B> for Transfer<'_> {
             return Param::from_mapped_value(id, tensor, mapper);
         };
         let shape = tensor.dims();
-        let is_table = D == 2 && self.table_id.is_none() && same_bits(&old.values, self.table);
+        let is_table = D == 2 && self.table_id.is_none() && begins_with(&old.values, self.table);
         let values = if is_table {
             self.table_id = Some(old.id);
             self.rows.carry(&old.values, host(tensor.clone()))
@@ -215,8 +222,9 @@ fn host<B: Backend, const D: usize>(tensor: Tensor<B, D>) -> Vec<f32> {
         .unwrap_or_else(|error| panic!("a float table is not f32: {error:?}"))
 }
 
-fn same_bits(a: &[f32], b: &[f32]) -> bool {
-    a.len() == b.len() && a.iter().zip(b).all(|(a, b)| a.to_bits() == b.to_bits())
+/// Whether a table begins with these rows, to the bit.
+fn begins_with(table: &[f32], rows: &[f32]) -> bool {
+    table.len() >= rows.len() && table.iter().zip(rows).all(|(a, b)| a.to_bits() == b.to_bits())
 }
 
 #[cfg(test)]

@@ -3,7 +3,7 @@
 use super::config::RankingConfig;
 use super::feature::{Feature, Known, all_features};
 use super::history::{Clock, DAY, UserHistory};
-use super::members::{MemberKind, stages, strengths};
+use super::members::{MemberKind, behavior_stages, strengths};
 use super::ranking::scaled;
 use super::snapshot::{Candidates, Snapshot, SnapshotSettings, Subject, category_column};
 use super::withhold::{Withhold, resolution};
@@ -84,7 +84,7 @@ impl<'a> Fitter<'a> {
         kinds.retain(|kind| match kind {
             MemberKind::Sessions => has_sessions,
             // Over one behavior it is propagation.
-            MemberKind::Cascade => stages(&dataset.behaviors, pairs).len() > 1,
+            MemberKind::Cascade => behavior_stages(&dataset.behaviors, pairs).len() > 1,
             _ => true,
         });
         kinds.sort_unstable();

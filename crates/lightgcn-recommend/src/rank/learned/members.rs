@@ -32,9 +32,10 @@ pub(crate) fn strengths(behaviors: &BehaviorWeights) -> Vec<usize> {
     strengths
 }
 
-/// The behaviors that a cascade walks over, from the weakest to the targets: those of positive weight that
-/// the pairs have. O(pairs).
-pub(crate) fn stages(behaviors: &BehaviorWeights, pairs: &Interactions) -> Vec<usize> {
+/// The numbers of the behaviors that a cascade goes through, from the weakest to the targets: those of positive
+/// weight that the pairs have. O(pairs · behaviors).
+#[must_use]
+pub fn behavior_stages(behaviors: &BehaviorWeights, pairs: &Interactions) -> Vec<usize> {
     let strengths = strengths(behaviors);
     let table = behaviors.behaviors();
     let mut has = vec![false; table.len()];
@@ -117,7 +118,7 @@ impl MemberKind {
                 n_neighbors,
                 ..CascadingRankConfig::default()
             }
-            .fit_items(train, &stages(behaviors, train.interactions()))?,
+            .fit_items(train, &behavior_stages(behaviors, train.interactions()))?,
             Self::Sessions => SessionTransitionsConfig {
                 n_neighbors: n_neighbors.min(SESSION_NEIGHBORS),
                 ..SessionTransitionsConfig::default()
@@ -246,7 +247,7 @@ mod tests {
                     .unwrap();
             }
             let weights = config.clone().check().unwrap();
-            stages(&weights, &pairs.build(1, all.len()).unwrap())
+            behavior_stages(&weights, &pairs.build(1, all.len()).unwrap())
         };
         assert_eq!(of(&[[1, 1, 1, 0], [0, 0, 0, 2]]), [0, 1, 3]);
         assert_eq!(of(&[[0, 0, 1, 1]]), [3]);

@@ -17,14 +17,13 @@ mod ties;
 mod withhold;
 
 pub(crate) use history::{Act, Clock, DAY, UserHistory};
-pub(crate) use members::stages;
 pub(crate) use ranker::RankingView;
 pub(crate) use snapshot::{Candidates, Viewpoint};
 pub(crate) use ties::tie_key;
 
 pub use config::RankingConfig;
 pub use feature::{Feature, FeatureGroup};
-pub use members::MemberKind;
+pub use members::{MemberKind, behavior_stages};
 pub use ranker::LearnedRanker;
 pub use ranking::{GroupEffect, LearnedRanking, RankingReport, WeightedFeature};
 pub use withhold::Withhold;
