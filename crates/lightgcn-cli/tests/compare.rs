@@ -114,7 +114,9 @@ fn whole_road(config: &str) -> Value {
         work.files("whole")["embeddings.safetensors"],
         work.files("model")["embeddings.safetensors"]
     );
-    work.json(&["retrain", "model", "dataset", "--out", "next", "--epochs", "1"]);
+    work.json(&[
+        "retrain", "model", "dataset", "--out", "next", "--epochs", "1",
+    ]);
     work.read_json("model/model.json")
 }
 

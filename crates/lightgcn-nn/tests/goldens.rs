@@ -300,7 +300,10 @@ fn models_over_behaviors_equal_pytorch() {
                     maps.items = Param::from_tensor(matrix(&golden[1]));
                 }
                 hold_behavior_case(case, &model, &graphs, |model, grads| {
-                    let maps = model.maps.iter().flat_map(|maps| [&maps.users, &maps.items]);
+                    let maps = model
+                        .maps
+                        .iter()
+                        .flat_map(|maps| [&maps.users, &maps.items]);
                     maps.map(|map| values(map.val().grad(grads).unwrap()))
                         .collect()
                 });

@@ -3,9 +3,8 @@
 use burn::backend::Autodiff;
 use lightgcn_kernels::CpuBackend;
 use lightgcn_nn::{
-    CrgcnConfig, LayerWeights, LightGcnConfig, LightGcnPlusPlusConfig, MatrixFactorizationConfig, MbCgcnConfig, MbgcnConfig,
-    ModelConfig,
-    NgcfConfig,
+    CrgcnConfig, LayerWeights, LightGcnConfig, LightGcnPlusPlusConfig, MatrixFactorizationConfig,
+    MbCgcnConfig, MbgcnConfig, ModelConfig, NgcfConfig,
 };
 use lightgcn_train::conformance;
 

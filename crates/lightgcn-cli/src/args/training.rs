@@ -194,7 +194,9 @@ pub(crate) struct TuneArgs {
 /// The help of `--models`.
 fn models_help() -> String {
     let names = AnyModelConfig::NAMES.join(", ");
-    format!("The models, of {names}; one of the name in the configuration file is configured by it [default: lightgcn,mf]")
+    format!(
+        "The models, of {names}; one of the name in the configuration file is configured by it [default: lightgcn,mf]"
+    )
 }
 
 #[derive(Debug, Args)]

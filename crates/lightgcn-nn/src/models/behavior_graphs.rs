@@ -46,9 +46,7 @@ impl BehaviorGraphsConfig {
         let mut issues = Vec::from_iter(ConfigIssue::dimension(self.dimension));
         let names = self.behaviors.iter().enumerate();
         let repeated = names.filter(|&(n, name)| self.behaviors[..n].contains(name));
-        issues.extend(repeated.map(|(_, name)| ConfigIssue::ListedTwice {
-            name: name.clone(),
-        }));
+        issues.extend(repeated.map(|(_, name)| ConfigIssue::ListedTwice { name: name.clone() }));
         issues.extend(layer_issue(self.layers, 1));
         issues.extend(self.initializer.issue());
         no_issues(model, issues)

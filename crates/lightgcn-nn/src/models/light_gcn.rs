@@ -139,7 +139,8 @@ impl LightGcnConfig {
 
 impl ModelConfig for LightGcnConfig {
     const NAME: &'static str = "lightgcn";
-    const SHAPE_FIELDS: &'static [&'static str] = &["dimension", "layers", "layer_weights", "attributes"];
+    const SHAPE_FIELDS: &'static [&'static str] =
+        &["dimension", "layers", "layer_weights", "attributes"];
     type Module<B: GradientBackend> = LightGcn<B>;
 
     fn check(&self) -> Result<(), NnError> {
@@ -158,7 +159,8 @@ impl ModelConfig for LightGcnConfig {
             }
         }
         let attributes = self.attributes.iter().enumerate();
-        let repeated = attributes.filter(|&(n, attribute)| self.attributes[..n].contains(attribute));
+        let repeated =
+            attributes.filter(|&(n, attribute)| self.attributes[..n].contains(attribute));
         issues.extend(repeated.map(|(_, attribute)| ConfigIssue::ListedTwice {
             name: attribute.to_string(),
         }));

@@ -465,9 +465,9 @@ fn finish<B: GradientBackend, M: ModelConfig, L>(
             dimension: layer0.dimension(),
             n_layers: config.footprint().layers,
             // Paths through further nodes are not those of an artifact's pairs.
-            layer_weights: model
-                .linear_layer_weights()
-                .filter(|weights| weights.len() == 1 || graphs.iter().all(AdjacencyRequest::is_plain)),
+            layer_weights: model.linear_layer_weights().filter(|weights| {
+                weights.len() == 1 || graphs.iter().all(AdjacencyRequest::is_plain)
+            }),
             graphs,
             further_nodes: Vec::new(),
             config: description,

@@ -74,7 +74,12 @@ fn earlier<B: GradientBackend, M: ModelConfig>(
     let artifact = start.artifact();
     let mut nodes = NodeCounts::new(artifact.users.len(), artifact.items.len())?;
     // A checkpoint has the rows of all kinds of nodes, an artifact those of users and items.
-    if start.run.is_some() && model.graphs().iter().any(|g| g.attributes().next().is_some()) {
+    if start.run.is_some()
+        && model
+            .graphs()
+            .iter()
+            .any(|g| g.attributes().next().is_some())
+    {
         nodes = artifact.graph()?.nodes().clone();
     }
     let module = model.init::<B>(&nodes, seed, device)?;
@@ -224,7 +229,11 @@ fn host<B: Backend, const D: usize>(tensor: Tensor<B, D>) -> Vec<f32> {
 
 /// Whether a table begins with these rows, to the bit.
 fn begins_with(table: &[f32], rows: &[f32]) -> bool {
-    table.len() >= rows.len() && table.iter().zip(rows).all(|(a, b)| a.to_bits() == b.to_bits())
+    table.len() >= rows.len()
+        && table
+            .iter()
+            .zip(rows)
+            .all(|(a, b)| a.to_bits() == b.to_bits())
 }
 
 #[cfg(test)]
