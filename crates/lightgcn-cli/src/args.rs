@@ -40,7 +40,7 @@ const EXAMPLES: &str = "Examples:
   lightgcn prepare shop.csv new.csv --after shop.model --out new.dataset
   lightgcn retrain shop.model new.dataset
   lightgcn tune shop.dataset --space space.toml --trials 20
-  lightgcn compare shop.dataset --models lightgcn,mf,crgcn --minutes 10
+  lightgcn compare shop.dataset --models lightgcn,mf,mb-cgcn --minutes 10
   lightgcn evaluate shop.model shop.dataset --baselines item-knn,gf-cf --ensemble gf-cf
   lightgcn recommend shop.model 500000017 -k 20
   lightgcn explain shop.model 500000017 5700042

@@ -54,7 +54,7 @@ fn models_are_searched_trained_and_compared() {
     let lines: Vec<&str> = csv.lines().collect();
     assert_eq!(lines.len(), 13);
     assert!(lines[0].starts_with("ranker,recall,low,high"), "{csv}");
-    assert!(lines[1].starts_with(rows[0]), "{csv}");
+    assert!(lines[1].contains(rows[0]), "{csv}");
     let markdown = work.read("table/comparison.md");
     assert!(markdown.lines().nth(1).unwrap().starts_with("|---|---:|"));
     let svg = work.read("table/comparison.svg");
@@ -95,10 +95,14 @@ fn whole_road(config: &str) -> Value {
     work.write("model.toml", config);
     let train = |out: &str, epochs: &str, more: &[&str]| {
         let usual = ["train", "dataset", "--config", "model.toml", "--out", out];
-        work.json(&[&usual[..], &["--epochs", epochs], more].concat())
+        let fast = ["--learning-rate", "0.02", "--validate-every", "2"];
+        work.json(&[&usual[..], &fast, &["--epochs", epochs], more].concat())
     };
     let trained = train("model", "4", &[]);
-    assert!(trained["validation"]["recall@20"].as_f64().unwrap() > 0.0);
+    assert!(
+        trained["validation"]["recall@20"].as_f64() > Some(0.0),
+        "{trained}"
+    );
     work.json(&["evaluate", "model", "dataset"]);
     let user = buyer(&work);
     let answer = work.json(&["recommend", "model", &user]);

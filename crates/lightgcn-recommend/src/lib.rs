@@ -86,7 +86,7 @@ pub use rank::{
     Feature, FeatureGroup, Fusion, GroupEffect, LearnedRanker, LearnedRanking, LinearRanker,
     Member, MemberKind, NewItemsRanker, PopularityRanker, RandomRanker, Ranked, Ranker,
     RankingConfig, RankingReport, RevenueScorer, ScoreParts, Scorer, SeenNotBoughtRanker,
-    SeenOrder, WeightChoice, WeightOptions, WeightedFeature, Withhold, check_same_catalogue,
-    choose_weights, diversify,
+    SeenOrder, WeightChoice, WeightOptions, WeightedFeature, Withhold, behavior_stages,
+    check_same_catalogue, choose_weights, diversify,
 };
 pub use recommender::Recommender;

@@ -167,11 +167,12 @@ impl CompareConfig {
     }
 
     fn time(&self) -> Result<Option<Duration>, Error> {
-        let seconds = self.minutes.map(|minutes| minutes * 60.0);
-        let time = seconds.map(Duration::try_from_secs_f64).transpose();
-        Ok(time.map_err(|error| TrainError::Config {
-            faults: vec![format!("minutes: {error}")],
-        })?)
+        let time = self.minutes.map(|minutes| {
+            Duration::try_from_secs_f64(minutes * 60.0).map_err(|_| TrainError::Config {
+                faults: vec![format!("minutes is {minutes}; use a number above 0")],
+            })
+        });
+        Ok(time.transpose()?)
     }
 
     fn check(&self, dataset: &Dataset) -> Result<(), Error> {

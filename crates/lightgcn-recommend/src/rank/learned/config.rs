@@ -3,6 +3,7 @@
 use super::members::{EASE_ITEMS, MemberKind};
 use super::withhold::Withhold;
 use crate::RecommendError;
+use lightgcn_core::Truth;
 use serde::{Deserialize, Serialize};
 
 /// How to fit a [`LearnedRanking`](crate::LearnedRanking). The defaults suit every log.
@@ -15,8 +16,9 @@ pub struct RankingConfig {
     pub withhold: Option<Withhold>,
     /// The maximum number of users to learn from, at least 1. Default: 16,000.
     pub max_users: usize,
-    /// The new items of each member and source behavior that become candidates. Default: 30.
-    pub candidates: usize,
+    /// The new items of each member and source behavior that become candidates. Default: 15 and 15 more for
+    /// each purchase that a user of the validation part has on average, 30 to 100.
+    pub candidates: Option<usize>,
     /// The best sellers that become candidates. Default: 20.
     pub best_sellers: usize,
     /// The neighbors that an item keeps in each member, at least 1. Default: 400.
@@ -40,7 +42,7 @@ impl Default for RankingConfig {
             seed: 0,
             withhold: None,
             max_users: 16_000,
-            candidates: 30,
+            candidates: None,
             best_sellers: 20,
             n_neighbors: 400,
             members: vec![
@@ -56,6 +58,14 @@ impl Default for RankingConfig {
 }
 
 impl RankingConfig {
+    /// The new items of each member and source behavior that become candidates: who buys more needs more.
+    pub(super) fn n_candidates(&self, validation: &Truth) -> usize {
+        self.candidates.unwrap_or_else(|| {
+            let purchases = validation.n_pairs() / validation.users().count().max(1);
+            (15 + 15 * purchases).clamp(30, 100)
+        })
+    }
+
     /// Checks every field.
     ///
     /// # Errors
@@ -88,6 +98,24 @@ impl RankingConfig {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use lightgcn_core::{ItemId, UserId};
+
+    #[test]
+    fn who_buys_more_has_more_candidates() {
+        let truth = |n: u32| {
+            let pairs = (0..n).map(|item| (UserId(0), ItemId(item)));
+            Truth::from_pairs(2, 20, pairs.collect()).unwrap()
+        };
+        let usual = RankingConfig::default();
+        let counts = [0, 1, 2, 3, 9].map(|n| usual.n_candidates(&truth(n)));
+        assert_eq!(counts, [30, 30, 45, 60, 100]);
+        let candidates = Some(7);
+        let given = RankingConfig {
+            candidates,
+            ..usual
+        };
+        assert_eq!(given.n_candidates(&truth(9)), 7);
+    }
 
     #[test]
     fn every_fault_is_listed() {

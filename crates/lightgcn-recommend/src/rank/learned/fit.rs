@@ -72,7 +72,7 @@ impl RankingConfig {
                 _ => None,
             },
             ages_from_last_event: clock == Clock::LastEvent,
-            candidates: self.candidates,
+            candidates: fitter.settings.n_by_member,
             best_sellers: self.best_sellers,
             report: RankingReport {
                 withheld: withhold,

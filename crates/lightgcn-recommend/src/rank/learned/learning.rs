@@ -106,7 +106,7 @@ impl<'a> Fitter<'a> {
             strengths: strengths(&dataset.behaviors),
             settings: SnapshotSettings {
                 half_life: (span / 4.0).clamp(1.0, 60.0),
-                n_by_member: config.candidates,
+                n_by_member: config.n_candidates(dataset.split.validation.truth()),
                 n_best_sellers: config.best_sellers,
             },
             config,
