@@ -4,8 +4,8 @@ use crate::Error;
 use lightgcn_core::Dataset;
 use lightgcn_linear::{Filter, FilterConfigs, LinearError, LinearModel};
 use lightgcn_recommend::{
-    Evaluation, EvaluationOptions, LearnedRanking, LinearRanker, MemberKind, NewItemsRanker,
-    PopularityRanker, Ranker, SeenNotBoughtRanker, better_on_validation, evaluate_test,
+    Evaluation, EvaluationOptions, LinearRanker, MemberKind, NewItemsRanker, PopularityRanker,
+    Ranker, SeenNotBoughtRanker, better_on_validation, evaluate_test,
 };
 use lightgcn_train::Trained;
 
@@ -29,7 +29,6 @@ impl Baselines<'_> {
         answers: Evaluation,
     ) -> Result<Vec<Evaluation>, Error> {
         let split = &dataset.split;
-        let ranking = trained.ranking()?;
         let model = trained.ranker()?;
         let mut evaluations = vec![answers];
         let mut add = |ranker: &dyn Ranker| -> Result<(), Error> {
@@ -42,14 +41,14 @@ impl Baselines<'_> {
             )?);
             Ok(())
         };
-        if ranking.is_some() {
+        if trained.artifact.ranking.is_some() {
             add(&model)?;
         }
         for rule in SeenNotBoughtRanker::all(&split.train) {
             add(&rule)?;
         }
         for &filter in self.filters {
-            let Some(fitted) = self.fitted(filter, dataset, ranking.as_ref())? else {
+            let Some(fitted) = self.fitted(filter, dataset, trained)? else {
                 continue;
             };
             let ranker = LinearRanker::new(fitted, &split.train);
@@ -72,12 +71,13 @@ impl Baselines<'_> {
         &self,
         filter: Filter,
         dataset: &Dataset,
-        ranking: Option<&LearnedRanking>,
+        trained: &Trained,
     ) -> Result<Option<Box<dyn LinearModel>>, Error> {
         let train = &dataset.split.train;
         if filter == Filter::Ease {
             // EASE takes the longest to fit, so one that is a member of the ranking serves twice.
-            let member = ranking.and_then(|ranking| {
+            let ranking = trained.ranking()?;
+            let member = ranking.as_ref().and_then(|ranking| {
                 let mut members = ranking.members.iter().zip(ranking.models());
                 members.find(|(kind, _)| **kind == MemberKind::Ease)
             });

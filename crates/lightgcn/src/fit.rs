@@ -4,9 +4,7 @@ use crate::Error;
 use crate::baselines::Baselines;
 use crate::spare::Spare;
 use lightgcn_core::Dataset;
-use lightgcn_data::{
-    DataError, EventLog, PrepareConfig, SplitConfig, ValidPrepareConfig, prepare_log, read_log,
-};
+use lightgcn_data::{DataError, PrepareConfig, SplitConfig, prepare_log, read_log};
 use lightgcn_linear::{Filter, FilterConfigs};
 use lightgcn_metrics::Metric;
 use lightgcn_nn::AnyModelConfig;
@@ -180,7 +178,12 @@ impl<'a> Fit<'a> {
         }
         let log = read_log(&self.logs, &mut self.prepare, self.target.as_deref())?;
         let prepare = self.prepare.check()?;
+        let whole = match self.refit {
+            true => Some(Spare::new(prepare_log(&log, &prepare.whole())?)),
+            false => None,
+        };
         let dataset = prepare_log(&log, &prepare)?;
+        drop(log);
         for stage in &dataset.lineage.stages {
             tracing::info!("{stage}");
         }
@@ -212,9 +215,9 @@ impl<'a> Fit<'a> {
         let verdict = Verdict::new(&evaluations, self.prepare.seed)?;
         let ranking = trained.ranking()?.map(|ranking| ranking.report);
         drop((dataset, evaluations));
-        let (artifact, knows_whole_log) = match self.refit && !interrupted {
-            true => self.refitted(log, &prepare, trained)?,
-            false => (trained.artifact, false),
+        let (artifact, knows_whole_log) = match whole {
+            Some(whole) if !interrupted => self.refitted(whole, trained)?,
+            _ => (trained.artifact, false),
         };
         Ok(Fitted {
             artifact,
@@ -303,14 +306,12 @@ impl<'a> Fit<'a> {
     /// part; and whether they know the whole log.
     fn refitted(
         &mut self,
-        log: EventLog,
-        prepare: &ValidPrepareConfig,
+        whole: Spare<Dataset>,
         trained: Trained,
     ) -> Result<(Artifact, bool), Error> {
         let chosen = trained.chosen()?;
         let spare = Spare::new(trained.artifact);
-        let dataset = prepare_log(&log, &prepare.whole())?;
-        drop(log);
+        let dataset = whole.take()?;
         let stop = self.stop.clone();
         let refitted = self.trainer(&dataset).stop(stop).refit(&chosen).run()?;
         Ok(match refitted.reason.is_early() {

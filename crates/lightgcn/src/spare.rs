@@ -1,38 +1,73 @@
-//! A model that waits while another one is trained.
+//! What waits on disk while something else needs the memory.
 
 use crate::Error;
-use lightgcn_store::Artifact;
+use lightgcn_core::Dataset;
+use lightgcn_store::{Artifact, DatasetFolder, StoreError};
+use std::path::Path;
 use tempfile::TempDir;
 
-/// An artifact on disk, since two models of a large shop do not fit in memory side by side; in memory where it cannot
+/// A model or a dataset on disk, since two of a large shop do not fit in memory side by side; in memory where it cannot
 /// be written.
-pub(crate) enum Spare {
+pub(crate) enum Spare<T> {
     Disk(TempDir),
-    Memory(Box<Artifact>),
+    Memory(Box<T>),
 }
 
-const NAME: &str = "model";
+const NAME: &str = "spare";
 
-impl Spare {
-    pub(crate) fn new(artifact: Artifact) -> Self {
+impl<T: Stored> Spare<T> {
+    pub(crate) fn new(value: T) -> Self {
         let saved = tempfile::tempdir().map_err(|error| error.to_string());
-        let saved = saved.and_then(|folder| match artifact.save(folder.path().join(NAME)) {
+        let saved = saved.and_then(|folder| match value.save_to(&folder.path().join(NAME)) {
             Ok(()) => Ok(folder),
             Err(error) => Err(error.to_string()),
         });
         match saved {
             Ok(folder) => Self::Disk(folder),
             Err(error) => {
-                tracing::warn!("the first model stays in memory: {error}");
-                Self::Memory(Box::new(artifact))
+                tracing::warn!("{} stays in memory: {error}", T::WHAT);
+                Self::Memory(Box::new(value))
             }
         }
     }
 
-    pub(crate) fn take(self) -> Result<Artifact, Error> {
+    pub(crate) fn take(self) -> Result<T, Error> {
         match self {
-            Self::Disk(folder) => Ok(Artifact::load(folder.path().join(NAME))?),
-            Self::Memory(artifact) => Ok(*artifact),
+            Self::Disk(folder) => Ok(T::load_from(&folder.path().join(NAME))?),
+            Self::Memory(value) => Ok(*value),
         }
+    }
+}
+
+/// What can be written and read again.
+pub(crate) trait Stored: Sized {
+    const WHAT: &str;
+
+    fn save_to(&self, path: &Path) -> Result<(), StoreError>;
+
+    fn load_from(path: &Path) -> Result<Self, StoreError>;
+}
+
+impl Stored for Artifact {
+    const WHAT: &str = "the first model";
+
+    fn save_to(&self, path: &Path) -> Result<(), StoreError> {
+        self.save(path)
+    }
+
+    fn load_from(path: &Path) -> Result<Self, StoreError> {
+        Self::load(path)
+    }
+}
+
+impl Stored for Dataset {
+    const WHAT: &str = "the whole log";
+
+    fn save_to(&self, path: &Path) -> Result<(), StoreError> {
+        self.save(path)
+    }
+
+    fn load_from(path: &Path) -> Result<Self, StoreError> {
+        Self::load(path)
     }
 }
