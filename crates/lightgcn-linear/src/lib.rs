@@ -15,9 +15,10 @@
 //! | [`TruncatedSvd`] | r V Vᵀ: PureSVD | Cremonesi et al., RecSys 2010 |
 //! | [`PropagationConfig`] | r ÂᵀÂ without its diagonal: one untrained layer of LightGCN | He et al., SIGIR 2020 |
 //!
-//! Two more need what a history of items alone does not say. [`CascadingRank`] walks over each behavior's
+//! Three more need what a history of items alone does not say. [`CascadingRank`] walks over each behavior's
 //! graph in turn (Ko et al., arXiv 2502.11335), and [`SessionTransitionsConfig`] counts what follows what
 //! within sessions (Ludewig and Jannach, UMUAI 2018); as an [`ItemToItem`] either scores any history.
+//! [`SessionKnn`] scores a user's latest session by those that are like it (STAN, Garg et al., SIGIR 2019).
 //!
 //! A configuration is a plain struct with `check`, which lists every fault, and `fit`, which takes
 //! the training part only. [`PairWeights`] says whether pairs count by their weights (as everywhere
@@ -70,7 +71,7 @@
 //!
 //! One model a file in `models/`; `filter` knows them by name. What they share: `history` (the input), `matrix` (sparse),
 //! `neighbors` (lists of the strongest), `singular` and `low_rank` (singular vectors, and scores by
-//! them), `signals` (histories as columns), `inverse` (a large symmetric inverse) and `dense` (what is
+//! them), `sessions`, `signals` (histories as columns), `inverse` (a large symmetric inverse) and `dense` (what is
 //! taken from faer).
 #![forbid(unsafe_code)]
 
@@ -85,6 +86,7 @@ mod matrix;
 mod model;
 mod models;
 mod neighbors;
+mod sessions;
 mod signals;
 mod singular;
 
@@ -95,6 +97,6 @@ pub use model::LinearModel;
 pub use models::{
     CascadingRank, CascadingRankConfig, ChebyshevFilter, ChebyshevFilterConfig, Ease, EaseConfig,
     FeatureWeighting, ItemKnn, ItemKnnConfig, ItemToItem, PropagationConfig, Rp3Beta,
-    Rp3BetaConfig, SessionTransitionsConfig, SpectralFilter, SpectralFilterConfig, TruncatedSvd,
-    TruncatedSvdConfig,
+    Rp3BetaConfig, SessionKnn, SessionKnnConfig, SessionTransitionsConfig, SpectralFilter,
+    SpectralFilterConfig, TruncatedSvd, TruncatedSvdConfig,
 };

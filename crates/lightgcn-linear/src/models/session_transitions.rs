@@ -3,9 +3,9 @@
 use crate::config::Faults;
 use crate::matrix::SparseMatrix;
 use crate::neighbors::Neighbors;
+use crate::sessions::Sessions;
 use crate::{ItemToItem, LinearError};
-use lightgcn_core::random::{Random, Stream};
-use lightgcn_core::{Interactions, Rows, Train, UserId};
+use lightgcn_core::{Rows, Train};
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
@@ -78,7 +78,7 @@ impl SessionTransitionsConfig {
                 model: "session transitions",
             });
         }
-        let sessions = self.sessions(pairs);
+        let sessions = Sessions::new(pairs, self.gap_minutes, 2).items;
         let n_items = pairs.n_items();
         let mut places = vec![0.0; n_items];
         let all = sessions.values().iter();
@@ -133,43 +133,12 @@ impl SessionTransitionsConfig {
             .chain(earlier)
             .filter(|(_, weight): &(u32, f64)| *weight > 0.0)
     }
-
-    /// The items of each session of two places and more, in order.
-    fn sessions(&self, pairs: &Interactions) -> Rows<u32> {
-        let gap = self.gap_minutes * 60.0;
-        let of_user = |user: u32| {
-            let mut events: Vec<(i64, u64, u32)> = Vec::new();
-            for pair in pairs.pairs_of(UserId(user)) {
-                let item = pairs.items()[pair].0;
-                let order = Random::new(0, Stream::Ties)
-                    .at(2, u64::from(item))
-                    .next_u64();
-                let known = pairs.events_of(pair);
-                let times = known.iter().map(|event| event.time());
-                let last = known.is_empty().then(|| pairs.last_times()[pair]);
-                events.extend(times.chain(last).map(|time| (time, order, item)));
-            }
-            events.sort_unstable();
-            let gaps = events.chunk_by(|a, b| b.0.saturating_sub(a.0) as f64 <= gap);
-            let sessions = gaps.map(|session| {
-                let mut items: Vec<u32> = session.iter().map(|event| event.2).collect();
-                items.dedup();
-                items
-            });
-            sessions.filter(|items| items.len() > 1).collect::<Vec<_>>()
-        };
-        let users: Vec<Vec<Vec<u32>>> = (0..pairs.n_users() as u32)
-            .into_par_iter()
-            .map(of_user)
-            .collect();
-        users.into_iter().flatten().collect()
-    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use lightgcn_core::{BehaviorId, InteractionsBuilder, ItemId, PairEvent, Split, Truth};
+    use lightgcn_core::{BehaviorId, InteractionsBuilder, ItemId, PairEvent, Split, Truth, UserId};
     use proptest::prelude::*;
     use std::collections::BTreeMap;
 

@@ -15,6 +15,7 @@ mod ranker;
 pub(crate) mod revenue;
 pub(crate) mod scorer;
 mod seen_not_bought;
+mod session_knn;
 
 pub use cascading::CascadingRanker;
 pub use diversity::{DiverseRanker, diversify};
@@ -34,3 +35,4 @@ pub use ranker::{Exclusions, Ranked, Ranker};
 pub use revenue::RevenueScorer;
 pub use scorer::{ScoreParts, Scorer};
 pub use seen_not_bought::{SeenNotBoughtRanker, SeenOrder};
+pub use session_knn::SessionKnnRanker;

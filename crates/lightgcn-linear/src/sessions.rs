@@ -1,0 +1,68 @@
+//! Sessions: what one user did without a long gap.
+
+use lightgcn_core::random::{Random, Stream};
+use lightgcn_core::{Interactions, Rows, UserId};
+use rayon::prelude::*;
+
+/// The sessions of all users, by user and then by time.
+///
+/// A session ends where nothing follows for a while, whatever the behaviors, midnight or no midnight. The
+/// same item several times in a row is one place. Events of the same second are in no known order and are
+/// ordered by a hash of the item, never by its row. Where single events are unknown, each pair is one event at
+/// its last time.
+pub(crate) struct Sessions {
+    /// The items of each session, in order.
+    pub(crate) items: Rows<u32>,
+    /// When each session ended, in seconds.
+    pub(crate) ends: Vec<i64>,
+    /// The sessions of each user.
+    pub(crate) of_users: Vec<std::ops::Range<usize>>,
+}
+
+impl Sessions {
+    /// Sessions of at least `least` places, which end where nothing follows for `gap_minutes`. The pairs have
+    /// times. O(events · log).
+    pub(crate) fn new(pairs: &Interactions, gap_minutes: f64, least: usize) -> Self {
+        let gap = gap_minutes * 60.0;
+        let users: Vec<Vec<(i64, Vec<u32>)>> = (0..pairs.n_users() as u32)
+            .into_par_iter()
+            .map(|user| of_user(pairs, UserId(user), gap, least))
+            .collect();
+        let mut of_users = Vec::with_capacity(users.len());
+        let mut ends = Vec::new();
+        for sessions in &users {
+            let start = ends.len();
+            ends.extend(sessions.iter().map(|(end, _)| *end));
+            of_users.push(start..ends.len());
+        }
+        let items = users.into_iter().flatten().map(|(_, items)| items);
+        Self {
+            items: items.collect(),
+            ends,
+            of_users,
+        }
+    }
+}
+
+fn of_user(pairs: &Interactions, user: UserId, gap: f64, least: usize) -> Vec<(i64, Vec<u32>)> {
+    let mut events: Vec<(i64, u64, u32)> = Vec::new();
+    for pair in pairs.pairs_of(user) {
+        let item = pairs.items()[pair].0;
+        let order = Random::new(0, Stream::Ties)
+            .at(2, u64::from(item))
+            .next_u64();
+        let known = pairs.events_of(pair);
+        let times = known.iter().map(|event| event.time());
+        let last = known.is_empty().then(|| pairs.last_times()[pair]);
+        events.extend(times.chain(last).map(|time| (time, order, item)));
+    }
+    events.sort_unstable();
+    let gaps = events.chunk_by(|a, b| b.0.saturating_sub(a.0) as f64 <= gap);
+    let sessions = gaps.map(|session| {
+        let mut items: Vec<u32> = session.iter().map(|event| event.2).collect();
+        items.dedup();
+        let end = session.last().map_or(0, |event| event.0);
+        (end, items)
+    });
+    sessions.filter(|(_, items)| items.len() >= least).collect()
+}
