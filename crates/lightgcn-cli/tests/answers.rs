@@ -233,6 +233,46 @@ fn rules_events_and_batches_of_all_users() {
 }
 
 #[test]
+fn shards_are_parts_of_the_lists_of_all_users() {
+    let (work, _) = trained_shop();
+    let all = |more: &[&str]| {
+        let usual = ["recommend", "lightgcn", "--all", "-k", "3"];
+        work.json(&[&usual[..], more].concat())
+    };
+    let whole = all(&["--out", "all.csv"]);
+    assert_eq!(whole.get("manifest"), None);
+    let mut parts: Vec<String> = Vec::new();
+    for shard in ["1/3", "2/3", "3/3"] {
+        let file = format!("{}.csv", &shard[..1]);
+        let written = all(&["--out", &file, "--shard", shard]);
+        let manifest = work.read_json(&format!("{file}.json"));
+        assert_eq!(
+            (&manifest["rows"], &manifest["users"]),
+            (&written["rows"], &written["users"])
+        );
+        assert_eq!(
+            (&manifest["shard"]["of"], &manifest["options"]["k"]),
+            (&json!(3), &json!(3))
+        );
+        let text = work.read(&file);
+        assert_eq!(
+            text.lines().count() as u64,
+            written["rows"].as_u64().unwrap() + 1
+        );
+        parts.extend(text.lines().skip(1).map(str::to_owned));
+    }
+    let text = work.read("all.csv");
+    let mut lines: Vec<&str> = text.lines().skip(1).collect();
+    lines.sort_unstable();
+    parts.sort_unstable();
+    assert_eq!(parts, lines);
+    for shard in ["0/3", "4/3", "x"] {
+        let usual = ["recommend", "lightgcn", "--all", "--out", "x.csv"];
+        work.refused(&[&usual[..], &["--shard", shard]].concat(), &[shard]);
+    }
+}
+
+#[test]
 fn lists_of_all_users_are_the_same_in_csv_and_parquet() {
     use parquet::file::reader::{FileReader, SerializedFileReader};
     let (work, _) = trained_shop();

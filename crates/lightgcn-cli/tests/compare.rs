@@ -29,8 +29,8 @@ fn models_are_searched_trained_and_compared() {
     let rows: Vec<&str> = rows.iter().map(|r| r["ranker"].as_str().unwrap()).collect();
     let more = found["models"].as_array().unwrap();
     assert_eq!(rows.len(), more.len());
-    // Four models, two filters, CascadingRank, four rules and popularity.
-    assert_eq!(rows.len(), 12, "{rows:?}");
+    // Four models, two filters, CascadingRank, session kNN, four rules and popularity.
+    assert_eq!(rows.len(), 13, "{rows:?}");
     let number = |value: &Value| value.as_f64().unwrap();
     let validation = more.iter().map(|row| number(&row["validation"]));
     assert!(validation.clone().is_sorted_by(|a, b| a >= b));
@@ -52,13 +52,13 @@ fn models_are_searched_trained_and_compared() {
     assert_eq!(work.read_json("table/comparison.json"), found);
     let csv = work.read("table/comparison.csv");
     let lines: Vec<&str> = csv.lines().collect();
-    assert_eq!(lines.len(), 13);
+    assert_eq!(lines.len(), 14);
     assert!(lines[0].starts_with("ranker,recall,low,high"), "{csv}");
     assert!(lines[1].contains(rows[0]), "{csv}");
     let markdown = work.read("table/comparison.md");
     assert!(markdown.lines().nth(1).unwrap().starts_with("|---|---:|"));
     let svg = work.read("table/comparison.svg");
-    assert!(svg.starts_with("<svg") && svg.contains(rows[11]), "{svg}");
+    assert!(svg.starts_with("<svg") && svg.contains(rows[12]), "{svg}");
 }
 
 #[test]

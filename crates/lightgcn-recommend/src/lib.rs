@@ -69,7 +69,7 @@ mod test_shop;
 pub use answer::{
     Answer, BehaviorCount, ContextEvent, Familiarity, Hide, HistoryItem, IdList, ItemFilter,
     ItemOptions, ListedIds, ListedItem, RecommendOptions, RecommendRequest, RecommendedItem, Rule,
-    Source, UnknownNames,
+    Shard, Source, UnknownNames,
 };
 pub use cold_start::{FoldIn, NewItem, NewItemEvent};
 pub use error::RecommendError;
@@ -86,7 +86,7 @@ pub use rank::{
     Feature, FeatureGroup, Fusion, GroupEffect, LearnedRanker, LearnedRanking, LinearRanker,
     Member, MemberKind, NewItemsRanker, PopularityRanker, RandomRanker, Ranked, Ranker,
     RankingConfig, RankingReport, RevenueScorer, ScoreParts, Scorer, SeenNotBoughtRanker,
-    SeenOrder, WeightChoice, WeightOptions, WeightedFeature, Withhold, behavior_stages,
-    check_same_catalogue, choose_weights, diversify,
+    SeenOrder, SessionKnnRanker, WeightChoice, WeightOptions, WeightedFeature, Withhold,
+    behavior_stages, check_same_catalogue, choose_weights, diversify,
 };
 pub use recommender::Recommender;

@@ -1,6 +1,7 @@
 //! The options of `recommend` and `explain`.
 
 use clap::{Args, ValueEnum};
+use lightgcn::recommend::Shard;
 use std::path::PathBuf;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -95,6 +96,10 @@ pub(crate) struct RecommendArgs {
     /// The file to write, .csv or .parquet: user, rank, item, score, source
     #[arg(long, value_name = "FILE", requires = "all")]
     pub(crate) out: Option<PathBuf>,
+    /// With --all, answer for one part of the users alone, by a hash of their ids: such as 2/8. A manifest
+    /// FILE.json is written beside the file
+    #[arg(long, value_name = "N/SHARDS", requires = "all")]
+    pub(crate) shard: Option<Shard>,
     /// Items per user
     #[arg(short, long, default_value_t = 20)]
     pub(crate) k: usize,

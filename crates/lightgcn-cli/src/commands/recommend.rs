@@ -37,7 +37,7 @@ pub(crate) fn run(args: &RecommendArgs, config: &Config, output: &Output) -> any
     }
     let recommender = ensemble::join(recommender, &args.ensemble, config)?;
     if let Some(out) = out {
-        return super::recommend_all::run(&recommender, &options, out, output);
+        return super::recommend_all::run(&recommender, &options, args.shard, out, output);
     }
     let events = events(&args.event)?;
     let requests: Vec<RecommendRequest> = args

@@ -1,13 +1,13 @@
-//! `lightgcn recommend --all`: a list for every user, streamed into a file.
+//! `lightgcn recommend --all`: a list for every user, or for those of one shard, streamed into a file.
 
 use crate::lists::{Format, Lists};
 use crate::output::Output;
 use crate::progress::bar;
 use anyhow::Context;
-use lightgcn::recommend::{RecommendOptions, Recommender};
+use lightgcn::recommend::{RecommendOptions, Recommender, Shard};
 use serde::Serialize;
 use std::fs::File;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 /// The number of users answered at a time.
@@ -19,17 +19,35 @@ struct Written {
     rows: u64,
     seconds: f64,
     file: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    manifest: Option<PathBuf>,
+}
+
+/// What a file has of all users' lists: files whose manifests agree in all but `shard`, `users`, `rows` and `file`
+/// are parts of one job.
+#[derive(Serialize)]
+struct Manifest<'a> {
+    /// The identity of the model.
+    model: String,
+    options: &'a RecommendOptions,
+    shard: Shard,
+    users: usize,
+    rows: u64,
+    file: &'a str,
 }
 
 /// Writes the rows of all users, in their order. The file gets its name when it is complete.
 pub(crate) fn run(
     recommender: &Recommender,
     options: &RecommendOptions,
+    shard: Option<Shard>,
     (out, format): (&Path, Format),
     output: &Output,
 ) -> anyhow::Result<()> {
     let begun = Instant::now();
-    let users = &recommender.artifact().users;
+    let users = recommender.artifact().users.iter();
+    let users = users.filter(|user| shard.is_none_or(|shard| shard.contains(user)));
+    let users: Vec<&str> = users.collect();
     let name = out
         .file_name()
         .with_context(|| format!("{} is not a file name", out.display()))?;
@@ -37,8 +55,11 @@ pub(crate) fn run(
     let writing = || format!("writing {}", out.display());
     let file = File::create(&part).with_context(writing)?;
     let progress = bar(users.len() as u64, "users");
-    let written = Lists::new(file, format)
-        .and_then(|lists| write_all(recommender, options, lists, |done| progress.inc(done)));
+    let written = Lists::new(file, format).and_then(|lists| {
+        write_all(recommender, options, &users, lists, |done| {
+            progress.inc(done);
+        })
+    });
     let kept = written.and_then(|rows| {
         std::fs::rename(&part, out)?;
         Ok(rows)
@@ -49,11 +70,26 @@ pub(crate) fn run(
         let _ = std::fs::remove_file(&part);
     }
     let rows = kept.with_context(writing)?;
+    let manifest = shard.map(|shard| {
+        let manifest = Manifest {
+            model: recommender.artifact().identity()?,
+            options,
+            shard,
+            users: users.len(),
+            rows,
+            file: &name.to_string_lossy(),
+        };
+        let path = out.with_file_name(format!("{}.json", name.to_string_lossy()));
+        let text = serde_json::to_string_pretty(&manifest)?;
+        std::fs::write(&path, text).with_context(|| format!("writing {}", path.display()))?;
+        anyhow::Ok(path)
+    });
     let written = Written {
         users: users.len(),
         rows,
         seconds: begun.elapsed().as_secs_f64(),
         file: out.display().to_string(),
+        manifest: manifest.transpose()?,
     };
     let text = format!(
         "{} users, {} rows in {:.1} s ({:.0} users a second): {}",
@@ -69,19 +105,16 @@ pub(crate) fn run(
 fn write_all(
     recommender: &Recommender,
     options: &RecommendOptions,
+    users: &[&str],
     mut out: Lists,
     done: impl Fn(u64),
 ) -> anyhow::Result<u64> {
-    let mut users = recommender.artifact().users.iter();
     let mut rows = 0;
-    loop {
-        let block: Vec<&str> = users.by_ref().take(BLOCK).collect();
-        if block.is_empty() {
-            out.finish()?;
-            return Ok(rows);
-        }
-        let lists = recommender.list_many(&block, options)?;
-        rows += out.write(recommender, &block, &lists)?;
+    for block in users.chunks(BLOCK) {
+        let lists = recommender.list_many(block, options)?;
+        rows += out.write(recommender, block, &lists)?;
         done(block.len() as u64);
     }
+    out.finish()?;
+    Ok(rows)
 }

@@ -12,6 +12,7 @@ pub(crate) mod popularity;
 pub(crate) mod profile;
 pub(crate) mod response;
 mod rule;
+mod shard;
 pub(crate) mod similar;
 
 pub use filter::ItemFilter;
@@ -19,4 +20,5 @@ pub use id_list::{IdList, ListedIds};
 pub use options::{ContextEvent, Familiarity, Hide, RecommendOptions, RecommendRequest};
 pub use response::{Answer, BehaviorCount, HistoryItem, ListedItem, RecommendedItem, Source};
 pub use rule::{Rule, UnknownNames};
+pub use shard::Shard;
 pub use similar::ItemOptions;

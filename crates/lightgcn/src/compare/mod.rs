@@ -8,13 +8,13 @@ mod plot;
 
 use crate::Error;
 use lightgcn_core::Dataset;
-use lightgcn_linear::{CascadingRankConfig, Filter, FilterConfigs, LinearError};
+use lightgcn_linear::{CascadingRankConfig, Filter, FilterConfigs, LinearError, SessionKnnConfig};
 use lightgcn_metrics::Metric;
 use lightgcn_nn::AnyModelConfig;
 use lightgcn_recommend::{
     CascadingRanker, Comparison, Evaluation, EvaluationOptions, LinearRanker, NewItemsRanker,
-    PopularityRanker, Ranker, SeenNotBoughtRanker, behavior_stages, better_on_validation,
-    evaluate_test, evaluate_validation,
+    PopularityRanker, Ranker, RecommendError, SeenNotBoughtRanker, SessionKnnRanker,
+    behavior_stages, better_on_validation, evaluate_test, evaluate_validation,
 };
 use lightgcn_train::{
     Candidate, Device, Point, SearchObserver, StopSignal, TrainConfig, TrainError, Trainer,
@@ -323,7 +323,12 @@ impl<'a> Rows<'a> {
             let ranker = CascadingRanker::new(&config, &split.train, behaviors)?;
             self.add(&ranker, clock.row())?;
         }
-        Ok(())
+        let clock = Clock::start();
+        match SessionKnnRanker::new(&SessionKnnConfig::default(), &split.train) {
+            // Without times there are no sessions.
+            Err(RecommendError::Linear(LinearError::NoTimes { .. })) => Ok(()),
+            ranker => self.add(&ranker?, clock.row()),
+        }
     }
 
     fn add_rules(&mut self) -> Result<(), Error> {
