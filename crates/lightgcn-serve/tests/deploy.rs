@@ -7,7 +7,8 @@ use std::path::Path;
 /// The words of a text that begin like a metric of the service.
 fn metrics_in(text: &str) -> BTreeSet<String> {
     let words = text.split(|c: char| !(c.is_ascii_alphanumeric() || c == '_'));
-    let metrics = words.filter(|word| word.starts_with("lightgcn_") || word.starts_with("process_"));
+    let metrics =
+        words.filter(|word| word.starts_with("lightgcn_") || word.starts_with("process_"));
     let bare = |word: &str| word.strip_suffix("_bucket").unwrap_or(word).to_owned();
     metrics.map(bare).collect()
 }

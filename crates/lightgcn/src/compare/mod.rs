@@ -26,8 +26,8 @@ use std::time::{Duration, Instant};
 /// What a comparison of models runs.
 ///
 /// Each model is searched on the validation part with the same budget: first its own settings, then learning
-/// rate, layers and which pairs are positives by TPE. What is best there is trained with several seeds and
-/// judged once on the test part, as are linear filters with their settings and the rules.
+/// rate, layers and which pairs are positives by TPE. What is best there is trained with several seeds, for as
+/// many epochs as were best, and judged once on the test part, as are linear filters with their settings and the rules.
 ///
 /// ```no_run
 /// use lightgcn::CompareConfig;

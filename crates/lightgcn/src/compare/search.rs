@@ -5,7 +5,7 @@ use crate::Error;
 use lightgcn_core::Dataset;
 use lightgcn_nn::AnyModelConfig;
 use lightgcn_train::{
-    Candidate, Device, Point, SearchEnd, SearchObserver, SearchOptions, SearchSpace,
+    Candidate, Device, Point, Schedule, SearchEnd, SearchObserver, SearchOptions, SearchSpace,
     SearchStrategy, StopSignal, TpeSearch, TrainError, run_search_with,
 };
 use serde_json::{Value, json};
@@ -65,8 +65,13 @@ pub(super) fn settings(
     })?;
     let mut point = best.record.point;
     point.retain(|path, value| first.get(path) != Some(value));
+    let mut candidate = best.candidate;
+    // A schedule is one over all epochs.
+    if candidate.train.schedule == Schedule::Constant {
+        candidate.train.epochs = best.record.best_epoch.max(1);
+    }
     Ok(Found {
-        candidate: best.candidate,
+        candidate,
         trials,
         point,
     })
