@@ -7,7 +7,7 @@ mod training;
 pub(crate) use answers::{
     EnsembleArgs, ExplainArgs, FusionChoice, HideChoice, OnlyChoice, RecommendArgs,
 };
-pub(crate) use service::{EventsCommand, EventsExportArgs, EventsPruneArgs, ServeArgs};
+pub(crate) use service::{EventsCommand, EventsExportArgs, EventsPruneArgs, ForgetArgs, ServeArgs};
 pub(crate) use training::{CompareArgs, RetrainArgs, TrainArgs, TuneArgs};
 
 use crate::baselines::Baselines;
@@ -122,6 +122,8 @@ pub(crate) enum Command {
     /// Export the events stored by a service, or prune those already trained on
     #[command(subcommand)]
     Events(EventsCommand),
+    /// Remove a person from the events, datasets and models on disk; stop the service first
+    Forget(ForgetArgs),
     /// Serve recommendations over HTTP, with a web page, until SIGTERM or Ctrl-C
     Serve(ServeArgs),
 }

@@ -1,5 +1,5 @@
 //! The `lightgcn` command: generate, inspect, prepare, train, retrain, tune, compare, evaluate, recommend, explain, serve,
-//! events.
+//! events, forget.
 #![forbid(unsafe_code)]
 
 mod args;
@@ -86,6 +86,7 @@ fn run(cli: &Cli, output: &Output) -> anyhow::Result<ExitCode> {
             return commands::retrain::run(args, &cli.common, config, output);
         }
         Command::Events(args) => commands::events::run(args, &config, output),
+        Command::Forget(args) => commands::forget::run(args, output),
         Command::Tune(args) => commands::tune::run(args, &cli.common, config, output),
         Command::Compare(args) => commands::compare::run(args, config, output),
         Command::Evaluate(args) => commands::evaluate::run(args, config, output),

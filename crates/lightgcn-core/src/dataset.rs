@@ -98,15 +98,39 @@ impl Dataset {
     /// # Panics
     /// If `n` is 0.
     pub fn every_nth_user(&self, n: usize) -> Result<Self, CoreError> {
+        let users: Vec<UserId> = self.user_rows().step_by(n).collect();
+        self.of_users(&users)
+    }
+
+    /// Everything but what is of one user: their id, pairs and held-out targets. Later users move up a row; items keep
+    /// theirs. None if the dataset does not know the user. O(events).
+    ///
+    /// # Errors
+    /// Those of [`Dataset::new`]; none for a dataset that was valid.
+    pub fn without_user(&self, user: &str) -> Result<Option<Self>, CoreError> {
+        let Some(user) = self.users.get(user) else {
+            return Ok(None);
+        };
+        let others: Vec<UserId> = self.user_rows().filter(|&other| other != user).collect();
+        let mut rest = self.of_users(&others)?;
+        rest.lineage.forget_user();
+        Ok(Some(rest))
+    }
+
+    fn user_rows(&self) -> impl Iterator<Item = UserId> + use<> {
+        (0..self.users.len() as u32).map(UserId)
+    }
+
+    /// These users with their pairs and held-out targets.
+    fn of_users(&self, users: &[UserId]) -> Result<Self, CoreError> {
         let Split {
             train,
             validation,
             test,
         } = &self.split;
         let all = train.interactions();
-        let users: Vec<UserId> = (0..all.n_users() as u32).step_by(n).map(UserId).collect();
         let truth = |truth: &Truth| {
-            let kept = (0..).map(UserId).zip(&users);
+            let kept = (0..).map(UserId).zip(users);
             let pairs = kept.flat_map(|(user, &old)| {
                 let items = truth.items_of(old).iter();
                 items.map(move |&item| (user, item))
@@ -116,7 +140,7 @@ impl Dataset {
         let (validation, test) = (truth(validation.truth())?, truth(test.truth())?);
         let names = users.iter().filter_map(|&user| self.users.name(user));
         Self::new(
-            Split::new(all.of_users(&users)?, validation, test)?,
+            Split::new(all.of_users(users)?, validation, test)?,
             Vocabulary::from_names(names)?,
             self.items.clone(),
             self.catalogue.clone(),

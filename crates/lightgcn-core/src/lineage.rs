@@ -126,6 +126,19 @@ pub struct Lineage {
     pub figures: BTreeMap<String, f64>,
 }
 
+/// The option that counts the users who were removed after preparation or training.
+const FORGOTTEN: &str = "forgotten_users";
+
+impl Lineage {
+    /// Counts one more user who was removed from what this is the lineage of. Without it, a checkpoint of before would
+    /// be taken for one of the same rows.
+    pub fn forget_user(&mut self) {
+        let before = self.options.get(FORGOTTEN).and_then(|n| n.parse().ok());
+        let n = before.unwrap_or(0u64).saturating_add(1);
+        self.options.insert(FORGOTTEN.to_owned(), n.to_string());
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -41,6 +41,8 @@
 //!
 //! # Layout
 //!
+//! [`SequentialTest`] compares two shares, such as the click-through of two models, while they are measured.
+//!
 //! One metric a file: `recall`, `precision`, `ndcg`, `map`, `mrr`, `hit_rate` over a user's
 //! [`Hits`]; `coverage`, `gini`, `novelty` over how often each item was recommended.
 #![forbid(unsafe_code)]
@@ -61,6 +63,7 @@ mod paired;
 mod precision;
 mod recall;
 mod report;
+mod sequential;
 mod summary;
 
 pub use bootstrap::{Interval, IntervalOptions, bootstrap_interval};
@@ -79,4 +82,5 @@ pub use paired::{PairedTest, PairedTestOptions, holm, paired_test};
 pub use precision::precision;
 pub use recall::recall;
 pub use report::RankingReport;
+pub use sequential::{Proportion, SequentialComparison, SequentialTest};
 pub use summary::{CutoffSummary, MetricSummary, RankingSummary};

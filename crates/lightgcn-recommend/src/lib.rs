@@ -60,6 +60,7 @@ mod error;
 mod evaluate;
 mod explain;
 mod model;
+mod propagated;
 mod rank;
 mod recommender;
 mod shop;
@@ -79,8 +80,9 @@ pub use evaluate::{
 };
 pub use explain::{
     Contribution, ExplainOptions, ExplainRequest, ExplainedEdge, ExplainedPath, Explanation,
-    Method, Part, PathNode, Term, TermKind,
+    Method, Part, PathNode, Remainder, Term, TermKind,
 };
+pub use propagated::propagate_anew;
 pub use rank::{
     CascadingRanker, DiverseRanker, EmbeddingRanker, EnsembleRanker, Exclusions, ExploringRanker,
     Feature, FeatureGroup, Fusion, GroupEffect, LearnedRanker, LearnedRanking, LinearRanker,

@@ -1,12 +1,14 @@
 //! Answers of a model, which name its version.
 
 use crate::api_error::ApiError;
-use crate::models::Model;
+use crate::models::{Chosen, Model};
 use axum::body::Body;
 use axum::http::{HeaderName, HeaderValue, header};
 use axum::response::{IntoResponse, Response};
 use serde::Serialize;
 
+/// The header that names the arm of an answer.
+pub(crate) const ARM_HEADER: HeaderName = HeaderName::from_static("x-experiment-arm");
 /// The header that names the model of an answer.
 pub(crate) const VERSION_HEADER: HeaderName = HeaderName::from_static("x-model-version");
 
@@ -15,6 +17,9 @@ pub(crate) const VERSION_HEADER: HeaderName = HeaderName::from_static("x-model-v
 pub(crate) struct Versioned<T> {
     /// The version of the model that answered, as in the header `x-model-version`.
     pub(crate) model_version: String,
+    /// The experiment and the arm that the model answered for, as `EXPERIMENT/ARM`; absent without an experiment.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) arm: Option<String>,
     #[serde(flatten)]
     pub(crate) answer: T,
 }
@@ -25,12 +30,24 @@ pub(crate) fn answer<T: Serialize>(model: &Model, answer: T) -> Result<Response,
 }
 
 /// The JSON of an answer, with the model's version in a field.
-pub(crate) fn write<T: Serialize>(model: &Model, answer: T) -> Result<Vec<u8>, ApiError> {
-    let model_version = model.version.clone();
-    let versioned = Versioned {
-        model_version,
+fn write<T: Serialize>(model: &Model, answer: T) -> Result<Vec<u8>, ApiError> {
+    written(Versioned {
+        model_version: model.version.clone(),
+        arm: None,
         answer,
-    };
+    })
+}
+
+/// The JSON of an answer of a chosen model, with its version and arm in fields.
+pub(crate) fn write_by<T: Serialize>(chosen: &Chosen, answer: T) -> Result<Vec<u8>, ApiError> {
+    written(Versioned {
+        model_version: chosen.model.version.clone(),
+        arm: chosen.arm.as_deref().map(str::to_owned),
+        answer,
+    })
+}
+
+fn written<T: Serialize>(versioned: Versioned<T>) -> Result<Vec<u8>, ApiError> {
     let mut json = Vec::new();
     to_json(&mut json, &versioned)?;
     Ok(json)
@@ -51,4 +68,14 @@ pub(crate) fn answered(model: &Model, json: impl Into<Body>) -> Response {
     let kind = [(header::CONTENT_TYPE, "application/json")];
     let body: Body = json.into();
     (version.ok(), kind, body).into_response()
+}
+
+/// The response with that JSON, with the version and the arm of the chosen model in headers.
+pub(crate) fn answered_by(chosen: &Chosen, json: impl Into<Body>) -> Response {
+    let mut response = answered(&chosen.model, json);
+    let arm = chosen.arm.as_deref().map(HeaderValue::from_str);
+    if let Some(Ok(arm)) = arm {
+        response.headers_mut().insert(ARM_HEADER, arm);
+    }
+    response
 }

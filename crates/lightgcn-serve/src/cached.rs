@@ -33,7 +33,7 @@ pub(crate) async fn tagged(
         return next.run(request).await;
     }
     let model = service.shared.registry.active();
-    let Ok(tag) = HeaderValue::from_str(&entity_tag(&model)) else {
+    let Ok(tag) = HeaderValue::from_str(&entity_tag(&model, service.shared.config.privacy)) else {
         return next.run(request).await;
     };
     let mut response = match has(request.headers(), &tag) {
@@ -55,11 +55,13 @@ pub(crate) async fn tagged(
 
 /// A weak tag, since the same answer may be sent compressed or not. A recommender that was passed in memory may have
 /// rules of its own, so its tag ends with the process.
-fn entity_tag(model: &Model) -> String {
+fn entity_tag(model: &Model, privacy: bool) -> String {
     let loaded = model.loaded.duration_since(UNIX_EPOCH).unwrap_or_default();
+    // What was answered before histories were hidden is no longer right.
+    let hidden = if privacy { "-private" } else { "" };
     match model.path {
-        Some(_) => format!("W/\"{}\"", model.version),
-        None => format!("W/\"{}-{}\"", model.version, loaded.as_nanos()),
+        Some(_) => format!("W/\"{}{hidden}\"", model.version),
+        None => format!("W/\"{}-{}{hidden}\"", model.version, loaded.as_nanos()),
     }
 }
 

@@ -1,6 +1,7 @@
 //! The configuration of the service, and its limits.
 
 use crate::error::{ConfigIssue, ServeError};
+use crate::experiment::ExperimentConfig;
 use crate::keys::ApiKey;
 use serde::{Deserialize, Serialize};
 use std::fmt;
@@ -19,6 +20,9 @@ pub struct ServeConfig {
     /// Whether to serve the page and the routes that only it needs (search, history, graph, model). They list
     /// users' ids, so a service that is open to the public should not have them. Default: true.
     pub page: bool,
+    /// Whether histories stay hidden: no route lists a user's items, lists and explanations do not say what the user
+    /// did, and users cannot be searched. Default: false.
+    pub privacy: bool,
     /// Origins of web pages that may call the API from a browser (CORS), such as `https://shop.example`;
     /// `*` allows every origin. Default: none.
     pub cors_origins: Vec<String>,
@@ -54,6 +58,13 @@ pub struct ServeConfig {
     /// File for posted events ([`EventStore`](crate::EventStore)), created if missing. Default: none, which
     /// keeps events in memory until the service stops.
     pub events: Option<PathBuf>,
+    /// Whether the event store keeps which lists were shown to whom, so that outcomes can be counted. Default: false.
+    pub impressions: bool,
+    /// Models that answer side by side. Default: none; the active model answers everybody.
+    pub experiment: Option<ExperimentConfig>,
+    /// The name of a model in the folder of models that answers too, in the background and for nobody, so that the metrics
+    /// tell how far its lists agree with those shown. Default: none.
+    pub shadow: Option<String>,
     /// What becomes of posted events whose behavior the model does not know. Default: they are refused.
     pub unknown_behaviors: UnknownBehaviors,
     /// What a single request may ask for.
@@ -67,6 +78,7 @@ impl Default for ServeConfig {
         Self {
             bind: SocketAddr::from((Ipv4Addr::LOCALHOST, 8080)),
             page: true,
+            privacy: false,
             cors_origins: Vec::new(),
             hosts: Vec::new(),
             keys: Vec::new(),
@@ -81,6 +93,9 @@ impl Default for ServeConfig {
             drain_delay_seconds: 0.0,
             drain_timeout_seconds: 20.0,
             events: None,
+            impressions: false,
+            experiment: None,
+            shadow: None,
             unknown_behaviors: UnknownBehaviors::Refuse,
             limits: Limits::default(),
             admin: AdminConfig::default(),
@@ -116,7 +131,7 @@ pub struct Limits {
     pub events: usize,
     /// Events sent with a request, and the latest stored events of a user that count. Default: 200.
     pub context_events: usize,
-    /// Paths of an explanation. Default: 50.
+    /// Paths and contributions of an explanation. Default: 50.
     pub paths: usize,
     /// The fewest users that must share a step of an explanation or a graph. Default: 5.
     pub min_users: usize,
@@ -226,6 +241,9 @@ impl ServeConfig {
             }
         }
         crate::keys::check(&self.keys, &mut issues);
+        if let Some(experiment) = &self.experiment {
+            experiment.check(&mut issues);
+        }
         self.admin.check(&mut issues);
         if issues.is_empty() {
             return Ok(ValidServeConfig(self));

@@ -84,7 +84,9 @@ mod config;
 mod env_config;
 mod error;
 mod events;
+mod experiment;
 mod extract;
+mod forget;
 mod json;
 mod keys;
 mod metrics;
@@ -92,9 +94,11 @@ mod middleware;
 mod models;
 mod observe;
 mod plain;
+mod recorder;
 mod routes;
 mod server;
 mod service;
+mod shadow;
 mod socket;
 mod work;
 
@@ -103,9 +107,12 @@ pub use config::{AdminConfig, Limits, ServeConfig, Token, UnknownBehaviors, Vali
 pub use error::{ConfigIssue, ServeError};
 pub use events::{
     EventError, EventReader, EventSink, EventStore, EventStoreConfig, EventStoreError,
-    ExportFormat, ExportReport, MemoryEvents, PruneReport, SinkState, StoredEvent, TrainedEvents,
-    check_archive_path, check_export_path,
+    ExportFormat, ExportReport, Impression, MemoryEvents, Outcome, OutcomeCounts, OutcomeKey,
+    PruneReport, ShownRecord, SinkState, StoredEvent, TrainedEvents, check_archive_path,
+    check_export_path,
 };
+pub use experiment::{ArmConfig, ExperimentConfig};
+pub use forget::{ForgetOptions, ForgetReport, forget};
 pub use keys::{ApiKey, Scope};
 pub use server::{Server, raise_descriptor_limit, stop_signal};
 pub use service::Service;

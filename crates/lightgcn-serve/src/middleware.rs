@@ -1,7 +1,7 @@
 //! What wraps every route: observation, headers, compression, timeouts and limits.
 
 use crate::access;
-use crate::answer::VERSION_HEADER;
+use crate::answer::{ARM_HEADER, VERSION_HEADER};
 use crate::api_error::{ApiError, PROBLEM};
 use crate::cached::tagged;
 use crate::config::{ServeConfig, seconds};
@@ -86,7 +86,7 @@ fn cors(config: &ServeConfig) -> Option<CorsLayer> {
             IDEMPOTENCY_KEY,
             REQUEST_ID,
         ])
-        .expose_headers([VERSION_HEADER, REQUEST_ID]);
+        .expose_headers([VERSION_HEADER, ARM_HEADER, REQUEST_ID]);
     Some(cors)
 }
 

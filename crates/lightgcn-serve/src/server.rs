@@ -105,6 +105,9 @@ impl Server {
         for task in tasks {
             let _ = task.await;
         }
+        if let Some(recorder) = &self.service.shared.recorder {
+            recorder.flush().await;
+        }
         Ok(())
     }
 }

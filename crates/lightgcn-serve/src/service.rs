@@ -1,12 +1,14 @@
 //! The service: models, events, threads and metrics, shared by all requests.
 
-use crate::answer::{answered, write};
+use crate::answer::{answered_by, write_by};
 use crate::api_error::ApiError;
 use crate::config::{ServeConfig, ValidServeConfig, seconds};
 use crate::error::ServeError;
 use crate::events::{EventSink, EventStore, EventStoreConfig, MemoryEvents, SinkHealth};
 use crate::metrics::Metrics;
-use crate::models::{Model, Registry};
+use crate::models::{Arms, Chosen, Model, Registry};
+use crate::recorder::Recorder;
+use crate::shadow::Shadow;
 use crate::work::{Budget, Cost, Pool, PoolOptions, Ticket};
 use axum::response::Response;
 use lightgcn_recommend::{ContextEvent, Recommender};
@@ -32,9 +34,13 @@ pub struct Service {
 pub(crate) struct Shared {
     pub(crate) config: ServeConfig,
     pub(crate) registry: Registry,
+    pub(crate) arms: Option<Arms>,
+    /// None where impressions are off.
+    pub(crate) recorder: Option<Recorder>,
     pub(crate) events: Arc<dyn EventSink>,
     pub(crate) events_health: SinkHealth,
     pub(crate) pool: Pool,
+    pub(crate) shadow: Option<Shadow>,
     /// Events have threads of their own: a slow disk must not delay scoring.
     pub(crate) writer: Pool,
     /// Answers that are not written to their sockets.
@@ -99,9 +105,20 @@ impl Service {
         let root = models_folder(&config, model.path.as_deref());
         let n_workers = config.n_workers();
         let config = config.get().clone();
+        let registry = Registry::new(model, root, config.admin.keep);
+        let arms = config.experiment.clone();
+        let arms = arms.map(|experiment| Arms::open(experiment, &registry));
+        let shadow = config.shadow.as_deref();
+        let shadow = shadow.map(|name| Shadow::start(registry.open(name)?));
+        let recorder = config
+            .impressions
+            .then(|| Recorder::start(Arc::clone(&events)));
         Ok(Self {
             shared: Arc::new(Shared {
-                registry: Registry::new(model, root, config.admin.keep),
+                registry,
+                arms: arms.transpose()?,
+                shadow: shadow.transpose()?,
+                recorder: recorder.transpose()?,
                 events,
                 events_health: SinkHealth::default(),
                 pool: Pool::new(PoolOptions {
@@ -131,13 +148,17 @@ impl Service {
         self.shared.registry.active().version.clone()
     }
 
-    /// Loads the artifact of that name from the folder of models, switches to it and returns its version. On
-    /// failure the active model stays. Blocks: in asynchronous code, call it on a blocking thread.
+    /// Loads the artifact of that name from the folder of models, switches to it and returns its version. Where arms of
+    /// the experiment name it, it replaces their model instead, and the active model stays. On failure nothing changes.
+    /// Blocks: in asynchronous code, call it on a blocking thread.
     ///
     /// # Errors
     /// [`ServeError::ModelName`] for a name that is not a folder there, and the errors of [`Recommender::open`].
     pub fn load(&self, name: &str) -> Result<String, ServeError> {
-        self.counted(self.shared.registry.load(name))
+        let registry = &self.shared.registry;
+        let arms = self.shared.arms.as_ref();
+        let of_arm = arms.and_then(|arms| arms.reload(name, registry));
+        self.counted(of_arm.unwrap_or_else(|| registry.load(name)))
     }
 
     /// Switches to a recommender in memory and returns its version. Blocks.
@@ -199,17 +220,33 @@ impl Service {
         cost: impl FnOnce(&Model, &Q) -> Cost,
         work: impl FnOnce(&Shared, &Model, Q) -> Result<T, ApiError> + Send + 'static,
     ) -> Result<Response, ApiError> {
+        let active = Chosen::alone(self.shared.registry.active());
+        let work =
+            |shared: &Shared, chosen: &Chosen, question| work(shared, &chosen.model, question);
+        self.ask_of(active, question, cost, work).await
+    }
+
+    /// Like [`Service::ask`], with a model that is chosen for the question.
+    ///
+    /// # Errors
+    /// As there.
+    pub(crate) async fn ask_of<Q: Send + 'static, T: Serialize + 'static>(
+        &self,
+        chosen: Chosen,
+        question: Q,
+        cost: impl FnOnce(&Model, &Q) -> Cost,
+        work: impl FnOnce(&Shared, &Chosen, Q) -> Result<T, ApiError> + Send + 'static,
+    ) -> Result<Response, ApiError> {
         let shared = Arc::clone(&self.shared);
-        let model = shared.registry.active();
-        let cost = cost(&model, &question);
-        let ticket = shared.admit(&model, cost)?;
+        let cost = cost(&chosen.model, &question);
+        let ticket = shared.admit(&chosen.model, cost)?;
         let reserved = shared.unread.try_reserve(cost.bytes);
         let reserved = reserved.ok_or_else(ApiError::unread)?;
-        let is_large = cost.is_large(&model);
-        let answering = Arc::clone(&model);
-        let job = move || write(&answering, work(&shared, &answering, question)?);
+        let is_large = cost.is_large(&chosen.model);
+        let answering = chosen.clone();
+        let job = move || write_by(&answering, work(&shared, &answering, question)?);
         let json = ticket.run(is_large, job).await??;
-        Ok(answered(&model, reserved.hold(json)))
+        Ok(answered_by(&chosen, reserved.hold(json)))
     }
 }
 
@@ -220,6 +257,27 @@ impl Shared {
         let ticket = self.pool.admit(cost.time, cost.is_large(model))?;
         let timeout = seconds(self.config.request_timeout_seconds);
         Ok(ticket.until(Instant::now() + timeout))
+    }
+
+    /// The model that answers a user, and the arm that it answers for.
+    pub(crate) fn model_for(&self, user: &str) -> Chosen {
+        self.model_beside(&self.registry.active(), user)
+    }
+
+    /// The same, where `active` is the active model for the whole request.
+    pub(crate) fn model_beside(&self, active: &Arc<Model>, user: &str) -> Chosen {
+        let active = Arc::clone(active);
+        match &self.arms {
+            Some(arms) => arms.choose(user, active),
+            None => Chosen::alone(active),
+        }
+    }
+
+    /// The versions of the active model and those of the experiment.
+    pub(crate) fn versions(&self) -> Vec<String> {
+        let active = std::iter::once(self.registry.active());
+        let of_arms = self.arms.iter().flat_map(Arms::models);
+        active.chain(of_arms).map(|m| m.version.clone()).collect()
     }
 
     /// A user's stored events that the model can use and has not been trained on.

@@ -111,6 +111,21 @@ impl EmbeddingTable {
         &self.data[row * self.dimension..(row + 1) * self.dimension]
     }
 
+    /// The same table without one row; those after it move up.
+    ///
+    /// # Panics
+    /// If the row is out of range.
+    #[must_use]
+    pub fn without_row(&self, row: usize) -> Self {
+        let mut data = self.data.clone();
+        data.drain(row * self.dimension..(row + 1) * self.dimension);
+        Self {
+            rows: self.rows - 1,
+            data,
+            ..*self
+        }
+    }
+
     /// Gives the numbers away.
     #[must_use]
     pub fn into_data(self) -> Vec<f32> {
@@ -146,6 +161,14 @@ mod tests {
         let table = EmbeddingTable::new(2, 3, vec![0., 1., 2., 3., 4., 5.]).unwrap();
         assert_eq!(table.row(1), [3., 4., 5.]);
         assert_eq!((table.rows(), table.dimension()), (2, 3));
+    }
+
+    #[test]
+    fn a_row_is_left_out() {
+        let table = EmbeddingTable::new(3, 2, vec![0., 1., 2., 3., 4., 5.]).unwrap();
+        let rest = table.into_storage(Storage::Bf16).unwrap().without_row(1);
+        assert_eq!(rest.data(), [0., 1., 4., 5.]);
+        assert_eq!((rest.rows(), rest.storage()), (2, Storage::Bf16));
     }
 
     #[test]

@@ -68,6 +68,7 @@ mod embeddings;
 mod error;
 mod files;
 mod folder;
+mod forget;
 mod kind;
 mod manifest;
 mod model;

@@ -38,7 +38,7 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
             "recommend",
         ],
     ),
-    ("lightgcn-serve", &["core", "store", "recommend"]),
+    ("lightgcn-serve", &["core", "metrics", "store", "recommend"]),
     (
         "lightgcn",
         &[

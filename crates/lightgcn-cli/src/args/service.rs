@@ -1,4 +1,4 @@
-//! The options of `serve` and `events`.
+//! The options of `serve`, `events` and `forget`.
 
 use clap::{Args, Subcommand};
 use lightgcn::serve::listen_address;
@@ -33,6 +33,21 @@ pub(crate) struct EventsPruneArgs {
     pub(crate) trained: PathBuf,
 }
 
+#[derive(Debug, Args)]
+pub(crate) struct ForgetArgs {
+    /// The person's id in the log
+    pub(crate) user: String,
+    /// The service's event file; its bytes are written anew
+    #[arg(long, value_name = "STORE")]
+    pub(crate) events: Option<PathBuf>,
+    /// A prepared dataset, and DATASET.whole if there is one; may be repeated
+    #[arg(long = "dataset", value_name = "DATASET")]
+    pub(crate) datasets: Vec<PathBuf>,
+    /// A trained model, and the checkpoints in MODEL.run; may be repeated
+    #[arg(long = "model", value_name = "MODEL", required_unless_present_any = ["events", "datasets"])]
+    pub(crate) models: Vec<PathBuf>,
+}
+
 /// Every option is also a key of the table `[serve]` in the --config file, and an environment variable: LIGHTGCN_SERVE_
 /// and the key (LIGHTGCN_SERVE_LIMITS__K for `k` in `[serve.limits]`). The environment overrides the file, and flags
 /// override both.
@@ -46,6 +61,9 @@ pub(crate) struct ServeArgs {
     /// Do not serve the page and its routes, which list users and their histories
     #[arg(long)]
     pub(crate) no_page: bool,
+    /// Hide histories: no search for users, no items of users, no explanations by them
+    #[arg(long)]
+    pub(crate) privacy: bool,
     /// Threads that score [default: one per core]
     #[arg(long, value_name = "N")]
     pub(crate) workers: Option<usize>,

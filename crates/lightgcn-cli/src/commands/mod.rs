@@ -6,6 +6,7 @@ pub(crate) mod events;
 pub(crate) mod explain;
 pub(crate) mod export;
 pub(crate) mod fit;
+pub(crate) mod forget;
 pub(crate) mod generate;
 pub(crate) mod inspect;
 pub(crate) mod prepare;

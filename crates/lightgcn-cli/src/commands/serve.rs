@@ -59,6 +59,7 @@ fn config(args: &ServeArgs, table: toml::Table) -> anyhow::Result<ServeConfig> {
     let mut config = ServeConfig::from_layers(table, environment)?;
     config.bind = args.bind.unwrap_or(config.bind);
     config.page &= !args.no_page;
+    config.privacy |= args.privacy;
     config.workers = args.workers.unwrap_or(config.workers);
     config.queue = args.queue.unwrap_or(config.queue);
     config.max_connections = args.max_connections.unwrap_or(config.max_connections);

@@ -3,6 +3,7 @@
 pub(crate) mod chain;
 mod cost;
 pub(crate) mod filter;
+mod hide;
 pub(crate) mod history;
 mod id_list;
 pub(crate) mod items;

@@ -102,6 +102,7 @@ impl Explainer<'_> {
             terms: Vec::new(),
             self_contribution: None,
             contributions: Vec::new(),
+            remainder: None,
             rounding: 0.0,
             paths: Vec::new(),
             reason: None,

@@ -91,9 +91,9 @@ pub enum Method {
 
 /// Why an item is recommended to a user.
 ///
-/// Where the method is exact, the terms, `self_contribution`, the contributions and `rounding` sum to `score`.
-/// Shares are relative to the sum of their absolute values, with the sign of the part, so that the absolute
-/// shares sum to 1.
+/// Where the method is exact, the terms, `self_contribution`, the contributions, `remainder` and `rounding` sum to
+/// `score`. Shares are relative to the sum of the parts' absolute values, with the sign of the part, so that the absolute
+/// shares sum to 1 where there is no remainder.
 ///
 /// [`Display`](fmt::Display) prints it for people. Other users are never named, and appear only where
 /// at least [`ExplainOptions::min_users`] of them share a step.
@@ -127,6 +127,10 @@ pub struct Explanation {
     /// What each item of the history adds, largest absolute value first; negative where it lowers the
     /// score. Empty where the method is not exact.
     pub contributions: Vec<Contribution>,
+    /// What was taken out of the contributions and terms, as one sum. None where nothing was
+    /// ([`Explanation::limit_contributions`], [`Explanation::hide_history`]).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub remainder: Option<Remainder>,
     /// The rest of the score: rounding of 32-bit numbers, or of embeddings stored in 16 bits.
     pub rounding: f64,
     /// Paths, shortest first, then strongest; empty where none can be shown.
@@ -176,6 +180,19 @@ pub struct Part {
     /// What it adds to the score.
     pub value: f64,
     /// Its share of all parts by absolute value, in [−1, 1].
+    pub share: f64,
+}
+
+/// Parts of a score that are not told one by one.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct Remainder {
+    /// How many items of the history it stands for; none where that is hidden.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub n_items: Option<usize>,
+    /// What they add to the score together.
+    pub value: f64,
+    /// The sum of their shares, in [−1, 1].
     pub share: f64,
 }
 
@@ -276,16 +293,11 @@ impl fmt::Display for Explanation {
             write!(f, " item {}", part.item)?;
             write_details(f, &part.details)?;
         }
-        if self.contributions.len() > MAX {
-            let rest = &self.contributions[MAX..];
-            let share: f64 = rest.iter().map(|part| part.share).sum();
-            write!(
-                f,
-                "\n  {:+5.1} %  {} other items",
-                100.0 * share,
-                rest.len()
-            )?;
-        }
+        write_rest(
+            f,
+            self.contributions.get(MAX..).unwrap_or_default(),
+            self.remainder,
+        )?;
         if let Some(own) = &self.self_contribution {
             write!(f, "\n  {:+5.1} %  learned preference", 100.0 * own.share)?;
         }
@@ -370,6 +382,21 @@ impl Total {
     /// The share of a value; 0 where all are 0.
     pub(super) fn share(self, value: f64) -> f64 {
         if self.0 > 0.0 { value / self.0 } else { 0.0 }
+    }
+}
+
+/// The contributions that are not printed one by one, with the remainder.
+fn write_rest(
+    f: &mut fmt::Formatter<'_>,
+    rest: &[Contribution],
+    remainder: Option<Remainder>,
+) -> fmt::Result {
+    let share: f64 = rest.iter().map(|part| part.share).sum();
+    let share = 100.0 * (share + remainder.map_or(0.0, |remainder| remainder.share));
+    match remainder.map_or(Some(0), |remainder| remainder.n_items) {
+        Some(0) if rest.is_empty() => Ok(()),
+        Some(n) => write!(f, "\n  {share:+5.1} %  {} other items", n + rest.len()),
+        None => write!(f, "\n  {share:+5.1} %  the user's history"),
     }
 }
 

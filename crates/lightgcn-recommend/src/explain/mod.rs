@@ -5,8 +5,9 @@ mod explanation;
 mod learned;
 pub(crate) mod messages;
 mod paths;
+mod shorten;
 
 pub use explanation::{
     Contribution, ExplainOptions, ExplainRequest, ExplainedEdge, ExplainedPath, Explanation,
-    Method, Part, PathNode, Term, TermKind,
+    Method, Part, PathNode, Remainder, Term, TermKind,
 };

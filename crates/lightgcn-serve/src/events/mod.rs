@@ -1,10 +1,12 @@
 //! What users do while the service runs: where events are stored and read.
 
 mod health;
+mod outcomes;
 mod store;
 mod trained;
 
 pub(crate) use health::SinkHealth;
+pub use outcomes::{Impression, Outcome, OutcomeCounts, OutcomeKey, ShownRecord};
 pub use store::{
     EventReader, EventStore, EventStoreConfig, EventStoreError, ExportFormat, ExportReport,
     check_archive_path, check_export_path,
@@ -12,6 +14,7 @@ pub use store::{
 pub use trained::{PruneReport, TrainedEvents};
 
 use lightgcn_recommend::ContextEvent;
+use outcomes::MemoryOutcomes;
 use serde::{Deserialize, Serialize};
 use std::collections::{HashMap, HashSet, VecDeque};
 use std::fmt;
@@ -93,7 +96,27 @@ pub trait EventSink: fmt::Debug + Send + Sync + 'static {
     /// request for the user calls it.
     fn of_user(&self, user: &str) -> Vec<ContextEvent>;
 
-    /// Removes all events of a user, with their ids, and returns how many there were. Default: it cannot.
+    /// Stores what was shown to users and what they did with it, in order. Default: it cannot.
+    ///
+    /// # Errors
+    /// [`EventError`] if it cannot be stored; then none of it is.
+    fn record(&self, records: &[ShownRecord]) -> Result<(), EventError> {
+        let _ = records;
+        Err(EventError::Store {
+            detail: "this kind of store cannot count outcomes; switch impressions off".to_owned(),
+        })
+    }
+
+    /// What came of all lists, by day, arm, model and source, in this order. Default: nothing.
+    ///
+    /// # Errors
+    /// [`EventError`] if it cannot be read.
+    fn outcomes(&self) -> Result<Vec<(OutcomeKey, OutcomeCounts)>, EventError> {
+        Ok(Vec::new())
+    }
+
+    /// Removes all events of a user, with their ids and the lists that were shown to the user, and returns how many events
+    /// there were. Default: it cannot.
     ///
     /// # Errors
     /// [`EventError`] if they cannot be removed; then none is.
@@ -130,6 +153,9 @@ pub struct SinkState {
     pub free_bytes: Option<u64>,
 }
 
+/// The most lists that are kept in memory.
+const MAX_LISTS: usize = 100_000;
+
 /// Events in memory: they take effect at once and are lost when the process ends.
 #[derive(Debug)]
 pub struct MemoryEvents {
@@ -138,6 +164,7 @@ pub struct MemoryEvents {
     /// The most events stored in total.
     limit: usize,
     kept: RwLock<Kept>,
+    shown: RwLock<MemoryOutcomes>,
 }
 
 #[derive(Debug, Default)]
@@ -173,6 +200,7 @@ impl MemoryEvents {
             per_user: per_user.max(1),
             limit,
             kept: RwLock::default(),
+            shown: RwLock::default(),
         }
     }
 }
@@ -219,7 +247,23 @@ impl EventSink for MemoryEvents {
         mine.map_or_else(Vec::new, |mine| mine.iter().cloned().collect())
     }
 
+    fn record(&self, records: &[ShownRecord]) -> Result<(), EventError> {
+        let mut shown = self.shown.write().unwrap_or_else(PoisonError::into_inner);
+        records
+            .iter()
+            .for_each(|record| shown.take(record, MAX_LISTS));
+        Ok(())
+    }
+
+    fn outcomes(&self) -> Result<Vec<(OutcomeKey, OutcomeCounts)>, EventError> {
+        let shown = self.shown.read().unwrap_or_else(PoisonError::into_inner);
+        Ok(shown.counts())
+    }
+
     fn forget(&self, user: &str) -> Result<u64, EventError> {
+        let mut shown = self.shown.write().unwrap_or_else(PoisonError::into_inner);
+        shown.forget(user);
+        drop(shown);
         let mut kept = self.kept.write().unwrap_or_else(PoisonError::into_inner);
         let n = kept.by_user.remove(user).map_or(0, |mine| mine.len());
         kept.n_events -= n;

@@ -1,11 +1,15 @@
 //! Metrics, in Prometheus' text format.
 
+mod outcomes;
 mod process;
 mod text;
+
+pub(crate) use outcomes::OutcomeReadings;
 
 use crate::error::ServeError;
 use crate::events::{EventError, SinkState};
 use crate::models::Model;
+use crate::shadow::Shadow;
 use crate::work::{Budget, Pool};
 use lightgcn_recommend::Source;
 use metrics::{Counter, Gauge, Histogram, Key, Label, Level, Metadata, Recorder};
@@ -241,6 +245,10 @@ impl Metrics {
         text.info("lightgcn_build_info", help, &version);
         readings.describe_model(&mut text);
         readings.describe_events(&mut text);
+        readings.describe_shadow(&mut text);
+        if let Some(outcomes) = &readings.outcomes {
+            outcomes.describe(&mut text);
+        }
         process::describe(&mut text);
         text.0
     }
@@ -259,6 +267,9 @@ pub(crate) struct Readings<'a> {
     pub(crate) unread: &'a Budget,
     pub(crate) model: &'a Model,
     pub(crate) events: SinkState,
+    pub(crate) shadow: Option<&'a Shadow>,
+    /// None where they are not counted.
+    pub(crate) outcomes: Option<OutcomeReadings>,
 }
 
 impl Readings<'_> {
@@ -281,6 +292,41 @@ impl Readings<'_> {
             help,
             trained,
         );
+    }
+
+    fn describe_shadow(&self, text: &mut Text) {
+        let Some(Shadow {
+            version, agreement, ..
+        }) = self.shadow
+        else {
+            return;
+        };
+        for (name, help, count) in [
+            (
+                "lists",
+                "Lists that the second model made too.",
+                &agreement.lists,
+            ),
+            ("items", "Items of these lists, as shown.", &agreement.shown),
+            (
+                "common_items",
+                "Those that the second model listed too.",
+                &agreement.common,
+            ),
+            (
+                "skipped_lists",
+                "Lists that it did not make.",
+                &agreement.skipped,
+            ),
+        ] {
+            let labels = vec![("model", version.as_str())];
+            let value = (labels, count.load(Ordering::Relaxed));
+            text.counters(
+                &format!("lightgcn_shadow_{name}_total"),
+                help,
+                std::iter::once(value),
+            );
+        }
     }
 
     fn describe_events(&self, text: &mut Text) {

@@ -17,15 +17,28 @@ impl Text {
         self.one("counter", name, help, value);
     }
 
+    /// Adds a metric that only rises, for each set of labels; none at all are left out.
+    pub(super) fn counters<'a>(
+        &mut self,
+        name: &str,
+        help: &str,
+        values: impl Iterator<Item = (Vec<(&'a str, &'a str)>, u64)>,
+    ) {
+        let mut values = values.peekable();
+        if values.peek().is_some() {
+            self.head("counter", name, help);
+        }
+        for (labels, value) in values {
+            // Writing to a string does not fail.
+            let _ = writeln!(self.0, "{name}{{{}}} {value}", joined(&labels));
+        }
+    }
+
     /// Adds a metric whose labels tell something, and whose value is 1.
     pub(super) fn info(&mut self, name: &str, help: &str, labels: &[(&str, &str)]) {
         self.head("gauge", name, help);
-        let labels: Vec<String> = labels
-            .iter()
-            .map(|(label, value)| format!("{label}=\"{}\"", plain(value)))
-            .collect();
         // Writing to a string does not fail.
-        let _ = writeln!(self.0, "{name}{{{}}} 1", labels.join(","));
+        let _ = writeln!(self.0, "{name}{{{}}} 1", joined(labels));
     }
 
     fn one(&mut self, kind: &str, name: &str, help: &str, value: Option<f64>) {
@@ -40,9 +53,16 @@ impl Text {
     }
 }
 
+/// Labels and their values, as they stand in braces.
+fn joined(labels: &[(&str, &str)]) -> String {
+    let labels = labels.iter();
+    let labels = labels.map(|(label, value)| format!("{label}=\"{}\"", plain(value)));
+    labels.collect::<Vec<_>>().join(",")
+}
+
 /// A label's value without what would have to be escaped.
 fn plain(text: &str) -> String {
     text.chars()
-        .filter(|c| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.' | '+'))
+        .filter(|c| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.' | '+' | '/'))
         .collect()
 }

@@ -1,9 +1,11 @@
 //! Models: a recommender with its version, and what the page shows of it.
 
+mod arms;
 mod figures;
 mod model_path;
 mod registry;
 
+pub(crate) use arms::{Arms, Chosen};
 pub(crate) use registry::Registry;
 
 use crate::error::ServeError;

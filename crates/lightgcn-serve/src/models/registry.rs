@@ -39,16 +39,20 @@ impl Registry {
         self.lock().clone()
     }
 
-    /// Reads, checks and warms the artifact of that name, then switches to it. On failure nothing changes.
-    pub(crate) fn load(&self, name: &str) -> Result<Arc<Model>, ServeError> {
+    /// Reads, checks and warms the artifact of that name, without switching to it.
+    pub(crate) fn open(&self, name: &str) -> Result<Model, ServeError> {
         let root = self.root.as_deref().ok_or_else(|| ServeError::ModelName {
             name: name.to_owned(),
             detail: "this service has no folder of models; set admin.models".to_owned(),
         })?;
-        let path = resolve(root, name)?;
+        Model::open(&resolve(root, name)?)
+    }
+
+    /// Reads, checks and warms the artifact of that name, then switches to it. On failure nothing changes.
+    pub(crate) fn load(&self, name: &str) -> Result<Arc<Model>, ServeError> {
         // One load at a time: two would need memory for both.
         let mut loaded = self.lock();
-        let model = Arc::new(Model::open(&path)?);
+        let model = Arc::new(self.open(name)?);
         loaded.retain(|known| known.version != model.version);
         Ok(self.switch(&mut loaded, model))
     }

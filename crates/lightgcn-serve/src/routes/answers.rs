@@ -1,10 +1,13 @@
 //! How questions are answered, one by one or many at once.
 
 use crate::api_error::{ApiError, ErrorBody};
-use crate::checks::{check_filter, check_text};
-use crate::config::Limits;
-use crate::models::Model;
+use crate::checks::{check_filter, check_text, now};
+use crate::config::ServeConfig;
+use crate::events::{Impression, ShownRecord};
+use crate::models::Chosen;
+use crate::observe::REQUEST_ID;
 use crate::service::Shared;
+use axum::http::HeaderMap;
 use lightgcn_recommend::{Answer, RecommendRequest};
 use serde::Serialize;
 
@@ -13,7 +16,7 @@ use serde::Serialize;
 #[serde(untagged)]
 pub(crate) enum AnswerOrError {
     /// The answer.
-    Answer(Answer),
+    Answer(ArmAnswer),
     /// What is wrong with the request.
     Error(ErrorBody),
 }
@@ -24,46 +27,106 @@ impl From<ApiError> for AnswerOrError {
     }
 }
 
-/// Answers all requests at once or, if one of them is invalid, each on its own.
-pub(super) fn answers(
-    shared: &Shared,
-    model: &Model,
-    mut requests: Vec<RecommendRequest>,
-) -> Vec<AnswerOrError> {
-    let checked = requests.iter_mut().map(|request| {
-        check(&shared.config.limits, request)?;
-        shared.add_recent(model, &request.user, &mut request.events);
-        Ok(())
-    });
-    let checked: Vec<Result<(), ApiError>> = checked.collect();
-    if checked.iter().all(Result::is_ok)
-        && let Ok(found) = model.recommender.answer_many(&requests)
-    {
-        found.iter().for_each(|answer| count(shared, answer));
-        return found.into_iter().map(AnswerOrError::Answer).collect();
-    }
-    let each = requests.iter().zip(checked).map(|(request, checked)| {
-        let answered = checked.and_then(|()| Ok(model.recommender.answer(request)?));
-        match answered {
-            Ok(answer) => {
-                count(shared, &answer);
-                AnswerOrError::Answer(answer)
-            }
-            Err(error) => error.into(),
+/// An answer of a batch. Where an experiment runs, each has the model of its user.
+#[derive(Debug, Serialize, utoipa::ToSchema)]
+pub(crate) struct ArmAnswer {
+    #[serde(flatten)]
+    answer: Answer,
+    /// The version of the model that answered; absent without an experiment.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    model_version: Option<String>,
+    /// The experiment and the arm; absent without an experiment.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    arm: Option<String>,
+}
+
+/// What lists are made with, and which request they answer.
+pub(super) struct Asked<'a> {
+    pub(super) shared: &'a Shared,
+    pub(super) chosen: &'a Chosen,
+    pub(super) request_id: &'a str,
+}
+
+/// The id of a request.
+pub(super) fn request_id(headers: &HeaderMap) -> String {
+    let id = headers.get(REQUEST_ID).and_then(|id| id.to_str().ok());
+    id.unwrap_or_default().to_owned()
+}
+
+impl Asked<'_> {
+    /// Answers all requests at once or, if one of them is invalid, each on its own.
+    pub(super) fn answers(&self, mut requests: Vec<RecommendRequest>) -> Vec<AnswerOrError> {
+        let (shared, model) = (self.shared, &self.chosen.model);
+        let checked = requests.iter_mut().map(|request| {
+            check(&shared.config, request)?;
+            shared.add_recent(model, &request.user, &mut request.events);
+            Ok(())
+        });
+        let checked: Vec<Result<(), ApiError>> = checked.collect();
+        if checked.iter().all(Result::is_ok)
+            && let Ok(found) = model.recommender.answer_many(&requests)
+        {
+            let answers = found.into_iter().map(|answer| self.of_batch(answer));
+            return answers.collect();
         }
-    });
-    each.collect()
+        let each = requests.iter().zip(checked).map(|(request, checked)| {
+            let answered = checked.and_then(|()| Ok(model.recommender.answer(request)?));
+            match answered {
+                Ok(answer) => self.of_batch(answer),
+                Err(error) => error.into(),
+            }
+        });
+        each.collect()
+    }
+
+    /// Answers one checked request.
+    pub(super) fn answer(&self, mut request: RecommendRequest) -> Result<Answer, ApiError> {
+        let model = &self.chosen.model;
+        self.shared
+            .add_recent(model, &request.user, &mut request.events);
+        let answer = model.recommender.answer(&request)?;
+        if let Some(shadow) = &self.shared.shadow {
+            shadow.ask(request, &answer);
+        }
+        Ok(self.finished(answer))
+    }
+
+    fn of_batch(&self, answer: Answer) -> AnswerOrError {
+        let arm = self.chosen.arm.as_deref().map(str::to_owned);
+        AnswerOrError::Answer(ArmAnswer {
+            answer: self.finished(answer),
+            model_version: arm.is_some().then(|| self.chosen.model.version.clone()),
+            arm,
+        })
+    }
+
+    /// Counts where the items of an answer are from, has it recorded, and takes out of it what is hidden.
+    fn finished(&self, mut answer: Answer) -> Answer {
+        let shared = self.shared;
+        shared
+            .metrics
+            .items(answer.items.iter().map(|item| item.source));
+        if let Some(recorder) = &shared.recorder {
+            let items = answer.items.iter();
+            let items = items.map(|item| (item.item.clone(), item.source.name().to_owned()));
+            recorder.record(ShownRecord::Shown(Impression {
+                request_id: self.request_id.to_owned(),
+                user: answer.user.clone(),
+                model: self.chosen.model.version.clone(),
+                arm: self.chosen.arm.as_deref().unwrap_or_default().to_owned(),
+                time: now(),
+                items: items.collect(),
+            }));
+        }
+        shared.config.hide_in_answer(&mut answer);
+        answer
+    }
 }
 
-/// Counts where the items of an answer are from.
-pub(super) fn count(shared: &Shared, answer: &Answer) {
-    shared
-        .metrics
-        .items(answer.items.iter().map(|item| item.source));
-}
-
-/// Checks a request against the limits.
-pub(super) fn check(limits: &Limits, request: &RecommendRequest) -> Result<(), ApiError> {
+/// Checks a request against the limits, and that it asks for nothing hidden.
+pub(super) fn check(config: &ServeConfig, request: &RecommendRequest) -> Result<(), ApiError> {
+    let limits = &config.limits;
+    config.check_familiarity(request.options.familiarity)?;
     check_text("user", &request.user)?;
     limits.check_k(request.options.k)?;
     check_filter(&request.options.filter)?;

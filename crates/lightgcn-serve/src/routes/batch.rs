@@ -3,11 +3,11 @@
 //! A batch is many jobs in the queue, a few at a time, so that other requests go between them. Its answers are sent as
 //! they are made; when the client reads slowly, the next ones wait, and when it is gone they are never made.
 
-use super::answers::{AnswerOrError, answers};
+use super::answers::{AnswerOrError, Asked};
 use crate::answer::{answered, to_json};
 use crate::api_error::ApiError;
 use crate::config::seconds;
-use crate::models::Model;
+use crate::models::{Chosen, Model};
 use crate::service::{Service, Shared};
 use crate::work::{Cost, Reservation, Ticket};
 use axum::body::{Body, Bytes};
@@ -29,10 +29,11 @@ use tokio::time::timeout_at;
 pub(super) async fn respond(
     service: &Service,
     questions: Vec<RecommendRequest>,
+    request_id: String,
 ) -> Result<Response, ApiError> {
     let shared = Arc::clone(&service.shared);
     let model = shared.registry.active();
-    let groups = groups(&model, shared.config.limits.k, questions);
+    let groups = groups(&shared, &model, questions);
     let mut total = Cost::default();
     groups.iter().for_each(|group| total += group.cost);
     let mut batch = Batch {
@@ -41,7 +42,7 @@ pub(super) async fn respond(
         // One more than can run: no thread waits for the batch.
         window: shared.pool.workers() + 1,
         shared,
-        model: Arc::clone(&model),
+        request_id: request_id.into(),
         left: groups.into(),
         running: VecDeque::new(),
     };
@@ -57,9 +58,17 @@ pub(super) async fn respond(
 
 /// Questions that one job answers, and what stands around their answers.
 struct Group {
+    chosen: Chosen,
     questions: Vec<RecommendRequest>,
     cost: Cost,
     frame: Frame,
+}
+
+impl Group {
+    /// Whether that model answers it, for that arm.
+    fn is_by(&self, chosen: &Chosen) -> bool {
+        Arc::ptr_eq(&self.chosen.model, &chosen.model) && self.chosen.arm == chosen.arm
+    }
 }
 
 #[derive(Clone)]
@@ -90,28 +99,38 @@ impl Frame {
 }
 
 /// Puts neighbors together as long as they take little time: many users at once take less than each alone.
-fn groups(model: &Model, max_k: usize, questions: Vec<RecommendRequest>) -> Vec<Group> {
-    let slice = Cost::slice(model);
+fn groups(shared: &Shared, active: &Arc<Model>, questions: Vec<RecommendRequest>) -> Vec<Group> {
+    let max_k = shared.config.limits.k;
     let mut groups = vec![Group {
+        chosen: Chosen::alone(Arc::clone(active)),
         questions: Vec::new(),
         cost: Cost::default(),
         frame: Frame {
-            before: format!("{{\"model_version\":\"{}\",\"answers\":[", model.version),
+            before: format!("{{\"model_version\":\"{}\",\"answers\":[", active.version),
             after: "",
         },
     }];
     for question in questions {
+        let chosen = shared.model_beside(active, &question.user);
+        let model = &chosen.model;
         // A list that is too long is refused, and costs nothing.
         let cost = match question.options.k <= max_k {
             true => Cost::of_answer(model, &question),
             false => Cost::default(),
         };
+        let slice = Cost::slice(model);
         match groups.last_mut() {
-            Some(last) if last.questions.is_empty() || last.cost.time + cost.time <= slice => {
+            Some(last) if last.questions.is_empty() => {
+                last.chosen = chosen;
+                last.cost += cost;
+                last.questions.push(question);
+            }
+            Some(last) if last.cost.time + cost.time <= slice && last.is_by(&chosen) => {
                 last.cost += cost;
                 last.questions.push(question);
             }
             _ => groups.push(Group {
+                chosen,
                 questions: vec![question],
                 cost,
                 frame: Frame {
@@ -130,7 +149,7 @@ fn groups(model: &Model, max_k: usize, questions: Vec<RecommendRequest>) -> Vec<
 /// The work on a batch; dropping it cancels what has not begun.
 struct Batch {
     shared: Arc<Shared>,
-    model: Arc<Model>,
+    request_id: Arc<str>,
     ticket: Ticket,
     /// When its time is over.
     until: Instant,
@@ -174,14 +193,22 @@ impl Batch {
     /// Queues a job.
     fn submit(&mut self, group: Group, reserved: Reservation) -> BoxFuture<'static, Bytes> {
         let Group {
+            chosen,
             questions,
             cost,
             frame,
         } = group;
-        let (shared, model) = (Arc::clone(&self.shared), Arc::clone(&self.model));
+        let (shared, request_id) = (Arc::clone(&self.shared), Arc::clone(&self.request_id));
         let (n, failing) = (questions.len(), frame.clone());
-        let work = move || frame.around(&answers(&shared, &model, questions));
-        let is_large = cost.is_large(&self.model);
+        let is_large = cost.is_large(&chosen.model);
+        let work = move || {
+            let asked = Asked {
+                shared: &shared,
+                chosen: &chosen,
+                request_id: &request_id,
+            };
+            frame.around(&asked.answers(questions))
+        };
         let job = self.ticket.submit(cost.time, is_large, work);
         Box::pin(async move {
             match job.await.and_then(|part| part) {

@@ -4,7 +4,7 @@ use crate::answer::{Versioned, answer};
 use crate::api_error::{ApiError, ErrorBody};
 use crate::checks::{check_id, now};
 use crate::config::{Limits, UnknownBehaviors};
-use crate::events::{EventError, StoredEvent};
+use crate::events::{EventError, Outcome, ShownRecord, StoredEvent};
 use crate::extract::{IDEMPOTENCY_KEY, Json};
 use crate::service::Service;
 use axum::extract::State;
@@ -40,6 +40,9 @@ pub(crate) struct PostedEvent {
     /// What the sender calls the event: of several with one id, in one post or in several, the first counts.
     /// Default: none.
     event_id: Option<String>,
+    /// The `x-request-id` of the answer in which the user saw the item, so that it counts as an outcome of that list.
+    /// Default: none.
+    request_id: Option<String>,
 }
 
 /// The result of a post.
@@ -85,6 +88,11 @@ pub(crate) async fn post(
         unknown: shared.config.unknown_behaviors,
         limits: &shared.config.limits,
     };
+    let outcomes = outcomes(
+        shared.recorder.is_some(),
+        &model.recommender,
+        &posted.events,
+    );
     let events = checks.all(posted.events)?;
     let n_events = events.len();
     let sink = Arc::clone(&shared.events);
@@ -95,11 +103,39 @@ pub(crate) async fn post(
         not_stored(&error)
     })?;
     shared.metrics.events.increment(n_new);
+    if let Some(recorder) = &shared.recorder {
+        outcomes.into_iter().for_each(|done| recorder.record(done));
+    }
     let accepted = Accepted {
         accepted: n_events,
         duplicates: (n_events as u64).saturating_sub(n_new),
     };
     answer(&model, accepted)
+}
+
+/// What the events say of lists that were shown: those that name a request, and do not speak against the item.
+fn outcomes(
+    are_counted: bool,
+    recommender: &Recommender,
+    posted: &[PostedEvent],
+) -> Vec<ShownRecord> {
+    if !are_counted {
+        return Vec::new();
+    }
+    let table = &recommender.artifact().behaviors.behaviors;
+    let outcome = |event: &PostedEvent| {
+        let request_id = event.request_id.clone()?;
+        let behavior = table.get(recommender.behavior(&event.behavior)?.index())?;
+        (behavior.weight > 0.0).then(|| {
+            ShownRecord::Done(Outcome {
+                request_id,
+                user: event.user.clone(),
+                item: event.item.clone(),
+                is_target: behavior.target,
+            })
+        })
+    };
+    posted.iter().filter_map(outcome).collect()
 }
 
 /// The key of a post, if it has one.
@@ -168,6 +204,9 @@ impl Checks<'_> {
         check_id("behavior", &event.behavior)?;
         if let Some(id) = &event.event_id {
             check_id("event_id", id)?;
+        }
+        if let Some(id) = &event.request_id {
+            check_id("request_id", id)?;
         }
         let refused = self.unknown == UnknownBehaviors::Refuse;
         if refused && !self.recommender.knows_behavior(&event.behavior) {

@@ -17,7 +17,7 @@ use serde::Deserialize;
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 pub(crate) struct ExplainQuery {
-    /// The most paths. Default: 5.
+    /// The most paths, and the most contributions; further ones are one `remainder`. Default: 5.
     limit: Option<usize>,
     /// The most edges of a path: 1, 3 or 5. Default: 5.
     max_hops: Option<usize>,
@@ -76,13 +76,19 @@ pub(crate) async fn with_events(
 
 async fn explain(service: &Service, request: ExplainRequest) -> Result<Response, ApiError> {
     check(&service.shared.config.limits, &request)?;
+    let chosen = service.shared.model_for(&request.user);
     service
-        .ask(
+        .ask_of(
+            chosen,
             request,
             Cost::of_explanation,
-            |shared, model, mut request| {
+            |shared, chosen, mut request| {
+                let model = &chosen.model;
                 shared.add_recent(model, &request.user, &mut request.events);
-                Ok(model.recommender.explain_request(&request)?)
+                let mut explanation = model.recommender.explain_request(&request)?;
+                explanation.limit_contributions(request.options.limit);
+                shared.config.hide_in_explanation(&mut explanation);
+                Ok(explanation)
             },
         )
         .await
@@ -98,7 +104,7 @@ fn check(limits: &Limits, request: &ExplainRequest) -> Result<(), ApiError> {
     } = request.options;
     if limit > limits.paths {
         let most = limits.paths;
-        let message = format!("limit is {limit}; at most {most} paths are allowed");
+        let message = format!("limit is {limit}; at most {most} are allowed");
         return Err(ApiError::bad("bad_options", message));
     }
     if min_users < limits.min_users {

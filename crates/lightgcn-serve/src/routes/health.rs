@@ -1,7 +1,7 @@
 //! Health checks and metrics.
 
 use crate::json::json;
-use crate::metrics::Readings;
+use crate::metrics::{OutcomeReadings, Readings};
 use crate::service::{Service, Shared};
 use axum::extract::State;
 use axum::http::{StatusCode, header};
@@ -73,12 +73,28 @@ fn health(service: &Service, code: StatusCode, status: &'static str) -> Response
 pub(crate) async fn metrics(State(service): State<Service>) -> impl IntoResponse {
     let shared = &service.shared;
     let model = shared.registry.active();
+    let outcomes = outcomes(shared).await;
     let text = shared.metrics.render(&Readings {
         pool: &shared.pool,
         unread: &shared.unread,
         model: &model,
         events: shared.events.state(),
+        shadow: shared.shadow.as_ref(),
+        outcomes,
     });
     let kind = "text/plain; version=0.0.4; charset=utf-8";
     ([(header::CONTENT_TYPE, kind)], text)
+}
+
+/// What came of the lists of the models that answer; none where that is not counted or cannot be read.
+async fn outcomes(shared: &Shared) -> Option<OutcomeReadings> {
+    let recorder = shared.recorder.as_ref()?;
+    let sink = Arc::clone(&shared.events);
+    let all = shared.writer.run(move || sink.outcomes()).await.ok()?;
+    let all = all
+        .inspect_err(|error| tracing::error!("outcomes cannot be read: {error}"))
+        .ok()?;
+    let known = shared.versions();
+    let is_known = |version: &str| known.iter().any(|known| known == version);
+    Some(OutcomeReadings::new(all, is_known, recorder.lost()))
 }

@@ -10,7 +10,9 @@ mod graph;
 mod health;
 mod items;
 mod model;
+mod outcomes;
 mod page;
+mod privacy;
 mod query;
 mod recommendations;
 mod users;
@@ -75,6 +77,7 @@ impl Service {
             .routes(routes!(items::similar))
             .routes(routes!(items::popular))
             .routes(routes!(events::post))
+            .routes(routes!(outcomes::show))
             .routes(routes!(health::live))
             .routes(routes!(health::ready))
             .routes(routes!(health::metrics));
@@ -87,11 +90,15 @@ impl Service {
         if !config.page {
             return routes;
         }
+        let routes = routes
+            .routes(routes!(items::search))
+            .routes(routes!(model::show));
+        if config.privacy {
+            return privacy::refusing(routes);
+        }
         routes
             .routes(routes!(users::search))
             .routes(routes!(users::one))
-            .routes(routes!(items::search))
             .routes(routes!(graph::around))
-            .routes(routes!(model::show))
     }
 }

@@ -15,6 +15,8 @@ use std::collections::BTreeMap;
 pub(crate) struct ModelView {
     /// Its kind and size.
     model: ModelNames,
+    /// Whether the service hides histories (its setting `privacy`).
+    privacy: bool,
     /// How many users it knows.
     n_users: usize,
     /// How many items it knows.
@@ -68,10 +70,10 @@ pub(crate) struct TrainingFigures {
 #[utoipa::path(get, path = "/v1/model", operation_id = "describe_model", tag = "page", responses((status = 200, body = Versioned<ModelView>)))]
 pub(crate) async fn show(State(service): State<Service>) -> Result<Response, ApiError> {
     let model = service.shared.registry.active();
-    answer(&model, view(&model))
+    answer(&model, view(&model, service.shared.config.privacy))
 }
 
-fn view(model: &Model) -> ModelView {
+fn view(model: &Model, privacy: bool) -> ModelView {
     let artifact = model.recommender.artifact();
     let metrics = artifact.lineage.figures.clone();
     let curve = model.figures.curve.clone();
@@ -81,6 +83,7 @@ fn view(model: &Model) -> ModelView {
             layers: artifact.model.n_layers,
             dimension: artifact.model.dimension,
         },
+        privacy,
         n_users: artifact.train.n_users(),
         n_items: model.recommender.n_items(),
         n_edges: artifact.train.n_pairs(),

@@ -1,6 +1,6 @@
 //! `/v1/recommendations`
 
-use super::answers::{AnswerOrError, check, count};
+use super::answers::{AnswerOrError, Asked, check, request_id};
 use super::batch;
 use super::query::filtered_query;
 use crate::answer::Versioned;
@@ -9,6 +9,7 @@ use crate::extract::{Json, Path, Query};
 use crate::service::Service;
 use crate::work::Cost;
 use axum::extract::State;
+use axum::http::HeaderMap;
 use axum::response::Response;
 use lightgcn_recommend::{
     Answer, ContextEvent, Familiarity, Hide, RecommendOptions, RecommendRequest, Source,
@@ -134,9 +135,10 @@ pub(crate) async fn one(
     State(service): State<Service>,
     Path(user): Path<String>,
     Query(query): Query<RecommendQuery>,
+    headers: HeaderMap,
 ) -> Result<Response, ApiError> {
     let request = RecommendRequest::new(user).with_options(query.into());
-    single(&service, request).await
+    single(&service, request, request_id(&headers)).await
 }
 
 /// Recommends items for one user or many, with recent events, filters and options. A batch that can be read has
@@ -151,10 +153,13 @@ pub(crate) async fn one(
     ))]
 pub(crate) async fn batch(
     State(service): State<Service>,
+    headers: HeaderMap,
     Json(asked): Json<OneOrMany>,
 ) -> Result<Response, ApiError> {
     let requests = match asked {
-        OneOrMany::One(request) => return single(&service, *request).await,
+        OneOrMany::One(request) => {
+            return single(&service, *request, request_id(&headers)).await;
+        }
         OneOrMany::Many(Batch { requests }) => requests,
     };
     let (n, most) = (requests.len(), service.shared.config.limits.batch);
@@ -162,17 +167,29 @@ pub(crate) async fn batch(
         let message = format!("the batch has {n} requests; at most {most} are allowed");
         return Err(ApiError::bad("batch_too_large", message));
     }
-    batch::respond(&service, requests).await
+    batch::respond(&service, requests, request_id(&headers)).await
 }
 
-async fn single(service: &Service, request: RecommendRequest) -> Result<Response, ApiError> {
-    check(&service.shared.config.limits, &request)?;
+async fn single(
+    service: &Service,
+    request: RecommendRequest,
+    request_id: String,
+) -> Result<Response, ApiError> {
+    check(&service.shared.config, &request)?;
+    let chosen = service.shared.model_for(&request.user);
     service
-        .ask(request, Cost::of_answer, |shared, model, mut request| {
-            shared.add_recent(model, &request.user, &mut request.events);
-            let found = model.recommender.answer(&request)?;
-            count(shared, &found);
-            Ok(found)
-        })
+        .ask_of(
+            chosen,
+            request,
+            Cost::of_answer,
+            move |shared, chosen, request| {
+                let asked = Asked {
+                    shared,
+                    chosen,
+                    request_id: &request_id,
+                };
+                asked.answer(request)
+            },
+        )
         .await
 }

@@ -8,6 +8,8 @@ mod export;
 mod format;
 mod output;
 mod reader;
+mod rewrite;
+mod shown;
 mod writer;
 
 pub use error::EventStoreError;

@@ -6,12 +6,14 @@ use super::encoding::decode;
 use super::error::EventStoreError;
 use super::export::{ExportReport, export};
 use super::format::ExportFormat;
-use super::{EVENTS, FORMAT_VERSION};
-use crate::events::{EventError, EventSink, SinkState, StoredEvent};
+use super::rewrite::{create_private, remove_unfinished, sync_folder_of};
+use super::{EVENTS, FORMAT_VERSION, shown};
+use crate::events::{
+    EventError, EventSink, OutcomeCounts, OutcomeKey, ShownRecord, SinkState, StoredEvent,
+};
 use lightgcn_recommend::ContextEvent;
 use redb::{Database, ReadableDatabase, WriteTransaction};
 use std::fmt;
-use std::fs::{File, OpenOptions};
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -58,15 +60,15 @@ struct Ticket {
 /// store reopens its file, so that it works again once there is space. It writes only while its file is at its path:
 /// what is written to a deleted file is lost.
 pub struct EventStore {
-    path: PathBuf,
-    config: EventStoreConfig,
+    pub(super) path: PathBuf,
+    pub(super) config: EventStoreConfig,
     /// None after a failure, until the file has been reopened.
-    database: RwLock<Option<Guarded<Database>>>,
-    /// Which file that is.
-    identity: FileIdentity,
+    pub(super) database: RwLock<Option<Guarded<Database>>>,
+    /// Which file that is. It changes when the store is rewritten, while `writing` is held.
+    pub(super) identity: Mutex<FileIdentity>,
     waiting: Mutex<Vec<Arc<Ticket>>>,
     /// Held while a batch is written.
-    writing: Mutex<()>,
+    pub(super) writing: Mutex<()>,
     n_events: AtomicU64,
 }
 
@@ -92,7 +94,7 @@ impl EventStore {
         Ok(Self {
             path,
             config,
-            identity,
+            identity: Mutex::new(identity),
             database: RwLock::new(Some(database)),
             waiting: Mutex::default(),
             writing: Mutex::default(),
@@ -187,9 +189,9 @@ impl EventStore {
     }
 
     /// Refuses to write if the file was moved, deleted or replaced.
-    fn check_place(&self) -> Result<(), EventStoreError> {
+    pub(super) fn check_place(&self) -> Result<(), EventStoreError> {
         match FileIdentity::of(&self.path) {
-            Ok(found) if found == self.identity => Ok(()),
+            Ok(found) if found == *lock(&self.identity) => Ok(()),
             Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
                 Err(EventStoreError::io("look at", &self.path, error))
             }
@@ -200,7 +202,7 @@ impl EventStore {
     }
 
     /// Runs a transaction. After a failure the file is reopened, now or at the next call.
-    fn change<T>(
+    pub(super) fn change<T>(
         &self,
         work: impl FnOnce(&WriteTransaction) -> Result<T, redb::Error>,
     ) -> Result<T, EventStoreError> {
@@ -231,7 +233,7 @@ impl EventStore {
     /// Reopens the file.
     fn reopened(&self) -> Result<Guarded<Database>, EventStoreError> {
         let (database, identity, n_events) = open(&self.path, &self.config, Opening::Again)?;
-        if identity != self.identity {
+        if identity != *lock(&self.identity) {
             return Err(EventStoreError::Moved {
                 path: self.path.clone(),
             });
@@ -241,7 +243,7 @@ impl EventStore {
     }
 
     /// Runs `work` on the database, which is reopened if an earlier failure closed it. Errors name `action`.
-    fn with_database<T>(
+    pub(super) fn with_database<T>(
         &self,
         action: &'static str,
         work: impl FnOnce(&Database) -> Result<T, redb::Error>,
@@ -336,6 +338,27 @@ impl EventStore {
     }
 }
 
+/// Forgetting users.
+impl EventStore {
+    /// Removes all events of a user, with their ids, and returns how many there were. The store is then written to a new
+    /// file in the place of the old one, so that no byte of theirs is left; until that is done, posts wait, while answers
+    /// go on. O(events).
+    ///
+    /// # Errors
+    /// [`EventStoreError::Moved`], [`EventStoreError::DiskFull`], [`EventStoreError::Io`] and
+    /// [`EventStoreError::Damaged`]. The events may be removed, and the file not yet written anew: call it again.
+    pub fn try_forget(&self, user: &str) -> Result<u64, EventStoreError> {
+        let _writing = lock(&self.writing);
+        let n = self.change(|transaction| {
+            shown::forget(transaction, user)?;
+            forget(transaction, user)
+        })?;
+        self.n_events.fetch_sub(n, Ordering::Relaxed);
+        self.rewrite()?;
+        Ok(n)
+    }
+}
+
 impl EventSink for EventStore {
     fn append(&self, events: &[StoredEvent]) -> Result<u64, EventError> {
         self.try_append(events).map_err(EventError::from)
@@ -359,11 +382,16 @@ impl EventSink for EventStore {
         }
     }
 
+    fn record(&self, records: &[ShownRecord]) -> Result<(), EventError> {
+        self.try_record(records).map_err(EventError::from)
+    }
+
+    fn outcomes(&self) -> Result<Vec<(OutcomeKey, OutcomeCounts)>, EventError> {
+        self.try_outcomes().map_err(EventError::from)
+    }
+
     fn forget(&self, user: &str) -> Result<u64, EventError> {
-        let _writing = lock(&self.writing);
-        let n = self.change(|transaction| forget(transaction, user))?;
-        self.n_events.fetch_sub(n, Ordering::Relaxed);
-        Ok(n)
+        self.try_forget(user).map_err(EventError::from)
     }
 
     /// Writes a transaction that changes nothing.
@@ -390,7 +418,7 @@ impl From<EventStoreError> for EventError {
     }
 }
 
-fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
+pub(super) fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
@@ -417,10 +445,7 @@ fn open(
             path: path.to_owned(),
         });
     }
-    let mut options = OpenOptions::new();
-    options.read(true).write(true).create(true);
-    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    drop(options.open(path).map_err(io)?);
+    create_private(path).map_err(io)?;
     let identity = FileIdentity::of(path).map_err(io)?;
     let checked = opening == Opening::First && !new;
     let database = open_writer(path, config.cache_bytes, checked)
@@ -428,15 +453,9 @@ fn open(
     let n_events = guarded(|| prepare(&database));
     let n_events = n_events.map_err(|error| EventStoreError::database("write", path, error))?;
     if new {
-        // The file's name must survive a power cut too.
-        let parent = path
-            .parent()
-            .filter(|parent| !parent.as_os_str().is_empty());
-        let parent = parent.unwrap_or(Path::new("."));
-        File::open(parent)
-            .and_then(|folder| folder.sync_all())
-            .map_err(io)?;
+        sync_folder_of(path).map_err(io)?;
     }
+    remove_unfinished(path);
     match n_events {
         Ok(n_events) => Ok((database, identity, n_events)),
         Err(found) => Err(EventStoreError::NewerVersion {

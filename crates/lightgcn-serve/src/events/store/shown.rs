@@ -1,0 +1,279 @@
+//! Lists that were shown, and their outcomes, in the store.
+
+use super::changes::number;
+use super::{EventStore, EventStoreError, META};
+use crate::events::outcomes::{Change, KEPT_SECONDS, KeptList};
+use crate::events::{Impression, Outcome, OutcomeCounts, OutcomeKey, ShownRecord};
+use redb::{
+    ReadableDatabase, ReadableTable, ReadableTableMetadata, TableDefinition, TableError,
+    WriteTransaction,
+};
+
+/// From a user and a request to the list that was shown. Stores of older versions have none of these tables.
+pub(super) const LISTS: TableDefinition<'_, (&str, &str), &[u8]> = TableDefinition::new("lists");
+/// From a list's number, in order of arrival, to its user and request.
+pub(super) const LIST_ORDER: TableDefinition<'_, u64, (&str, &str)> =
+    TableDefinition::new("list_order");
+/// From a day, an arm, a model and a source to how many were shown, clicked and converted.
+pub(super) const OUTCOMES: TableDefinition<'_, (u32, &str, &str, &str), (u64, u64, u64)> =
+    TableDefinition::new("outcomes");
+/// The number of the next list, in the table of numbers.
+const NEXT_LIST: &str = "next_list";
+
+/// The most lists that are kept; each takes about 60 bytes of disk an item.
+const MAX_LISTS: u64 = 1_000_000;
+/// The old lists that one transaction removes for each record that it takes.
+const REMOVED_PER_RECORD: usize = 2;
+
+impl EventStore {
+    /// Stores what was shown and done, in order, all or none.
+    ///
+    /// # Errors
+    /// As [`EventStore::try_append`], but for events and limits.
+    pub fn try_record(&self, records: &[ShownRecord]) -> Result<(), EventStoreError> {
+        let _writing = super::writer::lock(&self.writing);
+        self.change(|transaction| record(transaction, records, MAX_LISTS))
+    }
+
+    /// What came of the lists, by day, arm, model and source, in this order.
+    ///
+    /// # Errors
+    /// [`EventStoreError::Io`] and [`EventStoreError::Damaged`] if it cannot be read.
+    pub fn try_outcomes(&self) -> Result<Vec<(OutcomeKey, OutcomeCounts)>, EventStoreError> {
+        self.with_database("read", |database| {
+            let table = match database.begin_read()?.open_table(OUTCOMES) {
+                Ok(table) => table,
+                Err(TableError::TableDoesNotExist(_)) => return Ok(Vec::new()),
+                Err(error) => return Err(error.into()),
+            };
+            let mut outcomes = Vec::new();
+            for entry in table.iter()? {
+                let (key, value) = entry?;
+                let (day, arm, model, source) = key.value();
+                let (shown, clicked, converted) = value.value();
+                let key = OutcomeKey {
+                    day,
+                    arm: arm.to_owned(),
+                    model: model.to_owned(),
+                    source: source.to_owned(),
+                };
+                let counts = OutcomeCounts {
+                    shown,
+                    clicked,
+                    converted,
+                };
+                outcomes.push((key, counts));
+            }
+            Ok(outcomes)
+        })
+    }
+}
+
+/// Takes in records, and removes old lists beyond `limit`.
+fn record(
+    transaction: &WriteTransaction,
+    records: &[ShownRecord],
+    limit: u64,
+) -> Result<(), redb::Error> {
+    let mut latest = i64::MIN;
+    for record in records {
+        match record {
+            ShownRecord::Shown(shown) => {
+                latest = latest.max(shown.time);
+                show(transaction, shown)?;
+            }
+            ShownRecord::Done(done) => note(transaction, done)?,
+        }
+    }
+    let oldest = latest.saturating_sub(KEPT_SECONDS);
+    make_room(
+        transaction,
+        limit,
+        oldest,
+        records.len() * REMOVED_PER_RECORD,
+    )
+}
+
+fn show(transaction: &WriteTransaction, shown: &Impression) -> Result<(), redb::Error> {
+    let key = (shown.user.as_str(), shown.request_id.as_str());
+    let list = KeptList::from(shown);
+    {
+        let mut lists = transaction.open_table(LISTS)?;
+        if lists.get(key)?.is_some() {
+            return Ok(());
+        }
+        lists.insert(key, encode(&list)?.as_slice())?;
+        let mut meta = transaction.open_table(META)?;
+        let next = number(&meta, NEXT_LIST)?;
+        transaction.open_table(LIST_ORDER)?.insert(next, key)?;
+        meta.insert(NEXT_LIST, next + 1)?;
+    }
+    let changes = list.shown();
+    count(transaction, &list, changes)
+}
+
+fn note(transaction: &WriteTransaction, done: &Outcome) -> Result<(), redb::Error> {
+    let key = (done.user.as_str(), done.request_id.as_str());
+    let mut lists = transaction.open_table(LISTS)?;
+    let kept = lists.get(key)?.map(|bytes| decode(bytes.value()));
+    let Some(mut list) = kept.transpose()? else {
+        return Ok(());
+    };
+    let changes = list.note(&done.item, done.is_target);
+    if !changes.is_empty() {
+        lists.insert(key, encode(&list)?.as_slice())?;
+    }
+    drop(lists);
+    count(transaction, &list, changes)
+}
+
+fn count(
+    transaction: &WriteTransaction,
+    list: &KeptList,
+    changes: Vec<Change>,
+) -> Result<(), redb::Error> {
+    let mut outcomes = transaction.open_table(OUTCOMES)?;
+    for (source, change) in changes {
+        let key = list.key(source);
+        let key = (key.day, &*key.arm, &*key.model, &*key.source);
+        let (shown, clicked, converted) = outcomes.get(key)?.map_or((0, 0, 0), |n| n.value());
+        let sum = (
+            shown + change.shown,
+            clicked + change.clicked,
+            converted + change.converted,
+        );
+        outcomes.insert(key, sum)?;
+    }
+    Ok(())
+}
+
+/// Removes the oldest lists, at most `most`, while there are more than `limit` or they are older than `oldest`.
+fn make_room(
+    transaction: &WriteTransaction,
+    limit: u64,
+    oldest: i64,
+    most: usize,
+) -> Result<(), redb::Error> {
+    let mut order = transaction.open_table(LIST_ORDER)?;
+    let mut lists = transaction.open_table(LISTS)?;
+    for _ in 0..most {
+        let Some((number, user, request)) = order.first()?.map(|(number, key)| {
+            let (user, request) = key.value();
+            (number.value(), user.to_owned(), request.to_owned())
+        }) else {
+            break;
+        };
+        let key = (user.as_str(), request.as_str());
+        let kept = lists.get(key)?.map(|bytes| decode(bytes.value()));
+        let is_old = kept.transpose()?.is_none_or(|list| list.time < oldest);
+        if !is_old && order.len()? <= limit {
+            break;
+        }
+        order.remove(number)?;
+        lists.remove(key)?;
+    }
+    Ok(())
+}
+
+/// Removes the lists that were shown to a user; what is counted stays. O(lists), if there are any.
+pub(super) fn forget(transaction: &WriteTransaction, user: &str) -> Result<(), redb::Error> {
+    let mut lists = transaction.open_table(LISTS)?;
+    let mut requests = Vec::new();
+    for entry in lists.range((user, "")..)? {
+        let (key, _) = entry?;
+        let (of, request) = key.value();
+        if of != user {
+            break;
+        }
+        requests.push(request.to_owned());
+    }
+    for request in &requests {
+        lists.remove((user, request.as_str()))?;
+    }
+    if !requests.is_empty() {
+        let mut order = transaction.open_table(LIST_ORDER)?;
+        order.retain(|_, (of, _)| of != user)?;
+    }
+    Ok(())
+}
+
+fn encode(list: &KeptList) -> Result<Vec<u8>, redb::Error> {
+    serde_json::to_vec(list).map_err(|error| redb::Error::Corrupted(error.to_string()))
+}
+
+fn decode(bytes: &[u8]) -> Result<KeptList, redb::Error> {
+    serde_json::from_slice(bytes)
+        .map_err(|error| redb::Error::Corrupted(format!("a list cannot be decoded: {error}")))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::EventStoreConfig;
+    use crate::events::outcomes::tests::{COUNTED, done, plain, records, shown};
+
+    fn open(folder: &tempfile::TempDir) -> EventStore {
+        EventStore::open(
+            folder.path().join("events.redb"),
+            EventStoreConfig::default(),
+        )
+        .unwrap()
+    }
+
+    #[test]
+    fn outcomes_are_counted_and_survive() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = open(&folder);
+        assert!(store.try_outcomes().unwrap().is_empty());
+        for record in records() {
+            store.try_record(&[record]).unwrap();
+        }
+        assert_eq!(plain(&store.try_outcomes().unwrap()), COUNTED);
+        drop(store);
+        let store = open(&folder);
+        store.try_record(&records()).unwrap();
+        assert_eq!(plain(&store.try_outcomes().unwrap()), COUNTED);
+        // Nothing of a user is left, and the counts stay.
+        store.try_forget("ann").unwrap();
+        assert_eq!(plain(&store.try_outcomes().unwrap()), COUNTED);
+        let bytes = std::fs::read(store.path()).unwrap();
+        assert!(!bytes.windows(3).any(|part| part == b"ann"));
+        store
+            .try_record(&[done("bob", "r1", "mug", false)])
+            .unwrap();
+        assert_eq!(plain(&store.try_outcomes().unwrap())[0].1, [2, 2, 1]);
+    }
+
+    #[test]
+    fn old_lists_make_room() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = open(&folder);
+        let list = [("lamp", "model")];
+        for n in 0..5 {
+            let records = [shown("ann", &format!("r{n}"), &list)];
+            store
+                .change(|transaction| record(transaction, &records, 3))
+                .unwrap();
+        }
+        let outcomes: Vec<_> = (0..5)
+            .map(|n| done("ann", &format!("r{n}"), "lamp", false))
+            .collect();
+        store.try_record(&outcomes).unwrap();
+        assert_eq!(plain(&store.try_outcomes().unwrap())[0], ("", [5, 3, 0]));
+        // A list of a later time makes old ones go.
+        let ShownRecord::Shown(mut late) = shown("bob", "r9", &list) else {
+            unreachable!();
+        };
+        late.time += KEPT_SECONDS + 1;
+        for n in 0..2 {
+            late.request_id = format!("late{n}");
+            store
+                .try_record(&[ShownRecord::Shown(late.clone())])
+                .unwrap();
+        }
+        let read = store.with_database("read", |database| {
+            Ok(database.begin_read()?.open_table(LISTS)?.len()?)
+        });
+        assert_eq!(read.unwrap(), 2);
+    }
+}

@@ -1,0 +1,138 @@
+//! Removing a person from everything that is kept on disk.
+
+use crate::error::ServeError;
+use crate::events::{EventStore, EventStoreConfig, EventStoreError};
+use lightgcn_core::Dataset;
+use lightgcn_recommend::propagate_anew;
+use lightgcn_store::{Artifact, DatasetFolder, StoreError};
+use serde::{Deserialize, Serialize};
+use std::ffi::OsString;
+use std::path::{Path, PathBuf};
+
+/// What follows the name of a dataset in that of the one with the whole log.
+const WHOLE: &str = ".whole";
+/// What follows the name of a model in that of its run, and of one that was not published.
+const RUNS: [&str; 2] = [".run", ".run.next"];
+/// Where a run has checkpoints: its own, and that of its refit.
+const CHECKPOINTS: [&str; 2] = ["checkpoint", "refit/checkpoint"];
+
+/// Where a person is to be forgotten.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct ForgetOptions {
+    /// The event store of a service that does not run. Default: none.
+    pub events: Option<PathBuf>,
+    /// Prepared datasets; of each also the one beside it with the whole log (`NAME.whole`), if there is one.
+    pub datasets: Vec<PathBuf>,
+    /// Models; of each also the checkpoints of its run (`NAME.run`, `NAME.run.next`).
+    pub models: Vec<PathBuf>,
+}
+
+/// What was removed.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ForgetReport {
+    /// How many events the store had of the person.
+    pub events: u64,
+    /// The datasets that knew the person, written anew.
+    pub datasets: Vec<PathBuf>,
+    /// The models that knew the person, written anew.
+    pub models: Vec<PathBuf>,
+    /// Those of them whose final embeddings were not made anew from the graph that is left, since they are no sums over
+    /// it: parts of the person's vector may be in them until the next training.
+    pub not_propagated: Vec<PathBuf>,
+    /// Checkpoints that were deleted: they held the person's vector, and their rows no longer fit the model.
+    pub checkpoints: Vec<PathBuf>,
+}
+
+/// Removes a user's events from the store, their pairs and id from the datasets, and their pairs, id and vectors from the
+/// models. Each is replaced in one step, and afterwards no byte of its files is the user's.
+///
+/// What other users' and items' vectors learned from the person in training stays until the next training. Raw logs,
+/// exports, backups and other copies are not looked for.
+///
+/// The steps are logged, without the user's id. After an error, call it again: what is done already is not done twice.
+///
+/// # Errors
+/// [`ServeError::Events`] if the store is missing, in use or cannot be written; [`ServeError::Store`] if a folder cannot be
+/// read or written, or a model has no other user's pairs; [`ServeError::System`] if a checkpoint cannot be deleted.
+pub fn forget(user: &str, options: &ForgetOptions) -> Result<ForgetReport, ServeError> {
+    let mut report = ForgetReport::default();
+    if let Some(path) = &options.events {
+        report.events = forget_events(user, path)?;
+    }
+    for path in &options.datasets {
+        let whole = with_suffix(path, WHOLE);
+        for path in [Some(path), Some(&whole).filter(|path| path.exists())] {
+            if let Some(path) = path
+                && forget_in_dataset(user, path)?
+            {
+                report.datasets.push(path.clone());
+            }
+        }
+    }
+    for path in &options.models {
+        forget_in_model(user, path, &mut report)?;
+    }
+    Ok(report)
+}
+
+fn forget_events(user: &str, path: &Path) -> Result<u64, ServeError> {
+    // Opening would create a missing store.
+    if !path.exists() {
+        let path = path.to_owned();
+        return Err(EventStoreError::Missing { path }.into());
+    }
+    let store = EventStore::open(path, EventStoreConfig::default())?;
+    let events = store.try_forget(user)?;
+    tracing::info!(events, path = %path.display(), "a person was forgotten in the event store");
+    Ok(events)
+}
+
+fn forget_in_dataset(user: &str, path: &Path) -> Result<bool, ServeError> {
+    let dataset = Dataset::load(path)?;
+    let rest = dataset.without_user(user);
+    let Some(rest) = rest.map_err(|source| StoreError::Content {
+        path: path.to_owned(),
+        source,
+    })?
+    else {
+        return Ok(false);
+    };
+    rest.save(path)?;
+    tracing::info!(path = %path.display(), "a person was forgotten in a dataset");
+    Ok(true)
+}
+
+fn forget_in_model(user: &str, path: &Path, report: &mut ForgetReport) -> Result<(), ServeError> {
+    let artifact = Artifact::load(path)?;
+    let Some(mut rest) = artifact.without_user(user)? else {
+        return Ok(());
+    };
+    let is_propagated = propagate_anew(&artifact, &mut rest)?;
+    // Before the model, so that none is left if this fails and the call is repeated.
+    for run in RUNS {
+        for checkpoint in CHECKPOINTS {
+            let checkpoint = with_suffix(path, run).join(checkpoint);
+            if checkpoint.exists() {
+                std::fs::remove_dir_all(&checkpoint).map_err(|source| ServeError::System {
+                    what: "delete a checkpoint",
+                    source,
+                })?;
+                report.checkpoints.push(checkpoint);
+            }
+        }
+    }
+    rest.save(path)?;
+    tracing::info!(path = %path.display(), is_propagated, "a person was forgotten in a model");
+    report.models.push(path.to_owned());
+    if !is_propagated {
+        report.not_propagated.push(path.to_owned());
+    }
+    Ok(())
+}
+
+fn with_suffix(path: &Path, suffix: &str) -> PathBuf {
+    // Without a slash at the end.
+    let mut name = OsString::from(path.components().as_path());
+    name.push(suffix);
+    PathBuf::from(name)
+}

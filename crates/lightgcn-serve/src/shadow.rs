@@ -1,0 +1,106 @@
+//! A second model that answers in the background, so that its lists can be compared before anybody sees them.
+//!
+//! One thread of its own asks it, with a short queue: when it cannot keep up, questions are skipped and counted, and
+//! answers never wait for it.
+
+use crate::error::ServeError;
+use crate::models::Model;
+use lightgcn_recommend::{Answer, RecommendRequest};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+use std::thread::JoinHandle;
+
+/// The most questions that wait.
+const WAITING: usize = 64;
+
+/// A question, and the items that were shown.
+struct Asked {
+    request: RecommendRequest,
+    shown: Vec<String>,
+}
+
+/// What came of the comparisons.
+#[derive(Debug, Default)]
+pub(crate) struct Agreement {
+    /// Lists that were compared.
+    pub(crate) lists: AtomicU64,
+    /// Items of these lists as shown.
+    pub(crate) shown: AtomicU64,
+    /// Those of them that the other model listed too.
+    pub(crate) common: AtomicU64,
+    /// Lists that were not compared: the thread was busy, or the other model had no answer.
+    pub(crate) skipped: AtomicU64,
+}
+
+/// The way to the thread of the second model; dropping it ends the thread.
+#[derive(Debug)]
+pub(crate) struct Shadow {
+    /// The version of the second model.
+    pub(crate) version: String,
+    pub(crate) agreement: Arc<Agreement>,
+    sender: Option<SyncSender<Asked>>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl Shadow {
+    pub(crate) fn start(model: Model) -> Result<Self, ServeError> {
+        let (sender, receiver) = sync_channel(WAITING);
+        let agreement = Arc::new(Agreement::default());
+        let (version, counted) = (model.version.clone(), Arc::clone(&agreement));
+        let thread = std::thread::Builder::new()
+            .name("shadow".to_owned())
+            .spawn(move || compare_all(&receiver, &model, &counted))
+            .map_err(|source| ServeError::System {
+                what: "start the thread of the second model",
+                source,
+            })?;
+        Ok(Self {
+            version,
+            agreement,
+            sender: Some(sender),
+            thread: Some(thread),
+        })
+    }
+
+    /// Asks the second model the same, if it is not busy.
+    pub(crate) fn ask(&self, request: RecommendRequest, shown: &Answer) {
+        let shown = shown.items.iter().map(|item| item.item.clone()).collect();
+        let asked = Asked { request, shown };
+        let sent = self.sender.as_ref().map(|sender| sender.try_send(asked));
+        if !matches!(sent, Some(Ok(()))) {
+            self.agreement.skipped.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+}
+
+impl Drop for Shadow {
+    fn drop(&mut self) {
+        drop(self.sender.take());
+        if let Some(thread) = self.thread.take()
+            && thread.join().is_err()
+        {
+            tracing::error!("the thread of the second model stopped");
+        }
+    }
+}
+
+fn compare_all(receiver: &Receiver<Asked>, model: &Model, agreement: &Agreement) {
+    let add = |to: &AtomicU64, n: usize| {
+        to.fetch_add(n as u64, Ordering::Relaxed);
+    };
+    for Asked { request, shown } in receiver {
+        match model.recommender.answer(&request) {
+            Ok(answer) => {
+                let is_listed = |item: &&String| answer.items.iter().any(|own| own.item == **item);
+                add(&agreement.shown, shown.len());
+                add(&agreement.common, shown.iter().filter(is_listed).count());
+                add(&agreement.lists, 1);
+            }
+            Err(error) => {
+                tracing::debug!(%error, "the second model has no answer");
+                add(&agreement.skipped, 1);
+            }
+        }
+    }
+}
