@@ -5,6 +5,7 @@ import type {
   Explanation,
   FoundItem,
   FoundUser,
+  ItemAnswer,
   ModelAnswer,
   Neighborhood,
   RecommendedItem,
@@ -91,6 +92,8 @@ export const findUsers = (q: string, limit: number, signal?: AbortSignal) =>
 
 export const findItems = (q: string, limit: number, signal?: AbortSignal) =>
   ask<{ items: FoundItem[]; total: number }>(`v1/items?q=${id(q)}&limit=${limit}`, signal);
+
+export const item = (name: string, signal?: AbortSignal) => ask<ItemAnswer>(`v1/items/${id(name)}`, signal);
 
 export const similar = (item: string, k: number, signal?: AbortSignal) =>
   ask<{ items: RecommendedItem[] }>(`v1/similar/${id(item)}?k=${k}`, signal);

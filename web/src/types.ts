@@ -5,6 +5,10 @@ export interface Details {
   category_code?: string | null;
   brand?: string | null;
   price?: number | null;
+  title?: string | null;
+  image_url?: string | null;
+  page_url?: string | null;
+  in_stock?: boolean | null;
 }
 
 export interface BehaviorCount {
@@ -147,6 +151,19 @@ export interface FoundItem {
   n_users: number;
 }
 
+/** What customers did with an item. */
+export interface ItemAnswer {
+  item: string;
+  details: Details;
+  n_users: number;
+  /** How many of them bought it; null if they are too few to tell. */
+  n_bought: number | null;
+  /** How many customers did what; behaviors of too few are absent. */
+  behaviors: BehaviorCount[];
+  /** What else its buyers bought, most buyers first. */
+  also_bought: { item: string; details: Details; count: number }[];
+}
+
 export interface NeighborhoodNode {
   id: string;
   kind: "self" | "item" | "users";
@@ -160,6 +177,8 @@ export interface NeighborhoodEdge {
   target: string;
   weight: number;
   behavior?: string | null;
+  /** What the user did; the page adds it from the history. */
+  behaviors?: BehaviorCount[];
 }
 
 export interface Neighborhood {
@@ -178,4 +197,15 @@ export interface ModelAnswer {
   brands: string[] | null;
   price: { min: number; max: number } | null;
   figures: unknown;
+  /** How many events it was trained on. */
+  n_events?: number;
+  /** The times of the first and the last of them, in seconds since 1970. */
+  trained_from?: number | null;
+  trained_until?: number | null;
+  /** Users whose histories are neither short nor long. */
+  typical_users?: FoundUser[];
+  /** The currency of prices, such as `EUR`. */
+  currency?: string | null;
+  /** The hosts whose images may be shown. */
+  image_hosts?: string[];
 }

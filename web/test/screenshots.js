@@ -51,8 +51,7 @@ for (const { name, size, scheme, query, before, of } of shots) {
   const context = await browser.newContext({ viewport: size, colorScheme: scheme, reducedMotion: "reduce" });
   const page = await context.newPage();
   await page.goto(`${base}?${new URLSearchParams(query)}`, { waitUntil: "networkidle" });
-  if (name !== "page-phone" && name !== "page-model")
-    await page.locator('.graph[data-state="drawn"]').waitFor();
+  await page.locator(".picture svg, .rows, .facts-grid").first().waitFor();
   await page.waitForTimeout(1500);
   await before?.(page);
   await page.waitForTimeout(700);

@@ -19,6 +19,12 @@ pub struct ServeConfig {
     /// Whether to serve the page and the routes that only it needs (search, history, graph, model). They list
     /// users' ids, so a service that is open to the public should not have them. Default: true.
     pub page: bool,
+    /// The currency of prices on the page, by its code of three letters, such as `EUR`. Default: none, which shows plain
+    /// numbers.
+    pub currency: Option<String>,
+    /// Hosts whose images the page may show over https, such as `images.shop.example`: those of the catalogue's
+    /// `image_url`. They learn who looks at the page. Default: none, which shows no images.
+    pub image_hosts: Vec<String>,
     /// Origins of web pages that may call the API from a browser (CORS), such as `https://shop.example`;
     /// `*` allows every origin. Default: none.
     pub cors_origins: Vec<String>,
@@ -67,6 +73,8 @@ impl Default for ServeConfig {
         Self {
             bind: SocketAddr::from((Ipv4Addr::LOCALHOST, 8080)),
             page: true,
+            currency: None,
+            image_hosts: Vec::new(),
             cors_origins: Vec::new(),
             hosts: Vec::new(),
             keys: Vec::new(),
@@ -225,6 +233,7 @@ impl ServeConfig {
                 issues.push(ConfigIssue::new("cors_origins", problem));
             }
         }
+        crate::page_settings::check(&self, &mut issues);
         crate::keys::check(&self.keys, &mut issues);
         self.admin.check(&mut issues);
         if issues.is_empty() {
@@ -390,6 +399,15 @@ mod tests {
             ]
             .map(str::to_owned)
             .to_vec(),
+            currency: Some("euro".to_owned()),
+            image_hosts: [
+                "images.shop.example:8443",
+                "*",
+                "https://a",
+                "a; script-src",
+            ]
+            .map(str::to_owned)
+            .to_vec(),
             ..ServeConfig::default()
         };
         config.limits.k = 0;
@@ -403,6 +421,10 @@ mod tests {
             "cors_origins",
             "cors_origins",
             "cors_origins",
+            "currency",
+            "image_hosts",
+            "image_hosts",
+            "image_hosts",
             "admin.bind",
         ];
         assert_eq!(wrong_keys(config), expected);

@@ -91,6 +91,7 @@ mod metrics;
 mod middleware;
 mod models;
 mod observe;
+mod page_settings;
 mod plain;
 mod routes;
 mod server;

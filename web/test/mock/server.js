@@ -47,6 +47,8 @@ async function answer(request, url) {
       return answers.history(parts[2]);
     case "GET v1/items":
       return answers.findItems(query("q", ""), number("limit", 20));
+    case "GET v1/items/*":
+      return answers.item(parts[2]);
     case "GET v1/similar/*":
       return answers.similar(parts[2], number("k", 10));
     case "GET v1/popular":

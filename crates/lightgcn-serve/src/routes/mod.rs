@@ -8,6 +8,7 @@ mod events;
 mod explanations;
 mod graph;
 mod health;
+mod item;
 mod items;
 mod model;
 mod page;
@@ -91,6 +92,7 @@ impl Service {
             .routes(routes!(users::search))
             .routes(routes!(users::one))
             .routes(routes!(items::search))
+            .routes(routes!(item::one))
             .routes(routes!(graph::around))
             .routes(routes!(model::show))
     }
