@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Checks the page: types, lints, that the committed bundle is up to date, and the tests in Chromium, against the mock and,
+# Checks the page: types, lints, that the committed bundle is up to date and small, and the tests in Chromium, against the mock and,
 # if LIGHTGCN_BIN is set, against `lightgcn serve` with a small model trained here (or LIGHTGCN_MODEL).
 #   CHROMIUM       the browser (default: /usr/bin/chromium)
 #   LIGHTGCN_BIN   the lightgcn binary
@@ -33,6 +33,13 @@ diff -r "$work/assets" ../crates/lightgcn-serve/assets || {
   echo "crates/lightgcn-serve/assets is out of date: run npm run build and commit it" >&2
   exit 1
 }
+# What a visitor loads, compressed: 120 KB at most.
+size="$(cat "$work"/assets/index.html "$work"/assets/assets/* | gzip -9 | wc -c)"
+echo "the page has $size bytes, compressed"
+if [ "$size" -gt 122880 ]; then
+  echo "the page is larger than 120 KB: leave something out" >&2
+  exit 1
+fi
 
 if [ -n "${SKIP_BROWSER:-}" ]; then
   echo "SKIP_BROWSER is set: skipping the tests in the browser"
