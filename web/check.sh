@@ -69,7 +69,9 @@ fi
 
 step "tests against lightgcn serve"
 port="${PORT:-18473}"
-"$LIGHTGCN_BIN" serve "$model" --bind "127.0.0.1:$port" --no-admin >"$work/serve.log" 2>&1 &
+export ADMIN_TOKEN="token-of-this-check"
+LIGHTGCN_SERVE_ADMIN__ON_PAGE=true LIGHTGCN_SERVE_ADMIN__TOKEN="$ADMIN_TOKEN" \
+  "$LIGHTGCN_BIN" serve "$model" --bind "127.0.0.1:$port" --no-admin >"$work/serve.log" 2>&1 &
 serve_pid=$!
 for _ in $(seq 150); do
   if curl -fsS "http://127.0.0.1:$port/health/ready" >/dev/null 2>&1; then break; fi

@@ -6,8 +6,10 @@ import type {
   FoundItem,
   FoundUser,
   ItemAnswer,
+  LoadedModel,
   ModelAnswer,
   Neighborhood,
+  RecentEvents,
   RecommendedItem,
   RecommendRequest,
   UserAnswer,
@@ -48,13 +50,17 @@ async function failure(response: Response): Promise<ApiError> {
   }
 }
 
-async function ask<T>(path: string, signal?: AbortSignal, body?: unknown): Promise<T> {
+async function ask<T>(path: string, signal?: AbortSignal, body?: unknown, token?: string): Promise<T> {
   const url = new URL(path, document.baseURI);
   let response: Response;
   try {
     response = await fetch(url, {
       signal,
-      headers: { accept: "application/json", ...(body ? { "content-type": "application/json" } : {}) },
+      headers: {
+        accept: "application/json",
+        ...(body ? { "content-type": "application/json" } : {}),
+        ...(token ? { authorization: `Bearer ${token}` } : {}),
+      },
       ...(body ? { method: "POST", body: JSON.stringify(body) } : {}),
     });
   } catch (cause) {
@@ -115,3 +121,14 @@ export const neighborhood = (
 };
 
 export const model = (signal?: AbortSignal) => ask<ModelAnswer>("v1/model", signal);
+
+export const recentEvents = (signal?: AbortSignal) => ask<RecentEvents>("v1/events", signal);
+
+type Models = { models: LoadedModel[] };
+
+export const models = (token: string) => ask<Models>("admin/models", undefined, undefined, token);
+
+export const load = (token: string, path: string) => ask<Models>("admin/models", undefined, { path }, token);
+
+export const activate = (token: string, version: string) =>
+  ask<Models>(`admin/models/${id(version)}/activate`, undefined, {}, token);

@@ -8,6 +8,7 @@ import { Failure } from "./parts/states";
 import { format, type Navigate, type Route, useRoute, type View } from "./route";
 import { setCurrency } from "./text";
 import type { ModelAnswer } from "./types";
+import { EventsView } from "./views/events";
 import { GraphView } from "./views/graph";
 import { ItemsView } from "./views/items";
 import { ModelView } from "./views/model";
@@ -17,6 +18,7 @@ const VIEWS: { view: View; name: string }[] = [
   { view: "recommendations", name: "Recommendations" },
   { view: "graph", name: "Graph" },
   { view: "items", name: "Products" },
+  { view: "events", name: "Events" },
   { view: "model", name: "Model" },
 ];
 
@@ -75,6 +77,8 @@ export function App() {
             <GraphView route={route} navigate={navigate} model={model.data} />
           ) : route.view === "items" ? (
             <ItemsView route={route} navigate={navigate} />
+          ) : route.view === "events" ? (
+            <EventsView navigate={navigate} />
           ) : route.view === "model" ? (
             <ModelView answer={model} />
           ) : (

@@ -2,7 +2,7 @@
 import { useEffect, useState } from "preact/hooks";
 import type { ContextEvent, Familiarity, Hide } from "./types";
 
-const VIEWS = ["recommendations", "graph", "items", "model"] as const;
+const VIEWS = ["recommendations", "graph", "items", "events", "model"] as const;
 
 export type View = (typeof VIEWS)[number];
 

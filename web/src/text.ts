@@ -12,6 +12,16 @@ const date = new Intl.DateTimeFormat(LOCALE, {
   timeZone: "UTC",
 });
 
+const clock = new Intl.DateTimeFormat(LOCALE, {
+  day: "numeric",
+  month: "short",
+  hour: "2-digit",
+  minute: "2-digit",
+  second: "2-digit",
+  hourCycle: "h23",
+  timeZone: "UTC",
+});
+
 export const count = (n: number) => integer.format(n);
 /** Sets the currency of all prices, such as `EUR`; without one they are plain numbers. */
 export function setCurrency(code: string | null | undefined): void {
@@ -23,6 +33,7 @@ export function setCurrency(code: string | null | undefined): void {
 }
 
 export const price = (value: number) => money.format(value);
+export const moment = (seconds: number) => clock.format(new Date(seconds * 1000));
 export const day = (seconds: number) => date.format(new Date(seconds * 1000));
 
 /** A score with about three significant digits and a typographic minus sign. */

@@ -208,4 +208,33 @@ export interface ModelAnswer {
   currency?: string | null;
   /** The hosts whose images may be shown. */
   image_hosts?: string[];
+  /** Whether models can be listed and switched here with the admin token. */
+  admin_on_page?: boolean;
+}
+
+export interface RecentEvent {
+  user: string;
+  item: string;
+  details: Details | null;
+  behavior: string;
+  time: number;
+  count: number;
+}
+
+export interface RecentEvents {
+  n_posted: number;
+  n_stored: number | null;
+  latest: RecentEvent[];
+  days: { time: number; behaviors: BehaviorCount[] }[];
+}
+
+export interface LoadedModel {
+  version: string;
+  active: boolean;
+  name: string;
+  path: string | null;
+  n_users: number;
+  n_items: number;
+  trained_until?: number | null;
+  figures?: Record<string, number>;
 }

@@ -26,7 +26,7 @@ async function choose() {
 }
 
 const { user, item } = await choose();
-const PHONE = { width: 360, height: 740 };
+const PHONE = { width: 390, height: 844 };
 const DESK = { width: 1280, height: 800 };
 const shots = [
   { name: "page-light", size: DESK, scheme: "light", query: { user, item } },
@@ -44,6 +44,9 @@ const shots = [
     },
     of: "aside.why",
   },
+  { name: "page-start", size: DESK, scheme: "light", query: {} },
+  { name: "page-products", size: DESK, scheme: "light", query: { view: "items", item } },
+  { name: "page-graph-phone", size: PHONE, scheme: "light", query: { user, view: "graph" } },
   { name: "page-graph", size: DESK, scheme: "light", query: { user, view: "graph" } },
   { name: "page-model", size: { width: 1280, height: 1000 }, scheme: "light", query: { view: "model" } },
 ];

@@ -164,6 +164,9 @@ pub struct AdminConfig {
     pub token_file: Option<PathBuf>,
     /// The folder whose artifacts may be loaded, by their names in it. Default: the folder of the first model.
     pub models: Option<PathBuf>,
+    /// Whether the page may list, load and switch models: the public listener then answers the admin routes too, to those
+    /// who send the token, without which this is an error. Default: false.
+    pub on_page: bool,
     /// Models kept in memory, including the active one; switching back to one of them is immediate. Default: 2.
     pub keep: usize,
 }
@@ -176,6 +179,7 @@ impl Default for AdminConfig {
             token: None,
             token_file: None,
             models: None,
+            on_page: false,
             keep: 2,
         }
     }

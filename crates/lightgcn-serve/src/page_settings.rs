@@ -19,6 +19,13 @@ pub(crate) fn content_security_policy(config: &ServeConfig) -> HeaderValue {
     HeaderValue::try_from(policy).unwrap_or_else(|_| HeaderValue::from_static(POLICY))
 }
 
+impl ServeConfig {
+    /// Whether the public listener answers the admin routes.
+    pub(crate) fn has_admin_on_page(&self) -> bool {
+        self.page && self.admin.on_page
+    }
+}
+
 /// Adds what is wrong with the settings of the page.
 pub(crate) fn check(config: &ServeConfig, issues: &mut Vec<ConfigIssue>) {
     if let Some(code) = &config.currency
@@ -26,6 +33,11 @@ pub(crate) fn check(config: &ServeConfig, issues: &mut Vec<ConfigIssue>) {
     {
         let problem = format!("{code:?} is not a code of three capital letters, such as EUR");
         issues.push(ConfigIssue::new("currency", problem));
+    }
+    if config.admin.on_page && config.admin.token.is_none() && config.admin.token_file.is_none() {
+        let problem =
+            "the page may switch models only with a token; set admin.token or admin.token_file";
+        issues.push(ConfigIssue::new("admin.on_page", problem));
     }
     for host in &config.image_hosts {
         if !is_host(host) {

@@ -4,7 +4,7 @@ use crate::answer::{answered, write};
 use crate::api_error::ApiError;
 use crate::config::{ServeConfig, ValidServeConfig, seconds};
 use crate::error::ServeError;
-use crate::events::{EventSink, EventStore, EventStoreConfig, MemoryEvents, SinkHealth};
+use crate::events::{EventSink, EventStore, EventStoreConfig, MemoryEvents, SinkHealth, Tail};
 use crate::metrics::Metrics;
 use crate::models::{Model, Registry};
 use crate::work::{Budget, Cost, Pool, PoolOptions, Ticket};
@@ -34,6 +34,8 @@ pub(crate) struct Shared {
     pub(crate) registry: Registry,
     pub(crate) events: Arc<dyn EventSink>,
     pub(crate) events_health: SinkHealth,
+    /// The latest posted events.
+    pub(crate) tail: Tail,
     pub(crate) pool: Pool,
     /// Events have threads of their own: a slow disk must not delay scoring.
     pub(crate) writer: Pool,
@@ -104,6 +106,7 @@ impl Service {
                 registry: Registry::new(model, root, config.admin.keep),
                 events,
                 events_health: SinkHealth::default(),
+                tail: Tail::default(),
                 pool: Pool::new(PoolOptions {
                     name: "score",
                     workers: n_workers,

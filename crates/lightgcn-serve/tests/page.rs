@@ -3,7 +3,10 @@
 
 mod common;
 
-use common::{config, get, service, service_with};
+use axum::body::Body;
+use axum::http::Request;
+use common::{config, get, post, send, service, service_with};
+use lightgcn_serve::{ServeError, Token};
 use serde_json::{Value, json};
 
 #[tokio::test]
@@ -96,4 +99,76 @@ async fn images_come_only_from_the_hosts_that_are_named() {
         json!(["images.shop.example", "cdn.example:8443"])
     );
     assert_eq!(model["currency"], "EUR");
+}
+
+#[tokio::test]
+async fn the_latest_events_are_listed_until_their_user_is_forgotten() {
+    let router = service().router();
+    let none = get(&router, "/v1/events").await.json();
+    assert_eq!(
+        (&none["n_posted"], &none["latest"]),
+        (&json!(0), &json!([]))
+    );
+    // The shop of these tests does not know single events.
+    assert_eq!(none["days"], json!([]));
+    let events = json!({"events": [
+        {"user": "u0", "item": "p4", "behavior": "purchase", "time": 2_000_000},
+        {"user": "new", "item": "unheard-of", "behavior": "view", "time": 2_000_001, "count": 2},
+    ]});
+    assert_eq!(
+        post(&router, "/v1/events", events.to_string()).await.status,
+        200
+    );
+    let some = get(&router, "/v1/events").await.json();
+    assert_eq!(
+        (&some["n_posted"], &some["n_stored"]),
+        (&json!(2), &json!(2))
+    );
+    assert_eq!(
+        some["latest"][0],
+        json!({"user": "new", "item": "unheard-of", "details": null, "behavior": "view", "time": 2_000_001, "count": 2.0})
+    );
+    assert_eq!(
+        some["latest"][1]["details"]["category_code"],
+        "apparel.glove"
+    );
+    let mut private = config();
+    private.page = false;
+    let router = service_with(private).router();
+    assert_eq!(get(&router, "/v1/events").await.status, 405);
+}
+
+#[tokio::test]
+async fn the_page_may_switch_models_only_with_the_token() {
+    let ask = |token: Option<&str>| {
+        let request = Request::get("/admin/models").header("host", "localhost");
+        let request = match token {
+            Some(token) => request.header("authorization", format!("Bearer {token}")),
+            None => request,
+        };
+        request.body(Body::empty()).unwrap()
+    };
+    const TOKEN: &str = "0123456789abcdef";
+    let mut config = config();
+    config.admin.on_page = true;
+    let Err(ServeError::Config { issues }) = config.clone().check() else {
+        panic!("a page without a token may switch models");
+    };
+    assert_eq!(issues[0].key, "admin.on_page");
+    config.admin.token = Some(Token::new(TOKEN));
+    let service = service_with(config.clone());
+    let router = service.router();
+    for token in [None, Some("fedcba9876543210")] {
+        assert_eq!(send(&router, ask(token)).await.error(401), "unauthorized");
+    }
+    let models = send(&router, ask(Some(TOKEN))).await.json();
+    assert_eq!(models["models"][0]["version"], service.model_version());
+    assert_eq!(models["models"][0]["figures"]["validation recall@20"], 0.25);
+    assert_eq!(
+        get(&router, "/v1/model").await.json()["admin_on_page"],
+        true
+    );
+    config.admin.on_page = false;
+    let router = service_with(config).router();
+    assert_eq!(send(&router, ask(Some(TOKEN))).await.error(404), "no_route");
 }

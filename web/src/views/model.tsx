@@ -3,6 +3,7 @@ import type { Figures } from "../figures";
 import { bestKey, metricName, rankerName, readFigures, verdict } from "../figures";
 import type { Pending } from "../hooks";
 import { CompareChart, LineChart } from "../parts/charts";
+import { Models } from "../parts/models";
 import { Empty, Failure, Skeleton } from "../parts/states";
 import { TableScroll } from "../parts/table";
 import { Tile, Tiles } from "../parts/tiles";
@@ -37,6 +38,7 @@ export function ModelView({ answer }: { answer: Pending<ModelAnswer> }) {
       </section>
       <Quality figures={figures} />
       <Curves figures={figures} />
+      {data.admin_on_page && <Models />}
     </div>
   );
 }

@@ -86,6 +86,8 @@ describe("phones", () => {
     { user: "" },
     { user: "USER" },
     { user: "USER", view: "graph" },
+    { view: "items" },
+    { view: "events" },
     { view: "model" },
   ]) {
     test(
@@ -235,6 +237,7 @@ describe("every view at every width", () => {
     { name: "a new customer", query: { user: "" }, ready: ".starters li" },
     { name: "graph", query: { user: "USER", view: "graph" }, ready: ".picture .node" },
     { name: "products", query: { view: "items" }, ready: ".starters li" },
+    { name: "events", query: { view: "events" }, ready: ".facts-grid" },
     { name: "model", query: { view: "model" }, ready: ".facts-grid" },
   ];
   for (const width of [390, 1440, 2560])

@@ -1,6 +1,7 @@
 // The graph, the products and the model.
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
+import { ADMIN_TOKEN } from "../mock/answers.js";
 import { json, rows } from "./browser.js";
 import { at, base, use, user } from "./target.js";
 
@@ -126,6 +127,53 @@ describe("views", () => {
       await page.waitForFunction((old) => new URLSearchParams(location.search).get("item") !== old, item);
     }),
   );
+
+  test(
+    "the events: a live tail and the days",
+    use(async (page) => {
+      await page.goto(at({ view: "events" }));
+      await page.locator(".facts-grid").waitFor();
+      const { items } = await json(base, "v1/popular?k=1");
+      const behavior = (await json(base, "v1/model")).behaviors[0];
+      const events = [{ user, item: items[0].item, behavior, time: 1 }];
+      await json(base, "v1/events", { events });
+      const row = page.locator(".tail tbody tr").first();
+      await row.waitFor();
+      assert.ok((await row.textContent()).includes(user));
+      const { days } = await json(base, "v1/events");
+      if (days.length > 0) {
+        assert.equal(await page.locator(".days .day").count(), days.length);
+        await page.getByText("The days as a table").click();
+        assert.equal(await page.locator("section[aria-labelledby=days] tbody tr").count(), days.length);
+      }
+      await row.getByRole("button").first().click();
+      await rows(page);
+      assert.equal(new URL(page.url()).searchParams.get("user"), user);
+    }),
+  );
+
+  test("the models are listed and switched with the admin token", async (t) => {
+    if (!(await json(base, "v1/model")).admin_on_page) return t.skip("the admin routes are not on the page");
+    await use(
+      async (page) => {
+        await page.goto(at({ view: "model" }));
+        const token = page.getByLabel("Admin token");
+        await token.fill("wrong");
+        await page.getByRole("button", { name: "Show models" }).click();
+        await page.getByRole("alert").waitFor();
+        await token.fill(process.env.ADMIN_TOKEN ?? ADMIN_TOKEN);
+        await page.getByRole("button", { name: "Show models" }).click();
+        const models = page.locator("section[aria-labelledby=models] tbody tr");
+        await models.first().waitFor();
+        if ((await models.count()) < 2) return;
+        await page.getByRole("button", { name: /^Switch to/ }).click();
+        await page.locator("section[aria-labelledby=models] tbody tr:nth-child(2).main").waitFor();
+        await page.getByRole("button", { name: /^Switch to/ }).click();
+        await page.locator("section[aria-labelledby=models] tbody tr:nth-child(1).main").waitFor();
+      },
+      { failing: true },
+    )();
+  });
 
   test(
     "the model",

@@ -447,6 +447,7 @@ export function model() {
     typical_users: typicalUsers(),
     currency: "EUR",
     image_hosts: [],
+    admin_on_page: true,
     figures: {
       metrics: { "best epoch": 18, "validation recall@20": 0.1764, "validation ndcg@20": 0.1093 },
       // What `lightgcn evaluate --on-validation --json` prints, as far as the page reads it.
@@ -467,4 +468,63 @@ export function model() {
       curve,
     },
   };
+}
+
+const DAY = 86_400;
+const posted = [];
+
+export function post({ events = [] }) {
+  const now = Math.floor(Date.now() / 1000);
+  for (const { user, item, behavior, time = now, count = 1 } of events)
+    posted.unshift({ user, item, behavior, time, count });
+  return { model_version: MODEL_VERSION, accepted: events.length };
+}
+
+export function recent() {
+  const counts = new Map();
+  for (const { history } of shop.users)
+    for (const { time, counts: did } of history.values()) {
+      const day = counts.get(Math.floor(time / DAY)) ?? {};
+      for (const [name, n] of Object.entries(did)) day[name] = (day[name] ?? 0) + n;
+      counts.set(Math.floor(time / DAY), day);
+    }
+  const last = Math.max(...counts.keys());
+  const days = Array.from({ length: 60 }, (_, n) => last - 59 + n);
+  return {
+    model_version: MODEL_VERSION,
+    n_posted: posted.length,
+    n_stored: posted.length,
+    latest: posted.slice(0, 50).map((event) => ({
+      ...event,
+      details: shop.items[shop.itemById.get(event.item)]?.details ?? null,
+    })),
+    days: days.map((day) => ({ time: day * DAY, behaviors: counted(counts.get(day) ?? {}) })),
+  };
+}
+
+export const ADMIN_TOKEN = "the-token-of-the-mock";
+let active = MODEL_VERSION;
+
+/** The models in memory, the active one first. */
+export function models(token) {
+  if (token !== `Bearer ${ADMIN_TOKEN}`)
+    throw new ApiError(401, "unauthorized", "send the token as Authorization: Bearer TOKEN");
+  const figures = { "validation recall@20": 0.1764, "validation ndcg@20": 0.1093 };
+  const own = { name: "lightgcn", n_users: shop.users.length, n_items: shop.items.length, path: null };
+  const all = [
+    { version: MODEL_VERSION, ...own, trained_until: 1_582_000_000, figures },
+    {
+      version: "0ld0ld0ld0ld0ld0",
+      ...own,
+      trained_until: 1_581_000_000,
+      figures: { "validation recall@20": 0.17 },
+    },
+  ];
+  return { models: all.map((one) => ({ ...one, active: one.version === active })) };
+}
+
+export function activate(token, version) {
+  models(token);
+  active = version;
+  return models(token);
 }

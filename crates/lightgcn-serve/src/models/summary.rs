@@ -6,6 +6,10 @@ use std::cmp::Reverse;
 
 /// How many typical users are named.
 const TYPICAL: usize = 6;
+/// How many days are counted.
+const DAYS: i64 = 60;
+/// Seconds of a day.
+const DAY: i64 = 86_400;
 
 /// The size of the training data, and users to begin with.
 #[derive(Debug, Default)]
@@ -16,6 +20,9 @@ pub(crate) struct Summary {
     pub(crate) trained_from: Option<i64>,
     /// Users who bought something and have about as many items as half of such users have.
     pub(crate) typical: Vec<UserId>,
+    /// The beginnings of the last days, and how many events of each behavior they have; empty if single events are not
+    /// known.
+    pub(crate) days: Vec<(i64, Vec<u32>)>,
 }
 
 impl Summary {
@@ -25,6 +32,7 @@ impl Summary {
             n_events: train.counts().iter().map(|&count| u64::from(count)).sum(),
             trained_from: first_time(train),
             typical: typical(recommender),
+            days: days(train),
         }
     }
 }
@@ -34,6 +42,28 @@ fn first_time(train: &Interactions) -> Option<i64> {
     let last = train.last_times().iter().copied().min();
     let single = (0..train.n_pairs()).flat_map(|pair| train.events_of(pair));
     single.map(|event| event.time()).chain(last).min()
+}
+
+fn days(train: &Interactions) -> Vec<(i64, Vec<u32>)> {
+    let events = || (0..train.n_pairs()).flat_map(|pair| train.events_of(pair));
+    let Some(last) = events().map(|event| event.time().div_euclid(DAY)).max() else {
+        return Vec::new();
+    };
+    let first = last - DAYS + 1;
+    let mut counts = vec![vec![0u32; train.behaviors().len()]; DAYS as usize];
+    for event in events() {
+        let day = event.time().div_euclid(DAY) - first;
+        let count = usize::try_from(day)
+            .ok()
+            .and_then(|day| counts.get_mut(day));
+        if let Some(count) = count.and_then(|day| day.get_mut(event.behavior().index())) {
+            *count += 1;
+        }
+    }
+    let days = (first..).map(|day| day * DAY).zip(counts);
+    // Days before the first event are no days without events.
+    days.skip_while(|(_, counts)| counts.iter().all(|&n| n == 0))
+        .collect()
 }
 
 fn typical(recommender: &Recommender) -> Vec<UserId> {

@@ -88,6 +88,7 @@ pub(crate) async fn post(
     let events = checks.all(posted.events)?;
     let n_events = events.len();
     let sink = Arc::clone(&shared.events);
+    let posted = shared.config.page.then(|| events.clone());
     let stored = shared.writer.run(move || sink.append(&events)).await?;
     shared.events_health.note(&stored);
     let n_new = stored.map_err(|error| {
@@ -95,6 +96,7 @@ pub(crate) async fn post(
         not_stored(&error)
     })?;
     shared.metrics.events.increment(n_new);
+    shared.tail.note(posted.unwrap_or_default(), n_new);
     let accepted = Accepted {
         accepted: n_events,
         duplicates: (n_events as u64).saturating_sub(n_new),

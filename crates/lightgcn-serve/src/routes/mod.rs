@@ -13,6 +13,7 @@ mod items;
 mod model;
 mod page;
 mod query;
+mod recent;
 mod recommendations;
 mod users;
 
@@ -43,6 +44,9 @@ impl Service {
         let json = serde_json::to_string(&document).unwrap_or_default();
         let kind = [(header::CONTENT_TYPE, "application/json")];
         let mut router = router.route("/openapi.json", get(move || async move { (kind, json) }));
+        if self.shared.config.has_admin_on_page() {
+            router = router.merge(admin::on_page(self));
+        }
         router = match self.shared.config.page {
             true => router.fallback(page::file),
             false => router.fallback(|| async { ApiError::no_route() }),
@@ -90,6 +94,7 @@ impl Service {
         }
         routes
             .routes(routes!(users::search))
+            .routes(routes!(recent::list))
             .routes(routes!(users::one))
             .routes(routes!(items::search))
             .routes(routes!(item::one))

@@ -45,6 +45,8 @@ pub(crate) struct ModelView {
     currency: Option<String>,
     /// The setting `image_hosts`.
     image_hosts: Vec<String>,
+    /// Whether this listener lists and switches models, for those who have the admin token: the setting `admin.on_page`.
+    admin_on_page: bool,
 }
 
 /// The kind and size of a model.
@@ -114,5 +116,6 @@ fn view(model: &Model, config: &ServeConfig) -> ModelView {
         typical_users: typical.map(|&user| FoundUser::new(model, user)).collect(),
         currency: config.currency.clone(),
         image_hosts: config.image_hosts.clone(),
+        admin_on_page: config.has_admin_on_page(),
     }
 }

@@ -138,6 +138,7 @@ pub(crate) async fn forget(
     }
     let model = shared.registry.active();
     let sink = Arc::clone(&shared.events);
+    shared.tail.forget(&user);
     let outcome = shared.writer.run(move || sink.forget(&user)).await?;
     let events = outcome.map_err(|error| not_stored(&error))?;
     tracing::info!(events, "a user was removed from the event store");
