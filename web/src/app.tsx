@@ -15,7 +15,7 @@ import { ModelView } from "./views/model";
 import { Recommendations } from "./views/recommendations";
 
 const VIEWS: { view: View; name: string }[] = [
-  { view: "recommendations", name: "Recommendations" },
+  { view: "recommendations", name: "Customers" },
   { view: "graph", name: "Graph" },
   { view: "items", name: "Products" },
   { view: "events", name: "Events" },

@@ -234,7 +234,7 @@ function Prices({
   const known = model?.price;
   const wrong = route.priceMin !== null && route.priceMax !== null && route.priceMin > route.priceMax;
   return (
-    <fieldset class="field" aria-describedby={wrong ? "price-wrong" : undefined}>
+    <fieldset class="field price-field" aria-describedby={wrong ? "price-wrong" : undefined}>
       <legend class="label">Price</legend>
       <div class="prices">
         <PriceField

@@ -101,7 +101,6 @@ function Items({ items, stale, met, before, shown, onPoint, onPick }: ItemsProps
         <span>#</span>
         {pictures && <span />}
         <span>Product</span>
-        <span>Source</span>
         <span class="row-price">Price</span>
         <span class="row-score">Match</span>
       </div>
@@ -127,10 +126,10 @@ function Items({ items, stale, met, before, shown, onPoint, onPick }: ItemsProps
                 <span class="row-line">
                   <span class="row-title">{text.title(item.item, item.details)}</span>
                   <MetBadge met={met.get(item.item)} familiar={item.familiar} />
+                  <SourceChip source={item.source} />
                 </span>
                 <Facts item={item.item} details={item.details} />
               </span>
-              <SourceChip source={item.source} />
               <span class="row-price">
                 {typeof item.details.price === "number" ? (
                   text.price(item.details.price)

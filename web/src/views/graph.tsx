@@ -106,7 +106,7 @@ export function GraphView({ route, navigate, model }: Props) {
           >
             <p>
               {route.user === ""
-                ? "Their list and its paths are under Recommendations. Choose a customer of the shop to see their neighborhood."
+                ? "Their list and its paths are under Customers. Choose a customer of the shop to see their neighborhood."
                 : "Search for a customer to see the products and groups of customers around them."}
             </p>
           </Empty>

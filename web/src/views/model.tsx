@@ -16,6 +16,7 @@ export function ModelView({ answer }: { answer: Pending<ModelAnswer> }) {
   if (error) return <Failure error={error} retry={retry} />;
   if (!data) return loading ? <Skeleton rows={8} label="Loading the model" /> : null;
   const figures = readFigures(data.figures, data.model.name);
+  const known = age(data);
   return (
     <div class="model">
       <section class="panel" aria-labelledby="model">
@@ -29,7 +30,11 @@ export function ModelView({ answer }: { answer: Pending<ModelAnswer> }) {
           <Tile name="Customers" value={text.count(data.n_users)} />
           <Tile name="Products" value={text.count(data.n_items)} />
           <Tile name="Edges" value={text.count(data.n_edges)} />
-          <Tile name="Knows events until" value={age(data)?.day ?? "–"} />
+          <Tile
+            name="Model age"
+            value={known?.age ?? "–"}
+            note={known ? `events until ${known.day}` : "no times"}
+          />
           <Tile name="Layers" value={String(data.model.layers ?? "–")} />
           <Tile name="Dimension" value={String(data.model.dimension)} />
           <Tile name="Best epoch" value={figures.bestEpoch === null ? "–" : String(figures.bestEpoch)} />

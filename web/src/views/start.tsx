@@ -104,7 +104,7 @@ function Overview({ model }: { model: ModelAnswer }) {
       <Tile
         name="Model age"
         value={known ? known.age : "–"}
-        note={known ? `knows events until ${known.day}` : "no times"}
+        note={known ? `events until ${known.day}` : "no times"}
       />
     </Tiles>
   );
