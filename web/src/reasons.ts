@@ -48,7 +48,8 @@ function reasonsOf(explanation: Explanation, met: BehaviorCount[]): Reason[] {
     words: "it suits their taste as a whole, more than any one product",
   };
   const history = ofHistory(contributions.filter((part) => part !== itself));
-  return [direct, history, taste, ...others]
+  const rest = { share: explanation.remainder?.share ?? 0, words: "of what else they did before" };
+  return [direct, history, taste, rest, ...others]
     .filter((reason) => reason.share > 0 && reason.words)
     .sort((a, b) => b.share - a.share);
 }

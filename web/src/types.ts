@@ -132,6 +132,8 @@ export interface Explanation {
   terms?: Term[];
   self_contribution: Part | null;
   contributions: Contribution[];
+  /** Parts that are not told one by one; the number of products is absent where histories are hidden. */
+  remainder?: { n_items?: number; value: number; share: number } | null;
   rounding: number;
   paths: ExplainedPath[];
   reason: string | null;
@@ -208,6 +210,8 @@ export interface ModelAnswer {
   currency?: string | null;
   /** The hosts whose images may be shown. */
   image_hosts?: string[];
+  /** Whether the service hides histories. */
+  privacy?: boolean;
   /** Whether models can be listed and switched here with the admin token. */
   admin_on_page?: boolean;
 }

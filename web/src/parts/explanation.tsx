@@ -90,7 +90,7 @@ const TERMS: Record<string, string> = {
 };
 
 function barsOf(explanation: Explanation, all: boolean): Bar[] {
-  const { self_contribution: own, contributions, rounding, terms = [] } = explanation;
+  const { self_contribution: own, contributions, remainder, rounding, terms = [] } = explanation;
   const shown = all ? contributions : contributions.slice(0, FIRST);
   const rest = contributions.slice(shown.length);
   const total = (part: "value" | "share") => rest.reduce((sum, c) => sum + c[part], 0);
@@ -113,10 +113,16 @@ function barsOf(explanation: Explanation, all: boolean): Bar[] {
   for (const { item, details, behaviors, value, share } of shown) {
     bars.push({ key: item, name: text.title(item, details), note: text.doings(behaviors), value, share });
   }
-  if (rest.length > 0) {
-    const name = text.plural(rest.length, "more product");
-    const note = "of the history, combined";
-    bars.push({ key: "rest", name, note, value: total("value"), share: total("share") });
+  if (rest.length > 0 || remainder) {
+    const n = rest.length + (remainder?.n_items ?? 0);
+    const hidden = remainder && remainder.n_items === undefined;
+    bars.push({
+      key: "rest",
+      name: hidden ? "What the customer did" : text.plural(n, "more product"),
+      note: hidden ? "which this service does not tell" : "of the history, combined",
+      value: total("value") + (remainder?.value ?? 0),
+      share: total("share") + (remainder?.share ?? 0),
+    });
   }
   if (text.score(rounding) !== "0" && Math.abs(rounding) >= 5e-4) {
     bars.push({ key: "rounding", name: "Rounding", note: "of 32-bit numbers", value: rounding, share: 0 });

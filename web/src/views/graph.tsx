@@ -35,7 +35,8 @@ export function GraphView({ route, navigate, model }: Props) {
     () => (list.data?.items ?? []).slice(0, RECOMMENDED).map((item) => item.item),
     [list.data],
   );
-  const ready = route.user && !list.loading && list.data?.user === route.user;
+  const hidden = model?.privacy === true;
+  const ready = route.user && !hidden && !list.loading && list.data?.user === route.user;
   const key = ready ? JSON.stringify([version, route.user, items, perItem, recommended]) : null;
   const answer = useAnswer(
     key,
@@ -43,7 +44,7 @@ export function GraphView({ route, navigate, model }: Props) {
     130,
   );
   const set = useMemo(() => new Set(recommended), [recommended]);
-  const history = useAnswer(route.user && version ? `${version} ${route.user}` : null, (signal) =>
+  const history = useAnswer(route.user && version && !hidden ? `${version} ${route.user}` : null, (signal) =>
     api.user(route.user ?? "", signal),
   );
   const known = history.data?.user === route.user ? history.data.history : null;
@@ -112,7 +113,7 @@ export function GraphView({ route, navigate, model }: Props) {
           </Empty>
         )}
         {route.user && error && <Failure error={error} retry={list.error ? list.retry : answer.retry} />}
-        {route.user && !error && !data && <Skeleton rows={9} label="Loading the graph" />}
+        {route.user && !hidden && !error && !data && <Skeleton rows={9} label="Loading the graph" />}
         {data && !error && data.edges.length === 0 && (
           <Empty title="Nothing around this customer">
             <p>They have no products in training.</p>

@@ -105,7 +105,8 @@ export function Recommendations({ route, navigate, model }: Props) {
       return old?.item === item && old.place === place ? old : { item, place };
     });
   const answer = useRecommendations(route, version);
-  const history = useAnswer(route.user && version ? `${version} ${route.user}` : null, (signal) =>
+  const isTold = model?.privacy !== true;
+  const history = useAnswer(route.user && version && isTold ? `${version} ${route.user}` : null, (signal) =>
     api.user(route.user ?? "", signal),
   );
   const before = useBefore(route, version);
@@ -126,7 +127,7 @@ export function Recommendations({ route, navigate, model }: Props) {
   const picker = <UserPicker route={route} navigate={navigate} />;
   const events = started && <Events route={route} navigate={navigate} behaviors={behaviors} />;
   const controls = started && <Controls route={route} navigate={navigate} model={model} />;
-  const past = route.user && (
+  const past = route.user && isTold && (
     <History
       answer={history}
       behaviors={behaviors}

@@ -126,10 +126,22 @@ function Verdict({ model, navigate }: { model: ModelAnswer; navigate: Navigate }
 function Typical({ model, navigate }: { model: ModelAnswer; navigate: Navigate }) {
   const given = model.typical_users ?? [];
   // Services that do not name typical customers list those with the longest histories.
-  const found = useAnswer(given.length > 0 ? null : "start", async (signal) => {
+  const hidden = model.privacy === true;
+  const found = useAnswer(given.length > 0 || hidden ? null : "start", async (signal) => {
     return (await api.findUsers("", 6, signal)).users;
   });
   const users = given.length > 0 ? given : found.data;
+  if (hidden) {
+    return (
+      <p>
+        This service hides what customers did, and does not list them. Enter an id, or{" "}
+        <button type="button" class="link" onClick={() => navigate({ user: "", events: [] })}>
+          compose a new customer
+        </button>{" "}
+        from products.
+      </p>
+    );
+  }
   return (
     <>
       <h3>{given.length > 0 ? "Start with a typical customer" : "Start with a customer of long history"}</h3>

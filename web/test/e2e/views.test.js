@@ -135,7 +135,7 @@ describe("views", () => {
       await page.locator(".facts-grid").waitFor();
       const { items } = await json(base, "v1/popular?k=1");
       const behavior = (await json(base, "v1/model")).behaviors[0];
-      const events = [{ user, item: items[0].item, behavior, time: 1 }];
+      const events = [{ user, item: items[0].item, behavior }];
       await json(base, "v1/events", { events });
       const row = page.locator(".tail tbody tr").first();
       await row.waitFor();
