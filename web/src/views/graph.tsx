@@ -101,7 +101,12 @@ export function GraphView({ route, navigate, model }: Props) {
           <h2 id="around">The graph around the customer</h2>
           <p class="quiet">{data && !error && summary(data)}</p>
         </div>
-        {!route.user && (
+        {hidden && (
+          <Empty title="This service hides histories">
+            <p>Its setting privacy keeps to itself what customers did.</p>
+          </Empty>
+        )}
+        {!hidden && !route.user && (
           <Empty
             title={route.user === "" ? "A composed customer is not in the graph" : "No customer selected"}
           >
