@@ -71,10 +71,13 @@ fn main() -> anyhow::Result<()> {
         seed: args.seed,
         ..TrainConfig::default()
     };
+    // The page shows what stands in the folder of the run beside the model.
+    let run = args.out.join("model.run");
     let fitted = Fit::new(&logs)
         .prepare(prepare)
         .train(train)
         .device(args.device)
+        .folder(&run)
         .observer(&mut ConsoleProgress::brief())
         .run()?;
     println!("\n{fitted}");
@@ -86,9 +89,6 @@ fn main() -> anyhow::Result<()> {
 
     let path = args.out.join("model");
     fitted.artifact.save(&path)?;
-    // The page shows what stands in the folder of the run beside the model.
-    let run = args.out.join("model.run");
-    std::fs::create_dir_all(&run)?;
     std::fs::write(
         run.join("evaluation.json"),
         serde_json::to_string(&fitted.comparison)?,

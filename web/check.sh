@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Checks the page: types, lints, that the committed bundle is up to date, and the tests in Chromium, against the mock and,
+# Checks the page: types, lints, that the committed bundle is up to date and small, and the tests in Chromium, against the mock and,
 # if LIGHTGCN_BIN is set, against `lightgcn serve` with a small model trained here (or LIGHTGCN_MODEL).
 #   CHROMIUM       the browser (default: /usr/bin/chromium)
 #   LIGHTGCN_BIN   the lightgcn binary
@@ -33,6 +33,13 @@ diff -r "$work/assets" ../crates/lightgcn-serve/assets || {
   echo "crates/lightgcn-serve/assets is out of date: run npm run build and commit it" >&2
   exit 1
 }
+# What a visitor loads, compressed: 120 KB at most.
+size="$(cat "$work"/assets/index.html "$work"/assets/assets/* | gzip -9 | wc -c)"
+echo "the page has $size bytes, compressed"
+if [ "$size" -gt 122880 ]; then
+  echo "the page is larger than 120 KB: leave something out" >&2
+  exit 1
+fi
 
 if [ -n "${SKIP_BROWSER:-}" ]; then
   echo "SKIP_BROWSER is set: skipping the tests in the browser"
@@ -62,7 +69,9 @@ fi
 
 step "tests against lightgcn serve"
 port="${PORT:-18473}"
-"$LIGHTGCN_BIN" serve "$model" --bind "127.0.0.1:$port" --no-admin >"$work/serve.log" 2>&1 &
+export ADMIN_TOKEN="token-of-this-check"
+LIGHTGCN_SERVE_ADMIN__ON_PAGE=true LIGHTGCN_SERVE_ADMIN__TOKEN="$ADMIN_TOKEN" \
+  "$LIGHTGCN_BIN" serve "$model" --bind "127.0.0.1:$port" --no-admin >"$work/serve.log" 2>&1 &
 serve_pid=$!
 for _ in $(seq 150); do
   if curl -fsS "http://127.0.0.1:$port/health/ready" >/dev/null 2>&1; then break; fi

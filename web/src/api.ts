@@ -5,8 +5,11 @@ import type {
   Explanation,
   FoundItem,
   FoundUser,
+  ItemAnswer,
+  LoadedModel,
   ModelAnswer,
   Neighborhood,
+  RecentEvents,
   RecommendedItem,
   RecommendRequest,
   UserAnswer,
@@ -47,13 +50,17 @@ async function failure(response: Response): Promise<ApiError> {
   }
 }
 
-async function ask<T>(path: string, signal?: AbortSignal, body?: unknown): Promise<T> {
+async function ask<T>(path: string, signal?: AbortSignal, body?: unknown, token?: string): Promise<T> {
   const url = new URL(path, document.baseURI);
   let response: Response;
   try {
     response = await fetch(url, {
       signal,
-      headers: { accept: "application/json", ...(body ? { "content-type": "application/json" } : {}) },
+      headers: {
+        accept: "application/json",
+        ...(body ? { "content-type": "application/json" } : {}),
+        ...(token ? { authorization: `Bearer ${token}` } : {}),
+      },
       ...(body ? { method: "POST", body: JSON.stringify(body) } : {}),
     });
   } catch (cause) {
@@ -92,6 +99,8 @@ export const findUsers = (q: string, limit: number, signal?: AbortSignal) =>
 export const findItems = (q: string, limit: number, signal?: AbortSignal) =>
   ask<{ items: FoundItem[]; total: number }>(`v1/items?q=${id(q)}&limit=${limit}`, signal);
 
+export const item = (name: string, signal?: AbortSignal) => ask<ItemAnswer>(`v1/items/${id(name)}`, signal);
+
 export const similar = (item: string, k: number, signal?: AbortSignal) =>
   ask<{ items: RecommendedItem[] }>(`v1/similar/${id(item)}?k=${k}`, signal);
 
@@ -112,3 +121,14 @@ export const neighborhood = (
 };
 
 export const model = (signal?: AbortSignal) => ask<ModelAnswer>("v1/model", signal);
+
+export const recentEvents = (signal?: AbortSignal) => ask<RecentEvents>("v1/events", signal);
+
+type Models = { models: LoadedModel[] };
+
+export const models = (token: string) => ask<Models>("admin/models", undefined, undefined, token);
+
+export const load = (token: string, path: string) => ask<Models>("admin/models", undefined, { path }, token);
+
+export const activate = (token: string, version: string) =>
+  ask<Models>(`admin/models/${id(version)}/activate`, undefined, {}, token);

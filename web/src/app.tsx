@@ -3,16 +3,22 @@ import { Component, type ComponentChildren } from "preact";
 import { useEffect, useState } from "preact/hooks";
 import * as api from "./api";
 import { type Pending, type Theme, useAnswer, useTheme } from "./hooks";
+import { ImageHosts } from "./parts/item";
 import { Failure } from "./parts/states";
 import { format, type Navigate, type Route, useRoute, type View } from "./route";
+import { setCurrency } from "./text";
 import type { ModelAnswer } from "./types";
+import { EventsView } from "./views/events";
 import { GraphView } from "./views/graph";
+import { ItemsView } from "./views/items";
 import { ModelView } from "./views/model";
 import { Recommendations } from "./views/recommendations";
 
 const VIEWS: { view: View; name: string }[] = [
-  { view: "recommendations", name: "Recommendations" },
+  { view: "recommendations", name: "Customers" },
   { view: "graph", name: "Graph" },
+  { view: "items", name: "Products" },
+  { view: "events", name: "Events" },
   { view: "model", name: "Model" },
 ];
 
@@ -37,9 +43,10 @@ export function App() {
   useEffect(() => {
     document.title = `${route.user ? `${route.user} · ` : ""}${view?.name ?? ""} · lightgcn`;
   }, [route.user, view]);
+  setCurrency(model.data?.currency);
   const down = model.error && !model.data ? model.error : null;
   return (
-    <>
+    <ImageHosts.Provider value={model.data?.image_hosts ?? []}>
       <a class="skip" href="#main">
         Skip to content
       </a>
@@ -67,15 +74,19 @@ export function App() {
               <Failure error={down} retry={model.retry} />
             </section>
           ) : route.view === "graph" ? (
-            <GraphView route={route} navigate={navigate} model={model.data} theme={shownTheme} />
+            <GraphView route={route} navigate={navigate} model={model.data} />
+          ) : route.view === "items" ? (
+            <ItemsView route={route} navigate={navigate} />
+          ) : route.view === "events" ? (
+            <EventsView navigate={navigate} />
           ) : route.view === "model" ? (
             <ModelView answer={model} />
           ) : (
-            <Recommendations route={route} navigate={navigate} model={model.data} theme={shownTheme} />
+            <Recommendations route={route} navigate={navigate} model={model.data} />
           )}
         </Guard>
       </main>
-    </>
+    </ImageHosts.Provider>
   );
 }
 

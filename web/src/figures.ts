@@ -10,6 +10,10 @@ export interface FigureRow {
   main: boolean;
   part: Part;
   metrics: Metrics;
+  /** Whether it is simpler than the model: a rule, a filter or a list of bestsellers. */
+  simple?: boolean;
+  /** How likely the model's difference from it is chance, by the leading metric; null if not tested. */
+  chance?: number | null;
 }
 
 export interface CurvePoint {
@@ -22,7 +26,7 @@ export interface Figures {
   bestEpoch: number | null;
   rows: FigureRow[];
   /** What the comparison with the baselines was measured on; null if there is none. */
-  compared: { part: Part; users: number | null; targets: number | null } | null;
+  compared: { part: Part; users: number | null; targets: number | null; leading: string | null } | null;
   curve: CurvePoint[];
 }
 
@@ -42,14 +46,22 @@ function metricsOf(value: unknown, prefix = ""): Metrics {
   return metrics;
 }
 
+/** The name of the learned ranking in reports. */
+const RANKING = "learned ranking";
+
 const some = (metrics: Metrics) => Object.keys(metrics).length > 0;
 
 /** The rows of a report of `lightgcn evaluate --json`; the first is the model's own. */
 function reportRows(report: Json, part: Part): FigureRow[] {
   const rows = Array.isArray(report.rows) ? report.rows.filter(isObject) : [];
+  // After a learned ranking comes the model that it uses, which is no baseline.
+  const first = rows[0]?.ranker === RANKING ? 2 : 1;
   return rows.flatMap((row, n) => {
     const metrics = metricsOf(row.figures);
-    return some(metrics) ? [{ name: String(row.ranker ?? ""), main: n === 0, part, metrics }] : [];
+    const test = isObject(row.first_against_this) ? row.first_against_this.p_value : null;
+    const chance = isNumber(test) ? test : null;
+    const name = String(row.ranker ?? "");
+    return some(metrics) ? [{ name, main: n === 0, part, metrics, simple: n >= first, chance }] : [];
   });
 }
 
@@ -74,7 +86,8 @@ export function readFigures(value: unknown, modelName: string): Figures {
   });
   const users = isNumber(report?.n_users) ? report.n_users : null;
   const targets = isNumber(report?.n_targets) ? report.n_targets : null;
-  const compared = report && rows.some((row) => !row.main) ? { part, users, targets } : null;
+  const leading = report?.metric && isNumber(report.k) ? `${report.metric}@${report.k}` : null;
+  const compared = report && rows.some((row) => !row.main) ? { part, users, targets, leading } : null;
   return { bestEpoch: isNumber(best) ? best : null, rows, compared, curve };
 }
 
@@ -102,7 +115,50 @@ const RANKERS: Record<string, string> = {
   popularity: "Popularity",
   random: "Random",
   "item-kNN": "Item-kNN",
+  "learned ranking": "Learned ranking",
   "seen, not bought": "Seen, not bought",
 };
 
 export const rankerName = (name: string) => RANKERS[name] ?? name;
+
+/** The figure that verdicts are about. */
+export function bestKey({ compared, rows }: Figures): string {
+  const known = (key: string | null) => key !== null && rows.some((row) => row.metrics[key] !== undefined);
+  const keys = Object.keys(rows[0]?.metrics ?? {});
+  return [compared?.leading ?? null, "recall@20", "recall@10", "ndcg@20", ...keys].find(known) ?? "recall@20";
+}
+
+export interface Verdict {
+  /** Whether the model beats the best of what is simpler; null if the difference may be chance. */
+  better: boolean | null;
+  sentence: string;
+}
+
+/** A p-value above this may be chance. */
+const SIGNIFICANCE = 0.05;
+/** Without a test, a relative difference below this says nothing. */
+const SMALL = 0.02;
+
+/** Whether the model is better than the best simple rule, for people; null if they were not compared. */
+export function verdict({ compared, rows }: Figures, key: string): Verdict | null {
+  const own = rows.find((row) => row.main && row.part === compared?.part)?.metrics[key];
+  const others = rows.filter((row) => row.simple && row.metrics[key] !== undefined);
+  if (!compared || own === undefined || others.length === 0) return null;
+  const best = others.reduce((a, b) => ((b.metrics[key] ?? 0) > (a.metrics[key] ?? 0) ? b : a));
+  const change = own / (best.metrics[key] || 1e-12) - 1;
+  const tested = compared.leading === key && typeof best.chance === "number";
+  const chance = tested ? (best.chance ?? 0) > SIGNIFICANCE : Math.abs(change) < SMALL;
+  const rule = `the best simple rule (${rankerName(best.name)})`;
+  const size = `${Math.max(1, Math.round(100 * Math.abs(change)))}%`;
+  const found = key.startsWith("recall@");
+  const metric = metricName(key);
+  if (chance) {
+    const equal = found ? "Finds about as much of what people buy as" : `Has about the same ${metric} as`;
+    return { better: null, sentence: `${equal} ${rule}: the difference may be chance.` };
+  }
+  const more = change > 0 ? "more" : "less";
+  const start = found
+    ? `Finds ${size} ${more} of what people buy than ${rule}`
+    : `Has a ${metric} ${size} ${change > 0 ? "higher" : "lower"} than ${rule}`;
+  return { better: change > 0, sentence: change > 0 ? `${start}.` : `${start}: here the rule is better.` };
+}

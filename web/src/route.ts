@@ -2,7 +2,9 @@
 import { useEffect, useState } from "preact/hooks";
 import type { ContextEvent, Familiarity, Hide } from "./types";
 
-export type View = "recommendations" | "graph" | "model";
+const VIEWS = ["recommendations", "graph", "items", "events", "model"] as const;
+
+export type View = (typeof VIEWS)[number];
 
 export interface Route {
   view: View;
@@ -71,7 +73,7 @@ export function parse(search: string): Route {
   const hide = query.get("hide");
   const familiarity = query.get("show");
   return {
-    view: view === "graph" || view === "model" ? view : "recommendations",
+    view: VIEWS.find((one) => one === view) ?? "recommendations",
     user: query.get("user"),
     events: query
       .getAll("event")

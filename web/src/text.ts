@@ -3,7 +3,8 @@ import type { BehaviorCount, Details, Source } from "./types";
 
 const LOCALE = "en";
 const integer = new Intl.NumberFormat(LOCALE);
-const money = new Intl.NumberFormat(LOCALE, { minimumFractionDigits: 2, maximumFractionDigits: 2 });
+const plainMoney = new Intl.NumberFormat(LOCALE, { minimumFractionDigits: 2, maximumFractionDigits: 2 });
+let money = plainMoney;
 const date = new Intl.DateTimeFormat(LOCALE, {
   day: "numeric",
   month: "short",
@@ -11,8 +12,28 @@ const date = new Intl.DateTimeFormat(LOCALE, {
   timeZone: "UTC",
 });
 
+const clock = new Intl.DateTimeFormat(LOCALE, {
+  day: "numeric",
+  month: "short",
+  hour: "2-digit",
+  minute: "2-digit",
+  second: "2-digit",
+  hourCycle: "h23",
+  timeZone: "UTC",
+});
+
 export const count = (n: number) => integer.format(n);
+/** Sets the currency of all prices, such as `EUR`; without one they are plain numbers. */
+export function setCurrency(code: string | null | undefined): void {
+  try {
+    money = code ? new Intl.NumberFormat(LOCALE, { style: "currency", currency: code }) : plainMoney;
+  } catch {
+    money = plainMoney;
+  }
+}
+
 export const price = (value: number) => money.format(value);
+export const moment = (seconds: number) => clock.format(new Date(seconds * 1000));
 export const day = (seconds: number) => date.format(new Date(seconds * 1000));
 
 /** A score with about three significant digits and a typographic minus sign. */
@@ -22,6 +43,15 @@ export function score(value: number): string {
   const digits = size === 0 ? 0 : size >= 100 ? 0 : size >= 10 ? 1 : size >= 1 ? 2 : size >= 0.01 ? 3 : 4;
   const text = size !== 0 && size < 0.0001 ? size.toExponential(1) : size.toFixed(digits);
   return value < 0 ? `\u2212${text}` : text;
+}
+
+/** A share of a whole, such as "34%"; small ones are not rounded to nothing. */
+export function percent(share: number): string {
+  const size = Math.abs(share);
+  const sign = share < 0 ? "\u2212" : "";
+  if (size === 0) return "0%";
+  if (size < 0.005) return `${sign}<1%`;
+  return `${sign}${Math.round(100 * size)}%`;
 }
 
 export const signed = (value: number) => (value > 0 ? `+${score(value)}` : score(value));
@@ -40,25 +70,12 @@ export const categoryPath = (code: string) =>
     .map((part) => upper(spaced(part)))
     .join(" \u203a ");
 
-/** The display name of an item: its category and brand as far as they are known, else its id. */
+/** The display name of a product: its title, or else its category or number with its brand. */
 export function title(item: string, details?: Details | null): string {
-  const { brand, category_code: code } = details ?? {};
-  const parts = [code ? categoryName(code) : null, brand ? brand : null].filter(Boolean);
-  return parts.length ? parts.join(" \u00b7 ") : `Item ${item}`;
-}
-
-/** A short name for the graph. */
-export function shortTitle(item: string, details?: Details | null): string {
-  const { brand, category_code: code } = details ?? {};
-  const text =
-    code && brand
-      ? `${categoryName(code)}, ${brand}`
-      : code
-        ? categoryName(code)
-        : brand
-          ? `${brand} ${item}`
-          : item;
-  return text.length > 26 ? `${text.slice(0, 25)}\u2026` : text;
+  const { title: own, brand, category_code: code } = details ?? {};
+  if (own) return own;
+  const kind = code ? categoryName(code) : `Product ${item}`;
+  return brand ? `${kind} \u00b7 ${brand}` : kind;
 }
 
 const DONE: Record<string, string> = {
@@ -87,23 +104,31 @@ export const does = (behavior: string) => DO[behavior] ?? upper(spaced(behavior)
 export const doings = (behaviors: BehaviorCount[]) =>
   behaviors.map((b) => (b.count > 1 ? `${did(b.behavior)} ${b.count}\u00d7` : did(b.behavior))).join(", ");
 
-/** What many users did, such as "7 viewed, 6 bought". */
+/** What many customers did, such as "7 viewed, 6 bought"; "met" where too few did the same. */
 export const doingsOfMany = (behaviors: BehaviorCount[]) =>
-  behaviors.map((b) => `${count(b.count)} ${did(b.behavior)}`).join(", ");
+  behaviors.map((b) => `${count(b.count)} ${did(b.behavior)}`).join(", ") || "met";
+
+/** The strongest of what a customer did, such as "bought". */
+export function mainDeed(behaviors: BehaviorCount[]): string {
+  const names = behaviors.map((b) => b.behavior).filter((name) => name !== "remove_from_cart");
+  const strong = ["purchase", "buy", "cart"].find((name) => names.includes(name));
+  const name = strong ?? names[0];
+  return name ? did(name) : "met";
+}
 
 export const SOURCES: Record<Source, { label: string; meaning: string }> = {
-  model: { label: "Model", meaning: "Ranked by the trained model for this user" },
+  model: { label: "Model", meaning: "Ranked by the model for this customer" },
   fold_in: { label: "From events", meaning: "Ranked by the model from the given events, without training" },
-  content: { label: "Similar item", meaning: "A new item, scored by its category, brand and price" },
+  content: { label: "Similar", meaning: "A new product, scored by its category, brand and price" },
   category_popularity: {
     label: "Popular in category",
-    meaning: "Bestseller in the categories the user looked at",
+    meaning: "Bestseller in the categories that the customer looked at",
   },
   recent_popularity: { label: "Trending", meaning: "Recent bestseller" },
   popularity: { label: "Popular", meaning: "Bestseller" },
-  random: { label: "Random", meaning: "Chosen at random because no other source had an item" },
+  random: { label: "Random", meaning: "Chosen at random because no other source had a product" },
   exploration: {
     label: "Explored",
-    meaning: "Chosen at random in place of a higher-ranked item (exploration)",
+    meaning: "Chosen at random in place of a higher-ranked product (exploration)",
   },
 };

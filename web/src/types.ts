@@ -5,6 +5,10 @@ export interface Details {
   category_code?: string | null;
   brand?: string | null;
   price?: number | null;
+  title?: string | null;
+  image_url?: string | null;
+  page_url?: string | null;
+  in_stock?: boolean | null;
 }
 
 export interface BehaviorCount {
@@ -128,6 +132,8 @@ export interface Explanation {
   terms?: Term[];
   self_contribution: Part | null;
   contributions: Contribution[];
+  /** Parts that are not told one by one; the number of products is absent where histories are hidden. */
+  remainder?: { n_items?: number; value: number; share: number } | null;
   rounding: number;
   paths: ExplainedPath[];
   reason: string | null;
@@ -147,6 +153,19 @@ export interface FoundItem {
   n_users: number;
 }
 
+/** What customers did with an item. */
+export interface ItemAnswer {
+  item: string;
+  details: Details;
+  n_users: number;
+  /** How many of them bought it; null if they are too few to tell. */
+  n_bought: number | null;
+  /** How many customers did what; behaviors of too few are absent. */
+  behaviors: BehaviorCount[];
+  /** What else its buyers bought, most buyers first. */
+  also_bought: { item: string; details: Details; count: number }[];
+}
+
 export interface NeighborhoodNode {
   id: string;
   kind: "self" | "item" | "users";
@@ -160,6 +179,8 @@ export interface NeighborhoodEdge {
   target: string;
   weight: number;
   behavior?: string | null;
+  /** What the user did; the page adds it from the history. */
+  behaviors?: BehaviorCount[];
 }
 
 export interface Neighborhood {
@@ -178,4 +199,46 @@ export interface ModelAnswer {
   brands: string[] | null;
   price: { min: number; max: number } | null;
   figures: unknown;
+  /** How many events it was trained on. */
+  n_events?: number;
+  /** The times of the first and the last of them, in seconds since 1970. */
+  trained_from?: number | null;
+  trained_until?: number | null;
+  /** Users whose histories are neither short nor long. */
+  typical_users?: FoundUser[];
+  /** The currency of prices, such as `EUR`. */
+  currency?: string | null;
+  /** The hosts whose images may be shown. */
+  image_hosts?: string[];
+  /** Whether the service hides histories. */
+  privacy?: boolean;
+  /** Whether models can be listed and switched here with the admin token. */
+  admin_on_page?: boolean;
+}
+
+export interface RecentEvent {
+  user: string;
+  item: string;
+  details: Details | null;
+  behavior: string;
+  time: number;
+  count: number;
+}
+
+export interface RecentEvents {
+  n_posted: number;
+  n_stored: number | null;
+  latest: RecentEvent[];
+  days: { time: number; behaviors: BehaviorCount[] }[];
+}
+
+export interface LoadedModel {
+  version: string;
+  active: boolean;
+  name: string;
+  path: string | null;
+  n_users: number;
+  n_items: number;
+  trained_until?: number | null;
+  figures?: Record<string, number>;
 }

@@ -26,7 +26,7 @@ async function choose() {
 }
 
 const { user, item } = await choose();
-const PHONE = { width: 360, height: 740 };
+const PHONE = { width: 390, height: 844 };
 const DESK = { width: 1280, height: 800 };
 const shots = [
   { name: "page-light", size: DESK, scheme: "light", query: { user, item } },
@@ -44,6 +44,9 @@ const shots = [
     },
     of: "aside.why",
   },
+  { name: "page-start", size: DESK, scheme: "light", query: {} },
+  { name: "page-products", size: DESK, scheme: "light", query: { view: "items", item } },
+  { name: "page-graph-phone", size: PHONE, scheme: "light", query: { user, view: "graph" } },
   { name: "page-graph", size: DESK, scheme: "light", query: { user, view: "graph" } },
   { name: "page-model", size: { width: 1280, height: 1000 }, scheme: "light", query: { view: "model" } },
 ];
@@ -51,8 +54,7 @@ for (const { name, size, scheme, query, before, of } of shots) {
   const context = await browser.newContext({ viewport: size, colorScheme: scheme, reducedMotion: "reduce" });
   const page = await context.newPage();
   await page.goto(`${base}?${new URLSearchParams(query)}`, { waitUntil: "networkidle" });
-  if (name !== "page-phone" && name !== "page-model")
-    await page.locator('.graph[data-state="drawn"]').waitFor();
+  await page.locator(".picture svg, .rows, .facts-grid").first().waitFor();
   await page.waitForTimeout(1500);
   await before?.(page);
   await page.waitForTimeout(700);

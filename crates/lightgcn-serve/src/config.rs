@@ -23,6 +23,12 @@ pub struct ServeConfig {
     /// Whether histories stay hidden: no route lists a user's items, lists and explanations do not say what the user
     /// did, and users cannot be searched. Default: false.
     pub privacy: bool,
+    /// The currency of prices on the page, by its code of three letters, such as `EUR`. Default: none, which shows plain
+    /// numbers.
+    pub currency: Option<String>,
+    /// Hosts whose images the page may show over https, such as `images.shop.example`: those of the catalogue's
+    /// `image_url`. They learn who looks at the page. Default: none, which shows no images.
+    pub image_hosts: Vec<String>,
     /// Origins of web pages that may call the API from a browser (CORS), such as `https://shop.example`;
     /// `*` allows every origin. Default: none.
     pub cors_origins: Vec<String>,
@@ -79,6 +85,8 @@ impl Default for ServeConfig {
             bind: SocketAddr::from((Ipv4Addr::LOCALHOST, 8080)),
             page: true,
             privacy: false,
+            currency: None,
+            image_hosts: Vec::new(),
             cors_origins: Vec::new(),
             hosts: Vec::new(),
             keys: Vec::new(),
@@ -171,6 +179,9 @@ pub struct AdminConfig {
     pub token_file: Option<PathBuf>,
     /// The folder whose artifacts may be loaded, by their names in it. Default: the folder of the first model.
     pub models: Option<PathBuf>,
+    /// Whether the page may list, load and switch models: the public listener then answers the admin routes too, to those
+    /// who send the token, without which this is an error. Default: false.
+    pub on_page: bool,
     /// Models kept in memory, including the active one; switching back to one of them is immediate. Default: 2.
     pub keep: usize,
 }
@@ -183,6 +194,7 @@ impl Default for AdminConfig {
             token: None,
             token_file: None,
             models: None,
+            on_page: false,
             keep: 2,
         }
     }
@@ -240,6 +252,7 @@ impl ServeConfig {
                 issues.push(ConfigIssue::new("cors_origins", problem));
             }
         }
+        crate::page_settings::check(&self, &mut issues);
         crate::keys::check(&self.keys, &mut issues);
         if let Some(experiment) = &self.experiment {
             experiment.check(&mut issues);
@@ -408,6 +421,15 @@ mod tests {
             ]
             .map(str::to_owned)
             .to_vec(),
+            currency: Some("euro".to_owned()),
+            image_hosts: [
+                "images.shop.example:8443",
+                "*",
+                "https://a",
+                "a; script-src",
+            ]
+            .map(str::to_owned)
+            .to_vec(),
             ..ServeConfig::default()
         };
         config.limits.k = 0;
@@ -421,6 +443,10 @@ mod tests {
             "cors_origins",
             "cors_origins",
             "cors_origins",
+            "currency",
+            "image_hosts",
+            "image_hosts",
+            "image_hosts",
             "admin.bind",
         ];
         assert_eq!(wrong_keys(config), expected);

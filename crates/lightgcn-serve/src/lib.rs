@@ -93,6 +93,7 @@ mod metrics;
 mod middleware;
 mod models;
 mod observe;
+mod page_settings;
 mod plain;
 mod recorder;
 mod routes;

@@ -7,6 +7,7 @@ use crate::cached::tagged;
 use crate::config::{ServeConfig, seconds};
 use crate::extract::IDEMPOTENCY_KEY;
 use crate::observe::{REQUEST_ID, observe};
+use crate::page_settings::content_security_policy;
 use crate::service::Service;
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
@@ -21,10 +22,6 @@ use tower_http::limit::RequestBodyLimitLayer;
 use tower_http::set_header::SetResponseHeaderLayer;
 use tower_http::timeout::TimeoutLayer;
 
-/// The page runs its own scripts and styles and nothing else.
-const CONTENT_SECURITY_POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; \
-     font-src 'self'; connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
-
 /// Sets a header of every response that does not have it yet.
 fn with_header(name: HeaderName, value: &'static str) -> SetResponseHeaderLayer<HeaderValue> {
     SetResponseHeaderLayer::if_not_present(name, HeaderValue::from_static(value))
@@ -36,9 +33,9 @@ pub(crate) fn public(router: Router<Service>, service: &Service) -> Router<Servi
     let timeout = seconds(config.request_timeout_seconds);
     let layers = ServiceBuilder::new()
         .layer(from_fn_with_state(service.clone(), observe))
-        .layer(with_header(
+        .layer(SetResponseHeaderLayer::if_not_present(
             header::CONTENT_SECURITY_POLICY,
-            CONTENT_SECURITY_POLICY,
+            content_security_policy(config),
         ))
         .layer(with_header(header::X_CONTENT_TYPE_OPTIONS, "nosniff"))
         .layer(with_header(header::REFERRER_POLICY, "no-referrer"))

@@ -4,7 +4,7 @@ use crate::answer::{answered_by, write_by};
 use crate::api_error::ApiError;
 use crate::config::{ServeConfig, ValidServeConfig, seconds};
 use crate::error::ServeError;
-use crate::events::{EventSink, EventStore, EventStoreConfig, MemoryEvents, SinkHealth};
+use crate::events::{EventSink, EventStore, EventStoreConfig, MemoryEvents, SinkHealth, Tail};
 use crate::metrics::Metrics;
 use crate::models::{Arms, Chosen, Model, Registry};
 use crate::recorder::Recorder;
@@ -39,6 +39,8 @@ pub(crate) struct Shared {
     pub(crate) recorder: Option<Recorder>,
     pub(crate) events: Arc<dyn EventSink>,
     pub(crate) events_health: SinkHealth,
+    /// The latest posted events.
+    pub(crate) tail: Tail,
     pub(crate) pool: Pool,
     pub(crate) shadow: Option<Shadow>,
     /// Events have threads of their own: a slow disk must not delay scoring.
@@ -121,6 +123,7 @@ impl Service {
                 recorder: recorder.transpose()?,
                 events,
                 events_health: SinkHealth::default(),
+                tail: Tail::default(),
                 pool: Pool::new(PoolOptions {
                     name: "score",
                     workers: n_workers,

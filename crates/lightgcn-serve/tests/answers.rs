@@ -284,6 +284,21 @@ async fn the_routes_of_the_page_search_and_describe() {
     assert_eq!(model["price"], json!({"min": 10.0, "max": 21.0}));
     assert_eq!(model["brands"], json!([HOSTILE, "acme"]));
     assert_eq!(model["figures"]["metrics"]["validation recall@20"], 0.25);
+    // Five events of each user, all at one time.
+    assert_eq!(model["n_events"], 5 * common::USERS);
+    assert_eq!(
+        (&model["trained_from"], &model["trained_until"]),
+        (&json!(TRAINED), &json!(TRAINED))
+    );
+    let typical = model["typical_users"].as_array().unwrap();
+    assert_eq!(
+        (typical.len(), &typical[0]),
+        (6, &json!({"id": "u0", "n_items": 3, "n_bought": 2}))
+    );
+    assert_eq!(
+        (&model["currency"], &model["image_hosts"]),
+        (&Value::Null, &json!([]))
+    );
     assert_eq!(
         (&model["figures"]["curve"], &model["figures"]["baselines"]),
         (&Value::Null, &Value::Null)

@@ -60,6 +60,7 @@ pub struct Fit<'a> {
     observer: Option<&'a mut dyn Observer>,
     time: Option<Duration>,
     memory: Option<u64>,
+    folder: Option<PathBuf>,
     stop: StopSignal,
     refit: bool,
 }
@@ -79,6 +80,7 @@ impl<'a> Fit<'a> {
             observer: None,
             time: None,
             memory: None,
+            folder: None,
             stop: StopSignal::new(),
             refit: true,
         }
@@ -147,6 +149,13 @@ impl<'a> Fit<'a> {
         self
     }
 
+    /// Keeps the record of training (`run.jsonl`, which the service's page draws) and its checkpoint in this folder: see
+    /// [`Trainer::folder`]. Default: none, which writes neither.
+    pub fn folder(mut self, folder: impl Into<PathBuf>) -> Self {
+        self.folder = Some(folder.into());
+        self
+    }
+
     /// Sets the signal that ends the work early, with the best model so far: while training, one without a ranking,
     /// later, one that knows the training part alone.
     pub fn stop(mut self, stop: StopSignal) -> Self {
@@ -195,7 +204,12 @@ impl<'a> Fit<'a> {
             None => self.stop.clone(),
         };
         self.train = self.chosen(&dataset, &stop)?;
-        let mut trained = self.trainer(&dataset).stop(stop).run()?;
+        let folder = self.folder.take();
+        let mut trainer = self.trainer(&dataset).stop(stop);
+        if let Some(folder) = folder {
+            trainer = trainer.folder(folder);
+        }
+        let mut trained = trainer.run()?;
         let interrupted = trained.reason == EndReason::Interrupted;
         if interrupted && trained.best_epoch == 0 {
             return Err(Error::Interrupted);

@@ -151,3 +151,45 @@ export function CompareChart({ title, rows }: CompareProps) {
     </figure>
   );
 }
+
+/** A bar for each day. */
+export function DaysChart({ days }: { days: { name: string; value: number }[] }) {
+  const [at, setAt] = useState<number | null>(null);
+  const most = Math.max(...days.map((day) => day.value), 1);
+  const step = WIDTH / days.length;
+  const marked = days[at ?? days.length - 1];
+  return (
+    <figure class="chart days">
+      <figcaption>
+        <span>
+          {days[0]?.name} to {days.at(-1)?.name}
+        </span>
+        <span class="quiet">
+          {marked?.name}: <b>{text.count(marked?.value ?? 0)}</b>
+        </span>
+      </figcaption>
+      <svg
+        viewBox={`0 0 ${WIDTH} 90`}
+        role="img"
+        aria-label={`Events of ${days.length} days, at most ${text.count(most)}; the table below has the numbers`}
+        onPointerLeave={() => setAt(null)}
+      >
+        {days.map(({ name, value }, n) => {
+          const height = (88 * value) / most;
+          return (
+            <g key={name} onPointerEnter={() => setAt(n)}>
+              <rect class="reach" x={n * step} y={0} width={step} height={90} />
+              <rect
+                class="day"
+                x={n * step + 0.5}
+                y={90 - height}
+                width={Math.max(1, step - 1)}
+                height={height}
+              />
+            </g>
+          );
+        })}
+      </svg>
+    </figure>
+  );
+}

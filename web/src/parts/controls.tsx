@@ -13,9 +13,9 @@ interface Props {
 }
 
 const SHOW: { value: Familiarity; label: string }[] = [
-  { value: "any", label: "All items" },
-  { value: "new", label: "New items" },
-  { value: "familiar", label: "Familiar items" },
+  { value: "any", label: "All products" },
+  { value: "new", label: "New products" },
+  { value: "familiar", label: "Familiar products" },
 ];
 
 const HIDE: { value: Hide; label: string }[] = [
@@ -64,7 +64,7 @@ export function Controls({ route, navigate, model }: Props) {
       </div>
       <div class="controls-grid">
         <Slider
-          label="Items"
+          label="Products"
           hint="The maximum length of the list (k)"
           min={5}
           max={MAX_K}
@@ -75,7 +75,7 @@ export function Controls({ route, navigate, model }: Props) {
         />
         <Slider
           label="Diversity"
-          hint="0% ranks by score alone; higher values prefer items that differ from those above them"
+          hint="0% ranks by score alone; higher values prefer products that differ from those above them"
           min={0}
           max={1}
           step={0.05}
@@ -85,7 +85,7 @@ export function Controls({ route, navigate, model }: Props) {
         />
         <Slider
           label="Exploration"
-          hint="The probability that a place goes to a random item"
+          hint="The probability that a place goes to a random product"
           min={0}
           max={1}
           step={0.05}
@@ -103,18 +103,16 @@ export function Controls({ route, navigate, model }: Props) {
           text={percent}
           onChange={(revenue) => tune({ revenue })}
         />
-        <div class="two-fields">
-          <Select label="Hide" options={HIDE} value={route.hide} onChange={(hide) => tune({ hide })} />
-          <Select
-            label="Show"
-            options={SHOW}
-            value={route.familiarity}
-            onChange={(familiarity) => tune({ familiarity })}
-          />
-        </div>
+        <Select label="Hide" options={HIDE} value={route.hide} onChange={(hide) => tune({ hide })} />
+        <Select
+          label="Show"
+          options={SHOW}
+          value={route.familiarity}
+          onChange={(familiarity) => tune({ familiarity })}
+        />
         <Labels
           kind="Category"
-          none="The items of this model have no categories"
+          none="The products of this model have no categories"
           labels={model?.categories ?? null}
           chosen={route.categories}
           name={text.categoryPath}
@@ -122,7 +120,7 @@ export function Controls({ route, navigate, model }: Props) {
         />
         <Labels
           kind="Brand"
-          none="The items of this model have no brands"
+          none="The products of this model have no brands"
           labels={model?.brands ?? null}
           chosen={route.brands}
           name={(brand) => brand}
@@ -236,7 +234,7 @@ function Prices({
   const known = model?.price;
   const wrong = route.priceMin !== null && route.priceMax !== null && route.priceMin > route.priceMax;
   return (
-    <fieldset class="field" aria-describedby={wrong ? "price-wrong" : undefined}>
+    <fieldset class="field price-field" aria-describedby={wrong ? "price-wrong" : undefined}>
       <legend class="label">Price</legend>
       <div class="prices">
         <PriceField

@@ -1,54 +1,67 @@
-/** Explains an item: what its score is made of, and the paths through the graph that lead to it. */
-import { useMemo, useState } from "preact/hooks";
+/** Explains a product: why it is recommended in a sentence, what its score is made of, and the paths to it. */
+import { useState } from "preact/hooks";
 import * as api from "../api";
 import { ApiError } from "../api";
-import { GraphCanvas } from "../graph/canvas";
-import { drawExplanation, pathParts } from "../graph/drawing";
 import { type Pending, useAnswer } from "../hooks";
+import { sentence } from "../reasons";
 import * as text from "../text";
-import type { ExplainedPath, Explanation, PathNode, RecommendedItem } from "../types";
-import { Facts, SourceChip } from "./item";
+import type { BehaviorCount, Explanation, RecommendedItem } from "../types";
+import { Facts, ItemButton, SourceChip, Thumbnail } from "./item";
+import { MetBadge } from "./list";
+import { Paths } from "./paths";
 import { Failure, Skeleton } from "./states";
 
 interface Props {
   item: string;
   answer: Pending<Explanation>;
-  /** The item's entry in the list; null if it has none. */
+  /** The product's entry in the list; null if it has none. */
   listed: RecommendedItem | null;
-  theme: string;
+  /** What the customer did with it. */
+  met: BehaviorCount[];
   onPick: (item: string) => void;
+  onOpen: (item: string) => void;
 }
 
-export function ExplanationView({ item, answer, listed, theme, onPick }: Props) {
+export function ExplanationView({ item, answer, listed, met, onPick, onOpen }: Props) {
   const data = answer.data?.item === item ? answer.data : null;
   const details = data?.details ?? listed?.details ?? {};
+  const page = details.page_url && /^https?:\/\//.test(details.page_url) ? details.page_url : null;
   return (
     <>
       <header class="why-head">
-        <h2 id="why" tabIndex={-1}>
-          {text.title(item, details)}
-        </h2>
+        <div class="why-title">
+          <Thumbnail details={details} />
+          <h2 id="why" tabIndex={-1}>
+            {text.title(item, details)}
+          </h2>
+        </div>
         <Facts item={item} details={details} withPrice />
         <div class="chips">
           {listed && <SourceChip source={listed.source} />}
-          {data?.bought && <span class="chip">Bought before</span>}
-          {listed?.familiar && !data?.bought && <span class="chip">Seen before</span>}
-          {listed && <span class="quiet">{listed.reason}</span>}
+          <MetBadge met={met} familiar={data?.bought ?? listed?.familiar} />
+          <button type="button" class="link" onClick={() => onOpen(item)}>
+            Product details
+          </button>
+          {page && (
+            <a href={page} target="_blank" rel="noopener noreferrer">
+              In the shop
+            </a>
+          )}
         </div>
       </header>
       {answer.error instanceof ApiError && answer.error.code === "unknown_user" ? (
         <p class="notice">
-          There is no score to explain: the model does not know this user, and the item is in the list for
-          another reason ({listed?.reason ?? "it is popular"}). Add an event to get recommendations from the
-          model.
+          There is no score to explain: the model does not know this customer, and the product is in the list
+          because it is a bestseller. Add an event to get recommendations from the model.
         </p>
       ) : answer.error ? (
         <Failure error={answer.error} retry={answer.retry} />
       ) : data ? (
         <>
-          {/* What was expanded or selected belongs to one item; the next one starts afresh. */}
-          <Contributions key={`score ${data.item}`} explanation={data} listed={listed} />
-          <Paths key={`paths ${data.item}`} explanation={data} theme={theme} />
+          <p class="lead">{sentence(data, listed, met)}</p>
+          {/* What was expanded or selected belongs to one product; the next one starts afresh. */}
+          <Contributions key={`score ${data.item}`} explanation={data} />
+          <Paths key={`paths ${data.item}`} explanation={data} onPick={onPick} />
         </>
       ) : (
         <Skeleton rows={7} label="Loading the explanation" />
@@ -77,14 +90,14 @@ const TERMS: Record<string, string> = {
 };
 
 function barsOf(explanation: Explanation, all: boolean): Bar[] {
-  const { self_contribution: own, contributions, rounding, terms = [] } = explanation;
+  const { self_contribution: own, contributions, remainder, rounding, terms = [] } = explanation;
   const shown = all ? contributions : contributions.slice(0, FIRST);
   const rest = contributions.slice(shown.length);
   const total = (part: "value" | "share") => rest.reduce((sum, c) => sum + c[part], 0);
   const bars: Bar[] = terms.map(({ kind, text: note, value, share }) => ({
     key: `term ${kind}`,
     name: TERMS[kind] ?? kind,
-    note,
+    note: note.replace(/\busers?\b/g, (word) => word.replace("user", "customer")),
     value,
     share,
   }));
@@ -92,28 +105,23 @@ function barsOf(explanation: Explanation, all: boolean): Bar[] {
     bars.push({
       key: "own",
       name: "Learned preference",
-      note: "not due to any single item",
+      note: "not due to any single product",
       value: own.value,
       share: own.share,
     });
   }
   for (const { item, details, behaviors, value, share } of shown) {
-    bars.push({
-      key: item,
-      name: text.title(item, details),
-      note: text.doings(behaviors),
-      value,
-      share,
-    });
+    bars.push({ key: item, name: text.title(item, details), note: text.doings(behaviors), value, share });
   }
-  if (rest.length > 0) {
-    const name = text.plural(rest.length, "more item");
+  if (rest.length > 0 || remainder) {
+    const n = rest.length + (remainder?.n_items ?? 0);
+    const hidden = remainder && remainder.n_items === undefined;
     bars.push({
       key: "rest",
-      name,
-      note: "of the history, combined",
-      value: total("value"),
-      share: total("share"),
+      name: hidden ? "What the customer did" : text.plural(n, "more product"),
+      note: hidden ? "which this service does not tell" : "of the history, combined",
+      value: total("value") + (remainder?.value ?? 0),
+      share: total("share") + (remainder?.share ?? 0),
     });
   }
   if (text.score(rounding) !== "0" && Math.abs(rounding) >= 5e-4) {
@@ -122,177 +130,64 @@ function barsOf(explanation: Explanation, all: boolean): Bar[] {
   return bars;
 }
 
-function Contributions({
-  explanation,
-  listed,
-}: {
-  explanation: Explanation;
-  listed: RecommendedItem | null;
-}) {
+function Contributions({ explanation }: { explanation: Explanation }) {
   const [all, setAll] = useState(false);
   const { score, contributions, instead, method } = explanation;
   const bars = barsOf(explanation, all);
-  // The combined rest has no bar, since it would dwarf the bars of single items.
-  const single = bars.filter((bar) => bar.key !== "rest").map((bar) => bar.value);
-  const most = Math.max(...single.map(Math.abs), 1e-12);
-  const low = Math.min(0, ...single);
-  const high = Math.max(0, ...single);
-  const zero = bars.length ? -low / (high - low || most) : 0;
-  const sameScore = listed && Math.abs(listed.score - score) <= 1e-3 * Math.max(1, Math.abs(score));
+  const values = bars.map((bar) => bar.value);
+  const low = Math.min(0, ...values);
+  const range = Math.max(0, ...values) - low || 1;
+  const zero = -low / range;
   return (
     <section aria-labelledby="score">
       <div class="panel-head">
         <h3 id="score">What makes up the score</h3>
-        <span class="total" data-score={score}>
-          {text.score(score)}
+        <span class="quiet total" data-score={score}>
+          score {text.score(score)}
         </span>
       </div>
-      {listed && !sameScore && (
-        <p class="quiet">
-          The list shows {text.score(listed.score)}: its place comes from “
-          {text.SOURCES[listed.source]?.label ?? listed.source}” and the sliders. This is the model's own
-          score.
-        </p>
-      )}
       {instead && <p class="notice">{instead}</p>}
       {bars.length > 0 && (
         <ul class="bars" data-method={method}>
           {bars.map((bar) => (
-            <li
-              key={bar.key}
-              data-value={bar.value}
-              data-own={bar.key === "own"}
-              class={bar.value < 0 ? "negative" : "positive"}
-            >
-              <span class="bar-name">{bar.name}</span>
-              <span class="bar-note">{bar.note}</span>
-              <span class="bar-value">
-                {text.signed(bar.value)}
-                {bar.value < 0 && <span class="unseen"> (lowers the score)</span>}
-              </span>
-              {bar.key !== "rest" && (
-                <span class="bar-track" aria-hidden="true">
-                  <span
-                    class="bar-fill"
-                    style={{
-                      left: `${100 * (bar.value < 0 ? zero - Math.abs(bar.value) / (high - low || most) : zero)}%`,
-                      width: `${(100 * Math.abs(bar.value)) / (high - low || most)}%`,
-                    }}
-                  />
-                  <span class="bar-zero" style={{ left: `${100 * zero}%` }} />
-                </span>
-              )}
-            </li>
+            <BarRow key={bar.key} bar={bar} zero={zero} range={range} />
           ))}
         </ul>
       )}
       {contributions.length > FIRST && (
         <button type="button" class="link" aria-expanded={all} onClick={() => setAll(!all)}>
-          {all ? "Show fewer" : `Show all ${text.count(contributions.length)} items of the history`}
+          {all ? "Show fewer" : `Show all ${text.count(contributions.length)} products of the history`}
         </button>
       )}
     </section>
   );
 }
 
-function Paths({ explanation, theme }: { explanation: Explanation; theme: string }) {
-  const [pointed, setPointed] = useState<number | null>(null);
-  const [held, setHeld] = useState<number | null>(null);
-  const { paths, item, reason } = explanation;
-  const shown = pointed ?? held;
-  const lit = useMemo(() => {
-    const path = shown === null ? undefined : paths[shown];
-    if (!path || shown === null) return null;
-    const { nodes, edges } = pathParts(path, shown);
-    return { nodes: new Set(nodes), edges: new Set(edges) };
-  }, [shown, paths]);
-  if (paths.length === 0) {
-    return (
-      <section aria-labelledby="paths">
-        <h3 id="paths">Paths through the graph</h3>
-        <p class="notice">There is no path to show{reason ? `: ${reason}` : ""}.</p>
-      </section>
-    );
-  }
-  /** The first path through a node. */
-  const pathAt = (node: string | null) => {
-    if (node === null) return null;
-    const at = paths.findIndex((path, n) => pathParts(path, n).nodes.slice(1, -1).includes(node));
-    return at < 0 ? null : at;
-  };
+/** A part of the score; all bars have one scale. */
+function BarRow({ bar, zero, range }: { bar: Bar; zero: number; range: number }) {
+  const width = Math.abs(bar.value) / range;
   return (
-    <section aria-labelledby="paths">
-      <h3 id="paths">Paths through the graph</h3>
-      <GraphCanvas
-        graph={explanation}
-        label={`Graph of ${text.plural(paths.length, "path")} from the user to the item; the list below has the same information`}
-        draw={(box) => drawExplanation(explanation, box)}
-        lit={lit}
-        theme={theme}
-        onEnter={(node) => setPointed(pathAt(node))}
-        onClick={(node) => {
-          const at = pathAt(node);
-          setHeld(at === held ? null : at);
-        }}
-      />
-      <ol class="paths">
-        {paths.map((path, n) => (
-          <li key={n}>
-            <button
-              type="button"
-              class="path"
-              aria-pressed={held === n}
-              onMouseEnter={() => setPointed(n)}
-              onMouseLeave={() => setPointed(null)}
-              onFocus={() => setPointed(n)}
-              onBlur={() => setPointed(null)}
-              onClick={() => setHeld(held === n ? null : n)}
-            >
-              <span class="path-number" aria-hidden="true">
-                {n + 1}.
-              </span>
-              <PathText path={path} item={item} />
-              <span class="path-share">
-                {path.value !== null
-                  ? `${text.signed(path.value)} to the score`
-                  : `strength ${text.score(path.strength)}`}
-              </span>
-            </button>
-          </li>
-        ))}
-      </ol>
-    </section>
+    <li
+      data-key={bar.key}
+      data-value={bar.value}
+      data-own={bar.key === "own"}
+      class={bar.value < 0 ? "negative" : "positive"}
+    >
+      <span class="bar-name">{bar.name}</span>
+      <span class="bar-note">{bar.note}</span>
+      <span class="bar-value" title={`${text.signed(bar.value)} of the score`}>
+        {bar.key === "rounding" ? text.signed(bar.value) : text.percent(bar.share)}
+        {bar.value < 0 && <span class="unseen"> (lowers the score)</span>}
+      </span>
+      <span class="bar-track" aria-hidden="true">
+        <span
+          class="bar-fill"
+          style={{ left: `${100 * (bar.value < 0 ? zero - width : zero)}%`, width: `${100 * width}%` }}
+        />
+        <span class="bar-zero" style={{ left: `${100 * zero}%` }} />
+      </span>
+    </li>
   );
-}
-
-function PathText({ path, item }: { path: ExplainedPath; item: string }) {
-  return (
-    <span class="path-steps">
-      <span class="station">User</span>
-      {path.edges.map((edge, n) => {
-        const many = edge.from.kind === "other_users" || edge.to.kind === "other_users";
-        const did = many ? text.doingsOfMany(edge.behaviors) : text.doings(edge.behaviors);
-        return (
-          <span key={n} class="step">
-            <span class="did">
-              <span aria-hidden="true">→ </span>
-              {did || "had"}
-              <span aria-hidden="true"> →</span>
-            </span>
-            <Station node={edge.to} item={item} />
-          </span>
-        );
-      })}
-    </span>
-  );
-}
-
-function Station({ node, item }: { node: PathNode; item: string }) {
-  if (node.kind === "user") return <span class="station">User</span>;
-  if (node.kind === "other_users")
-    return <span class="station others">{text.plural(node.count, "other user")}</span>;
-  if (node.item === item) return <span class="station target">this item</span>;
-  return <span class="station own">{text.title(node.item, node.details)}</span>;
 }
 
 function Similar({ item, onPick }: { item: string; onPick: (item: string) => void }) {
@@ -300,22 +195,14 @@ function Similar({ item, onPick }: { item: string; onPick: (item: string) => voi
   const answer = useAnswer(open ? item : null, (signal) => api.similar(item, 6, signal));
   return (
     <details class="similar" open={open} onToggle={(event) => setOpen(event.currentTarget.open)}>
-      <summary>Similar items</summary>
+      <summary>Similar products</summary>
       {answer.error && <Failure error={answer.error} retry={answer.retry} />}
-      {answer.loading && <Skeleton rows={3} label="Loading similar items" />}
+      {answer.loading && <Skeleton rows={3} label="Loading similar products" />}
       {answer.data && !answer.loading && (
         <ul class="similar-list">
-          {answer.data.items.map((item) => (
-            <li key={item.item}>
-              <button type="button" class="plain" onClick={() => onPick(item.item)}>
-                <span class="option-title">{text.title(item.item, item.details)}</span>
-                <Facts
-                  item={item.item}
-                  details={{ ...item.details, category_code: null, category_id: null }}
-                  withPrice
-                />
-                <span class="path-share">similarity {text.score(item.score)}</span>
-              </button>
+          {answer.data.items.map(({ item, details }) => (
+            <li key={item}>
+              <ItemButton brief withPrice item={item} details={details} onPick={onPick} />
             </li>
           ))}
         </ul>

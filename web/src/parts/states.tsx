@@ -24,8 +24,9 @@ export function Empty({ title, children }: { title: string; children?: Component
 
 const TITLES: Record<string, string> = {
   unreachable: "The service cannot be reached",
-  unknown_item: "The model does not know this item",
-  unknown_user: "The model does not know this user",
+  unknown_item: "The model does not know this product",
+  private: "This service hides histories",
+  unknown_user: "The model does not know this customer",
 };
 
 export function Failure({ error, retry }: { error: Error; retry?: () => void }) {

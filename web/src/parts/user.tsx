@@ -1,4 +1,4 @@
-/** The user that the list is for: one of the shop, or one composed from items. */
+/** The customer that the list is for: one of the shop, or one composed from products. */
 import { useState } from "preact/hooks";
 import * as api from "../api";
 import { type Pending, useAnswer } from "../hooks";
@@ -13,30 +13,34 @@ export function UserPicker({ route, navigate }: { route: Route; navigate: Naviga
   const isNew = route.user === "";
   return (
     <section class="panel" aria-labelledby="who">
-      <h2 id="who">User</h2>
-      <fieldset class="segments" aria-label="Kind of user">
+      <h2 id="who">Customer</h2>
+      <fieldset class="segments" aria-label="Kind of customer">
         <button
           type="button"
           aria-pressed={!isNew}
+          aria-label="Known customer"
           onClick={() => isNew && navigate({ user: null, events: [], item: null })}
         >
-          Known user
+          Known
         </button>
         <button
           type="button"
           aria-pressed={isNew}
+          aria-label="New customer"
           onClick={() => !isNew && navigate({ user: "", events: [], item: null })}
         >
-          New user
+          New
         </button>
       </fieldset>
       {isNew ? (
-        <p class="quiet">Add items below as if a new user had viewed or bought them. Nothing is stored.</p>
+        <p class="quiet">
+          Add products below as if a new customer had viewed or bought them. Nothing is stored.
+        </p>
       ) : (
         <Combobox
-          label="Search for a user by id"
+          label="Search for a customer by id"
           hideLabel
-          placeholder="Search for a user by id"
+          placeholder="Search for a customer by id"
           value={route.user ?? ""}
           find={async (q, signal) => {
             const { users, total } = await api.findUsers(q, 20, signal);
@@ -47,7 +51,7 @@ export function UserPicker({ route, navigate }: { route: Route; navigate: Naviga
             <span class="option">
               <span class="option-title">{option.id}</span>
               <span class="facts">
-                <span>{text.plural(option.n_items, "item")}</span>
+                <span>{text.plural(option.n_items, "product")}</span>
                 <span>{text.count(option.n_bought)} bought</span>
               </span>
             </span>
@@ -78,14 +82,14 @@ export function Events({ route, navigate, behaviors }: EventsProps) {
     <section class="panel" aria-labelledby="events">
       <h2 id="events">{isNew ? "Their events" : "What if…"}</h2>
       {!isNew && route.events.length === 0 && (
-        <p class="quiet">Add an event to see how it changes the list.</p>
+        <p class="quiet">Add an event to see how the ranks of the list move.</p>
       )}
       {route.events.length > 0 && (
         <ul class="events">
           {route.events.map((event, n) => (
             <li key={`${event.item} ${n}`}>
               <select
-                aria-label={`Behavior with item ${event.item}`}
+                aria-label={`Behavior with product ${event.item}`}
                 value={event.behavior}
                 onChange={(e) => set(n, { behavior: e.currentTarget.value })}
               >
@@ -99,7 +103,7 @@ export function Events({ route, navigate, behaviors }: EventsProps) {
               <button
                 type="button"
                 class="icon-button"
-                aria-label={`Remove item ${event.item}`}
+                aria-label={`Remove product ${event.item}`}
                 onClick={() => change(route.events.filter((_, other) => other !== n))}
               >
                 ×
@@ -121,9 +125,9 @@ export function Events({ route, navigate, behaviors }: EventsProps) {
           ))}
         </select>
         <Combobox
-          label="Item of the event to add"
+          label="Product of the event to add"
           hideLabel
-          placeholder="an item…"
+          placeholder="a product…"
           find={async (q, signal) => {
             const { items, total } = await api.findItems(q, 20, signal);
             return { options: items, total };
@@ -133,7 +137,7 @@ export function Events({ route, navigate, behaviors }: EventsProps) {
             <ItemOption
               item={option.item}
               details={option.details}
-              note={text.plural(option.n_users, "user")}
+              note={text.plural(option.n_users, "customer")}
             />
           )}
           onPick={(option) => {
@@ -155,19 +159,27 @@ function EventItem({ id }: { id: string }) {
   useAnswer(names.has(id) ? null : id, async (signal) => {
     const { items } = await api.findItems(id, 5, signal);
     const found = items.find((item) => item.item === id);
-    names.set(id, found ? text.title(id, found.details) : `Item ${id}`);
+    names.set(id, text.title(id, found?.details));
   });
   return (
     <span class="event-item" title={`№ ${id}`}>
-      {names.get(id) ?? `Item ${id}`}
+      {names.get(id) ?? text.title(id)}
     </span>
   );
 }
 
 const FIRST = 6;
 
-/** What the user did, by behavior. */
-export function History({ answer, behaviors }: { answer: Pending<UserAnswer>; behaviors: string[] }) {
+interface HistoryProps {
+  answer: Pending<UserAnswer>;
+  behaviors: string[];
+  /** The product whose explanation is shown. */
+  shown: string | null;
+  onPick: (item: string) => void;
+}
+
+/** What the customer did, by behavior. */
+export function History({ answer, behaviors, shown, onPick }: HistoryProps) {
   const [behavior, setBehavior] = useState<string | null>(null);
   const [all, setAll] = useState(false);
   const { data, error, loading, retry } = answer;
@@ -178,7 +190,7 @@ export function History({ answer, behaviors }: { answer: Pending<UserAnswer>; be
       {loading && !data && <Skeleton rows={4} label="Loading the history" />}
       {data && !data.known && data.history.length === 0 && (
         <p class="notice">
-          The model does not know this user. Until there are events, the list has popular items.
+          The model does not know this customer. Until there are events, the list has bestsellers.
         </p>
       )}
       {data && (data.known || data.history.length > 0) && (
@@ -189,6 +201,8 @@ export function History({ answer, behaviors }: { answer: Pending<UserAnswer>; be
           onBehavior={setBehavior}
           all={all}
           onAll={setAll}
+          shown={shown}
+          onPick={onPick}
         />
       )}
     </section>
@@ -202,15 +216,18 @@ interface ListProps {
   onBehavior: (behavior: string | null) => void;
   all: boolean;
   onAll: (all: boolean) => void;
+  shown: string | null;
+  onPick: (item: string) => void;
 }
 
-function HistoryList({ history, behaviors, behavior, onBehavior, all, onAll }: ListProps) {
+function HistoryList(props: ListProps) {
+  const { history, behaviors, behavior, onBehavior, all, onAll, shown: open, onPick } = props;
   const has = (item: HistoryItem, name: string) => item.behaviors.some((b) => b.behavior === name);
   const present = behaviors.filter((name) => history.some((item) => has(item, name))).reverse();
   const chosen = behavior !== null && present.includes(behavior) ? behavior : null;
   const items = chosen === null ? history : history.filter((item) => has(item, chosen));
   const shown = all ? items : items.slice(0, FIRST);
-  if (history.length === 0) return <p class="quiet">This user has no items in training.</p>;
+  if (history.length === 0) return <p class="quiet">This customer has no products in training.</p>;
   return (
     <>
       <fieldset class="filters" aria-label="Behavior">
@@ -227,16 +244,19 @@ function HistoryList({ history, behaviors, behavior, onBehavior, all, onAll }: L
       <ul class="history">
         {shown.map((item) => (
           <li key={item.item} data-bought={item.bought}>
-            <span class="history-title">{text.title(item.item, item.details)}</span>
-            <Facts
-              item={item.item}
-              details={{ ...item.details, category_id: null, category_code: null }}
-              withPrice
-            />
-            <span class="history-did">
-              {text.doings(item.behaviors)}
-              {item.last_time !== null && <span class="nowrap"> · {text.day(item.last_time)}</span>}
-            </span>
+            <button
+              type="button"
+              class="history-row"
+              aria-current={item.item === open ? "true" : undefined}
+              onClick={() => onPick(item.item)}
+            >
+              <span class="history-title">{text.title(item.item, item.details)}</span>
+              <Facts brief withPrice item={item.item} details={item.details} />
+              <span class="history-did">
+                {text.doings(item.behaviors)}
+                {item.last_time !== null && <span class="nowrap"> · {text.day(item.last_time)}</span>}
+              </span>
+            </button>
           </li>
         ))}
       </ul>

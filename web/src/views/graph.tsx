@@ -1,13 +1,14 @@
 /** The graph around a user. */
 import { useMemo, useState } from "preact/hooks";
 import * as api from "../api";
-import { GraphCanvas } from "../graph/canvas";
-import { drawNeighborhood, thinned, throughNode } from "../graph/drawing";
 import { useAnswer } from "../hooks";
 import { Slider } from "../parts/slider";
 import { Empty, Failure, Skeleton } from "../parts/states";
 import { TableScroll } from "../parts/table";
 import { UserPicker } from "../parts/user";
+import { drawNeighborhood } from "../picture/drawing";
+import { thinned, throughNode, withHistory } from "../picture/neighborhood";
+import { Picture } from "../picture/picture";
 import type { Navigate, Route } from "../route";
 import * as text from "../text";
 import type { ModelAnswer, Neighborhood } from "../types";
@@ -17,14 +18,13 @@ interface Props {
   route: Route;
   navigate: Navigate;
   model: ModelAnswer | null;
-  theme: string;
 }
 
 /** How many items of the list the graph includes. */
 const RECOMMENDED = 12;
 const small = () => innerWidth < 760;
 
-export function GraphView({ route, navigate, model, theme }: Props) {
+export function GraphView({ route, navigate, model }: Props) {
   const version = model?.model_version ?? null;
   const [items, setItems] = useState(() => (small() ? 6 : 12));
   const [perItem, setPerItem] = useState(1);
@@ -35,7 +35,8 @@ export function GraphView({ route, navigate, model, theme }: Props) {
     () => (list.data?.items ?? []).slice(0, RECOMMENDED).map((item) => item.item),
     [list.data],
   );
-  const ready = route.user && !list.loading && list.data?.user === route.user;
+  const hidden = model?.privacy === true;
+  const ready = route.user && !hidden && !list.loading && list.data?.user === route.user;
   const key = ready ? JSON.stringify([version, route.user, items, perItem, recommended]) : null;
   const answer = useAnswer(
     key,
@@ -43,7 +44,15 @@ export function GraphView({ route, navigate, model, theme }: Props) {
     130,
   );
   const set = useMemo(() => new Set(recommended), [recommended]);
-  const data = useMemo(() => answer.data && thinned(answer.data, set, small() ? 14 : 26), [answer.data, set]);
+  const history = useAnswer(route.user && version && !hidden ? `${version} ${route.user}` : null, (signal) =>
+    api.user(route.user ?? "", signal),
+  );
+  const known = history.data?.user === route.user ? history.data.history : null;
+  const data = useMemo(
+    () => answer.data && thinned(withHistory(answer.data, known ?? []), set, small() ? 14 : 26),
+    [answer.data, known, set],
+  );
+  const drawing = useMemo(() => data && drawNeighborhood(data, set), [data, set]);
   const node = pointed ?? held;
   const lit = useMemo(() => {
     if (!data || node === null || !data.nodes.some((one) => one.id === node)) return null;
@@ -61,11 +70,11 @@ export function GraphView({ route, navigate, model, theme }: Props) {
       <div class="side">
         <UserPicker route={route} navigate={navigate} />
         {route.user && (
-          <section class="panel" aria-labelledby="reach">
+          <section class="panel display" aria-labelledby="reach">
             <h2 id="reach">Display</h2>
             <Slider
-              label="Their items"
-              hint="How many items of the history to show, those with the highest weight first"
+              label="Their products"
+              hint="How many products of the history to show, those with the highest weight first"
               min={2}
               max={24}
               step={1}
@@ -74,8 +83,8 @@ export function GraphView({ route, navigate, model, theme }: Props) {
               onChange={setItems}
             />
             <Slider
-              label="Other items"
-              hint="How many items to show that other users share with each of them"
+              label="Other products"
+              hint="How many products to show that other customers share with each of them"
               min={0}
               max={8}
               step={1}
@@ -89,41 +98,44 @@ export function GraphView({ route, navigate, model, theme }: Props) {
       </div>
       <section class="panel neighborhood" aria-labelledby="around">
         <div class="panel-head">
-          <h2 id="around">The graph around the user</h2>
+          <h2 id="around">The graph around the customer</h2>
           <p class="quiet">{data && !error && summary(data)}</p>
         </div>
-        {!route.user && (
-          <Empty title={route.user === "" ? "A composed user is not in the graph" : "No user selected"}>
+        {hidden && (
+          <Empty title="This service hides histories">
+            <p>Its setting privacy keeps to itself what customers did.</p>
+          </Empty>
+        )}
+        {!hidden && !route.user && (
+          <Empty
+            title={route.user === "" ? "A composed customer is not in the graph" : "No customer selected"}
+          >
             <p>
               {route.user === ""
-                ? "Their list and its paths are under Recommendations. Choose a user of the shop to see their neighborhood."
-                : "Search for a user to see the items and groups of users around them."}
+                ? "Their list and its paths are under Customers. Choose a customer of the shop to see their neighborhood."
+                : "Search for a customer to see the products and groups of customers around them."}
             </p>
           </Empty>
         )}
         {route.user && error && <Failure error={error} retry={list.error ? list.retry : answer.retry} />}
-        {route.user && !error && !data && <Skeleton rows={9} label="Loading the graph" />}
+        {route.user && !hidden && !error && !data && <Skeleton rows={9} label="Loading the graph" />}
         {data && !error && data.edges.length === 0 && (
-          <Empty title="Nothing around this user">
-            <p>They have no items in training.</p>
+          <Empty title="Nothing around this customer">
+            <p>They have no products in training.</p>
           </Empty>
         )}
         {data && !error && data.edges.length > 0 && (
           <>
-            <GraphCanvas
-              movable
-              graph={data}
-              label={`${summary(data)}; the table below has the same information`}
-              draw={(box) => drawNeighborhood(data, set, box)}
+            <Picture
+              drawing={drawing ?? { nodes: [], edges: [] }}
+              label={`${summary(data)}; the table below says the same`}
               lit={lit}
-              theme={theme}
-              onEnter={setPointed}
-              onClick={open}
+              onPoint={setPointed}
+              onPick={open}
             />
             <p class="quiet graph-hint">
-              Point at a node to highlight its paths; click a recommended item for its explanation. Drag to
-              move; hold Ctrl and scroll to zoom. Groups have at least 5 users and no names; the largest are
-              shown first.
+              Point at a node to highlight its paths; select a recommended product for its explanation. Groups
+              have at least 5 customers and no names; the largest are shown.
             </p>
             <EdgeTable graph={data} recommended={set} />
           </>
@@ -136,18 +148,18 @@ export function GraphView({ route, navigate, model, theme }: Props) {
 function Legend() {
   return (
     <ul class="legend" aria-label="Legend">
-      <li data-role="user">The user</li>
-      <li data-role="history">Items of the history</li>
-      <li data-role="others">Number of other users</li>
-      <li data-role="target">Recommended items</li>
-      <li data-role="other">Other items</li>
+      <li data-role="user">The customer</li>
+      <li data-role="history">Products of the history</li>
+      <li data-role="others">Number of other customers</li>
+      <li data-role="target">Recommended products</li>
+      <li data-role="other">Other products</li>
     </ul>
   );
 }
 
 function summary({ nodes }: Neighborhood): string {
   const n = (kind: string) => nodes.filter((node) => node.kind === kind).length;
-  return `${text.plural(n("item"), "item")}, ${text.plural(n("users"), "group")} of other users`;
+  return `${text.plural(n("item"), "product")}, ${text.plural(n("users"), "group")} of other customers`;
 }
 
 /** The graph as a table. */
@@ -155,8 +167,8 @@ function EdgeTable({ graph, recommended }: { graph: Neighborhood; recommended: R
   const byId = new Map(graph.nodes.map((node) => [node.id, node]));
   const name = (id: string) => {
     const node = byId.get(id);
-    if (!node || node.kind === "self") return "User";
-    if (node.kind === "users") return text.plural(node.count ?? 0, "other user");
+    if (!node || node.kind === "self") return "Customer";
+    if (node.kind === "users") return text.plural(node.count ?? 0, "other customer");
     const item = node.item ?? id;
     return `${text.title(item, node.details)} (№ ${item})${recommended.has(item) ? ", recommended" : ""}`;
   };
@@ -180,7 +192,13 @@ function EdgeTable({ graph, recommended }: { graph: Neighborhood; recommended: R
               <tr key={`${edge.source} ${edge.target}`}>
                 <td>{name(edge.source)}</td>
                 <td>{name(edge.target)}</td>
-                <td>{edge.behavior ? text.did(edge.behavior) : "–"}</td>
+                <td>
+                  {edge.behaviors
+                    ? text.doings(edge.behaviors)
+                    : edge.behavior
+                      ? text.did(edge.behavior)
+                      : "met"}
+                </td>
                 <td class="number">{text.score(edge.weight)}</td>
               </tr>
             ))}

@@ -1,18 +1,22 @@
 /** The active model: its kind and size, its training, and its quality compared with the baselines. */
 import type { Figures } from "../figures";
-import { metricName, rankerName, readFigures } from "../figures";
+import { bestKey, metricName, rankerName, readFigures, verdict } from "../figures";
 import type { Pending } from "../hooks";
 import { CompareChart, LineChart } from "../parts/charts";
+import { Models } from "../parts/models";
 import { Empty, Failure, Skeleton } from "../parts/states";
 import { TableScroll } from "../parts/table";
+import { Tile, Tiles } from "../parts/tiles";
 import * as text from "../text";
 import type { ModelAnswer } from "../types";
+import { age } from "./start";
 
 export function ModelView({ answer }: { answer: Pending<ModelAnswer> }) {
   const { data, error, loading, retry } = answer;
   if (error) return <Failure error={error} retry={retry} />;
   if (!data) return loading ? <Skeleton rows={8} label="Loading the model" /> : null;
   const figures = readFigures(data.figures, data.model.name);
+  const known = age(data);
   return (
     <div class="model">
       <section class="panel" aria-labelledby="model">
@@ -22,27 +26,24 @@ export function ModelView({ answer }: { answer: Pending<ModelAnswer> }) {
             {data.model_version}
           </p>
         </div>
-        <dl class="facts-grid">
-          <Fact name="Users" value={text.count(data.n_users)} />
-          <Fact name="Items" value={text.count(data.n_items)} />
-          <Fact name="Edges" value={text.count(data.n_edges)} />
-          <Fact name="Layers" value={String(data.model.layers ?? "–")} />
-          <Fact name="Dimension" value={String(data.model.dimension)} />
-          <Fact name="Best epoch" value={figures.bestEpoch === null ? "–" : String(figures.bestEpoch)} />
-        </dl>
+        <Tiles>
+          <Tile name="Customers" value={text.count(data.n_users)} />
+          <Tile name="Products" value={text.count(data.n_items)} />
+          <Tile name="Edges" value={text.count(data.n_edges)} />
+          <Tile
+            name="Model age"
+            value={known?.age ?? "–"}
+            note={known ? `events until ${known.day}` : "no times"}
+          />
+          <Tile name="Layers" value={String(data.model.layers ?? "–")} />
+          <Tile name="Dimension" value={String(data.model.dimension)} />
+          <Tile name="Best epoch" value={figures.bestEpoch === null ? "–" : String(figures.bestEpoch)} />
+        </Tiles>
         <p class="quiet">Behaviors: {data.behaviors.map(text.spaced).join(", ")}.</p>
       </section>
       <Quality figures={figures} />
       <Curves figures={figures} />
-    </div>
-  );
-}
-
-function Fact({ name, value }: { name: string; value: string }) {
-  return (
-    <div>
-      <dt>{name}</dt>
-      <dd>{value}</dd>
+      {data.admin_on_page && <Models />}
     </div>
   );
 }
@@ -59,12 +60,13 @@ function metricKeys(figures: Figures): string[] {
 
 function measured({ part, users, targets }: NonNullable<Figures["compared"]>): string {
   const of = users !== null && targets !== null;
-  const by = of ? `: ${text.plural(users, "user")}, ${text.plural(targets, "target")}` : "";
+  const by = of ? `: ${text.plural(users, "customer")}, ${text.plural(targets, "target")}` : "";
   return `measured on the ${part} part${by}`;
 }
 
 function Quality({ figures }: { figures: Figures }) {
   const { compared } = figures;
+  const found = verdict(figures, bestKey(figures));
   const rows = compared ? figures.rows.filter((row) => row.part === compared.part) : [];
   const keys = metricKeys(figures);
   const sorted = (key: string) =>
@@ -87,6 +89,7 @@ function Quality({ figures }: { figures: Figures }) {
         </Empty>
       ) : (
         <>
+          {found && <p class="lead">{found.sentence}</p>}
           {charted.length > 0 && (
             <div class="charts">
               {charted.map((key) => (

@@ -1,23 +1,21 @@
 /** The main view: a user, the list, and the explanation of an item. */
 import type { ComponentChildren } from "preact";
-import { useEffect, useRef, useState } from "preact/hooks";
+import { useEffect, useMemo, useRef, useState } from "preact/hooks";
 import * as api from "../api";
 import { type Pending, useAnswer, useDebounced, useMedia } from "../hooks";
 import { Controls } from "../parts/controls";
 import { ExplanationView } from "../parts/explanation";
-import { ItemOption } from "../parts/item";
-import { ItemList } from "../parts/list";
-import { Empty, Failure, Skeleton } from "../parts/states";
-import { Events, History, names, UserPicker } from "../parts/user";
+import { ItemList, type Met } from "../parts/list";
+import { Empty, Skeleton } from "../parts/states";
+import { Events, History, UserPicker } from "../parts/user";
 import { DEFAULTS, type Navigate, type Route } from "../route";
-import * as text from "../text";
-import type { Answer, Explanation, ModelAnswer, RecommendRequest } from "../types";
+import type { Answer, BehaviorCount, Explanation, ModelAnswer, RecommendRequest, UserAnswer } from "../types";
+import { Compose, Start } from "./start";
 
 interface Props {
   route: Route;
   navigate: Navigate;
   model: ModelAnswer | null;
-  theme: string;
 }
 
 export function requestOf(route: Route): RecommendRequest {
@@ -51,6 +49,34 @@ export function useRecommendations(route: Route, version: string | null): Pendin
   return useAnswer(key, (signal) => api.recommend(request, signal), 130);
 }
 
+/** The list without the added events, to compare with. */
+const COMPARED = 100;
+
+function useBefore(route: Route, version: string | null): ReadonlyMap<string, number> | null {
+  const asked = route.user && route.events.length > 0;
+  const request = requestOf({ ...route, events: [], k: Math.max(route.k, COMPARED) });
+  const key = asked && version ? `${version} ${JSON.stringify(request)}` : null;
+  const answer = useAnswer(key, (signal) => api.recommend(request, signal), 130);
+  return useMemo(
+    () => answer.data && new Map(answer.data.items.map(({ item, rank }) => [item, rank])),
+    [answer.data],
+  );
+}
+
+/** What the customer did with each product, in training, since, and by the added events. */
+function metOf(history: UserAnswer | null, route: Route): Met {
+  const met = new Map<string, BehaviorCount[]>();
+  for (const { item, behaviors } of history?.user === route.user ? history.history : [])
+    met.set(item, behaviors);
+  for (const { item, behavior, count = 1 } of route.events) {
+    const known = met.get(item) ?? [];
+    const before = known.find((one) => one.behavior === behavior)?.count ?? 0;
+    const others = known.filter((one) => one.behavior !== behavior);
+    met.set(item, [...others, { behavior, count: before + count }]);
+  }
+  return met;
+}
+
 /** Recent explanations, so that pointing along a list does not request them again. */
 const cached = new Map<string, Explanation>();
 const MAX_CACHED = 200;
@@ -64,7 +90,7 @@ async function explained(key: string, route: Route, item: string, signal: AbortS
   return answer;
 }
 
-export function Recommendations({ route, navigate, model, theme }: Props) {
+export function Recommendations({ route, navigate, model }: Props) {
   const version = model?.model_version ?? null;
   const wide = useMedia("(min-width: 1200px)");
   const narrow = useMedia("(max-width: 759px)");
@@ -73,11 +99,18 @@ export function Recommendations({ route, navigate, model, theme }: Props) {
   const [pointed, setPointed] = useState<{ item: string; place: string } | null>(null);
   const settled = useDebounced(pointed, 110);
   const pointing = settled?.place === place ? settled.item : null;
-  const point = (item: string | null) => setPointed(item === null ? null : { item, place });
+  const point = (item: string | null) =>
+    setPointed((old) => {
+      if (item === null) return null;
+      return old?.item === item && old.place === place ? old : { item, place };
+    });
   const answer = useRecommendations(route, version);
-  const history = useAnswer(route.user && version ? `${version} ${route.user}` : null, (signal) =>
+  const isTold = model?.privacy !== true;
+  const history = useAnswer(route.user && version && isTold ? `${version} ${route.user}` : null, (signal) =>
     api.user(route.user ?? "", signal),
   );
+  const before = useBefore(route, version);
+  const met = useMemo(() => metOf(history.data, route), [history.data, route]);
   const items = answer.data?.user === route.user ? answer.data.items : [];
   const pick = wide ? (pointing ?? route.item ?? items[0]?.item ?? null) : route.item;
   const shown = route.user === null ? null : pick;
@@ -94,11 +127,20 @@ export function Recommendations({ route, navigate, model, theme }: Props) {
   const picker = <UserPicker route={route} navigate={navigate} />;
   const events = started && <Events route={route} navigate={navigate} behaviors={behaviors} />;
   const controls = started && <Controls route={route} navigate={navigate} model={model} />;
-  const past = route.user && <History answer={history} behaviors={behaviors} />;
+  const past = route.user && isTold && (
+    <History
+      answer={history}
+      behaviors={behaviors}
+      shown={shown}
+      onPick={(item) => navigate({ item }, item !== route.item)}
+    />
+  );
   const middle = asked ? (
     <ItemList
       route={route}
       answer={answer}
+      met={met}
+      before={before}
       shown={shown}
       onPoint={wide ? point : () => undefined}
       onPick={(item) => navigate({ item }, item !== route.item)}
@@ -119,7 +161,7 @@ export function Recommendations({ route, navigate, model, theme }: Props) {
   ) : started ? (
     <Compose behaviors={behaviors} navigate={navigate} />
   ) : (
-    <Start navigate={navigate} />
+    <Start navigate={navigate} model={model} />
   );
   return (
     <div class={`columns ${asked ? "" : "unstarted"}`}>
@@ -149,8 +191,8 @@ export function Recommendations({ route, navigate, model, theme }: Props) {
           {answer.loading ? (
             <Skeleton rows={6} label="Loading the explanation" />
           ) : (
-            <Empty title="Why this item?">
-              <p>Point at an item to see what makes up its score and the paths that lead to it.</p>
+            <Empty title="Why this product?">
+              <p>Point at a product to see what makes up its score and the paths that lead to it.</p>
             </Empty>
           )}
         </aside>
@@ -161,8 +203,9 @@ export function Recommendations({ route, navigate, model, theme }: Props) {
             item={shown}
             answer={why}
             listed={listed}
-            theme={theme}
+            met={met.get(shown) ?? []}
             onPick={(item) => navigate({ item })}
+            onOpen={(item) => navigate({ view: "items", item })}
           />
         </Why>
       )}
@@ -229,87 +272,5 @@ function Why({ wide, item, close, children }: WhyProps) {
       </div>
       {children}
     </dialog>
-  );
-}
-
-/** Starts a new user from popular items. */
-function Compose({ behaviors, navigate }: { behaviors: string[]; navigate: Navigate }) {
-  const found = useAnswer("popular", (signal) => api.popular(8, signal));
-  const behavior = behaviors.includes("purchase") ? "purchase" : (behaviors.at(-1) ?? "purchase");
-  return (
-    <section class="panel start" aria-labelledby="compose">
-      <h2 id="compose" class="start-title">
-        A new user
-      </h2>
-      <p>
-        Add an item that they viewed, carted or bought to see recommendations at once. The model takes the
-        events into account without training.
-      </p>
-      {found.error && <Failure error={found.error} retry={found.retry} />}
-      {found.loading && <Skeleton rows={4} label="Loading popular items" />}
-      {found.data && found.data.items.length > 0 && (
-        <>
-          <h3>Start with a popular item</h3>
-          <ul class="starters">
-            {found.data.items.map(({ item, details }) => (
-              <li key={item}>
-                <button
-                  type="button"
-                  class="plain"
-                  onClick={() => {
-                    names.set(item, text.title(item, details));
-                    navigate({ events: [{ item, behavior, count: 1 }] }, false);
-                  }}
-                >
-                  <ItemOption item={item} details={details} />
-                </button>
-              </li>
-            ))}
-          </ul>
-        </>
-      )}
-    </section>
-  );
-}
-
-function Start({ navigate }: { navigate: Navigate }) {
-  const found = useAnswer("start", (signal) => api.findUsers("", 8, signal));
-  return (
-    <section class="panel start" aria-labelledby="start">
-      <h2 id="start" class="start-title">
-        Who are you recommending for?
-      </h2>
-      <p>
-        Choose a user to see the items that they are most likely to buy, and the paths through the graph of
-        purchases, carts and views that lead to them.
-      </p>
-      {found.error && <Failure error={found.error} retry={found.retry} />}
-      {found.loading && <Skeleton rows={4} label="Loading users" />}
-      {found.data && !found.loading && (
-        <>
-          <h3>Users with the longest histories</h3>
-          <ul class="starters">
-            {found.data.users.map((user) => (
-              <li key={user.id}>
-                <button type="button" class="plain" onClick={() => navigate({ user: user.id })}>
-                  <span class="option-title">{user.id}</span>
-                  <span class="facts">
-                    <span>{text.plural(user.n_items, "item")}</span>
-                    <span>{text.count(user.n_bought)} bought</span>
-                  </span>
-                </button>
-              </li>
-            ))}
-          </ul>
-          <p class="quiet">
-            {text.plural(found.data.total, "user")} in the graph. Or{" "}
-            <button type="button" class="link" onClick={() => navigate({ user: "", events: [] })}>
-              compose a new user
-            </button>{" "}
-            from items.
-          </p>
-        </>
-      )}
-    </section>
   );
 }

@@ -274,31 +274,80 @@ export function history(user) {
   return { user, known: known.user !== undefined, history: items, model_version: MODEL_VERSION };
 }
 
-export function findUsers(q, limit) {
-  const found = shop.users
-    .filter((c) => c.id.includes(q))
-    .map((c) => ({
-      id: c.id,
-      n_items: c.history.size,
-      n_bought: [...c.history.values()].filter((e) => e.counts.purchase).length,
-    }))
-    .sort((a, b) => b.n_items - a.n_items || (a.id < b.id ? -1 : 1));
-  return { users: found.slice(0, limit), total: found.length };
+const found = (user) => ({
+  id: user.id,
+  n_items: user.history.size,
+  n_bought: [...user.history.values()].filter((e) => e.counts.purchase).length,
+});
+
+/** Whole names first, then those that begin with the text, then the others; each in the given order. */
+function ranked(list, needle, names) {
+  const place = (one) =>
+    Math.min(...names(one).map((name) => (name === needle ? 0 : name.startsWith(needle) ? 1 : 2)));
+  return list.toSorted((a, b) => place(a) - place(b));
 }
 
+export function findUsers(q, limit) {
+  const needle = q.trim().toLowerCase();
+  const users = shop.users
+    .filter((c) => c.id.toLowerCase().includes(needle))
+    .map(found)
+    .sort((a, b) => b.n_items - a.n_items || (a.id < b.id ? -1 : 1));
+  const list = ranked(users, needle, ({ id }) => [id.toLowerCase()]);
+  return { users: list.slice(0, limit), total: list.length };
+}
+
+const usersOf = (item) => shop.users.filter((c) => c.history.has(item));
+
 export function findItems(q, limit) {
-  const needle = q.toLowerCase();
-  const found = shop.items
-    .map((p, n) => ({
-      item: p.id,
-      details: p.details,
-      n_users: shop.users.filter((c) => c.history.has(n)).length,
-    }))
-    .filter((p) =>
-      [p.item, p.details.brand, p.details.category_code].some((text) => text?.toLowerCase().includes(needle)),
-    )
+  const needle = q.trim().toLowerCase();
+  const labels = ({ item, details }) =>
+    [item, details.brand, details.category_code].flatMap((text) => (text ? [text.toLowerCase()] : []));
+  const items = shop.items
+    .map((p, n) => ({ item: p.id, details: p.details, n_users: usersOf(n).length }))
+    .filter((p) => labels(p).some((text) => text.includes(needle)))
     .sort((a, b) => b.n_users - a.n_users || (a.item < b.item ? -1 : 1));
-  return { items: found.slice(0, limit), total: found.length };
+  const list = ranked(items, needle, labels);
+  return { items: list.slice(0, limit), total: list.length };
+}
+
+const MAX_ALSO = 8;
+
+export function item(id) {
+  const item = shop.itemById.get(id);
+  if (item === undefined)
+    throw new ApiError(404, "unknown_item", `item ${JSON.stringify(id)} is unknown to the model`);
+  const users = usersOf(item);
+  const did = Object.fromEntries(
+    BEHAVIORS.map((b) => [b, users.filter((c) => c.history.get(item).counts[b]).length]),
+  );
+  const buyers = users.filter((c) => c.history.get(item).counts.purchase);
+  const also = new Map();
+  for (const { history } of buyers)
+    for (const [other, { counts }] of history)
+      if (counts.purchase && other !== item) also.set(other, (also.get(other) ?? 0) + 1);
+  return {
+    model_version: MODEL_VERSION,
+    item: id,
+    details: shop.items[item].details,
+    n_users: users.length,
+    n_bought: buyers.length >= MIN_USERS ? buyers.length : null,
+    behaviors: counted(did).filter((b) => b.count >= MIN_USERS),
+    also_bought: [...also]
+      .filter(([, count]) => count >= MIN_USERS)
+      .sort((a, b) => b[1] - a[1] || a[0] - b[0])
+      .slice(0, MAX_ALSO)
+      .map(([n, count]) => ({ item: shop.items[n].id, details: shop.items[n].details, count })),
+  };
+}
+
+/** Users who bought something and whose number of items is nearest to the median of such users. */
+function typicalUsers() {
+  const buyers = shop.users.map(found).filter((user) => user.n_bought > 0);
+  const sizes = buyers.map((user) => user.n_items).sort((a, b) => a - b);
+  const median = sizes[Math.floor(sizes.length / 2)];
+  const off = (user) => Math.abs(user.n_items - median);
+  return buyers.toSorted((a, b) => off(a) - off(b)).slice(0, 6);
 }
 
 export function similar(id, k) {
@@ -369,6 +418,8 @@ export function model() {
       if (p.details[field]) counts.set(p.details[field], (counts.get(p.details[field]) ?? 0) + 1);
     return [...counts].sort((a, b) => b[1] - a[1] || (a[0] < b[0] ? -1 : 1)).map(([label]) => label);
   };
+  const sum = (list, of) => list.reduce((total, one) => total + of(one), 0);
+  const times = shop.users.flatMap(({ history }) => [...history.values()].map(({ time }) => time));
   const prices = shop.items.map((p) => p.details.price).filter((p) => p !== null);
   const curve = Array.from({ length: 24 }, (_, n) => ({
     epoch: n + 1,
@@ -388,6 +439,15 @@ export function model() {
     categories: labels("category_code"),
     brands: labels("brand"),
     price: { min: Math.min(...prices), max: Math.max(...prices) },
+    n_events: sum(shop.users, ({ history }) =>
+      sum([...history.values()], ({ counts }) => sum(Object.values(counts), (n) => n)),
+    ),
+    trained_from: Math.min(...times),
+    trained_until: Math.max(...times),
+    typical_users: typicalUsers(),
+    currency: "EUR",
+    image_hosts: [],
+    admin_on_page: true,
     figures: {
       metrics: { "best epoch": 18, "validation recall@20": 0.1764, "validation ndcg@20": 0.1093 },
       // What `lightgcn evaluate --on-validation --json` prints, as far as the page reads it.
@@ -408,4 +468,63 @@ export function model() {
       curve,
     },
   };
+}
+
+const DAY = 86_400;
+const posted = [];
+
+export function post({ events = [] }) {
+  const now = Math.floor(Date.now() / 1000);
+  for (const { user, item, behavior, time = now, count = 1 } of events)
+    posted.unshift({ user, item, behavior, time, count });
+  return { model_version: MODEL_VERSION, accepted: events.length };
+}
+
+export function recent() {
+  const counts = new Map();
+  for (const { history } of shop.users)
+    for (const { time, counts: did } of history.values()) {
+      const day = counts.get(Math.floor(time / DAY)) ?? {};
+      for (const [name, n] of Object.entries(did)) day[name] = (day[name] ?? 0) + n;
+      counts.set(Math.floor(time / DAY), day);
+    }
+  const last = Math.max(...counts.keys());
+  const days = Array.from({ length: 60 }, (_, n) => last - 59 + n);
+  return {
+    model_version: MODEL_VERSION,
+    n_posted: posted.length,
+    n_stored: posted.length,
+    latest: posted.slice(0, 50).map((event) => ({
+      ...event,
+      details: shop.items[shop.itemById.get(event.item)]?.details ?? null,
+    })),
+    days: days.map((day) => ({ time: day * DAY, behaviors: counted(counts.get(day) ?? {}) })),
+  };
+}
+
+export const ADMIN_TOKEN = "the-token-of-the-mock";
+let active = MODEL_VERSION;
+
+/** The models in memory, the active one first. */
+export function models(token) {
+  if (token !== `Bearer ${ADMIN_TOKEN}`)
+    throw new ApiError(401, "unauthorized", "send the token as Authorization: Bearer TOKEN");
+  const figures = { "validation recall@20": 0.1764, "validation ndcg@20": 0.1093 };
+  const own = { name: "lightgcn", n_users: shop.users.length, n_items: shop.items.length, path: null };
+  const all = [
+    { version: MODEL_VERSION, ...own, trained_until: 1_582_000_000, figures },
+    {
+      version: "0ld0ld0ld0ld0ld0",
+      ...own,
+      trained_until: 1_581_000_000,
+      figures: { "validation recall@20": 0.17 },
+    },
+  ];
+  return { models: all.map((one) => ({ ...one, active: one.version === active })) };
+}
+
+export function activate(token, version) {
+  models(token);
+  active = version;
+  return models(token);
 }

@@ -47,6 +47,8 @@ async function answer(request, url) {
       return answers.history(parts[2]);
     case "GET v1/items":
       return answers.findItems(query("q", ""), number("limit", 20));
+    case "GET v1/items/*":
+      return answers.item(parts[2]);
     case "GET v1/similar/*":
       return answers.similar(parts[2], number("k", 10));
     case "GET v1/popular":
@@ -58,6 +60,14 @@ async function answer(request, url) {
         number("per_item", 6),
         query("recommended", "").split(",").filter(Boolean),
       );
+    case "GET v1/events":
+      return answers.recent();
+    case "POST v1/events":
+      return answers.post(await body(request));
+    case "GET admin/models":
+      return answers.models(request.headers.authorization);
+    case "POST admin/models/*":
+      return answers.activate(request.headers.authorization, parts[2]);
     case "GET v1/model":
       return answers.model();
     default:
@@ -85,7 +95,7 @@ export function serve(port = 0) {
   const server = createServer(async (request, response) => {
     const url = new URL(request.url, "http://localhost");
     try {
-      if (!url.pathname.startsWith("/v1/") && (await serveFile(url.pathname, response))) return;
+      if (!/^\/(v1|admin)\//.test(url.pathname) && (await serveFile(url.pathname, response))) return;
       const result = await answer(request, url);
       response.writeHead(200, {
         ...HEADERS,

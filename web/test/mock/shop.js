@@ -38,6 +38,8 @@ const BRANDS = [
   "jessnail",
 ];
 
+const TITLES = ["Gel polish Ruby", "Velvet lipstick", "Repair shampoo", "Cotton gloves", "Night serum"];
+
 /** Random numbers in [0, 1) from a seed (mulberry32). */
 export function random(seed) {
   let state = seed >>> 0;
@@ -77,6 +79,16 @@ function makeItems(draw) {
       },
     });
   }
+  // Some shops know titles, and addresses of images.
+  items.forEach((item, n) => {
+    if (n % 4 === 2)
+      Object.assign(item.details, {
+        title: `${TITLES[n % TITLES.length]} ${n}`,
+        image_url: `https://images.shop.example/${item.id}.png`,
+        page_url: `https://shop.example/products/${item.id}`,
+        in_stock: n % 20 !== 2,
+      });
+  });
   // Items that try to break out of the page; users of group 0 have them.
   items[0].details.brand = HOSTILE_BRAND;
   items[9].details.category_code = HOSTILE_CATEGORY;

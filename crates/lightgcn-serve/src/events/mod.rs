@@ -3,6 +3,7 @@
 mod health;
 mod outcomes;
 mod store;
+mod tail;
 mod trained;
 
 pub(crate) use health::SinkHealth;
@@ -11,6 +12,7 @@ pub use store::{
     EventReader, EventStore, EventStoreConfig, EventStoreError, ExportFormat, ExportReport,
     check_archive_path, check_export_path,
 };
+pub(crate) use tail::Tail;
 pub use trained::{PruneReport, TrainedEvents};
 
 use lightgcn_recommend::ContextEvent;

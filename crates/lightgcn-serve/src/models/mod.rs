@@ -4,9 +4,11 @@ mod arms;
 mod figures;
 mod model_path;
 mod registry;
+mod summary;
 
 pub(crate) use arms::{Arms, Chosen};
 pub(crate) use registry::Registry;
+pub(crate) use summary::Summary;
 
 use crate::error::ServeError;
 use figures::Figures;
@@ -44,6 +46,7 @@ pub(crate) struct Model {
     pub(crate) took: Duration,
     /// The time of the latest event that it was trained on; none if it knows no times.
     pub(crate) trained_until: Option<i64>,
+    pub(crate) summary: Summary,
     /// The users of the most popular item.
     pub(crate) most_users: usize,
     /// What a user's top 20 is expected to take of one thread.
@@ -110,6 +113,7 @@ impl Model {
             loaded: SystemTime::now(),
             took: Duration::ZERO,
             trained_until,
+            summary: Summary::of(&recommender),
             most_users: most_users.unwrap_or(0),
             ordinary: recommender.cost_of_answer(&ordinary),
             version: identity.chars().take(VERSION_DIGITS).collect(),

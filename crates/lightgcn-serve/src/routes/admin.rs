@@ -16,6 +16,7 @@ use axum::middleware;
 use axum::response::Response;
 use axum::routing::{get, post};
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
 
 /// The most bytes of a body.
 const MAX_BODY: usize = 4096;
@@ -34,6 +35,10 @@ struct ModelEntry {
     path: Option<String>,
     n_users: usize,
     n_items: usize,
+    /// The time of the latest event that it was trained on.
+    trained_until: Option<i64>,
+    /// Its figures by name, such as `validation recall@20`.
+    figures: BTreeMap<String, f64>,
 }
 
 impl ModelEntry {
@@ -46,6 +51,8 @@ impl ModelEntry {
             path: model.path.as_ref().map(|path| path.display().to_string()),
             n_users: artifact.train.n_users(),
             n_items: model.recommender.n_items(),
+            trained_until: model.trained_until,
+            figures: artifact.lineage.figures.clone(),
         }
     }
 }
@@ -57,16 +64,30 @@ struct Load {
 }
 
 pub(super) fn router(service: &Service) -> Router<Service> {
-    let router = Router::new()
+    let router = guarded(
+        service,
+        routes()
+            .fallback(|| async { ApiError::no_route() })
+            .method_not_allowed_fallback(|| async { ApiError::no_method() }),
+    );
+    router.layer(middleware::from_fn_with_state(service.clone(), observe))
+}
+
+/// The same routes for the public listener.
+pub(super) fn on_page(service: &Service) -> Router<Service> {
+    guarded(service, routes())
+}
+
+fn routes() -> Router<Service> {
+    Router::new()
         .route("/admin/models", get(list).post(load))
         .route("/admin/models/{version}/activate", post(activate))
-        .fallback(|| async { ApiError::no_route() })
-        .method_not_allowed_fallback(|| async { ApiError::no_method() })
-        .layer(middleware::from_fn_with_state(
-            service.clone(),
-            access::admin,
-        ));
-    within_limits(router, MAX_BODY).layer(middleware::from_fn_with_state(service.clone(), observe))
+}
+
+/// Only for those who bring the token.
+fn guarded(service: &Service, router: Router<Service>) -> Router<Service> {
+    let guard = middleware::from_fn_with_state(service.clone(), access::admin);
+    within_limits(router.layer(guard), MAX_BODY)
 }
 
 async fn list(State(service): State<Service>) -> Result<Response, ApiError> {

@@ -96,6 +96,8 @@ pub(crate) async fn post(
     let events = checks.all(posted.events)?;
     let n_events = events.len();
     let sink = Arc::clone(&shared.events);
+    let shows_events = shared.config.page && !shared.config.privacy;
+    let posted = shows_events.then(|| events.clone());
     let stored = shared.writer.run(move || sink.append(&events)).await?;
     shared.events_health.note(&stored);
     let n_new = stored.map_err(|error| {
@@ -106,6 +108,7 @@ pub(crate) async fn post(
     if let Some(recorder) = &shared.recorder {
         outcomes.into_iter().for_each(|done| recorder.record(done));
     }
+    shared.tail.note(posted.unwrap_or_default(), n_new);
     let accepted = Accepted {
         accepted: n_events,
         duplicates: (n_events as u64).saturating_sub(n_new),

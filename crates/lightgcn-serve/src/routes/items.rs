@@ -1,6 +1,6 @@
 //! `/v1/similar`, `/v1/popular` and the search for items
 
-use super::query::{Needle, SearchQuery, filtered_query};
+use super::query::{Needle, Place, SearchQuery, filtered_query};
 use crate::answer::Versioned;
 use crate::api_error::{ApiError, ErrorBody};
 use crate::checks::{check_filter, check_text};
@@ -86,7 +86,7 @@ impl From<ItemDetails> for Details {
 /// The results of a search for items.
 #[derive(Debug, Serialize, utoipa::ToSchema)]
 pub(crate) struct FoundItems {
-    /// Items with the most users first.
+    /// Items whose id or label begins with the text first, then those with the most users.
     items: Vec<FoundItem>,
     /// How many items match in total.
     total: usize,
@@ -190,31 +190,25 @@ pub(crate) async fn search(
 fn found(model: &Model, needle: &Needle, limit: usize) -> FoundItems {
     let recommender = &model.recommender;
     let catalogue = recommender.catalogue();
-    let matching = |column: &LabelColumn| -> Vec<bool> {
-        column.labels().iter().map(|l| needle.is_in(l)).collect()
+    let places = |column: &LabelColumn| -> Vec<Option<Place>> {
+        column.labels().iter().map(|l| needle.place(l)).collect()
     };
     let columns = [
         catalogue.brand(),
         catalogue.category_code(),
         catalogue.category_id(),
     ];
-    let columns = columns.map(|column| (column, matching(column)));
+    let columns = columns.map(|column| (column, places(column)));
     let names = &recommender.artifact().items;
-    let fits = |item: ItemId| {
-        let label = columns.iter().any(|(column, matching)| {
+    let place = |item: &ItemId| {
+        let labels = columns.iter().filter_map(|(column, places)| {
             let code = column.codes().get(item.index()).map(|&code| code as usize);
-            code.and_then(|code| matching.get(code))
-                .copied()
-                .unwrap_or(false)
+            code.and_then(|code| places.get(code).copied().flatten())
         });
-        label || names.name(item).is_some_and(|name| needle.is_in(name))
+        let name = names.name(*item).and_then(|name| needle.place(name));
+        labels.chain(name).min()
     };
-    let all: Vec<ItemId> = model
-        .items
-        .iter()
-        .copied()
-        .filter(|&item| fits(item))
-        .collect();
+    let all = needle.ranked(model.items.iter().copied(), place);
     let items = all.iter().take(limit).map(|&item| FoundItem {
         item: names.name(item).unwrap_or_default().to_owned(),
         details: catalogue.get(item).into(),

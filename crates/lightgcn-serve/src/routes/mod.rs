@@ -8,12 +8,14 @@ mod events;
 mod explanations;
 mod graph;
 mod health;
+mod item;
 mod items;
 mod model;
 mod outcomes;
 mod page;
 mod privacy;
 mod query;
+mod recent;
 mod recommendations;
 mod users;
 
@@ -44,6 +46,9 @@ impl Service {
         let json = serde_json::to_string(&document).unwrap_or_default();
         let kind = [(header::CONTENT_TYPE, "application/json")];
         let mut router = router.route("/openapi.json", get(move || async move { (kind, json) }));
+        if self.shared.config.has_admin_on_page() {
+            router = router.merge(admin::on_page(self));
+        }
         router = match self.shared.config.page {
             true => router.fallback(page::file),
             false => router.fallback(|| async { ApiError::no_route() }),
@@ -92,12 +97,14 @@ impl Service {
         }
         let routes = routes
             .routes(routes!(items::search))
+            .routes(routes!(item::one))
             .routes(routes!(model::show));
         if config.privacy {
             return privacy::refusing(routes);
         }
         routes
             .routes(routes!(users::search))
+            .routes(routes!(recent::list))
             .routes(routes!(users::one))
             .routes(routes!(graph::around))
     }

@@ -1,7 +1,9 @@
 //! `/v1/model`, for the page
 
+use super::users::FoundUser;
 use crate::answer::{Versioned, answer};
 use crate::api_error::ApiError;
+use crate::config::ServeConfig;
 use crate::models::Model;
 use crate::service::Service;
 use axum::extract::State;
@@ -33,6 +35,20 @@ pub(crate) struct ModelView {
     price: Option<Prices>,
     /// Its training and evaluation.
     figures: TrainingFigures,
+    /// How many events it was trained on.
+    n_events: u64,
+    /// The time of the first of them, in seconds since 1970-01-01 UTC; none if it knows no times.
+    trained_from: Option<i64>,
+    /// The time of the last of them.
+    trained_until: Option<i64>,
+    /// Users with something bought and a history of ordinary length, to begin with.
+    typical_users: Vec<FoundUser>,
+    /// The setting `currency`.
+    currency: Option<String>,
+    /// The setting `image_hosts`.
+    image_hosts: Vec<String>,
+    /// Whether this listener lists and switches models, for those who have the admin token: the setting `admin.on_page`.
+    admin_on_page: bool,
 }
 
 /// The kind and size of a model.
@@ -70,20 +86,22 @@ pub(crate) struct TrainingFigures {
 #[utoipa::path(get, path = "/v1/model", operation_id = "describe_model", tag = "page", responses((status = 200, body = Versioned<ModelView>)))]
 pub(crate) async fn show(State(service): State<Service>) -> Result<Response, ApiError> {
     let model = service.shared.registry.active();
-    answer(&model, view(&model, service.shared.config.privacy))
+    answer(&model, view(&model, &service.shared.config))
 }
 
-fn view(model: &Model, privacy: bool) -> ModelView {
+fn view(model: &Model, config: &ServeConfig) -> ModelView {
     let artifact = model.recommender.artifact();
     let metrics = artifact.lineage.figures.clone();
     let curve = model.figures.curve.clone();
+    let typical = model.summary.typical.iter();
+    let typical = typical.filter(|_| !config.privacy);
     ModelView {
         model: ModelNames {
             name: artifact.model.name.clone(),
             layers: artifact.model.n_layers,
             dimension: artifact.model.dimension,
         },
-        privacy,
+        privacy: config.privacy,
         n_users: artifact.train.n_users(),
         n_items: model.recommender.n_items(),
         n_edges: artifact.train.n_pairs(),
@@ -96,5 +114,12 @@ fn view(model: &Model, privacy: bool) -> ModelView {
             baselines: model.figures.evaluation.clone(),
             curve: (!curve.is_empty()).then_some(curve),
         },
+        n_events: model.summary.n_events,
+        trained_from: model.summary.trained_from,
+        trained_until: model.trained_until,
+        typical_users: typical.map(|&user| FoundUser::new(model, user)).collect(),
+        currency: config.currency.clone(),
+        image_hosts: config.image_hosts.clone(),
+        admin_on_page: config.has_admin_on_page(),
     }
 }

@@ -54,12 +54,48 @@ impl Needle {
         }
     }
 
-    pub(super) fn is_in(&self, name: &str) -> bool {
-        match self.has_letters {
-            true => name.to_lowercase().contains(&self.lower),
-            false => name.contains(&self.lower),
+    /// Where the text is in a name; none if it is not.
+    pub(super) fn place(&self, name: &str) -> Option<Place> {
+        let lower;
+        let name = match self.has_letters {
+            true => {
+                lower = name.to_lowercase();
+                &lower
+            }
+            false => name,
+        };
+        match name.find(&self.lower)? {
+            0 if name.len() == self.lower.len() => Some(Place::Whole),
+            0 => Some(Place::Start),
+            _ => Some(Place::Within),
         }
     }
+
+    /// What has the text at a place: the best places first, else in the given order.
+    pub(super) fn ranked<T>(
+        &self,
+        all: impl Iterator<Item = T>,
+        place: impl Fn(&T) -> Option<Place>,
+    ) -> Vec<T> {
+        let mut found: Vec<(Place, T)> = all
+            .filter_map(|one| place(&one).map(|place| (place, one)))
+            .collect();
+        if !self.lower.is_empty() {
+            found.sort_by_key(|(place, _)| *place);
+        }
+        found.into_iter().map(|(_, one)| one).collect()
+    }
+}
+
+/// Where a text is in a name, the best first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Place {
+    /// It is the name.
+    Whole,
+    /// The name begins with it.
+    Start,
+    /// Anywhere else.
+    Within,
 }
 
 /// Defines a query with the four parameters that filter items beside its own, and how to read the filter. Serde can

@@ -20,7 +20,7 @@ use std::sync::Arc;
 /// The results of a search for users.
 #[derive(Debug, Serialize, utoipa::ToSchema)]
 pub(crate) struct FoundUsers {
-    /// Users with the longest history first.
+    /// Users whose id begins with the text first, then those with the longest history.
     users: Vec<FoundUser>,
     /// How many users match in total.
     total: usize,
@@ -35,6 +35,17 @@ pub(crate) struct FoundUser {
     n_items: usize,
     /// How many of them the user bought.
     n_bought: usize,
+}
+
+impl FoundUser {
+    pub(super) fn new(model: &Model, user: UserId) -> Self {
+        let artifact = model.recommender.artifact();
+        Self {
+            id: artifact.users.name(user).unwrap_or_default().to_owned(),
+            n_items: artifact.train.pairs_of(user).len(),
+            n_bought: model.recommender.bought().of(user).len(),
+        }
+    }
 }
 
 /// A user's history.
@@ -69,14 +80,10 @@ fn found(model: &Model, needle: &Needle, limit: usize) -> FoundUsers {
     let artifact = model.recommender.artifact();
     let name = |user| artifact.users.name(user).unwrap_or_default();
     let users = model.users.iter().copied();
-    let all: Vec<UserId> = users.filter(|&user| needle.is_in(name(user))).collect();
-    let users = all.iter().take(limit).map(|&user| FoundUser {
-        id: name(user).to_owned(),
-        n_items: artifact.train.pairs_of(user).len(),
-        n_bought: model.recommender.bought().of(user).len(),
-    });
+    let all = needle.ranked(users, |&user| needle.place(name(user)));
+    let users = all.iter().take(limit);
     FoundUsers {
-        users: users.collect(),
+        users: users.map(|&user| FoundUser::new(model, user)).collect(),
         total: all.len(),
     }
 }
@@ -131,6 +138,7 @@ pub(crate) async fn forget(
     }
     let model = shared.registry.active();
     let sink = Arc::clone(&shared.events);
+    shared.tail.forget(&user);
     let outcome = shared.writer.run(move || sink.forget(&user)).await?;
     let events = outcome.map_err(|error| not_stored(&error))?;
     tracing::info!(events, "a user was removed from the event store");
