@@ -62,10 +62,9 @@ mod tests {
         let mut rest = artifact.without_user("u3").unwrap().unwrap();
         let rounding = |artifact: &Artifact| -> f64 {
             let shop = Recommender::from_artifact(artifact.clone()).unwrap();
-            let pairs = ["u2", "u4", "u7"].into_iter().flat_map(|user| {
-                let items = (0..50).map(move |item| (user, format!("p{item}")));
-                items
-            });
+            let pairs = ["u2", "u4", "u7"]
+                .into_iter()
+                .flat_map(|user| (0..50).map(move |item| (user, format!("p{item}"))));
             let options = ExplainOptions::default();
             let all = pairs.map(|(user, item)| shop.explain(user, &item, &options).unwrap());
             all.map(|why| why.rounding.abs()).fold(0.0, f64::max)

@@ -68,10 +68,11 @@
 //!
 //! # Layout
 //!
-//! `config`, `env_config`, `address` and `keys` have the configuration, `service` what all requests share: `models` (which of them
-//! answers), `events` (what happened since training), `work` (what requests cost, the threads that score and the queue in front of them) and `metrics`. `routes` has a
+//! `config`, `experiment`, `env_config`, `address` and `keys` have the configuration, `service` what all requests share: `models` (which of them
+//! answers whom), `events` (what happened since training), `recorder` (what was shown) and `shadow` (a second model), `work` (what requests cost, the threads that score and the queue in front of them) and `metrics`. `routes` has a
 //! file per group of routes, `middleware` what wraps them, `access` who may ask, `cached` which answers clients may keep, `observe` what is told of requests; `extract` and `checks` read requests, `answer`,
-//! `api_error` and `plain` write responses. `server` and `socket` listen.
+//! `api_error` and `plain` write responses. `server` and `socket` listen. `forget` removes a person
+//! from what is kept on disk.
 #![forbid(unsafe_code)]
 
 mod access;

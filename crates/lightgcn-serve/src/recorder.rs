@@ -54,11 +54,8 @@ impl Recorder {
 
     /// Has a record written; it is lost if too many wait.
     pub(crate) fn record(&self, record: ShownRecord) {
-        let sent = self
-            .sender
-            .as_ref()
-            .map(|s| s.try_send(Message::Record(record)));
-        if !matches!(sent, Some(Ok(()))) {
+        let Some(sender) = &self.sender else { return };
+        if sender.try_send(Message::Record(record)).is_err() {
             self.lost.fetch_add(1, Ordering::Relaxed);
         }
     }
@@ -70,8 +67,8 @@ impl Recorder {
         };
         let (done, written) = oneshot::channel();
         // A full queue has room soon.
-        let sent = tokio::task::spawn_blocking(move || sender.send(Message::Flush(done)));
-        if let Ok(Ok(())) = sent.await {
+        let sent = tokio::task::spawn_blocking(move || sender.send(Message::Flush(done)).is_ok());
+        if let Ok(true) = sent.await {
             let _ = written.await;
         }
     }

@@ -67,8 +67,8 @@ impl Shadow {
     pub(crate) fn ask(&self, request: RecommendRequest, shown: &Answer) {
         let shown = shown.items.iter().map(|item| item.item.clone()).collect();
         let asked = Asked { request, shown };
-        let sent = self.sender.as_ref().map(|sender| sender.try_send(asked));
-        if !matches!(sent, Some(Ok(()))) {
+        let Some(sender) = &self.sender else { return };
+        if sender.try_send(asked).is_err() {
             self.agreement.skipped.fetch_add(1, Ordering::Relaxed);
         }
     }

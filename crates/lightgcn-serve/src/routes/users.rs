@@ -121,7 +121,8 @@ pub(crate) struct Forgotten {
     events: u64,
 }
 
-/// Removes a user's events from the store. The active model still knows what it was trained on: train again without the
+/// Removes a user's events from the store, with the lists that were shown to the user. A store in a file is written anew, so
+/// that none of its bytes are theirs. The active model still knows what it was trained on: train again without the
 /// user to end that. It needs a key with the scope `admin`, even where no other route needs a key.
 #[utoipa::path(delete, path = "/v1/users/{user}", operation_id = "forget_user", tag = "events",
     params(("user" = String, Path, description = "The user's id in the log.")),

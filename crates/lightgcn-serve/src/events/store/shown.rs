@@ -14,9 +14,12 @@ pub(super) const LISTS: TableDefinition<'_, (&str, &str), &[u8]> = TableDefiniti
 /// From a list's number, in order of arrival, to its user and request.
 pub(super) const LIST_ORDER: TableDefinition<'_, u64, (&str, &str)> =
     TableDefinition::new("list_order");
-/// From a day, an arm, a model and a source to how many were shown, clicked and converted.
-pub(super) const OUTCOMES: TableDefinition<'_, (u32, &str, &str, &str), (u64, u64, u64)> =
-    TableDefinition::new("outcomes");
+/// A day, an arm, a model and a source.
+type Key = (u32, &'static str, &'static str, &'static str);
+/// How many were shown, clicked and converted.
+type Counts = (u64, u64, u64);
+/// What came of the lists of a day.
+pub(super) const OUTCOMES: TableDefinition<'_, Key, Counts> = TableDefinition::new("outcomes");
 /// The number of the next list, in the table of numbers.
 const NEXT_LIST: &str = "next_list";
 
