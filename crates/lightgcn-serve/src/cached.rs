@@ -9,13 +9,13 @@ use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use std::time::UNIX_EPOCH;
 
-/// The routes of such answers. Lists for users are not among them: events change them at any time.
-pub(crate) const ROUTES: [&str; 5] = [
+/// The routes of such answers. Lists for users are not among them: events change them at any time; nor is the description
+/// of the model, which names settings.
+pub(crate) const ROUTES: [&str; 4] = [
     "/v1/similar/{item}",
     "/v1/popular",
     "/v1/items",
     "/v1/users",
-    "/v1/model",
 ];
 
 /// Clients may keep the answer, and ask whether it is still right.

@@ -9,6 +9,8 @@ use common::{config, get, post, send, service, service_with};
 use lightgcn_serve::{ServeError, Token};
 use serde_json::{Value, json};
 
+const TOKEN: &str = "0123456789abcdef";
+
 #[tokio::test]
 async fn searches_list_what_begins_with_the_text_first() {
     let router = service().router();
@@ -148,7 +150,6 @@ async fn the_page_may_switch_models_only_with_the_token() {
         };
         request.body(Body::empty()).unwrap()
     };
-    const TOKEN: &str = "0123456789abcdef";
     let mut config = config();
     config.admin.on_page = true;
     let Err(ServeError::Config { issues }) = config.clone().check() else {

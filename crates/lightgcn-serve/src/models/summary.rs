@@ -45,7 +45,7 @@ fn first_time(train: &Interactions) -> Option<i64> {
 }
 
 fn days(train: &Interactions) -> Vec<(i64, Vec<u32>)> {
-    let events = || (0..train.n_pairs()).flat_map(|pair| train.events_of(pair));
+    let events = || (0..train.n_pairs()).flat_map(move |pair| train.events_of(pair));
     let Some(last) = events().map(|event| event.time().div_euclid(DAY)).max() else {
         return Vec::new();
     };

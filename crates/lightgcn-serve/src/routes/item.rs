@@ -66,7 +66,7 @@ pub(crate) async fn one(
         .ask(
             item,
             |model, _| Cost::of_graph(model, 1, MAX_ALSO, MAX_BUYERS.min(model.most_users)),
-            |shared, model, name| view(shared, model, name),
+            view,
         )
         .await
 }

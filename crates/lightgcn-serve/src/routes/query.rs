@@ -60,7 +60,7 @@ impl Needle {
         let name = match self.has_letters {
             true => {
                 lower = name.to_lowercase();
-                &lower
+                lower.as_str()
             }
             false => name,
         };
