@@ -54,6 +54,7 @@ pub(crate) async fn public(
 fn scope(method: &Method, path: &str) -> Option<Scope> {
     match (path, path.starts_with("/v1/") || path == "/metrics") {
         ("/v1/events", _) if method == Method::POST => Some(Scope::Write),
+        ("/v1/catalogue", _) if method == Method::PUT => Some(Scope::Write),
         (_, true) if method == Method::DELETE => Some(Scope::Admin),
         (_, true) => Some(Scope::Read),
         _ => None,
@@ -181,6 +182,7 @@ mod tests {
     fn every_route_has_its_scope() {
         let of = |method: Method, path: &str| scope(&method, path);
         assert_eq!(of(Method::POST, "/v1/events"), Some(Scope::Write));
+        assert_eq!(of(Method::PUT, "/v1/catalogue"), Some(Scope::Write));
         assert_eq!(of(Method::POST, "/v1/recommendations"), Some(Scope::Read));
         assert_eq!(of(Method::DELETE, "/v1/users/u0"), Some(Scope::Admin));
         assert_eq!(of(Method::GET, "/metrics"), Some(Scope::Read));

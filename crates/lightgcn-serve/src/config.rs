@@ -120,6 +120,9 @@ pub struct Limits {
     pub paths: usize,
     /// The fewest users that must share a step of an explanation or a graph. Default: 5.
     pub min_users: usize,
+    /// Bytes of what is said of items while the service runs (`PUT /v1/catalogue`), in memory and
+    /// on disk. Default: 256 MiB.
+    pub catalogue_bytes: usize,
     /// Seconds that an event may lie in the future, to allow for clocks that differ. Default: 300.
     pub future_seconds: u64,
 }
@@ -135,6 +138,7 @@ impl Default for Limits {
             context_events: 200,
             paths: 50,
             min_users: 5,
+            catalogue_bytes: 256 << 20,
             future_seconds: 300,
         }
     }
@@ -266,6 +270,7 @@ impl ServeConfig {
             ("limits.events", limits.events),
             ("limits.paths", limits.paths),
             ("limits.min_users", limits.min_users),
+            ("limits.catalogue_bytes", limits.catalogue_bytes),
             ("admin.keep", self.admin.keep),
         ] {
             if value == 0 {

@@ -28,7 +28,7 @@ pub struct ApiKey {
 pub enum Scope {
     /// Ask for answers and metrics.
     Read,
-    /// Post events.
+    /// Post events, and say what items cost and whether they are in stock.
     Write,
     /// Remove users, and use the admin listener.
     Admin,

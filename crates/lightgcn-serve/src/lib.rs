@@ -69,7 +69,7 @@
 //! # Layout
 //!
 //! `config`, `env_config`, `address` and `keys` have the configuration, `service` what all requests share: `models` (which of them
-//! answers), `events` (what happened since training), `work` (what requests cost, the threads that score and the queue in front of them) and `metrics`. `routes` has a
+//! answers), `events` (what happened since training), `catalogue` (what was said of the items since), `work` (what requests cost, the threads that score and the queue in front of them) and `metrics`. `routes` has a
 //! file per group of routes, `middleware` what wraps them, `access` who may ask, `cached` which answers clients may keep, `observe` what is told of requests; `extract` and `checks` read requests, `answer`,
 //! `api_error` and `plain` write responses. `server` and `socket` listen.
 #![forbid(unsafe_code)]
@@ -79,6 +79,7 @@ mod address;
 mod answer;
 mod api_error;
 mod cached;
+mod catalogue;
 mod checks;
 mod config;
 mod env_config;
@@ -99,6 +100,7 @@ mod socket;
 mod work;
 
 pub use address::listen_address;
+pub use catalogue::CatalogueError;
 pub use config::{AdminConfig, Limits, ServeConfig, Token, UnknownBehaviors, ValidServeConfig};
 pub use error::{ConfigIssue, ServeError};
 pub use events::{

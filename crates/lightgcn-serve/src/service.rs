@@ -2,6 +2,7 @@
 
 use crate::answer::{answered, write};
 use crate::api_error::ApiError;
+use crate::catalogue::{CatalogueError, CatalogueStore, ItemChange, beside};
 use crate::config::{ServeConfig, ValidServeConfig, seconds};
 use crate::error::ServeError;
 use crate::events::{EventSink, EventStore, EventStoreConfig, MemoryEvents, SinkHealth};
@@ -34,6 +35,8 @@ pub(crate) struct Shared {
     pub(crate) registry: Registry,
     pub(crate) events: Arc<dyn EventSink>,
     pub(crate) events_health: SinkHealth,
+    /// What has been said of the items since training.
+    pub(crate) catalogue: CatalogueStore,
     pub(crate) pool: Pool,
     /// Events have threads of their own: a slow disk must not delay scoring.
     pub(crate) writer: Pool,
@@ -45,11 +48,12 @@ pub(crate) struct Shared {
 
 impl Service {
     /// Serves the artifact at `path`, which is checked in full and warmed. Events go to the file that the
-    /// configuration names, or else to memory.
+    /// configuration names, and what is said of items to a file beside it with `.catalogue` after its name; without such
+    /// a file both are kept in memory.
     ///
     /// # Errors
-    /// [`ServeError::Config`] before anything is opened, [`ServeError::Events`] from [`EventStore::open`], and
-    /// the errors of [`Recommender::open`].
+    /// [`ServeError::Config`] before anything is opened, [`ServeError::Events`] from [`EventStore::open`],
+    /// [`ServeError::Catalogue`], and the errors of [`Recommender::open`].
     pub fn open(path: impl AsRef<Path>, config: ServeConfig) -> Result<Self, ServeError> {
         let config = config.check()?;
         let events: Arc<dyn EventSink> = match &config.get().events {
@@ -62,10 +66,15 @@ impl Service {
             }
             None => Arc::new(MemoryEvents::default()),
         };
-        Self::new(Model::open(path.as_ref())?, config, events)
+        let limit = config.get().limits.catalogue_bytes;
+        let catalogue = match &config.get().events {
+            Some(file) => CatalogueStore::open(beside(file), limit)?,
+            None => CatalogueStore::in_memory(limit),
+        };
+        Self::new(Model::open(path.as_ref())?, config, events, catalogue)
     }
 
-    /// Like [`Service::open`], but stores events in `events`, whatever file the configuration names.
+    /// Like [`Service::open`], but keeps what is said of items in memory, and stores events in `events`, whatever file the configuration names.
     ///
     /// # Errors
     /// As [`Service::open`].
@@ -75,7 +84,8 @@ impl Service {
         events: Arc<dyn EventSink>,
     ) -> Result<Self, ServeError> {
         let config = config.check()?;
-        Self::new(Model::open(path.as_ref())?, config, events)
+        let catalogue = CatalogueStore::in_memory(config.get().limits.catalogue_bytes);
+        Self::new(Model::open(path.as_ref())?, config, events, catalogue)
     }
 
     /// Serves a recommender in memory, with its own rules.
@@ -88,14 +98,18 @@ impl Service {
         events: Arc<dyn EventSink>,
     ) -> Result<Self, ServeError> {
         let config = config.check()?;
-        Self::new(Model::from_recommender(recommender)?, config, events)
+        let catalogue = CatalogueStore::in_memory(config.get().limits.catalogue_bytes);
+        let model = Model::from_recommender(recommender)?;
+        Self::new(model, config, events, catalogue)
     }
 
     fn new(
         model: Model,
         config: ValidServeConfig,
         events: Arc<dyn EventSink>,
+        catalogue: CatalogueStore,
     ) -> Result<Self, ServeError> {
+        let model = catalogue.applied(&model).unwrap_or(model);
         let root = models_folder(&config, model.path.as_deref());
         let n_workers = config.n_workers();
         let config = config.get().clone();
@@ -104,6 +118,7 @@ impl Service {
                 registry: Registry::new(model, root, config.admin.keep),
                 events,
                 events_health: SinkHealth::default(),
+                catalogue,
                 pool: Pool::new(PoolOptions {
                     name: "score",
                     workers: n_workers,
@@ -137,7 +152,8 @@ impl Service {
     /// # Errors
     /// [`ServeError::ModelName`] for a name that is not a folder there, and the errors of [`Recommender::open`].
     pub fn load(&self, name: &str) -> Result<String, ServeError> {
-        self.counted(self.shared.registry.load(name))
+        let shared = &self.shared;
+        self.counted(shared.registry.load(name, &shared.catalogue))
     }
 
     /// Switches to a recommender in memory and returns its version. Blocks.
@@ -146,7 +162,8 @@ impl Service {
     /// [`ServeError::Store`] if the parts of its artifact do not fit together.
     pub fn switch_to(&self, recommender: Recommender) -> Result<String, ServeError> {
         let model = Model::from_recommender(recommender);
-        self.counted(model.map(|model| self.shared.registry.insert(model)))
+        let shared = &self.shared;
+        self.counted(model.map(|model| shared.registry.insert(model, &shared.catalogue)))
     }
 
     /// Switches back to a version that is still in memory.
@@ -220,6 +237,16 @@ impl Shared {
         let ticket = self.pool.admit(cost.time, cost.is_large(model))?;
         let timeout = seconds(self.config.request_timeout_seconds);
         Ok(ticket.until(Instant::now() + timeout))
+    }
+
+    /// Stores what is said of items, and tells all models. Returns the active one.
+    pub(crate) fn put_catalogue(
+        &self,
+        changes: &[ItemChange],
+    ) -> Result<Arc<Model>, CatalogueError> {
+        self.catalogue.put(changes)?;
+        self.registry.refresh(&self.catalogue);
+        Ok(self.registry.active())
     }
 
     /// A user's stored events that the model can use and has not been trained on.

@@ -5,6 +5,7 @@ mod store;
 mod trained;
 
 pub(crate) use health::SinkHealth;
+pub(crate) use store::database;
 pub use store::{
     EventReader, EventStore, EventStoreConfig, EventStoreError, ExportFormat, ExportReport,
     check_archive_path, check_export_path,

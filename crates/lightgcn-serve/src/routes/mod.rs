@@ -3,6 +3,7 @@
 mod admin;
 mod answers;
 mod batch;
+mod catalogue;
 mod document;
 mod events;
 mod explanations;
@@ -82,7 +83,9 @@ impl Service {
         let routes = match config.keys.is_empty() && !config.page {
             // Nobody could use it.
             true => routes,
-            false => routes.routes(routes!(users::forget)),
+            false => routes
+                .routes(routes!(users::forget))
+                .routes(routes!(catalogue::put)),
         };
         if !config.page {
             return routes;
