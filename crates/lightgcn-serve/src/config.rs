@@ -123,6 +123,9 @@ pub struct Limits {
     /// Bytes of what is said of items while the service runs (`PUT /v1/catalogue`), in memory and
     /// on disk. Default: 256 MiB.
     pub catalogue_bytes: usize,
+    /// Bytes of memory for the models of many shops ([`Shops`](crate::Shops)), estimated as twice the bytes of their
+    /// files. Those asked least recently make room for others. Default: 4 GiB.
+    pub models_memory: u64,
     /// Seconds that an event may lie in the future, to allow for clocks that differ. Default: 300.
     pub future_seconds: u64,
 }
@@ -139,6 +142,7 @@ impl Default for Limits {
             paths: 50,
             min_users: 5,
             catalogue_bytes: 256 << 20,
+            models_memory: 4 << 30,
             future_seconds: 300,
         }
     }
@@ -271,6 +275,7 @@ impl ServeConfig {
             ("limits.paths", limits.paths),
             ("limits.min_users", limits.min_users),
             ("limits.catalogue_bytes", limits.catalogue_bytes),
+            ("limits.models_memory", limits.models_memory as usize),
             ("admin.keep", self.admin.keep),
         ] {
             if value == 0 {

@@ -68,9 +68,9 @@
 //!
 //! # Layout
 //!
-//! `config`, `env_config`, `address` and `keys` have the configuration, `service` what all requests share: `models` (which of them
+//! `config`, `env_config`, `address` and `keys` have the configuration, `service` what all requests to a model share, and `shops` many of these: `models` (which of them
 //! answers), `events` (what happened since training), `catalogue` (what was said of the items since), `work` (what requests cost, the threads that score and the queue in front of them) and `metrics`. `routes` has a
-//! file per group of routes, `middleware` what wraps them, `access` who may ask, `cached` which answers clients may keep, `observe` what is told of requests; `extract` and `checks` read requests, `answer`,
+//! file per group of routes, `middleware` what wraps them, `front` what that needs, `access` who may ask, `cached` which answers clients may keep, `observe` what is told of requests; `extract` and `checks` read requests, `answer`,
 //! `api_error` and `plain` write responses. `server` and `socket` listen.
 #![forbid(unsafe_code)]
 
@@ -86,6 +86,7 @@ mod env_config;
 mod error;
 mod events;
 mod extract;
+mod front;
 mod json;
 mod keys;
 mod metrics;
@@ -96,6 +97,7 @@ mod plain;
 mod routes;
 mod server;
 mod service;
+mod shops;
 mod socket;
 mod work;
 
@@ -111,3 +113,4 @@ pub use events::{
 pub use keys::{ApiKey, Scope};
 pub use server::{Server, raise_descriptor_limit, stop_signal};
 pub use service::Service;
+pub use shops::Shops;

@@ -6,6 +6,7 @@ use crate::catalogue::{CatalogueError, CatalogueStore, ItemChange, beside};
 use crate::config::{ServeConfig, ValidServeConfig, seconds};
 use crate::error::ServeError;
 use crate::events::{EventSink, EventStore, EventStoreConfig, MemoryEvents, SinkHealth};
+use crate::front::Front;
 use crate::metrics::Metrics;
 use crate::models::{Model, Registry};
 use crate::work::{Budget, Cost, Pool, PoolOptions, Ticket};
@@ -31,18 +32,18 @@ pub struct Service {
 
 #[derive(Debug)]
 pub(crate) struct Shared {
-    pub(crate) config: ServeConfig,
+    pub(crate) config: Arc<ServeConfig>,
     pub(crate) registry: Registry,
     pub(crate) events: Arc<dyn EventSink>,
     pub(crate) events_health: SinkHealth,
     /// What has been said of the items since training.
-    pub(crate) catalogue: CatalogueStore,
+    pub(crate) catalogue: Arc<CatalogueStore>,
     pub(crate) pool: Pool,
     /// Events have threads of their own: a slow disk must not delay scoring.
     pub(crate) writer: Pool,
     /// Answers that are not written to their sockets.
     pub(crate) unread: Arc<Budget>,
-    pub(crate) metrics: Metrics,
+    pub(crate) metrics: Arc<Metrics>,
     pub(crate) ready: AtomicBool,
 }
 
@@ -71,7 +72,11 @@ impl Service {
             Some(file) => CatalogueStore::open(beside(file), limit)?,
             None => CatalogueStore::in_memory(limit),
         };
-        Self::new(Model::open(path.as_ref())?, config, events, catalogue)
+        let stores = Stores {
+            events,
+            catalogue: Arc::new(catalogue),
+        };
+        Self::new(Model::open(path.as_ref())?, stores, Means::new(&config)?)
     }
 
     /// Like [`Service::open`], but keeps what is said of items in memory, and stores events in `events`, whatever file the configuration names.
@@ -84,8 +89,8 @@ impl Service {
         events: Arc<dyn EventSink>,
     ) -> Result<Self, ServeError> {
         let config = config.check()?;
-        let catalogue = CatalogueStore::in_memory(config.get().limits.catalogue_bytes);
-        Self::new(Model::open(path.as_ref())?, config, events, catalogue)
+        let stores = Stores::in_memory(events, &config);
+        Self::new(Model::open(path.as_ref())?, stores, Means::new(&config)?)
     }
 
     /// Serves a recommender in memory, with its own rules.
@@ -98,46 +103,45 @@ impl Service {
         events: Arc<dyn EventSink>,
     ) -> Result<Self, ServeError> {
         let config = config.check()?;
-        let catalogue = CatalogueStore::in_memory(config.get().limits.catalogue_bytes);
+        let stores = Stores::in_memory(events, &config);
         let model = Model::from_recommender(recommender)?;
-        Self::new(model, config, events, catalogue)
+        Self::new(model, stores, Means::new(&config)?)
     }
 
-    fn new(
-        model: Model,
-        config: ValidServeConfig,
-        events: Arc<dyn EventSink>,
-        catalogue: CatalogueStore,
-    ) -> Result<Self, ServeError> {
+    /// A service of a model that works with these means.
+    pub(crate) fn new(model: Model, stores: Stores, means: Means) -> Result<Self, ServeError> {
+        let Stores { events, catalogue } = stores;
         let model = catalogue.applied(&model).unwrap_or(model);
+        let Means {
+            config,
+            pool,
+            writer,
+            unread,
+            metrics,
+        } = means;
         let root = models_folder(&config, model.path.as_deref());
-        let n_workers = config.n_workers();
-        let config = config.get().clone();
         Ok(Self {
             shared: Arc::new(Shared {
                 registry: Registry::new(model, root, config.admin.keep),
                 events,
                 events_health: SinkHealth::default(),
                 catalogue,
-                pool: Pool::new(PoolOptions {
-                    name: "score",
-                    workers: n_workers,
-                    requests: config.queue,
-                    // What waits longer is answered too late.
-                    time: seconds(config.request_timeout_seconds) * n_workers as u32,
-                })?,
-                writer: Pool::new(PoolOptions {
-                    name: "events",
-                    workers: WRITERS,
-                    requests: config.queue,
-                    time: Duration::ZERO,
-                })?,
-                unread: Arc::new(Budget::new(config.unread_bytes)),
-                metrics: Metrics::new()?,
+                pool,
+                writer,
+                unread,
+                metrics,
                 ready: AtomicBool::new(true),
                 config,
             }),
         })
+    }
+
+    /// What every request needs before it is answered.
+    pub(crate) fn front(&self) -> Front {
+        Front {
+            config: Arc::clone(&self.shared.config),
+            metrics: Arc::clone(&self.shared.metrics),
+        }
     }
 
     /// The version of the active model.
@@ -264,9 +268,61 @@ impl Shared {
     }
 }
 
+/// What a service keeps beside its models.
+#[derive(Debug, Clone)]
+pub(crate) struct Stores {
+    pub(crate) events: Arc<dyn EventSink>,
+    pub(crate) catalogue: Arc<CatalogueStore>,
+}
+
+impl Stores {
+    fn in_memory(events: Arc<dyn EventSink>, config: &ValidServeConfig) -> Self {
+        let catalogue = CatalogueStore::in_memory(config.get().limits.catalogue_bytes);
+        Self {
+            events,
+            catalogue: Arc::new(catalogue),
+        }
+    }
+}
+
+/// What a service works with, which several services may share.
+#[derive(Debug)]
+pub(crate) struct Means {
+    pub(crate) config: Arc<ServeConfig>,
+    pub(crate) pool: Pool,
+    pub(crate) writer: Pool,
+    pub(crate) unread: Arc<Budget>,
+    pub(crate) metrics: Arc<Metrics>,
+}
+
+impl Means {
+    pub(crate) fn new(config: &ValidServeConfig) -> Result<Self, ServeError> {
+        let n_workers = config.n_workers();
+        let config = config.get().clone();
+        Ok(Self {
+            pool: Pool::new(PoolOptions {
+                name: "score",
+                workers: n_workers,
+                requests: config.queue,
+                // What waits longer is answered too late.
+                time: seconds(config.request_timeout_seconds) * n_workers as u32,
+            })?,
+            writer: Pool::new(PoolOptions {
+                name: "events",
+                workers: WRITERS,
+                requests: config.queue,
+                time: Duration::ZERO,
+            })?,
+            unread: Arc::new(Budget::new(config.unread_bytes)),
+            metrics: Arc::new(Metrics::new()?),
+            config: Arc::new(config),
+        })
+    }
+}
+
 /// The folder of models: the configured one, or the one that holds the first model.
-fn models_folder(config: &ValidServeConfig, first: Option<&Path>) -> Option<PathBuf> {
-    if let Some(given) = &config.get().admin.models {
+fn models_folder(config: &ServeConfig, first: Option<&Path>) -> Option<PathBuf> {
+    if let Some(given) = &config.admin.models {
         return Some(given.clone());
     }
     match first?.parent() {

@@ -32,6 +32,7 @@ fn with_keys() -> ServeConfig {
         name: format!("{scope:?}"),
         sha256: sha256.to_owned(),
         scopes: vec![scope],
+        shops: Vec::new(),
     });
     ServeConfig {
         keys: keys.to_vec(),

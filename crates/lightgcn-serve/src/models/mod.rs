@@ -4,6 +4,7 @@ mod figures;
 mod model_path;
 mod registry;
 
+pub(crate) use model_path::resolve;
 pub(crate) use registry::Registry;
 
 use crate::checks::now;

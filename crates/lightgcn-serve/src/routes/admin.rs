@@ -1,24 +1,20 @@
 //! The admin routes, which load and switch models
 
-use crate::access;
 use crate::api_error::ApiError;
 use crate::error::ServeError;
 use crate::extract::{Json, Path};
 use crate::json::json;
-use crate::middleware::within_limits;
 use crate::models::Model;
-use crate::observe::observe;
 use crate::service::Service;
 use axum::Router;
 use axum::extract::State;
 use axum::http::StatusCode;
-use axum::middleware;
 use axum::response::Response;
 use axum::routing::{get, post};
 use serde::{Deserialize, Serialize};
 
 /// The most bytes of a body.
-const MAX_BODY: usize = 4096;
+pub(super) const MAX_BODY: usize = 4096;
 
 /// The models in memory.
 #[derive(Debug, Serialize)]
@@ -56,17 +52,10 @@ struct Load {
     path: String,
 }
 
-pub(super) fn router(service: &Service) -> Router<Service> {
-    let router = Router::new()
+pub(super) fn routes() -> Router<Service> {
+    Router::new()
         .route("/admin/models", get(list).post(load))
         .route("/admin/models/{version}/activate", post(activate))
-        .fallback(|| async { ApiError::no_route() })
-        .method_not_allowed_fallback(|| async { ApiError::no_method() })
-        .layer(middleware::from_fn_with_state(
-            service.clone(),
-            access::admin,
-        ));
-    within_limits(router, MAX_BODY).layer(middleware::from_fn_with_state(service.clone(), observe))
 }
 
 async fn list(State(service): State<Service>) -> Result<Response, ApiError> {
