@@ -53,6 +53,7 @@ fn shop() -> Recommender {
         category_code: Some(format!("group{}.kind{}", n % 10, n / 10 % 10)),
         brand: Some(format!("brand{}", n / 7 % 500)),
         price: Some((n * 37 % 1000) as f64),
+        ..ItemDetails::default()
     });
     let artifact = Artifact {
         model: ModelDescription {

@@ -99,6 +99,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         category_code: None,
         brand: (n % 2 == 0).then(|| format!("brand {}", n % 270)),
         price: Some((n % 1000) as f64 / 10.0),
+        ..ItemDetails::default()
     });
     let artifact = Artifact {
         model: ModelDescription {

@@ -56,6 +56,7 @@ pub(crate) fn write_model(
         category_code: Some(format!("category.{}", item % 200)),
         brand: Some(format!("brand-{}", item % 500)),
         price: Some(f64::from(item % 1000)),
+        ..ItemDetails::default()
     });
     let artifact = Artifact {
         model: ModelDescription {

@@ -39,6 +39,7 @@ pub fn artifact() -> Artifact {
         category_code: (n % 2 == 0).then(|| format!("apparel.glove{n}")),
         brand: (n != 3).then(|| "runail".to_owned()),
         price: (n != 2).then_some(n as f64 * 1.5),
+        ..ItemDetails::default()
     };
     Artifact {
         model: ModelDescription {

@@ -1,33 +1,38 @@
-//! What is known of the items: category, brand, price.
+//! What is known of the items: category, brand, price, and how they are shown.
 
-use crate::{CoreError, ItemId};
+use crate::{CoreError, ItemId, Listings};
+use std::collections::HashMap;
+use std::sync::Arc;
 
 const MISSING: u32 = u32::MAX;
 
-/// A column of labels, each stored once, with a code per item.
+/// A column of labels, each stored once, with a code per item. Clones share it.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct LabelColumn {
-    labels: Vec<String>,
-    codes: Vec<u32>,
+    labels: Arc<Vec<String>>,
+    codes: Arc<Vec<u32>>,
 }
 
 impl LabelColumn {
     /// The column of one optional label per item. Labels are numbered by first use.
     #[must_use]
     pub fn from_labels<S: AsRef<str>>(values: impl IntoIterator<Item = Option<S>>) -> Self {
-        let mut column = Self::default();
+        let (mut labels, mut codes) = (Vec::new(), Vec::new());
         let mut known: hashbrown::HashMap<String, u32> = hashbrown::HashMap::new();
         for value in values {
             let code = value.map_or(MISSING, |label| {
                 let label = label.as_ref();
                 *known.entry_ref(label).or_insert_with(|| {
-                    column.labels.push(label.to_owned());
-                    column.labels.len() as u32 - 1
+                    labels.push(label.to_owned());
+                    labels.len() as u32 - 1
                 })
             });
-            column.codes.push(code);
+            codes.push(code);
         }
-        column
+        Self {
+            labels: Arc::new(labels),
+            codes: Arc::new(codes),
+        }
     }
 
     /// Rebuilds a column from its labels and codes (`u32::MAX` where an item has no label).
@@ -48,7 +53,10 @@ impl LabelColumn {
                 ),
             });
         }
-        Ok(Self { labels, codes })
+        Ok(Self {
+            labels: Arc::new(labels),
+            codes: Arc::new(codes),
+        })
     }
 
     /// The distinct labels, in the order of their codes.
@@ -82,15 +90,26 @@ pub struct ItemDetails {
     pub brand: Option<String>,
     /// The last known price, in the log's currency.
     pub price: Option<f64>,
+    /// What the item is called, as [`check_title`](crate::check_title) gives it.
+    pub title: Option<String>,
+    /// The address of its picture, see [`check_url`](crate::check_url).
+    pub image_url: Option<String>,
+    /// The address of its page, see [`check_url`](crate::check_url).
+    pub page_url: Option<String>,
+    /// Whether it is in stock. What is not is never recommended.
+    pub in_stock: Option<bool>,
+    /// From when on it is no longer offered, and never recommended, in seconds since 1970-01-01 UTC.
+    pub expires_at: Option<i64>,
 }
 
-/// What is known of every item, one row each.
+/// What is known of every item, one row each. Clones share the columns.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Catalogue {
     category_id: LabelColumn,
     category_code: LabelColumn,
     brand: LabelColumn,
-    price: Vec<Option<f64>>,
+    price: Arc<Vec<Option<f64>>>,
+    listings: Listings,
 }
 
 impl Catalogue {
@@ -110,7 +129,8 @@ impl Catalogue {
                 details.iter().map(|d| d.category_code.as_ref()),
             ),
             brand: LabelColumn::from_labels(details.iter().map(|d| d.brand.as_ref())),
-            price: details.iter().map(|d| d.price).collect(),
+            price: Arc::new(details.iter().map(|d| d.price).collect()),
+            listings: Listings::from_details(details.iter()),
         }
     }
 
@@ -141,8 +161,72 @@ impl Catalogue {
             category_id,
             category_code,
             brand,
-            price,
+            price: Arc::new(price),
+            listings: Listings::default(),
         })
+    }
+
+    /// The same with these titles, addresses and stock.
+    ///
+    /// # Errors
+    /// [`CoreError::Damaged`] if a column has another length than the catalogue and is not empty, or if a title or an
+    /// address is not valid.
+    pub fn with_listings(self, listings: Listings) -> Result<Self, CoreError> {
+        listings.check(self.n_items())?;
+        Ok(Self { listings, ..self })
+    }
+
+    /// The same with other details of some items; rows beyond the last one are ignored. Columns in which nothing changes
+    /// are shared. O(items · changed columns).
+    #[must_use]
+    pub fn with_changes(&self, changes: &HashMap<ItemId, ItemDetails>) -> Self {
+        let rows = || (0..self.n_items() as u32).map(ItemId);
+        let changed = || {
+            changes
+                .iter()
+                .filter(|(item, _)| item.index() < self.n_items())
+        };
+        let labels = |column: &LabelColumn, get: fn(&ItemDetails) -> Option<&str>| {
+            if changed().all(|(&item, details)| column.get(item) == get(details)) {
+                return column.clone();
+            }
+            let label = |item| changes.get(&item).map_or_else(|| column.get(item), get);
+            LabelColumn::from_labels(rows().map(label))
+        };
+        let listings = &self.listings;
+        Self {
+            category_id: labels(&self.category_id, |d| d.category_id.as_deref()),
+            category_code: labels(&self.category_code, |d| d.category_code.as_deref()),
+            brand: labels(&self.brand, |d| d.brand.as_deref()),
+            price: self.changed(&self.price, changes, |d| d.price),
+            listings: Listings {
+                title: labels(&listings.title, |d| d.title.as_deref()),
+                image_url: labels(&listings.image_url, |d| d.image_url.as_deref()),
+                page_url: labels(&listings.page_url, |d| d.page_url.as_deref()),
+                in_stock: self.changed(&listings.in_stock, changes, |d| d.in_stock),
+                expires_at: self.changed(&listings.expires_at, changes, |d| d.expires_at),
+            },
+        }
+    }
+
+    /// A column of values after changes.
+    fn changed<T: Copy + PartialEq>(
+        &self,
+        column: &Arc<Vec<Option<T>>>,
+        changes: &HashMap<ItemId, ItemDetails>,
+        get: fn(&ItemDetails) -> Option<T>,
+    ) -> Arc<Vec<Option<T>>> {
+        let n_items = self.n_items();
+        let mut column = Arc::clone(column);
+        for (item, details) in changes {
+            let (row, value) = (item.index(), get(details));
+            if row < n_items && column.get(row).copied().flatten() != value {
+                let values = Arc::make_mut(&mut column);
+                values.resize(n_items, None);
+                values[row] = value;
+            }
+        }
+        column
     }
 
     /// How many items there are.
@@ -175,14 +259,26 @@ impl Catalogue {
         &self.price
     }
 
+    /// How the items are shown, and whether they can be had.
+    #[must_use]
+    pub fn listings(&self) -> &Listings {
+        &self.listings
+    }
+
     /// What is known of one item; nothing beyond the last row.
     #[must_use]
     pub fn get(&self, item: ItemId) -> ItemDetails {
+        let listings = &self.listings;
         ItemDetails {
             category_id: self.category_id.get(item).map(str::to_owned),
             category_code: self.category_code.get(item).map(str::to_owned),
             brand: self.brand.get(item).map(str::to_owned),
             price: self.price.get(item.index()).copied().flatten(),
+            title: listings.title.get(item).map(str::to_owned),
+            image_url: listings.image_url.get(item).map(str::to_owned),
+            page_url: listings.page_url.get(item).map(str::to_owned),
+            in_stock: listings.in_stock.get(item.index()).copied().flatten(),
+            expires_at: listings.expires_at.get(item.index()).copied().flatten(),
         }
     }
 }
@@ -204,6 +300,34 @@ mod tests {
         assert_eq!(c.get(ItemId(2)), brand(Some("runail")));
         assert_eq!(c.get(ItemId(1)).brand, None);
         assert_eq!(c.get(ItemId(9)), ItemDetails::default());
+    }
+
+    #[test]
+    fn changes_leave_other_columns_shared() {
+        let before = Catalogue::from_details((0..3).map(|n| ItemDetails {
+            brand: Some(format!("brand {n}")),
+            price: Some(f64::from(n)),
+            ..ItemDetails::default()
+        }));
+        let change = ItemDetails {
+            price: Some(9.5),
+            title: Some("Lamp".to_owned()),
+            in_stock: Some(false),
+            ..before.get(ItemId(1))
+        };
+        let changes = HashMap::from([(ItemId(1), change.clone()), (ItemId(7), change.clone())]);
+        let after = before.with_changes(&changes);
+        assert_eq!(after.get(ItemId(1)), change);
+        for item in [ItemId(0), ItemId(2)] {
+            assert_eq!(after.get(item), before.get(item));
+        }
+        assert!(Arc::ptr_eq(&after.brand.codes, &before.brand.codes));
+        assert!(!Arc::ptr_eq(&after.price, &before.price));
+        assert_eq!(after.listings().image_url, LabelColumn::default());
+        assert_eq!(
+            (after.n_items(), before.get(ItemId(1)).price),
+            (3, Some(1.0))
+        );
     }
 
     #[test]

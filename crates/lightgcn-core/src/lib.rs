@@ -33,6 +33,8 @@ mod id;
 mod id_rule;
 mod interactions;
 mod lineage;
+mod listing_rule;
+mod listings;
 mod pair_event;
 pub mod random;
 mod rows;
@@ -48,6 +50,10 @@ pub use id::{ItemId, NodeId, UserId};
 pub use id_rule::{IdFault, MAX_ID_BYTES, check_id, is_no_value};
 pub use interactions::{Interaction, Interactions, InteractionsBuilder};
 pub use lineage::{InputFile, Lineage, StageReport, TimeSpan};
+pub use listing_rule::{
+    MAX_TITLE_CHARS, MAX_URL_BYTES, TitleFault, UrlFault, check_title, check_url,
+};
+pub use listings::Listings;
 pub use pair_event::PairEvent;
 pub use rows::Rows;
 pub use split::{Split, Test, Train, Validation};

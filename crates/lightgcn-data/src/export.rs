@@ -7,7 +7,7 @@ use crate::DataError;
 use crate::pairs::table::COUNT;
 use arrow_array::builder::{Float32Builder, ListBuilder};
 use arrow_array::{
-    ArrayRef, Float32Array, Float64Array, Int64Array, RecordBatch, StringArray,
+    ArrayRef, BooleanArray, Float32Array, Float64Array, Int64Array, RecordBatch, StringArray,
     TimestampMillisecondArray,
 };
 use arrow_schema::{ArrowError, DataType, Field, Schema, SchemaRef, TimeUnit};
@@ -69,7 +69,8 @@ pub fn write_pairs(dataset: &Dataset, path: &Path) -> Result<u64, DataError> {
     table.finish()
 }
 
-/// Writes what is known about the items: `product_id`, `category_id`, `category_code`, `brand` and `price`, the names of
+/// Writes what is known about the items: `product_id`, `category_id`, `category_code`, `brand`, `price`, `title`,
+/// `image_url`, `page_url`, `in_stock` and `expires_at`, the names of
 /// [`LogFormat::default`](crate::LogFormat), so that [`ReadConfig::catalogue`](crate::ReadConfig::catalogue) reads it
 /// back. What is unknown is null. Returns the number of rows.
 ///
@@ -89,8 +90,18 @@ pub fn write_catalogue(
             text("category_code"),
             text("brand"),
             Field::new("price", DataType::Float64, true),
+            text("title"),
+            text("image_url"),
+            text("page_url"),
+            Field::new("in_stock", DataType::Boolean, true),
+            Field::new(
+                "expires_at",
+                DataType::Timestamp(TimeUnit::Millisecond, Some(UTC.into())),
+                true,
+            ),
         ]),
     )?;
+    let listings = catalogue.listings();
     let all: Vec<ItemId> = (0..items.len() as u32).map(ItemId).collect();
     for chunk in all.chunks(BATCH_ROWS) {
         let labels = |column: &LabelColumn| -> ArrayRef {
@@ -106,9 +117,31 @@ pub fn write_catalogue(
             labels(catalogue.category_code()),
             labels(catalogue.brand()),
             Arc::new(prices.collect::<Float64Array>()),
+            labels(&listings.title),
+            labels(&listings.image_url),
+            labels(&listings.page_url),
+            Arc::new(of(chunk, &listings.in_stock).collect::<BooleanArray>()),
+            timestamps(of(chunk, &listings.expires_at)),
         ])?;
     }
     table.finish()
+}
+
+/// A column of times given in seconds since 1970.
+fn timestamps(seconds: impl Iterator<Item = Option<i64>>) -> ArrayRef {
+    let times = seconds.map(|seconds| seconds.map(|s| s.saturating_mul(1_000)));
+    let times: TimestampMillisecondArray = times.collect();
+    Arc::new(times.with_timezone(UTC))
+}
+
+/// The values of these items; none where the column is empty.
+fn of<'a, T: Copy>(
+    items: &'a [ItemId],
+    column: &'a [Option<T>],
+) -> impl Iterator<Item = Option<T>> + 'a {
+    items
+        .iter()
+        .map(|item| column.get(item.index()).copied().flatten())
 }
 
 /// A node with its vector, as a row of [`write_embeddings`].
@@ -204,9 +237,7 @@ fn write_part(
         }
         for time in [first_time, last_time] {
             let times = known().map(|pair| time(train, pair?));
-            let times = times.map(|seconds| seconds.map(|s| s.saturating_mul(1_000)));
-            let times: TimestampMillisecondArray = times.collect();
-            columns.push(Arc::new(times.with_timezone(UTC)));
+            columns.push(timestamps(times));
         }
         table.write(columns)?;
     }

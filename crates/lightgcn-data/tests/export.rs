@@ -5,7 +5,7 @@
 use arrow_array::cast::AsArray;
 use arrow_array::types::{Float32Type, Float64Type, Int64Type, TimestampMillisecondType};
 use arrow_array::{Array, RecordBatch};
-use lightgcn_core::{Dataset, ItemId, Truth, UserId};
+use lightgcn_core::{Dataset, ItemDetails, ItemId, Truth, UserId};
 use lightgcn_data::export::{Embedding, write_catalogue, write_embeddings, write_pairs};
 use lightgcn_data::{
     DataError, PairTable, PrepareConfig, ReadConfig, SplitConfig, prepare, read_events,
@@ -153,7 +153,17 @@ fn pairs_are_written_and_read_back() {
 #[test]
 fn catalogues_are_written() {
     let folder = TempDir::new().unwrap();
-    let dataset = dataset(folder.path());
+    let mut dataset = dataset(folder.path());
+    let first = ItemDetails {
+        title: Some("Oil".to_owned()),
+        page_url: Some("https://shop.example/oil".to_owned()),
+        in_stock: Some(true),
+        expires_at: Some(1_893_456_000),
+        ..dataset.catalogue.get(ItemId(0))
+    };
+    dataset.catalogue = dataset
+        .catalogue
+        .with_changes(&[(ItemId(0), first.clone())].into());
     let path = folder.path().join("catalogue.parquet");
     let n_rows = write_catalogue(&dataset.items, &dataset.catalogue, &path).unwrap();
     assert_eq!(n_rows as usize, dataset.items.len());
@@ -173,6 +183,9 @@ fn catalogues_are_written() {
         let known = (!price.is_null(row)).then(|| price.as_primitive::<Float64Type>().value(row));
         assert_eq!(known, details.price);
     }
+    assert_eq!(dataset.catalogue.get(ItemId(0)), first);
+    assert_eq!(table.column(5).as_string::<i32>().value(0), "Oil");
+    assert!(table.column(9).is_null(1) && !table.column(9).is_null(0));
     // A log that says nothing about its items reads it with the default format.
     let log = folder.path().join("short.csv");
     let items: Vec<&str> = dataset.items.iter().collect();

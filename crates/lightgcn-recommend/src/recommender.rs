@@ -5,6 +5,7 @@ mod names;
 use crate::answer::chain::Chain;
 use crate::answer::{history, similar};
 use crate::cold_start::fold_in::Newcomers;
+use crate::cold_start::new_item::check_details;
 use crate::explain::explainer::Explainer;
 use crate::shop::Shop;
 use crate::{
@@ -13,9 +14,10 @@ use crate::{
     LearnedRanking, ListedItem, Member, NewItem, PopularityRanker, Ranked, Ranker, RecommendError,
     RecommendOptions, RecommendRequest, RecommendedItem, ScoreParts, Scorer,
 };
-use lightgcn_core::{Catalogue, ItemId, UserId};
+use lightgcn_core::{Catalogue, ItemDetails, ItemId, UserId};
 use lightgcn_graph::TrainGraph;
 use lightgcn_store::Artifact;
+use std::collections::HashMap;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -128,7 +130,7 @@ impl Recommender {
     /// Sets how newcomers are folded in. Default: [`FoldIn::Mapped`].
     #[must_use]
     pub fn with_fold_in(mut self, method: FoldIn) -> Self {
-        self.shop.newcomers = Newcomers::new(method);
+        self.shop.newcomers = Arc::new(Newcomers::new(method));
         self
     }
 
@@ -144,7 +146,7 @@ impl Recommender {
                 faults: vec![fault],
             });
         }
-        self.shop.popularity.set_half_life(days);
+        Arc::make_mut(&mut self.shop.popularity).set_half_life(days);
         Ok(self)
     }
 
@@ -190,8 +192,32 @@ impl Recommender {
         let is_alone = members.is_empty();
         let own = (&self.ranker() as &dyn Scorer, own_weight);
         let ensemble = EnsembleRanker::joining(own, members, fusion)?;
-        self.shop.ensemble = (!is_alone).then_some((own_weight, ensemble));
+        self.shop.ensemble = (!is_alone).then(|| Arc::new((own_weight, ensemble)));
         Ok(self)
+    }
+
+    /// The same recommender with other details of some items, such as their prices and whether they are in stock;
+    /// unknown ids are left out. All else is shared with this one, which does not change. Filters, revenue and answers go
+    /// by the new details at once; the learned ranking and the places of items without events stay as they were
+    /// trained. O(items · changed columns).
+    ///
+    /// # Errors
+    /// [`RecommendError::NewItem`] for a price that is not finite, and for a title or an address that is not valid.
+    pub fn with_details(
+        &self,
+        changes: &HashMap<String, ItemDetails>,
+    ) -> Result<Self, RecommendError> {
+        let items = &self.shop.items;
+        let mut rows = HashMap::with_capacity(changes.len());
+        for (id, details) in changes {
+            check_details(id, details)?;
+            if let Some(item) = items.names.get(id) {
+                rows.insert(item, details.clone());
+            }
+        }
+        let mut shop = self.shop.clone();
+        shop.items.catalogue = items.catalogue.with_changes(&rows);
+        Ok(Self { shop })
     }
 
     /// Computes now what the first questions would otherwise wait for: the sums over layers and the map

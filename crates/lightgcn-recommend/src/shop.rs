@@ -15,21 +15,22 @@ use crate::{
 use lightgcn_core::{ItemId, UserId};
 use lightgcn_store::Artifact;
 use std::sync::Arc;
+use std::time::{SystemTime, UNIX_EPOCH};
 
-/// The state behind a [`Recommender`](crate::Recommender), which the rooms of the crate read.
-#[derive(Debug)]
+/// The state behind a [`Recommender`](crate::Recommender), which the rooms of the crate read. Clones share what is large.
+#[derive(Debug, Clone)]
 pub(crate) struct Shop {
-    pub(crate) model: Model,
+    pub(crate) model: Arc<Model>,
     pub(crate) items: Items,
-    pub(crate) newcomers: Newcomers,
-    pub(crate) popularity: Popularity,
-    pub(crate) bought: Exclusions,
+    pub(crate) newcomers: Arc<Newcomers>,
+    pub(crate) popularity: Arc<Popularity>,
+    pub(crate) bought: Arc<Exclusions>,
     /// What each user only rejected in training.
-    pub(crate) rejected: Exclusions,
+    pub(crate) rejected: Arc<Exclusions>,
     /// The learned ranking, where the artifact has one.
     pub(crate) ranking: Option<Arc<RankingView>>,
     /// The model's own weight, and the other members of its ensemble.
-    pub(crate) ensemble: Option<(f64, EnsembleRanker<'static>)>,
+    pub(crate) ensemble: Option<Arc<(f64, EnsembleRanker<'static>)>>,
 }
 
 impl Shop {
@@ -37,13 +38,13 @@ impl Shop {
         let model = Model::new(artifact)?;
         Ok(Self {
             items: Items::new(&model),
-            newcomers: Newcomers::new(FoldIn::default()),
-            popularity: Popularity::new(&model.artifact),
-            bought: Exclusions::targets(&model.artifact.train),
-            rejected: rejected(&model),
+            newcomers: Arc::new(Newcomers::new(FoldIn::default())),
+            popularity: Arc::new(Popularity::new(&model.artifact)),
+            bought: Arc::new(Exclusions::targets(&model.artifact.train)),
+            rejected: Arc::new(rejected(&model)),
             ensemble: None,
             ranking: ranking(&model)?,
-            model,
+            model: Arc::new(model),
         })
     }
 
@@ -113,7 +114,7 @@ impl Shop {
         view.snapshot.viewpoint(history, model)
     }
 
-    /// The items that a filter leaves, without unsuitable ones.
+    /// The items that a filter leaves, without unsuitable ones and those that cannot be had now.
     pub(crate) fn eligible(&self, filter: &ItemFilter) -> Filtered {
         let items = &self.items;
         let mut filtered = filter.apply(&items.names, &items.catalogue);
@@ -121,6 +122,14 @@ impl Shop {
             *eligible &= !unsuitable;
         }
         filtered.note(Rule::Unsuitable);
+        let listings = items.catalogue.listings();
+        if !listings.are_always_available() {
+            let now = now();
+            for (eligible, row) in filtered.mask.iter_mut().zip(0..) {
+                *eligible &= listings.is_available(ItemId(row), now);
+            }
+            filtered.note(Rule::Unavailable);
+        }
         filtered
     }
 
@@ -175,6 +184,12 @@ impl Shop {
         let counts: Vec<u32> = item.counts.iter().map(|n| n.ceil() as u32).collect();
         BehaviorCount::of(self.model.artifact.train.behaviors(), &counts)
     }
+}
+
+/// Seconds since 1970 by the system's clock.
+fn now() -> i64 {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH);
+    since.map_or(0, |since| since.as_secs() as i64)
 }
 
 /// What each user only rejected in training. O(pairs).

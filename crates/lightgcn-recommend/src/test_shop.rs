@@ -60,6 +60,7 @@ pub(crate) fn artifact() -> Artifact {
             category_code: Some("lighting.desk".to_owned()),
             brand: Some("acme".to_owned()),
             price: Some(12.5),
+            ..ItemDetails::default()
         },
         _ => ItemDetails::default(),
     });

@@ -1,24 +1,28 @@
 //! Who may ask what: hosts, keys and the admin token.
 
 use crate::api_error::ApiError;
+use crate::front::Front;
 use crate::keys::{Scope, Verdict, bearer, judge};
 use crate::observe::Peer;
-use crate::service::Service;
 use axum::extract::{Request, State};
 use axum::http::{HeaderMap, Method, StatusCode, header};
 use axum::middleware::Next;
 use axum::response::Response;
 use sha2::{Digest, Sha256};
+use std::borrow::Cow;
 use subtle::ConstantTimeEq;
+
+/// What the paths of all shops begin with.
+const SHOPS: &str = "/v1/shops/";
 
 /// Lets requests of the public listener pass that are for one of its hosts and bring a key that may do what they ask
 /// for, as far as the configuration names hosts and keys.
 pub(crate) async fn public(
-    State(service): State<Service>,
+    State(front): State<Front>,
     request: Request,
     next: Next,
 ) -> Result<Response, ApiError> {
-    let config = &service.shared.config;
+    let config = &front.config;
     let path = request.uri().path();
     // Whoever checks the health of an instance may know only its address.
     if path.starts_with("/health/") {
@@ -27,22 +31,28 @@ pub(crate) async fn public(
     let hosts = &config.hosts;
     let is_known = |name: &str| hosts.iter().any(|host| host.eq_ignore_ascii_case(name));
     if !hosts.is_empty() && !host(&request).is_some_and(is_known) {
-        refused(&service, &request, "host");
+        refused(&front, &request, "host");
         let text = "this service does not answer for that host; see its setting hosts";
         let status = StatusCode::MISDIRECTED_REQUEST;
         return Err(ApiError::new(status, "foreign_host", text));
     }
     if let Some(scope) = scope(request.method(), path).filter(|_| !config.keys.is_empty()) {
-        match judge(&config.keys, request.headers(), scope) {
+        let shop = of_shop(path).map(|(shop, _)| shop);
+        match judge(&config.keys, request.headers(), scope, shop) {
             Verdict::Allowed(key) => tracing::debug!(key, "a key is valid"),
             Verdict::Forbidden(key) => {
-                tracing::warn!(key, ?scope, "a key lacks a scope");
-                refused(&service, &request, "scope");
-                let text = "the key may not do this; see its scopes";
+                tracing::warn!(
+                    key,
+                    ?scope,
+                    shop,
+                    "a key lacks a scope, or is for other shops"
+                );
+                refused(&front, &request, "scope");
+                let text = "the key may not do this; see its scopes and shops";
                 return Err(ApiError::new(StatusCode::FORBIDDEN, "forbidden", text));
             }
             Verdict::Unknown => {
-                refused(&service, &request, "key");
+                refused(&front, &request, "key");
                 return Err(unauthorized("send a key as Authorization: Bearer KEY"));
             }
         }
@@ -52,39 +62,47 @@ pub(crate) async fn public(
 
 /// What a request needs a key for; none for what everyone may have: the page's files and the OpenAPI document.
 fn scope(method: &Method, path: &str) -> Option<Scope> {
+    let path = &*of_shop(path).map_or(Cow::Borrowed(path), |(_, path)| Cow::Owned(path));
     match (path, path.starts_with("/v1/") || path == "/metrics") {
         ("/v1/events", _) if method == Method::POST => Some(Scope::Write),
+        ("/v1/catalogue", _) if method == Method::PUT => Some(Scope::Write),
         (_, true) if method == Method::DELETE => Some(Scope::Admin),
         (_, true) => Some(Scope::Read),
         _ => None,
     }
 }
 
+/// The name of the shop that a path is about, as it is written there, and the path as the shop's own service has it.
+fn of_shop(path: &str) -> Option<(&str, String)> {
+    let (shop, rest) = path.strip_prefix(SHOPS)?.split_once('/')?;
+    Some((shop, format!("/v1/{rest}")))
+}
+
 /// Lets requests of the admin listener pass that bring the token or a key for it or, without a token, that name this
 /// machine.
 pub(crate) async fn admin(
-    State(service): State<Service>,
+    State(front): State<Front>,
     request: Request,
     next: Next,
 ) -> Result<Response, ApiError> {
-    let config = &service.shared.config;
+    let config = &front.config;
     let headers = request.headers();
     let has_key = || {
         matches!(
-            judge(&config.keys, headers, Scope::Admin),
+            judge(&config.keys, headers, Scope::Admin, None),
             Verdict::Allowed(_)
         )
     };
     match &config.admin.token {
         Some(token) if !has_token(headers, token.as_bytes()) && !has_key() => {
-            refused(&service, &request, "token");
+            refused(&front, &request, "token");
             return Err(unauthorized(
                 "send the token as Authorization: Bearer TOKEN",
             ));
         }
         // DNS rebinding: a foreign page in a local browser may reach loopback under a host name of its own.
         None if !host(&request).is_some_and(is_this_machine) => {
-            refused(&service, &request, "host");
+            refused(&front, &request, "host");
             let text = "without a token, only requests with the host localhost are answered";
             return Err(ApiError::new(StatusCode::FORBIDDEN, "foreign_host", text));
         }
@@ -98,11 +116,11 @@ fn unauthorized(text: &str) -> ApiError {
 }
 
 /// Logs and counts a request that may not pass.
-fn refused(service: &Service, request: &Request, reason: &'static str) {
+fn refused(front: &Front, request: &Request, reason: &'static str) {
     let client = request.extensions().get::<Peer>();
     let client = client.map(|peer| tracing::field::display(peer.0));
     tracing::warn!(reason, client, "a request was refused");
-    service.shared.metrics.refused.increment(1);
+    front.metrics.refused.increment(1);
 }
 
 /// Compares hashes in constant time, so that the time reveals neither token.
@@ -181,9 +199,18 @@ mod tests {
     fn every_route_has_its_scope() {
         let of = |method: Method, path: &str| scope(&method, path);
         assert_eq!(of(Method::POST, "/v1/events"), Some(Scope::Write));
+        assert_eq!(of(Method::PUT, "/v1/catalogue"), Some(Scope::Write));
         assert_eq!(of(Method::POST, "/v1/recommendations"), Some(Scope::Read));
         assert_eq!(of(Method::DELETE, "/v1/users/u0"), Some(Scope::Admin));
         assert_eq!(of(Method::GET, "/metrics"), Some(Scope::Read));
+        assert_eq!(of(Method::PUT, "/v1/shops/a/catalogue"), Some(Scope::Write));
+        assert_eq!(of(Method::POST, "/v1/shops/a/events"), Some(Scope::Write));
+        assert_eq!(
+            of(Method::DELETE, "/v1/shops/a/users/u0"),
+            Some(Scope::Admin)
+        );
+        assert_eq!(of(Method::GET, "/v1/shops"), Some(Scope::Read));
+        assert_eq!(of(Method::POST, "/v1/shops/events"), Some(Scope::Read));
         assert_eq!(of(Method::GET, "/openapi.json"), None);
         assert_eq!(of(Method::GET, "/"), None);
     }

@@ -7,6 +7,7 @@ use axum::extract::{MatchedPath, Request, State};
 use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
+use std::sync::Arc;
 use std::time::UNIX_EPOCH;
 
 /// The routes of such answers. Lists for users are not among them: events change them at any time; nor is the description
@@ -42,10 +43,11 @@ pub(crate) async fn tagged(
     };
     let is_answer = matches!(response.status(), StatusCode::OK | StatusCode::NOT_MODIFIED);
     let headers = response.headers_mut();
-    // Models may have been switched meanwhile.
+    // Models may have been switched meanwhile, or told something of their items.
     let by_other = headers
         .get(VERSION_HEADER)
-        .is_some_and(|version| *version != *model.version);
+        .is_some_and(|version| *version != *model.version)
+        || !Arc::ptr_eq(&model, &service.shared.registry.active());
     if is_answer && !by_other {
         headers.insert(header::ETAG, tag);
         headers.insert(header::CACHE_CONTROL, KEEP);
@@ -57,12 +59,20 @@ pub(crate) async fn tagged(
 /// rules of its own, so its tag ends with the process.
 fn entity_tag(model: &Model, privacy: bool) -> String {
     let loaded = model.loaded.duration_since(UNIX_EPOCH).unwrap_or_default();
-    // What was answered before histories were hidden is no longer right.
-    let hidden = if privacy { "-private" } else { "" };
-    match model.path {
-        Some(_) => format!("W/\"{}{hidden}\"", model.version),
-        None => format!("W/\"{}-{}{hidden}\"", model.version, loaded.as_nanos()),
+    let mut tag = model.version.clone();
+    if model.path.is_none() {
+        tag.push_str(&format!("-{}", loaded.as_nanos()));
     }
+    // What was said of its items, and which of them have expired.
+    let (revision, n_expired) = (model.catalogue_revision, model.n_expired());
+    if revision > 0 || n_expired > 0 {
+        tag.push_str(&format!("-{revision}-{n_expired}"));
+    }
+    // What was answered before histories were hidden is no longer right.
+    if privacy {
+        tag.push_str("-private");
+    }
+    format!("W/\"{tag}\"")
 }
 
 fn has(headers: &HeaderMap, tag: &HeaderValue) -> bool {

@@ -143,6 +143,12 @@ pub struct Limits {
     pub paths: usize,
     /// The fewest users that must share a step of an explanation or a graph. Default: 5.
     pub min_users: usize,
+    /// Bytes of what is said of items while the service runs (`PUT /v1/catalogue`), in memory and
+    /// on disk. Default: 256 MiB.
+    pub catalogue_bytes: usize,
+    /// Bytes of memory for the models of many shops ([`Shops`](crate::Shops)), estimated as twice the bytes of their
+    /// files. Those asked least recently make room for others. Default: 4 GiB.
+    pub models_memory: u64,
     /// Seconds that an event may lie in the future, to allow for clocks that differ. Default: 300.
     pub future_seconds: u64,
 }
@@ -158,6 +164,8 @@ impl Default for Limits {
             context_events: 200,
             paths: 50,
             min_users: 5,
+            catalogue_bytes: 256 << 20,
+            models_memory: 4 << 30,
             future_seconds: 300,
         }
     }
@@ -297,6 +305,8 @@ impl ServeConfig {
             ("limits.events", limits.events),
             ("limits.paths", limits.paths),
             ("limits.min_users", limits.min_users),
+            ("limits.catalogue_bytes", limits.catalogue_bytes),
+            ("limits.models_memory", limits.models_memory as usize),
             ("admin.keep", self.admin.keep),
         ] {
             if value == 0 {

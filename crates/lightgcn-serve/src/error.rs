@@ -1,5 +1,6 @@
 //! The errors of this crate.
 
+use crate::catalogue::CatalogueError;
 use crate::events::EventStoreError;
 use lightgcn_recommend::RecommendError;
 use lightgcn_store::StoreError;
@@ -58,6 +59,9 @@ pub enum ServeError {
     /// The event store cannot be opened.
     #[error(transparent)]
     Events(#[from] EventStoreError),
+    /// What has been said of the items cannot be read.
+    #[error(transparent)]
+    Catalogue(#[from] CatalogueError),
     /// The model is not usable.
     #[error(transparent)]
     Recommend(#[from] RecommendError),

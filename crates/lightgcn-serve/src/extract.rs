@@ -32,23 +32,38 @@ impl<T: DeserializeOwned> FromRequest<Service> for Json<T> {
     type Rejection = ApiError;
 
     async fn from_request(request: Request, service: &Service) -> Result<Self, ApiError> {
-        if !is_json(request.headers()) {
-            let status = StatusCode::UNSUPPORTED_MEDIA_TYPE;
-            let text = "send JSON, with Content-Type: application/json";
-            return Err(ApiError::new(status, "not_json", text));
-        }
-        let read = Bytes::from_request(request, service);
-        let Ok(bytes) = tokio::time::timeout(service.body_timeout(), read).await else {
-            return Err(ApiError::slow_body());
-        };
-        match serde_json::from_slice(&bytes?) {
-            Ok(Object(value)) => Ok(Self(value)),
-            Err(error) => {
-                let text = plain(&error.to_string());
-                Err(ApiError::bad("bad_json", format!("the body: {text}")))
-            }
-        }
+        let Object(value) = read(request, service).await?;
+        Ok(Self(value))
     }
+}
+
+/// A JSON list of objects from the body, which must arrive whole within the configured time.
+pub(crate) struct JsonList<T>(pub(crate) Vec<T>);
+
+impl<T: DeserializeOwned> FromRequest<Service> for JsonList<T> {
+    type Rejection = ApiError;
+
+    async fn from_request(request: Request, service: &Service) -> Result<Self, ApiError> {
+        let objects: Vec<Object<T>> = read(request, service).await?;
+        let values = objects.into_iter().map(|Object(value)| value);
+        Ok(Self(values.collect()))
+    }
+}
+
+async fn read<T: DeserializeOwned>(request: Request, service: &Service) -> Result<T, ApiError> {
+    if !is_json(request.headers()) {
+        let status = StatusCode::UNSUPPORTED_MEDIA_TYPE;
+        let text = "send JSON, with Content-Type: application/json";
+        return Err(ApiError::new(status, "not_json", text));
+    }
+    let read = Bytes::from_request(request, service);
+    let Ok(bytes) = tokio::time::timeout(service.body_timeout(), read).await else {
+        return Err(ApiError::slow_body());
+    };
+    serde_json::from_slice(&bytes?).map_err(|error| {
+        let text = plain(&error.to_string());
+        ApiError::bad("bad_json", format!("the body: {text}"))
+    })
 }
 
 fn is_json(headers: &HeaderMap) -> bool {

@@ -20,6 +20,17 @@ pub struct ApiKey {
     /// What it may do. Default: read.
     #[serde(default = "read_only")]
     pub scopes: Vec<Scope>,
+    /// Of many shops ([`Shops`](crate::Shops)), those that it is for; then it opens nothing else. Default: all.
+    #[serde(default)]
+    pub shops: Vec<String>,
+}
+
+impl ApiKey {
+    /// Whether it is for what a request is about: a shop, or none in particular.
+    fn is_for(&self, shop: Option<&str>) -> bool {
+        let shop = shop.unwrap_or_default();
+        self.shops.is_empty() || self.shops.iter().any(|own| own == shop)
+    }
 }
 
 /// What a key may do.
@@ -28,7 +39,7 @@ pub struct ApiKey {
 pub enum Scope {
     /// Ask for answers and metrics.
     Read,
-    /// Post events.
+    /// Post events, and say what items cost and whether they are in stock.
     Write,
     /// Remove users, and use the admin listener.
     Admin,
@@ -49,8 +60,14 @@ pub(crate) enum Verdict<'a> {
     Unknown,
 }
 
-/// Looks for the key of a request. Takes the same time whatever is wrong with a key.
-pub(crate) fn judge<'a>(keys: &'a [ApiKey], headers: &HeaderMap, scope: Scope) -> Verdict<'a> {
+/// Looks for the key of a request, which is about a shop or about none in particular. Takes the same time whatever is
+/// wrong with a key.
+pub(crate) fn judge<'a>(
+    keys: &'a [ApiKey],
+    headers: &HeaderMap,
+    scope: Scope,
+    shop: Option<&str>,
+) -> Verdict<'a> {
     let Some(given) = bearer(headers) else {
         return Verdict::Unknown;
     };
@@ -59,7 +76,7 @@ pub(crate) fn judge<'a>(keys: &'a [ApiKey], headers: &HeaderMap, scope: Scope) -
     for key in keys {
         let known = key.sha256.to_ascii_lowercase();
         if bool::from(known.as_bytes().ct_eq(given.as_bytes())) {
-            verdict = match key.scopes.contains(&scope) {
+            verdict = match key.scopes.contains(&scope) && key.is_for(shop) {
                 true => Verdict::Allowed(&key.name),
                 false => Verdict::Forbidden(&key.name),
             };
@@ -110,6 +127,7 @@ mod tests {
             name: name.to_owned(),
             sha256: hex(&Sha256::digest(secret)),
             scopes: scopes.to_vec(),
+            shops: Vec::new(),
         }
     }
 
@@ -122,7 +140,7 @@ mod tests {
         let with = |value: &str, scope| {
             let mut headers = HeaderMap::new();
             headers.insert(header::AUTHORIZATION, value.parse().unwrap());
-            judge(&keys, &headers, scope)
+            judge(&keys, &headers, scope, None)
         };
         assert_eq!(with("Bearer one", Scope::Write), Verdict::Allowed("shop"));
         assert_eq!(with("bearer two", Scope::Read), Verdict::Allowed("report"));
@@ -135,9 +153,24 @@ mod tests {
             assert_eq!(with(wrong, Scope::Read), Verdict::Unknown, "{wrong}");
         }
         assert_eq!(
-            judge(&keys, &HeaderMap::new(), Scope::Read),
+            judge(&keys, &HeaderMap::new(), Scope::Read, None),
             Verdict::Unknown
         );
+    }
+
+    #[test]
+    fn a_key_of_some_shops_opens_nothing_else() {
+        let keys = [ApiKey {
+            shops: vec!["a".to_owned(), "b".to_owned()],
+            ..key("shop", "one", &[Scope::Read])
+        }];
+        let mut headers = HeaderMap::new();
+        headers.insert(header::AUTHORIZATION, "Bearer one".parse().unwrap());
+        let of = |shop| judge(&keys, &headers, Scope::Read, shop);
+        assert_eq!(of(Some("b")), Verdict::Allowed("shop"));
+        for other in [Some("c"), Some("a%62"), Some(""), None] {
+            assert_eq!(of(other), Verdict::Forbidden("shop"), "{other:?}");
+        }
     }
 
     #[test]

@@ -68,11 +68,14 @@
 //!
 //! # Layout
 //!
-//! `config`, `experiment`, `env_config`, `address` and `keys` have the configuration, `service` what all requests share: `models` (which of them
-//! answers whom), `events` (what happened since training), `recorder` (what was shown) and `shadow` (a second model), `work` (what requests cost, the threads that score and the queue in front of them) and `metrics`. `routes` has a
-//! file per group of routes, `middleware` what wraps them, `access` who may ask, `cached` which answers clients may keep, `observe` what is told of requests; `extract` and `checks` read requests, `answer`,
-//! `api_error` and `plain` write responses. `server` and `socket` listen. `forget` removes a person
-//! from what is kept on disk.
+//! `config`, `experiment`, `env_config`, `address` and `keys` have the configuration, `service` what all requests to a
+//! model share, and `shops` many of these: `models` (which of them answers whom), `events` (what happened since
+//! training), `catalogue` (what was said of the items since), `recorder` (what was shown) and `shadow` (a second model),
+//! `work` (what requests cost, the threads that score and the queue in front of them) and `metrics`. `routes` has a file
+//! per group of routes, `middleware` what wraps them, `front` what that needs, `access` who may ask, `cached` which
+//! answers clients may keep, `observe` what is told of requests; `extract` and `checks` read requests, `answer`,
+//! `api_error` and `plain` write responses. `server` and `socket` listen. `forget` removes a person from what is kept on
+//! disk.
 #![forbid(unsafe_code)]
 
 mod access;
@@ -80,6 +83,7 @@ mod address;
 mod answer;
 mod api_error;
 mod cached;
+mod catalogue;
 mod checks;
 mod config;
 mod env_config;
@@ -88,6 +92,7 @@ mod events;
 mod experiment;
 mod extract;
 mod forget;
+mod front;
 mod json;
 mod keys;
 mod metrics;
@@ -101,10 +106,12 @@ mod routes;
 mod server;
 mod service;
 mod shadow;
+mod shops;
 mod socket;
 mod work;
 
 pub use address::listen_address;
+pub use catalogue::CatalogueError;
 pub use config::{AdminConfig, Limits, ServeConfig, Token, UnknownBehaviors, ValidServeConfig};
 pub use error::{ConfigIssue, ServeError};
 pub use events::{
@@ -118,3 +125,4 @@ pub use forget::{ForgetOptions, ForgetReport, forget};
 pub use keys::{ApiKey, Scope};
 pub use server::{Server, raise_descriptor_limit, stop_signal};
 pub use service::Service;
+pub use shops::Shops;

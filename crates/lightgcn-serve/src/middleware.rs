@@ -3,12 +3,11 @@
 use crate::access;
 use crate::answer::{ARM_HEADER, VERSION_HEADER};
 use crate::api_error::{ApiError, PROBLEM};
-use crate::cached::tagged;
 use crate::config::{ServeConfig, seconds};
 use crate::extract::IDEMPOTENCY_KEY;
+use crate::front::Front;
 use crate::observe::{REQUEST_ID, observe};
 use crate::page_settings::content_security_policy;
-use crate::service::Service;
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
 use axum::http::{HeaderName, HeaderValue, Method, StatusCode, header};
@@ -28,11 +27,14 @@ fn with_header(name: HeaderName, value: &'static str) -> SetResponseHeaderLayer<
 }
 
 /// Wraps the public routes.
-pub(crate) fn public(router: Router<Service>, service: &Service) -> Router<Service> {
-    let config = &service.shared.config;
+pub(crate) fn public<S: Clone + Send + Sync + 'static>(
+    router: Router<S>,
+    front: &Front,
+) -> Router<S> {
+    let config = &front.config;
     let timeout = seconds(config.request_timeout_seconds);
     let layers = ServiceBuilder::new()
-        .layer(from_fn_with_state(service.clone(), observe))
+        .layer(from_fn_with_state(front.clone(), observe))
         .layer(SetResponseHeaderLayer::if_not_present(
             header::CONTENT_SECURITY_POLICY,
             content_security_policy(config),
@@ -44,8 +46,7 @@ pub(crate) fn public(router: Router<Service>, service: &Service) -> Router<Servi
             "same-origin",
         ))
         .layer(option_layer(cors(config)))
-        .layer(from_fn_with_state(service.clone(), access::public))
-        .layer(from_fn_with_state(service.clone(), tagged))
+        .layer(from_fn_with_state(front.clone(), access::public))
         .layer(CompressionLayer::new())
         .layer(map_response(error_body))
         .layer(TimeoutLayer::with_status_code(
@@ -55,8 +56,24 @@ pub(crate) fn public(router: Router<Service>, service: &Service) -> Router<Servi
     within_limits(router, config.limits.body_bytes).layer(layers)
 }
 
+/// Wraps the admin routes, whose bodies have at most `body_bytes`.
+pub(crate) fn admin<S: Clone + Send + Sync + 'static>(
+    router: Router<S>,
+    front: &Front,
+    body_bytes: usize,
+) -> Router<S> {
+    let router = router
+        .fallback(|| async { ApiError::no_route() })
+        .method_not_allowed_fallback(|| async { ApiError::no_method() })
+        .layer(from_fn_with_state(front.clone(), access::admin));
+    within_limits(router, body_bytes).layer(from_fn_with_state(front.clone(), observe))
+}
+
 /// Limits the body of every request to `body_bytes`, and keeps responses out of caches.
-pub(crate) fn within_limits(router: Router<Service>, body_bytes: usize) -> Router<Service> {
+fn within_limits<S: Clone + Send + Sync + 'static>(
+    router: Router<S>,
+    body_bytes: usize,
+) -> Router<S> {
     let layers = ServiceBuilder::new()
         .layer(with_header(header::CACHE_CONTROL, "no-store"))
         .layer(map_response(error_body))
@@ -76,7 +93,7 @@ fn cors(config: &ServeConfig) -> Option<CorsLayer> {
     };
     let cors = CorsLayer::new()
         .allow_origin(allowed)
-        .allow_methods([Method::GET, Method::POST, Method::DELETE])
+        .allow_methods([Method::GET, Method::POST, Method::PUT, Method::DELETE])
         .allow_headers([
             header::CONTENT_TYPE,
             header::AUTHORIZATION,

@@ -1,6 +1,7 @@
 //! What is told of every request: its id, its trace, a line of the log, and its count and time.
 
-use crate::service::Service;
+use crate::front::Front;
+use crate::metrics::Metrics;
 use axum::body::HttpBody;
 use axum::extract::{MatchedPath, Request, State};
 use axum::http::{HeaderMap, HeaderName, HeaderValue, Method};
@@ -8,6 +9,7 @@ use axum::middleware::Next;
 use axum::response::Response;
 use std::hash::{BuildHasher, Hasher, RandomState};
 use std::net::SocketAddr;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 use tracing::{Instrument, Span, field};
 
@@ -24,9 +26,18 @@ const ACCESS: &str = "lightgcn_serve::access";
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Peer(pub(crate) SocketAddr);
 
+/// What a response tells of the shop that answered.
+#[derive(Clone)]
+pub(crate) struct ByShop {
+    pub(crate) name: Arc<str>,
+    /// The route by which the shop answered, without the shop.
+    pub(crate) route: Option<MatchedPath>,
+    pub(crate) metrics: Arc<Metrics>,
+}
+
 /// Gives a request that has no usable id one, and its response the same; logs, counts and times it.
 pub(crate) async fn observe(
-    State(service): State<Service>,
+    State(front): State<Front>,
     mut request: Request,
     next: Next,
 ) -> Response {
@@ -37,21 +48,25 @@ pub(crate) async fn observe(
     let route = matched.as_ref().map_or("other", MatchedPath::as_str);
     let method = method_name(request.method());
     let span = span(route, method, &id, request.headers());
-    let metrics = &service.shared.metrics;
-    let _guard = InFlight::new(metrics.in_flight.clone());
+    let _guard = InFlight::new(front.metrics.in_flight.clone());
     let mut response = next.run(request).instrument(span.clone()).await;
     response.headers_mut().insert(REQUEST_ID, id);
     let (status, time) = (response.status().as_u16(), start.elapsed());
-    metrics.request(route, method, status, time);
+    let shop = response.extensions_mut().remove::<ByShop>();
+    let of_shop = shop.as_ref().and_then(|shop| shop.route.as_ref());
+    let counted = of_shop.map_or(route, MatchedPath::as_str);
+    let metrics = shop.as_ref().map_or(&front.metrics, |shop| &shop.metrics);
+    metrics.request(counted, method, status, time);
     let _entered = span.enter();
-    log(status, time, response.body().size_hint().exact());
+    let name = shop.as_ref().map(|shop| &*shop.name);
+    log(name, status, time, response.body().size_hint().exact());
     response
 }
 
 /// The line of the access log; `bytes` is none for answers that are sent while they are made.
-fn log(status: u16, time: Duration, bytes: Option<u64>) {
+fn log(shop: Option<&str>, status: u16, time: Duration, bytes: Option<u64>) {
     let seconds = time.as_secs_f64();
-    tracing::info!(target: ACCESS, status, seconds, bytes, "answered");
+    tracing::info!(target: ACCESS, shop, status, seconds, bytes, "answered");
 }
 
 /// The log's view of a request: its route, never its path, since paths contain users' ids. It stands beside every

@@ -2,8 +2,10 @@
 
 use crate::config::seconds;
 use crate::error::ServeError;
+use crate::front::Front;
 use crate::observe::Peer;
 use crate::service::Service;
+use crate::shops::Shops;
 use crate::socket::Socket;
 use axum::Router;
 use hyper::server::conn::http1;
@@ -30,10 +32,47 @@ const ADMIN_CONNECTIONS: usize = 64;
 /// The pause after a failed accept, such as when file descriptors run out.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 
-/// A [`Service`] on its own listeners.
+/// What a server answers for.
+#[derive(Debug, Clone)]
+enum App {
+    One(Service),
+    Many(Shops),
+}
+
+impl App {
+    fn front(&self) -> Front {
+        match self {
+            Self::One(service) => service.front(),
+            Self::Many(shops) => shops.front(),
+        }
+    }
+
+    fn router(&self) -> Router {
+        match self {
+            Self::One(service) => service.router(),
+            Self::Many(shops) => shops.router(),
+        }
+    }
+
+    fn admin_router(&self) -> Router {
+        match self {
+            Self::One(service) => service.admin_router(),
+            Self::Many(shops) => shops.admin_router(),
+        }
+    }
+
+    fn set_ready(&self, ready: bool) {
+        match self {
+            Self::One(service) => service.set_ready(ready),
+            Self::Many(shops) => shops.set_ready(ready),
+        }
+    }
+}
+
+/// A [`Service`] or many [`Shops`] on their own listeners.
 #[derive(Debug)]
 pub struct Server {
-    service: Service,
+    app: App,
     listener: TcpListener,
     address: SocketAddr,
     admin: Option<(TcpListener, SocketAddr)>,
@@ -45,7 +84,19 @@ impl Server {
     /// # Errors
     /// [`ServeError::Bind`] if an address cannot be listened on.
     pub async fn bind(service: Service) -> Result<Self, ServeError> {
-        let config = &service.shared.config;
+        Self::listen(App::One(service))
+    }
+
+    /// The same for many shops.
+    ///
+    /// # Errors
+    /// As [`Server::bind`].
+    pub async fn bind_shops(shops: Shops) -> Result<Self, ServeError> {
+        Self::listen(App::Many(shops))
+    }
+
+    fn listen(app: App) -> Result<Self, ServeError> {
+        let config = app.front().config;
         let (listener, address) = listen(config.bind)?;
         let admin = config
             .admin
@@ -53,7 +104,7 @@ impl Server {
             .then(|| listen(config.admin.bind))
             .transpose()?;
         Ok(Self {
-            service,
+            app,
             listener,
             address,
             admin,
@@ -79,27 +130,28 @@ impl Server {
     /// # Errors
     /// None at present: failures of single connections are logged.
     pub async fn run(self, stop: impl Future<Output = ()>) -> Result<(), ServeError> {
-        let config = self.service.shared.config.clone();
+        let front = self.app.front();
+        let config = Arc::clone(&front.config);
         let (end, ended) = watch::channel(false);
         let public = Acceptor {
-            router: self.service.router(),
+            router: self.app.router(),
             permits: Arc::new(Semaphore::new(config.max_connections)),
-            service: self.service.clone(),
+            front: front.clone(),
             ended: ended.clone(),
         };
         let mut tasks = vec![tokio::spawn(public.accept(self.listener))];
         if let Some((listener, _)) = self.admin {
             let admin = Acceptor {
-                router: self.service.admin_router(),
+                router: self.app.admin_router(),
                 permits: Arc::new(Semaphore::new(ADMIN_CONNECTIONS)),
-                service: self.service.clone(),
+                front,
                 ended,
             };
             tasks.push(tokio::spawn(admin.accept(listener)));
         }
         stop.await;
         tracing::info!("stopping");
-        self.service.set_ready(false);
+        self.app.set_ready(false);
         tokio::time::sleep(seconds(config.drain_delay_seconds)).await;
         let _ = end.send(true);
         for task in tasks {
@@ -122,7 +174,7 @@ struct Incoming {
 struct Acceptor {
     router: Router,
     permits: Arc<Semaphore>,
-    service: Service,
+    front: Front,
     ended: watch::Receiver<bool>,
 }
 
@@ -151,7 +203,7 @@ impl Acceptor {
             }
         }
         drop(listener);
-        let timeout = seconds(self.service.shared.config.drain_timeout_seconds);
+        let timeout = seconds(self.front.config.drain_timeout_seconds);
         if tokio::time::timeout(timeout, graceful.shutdown())
             .await
             .is_err()
@@ -169,7 +221,7 @@ impl Acceptor {
         graceful: &GracefulShutdown,
         mut is_cut: watch::Receiver<()>,
     ) {
-        let config = &self.service.shared.config;
+        let config = &self.front.config;
         // Responses are written whole, so there is nothing to coalesce.
         let _ = stream.set_nodelay(true);
         let socket = Socket::new(stream, seconds(config.write_timeout_seconds));
@@ -185,7 +237,7 @@ impl Acceptor {
             .max_headers(HEADERS)
             .serve_connection(TokioIo::new(socket), TowerToHyperService::new(router));
         let watched = graceful.watch(connection);
-        let connections = self.service.shared.metrics.connections.clone();
+        let connections = self.front.metrics.connections.clone();
         connections.increment(1.0);
         tokio::spawn(async move {
             tokio::select! {

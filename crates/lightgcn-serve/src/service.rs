@@ -2,9 +2,11 @@
 
 use crate::answer::{answered_by, write_by};
 use crate::api_error::ApiError;
+use crate::catalogue::{CatalogueError, CatalogueStore, ItemChange, beside};
 use crate::config::{ServeConfig, ValidServeConfig, seconds};
 use crate::error::ServeError;
 use crate::events::{EventSink, EventStore, EventStoreConfig, MemoryEvents, SinkHealth, Tail};
+use crate::front::Front;
 use crate::metrics::Metrics;
 use crate::models::{Arms, Chosen, Model, Registry};
 use crate::recorder::Recorder;
@@ -32,7 +34,7 @@ pub struct Service {
 
 #[derive(Debug)]
 pub(crate) struct Shared {
-    pub(crate) config: ServeConfig,
+    pub(crate) config: Arc<ServeConfig>,
     pub(crate) registry: Registry,
     pub(crate) arms: Option<Arms>,
     /// None where impressions are off.
@@ -41,23 +43,26 @@ pub(crate) struct Shared {
     pub(crate) events_health: SinkHealth,
     /// The latest posted events.
     pub(crate) tail: Tail,
+    /// What has been said of the items since training.
+    pub(crate) catalogue: Arc<CatalogueStore>,
     pub(crate) pool: Pool,
     pub(crate) shadow: Option<Shadow>,
     /// Events have threads of their own: a slow disk must not delay scoring.
     pub(crate) writer: Pool,
     /// Answers that are not written to their sockets.
     pub(crate) unread: Arc<Budget>,
-    pub(crate) metrics: Metrics,
+    pub(crate) metrics: Arc<Metrics>,
     pub(crate) ready: AtomicBool,
 }
 
 impl Service {
     /// Serves the artifact at `path`, which is checked in full and warmed. Events go to the file that the
-    /// configuration names, or else to memory.
+    /// configuration names, and what is said of items to a file beside it with `.catalogue` after its name; without such
+    /// a file both are kept in memory.
     ///
     /// # Errors
-    /// [`ServeError::Config`] before anything is opened, [`ServeError::Events`] from [`EventStore::open`], and
-    /// the errors of [`Recommender::open`].
+    /// [`ServeError::Config`] before anything is opened, [`ServeError::Events`] from [`EventStore::open`],
+    /// [`ServeError::Catalogue`], and the errors of [`Recommender::open`].
     pub fn open(path: impl AsRef<Path>, config: ServeConfig) -> Result<Self, ServeError> {
         let config = config.check()?;
         let events: Arc<dyn EventSink> = match &config.get().events {
@@ -70,10 +75,19 @@ impl Service {
             }
             None => Arc::new(MemoryEvents::default()),
         };
-        Self::new(Model::open(path.as_ref())?, config, events)
+        let limit = config.get().limits.catalogue_bytes;
+        let catalogue = match &config.get().events {
+            Some(file) => CatalogueStore::open(beside(file), limit)?,
+            None => CatalogueStore::in_memory(limit),
+        };
+        let stores = Stores {
+            events,
+            catalogue: Arc::new(catalogue),
+        };
+        Self::new(Model::open(path.as_ref())?, stores, Means::new(&config)?)
     }
 
-    /// Like [`Service::open`], but stores events in `events`, whatever file the configuration names.
+    /// Like [`Service::open`], but keeps what is said of items in memory, and stores events in `events`, whatever file the configuration names.
     ///
     /// # Errors
     /// As [`Service::open`].
@@ -83,7 +97,8 @@ impl Service {
         events: Arc<dyn EventSink>,
     ) -> Result<Self, ServeError> {
         let config = config.check()?;
-        Self::new(Model::open(path.as_ref())?, config, events)
+        let stores = Stores::in_memory(events, &config);
+        Self::new(Model::open(path.as_ref())?, stores, Means::new(&config)?)
     }
 
     /// Serves a recommender in memory, with its own rules.
@@ -96,20 +111,26 @@ impl Service {
         events: Arc<dyn EventSink>,
     ) -> Result<Self, ServeError> {
         let config = config.check()?;
-        Self::new(Model::from_recommender(recommender)?, config, events)
+        let stores = Stores::in_memory(events, &config);
+        let model = Model::from_recommender(recommender)?;
+        Self::new(model, stores, Means::new(&config)?)
     }
 
-    fn new(
-        model: Model,
-        config: ValidServeConfig,
-        events: Arc<dyn EventSink>,
-    ) -> Result<Self, ServeError> {
+    /// A service of a model that works with these means.
+    pub(crate) fn new(model: Model, stores: Stores, means: Means) -> Result<Self, ServeError> {
+        let Stores { events, catalogue } = stores;
+        let model = catalogue.applied(&model).unwrap_or(model);
+        let Means {
+            config,
+            pool,
+            writer,
+            unread,
+            metrics,
+        } = means;
         let root = models_folder(&config, model.path.as_deref());
-        let n_workers = config.n_workers();
-        let config = config.get().clone();
         let registry = Registry::new(model, root, config.admin.keep);
         let arms = config.experiment.clone();
-        let arms = arms.map(|experiment| Arms::open(experiment, &registry));
+        let arms = arms.map(|experiment| Arms::open(experiment, &registry, &catalogue));
         let shadow = config.shadow.as_deref();
         let shadow = shadow.map(|name| Shadow::start(registry.open(name)?));
         let recorder = config
@@ -124,25 +145,23 @@ impl Service {
                 events,
                 events_health: SinkHealth::default(),
                 tail: Tail::default(),
-                pool: Pool::new(PoolOptions {
-                    name: "score",
-                    workers: n_workers,
-                    requests: config.queue,
-                    // What waits longer is answered too late.
-                    time: seconds(config.request_timeout_seconds) * n_workers as u32,
-                })?,
-                writer: Pool::new(PoolOptions {
-                    name: "events",
-                    workers: WRITERS,
-                    requests: config.queue,
-                    time: Duration::ZERO,
-                })?,
-                unread: Arc::new(Budget::new(config.unread_bytes)),
-                metrics: Metrics::new()?,
+                catalogue,
+                pool,
+                writer,
+                unread,
+                metrics,
                 ready: AtomicBool::new(true),
                 config,
             }),
         })
+    }
+
+    /// What every request needs before it is answered.
+    pub(crate) fn front(&self) -> Front {
+        Front {
+            config: Arc::clone(&self.shared.config),
+            metrics: Arc::clone(&self.shared.metrics),
+        }
     }
 
     /// The version of the active model.
@@ -158,10 +177,11 @@ impl Service {
     /// # Errors
     /// [`ServeError::ModelName`] for a name that is not a folder there, and the errors of [`Recommender::open`].
     pub fn load(&self, name: &str) -> Result<String, ServeError> {
-        let registry = &self.shared.registry;
-        let arms = self.shared.arms.as_ref();
-        let of_arm = arms.and_then(|arms| arms.reload(name, registry));
-        self.counted(of_arm.unwrap_or_else(|| registry.load(name)))
+        let shared = &self.shared;
+        let (registry, catalogue) = (&shared.registry, &shared.catalogue);
+        let arms = shared.arms.as_ref();
+        let of_arm = arms.and_then(|arms| arms.reload(name, registry, catalogue));
+        self.counted(of_arm.unwrap_or_else(|| registry.load(name, catalogue)))
     }
 
     /// Switches to a recommender in memory and returns its version. Blocks.
@@ -170,7 +190,8 @@ impl Service {
     /// [`ServeError::Store`] if the parts of its artifact do not fit together.
     pub fn switch_to(&self, recommender: Recommender) -> Result<String, ServeError> {
         let model = Model::from_recommender(recommender);
-        self.counted(model.map(|model| self.shared.registry.insert(model)))
+        let shared = &self.shared;
+        self.counted(model.map(|model| shared.registry.insert(model, &shared.catalogue)))
     }
 
     /// Switches back to a version that is still in memory.
@@ -283,6 +304,19 @@ impl Shared {
         active.chain(of_arms).map(|m| m.version.clone()).collect()
     }
 
+    /// Stores what is said of items, and tells all models. Returns the active one.
+    pub(crate) fn put_catalogue(
+        &self,
+        changes: &[ItemChange],
+    ) -> Result<Arc<Model>, CatalogueError> {
+        self.catalogue.put(changes)?;
+        self.registry.refresh(&self.catalogue);
+        if let Some(arms) = &self.arms {
+            arms.refresh(&self.catalogue);
+        }
+        Ok(self.registry.active())
+    }
+
     /// A user's stored events that the model can use and has not been trained on.
     pub(crate) fn recent_events(&self, model: &Model, user: &str) -> Vec<ContextEvent> {
         let stored = self.events.of_user(user);
@@ -298,9 +332,61 @@ impl Shared {
     }
 }
 
+/// What a service keeps beside its models.
+#[derive(Debug, Clone)]
+pub(crate) struct Stores {
+    pub(crate) events: Arc<dyn EventSink>,
+    pub(crate) catalogue: Arc<CatalogueStore>,
+}
+
+impl Stores {
+    fn in_memory(events: Arc<dyn EventSink>, config: &ValidServeConfig) -> Self {
+        let catalogue = CatalogueStore::in_memory(config.get().limits.catalogue_bytes);
+        Self {
+            events,
+            catalogue: Arc::new(catalogue),
+        }
+    }
+}
+
+/// What a service works with, which several services may share.
+#[derive(Debug)]
+pub(crate) struct Means {
+    pub(crate) config: Arc<ServeConfig>,
+    pub(crate) pool: Pool,
+    pub(crate) writer: Pool,
+    pub(crate) unread: Arc<Budget>,
+    pub(crate) metrics: Arc<Metrics>,
+}
+
+impl Means {
+    pub(crate) fn new(config: &ValidServeConfig) -> Result<Self, ServeError> {
+        let n_workers = config.n_workers();
+        let config = config.get().clone();
+        Ok(Self {
+            pool: Pool::new(PoolOptions {
+                name: "score",
+                workers: n_workers,
+                requests: config.queue,
+                // What waits longer is answered too late.
+                time: seconds(config.request_timeout_seconds) * n_workers as u32,
+            })?,
+            writer: Pool::new(PoolOptions {
+                name: "events",
+                workers: WRITERS,
+                requests: config.queue,
+                time: Duration::ZERO,
+            })?,
+            unread: Arc::new(Budget::new(config.unread_bytes)),
+            metrics: Arc::new(Metrics::new()?),
+            config: Arc::new(config),
+        })
+    }
+}
+
 /// The folder of models: the configured one, or the one that holds the first model.
-fn models_folder(config: &ValidServeConfig, first: Option<&Path>) -> Option<PathBuf> {
-    if let Some(given) = &config.get().admin.models {
+fn models_folder(config: &ServeConfig, first: Option<&Path>) -> Option<PathBuf> {
+    if let Some(given) = &config.admin.models {
         return Some(given.clone());
     }
     match first?.parent() {

@@ -131,6 +131,7 @@ fn keys() -> Vec<ApiKey> {
         name: name.to_owned(),
         sha256: sha256.to_owned(),
         scopes: scopes.to_vec(),
+        shops: Vec::new(),
     };
     let reader = "3d0941964aa3ebdcb00ccef58b1bb399f9f898465e9886d5aec7f31090a0fb30";
     let writer = "b93006774cbdd4b299389a03ac3d88c3a76b460d538795bc12718011a909fba5";

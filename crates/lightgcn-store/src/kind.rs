@@ -1,7 +1,9 @@
 //! What a folder holds.
 
 /// The kind of a folder on disk: the name of its format and the version of that format which this
-/// program writes. It reads that version and all before it.
+/// program writes. It reads that version and all before it. What a folder may have and need not, such as a ranking or
+/// the titles of a catalogue, comes without a new version: it is written only where there is some, so that folders
+/// without it keep their bytes, and a program that does not know it refuses it by name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Kind {
     /// The name of the format, such as `lightgcn-artifact`.

@@ -6,10 +6,11 @@ use crate::names::{CATALOGUE, INTERACTIONS};
 use crate::tensors::{Column, Streamed, TensorFile, encode, write};
 use lightgcn_core::{
     BehaviorWeightsConfig, Catalogue, CoreError, Interactions, InteractionsBuilder, ItemId,
-    LabelColumn, Lineage, NodeId, PairEvent, Rows, Truth, UserId, Vocabulary,
+    LabelColumn, Lineage, Listings, NodeId, PairEvent, Rows, Truth, UserId, Vocabulary,
 };
 use std::fs::File;
 use std::path::Path;
+use std::sync::Arc;
 
 fn content(path: &Path, source: CoreError) -> StoreError {
     StoreError::Content {
@@ -73,29 +74,71 @@ pub(crate) fn encode_catalogue(catalogue: &Catalogue) -> Result<Vec<u8>, StoreEr
         catalogue.brand(),
     ];
     for (name, column) in LABELS.iter().zip(labels) {
-        let mut end = 0;
-        let ends = column.labels().iter().map(|label| {
-            end += label.len() as u64;
-            end
-        });
-        columns.push(Column::new(&format!("{name}.ends"), ends));
-        let text = column.labels().iter().flat_map(|label| label.bytes());
-        columns.push(Column::new(&format!("{name}.text"), text));
-        let codes = column.codes().iter().copied();
-        columns.push(Column::new(&format!("{name}.codes"), codes));
+        columns.extend(label_columns(name, column));
     }
+    columns.extend(listing_columns(catalogue.listings()));
     encode(Path::new(CATALOGUE), &columns)
 }
 
+fn label_columns(name: &str, column: &LabelColumn) -> [Column; 3] {
+    let mut end = 0;
+    let ends = column.labels().iter().map(|label| {
+        end += label.len() as u64;
+        end
+    });
+    let text = column.labels().iter().flat_map(|label| label.bytes());
+    [
+        Column::new(&format!("{name}.ends"), ends),
+        Column::new(&format!("{name}.text"), text),
+        Column::new(&format!("{name}.codes"), column.codes().iter().copied()),
+    ]
+}
+
+/// The optional labels of a catalogue.
+const LISTING_LABELS: [&str; 3] = ["title", "image_url", "page_url"];
+/// Whether an item is in stock: 1 if it is, 0 if it is not, and this where that is unknown.
+const IN_STOCK: &str = "in_stock";
+const UNKNOWN_STOCK: u8 = 255;
+/// When an item expires, and this where that is unknown.
+const EXPIRES_AT: &str = "expires_at";
+const NEVER: i64 = i64::MAX;
+
+/// The columns of titles, addresses and stock, as far as something is known.
+fn listing_columns(listings: &Listings) -> Vec<Column> {
+    let mut columns = Vec::new();
+    let labels = [&listings.title, &listings.image_url, &listings.page_url];
+    for (name, column) in LISTING_LABELS.iter().zip(labels) {
+        if !column.labels().is_empty() {
+            columns.extend(label_columns(name, column));
+        }
+    }
+    if !listings.in_stock.is_empty() {
+        let code = |known: &Option<bool>| known.map_or(UNKNOWN_STOCK, u8::from);
+        columns.push(Column::new(IN_STOCK, listings.in_stock.iter().map(code)));
+    }
+    if !listings.expires_at.is_empty() {
+        let time = |known: &Option<i64>| known.unwrap_or(NEVER);
+        columns.push(Column::new(
+            EXPIRES_AT,
+            listings.expires_at.iter().map(time),
+        ));
+    }
+    columns
+}
+
 pub(crate) fn read_catalogue(folder: &Folder, n_items: usize) -> Result<Catalogue, StoreError> {
-    let names: Vec<String> = LABELS
-        .iter()
-        .flat_map(|name| ["text", "ends", "codes"].map(|part| format!("{name}.{part}")))
-        .chain(["price", "has_price"].map(str::to_owned))
-        .collect();
+    let parts = |labels: &[&str], others: [&str; 2]| -> Vec<String> {
+        let labels = labels.iter();
+        let labels =
+            labels.flat_map(|name| ["text", "ends", "codes"].map(|part| format!("{name}.{part}")));
+        labels.chain(others.map(str::to_owned)).collect()
+    };
+    let names = parts(&LABELS, ["price", "has_price"]);
     let names: Vec<&str> = names.iter().map(String::as_str).collect();
+    let optional = parts(&LISTING_LABELS, [IN_STOCK, EXPIRES_AT]);
+    let optional: Vec<&str> = optional.iter().map(String::as_str).collect();
     let bytes = folder.read(CATALOGUE)?;
-    let file = TensorFile::open(folder.file(CATALOGUE), &bytes, &names, &[])?;
+    let file = TensorFile::open(folder.file(CATALOGUE), &bytes, &names, &optional)?;
     let has_price: Vec<u8> = file.column("has_price", Some(n_items))?;
     let prices: Vec<f64> = file.column("price", Some(n_items))?;
     let price = |(&has, &price): (&u8, &f64)| match has {
@@ -109,8 +152,51 @@ pub(crate) fn read_catalogue(folder: &Folder, n_items: usize) -> Result<Catalogu
     let prices = has_price.iter().zip(&prices).map(price);
     let prices = prices.collect::<Result<_, _>>()?;
     let [category_id, category_code, brand] = LABELS.map(|name| read_labels(&file, name, n_items));
+    let listings = read_listings(&file, n_items)?;
     Catalogue::from_columns(category_id?, category_code?, brand?, prices)
+        .and_then(|catalogue| catalogue.with_listings(listings))
         .map_err(|error| content(file.path(), error))
+}
+
+/// The columns of titles, addresses and stock that the file has.
+fn read_listings(file: &TensorFile<'_>, n_items: usize) -> Result<Listings, StoreError> {
+    let labels = |name: &str| {
+        let parts = ["text", "ends", "codes"];
+        match parts.iter().any(|part| file.has(&format!("{name}.{part}"))) {
+            true => read_labels(file, name, n_items),
+            false => Ok(LabelColumn::default()),
+        }
+    };
+    let [title, image_url, page_url] = LISTING_LABELS.map(labels);
+    let mut listings = Listings {
+        title: title?,
+        image_url: image_url?,
+        page_url: page_url?,
+        ..Listings::default()
+    };
+    if file.has(IN_STOCK) {
+        let codes: Vec<u8> = file.column(IN_STOCK, Some(n_items))?;
+        let stock = codes.iter().map(|&code| match code {
+            0 => Ok(Some(false)),
+            1 => Ok(Some(true)),
+            UNKNOWN_STOCK => Ok(None),
+            _ => {
+                let detail = format!("{code} is neither yes (1), no (0) nor unknown (255)");
+                Err(file.fault(IN_STOCK, detail))
+            }
+        });
+        listings.in_stock = Arc::new(stock.collect::<Result<_, _>>()?);
+    }
+    if file.has(EXPIRES_AT) {
+        let times: Vec<i64> = file.column(EXPIRES_AT, Some(n_items))?;
+        let times = times.into_iter();
+        listings.expires_at = Arc::new(
+            times
+                .map(|time| Some(time).filter(|&t| t != NEVER))
+                .collect(),
+        );
+    }
+    Ok(listings)
 }
 
 fn read_labels(
@@ -343,5 +429,8 @@ pub(crate) fn check_numbers(lineage: &Lineage, catalogue: &Catalogue, faults: &m
     let bad = |price: &Option<f64>| price.is_some_and(|price| !price.is_finite());
     if let Some(row) = catalogue.prices().iter().position(bad) {
         faults.push(format!("the price of item row {row} is not finite"));
+    }
+    if let Err(error) = catalogue.listings().check(catalogue.n_items()) {
+        faults.push(error.to_string());
     }
 }

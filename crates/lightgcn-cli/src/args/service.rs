@@ -53,8 +53,9 @@ pub(crate) struct ForgetArgs {
 /// override both.
 #[derive(Debug, Args)]
 pub(crate) struct ServeArgs {
-    /// A model that `train` wrote
-    pub(crate) model: PathBuf,
+    /// A model that `train` wrote; without it, every model in the folder of --models is served as a shop of that name
+    #[arg(required_unless_present = "models")]
+    pub(crate) model: Option<PathBuf>,
     /// Address of the public listener [default: 127.0.0.1:8080]
     #[arg(long, value_name = "ADDRESS", value_parser = listen_address)]
     pub(crate) bind: Option<SocketAddr>,
@@ -76,7 +77,8 @@ pub(crate) struct ServeArgs {
     /// Seconds to keep accepting connections after the signal to stop [default: 0]
     #[arg(long, value_name = "SECONDS")]
     pub(crate) drain_delay: Option<f64>,
-    /// File for posted events, created if missing; without it they are kept in memory and lost when the service stops
+    /// File for posted events, created if missing; without it they are kept in memory and lost when the service stops.
+    /// Without MODEL, a folder with such a file for each shop
     #[arg(long, value_name = "FILE")]
     pub(crate) events: Option<PathBuf>,
     /// Address of the admin listener, which needs a token unless on loopback [default: 127.0.0.1:8081]
@@ -88,7 +90,7 @@ pub(crate) struct ServeArgs {
     /// Run no admin listener
     #[arg(long)]
     pub(crate) no_admin: bool,
-    /// The folder whose models may be loaded [default: the folder that holds MODEL]
+    /// The folder whose models may be loaded, or without MODEL are served [default: the folder that holds MODEL]
     #[arg(long, value_name = "FOLDER")]
     pub(crate) models: Option<PathBuf>,
     /// Models kept in memory, including the active one [default: 2]

@@ -2,8 +2,8 @@
 
 use crate::args::ServeArgs;
 use crate::output::Output;
-use anyhow::Context;
-use lightgcn::serve::{ServeConfig, Server, Service, raise_descriptor_limit, stop_signal};
+use anyhow::{Context, anyhow};
+use lightgcn::serve::{ServeConfig, Server, Service, Shops, raise_descriptor_limit, stop_signal};
 use serde::Serialize;
 use std::net::SocketAddr;
 
@@ -12,40 +12,70 @@ use std::net::SocketAddr;
 struct Listening {
     address: SocketAddr,
     admin: Option<SocketAddr>,
-    model_version: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    model_version: Option<String>,
+    /// The shops, where there is one for each model of a folder.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    shops: Option<Vec<String>>,
+}
+
+/// What is served.
+enum App {
+    One(Service),
+    Many(Shops),
 }
 
 pub(crate) fn run(args: &ServeArgs, table: toml::Table, output: &Output) -> anyhow::Result<()> {
     let config = config(args, table)?;
     raise_descriptor_limit();
-    let service = Service::open(&args.model, config)?;
+    let app = match (&args.model, &args.models) {
+        (Some(model), _) => App::One(Service::open(model, config)?),
+        (None, Some(folder)) => App::Many(Shops::open(folder, config)?),
+        (None, None) => return Err(anyhow!("name a MODEL, or a folder of models with --models")),
+    };
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()
         .context("cannot start the threads of the service")?;
-    let served = runtime.block_on(serve(service, output));
+    let served = runtime.block_on(serve(app, output));
     // A model that is still loading writes nothing, so it need not finish.
     runtime.shutdown_background();
     served
 }
 
-async fn serve(service: Service, output: &Output) -> anyhow::Result<()> {
+async fn serve(app: App, output: &Output) -> anyhow::Result<()> {
     // Before binding, so that a signal during startup is not lost.
     let stop = stop_signal()?;
-    let server = Server::bind(service.clone()).await?;
+    let (server, model_version, shops) = match app {
+        App::One(service) => {
+            let version = service.model_version();
+            (Server::bind(service).await?, Some(version), None)
+        }
+        App::Many(shops) => {
+            let names = shops.names()?;
+            (Server::bind_shops(shops).await?, None, Some(names))
+        }
+    };
     let listening = Listening {
         address: server.address(),
         admin: server.admin_address(),
-        model_version: service.model_version(),
+        model_version,
+        shops,
+    };
+    let address = listening.address;
+    let (what, path) = match (&listening.model_version, &listening.shops) {
+        (Some(version), _) => (format!("model {version} at http://{address}/"), "models"),
+        (None, shops) => {
+            let n = shops.as_ref().map_or(0, Vec::len);
+            let what = format!("{n} shops at http://{address}/v1/shops");
+            (what, "shops/NAME/models")
+        }
     };
     let admin = match listening.admin {
-        Some(address) => format!("; switch models at http://{address}/admin/models"),
+        Some(address) => format!("; switch models at http://{address}/admin/{path}"),
         None => String::new(),
     };
-    let text = format!(
-        "serving model {} at http://{}/{admin}",
-        listening.model_version, listening.address
-    );
+    let text = format!("serving {what}{admin}");
     output.result(&listening, &text)?;
     server.run(stop).await?;
     Ok(())

@@ -2,7 +2,7 @@
 
 use super::{quoted, shorten};
 use crate::time::TimeFault;
-use lightgcn_core::IdFault;
+use lightgcn_core::{IdFault, TitleFault, UrlFault};
 use std::fmt;
 use thiserror::Error;
 
@@ -170,6 +170,29 @@ pub enum RowIssue {
         /// What the column needs.
         needed: &'static str,
     },
+    /// A title that cannot be shown.
+    #[error("column {column:?} has the title {value:?}, which {fault}; fix the row")]
+    Title {
+        /// The column.
+        column: String,
+        /// The value, cut.
+        value: String,
+        /// What is wrong with it.
+        fault: TitleFault,
+    },
+    /// An address of a picture or a page that cannot be used.
+    #[error(
+        "column {column:?} has the address {value:?}, which {fault}; write it as \
+         https://shop.example/item, or leave it empty"
+    )]
+    Url {
+        /// The column.
+        column: String,
+        /// The value, cut.
+        value: String,
+        /// What is wrong with it.
+        fault: UrlFault,
+    },
     /// A training pair that an earlier row of a table of pairs has.
     #[error(
         "the pair (user {:?}, item {:?}) has an earlier row; add up its counts, so that it has one row",
@@ -206,6 +229,8 @@ impl RowIssue {
             Self::AmbiguousTime { .. } => "ambiguous time",
             Self::Future { .. } => "in the future",
             Self::Value { .. } => "bad value",
+            Self::Title { .. } => "control character in title",
+            Self::Url { .. } => "bad address",
             Self::RepeatedPair { .. } => "repeated pair",
         }
     }

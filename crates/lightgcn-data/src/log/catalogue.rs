@@ -2,6 +2,7 @@
 
 use crate::error::shown_path;
 use crate::log::inputs::expand;
+use crate::log::listing::{BadListings, Listed, ListingColumns};
 use crate::log::table::Table;
 use crate::log::wanted::Wanted;
 use crate::{DataError, LogFormat, ReadConfig, RowIssue};
@@ -117,6 +118,8 @@ pub(crate) struct Observations {
     /// Those of `category_id`, `category_code` and `brand`.
     labels: [Labels; 3],
     items: Vec<Known>,
+    /// What only catalogue files say.
+    pub(crate) listed: Listed,
 }
 
 /// What a row says about its item; empty fields say nothing.
@@ -245,7 +248,8 @@ impl Observations {
         };
         let prices = (0..n_items).map(|item| self.price(item).or_else(|| other.price(item)));
         let catalogue = Catalogue::from_columns(column(0), column(1), column(2), prices.collect())?;
-        Ok(catalogue)
+        let listings = self.listed.listings(n_items, &other.listed);
+        Ok(catalogue.with_listings(listings)?)
     }
 }
 
@@ -255,13 +259,13 @@ pub(crate) fn select(catalogue: &Catalogue, items: &[u32]) -> Result<Catalogue, 
         LabelColumn::from_labels(items.iter().map(|&item| column.get(ItemId(item))))
     };
     let prices = items.iter().map(|&item| catalogue.prices()[item as usize]);
-    let catalogue = Catalogue::from_columns(
+    let selected = Catalogue::from_columns(
         labels(catalogue.category_id()),
         labels(catalogue.category_code()),
         labels(catalogue.brand()),
         prices.collect(),
     )?;
-    Ok(catalogue)
+    Ok(selected.with_listings(catalogue.listings().select(items))?)
 }
 
 /// The columns that describe items, as far as a file has them.
@@ -345,10 +349,18 @@ pub(crate) struct CatalogueFiles {
     pub(crate) observations: Observations,
     pub(crate) inputs: Vec<InputFile>,
     pub(crate) report: StageReport,
+    bad: BadListings,
 }
 
-/// Reads catalogue files: CSV or Parquet with the format's `product_id` column and any of its category, brand and
-/// price columns. An item may have several rows: the last non-empty value of each column wins. Rows
+/// The columns of a catalogue file.
+struct ItemColumns {
+    product_id: usize,
+    details: DetailColumns,
+    listing: ListingColumns,
+}
+
+/// Reads catalogue files: CSV or Parquet with the format's `product_id` column and any of its columns that describe
+/// items. An item may have several rows: the last non-empty value of each column wins. Rows
 /// of items that are not in the log are counted and dropped.
 pub(crate) fn read_catalogue_files(
     config: &ReadConfig,
@@ -358,20 +370,24 @@ pub(crate) fn read_catalogue_files(
         observations: Observations::default(),
         inputs: Vec::new(),
         report: StageReport::new("catalogue", "rows"),
+        bad: BadListings::default(),
     };
     let mut missing = MissingCounts::default();
     let format = config.format.of_catalogue();
     let needed = format.item_columns();
     for file in expand(&config.catalogue)? {
         let mut table = Table::open(&file.path, &format, &Wanted::Named(&needed))?;
-        let product_id = table.required(&config.format.product_id, "product_id")?;
-        let columns = DetailColumns::find(&table, &config.format)?;
+        let columns = ItemColumns {
+            product_id: table.required(&config.format.product_id, "product_id")?,
+            details: DetailColumns::find(&table, &config.format)?,
+            listing: ListingColumns::find(&table, &config.format)?,
+        };
         while table.next_row()? {
             files.report.rows_in += 1;
-            match observe_row(&table, product_id, &columns, &mut files, items) {
+            match files.observe(&table, &columns, items) {
                 Ok(Some(row)) => {
                     files.report.kept += 1;
-                    missing.add(row, &table, &columns);
+                    missing.add(row, &table, &columns.details);
                 }
                 Ok(None) => files.report.drop("item not in the log", 1),
                 Err(issue) => skip_row(&table, issue, config, &mut files.report)?,
@@ -380,25 +396,31 @@ pub(crate) fn read_catalogue_files(
         files.inputs.push(table.finish()?);
     }
     missing.report(&mut files.report);
+    files.bad.report(&mut files.report);
     Ok(files)
 }
 
-/// Records a row of a catalogue file, and returns what it misses; `None` if the log does not have the item.
-fn observe_row(
-    table: &Table,
-    product_id: usize,
-    columns: &DetailColumns,
-    files: &mut CatalogueFiles,
-    items: &Vocabulary<ItemId>,
-) -> Result<Option<Missing>, RowIssue> {
-    table.check_shape()?;
-    let item = items.get(table.id(product_id)?);
-    let details = columns.read(table)?;
-    Ok(item.map(|item| {
-        let moment = Moment { time: 0, row: 0 };
-        files.observations.observe(item, moment, &details);
-        details.missing
-    }))
+impl CatalogueFiles {
+    /// Records a row, and returns what it misses; `None` if the log does not have the item.
+    fn observe(
+        &mut self,
+        table: &Table,
+        columns: &ItemColumns,
+        items: &Vocabulary<ItemId>,
+    ) -> Result<Option<Missing>, RowIssue> {
+        table.check_shape()?;
+        let item = items.get(table.id(columns.product_id)?);
+        let details = columns.details.read(table)?;
+        let mut bad = BadListings::default();
+        let listing = columns.listing.read(table, &mut bad)?;
+        Ok(item.map(|item| {
+            let moment = Moment { time: 0, row: 0 };
+            self.observations.observe(item, moment, &details);
+            self.observations.listed.observe(item, &listing);
+            self.bad.add(&bad, table);
+            details.missing
+        }))
+    }
 }
 
 /// How many bad rows are logged in full for each reason.

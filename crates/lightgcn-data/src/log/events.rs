@@ -316,11 +316,12 @@ impl EventLogBuilder {
     }
 
     /// Records what is known about an item at `time`; unknown fields are ignored, and so are items
-    /// without an event.
+    /// without an event. Of titles, addresses and stock, the value described last counts.
     pub fn describe(&mut self, item: &str, time: i64, details: &ItemDetails) {
         let Some(item) = self.events.item_ids.names.get(item) else {
             return;
         };
+        self.events.observations.listed.observe(item, details);
         let details = Details {
             category_id: details.category_id.as_deref().unwrap_or_default(),
             category_code: details.category_code.as_deref().unwrap_or_default(),

@@ -38,6 +38,20 @@ pub struct LogFormat {
     /// The column of the price (optional): a finite number with a decimal point. Any other text counts as
     /// unknown.
     pub price: Option<String>,
+    /// The column of the item's title, in catalogue files (optional); see [`lightgcn_core::check_title`].
+    pub title: Option<String>,
+    /// The column of the address of the item's picture, in catalogue files (optional); see
+    /// [`lightgcn_core::check_url`].
+    pub image_url: Option<String>,
+    /// The column of the address of the item's page, in catalogue files (optional).
+    pub page_url: Option<String>,
+    /// The column of whether the item is in stock, in catalogue files (optional): `true` or `false`, `yes` or `no`,
+    /// `in_stock` or `out_of_stock`, or how many there are.
+    pub in_stock: Option<String>,
+    /// The column of how many there are, in catalogue files (optional); `in_stock` takes precedence.
+    pub stock: Option<String>,
+    /// The column of the time from which on the item is no longer offered, in catalogue files (optional).
+    pub expires_at: Option<String>,
     /// The column of the user's session (optional). Used by log statistics, not by training.
     pub user_session: Option<String>,
     /// The field separator: one ASCII character.
@@ -68,6 +82,12 @@ impl Default for LogFormat {
             category_code: Some("category_code".to_owned()),
             brand: Some("brand".to_owned()),
             price: Some("price".to_owned()),
+            title: Some("title".to_owned()),
+            image_url: Some("image_url".to_owned()),
+            page_url: Some("page_url".to_owned()),
+            in_stock: Some("in_stock".to_owned()),
+            stock: Some("stock".to_owned()),
+            expires_at: Some("expires_at".to_owned()),
             user_session: Some("user_session".to_owned()),
             delimiter: ',',
             quoting: true,
@@ -162,11 +182,28 @@ impl LogFormat {
         required.chain(optional).collect()
     }
 
+    /// The columns of catalogue files that logs do not have, with the option that names each.
+    pub(crate) fn listing_columns(&self) -> Vec<(&'static str, &str)> {
+        let optional = [
+            ("title", &self.title),
+            ("image_url", &self.image_url),
+            ("page_url", &self.page_url),
+            ("in_stock", &self.in_stock),
+            ("stock", &self.stock),
+            ("expires_at", &self.expires_at),
+        ];
+        let named = optional
+            .iter()
+            .filter_map(|&(option, c)| c.as_deref().map(|c| (option, c)));
+        named.filter(|(_, c)| !c.is_empty()).collect()
+    }
+
     /// The named columns that describe items.
     pub(crate) fn item_columns(&self) -> Vec<&str> {
         let of_events = ["event_time", "event_type", "user_id", "user_session"];
         let mut columns = self.named_columns();
         columns.retain(|(option, _)| !of_events.contains(option));
+        columns.extend(self.listing_columns());
         columns.into_iter().map(|(_, column)| column).collect()
     }
 
@@ -196,6 +233,12 @@ impl LogFormat {
         // Named only where they differ from the default.
         if self.form != FileForm::Table {
             options.insert("format.form".to_owned(), self.form.name().to_owned());
+        }
+        let usual = Self::default();
+        for column in self.listing_columns() {
+            if !usual.listing_columns().contains(&column) {
+                options.insert(format!("format.{}", column.0), column.1.to_owned());
+            }
         }
         if !self.columns.is_empty() {
             options.insert("format.columns".to_owned(), self.columns.join(","));
@@ -271,8 +314,8 @@ pub struct ReadConfig {
     #[serde(skip)]
     pub now: Option<i64>,
     /// Catalogue files, folders, patterns or URLs: CSV or Parquet with the format's `product_id` column and any of its
-    /// category, brand and price columns, one or several rows per item. They fill in what the log
-    /// does not say; a value in the log takes precedence.
+    /// category, brand, price, title, address, stock and expiry columns, one or several rows per item. They fill in
+    /// what the log does not say; a value in the log takes precedence.
     pub catalogue: Vec<String>,
 }
 
@@ -303,6 +346,29 @@ mod tests {
         };
         let issues = format.issues(&weights);
         assert_eq!(issues.len(), 2, "{issues:?}");
+    }
+
+    #[test]
+    fn columns_of_catalogue_files_are_told_only_where_they_differ() {
+        let mut options = BTreeMap::new();
+        LogFormat::default().describe(&mut options);
+        assert!(!options.contains_key("format.title"), "{options:?}");
+        let format = LogFormat {
+            title: Some("name".to_owned()),
+            stock: None,
+            ..LogFormat::default()
+        };
+        format.describe(&mut options);
+        assert_eq!(options["format.title"], "name");
+        let columns = format.item_columns();
+        assert!(
+            columns.contains(&"name") && columns.contains(&"expires_at"),
+            "{columns:?}"
+        );
+        assert!(
+            !columns.contains(&"stock") && !columns.contains(&"event_time"),
+            "{columns:?}"
+        );
     }
 
     #[test]

@@ -13,6 +13,7 @@ mod input;
 pub(crate) mod inputs;
 mod instacart;
 mod layout;
+mod listing;
 mod orders;
 mod otto;
 #[cfg(feature = "parquet")]

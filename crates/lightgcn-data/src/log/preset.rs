@@ -125,6 +125,7 @@ impl LogPreset {
                 form: FileForm::Instacart,
                 time_unit: Seconds,
                 category_id: Some("aisle_id".to_owned()),
+                title: Some("product_name".to_owned()),
                 ..columns("event_time", "behavior", "product_id", "user_id")
             },
             Self::Hm => LogFormat {
@@ -132,6 +133,7 @@ impl LogPreset {
                 category_id: Some("product_type_no".to_owned()),
                 category_code: Some("product_type_name".to_owned()),
                 price: Some("price".to_owned()),
+                title: Some("prod_name".to_owned()),
                 ..columns("t_dat", "behavior", "article_id", "customer_id")
             },
             Self::YooChoose => LogFormat {

@@ -298,6 +298,9 @@ fn catalogue_files_may_be_parquet() {
             ("product_id", Arc::new(Int64Array::from(vec![7, 8]))),
             ("price", Arc::new(Float32Array::from(vec![Some(2.5), None]))),
             ("brand", ids(&[Some("runail"), None])),
+            ("title", ids(&[Some("Nail file"), None])),
+            ("in_stock", Arc::new(BooleanArray::from(vec![false, true]))),
+            ("expires_at", seconds(&[Some(1_893_456_000), None])),
             // Not needed, so its type does not matter.
             ("user_id", Arc::new(BooleanArray::from(vec![true, false]))),
         ],
@@ -311,6 +314,10 @@ fn catalogue_files_may_be_parquet() {
     assert_eq!(
         (item.brand.as_deref(), item.price),
         (Some("runail"), Some(2.5))
+    );
+    assert_eq!(
+        (item.title.as_deref(), item.in_stock, item.expires_at),
+        (Some("Nail file"), Some(false), Some(1_893_456_000))
     );
     assert_eq!(log.stages()[1].dropped["item not in the log"], 1);
 }

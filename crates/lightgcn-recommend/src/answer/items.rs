@@ -11,6 +11,7 @@ use lightgcn_core::{Catalogue, ItemDetails, ItemId, Vocabulary};
 use lightgcn_simd::dot;
 use lightgcn_store::Artifact;
 use std::collections::HashSet;
+use std::sync::Arc;
 
 /// Where an item's embedding comes from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -25,21 +26,21 @@ pub(crate) enum Origin {
     Nothing,
 }
 
-/// All items: rows of training first, then new ones.
-#[derive(Debug)]
+/// All items: rows of training first, then new ones. Clones share what is large.
+#[derive(Debug, Clone)]
 pub(crate) struct Items {
-    pub(crate) names: Vocabulary<ItemId>,
+    pub(crate) names: Arc<Vocabulary<ItemId>>,
     pub(crate) catalogue: Catalogue,
     pub(crate) origins: Vec<Origin>,
     /// `[items, dimension]`
-    pub(crate) table: Vec<f32>,
+    pub(crate) table: Arc<Vec<f32>>,
     pub(crate) dimension: usize,
     /// Whether an item is never shown, by row.
     pub(crate) unsuitable: Vec<bool>,
     /// The ids of these, unknown ones included.
     unsuitable_ids: HashSet<String>,
     /// How items without events are placed; fitted when the first one comes.
-    pub(crate) cold_start: Option<ColdStart>,
+    pub(crate) cold_start: Option<Arc<ColdStart>>,
     /// The rows placed by their content whose scores include content similarity, ascending.
     pub(crate) by_content: Vec<u32>,
 }
@@ -55,9 +56,9 @@ impl Items {
         };
         let origins: Vec<Origin> = model.graph.item_degrees().iter().map(origin).collect();
         let mut items = Self {
-            names: artifact.items.clone(),
+            names: Arc::new(artifact.items.clone()),
             catalogue: artifact.catalogue.clone(),
-            table: artifact.embeddings.data()[first..].to_vec(),
+            table: Arc::new(artifact.embeddings.data()[first..].to_vec()),
             dimension,
             unsuitable: vec![false; origins.len()],
             unsuitable_ids: HashSet::new(),
@@ -79,12 +80,12 @@ impl Items {
     }
 
     /// How items without events are placed; none where no item has an attribute.
-    fn fitted_cold_start(&self, artifact: &Artifact) -> Option<ColdStart> {
+    fn fitted_cold_start(&self, artifact: &Artifact) -> Option<Arc<ColdStart>> {
         let rows = 0..self.origins.len() as u32;
         let known: Vec<u32> = rows
             .filter(|&row| self.origins[row as usize] == Origin::Trained)
             .collect();
-        ColdStart::fit(artifact, &self.catalogue, &known, &self.table)
+        ColdStart::fit(artifact, &self.catalogue, &known, &self.table).map(Arc::new)
     }
 
     /// Finds the rows whose scores include content similarity.
@@ -103,7 +104,8 @@ impl Items {
     }
 
     fn place(&mut self, row: usize, embedding: Option<Vec<f32>>, origin: Origin) {
-        let to = &mut self.table[row * self.dimension..(row + 1) * self.dimension];
+        let place = row * self.dimension..(row + 1) * self.dimension;
+        let to = &mut Arc::make_mut(&mut self.table)[place];
         match embedding {
             Some(embedding) => {
                 to.copy_from_slice(&embedding);
@@ -140,13 +142,14 @@ impl Items {
         let details = known.chain(new.iter().map(|item| item.details.clone()));
         self.catalogue = Catalogue::from_details(details.collect::<Vec<_>>());
         for (item, (embedding, origin)) in new.iter().zip(rows) {
-            let inserted = self.names.insert(&item.item);
+            let inserted = Arc::make_mut(&mut self.names).insert(&item.item);
             inserted.map_err(|error| item.error(error.to_string()))?;
             self.origins.push(Origin::Nothing);
-            self.table.resize(self.len() * self.dimension, 0.0);
+            let length = self.len() * self.dimension;
+            Arc::make_mut(&mut self.table).resize(length, 0.0);
             self.place(self.len() - 1, embedding, origin);
             if let Some(cold) = &mut self.cold_start {
-                cold.push(&item.details);
+                Arc::make_mut(cold).push(&item.details);
             }
         }
         self.find_by_content();
@@ -163,7 +166,7 @@ impl Items {
         if let Some(row) = item.fold_in(model, newcomers) {
             return Ok((Some(row), Origin::Events));
         }
-        if self.cold_start.is_none() && item.details != ItemDetails::default() {
+        if self.cold_start.is_none() && item.has_content() {
             return Err(RecommendError::NoContent);
         }
         Ok((self.guess(&item.details), Origin::Content))
@@ -221,7 +224,7 @@ impl Items {
 
     /// The cold start, where content similarity counts.
     fn similarity(&self) -> Option<&ColdStart> {
-        let cold = self.cold_start.as_ref();
+        let cold = self.cold_start.as_deref();
         cold.filter(|cold| cold.weight() > 0.0)
     }
 

@@ -6,7 +6,7 @@ use lightgcn_store::Artifact;
 use std::sync::OnceLock;
 
 /// Purchases per item, and the same with recent ones counted more.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) struct Popularity {
     pub(crate) ranker: PopularityRanker,
     half_life_days: f64,

@@ -219,4 +219,19 @@ pub(crate) struct DetailsFields {
     brand: Option<String>,
     #[serde(default)]
     price: Option<f64>,
+    /// What the item is called.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    title: Option<String>,
+    /// The address of its picture.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    image_url: Option<String>,
+    /// The address of its page.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    page_url: Option<String>,
+    /// Whether it is in stock.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    in_stock: Option<bool>,
+    /// From when on it is no longer offered, in seconds since 1970-01-01 UTC.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    expires_at: Option<i64>,
 }

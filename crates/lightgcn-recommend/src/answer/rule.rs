@@ -29,6 +29,8 @@ pub enum Rule {
     Price,
     /// [`Recommender::with_unsuitable`](crate::Recommender::with_unsuitable).
     Unsuitable,
+    /// The item is out of stock, or expired ([`ItemDetails`](lightgcn_core::ItemDetails)).
+    Unavailable,
     /// [`Hide`](crate::Hide), [`Familiarity`](crate::Familiarity), and what the user only rejected.
     Hidden,
     /// [`RecommendOptions::chain`](crate::RecommendOptions::chain): no source of it has an item.
@@ -48,6 +50,7 @@ impl Rule {
             Self::DenyBrands => "deny_brands",
             Self::Price => "price",
             Self::Unsuitable => "unsuitable",
+            Self::Unavailable => "unavailable",
             Self::Hidden => "hidden",
             Self::Chain => "chain",
         }

@@ -296,6 +296,7 @@ mod tests {
             category_code: Some(category.to_owned()),
             brand: brand.map(str::to_owned),
             price: Some(price),
+            ..ItemDetails::default()
         }
     }
 

@@ -141,6 +141,7 @@ mod tests {
             category_code: Some(category.to_owned()),
             brand: Some(brand.to_owned()),
             price: None,
+            ..ItemDetails::default()
         }
     }
 

@@ -5,7 +5,7 @@ pub(crate) mod content;
 pub(crate) mod content_similarity;
 pub(crate) mod fold_in;
 mod map;
-mod new_item;
+pub(crate) mod new_item;
 pub(crate) mod ridge;
 
 pub use map::FoldIn;

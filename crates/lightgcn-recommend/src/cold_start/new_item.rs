@@ -3,7 +3,7 @@
 use crate::RecommendError;
 use crate::cold_start::fold_in::Newcomers;
 use crate::model::Model;
-use lightgcn_core::ItemDetails;
+use lightgcn_core::{ItemDetails, check_title, check_url};
 use serde::{Deserialize, Serialize};
 
 /// An item that training does not know.
@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 pub struct NewItem {
     /// Its id as the shop writes it.
     pub item: String,
-    /// Its category, brand and price.
+    /// Its category, brand and price, and how it is shown.
     #[serde(with = "crate::answer::response::DetailsFields", default)]
     pub details: ItemDetails,
     /// The events that users had with it so far.
@@ -38,11 +38,16 @@ impl NewItem {
         }
     }
 
-    /// Checks price and behaviors.
+    /// Whether it has a category, a brand or a price.
+    pub(crate) fn has_content(&self) -> bool {
+        let details = &self.details;
+        let labels = [&details.category_id, &details.category_code, &details.brand];
+        labels.iter().any(|label| label.is_some()) || details.price.is_some()
+    }
+
+    /// Checks details and behaviors.
     pub(crate) fn check(&self, model: &Model) -> Result<(), RecommendError> {
-        if self.details.price.is_some_and(|price| !price.is_finite()) {
-            return Err(self.error("its price is not a finite number".to_owned()));
-        }
+        check_details(&self.item, &self.details)?;
         let unknown = |event: &&NewItemEvent| model.behavior(&event.behavior).is_none();
         match self.events.iter().find(unknown) {
             Some(event) => Err(self.error(format!(
@@ -107,4 +112,26 @@ impl NewItem {
         let entry = |(user, weight)| (user, model.entry(weight, degree, degrees[user]));
         weighted.into_iter().map(entry).collect()
     }
+}
+
+/// Checks the price, the title and the addresses of an item.
+pub(crate) fn check_details(id: &str, details: &ItemDetails) -> Result<(), RecommendError> {
+    let error = |detail: String| RecommendError::NewItem {
+        id: id.to_owned(),
+        detail,
+    };
+    if details.price.is_some_and(|price| !price.is_finite()) {
+        return Err(error("its price is not a finite number".to_owned()));
+    }
+    if let Some(title) = &details.title {
+        match check_title(title) {
+            Ok(Some(same)) if same == *title => {}
+            Ok(_) => return Err(error("its title is empty or too long".to_owned())),
+            Err(fault) => return Err(error(format!("its title {fault}"))),
+        }
+    }
+    for url in details.image_url.iter().chain(&details.page_url) {
+        check_url(url).map_err(|fault| error(format!("its address {url:?} {fault}")))?;
+    }
+    Ok(())
 }

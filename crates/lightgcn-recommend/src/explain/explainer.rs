@@ -153,7 +153,7 @@ impl Explainer<'_> {
         let items = &self.shop.items;
         let of_model = matches!(&pair.query, Some(query) if query.source == Source::Model);
         let user = pair.user.filter(|_| of_model)?;
-        let (own_weight, ensemble) = self.shop.ensemble.as_ref()?;
+        let (own_weight, ensemble) = self.shop.ensemble.as_deref()?;
         let mut row = vec![0.0; items.len()];
         scores(&pair.vector, &items.table, items.dimension, &mut row);
         items.add_similarity(|| pair.profile.weighted().collect(), &mut row);

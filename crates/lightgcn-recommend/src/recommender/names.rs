@@ -33,7 +33,8 @@ impl Recommender {
         filter.unknown(&items.names, &items.catalogue)
     }
 
-    /// The first rule after which a filter leaves no item, [`Rule::Unsuitable`] the last; none if it leaves some.
+    /// The first rule after which a filter leaves no item, [`Rule::Unsuitable`] and
+    /// [`Rule::Unavailable`] the last; none if it leaves some.
     /// Answers without items report it too. O(items + names).
     #[must_use]
     pub fn emptied_by(&self, filter: &ItemFilter) -> Option<Rule> {

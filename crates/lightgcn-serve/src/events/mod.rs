@@ -8,6 +8,7 @@ mod trained;
 
 pub(crate) use health::SinkHealth;
 pub use outcomes::{Impression, Outcome, OutcomeCounts, OutcomeKey, ShownRecord};
+pub(crate) use store::database;
 pub use store::{
     EventReader, EventStore, EventStoreConfig, EventStoreError, ExportFormat, ExportReport,
     check_archive_path, check_export_path,

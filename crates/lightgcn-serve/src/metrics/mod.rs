@@ -1,9 +1,11 @@
 //! Metrics, in Prometheus' text format.
 
+mod merged;
 mod outcomes;
 mod process;
 mod text;
 
+pub(crate) use merged::merged;
 pub(crate) use outcomes::OutcomeReadings;
 
 use crate::error::ServeError;
@@ -76,8 +78,17 @@ impl std::fmt::Debug for Metrics {
 
 impl Metrics {
     pub(crate) fn new() -> Result<Self, ServeError> {
+        Self::with(PrometheusBuilder::new())
+    }
+
+    /// Those of one of several shops, with its name as a label.
+    pub(crate) fn of_shop(name: &str) -> Result<Self, ServeError> {
+        Self::with(PrometheusBuilder::new().add_global_label("shop", name))
+    }
+
+    fn with(builder: PrometheusBuilder) -> Result<Self, ServeError> {
         let time = Matcher::Full(SECONDS.to_owned());
-        let builder = PrometheusBuilder::new().set_buckets_for_metric(time, &BUCKETS);
+        let builder = builder.set_buckets_for_metric(time, &BUCKETS);
         let recorder = match builder {
             Ok(builder) => builder.build_recorder(),
             Err(error) => {
@@ -238,19 +249,39 @@ impl Metrics {
 
     /// All metrics.
     pub(crate) fn render(&self, readings: &Readings<'_>) -> String {
-        self.read(readings.pool, readings.unread);
-        let mut text = Text(self.handle.render());
+        let mut text = self.of_process(readings.pool, readings.unread);
+        readings.describe(&mut text);
+        text.lines
+    }
+
+    /// Those of the process and of requests, without a model.
+    pub(crate) fn render_process(&self, pool: &Pool, unread: &Budget) -> String {
+        self.of_process(pool, unread).lines
+    }
+
+    /// Those of a shop, which [`merged`] adds to those of the process.
+    pub(crate) fn render_shop(&self, name: &str, readings: Option<&Readings<'_>>) -> String {
+        let mut text = Text {
+            lines: self.handle.render(),
+            shop: Some(name.to_owned()),
+        };
+        if let Some(readings) = readings {
+            readings.describe(&mut text);
+        }
+        text.lines
+    }
+
+    fn of_process(&self, pool: &Pool, unread: &Budget) -> Text {
+        self.read(pool, unread);
+        let mut text = Text {
+            lines: self.handle.render(),
+            shop: None,
+        };
         let help = "The program.";
         let version = [("version", env!("CARGO_PKG_VERSION"))];
         text.info("lightgcn_build_info", help, &version);
-        readings.describe_model(&mut text);
-        readings.describe_events(&mut text);
-        readings.describe_shadow(&mut text);
-        if let Some(outcomes) = &readings.outcomes {
-            outcomes.describe(&mut text);
-        }
         process::describe(&mut text);
-        text.0
+        text
     }
 }
 
@@ -270,9 +301,23 @@ pub(crate) struct Readings<'a> {
     pub(crate) shadow: Option<&'a Shadow>,
     /// None where they are not counted.
     pub(crate) outcomes: Option<OutcomeReadings>,
+    /// Of how many items something has been said since training.
+    pub(crate) catalogue: usize,
 }
 
 impl Readings<'_> {
+    fn describe(&self, text: &mut Text) {
+        self.describe_model(text);
+        self.describe_events(text);
+        self.describe_shadow(text);
+        if let Some(outcomes) = &self.outcomes {
+            outcomes.describe(text);
+        }
+        let help = "Items of which something has been said since training.";
+        let n_items = Some(self.catalogue as f64);
+        text.gauge("lightgcn_catalogue_changed_items", help, n_items);
+    }
+
     fn describe_model(&self, text: &mut Text) {
         let model = self.model;
         let name = &model.recommender.artifact().model.name;

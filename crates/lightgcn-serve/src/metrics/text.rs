@@ -4,7 +4,11 @@ use std::fmt::Write;
 
 /// Lines of metrics.
 #[derive(Debug, Default)]
-pub(super) struct Text(pub(super) String);
+pub(super) struct Text {
+    pub(super) lines: String,
+    /// The shop that they are about, if there are several.
+    pub(super) shop: Option<String>,
+}
 
 impl Text {
     /// Adds a metric that rises and falls; none is left out.
@@ -29,35 +33,42 @@ impl Text {
             self.head("counter", name, help);
         }
         for (labels, value) in values {
+            let labels = self.joined(&labels);
             // Writing to a string does not fail.
-            let _ = writeln!(self.0, "{name}{{{}}} {value}", joined(&labels));
+            let _ = writeln!(self.lines, "{name}{{{labels}}} {value}");
         }
     }
 
     /// Adds a metric whose labels tell something, and whose value is 1.
     pub(super) fn info(&mut self, name: &str, help: &str, labels: &[(&str, &str)]) {
         self.head("gauge", name, help);
+        let labels = self.joined(labels);
         // Writing to a string does not fail.
-        let _ = writeln!(self.0, "{name}{{{}}} 1", joined(labels));
+        let _ = writeln!(self.lines, "{name}{{{labels}}} 1");
     }
 
     fn one(&mut self, kind: &str, name: &str, help: &str, value: Option<f64>) {
         if let Some(value) = value {
             self.head(kind, name, help);
-            let _ = writeln!(self.0, "{name} {value}");
+            let labels = match self.joined(&[]) {
+                none if none.is_empty() => none,
+                labels => format!("{{{labels}}}"),
+            };
+            let _ = writeln!(self.lines, "{name}{labels} {value}");
         }
     }
 
-    fn head(&mut self, kind: &str, name: &str, help: &str) {
-        let _ = writeln!(self.0, "# HELP {name} {help}\n# TYPE {name} {kind}");
+    /// The shop, if there are several, and these labels with their values, as they stand in braces.
+    fn joined(&self, labels: &[(&str, &str)]) -> String {
+        let shop = self.shop.as_ref().map(|shop| ("shop", shop.as_str()));
+        let labels = shop.iter().chain(labels);
+        let labels = labels.map(|(label, value)| format!("{label}=\"{}\"", plain(value)));
+        labels.collect::<Vec<_>>().join(",")
     }
-}
 
-/// Labels and their values, as they stand in braces.
-fn joined(labels: &[(&str, &str)]) -> String {
-    let labels = labels.iter();
-    let labels = labels.map(|(label, value)| format!("{label}=\"{}\"", plain(value)));
-    labels.collect::<Vec<_>>().join(",")
+    fn head(&mut self, kind: &str, name: &str, help: &str) {
+        let _ = writeln!(self.lines, "# HELP {name} {help}\n# TYPE {name} {kind}");
+    }
 }
 
 /// A label's value without what would have to be escaped.

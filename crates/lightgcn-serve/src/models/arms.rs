@@ -1,6 +1,7 @@
 //! The models of an experiment, and which of them answers whom.
 
 use super::{Model, Registry};
+use crate::catalogue::CatalogueStore;
 use crate::error::ServeError;
 use crate::experiment::{ArmConfig, ExperimentConfig};
 use arc_swap::ArcSwap;
@@ -42,7 +43,11 @@ struct Arm {
 
 impl Arms {
     /// Loads the models that the configuration names.
-    pub(crate) fn open(config: ExperimentConfig, registry: &Registry) -> Result<Self, ServeError> {
+    pub(crate) fn open(
+        config: ExperimentConfig,
+        registry: &Registry,
+        catalogue: &CatalogueStore,
+    ) -> Result<Self, ServeError> {
         let total: f64 = config.arms.iter().map(|arm| arm.weight).sum();
         let mut sum = 0.0;
         let mut models = Vec::with_capacity(config.arms.len());
@@ -53,7 +58,9 @@ impl Arms {
         } in &config.arms
         {
             sum += weight / total;
-            let model = model.as_deref().map(|name| registry.open(name));
+            let model = model
+                .as_deref()
+                .map(|name| opened(name, registry, catalogue));
             models.push(Arm {
                 label: format!("{}/{name}", config.name).into(),
                 model: model.transpose()?.map(ArcSwap::from_pointee),
@@ -84,6 +91,7 @@ impl Arms {
         &self,
         name: &str,
         registry: &Registry,
+        catalogue: &CatalogueStore,
     ) -> Option<Result<Arc<Model>, ServeError>> {
         let arms = self.config.arms.iter().zip(&self.models);
         let named = arms.filter(|(config, _)| config.model.as_deref() == Some(name));
@@ -91,12 +99,21 @@ impl Arms {
         if slots.is_empty() {
             return None;
         }
-        Some(registry.open(name).map(|model| {
+        Some(opened(name, registry, catalogue).map(|model| {
             let model = Arc::new(model);
             slots.iter().for_each(|slot| slot.store(Arc::clone(&model)));
             tracing::info!(version = %model.version, name, "replaced the model of an arm");
             model
         }))
+    }
+
+    /// Tells the models of all arms what has been said of their items.
+    pub(crate) fn refresh(&self, catalogue: &CatalogueStore) {
+        for slot in self.models.iter().filter_map(|arm| arm.model.as_ref()) {
+            if let Some(updated) = catalogue.applied(&slot.load()) {
+                slot.store(Arc::new(updated));
+            }
+        }
     }
 
     /// The models that arms name.
@@ -109,4 +126,14 @@ impl Arms {
     pub(crate) fn labels(&self) -> impl Iterator<Item = &Arc<str>> {
         self.models.iter().map(|arm| &arm.label)
     }
+}
+
+/// The artifact of that name with what has been said of its items.
+fn opened(
+    name: &str,
+    registry: &Registry,
+    catalogue: &CatalogueStore,
+) -> Result<Model, ServeError> {
+    let model = registry.open(name)?;
+    Ok(catalogue.applied(&model).unwrap_or(model))
 }

@@ -7,15 +7,18 @@ mod registry;
 mod summary;
 
 pub(crate) use arms::{Arms, Chosen};
+pub(crate) use model_path::resolve;
 pub(crate) use registry::Registry;
 pub(crate) use summary::Summary;
 
+use crate::checks::now;
 use crate::error::ServeError;
 use figures::Figures;
 use lightgcn_core::{Catalogue, ItemId, LabelColumn, UserId};
 use lightgcn_recommend::{ContextEvent, RecommendOptions, RecommendRequest, Recommender};
 use lightgcn_store::Artifact;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
 /// Digits of an artifact's SHA-256 that make up a version: 64 bits.
@@ -31,11 +34,11 @@ pub(crate) struct Model {
     /// Where it was loaded from; none if it was passed in memory.
     pub(crate) path: Option<PathBuf>,
     pub(crate) recommender: Recommender,
-    pub(crate) figures: Figures,
+    pub(crate) figures: Arc<Figures>,
     /// Users by number of pairs, most first; then by row.
-    pub(crate) users: Vec<UserId>,
+    pub(crate) users: Arc<[UserId]>,
     /// Items by number of users, most first; then by row.
-    pub(crate) items: Vec<ItemId>,
+    pub(crate) items: Arc<[ItemId]>,
     pub(crate) categories: Vec<String>,
     pub(crate) brands: Vec<String>,
     /// The lowest and highest price.
@@ -51,6 +54,10 @@ pub(crate) struct Model {
     pub(crate) most_users: usize,
     /// What a user's top 20 is expected to take of one thread.
     pub(crate) ordinary: Duration,
+    /// The revision of what was said of the items since training that it has; 0 for none.
+    pub(crate) catalogue_revision: u64,
+    /// When items expire, ascending.
+    expiries: Vec<i64>,
 }
 
 impl Model {
@@ -91,16 +98,12 @@ impl Model {
         users.sort_by_key(|&user| std::cmp::Reverse(train.pairs_of(user).len()));
         let mut items: Vec<ItemId> = (0..train.n_items() as u32).map(ItemId).collect();
         items.sort_by_cached_key(|&item| std::cmp::Reverse(users_of(&recommender, item).0.len()));
-        let catalogue = recommender.catalogue();
-        let column = match catalogue.category_code().labels() {
-            [] => catalogue.category_id(),
-            _ => catalogue.category_code(),
-        };
-        let prices = catalogue.prices().iter().flatten().copied();
-        let prices = prices.fold(None, |range, price| {
-            let (low, high) = range.unwrap_or((price, price));
-            Some((low.min(price), high.max(price)))
-        });
+        let Labels {
+            categories,
+            brands,
+            prices,
+            expiries,
+        } = Labels::of(recommender.catalogue());
         let ordinary = RecommendRequest::new("").with_options(RecommendOptions {
             k: 20,
             ..RecommendOptions::default()
@@ -118,14 +121,46 @@ impl Model {
             ordinary: recommender.cost_of_answer(&ordinary),
             version: identity.chars().take(VERSION_DIGITS).collect(),
             path,
-            figures,
-            users,
-            items,
-            categories: most_frequent(column, catalogue),
-            brands: most_frequent(catalogue.brand(), catalogue),
+            figures: Arc::new(figures),
+            users: users.into(),
+            items: items.into(),
+            categories,
+            brands,
             prices,
+            catalogue_revision: 0,
+            expiries,
             recommender,
         }
+    }
+
+    /// The same model with other details of its items.
+    pub(crate) fn with_catalogue(&self, recommender: Recommender, revision: u64) -> Self {
+        let Labels {
+            categories,
+            brands,
+            prices,
+            expiries,
+        } = Labels::of(recommender.catalogue());
+        Self {
+            version: self.version.clone(),
+            path: self.path.clone(),
+            figures: Arc::clone(&self.figures),
+            users: Arc::clone(&self.users),
+            items: Arc::clone(&self.items),
+            categories,
+            brands,
+            prices,
+            catalogue_revision: revision,
+            expiries,
+            recommender,
+            ..*self
+        }
+    }
+
+    /// How many items have expired by now, which changes answers.
+    pub(crate) fn n_expired(&self) -> usize {
+        let now = now();
+        self.expiries.partition_point(|&end| end <= now)
     }
 
     /// The latest `limit` of a user's stored events that the model can use and has not been trained on: those
@@ -158,6 +193,37 @@ impl Model {
         let mut recent: Vec<ContextEvent> = stored.into_iter().filter(is_recent).collect();
         recent.drain(..recent.len().saturating_sub(limit));
         recent
+    }
+}
+
+/// What the catalogue of a model has.
+struct Labels {
+    categories: Vec<String>,
+    brands: Vec<String>,
+    prices: Option<(f64, f64)>,
+    expiries: Vec<i64>,
+}
+
+impl Labels {
+    fn of(catalogue: &Catalogue) -> Self {
+        let column = match catalogue.category_code().labels() {
+            [] => catalogue.category_id(),
+            _ => catalogue.category_code(),
+        };
+        let prices = catalogue.prices().iter().flatten().copied();
+        let prices = prices.fold(None, |range, price| {
+            let (low, high) = range.unwrap_or((price, price));
+            Some((low.min(price), high.max(price)))
+        });
+        let expiries = catalogue.listings().expires_at.iter();
+        let mut expiries: Vec<i64> = expiries.flatten().copied().collect();
+        expiries.sort_unstable();
+        Self {
+            categories: most_frequent(column, catalogue),
+            brands: most_frequent(catalogue.brand(), catalogue),
+            prices,
+            expiries,
+        }
     }
 }
 

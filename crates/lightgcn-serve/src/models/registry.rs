@@ -2,6 +2,7 @@
 
 use super::Model;
 use super::model_path::resolve;
+use crate::catalogue::CatalogueStore;
 use crate::error::ServeError;
 use arc_swap::ArcSwap;
 use std::path::PathBuf;
@@ -13,6 +14,8 @@ pub(crate) struct Registry {
     active: ArcSwap<Model>,
     /// Most recently used first; the first is the active one.
     loaded: Mutex<Vec<Arc<Model>>>,
+    /// Held while a model is loaded: two loads at a time would need memory for both.
+    loading: Mutex<()>,
     /// Where models may be loaded from; none if nowhere.
     root: Option<PathBuf>,
     keep: usize,
@@ -24,6 +27,7 @@ impl Registry {
         Self {
             active: ArcSwap::new(Arc::clone(&first)),
             loaded: Mutex::new(vec![first]),
+            loading: Mutex::default(),
             root,
             keep,
         }
@@ -48,13 +52,15 @@ impl Registry {
         Model::open(&resolve(root, name)?)
     }
 
-    /// Reads, checks and warms the artifact of that name, then switches to it. On failure nothing changes.
-    pub(crate) fn load(&self, name: &str) -> Result<Arc<Model>, ServeError> {
-        // One load at a time: two would need memory for both.
-        let mut loaded = self.lock();
-        let model = Arc::new(self.open(name)?);
-        loaded.retain(|known| known.version != model.version);
-        Ok(self.switch(&mut loaded, model))
+    /// Reads, checks and warms the artifact of that name, then switches to it with what has been said of its items. On
+    /// failure nothing changes.
+    pub(crate) fn load(
+        &self,
+        name: &str,
+        catalogue: &CatalogueStore,
+    ) -> Result<Arc<Model>, ServeError> {
+        let _loading = self.loading.lock().unwrap_or_else(PoisonError::into_inner);
+        Ok(self.insert(self.open(name)?, catalogue))
     }
 
     /// Switches to a model in memory.
@@ -68,11 +74,32 @@ impl Registry {
         Ok(self.switch(&mut loaded, model))
     }
 
-    /// Adds a model and switches to it.
-    pub(crate) fn insert(&self, model: Model) -> Arc<Model> {
+    /// Adds a model with what has been said of its items, and switches to it.
+    pub(crate) fn insert(&self, model: Model, catalogue: &CatalogueStore) -> Arc<Model> {
+        let model = catalogue.applied(&model).unwrap_or(model);
         let mut loaded = self.lock();
         loaded.retain(|known| known.version != model.version);
-        self.switch(&mut loaded, Arc::new(model))
+        self.switch(&mut loaded, Arc::new(model));
+        // Something may have been said meanwhile.
+        self.update(&mut loaded, catalogue)
+    }
+
+    /// Tells every model in memory what has been said of its items.
+    pub(crate) fn refresh(&self, catalogue: &CatalogueStore) {
+        self.update(&mut self.lock(), catalogue);
+    }
+
+    /// The same for `loaded`; returns the active model.
+    fn update(&self, loaded: &mut [Arc<Model>], catalogue: &CatalogueStore) -> Arc<Model> {
+        for model in loaded.iter_mut() {
+            if let Some(updated) = catalogue.applied(model) {
+                *model = Arc::new(updated);
+            }
+        }
+        if let Some(active) = loaded.first() {
+            self.active.store(Arc::clone(active));
+        }
+        self.active()
     }
 
     fn switch(&self, loaded: &mut Vec<Arc<Model>>, model: Arc<Model>) -> Arc<Model> {

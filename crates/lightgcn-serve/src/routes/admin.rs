@@ -1,25 +1,21 @@
 //! The admin routes, which load and switch models
 
-use crate::access;
 use crate::api_error::ApiError;
 use crate::error::ServeError;
 use crate::extract::{Json, Path};
 use crate::json::json;
-use crate::middleware::within_limits;
 use crate::models::Model;
-use crate::observe::observe;
 use crate::service::Service;
 use axum::Router;
 use axum::extract::State;
 use axum::http::StatusCode;
-use axum::middleware;
 use axum::response::Response;
 use axum::routing::{get, post};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
 /// The most bytes of a body.
-const MAX_BODY: usize = 4096;
+pub(super) const MAX_BODY: usize = 4096;
 
 /// The models in memory.
 #[derive(Debug, Serialize)]
@@ -63,31 +59,10 @@ struct Load {
     path: String,
 }
 
-pub(super) fn router(service: &Service) -> Router<Service> {
-    let router = guarded(
-        service,
-        routes()
-            .fallback(|| async { ApiError::no_route() })
-            .method_not_allowed_fallback(|| async { ApiError::no_method() }),
-    );
-    router.layer(middleware::from_fn_with_state(service.clone(), observe))
-}
-
-/// The same routes for the public listener.
-pub(super) fn on_page(service: &Service) -> Router<Service> {
-    guarded(service, routes())
-}
-
-fn routes() -> Router<Service> {
+pub(super) fn routes() -> Router<Service> {
     Router::new()
         .route("/admin/models", get(list).post(load))
         .route("/admin/models/{version}/activate", post(activate))
-}
-
-/// Only for those who bring the token.
-fn guarded(service: &Service, router: Router<Service>) -> Router<Service> {
-    let guard = middleware::from_fn_with_state(service.clone(), access::admin);
-    within_limits(router.layer(guard), MAX_BODY)
 }
 
 async fn list(State(service): State<Service>) -> Result<Response, ApiError> {

@@ -4,13 +4,15 @@ use crate::answer::VERSION_HEADER;
 use crate::api_error::PROBLEM;
 use crate::cached;
 use axum::http::StatusCode;
-use utoipa::openapi::path::{Operation, PathItem};
+use utoipa::openapi::path::{Operation, ParameterBuilder, ParameterIn, PathItem};
 use utoipa::openapi::{
-    Content, HeaderBuilder, Object, OpenApi, Ref, RefOr, Response, ResponseBuilder, Type,
+    Content, HeaderBuilder, Object, OpenApi, Ref, RefOr, Required, Response, ResponseBuilder, Type,
 };
 
-/// The tag of routes that ask nothing of the model.
-const EVENTS: &str = "events";
+/// The tags of routes that ask nothing of the model.
+const STORED: [&str; 3] = ["events", "catalogue", "shops"];
+/// The route that no model answers.
+const LIST_OF_SHOPS: &str = "/v1/shops";
 /// The schema of a failed request.
 const SCHEMA: &str = "Problem";
 
@@ -52,7 +54,7 @@ pub(super) fn complete(document: &mut OpenApi) {
             if operation
                 .tags
                 .as_ref()
-                .is_none_or(|tags| !tags.contains(&EVENTS.to_owned()))
+                .is_none_or(|tags| !tags.iter().any(|tag| STORED.contains(&tag.as_str())))
             {
                 failures.push(COMPUTED);
             }
@@ -60,6 +62,13 @@ pub(super) fn complete(document: &mut OpenApi) {
                 failures.extend(WITH_BODY);
             }
             add_failures(operation, &failures);
+            if path == LIST_OF_SHOPS {
+                operation
+                    .responses
+                    .responses
+                    .values_mut()
+                    .for_each(without_version);
+            }
             if cached::ROUTES.contains(&path.as_str()) {
                 let same =
                     failure("The answer that the client has, by its entity tag, is still right.");
@@ -67,6 +76,34 @@ pub(super) fn complete(document: &mut OpenApi) {
                 responses.insert("304".to_owned(), RefOr::T(same));
             }
         }
+    }
+}
+
+/// Moves the routes under `/v1` to those of shops, and leaves out the others.
+pub(super) fn move_to_shops(document: &mut OpenApi) {
+    let shop = ParameterBuilder::new()
+        .name("shop")
+        .parameter_in(ParameterIn::Path)
+        .required(Required::True)
+        .description(Some("The shop's name, as in /v1/shops."))
+        .schema(Some(Object::with_type(Type::String)))
+        .build();
+    for (path, mut item) in std::mem::take(&mut document.paths.paths) {
+        let Some(rest) = path.strip_prefix("/v1/") else {
+            continue;
+        };
+        for operation in operations(&mut item) {
+            let parameters = operation.parameters.get_or_insert_default();
+            parameters.insert(0, RefOr::T(shop.clone()));
+            let mut missing = failure("There is no such shop, or what was asked for is not known.");
+            missing
+                .content
+                .insert(PROBLEM.to_owned(), RefOr::T(problem()));
+            let responses = &mut operation.responses.responses;
+            responses.insert("404".to_owned(), RefOr::T(missing));
+        }
+        let path = format!("/v1/shops/{{shop}}/{rest}");
+        document.paths.paths.insert(path, item);
     }
 }
 
@@ -129,6 +166,12 @@ fn problem() -> Content {
 
 fn failure(description: &str) -> Response {
     ResponseBuilder::new().description(description).build()
+}
+
+fn without_version(response: &mut RefOr<Response>) {
+    if let RefOr::T(response) = response {
+        response.headers.remove(VERSION_HEADER.as_str());
+    }
 }
 
 fn add_version(response: &mut Response) {

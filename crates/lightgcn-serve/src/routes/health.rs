@@ -25,8 +25,11 @@ pub(crate) async fn live(State(service): State<Service>) -> Response {
     health(&service, StatusCode::OK, "live")
 }
 
+/// The media type of metrics.
+pub(super) const METRICS: &str = "text/plain; version=0.0.4; charset=utf-8";
+
 /// How long the queue may be full before the service asks for less.
-const FULL: Duration = Duration::from_secs(5);
+pub(super) const FULL: Duration = Duration::from_secs(5);
 
 /// Reports whether the service takes requests. It does not once it is told to stop, while its queue has been full for
 /// five seconds, and while it cannot write to its event store.
@@ -46,7 +49,7 @@ pub(crate) async fn ready(State(service): State<Service>) -> Response {
 }
 
 /// Whether the store took the latest events or, after a failure, would take some now.
-async fn takes_events(shared: &Shared) -> bool {
+pub(super) async fn takes_events(shared: &Shared) -> bool {
     if shared.events_health.is_due() {
         let sink = Arc::clone(&shared.events);
         if let Ok(outcome) = shared.writer.run(move || sink.check()).await {
@@ -81,9 +84,9 @@ pub(crate) async fn metrics(State(service): State<Service>) -> impl IntoResponse
         events: shared.events.state(),
         shadow: shared.shadow.as_ref(),
         outcomes,
+        catalogue: shared.catalogue.n_items(),
     });
-    let kind = "text/plain; version=0.0.4; charset=utf-8";
-    ([(header::CONTENT_TYPE, kind)], text)
+    ([(header::CONTENT_TYPE, METRICS)], text)
 }
 
 /// What came of the lists of the models that answer; none where that is not counted or cannot be read.

@@ -70,6 +70,16 @@ pub(crate) struct Details {
     category_code: Option<String>,
     brand: Option<String>,
     price: Option<f64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    title: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    image_url: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    page_url: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    in_stock: Option<bool>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    expires_at: Option<i64>,
 }
 
 impl From<ItemDetails> for Details {
@@ -79,6 +89,11 @@ impl From<ItemDetails> for Details {
             category_code: details.category_code,
             brand: details.brand,
             price: details.price,
+            title: details.title,
+            image_url: details.image_url,
+            page_url: details.page_url,
+            in_stock: details.in_stock,
+            expires_at: details.expires_at,
         }
     }
 }
@@ -170,7 +185,7 @@ async fn list(
         .await
 }
 
-/// Searches for items by a part of their id, brand or category.
+/// Searches for items by a part of their id, title, brand or category.
 #[utoipa::path(get, path = "/v1/items", operation_id = "search_items", tag = "page", params(SearchQuery),
     responses((status = 200, body = Versioned<FoundItems>), (status = 400, body = ErrorBody)))]
 pub(crate) async fn search(
@@ -194,6 +209,7 @@ fn found(model: &Model, needle: &Needle, limit: usize) -> FoundItems {
         column.labels().iter().map(|l| needle.place(l)).collect()
     };
     let columns = [
+        &catalogue.listings().title,
         catalogue.brand(),
         catalogue.category_code(),
         catalogue.category_id(),

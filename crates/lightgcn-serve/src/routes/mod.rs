@@ -3,6 +3,7 @@
 mod admin;
 mod answers;
 mod batch;
+mod catalogue;
 mod document;
 mod events;
 mod explanations;
@@ -17,13 +18,19 @@ mod privacy;
 mod query;
 mod recent;
 mod recommendations;
+mod shops;
 mod users;
 
 use crate::api_error::ApiError;
+use crate::cached::tagged;
+use crate::config::ServeConfig;
 use crate::middleware;
 use crate::service::Service;
 use axum::Router;
+use axum::extract::{DefaultBodyLimit, MatchedPath, Request};
 use axum::http::header;
+use axum::middleware::{Next, from_fn, from_fn_with_state};
+use axum::response::Response;
 use axum::routing::get;
 use utoipa::OpenApi;
 use utoipa_axum::router::OpenApiRouter;
@@ -41,26 +48,38 @@ impl Service {
     /// The public routes: recommendations, explanations, events, health, metrics, the OpenAPI document and the
     /// page, to merge into or nest in another axum program. That program limits connections and headers.
     pub fn router(&self) -> Router {
-        let (router, mut document) = self.documented().split_for_parts();
+        let (router, mut document) = documented(&self.shared.config).split_for_parts();
         document::complete(&mut document);
-        let json = serde_json::to_string(&document).unwrap_or_default();
-        let kind = [(header::CONTENT_TYPE, "application/json")];
-        let mut router = router.route("/openapi.json", get(move || async move { (kind, json) }));
+        let mut router = router.merge(openapi(&document));
         if self.shared.config.has_admin_on_page() {
-            router = router.merge(admin::on_page(self));
+            let guard = from_fn_with_state(self.front(), access::admin);
+            router = router.merge(admin::routes().layer(guard));
         }
         router = match self.shared.config.page {
             true => router.fallback(page::file),
             false => router.fallback(|| async { ApiError::no_route() }),
         };
-        let router = router.method_not_allowed_fallback(|| async { ApiError::no_method() });
-        middleware::public(router, self).with_state(self.clone())
+        let router = router
+            .method_not_allowed_fallback(|| async { ApiError::no_method() })
+            .layer(from_fn_with_state(self.clone(), tagged));
+        middleware::public(router, &self.front()).with_state(self.clone())
+    }
+
+    /// The same routes for one of many shops, without what wraps them.
+    pub(crate) fn bare_router(&self) -> Router {
+        let (router, _) = documented(&self.shared.config).split_for_parts();
+        bare(router.layer(from_fn_with_state(self.clone(), tagged))).with_state(self.clone())
+    }
+
+    /// The admin routes for one of many shops, without what wraps them.
+    pub(crate) fn bare_admin_router(&self) -> Router {
+        bare(admin::routes()).with_state(self.clone())
     }
 
     /// The routes that load and switch models. They ask for the token if there is one; without a token they
     /// answer only requests that name this machine as their host.
     pub fn admin_router(&self) -> Router {
-        admin::router(self).with_state(self.clone())
+        middleware::admin(admin::routes(), &self.front(), admin::MAX_BODY).with_state(self.clone())
     }
 
     /// The OpenAPI document of the public routes, as JSON.
@@ -68,44 +87,72 @@ impl Service {
     /// # Errors
     /// [`serde_json::Error`] if it cannot be serialized, which would be a bug of this crate.
     pub fn openapi(&self) -> Result<String, serde_json::Error> {
-        let mut document = self.documented().into_openapi();
+        let mut document = documented(&self.shared.config).into_openapi();
         document::complete(&mut document);
         document.to_pretty_json()
     }
+}
 
-    fn documented(&self) -> OpenApiRouter<Self> {
-        let routes = OpenApiRouter::with_openapi(Document::openapi())
-            .routes(routes!(recommendations::one))
-            .routes(routes!(recommendations::batch))
-            .routes(routes!(explanations::one))
-            .routes(routes!(explanations::with_events))
-            .routes(routes!(items::similar))
-            .routes(routes!(items::popular))
-            .routes(routes!(events::post))
-            .routes(routes!(outcomes::show))
-            .routes(routes!(health::live))
-            .routes(routes!(health::ready))
-            .routes(routes!(health::metrics));
-        let config = &self.shared.config;
-        let routes = match config.keys.is_empty() && !config.page {
-            // Nobody could use it.
-            true => routes,
-            false => routes.routes(routes!(users::forget)),
-        };
-        if !config.page {
-            return routes;
-        }
-        let routes = routes
-            .routes(routes!(items::search))
-            .routes(routes!(item::one))
-            .routes(routes!(model::show));
-        if config.privacy {
-            return privacy::refusing(routes);
-        }
-        routes
-            .routes(routes!(users::search))
-            .routes(routes!(recent::list))
-            .routes(routes!(users::one))
-            .routes(routes!(graph::around))
+/// The routes of a service with that configuration, with their document.
+fn documented(config: &ServeConfig) -> OpenApiRouter<Service> {
+    let routes = OpenApiRouter::with_openapi(Document::openapi())
+        .routes(routes!(recommendations::one))
+        .routes(routes!(recommendations::batch))
+        .routes(routes!(explanations::one))
+        .routes(routes!(explanations::with_events))
+        .routes(routes!(items::similar))
+        .routes(routes!(items::popular))
+        .routes(routes!(events::post))
+        .routes(routes!(outcomes::show))
+        .routes(routes!(health::live))
+        .routes(routes!(health::ready))
+        .routes(routes!(health::metrics));
+    let routes = match config.keys.is_empty() && !config.page {
+        // Nobody could use it.
+        true => routes,
+        false => routes
+            .routes(routes!(users::forget))
+            .routes(routes!(catalogue::put)),
+    };
+    if !config.page {
+        return routes;
     }
+    let routes = routes
+        .routes(routes!(items::search))
+        .routes(routes!(item::one))
+        .routes(routes!(model::show));
+    if config.privacy {
+        return privacy::refusing(routes);
+    }
+    routes
+        .routes(routes!(users::search))
+        .routes(routes!(recent::list))
+        .routes(routes!(users::one))
+        .routes(routes!(graph::around))
+}
+
+/// The route of a finished document.
+fn openapi<S: Clone + Send + Sync + 'static>(document: &utoipa::openapi::OpenApi) -> Router<S> {
+    let json = serde_json::to_string(document).unwrap_or_default();
+    let kind = [(header::CONTENT_TYPE, "application/json")];
+    Router::new().route("/openapi.json", get(move || async move { (kind, json) }))
+}
+
+/// Routes that answer all requests, and tell by which of them. Who asks is known, and bodies are limited already.
+fn bare(router: Router<Service>) -> Router<Service> {
+    router
+        .fallback(|| async { ApiError::no_route() })
+        .method_not_allowed_fallback(|| async { ApiError::no_method() })
+        .layer(from_fn(tell_route))
+        .layer(DefaultBodyLimit::disable())
+}
+
+/// Tells by which route a request was answered.
+async fn tell_route(request: Request, next: Next) -> Response {
+    let route = request.extensions().get::<MatchedPath>().cloned();
+    let mut response = next.run(request).await;
+    if let Some(route) = route {
+        response.extensions_mut().insert(route);
+    }
+    response
 }

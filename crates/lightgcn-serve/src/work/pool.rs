@@ -1,6 +1,6 @@
 //! The threads that score.
 
-use super::queue::{Queue, QueueLimits, Share, Waiting};
+use super::queue::{Lane, Queue, QueueLimits, Share, Waiting};
 use crate::api_error::ApiError;
 use crate::error::ServeError;
 use std::panic::AssertUnwindSafe;
@@ -26,12 +26,21 @@ pub(crate) struct PoolOptions {
 ///
 /// Each thread is its own rayon pool of one, so that loops which would otherwise split over all cores stay on
 /// it: under load, requests that run side by side finish sooner than requests that are each split in turn.
-/// The threads finish the queue and end when the pool is dropped.
+/// The threads finish the queue and end when the pool and all its shares are dropped.
 #[derive(Debug)]
 pub(crate) struct Pool {
+    threads: Arc<Threads>,
+    lane: Lane,
+}
+
+/// What the shares of a pool have in common.
+#[derive(Debug)]
+struct Threads {
     queue: Arc<Queue>,
     workers: usize,
     cancelled: Arc<Cancelled>,
+    /// How many shares there have been.
+    n_lanes: AtomicU64,
 }
 
 /// Jobs that never ran.
@@ -62,28 +71,47 @@ impl Pool {
                 })?;
         }
         Ok(Self {
-            queue,
-            workers,
-            cancelled: Arc::default(),
+            threads: Arc::new(Threads {
+                queue,
+                workers,
+                cancelled: Arc::default(),
+                n_lanes: AtomicU64::new(0),
+            }),
+            lane: Lane {
+                number: 0,
+                is_shared: false,
+            },
         })
+    }
+
+    /// The same threads for somebody else, who has a fair share of them and of the queue.
+    pub(crate) fn share(&self) -> Self {
+        let number = self.threads.n_lanes.fetch_add(1, Ordering::Relaxed) + 1;
+        Self {
+            threads: Arc::clone(&self.threads),
+            lane: Lane {
+                number,
+                is_shared: true,
+            },
+        }
     }
 
     /// What waits for a thread.
     pub(crate) fn waiting(&self) -> Waiting {
-        self.queue.waiting()
+        self.threads.queue.waiting()
     }
 
     /// For how long the queue has been too full for small requests.
     pub(crate) fn full_for(&self) -> Option<Duration> {
-        self.queue.full_for()
+        self.threads.queue.full_for()
     }
 
     pub(crate) fn cancelled(&self) -> &Cancelled {
-        &self.cancelled
+        &self.threads.cancelled
     }
 
     pub(crate) fn workers(&self) -> usize {
-        self.workers
+        self.threads.workers
     }
 
     /// A place in the queue for a request that is expected to take `time` of one thread.
@@ -91,13 +119,15 @@ impl Pool {
     /// # Errors
     /// 503 if the queue is full, with the time in which it should be empty.
     pub(crate) fn admit(&self, time: Duration, is_large: bool) -> Result<Ticket, ApiError> {
-        let share = self.queue.admit(time, is_large).map_err(|waiting| {
-            let seconds = waiting.time.as_secs_f64() / self.workers as f64;
+        let threads = &self.threads;
+        let admitted = threads.queue.admit(self.lane, time, is_large);
+        let share = admitted.map_err(|waiting| {
+            let seconds = waiting.time.as_secs_f64() / threads.workers as f64;
             ApiError::overloaded().with_retry_after(seconds)
         })?;
         Ok(Ticket {
-            queue: Arc::clone(&self.queue),
-            cancelled: Arc::clone(&self.cancelled),
+            queue: Arc::clone(&threads.queue),
+            cancelled: Arc::clone(&threads.cancelled),
             share,
             tag: 0,
             deadline: None,
@@ -116,7 +146,7 @@ impl Pool {
     }
 }
 
-impl Drop for Pool {
+impl Drop for Threads {
     fn drop(&mut self) {
         self.queue.end();
     }
@@ -374,7 +404,7 @@ mod tests {
                 tokio::spawn(ticket.submit(MS, true, move || *done.lock().unwrap() += 1));
             }
             tokio::task::yield_now().await;
-            let queue = Arc::downgrade(&pool.queue);
+            let queue = Arc::downgrade(&pool.threads.queue);
             drop(pool);
             for _ in 0..1000 {
                 if queue.strong_count() == 0 {

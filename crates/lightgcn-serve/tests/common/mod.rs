@@ -64,6 +64,7 @@ pub(crate) fn artifact(sign: f32) -> Artifact {
         ),
         brand: Some(if item % 2 == 1 { HOSTILE } else { "acme" }.to_owned()),
         price: Some(10.0 + item as f64),
+        ..ItemDetails::default()
     });
     let catalogue = Catalogue::from_details(details);
     let mut artifact = artifact_of(train, table, catalogue);

@@ -346,6 +346,7 @@ fn artifacts() -> impl Strategy<Value = Artifact> {
                 category_code,
                 brand,
                 price,
+                ..ItemDetails::default()
             };
             artifact.catalogue = Catalogue::from_details(details.into_iter().map(detail));
             artifact

@@ -24,6 +24,8 @@ pub(super) enum Role {
     Label,
     /// A text that may be unknown, such as a brand.
     Detail,
+    /// Whether an item is in stock, or how many there are.
+    Stock,
     /// Nothing but the comparison of rows.
     Compared,
 }
@@ -32,10 +34,13 @@ impl Role {
     /// The role of the column that the format's `option` names.
     pub(super) fn of(option: &str) -> Self {
         match option {
-            "event_time" => Self::Time,
+            "event_time" | "expires_at" => Self::Time,
             "price" => Self::Price,
             "user_session" => Self::Compared,
-            "category_id" | "category_code" | "brand" => Self::Detail,
+            "category_id" | "category_code" | "brand" | "title" | "image_url" | "page_url" => {
+                Self::Detail
+            }
+            "in_stock" | "stock" => Self::Stock,
             _ => Self::Label,
         }
     }
@@ -47,8 +52,8 @@ impl Role {
             // pandas writes a column of texts that are all missing as numbers.
             Kind::Real => self != Self::Label,
             Kind::Instant => matches!(self, Self::Time | Self::Compared),
-            Kind::Truth => self == Self::Compared,
-            Kind::Nothing => matches!(self, Self::Price | Self::Detail | Self::Compared),
+            Kind::Truth => matches!(self, Self::Stock | Self::Compared),
+            Kind::Nothing => !matches!(self, Self::Time | Self::Label),
         }
     }
 
@@ -57,6 +62,7 @@ impl Role {
         match self {
             Self::Time => "a timestamp, a date, a string or a number",
             Self::Price | Self::Detail => "a number or a string",
+            Self::Stock => "a boolean, a number or a string",
             Self::Label | Self::Compared => "a string or an integer",
         }
     }

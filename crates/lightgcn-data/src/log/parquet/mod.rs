@@ -178,7 +178,10 @@ fn choose(
     format: &LogFormat,
     wanted: &Wanted<'_>,
 ) -> Result<Vec<Column>, DataError> {
-    let named = format.named_columns();
+    let mut named = format.named_columns();
+    if matches!(wanted, Wanted::Named(_)) {
+        named.extend(format.listing_columns());
+    }
     let mut columns = Vec::new();
     for (number, field) in schema.fields().iter().enumerate() {
         let name = field.name();

@@ -278,6 +278,108 @@ fn names_delimiter_and_labels_are_configurable() {
 }
 
 #[test]
+fn catalogue_files_say_how_items_are_shown_and_whether_they_can_be_had() {
+    let log = format!("{HEADER}{GOOD}2019-10-02,view,7,,,,,9,\n");
+    let items = "product_id,title,image_url,page_url,in_stock,stock,expires_at\n\
+        7, Nail file ,https://img.example/7.png,NULL,,4,2026-12-31\n\
+        7,,,http://shop.example/7,no,9,1893456000\n\
+        5773203,NULL,,,soon,,one day\n\
+        8,Other,,,maybe,,\n";
+    let (folder, paths) = files(&[("log.csv", log.as_bytes()), ("items.csv", items.as_bytes())]);
+    let config = ReadConfig {
+        catalogue: vec![
+            folder
+                .path()
+                .join("items.csv")
+                .to_string_lossy()
+                .into_owned(),
+        ],
+        ..ReadConfig::default()
+    };
+    let log = read_events(&paths[..1], &config, &weights()).unwrap();
+    let details = log.catalogue().get(ItemId(1));
+    assert_eq!(details.title.as_deref(), Some("Nail file"));
+    assert_eq!(
+        details.image_url.as_deref(),
+        Some("https://img.example/7.png")
+    );
+    assert_eq!(details.page_url.as_deref(), Some("http://shop.example/7"));
+    assert_eq!(
+        (details.in_stock, details.expires_at),
+        (Some(false), Some(1_893_456_000))
+    );
+    let other = log.catalogue().get(ItemId(0));
+    assert_eq!(
+        (other.title, other.in_stock, other.expires_at),
+        (None, None, None)
+    );
+    // Those of an item that the log does not have are not counted.
+    let missing = [
+        ("bad expires_at".to_owned(), 1),
+        ("bad stock".to_owned(), 1),
+    ];
+    for (reason, n) in missing {
+        assert_eq!(log.stages()[1].missing[&reason], n, "{reason}");
+    }
+    assert!(log.stages()[1].balances());
+}
+
+#[test]
+fn bad_titles_and_addresses_of_catalogue_files_are_errors_with_their_place() {
+    let log = format!("{HEADER}{GOOD}");
+    let read = |row: &str, skip_bad_rows| {
+        let items = format!("product_id,title,page_url\n5773203,Oil,\n{row}\n");
+        let (folder, paths) =
+            files(&[("log.csv", log.as_bytes()), ("items.csv", items.as_bytes())]);
+        let config = ReadConfig {
+            skip_bad_rows,
+            catalogue: vec![
+                folder
+                    .path()
+                    .join("items.csv")
+                    .to_string_lossy()
+                    .into_owned(),
+            ],
+            ..ReadConfig::default()
+        };
+        read_events(&paths[..1], &config, &weights())
+    };
+    let issue = |row: &str| match read(row, false) {
+        Err(DataError::Row {
+            path,
+            at: Place::Line(3),
+            issue,
+        }) if path.ends_with("items.csv") => issue,
+        other => panic!("expected a bad row, got {other:?}"),
+    };
+    let RowIssue::Url {
+        column,
+        value,
+        fault,
+    } = issue("5773203,Oil,javascript:alert(1)")
+    else {
+        panic!("the address was read");
+    };
+    let expected = (
+        "page_url",
+        "javascript:alert(1)",
+        lightgcn_core::UrlFault::Scheme,
+    );
+    assert_eq!((column.as_str(), value.as_str(), fault), expected);
+    let RowIssue::Title { column, fault, .. } = issue("5773203,O\til,") else {
+        panic!("the title was read");
+    };
+    let control = lightgcn_core::TitleFault::Control { character: '\t' };
+    assert_eq!((column.as_str(), fault), ("title", control));
+    let kept = read("5773203,New,/relative", true).unwrap();
+    assert_eq!(kept.stages()[1].dropped["bad address"], 1);
+    assert_eq!(
+        kept.catalogue().get(ItemId(0)).title.as_deref(),
+        Some("Oil")
+    );
+}
+
+#[test]
 fn catalogue_files_fill_in_what_the_log_does_not_say() {
     let log = format!("{HEADER}{GOOD}2019-10-02,view,7,,,,,9,\n");
     let items = "product_id,brand,category_id,price\n7,cnd,,1\n7,,500,2\n7,,,\n8,x,1,1\n5773203,other,1,9\n";

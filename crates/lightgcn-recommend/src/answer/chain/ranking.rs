@@ -136,7 +136,7 @@ impl Chain<'_> {
         let few = few.as_ref();
         let (table, rows) = match few {
             Some(few) => (&few.table, Some(&few.rows)),
-            None => (&self.shop.items.table, None),
+            None => (&*self.shop.items.table, None),
         };
         let excluded: Vec<Vec<u32>> = asking
             .par_iter()
@@ -185,7 +185,7 @@ impl Chain<'_> {
         scores(&query.vector, &items.table, items.dimension, &mut row);
         items.add_similarity(|| job.history(self.shop), &mut row);
         if let (Some((own_weight, ensemble)), Some(user), Source::Model) =
-            (&self.shop.ensemble, job.user, query.source)
+            (self.shop.ensemble.as_deref(), job.user, query.source)
         {
             ensemble.fuse_with(*own_weight, &mut row, user);
         }

@@ -6,7 +6,7 @@ use crate::{
     RecommendError, RecommendOptions, RecommendRequest, Recommender, Rule, Source,
 };
 use lightgcn_core::InteractionsBuilder;
-use lightgcn_core::{ItemId, UserId};
+use lightgcn_core::{ItemDetails, ItemId, UserId};
 use lightgcn_store::popularity_of;
 
 fn shop() -> Recommender {
@@ -329,4 +329,109 @@ fn a_list_of_unsuitable_items_fails_closed() {
             "{error}"
         );
     }
+}
+
+/// The shop with these details of some items.
+fn listed(changes: &[(&str, ItemDetails)]) -> Recommender {
+    let changes = changes.iter().cloned();
+    let changes = changes.map(|(id, details)| (id.to_owned(), details));
+    shop().with_details(&changes.collect()).unwrap()
+}
+
+#[test]
+fn what_cannot_be_had_is_never_recommended() {
+    let sold_out = ItemDetails {
+        in_stock: Some(false),
+        ..ItemDetails::default()
+    };
+    let expired = ItemDetails {
+        in_stock: Some(true),
+        expires_at: Some(1_000_000_000),
+        ..ItemDetails::default()
+    };
+    let offered = ItemDetails {
+        expires_at: Some(i64::MAX - 1),
+        ..ItemDetails::default()
+    };
+    let shop = listed(&[
+        ("lamp", sold_out.clone()),
+        ("mug", expired),
+        ("nail", offered),
+        ("nothing", sold_out.clone()),
+    ]);
+    let everything = with_filter(ItemFilter::default());
+    let left = ["dusty", "glove", "nail", "oil"];
+    for user in ["ann", "idle", "nobody"] {
+        for exploration in [0.0, 1.0] {
+            let options = RecommendOptions {
+                exploration,
+                ..everything.clone()
+            };
+            let answer = shop.recommend(user, &options).unwrap();
+            let mut names = names(&answer);
+            names.sort_unstable();
+            assert_eq!(names, left, "{user}");
+        }
+    }
+    // Naming such an item does not help.
+    let allowed = with_filter(ItemFilter {
+        allow: Some(strings(&["lamp", "mug"])),
+        ..ItemFilter::default()
+    });
+    let answer = shop.recommend("ann", &allowed).unwrap();
+    assert_eq!(
+        (answer.items.len(), answer.emptied_by),
+        (0, Some(Rule::Unavailable))
+    );
+    assert!(answer.unknown.is_empty());
+    let items = crate::ItemOptions::default();
+    let unavailable = |name: &str| ["lamp", "mug"].contains(&name);
+    for list in [
+        shop.popular(&items).unwrap(),
+        shop.similar("glove", &items).unwrap(),
+    ] {
+        assert!(!list.is_empty() && list.iter().all(|item| !unavailable(&item.item)));
+    }
+    // Similar items of one that is sold out are what people look for.
+    assert!(!shop.similar("lamp", &items).unwrap().is_empty());
+}
+
+#[test]
+fn details_change_in_a_copy() {
+    let before = shop();
+    let mut lamp = before.catalogue().get(before.item("lamp").unwrap());
+    lamp.price = Some(99.0);
+    lamp.title = Some("Lamp".to_owned());
+    let after = before
+        .with_details(&[("lamp".to_owned(), lamp.clone())].into())
+        .unwrap();
+    let dear = with_filter(ItemFilter {
+        price_min: Some(50.0),
+        ..ItemFilter::default()
+    });
+    let answer = after.recommend("bob", &dear).unwrap();
+    assert_eq!(names(&answer), ["lamp"]);
+    assert_eq!(answer.items[0].details, lamp);
+    let json = serde_json::to_value(&answer.items[0]).unwrap();
+    assert_eq!(json["details"]["title"], "Lamp");
+    assert!(json["details"].get("in_stock").is_none(), "{json}");
+    assert!(before.recommend("bob", &dear).unwrap().items.is_empty());
+    let bad = |details: ItemDetails| {
+        let error = before
+            .with_details(&[("lamp".to_owned(), details)].into())
+            .unwrap_err();
+        matches!(error, RecommendError::NewItem { .. })
+    };
+    assert!(bad(ItemDetails {
+        price: Some(f64::NAN),
+        ..ItemDetails::default()
+    }));
+    assert!(bad(ItemDetails {
+        page_url: Some("javascript:alert(1)".to_owned()),
+        ..ItemDetails::default()
+    }));
+    assert!(bad(ItemDetails {
+        title: Some("two\nlines".to_owned()),
+        ..ItemDetails::default()
+    }));
 }

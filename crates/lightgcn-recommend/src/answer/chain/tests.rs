@@ -38,6 +38,7 @@ pub(crate) fn larger() -> Artifact {
         category_code: Some(format!("c{}.s{}", n % 3, n % 2)),
         brand: Some(format!("b{}", n % 4)),
         price: Some(n as f64),
+        ..ItemDetails::default()
     });
     let layer0 = EmbeddingTable::new(80, dimension, wave(80 * dimension, 0.61)).unwrap();
     let mut behaviors = lightgcn_core::BehaviorWeightsConfig::single("purchase");

@@ -16,7 +16,8 @@ fn shop(weight: f64) -> Recommender {
 }
 
 fn weigh(shop: &mut Recommender, weight: f64) {
-    shop.shop.items.cold_start.as_mut().unwrap().weight = weight;
+    let cold = shop.shop.items.cold_start.as_mut().unwrap();
+    std::sync::Arc::make_mut(cold).weight = weight;
     shop.shop.items.find_by_content();
 }
 

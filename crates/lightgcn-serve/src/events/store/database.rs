@@ -24,7 +24,7 @@ const LAYOUT: usize = 12;
 const HEADER: usize = LAYOUT + 5 * 4;
 
 /// Runs calls of redb. A panic in them becomes [`redb::Error::Corrupted`].
-pub(super) fn guarded<T>(work: impl FnOnce() -> Result<T, redb::Error>) -> Result<T, redb::Error> {
+pub(crate) fn guarded<T>(work: impl FnOnce() -> Result<T, redb::Error>) -> Result<T, redb::Error> {
     caught(work).unwrap_or_else(|panic| {
         let detail = message(&*panic);
         let detail = format!("the database gave up: {detail}");
@@ -64,7 +64,7 @@ fn message(panic: &(dyn Any + Send)) -> &str {
 }
 
 /// A database whose closing cannot panic.
-pub(super) struct Guarded<D>(Option<D>);
+pub(crate) struct Guarded<D>(Option<D>);
 
 impl<D> Guarded<D> {
     fn open(open: impl FnOnce() -> Result<D, redb::DatabaseError>) -> Result<Self, redb::Error> {
@@ -87,13 +87,13 @@ impl<D> Drop for Guarded<D> {
     fn drop(&mut self) {
         let database = self.0.take();
         if let Err(panic) = caught(|| drop(database)) {
-            tracing::error!("an event store was not closed: {}", message(&*panic));
+            tracing::error!("a database was not closed: {}", message(&*panic));
         }
     }
 }
 
 /// Opens a database for writing, which repairs one that was not closed. `checked` verifies every page first.
-pub(super) fn open_writer(
+pub(crate) fn open_writer(
     path: &Path,
     cache_bytes: usize,
     checked: bool,
@@ -274,7 +274,7 @@ impl From<Metadata> for FileIdentity {
 }
 
 /// Refuses an existing path that is not a regular file.
-pub(super) fn check_regular(path: &Path) -> Result<(), EventStoreError> {
+pub(crate) fn check_regular(path: &Path) -> Result<(), EventStoreError> {
     match std::fs::symlink_metadata(path) {
         Ok(metadata) if !metadata.is_file() => Err(EventStoreError::NotAStore {
             path: path.to_owned(),

@@ -1,7 +1,7 @@
 //! Events in a file: acknowledged events survive the process and take effect at once.
 
 mod changes;
-mod database;
+pub(crate) mod database;
 mod encoding;
 mod error;
 mod export;

@@ -194,6 +194,54 @@ fn damaged_vocabularies_and_catalogues_are_named() {
     assert!(message.contains("neither yes (1) nor no (0)"), "{message}");
     let message = catalogue("price", Column::new("price", [0.0, 1.0]));
     assert!(message.contains("neither yes (1) nor no (0)"), "{message}");
+    let message = catalogue("in_stock", Column::new("in_stock", [1u8, 2]));
+    assert!(
+        message.contains("2 is neither yes (1), no (0)"),
+        "{message}"
+    );
+    let message = catalogue("expires_at", Column::new("expires_at", [7i64]));
+    assert!(message.contains("[1] instead of [2]"), "{message}");
+    let message = catalogue("title.text", Column::new("title.text", *b"ab"));
+    assert!(message.contains("title.ends"), "{message}");
+}
+
+#[test]
+fn titles_addresses_and_stock_come_back_and_are_left_out_where_unknown() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("model");
+    let mut artifact = tiny();
+    artifact.save(&path).unwrap();
+    let bytes = fs::read(path.join(CATALOGUE)).unwrap();
+    for name in ["title", "in_stock", "expires_at"] {
+        assert!(
+            !bytes
+                .windows(name.len())
+                .any(|part| part == name.as_bytes()),
+            "{name}"
+        );
+    }
+    let lamp = ItemDetails {
+        title: Some("Lampe «ünï»".to_owned()),
+        page_url: Some("https://shop.example/lamp".to_owned()),
+        in_stock: Some(false),
+        expires_at: Some(-7),
+        ..artifact.catalogue.get(ItemId(0))
+    };
+    artifact.catalogue = Catalogue::from_details([lamp.clone(), ItemDetails::default()]);
+    artifact.save(&path).unwrap();
+    let loaded = Artifact::load(&path).unwrap();
+    assert_eq!(loaded, artifact);
+    assert_eq!(loaded.catalogue.get(ItemId(0)), lamp);
+    let hostile = ItemDetails {
+        image_url: Some("javascript:alert(1)".to_owned()),
+        ..lamp
+    };
+    artifact.catalogue = Catalogue::from_details([hostile, ItemDetails::default()]);
+    let error = artifact.save(&path).unwrap_err();
+    assert!(
+        matches!(&error, StoreError::Inconsistent { faults, .. } if faults[0].contains("does not begin with http")),
+        "{error}"
+    );
 }
 
 #[test]

@@ -1,0 +1,239 @@
+//! What catalogue files say of how items are shown, and whether they can be had.
+
+use crate::error::shown_path;
+use crate::log::reader::read_time;
+use crate::log::table::Table;
+use crate::time::{self, TimeUnit};
+use crate::{DataError, LogFormat, RowIssue};
+use lightgcn_core::{
+    ItemDetails, ItemId, Listings, StageReport, check_title, check_url, is_no_value,
+};
+
+/// How many values that cannot be used are logged in full.
+const EXAMPLES: u64 = 3;
+/// What says that an item is in stock, in lower case, and what says that it is not.
+const IN_STOCK: [&str; 6] = ["true", "t", "yes", "y", "in_stock", "in stock"];
+const OUT_OF_STOCK: [&str; 6] = ["false", "f", "no", "n", "out_of_stock", "out of stock"];
+
+/// The latest listing of each item by its row; the fields that are no listing are not set.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Listed(Vec<ItemDetails>);
+
+impl Listed {
+    /// Records what is known of an item; what is not stays as it is.
+    pub(crate) fn observe(&mut self, item: ItemId, details: &ItemDetails) {
+        if item.index() >= self.0.len() {
+            self.0.resize(item.index() + 1, ItemDetails::default());
+        }
+        let known = &mut self.0[item.index()];
+        for (known, said) in [
+            (&mut known.title, &details.title),
+            (&mut known.image_url, &details.image_url),
+            (&mut known.page_url, &details.page_url),
+        ] {
+            if said.is_some() {
+                known.clone_from(said);
+            }
+        }
+        known.in_stock = details.in_stock.or(known.in_stock);
+        known.expires_at = details.expires_at.or(known.expires_at);
+    }
+
+    /// The listings of `n_items` items; `other` fills in what is unknown here.
+    pub(crate) fn listings(&self, n_items: usize, other: &Self) -> Listings {
+        if self.0.is_empty() && other.0.is_empty() {
+            return Listings::default();
+        }
+        let mut all = other.clone();
+        all.0.resize(n_items, ItemDetails::default());
+        for (row, details) in self.0.iter().enumerate().take(n_items) {
+            all.observe(ItemId(row as u32), details);
+        }
+        Listings::from_details(all.0.iter())
+    }
+}
+
+/// The columns of listings, as far as a file has them.
+pub(crate) struct ListingColumns {
+    title: Option<usize>,
+    image_url: Option<usize>,
+    page_url: Option<usize>,
+    /// In order of precedence.
+    stock: [Option<usize>; 2],
+    expires_at: Option<usize>,
+    time_unit: TimeUnit,
+    now: i64,
+}
+
+/// How many rows have stock and times that cannot be used.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct BadListings {
+    stock: Bad,
+    expires_at: Bad,
+}
+
+/// How many values of a kind cannot be used, and the column of the latest one.
+#[derive(Debug, Clone, Copy, Default)]
+struct Bad {
+    n: u64,
+    column: usize,
+}
+
+impl Bad {
+    fn note(&mut self, column: usize) {
+        *self = Self { n: 1, column };
+    }
+
+    /// Adds what the current row has. The first ones are logged.
+    fn add(&mut self, row: Self, table: &Table) {
+        self.n += row.n;
+        if row.n > 0 && self.n <= EXAMPLES {
+            let (file, place) = (shown_path(table.path()), table.place());
+            let (name, value) = (table.column_name(row.column), table.shown(row.column));
+            tracing::warn!("{file}, {place}: bad {name} {value:?}; it counts as unknown");
+        }
+    }
+}
+
+impl ListingColumns {
+    pub(crate) fn find(table: &Table, format: &LogFormat) -> Result<Self, DataError> {
+        let find = |name: &Option<String>| match name.as_deref() {
+            Some(name) if !name.is_empty() => table.optional(name),
+            _ => Ok(None),
+        };
+        Ok(Self {
+            title: find(&format.title)?,
+            image_url: find(&format.image_url)?,
+            page_url: find(&format.page_url)?,
+            stock: [find(&format.in_stock)?, find(&format.stock)?],
+            expires_at: find(&format.expires_at)?,
+            time_unit: format.time_unit,
+            now: time::now(),
+        })
+    }
+
+    /// What the current row says. Stock and times that cannot be used say nothing, and are noted in `bad`.
+    pub(crate) fn read(
+        &self,
+        table: &Table,
+        bad: &mut BadListings,
+    ) -> Result<ItemDetails, RowIssue> {
+        let mut details = ItemDetails {
+            title: self.title(table)?,
+            image_url: url(table, self.image_url)?,
+            page_url: url(table, self.page_url)?,
+            ..ItemDetails::default()
+        };
+        for column in self.stock.into_iter().flatten().rev() {
+            match value(table, column)?.map(parse_stock) {
+                Some(Some(in_stock)) => details.in_stock = Some(in_stock),
+                Some(None) => bad.stock.note(column),
+                None => {}
+            }
+        }
+        if let Some(column) = self.expires_at
+            && value(table, column)?.is_some()
+        {
+            match read_time(table, column, self.time_unit, self.now, i64::MAX) {
+                Ok(time) => details.expires_at = Some(time),
+                Err(_) => bad.expires_at.note(column),
+            }
+        }
+        Ok(details)
+    }
+
+    fn title(&self, table: &Table) -> Result<Option<String>, RowIssue> {
+        let Some(column) = self.title else {
+            return Ok(None);
+        };
+        // Lines may end in \r\r\n.
+        let text = table.text(column)?.trim_end_matches('\r');
+        let title = check_title(text).map_err(|fault| RowIssue::Title {
+            column: table.column_name(column),
+            value: table.shown(column),
+            fault,
+        })?;
+        Ok(title.map(|title| title.into_owned()))
+    }
+}
+
+impl BadListings {
+    /// Adds what the current row has.
+    pub(crate) fn add(&mut self, row: &Self, table: &Table) {
+        self.stock.add(row.stock, table);
+        self.expires_at.add(row.expires_at, table);
+    }
+
+    pub(crate) fn report(&self, report: &mut StageReport) {
+        report.miss("bad stock", self.stock.n);
+        report.miss("bad expires_at", self.expires_at.n);
+    }
+}
+
+/// A field without the space around it; none if it is empty or denotes a missing value.
+fn value(table: &Table, column: usize) -> Result<Option<&str>, RowIssue> {
+    let text = table.text(column)?.trim();
+    Ok(Some(text).filter(|text| !text.is_empty() && !is_no_value(text)))
+}
+
+fn url(table: &Table, column: Option<usize>) -> Result<Option<String>, RowIssue> {
+    let Some(column) = column else {
+        return Ok(None);
+    };
+    let Some(text) = value(table, column)? else {
+        return Ok(None);
+    };
+    check_url(text).map_err(|fault| RowIssue::Url {
+        column: table.column_name(column),
+        value: table.shown(column),
+        fault,
+    })?;
+    Ok(Some(text.to_owned()))
+}
+
+/// Whether there is any; none if the text does not say.
+fn parse_stock(text: &str) -> Option<bool> {
+    let is_one_of = |words: [&str; 6]| words.iter().any(|word| word.eq_ignore_ascii_case(text));
+    match text.parse::<f64>() {
+        Ok(count) if count.is_finite() => Some(count > 0.0),
+        Ok(_) => None,
+        Err(_) if is_one_of(IN_STOCK) => Some(true),
+        Err(_) if is_one_of(OUT_OF_STOCK) => Some(false),
+        Err(_) => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn stock_is_a_word_or_a_number() {
+        for text in ["true", "YES", "1", "12", "0.5", "In Stock", "in_stock"] {
+            assert_eq!(parse_stock(text), Some(true), "{text}");
+        }
+        for text in ["false", "No", "0", "-3", "0.0", "out of stock"] {
+            assert_eq!(parse_stock(text), Some(false), "{text}");
+        }
+        for text in ["soon", "inf", "nan", "1,5"] {
+            assert_eq!(parse_stock(text), None, "{text}");
+        }
+    }
+
+    #[test]
+    fn the_latest_value_of_each_field_wins() {
+        let with = |title: Option<&str>, in_stock| ItemDetails {
+            title: title.map(str::to_owned),
+            in_stock,
+            ..ItemDetails::default()
+        };
+        let (mut log, mut files) = (Listed::default(), Listed::default());
+        files.observe(ItemId(1), &with(Some("Lamp"), Some(true)));
+        files.observe(ItemId(1), &with(None, Some(false)));
+        log.observe(ItemId(0), &with(Some("Glove"), None));
+        let listings = log.listings(3, &files);
+        assert_eq!(listings.title.get(ItemId(1)), Some("Lamp"));
+        assert_eq!(listings.title.get(ItemId(0)), Some("Glove"));
+        assert_eq!(*listings.in_stock, [None, Some(false), None]);
+    }
+}
