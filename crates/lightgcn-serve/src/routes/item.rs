@@ -9,9 +9,10 @@ use crate::models::{Model, users_of};
 use crate::service::{Service, Shared};
 use crate::work::Cost;
 use axum::extract::State;
+use axum::http::StatusCode;
 use axum::response::Response;
 use lightgcn_core::{ItemId, UserId};
-use lightgcn_recommend::{BehaviorCount, RecommendError};
+use lightgcn_recommend::BehaviorCount;
 use serde::Serialize;
 use std::cmp::Reverse;
 use std::collections::HashMap;
@@ -74,8 +75,10 @@ pub(crate) async fn one(
 fn view(shared: &Shared, model: &Model, name: String) -> Result<ItemView, ApiError> {
     let recommender = &model.recommender;
     let Some(item) = recommender.item(&name) else {
-        let (id, nearest) = (name, None);
-        return Err(RecommendError::UnknownItem { id, nearest }.into());
+        let message =
+            format!("unknown item {name:?}: check the id against the log, or search for it");
+        let status = StatusCode::NOT_FOUND;
+        return Err(ApiError::new(status, "unknown_item", message));
     };
     let least = shared.config.limits.min_users;
     let train = &recommender.artifact().train;
