@@ -61,6 +61,19 @@ impl App {
         }
     }
 
+    /// Waits until everything that was shown is written down.
+    async fn flush(&self) {
+        let services = match self {
+            Self::One(service) => vec![service.clone()],
+            Self::Many(shops) => shops.services(),
+        };
+        for service in services {
+            if let Some(recorder) = &service.shared.recorder {
+                recorder.flush().await;
+            }
+        }
+    }
+
     fn set_ready(&self, ready: bool) {
         match self {
             Self::One(service) => service.set_ready(ready),
@@ -157,9 +170,7 @@ impl Server {
         for task in tasks {
             let _ = task.await;
         }
-        if let Some(recorder) = &self.service.shared.recorder {
-            recorder.flush().await;
-        }
+        self.app.flush().await;
         Ok(())
     }
 }

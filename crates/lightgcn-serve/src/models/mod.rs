@@ -49,7 +49,7 @@ pub(crate) struct Model {
     pub(crate) took: Duration,
     /// The time of the latest event that it was trained on; none if it knows no times.
     pub(crate) trained_until: Option<i64>,
-    pub(crate) summary: Summary,
+    pub(crate) summary: Arc<Summary>,
     /// The users of the most popular item.
     pub(crate) most_users: usize,
     /// What a user's top 20 is expected to take of one thread.
@@ -116,7 +116,7 @@ impl Model {
             loaded: SystemTime::now(),
             took: Duration::ZERO,
             trained_until,
-            summary: Summary::of(&recommender),
+            summary: Arc::new(Summary::of(&recommender)),
             most_users: most_users.unwrap_or(0),
             ordinary: recommender.cost_of_answer(&ordinary),
             version: identity.chars().take(VERSION_DIGITS).collect(),
@@ -145,6 +145,7 @@ impl Model {
             version: self.version.clone(),
             path: self.path.clone(),
             figures: Arc::clone(&self.figures),
+            summary: Arc::clone(&self.summary),
             users: Arc::clone(&self.users),
             items: Arc::clone(&self.items),
             categories,

@@ -90,7 +90,7 @@ pub(crate) async fn metrics(State(service): State<Service>) -> impl IntoResponse
 }
 
 /// What came of the lists of the models that answer; none where that is not counted or cannot be read.
-async fn outcomes(shared: &Shared) -> Option<OutcomeReadings> {
+pub(super) async fn outcomes(shared: &Shared) -> Option<OutcomeReadings> {
     let recorder = shared.recorder.as_ref()?;
     let sink = Arc::clone(&shared.events);
     let all = shared.writer.run(move || sink.outcomes()).await.ok()?;

@@ -21,6 +21,7 @@ mod recommendations;
 mod shops;
 mod users;
 
+use crate::access;
 use crate::api_error::ApiError;
 use crate::cached::tagged;
 use crate::config::ServeConfig;

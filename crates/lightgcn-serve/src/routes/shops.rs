@@ -1,6 +1,6 @@
 //! The routes of many shops: each shop's own, and what they have in common.
 
-use super::health::{FULL, METRICS};
+use super::health::{FULL, METRICS, outcomes};
 use super::{admin, document, documented, openapi};
 use crate::api_error::ApiError;
 use crate::extract::Path;
@@ -138,11 +138,17 @@ pub(crate) async fn metrics(State(shops): State<Shops>) -> impl IntoResponse {
         let shop = loaded.iter().find(|shop| *shop.name == *name);
         let shop = shop.map(|shop| &shop.service.shared);
         let model = shop.map(|shop| shop.registry.active());
+        let outcomes = match shop {
+            Some(shop) => outcomes(shop).await,
+            None => None,
+        };
         let readings = shop.zip(model.as_ref()).map(|(shop, model)| Readings {
             pool: &shop.pool,
             unread: &shop.unread,
             model,
             events: shop.events.state(),
+            shadow: None,
+            outcomes,
             catalogue: shop.catalogue.n_items(),
         });
         texts.push(metrics.render_shop(&name, readings.as_ref()));

@@ -170,6 +170,12 @@ impl Shops {
         Ok(self.names()?.into_iter().map(entry).collect())
     }
 
+    /// The services of the shops whose models are in memory.
+    pub(crate) fn services(&self) -> Vec<Service> {
+        let shops = self.shared.loaded().into_iter();
+        shops.map(|shop| shop.service.clone()).collect()
+    }
+
     /// What every request needs before it is answered.
     pub(crate) fn front(&self) -> Front {
         let means = &self.shared.means;
