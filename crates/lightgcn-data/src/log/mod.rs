@@ -7,12 +7,15 @@ mod digest;
 mod duplicates;
 pub(crate) mod events;
 mod fields;
+mod foreign;
 pub(crate) mod form;
 pub(crate) mod format;
+pub(crate) mod hint;
 mod input;
 pub(crate) mod inputs;
 mod instacart;
 mod layout;
+mod odd_ids;
 mod orders;
 mod otto;
 #[cfg(feature = "parquet")]
