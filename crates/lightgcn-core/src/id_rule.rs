@@ -6,8 +6,8 @@ use thiserror::Error;
 pub const MAX_ID_BYTES: usize = 256;
 
 /// What programs write where a value is missing, in lower case: pandas' list without its numbers, and
-/// what databases and JavaScript write.
-const NO_VALUES: [&str; 14] = [
+/// what databases, spreadsheets and JavaScript write.
+const NO_VALUES: [&str; 22] = [
     "null",
     "nan",
     "-nan",
@@ -21,7 +21,15 @@ const NO_VALUES: [&str; 14] = [
     "<null>",
     "(null)",
     "\\n",
+    "nat",
     "undefined",
+    "[null]",
+    "#null!",
+    "#ref!",
+    "#value!",
+    "#name?",
+    "#num!",
+    "#div/0!",
 ];
 
 /// Why a text is not a valid id. Its message is what comes after "it" or "which".
@@ -112,6 +120,8 @@ mod tests {
             "undefined",
             "N/A",
             "<NA>",
+            "NaT",
+            "#REF!",
             " nil ",
         ] {
             assert_eq!(check_id(id), Err(IdFault::NoValue), "{id}");

@@ -1,15 +1,15 @@
 //! The errors of this crate.
 
-use crate::log::address::STDIN;
 use lightgcn_core::{CoreError, IdFault};
-use std::borrow::Cow;
 use std::io;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use thiserror::Error;
 
 mod row;
+mod shown;
 
 pub use row::{Place, RowIssue};
+pub(crate) use shown::{quoted, shorten, shown_path};
 
 /// What can be wrong with files, rows, configs and splits.
 #[derive(Debug, Error)]
@@ -106,10 +106,7 @@ pub enum DataError {
         source: io::Error,
     },
     /// A file is compressed or stored in a format that is not read.
-    #[error(
-        "{} is in the {format} format, which is not read; {advice}",
-        shown_path(path)
-    )]
+    #[error("{} is {format} data, which is not read; {advice}", shown_path(path))]
     UnreadFormat {
         /// The file.
         path: PathBuf,
@@ -127,9 +124,9 @@ pub enum DataError {
         /// The file.
         path: PathBuf,
     },
-    /// A file has a header but no rows.
+    /// A file has columns but no rows.
     #[error(
-        "{} has a header but no rows; leave the file out, or skip bad rows",
+        "{} has columns but no rows; leave the file out, or skip bad rows",
         shown_path(path)
     )]
     NoRows {
@@ -138,7 +135,7 @@ pub enum DataError {
     },
     /// The first line of a file fits none of the layouts that the format knows.
     #[error(
-        "{}, line 1: the file has another layout; {expected}",
+        "{}, line 1: the file has another layout: {expected}",
         shown_path(path)
     )]
     UnknownLayout {
@@ -158,8 +155,7 @@ pub enum DataError {
     },
     /// A required column is not in the header.
     #[error(
-        "{}, line 1: there is no column {:?}, only {}; set the format's {option:?} to the \
-         right column, or check the delimiter",
+        "{}, line 1: there is no column {:?}, only {}; {advice}",
         shown_path(path),
         shorten(column),
         quoted(present)
@@ -173,10 +169,12 @@ pub enum DataError {
         option: &'static str,
         /// The columns of the header, long names cut.
         present: Vec<String>,
+        /// What to do.
+        advice: String,
     },
     /// A needed column is in the header twice.
     #[error(
-        "{}, line 1: column {:?} occurs twice; rename one of them",
+        "{} has the column {:?} twice; rename one of them",
         shown_path(path),
         shorten(column)
     )]
@@ -188,7 +186,7 @@ pub enum DataError {
     },
     /// A required column is not in a Parquet file.
     #[error(
-        "{} has no column {:?}, only {}; set the format's {option:?} to the right column",
+        "{} has no column {:?}, only {}; {advice}",
         shown_path(path),
         shorten(column),
         quoted(present)
@@ -202,6 +200,8 @@ pub enum DataError {
         option: &'static str,
         /// The columns of the file, long names cut.
         present: Vec<String>,
+        /// What to do.
+        advice: String,
     },
     /// A column of a Parquet file has a type that its values cannot be read from.
     #[error(
@@ -281,6 +281,16 @@ pub enum DataError {
         /// What went wrong.
         reason: String,
     },
+    /// The log has no event of a target behavior.
+    #[error(
+        "the log has no events of {}, the target; check the labels of its behaviors, or make another one the \
+         target",
+        quoted(targets)
+    )]
+    NoTargets {
+        /// The target behaviors.
+        targets: Vec<String>,
+    },
     /// The split leaves no target to train on.
     #[error(
         "the split leaves no targets to train on ({report}); hold out less, move the cut to a later \
@@ -291,13 +301,12 @@ pub enum DataError {
         report: String,
     },
     /// The split leaves no target to test on.
-    #[error(
-        "the split leaves no targets to test on ({report}); hold out more, move the cut to an earlier \
-         time, or lower the k-core"
-    )]
+    #[error("the split leaves no targets to test on ({report}); {advice}")]
     NothingToTest {
         /// What happened to the held-out targets.
         report: String,
+        /// What to do.
+        advice: &'static str,
     },
     /// A time given for a split is out of place.
     #[error("the split's times do not fit the log: {detail}")]
@@ -345,7 +354,7 @@ pub enum DataError {
     },
     /// A table of pairs lacks a required column.
     #[error(
-        "{} has no column {:?}, only {}; rename the column that it is",
+        "{} has no column {:?}, only {}; {advice}",
         shown_path(path),
         column,
         quoted(present)
@@ -357,6 +366,8 @@ pub enum DataError {
         column: String,
         /// The columns of the file, long names cut.
         present: Vec<String>,
+        /// What to do.
+        advice: String,
     },
     /// A table of pairs counts a behavior that has no weight.
     #[error(
@@ -403,42 +414,26 @@ pub enum DataError {
         /// The other file.
         other: PathBuf,
     },
+    /// A pair of a table of pairs is in two parts, as a target or in both held-out ones.
+    #[error(
+        "the pair (user {:?}, item {:?}) is in both {first} and {second}; remove it from one of them, or the \
+         metrics would be inflated",
+        shorten(user),
+        shorten(item)
+    )]
+    PairLeak {
+        /// The user.
+        user: String,
+        /// The item.
+        item: String,
+        /// The one part.
+        first: &'static str,
+        /// The other part.
+        second: &'static str,
+    },
     /// Ids, weights or parts do not fit together.
     #[error(transparent)]
     Core(#[from] CoreError),
-}
-
-/// Characters of a value in a message.
-const SHOWN_CHARACTERS: usize = 80;
-
-/// Names of a list in a message.
-const SHOWN_NAMES: usize = 20;
-
-/// A file's name for a message.
-pub(crate) fn shown_path(path: &Path) -> Cow<'_, str> {
-    match path.to_str() {
-        Some(STDIN) => "standard input".into(),
-        _ => path.to_string_lossy(),
-    }
-}
-
-/// A value for a message, cut to 80 characters.
-pub(crate) fn shorten(text: &str) -> Cow<'_, str> {
-    match text.char_indices().nth(SHOWN_CHARACTERS) {
-        Some((end, _)) => format!("{}…", &text[..end]).into(),
-        None => text.into(),
-    }
-}
-
-/// The first names of a list.
-pub(crate) fn quoted(names: &[String]) -> String {
-    let shown = names.iter().take(SHOWN_NAMES);
-    let shown: Vec<String> = shown.map(|name| format!("{:?}", shorten(name))).collect();
-    let shown = shown.join(", ");
-    match names.len().saturating_sub(SHOWN_NAMES) {
-        0 => shown,
-        more => format!("{shown} and {more} more"),
-    }
 }
 
 #[cfg(test)]
@@ -460,6 +455,7 @@ mod tests {
             column: long.clone(),
             option: "user_id",
             present: vec![long; 1000],
+            advice: "rename it".to_owned(),
         };
         let text = error.to_string();
         assert!(text.len() < 5_000, "{} bytes", text.len());

@@ -8,7 +8,7 @@ use crate::weigh::pairs::{NO_ROW, Rows};
 use crate::{DataError, expand_paths, time};
 use hashbrown::HashMap;
 use lightgcn_core::{
-    BehaviorWeights, BehaviorWeightsConfig, Catalogue, Dataset, InputFile, Interactions,
+    BehaviorWeights, BehaviorWeightsConfig, Catalogue, CoreError, Dataset, InputFile, Interactions,
     InteractionsBuilder, ItemId, Lineage, NodeId, Split, StageReport, UserId, Vocabulary, check_id,
 };
 use serde::{Deserialize, Serialize};
@@ -181,6 +181,7 @@ impl PairFiles {
             let stages = &dataset.lineage.stages;
             return Err(DataError::NothingToTest {
                 report: sentences(&stages[stages.len() - 1..]),
+                advice: "give users and items that the training file has, or keep unseen ones",
             });
         }
         Ok(dataset)
@@ -236,8 +237,25 @@ impl Assembly {
             stages: self.stages,
             figures: BTreeMap::new(),
         };
+        let split = Split::new(self.train, validation, test).map_err(|error| match error {
+            CoreError::Leak {
+                user,
+                item,
+                first,
+                second,
+            } => {
+                let name = |name: Option<&str>| name.unwrap_or_default().to_owned();
+                DataError::PairLeak {
+                    user: name(self.user_ids.name(UserId(user))),
+                    item: name(self.item_ids.name(ItemId(item))),
+                    first,
+                    second,
+                }
+            }
+            error => error.into(),
+        })?;
         Ok(Dataset::new(
-            Split::new(self.train, validation, test)?,
+            split,
             self.user_ids,
             self.item_ids,
             Catalogue::unknown(self.items.len()),

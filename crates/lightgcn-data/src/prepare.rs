@@ -9,7 +9,7 @@ use crate::{
     SplitConfig, k_core,
 };
 use lightgcn_core::{
-    BehaviorWeights, BehaviorWeightsConfig, CoreError, Dataset, ItemId, Lineage, Split,
+    BehaviorId, BehaviorWeights, BehaviorWeightsConfig, CoreError, Dataset, ItemId, Lineage, Split,
     StageReport, Truth, UserId, Vocabulary,
 };
 use serde::{Deserialize, Serialize};
@@ -218,7 +218,8 @@ pub fn prepare_with_progress<P: AsRef<Path>>(
 /// decay count from the last training event before the k-core.
 ///
 /// # Errors
-/// [`DataError::NothingToTrain`] and [`DataError::NothingToTest`] if a part has no target,
+/// [`DataError::NoTargets`] if the log has no target, [`DataError::NothingToTrain`] and
+/// [`DataError::NothingToTest`] if a part has none,
 /// [`DataError::SplitTime`] if the split's times do not fit the log, [`DataError::PairOverlap`] if a given
 /// target is for both validation and test, the errors of [`read_events`](crate::read_events) for files with
 /// given targets, [`CoreError::PairWeight`] with
@@ -228,6 +229,7 @@ pub fn prepare_log(log: &EventLog, config: &ValidPrepareConfig) -> Result<Datase
     let behaviors = config.behaviors();
     let options = config.config();
     check_behaviors(log, behaviors)?;
+    check_targets(log, behaviors)?;
     let read = options.read_config();
     let parts = split(log, &options.split, behaviors, &read, options.seed)?;
     let pairs = Pairs::group(log, |event| parts.trains[event]);
@@ -264,6 +266,7 @@ pub fn prepare_log(log: &EventLog, config: &ValidPrepareConfig) -> Result<Datase
     if test.is_empty() && options.split.has_test() {
         return Err(DataError::NothingToTest {
             report: sentences(&stages[stages.len() - 1..]),
+            advice: options.split.advice(),
         });
     }
     for stage in &stages[log.stages().len()..] {
@@ -292,6 +295,17 @@ pub fn prepare_log(log: &EventLog, config: &ValidPrepareConfig) -> Result<Datase
         lineage,
     )?;
     Ok(dataset)
+}
+
+fn check_targets(log: &EventLog, behaviors: &BehaviorWeights) -> Result<(), DataError> {
+    let mut events = log.behaviors().iter();
+    if events.any(|&behavior| behaviors.is_target(BehaviorId(behavior))) {
+        return Ok(());
+    }
+    let targets = behaviors.behaviors().iter().filter(|b| b.target);
+    Err(DataError::NoTargets {
+        targets: targets.map(|b| b.name.clone()).collect(),
+    })
 }
 
 /// Which pairs the k-core keeps.
@@ -330,9 +344,12 @@ pub(crate) fn truth(
             known.push((UserId(user), ItemId(item)));
         }
     }
-    report.kept = known.len() as u64;
+    let n_known = known.len();
+    let truth = Truth::from_pairs(users.len(), items.len(), known)?;
+    report.kept = truth.n_pairs() as u64;
+    report.drop("repeated pair", (n_known - truth.n_pairs()) as u64);
     stages.push(report);
-    Ok(Truth::from_pairs(users.len(), items.len(), known)?)
+    Ok(truth)
 }
 
 pub(crate) fn names<I: lightgcn_core::NodeId>(

@@ -50,10 +50,27 @@ fn counts_become_weights_and_parts_a_split() {
     assert_eq!(split.validation.truth().n_pairs(), 1);
     let dropped = &dataset.lineage.stages[2].dropped;
     assert_eq!(dropped["user unseen in training"], 1);
+    let twice = read(&format!("{text}ann,y,,,,,test,g\n")).unwrap();
+    assert_eq!(twice.split.test, dataset.split.test);
+    assert_eq!(twice.lineage.stages[2].dropped["repeated pair"], 1);
     // Kept, the unseen user has a row, and a pair to miss.
     let all = read_with(text, true).unwrap();
     assert_eq!(all.users.iter().collect::<Vec<_>>(), ["ann", "bob", "eve"]);
     assert_eq!(all.split.test.truth().n_pairs(), 2);
+}
+
+#[test]
+fn counts_may_be_written_as_real_numbers() {
+    let dataset = read("user_id,item_id,n_view,n_purchase\na,b,3.0,1.00\na,c,,2.0\n").unwrap();
+    let train = dataset.split.train.interactions();
+    assert_eq!(train.counts(), [3, 0, 0, 1, 0, 0, 0, 2]);
+    for count in ["3.5", "3.", ".0", "-3.0", "4294967296.0", "NaN"] {
+        let text = format!("user_id,item_id,n_view\na,b,{count}\n");
+        assert!(
+            matches!(read(&text), Err(DataError::Row { issue: RowIssue::Value { value, .. }, .. })
+                if value == count)
+        );
+    }
 }
 
 #[test]
@@ -111,6 +128,8 @@ fn bad_rows_are_errors_with_their_line() {
             "{issue}"
         );
     }
+    let (line, nothing) = issue("a,c,train,,0,2019-10-01");
+    assert_eq!((line, nothing), (3, RowIssue::NoEvents));
     let (_, id) = issue(",c,train,1,1,2019-10-01");
     assert!(matches!(id, RowIssue::EmptyId { .. }));
     let (_, repeated) = issue("a,b,train,1,1,2019-10-01");
@@ -167,9 +186,14 @@ fn other_tables_are_errors() {
     assert!(matches!(error, DataError::NothingToTrain { .. }));
     let error = read("user_id,item_id,part,n_purchase\na,b,train,1\na,b,test,\n").unwrap_err();
     assert!(
-        matches!(error, DataError::Core(CoreError::Leak { .. })),
+        matches!(&error, DataError::PairLeak { user, item, first: "training", second: "test" }
+            if user == "a" && item == "b"),
         "{error}"
     );
+    let error = read("user_id;item_id\na;b\n").unwrap_err().to_string();
+    assert!(error.contains("separate the columns by commas"), "{error}");
+    let error = read("userId,item_id\na,b\n").unwrap_err().to_string();
+    assert!(error.contains("rename the column \"userId\""), "{error}");
     let mut weights = BehaviorWeightsConfig::shop_log();
     weights.floor = None;
     let folder = TempDir::new().unwrap();

@@ -31,8 +31,9 @@ impl fmt::Display for Place {
 pub enum RowIssue {
     /// The row has another number of fields than the header.
     #[error(
-        "the row has {found} fields instead of {expected}; fix the row, and quote fields that contain \
-         the delimiter"
+        "the row has {found} field{} instead of {expected}; fix the row, and quote fields that contain \
+         the delimiter",
+        if *found == 1 { "" } else { "s" }
     )]
     FieldCount {
         /// The row's number of fields.
@@ -42,8 +43,8 @@ pub enum RowIssue {
     },
     /// A field begins with a quote, but does not end with one on the same line.
     #[error(
-        "{} has an unclosed quote ({value:?}); close it, double the quotes within quoted fields, or set the \
-         format's quoting = false",
+        "{} has an unclosed quote ({value:?}); close it on its line, double the quotes within quoted fields, or \
+         set the format's quoting = false",
         match column {
             Some(column) => format!("column {column:?}"),
             None => format!("field {field}"),
@@ -110,6 +111,12 @@ pub enum RowIssue {
         /// The known labels, including renamed and ignored ones.
         known: Vec<String>,
     },
+    /// A row has the names of the columns, as where files with headers were joined to one.
+    #[error(
+        "the row is a header; remove the line, or, if the file has no other header, leave out the format's \
+         columns"
+    )]
+    Header,
     /// A user or item id that cannot be used.
     #[error(
         "column {column:?} has the id {value:?}, which {fault}; every event needs an id, so fix the row"
@@ -193,6 +200,11 @@ pub enum RowIssue {
         /// What is wrong with it.
         fault: UrlFault,
     },
+    /// A training pair of a table of pairs without an event.
+    #[error(
+        "the pair has neither a weight nor an event, since all its counts are 0; leave the row out"
+    )]
+    NoEvents,
     /// A training pair that an earlier row of a table of pairs has.
     #[error(
         "the pair (user {:?}, item {:?}) has an earlier row; add up its counts, so that it has one row",
@@ -225,12 +237,14 @@ impl RowIssue {
                 _ => "control character in id",
             },
             Self::UnknownBehavior { .. } => "unknown behavior",
+            Self::Header => "header",
             Self::Time { .. } => "bad time",
             Self::AmbiguousTime { .. } => "ambiguous time",
             Self::Future { .. } => "in the future",
             Self::Value { .. } => "bad value",
             Self::Title { .. } => "control character in title",
             Self::Url { .. } => "bad address",
+            Self::NoEvents => "no events",
             Self::RepeatedPair { .. } => "repeated pair",
         }
     }

@@ -146,8 +146,15 @@ impl fmt::Display for Warning {
                 events,
             } => write!(
                 f,
-                "{users} users have more than {BUSY} events on a day, {busiest:?} {events} on {day}; \
-                 they may be programs"
+                "{} more than {BUSY} events on a day, {busiest:?} {events} on {day}; {}",
+                match users {
+                    1 => "1 user has".to_owned(),
+                    users => format!("{users} users have"),
+                },
+                match users {
+                    1 => "it may be a program",
+                    _ => "they may be programs",
+                }
             ),
             Self::Nobody { side, id, share } => write!(
                 f,

@@ -1,9 +1,10 @@
 //! A table of behaviors from the labels of a log.
 
 use crate::error::quoted;
+use crate::log::inputs::expand;
 use crate::log::tables::Tables;
 use crate::log::wanted::Wanted;
-use crate::{DataError, ReadConfig, expand_paths};
+use crate::{DataError, ReadConfig};
 use lightgcn_core::{Behavior, BehaviorWeightsConfig, Ceiling, is_no_value};
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -45,7 +46,7 @@ const UNDOING: [&str; 8] = [
 /// and empty ones and those such as `NULL` are none.
 ///
 /// # Errors
-/// Those of [`expand_paths`] and of opening a log; [`DataError::Config`] if no label or more than one could be the
+/// Those of [`expand_paths`](crate::expand_paths) and of opening a log; [`DataError::Config`] if no label or more than one could be the
 /// target's, `target` is not a label, labels differ only in case or in spaces around them, or there are more than
 /// 32 labels.
 pub fn behaviors_of<P: AsRef<Path>>(
@@ -63,7 +64,7 @@ pub(super) fn count_labels<P: AsRef<Path>>(
 ) -> Result<BTreeMap<String, u64>, DataError> {
     let mut labels: BTreeMap<String, u64> = BTreeMap::new();
     let wanted = Wanted::Named(&[&config.format.event_type]);
-    let mut tables = Tables::new(expand_paths(paths)?, config, &wanted)?;
+    let mut tables = Tables::new(expand(paths)?, config, &wanted)?;
     while let Some(mut table) = tables.next()? {
         let column = table.required(&config.format.event_type, "event_type")?;
         while table.next_row()? {

@@ -113,6 +113,14 @@ impl LogFormat {
                 ));
             }
         }
+        for (n, column) in self.columns.iter().enumerate() {
+            let is_named = columns.iter().any(|(_, name)| name == column);
+            if is_named && self.columns[..n].contains(column) {
+                issues.push(format!(
+                    "format.columns has {column:?} twice; rename one of them"
+                ));
+            }
+        }
         if !self.delimiter.is_ascii() || matches!(self.delimiter, '"' | '\n' | '\r') {
             issues.push(format!(
                 "format.delimiter is {:?}; give one ASCII character, not a quote or a line end",
@@ -346,6 +354,13 @@ mod tests {
         };
         let issues = format.issues(&weights);
         assert_eq!(issues.len(), 2, "{issues:?}");
+        let twice = ["user_id", "", "x", "", "x", "user_id"].map(str::to_owned);
+        let format = LogFormat {
+            columns: twice.into(),
+            ..LogFormat::default()
+        };
+        let expected = "format.columns has \"user_id\" twice; rename one of them";
+        assert_eq!(format.issues(&weights), [expected]);
     }
 
     #[test]

@@ -8,6 +8,8 @@ pub(crate) struct Input {
     pub(crate) path: PathBuf,
     /// Its size, as far as it is known beforehand.
     pub(crate) bytes: u64,
+    /// Whether it was found in a folder or by a pattern, rather than named.
+    pub(crate) is_found: bool,
 }
 
 /// Whether a pattern is not meant for hidden files: its last part does not begin as their names do.

@@ -37,9 +37,11 @@ pub(crate) fn expand<P: AsRef<Path>>(paths: &[P]) -> Result<Vec<Input>, DataErro
     for path in paths {
         for file in matches(path.as_ref())? {
             let first = files.entry(identity(&file.path)).or_insert(file.clone());
+            let is_found = file.is_found && first.is_found;
             if file.path < first.path {
                 *first = file;
             }
+            first.is_found = is_found;
         }
     }
     let mut files: Vec<Input> = files.into_values().collect();
@@ -67,13 +69,14 @@ fn matches(path: &Path) -> Result<Vec<Input>, DataError> {
         return Ok(vec![Input {
             path: path.to_owned(),
             bytes: 0,
+            is_found: false,
         }]);
     }
     // A file whose own name has a bracket is meant literally.
     if path.exists() || !pattern.contains(['*', '?', '[']) {
         return match path.is_dir() {
             true => folder_files(path),
-            false => Ok(vec![local(path.to_owned())?]),
+            false => Ok(vec![local(path.to_owned(), false)?]),
         };
     }
     let found = glob::glob(&pattern).map_err(|error| DataError::Pattern {
@@ -91,7 +94,7 @@ fn matches(path: &Path) -> Result<Vec<Input>, DataError> {
         }
         match file.is_dir() {
             true => folders.push(file),
-            false => files.push(local(file)?),
+            false => files.push(local(file, true)?),
         }
     }
     if files.is_empty() {
@@ -117,11 +120,12 @@ fn url_matches(url: &str) -> Result<Vec<Input>, DataError> {
     Err(crate::log::source::no_urls(url))
 }
 
-fn local(path: PathBuf) -> Result<Input, DataError> {
+fn local(path: PathBuf, is_found: bool) -> Result<Input, DataError> {
     match path.metadata() {
         Ok(file) => Ok(Input {
             path,
             bytes: file.len(),
+            is_found,
         }),
         Err(source) => Err(DataError::Open { path, source }),
     }
@@ -162,7 +166,7 @@ fn collect(
         }
         match path.is_dir() {
             true => collect(&path, around, files)?,
-            false => files.push(local(path)?),
+            false => files.push(local(path, true)?),
         }
     }
     around.pop();

@@ -7,13 +7,16 @@ mod digest;
 mod duplicates;
 pub(crate) mod events;
 mod fields;
+mod foreign;
 pub(crate) mod form;
 pub(crate) mod format;
+pub(crate) mod hint;
 mod input;
 pub(crate) mod inputs;
 mod instacart;
 mod layout;
 mod listing;
+mod odd_ids;
 mod orders;
 mod otto;
 #[cfg(feature = "parquet")]

@@ -7,6 +7,7 @@ use crate::log::catalogue::{
 use crate::log::duplicates::{DuplicateFinder, Limits, Seen, WaitingRow};
 use crate::log::events::Events;
 use crate::log::inputs::expand;
+use crate::log::odd_ids::odd_ids;
 use crate::log::table::Table;
 use crate::log::tables::Tables;
 use crate::log::wanted::Wanted;
@@ -50,6 +51,9 @@ const ROWS_OF_ESTIMATE: u64 = 1 << 20;
 /// used counts as unknown, and the row is kept. Rows whose time is more than a day from now are bad rows
 /// unless [`ReadConfig::future_rows`] says otherwise. The report has the first and the last time, and a
 /// warning is logged if the first is before 1995.
+///
+/// Empty files, also with a header, are errors if they are named, and left out with a warning if they are in a folder
+/// or match a pattern.
 ///
 /// Files are read in the order of their names, so the result does not depend on the order of
 /// `paths`. Exact duplicates are rows that agree in every field, found by a 128-bit digest: in
@@ -107,17 +111,16 @@ fn read_within<P: AsRef<Path>>(
         Duplicates::Drop => Wanted::All,
         Duplicates::Keep => Wanted::Named(&needed),
     };
-    let files = files.into_iter().map(|file| file.path).collect();
     let mut tables = Tables::new(files, config, &wanted)?;
     let mut inputs = std::mem::take(&mut tables.inputs);
     while let Some(mut table) = tables.next()? {
         reading.read(&mut table, progress)?;
         if table.n_rows() == 0 {
             let path = table.path().to_owned();
-            if !config.skip_bad_rows {
+            if !config.skip_bad_rows && !tables.is_found {
                 return Err(DataError::NoRows { path });
             }
-            tracing::warn!("{} has a header but no rows", shown_path(&path));
+            tracing::warn!("{} has columns but no rows", shown_path(&path));
         }
         let input = table.finish()?;
         reading.progress.bytes += input.bytes;
@@ -260,6 +263,8 @@ impl<'a> Reading<'a> {
         report.kept -= n_duplicates;
         report.drop("exact duplicate", n_duplicates);
         missing.report(&mut report);
+        odd_ids("users", events.user_ids.names());
+        odd_ids("items", events.item_ids.names());
         report.miss("time in the future", events.cap_times(self.limit));
         let times = events.times.iter();
         if let (Some(&first), Some(&last)) = (times.clone().min(), times.max()) {
@@ -361,11 +366,20 @@ impl<'a> Reading<'a> {
         let known = self.labels.iter().find(|(l, _)| l.as_bytes() == label);
         known
             .map(|&(_, behavior)| behavior)
-            .ok_or_else(|| RowIssue::UnknownBehavior {
-                column: table.column_name(column),
-                value: table.shown(column),
-                known: self.labels.iter().map(|(l, _)| l.clone()).collect(),
-            })
+            .ok_or_else(|| self.behavior_issue(table, column))
+    }
+
+    #[cold]
+    fn behavior_issue(&self, table: &Table, column: usize) -> RowIssue {
+        let (column, value) = (table.column_name(column), table.shown(column));
+        if value == column {
+            return RowIssue::Header;
+        }
+        RowIssue::UnknownBehavior {
+            column,
+            value,
+            known: self.labels.iter().map(|(l, _)| l.clone()).collect(),
+        }
     }
 }
 

@@ -42,6 +42,7 @@ pub(crate) fn expand(url: &str) -> Result<Vec<Input>, DataError> {
         return Ok(vec![Input {
             path: PathBuf::from(url),
             bytes: 0,
+            is_found: false,
         }]);
     }
     let (bucket, key) = split(url);
@@ -67,9 +68,13 @@ pub(crate) fn expand(url: &str) -> Result<Vec<Input>, DataError> {
             pattern: url.to_owned(),
         });
     }
-    let input = |object: ObjectMeta| Input {
-        path: PathBuf::from(format!("{bucket}/{}", object.location)),
-        bytes: object.size,
+    let input = |object: ObjectMeta| {
+        let path = format!("{bucket}/{}", object.location);
+        Input {
+            is_found: path != url,
+            path: path.into(),
+            bytes: object.size,
+        }
     };
     Ok(found.into_iter().map(input).collect())
 }

@@ -10,8 +10,8 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-/// Bytes that tell the format; the longest is bzip2's.
-pub(crate) const HEAD: u64 = 10;
+/// Bytes that tell whether a file is Parquet.
+const HEAD: u64 = 4;
 
 /// What a Parquet file begins with.
 const PARQUET: &[u8] = b"PAR1";

@@ -1,7 +1,8 @@
 //! The bytes of a file, read, hashed and decompressed in their own thread.
 
 use crate::DataError;
-use crate::log::source::{HEAD, Source, Tally};
+use crate::log::foreign::{HEAD, foreign, foreign_within};
+use crate::log::source::{Source, Tally};
 use flate2::bufread::GzDecoder;
 use lightgcn_core::InputFile;
 use std::io::{self, BufRead, BufReader, Cursor, Read};
@@ -17,20 +18,6 @@ const GZIP: &[u8] = b"\x1f\x8b";
 const ZSTD: &[u8] = b"\x28\xb5\x2f\xfd";
 /// The last three bytes of the number that a skippable zstd frame begins with; the first is 0x50 to 0x5f.
 const ZSTD_SKIPPABLE: &[u8] = b"\x2a\x4d\x18";
-
-/// Formats that are not read: their first bytes, their name, and what to do.
-const UNREAD: [(&[u8], &str, &str); 7] = [
-    (b"PK\x03\x04", "zip", "unpack it with `unzip`"),
-    (b"PK\x05\x06", "zip", "it has no files; pack it again"),
-    (b"BZh", "bzip2", "unpack it with `bunzip2`"),
-    (b"\xfd7zXZ\0", "xz", "unpack it with `unxz`"),
-    (b"7z\xbc\xaf\x27\x1c", "7z", "unpack it with `7z x`"),
-    (b"\x04\x22\x4d\x18", "lz4", "unpack it with `unlz4`"),
-    (b"\x1f\x9d", "compress", "unpack it with `uncompress`"),
-];
-
-/// The bytes after `BZh` and a digit in a bzip2 file, with or without content.
-const BZIP2_BLOCKS: [&[u8]; 2] = [b"1AY&SY", b"\x17\x72\x45\x38\x50\x90"];
 
 /// The decompressed bytes of a file or, where the path is `-`, of standard input. Its first bytes, not its
 /// name, decide how it is read: gzip (any number of members, and zeros after the last), zstd (any number of
@@ -184,16 +171,9 @@ fn decompress(
     sender: &SyncSender<Result<Vec<u8>, Failure>>,
 ) -> Result<(), Failure> {
     let read = Failure::Read;
-    let damaged = |format| {
-        move |source: io::Error| match source.raw_os_error() {
-            // An error of the operating system is not the compressed data's.
-            Some(_) => Failure::Read(source),
-            None => Failure::Compressed(format, source),
-        }
-    };
     let mut head = Vec::with_capacity(HEAD as usize);
     input.take(HEAD).read_to_end(&mut head).map_err(read)?;
-    if let Some((format, advice)) = unread(&head) {
+    if let Some((format, advice)) = foreign(&head) {
         return Err(Failure::Unread(format, advice));
     }
     let is_gzip = head.starts_with(GZIP);
@@ -201,10 +181,11 @@ fn decompress(
         head.starts_with(ZSTD) || head.get(1..4) == Some(ZSTD_SKIPPABLE) && head[0] & 0xf0 == 0x50;
     let whole = Cursor::new(head).chain(&mut *input);
     if is_gzip {
-        send_all(Members::new(whole), sender).map_err(damaged("gzip"))?;
+        send_content(Members::new(whole), "gzip", sender)?;
     } else if is_zstd {
-        let decoder = zstd::Decoder::with_buffer(whole).map_err(damaged("zstd"))?;
-        send_all(decoder, sender).map_err(damaged("zstd"))?;
+        let decoder = zstd::Decoder::with_buffer(whole);
+        let decoder = decoder.map_err(|error| damaged("zstd", error))?;
+        send_content(decoder, "zstd", sender)?;
     } else {
         send_all(whole, sender).map_err(read)?;
     }
@@ -213,15 +194,28 @@ fn decompress(
     Ok(())
 }
 
-/// The name of the format that begins with `head`, and what to do, if it is not read.
-fn unread(head: &[u8]) -> Option<(&'static str, &'static str)> {
-    let is_bzip2 = || {
-        head.get(4..)
-            .is_some_and(|blocks| BZIP2_BLOCKS.contains(&blocks))
-    };
-    let mut formats = UNREAD.iter().filter(|(first, ..)| head.starts_with(first));
-    let found = formats.find(|(_, format, _)| *format != "bzip2" || is_bzip2());
-    found.map(|&(_, format, advice)| (format, advice))
+/// Sends the content of a compressed file, unless it is of a format that is not read.
+fn send_content(
+    mut content: impl Read,
+    format: &'static str,
+    sender: &SyncSender<Result<Vec<u8>, Failure>>,
+) -> Result<(), Failure> {
+    let mut head = Vec::with_capacity(HEAD as usize);
+    let start = content.by_ref().take(HEAD).read_to_end(&mut head);
+    start.map_err(|error| damaged(format, error))?;
+    if let Some((format, advice)) = foreign_within(&head) {
+        return Err(Failure::Unread(format, advice));
+    }
+    let all = Cursor::new(head).chain(content);
+    send_all(all, sender).map_err(|error| damaged(format, error))
+}
+
+/// Why compressed data cannot be read. An error of the operating system is not theirs.
+fn damaged(format: &'static str, source: io::Error) -> Failure {
+    match source.raw_os_error() {
+        Some(_) => Failure::Read(source),
+        None => Failure::Compressed(format, source),
+    }
 }
 
 /// The content of all members of a gzip file. Zeros after the last one are padding.
@@ -246,9 +240,14 @@ impl<R: BufRead> Read for Members<R> {
                 return Ok(n);
             }
             let mut file = member.into_inner();
-            if !skip_padding(&mut file)? {
-                self.member = Some(GzDecoder::new(file));
+            if skip_padding(&mut file)? {
+                return Ok(0);
             }
+            if file.fill_buf()?.first() != GZIP.first() {
+                let found = "there are other bytes after its end";
+                return Err(io::Error::new(io::ErrorKind::InvalidData, found));
+            }
+            self.member = Some(GzDecoder::new(file));
         }
         Ok(0)
     }
@@ -373,6 +372,8 @@ mod tests {
             assert_eq!(format, "gzip");
             assert!(path.ends_with("log.bin"));
         }
+        let trailing = read(&garbage).unwrap_err().to_string();
+        assert!(trailing.contains("other bytes after its end"), "{trailing}");
         let zstd = zstd::encode_all(&text[..], 1).unwrap();
         assert!(matches!(
             read(&zstd[..zstd.len() - 3]),
@@ -382,6 +383,8 @@ mod tests {
 
     #[test]
     fn other_formats_are_named() {
+        let mut tar = vec![0; 1024];
+        tar[257..262].copy_from_slice(b"ustar");
         for (stored, name) in [
             (&b"PK\x03\x04\x14\0\0\0\x08\0\0\0"[..], "zip"),
             (b"BZh91AY&SY\x01\x02", "bzip2"),
@@ -390,6 +393,15 @@ mod tests {
             (b"7z\xbc\xaf\x27\x1c\0\x04", "7z"),
             (b"\x04\x22\x4d\x18\x64", "lz4"),
             (b"PAR1\x15\x04", "Parquet"),
+            (b"\xff\xfee\0v\0", "UTF-16"),
+            (b"\xff\xfe\0\0e\0\0\0", "UTF-32"),
+            (b"Obj\x01\x04", "Avro"),
+            (b"ORC\x0a\x05", "ORC"),
+            (&gzip(&gzip(b"a,b"))[..], "doubly compressed"),
+            (&gzip(b"PAR1\x15\x04")[..], "compressed Parquet"),
+            (&tar[..], "tar"),
+            (&gzip(&tar)[..], "tar"),
+            (&zstd::encode_all(&tar[..], 1).unwrap()[..], "tar"),
         ] {
             let error = read(stored).unwrap_err();
             assert!(
@@ -398,8 +410,9 @@ mod tests {
                 "{error}"
             );
         }
-        let text = b"BZh9,event_time\n";
-        assert_eq!(read(text).unwrap().0, text);
+        for text in [&b"BZh9,event_time\n"[..], b"ORCID,event_time\n"] {
+            assert_eq!(read(text).unwrap().0, text);
+        }
     }
 
     #[test]

@@ -4,6 +4,7 @@ use crate::error::shorten;
 use crate::log::digest::row_digest;
 use crate::log::fields::Fields;
 use crate::log::form::FileForm;
+use crate::log::hint;
 use crate::log::layout::Layout;
 use crate::log::orders::Orders;
 use crate::log::otto::Sessions;
@@ -133,12 +134,14 @@ impl Table {
     fn missing_column(&self, name: &str, option: &'static str) -> DataError {
         let (path, column) = (self.path.clone(), name.to_owned());
         let present = self.columns();
+        let advice = hint::advice(&present, name, option);
         match &self.rows {
             Rows::Csv(_) | Rows::Otto(..) => DataError::MissingColumn {
                 path,
                 column,
                 option,
                 present,
+                advice,
             },
             #[cfg(feature = "parquet")]
             Rows::Parquet(_) => DataError::MissingParquetColumn {
@@ -146,6 +149,7 @@ impl Table {
                 column,
                 option,
                 present,
+                advice,
             },
         }
     }
@@ -382,6 +386,9 @@ fn open_lines(source: Source, format: &LogFormat) -> Result<(Table, Option<Strin
     if let Some(columns) = layout.columns {
         let table = Table::new(path, Rows::Csv(lines), columns, fields);
         return Ok((table, layout.behavior));
+    }
+    if let Some(expected) = hint::no_header(lines.line()) {
+        return Err(DataError::UnknownLayout { path, expected });
     }
     lines.next(&mut fields)?;
     let mut table = Table::new(path, Rows::Csv(lines), Vec::new(), fields);

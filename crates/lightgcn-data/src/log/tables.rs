@@ -1,6 +1,8 @@
 //! The tables of a log's files, one after the other.
 
+use crate::error::shown_path;
 use crate::log::form::FileForm;
+use crate::log::input::Input;
 use crate::log::instacart::{self, Joined};
 use crate::log::table::Table;
 use crate::log::wanted::Wanted;
@@ -12,7 +14,9 @@ use std::path::PathBuf;
 pub(crate) struct Tables<'a> {
     config: &'a ReadConfig,
     wanted: &'a Wanted<'a>,
-    files: std::vec::IntoIter<PathBuf>,
+    files: std::vec::IntoIter<Input>,
+    /// Whether the file that was opened last was found in a folder or by a pattern, so that it may be empty.
+    pub(crate) is_found: bool,
     /// Those that had to be opened together.
     opened: std::vec::IntoIter<Table>,
     /// Files that were read already, since they only say something about the rows of others.
@@ -23,13 +27,14 @@ pub(crate) struct Tables<'a> {
 
 impl<'a> Tables<'a> {
     pub(crate) fn new(
-        mut files: Vec<PathBuf>,
+        mut files: Vec<Input>,
         config: &'a ReadConfig,
         wanted: &'a Wanted<'a>,
     ) -> Result<Self, DataError> {
         let (mut opened, mut inputs, mut stages) = (Vec::new(), Vec::new(), Vec::new());
         if config.format.form == FileForm::Instacart {
-            let joined = instacart::join(&files, config)?;
+            let paths: Vec<PathBuf> = files.into_iter().map(|file| file.path).collect();
+            let joined = instacart::join(&paths, config)?;
             let Joined { tables, report, .. } = joined;
             (files, opened, inputs) = (Vec::new(), tables, joined.inputs);
             tracing::info!("{report}");
@@ -38,6 +43,7 @@ impl<'a> Tables<'a> {
         Ok(Self {
             config,
             wanted,
+            is_found: false,
             files: files.into_iter(),
             opened: opened.into_iter(),
             inputs,
@@ -45,15 +51,21 @@ impl<'a> Tables<'a> {
         })
     }
 
-    /// Opens the next file.
+    /// Opens the next file. Those without a byte are left out, if they were found rather than named: programs that
+    /// write in parallel leave such ones.
     pub(crate) fn next(&mut self) -> Result<Option<Table>, DataError> {
-        match self.opened.next() {
-            Some(table) => Ok(Some(table)),
-            None => {
-                let file = self.files.next();
-                file.map(|file| Table::open(&file, &self.config.format, self.wanted))
-                    .transpose()
+        if let Some(table) = self.opened.next() {
+            return Ok(Some(table));
+        }
+        for file in self.files.by_ref() {
+            self.is_found = file.is_found;
+            match Table::open(&file.path, &self.config.format, self.wanted) {
+                Err(DataError::EmptyFile { path }) if file.is_found => {
+                    tracing::warn!("{} is empty", shown_path(&path));
+                }
+                table => return table.map(Some),
             }
         }
+        Ok(None)
     }
 }

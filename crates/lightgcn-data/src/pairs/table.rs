@@ -2,6 +2,7 @@
 
 use super::{Assembly, BEHAVIOR, ordered};
 use crate::error::shorten;
+use crate::log::hint;
 use crate::log::inputs::expand;
 use crate::log::reader::read_time;
 use crate::log::table::Table;
@@ -68,7 +69,7 @@ impl PairTable {
     /// column of users or items; [`DataError::CountColumn`] for a column of counts of another behavior;
     /// [`DataError::Row`] for a row that cannot be used;
     /// [`DataError::NothingToTrain`] without training pairs; [`CoreError::PairWeight`] if a weight that follows
-    /// from counts is not positive and finite; [`CoreError::Leak`] if a held-out pair has a target event in training.
+    /// from counts is not positive and finite; [`DataError::PairLeak`] if a held-out pair has a target event in training.
     pub fn read(&self, behaviors: &BehaviorWeights) -> Result<Dataset, DataError> {
         let mut reading = Reading {
             now: time::now(),
@@ -177,10 +178,14 @@ struct Columns {
 impl Columns {
     fn find(table: &Table, behaviors: &BehaviorWeights) -> Result<Self, DataError> {
         let required = |name: &str| {
-            table.optional(name)?.ok_or_else(|| DataError::PairColumn {
-                path: table.path().to_owned(),
-                column: name.to_owned(),
-                present: table.columns(),
+            table.optional(name)?.ok_or_else(|| {
+                let present = table.columns();
+                DataError::PairColumn {
+                    path: table.path().to_owned(),
+                    column: name.to_owned(),
+                    advice: advice(&present, name),
+                    present,
+                }
             })
         };
         let names = behaviors.behaviors().iter().map(|b| b.name.clone());
@@ -210,6 +215,17 @@ impl Columns {
             time: table.optional(LAST_TIME)?,
             counts: counts.collect::<Result<_, _>>()?,
         })
+    }
+}
+
+/// What to do about a table that lacks a column.
+fn advice(present: &[String], column: &str) -> String {
+    if let Some(name) = hint::similar(present, column) {
+        return format!("rename the column {name:?}");
+    }
+    match hint::delimiter(present, column) {
+        Some(_) => "separate the columns by commas".to_owned(),
+        None => "rename the column that it is".to_owned(),
     }
 }
 
@@ -338,6 +354,15 @@ impl Reading {
     }
 }
 
+/// A count, also as programs write it that take it for a real number: `3.0`.
+fn count(text: &str) -> Option<u32> {
+    let whole = text.split_once('.').map_or(text, |(whole, fraction)| {
+        let is_whole = !fraction.is_empty() && fraction.bytes().all(|digit| digit == b'0');
+        if is_whole { whole } else { text }
+    });
+    whole.parse().ok()
+}
+
 /// The fields of a row.
 struct Row<'t> {
     user: &'t str,
@@ -373,9 +398,9 @@ impl Reading {
         for &column in &columns.counts {
             counts.push(match text(column)? {
                 None => 0,
-                Some((column, text)) => text
-                    .parse()
-                    .map_err(|_| bad(column, "a whole number from 0 to 4294967295"))?,
+                Some((column, text)) => {
+                    count(text).ok_or_else(|| bad(column, "a whole number from 0 to 4294967295"))?
+                }
             });
         }
         let weight = match text(columns.weight)? {
@@ -386,6 +411,10 @@ impl Reading {
                 Some(weight.ok_or_else(|| bad(column, "a positive number"))?)
             }
         };
+        let has_counts = columns.counts.iter().any(Option::is_some);
+        if part == 0 && weight.is_none() && has_counts && counts.iter().all(|&n| n == 0) {
+            return Err(RowIssue::NoEvents);
+        }
         let time = match text(columns.time)? {
             None => None,
             Some((column, _)) => {

@@ -125,6 +125,29 @@ fn ages_count_from_the_last_training_event() {
 }
 
 #[test]
+fn a_log_without_a_target_is_an_error_whatever_the_split() {
+    let log = log(&[("u", "a", "view", 0), ("v", "b", "cart", 1)]);
+    for split in [
+        SplitConfig::None,
+        SplitConfig::by_time_shares(0.1, 0.1),
+        SplitConfig::Random {
+            validation: 0.1,
+            test: 0.1,
+        },
+    ] {
+        let config = PrepareConfig {
+            split,
+            ..PrepareConfig::default()
+        };
+        let error = prepared(&log, &config).unwrap_err();
+        assert!(
+            matches!(&error, DataError::NoTargets { targets } if targets == &["purchase"]),
+            "{error}"
+        );
+    }
+}
+
+#[test]
 fn parts_without_a_target_are_errors() {
     let log = log(&[
         ("u", "a", "view", 0),

@@ -111,8 +111,13 @@ fn cuts(
     let problem = if validation > test {
         Some("the validation period starts after the test period; swap them".to_owned())
     } else if validation <= first {
-        let problem =
-            "no target comes before the held-out periods; make them shorter or start them later";
+        let problem = match first == last {
+            true => "all targets have the same time; choose a split that does not go by time",
+            false => {
+                "no target comes before the held-out periods; make them shorter, start them later, or \
+                 choose a split that does not go by time"
+            }
+        };
         Some(problem.to_owned())
     } else if !has_test && validation > last {
         let before = time::display(validation.saturating_sub(1));

@@ -3,10 +3,11 @@
 use super::{HeldOut, Parts};
 use crate::error::shorten;
 use crate::log::catalogue::skip_row;
+use crate::log::inputs::expand;
 use crate::log::table::Table;
 use crate::log::tables::Tables;
 use crate::log::wanted::Wanted;
-use crate::{DataError, EventLog, Place as At, ReadConfig, RowIssue, expand_paths};
+use crate::{DataError, EventLog, Place as At, ReadConfig, RowIssue};
 use hashbrown::HashMap;
 use lightgcn_core::{BehaviorId, BehaviorWeights, InputFile, ItemId, StageReport, UserId};
 use std::collections::BTreeMap;
@@ -88,7 +89,7 @@ impl Given<'_> {
         let format = &self.config.format;
         let needed = [&*format.user_id, &format.product_id, &format.event_type];
         let wanted = Wanted::Named(&needed);
-        let mut tables = Tables::new(expand_paths(files)?, self.config, &wanted)?;
+        let mut tables = Tables::new(expand(files)?, self.config, &wanted)?;
         inputs.append(&mut tables.inputs);
         while let Some(mut table) = tables.next()? {
             let columns = Columns::find(&table, self.config)?;

@@ -176,6 +176,16 @@ impl SplitConfig {
         }
     }
 
+    /// What to do if no test target is left.
+    pub(crate) fn advice(&self) -> &'static str {
+        match self {
+            Self::Given { .. } => {
+                "give users and items that the log has, with ids written as they are there"
+            }
+            _ => "hold out more, move the cut to an earlier time, or lower the k-core",
+        }
+    }
+
     /// Everything wrong with the split, one sentence each with how to fix it; empty if it is valid.
     #[must_use]
     pub fn issues(&self) -> Vec<String> {

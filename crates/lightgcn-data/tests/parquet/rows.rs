@@ -138,7 +138,7 @@ fn missing_columns_and_other_types_are_named() {
     write(&path, columns);
     let error = read(&[&path], &ReadConfig::default()).unwrap_err();
     assert!(
-        matches!(&error, DataError::MissingParquetColumn { path: found, column, option: "user_id", present }
+        matches!(&error, DataError::MissingParquetColumn { path: found, column, option: "user_id", present, .. }
             if *found == path && column == "user_id"
                 && present == &["event_time", "event_type", "product_id", "visitor"]),
         "{error}"
@@ -191,6 +191,23 @@ fn damaged_files_are_errors() {
         let error = read(&[&path], &ReadConfig::default()).unwrap_err();
         assert!(
             matches!(&error, DataError::Parquet { path: found, .. } if *found == path),
+            "{error}"
+        );
+    }
+}
+
+#[test]
+fn files_joined_to_one_are_errors() {
+    let folder = TempDir::new().unwrap();
+    let paths = ["a.parquet", "b.parquet", "joined.parquet"].map(|name| folder.path().join(name));
+    write(&paths[0], versions(&events()).swap_remove(0));
+    write(&paths[1], small(seconds(&[Some(START)]), ids(&[Some("u")])));
+    let [a, b] = [0, 1].map(|n| std::fs::read(&paths[n]).unwrap());
+    for parts in [[&a, &a], [&a, &b], [&b, &a]] {
+        std::fs::write(&paths[2], [&parts[0][..], parts[1]].concat()).unwrap();
+        let error = read(&paths[2..], &ReadConfig::default()).unwrap_err();
+        assert!(
+            matches!(&error, DataError::Parquet { reason, .. } if reason.contains("several files")),
             "{error}"
         );
     }

@@ -23,6 +23,7 @@ use std::thread::JoinHandle;
 
 mod calendar;
 mod cell;
+mod whole;
 
 /// Rows that are decoded at a time. Pages are read as they are needed, so this and the size of pages bound the
 /// memory, not the size of row groups.
@@ -69,6 +70,7 @@ impl ParquetRows {
         let file = stored.file.try_clone().map_err(|error| bad(&error))?;
         let builder =
             ParquetRecordBatchReaderBuilder::try_new(file).map_err(|error| bad(&error))?;
+        whole::check(&path, &stored.file, builder.metadata())?;
         let n_rows = builder.metadata().file_metadata().num_rows();
         let schema = Arc::clone(builder.schema());
         let columns = choose(&path, &schema, format, wanted)?;

@@ -6,6 +6,7 @@ use std::io::Write;
 use std::path::PathBuf;
 use tempfile::TempDir;
 
+mod odd_files;
 mod spilled;
 mod wrong_input;
 
@@ -133,6 +134,13 @@ fn text_that_is_not_utf8_is_an_error() {
         .collect();
     assert!(matches!(
         read_with(&utf16, &ReadConfig::default()),
+        Err(DataError::UnreadFormat {
+            format: "UTF-16",
+            ..
+        })
+    ));
+    assert!(matches!(
+        read_with(b"event_time,lanc\xf4me\n", &ReadConfig::default()),
         Err(DataError::HeaderNotUtf8 { .. })
     ));
 }

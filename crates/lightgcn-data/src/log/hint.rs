@@ -1,0 +1,135 @@
+//! What is probably wrong with a file that lacks a column.
+
+use crate::time;
+
+/// Delimiters that files have, and how a configuration writes them.
+const DELIMITERS: [(char, &str); 4] = [(',', ","), (';', ";"), ('\t', "\\t"), ('|', "|")];
+
+/// Beginnings of files that are no tables, in lower case, and what to do.
+const NO_TABLES: [(&str, &str); 6] = [
+    ("{", JSON),
+    ("[", JSON),
+    ("<!doctype", WEB_PAGE),
+    ("<html", WEB_PAGE),
+    (
+        "version https://git-lfs",
+        "it stands for a file in Git LFS; run `git lfs pull`",
+    ),
+    (
+        "sep=",
+        "it names a delimiter for spreadsheets; remove the line, and set the format's delimiter",
+    ),
+];
+
+const JSON: &str = "it looks like JSON; convert it to CSV or Parquet";
+const WEB_PAGE: &str = "it is a web page, perhaps of a failed download; download it again";
+
+/// Why a first line is no header of a table, and what to do.
+pub(super) fn no_header(line: &[u8]) -> Option<&'static str> {
+    let line = line.strip_prefix(b"\xef\xbb\xbf").unwrap_or(line);
+    let line = line.trim_ascii_end();
+    let begins = |start: &str| {
+        let head = line.get(..start.len());
+        head.is_some_and(|head| head.eq_ignore_ascii_case(start.as_bytes()))
+    };
+    if let Some((_, advice)) = NO_TABLES.iter().find(|(start, _)| begins(start)) {
+        return Some(advice);
+    }
+    if line.contains(&0) {
+        return Some("it has NUL bytes; if it is UTF-16, convert it to UTF-8");
+    }
+    let has_return = line.contains(&b'\r') && !line.contains(&b'"');
+    has_return.then_some("its lines end in \\r alone; convert them with `tr '\\r' '\\n'`")
+}
+
+/// The name that a header has in place of `column`: the same but for case and punctuation.
+pub(crate) fn similar<'a>(header: &'a [String], column: &str) -> Option<&'a String> {
+    let plain = |name: &str| -> String {
+        let letters = name.chars().filter(|c| c.is_alphanumeric());
+        letters.flat_map(char::to_lowercase).collect()
+    };
+    let column = plain(column);
+    header.iter().find(|name| plain(name) == column)
+}
+
+/// The delimiter, as a configuration writes it, that would split a header of one column so that it has `column`.
+pub(crate) fn delimiter(header: &[String], column: &str) -> Option<&'static str> {
+    let [only] = header else {
+        return None;
+    };
+    let splits = |c: char| only.contains(c) && only.split(c).any(|name| name.trim() == column);
+    let found = DELIMITERS.iter().find(|(c, _)| splits(*c));
+    found.map(|(_, written)| *written)
+}
+
+/// What to do about a header that lacks `column`, which the format's `option` names.
+pub(super) fn advice(header: &[String], column: &str, option: &str) -> String {
+    if let Some(name) = similar(header, column) {
+        return format!("set the format's {option:?} to {name:?}");
+    }
+    if let Some(delimiter) = delimiter(header, column) {
+        return format!("set the format's delimiter to \"{delimiter}\"");
+    }
+    if header
+        .iter()
+        .any(|name| time::parse(name.as_bytes()).is_some())
+    {
+        return "if the first line is a row, name the columns with the format's columns".to_owned();
+    }
+    format!("set the format's {option:?} to the right column, or check the delimiter")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn names(of: &[&str]) -> Vec<String> {
+        of.iter().map(|&name| name.to_owned()).collect()
+    }
+
+    #[test]
+    fn headers_that_lack_a_column_say_why() {
+        for (header, expected) in [
+            (&["EVENT_TIME", "USER_ID"][..], r#""user_id" to "USER_ID""#),
+            (&["userId"], r#""user_id" to "userId""#),
+            (&["event_time;user_id"], r#"delimiter to ";""#),
+            (&["event_time\tuser_id"], r#"delimiter to "\t""#),
+            (&["event_time|user_id"], r#"delimiter to "|""#),
+            (
+                &["2019-10-01 08:00:00 UTC", "view"],
+                "the first line is a row",
+            ),
+            (&["event_time", "customer"], "to the right column"),
+        ] {
+            let advice = advice(&names(header), "user_id", "user_id");
+            assert!(advice.contains(expected), "{header:?}: {advice}");
+        }
+    }
+
+    #[test]
+    fn first_lines_that_are_no_header_are_recognized() {
+        for (line, expected) in [
+            (&b"{\"user_id\":1}"[..], "JSON"),
+            (b"\xef\xbb\xbf[", "JSON"),
+            (b"<!DOCTYPE html>", "web page"),
+            (
+                b"version https://git-lfs.github.com/spec/v1",
+                "git lfs pull",
+            ),
+            (b"sep=;\r\n", "spreadsheets"),
+            (b"\0e\0v", "NUL"),
+            (b"event_time,user_id\r2019-10-01,7\r", "\\r alone"),
+        ] {
+            let found = no_header(line);
+            assert!(found.is_some_and(|f| f.contains(expected)), "{found:?}");
+        }
+        for line in [
+            &b"event_time,user_id\r\n"[..],
+            b"a\x01b",
+            b"\"a\rb\",c",
+            b"",
+        ] {
+            assert_eq!(no_header(line), None);
+        }
+    }
+}
