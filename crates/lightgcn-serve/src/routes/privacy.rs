@@ -9,7 +9,12 @@ use lightgcn_recommend::{Answer, Explanation, Familiarity};
 use utoipa_axum::router::OpenApiRouter;
 
 /// The routes that are about histories alone.
-const HIDDEN: [&str; 3] = ["/v1/users", "/v1/users/{user}", "/v1/graph/{user}"];
+const HIDDEN: [&str; 4] = [
+    "/v1/users",
+    "/v1/users/{user}",
+    "/v1/graph/{user}",
+    "/v1/events",
+];
 
 /// Adds routes in the place of those that are about histories alone, which say why they are not there.
 pub(super) fn refusing(routes: OpenApiRouter<Service>) -> OpenApiRouter<Service> {

@@ -265,6 +265,8 @@ impl Shops {
         let means = &self.shared.means;
         let mut config = (*means.config).clone();
         config.admin.models = Some(self.shared.root.clone());
+        // The admin routes of shops are on the admin listener alone.
+        config.admin.on_page = false;
         let stores = self.stores(name)?;
         let means = Means {
             config: Arc::new(config),
