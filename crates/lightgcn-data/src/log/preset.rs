@@ -102,9 +102,7 @@ impl LogPreset {
                 ..columns("ts", "type", "aid", "session")
             },
             Self::TaobaoUserBehavior => LogFormat {
-                columns: ["user", "item", "category", "behavior", "time"]
-                    .map(str::to_owned)
-                    .into(),
+                columns: names(&["user", "item", "category", "behavior", "time"]),
                 category_id: Some("category".to_owned()),
                 time_unit: Seconds,
                 rename_behaviors: labels(&[
@@ -189,6 +187,10 @@ fn columns(time: &str, behavior: &str, item: &str, user: &str) -> LogFormat {
         user_session: None,
         ..LogFormat::default()
     }
+}
+
+fn names(names: &[&str]) -> Vec<String> {
+    names.iter().map(|&name| name.to_owned()).collect()
 }
 
 fn labels(names: &[(&str, &str)]) -> std::collections::BTreeMap<String, String> {

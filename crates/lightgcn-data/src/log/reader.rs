@@ -2,8 +2,9 @@
 
 use crate::error::shown_path;
 use crate::log::catalogue::{
-    DetailColumns, Details, MissingCounts, Moment, Observations, read_catalogue_files, skip_row,
+    DetailColumns, Details, MissingCounts, Moment, Observations, skip_row,
 };
+use crate::log::catalogue_files::read_catalogue_files;
 use crate::log::duplicates::{DuplicateFinder, Limits, Seen, WaitingRow};
 use crate::log::events::Events;
 use crate::log::inputs::expand;

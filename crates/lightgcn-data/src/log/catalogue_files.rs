@@ -1,0 +1,90 @@
+//! What catalogue files say about the items of a log.
+
+use crate::log::catalogue::{
+    DetailColumns, Missing, MissingCounts, Moment, Observations, skip_row,
+};
+use crate::log::inputs::expand;
+use crate::log::listing::{BadListings, ListingColumns};
+use crate::log::table::Table;
+use crate::log::wanted::Wanted;
+use crate::{DataError, ReadConfig, RowIssue};
+use lightgcn_core::{InputFile, ItemId, StageReport, Vocabulary};
+
+/// What catalogue files say about the items of the log.
+pub(crate) struct CatalogueFiles {
+    pub(crate) observations: Observations,
+    pub(crate) inputs: Vec<InputFile>,
+    pub(crate) report: StageReport,
+    bad: BadListings,
+}
+
+/// The columns of a catalogue file.
+struct ItemColumns {
+    product_id: usize,
+    details: DetailColumns,
+    listing: ListingColumns,
+}
+
+/// Reads catalogue files: CSV or Parquet with the format's `product_id` column and any of its columns that describe
+/// items. An item may have several rows: the last non-empty value of each column wins. Rows
+/// of items that are not in the log are counted and dropped.
+pub(crate) fn read_catalogue_files(
+    config: &ReadConfig,
+    items: &Vocabulary<ItemId>,
+) -> Result<CatalogueFiles, DataError> {
+    let mut files = CatalogueFiles {
+        observations: Observations::default(),
+        inputs: Vec::new(),
+        report: StageReport::new("catalogue", "rows"),
+        bad: BadListings::default(),
+    };
+    let mut missing = MissingCounts::default();
+    let format = config.format.of_catalogue();
+    let needed = format.item_columns();
+    for file in expand(&config.catalogue)? {
+        let mut table = Table::open(&file.path, &format, &Wanted::Named(&needed))?;
+        let columns = ItemColumns {
+            product_id: table.required(&config.format.product_id, "product_id")?,
+            details: DetailColumns::find(&table, &config.format)?,
+            listing: ListingColumns::find(&table, &config.format)?,
+        };
+        while table.next_row()? {
+            files.report.rows_in += 1;
+            match files.observe(&table, &columns, items) {
+                Ok(Some(row)) => {
+                    files.report.kept += 1;
+                    missing.add(row, &table, &columns.details);
+                }
+                Ok(None) => files.report.drop("item not in the log", 1),
+                Err(issue) => skip_row(&table, issue, config, &mut files.report)?,
+            }
+        }
+        files.inputs.push(table.finish()?);
+    }
+    missing.report(&mut files.report);
+    files.bad.report(&mut files.report);
+    Ok(files)
+}
+
+impl CatalogueFiles {
+    /// Records a row, and returns what it misses; `None` if the log does not have the item.
+    fn observe(
+        &mut self,
+        table: &Table,
+        columns: &ItemColumns,
+        items: &Vocabulary<ItemId>,
+    ) -> Result<Option<Missing>, RowIssue> {
+        table.check_shape()?;
+        let item = items.get(table.id(columns.product_id)?);
+        let details = columns.details.read(table)?;
+        let mut bad = BadListings::default();
+        let listing = columns.listing.read(table, &mut bad)?;
+        Ok(item.map(|item| {
+            let moment = Moment { time: 0, row: 0 };
+            self.observations.observe(item, moment, &details);
+            self.observations.listed.observe(item, &listing);
+            self.bad.add(&bad, table);
+            details.missing
+        }))
+    }
+}
