@@ -1,6 +1,7 @@
 //! What the log and catalogue files say about each item.
 
 use crate::error::shown_path;
+use crate::log::hint::similar;
 use crate::log::inputs::expand;
 use crate::log::table::Table;
 use crate::log::wanted::Wanted;
@@ -11,6 +12,9 @@ use lightgcn_core::{
 };
 
 const UNKNOWN: u32 = u32::MAX;
+
+/// The options that name columns of details.
+const DETAILS: [&str; 4] = ["category_id", "category_code", "brand", "price"];
 
 /// When something was said about an item. Of two values the later one wins, and at equal times the one of the later
 /// row; of the same row, that observed last.
@@ -273,6 +277,12 @@ pub(crate) struct DetailColumns {
 }
 
 impl DetailColumns {
+    /// Whether the file has none of them.
+    fn is_empty(&self) -> bool {
+        let columns = [self.category_id, self.category_code, self.brand, self.price];
+        columns.iter().all(Option::is_none)
+    }
+
     pub(crate) fn find(table: &Table, format: &LogFormat) -> Result<Self, DataError> {
         let find = |name: &Option<String>| match name.as_deref() {
             Some(name) if !name.is_empty() => {
@@ -366,6 +376,9 @@ pub(crate) fn read_catalogue_files(
         let mut table = Table::open(&file.path, &format, &Wanted::Named(&needed))?;
         let product_id = table.required(&config.format.product_id, "product_id")?;
         let columns = DetailColumns::find(&table, &config.format)?;
+        if columns.is_empty() {
+            return Err(no_details(&table, &config.format));
+        }
         while table.next_row()? {
             files.report.rows_in += 1;
             match observe_row(&table, product_id, &columns, &mut files, items) {
@@ -380,7 +393,31 @@ pub(crate) fn read_catalogue_files(
         files.inputs.push(table.finish()?);
     }
     missing.report(&mut files.report);
+    if files.report.kept == 0 && files.report.rows_in > 0 {
+        tracing::warn!(
+            "the catalogue has none of the log's items; write their ids as the log has them"
+        );
+    }
     Ok(files)
+}
+
+/// The error for a catalogue that describes no item: it lacks the column that it has by a similar name, or the first.
+fn no_details(table: &Table, format: &LogFormat) -> DataError {
+    let named = format.named_columns().into_iter();
+    let named = named.filter(|(option, _)| DETAILS.contains(option));
+    let named: Vec<(&'static str, &str)> = named.collect();
+    let present = table.columns();
+    let is_similar = |(_, column): &&(_, &str)| similar(&present, column).is_some();
+    match named.iter().find(is_similar).or(named.first()) {
+        Some((option, column)) => table.missing_column(column, option),
+        None => DataError::Config {
+            issues: vec![
+                "the format names no column of categories, brands or prices, so that a catalogue says nothing; \
+                 set one, or leave the catalogue out"
+                    .to_owned(),
+            ],
+        },
+    }
 }
 
 /// Records a row of a catalogue file, and returns what it misses; `None` if the log does not have the item.
@@ -423,62 +460,4 @@ pub(crate) fn skip_row(
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn bad_values_are_shown() {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("items.csv");
-        let price = "9".repeat(90) + ",5";
-        std::fs::write(&path, format!("brand,price\nNULL,\"{price}\"\n")).unwrap();
-        let format = LogFormat::default();
-        let mut table = Table::open(&path, &format, &Wanted::All).unwrap();
-        let columns = DetailColumns::find(&table, &format).unwrap();
-        assert!(table.next_row().unwrap());
-        let missing = columns.read(&table).unwrap().missing;
-        assert_eq!(missing, Missing(1 << 2 | Missing::BAD_PRICE.0));
-        assert_eq!(described(2, &table, &columns), r#"bad brand "NULL""#);
-        let cut = format!("bad price \"{}…\"", "9".repeat(80));
-        assert_eq!(described(3, &table, &columns), cut);
-    }
-
-    /// A brand, a price, or both.
-    fn said(brand: &str, price: Option<f64>) -> Details<'_> {
-        Details {
-            category_id: "",
-            category_code: "",
-            brand,
-            price,
-            missing: Missing::default(),
-        }
-    }
-
-    #[test]
-    fn the_latest_non_empty_value_wins() {
-        let mut seen = Observations::default();
-        let item = ItemId(1);
-        let at = |time| Moment { time, row: 0 };
-        seen.observe(item, at(20), &said("runail", None));
-        seen.observe(item, at(25), &said("runail", None));
-        // Earlier than the last time that runail was seen.
-        seen.observe(item, at(24), &said("irisk", None));
-        seen.observe(item, at(30), &said("", None));
-        seen.observe(item, Moment { time: 10, row: 7 }, &said("", Some(6.0)));
-        // The same time, an earlier row.
-        seen.observe(item, Moment { time: 10, row: 6 }, &said("", Some(5.0)));
-        seen.observe(item, at(9), &said("", Some(7.0)));
-        seen.observe(item, at(11), &said("", Some(-1.0)));
-        let mut other = Observations::default();
-        other.observe(item, at(0), &said("cnd", None));
-        other.observe(ItemId(0), at(0), &said("cnd", None));
-        let catalogue = seen.catalogue(3, &other).unwrap();
-        assert_eq!(catalogue.get(item).brand.as_deref(), Some("runail"));
-        assert_eq!(catalogue.get(item).price, Some(6.0));
-        assert_eq!(catalogue.get(ItemId(0)).brand.as_deref(), Some("cnd"));
-        assert_eq!(catalogue.get(ItemId(2)).brand, None);
-        let chosen = select(&catalogue, &[2, 1]).unwrap();
-        assert_eq!(chosen.get(ItemId(1)), catalogue.get(item));
-        assert_eq!(chosen.brand().labels(), ["runail"]);
-    }
-}
+mod tests;
