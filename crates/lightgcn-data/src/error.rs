@@ -386,7 +386,8 @@ pub enum DataError {
     },
     /// A pair file has no pairs.
     #[error(
-        "{} has no pairs; each line must be a user and their items, separated by spaces",
+        "{} has no pairs; each line must be a user and their items, separated by spaces; for a table of pairs, \
+         use `lightgcn prepare --pairs`",
         shown_path(path)
     )]
     NoPairs {

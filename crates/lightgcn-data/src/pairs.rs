@@ -349,7 +349,9 @@ impl PairFile {
             path: self.path.clone(),
             line: number,
         })?;
-        let mut ids = text.split_ascii_whitespace();
+        // A carriage return within a line would join two lines to one.
+        let ids = text.trim_ascii().split([' ', '\t']);
+        let mut ids = ids.filter(|id| !id.is_empty());
         let Some(user) = ids.next() else {
             return Ok(());
         };

@@ -1,13 +1,21 @@
 //! What is said about each item, and the latest of it.
 
 use crate::error::shown_path;
+<<<<<<< HEAD
 use crate::log::listing::Listed;
+=======
+use crate::log::hint::similar;
+use crate::log::inputs::expand;
+>>>>>>> break
 use crate::log::table::Table;
 use crate::{DataError, LogFormat, ReadConfig, RowIssue};
 use hashbrown::HashMap;
 use lightgcn_core::{Catalogue, ItemId, LabelColumn, StageReport, is_no_value};
 
 const UNKNOWN: u32 = u32::MAX;
+
+/// The options that name columns of details.
+const DETAILS: [&str; 4] = ["category_id", "category_code", "brand", "price"];
 
 /// When something was said about an item. Of two values the later one wins, and at equal times the one of the later
 /// row; of the same row, that observed last.
@@ -273,6 +281,12 @@ pub(crate) struct DetailColumns {
 }
 
 impl DetailColumns {
+    /// Whether the file has none of them.
+    fn is_empty(&self) -> bool {
+        let columns = [self.category_id, self.category_code, self.brand, self.price];
+        columns.iter().all(Option::is_none)
+    }
+
     pub(crate) fn find(table: &Table, format: &LogFormat) -> Result<Self, DataError> {
         let find = |name: &Option<String>| match name.as_deref() {
             Some(name) if !name.is_empty() => {
@@ -340,6 +354,97 @@ fn parse_price(field: &[u8]) -> Result<f64, Missing> {
         .ok_or(Missing::BAD_PRICE)
 }
 
+<<<<<<< HEAD
+=======
+/// What catalogue files say about the items of the log.
+pub(crate) struct CatalogueFiles {
+    pub(crate) observations: Observations,
+    pub(crate) inputs: Vec<InputFile>,
+    pub(crate) report: StageReport,
+}
+
+/// Reads catalogue files: CSV or Parquet with the format's `product_id` column and any of its category, brand and
+/// price columns. An item may have several rows: the last non-empty value of each column wins. Rows
+/// of items that are not in the log are counted and dropped.
+pub(crate) fn read_catalogue_files(
+    config: &ReadConfig,
+    items: &Vocabulary<ItemId>,
+) -> Result<CatalogueFiles, DataError> {
+    let mut files = CatalogueFiles {
+        observations: Observations::default(),
+        inputs: Vec::new(),
+        report: StageReport::new("catalogue", "rows"),
+    };
+    let mut missing = MissingCounts::default();
+    let format = config.format.of_catalogue();
+    let needed = format.item_columns();
+    for file in expand(&config.catalogue)? {
+        let mut table = Table::open(&file.path, &format, &Wanted::Named(&needed))?;
+        let product_id = table.required(&config.format.product_id, "product_id")?;
+        let columns = DetailColumns::find(&table, &config.format)?;
+        if columns.is_empty() {
+            return Err(no_details(&table, &config.format));
+        }
+        while table.next_row()? {
+            files.report.rows_in += 1;
+            match observe_row(&table, product_id, &columns, &mut files, items) {
+                Ok(Some(row)) => {
+                    files.report.kept += 1;
+                    missing.add(row, &table, &columns);
+                }
+                Ok(None) => files.report.drop("item not in the log", 1),
+                Err(issue) => skip_row(&table, issue, config, &mut files.report)?,
+            }
+        }
+        files.inputs.push(table.finish()?);
+    }
+    missing.report(&mut files.report);
+    if files.report.kept == 0 && files.report.rows_in > 0 {
+        tracing::warn!(
+            "the catalogue has none of the log's items; write their ids as the log has them"
+        );
+    }
+    Ok(files)
+}
+
+/// The error for a catalogue that describes no item: it lacks the column that it has by a similar name, or the first.
+fn no_details(table: &Table, format: &LogFormat) -> DataError {
+    let named = format.named_columns().into_iter();
+    let named = named.filter(|(option, _)| DETAILS.contains(option));
+    let named: Vec<(&'static str, &str)> = named.collect();
+    let present = table.columns();
+    let is_similar = |(_, column): &&(_, &str)| similar(&present, column).is_some();
+    match named.iter().find(is_similar).or(named.first()) {
+        Some((option, column)) => table.missing_column(column, option),
+        None => DataError::Config {
+            issues: vec![
+                "the format names no column of categories, brands or prices, so that a catalogue says nothing; \
+                 set one, or leave the catalogue out"
+                    .to_owned(),
+            ],
+        },
+    }
+}
+
+/// Records a row of a catalogue file, and returns what it misses; `None` if the log does not have the item.
+fn observe_row(
+    table: &Table,
+    product_id: usize,
+    columns: &DetailColumns,
+    files: &mut CatalogueFiles,
+    items: &Vocabulary<ItemId>,
+) -> Result<Option<Missing>, RowIssue> {
+    table.check_shape()?;
+    let item = items.get(table.id(product_id)?);
+    let details = columns.read(table)?;
+    Ok(item.map(|item| {
+        let moment = Moment { time: 0, row: 0 };
+        files.observations.observe(item, moment, &details);
+        details.missing
+    }))
+}
+
+>>>>>>> break
 /// How many bad rows are logged in full for each reason.
 const EXAMPLES: u64 = 3;
 
@@ -362,6 +467,7 @@ pub(crate) fn skip_row(
 }
 
 #[cfg(test)]
+<<<<<<< HEAD
 mod tests {
     use super::*;
     use crate::log::wanted::Wanted;
@@ -422,3 +528,6 @@ mod tests {
         assert_eq!(chosen.brand().labels(), ["runail"]);
     }
 }
+=======
+mod tests;
+>>>>>>> break

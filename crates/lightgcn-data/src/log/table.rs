@@ -131,7 +131,8 @@ impl Table {
             .ok_or_else(|| self.missing_column(name, option))
     }
 
-    fn missing_column(&self, name: &str, option: &'static str) -> DataError {
+    /// The error for a file without the column that the format's `option` names.
+    pub(crate) fn missing_column(&self, name: &str, option: &'static str) -> DataError {
         let (path, column) = (self.path.clone(), name.to_owned());
         let present = self.columns();
         let advice = hint::advice(&present, name, option);

@@ -101,11 +101,11 @@ mod tests {
             "lightgcn_outcomes_lost_total 3",
         ] {
             assert!(
-                text.0.lines().any(|found| found == line),
+                text.lines.lines().any(|found| found == line),
                 "{line}\n{}",
-                text.0
+                text.lines
             );
         }
-        assert!(!text.0.contains("v0"));
+        assert!(!text.lines.contains("v0"));
     }
 }

@@ -76,3 +76,25 @@ fn empty_files_of_a_folder_are_left_out() {
     let error = read(&[folder.path().to_owned()]).unwrap_err();
     assert!(matches!(error, DataError::NoEvents { .. }), "{error}");
 }
+
+#[test]
+fn catalogues_that_describe_nothing_are_errors() {
+    let log = format!("{SHORT}{ROWS}");
+    for (header, missing) in [
+        ("product_id,Brand,note", "brand"),
+        ("product_id,note", "category_id"),
+    ] {
+        let items = format!("{header}\na,x,y\n");
+        let (_folder, paths) =
+            files(&[("log.csv", log.as_bytes()), ("items.txt", items.as_bytes())]);
+        let config = ReadConfig {
+            catalogue: vec![paths[1].to_string_lossy().into_owned()],
+            ..ReadConfig::default()
+        };
+        let error = read_events(&paths[..1], &config, &weights()).unwrap_err();
+        assert!(
+            matches!(&error, DataError::MissingColumn { column, .. } if column == missing),
+            "{error}"
+        );
+    }
+}
