@@ -1,21 +1,13 @@
 //! What is said about each item, and the latest of it.
 
 use crate::error::shown_path;
-<<<<<<< HEAD
 use crate::log::listing::Listed;
-=======
-use crate::log::hint::similar;
-use crate::log::inputs::expand;
->>>>>>> break
 use crate::log::table::Table;
 use crate::{DataError, LogFormat, ReadConfig, RowIssue};
 use hashbrown::HashMap;
 use lightgcn_core::{Catalogue, ItemId, LabelColumn, StageReport, is_no_value};
 
 const UNKNOWN: u32 = u32::MAX;
-
-/// The options that name columns of details.
-const DETAILS: [&str; 4] = ["category_id", "category_code", "brand", "price"];
 
 /// When something was said about an item. Of two values the later one wins, and at equal times the one of the later
 /// row; of the same row, that observed last.
@@ -282,7 +274,7 @@ pub(crate) struct DetailColumns {
 
 impl DetailColumns {
     /// Whether the file has none of them.
-    fn is_empty(&self) -> bool {
+    pub(crate) fn is_empty(&self) -> bool {
         let columns = [self.category_id, self.category_code, self.brand, self.price];
         columns.iter().all(Option::is_none)
     }
@@ -354,97 +346,6 @@ fn parse_price(field: &[u8]) -> Result<f64, Missing> {
         .ok_or(Missing::BAD_PRICE)
 }
 
-<<<<<<< HEAD
-=======
-/// What catalogue files say about the items of the log.
-pub(crate) struct CatalogueFiles {
-    pub(crate) observations: Observations,
-    pub(crate) inputs: Vec<InputFile>,
-    pub(crate) report: StageReport,
-}
-
-/// Reads catalogue files: CSV or Parquet with the format's `product_id` column and any of its category, brand and
-/// price columns. An item may have several rows: the last non-empty value of each column wins. Rows
-/// of items that are not in the log are counted and dropped.
-pub(crate) fn read_catalogue_files(
-    config: &ReadConfig,
-    items: &Vocabulary<ItemId>,
-) -> Result<CatalogueFiles, DataError> {
-    let mut files = CatalogueFiles {
-        observations: Observations::default(),
-        inputs: Vec::new(),
-        report: StageReport::new("catalogue", "rows"),
-    };
-    let mut missing = MissingCounts::default();
-    let format = config.format.of_catalogue();
-    let needed = format.item_columns();
-    for file in expand(&config.catalogue)? {
-        let mut table = Table::open(&file.path, &format, &Wanted::Named(&needed))?;
-        let product_id = table.required(&config.format.product_id, "product_id")?;
-        let columns = DetailColumns::find(&table, &config.format)?;
-        if columns.is_empty() {
-            return Err(no_details(&table, &config.format));
-        }
-        while table.next_row()? {
-            files.report.rows_in += 1;
-            match observe_row(&table, product_id, &columns, &mut files, items) {
-                Ok(Some(row)) => {
-                    files.report.kept += 1;
-                    missing.add(row, &table, &columns);
-                }
-                Ok(None) => files.report.drop("item not in the log", 1),
-                Err(issue) => skip_row(&table, issue, config, &mut files.report)?,
-            }
-        }
-        files.inputs.push(table.finish()?);
-    }
-    missing.report(&mut files.report);
-    if files.report.kept == 0 && files.report.rows_in > 0 {
-        tracing::warn!(
-            "the catalogue has none of the log's items; write their ids as the log has them"
-        );
-    }
-    Ok(files)
-}
-
-/// The error for a catalogue that describes no item: it lacks the column that it has by a similar name, or the first.
-fn no_details(table: &Table, format: &LogFormat) -> DataError {
-    let named = format.named_columns().into_iter();
-    let named = named.filter(|(option, _)| DETAILS.contains(option));
-    let named: Vec<(&'static str, &str)> = named.collect();
-    let present = table.columns();
-    let is_similar = |(_, column): &&(_, &str)| similar(&present, column).is_some();
-    match named.iter().find(is_similar).or(named.first()) {
-        Some((option, column)) => table.missing_column(column, option),
-        None => DataError::Config {
-            issues: vec![
-                "the format names no column of categories, brands or prices, so that a catalogue says nothing; \
-                 set one, or leave the catalogue out"
-                    .to_owned(),
-            ],
-        },
-    }
-}
-
-/// Records a row of a catalogue file, and returns what it misses; `None` if the log does not have the item.
-fn observe_row(
-    table: &Table,
-    product_id: usize,
-    columns: &DetailColumns,
-    files: &mut CatalogueFiles,
-    items: &Vocabulary<ItemId>,
-) -> Result<Option<Missing>, RowIssue> {
-    table.check_shape()?;
-    let item = items.get(table.id(product_id)?);
-    let details = columns.read(table)?;
-    Ok(item.map(|item| {
-        let moment = Moment { time: 0, row: 0 };
-        files.observations.observe(item, moment, &details);
-        details.missing
-    }))
-}
-
->>>>>>> break
 /// How many bad rows are logged in full for each reason.
 const EXAMPLES: u64 = 3;
 
@@ -467,67 +368,4 @@ pub(crate) fn skip_row(
 }
 
 #[cfg(test)]
-<<<<<<< HEAD
-mod tests {
-    use super::*;
-    use crate::log::wanted::Wanted;
-
-    #[test]
-    fn bad_values_are_shown() {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("items.csv");
-        let price = "9".repeat(90) + ",5";
-        std::fs::write(&path, format!("brand,price\nNULL,\"{price}\"\n")).unwrap();
-        let format = LogFormat::default();
-        let mut table = Table::open(&path, &format, &Wanted::All).unwrap();
-        let columns = DetailColumns::find(&table, &format).unwrap();
-        assert!(table.next_row().unwrap());
-        let missing = columns.read(&table).unwrap().missing;
-        assert_eq!(missing, Missing(1 << 2 | Missing::BAD_PRICE.0));
-        assert_eq!(described(2, &table, &columns), r#"bad brand "NULL""#);
-        let cut = format!("bad price \"{}…\"", "9".repeat(80));
-        assert_eq!(described(3, &table, &columns), cut);
-    }
-
-    /// A brand, a price, or both.
-    fn said(brand: &str, price: Option<f64>) -> Details<'_> {
-        Details {
-            category_id: "",
-            category_code: "",
-            brand,
-            price,
-            missing: Missing::default(),
-        }
-    }
-
-    #[test]
-    fn the_latest_non_empty_value_wins() {
-        let mut seen = Observations::default();
-        let item = ItemId(1);
-        let at = |time| Moment { time, row: 0 };
-        seen.observe(item, at(20), &said("runail", None));
-        seen.observe(item, at(25), &said("runail", None));
-        // Earlier than the last time that runail was seen.
-        seen.observe(item, at(24), &said("irisk", None));
-        seen.observe(item, at(30), &said("", None));
-        seen.observe(item, Moment { time: 10, row: 7 }, &said("", Some(6.0)));
-        // The same time, an earlier row.
-        seen.observe(item, Moment { time: 10, row: 6 }, &said("", Some(5.0)));
-        seen.observe(item, at(9), &said("", Some(7.0)));
-        seen.observe(item, at(11), &said("", Some(-1.0)));
-        let mut other = Observations::default();
-        other.observe(item, at(0), &said("cnd", None));
-        other.observe(ItemId(0), at(0), &said("cnd", None));
-        let catalogue = seen.catalogue(3, &other).unwrap();
-        assert_eq!(catalogue.get(item).brand.as_deref(), Some("runail"));
-        assert_eq!(catalogue.get(item).price, Some(6.0));
-        assert_eq!(catalogue.get(ItemId(0)).brand.as_deref(), Some("cnd"));
-        assert_eq!(catalogue.get(ItemId(2)).brand, None);
-        let chosen = select(&catalogue, &[2, 1]).unwrap();
-        assert_eq!(chosen.get(ItemId(1)), catalogue.get(item));
-        assert_eq!(chosen.brand().labels(), ["runail"]);
-    }
-}
-=======
 mod tests;
->>>>>>> break

@@ -3,12 +3,16 @@
 use crate::log::catalogue::{
     DetailColumns, Missing, MissingCounts, Moment, Observations, skip_row,
 };
+use crate::log::hint::similar;
 use crate::log::inputs::expand;
 use crate::log::listing::{BadListings, ListingColumns};
 use crate::log::table::Table;
 use crate::log::wanted::Wanted;
-use crate::{DataError, ReadConfig, RowIssue};
+use crate::{DataError, LogFormat, ReadConfig, RowIssue};
 use lightgcn_core::{InputFile, ItemId, StageReport, Vocabulary};
+
+/// The options that name columns of details.
+const DETAILS: [&str; 4] = ["category_id", "category_code", "brand", "price"];
 
 /// What catalogue files say about the items of the log.
 pub(crate) struct CatalogueFiles {
@@ -48,6 +52,9 @@ pub(crate) fn read_catalogue_files(
             details: DetailColumns::find(&table, &config.format)?,
             listing: ListingColumns::find(&table, &config.format)?,
         };
+        if columns.details.is_empty() && columns.listing.is_empty() {
+            return Err(no_details(&table, &config.format));
+        }
         while table.next_row()? {
             files.report.rows_in += 1;
             match files.observe(&table, &columns, items) {
@@ -63,7 +70,31 @@ pub(crate) fn read_catalogue_files(
     }
     missing.report(&mut files.report);
     files.bad.report(&mut files.report);
+    if files.report.kept == 0 && files.report.rows_in > 0 {
+        tracing::warn!(
+            "the catalogue has none of the log's items; write their ids as the log has them"
+        );
+    }
     Ok(files)
+}
+
+/// The error for a catalogue that describes no item: it lacks the column that it has by a similar name, or the first.
+fn no_details(table: &Table, format: &LogFormat) -> DataError {
+    let details = format.named_columns().into_iter();
+    let details = details.filter(|(option, _)| DETAILS.contains(option));
+    let named: Vec<(&'static str, &str)> = details.chain(format.listing_columns()).collect();
+    let present = table.columns();
+    let is_similar = |(_, column): &&(_, &str)| similar(&present, column).is_some();
+    match named.iter().find(is_similar).or(named.first()) {
+        Some((option, column)) => table.missing_column(column, option),
+        None => DataError::Config {
+            issues: vec![
+                "the format names no column that describes items, so that a catalogue says nothing; set one, or leave \
+                 the catalogue out"
+                    .to_owned(),
+            ],
+        },
+    }
 }
 
 impl CatalogueFiles {

@@ -96,6 +96,20 @@ impl Bad {
 }
 
 impl ListingColumns {
+    /// Whether the file has none of them.
+    pub(crate) fn is_empty(&self) -> bool {
+        let Self {
+            title,
+            image_url,
+            page_url,
+            stock: [in_stock, stock],
+            expires_at,
+            ..
+        } = self;
+        let columns = [title, image_url, page_url, in_stock, stock, expires_at];
+        columns.into_iter().all(Option::is_none)
+    }
+
     pub(crate) fn find(table: &Table, format: &LogFormat) -> Result<Self, DataError> {
         let find = |name: &Option<String>| match name.as_deref() {
             Some(name) if !name.is_empty() => table.optional(name),

@@ -1,4 +1,5 @@
 use super::*;
+use crate::log::wanted::Wanted;
 
 #[test]
 fn bad_values_are_shown() {
