@@ -67,7 +67,7 @@ fn files_that_are_not_a_log_are_errors() {
         small_log().replace("user_id", "customer"),
         &["line 1", "user_id", "\"customer\""],
     );
-    assert_log_refused(small_log().replace("brand", "price"), &["line 1", "price"]);
+    assert_log_refused(small_log().replace("brand", "price"), &["log.csv", "price"]);
     let header = [&b"event_time,\xff"[..], small_log().as_bytes()].concat();
     assert_log_refused(header, &["line 1"]);
     assert_messages();
