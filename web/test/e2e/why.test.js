@@ -166,8 +166,8 @@ describe("explanations", () => {
       await page.goto(at({ user }));
       await rows(page);
       await page.getByText("Similar products").click();
-      await page.locator(".similar-list li").first().waitFor();
-      assert.equal(await page.locator(".similar-list li").count(), 6);
+      await page.locator("details.similar li").first().waitFor();
+      assert.equal(await page.locator("details.similar li").count(), 6);
     }),
   );
 });

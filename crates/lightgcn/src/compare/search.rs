@@ -26,10 +26,14 @@ pub(super) fn settings(
     stop: &StopSignal,
     observer: &mut dyn SearchObserver,
 ) -> Result<Found, Error> {
-    let own = Candidate {
+    let mut own = Candidate {
         model: model.clone(),
         train: config.train.clone(),
     };
+    if config.minutes.is_some() {
+        // A trial that is cut by the time limit counts with its validations before.
+        own.train.validate_every.get_or_insert(1);
+    }
     if config.trials == 1 {
         return Ok(Found {
             candidate: own,
