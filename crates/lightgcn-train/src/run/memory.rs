@@ -25,6 +25,12 @@ pub(crate) fn check<B: SparseBackend, L: Loss>(
         });
         return Ok(size.check(&memory)?);
     }
+    // With one layer there is none before the one that is computed.
+    let spare = u64::from(!model.keeps_layers && model.layers <= 1);
+    let size = TrainingSize {
+        tables: size.tables - spare,
+        ..size
+    };
     let in_use = in_use().unwrap_or(0);
     observer.on_event(&TrainEvent::HostMemory {
         needed: in_use.saturating_add(size.peak()),
