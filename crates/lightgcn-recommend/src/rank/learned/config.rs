@@ -6,6 +6,9 @@ use crate::RecommendError;
 use lightgcn_core::Truth;
 use serde::{Deserialize, Serialize};
 
+/// The fewest candidates of a member and source that are chosen by the data.
+const LEAST_CANDIDATES: usize = 30;
+
 /// How to fit a [`LearnedRanking`](crate::LearnedRanking). The defaults suit every log.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
@@ -14,7 +17,8 @@ pub struct RankingConfig {
     pub seed: u64,
     /// Which purchases are withheld to learn from. Default: as the dataset was split.
     pub withhold: Option<Withhold>,
-    /// The maximum number of users to learn from, at least 1. Default: 16,000.
+    /// The maximum number of users to learn from, at least 1; fewer where each has more candidates by default.
+    /// Default: 16,000.
     pub max_users: usize,
     /// The new items of each member and source behavior that become candidates. Default: 15 and 15 more for
     /// each purchase that a user of the validation part has on average, 30 to 100.
@@ -62,8 +66,16 @@ impl RankingConfig {
     pub(super) fn n_candidates(&self, validation: &Truth) -> usize {
         self.candidates.unwrap_or_else(|| {
             let purchases = validation.n_pairs() / validation.users().count().max(1);
-            (15 + 15 * purchases).clamp(30, 100)
+            (15 + 15 * purchases).clamp(LEAST_CANDIDATES, 100)
         })
+    }
+
+    /// The most users to learn from, whose candidates are all in memory: fewer where each has more.
+    pub(super) fn n_users(&self, n_candidates: usize) -> usize {
+        match self.candidates {
+            Some(_) => self.max_users,
+            None => (self.max_users * LEAST_CANDIDATES / n_candidates).max(1),
+        }
     }
 
     /// Checks every field.
@@ -115,6 +127,12 @@ mod tests {
             ..usual
         };
         assert_eq!(given.n_candidates(&truth(9)), 7);
+        assert_eq!((given.n_users(7), given.max_users), (16_000, 16_000));
+        let usual = RankingConfig::default();
+        assert_eq!(
+            [30, 60, 100].map(|n| usual.n_users(n)),
+            [16_000, 8_000, 4_800]
+        );
     }
 
     #[test]

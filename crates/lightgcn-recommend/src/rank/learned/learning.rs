@@ -148,7 +148,8 @@ impl<'a> Fitter<'a> {
             .folds(pairs, &self.dataset.behaviors, self.config.seed)?;
         let validation = split.validation.truth();
         let n_sets = folds.len() + usize::from(!validation.is_empty());
-        let most = self.config.max_users.div_ceil(n_sets.max(1));
+        let most = self.config.n_users(self.settings.n_by_member);
+        let most = most.div_ceil(n_sets.max(1));
         let mut users = Vec::new();
         for fold in &folds {
             let models = self.members(fold.train())?;
