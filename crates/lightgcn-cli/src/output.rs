@@ -56,30 +56,6 @@ fn whole_text(error: &anyhow::Error) -> String {
     text
 }
 
-/// A table with aligned columns; the first row is the header.
-pub(crate) fn table(rows: &[Vec<String>]) -> String {
-    let columns = rows.iter().map(Vec::len).max().unwrap_or(0);
-    let width = |n: usize| {
-        rows.iter()
-            .filter_map(|row| row.get(n))
-            .map(|c| c.chars().count())
-            .max()
-            .unwrap_or(0)
-    };
-    let widths: Vec<usize> = (0..columns).map(width).collect();
-    let mut text = String::new();
-    for row in rows {
-        let cells: Vec<String> = row
-            .iter()
-            .zip(&widths)
-            .map(|(cell, &width)| format!("{cell:width$}"))
-            .collect();
-        text += cells.join("  ").trim_end();
-        text.push('\n');
-    }
-    text
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -94,14 +70,5 @@ mod tests {
             whole_text(&error),
             "saving: x: the disk is full; free space"
         );
-    }
-
-    #[test]
-    fn columns_are_aligned() {
-        let rows = [
-            vec!["a".to_owned(), "b".to_owned()],
-            vec!["long".to_owned(), "x".to_owned()],
-        ];
-        assert_eq!(table(&rows), "a     b\nlong  x\n");
     }
 }

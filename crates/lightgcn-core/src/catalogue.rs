@@ -1,106 +1,8 @@
 //! What is known of the items: category, brand, price, and how they are shown.
 
-use crate::{CoreError, ItemId, Listings};
+use crate::{CoreError, ItemDetails, ItemId, LabelColumn, Listings};
 use std::collections::HashMap;
 use std::sync::Arc;
-
-const MISSING: u32 = u32::MAX;
-
-/// A column of labels, each stored once, with a code per item. Clones share it.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct LabelColumn {
-    labels: Arc<Vec<String>>,
-    codes: Arc<Vec<u32>>,
-}
-
-impl LabelColumn {
-    /// The column of one optional label per item. Labels are numbered by first use.
-    #[must_use]
-    pub fn from_labels<S: AsRef<str>>(values: impl IntoIterator<Item = Option<S>>) -> Self {
-        let (mut labels, mut codes) = (Vec::new(), Vec::new());
-        let mut known: hashbrown::HashMap<String, u32> = hashbrown::HashMap::new();
-        for value in values {
-            let code = value.map_or(MISSING, |label| {
-                let label = label.as_ref();
-                *known.entry_ref(label).or_insert_with(|| {
-                    labels.push(label.to_owned());
-                    labels.len() as u32 - 1
-                })
-            });
-            codes.push(code);
-        }
-        Self {
-            labels: Arc::new(labels),
-            codes: Arc::new(codes),
-        }
-    }
-
-    /// Rebuilds a column from its labels and codes (`u32::MAX` where an item has no label).
-    ///
-    /// # Errors
-    /// [`CoreError::Damaged`] if a code has no label.
-    pub fn from_parts(labels: Vec<String>, codes: Vec<u32>) -> Result<Self, CoreError> {
-        let bad = codes
-            .iter()
-            .position(|&c| c != MISSING && c as usize >= labels.len());
-        if let Some(row) = bad {
-            return Err(CoreError::Damaged {
-                what: "catalogue",
-                detail: format!(
-                    "item row {row} has label {} of {}",
-                    codes[row],
-                    labels.len()
-                ),
-            });
-        }
-        Ok(Self {
-            labels: Arc::new(labels),
-            codes: Arc::new(codes),
-        })
-    }
-
-    /// The distinct labels, in the order of their codes.
-    #[must_use]
-    pub fn labels(&self) -> &[String] {
-        &self.labels
-    }
-
-    /// One code per item; `u32::MAX` where it has no label.
-    #[must_use]
-    pub fn codes(&self) -> &[u32] {
-        &self.codes
-    }
-
-    /// The label of an item, or none.
-    #[must_use]
-    pub fn get(&self, item: ItemId) -> Option<&str> {
-        let code = *self.codes.get(item.index())?;
-        self.labels.get(code as usize).map(String::as_str)
-    }
-}
-
-/// What is known of one item.
-#[derive(Debug, Clone, Default, PartialEq)]
-pub struct ItemDetails {
-    /// The shop's category id.
-    pub category_id: Option<String>,
-    /// The category's readable code, such as `apparel.glove`.
-    pub category_code: Option<String>,
-    /// The brand.
-    pub brand: Option<String>,
-    /// The last known price, in the log's currency.
-    pub price: Option<f64>,
-    /// What the item is called, as [`check_title`](crate::check_title) gives it.
-    pub title: Option<String>,
-    /// The address of its picture, see [`check_url`](crate::check_url).
-    pub image_url: Option<String>,
-    /// The address of its page, see [`check_url`](crate::check_url).
-    pub page_url: Option<String>,
-    /// Whether it is in stock. What is not is never recommended.
-    pub in_stock: Option<bool>,
-    /// From when on it is no longer offered, and never recommended, in seconds since 1970-01-01 UTC.
-    pub expires_at: Option<i64>,
-}
 
 /// What is known of every item, one row each. Clones share the columns.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -144,7 +46,7 @@ impl Catalogue {
         brand: LabelColumn,
         price: Vec<Option<f64>>,
     ) -> Result<Self, CoreError> {
-        let lengths = [&category_id, &category_code, &brand].map(|c| c.codes.len());
+        let lengths = [&category_id, &category_code, &brand].map(|c| c.codes().len());
         if lengths.iter().any(|&length| length != price.len()) {
             return Err(CoreError::Damaged {
                 what: "catalogue",
@@ -286,6 +188,7 @@ impl Catalogue {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::label_column::MISSING;
 
     #[test]
     fn labels_are_shared_and_missing_ones_stay_missing() {
@@ -321,7 +224,7 @@ mod tests {
         for item in [ItemId(0), ItemId(2)] {
             assert_eq!(after.get(item), before.get(item));
         }
-        assert!(Arc::ptr_eq(&after.brand.codes, &before.brand.codes));
+        assert!(std::ptr::eq(after.brand.codes(), before.brand.codes()));
         assert!(!Arc::ptr_eq(&after.price, &before.price));
         assert_eq!(after.listings().image_url, LabelColumn::default());
         assert_eq!(

@@ -25,6 +25,7 @@
 //! ```
 #![forbid(unsafe_code)]
 
+mod aligned;
 mod behavior;
 mod catalogue;
 mod dataset;
@@ -32,6 +33,8 @@ mod error;
 mod id;
 mod id_rule;
 mod interactions;
+mod item_details;
+mod label_column;
 mod lineage;
 mod listing_rule;
 mod listings;
@@ -42,13 +45,16 @@ mod split;
 mod truth;
 mod vocabulary;
 
+pub use aligned::aligned;
 pub use behavior::{Behavior, BehaviorId, BehaviorWeights, BehaviorWeightsConfig, Ceiling};
-pub use catalogue::{Catalogue, ItemDetails, LabelColumn};
+pub use catalogue::Catalogue;
 pub use dataset::Dataset;
 pub use error::CoreError;
 pub use id::{ItemId, NodeId, UserId};
 pub use id_rule::{IdFault, MAX_ID_BYTES, check_id, is_no_value};
 pub use interactions::{Interaction, Interactions, InteractionsBuilder};
+pub use item_details::ItemDetails;
+pub use label_column::LabelColumn;
 pub use lineage::{InputFile, Lineage, StageReport, TimeSpan};
 pub use listing_rule::{
     MAX_TITLE_CHARS, MAX_URL_BYTES, TitleFault, UrlFault, check_title, check_url,

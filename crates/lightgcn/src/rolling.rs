@@ -307,12 +307,12 @@ fn add(
     Ok(())
 }
 
-fn mean(values: &[f64]) -> f64 {
+pub(crate) fn mean(values: &[f64]) -> f64 {
     values.iter().sum::<f64>() / values.len().max(1) as f64
 }
 
 /// The standard deviation of a sample; 0 for fewer than two values.
-fn deviation(values: &[f64]) -> f64 {
+pub(crate) fn deviation(values: &[f64]) -> f64 {
     let center = mean(values);
     let squares: f64 = values.iter().map(|value| (value - center).powi(2)).sum();
     (squares / values.len().saturating_sub(1).max(1) as f64).sqrt()

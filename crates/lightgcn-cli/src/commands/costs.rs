@@ -1,7 +1,6 @@
 //! What exploration, diversity and revenue cost and gain.
 
-use crate::output::table;
-use lightgcn::core::Truth;
+use lightgcn::core::{Truth, aligned};
 use lightgcn::metrics::Metric;
 use lightgcn::recommend::{Evaluation, Ranked};
 use serde::Serialize;
@@ -98,6 +97,6 @@ pub(crate) fn text(costs: &[Cost], k: usize) -> String {
     format!(
         "\n\nwhat exploration, diversity and revenue cost and gain at {k} (Gini 0: all items equally often; \
          revenue: prices of the hits per list):\n{}",
-        table(&rows)
+        aligned(&rows)
     )
 }

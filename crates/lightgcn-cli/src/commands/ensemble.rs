@@ -3,9 +3,8 @@
 use super::data::open_trained_on;
 use crate::args::EnsembleArgs;
 use crate::config::Config;
-use crate::output::table;
 use anyhow::{Context, bail, ensure};
-use lightgcn::core::{Dataset, Split, Train, Truth};
+use lightgcn::core::{Dataset, Split, Train, Truth, aligned};
 use lightgcn::linear::{Filter, FilterConfigs};
 use lightgcn::metrics::Metric;
 use lightgcn::recommend::{
@@ -265,7 +264,7 @@ impl EnsembleReport {
                 let (weight, value) = (figure.weights[1], figure.figure);
                 vec![format!("{weight:.2}"), format!("{value:.4}")]
             }));
-            text += &format!("by the weight of {}:\n{}", self.members[1], table(&rows));
+            text += &format!("by the weight of {}:\n{}", self.members[1], aligned(&rows));
         }
         text
     }

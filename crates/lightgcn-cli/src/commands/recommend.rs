@@ -4,8 +4,9 @@ use super::ensemble;
 use crate::args::{HideChoice, OnlyChoice, RecommendArgs};
 use crate::config::Config;
 use crate::lists::Format;
-use crate::output::{Output, table};
+use crate::output::Output;
 use anyhow::Context;
+use lightgcn::core::aligned;
 use lightgcn::recommend::{
     Answer, ContextEvent, Familiarity, Hide, IdList, ItemFilter, NewItem, RecommendOptions,
     RecommendRequest, Recommender, Source,
@@ -173,5 +174,5 @@ fn readable(answer: &Answer) -> String {
             item.source.to_string(),
         ]);
     }
-    format!("{head}\n{}", table(&rows))
+    format!("{head}\n{}", aligned(&rows))
 }

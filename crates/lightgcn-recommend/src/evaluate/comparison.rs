@@ -1,6 +1,7 @@
 //! Comparison of several rankers on the same targets.
 
 use crate::{Evaluation, RecommendError, compare};
+use lightgcn_core::aligned;
 use lightgcn_metrics::{Interval, Metric, PairedTest, holm};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -165,28 +166,15 @@ impl Comparison {
 
 impl fmt::Display for Comparison {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let rows = self.cells();
-        let widths: Vec<usize> = (0..rows[0].len())
-            .map(|n| {
-                rows.iter()
-                    .map(|row| row[n].chars().count())
-                    .max()
-                    .unwrap_or(0)
-            })
-            .collect();
-        for row in rows {
-            let cells: Vec<String> = row
-                .iter()
-                .zip(&widths)
-                .map(|(cell, &width)| format!("{cell:width$}"))
-                .collect();
-            writeln!(f, "{}", cells.join("  ").trim_end())?;
-        }
         write!(
             f,
-            "{} users with {} {} targets, {} of them viewed or carted before; all items ranked, \
+            "{}{} users with {} {} targets, {} of them viewed or carted before; all items ranked, \
              training purchases left out; p by Holm's method",
-            self.n_users, self.n_targets, self.part, self.n_familiar_targets
+            aligned(&self.cells()),
+            self.n_users,
+            self.n_targets,
+            self.part,
+            self.n_familiar_targets
         )
     }
 }

@@ -3,6 +3,7 @@
 use super::TrialRecord;
 use super::space::short;
 use crate::{Candidate, TrainError};
+use lightgcn_core::aligned;
 use std::fmt;
 use std::path::{Path, PathBuf};
 
@@ -84,17 +85,10 @@ impl SearchOutcome {
 
 impl fmt::Display for SearchOutcome {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let rows = self.cells();
-        let width = |n: usize| rows.iter().map(|row| row[n].chars().count()).max();
-        let widths: Vec<usize> = (0..rows[0].len()).filter_map(width).collect();
-        for row in &rows {
-            let cells = row.iter().zip(&widths);
-            let cells: Vec<String> = cells.map(|(cell, &n)| format!("{cell:n$}")).collect();
-            writeln!(f, "{}", cells.join("  ").trim_end())?;
-        }
         write!(
             f,
-            "{} trials, {} of them failed",
+            "{}{} trials, {} of them failed",
+            aligned(&self.cells()),
             self.trials.len(),
             self.failed().count()
         )

@@ -7,6 +7,7 @@ mod table;
 mod plot;
 
 use crate::Error;
+use crate::rolling::deviation;
 use lightgcn_core::Dataset;
 use lightgcn_linear::{CascadingRankConfig, Filter, FilterConfigs, LinearError, SessionKnnConfig};
 use lightgcn_metrics::Metric;
@@ -111,10 +112,7 @@ impl ComparedModel {
     /// The standard deviation of the leading metric over seeds; none with one.
     #[must_use]
     pub fn deviation(&self) -> Option<f64> {
-        let n = self.by_seed.len() as f64;
-        let mean = self.by_seed.iter().sum::<f64>() / n;
-        let squares: f64 = self.by_seed.iter().map(|x| (x - mean).powi(2)).sum();
-        (self.by_seed.len() > 1).then(|| (squares / (n - 1.0)).sqrt())
+        (self.by_seed.len() > 1).then(|| deviation(&self.by_seed))
     }
 }
 

@@ -1,6 +1,8 @@
 //! A comparison as text, Markdown and CSV.
 
 use super::{ComparedModel, ModelComparison};
+use crate::rolling::mean;
+use lightgcn_core::aligned;
 use lightgcn_recommend::ComparisonRow;
 use std::fmt::{self, Write};
 
@@ -27,10 +29,7 @@ const COLUMNS: [Column; 20] = [
     ("recall", |row| row.figure("recall")),
     ("low", |row| number(Some(row.figures.interval.low))),
     ("high", |row| number(Some(row.figures.interval.high))),
-    ("seeds_mean", |row| {
-        let seeds = &row.model.by_seed;
-        number(Some(seeds.iter().sum::<f64>() / seeds.len() as f64))
-    }),
+    ("seeds_mean", |row| number(Some(mean(&row.model.by_seed)))),
     ("seeds_sd", |row| number(row.model.deviation())),
     ("ndcg", |row| row.figure("ndcg")),
     ("hit_rate", |row| row.figure("hit_rate")),
@@ -127,20 +126,16 @@ impl ModelComparison {
 
 impl fmt::Display for ModelComparison {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let rows = self.cells();
-        let width = |n: usize| rows.iter().map(|row| row[n].chars().count()).max();
-        let widths: Vec<usize> = (0..COLUMNS.len()).filter_map(width).collect();
-        for row in &rows {
-            let cells = row.iter().zip(&widths);
-            let cells: Vec<String> = cells.map(|(cell, &n)| format!("{cell:n$}")).collect();
-            writeln!(f, "{}", cells.join("  ").trim_end())?;
-        }
         let table = &self.comparison;
         write!(
             f,
-            "at {}, of {} users with {} test targets, {} of them viewed or carted before; settings chosen and rows \
+            "{}at {}, of {} users with {} test targets, {} of them viewed or carted before; settings chosen and rows \
              ordered on validation; intervals over users, means and deviations over seeds, p by Holm's method",
-            table.k, table.n_users, table.n_targets, table.n_familiar_targets
+            aligned(&self.cells()),
+            table.k,
+            table.n_users,
+            table.n_targets,
+            table.n_familiar_targets
         )
     }
 }
