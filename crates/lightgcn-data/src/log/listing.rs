@@ -1,7 +1,7 @@
 //! What catalogue files say of how items are shown, and whether they can be had.
 
 use crate::error::shown_path;
-use crate::log::reader::read_time;
+use crate::log::field_time::read_time;
 use crate::log::table::Table;
 use crate::time::{self, TimeUnit};
 use crate::{DataError, LogFormat, RowIssue};

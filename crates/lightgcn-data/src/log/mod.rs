@@ -7,6 +7,7 @@ mod catalogue_files;
 mod digest;
 mod duplicates;
 pub(crate) mod events;
+pub(crate) mod field_time;
 mod fields;
 mod foreign;
 pub(crate) mod form;

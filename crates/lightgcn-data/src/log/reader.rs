@@ -7,12 +7,12 @@ use crate::log::catalogue::{
 use crate::log::catalogue_files::read_catalogue_files;
 use crate::log::duplicates::{DuplicateFinder, Limits, Seen, WaitingRow};
 use crate::log::events::Events;
+use crate::log::field_time::read_time;
 use crate::log::inputs::expand;
 use crate::log::odd_ids::odd_ids;
 use crate::log::table::Table;
 use crate::log::tables::Tables;
 use crate::log::wanted::Wanted;
-use crate::time::{TimeFault, TimeUnit};
 use crate::{DataError, Duplicates, EventLog, FutureRows, LogFormat, ReadConfig, RowIssue, time};
 use lightgcn_core::{BehaviorId, BehaviorWeights, StageReport, TimeSpan};
 use std::path::Path;
@@ -381,45 +381,6 @@ impl<'a> Reading<'a> {
             value,
             known: self.labels.iter().map(|(l, _)| l.clone()).collect(),
         }
-    }
-}
-
-/// The time in a field, in seconds since 1970, which must not be after `last`.
-#[inline]
-pub(crate) fn read_time(
-    table: &Table,
-    column: usize,
-    unit: TimeUnit,
-    now: i64,
-    last: i64,
-) -> Result<i64, RowIssue> {
-    let parsed = match table.instant(column) {
-        Some(seconds) => time::check_range(seconds),
-        None => time::parse_with(table.field(column), unit, now),
-    };
-    match parsed {
-        Ok(time) if time <= last => Ok(time),
-        other => Err(time_issue(table, column, other)),
-    }
-}
-
-/// What is wrong with a time that was read, or could not be.
-#[cold]
-fn time_issue(table: &Table, column: usize, parsed: Result<i64, TimeFault>) -> RowIssue {
-    let value = table.shown(column);
-    let column = table.column_name(column);
-    match parsed {
-        Ok(time) => RowIssue::Future {
-            column,
-            value,
-            read: time::display(time),
-        },
-        Err(TimeFault::Invalid) => RowIssue::Time { column, value },
-        Err(fault) => RowIssue::AmbiguousTime {
-            column,
-            value,
-            fault,
-        },
     }
 }
 

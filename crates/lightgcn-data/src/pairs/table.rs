@@ -2,9 +2,9 @@
 
 use super::{Assembly, BEHAVIOR, ordered};
 use crate::error::shorten;
+use crate::log::field_time::read_time;
 use crate::log::hint;
 use crate::log::inputs::expand;
-use crate::log::reader::read_time;
 use crate::log::table::Table;
 use crate::log::wanted::Wanted;
 use crate::prepare::sentences;

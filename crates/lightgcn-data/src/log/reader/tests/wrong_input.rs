@@ -1,6 +1,7 @@
 //! Inputs that are wrong in part: each fault is named, counted, and costs its own row only.
 
 use super::*;
+use crate::time::TimeFault;
 use lightgcn_core::IdFault;
 
 /// 2026-01-01.
