@@ -246,6 +246,11 @@ const MAX_SECONDS: f64 = 86_400.0;
 const MAX_WORKERS: usize = 1024;
 
 impl ServeConfig {
+    /// Whether the public listener answers the admin routes.
+    pub(crate) fn has_admin_on_page(&self) -> bool {
+        self.page && self.admin.on_page
+    }
+
     /// Checks the configuration and reads the token file.
     ///
     /// # Errors
@@ -260,7 +265,7 @@ impl ServeConfig {
                 issues.push(ConfigIssue::new("cors_origins", problem));
             }
         }
-        crate::page_settings::check(&self, &mut issues);
+        crate::page_settings::check(self.currency.as_deref(), &self.image_hosts, &mut issues);
         crate::keys::check(&self.keys, &mut issues);
         if let Some(experiment) = &self.experiment {
             experiment.check(&mut issues);
@@ -335,6 +340,11 @@ impl AdminConfig {
     /// Reads the token file and checks. The token then replaces the file, so that a checked configuration can be
     /// checked again.
     fn check(&mut self, issues: &mut Vec<ConfigIssue>) {
+        if self.on_page && self.token.is_none() && self.token_file.is_none() {
+            let problem =
+                "the page may switch models only with a token; set admin.token or admin.token_file";
+            issues.push(ConfigIssue::new("admin.on_page", problem));
+        }
         if let Some(path) = self.token_file.take() {
             if self.token.is_some() {
                 let problem = "admin.token is set too; use one of them";

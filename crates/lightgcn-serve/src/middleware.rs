@@ -37,7 +37,7 @@ pub(crate) fn public<S: Clone + Send + Sync + 'static>(
         .layer(from_fn_with_state(front.clone(), observe))
         .layer(SetResponseHeaderLayer::if_not_present(
             header::CONTENT_SECURITY_POLICY,
-            content_security_policy(config),
+            content_security_policy(&config.image_hosts),
         ))
         .layer(with_header(header::X_CONTENT_TYPE_OPTIONS, "nosniff"))
         .layer(with_header(header::REFERRER_POLICY, "no-referrer"))

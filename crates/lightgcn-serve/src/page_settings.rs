@@ -1,6 +1,5 @@
 //! What the page may show: its currency, and images of other hosts.
 
-use crate::config::ServeConfig;
 use crate::error::ConfigIssue;
 use axum::http::HeaderValue;
 
@@ -9,9 +8,9 @@ const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; f
      base-uri 'none'; form-action 'none'; frame-ancestors 'none'; img-src 'self' data:";
 
 /// The Content-Security-Policy, with the hosts of images.
-pub(crate) fn content_security_policy(config: &ServeConfig) -> HeaderValue {
+pub(crate) fn content_security_policy(image_hosts: &[String]) -> HeaderValue {
     let mut policy = POLICY.to_owned();
-    for host in &config.image_hosts {
+    for host in image_hosts {
         policy.push_str(" https://");
         policy.push_str(host);
     }
@@ -19,27 +18,15 @@ pub(crate) fn content_security_policy(config: &ServeConfig) -> HeaderValue {
     HeaderValue::try_from(policy).unwrap_or_else(|_| HeaderValue::from_static(POLICY))
 }
 
-impl ServeConfig {
-    /// Whether the public listener answers the admin routes.
-    pub(crate) fn has_admin_on_page(&self) -> bool {
-        self.page && self.admin.on_page
-    }
-}
-
 /// Adds what is wrong with the settings of the page.
-pub(crate) fn check(config: &ServeConfig, issues: &mut Vec<ConfigIssue>) {
-    if let Some(code) = &config.currency
+pub(crate) fn check(currency: Option<&str>, image_hosts: &[String], issues: &mut Vec<ConfigIssue>) {
+    if let Some(code) = currency
         && !(code.len() == 3 && code.bytes().all(|b| b.is_ascii_uppercase()))
     {
         let problem = format!("{code:?} is not a code of three capital letters, such as EUR");
         issues.push(ConfigIssue::new("currency", problem));
     }
-    if config.admin.on_page && config.admin.token.is_none() && config.admin.token_file.is_none() {
-        let problem =
-            "the page may switch models only with a token; set admin.token or admin.token_file";
-        issues.push(ConfigIssue::new("admin.on_page", problem));
-    }
-    for host in &config.image_hosts {
+    for host in image_hosts {
         if !is_host(host) {
             let problem =
                 format!("{host:?} is not a host; write images.shop.example, without https://");

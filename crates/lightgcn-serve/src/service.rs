@@ -3,7 +3,7 @@
 use crate::answer::{answered_by, write_by};
 use crate::api_error::ApiError;
 use crate::catalogue::{CatalogueError, CatalogueStore, ItemChange, beside};
-use crate::config::{ServeConfig, ValidServeConfig, seconds};
+use crate::config::{Limits, ServeConfig, ValidServeConfig, seconds};
 use crate::error::ServeError;
 use crate::events::{EventSink, EventStore, EventStoreConfig, MemoryEvents, SinkHealth, Tail};
 use crate::front::Front;
@@ -65,25 +65,9 @@ impl Service {
     /// [`ServeError::Catalogue`], and the errors of [`Recommender::open`].
     pub fn open(path: impl AsRef<Path>, config: ServeConfig) -> Result<Self, ServeError> {
         let config = config.check()?;
-        let events: Arc<dyn EventSink> = match &config.get().events {
-            Some(file) => {
-                let options = EventStoreConfig {
-                    per_user: config.get().limits.context_events,
-                    ..EventStoreConfig::default()
-                };
-                Arc::new(EventStore::open(file, options)?)
-            }
-            None => Arc::new(MemoryEvents::default()),
-        };
-        let limit = config.get().limits.catalogue_bytes;
-        let catalogue = match &config.get().events {
-            Some(file) => CatalogueStore::open(beside(file), limit)?,
-            None => CatalogueStore::in_memory(limit),
-        };
-        let stores = Stores {
-            events,
-            catalogue: Arc::new(catalogue),
-        };
+        let cache_bytes = EventStoreConfig::default().cache_bytes;
+        let file = config.get().events.as_deref();
+        let stores = Stores::open(file, &config.get().limits, cache_bytes)?;
         Self::new(Model::open(path.as_ref())?, stores, Means::new(&config)?)
     }
 
@@ -97,7 +81,7 @@ impl Service {
         events: Arc<dyn EventSink>,
     ) -> Result<Self, ServeError> {
         let config = config.check()?;
-        let stores = Stores::in_memory(events, &config);
+        let stores = Stores::in_memory(events, &config.get().limits);
         Self::new(Model::open(path.as_ref())?, stores, Means::new(&config)?)
     }
 
@@ -111,7 +95,7 @@ impl Service {
         events: Arc<dyn EventSink>,
     ) -> Result<Self, ServeError> {
         let config = config.check()?;
-        let stores = Stores::in_memory(events, &config);
+        let stores = Stores::in_memory(events, &config.get().limits);
         let model = Model::from_recommender(recommender)?;
         Self::new(model, stores, Means::new(&config)?)
     }
@@ -119,7 +103,7 @@ impl Service {
     /// A service of a model that works with these means.
     pub(crate) fn new(model: Model, stores: Stores, means: Means) -> Result<Self, ServeError> {
         let Stores { events, catalogue } = stores;
-        let model = catalogue.applied(&model).unwrap_or(model);
+        let model = catalogue.told(model);
         let Means {
             config,
             pool,
@@ -340,8 +324,30 @@ pub(crate) struct Stores {
 }
 
 impl Stores {
-    fn in_memory(events: Arc<dyn EventSink>, config: &ValidServeConfig) -> Self {
-        let catalogue = CatalogueStore::in_memory(config.get().limits.catalogue_bytes);
+    /// Those of an event file and the file beside it, or in memory without a file.
+    pub(crate) fn open(
+        file: Option<&Path>,
+        limits: &Limits,
+        cache_bytes: usize,
+    ) -> Result<Self, ServeError> {
+        let Some(file) = file else {
+            return Ok(Self::in_memory(Arc::new(MemoryEvents::default()), limits));
+        };
+        let options = EventStoreConfig {
+            per_user: limits.context_events,
+            cache_bytes,
+            ..EventStoreConfig::default()
+        };
+        let events = EventStore::open(file, options)?;
+        let catalogue = CatalogueStore::open(beside(file), limits.catalogue_bytes)?;
+        Ok(Self {
+            events: Arc::new(events),
+            catalogue: Arc::new(catalogue),
+        })
+    }
+
+    fn in_memory(events: Arc<dyn EventSink>, limits: &Limits) -> Self {
+        let catalogue = CatalogueStore::in_memory(limits.catalogue_bytes);
         Self {
             events,
             catalogue: Arc::new(catalogue),

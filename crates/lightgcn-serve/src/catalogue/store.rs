@@ -162,6 +162,11 @@ impl CatalogueStore {
         Ok(())
     }
 
+    /// The model with all that has been said.
+    pub(crate) fn told(&self, model: Model) -> Model {
+        self.applied(&model).unwrap_or(model)
+    }
+
     /// The model with all that has been said; none if it knows that already.
     pub(crate) fn applied(&self, model: &Model) -> Option<Model> {
         let kept = self.read();

@@ -58,12 +58,11 @@ impl Arms {
         } in &config.arms
         {
             sum += weight / total;
-            let model = model
-                .as_deref()
-                .map(|name| opened(name, registry, catalogue));
+            let model = model.as_deref().map(|name| registry.open(name));
+            let model = model.transpose()?.map(|model| catalogue.told(model));
             models.push(Arm {
                 label: format!("{}/{name}", config.name).into(),
-                model: model.transpose()?.map(ArcSwap::from_pointee),
+                model: model.map(ArcSwap::from_pointee),
                 until: sum,
             });
         }
@@ -99,8 +98,8 @@ impl Arms {
         if slots.is_empty() {
             return None;
         }
-        Some(opened(name, registry, catalogue).map(|model| {
-            let model = Arc::new(model);
+        Some(registry.open(name).map(|model| {
+            let model = Arc::new(catalogue.told(model));
             slots.iter().for_each(|slot| slot.store(Arc::clone(&model)));
             tracing::info!(version = %model.version, name, "replaced the model of an arm");
             model
@@ -126,14 +125,4 @@ impl Arms {
     pub(crate) fn labels(&self) -> impl Iterator<Item = &Arc<str>> {
         self.models.iter().map(|arm| &arm.label)
     }
-}
-
-/// The artifact of that name with what has been said of its items.
-fn opened(
-    name: &str,
-    registry: &Registry,
-    catalogue: &CatalogueStore,
-) -> Result<Model, ServeError> {
-    let model = registry.open(name)?;
-    Ok(catalogue.applied(&model).unwrap_or(model))
 }

@@ -39,10 +39,7 @@ pub(crate) struct Model {
     pub(crate) users: Arc<[UserId]>,
     /// Items by number of users, most first; then by row.
     pub(crate) items: Arc<[ItemId]>,
-    pub(crate) categories: Vec<String>,
-    pub(crate) brands: Vec<String>,
-    /// The lowest and highest price.
-    pub(crate) prices: Option<(f64, f64)>,
+    pub(crate) labels: Labels,
     /// When it was loaded.
     pub(crate) loaded: SystemTime,
     /// How long that took.
@@ -56,8 +53,6 @@ pub(crate) struct Model {
     pub(crate) ordinary: Duration,
     /// The revision of what was said of the items since training that it has; 0 for none.
     pub(crate) catalogue_revision: u64,
-    /// When items expire, ascending.
-    expiries: Vec<i64>,
 }
 
 impl Model {
@@ -98,12 +93,6 @@ impl Model {
         users.sort_by_key(|&user| std::cmp::Reverse(train.pairs_of(user).len()));
         let mut items: Vec<ItemId> = (0..train.n_items() as u32).map(ItemId).collect();
         items.sort_by_cached_key(|&item| std::cmp::Reverse(users_of(&recommender, item).0.len()));
-        let Labels {
-            categories,
-            brands,
-            prices,
-            expiries,
-        } = Labels::of(recommender.catalogue());
         let ordinary = RecommendRequest::new("").with_options(RecommendOptions {
             k: 20,
             ..RecommendOptions::default()
@@ -124,23 +113,14 @@ impl Model {
             figures: Arc::new(figures),
             users: users.into(),
             items: items.into(),
-            categories,
-            brands,
-            prices,
+            labels: Labels::of(recommender.catalogue()),
             catalogue_revision: 0,
-            expiries,
             recommender,
         }
     }
 
     /// The same model with other details of its items.
     pub(crate) fn with_catalogue(&self, recommender: Recommender, revision: u64) -> Self {
-        let Labels {
-            categories,
-            brands,
-            prices,
-            expiries,
-        } = Labels::of(recommender.catalogue());
         Self {
             version: self.version.clone(),
             path: self.path.clone(),
@@ -148,11 +128,8 @@ impl Model {
             summary: Arc::clone(&self.summary),
             users: Arc::clone(&self.users),
             items: Arc::clone(&self.items),
-            categories,
-            brands,
-            prices,
+            labels: Labels::of(recommender.catalogue()),
             catalogue_revision: revision,
-            expiries,
             recommender,
             ..*self
         }
@@ -161,7 +138,7 @@ impl Model {
     /// How many items have expired by now, which changes answers.
     pub(crate) fn n_expired(&self) -> usize {
         let now = now();
-        self.expiries.partition_point(|&end| end <= now)
+        self.labels.expiries.partition_point(|&end| end <= now)
     }
 
     /// The latest `limit` of a user's stored events that the model can use and has not been trained on: those
@@ -198,10 +175,13 @@ impl Model {
 }
 
 /// What the catalogue of a model has.
-struct Labels {
-    categories: Vec<String>,
-    brands: Vec<String>,
-    prices: Option<(f64, f64)>,
+#[derive(Debug)]
+pub(crate) struct Labels {
+    pub(crate) categories: Vec<String>,
+    pub(crate) brands: Vec<String>,
+    /// The lowest and highest price.
+    pub(crate) prices: Option<(f64, f64)>,
+    /// When items expire, ascending.
     expiries: Vec<i64>,
 }
 

@@ -76,7 +76,7 @@ impl Registry {
 
     /// Adds a model with what has been said of its items, and switches to it.
     pub(crate) fn insert(&self, model: Model, catalogue: &CatalogueStore) -> Arc<Model> {
-        let model = catalogue.applied(&model).unwrap_or(model);
+        let model = catalogue.told(model);
         let mut loaded = self.lock();
         loaded.retain(|known| known.version != model.version);
         self.switch(&mut loaded, Arc::new(model));

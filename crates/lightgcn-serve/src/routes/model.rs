@@ -106,9 +106,9 @@ fn view(model: &Model, config: &ServeConfig) -> ModelView {
         n_items: model.recommender.n_items(),
         n_edges: artifact.train.n_pairs(),
         behaviors: artifact.train.behaviors().to_vec(),
-        categories: model.categories.clone(),
-        brands: model.brands.clone(),
-        price: model.prices.map(|(min, max)| Prices { min, max }),
+        categories: model.labels.categories.clone(),
+        brands: model.labels.brands.clone(),
+        price: model.labels.prices.map(|(min, max)| Prices { min, max }),
         figures: TrainingFigures {
             metrics: (!metrics.is_empty()).then_some(metrics),
             baselines: model.figures.evaluation.clone(),

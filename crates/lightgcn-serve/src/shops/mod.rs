@@ -3,10 +3,8 @@
 mod loaded;
 
 use crate::api_error::ApiError;
-use crate::catalogue::{CatalogueStore, beside};
 use crate::config::ServeConfig;
 use crate::error::{ConfigIssue, ServeError};
-use crate::events::{EventSink, EventStore, EventStoreConfig, MemoryEvents};
 use crate::front::Front;
 use crate::metrics::Metrics;
 use crate::models::{Model, resolve};
@@ -289,30 +287,9 @@ impl Shops {
             return Ok(known.clone());
         }
         let config = &self.shared.means.config;
-        let limit = config.limits.catalogue_bytes;
-        let file = config
-            .events
-            .as_ref()
-            .map(|folder| folder.join(format!("{name}.events")));
-        let events: Arc<dyn EventSink> = match &file {
-            Some(file) => {
-                let options = EventStoreConfig {
-                    per_user: config.limits.context_events,
-                    cache_bytes: EVENT_CACHE,
-                    ..EventStoreConfig::default()
-                };
-                Arc::new(EventStore::open(file, options)?)
-            }
-            None => Arc::new(MemoryEvents::default()),
-        };
-        let catalogue = match &file {
-            Some(file) => CatalogueStore::open(beside(file), limit)?,
-            None => CatalogueStore::in_memory(limit),
-        };
-        let opened = Stores {
-            events,
-            catalogue: Arc::new(catalogue),
-        };
+        let folder = config.events.as_ref();
+        let file = folder.map(|folder| folder.join(format!("{name}.events")));
+        let opened = Stores::open(file.as_deref(), &config.limits, EVENT_CACHE)?;
         stores.insert(name.to_owned(), opened.clone());
         Ok(opened)
     }

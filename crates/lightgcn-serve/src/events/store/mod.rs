@@ -5,6 +5,7 @@ pub(crate) mod database;
 mod encoding;
 mod error;
 mod export;
+mod files;
 mod format;
 mod output;
 mod reader;

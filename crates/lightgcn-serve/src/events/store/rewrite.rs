@@ -1,28 +1,45 @@
 //! A store in a new file, so that no byte of what was removed is left.
 
 use super::database::{FileIdentity, Guarded, open_writer};
+use super::files::{create_private, lock, remove_unfinished, sync_folder_of, unfinished};
 use super::shown::{LIST_ORDER, LISTS, OUTCOMES};
-use super::writer::lock;
-use super::{EVENTS, EventStore, EventStoreError, IDS, META, ORDER};
+use super::{EVENTS, EventStore, EventStoreError, IDS, META, ORDER, changes, shown};
 use redb::{
     Database, Key, ReadTransaction, ReadableDatabase, ReadableTable, TableDefinition, TableError,
     Value, WriteTransaction,
 };
-use std::ffi::OsString;
-use std::fs::{File, OpenOptions};
-use std::io;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::PoisonError;
+use std::sync::atomic::Ordering;
 
 impl EventStore {
+    /// Removes all events of a user, with their ids, and returns how many there were. The store is then written to a new
+    /// file in the place of the old one, so that no byte of theirs is left; until that is done, posts wait, while answers
+    /// go on. O(events).
+    ///
+    /// # Errors
+    /// [`EventStoreError::Moved`], [`EventStoreError::DiskFull`], [`EventStoreError::Io`] and
+    /// [`EventStoreError::Damaged`]. The events may be removed, and the file not yet written anew: call it again.
+    pub fn try_forget(&self, user: &str) -> Result<u64, EventStoreError> {
+        let _writing = lock(&self.writing);
+        let n = self.change(|transaction| {
+            shown::forget(transaction, user)?;
+            changes::forget(transaction, user)
+        })?;
+        self.n_events.fetch_sub(n, Ordering::Relaxed);
+        self.rewrite()?;
+        Ok(n)
+    }
+
     /// Copies the store into a new file, which then takes the place of the old one. redb reuses the pages of what was
     /// removed in its own time, and until then they keep their bytes. The caller holds `writing`; reading goes on.
     /// O(events), and the disk must have room for both files.
     ///
     /// # Errors
     /// [`EventStoreError::Moved`], [`EventStoreError::DiskFull`], [`EventStoreError::Io`] and
-    /// [`EventStoreError::Damaged`]; the store is then as it was.
-    pub(super) fn rewrite(&self) -> Result<(), EventStoreError> {
+    /// [`EventStoreError::Damaged`]; the store is then as it was, or, where only syncing the folder failed, in its new
+    /// file.
+    fn rewrite(&self) -> Result<(), EventStoreError> {
         self.check_place()?;
         let fresh = unfinished(&self.path);
         let written = self.write_anew(&fresh);
@@ -36,7 +53,9 @@ impl EventStore {
             .write()
             .unwrap_or_else(PoisonError::into_inner);
         *current = Some(database);
-        Ok(())
+        drop(current);
+        // Last: whether or not the folder can be synced, the new file is in place.
+        sync_folder_of(&self.path).map_err(|e| EventStoreError::io("write", &self.path, e))
     }
 
     fn write_anew(
@@ -51,7 +70,6 @@ impl EventStore {
         self.with_database("read", |current| copy(current, &database))?;
         let identity = FileIdentity::of(fresh).map_err(io)?;
         std::fs::rename(fresh, &self.path).map_err(io)?;
-        sync_folder_of(&self.path).map_err(io)?;
         Ok((database, identity))
     }
 }
@@ -88,34 +106,6 @@ fn copy_table<K: Key + 'static, V: Value + 'static>(
         copied.insert(key.value(), value.value())?;
     }
     Ok(())
-}
-
-/// Where a store is rewritten.
-fn unfinished(store: &Path) -> PathBuf {
-    let mut name = OsString::from(store);
-    name.push(".rewritten");
-    PathBuf::from(name)
-}
-
-/// Removes what a crash left of a rewriting. Only the one writer of a store calls it.
-pub(super) fn remove_unfinished(store: &Path) {
-    let _ = std::fs::remove_file(unfinished(store));
-}
-
-/// Creates a file that only its owner may read, if it is missing.
-pub(super) fn create_private(path: &Path) -> io::Result<()> {
-    let mut options = OpenOptions::new();
-    options.read(true).write(true).create(true);
-    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    options.open(path).map(drop)
-}
-
-/// Makes the name of a file survive a power cut.
-pub(super) fn sync_folder_of(path: &Path) -> io::Result<()> {
-    let parent = path
-        .parent()
-        .filter(|parent| !parent.as_os_str().is_empty());
-    File::open(parent.unwrap_or(Path::new(".")))?.sync_all()
 }
 
 #[cfg(test)]

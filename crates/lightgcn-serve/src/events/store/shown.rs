@@ -34,7 +34,7 @@ impl EventStore {
     /// # Errors
     /// As [`EventStore::try_append`], but for events and limits.
     pub fn try_record(&self, records: &[ShownRecord]) -> Result<(), EventStoreError> {
-        let _writing = super::writer::lock(&self.writing);
+        let _writing = super::files::lock(&self.writing);
         self.change(|transaction| record(transaction, records, MAX_LISTS))
     }
 

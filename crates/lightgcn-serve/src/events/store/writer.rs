@@ -1,13 +1,13 @@
 //! The one writer of a store.
 
-use super::changes::{Encoded, append, forget, prepare, prune_ids, prune_some};
+use super::changes::{Encoded, append, prepare, prune_ids, prune_some};
 use super::database::{FileIdentity, Guarded, check_regular, guarded, open_writer};
 use super::encoding::decode;
 use super::error::EventStoreError;
 use super::export::{ExportReport, export};
+use super::files::{create_private, lock, remove_unfinished, sync_folder_of};
 use super::format::ExportFormat;
-use super::rewrite::{create_private, remove_unfinished, sync_folder_of};
-use super::{EVENTS, FORMAT_VERSION, shown};
+use super::{EVENTS, FORMAT_VERSION};
 use crate::events::{
     EventError, EventSink, OutcomeCounts, OutcomeKey, ShownRecord, SinkState, StoredEvent,
 };
@@ -69,7 +69,7 @@ pub struct EventStore {
     waiting: Mutex<Vec<Arc<Ticket>>>,
     /// Held while a batch is written.
     pub(super) writing: Mutex<()>,
-    n_events: AtomicU64,
+    pub(super) n_events: AtomicU64,
 }
 
 impl fmt::Debug for EventStore {
@@ -338,27 +338,6 @@ impl EventStore {
     }
 }
 
-/// Forgetting users.
-impl EventStore {
-    /// Removes all events of a user, with their ids, and returns how many there were. The store is then written to a new
-    /// file in the place of the old one, so that no byte of theirs is left; until that is done, posts wait, while answers
-    /// go on. O(events).
-    ///
-    /// # Errors
-    /// [`EventStoreError::Moved`], [`EventStoreError::DiskFull`], [`EventStoreError::Io`] and
-    /// [`EventStoreError::Damaged`]. The events may be removed, and the file not yet written anew: call it again.
-    pub fn try_forget(&self, user: &str) -> Result<u64, EventStoreError> {
-        let _writing = lock(&self.writing);
-        let n = self.change(|transaction| {
-            shown::forget(transaction, user)?;
-            forget(transaction, user)
-        })?;
-        self.n_events.fetch_sub(n, Ordering::Relaxed);
-        self.rewrite()?;
-        Ok(n)
-    }
-}
-
 impl EventSink for EventStore {
     fn append(&self, events: &[StoredEvent]) -> Result<u64, EventError> {
         self.try_append(events).map_err(EventError::from)
@@ -416,10 +395,6 @@ impl From<EventStoreError> for EventError {
             },
         }
     }
-}
-
-pub(super) fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// How a database is opened.
