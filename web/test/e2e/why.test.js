@@ -165,7 +165,7 @@ describe("explanations", () => {
     use(async (page) => {
       await page.goto(at({ user }));
       await rows(page);
-      await page.getByText("Similar products").click();
+      await page.getByText("Similar products", { exact: true }).click();
       await page.locator("details.similar li").first().waitFor();
       assert.equal(await page.locator("details.similar li").count(), 6);
     }),
