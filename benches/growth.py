@@ -29,7 +29,7 @@ HERE = Path(__file__).resolve().parent
 ROOT = HERE.parent
 BASE = 1_293_750
 """Events at size 1: a sixteenth of 20.7 million."""
-COLORS = ["#1b6ca8", "#c2571a", "#2e8540", "#7a3e9d", "#8a6d00"]
+COLORS = ["#1b6ca8", "#c2571a", "#2e8540", "#7a3e9d", "#8a6d00", "#555555"]
 
 
 @dataclass
@@ -90,6 +90,8 @@ def stages(binary, folder, events):
     yield "generate", [binary, "generate", "--events", str(events), "--out", log], log
     yield "prepare", [binary, "prepare", log, "--out", data], data
     yield "train one epoch", [binary, "train", data, "--out", model, *train], model
+    yield "evaluate", [binary, "evaluate", model, data, "-k", "20", "--baselines", "none"], folder / "none"
+    yield "load and inspect", [binary, "inspect", model], folder / "none"
     lists = folder / "lists.csv"
     ask = ["--all", "-k", "20", "--out", lists]
     yield "recommend to all", [binary, "recommend", model, *ask], lists

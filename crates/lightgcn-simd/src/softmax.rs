@@ -16,10 +16,10 @@ use unit_rows::UnitRows;
 /// threads, so that the bits do not depend on it.
 const GROUPS: usize = 8;
 
-/// Options of [`softmax_loss`].
+/// Options of the softmax loss.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct SoftmaxOptions {
-    /// Temperature τ that cosines are divided by, at least 0.005.
+    /// Temperature τ that cosines are divided by, at least 0.01.
     pub temperature: f32,
     /// Weight t₂ of the logarithm over the negatives: 1 is the sampled softmax, any other BSL.
     pub negative_weight: f32,

@@ -126,7 +126,7 @@ fn every_model_starts_from_its_run_to_the_same_bits() {
             let (dataset, config) = (later_shop(5), config());
             pool.install(|| {
                 trainer(&dataset, &model, &config, &run)
-                    .warm_start(&start)
+                    .warm_start(start.clone())
                     .run()
             })
             .unwrap()
@@ -162,7 +162,7 @@ fn embeddings_of_known_ids_are_where_training_begins() {
         let dataset = later_shop(5);
         let run = RunOptions::default();
         let new = trainer(&dataset, &model, &still, &run)
-            .warm_start(&start)
+            .warm_start(start.clone())
             .run();
         let new = new.unwrap().artifact;
         for (row, name) in dataset.users.iter().enumerate() {
@@ -194,7 +194,7 @@ fn without_its_run_a_model_starts_from_its_embeddings_alone() {
         let run = RunOptions::default();
         let (dataset, config) = (later_shop(0), config());
         let new = trainer(&dataset, &model, &config, &run)
-            .warm_start(&start)
+            .warm_start(start.clone())
             .run();
         let has_more = matches!(&model, AnyModelConfig::Ngcf(_))
             || matches!(&model, AnyModelConfig::LightGcn(spec) if spec.layer_weights == LayerWeights::Learned);
@@ -238,7 +238,7 @@ fn what_does_not_fit_is_refused() {
     let run = RunOptions::default();
     let wide = AnyModelConfig::default().published();
     let error = trainer(&shop(), &wide, &config(), &run)
-        .warm_start(&start)
+        .warm_start(start.clone())
         .run();
     let error = error.unwrap_err();
     assert!(matches!(error, TrainError::WarmStart { .. }), "{error}");
@@ -246,7 +246,7 @@ fn what_does_not_fit_is_refused() {
     let start = start.with_run(folder.path()).unwrap();
     fs::write(folder.path().join("checkpoint/optimizer.mpk"), "x").unwrap();
     let error = trainer(&shop(), &model, &config(), &run)
-        .warm_start(&start)
+        .warm_start(start.clone())
         .run();
     assert!(matches!(error, Err(TrainError::CheckpointDamaged { .. })));
 }
@@ -275,7 +275,11 @@ fn an_interrupted_retraining_resumes_to_the_same_bits() {
     let go = |run: &RunOptions, observer: &mut dyn Observer| {
         let later = later_shop(3);
         let fresh = trainer(&later, &model, &config, run);
-        fresh.warm_start(&start).observer(observer).run().unwrap()
+        fresh
+            .warm_start(start.clone())
+            .observer(observer)
+            .run()
+            .unwrap()
     };
     let whole = go(&RunOptions::default(), &mut Silent).artifact;
     let run = run_in(&next, false);

@@ -1,5 +1,7 @@
 //! From a log to a model that was compared with everything simpler, in one call.
 
+mod trials;
+
 use crate::Error;
 use crate::baselines::Baselines;
 use crate::spare::Spare;
@@ -13,12 +15,13 @@ use lightgcn_recommend::{
 };
 use lightgcn_store::Artifact;
 use lightgcn_train::{
-    Device, EndReason, GraphWeights, Observer, StopSignal, TrainConfig, Trained, Trainer,
+    Chosen, Device, EndReason, Observer, StopSignal, TrainConfig, TrainError, Trained, Trainer,
+    WarmStart,
 };
 use serde::{Deserialize, Serialize};
-use std::borrow::Cow;
 use std::fmt;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 /// The cutoff of the verdict.
@@ -27,10 +30,12 @@ const K: usize = 20;
 pub(crate) const FILTERS: [Filter; 2] = [Filter::ItemKnn, Filter::Ease];
 /// The share of the time for training before everything is fitted again, which takes as long.
 const TRAINING: f64 = 0.4;
-/// The epochs of a trial of training settings.
-const TRIAL_EPOCHS: u32 = 5;
-/// The most training pairs that a trial takes; from larger logs it takes a sample of the users.
-const TRIAL_PAIRS: usize = 1_000_000;
+/// The same where the refit goes on from the chosen model.
+const TRAINING_OF_LARGE: f64 = 0.55;
+/// The training pairs from which a refit goes on from the chosen model instead of starting from scratch.
+const CONTINUED_PAIRS: usize = 5_000_000;
+/// It then takes one in so many of the epochs.
+const CONTINUED_EPOCHS: u32 = 3;
 /// Differences that chance makes more often than this are not called better or worse.
 const SIGNIFICANCE: f64 = 0.05;
 
@@ -199,7 +204,10 @@ impl<'a> Fit<'a> {
         let stop = match self.time {
             Some(time) => {
                 let left = time.saturating_sub(start.elapsed());
-                self.stop.within(left.mul_f64(TRAINING))
+                self.stop.within(left.mul_f64(match is_large(&dataset) {
+                    true => TRAINING_OF_LARGE,
+                    false => TRAINING,
+                }))
             }
             None => self.stop.clone(),
         };
@@ -242,59 +250,6 @@ impl<'a> Fit<'a> {
         })
     }
 
-    /// The settings to train with: those given, and what they leave at its default by short trials on the
-    /// validation part, one setting after the other.
-    fn chosen(&mut self, dataset: &Dataset, stop: &StopSignal) -> Result<TrainConfig, Error> {
-        let mut best = self.train.clone();
-        let changes = changes(&best, dataset);
-        if changes.is_empty() || dataset.split.validation.truth().is_empty() {
-            return Ok(best);
-        }
-        let n_pairs = dataset.split.train.interactions().n_pairs();
-        let dataset = match n_pairs.div_ceil(TRIAL_PAIRS) {
-            0 | 1 => Cow::Borrowed(dataset),
-            n => {
-                tracing::info!("trying training settings on every {n}th user");
-                Cow::Owned(dataset.every_nth_user(n)?)
-            }
-        };
-        let mut figure = self.trial(&dataset, &best, stop)?;
-        for change in changes {
-            let mut changed = best.clone();
-            let name = change(&mut changed);
-            let other = self.trial(&dataset, &changed, stop)?;
-            tracing::info!("{name}: validation figure {other:.4}, {figure:.4} without");
-            if other > figure {
-                (best, figure) = (changed, other);
-            }
-        }
-        Ok(best)
-    }
-
-    /// The validation figure after a few epochs.
-    fn trial(
-        &self,
-        dataset: &Dataset,
-        config: &TrainConfig,
-        stop: &StopSignal,
-    ) -> Result<f64, Error> {
-        let trained = Trainer::new(dataset)
-            .model(self.model.clone())
-            .config(TrainConfig {
-                epochs: TRIAL_EPOCHS.min(config.epochs),
-                validate_every: Some(TRIAL_EPOCHS),
-                ..config.clone()
-            })
-            .device(self.device)
-            .stop(stop.clone())
-            .ranking(None)
-            .run()?;
-        Ok(match trained.validation {
-            Some(found) => found.mean(config.metric, config.metric_k)?,
-            None => 0.0,
-        })
-    }
-
     fn trainer<'b>(&'b mut self, dataset: &'b Dataset) -> Trainer<'b> {
         let mut trainer = Trainer::new(dataset)
             .model(self.model.clone())
@@ -326,38 +281,44 @@ impl<'a> Fit<'a> {
         let chosen = trained.chosen()?;
         let spare = Spare::new(trained.artifact);
         let dataset = whole.take()?;
+        let refitted = match is_large(&dataset) {
+            true => self.continued(&dataset, &chosen, spare.copy()?)?,
+            false => None,
+        };
         let stop = self.stop.clone();
-        let refitted = self.trainer(&dataset).stop(stop).refit(&chosen).run()?;
+        let refitted = match refitted {
+            Some(refitted) => refitted,
+            None => self.trainer(&dataset).stop(stop).refit(&chosen).run()?,
+        };
         Ok(match refitted.reason.is_early() {
             true => (spare.take()?, false),
             false => (refitted.artifact, true),
         })
     }
+
+    /// The chosen model, trained on with the whole log; none where it is more than a table of embeddings.
+    fn continued(
+        &mut self,
+        dataset: &Dataset,
+        chosen: &Chosen,
+        model: Artifact,
+    ) -> Result<Option<Trained>, Error> {
+        let epochs = chosen.epochs().div_ceil(CONTINUED_EPOCHS);
+        let chosen = chosen.clone().with_epochs(epochs);
+        let stop = self.stop.clone();
+        let trainer = self.trainer(dataset).stop(stop).refit(&chosen);
+        match trainer.warm_start(WarmStart::new(Arc::new(model))).run() {
+            Ok(trained) => Ok(Some(trained)),
+            // An artifact does not keep its further parameters.
+            Err(TrainError::WarmStart { .. }) => Ok(None),
+            Err(error) => Err(error.into()),
+        }
+    }
 }
 
-/// Changes a setting, and names the change.
-type Change = Box<dyn Fn(&mut TrainConfig) -> &'static str>;
-
-/// The changes to try: of settings that are the defaults.
-fn changes(given: &TrainConfig, dataset: &Dataset) -> Vec<Change> {
-    let usual = TrainConfig::default();
-    let pairs = dataset.split.train.interactions();
-    let mut changes: Vec<Change> = Vec::new();
-    if pairs.n_targets() < pairs.n_pairs() && given.weights == usual.weights {
-        let flat = GraphWeights::flat(dataset.behaviors.config());
-        changes.push(Box::new(move |train| {
-            train.weights = flat.clone();
-            "flat behavior weights"
-        }));
-    }
-    // What a learning rate does depends on the number of steps, which a sample has fewer of.
-    if given.learning_rate == usual.learning_rate && pairs.n_pairs() <= TRIAL_PAIRS {
-        changes.push(Box::new(|train| {
-            train.learning_rate *= 4.0;
-            "a learning rate of 0.002"
-        }));
-    }
-    changes
+/// Whether a refit goes on from the chosen model.
+fn is_large(dataset: &Dataset) -> bool {
+    dataset.split.train.interactions().n_pairs() >= CONTINUED_PAIRS
 }
 
 /// What [`Fit`] made.
@@ -444,6 +405,54 @@ impl fmt::Display for Verdict {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use lightgcn_nn::NgcfConfig;
+
+    #[test]
+    fn large_logs_are_refitted_from_the_chosen_model() {
+        let folder = tempfile::tempdir().unwrap();
+        let log = folder.path().join("log.csv");
+        let mut rows = "event_time,event_type,product_id,user_id\n".to_owned();
+        for n in 0..400u32 {
+            let (user, item) = (n % 20, n * n % 17 + n % 2);
+            rows += &format!("{},purchase,{item},{user}\n", 1_600_000_000 + n * 600);
+        }
+        std::fs::write(&log, rows).unwrap();
+        let paths = [&log];
+        let prepare = PrepareConfig::default();
+        let dataset = crate::data::prepare(&paths, &prepare).unwrap();
+        let whole = PrepareConfig {
+            split: SplitConfig::None,
+            ..prepare
+        };
+        let whole = crate::data::prepare(&paths, &whole).unwrap();
+        let train = TrainConfig {
+            epochs: 5,
+            ..TrainConfig::default()
+        };
+        let trained = |fit: &mut Fit<'_>| fit.trainer(&dataset).run().unwrap();
+
+        let mut fit = Fit::new(&paths).train(train.clone()).device(Device::Cpu);
+        let chosen = trained(&mut fit);
+        let what = chosen.chosen().unwrap();
+        let refitted = fit.continued(&whole, &what, chosen.artifact.clone());
+        let refitted = refitted.unwrap().unwrap();
+        assert_eq!(refitted.best_epoch, chosen.best_epoch.div_ceil(3));
+        let options = &refitted.artifact.lineage.options;
+        let identity = chosen.artifact.identity().unwrap();
+        assert_eq!(options["warm_start.previous"], identity);
+        assert_eq!(options["refit"], "true");
+        assert_eq!(
+            refitted.artifact.train.n_pairs(),
+            whole.split.train.interactions().n_pairs()
+        );
+
+        // NGCF has weights that its artifact does not keep.
+        let mut fit = fit.model(NgcfConfig::default());
+        let chosen = trained(&mut fit);
+        let what = chosen.chosen().unwrap();
+        let refitted = fit.continued(&whole, &what, chosen.artifact).unwrap();
+        assert!(refitted.is_none());
+    }
 
     #[test]
     fn verdicts_say_better_worse_or_neither() {

@@ -31,6 +31,14 @@ impl<T: Stored> Spare<T> {
         }
     }
 
+    /// Another one, while this one goes on waiting.
+    pub(crate) fn copy(&self) -> Result<T, Error> {
+        match self {
+            Self::Disk(folder) => Ok(T::load_from(&folder.path().join(NAME))?),
+            Self::Memory(value) => Ok((**value).clone()),
+        }
+    }
+
     pub(crate) fn take(self) -> Result<T, Error> {
         match self {
             Self::Disk(folder) => Ok(T::load_from(&folder.path().join(NAME))?),
@@ -40,7 +48,7 @@ impl<T: Stored> Spare<T> {
 }
 
 /// What can be written and read again.
-pub(crate) trait Stored: Sized {
+pub(crate) trait Stored: Clone {
     const WHAT: &str;
 
     fn save_to(&self, path: &Path) -> Result<(), StoreError>;

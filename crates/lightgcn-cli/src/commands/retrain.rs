@@ -79,7 +79,7 @@ pub(crate) fn run(
             .folder(&folder)
             .resume(args.resume)
             .stop(stop.clone())
-            .warm_start(&start);
+            .warm_start(start.clone());
         if let Some(chosen) = chosen {
             trainer = trainer.refit(chosen);
         }

@@ -2,6 +2,7 @@
 
 use burn::tensor::Tensor;
 use burn::tensor::backend::Backend;
+pub use lightgcn_simd::SoftmaxOptions;
 
 /// A loss and its gradient.
 #[derive(Clone, Debug)]
@@ -43,13 +44,4 @@ pub struct SoftmaxBatch {
     /// For each user the candidates that are never their negatives, ascending. `None` excludes
     /// nothing.
     pub excluded: Option<Vec<Vec<u32>>>,
-}
-
-/// Options of the softmax loss, in either form.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct SoftmaxOptions {
-    /// Temperature τ, at least 0.005.
-    pub temperature: f32,
-    /// Weight t₂ of the logarithm over negatives; 1 is the sampled softmax.
-    pub negative_weight: f32,
 }

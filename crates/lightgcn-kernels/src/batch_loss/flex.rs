@@ -47,10 +47,7 @@ pub(crate) fn softmax_loss_gradient(
     let (users, items) = floats(&embeddings).split_at(batch.n_users * dim);
     let (user_gradients, item_gradients) = gradient.split_at_mut(batch.n_users * dim);
     let loss = lightgcn_simd::softmax_loss(
-        &lightgcn_simd::SoftmaxOptions {
-            temperature: options.temperature,
-            negative_weight: options.negative_weight,
-        },
+        options,
         &SoftmaxPairs {
             users: &batch.users,
             items: &batch.items,

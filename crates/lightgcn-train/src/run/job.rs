@@ -1,6 +1,6 @@
 //! What is trained on what, and where the run keeps its state.
 
-use crate::{StopSignal, ValidTrainConfig, WarmStart};
+use crate::{StopSignal, ValidTrainConfig};
 use lightgcn_core::{Dataset, Lineage};
 use lightgcn_graph::Adjacency;
 use lightgcn_nn::NodeCounts;
@@ -34,8 +34,6 @@ pub(crate) struct FitJob<'a, L> {
     pub(crate) loss: &'a L,
     /// Where to keep state.
     pub(crate) run: &'a RunOptions,
-    /// The earlier model to start from.
-    pub(crate) start: Option<&'a WarmStart>,
     /// The model's name, for messages.
     pub(crate) model_name: &'a str,
     /// The device's name, for messages and the run record.

@@ -48,12 +48,26 @@ pub struct Trained {
 /// stay in memory.
 #[derive(Debug, Clone)]
 pub struct Chosen {
-    pub(crate) best_epoch: u32,
+    pub(crate) epochs: u32,
     /// The batches of a step, unless the model was made by something else than a trainer.
     pub(crate) accumulate: Option<usize>,
     pub(crate) validation: Option<Evaluation>,
     pub(crate) figures: BTreeMap<String, f64>,
     pub(crate) ranking: Option<LearnedRanking>,
+}
+
+impl Chosen {
+    /// The epochs of the refit. Default: those after which the model was best.
+    #[must_use]
+    pub fn epochs(&self) -> u32 {
+        self.epochs
+    }
+
+    /// Sets the epochs of the refit, such as fewer for a [warm start](Trainer::warm_start) from the chosen model.
+    #[must_use]
+    pub fn with_epochs(self, epochs: u32) -> Self {
+        Self { epochs, ..self }
+    }
 }
 
 impl Trained {
@@ -67,7 +81,7 @@ impl Trained {
         } = &self.artifact.lineage;
         let accumulate = options.get("train.accumulate");
         Ok(Chosen {
-            best_epoch: self.best_epoch,
+            epochs: self.best_epoch,
             accumulate: accumulate.and_then(|text| text.parse().ok()),
             validation: self.validation.clone(),
             figures: figures.clone(),
@@ -132,7 +146,7 @@ struct Job<'a> {
     device: Device,
     observer: Option<&'a mut dyn Observer>,
     run: RunOptions,
-    start: Option<&'a WarmStart>,
+    start: Option<WarmStart>,
     ranking: Option<RankingConfig>,
     chosen: Option<&'a Chosen>,
 }
@@ -221,8 +235,9 @@ impl<'a, M: VisitModel, L: Loss> Trainer<'a, M, L> {
     }
 
     /// Starts from the embeddings and the Adam state of an earlier model; new ids start as usual. A resumed run uses
-    /// its own checkpoint instead. The lineage of the result names the earlier model.
-    pub fn warm_start(mut self, start: &'a WarmStart) -> Self {
+    /// its own checkpoint instead. The lineage of the result names the earlier model, which is dropped before training
+    /// begins.
+    pub fn warm_start(mut self, start: WarmStart) -> Self {
         self.job.start = Some(start);
         self
     }
@@ -234,7 +249,7 @@ impl<'a, M: VisitModel, L: Loss> Trainer<'a, M, L> {
         self
     }
 
-    /// Trains on all of a log what was chosen on a part of it: for as many epochs as `chosen` was best after, and
+    /// Trains on all of a log what was chosen on a part of it: for the epochs of `chosen`, and
     /// with its ranking fitted again instead of learned. The lineage says so and has the figures of `chosen`.
     /// The dataset is the same log without held-out parts. The run's folder is `refit` in the folder of
     /// [`folder`](Self::folder).
@@ -319,7 +334,7 @@ fn train_on<B: GradientBackend, M: ModelConfig, L: Loss>(
     let model = &model.clone().with_behaviors(&behaviors(dataset));
     model.check()?;
     if let Some(chosen) = job.chosen {
-        config.epochs = chosen.best_epoch.max(1);
+        config.epochs = chosen.epochs.max(1);
     }
     let requests = model.graphs();
     let graph = graph(dataset, &requests)?;
@@ -333,14 +348,14 @@ fn train_on<B: GradientBackend, M: ModelConfig, L: Loss>(
         .check()?;
     let description = describe(model)?;
     let mut lineage = lineage(dataset, &description, &config, loss)?;
-    if let Some(start) = job.start {
+    if let Some(start) = &job.start {
         start.check::<M>(&description)?;
         start.describe(&mut lineage)?;
     }
     if job.chosen.is_some() {
         lineage.options.insert(REFIT.to_owned(), "true".to_owned());
     }
-    let (ranking, chosen, mut run) = (job.ranking, job.chosen, job.run);
+    let (ranking, chosen, start, mut run) = (job.ranking, job.chosen, job.start, job.run);
     if let Some(folder) = run.folder.as_mut().filter(|_| chosen.is_some()) {
         folder.push(REFIT);
         run.resume &= Checkpoint::of_any_run(folder).exists();
@@ -354,13 +369,12 @@ fn train_on<B: GradientBackend, M: ModelConfig, L: Loss>(
         config: &config,
         loss,
         run: &run,
-        start: job.start,
         model_name: M::NAME,
         device_name,
         lineage: &lineage,
     };
     memory::check::<B::InnerBackend, L>(&model.footprint(), &job, device, observer)?;
-    let build = || transfer::build::<B, M, L>(model, &job, device);
+    let build = || transfer::build::<B, M, L>(model, start, &job, device);
     let context = StepContext::at_start(device_name);
     let (module, adam) = context.guard::<B::InnerBackend, _>(build)??;
     let fitted = fit_from(module, adam, &job, device, observer)?;

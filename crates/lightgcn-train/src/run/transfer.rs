@@ -20,15 +20,16 @@ pub(crate) type AdamRecord<B, M> = <OptimizerAdaptor<FusedAdam, M, B> as Optimiz
 /// A module, and Adam's state if there is any.
 type WithAdam<B, M> = (M, Option<AdamRecord<B, M>>);
 
-/// The module of a run, with Adam's state if it starts from an earlier model.
+/// The module of a run, with Adam's state if it starts from an earlier model, which is dropped.
 pub(crate) fn build<B: GradientBackend, M: ModelConfig, L>(
     model: &M,
+    start: Option<WarmStart>,
     job: &FitJob<'_, L>,
     device: &B::Device,
 ) -> Result<WithAdam<B, M::Module<B>>, TrainError> {
     let module = model.init::<B>(job.nodes, job.config.seed, device)?;
-    match job.start {
-        Some(start) if !job.run.resume => apply::<B, M, L>(start, module, model, job, device),
+    match start {
+        Some(start) if !job.run.resume => apply::<B, M, L>(&start, module, model, job, device),
         _ => Ok((module, None)),
     }
 }

@@ -76,14 +76,13 @@ fn known_ids_go_on_and_new_ones_begin() {
         config: &config.check().unwrap(),
         loss: &config.loss,
         run: &RunOptions::default(),
-        start: Some(&start),
         model_name: "lightgcn",
         device_name: "the CPU",
         lineage: &Lineage::default(),
     };
     let fresh = model.init::<B>(&nodes, 42, &device).unwrap();
     let base = host(fresh.layer0());
-    let (module, adam) = build::<B, _, _>(&model, &job, &device).unwrap();
+    let (module, adam) = build::<B, _, _>(&model, Some(start), &job, &device).unwrap();
     let table = host(module.layer0());
     let mut parameters = Parameters(Vec::new());
     module.visit(&mut parameters);
