@@ -245,10 +245,7 @@ fn every_fault_of_a_configuration_is_listed() {
     };
     assert_eq!(faults(svd.check()), ["rank is 0; it must be at least 1"]);
     let error = svd.fit(&large()).unwrap_err().to_string();
-    assert!(
-        error.contains("PureSVD is not usable: rank is 0"),
-        "{error}"
-    );
+    assert!(error.contains("PureSVD is invalid: rank is 0"), "{error}");
 }
 
 #[test]
