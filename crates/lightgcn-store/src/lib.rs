@@ -1,4 +1,4 @@
-//! What recommenders keep on disk, written atomically and validated before use.
+//! Artifacts and datasets on disk, written atomically and validated before use.
 //!
 //! Two kinds of folder: an [`Artifact`] is what training makes and answers need, a dataset is what
 //! preparation makes and training reads ([`DatasetFolder`]). Each has a

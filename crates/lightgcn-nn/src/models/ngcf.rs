@@ -126,7 +126,7 @@ impl ModelConfig for NgcfConfig {
         }
     }
 
-    /// Layers as wide as the embeddings stay so.
+    /// Layers as wide as the embeddings stay as wide.
     fn with_dimension(mut self, dimension: usize) -> Self {
         for width in &mut self.layer_widths {
             if *width == self.dimension {
@@ -155,8 +155,8 @@ impl ModelConfig for NgcfConfig {
     }
 }
 
-/// Neural graph collaborative filtering: one [`NgcfConv`] after the other, the final embedding
-/// being the table and the output of each layer, scaled to length 1, side by side:
+/// Neural graph collaborative filtering: one [`NgcfConv`] after the other. The final embedding is
+/// the concatenation of the table and each layer's output, scaled to length 1:
 ///
 /// ```text
 /// E_final = [ E ‖ E₁ / ‖E₁‖ ‖ E₂ / ‖E₂‖ ‖ ... ]        E_k = NgcfConv_k(Â, E_{k-1})
