@@ -1,4 +1,4 @@
-//! Embedding look-up: rows of a table by their numbers.
+//! Embedding lookup: rows of a table by their numbers.
 
 use rayon::prelude::*;
 
@@ -25,7 +25,7 @@ pub fn gather_rows<I: CsrIndex>(table: &[f32], dim: usize, indices: &[I], out: &
             let index = index.to_usize();
             assert!(
                 index < n_rows,
-                "row {index} is asked for, but the table has {n_rows} rows"
+                "row {index} was requested, but the table has {n_rows} rows"
             );
             out.copy_from_slice(&table[index * dim..][..dim]);
         }

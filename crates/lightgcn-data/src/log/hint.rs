@@ -120,7 +120,7 @@ mod tests {
             ),
             (b"sep=;\r\n", "spreadsheets"),
             (b"\0e\0v", "NUL"),
-            (b"event_time,user_id\r2019-10-01,7\r", "\\r alone"),
+            (b"event_time,user_id\r2019-10-01,7\r", "\\r only"),
         ] {
             let found = no_header(line);
             assert!(found.is_some_and(|f| f.contains(expected)), "{found:?}");

@@ -374,7 +374,7 @@ mod tests {
             assert!(path.ends_with("log.bin"));
         }
         let trailing = read(&garbage).unwrap_err().to_string();
-        assert!(trailing.contains("other bytes after its end"), "{trailing}");
+        assert!(trailing.contains("extra bytes after its end"), "{trailing}");
         let zstd = zstd::encode_all(&text[..], 1).unwrap();
         assert!(matches!(
             read(&zstd[..zstd.len() - 3]),
