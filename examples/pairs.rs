@@ -1,5 +1,5 @@
-//! Any benchmark in pair files (lines of `user item item ...`): trains a model and prints its figures on the
-//! test pairs at given epochs, beside popularity.
+//! Any benchmark in pair files (lines of `user item item ...`): trains a model and prints its
+//! figures on the test pairs at given epochs, compared with popularity.
 //!
 //! ```text
 //! cargo run --release --example pairs -- --train train.txt --test test.txt --report-at 10,20

@@ -6,11 +6,11 @@
 //! cargo run --release --example quickstart -- --serve      # and then the page, until Ctrl-C
 //! ```
 //!
-//! It holds each buyer's last two new items out, trains LightGCN, learns how to rank, and prints the ranking
-//! beside the model, rules, filters and popularity on test data, with a verdict. Then it fits everything
-//! again to the whole log, shows one user's history, 20 items for that user and why the first three are
-//! there, and saves the model. With `--serve` it then answers over HTTP, with a page, at the address that it
-//! prints.
+//! It holds out each buyer's last two new items, trains LightGCN, learns a ranking, and prints the
+//! ranking next to the model, rules, filters and popularity on test data, with a verdict. Then it
+//! fits everything again to the whole log, shows one user's history, 20 items for that user and why
+//! the first three are there, and saves the model. With `--serve` it then answers over HTTP, with a
+//! page, at the address that it prints.
 #![expect(clippy::print_stdout, reason = "an example talks to a person")]
 
 use clap::Parser;
@@ -71,7 +71,7 @@ fn main() -> anyhow::Result<()> {
         seed: args.seed,
         ..TrainConfig::default()
     };
-    // The page shows what stands in the folder of the run beside the model.
+    // The page shows the contents of the run folder next to the model.
     let run = args.out.join("model.run");
     let fitted = Fit::new(&logs)
         .prepare(prepare)

@@ -64,7 +64,7 @@ pub enum CoreError {
         kind: &'static str,
         /// The row.
         row: u32,
-        /// How many rows there are.
+        /// The number of rows.
         rows: usize,
     },
     /// A pair's behavior counts do not match the table of behaviors.
@@ -72,7 +72,7 @@ pub enum CoreError {
     BehaviorCounts {
         /// How many counts were given.
         given: usize,
-        /// How many behaviors there are.
+        /// The number of behaviors.
         expected: usize,
     },
     /// Two parts of a split disagree about their sizes.

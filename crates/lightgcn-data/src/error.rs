@@ -202,7 +202,7 @@ pub enum DataError {
         column: String,
         /// The option of the format that names it.
         option: &'static str,
-        /// The columns of the file, long names cut.
+        /// The columns of the file, long names truncated.
         present: Vec<String>,
         /// What to do.
         advice: String,
@@ -368,7 +368,7 @@ pub enum DataError {
         path: PathBuf,
         /// The column's name.
         column: String,
-        /// The columns of the file, long names cut.
+        /// The columns of the file, long names truncated.
         present: Vec<String>,
         /// What to do.
         advice: String,

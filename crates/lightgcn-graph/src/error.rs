@@ -6,21 +6,21 @@ use thiserror::Error;
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 #[non_exhaustive]
 pub enum GraphError {
-    /// There is no edge to learn from.
+    /// There are no edges to learn from.
     #[error(
         "the training part has {n_users} users and {n_items} items but no pairs; relax the filters \
         (such as the k-core) or give a log with events"
     )]
     Empty {
-        /// How many users there are.
+        /// The number of users.
         n_users: usize,
-        /// How many items there are.
+        /// The number of items.
         n_items: usize,
     },
     /// There are more nodes than 32-bit row numbers.
     #[error("{n_nodes} nodes are more than {limit}; drop rare users and items with a k-core")]
     TooManyNodes {
-        /// How many nodes there are.
+        /// The number of nodes.
         n_nodes: usize,
         /// The largest number of nodes supported.
         limit: usize,

@@ -53,19 +53,19 @@ impl NodeCounts {
         Ok(self)
     }
 
-    /// How many users there are.
+    /// The number of users.
     #[must_use]
     pub fn users(&self) -> usize {
         self.kinds[0].1
     }
 
-    /// How many items there are.
+    /// The number of items.
     #[must_use]
     pub fn items(&self) -> usize {
         self.kinds[1].1
     }
 
-    /// How many nodes there are in all.
+    /// The total number of nodes.
     #[must_use]
     pub fn total(&self) -> usize {
         self.kinds.iter().map(|(_, count)| count).sum()

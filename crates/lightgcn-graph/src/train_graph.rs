@@ -235,19 +235,19 @@ impl TrainGraph {
         all.dedup();
     }
 
-    /// How many users there are.
+    /// The number of users.
     #[must_use]
     pub fn n_users(&self) -> usize {
         self.by_user.rows()
     }
 
-    /// How many items there are.
+    /// The number of items.
     #[must_use]
     pub fn n_items(&self) -> usize {
         self.by_user.cols()
     }
 
-    /// How many nodes there are, of all kinds.
+    /// The number of nodes of all kinds.
     #[must_use]
     pub fn n_nodes(&self) -> usize {
         self.nodes.total()

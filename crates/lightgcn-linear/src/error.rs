@@ -28,9 +28,9 @@ pub enum LinearError {
         pairs, or also use pairs without a target event"
     )]
     NoPairs {
-        /// How many users there are.
+        /// The number of users.
         n_users: usize,
-        /// How many items there are.
+        /// The number of items.
         n_items: usize,
     },
     /// A model that needs the order of events, but the events have no times.
@@ -49,7 +49,7 @@ pub enum LinearError {
     Memory {
         /// The model.
         model: &'static str,
-        /// How many items there are.
+        /// The number of items.
         n_items: usize,
         /// How many bytes fitting takes.
         needed: u64,

@@ -23,7 +23,7 @@ pub enum SampleError {
     NoNegatives {
         /// How many users have a positive.
         n_users: usize,
-        /// How many items there are.
+        /// The number of items.
         n_items: usize,
     },
     /// There are more rows than 32-bit row numbers.
@@ -33,7 +33,7 @@ pub enum SampleError {
         what: &'static str,
         /// How many there are.
         count: usize,
-        /// The most that is supported.
+        /// The supported maximum.
         limit: u32,
     },
     /// The configuration is invalid; lists every fault.

@@ -16,7 +16,7 @@ use subtle::ConstantTimeEq;
 const SHOPS: &str = "/v1/shops/";
 
 /// Lets a request of the public listener pass if it is for an allowed host and has a key with the
-/// needed scope, as far as the configuration sets hosts and keys.
+/// needed scope, if the configuration sets hosts or keys.
 pub(crate) async fn public(
     State(front): State<Front>,
     request: Request,

@@ -63,8 +63,8 @@ impl Level {
     }
 }
 
-/// Whether the plain Rust kernels use fused multiply-add: only where it is an instruction; elsewhere it is a
-/// slow call.
+/// Whether the plain Rust kernels use fused multiply-add: only if it is an instruction; otherwise
+/// it is a slow call.
 pub(crate) const PORTABLE_FMA: bool = cfg!(any(
     target_arch = "aarch64",
     all(target_arch = "x86_64", target_feature = "fma")

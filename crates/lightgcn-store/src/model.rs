@@ -19,7 +19,8 @@ pub struct ModelDescription {
     /// models.
     #[serde(serialize_with = "write_weights", deserialize_with = "read_weights")]
     pub layer_weights: Option<Vec<f32>>,
-    /// The adjacency matrices that it multiplies with, in its order; none for models without a graph.
+    /// The adjacency matrices that it multiplies with, in its order; empty for models without a
+    /// graph.
     pub graphs: Vec<AdjacencyRequest>,
     /// The kinds of nodes beyond users and items, with their counts: their rows follow those of the
     /// items.

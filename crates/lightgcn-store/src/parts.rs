@@ -96,10 +96,10 @@ fn label_columns(name: &str, column: &LabelColumn) -> [Column; 3] {
 
 /// The optional labels of a catalogue.
 const LISTING_LABELS: [&str; 3] = ["title", "image_url", "page_url"];
-/// Whether an item is in stock: 1 if it is, 0 if it is not, and this where that is unknown.
+/// Whether an item is in stock: 1 if it is, 0 if it is not, and this if unknown.
 const IN_STOCK: &str = "in_stock";
 const UNKNOWN_STOCK: u8 = 255;
-/// When an item expires, and this where that is unknown.
+/// When an item expires, and this if unknown.
 const EXPIRES_AT: &str = "expires_at";
 const NEVER: i64 = i64::MAX;
 

@@ -47,7 +47,7 @@ const WARM: u32 = 5;
 #[derive(Debug, Clone, PartialEq, Serialize)]
 #[non_exhaustive]
 pub struct Inspection {
-    /// How many events there are.
+    /// The number of events.
     pub events: u64,
     /// How many (user, item) pairs they belong to.
     pub pairs: u64,
@@ -95,7 +95,7 @@ pub struct BehaviorFigures {
     pub name: String,
     /// Whether it is a target.
     pub target: bool,
-    /// How many events there are.
+    /// The number of events.
     pub events: u64,
     /// The share of all events.
     pub share: f64,
@@ -116,7 +116,7 @@ pub struct BehaviorFigures {
 #[derive(Debug, Clone, PartialEq, Serialize)]
 #[non_exhaustive]
 pub struct Degrees {
-    /// How many users or items there are.
+    /// The number of users or items.
     pub count: u64,
     /// Events of each.
     pub events: Quantiles,

@@ -1,4 +1,4 @@
-//! A table of rows: columns by name, fields as text, whatever the file's format.
+//! A table of rows: columns by name, fields as text, for any file format.
 
 use crate::error::shorten;
 use crate::log::digest::row_digest;

@@ -14,7 +14,7 @@ const ITEM_GROWTH: f64 = 0.355;
 /// ln(517 / 288) / ln(54,043 / 2,832) and the same for brands (273 and 124).
 const CATEGORY_GROWTH: f64 = 0.198;
 const BRAND_GROWTH: f64 = 0.267;
-/// The most sessions of one user.
+/// The maximum number of sessions of one user.
 pub(super) const MOST_SESSIONS: u32 = 500;
 
 /// Users' tastes: how events concentrate on communities, categories, styles.

@@ -12,7 +12,7 @@ use lightgcn_core::random::Draws;
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 
-/// The most carted units remembered per user.
+/// The maximum number of carted units remembered per user.
 const FULL_CART: usize = 128;
 /// The probability that another view follows a view, a cart a cart, a removal a removal, while some
 /// are left; otherwise the next kind is drawn from all that are left.

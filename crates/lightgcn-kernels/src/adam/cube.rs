@@ -10,7 +10,7 @@ use crate::cube::{OnCube, contiguous, is_float, units, vector_size};
 use crate::primitive::{float_primitive, float_tensor};
 
 /// One unit per vector of parameters. Moments are `f32` even where parameters are not: in 16 bits,
-/// `(1 − beta_2) g²` would be rounded away beside `v`.
+/// `(1 − beta_2) g²` would be lost when added to `v`.
 #[cube(launch_unchecked)]
 fn adam_kernel<F: Float, N: Size>(
     gradients: &Array<Vector<F, N>>,

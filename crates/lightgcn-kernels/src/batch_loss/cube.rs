@@ -22,8 +22,8 @@ use crate::upload::upload_floats;
 
 /// Units that process one pair's scores. A power of two, as [`of_cube`] needs.
 pub(crate) const SCORE_UNITS: u32 = 128;
-/// The score of a candidate that must not count: its exponential is 0 beside any other. Finite,
-/// because shading languages need not support infinities.
+/// The score of a candidate that must not count: its exponential is 0 compared with any other.
+/// Finite, because shading languages need not support infinities.
 pub(crate) const NEVER: f32 = -1e30;
 
 /// One unit per negative: its part of the loss and the slope `−w σ(−margin)`.

@@ -70,7 +70,7 @@ pub struct Crgcn<B: Backend> {
     nodes: NodeCounts,
 }
 
-/// Rows are divided by the root of their squared length, or of this where it is larger.
+/// Rows are divided by the root of their squared length, or of this if it is larger.
 const LEAST_SQUARED_LENGTH: f64 = 1e-24;
 
 impl<B: SparseBackend> EmbeddingModel<B> for Crgcn<B> {

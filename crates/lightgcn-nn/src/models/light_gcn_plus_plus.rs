@@ -179,7 +179,7 @@ pub struct LightGcnPlusPlus<B: Backend> {
     nodes: NodeCounts,
 }
 
-/// Rows are divided by the root of their squared length, or of this where it is larger.
+/// Rows are divided by the root of their squared length, or of this if it is larger.
 const LEAST_SQUARED_LENGTH: f64 = 1e-24;
 
 impl<B: SparseBackend> EmbeddingModel<B> for LightGcnPlusPlus<B> {

@@ -177,7 +177,7 @@ pub struct Ngcf<B: Backend> {
     nodes: NodeCounts,
 }
 
-/// Rows are divided by the root of their squared length, or of this where it is larger, as in the
+/// Rows are divided by the root of their squared length, or of this if it is larger, as in the
 /// authors' code.
 const LEAST_SQUARED_LENGTH: f64 = 1e-12;
 

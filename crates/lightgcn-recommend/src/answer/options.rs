@@ -47,7 +47,7 @@ pub struct RecommendOptions {
     pub familiarity: Familiarity,
     /// Which items are eligible. Default: all.
     pub filter: ItemFilter,
-    /// How much to diversify the list, in [0, 1]: 0 ranks by score alone, 1 by difference alone.
+    /// How much to diversify the list, in [0, 1]: 0 ranks only by score, 1 only by difference.
     /// Default: 0. See [`diversify`](crate::diversify).
     pub diversity: f64,
     /// The probability that a place in the list goes to a random item, in [0, 1]. Default: 0.

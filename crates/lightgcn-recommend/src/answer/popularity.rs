@@ -28,7 +28,7 @@ impl Popularity {
         self.recent = OnceLock::new();
     }
 
-    /// Items with their purchases, most popular first, without those nobody bought.
+    /// Items with their purchases, most popular first, without those that no one bought.
     pub(crate) fn overall(&self) -> impl Iterator<Item = (ItemId, f32)> + '_ {
         let counts = self.ranker.counts();
         let all = self.ranker.ranking();

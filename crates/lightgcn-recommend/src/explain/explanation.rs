@@ -202,7 +202,7 @@ pub struct Remainder {
 pub struct Contribution {
     /// The item's id as the shop writes it.
     pub item: String,
-    /// What is known of it.
+    /// Its metadata.
     #[serde(with = "DetailsFields")]
     #[cfg_attr(feature = "openapi", schema(value_type = DetailsFields))]
     pub details: ItemDetails,
@@ -267,7 +267,7 @@ pub enum PathNode {
     Item {
         /// Its id as the shop writes it.
         item: String,
-        /// What is known of it.
+        /// Its metadata.
         #[serde(with = "DetailsFields")]
         #[cfg_attr(feature = "openapi", schema(value_type = DetailsFields))]
         details: ItemDetails,

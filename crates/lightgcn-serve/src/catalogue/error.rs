@@ -15,7 +15,7 @@ pub enum CatalogueError {
     Full {
         /// The size it would have, in bytes.
         bytes: usize,
-        /// The most bytes.
+        /// The limit, in bytes.
         limit: usize,
     },
     /// The file is in use by another process.

@@ -14,7 +14,7 @@ const DAY: i64 = 86_400;
 /// The size of the training data, and users to start with.
 #[derive(Debug, Default)]
 pub(crate) struct Summary {
-    /// How many events there are.
+    /// The number of events.
     pub(crate) n_events: u64,
     /// The time of the first known event; `None` if the model has no times.
     pub(crate) trained_from: Option<i64>,

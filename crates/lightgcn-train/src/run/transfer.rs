@@ -112,8 +112,8 @@ fn earlier<B: GradientBackend, M: ModelConfig>(
     Ok((model, Some(restored.optimizer.to_record())))
 }
 
-/// For each row of the new table, the row of the earlier one, users first; none for new ids and for
-/// other kinds of nodes, which start fresh.
+/// For each row of the new table, the row of the earlier one, users first; `None` for new ids and
+/// for other kinds of nodes, which start fresh.
 struct Rows(Vec<Option<u32>>);
 
 impl Rows {

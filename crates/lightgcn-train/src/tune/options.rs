@@ -30,7 +30,8 @@ pub struct SearchOptions {
     pub rungs: Vec<u32>,
     /// About one in this many trials continues at a rung; at least 2. Default: 3.
     pub reduction: u32,
-    /// Maximum number of trials, including those of a resumed search; none for no limit. Default: 20.
+    /// Maximum number of trials, including those of a resumed search; `None` for no limit. Default:
+    /// 20.
     pub trials: Option<u32>,
     /// Maximum duration of this call, after which the current trial is cut short. Default: no
     /// limit.

@@ -198,8 +198,8 @@ impl SearchSpace {
         }
     }
 
-    /// Checks the base, and then each example of each parameter alone, so that a fault names the parameter that causes
-    /// it.
+    /// Checks the base, and then each example of each parameter on its own, so that a fault names
+    /// the parameter that causes it.
     fn check_values(&self, faults: &mut Vec<String>) {
         if let Err(found) = self.try_candidate(&Point::new()) {
             faults.extend(found.iter().map(|fault| format!("the base: {fault}")));

@@ -64,7 +64,7 @@ pub enum EventStoreError {
     Full {
         /// The store.
         path: PathBuf,
-        /// The most events it may hold.
+        /// The maximum number of events.
         limit: u64,
     },
     /// The disk is full; no event of the batch was stored.

@@ -40,7 +40,7 @@ const META: TableDefinition<'_, &str, u64> = TableDefinition::new("meta");
 const VERSION: &str = "version";
 /// The number of the next event.
 const NEXT: &str = "next";
-/// How many events there are.
+/// The number of events.
 const COUNT: &str = "count";
 
 #[cfg(test)]
