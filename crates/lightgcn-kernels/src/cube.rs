@@ -115,7 +115,8 @@ impl Walk {
             vector_size: 1,
             vectors,
             x,
-            // Narrow rows get more workers, but at most 32: the sum of a cube is unrolled over them.
+            // Narrow rows get more workers, but at most 32: the sum of a cube is unrolled over
+            // them.
             y: (UNITS / x).clamp(1, 32),
         }
     }

@@ -51,7 +51,8 @@ impl<'a, O: CsrIndex, C: CsrIndex> CsrView<'a, O, C> {
                 found: first.to_usize(),
             });
         }
-        // Negative offsets and columns become huge in `to_usize`, so these comparisons catch them too.
+        // Negative offsets and columns become huge in `to_usize`, so these comparisons catch them
+        // too.
         if let Some(row) = row_offsets
             .windows(2)
             .position(|pair| pair[0].to_usize() > pair[1].to_usize())
@@ -131,8 +132,8 @@ impl<'a, O: CsrIndex, C: CsrIndex> CsrView<'a, O, C> {
     /// If the matrix that `ordered` was made from has a different shape or number of non-zeros.
     #[must_use]
     pub fn with_order(self, ordered: &'a OrderedRows) -> Self {
-        // Rows of another matrix that happens to have these sizes would give that matrix's product, but
-        // never an access out of bounds: `OrderedRows` has its own arrays.
+        // Rows of another matrix that happens to have these sizes would give that matrix's product,
+        // but never an access out of bounds: `OrderedRows` has its own arrays.
         let (shape, nnz) = (ordered.shape(), ordered.nnz());
         assert!(
             shape == (self.n_rows(), self.n_columns) && nnz == self.nnz(),

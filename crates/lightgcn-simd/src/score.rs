@@ -60,7 +60,8 @@ pub fn scores<T: Element>(query: &[f32], items: &[T], dim: usize, out: &mut [f32
     if tasks == 1 {
         return score_rows(level, query, items, dim, out);
     }
-    // An item's score does not depend on its neighbors, so the bits do not depend on where chunks end.
+    // An item's score does not depend on its neighbors, so the bits do not depend on where chunks
+    // end.
     let size = out.len().div_ceil(tasks);
     out.par_chunks_mut(size)
         .zip(items.par_chunks(size * dim))

@@ -96,8 +96,8 @@ impl<'m> TopList<'m> {
         Self {
             k,
             heap: BinaryHeap::with_capacity(k),
-            // Nothing compares as less than or equal to NaN, so every score passes until the list is
-            // full.
+            // Nothing compares as less than or equal to NaN, so every score passes until the list
+            // is full.
             threshold: f32::NAN,
             excluded,
         }

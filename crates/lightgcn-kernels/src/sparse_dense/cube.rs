@@ -82,8 +82,8 @@ fn finished<F: Float, N: Size>(
 }
 
 /// One worker per row, except rows with more than `longest` edges, which are summed in pieces.
-/// `longest` must be the limit by which [`SplitRows`](crate::split::SplitRows) was made: `out` starts
-/// uninitialized, and a row that neither kernel writes would stay so.
+/// `longest` must be the limit by which [`SplitRows`](crate::split::SplitRows) was made: `out`
+/// starts uninitialized, and a row that neither kernel writes would stay so.
 #[cube(launch_unchecked)]
 fn rows_kernel<F: Float, N: Size>(
     row_offsets: &Array<i32>,
@@ -197,8 +197,8 @@ fn long_rows_kernel<F: Float, N: Size>(
     #[comptime] with_base: bool,
     #[define(F)] _dtype: StorageType,
 ) {
-    // One vector per unit. `x` and `y` repeat the size of the cube, because the size of shared memory
-    // must be known when the kernel is compiled.
+    // One vector per unit. `x` and `y` repeat the size of the cube, because the size of shared
+    // memory must be known when the kernel is compiled.
     let mut shared = SharedMemory::<Vector<f32, N>>::new((x * y) as usize);
     // The same for all units of a cube, so either all or none of them reach the barriers.
     if CUBE_POS < n_long as usize {
@@ -232,9 +232,9 @@ fn long_rows_kernel<F: Float, N: Size>(
 /// One cube per row in a list, whose workers share the row's edges. A batch reads popular rows
 /// often, and this keeps them as fast as the others.
 ///
-/// Worker `n` takes every `y`-th edge from edge `n` on, so a row's sum has another order here than in
-/// the whole product, and may differ in its last bits. The order is still fixed: `y` depends only on
-/// the dimension.
+/// Worker `n` takes every `y`-th edge from edge `n` on, so a row's sum has another order here than
+/// in the whole product, and may differ in its last bits. The order is still fixed: `y` depends
+/// only on the dimension.
 #[cube(launch_unchecked)]
 fn listed_rows_kernel<F: Float, N: Size>(
     list: &Array<i32>,
@@ -273,7 +273,8 @@ fn listed_rows_kernel<F: Float, N: Size>(
             }
             let sum = sum_of_cube::<N>(&mut shared, own, x, y);
             if UNIT_POS_Y == 0 && vector < vectors {
-                // The base has a row per row of the matrix, the result one per position of the list.
+                // The base has a row per row of the matrix, the result one per position of the
+                // list.
                 let here = row * vectors as usize + vector as usize;
                 let there = CUBE_POS * vectors as usize + vector as usize;
                 out[there] = finished::<F, N>(sum, base, here, factors, true);
@@ -303,9 +304,9 @@ impl<R: CubeRuntime> DeviceCsr<R> {
         // Without a base the kernel does not read it, but a buffer must be bound.
         let base = base.as_ref().map_or(x, |base| &base.table);
         // SAFETY: `SparseMatrix` is only made from checked arrays: offsets lie within the edges,
-        // columns within the rows of `x` (whose number the caller has checked), and pieces within the
-        // edges; `out` and `base` have `n_rows` rows of `vectors` vectors, and the kernels check the
-        // row's number.
+        // columns within the rows of `x` (whose number the caller has checked), and pieces within
+        // the edges; `out` and `base` have `n_rows` rows of `vectors` vectors, and the kernels
+        // check the row's number.
         unsafe {
             rows_kernel::launch_unchecked::<R>(
                 client,

@@ -20,7 +20,8 @@ impl UnitRows {
     pub(super) fn new(rows: &[f32], dim: usize) -> Self {
         let width = dim.next_multiple_of(WIDTH);
         let n_rows = rows.len() / dim;
-        // Whole panels, since candidates are transposed panel by panel; the rows past `n_rows` stay zero.
+        // Whole panels, since candidates are transposed panel by panel; the rows past `n_rows` stay
+        // zero.
         let mut data = vec![0.0; n_rows.next_multiple_of(PANEL) * width];
         let norms = rows
             .chunks_exact(dim)
