@@ -4,7 +4,7 @@ use super::config::RankingConfig;
 use super::history::Clock;
 use super::learning::Fitter;
 use super::members::MemberKind;
-use super::ranking::{GroupEffect, LearnedRanking, RankingReport};
+use super::ranking::{LearnedRanking, RankingReport};
 use super::search::Search;
 use super::stacking::stack;
 use super::withhold::Withhold;
@@ -39,22 +39,25 @@ impl RankingConfig {
     ) -> Result<LearnedRanking, RecommendError> {
         self.check()?;
         let withhold = self.withhold.unwrap_or_else(|| Withhold::of(dataset));
-        let fitter = Fitter::new(self, dataset, withhold, model)?;
-        let models = fitter.members(&dataset.split.train)?;
+        let mut fitter = Fitter::new(self, dataset, withhold, model)?;
         let clock = withhold.clock(dataset.split.train.interactions());
-        let users = fitter.learning_users(&models, clock)?;
-        let scales = fitter.scales(&users);
-        let found = Search::new(&fitter, &users, &scales)?.run();
-        let (_, kept) = LearnedRanking::compact(&fitter.features, &scales, &found.weights);
-        if (1..fitter.kinds.len()).contains(&kept.len()) {
-            drop((models, users));
-            let members = kept.iter().map(|&n| fitter.kinds[n]).collect();
+        let (mut models, mut users) = fitter.learning_users(clock)?;
+        let mut dropped_members = Vec::new();
+        let (scales, found) = loop {
+            let scales = fitter.scales(&users);
+            let found = Search::new(&fitter, &users, &scales)?.run();
+            let (_, kept) = LearnedRanking::compact(&fitter.features, &scales, &found.weights);
+            if !(1..fitter.kinds.len()).contains(&kept.len()) {
+                break (scales, found);
+            }
             let is_member = |group: &str| fitter.kinds.iter().any(|kind| kind.name() == group);
-            let mut dropped = found.groups;
-            dropped.retain(|effect| effect.dropped && is_member(&effect.group));
-            return self.fit_members(members, dropped, dataset, model);
-        }
-        let found = stack(&fitter, &users, &scales, found);
+            let dropped = found.groups.into_iter();
+            dropped_members.extend(dropped.filter(|e| e.dropped && is_member(&e.group)));
+            fitter.keep(&kept, &mut users);
+            models = pick(models, &kept);
+        };
+        let mut found = stack(&fitter, &users, &scales, found);
+        found.groups.splice(0..0, dropped_members);
         let (features, kept) = LearnedRanking::compact(&fitter.features, &scales, &found.weights);
         // Where no feature tells candidates apart, there is no ranking either.
         if features.is_empty() {
@@ -82,27 +85,18 @@ impl RankingConfig {
                 ndcg: found.ndcg,
                 groups: found.groups,
             },
-            models: Arc::new(kept.iter().map(|&n| models[n].clone()).collect()),
+            models: Arc::new(pick(models, &kept)),
         })
     }
+}
 
-    /// Learns with these members alone: from candidates that only a dropped member names nothing may be learned, as
-    /// answers have none of them.
-    fn fit_members(
-        &self,
-        members: Vec<MemberKind>,
-        dropped: Vec<GroupEffect>,
-        dataset: &Dataset,
-        model: Option<&dyn Scorer>,
-    ) -> Result<LearnedRanking, RecommendError> {
-        let rest = Self {
-            members,
-            ..self.clone()
-        };
-        let mut ranking = rest.fit_with(dataset, model)?;
-        ranking.report.groups.splice(0..0, dropped);
-        Ok(ranking)
-    }
+/// Those in these places, ascending.
+fn pick(models: Vec<ItemToItem>, kept: &[usize]) -> Vec<ItemToItem> {
+    let placed = models.into_iter().enumerate();
+    placed
+        .filter(|(n, _)| kept.contains(n))
+        .map(|(_, model)| model)
+        .collect()
 }
 
 impl LearnedRanking {

@@ -5,7 +5,9 @@ use super::feature::{Feature, Known, all_features};
 use super::history::{Clock, DAY, UserHistory};
 use super::members::{MemberKind, behavior_stages, strengths};
 use super::ranking::scaled;
-use super::snapshot::{Candidates, Snapshot, SnapshotSettings, Subject, category_column};
+use super::snapshot::{
+    BY_OTHERS, Candidates, Snapshot, SnapshotSettings, Subject, category_column,
+};
 use super::withhold::{Withhold, resolution};
 use crate::{Exclusions, RecommendError, Scorer};
 use lightgcn_core::random::{Random, Stream};
@@ -127,54 +129,101 @@ impl<'a> Fitter<'a> {
             .map_or_else(String::new, |model| model.name().to_owned())
     }
 
-    pub(super) fn members(&self, train: &Train) -> Result<Arc<Vec<ItemToItem>>, RecommendError> {
+    fn members(&self, train: &Train) -> Result<Vec<ItemToItem>, RecommendError> {
         let (n, ease_items) = (self.config.n_neighbors, self.config.ease_items);
         let fit = |kind: &MemberKind| kind.fit(train, &self.dataset.behaviors, n, ease_items);
-        let members: Result<Vec<ItemToItem>, RecommendError> = self.kinds.iter().map(fit).collect();
-        Ok(Arc::new(members?))
+        self.kinds.iter().map(fit).collect()
     }
 
     /// The users of all folds of withheld purchases, each fold with members fitted to what is left, and
-    /// those of the validation part.
+    /// those of the validation part; beside them the members fitted to all training pairs.
     pub(super) fn learning_users(
         &self,
-        models: &Arc<Vec<ItemToItem>>,
         clock: Clock,
-    ) -> Result<Vec<LearningUser>, RecommendError> {
+    ) -> Result<(Vec<ItemToItem>, Vec<LearningUser>), RecommendError> {
         let split = &self.dataset.split;
         let pairs = split.train.interactions();
         let folds = self
             .withhold
-            .folds(pairs, &self.dataset.behaviors, self.config.seed)?;
+            .folds(pairs, &self.dataset.behaviors, self.config.seed);
         let validation = split.validation.truth();
         let n_sets = folds.len() + usize::from(!validation.is_empty());
         let most = self.config.n_users(self.settings.n_by_member);
         let most = most.div_ceil(n_sets.max(1));
         let mut users = Vec::new();
-        for fold in &folds {
+        for fold in folds {
+            let fold = fold?;
+            if fold.truth().is_empty() {
+                continue;
+            }
             let models = self.members(fold.train())?;
-            let pairs = fold.train().interactions();
-            let set = (pairs, fold.clock, fold.truth());
-            users.extend(self.users_of(set, &models, None, most));
+            let set = (fold.train().interactions(), fold.clock, fold.truth());
+            users.extend(self.users_of(set, models, None, most).1);
         }
+        // Last, so that never more than one set of members is in memory.
+        let models = self.members(&split.train)?;
         let set = (pairs, clock, validation);
-        users.extend(self.users_of(set, models, self.model, most));
-        Ok(users)
+        let (models, validation) = self.users_of(set, models, self.model, most);
+        users.extend(validation);
+        Ok((models, users))
     }
 
-    /// At most `most` users of a truth, chosen at random, with their candidates.
+    /// Goes on with these members alone (ascending), as if there had been no others: from candidates that only a
+    /// dropped member names nothing may be learned, as answers have none of them.
+    pub(super) fn keep(&mut self, members: &[usize], users: &mut [LearningUser]) {
+        let place = |member| members.iter().position(|&kept| kept == member);
+        let width = self.features.len();
+        let kept: Vec<(usize, Feature)> = self
+            .features
+            .iter()
+            .enumerate()
+            .filter_map(|(n, &feature)| match feature {
+                Feature::Graph { member, behavior } => {
+                    let member = place(member)?;
+                    Some((n, Feature::Graph { member, behavior }))
+                }
+                other => Some((n, other)),
+            })
+            .collect();
+        let sources = members.iter().fold(BY_OTHERS, |bits, &n| bits | 1 << n);
+        users.par_iter_mut().for_each(|user| {
+            let all = std::mem::take(&mut user.candidates);
+            let rows = all.rows.chunks_exact(width);
+            let mut rest = Candidates::default();
+            for (n, row) in rows
+                .enumerate()
+                .filter(|(n, _)| all.sources[*n] & sources != 0)
+            {
+                rest.items.push(all.items[n]);
+                rest.met.push(all.met[n]);
+                rest.rows
+                    .extend(kept.iter().map(|&(column, _)| row[column]));
+                let bits = members.iter().enumerate();
+                let bits = bits.map(|(to, &from)| (all.sources[n] >> from & 1) << to);
+                rest.sources
+                    .push(bits.fold(all.sources[n] & BY_OTHERS, |a, b| a | b));
+            }
+            user.candidates = rest;
+        });
+        self.features = kept.into_iter().map(|(_, feature)| feature).collect();
+        self.kinds = members.iter().map(|&n| self.kinds[n]).collect();
+    }
+
+    /// At most `most` users of a truth, chosen at random, with their candidates by these members, which are given
+    /// back.
     fn users_of(
         &self,
         (pairs, clock, truth): (&Interactions, Clock, &Truth),
-        models: &Arc<Vec<ItemToItem>>,
+        models: Vec<ItemToItem>,
         model: Option<&dyn Scorer>,
         most: usize,
-    ) -> Vec<LearningUser> {
+    ) -> (Vec<ItemToItem>, Vec<LearningUser>) {
+        let models = Arc::new(models);
         let subject = Subject {
             pairs,
             clock,
             features: &self.features,
-            members: models,
+            members: &models,
             kinds: &self.kinds,
             strengths: &self.strengths,
             catalogue: &self.dataset.catalogue,
@@ -202,7 +251,9 @@ impl<'a> Fitter<'a> {
                 targets: truth.items_of(user).to_vec(),
             }
         };
-        users.par_iter().map(one).collect()
+        let users = users.par_iter().map(one).collect();
+        drop(snapshot);
+        (Arc::unwrap_or_clone(models), users)
     }
 
     /// The mean positive value of each score among all candidates; 1 for other features.

@@ -45,6 +45,13 @@ impl Choices {
     }
 }
 
+/// The users to learn from: rows of [`Choices::users`], each with a target.
+#[derive(Clone, Copy)]
+pub(crate) struct Sample<'c> {
+    pub(crate) choices: &'c Choices,
+    pub(crate) users: &'c [usize],
+}
+
 /// The score of a candidate is a sum: `bias` and `met` times the features for an item that the user met,
 /// `new` times the features for another.
 #[derive(Debug, Clone, PartialEq)]
@@ -147,14 +154,14 @@ impl Curvature {
 /// Newton's method with halved steps, from zero or from weights that are near: the loss is strictly convex, so the minimum is unique, and the same
 /// bits come out at any number of threads. O(steps · candidates · features²).
 pub(crate) fn fit(
-    choices: &Choices,
+    sample: Sample<'_>,
     columns: &Columns,
     l2: f64,
     start: Option<&Weights>,
 ) -> Weights {
     let n = columns.n_parameters();
     let mut parameters = start.map_or_else(|| vec![0.0; n], |start| columns.parameters(start));
-    let mut now = curvature(choices, columns, &parameters, l2);
+    let mut now = curvature(sample, columns, &parameters, l2);
     for _ in 0..MAX_STEPS {
         let mut step = now.gradient.clone();
         let matrix = MatMut::from_row_major_slice_mut(&mut now.hessian, n, n);
@@ -167,7 +174,7 @@ pub(crate) fn fit(
         let accepted = loop {
             let moved = parameters.iter().zip(&step).map(|(p, s)| p - factor * s);
             let moved: Vec<f64> = moved.collect();
-            let there = curvature(choices, columns, &moved, l2);
+            let there = curvature(sample, columns, &moved, l2);
             if there.loss <= now.loss - 1e-4 * factor * decrease {
                 break Some((moved, there));
             }
@@ -186,19 +193,19 @@ pub(crate) fn fit(
             break;
         }
     }
-    columns.weights(&parameters, choices.width)
+    columns.weights(&parameters, sample.choices.width)
 }
 
-fn curvature(choices: &Choices, columns: &Columns, parameters: &[f64], l2: f64) -> Curvature {
+fn curvature(sample: Sample<'_>, columns: &Columns, parameters: &[f64], l2: f64) -> Curvature {
     let n = parameters.len();
+    let Sample { choices, users } = sample;
     let weights = columns.weights(parameters, choices.width);
-    let blocks: Vec<usize> = (0..choices.users.n_rows()).step_by(BLOCK).collect();
-    let sums: Vec<Curvature> = blocks
-        .into_par_iter()
-        .map(|first| {
+    let sums: Vec<Curvature> = users
+        .par_chunks(BLOCK)
+        .map(|users| {
             let mut block = Block::new(n);
-            let last = (first + BLOCK).min(choices.users.n_rows());
-            (first..last).for_each(|user| block.add_user(choices, columns, &weights, user));
+            let users = users.iter();
+            users.for_each(|&user| block.add_user(choices, columns, &weights, user));
             block.finish(columns)
         })
         .collect();
@@ -323,12 +330,17 @@ mod tests {
     fn derivatives_are_those_of_the_loss() {
         let (choices, columns) = (choices(), columns());
         let at = [0.3, -0.2, 0.5, 0.7];
-        let here = curvature(&choices, &columns, &at, 0.5);
+        let users: Vec<usize> = (0..200).collect();
+        let sample = Sample {
+            choices: &choices,
+            users: &users,
+        };
+        let here = curvature(sample, &columns, &at, 0.5);
         for k in 0..4 {
             let moved = |by: f64| {
                 let mut there = at;
                 there[k] += by;
-                curvature(&choices, &columns, &there, 0.5)
+                curvature(sample, &columns, &there, 0.5)
             };
             let (up, down) = (moved(1e-5), moved(-1e-5));
             let slope = (up.loss - down.loss) / 2e-5;
@@ -346,16 +358,21 @@ mod tests {
     #[test]
     fn the_minimum_has_no_slope_and_is_the_same_at_any_number_of_threads() {
         let (choices, columns) = (choices(), columns());
-        let weights = fit(&choices, &columns, 1.0, None);
+        let users: Vec<usize> = (0..200).collect();
+        let sample = Sample {
+            choices: &choices,
+            users: &users,
+        };
+        let weights = fit(sample, &columns, 1.0, None);
         let flat = [weights.bias, weights.met[0], weights.met[1], weights.new[1]];
-        let slope = curvature(&choices, &columns, &flat, 1.0).gradient;
+        let slope = curvature(sample, &columns, &flat, 1.0).gradient;
         assert!(slope.iter().all(|g| g.abs() < 1e-3), "{slope:?}");
         assert_eq!(weights.new[0], 0.0);
         let pool = rayon::ThreadPoolBuilder::new()
             .num_threads(1)
             .build()
             .unwrap();
-        assert_eq!(pool.install(|| fit(&choices, &columns, 1.0, None)), weights);
+        assert_eq!(pool.install(|| fit(sample, &columns, 1.0, None)), weights);
     }
 
     #[test]
@@ -373,7 +390,11 @@ mod tests {
             met: vec![],
             new: vec![],
         };
-        let weights = fit(&choices, &columns, 1e-9, None);
+        let sample = Sample {
+            choices: &choices,
+            users: &[0, 1, 2, 3],
+        };
+        let weights = fit(sample, &columns, 1e-9, None);
         assert!((weights.bias - 3f64.ln()).abs() < 1e-5, "{}", weights.bias);
     }
 }

@@ -2,7 +2,7 @@
 
 use super::feature::{Feature, FeatureGroup};
 use super::learning::{Fitter, LearningUser};
-use super::logit::{self, Choice, Choices, Columns, Weights};
+use super::logit::{self, Choice, Choices, Columns, Sample, Weights};
 use super::ranking::GroupEffect;
 use super::ties::jitter;
 use crate::RecommendError;
@@ -17,18 +17,21 @@ const MAX_SEARCHED: usize = 8_000;
 /// The parts that users are divided into.
 const N_PARTS: u32 = 4;
 
-/// One part of the users, judged by weights that were learned from all others.
-struct Part<'s> {
-    learn: Choices,
-    users: Vec<&'s LearningUser>,
-    judged: Choices,
+/// One part of the users, judged by weights that were learned from all others: rows of [`Search::users`].
+struct Part {
+    /// Those that have a target among their candidates.
+    learn: Vec<usize>,
+    judged: Vec<usize>,
 }
 
 pub(super) struct Search<'s> {
     fitter: &'s Fitter<'s>,
+    users: &'s [LearningUser],
+    /// Of all users.
+    choices: Choices,
     /// All users that have a target among their candidates.
-    learn: Choices,
-    parts: Vec<Part<'s>>,
+    learn: Vec<usize>,
+    parts: Vec<Part>,
 }
 
 /// What was chosen.
@@ -92,29 +95,26 @@ impl<'s> Search<'s> {
         users: &'s [LearningUser],
         scales: &[f64],
     ) -> Result<Self, RecommendError> {
-        let all: Vec<&LearningUser> = users.iter().collect();
-        let learn = choices(fitter, &all, scales, true);
-        if learn.users.n_rows() == 0 {
+        let choices = choices(fitter, users, scales);
+        let can_teach = |user: &usize| choices.users.row(*user).iter().any(|c| c.target > 0.0);
+        let learn: Vec<usize> = (0..users.len()).filter(can_teach).collect();
+        if learn.is_empty() {
             return Err(RecommendError::NothingToLearn);
         }
-        let searched: Vec<&LearningUser> = all
-            .into_iter()
-            .step_by(users.len().div_ceil(MAX_SEARCHED))
-            .collect();
+        let searched = (0..users.len()).step_by(users.len().div_ceil(MAX_SEARCHED));
         let part = |part: usize| {
-            let (users, others): (Vec<_>, Vec<_>) = searched
-                .iter()
-                .partition(|user| part_of(fitter, user) == part);
-            Part {
-                learn: choices(fitter, &others, scales, true),
-                judged: choices(fitter, &users, scales, false),
-                users,
-            }
+            let (judged, mut learn): (Vec<usize>, Vec<usize>) = searched
+                .clone()
+                .partition(|&user| part_of(fitter, &users[user]) == part);
+            learn.retain(can_teach);
+            Part { learn, judged }
         };
         Ok(Self {
             parts: (0..N_PARTS as usize).map(part).collect(),
             fitter,
+            users,
             learn,
+            choices,
         })
     }
 
@@ -164,7 +164,7 @@ impl<'s> Search<'s> {
             .map(|(group, trial)| self.effect(*group, best.ndcg, trial.ndcg, false));
         dropped.extend(kept.collect::<Vec<_>>());
         Found {
-            weights: logit::fit(&self.learn, &best.columns, best.l2, best.weights.first()),
+            weights: self.fit(&self.learn, &best.columns, best.l2, best.weights.first()),
             of_parts: best.weights,
             l2: best.l2,
             ndcg: best.ndcg,
@@ -222,7 +222,7 @@ impl<'s> Search<'s> {
             .enumerate()
             .map(|(n, part)| {
                 let start = start.map(|trial| &trial.weights[n]);
-                let weights = logit::fit(&part.learn, columns, l2, start);
+                let weights = self.fit(&part.learn, columns, l2, start);
                 let values = self.ndcgs(part, &weights);
                 (weights, values)
             })
@@ -241,14 +241,20 @@ impl<'s> Search<'s> {
         }
     }
 
-    /// NDCG of each user's list.
-    fn ndcgs(&self, part: &Part<'_>, weights: &Weights) -> Vec<f64> {
-        let one = |(n, user): (usize, &&LearningUser)| {
-            let scored = part.judged.users.range(n).zip(part.judged.users.row(n));
-            let scores = scored.map(|(n, choice)| weights.score(choice.met, part.judged.row(n)));
-            ndcg(user, scores, self.fitter.config.k)
+    fn fit(&self, users: &[usize], columns: &Columns, l2: f64, start: Option<&Weights>) -> Weights {
+        let choices = &self.choices;
+        logit::fit(Sample { choices, users }, columns, l2, start)
+    }
+
+    /// NDCG of the list of each user judged.
+    fn ndcgs(&self, part: &Part, weights: &Weights) -> Vec<f64> {
+        let Choices { users, .. } = &self.choices;
+        let one = |&user: &usize| {
+            let scored = users.range(user).zip(users.row(user));
+            let scores = scored.map(|(n, choice)| weights.score(choice.met, self.choices.row(n)));
+            ndcg(&self.users[user], scores, self.fitter.config.k)
         };
-        part.users.par_iter().enumerate().map(one).collect()
+        part.judged.par_iter().map(one).collect()
     }
 }
 
@@ -267,21 +273,14 @@ pub(super) fn ndcg(user: &LearningUser, scores: impl Iterator<Item = f64>, k: us
     Metric::Ndcg.value(Hits::new(&ranks, user.targets.len()), k)
 }
 
-/// The candidates of users with scaled features. For learning, users whose purchases are not among their
-/// candidates are left out.
-pub(super) fn choices(
-    fitter: &Fitter<'_>,
-    users: &[&LearningUser],
-    scales: &[f64],
-    learning: bool,
-) -> Choices {
+/// The candidates of users with scaled features.
+fn choices(fitter: &Fitter<'_>, users: &[LearningUser], scales: &[f64]) -> Choices {
     let width = fitter.features.len();
     let mut choices = Choices::new(width);
+    let n_candidates: usize = users.iter().map(|user| user.candidates.items.len()).sum();
+    choices.features.reserve_exact(n_candidates * width);
     for user in users {
         let targets = user.target_weights();
-        if learning && targets.iter().all(|&target| target == 0.0) {
-            continue;
-        }
         let marked = user.candidates.met.iter().zip(targets);
         choices
             .users

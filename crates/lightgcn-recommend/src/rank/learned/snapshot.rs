@@ -91,7 +91,12 @@ pub(crate) struct Candidates {
     pub(crate) met: Vec<bool>,
     /// `[items, features]`; scores of members are not scaled yet.
     pub(crate) rows: Vec<f32>,
+    /// What each is a candidate by: bit n for member n, and [`BY_OTHERS`]. Empty where that was not asked for.
+    pub(crate) sources: Vec<u8>,
 }
+
+/// The bit of candidates that are there whatever the members: items met, best sellers, those of a trained model.
+pub(crate) const BY_OTHERS: u8 = 1 << 7;
 
 /// A user's history with what candidates and features need of it.
 pub(crate) struct Viewpoint<'h> {
@@ -188,22 +193,32 @@ impl Snapshot {
         out.extend(met.iter().map(|item| item.0));
         out.sort_unstable();
         out.dedup();
-        let mut new: Vec<ItemId> = Vec::new();
+        let mut found: Vec<(ItemId, u8)> = Vec::new();
         let n_by_member = self.settings.n_by_member.max(k);
-        for row in from.scores.iter().chain([&from.model]).flatten() {
-            let best = list(row, n_by_member, &out).into_iter();
-            new.extend(
-                best.filter(|ranked| ranked.score > 0.0)
-                    .map(|ranked| ranked.item),
-            );
+        let behaviors = self.strengths.len();
+        let members = from.scores.iter().enumerate();
+        let members = members.map(|(n, row)| (row, 1 << (n / behaviors)));
+        for (row, source) in members.chain([(&from.model, BY_OTHERS)]) {
+            let best = row.iter().flat_map(|row| list(row, n_by_member, &out));
+            let best = best.filter(|ranked| ranked.score > 0.0);
+            found.extend(best.map(|ranked| (ranked.item, source)));
         }
         let popular = self.best_sellers.iter().copied();
         let popular = popular.filter(|item| out.binary_search(&item.0).is_err());
-        new.extend(popular.take(self.settings.n_best_sellers.max(k)));
-        new.extend(met.iter().copied().filter(|item| !is_excluded(item)));
-        new.sort_unstable();
-        new.dedup();
-        self.with_features(from, new)
+        let popular = popular.take(self.settings.n_best_sellers.max(k));
+        let met = met.iter().copied().filter(|item| !is_excluded(item));
+        found.extend(popular.chain(met).map(|item| (item, BY_OTHERS)));
+        found.sort_unstable();
+        found.dedup_by(|next, kept| {
+            let same = next.0 == kept.0;
+            kept.1 |= if same { next.1 } else { 0 };
+            same
+        });
+        let (items, sources) = found.into_iter().unzip();
+        Candidates {
+            sources,
+            ..self.with_features(from, items)
+        }
     }
 
     /// The features of these items, ascending.
@@ -223,7 +238,12 @@ impl Snapshot {
                 if value.is_finite() { value } else { 0.0 }
             }));
         }
-        Candidates { items, met, rows }
+        Candidates {
+            items,
+            met,
+            rows,
+            sources: Vec::new(),
+        }
     }
 
     fn of_user(

@@ -2,7 +2,7 @@
 
 use super::feature::Feature;
 use super::learning::{Fitter, LearningUser};
-use super::logit::{self, Choice, Choices, Columns, Weights};
+use super::logit::{self, Choice, Choices, Columns, Sample, Weights};
 use super::ranking::GroupEffect;
 use super::search::{Found, is_clearly_higher, mean, ndcg, part_of};
 
@@ -117,7 +117,12 @@ impl Stacking<'_> {
             met: Vec::new(),
             new: vec![OTHERS, MODEL_MET, MODEL_NEW, IS_MET],
         };
-        logit::fit(&choices, &columns, L2, None)
+        let all: Vec<usize> = (0..choices.users.n_rows()).collect();
+        let sample = Sample {
+            choices: &choices,
+            users: &all,
+        };
+        logit::fit(sample, &columns, L2, None)
     }
 
     /// The NDCG of each user with these scores.

@@ -352,3 +352,27 @@ fn a_planted_leak_is_refused() {
         Err(RecommendError::Core(CoreError::Leak { .. }))
     ));
 }
+
+/// With few candidates of each member, some are named by a dropped one alone.
+#[test]
+fn a_dropped_member_leaves_no_trace() {
+    let dataset = Log::usual().dataset();
+    let config = RankingConfig {
+        candidates: Some(1),
+        best_sellers: 0,
+        k: 1,
+        ..RankingConfig::default()
+    };
+    let all = config.fit(&dataset).unwrap();
+    let kept = all.members.clone();
+    assert!((1..3).contains(&kept.len()), "{kept:?}");
+    let members = kept.clone();
+    let alone = RankingConfig { members, ..config }.fit(&dataset).unwrap();
+    assert_eq!(alone.members, kept);
+    assert_eq!(alone.features, all.features);
+    assert_eq!(alone.bias, all.bias);
+    assert_eq!(alone.report.ndcg, all.report.ndcg);
+    let dropped = all.report.groups.iter().filter(|group| group.dropped);
+    let dropped_alone = alone.report.groups.iter().filter(|group| group.dropped);
+    assert_eq!(dropped.count(), dropped_alone.count() + 3 - kept.len());
+}

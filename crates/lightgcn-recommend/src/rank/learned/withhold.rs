@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 /// Where cuts in time fall, as shares of the purchases before them.
 const CUTS: [f64; 4] = [0.4, 0.55, 0.7, 0.85];
 /// The folds that users are divided among where each user has a purchase withheld.
-const N_FOLDS: u64 = 4;
+const N_FOLDS: i64 = 4;
 
 /// Which purchases are withheld from the history that a ranking learns from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -85,44 +85,39 @@ impl Withhold {
         }
     }
 
-    /// The folds with at least one target.
+    /// The folds, each made when it is asked for: a fold holds a copy of the pairs. One may have no target.
     pub(crate) fn folds(
         self,
         pairs: &Interactions,
         behaviors: &BehaviorWeights,
         seed: u64,
-    ) -> Result<Vec<Fold>, RecommendError> {
+    ) -> impl ExactSizeIterator<Item = Result<Fold, RecommendError>> {
         let random = Random::new(seed, Stream::Withholding);
         let clock = self.clock(pairs);
-        let folds: Result<Vec<Fold>, RecommendError> = match self {
-            Self::Later => {
-                let cuts = cuts(pairs).into_iter();
-                cuts.map(|cut| later(pairs, behaviors, cut)).collect()
-            }
-            Self::OnePurchase => {
-                let held = one_each(pairs, &random, |_| true);
-                let fold = without(pairs, behaviors, &held, |is_target| is_target, clock);
-                fold.map(|fold| vec![fold])
-            }
-            Self::OnePair => (0..N_FOLDS)
-                .map(|quarter| {
-                    let chosen = |user| of_quarter(&random, user, quarter);
+        // Cuts in time, or quarters of the users.
+        let parts: Vec<i64> = match self {
+            Self::Later => cuts(pairs),
+            Self::OnePurchase => vec![0],
+            Self::OnePair | Self::LastPair | Self::LastPurchase => (0..N_FOLDS).collect(),
+        };
+        parts.into_iter().map(move |part| {
+            let chosen = |user| of_quarter(&random, user, part);
+            match self {
+                Self::Later => later(pairs, behaviors, part),
+                Self::OnePurchase => {
+                    let held = one_each(pairs, &random, |_| true);
+                    without(pairs, behaviors, &held, |is_target| is_target, clock)
+                }
+                Self::OnePair => {
                     let held = one_each(pairs, &random, chosen);
                     without(pairs, behaviors, &held, |_| true, clock)
-                })
-                .collect(),
-            Self::LastPair | Self::LastPurchase => (0..N_FOLDS)
-                .map(|quarter| {
-                    let chosen = |user| of_quarter(&random, user, quarter);
+                }
+                Self::LastPair | Self::LastPurchase => {
                     let keeps_earlier = self == Self::LastPurchase;
                     last(pairs, behaviors, keeps_earlier, chosen, &random)
-                })
-                .collect(),
-        };
-        Ok(folds?
-            .into_iter()
-            .filter(|fold| !fold.truth().is_empty())
-            .collect())
+                }
+            }
+        })
     }
 }
 
@@ -141,8 +136,8 @@ pub(crate) fn resolution(pairs: &Interactions) -> i64 {
     }
 }
 
-fn of_quarter(random: &Random, user: UserId, quarter: u64) -> bool {
-    u64::from(random.at(1, u64::from(user.0)).below(N_FOLDS as u32)) == quarter
+fn of_quarter(random: &Random, user: UserId, quarter: i64) -> bool {
+    i64::from(random.at(1, u64::from(user.0)).below(N_FOLDS as u32)) == quarter
 }
 
 /// The time of the first purchase of a pair; of its last event where single events are unknown.
@@ -326,10 +321,15 @@ mod tests {
         (pairs.build(8, 3).unwrap(), config.check().unwrap())
     }
 
+    fn folds(how: Withhold, pairs: &Interactions, behaviors: &BehaviorWeights) -> Vec<Fold> {
+        let folds: Result<_, _> = how.folds(pairs, behaviors, 1).collect();
+        folds.unwrap()
+    }
+
     #[test]
     fn later_purchases_leave_with_all_that_came_after_the_cut() {
         let (pairs, behaviors) = shop();
-        let folds = Withhold::Later.folds(&pairs, &behaviors, 1).unwrap();
+        let folds = folds(Withhold::Later, &pairs, &behaviors);
         assert!(!folds.is_empty());
         for fold in &folds {
             let Clock::At(cut) = fold.clock else { panic!() };
@@ -344,7 +344,7 @@ mod tests {
     fn last_purchases_leave_with_or_without_the_views_before() {
         let (pairs, behaviors) = shop();
         for (how, n_left) in [(Withhold::LastPair, 0), (Withhold::LastPurchase, 1)] {
-            let folds = how.folds(&pairs, &behaviors, 1).unwrap();
+            let folds = folds(how, &pairs, &behaviors);
             let held: usize = folds.iter().map(|fold| fold.truth().n_pairs()).sum();
             assert_eq!(held, 8, "{how:?}");
             for fold in &folds {
@@ -364,14 +364,14 @@ mod tests {
     #[test]
     fn one_purchase_or_one_pair_leaves() {
         let (pairs, behaviors) = shop();
-        let fold = &Withhold::OnePurchase.folds(&pairs, &behaviors, 1).unwrap()[0];
+        let fold = &folds(Withhold::OnePurchase, &pairs, &behaviors)[0];
         assert_eq!(fold.truth().n_pairs(), 8);
         assert!(
             fold.truth()
                 .users()
                 .all(|u| fold.truth().familiar_of(u) == [true])
         );
-        let folds = Withhold::OnePair.folds(&pairs, &behaviors, 1).unwrap();
+        let folds = folds(Withhold::OnePair, &pairs, &behaviors);
         assert_eq!(
             folds
                 .iter()
