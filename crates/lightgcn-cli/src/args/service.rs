@@ -64,7 +64,7 @@ pub(crate) struct ServeArgs {
     /// Do not serve the page or its routes, which list users and their histories
     #[arg(long)]
     pub(crate) no_page: bool,
-    /// Hide user histories: no user search, no user's items, no explanations by past items
+    /// Hide user histories: no user search, no user's items, no explanations from past items
     #[arg(long)]
     pub(crate) privacy: bool,
     /// Threads that score [default: one per core]

@@ -26,7 +26,7 @@ fn text(report: &ForgetReport, has_store: bool) -> String {
         ("rewrote without the user: model", &report.models),
         ("deleted checkpoint", &report.checkpoints),
         (
-            "retrain from scratch, since embeddings may still reflect the user's: model",
+            "retrain from scratch, since embeddings may still include the user's: model",
             &report.not_propagated,
         ),
     ] {

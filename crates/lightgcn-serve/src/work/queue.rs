@@ -210,8 +210,8 @@ impl Queue {
     }
 
     /// Reserves a place for a request that is expected to take `time`; if there is none, returns
-    /// the waiting time. Large requests may fill half of the queue, so it always has room for small
-    /// ones. An empty queue accepts any request.
+    /// what is already waiting. Large requests may fill half of the queue, so it always has room
+    /// for small ones. An empty queue accepts any request.
     ///
     /// With several lanes, each may have as much waiting as is free (the dynamic threshold of
     /// Choudhury and Hahne, IEEE/ACM Transactions on Networking 1998): a single one fills half of
