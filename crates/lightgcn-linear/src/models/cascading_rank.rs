@@ -29,8 +29,8 @@ pub struct CascadingRankConfig {
     /// The share α with which each stage restarts at its own items, from 0 to 1. Default: 0, as
     /// published for logs with few carts and purchases.
     pub alpha: f64,
-    /// The share β with which each stage restarts at the result of the previous one, from 0 to 1; α
-    /// + β is at most 1. Default: 0.9, as published for the same logs.
+    /// The share β with which each stage restarts at the result of the previous one, from 0 to 1;
+    /// at most 1 together with α. Default: 0.9, as published for the same logs.
     pub beta: f64,
     /// The maximum number of neighbors that an item keeps, at least 1. Default: 400.
     pub n_neighbors: usize,
