@@ -114,7 +114,7 @@ impl Artifact {
             ("rows of layer 0", self.layer0.rows(), n_nodes),
             ("rows of final embeddings", self.embeddings.rows(), n_nodes),
             (
-                "numbers a row of layer 0",
+                "numbers per row of layer 0",
                 self.layer0.dimension(),
                 self.model.dimension,
             ),

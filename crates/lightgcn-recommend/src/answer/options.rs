@@ -94,7 +94,7 @@ impl RecommendOptions {
             ("revenue", self.revenue),
         ] {
             if !(0.0..=1.0).contains(&value) {
-                faults.push(format!("{name} is {value}; it must lie between 0 and 1"));
+                faults.push(format!("{name} is {value}; it must be between 0 and 1"));
             }
         }
         if self.chain.is_empty() {

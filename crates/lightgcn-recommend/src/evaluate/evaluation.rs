@@ -57,7 +57,7 @@ impl EvaluationOptions {
         }
         if !(self.confidence > 0.0 && self.confidence < 1.0) {
             faults.push(format!(
-                "confidence is {}; it must lie between 0 and 1",
+                "confidence is {}; it must be between 0 and 1",
                 self.confidence
             ));
         }

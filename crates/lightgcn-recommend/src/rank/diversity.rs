@@ -192,7 +192,7 @@ impl<'a> DiverseRanker<'a> {
         diversity: f64,
     ) -> Result<Self, RecommendError> {
         if !(0.0..=1.0).contains(&diversity) {
-            let fault = format!("diversity is {diversity}; it must lie between 0 and 1");
+            let fault = format!("diversity is {diversity}; it must be between 0 and 1");
             return Err(RecommendError::Options {
                 faults: vec![fault],
             });

@@ -36,7 +36,7 @@ impl<S: Scorer> RevenueScorer<S> {
             inner.n_items()
         );
         if !(0.0..=1.0).contains(&weight) {
-            let fault = format!("the weight of revenue is {weight}; it must lie between 0 and 1");
+            let fault = format!("the weight of revenue is {weight}; it must be between 0 and 1");
             return Err(RecommendError::Options {
                 faults: vec![fault],
             });
