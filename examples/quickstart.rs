@@ -83,7 +83,7 @@ fn main() -> anyhow::Result<()> {
     println!("\n{fitted}");
     if args.logs.is_empty() {
         println!(
-            "(a synthetic shop: the figures say that the road works, not how your shop will do)"
+            "(a synthetic shop: the metrics show that the pipeline works, not how your shop will do)"
         );
     }
 

@@ -61,7 +61,7 @@ mod tests {
     }
 
     #[test]
-    #[should_panic(expected = "row 3 is asked for, but the table has 3 rows")]
+    #[should_panic(expected = "row 3 was requested, but the table has 3 rows")]
     fn a_row_beyond_the_table_panics() {
         gather_rows(&[0.0; 6], 2, &[0_u64, 3], &mut [0.0; 4]);
     }

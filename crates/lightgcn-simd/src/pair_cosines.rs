@@ -85,7 +85,7 @@ mod tests {
     }
 
     #[test]
-    #[should_panic(expected = "row 2 is asked for, but the table has 2 rows")]
+    #[should_panic(expected = "row 2 was requested, but the table has 2 rows")]
     fn a_row_beyond_the_table_panics() {
         pair_cosines(&[0.0; 4], 2, &[0], &[2], &mut [0.0]);
     }

@@ -108,7 +108,7 @@ mod tests {
     }
 
     #[test]
-    #[should_panic(expected = "the items must be as many rows of 2 numbers, but they have 3")]
+    #[should_panic(expected = "there must be as many item rows of 2 numbers, but the items have 3")]
     fn items_of_another_shape_panic() {
         scores(&[1.0, 2.0], &[1.0; 3], 2, &mut [0.0; 2]);
     }
