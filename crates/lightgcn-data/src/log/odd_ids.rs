@@ -89,7 +89,7 @@ mod tests {
         ] {
             let found = found(&[pair[0], pair[1], "bob"]);
             assert!(
-                found.len() == 1 && found[0].contains("(1 in all)"),
+                found.len() == 1 && found[0].contains("(1 in total)"),
                 "{found:?}"
             );
         }
@@ -103,7 +103,7 @@ mod tests {
     fn rounded_ids_are_found() {
         let rounded = found(&["5.80E+11", "5E+11", "5,8e+5", "7"]);
         assert!(
-            rounded[0].contains("\"5.80E+11\" (3 in all)"),
+            rounded[0].contains("\"5.80E+11\" (3 in total)"),
             "{rounded:?}"
         );
         for id in [
