@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Checks the deployment, as far as this machine allows: the unit with systemd, the container file with a builder or linter
+# Checks the deployment, as well as this machine allows: the unit with systemd, the container file with a builder or linter
 # if there is one, and a release binary by running it as an unprivileged user in an empty folder.
 # Usage: bash deploy/check.sh [BINARY]      (default: target/release/lightgcn, built if missing)
 # Exit code 0 if every check that could run passed, 1 otherwise.

@@ -6,9 +6,9 @@
 //! cargo run --release --example new_items -- --movielens $LIGHTGCN_DATA/ml-100k
 //! ```
 //!
-//! MovieLens: ratings of 4 and 5 are purchases, the genres stand for the category, the decade for the brand.
-//! Baselines for an item without events: the mean purchases of its category (popularity within the
-//! category), and the same within the user's own categories, most used first.
+//! MovieLens: ratings of 4 and 5 are purchases, the genres serve as the category, the decade as the
+//! brand. Baselines for an item without events: the mean purchases of its category (popularity
+//! within the category), and the same within the user's own categories, most used first.
 #![expect(clippy::print_stdout, reason = "an example talks to a person")]
 
 use clap::Parser;

@@ -1,5 +1,6 @@
-//! How good fold-in is, and what explanations cost: hides a tenth of the users of a benchmark in pair files
-//! from training, folds them in from their training pairs, and compares with a model trained on all users.
+//! Measures how good fold-in is, and what explanations cost: hides a tenth of the users of a
+//! benchmark in pair files from training, folds them in from their training pairs, and compares
+//! with a model trained on all users.
 //!
 //! ```text
 //! cargo run --release --example newcomers -- --train train.txt --test test.txt --epochs 20
@@ -75,7 +76,7 @@ fn main() -> anyhow::Result<()> {
         },
         &everybody,
     )?;
-    println!("trained on everybody: Recall@20 of the hidden ones {known:.5}");
+    println!("trained on everyone: Recall@20 of the hidden ones {known:.5}");
     explanations(&everybody, &whole, args.seed)?;
     let artifact = fit(&parts, &args)?;
     for method in [FoldIn::Propagated, FoldIn::Mapped] {

@@ -1,5 +1,5 @@
-//! A model over two graphs and a loss of your own, trained, compared, saved and asked like those of
-//! the library: `cargo run --release --example own_model`.
+//! Your own model over two graphs and your own loss, trained, compared, saved and used like those
+//! of the library: `cargo run --release --example own_model`.
 #![expect(clippy::print_stdout, reason = "an example talks to a person")]
 
 use burn::module::{Module, Param};
@@ -35,7 +35,7 @@ impl<B: SparseBackend> EmbeddingModel<B> for TwoViews<B> {
     }
 }
 
-/// What the model asks of the data, and how it is built.
+/// What the model needs from the data, and how it is built.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 struct TwoViewsConfig {}
 

@@ -1,5 +1,5 @@
-//! Any benchmark in pair files (lines of `user item item ...`): trains a model and prints its figures on the
-//! test pairs at given epochs, beside popularity.
+//! Any benchmark in pair files (lines of `user item item ...`): trains a model and prints its
+//! metrics on the test pairs at given epochs, compared with popularity.
 //!
 //! ```text
 //! cargo run --release --example pairs -- --train train.txt --test test.txt --report-at 10,20
@@ -26,7 +26,7 @@ use std::path::PathBuf;
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
-/// Train on pair files and print the figures on the test pairs.
+/// Train on pair files and print the metrics on the test pairs.
 #[derive(Parser)]
 struct Args {
     /// Training pairs

@@ -130,7 +130,7 @@ fn main() -> anyhow::Result<()> {
     }
 }
 
-/// Steps of the published recipe, whatever the library's defaults: three layers, BPR with one
+/// Steps of the published recipe, regardless of the library's defaults: three layers, BPR with one
 /// negative, L2 1e-4, batches of 2,048 pairs; linear propagation, so that they are fused.
 fn epoch(dataset: &Dataset, steps: usize) -> anyhow::Result<()> {
     let recipe = Preset::Paper.candidate();

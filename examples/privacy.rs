@@ -123,8 +123,9 @@ fn pairs(dataset: &Dataset, args: &Args) -> Vec<Pair> {
         .collect()
 }
 
-/// The AUC of an attacker who scores a pair by the mean cosine of its item with the list. An item on the list
-/// was surely not bought if bought items are hidden, and most likely bought if they are not.
+/// The AUC of an attacker who scores a pair by the mean cosine of its item with the list. If bought
+/// items are hidden, an item on the list was certainly not bought; otherwise it was most likely
+/// bought.
 fn attack(
     shop: &Recommender,
     pairs: &[Pair],

@@ -1,4 +1,4 @@
-//! The main job, from a raw event log to explained recommendations.
+//! The whole pipeline, from a raw event log to explained recommendations.
 //!
 //! ```text
 //! cargo run --release --example quickstart                 # a synthetic shop of 200,000 events
@@ -6,11 +6,11 @@
 //! cargo run --release --example quickstart -- --serve      # and then the page, until Ctrl-C
 //! ```
 //!
-//! It holds each buyer's last two new items out, trains LightGCN, learns how to rank, and prints the ranking
-//! beside the model, rules, filters and popularity on test data, with a verdict. Then it fits everything
-//! again to the whole log, shows one user's history, 20 items for that user and why the first three are
-//! there, and saves the model. With `--serve` it then answers over HTTP, with a page, at the address that it
-//! prints.
+//! It holds out each buyer's last two new items, trains LightGCN, learns a ranking, and prints the
+//! ranking next to the model, rules, filters and popularity on test data, with a verdict. Then it
+//! refits everything on the whole log, shows one user's history, 20 items for that user and why the
+//! first three are recommended, and saves the model. With `--serve` it then serves a page and an
+//! HTTP API at the address that it prints.
 #![expect(clippy::print_stdout, reason = "an example talks to a person")]
 
 use clap::Parser;
@@ -21,8 +21,8 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
-/// Training frees and takes large buffers at every step; this allocator keeps them, where the
-/// system's gives each back to the kernel and pays for fresh pages.
+/// Training frees and takes large buffers at every step; this allocator keeps them, while the
+/// system's returns each to the kernel and pays for fresh pages.
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
@@ -71,7 +71,7 @@ fn main() -> anyhow::Result<()> {
         seed: args.seed,
         ..TrainConfig::default()
     };
-    // The page shows what stands in the folder of the run beside the model.
+    // The page shows the contents of the run folder next to the model.
     let run = args.out.join("model.run");
     let fitted = Fit::new(&logs)
         .prepare(prepare)
@@ -83,7 +83,7 @@ fn main() -> anyhow::Result<()> {
     println!("\n{fitted}");
     if args.logs.is_empty() {
         println!(
-            "(a synthetic shop: the figures say that the road works, not how your shop will do)"
+            "(a synthetic shop: the metrics show that the pipeline works, not how your shop will do)"
         );
     }
 

@@ -1,4 +1,4 @@
-//! Embeds the service in another axum program, beside its own routes.
+//! Embeds the service in another axum program, next to its own routes.
 //!
 //! ```text
 //! cargo run --release --example service                    # a small synthetic shop, trained in seconds

@@ -1,4 +1,5 @@
-//! Ordinary requests beside clients that ask for as much as they can, or do not read what they asked for.
+//! Ordinary requests alongside clients that request as much as they can, or do not read what they
+//! requested.
 
 use crate::client::Connection;
 use crate::{What, held, measure, paths};
@@ -43,7 +44,7 @@ fn count(statuses: &Statuses, status: String) {
     *statuses.entry(status).or_default() += 1;
 }
 
-/// Measures ordinary requests alone, beside the attack, and once it is over.
+/// Measures ordinary requests alone, during the attack, and after it is over.
 pub(crate) async fn attack(address: SocketAddr, options: &AttackOptions) -> anyhow::Result<()> {
     let ordinary = paths(address, What::Recommendations).await?;
     let alone = measure(address, ordinary.clone(), options.rate, options.seconds).await?;

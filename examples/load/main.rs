@@ -88,7 +88,8 @@ enum Mode {
     },
     /// Send requests as fast as they are answered while models are switched, and check each answer
     Swaps(SwapOptions),
-    /// Send requests at a fixed rate, first alone, then beside sockets that send a byte now and then
+    /// Send requests at a fixed rate, first alone, then alongside sockets that send a byte now and
+    /// then
     Slow {
         #[arg(long, default_value_t = 2000)]
         sockets: usize,
@@ -97,7 +98,8 @@ enum Mode {
         #[arg(long, default_value_t = 20.0)]
         seconds: f64,
     },
-    /// Send ordinary requests at a fixed rate beside batches that take much time, or that nobody reads
+    /// Send ordinary requests at a fixed rate alongside batches that take much time, or that no one
+    /// reads
     Attack(attack::AttackOptions),
     /// Send requests at a fixed rate for a long time, with model switches, and print the resources in use
     Soak(SoakOptions),

@@ -83,7 +83,7 @@ fn changed(valid: &[u8], changes: &[u8]) -> Vec<u8> {
     file
 }
 
-/// What can be read is exported, and what is wrong is told.
+/// Exports what can be read, and reports what is wrong.
 fn read(path: &Path) {
     let Ok(reader) = EventReader::open(path) else {
         return;

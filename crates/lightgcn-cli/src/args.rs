@@ -18,7 +18,7 @@ use lightgcn::train::Device;
 use std::path::PathBuf;
 use std::str::FromStr;
 
-/// From a raw shop event log to explained recommendations.
+/// Turn a raw shop event log into explained recommendations.
 ///
 /// Typically: `prepare` (log to dataset), `train` (dataset to model), `evaluate`, then `recommend` and
 /// `explain`. If you have no log, `generate` makes a synthetic one.
@@ -70,7 +70,7 @@ pub(crate) struct Common {
     /// Log more to standard error (-v: info, -vv: debug)
     #[arg(long, short, global = true, action = clap::ArgAction::Count)]
     pub(crate) verbose: u8,
-    /// Form of the log
+    /// Log format
     #[arg(
         long,
         global = true,
@@ -81,10 +81,10 @@ pub(crate) struct Common {
     pub(crate) log_format: LogFormat,
 }
 
-/// The form of the log on standard error.
+/// The log format on standard error.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]
 pub(crate) enum LogFormat {
-    /// Lines for people
+    /// Human-readable lines
     #[default]
     Text,
     /// One JSON object per line
@@ -97,12 +97,13 @@ pub(crate) enum Command {
     Generate(GenerateArgs),
     /// Turn event logs into a dataset: read, split, weigh
     Prepare(PrepareArgs),
-    /// Write a dataset or a model as Parquet files: pairs, catalogue and, of a model, embeddings
+    /// Write a dataset or a model as Parquet files: pairs, catalogue and, for a model, embeddings
     Export(ExportArgs),
-    /// Print what to know about a log or a dataset before training: counts, times, conversion, and what is odd
+    /// Print statistics and warnings about a log or a dataset before training: counts, times,
+    /// conversion
     Inspect(InspectArgs),
-    /// Turn event logs into a model in one go: prepare, train, learn how to rank, compare with rules and
-    /// filters on test data, and fit again to the whole log
+    /// Turn event logs into a model in one go: prepare, train, learn to rank, compare with rules
+    /// and filters on test data, and refit on the whole log
     Fit(FitArgs),
     /// Train a model on a dataset or on pair files
     Train(TrainArgs),
@@ -111,9 +112,10 @@ pub(crate) enum Command {
     Retrain(RetrainArgs),
     /// Search for the best options of a model on validation data
     Tune(TuneArgs),
-    /// Search, train and evaluate several models with the same budget, beside linear filters and rules
+    /// Search, train and evaluate several models with the same budget, alongside linear filters and
+    /// rules
     Compare(CompareArgs),
-    /// Evaluate a model on test data, beside baselines
+    /// Evaluate a model on test data, alongside baselines
     Evaluate(EvaluateArgs),
     /// Print the items that users are most likely to buy
     Recommend(RecommendArgs),
@@ -122,7 +124,7 @@ pub(crate) enum Command {
     /// Export the events stored by a service, or prune those already trained on
     #[command(subcommand)]
     Events(EventsCommand),
-    /// Remove a person from the events, datasets and models on disk; stop the service first
+    /// Remove a person from events, datasets and models on disk; stop the service first
     Forget(ForgetArgs),
     /// Serve recommendations over HTTP, with a web page, until SIGTERM or Ctrl-C
     Serve(ServeArgs),
@@ -153,7 +155,7 @@ pub(crate) enum SplitChoice {
     ByTime,
     /// Each user's last new purchase is test, the one before it validation
     LeaveLastOut,
-    /// Random pairs, as in the reference system; optimistic, since it looks into the future
+    /// Random pairs, as in the reference system; optimistic, because training sees the future
     Random,
     /// Hold nothing out, to train the final model on everything
     None,
@@ -164,14 +166,15 @@ pub(crate) struct PrepareArgs {
     /// Event logs: CSV or Parquet files, folders, globs or URLs; CSV may be gzip or zstd
     #[arg(required_unless_present = "pairs", value_name = "LOG")]
     pub(crate) logs: Vec<String>,
-    /// Instead of logs, a table of pairs, as a data warehouse aggregates them: CSV or Parquet
+    /// Instead of logs, a table of pairs, such as one aggregated by a data warehouse: CSV or
+    /// Parquet
     #[arg(
         long,
         value_name = "FILE",
         conflicts_with_all = ["logs", "split", "after", "validation", "test", "k_core"]
     )]
     pub(crate) pairs: Vec<PathBuf>,
-    /// Read the files of a public log as they are published: rees46, retailrocket, otto, taobao-userbehavior,
+    /// Read a public log in its published format: rees46, retailrocket, otto, taobao-userbehavior,
     /// movielens, instacart, hm or yoochoose
     #[arg(long, value_name = "NAME")]
     pub(crate) preset: Option<LogPreset>,
@@ -188,13 +191,13 @@ pub(crate) struct PrepareArgs {
     /// in the log's format
     #[arg(long, value_name = "SHARE|FILE", allow_negative_numbers = true)]
     pub(crate) test: Option<PartArg>,
-    /// Hold out for validation what came after the training of MODEL: for `retrain`
+    /// Hold out events newer than MODEL's training data for validation: for `retrain`
     #[arg(long, value_name = "MODEL", conflicts_with_all = ["split", "validation", "test"])]
     pub(crate) after: Option<PathBuf>,
     /// Weights of behaviors: shop-log or shop-log-strong-views; use --config for others
     #[arg(long, value_name = "PRESET")]
     pub(crate) weights: Option<String>,
-    /// Halve the weight of an event for every DAYS of its age
+    /// Halve the weight of an event for every DAYS of age
     #[arg(long, value_name = "DAYS", allow_negative_numbers = true)]
     pub(crate) half_life_days: Option<f64>,
     /// Keep only users and items with at least this many pairs
@@ -211,7 +214,7 @@ pub(crate) struct PrepareArgs {
     pub(crate) catalogue: Vec<String>,
 }
 
-/// What is held out for a part of a split.
+/// What to hold out for one part of a split.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) enum PartArg {
     Share(f64),
@@ -239,15 +242,15 @@ pub(crate) struct ExportArgs {
 
 #[derive(Debug, Args)]
 pub(crate) struct InspectArgs {
-    /// Event logs (CSV or Parquet files, folders, globs or URLs), or a dataset or model, whose training part is
-    /// inspected
+    /// Event logs (CSV or Parquet files, folders, globs or URLs), or a dataset or model, whose
+    /// training part to inspect
     #[arg(required = true, value_name = "LOG|DATASET|MODEL")]
     pub(crate) inputs: Vec<String>,
-    /// Read the files of a public log as they are published: rees46, retailrocket, otto, taobao-userbehavior,
+    /// Read a public log in its published format: rees46, retailrocket, otto, taobao-userbehavior,
     /// movielens, instacart, hm or yoochoose
     #[arg(long, value_name = "NAME")]
     pub(crate) preset: Option<LogPreset>,
-    /// The behavior that recommendations are for [default: as in --config, or the one that means a purchase]
+    /// The behavior to recommend for [default: as in --config, or the one that means a purchase]
     #[arg(long, value_name = "BEHAVIOR")]
     pub(crate) target: Option<String>,
     /// Skip and count bad rows instead of stopping at the first
@@ -263,14 +266,14 @@ pub(crate) struct FitArgs {
     /// Event logs: CSV or Parquet files, folders, globs or URLs; CSV may be gzip or zstd
     #[arg(required = true, value_name = "LOG")]
     pub(crate) logs: Vec<String>,
-    /// Read the files of a public log as they are published: rees46, retailrocket, otto, taobao-userbehavior,
+    /// Read a public log in its published format: rees46, retailrocket, otto, taobao-userbehavior,
     /// movielens, instacart, hm or yoochoose
     #[arg(long, value_name = "NAME")]
     pub(crate) preset: Option<LogPreset>,
     /// The folder to write the model to
     #[arg(long, value_name = "MODEL")]
     pub(crate) out: PathBuf,
-    /// The behavior that recommendations are for [default: as in --config, or the one that means a purchase]
+    /// The behavior to recommend for [default: as in --config, or the one that means a purchase]
     #[arg(long, value_name = "BEHAVIOR")]
     pub(crate) target: Option<String>,
     /// How to hold out validation and test data [default: by-time]
@@ -279,17 +282,18 @@ pub(crate) struct FitArgs {
     /// Maximum number of epochs [default: 200]
     #[arg(long, allow_negative_numbers = true)]
     pub(crate) epochs: Option<u32>,
-    /// Take about this many minutes in all: training ends early enough to fit again to the whole log
+    /// Take about this many minutes in total; training ends early enough to refit on the whole log
     #[arg(long, allow_negative_numbers = true)]
     pub(crate) minutes: Option<f64>,
-    /// Refuse to train on the CPU if that would take more memory than this, such as 4GB, and say what would fit
+    /// Refuse to train on the CPU if it would take more memory than this, such as 4GB, and say what
+    /// would fit
     #[arg(long, value_name = "SIZE")]
     pub(crate) memory: Option<ByteSize>,
-    /// Item-to-item models that the ranking may use, besides the trained model [default:
+    /// Item-to-item models that the ranking may use in addition to the trained model [default:
     /// propagation,ease]
     #[arg(long, value_name = "MEMBER", value_delimiter = ',')]
     pub(crate) members: Option<Vec<MemberChoice>>,
-    /// Keep the model of the training part instead of fitting again to the whole log
+    /// Keep the model fitted on the training part instead of refitting on the whole log
     #[arg(long)]
     pub(crate) no_refit: bool,
     /// Skip and count bad rows instead of stopping at the first
@@ -300,18 +304,18 @@ pub(crate) struct FitArgs {
     pub(crate) catalogue: Vec<String>,
 }
 
-/// A member of the ranking.
+/// An item-to-item model in the ranking.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(crate) enum MemberChoice {
     /// One untrained layer of propagation
     Propagation,
     /// EASE, the best linear map in closed form
     Ease,
-    /// The ideal low-pass filter of GF-CF; takes minutes on large logs
+    /// The ideal low-pass filter from GF-CF; takes minutes on large logs
     LowPass,
-    /// A walk that cascades over behaviors, after CascadingRank
+    /// A walk that cascades over behaviors, based on CascadingRank
     Cascade,
-    /// What follows what within sessions; left out where times tell no sessions apart
+    /// Which items follow which within sessions; skipped if event times do not separate sessions
     Sessions,
 }
 
@@ -334,12 +338,12 @@ pub(crate) struct DataArgs {
     /// Test pairs
     #[arg(long, value_name = "FILE", requires = "pairs_train")]
     pub(crate) pairs_test: Option<PathBuf>,
-    /// Keep users and items without a training pair, as published figures do
+    /// Keep users and items without a training pair, as published results do
     #[arg(long, requires = "pairs_train")]
     pub(crate) keep_unseen: bool,
 }
 
-/// A length of the past: a number of days, such as `30d`, or `all`.
+/// How much of the past to use: a number of days, such as `30d`, or `all`.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) struct History(pub(crate) Option<f64>);
 
@@ -397,25 +401,25 @@ pub(crate) struct EvaluateArgs {
         allow_negative_numbers = true
     )]
     pub(crate) revenue: Vec<f64>,
-    /// Linear filters to compare with: any of item-knn, rp3beta, ease, gf-cf, chebyshev and svd, or none
+    /// Linear filters to compare with: item-knn, rp3beta, ease, gf-cf, chebyshev, svd, or none
     /// [default: item-knn]
     #[arg(long, value_name = "FILTERS")]
     pub(crate) baselines: Option<Baselines>,
-    /// Also evaluate an ensemble of the model and these members, each a model's folder or a linear filter's
-    /// name. Weights are chosen on the validation part, or given as MEMBER=WEIGHT
+    /// Also evaluate an ensemble of the model and these members: model folders or names of linear
+    /// filters. Weights are chosen on the validation part unless given as MEMBER=WEIGHT
     #[arg(long, value_name = "MEMBERS", value_delimiter = ',')]
     pub(crate) ensemble: Vec<String>,
-    /// Instead, train the model's settings anew in this many windows of the whole log, each on what came before its
-    /// tenth of the targets, and judge them on that tenth
+    /// Instead, retrain with the model's settings in this many time windows, each evaluated on the
+    /// next tenth of the targets
     #[arg(long, conflicts_with_all = ["pairs_train", "against", "on_validation", "ensemble"])]
     pub(crate) windows: Option<usize>,
-    /// How much of the past a window trains on, such as 30d,90d,all [default: all]
+    /// How much of the past each window trains on, such as 30d,90d,all [default: all]
     #[arg(long, value_name = "DAYS", value_delimiter = ',', requires = "windows")]
     pub(crate) history: Vec<History>,
     /// Train this many times in each window, with different seeds
     #[arg(long, default_value_t = 1, requires = "windows")]
     pub(crate) seeds: u64,
-    /// How the members of the ensemble are fused
+    /// How to fuse the members of the ensemble
     #[arg(long, value_enum, default_value_t = FusionChoice::Score)]
     pub(crate) fusion: FusionChoice,
 }

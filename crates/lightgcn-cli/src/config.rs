@@ -43,7 +43,7 @@ pub(crate) struct Config {
 
 /// The default seed.
 const DEFAULT_SEED: u64 = 42;
-/// That of the library's default ranking.
+/// The seed of the library's default ranking.
 const DEFAULT_RANKING_SEED: u64 = 0;
 
 impl Config {
@@ -58,10 +58,10 @@ impl Config {
     }
 }
 
-/// The most bytes of an error that shows the line it is about.
+/// The maximum length, in bytes, of an error that quotes its line.
 const LONGEST_ERROR: usize = 2000;
 
-/// Reads TOML. An error about a long line does not show it.
+/// Reads TOML. An error about a long line does not quote it.
 fn parse<T: DeserializeOwned>(text: &str) -> anyhow::Result<T> {
     toml::from_str(text).map_err(|error| {
         let shown = error.to_string();

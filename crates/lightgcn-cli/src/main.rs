@@ -18,8 +18,8 @@ use output::Output;
 use std::io::IsTerminal;
 use std::process::ExitCode;
 
-/// Training frees and allocates large buffers at every step. This allocator keeps them; the system's
-/// returns each to the kernel and pays for fresh pages.
+/// Training frees and allocates large buffers at every step. This allocator keeps them; the
+/// system's returns each one to the kernel and then pays for fresh pages.
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 

@@ -44,7 +44,7 @@ impl Output {
     }
 }
 
-/// An error with its causes, without those the text already contains.
+/// An error with its causes, except those that the text already contains.
 fn whole_text(error: &anyhow::Error) -> String {
     let mut text = error.to_string();
     for cause in error.chain().skip(1).map(ToString::to_string) {

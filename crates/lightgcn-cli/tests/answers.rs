@@ -1,4 +1,4 @@
-//! What users get from a trained model: recommendations and explanations, held against the log.
+//! What users get from a trained model: recommendations and explanations, compared with the log.
 #![allow(clippy::unwrap_used, reason = "a failing test may panic")]
 
 mod common;

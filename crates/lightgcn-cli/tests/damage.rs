@@ -205,7 +205,7 @@ fn existing_files_are_not_overwritten() {
         &fields,
     );
 
-    // What somebody else put there is not replaced.
+    // Files that someone else put there are not replaced.
     fs::create_dir(work.path("mine")).unwrap();
     work.write("mine/notes.txt", "mine");
     let fields = [];

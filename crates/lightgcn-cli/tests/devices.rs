@@ -98,7 +98,7 @@ fn wgpu_trains_as_the_cpu_does() {
     ];
     work.refused(&train, &words);
 
-    // GPUs are counted; one far past the last is no crash.
+    // GPUs are counted; one far past the last must not crash.
     let train = ["train", "dataset", "--out", "m", "--device", "wgpu:1000"];
     work.refused(&train, &["no wgpu adapter", "--device"]);
 }

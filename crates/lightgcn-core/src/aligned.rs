@@ -1,4 +1,4 @@
-//! Tables for people.
+//! Aligned text tables.
 
 /// Rows of cells as lines with aligned columns, two spaces apart and without trailing spaces, each line ended. Rows may
 /// have different lengths.

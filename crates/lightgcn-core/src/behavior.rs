@@ -1,4 +1,4 @@
-//! What users do, and how much each act says.
+//! What users do, and how much each act weighs.
 
 use crate::CoreError;
 use serde::{Deserialize, Serialize};
@@ -24,15 +24,15 @@ pub struct Behavior {
     pub name: String,
     /// What one event adds to its pair's weight; may be negative.
     pub weight: f64,
-    /// The most (in absolute value) that all events of this behavior may add to one pair.
+    /// The maximum (in absolute value) that all events of this behavior may add to one pair.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cap: Option<f64>,
-    /// Whether this behavior is what recommendations are for: only targets count as truth.
+    /// Whether this behavior is a target of recommendations: only targets count as truth.
     #[serde(default)]
     pub target: bool,
 }
 
-/// What becomes of a pair whose summed weight is too large.
+/// What to do with a pair whose summed weight is too large.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Ceiling {
@@ -44,7 +44,7 @@ pub struct Ceiling {
     pub without_target: f64,
 }
 
-/// The table of behaviors as a person writes it; [`BehaviorWeightsConfig::check`] makes it usable.
+/// The table of behaviors as configured; [`BehaviorWeightsConfig::check`] validates it.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct BehaviorWeightsConfig {
@@ -54,7 +54,7 @@ pub struct BehaviorWeightsConfig {
     /// Sums below this become this.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub floor: Option<f64>,
-    /// What becomes of sums that are too large.
+    /// What to do with sums that are too large.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ceiling: Option<Ceiling>,
     /// Time decay: an event this many days before the last training event counts half.
@@ -101,7 +101,7 @@ impl BehaviorWeightsConfig {
         Self::shop([0.15, 0.35, -0.2, 1.0])
     }
 
-    /// One behavior of weight 1 that is the target: what pair files hold.
+    /// One behavior of weight 1 that is the target, as in pair files.
     #[must_use]
     pub fn single(name: &str) -> Self {
         Self {
@@ -121,7 +121,7 @@ impl BehaviorWeightsConfig {
         }
     }
 
-    /// The preset of that name (`shop-log` or `shop-log-strong-views`), or none.
+    /// The preset of that name (`shop-log` or `shop-log-strong-views`), if it exists.
     #[must_use]
     pub fn preset(name: &str) -> Option<Self> {
         match name {
@@ -138,7 +138,7 @@ impl BehaviorWeightsConfig {
     pub fn check(self) -> Result<BehaviorWeights, CoreError> {
         let mut faults = Vec::new();
         if self.behaviors.is_empty() {
-            faults.push("no behavior is listed; name at least one".to_owned());
+            faults.push("no behaviors are listed; give at least one".to_owned());
         }
         if self.behaviors.len() > 255 {
             faults.push(format!(
@@ -208,7 +208,7 @@ impl BehaviorWeights {
         &self.config.behaviors
     }
 
-    /// The number of the behavior with that label, or none.
+    /// The number of the behavior with that label, if there is one.
     #[must_use]
     pub fn get(&self, name: &str) -> Option<BehaviorId> {
         let position = self.config.behaviors.iter().position(|b| b.name == name);
@@ -232,12 +232,11 @@ impl BehaviorWeights {
             .map_or(1.0, |half_life| (-age_days.max(0.0) / half_life).exp2())
     }
 
-    /// The weight of a pair from its decayed event counts, one per behavior. The result may still
-    /// be unusable (not positive or not finite) where no floor is set: callers check and name the
-    /// pair.
+    /// The weight of a pair from its decayed event counts, one per behavior. Without a floor, the
+    /// result may be invalid (not positive or not finite): callers must check it and name the pair.
     ///
     /// # Panics
-    /// If `decayed_counts` does not hold one number per behavior.
+    /// If `decayed_counts` does not have one number per behavior.
     #[must_use]
     pub fn combine(&self, decayed_counts: &[f64], has_target: bool) -> f64 {
         let behaviors = &self.config.behaviors;

@@ -1,10 +1,10 @@
-//! What is known of the items: category, brand, price, and how they are shown.
+//! The items' metadata: category, brand, price, and how they are shown.
 
 use crate::{CoreError, ItemDetails, ItemId, LabelColumn, Listings};
 use std::collections::HashMap;
 use std::sync::Arc;
 
-/// What is known of every item, one row each. Clones share the columns.
+/// The metadata of every item, one row each. Clones share the columns.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Catalogue {
     category_id: LabelColumn,
@@ -15,7 +15,7 @@ pub struct Catalogue {
 }
 
 impl Catalogue {
-    /// A catalogue of `n_items` items of which nothing is known.
+    /// A catalogue of `n_items` items without metadata.
     #[must_use]
     pub fn unknown(n_items: usize) -> Self {
         Self::from_details((0..n_items).map(|_| ItemDetails::default()))
@@ -68,18 +68,18 @@ impl Catalogue {
         })
     }
 
-    /// The same with these titles, addresses and stock.
+    /// The same catalogue with these titles, addresses and stock.
     ///
     /// # Errors
-    /// [`CoreError::Damaged`] if a column has another length than the catalogue and is not empty, or if a title or an
-    /// address is not valid.
+    /// [`CoreError::Damaged`] if a column is not empty and its length differs from the catalogue's,
+    /// or if a title or an address is invalid.
     pub fn with_listings(self, listings: Listings) -> Result<Self, CoreError> {
         listings.check(self.n_items())?;
         Ok(Self { listings, ..self })
     }
 
-    /// The same with other details of some items; rows beyond the last one are ignored. Columns in which nothing changes
-    /// are shared. O(items · changed columns).
+    /// The same catalogue with changed details of some items; rows beyond the last one are ignored.
+    /// Unchanged columns are shared. O(items · changed columns).
     #[must_use]
     pub fn with_changes(&self, changes: &HashMap<ItemId, ItemDetails>) -> Self {
         let rows = || (0..self.n_items() as u32).map(ItemId);
@@ -131,7 +131,7 @@ impl Catalogue {
         column
     }
 
-    /// How many items there are.
+    /// The number of items.
     #[must_use]
     pub fn n_items(&self) -> usize {
         self.price.len()
@@ -161,13 +161,13 @@ impl Catalogue {
         &self.price
     }
 
-    /// How the items are shown, and whether they can be had.
+    /// How the items are shown, and whether they are available.
     #[must_use]
     pub fn listings(&self) -> &Listings {
         &self.listings
     }
 
-    /// What is known of one item; nothing beyond the last row.
+    /// The metadata of one item; empty beyond the last row.
     #[must_use]
     pub fn get(&self, item: ItemId) -> ItemDetails {
         let listings = &self.listings;

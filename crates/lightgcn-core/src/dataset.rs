@@ -1,4 +1,4 @@
-//! Everything that training needs, in one value.
+//! Everything that training needs.
 
 use crate::{
     BehaviorId, BehaviorWeights, Catalogue, CoreError, Interactions, ItemId, Lineage, Split, Truth,
@@ -6,7 +6,7 @@ use crate::{
 };
 use std::ops::Range;
 
-/// A split log with its vocabularies, its catalogue and where it came from.
+/// A split log with its vocabularies, its catalogue and its lineage.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Dataset {
     /// The three parts, without leakage.
@@ -15,19 +15,19 @@ pub struct Dataset {
     pub users: Vocabulary<UserId>,
     /// The items of the training part.
     pub items: Vocabulary<ItemId>,
-    /// What is known of the items.
+    /// The items' metadata.
     pub catalogue: Catalogue,
-    /// The behaviors of the log and how they were weighed.
+    /// The behaviors of the log and their weights.
     pub behaviors: BehaviorWeights,
-    /// Inputs, options and what each stage kept and dropped.
+    /// The inputs, the options, and what each stage kept and dropped.
     pub lineage: Lineage,
 }
 
 impl Dataset {
-    /// Puts the parts together and checks that they count the same users and items.
+    /// Combines the parts and checks that their numbers of users and items agree.
     ///
     /// # Errors
-    /// [`CoreError::Damaged`] if the vocabularies, the catalogue or the behaviors do not fit the
+    /// [`CoreError::Damaged`] if the vocabularies, the catalogue or the behaviors do not match the
     /// split.
     pub fn new(
         split: Split,
@@ -46,7 +46,7 @@ impl Dataset {
             if have != want {
                 return Err(CoreError::Damaged {
                     what,
-                    detail: format!("it has {have} rows, the training part {want}"),
+                    detail: format!("it has {have} rows, but the training part has {want}"),
                 });
             }
         }
@@ -71,8 +71,8 @@ impl Dataset {
         })
     }
 
-    /// The same dataset with training pairs weighed by another table of the same behaviors, from their
-    /// single events where these are known. O(events).
+    /// The same dataset with training pairs weighted by another table of the same behaviors, from
+    /// their single events if these are known. O(events).
     ///
     /// # Errors
     /// [`CoreError::BehaviorCounts`] or [`CoreError::Damaged`] if the table has other behaviors.
@@ -102,8 +102,8 @@ impl Dataset {
         self.of_users(&users)
     }
 
-    /// Everything but what is of one user: their id, pairs and held-out targets. Later users move up a row; items keep
-    /// theirs. None if the dataset does not know the user. O(events).
+    /// Everything except one user's data: their id, pairs and held-out targets. Later users move up
+    /// by one row; items keep theirs. `None` if the dataset does not know the user. O(events).
     ///
     /// # Errors
     /// Those of [`Dataset::new`]; none for a dataset that was valid.
@@ -149,10 +149,10 @@ impl Dataset {
         )
     }
 
-    /// A window in time: the training part's events in `train` are what it trains on, and what users first bought in
-    /// `test` is its test part, of users and items that it trains on. Times are seconds since 1970. Users
-    /// and items keep their rows; there is no validation part. Held-out parts of this dataset are left out, so take
-    /// windows of a log without any. O(events).
+    /// A window in time: it trains on the training part's events in `train`, and its test part is
+    /// what users first bought in `test`, for users and items that it trains on. Times are seconds
+    /// since 1970. Users and items keep their rows; there is no validation part. Held-out parts of
+    /// this dataset are ignored, so take windows of a log without any. O(events).
     ///
     /// # Errors
     /// [`CoreError::Damaged`] if the times of events are unknown.
@@ -195,7 +195,7 @@ impl Dataset {
     }
 }
 
-/// The pairs bought whose users and items are known by other pairs, and which were not bought before.
+/// The bought pairs whose users and items also have other pairs, and that were not bought before.
 fn new_targets(known: &Interactions, bought: &Interactions) -> Result<Truth, CoreError> {
     let mut is_known = vec![false; known.n_items()];
     known

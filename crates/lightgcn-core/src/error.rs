@@ -6,7 +6,7 @@ use thiserror::Error;
 #[derive(Debug, Clone, PartialEq, Error)]
 #[non_exhaustive]
 pub enum CoreError {
-    /// More distinct ids than a 32-bit row number can name.
+    /// There are more distinct ids than 32-bit row numbers.
     #[error("more than {limit} distinct {kind}s; split the log or drop rare ones with a k-core")]
     TooManyIds {
         /// `user` or `item`.
@@ -22,16 +22,16 @@ pub enum CoreError {
         /// The repeated id.
         id: String,
     },
-    /// Stored parts of a vocabulary or a catalogue do not fit together.
+    /// Stored parts of a vocabulary or a catalogue are inconsistent.
     #[error("damaged {what}: {detail}")]
     Damaged {
         /// What was being read.
         what: &'static str,
-        /// What does not fit.
+        /// What is inconsistent.
         detail: String,
     },
-    /// The table of behaviors is not usable; every fault is listed.
-    #[error("the behavior weights are not usable: {}", faults.join("; "))]
+    /// The table of behaviors is invalid; lists every fault.
+    #[error("the behavior weights are invalid: {}", faults.join("; "))]
     BehaviorWeights {
         /// Every fault found, each a sentence that says how to fix it.
         faults: Vec<String>,
@@ -42,9 +42,9 @@ pub enum CoreError {
          and finite: set a floor in the behavior weights, or drop the pair"
     )]
     PairWeight {
-        /// The user's row, or its id where known.
+        /// The user's row, or its id if known.
         user: String,
-        /// The item's row, or its id where known.
+        /// The item's row, or its id if known.
         item: String,
         /// The offending weight.
         weight: f64,
@@ -57,14 +57,14 @@ pub enum CoreError {
         /// The item's row.
         item: u32,
     },
-    /// A row number is beyond the stated number of rows.
+    /// A row number is out of range.
     #[error("{kind} row {row} is out of range: there are {rows} {kind}s")]
     RowOutOfRange {
         /// `user` or `item`.
         kind: &'static str,
         /// The row.
         row: u32,
-        /// How many rows there are.
+        /// The number of rows.
         rows: usize,
     },
     /// A pair's behavior counts do not match the table of behaviors.
@@ -72,7 +72,7 @@ pub enum CoreError {
     BehaviorCounts {
         /// How many counts were given.
         given: usize,
-        /// How many behaviors there are.
+        /// The number of behaviors.
         expected: usize,
     },
     /// Two parts of a split disagree about their sizes.
@@ -92,7 +92,7 @@ pub enum CoreError {
         /// The training part's number of items.
         train_items: usize,
     },
-    /// The same purchase is in two parts of a split.
+    /// The same pair is in two parts of a split.
     #[error(
         "the pair (user row {user}, item row {item}) is in both {first} and {second}; \
          remove it from one of them, or the metrics would be inflated"

@@ -5,7 +5,7 @@ use std::fmt;
 
 /// A dense row number that names a user or an item.
 pub trait NodeId: Copy + Eq + Ord + fmt::Debug + Send + Sync + 'static {
-    /// What the rows are, for messages: `user` or `item`.
+    /// What a row is, for messages: `user` or `item`.
     const KIND: &'static str;
 
     /// The id of row `row`.
@@ -59,12 +59,12 @@ macro_rules! node_id {
 }
 
 node_id!(
-    /// The dense row number of a user, from 0 to the number of users less one.
+    /// The dense row number of a user, from 0 to the number of users minus one.
     UserId,
     "user"
 );
 node_id!(
-    /// The dense row number of an item, from 0 to the number of items less one.
+    /// The dense row number of an item, from 0 to the number of items minus one.
     ItemId,
     "item"
 );

@@ -1,12 +1,12 @@
-//! Which texts are ids.
+//! The rule for valid ids.
 
 use thiserror::Error;
 
-/// The longest id, in bytes.
+/// The maximum length of an id, in bytes.
 pub const MAX_ID_BYTES: usize = 256;
 
-/// What programs write where a value is missing, in lower case: pandas' list without its numbers, and
-/// what databases, spreadsheets and JavaScript write.
+/// Placeholders that programs write for a missing value, in lower case: pandas' list without its
+/// numbers, and those of databases, spreadsheets and JavaScript.
 const NO_VALUES: [&str; 22] = [
     "null",
     "nan",
@@ -32,7 +32,7 @@ const NO_VALUES: [&str; 22] = [
     "#div/0!",
 ];
 
-/// Why a text is not a valid id. Its message is what comes after "it" or "which".
+/// Why a text is not a valid id. Its message completes a sentence after "it" or "which".
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
 #[non_exhaustive]
 pub enum IdFault {
@@ -43,7 +43,7 @@ pub enum IdFault {
     #[error("denotes a missing value")]
     NoValue,
     /// It has more than [`MAX_ID_BYTES`] bytes.
-    #[error("has {bytes} bytes, where the longest id has {MAX_ID_BYTES}")]
+    #[error("has {bytes} bytes; the maximum is {MAX_ID_BYTES}")]
     TooLong {
         /// Its length in bytes.
         bytes: usize,
@@ -89,8 +89,8 @@ pub fn check_id(id: &str) -> Result<(), IdFault> {
     }
 }
 
-/// Whether a text is what programs write where a value is missing: `NULL`, `NaN`, `None`, `nil`, `NA`,
-/// `N/A`, `<NA>`, `(null)`, `\N`, `undefined` and the like, in upper or lower case.
+/// Whether a text is a placeholder for a missing value: `NULL`, `NaN`, `None`, `nil`, `NA`, `N/A`,
+/// `<NA>`, `(null)`, `\N`, `undefined` and the like, in upper or lower case.
 #[must_use]
 #[inline]
 pub fn is_no_value(text: &str) -> bool {

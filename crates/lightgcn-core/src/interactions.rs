@@ -5,8 +5,8 @@ mod of_users;
 
 use crate::{CoreError, ItemId, PairEvent, Rows, UserId};
 
-/// The pairs of a log: a weight, the count of each behavior and the time of the last event each, and
-/// the single events where the log has times.
+/// The pairs of a log, each with a weight, the count of each behavior and the time of the last
+/// event, and the single events if the log has times.
 ///
 /// Rows are sorted by user, then item (compressed sparse rows). A pair is a *target* if it
 /// has an event of a target behavior (a purchase).
@@ -20,7 +20,7 @@ pub struct Interactions {
     weights: Vec<f32>,
     counts: Vec<u32>,
     last_times: Vec<i64>,
-    /// One row per pair, or no row where single events are unknown.
+    /// One row per pair, or no rows if single events are unknown.
     events: Rows<PairEvent>,
 }
 
@@ -33,34 +33,34 @@ pub struct Interaction<'a> {
     pub item: ItemId,
     /// The pair's weight: positive and finite.
     pub weight: f32,
-    /// How many events of each behavior the pair has.
+    /// The number of events of each behavior.
     pub counts: &'a [u32],
-    /// When its last event was, in seconds since 1970-01-01 UTC, where the log has times.
+    /// The time of its last event, in seconds since 1970-01-01 UTC, if the log has times.
     pub last_time: Option<i64>,
     /// Whether it has a target event.
     pub is_target: bool,
 }
 
 impl Interactions {
-    /// How many users (rows) there are.
+    /// The number of users (rows).
     #[must_use]
     pub fn n_users(&self) -> usize {
         self.n_users
     }
 
-    /// How many items there are.
+    /// The number of items.
     #[must_use]
     pub fn n_items(&self) -> usize {
         self.n_items
     }
 
-    /// How many pairs there are.
+    /// The number of pairs.
     #[must_use]
     pub fn n_pairs(&self) -> usize {
         self.items.n_values()
     }
 
-    /// How many pairs have a target event. O(pairs).
+    /// The number of pairs with a target event. O(pairs).
     #[must_use]
     pub fn n_targets(&self) -> usize {
         (0..self.n_pairs())
@@ -80,7 +80,7 @@ impl Interactions {
         &self.is_target
     }
 
-    /// Where each user's pairs begin: `[n_users + 1]`, ending at the number of pairs.
+    /// The start of each user's pairs: `[n_users + 1]`, ending at the number of pairs.
     #[must_use]
     pub fn offsets(&self) -> &[u64] {
         self.items.offsets()
@@ -110,20 +110,20 @@ impl Interactions {
         &self.counts
     }
 
-    /// The time of each pair's last event (seconds since 1970), or empty where times are unknown.
+    /// The time of each pair's last event (seconds since 1970), or empty if times are unknown.
     #[must_use]
     pub fn last_times(&self) -> &[i64] {
         &self.last_times
     }
 
-    /// The events of each pair in order of time: one row per pair, or no row where single events are
+    /// The events of each pair in order of time: one row per pair, or no rows if single events are
     /// unknown.
     #[must_use]
     pub fn events(&self) -> &Rows<PairEvent> {
         &self.events
     }
 
-    /// The events of a pair in order of time; empty where single events are unknown.
+    /// The events of a pair in order of time; empty if single events are unknown.
     ///
     /// # Panics
     /// If the pair is out of range and events are known.
@@ -159,7 +159,7 @@ impl Interactions {
         self.items.row(user.index())
     }
 
-    /// The number of the pair (user, item), or none. O(log of the user's pairs).
+    /// The number of the pair (user, item), if it exists. O(log of the user's pairs).
     ///
     /// # Panics
     /// If the user is out of range.
@@ -211,7 +211,7 @@ impl Interactions {
         (0..self.n_users as u32).flat_map(|user| self.of_user(UserId(user)))
     }
 
-    /// The items with a target event of each user, ascending: what samplers call positives and
+    /// The items with a target event of each user, ascending: samplers' positives, which
     /// evaluations mask. O(pairs).
     #[must_use]
     pub fn targets(&self) -> Rows<ItemId> {
@@ -224,7 +224,7 @@ fn has_target(counts: &[u32], is_target: &[bool]) -> bool {
     counted.any(|(&count, &target)| target && count > 0)
 }
 
-/// Collects pairs in any order and makes [`Interactions`] of them.
+/// Collects pairs in any order and builds [`Interactions`] from them.
 #[derive(Debug, Clone)]
 pub struct InteractionsBuilder {
     behaviors: Vec<String>,
@@ -237,10 +237,11 @@ pub struct InteractionsBuilder {
 }
 
 impl InteractionsBuilder {
-    /// A builder for the behaviors named, of which `targets` are the targets.
+    /// A builder for these behaviors; `targets` are the targets among them.
     ///
     /// # Errors
-    /// [`CoreError::BehaviorWeights`] if a name is repeated, a target unknown, or either is empty.
+    /// [`CoreError::BehaviorWeights`] if a name is repeated, a target is unknown, or either list is
+    /// empty.
     pub fn from_names<S: AsRef<str>, T: AsRef<str>>(
         behaviors: &[S],
         targets: &[T],
@@ -282,7 +283,7 @@ impl InteractionsBuilder {
         }
     }
 
-    /// Adds a pair. Either every pair has a time or none has.
+    /// Adds a pair. Either every pair has a time or none does.
     ///
     /// # Errors
     /// [`CoreError::PairWeight`] if the weight is not positive and finite,
@@ -324,8 +325,8 @@ impl InteractionsBuilder {
         Ok(())
     }
 
-    /// Adds a pair with its events, in any order; counts and the last time follow from them. Either every
-    /// pair has events or none has.
+    /// Adds a pair with its events, in any order; counts and the last time follow from them. Either
+    /// every pair has events or none does.
     ///
     /// # Errors
     /// As [`InteractionsBuilder::push`], and [`CoreError::Damaged`] if there is no event or one of an
@@ -356,7 +357,7 @@ impl InteractionsBuilder {
         let Some(last_time) = events.iter().map(|event| event.time()).max() else {
             return Err(damaged("a pair has no event"));
         };
-        // `push` refuses pairs once there are events, so they are set aside.
+        // `push` rejects pairs once there are events, so set them aside.
         let before = std::mem::take(&mut self.events);
         let pushed = self.push(user, item, weight, &counts, Some(last_time));
         self.events = before;
@@ -371,8 +372,8 @@ impl InteractionsBuilder {
         Ok(())
     }
 
-    /// Makes room for that many more pairs with that many events in all, where they are known beforehand, so that
-    /// adding them takes no more memory than they need.
+    /// Reserves room for that many more pairs with that many events in total, if known in advance,
+    /// so that adding them takes no more memory than necessary.
     pub fn reserve(&mut self, n_pairs: usize, n_events: usize) {
         self.pairs.reserve_exact(n_pairs);
         self.weights.reserve_exact(n_pairs);
@@ -425,7 +426,7 @@ impl InteractionsBuilder {
                 .iter()
                 .flat_map(|&n| self.counts[n * width..(n + 1) * width].iter().copied())
                 .collect(),
-            // Either every pair has a time and events, or none has.
+            // Either every pair has a time and events, or none does.
             last_times: order
                 .iter()
                 .filter_map(|&n| self.last_times.get(n).copied())

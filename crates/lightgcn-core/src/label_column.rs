@@ -34,7 +34,7 @@ impl LabelColumn {
         }
     }
 
-    /// Rebuilds a column from its labels and codes (`u32::MAX` where an item has no label).
+    /// Rebuilds a column from its labels and codes (`u32::MAX` if an item has no label).
     ///
     /// # Errors
     /// [`CoreError::Damaged`] if a code has no label.
@@ -64,13 +64,13 @@ impl LabelColumn {
         &self.labels
     }
 
-    /// One code per item; `u32::MAX` where it has no label.
+    /// One code per item; `u32::MAX` if it has no label.
     #[must_use]
     pub fn codes(&self) -> &[u32] {
         &self.codes
     }
 
-    /// The label of an item, or none.
+    /// The label of an item, if it has one.
     #[must_use]
     pub fn get(&self, item: ItemId) -> Option<&str> {
         let code = *self.codes.get(item.index())?;

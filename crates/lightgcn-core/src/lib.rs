@@ -1,10 +1,10 @@
 //! The types that all `lightgcn` crates share.
 //!
-//! A shop's log becomes [`Interactions`] (one row per user and item, with a weight and the
-//! counts of each behavior), which a split turns into [`Train`], [`Validation`] and [`Test`]:
-//! three types that cannot be mistaken for one another. [`UserId`] and [`ItemId`] are dense row
-//! numbers; a [`Vocabulary`] maps the shop's own ids to them and back. All randomness of the
-//! library is a function of (seed, stream, epoch, position): see [`random`].
+//! A shop's log becomes [`Interactions`] (one row per user and item, with a weight and the counts
+//! of each behavior), which a split turns into [`Train`], [`Validation`] and [`Test`]: three types
+//! that cannot be confused. [`UserId`] and [`ItemId`] are dense row numbers; a [`Vocabulary`] maps
+//! the shop's own ids to them and back. All randomness of the library is a function of (seed,
+//! stream, epoch, position): see [`random`].
 //!
 //! ```
 //! use lightgcn_core::{InteractionsBuilder, ItemId, Split, Truth, UserId, Vocabulary};

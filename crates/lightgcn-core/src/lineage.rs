@@ -1,10 +1,10 @@
-//! Where a result comes from.
+//! The lineage of results.
 
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::fmt;
 
-/// One input file and what it held.
+/// One input file and its content.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct InputFile {
@@ -16,7 +16,7 @@ pub struct InputFile {
     pub sha256: String,
 }
 
-/// How many rows a stage was given, kept and dropped, and why.
+/// The number of rows that a stage received, kept and dropped, and why.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct StageReport {
@@ -30,14 +30,14 @@ pub struct StageReport {
     pub kept: u64,
     /// How many were dropped, by reason; reasons without a row are absent.
     pub dropped: BTreeMap<String, u64>,
-    /// How many of those that went on have no usable value in an optional field, by field and reason (such
-    /// as `bad price`).
+    /// How many of those that went on have no valid value in an optional field, by field and reason
+    /// (such as `bad price`).
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub missing: BTreeMap<String, u64>,
     /// The times of those that went on, if they were read from a log.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub times: Option<TimeSpan>,
-    /// What else there is to know, such as the weights that were made for a log's behaviors.
+    /// Other notes, such as the weights made for a log's behaviors.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub notes: Vec<String>,
 }
@@ -63,14 +63,14 @@ impl StageReport {
         }
     }
 
-    /// Counts `n` dropped for `reason`; nothing where `n` is 0.
+    /// Counts `n` dropped for `reason`; does nothing if `n` is 0.
     pub fn drop(&mut self, reason: &str, n: u64) {
         if n > 0 {
             *self.dropped.entry(reason.to_owned()).or_default() += n;
         }
     }
 
-    /// Counts `n` kept without a usable value for `reason`; nothing where `n` is 0.
+    /// Counts `n` kept without a valid value for `reason`; does nothing if `n` is 0.
     pub fn miss(&mut self, reason: &str, n: u64) {
         if n > 0 {
             *self.missing.entry(reason.to_owned()).or_default() += n;
@@ -107,7 +107,7 @@ impl fmt::Display for StageReport {
     }
 }
 
-/// Everything that a result depends on, so that it can be traced and repeated. It has no time,
+/// Everything that a result depends on, so that it can be traced and reproduced. It has no time,
 /// date, thread count or speed: the same inputs, options and seed give the same bytes.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -122,7 +122,7 @@ pub struct Lineage {
     pub options: BTreeMap<String, String>,
     /// What each stage kept and dropped.
     pub stages: Vec<StageReport>,
-    /// The figures reached, by name (such as `validation recall@20`).
+    /// The resulting metrics, by name (such as `validation recall@20`).
     pub figures: BTreeMap<String, f64>,
 }
 
@@ -130,8 +130,8 @@ pub struct Lineage {
 const FORGOTTEN: &str = "forgotten_users";
 
 impl Lineage {
-    /// Counts one more user who was removed from what this is the lineage of. Without it, a checkpoint of before would
-    /// be taken for one of the same rows.
+    /// Counts one more user removed from the result. Without this, an older checkpoint would seem
+    /// to have the same rows.
     pub fn forget_user(&mut self) {
         let before = self.options.get(FORGOTTEN).and_then(|n| n.parse().ok());
         let n = before.unwrap_or(0u64).saturating_add(1);

@@ -1,15 +1,15 @@
-//! Which texts are titles and addresses of items.
+//! The rules for titles and addresses of items.
 
 use crate::is_no_value;
 use std::borrow::Cow;
 use thiserror::Error;
 
-/// The longest title, in characters; longer ones are cut.
+/// The maximum length of a title, in characters; longer ones are truncated.
 pub const MAX_TITLE_CHARS: usize = 300;
-/// The longest address of a picture or a page, in bytes.
+/// The maximum length of an address of a picture or a page, in bytes.
 pub const MAX_URL_BYTES: usize = 2048;
 
-/// Why a text is not a title. Its message is what comes after "it" or "which".
+/// Why a text is not a title. Its message completes a sentence after "it" or "which".
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
 #[non_exhaustive]
 pub enum TitleFault {
@@ -21,15 +21,16 @@ pub enum TitleFault {
     },
 }
 
-/// Why a text is not the address of a picture or a page. Its message is what comes after "it" or "which".
+/// Why a text is not the address of a picture or a page. Its message completes a sentence after
+/// "it" or "which".
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
 #[non_exhaustive]
 pub enum UrlFault {
-    /// It does not begin with `http://` or `https://`.
-    #[error("does not begin with http:// or https://")]
+    /// It does not start with `http://` or `https://`.
+    #[error("does not start with http:// or https://")]
     Scheme,
-    /// It names no host.
-    #[error("names no host")]
+    /// It has no host.
+    #[error("has no host")]
     Host,
     /// It has a character that an address must not have: a space, a control character, or one of `"<>\^{|}` and the
     /// backtick.
@@ -39,15 +40,15 @@ pub enum UrlFault {
         character: char,
     },
     /// It has more than [`MAX_URL_BYTES`] bytes.
-    #[error("has {bytes} bytes, where the longest address has {MAX_URL_BYTES}")]
+    #[error("has {bytes} bytes; the maximum is {MAX_URL_BYTES}")]
     TooLong {
         /// Its length in bytes.
         bytes: usize,
     },
 }
 
-/// A title without the space around it: none for an empty one and for what denotes a missing value, and cut to
-/// [`MAX_TITLE_CHARS`] characters, the last of which is then `…`. O(length).
+/// A title without surrounding spaces, truncated to [`MAX_TITLE_CHARS`] characters; `None` if it is
+/// empty or denotes a missing value. If truncated, its last character is `…`. O(length).
 ///
 /// ```
 /// use lightgcn_core::check_title;
@@ -77,8 +78,9 @@ pub fn check_title(text: &str) -> Result<Option<Cow<'_, str>>, TitleFault> {
     }))
 }
 
-/// Checks the address of a picture or a page, which pages show to people: `http` or `https`, with a host, of at most
-/// [`MAX_URL_BYTES`] bytes, and without characters that end an address or an attribute. O(length).
+/// Checks the address of a picture or a page, which web pages show: `http` or `https`, with a host,
+/// of at most [`MAX_URL_BYTES`] bytes, and without characters that end an address or an attribute.
+/// O(length).
 ///
 /// ```
 /// use lightgcn_core::{UrlFault, check_url};

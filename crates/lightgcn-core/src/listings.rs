@@ -1,9 +1,9 @@
-//! How items are shown to people, and whether they can be had.
+//! How items are shown, and whether they are available.
 
 use crate::{CoreError, ItemDetails, ItemId, LabelColumn, check_title, check_url};
 use std::sync::Arc;
 
-/// Titles, addresses and stock of the items: a column each, which is empty where nothing is known of any item. Clones
+/// Titles, addresses and stock of the items: one column each, empty if no item has a value. Clones
 /// share the columns.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Listings {
@@ -15,7 +15,7 @@ pub struct Listings {
     pub page_url: LabelColumn,
     /// Whether each item is in stock.
     pub in_stock: Arc<Vec<Option<bool>>>,
-    /// From when on each item is no longer offered, in seconds since 1970.
+    /// When each item stops being offered, in seconds since 1970.
     pub expires_at: Arc<Vec<Option<i64>>>,
 }
 
@@ -52,8 +52,8 @@ impl Listings {
         }
     }
 
-    /// Whether an item may be offered at this time, in seconds since 1970: it is not out of stock, and it has not
-    /// expired. An item of which neither is known may.
+    /// Whether an item may be offered at this time, in seconds since 1970: it is not known to be
+    /// out of stock or expired.
     #[must_use]
     pub fn is_available(&self, item: ItemId, now: i64) -> bool {
         let in_stock = self.in_stock.get(item.index()).copied().flatten();
@@ -61,7 +61,7 @@ impl Listings {
         in_stock != Some(false) && expires_at.is_none_or(|end| end > now)
     }
 
-    /// Whether every item may be offered at any time, as far as is known.
+    /// Whether no item is known to be out of stock or to expire.
     #[must_use]
     pub fn are_always_available(&self) -> bool {
         self.in_stock.is_empty() && self.expires_at.is_empty()
@@ -90,18 +90,18 @@ impl Listings {
         }
         let is_title = |text: &str| matches!(check_title(text), Ok(Some(title)) if title == text);
         if let Some(title) = self.title.labels().iter().find(|title| !is_title(title)) {
-            return Err(damaged(format!("{title:?} is not a title")));
+            return Err(damaged(format!("{title:?} is not a valid title")));
         }
         for url in self.image_url.labels().iter().chain(self.page_url.labels()) {
             check_url(url).map_err(|fault| {
-                damaged(format!("{url:?} is not an address of the web: it {fault}"))
+                damaged(format!("{url:?} is not a valid web address: it {fault}"))
             })?;
         }
         Ok(())
     }
 }
 
-/// A column of labels, empty where it has none.
+/// A column of labels, empty if it has none.
 fn if_any(column: LabelColumn) -> LabelColumn {
     match column.labels() {
         [] => LabelColumn::default(),
@@ -109,7 +109,7 @@ fn if_any(column: LabelColumn) -> LabelColumn {
     }
 }
 
-/// A column, empty where it has no value.
+/// A column, empty if it has no values.
 fn known<T>(values: impl Iterator<Item = Option<T>>) -> Arc<Vec<Option<T>>> {
     let values: Vec<Option<T>> = values.collect();
     Arc::new(match values.iter().any(Option::is_some) {

@@ -4,8 +4,8 @@ use crate::BehaviorId;
 
 /// One event of a (user, item) pair: what the user did, and when.
 ///
-/// It takes 8 bytes, so that a log's events can stay in memory beside its pairs. Events order by time,
-/// then by behavior.
+/// It takes 8 bytes, so that a log's events can stay in memory along with its pairs. Events order
+/// by time, then by behavior.
 ///
 /// ```
 /// use lightgcn_core::{BehaviorId, PairEvent};
@@ -52,7 +52,7 @@ impl PairEvent {
         self.0
     }
 
-    /// The event that [`PairEvent::to_bits`] gave.
+    /// The inverse of [`PairEvent::to_bits`].
     #[must_use]
     pub const fn from_bits(bits: i64) -> Self {
         Self(bits)

@@ -1,9 +1,9 @@
 //! Counter-based random numbers: a draw is a function of (seed, stream, epoch, position).
 //!
-//! No generator is carried from draw to draw, so any thread (or a GPU) can make any draw at any
-//! time, and the same seed gives the same bits at any number of threads. The generator is
+//! No generator state is carried from draw to draw, so any thread (or a GPU) can make any draw at
+//! any time, and the same seed gives the same bits with any number of threads. The generator is
 //! Philox4x32-10 (Salmon et al., "Parallel random numbers: as easy as 1, 2, 3", SC 2011), which
-//! needs 32-bit arithmetic only.
+//! needs only 32-bit arithmetic.
 //!
 //! ```
 //! use lightgcn_core::random::{Random, Stream};
@@ -14,7 +14,7 @@
 //! assert_eq!(first, again);
 //! ```
 
-/// What a draw is for. Streams of one seed are independent of one another.
+/// What a draw is for. Streams of the same seed are independent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[repr(u8)]
 #[non_exhaustive]
@@ -71,7 +71,7 @@ pub const fn philox4x32(counter: [u32; 4], key: [u32; 2]) -> [u32; 4] {
     c
 }
 
-/// Random numbers of one seed and one [`Stream`].
+/// The random numbers of one seed and one [`Stream`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Random {
     key: [u32; 2],
@@ -146,7 +146,7 @@ impl Draws {
     /// If `bound` is 0.
     #[inline]
     pub fn below(&mut self, bound: u32) -> u32 {
-        assert!(bound > 0, "a random number below 0 was asked for");
+        assert!(bound > 0, "a random number below 0 was requested");
         let mut product = u64::from(self.next_u32()) * u64::from(bound);
         if (product as u32) < bound {
             let threshold = bound.wrapping_neg() % bound;

@@ -3,7 +3,7 @@
 use crate::CoreError;
 use std::ops::Range;
 
-/// One list of values per row: all values in one buffer, and where each row begins (compressed
+/// One list of values per row: all values in one buffer, and the start of each row (compressed
 /// sparse rows).
 ///
 /// Other arrays may run parallel to the values; [`Rows::range`] finds a row's places in them. A
@@ -40,7 +40,7 @@ impl<T> Rows<T> {
         }
     }
 
-    /// The rows of `values` that begin at `offsets`, `[n_rows + 1]`.
+    /// The rows of `values` that start at `offsets`, `[n_rows + 1]`.
     ///
     /// # Errors
     /// [`CoreError::Damaged`] if the offsets do not ascend from 0 to the number of values.
@@ -55,7 +55,8 @@ impl<T> Rows<T> {
         Ok(Self { offsets, values })
     }
 
-    /// Makes room for that many more rows and values, so that appending them does not move what is there.
+    /// Reserves room for that many more rows and values, so that appending them does not move
+    /// existing ones.
     pub fn reserve(&mut self, n_rows: usize, n_values: usize) {
         self.offsets.reserve_exact(n_rows);
         self.values.reserve_exact(n_values);
@@ -67,19 +68,19 @@ impl<T> Rows<T> {
         self.offsets.push(self.values.len() as u64);
     }
 
-    /// How many rows there are.
+    /// The number of rows.
     #[must_use]
     pub fn n_rows(&self) -> usize {
         self.offsets.len() - 1
     }
 
-    /// How many values there are in all rows.
+    /// The number of values in all rows.
     #[must_use]
     pub fn n_values(&self) -> usize {
         self.values.len()
     }
 
-    /// Where each row begins, and the number of values: `[n_rows + 1]`.
+    /// The start of each row, then the number of values: `[n_rows + 1]`.
     #[must_use]
     pub fn offsets(&self) -> &[u64] {
         &self.offsets

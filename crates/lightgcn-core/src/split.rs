@@ -1,16 +1,16 @@
-//! Training, validation and test parts that cannot be mistaken for one another.
+//! Training, validation and test parts that cannot be confused.
 
 use crate::{CoreError, Interactions, Truth};
 
-/// What a model may learn from. Made only by [`Split::new`].
+/// What a model may learn from. Created only by [`Split::new`].
 #[derive(Debug, Clone, PartialEq)]
 pub struct Train(Interactions);
 
-/// What choices are made on: early stopping, hyper-parameters. Made only by [`Split::new`].
+/// What choices are based on: early stopping, hyperparameters. Created only by [`Split::new`].
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Validation(Truth);
 
-/// What the final figures are measured on. Made only by [`Split::new`].
+/// What final results are measured on. Created only by [`Split::new`].
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Test(Truth);
 
@@ -43,19 +43,19 @@ impl Test {
 pub struct Split {
     /// What a model may learn from.
     pub train: Train,
-    /// What choices are made on; may be empty.
+    /// What choices are based on; may be empty.
     pub validation: Validation,
-    /// What the final figures are measured on; may be empty where there is nothing to measure.
+    /// What final results are measured on; may be empty if there is nothing to measure.
     pub test: Test,
 }
 
 impl Split {
-    /// Makes a split of its three parts and checks that they are disjoint: a held-out pair may be
-    /// known to training by other behaviors (the user viewed it), never by a target event.
-    /// Such familiar targets are marked in the truths. O(pairs · log).
+    /// Creates a split from its three parts and checks that they are disjoint: a held-out pair may
+    /// have other behaviors in training (the user viewed it), but never a target event. Such
+    /// familiar targets are marked in the truths. O(pairs · log).
     ///
     /// # Errors
-    /// [`CoreError::SplitShape`] if the parts count different users or items,
+    /// [`CoreError::SplitShape`] if the parts' numbers of users or items differ,
     /// [`CoreError::Leak`] if a pair is in two parts.
     pub fn new(
         train: Interactions,

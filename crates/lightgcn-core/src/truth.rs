@@ -1,14 +1,14 @@
-//! The held-out targets that a ranking is measured against.
+//! The held-out targets that a ranking is evaluated on.
 
 use crate::interactions::check_rows;
 use crate::{CoreError, ItemId, Rows, UserId};
 
-/// For each user the items that count as right answers, ascending and distinct.
+/// For each user, the items that count as right answers, ascending and distinct.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Truth {
     n_items: usize,
     items: Rows<ItemId>,
-    /// Whether the user already met the item in training by a behavior that is not a target.
+    /// Whether the user already interacted with the item in training by a non-target behavior.
     familiar: Vec<bool>,
 }
 
@@ -43,19 +43,19 @@ impl Truth {
         })
     }
 
-    /// How many users (rows) there are, those without a right answer included.
+    /// The number of users (rows), including those without a right answer.
     #[must_use]
     pub fn n_users(&self) -> usize {
         self.items.n_rows()
     }
 
-    /// How many items there are.
+    /// The number of items.
     #[must_use]
     pub fn n_items(&self) -> usize {
         self.n_items
     }
 
-    /// How many right answers there are.
+    /// The number of right answers.
     #[must_use]
     pub fn n_pairs(&self) -> usize {
         self.items.n_values()
@@ -76,8 +76,9 @@ impl Truth {
         self.items.row(user.index())
     }
 
-    /// For each of a user's right answers, whether the user had already met it in training
-    /// (viewed or carted, but not bought). Such targets are reported apart from those never seen.
+    /// For each of a user's right answers, whether the user had already interacted with it in
+    /// training (viewed or carted, but not bought). Such targets are reported separately from new
+    /// ones.
     ///
     /// # Panics
     /// If the user is out of range.

@@ -8,7 +8,7 @@ use std::marker::PhantomData;
 /// Maps the shop's own ids (any text; integers as they are written) to dense rows and back.
 ///
 /// Rows are assigned in order of first insertion. All ids share one buffer, so a million of them
-/// cost their bytes plus about 16 bytes each. Look-ups are O(length of the id).
+/// cost their bytes plus about 16 bytes each. Lookups are O(length of the id).
 #[derive(Debug, Clone)]
 pub struct Vocabulary<I> {
     text: String,
@@ -54,7 +54,7 @@ impl<I: NodeId> Vocabulary<I> {
         Ok(vocabulary)
     }
 
-    /// Rebuilds a vocabulary from the parts that [`Vocabulary::as_parts`] gave.
+    /// Rebuilds a vocabulary from the parts returned by [`Vocabulary::as_parts`].
     ///
     /// # Errors
     /// [`CoreError::Damaged`] if the ends are not ascending character boundaries of the text,
@@ -89,7 +89,7 @@ impl<I: NodeId> Vocabulary<I> {
         (&self.text, &self.ends)
     }
 
-    /// How many ids there are.
+    /// The number of ids.
     #[must_use]
     pub fn len(&self) -> usize {
         self.ends.len()
@@ -101,7 +101,7 @@ impl<I: NodeId> Vocabulary<I> {
         self.ends.is_empty()
     }
 
-    /// The row of `name`, which is added if it is new.
+    /// The row of `name`, added if it is new.
     ///
     /// # Errors
     /// [`CoreError::TooManyIds`] beyond 2^32 − 1 ids.
@@ -128,7 +128,7 @@ impl<I: NodeId> Vocabulary<I> {
         Ok(I::from_row(row))
     }
 
-    /// The row of `name`, or none where it is unknown.
+    /// The row of `name`, or `None` if it is unknown.
     #[must_use]
     pub fn get(&self, name: &str) -> Option<I> {
         let hash = self.hasher.hash_one(name);
@@ -138,7 +138,7 @@ impl<I: NodeId> Vocabulary<I> {
         found.map(|&row| I::from_row(row))
     }
 
-    /// The shop's id of a row, or none beyond the last row.
+    /// The shop's id of a row, or `None` beyond the last row.
     #[must_use]
     pub fn name(&self, id: I) -> Option<&str> {
         (id.index() < self.ends.len()).then(|| slice(&self.text, &self.ends, id.row()))

@@ -21,21 +21,21 @@ pub enum DataError {
     /// A pattern matches no file.
     #[error("no file matches {pattern:?}; check the path (patterns may use *, ?, ** and [..])")]
     NoMatch {
-        /// The pattern as it was given.
+        /// The pattern.
         pattern: String,
     },
     /// A pattern is malformed.
     #[error("{pattern:?} is not a valid pattern: {detail}")]
     Pattern {
-        /// The pattern as it was given.
+        /// The pattern.
         pattern: String,
         /// What is wrong with it.
         detail: String,
     },
     /// A folder has no files.
     #[error(
-        "{} has no files to read (those whose names begin with a dot or an underscore do not count); \
-         check the path",
+        "{} has no files to read (names that begin with a dot or an underscore are ignored); check \
+        the path",
         shown_path(path)
     )]
     NoFiles {
@@ -44,7 +44,8 @@ pub enum DataError {
     },
     /// An input needs a feature that this build does not have.
     #[error(
-        "{} is {what}, which this build does not read; build with the feature {feature:?}, or {instead}",
+        "{} is {what}, which this build does not support; build with the feature {feature:?}, or \
+        {instead}",
         shown_path(path)
     )]
     MissingFeature {
@@ -92,7 +93,7 @@ pub enum DataError {
         /// What the system said.
         source: io::Error,
     },
-    /// A compressed file is damaged or cut short.
+    /// A compressed file is damaged or truncated.
     #[error(
         "{} is not a complete {format} file: {source}; download or compress it again",
         shown_path(path)
@@ -105,8 +106,11 @@ pub enum DataError {
         /// What the decoder said.
         source: io::Error,
     },
-    /// A file is compressed or stored in a format that is not read.
-    #[error("{} is {format} data, which is not read; {advice}", shown_path(path))]
+    /// A file is compressed or stored in an unsupported format.
+    #[error(
+        "{} is {format} data, which is not supported; {advice}",
+        shown_path(path)
+    )]
     UnreadFormat {
         /// The file.
         path: PathBuf,
@@ -117,7 +121,7 @@ pub enum DataError {
     },
     /// A file is empty, without even a header.
     #[error(
-        "{} is empty; leave it out, or check how it was written",
+        "{} is empty; remove it from the inputs, or check how it was written",
         shown_path(path)
     )]
     EmptyFile {
@@ -126,22 +130,22 @@ pub enum DataError {
     },
     /// A file has columns but no rows.
     #[error(
-        "{} has columns but no rows; leave the file out, or skip bad rows",
+        "{} has columns but no rows; remove it from the inputs, or skip bad rows",
         shown_path(path)
     )]
     NoRows {
         /// The file.
         path: PathBuf,
     },
-    /// The first line of a file fits none of the layouts that the format knows.
+    /// The first line of a file matches none of the format's layouts.
     #[error(
-        "{}, line 1: the file has another layout: {expected}",
+        "{}, line 1: the file has a different layout: {expected}",
         shown_path(path)
     )]
     UnknownLayout {
         /// The file.
         path: PathBuf,
-        /// What the files of that format are like.
+        /// What files in that format look like.
         expected: &'static str,
     },
     /// The header is not UTF-8.
@@ -167,7 +171,7 @@ pub enum DataError {
         column: String,
         /// The option of the format that names it.
         option: &'static str,
-        /// The columns of the header, long names cut.
+        /// The columns of the header, long names truncated.
         present: Vec<String>,
         /// What to do.
         advice: String,
@@ -198,7 +202,7 @@ pub enum DataError {
         column: String,
         /// The option of the format that names it.
         option: &'static str,
-        /// The columns of the file, long names cut.
+        /// The columns of the file, long names truncated.
         present: Vec<String>,
         /// What to do.
         advice: String,
@@ -222,9 +226,9 @@ pub enum DataError {
         /// The types that can be read.
         needed: &'static str,
     },
-    /// A Parquet file is damaged, cut short, or uses what is not read.
+    /// A Parquet file is damaged, truncated, or uses an unsupported feature.
     #[error(
-        "{} cannot be read as Parquet: {reason}; write or download it again",
+        "{} cannot be read as Parquet: {reason}; export or download it again",
         shown_path(path)
     )]
     Parquet {
@@ -255,7 +259,7 @@ pub enum DataError {
         /// The largest number of events supported.
         limit: u64,
     },
-    /// The options are invalid; every issue is listed.
+    /// The options are invalid; lists every issue.
     #[error("invalid options: {}", issues.join("; "))]
     Config {
         /// Every issue found, one sentence each with how to fix it.
@@ -267,8 +271,8 @@ pub enum DataError {
         /// What the system said.
         source: io::Error,
     },
-    /// A log cannot be measured.
-    #[error("the log could not be measured: {reason}")]
+    /// The statistics of a log cannot be computed.
+    #[error("could not compute statistics of the log: {reason}")]
     Statistics {
         /// What is wrong, where, and how to fix it.
         reason: String,
@@ -283,8 +287,8 @@ pub enum DataError {
     },
     /// The log has no event of a target behavior.
     #[error(
-        "the log has no events of {}, the target; check the labels of its behaviors, or make another one the \
-         target",
+        "the log has no events of {}, the target; check the labels of its behaviors, or choose \
+        another target",
         quoted(targets)
     )]
     NoTargets {
@@ -308,7 +312,7 @@ pub enum DataError {
         /// What to do.
         advice: &'static str,
     },
-    /// A time given for a split is out of place.
+    /// A time given for a split does not fit the log.
     #[error("the split's times do not fit the log: {detail}")]
     SplitTime {
         /// What does not fit and how to fix it.
@@ -325,7 +329,7 @@ pub enum DataError {
         /// The line, from 1.
         line: u64,
     },
-    /// An id of a pair file is not one.
+    /// An id in a pair file is invalid.
     #[error(
         "{}, line {line}: {id:?} is not a valid id: it {fault}; fix the line",
         shown_path(path)
@@ -340,7 +344,7 @@ pub enum DataError {
         /// What is wrong with it.
         fault: IdFault,
     },
-    /// A file that was given as a pair file is a table of single events.
+    /// A file given as a pair file is a table of single events.
     #[error(
         "{} is not a pair file: {evidence}; keep only users and their items, or give it a header that names \
          its columns and a column of event types, and read it with `lightgcn prepare`",
@@ -364,15 +368,15 @@ pub enum DataError {
         path: PathBuf,
         /// The column's name.
         column: String,
-        /// The columns of the file, long names cut.
+        /// The columns of the file, long names truncated.
         present: Vec<String>,
         /// What to do.
         advice: String,
     },
     /// A table of pairs counts a behavior that has no weight.
     #[error(
-        "{} has the column {column:?}, but the behaviors are {}; rename the column, or give the behavior a \
-         weight",
+        "{} has the column {column:?}, but the known behaviors are {}; rename the column, or give \
+        the behavior a weight",
         shown_path(path),
         quoted(known)
     )]
@@ -397,7 +401,7 @@ pub enum DataError {
     /// The same pair is in two pair files that must be disjoint.
     #[error(
         "{}, line {line}: the pair (user {:?}, item {:?}) is also in {}; remove it from \
-         one of the files, or the figures would not be honest",
+         one of the files, or the metrics would be inflated",
         shown_path(path),
         shorten(user),
         shorten(item),
@@ -415,7 +419,8 @@ pub enum DataError {
         /// The other file.
         other: PathBuf,
     },
-    /// A pair of a table of pairs is in two parts, as a target or in both held-out ones.
+    /// A pair in a table of pairs is in two parts: as a target of training, or in both held-out
+    /// parts.
     #[error(
         "the pair (user {:?}, item {:?}) is in both {first} and {second}; remove it from one of them, or the \
          metrics would be inflated",
@@ -432,7 +437,7 @@ pub enum DataError {
         /// The other part.
         second: &'static str,
     },
-    /// Ids, weights or parts do not fit together.
+    /// Ids, weights or parts are inconsistent.
     #[error(transparent)]
     Core(#[from] CoreError),
 }

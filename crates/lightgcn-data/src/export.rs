@@ -1,7 +1,7 @@
-//! A dataset as Parquet tables, for other programs.
+//! Exports a dataset as Parquet tables, for other programs.
 //!
-//! The columns are described in the project's document on data formats. A file appears under its name once it is
-//! complete.
+//! The columns are described in `docs/data-formats.md`. A file appears under its name only once it
+//! is complete.
 
 use crate::DataError;
 use crate::pairs::table::COUNT;
@@ -24,16 +24,16 @@ use std::path::Path;
 use std::sync::Arc;
 use tempfile::NamedTempFile;
 
-/// Rows that are put together at a time.
+/// The number of rows per batch.
 const BATCH_ROWS: usize = 65_536;
 
-/// The zone of times.
+/// The time zone of timestamps.
 const UTC: &str = "UTC";
 
-/// Writes all pairs of a dataset, those of training first, by user, then item: `user_id`, `item_id`, `part` (`train`,
-/// `validation` or `test`), `weight`, the count `n_BEHAVIOR` of each behavior, `first_time` and `last_time`. A
-/// held-out pair is known by its ids alone; the rest of its row is null, and so are unknown times.
-/// [`PairTable`](crate::PairTable) reads it back. Returns the number of rows.
+/// Writes all pairs of a dataset, training pairs first, by user, then item: `user_id`, `item_id`,
+/// `part` (`train`, `validation` or `test`), `weight`, the count `n_BEHAVIOR` of each behavior,
+/// `first_time` and `last_time`. A held-out pair has only its ids; the rest of its row is null, as
+/// are unknown times. [`PairTable`](crate::PairTable) reads it back. Returns the number of rows.
 ///
 /// # Errors
 /// [`DataError::Write`] if the file cannot be written.
@@ -69,10 +69,11 @@ pub fn write_pairs(dataset: &Dataset, path: &Path) -> Result<u64, DataError> {
     table.finish()
 }
 
-/// Writes what is known about the items: `product_id`, `category_id`, `category_code`, `brand`, `price`, `title`,
-/// `image_url`, `page_url`, `in_stock` and `expires_at`, the names of
-/// [`LogFormat::default`](crate::LogFormat), so that [`ReadConfig::catalogue`](crate::ReadConfig::catalogue) reads it
-/// back. What is unknown is null. Returns the number of rows.
+/// Writes the items' metadata: `product_id`, `category_id`, `category_code`, `brand`, `price`,
+/// `title`, `image_url`, `page_url`, `in_stock` and `expires_at`, the names of
+/// [`LogFormat::default`](crate::LogFormat), so that
+/// [`ReadConfig::catalogue`](crate::ReadConfig::catalogue) reads it back. Unknown values are null.
+/// Returns the number of rows.
 ///
 /// # Errors
 /// [`DataError::Write`] if the file cannot be written.
@@ -134,7 +135,7 @@ fn timestamps(seconds: impl Iterator<Item = Option<i64>>) -> ArrayRef {
     Arc::new(times.with_timezone(UTC))
 }
 
-/// The values of these items; none where the column is empty.
+/// The values of these items; `None` if the column is empty.
 fn of<'a, T: Copy>(
     items: &'a [ItemId],
     column: &'a [Option<T>],
@@ -197,7 +198,7 @@ pub fn write_embeddings<'a>(
 struct Pair {
     user: UserId,
     item: ItemId,
-    /// Its number among the training pairs, if it is one.
+    /// Its index among the training pairs, if it is one.
     trained: Option<usize>,
 }
 
@@ -254,7 +255,7 @@ fn last_time(train: &Interactions, pair: usize) -> Option<i64> {
     train.last_times().get(pair).copied()
 }
 
-/// A Parquet file that takes its name once it is complete.
+/// A Parquet file that is renamed to its final name once it is complete.
 struct Writer {
     path: std::path::PathBuf,
     schema: SchemaRef,

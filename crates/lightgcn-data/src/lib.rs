@@ -1,10 +1,11 @@
 //! From raw shop event logs to interactions and leak-free splits, and a synthetic shop.
 //!
-//! [`prepare`] does it all: it reads the log's files ([`read_events`]), splits the events
-//! ([`SplitConfig`]), thins the training part to its k-core ([`KCoreConfig`]), weighs each (user, item)
-//! pair ([`interactions`]) and returns a [`Dataset`](lightgcn_core::Dataset) whose lineage says how many
-//! rows each stage kept and dropped, and why. [`PairFiles`] reads the `user item item ...` format of
-//! research benchmarks. A log may be CSV or Parquet, in files, folders or object stores.
+//! [`prepare`] runs the whole pipeline: it reads the log's files ([`read_events`]), splits the
+//! events ([`SplitConfig`]), reduces the training part to its k-core ([`KCoreConfig`]), computes
+//! the weight of each (user, item) pair ([`interactions`]) and returns a
+//! [`Dataset`](lightgcn_core::Dataset) whose lineage says how many rows each stage kept and
+//! dropped, and why. [`PairFiles`] reads the `user item item ...` format of research benchmarks. A
+//! log may be CSV or Parquet, in files, folders or object stores.
 //!
 //! ```
 //! use lightgcn_data::{PrepareConfig, prepare};
@@ -44,17 +45,17 @@
 //! | step | items |
 //! |---|---|
 //! | reading | [`LogFormat`], [`LogPreset`], [`ReadConfig`], [`behaviors_of`], [`read_events`], [`read_log`], [`EventLog`], [`EventLogBuilder`] |
-//! | weighing and thinning | [`interactions`], [`KCoreConfig`], [`k_core`] |
+//! | weighting and k-core | [`interactions`], [`KCoreConfig`], [`k_core`] |
 //! | splitting | [`SplitConfig`], [`TimeCut`] |
 //! | all in one | [`PrepareConfig`], [`prepare`], [`prepare_with_progress`], [`prepare_log`] |
 //! | pair files | [`PairFiles`], and tables of pairs: [`PairTable`] |
 //! | Parquet files of a dataset | `export`, behind the feature `parquet` |
-//! | looking at a log | [`Inspection`], [`Quantiles`] |
+//! | inspecting a log | [`Inspection`], [`Quantiles`] |
 //! | a shop without a log | `synthetic`, behind the feature of that name |
 //!
 //! # Features
 //!
-//! None is on by default.
+//! None of them is on by default.
 //!
 //! | feature | |
 //! |---|---|

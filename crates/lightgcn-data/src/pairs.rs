@@ -21,8 +21,8 @@ use shape::Shape;
 /// The name of the one behavior of pair files.
 const BEHAVIOR: &str = "interaction";
 
-/// What to do with pairs that are in both the validation and the training file, as all of Gowalla's
-/// validation pairs are.
+/// What to do with pairs that are in both the validation and the training file, like all of
+/// Gowalla's validation pairs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum ValidationInTrain {
@@ -34,7 +34,7 @@ pub enum ValidationInTrain {
 }
 
 /// A dataset in pair files: each line is a user and their items, separated by spaces or tabs. There
-/// are no times and one behavior, of weight 1. Plain, gzip or zstd, told apart by the content.
+/// are no times and there is one behavior, of weight 1. Plain, gzip or zstd, recognized by content.
 ///
 /// Ids are any text that [`check_id`] accepts. If all ids are whole numbers, rows follow their numeric order (so ids
 /// `0..n` without gaps are their own rows), otherwise the order of first appearance. A user may have
@@ -54,9 +54,9 @@ pub struct PairFiles {
     #[serde(default)]
     pub validation_in_train: ValidationInTrain,
     /// Whether users and items without a training pair keep a row, and their pairs stay in
-    /// validation and test, where a model that learns from pairs can only miss them. By default they
-    /// are dropped, and counted. Keep them to compare with published figures, which count them as
-    /// misses.
+    /// validation and test, where a model that learns from pairs can only miss them. By default
+    /// they are dropped and counted. Keep them to compare with published results, which count them
+    /// as misses.
     #[serde(default)]
     pub keep_unseen: bool,
 }
@@ -181,7 +181,7 @@ impl PairFiles {
             let stages = &dataset.lineage.stages;
             return Err(DataError::NothingToTest {
                 report: sentences(&stages[stages.len() - 1..]),
-                advice: "give users and items that the training file has, or keep unseen ones",
+                advice: "use users and items that the training file has, or keep unseen ones",
             });
         }
         Ok(dataset)
@@ -201,7 +201,7 @@ impl PairFiles {
     }
 }
 
-/// Pairs whose users and items have rows.
+/// Pairs whose user and item both have a row.
 struct Assembly {
     users: Rows,
     user_ids: Vocabulary<UserId>,
@@ -349,7 +349,7 @@ impl PairFile {
             path: self.path.clone(),
             line: number,
         })?;
-        // A carriage return within a line would join two lines to one.
+        // A carriage return within a line would join two lines into one.
         let ids = text.trim_ascii().split([' ', '\t']);
         let mut ids = ids.filter(|id| !id.is_empty());
         let Some(user) = ids.next() else {

@@ -26,7 +26,7 @@ pub struct PrepareConfig {
     pub seed: u64,
     /// What to do with exact duplicates.
     pub duplicates: Duplicates,
-    /// Whether to count and drop rows that cannot be used, rather than stop at the first one.
+    /// Whether to count and drop invalid rows instead of stopping at the first one.
     pub skip_bad_rows: bool,
     /// What to do with rows whose time is more than a day from now.
     pub future_rows: FutureRows,
@@ -36,9 +36,9 @@ pub struct PrepareConfig {
     pub format: LogFormat,
     /// The behaviors and their weights.
     pub weights: BehaviorWeightsConfig,
-    /// How many pairs users and items need in training.
+    /// The minimum number of training pairs per user and per item.
     pub k_core: KCoreConfig,
-    /// How the log is split.
+    /// How to split the log.
     pub split: SplitConfig,
 }
 
@@ -107,7 +107,7 @@ impl PrepareConfig {
 }
 
 impl ValidPrepareConfig {
-    /// The options as they were given.
+    /// The options as given.
     #[must_use]
     pub fn config(&self) -> &PrepareConfig {
         &self.config
@@ -119,7 +119,7 @@ impl ValidPrepareConfig {
         &self.behaviors
     }
 
-    /// The same without held-out parts.
+    /// The same options without held-out parts.
     #[must_use]
     pub fn whole(&self) -> Self {
         Self {
@@ -178,8 +178,9 @@ impl ValidPrepareConfig {
     }
 }
 
-/// Turns event logs into a dataset: reads the files, splits the events, thins and weighs the training
-/// pairs. `paths` are files, folders, patterns or URLs (see [`expand_paths`](crate::expand_paths)).
+/// Turns event logs into a dataset: reads the files, splits the events, and filters and weights the
+/// training pairs. `paths` are files, folders, patterns or URLs (see
+/// [`expand_paths`](crate::expand_paths)).
 ///
 /// ```no_run
 /// use lightgcn_data::{PrepareConfig, prepare};
@@ -195,7 +196,7 @@ pub fn prepare<P: AsRef<Path>>(paths: &[P], config: &PrepareConfig) -> Result<Da
     prepare_with_progress(paths, config, |_| {})
 }
 
-/// [`prepare`] that calls `progress` now and then while reading.
+/// Like [`prepare`], but calls `progress` periodically while reading.
 ///
 /// # Errors
 /// Those of [`prepare`].
@@ -213,18 +214,17 @@ pub fn prepare_with_progress<P: AsRef<Path>>(
 /// The second half of [`prepare`], for a log already in memory. It must have been read with the same
 /// table of behaviors.
 ///
-/// Stages, in order: split, group the training events, take the k-core of the training pairs, assign
-/// dense rows to what is left (in the order of the log's vocabularies), truth, weights. Ages for time
-/// decay count from the last training event before the k-core.
+/// Stages, in order: split, group the training events, take the k-core of the training pairs,
+/// assign dense rows to the remaining users and items (in the order of the log's vocabularies),
+/// truth, weights. Ages for time decay count from the last training event before the k-core.
 ///
 /// # Errors
 /// [`DataError::NoTargets`] if the log has no target, [`DataError::NothingToTrain`] and
-/// [`DataError::NothingToTest`] if a part has none,
-/// [`DataError::SplitTime`] if the split's times do not fit the log, [`DataError::PairOverlap`] if a given
-/// target is for both validation and test, the errors of [`read_events`](crate::read_events) for files with
-/// given targets, [`CoreError::PairWeight`] with
-/// the shop's own ids if a weight is not positive and finite, [`DataError::Config`] if the log has
-/// behaviors without a weight.
+/// [`DataError::NothingToTest`] if a part has none, [`DataError::SplitTime`] if the split's times
+/// do not fit the log, [`DataError::PairOverlap`] if a given target is in both validation and test,
+/// the errors of [`read_events`](crate::read_events) for files with given targets,
+/// [`CoreError::PairWeight`] with the shop's own ids if a weight is not positive and finite,
+/// [`DataError::Config`] if the log has behaviors without a weight.
 pub fn prepare_log(log: &EventLog, config: &ValidPrepareConfig) -> Result<Dataset, DataError> {
     let behaviors = config.behaviors();
     let options = config.config();
@@ -325,7 +325,7 @@ fn thin(
     core.keep
 }
 
-/// The truth of a held-out part: its pairs whose user and item are known to training.
+/// The truth of a held-out part: its pairs whose user and item are in training.
 pub(crate) fn truth(
     held: HeldOut,
     users: &Rows,

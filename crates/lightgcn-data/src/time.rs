@@ -11,14 +11,14 @@ const RANGE: std::ops::RangeInclusive<i64> = -62_167_219_200..=253_402_300_799;
 /// A day, in seconds.
 const DAY: i64 = 86_400;
 
-/// 1995-01-01, before which there were no shops to log.
+/// 1995-01-01, before which there were no online shops.
 pub(crate) const SHOPS_FROM: i64 = 788_918_400;
 
-/// The day 0 of common counts of days, in days before 1970-01-01: Unix, Excel (1904 and 1900), the modified
+/// Day 0 of common day counts, in days before 1970-01-01: Unix, Excel (1904 and 1900), the modified
 /// Julian day, Python's ordinal, MATLAB, the Julian day.
 const DAY_COUNTS: [i64; 7] = [0, 24_107, 25_569, 40_587, 719_163, 719_529, 2_440_587];
 
-/// The calendar times that are read, before their zones; the longer ones first.
+/// The supported calendar formats, without zones; longer ones first.
 const FORMS: [&str; 5] = [
     "%Y-%m-%dT%H:%M:%S%.f",
     "%Y-%m-%d %H:%M:%S%.f",
@@ -27,12 +27,12 @@ const FORMS: [&str; 5] = [
     "%Y%m%dT%H%M%S",
 ];
 
-/// What the numbers of a column of times count.
+/// The unit of numbers in a time column.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum TimeUnit {
-    /// Seconds since 1970, or by their size milliseconds, microseconds or nanoseconds. Numbers that look
-    /// like a calendar (`20191001`) or a count of days are faults.
+    /// Seconds since 1970 or, depending on their size, milliseconds, microseconds or nanoseconds.
+    /// Numbers that look like a calendar date (`20191001`) or a count of days are errors.
     #[default]
     Auto,
     /// Seconds since 1970.
@@ -57,7 +57,7 @@ impl TimeUnit {
         }
     }
 
-    /// How many of the unit make a second, of a number of that size.
+    /// Units per second, for a number of that size.
     fn per_second(self, size: u64) -> i64 {
         match self {
             // Each limit is 1973 in the finer unit; in the coarser one, 5138.
@@ -76,11 +76,11 @@ impl TimeUnit {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
 #[non_exhaustive]
 pub enum TimeFault {
-    /// It has none of the known forms, or is not in the calendar.
+    /// It matches no known format, or there is no such date.
     #[error("not a valid time")]
     Invalid,
     /// A number such as `20191001003059`, which would be the year 2609 in milliseconds.
-    #[error("a number that looks like a calendar time")]
+    #[error("a number that looks like a calendar date")]
     Calendar,
     /// A number such as `18170`, which would be five o'clock on 1970-01-01 in seconds.
     #[error("a number that looks like a count of days")]
@@ -96,9 +96,9 @@ pub enum TimeFault {
 /// - `20191001T080000`, also with an offset;
 /// - RFC 3339 (`2019-10-01T08:00:00+02:00`);
 /// - a date (`2019-10-01`): its first second;
-/// - a number, also with a fraction: seconds since 1970, milliseconds from 10^11 on, microseconds from
-///   10^14 on, nanoseconds from 10^17 on. Numbers that look like a calendar, such as `20191001`, or like a
-///   count of days are rejected: see [`parse_with`].
+/// - a number, also with a fraction: seconds since 1970, milliseconds from 10^11, microseconds from
+///   10^14, nanoseconds from 10^17. Numbers that look like a calendar date, such as `20191001`, or
+///   like a count of days are rejected: see [`parse_with`].
 ///
 /// ```
 /// use lightgcn_data::time::parse;
@@ -113,12 +113,14 @@ pub fn parse(text: &[u8]) -> Option<i64> {
     parse_shop(text).or_else(|| parse_with(text, TimeUnit::Auto, now()).ok())
 }
 
-/// [`parse`] with a unit for numbers, that says what is wrong. `now` is in seconds since 1970.
+/// Like [`parse`], but takes a unit for numbers and returns what is wrong. `now` is in seconds
+/// since 1970.
 ///
 /// With [`TimeUnit::Auto`], a number of 6, 8, 10, 12 or at least 14 digits that reads as
-/// `YYYYMM[DD[hh[mm[ss[fraction]]]]]` of 1995 to next year is a fault, unless it is a sane time in its
-/// unit: from 1995 to a day after `now`. So is any number of eight digits or with a leading zero, and one
-/// that is a day from 1995 to next year in a common count of days (Unix, Excel, Julian and others).
+/// `YYYYMM[DD[hh[mm[ss[fraction]]]]]` of 1995 to next year is an error, unless it is a plausible
+/// time in its unit: from 1995 to a day after `now`. So is any number with eight digits or a
+/// leading zero, and one that is a day from 1995 to next year in a common day count (Unix, Excel,
+/// Julian and others).
 ///
 /// # Errors
 /// [`TimeFault`].
@@ -135,7 +137,7 @@ pub fn parse_with(text: &[u8], unit: TimeUnit, now: i64) -> Result<i64, TimeFaul
     check_range(seconds)
 }
 
-/// Refuses times beyond the years 0 to 9999.
+/// Rejects times outside the years 0 to 9999.
 pub(crate) fn check_range(seconds: i64) -> Result<i64, TimeFault> {
     match RANGE.contains(&seconds) {
         true => Ok(seconds),
@@ -154,7 +156,8 @@ pub(crate) fn future_from(now: i64) -> i64 {
     now.saturating_add(DAY)
 }
 
-/// Formats a time as the shop log does, `2019-10-01 08:00:00 UTC`; beyond the calendar, as the number.
+/// Formats a time as the shop log does, `2019-10-01 08:00:00 UTC`; outside the calendar, as the
+/// number.
 #[must_use]
 pub fn display(seconds: i64) -> String {
     DateTime::from_timestamp(seconds, 0).map_or_else(
@@ -163,7 +166,7 @@ pub fn display(seconds: i64) -> String {
     )
 }
 
-/// The shop log's form, with or without ` UTC`.
+/// The shop log's format, with or without ` UTC`.
 fn parse_shop(text: &[u8]) -> Option<i64> {
     let text = text.strip_suffix(b" UTC").unwrap_or(text);
     if text.len() != 19 || text[10] != b' ' || text[13] != b':' || text[16] != b':' {
@@ -313,7 +316,7 @@ fn parse_other(text: &str) -> Option<i64> {
     Some(date.and_time(chrono::NaiveTime::MIN).and_utc().timestamp())
 }
 
-/// The seconds of an offset from UTC: empty, `Z`, `+02`, `+0200` or `+02:00`, also after a space.
+/// An offset from UTC in seconds: empty, `Z`, `+02`, `+0200` or `+02:00`, optionally after a space.
 fn offset(zone: &str) -> Option<i64> {
     let zone = zone.strip_prefix(' ').unwrap_or(zone).as_bytes();
     let (sign, hour, minute) = match *zone {

@@ -87,7 +87,7 @@ fn logs_are_read_from_web_servers() {
     ]);
     for (path, name) in [
         ("a/b%20c.csv", "b%20c.csv"),
-        // The query may be a signature, which nobody else should see.
+        // The query may be a signature, which no one else should see.
         ("log.csv?sig=x/y%2Fz", "log.csv"),
         ("log.csv.zst", "log.csv.zst"),
     ] {

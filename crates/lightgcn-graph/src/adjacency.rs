@@ -4,7 +4,7 @@ use crate::Normalization;
 use crate::sparse::{Csr, column_sums, row_sums};
 use sprs::CsMatI;
 
-/// A scaled adjacency matrix as compressed sparse rows, as a model requested it.
+/// A scaled adjacency matrix in compressed sparse rows, as requested by a model.
 ///
 /// Columns ascend within a row, and isolated nodes have empty rows. In a square one every
 /// undirected edge has two entries.
@@ -39,25 +39,25 @@ impl Adjacency {
         }
     }
 
-    /// How many rows there are.
+    /// The number of rows.
     #[must_use]
     pub fn n_rows(&self) -> usize {
         self.matrix.rows()
     }
 
-    /// How many columns there are.
+    /// The number of columns.
     #[must_use]
     pub fn n_columns(&self) -> usize {
         self.matrix.cols()
     }
 
-    /// How many entries are stored.
+    /// The number of stored entries.
     #[must_use]
     pub fn n_entries(&self) -> usize {
         self.matrix.nnz()
     }
 
-    /// Where each row's entries begin: `[n_rows + 1]`, from 0 to the number of entries.
+    /// The start of each row's entries: `[n_rows + 1]`, from 0 to the number of entries.
     #[must_use]
     pub fn row_offsets(&self) -> &[u64] {
         self.matrix.indptr().into_raw_storage()
@@ -82,7 +82,7 @@ impl Adjacency {
         self.normalization
     }
 
-    /// Whether the matrix equals its own transpose, to the bit, because its shape and its
+    /// Whether the matrix equals its own transpose bit for bit, because its shape and its
     /// normalization guarantee it.
     #[must_use]
     pub fn is_symmetric(&self) -> bool {
@@ -95,7 +95,7 @@ impl Adjacency {
         &self.matrix
     }
 
-    /// Gives the matrix away.
+    /// Returns the matrix.
     #[must_use]
     pub fn into_sprs(self) -> CsMatI<f32, u32, u64> {
         self.matrix

@@ -6,26 +6,26 @@ use thiserror::Error;
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 #[non_exhaustive]
 pub enum GraphError {
-    /// There is no edge to learn from.
+    /// There are no edges to learn from.
     #[error(
-        "the training part has {n_users} users and {n_items} items but no pair; loosen the \
-         cleaning (such as the k-core) or give a log with events"
+        "the training part has {n_users} users and {n_items} items but no pairs; relax the filters \
+        (such as the k-core) or give a log with events"
     )]
     Empty {
-        /// How many users there are.
+        /// The number of users.
         n_users: usize,
-        /// How many items there are.
+        /// The number of items.
         n_items: usize,
     },
-    /// There are more nodes than a 32-bit row number can name.
+    /// There are more nodes than 32-bit row numbers.
     #[error("{n_nodes} nodes are more than {limit}; drop rare users and items with a k-core")]
     TooManyNodes {
-        /// How many nodes there are.
+        /// The number of nodes.
         n_nodes: usize,
         /// The largest number of nodes supported.
         limit: usize,
     },
-    /// A behavior, attribute, relation or node kind that is not there.
+    /// An unknown behavior, attribute, relation or node kind.
     #[error("{given:?} is not a known {what}; choose one of {}", known.join(", "))]
     Unknown {
         /// `behavior`, `attribute`, `relation` or `node kind`.
@@ -35,14 +35,14 @@ pub enum GraphError {
         /// The names that are known.
         known: Vec<String>,
     },
-    /// Two node kinds or edge types with one name.
+    /// Two node kinds or edge types have the same name.
     #[error("{name:?} occurs twice; node kinds and edge types need distinct names")]
     DuplicateName {
         /// The repeated name.
         name: String,
     },
     /// An edge to a node that does not exist.
-    #[error("relation {relation:?} names row {row} of kind {kind:?}, which has {rows} rows")]
+    #[error("relation {relation:?} refers to row {row} of kind {kind:?}, which has {rows} rows")]
     RowOutOfRange {
         /// The relation.
         relation: String,
@@ -63,7 +63,7 @@ pub enum GraphError {
         /// The row.
         row: u32,
     },
-    /// A catalogue of other items.
+    /// The catalogue belongs to different items.
     #[error("the catalogue has {found} items, the graph {wanted}; give the dataset's catalogue")]
     CatalogueSize {
         /// How many items the catalogue has.
@@ -71,11 +71,11 @@ pub enum GraphError {
         /// How many items the graph has.
         wanted: usize,
     },
-    /// A request without a type of edges.
-    #[error("the request selects no type of edges; list at least one, such as `behaviors`")]
+    /// A request without edge types.
+    #[error("the request selects no edge type; list at least one, such as `behaviors`")]
     NothingSelected,
     /// A request whose matrix would be empty.
-    #[error("no edge is of the selected types and between the selected nodes")]
+    #[error("the selected nodes have no edges of the selected types")]
     NoEdges,
     /// A weight that is not positive and finite.
     #[error("edges of type {name:?} have weight {given}; weights must be positive and finite")]
@@ -97,8 +97,8 @@ pub enum GraphError {
         /// The edge type.
         name: String,
     },
-    /// Co-occurrence that keeps no link.
-    #[error("0 neighbors keep no link; give a positive number or leave it out")]
+    /// Co-occurrence that keeps no links.
+    #[error("`neighbors` is 0, which would drop every link; give a positive number or omit it")]
     NoNeighbors,
     /// An unknown name of a normalization.
     #[error(

@@ -1,10 +1,10 @@
-//! Graphs of users, items and what else is known, that recommenders learn on.
+//! The graphs of users, items and other nodes that recommenders learn on.
 //!
 //! A [`TrainGraph`] has one undirected edge per training pair, weighted by what the user did, and
-//! on request nodes and edges for attributes of items and for relations. A model asks it for the
+//! on request nodes and edges for attributes of items and for relations. A model requests the
 //! matrices that graph convolutions multiply with: an [`AdjacencyRequest`] says which edges, their
 //! weights, one of several [`Normalization`]s and which nodes; an [`Adjacency`] is the answer.
-//! Matrices are held by [`sprs`] and reachable as such.
+//! Matrices are stored as [`sprs`] matrices and accessible as such.
 //!
 //! ```
 //! use lightgcn_core::{InteractionsBuilder, ItemId, Split, Truth, UserId};

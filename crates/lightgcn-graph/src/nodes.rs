@@ -1,14 +1,14 @@
-//! How many nodes of each kind a graph has, and which rows are theirs.
+//! The number of nodes of each kind in a graph, and their rows.
 
 use crate::GraphError;
 use serde::{Deserialize, Serialize};
 use std::ops::Range;
 
-/// The most nodes that a graph can have, so that every row has a 32-bit number.
+/// The maximum number of nodes in a graph, so that every row has a 32-bit number.
 const LIMIT: usize = u32::MAX as usize - 1;
 
 /// The kinds of a graph's nodes with their counts, in the order of their rows: users first, then
-/// items, then the further kinds in the order in which they were added.
+/// items, then other kinds in the order in which they were added.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct NodeCounts {
@@ -16,12 +16,12 @@ pub struct NodeCounts {
 }
 
 impl NodeCounts {
-    /// The name of the kind that users are.
+    /// The kind of users.
     pub const USER: &'static str = "user";
-    /// The name of the kind that items are.
+    /// The kind of items.
     pub const ITEM: &'static str = "item";
 
-    /// Users and items, and no further kind.
+    /// Users and items, and no other kind.
     ///
     /// # Errors
     /// [`GraphError::TooManyNodes`] if there are more than 2^32 − 2 together.
@@ -31,7 +31,7 @@ impl NodeCounts {
             .with(Self::ITEM, n_items)
     }
 
-    /// Appends a further kind of `count` nodes.
+    /// Appends another kind with `count` nodes.
     ///
     /// # Errors
     /// [`GraphError::DuplicateName`] if there is such a kind already,
@@ -53,19 +53,19 @@ impl NodeCounts {
         Ok(self)
     }
 
-    /// How many users there are.
+    /// The number of users.
     #[must_use]
     pub fn users(&self) -> usize {
         self.kinds[0].1
     }
 
-    /// How many items there are.
+    /// The number of items.
     #[must_use]
     pub fn items(&self) -> usize {
         self.kinds[1].1
     }
 
-    /// How many nodes there are in all.
+    /// The total number of nodes.
     #[must_use]
     pub fn total(&self) -> usize {
         self.kinds.iter().map(|(_, count)| count).sum()
@@ -82,7 +82,7 @@ impl NodeCounts {
         self.kinds.iter().map(|(name, _)| name.as_str())
     }
 
-    /// The rows of a kind's nodes, or none if there is no such kind.
+    /// The rows of a kind's nodes, or `None` if there is no such kind.
     #[must_use]
     pub fn rows(&self, kind: &str) -> Option<Range<usize>> {
         let position = self.kinds.iter().position(|(name, _)| name == kind)?;
@@ -90,7 +90,7 @@ impl NodeCounts {
         Some(first..first + self.kinds[position].1)
     }
 
-    /// As [`NodeCounts::rows`], with an error that lists the known kinds.
+    /// Like [`NodeCounts::rows`], but with an error that lists the known kinds.
     pub(crate) fn find(&self, kind: &str) -> Result<Range<usize>, GraphError> {
         self.rows(kind)
             .ok_or_else(|| GraphError::unknown("node kind", kind, self.names()))

@@ -1,4 +1,4 @@
-//! How edge weights are scaled by the degrees of their ends.
+//! How to scale edge weights by the degrees of their ends.
 
 use crate::GraphError;
 use serde::de::Error as _;
@@ -6,7 +6,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use std::fmt;
 use std::str::FromStr;
 
-/// How the adjacency matrix A is scaled by the diagonal matrix D of the weighted degrees.
+/// How to scale the adjacency matrix A by the diagonal matrix D of the weighted degrees.
 ///
 /// With edge weights w and degrees d (the sum of a node's edge weights), the entry in row r and
 /// column c becomes:
@@ -39,36 +39,36 @@ pub enum Normalization {
     /// convolutions (Kipf and Welling, ICLR 2017).
     #[default]
     Symmetric,
-    /// w / d_r: every node takes the weighted mean of its neighbors.
+    /// w / d_r: every node receives the weighted mean of its neighbors.
     Left,
-    /// w / d_c: every node hands out its own value in shares that sum to 1.
+    /// w / d_c: every node distributes its own value in shares that sum to 1.
     Right,
     /// The weights as they are.
     None,
     /// w / (d_r^α · d_c^β): that of LightGCN++ (Lee, Kim and Shin, RecSys 2024), which recommends
     /// α = 0.6 and β = −0.1. Made by [`Normalization::powers`].
     Powers {
-        /// α, the exponent of the degree of the row: of the node that takes.
+        /// α, the exponent of the row's degree: the receiving node's.
         row: Exponent,
-        /// β, the exponent of the degree of the column: of the neighbor that gives.
+        /// β, the exponent of the column's degree: the sending neighbor's.
         column: Exponent,
     },
 }
 
-/// An exponent of a degree: −2 to 2 in steps of a millionth, so that equal exponents are equal to
-/// the bit and are written as they were given.
+/// An exponent of a degree: −2 to 2 in steps of a millionth, so that equal exponents are
+/// bit-identical and are written as given.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Exponent {
     millionths: i32,
 }
 
 impl Exponent {
-    /// α = 0.6 of the degree of the node that takes, as LightGCN++ (Lee, Kim and Shin, RecSys 2024)
+    /// α = 0.6 of the receiving node's degree, as LightGCN++ (Lee, Kim and Shin, RecSys 2024)
     /// recommends.
     pub const PLUS_PLUS_ALPHA: Self = Self {
         millionths: 600_000,
     };
-    /// β = −0.1 of the degree of the neighbor that gives, as LightGCN++ recommends.
+    /// β = −0.1 of the sending neighbor's degree, as LightGCN++ recommends.
     pub const PLUS_PLUS_BETA: Self = Self {
         millionths: -100_000,
     };
@@ -159,7 +159,7 @@ impl Normalization {
             Self::Left => weight / row_degree,
             Self::Right => weight / column_degree,
             Self::None => weight,
-            // One item, since it is the same to the bit whichever way round.
+            // Computed once, since it is bit-identical in both directions.
             Self::Powers { row, column } => {
                 weight / (row_degree.powf(row.value()) * column_degree.powf(column.value()))
             }

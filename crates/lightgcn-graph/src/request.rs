@@ -1,4 +1,4 @@
-//! What a model asks of a graph.
+//! Requests of models to a graph.
 
 use crate::{GraphError, ItemAttribute, Normalization};
 use serde::{Deserialize, Serialize};
@@ -30,19 +30,19 @@ impl fmt::Display for EdgeType {
     }
 }
 
-/// What each selected edge weighs before normalization.
+/// The weight of each selected edge before normalization.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum EdgeWeights {
-    /// A training pair weighs what the graph says, whichever of its behaviors are selected; edges
+    /// A training pair has its weight in the graph, whichever of its behaviors are selected; edges
     /// of attributes and relations weigh 1.
     #[default]
     Pair,
     /// Every edge weighs 1.
     One,
-    /// Every edge weighs what its type does; a pair with several of the selected behaviors weighs
-    /// their sum. Each selected type has a weight: positive, finite. With [`EdgeType::Behaviors`]
-    /// these are the weights of all behaviors, by name.
+    /// Every edge has the weight of its type; a pair with several of the selected behaviors has the
+    /// sum of their weights. Each selected type has a weight: positive, finite. With
+    /// [`EdgeType::Behaviors`] these are the weights of all behaviors, by name.
     PerType(BTreeMap<String, f32>),
 }
 
@@ -61,24 +61,24 @@ pub enum AdjacencyShape {
         /// The kind of the columns, such as `item`.
         columns: String,
     },
-    /// The nodes of one kind by themselves, linked where they share neighbors: `B Bᵀ` without its
-    /// diagonal, where `B` is the rectangular matrix of `of` by `through`. With
-    /// weights of 1 an entry counts the shared neighbors.
+    /// The nodes of one kind by themselves, linked if they share neighbors: `B Bᵀ` without its
+    /// diagonal, where `B` is the rectangular matrix of `of` by `through`. With weights of 1 an
+    /// entry counts the shared neighbors.
     CoOccurrence {
         /// The kind of the rows and columns, such as `item`.
         of: String,
         /// The kind of the shared neighbors, such as `user`.
         through: String,
-        /// Keeps only links that are among this many heaviest of either end, ties going to the
+        /// Keeps only links that are among this many heaviest of either end; ties are broken by the
         /// lower row. Default: all links, which may be many.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         neighbors: Option<usize>,
     },
 }
 
-/// A request for one adjacency matrix: which edges, how they weigh, how the matrix is scaled, and
-/// which nodes it spans. The default is LightGCN's: the square matrix of all training pairs with
-/// their weights, scaled by [`Normalization::Symmetric`].
+/// A request for one adjacency matrix: its edges, their weights, its normalization, and its nodes.
+/// The default is LightGCN's: the square matrix of all training pairs with their weights, scaled by
+/// [`Normalization::Symmetric`].
 ///
 /// ```
 /// use lightgcn_graph::{AdjacencyRequest, AdjacencyShape, EdgeType, EdgeWeights};
@@ -100,7 +100,7 @@ pub enum AdjacencyShape {
 pub struct AdjacencyRequest {
     /// The types of edges, at least one. Default: all behaviors.
     pub edges: Vec<EdgeType>,
-    /// What each edge weighs. Default: the weight of its pair.
+    /// The weight of each edge. Default: the weight of its pair.
     pub weights: EdgeWeights,
     /// How weights are scaled by degrees. Default: symmetric.
     pub normalization: Normalization,
@@ -127,7 +127,8 @@ impl From<Normalization> for AdjacencyRequest {
 }
 
 impl AdjacencyRequest {
-    /// Whether it is the square matrix of all pairs, by their weights or by 1: what exact sums over paths need.
+    /// Whether it is the square matrix of all pairs, with their weights or weight 1, as needed for
+    /// exact sums over paths.
     #[must_use]
     pub fn is_plain(&self) -> bool {
         self.edges == [EdgeType::Behaviors]
@@ -146,9 +147,9 @@ impl AdjacencyRequest {
     /// Checks what can be checked without a graph.
     ///
     /// # Errors
-    /// [`GraphError::NothingSelected`] without a type of edges, [`GraphError::DuplicateName`] if a
+    /// [`GraphError::NothingSelected`] without an edge type, [`GraphError::DuplicateName`] if a
     /// type is listed twice, [`GraphError::EdgeWeight`] for a weight that is not positive and
-    /// finite, [`GraphError::NoNeighbors`] if co-occurrence keeps no link.
+    /// finite, [`GraphError::NoNeighbors`] if co-occurrence keeps no links.
     pub fn check(&self) -> Result<(), GraphError> {
         if self.edges.is_empty() {
             return Err(GraphError::NothingSelected);

@@ -1,4 +1,4 @@
-//! From a request to the adjacency matrix.
+//! Builds the adjacency matrix of a request.
 
 use crate::sparse::{Csr, co_occurrence, compress, row};
 use crate::{
@@ -13,8 +13,8 @@ impl TrainGraph {
     ///
     /// # Errors
     /// As [`AdjacencyRequest::check`]; [`GraphError::Unknown`] if it names a behavior, attribute,
-    /// relation or node kind that the graph lacks; [`GraphError::MissingWeight`] if a selected
-    /// type has no weight; [`GraphError::NoEdges`] if the selection has no edge of that shape.
+    /// relation or node kind that the graph lacks; [`GraphError::MissingWeight`] if a selected type
+    /// has no weight; [`GraphError::NoEdges`] if the selection has no edges in that shape.
     pub fn adjacency(&self, request: &AdjacencyRequest) -> Result<Adjacency, GraphError> {
         request.check()?;
         let selection = Selection::new(self, request)?;
@@ -51,9 +51,9 @@ struct Selection<'a> {
     sets: Vec<(&'a [(u32, u32)], f32)>,
 }
 
-/// Which training pairs are selected and what each weighs.
+/// Which training pairs are selected, and their weights.
 struct Pairs {
-    /// None where every pair is selected, whatever its counts.
+    /// `None` if every pair is selected, whatever its counts.
     any_of: Option<Vec<usize>>,
     weight: PairWeight,
 }
@@ -123,8 +123,8 @@ impl<'a> Selection<'a> {
         })
     }
 
-    /// Shows every selected edge once. Pairs come by user, then item, so that the rows of both
-    /// have ascending columns.
+    /// Visits every selected edge once. Pairs come by user, then item, so the rows of both have
+    /// ascending columns.
     fn visit(&self, emit: &mut dyn FnMut(u32, u32, f32)) {
         if let Some(pairs) = &self.pairs {
             let n_users = self.graph.n_users() as u32;
@@ -148,7 +148,7 @@ impl<'a> Selection<'a> {
 }
 
 impl Pairs {
-    /// What the pair weighs, or none if it is not selected.
+    /// The weight of the pair, or `None` if it is not selected.
     fn weight(&self, graph: &TrainGraph, pair: usize, own: f32) -> Option<f32> {
         let has = |behavior: usize| graph.has_behavior(pair, behavior);
         let selected = self.any_of.as_ref();

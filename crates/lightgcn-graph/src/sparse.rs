@@ -33,8 +33,8 @@ pub(crate) fn transpose(matrix: &Csr) -> Csr {
 /// The matrix of the entries (row, column, value) that `visit` emits; entries of the same place are
 /// added in the order of their emission.
 ///
-/// `visit` runs twice, to count and to place, so that no list of entries is needed. Entries that
-/// are emitted with ascending columns per row need no sorting.
+/// `visit` runs twice, to count and to place, so that no list of entries is needed. Entries emitted
+/// with ascending columns per row need no sorting.
 pub(crate) fn compress(
     shape: (usize, usize),
     visit: impl Fn(&mut dyn FnMut(u32, u32, f32)),
@@ -57,8 +57,8 @@ pub(crate) fn compress(
     CsMatI::new(shape, offsets, columns, values)
 }
 
-/// Sorts each row by column and adds up entries of the same place. Rows only move to the front, so
-/// that it works in place.
+/// Sorts each row by column and adds up entries of the same place. Rows only move toward the front,
+/// so it works in place.
 fn sort_and_add(offsets: &mut [u64], columns: &mut Vec<u32>, values: &mut Vec<f32>) {
     let (mut start, mut kept) = (0, 0);
     for end in offsets.iter_mut().skip(1) {
@@ -74,7 +74,7 @@ fn sort_and_add(offsets: &mut [u64], columns: &mut Vec<u32>, values: &mut Vec<f3
         } else {
             let entries = columns[range.clone()].iter().zip(&values[range]);
             let mut entries: Vec<(u32, f32)> = entries.map(|(&c, &v)| (c, v)).collect();
-            // Stable, so that sums have one order.
+            // Stable, so that sums have a fixed order.
             entries.sort_by_key(|entry| entry.0);
             let first = kept;
             for (column, value) in entries {
@@ -92,7 +92,7 @@ fn sort_and_add(offsets: &mut [u64], columns: &mut Vec<u32>, values: &mut Vec<f3
     values.truncate(kept);
 }
 
-/// `B Bᵀ` without its diagonal for `B = matrix`, of which only entries are kept that are among the
+/// `B Bᵀ` without its diagonal for `B = matrix`, keeping only entries that are among the
 /// `neighbors` largest of their row or their column. O(Σ over columns of entries²).
 pub(crate) fn co_occurrence(matrix: &Csr, neighbors: Option<usize>) -> Csr {
     let transposed = transpose(matrix);
@@ -122,7 +122,7 @@ pub(crate) fn co_occurrence(matrix: &Csr, neighbors: Option<usize>) -> Csr {
         let n = n as u32;
         links.extend(found.iter().map(|&(m, sum)| (n.min(m), n.max(m), sum)));
     }
-    // Both ends may keep a link, and both find the same sum.
+    // Both ends may keep a link, and both compute the same sum.
     links.sort_unstable_by_key(|&(a, b, _)| (a, b));
     links.dedup_by_key(|&mut (a, b, _)| (a, b));
     compress((matrix.rows(), matrix.rows()), |emit| {

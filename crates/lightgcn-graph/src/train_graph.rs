@@ -6,7 +6,7 @@ use lightgcn_core::{Catalogue, Interactions, ItemId, Train, UserId};
 use serde::{Deserialize, Serialize};
 use sprs::CsMatI;
 
-/// How a graph is made of the training pairs.
+/// How to build a graph from the training pairs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct GraphOptions {
@@ -23,13 +23,13 @@ impl Default for GraphOptions {
 
 /// The graph that messages flow along: typed nodes and typed, undirected edges.
 ///
-/// Nodes are users, items and further kinds, in this order; those without an edge are part of it.
-/// Edges are the training pairs, each with its weight and the behaviors it has; the attributes of
-/// items ([`TrainGraph::with_attributes`]); and relations ([`TrainGraph::with_triples`]). Models
-/// ask for matrices by [`TrainGraph::adjacency`]. The pairs are stored as compressed sparse rows
-/// from both sides.
+/// Nodes are users, items and other kinds, in this order; nodes without edges are included. Edges
+/// are the training pairs, each with its weight and the behaviors it has; the attributes of items
+/// ([`TrainGraph::with_attributes`]); and relations ([`TrainGraph::with_triples`]). Models get
+/// matrices from [`TrainGraph::adjacency`]. The pairs are stored as compressed sparse rows from
+/// both sides.
 ///
-/// What recommendations are for (purchases) is another thing: samplers and evaluations take it from
+/// The targets of recommendations (purchases) are separate: samplers and evaluations get them from
 /// [`Interactions::targets`].
 #[derive(Debug, Clone, PartialEq)]
 pub struct TrainGraph {
@@ -63,8 +63,9 @@ impl TrainGraph {
         Self::from_interactions(train.interactions(), options)
     }
 
-    /// The graph of training pairs that are known to be such, as an artifact holds them. Pairs that
-    /// have yet to be split belong in [`TrainGraph::new`], so that no held-out pair can slip in.
+    /// The graph of pairs that are known to be training pairs, as in an artifact. Use
+    /// [`TrainGraph::new`] for pairs that still have to be split, so that no held-out pair can slip
+    /// in.
     ///
     /// # Errors
     /// As [`TrainGraph::new`].
@@ -105,7 +106,7 @@ impl TrainGraph {
     /// item to the value that it has. O(items) each; prices need a sort.
     ///
     /// # Errors
-    /// [`GraphError::CatalogueSize`] if the catalogue has another number of items,
+    /// [`GraphError::CatalogueSize`] if the catalogue's number of items differs,
     /// [`GraphError::DuplicateName`] or [`GraphError::TooManyNodes`] for a node kind.
     pub fn with_attributes(
         mut self,
@@ -135,8 +136,8 @@ impl TrainGraph {
         Ok(self)
     }
 
-    /// Adds a kind of `count` nodes, such as the entities of a knowledge graph, after those that
-    /// the graph has.
+    /// Adds a kind of `count` nodes, such as the entities of a knowledge graph, after the existing
+    /// nodes.
     ///
     /// # Errors
     /// [`GraphError::DuplicateName`] if there is such a kind already, [`GraphError::TooManyNodes`]
@@ -148,8 +149,8 @@ impl TrainGraph {
 
     /// Adds the edges of `triples` between the nodes of two kinds, or of one. A triple is a row of
     /// the kind `head`, the number of one of the `relations`, and a row of the kind `tail`;
-    /// repeated ones count once. A relation may be given again, between other kinds: its edges are
-    /// added to those that it has. O(triples · log triples).
+    /// repeated ones count once. A relation may be given again, between other kinds: its new edges
+    /// are added to the existing ones. O(triples · log triples).
     ///
     /// ```
     /// # use lightgcn_core::{InteractionsBuilder, ItemId, UserId};
@@ -170,7 +171,7 @@ impl TrainGraph {
     /// ```
     ///
     /// # Errors
-    /// [`GraphError::Unknown`] for a kind or the number of a relation that is not there,
+    /// [`GraphError::Unknown`] for an unknown kind or relation number,
     /// [`GraphError::DuplicateName`] if a relation has the name of a behavior, an attribute or
     /// `behaviors`, or is listed twice; [`GraphError::RowOutOfRange`], [`GraphError::SelfEdge`].
     pub fn with_triples(
@@ -234,19 +235,19 @@ impl TrainGraph {
         all.dedup();
     }
 
-    /// How many users there are.
+    /// The number of users.
     #[must_use]
     pub fn n_users(&self) -> usize {
         self.by_user.rows()
     }
 
-    /// How many items there are.
+    /// The number of items.
     #[must_use]
     pub fn n_items(&self) -> usize {
         self.by_user.cols()
     }
 
-    /// How many nodes there are, of all kinds.
+    /// The number of nodes of all kinds.
     #[must_use]
     pub fn n_nodes(&self) -> usize {
         self.nodes.total()
@@ -264,18 +265,18 @@ impl TrainGraph {
         &self.behaviors
     }
 
-    /// The attributes and relations that were added, in that order.
+    /// The added attributes and relations, in that order.
     pub fn further_edges(&self) -> impl Iterator<Item = &EdgeType> {
         self.edges.iter().map(|set| &set.edge_type)
     }
 
-    /// How many edges between users and items there are: one for each pair.
+    /// The number of edges between users and items: one for each pair.
     #[must_use]
     pub fn n_edges(&self) -> usize {
         self.by_user.nnz()
     }
 
-    /// The options that the graph was made with.
+    /// The options the graph was built with.
     #[must_use]
     pub fn options(&self) -> &GraphOptions {
         &self.options
@@ -303,7 +304,8 @@ impl TrainGraph {
         row(&self.by_user, user.index())
     }
 
-    /// The users of an item, ascending, and the weights of the edges; none for an item beyond the last row.
+    /// The users of an item, ascending, and the weights of the edges; empty for an item beyond the
+    /// last row.
     #[must_use]
     pub fn users_of(&self, item: ItemId) -> (&[u32], &[f32]) {
         match item.index() < self.n_items() {

@@ -4,23 +4,23 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 /// Shorter buffers are not kept: the allocator keeps those itself.
 const LEAST: usize = 1 << 18;
-/// How many buffers are kept: a step's embeddings, its gradient and one work buffer.
+/// The number of buffers to keep: a step's embeddings, its gradient and one work buffer.
 const KEPT: usize = 3;
 
 static FREE: Mutex<Vec<Vec<f32>>> = Mutex::new(Vec::new());
 
 fn free() -> MutexGuard<'static, Vec<Vec<f32>>> {
-    // A panic elsewhere leaves only memory behind, which is fine to reuse.
+    // After a panic elsewhere, the mutex only guards plain memory, which is safe to reuse.
     FREE.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// `len` numbers that hold anything.
+/// `len` numbers with arbitrary content.
 pub(crate) fn take(len: usize) -> Vec<f32> {
     if len < LEAST {
         return vec![0.0; len];
     }
     let mut free = free();
-    // Not a much larger one: it would hold memory that no table of this size needs.
+    // Not a much larger one: it would tie up memory that no table of this size needs.
     let fits = |buffer: &Vec<f32>| (len..=2 * len).contains(&buffer.len());
     match free.iter().position(fits) {
         Some(n) => {

@@ -4,8 +4,8 @@ use lightgcn_simd::CsrView;
 
 use crate::error::KernelError;
 
-/// Largest relative difference between `(r, c)` and `(c, r)` of a matrix that counts as symmetric:
-/// far above the rounding of a normalization, far below a different weight.
+/// Maximum relative difference between `(r, c)` and `(c, r)` of a matrix that counts as symmetric:
+/// far above the rounding errors of a normalization, far below the difference of distinct weights.
 const SYMMETRY_TOLERANCE: f32 = 1e-4;
 
 /// A matrix in compressed sparse rows, not yet checked.
@@ -16,7 +16,7 @@ const SYMMETRY_TOLERANCE: f32 = 1e-4;
 pub struct CsrSlices<'a> {
     /// Number of columns.
     pub n_columns: usize,
-    /// Where each row starts, and the number of edges: `[n_rows + 1]`.
+    /// The start of each row, then the number of edges: `[n_rows + 1]`.
     pub row_offsets: &'a [u64],
     /// The column of each edge, `[n_edges]`.
     pub columns: &'a [u32],
@@ -134,12 +134,12 @@ impl HostCsr {
     }
 }
 
-/// Whether a matrix of these counts can be addressed on a device, whose indices have 32 bits: known
-/// before its arrays are made.
+/// Checks whether a matrix with these counts can be addressed on a device with 32-bit indices,
+/// before its arrays are built.
 ///
 /// # Errors
 ///
-/// [`KernelError::TooLarge`] where there are more than `i32::MAX` rows, columns or edges.
+/// [`KernelError::TooLarge`] if there are more than `i32::MAX` rows, columns or edges.
 pub fn check_counts(n_rows: usize, n_columns: usize, n_edges: usize) -> Result<(), KernelError> {
     let limit = i32::MAX as usize;
     for (what, count) in [("rows", n_rows), ("columns", n_columns), ("edges", n_edges)] {

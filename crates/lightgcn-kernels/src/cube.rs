@@ -1,8 +1,8 @@
-//! What the GPU kernels share: layouts, sizes of launches, and tensors around raw buffers.
+//! Shared by the GPU kernels: layouts, launch sizes, and tensors around raw buffers.
 //!
-//! A *worker* is the row of units (`UNIT_POS_X`) that goes through one row of a table, each unit
-//! with every `CUBE_DIM_X`-th vector of it. No kernel uses atomics or operations of planes, so
-//! results repeat, on any width of a plane.
+//! A *worker* is the row of units (`UNIT_POS_X`) that processes one row of a table; each unit takes
+//! every `CUBE_DIM_X`-th vector of it. No kernel uses atomics or plane operations, so results are
+//! reproducible for any plane width.
 
 use burn::tensor::backend::Backend;
 use burn::tensor::{DType, Shape, TensorMetadata};
@@ -30,9 +30,11 @@ impl<R: CubeRuntime, F: FloatElement, I: IntElement, BT: BoolElement> OnCube
     type Runtime = R;
 }
 
-/// About how many units a cube has: few, so that its longest row does not hold up many others.
+/// The approximate number of units in a cube: few, so that its longest row does not delay many
+/// others.
 const UNITS: u32 = 128;
-/// The most units that share one row, a plane on most GPUs; wider rows take several turns.
+/// The maximum number of units that share one row, a plane on most GPUs; wider rows take several
+/// turns.
 const MOST_UNITS_A_ROW: u32 = 32;
 
 /// Whether the kernels read and write this element type; sums are `f32` whatever is stored.
@@ -40,8 +42,8 @@ pub(crate) fn is_float(dtype: DType) -> bool {
     matches!(dtype, DType::F32 | DType::F16 | DType::BF16)
 }
 
-/// The tensor with its rows one after the other. CUDA pads rows, which raw arrays would take for
-/// numbers; wgpu does not, so tests there cannot catch a missing call.
+/// The tensor with its rows one after the other. CUDA pads rows, and kernels over raw arrays would
+/// read the padding as numbers; wgpu does not pad, so tests there cannot catch a missing call.
 pub(crate) fn contiguous<R: CubeRuntime>(tensor: CubeTensor<R>) -> CubeTensor<R> {
     kernel::into_contiguous(tensor)
 }
@@ -50,7 +52,7 @@ pub(crate) fn contiguous<R: CubeRuntime>(tensor: CubeTensor<R>) -> CubeTensor<R>
 ///
 /// # Panics
 ///
-/// If the tensor has another rank than 2.
+/// If the tensor's rank is not 2.
 pub(crate) fn dims<R: CubeRuntime>(tensor: &CubeTensor<R>) -> [usize; 2] {
     tensor.shape().dims()
 }
@@ -65,8 +67,11 @@ pub(crate) fn empty<R: CubeRuntime, const D: usize>(
     empty_device_contiguous_dtype(client, device, Shape::from(shape), dtype)
 }
 
-/// How many elements a unit moves at a time in rows of `dim`: it must divide `dim`, or vectors would
-/// straddle two rows.
+/// The number of elements that a unit moves at a time in rows of `dim`: it must divide `dim`, or
+/// vectors would straddle two rows.
+///
+/// It must depend only on `dim`: the order in which lanes are summed follows from it, and so do the
+/// bits of a result.
 pub(crate) fn vector_size(dim: usize) -> usize {
     [4, 2]
         .into_iter()
@@ -74,8 +79,8 @@ pub(crate) fn vector_size(dim: usize) -> usize {
         .unwrap_or(1)
 }
 
-/// At least `n` cubes, in up to three dimensions since each is limited. There may be more, so kernels
-/// check their position.
+/// At least `n` cubes, in up to three dimensions, since each is limited. There may be more, so
+/// kernels check their position.
 pub(crate) fn cubes<R: CubeRuntime>(client: &ComputeClient<R>, n: usize) -> CubeCount {
     CubeCountSelection::new(client, n as u32).cube_count()
 }
@@ -110,6 +115,8 @@ impl Walk {
             vector_size: 1,
             vectors,
             x,
+            // Narrow rows get more workers, but at most 32: the sum of a cube is unrolled over
+            // them.
             y: (UNITS / x).clamp(1, 32),
         }
     }
@@ -153,6 +160,7 @@ pub(crate) fn zeros<R: CubeRuntime, const D: usize>(
     if elements == 0 {
         return out;
     }
+    // Vectors may straddle rows: they only have to divide the whole buffer.
     let width = vector_size(elements);
     let (count, cube_dim) = units(&out.client, elements / width);
     // SAFETY: the buffer holds `elements` elements, and the kernel checks its position against

@@ -7,7 +7,7 @@ use thiserror::Error;
 #[derive(Debug, Clone, PartialEq, Error)]
 #[non_exhaustive]
 pub enum KernelError {
-    /// The arrays are not a matrix in compressed sparse rows.
+    /// The arrays do not form a matrix in compressed sparse rows.
     #[error(transparent)]
     Csr(#[from] CsrError),
     /// A value is NaN or infinite.
@@ -20,8 +20,8 @@ pub enum KernelError {
         /// Value given.
         value: f32,
     },
-    /// A user's positives do not ascend.
-    #[error("the positives of row {row} must ascend, each given once; sort them")]
+    /// A user's positives are not in ascending order.
+    #[error("the positives of row {row} must be distinct and in ascending order; sort them")]
     NotAscending {
         /// The row.
         row: usize,
@@ -31,7 +31,7 @@ pub enum KernelError {
         "{count} {what}, but a device addresses at most {limit} (32-bit indices); split the graph"
     )]
     TooLarge {
-        /// What there are too many of: rows, columns or edges.
+        /// What there is too much of: rows, columns or edges.
         what: &'static str,
         /// How many there are.
         count: usize,
@@ -48,7 +48,8 @@ pub enum KernelError {
     },
     /// A matrix declared symmetric differs from its transpose.
     #[error(
-        "declared symmetric, but the edges of row {row} are not those of column {row} (same ids, values equal to 1 part in 10,000); pass symmetric = false or fix the weights"
+        "declared symmetric, but the edges of row {row} differ from those of column {row} (same \
+        ids, values equal to 1 part in 10,000); pass symmetric = false or fix the weights"
     )]
     NotSymmetric {
         /// First row that differs from the column of the same number.

@@ -1,4 +1,4 @@
-//! Reading and making Flex tensors without copies.
+//! Reads and creates Flex tensors without copies.
 
 use burn::backend::Flex;
 use burn::tensor::{Bytes, DType, Shape, Tensor};
@@ -13,7 +13,7 @@ use crate::sparse_matrix::SparseMatrix;
 ///
 /// # Panics
 ///
-/// If the tensor is not contiguous or holds another element type; callers check both.
+/// If the tensor is not contiguous or has another element type; callers check both.
 pub(crate) fn floats(tensor: &FlexTensor) -> &[f32] {
     tensor
         .as_slice()
@@ -37,7 +37,7 @@ pub(crate) fn matrix(elements: Vec<f32>, rows: usize, dim: usize) -> Tensor<Flex
 ///
 /// # Panics
 ///
-/// If the tensor has another rank than 2.
+/// If the tensor's rank is not 2.
 pub(crate) fn dims(tensor: &FlexTensor) -> [usize; 2] {
     tensor.layout().shape().dims()
 }
@@ -62,7 +62,7 @@ impl CsrBuffers {
         }
     }
 
-    /// The matrix for whole products, with its rows in a better order once that pays.
+    /// The matrix for whole products, with its rows in a better order once that pays off.
     pub(crate) fn ordered_view(&self) -> CsrView<'_, i32, i32> {
         let view = self.view();
         match self.order.rows(view) {

@@ -75,19 +75,20 @@
 //!
 //! # Crate layout
 //!
-//! One folder per operation, with `reference.rs` (plain tensor operations, any backend), `flex.rs` (CPU) and
-//! `cube.rs` (GPUs); `backend` ties them to burn's backends through the two traits, and has the backward step
-//! that they share; [`device`] finds GPUs without panics. Only this crate of the workspace names burn's internals.
+//! One folder per operation, with `reference.rs` (plain tensor operations, any backend), `flex.rs`
+//! (CPU) and `cube.rs` (GPUs); `backend` ties them to burn's backends through the two traits, and
+//! has their shared backward step; [`device`] finds GPUs without panics. Only this crate of the
+//! workspace names burn's internals.
 //!
 //! # Features
 //!
-//! `flex` (default) is the CPU, `ndarray` burn's NdArray, `wgpu` and `cuda` are GPUs, and `fusion` is needed
-//! if another crate of the program turns on burn's operation fusion.
+//! `flex` (default) is the CPU, `ndarray` burn's NdArray, `wgpu` and `cuda` are GPUs, and `fusion`
+//! is needed if another crate in the program enables burn's operation fusion.
 //!
 //! # Determinism
 //!
-//! On the CPU every result has the same bits at any number of threads of rayon's current pool.
-//! On GPUs no kernel of this crate uses atomics: the same call on the same device gives the same bits.
+//! On the CPU every result has the same bits with any number of threads in rayon's current pool. On
+//! GPUs no kernel of this crate uses atomics: the same call on the same device gives the same bits.
 
 mod adam;
 mod backend;

@@ -1,4 +1,4 @@
-//! How much memory of a device training takes, before it starts.
+//! Estimates how much device memory training takes, before it starts.
 
 use std::fmt;
 
@@ -11,7 +11,7 @@ const INDEX: u64 = 4;
 /// uploaded while the other is still in use.
 const PAIR: u64 = 20;
 
-/// What a training run holds on a device at its peak.
+/// What a training run has on a device at its peak.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct TrainingSize {
     /// Rows of the table: users and items.
@@ -38,7 +38,7 @@ pub struct TrainingSize {
 pub struct DeviceMemory {
     /// Bytes of the largest buffer that it allows.
     pub largest_buffer: u64,
-    /// Bytes in all, if the driver reports them.
+    /// Total bytes, if the driver reports them.
     pub total: Option<u64>,
 }
 
@@ -47,7 +47,7 @@ pub struct DeviceMemory {
 pub struct MemoryInUse {
     /// Bytes of live buffers.
     pub used: u64,
-    /// Bytes taken from the driver, including buffers kept for their next use.
+    /// Bytes taken from the driver, including buffers kept for reuse.
     pub reserved: u64,
 }
 
@@ -65,14 +65,15 @@ pub enum MemoryError {
         needed: u64,
         /// Bytes available.
         available: u64,
-        /// What was asked for.
+        /// The size of the run.
         size: TrainingSize,
         /// The largest dimension that fits, if any does.
         fitting_dim: Option<u64>,
     },
-    /// The run needs more of the computer's memory than it may take.
+    /// The run needs more host memory than allowed.
     #[error(
-        "training needs about {} of memory ({size}; {} are in use already), but the limit is {}; {}",
+        "training needs about {} of memory ({size}; {} are already in use), but the limit is {}; \
+        {}",
         bytes(*needed), bytes(*in_use), bytes(*limit), host_hint(*fitting_dim)
     )]
     Host {
@@ -80,9 +81,9 @@ pub enum MemoryError {
         needed: u64,
         /// Bytes in use before training starts: the program and its data.
         in_use: u64,
-        /// The most bytes that may be in use.
+        /// The maximum bytes that may be in use.
         limit: u64,
-        /// What was asked for.
+        /// The size of the run.
         size: TrainingSize,
         /// The largest dimension that fits, if any does.
         fitting_dim: Option<u64>,
@@ -97,7 +98,7 @@ pub enum MemoryError {
         needed: u64,
         /// Bytes of the largest buffer that the device allows.
         available: u64,
-        /// What was asked for.
+        /// The size of the run.
         size: TrainingSize,
         /// The largest dimension that fits, if any does.
         fitting_dim: Option<u64>,
@@ -121,7 +122,7 @@ fn host_hint(fitting_dim: Option<u64>) -> String {
 impl fmt::Display for DeviceMemory {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.total {
-            Some(total) => write!(f, "{} in all", bytes(total))?,
+            Some(total) => write!(f, "{} in total", bytes(total))?,
             None => f.write_str("an unknown total")?,
         }
         write!(f, ", buffers of at most {}", bytes(self.largest_buffer))
@@ -178,7 +179,7 @@ impl TrainingSize {
         self.table().max(edges).max(scores)
     }
 
-    /// Bytes at the peak of what the run holds; a device's allocator may round it up.
+    /// Peak bytes of the run; a device's allocator may round it up.
     pub fn peak(&self) -> u64 {
         // Embeddings, their gradient slot by slot, and both once more as unit rows.
         let batch = self
@@ -211,7 +212,7 @@ impl TrainingSize {
         Err(error)
     }
 
-    /// Checks that the run fits the computer's memory, of which `in_use` bytes are in use already.
+    /// Checks that the run fits the host's memory, of which `in_use` bytes are already in use.
     ///
     /// # Errors
     ///
@@ -232,7 +233,7 @@ impl TrainingSize {
 
     /// The largest dimension that fits, if any does.
     fn fitting_dim(&self, fits: impl Fn(&Self) -> bool) -> Option<u64> {
-        // What is needed grows with the dimension, so bisection finds the largest that fits.
+        // The memory grows with the dimension, so bisection finds the largest that fits.
         let (mut low, mut high) = (0, self.dim);
         while high - low > 1 {
             let middle = low + (high - low) / 2;

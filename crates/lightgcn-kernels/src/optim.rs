@@ -1,4 +1,4 @@
-//! Adam in one fused pass, as a burn optimizer beside burn's own.
+//! Adam in one fused pass, as an alternative to burn's own optimizer.
 
 use burn::config::Config;
 use burn::grad_clipping::GradientClippingConfig;
@@ -120,7 +120,7 @@ pub struct FusedAdam {
     weight_decay: f32,
 }
 
-/// What [`FusedAdam`] remembers of one parameter; saved and loaded by burn's recorders.
+/// The state of [`FusedAdam`] for one parameter; saved and loaded by burn's recorders.
 #[derive(Record, Clone, Debug)]
 pub struct FusedAdamState<B: Backend, const D: usize> {
     /// Number of steps taken.

@@ -1,4 +1,4 @@
-//! From burn's tensors to a backend's own and back.
+//! Converts burn's tensors to a backend's own and back.
 
 use burn::tensor::backend::Backend;
 use burn::tensor::ops::FloatTensor;

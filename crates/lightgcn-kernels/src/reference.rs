@@ -1,7 +1,7 @@
 //! Every operation in plain burn tensor operations, on any burn backend, with or without autodiff.
 //!
-//! These are what the fast implementations are held against in tests, and what a backend without
-//! a fast implementation runs. They are not meant to be fast.
+//! Tests compare the fast implementations with these, and a backend without a fast implementation
+//! runs them. They are not meant to be fast.
 
 pub use crate::adam::reference::adam_step;
 pub use crate::batch_loss::reference::{bpr_loss_gradient, softmax_loss_gradient};

@@ -10,15 +10,15 @@ use crate::upload::upload_ints;
 /// Numbers of the rows that a batch reads from a table of `n_rows` rows, as
 /// [`gather_rows`](crate::gather_rows) takes them. Rows may repeat and come in any order.
 ///
-/// The numbers are checked once and kept on the host as well, where the backward pass plans its
-/// sums: each row's gradients are added in the order of the batch, so that the same batch gives
-/// the same bits. Cloning copies nothing.
+/// The numbers are checked once and also kept on the host, where the backward pass plans its sums:
+/// each row's gradients are added in the order of the batch, so that the same batch gives the same
+/// bits. Cloning copies nothing.
 #[derive(Clone, Debug)]
 pub struct RowIndices<B: Backend> {
     host: Arc<[u32]>,
     device_indices: Tensor<B, 1, Int>,
     n_rows: usize,
-    /// Made when a backend first asks for it.
+    /// Created when a backend first requests it.
     segments: Arc<OnceLock<Segments<B>>>,
 }
 
@@ -30,7 +30,7 @@ pub(crate) struct Segments<B: Backend> {
     pub(crate) order: Tensor<B, 1, Int>,
     /// The distinct rows, `[n_segments]`, `i32`, ascending.
     pub(crate) rows: Tensor<B, 1, Int>,
-    /// Where each row's positions begin in `order`, `[n_segments + 1]`, `i32`.
+    /// The start of each row's positions in `order`, `[n_segments + 1]`, `i32`.
     pub(crate) offsets: Tensor<B, 1, Int>,
 }
 
@@ -94,7 +94,7 @@ impl<B: Backend> RowIndices<B> {
         self.host.len()
     }
 
-    /// Whether there is no index.
+    /// Whether there are no indices.
     pub fn is_empty(&self) -> bool {
         self.host.is_empty()
     }

@@ -11,7 +11,7 @@ const LEAST_ENTRIES: usize = 1 << 17;
 /// multiplied this often is trained on, and will be multiplied thousands of times.
 const PRODUCTS_BEFORE: u32 = 4;
 
-/// A better order of the rows, found once it pays. Clones share it.
+/// A better order of the rows, computed once it pays off. Clones share it.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct RowOrder {
     shared: Arc<Shared>,
@@ -24,7 +24,7 @@ struct Shared {
 }
 
 impl RowOrder {
-    /// The rows of the matrix in a better order, once that pays. Call it once per product.
+    /// The rows of the matrix in a better order, once that pays off. Call it once per product.
     pub(crate) fn rows(&self, a: CsrView<'_, i32, i32>) -> Option<&OrderedRows> {
         if a.nnz() < LEAST_ENTRIES || a.n_rows() != a.n_columns() {
             return None;

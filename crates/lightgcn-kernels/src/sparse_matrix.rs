@@ -48,9 +48,9 @@ impl<B: Backend> CsrArrays<B> {
 /// A matrix in compressed sparse rows on a device, together with its transpose, which gradients
 /// need. A symmetric matrix is its own transpose and is stored once.
 ///
-/// It is a burn [`Module`] made of plain tensors: a model that holds one moves it with
-/// `to_device` and turns it with `valid()`, but it is neither counted among the parameters, nor
-/// saved in records, nor differentiated. Cloning it copies no array.
+/// It is a burn [`Module`] made of plain tensors: in a model it follows `to_device` and `valid()`,
+/// but it is neither counted among the parameters, nor saved in records, nor differentiated.
+/// Cloning it copies no array.
 ///
 /// The arrays are checked once, in [`from_csr`](Self::from_csr), and cannot be changed afterwards:
 /// kernels rely on that.
@@ -88,7 +88,7 @@ pub struct SparseMatrix<B: Backend> {
     n_rows: usize,
     n_columns: usize,
     arrays: CsrArrays<B>,
-    /// `None` where the matrix is symmetric.
+    /// `None` if the matrix is symmetric.
     transposed: Option<CsrArrays<B>>,
     /// Whether products read operands of 16 bits, on backends that can.
     bf16_operands: bool,
@@ -98,15 +98,15 @@ impl<B: Backend> SparseMatrix<B> {
     /// Checks a matrix in compressed sparse rows and puts it on `device`.
     ///
     /// Rows may be empty, and an edge may be given more than once (the weights add up). With
-    /// `symmetric` no transpose is stored; that the matrix is symmetric is checked (weights up to
-    /// rounding), since otherwise gradients would be silently wrong.
+    /// `symmetric` no transpose is stored; symmetry is checked (weights up to rounding), since
+    /// otherwise gradients would be silently wrong.
     ///
     /// O(rows + columns + edges) on the host.
     ///
     /// # Errors
     ///
-    /// [`KernelError`] for an offset, column id or value that does not fit, for more than `i32::MAX`
-    /// rows, columns or edges, and for a matrix that is declared symmetric but is not.
+    /// [`KernelError`] for an invalid offset, column id or value, for more than `i32::MAX` rows,
+    /// columns or edges, and for a matrix that is declared symmetric but is not.
     pub fn from_csr(
         csr: CsrSlices<'_>,
         symmetric: bool,
@@ -201,7 +201,7 @@ impl<B: Backend> SparseMatrix<B> {
         }
     }
 
-    /// Whether [`with_bf16_operands`](Self::with_bf16_operands) was asked for.
+    /// Whether [`with_bf16_operands`](Self::with_bf16_operands) was called.
     pub fn has_bf16_operands(&self) -> bool {
         self.bf16_operands
     }
@@ -220,7 +220,7 @@ impl<B: Backend> SparseMatrix<B> {
         }
     }
 
-    /// Where each row starts, `[n_rows + 1]`, `i32`.
+    /// The start of each row, `[n_rows + 1]`, `i32`.
     pub fn row_offsets(&self) -> Tensor<B, 1, Int> {
         self.arrays.row_offsets.clone()
     }

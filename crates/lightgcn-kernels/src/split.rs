@@ -1,4 +1,4 @@
-//! Rows with many edges, cut into pieces that different workers of a GPU sum.
+//! Cuts rows with many edges into pieces that different GPU workers sum.
 
 use burn::module::Module;
 use burn::tensor::backend::Backend;
@@ -6,8 +6,8 @@ use burn::tensor::{Int, Tensor};
 
 use crate::upload::upload_ints;
 
-/// Rows with more edges are cut into pieces of at most this many: enough that a piece is worth its partial sum,
-/// few enough that no worker is busy long after the others.
+/// Rows with more edges are cut into pieces of at most this many: enough for a piece to be worth
+/// its partial sum, few enough that no worker is busy long after the others.
 pub(crate) const LONGEST_PIECE: usize = 128;
 
 /// The long rows of a matrix.
@@ -17,7 +17,7 @@ pub(crate) struct SplitRows<B: Backend> {
     pub(crate) pieces: Tensor<B, 1, Int>,
     /// The long rows, `[n_rows]`, `i32`, ascending.
     pub(crate) rows: Tensor<B, 1, Int>,
-    /// Where each long row's pieces begin, `[n_rows + 1]`, `i32`.
+    /// The start of each long row's pieces, `[n_rows + 1]`, `i32`.
     pub(crate) row_pieces: Tensor<B, 1, Int>,
 }
 

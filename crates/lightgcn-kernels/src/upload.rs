@@ -1,4 +1,5 @@
-//! Numbers of the host on a device, in types that are named: backends differ in their defaults.
+//! Uploads numbers from the host to a device, with explicit types, since backends differ in their
+//! defaults.
 
 use burn::tensor::backend::Backend;
 use burn::tensor::{DType, Int, Tensor, TensorData};

@@ -1,4 +1,4 @@
-//! Checks that configurations share.
+//! Checks shared by configurations.
 
 use crate::LinearError;
 
@@ -41,11 +41,11 @@ impl Faults {
         }
     }
 
-    /// A number that must lie between 0 and 1.
+    /// A number that must be between 0 and 1.
     pub(crate) fn share(&mut self, name: &str, given: f64) {
         if !(0.0..=1.0).contains(&given) {
             self.faults
-                .push(format!("{name} is {given}; it must lie between 0 and 1"));
+                .push(format!("{name} is {given}; it must be between 0 and 1"));
         }
     }
 

@@ -1,5 +1,5 @@
-//! The dense linear algebra of this crate, each step on one thread, so that its bits depend on the
-//! numbers alone.
+//! The dense linear algebra of this crate, each step on one thread, so that its bits depend only on
+//! the numbers.
 
 use crate::LinearError;
 use faer::diag::Diag;
@@ -8,7 +8,7 @@ use faer::linalg::{cholesky, evd, householder, matmul, qr};
 use faer::{Accum, Conj, Mat, MatMut, MatRef, Par, Spec};
 use rayon::prelude::*;
 
-/// Rows that one thread takes at a time; a constant, for the order of sums depends on it.
+/// The number of rows per thread at a time; a constant, since the order of sums depends on it.
 const ROWS: usize = 2048;
 
 /// `out` (+)= `factor` · `a` · `b`.
@@ -65,7 +65,7 @@ pub(crate) fn wide(table: &[f32], dim: usize) -> Mat<f64> {
 }
 
 /// An orthonormal basis of the columns of `a`, `[n, min(n, dim)]`, by Householder's reflections:
-/// orthonormal even where the columns depend on one another.
+/// orthonormal even if the columns are linearly dependent.
 pub(crate) fn orthonormal_basis(mut a: Mat<f64>) -> Mat<f64> {
     let (n, dim) = a.shape();
     let size = n.min(dim);
@@ -129,7 +129,7 @@ pub(crate) fn symmetric_eigen(a: &Mat<f64>) -> Result<(Vec<f64>, Mat<f64>), Line
     ))
 }
 
-/// The inverse of a symmetric positive definite matrix by its Cholesky factors; none if it is not
+/// The inverse of a symmetric positive definite matrix by its Cholesky factors; `None` if it is not
 /// positive definite. The lower triangle is read, and the lower triangle of the result is valid.
 pub(crate) fn inverse_positive_definite(mut a: Mat<f64>) -> Option<Mat<f64>> {
     let n = a.nrows();

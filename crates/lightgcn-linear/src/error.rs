@@ -6,8 +6,8 @@ use thiserror::Error;
 #[derive(Debug, Clone, PartialEq, Error)]
 #[non_exhaustive]
 pub enum LinearError {
-    /// The configuration is not usable; every fault is listed.
-    #[error("the configuration of {model} is not usable: {}", faults.join("; "))]
+    /// The configuration is invalid; lists every fault.
+    #[error("the configuration of {model} is invalid: {}", faults.join("; "))]
     Config {
         /// The model.
         model: &'static str,
@@ -24,41 +24,39 @@ pub enum LinearError {
     },
     /// There is nothing to learn from.
     #[error(
-        "the training part has no pair that counts among its {n_users} users and {n_items} \
-         items; give pairs, or let pairs without a target event count"
+        "the training part has no usable pairs among its {n_users} users and {n_items} items; add \
+        pairs, or also use pairs without a target event"
     )]
     NoPairs {
-        /// How many users there are.
+        /// The number of users.
         n_users: usize,
-        /// How many items there are.
+        /// The number of items.
         n_items: usize,
     },
-    /// A model of the order of events, without times.
-    #[error(
-        "{model} needs the times of events, and the training part has none; take another model"
-    )]
+    /// A model that needs the order of events, but the events have no times.
+    #[error("{model} needs event times, but the training part has none; use another model")]
     NoTimes {
         /// The model.
         model: &'static str,
     },
-    /// A dense matrix over all pairs of items is larger than the configuration allows.
+    /// A dense item-by-item matrix is larger than the configuration allows.
     #[error(
         "{model} over {n_items} items needs {needed} bytes ({:.1} GiB), and max_bytes allows \
-         {limit}; raise max_bytes if the machine has the memory, drop rare items, or take a \
-         sparse model",
+         {limit}; raise max_bytes if the machine has the memory, drop rare items, or use a sparse \
+             model",
         *needed as f64 / (1u64 << 30) as f64
     )]
     Memory {
         /// The model.
         model: &'static str,
-        /// How many items there are.
+        /// The number of items.
         n_items: usize,
         /// How many bytes fitting takes.
         needed: u64,
         /// How many bytes are allowed.
         limit: u64,
     },
-    /// A matrix that is to be inverted is not positive definite in single precision.
+    /// A matrix to invert is not positive definite in single precision.
     #[error(
         "the Gram matrix plus {regularization} on its diagonal cannot be inverted in single \
          precision; raise the regularization"
@@ -67,11 +65,11 @@ pub enum LinearError {
         /// The configured regularization.
         regularization: f64,
     },
-    /// The eigenvalues of a small matrix were not found.
+    /// The eigenvalues of a small matrix did not converge.
     #[error("the singular vectors of the training pairs did not converge; ask for fewer of them")]
     NoConvergence,
-    /// A history is not ascending, or its parts do not fit.
-    #[error("the history of a user is not usable: {detail}")]
+    /// A history is not in ascending order, or its parts differ in length.
+    #[error("the history of a user is invalid: {detail}")]
     History {
         /// What is wrong, where, and how to fix it.
         detail: String,

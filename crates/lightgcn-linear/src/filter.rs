@@ -9,7 +9,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 use std::fmt;
 use std::str::FromStr;
 
-/// A model of this crate by name, as command lines and configuration files have it.
+/// A model of this crate by name, as on the command line and in configuration files.
 ///
 /// ```
 /// use lightgcn_linear::Filter;
@@ -142,7 +142,7 @@ impl FilterConfigs {
     /// Fits one model to the training part.
     ///
     /// # Errors
-    /// What the `fit` of that model's configuration says, such as [`LinearError::Memory`] from EASE
+    /// Those of the `fit` of that model's configuration, such as [`LinearError::Memory`] from EASE
     /// over a large catalogue.
     pub fn fit(&self, filter: Filter, train: &Train) -> Result<Box<dyn LinearModel>, LinearError> {
         Ok(match filter {

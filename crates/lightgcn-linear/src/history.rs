@@ -1,4 +1,4 @@
-//! The items that users had: the input of every model.
+//! The items in users' histories: the input of every model.
 
 use crate::LinearError;
 use lightgcn_core::{Interactions, ItemId, Rows, Train, UserId};
@@ -9,17 +9,16 @@ use serde::{Deserialize, Serialize};
 #[serde(rename_all = "kebab-case")]
 #[non_exhaustive]
 pub enum PairWeights {
-    /// Every pair counts by its weight: a view little, a purchase much.
+    /// Every pair counts as much as its weight: a view little, a purchase much.
     #[default]
     Weighted,
     /// Every pair counts 1, whatever its behaviors.
     Binary,
-    /// Pairs with a target event (a purchase) count 1, all others nothing.
+    /// Pairs with a target event (a purchase) count 1, all others 0.
     Targets,
 }
 
-/// The items that one user had, with weights: what a [`LinearModel`](crate::LinearModel)
-/// scores from.
+/// The items of one user, with weights: what a [`LinearModel`](crate::LinearModel) scores from.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct History<'a> {
     items: &'a [ItemId],
@@ -27,8 +26,8 @@ pub struct History<'a> {
 }
 
 impl<'a> History<'a> {
-    /// The history of a user who had `items`, ascending and distinct, with one positive and
-    /// finite weight each. An empty history is fine: it scores 0 everywhere.
+    /// The history of a user with `items`, ascending and distinct, with one positive and finite
+    /// weight each. An empty history is valid: it scores 0 everywhere.
     ///
     /// # Errors
     /// [`LinearError::History`] if the items do not ascend, there is not one weight per
@@ -95,8 +94,9 @@ impl Histories {
         Self::from_interactions(train.interactions(), weights)
     }
 
-    /// The histories of pairs that are known to be training pairs, as an artifact holds them. Pairs
-    /// that have yet to be split belong in [`Histories::new`], so that no held-out pair can slip in.
+    /// The histories of pairs that are known to be training pairs, as in an artifact. Use
+    /// [`Histories::new`] for pairs that still have to be split, so that no held-out pair can slip
+    /// in.
     #[must_use]
     pub fn from_interactions(pairs: &Interactions, weights: PairWeights) -> Self {
         let items = match weights {
@@ -137,19 +137,19 @@ impl Histories {
         })
     }
 
-    /// How many users there are.
+    /// The number of users.
     #[must_use]
     pub fn n_users(&self) -> usize {
         self.items.n_rows()
     }
 
-    /// How many items there are.
+    /// The number of items.
     #[must_use]
     pub fn n_items(&self) -> usize {
         self.n_items
     }
 
-    /// How many pairs there are.
+    /// The number of pairs.
     #[must_use]
     pub fn n_pairs(&self) -> usize {
         self.items.n_values()

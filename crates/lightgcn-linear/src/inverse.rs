@@ -4,17 +4,18 @@ use crate::dense::{inverse_positive_definite, multiply};
 use faer::{Accum, Mat, MatMut, MatRef};
 use rayon::prelude::*;
 
-/// Rows and columns eliminated at a time; a constant, for the order of sums depends on it.
+/// The number of rows and columns eliminated at a time; a constant, since the order of sums depends
+/// on it.
 pub(crate) const BLOCK: usize = 512;
 
-/// Replaces a symmetric positive definite matrix A (`[n, n]`, row by row, of which only the lower
-/// triangle is read) by −A⁻¹, both triangles. False if a pivot is not positive definite; the matrix
-/// is then spoilt.
+/// Replaces a symmetric positive definite matrix A (`[n, n]`, row by row; only the lower triangle
+/// is read) with −A⁻¹, both triangles. Returns false if a pivot is not positive definite; the
+/// matrix is then garbage.
 ///
-/// Gauss-Jordan elimination of symmetric blocks, known to statistics as the sweep operator (Goodnight,
-/// The American Statistician 1979): n³ multiply-adds, almost all of them in products of dense
-/// blocks, and `8 · n · block` bytes of scratch. The blocks are of a fixed size and each panel of
-/// rows belongs to one thread, so the bits do not depend on the number of threads.
+/// Gauss-Jordan elimination of symmetric blocks, known in statistics as the sweep operator
+/// (Goodnight, The American Statistician 1979): n³ multiply-adds, almost all of them in products of
+/// dense blocks, and `8 · n · block` bytes of scratch. The blocks are of a fixed size and each
+/// panel of rows belongs to one thread, so the bits do not depend on the number of threads.
 pub(crate) fn negative_inverse(a: &mut [f32], n: usize, block: usize) -> bool {
     for first in (0..n).step_by(block) {
         let size = block.min(n - first);

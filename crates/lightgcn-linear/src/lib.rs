@@ -1,30 +1,31 @@
 //! Recommenders that need no gradient descent.
 //!
-//! Each model is fitted in one go from the training pairs and is, as a whole, a linear map from a
-//! user's history to scores over all items. So a newcomer's history is scored like that of a
-//! training user, without refitting, and the fitted model holds nothing about users but what
-//! it learned from them. They are strong baselines, and good partners of graph networks in a blend.
+//! Each model is fitted directly from the training pairs and is a linear map from a user's history
+//! to scores over all items. So a newcomer's history is scored like that of a training user,
+//! without refitting, and the fitted model has nothing about users except what it learned from
+//! them. These models are strong baselines, and blend well with graph networks.
 //!
 //! | model | scores of a history r | source |
 //! |---|---|---|
 //! | [`ItemKnn`] | cosine similarities of items, shrunk, the N nearest kept | Sarwar et al., WWW 2001; Deshpande and Karypis, TOIS 2004 |
-//! | [`Rp3Beta`] | random walks of three steps, popular ends damped | Paudel et al., TiiS 2017; Cooper et al., WWW 2014 |
+//! | [`Rp3Beta`] | random walks of three steps, with popular ends damped | Paudel et al., TiiS 2017; Cooper et al., WWW 2014 |
 //! | [`Ease`] | r B with the B that best restores all histories, in closed form | Steck, WWW 2019 |
 //! | [`SpectralFilter`] | r (R̃ᵀR̃ + α D^-½ V Vᵀ D^½): GF-CF | Shen et al., CIKM 2021 |
 //! | [`ChebyshevFilter`] | a polynomial low-pass filter of the item graph: ChebyCF | Kim et al., SIGIR 2025 |
 //! | [`TruncatedSvd`] | r V Vᵀ: PureSVD | Cremonesi et al., RecSys 2010 |
 //! | [`PropagationConfig`] | r ÂᵀÂ without its diagonal: one untrained layer of LightGCN | He et al., SIGIR 2020 |
 //!
-//! Three more need what a history of items alone does not say. [`CascadingRank`] walks over each behavior's
-//! graph in turn (Ko et al., arXiv 2502.11335), and [`SessionTransitionsConfig`] counts what follows what
-//! within sessions (Ludewig and Jannach, UMUAI 2018); as an [`ItemToItem`] either scores any history.
-//! [`SessionKnn`] scores a user's latest session by those that are like it (STAN, Garg et al., SIGIR 2019).
+//! Three more models need information beyond a history of items. [`CascadingRank`] walks over each
+//! behavior's graph in turn (Ko et al., arXiv 2502.11335), and [`SessionTransitionsConfig`] counts
+//! which items follow which within sessions (Ludewig and Jannach, UMUAI 2018); as an
+//! [`ItemToItem`], either scores any history. [`SessionKnn`] scores a user's latest session by
+//! similar ones (STAN, Garg et al., SIGIR 2019).
 //!
 //! A configuration is a plain struct with `check`, which lists every fault, and `fit`, which takes
 //! the training part only. [`PairWeights`] says whether pairs count by their weights (as everywhere
-//! in this library), alike, or only if bought. A fitted model is a [`LinearModel`]; histories come from
-//! the training part ([`Histories`]) or from anywhere ([`History::new`]). [`FilterConfigs`] fits any of
-//! them by its name, a [`Filter`].
+//! in this library), equally, or only if bought. A fitted model is a [`LinearModel`]; histories
+//! come from the training part ([`Histories`]) or from anywhere ([`History::new`]).
+//! [`FilterConfigs`] fits any of them by its name, a [`Filter`].
 //!
 //! ```
 //! use lightgcn_core::{InteractionsBuilder, ItemId, Split, Truth, UserId};
@@ -55,24 +56,24 @@
 //!
 //! Neighbor models are sparse throughout. The filters take a few sparse products for every 64
 //! users, all through [`lightgcn_simd::sparse_dense`]. Singular vectors come from a randomized
-//! subspace iteration, filtered by Chebyshev polynomials; items run in single precision, and all
-//! that keeps vectors orthogonal in double. EASE holds a dense matrix over all pairs of items, and
-//! says how much memory it needs before it takes it.
+//! subspace iteration, filtered by Chebyshev polynomials; products run in single precision, and
+//! everything that keeps vectors orthogonal in double. EASE has a dense item-by-item matrix, and
+//! reports how much memory it needs before allocating it.
 //!
 //! # Threads and bits
 //!
-//! Everything runs on rayon's current pool. Work is cut into pieces of fixed size, a piece belongs to
-//! one thread, and partial sums are added in a fixed order; dense products run on one thread each. So
-//! the same seed gives the same model and the same scores, to the bit, at any number of threads and
-//! however histories are batched, on the same machine: the dense products of [`faer`] choose their
-//! instructions by the machine.
+//! Everything runs on rayon's current pool. Work is cut into pieces of fixed size, each piece
+//! belongs to one thread, and partial sums are added in a fixed order; dense products run on one
+//! thread each. So on the same machine the same seed gives the same model and the same scores, bit
+//! for bit, with any number of threads and any batching of histories. (The dense products of
+//! [`faer`] choose their instructions by the machine.)
 //!
 //! # Layout
 //!
-//! One model a file in `models/`; `filter` knows them by name. What they share: `history` (the input), `matrix` (sparse),
-//! `neighbors` (lists of the strongest), `singular` and `low_rank` (singular vectors, and scores by
-//! them), `sessions`, `signals` (histories as columns), `inverse` (a large symmetric inverse) and `dense` (what is
-//! taken from faer).
+//! One model per file in `models/`; `filter` knows them by name. They share: `history` (the input),
+//! `matrix` (sparse), `neighbors` (lists of the strongest), `singular` and `low_rank` (singular
+//! vectors, and scores by them), `sessions`, `signals` (histories as columns), `inverse` (a large
+//! symmetric inverse) and `dense` (what is taken from faer).
 #![forbid(unsafe_code)]
 
 mod config;

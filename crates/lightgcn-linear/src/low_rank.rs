@@ -8,10 +8,10 @@ use faer::{Accum, MatMut, MatRef};
 use lightgcn_core::ItemId;
 use rayon::prelude::*;
 
-/// Histories multiplied at a time. Blocks are always filled up to it, so that a score does not
-/// depend on who else is asked for.
+/// The number of histories multiplied at a time. Blocks are always padded to it, so that a score
+/// does not depend on the other users in the request.
 const GROUP: usize = 32;
-/// Products multiplied at a time: their scores stay in the level-1 and level-2 caches.
+/// The number of items multiplied at a time: their scores stay in the level-1 and level-2 caches.
 const CHUNK: usize = 512;
 
 /// The map x ↦ weight · D^power V Vᵀ D^-power x, where V holds orthonormal columns and D is a
@@ -38,8 +38,8 @@ impl LowRank {
         }
     }
 
-    /// x ↦ weight · D^power V Vᵀ D^-power x with D of `degrees`; items without degree take no
-    /// part.
+    /// x ↦ weight · D^power V Vᵀ D^-power x with D from `degrees`; items without degree are
+    /// ignored.
     pub(crate) fn scaled(
         vectors: Vec<f32>,
         rank: usize,
@@ -67,8 +67,8 @@ impl LowRank {
         &self.vectors
     }
 
-    /// The map as a matrix, row x for the item x alone, without its diagonal: the `most` strongest weights of each
-    /// row.
+    /// The map as a matrix without its diagonal, where row x is the result for item x only: the
+    /// `most` strongest weights of each row.
     pub(crate) fn neighbors(&self, most: usize) -> Neighbors {
         let n_items = self.after.len();
         let items: Vec<ItemId> = (0..n_items as u32).map(ItemId).collect();

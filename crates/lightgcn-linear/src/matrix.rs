@@ -1,4 +1,4 @@
-//! A sparse matrix, and what the models compute with it.
+//! A sparse matrix, and the computations on it.
 
 use crate::{Histories, History, LinearError};
 use lightgcn_core::Rows;
@@ -88,7 +88,7 @@ impl SparseMatrix {
         matrix
     }
 
-    /// These columns alone, ascending, numbered by their place.
+    /// Only these columns, ascending, renumbered by position.
     pub(crate) fn with_columns(&self, kept: &[u32]) -> Self {
         let row = |n: usize| -> Vec<(u32, f32)> {
             let entries = self.entries(n).filter_map(|(column, value)| {
@@ -114,7 +114,7 @@ impl SparseMatrix {
     pub(crate) fn times(&self, dense: &[f32], dim: usize, out: &mut [f32]) {
         let (offsets, columns) = (self.columns.offsets(), self.columns.values());
         let view = CsrView::new(offsets, columns, &self.values, self.n_columns)
-            .expect("the arrays of a sparse matrix fit one another");
+            .expect("the arrays of a sparse matrix are consistent");
         sparse_dense(view, dense, dim, out);
     }
 }
@@ -126,7 +126,7 @@ pub(crate) struct Normalized {
     pub(crate) by_user: SparseMatrix,
     /// R̃ᵀ, `[n_items, n_users]`.
     pub(crate) by_item: SparseMatrix,
-    /// The sum of each item's weights, `[n_items]`; 0 for items that nobody had.
+    /// The sum of each item's weights, `[n_items]`; 0 for items without users.
     pub(crate) item_degrees: Vec<f64>,
 }
 

@@ -4,29 +4,29 @@ use crate::{History, PairWeights};
 use lightgcn_core::ItemId;
 use std::fmt::Debug;
 
-/// Histories of one item that are scored at a time.
+/// The number of single-item histories to score at a time.
 const SINGLES: usize = 32;
 
 /// A fitted model that scores all items from a user's history.
 ///
-/// Scoring is a function of the history alone: a user who was not in the training part needs no
-/// refit. An item of the history has a score too, which means nothing; mask it. The scores of a
-/// history have the same bits however histories are batched and at any number of threads.
+/// Scoring is a function of only the history: a user who was not in the training part needs no
+/// refit. Items of the history get meaningless scores; mask them. The scores of a history have the
+/// same bits with any batching of histories and any number of threads.
 pub trait LinearModel: Debug + Send + Sync {
-    /// What the model is called in reports.
+    /// The model's name in reports.
     fn name(&self) -> &str;
 
-    /// How many items it scores.
+    /// The number of items it scores.
     fn n_items(&self) -> usize;
 
-    /// How training pairs counted, and so how the histories that it scores should.
+    /// How training pairs counted; the histories to score should count the same way.
     fn pair_weights(&self) -> PairWeights;
 
-    /// Writes the scores of each history over all items into `out` (`[histories.len(),
-    /// n_items]`, row by row); what `out` held before is not read. Runs on rayon's current pool.
+    /// Writes the scores of each history over all items into `out` (`[histories.len(), n_items]`,
+    /// row by row); the previous content of `out` is not read. Runs on rayon's current pool.
     ///
     /// # Panics
-    /// Implementations panic if `out` has another length, or a history names an item that the
+    /// Implementations panic if the length of `out` is wrong, or a history has an item that the
     /// model does not know.
     fn scores_into(&self, histories: &[History<'_>], out: &mut [f32]);
 
@@ -43,8 +43,8 @@ pub trait LinearModel: Debug + Send + Sync {
     /// What each item of the history adds to the score of `item`, in the order of the history:
     /// they sum to the score, up to rounding.
     ///
-    /// The usual way scores each item's own history of one, for models that are linear in the weights:
-    /// as costly as that many histories, in memory for 32 of them.
+    /// The default implementation is for models that are linear in the weights: it scores a history
+    /// of each single item. It costs as much as that many histories, with memory for 32 of them.
     ///
     /// # Panics
     /// As [`LinearModel::scores_into`], and if `item` is out of range.
@@ -66,7 +66,7 @@ pub trait LinearModel: Debug + Send + Sync {
     }
 }
 
-/// Panics with a clear message where the arguments of [`LinearModel::scores_into`] do not fit.
+/// Panics with a clear message if the arguments of [`LinearModel::scores_into`] do not match.
 pub(crate) fn check_scores(histories: &[History<'_>], n_items: usize, out: &[f32]) {
     assert!(
         out.len() == histories.len() * n_items,

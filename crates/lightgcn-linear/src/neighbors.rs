@@ -1,4 +1,4 @@
-//! Lists of the nearest items: what sparse item-to-item models are made of.
+//! Lists of the nearest items, from which sparse item-to-item models are made.
 
 use crate::History;
 use crate::matrix::SparseMatrix;
@@ -16,8 +16,8 @@ impl Neighbors {
     /// `weight(i, j, dot)`, where `dot` = Σ_u `to_user[i, u]` · `from_user[u, j]`; equal weights by
     /// the lower item.
     ///
-    /// O(Σ_u pairs(u)² + n_items) time, O(n_items) memory a thread beside the lists. One thread
-    /// owns an item and adds user by user.
+    /// O(Σ_u pairs(u)² + n_items) time, O(n_items) memory per thread in addition to the lists. One
+    /// thread owns an item and adds user by user.
     pub(crate) fn nearest(
         to_user: &SparseMatrix,
         from_user: &SparseMatrix,
@@ -90,7 +90,7 @@ impl Neighbors {
         Self::from_lists(lists, n_items)
     }
 
-    /// How much item `i` adds to item `j`.
+    /// The weight that item `i` adds to item `j`.
     pub(crate) fn weight(&self, i: usize, j: u32) -> f32 {
         let (columns, values) = self.matrix.row(i);
         columns.binary_search(&j).map_or(0.0, |n| values[n])
@@ -133,7 +133,7 @@ impl Neighbors {
 
 /// The `most` weights of a dense row that are largest in absolute value, without zeros.
 pub(crate) fn strongest(row: &[f32], most: usize) -> Vec<(u32, f32)> {
-    // Magnitudes alone are half the memory to select from, and their bits are in their order.
+    // Selecting among magnitudes only takes half the memory, and their bits sort in the same order.
     let mut sizes: Vec<u32> = row.iter().map(|weight| weight.abs().to_bits()).collect();
     let cutoff = match most.checked_sub(1) {
         Some(last) if last < sizes.len() => *sizes.select_nth_unstable_by(last, |a, b| b.cmp(a)).1,

@@ -6,10 +6,10 @@ use rayon::prelude::*;
 
 /// The sessions of all users, by user and then by time.
 ///
-/// A session ends where nothing follows for a while, whatever the behaviors, midnight or no midnight. The
-/// same item several times in a row is one place. Events of the same second are in no known order and are
-/// ordered by a hash of the item, never by its row. Where single events are unknown, each pair is one event at
-/// its last time.
+/// A session ends when nothing follows for a while, for all behaviors and across midnight. The same
+/// item several times in a row is one place. The order of events in the same second is unknown, so
+/// they are ordered by a hash of the item, never by its row. If single events are unknown, each
+/// pair is one event at its last time.
 pub(crate) struct Sessions {
     /// The items of each session, in order.
     pub(crate) items: Rows<u32>,
@@ -20,8 +20,8 @@ pub(crate) struct Sessions {
 }
 
 impl Sessions {
-    /// Sessions of at least `least` places, which end where nothing follows for `gap_minutes`. The pairs have
-    /// times. O(events · log).
+    /// Sessions of at least `least` places; a session ends when nothing follows for `gap_minutes`.
+    /// The pairs must have times. O(events · log).
     pub(crate) fn new(pairs: &Interactions, gap_minutes: f64, least: usize) -> Self {
         let gap = gap_minutes * 60.0;
         let users: Vec<Vec<(i64, Vec<u32>)>> = (0..pairs.n_users() as u32)

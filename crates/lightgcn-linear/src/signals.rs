@@ -4,10 +4,10 @@ use crate::History;
 use crate::matrix::Normalized;
 use rayon::prelude::*;
 
-/// Users filtered at a time: one panel of the sparse product. A user is a column, and columns
-/// do not touch one another.
+/// The number of users filtered at a time: one panel of the sparse product. A user is a column, and
+/// columns are independent.
 const BLOCK: usize = 64;
-/// Numbers that one thread takes at a time where whole tables are combined.
+/// The number of elements per thread at a time when combining whole tables.
 const CHUNK: usize = 1 << 14;
 
 /// The tables that a filter works on, `[n_items, users of the block]` each.
@@ -16,9 +16,9 @@ pub(crate) struct Signals<'a> {
     dim: usize,
     /// `[n_users, dim]`
     between: Vec<f32>,
-    /// What the filter reads first and leaves its result in.
+    /// The input of the filter, which also receives its result.
     pub(crate) now: Vec<f32>,
-    /// Where [`Signals::gram`] writes.
+    /// The output of [`Signals::gram`].
     pub(crate) product: Vec<f32>,
 }
 

@@ -6,10 +6,10 @@ use crate::matrix::SparseMatrix;
 use faer::Mat;
 use lightgcn_core::random::{Random, Stream};
 
-/// The most that one round may raise the strongest direction above the weakest wanted one: single
-/// precision must still tell the weak one from rounding.
+/// The maximum factor by which one round may raise the strongest direction above the weakest wanted
+/// one: single precision must still distinguish the weak one from rounding.
 const MOST_CONTRAST: f64 = 1e5;
-/// The most products of the Gram matrix in a round.
+/// The maximum number of products with the Gram matrix in a round.
 const MOST_PRODUCTS: usize = 12;
 /// Rounds after which the search stops, converged or not.
 const MOST_ROUNDS: usize = 40;
@@ -28,15 +28,15 @@ pub(crate) struct SingularVectors {
 }
 
 impl SingularVectors {
-    /// The `rank` leading right singular vectors of A = `by_user` (whose transpose is `by_item`), or
-    /// fewer where the matrix has a lower rank.
+    /// The `rank` leading right singular vectors of A = `by_user` (whose transpose is `by_item`),
+    /// or fewer if the matrix has a lower rank.
     ///
     /// Subspace iteration (Halko, Martinsson and Tropp, SIAM Review 2011) from normal random
-    /// numbers of `seed`, with some vectors more than wanted and a Rayleigh-Ritz step a round. A
-    /// round applies a Chebyshev polynomial of AᵀA that damps what is weaker than the weakest
-    /// vector held (Zhou and Saad, SIAM J. Matrix Anal. Appl. 2007), scaled to stay finite. Products are in single precision, everything that keeps vectors
-    /// orthogonal in double. O(rounds · (products · pairs · rank + (users + items) · rank²)) time,
-    /// O((users + items) · rank) memory.
+    /// numbers of `seed`, with a few extra vectors and one Rayleigh-Ritz step per round. A round
+    /// applies a Chebyshev polynomial of AᵀA that damps what is weaker than the weakest vector held
+    /// (Zhou and Saad, SIAM J. Matrix Anal. Appl. 2007), scaled to stay finite. Products are in
+    /// single precision, everything that keeps vectors orthogonal in double. O(rounds · (products ·
+    /// pairs · rank + (users + items) · rank²)) time, O((users + items) · rank) memory.
     pub(crate) fn leading(
         by_user: &SparseMatrix,
         by_item: &SparseMatrix,
@@ -103,7 +103,7 @@ impl Search<'_> {
             [first, .., last] => (*first, *last),
             _ => (0.0, 0.0),
         };
-        // Without a spectrum to go by, or where all of it is held, a plain power step does.
+        // Without a spectrum, or if it is fully covered, a plain power step is enough.
         if cut <= RANK * largest {
             self.gram_times(&self.block, &mut between, &mut product);
             self.block = product;

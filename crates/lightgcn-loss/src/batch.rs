@@ -121,8 +121,8 @@ impl<B: Backend> Batch<B> {
     }
 
     /// Sets the popularity of each pair's item, `[batch]`: its share of all training pairs, above 0
-    /// and at most 1, which is its chance to be the item of a pair of the batch. That of a shared
-    /// item is `1 / n_items`.
+    /// and at most 1, which is its probability of being the item of a pair in the batch. That of a
+    /// shared item is `1 / n_items`.
     ///
     /// # Panics
     ///
@@ -225,7 +225,7 @@ impl<B: Backend> Batch<B> {
         self.top_k_thresholds.as_ref()
     }
 
-    /// The candidates that are no negatives of a pair, `[batch, n_candidates]`: those of its own
+    /// The candidates that are not negatives of a pair, `[batch, n_candidates]`: those of its own
     /// item, and the known positives of its user. O(batch · n_candidates).
     pub fn excluded(&self) -> Tensor<B, 2, Bool> {
         let (batch, n_candidates) = (self.batch_size, self.n_candidates());
@@ -268,8 +268,8 @@ impl<B: SparseBackend> Batch<B> {
     ///
     /// # Panics
     ///
-    /// If the table has another number of rows than the batch was made for, or if the pairs have no
-    /// negatives.
+    /// If the table's number of rows differs from the one the batch was made for, or if the pairs
+    /// have no negatives.
     pub fn scores(&self, embeddings: Tensor<B, 2>) -> (Tensor<B, 1>, Tensor<B, 2>) {
         let (batch, n_negatives) = (self.batch_size, self.n_negatives);
         assert!(n_negatives > 0, "Batch: the pairs have no negatives");
@@ -300,7 +300,7 @@ impl<B: SparseBackend> Batch<B> {
     ///
     /// # Panics
     ///
-    /// If the table has another number of rows than the batch was made for.
+    /// If the table's number of rows differs from the one the batch was made for.
     pub fn unit_rows(&self, embeddings: Tensor<B, 2>) -> (Tensor<B, 2>, Tensor<B, 2>) {
         let rows = gather_rows(embeddings, &self.rows);
         let squared_lengths = (rows.clone() * rows.clone()).sum_dim(1);
@@ -310,11 +310,11 @@ impl<B: SparseBackend> Batch<B> {
     }
 
     /// [`l2_regularization`] of the layer-0 rows of users, positives and each pair's negatives,
-    /// `[1]`. Shared items are not regularized: which items they are has nothing to do with the pairs.
+    /// `[1]`. Shared items are not regularized: they are unrelated to the pairs.
     ///
     /// # Panics
     ///
-    /// If the table has another number of rows than the batch was made for.
+    /// If the table's number of rows differs from the one the batch was made for.
     pub fn l2(&self, layer0: Tensor<B, 2>) -> Tensor<B, 1> {
         let rows = gather_rows(layer0, &self.rows);
         let n_own = (2 + self.n_negatives) * self.batch_size;

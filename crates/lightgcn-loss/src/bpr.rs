@@ -11,7 +11,7 @@ use crate::config::LossConfig;
 use crate::loss::{Loss, LossNeeds, Tables};
 
 /// Bayesian Personalized Ranking on dot products of final embeddings, with one or several negatives
-/// per pair: [`bpr_loss`], or [`bpr_loss_weighted`] where pairs have weights. It has no settings.
+/// per pair: [`bpr_loss`], or [`bpr_loss_weighted`] if pairs have weights. It has no settings.
 #[derive(Clone, Copy, Debug, PartialEq, Default, Serialize, Deserialize)]
 pub struct Bpr;
 
@@ -76,7 +76,7 @@ pub fn bpr_loss<B: Backend>(
 /// L = 1 / (|E| · |E_neg|) · Σ_i w_i Σ_s −ln σ(f⁺_i − f⁻_is)
 /// ```
 ///
-/// The divisor does not contain the weights: weights of mean 1 keep the scale of the unweighted
+/// The divisor does not include the weights: weights with mean 1 keep the scale of the unweighted
 /// loss, and a batch whose weights are all 0 gives 0.
 ///
 /// # Shapes
@@ -87,7 +87,7 @@ pub fn bpr_loss<B: Backend>(
 ///
 /// # Panics
 ///
-/// As [`bpr_loss`], and if the number of weights is not the number of pairs.
+/// As [`bpr_loss`], and if the number of weights differs from the number of pairs.
 pub fn bpr_loss_weighted<B: Backend>(
     positive_scores: Tensor<B, 1>,
     negative_scores: Tensor<B, 2>,

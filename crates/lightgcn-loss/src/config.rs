@@ -38,13 +38,13 @@ pub enum LossConfig {
 /// | popularity correction (logQ) | κ > 0 | Bengio and Senécal, *Adaptive Importance Sampling to Accelerate Training of a Neural Probabilistic Language Model*, IEEE TNN 2008; Yi et al., *Sampling-Bias-Corrected Neural Modeling for Large Corpus Item Recommendations*, RecSys 2019 |
 /// | SL@K | ω_p = σ((s_pp − β_u) / τ_w) | see [`TopKConfig`] |
 ///
-/// - `Neg(p)` are the candidates that are not [`excluded`](crate::Batch::excluded). A candidate counts as
-///   often as it is in the batch. A pair without any negative has its first term alone.
-/// - `q_j` is the popularity of a candidate: an item is in a batch as often as it is bought, so that
-///   popular items are pushed down if nothing corrects for it.
+/// - `Neg(p)` are the candidates that are not [`excluded`](crate::Batch::excluded). A candidate
+///   counts as often as it is in the batch. A pair without negatives has only the first term.
+/// - `q_j` is the popularity of a candidate: an item is in batches as often as it is bought, so
+///   popular items are pushed down unless corrected for.
 ///
-/// Items are ranked by dot product afterwards, lengths included. The positive is not in the sum, as
-/// in BSL and unlike some formulations of the sampled softmax, so that the loss can be negative. The
+/// Items are ranked by dot product afterwards, including lengths. The positive is not in the sum,
+/// as in BSL and unlike some formulations of the sampled softmax, so the loss can be negative. The
 /// largest logit of each pair is subtracted before exponentials are taken: cosines and temperatures
 /// of any size give finite numbers.
 ///
@@ -86,18 +86,18 @@ pub struct SoftmaxConfig {
     pub negative_weight: f64,
     /// Strength κ of the popularity correction, from 0 (none) to 1 (full). Default: 0.
     pub popularity_correction: f64,
-    /// Number of items drawn uniformly for all pairs of a batch, beside the batch's own, at most
-    /// 65,536. Default: 0.
+    /// Number of items drawn uniformly for all pairs of a batch, in addition to the batch's own, at
+    /// most 65,536. Default: 0.
     pub shared_negatives: usize,
-    /// Whether known positives of a user are left out of their negatives. Default: true.
+    /// Whether known positives of a user are excluded from their negatives. Default: true.
     pub mask_positives: bool,
-    /// The weights of SL@K. Default: none, all pairs count alike.
+    /// The weights of SL@K. Default: none, all pairs count equally.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub top_k: Option<TopKConfig>,
 }
 
 impl Default for SoftmaxConfig {
-    /// The settings that validation on Gowalla chose: see docs/results.md.
+    /// The settings chosen on Gowalla's validation data: see docs/results.md.
     fn default() -> Self {
         Self {
             temperature: 0.1,

@@ -6,7 +6,7 @@ use thiserror::Error;
 #[derive(Debug, Clone, PartialEq, Error)]
 #[non_exhaustive]
 pub enum LossError {
-    /// Settings are out of range. Every issue is listed.
+    /// Settings are out of range. Lists every issue.
     #[error("{config}: {}", list(.issues))]
     Config {
         /// Name of the config.

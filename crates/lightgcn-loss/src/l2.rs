@@ -9,14 +9,14 @@ use burn::tensor::backend::Backend;
 /// L2 = 1/2 · Σ_rows ‖e‖² / batch_size
 /// ```
 ///
-/// The rows are those of the users, the positives and the negatives, a row counting as often as
-/// the batch reads it. As published, they are the rows of **layer 0**: LightGCN has no other
-/// parameters, and regularizing the propagated embeddings instead gives other results. Multiply
+/// The rows are those of the users, the positives and the negatives, a row counting as often as the
+/// batch reads it. As published, they are the rows of **layer 0**: LightGCN has no other
+/// parameters, and regularizing the propagated embeddings instead gives different results. Multiply
 /// the term by the strength λ (published: 1e-4) and add it to the loss.
 ///
 /// Source: He et al., *LightGCN*, SIGIR 2020, equation 15, in the form of the authors' code, which
-/// divides by the batch size. PyTorch Geometric's `LightGCN` leaves the half out, so that its λ is
-/// half of this one.
+/// divides by the batch size. PyTorch Geometric's `LightGCN` omits the half, so its λ is half of
+/// this one.
 ///
 /// # Shapes
 ///

@@ -9,15 +9,15 @@
 //! | SL@K | pairs weighted by `σ((s⁺ − β) / τ_w)` | [`TopKConfig`] |
 //! | L2 on the rows of a batch | `½ · Σ‖e‖² / batch` | [`Batch::l2`], [`l2_regularization`] |
 //!
-//! A [`Loss`] takes whole embedding tables and a [`Batch`] and says what it needs of one;
-//! [`LossConfig`] is the choice among the losses of this crate as configurations name it. Another
-//! crate may implement [`Loss`] for a type of its own and train with it. [`bpr_loss`] and
-//! [`l2_regularization`] take plain tensors on any burn backend. A batch reads its rows by
+//! A [`Loss`] takes whole embedding tables and a [`Batch`] and declares what it needs in a batch;
+//! [`LossConfig`] selects one of this crate's losses by its name in configurations. Another crate
+//! may implement [`Loss`] for its own type and train with it. [`bpr_loss`] and
+//! [`l2_regularization`] take plain tensors on any burn backend. A batch reads its rows with
 //! [`gather_rows`](lightgcn_kernels::gather_rows), whose gradient is fast and deterministic.
 //!
 //! # Example
 //!
-//! The model scores a seen item ln 3 above an unseen one, so that it gives the right order the
+//! The model scores a seen item ln 3 above an unseen one, so it gives the right order the
 //! probability σ(ln 3) = ¾:
 //!
 //! ```
@@ -41,9 +41,9 @@
 //!
 //! # Determinism
 //!
-//! On the CPU the same batch gives the same bits at any thread count, as long as a batch has less
-//! than four million pairs (burn's Flex sums longer vectors in parallel in no fixed order; rows are
-//! summed first, so that only the number of pairs counts).
+//! On the CPU the same batch gives the same bits with any number of threads, as long as it has
+//! fewer than four million pairs (burn's Flex sums longer vectors in parallel in no fixed order;
+//! rows are summed first, so only the number of pairs matters).
 #![forbid(unsafe_code)]
 
 mod batch;

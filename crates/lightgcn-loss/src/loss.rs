@@ -1,4 +1,4 @@
-//! What a loss is.
+//! The trait of losses.
 
 use std::fmt::Debug;
 
@@ -15,7 +15,7 @@ use crate::error::LossError;
 /// A loss: the ranking term of what a training step minimizes. The trainer adds L2 on the layer-0
 /// rows of the batch ([`Batch::l2`]) to it.
 ///
-/// The value itself holds the settings, so that a run's record and its artifact name them.
+/// The value itself has the settings, so that a run's record and its artifact include them.
 ///
 /// # Example
 ///
@@ -56,15 +56,15 @@ pub trait Loss:
         Ok(())
     }
 
-    /// What the loss reads of a batch beside its users and positives.
+    /// What the loss reads from a batch in addition to its users and positives.
     fn needs(&self) -> LossNeeds;
 
     /// The loss of a batch, `[1]`. The trainer has called [`check`](Self::check) before.
     ///
     /// # Panics
     ///
-    /// If a table has another number of rows than the batch was made for, or if the batch lacks
-    /// something that [`needs`](Self::needs) names.
+    /// If a table's number of rows differs from the one the batch was made for, or if the batch
+    /// lacks something listed by [`needs`](Self::needs).
     fn forward<B: SparseBackend>(&self, tables: Tables<B>, batch: &Batch<B>) -> Tensor<B, 1>;
 
     /// The loss of this crate that this one equals, if any: models with linear propagation are then
@@ -83,7 +83,7 @@ pub struct Tables<B: Backend> {
     pub layer0: Tensor<B, 2>,
 }
 
-/// What a loss reads of a batch beside its users and positives. Default: nothing.
+/// What a loss reads from a batch in addition to its users and positives. Default: nothing.
 #[derive(Clone, Copy, Debug, PartialEq, Default)]
 pub struct LossNeeds {
     /// Negatives of each pair, as many as the trainer's configuration says.

@@ -9,10 +9,10 @@ use crate::config::{LossConfig, SoftmaxConfig};
 use crate::error::{ConfigIssue, LossError};
 use crate::loss::{Loss, LossNeeds, Tables};
 
-/// What excluded candidates score: below any logit, and finite in 32 bits.
+/// The score of excluded candidates: below any logit, and finite in 32 bits.
 const EXCLUDED: f32 = -1e30;
 
-/// The most items that a batch may share.
+/// The maximum number of shared items in a batch.
 pub const MAX_SHARED_NEGATIVES: usize = 65_536;
 
 impl Loss for SoftmaxConfig {
@@ -112,15 +112,15 @@ impl Loss for SoftmaxConfig {
     }
 }
 
-/// `ln Σ exp` of the logits of each row that are not excluded, `[n_rows, n_columns]` to `[n_rows, 1]`;
-/// 0 for rows that are excluded as a whole.
+/// `ln Σ exp` of the logits of each row that are not excluded, `[n_rows, n_columns]` to `[n_rows,
+/// 1]`; 0 for rows that are entirely excluded.
 fn log_sum_exp_of_rows<B: SparseBackend>(
     logits: Tensor<B, 2>,
     excluded: Tensor<B, 2, Bool>,
 ) -> Tensor<B, 2> {
     let logits = logits.mask_fill(excluded, EXCLUDED);
-    // A constant: the largest term is exp(0), so that the sum is at least 1 and at most the number
-    // of columns, and no gradient can leave the range of a float.
+    // A constant: the largest term is exp(0), so the sum is at least 1 and at most the number of
+    // columns, and no gradient can overflow.
     let largest = logits.clone().detach().max_dim(1);
     let empty = largest.clone().lower_elem(0.5 * EXCLUDED);
     let sums = (logits - largest.clone()).exp().sum_dim(1);

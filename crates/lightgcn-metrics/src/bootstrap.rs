@@ -5,7 +5,7 @@ use lightgcn_core::random::{Random, Stream};
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
-/// A mean and the range in which it would likely be with another sample of users.
+/// A mean and the range it would likely be in for another sample of users.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Interval {
@@ -15,17 +15,17 @@ pub struct Interval {
     pub low: f64,
     /// The upper end.
     pub high: f64,
-    /// The share of samples that the interval should hold, in (0, 1).
+    /// The share of samples that the interval should cover, in (0, 1).
     pub confidence: f64,
 }
 
-/// How intervals are computed; see [`bootstrap_interval`].
+/// How to compute intervals; see [`bootstrap_interval`].
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct IntervalOptions {
-    /// The share of samples that the interval should hold, in (0, 1). Default: 0.95.
+    /// The share of samples that the interval should cover, in (0, 1). Default: 0.95.
     pub confidence: f64,
-    /// How many resamples are drawn, at least 1. Default: 1,000.
+    /// The number of resamples, at least 1. Default: 1,000.
     pub resamples: usize,
     /// The seed of the resamples. Default: 0.
     pub seed: u64,
@@ -44,20 +44,19 @@ impl Default for IntervalOptions {
 /// Draws of one epoch of a resample; far fewer than a position's 2^26 words.
 const DRAWS_PER_EPOCH: usize = 1 << 24;
 
-/// The longest sample.
+/// The maximum length of a sample.
 const MAX_VALUES: usize = 1 << 31;
 
 /// The percentile bootstrap interval of the mean of `values` (one per user).
 ///
-/// Draws `resamples` samples of as many values with replacement and takes the quantiles
-/// (1 − confidence) / 2 and 1 − (1 − confidence) / 2 of their means, interpolated linearly between
-/// order statistics. Efron and Tibshirani, "An introduction to the bootstrap", 1993, chapter 13.
-/// Users are resampled: the interval is about other users of the same shop, not about another
-/// training run.
+/// Draws `resamples` samples of as many values with replacement and takes the quantiles (1 −
+/// confidence) / 2 and 1 − (1 − confidence) / 2 of their means, interpolated linearly between order
+/// statistics. Efron and Tibshirani, "An introduction to the bootstrap", 1993, chapter 13. Users
+/// are resampled: the interval covers other users of the same shop, not another training run.
 ///
 /// Draw i of resample r is number i mod 2^24 of position r and epoch ⌊i / 2^24⌋ of
-/// [`Stream::Bootstrap`]: same seed, same bits at any number of threads.
-/// O(resamples · values).
+/// [`Stream::Bootstrap`]: the same seed gives the same bits with any number of threads. O(resamples
+/// · values).
 ///
 /// ```
 /// use lightgcn_metrics::bootstrap_interval;
@@ -139,7 +138,7 @@ pub(crate) fn confidence_fault(confidence: f64) -> Option<String> {
 
 pub(crate) fn count_fault(what: &str, count: usize) -> Option<String> {
     let usable = (1..=MAX_VALUES).contains(&count);
-    (!usable).then(|| format!("{count} {what} were asked for; give between 1 and 2^31"))
+    (!usable).then(|| format!("{count} {what} were requested; give between 1 and 2^31"))
 }
 
 /// `rows` is `[n, width]`, row by row; gives one interval per column.

@@ -2,9 +2,9 @@
 
 /// The share of the catalogue that is recommended to anyone.
 ///
-/// `counts` says for every item how many lists hold it. Catalogue coverage of Ge,
-/// Delgado-Battenfeld and Jannach, "Beyond accuracy", RecSys 2010, section 2.2. In [0, 1]; an empty
-/// catalogue gives 0. O(items).
+/// `counts` has the number of lists with each item. Catalogue coverage of Ge, Delgado-Battenfeld
+/// and Jannach, "Beyond accuracy", RecSys 2010, section 2.2. In [0, 1]; an empty catalogue gives 0.
+/// O(items).
 ///
 /// ```
 /// assert_eq!(lightgcn_metrics::coverage(&[3, 0, 1, 0]), 0.5);

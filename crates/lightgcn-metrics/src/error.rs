@@ -6,8 +6,8 @@ use thiserror::Error;
 #[derive(Debug, Clone, PartialEq, Error)]
 #[non_exhaustive]
 pub enum MetricsError {
-    /// The list of cutoffs K is not usable; every fault is listed.
-    #[error("the cutoffs {given:?} are not usable: {}", faults.join("; "))]
+    /// The list of cutoffs K is invalid; lists every fault.
+    #[error("the cutoffs {given:?} are invalid: {}", faults.join("; "))]
     Cutoffs {
         /// The cutoffs as given.
         given: Vec<usize>,
@@ -24,8 +24,8 @@ pub enum MetricsError {
     },
     /// There is nothing to average over.
     #[error(
-        "no user has a right answer ({n_skipped} without one were skipped), so there is nothing \
-         to average; hold out more pairs, or check that the truth uses the training vocabulary"
+        "no user has held-out items ({n_skipped} without any were skipped), so there is nothing to \
+        average; hold out more pairs, or check that the truth uses the training vocabulary"
     )]
     NoUsers {
         /// How many users were given with an empty truth.
@@ -37,21 +37,21 @@ pub enum MetricsError {
         /// The user's row.
         user: u32,
     },
-    /// A figure was asked for at a cutoff that was not evaluated.
-    #[error("K = {k} was not evaluated; ask for one of {evaluated:?}, or add it to the cutoffs")]
+    /// A metric was requested at a cutoff that was not evaluated.
+    #[error("K = {k} was not evaluated; use one of {evaluated:?}, or add it to the cutoffs")]
     CutoffNotEvaluated {
-        /// The cutoff asked for.
+        /// The requested cutoff.
         k: usize,
         /// The cutoffs of the report, ascending.
         evaluated: Vec<usize>,
     },
-    /// The popularity of the items is not usable.
-    #[error("the popularity of the items is not usable: {detail}")]
+    /// The popularity of the items is invalid.
+    #[error("the popularity of the items is invalid: {detail}")]
     Popularity {
         /// What does not fit, and how to fix it.
         detail: String,
     },
-    /// A sample for an interval or a test is not usable; every fault is listed.
+    /// A sample for an interval or a test is invalid; lists every fault.
     #[error("the interval or test cannot be computed: {}", faults.join("; "))]
     Sample {
         /// Every fault found, and how to fix it.

@@ -9,8 +9,8 @@ use std::sync::Arc;
 /// [`compute`](Self::compute).
 ///
 /// Users may be given in any order, and evaluators of parts may be [merged](Self::merge) in any
-/// order: the report is the same to the bit. Memory: one number per hit and three per user, and
-/// one per item and cutoff.
+/// order: the report is bit-identical. Memory: one number per hit and three per user, and one per
+/// item and cutoff.
 #[derive(Debug, Clone)]
 pub struct RankingEvaluator {
     /// Ascending and distinct.
@@ -19,8 +19,8 @@ pub struct RankingEvaluator {
     popularity: Option<Arc<[u64]>>,
     hits: HitMatrix,
     n_skipped: usize,
-    /// For each cutoff, how often each item stands at a rank above the cutoff before it and not
-    /// above this one: `[n_ks][n_items]`.
+    /// For each cutoff, how often each item is at a rank above the previous cutoff and at most this
+    /// one: `[n_ks][n_items]`.
     counts: Vec<Vec<u64>>,
     scratch: Vec<ItemId>,
 }
@@ -35,7 +35,7 @@ impl RankingEvaluator {
     pub fn new(ks: &[usize], n_items: usize) -> Result<Self, MetricsError> {
         let mut faults = Vec::new();
         if ks.is_empty() {
-            faults.push("there is none; give at least one, such as 20".to_owned());
+            faults.push("there are none; give at least one, such as 20".to_owned());
         }
         if ks.contains(&0) {
             faults.push("K = 0 is an empty list; K must be at least 1".to_owned());
@@ -61,7 +61,7 @@ impl RankingEvaluator {
         })
     }
 
-    /// Adds what novelty needs: how many users had each item in training, `[n_items]`.
+    /// Adds what novelty needs: the number of training users of each item, `[n_items]`.
     ///
     /// # Errors
     /// [`MetricsError::Popularity`] if there is not one number per item, or all are 0.
@@ -79,7 +79,7 @@ impl RankingEvaluator {
             .try_fold(0u64, |total, &n| total.checked_add(n));
         match total {
             Some(0) => {
-                return fault("no user had any item; count training pairs".to_owned());
+                return fault("no item has any users; count training pairs".to_owned());
             }
             Some(_) => {}
             None => return fault("its sum exceeds 64 bits; give counts of users".to_owned()),
@@ -100,13 +100,13 @@ impl RankingEvaluator {
         self.ks.last().copied().unwrap_or(0)
     }
 
-    /// How many items the catalogue has.
+    /// The number of items in the catalogue.
     #[must_use]
     pub fn n_items(&self) -> usize {
         self.n_items
     }
 
-    /// How many users with a right answer were given so far.
+    /// The number of users with a right answer so far.
     #[must_use]
     pub fn n_users(&self) -> usize {
         self.hits.users().len()
@@ -115,12 +115,12 @@ impl RankingEvaluator {
     /// Adds one user: the ranked list, best item first, and the right answers in any order
     /// (repeats count once).
     ///
-    /// The list may be shorter than the largest cutoff; what is beyond it is ignored. A user
-    /// with an empty `truth` is skipped: it is counted as skipped and enters no figure.
-    /// O(K log K + K log |truth|) for an ascending truth.
+    /// The list may be shorter than the largest cutoff; anything beyond it is ignored. A user with
+    /// an empty `truth` is counted as skipped and does not affect any metric. O(K log K + K log
+    /// |truth|) for an ascending truth.
     ///
     /// # Panics
-    /// If an item is out of range, or stands twice among the list's first K places.
+    /// If an item is out of range, or occurs twice among the list's first K places.
     pub fn update(&mut self, user: UserId, ranked: &[ItemId], truth: &[ItemId]) {
         if truth.is_empty() {
             self.n_skipped += 1;
@@ -161,13 +161,13 @@ impl RankingEvaluator {
         self.scratch.sort_unstable();
         if let Some(pair) = self.scratch.windows(2).find(|pair| pair[0] == pair[1]) {
             panic!(
-                "item row {} stands twice in the ranked list of user row {user}",
+                "item row {} occurs twice in the ranked list of user row {user}",
                 pair[0]
             );
         }
     }
 
-    /// Takes over the users of another evaluator. The order of merges does not matter.
+    /// Adds the users of another evaluator. The order of merges does not matter.
     ///
     /// # Panics
     /// If the two differ in cutoffs, catalogue size or popularity.

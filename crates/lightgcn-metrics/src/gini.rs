@@ -1,15 +1,15 @@
 //! The Gini index of the recommendations.
 
-/// How unevenly recommendations fall on items: 0 where every item is recommended equally
-/// often, 1 where one item takes all.
+/// How unevenly recommendations are spread over items: 0 if every item is recommended equally
+/// often, 1 if one item takes all.
 ///
 /// ```text
 /// G = 1 / (n − 1) · Σ for j = 1 .. n of (2 j − n − 1) · p_j
 /// ```
 ///
-/// with n the number of items and p_j the share of all recommendations that fall on the item
-/// with the j-th smallest count; items that nobody is shown count. Shani and Gunawardana,
-/// "Evaluating recommendation systems", Recommender Systems Handbook 2011, section 8.3.3. None where
+/// with n the number of items and p_j the share of all recommendations that fall on the item with
+/// the j-th smallest count; items that are never shown count too. Shani and Gunawardana,
+/// "Evaluating recommendation systems", Recommender Systems Handbook 2011, section 8.3.3. `None` if
 /// nothing was recommended; 0 for a catalogue of one item. O(items · log items).
 ///
 /// ```
@@ -30,7 +30,7 @@ pub fn gini(counts: &[u64]) -> Option<f64> {
     let mut sorted = counts.to_vec();
     sorted.sort_unstable();
     let n = sorted.len() as i128;
-    // Whole numbers: the sum is exact, and so the same whatever the order of equal counts.
+    // Integers: the sum is exact, so the order of equal counts does not matter.
     let weighted: i128 = (1..)
         .zip(&sorted)
         .map(|(j, &count)| (2 * j - n - 1) * i128::from(count))

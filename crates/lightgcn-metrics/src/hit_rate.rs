@@ -2,11 +2,11 @@
 
 use crate::Hits;
 
-/// Hit rate at K of one user: 1 if any of the first K places holds a right answer, else 0.
+/// Hit rate at K of one user: 1 if any of the first K places has a right answer, else 0.
 ///
-/// The mean over users is the share of users who are served at all (HR@K of He et al.,
-/// "Neural collaborative filtering", WWW 2017, section 4.1). Places beyond the end of a short list
-/// are misses.
+/// The mean over users is the share of users with at least one hit (HR@K of He et al., "Neural
+/// collaborative filtering", WWW 2017, section 4.1). Places beyond the end of a short list are
+/// misses.
 ///
 /// ```
 /// use lightgcn_metrics::{Hits, hit_rate};

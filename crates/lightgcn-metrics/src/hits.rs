@@ -2,8 +2,8 @@
 
 use lightgcn_core::{ItemId, Rows, UserId};
 
-/// The hits of one user: the ranks, counted from 1 and ascending, at which the list holds a
-/// right answer, and how many right answers there are in all.
+/// The hits of one user: the ranks, counted from 1 and ascending, at which the list has a right
+/// answer, and the total number of right answers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Hits<'a> {
     ranks: &'a [u32],
@@ -42,13 +42,13 @@ impl<'a> Hits<'a> {
     pub fn within(self, k: usize) -> &'a [u32] {
         assert!(
             k > 0,
-            "a metric at K = 0 was asked for; K must be at least 1"
+            "a metric at K = 0 was requested; K must be at least 1"
         );
         let n = self.ranks.partition_point(|&rank| rank as usize <= k);
         &self.ranks[..n]
     }
 
-    /// How many right answers there are, found or not; at least 1.
+    /// The number of right answers, found or not; at least 1.
     #[must_use]
     pub fn n_relevant(self) -> usize {
         self.n_relevant

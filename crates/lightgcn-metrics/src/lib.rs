@@ -1,11 +1,11 @@
 //! Ranking metrics for recommenders, with confidence intervals and paired tests.
 //!
-//! A [`RankingEvaluator`] takes one ranked list per user, best item first, and the items
-//! that were held out (the truth). It keeps one hit matrix, from which every [`Metric`] at every
-//! cutoff K is read: Recall, Precision, NDCG, MAP, MRR and hit rate, averaged over the users
-//! with at least one right answer. There are figures of all lists together as well: coverage,
-//! Gini and novelty. The values of single users are kept, for [`bootstrap_interval`] and
-//! for [`paired_test`], which says whether one ranker beats another by more than luck.
+//! A [`RankingEvaluator`] takes one ranked list per user, best item first, and the items that were
+//! held out (the truth). It stores one hit matrix, from which every [`Metric`] at every cutoff K is
+//! computed: Recall, Precision, NDCG, MAP, MRR and hit rate, averaged over the users with at least
+//! one right answer. There are also metrics over all lists: coverage, Gini and novelty. The values
+//! of single users are kept, for [`bootstrap_interval`] and for [`paired_test`], which tests
+//! whether one ranker significantly beats another.
 //!
 //! ```
 //! use lightgcn_core::{ItemId, UserId};
@@ -24,26 +24,26 @@
 //! # Ok::<(), lightgcn_metrics::MetricsError>(())
 //! ```
 //!
-//! # What is defined where others give NaN
+//! # Edge cases that give NaN elsewhere
 //!
 //! * A user without a right answer is skipped and counted ([`RankingReport::n_skipped`]).
 //! * No user at all is [`MetricsError::NoUsers`].
-//! * A list shorter than K, or a K beyond the catalogue, simply ends early: ranks that do not
-//!   exist are misses. Precision still divides by K; NDCG and MAP compare with the best list of
-//!   min(K, number of right answers) hits, so that a perfect short list scores 1.
+//! * A list shorter than K, or with a K beyond the catalogue, simply ends early: missing ranks are
+//!   misses. Precision still divides by K; NDCG and MAP compare with the best list of min(K, number
+//!   of right answers) hits, so that a perfect short list scores 1.
 //! * A K of 0 is [`MetricsError::Cutoffs`].
 //!
 //! # Determinism
 //!
 //! Sums run in ascending order of the users, whatever the order of the updates and merges, and
-//! random numbers are counter-based: the same input and seed give the same bits at any number of
+//! random numbers are counter-based: the same input and seed give the same bits with any number of
 //! threads.
 //!
 //! # Layout
 //!
 //! [`SequentialTest`] compares two shares, such as the click-through of two models, while they are measured.
 //!
-//! One metric a file: `recall`, `precision`, `ndcg`, `map`, `mrr`, `hit_rate` over a user's
+//! One metric per file: `recall`, `precision`, `ndcg`, `map`, `mrr`, `hit_rate` over a user's
 //! [`Hits`]; `coverage`, `gini`, `novelty` over how often each item was recommended.
 #![forbid(unsafe_code)]
 

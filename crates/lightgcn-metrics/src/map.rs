@@ -23,7 +23,7 @@ use crate::Hits;
 #[must_use]
 pub fn average_precision(hits: Hits<'_>, k: usize) -> f64 {
     let ranks = hits.within(k).iter().zip(1u32..);
-    // `sum` gives -0.0 where there is no hit.
+    // `sum` gives -0.0 if there are no hits.
     let sum = ranks.fold(0.0, |sum, (&rank, nth)| {
         sum + f64::from(nth) / f64::from(rank)
     });

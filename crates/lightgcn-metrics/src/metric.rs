@@ -7,10 +7,10 @@ use serde::{Deserialize, Serialize};
 use std::fmt;
 use std::str::FromStr;
 
-/// A metric at a cutoff K that has one value in [0, 1] for each user.
+/// A metric at a cutoff K with one value in [0, 1] per user.
 ///
-/// Its text form (also in serde) is the name in small letters with underscores: `recall`,
-/// `precision`, `ndcg`, `map`, `mrr`, `hit_rate`.
+/// Its text form (also in serde) is the name in lower case with underscores: `recall`, `precision`,
+/// `ndcg`, `map`, `mrr`, `hit_rate`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
@@ -41,7 +41,7 @@ impl Metric {
         Self::HitRate,
     ];
 
-    /// The name in small letters.
+    /// The name in lower case.
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
@@ -80,7 +80,7 @@ impl fmt::Display for Metric {
 impl FromStr for Metric {
     type Err = MetricsError;
 
-    /// Reads a name; capitals, and `-` for `_`, do not matter.
+    /// Parses a name; ignores case, and accepts `-` for `_`.
     fn from_str(text: &str) -> Result<Self, MetricsError> {
         let name = text.trim().to_ascii_lowercase().replace('-', "_");
         Self::ALL

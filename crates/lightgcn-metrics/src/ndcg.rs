@@ -25,7 +25,7 @@ use crate::Hits;
 /// If `k` is 0.
 #[must_use]
 pub fn ndcg(hits: Hits<'_>, k: usize) -> f64 {
-    // `sum` gives -0.0 where there is no hit.
+    // `sum` gives -0.0 if there are no hits.
     let gain = hits
         .within(k)
         .iter()

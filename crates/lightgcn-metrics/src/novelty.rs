@@ -1,17 +1,17 @@
 //! Novelty of the recommendations.
 
-/// How little known the recommended items are: the mean over all recommendations of
-/// −log2(popularity share), in bits.
+/// How obscure the recommended items are: the mean over all recommendations of −log2(popularity
+/// share), in bits.
 ///
 /// ```text
 /// novelty = Σ_i count_i · −log2(max(popularity_i, 1) / Σ_j popularity_j) / Σ_i count_i
 /// ```
 ///
-/// `counts` says for every item how many lists hold it, `popularity` how many users had it
-/// in training. Vargas and Castells, "Rank and relevance in novelty and diversity metrics for
-/// recommender systems", RecSys 2011 (expected free discovery, without rank discount). An item
-/// that nobody had counts as if one user had it. At least 0; None where nothing was recommended
-/// or no item is popular. O(items).
+/// `counts` has the number of lists with each item, `popularity` its number of training users.
+/// Vargas and Castells, "Rank and relevance in novelty and diversity metrics for recommender
+/// systems", RecSys 2011 (expected free discovery, without rank discount). An item without users
+/// counts as if it had one. At least 0; `None` if nothing was recommended or no item has users.
+/// O(items).
 ///
 /// ```
 /// use lightgcn_metrics::novelty;

@@ -1,4 +1,4 @@
-//! Whether one ranker beats another by more than luck.
+//! Tests whether one ranker significantly beats another.
 
 use crate::bootstrap::{confidence_fault, count_fault, value_faults};
 use crate::{Interval, MetricsError, bootstrap_interval};
@@ -10,26 +10,26 @@ use serde::{Deserialize, Serialize};
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct PairedTest {
-    /// The mean over users of the first ranker's value less the second's.
+    /// The mean over users of the first ranker's value minus the second's.
     pub mean_difference: f64,
     /// The bootstrap interval of the mean difference.
     pub interval: Interval,
     /// The two-sided p-value, in (0, 1].
     pub p_value: f64,
-    /// How many users were compared.
+    /// The number of users compared.
     pub n_users: usize,
 }
 
-/// How a paired test is run.
+/// How to run a paired test.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct PairedTestOptions {
-    /// How many random sign flips are drawn, at least 1; the smallest possible p-value is
-    /// 1 / (1 + permutations). Default 9,999.
+    /// The number of random sign flips, at least 1; the smallest possible p-value is 1 / (1 +
+    /// permutations). Default 9,999.
     pub permutations: usize,
     /// The confidence of the interval, in (0, 1). Default 0.95.
     pub confidence: f64,
-    /// How many resamples the interval is made of, at least 1. Default 1,000.
+    /// The number of resamples for the interval, at least 1. Default 1,000.
     pub resamples: usize,
     /// The seed of both. Default 0.
     pub seed: u64,
@@ -49,21 +49,21 @@ impl Default for PairedTestOptions {
 /// The epoch of the sign flips' draws: the bootstrap's epochs of the same stream are below 2^7.
 const PERMUTATION_EPOCH: u32 = 1 << 31;
 
-/// A two-sided sign-flip permutation test of the mean of `a − b`, where `a` and `b` hold the values
+/// A two-sided sign-flip permutation test of the mean of `a − b`, where `a` and `b` are the values
 /// of two rankers for the same users in the same order.
 ///
-/// If the rankers were alike, each user's difference could as well have the other sign. So the
-/// signs are flipped at random `permutations` times, and the p-value is
-/// (1 + count) / (1 + permutations), where count says how often the mean is at least as far from 0
-/// as the observed one; it is never 0. The test is Fisher's randomization test, which Smucker, Allan
-/// and Carterette recommend for rankers ("A comparison of statistical significance tests for
-/// information retrieval evaluation", CIKM 2007); the p-value's form is from Phipson and Smyth,
-/// "Permutation p-values should never be zero", 2010. Means that differ only by rounding count as
-/// equal. The interval is [`bootstrap_interval`] of the differences.
+/// If the rankers were equal, each user's difference could just as well have the other sign. So the
+/// signs are flipped at random `permutations` times, and the p-value is (1 + count) / (1 +
+/// permutations), where count is how often the mean is at least as far from 0 as the observed one;
+/// it is never 0. The test is Fisher's randomization test, which Smucker, Allan and Carterette
+/// recommend for rankers ("A comparison of statistical significance tests for information retrieval
+/// evaluation", CIKM 2007); the p-value's form is from Phipson and Smyth, "Permutation p-values
+/// should never be zero", 2010. Means that differ only by rounding count as equal. The interval is
+/// [`bootstrap_interval`] of the differences.
 ///
 /// Permutation p takes the 32-bit words of position p, epoch 2^31 of [`Stream::Bootstrap`], lowest
-/// bit first, one bit for each difference that is not 0: same seed, same bits at any number of
-/// threads. O((permutations + resamples) · users).
+/// bit first, one bit for each difference that is not 0: the same seed gives the same bits with any
+/// number of threads. O((permutations + resamples) · users).
 ///
 /// ```
 /// use lightgcn_metrics::{PairedTestOptions, paired_test};
@@ -153,9 +153,9 @@ fn flipped_sum(differences: &[f64], random: Random, permutation: u64) -> f64 {
     sum
 }
 
-/// p-values adjusted for testing all of them, by Holm's method ("A simple sequentially rejective multiple test
-/// procedure", Scandinavian Journal of Statistics, 1979): calling those up to α significant is wrong about any of
-/// them with probability at most α.
+/// p-values adjusted for testing all of them, by Holm's method ("A simple sequentially rejective
+/// multiple test procedure", Scandinavian Journal of Statistics, 1979): calling those up to α
+/// significant is wrong for any of them with a probability of at most α.
 ///
 /// The n p-values in ascending order are multiplied by n, n − 1, ..., 1; each result is at least the one before
 /// it, and at most 1. O(n log n).

@@ -8,9 +8,9 @@ use crate::Hits;
 /// Precision@K = |top K ∩ truth| / K
 /// ```
 ///
-/// The divisor is K even where the list is shorter (K beyond the catalogue, or few items left
-/// after masking), as in the published code of He et al., "LightGCN", SIGIR 2020
-/// (`RecallPrecision_ATk`). In [0, 1].
+/// The divisor is K even if the list is shorter (K beyond the catalogue, or few items left after
+/// masking), as in the published code of He et al., "LightGCN", SIGIR 2020 (`RecallPrecision_ATk`).
+/// In [0, 1].
 ///
 /// ```
 /// use lightgcn_metrics::{Hits, precision};

@@ -1,4 +1,4 @@
-//! The figures of an evaluation.
+//! The metrics of an evaluation.
 
 use crate::bootstrap::intervals;
 use crate::hits::HitMatrix;
@@ -9,9 +9,9 @@ use crate::{
 use lightgcn_core::UserId;
 use rayon::prelude::*;
 
-/// The figures of one ranker over the users with at least one right answer.
+/// The metrics of one ranker over the users with at least one right answer.
 ///
-/// Holds the hits of every user, so that single values, intervals and paired tests can be read
+/// Has the hits of every user, so that single values, intervals and paired tests can be computed
 /// from it; [`summary`](Self::summary) is the short form to print or store.
 #[derive(Debug, Clone, PartialEq)]
 pub struct RankingReport {
@@ -21,7 +21,7 @@ pub struct RankingReport {
     lists: Vec<ListFigures>,
 }
 
-/// The figures of all lists together at one cutoff.
+/// The metrics over all lists at one cutoff.
 #[derive(Debug, Clone, Copy, PartialEq)]
 struct ListFigures {
     coverage: f64,
@@ -30,7 +30,7 @@ struct ListFigures {
 }
 
 impl RankingReport {
-    /// `counts` says for each cutoff how many lists hold each item: `[n_ks][n_items]`.
+    /// `counts` has, for each cutoff, the number of lists with each item: `[n_ks][n_items]`.
     pub(crate) fn new(
         ks: Vec<usize>,
         hits: HitMatrix,
@@ -60,13 +60,13 @@ impl RankingReport {
         &self.ks
     }
 
-    /// How many users the figures are averaged over; at least 1.
+    /// The number of users that metrics are averaged over; at least 1.
     #[must_use]
     pub fn n_users(&self) -> usize {
         self.hits.users().len()
     }
 
-    /// How many users were skipped because they have no right answer.
+    /// The number of users skipped because they have no right answer.
     #[must_use]
     pub fn n_skipped(&self) -> usize {
         self.n_skipped
@@ -114,8 +114,8 @@ impl RankingReport {
         Ok(self.lists[self.place(k)?].coverage)
     }
 
-    /// How unevenly recommendations fall on items, in [0, 1]: [`gini`]. None where every list
-    /// is empty.
+    /// How unevenly recommendations are spread over items, in [0, 1]: [`gini`]. `None` if every
+    /// list is empty.
     ///
     /// # Errors
     /// [`MetricsError::CutoffNotEvaluated`].
@@ -123,8 +123,8 @@ impl RankingReport {
         Ok(self.lists[self.place(k)?].gini)
     }
 
-    /// How little known the recommended items are, in bits: [`novelty`]. None where every list
-    /// is empty or no popularity was given.
+    /// How obscure the recommended items are, in bits: [`novelty`]. `None` if every list is empty
+    /// or no popularity was given.
     ///
     /// # Errors
     /// [`MetricsError::CutoffNotEvaluated`].
@@ -135,8 +135,7 @@ impl RankingReport {
     /// A bootstrap interval of a metric's mean over users.
     ///
     /// # Errors
-    /// [`MetricsError::CutoffNotEvaluated`]; [`MetricsError::Sample`] if the options are not
-    /// usable.
+    /// [`MetricsError::CutoffNotEvaluated`]; [`MetricsError::Sample`] if the options are invalid.
     pub fn interval(
         &self,
         metric: Metric,
@@ -147,13 +146,13 @@ impl RankingReport {
         crate::bootstrap_interval(&values, options.confidence, options.resamples, options.seed)
     }
 
-    /// Whether this report's ranker beats `other` in a metric by more than luck: the difference is
-    /// this minus `other`.
+    /// Tests whether this report's ranker significantly beats `other` in a metric: the difference
+    /// is this minus `other`.
     ///
     /// # Errors
-    /// [`MetricsError::DifferentUsers`] if the two do not cover the same users with as many
-    /// right answers each; [`MetricsError::CutoffNotEvaluated`]; [`MetricsError::Sample`] if the
-    /// options are not usable.
+    /// [`MetricsError::DifferentUsers`] if the two do not cover the same users with the same number
+    /// of right answers; [`MetricsError::CutoffNotEvaluated`]; [`MetricsError::Sample`] if the
+    /// options are invalid.
     pub fn compare(
         &self,
         other: &Self,
@@ -221,7 +220,7 @@ impl RankingReport {
     /// O(resamples · users · metrics · cutoffs).
     ///
     /// # Errors
-    /// [`MetricsError::Sample`] if the options are not usable.
+    /// [`MetricsError::Sample`] if the options are invalid.
     pub fn summary_with_intervals(
         &self,
         options: &IntervalOptions,

@@ -1,18 +1,19 @@
-//! Whether one share is larger than another, at any time that somebody looks.
+//! Tests at any time whether one rate is larger than another.
 
 use crate::MetricsError;
 use serde::{Deserialize, Serialize};
 
-/// The fewest hits of both arms together before a difference is called real: with fewer, a share is not normal enough.
+/// The minimum number of hits of both arms before a difference is called significant: with fewer, a
+/// rate is not close enough to normal.
 const MIN_HITS: u64 = 20;
 
 /// How often something happened: `hits` of `n`.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Proportion {
-    /// How often it could have happened.
+    /// The number of trials.
     pub n: u64,
-    /// How often it did, at most `n`.
+    /// The number of hits, at most `n`.
     pub hits: u64,
 }
 
@@ -36,18 +37,20 @@ impl Proportion {
     }
 }
 
-/// A test of two shares that may be looked at as often as one likes, and ended at any look.
+/// A test of two rates that may be looked at as often as you like and stopped at any look.
 ///
-/// It is the mixture sequential probability ratio test of Johari, Koomen, Pekelis and Walsh ("Always Valid Inference:
-/// Continuous Monitoring of A/B Tests", Operations Research 70(3), 2022, section 5). With D the difference of the shares
-/// and V its estimated variance, the likelihood ratio of a difference drawn from N(0, τ²) to none is
+/// It is the mixture sequential probability ratio test of Johari, Koomen, Pekelis and Walsh
+/// ("Always Valid Inference: Continuous Monitoring of A/B Tests", Operations Research 70(3), 2022,
+/// section 5). With D the difference of the rates and V its estimated variance, the likelihood
+/// ratio of a difference drawn from N(0, τ²) to no difference is
 ///
 /// Λ = √(V / (V + τ²)) · exp(τ² D² / (2 V (V + τ²))),
 ///
-/// a martingale where there is no difference, so that it ever reaches 1/α with a probability of at most α. The p-value
-/// is 1/Λ, at most 1, and the interval has the differences that the same test does not reject. Both rest on the shares
-/// being about normal, so nothing is called different before 20 hits, and on independent trials: where few people make
-/// many trials each, intervals are too narrow.
+/// a martingale if there is no difference, so the probability that it ever reaches 1/α is at most
+/// α. The p-value is 1/Λ, at most 1, and the interval has the differences that the same test does
+/// not reject. Both assume that the rates are approximately normal, so nothing is called different
+/// before 20 hits, and that trials are independent: if a few people make many trials each,
+/// intervals are too narrow.
 ///
 /// ```
 /// use lightgcn_metrics::{Proportion, SequentialTest};
@@ -64,11 +67,11 @@ pub struct SequentialTest {
     mixture: f64,
 }
 
-/// What a [`SequentialTest`] says of two shares.
+/// The result of a [`SequentialTest`] of two rates.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct SequentialComparison {
-    /// The second share less the first.
+    /// The second rate minus the first.
     pub difference: f64,
     /// The lower end of the difference's confidence interval, valid at every look; −1 before both arms have trials.
     pub low: f64,
@@ -76,13 +79,14 @@ pub struct SequentialComparison {
     pub high: f64,
     /// The p-value, in (0, 1], valid at every look.
     pub p_value: f64,
-    /// Whether the difference is real, with a probability of error of at most α over all looks.
+    /// Whether the difference is significant, with a probability of error of at most α over all
+    /// looks.
     pub is_different: bool,
 }
 
 impl SequentialTest {
-    /// A test with the error `alpha`, in (0, 1), that is quickest where the difference is about `effect`, in (0, 1), and
-    /// valid for any. Choose both before the first look.
+    /// A test with the error `alpha`, in (0, 1), that is fastest if the difference is about
+    /// `effect`, in (0, 1), and valid for any. Choose both before the first look.
     ///
     /// # Errors
     /// [`MetricsError::Sample`] if one is outside its range.
@@ -102,12 +106,12 @@ impl SequentialTest {
         }
     }
 
-    /// Compares the share of `b` with that of `a`. O(1).
+    /// Compares the rate of `b` with that of `a`. O(1).
     #[must_use]
     pub fn compare(&self, a: Proportion, b: Proportion) -> SequentialComparison {
         let difference = b.share() - a.share();
         let variance = a.variance() + b.variance();
-        // Shares of 0 or 1 alone seem to have no variance.
+        // Rates of exactly 0 or 1 appear to have no variance.
         if !variance.is_finite() || variance <= 0.0 {
             return SequentialComparison {
                 difference,
@@ -129,8 +133,9 @@ impl SequentialTest {
         }
     }
 
-    /// How many trials of both arms together the test is expected to take, where the true shares are `a` and `b` and a
-    /// part `share_of_b`, in (0, 1), of the trials goes to `b`; infinite for equal shares.
+    /// The expected number of trials of both arms until the test ends, if the true rates are `a`
+    /// and `b` and a fraction `share_of_b`, in (0, 1), of the trials goes to `b`; infinite for
+    /// equal rates.
     ///
     /// It is the number at which the expected log Λ, whose D² is (b − a)² + V on average, reaches log(1/α): Wald's
     /// identity without the overshoot.
@@ -144,7 +149,7 @@ impl SequentialTest {
         if expected(high) < wanted {
             return f64::INFINITY;
         }
-        // Halving the logarithm of the range 100 times leaves none.
+        // After halving the logarithm of the range 100 times, nothing is left of it.
         for _ in 0..100 {
             let middle = (low * high).sqrt();
             match expected(middle) < wanted {

@@ -1,4 +1,4 @@
-//! The short form of a report, to print or to store.
+//! The short form of a report, to print or store.
 
 use crate::{Interval, Metric};
 use serde::{Deserialize, Serialize};
@@ -8,15 +8,15 @@ use std::collections::BTreeMap;
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct RankingSummary {
-    /// How many users the means are over.
+    /// The number of users that the means are over.
     pub n_users: usize,
-    /// How many users were skipped because they have no right answer.
+    /// The number of users skipped because they have no right answer.
     pub n_skipped: usize,
-    /// The figures at each cutoff, by ascending K.
+    /// The metrics at each cutoff, by ascending K.
     pub cutoffs: Vec<CutoffSummary>,
 }
 
-/// The figures at one cutoff.
+/// The metrics at one cutoff.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct CutoffSummary {
@@ -26,10 +26,11 @@ pub struct CutoffSummary {
     pub metrics: BTreeMap<Metric, MetricSummary>,
     /// The share of the catalogue that is recommended to anyone, in [0, 1].
     pub coverage: f64,
-    /// How unevenly recommendations fall on items, in [0, 1]; none where every list is empty.
+    /// How unevenly recommendations are spread over items, in [0, 1]; `None` if every list is
+    /// empty.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub gini: Option<f64>,
-    /// How little known the recommended items are, in bits; none where popularity is unknown.
+    /// How obscure the recommended items are, in bits; `None` if popularity is unknown.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub novelty: Option<f64>,
 }
@@ -40,13 +41,13 @@ pub struct CutoffSummary {
 pub struct MetricSummary {
     /// The mean over the users, in [0, 1].
     pub mean: f64,
-    /// Its bootstrap interval, where one was computed.
+    /// Its bootstrap interval, if one was computed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub interval: Option<Interval>,
 }
 
 impl RankingSummary {
-    /// The figures at cutoff `k`, or none if it was not evaluated.
+    /// The metrics at cutoff `k`, or `None` if it was not evaluated.
     #[must_use]
     pub fn at(&self, k: usize) -> Option<&CutoffSummary> {
         self.cutoffs.iter().find(|cutoff| cutoff.k == k)
@@ -54,7 +55,7 @@ impl RankingSummary {
 }
 
 impl CutoffSummary {
-    /// The mean of a metric, or none if the summary does not hold it.
+    /// The mean of a metric, or `None` if the summary does not have it.
     #[must_use]
     pub fn mean(&self, metric: Metric) -> Option<f64> {
         self.metrics.get(&metric).map(|summary| summary.mean)

@@ -1,4 +1,4 @@
-//! What a model's config must offer, and how code that knows no model by name works with all.
+//! The interface of model configs, and how generic code works with any of them.
 
 use std::fmt::Debug;
 
@@ -17,10 +17,10 @@ pub trait GradientBackend: SparseBackend + AutodiffBackend<InnerBackend: Trainin
 
 impl<B: SparseBackend + AutodiffBackend<InnerBackend: TrainingBackend>> GradientBackend for B {}
 
-/// A model's config: what it needs of the data, and the module it builds.
+/// A model's config: what it needs from the data, and the module it builds.
 ///
-/// Everything that trains, saves or describes a model goes through this trait, so that a model
-/// needs nothing but its own file. Those of this crate have a line in the registry too, which gives
+/// Everything that trains, saves or describes a model goes through this trait, so a model needs
+/// nothing but its own file. Models of this crate also have a line in the registry, which gives
 /// them a name in files and on the command line: see [`AnyModelConfig`](crate::AnyModelConfig).
 pub trait ModelConfig:
     Clone + Debug + Default + PartialEq + Serialize + DeserializeOwned + Send + Sync + 'static
@@ -28,8 +28,8 @@ pub trait ModelConfig:
     /// The name in files, artifacts and on the command line.
     const NAME: &'static str;
 
-    /// Fields that must be equal for the parameters of one config to fit another, as a warm start
-    /// needs.
+    /// Fields that must be equal for the parameters of one config to fit another, as needed for a
+    /// warm start.
     const SHAPE_FIELDS: &'static [&'static str] = &["dimension", "layers"];
 
     /// The module.
@@ -65,21 +65,21 @@ pub trait ModelConfig:
         None
     }
 
-    /// The same model for a log with these behaviors: those whose weight is positive and that occur,
-    /// by weight, what is recommended for last. Default: the model is the same for all logs.
+    /// The same model for a log with these behaviors: those that occur and have a positive weight,
+    /// by ascending weight, the target last. Default: the model is the same for all logs.
     #[must_use]
     fn with_behaviors(self, behaviors: &[String]) -> Self {
         let _ = behaviors;
         self
     }
 
-    /// The settings of the publication, where they differ from the default.
+    /// The published settings, if they differ from the default.
     #[must_use]
     fn published() -> Self {
         Self::default()
     }
 
-    /// Builds the module. Its parameters are a function of the seed alone.
+    /// Builds the module. Its parameters are a function of only the seed.
     ///
     /// # Errors
     ///
@@ -99,13 +99,13 @@ pub struct Footprint {
     pub output_dimension: usize,
     /// Layers of propagation.
     pub layers: usize,
-    /// Whether autodiff keeps the layers for the gradient; not so where the final embeddings are
-    /// `Σ_k α_k Âᵏ E` with constant α over one graph.
+    /// Whether autodiff keeps the layers for the gradient; false if the final embeddings are `Σ_k
+    /// α_k Âᵏ E` with constant α over one graph.
     pub keeps_layers: bool,
 }
 
 impl Footprint {
-    /// A model that autodiff trains, whose layers are all kept for the gradient.
+    /// The cost of a model trained by autodiff, with all layers kept for the gradient.
     #[must_use]
     pub fn autodiff(output_dimension: usize, layers: usize) -> Self {
         Self {
@@ -118,7 +118,7 @@ impl Footprint {
 
 /// Code that works with the config of any model: see [`VisitModel`].
 pub trait ModelVisitor {
-    /// What it returns.
+    /// The result type.
     type Output;
 
     /// Runs with a model's own config.

@@ -1,4 +1,4 @@
-//! What a training loop needs of a model.
+//! What a training loop needs from a model.
 
 use burn::module::{Module, Param};
 use burn::tensor::backend::Backend;
@@ -20,10 +20,10 @@ pub trait EmbeddingModel<B: SparseBackend>: Module<B> {
     /// Number of nodes of each kind.
     fn nodes(&self) -> &NodeCounts;
 
-    /// The layer-0 parameter, `[n_nodes, dim]`: users first, then items, then further kinds.
+    /// The layer-0 parameter, `[n_nodes, dim]`: users first, then items, then other kinds.
     fn table(&self) -> &Param<Tensor<B, 2>>;
 
-    /// The layer-0 parameter, to be replaced.
+    /// Mutable access to the layer-0 parameter, to replace it.
     fn table_mut(&mut self) -> &mut Param<Tensor<B, 2>>;
 
     /// The final embeddings.
@@ -36,7 +36,7 @@ pub trait EmbeddingModel<B: SparseBackend>: Module<B> {
     ///
     /// # Panics
     ///
-    /// If a graph has another number of nodes than the model.
+    /// If a graph's number of nodes differs from the model's.
     fn embeddings(&self, graphs: &Graphs<B>, mode: ForwardMode) -> Tensor<B, 2>;
 
     /// The weights α if the final embeddings are `Σ_k α_k Âᵏ E` over the one graph, with weights
@@ -47,7 +47,7 @@ pub trait EmbeddingModel<B: SparseBackend>: Module<B> {
         None
     }
 
-    /// The same while training, where fewer layers may count. Default: those of the final embeddings.
+    /// The same for training, which may use fewer layers. Default: those of the final embeddings.
     fn training_layer_weights(&self) -> Option<Vec<f32>> {
         self.linear_layer_weights()
     }
@@ -87,7 +87,7 @@ pub trait EmbeddingModel<B: SparseBackend>: Module<B> {
     ///
     /// # Panics
     ///
-    /// If the table has another shape than [`layer0`](Self::layer0).
+    /// If the table's shape differs from [`layer0`](Self::layer0).
     #[must_use]
     fn with_layer0(mut self, table: Tensor<B, 2>) -> Self {
         let parameter = self.table_mut();
@@ -126,8 +126,8 @@ pub trait EmbeddingModel<B: SparseBackend>: Module<B> {
     ///
     /// # Panics
     ///
-    /// If there are not as many users as items, if an id is out of range, or if the embeddings
-    /// have another number of rows than the model has nodes.
+    /// If there are not as many users as items, if an id is out of range, or if the embeddings'
+    /// number of rows differs from the model's number of nodes.
     fn score(&self, embeddings: Tensor<B, 2>, users: &[u32], items: &[u32]) -> Tensor<B, 1> {
         let n_pairs = users.len();
         assert!(

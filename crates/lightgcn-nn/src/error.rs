@@ -6,7 +6,7 @@ use thiserror::Error;
 #[derive(Debug, Clone, PartialEq, Error)]
 #[non_exhaustive]
 pub enum NnError {
-    /// The config contradicts itself or asks for something impossible. Every issue is listed.
+    /// The config is inconsistent or impossible. Lists every issue.
     #[error("{config}: {}", list(.issues))]
     Config {
         /// The model's name, or that of the layer's config.
@@ -81,7 +81,7 @@ pub enum ConfigIssue {
         /// Layers supported.
         most: usize,
     },
-    /// More layers count while training than afterwards, or layer weights are learned.
+    /// Training uses more layers than the model has, or layer weights are learned.
     #[error(
         "training_layers is {training_layers}; it must be at most layers ({layers}), and layer weights \
          must not be learned"
@@ -92,7 +92,7 @@ pub enum ConfigIssue {
         /// Layers of the model.
         layers: usize,
     },
-    /// The layer weights are not one for layer 0 and one for each layer.
+    /// The number of layer weights is not one more than the number of layers.
     #[error(
         "{found} layer weights for {layers} layers; {} are needed, the first for layer 0",
         .layers + 1
@@ -111,7 +111,7 @@ pub enum ConfigIssue {
         /// Weight given.
         value: f32,
     },
-    /// All layer weights are 0, so that every score would be 0.
+    /// All layer weights are 0, so every score would be 0.
     #[error("all layer weights are 0; at least one must differ from 0")]
     LayerWeightsAllZero,
     /// A behavior or an attribute is listed twice.

@@ -4,9 +4,9 @@ use burn::module::Module;
 use burn::tensor::backend::Backend;
 use lightgcn_kernels::SparseMatrix;
 
-/// The adjacencies that a model asked for, in the order of
-/// [`ModelConfig::graphs`](crate::ModelConfig::graphs). A module without parameters, so that
-/// `valid()` gives the same graphs on the backend without gradients.
+/// The adjacencies that a model requested, in the order of
+/// [`ModelConfig::graphs`](crate::ModelConfig::graphs). A module without parameters, so `valid()`
+/// gives the same graphs on the backend without gradients.
 #[derive(Module, Debug)]
 pub struct Graphs<B: Backend> {
     graphs: Vec<SparseMatrix<B>>,

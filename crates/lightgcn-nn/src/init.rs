@@ -46,8 +46,8 @@ impl EmbeddingInitializer {
         }
     }
 
-    /// A parameter table with a row for each node, `[nodes.total(), dimension]`: a function of the
-    /// seed alone on every backend. A row of [`Normal`](Self::Normal) does not depend on how many
+    /// A parameter table with a row for each node, `[nodes.total(), dimension]`: a function of only
+    /// the seed on every backend. A row of [`Normal`](Self::Normal) does not depend on how many
     /// nodes there are.
     ///
     /// # Errors
@@ -90,7 +90,7 @@ impl EmbeddingInitializer {
     }
 }
 
-/// What files call [`EmbeddingInitializer::XavierUniform`].
+/// The name of [`EmbeddingInitializer::XavierUniform`] in files.
 const XAVIER: &str = "xavier";
 
 impl Serialize for EmbeddingInitializer {
@@ -104,7 +104,7 @@ impl Serialize for EmbeddingInitializer {
 
 impl<'de> Deserialize<'de> for EmbeddingInitializer {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        /// Older artifacts hold a null for Xavier.
+        /// Older artifacts have null for Xavier.
         #[derive(Deserialize)]
         #[serde(untagged)]
         enum Written {
@@ -198,8 +198,8 @@ fn xavier_bound(fan_in: usize, fan_out: usize) -> f64 {
 /// A family of 64-bit draws, one for each position.
 ///
 /// The finalizer of SplitMix64 (Steele, Lea and Flood, OOPSLA 2014) is applied to the seed and the
-/// purpose, then to the row, then to the column, so that each draw is a function of these alone
-/// and any of them can be computed without the others.
+/// purpose, then to the row, then to the column, so each draw is a function of only these, and any
+/// of them can be computed without the others.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Stream(u64);
 
@@ -211,9 +211,9 @@ impl Stream {
         Self(mix(seed)).step(purpose)
     }
 
-    /// Initial embeddings of a kind of nodes: 0 for users, 1 for items, then further kinds.
+    /// Initial embeddings of a kind of nodes: 0 for users, 1 for items, then other kinds.
     pub(crate) fn nodes(seed: u64, kind: u64) -> Self {
-        // 2 and 3 belong to layers and dropout.
+        // 2 and 3 are taken by layers and dropout.
         let purpose = if kind < 2 { kind } else { kind + 2 };
         Self::new(seed, purpose)
     }

@@ -13,10 +13,9 @@
 //! | [`MatrixFactorization`] | the table `E` itself |
 //!
 //! `Â` is the normalized adjacency, a [`SparseMatrix`](lightgcn_kernels::SparseMatrix) over all
-//! nodes, **users first**, then items, then further kinds; `E` is the one parameter table
-//! `[n_nodes, dim]`. All models rank by dot product of final embeddings. Each has a config, which
-//! implements [`ModelConfig`], and a module, which implements [`EmbeddingModel`]; training needs
-//! nothing else of them.
+//! nodes, **users first**, then items, then other kinds; `E` is the one parameter table `[n_nodes,
+//! dim]`. All models rank by dot product of final embeddings. Each has a config, which implements
+//! [`ModelConfig`], and a module, which implements [`EmbeddingModel`]; training needs nothing else.
 //!
 //! # Example
 //!
@@ -55,23 +54,24 @@
 //!
 //! # Initialization
 //!
-//! `init(nodes, seed, device)` draws every element as a function of the seed, the table, the row and
-//! the column: the same seed gives the same model on every backend, whatever else drew random
-//! numbers before, and a user's row does not depend on how many users there are (under
+//! `init(nodes, seed, device)` draws every element as a function of the seed, the table, the row
+//! and the column: the same seed gives the same model on every backend, whatever other random
+//! numbers were drawn before, and a user's row does not depend on how many users there are (under
 //! [`EmbeddingInitializer::Normal`]). [`EmbeddingModel::with_table`] starts from your own table.
 //!
 //! # A new model
 //!
 //! One file `src/models/NAME.rs` with its config and its module, one `mod` line and one line of the
-//! registry in `models/mod.rs`, and a test against numbers from elsewhere: a golden in
-//! `tests/goldens.rs`, or the formula in 64 bits, as in `tests/light_gcn_plus_plus.rs`. Outside this
-//! workspace the file alone is enough: see `examples/own_model.rs`.
+//! registry in `models/mod.rs`, and a test against numbers from an independent source: a golden in
+//! `tests/goldens.rs`, or the formula in 64 bits, as in `tests/light_gcn_plus_plus.rs`. Outside
+//! this workspace, only the file is needed: see `examples/own_model.rs`.
 //!
 //! # Against PyTorch
 //!
-//! `goldens/*.json` hold forward passes and gradients of PyTorch Geometric's `LGConv` and
-//! `LightGCN` and of plain PyTorch writings of NGCF and of the models over behaviors; `goldens/make_goldens.py` makes them, and the
-//! tests hold these layers and models to 1e-5 of them.
+//! `goldens/*.json` contain forward passes and gradients of PyTorch Geometric's `LGConv` and
+//! `LightGCN` and of plain PyTorch implementations of NGCF and of the multi-behavior models;
+//! `goldens/make_goldens.py` generates them, and the tests check that these layers and models agree
+//! to within 1e-5.
 #![forbid(unsafe_code)]
 
 mod config;

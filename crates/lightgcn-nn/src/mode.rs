@@ -5,14 +5,14 @@ use burn::tensor::{Tensor, TensorData};
 
 use crate::init::{Stream, uniform};
 
-/// What a forward pass is for.
+/// The purpose of a forward pass.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ForwardMode {
     /// Nothing is dropped.
     Inference,
-    /// Message dropout is on, in the models that have any. What is dropped is a function of the
-    /// seed and the place alone, on every backend: a run that is resumed with the same seeds
-    /// repeats the same bits. Use another seed at each step.
+    /// Message dropout is on, in the models that have any. What is dropped is a function of only
+    /// the seed and the position, on every backend: a run resumed with the same seeds repeats the
+    /// same bits. Use a different seed for each step.
     Training {
         /// Drives message dropout and nothing else.
         seed: u64,
@@ -21,9 +21,9 @@ pub enum ForwardMode {
 
 impl ForwardMode {
     /// Multiplies each element by 0 with the given probability and by `1 / (1 - probability)`
-    /// otherwise, while training; `layer` gives layers that share a seed draws of their own.
+    /// otherwise, while training; `layer` gives layers that share a seed independent draws.
     ///
-    /// O(elements) on the host, which makes the mask.
+    /// O(elements) on the host, which computes the mask.
     pub(crate) fn dropout<B: Backend>(
         self,
         x: Tensor<B, 2>,

@@ -8,7 +8,7 @@ use lightgcn_store::StoreError;
 use std::path::PathBuf;
 use thiserror::Error;
 
-/// An error of a question, an evaluation or an artifact.
+/// An error of a request, an evaluation or an artifact.
 #[derive(Debug, Error)]
 #[non_exhaustive]
 pub enum RecommendError {
@@ -18,7 +18,7 @@ pub enum RecommendError {
     /// An explanation without paths was requested.
     #[error("the limit of paths is 0; ask for at least one path")]
     ZeroLimit,
-    /// The maximum path length is not usable.
+    /// The maximum path length is invalid.
     #[error(
         "max_hops is {given}: a path between a user and an item has 1, 3 or 5 edges, so give \
          one of these"
@@ -40,7 +40,7 @@ pub enum RecommendError {
     UnknownItem {
         /// The id as given.
         id: String,
-        /// The known id that is nearest in spelling, where one is near.
+        /// The known id closest in spelling, if one is close.
         nearest: Option<String>,
         /// How to fix it.
         hint: String,
@@ -55,7 +55,7 @@ pub enum RecommendError {
         /// What is wrong, and how to fix it.
         detail: String,
     },
-    /// A list of items that must not be shown names none of the model's.
+    /// A list of items to hide contains none of the model's items.
     #[error(
         "the model knows none of the {n_ids} ids in {}, such as {example:?}, so the list would hide nothing; \
          write one id per line as the log has it, or name the column product_id, item_id, item or id in a header",
@@ -85,7 +85,7 @@ pub enum RecommendError {
         /// What is wrong, and how to fix it.
         detail: String,
     },
-    /// Content was requested, and no item has any.
+    /// Content was requested, but no item has any.
     #[error(
         "no item of this model has a category, brand or price to rank by; prepare the data with a \
          catalogue that has them, and train again"
@@ -103,8 +103,8 @@ pub enum RecommendError {
     },
     /// An embedding holds a number that cannot be ranked.
     #[error(
-        "the embedding of {kind} row {row} holds {value} in column {column}; train again with a \
-         lower learning rate"
+        "the embedding of {kind} row {row} has {value} in column {column}; train again with a \
+        lower learning rate"
     )]
     EmbeddingNotFinite {
         /// `user` or `item`.
@@ -116,10 +116,10 @@ pub enum RecommendError {
         /// The number.
         value: f32,
     },
-    /// The parts of an evaluation count different users or items.
+    /// The parts of an evaluation have different numbers of users or items.
     #[error(
-        "{what} counts {users} users and {items} items, the training part {train_users} and \
-         {train_items}; evaluate a model on the split that it was trained on"
+        "{what} has {users} users and {items} items, but the training part has {train_users} and \
+        {train_items}; evaluate a model on the split it was trained on"
     )]
     Shape {
         /// What does not fit: the ranker's name, or the truth.
@@ -133,19 +133,19 @@ pub enum RecommendError {
         /// The training part's number of items.
         train_items: usize,
     },
-    /// There is nothing to measure against.
+    /// There are no targets to evaluate on.
     #[error(
-        "the {part} part holds no target, so there is nothing to measure; make a split that holds out \
-         some purchases"
+        "the {part} part has no targets, so there is nothing to evaluate; make a split that holds \
+        out some purchases"
     )]
     NoTargets {
         /// `validation`, `test` or `truth`.
         part: &'static str,
     },
-    /// A held-out target is also a target of training, and would be masked.
+    /// A held-out target is also a training target and would be masked.
     #[error(
-        "the pair (user row {user}, item row {item}) is a target of training and of the \
-         truth; remove it from one of them, or it counts as missed"
+        "the pair (user row {user}, item row {item}) is a target in both training and the truth; \
+        remove it from one of them, or it counts as a miss"
     )]
     MaskedTarget {
         /// The user's row.
@@ -153,7 +153,7 @@ pub enum RecommendError {
         /// The item's row.
         item: u32,
     },
-    /// A ranker broke the promises of [`Ranker`](crate::Ranker).
+    /// A ranker broke the contract of [`Ranker`](crate::Ranker).
     #[error("the ranker {ranker:?} gave an invalid list for user row {user}: {detail}")]
     InvalidList {
         /// The ranker's name.
@@ -163,13 +163,13 @@ pub enum RecommendError {
         /// What is wrong with the list.
         detail: String,
     },
-    /// A setting of a question or an evaluation is not usable.
+    /// A setting of a request or an evaluation is invalid.
     #[error("invalid options: {}", faults.join("; "))]
     Options {
         /// Every problem found, and how to fix it.
         faults: Vec<String>,
     },
-    /// Two evaluations do not cover the same targets, so their values do not pair.
+    /// Two evaluations cover different targets, so their values cannot be paired.
     #[error("the evaluations of {a:?} and {b:?} cannot be compared: {detail}")]
     NotComparable {
         /// The first ranker.
@@ -179,19 +179,19 @@ pub enum RecommendError {
         /// What differs, and how to fix it.
         detail: String,
     },
-    /// There is no purchase that a ranking could learn from.
+    /// There are no purchases to learn a ranking from.
     #[error(
-        "no purchase of a user and an item that are known without it can be withheld, so there is nothing \
-         to learn a ranking from; use a longer log, or rank by the model alone"
+        "no purchase can be withheld while its user and item stay known, so there is nothing to \
+        learn a ranking from; use a longer log, or rank by the model only"
     )]
     NothingToLearn,
-    /// A stored ranking does not fit.
-    #[error("the learned ranking does not fit this model: {detail}; train again")]
+    /// A stored ranking does not match the model.
+    #[error("the learned ranking does not match this model: {detail}; train again")]
     Ranking {
-        /// What does not fit.
+        /// What does not match.
         detail: String,
     },
-    /// Pairs cannot be split or weighted anew.
+    /// Pairs cannot be split or weighted again.
     #[error(transparent)]
     Core(#[from] CoreError),
     /// A linear model cannot be fitted.
@@ -203,7 +203,7 @@ pub enum RecommendError {
     /// The training edges do not form a graph.
     #[error(transparent)]
     Graph(#[from] GraphError),
-    /// A figure cannot be computed.
+    /// A metric cannot be computed.
     #[error(transparent)]
     Metrics(#[from] MetricsError),
 }

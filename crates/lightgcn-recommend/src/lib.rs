@@ -1,22 +1,22 @@
 //! Answers from trained recommenders: exact top-K lists, explanations, and honest evaluation.
 //!
-//! - [`Recommender`] answers questions by the shop's own ids, from an artifact on disk:
-//!   [`recommend`](Recommender::recommend) for known users, [`answer`](Recommender::answer) with events
-//!   since training, [`explain`](Recommender::explain), [`similar`](Recommender::similar),
-//!   [`popular`](Recommender::popular), [`history`](Recommender::history). It always answers, under rules
-//!   ([`RecommendOptions`]), and every item names its source ([`Source`]).
-//! - [`Ranker`] is anything that ranks items for known users: [`EmbeddingRanker`]
-//!   for every model with embeddings, [`LinearRanker`] for every model of [`lightgcn_linear`],
-//!   [`LearnedRanker`] for a ranking learned from what users did before they bought ([`RankingConfig::fit`]),
-//!   [`EnsembleRanker`] for several together ([`choose_weights`] finds weights on validation data), and the
-//!   baselines that a model must beat: [`PopularityRanker`], [`RandomRanker`] and
+//! - [`Recommender`] answers requests by the shop's own ids, from an artifact on disk:
+//!   [`recommend`](Recommender::recommend) for known users, [`answer`](Recommender::answer) with
+//!   events since training, [`explain`](Recommender::explain), [`similar`](Recommender::similar),
+//!   [`popular`](Recommender::popular), [`history`](Recommender::history). It always answers, under
+//!   rules ([`RecommendOptions`]), and every item names its source ([`Source`]).
+//! - [`Ranker`] is anything that ranks items for known users: [`EmbeddingRanker`] for every model
+//!   with embeddings, [`LinearRanker`] for every model of [`lightgcn_linear`], [`LearnedRanker`]
+//!   for a ranking learned from users' behavior before purchases ([`RankingConfig::fit`]),
+//!   [`EnsembleRanker`] for several together ([`choose_weights`] finds weights on validation data),
+//!   and the baselines that a model must beat: [`PopularityRanker`], [`RandomRanker`] and
 //!   [`SeenNotBoughtRanker`].
-//! - [`evaluate_validation`] and [`evaluate_test`] rank all items for every user with a
-//!   held-out target, mask training purchases, and average; [`compare`] and [`Comparison`] tell whether
-//!   one ranker beats another by more than chance.
+//! - [`evaluate_validation`] and [`evaluate_test`] rank all items for every user with a held-out
+//!   target, mask training purchases, and average; [`compare`] and [`Comparison`] test whether one
+//!   ranker beats another significantly.
 //!
-//! Everything is exact and gives the same bits at any number of threads. It needs no deep-learning
-//! framework: this crate is what a shop runs after training.
+//! Everything is exact and gives the same bits with any number of threads. It needs no
+//! deep-learning framework: this crate is what a shop runs after training.
 //!
 //! ```
 //! use lightgcn_core::{InteractionsBuilder, ItemId, Split, Truth, UserId};
@@ -45,13 +45,13 @@
 //!
 //! # Layout
 //!
-//! - `rank/`: rankers, one a file, the learned ranking, the ensemble of them, and what changes their lists (diversity,
-//!   exploration, revenue).
+//! - `rank/`: rankers, one per file, the learned ranking, ensembles, and what changes their lists
+//!   (diversity, exploration, revenue).
 //! - `evaluate/`: full ranking over held-out targets.
-//! - `answer/`: questions and answers by the shop's own ids, and the chain of sources.
+//! - `answer/`: requests and answers by the shop's own ids, and the chain of sources.
 //! - `explain/`: why an item was recommended, by contributions and graph paths.
 //! - `cold_start/`: users and items that training did not see.
-//! - `recommender`: the front that opens an artifact and asks these.
+//! - `recommender`: the front end that opens an artifact and uses all of these.
 #![forbid(unsafe_code)]
 
 mod answer;

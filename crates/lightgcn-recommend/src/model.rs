@@ -1,4 +1,4 @@
-//! A trained model with what follows from its artifact.
+//! A trained model with data derived from its artifact.
 
 use crate::explain::messages::{Messages, entry};
 use crate::{EmbeddingRanker, RecommendError};
@@ -8,7 +8,7 @@ use lightgcn_store::Artifact;
 use std::collections::BTreeMap;
 use std::sync::OnceLock;
 
-/// What the options of a lineage start with that rename labels of the log, or ignore them.
+/// The prefixes of lineage options that rename or ignore labels of the log.
 const RENAMED: &str = "format.rename_behaviors.";
 const IGNORED: &str = "format.ignore_behaviors.";
 
@@ -38,8 +38,8 @@ impl Model {
         })
     }
 
-    /// The behavior of a label, as the log or the table of weights writes it: `Some(None)` for one that
-    /// preparation ignores, none for an unknown one.
+    /// The behavior of a label, as the log or the table of weights writes it: `Some(None)` for one
+    /// that preparation ignores, `None` for an unknown one.
     pub(crate) fn behavior(&self, label: &str) -> Option<Option<BehaviorId>> {
         let known = self.labels.get(label).copied();
         known.or_else(|| self.weights.get(label).map(Some))
@@ -54,7 +54,7 @@ impl Model {
         labels
     }
 
-    /// Whether a behavior speaks against the item.
+    /// Whether a behavior is negative for the item.
     pub(crate) fn is_negative(&self, behavior: BehaviorId) -> bool {
         self.weights.behaviors()[behavior.index()].weight < 0.0
     }
@@ -64,7 +64,7 @@ impl Model {
         behaviors.any(|behavior| behavior.weight < 0.0)
     }
 
-    /// Whether a pair with these counts has events, and all of them speak against the item.
+    /// Whether a pair with these counts has events, all of them negative for the item.
     pub(crate) fn is_rejection(&self, counts: &[u32]) -> bool {
         let behaviors = self.weights.behaviors().iter();
         let mut done = behaviors.zip(counts).filter(|&(_, &n)| n > 0).peekable();
@@ -86,8 +86,8 @@ impl Model {
         !self.artifact.train.pairs_of(user).is_empty()
     }
 
-    /// The length of a history vector: layer 0's dimension where scores are path sums, else the
-    /// final one.
+    /// The length of a history vector: layer 0's dimension if scores are path sums, else the final
+    /// one.
     pub(crate) fn history_dimension(&self) -> usize {
         match self.messages().are_exact() {
             true => self.artifact.layer0.dimension(),
@@ -107,7 +107,7 @@ impl Model {
         entry(normalization, weight, row_degree, column_degree)
     }
 
-    /// Ranks the items of training by the final embeddings.
+    /// Ranks the training items by their final embeddings.
     pub(crate) fn ranker(&self) -> EmbeddingRanker<'_> {
         let table = &self.artifact.embeddings;
         let name = &self.artifact.model.name;
@@ -123,7 +123,7 @@ fn labels(
     let mut labels = BTreeMap::new();
     for (option, name) in options {
         if let Some(label) = option.strip_prefix(RENAMED) {
-            // A table of weights that was set for training alone may have another name for it.
+            // A table of weights set only for training may use a different name for it.
             if let Some(behavior) = weights.get(name) {
                 labels.insert(label.to_owned(), Some(behavior));
             }

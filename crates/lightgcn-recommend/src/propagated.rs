@@ -1,15 +1,17 @@
-//! Final embeddings made anew, after the graph has changed.
+//! Recomputes final embeddings after the graph has changed.
 
 use crate::RecommendError;
 use lightgcn_simd::{CsrView, propagate};
 use lightgcn_store::{Artifact, EmbeddingTable};
 
-/// The largest difference of two numbers that are the same but for rounding, in parts of the largest number.
+/// The maximum difference of two numbers that are equal up to rounding, relative to the largest
+/// number.
 const TOLERANCE: f32 = 1e-2;
 
-/// Makes the final embeddings of `changed` from its layer 0 and its graph, as those of `artifact` were made from its own,
-/// so that no row has a part of what is no longer in the graph. Returns whether it could: the embeddings of `artifact`
-/// must be such sums over its graph. O(layers · edges · dimension).
+/// Recomputes the final embeddings of `changed` from its layer 0 and its graph, the way those of
+/// `artifact` follow from its own, so no row includes anything that is no longer in the graph.
+/// Returns whether this was possible: the embeddings of `artifact` must be such sums over its
+/// graph. O(layers · edges · dimension).
 ///
 /// # Errors
 /// [`RecommendError::Graph`] if an artifact has no training edge, [`RecommendError::Store`] if a number is not finite.
@@ -26,7 +28,7 @@ pub fn propagate_anew(artifact: &Artifact, changed: &mut Artifact) -> Result<boo
     Ok(true)
 }
 
-/// Σ_k α_k Â^k E; none for models whose final embeddings are no such sum.
+/// Σ_k α_k Â^k E; `None` for models whose final embeddings are not such a sum.
 fn propagated(artifact: &Artifact) -> Result<Option<EmbeddingTable>, RecommendError> {
     let model = &artifact.model;
     let Some(weights) = model.layer_weights.as_deref().filter(|w| !w.is_empty()) else {

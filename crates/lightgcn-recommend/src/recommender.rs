@@ -1,4 +1,4 @@
-//! The front of the crate: answers by the shop's own ids, from an artifact.
+//! The front end of the crate: answers by the shop's own ids, from an artifact.
 
 mod names;
 
@@ -21,14 +21,15 @@ use std::collections::HashMap;
 use std::path::Path;
 use std::sync::Arc;
 
-/// Answers a shop's questions from an [`Artifact`], without the log and without training.
+/// Answers a shop's requests from an [`Artifact`], without the log and without training.
 ///
-/// [`recommend`](Self::recommend) and [`recommend_many`](Self::recommend_many) always answer: where the model
-/// knows nothing about a user, the next source of the chain takes over, and every item names its
-/// source. Answers are exact, and the same at any number of threads, one by one or in a batch.
+/// [`recommend`](Self::recommend) and [`recommend_many`](Self::recommend_many) always answer: if
+/// the model knows nothing about a user, the next source of the chain takes over, and every item
+/// names its source. Answers are exact, and the same with any number of threads, one by one or in a
+/// batch.
 ///
-/// Open it once (O(edges · log); from a folder, also its validation) and share it between threads: every
-/// question takes `&self`.
+/// Open it once (O(edges · log); from a folder, also its validation) and share it between threads:
+/// every request takes `&self`.
 ///
 /// ```
 /// # use lightgcn_core::{
@@ -101,7 +102,7 @@ impl Recommender {
     /// A recommender from an artifact in memory, which is checked first.
     ///
     /// # Errors
-    /// [`RecommendError::Store`] if the artifact's parts do not fit together,
+    /// [`RecommendError::Store`] if the artifact's parts are inconsistent,
     /// [`RecommendError::Graph`] if it has no training edge.
     pub fn from_artifact(artifact: Artifact) -> Result<Self, RecommendError> {
         artifact.check()?;
@@ -109,7 +110,7 @@ impl Recommender {
         Ok(Self { shop })
     }
 
-    /// A recommender from an artifact's folder, which is validated in full.
+    /// A recommender from an artifact's folder, which is fully validated.
     ///
     /// # Errors
     /// [`RecommendError::Store`] if the folder cannot be read or is not a valid artifact,
@@ -127,7 +128,7 @@ impl Recommender {
         self
     }
 
-    /// Sets how newcomers are folded in. Default: [`FoldIn::Mapped`].
+    /// Sets how to fold in newcomers. Default: [`FoldIn::Mapped`].
     #[must_use]
     pub fn with_fold_in(mut self, method: FoldIn) -> Self {
         self.shop.newcomers = Arc::new(Newcomers::new(method));
@@ -150,20 +151,20 @@ impl Recommender {
         Ok(self)
     }
 
-    /// Adds items that training does not know.
+    /// Adds items unknown to training.
     ///
-    /// An item with events of known users gets its embedding from them: one row of propagation
-    /// over the frozen layers, mapped to trained items as new users are ([`FoldIn`]). One without gets
-    /// the embedding that its category, brand and price predict (a ridge map fitted on the items
-    /// of training), and, where that improves the ranking of known items treated as new, a score that
-    /// also counts its similarity to the user's history. Both join the model's ranking, marked
-    /// by their source; an item with neither can only be drawn at random. O(items · dimension +
-    /// events), and the cost of the maps, which are fitted once.
+    /// An item with events of known users gets its embedding from them: one row of propagation over
+    /// the frozen layers, mapped to trained items as new users are ([`FoldIn`]). An item without
+    /// such events gets the embedding predicted from its category, brand and price (by a ridge map
+    /// fitted on the training items) and, if that improves the ranking of known items treated as
+    /// new, a score that also counts its similarity to the user's history. Both join the model's
+    /// ranking, marked by their source; an item with neither can only be drawn at random. O(items ·
+    /// dimension + events), and the cost of the maps, which are fitted once.
     ///
     /// # Errors
     /// [`RecommendError::NewItem`] for an id that is already known, an unknown behavior or a price
-    /// that is not finite; [`RecommendError::NoContent`] if an item without events has attributes, and
-    /// no item of the artifact has any.
+    /// that is not finite; [`RecommendError::NoContent`] if an item without events has attributes,
+    /// but no item of the artifact has any.
     pub fn with_items(mut self, new: &[NewItem]) -> Result<Self, RecommendError> {
         let shop = &mut self.shop;
         shop.items.add(&shop.model, &shop.newcomers, new)?;
@@ -174,14 +175,15 @@ impl Recommender {
     /// or linear filters of the same training pairs, fused as in [`EnsembleRanker`].
     /// [`choose_weights`](crate::choose_weights) finds good weights on validation data.
     ///
-    /// The members score training items for training users: events of a request move the model's
-    /// score alone, items unknown to a member get its mean score, and newcomers get the model's answer.
-    /// Where scores are fused and every member's score is a sum over the history, so is the fused one,
-    /// and [`Recommender::explain`] splits it exactly. Each member costs a row of scores per question.
+    /// The members score training items for training users: events of a request affect only the
+    /// model's score, items unknown to a member get its mean score, and newcomers get the model's
+    /// answer. If scores are fused and every member's score is a sum over the history, so is the
+    /// fused one, and [`Recommender::explain`] splits it exactly. Each member costs a row of scores
+    /// per request.
     ///
     /// # Errors
     /// [`RecommendError::Options`] if a weight is negative or not finite, or none is positive;
-    /// [`RecommendError::DifferentCatalogues`] if a member counts other users or items.
+    /// [`RecommendError::DifferentCatalogues`] if a member's number of users or items differs.
     /// ([`check_same_catalogue`](crate::check_same_catalogue) compares their ids.)
     pub fn with_ensemble(
         mut self,
@@ -196,13 +198,14 @@ impl Recommender {
         Ok(self)
     }
 
-    /// The same recommender with other details of some items, such as their prices and whether they are in stock;
-    /// unknown ids are left out. All else is shared with this one, which does not change. Filters, revenue and answers go
-    /// by the new details at once; the learned ranking and the places of items without events stay as they were
-    /// trained. O(items · changed columns).
+    /// The same recommender with changed details of some items, such as their prices and stock;
+    /// unknown ids are ignored. Everything else is shared with this recommender, which does not
+    /// change. Filters, revenue and answers use the new details at once; the learned ranking and
+    /// the places of items without events stay as trained. O(items · changed columns).
     ///
     /// # Errors
-    /// [`RecommendError::NewItem`] for a price that is not finite, and for a title or an address that is not valid.
+    /// [`RecommendError::NewItem`] for a price that is not finite, and for an invalid title or
+    /// address.
     pub fn with_details(
         &self,
         changes: &HashMap<String, ItemDetails>,
@@ -220,8 +223,8 @@ impl Recommender {
         Ok(Self { shop })
     }
 
-    /// Computes now what the first questions would otherwise wait for: the sums over layers and the map
-    /// for new users. O((layers − 1) · edges · dimension + users · dimension²).
+    /// Computes now what the first requests would otherwise wait for: the sums over layers and the
+    /// map for new users. O((layers − 1) · edges · dimension + users · dimension²).
     pub fn warm(&self) {
         let _ = self.shop.newcomers.user_map(&self.shop.model);
     }
@@ -232,8 +235,8 @@ impl Recommender {
     /// The best items for one user, as [`Recommender::answer`] gives them without events.
     ///
     /// # Errors
-    /// As [`RecommendOptions::check`]; [`RecommendError::NoContent`] for a chain of content alone where no
-    /// item has an attribute.
+    /// As [`RecommendOptions::check`]; [`RecommendError::NoContent`] for a chain with only content
+    /// if no item has an attribute.
     pub fn recommend(
         &self,
         raw_user: &str,
@@ -242,8 +245,8 @@ impl Recommender {
         Ok(self.recommend_many(&[raw_user], options)?.swap_remove(0))
     }
 
-    /// The answers for many users, in their order, each as [`Recommender::recommend`] gives it.
-    /// One batch is faster than single questions: items are read once for many users.
+    /// The answers for many users, in their order, each as [`Recommender::recommend`] gives it. One
+    /// batch is faster than single requests: items are read once for many users.
     ///
     /// # Errors
     /// As [`Recommender::recommend`].
@@ -270,17 +273,16 @@ impl Recommender {
 
     /// The answer to a request.
     ///
-    /// - A user with training pairs gets the model's ranking; events of the request shift it at
-    ///   once: the history is weighted as training would weight it, and propagated again.
+    /// - A user with training pairs gets the model's ranking; events of the request affect it at
+    ///   once: the history is weighted as in training and propagated again.
     /// - A user without gets a vector from the events ([`FoldIn`]).
-    /// - Where neither fills the list, the rest of the chain does.
+    /// - If neither fills the list, the rest of the chain does.
     ///
     /// Every source leaves out filtered, hidden and unsuitable items during its search: a list is
-    /// shorter than `k` only where no more items are eligible. O(items · dimension).
+    /// shorter than `k` only if no more items are eligible. O(items · dimension).
     ///
     /// # Errors
-    /// As [`Recommender::recommend`], and [`RecommendError::ContextEvent`] for an event that cannot be
-    /// used.
+    /// As [`Recommender::recommend`], and [`RecommendError::ContextEvent`] for an invalid event.
     pub fn answer(&self, request: &RecommendRequest) -> Result<Answer, RecommendError> {
         let mut answers = self.answer_many(std::slice::from_ref(request))?;
         Ok(answers.swap_remove(0))
@@ -301,14 +303,14 @@ impl Recommender {
         Chain { shop: &self.shop }
     }
 
-    /// Why an item suits a user: exact contributions where the model has them, and the strongest
-    /// paths through the training data.
+    /// Explains why an item suits a user: exact contributions if the model has them, and the
+    /// strongest paths through the training data.
     ///
     /// The final embedding of a user u is α_0 E_u + Σ_j Â_uj m_j over the items j of the history,
-    /// with m_j = Σ_{k≥1} α_k (Â^{k−1} E)_j (He et al., SIGIR 2020, equations 3 and 4); so item j adds Â_uj
-    /// m_j · e_i to the score of item i, and the user's own row α_0 E_u · e_i, the self contribution.
-    /// Needs the artifact alone. O(history · dimension) plus the paths, which cost all pairs of the
-    /// items involved.
+    /// with m_j = Σ_{k≥1} α_k (Â^{k−1} E)_j (He et al., SIGIR 2020, equations 3 and 4); so item j
+    /// adds Â_uj m_j · e_i to the score of item i, and the user's own row α_0 E_u · e_i, the self
+    /// contribution. Needs only the artifact. O(history · dimension) plus the paths, which cost all
+    /// pairs of the items involved.
     ///
     /// # Errors
     /// [`RecommendError::ZeroLimit`], [`RecommendError::MaxHops`] and [`RecommendError::Options`] for
@@ -328,10 +330,10 @@ impl Recommender {
         })
     }
 
-    /// The same after events of the request. An unknown user must have events.
+    /// The same, taking the request's events into account. An unknown user must have events.
     ///
     /// # Errors
-    /// As [`Recommender::explain`], and [`RecommendError::ContextEvent`] for an event that cannot be used.
+    /// As [`Recommender::explain`], and [`RecommendError::ContextEvent`] for an invalid event.
     pub fn explain_request(&self, request: &ExplainRequest) -> Result<Explanation, RecommendError> {
         self.explainer().explain(request)
     }
@@ -353,7 +355,7 @@ impl Recommender {
         similar::similar(&self.shop, raw_item, options)
     }
 
-    /// The most popular items, of all time or lately (empty where the log has no times). O(items).
+    /// The most popular items, of all time or recently (empty if the log has no times). O(items).
     ///
     /// # Errors
     /// As [`RecommendOptions::check`].
@@ -362,10 +364,10 @@ impl Recommender {
     }
 
     /// The vector of a user with these events, `[dimension]`, which ranks items for the request.
-    /// None where nothing is known. O(events · dimension + dimension²).
+    /// `None` if nothing is known. O(events · dimension + dimension²).
     ///
     /// # Errors
-    /// [`RecommendError::ContextEvent`] for an event that cannot be used.
+    /// [`RecommendError::ContextEvent`] for an invalid event.
     pub fn fold_in(
         &self,
         user: &str,
@@ -375,8 +377,8 @@ impl Recommender {
         Ok(self.shop.query(&profile).map(|query| query.vector))
     }
 
-    /// What a user did in training: latest first where the log has times, then by weight, then by
-    /// row. O(pairs of the user · log).
+    /// What a user did in training: latest first if the log has times, then by weight, then by row.
+    /// O(pairs of the user · log).
     ///
     /// # Errors
     /// [`RecommendError::UnknownUser`] if the artifact does not know the user.
@@ -384,13 +386,13 @@ impl Recommender {
         history::history(&self.shop, Some(self.shop.known_user(raw_user)?), &[])
     }
 
-    /// What a user did in training and in these later events, in the order of [`Recommender::history`],
-    /// each pair weighted as in an answer to them. Events with unknown items are left out; fractional
-    /// counts are rounded up. An unknown user has the events alone. O(pairs · log + events · items of
-    /// them).
+    /// What a user did in training and in these later events, in the order of
+    /// [`Recommender::history`], each pair weighted as in an answer to them. Events with unknown
+    /// items are ignored; fractional counts are rounded up. An unknown user has only the events.
+    /// O(pairs · log + events · items of them).
     ///
     /// # Errors
-    /// [`RecommendError::ContextEvent`] for an event that cannot be used.
+    /// [`RecommendError::ContextEvent`] for an invalid event.
     pub fn history_with(
         &self,
         raw_user: &str,
@@ -408,19 +410,19 @@ impl Recommender {
         &self.shop.model.artifact
     }
 
-    /// The training graph that explanations walk on.
+    /// The training graph that explanations use.
     #[must_use]
     pub fn graph(&self) -> &TrainGraph {
         &self.shop.model.graph
     }
 
-    /// What each known user has bought: the items that answers leave out.
+    /// The items that each known user has bought, which answers hide.
     #[must_use]
     pub fn bought(&self) -> &Exclusions {
         &self.shop.bought
     }
 
-    /// What is known of the items, including those added by [`Recommender::with_items`].
+    /// The catalogue of the items, including those added by [`Recommender::with_items`].
     #[must_use]
     pub fn catalogue(&self) -> &Catalogue {
         &self.shop.items.catalogue
@@ -432,13 +434,13 @@ impl Recommender {
         self.shop.items.len()
     }
 
-    /// The model as a [`Ranker`] of the items of training, for evaluation or questions by row.
+    /// The model as a [`Ranker`] of the training items, for evaluation or requests by row.
     #[must_use]
     pub fn ranker(&self) -> EmbeddingRanker<'_> {
         self.shop.model.ranker()
     }
 
-    /// The learned ranking as a [`Ranker`] of the items of training; none where the artifact has none.
+    /// The learned ranking as a [`Ranker`] of the training items; `None` if the artifact has none.
     #[must_use]
     pub fn learned_ranker(&self) -> Option<LearnedRanker<'_>> {
         let view = Arc::clone(self.shop.ranking.as_ref()?);
@@ -446,7 +448,7 @@ impl Recommender {
         Some(ranker.with_model(self.ranker()))
     }
 
-    /// What was learned of how to rank; none where the artifact has no learned ranking.
+    /// The report of the learned ranking; `None` if the artifact has none.
     #[must_use]
     pub fn learned_ranking(&self) -> Option<&LearnedRanking> {
         self.shop.ranking.as_ref().map(|view| &view.ranking)
@@ -483,9 +485,9 @@ impl Scorer for Recommender {
         self.ranker().scores(users, out);
     }
 
-    /// Self contribution and contributions, where the model's score is a sum over paths. The whole score
-    /// is the self contribution of a model without layers (matrix factorization) and of a user without
-    /// training pairs.
+    /// Self contribution and contributions, if the model's score is a sum over paths. The whole
+    /// score is the self contribution of a model without layers (matrix factorization) and of a
+    /// user without training pairs.
     fn parts(&self, user: UserId, item: ItemId) -> Option<ScoreParts> {
         self.explainer().score_parts(user, item)
     }

@@ -17,7 +17,8 @@ use lightgcn_store::Artifact;
 use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
-/// The state behind a [`Recommender`](crate::Recommender), which the rooms of the crate read. Clones share what is large.
+/// The state behind a [`Recommender`](crate::Recommender), read by the crate's modules. Clones
+/// share large data.
 #[derive(Debug, Clone)]
 pub(crate) struct Shop {
     pub(crate) model: Arc<Model>,
@@ -25,9 +26,9 @@ pub(crate) struct Shop {
     pub(crate) newcomers: Arc<Newcomers>,
     pub(crate) popularity: Arc<Popularity>,
     pub(crate) bought: Arc<Exclusions>,
-    /// What each user only rejected in training.
+    /// The items that each user only rejected in training.
     pub(crate) rejected: Arc<Exclusions>,
-    /// The learned ranking, where the artifact has one.
+    /// The learned ranking, if the artifact has one.
     pub(crate) ranking: Option<Arc<RankingView>>,
     /// The model's own weight, and the other members of its ensemble.
     pub(crate) ensemble: Option<Arc<(f64, EnsembleRanker<'static>)>>,
@@ -48,15 +49,15 @@ impl Shop {
         })
     }
 
-    /// The learned ranking, where it ranks for users with a vector from this source. It does not where only
-    /// items outside training are known of the user, nor beside an ensemble.
+    /// The learned ranking, if it ranks for users with a vector from this source. It does not if
+    /// the user has only items unknown to training, nor in an ensemble.
     pub(crate) fn ranking_for(&self, source: Source) -> Option<&RankingView> {
         let is_known = matches!(source, Source::Model | Source::FoldIn);
         let decides = is_known && self.ensemble.is_none();
         self.ranking.as_deref().filter(|_| decides)
     }
 
-    /// What a user did in training and in these events, by age: as the ranking reads it.
+    /// What a user did in training and in these events, by age, as the ranking needs it.
     pub(crate) fn learned_history(
         &self,
         view: &RankingView,
@@ -97,7 +98,7 @@ impl Shop {
         history
     }
 
-    /// What the ranking's features need of a user with this vector.
+    /// The inputs of the ranking's features for a user with this vector.
     pub(crate) fn viewpoint<'h>(
         &self,
         view: &RankingView,
@@ -114,7 +115,7 @@ impl Shop {
         view.snapshot.viewpoint(history, model)
     }
 
-    /// The items that a filter leaves, without unsuitable ones and those that cannot be had now.
+    /// The items that a filter leaves, except unsuitable and currently unavailable ones.
     pub(crate) fn eligible(&self, filter: &ItemFilter) -> Filtered {
         let items = &self.items;
         let mut filtered = filter.apply(&items.names, &items.catalogue);
@@ -162,7 +163,7 @@ impl Shop {
         })
     }
 
-    /// What is known of a user: training pairs and these events.
+    /// A user's profile: training pairs and these events.
     pub(crate) fn profile(
         &self,
         user: Option<UserId>,
@@ -171,7 +172,7 @@ impl Shop {
         Profile::new(&self.model, &self.items.names, user, events)
     }
 
-    /// The vector that ranks items for this user; none where nothing is known.
+    /// The vector that ranks items for this user; `None` if nothing is known.
     pub(crate) fn query(&self, profile: &Profile) -> Option<Query> {
         self.newcomers.query(&self.model, profile).or_else(|| {
             let vector = self.items.mean_of(profile)?;
@@ -192,7 +193,7 @@ fn now() -> i64 {
     since.map_or(0, |since| since.as_secs() as i64)
 }
 
-/// What each user only rejected in training. O(pairs).
+/// The items that each user only rejected in training. O(pairs).
 fn rejected(model: &Model) -> Exclusions {
     let train = &model.artifact.train;
     if !model.has_negative() {

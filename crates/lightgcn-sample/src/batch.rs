@@ -7,30 +7,30 @@ use std::fmt;
 use std::ops::Range;
 use std::sync::Arc;
 
-/// A batch of triples: row n is user `users[n]`, who took `positives[n]` and did not take any of
-/// row n of `negatives`.
+/// A batch of triples: row n is user `users[n]`, who has `positives[n]` and none of row n of
+/// `negatives`.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct TripleBatch {
     /// The users' rows: `[batch]`.
     pub users: Vec<u32>,
-    /// The items' rows that they took: `[batch]`.
+    /// The rows of the positive items: `[batch]`.
     pub positives: Vec<u32>,
-    /// The items' rows that they did not take: `[batch * n_negatives]`, row by row.
+    /// The rows of the negative items: `[batch * n_negatives]`, row by row.
     pub negatives: Vec<u32>,
     /// The weights of the positive pairs, positive and finite: `[batch]`.
     pub weights: Vec<f32>,
-    /// How many negatives each row has; at least 1.
+    /// The number of negatives per row; at least 1.
     pub n_negatives: usize,
 }
 
 impl TripleBatch {
-    /// How many rows the batch has.
+    /// The number of rows.
     #[must_use]
     pub fn len(&self) -> usize {
         self.users.len()
     }
 
-    /// Whether the batch has no row; batches of an epoch always have one.
+    /// Whether the batch has no rows; batches of an epoch always have at least one.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.users.is_empty()
@@ -46,7 +46,7 @@ impl TripleBatch {
     }
 }
 
-/// Deals triples out in epochs and batches.
+/// Deals triples in epochs and batches.
 pub struct BatchSampler {
     positives: Arc<Positives>,
     negatives: Box<dyn NegativeSampler>,
@@ -64,7 +64,7 @@ impl BatchSampler {
     ///
     /// # Errors
     /// [`SampleError::Config`] with every fault of the configuration, [`SampleError::NoNegatives`]
-    /// if nobody can have a negative.
+    /// if no user can have a negative.
     pub fn new(
         positives: Arc<Positives>,
         negatives: Box<dyn NegativeSampler>,
@@ -125,7 +125,7 @@ impl BatchSampler {
         &self.positives
     }
 
-    /// How many users were left out because every item is a positive of theirs.
+    /// The number of users excluded because every item is a positive of theirs.
     #[must_use]
     pub fn skipped_users(&self) -> usize {
         self.skipped_users
@@ -169,7 +169,7 @@ impl BatchSampler {
         self.entries.len().div_ceil(self.config.batch_size)
     }
 
-    /// The places in the epoch's order that batch `n` takes; none beyond the last.
+    /// The places in the epoch's order that batch `n` takes; empty beyond the last.
     fn places(&self, n: usize) -> Range<usize> {
         let (round, nth) = (n / self.batches_per_round(), n % self.batches_per_round());
         let round_start = round * self.entries.len();
@@ -198,7 +198,7 @@ fn shuffle(random: Random, epoch: u32, round: u64, entries: &mut [u32]) {
     }
 }
 
-/// The batches of one epoch, at hand in any order and from any thread.
+/// The batches of one epoch, available in any order and from any thread.
 #[derive(Debug)]
 pub struct EpochBatches<'a> {
     sampler: &'a BatchSampler,
@@ -220,8 +220,8 @@ impl EpochBatches<'_> {
         self.sampler.n_batches()
     }
 
-    /// Batch `n`, the same whenever and wherever it is asked for. All have
-    /// [`SamplerConfig::batch_size`] rows but the last one (by user: of each round), which may
+    /// Batch `n`, the same whenever and wherever it is requested. All have
+    /// [`SamplerConfig::batch_size`] rows, except the last one (by user: of each round), which may
     /// be shorter. O(batch · n_negatives · log items).
     ///
     /// # Panics
@@ -237,7 +237,7 @@ impl EpochBatches<'_> {
         self.triples(self.sampler.places(n))
     }
 
-    /// The triples at some places of the epoch's order, such as a part of a batch. O(places ·
+    /// The triples at some places of the epoch's order, such as part of a batch. O(places ·
     /// n_negatives · log items).
     ///
     /// # Panics
@@ -258,14 +258,14 @@ impl EpochBatches<'_> {
         batch
     }
 
-    /// The places of the epoch's order that batch `n` takes; none beyond the last.
+    /// The places of the epoch's order that batch `n` takes; empty beyond the last.
     #[must_use]
     pub fn places(&self, n: usize) -> Range<usize> {
         self.sampler.places(n)
     }
 
     /// For each place of the epoch's order the number of its pair among the positives, as
-    /// [`Positives::items`] and [`Positives::weights`] count them: what a device needs to cut the
+    /// [`Positives::items`] and [`Positives::weights`] count them: with these, a device can cut the
     /// batches itself. O(rows of the epoch).
     #[must_use]
     pub fn pair_numbers(&self) -> Vec<u32> {

@@ -1,9 +1,9 @@
-//! How batches are cut.
+//! How to cut batches.
 
 use crate::SampleError;
 use serde::{Deserialize, Serialize};
 
-/// In what order an epoch goes through the positives.
+/// The order in which an epoch visits the positives.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 #[non_exhaustive]
@@ -11,32 +11,32 @@ pub enum PositiveOrder {
     /// An epoch has every positive pair once, shuffled.
     #[default]
     ByPair,
-    /// An epoch deals users: the users of one batch are distinct, and each comes with one of
-    /// its positives, drawn uniformly. All users are gone through in a shuffled round before the
-    /// next round begins, and no batch spans two rounds.
+    /// An epoch deals users: the users of one batch are distinct, and each comes with one of its
+    /// positives, drawn uniformly. All users are visited in a shuffled round before the next round
+    /// starts, and no batch spans two rounds.
     ByUser {
-        /// How many users an epoch deals, at least 1: fewer than all are a random choice, more
-        /// take several rounds. Every user once where none is given.
+        /// The number of users per epoch, at least 1: fewer than all are chosen at random, more
+        /// take several rounds. `None`: every user once.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         users_per_epoch: Option<u32>,
     },
 }
 
-/// How triples are batched.
+/// How to batch triples.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct SamplerConfig {
-    /// How many positives a batch has, at least 1. Default 2,048.
+    /// The number of positives per batch, at least 1. Default: 2,048.
     pub batch_size: usize,
-    /// How many negatives each positive has, 1 to [`MAX_NEGATIVES`]. Default 1.
+    /// The number of negatives per positive, 1 to [`MAX_NEGATIVES`]. Default: 1.
     pub n_negatives: usize,
-    /// In what order an epoch goes through the positives. Default by pair.
+    /// The order in which an epoch visits the positives. Default by pair.
     pub order: PositiveOrder,
     /// The seed of every draw. Default 0.
     pub seed: u64,
 }
 
-/// The most negatives that a positive may have.
+/// The maximum number of negatives per positive.
 pub const MAX_NEGATIVES: usize = 65_536;
 
 impl Default for SamplerConfig {
@@ -62,13 +62,13 @@ impl SamplerConfig {
         }
         if !(1..=MAX_NEGATIVES).contains(&self.n_negatives) {
             faults.push(format!(
-                "{} negatives a positive; it must be between 1 and {MAX_NEGATIVES}",
+                "{} negatives per positive; it must be between 1 and {MAX_NEGATIVES}",
                 self.n_negatives
             ));
         }
         let users_per_epoch = Some(0);
         if self.order == (PositiveOrder::ByUser { users_per_epoch }) {
-            faults.push("0 users an epoch; it must be at least 1, or left out for all".to_owned());
+            faults.push("0 users per epoch; it must be at least 1, or omitted for all".to_owned());
         }
         if faults.is_empty() {
             Ok(())

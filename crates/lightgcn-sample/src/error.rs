@@ -15,29 +15,29 @@ pub enum SampleError {
         /// How many pairs the training part has.
         n_pairs: usize,
     },
-    /// There is nothing to compare with.
+    /// There are no negatives to compare with.
     #[error(
-        "each of the {n_users} users with a positive has all {n_items} items, so nobody has \
-         a negative; give a larger catalogue, or count only targets as positives"
+        "each of the {n_users} users with a positive has all {n_items} items, so no user has a \
+        negative; give a larger catalogue, or count only targets as positives"
     )]
     NoNegatives {
         /// How many users have a positive.
         n_users: usize,
-        /// How many items there are.
+        /// The number of items.
         n_items: usize,
     },
-    /// More rows than 32-bit numbers can name.
+    /// There are more rows than 32-bit row numbers.
     #[error("{count} {what} are too many to sample from; at most {limit} are supported")]
     TooMany {
         /// What there is too much of.
         what: &'static str,
         /// How many there are.
         count: usize,
-        /// The most that is supported.
+        /// The supported maximum.
         limit: u32,
     },
-    /// The configuration is not usable; every fault is listed.
-    #[error("the sampling configuration is not usable: {}", faults.join("; "))]
+    /// The configuration is invalid; lists every fault.
+    #[error("the sampling configuration is invalid: {}", faults.join("; "))]
     Config {
         /// Every fault found, and how to fix it.
         faults: Vec<String>,

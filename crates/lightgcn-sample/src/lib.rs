@@ -1,10 +1,10 @@
 //! Negative samplers and triple batches for pairwise training.
 //!
-//! A recommender that learns by comparison (BPR and its kin) sees triples: a user, an item
-//! that the user took (the positive), and items that the user did not (the negatives).
-//! [`Positives`] says what counts as taken, a [`NegativeSampler`] draws the rest, and a
-//! [`BatchSampler`] deals out whole epochs in batches that can be asked for in any order, from any
-//! thread: to resume in mid-epoch is to ask for batch n.
+//! A recommender that learns by comparison, such as BPR, sees triples: a user, an item that the
+//! user has (the positive), and items that the user does not have (the negatives). [`Positives`]
+//! defines what counts as positive, a [`NegativeSampler`] draws negatives, and a [`BatchSampler`]
+//! deals whole epochs in batches that are available in any order, from any thread: to resume in
+//! mid-epoch, request batch n.
 //!
 //! ```
 //! use lightgcn_core::{InteractionsBuilder, ItemId, Split, Truth, UserId};
@@ -29,27 +29,28 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
-//! # The law of the draws
+//! # How draws are defined
 //!
 //! Randomness is counter-based ([`lightgcn_core::random`], Philox4x32-10): every draw is a function
 //! of (seed, stream, epoch, position), so any thread, or another device, makes the same triples.
-//! Drawing a sample takes 32-bit words and 32-bit arithmetic only; `below(n)` is the high half of
+//! Drawing a sample needs only 32-bit words and 32-bit arithmetic; `below(n)` is the high half of
 //! word × n with Lemire's rejection of biased words ([`lightgcn_core::random::Draws::below`]).
 //!
 //! * **Order.** The epoch's order is a Fisher and Yates shuffle: for `last` from n − 1 down to 1,
 //!   `last` is swapped with `below(last + 1)`, drawn at position `round · 2^32 + last` of
-//!   [`Stream::Shuffle`]. `round` is 0, except in further rounds of [`PositiveOrder::ByUser`].
-//!   What is shuffled are the pairs (or users) that can have a negative, ascending.
+//!   [`Stream::Shuffle`]. `round` is 0, except in later rounds of [`PositiveOrder::ByUser`]. What
+//!   is shuffled are the pairs (or users) that can have a negative, ascending.
 //! * **Positive.** By pair, the positive is the pair's item. By user, it is number
 //!   `below(count)` of the user's positives, drawn at position t of
 //!   [`Stream::PositiveSampling`], where t is the triple's place in the epoch's order.
 //! * **Negatives.** Negative j of triple t is drawn at position t · n_negatives + j of
 //!   [`Stream::NegativeSampling`], so each is independent of the others; the same item may be drawn
 //!   twice. Up to [`MAX_REJECTIONS`] candidates are drawn one after the other and the first that is
-//!   not a positive is taken; if all are positives, one more number picks exactly among what is left.
-//!   [`UniformNegatives`] and [`PopularityNegatives`] state their candidates and their last draw.
+//!   not a positive is taken; if all are positives, one more number makes an exact draw among the
+//!   remaining items. [`UniformNegatives`] and [`PopularityNegatives`] state their candidates and
+//!   their last draw.
 //!
-//! Triples therefore do not depend on the batch size, only on where they are cut.
+//! Triples therefore do not depend on the batch size; only where they are cut does.
 //!
 //! [`Stream::Shuffle`]: lightgcn_core::random::Stream::Shuffle
 //! [`Stream::PositiveSampling`]: lightgcn_core::random::Stream::PositiveSampling

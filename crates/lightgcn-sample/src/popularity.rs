@@ -5,21 +5,20 @@ use lightgcn_core::random::Draws;
 use lightgcn_core::{ItemId, UserId};
 use std::sync::Arc;
 
-/// Draws an item that the user did not take with a probability proportional to
-/// max(popularity, 1)^alpha, where popularity is the number of users who took it.
+/// Draws an item that the user does not have with a probability proportional to max(popularity,
+/// 1)^alpha, where popularity is the number of users who have it.
 ///
 /// An alpha of 0 is uniform, 0.75 is usual (Mikolov et al., "Distributed representations of words
-/// and phrases", NIPS 2013, section 2.2), 1 is plain popularity, a negative alpha prefers the
-/// unknown. An item that nobody took counts as if one user had, so that every item can be
-/// drawn.
+/// and phrases", NIPS 2013, section 2.2), 1 is plain popularity, and a negative alpha prefers
+/// unpopular items. An item without users counts as if it had one, so that every item can be drawn.
 ///
-/// Weights are whole numbers that sum to less than 2^32: each is rounded by less than one unit and is
-/// at least one, so that among n items a share p is off by at most (1 + n p) / total, where the
-/// total is about 2^32. Candidates are found from `below(total)` by
-/// binary search in the running sums: the item whose range holds the number. After
-/// [`MAX_REJECTIONS`] positives, one number below the total of what is left is drawn, and the ranges
-/// of the positives that begin at or below it are skipped one after the other: an exact draw.
-/// O(log items) a candidate; the last draw is O(positives of the user).
+/// Weights are whole numbers that sum to less than 2^32: each is rounded by less than one unit and
+/// is at least one, so that among n items a share p is off by at most (1 + n p) / total, where the
+/// total is about 2^32. Candidates are found from `below(total)` by binary search in the running
+/// sums: the item whose range holds the number. After [`MAX_REJECTIONS`] positives, one number
+/// below the total of the remaining items is drawn, and the ranges of the positives that start at
+/// or below it are skipped one after the other: an exact draw. O(log items) per candidate; the last
+/// draw is O(positives of the user).
 #[derive(Debug, Clone)]
 pub struct PopularityNegatives {
     positives: Arc<Positives>,
@@ -28,14 +27,15 @@ pub struct PopularityNegatives {
     bounds: Vec<u32>,
 }
 
-/// Units kept back for what adding up rounded weights may exceed their exact sum by.
+/// Units reserved for the amount by which the sum of rounded weights may exceed the exact sum.
 const SLACK: f64 = 65_536.0;
 
-/// The most items that can have a unit of weight each and be told apart.
+/// The maximum number of items that can each have a distinct unit of weight.
 const MAX_ITEMS: usize = 1 << 30;
 
 impl PopularityNegatives {
-    /// The sampler of what is not among `positives`, by their popularity. O(positives + items).
+    /// A sampler of items that are not among a user's `positives`, by popularity. O(positives +
+    /// items).
     ///
     /// # Errors
     /// [`SampleError::Config`] if `alpha` is not finite, [`SampleError::TooMany`] if there are more
@@ -69,7 +69,7 @@ impl PopularityNegatives {
         self.alpha
     }
 
-    /// The probability of each item before positives are left out, in (0, 1]: `[n_items]`.
+    /// The probability of each item before positives are excluded, in (0, 1]: `[n_items]`.
     #[must_use]
     pub fn probabilities(&self) -> Vec<f64> {
         let total = f64::from(self.total());

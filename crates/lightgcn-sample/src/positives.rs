@@ -16,7 +16,7 @@ pub enum PositiveSet {
     AllPairs,
 }
 
-/// For each user the positives, ascending by item, with the weights of their pairs.
+/// For each user, the positives, ascending by item, with the weights of their pairs.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Positives {
     n_items: u32,
@@ -50,25 +50,25 @@ impl Positives {
         })
     }
 
-    /// How many users (rows) there are, those without a positive included.
+    /// The number of users (rows), including those without a positive.
     #[must_use]
     pub fn n_users(&self) -> usize {
         self.items.n_rows()
     }
 
-    /// How many items there are.
+    /// The number of items.
     #[must_use]
     pub fn n_items(&self) -> usize {
         self.n_items as usize
     }
 
-    /// How many positives there are in all; at least 1.
+    /// The total number of positives; at least 1.
     #[must_use]
     pub fn n_pairs(&self) -> usize {
         self.items.n_values()
     }
 
-    /// Where each user's positives begin: `[n_users + 1]`, ending at the number of positives.
+    /// The start of each user's positives: `[n_users + 1]`, ending at the number of positives.
     #[must_use]
     pub fn offsets(&self) -> &[u64] {
         self.items.offsets()
@@ -113,7 +113,7 @@ impl Positives {
         self.items_of(user).len() == self.n_items()
     }
 
-    /// For each item, how many users have it as a positive: `[n_items]`.
+    /// For each item, the number of users who have it as a positive: `[n_items]`.
     #[must_use]
     pub fn popularity(&self) -> Vec<u32> {
         let mut counts = vec![0; self.n_items()];

@@ -1,22 +1,22 @@
-//! Negatives that all pairs of a batch share.
+//! Negatives shared by all pairs of a batch.
 
 use lightgcn_core::random::{Random, Stream};
 
-/// First position of these draws, beyond those of any pair's own negatives.
+/// The first position of these draws, beyond those of any pair's own negatives.
 const FIRST_POSITION: u64 = 1 << 62;
 
-/// The position, on the stream of negatives, of the first of `count` draws that [`shared_negatives`]
-/// makes for batch number `batch`: what a device needs to make them itself.
+/// The position, on the stream of negatives, of the first of `count` draws that
+/// [`shared_negatives`] makes for batch number `batch`: with it, a device can make them itself.
 #[must_use]
 pub fn first_shared_position(batch: usize, count: usize) -> u64 {
     FIRST_POSITION + (batch as u64) * (count as u64)
 }
 
-/// `count` items of `n_items`, each drawn uniformly, for all pairs of batch number `batch` of an
-/// epoch together, as softmax losses take them beside the batch's own items (Wu et al., "BSL",
+/// `count` items of `n_items`, each drawn uniformly, shared by all pairs of batch number `batch` of
+/// an epoch, as softmax losses use them in addition to the batch's own items (Wu et al., "BSL",
 /// ICDE 2024, section 2). An item may be drawn twice, and may be a positive of some user.
 ///
-/// The same arguments give the same items, whatever was drawn before. O(count).
+/// The same arguments give the same items, regardless of previous draws. O(count).
 ///
 /// # Panics
 /// If there are no items but some are requested.

@@ -5,20 +5,20 @@ use lightgcn_core::random::Draws;
 use lightgcn_core::{ItemId, UserId};
 use std::sync::Arc;
 
-/// Draws every item that the user did not take with the same probability (Rendle et al.,
-/// "BPR", UAI 2009, section 4.1.2; He et al., "LightGCN", SIGIR 2020, section 3.2).
+/// Draws every item that the user does not have with the same probability (Rendle et al., "BPR",
+/// UAI 2009, section 4.1.2; He et al., "LightGCN", SIGIR 2020, section 3.2).
 ///
-/// Candidates are `below(n_items)`. After [`MAX_REJECTIONS`] positives, k = `below(n_items − n)` for
-/// a user with n positives, and the k-th item (from 0, ascending) that is not a positive is
-/// taken: it is k + j, where j is the least number with positive\[j\] − j > k, or n.
-/// O(log n) a candidate.
+/// Candidates are `below(n_items)`. After [`MAX_REJECTIONS`] positives, k = `below(n_items − n)`
+/// for a user with n positives, and the k-th item (from 0, ascending) that is not a positive is
+/// taken: it is k + j, where j is the least number with positive\[j\] − j > k, or n. O(log n) per
+/// candidate.
 #[derive(Debug, Clone)]
 pub struct UniformNegatives {
     positives: Arc<Positives>,
 }
 
 impl UniformNegatives {
-    /// The sampler of what is not among `positives`.
+    /// A sampler of items that are not among a user's `positives`.
     #[must_use]
     pub fn new(positives: Arc<Positives>) -> Self {
         Self { positives }

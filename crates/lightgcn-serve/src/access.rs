@@ -1,4 +1,4 @@
-//! Who may ask what: hosts, keys and the admin token.
+//! Access control: hosts, keys and the admin token.
 
 use crate::api_error::ApiError;
 use crate::front::Front;
@@ -12,11 +12,11 @@ use sha2::{Digest, Sha256};
 use std::borrow::Cow;
 use subtle::ConstantTimeEq;
 
-/// What the paths of all shops begin with.
+/// The common prefix of all shops' paths.
 const SHOPS: &str = "/v1/shops/";
 
-/// Lets requests of the public listener pass that are for one of its hosts and bring a key that may do what they ask
-/// for, as far as the configuration names hosts and keys.
+/// Lets a request of the public listener pass if it is for an allowed host and has a key with the
+/// needed scope, if the configuration sets hosts or keys.
 pub(crate) async fn public(
     State(front): State<Front>,
     request: Request,
@@ -24,7 +24,7 @@ pub(crate) async fn public(
 ) -> Result<Response, ApiError> {
     let config = &front.config;
     let path = request.uri().path();
-    // Whoever checks the health of an instance may know only its address.
+    // Health checkers may only know the instance's address.
     if path.starts_with("/health/") {
         return Ok(next.run(request).await);
     }
@@ -32,7 +32,7 @@ pub(crate) async fn public(
     let is_known = |name: &str| hosts.iter().any(|host| host.eq_ignore_ascii_case(name));
     if !hosts.is_empty() && !host(&request).is_some_and(is_known) {
         refused(&front, &request, "host");
-        let text = "this service does not answer for that host; see its setting hosts";
+        let text = "this service does not serve that host; see its setting hosts";
         let status = StatusCode::MISDIRECTED_REQUEST;
         return Err(ApiError::new(status, "foreign_host", text));
     }
@@ -48,7 +48,7 @@ pub(crate) async fn public(
                     "a key lacks a scope, or is for other shops"
                 );
                 refused(&front, &request, "scope");
-                let text = "the key may not do this; see its scopes and shops";
+                let text = "the key does not allow this; see its scopes and shops";
                 return Err(ApiError::new(StatusCode::FORBIDDEN, "forbidden", text));
             }
             Verdict::Unknown => {
@@ -60,7 +60,8 @@ pub(crate) async fn public(
     Ok(next.run(request).await)
 }
 
-/// What a request needs a key for; none for what everyone may have: the page's files and the OpenAPI document.
+/// The scope that a request needs; `None` for public resources: the page's files and the OpenAPI
+/// document.
 fn scope(method: &Method, path: &str) -> Option<Scope> {
     let path = &*of_shop(path).map_or(Cow::Borrowed(path), |(_, path)| Cow::Owned(path));
     match (path, path.starts_with("/v1/") || path == "/metrics") {
@@ -72,14 +73,14 @@ fn scope(method: &Method, path: &str) -> Option<Scope> {
     }
 }
 
-/// The name of the shop that a path is about, as it is written there, and the path as the shop's own service has it.
+/// The name of the shop in a path, as written there, and the path within the shop's own service.
 fn of_shop(path: &str) -> Option<(&str, String)> {
     let (shop, rest) = path.strip_prefix(SHOPS)?.split_once('/')?;
     Some((shop, format!("/v1/{rest}")))
 }
 
-/// Lets requests of the admin listener pass that bring the token or a key for it or, without a token, that name this
-/// machine.
+/// Lets a request of the admin listener pass if it has the token or an admin key or, without a
+/// token, if its host is this machine.
 pub(crate) async fn admin(
     State(front): State<Front>,
     request: Request,
@@ -103,7 +104,7 @@ pub(crate) async fn admin(
         // DNS rebinding: a foreign page in a local browser may reach loopback under a host name of its own.
         None if !host(&request).is_some_and(is_this_machine) => {
             refused(&front, &request, "host");
-            let text = "without a token, only requests with the host localhost are answered";
+            let text = "without a token, only requests to the host localhost are answered";
             return Err(ApiError::new(StatusCode::FORBIDDEN, "foreign_host", text));
         }
         _ => {}
@@ -115,11 +116,11 @@ fn unauthorized(text: &str) -> ApiError {
     ApiError::new(StatusCode::UNAUTHORIZED, "unauthorized", text)
 }
 
-/// Logs and counts a request that may not pass.
+/// Logs and counts a rejected request.
 fn refused(front: &Front, request: &Request, reason: &'static str) {
     let client = request.extensions().get::<Peer>();
     let client = client.map(|peer| tracing::field::display(peer.0));
-    tracing::warn!(reason, client, "a request was refused");
+    tracing::warn!(reason, client, "rejected a request");
     front.metrics.refused.increment(1);
 }
 

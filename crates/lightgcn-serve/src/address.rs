@@ -1,14 +1,15 @@
-//! Addresses to listen on, as people write them.
+//! Parses addresses to listen on, in the forms that people write.
 
 use crate::error::ConfigIssue;
 use serde::{Deserialize, Deserializer};
 use std::net::{SocketAddr, ToSocketAddrs};
 
-/// The address of a text such as `127.0.0.1:8080`, `[::1]:8080` or `localhost:8080`. Of the addresses of a name, one of
-/// IPv4 comes first.
+/// Resolves `127.0.0.1:8080`, `[::1]:8080` or `localhost:8080`. Prefers IPv4 among the addresses of
+/// a name.
 ///
 /// # Errors
-/// [`ConfigIssue`] with the key `bind` if it is no address and no name that the system knows.
+/// [`ConfigIssue`] with the key `bind` if it is neither an address nor a name that the system can
+/// resolve.
 pub fn listen_address(text: &str) -> Result<SocketAddr, ConfigIssue> {
     let issue = |problem: String| ConfigIssue::new("bind", problem);
     let no_address =
@@ -21,7 +22,7 @@ pub fn listen_address(text: &str) -> Result<SocketAddr, ConfigIssue> {
     }
     let found = text.to_socket_addrs().map_err(|error| {
         issue(format!(
-            "the address of {host:?} is not known: {error}; write its number"
+            "cannot resolve {host:?}: {error}; use its IP address"
         ))
     })?;
     let mut found: Vec<SocketAddr> = found.collect();

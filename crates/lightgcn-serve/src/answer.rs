@@ -1,4 +1,4 @@
-//! Answers of a model, which name its version.
+//! Answers of a model, with its version.
 
 use crate::api_error::ApiError;
 use crate::models::{Chosen, Model};
@@ -12,7 +12,7 @@ pub(crate) const ARM_HEADER: HeaderName = HeaderName::from_static("x-experiment-
 /// The header that names the model of an answer.
 pub(crate) const VERSION_HEADER: HeaderName = HeaderName::from_static("x-model-version");
 
-/// An answer with the version of its model beside its own fields.
+/// An answer with the version of its model in addition to its own fields.
 #[derive(Debug, Serialize, utoipa::ToSchema)]
 pub(crate) struct Versioned<T> {
     /// The version of the model that answered, as in the header `x-model-version`.
@@ -56,7 +56,7 @@ fn written<T: Serialize>(versioned: Versioned<T>) -> Result<Vec<u8>, ApiError> {
 /// Appends JSON.
 pub(crate) fn to_json<T: Serialize>(to: &mut Vec<u8>, value: &T) -> Result<(), ApiError> {
     serde_json::to_writer(to, value).map_err(|error| {
-        tracing::error!(%error, "an answer cannot be serialized");
+        tracing::error!(%error, "cannot serialize an answer");
         ApiError::internal()
     })
 }

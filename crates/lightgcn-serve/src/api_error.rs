@@ -1,4 +1,4 @@
-//! What a client is told when a request fails.
+//! The errors that clients get.
 
 use crate::json::json;
 use crate::plain::plain;
@@ -21,7 +21,7 @@ pub(crate) struct ApiError {
     retry_after: u64,
 }
 
-/// The longest time that a client is told to wait, in seconds.
+/// The maximum `Retry-After`, in seconds.
 const MAX_RETRY_AFTER: f64 = 60.0;
 
 /// The media type of [`ErrorBody`].

@@ -1,4 +1,4 @@
-//! Entity tags for answers that depend on the model and the request alone.
+//! Entity tags for answers that depend only on the model and the request.
 
 use crate::answer::VERSION_HEADER;
 use crate::models::Model;
@@ -10,8 +10,8 @@ use axum::response::{IntoResponse, Response};
 use std::sync::Arc;
 use std::time::UNIX_EPOCH;
 
-/// The routes of such answers. Lists for users are not among them: events change them at any time; nor is the description
-/// of the model, which names settings.
+/// The routes of such answers. Lists for users are not included, since events change them at any
+/// time; nor is the description of the model, which includes settings.
 pub(crate) const ROUTES: [&str; 4] = [
     "/v1/similar/{item}",
     "/v1/popular",
@@ -19,7 +19,7 @@ pub(crate) const ROUTES: [&str; 4] = [
     "/v1/users",
 ];
 
-/// Clients may keep the answer, and ask whether it is still right.
+/// Clients may store the answer, but must ask whether it is still valid.
 const KEEP: HeaderValue = HeaderValue::from_static("private, no-cache");
 
 /// Answers 304 if the client has the answer of the active model already; else tags the answer.
@@ -43,7 +43,7 @@ pub(crate) async fn tagged(
     };
     let is_answer = matches!(response.status(), StatusCode::OK | StatusCode::NOT_MODIFIED);
     let headers = response.headers_mut();
-    // Models may have been switched meanwhile, or told something of their items.
+    // Meanwhile, models may have been switched, or their items changed.
     let by_other = headers
         .get(VERSION_HEADER)
         .is_some_and(|version| *version != *model.version)
@@ -55,20 +55,20 @@ pub(crate) async fn tagged(
     response
 }
 
-/// A weak tag, since the same answer may be sent compressed or not. A recommender that was passed in memory may have
-/// rules of its own, so its tag ends with the process.
+/// A weak tag, since the same answer may be sent compressed or not. A recommender passed in memory
+/// may have its own rules, so its tag is only valid within this process.
 fn entity_tag(model: &Model, privacy: bool) -> String {
     let loaded = model.loaded.duration_since(UNIX_EPOCH).unwrap_or_default();
     let mut tag = model.version.clone();
     if model.path.is_none() {
         tag.push_str(&format!("-{}", loaded.as_nanos()));
     }
-    // What was said of its items, and which of them have expired.
+    // The catalogue changes, and which items have expired.
     let (revision, n_expired) = (model.catalogue_revision, model.n_expired());
     if revision > 0 || n_expired > 0 {
         tag.push_str(&format!("-{revision}-{n_expired}"));
     }
-    // What was answered before histories were hidden is no longer right.
+    // Answers from before histories were hidden are no longer valid.
     if privacy {
         tag.push_str("-private");
     }

@@ -6,14 +6,14 @@ use lightgcn_core::IdFault;
 use lightgcn_recommend::{ContextEvent, ItemFilter};
 use std::time::{SystemTime, UNIX_EPOCH};
 
-/// Checks the id of something new: that it would be an id in a log too.
+/// Checks the id of something new: it must also be a valid id in a log.
 pub(crate) fn check_id(what: &str, id: &str) -> Result<(), ApiError> {
     lightgcn_core::check_id(id).map_err(|fault| {
         let code = match fault {
             IdFault::TooLong { .. } => "id_too_long",
             _ => "bad_id",
         };
-        // A text that is too long is not repeated.
+        // Do not repeat a text that is too long.
         let text = match fault {
             IdFault::TooLong { .. } => String::new(),
             _ => format!(" {id:?}"),
@@ -22,8 +22,8 @@ pub(crate) fn check_id(what: &str, id: &str) -> Result<(), ApiError> {
     })
 }
 
-/// Checks an id to look up, a label or a search text: its length, and that it has no control characters. A text that is
-/// no id, such as an empty one, only names nothing.
+/// Checks an id to look up, a label or a search text: its length, and that it has no control
+/// characters. A text that is not a valid id, such as an empty one, simply matches nothing.
 pub(crate) fn check_text(what: &str, text: &str) -> Result<(), ApiError> {
     match lightgcn_core::check_id(text) {
         Err(IdFault::TooLong { .. } | IdFault::Control { .. }) => check_id(what, text),
@@ -54,7 +54,7 @@ impl Limits {
         Err(ApiError::bad("bad_k", message))
     }
 
-    /// Checks the events of a request as far as that needs no model.
+    /// Checks everything about a request's events that does not need a model.
     pub(crate) fn check_events(&self, events: &[ContextEvent]) -> Result<(), ApiError> {
         let (n, most) = (events.len(), self.context_events);
         if n > most {
@@ -71,7 +71,7 @@ impl Limits {
         Ok(())
     }
 
-    /// Refuses times before 1970 and in the future.
+    /// Rejects times before 1970 and in the future.
     pub(crate) fn check_time(&self, time: i64) -> Result<(), ApiError> {
         let latest = now().saturating_add_unsigned(self.future_seconds);
         if (0..=latest).contains(&time) {

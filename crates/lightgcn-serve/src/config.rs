@@ -9,71 +9,78 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 use std::time::Duration;
 
-/// How the service listens, works and stops. The defaults suit one machine: both listeners are on loopback.
+/// How the service listens, works and stops. The defaults are for a single machine: both listeners
+/// are on loopback.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct ServeConfig {
-    /// Address of the public listener; a name such as `localhost:8080` is looked up. Port 0 takes a free port. Default:
-    /// `127.0.0.1:8080`.
+    /// Address of the public listener; a name such as `localhost:8080` is looked up. Port 0 picks a
+    /// free port. Default: `127.0.0.1:8080`.
     #[serde(deserialize_with = "crate::address::deserialize")]
     pub bind: SocketAddr,
-    /// Whether to serve the page and the routes that only it needs (search, history, graph, model). They list
-    /// users' ids, so a service that is open to the public should not have them. Default: true.
+    /// Whether to serve the page and the routes that only it needs (search, history, graph, model).
+    /// They list users' ids, so a public service should not have them. Default: true.
     pub page: bool,
-    /// Whether histories stay hidden: no route lists a user's items, lists and explanations do not say what the user
-    /// did, and users cannot be searched. Default: false.
+    /// Whether to hide histories: no route lists a user's items, lists and explanations do not say
+    /// what the user did, and users cannot be searched. Default: false.
     pub privacy: bool,
-    /// The currency of prices on the page, by its code of three letters, such as `EUR`. Default: none, which shows plain
-    /// numbers.
+    /// The currency of prices on the page, as a three-letter code such as `EUR`. Default: none,
+    /// which shows plain numbers.
     pub currency: Option<String>,
-    /// Hosts whose images the page may show over https, such as `images.shop.example`: those of the catalogue's
-    /// `image_url`. They learn who looks at the page. Default: none, which shows no images.
+    /// Hosts whose images the page may show over https, such as `images.shop.example`: those of the
+    /// catalogue's `image_url`. These hosts learn who views the page. Default: none, which shows no
+    /// images.
     pub image_hosts: Vec<String>,
     /// Origins of web pages that may call the API from a browser (CORS), such as `https://shop.example`;
     /// `*` allows every origin. Default: none.
     pub cors_origins: Vec<String>,
-    /// The hosts that requests may be for, without ports, such as `shop.example`; requests for others are refused.
-    /// Default: none, which answers for every host.
+    /// The allowed hosts of requests, without ports, such as `shop.example`; requests for any other
+    /// host are rejected. Default: none, which allows every host.
     pub hosts: Vec<String>,
-    /// Keys, one of which every request for answers, events or metrics must bring. Default: none, which asks for no key.
+    /// Client keys; every request for answers, events or metrics must send one. Default: none,
+    /// which requires no key.
     pub keys: Vec<ApiKey>,
-    /// Threads that score; 0 takes one per core. Default: 0.
+    /// Threads that score; 0 means one per core. Default: 0.
     pub workers: usize,
-    /// Requests that may wait for a thread; further ones are answered with 503, and so are those that would make the
-    /// wait longer than `request_timeout_seconds`. Requests that take much computing may fill half of the queue.
+    /// Requests that may wait for a thread; any more get 503, and so do those that would make the
+    /// wait longer than `request_timeout_seconds`. Expensive requests may fill half of the queue.
     /// Default: 256.
     pub queue: usize,
-    /// Open connections; further ones wait to be accepted. Default: 8192.
+    /// Open connections; any more wait to be accepted. Default: 8192.
     pub max_connections: usize,
-    /// Seconds in which the header of a request must arrive, and for which a connection may idle. Default: 5.
+    /// Seconds within which a request's header must arrive, and for which a connection may be idle.
+    /// Default: 5.
     pub header_timeout_seconds: f64,
-    /// Seconds in which the body of a request must arrive. Default: 5.
+    /// Seconds within which a request's body must arrive. Default: 5.
     pub body_timeout_seconds: f64,
-    /// Seconds in which a request must be answered. Default: 10.
+    /// Seconds within which a request must be answered. Default: 10.
     pub request_timeout_seconds: f64,
     /// Seconds for which a client may stop reading a response. Default: 20.
     pub write_timeout_seconds: f64,
-    /// Bytes of answers that may be in memory at once, made or being made, because clients have not read them yet;
-    /// further requests are answered with 503. Answers of more than 16 KiB may fill half of it. Default: 64 MiB.
+    /// Bytes of unfinished answers and answers that clients have not read yet that may be in
+    /// memory; requests beyond that get 503. Answers larger than 16 KiB may use half of it.
+    /// Default: 64 MiB.
     pub unread_bytes: usize,
-    /// Seconds between the signal to stop and the end of accepting connections; meanwhile `/health/ready`
-    /// fails, so that load balancers turn away. Default: 0.
+    /// Seconds between the stop signal and the end of accepting connections; meanwhile
+    /// `/health/ready` fails, so that load balancers stop sending requests. Default: 0.
     pub drain_delay_seconds: f64,
     /// Seconds that open requests then have to finish. Default: 20.
     pub drain_timeout_seconds: f64,
     /// File for posted events ([`EventStore`](crate::EventStore)), created if missing. Default: none, which
     /// keeps events in memory until the service stops.
     pub events: Option<PathBuf>,
-    /// Whether the event store keeps which lists were shown to whom, so that outcomes can be counted. Default: false.
+    /// Whether the event store records which lists were shown to whom, so that outcomes can be
+    /// counted. Default: false.
     pub impressions: bool,
-    /// Models that answer side by side. Default: none; the active model answers everybody.
+    /// Models that answer side by side. Default: none; the active model answers everyone.
     pub experiment: Option<ExperimentConfig>,
-    /// The name of a model in the folder of models that answers too, in the background and for nobody, so that the metrics
-    /// tell how far its lists agree with those shown. Default: none.
+    /// The name of a model in the folder of models that also answers, in the background and without
+    /// its answers being shown, so that the metrics show how much its lists agree with those shown.
+    /// Default: none.
     pub shadow: Option<String>,
-    /// What becomes of posted events whose behavior the model does not know. Default: they are refused.
+    /// What to do with posted events whose behavior the model does not know. Default: reject them.
     pub unknown_behaviors: UnknownBehaviors,
-    /// What a single request may ask for.
+    /// The limits of a single request.
     pub limits: Limits,
     /// The listener that loads and switches models.
     pub admin: AdminConfig,
@@ -111,18 +118,18 @@ impl Default for ServeConfig {
     }
 }
 
-/// What becomes of posted events whose behavior the model does not know.
+/// What to do with posted events whose behavior the model does not know.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum UnknownBehaviors {
-    /// They are refused: most are mistakes.
+    /// Reject them: most are mistakes.
     #[default]
     Refuse,
-    /// They are stored for a later training, and have no effect until a model knows the behavior.
+    /// Store them for later training; they have no effect until a model knows the behavior.
     Collect,
 }
 
-/// What a single request may ask for; anything beyond is refused with 400, 413 or 422.
+/// The limits of a single request; anything beyond gets 400, 413 or 422.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Limits {
@@ -132,24 +139,26 @@ pub struct Limits {
     pub batch: usize,
     /// Items in a list. Default: 1000.
     pub k: usize,
-    /// Milliseconds of one thread that a request may be expected to take, with all questions of a batch. The
-    /// expectation comes from the sizes of the request and the model, not from the machine. Default: 5000.
+    /// The estimated milliseconds of one thread that a request may take, including all requests of
+    /// a batch. The estimate depends on the sizes of the request and the model, not on the machine.
+    /// Default: 5000.
     pub cost_ms: u64,
     /// Events in one post. Default: 1000.
     pub events: usize,
-    /// Events sent with a request, and the latest stored events of a user that count. Default: 200.
+    /// Events sent with a request, and the latest stored events of a user that are used. Default:
+    /// 200.
     pub context_events: usize,
     /// Paths and contributions of an explanation. Default: 50.
     pub paths: usize,
-    /// The fewest users that must share a step of an explanation or a graph. Default: 5.
+    /// The minimum number of users that must share a step of an explanation or a graph. Default: 5.
     pub min_users: usize,
-    /// Bytes of what is said of items while the service runs (`PUT /v1/catalogue`), in memory and
-    /// on disk. Default: 256 MiB.
+    /// Bytes of catalogue changes while the service runs (`PUT /v1/catalogue`), in memory and on
+    /// disk. Default: 256 MiB.
     pub catalogue_bytes: usize,
-    /// Bytes of memory for the models of many shops ([`Shops`](crate::Shops)), estimated as twice the bytes of their
-    /// files. Those asked least recently make room for others. Default: 4 GiB.
+    /// Bytes of memory for the models of many shops ([`Shops`](crate::Shops)), estimated as twice
+    /// the size of their files. The least recently used ones are unloaded first. Default: 4 GiB.
     pub models_memory: u64,
-    /// Seconds that an event may lie in the future, to allow for clocks that differ. Default: 300.
+    /// Seconds that an event may be in the future, to allow for differing clocks. Default: 300.
     pub future_seconds: u64,
 }
 
@@ -183,12 +192,12 @@ pub struct AdminConfig {
     /// The token that every request must send as `Authorization: Bearer TOKEN`; at least 16 bytes. Default:
     /// none, which answers only requests from this machine.
     pub token: Option<Token>,
-    /// A file that holds the token, instead of `token`.
+    /// A file with the token, instead of `token`.
     pub token_file: Option<PathBuf>,
     /// The folder whose artifacts may be loaded, by their names in it. Default: the folder of the first model.
     pub models: Option<PathBuf>,
-    /// Whether the page may list, load and switch models: the public listener then answers the admin routes too, to those
-    /// who send the token, without which this is an error. Default: false.
+    /// Whether the page may list, load and switch models: the public listener then also serves the
+    /// admin routes to clients that send the token, which must be set. Default: false.
     pub on_page: bool,
     /// Models kept in memory, including the active one; switching back to one of them is immediate. Default: 2.
     pub keep: usize,
@@ -238,15 +247,15 @@ impl Serialize for Token {
     }
 }
 
-/// The shortest token, in bytes.
+/// The minimum length of the token, in bytes.
 const MIN_TOKEN: usize = 16;
-/// The longest timeout, in seconds: a day.
+/// The maximum timeout, in seconds: a day.
 const MAX_SECONDS: f64 = 86_400.0;
-/// The most threads that score.
+/// The maximum number of threads that score.
 const MAX_WORKERS: usize = 1024;
 
 impl ServeConfig {
-    /// Whether the public listener answers the admin routes.
+    /// Whether the public listener serves the admin routes.
     pub(crate) fn has_admin_on_page(&self) -> bool {
         self.page && self.admin.on_page
     }
@@ -337,17 +346,17 @@ fn is_origin(text: &str) -> bool {
 }
 
 impl AdminConfig {
-    /// Reads the token file and checks. The token then replaces the file, so that a checked configuration can be
-    /// checked again.
+    /// Reads the token file and checks the token. The token then replaces the file, so that a
+    /// checked configuration can be checked again.
     fn check(&mut self, issues: &mut Vec<ConfigIssue>) {
         if self.on_page && self.token.is_none() && self.token_file.is_none() {
             let problem =
-                "the page may switch models only with a token; set admin.token or admin.token_file";
+                "the page needs a token to switch models; set admin.token or admin.token_file";
             issues.push(ConfigIssue::new("admin.on_page", problem));
         }
         if let Some(path) = self.token_file.take() {
             if self.token.is_some() {
-                let problem = "admin.token is set too; use one of them";
+                let problem = "admin.token is also set; use only one of them";
                 issues.push(ConfigIssue::new("admin.token_file", problem));
             }
             match std::fs::read_to_string(&path) {
@@ -400,7 +409,7 @@ impl ValidServeConfig {
     }
 }
 
-/// A checked number of seconds.
+/// A duration from a checked number of seconds.
 pub(crate) fn seconds(given: f64) -> Duration {
     Duration::from_secs_f64(given)
 }

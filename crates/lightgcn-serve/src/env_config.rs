@@ -1,15 +1,15 @@
-//! The configuration from a file's table, with the environment over it.
+//! Reads the configuration from a file's table, overridden by the environment.
 
 use crate::config::ServeConfig;
 use crate::error::{ConfigIssue, ServeError};
 use serde::Deserialize;
 use toml::{Table, Value};
 
-/// What the names of our environment variables start with.
+/// The prefix of our environment variables.
 const PREFIX: &str = "LIGHTGCN_SERVE_";
-/// What separates a table from its key in such a name.
+/// The separator between a table and its key in such a name.
 const SEPARATOR: &str = "__";
-/// What is wrong with other names.
+/// The problem with any other name.
 const UNKNOWN_KEY: &str = "not a key of the service";
 
 impl ServeConfig {
@@ -49,7 +49,7 @@ fn read(table: &Table) -> Result<ServeConfig, toml::de::Error> {
     ServeConfig::deserialize(Value::Table(table.clone()))
 }
 
-/// The error of a file's table, with the key where it is known.
+/// The error of a file's table, with the key if it is known.
 fn of_file(error: &toml::de::Error) -> ServeError {
     let text = error.to_string();
     let mut lines = text.lines();
@@ -65,7 +65,7 @@ fn of_file(error: &toml::de::Error) -> ServeError {
     invalid(key.unwrap_or("serve"), problem)
 }
 
-/// What is wrong with a variable, without its value: of serde's message only what is expected.
+/// What is wrong with a variable, without its value: only the expected part of serde's message.
 fn problem(message: &str) -> String {
     if message.starts_with("unknown field") {
         return UNKNOWN_KEY.to_owned();
@@ -81,11 +81,12 @@ fn problem(message: &str) -> String {
     }
 }
 
-/// The table and its configuration with a variable set, or what is wrong if no reading of the variable fits.
+/// The table and its configuration with a variable set, or what is wrong if the variable cannot be
+/// read as any type that fits.
 fn with_variable(table: &Table, name: &str, text: String) -> Result<(Table, ServeConfig), String> {
     let key = name[PREFIX.len()..].to_ascii_lowercase();
     let parts: Vec<&str> = key.split(SEPARATOR).collect();
-    // As a string first, so that a token of digits stays one; then as TOML.
+    // First as a string, so that a token of digits stays a string; then as TOML.
     let as_toml = format!("value = {text}").parse::<Table>().ok();
     let candidates = [
         Some(Value::String(text)),
@@ -103,7 +104,7 @@ fn with_variable(table: &Table, name: &str, text: String) -> Result<(Table, Serv
     Err(first.unwrap_or_else(|| UNKNOWN_KEY.to_owned()))
 }
 
-/// Sets a nested key; none if a part of it is not a table.
+/// Sets a nested key; `None` if a part of it is not a table.
 fn set(table: &mut Table, parts: &[&str], value: Value) -> Option<()> {
     let (first, rest) = parts.split_first()?;
     if rest.is_empty() {

@@ -18,7 +18,7 @@ pub enum ServeError {
         /// Every problem found.
         issues: Vec<ConfigIssue>,
     },
-    /// An address cannot be listened on.
+    /// The service cannot listen on an address.
     #[error(
         "cannot listen on {address}: {source}; choose another address or stop the process that uses it"
     )]
@@ -37,7 +37,7 @@ pub enum ServeError {
         detail: String,
     },
     /// No loaded model has this version.
-    #[error("no model of version {version:?} is in memory; load it by name")]
+    #[error("no model with version {version:?} is in memory; load it by name")]
     UnknownVersion {
         /// The version as given.
         version: String,
@@ -59,10 +59,10 @@ pub enum ServeError {
     /// The event store cannot be opened.
     #[error(transparent)]
     Events(#[from] EventStoreError),
-    /// What has been said of the items cannot be read.
+    /// The stored catalogue changes cannot be read.
     #[error(transparent)]
     Catalogue(#[from] CatalogueError),
-    /// The model is not usable.
+    /// The model is invalid.
     #[error(transparent)]
     Recommend(#[from] RecommendError),
     /// The artifact cannot be read or is invalid.

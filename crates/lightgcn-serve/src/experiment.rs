@@ -1,22 +1,24 @@
-//! The configuration of an experiment: which models answer whom.
+//! The configuration of an experiment: which models answer which users.
 
 use crate::error::ConfigIssue;
 use lightgcn_metrics::SequentialTest;
 use serde::{Deserialize, Serialize};
 
-/// Models that answer side by side, each for a part of the users.
+/// Models that answer side by side, each for a share of the users.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ExperimentConfig {
-    /// Its name, of letters, digits, `.`, `_` and `-`. Users are assigned by it: another name shuffles them anew.
+    /// Its name, of letters, digits, `.`, `_` and `-`. Users are assigned by it: another name
+    /// reshuffles them.
     pub name: String,
-    /// The models and their parts, at least two. The first is what the others are compared with.
+    /// The models and their shares, at least two. The others are compared with the first.
     pub arms: Vec<ArmConfig>,
-    /// The probability of calling two equal models different, over all looks, in (0, 1); for several comparisons, of
-    /// any of them. Default: 0.05.
+    /// The probability of calling two equal models different, over all looks, in (0, 1); with
+    /// several comparisons, the probability for any of them. Default: 0.05.
     #[serde(default = "default_alpha")]
     pub alpha: f64,
-    /// The difference of two shares at which the test is quickest, in (0, 1); it is valid for any. Default: 0.01.
+    /// The difference of two rates at which the test is fastest, in (0, 1); it is valid for any.
+    /// Default: 0.01.
     #[serde(default = "default_effect")]
     pub effect: f64,
 }
@@ -25,12 +27,13 @@ pub struct ExperimentConfig {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ArmConfig {
-    /// Its name in answers and figures, of letters, digits, `.`, `_` and `-`.
+    /// Its name in answers and metrics, of letters, digits, `.`, `_` and `-`.
     pub name: String,
-    /// The model's name in the folder of models ([`AdminConfig::models`](crate::AdminConfig::models)). Default: none,
-    /// which takes the active model, whatever that is.
+    /// The model's name in the folder of models
+    /// ([`AdminConfig::models`](crate::AdminConfig::models)). Default: none, which uses the active
+    /// model, whichever that is.
     pub model: Option<String>,
-    /// Its part of the users, positive, relative to the other arms. Default: 1.
+    /// Its share of the users, positive, relative to the other arms. Default: 1.
     #[serde(default = "default_weight")]
     pub weight: f64,
 }
@@ -47,7 +50,7 @@ fn default_weight() -> f64 {
     1.0
 }
 
-/// The most bytes of a name.
+/// The maximum length of a name, in bytes.
 const MAX_NAME: usize = 64;
 
 impl ExperimentConfig {
@@ -66,7 +69,7 @@ impl ExperimentConfig {
                 issue("arms", not_a_name(&arm.name));
             }
             if self.arms[..n].iter().any(|other| other.name == arm.name) {
-                issue("arms", format!("two arms are called {:?}", arm.name));
+                issue("arms", format!("two arms are named {:?}", arm.name));
             }
             if !(arm.weight > 0.0 && arm.weight.is_finite()) {
                 let problem = format!(
@@ -88,5 +91,8 @@ fn is_name(name: &str) -> bool {
 }
 
 fn not_a_name(name: &str) -> String {
-    format!("{name:?} is not a name; use letters, digits, '.', '_' and '-', at most {MAX_NAME}")
+    format!(
+        "{name:?} is not a valid name; use at most {MAX_NAME} letters, digits, '.', '_' and \
+        '-'"
+    )
 }

@@ -25,7 +25,7 @@ pub(crate) struct Path<T>(pub(crate) T);
 #[from_request(via(axum_extra::extract::Query), rejection(ApiError))]
 pub(crate) struct Query<T>(pub(crate) T);
 
-/// A JSON object from the body, which must arrive whole within the configured time.
+/// A JSON object from the body, which must arrive completely within the configured time.
 pub(crate) struct Json<T>(pub(crate) T);
 
 impl<T: DeserializeOwned> FromRequest<Service> for Json<T> {
@@ -37,7 +37,7 @@ impl<T: DeserializeOwned> FromRequest<Service> for Json<T> {
     }
 }
 
-/// A JSON list of objects from the body, which must arrive whole within the configured time.
+/// A JSON list of objects from the body, which must arrive completely within the configured time.
 pub(crate) struct JsonList<T>(pub(crate) Vec<T>);
 
 impl<T: DeserializeOwned> FromRequest<Service> for JsonList<T> {
@@ -74,7 +74,8 @@ fn is_json(headers: &HeaderMap) -> bool {
     kind.is_some_and(|kind| kind.trim().eq_ignore_ascii_case("application/json"))
 }
 
-/// `T` from a JSON object only: serde would also read a struct from a list, by the order of its fields.
+/// `T` from a JSON object only: serde would also read a struct from a list, by the order of its
+/// fields.
 struct Object<T>(T);
 
 impl<'de, T: Deserialize<'de>> Deserialize<'de> for Object<T> {

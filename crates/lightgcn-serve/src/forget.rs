@@ -1,4 +1,4 @@
-//! Removing a person from everything that is kept on disk.
+//! Removes a person from everything that is kept on disk.
 
 use crate::error::ServeError;
 use crate::events::{EventStore, EventStoreConfig, EventStoreError};
@@ -9,47 +9,52 @@ use serde::{Deserialize, Serialize};
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
-/// What follows the name of a dataset in that of the one with the whole log.
+/// The suffix of a dataset's name for the one with the whole log.
 const WHOLE: &str = ".whole";
-/// What follows the name of a model in that of its run, and of one that was not published.
+/// The suffixes of a model's name for its run, and for a run that was not published.
 const RUNS: [&str; 2] = [".run", ".run.next"];
-/// Where a run has checkpoints: its own, and that of its refit.
+/// Where a run has checkpoints: its own, and its refit's.
 const CHECKPOINTS: [&str; 2] = ["checkpoint", "refit/checkpoint"];
 
-/// Where a person is to be forgotten.
+/// Where to remove a person.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct ForgetOptions {
-    /// The event store of a service that does not run. Default: none.
+    /// The event store of a stopped service. Default: none.
     pub events: Option<PathBuf>,
-    /// Prepared datasets; of each also the one beside it with the whole log (`NAME.whole`), if there is one.
+    /// Prepared datasets; for each, also the one next to it with the whole log (`NAME.whole`), if
+    /// there is one.
     pub datasets: Vec<PathBuf>,
-    /// Models; of each also the checkpoints of its run (`NAME.run`, `NAME.run.next`).
+    /// Models; for each, also the checkpoints of its run (`NAME.run`, `NAME.run.next`).
     pub models: Vec<PathBuf>,
 }
 
 /// What was removed.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ForgetReport {
-    /// How many events the store had of the person.
+    /// How many of the person's events the store had.
     pub events: u64,
-    /// The datasets that knew the person, written anew.
+    /// The datasets that had the person, now rewritten.
     pub datasets: Vec<PathBuf>,
-    /// The models that knew the person, written anew.
+    /// The models that had the person, now rewritten.
     pub models: Vec<PathBuf>,
-    /// Those of them whose final embeddings were not made anew from the graph that is left, since they are no sums over
-    /// it: parts of the person's vector may be in them until the next training.
+    /// Those of them whose final embeddings were not recomputed from the remaining graph, since
+    /// they are not sums over it: they may include parts of the person's vector until the next
+    /// training.
     pub not_propagated: Vec<PathBuf>,
-    /// Checkpoints that were deleted: they held the person's vector, and their rows no longer fit the model.
+    /// Checkpoints that were deleted: they had the person's vector, and their rows no longer match
+    /// the model.
     pub checkpoints: Vec<PathBuf>,
 }
 
-/// Removes a user's events from the store, their pairs and id from the datasets, and their pairs, id and vectors from the
-/// models. Each is replaced in one step, and afterwards no byte of its files is the user's.
+/// Removes a user's events from the store, their pairs and id from the datasets, and their pairs,
+/// id and vectors from the models. Each is replaced in one step, and afterwards none of its bytes
+/// are the user's.
 ///
-/// What other users' and items' vectors learned from the person in training stays until the next training. Raw logs,
-/// exports, backups and other copies are not looked for.
+/// What other vectors learned from the person in training stays until the next training. Raw logs,
+/// exports, backups and other copies are not searched.
 ///
-/// The steps are logged, without the user's id. After an error, call it again: what is done already is not done twice.
+/// The steps are logged, without the user's id. After an error, call it again: completed steps are
+/// not repeated.
 ///
 /// # Errors
 /// [`ServeError::Events`] if the store is missing, in use or cannot be written; [`ServeError::Store`] if a folder cannot be
@@ -83,7 +88,7 @@ fn forget_events(user: &str, path: &Path) -> Result<u64, ServeError> {
     }
     let store = EventStore::open(path, EventStoreConfig::default())?;
     let events = store.try_forget(user)?;
-    tracing::info!(events, path = %path.display(), "a person was forgotten in the event store");
+    tracing::info!(events, path = %path.display(), "removed a person from the event store");
     Ok(events)
 }
 
@@ -98,7 +103,7 @@ fn forget_in_dataset(user: &str, path: &Path) -> Result<bool, ServeError> {
         return Ok(false);
     };
     rest.save(path)?;
-    tracing::info!(path = %path.display(), "a person was forgotten in a dataset");
+    tracing::info!(path = %path.display(), "removed a person from a dataset");
     Ok(true)
 }
 
@@ -108,7 +113,7 @@ fn forget_in_model(user: &str, path: &Path, report: &mut ForgetReport) -> Result
         return Ok(());
     };
     let is_propagated = propagate_anew(&artifact, &mut rest)?;
-    // Before the model, so that none is left if this fails and the call is repeated.
+    // Before the model, so that no checkpoint is left if this fails and the call is repeated.
     for run in RUNS {
         for checkpoint in CHECKPOINTS {
             let checkpoint = with_suffix(path, run).join(checkpoint);
@@ -122,7 +127,7 @@ fn forget_in_model(user: &str, path: &Path, report: &mut ForgetReport) -> Result
         }
     }
     rest.save(path)?;
-    tracing::info!(path = %path.display(), is_propagated, "a person was forgotten in a model");
+    tracing::info!(path = %path.display(), is_propagated, "removed a person from a model");
     report.models.push(path.to_owned());
     if !is_propagated {
         report.not_propagated.push(path.to_owned());
@@ -131,7 +136,7 @@ fn forget_in_model(user: &str, path: &Path, report: &mut ForgetReport) -> Result
 }
 
 fn with_suffix(path: &Path, suffix: &str) -> PathBuf {
-    // Without a slash at the end.
+    // Without a trailing slash.
     let mut name = OsString::from(path.components().as_path());
     name.push(suffix);
     PathBuf::from(name)

@@ -1,10 +1,10 @@
-//! What every request needs before it is answered: the configuration and the metrics.
+//! What every request needs before its handler runs: the configuration and the metrics.
 
 use crate::config::ServeConfig;
 use crate::metrics::Metrics;
 use std::sync::Arc;
 
-/// The state of what wraps all routes, of one model or of many.
+/// The state of the middleware around all routes, for one model or many.
 #[derive(Debug, Clone)]
 pub(crate) struct Front {
     pub(crate) config: Arc<ServeConfig>,

@@ -9,7 +9,7 @@ pub(crate) fn json<T: Serialize>(value: &T) -> Response {
     match serde_json::to_vec(value) {
         Ok(bytes) => ([(header::CONTENT_TYPE, "application/json")], bytes).into_response(),
         Err(error) => {
-            tracing::error!(%error, "a response cannot be serialized");
+            tracing::error!(%error, "cannot serialize a response");
             StatusCode::INTERNAL_SERVER_ERROR.into_response()
         }
     }

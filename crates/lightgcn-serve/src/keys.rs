@@ -6,27 +6,28 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use subtle::ConstantTimeEq;
 
-/// The digits of a SHA-256.
+/// The number of hexadecimal digits of a SHA-256.
 const DIGITS: usize = 64;
 
 /// A key that a client sends as `Authorization: Bearer KEY`. The configuration has only its hash.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ApiKey {
-    /// Whose key it is, for the log.
+    /// The owner of the key, for the log.
     pub name: String,
     /// The SHA-256 of the key in hexadecimal, as `printf %s KEY | sha256sum` prints it. Keys should be random and long.
     pub sha256: String,
     /// What it may do. Default: read.
     #[serde(default = "read_only")]
     pub scopes: Vec<Scope>,
-    /// Of many shops ([`Shops`](crate::Shops)), those that it is for; then it opens nothing else. Default: all.
+    /// With many shops ([`Shops`](crate::Shops)), the shops it is for; then it opens nothing else.
+    /// Default: all.
     #[serde(default)]
     pub shops: Vec<String>,
 }
 
 impl ApiKey {
-    /// Whether it is for what a request is about: a shop, or none in particular.
+    /// Whether it covers a request's shop, or a request that is not about a shop.
     fn is_for(&self, shop: Option<&str>) -> bool {
         let shop = shop.unwrap_or_default();
         self.shops.is_empty() || self.shops.iter().any(|own| own == shop)
@@ -37,9 +38,9 @@ impl ApiKey {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Scope {
-    /// Ask for answers and metrics.
+    /// Read answers and metrics.
     Read,
-    /// Post events, and say what items cost and whether they are in stock.
+    /// Post events, and change prices and stock of items.
     Write,
     /// Remove users, and use the admin listener.
     Admin,
@@ -49,19 +50,19 @@ fn read_only() -> Vec<Scope> {
     vec![Scope::Read]
 }
 
-/// What the keys say of a request.
+/// The verdict of the keys on a request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Verdict<'a> {
-    /// The key with this name may do it.
+    /// The key with this name allows it.
     Allowed(&'a str),
-    /// The key with this name may not.
+    /// The key with this name does not allow it.
     Forbidden(&'a str),
-    /// There is no key, or an unknown one.
+    /// The request has no key, or an unknown one.
     Unknown,
 }
 
-/// Looks for the key of a request, which is about a shop or about none in particular. Takes the same time whatever is
-/// wrong with a key.
+/// Looks up the key of a request, which may be about a shop. Takes the same time whatever is wrong
+/// with a key.
 pub(crate) fn judge<'a>(
     keys: &'a [ApiKey],
     headers: &HeaderMap,
@@ -85,7 +86,7 @@ pub(crate) fn judge<'a>(
     verdict
 }
 
-/// What follows `Bearer` in the header `Authorization`.
+/// The token after `Bearer` in the header `Authorization`.
 pub(crate) fn bearer(headers: &HeaderMap) -> Option<&[u8]> {
     let value = headers.get(header::AUTHORIZATION)?.as_bytes();
     let (scheme, given) = value.split_at_checked(7)?;
@@ -102,7 +103,7 @@ pub(crate) fn check(keys: &[ApiKey], issues: &mut Vec<ConfigIssue>) {
         let mut issue = |problem: String| issues.push(ConfigIssue::new("keys", problem));
         if name.is_empty() || keys[..n].iter().any(|other| other.name == *name) {
             issue(format!(
-                "{name:?} is not a name of its own; give every key one"
+                "{name:?} is empty or used twice; give every key its own name"
             ));
         }
         let is_hash =

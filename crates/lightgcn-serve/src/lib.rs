@@ -1,16 +1,16 @@
 //! The HTTP service for trained recommenders, and its page.
 //!
-//! [`Service`] answers requests in JSON: recommendations, explanations, similar and popular items. It takes events,
-//! which take effect at once, and switches to another model without failing a request. [`Server`] runs it on its own
-//! listeners, with limits and a graceful shutdown. `docs/operations.md` describes the routes, the configuration and
-//! the performance.
+//! [`Service`] answers requests in JSON: recommendations, explanations, similar and popular items.
+//! It accepts events, which take effect at once, and switches to another model without failing a
+//! request. [`Server`] runs it on its own listeners, with limits and a graceful shutdown.
+//! `docs/operations.md` describes the routes, the configuration and the performance.
 //!
 //! - Every answer names the version of the model that made it, in the header `x-model-version` and in the field
 //!   `model_version`.
 //! - Scores are computed on their own threads ([`ServeConfig::workers`]); when the queue in front of them is full,
 //!   requests are rejected with 503 and `Retry-After`.
-//! - Every input is limited ([`Limits`]); an invalid request is answered with a status of 4xx and
-//!   `{"error": {"code", "message", "issues"}}`.
+//! - Every input is limited ([`Limits`]); an invalid request gets a 4xx status and `{"error":
+//!   {"code", "message", "issues"}}`.
 //!
 //! ```
 //! use lightgcn_recommend::Recommender;
@@ -68,14 +68,15 @@
 //!
 //! # Layout
 //!
-//! `config`, `experiment`, `env_config`, `address` and `keys` have the configuration, `service` what all requests to a
-//! model share, and `shops` many of these: `models` (which of them answers whom), `events` (what happened since
-//! training), `catalogue` (what was said of the items since), `recorder` (what was shown) and `shadow` (a second model),
-//! `work` (what requests cost, the threads that score and the queue in front of them) and `metrics`. `routes` has a file
-//! per group of routes, `middleware` what wraps them, `front` what that needs, `access` who may ask, `cached` which
-//! answers clients may keep, `observe` what is told of requests; `extract` and `checks` read requests, `answer`,
-//! `api_error` and `plain` write responses. `server` and `socket` listen. `forget` removes a person from what is kept on
-//! disk.
+//! `config`, `experiment`, `env_config`, `address` and `keys` have the configuration, `service` the
+//! state that all requests to a model share, and `shops` many of these: `models` (which model
+//! answers which user), `events` (events since training), `catalogue` (changes of items since
+//! then), `recorder` (shown lists) and `shadow` (a second model), `work` (the cost of requests, the
+//! scoring threads and their queue) and `metrics`. `routes` has a file per group of routes,
+//! `middleware` what wraps them, `front` the state for that, `access` access control, `cached`
+//! entity tags, `observe` the logs of requests; `extract` and `checks` read requests, `answer`,
+//! `api_error` and `plain` write responses. `server` and `socket` listen. `forget` removes a person
+//! from everything on disk.
 #![forbid(unsafe_code)]
 
 mod access;

@@ -1,4 +1,4 @@
-//! What wraps every route: observation, headers, compression, timeouts and limits.
+//! The middleware around every route: observation, headers, compression, timeouts and limits.
 
 use crate::access;
 use crate::answer::{ARM_HEADER, VERSION_HEADER};
@@ -21,7 +21,7 @@ use tower_http::limit::RequestBodyLimitLayer;
 use tower_http::set_header::SetResponseHeaderLayer;
 use tower_http::timeout::TimeoutLayer;
 
-/// Sets a header of every response that does not have it yet.
+/// Sets a header on every response that does not have it yet.
 fn with_header(name: HeaderName, value: &'static str) -> SetResponseHeaderLayer<HeaderValue> {
     SetResponseHeaderLayer::if_not_present(name, HeaderValue::from_static(value))
 }
@@ -78,7 +78,7 @@ fn within_limits<S: Clone + Send + Sync + 'static>(
         .layer(with_header(header::CACHE_CONTROL, "no-store"))
         .layer(map_response(error_body))
         .layer(RequestBodyLimitLayer::new(body_bytes))
-        // axum's own limit of 2 MB would come before a larger one of ours.
+        // axum's own limit of 2 MB would apply before a larger one of ours.
         .layer(DefaultBodyLimit::disable());
     router.layer(layers)
 }
@@ -104,7 +104,7 @@ fn cors(config: &ServeConfig) -> Option<CorsLayer> {
     Some(cors)
 }
 
-/// Gives the refusals of layers, which are not JSON, a body of ours.
+/// Replaces the non-JSON bodies of rejections by layers with ours.
 async fn error_body<B>(response: Response<B>) -> Response
 where
     Response<B>: IntoResponse,

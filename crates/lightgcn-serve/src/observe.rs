@@ -1,4 +1,4 @@
-//! What is told of every request: its id, its trace, a line of the log, and its count and time.
+//! What is recorded for each request: its id, its trace, a log line, and its count and time.
 
 use crate::front::Front;
 use crate::metrics::Metrics;
@@ -15,27 +15,28 @@ use tracing::{Instrument, Span, field};
 
 /// The header that names a request, in the response and in the log.
 pub(crate) const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
-/// The header that says of which trace a request is a part (W3C Trace Context).
+/// The header with the trace that a request belongs to (W3C Trace Context).
 const TRACEPARENT: HeaderName = HeaderName::from_static("traceparent");
-/// The longest id that is taken from a client.
+/// The maximum length of an id from a client.
 const MAX_ID: usize = 64;
-/// What lines of the access log are about, for filters such as `lightgcn_serve::access=info`.
+/// The target of access log lines, for filters such as `lightgcn_serve::access=info`.
 const ACCESS: &str = "lightgcn_serve::access";
 
-/// Who sent a request, as far as its connection tells.
+/// The address that sent a request, according to its connection.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Peer(pub(crate) SocketAddr);
 
-/// What a response tells of the shop that answered.
+/// What a response records about the shop that answered.
 #[derive(Clone)]
 pub(crate) struct ByShop {
     pub(crate) name: Arc<str>,
-    /// The route by which the shop answered, without the shop.
+    /// The shop's route, without the shop.
     pub(crate) route: Option<MatchedPath>,
     pub(crate) metrics: Arc<Metrics>,
 }
 
-/// Gives a request that has no usable id one, and its response the same; logs, counts and times it.
+/// Gives a request without a usable id a new one, and its response the same id; logs, counts and
+/// times it.
 pub(crate) async fn observe(
     State(front): State<Front>,
     mut request: Request,
@@ -63,14 +64,14 @@ pub(crate) async fn observe(
     response
 }
 
-/// The line of the access log; `bytes` is none for answers that are sent while they are made.
+/// The access log line; `bytes` is `None` for streamed answers.
 fn log(shop: Option<&str>, status: u16, time: Duration, bytes: Option<u64>) {
     let seconds = time.as_secs_f64();
     tracing::info!(target: ACCESS, shop, status, seconds, bytes, "answered");
 }
 
-/// The log's view of a request: its route, never its path, since paths contain users' ids. It stands beside every
-/// line that is about the request, whatever its level.
+/// The log span of a request: its route, never its path, since paths contain users' ids. It is
+/// attached to every line about the request, at any level.
 fn span(route: &str, method: &'static str, id: &HeaderValue, headers: &HeaderMap) -> Span {
     let trace = headers.get(TRACEPARENT).and_then(|text| text.to_str().ok());
     let trace = trace.and_then(Trace::parse);
@@ -88,7 +89,7 @@ fn id_of(headers: &HeaderMap) -> HeaderValue {
     let given = headers.get(REQUEST_ID);
     let usable = given.filter(|id| (1..=MAX_ID).contains(&id.len()) && id.to_str().is_ok());
     usable.cloned().unwrap_or_else(|| {
-        // Random keys of the standard library, hashed over nothing.
+        // The standard library's random keys, from hashing nothing.
         let id = RandomState::new().build_hasher().finish();
         HeaderValue::from_str(&format!("{id:016x}")).unwrap_or(HeaderValue::from_static(""))
     })
@@ -102,7 +103,7 @@ struct Trace<'a> {
 }
 
 impl<'a> Trace<'a> {
-    /// Reads a `traceparent` of version 00, or the beginning of one of a later version.
+    /// Reads a `traceparent` of version 00, or the prefix of one of a later version.
     fn parse(text: &'a str) -> Option<Self> {
         let mut parts = text.split('-');
         let mut next = |length| parts.next().filter(|part| is_hex(part, length));

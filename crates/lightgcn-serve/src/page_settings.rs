@@ -1,4 +1,4 @@
-//! What the page may show: its currency, and images of other hosts.
+//! The page's settings: its currency, and hosts of images.
 
 use crate::error::ConfigIssue;
 use axum::http::HeaderValue;
@@ -14,7 +14,7 @@ pub(crate) fn content_security_policy(image_hosts: &[String]) -> HeaderValue {
         policy.push_str(" https://");
         policy.push_str(host);
     }
-    // Checked hosts have nothing that a header may not have.
+    // Checked hosts have no characters that are invalid in a header.
     HeaderValue::try_from(policy).unwrap_or_else(|_| HeaderValue::from_static(POLICY))
 }
 
@@ -23,7 +23,10 @@ pub(crate) fn check(currency: Option<&str>, image_hosts: &[String], issues: &mut
     if let Some(code) = currency
         && !(code.len() == 3 && code.bytes().all(|b| b.is_ascii_uppercase()))
     {
-        let problem = format!("{code:?} is not a code of three capital letters, such as EUR");
+        let problem = format!(
+            "{code:?} is not a currency code of three capital letters, such as \
+            EUR"
+        );
         issues.push(ConfigIssue::new("currency", problem));
     }
     for host in image_hosts {
@@ -35,7 +38,7 @@ pub(crate) fn check(currency: Option<&str>, image_hosts: &[String], issues: &mut
     }
 }
 
-/// Whether it is a name of letters, digits, hyphens and dots, with a port or without.
+/// Whether it is a name of letters, digits, hyphens and dots, with or without a port.
 fn is_host(text: &str) -> bool {
     let (name, port) = text.split_once(':').unwrap_or((text, "443"));
     let part = |part: &str| {

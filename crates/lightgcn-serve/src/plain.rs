@@ -1,6 +1,6 @@
-//! Messages of the libraries that read requests, in the words of those who send them.
+//! Rewrites messages of the libraries that parse requests in terms that clients know.
 
-/// What is replaced, with enough around it to spare the words of clients.
+/// Replacements, with enough context not to match a client's own text.
 const WORDS: [(&str, &str); 17] = [
     ("Failed to deserialize query string: ", "the query: "),
     (
@@ -33,7 +33,7 @@ const WORDS: [(&str, &str); 17] = [
     ("expected variant identifier", "expected a text"),
 ];
 
-/// Types, and what is expected where they are.
+/// Type names, and what to say is expected instead.
 const TYPES: [(&str, &str); 10] = [
     ("usize", "a whole number of 0 or more"),
     ("u64", "a whole number of 0 or more"),
@@ -47,7 +47,7 @@ const TYPES: [(&str, &str); 10] = [
     ("a boolean", "true or false"),
 ];
 
-/// The message with the words of JSON and of queries in place of those of the program.
+/// The message in terms of JSON and queries instead of program types.
 pub(crate) fn plain(message: &str) -> String {
     let mut text = message.to_owned();
     for (from, to) in WORDS {
@@ -56,7 +56,7 @@ pub(crate) fn plain(message: &str) -> String {
     for (name, what) in TYPES {
         text = text.replace(&format!("expected {name}"), &format!("expected {what}"));
     }
-    // Structures and enumerations by their names, such as "expected struct ItemFilter".
+    // Named structs and enums, such as "expected struct ItemFilter".
     for kind in [
         "expected struct ",
         "expected enum ",

@@ -1,7 +1,8 @@
-//! Writes down what was shown and what came of it, beside the answers.
+//! Records shown lists and their outcomes, in the background.
 //!
-//! Answers do not wait for the disk: records go to a thread that writes many at once, so a crash loses those of the last
-//! second. One thread keeps their order: a list is stored before anything that is done with it.
+//! Answers do not wait for the disk: records go to a thread that writes many at once, so a crash
+//! loses those of the last second. A single thread preserves their order: a list is stored before
+//! any of its outcomes.
 
 use crate::error::ServeError;
 use crate::events::{EventSink, ShownRecord};
@@ -12,20 +13,20 @@ use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 use tokio::sync::oneshot;
 
-/// The most records that wait; further ones are lost, and counted.
+/// The maximum number of waiting records; any more are dropped and counted.
 const WAITING: usize = 16_384;
-/// The most records that are written at once.
+/// The maximum number of records to write at once.
 const AT_ONCE: usize = 1_024;
-/// How long the first of them waits.
+/// How long the first of them may wait.
 const PAUSE: Duration = Duration::from_secs(1);
 
 enum Message {
     Record(ShownRecord),
-    /// Answered when everything before it is written.
+    /// Acknowledged when everything before it is written.
     Flush(oneshot::Sender<()>),
 }
 
-/// The way to the thread that writes; dropping it waits for the rest.
+/// A handle to the writing thread; dropping it waits for pending records.
 #[derive(Debug)]
 pub(crate) struct Recorder {
     sender: Option<SyncSender<Message>>,
@@ -52,7 +53,7 @@ impl Recorder {
         })
     }
 
-    /// Has a record written; it is lost if too many wait.
+    /// Queues a record for writing; it is dropped if too many wait.
     pub(crate) fn record(&self, record: ShownRecord) {
         let Some(sender) = &self.sender else { return };
         if sender.try_send(Message::Record(record)).is_err() {
@@ -66,14 +67,14 @@ impl Recorder {
             return;
         };
         let (done, written) = oneshot::channel();
-        // A full queue has room soon.
+        // A full queue will soon have room.
         let sent = tokio::task::spawn_blocking(move || sender.send(Message::Flush(done)).is_ok());
         if let Ok(true) = sent.await {
             let _ = written.await;
         }
     }
 
-    /// How many records were lost since the start.
+    /// How many records were dropped since the start.
     pub(crate) fn lost(&self) -> u64 {
         self.lost.load(Ordering::Relaxed)
     }
@@ -96,7 +97,7 @@ fn write_all(receiver: &Receiver<Message>, sink: &dyn EventSink, lost: &AtomicU6
         if !records.is_empty()
             && let Err(error) = sink.record(&records)
         {
-            tracing::error!("what was shown is not counted: {error}");
+            tracing::error!("shown lists were not counted: {error}");
             lost.fetch_add(records.len() as u64, Ordering::Relaxed);
         }
         if let Some(done) = flushed {
@@ -105,7 +106,7 @@ fn write_all(receiver: &Receiver<Message>, sink: &dyn EventSink, lost: &AtomicU6
     }
 }
 
-/// What arrives within the pause, until somebody waits for it.
+/// Collects what arrives within the pause, until someone waits for it.
 fn collect(
     receiver: &Receiver<Message>,
     first: Message,

@@ -23,16 +23,16 @@ use tower::util::MapRequest;
 
 /// Connections that the system queues before they are accepted.
 const BACKLOG: u32 = 4096;
-/// The most bytes of a request's header.
+/// The maximum size of a request's header, in bytes.
 const HEADER_BYTES: usize = 32 * 1024;
-/// The most lines of a request's header.
+/// The maximum number of lines in a request's header.
 const HEADERS: usize = 64;
 /// Open connections of the admin listener.
 const ADMIN_CONNECTIONS: usize = 64;
 /// The pause after a failed accept, such as when file descriptors run out.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 
-/// What a server answers for.
+/// What a server serves.
 #[derive(Debug, Clone)]
 enum App {
     One(Service),
@@ -61,7 +61,7 @@ impl App {
         }
     }
 
-    /// Waits until everything that was shown is written down.
+    /// Waits until all shown lists are recorded.
     async fn flush(&self) {
         let services = match self {
             Self::One(service) => vec![service.clone()],
@@ -82,7 +82,7 @@ impl App {
     }
 }
 
-/// A [`Service`] or many [`Shops`] on their own listeners.
+/// Runs a [`Service`] or many [`Shops`] on their own listeners.
 #[derive(Debug)]
 pub struct Server {
     app: App,
@@ -136,9 +136,9 @@ impl Server {
         self.admin.as_ref().map(|(_, address)| *address)
     }
 
-    /// Answers requests until `stop` completes. Then `/health/ready` fails; after the configured delay no more
-    /// connections are accepted, and open requests may finish within the configured timeout. Connections that are
-    /// still open after that are cut.
+    /// Answers requests until `stop` completes. Then `/health/ready` fails; after the configured
+    /// delay no more connections are accepted, and open requests may finish within the configured
+    /// timeout. Connections that are still open after that are cut.
     ///
     /// # Errors
     /// None at present: failures of single connections are logged.
@@ -175,7 +175,7 @@ impl Server {
     }
 }
 
-/// A connection that was accepted.
+/// An accepted connection.
 struct Incoming {
     stream: TcpStream,
     peer: SocketAddr,
@@ -219,7 +219,7 @@ impl Acceptor {
             .await
             .is_err()
         {
-            tracing::warn!("connections were cut because they did not finish in time");
+            tracing::warn!("cut connections that did not finish in time");
         }
         drop(cut);
     }

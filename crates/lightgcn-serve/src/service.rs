@@ -20,7 +20,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-/// Threads that write events: posts that wait for one flush share the next.
+/// The number of threads that write events: posts that wait for a flush share the next one.
 const WRITERS: usize = 16;
 
 /// A service that answers with one model at a time. Clones share everything.
@@ -37,28 +37,28 @@ pub(crate) struct Shared {
     pub(crate) config: Arc<ServeConfig>,
     pub(crate) registry: Registry,
     pub(crate) arms: Option<Arms>,
-    /// None where impressions are off.
+    /// `None` if impressions are off.
     pub(crate) recorder: Option<Recorder>,
     pub(crate) events: Arc<dyn EventSink>,
     pub(crate) events_health: SinkHealth,
     /// The latest posted events.
     pub(crate) tail: Tail,
-    /// What has been said of the items since training.
+    /// Catalogue changes since training.
     pub(crate) catalogue: Arc<CatalogueStore>,
     pub(crate) pool: Pool,
     pub(crate) shadow: Option<Shadow>,
-    /// Events have threads of their own: a slow disk must not delay scoring.
+    /// Events have their own threads: a slow disk must not delay scoring.
     pub(crate) writer: Pool,
-    /// Answers that are not written to their sockets.
+    /// Answers not yet written to their sockets.
     pub(crate) unread: Arc<Budget>,
     pub(crate) metrics: Arc<Metrics>,
     pub(crate) ready: AtomicBool,
 }
 
 impl Service {
-    /// Serves the artifact at `path`, which is checked in full and warmed. Events go to the file that the
-    /// configuration names, and what is said of items to a file beside it with `.catalogue` after its name; without such
-    /// a file both are kept in memory.
+    /// Serves the artifact at `path`, after fully checking it and warming it up. Events go to the
+    /// configured file, and catalogue changes to a file next to it with the suffix `.catalogue`;
+    /// without such a file both are kept in memory.
     ///
     /// # Errors
     /// [`ServeError::Config`] before anything is opened, [`ServeError::Events`] from [`EventStore::open`],
@@ -71,7 +71,8 @@ impl Service {
         Self::new(Model::open(path.as_ref())?, stores, Means::new(&config)?)
     }
 
-    /// Like [`Service::open`], but keeps what is said of items in memory, and stores events in `events`, whatever file the configuration names.
+    /// Like [`Service::open`], but keeps catalogue changes in memory and stores events in `events`,
+    /// ignoring the configured file.
     ///
     /// # Errors
     /// As [`Service::open`].
@@ -85,7 +86,7 @@ impl Service {
         Self::new(Model::open(path.as_ref())?, stores, Means::new(&config)?)
     }
 
-    /// Serves a recommender in memory, with its own rules.
+    /// Serves a recommender from memory, with its own rules.
     ///
     /// # Errors
     /// [`ServeError::Config`] for an invalid configuration.
@@ -100,7 +101,7 @@ impl Service {
         Self::new(model, stores, Means::new(&config)?)
     }
 
-    /// A service of a model that works with these means.
+    /// A service for a model that uses these resources.
     pub(crate) fn new(model: Model, stores: Stores, means: Means) -> Result<Self, ServeError> {
         let Stores { events, catalogue } = stores;
         let model = catalogue.told(model);
@@ -140,7 +141,7 @@ impl Service {
         })
     }
 
-    /// What every request needs before it is answered.
+    /// What every request needs before its handler runs.
     pub(crate) fn front(&self) -> Front {
         Front {
             config: Arc::clone(&self.shared.config),
@@ -154,9 +155,10 @@ impl Service {
         self.shared.registry.active().version.clone()
     }
 
-    /// Loads the artifact of that name from the folder of models, switches to it and returns its version. Where arms of
-    /// the experiment name it, it replaces their model instead, and the active model stays. On failure nothing changes.
-    /// Blocks: in asynchronous code, call it on a blocking thread.
+    /// Loads the artifact of that name from the folder of models, switches to it and returns its
+    /// version. If arms of the experiment use that name, it replaces their model instead, and the
+    /// active model stays. On failure nothing changes. Blocks: in asynchronous code, call it on a
+    /// blocking thread.
     ///
     /// # Errors
     /// [`ServeError::ModelName`] for a name that is not a folder there, and the errors of [`Recommender::open`].
@@ -171,7 +173,7 @@ impl Service {
     /// Switches to a recommender in memory and returns its version. Blocks.
     ///
     /// # Errors
-    /// [`ServeError::Store`] if the parts of its artifact do not fit together.
+    /// [`ServeError::Store`] if the parts of its artifact are inconsistent.
     pub fn switch_to(&self, recommender: Recommender) -> Result<String, ServeError> {
         let model = Model::from_recommender(recommender);
         let shared = &self.shared;
@@ -195,7 +197,7 @@ impl Service {
                 Ok(model.version.clone())
             }
             Err(error) => {
-                tracing::warn!(%error, "a model was refused");
+                tracing::warn!(%error, "rejected a model");
                 metrics.refused_models.increment(1);
                 Err(error)
             }
@@ -221,7 +223,7 @@ impl Service {
     /// Runs `work` with the active model on a thread of the pool, and responds with its answer in JSON.
     ///
     /// # Errors
-    /// Those of `work`; 422 if it costs too much, 503 if too much waits already.
+    /// Those of `work`; 422 if it costs too much, 503 if too much is already waiting.
     pub(crate) async fn ask<Q: Send + 'static, T: Serialize + 'static>(
         &self,
         question: Q,
@@ -234,7 +236,7 @@ impl Service {
         self.ask_of(active, question, cost, work).await
     }
 
-    /// Like [`Service::ask`], with a model that is chosen for the question.
+    /// Like [`Service::ask`], but with a model chosen for the request.
     ///
     /// # Errors
     /// As there.
@@ -259,7 +261,7 @@ impl Service {
 }
 
 impl Shared {
-    /// A place in the queue for a request, if it does not cost too much.
+    /// Reserves a place in the queue for a request, if it does not cost too much.
     pub(crate) fn admit(&self, model: &Model, cost: Cost) -> Result<Ticket, ApiError> {
         cost.check(Duration::from_millis(self.config.limits.cost_ms))?;
         let ticket = self.pool.admit(cost.time, cost.is_large(model))?;
@@ -267,12 +269,12 @@ impl Shared {
         Ok(ticket.until(Instant::now() + timeout))
     }
 
-    /// The model that answers a user, and the arm that it answers for.
+    /// The model that answers a user, and its arm.
     pub(crate) fn model_for(&self, user: &str) -> Chosen {
         self.model_beside(&self.registry.active(), user)
     }
 
-    /// The same, where `active` is the active model for the whole request.
+    /// The same, with `active` as the active model for the whole request.
     pub(crate) fn model_beside(&self, active: &Arc<Model>, user: &str) -> Chosen {
         let active = Arc::clone(active);
         match &self.arms {
@@ -288,7 +290,7 @@ impl Shared {
         active.chain(of_arms).map(|m| m.version.clone()).collect()
     }
 
-    /// Stores what is said of items, and tells all models. Returns the active one.
+    /// Stores catalogue changes and applies them to all models. Returns the active one.
     pub(crate) fn put_catalogue(
         &self,
         changes: &[ItemChange],
@@ -301,7 +303,7 @@ impl Shared {
         Ok(self.registry.active())
     }
 
-    /// A user's stored events that the model can use and has not been trained on.
+    /// A user's stored events that the model can use and was not trained on.
     pub(crate) fn recent_events(&self, model: &Model, user: &str) -> Vec<ContextEvent> {
         let stored = self.events.of_user(user);
         if stored.is_empty() {
@@ -316,7 +318,7 @@ impl Shared {
     }
 }
 
-/// What a service keeps beside its models.
+/// What a service stores in addition to its models.
 #[derive(Debug, Clone)]
 pub(crate) struct Stores {
     pub(crate) events: Arc<dyn EventSink>,
@@ -324,7 +326,7 @@ pub(crate) struct Stores {
 }
 
 impl Stores {
-    /// Those of an event file and the file beside it, or in memory without a file.
+    /// From an event file and the file next to it, or in memory without a file.
     pub(crate) fn open(
         file: Option<&Path>,
         limits: &Limits,
@@ -355,7 +357,7 @@ impl Stores {
     }
 }
 
-/// What a service works with, which several services may share.
+/// The resources of a service, which several services may share.
 #[derive(Debug)]
 pub(crate) struct Means {
     pub(crate) config: Arc<ServeConfig>,
@@ -374,7 +376,7 @@ impl Means {
                 name: "score",
                 workers: n_workers,
                 requests: config.queue,
-                // What waits longer is answered too late.
+                // Anything that waits longer would be answered too late.
                 time: seconds(config.request_timeout_seconds) * n_workers as u32,
             })?,
             writer: Pool::new(PoolOptions {
@@ -390,7 +392,7 @@ impl Means {
     }
 }
 
-/// The folder of models: the configured one, or the one that holds the first model.
+/// The folder of models: the configured one, or the one containing the first model.
 fn models_folder(config: &ServeConfig, first: Option<&Path>) -> Option<PathBuf> {
     if let Some(given) = &config.admin.models {
         return Some(given.clone());

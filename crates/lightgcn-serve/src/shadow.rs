@@ -1,7 +1,8 @@
-//! A second model that answers in the background, so that its lists can be compared before anybody sees them.
+//! A second model that answers in the background, so that its lists can be compared before anyone
+//! sees them.
 //!
-//! One thread of its own asks it, with a short queue: when it cannot keep up, questions are skipped and counted, and
-//! answers never wait for it.
+//! It has its own thread with a short queue: if it cannot keep up, requests are skipped and
+//! counted, and answers never wait for it.
 
 use crate::error::ServeError;
 use crate::models::Model;
@@ -11,29 +12,29 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::thread::JoinHandle;
 
-/// The most questions that wait.
+/// The maximum number of waiting requests.
 const WAITING: usize = 64;
 
-/// A question, and the items that were shown.
+/// A request, and the items that were shown.
 struct Asked {
     request: RecommendRequest,
     shown: Vec<String>,
 }
 
-/// What came of the comparisons.
+/// The results of the comparisons.
 #[derive(Debug, Default)]
 pub(crate) struct Agreement {
     /// Lists that were compared.
     pub(crate) lists: AtomicU64,
     /// Items of these lists as shown.
     pub(crate) shown: AtomicU64,
-    /// Those of them that the other model listed too.
+    /// Those of them that the other model also listed.
     pub(crate) common: AtomicU64,
     /// Lists that were not compared: the thread was busy, or the other model had no answer.
     pub(crate) skipped: AtomicU64,
 }
 
-/// The way to the thread of the second model; dropping it ends the thread.
+/// A handle to the thread of the second model; dropping it ends the thread.
 #[derive(Debug)]
 pub(crate) struct Shadow {
     /// The version of the second model.
@@ -63,7 +64,7 @@ impl Shadow {
         })
     }
 
-    /// Asks the second model the same, if it is not busy.
+    /// Sends the same request to the second model, if it is not busy.
     pub(crate) fn ask(&self, request: RecommendRequest, shown: &Answer) {
         let shown = shown.items.iter().map(|item| item.item.clone()).collect();
         let asked = Asked { request, shown };

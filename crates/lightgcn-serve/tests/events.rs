@@ -183,7 +183,7 @@ async fn ids_that_a_log_may_not_have_are_refused() {
             assert_eq!(reply.error(400), "bad_id", "{field} {id:?}");
         }
     }
-    // To ask about such an id is no mistake: nobody has it.
+    // Asking about such an id is not an error: no one has it.
     let answer = get(&router, "/v1/recommendations/null").await.json();
     assert_eq!(answer["known"], false);
 }

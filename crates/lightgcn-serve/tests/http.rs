@@ -1,4 +1,5 @@
-//! What integrators expect of HTTP: problems, entity tags, hosts, keys, one answer for a field that stands twice.
+//! What integrators expect of HTTP: problems, entity tags, hosts, keys, one answer for a field that
+//! appears twice.
 #![allow(clippy::unwrap_used, reason = "a failing test may panic")]
 
 mod common;

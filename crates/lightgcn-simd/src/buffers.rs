@@ -1,9 +1,9 @@
-//! Work buffers that a thread keeps between calls, since faulting in fresh pages costs as much as the work
-//! done in them.
+//! Work buffers that a thread keeps between calls, since faulting in fresh pages costs as much as
+//! the work itself.
 
 use std::cell::RefCell;
 
-/// How many buffers a thread keeps.
+/// The number of buffers that a thread keeps.
 const KEPT: usize = 4;
 
 thread_local! {

@@ -1,12 +1,12 @@
-//! Which instructions this machine has, detected at run time.
+//! Detects at run time which instructions this machine has.
 
 /// The instruction set that a kernel is written for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Level {
     /// Plain Rust, for any machine.
     Portable,
-    /// AVX2 and FMA. Only [`Level::detect`] makes the value, so whoever holds one may call functions compiled
-    /// for these features.
+    /// AVX2 and FMA. Only [`Level::detect`] creates the value, so anyone who has one may call
+    /// functions compiled for these features.
     #[cfg(target_arch = "x86_64")]
     Avx2(Avx2),
 }
@@ -15,6 +15,7 @@ pub(crate) enum Level {
 #[cfg(target_arch = "x86_64")]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Avx2 {
+    // Private, as is the field of `Avx512`: no other module can create a proof.
     avx512: bool,
 }
 
@@ -25,7 +26,7 @@ pub(crate) struct Avx512(());
 
 #[cfg(target_arch = "x86_64")]
 impl Avx2 {
-    /// The wider registers, where the machine has them. A kernel that uses them adds in the same order
+    /// The wider registers, if the machine has them. A kernel that uses them adds in the same order
     /// as its AVX2 form, so that both give the same bits.
     #[inline]
     pub(crate) fn avx512(self) -> Option<Avx512> {
@@ -39,6 +40,7 @@ impl Level {
     pub(crate) fn detect() -> Self {
         #[cfg(target_arch = "x86_64")]
         if is_x86_feature_detected!("avx2") && is_x86_feature_detected!("fma") {
+            // The foundation is enough: no kernel uses other parts of AVX-512.
             let avx512 = is_x86_feature_detected!("avx512f");
             return Self::Avx2(Avx2 { avx512 });
         }
@@ -51,6 +53,7 @@ impl Level {
         let mut levels = vec![Self::Portable];
         #[cfg(target_arch = "x86_64")]
         if let Self::Avx2(Avx2 { avx512 }) = Self::detect() {
+            // Machines with AVX-512 also test the AVX2 forms, which they would never choose.
             levels.push(Self::Avx2(Avx2 { avx512: false }));
             if avx512 {
                 levels.push(Self::detect());
@@ -60,8 +63,8 @@ impl Level {
     }
 }
 
-/// Whether the plain Rust kernels use fused multiply-add: only where it is an instruction; elsewhere it is a
-/// slow call.
+/// Whether the plain Rust kernels use fused multiply-add: only if it is an instruction; otherwise
+/// it is a slow call.
 pub(crate) const PORTABLE_FMA: bool = cfg!(any(
     target_arch = "aarch64",
     all(target_arch = "x86_64", target_feature = "fma")

@@ -7,7 +7,7 @@ use crate::ordered_rows::OrderedRows;
 
 /// A borrowed CSR matrix of shape `[n_rows, n_columns]`.
 ///
-/// Row `r` holds the entries `row_offsets[r]..row_offsets[r + 1]` of `columns` and `values`. Columns
+/// Row `r` has the entries `row_offsets[r]..row_offsets[r + 1]` of `columns` and `values`. Columns
 /// need not be sorted within a row, and a column may occur twice (its values then add up).
 ///
 /// `O` is the type of the offsets, `C` of the column numbers; see [`CsrIndex`].
@@ -42,6 +42,7 @@ impl<'a, O: CsrIndex, C: CsrIndex> CsrView<'a, O, C> {
                 values: values.len(),
             });
         }
+        // At least one offset, so that `n_rows` never underflows.
         let (Some(first), Some(last)) = (row_offsets.first(), row_offsets.last()) else {
             return Err(CsrError::NoOffsets);
         };
@@ -50,6 +51,8 @@ impl<'a, O: CsrIndex, C: CsrIndex> CsrView<'a, O, C> {
                 found: first.to_usize(),
             });
         }
+        // Negative offsets and columns become huge in `to_usize`, so these comparisons catch them
+        // too.
         if let Some(row) = row_offsets
             .windows(2)
             .position(|pair| pair[0].to_usize() > pair[1].to_usize())
@@ -70,6 +73,7 @@ impl<'a, O: CsrIndex, C: CsrIndex> CsrView<'a, O, C> {
             .iter()
             .position(|column| column.to_usize() >= n_columns)
         {
+            // The row with this position: offsets are already known to ascend from 0.
             let row = row_offsets.partition_point(|offset| offset.to_usize() <= position) - 1;
             let column = columns[position].to_usize();
             return Err(CsrError::ColumnOutOfRange {
@@ -121,13 +125,15 @@ impl<'a, O: CsrIndex, C: CsrIndex> CsrView<'a, O, C> {
         }
     }
 
-    /// The same matrix, whose whole products visit the rows in the order of `ordered`, which was made from
-    /// this matrix: the same result, faster where consecutive rows share columns.
+    /// The same matrix, whose whole products visit the rows in the order of `ordered`, which was
+    /// made from this matrix: the same result, but faster if consecutive rows share columns.
     ///
     /// # Panics
-    /// If `ordered` was made of a matrix of another shape or number of non-zeros.
+    /// If the matrix that `ordered` was made from has a different shape or number of non-zeros.
     #[must_use]
     pub fn with_order(self, ordered: &'a OrderedRows) -> Self {
+        // Rows of another matrix that happens to have these sizes would give that matrix's product,
+        // but never an access out of bounds: `OrderedRows` has its own arrays.
         let (shape, nnz) = (ordered.shape(), ordered.nnz());
         assert!(
             shape == (self.n_rows(), self.n_columns) && nnz == self.nnz(),
@@ -202,11 +208,11 @@ impl<'a, O: CsrIndex, C: CsrIndex> CsrView<'a, O, C> {
     }
 }
 
-/// Why three arrays are not a CSR matrix.
+/// Why three arrays do not form a CSR matrix.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 #[non_exhaustive]
 pub enum CsrError {
-    /// The offsets are empty; even a matrix of no rows has one offset, 0.
+    /// The offsets are empty; even a matrix without rows has one offset, 0.
     #[error("row_offsets is empty: give one offset more than there are rows, the first being 0")]
     NoOffsets,
     /// The first offset is not 0.

@@ -1,9 +1,10 @@
 //! Products of dense matrices that fit in the cache: the inner loops of batch losses.
 //!
-//! Every element of a product has its own accumulator, which starts at 0 (or at what is there) and adds in
-//! the order of the inner dimension, by fused multiply-add where the machine has it. So an element's bits do
-//! not depend on what else is computed, and AVX2 and AVX-512 give the same. Splitting the inner dimension
-//! over several accumulators would be faster for small tiles, but break that.
+//! Every element of a product has its own accumulator, which starts at 0 (or at the existing value)
+//! and adds in the order of the inner dimension, with fused multiply-add if the machine has it. So
+//! an element's bits do not depend on what else is computed, and AVX2 and AVX-512 give the same
+//! bits. Splitting the inner dimension over several accumulators would be faster for small tiles
+//! but break this.
 
 #[cfg(test)]
 mod tests;
@@ -34,7 +35,7 @@ pub(crate) struct Shape {
     pub(crate) steps: usize,
 }
 
-/// `left · right`, or what is there plus `left · right`, not yet computed.
+/// `left · right`, or the existing values plus `left · right`, not yet computed.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct DenseProduct<'a> {
     pub(crate) shape: Shape,

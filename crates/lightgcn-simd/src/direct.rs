@@ -12,10 +12,11 @@ use crate::cpu::{Level, PORTABLE_FMA, multiply_add};
 use crate::element::Element;
 use crate::tile::QUERIES;
 
-/// Items whose sums run side by side in plain Rust, so that additions do not wait for each other.
+/// The number of items whose sums run side by side in plain Rust, so that additions do not wait for
+/// each other.
 const GROUP: usize = 8;
 
-/// The most queries that are scored this way; more of them make packing pay off.
+/// The maximum number of queries scored this way; for more, packing pays off.
 pub(crate) fn most_queries(level: Level) -> usize {
     match level {
         Level::Portable => 2,
@@ -52,7 +53,8 @@ pub(crate) fn score_rows<T: Element>(
 fn score_portable<T: Element>(query: &[f32], items: &[T], out: &mut [f32]) {
     let dim = query.len();
     for (items, out) in items.chunks(GROUP * dim).zip(out.chunks_mut(GROUP)) {
-        // A short group's last row stands in for the missing ones; their sums are dropped.
+        // In a short group, the last row takes the place of the missing ones; their sums are
+        // dropped.
         let row = |lane: usize| &items[lane.min(out.len() - 1) * dim..][..dim];
         let rows: [&[T]; GROUP] = std::array::from_fn(row);
         let mut sums = [0.0_f32; GROUP];

@@ -3,11 +3,11 @@
 #[cfg(target_arch = "x86_64")]
 pub(crate) mod x86;
 
-/// A number of 16 bits that has the range of `f32`, but only 8 of its 24 significant bits: bfloat16,
-/// the type of the `half` crate.
+/// A 16-bit number with the range of `f32`, but only 8 of its 24 significant bits: bfloat16, the
+/// type of the `half` crate.
 ///
 /// The kernels store matrices in it to move half the memory, and compute in `f32`. Rounding to it
-/// ([`round_to_bf16`](crate::round_to_bf16)) errs by at most 2⁻⁸ of a normal number's size.
+/// ([`round_to_bf16`](crate::round_to_bf16)) errs by at most 2⁻⁸ of a normal number's magnitude.
 pub use half::bf16 as Bf16;
 
 mod sealed {
@@ -21,7 +21,7 @@ mod sealed {
 
 /// A number type that a dense matrix may be stored in: `f32`, or [`Bf16`] in half the memory.
 ///
-/// It only decides how numbers are stored: products and sums are `f32`. The trait is sealed.
+/// It only determines how numbers are stored: products and sums are `f32`. The trait is sealed.
 pub trait Element: Copy + Send + Sync + 'static + sealed::Sealed {
     /// The number as `f32`, exactly.
     fn widen(self) -> f32;

@@ -1,4 +1,4 @@
-//! Embedding look-up: rows of a table by their numbers.
+//! Embedding lookup: rows of a table by their numbers.
 
 use rayon::prelude::*;
 
@@ -25,7 +25,7 @@ pub fn gather_rows<I: CsrIndex>(table: &[f32], dim: usize, indices: &[I], out: &
             let index = index.to_usize();
             assert!(
                 index < n_rows,
-                "row {index} is asked for, but the table has {n_rows} rows"
+                "row {index} was requested, but the table has {n_rows} rows"
             );
             out.copy_from_slice(&table[index * dim..][..dim]);
         }
@@ -61,7 +61,7 @@ mod tests {
     }
 
     #[test]
-    #[should_panic(expected = "row 3 is asked for, but the table has 3 rows")]
+    #[should_panic(expected = "row 3 was requested, but the table has 3 rows")]
     fn a_row_beyond_the_table_panics() {
         gather_rows(&[0.0; 6], 2, &[0_u64, 3], &mut [0.0; 4]);
     }

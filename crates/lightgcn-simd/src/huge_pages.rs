@@ -3,22 +3,22 @@
 /// Bytes of a huge page on x86-64 and most other machines.
 const HUGE_PAGE: usize = 1 << 21;
 
-/// Zeros in huge pages where the system offers them (Linux, with transparent huge pages on or by
-/// advice); elsewhere plain zeros.
+/// Zeros in huge pages if the system supports them (Linux, with transparent huge pages on or by
+/// advice); otherwise plain zeros.
 ///
 /// A sparse product's scattered reads then miss the TLB less often: with 4 KiB pages, nearly every row of a
 /// large table is a miss.
 #[must_use]
 pub fn zeros_in_huge_pages(len: usize) -> Vec<f32> {
-    // Advice comes before the first write: pages that exist already would have to be moved.
+    // Advise before the first write: existing pages would have to be moved.
     let mut numbers = Vec::with_capacity(len);
     advise(numbers.as_mut_ptr(), len, false);
     numbers.resize(len, 0.0);
     numbers
 }
 
-/// Asks the system to move numbers already in use to huge pages. Nothing happens where it cannot, and the
-/// numbers do not change either way.
+/// Asks the system to move numbers already in use to huge pages. Does nothing if that is
+/// impossible; the numbers do not change either way.
 pub fn move_to_huge_pages(numbers: &mut [f32]) {
     advise(numbers.as_mut_ptr(), numbers.len(), true);
 }

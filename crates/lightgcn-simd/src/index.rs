@@ -1,4 +1,4 @@
-//! The integer types that a CSR matrix or a list of row numbers may hold.
+//! The integer types of a CSR matrix or a list of row numbers.
 
 mod sealed {
     pub trait Sealed {}
@@ -11,8 +11,8 @@ mod sealed {
 pub trait CsrIndex: Copy + Send + Sync + sealed::Sealed {
     /// The value as a `usize`.
     ///
-    /// A negative value, or one too large for this machine's `usize`, becomes larger than any slice can be,
-    /// so every range check refuses it.
+    /// A negative value, or one too large for this machine's `usize`, becomes larger than any slice
+    /// can be, so every range check rejects it.
     fn to_usize(self) -> usize;
 }
 

@@ -6,7 +6,7 @@
 //! | the product at a batch's rows alone, and its gradient | [`propagate_rows`], [`propagate_rows_transposed`], [`add_rows`] |
 //! | losses of a batch with their gradients | [`bpr_loss`], [`softmax_loss`] |
 //! | cosines of a batch's pairs | [`pair_cosines`] |
-//! | embedding look-up and its gradient | [`gather_rows`], [`segment_sum_rows`] |
+//! | embedding lookup and its gradient | [`gather_rows`], [`segment_sum_rows`] |
 //! | optimizer | [`adam_step`] |
 //! | faster products: rows in a better order, buffers in huge pages | [`OrderedRows`], [`zeros_in_huge_pages`], [`move_to_huge_pages`] |
 //! | scores and exact masked ranking | [`dot`], [`scores`], [`top_k`], [`select_top_k`] |
@@ -39,11 +39,12 @@
 //!
 //! # Threads and bits
 //!
-//! Everything runs on rayon's current pool (`ThreadPool::install` chooses another). One thread owns a row of
-//! the result and adds in a fixed order, so a result has the same bits at any thread count. On x86-64 the
-//! kernels use AVX2 and FMA, and AVX-512 in places, if the machine has them (detected at run time); elsewhere
-//! they are plain Rust that the compiler vectorizes. A fused multiply-add rounds once instead of twice, so
-//! machines with and without it differ in the last bits.
+//! Everything runs on rayon's current pool (`ThreadPool::install` chooses another). One thread owns
+//! a row of the result and adds in a fixed order, so a result has the same bits with any number of
+//! threads. On x86-64 the kernels use AVX2 and FMA, and AVX-512 in places, if the machine has them
+//! (detected at run time); elsewhere they are plain Rust that the compiler vectorizes. A fused
+//! multiply-add rounds once instead of twice, so machines with and without it differ in the last
+//! bits.
 //!
 //! # Layout
 //!

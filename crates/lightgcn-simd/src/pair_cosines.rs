@@ -6,7 +6,7 @@ use crate::cpu::Level;
 use crate::shape::n_rows;
 use crate::{parallel, tile};
 
-/// The smallest length that a row is divided by.
+/// The minimum length that a row is divided by.
 const LEAST_LENGTH: f32 = 1e-12;
 
 /// `out[p]` = the cosine of the rows `first[p]` and `second[p]` of `table` (`[n_rows, dim]`,
@@ -37,7 +37,7 @@ pub fn pair_cosines(table: &[f32], dim: usize, first: &[u32], second: &[u32], ou
     }
     let n_rows = n_rows(table, dim);
     if let Some(row) = first.iter().chain(second).find(|&&r| r as usize >= n_rows) {
-        panic!("row {row} is asked for, but the table has {n_rows} rows");
+        panic!("row {row} was requested, but the table has {n_rows} rows");
     }
     let level = Level::detect();
     let row = |n: u32| &table[n as usize * dim..][..dim];
@@ -85,7 +85,7 @@ mod tests {
     }
 
     #[test]
-    #[should_panic(expected = "row 2 is asked for, but the table has 2 rows")]
+    #[should_panic(expected = "row 2 was requested, but the table has 2 rows")]
     fn a_row_beyond_the_table_panics() {
         pair_cosines(&[0.0; 4], 2, &[0], &[2], &mut [0.0]);
     }

@@ -1,4 +1,4 @@
-//! Splitting work among threads so that one thread owns a row.
+//! Splits work among threads so that one thread owns a row.
 
 use std::ops::Range;
 
@@ -21,8 +21,8 @@ pub(crate) fn task_count(work: usize) -> usize {
     }
 }
 
-/// Cuts the groups `0..offsets.len() - 1` into at most `parts` ranges of about equal cost, a group
-/// costing its number of members plus one. `offsets` must not decrease. No range is empty.
+/// Cuts the groups `0..offsets.len() - 1` into at most `parts` ranges of about equal cost, where a
+/// group costs its number of members plus one. `offsets` must not decrease. No range is empty.
 pub(crate) fn balanced_ranges<O: CsrIndex>(offsets: &[O], parts: usize) -> Vec<Range<usize>> {
     let n_groups = offsets.len() - 1;
     let cost = |group: usize| offsets[group].to_usize() + group;
@@ -32,8 +32,8 @@ pub(crate) fn balanced_ranges<O: CsrIndex>(offsets: &[O], parts: usize) -> Vec<R
     for part in 1..=parts {
         // In 128 bits, where the product of two large counts cannot overflow.
         let target = (total as u128 * part as u128 / parts as u128) as usize;
-        // The cost never decreases, so the border is found by bisection. A group of more than one part's
-        // cost swallows the next borders, and the part becomes empty: it is left out.
+        // The cost never decreases, so the border is found by bisection. A group that costs more
+        // than one part swallows the next borders, and empty parts are dropped.
         let (mut low, mut high) = (start, n_groups);
         while low < high {
             let middle = low + (high - low) / 2;
@@ -93,7 +93,7 @@ pub(crate) fn same_at_any_thread_count<T: PartialEq + Send + std::fmt::Debug>(
     for threads in [2, 5] {
         assert!(
             run(threads) == one,
-            "{threads} threads gave another result than one"
+            "{threads} threads gave a different result than one"
         );
     }
     one

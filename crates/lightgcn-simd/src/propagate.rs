@@ -15,7 +15,7 @@ use crate::sparse_dense::Product;
 /// count.
 ///
 /// # Panics
-/// If the length of `A` is not square, `x` does not match its shape, or `alphas` is empty.
+/// If `A` is not square, `x` does not match its shape, or `alphas` is empty.
 #[must_use]
 pub fn propagate<O: CsrIndex, C: CsrIndex>(
     a: CsrView<'_, O, C>,
@@ -46,7 +46,7 @@ pub struct Polynomial<'a, O: CsrIndex, C: CsrIndex> {
 /// coefficients. Neither is read before it is written.
 ///
 /// # Panics
-/// As [`propagate`], and when `out` or `work` has another length.
+/// As [`propagate`], and if the length of `out` or `work` is wrong.
 pub fn propagate_into<O: CsrIndex, C: CsrIndex>(
     polynomial: &Polynomial<'_, O, C>,
     x: &[f32],

@@ -13,7 +13,7 @@ use crate::rows::{RowValues, add_rows, add_transposed_rows, product_rows};
 use crate::shape::{check_shape, check_square};
 use crate::sparse_dense::Product;
 
-/// How the operands of whole products are read.
+/// How whole products read their operands.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Operands {
     /// As stored.
@@ -93,8 +93,8 @@ impl Whole<'_> {
 /// count.
 ///
 /// # Panics
-/// If the length of `A` is not square, a slice does not match its shape, a row is out of range, or there is
-/// no coefficient.
+/// If `A` is not square, a slice does not match its shape, a row is out of range, or there is no
+/// coefficient.
 pub fn propagate_rows<O: CsrIndex, C: CsrIndex, R: CsrIndex>(
     polynomial: &Polynomial<'_, O, C>,
     rows: &[R],
@@ -146,7 +146,7 @@ pub fn propagate_rows<O: CsrIndex, C: CsrIndex, R: CsrIndex>(
 /// bits do not depend on the thread count.
 ///
 /// # Panics
-/// As [`propagate_rows`], and when `transposed` has another shape than `A`.
+/// As [`propagate_rows`], and if the shapes of `transposed` and `A` differ.
 pub fn propagate_rows_transposed<O: CsrIndex, C: CsrIndex, R: CsrIndex>(
     polynomial: &Polynomial<'_, O, C>,
     transposed: CsrView<'_, O, C>,

@@ -1,4 +1,4 @@
-//! The sparse product at some rows only, and its transpose: what a batch needs of a layer.
+//! The sparse product at some rows only, and its transpose: what a batch needs from a layer.
 
 use std::ops::Range;
 
@@ -20,8 +20,9 @@ pub struct RowValues<'a, R: CsrIndex> {
     pub values: &'a [f32],
 }
 
-/// The given rows of a product whose shapes were checked, into `out` (`[rows.len(), dim]`). A row may be
-/// asked for any number of times, and has the bits that the whole product gives it, at any thread count.
+/// The given rows of a product whose shapes were checked, into `out` (`[rows.len(), dim]`). A row
+/// may be requested any number of times, and has the same bits as in the whole product, with any
+/// number of threads.
 pub(crate) fn product_rows<O: CsrIndex, C: CsrIndex, R: CsrIndex>(
     product: &Product<'_, O, C>,
     rows: &[R],
@@ -221,7 +222,7 @@ fn check_rows<O: CsrIndex, C: CsrIndex, R: CsrIndex>(a: CsrView<'_, O, C>, rows:
         let row = row.to_usize();
         assert!(
             row < a.n_rows(),
-            "row {row} is asked for, but the matrix has {} rows",
+            "row {row} was requested, but the matrix has {} rows",
             a.n_rows()
         );
     }

@@ -9,10 +9,9 @@ use crate::{parallel, tile};
 
 /// The dot product of two vectors; that of the item may be stored in 16 bits ([`Bf16`](crate::Bf16)).
 ///
-/// The products are added in the order of the dimension, one after the other, starting from 0 (by
-/// fused multiply-add where the machine has it): the order of [`scores`] and
-/// [`top_k`](crate::top_k). So a score computed here has the bits of the one that ranked the item, on
-/// the same machine.
+/// The products are added in the order of the dimension, one after the other, starting from 0 (with
+/// fused multiply-add if the machine has it): the order of [`scores`] and [`top_k`](crate::top_k).
+/// So a score computed here has the same bits as the one that ranked the item, on the same machine.
 ///
 /// # Panics
 /// If the vectors differ in length.
@@ -24,7 +23,7 @@ use crate::{parallel, tile};
 pub fn dot<T: Element>(query: &[f32], item: &[T]) -> f32 {
     assert!(
         query.len() == item.len(),
-        "only vectors of one length have a dot product, but these have {} and {} numbers",
+        "the vectors of a dot product must have the same length, but these have {} and {} numbers",
         query.len(),
         item.len()
     );
@@ -44,13 +43,15 @@ pub fn scores<T: Element>(query: &[f32], items: &[T], dim: usize, out: &mut [f32
         "the query must have {dim} numbers, not {}",
         query.len()
     );
+    // Checked: a product that wrapped could equal the number of elements.
     assert!(
         out.len().checked_mul(dim) == Some(items.len()),
-        "there are {} scores to write, so the items must be as many rows of {dim} numbers, but they \
-         have {} numbers in all",
+        "there are {} scores to write, so there must be as many item rows of {dim} numbers, but \
+        the items have {} numbers in total",
         out.len(),
         items.len()
     );
+    // Rows without elements cannot be cut into chunks; their scores are empty sums.
     if dim == 0 {
         return out.fill(0.0);
     }
@@ -59,6 +60,8 @@ pub fn scores<T: Element>(query: &[f32], items: &[T], dim: usize, out: &mut [f32
     if tasks == 1 {
         return score_rows(level, query, items, dim, out);
     }
+    // An item's score does not depend on its neighbors, so the bits do not depend on where chunks
+    // end.
     let size = out.len().div_ceil(tasks);
     out.par_chunks_mut(size)
         .zip(items.par_chunks(size * dim))
@@ -105,7 +108,7 @@ mod tests {
     }
 
     #[test]
-    #[should_panic(expected = "the items must be as many rows of 2 numbers, but they have 3")]
+    #[should_panic(expected = "there must be as many item rows of 2 numbers, but the items have 3")]
     fn items_of_another_shape_panic() {
         scores(&[1.0, 2.0], &[1.0; 3], 2, &mut [0.0; 2]);
     }

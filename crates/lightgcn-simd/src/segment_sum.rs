@@ -1,4 +1,4 @@
-//! The gradient of an embedding look-up: rows summed by the number of the row they came from.
+//! The gradient of an embedding lookup: rows summed by the number of the row they came from.
 
 use rayon::prelude::*;
 
@@ -36,7 +36,7 @@ pub fn segment_sum_rows<I: CsrIndex>(
     if dim == 0 {
         return;
     }
-    // Zeros first, in parallel by themselves: rows that no index names belong to no segment.
+    // Zeros first, in a parallel pass of their own: rows that no index names belong to no segment.
     parallel::clear(out);
     let tasks = parallel::task_count(rows.len());
     if tasks == 1 {
@@ -109,7 +109,7 @@ fn stable_order<I: CsrIndex>(indices: &[I], n_rows: usize) -> Vec<Contribution> 
             }
         })
         .collect();
-    // Batches sorted by user come in order already.
+    // Batches sorted by user are already in order.
     if from.is_sorted_by_key(|contribution| contribution.row) {
         return from;
     }

@@ -18,8 +18,8 @@ pub struct Scored {
 }
 
 impl Scored {
-    /// The order of a ranking: `Less` when `self` comes before `other`. Higher scores first, NaN
-    /// after every number, equal scores by the lower item.
+    /// The ranking order: `Less` if `self` comes before `other`. Higher scores first, NaN after
+    /// every number, equal scores by the lower item.
     #[must_use]
     pub fn rank_order(&self, other: &Self) -> Ordering {
         let by_score = match other.score.partial_cmp(&self.score) {
@@ -55,8 +55,8 @@ fn select_top_k_at(level: Level, scores: &[f32], k: usize, excluded: &[u32]) -> 
     best.into_sorted()
 }
 
-/// A walk along a sorted list of item ids: since items are asked in ascending order, it costs one comparison
-/// per item instead of a search.
+/// A walk along a sorted list of item ids: since items are queried in ascending order, it costs one
+/// comparison per item instead of a search.
 #[derive(Clone, Copy)]
 pub(crate) struct Exclusions<'m> {
     rest: &'m [u32],
@@ -68,7 +68,7 @@ impl<'m> Exclusions<'m> {
         Self { rest: excluded }
     }
 
-    /// Whether `item` is excluded. Items must be asked in ascending order.
+    /// Whether `item` is excluded. Items must be queried in ascending order.
     fn contains(&mut self, item: u32) -> bool {
         while let [first, rest @ ..] = self.rest {
             if *first >= item {
@@ -80,8 +80,8 @@ impl<'m> Exclusions<'m> {
     }
 }
 
-/// Keeps the best `k` of the items offered, in a heap whose root is the worst. Items come in ascending order:
-/// of equal scores the first one offered stays, which is the lower item.
+/// Keeps the best `k` of the items offered, in a heap whose root is the worst. Items come in
+/// ascending order: of equal scores, the first one offered stays, which is the lower item.
 pub(crate) struct TopList<'m> {
     k: usize,
     heap: BinaryHeap<WorstFirst>,
@@ -96,6 +96,8 @@ impl<'m> TopList<'m> {
         Self {
             k,
             heap: BinaryHeap::with_capacity(k),
+            // Nothing compares as less than or equal to NaN, so every score passes until the list
+            // is full.
             threshold: f32::NAN,
             excluded,
         }
@@ -135,10 +137,12 @@ impl<'m> TopList<'m> {
         }
     }
 
-    /// Takes the item if it is among the best so far and not excluded. Not inlined: few scores come this far,
-    /// and the loop that tests them stays small.
+    /// Adds the item if it is among the best so far and not excluded. Not inlined: few scores get
+    /// this far, and the loop that tests them stays small.
     #[inline(never)]
     fn offer(&mut self, scored: Scored) {
+        // Exclusions are looked up only here, for the few items that pass the quick test; those in
+        // between are skipped.
         if self.k == 0 || self.excluded.contains(scored.item) {
             return;
         }
@@ -147,8 +151,10 @@ impl<'m> TopList<'m> {
         } else if let Some(mut worst) = self.heap.peek_mut()
             && scored.rank_order(&worst.0).is_lt()
         {
+            // The guard restores the order of the heap when it is dropped.
             *worst = WorstFirst(scored);
         }
+        // Equal scores do not pass the threshold: the items here have lower numbers and stay.
         if self.heap.len() == self.k
             && let Some(worst) = self.heap.peek()
         {
@@ -158,6 +164,7 @@ impl<'m> TopList<'m> {
 
     /// The list, best first.
     pub(crate) fn into_sorted(self) -> Vec<Scored> {
+        // Ascending in the order of the heap, in which the best is the least.
         self.heap
             .into_sorted_vec()
             .into_iter()
@@ -166,7 +173,7 @@ impl<'m> TopList<'m> {
     }
 }
 
-/// Orders a heap such that the entry that ranks last is its root.
+/// Orders a heap so that the entry that ranks last is its root.
 struct WorstFirst(Scored);
 
 impl Ord for WorstFirst {

@@ -1,4 +1,4 @@
-//! The checks of shapes that the functions share.
+//! Shape checks shared by the functions.
 
 use crate::csr::CsrView;
 use crate::index::CsrIndex;
@@ -7,7 +7,7 @@ use crate::index::CsrIndex;
 pub(crate) fn check_shape<T>(name: &str, matrix: &[T], rows: usize, dim: usize) {
     assert!(
         rows.checked_mul(dim) == Some(matrix.len()),
-        "{name} must have {rows} rows of {dim} numbers, but it has {} numbers in all",
+        "{name} must have {rows} rows of {dim} numbers, but it has {} numbers in total",
         matrix.len()
     );
 }
@@ -16,7 +16,7 @@ pub(crate) fn check_shape<T>(name: &str, matrix: &[T], rows: usize, dim: usize) 
 pub(crate) fn n_rows(table: &[f32], dim: usize) -> usize {
     assert!(
         table.len().is_multiple_of(dim),
-        "the table must have rows of {dim} numbers, but it has {} numbers in all",
+        "the table must have rows of {dim} numbers, but it has {} numbers in total",
         table.len()
     );
     table.len() / dim

@@ -34,7 +34,7 @@ pub struct SoftmaxPairs<'a> {
     pub items: &'a [u32],
     /// The weight of each pair's loss, divided by the size of the batch if a mean is wanted.
     pub weights: &'a [f32],
-    /// How much each candidate counts as a negative, `[n_candidates]`, positive and finite: how often
+    /// The weight of each candidate as a negative, `[n_candidates]`, positive and finite: how often
     /// it was drawn, times its popularity correction.
     pub candidate_weights: &'a [f32],
     /// For each of the batch's users, the candidates that are not negatives although they are not among the
@@ -53,7 +53,7 @@ pub struct SoftmaxTables<'a> {
     pub dim: usize,
 }
 
-/// Where the gradients with respect to a batch's embeddings go; they are overwritten.
+/// The output gradients with respect to a batch's embeddings; they are overwritten.
 #[derive(Debug)]
 pub struct SoftmaxGradients<'a> {
     /// `[n_users, dim]`.
@@ -68,10 +68,11 @@ pub struct SoftmaxGradients<'a> {
 /// L = Σ_p w_p · ( −s_pp / τ + t₂ · ln Σ_{j ≠ i_p} m_j · exp(s_pj / τ) )
 /// ```
 ///
-/// with `s` the cosine of a pair's user and a candidate, `w` the pairs' weights and `m` the candidates'. The
-/// sum leaves out the pair's own item and what is excluded for its user; a pair without negatives has only
-/// the first term. With t₂ = 1 this is the sampled softmax with in-batch negatives, else BSL (Wu et al.,
-/// "BSL: Understanding and Improving Softmax Loss for Recommendation", ICDE 2024, equation 18).
+/// with `s` the cosine of a pair's user and a candidate, `w` the pairs' weights and `m` the
+/// candidates'. The sum omits the pair's own item and the candidates excluded for its user; a pair
+/// without negatives has only the first term. With t₂ = 1 this is the sampled softmax with in-batch
+/// negatives, else BSL (Wu et al., "BSL: Understanding and Improving Softmax Loss for
+/// Recommendation", ICDE 2024, equation 18).
 ///
 /// The embeddings are normalized to length 1 here (lengths are floored at 1e-12); the gradients are with
 /// respect to the embeddings as given.
@@ -108,8 +109,9 @@ fn softmax_loss_at(
     }
     let (users, items) = (UnitRows::new(users, dim), UnitRows::new(items, dim));
     let batch = Batch::new(level, options, pairs, &users, &items);
-    // Each group of users sums its blocks' gradients of all candidates into its own part, and the parts are
-    // added in group order. So threads share no sum, and the order of additions depends on the batch alone.
+    // Each group of users sums its blocks' gradients of all candidates into its own part, and the
+    // parts are added in group order. So threads share no sum, and the order of additions depends
+    // only on the batch.
     let rows_a_group = n_users.div_ceil(GROUPS).next_multiple_of(BLOCK);
     let size = batch.item_numbers();
     with_buffer(n_users.div_ceil(rows_a_group) * size, |parts| {

@@ -25,8 +25,8 @@ use target::Target;
 /// `x` may be stored in 16 bits, which halves memory traffic. Products and sums are still `f32`: on the same
 /// machine the result has the same bits as with the widened `x`.
 ///
-/// O(nnz · dim). Runs on rayon's current pool, the rows split by their entries; one thread owns a row and
-/// adds its entries in order, so the bits do not depend on the thread count.
+/// O(nnz · dim). Runs on rayon's current pool, the rows split by their entries; one thread owns a
+/// row and adds its entries in order, so the bits do not depend on the number of threads.
 ///
 /// # Panics
 /// If the length of `x` or `out` does not match its shape.

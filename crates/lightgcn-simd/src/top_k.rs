@@ -13,9 +13,9 @@ use crate::element::Element;
 use crate::selection::{Exclusions, Scored, TopList};
 use crate::tile::{self, PANEL, QUERIES};
 
-/// The most queries in a task: enough to make packing the items cheap.
+/// The maximum number of queries in a task: enough to make packing the items cheap.
 const QUERY_BLOCK: usize = 20 * QUERIES;
-/// The fewest queries in a task, if there are that many.
+/// The minimum number of queries in a task, if there are that many.
 const QUERY_BLOCK_LEAST: usize = 4 * QUERIES;
 /// Items scored at a time without packing: their scores stay in the first-level cache.
 const DIRECT_ITEMS: usize = 256;
@@ -30,10 +30,10 @@ const WORTH_A_TASK: usize = 1 << 20;
 /// ignored. Equal scores rank by the lower item, and NaN ranks below every number. A list is shorter
 /// than `k` when fewer items are left. The result has one list per query, and none if `dim` is 0.
 ///
-/// Exact, and the scores have the bits of [`dot`](crate::dot) whatever the batch and the number of threads.
-/// O(n_queries · n_items · dim) time. Memory: the lists, and for each thread one block of items and its
-/// scores against six queries; the scores of a query are never stored all at once. Runs on rayon's current
-/// pool, which splits the queries, and where they are few, the items.
+/// Exact, and the scores have the bits of [`dot`](crate::dot) whatever the batch and the number of
+/// threads. O(n_queries · n_items · dim) time. Memory: the lists, and for each thread one block of
+/// items and its scores against six queries; the scores of a query are never stored all at once.
+/// Runs on rayon's current pool, which splits the queries or, if they are few, the items.
 ///
 /// # Panics
 /// If `queries` or `items` are not rows of `dim` numbers, a list of `excluded` is not sorted, or

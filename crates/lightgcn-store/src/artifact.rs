@@ -1,4 +1,4 @@
-//! The artifact: a trained model with all that its answers need.
+//! The artifact: a trained model with everything that its answers need.
 
 use crate::files::write_file;
 use crate::folder::Folder;
@@ -23,7 +23,7 @@ const MODEL: &str = "model.json";
 const EMBEDDINGS: &str = "embeddings.safetensors";
 const POPULARITY: &str = "popularity.safetensors";
 
-/// The files of a learned ranking, which an artifact may have.
+/// The optional files of a learned ranking.
 const RANKING_FILES: [(&str, Encode); 2] = [
     (RANKING, |a| match &a.ranking {
         Some(ranking) => ranking.encode_description(),
@@ -35,10 +35,10 @@ const RANKING_FILES: [(&str, Encode); 2] = [
     }),
 ];
 
-/// How a file of an artifact is made.
+/// Encodes a file of an artifact.
 type Encode = fn(&Artifact) -> Result<Vec<u8>, StoreError>;
 
-/// The files of every artifact beside its manifest.
+/// The files of every artifact, except its manifest.
 const FILES: [(&str, Encode); 9] = [
     (BEHAVIORS, |a| encode_json(BEHAVIORS, &a.behaviors)),
     (CATALOGUE, |a| encode_catalogue(&a.catalogue)),
@@ -57,17 +57,18 @@ const FILES: [(&str, Encode); 9] = [
     (ITEMS, |a| encode_vocabulary(ITEMS, &a.items)),
 ];
 
-/// What training makes and answers need: enough to recommend, explain and fold in without the log.
+/// The result of training and the input of answers: enough to recommend, explain and fold in
+/// without the log.
 ///
-/// It has no time, date, thread count or speed, so that the same training gives the same bytes.
+/// It has no time, date, thread count or speed, so the same training gives the same bytes.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Artifact {
     /// What the model is.
     pub model: ModelDescription,
-    /// The trained embeddings, `[nodes, dimension]`: users, items, then the further kinds of nodes.
+    /// The trained embeddings, `[nodes, dimension]`: users, items, then other kinds of nodes.
     pub layer0: EmbeddingTable,
-    /// What rankings are made of, `[nodes, any dimension]`, in the same order. Kept on disk as its
-    /// [`EmbeddingTable::storage`] says.
+    /// The final embeddings used for ranking, `[nodes, any dimension]`, in the same order. Stored
+    /// on disk as its [`EmbeddingTable::storage`] says.
     pub embeddings: EmbeddingTable,
     /// The training pairs with the counts of each behavior.
     pub train: Interactions,
@@ -75,16 +76,16 @@ pub struct Artifact {
     pub users: Vocabulary<UserId>,
     /// The shop's own ids of the items.
     pub items: Vocabulary<ItemId>,
-    /// What is known of the items.
+    /// The items' metadata.
     pub catalogue: Catalogue,
     /// How many users have each item as a target in training, `[n_items]`: what
     /// [`popularity_of`] gives.
     pub popularity: Vec<u64>,
     /// The behaviors and their weights.
     pub behaviors: BehaviorWeightsConfig,
-    /// Where it comes from.
+    /// Its lineage.
     pub lineage: Lineage,
-    /// How its answers are ranked, where that was learned; else the embeddings alone rank.
+    /// The learned ranking, if there is one; otherwise the embeddings rank.
     pub ranking: Option<StoredRanking>,
 }
 
@@ -99,7 +100,7 @@ pub fn popularity_of(pairs: &Interactions) -> Vec<u64> {
 }
 
 impl Artifact {
-    /// Checks that the parts fit together: sizes, dimensions, behaviors, popularity, and that all
+    /// Checks that the parts are consistent: sizes, dimensions, behaviors, popularity, and that all
     /// numbers are finite. [`Artifact::save`] and [`Artifact::load`] do so themselves.
     ///
     /// # Errors
@@ -113,7 +114,7 @@ impl Artifact {
             ("rows of layer 0", self.layer0.rows(), n_nodes),
             ("rows of final embeddings", self.embeddings.rows(), n_nodes),
             (
-                "numbers a row of layer 0",
+                "numbers per row of layer 0",
                 self.layer0.dimension(),
                 self.model.dimension,
             ),
@@ -163,7 +164,7 @@ impl Artifact {
         files.into_iter()
     }
 
-    /// Writes the artifact as a folder: all of it or nothing, as [`write_folder_atomically`] says.
+    /// Writes the artifact as a folder, all or nothing, as [`write_folder_atomically`] says.
     ///
     /// The final embeddings take half the space if their table was rounded to 16 bits before:
     ///
@@ -187,8 +188,8 @@ impl Artifact {
         })
     }
 
-    /// Reads an artifact, after a check of everything: format and version, files, sizes, checksums,
-    /// types, shapes, ranges, and that the parts fit together.
+    /// Reads an artifact and checks everything: format and version, files, sizes, checksums, types,
+    /// shapes, ranges, and that the parts are consistent.
     ///
     /// # Errors
     /// A [`StoreError`] that names the file and what is wrong with it.
@@ -207,7 +208,8 @@ impl Artifact {
         let items = read_vocabulary(&folder, ITEMS)?;
         let (n_users, n_items) = (users.len(), items.len());
         let behaviors = folder.read_json(BEHAVIORS)?;
-        // Before the embeddings: what reading the pairs needs beside them is gone when the largest part comes.
+        // Before the embeddings: temporary memory for reading the pairs is freed before the largest
+        // part is read.
         let train = read_interactions(&folder, &behaviors, n_users, n_items)?;
         let (layer0, embeddings) = read_embeddings(&folder)?;
         let artifact = Self {
@@ -235,9 +237,9 @@ impl Artifact {
         Ok(artifact)
     }
 
-    /// The SHA-256 of the manifest that [`Artifact::save`] writes, in hexadecimal: it names the
-    /// whole content and serves as the model's version. Makes every file in memory, one at a time;
-    /// for a saved artifact [`Artifact::identity_at`] is cheaper.
+    /// The SHA-256 of the manifest that [`Artifact::save`] writes, in hexadecimal: it identifies
+    /// the whole content and serves as the model's version. Encodes every file in memory, one at a
+    /// time; for a saved artifact [`Artifact::identity_at`] is cheaper.
     ///
     /// # Errors
     /// As [`Artifact::check`].
@@ -256,16 +258,15 @@ impl Artifact {
         Ok(sha256(&manifest.to_bytes(Path::new("manifest.json"))?))
     }
 
-    /// The identity of the artifact at `path`, from its manifest, without a look into its files.
+    /// The identity of the artifact at `path`, from its manifest, without reading its files.
     ///
     /// # Errors
-    /// A [`StoreError`] if there is no artifact or its manifest, files or sizes are not as they must
-    /// be.
+    /// A [`StoreError`] if there is no artifact, or its manifest, files or sizes are wrong.
     pub fn identity_at(path: impl AsRef<Path>) -> Result<String, StoreError> {
         Folder::open(path.as_ref(), Kind::ARTIFACT).map(|folder| folder.identity().to_owned())
     }
 
-    /// The graph that the model was trained on, with the attributes that it asked for. Its relations
+    /// The graph that the model was trained on, with the attributes that it requested. Relations
     /// are not part of an artifact.
     ///
     /// # Errors

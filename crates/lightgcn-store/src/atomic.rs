@@ -1,4 +1,4 @@
-//! Writing a folder: all of it or nothing.
+//! Writes a folder, all or nothing.
 
 use crate::StoreError;
 use crate::files::{list, parent_of};
@@ -7,33 +7,34 @@ use std::fs::{self, File};
 use std::io;
 use std::path::{Path, PathBuf};
 
-/// Writes a folder so that its path holds either all of it or what it held before.
+/// Writes a folder so that its path has either the complete new content or the previous one.
 ///
-/// `write` is given an empty folder beside the destination (`NAME.tmp-` and random letters, in the
-/// same parent, which is made if it is absent) and puts plain files into it, no folders. One of them
-/// is `manifest.json`: a JSON object whose `format` is `kind` (such as `lightgcn-checkpoint`) and
-/// whose `files` names every other file, each by an object with a `name` or by a list that begins
-/// with the name. Then files and folder are flushed to the disk and the folder is renamed.
+/// `write` gets an empty folder next to the destination (`NAME.tmp-` and random letters, in the
+/// same parent, which is created if missing) and puts only plain files into it, no folders. One of
+/// them is `manifest.json`: a JSON object whose `format` is `kind` (such as `lightgcn-checkpoint`)
+/// and whose `files` names every other file, each by an object with a `name` or by a list that
+/// starts with the name. Then files and folder are flushed to the disk and the folder is renamed.
 ///
 /// A destination that exists is replaced only if it is an empty folder, or a folder of the same
-/// kind (of any version, even with damaged files) that holds nothing but what its manifest names.
-/// On Linux the two folders change places in one step, so that the destination is whole at every moment,
-/// and the old one is removed then. Elsewhere, and on file systems that cannot do that, the old one is
-/// first renamed to `NAME.old-` and random letters, and removed once the new folder is in place.
+/// kind (of any version, even with damaged files) that contains nothing but what its manifest
+/// names. On Linux the two folders are swapped atomically, so the destination is complete at every
+/// moment, and then the old one is removed. On other systems, and on file systems without such a
+/// swap, the old one is first renamed to `NAME.old-` and random letters, and removed once the new
+/// folder is in place.
 ///
-/// If the process dies on the way, nothing half-written is ever at the destination. Left behind
-/// may be a `NAME.tmp-...`, which can be removed, or, where the two cannot change places, from a death
-/// between the two renames, a `NAME.old-...` with the whole old content while the destination is absent:
-/// rename it back, or write again. (The error of loading from the absent path names it.) Whoever reads a folder's files
-/// while it is being replaced gets an error from a checksum or an absent file, never a mixture,
-/// provided that the manifest holds checksums.
+/// If the process dies in between, the destination never has partial content. It may leave a
+/// `NAME.tmp-...`, which can be removed, or, without an atomic swap, if it dies between the two
+/// renames, a `NAME.old-...` with the complete old content while the destination is missing: rename
+/// it back, or write again. (The error of loading from the missing path names it.) Reading a
+/// folder's files while it is being replaced fails with a checksum error or a missing file, never
+/// with a mixture, provided that the manifest has checksums.
 ///
 /// # Errors
 /// What `write` returns, and [`StoreError::Foreign`] if the destination must not be replaced,
 /// [`StoreError::Destination`] if the path has no name, [`StoreError::Unlisted`] if `write` did not
-/// make such a manifest, [`StoreError::Io`] where the disk is full or the folder unwritable. After an
-/// error the destination is as it was and nothing is left beside it; only where the very last flush
-/// fails, the new folder is in place already, but may not survive a power cut.
+/// create such a manifest, [`StoreError::Io`] if the disk is full or the folder unwritable. After
+/// an error the destination is unchanged and nothing is left next to it; only if the very last
+/// flush fails, the new folder is already in place but may not survive a power cut.
 pub fn write_folder_atomically<E: From<StoreError>>(
     path: &Path,
     kind: &str,
@@ -51,11 +52,11 @@ pub fn write_folder_atomically<E: From<StoreError>>(
     let folder = folder_beside(parent, &format!("{name}.tmp-"))?;
     write(folder.path())?;
     finish(folder.path(), kind)?;
-    // What is there may have changed while `write` was at work.
+    // The destination may have changed while `write` was running.
     check_destination(path, kind)?;
     put(folder.path(), path, parent, &name)?;
-    // Where the folders changed places, the old content is removed with `folder`, else there is nothing at
-    // its path any more; failing to remove it does not fail the write.
+    // If the folders were swapped, the old content is removed with `folder`; otherwise nothing is
+    // at its path anymore. Failing to remove it does not fail the write.
     Ok(())
 }
 
@@ -111,7 +112,7 @@ fn finish(folder: &Path, kind: &str) -> Result<(), StoreError> {
     flush_folder(folder)
 }
 
-/// Why the folder is not of the kind, or what it holds beside that; none where all is well.
+/// Why the folder is not of this kind, or has extra files; `None` if all is well.
 fn unlisted(folder: &Path, kind: &str, entries: &[(String, Option<u64>)]) -> Option<String> {
     let Some((format, names)) = format_and_names(folder) else {
         return Some(format!("it is not a {kind} folder"));
@@ -125,7 +126,7 @@ fn unlisted(folder: &Path, kind: &str, entries: &[(String, Option<u64>)]) -> Opt
     stray.map(|(name, _)| format!("it holds {name:?}, which is not part of it"))
 }
 
-/// Brings the finished folder to its destination, replacing what is there.
+/// Moves the finished folder to its destination, replacing what is there.
 fn put(folder: &Path, path: &Path, parent: &Path, name: &str) -> Result<(), StoreError> {
     if fs::symlink_metadata(path).is_err() {
         fs::rename(folder, path).map_err(|error| StoreError::io("replace", path, error))?;
@@ -135,7 +136,8 @@ fn put(folder: &Path, path: &Path, parent: &Path, name: &str) -> Result<(), Stor
     flush_folder(parent)
 }
 
-/// Lets two folders change places in one step. False where the system or the file system cannot.
+/// Swaps two folders atomically. Returns false if the system or the file system does not support
+/// it.
 #[cfg(target_os = "linux")]
 fn exchange(one: &Path, other: &Path) -> bool {
     use rustix::fs::{CWD, RenameFlags, renameat_with};
@@ -155,7 +157,7 @@ fn put_aside(folder: &Path, path: &Path, parent: &Path, name: &str) -> Result<()
     let aside = free_name(parent, &format!("{name}.old-"))?;
     rename(path, &aside)?;
     if let Err(error) = rename(folder, path) {
-        // Should this fail too, the old content survives under its other name.
+        // If this fails too, the old content survives under its other name.
         rename(&aside, path)?;
         return Err(error);
     }
@@ -165,7 +167,7 @@ fn put_aside(folder: &Path, path: &Path, parent: &Path, name: &str) -> Result<()
     Ok(())
 }
 
-/// A path in `parent` that nothing has.
+/// An unused path in `parent`.
 fn free_name(parent: &Path, prefix: &str) -> Result<PathBuf, StoreError> {
     let folder = folder_beside(parent, prefix)?;
     let path = folder.path().to_owned();
@@ -175,7 +177,7 @@ fn free_name(parent: &Path, prefix: &str) -> Result<PathBuf, StoreError> {
     Ok(path)
 }
 
-/// Makes renames and new files in a folder durable, where the system offers that.
+/// Makes renames and new files in a folder durable, if the system supports it.
 fn flush_folder(path: &Path) -> Result<(), StoreError> {
     if cfg!(unix) {
         File::open(path)

@@ -19,7 +19,7 @@ const TEST: &str = "test.safetensors";
 
 type Encode = fn(&Dataset) -> Result<Vec<u8>, StoreError>;
 
-/// The files of a dataset beside its manifest and its interactions.
+/// The files of a dataset, except its manifest and its interactions.
 const FILES: [(&str, Encode); 7] = [
     (BEHAVIORS, |d| encode_json(BEHAVIORS, d.behaviors.config())),
     (CATALOGUE, |d| encode_catalogue(&d.catalogue)),
@@ -34,23 +34,23 @@ const FILES: [(&str, Encode); 7] = [
 
 /// A dataset as a folder: what `prepare` writes and `train` reads.
 pub trait DatasetFolder: Sized {
-    /// Writes the dataset as a folder: all of it or nothing, as [`write_folder_atomically`] says. The
+    /// Writes the dataset as a folder, all or nothing, as [`write_folder_atomically`] says. The
     /// same dataset gives the same bytes.
     ///
     /// # Errors
-    /// [`StoreError::Inconsistent`] if the parts do not fit together, and as
+    /// [`StoreError::Inconsistent`] if the parts are inconsistent, and as
     /// [`write_folder_atomically`].
     fn save(&self, path: impl AsRef<Path>) -> Result<(), StoreError>;
 
-    /// Reads a dataset, after a check of everything: format and version, files, sizes, checksums,
-    /// types, shapes, ranges, and that no held-out pair is in another part.
+    /// Reads a dataset and checks everything: format and version, files, sizes, checksums, types,
+    /// shapes, ranges, and that no held-out pair is in another part.
     ///
     /// # Errors
     /// A [`StoreError`] that names the file and what is wrong with it.
     fn load(path: impl AsRef<Path>) -> Result<Self, StoreError>;
 }
 
-/// The names of all files but the manifest.
+/// The names of all files except the manifest.
 fn names() -> Vec<&'static str> {
     let encoded = FILES.map(|(name, _)| name);
     [&[INTERACTIONS], &encoded[..]].concat()
@@ -98,7 +98,7 @@ impl DatasetFolder for Dataset {
 fn check(dataset: &Dataset, what: String) -> Result<(), StoreError> {
     let mut faults = Vec::new();
     let train = dataset.split.train.interactions();
-    // The fields are public: they may have changed since the dataset was put together.
+    // The fields are public, so they may have changed since the dataset was created.
     let counts = [
         ("user ids", dataset.users.len(), train.n_users()),
         ("item ids", dataset.items.len(), train.n_items()),

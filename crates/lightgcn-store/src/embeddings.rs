@@ -7,8 +7,8 @@ use std::path::Path;
 
 /// A table of finite numbers, `[rows, dimension]`, row by row.
 ///
-/// The numbers are at hand as `f32`. A table that is kept in 16 bits on disk holds none that 16 bits
-/// cannot, so that what is evaluated is what is saved.
+/// The numbers are in memory as `f32`. A table stored in 16 bits on disk contains only numbers that
+/// fit 16 bits, so what is evaluated is what is saved.
 #[derive(Debug, Clone, PartialEq)]
 pub struct EmbeddingTable {
     rows: usize,
@@ -30,7 +30,7 @@ impl EmbeddingTable {
         }
         if rows.checked_mul(dimension) != Some(data.len()) {
             return Err(fault(format!(
-                "{rows} rows of {dimension} numbers are wanted, {} numbers are given",
+                "{rows} rows of {dimension} numbers are needed, but {} numbers are given",
                 data.len()
             )));
         }
@@ -50,9 +50,9 @@ impl EmbeddingTable {
         })
     }
 
-    /// The same table, to be kept as `storage`. For [`Storage::Bf16`] every number is rounded to the
-    /// nearest of 16 bits (of two equally near ones to the one whose last bit is 0), which changes a
-    /// normal number by at most 2⁻⁸ of its size; for [`Storage::F32`] nothing is changed.
+    /// The same table, to be stored as `storage`. For [`Storage::Bf16`] every number is rounded to
+    /// the nearest of 16 bits (ties to even), which changes a normal number by at most 2⁻⁸ of its
+    /// magnitude; for [`Storage::F32`] nothing is changed.
     ///
     /// # Errors
     /// [`StoreError::EmbeddingTable`] if a number exceeds the largest of 16 bits (3.39e38).
@@ -78,19 +78,19 @@ impl EmbeddingTable {
         Ok(self)
     }
 
-    /// How its numbers are kept on disk.
+    /// How its numbers are stored on disk.
     #[must_use]
     pub fn storage(&self) -> Storage {
         self.storage
     }
 
-    /// How many rows there are.
+    /// The number of rows.
     #[must_use]
     pub fn rows(&self) -> usize {
         self.rows
     }
 
-    /// How many numbers a row has.
+    /// The number of elements per row.
     #[must_use]
     pub fn dimension(&self) -> usize {
         self.dimension
@@ -126,7 +126,7 @@ impl EmbeddingTable {
         }
     }
 
-    /// Gives the numbers away.
+    /// Returns the numbers.
     #[must_use]
     pub fn into_data(self) -> Vec<f32> {
         self.data
@@ -140,7 +140,7 @@ impl EmbeddingTable {
         column.with_shape(self.rows, self.dimension)
     }
 
-    /// A table that was read.
+    /// A table read from disk.
     pub(crate) fn from_read(path: &Path, name: &str, table: Table) -> Result<Self, StoreError> {
         let storage = table.storage;
         let table =

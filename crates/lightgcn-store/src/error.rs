@@ -5,11 +5,11 @@ use std::io;
 use std::path::{Path, PathBuf};
 use thiserror::Error;
 
-/// What can go wrong when a folder is written or read.
+/// What can go wrong when writing or reading a folder.
 #[derive(Debug, Error)]
 #[non_exhaustive]
 pub enum StoreError {
-    /// The operating system refused something.
+    /// An operating system call failed.
     #[error("cannot {action} {}: {source}; {hint}", path.display())]
     Io {
         /// The file or folder.
@@ -31,7 +31,7 @@ pub enum StoreError {
         /// What to do about it.
         hint: String,
     },
-    /// The destination of a write is something that must not be replaced.
+    /// The destination of a write must not be replaced.
     #[error("refusing to replace {}: {detail}; remove it or choose another path", path.display())]
     Foreign {
         /// The destination.
@@ -39,14 +39,14 @@ pub enum StoreError {
         /// What is there.
         detail: String,
     },
-    /// What was to be written is not what its manifest says.
+    /// What was to be written does not match its manifest.
     #[error(
-        "{} cannot be put in place: {detail}; its manifest.json must give its format and name every \
-         other file",
+        "{} cannot be moved into place: {detail}; its manifest.json must state its format and list \
+        every other file",
         path.display()
     )]
     Unlisted {
-        /// The folder beside the destination.
+        /// The temporary folder next to the destination.
         path: PathBuf,
         /// What is wrong.
         detail: String,
@@ -57,8 +57,8 @@ pub enum StoreError {
         /// The path.
         path: PathBuf,
     },
-    /// The folder holds another kind of thing.
-    #[error("{} is a {found} folder where a {expected} folder is needed", path.display())]
+    /// The folder has a different format.
+    #[error("{} is a {found} folder, but a {expected} folder is needed", path.display())]
     WrongFormat {
         /// The folder.
         path: PathBuf,
@@ -81,10 +81,10 @@ pub enum StoreError {
         /// The newest format version that can be read.
         supported: u32,
     },
-    /// The folder does not hold exactly the files that it must.
+    /// The folder does not have exactly the files that it must.
     #[error(
-        "{} does not hold the files that it must: missing {missing:?}, unknown {unknown:?}; \
-         restore it from a copy or make it again",
+        "{} does not have exactly the files that it must: missing {missing:?}, unknown \
+        {unknown:?}; restore it from a backup or create it again",
         path.display()
     )]
     FileSet {
@@ -97,8 +97,8 @@ pub enum StoreError {
     },
     /// A file is shorter or longer than its manifest says.
     #[error(
-        "{} has {found} bytes where its manifest says {expected}; restore it from a copy or make \
-         it again",
+        "{} has {found} bytes, but its manifest says {expected}; restore it from a backup or \
+        create it again",
         path.display()
     )]
     Size {
@@ -106,13 +106,13 @@ pub enum StoreError {
         path: PathBuf,
         /// The size that the manifest gives.
         expected: u64,
-        /// The size that it has.
+        /// Its actual size.
         found: u64,
     },
     /// A file's bytes do not have the checksum in its manifest.
     #[error(
-        "{} has SHA-256 {found} where its manifest says {expected}; restore it from a copy or make \
-         it again",
+        "{} has SHA-256 {found}, but its manifest says {expected}; restore it from a backup or \
+        create it again",
         path.display()
     )]
     Checksum {
@@ -120,10 +120,10 @@ pub enum StoreError {
         path: PathBuf,
         /// The checksum that the manifest gives.
         expected: String,
-        /// The checksum that it has.
+        /// Its actual checksum.
         found: String,
     },
-    /// A JSON file cannot be understood.
+    /// A JSON file cannot be parsed.
     #[error("{}, line {line}, column {column}: {detail}", path.display())]
     Json {
         /// The file.
@@ -135,8 +135,8 @@ pub enum StoreError {
         /// What is wrong.
         detail: String,
     },
-    /// A tensor is absent, or of the wrong type or shape, or holds impossible values.
-    #[error("{}, tensor {tensor:?}: {detail}; make the folder again", path.display())]
+    /// A tensor is missing, has the wrong type or shape, or has impossible values.
+    #[error("{}, tensor {tensor:?}: {detail}; create the folder again", path.display())]
     Tensor {
         /// The file.
         path: PathBuf,
@@ -146,14 +146,14 @@ pub enum StoreError {
         detail: String,
     },
     /// A file's structure is damaged.
-    #[error("{} is damaged: {detail}; restore it from a copy or make it again", path.display())]
+    #[error("{} is damaged: {detail}; restore it from a backup or create it again", path.display())]
     Damaged {
         /// The file.
         path: PathBuf,
         /// What is wrong.
         detail: String,
     },
-    /// A file's values are not possible together.
+    /// A file's values are inconsistent.
     #[error("{}: {source}", path.display())]
     Content {
         /// The file or folder.
@@ -161,16 +161,16 @@ pub enum StoreError {
         /// What is wrong.
         source: CoreError,
     },
-    /// The parts of an artifact or dataset do not fit together; every fault is listed.
-    #[error("the parts of the {what} do not fit together: {}", faults.join("; "))]
+    /// The parts of an artifact or dataset are inconsistent; lists every fault.
+    #[error("the parts of the {what} are inconsistent: {}", faults.join("; "))]
     Inconsistent {
-        /// `artifact` or `dataset`, with its path where it was read.
+        /// `artifact` or `dataset`, with its path if it was read from disk.
         what: String,
         /// Every fault found.
         faults: Vec<String>,
     },
-    /// A table of embeddings is not usable.
-    #[error("the table of embeddings is not usable: {detail}")]
+    /// A table of embeddings is invalid.
+    #[error("the table of embeddings is invalid: {detail}")]
     EmbeddingTable {
         /// What is wrong.
         detail: String,
@@ -190,7 +190,7 @@ impl StoreError {
             io::ErrorKind::NotADirectory | io::ErrorKind::AlreadyExists => {
                 "a part of the path is a file: choose another path"
             }
-            io::ErrorKind::NotFound => "it vanished while in use: try again",
+            io::ErrorKind::NotFound => "it disappeared while in use: try again",
             io::ErrorKind::OutOfMemory => "it is larger than the free memory",
             _ => "check the disk and try again",
         };
@@ -211,7 +211,7 @@ impl StoreError {
 
     pub(crate) fn json(path: &Path, error: &serde_json::Error) -> Self {
         let mut detail = error.to_string();
-        // serde_json appends the place, which has its own fields here.
+        // serde_json appends the position, which has fields of its own here.
         if let Some(end) = detail.rfind(" at line ") {
             detail.truncate(end);
         }

@@ -1,4 +1,4 @@
-//! Reading a folder: nothing of it is used before it is checked.
+//! Reads a folder; nothing in it is used before it is checked.
 
 use crate::StoreError;
 use crate::files::{list, parent_of};
@@ -23,8 +23,8 @@ pub(crate) struct Folder {
 }
 
 impl Folder {
-    /// Opens a folder of the kind and checks its manifest, that it holds exactly the files listed
-    /// there, that they are regular files (links are refused), and their sizes.
+    /// Opens a folder of this kind and checks its manifest, that it has exactly the files listed
+    /// there, that they are regular files (links are rejected), and their sizes.
     ///
     /// # Errors
     /// [`StoreError::Missing`] if there is nothing, [`StoreError::WrongFormat`],
@@ -80,12 +80,12 @@ impl Folder {
         })
     }
 
-    /// Where the file is that is called `name` today.
+    /// The path of the file that is currently called `name`.
     pub(crate) fn file(&self, name: &str) -> PathBuf {
         self.path.join(self.stored_name(name))
     }
 
-    /// What the file is called in this folder that is called `name` today.
+    /// The name in this folder of the file that is currently called `name`.
     fn stored_name<'a>(&self, name: &'a str) -> &'a str {
         let former = FORMER_NAMES.iter().find(|(today, _)| *today == name);
         match former {
@@ -104,17 +104,17 @@ impl Folder {
         self.version
     }
 
-    /// The SHA-256 of the manifest, in hexadecimal. As the manifest holds the checksum of every
-    /// file, this names the whole content.
+    /// The SHA-256 of the manifest, in hexadecimal. Since the manifest has the checksum of every
+    /// file, this identifies the whole content.
     pub(crate) fn identity(&self) -> &str {
         &self.identity
     }
 
-    /// The bytes of a file, after a check of their number and checksum.
+    /// The bytes of a file, after checking their number and checksum.
     ///
     /// # Errors
     /// [`StoreError::FileSet`] if the folder has no such file, [`StoreError::Size`] and
-    /// [`StoreError::Checksum`] if it is not as its manifest says, [`StoreError::Io`] if it cannot
+    /// [`StoreError::Checksum`] if it does not match its manifest, [`StoreError::Io`] if it cannot
     /// be read or does not fit into memory.
     pub(crate) fn read(&self, name: &str) -> Result<Vec<u8>, StoreError> {
         let mut reader = self.reader(name)?;
@@ -125,7 +125,7 @@ impl Folder {
         Ok(bytes)
     }
 
-    /// A file piece by piece. Nothing that was read may be used before [`CheckedReader::finish`].
+    /// A file piece by piece. Do not use anything that was read before [`CheckedReader::finish`].
     ///
     /// # Errors
     /// [`StoreError::FileSet`] if the folder has no such file, [`StoreError::Io`] if it cannot be read.
@@ -143,7 +143,7 @@ impl Folder {
         Ok(CheckedReader {
             path,
             entry,
-            // One more tells a longer file.
+            // One extra byte detects a longer file.
             file: file.take(entry.bytes.saturating_add(1)),
             hash: Sha256::new(),
             n_read: 0,
@@ -202,17 +202,17 @@ pub(crate) struct CheckedReader<'a> {
 }
 
 impl CheckedReader<'_> {
-    /// Where the file is.
+    /// The path of the file.
     pub(crate) fn path(&self) -> &Path {
         &self.path
     }
 
-    /// How many bytes its manifest gives it.
+    /// Its size according to the manifest.
     pub(crate) fn length(&self) -> u64 {
         self.entry.bytes
     }
 
-    /// Room for so many values.
+    /// Reserves room for this many values.
     ///
     /// # Errors
     /// [`StoreError::Io`] if they do not fit into memory.
@@ -232,7 +232,7 @@ impl CheckedReader<'_> {
         StoreError::io("read", &self.path, error)
     }
 
-    /// Reads what is left, and checks the number of bytes and their checksum.
+    /// Reads the rest, and checks the number of bytes and their checksum.
     ///
     /// # Errors
     /// [`StoreError::Size`] and [`StoreError::Checksum`] if they are not those of the manifest.
@@ -266,7 +266,7 @@ impl Read for CheckedReader<'_> {
     }
 }
 
-/// The error for an absent folder, which names what an interrupted replacement may have left.
+/// The error for a missing folder, which names what an interrupted replacement may have left.
 fn missing(path: &Path, kind: Kind) -> StoreError {
     let name = path.file_name().unwrap_or_default().to_string_lossy();
     let parent = parent_of(path);
@@ -278,7 +278,7 @@ fn missing(path: &Path, kind: Kind) -> StoreError {
         .filter(|name| name.starts_with(&aside))
         .collect();
     let hint = if left.is_empty() {
-        "make one or check the path".to_owned()
+        "create one or check the path".to_owned()
     } else {
         format!(
             "a replacement was interrupted: rename {} back to {name}",

@@ -4,14 +4,16 @@ use crate::{Artifact, EmbeddingTable, StoreError, popularity_of};
 use lightgcn_core::{CoreError, UserId, Vocabulary};
 
 impl Artifact {
-    /// Everything but what is of one user: their id, training pairs and rows of both tables. Later users move up a row;
-    /// popularity is counted anew. None if the artifact does not know the user. O(size).
+    /// Everything except one user's data: their id, training pairs and rows of both tables. Later
+    /// users move up by one row; popularity is recounted. `None` if the artifact does not know the
+    /// user. O(size).
     ///
-    /// What training learned for others stays as it is, although it also learned from this user: the other rows of the
-    /// tables, and the weights of a learned ranking, which are sums over all users.
+    /// What training learned for others stays unchanged, although it also learned from this user:
+    /// the other rows of the tables, and the weights of a learned ranking, which are sums over all
+    /// users.
     ///
     /// # Errors
-    /// [`StoreError::Inconsistent`] if no training pair would be left, which is no model.
+    /// [`StoreError::Inconsistent`] if no training pair would be left, which is not a valid model.
     pub fn without_user(&self, user: &str) -> Result<Option<Self>, StoreError> {
         let Some(user) = self.users.get(user) else {
             return Ok(None);

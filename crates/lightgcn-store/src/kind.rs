@@ -1,9 +1,9 @@
-//! What a folder holds.
+//! The kinds of folders.
 
 /// The kind of a folder on disk: the name of its format and the version of that format which this
-/// program writes. It reads that version and all before it. What a folder may have and need not, such as a ranking or
-/// the titles of a catalogue, comes without a new version: it is written only where there is some, so that folders
-/// without it keep their bytes, and a program that does not know it refuses it by name.
+/// program writes. It reads that version and all earlier ones. Optional content, such as a ranking
+/// or the titles of a catalogue, does not need a new version: it is written only if present, so
+/// folders without it keep their bytes, and a program that does not know it rejects it by name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Kind {
     /// The name of the format, such as `lightgcn-artifact`.
@@ -15,9 +15,9 @@ pub(crate) struct Kind {
 }
 
 impl Kind {
-    /// A trained model with all that its answers need: [`Artifact`](crate::Artifact). Version 1 has
-    /// final embeddings in 32 bits, version 2 in 16 bits, version 3 in either; versions 1 and 2 know
-    /// one graph only.
+    /// A trained model with everything that its answers need: [`Artifact`](crate::Artifact).
+    /// Version 1 has final embeddings in 32 bits, version 2 in 16 bits, version 3 in either;
+    /// versions 1 and 2 support only one graph.
     pub(crate) const ARTIFACT: Self = Self {
         format: "lightgcn-artifact",
         version: 3,

@@ -1,4 +1,4 @@
-//! What recommenders keep on disk, written atomically and validated before use.
+//! Artifacts and datasets on disk, written atomically and validated before use.
 //!
 //! Two kinds of folder: an [`Artifact`] is what training makes and answers need, a dataset is what
 //! preparation makes and training reads ([`DatasetFolder`]). Each has a
@@ -10,10 +10,10 @@
 //! `final` (F32 or BF16 as its [`Storage`] says, `[nodes, any]`), users first. Earlier format versions
 //! are read as well.
 //!
-//! A folder is written beside its destination and renamed ([`write_folder_atomically`], which
-//! serves for other kinds too), so that a full disk or a crash leaves no half of one. On reading nothing is
-//! used before it is checked, nothing is ever executed, and hostile bytes give an error that names
-//! the file ([`StoreError`]).
+//! A folder is written next to its destination and renamed ([`write_folder_atomically`], which
+//! serves for other kinds too), so that a full disk or a crash leaves no half of one. On reading
+//! nothing is used before it is checked, nothing is ever executed, and hostile bytes give an error
+//! that names the file ([`StoreError`]).
 //!
 //! ```
 //! use lightgcn_core::{

@@ -45,7 +45,7 @@ pub(crate) struct Header {
     pub(crate) format_version: u32,
 }
 
-/// The names alone, of a manifest of any version.
+/// Only the names, of a manifest of any version.
 #[derive(Debug, Deserialize)]
 struct Names {
     format: String,

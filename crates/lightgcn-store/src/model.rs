@@ -4,21 +4,23 @@ use lightgcn_graph::{AdjacencyRequest, EdgeWeights, Normalization};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::Value;
 
-/// What a model is and how its answers follow from its layer 0.
+/// What a model is, and how its answers follow from its layer 0.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ModelDescription {
     /// The model's name, such as `lightgcn`, `mf` or `ngcf`.
     pub name: String,
-    /// How many numbers an embedding of layer 0 has.
+    /// The length of a layer-0 embedding.
     pub dimension: usize,
-    /// How many layers of propagation it has; 0 for matrix factorization.
+    /// The number of propagation layers; 0 for matrix factorization.
     pub n_layers: usize,
-    /// For models that are linear in layer 0 over the graph of all pairs, the weight of each layer's
-    /// output in the final embeddings, `[n_layers + 1]` from layer 0 on; none for other models.
+    /// For models that are linear in layer 0 over the graph of all pairs, the weight of each
+    /// layer's output in the final embeddings, `[n_layers + 1]` from layer 0 on; `None` for other
+    /// models.
     #[serde(serialize_with = "write_weights", deserialize_with = "read_weights")]
     pub layer_weights: Option<Vec<f32>>,
-    /// The adjacency matrices that it multiplies with, in its order; none for models without a graph.
+    /// The adjacency matrices that it multiplies with, in its order; empty for models without a
+    /// graph.
     pub graphs: Vec<AdjacencyRequest>,
     /// The kinds of nodes beyond users and items, with their counts: their rows follow those of the
     /// items.
@@ -28,7 +30,7 @@ pub struct ModelDescription {
     pub config: Value,
 }
 
-/// Weights are written as 64-bit numbers, which JSON gives back to the bit.
+/// Weights are written as 64-bit numbers, which JSON preserves bit for bit.
 fn write_weights<S: Serializer>(
     weights: &Option<Vec<f32>>,
     serializer: S,
@@ -54,7 +56,7 @@ fn read_weights<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Vec
         .transpose()
 }
 
-/// What a model was in format versions 1 and 2: over one square graph of all pairs.
+/// The description of a model in format versions 1 and 2: over one square graph of all pairs.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct OneGraphDescription {
@@ -138,8 +140,8 @@ impl ModelDescription {
         }
     }
 
-    /// The same, with the keys of all maps of the config in order, so that equal descriptions are
-    /// written alike however they were put together.
+    /// The same, with the keys of all maps in the config sorted, so that equal descriptions are
+    /// written identically, however they were built.
     pub(crate) fn canonical(&self) -> Self {
         Self {
             config: sorted(&self.config),
@@ -148,7 +150,7 @@ impl ModelDescription {
     }
 }
 
-/// The same value with the keys of all maps in order.
+/// The same value with the keys of all maps sorted.
 pub(crate) fn sorted(value: &Value) -> Value {
     match value {
         Value::Object(map) => {

@@ -1,4 +1,4 @@
-//! What the files of a folder are called.
+//! The names of a folder's files.
 
 pub(crate) const BEHAVIORS: &str = "behaviors.json";
 pub(crate) const LINEAGE: &str = "lineage.json";
@@ -7,7 +7,7 @@ pub(crate) const ITEMS: &str = "items.safetensors";
 pub(crate) const CATALOGUE: &str = "catalogue.safetensors";
 pub(crate) const INTERACTIONS: &str = "interactions.safetensors";
 
-/// Files that had another name in earlier versions: today's name and the former one.
+/// Files that were renamed: the current name and the former one.
 pub(crate) const FORMER_NAMES: [(&str, &str); 3] = [
     (BEHAVIORS, "behaviours.json"),
     (USERS, "consumers.safetensors"),

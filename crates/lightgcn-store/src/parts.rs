@@ -96,14 +96,14 @@ fn label_columns(name: &str, column: &LabelColumn) -> [Column; 3] {
 
 /// The optional labels of a catalogue.
 const LISTING_LABELS: [&str; 3] = ["title", "image_url", "page_url"];
-/// Whether an item is in stock: 1 if it is, 0 if it is not, and this where that is unknown.
+/// Whether an item is in stock: 1 if it is, 0 if it is not, and this if unknown.
 const IN_STOCK: &str = "in_stock";
 const UNKNOWN_STOCK: u8 = 255;
-/// When an item expires, and this where that is unknown.
+/// When an item expires, and this if unknown.
 const EXPIRES_AT: &str = "expires_at";
 const NEVER: i64 = i64::MAX;
 
-/// The columns of titles, addresses and stock, as far as something is known.
+/// The columns of titles, addresses and stock that have any known values.
 fn listing_columns(listings: &Listings) -> Vec<Column> {
     let mut columns = Vec::new();
     let labels = [&listings.title, &listings.image_url, &listings.page_url];
@@ -232,7 +232,8 @@ pub(crate) fn encode_interactions(pairs: &Interactions) -> Result<Vec<u8>, Store
     Ok(bytes)
 }
 
-/// Writes the file of interactions without making it in memory, since they are the largest part of a dataset.
+/// Streams the file of interactions without building it in memory, since it is the largest part of
+/// a dataset.
 pub(crate) fn write_interactions(folder: &Path, pairs: &Interactions) -> Result<(), StoreError> {
     let path = folder.join(INTERACTIONS);
     File::create_new(&path)
@@ -248,7 +249,7 @@ fn interaction_columns(pairs: &Interactions) -> Vec<Streamed<'_>> {
         Streamed::new("counts", pairs.counts().iter().copied())
             .with_shape(pairs.n_pairs(), pairs.behaviors().len()),
     ];
-    // Where there are events, the times of the last ones follow from them.
+    // If there are events, the last times follow from them.
     if pairs.events().n_rows() > 0 {
         let events = pairs.events().values().iter();
         columns.push(Streamed::new("events", events.map(|event| event.to_bits())));
@@ -319,8 +320,8 @@ pub(crate) fn read_interactions(
     build().map_err(|error| content(file.path(), error))
 }
 
-/// The events of each pair, where the file has them: as many of each behavior as are counted, in order of
-/// time.
+/// The events of each pair, if the file has them: as many of each behavior as are counted, in order
+/// of time.
 fn read_events(
     file: &TensorFile<'_>,
     counts: &[u32],
@@ -384,16 +385,14 @@ pub(crate) fn read_truth(
     Truth::from_pairs(n_users, n_items, pairs).map_err(|error| content(file.path(), error))
 }
 
-/// Adds to `faults` what is not as many as needed: what it is, how many there are, how many there should be.
+/// Adds wrong numbers to `faults`: each check has a name, the number found and the number needed.
 pub(crate) fn check_counts(counts: &[(&str, usize, usize)], faults: &mut Vec<String>) {
     for (what, found, wanted) in counts.iter().filter(|(_, found, wanted)| found != wanted) {
-        faults.push(format!(
-            "there are {found} {what} where {wanted} are needed"
-        ));
+        faults.push(format!("there are {found} {what}, but {wanted} are needed"));
     }
 }
 
-/// Adds to `faults` what is wrong with the table of behaviors or does not fit the pairs.
+/// Adds to `faults` what is wrong with the table of behaviors or does not match the pairs.
 pub(crate) fn check_behaviors(
     behaviors: &BehaviorWeightsConfig,
     pairs: &Interactions,
@@ -419,7 +418,7 @@ pub(crate) fn check_behaviors(
     }
 }
 
-/// Adds to `faults` what JSON or the catalogue's file could not give back.
+/// Adds to `faults` values that JSON or the catalogue's file cannot represent.
 pub(crate) fn check_numbers(lineage: &Lineage, catalogue: &Catalogue, faults: &mut Vec<String>) {
     for (name, figure) in &lineage.figures {
         if !figure.is_finite() {

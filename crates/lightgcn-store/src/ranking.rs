@@ -1,4 +1,4 @@
-//! A learned ranking as it is kept.
+//! The stored form of a learned ranking.
 
 use crate::StoreError;
 use crate::folder::Folder;
@@ -12,11 +12,11 @@ use std::path::Path;
 pub(crate) const RANKING: &str = "ranking.json";
 pub(crate) const RANKING_MEMBERS: &str = "ranking.safetensors";
 
-/// A learned ranking of an artifact: what the crate that fitted it says of it, and the sparse item-to-item
-/// weights of its members.
+/// A learned ranking of an artifact: the description by the crate that fitted it, and the sparse
+/// item-to-item weights of its members.
 #[derive(Debug, Clone, PartialEq)]
 pub struct StoredRanking {
-    /// Its features, weights and report. Kept as it is.
+    /// Its features, weights and report. Stored as is.
     pub description: Value,
     /// For each member the (item, weight) list of each item, items ascending: `[members][n_items]`.
     pub members: Vec<Rows<(u32, f32)>>,

@@ -1,6 +1,6 @@
-//! How many bits numbers are kept in.
+//! The number of bits used to store numbers.
 
-/// How the numbers of a table are kept: on disk, and where a program asks for it, in memory.
+/// How to store the numbers of a table: on disk and, if a program requests it, in memory.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 pub enum Storage {
     /// 32 bits each.

@@ -19,10 +19,10 @@ mod tables;
 pub(crate) use stream::{Streamed, write};
 pub(crate) use tables::{Table, read_tables};
 
-/// Headers beyond this are refused unread; ours have a few hundred bytes.
+/// Larger headers are rejected unread; ours have a few hundred bytes.
 const MAX_HEADER_BYTES: u64 = 1 << 16;
 
-/// A number that tensors hold.
+/// A type of tensor elements.
 pub(crate) trait Number: Copy + 'static {
     const DTYPE: Dtype;
     const BYTES: usize;
@@ -57,7 +57,7 @@ number!(f32, F32);
 number!(f64, F64);
 number!(bf16, BF16);
 
-/// A tensor to be written.
+/// A tensor to write.
 pub(crate) struct Column {
     name: String,
     dtype: Dtype,
@@ -202,7 +202,7 @@ impl<'a> TensorFile<'a> {
         self.tensors.tensor(name).is_ok()
     }
 
-    /// The values of a tensor of one dimension, of the length given where it is known.
+    /// The values of a tensor of one dimension, with the given length if it is known.
     pub(crate) fn column<T: Number>(
         &self,
         name: &str,
@@ -265,8 +265,8 @@ pub(crate) fn fault(path: &Path, tensor: &str, detail: String) -> StoreError {
     }
 }
 
-/// Refuses headers that are too large, say more than tensors need, or reach beyond the file: the
-/// sums that the safetensors crate makes of them could overflow.
+/// Rejects headers that are too large, have more than tensors need, or reach beyond the file: sums
+/// of their numbers in the safetensors crate could overflow.
 fn check_header(path: &Path, bytes: &[u8]) -> Result<(), StoreError> {
     let damaged = |detail: &str| StoreError::damaged(path, detail.to_owned());
     let (length, rest) = bytes
@@ -279,7 +279,7 @@ fn check_header(path: &Path, bytes: &[u8]) -> Result<(), StoreError> {
 
 const TOO_SHORT: &str = "it is too short for a header";
 
-/// The length of the header of a file of `total` bytes that begins so.
+/// The length of the header in a file of `total` bytes that starts with these bytes.
 fn header_length(path: &Path, first: [u8; 8], total: u64) -> Result<usize, StoreError> {
     let length = u64::from_le_bytes(first);
     let fault = if length > MAX_HEADER_BYTES {
@@ -296,7 +296,7 @@ impl Header {
     /// Reads the header of a file with `n_data` bytes behind it.
     fn parse(path: &Path, header: &[u8], n_data: u64) -> Result<Self, StoreError> {
         let header: Self = serde_json::from_slice(header).map_err(|error| {
-            StoreError::damaged(path, format!("its header is not understood: {error}"))
+            StoreError::damaged(path, format!("its header is invalid: {error}"))
         })?;
         for (name, entry) in &header.0 {
             if entry.data_offsets.iter().any(|&n| n > n_data) {

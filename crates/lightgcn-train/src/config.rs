@@ -7,13 +7,13 @@ use lightgcn_sample::{NegativeSampling, PositiveOrder, PositiveSet};
 use serde::{Deserialize, Serialize};
 use std::ops::Deref;
 
-/// Nodes of the graph for which a step takes another batch.
+/// The number of nodes in the graph per batch of a step.
 const NODES_PER_BATCH: usize = 8192;
-/// The most batches of a step that the size of the graph asks for.
+/// The maximum number of batches per step chosen by the size of the graph.
 const MOST_BATCHES: usize = 32;
-/// The fewest steps of an epoch that it leaves.
+/// The minimum number of steps per epoch to leave.
 const LEAST_STEPS: usize = 48;
-/// From this many pairs on, an epoch is long enough to be judged by itself.
+/// With this many pairs or more, an epoch is long enough to be judged by itself.
 const MANY_PAIRS: usize = 5_000_000;
 const VALIDATE_EVERY: u32 = 5;
 const PATIENCE: u32 = 5;
@@ -63,10 +63,11 @@ pub struct TrainConfig {
     /// a fixed order. Needs fused steps. In-batch negatives are those of the shard. Default: 1.
     #[serde(skip_serializing_if = "is_one")]
     pub workers: usize,
-    /// Number of batches that make one step: they share the propagation and the step of Adam, whose cost grows with
-    /// the graph and not with the batch. In-batch negatives are those of the batch. More than 1 needs fused steps on
-    /// the CPU, no `l2` and one worker. Default: where that is so, one batch per 8,192 nodes of the graph, at most 32
-    /// and at least 48 steps an epoch, rounded down to a power of two; otherwise 1.
+    /// Number of batches that make one step: they share the propagation and the step of Adam, whose
+    /// cost grows with the graph and not with the batch. In-batch negatives are those of the batch.
+    /// More than 1 needs fused steps on the CPU, no `l2` and one worker. Default: if these hold,
+    /// one batch per 8,192 nodes of the graph, at most 32, leaving at least 48 steps per epoch,
+    /// rounded down to a power of two; otherwise 1.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub accumulate: Option<usize>,
     /// Negatives per positive. Default: 1.
@@ -74,16 +75,17 @@ pub struct TrainConfig {
     /// Which pairs are positives: those with a purchase, or all, each with its pair's weight. Default: all,
     /// which is better on the validation data of both logs in docs/results.md.
     pub positives: PositiveSet,
-    /// What each behavior counts in the graph and as a positive. Default: as the dataset was prepared.
+    /// The weight of each behavior in the graph and as a positive. Default: as in the prepared
+    /// dataset.
     #[serde(skip_serializing_if = "is_default")]
     pub weights: GraphWeights,
     /// The order in which positives are visited. Default: by pair.
     pub order: PositiveOrder,
     /// The distribution of negatives; a user's positives are never drawn. Default: uniform.
     pub negative_sampling: NegativeSampling,
-    /// Adam's learning rate with one batch a step; with `accumulate` batches it is multiplied by the square root of
-    /// their number (Malladi et al., *On the SDEs and Scaling Rules for Adaptive Gradient Algorithms*, NeurIPS 2022).
-    /// Default: 0.0005.
+    /// Adam's learning rate with one batch per step; with `accumulate` batches it is multiplied by
+    /// the square root of their number (Malladi et al., *On the SDEs and Scaling Rules for Adaptive
+    /// Gradient Algorithms*, NeurIPS 2022). Default: 0.0005.
     pub learning_rate: f64,
     /// How the learning rate changes. Default: constant.
     pub schedule: Schedule,
@@ -91,12 +93,12 @@ pub struct TrainConfig {
     pub l2: f64,
     /// Maximum global norm of the gradients; larger gradients are scaled down to it. Default: none.
     pub gradient_clipping: Option<f64>,
-    /// Number of epochs between validations. Default: 5, fewer from a million pairs on, and 1 from five million
-    /// on.
+    /// Number of epochs between validations. Default: 5, fewer with a million pairs or more, and 1
+    /// with five million or more.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub validate_every: Option<u32>,
-    /// Stop after this many validations without improvement; 0 disables early stopping. Default: 5, or 3 from five
-    /// million pairs on, where an epoch that improves on the best by less than a two-hundredth counts as none.
+    /// Stop after this many validations without improvement; 0 disables early stopping. Default: 5,
+    /// or 3 with five million pairs or more, where improvements of less than 0.5 % do not count.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub patience: Option<u32>,
     /// The metric that selects the best epoch. Default: recall.
@@ -141,7 +143,7 @@ fn is_one(n: &usize) -> bool {
     *n == 1
 }
 
-/// Whether an epoch of that many pairs is judged by itself.
+/// Whether an epoch with this many pairs is judged by itself.
 fn is_large(n_pairs: usize) -> bool {
     n_pairs >= MANY_PAIRS
 }
@@ -151,8 +153,8 @@ fn is_default(weights: &GraphWeights) -> bool {
 }
 
 impl TrainConfig {
-    /// The settings of the LightGCN paper (He et al., SIGIR 2020, section 4.1.2), as far as it states them: BPR
-    /// with one negative, learning rate 0.001, L2 0.0001.
+    /// The settings of the LightGCN paper (He et al., SIGIR 2020, section 4.1.2), where it states
+    /// them: BPR with one negative, learning rate 0.001, L2 0.0001.
     #[must_use]
     pub fn published() -> Self {
         Self {
@@ -163,7 +165,8 @@ impl TrainConfig {
         }
     }
 
-    /// The same with what the size of the data decides: `parts` says whether a step may have several batches.
+    /// The same config with the settings that depend on the size of the data filled in; `parts`
+    /// says whether a step may have several batches.
     pub(crate) fn sized(mut self, n_nodes: usize, n_pairs: usize, parts: bool) -> Self {
         self.accumulate.get_or_insert_with(|| {
             let by_graph = (n_nodes / NODES_PER_BATCH).min(MOST_BATCHES);
@@ -202,7 +205,7 @@ impl TrainConfig {
         self.patience.unwrap_or(PATIENCE)
     }
 
-    /// By how much of itself the best figure must be improved on to count as an improvement.
+    /// The minimum relative improvement over the best metric that counts as one.
     pub(crate) fn least_gain(n_pairs: usize) -> f64 {
         match is_large(n_pairs) {
             true => LEAST_GAIN,
@@ -236,7 +239,7 @@ impl TrainConfig {
         );
         require(
             self.workers == 1 || self.fused,
-            "more than one worker needs fused steps: set fused = true, or leave workers out",
+            "more than one worker needs fused steps: set fused = true, or remove workers",
         );
         require(
             (1..=1024).contains(&self.batches_per_step()),
@@ -244,7 +247,8 @@ impl TrainConfig {
         );
         require(
             self.batches_per_step() == 1 || self.fused && self.workers == 1 && self.l2 == 0.0,
-            "accumulate needs fused steps, one worker and no l2: leave accumulate out, or change these",
+            "accumulate needs fused steps, one worker and no l2: remove accumulate, or change \
+            these",
         );
         require(self.negatives > 0, "negatives must be at least 1");
         require(
@@ -266,7 +270,7 @@ impl TrainConfig {
         require(self.metric_k > 0, "metric_k must be at least 1");
         require(
             self.fused || !self.bf16_layers,
-            "bf16_layers needs fused steps: set fused = true, or leave bf16_layers out",
+            "bf16_layers needs fused steps: set fused = true, or remove bf16_layers",
         );
         if let NegativeSampling::Popularity { alpha } = self.negative_sampling {
             require(

@@ -1,7 +1,7 @@
-//! One suite that every model must pass, on every backend. [`conformance!`](crate::conformance!)
-//! makes the tests of a model of it.
+//! The test suite that every model must pass, on every backend.
+//! [`conformance!`](crate::conformance!) generates a model's tests.
 //!
-//! The functions panic where a model fails, as tests do.
+//! Like tests, the functions panic if a model fails.
 #![allow(clippy::unwrap_used, reason = "a test suite")]
 
 use crate::{Observer, TrainConfig, TrainEvent, Trainer};
@@ -19,7 +19,7 @@ use lightgcn_kernels::SparseMatrix;
 use lightgcn_nn::{EmbeddingModel, ForwardMode, GradientBackend, Graphs, ModelConfig, NodeCounts};
 use lightgcn_recommend::{EmbeddingRanker, Exclusions, Ranker};
 
-/// Makes the tests of one model: `conformance!(NAME, BACKEND, CONFIG)`, where `BACKEND` is an
+/// Generates the tests of one model: `conformance!(NAME, BACKEND, CONFIG)`, where `BACKEND` is an
 /// autodiff backend, and `CONFIG` gives the model's config.
 #[macro_export]
 macro_rules! conformance {
@@ -50,8 +50,8 @@ const BLOCK: u32 = 8;
 /// Blocks of the planted pattern.
 const BLOCKS: u32 = 3;
 
-/// A dataset of users and items in blocks: each user bought all items of their block but one, which
-/// is the user's validation target.
+/// A dataset of users and items in blocks: each user bought all items of their block except one,
+/// which is the user's validation target.
 fn planted() -> Dataset {
     let n = (BLOCK * BLOCKS) as usize;
     let (mut bought, mut withheld) = (Vec::new(), Vec::new());
@@ -156,8 +156,8 @@ impl Observer for Losses {
     }
 }
 
-/// Trains on a planted block pattern: the loss must fall, and the withheld cell of nine users
-/// in ten must rank first among the items that they did not buy.
+/// Trains on a planted block pattern: the loss must fall, and for nine out of ten users the
+/// withheld cell must rank first among the items they did not buy.
 ///
 /// # Panics
 /// If the model fails.
@@ -346,7 +346,8 @@ pub fn relabeling_permutes_the_output<B: GradientBackend, M: ModelConfig>(
     }
 }
 
-/// The same seed gives the same bits, another seed others, and a saved model loads to its bits.
+/// The same seed gives the same bits, another seed gives different ones, and a saved model loads to
+/// the same bits.
 ///
 /// # Panics
 /// If the model fails.
@@ -418,7 +419,7 @@ impl<B: Backend> ModuleMapper<B> for Shift {
     }
 }
 
-/// Permutes the rows of every parameter with one row a node.
+/// Permutes the rows of every parameter with one row per node.
 struct PermuteRows {
     n_rows: usize,
     old_of_new: Vec<usize>,

@@ -15,8 +15,8 @@ use thiserror::Error;
 #[derive(Debug, Error)]
 #[non_exhaustive]
 pub enum TrainError {
-    /// The configuration is invalid; every fault is listed.
-    #[error("the training configuration is not usable: {}", faults.join("; "))]
+    /// The configuration is invalid; lists every fault.
+    #[error("the training configuration is invalid: {}", faults.join("; "))]
     Config {
         /// Every fault found, and how to fix it.
         faults: Vec<String>,
@@ -71,7 +71,7 @@ pub enum TrainError {
     },
     /// The run folder already has a checkpoint, which a fresh run would overwrite.
     #[error(
-        "{} already holds a checkpoint; continue it with --resume, or choose another run folder",
+        "{} already has a checkpoint; continue it with --resume, or choose another run folder",
         path.display()
     )]
     CheckpointExists {
@@ -91,7 +91,7 @@ pub enum TrainError {
         what: &'static str,
     },
     /// The checkpoint cannot be read.
-    #[error("the checkpoint in {} is damaged: {detail}; remove it and start anew", path.display())]
+    #[error("the checkpoint in {} is damaged: {detail}; delete it and start over", path.display())]
     CheckpointDamaged {
         /// The checkpoint.
         path: PathBuf,
@@ -99,13 +99,13 @@ pub enum TrainError {
         detail: String,
     },
     /// The earlier model cannot be used as a starting point.
-    #[error("the earlier model cannot be started from: {detail}")]
+    #[error("cannot start from the earlier model: {detail}")]
     WarmStart {
         /// What does not fit, and how to fix it.
         detail: String,
     },
     /// Two models cannot be compared on a dataset.
-    #[error("the earlier and the new model cannot be compared: {detail}")]
+    #[error("cannot compare the earlier and the new model: {detail}")]
     NotComparable {
         /// Why, and how to fix it.
         detail: String,
@@ -113,8 +113,8 @@ pub enum TrainError {
     /// Most of an earlier model's users or items are not in the data to retrain on.
     #[error(
         "only {known} of the {of} {what} of the earlier model are in the dataset (it knows {lost:?}, the dataset has \
-         {new:?}); if the form of the ids changed, change it back or train from nothing; if these {what} really are \
-         others, use --allow-other-ids"
+         {new:?}); if the format of the ids changed, change it back or train from scratch; if \
+             these {what} really are different, use --allow-other-ids"
     )]
     OtherIds {
         /// `users` or `items`.
@@ -128,13 +128,13 @@ pub enum TrainError {
         /// An id of the dataset that the earlier model lacks; empty if there is none.
         new: String,
     },
-    /// The search space is invalid; every fault is listed.
-    #[error("the search space is not usable: {}", faults.join("; "))]
+    /// The search space is invalid; lists every fault.
+    #[error("the search space is invalid: {}", faults.join("; "))]
     SearchSpace {
         /// Every fault found, each with its place and how to fix it.
         faults: Vec<String>,
     },
-    /// The folder already has the record of a search.
+    /// The folder already has a search record.
     #[error(
         "{} already records a search; continue it with --resume, or choose another folder",
         path.display()
@@ -151,7 +151,8 @@ pub enum TrainError {
     },
     /// The record belongs to another search.
     #[error(
-        "{} records another search: its {} differ{}; resume with the same, or choose another folder",
+        "{} records another search: its {} differ{}; resume with the same ones, or choose another \
+        folder",
         path.display(),
         what.join(" and "),
         if what.len() == 1 { "s" } else { "" }
@@ -164,8 +165,8 @@ pub enum TrainError {
     },
     /// The search's record cannot be read.
     #[error(
-        "line {line} of {} is damaged: {detail}; remove it and what follows, or start in another \
-         folder",
+        "line {line} of {} is damaged: {detail}; delete it and the lines after it, or start in \
+        another folder",
         path.display()
     )]
     SearchDamaged {
@@ -213,10 +214,10 @@ pub enum TrainError {
     /// An evaluation failed.
     #[error(transparent)]
     Recommend(#[from] RecommendError),
-    /// Something could not be stored.
+    /// Writing or reading a folder failed.
     #[error(transparent)]
     Store(#[from] StoreError),
-    /// The data does not fit together.
+    /// The data is inconsistent.
     #[error(transparent)]
     Core(#[from] CoreError),
 }

@@ -1,7 +1,7 @@
 //! Training for graph recommenders on burn.
 //!
-//! [`Trainer`] goes from a [`Dataset`](lightgcn_core::Dataset) to an artifact, with checkpoints, a
-//! record of the run and progress where asked for. It trains any model whose config is a
+//! [`Trainer`] turns a [`Dataset`](lightgcn_core::Dataset) into an artifact, optionally with
+//! checkpoints, a run record and progress. It trains any model whose config is a
 //! [`ModelConfig`](lightgcn_nn::ModelConfig), on a [`Device`] or on any backend. [`run_search`]
 //! searches a space of configurations, and [`tune`] a list of them, on validation data only.
 //!

@@ -6,25 +6,26 @@ use serde::{Deserialize, Serialize};
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 
-/// What each behavior counts in the training graph, where that differs from the dataset's table.
+/// Weights of behaviors in the training graph that override the dataset's table.
 ///
-/// Behaviors are named as in the log. What is not named stays as the dataset was prepared, so these can be
-/// searched without preparing again: `"train.weights.events.view" = { low = 0.01, high = 1.0, log = true }`.
+/// Behaviors are named as in the log. Anything not named stays as prepared, so these can be
+/// searched without preparing again: `"train.weights.events.view" = { low = 0.01, high = 1.0, log =
+/// true }`.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct GraphWeights {
     /// The weight of one event, by behavior; may be negative.
     pub events: BTreeMap<String, f64>,
-    /// The most (in absolute value) that all events of a behavior add to one pair; positive.
+    /// The maximum (in absolute value) that all events of a behavior add to one pair; positive.
     pub caps: BTreeMap<String, f64>,
     /// The half-life of an event's weight, in days; positive.
     pub half_life_days: Option<f64>,
 }
 
 impl GraphWeights {
-    /// Pairs count by their strongest behaviors, however often and when: 1 for targets, and from 0.5 for
-    /// the weakest other behavior to 0.7 for the strongest. What leads back, such as removing from the
-    /// cart (weights below 0 in `table`), counts nothing.
+    /// Weights pairs by their strongest behavior only, ignoring counts and times: 1 for targets,
+    /// and from 0.5 for the weakest other behavior to 0.7 for the strongest. Behaviors with
+    /// negative weights in `table`, such as removing from the cart, are ignored.
     #[must_use]
     pub fn flat(table: &BehaviorWeightsConfig) -> Self {
         let others = table.behaviors.iter().filter(|b| !b.target);
@@ -52,7 +53,8 @@ impl GraphWeights {
         }
     }
 
-    /// The dataset with its training pairs weighed like this. O(events) unless nothing is named.
+    /// The dataset with its training pairs weighted this way. O(events), or free if nothing is
+    /// named.
     ///
     /// # Errors
     /// [`TrainError::Config`] for unknown behaviors and unusable numbers.

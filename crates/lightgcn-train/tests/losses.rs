@@ -128,7 +128,7 @@ fn a_loss_that_equals_a_fused_one_takes_its_steps() {
         trained.artifact.layer0
     };
     assert_eq!(table(true), built_in.artifact.layer0);
-    // Through autodiff the result is the same but for rounding.
+    // Through autodiff the result is the same up to rounding.
     let autodiff = table(false);
     assert_ne!(autodiff, built_in.artifact.layer0);
     let pairs = autodiff.data().iter().zip(built_in.artifact.layer0.data());

@@ -242,7 +242,7 @@ fn what_does_not_fit_is_refused() {
         .run();
     let error = error.unwrap_err();
     assert!(matches!(error, TrainError::WarmStart { .. }), "{error}");
-    // A damaged checkpoint is told as such.
+    // A damaged checkpoint is reported as such.
     let start = start.with_run(folder.path()).unwrap();
     fs::write(folder.path().join("checkpoint/optimizer.mpk"), "x").unwrap();
     let error = trainer(&shop(), &model, &config(), &run)
@@ -407,7 +407,7 @@ fn both_models_answer_for_the_same_users() {
     assert_eq!(report.faults(Margin::default()).len(), 2, "{report:?}");
 }
 
-/// What the earlier model was trained on is no test of it.
+/// The earlier model must not be tested on what it was trained on.
 #[test]
 fn targets_that_the_earlier_model_was_trained_on_are_left_out() {
     let dataset = shop();

@@ -1,4 +1,4 @@
-//! A model's answers beside everything simpler, on test data.
+//! Compares a model's answers with simpler methods, on test data.
 
 use crate::Error;
 use lightgcn_core::Dataset;
@@ -9,19 +9,19 @@ use lightgcn_recommend::{
 };
 use lightgcn_train::Trained;
 
-/// What answers are compared with: the trained model alone, rules, linear filters and popularity.
+/// What to compare answers with: the trained model alone, rules, linear filters and popularity.
 pub(crate) struct Baselines<'a> {
     /// Filters that do not fit in memory are left out.
     pub(crate) filters: &'a [Filter],
     pub(crate) configs: &'a FilterConfigs,
-    /// The most items that EASE is fitted to, unless it is a member of the ranking.
+    /// The maximum number of items to fit EASE on, unless it is a member of the ranking.
     pub(crate) ease_items: usize,
     pub(crate) options: EvaluationOptions,
 }
 
 impl Baselines<'_> {
-    /// The answers by the ranking, or by the model where there is none; the model, if they are not its own; and
-    /// everything simpler.
+    /// Evaluates the ranking (or the model if there is no ranking), the model alone if it differs,
+    /// and the simpler methods.
     pub(crate) fn evaluate(
         &self,
         dataset: &Dataset,
@@ -66,7 +66,7 @@ impl Baselines<'_> {
         Ok(evaluations)
     }
 
-    /// A fitted filter; none where it would be too large.
+    /// A fitted filter; `None` if it would be too large.
     fn fitted(
         &self,
         filter: Filter,
@@ -75,7 +75,8 @@ impl Baselines<'_> {
     ) -> Result<Option<Box<dyn LinearModel>>, Error> {
         let train = &dataset.split.train;
         if filter == Filter::Ease {
-            // EASE takes the longest to fit, so one that is a member of the ranking serves twice.
+            // EASE takes the longest to fit, so if it is a member of the ranking, that one is
+            // reused.
             let ranking = trained.ranking()?;
             let member = ranking.as_ref().and_then(|ranking| {
                 let mut members = ranking.members.iter().zip(ranking.models());

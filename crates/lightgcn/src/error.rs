@@ -1,4 +1,4 @@
-//! One error for programs that use the whole road.
+//! One error type for programs that use several crates.
 
 use thiserror::Error;
 
@@ -9,7 +9,7 @@ pub enum Error {
     /// Ids, weights, interactions or splits.
     #[error(transparent)]
     Core(#[from] lightgcn_core::CoreError),
-    /// Stopped before there was anything to keep.
+    /// The work was interrupted before it had a result.
     #[cfg(feature = "train")]
     #[error("interrupted: there is no result yet")]
     Interrupted,
@@ -33,7 +33,7 @@ pub enum Error {
     #[cfg(feature = "train")]
     #[error(transparent)]
     Model(#[from] lightgcn_nn::NnError),
-    /// Answers, explanations or evaluation.
+    /// Recommendations, explanations or evaluation.
     #[error(transparent)]
     Recommend(#[from] lightgcn_recommend::RecommendError),
     /// Batches.

@@ -1,4 +1,4 @@
-//! From a log to a model that was compared with everything simpler, in one call.
+//! Turns a log into a model and compares it with simpler methods, in one call.
 
 mod trials;
 
@@ -28,21 +28,21 @@ use std::time::{Duration, Instant};
 const K: usize = 20;
 /// The filters to compare with.
 pub(crate) const FILTERS: [Filter; 2] = [Filter::ItemKnn, Filter::Ease];
-/// The share of the time for training before everything is fitted again, which takes as long.
+/// The share of the time for training before the refit, which takes just as long.
 const TRAINING: f64 = 0.4;
-/// The same where the refit goes on from the chosen model.
+/// The same for logs whose refit continues from the chosen model.
 const TRAINING_OF_LARGE: f64 = 0.55;
-/// The training pairs from which a refit goes on from the chosen model instead of starting from scratch.
+/// From this many training pairs on, the refit continues from the chosen model instead of starting from scratch.
 const CONTINUED_PAIRS: usize = 5_000_000;
-/// It then takes one in so many of the epochs.
+/// It then takes the number of epochs divided by this.
 const CONTINUED_EPOCHS: u32 = 3;
-/// Differences that chance makes more often than this are not called better or worse.
+/// Differences with a larger p-value are not called better or worse.
 const SIGNIFICANCE: f64 = 0.05;
 
-/// Turns a log into a model: prepares and splits it, trains, learns how to rank, compares the ranking with
-/// rules and filters on test data, and fits everything again to the whole log.
+/// Turns a log into a model: prepares and splits it, trains, learns a ranking, compares the ranking
+/// with rules and filters on test data, and refits everything on the whole log.
 ///
-/// The defaults suit every log. The same seed gives the same artifact bytes on the CPU.
+/// The defaults work for any log. The same seed gives the same artifact bytes on the CPU.
 ///
 /// ```no_run
 /// use lightgcn::prelude::*;
@@ -91,14 +91,15 @@ impl<'a> Fit<'a> {
         }
     }
 
-    /// Prepares the log like this. Default: the shop log's columns, split by time. A log with other behaviors
-    /// than the default table gets a table of its own (see [`read_log`]).
+    /// Prepares the log like this. Default: the shop log's columns, split by time. A log whose
+    /// behaviors do not match the default table gets its own table (see [`read_log`]).
     pub fn prepare(mut self, config: PrepareConfig) -> Self {
         self.prepare = config;
         self
     }
 
-    /// Recommends for this behavior. Default: that of the table of behaviors, or the one that means a purchase.
+    /// Recommends for this behavior. Default: the target in the table of behaviors, or the one that
+    /// means a purchase.
     pub fn target(mut self, behavior: impl Into<String>) -> Self {
         self.target = Some(behavior.into());
         self
@@ -110,19 +111,19 @@ impl<'a> Fit<'a> {
         self
     }
 
-    /// Trains like this.
+    /// Sets the training configuration.
     pub fn train(mut self, config: TrainConfig) -> Self {
         self.train = config;
         self
     }
 
-    /// Learns the ranking like this.
+    /// Sets the configuration of the ranking.
     pub fn ranking(mut self, config: RankingConfig) -> Self {
         self.ranking = config;
         self
     }
 
-    /// Fits the filters that are compared like this.
+    /// Sets the configuration of the filters to compare with.
     pub fn filters(mut self, configs: FilterConfigs) -> Self {
         self.filters = configs;
         self
@@ -134,20 +135,20 @@ impl<'a> Fit<'a> {
         self
     }
 
-    /// Tells the observer how training goes.
+    /// Sets the observer of training.
     pub fn observer(mut self, observer: &'a mut dyn Observer) -> Self {
         self.observer = Some(observer);
         self
     }
 
-    /// Takes about this long in all: training ends early enough to fit again to the whole log. Which epoch
-    /// it reaches depends on the machine. Default: no limit.
+    /// Takes about this long in total: training ends early enough to refit on the whole log. The
+    /// number of epochs depends on the machine. Default: no limit.
     pub fn time(mut self, time: Duration) -> Self {
         self.time = Some(time);
         self
     }
 
-    /// Refuses to train on the CPU where that would take more than this many bytes of memory: see
+    /// Refuses to train on the CPU if that would take more than this many bytes of memory: see
     /// [`Trainer::memory`]. Default: no limit.
     pub fn memory(mut self, limit: u64) -> Self {
         self.memory = Some(limit);
@@ -161,21 +162,21 @@ impl<'a> Fit<'a> {
         self
     }
 
-    /// Sets the signal that ends the work early, with the best model so far: while training, one without a ranking,
-    /// later, one that knows the training part alone.
+    /// Sets the signal that ends the work early, with the best model so far: during training, a
+    /// model without a ranking; later, one fitted on the training part only.
     pub fn stop(mut self, stop: StopSignal) -> Self {
         self.stop = stop;
         self
     }
 
-    /// Whether everything is fitted again to the whole log at the end, with the settings that were chosen.
-    /// Otherwise the artifact knows the training part alone. Default: true.
+    /// Whether to refit everything on the whole log at the end, with the chosen settings. Otherwise
+    /// the artifact is fitted on the training part only. Default: true.
     pub fn refit(mut self, refit: bool) -> Self {
         self.refit = refit;
         self
     }
 
-    /// Does all of it.
+    /// Runs all steps.
     ///
     /// # Errors
     /// Those of [`prepare`](crate::data::prepare), [`Trainer::run`], [`RankingConfig::fit`] and
@@ -184,7 +185,7 @@ impl<'a> Fit<'a> {
         let start = Instant::now();
         if self.prepare.split == SplitConfig::None {
             let issue = "split.kind is none, but `fit` compares on a test part; choose by-time, \
-                         leave-last-out or random (everything is fitted to the whole log at the end)";
+                leave-last-out or random (everything is refitted on the whole log at the end)";
             return Err(DataError::Config {
                 issues: vec![issue.to_owned()],
             }
@@ -271,8 +272,8 @@ impl<'a> Fit<'a> {
         }
     }
 
-    /// The model and the ranking's members fitted to the whole log, or, if that was interrupted, those of the training
-    /// part; and whether they know the whole log.
+    /// The model and the ranking's members fitted to the whole log or, if that was interrupted, to
+    /// the training part; and whether they know the whole log.
     fn refitted(
         &mut self,
         whole: Spare<Dataset>,
@@ -296,7 +297,7 @@ impl<'a> Fit<'a> {
         })
     }
 
-    /// The chosen model, trained on with the whole log; none where it is more than a table of embeddings.
+    /// Continues training the chosen model on the whole log; `None` if it has parameters other than its embeddings.
     fn continued(
         &mut self,
         dataset: &Dataset,
@@ -309,30 +310,31 @@ impl<'a> Fit<'a> {
         let trainer = self.trainer(dataset).stop(stop).refit(&chosen);
         match trainer.warm_start(WarmStart::new(Arc::new(model))).run() {
             Ok(trained) => Ok(Some(trained)),
-            // An artifact does not keep its further parameters.
+            // An artifact does not keep the other parameters.
             Err(TrainError::WarmStart { .. }) => Ok(None),
             Err(error) => Err(error.into()),
         }
     }
 }
 
-/// Whether a refit goes on from the chosen model.
+/// Whether the refit continues from the chosen model.
 fn is_large(dataset: &Dataset) -> bool {
     dataset.split.train.interactions().n_pairs() >= CONTINUED_PAIRS
 }
 
-/// What [`Fit`] made.
+/// The result of [`Fit`].
 #[derive(Debug, Clone)]
 pub struct Fitted {
     /// The model with its ranking, ready to be saved and to answer.
     pub artifact: Artifact,
-    /// Whether it was fitted to the whole log; otherwise it knows the training part alone.
+    /// Whether it was fitted on the whole log; otherwise on the training part only.
     pub knows_whole_log: bool,
-    /// The ranking beside the trained model, rules, filters and popularity, on test data.
+    /// The ranking compared with the trained model, rules, filters and popularity, on test data.
     pub comparison: Comparison,
-    /// Whether the ranking beats the best of what is simpler.
+    /// Whether the ranking beats the best simpler method.
     pub verdict: Verdict,
-    /// What was learned of how to rank, from the training part; none where there was nothing to learn from.
+    /// The report of the learned ranking, from the training part; `None` if there was nothing to
+    /// learn from.
     pub ranking: Option<RankingReport>,
 }
 
@@ -345,12 +347,12 @@ impl fmt::Display for Fitted {
     }
 }
 
-/// How the ranking does beside the best rule, filter or popularity list on the test part.
+/// How the ranking compares with the best rule, filter or popularity list on the test part.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Verdict {
     /// Recall@20 of the ranking.
     pub recall: f64,
-    /// The best of the others by Recall@20, which leaves out the model that the ranking may use.
+    /// The best of the others by Recall@20, excluding the model that the ranking may use.
     pub best_other: String,
     /// Its Recall@20.
     pub other_recall: f64,

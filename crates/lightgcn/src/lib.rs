@@ -7,8 +7,8 @@
 //! recommends the items that a user is likeliest to buy, with the paths through the graph
 //! that explain each.
 //!
-//! Data flows one way, a crate an arrow:
-//! events → interactions → split → training graph → model → embeddings → artifact → answers.
+//! Data flows in one direction, one crate per arrow: events → interactions → split → training graph
+//! → model → embeddings → artifact → answers.
 //!
 //! ```
 //! use lightgcn::prelude::*;
@@ -31,8 +31,8 @@
 //! # }
 //! ```
 //!
-//! `Fit` does all of that in one call, learns how to rank, and says whether the result beats everything
-//! simpler.
+//! `Fit` does all of that in one call, learns a ranking, and says whether the result beats every
+//! simpler method.
 //!
 //! # Crate layout
 //!
@@ -46,7 +46,7 @@
 //! | `kernels` | graph operations for burn, on any backend |
 //! | `loss`, `nn` | losses, layers and models as burn modules |
 //! | [`linear`] | models without gradient descent: item-kNN, RP3β, EASE, graph filters |
-//! | `train` | the trainer, tuning (feature `train`, as the two rows above) |
+//! | `train` | the trainer, tuning (feature `train`, like the two rows above) |
 //! | [`metrics`] | ranking metrics, intervals, paired tests |
 //! | [`store`] | artifacts and datasets on disk |
 //! | [`recommend`] | answers, explanations, evaluation, the learned ranking |
@@ -54,10 +54,10 @@
 //!
 //! # Features
 //!
-//! `train` has layers, models, losses and the trainer; without it burn is not built. `flex` (default)
-//! trains on the CPU; `wgpu` and `cuda` add GPUs and need no toolkit to build; `fusion` supports
-//! programs that switch burn's operation fusion on; `serve` is the HTTP service; `synthetic` is the
-//! synthetic shop; `conformance` is the suite of tests that every model must pass.
+//! `train` has layers, models, losses and the trainer; without it burn is not built. `flex`
+//! (default) trains on the CPU; `wgpu` and `cuda` add GPUs and need no toolkit to build; `fusion`
+//! supports programs that enable burn's operation fusion; `serve` is the HTTP service; `synthetic`
+//! is the synthetic shop; `conformance` is the suite of tests that every model must pass.
 //!
 //! [burn]: https://docs.rs/burn/0.21.0
 #![forbid(unsafe_code)]
@@ -103,7 +103,7 @@ pub use fit::{Fit, Fitted, Verdict};
 #[cfg(feature = "train")]
 pub use rolling::{Rolling, RollingConfig, RollingRow, RollingWindow};
 
-/// The examples of the project's front page, compiled.
+/// Compiles the examples in the project's README.
 #[cfg(doctest)]
 #[doc = include_str!("../../../README.md")]
 pub struct FrontPage;

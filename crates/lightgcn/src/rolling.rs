@@ -1,4 +1,4 @@
-//! Rolling evaluation: several cuts in time, each trained before it and judged after it.
+//! Rolling evaluation: for each of several cuts in time, trains before it and evaluates after it.
 
 use crate::Error;
 use crate::baselines::Baselines;
@@ -15,33 +15,35 @@ use std::ops::Range;
 
 /// The share of the targets in a window's test period.
 const SHARE: f64 = 0.1;
-/// The most windows: the first one trains on at least this share of the targets.
+/// The maximum number of windows, so that even the first one has a tenth of the targets to train
+/// on.
 const MAX_WINDOWS: usize = 9;
 const SECONDS_PER_DAY: f64 = 86_400.0;
 /// The cutoff of the figures.
 const K: usize = 20;
 
-/// What a rolling evaluation runs.
+/// The configuration of a rolling evaluation.
 ///
-/// The test periods of n windows are the last n tenths of the log's targets, one after the other. Each window
-/// trains a model anew on what came before its test period, or on the latest part of that, learns how to
-/// rank, and evaluates it beside rules, filters and popularity.
+/// The test periods of n windows are the last n tenths of the log's targets, one after the other.
+/// Each window trains a new model on the events before its test period, or on the latest part of
+/// them, learns a ranking, and evaluates it alongside rules, filters and popularity.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct RollingConfig {
     /// The number of windows, 1 to 9. Default: 4.
     pub windows: usize,
-    /// How much of the past a window trains on, in days; none is all of it. Each is tried. Default: all.
+    /// How much of the past to train on, in days; `None` means all. Each length is tried. Default:
+    /// all.
     pub history_days: Vec<Option<f64>>,
-    /// The number of seeds that each model is trained with, at least 1. Default: 1.
+    /// The number of seeds to train each model with, at least 1. Default: 1.
     pub seeds: u64,
     /// The model.
     pub model: AnyModelConfig,
-    /// How it is trained. There is no validation part, so that it trains for all of the epochs.
+    /// How to train it. There is no validation part, so it always trains for all epochs.
     pub train: TrainConfig,
-    /// How its ranking is learned.
+    /// How to learn its ranking.
     pub ranking: RankingConfig,
-    /// How filters are fitted.
+    /// How to fit filters.
     pub filters: FilterConfigs,
 }
 
@@ -66,22 +68,22 @@ pub struct RollingWindow {
     pub test_from: i64,
     /// The number of users with a target.
     pub n_users: usize,
-    /// The number of targets: those that can be predicted from each of the histories.
+    /// The number of targets that can be predicted from every history.
     pub n_targets: usize,
 }
 
-/// A ranker's figures over the windows.
+/// A ranker's metrics over the windows.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct RollingRow {
     /// The ranker's name.
     pub ranker: String,
-    /// The history it was trained on, in days; none is all of it.
+    /// The history it was trained on, in days; `None` means all.
     pub history_days: Option<f64>,
-    /// Recall@20 in each window, the mean over the seeds.
+    /// Recall@20 in each window, averaged over seeds.
     pub recall: Vec<f64>,
-    /// NDCG@20 in each window, the mean over the seeds.
+    /// NDCG@20 in each window, averaged over seeds.
     pub ndcg: Vec<f64>,
-    /// The standard deviation of Recall@20 over the seeds, the mean over the windows; none with one seed.
+    /// The standard deviation of Recall@20 over seeds, averaged over windows; `None` with one seed.
     pub recall_seed_deviation: Option<f64>,
 }
 
@@ -130,7 +132,8 @@ impl RollingConfig {
         Ok(Rolling { windows, rows })
     }
 
-    /// The dataset of each history, all with the same targets: those whose users and items each of them knows.
+    /// The dataset of each history, all with the same targets: those whose user and item are in
+    /// every one of them.
     fn datasets(&self, log: &Dataset, period: &Range<i64>) -> Result<Vec<Dataset>, Error> {
         let of_history = |history: &Option<f64>| {
             let from = history.map_or(i64::MIN, |days| {
@@ -216,7 +219,8 @@ impl RollingConfig {
         Ok(bounds.windows(2).map(|pair| pair[0]..pair[1]).collect())
     }
 
-    /// The evaluations of each seed. Only the first seed's have what does not depend on it.
+    /// The evaluations of each seed. Rankers that do not depend on the seed are only in the first
+    /// seed's.
     fn evaluate(
         &self,
         dataset: &Dataset,
@@ -251,7 +255,8 @@ impl RollingConfig {
             let answers = trained.evaluate_on_test(dataset, &baselines.options)?;
             runs.push(match seed {
                 0 => baselines.evaluate(dataset, &trained, answers)?,
-                // The trained model alone depends on the seed too, where it is not what answers.
+                // If the answers come from a ranking, the trained model on its own also depends on
+                // the seed.
                 _ if trained.ranking()?.is_some() => {
                     let Split { train, test, .. } = &dataset.split;
                     let model = evaluate_test(&trained.ranker()?, train, test, &baselines.options)?;

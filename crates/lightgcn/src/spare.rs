@@ -1,4 +1,4 @@
-//! What waits on disk while something else needs the memory.
+//! Moves values to disk while something else needs the memory.
 
 use crate::Error;
 use lightgcn_core::Dataset;
@@ -6,8 +6,8 @@ use lightgcn_store::{Artifact, DatasetFolder, StoreError};
 use std::path::Path;
 use tempfile::TempDir;
 
-/// A model or a dataset on disk, since two of a large shop do not fit in memory side by side; in memory where it cannot
-/// be written.
+/// A model or a dataset on disk, since two of a large shop do not fit in memory together. Stays in
+/// memory if it cannot be written.
 pub(crate) enum Spare<T> {
     Disk(TempDir),
     Memory(Box<T>),
@@ -31,7 +31,7 @@ impl<T: Stored> Spare<T> {
         }
     }
 
-    /// Another one, while this one goes on waiting.
+    /// Loads a copy and keeps this one.
     pub(crate) fn copy(&self) -> Result<T, Error> {
         match self {
             Self::Disk(folder) => Ok(T::load_from(&folder.path().join(NAME))?),
@@ -47,7 +47,7 @@ impl<T: Stored> Spare<T> {
     }
 }
 
-/// What can be written and read again.
+/// A value that can be written and read back.
 pub(crate) trait Stored: Clone {
     const WHAT: &str;
 

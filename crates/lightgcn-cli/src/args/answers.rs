@@ -16,9 +16,9 @@ pub(crate) enum HideChoice {
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(crate) enum OnlyChoice {
-    /// Items that the user has not met
+    /// Items that the user has not interacted with
     New,
-    /// Items that the user met and, unless bought items are kept, has not bought
+    /// Items that the user has interacted with but, unless bought items are kept, not bought
     Familiar,
 }
 
@@ -39,14 +39,14 @@ impl From<FusionChoice> for lightgcn::recommend::Fusion {
     }
 }
 
-/// Other members of an ensemble with the model.
+/// Other members of an ensemble that includes the model.
 #[derive(Debug, Args)]
 pub(crate) struct EnsembleArgs {
-    /// Rank by an ensemble with another model of the same data (a folder) or a linear filter (a name)
-    /// of this weight, 0 to 1; the model keeps what is left of 1. Can be repeated
+    /// Rank by an ensemble with another model of the same data (a folder) or a linear filter (a
+    /// name). Its weight is 0 to 1; the model gets the remainder. Can be repeated
     #[arg(long, value_name = "MEMBER=WEIGHT")]
     pub(crate) with: Vec<String>,
-    /// How the members are fused
+    /// How to fuse the members
     #[arg(long, value_enum, default_value_t = FusionChoice::Score, requires = "with")]
     pub(crate) fusion: FusionChoice,
 }
@@ -72,13 +72,13 @@ pub(crate) struct FilterArgs {
     /// Do not show these brands
     #[arg(long, value_name = "BRAND", value_delimiter = ',')]
     pub(crate) deny_brand: Vec<String>,
-    /// The lowest price to show
+    /// The minimum price to show
     #[arg(long, value_name = "PRICE", allow_negative_numbers = true)]
     pub(crate) price_min: Option<f64>,
-    /// The highest price to show
+    /// The maximum price to show
     #[arg(long, value_name = "PRICE", allow_negative_numbers = true)]
     pub(crate) price_max: Option<f64>,
-    /// A file of items that are never shown: one id per line, or CSV with a column of ids
+    /// A file of items never to show: one id per line, or CSV with a column of ids
     #[arg(long, value_name = "FILE")]
     pub(crate) unsuitable: Option<PathBuf>,
 }
@@ -96,20 +96,20 @@ pub(crate) struct RecommendArgs {
     /// The file to write, .csv or .parquet: user, rank, item, score, source
     #[arg(long, value_name = "FILE", requires = "all")]
     pub(crate) out: Option<PathBuf>,
-    /// With --all, answer for one part of the users alone, by a hash of their ids: such as 2/8. A manifest
-    /// FILE.json is written beside the file
+    /// With --all, answer for only one shard of the users, by a hash of their ids: INDEX/COUNT,
+    /// such as 2/8. Also writes a manifest, FILE.json, next to the file
     #[arg(long, value_name = "N/SHARDS", requires = "all")]
     pub(crate) shard: Option<Shard>,
     /// Items per user
     #[arg(short, long, default_value_t = 20)]
     pub(crate) k: usize,
-    /// Which items that the user knows are left out
+    /// Which known items to hide
     #[arg(long, value_enum, default_value_t = HideChoice::Bought)]
     pub(crate) hide: HideChoice,
-    /// Only items that the user met before, by any event, or only new ones
+    /// Show only items that the user has interacted with before, or only new ones
     #[arg(long, value_enum)]
     pub(crate) only: Option<OnlyChoice>,
-    /// Do not leave out what the user has bought; the same as --hide nothing
+    /// Do not hide bought items; same as --hide nothing
     #[arg(long, conflicts_with = "hide")]
     pub(crate) include_bought: bool,
     #[command(flatten)]
@@ -117,14 +117,14 @@ pub(crate) struct RecommendArgs {
     /// How much to diversify lists, from 0 to 1
     #[arg(long, default_value_t = 0.0, allow_negative_numbers = true)]
     pub(crate) diversity: f64,
-    /// The share of random items, from 0 to 1
+    /// The fraction of random items, from 0 to 1
     #[arg(long, default_value_t = 0.0, allow_negative_numbers = true)]
     pub(crate) exploration: f64,
-    /// How much expected revenue counts, from 0 to 1
+    /// The weight of expected revenue, from 0 to 1
     #[arg(long, default_value_t = 0.0, allow_negative_numbers = true)]
     pub(crate) revenue: f64,
-    /// Where items come from, in this order: model, fold_in, content, category_popularity,
-    /// recent_popularity, popularity, random [default: all of these but recent_popularity]
+    /// Where items come from, in order of preference: model, fold_in, content, category_popularity,
+    /// recent_popularity, popularity, random [default: all of these except recent_popularity]
     #[arg(long, value_name = "SOURCE", value_delimiter = ',')]
     pub(crate) chain: Vec<lightgcn::recommend::Source>,
     /// An event since training: BEHAVIOR:ITEM. Can be repeated

@@ -7,10 +7,10 @@ use std::path::PathBuf;
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum EventsCommand {
-    /// Write all events as a log that `prepare` reads, in the form that [prepare.format] of --config describes; the
-    /// service may keep running
+    /// Write all events as a log that `prepare` reads, in the format set by [prepare.format] in
+    /// --config; the service may keep running
     Export(EventsExportArgs),
-    /// Write all events as a log, then remove those that a model was trained on; stop the service first
+    /// Write all events as a log, then remove those a model was trained on; stop the service first
     Prune(EventsPruneArgs),
 }
 
@@ -19,7 +19,8 @@ pub(crate) struct EventsExportArgs {
     /// The service's event file
     #[arg(value_name = "STORE")]
     pub(crate) store: PathBuf,
-    /// The CSV log to write; `export` replaces it in one step, `prune` writes a new one
+    /// The CSV log to write; `export` replaces an existing one atomically, `prune` requires a new
+    /// one
     #[arg(long, value_name = "FILE")]
     pub(crate) out: PathBuf,
 }
@@ -37,48 +38,49 @@ pub(crate) struct EventsPruneArgs {
 pub(crate) struct ForgetArgs {
     /// The person's id in the log
     pub(crate) user: String,
-    /// The service's event file; its bytes are written anew
+    /// The service's event file; it is rewritten
     #[arg(long, value_name = "STORE")]
     pub(crate) events: Option<PathBuf>,
-    /// A prepared dataset, and DATASET.whole if there is one; may be repeated
+    /// A prepared dataset, including DATASET.whole if it exists; may be repeated
     #[arg(long = "dataset", value_name = "DATASET")]
     pub(crate) datasets: Vec<PathBuf>,
-    /// A trained model, and the checkpoints in MODEL.run; may be repeated
+    /// A trained model, including the checkpoints in MODEL.run; may be repeated
     #[arg(long = "model", value_name = "MODEL", required_unless_present_any = ["events", "datasets"])]
     pub(crate) models: Vec<PathBuf>,
 }
 
-/// Every option is also a key of the table `[serve]` in the --config file, and an environment variable: LIGHTGCN_SERVE_
-/// and the key (LIGHTGCN_SERVE_LIMITS__K for `k` in `[serve.limits]`). The environment overrides the file, and flags
-/// override both.
+/// Every option is also a key of the table `[serve]` in the --config file, and an environment
+/// variable: LIGHTGCN_SERVE_ followed by the key (LIGHTGCN_SERVE_LIMITS__K for `k` in
+/// `[serve.limits]`). The environment overrides the file, and flags override both.
 #[derive(Debug, Args)]
 pub(crate) struct ServeArgs {
-    /// A model that `train` wrote; without it, every model in the folder of --models is served as a shop of that name
+    /// A model that `train` wrote; without it, every model in the --models folder is served as a
+    /// shop of the same name
     #[arg(required_unless_present = "models")]
     pub(crate) model: Option<PathBuf>,
     /// Address of the public listener [default: 127.0.0.1:8080]
     #[arg(long, value_name = "ADDRESS", value_parser = listen_address)]
     pub(crate) bind: Option<SocketAddr>,
-    /// Do not serve the page and its routes, which list users and their histories
+    /// Do not serve the page or its routes, which list users and their histories
     #[arg(long)]
     pub(crate) no_page: bool,
-    /// Hide histories: no search for users, no items of users, no explanations by them
+    /// Hide user histories: no user search, no user's items, no explanations from past items
     #[arg(long)]
     pub(crate) privacy: bool,
     /// Threads that score [default: one per core]
     #[arg(long, value_name = "N")]
     pub(crate) workers: Option<usize>,
-    /// Requests that may wait for a thread; further ones get 503 [default: 256]
+    /// Requests that may wait for a thread; any more get 503 [default: 256]
     #[arg(long, value_name = "N")]
     pub(crate) queue: Option<usize>,
-    /// Open connections; further ones wait [default: 8192]
+    /// Open connections; any more wait [default: 8192]
     #[arg(long, value_name = "N")]
     pub(crate) max_connections: Option<usize>,
-    /// Seconds to keep accepting connections after the signal to stop [default: 0]
+    /// Seconds to keep accepting connections after the stop signal [default: 0]
     #[arg(long, value_name = "SECONDS")]
     pub(crate) drain_delay: Option<f64>,
-    /// File for posted events, created if missing; without it they are kept in memory and lost when the service stops.
-    /// Without MODEL, a folder with such a file for each shop
+    /// File for posted events, created if missing; without it they are kept in memory and lost when
+    /// the service stops. Without MODEL, a folder with one such file per shop
     #[arg(long, value_name = "FILE")]
     pub(crate) events: Option<PathBuf>,
     /// Address of the admin listener, which needs a token unless on loopback [default: 127.0.0.1:8081]
@@ -90,10 +92,11 @@ pub(crate) struct ServeArgs {
     /// Run no admin listener
     #[arg(long)]
     pub(crate) no_admin: bool,
-    /// The folder whose models may be loaded, or without MODEL are served [default: the folder that holds MODEL]
+    /// The folder whose models may be loaded or, without MODEL, are served [default: the folder
+    /// containing MODEL]
     #[arg(long, value_name = "FOLDER")]
     pub(crate) models: Option<PathBuf>,
-    /// Models kept in memory, including the active one [default: 2]
+    /// Models to keep in memory, including the active one [default: 2]
     #[arg(long, value_name = "N")]
     pub(crate) keep_models: Option<usize>,
 }

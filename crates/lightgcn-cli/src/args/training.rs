@@ -8,7 +8,7 @@ use lightgcn::nn::AnyModelConfig;
 use lightgcn::train::{Preset, StrategyChoice};
 use std::path::PathBuf;
 
-/// The help of `--model`, with the names in the registry.
+/// The help text of `--model`, with the names in the registry.
 fn model_help() -> String {
     let names = AnyModelConfig::NAMES.join(", ");
     format!(
@@ -24,23 +24,24 @@ pub(crate) struct TrainArgs {
     /// The folder to write the model to
     #[arg(long, value_name = "MODEL")]
     pub(crate) out: PathBuf,
-    /// The folder of the run's record (run.jsonl) and checkpoint [default: MODEL.run]
+    /// The folder for the run's record (run.jsonl) and checkpoint [default: MODEL.run]
     #[arg(long)]
     pub(crate) run: Option<PathBuf>,
-    /// Continue the run from its checkpoint, to the same bits
+    /// Continue the run from its checkpoint, with bit-identical results
     #[arg(long)]
     pub(crate) resume: bool,
-    /// Once everything is chosen on validation and judged on test, train again on the whole log, as `prepare`
-    /// wrote it to DATASET.whole; of pair files, on all training pairs
+    /// After choosing settings on validation data and evaluating on test data, retrain on the whole
+    /// log, which `prepare` wrote to DATASET.whole; for pair files, on all training pairs
     #[arg(long)]
     pub(crate) refit: bool,
-    /// End training after this many minutes, with the best model so far
+    /// Stop training after this many minutes and keep the best model so far
     #[arg(long, allow_negative_numbers = true)]
     pub(crate) minutes: Option<f64>,
-    /// Refuse to train on the CPU if that would take more memory than this, such as 4GB, and say what would fit
+    /// Refuse to train on the CPU if it would take more memory than this, such as 4GB, and say what
+    /// would fit
     #[arg(long, value_name = "SIZE")]
     pub(crate) memory: Option<ByteSize>,
-    /// Do not learn how to rank once the model is trained: its embeddings alone rank
+    /// Do not learn a ranking on top of the trained model; rank by its embeddings only
     #[arg(long)]
     pub(crate) no_ranking: bool,
     /// A recipe to start from; the configuration file and flags override it
@@ -51,7 +52,7 @@ pub(crate) struct TrainArgs {
     /// Dimension of the embeddings [default: 64]
     #[arg(long, allow_negative_numbers = true)]
     pub(crate) dimension: Option<usize>,
-    /// Propagation layers, 0 to 8 [default: the model's; with --preset paper 3]
+    /// Propagation layers, 0 to 8 [default: set by the model; 3 with --preset paper]
     #[arg(long, allow_negative_numbers = true)]
     pub(crate) layers: Option<usize>,
     /// Maximum number of epochs [default: 200]
@@ -60,27 +61,27 @@ pub(crate) struct TrainArgs {
     /// Pairs in a batch [default: 2048]
     #[arg(long, allow_negative_numbers = true)]
     pub(crate) batch_size: Option<usize>,
-    /// Batches per step of the optimizer [default: by the size of the graph, 1 to 32]
+    /// Batches per optimizer step [default: by the size of the graph, 1 to 32]
     #[arg(long, allow_negative_numbers = true)]
     pub(crate) accumulate: Option<usize>,
-    /// Adam's learning rate with one batch a step; with n it is multiplied by √n [default: 0.0005; with --preset
-    /// paper 0.001]
+    /// Adam's learning rate with one batch per step; multiplied by √n with n batches [default:
+    /// 0.0005; 0.001 with --preset paper]
     #[arg(long, allow_negative_numbers = true)]
     pub(crate) learning_rate: Option<f64>,
-    /// L2 regularization of the layer-0 rows of a batch [default: 0; with --preset paper 0.0001]
+    /// L2 regularization of the layer-0 rows of a batch [default: 0; 0.0001 with --preset paper]
     #[arg(long, allow_negative_numbers = true)]
     pub(crate) l2: Option<f64>,
     /// Negatives per positive [default: 1]
     #[arg(long, allow_negative_numbers = true)]
     pub(crate) negatives: Option<usize>,
-    /// Epochs between validations [default: 5; 1 from 5 million pairs on]
+    /// Epochs between validations [default: 5; 1 with 5 million pairs or more]
     #[arg(long, allow_negative_numbers = true)]
     pub(crate) validate_every: Option<u32>,
-    /// Stop after this many validations without improvement; 0 never stops early [default: 5; 3 from 5 million pairs
-    /// on]
+    /// Stop after this many validations without improvement; 0 never stops early [default: 5; 3
+    /// with 5 million pairs or more]
     #[arg(long, allow_negative_numbers = true)]
     pub(crate) patience: Option<u32>,
-    /// Epochs between checkpoints; one is always written at the end and on interruption [default: 10]
+    /// Epochs between checkpoints; one is also written at the end and on interruption [default: 10]
     #[arg(long, allow_negative_numbers = true)]
     pub(crate) checkpoint_every: Option<u32>,
 }
@@ -100,25 +101,26 @@ pub(crate) struct RetrainArgs {
     /// fresh]
     #[arg(long, value_name = "FOLDER")]
     pub(crate) from_run: Option<PathBuf>,
-    /// How far recall@20 and ndcg@20 on the validation part may fall, relative to MODEL's
+    /// How much lower recall@20 and ndcg@20 on the validation part may be than MODEL's, as a
+    /// fraction
     #[arg(long, default_value_t = 0.01, allow_negative_numbers = true)]
     pub(crate) margin: f64,
-    /// Retrain even if most users or items of MODEL are not in the dataset
+    /// Retrain even if most users or items of MODEL are missing from the dataset
     #[arg(long)]
     pub(crate) allow_other_ids: bool,
     /// Continue an interrupted retraining from its checkpoint
     #[arg(long)]
     pub(crate) resume: bool,
-    /// Maximum number of epochs [default: as MODEL]
+    /// Maximum number of epochs [default: MODEL's]
     #[arg(long, allow_negative_numbers = true)]
     pub(crate) epochs: Option<u32>,
-    /// Adam's learning rate [default: as MODEL]
+    /// Adam's learning rate [default: MODEL's]
     #[arg(long, allow_negative_numbers = true)]
     pub(crate) learning_rate: Option<f64>,
-    /// Epochs between validations [default: as MODEL]
+    /// Epochs between validations [default: MODEL's]
     #[arg(long, allow_negative_numbers = true)]
     pub(crate) validate_every: Option<u32>,
-    /// Stop after this many validations without improvement; 0 never stops early [default: as MODEL]
+    /// Stop after this many validations without improvement; 0 never stops early [default: MODEL's]
     #[arg(long, allow_negative_numbers = true)]
     pub(crate) patience: Option<u32>,
 }
@@ -142,7 +144,7 @@ impl From<PresetChoice> for Preset {
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(crate) enum SearchChoice {
-    /// Ten random trials, then guided by them (tree-structured Parzen estimator)
+    /// Ten random trials, then trials guided by their results (tree-structured Parzen estimator)
     Tpe,
     /// Random trials
     Random,
@@ -161,41 +163,44 @@ impl From<SearchChoice> for StrategyChoice {
 pub(crate) struct TuneArgs {
     #[command(flatten)]
     pub(crate) data: DataArgs,
-    /// What to search: a TOML file with [model] and [train] as in a configuration file (default: those
-    /// of --config), and [space], whose keys are paths such as "train.learning_rate", and whose values
-    /// are { low, high, log = true }, { low, high, step },
-    /// { low, high, integer = true } or { choices = [...] }
+    /// What to search: a TOML file with [model] and [train] as in a configuration file (default:
+    /// those of --config), and [space], whose keys are paths such as "train.learning_rate" and
+    /// whose values are { low, high, log = true }, { low, high, step }, { low, high, integer = true
+    /// } or { choices = [...] }
     #[arg(long, value_name = "FILE")]
     pub(crate) space: PathBuf,
-    /// The folder of the record (trials.jsonl) and of the best configuration (best.toml)
-    /// [default: DATASET.tune]
+    /// The folder for the record (trials.jsonl) and the best configuration (best.toml) [default:
+    /// DATASET.tune]
     #[arg(long, value_name = "FOLDER")]
     pub(crate) out: Option<PathBuf>,
     /// Maximum number of trials, including those of a resumed search [default: 20, or no limit with --minutes]
     #[arg(long, allow_negative_numbers = true)]
     pub(crate) trials: Option<u32>,
-    /// End the search after this many minutes; the current trial is cut, and its best figure counts
+    /// End the search after this many minutes; the current trial is cut short, and its best result
+    /// counts
     #[arg(long, allow_negative_numbers = true)]
     pub(crate) minutes: Option<f64>,
     /// Continue the search in the folder
     #[arg(long)]
     pub(crate) resume: bool,
-    /// How values are chosen
+    /// How to choose values
     #[arg(long, default_value = "tpe")]
     pub(crate) strategy: SearchChoice,
-    /// Stop weak trials at these epochs: only the best share of those that reached one continues
+    /// Stop weak trials at these epochs: of the trials that reach one, only the best fraction
+    /// continues
     #[arg(long, value_name = "EPOCHS", value_delimiter = ',')]
     pub(crate) rungs: Vec<u32>,
-    /// That share: one in this many trials, at least 2
+    /// That fraction: one in this many trials, at least 2
     #[arg(long, default_value_t = 3, requires = "rungs")]
     pub(crate) reduction: u32,
 }
 
-/// The help of `--models`.
+/// The help text of `--models`.
 fn models_help() -> String {
     let names = AnyModelConfig::NAMES.join(", ");
     format!(
-        "The models, of {names}; one of the name in the configuration file is configured by it [default: lightgcn,mf]"
+        "The models, from {names}; the configuration file applies to the model that it names \
+        [default: lightgcn,mf]"
     )
 }
 
@@ -208,19 +213,19 @@ pub(crate) struct CompareArgs {
     /// Linear filters, comma-separated, or none [default: item-knn,ease]
     #[arg(long, value_name = "NAMES")]
     pub(crate) baselines: Option<Baselines>,
-    /// Maximum number of trials of each model's search, the first with its own settings
+    /// Maximum number of trials per model, the first with the model's own settings
     #[arg(long, default_value_t = 6, allow_negative_numbers = true)]
     pub(crate) trials: u32,
-    /// Maximum minutes of each model's search [default: no limit]
+    /// Maximum minutes of search per model [default: no limit]
     #[arg(long, allow_negative_numbers = true)]
     pub(crate) minutes: Option<f64>,
-    /// Number of seeds that each chosen model is trained with
+    /// Number of seeds to train each chosen model with
     #[arg(long, default_value_t = 3, allow_negative_numbers = true)]
     pub(crate) seeds: u64,
-    /// Maximum number of epochs of a training [default: 200]
+    /// Maximum number of epochs per training run [default: 200]
     #[arg(long, allow_negative_numbers = true)]
     pub(crate) epochs: Option<u32>,
-    /// The K of the metrics; the largest leads [default: 10,20]
+    /// The K of the metrics; the largest is the main one [default: 10,20]
     #[arg(short, value_delimiter = ',')]
     pub(crate) k: Vec<usize>,
     /// The folder to write the table to as comparison.json, .md, .csv and .svg

@@ -1,17 +1,17 @@
-//! What exploration, diversity and revenue cost and gain.
+//! What exploration, diversity and revenue cost and what they gain.
 
 use lightgcn::core::{Truth, aligned};
 use lightgcn::metrics::Metric;
 use lightgcn::recommend::{Evaluation, Ranked};
 use serde::Serialize;
 
-/// One ranker's figures at the leading K, beside the model's.
+/// One ranker's metrics at the largest K, compared with the model's.
 #[derive(Debug, Serialize)]
 pub(crate) struct Cost {
     ranker: String,
     recall: f64,
     ndcg: f64,
-    /// The change of recall relative to the model; none where that is 0.
+    /// The change in recall relative to the model; `None` if the model's is 0.
     recall_change: Option<f64>,
     ndcg_change: Option<f64>,
     coverage: f64,
@@ -23,7 +23,8 @@ pub(crate) struct Cost {
 }
 
 impl Cost {
-    /// The figures of an evaluation, with changes relative to `model` (none for the model itself).
+    /// The metrics of an evaluation, with changes relative to `model` (`None` for the model
+    /// itself).
     pub(crate) fn new(
         evaluation: &Evaluation,
         model: Option<&Self>,
@@ -51,8 +52,8 @@ impl Cost {
     }
 }
 
-/// The prices of the hits in each list, averaged over the users of the truth, whose lists come in its
-/// order.
+/// The prices of the hits in each list, averaged over the users of the truth. `lists` must be in
+/// the truth's order.
 pub(crate) fn revenue(lists: &[Vec<Ranked>], truth: &Truth, prices: &[Option<f64>]) -> f64 {
     let mut sum = 0.0;
     for (user, list) in truth.users().zip(lists) {
@@ -65,7 +66,7 @@ pub(crate) fn revenue(lists: &[Vec<Ranked>], truth: &Truth, prices: &[Option<f64
     sum / lists.len().max(1) as f64
 }
 
-/// For people: a table of costs and gains.
+/// A human-readable table of costs and gains.
 pub(crate) fn text(costs: &[Cost], k: usize) -> String {
     let with_revenue = costs.iter().any(|cost| cost.revenue.is_some());
     let mut head: Vec<String> = ["ranker", "recall", "change", "ndcg", "change", "coverage"]

@@ -28,7 +28,7 @@ pub(crate) fn dataset(args: &DataArgs) -> anyhow::Result<Dataset> {
     Ok(dataset)
 }
 
-/// A dataset, or the training part of a model with its embeddings; none if the folder is neither.
+/// A dataset, or the training part of a model with its embeddings; `None` if the folder is neither.
 pub(super) fn stored(folder: &Path) -> anyhow::Result<Option<(Dataset, Option<EmbeddingTable>)>> {
     if !folder.join("manifest.json").is_file() {
         return Ok(None);
@@ -50,7 +50,7 @@ pub(super) fn stored(folder: &Path) -> anyhow::Result<Option<(Dataset, Option<Em
 }
 
 /// # Errors
-/// If the folder is a dataset or a model, which further files would damage.
+/// If the folder is a dataset or a model, which extra files would damage.
 pub(super) fn refuse_stored(folder: &Path) -> anyhow::Result<()> {
     ensure!(
         !folder.join("manifest.json").exists(),
@@ -60,7 +60,7 @@ pub(super) fn refuse_stored(folder: &Path) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Where the whole log of a dataset is, without held-out parts.
+/// Where a dataset's whole log is, without held-out parts.
 pub(super) fn whole_of(dataset: &Path) -> PathBuf {
     beside(dataset, ".whole")
 }
@@ -70,16 +70,16 @@ pub(super) fn load_whole(dataset: &Path) -> anyhow::Result<Dataset> {
     let from = whole_of(dataset);
     Dataset::load(&from).with_context(|| {
         format!(
-            "the whole log of {} is not in {}; `prepare` writes it for a log that it splits, and not for a \
-             table of pairs",
+            "the whole log of {} is not in {}; `prepare` writes it for a log that it splits, but \
+            not for a table of pairs",
             dataset.display(),
             from.display()
         )
     })
 }
 
-/// What to train on again once everything is chosen: the whole log of the dataset, or of pair files all of the
-/// training file.
+/// What to retrain on once all settings are chosen: the dataset's whole log or, for pair files, all
+/// of the training file.
 pub(super) fn whole(args: &DataArgs, dataset: &Dataset) -> anyhow::Result<Dataset> {
     let Some(path) = &args.dataset else {
         let with_validation = DataArgs {
@@ -89,7 +89,7 @@ pub(super) fn whole(args: &DataArgs, dataset: &Dataset) -> anyhow::Result<Datase
         return self::dataset(&with_validation);
     };
     let whole = load_whole(path)?;
-    // Files of held-out targets are inputs of the split alone.
+    // Files of held-out targets are inputs of the split only.
     let mut inputs = whole.lineage.inputs.iter();
     ensure!(
         inputs.all(|input| dataset.lineage.inputs.contains(input))
@@ -101,22 +101,23 @@ pub(super) fn whole(args: &DataArgs, dataset: &Dataset) -> anyhow::Result<Datase
     Ok(whole)
 }
 
-/// Opens a model that was trained on this dataset; another may have seen the answers.
+/// Opens a model that was trained on this dataset; any other may have seen the answers.
 pub(crate) fn open_trained_on(dataset: &Dataset, path: &Path) -> anyhow::Result<Recommender> {
     let recommender = Recommender::open(path)?;
     let artifact = recommender.artifact();
     ensure!(
         !artifact.lineage.options.contains_key("refit"),
-        "the model in {} was trained again on the whole log, so it knows the test part; the figures of the model \
-         that was chosen are in its lineage.json. Train without --refit to evaluate here, or use --windows",
+        "the model in {} was retrained on the whole log, so it has seen the test part; the metrics \
+        of the chosen model are in its lineage.json. Train without --refit to evaluate here, or \
+        use --windows",
         path.display()
     );
     ensure!(
         artifact.users == dataset.users
             && artifact.items == dataset.items
             && artifact.train == *dataset.split.train.interactions(),
-        "the model in {} was not trained on this dataset's training part, so its figures would not be \
-         honest; evaluate it on its own dataset, or train it on this one",
+        "the model in {} was not trained on this dataset's training part, so its metrics would be \
+        inflated; evaluate it on its own dataset, or train it on this one",
         path.display()
     );
     Ok(recommender)

@@ -17,7 +17,7 @@ use std::path::Path;
 /// Weights are multiples of 1 / this, for two members and for more.
 const STEPS: [usize; 2] = [20, 10];
 
-/// A member as a flag names it.
+/// A member as named by a flag.
 #[derive(Debug, Clone, PartialEq)]
 struct NamedMember {
     name: String,
@@ -48,7 +48,7 @@ impl NamedMember {
         given.iter().map(|text| Self::parse(text)).collect()
     }
 
-    /// The linear filter of that name; none for a model's folder.
+    /// The linear filter of that name; `None` for a model's folder.
     fn filter(&self) -> Option<Filter> {
         self.name.parse().ok()
     }
@@ -59,7 +59,8 @@ fn all_weights(members: &[f64], flag: &str) -> anyhow::Result<Vec<f64>> {
     let sum: f64 = members.iter().sum();
     ensure!(
         sum < 1.0 + 1e-9,
-        "the weights of {flag} sum to {sum:.3}; use at most 1, of which the model keeps the rest"
+        "the weights of {flag} sum to {sum:.3}; they must sum to at most 1, and the model gets the \
+        rest"
     );
     let own = (1.0 - sum).max(0.0);
     Ok(std::iter::once(own)
@@ -72,7 +73,7 @@ fn fitted(filter: Filter, filters: &FilterConfigs, train: &Train) -> anyhow::Res
     Ok(LinearRanker::new(filters.fit(filter, train)?, train))
 }
 
-/// Adds the members that `--with` names, which know the model's training pairs alone.
+/// Adds the members that `--with` names, which know only the model's training pairs.
 pub(crate) fn join(
     recommender: Recommender,
     args: &EnsembleArgs,
@@ -118,11 +119,11 @@ pub(crate) struct EnsembleReport {
     fusion: Fusion,
     members: Vec<String>,
     weights: Vec<f64>,
-    /// The part they were chosen on; none where they were given.
+    /// The part they were chosen on; `None` if they were given.
     chosen_on: Option<&'static str>,
     metric: Metric,
     k: usize,
-    /// Every combination of weights and its figure on that part.
+    /// Every combination of weights and its metric on that part.
     figures: Vec<Figure>,
 }
 
@@ -135,13 +136,13 @@ struct Figure {
 /// The members that `--ensemble` names.
 pub(crate) struct Members {
     names: Vec<String>,
-    /// The model's weight, then one per member; none where they are to be chosen.
+    /// The model's weight, then one per member; `None` if they are yet to be chosen.
     weights: Option<Vec<f64>>,
     scorers: Vec<Box<dyn Scorer + Send>>,
 }
 
 impl Members {
-    /// Opens and fits the members; none where the flag names none.
+    /// Opens and fits the members; `None` if the flag names none.
     pub(crate) fn open(
         given: &[String],
         config: &Config,
@@ -157,7 +158,8 @@ impl Members {
         };
         ensure!(
             weights.is_some() || !dataset.split.validation.truth().is_empty(),
-            "the validation part holds no target, so the weights of --ensemble cannot be chosen on it; \
+            "the validation part has no targets, so the weights of --ensemble cannot be chosen on \
+            it; \
              give them as MEMBER=WEIGHT, or make a split with validation targets"
         );
         let mut scorers: Vec<Box<dyn Scorer + Send>> = Vec::new();
@@ -177,7 +179,7 @@ impl Members {
         }))
     }
 
-    /// The ensemble with the model, which chooses weights on the validation part where none are given.
+    /// The ensemble with the model. Chooses weights on the validation part if none are given.
     pub(crate) fn join<'a>(
         &'a self,
         (name, model): (String, &'a (dyn Scorer + Send)),
@@ -232,7 +234,7 @@ impl EnsembleReport {
         Ok(())
     }
 
-    /// For people: the weights, the figures that chose them, and how to answer with them.
+    /// Human-readable: the weights, the metrics that chose them, and how to use them.
     pub(crate) fn text(&self) -> String {
         let (fusion, metric, k) = (self.fusion, self.metric, self.k);
         let chosen = match self.chosen_on {
@@ -253,9 +255,7 @@ impl EnsembleReport {
             .collect();
         if !with.is_empty() {
             let (model, with) = (&self.members[0], with.concat());
-            text += &format!(
-                "to answer with it: lightgcn recommend {model}{with} --fusion {fusion} ...\n"
-            );
+            text += &format!("to use it: lightgcn recommend {model}{with} --fusion {fusion} ...\n");
         }
         // More members have too many combinations to print.
         if self.members.len() == 2 && !self.figures.is_empty() {

@@ -115,7 +115,7 @@ impl<'a> Evaluator<'a> {
         Ok(&self.evaluations[self.evaluations.len() - 1])
     }
 
-    /// The evaluation of the ranker with this name; the last one where no name matches.
+    /// The evaluation of the ranker with this name; the last one if no name matches.
     fn evaluation_of(&self, name: &str) -> &Evaluation {
         let named = self.evaluations.iter().find(|e| e.ranker() == name);
         named.unwrap_or(&self.evaluations[self.evaluations.len() - 1])
@@ -148,7 +148,7 @@ impl<'a> Evaluator<'a> {
     }
 }
 
-/// What the variants of the model cost and gain, the model first; empty without variants.
+/// What the model's variants cost and gain, the model itself first; empty without variants.
 fn costs(
     evaluator: &mut Evaluator<'_>,
     recommender: &Recommender,

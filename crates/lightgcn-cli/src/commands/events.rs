@@ -24,7 +24,7 @@ struct Outcome {
 }
 
 pub(crate) fn run(command: &EventsCommand, config: &Config, output: &Output) -> anyhow::Result<()> {
-    // The form of the log that the configuration prepares.
+    // The log format that the configuration reads.
     let format = ExportFormat::from_options(&config.prepare.check()?.options());
     match command {
         EventsCommand::Export(args) => export(args, &format, output),
@@ -43,7 +43,7 @@ fn prune(args: &EventsPruneArgs, format: &ExportFormat, output: &Output) -> anyh
     let model = Recommender::open(&args.trained)?;
     let trained = TrainedEvents::new(&model).with_context(|| {
         format!(
-            "the model in {} has no times, so there is no telling which events it was trained on",
+            "the model in {} has no event times, so it is unknown which events it was trained on",
             args.trained.display()
         )
     })?;
@@ -63,8 +63,8 @@ fn prune(args: &EventsPruneArgs, format: &ExportFormat, output: &Output) -> anyh
     print(&args.export.out, report, Some(pruned), output)
 }
 
-/// Writes a file beside its destination, flushes it and renames it; an existing file only goes with `replace`. Of a
-/// damaged store it has what can be read, and that is an error.
+/// Writes a file next to its destination, flushes it and renames it; an existing file is replaced
+/// only with `replace`. For a damaged store, writes what can be read and returns an error.
 fn write(
     args: &EventsExportArgs,
     replace: bool,
@@ -86,7 +86,7 @@ fn write(
     renamed.with_context(what)?;
     report
         .check(&args.store)
-        .with_context(|| format!("{} has only a part of the events", path.display()))?;
+        .with_context(|| format!("{} has only some of the events", path.display()))?;
     Ok(report)
 }
 
@@ -106,7 +106,7 @@ fn print(
         text += &format!("removed {} of them from the store\n", pruned.n_pruned);
         if pruned.n_kept_older > 0 {
             text += &format!(
-                "kept {} that are older than the model, but that it was not trained on\n",
+                "kept {} that are older than the model but were not part of its training\n",
                 pruned.n_kept_older
             );
         }

@@ -71,7 +71,7 @@ pub(crate) fn run(args: &FitArgs, config: Config, output: &Output) -> anyhow::Re
         eprintln!("{stage}");
     }
     fitted.artifact.save(&args.out)?;
-    // The page shows what stands in the folder of the run beside the model.
+    // The page shows the contents of the run folder next to the model.
     let run = runs::of(&args.out);
     let write = || -> anyhow::Result<()> {
         std::fs::create_dir_all(&run)?;
@@ -84,7 +84,7 @@ pub(crate) fn run(args: &FitArgs, config: Config, output: &Output) -> anyhow::Re
         false => "the training part of the log",
     };
     let text = format!(
-        "{fitted}\n\nThe model is in {}; it knows {knows}.\n",
+        "{fitted}\n\nThe model is in {}, fitted on {knows}.\n",
         args.out.display()
     );
     let outcome = Outcome {

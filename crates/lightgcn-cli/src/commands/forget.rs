@@ -22,11 +22,11 @@ fn text(report: &ForgetReport, has_store: bool) -> String {
         let _ = writeln!(text, "removed {} events", report.events);
     }
     for (what, paths) in [
-        ("wrote anew without the user: dataset", &report.datasets),
-        ("wrote anew without the user: model", &report.models),
+        ("rewrote without the user: dataset", &report.datasets),
+        ("rewrote without the user: model", &report.models),
         ("deleted checkpoint", &report.checkpoints),
         (
-            "train anew, since vectors may still have parts of the user's: model",
+            "retrain from scratch, since embeddings may still include the user's: model",
             &report.not_propagated,
         ),
     ] {
@@ -35,7 +35,7 @@ fn text(report: &ForgetReport, has_store: bool) -> String {
         }
     }
     if text.is_empty() {
-        text.push_str("nothing here knows the user\n");
+        text.push_str("the user is not in any of these\n");
     }
     text
 }

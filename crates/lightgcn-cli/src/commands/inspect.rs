@@ -37,7 +37,7 @@ pub(crate) fn run(args: &InspectArgs, config: Config, output: &Output) -> anyhow
     output.result(&inspection, &inspection.to_string())
 }
 
-/// What training on all of it would take.
+/// The resources that training on all of it would take.
 fn training_memory(inspection: &Inspection, config: &Config) -> TrainingMemory {
     let n_nodes = inspection.users.count + inspection.items.count;
     let size = training_size(&config.model, &config.train, n_nodes, inspection.pairs);
@@ -49,7 +49,7 @@ fn training_memory(inspection: &Inspection, config: &Config) -> TrainingMemory {
     }
 }
 
-/// Reads logs as `fit` does: with a table of behaviors that fits.
+/// Reads logs as `fit` does: with a table of behaviors that matches the log.
 fn of_logs(args: &InspectArgs, mut config: PrepareConfig) -> anyhow::Result<Inspection> {
     if let Some(preset) = args.preset {
         preset.apply(&mut config);

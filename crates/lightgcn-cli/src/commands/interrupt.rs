@@ -4,8 +4,8 @@ use anyhow::{Context, bail};
 use lightgcn::train::{StopSignal, Trained};
 use std::path::Path;
 
-/// A flag that the first Ctrl-C sets, printing `words`. A second one ends the program at once, since
-/// checkpoints and records are complete at any moment.
+/// A flag that the first Ctrl-C sets, printing `words`. A second one ends the program at once,
+/// which is safe: checkpoints and records are complete at any moment.
 pub(super) fn listen(words: &'static str) -> anyhow::Result<StopSignal> {
     let stop = StopSignal::new();
     let signal = stop.clone();
@@ -26,7 +26,7 @@ pub(super) fn listen_in_training() -> anyhow::Result<StopSignal> {
 }
 
 /// # Errors
-/// If the run ended before its first epoch, and so has no model.
+/// If the run ended before its first epoch and so has no model.
 pub(super) fn refuse_untrained(trained: &Trained, run: &Path) -> anyhow::Result<()> {
     if trained.reason.is_early() && trained.best_epoch == 0 {
         bail!(

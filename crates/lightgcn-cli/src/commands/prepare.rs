@@ -129,7 +129,7 @@ fn last_event(model: &Path) -> anyhow::Result<i64> {
     let last = train.last_times().iter().copied().max();
     last.with_context(|| {
         format!(
-            "the model in {} does not know the times of its events, so what came after them is unknown",
+            "the model in {} has no event times, so it is unknown which events are newer",
             model.display()
         )
     })
@@ -151,7 +151,7 @@ fn override_parts(args: &PrepareArgs, split: &mut SplitConfig) -> anyhow::Result
         (None | Some(PartArg::File(_)), Some(PartArg::File(test))) => {
             ensure!(
                 args.split.is_none(),
-                "files of --validation and --test are a split of their own; leave out --split"
+                "files for --validation and --test define the split; remove --split"
             );
             let validation = match &args.validation {
                 Some(PartArg::File(file)) => vec![file.clone()],
@@ -164,10 +164,10 @@ fn override_parts(args: &PrepareArgs, split: &mut SplitConfig) -> anyhow::Result
             return Ok(());
         }
         (Some(PartArg::File(_)), None) => {
-            bail!("--validation has a file; give one to --test too");
+            bail!("--validation is a file; give a file for --test too");
         }
         (Some(PartArg::File(_)), _) | (_, Some(PartArg::File(_))) => {
-            bail!("--validation and --test must both have files, or both shares")
+            bail!("--validation and --test must both be files or both be shares")
         }
         (validation, test) => [validation, test].map(|part| match part {
             Some(PartArg::Share(share)) => Some(*share),

@@ -21,7 +21,7 @@ struct Answers {
 
 pub(crate) fn run(args: &RecommendArgs, config: &Config, output: &Output) -> anyhow::Result<()> {
     let options = options(args, config.seed());
-    // Report what is wrong with the options before reading the model.
+    // Report invalid options before reading the model, which may take long.
     options.check()?;
     let out = args.out.as_deref();
     let out = out.map(|path| Format::of(path).map(|format| (path, format)));
@@ -100,7 +100,7 @@ fn without(recommender: Recommender, list: &IdList) -> anyhow::Result<Recommende
     Ok(recommender)
 }
 
-/// The items of a file, one JSON object per line; none without a file.
+/// The items in a file, one JSON object per line; empty without a file.
 fn new_items(path: Option<&Path>) -> anyhow::Result<Vec<NewItem>> {
     let Some(path) = path else {
         return Ok(Vec::new());
@@ -135,10 +135,7 @@ fn readable(answer: &Answer) -> String {
             format!("User {} is unknown: most popular items", answer.user)
         }
         Source::Popularity => {
-            format!(
-                "Nothing is known about user {}: most popular items",
-                answer.user
-            )
+            format!("User {} has no history: most popular items", answer.user)
         }
         Source::FoldIn if !answer.known => {
             format!(
@@ -149,7 +146,7 @@ fn readable(answer: &Answer) -> String {
         _ => format!("For user {}", answer.user),
     };
     if let Some(rule) = answer.emptied_by {
-        return format!("{head}: no item is left by the rule \"{rule}\"\n");
+        return format!("{head}: the rule \"{rule}\" leaves no items\n");
     }
     let names = [
         "rank", "item", "score", "category", "brand", "price", "source",

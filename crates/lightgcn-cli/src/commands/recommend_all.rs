@@ -1,4 +1,5 @@
-//! `lightgcn recommend --all`: a list for every user, or for those of one shard, streamed into a file.
+//! `lightgcn recommend --all`: a list for every user, or for one shard of them, streamed into a
+//! file.
 
 use crate::lists::{Format, Lists};
 use crate::output::Output;
@@ -23,8 +24,8 @@ struct Written {
     manifest: Option<PathBuf>,
 }
 
-/// What a file has of all users' lists: files whose manifests agree in all but `shard`, `users`, `rows` and `file`
-/// are parts of one job.
+/// Which part of all users' lists a file has. Files whose manifests agree in everything except
+/// `shard`, `users`, `rows` and `file` belong to one job.
 #[derive(Serialize)]
 struct Manifest<'a> {
     /// The identity of the model.

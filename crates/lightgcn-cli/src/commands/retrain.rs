@@ -16,10 +16,10 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
 
-/// The exit code of a retraining whose model was not published.
+/// The exit code if the retrained model was not published.
 const NOT_PUBLISHED: u8 = 3;
 
-/// Fewer users than this get a word of warning.
+/// With fewer users than this, a warning is printed.
 const FEW_USERS: usize = 30;
 
 #[derive(Serialize)]
@@ -36,7 +36,7 @@ struct Outcome {
     run: PathBuf,
     /// Whether the state of Adam was carried over.
     adam_carried_over: bool,
-    /// Whether the published model was trained again on the whole log.
+    /// Whether the published model was retrained on the whole log.
     refit: bool,
     best_epoch: u32,
     known_users: usize,
@@ -60,11 +60,11 @@ pub(crate) fn run(
     override_training(args, &mut options.train);
     let dataset = data::dataset(&args.data)?;
     let retraining = Retraining::new(&previous, &dataset, args.allow_other_ids)?;
-    // What is needed later is checked now, and not kept in memory.
+    // Check now what is needed later, without keeping it in memory.
     data::whole(&args.data, &dataset)?;
     let folder = runs::next_of(out);
     if !args.resume {
-        // What a retraining that was not published has left.
+        // Left over from a retraining that was not published.
         runs::remove(&folder)?;
     }
     let stop = interrupt::listen_in_training()?;
@@ -133,14 +133,14 @@ pub(crate) fn run(
     })
 }
 
-/// How many names the earlier model has too.
+/// The number of names that the earlier model also has.
 fn known<K: NodeId>(names: &Vocabulary<K>, earlier: &Vocabulary<K>) -> usize {
     let known = |name: &&str| earlier.get(name).is_some();
     names.iter().filter(known).count()
 }
 
-/// The model with the checkpoint of its run. A folder that was named must hold it; the usual one may be
-/// absent or of another run.
+/// The model with the checkpoint of its run. A folder given by name must have it; the default one
+/// may be absent or belong to another run.
 fn warm_start(args: &RetrainArgs, previous: &Arc<Artifact>) -> anyhow::Result<WarmStart> {
     let start = WarmStart::new(Arc::clone(previous));
     if let Some(folder) = &args.from_run {
@@ -154,7 +154,7 @@ fn warm_start(args: &RetrainArgs, previous: &Arc<Artifact>) -> anyhow::Result<Wa
         Ok(start) => Ok(start),
         Err(TrainError::NoCheckpoint { .. } | TrainError::CheckpointMismatch { .. }) => {
             eprintln!(
-                "no checkpoint of this model is in {}: Adam begins anew",
+                "no checkpoint of this model is in {}: Adam starts fresh",
                 folder.display()
             );
             Ok(start)
@@ -173,7 +173,7 @@ fn override_training(args: &RetrainArgs, train: &mut TrainConfig) {
 fn text(outcome: &Outcome) -> String {
     let report = &outcome.report;
     let mut text = format!(
-        "{} users and {} items go on, {} and {} are new; Adam's state is {}\n",
+        "{} users and {} items carried over, {} and {} new; Adam's state is {}\n",
         outcome.known_users,
         outcome.known_items,
         outcome.new_users,
@@ -185,8 +185,8 @@ fn text(outcome: &Outcome) -> String {
         },
     );
     text += &format!(
-        "on {} validation targets of {} users ({} of unknown users and {} that the earlier model \
-         was trained on left out):\n",
+        "on {} validation targets of {} users (excluding {} of unknown users and {} that the \
+        earlier model was trained on):\n",
         report.n_targets, report.n_users, report.left_out_unknown_user, report.left_out_trained_on,
     );
     for (name, old, new) in [
@@ -196,7 +196,7 @@ fn text(outcome: &Outcome) -> String {
         text += &format!("  {name}: {old:.4} before, {new:.4} now\n");
     }
     if report.n_users < FEW_USERS {
-        text += "  that is too few users to tell much: hold out more events\n";
+        text += "  too few users for a reliable comparison: hold out more events\n";
     }
     let path: &Path = &outcome.path;
     text += &match outcome.published {
@@ -205,13 +205,13 @@ fn text(outcome: &Outcome) -> String {
             path.display(),
             100.0 * outcome.margin,
             if outcome.refit {
-                "; trained again on the whole log"
+                "; retrained on the whole log"
             } else {
                 ""
             }
         ),
         false => format!(
-            "not published: {}; {} is as it was\n",
+            "not published: {}; {} is unchanged\n",
             outcome.faults.join("; "),
             path.display()
         ),

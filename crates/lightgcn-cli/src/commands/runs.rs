@@ -7,7 +7,8 @@ use std::ffi::OsStr;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-/// The content of a run's folder: what training and refitting write, and the evaluation you may add for the page.
+/// The contents of a run folder: what training and refitting write, and the evaluation you may add
+/// for the page.
 const PARTS: [&str; 4] = ["run.jsonl", "checkpoint", "refit", "evaluation.json"];
 
 /// `path` with `ending` appended to its name, ignoring trailing slashes.

@@ -7,14 +7,14 @@ use lightgcn::serve::{ServeConfig, Server, Service, Shops, raise_descriptor_limi
 use serde::Serialize;
 use std::net::SocketAddr;
 
-/// What is printed once the service listens.
+/// What to print once the service listens.
 #[derive(Serialize)]
 struct Listening {
     address: SocketAddr,
     admin: Option<SocketAddr>,
     #[serde(skip_serializing_if = "Option::is_none")]
     model_version: Option<String>,
-    /// The shops, where there is one for each model of a folder.
+    /// The shops, if each model of a folder is one.
     #[serde(skip_serializing_if = "Option::is_none")]
     shops: Option<Vec<String>>,
 }
@@ -31,7 +31,7 @@ pub(crate) fn run(args: &ServeArgs, table: toml::Table, output: &Output) -> anyh
     let app = match (&args.model, &args.models) {
         (Some(model), _) => App::One(Service::open(model, config)?),
         (None, Some(folder)) => App::Many(Shops::open(folder, config)?),
-        (None, None) => return Err(anyhow!("name a MODEL, or a folder of models with --models")),
+        (None, None) => return Err(anyhow!("give a MODEL, or a folder of models with --models")),
     };
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()

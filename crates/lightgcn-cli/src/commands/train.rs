@@ -24,13 +24,13 @@ struct Outcome {
     device: String,
     best_epoch: u32,
     reason: EndReason,
-    /// Whether it was trained again on the whole log.
+    /// Whether it was retrained on the whole log.
     refit: bool,
     users: usize,
     items: usize,
     pairs: usize,
     validation: BTreeMap<String, f64>,
-    /// Of the model that was chosen, before it was trained again on the whole log.
+    /// Of the chosen model, before retraining on the whole log.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     test: BTreeMap<String, f64>,
 }
@@ -40,7 +40,7 @@ pub(crate) fn run(args: &TrainArgs, mut config: Config, output: &Output) -> anyh
     override_training(args, &mut config);
     let dataset = data::dataset(&args.data)?;
     if args.refit {
-        // What is needed later is checked now, and not kept in memory.
+        // Check now what is needed later, without keeping it in memory.
         data::whole(&args.data, &dataset)?;
     }
     let folder = args.run.clone().unwrap_or_else(|| runs::of(&args.out));
@@ -76,7 +76,7 @@ pub(crate) fn run(args: &TrainArgs, mut config: Config, output: &Output) -> anyh
         }
         let whole = data::whole(&args.data, &dataset)?;
         drop(dataset);
-        eprintln!("training again on the whole log");
+        eprintln!("retraining on the whole log");
         let again = train(&whole, stop, Some(&trained.chosen()?))?;
         refit = !again.reason.is_early();
         if refit {
@@ -122,10 +122,11 @@ fn text(outcome: &Outcome, asked_to_refit: bool) -> String {
         }
     }
     if outcome.refit {
-        text += "  trained again on the whole log; the figures are those of the model before\n";
+        text += "  retrained on the whole log; the metrics are from before retraining\n";
     }
     if asked_to_refit && !outcome.refit && !outcome.reason.is_early() {
-        text += "  training again on the whole log ended early: this model does not know the held-out parts; continue with --resume\n";
+        text += "  retraining on the whole log ended early: this model has not seen the held-out \
+            parts; continue with --resume\n";
     }
     if outcome.reason.is_early() {
         text += "  training ended early: this is the best model so far; continue the run with --resume\n";
@@ -158,7 +159,7 @@ fn chosen_model(args: &TrainArgs, model: AnyModelConfig) -> anyhow::Result<AnyMo
     Ok(model)
 }
 
-/// The model of a name: the configured one if it has that name, else its defaults.
+/// The model with this name: the configured one if the name matches, else its defaults.
 pub(super) fn model_named(
     name: &str,
     configured: &AnyModelConfig,

@@ -13,7 +13,7 @@ use serde_json::Value;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-/// Trials that are printed.
+/// The number of trials to print.
 const MOST_SHOWN: usize = 10;
 
 #[derive(Serialize)]
@@ -51,7 +51,7 @@ pub(crate) fn run(
     };
     let dataset = data::dataset(&args.data)?;
     options.stop =
-        interrupt::listen("stopping the trial in hand; the search can be continued with --resume")?;
+        interrupt::listen("stopping the current trial; continue the search with --resume")?;
     let outcome = run_search(&dataset, &space, &options, &mut SearchProgress::new())?;
     report(&outcome, &folder, output)
 }
@@ -74,8 +74,8 @@ fn report(outcome: &SearchOutcome, folder: &Path, output: &Output) -> anyhow::Re
     let Some(best) = &outcome.best else {
         let error = outcome.failed().find_map(|trial| trial.error.as_deref());
         bail!(
-            "none of {n_trials} trials has a figure; {}. All are in {}",
-            error.unwrap_or("the time was up before the first validation"),
+            "none of {n_trials} trials has a result; {}. All are in {}",
+            error.unwrap_or("time ran out before the first validation"),
             record.display()
         );
     };
@@ -94,7 +94,7 @@ fn report(outcome: &SearchOutcome, folder: &Path, output: &Output) -> anyhow::Re
         top: outcome.ranked().into_iter().take(MOST_SHOWN).collect(),
     };
     let why = match outcome.end {
-        SearchEnd::OutOfTime => "; the time was up",
+        SearchEnd::OutOfTime => "; time ran out",
         SearchEnd::Exhausted => "; the space has no more points",
         _ => "",
     };
@@ -106,8 +106,8 @@ fn report(outcome: &SearchOutcome, folder: &Path, output: &Output) -> anyhow::Re
     output.result(&found, &text)
 }
 
-/// The space of the file. Where it has no [model] or [train], those of the configuration file
-/// count. A seed that was given goes before that of [train].
+/// The space in the file. If it has no [model] or [train], those of the configuration file apply. A
+/// seed given explicitly overrides the one in [train].
 fn space(path: &Path, config: Option<&Path>, seed: Option<u64>) -> anyhow::Result<SearchSpace> {
     let place = || format!("in the search space {}", path.display());
     let mut tables = tables(path).with_context(place)?;
@@ -142,7 +142,7 @@ fn default_folder(args: &TuneArgs) -> PathBuf {
     runs::beside(data.map_or(Path::new(""), PathBuf::as_path), ".tune")
 }
 
-/// The length of time that `--minutes` says.
+/// The duration given by `--minutes`.
 pub(super) fn duration(minutes: f64) -> anyhow::Result<Duration> {
     Duration::try_from_secs_f64(minutes * 60.0)
         .with_context(|| format!("--minutes {minutes} is not a valid duration"))

@@ -6,15 +6,16 @@ use crate::{BehaviorId, BehaviorWeights, CoreError, PairEvent};
 const SECONDS_PER_DAY: f64 = 86_400.0;
 
 impl Interactions {
-    /// The same users and items with only the events for which `keep(pair, behavior, time)` holds; pairs
-    /// without any are dropped. What training knew at an earlier time, or without some purchases.
+    /// The same users and items with only the events for which `keep(pair, behavior, time)` holds;
+    /// pairs without any are dropped. Use it to get what training knew at an earlier time, or
+    /// without some purchases.
     ///
-    /// Pairs are weighted anew by `weights`, ages counting from the last event kept; a weight that is no
-    /// longer positive becomes 10⁻⁶. Where single events are unknown, `keep` is called once per behavior
-    /// with the time of the pair's last event, if that is known. O(events).
+    /// Pairs are reweighted by `weights`, with ages counted from the last event kept; a weight that
+    /// is no longer positive becomes 10⁻⁶. If single events are unknown, `keep` is called once per
+    /// behavior with the time of the pair's last event, if that is known. O(events).
     ///
     /// # Errors
-    /// [`CoreError::BehaviorCounts`] if `weights` has another number of behaviors.
+    /// [`CoreError::BehaviorCounts`] if the number of behaviors in `weights` differs.
     pub fn filtered(
         &self,
         weights: &BehaviorWeights,

@@ -4,8 +4,8 @@ use super::{Interactions, InteractionsBuilder};
 use crate::{CoreError, UserId};
 
 impl Interactions {
-    /// The pairs of these users alone, who become users 0, 1, … in the given order; items keep their rows. O(events of
-    /// these users).
+    /// Only the pairs of these users, who become users 0, 1, … in the given order; items keep their
+    /// rows. O(events of these users).
     ///
     /// # Errors
     /// Those of [`InteractionsBuilder::build`]; none for pairs that were valid here.

@@ -29,7 +29,7 @@ impl fmt::Display for Place {
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 #[non_exhaustive]
 pub enum RowIssue {
-    /// The row has another number of fields than the header.
+    /// The row and the header have different numbers of fields.
     #[error(
         "the row has {found} field{} instead of {expected}; fix the row, and quote fields that contain \
          the delimiter",
@@ -77,8 +77,8 @@ pub enum RowIssue {
         /// The value, cut.
         value: String,
     },
-    /// A row belongs to an order that no file has.
-    #[error("the order {order:?} is in none of the files; give the whole orders.csv")]
+    /// A row belongs to an order that is in none of the files.
+    #[error("the order {order:?} is in none of the files; give the complete orders.csv")]
     UnknownOrder {
         /// The order's id, cut.
         order: String,
@@ -97,7 +97,7 @@ pub enum RowIssue {
         /// The column.
         column: String,
     },
-    /// A behavior without a weight.
+    /// A behavior that has no weight.
     #[error(
         "column {column:?} has the unknown behavior {value:?}, not one of {}; give it a weight, rename \
          it, or ignore it",
@@ -111,10 +111,10 @@ pub enum RowIssue {
         /// The known labels, including renamed and ignored ones.
         known: Vec<String>,
     },
-    /// A row has the names of the columns, as where files with headers were joined to one.
+    /// A row repeats the column names, as in files concatenated with their headers.
     #[error(
-        "the row is a header; remove the line, or, if the file has no other header, leave out the format's \
-         columns"
+        "the row is a header; remove the line or, if it is the file's only header, remove \
+        `columns` from the format"
     )]
     Header,
     /// A user or item id that cannot be used.
@@ -140,7 +140,7 @@ pub enum RowIssue {
         /// The value.
         value: String,
     },
-    /// A number that looks like a calendar time or a count of days.
+    /// A number that looks like a calendar date or a count of days.
     #[error(
         "column {column:?} has {value:?}, {fault}; write it as 2019-10-01 08:00:00 or in seconds since \
          1970, or set the format's time_unit if it is seconds, milliseconds, microseconds or \
@@ -167,7 +167,7 @@ pub enum RowIssue {
         /// The time as it was read.
         read: String,
     },
-    /// A field of a table of pairs that is not what its column needs.
+    /// A field in a table of pairs that is invalid for its column.
     #[error("column {column:?} has {value:?}, which is not {needed}; fix the row")]
     Value {
         /// The column.
@@ -205,9 +205,9 @@ pub enum RowIssue {
         "the pair has neither a weight nor an event, since all its counts are 0; leave the row out"
     )]
     NoEvents,
-    /// A training pair that an earlier row of a table of pairs has.
+    /// A training pair that already has a row in the table of pairs.
     #[error(
-        "the pair (user {:?}, item {:?}) has an earlier row; add up its counts, so that it has one row",
+        "the pair (user {:?}, item {:?}) already has a row; merge the rows and add up their counts",
         shorten(user),
         shorten(item)
     )]

@@ -4,10 +4,10 @@ use crate::log::address::STDIN;
 use std::borrow::Cow;
 use std::path::Path;
 
-/// Characters of a value in a message.
+/// The maximum number of characters of a value in a message.
 const SHOWN_CHARACTERS: usize = 80;
 
-/// Names of a list in a message.
+/// The maximum number of names of a list in a message.
 const SHOWN_NAMES: usize = 20;
 
 /// A file's name for a message.
@@ -18,7 +18,7 @@ pub(crate) fn shown_path(path: &Path) -> Cow<'_, str> {
     }
 }
 
-/// A value for a message, cut to 80 characters.
+/// A value for a message, truncated to 80 characters.
 pub(crate) fn shorten(text: &str) -> Cow<'_, str> {
     match text.char_indices().nth(SHOWN_CHARACTERS) {
         Some((end, _)) => format!("{}…", &text[..end]).into(),

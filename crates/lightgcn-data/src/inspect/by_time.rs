@@ -1,4 +1,4 @@
-//! What the default split by time would hold.
+//! What the default split by time would contain.
 
 use super::is_target;
 use crate::split::begin_of_share;
@@ -9,8 +9,8 @@ use serde::Serialize;
 /// The share of the targets in each held-out part, as by default.
 const SHARE: f64 = 0.1;
 
-/// What a split by time would hold, with a tenth of the target events for validation and a tenth for test.
-/// Without a k-core, it is what [`prepare`](crate::prepare) makes of the log by default.
+/// What a split by time would contain, with a tenth of the target events each for validation and
+/// test. Without a k-core, this is what [`prepare`](crate::prepare) does by default.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
 pub struct TimeSplit {
@@ -32,16 +32,16 @@ pub struct TimeSplit {
 pub struct HeldOutPart {
     /// When the period begins.
     pub from: String,
-    /// Pairs to find: bought for the first time, with a user and an item that training knows.
+    /// Pairs to predict: bought for the first time, by a user and of an item that are in training.
     pub targets: u64,
-    /// Users who have such a pair.
+    /// Users with such a pair.
     pub users: u64,
-    /// The last of those users.
+    /// The last such user, to count each one once.
     #[serde(skip)]
     last_user: Option<UserId>,
-    /// Pairs left out, since they were bought before the period too.
+    /// Pairs left out because they were also bought before the period.
     pub bought_before: u64,
-    /// Pairs left out, since training does not know the user or the item.
+    /// Pairs left out because the user or the item is not in training.
     pub unseen: u64,
 }
 

@@ -3,7 +3,7 @@
 use super::{BehaviorFigures, Degrees, HeldOutPart, Inspection, TimeSplit, Times, TrainingMemory};
 use std::fmt;
 
-/// The most columns of a sparkline.
+/// The maximum width of a sparkline, in columns.
 const COLUMNS: i64 = 60;
 
 const BARS: [char; 8] = ['▁', '▂', '▃', '▄', '▅', '▆', '▇', '█'];
@@ -63,7 +63,7 @@ impl Inspection {
         match self.sudden_targets {
             Some(share) => writeln!(
                 f,
-                "{} of the pairs with a target begin with it",
+                "{} of the pairs with a target start with it",
                 percent(share)
             ),
             None => Ok(()),
@@ -119,7 +119,10 @@ impl fmt::Display for Times {
         let (days, line) = self.sparkline();
         let most = self.days.iter().map(|day| day.events).max();
         let most = most.unwrap_or(0);
-        writeln!(f, "{line}  ({days} a column, at most {most} events a day)")
+        writeln!(
+            f,
+            "{line}  ({days} per column, at most {most} events per day)"
+        )
     }
 }
 

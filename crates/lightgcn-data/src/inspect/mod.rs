@@ -1,4 +1,4 @@
-//! What a data scientist looks at first: counts, times, conversion, degrees, and what is odd.
+//! What a data scientist looks at first: counts, times, conversion, degrees and anomalies.
 //!
 //! ```
 //! use lightgcn_core::BehaviorWeightsConfig;
@@ -42,18 +42,18 @@ const WARM: u32 = 5;
 
 /// What is in a log, or in the training part of a dataset. Shares are from 0 to 1.
 ///
-/// Times, conversion and the split by time follow from single events; where the interactions have none (pair
-/// files), they are unknown.
+/// Times, conversion and the split by time need single events. Without them (pair files), they are
+/// unknown.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 #[non_exhaustive]
 pub struct Inspection {
-    /// How many events there are.
+    /// The number of events.
     pub events: u64,
     /// How many (user, item) pairs they belong to.
     pub pairs: u64,
     /// How many of the pairs have a target event.
     pub target_pairs: u64,
-    /// The share of those whose first event is the target: nothing announced it.
+    /// The share of those whose first event is the target, with nothing before it.
     pub sudden_targets: Option<f64>,
     /// Each behavior, in the order of the table.
     pub behaviors: Vec<BehaviorFigures>,
@@ -63,12 +63,13 @@ pub struct Inspection {
     pub items: Degrees,
     /// When the events were.
     pub times: Option<Times>,
-    /// What the default split by time would hold; none where it is not possible.
+    /// What the default split by time would contain; `None` if it is not possible.
     pub split: Option<TimeSplit>,
-    /// What training would take; none until who knows the model and its settings sets it.
+    /// What training would take; `None` until set by a caller that knows the model and its
+    /// settings.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub training: Option<TrainingMemory>,
-    /// What is odd.
+    /// Anomalies.
     pub warnings: Vec<Warning>,
 }
 
@@ -77,7 +78,7 @@ pub struct Inspection {
 pub struct TrainingMemory {
     /// The table of embeddings.
     pub table: u64,
-    /// What the optimizer remembers of each number of the table.
+    /// The optimizer's state.
     pub optimizer: u64,
     /// The graph.
     pub graph: u64,
@@ -94,7 +95,7 @@ pub struct BehaviorFigures {
     pub name: String,
     /// Whether it is a target.
     pub target: bool,
-    /// How many events there are.
+    /// The number of events.
     pub events: u64,
     /// The share of all events.
     pub share: f64,
@@ -115,13 +116,13 @@ pub struct BehaviorFigures {
 #[derive(Debug, Clone, PartialEq, Serialize)]
 #[non_exhaustive]
 pub struct Degrees {
-    /// How many users or items there are.
+    /// The number of users or items.
     pub count: u64,
     /// Events of each.
     pub events: Quantiles,
     /// Distinct items of each user, or users of each item.
     pub neighbors: Quantiles,
-    /// The share with fewer than 5 events, from which little can be learned.
+    /// The share with fewer than 5 events, too few to learn much from.
     pub cold: f64,
     /// The share without a target event.
     pub without_target: f64,
@@ -155,7 +156,7 @@ pub struct Day {
 }
 
 impl Inspection {
-    /// Looks at a log that was read with this table of behaviors. O(events log events).
+    /// Inspects a log that was read with this table of behaviors. O(events log events).
     ///
     /// # Errors
     /// Those of [`interactions`](crate::interactions).
@@ -164,10 +165,11 @@ impl Inspection {
         Ok(Self::of(&interactions, log.user_ids(), log.item_ids()))
     }
 
-    /// Looks at interactions; the vocabularies name users and items in warnings. O(events log events).
+    /// Inspects interactions; the vocabularies name users and items in warnings. O(events log
+    /// events).
     ///
     /// # Panics
-    /// If a vocabulary has another number of ids than the interactions have rows.
+    /// If a vocabulary's number of ids differs from the interactions' number of rows.
     #[must_use]
     pub fn of(
         interactions: &Interactions,
@@ -332,7 +334,7 @@ fn is_target(interactions: &Interactions, event: PairEvent) -> bool {
     interactions.target_behaviors()[event.behavior().index()]
 }
 
-/// The share of the pairs with a target event that begin with it.
+/// The share of the pairs with a target event that start with it.
 fn sudden_targets(interactions: &Interactions) -> f64 {
     let targets = (0..interactions.n_pairs()).filter(|&pair| interactions.is_target(pair));
     let (mut n, mut sudden) = (0, 0);

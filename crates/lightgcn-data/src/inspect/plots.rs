@@ -34,9 +34,9 @@ type Area<'a> = DrawingArea<SVGBackend<'a>, Shift>;
 type Drawn = Result<(), Box<dyn Error>>;
 
 impl Inspection {
-    /// Plots: events per day (where times are known), how many users and items have how many events, and
-    /// conversion by behavior (where it is known). The same inspection gives the same bytes. Needs the feature
-    /// `plots`.
+    /// Plots events per day (if times are known), the distributions of events per user and per
+    /// item, and conversion by behavior (if known). The same inspection gives the same bytes. Needs
+    /// the feature `plots`.
     ///
     /// # Errors
     /// [`DataError::Plot`] if one cannot be drawn.
@@ -80,7 +80,7 @@ fn days(times: &Times, area: &Area<'_>) -> Drawn {
     let first = numbers.clone().min().unwrap_or(0) as f64;
     let end = numbers.max().unwrap_or(0) as f64 + 1.0;
     let most = times.days.iter().map(|day| day.events).max().unwrap_or(0);
-    let mut chart = chart(area, "Events a day; targets in red")
+    let mut chart = chart(area, "Events per day; targets in red")
         .build_cartesian_2d(first..end, 0.0..most as f64 * 1.05)?;
     chart
         .configure_mesh()
@@ -103,7 +103,7 @@ fn days(times: &Times, area: &Area<'_>) -> Drawn {
     Ok(())
 }
 
-/// How many users (blue) and items (red) fall into each bin.
+/// The number of users (blue) and items (red) in each bin.
 fn histograms(sides: [&[u64]; 2], area: &Area<'_>) -> Drawn {
     let n_bins = sides.iter().map(|side| side.len()).max().unwrap_or(0) as i32;
     let most = sides.iter().flat_map(|side| side.iter()).max();
@@ -113,7 +113,7 @@ fn histograms(sides: [&[u64]; 2], area: &Area<'_>) -> Drawn {
         true => 2,
         false => 0,
     };
-    let mut chart = chart(area, "Users (blue) and items (red) with so many events")
+    let mut chart = chart(area, "Users (blue) and items (red) by number of events")
         .build_cartesian_2d(first..2 * n_bins, (0.5..most * 2.0).log_scale())?;
     chart
         .configure_mesh()
@@ -148,7 +148,7 @@ fn conversions(known: &[(&str, f64)], area: &Area<'_>) -> Drawn {
     let most = known.iter().map(|&(_, share)| share).fold(0.0, f64::max);
     let most = if most > 0.0 { most * 1.05 } else { 1.0 };
     let n = known.len() as i32;
-    let mut chart = chart(area, "Share of pairs that were bought then or later")
+    let mut chart = chart(area, "Share of pairs bought at that time or later")
         .build_cartesian_2d(0..2 * n, 0.0..most)?;
     chart
         .configure_mesh()

@@ -234,7 +234,7 @@ fn the_terminal_and_json_have_the_figures() {
     let days = "from 2019-10-01 00:00:00 UTC to 2019-10-31 01:00:00 UTC, events on 3 of 31 days";
     assert_eq!(lines[1], days);
     let bars = format!(
-        "██{}▄  (a day a column, at most 4 events a day)",
+        "██{}▄  (a day per column, at most 4 events per day)",
         " ".repeat(28)
     );
     assert_eq!(lines[2], bars);

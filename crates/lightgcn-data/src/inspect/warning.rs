@@ -1,4 +1,4 @@
-//! What is odd about a log.
+//! Anomalies of a log.
 
 use super::{Counted, Counts, DAY, Inspection, date, share};
 use crate::error::shorten;
@@ -7,28 +7,29 @@ use lightgcn_core::{Interactions, ItemId, NodeId, UserId, Vocabulary};
 use serde::Serialize;
 use std::fmt;
 
-/// More events on one day are no person's.
+/// More events than a person produces in a day.
 const BUSY: u64 = 1_000;
 
-/// A user or an item with this share of all events is odd, if it also has [`TIMES_MEAN`].
+/// A user or an item with this share of all events is suspicious if it also exceeds [`TIMES_MEAN`].
 const LARGE: f64 = 0.1;
 
-/// Users and items with fewer times the mean are not looked at.
+/// Users and items below this multiple of the mean are ignored.
 const TIMES_MEAN: f64 = 10.0;
 
-/// The fewest pairs of a behavior of which one should have been bought.
+/// With this many pairs, at least one pair of a behavior should have been bought.
 const PAIRS: u64 = 20;
 
 /// A gap of this many days without events.
 const GAP: i64 = 7;
 
-/// Fewer targets tell models apart only if they differ a lot.
+/// With fewer targets, only large differences between models are significant.
 const FEW_TARGETS: u64 = 100;
 
-/// The least share of all events of an id whose name means nobody.
+/// The minimum share of all events for warning about a placeholder id.
 const SOME: f64 = 0.01;
 
-/// What programs write where they do not know who or what it was: without upper case and punctuation.
+/// Placeholders that programs write for an unknown user or item, in lower case and without
+/// punctuation.
 const NOBODY: [&str; 13] = [
     "0",
     "unknown",
@@ -55,14 +56,14 @@ pub enum Side {
     Item,
 }
 
-/// Something a data scientist would ask about before training. Shares are of all events.
+/// Something to check before training. Shares are of all events.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 #[serde(tag = "kind", rename_all = "kebab-case")]
 #[non_exhaustive]
 pub enum Warning {
     /// No event is a target.
     NoTargets,
-    /// The table of behaviors has one that never occurs.
+    /// A behavior in the table never occurs.
     NoEvents {
         /// The behavior.
         behavior: String,
@@ -74,7 +75,7 @@ pub enum Warning {
         /// How many pairs have it.
         pairs: u64,
     },
-    /// Users with more than 1,000 events on a day: crawlers, or a shop's own programs.
+    /// Users with more than 1,000 events in a day: crawlers, or the shop's own programs.
     BusyUsers {
         /// How many there are.
         users: u64,
@@ -82,11 +83,11 @@ pub enum Warning {
         busiest: String,
         /// Their busiest day.
         day: String,
-        /// Their events on it.
+        /// Their events on that day.
         events: u64,
     },
-    /// An id with a hundredth of all events and at least 10 times the mean number, whose name means nobody, such
-    /// as `0` or `guest`.
+    /// An id that looks like a placeholder, such as `0` or `guest`, with a hundredth of all events
+    /// and at least 10 times the mean number.
     Nobody {
         /// Whether it is a user or an item.
         side: Side,
@@ -113,9 +114,9 @@ pub enum Warning {
         /// The days without an event.
         days: u64,
     },
-    /// All times are midnight: the order of events within a day is that of the rows.
+    /// All times are midnight: events within a day are in row order.
     DatesOnly,
-    /// The log begins before 1995: the column or the unit of times may be wrong.
+    /// The log starts before 1995: the time column or its unit may be wrong.
     Old {
         /// The first time.
         first: String,
@@ -130,9 +131,9 @@ pub enum Warning {
 impl fmt::Display for Warning {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::NoTargets => f.write_str("no event is a target; check the labels of behaviors"),
+            Self::NoTargets => f.write_str("no event is a target; check the behavior labels"),
             Self::NoEvents { behavior } => {
-                write!(f, "{behavior:?} never occurs; leave it out of the weights")
+                write!(f, "{behavior:?} never occurs; remove it from the weights")
             }
             Self::NeverConverts { behavior, pairs } => write!(
                 f,
@@ -146,7 +147,7 @@ impl fmt::Display for Warning {
                 events,
             } => write!(
                 f,
-                "{} more than {BUSY} events on a day, {busiest:?} {events} on {day}; {}",
+                "{} more than {BUSY} events in a day, {busiest:?} {events} on {day}; {}",
                 match users {
                     1 => "1 user has".to_owned(),
                     users => format!("{users} users have"),
@@ -158,7 +159,7 @@ impl fmt::Display for Warning {
             ),
             Self::Nobody { side, id, share } => write!(
                 f,
-                "{side} {id:?} has {:.1}% of all events and may stand for nobody; remove its rows",
+                "{side} {id:?} has {:.1}% of all events and may be a placeholder; remove its rows",
                 share * 100.0
             ),
             Self::Large { side, id, share } => write!(
@@ -174,12 +175,12 @@ impl fmt::Display for Warning {
                 f,
                 "no event on the {days} days between {after} and {before}; a file may be missing"
             ),
-            Self::DatesOnly => f.write_str(
-                "all times are midnight; the order of a day's events is that of the rows",
-            ),
+            Self::DatesOnly => {
+                f.write_str("all times are midnight; events within a day are in row order")
+            }
             Self::Old { first } => write!(
                 f,
-                "the log begins at {first}; check the column and the unit of times"
+                "the log starts at {first}; check the time column and its unit"
             ),
             Self::FewTestTargets { targets } => write!(
                 f,

@@ -1,6 +1,6 @@
 //! What an argument names: standard input, a URL, or a path.
 
-/// The argument that stands for standard input.
+/// The argument that means standard input.
 pub(crate) const STDIN: &str = "-";
 
 /// The schemes of URLs that can be listed, so that prefixes and patterns work.

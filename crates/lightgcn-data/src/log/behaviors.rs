@@ -1,4 +1,4 @@
-//! A table of behaviors from the labels of a log.
+//! Makes a table of behaviors from a log's labels.
 
 use crate::error::quoted;
 use crate::log::inputs::expand;
@@ -9,10 +9,10 @@ use lightgcn_core::{Behavior, BehaviorWeightsConfig, Ceiling, is_no_value};
 use std::collections::BTreeMap;
 use std::path::Path;
 
-/// The most labels that a column of behaviors has; more are a sign of the wrong column.
+/// The maximum number of labels in a column of behaviors; more suggest that it is the wrong column.
 const MAX_LABELS: usize = 32;
 
-/// What logs call a purchase; in lower case, without spaces and underscores.
+/// Labels for a purchase, in lower case and without spaces and underscores.
 const PURCHASES: [&str; 13] = [
     "purchase",
     "purchased",
@@ -29,21 +29,23 @@ const PURCHASES: [&str; 13] = [
     "conversion",
 ];
 
-/// What is a purchase in logs that have no other, and a step before it in those that have.
+/// Labels for a purchase in logs that have no better one, and for a step before it in those that
+/// do.
 const CHECKOUT: &str = "checkout";
 
-/// How labels begin that take something back.
+/// Prefixes of labels that undo an action.
 const UNDOING: [&str; 8] = [
     "remove", "delete", "dislike", "unlike", "unfav", "cancel", "return", "refund",
 ];
 
-/// The table of a log's behaviors by their labels, for logs that call them otherwise than the shop log does.
+/// Makes the table of behaviors for a log whose labels differ from the shop log's.
 ///
-/// The target is `target`, or the label that means a purchase, such as `buy`, `order` or `transaction`; its weight
-/// is one. The rarer another behavior, the more it says: weights run from 0.01 for the most frequent to 0.1 for
-/// the rarest, and what takes something back, such as `remove_from_cart`, weighs −0.09. Sums are bounded as in
-/// [`BehaviorWeightsConfig::shop_log`]. Reads the log once; renamed and ignored labels count as the format says,
-/// and empty ones and those such as `NULL` are none.
+/// The target is `target`, or the label that means a purchase, such as `buy`, `order` or
+/// `transaction`; its weight is one. The rarer another behavior, the more it weighs: from 0.01 for
+/// the most frequent to 0.1 for the rarest. What undoes an action, such as `remove_from_cart`,
+/// weighs −0.09. Sums are bounded as in [`BehaviorWeightsConfig::shop_log`]. Reads the log once;
+/// labels are renamed and ignored as the format says, and empty ones and placeholders such as
+/// `NULL` do not count.
 ///
 /// # Errors
 /// Those of [`expand_paths`](crate::expand_paths) and of opening a log; [`DataError::Config`] if no label or more than one could be the
@@ -86,8 +88,8 @@ pub(super) fn count_labels<P: AsRef<Path>>(
             if labels.len() > MAX_LABELS {
                 let column = &config.format.event_type;
                 return refused(format!(
-                    "column {column:?} has more than {MAX_LABELS} different values; set the format's \
-                     event_type to the column of behaviors"
+                    "column {column:?} has more than {MAX_LABELS} different values; set the \
+                    format's event_type to the behavior column"
                 ));
             }
         }
@@ -152,7 +154,7 @@ fn target_of<'a>(names: &'a [String], target: Option<&str>) -> Result<&'a str, D
         let alike: Vec<String> = names.iter().filter(|n| same(n, name)).cloned().collect();
         if alike.len() > 1 {
             return refused(format!(
-                "the behaviors {} are the same but for case or spaces; map them to one name with \
+                "the behaviors {} differ only in case or spaces; map them to one name with \
                  format.rename_behaviors",
                 quoted(&alike)
             ));
@@ -163,7 +165,7 @@ fn target_of<'a>(names: &'a [String], target: Option<&str>) -> Result<&'a str, D
         return match names.iter().find(|name| *name == target) {
             Some(name) => Ok(name),
             None => refused(format!(
-                "the target {target:?} is not a behavior of the log, which has {listed}"
+                "the target {target:?} is not one of the log's behaviors, which are {listed}"
             )),
         };
     }
@@ -179,7 +181,7 @@ fn target_of<'a>(names: &'a [String], target: Option<&str>) -> Result<&'a str, D
         ([only], _) => Ok(only),
         ([], [only]) => Ok(only),
         ([], []) => refused(
-            "the log has no behaviors; set the format's event_type to the column of them"
+            "the log has no behaviors; set the format's event_type to the behavior column"
                 .to_owned(),
         ),
         ([], _) => refused(format!(

@@ -1,4 +1,4 @@
-//! What is said about each item, and the latest of it.
+//! Collects the latest metadata of each item.
 
 use crate::error::shown_path;
 use crate::log::listing::Listed;
@@ -9,8 +9,8 @@ use lightgcn_core::{Catalogue, ItemId, LabelColumn, StageReport, is_no_value};
 
 const UNKNOWN: u32 = u32::MAX;
 
-/// When something was said about an item. Of two values the later one wins, and at equal times the one of the later
-/// row; of the same row, that observed last.
+/// When a value was recorded. The later of two values wins; at equal times, the one in the later
+/// row; within a row, the one recorded last.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Moment {
     /// Seconds since 1970.
@@ -38,7 +38,7 @@ impl Labels {
             return;
         }
         (latest.time, latest.row) = (moment.time, moment.row);
-        // Most events repeat what is known: skip the lookup.
+        // Most events repeat the known label: skip the lookup.
         if self.get(*latest) == Some(label) {
             return;
         }
@@ -86,7 +86,7 @@ impl LatestPrice {
     }
 }
 
-/// What is known of an item: 72 bytes in one place in memory, since every row of the log looks at it.
+/// The metadata of an item: 72 contiguous bytes, since every row of the log reads them.
 #[derive(Debug, Clone, Copy)]
 struct Known {
     labels: [LatestLabel; 3],
@@ -108,17 +108,17 @@ impl Known {
     };
 }
 
-/// Everything one source has said about the items so far.
+/// All item metadata from one source so far.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Observations {
     /// Those of `category_id`, `category_code` and `brand`.
     labels: [Labels; 3],
     items: Vec<Known>,
-    /// What only catalogue files say.
+    /// Fields that only catalogue files have.
     pub(crate) listed: Listed,
 }
 
-/// What a row says about its item; empty fields say nothing.
+/// The item metadata in a row; empty fields are ignored.
 pub(crate) struct Details<'t> {
     pub(crate) category_id: &'t str,
     pub(crate) category_code: &'t str,
@@ -127,7 +127,7 @@ pub(crate) struct Details<'t> {
     pub(crate) missing: Missing,
 }
 
-/// Which fields of a row have no usable value: a bit for each of the [`Missing::REASONS`].
+/// Which fields of a row have no usable value: one bit for each of the [`Missing::REASONS`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(crate) struct Missing(u8);
 
@@ -147,18 +147,18 @@ impl Missing {
         self.0
     }
 
-    /// The fields that [`Missing::bits`] gave.
+    /// The inverse of [`Missing::bits`].
     pub(crate) fn from_bits(bits: u8) -> Self {
         Self(bits)
     }
 }
 
-/// How many rows have no usable value, for each of the [`Missing::REASONS`].
+/// The number of rows without a usable value, for each of the [`Missing::REASONS`].
 #[derive(Debug, Default)]
 pub(crate) struct MissingCounts([u64; Missing::REASONS.len()]);
 
 impl MissingCounts {
-    /// Counts what the current row misses. The first examples of each reason are logged.
+    /// Counts the current row's missing values. Logs the first examples of each reason.
     #[inline]
     pub(crate) fn add(&mut self, missing: Missing, table: &Table, columns: &DetailColumns) {
         if missing.0 != 0 {
@@ -166,7 +166,7 @@ impl MissingCounts {
         }
     }
 
-    /// Counts what an earlier row misses, without an example.
+    /// Counts an earlier row's missing values, without an example.
     pub(crate) fn count(&mut self, missing: Missing) {
         for (bit, count) in self.0.iter_mut().enumerate() {
             *count += u64::from(missing.0 >> bit & 1);
@@ -181,7 +181,7 @@ impl MissingCounts {
                 if is_bad && *count <= EXAMPLES {
                     let (file, place) = (shown_path(table.path()), table.place());
                     let bad = described(bit, table, columns);
-                    tracing::warn!("{file}, {place}: {bad}; it counts as unknown");
+                    tracing::warn!("{file}, {place}: {bad}; treated as unknown");
                 }
             }
         }
@@ -208,7 +208,7 @@ fn described(bit: usize, table: &Table, columns: &DetailColumns) -> String {
 }
 
 impl Observations {
-    /// Records what was said about an item, in any order of the moments.
+    /// Records an item's metadata; moments may come in any order.
     #[inline]
     pub(crate) fn observe(&mut self, item: ItemId, moment: Moment, details: &Details<'_>) {
         let at = item.index();
@@ -264,7 +264,7 @@ pub(crate) fn select(catalogue: &Catalogue, items: &[u32]) -> Result<Catalogue, 
     Ok(selected.with_listings(catalogue.listings().select(items))?)
 }
 
-/// The columns that describe items, as far as a file has them.
+/// The columns that describe items, if the file has them.
 pub(crate) struct DetailColumns {
     category_id: Option<usize>,
     category_code: Option<usize>,
@@ -298,7 +298,7 @@ impl DetailColumns {
         })
     }
 
-    /// The details in the current row. Fields without a usable value say nothing.
+    /// The details in the current row. Fields without a usable value are ignored.
     #[inline]
     pub(crate) fn read<'t>(&self, table: &'t Table) -> Result<Details<'t>, RowIssue> {
         let mut missing = Missing::default();

@@ -1,4 +1,4 @@
-//! What catalogue files say about the items of a log.
+//! Reads catalogue files about the items of a log.
 
 use crate::log::catalogue::{
     DetailColumns, Missing, MissingCounts, Moment, Observations, skip_row,
@@ -14,7 +14,7 @@ use lightgcn_core::{InputFile, ItemId, StageReport, Vocabulary};
 /// The options that name columns of details.
 const DETAILS: [&str; 4] = ["category_id", "category_code", "brand", "price"];
 
-/// What catalogue files say about the items of the log.
+/// The contents of catalogue files about the items of the log.
 pub(crate) struct CatalogueFiles {
     pub(crate) observations: Observations,
     pub(crate) inputs: Vec<InputFile>,
@@ -72,13 +72,14 @@ pub(crate) fn read_catalogue_files(
     files.bad.report(&mut files.report);
     if files.report.kept == 0 && files.report.rows_in > 0 {
         tracing::warn!(
-            "the catalogue has none of the log's items; write their ids as the log has them"
+            "the catalogue has none of the log's items; write ids exactly as in the log"
         );
     }
     Ok(files)
 }
 
-/// The error for a catalogue that describes no item: it lacks the column that it has by a similar name, or the first.
+/// The error for a catalogue without any column that describes items. Names the missing column for
+/// which the file has a similar name, or else the first one.
 fn no_details(table: &Table, format: &LogFormat) -> DataError {
     let details = format.named_columns().into_iter();
     let details = details.filter(|(option, _)| DETAILS.contains(option));
@@ -89,8 +90,8 @@ fn no_details(table: &Table, format: &LogFormat) -> DataError {
         Some((option, column)) => table.missing_column(column, option),
         None => DataError::Config {
             issues: vec![
-                "the format names no column that describes items, so that a catalogue says nothing; set one, or leave \
-                 the catalogue out"
+                "the format names no column that describes items, so a catalogue is useless; set \
+                one, or omit the catalogue"
                     .to_owned(),
             ],
         },
@@ -98,7 +99,7 @@ fn no_details(table: &Table, format: &LogFormat) -> DataError {
 }
 
 impl CatalogueFiles {
-    /// Records a row, and returns what it misses; `None` if the log does not have the item.
+    /// Records a row and returns its missing fields; `None` if the item is not in the log.
     fn observe(
         &mut self,
         table: &Table,

@@ -4,7 +4,7 @@ use hashbrown::HashTable;
 use hashbrown::hash_table::Entry;
 use xxhash_rust::xxh3::{xxh3_64_with_seed, xxh3_128_with_seed};
 
-/// The rows seen so far: 16 bytes each, about 29 with the table's spare room.
+/// The rows seen so far: 16 bytes each, about 29 with the table's spare capacity.
 ///
 /// Two different rows share a digest with a probability of 2^−128; in a log of 20 million rows, the
 /// chance that any two of them do is below 1 in 10^24 (n² / 2^129). The hash is not cryptographic:
@@ -41,8 +41,8 @@ impl SeenRows {
     }
 }
 
-/// XXH3-128 of a row's fields, given back to back, and of where each field ends: without the ends,
-/// `ab,c` and `a,bc` would be the same row.
+/// XXH3-128 of a row's concatenated fields and the end of each field: without the ends, `ab,c` and
+/// `a,bc` would be the same row.
 pub(crate) fn row_digest(fields: &[u8], ends: impl Iterator<Item = usize>) -> u128 {
     let seed = ends.fold(0, |seed, end| {
         xxh3_64_with_seed(&(end as u64).to_le_bytes(), seed)

@@ -10,7 +10,7 @@ use lightgcn_core::{
     UserId, Vocabulary, check_id,
 };
 
-/// The events of a log, in file and row order: 17 bytes an event, plus the vocabularies.
+/// The events of a log, in file and row order: 17 bytes per event, plus the vocabularies.
 #[derive(Debug, Clone, PartialEq)]
 pub struct EventLog {
     users: Vec<u32>,
@@ -67,7 +67,7 @@ impl EventLog {
         &self.item_ids
     }
 
-    /// What is known about the items: the latest non-empty value of each column.
+    /// The items' metadata: the latest non-empty value of each column.
     #[must_use]
     pub fn catalogue(&self) -> &Catalogue {
         &self.catalogue
@@ -85,7 +85,7 @@ impl EventLog {
         &self.stages
     }
 
-    /// Adds what else there is to know to the report of reading.
+    /// Adds a note to the reading report.
     pub(crate) fn note(&mut self, note: String) {
         if let Some(read) = self.stages.first_mut() {
             read.notes.push(note);
@@ -140,7 +140,7 @@ pub(crate) struct Events {
 }
 
 /// A growing vocabulary with a shortcut for numeric ids: almost all ids in shop logs are, and a
-/// lookup by number touches one place in memory where a lookup by text touches three.
+/// lookup by number touches one place in memory, a lookup by text three.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct GrowingIds<I: NodeId> {
     names: Vocabulary<I>,
@@ -199,8 +199,8 @@ impl Events {
         Ok(item)
     }
 
-    /// Makes room for that many events in all, so that adding them does not move those that are there. What is too
-    /// much to ask for is left for when it is needed.
+    /// Reserves room for that many events in total, so that adding them moves none. If the
+    /// allocation fails, the columns grow on demand.
     pub(crate) fn expect(&mut self, n_events: usize) {
         let more = n_events.saturating_sub(self.users.len());
         let _ = self.users.try_reserve_exact(more);
@@ -209,7 +209,7 @@ impl Events {
         let _ = self.times.try_reserve_exact(more);
     }
 
-    /// Removes events by their numbers, which ascend. Their users and items stay. O(events).
+    /// Removes events by their numbers, in ascending order. Their users and items stay. O(events).
     pub(crate) fn remove(&mut self, numbers: &[u32]) {
         if numbers.is_empty() {
             return;
@@ -256,7 +256,7 @@ impl Events {
     }
 }
 
-/// Removes values by their numbers, which ascend.
+/// Removes values by their numbers, in ascending order.
 fn remove<T>(values: &mut Vec<T>, numbers: &[u32]) {
     let mut next = numbers.iter().copied().peekable();
     let mut number = 0;
@@ -315,8 +315,8 @@ impl EventLogBuilder {
         }
     }
 
-    /// Records what is known about an item at `time`; unknown fields are ignored, and so are items
-    /// without an event. Of titles, addresses and stock, the value described last counts.
+    /// Records an item's metadata at `time`. Ignores unknown fields and items without an event. For
+    /// titles, addresses and stock, the value described last counts.
     pub fn describe(&mut self, item: &str, time: i64, details: &ItemDetails) {
         let Some(item) = self.events.item_ids.names.get(item) else {
             return;
@@ -329,7 +329,7 @@ impl EventLogBuilder {
             price: details.price.filter(|price| price.is_finite()),
             missing: Missing::default(),
         };
-        // Of the same time, the value described later.
+        // At equal times, the value described later wins.
         let row = self.events.users.len() as u32;
         let moment = Moment { time, row };
         self.events.observations.observe(item, moment, &details);

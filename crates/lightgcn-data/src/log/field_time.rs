@@ -23,7 +23,7 @@ pub(crate) fn read_time(
     }
 }
 
-/// What is wrong with a time that was read, or could not be.
+/// The issue with an invalid or future time.
 #[cold]
 fn time_issue(table: &Table, column: usize, parsed: Result<i64, TimeFault>) -> RowIssue {
     let value = table.shown(column);

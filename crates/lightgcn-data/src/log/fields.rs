@@ -10,9 +10,9 @@ pub(crate) struct Fields {
     pub(crate) ends: Vec<usize>,
     /// Whether a field contains the delimiter.
     pub(crate) ambiguous: bool,
-    /// Where a quote begins that is not closed.
+    /// The start of an unclosed quote.
     pub(crate) unclosed: Option<usize>,
-    /// The column of times and the row's time, in seconds since 1970, if the file has it as a time.
+    /// The time column and the row's time in seconds since 1970, if the file stores it as a time.
     pub(crate) instant: Option<(usize, i64)>,
 }
 
@@ -45,8 +45,8 @@ impl Fields {
         self.ends.push(line.len());
     }
 
-    /// Splits a line in which fields may be quoted. A quote within a field that does not begin with one is
-    /// a character like any other. An unclosed quote ends the row.
+    /// Splits a line in which fields may be quoted. A quote within a field that does not start with
+    /// one is an ordinary character. An unclosed quote ends the row.
     pub(crate) fn split_quoted(&mut self, line: &[u8], delimiter: u8) {
         self.clear();
         let mut at = 0;

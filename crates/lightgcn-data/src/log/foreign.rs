@@ -1,6 +1,6 @@
-//! Formats that are not read, told by their first bytes.
+//! Unsupported formats, recognized by their first bytes.
 
-/// The first bytes to look at.
+/// The number of first bytes to look at.
 pub(super) const HEAD: u64 = 512;
 
 /// What a file is, and what to do about it.
@@ -11,7 +11,7 @@ const TO_UTF8: [Format; 2] = [
     ("UTF-32", "convert it with `iconv -f UTF-32 -t UTF-8`"),
 ];
 
-/// The first bytes of each format. Longer ones come before those that they begin with.
+/// The first bytes of each format, longer ones before their own prefixes.
 const FORMATS: [(&[u8], Format); 17] = [
     (
         b"PK\x03\x04",
@@ -49,7 +49,7 @@ const BZIP2: &str = "bzip2";
 /// The bytes after `BZh` and a digit in a bzip2 file, with or without content.
 const BZIP2_BLOCKS: [&[u8]; 2] = [b"1AY&SY", b"\x17\x72\x45\x38\x50\x90"];
 
-/// What the content of a compressed file must not begin with.
+/// Prefixes that the content of a compressed file must not have.
 const WITHIN: [(&[u8], Format); 3] = [
     (
         b"\x1f\x8b",
@@ -68,7 +68,7 @@ const WITHIN: [(&[u8], Format); 3] = [
     ),
 ];
 
-/// The format that a file begins with, if it is not read.
+/// The unsupported format that a file starts with, if any.
 pub(super) fn foreign(head: &[u8]) -> Option<Format> {
     let is_bzip2 = || {
         let blocks = head.get(4..10);
@@ -77,7 +77,7 @@ pub(super) fn foreign(head: &[u8]) -> Option<Format> {
     let mut formats = FORMATS.iter().filter(|(first, _)| head.starts_with(first));
     let found = formats.find(|(_, (format, _))| *format != BZIP2 || is_bzip2());
     let found = found.map(|(_, format)| *format);
-    // A header may begin with these letters.
+    // A header may start with these letters.
     let is_orc =
         head.starts_with(b"ORC") && head.get(3).is_some_and(|&b| !(b' '..0x7f).contains(&b));
     let is_tar = head.get(257..262) == Some(b"ustar");
@@ -86,7 +86,7 @@ pub(super) fn foreign(head: &[u8]) -> Option<Format> {
         .or_else(|| is_tar.then_some(("tar", "unpack it with `tar -x`")))
 }
 
-/// The format that the content of a compressed file begins with, if it is not read.
+/// The unsupported format that the content of a compressed file starts with, if any.
 pub(super) fn foreign_within(head: &[u8]) -> Option<Format> {
     let found = WITHIN.iter().find(|(first, _)| head.starts_with(first));
     found.map(|(_, format)| *format).or_else(|| foreign(head))

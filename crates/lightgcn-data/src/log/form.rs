@@ -1,4 +1,4 @@
-//! What the files of a log are like.
+//! The file layouts of logs.
 
 use serde::{Deserialize, Serialize};
 
@@ -11,18 +11,19 @@ pub enum FileForm {
     /// [`columns`](crate::LogFormat::columns).
     #[default]
     Table,
-    /// MovieLens's ratings in any of their three forms, told apart by the first line: tabs, `::`, or commas
-    /// under a header. Columns: `userId`, `movieId`, `rating`, `timestamp`.
+    /// MovieLens ratings in any of their three forms, distinguished by the first line: tabs, `::`,
+    /// or commas under a header. Columns: `userId`, `movieId`, `rating`, `timestamp`.
     MovieLens,
-    /// The files of the RecSys Challenge 2015 without a header, told apart by the first line: four fields are
-    /// clicks, five are purchases. Columns: `session`, `timestamp`, `item`, and the format's `event_type`,
-    /// which is `click` or `buy`.
+    /// The files of the RecSys Challenge 2015 without a header, distinguished by the first line:
+    /// four fields are clicks, five are purchases. Columns: `session`, `timestamp`, `item`, and the
+    /// format's `event_type`, which is `click` or `buy`.
     YooChoose,
-    /// OTTO's sessions: a line is a JSON object with the events of a session. Columns: `session`, `aid`, `ts`,
-    /// `type`.
+    /// OTTO's sessions: each line is a JSON object with the events of a session. Columns:
+    /// `session`, `aid`, `ts`, `type`.
     Otto,
-    /// Instacart's orders: the rows of the files of products with the columns `user_id`, `event_time` and
-    /// `behavior` (`purchase`), which stem from the file of orders. That file may stand anywhere among the others, and has no events itself.
+    /// Instacart's orders: the rows of the product files, with the columns `user_id`, `event_time`
+    /// and `behavior` (`purchase`), taken from the orders file. That file may come anywhere among
+    /// the others and has no events itself.
     Instacart,
 }
 

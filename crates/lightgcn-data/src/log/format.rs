@@ -1,4 +1,4 @@
-//! What a log looks like, and how to read it.
+//! The format of a log and the options for reading it.
 
 use crate::log::form::FileForm;
 use crate::time::TimeUnit;
@@ -19,7 +19,8 @@ pub struct LogFormat {
     /// The names of the columns in their order, for files without a header. Default: none, and the first line
     /// names them.
     pub columns: Vec<String>,
-    /// The label of every row, for logs of one behavior without a column of it. Default: none.
+    /// The label of every row, for logs of a single behavior without a behavior column. Default:
+    /// none.
     pub behavior: Option<String>,
     /// The column of the event's time (required); see [`crate::time::parse`] for the formats.
     pub event_time: String,
@@ -40,26 +41,28 @@ pub struct LogFormat {
     pub price: Option<String>,
     /// The column of the item's title, in catalogue files (optional); see [`lightgcn_core::check_title`].
     pub title: Option<String>,
-    /// The column of the address of the item's picture, in catalogue files (optional); see
+    /// The column of the URL of the item's picture, in catalogue files (optional); see
     /// [`lightgcn_core::check_url`].
     pub image_url: Option<String>,
-    /// The column of the address of the item's page, in catalogue files (optional).
+    /// The column of the URL of the item's page, in catalogue files (optional).
     pub page_url: Option<String>,
-    /// The column of whether the item is in stock, in catalogue files (optional): `true` or `false`, `yes` or `no`,
-    /// `in_stock` or `out_of_stock`, or how many there are.
+    /// The column that says whether the item is in stock, in catalogue files (optional): `true` or
+    /// `false`, `yes` or `no`, `in_stock` or `out_of_stock`, or the quantity.
     pub in_stock: Option<String>,
-    /// The column of how many there are, in catalogue files (optional); `in_stock` takes precedence.
+    /// The column of the quantity in stock, in catalogue files (optional); `in_stock` takes
+    /// precedence.
     pub stock: Option<String>,
-    /// The column of the time from which on the item is no longer offered, in catalogue files (optional).
+    /// The column of the time from which the item is no longer offered, in catalogue files
+    /// (optional).
     pub expires_at: Option<String>,
     /// The column of the user's session (optional). Used by log statistics, not by training.
     pub user_session: Option<String>,
     /// The field separator: one ASCII character.
     pub delimiter: char,
-    /// Whether fields may be in double quotes, so that they can contain the separator. If not, a quote is
-    /// a character like any other.
+    /// Whether fields may be in double quotes, so that they can contain the separator. If not, a
+    /// quote is an ordinary character.
     pub quoting: bool,
-    /// What numbers in the column of times count.
+    /// The unit of numbers in the time column.
     pub time_unit: TimeUnit,
     /// Maps the log's labels to the names in the table of weights, such as `buy` → `purchase`.
     /// Labels not listed keep their name.
@@ -130,7 +133,8 @@ impl LogFormat {
         let is_named = !self.columns.is_empty() || self.behavior.is_some();
         if self.form != FileForm::Table && is_named {
             issues.push(format!(
-                "format.columns and format.behavior are for tables, but format.form is {:?}; leave them out",
+                "format.columns and format.behavior are for tables, but format.form is {:?}; \
+                remove them",
                 self.form.name()
             ));
         }
@@ -270,7 +274,7 @@ impl LogFormat {
     }
 }
 
-/// What to do with rows that agree in every field, within a file or across files.
+/// What to do with rows that are equal in every field, within a file or across files.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Duplicates {
@@ -288,8 +292,8 @@ pub enum FutureRows {
     /// They are bad rows.
     #[default]
     Refuse,
-    /// Keep them as if they had happened at the time of the last row that is not in the future, so that
-    /// ages are not counted from a wrong clock.
+    /// Keep them, but move them to the time of the last row that is not in the future, so that a
+    /// wrong clock does not distort ages.
     Cap,
     /// Keep them as they are, for simulated logs.
     Keep,
@@ -314,16 +318,17 @@ pub struct ReadConfig {
     pub format: LogFormat,
     /// What to do with exact duplicates.
     pub duplicates: Duplicates,
-    /// Whether to count and drop rows that cannot be used, rather than stop at the first one.
+    /// Whether to count and drop invalid rows instead of stopping at the first one.
     pub skip_bad_rows: bool,
     /// What to do with rows from the future.
     pub future_rows: FutureRows,
-    /// The present, in seconds since 1970; `None` is the system's clock.
+    /// The current time in seconds since 1970; `None` means the system's clock.
     #[serde(skip)]
     pub now: Option<i64>,
-    /// Catalogue files, folders, patterns or URLs: CSV or Parquet with the format's `product_id` column and any of its
-    /// category, brand, price, title, address, stock and expiry columns, one or several rows per item. They fill in
-    /// what the log does not say; a value in the log takes precedence.
+    /// Catalogue files, folders, patterns or URLs: CSV or Parquet with the format's `product_id`
+    /// column and any of its category, brand, price, title, address, stock and expiry columns, one
+    /// or several rows per item. They fill in what the log lacks; a value in the log takes
+    /// precedence.
     pub catalogue: Vec<String>,
 }
 

@@ -2,10 +2,10 @@
 
 use crate::time;
 
-/// Delimiters that files have, and how a configuration writes them.
+/// Common delimiters, and how to write them in a configuration.
 const DELIMITERS: [(char, &str); 4] = [(',', ","), (';', ";"), ('\t', "\\t"), ('|', "|")];
 
-/// Beginnings of files that are no tables, in lower case, and what to do.
+/// Prefixes of files that are not tables, in lower case, with hints.
 const NO_TABLES: [(&str, &str); 6] = [
     ("{", JSON),
     ("[", JSON),
@@ -13,18 +13,19 @@ const NO_TABLES: [(&str, &str); 6] = [
     ("<html", WEB_PAGE),
     (
         "version https://git-lfs",
-        "it stands for a file in Git LFS; run `git lfs pull`",
+        "it is a Git LFS pointer; run `git lfs pull`",
     ),
     (
         "sep=",
-        "it names a delimiter for spreadsheets; remove the line, and set the format's delimiter",
+        "its first line declares a delimiter for spreadsheets; remove the line, and set the \
+        format's delimiter",
     ),
 ];
 
 const JSON: &str = "it looks like JSON; convert it to CSV or Parquet";
-const WEB_PAGE: &str = "it is a web page, perhaps of a failed download; download it again";
+const WEB_PAGE: &str = "it is a web page, perhaps from a failed download; download it again";
 
-/// Why a first line is no header of a table, and what to do.
+/// Why a first line is not a table's header, and what to do about it.
 pub(super) fn no_header(line: &[u8]) -> Option<&'static str> {
     let line = line.strip_prefix(b"\xef\xbb\xbf").unwrap_or(line);
     let line = line.trim_ascii_end();
@@ -39,10 +40,10 @@ pub(super) fn no_header(line: &[u8]) -> Option<&'static str> {
         return Some("it has NUL bytes; if it is UTF-16, convert it to UTF-8");
     }
     let has_return = line.contains(&b'\r') && !line.contains(&b'"');
-    has_return.then_some("its lines end in \\r alone; convert them with `tr '\\r' '\\n'`")
+    has_return.then_some("its lines end in \\r only; convert them with `tr '\\r' '\\n'`")
 }
 
-/// The name that a header has in place of `column`: the same but for case and punctuation.
+/// The header's name for `column`: equal except for case and punctuation.
 pub(crate) fn similar<'a>(header: &'a [String], column: &str) -> Option<&'a String> {
     let plain = |name: &str| -> String {
         let letters = name.chars().filter(|c| c.is_alphanumeric());
@@ -52,7 +53,8 @@ pub(crate) fn similar<'a>(header: &'a [String], column: &str) -> Option<&'a Stri
     header.iter().find(|name| plain(name) == column)
 }
 
-/// The delimiter, as a configuration writes it, that would split a header of one column so that it has `column`.
+/// The delimiter, as written in a configuration, that would split a one-column header so that it
+/// has `column`.
 pub(crate) fn delimiter(header: &[String], column: &str) -> Option<&'static str> {
     let [only] = header else {
         return None;
@@ -74,7 +76,7 @@ pub(super) fn advice(header: &[String], column: &str, option: &str) -> String {
         .iter()
         .any(|name| time::parse(name.as_bytes()).is_some())
     {
-        return "if the first line is a row, name the columns with the format's columns".to_owned();
+        return "if the first line is a row, set the format's columns".to_owned();
     }
     format!("set the format's {option:?} to the right column, or check the delimiter")
 }
@@ -118,7 +120,7 @@ mod tests {
             ),
             (b"sep=;\r\n", "spreadsheets"),
             (b"\0e\0v", "NUL"),
-            (b"event_time,user_id\r2019-10-01,7\r", "\\r alone"),
+            (b"event_time,user_id\r2019-10-01,7\r", "\\r only"),
         ] {
             let found = no_header(line);
             assert!(found.is_some_and(|f| f.contains(expected)), "{found:?}");

@@ -11,17 +11,19 @@ use std::path::{Path, PathBuf};
 /// result is sorted by path and a file named twice (also through a link) counts once, so the order of events
 /// does not depend on the order of the arguments. Pipes are files too, and `-` is standard input.
 ///
-/// A folder stands for all files in it and in its folders, but for those whose names begin with a dot or an
-/// underscore, such as `_SUCCESS`. A pattern stands for the files that match it; if only folders do, for theirs.
+/// A folder means all files in it and its subfolders, except those whose names start with a dot or
+/// an underscore, such as `_SUCCESS`. A pattern means the files that match it or, if only folders
+/// match, the files in them.
 ///
-/// URLs (`s3://`, `gs://`, `az://`, `http://`, `https://`) need the feature `object-store`. Those of object stores
-/// may be patterns, and one that is no object stands for all objects below it.
+/// URLs (`s3://`, `gs://`, `az://`, `http://`, `https://`) need the feature `object-store`. Those
+/// of object stores may be patterns, and a prefix matches all objects under it.
 ///
 /// # Errors
 /// [`DataError::NoInput`] if `paths` is empty, [`DataError::NoMatch`] for a pattern that matches no
-/// file, [`DataError::Pattern`] for one that is malformed, [`DataError::NoFiles`] for a folder without files,
-/// [`DataError::Read`] for one that cannot be listed, [`DataError::Open`] for a file that does not exist, and
-/// [`DataError::MissingFeature`] for a URL that this build does not read.
+/// file, [`DataError::Pattern`] for one that is malformed, [`DataError::NoFiles`] for a folder
+/// without files, [`DataError::Read`] for one that cannot be listed, [`DataError::Open`] for a file
+/// that does not exist, and [`DataError::MissingFeature`] for a URL that this build does not
+/// support.
 pub fn expand_paths<P: AsRef<Path>>(paths: &[P]) -> Result<Vec<PathBuf>, DataError> {
     let files = expand(paths)?.into_iter();
     Ok(files.map(|file| file.path).collect())
@@ -32,7 +34,7 @@ pub(crate) fn expand<P: AsRef<Path>>(paths: &[P]) -> Result<Vec<Input>, DataErro
     if paths.is_empty() {
         return Err(DataError::NoInput);
     }
-    // From the file itself to the first of its names.
+    // From the file's identity to the first of its names.
     let mut files: BTreeMap<PathBuf, Input> = BTreeMap::new();
     for path in paths {
         for file in matches(path.as_ref())? {
@@ -49,12 +51,12 @@ pub(crate) fn expand<P: AsRef<Path>>(paths: &[P]) -> Result<Vec<Input>, DataErro
     Ok(files)
 }
 
-/// What is the same for all names of a file.
+/// An identity shared by all names of a file.
 fn identity(file: &Path) -> PathBuf {
     match file.to_str() {
         Some(STDIN) => PathBuf::from("/dev/stdin"),
         Some(url) if is_url(url) => file.to_owned(),
-        // What a pipe's name links to is not a path.
+        // The link target of a pipe's name is not a path.
         _ => file.canonicalize().unwrap_or_else(|_| file.to_owned()),
     }
 }
@@ -72,7 +74,7 @@ fn matches(path: &Path) -> Result<Vec<Input>, DataError> {
             is_found: false,
         }]);
     }
-    // A file whose own name has a bracket is meant literally.
+    // A file whose name contains a bracket is taken literally.
     if path.exists() || !pattern.contains(['*', '?', '[']) {
         return match path.is_dir() {
             true => folder_files(path),
@@ -143,7 +145,8 @@ fn folder_files(folder: &Path) -> Result<Vec<Input>, DataError> {
     Ok(files)
 }
 
-/// Adds the files of a folder that is within `around`. A link back to one of those is not followed.
+/// Adds the files of a folder inside the folders `around`. Does not follow a link back to one of
+/// them.
 fn collect(
     folder: &Path,
     around: &mut Vec<PathBuf>,

@@ -1,4 +1,4 @@
-//! Instacart's files: those of products refer to those of orders.
+//! Instacart's files: the product files refer to the orders files.
 
 use crate::log::catalogue::skip_row;
 use crate::log::orders::{Order, Orders};
@@ -12,17 +12,17 @@ use std::rc::Rc;
 /// The column that both kinds of files have.
 const ORDER_ID: &str = "order_id";
 
-/// The column that only the file of orders has.
+/// The column that only the orders file has.
 const ORDER_NUMBER: &str = "order_number";
 
-/// The files of products, and what is known of their orders.
+/// The product files, and the orders they refer to.
 pub(super) struct Joined {
     pub(super) tables: Vec<Table>,
     pub(super) inputs: Vec<InputFile>,
     pub(super) report: StageReport,
 }
 
-/// Opens all files, reads those of orders, and lets the others look up their rows' orders.
+/// Opens all files, reads the orders files, and lets the others look up their rows' orders.
 pub(super) fn join(files: &[PathBuf], config: &ReadConfig) -> Result<Joined, DataError> {
     let mut orders = Orders::default();
     let mut joined = Joined {
@@ -84,7 +84,7 @@ fn read(
     Ok(())
 }
 
-/// The position of a column without which the file is not Instacart's.
+/// The position of a column that every Instacart file must have.
 fn column(table: &Table, name: &str) -> Result<usize, DataError> {
     let expected = "Instacart's files have the columns order_id, user_id, order_number, \
                     order_hour_of_day and days_since_prior_order, or order_id and product_id";
@@ -95,7 +95,7 @@ fn column(table: &Table, name: &str) -> Result<usize, DataError> {
     })
 }
 
-/// The order's id and what is known of it.
+/// The order's id and details.
 fn parse(table: &Table, columns: [usize; 5]) -> Result<(u32, Order), RowIssue> {
     table.check_shape()?;
     let number = |column: usize| {

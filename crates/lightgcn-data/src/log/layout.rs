@@ -3,7 +3,7 @@
 use crate::LogFormat;
 use crate::log::form::FileForm;
 
-/// How a file of lines is split, which its first line may decide.
+/// How to split a file's lines, which its first line may determine.
 pub(super) struct Layout {
     pub(super) delimiter: u8,
     /// The columns of a file without a header.
@@ -13,7 +13,7 @@ pub(super) struct Layout {
 }
 
 impl Layout {
-    /// The layout of a file that begins with `line`, or what is expected of its form.
+    /// The layout of a file that starts with `line`, or what its form expects.
     pub(super) fn find(format: &LogFormat, line: &[u8]) -> Result<Self, &'static str> {
         let named = |delimiter: u8, columns: &[&str]| Self {
             delimiter,

@@ -1,4 +1,4 @@
-//! What catalogue files say of how items are shown, and whether they can be had.
+//! How items are presented and whether they are available, from catalogue files.
 
 use crate::error::shown_path;
 use crate::log::field_time::read_time;
@@ -9,18 +9,18 @@ use lightgcn_core::{
     ItemDetails, ItemId, Listings, StageReport, check_title, check_url, is_no_value,
 };
 
-/// How many values that cannot be used are logged in full.
+/// The number of invalid values to log in full.
 const EXAMPLES: u64 = 3;
-/// What says that an item is in stock, in lower case, and what says that it is not.
+/// Values meaning that an item is in stock or out of stock, in lower case.
 const IN_STOCK: [&str; 6] = ["true", "t", "yes", "y", "in_stock", "in stock"];
 const OUT_OF_STOCK: [&str; 6] = ["false", "f", "no", "n", "out_of_stock", "out of stock"];
 
-/// The latest listing of each item by its row; the fields that are no listing are not set.
+/// The latest listing of each item by its row; other fields are not set.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Listed(Vec<ItemDetails>);
 
 impl Listed {
-    /// Records what is known of an item; what is not stays as it is.
+    /// Records an item's known fields and leaves the others unchanged.
     pub(crate) fn observe(&mut self, item: ItemId, details: &ItemDetails) {
         if item.index() >= self.0.len() {
             self.0.resize(item.index() + 1, ItemDetails::default());
@@ -53,7 +53,7 @@ impl Listed {
     }
 }
 
-/// The columns of listings, as far as a file has them.
+/// The listing columns, if the file has them.
 pub(crate) struct ListingColumns {
     title: Option<usize>,
     image_url: Option<usize>,
@@ -65,14 +65,14 @@ pub(crate) struct ListingColumns {
     now: i64,
 }
 
-/// How many rows have stock and times that cannot be used.
+/// The number of rows with invalid stock and times.
 #[derive(Debug, Clone, Copy, Default)]
 pub(crate) struct BadListings {
     stock: Bad,
     expires_at: Bad,
 }
 
-/// How many values of a kind cannot be used, and the column of the latest one.
+/// The number of invalid values of a kind, and the column of the latest one.
 #[derive(Debug, Clone, Copy, Default)]
 struct Bad {
     n: u64,
@@ -90,7 +90,7 @@ impl Bad {
         if row.n > 0 && self.n <= EXAMPLES {
             let (file, place) = (shown_path(table.path()), table.place());
             let (name, value) = (table.column_name(row.column), table.shown(row.column));
-            tracing::warn!("{file}, {place}: bad {name} {value:?}; it counts as unknown");
+            tracing::warn!("{file}, {place}: bad {name} {value:?}; treated as unknown");
         }
     }
 }
@@ -126,7 +126,7 @@ impl ListingColumns {
         })
     }
 
-    /// What the current row says. Stock and times that cannot be used say nothing, and are noted in `bad`.
+    /// The listing in the current row. Invalid stock and times are ignored and recorded in `bad`.
     pub(crate) fn read(
         &self,
         table: &Table,
@@ -184,7 +184,7 @@ impl BadListings {
     }
 }
 
-/// A field without the space around it; none if it is empty or denotes a missing value.
+/// A field without surrounding spaces; `None` if it is empty or denotes a missing value.
 fn value(table: &Table, column: usize) -> Result<Option<&str>, RowIssue> {
     let text = table.text(column)?.trim();
     Ok(Some(text).filter(|text| !text.is_empty() && !is_no_value(text)))
@@ -205,7 +205,7 @@ fn url(table: &Table, column: Option<usize>) -> Result<Option<String>, RowIssue>
     Ok(Some(text.to_owned()))
 }
 
-/// Whether there is any; none if the text does not say.
+/// Whether the item is in stock; `None` if the text does not say.
 fn parse_stock(text: &str) -> Option<bool> {
     let is_one_of = |words: [&str; 6]| words.iter().any(|word| word.eq_ignore_ascii_case(text));
     match text.parse::<f64>() {

@@ -1,9 +1,10 @@
-//! Ids that may not be what they were.
+//! Finds ids that may have been altered.
 
 use lightgcn_core::{NodeId, Vocabulary};
 
-/// Warns of ids that differ from others only in how they are written, so that somebody may have two, and of those
-/// that a spreadsheet may have rounded, so that several may share one. `kind` is `users` or `items`. O(ids).
+/// Warns about ids that differ from others only in notation, so one user or item may have two, and
+/// about ids that a spreadsheet may have rounded, so several may share one. `kind` is `users` or
+/// `items`. O(ids).
 pub(super) fn odd_ids<I: NodeId>(kind: &str, ids: &Vocabulary<I>) {
     for warning in warnings(kind, ids) {
         tracing::warn!("{warning}");
@@ -25,20 +26,21 @@ fn warnings<I: NodeId>(kind: &str, ids: &Vocabulary<I>) -> Vec<String> {
     }
     let twins = twin.map(|(id, plain)| {
         format!(
-            "ids of {kind} are written in two ways, such as {id:?} and {plain:?} ({n_twins} in all), which count as \
-             two; write them in one way if they are the same"
+            "ids of {kind} have two spellings, such as {id:?} and {plain:?} ({n_twins} in total), \
+            which count as different; use one spelling if they are the same"
         )
     });
     let rounded = rounded.map(|id| {
         format!(
-            "ids of {kind} look like numbers that a spreadsheet has rounded, such as {id:?} ({n_rounded} in all); \
-             export them as text"
+            "ids of {kind} look like numbers that a spreadsheet has rounded, such as {id:?} \
+            ({n_rounded} in total); export them as text"
         )
     });
     twins.into_iter().chain(rounded).collect()
 }
 
-/// An id without spaces around it and, if it is a number, without leading zeros and the `.0` of a real number.
+/// An id without spaces around it and, if it is a number, without leading zeros and the `.0` of a
+/// float.
 fn plain(id: &str) -> &str {
     let is_number = |text: &str| !text.is_empty() && text.bytes().all(|c| c.is_ascii_digit());
     let trimmed = id.trim();
@@ -87,7 +89,7 @@ mod tests {
         ] {
             let found = found(&[pair[0], pair[1], "bob"]);
             assert!(
-                found.len() == 1 && found[0].contains("(1 in all)"),
+                found.len() == 1 && found[0].contains("(1 in total)"),
                 "{found:?}"
             );
         }
@@ -101,7 +103,7 @@ mod tests {
     fn rounded_ids_are_found() {
         let rounded = found(&["5.80E+11", "5E+11", "5,8e+5", "7"]);
         assert!(
-            rounded[0].contains("\"5.80E+11\" (3 in all)"),
+            rounded[0].contains("\"5.80E+11\" (3 in total)"),
             "{rounded:?}"
         );
         for id in [

@@ -1,4 +1,4 @@
-//! Instacart's orders, which the rows of products refer to.
+//! Instacart's orders, which product rows refer to.
 
 use crate::RowIssue;
 use crate::error::shorten;
@@ -10,9 +10,9 @@ const LAST_DAY: i64 = 17_167;
 
 /// The user and the time of each order.
 ///
-/// The log has no times, only the days from each order of a user to the next (30 stands for more) and the
-/// hour of the day. All clocks are set so that they end on the same day, since what is close to the last order is
-/// close to what comes next.
+/// The log has no times, only the days from each of a user's orders to the next (30 means 30 or
+/// more) and the hour of the day. All users' clocks end on the same day, since what is close to the
+/// last order is close to what comes next.
 #[derive(Default)]
 pub(super) struct Orders {
     orders: HashMap<u32, Order>,
@@ -29,7 +29,7 @@ pub(super) struct Order {
 }
 
 impl Orders {
-    /// The columns that are added to the files of products.
+    /// The columns added to the product files.
     pub(super) const COLUMNS: [&str; 3] = ["user_id", "event_time", "behavior"];
 
     /// The behavior of every row.

@@ -5,7 +5,7 @@ use crate::log::fields::Fields;
 use serde::{Deserialize, Deserializer, de};
 use std::fmt;
 
-/// The rows of the session that was read last.
+/// The rows of the latest session.
 #[derive(Default)]
 pub(super) struct Sessions {
     session: String,
@@ -38,7 +38,7 @@ impl Sessions {
     pub(super) fn parse(&mut self, line: &[u8]) -> Result<(), RowIssue> {
         let session: Session = serde_json::from_slice(line).map_err(|error| {
             let text = error.to_string();
-            // It is always line 1 of the line.
+            // serde_json always reports line 1, since it parses a single line.
             let detail = text.split(" at line ").next().unwrap_or_default();
             RowIssue::Session {
                 detail: detail.to_owned(),
@@ -50,7 +50,7 @@ impl Sessions {
         Ok(())
     }
 
-    /// Makes the fields of the session's next event; false after the last one.
+    /// Fills in the fields of the session's next event; false after the last one.
     pub(super) fn next_row(&mut self, fields: &mut Fields) -> bool {
         let Some(event) = self.events.next() else {
             return false;

@@ -2,12 +2,12 @@
 
 use std::path::Path;
 
-/// What Hive and Spark name the partition of rows without a value.
+/// The name that Hive and Spark give to the partition of rows without a value.
 const NO_VALUE: &str = "__HIVE_DEFAULT_PARTITION__";
 
-/// The columns that the folders of `path` name, outermost first, with their values. Names and values are
-/// percent-decoded, and a partition without a value has an empty one. The innermost of two folders with the
-/// same name counts.
+/// The columns that the folders of `path` name, outermost first, with their values. Names and
+/// values are percent-decoded, and a partition without a value has an empty one. If two folders
+/// name the same column, the innermost counts.
 pub(crate) fn partitions(path: &Path) -> Vec<(String, String)> {
     let mut found: Vec<(String, String)> = Vec::new();
     let folders = path.parent().into_iter().flat_map(Path::components);
@@ -31,8 +31,8 @@ pub(crate) fn partitions(path: &Path) -> Vec<(String, String)> {
     found
 }
 
-/// Replaces `%41` and the like by their bytes. A `%` without two digits stays, and so does a text that would
-/// not be UTF-8.
+/// Replaces `%41` and the like by their bytes. A `%` without two hex digits stays as it is, and so
+/// does text that would not be UTF-8.
 fn decode(text: &str) -> String {
     let bytes = text.as_bytes();
     let digit = |at: usize| bytes.get(at).and_then(|&c| char::from(c).to_digit(16));

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use std::fmt;
 use std::str::FromStr;
 
-/// A public log as it is published: what its files look like and what users do in it.
+/// A public log as it is published: its file layout and its behaviors.
 ///
 /// ```no_run
 /// use lightgcn_data::{PrepareConfig, LogPreset, prepare};
@@ -32,12 +32,12 @@ pub enum LogPreset {
     /// Taobao's `UserBehavior.csv`.
     #[serde(rename = "taobao-userbehavior")]
     TaobaoUserBehavior,
-    /// The ratings of MovieLens in any size: `u.data`, `ratings.dat` or `ratings.csv`. Ratings from 4 stars on are
-    /// the target, `like`; the others are `rating`.
+    /// The ratings of MovieLens in any size: `u.data`, `ratings.dat` or `ratings.csv`. Ratings of 4
+    /// stars or more are the target, `like`; the others are `rating`.
     #[serde(rename = "movielens")]
     MovieLens,
-    /// Instacart's `orders.csv` with `order_products__prior.csv`, `order_products__train.csv` or both. It has no
-    /// times: all users' clocks are set so that their last order is on 2017-01-01.
+    /// Instacart's `orders.csv` with `order_products__prior.csv`, `order_products__train.csv` or
+    /// both. It has no times, so each user's last order is placed on 2017-01-01.
     Instacart,
     /// H&M's `transactions_train.csv`: purchases with dates.
     Hm,
@@ -173,7 +173,7 @@ impl LogPreset {
     }
 }
 
-/// A format with these columns for the time, the behavior, the item and the user, and no other.
+/// A format with only these columns for the time, the behavior, the item and the user.
 fn columns(time: &str, behavior: &str, item: &str, user: &str) -> LogFormat {
     LogFormat {
         event_time: time.to_owned(),
@@ -200,7 +200,7 @@ fn labels(names: &[(&str, &str)]) -> std::collections::BTreeMap<String, String> 
         .collect()
 }
 
-/// What each number of stars means.
+/// The behavior for each number of stars.
 fn stars() -> [(&'static str, &'static str); 15] {
     let [low, high] = ["rating", "like"];
     [
@@ -237,7 +237,7 @@ impl FromStr for LogPreset {
         found.ok_or_else(|| {
             let names = Self::ALL.map(Self::name).join(", ");
             DataError::Config {
-                issues: vec![format!("there is no preset {name:?}, only {names}")],
+                issues: vec![format!("unknown preset {name:?}; use one of {names}")],
             }
         })
     }

@@ -17,19 +17,19 @@ use crate::{DataError, Duplicates, EventLog, FutureRows, LogFormat, ReadConfig, 
 use lightgcn_core::{BehaviorId, BehaviorWeights, StageReport, TimeSpan};
 use std::path::Path;
 
-/// How much has been read so far.
+/// Progress of reading a log.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Progress {
     /// Bytes on disk read so far, over all files.
     pub bytes: u64,
-    /// Bytes on disk of all files together.
+    /// Bytes on disk of all files.
     pub total_bytes: u64,
     /// Rows read so far.
     pub rows: u64,
 }
 
 impl Progress {
-    /// How many rows all files have, if the rest is like what was read, and a few more; a pipe's are unknown.
+    /// An estimate of the number of rows in all files, with a small margin; unknown for pipes.
     fn expected_rows(&self) -> usize {
         let rows = u128::from(self.rows) * u128::from(self.total_bytes);
         let rows = rows / u128::from(self.bytes.max(1));
@@ -40,34 +40,36 @@ impl Progress {
 /// Rows between two calls of the progress function.
 const ROWS_PER_CALL: u64 = 16_384;
 
-/// Rows after which the number of all rows is estimated, for logs that are longer.
+/// For longer logs, the total number of rows is estimated after this many.
 const ROWS_OF_ESTIMATE: u64 = 1 << 20;
 
-/// Reads a log into memory. `paths` are files, folders, patterns or URLs (see [`expand_paths`](crate::expand_paths)): CSV, plain, gzip
-/// or zstd, and Parquet with the feature `parquet`, told apart by their content. Each is read once, from start to
-/// end, so it may be a pipe. Folders such as `event_type=view` stand for a column that their files lack.
+/// Reads a log into memory. `paths` are files, folders, patterns or URLs (see
+/// [`expand_paths`](crate::expand_paths)): CSV, plain, gzip or zstd, and Parquet with the feature
+/// `parquet`, distinguished by their content. Each is read once, from start to end, so it may be a
+/// pipe. A folder such as `event_type=view` adds a column that its files lack.
 ///
-/// A Parquet row is what a CSV line with the same values is; a null is an empty field.
-/// A row of a CSV file is a line: a quoted field that does not end on it is a bad row. A price or a label that cannot be
-/// used counts as unknown, and the row is kept. Rows whose time is more than a day from now are bad rows
-/// unless [`ReadConfig::future_rows`] says otherwise. The report has the first and the last time, and a
-/// warning is logged if the first is before 1995.
+/// A Parquet row means the same as a CSV line with the same values; a null is an empty field. A row
+/// of a CSV file is a line: a quoted field that does not end on it is a bad row. An invalid price
+/// or label counts as unknown, and the row is kept. Rows whose time is more than a day from now are
+/// bad rows unless [`ReadConfig::future_rows`] says otherwise. The report has the first and the
+/// last time, and a warning is logged if the first is before 1995.
 ///
-/// Empty files, also with a header, are errors if they are named, and left out with a warning if they are in a folder
-/// or match a pattern.
+/// Empty files, with or without a header, are errors if named explicitly, and skipped with a
+/// warning if found in a folder or by a pattern.
 ///
 /// Files are read in the order of their names, so the result does not depend on the order of
-/// `paths`. Exact duplicates are rows that agree in every field, found by a 128-bit digest: in
-/// 20 million rows the chance that two different rows are taken for duplicates is below 1 in 10^24.
-/// Takes about 17 bytes of memory an event. Looking for duplicates takes up to 0.2 GB more; beyond 3.7 million rows,
-/// their digests are in temporary files ([`std::env::temp_dir`]): 16 bytes a row, and some 100 for each duplicate.
+/// `paths`. Exact duplicates are rows that are equal in every field, found by a 128-bit digest: in
+/// 20 million rows, the chance of taking two different rows for duplicates is below 1 in 10^24.
+/// Takes about 17 bytes of memory per event. Finding duplicates takes up to 0.2 GB more; beyond 3.7
+/// million rows, digests go to temporary files ([`std::env::temp_dir`]): 16 bytes per row, and
+/// about 100 per duplicate.
 ///
 /// # Errors
-/// Those of [`expand_paths`](crate::expand_paths); [`DataError::Config`] if the format is invalid; [`DataError::Read`] and
-/// [`DataError::Compressed`] if a file cannot be read to its end, [`DataError::UnreadFormat`] for zip and
-/// the like; [`DataError::EmptyFile`],
+/// Those of [`expand_paths`](crate::expand_paths); [`DataError::Config`] if the format is invalid;
+/// [`DataError::Read`] and [`DataError::Compressed`] if a file cannot be read to its end,
+/// [`DataError::UnreadFormat`] for zip and the like; [`DataError::EmptyFile`],
 /// [`DataError::NoRows`], [`DataError::MissingColumn`] and the like for files that are not a log;
-/// [`DataError::Row`] for the first row that cannot be used (unless `skip_bad_rows` is set);
+/// [`DataError::Row`] for the first invalid row (unless `skip_bad_rows` is set);
 /// [`DataError::Write`] if the temporary files of a long log cannot be written;
 /// [`DataError::NoEvents`] if nothing is left.
 pub fn read_events<P: AsRef<Path>>(
@@ -78,7 +80,7 @@ pub fn read_events<P: AsRef<Path>>(
     read_events_with_progress(paths, config, behaviors, &mut |_| {})
 }
 
-/// [`read_events`] that calls `progress` now and then, and at the end.
+/// Like [`read_events`], but calls `progress` periodically and at the end.
 ///
 /// # Errors
 /// Those of [`read_events`].
@@ -174,7 +176,7 @@ enum Outcome {
     Kept,
     Ignored,
     Duplicate,
-    /// Kept until it is known whether it is a duplicate.
+    /// Kept until it is known to be new or a duplicate.
     Waiting,
 }
 
@@ -272,8 +274,8 @@ impl<'a> Reading<'a> {
             let [first_text, last_text] = [first, last].map(time::display);
             if first < time::SHOPS_FROM {
                 tracing::warn!(
-                    "the log begins at {first_text}, long before there were shops to log; check the \
-                     column of times and the format's time_unit"
+                    "the log starts at {first_text}, long before online shops existed; check the \
+                    time column and the format's time_unit"
                 );
             }
             report.times = Some(TimeSpan {
@@ -284,7 +286,7 @@ impl<'a> Reading<'a> {
         Ok((events, report))
     }
 
-    /// Adds a row. The outer error ends the read; the inner one is a problem with this row alone.
+    /// Adds a row. The outer error ends the read; the inner one concerns only this row.
     #[inline]
     fn read_row(
         &mut self,
@@ -311,7 +313,7 @@ impl<'a> Reading<'a> {
             .events
             .push(row.user, row.item, row.behavior, row.time)?;
         let moment = Moment {
-            // What a row from the future says is not the latest.
+            // A row from the future must not win as the latest.
             time: if row.time > self.limit {
                 i64::MIN
             } else {

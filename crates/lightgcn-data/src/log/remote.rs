@@ -1,4 +1,4 @@
-//! Inputs from object stores and web servers.
+//! Reads inputs from object stores and web servers.
 
 use crate::DataError;
 use crate::log::address::is_single;
@@ -21,13 +21,13 @@ use tokio::runtime::{Builder, Runtime};
 
 type Store = Arc<dyn ObjectStore>;
 
-/// Chunks that are downloaded before they are asked for.
+/// The number of chunks to download ahead of the reader.
 const CHUNKS_AHEAD: usize = 8;
 
-/// How long a request may take as a whole. A log may take hours, and waits for its reader.
+/// The time limit of a whole request. A log may take hours, since it waits for its reader.
 const NO_LIMIT: &str = "365days";
 
-/// How long the next bytes may take.
+/// The time limit for the next bytes.
 const READ_LIMIT: &str = "60s";
 
 const PATTERN: MatchOptions = MatchOptions {
@@ -36,7 +36,7 @@ const PATTERN: MatchOptions = MatchOptions {
     require_literal_leading_dot: false,
 };
 
-/// The objects that a URL stands for.
+/// The objects that a URL matches.
 pub(crate) fn expand(url: &str) -> Result<Vec<Input>, DataError> {
     if is_single(url) {
         return Ok(vec![Input {
@@ -79,7 +79,7 @@ pub(crate) fn expand(url: &str) -> Result<Vec<Input>, DataError> {
     Ok(found.into_iter().map(input).collect())
 }
 
-/// Opens the object of a URL. Reading it fails if fewer bytes come than the store announced.
+/// Opens the object at a URL. Reading fails if fewer bytes arrive than the store announced.
 pub(crate) fn open(url: &str) -> Result<Box<dyn Read + Send>, DataError> {
     let failed = |error: io::Error| cannot_open(url, error);
     let (store, key) = locate(url).map_err(failed)?;
@@ -103,11 +103,11 @@ pub(crate) fn open(url: &str) -> Result<Box<dyn Read + Send>, DataError> {
     }))
 }
 
-/// The store of a URL, and the key within it.
+/// The store of a URL, and the key in that store.
 fn locate(url: &str) -> io::Result<(Store, Key)> {
     let parsed = |key: &str| Key::parse(key).map_err(io::Error::other);
     if is_single(url) {
-        // The file's name comes last, but before the query, which may be a signature.
+        // The file's name is last in the path, before the query, which may be a signature.
         let end = url.find(['?', '#']).unwrap_or(url.len());
         let slash = url[..end].rfind('/').unwrap_or(0);
         let (name, query) = (&url[slash + 1..end], &url[end..]);
@@ -175,7 +175,7 @@ fn connect(bucket: &str) -> io::Result<Store> {
     Ok(store)
 }
 
-/// The object of that key; if there is none, or it marks a folder, all objects below it.
+/// The object with that key; if there is none, or it marks a folder, all objects under it.
 async fn below(store: &Store, key: &str) -> object_store::Result<Vec<ObjectMeta>> {
     let prefix = Key::parse(key)?;
     let is_folder = key.is_empty() || key.ends_with('/');
@@ -192,7 +192,7 @@ async fn below(store: &Store, key: &str) -> object_store::Result<Vec<ObjectMeta>
         objects
     });
     match (found, object) {
-        // Stores on a file system have errors of their own for a folder's key.
+        // Stores on a file system return different errors for a folder's key.
         (Ok(objects), _) if !objects.is_empty() => Ok(objects),
         (found, Err(object_store::Error::NotFound { .. })) => found,
         (found, Ok(_)) if is_folder => found,
@@ -200,7 +200,7 @@ async fn below(store: &Store, key: &str) -> object_store::Result<Vec<ObjectMeta>
     }
 }
 
-/// The objects whose keys match a pattern; if there are none, those below a key that matches.
+/// The objects whose keys match a pattern; if there are none, those under a matching key.
 async fn matching(
     store: &Store,
     key: &str,
@@ -232,7 +232,7 @@ async fn matching(
     Ok(objects.into_iter().filter(is_below).collect())
 }
 
-/// All objects below a prefix, but for the marks of empty folders.
+/// All objects under a prefix, except markers of empty folders.
 async fn list(store: &Store, prefix: &Key) -> object_store::Result<Vec<ObjectMeta>> {
     let mut objects: Vec<ObjectMeta> = store.list(Some(prefix)).try_collect().await?;
     objects.sort_by(|a, b| a.location.cmp(&b.location));
@@ -249,7 +249,7 @@ async fn list(store: &Store, prefix: &Key) -> object_store::Result<Vec<ObjectMet
     Ok(objects)
 }
 
-/// Whether no part of the key after the first `from` bytes is that of a hidden file or folder.
+/// Whether no part of the key after the first `from` bytes names a hidden file or folder.
 fn is_visible(object: &ObjectMeta, from: usize) -> bool {
     let parts = object.location.as_ref()[from..].split('/');
     !parts.into_iter().any(is_hidden)
@@ -274,8 +274,8 @@ async fn download(
         }
     }
     if received != size {
-        let short = format!("{received} of {size} bytes came");
-        // If the receiver is gone, nobody needs the failure.
+        let short = format!("only {received} of {size} bytes arrived");
+        // If the receiver is gone, no one needs the error.
         drop(sender.send(Err(io::Error::new(io::ErrorKind::UnexpectedEof, short))));
     }
 }
@@ -306,7 +306,7 @@ impl Read for Download {
     }
 }
 
-/// Waits for a result, also where the caller is itself within a runtime.
+/// Waits for a result, even if the caller is inside a runtime itself.
 fn wait<T: Send>(future: impl Future<Output = T> + Send) -> io::Result<T> {
     let runtime = runtime()?;
     let waiting = || runtime.block_on(future);
@@ -314,7 +314,7 @@ fn wait<T: Send>(future: impl Future<Output = T> + Send) -> io::Result<T> {
     joined.map_err(|_| io::Error::other("the request was not finished"))
 }
 
-/// The runtime of all requests.
+/// The runtime for all requests.
 fn runtime() -> io::Result<&'static Runtime> {
     static RUNTIME: OnceLock<Runtime> = OnceLock::new();
     if let Some(runtime) = RUNTIME.get() {
@@ -328,7 +328,7 @@ fn runtime() -> io::Result<&'static Runtime> {
     Ok(RUNTIME.get_or_init(|| runtime))
 }
 
-/// Chooses the code behind TLS, unless the program has chosen.
+/// Installs the TLS crypto provider, unless the program has installed one.
 fn prepare_tls() {
     drop(rustls::crypto::ring::default_provider().install_default());
 }

@@ -1,4 +1,4 @@
-//! Opens an input, whatever it is, and looks at its first bytes.
+//! Opens any kind of input and looks at its first bytes.
 
 use crate::DataError;
 use crate::log::address::{STDIN, is_url};
@@ -10,13 +10,13 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-/// Bytes that tell whether a file is Parquet.
+/// The number of bytes needed to recognize Parquet.
 const HEAD: u64 = 4;
 
-/// What a Parquet file begins with.
+/// The first bytes of a Parquet file.
 const PARQUET: &[u8] = b"PAR1";
 
-/// An input that was opened: a file, a pipe, standard input, or a URL.
+/// An open input: a file, a pipe, standard input, or a URL.
 pub(crate) struct Source {
     path: PathBuf,
     head: Vec<u8>,
@@ -27,7 +27,7 @@ pub(crate) struct Source {
 }
 
 impl Source {
-    /// Opens a file or, where the path is `-`, standard input.
+    /// Opens a file or, if the path is `-`, standard input.
     pub(crate) fn open(path: &Path) -> Result<Self, DataError> {
         let failed = |source| DataError::Open {
             path: path.to_owned(),
@@ -67,7 +67,7 @@ impl Source {
         self.is_file
     }
 
-    /// All its bytes, hashed while they are read; `shown` follows how many.
+    /// All its bytes, hashed as they are read; `shown` tracks how many.
     pub(crate) fn into_tally(self, shown: Arc<AtomicU64>) -> Tally {
         Tally {
             name: name_of(&self.path),
@@ -79,8 +79,8 @@ impl Source {
     }
 }
 
-/// The name of an input, which datasets keep: without its folder, and without the query of a URL, which may be a
-/// signature.
+/// The name of an input, stored in datasets: without its folder, and without a URL's query, which
+/// may be a signature.
 fn name_of(path: &Path) -> String {
     let text = path.to_string_lossy();
     let path = match is_url(&text) {
@@ -132,7 +132,7 @@ fn open_url(url: &str) -> Result<Box<dyn Read + Send>, DataError> {
     Err(no_urls(url))
 }
 
-/// The error for a URL in a build that reads none.
+/// The error for a URL in a build that does not support URLs.
 #[cfg(not(feature = "object-store"))]
 pub(crate) fn no_urls(url: &str) -> DataError {
     DataError::MissingFeature {

@@ -16,12 +16,13 @@ const CHUNK: usize = 256 * 1024;
 const CHUNKS_AHEAD: usize = 8;
 const GZIP: &[u8] = b"\x1f\x8b";
 const ZSTD: &[u8] = b"\x28\xb5\x2f\xfd";
-/// The last three bytes of the number that a skippable zstd frame begins with; the first is 0x50 to 0x5f.
+/// The last three bytes of the magic number of a skippable zstd frame; the first is 0x50 to 0x5f.
 const ZSTD_SKIPPABLE: &[u8] = b"\x2a\x4d\x18";
 
-/// The decompressed bytes of a file or, where the path is `-`, of standard input. Its first bytes, not its
-/// name, decide how it is read: gzip (any number of members, and zeros after the last), zstd (any number of
-/// frames, some of them skippable), or plain. It is read once, from start to end, so it may be a pipe.
+/// The decompressed bytes of a file or, if the path is `-`, of standard input. Its first bytes, not
+/// its name, decide how it is read: gzip (any number of members, and zeros after the last), zstd
+/// (any number of frames, some of them skippable), or plain. It is read once, from start to end, so
+/// it may be a pipe.
 pub(crate) struct StoredFile {
     path: PathBuf,
     stored_read: Arc<AtomicU64>,
@@ -36,9 +37,9 @@ pub(crate) struct StoredFile {
 enum Failure {
     /// The file itself could not be read.
     Read(io::Error),
-    /// The compressed data of that format are damaged.
+    /// The compressed data in that format is damaged.
     Compressed(&'static str, io::Error),
-    /// A format that is not read, and what to do.
+    /// An unsupported format, and what to do.
     Unread(&'static str, &'static str),
 }
 
@@ -55,7 +56,7 @@ impl StoredFile {
         Self::start(source)
     }
 
-    /// Starts to read what was opened.
+    /// Starts reading an open input.
     pub(crate) fn start(source: Source) -> Result<Self, DataError> {
         let path = source.path().to_owned();
         let stored_read = Arc::new(AtomicU64::new(0));
@@ -160,7 +161,7 @@ impl BufRead for StoredFile {
 fn pump(tally: Tally, sender: &SyncSender<Result<Vec<u8>, Failure>>) -> InputFile {
     let mut input = BufReader::with_capacity(CHUNK, tally);
     if let Err(failure) = decompress(&mut input, sender) {
-        // If the receiver is gone, nobody needs the failure.
+        // If the receiver is gone, no one needs the error.
         drop(sender.send(Err(failure)));
     }
     input.into_inner().finish()
@@ -194,7 +195,7 @@ fn decompress(
     Ok(())
 }
 
-/// Sends the content of a compressed file, unless it is of a format that is not read.
+/// Sends the content of a compressed file, unless its format is unsupported.
 fn send_content(
     mut content: impl Read,
     format: &'static str,
@@ -210,7 +211,7 @@ fn send_content(
     send_all(all, sender).map_err(|error| damaged(format, error))
 }
 
-/// Why compressed data cannot be read. An error of the operating system is not theirs.
+/// Why compressed data cannot be read. Errors of the operating system are not blamed on the data.
 fn damaged(format: &'static str, source: io::Error) -> Failure {
     match source.raw_os_error() {
         Some(_) => Failure::Read(source),
@@ -244,7 +245,7 @@ impl<R: BufRead> Read for Members<R> {
                 return Ok(0);
             }
             if file.fill_buf()?.first() != GZIP.first() {
-                let found = "there are other bytes after its end";
+                let found = "it has extra bytes after its end";
                 return Err(io::Error::new(io::ErrorKind::InvalidData, found));
             }
             self.member = Some(GzDecoder::new(file));
@@ -264,7 +265,7 @@ fn skip_padding(file: &mut impl BufRead) -> io::Result<bool> {
             (len, zeros) if len == zeros => {}
             (_, 0) if !padded => return Ok(false),
             _ => {
-                let found = "there are other bytes after its padding of zeros";
+                let found = "it has extra bytes after its zero padding";
                 return Err(io::Error::new(io::ErrorKind::InvalidData, found));
             }
         }
@@ -373,7 +374,7 @@ mod tests {
             assert!(path.ends_with("log.bin"));
         }
         let trailing = read(&garbage).unwrap_err().to_string();
-        assert!(trailing.contains("other bytes after its end"), "{trailing}");
+        assert!(trailing.contains("extra bytes after its end"), "{trailing}");
         let zstd = zstd::encode_all(&text[..], 1).unwrap();
         assert!(matches!(
             read(&zstd[..zstd.len() - 3]),

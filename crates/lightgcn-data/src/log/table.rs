@@ -1,4 +1,4 @@
-//! A table of rows: columns by name, fields as text, whatever the file's format.
+//! A table of rows: columns by name, fields as text, for any file format.
 
 use crate::error::shorten;
 use crate::log::digest::row_digest;
@@ -26,34 +26,34 @@ mod lines;
 pub(crate) struct Table {
     path: PathBuf,
     rows: Rows,
-    /// The columns that are read, those of the folders last.
+    /// The columns to read, those from folder names last.
     header: Vec<String>,
     /// How many of the columns are in the file.
     n_stored: usize,
     /// The values of the others.
     partitions: Vec<String>,
-    /// What sets the row apart from those of other partitions.
+    /// What distinguishes the row from those of other partitions.
     marks: Vec<usize>,
     fields: Fields,
     n_rows: u64,
-    /// What is known of the rows' orders, and the column of their ids.
+    /// The rows' orders, and the column with their ids.
     orders: Option<(Rc<Orders>, usize)>,
-    /// What was found wrong with the row while it was made.
+    /// The issue found while building the row.
     issue: Option<RowIssue>,
 }
 
 /// Where the rows come from.
 enum Rows {
     Csv(Lines),
-    /// Each line is a session of several rows.
+    /// Each line is a session with several rows.
     Otto(Lines, Sessions),
     #[cfg(feature = "parquet")]
     Parquet(Box<ParquetRows>),
 }
 
 impl Table {
-    /// Opens the file and finds out its columns. Those that the format names and the file lacks may be in the
-    /// names of its folders.
+    /// Opens the file and determines its columns. Columns that the format names but the file lacks
+    /// may come from the names of its folders.
     pub(crate) fn open(
         path: &Path,
         format: &LogFormat,
@@ -155,7 +155,7 @@ impl Table {
         }
     }
 
-    /// The columns of the file, long names cut.
+    /// The columns of the file, long names truncated.
     pub(crate) fn columns(&self) -> Vec<String> {
         let read = match &self.rows {
             Rows::Csv(_) | Rows::Otto(..) => &self.header[..],
@@ -253,7 +253,8 @@ impl Table {
         self.fields.get(n)
     }
 
-    /// The time in field `n`, in seconds since 1970, where the file has it as a time rather than as text.
+    /// The time in field `n`, in seconds since 1970, if the file stores it as a time and not as
+    /// text.
     #[inline]
     pub(crate) fn instant(&self, n: usize) -> Option<i64> {
         let (column, seconds) = self.fields.instant?;
@@ -292,12 +293,12 @@ impl Table {
         }
     }
 
-    /// The name of column `n`, cut.
+    /// The name of column `n`, truncated.
     pub(crate) fn column_name(&self, n: usize) -> String {
         shorten(&self.header[n]).into()
     }
 
-    /// Field `n` for a message, cut.
+    /// Field `n` for a message, truncated.
     pub(crate) fn shown(&self, n: usize) -> String {
         shown(self.field(n))
     }
@@ -311,7 +312,7 @@ impl Table {
             ambiguous,
             ..
         } = &self.fields;
-        // Where no field contains the delimiter, the text tells where each field ends.
+        // If no field contains the delimiter, the line itself determines where each field ends.
         let ends = if *ambiguous { &ends[..] } else { &[] };
         row_digest(text, ends.iter().chain(&self.marks).copied())
     }
@@ -363,8 +364,8 @@ impl Table {
     }
 }
 
-/// Opens a file of lines and reads its header, if it has one. Returns the behavior of all rows too, if it is not in
-/// a column.
+/// Opens a file of lines and reads its header, if it has one. Also returns the behavior of all
+/// rows, if it is not in a column.
 fn open_lines(source: Source, format: &LogFormat) -> Result<(Table, Option<String>), DataError> {
     let path = source.path().to_owned();
     let mut lines = Lines::start(source, format)?;
@@ -397,7 +398,7 @@ fn open_lines(source: Source, format: &LogFormat) -> Result<(Table, Option<Strin
     Ok((table, layout.behavior))
 }
 
-/// Makes the next row of a session, or finds what is wrong with its line; false at the end.
+/// Builds the next row of a session, or records the issue with its line; false at the end.
 fn next_of_session(
     lines: &mut Lines,
     sessions: &mut Sessions,
@@ -441,7 +442,7 @@ fn open_parquet(source: Source, _: &LogFormat, _: &Wanted<'_>) -> Result<Table, 
     })
 }
 
-/// A value for a message, cut.
+/// A value for a message, truncated.
 fn shown(bytes: &[u8]) -> String {
     let head = &bytes[..bytes.len().min(400)];
     shorten(&String::from_utf8_lossy(head)).into()

@@ -1,4 +1,4 @@
-//! The tables of a log's files, one after the other.
+//! Opens the tables of a log's files, one after the other.
 
 use crate::error::shown_path;
 use crate::log::form::FileForm;
@@ -15,11 +15,11 @@ pub(crate) struct Tables<'a> {
     config: &'a ReadConfig,
     wanted: &'a Wanted<'a>,
     files: std::vec::IntoIter<Input>,
-    /// Whether the file that was opened last was found in a folder or by a pattern, so that it may be empty.
+    /// Whether the latest file was found in a folder or by a pattern, so it may be empty.
     pub(crate) is_found: bool,
     /// Those that had to be opened together.
     opened: std::vec::IntoIter<Table>,
-    /// Files that were read already, since they only say something about the rows of others.
+    /// Files already read, since they only describe the rows of others.
     pub(crate) inputs: Vec<InputFile>,
     /// What was kept and dropped of those files.
     pub(crate) stages: Vec<StageReport>,
@@ -51,8 +51,8 @@ impl<'a> Tables<'a> {
         })
     }
 
-    /// Opens the next file. Those without a byte are left out, if they were found rather than named: programs that
-    /// write in parallel leave such ones.
+    /// Opens the next file. Skips empty files unless they were named explicitly; parallel writers
+    /// leave them.
     pub(crate) fn next(&mut self) -> Result<Option<Table>, DataError> {
         if let Some(table) = self.opened.next() {
             return Ok(Some(table));

@@ -1,4 +1,4 @@
-//! Reading a log for a target, with a table of behaviors that fits.
+//! Reads a log for a target, with a table of behaviors that matches the log.
 
 use crate::log::behaviors::{count_labels, table_of};
 use crate::{DataError, EventLog, PrepareConfig, RowIssue, read_events};
@@ -6,14 +6,14 @@ use lightgcn_core::BehaviorWeightsConfig;
 use std::collections::BTreeMap;
 use std::path::Path;
 
-/// Reads a log to recommend for `target`, or for the target of the config's table of weights.
+/// Reads a log to recommend for `target`, or for the target in the config's table of weights.
 ///
-/// If a table was made for the log, the report of reading has its weights among its notes.
+/// If a table was made for the log, the notes of the reading report have its weights.
 ///
-/// Where that table is the default and does not know the target, or the log's behaviors are others, it is replaced
-/// by one made of the log's labels ([`behaviors_of`](crate::behaviors_of)). They are others if the table does not
-/// know more than a hundredth of the rows' labels, or knows not all of them and no row has the target's; fewer are
-/// rows that cannot be used.
+/// If the default table lacks the target or does not match the log's behaviors, it is replaced by
+/// one made from the log's labels ([`behaviors_of`](crate::behaviors_of)). It does not match if
+/// more than a hundredth of the rows have unknown labels, or if some do and no row has the target's
+/// label. Fewer unknown labels are bad rows.
 ///
 /// # Errors
 /// Those of [`read_events`] and [`behaviors_of`](crate::behaviors_of); [`DataError::Config`] if the options are invalid, or the table
@@ -56,7 +56,7 @@ pub fn read_log<P: AsRef<Path>>(
     read_with_note(paths, config)
 }
 
-/// Reads a log with the table that took the place of the default, and notes which one it is.
+/// Reads a log with the table that replaced the default, and notes the table in the report.
 fn read_with_note<P: AsRef<Path>>(
     paths: &[P],
     config: &PrepareConfig,
@@ -77,7 +77,7 @@ fn read<P: AsRef<Path>>(paths: &[P], config: &PrepareConfig) -> Result<EventLog,
     read_events(paths, &config.read_config(), valid.behaviors())
 }
 
-/// Whether it is worth the while to count the labels of the log.
+/// Whether counting the log's labels is worthwhile.
 fn may_have_other_behaviors(
     log: &Result<EventLog, DataError>,
     weights: &BehaviorWeightsConfig,
@@ -92,12 +92,12 @@ fn may_have_other_behaviors(
             exceeds(unknown, read.rows_in, has_target)
         }
         Err(DataError::Row { issue, .. }) => matches!(issue, RowIssue::UnknownBehavior { .. }),
-        // Each row may have been skipped for that.
+        // Each of these rows may have been skipped for its label.
         Err(error) => matches!(error, DataError::NoEvents { .. }),
     }
 }
 
-/// Whether the labels of a log are others than those of the table.
+/// Whether a log's labels do not match the table.
 fn are_others(labels: &BTreeMap<String, u64>, weights: &BehaviorWeightsConfig) -> bool {
     let table = &weights.behaviors;
     let of = |label: &str| table.iter().find(|behavior| behavior.name == label);
@@ -112,7 +112,7 @@ fn are_others(labels: &BTreeMap<String, u64>, weights: &BehaviorWeightsConfig) -
     )
 }
 
-/// Whether so many labels are unknown that they cannot be typing errors.
+/// Whether too many labels are unknown to be typos.
 fn exceeds(unknown: u64, rows: u64, has_target: bool) -> bool {
     unknown * 100 > rows || unknown > 0 && !has_target
 }

@@ -1,8 +1,8 @@
 //! Which columns of a table are needed.
 
-/// Which columns of a file are read. The fields of a CSV line are all read.
+/// Which columns of a file to read. All fields of a CSV line are read.
 pub(crate) enum Wanted<'a> {
-    /// All of them, since rows are compared.
+    /// All of them, to compare rows.
     All,
     /// Those with these names.
     Named(

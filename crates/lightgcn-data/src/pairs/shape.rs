@@ -1,10 +1,11 @@
-//! Tells pair files from tables of single events, such as MovieLens's `user item rating time`.
+//! Distinguishes pair files from tables of single events, such as MovieLens's `user item rating
+//! time`.
 
 use crate::error::{quoted, shorten};
 use crate::time::{SHOPS_FROM, TimeUnit, parse_with};
 use std::collections::HashSet;
 
-/// Fewer lines tell nothing.
+/// Fewer lines are inconclusive.
 const MIN_LINES: u64 = 3;
 
 /// The largest rating.
@@ -16,7 +17,7 @@ pub(super) struct Shape {
     n_lines: u64,
     /// The number of fields of every line; 0 once two lines differ.
     n_fields: usize,
-    /// Of each field after the user's: what it looks like in every line so far.
+    /// For each field after the user's: what it looks like in every line so far.
     looks: Vec<Looks>,
     /// An example of each field.
     example: Vec<String>,
@@ -33,7 +34,7 @@ struct Looks {
     rating: bool,
     /// The [`kind`]s that occur.
     kinds: u8,
-    /// What stands before a colon or an equals sign.
+    /// The text before a colon or an equals sign.
     tag: Option<String>,
 }
 
@@ -117,7 +118,7 @@ impl Shape {
         }
         let example = |n: usize| &self.example[n + 1];
         let time = looks.iter().position(|looks| looks.time);
-        // Where all fields look like times, they are large ids.
+        // If all fields look like times, they are large ids.
         if let Some(n) = time.filter(|_| !looks.iter().all(|looks| looks.time)) {
             let number = n + 2;
             return Some(format!(
@@ -150,9 +151,9 @@ impl Shape {
         ))
     }
 
-    /// Two fields after the user's that cannot both be items: one is never a number and the other always, or they
-    /// have different tags such as `i:` and `r:`. Where users have several lines, words and ids such as `i7` are
-    /// told apart too.
+    /// Two fields after the user's that cannot both be items: one is never a number and the other
+    /// always, or they have different tags such as `i:` and `r:`. If users have several lines,
+    /// words and ids such as `i7` also count as different.
     fn unlike(&self, repeats: bool) -> Option<(usize, usize)> {
         let of = |looks: &Looks| match looks.kinds & !NUMBER {
             0 => NUMBER,

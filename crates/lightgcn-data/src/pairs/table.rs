@@ -1,4 +1,4 @@
-//! Tables of pairs: a row for each user and item, with what happened between them already counted.
+//! Tables of pairs: one row per user and item, with their events already counted.
 
 use super::{Assembly, BEHAVIOR, ordered};
 use crate::error::shorten;
@@ -18,10 +18,10 @@ use serde::{Deserialize, Serialize};
 use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 
-/// What the column of a behavior's counts begins with.
+/// The prefix of the count column of a behavior.
 pub(crate) const COUNT: &str = "n_";
 
-/// The column of times.
+/// The time column.
 const LAST_TIME: &str = "last_time";
 
 const SECONDS_PER_DAY: f64 = 86_400.0;
@@ -36,8 +36,8 @@ const SECONDS_PER_DAY: f64 = 86_400.0;
 /// - `last_time`: the time of the pair's last event, for all training pairs or for none; see
 ///   [`PairTable::future_rows`].
 ///
-/// Without any column of counts, the table has one behavior, `interaction`, of weight 1. Of a pair of validation or
-/// test only the ids matter. Rows are assigned as in [`PairFiles`](crate::PairFiles).
+/// Without any count column, the table has one behavior, `interaction`, of weight 1. For validation
+/// and test pairs, only the ids matter. Rows are assigned as in [`PairFiles`](crate::PairFiles).
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct PairTable {
@@ -62,14 +62,15 @@ impl PairTable {
         }
     }
 
-    /// Reads the table. `behaviors` are those that it may count.
+    /// Reads the table. `behaviors` are the ones that its count columns may name.
     ///
     /// # Errors
-    /// Those of [`expand_paths`](crate::expand_paths) and of opening a file; [`DataError::PairColumn`] if there is no
-    /// column of users or items; [`DataError::CountColumn`] for a column of counts of another behavior;
-    /// [`DataError::Row`] for a row that cannot be used;
-    /// [`DataError::NothingToTrain`] without training pairs; [`CoreError::PairWeight`] if a weight that follows
-    /// from counts is not positive and finite; [`DataError::PairLeak`] if a held-out pair has a target event in training.
+    /// Those of [`expand_paths`](crate::expand_paths) and of opening a file;
+    /// [`DataError::PairColumn`] if there is no column of users or items;
+    /// [`DataError::CountColumn`] for a count column of any other behavior; [`DataError::Row`] for
+    /// an invalid row; [`DataError::NothingToTrain`] without training pairs;
+    /// [`CoreError::PairWeight`] if a weight that follows from counts is not positive and finite;
+    /// [`DataError::PairLeak`] if a held-out pair has a target event in training.
     pub fn read(&self, behaviors: &BehaviorWeights) -> Result<Dataset, DataError> {
         let mut reading = Reading {
             now: time::now(),
@@ -161,7 +162,7 @@ struct Reading {
     future_rows: FutureRows,
 }
 
-/// The parts by the names that the table has for them.
+/// The parts by their names in the table.
 const PARTS: [&str; 3] = ["train", "validation", "test"];
 
 /// The positions of the columns in a file.
@@ -225,7 +226,7 @@ fn advice(present: &[String], column: &str) -> String {
     }
     match hint::delimiter(present, column) {
         Some(_) => "separate the columns by commas".to_owned(),
-        None => "rename the column that it is".to_owned(),
+        None => "rename the matching column".to_owned(),
     }
 }
 
@@ -264,7 +265,7 @@ impl Reading {
         Ok(())
     }
 
-    /// Adds a row. The outer error ends the read; the inner one is a problem with this row alone.
+    /// Adds a row. The outer error ends the read; the inner one concerns only this row.
     fn read_row(
         &mut self,
         table: &Table,
@@ -279,7 +280,7 @@ impl Reading {
             self.items.insert(row.item)?.0,
         );
         let part = row.part;
-        // A held-out pair may be known to training by other behaviors.
+        // A held-out pair may have other behaviors in training.
         if part == 0 && !self.seen.insert(pair) {
             return Ok(Err(RowIssue::RepeatedPair {
                 user: row.user.to_owned(),
@@ -298,7 +299,7 @@ impl Reading {
         Ok(Ok(()))
     }
 
-    /// Checks that all training pairs have a time, or none has.
+    /// Checks that either all training pairs have a time or none do.
     fn check_times(&self) -> Result<(), DataError> {
         match &self.untimed {
             Some((path, at)) if self.times.iter().any(Option::is_some) => Err(DataError::Row {
@@ -354,7 +355,7 @@ impl Reading {
     }
 }
 
-/// A count, also as programs write it that take it for a real number: `3.0`.
+/// A count; a float such as `3.0` is accepted.
 fn count(text: &str) -> Option<u32> {
     let whole = text.split_once('.').map_or(text, |(whole, fraction)| {
         let is_whole = !fraction.is_empty() && fraction.bytes().all(|digit| digit == b'0');
@@ -435,7 +436,8 @@ impl Reading {
         })
     }
 
-    /// Moves times of the future to the last one that is not, if they are to be capped; returns how many.
+    /// If future times are capped, moves them to the last time that is not in the future. Returns
+    /// how many.
     fn cap_times(&mut self) -> u64 {
         if self.future_rows != FutureRows::Cap {
             return 0;

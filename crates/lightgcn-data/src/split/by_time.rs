@@ -79,7 +79,7 @@ impl HeldOut {
     }
 }
 
-/// Finds the cuts; shares are taken of the sorted times of the target events.
+/// Finds the cuts; shares refer to the sorted times of the target events.
 fn cuts(
     log: &EventLog,
     validation: &TimeCut,
@@ -109,13 +109,13 @@ fn cuts(
         TimeCut::At(text) => parse(text)?,
     };
     let problem = if validation > test {
-        Some("the validation period starts after the test period; swap them".to_owned())
+        Some("the validation period starts after the test period; swap their times".to_owned())
     } else if validation <= first {
         let problem = match first == last {
-            true => "all targets have the same time; choose a split that does not go by time",
+            true => "all targets have the same time; choose a split that does not use time",
             false => {
-                "no target comes before the held-out periods; make them shorter, start them later, or \
-                 choose a split that does not go by time"
+                "no target comes before the held-out periods; make them shorter, start them later, \
+                or choose a split that does not use time"
             }
         };
         Some(problem.to_owned())
@@ -144,8 +144,8 @@ fn cuts(
     }
 }
 
-/// When the last `share` of all targets begins, of those before position `end` (at least 1); `times` are the
-/// targets' and ascend.
+/// The start of the last `share` of all targets, among those before position `end` (at least 1).
+/// `times` are the targets' times in ascending order.
 pub(crate) fn begin_of_share(times: &[i64], share: f64, end: usize) -> i64 {
     let n = ((times.len() as f64 * share).round() as usize).clamp(1, end);
     times[end - n]

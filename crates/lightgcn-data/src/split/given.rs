@@ -23,7 +23,7 @@ pub(super) struct Given<'a> {
 /// The held-out pairs of one part.
 struct Part {
     held: HeldOut,
-    /// Where each pair of `held` stands first.
+    /// The first position of each pair of `held`.
     places: HashMap<(u32, u32), Place>,
 }
 
@@ -113,7 +113,7 @@ impl Given<'_> {
         Ok(part)
     }
 
-    /// The row's pair, or why it is none to hold out.
+    /// The row's pair, or the reason not to hold it out.
     fn target(
         &self,
         table: &Table,

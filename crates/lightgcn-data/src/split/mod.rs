@@ -1,7 +1,7 @@
 //! Splits: which events train, and which targets are held out.
 //!
-//! A split works on the events of a log before anything is weighed or thinned: the weight of a
-//! training pair, the k-core and the rows all follow from the training events alone.
+//! A split works on a log's events before weighting and the k-core: the weights of training pairs,
+//! the k-core and the rows all follow from the training events only.
 
 mod by_time;
 mod given;
@@ -18,15 +18,15 @@ use std::collections::BTreeMap;
 /// How to split a log into training, validation and test. Only events of target behaviors (purchases)
 /// are truth.
 ///
-/// For every kind, the k-core is taken of the training part alone, users and items unknown to training
-/// are dropped from validation and test (and counted), and users need no held-out target.
+/// For every kind, the k-core is computed from the training part only, users and items unknown to
+/// training are dropped from validation and test (and counted), and users need no held-out target.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "kebab-case", deny_unknown_fields)]
 pub enum SplitConfig {
-    /// Draws a share of all (user, item) pairs at random for each held-out part (the reference
+    /// Draws a fraction of all (user, item) pairs at random for each held-out part (the reference
     /// system's protocol: 95/2.5/2.5). All events of a held-out pair leave training; held-out pairs
-    /// with a target event become truth. It mixes past and future, so its figures are more flattering
-    /// than those of [`SplitConfig::ByTime`].
+    /// with a target event become truth. It mixes past and future, so its metrics are more
+    /// flattering than those of [`SplitConfig::ByTime`].
     Random {
         /// The share of pairs for validation, at least 0 and below 1. Default: 0.025.
         #[serde(default = "reference_share")]
@@ -38,29 +38,31 @@ pub enum SplitConfig {
     /// For each user with enough distinct target items, the last new one is test and the one before it
     /// validation.
     ///
-    /// "Last" refers to the first purchase of each item (ties in time go by row order), so a held-out
-    /// item was never bought before. Nothing the user did from the earliest held-out purchase on is
-    /// in training, whatever the item: a later view of a matching item would give the purchase away.
-    /// Other users' later events do train; only [`SplitConfig::ByTime`] keeps the whole future out.
+    /// "Last" refers to the first purchase of each item (ties in time are broken by row order), so
+    /// a held-out item was never bought before. Nothing the user did from the earliest held-out
+    /// purchase on is in training, whatever the item: a later view of a matching item would give
+    /// the purchase away. Other users' later events stay in training; only [`SplitConfig::ByTime`]
+    /// keeps the whole future out.
     LeaveLastOut {
-        /// The fewest distinct target items a user must have. Default: 3.
+        /// The minimum number of distinct target items of a user. Default: 3.
         #[serde(default = "three")]
         min_targets: u32,
         /// Whether the target before the last is held out for validation. Default: true.
         #[serde(default = "yes")]
         validation: bool,
-        /// Whether to train on what the user did with a held-out item before buying it (views, carts);
-        /// such targets are then marked familiar. This does not leak, but carts usually come minutes
-        /// before the purchase, so the figures would measure how well carts are remembered. By
-        /// default the whole pair leaves training and every held-out item is new to its user.
+        /// Whether to train on what the user did with a held-out item before buying it (views,
+        /// carts); such targets are then marked familiar. This does not leak, but carts usually
+        /// come minutes before the purchase, so the metrics would measure how well carts are
+        /// remembered. By default the whole pair leaves training and every held-out item is new to
+        /// its user.
         #[serde(default)]
         keep_earlier_events: bool,
     },
-    /// By time, the honest choice where times are known: train on events before T1, validate on the
+    /// By time, the honest choice if times are known: train on events before T1, validate on the
     /// targets in [T1, T2), test on those from T2 on. Both are predicted from the events before T1.
     ///
-    /// Targets already bought in training are dropped ("bought before"). A target of both periods
-    /// counts in validation only, and an item bought several times in a period counts once.
+    /// Targets already bought in training are dropped ("bought before"). A target in both periods
+    /// counts only in validation, and an item bought several times in a period counts once.
     ByTime {
         /// The validation period: its share of the target events, or its start. Default: 0.1.
         #[serde(default = "tenth")]
@@ -69,11 +71,13 @@ pub enum SplitConfig {
         #[serde(default = "tenth")]
         test: TimeCut,
     },
-    /// The held-out targets stand in files, in the log's format: rows of a log, of which those of a target
-    /// behavior count, or pairs under a header with the log's columns of users and items alone.
+    /// The held-out targets come from files in the log's format: either log rows, of which those
+    /// with a target behavior count, or pairs under a header with only the log's user and item
+    /// columns.
     ///
-    /// The target events of a held-out pair leave training, if the log has any; what else the user did with the
-    /// item stays, whenever it was, and such targets are marked familiar. A pair of both parts is an error.
+    /// The target events of a held-out pair leave training, if the log has any; the user's other
+    /// events with the item stay, whatever their time, and such targets are marked familiar. A pair
+    /// in both parts is an error.
     Given {
         /// Files or patterns with the targets for validation. Default: none.
         #[serde(default)]
@@ -85,7 +89,7 @@ pub enum SplitConfig {
     None,
 }
 
-/// Where a period starts.
+/// The start of a period.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(untagged)]
 pub enum TimeCut {
@@ -157,8 +161,8 @@ impl SplitConfig {
         }
     }
 
-    /// A split by time that holds out everything after this second for validation and has no test part: to
-    /// compare a model that was trained before it with a new one.
+    /// A split by time that holds out everything after this second for validation and has no test
+    /// part. Use it to compare a new model with one trained on earlier data.
     #[must_use]
     pub fn after(second: i64) -> Self {
         Self::ByTime {
@@ -180,7 +184,7 @@ impl SplitConfig {
     pub(crate) fn advice(&self) -> &'static str {
         match self {
             Self::Given { .. } => {
-                "give users and items that the log has, with ids written as they are there"
+                "use users and items from the log, with ids written as in the log"
             }
             _ => "hold out more, move the cut to an earlier time, or lower the k-core",
         }
@@ -200,8 +204,8 @@ impl SplitConfig {
                 let least = if *validation { 3 } else { 2 };
                 if *min_targets < least {
                     issues.push(format!(
-                        "split.min_targets is {min_targets}; give at least {least}, so that \
-                         a target is left to train on"
+                        "split.min_targets is {min_targets}; give at least {least}, so that one \
+                        target is left to train on"
                     ));
                 }
             }
@@ -264,7 +268,7 @@ fn share_issues(validation: f64, test: f64, issues: &mut Vec<String>) {
     }
     if issues.is_empty() && validation + test >= 1.0 {
         issues.push(format!(
-            "split.validation and split.test add up to {}; leave something to train on",
+            "split.validation and split.test add up to {}; leave some targets to train on",
             validation + test
         ));
     }
@@ -304,7 +308,7 @@ fn time_issues(validation: &TimeCut, test: &TimeCut, issues: &mut Vec<String>) {
 pub(crate) struct HeldOut {
     /// User and item, as rows of the log; distinct.
     pub(crate) pairs: Vec<(u32, u32)>,
-    /// What came in and was dropped so far. What is kept is counted once rows are known.
+    /// Input and dropped counts so far. Kept targets are counted once rows are known.
     pub(crate) report: StageReport,
 }
 
@@ -319,19 +323,19 @@ impl HeldOut {
 
 /// The outcome of a split.
 pub(crate) struct Parts {
-    /// Whether each event trains.
+    /// Whether each event is in training.
     pub(crate) trains: Vec<bool>,
     pub(crate) validation: HeldOut,
     pub(crate) test: HeldOut,
-    /// What happened to the events or pairs as a whole.
+    /// The report on all events or pairs.
     pub(crate) report: StageReport,
-    /// What the log determined, such as the times of the cuts.
+    /// Values determined by the log, such as the times of the cuts.
     pub(crate) found: Vec<(&'static str, String)>,
-    /// The files that were read to split.
+    /// The files read for the split.
     pub(crate) inputs: Vec<InputFile>,
 }
 
-/// Splits a log; `read` tells how files of held-out targets are read.
+/// Splits a log; `read` says how to read files of held-out targets.
 pub(crate) fn split(
     log: &EventLog,
     config: &SplitConfig,

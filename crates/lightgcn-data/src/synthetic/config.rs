@@ -14,7 +14,7 @@ const ITEM_GROWTH: f64 = 0.355;
 /// ln(517 / 288) / ln(54,043 / 2,832) and the same for brands (273 and 124).
 const CATEGORY_GROWTH: f64 = 0.198;
 const BRAND_GROWTH: f64 = 0.267;
-/// The most sessions of one user.
+/// The maximum number of sessions of one user.
 pub(super) const MOST_SESSIONS: u32 = 500;
 
 /// Users' tastes: how events concentrate on communities, categories, styles.
@@ -145,7 +145,7 @@ impl Default for FunnelConfig {
     }
 }
 
-/// What synthetic shop to generate. Made usable by [`ShopConfig::check`].
+/// Parameters of a synthetic shop. Call [`ShopConfig::check`] to validate them.
 ///
 /// The defaults are calibrated on real logs: see `docs/synthetic-shop.md`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -261,7 +261,7 @@ impl Issues {
 }
 
 impl ShopConfig {
-    /// Checks every parameter and fills in the numbers left open.
+    /// Checks every parameter and fills in the unset ones.
     ///
     /// # Errors
     /// [`DataError::Config`] with every issue found.
@@ -457,7 +457,7 @@ impl ValidShopConfig {
         u64::from(self.n_users)
     }
 
-    /// Items of the catalogue; a short log need not touch all of them.
+    /// Items in the catalogue; a short log may not use all of them.
     #[must_use]
     pub fn n_items(&self) -> u64 {
         u64::from(self.n_items)

@@ -255,8 +255,8 @@ pub fn generate(
 }
 
 /// Writes a log to a file, compressed with gzip if its name ends in `.gz` and with Zstandard if it
-/// ends in `.zst`. The file appears whole or not at all: it is written under a temporary name beside
-/// `path` and renamed. An existing file is replaced.
+/// ends in `.zst`. The file appears whole or not at all: it is written under a temporary name next
+/// to `path` and renamed. An existing file is replaced.
 ///
 /// # Errors
 /// [`DataError::Write`] if the file cannot be written; nothing is left behind.

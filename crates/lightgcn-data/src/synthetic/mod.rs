@@ -6,8 +6,8 @@
 //! duplicate rows, missing brands and category codes. Every row is a function of the seed and the
 //! configuration: the same seed gives the same bytes.
 //!
-//! [`statistics`] measures any such log. The defaults of [`ShopConfig`] come from the statistics of
-//! real logs alone and were fixed before any model saw a synthetic log;
+//! [`statistics`] measures any such log. The defaults of [`ShopConfig`] come only from the
+//! statistics of real logs and were fixed before any model saw a synthetic log;
 //! `docs/synthetic-shop.md` prints both side by side and says where each parameter comes from.
 //!
 //! ```

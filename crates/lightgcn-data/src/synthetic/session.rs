@@ -12,7 +12,7 @@ use lightgcn_core::random::Draws;
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 
-/// The most carted units remembered per user.
+/// The maximum number of carted units remembered per user.
 const FULL_CART: usize = 128;
 /// The probability that another view follows a view, a cart a cart, a removal a removal, while some
 /// are left; otherwise the next kind is drawn from all that are left.
@@ -63,7 +63,7 @@ impl Nature {
         nature.removals = draws.unit() < funnel.removal_share;
         if draws.unit() < user.purchase_propensity {
             nature.basket = log_normal_count(draws, funnel.basket);
-            // What is missing in the cart is carted now; a full one leaves time for little else.
+            // Items missing from the cart are carted now; a full cart leaves time for little else.
             let missing = nature.basket * (1.0 - funnel.untracked_share) - open as f64;
             nature.carts = missing.ceil().max(0.0);
         }
@@ -90,7 +90,7 @@ impl Nature {
         if self.removals || self.tidy {
             let mut share = 0.5 + 0.5 * draws.unit();
             if basket > 0 {
-                // Buyers weed their carts, others clear them.
+                // Buyers prune their carts, others clear them.
                 share *= 0.3;
             }
             let all = open as f64 + carts as f64;

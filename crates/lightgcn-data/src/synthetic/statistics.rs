@@ -409,7 +409,7 @@ impl Columns {
 ///
 /// The labels `view` and `click` count as views, `cart` as carts, `purchase` and `buy` as
 /// purchases. Takes O(rows) time and, since it looks for exact duplicates and keeps every distinct
-/// (user, item) pair, about 100 bytes of memory a row: 2 GB for 20 million rows.
+/// (user, item) pair, about 100 bytes of memory per row: 2 GB for 20 million rows.
 ///
 /// ```
 /// let log = "event_time,event_type,product_id,user_id\n\
@@ -422,7 +422,7 @@ impl Columns {
 /// ```
 ///
 /// # Errors
-/// A required column is missing, a row has another number of fields than the header, or reading
+/// A required column is missing, a row's number of fields differs from the header's, or reading
 /// fails.
 pub fn statistics(reader: impl Read) -> Result<LogStatistics, DataError> {
     let mut reader = csv::ReaderBuilder::new().from_reader(reader);

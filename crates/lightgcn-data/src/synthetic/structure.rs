@@ -1,4 +1,4 @@
-//! How strongly users stick to categories, to brands and to one another's items.
+//! How strongly users stick to categories, to brands and to each other's items.
 
 use lightgcn_core::random::{Random, Stream};
 
@@ -25,8 +25,8 @@ pub struct Structure {
     pub brand_lift: Option<f64>,
     /// As `category_lift_across_days` for brands.
     pub brand_lift_across_days: Option<f64>,
-    /// Second order: how many further items two users share who share one, over the number
-    /// in a random graph with the same degrees. Estimated from 20,000 random such couples.
+    /// Second order: how many other items two users share given that they share one, relative to a
+    /// random graph with the same degrees. Estimated from 20,000 random couples.
     pub overlap_lift: Option<f64>,
 }
 

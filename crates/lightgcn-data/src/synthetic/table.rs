@@ -152,7 +152,7 @@ pub fn markdown_table(logs: &[(&str, &LogStatistics)]) -> String {
 
 /// Copies the first `rows` rows of each calendar month of a log in order of time, with its header:
 /// the window through which the real log's public sample (999 rows a month) was taken, so that a
-/// whole synthetic log can be held against that sample.
+/// whole synthetic log can be compared with that sample.
 ///
 /// # Errors
 /// The log cannot be read as CSV with an `event_time` column, or writing fails.
@@ -164,7 +164,11 @@ pub fn month_openings(log: impl Read, rows: u64, out: impl Write) -> Result<(), 
         .iter()
         .position(|h| h == b"event_time")
         .ok_or_else(|| {
-            super::log_error("the log has no column event_time; name its time column so".to_owned())
+            super::log_error(
+                "the log has no column event_time; give its time column this \
+                name"
+                    .to_owned(),
+            )
         })?;
     writer.write_byte_record(&header).map_err(row_error)?;
     let mut record = csv::ByteRecord::new();

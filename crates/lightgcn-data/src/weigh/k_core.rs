@@ -3,13 +3,13 @@
 use lightgcn_core::{ItemId, StageReport, UserId};
 use serde::{Deserialize, Serialize};
 
-/// The fewest pairs a user and an item must have. The default, 1 each, drops nothing.
+/// The minimum number of pairs per user and per item. The default, 1 each, drops nothing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct KCoreConfig {
-    /// The fewest pairs of a user. Default: 1.
+    /// The minimum number of pairs per user. Default: 1.
     pub min_user_pairs: u32,
-    /// The fewest pairs of an item. Default: 1.
+    /// The minimum number of pairs per item. Default: 1.
     pub min_item_pairs: u32,
 }
 
@@ -55,7 +55,7 @@ pub fn k_core(
 ) -> KCore {
     assert!(
         u32::try_from(pairs.len()).is_ok(),
-        "a k-core of {} pairs was asked for; at most 2^32 - 1",
+        "a k-core of {} pairs was requested; the maximum is 2^32 - 1",
         pairs.len()
     );
     let mut users = Side::new(n_users, pairs.iter().map(|p| p.0.0), config.min_user_pairs);
@@ -132,7 +132,8 @@ impl Side {
         format!("{kind} with fewer than {} pairs", self.minimum.max(1))
     }
 
-    /// Removes those that fell short; `lost` hears of each pair that goes. How many pairs went.
+    /// Removes rows below the minimum, calls `lost` for each removed pair, and returns how many
+    /// were removed.
     fn remove_short(&mut self, keep: &mut [bool], mut lost: impl FnMut(usize)) -> u64 {
         let mut dropped = 0;
         for row in std::mem::take(&mut self.short) {
@@ -148,7 +149,7 @@ impl Side {
         dropped
     }
 
-    /// Takes a pair from a row, which may fall short by it.
+    /// Takes a pair from a row, which may then fall below the minimum.
     fn lose(&mut self, row: u32) {
         let degree = &mut self.degrees[row as usize];
         // A row whose pairs are being removed has none left to lose.

@@ -1,4 +1,4 @@
-//! From events to weighted pairs, and which of them the k-core keeps.
+//! Turns events into weighted pairs, and selects those that the k-core keeps.
 
 pub(crate) mod k_core;
 pub(crate) mod pairs;

@@ -1,4 +1,4 @@
-//! From events to one weight per (user, item) pair.
+//! Turns events into one weight per (user, item) pair.
 
 use crate::{DataError, EventLog};
 use lightgcn_core::{
@@ -36,7 +36,7 @@ pub fn interactions(
     weighing.interactions(&pairs, |_| true, users.len(), items.len())
 }
 
-/// Checks that the table of weights is not shorter than the one the log was read with.
+/// Checks that the table of weights covers the behaviors of the log.
 pub(crate) fn check_behaviors(
     log: &EventLog,
     behaviors: &BehaviorWeights,
@@ -53,8 +53,8 @@ pub(crate) fn check_behaviors(
     }
 }
 
-/// Events grouped by (user, item): pairs ascend, and the events of each are in the order of
-/// the log.
+/// Events grouped by (user, item): pairs are in ascending order, and the events of each are in log
+/// order.
 pub(crate) struct Pairs {
     events: Vec<u32>,
     /// Where each pair's events begin, and their number at the end.
@@ -67,7 +67,8 @@ impl Pairs {
     /// Groups the events for which `chosen` holds. O(users + events · log(events of a user)).
     pub(crate) fn group(log: &EventLog, chosen: impl Fn(usize) -> bool) -> Self {
         let (mut events, ends) = by_user(log, chosen);
-        // Room for as many pairs as there can be: what is not used is never touched, and nothing moves.
+        // Reserve for the maximum number of pairs: unused memory is never touched, and nothing
+        // moves.
         let mut starts = Vec::with_capacity(events.len() + 1);
         let mut ids: Vec<(u32, u32)> = Vec::with_capacity(events.len());
         let mut of_user: Vec<(u32, u32)> = Vec::new();
@@ -77,7 +78,7 @@ impl Pairs {
             let items = events[place.clone()].iter();
             of_user.clear();
             of_user.extend(items.map(|&event| (log.items()[event as usize], event)));
-            // Numbers of events ascend, so those of a pair stay in the order of the log.
+            // Event numbers ascend, so those of a pair stay in log order.
             of_user.sort_unstable();
             for (n, (slot, &(item, event))) in (begin..).zip(events[place].iter_mut().zip(&of_user))
             {

@@ -1,4 +1,4 @@
-//! Adam on GPUs: one pass over memory, in place if nobody else holds the tensors.
+//! Adam on GPUs: one pass over memory, in place if no one else holds the tensors.
 
 use burn::tensor::{DType, Tensor};
 use burn_cubecl::CubeRuntime;
@@ -10,7 +10,7 @@ use crate::cube::{OnCube, contiguous, is_float, units, vector_size};
 use crate::primitive::{float_primitive, float_tensor};
 
 /// One unit per vector of parameters. Moments are `f32` even where parameters are not: in 16 bits,
-/// `(1 − beta_2) g²` would be rounded away beside `v`.
+/// `(1 − beta_2) g²` would be lost when added to `v`.
 #[cube(launch_unchecked)]
 fn adam_kernel<F: Float, N: Size>(
     gradients: &Array<Vector<F, N>>,
@@ -35,7 +35,7 @@ fn adam_kernel<F: Float, N: Size>(
         let m = m + (g - m) * Vector::new(1.0f32 - beta_1);
         let v = second_moment[ABSOLUTE_POS] * Vector::new(beta_2)
             + g * g * Vector::new(1.0f32 - beta_2);
-        // Divisions that all parameters share are done once, on the host, in f64.
+        // Divisions shared by all parameters are done once, on the host, in f64.
         let root = Vector::<f32, N>::sqrt(v) * Vector::new(inverse_root_correction_2);
         let step = m * Vector::new(step_size) / (root + Vector::new(epsilon));
         parameters[ABSOLUTE_POS] = Vector::cast_from(p - step);
@@ -44,7 +44,7 @@ fn adam_kernel<F: Float, N: Size>(
     }
 }
 
-/// The tensor itself if nobody else holds it, otherwise a copy; without padding either way.
+/// The tensor itself if no one else holds it, otherwise a copy; without padding either way.
 fn to_write<R: CubeRuntime>(tensor: CubeTensor<R>) -> CubeTensor<R> {
     let tensor = contiguous(tensor);
     if tensor.handle.can_mut() {
@@ -75,7 +75,7 @@ pub(crate) fn adam_step<B: OnCube, const D: usize>(
     let client = gradients.client.clone();
     let (count, cube_dim) = units(&client, n);
     // SAFETY: all four buffers hold `n` vectors without padding (burn's optimizers keep them in one
-    // shape), the kernel checks its position against that, and nobody else holds what is written.
+    // shape), the kernel checks its position against that, and no one else holds what is written.
     unsafe {
         adam_kernel::launch_unchecked::<B::Runtime>(
             &client,

@@ -1,4 +1,4 @@
-//! Adam on the CPU: one pass over memory, in place if nobody else holds the tensors.
+//! Adam on the CPU: one pass over memory, in place if no one else holds the tensors.
 
 use burn::backend::Flex;
 use burn::tensor::{DType, Tensor};
@@ -10,8 +10,9 @@ use crate::buffers::give;
 use crate::flex::floats;
 use crate::primitive::{float_primitive, float_tensor};
 
-/// Tables are moved to huge pages once in so many steps: the first step makes them, and a copy (of the
-/// best model so far) may bring them back to small pages. Mostly they are there already, which is cheap.
+/// Tables are moved to huge pages once every this many steps: the first step allocates them, and a
+/// copy (of the best model so far) may bring them back to small pages. Usually they are already
+/// there, which is cheap.
 const MOVE_EVERY: u64 = 512;
 
 pub(crate) fn adam_step<const D: usize>(
@@ -61,7 +62,7 @@ pub(crate) fn adam_step<const D: usize>(
     }
 }
 
-/// Keeps the gradient's buffer for the next step, if nobody else holds it.
+/// Keeps the gradient's buffer for the next step, if no one else holds it.
 fn reclaim(tensor: FlexTensor) {
     if tensor.is_unique()
         && let Ok(buffer) = tensor.into_data().into_vec::<f32>()

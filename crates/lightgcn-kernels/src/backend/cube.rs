@@ -19,8 +19,8 @@ use crate::{
     sparse_dense,
 };
 
-/// One set of kernels for CUDA and wgpu. What has no kernel, and element types other than `f32`, `f16`
-/// and `bf16`, goes through the reference bodies.
+/// One set of kernels for CUDA and wgpu. Operations without a kernel, and element types other than
+/// `f32`, `f16` and `bf16`, go through the reference bodies.
 impl<R: CubeRuntime, F: FloatElement, I: IntElement, BT: BoolElement> SparseBackend
     for CubeBackend<R, F, I, BT>
 {

@@ -58,7 +58,7 @@ impl SparseBackend for Flex {
     }
 }
 
-/// As above; batches are made on the host.
+/// As above; batches are built on the host.
 impl TrainingBackend for Flex {
     fn bpr_loss_gradient(embeddings: Tensor<Self, 2>, batch: &BprBatch) -> LossGradient<Self> {
         batch_loss::flex::bpr_loss_gradient(embeddings, batch)

@@ -9,7 +9,7 @@ use crate::reference;
 use crate::row_indices::RowIndices;
 use crate::sparse_matrix::SparseMatrix;
 
-/// A burn backend with sparse operations: what a model's forward pass and its gradient need.
+/// A burn backend with the sparse operations that a model's forward pass and its gradient need.
 ///
 /// Every method has a default body in plain tensor operations (see [`reference`](crate::reference)),
 /// so an empty `impl SparseBackend for MyBackend {}` is enough to support another backend; this
@@ -80,7 +80,8 @@ pub trait SparseBackend: Backend {
         None
     }
 
-    /// What the device's allocator holds now, if the backend knows it. Waits for queued work.
+    /// The memory that the device's allocator holds now, if the backend knows it. Waits for queued
+    /// work.
     fn memory_in_use(_device: &Self::Device) -> Option<MemoryInUse> {
         None
     }

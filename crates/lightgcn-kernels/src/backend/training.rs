@@ -49,8 +49,8 @@ pub trait TrainingBackend: SparseBackend {
         false
     }
 
-    /// `n` devices that share a run's steps, `device` being the first. Default: `device` itself, `n`
-    /// times, which is right where the host is the device.
+    /// `n` devices that share a run's steps, `device` being the first. Default: `device` itself,
+    /// `n` times, which is right if the host is the device.
     ///
     /// # Errors
     ///

@@ -31,7 +31,7 @@ pub struct BprBatch {
 /// distinct candidate items.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct SoftmaxBatch {
-    /// How many distinct users there are: the first rows of the embeddings.
+    /// The number of distinct users: the first rows of the embeddings.
     pub n_users: usize,
     /// The user of each pair, `[batch]`, ascending.
     pub users: Vec<u32>,
@@ -39,9 +39,9 @@ pub struct SoftmaxBatch {
     pub items: Vec<u32>,
     /// The factor of each pair's loss, `[batch]`.
     pub weights: Vec<f32>,
-    /// How much each candidate counts as a negative, `[n_candidates]`, positive and finite.
+    /// The weight of each candidate as a negative, `[n_candidates]`, positive and finite.
     pub candidate_weights: Vec<f32>,
-    /// For each user the candidates that are never their negatives, ascending. `None` excludes
+    /// For each user, the candidates that are never their negatives, ascending. `None` excludes
     /// nothing.
     pub excluded: Option<Vec<Vec<u32>>>,
 }

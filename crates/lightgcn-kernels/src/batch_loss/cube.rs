@@ -20,10 +20,10 @@ use crate::primitive::{float_primitive, float_tensor};
 use crate::row_indices::RowIndices;
 use crate::upload::upload_floats;
 
-/// Units that go through one user's scores.
+/// Units that process one pair's scores. A power of two, as [`of_cube`] needs.
 pub(crate) const SCORE_UNITS: u32 = 128;
-/// The score of a candidate that must not count: its exponential is 0 beside any other. Finite,
-/// because shading languages need not support infinities.
+/// The score of a candidate that must not count: its exponential is 0 compared with any other.
+/// Finite, because shading languages need not support infinities.
 pub(crate) const NEVER: f32 = -1e30;
 
 /// One unit per negative: its part of the loss and the slope `−w σ(−margin)`.
@@ -39,7 +39,9 @@ fn bpr_slopes_kernel<N: Size>(
     vectors: u32,
 ) {
     let slot = ABSOLUTE_POS as u32;
+    // Launches are rounded up to whole cubes, so units past the last negative must do nothing.
     if slot < n_pairs * n_negatives {
+        // `slots` has the users, then the positives, then the negatives of each pair side by side.
         let pair = slot / n_negatives;
         let user = u32::cast_from(slots[pair as usize]) * vectors;
         let positive = u32::cast_from(slots[(n_pairs + pair) as usize]) * vectors;
@@ -51,6 +53,8 @@ fn bpr_slopes_kernel<N: Size>(
                 embeddings[(positive + v) as usize] - embeddings[(negative + v) as usize];
             products += embeddings[(user + v) as usize] * difference;
         }
+        // The lanes are added last, in order. How many there are depends only on the dimension, so
+        // the bits do too.
         let mut margin = 0.0f32;
         #[unroll]
         for lane in 0..N::value() {
@@ -60,6 +64,7 @@ fn bpr_slopes_kernel<N: Size>(
         // ln(1 + e^−|margin|) cannot overflow; for a negative margin, −margin is added to it.
         let small = f32::exp(-f32::abs(margin));
         let mut loss = f32::ln(1.0f32 + small);
+        // σ(−margin), again with an exponential that is at most 1.
         let mut share = small / (1.0f32 + small);
         if margin < 0.0f32 {
             loss -= margin;
@@ -72,6 +77,10 @@ fn bpr_slopes_kernel<N: Size>(
 
 /// One worker per slot: the gradient of the embedding that the slot reads. All units of a worker
 /// take the same branches, since the slot decides them, not the unit.
+///
+/// The margin of a negative is e_u · (e_i − e_n), and its slope is the derivative of the loss with
+/// respect to the margin. So it adds slope · (e_i − e_n) to the user's gradient, slope · e_u to the
+/// positive's and −slope · e_u to the negative's.
 #[cube(launch_unchecked)]
 fn bpr_gradients_kernel<N: Size>(
     embeddings: &Array<Vector<f32, N>>,
@@ -145,6 +154,8 @@ pub(crate) fn bpr_slots<R: CubeRuntime>(
     let walk = Walk::new(dim);
     let client = &embeddings.client;
     let (count, cube_dim) = units(client, n_triples);
+    // The second kernel reads the slopes that the first one writes: a client runs its launches in
+    // order.
     // SAFETY: the callers have checked every slot against the embeddings, and that there is one
     // positive and one weight per pair and `n_negatives` negatives; the kernels check their position
     // against those numbers.
@@ -188,6 +199,7 @@ pub(crate) fn bpr_loss_gradient<B: OnCube>(
     batch: &BprBatch,
 ) -> LossGradient<B> {
     let [n_rows, dim] = embeddings.dims();
+    // The kernels read `f32` only, and a buffer cannot be empty.
     if embeddings.dtype() != DType::F32 || dim == 0 {
         return reference::bpr_loss_gradient(embeddings, batch);
     }
@@ -217,6 +229,7 @@ pub(crate) fn bpr_loss_gradient<B: OnCube>(
 pub(crate) fn of_cube(shared: &mut SharedMemory<f32>, own: f32, #[comptime] largest: bool) -> f32 {
     shared[UNIT_POS_X as usize] = own;
     sync_cube();
+    // A tree of a fixed shape, so the bits do not depend on which unit runs first.
     let mut half = CUBE_DIM_X / 2u32;
     while half > 0u32 {
         if UNIT_POS_X < half {
@@ -232,7 +245,7 @@ pub(crate) fn of_cube(shared: &mut SharedMemory<f32>, own: f32, #[comptime] larg
         half /= 2u32;
     }
     let result = shared[0];
-    // Nobody may overwrite `shared[0]`, in a next call, before everybody has read it.
+    // No unit may overwrite `shared[0]`, in a later call, before every unit has read it.
     sync_cube();
     result
 }

@@ -55,7 +55,7 @@ pub fn bpr_loss_gradient<B: TrainingBackend>(
 ///
 /// with `s` the cosine of a pair's user and a candidate, and `m` the candidates' weights (Wu et
 /// al., *BSL*, ICDE 2024). O(n_users · n_candidates · dim); on the CPU the matrix of scores never
-/// exists whole.
+/// exists as a whole.
 ///
 /// # Panics
 ///

@@ -7,7 +7,7 @@ use super::batch::{BprBatch, LossGradient, SoftmaxBatch, SoftmaxOptions};
 use crate::reference::{gather_rows, segment_sum_rows};
 use crate::row_indices::RowIndices;
 
-/// The least squared length that a vector is divided by.
+/// The minimum squared length that a vector is divided by.
 pub(crate) const LEAST_SQUARED_LENGTH: f64 = 1e-24;
 
 fn column<B: Backend>(numbers: Vec<f32>, device: &B::Device) -> Tensor<B, 2> {
@@ -85,7 +85,7 @@ pub fn softmax_loss_gradient<B: Backend>(
     let shares = Tensor::<B, 2>::from_data(TensorData::new(shares, [pairs, n_candidates]), &device);
     let has_negatives = column::<B>(has_negatives, &device);
     // Shifting each row by its own maximum keeps one exponential at 1, so that the sum neither
-    // overflows nor underflows at any temperature. The clamp is for rows without any negative.
+    // overflows nor underflows at any temperature. The clamp is for rows without negatives.
     let masked = scores.clone() - shares.clone().equal_elem(0.0).float().mul_scalar(1e30);
     let top = masked.clone().max_dim(1).clamp_min(-1e6);
     let exponentials = (masked - top.clone()).exp() * shares;
@@ -112,8 +112,8 @@ pub fn softmax_loss_gradient<B: Backend>(
     }
 }
 
-/// How much each candidate counts in each pair's sum (`[batch, n_candidates]`), and 1 for the pairs
-/// whose sum is not empty, else 0.
+/// The weight of each candidate in each pair's sum (`[batch, n_candidates]`), and 1 for pairs with
+/// a non-empty sum, else 0.
 fn negative_shares(batch: &SoftmaxBatch, n_candidates: usize) -> (Vec<f32>, Vec<f32>) {
     let mut shares = Vec::with_capacity(batch.users.len() * n_candidates);
     let mut has_negatives = Vec::with_capacity(batch.users.len());

@@ -66,7 +66,7 @@ fn no_kernel(reason: String, driver: c_int) -> DeviceError {
     DeviceError::NoCudaCompiler { reason }
 }
 
-/// Loads the first driver that is there and gives the version of CUDA that it knows.
+/// Loads the first available driver and returns the version of CUDA that it supports.
 fn check_driver(names: &[impl AsRef<OsStr>]) -> Result<c_int, DeviceError> {
     let mut reason = String::new();
     for name in names {
@@ -92,7 +92,8 @@ fn check_driver(names: &[impl AsRef<OsStr>]) -> Result<c_int, DeviceError> {
     Err(DeviceError::NoCudaDriver { reason })
 }
 
-/// The version of CUDA that a driver knows: 1000 times the first number and 10 times the second.
+/// The version of CUDA that a driver supports: 1000 times the major version plus 10 times the minor
+/// one.
 fn version(driver: &Library) -> Result<c_int, String> {
     type GetVersion = unsafe extern "system" fn(*mut c_int) -> c_int;
     // SAFETY: the driver's function of this name has had this signature in every version.

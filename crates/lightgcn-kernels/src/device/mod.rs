@@ -1,7 +1,7 @@
 //! Finding GPUs without panics.
 //!
-//! burn's GPU backends start a device on its first use, and panic if there is none. The functions here find
-//! that out beforehand and return an error that says what to do.
+//! burn's GPU backends start a device on its first use, and panic if there is none. The functions
+//! here check that first and return an error that says what to do.
 
 #[cfg(feature = "cuda")]
 mod cuda;
@@ -37,18 +37,19 @@ pub enum DeviceError {
     },
     /// NVIDIA's driver is older than what kernels are compiled for.
     #[error(
-        "the CUDA driver is too old: it knows CUDA {found}, and kernels need {needed}; update NVIDIA's driver"
+        "the CUDA driver is too old: it supports CUDA {found}, but kernels need {needed}; update \
+        NVIDIA's driver"
     )]
     DriverTooOld {
-        /// The newest version of CUDA that the driver knows.
+        /// The newest version of CUDA that the driver supports.
         found: String,
-        /// What it must know.
+        /// The version it must support.
         needed: String,
     },
     /// The CUDA device does not exist.
     #[error("no CUDA device {index}: the driver shows {available} (devices count from 0)")]
     NoCudaDevice {
-        /// Device asked for.
+        /// The requested device.
         index: usize,
         /// Number of devices.
         available: usize,
@@ -66,7 +67,7 @@ pub enum DeviceError {
         "no wgpu adapter for {device}: {available}; install a Vulkan driver (Mesa's mesa-vulkan-drivers has a software one)"
     )]
     NoAdapter {
-        /// Device asked for.
+        /// The requested device.
         device: String,
         /// The adapters that were found.
         available: String,
@@ -81,22 +82,23 @@ pub enum DeviceError {
         /// The element type.
         dtype: String,
     },
-    /// Several devices were asked for.
+    /// More devices were requested than there are.
     #[error(
-        "{asked} devices were asked for, but there are {available} of its kind from {device} on; name the first one by its number (cuda:0, wgpu:0), or use fewer workers"
+        "{asked} devices were requested, but only {available} of this kind are available from \
+        {device} on; give the number of the first one (cuda:0, wgpu:0), or use fewer workers"
     )]
     TooFewDevices {
         /// The first device.
         device: String,
-        /// How many were asked for.
+        /// The number requested.
         asked: usize,
         /// How many are available.
         available: usize,
     },
-    /// The device is there but does not start.
+    /// The device exists but does not start.
     #[error("{device} does not start: {reason}")]
     Start {
-        /// Device asked for.
+        /// The requested device.
         device: String,
         /// What the runtime reports.
         reason: String,
@@ -104,11 +106,11 @@ pub enum DeviceError {
 }
 
 /// Whether tensors of this element type can be stored and computed with on a device. Using one that
-/// it lacks panics within burn, and late.
+/// it lacks panics late, inside burn.
 ///
 /// # Errors
 ///
-/// [`DeviceError::NoDtype`] where the device lacks the type.
+/// [`DeviceError::NoDtype`] if the device lacks the type.
 pub fn check_dtype<B: Backend>(device: &B::Device, dtype: DType) -> Result<(), DeviceError> {
     if B::supports_dtype(device, dtype) {
         return Ok(());
@@ -119,9 +121,9 @@ pub fn check_dtype<B: Backend>(device: &B::Device, dtype: DType) -> Result<(), D
     })
 }
 
-/// Runs `action` and turns a panic, its own or that of a device thread that it waits for, into the
-/// message of whichever came first. These panics print nothing; those of other threads go to the
-/// program's own hook as ever.
+/// Runs `action` and turns a panic, its own or that of a device thread it waits for, into the
+/// message of whichever came first. These panics print nothing; those of other threads still go to
+/// the program's own hook.
 #[cfg(any(feature = "cuda", feature = "wgpu", test))]
 fn without_panic<T>(action: impl FnOnce() -> T) -> Result<T, String> {
     static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
@@ -148,7 +150,7 @@ fn without_panic<T>(action: impl FnOnce() -> T) -> Result<T, String> {
     drop(std::panic::take_hook());
     std::panic::set_hook(match Arc::try_unwrap(programs_hook) {
         Ok(hook) => hook,
-        // Some thread is panicking just now.
+        // Some thread is panicking right now.
         Err(shared) => Box::new(move |panic| shared(panic)),
     });
     result.map_err(|_| {

@@ -9,14 +9,14 @@ use burn_cubecl::cubecl::Runtime;
 
 use super::{DeviceError, without_panic};
 
-/// What drives a wgpu device.
+/// The adapter behind a wgpu device.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Adapter {
     /// Name that the driver gives, such as `NVIDIA H200` or `llvmpipe (LLVM 15.0.6, 256 bits)`.
     pub name: String,
     /// Graphics interface, such as `Vulkan` or `Metal`.
     pub interface: String,
-    /// Whether it is the processor in disguise, as with Mesa's lavapipe: right, but slow.
+    /// Whether it runs on the CPU, like Mesa's lavapipe: correct, but slow.
     pub software: bool,
 }
 
@@ -31,13 +31,13 @@ impl fmt::Display for Adapter {
     }
 }
 
-/// Starts a wgpu device (`WgpuDevice::default()` is the best there is), or hands back one that is
-/// already started.
+/// Starts a wgpu device (`WgpuDevice::default()` is the best one), or returns one that is already
+/// started.
 ///
 /// # Errors
 ///
-/// [`DeviceError::NoAdapter`] where no adapter is of the kind asked for, [`DeviceError::Start`]
-/// where one is but fails.
+/// [`DeviceError::NoAdapter`] if there is no adapter of the requested kind, [`DeviceError::Start`]
+/// if there is one but it fails.
 pub fn wgpu_device(device: WgpuDevice) -> Result<WgpuDevice, DeviceError> {
     adapter(&device)?;
     Ok(device)
@@ -68,11 +68,11 @@ fn start(device: &WgpuDevice) -> Result<Adapter, DeviceError> {
         return Ok(Adapter {
             name: info.name,
             interface: format!("{:?}", info.backend),
-            // wgpu's word for an adapter that runs on the processor; its type is not ours to name.
+            // wgpu's name for an adapter that runs on the CPU; we cannot name its type.
             software: format!("{:?}", info.device_type) == "Cpu",
         });
     }
-    // Somebody else has started the device, or it does not start at all: using it tells.
+    // Someone else has started the device, or it does not start at all: using it will show.
     let name = without_panic(|| WgpuRuntime::name(&WgpuRuntime::client(device)));
     match name {
         Ok(name) => Ok(Adapter {

@@ -1,8 +1,8 @@
 //! Gather and segment sum on GPUs.
 //!
-//! A worker (the units of one `y` of a cube) takes a row, its units taking neighboring vectors, so that
-//! loads and stores of a row coalesce. The sum walks the indices sorted by row instead of adding with
-//! atomics: one worker owns a row of the result and adds in the batch's order.
+//! A worker (the units of one `y` of a cube) takes a row, and its units take neighboring vectors,
+//! so that loads and stores of a row coalesce. The sum walks the indices sorted by row instead of
+//! adding with atomics: one worker owns a row of the result and adds in the batch's order.
 
 use burn::tensor::Tensor;
 use burn_cubecl::cubecl::{self, cube, prelude::*};
@@ -21,6 +21,7 @@ fn gather_kernel<F: Float, N: Size>(
     #[define(F)] _dtype: StorageType,
 ) {
     let slot = CUBE_POS * CUBE_DIM_Y as usize + UNIT_POS_Y as usize;
+    // There may be more cubes than slots, and the last cube may have idle workers.
     if slot < indices.len() {
         let row = u32::cast_from(indices[slot]) as usize;
         let mut vector = UNIT_POS_X;
@@ -70,6 +71,7 @@ pub(crate) fn gather_rows<B: OnCube>(table: Tensor<B, 2>, indices: &RowIndices<B
         return super::reference::gather_rows(table, indices);
     }
     let table = contiguous(float_primitive(table));
+    // Uninitialized, since every slot is written.
     let out = empty(&table, [indices.len(), dim], table.dtype);
     let walk = Walk::new(dim);
     // SAFETY: `RowIndices` has checked every index against the number of rows, which the caller has
@@ -99,12 +101,14 @@ pub(crate) fn segment_sum_rows<B: OnCube>(
         return super::reference::segment_sum_rows(rows, indices);
     }
     let rows = contiguous(float_primitive(rows));
+    // Zeros, since rows that no index names belong to no segment and are not written.
     let out = zeros(&rows, [indices.n_rows(), dim], rows.dtype);
     if indices.is_empty() {
         return float_tensor(out);
     }
     let segments = indices.segments();
     let walk = Walk::new(dim);
+    // No two segments name the same row, so one worker owns each row of `out`.
     // SAFETY: the segments are made from checked indices: they name rows of `out`, and their slots
     // are those of the batch, of which `rows` has one each.
     unsafe {

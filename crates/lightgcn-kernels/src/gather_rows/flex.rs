@@ -35,7 +35,7 @@ pub(crate) fn add_rows(
     }
     let rows = float_primitive(rows).to_contiguous();
     let [_, dim] = dims(&rows);
-    // `storage_mut` copies if somebody else holds the table.
+    // `storage_mut` copies if someone else holds the table.
     let batch = RowValues {
         rows: indices.as_slice(),
         values: floats(&rows),

@@ -1,4 +1,4 @@
-//! Rows of a table, and the sum that undoes it.
+//! Gathers rows of a table, and sums rows back into one.
 
 #[cfg(feature = "cube")]
 pub(crate) mod cube;
@@ -24,10 +24,10 @@ pub fn gather_rows<B: SparseBackend>(table: Tensor<B, 2>, indices: &RowIndices<B
     B::gather_rows(table, indices)
 }
 
-/// Adds each row to the row of the result that its index names:
-/// `result[indices[r]] += rows[r]`, `[n_indices, dim]` to `[n_rows, dim]`. Rows that no index
-/// names are zero. The contributions to a row are added in the order of the batch, so that the
-/// same batch gives the same bits, on the CPU at any number of threads.
+/// Adds each row to the row of the result that its index names: `result[indices[r]] += rows[r]`,
+/// `[n_indices, dim]` to `[n_rows, dim]`. Rows that no index names are zero. The contributions to a
+/// row are added in the order of the batch, so that the same batch gives the same bits, on the CPU
+/// with any number of threads.
 ///
 /// The gradient is [`gather_rows`].
 ///
@@ -43,8 +43,8 @@ pub fn segment_sum_rows<B: SparseBackend>(
 }
 
 /// `table[indices[r]] += rows[r]`, added in the order of the batch: `[n_rows, dim]` and
-/// `[n_indices, dim]` to `[n_rows, dim]`. The same as adding [`segment_sum_rows`], but for rounding,
-/// without a second table: on the CPU in place if nobody else holds the table.
+/// `[n_indices, dim]` to `[n_rows, dim]`. The same as adding [`segment_sum_rows`], up to rounding,
+/// without a second table: on the CPU in place if no one else holds the table.
 ///
 /// # Panics
 ///

@@ -1,8 +1,8 @@
 //! Negatives drawn on GPUs, one unit per draw.
 //!
-//! The kernels compute with 32-bit integers alone (not every GPU has 64-bit ones, and floats would round),
-//! so the draws equal the CPU's bit for bit. Change the order of draws, a bound or the number of
-//! rejections here, and the same seed trains another model on GPUs than on CPUs.
+//! The kernels compute only with 32-bit integers (not every GPU has 64-bit ones, and floats would
+//! round), so the draws equal the CPU's bit for bit. If you change the order of draws, a bound or
+//! the number of rejections here, the same seed trains different models on GPUs and CPUs.
 
 use burn_cubecl::CubeRuntime;
 use burn_cubecl::cubecl::{self, cube, prelude::*};
@@ -79,8 +79,8 @@ fn after(first: Philox, position: u32) -> Philox {
     }
 }
 
-/// Draws among the items that are not positives of a user, and writes them plus `shift`. For a user without
-/// any negative the first item stands in, because a batch must name rows that exist.
+/// Draws among the items that are not positives of a user, and writes them plus `shift`. For a user
+/// without negatives the first item is used, because a batch must name existing rows.
 #[cube(launch_unchecked)]
 fn negatives_kernel(
     offsets: &Array<i32>,
@@ -120,8 +120,8 @@ fn negatives_kernel(
         let mut result = 0u32;
         let mut found = n_absent == 0u32;
         while !found {
-            // Rejection is fast while most items are absent. After so many rejections, one exact draw
-            // among the absent items bounds the time for users who took nearly everything.
+            // Rejection is fast while most items are absent. After that many rejections, one exact
+            // draw among the absent items bounds the time for users who have nearly every item.
             let exact = rejections == max_rejections;
             let bound = select(exact, n_absent, n_items);
             // Lemire's method: 2³² mod bound, below which a low word is drawn again to be unbiased.
@@ -209,7 +209,7 @@ fn of_all_kernel(
     }
 }
 
-/// What the draws of a batch share.
+/// Parameters shared by the draws of a batch.
 pub(crate) struct Drawing {
     pub(crate) seed: u64,
     pub(crate) epoch: u32,

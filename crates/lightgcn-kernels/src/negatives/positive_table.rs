@@ -1,4 +1,4 @@
-//! What users took, on a device.
+//! The users' positives on a device.
 
 use burn::tensor::backend::Backend;
 use burn::tensor::{Int, Tensor};
@@ -24,8 +24,8 @@ impl<B: Backend> PositiveTable<B> {
     ///
     /// # Errors
     ///
-    /// [`KernelError`] if the offsets do not fit, if items are out of range or do not ascend, or if there
-    /// are more positives or items than 32-bit indices address.
+    /// [`KernelError`] if the offsets are invalid, if items are out of range or do not ascend, or
+    /// if there are more positives or items than 32-bit indices address.
     pub(crate) fn from_slices(
         offsets: &[u64],
         items: &[u32],

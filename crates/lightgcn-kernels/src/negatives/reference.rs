@@ -2,7 +2,7 @@
 
 use super::draws::{MAX_REJECTIONS, STREAM};
 
-/// What the draws of a batch share.
+/// Parameters shared by the draws of a batch.
 pub(crate) struct Draws {
     pub(crate) seed: u64,
     pub(crate) epoch: u32,
@@ -10,7 +10,7 @@ pub(crate) struct Draws {
 }
 
 impl Draws {
-    /// An item that is not among the ones taken, which ascend; the first item if all are.
+    /// An item that is not in `taken`, which ascends; the first item if all are.
     pub(crate) fn of_others(&self, taken: &[i64], position: u64) -> i32 {
         let n_absent = self.n_items - taken.len() as u32;
         if n_absent == 0 {
@@ -32,7 +32,7 @@ impl Draws {
         (nth + before.count() as u32) as i32
     }
 
-    /// An item of all.
+    /// Any item.
     pub(crate) fn of_all(&self, position: u64) -> i32 {
         Words::new(self, position).below(self.n_items) as i32
     }

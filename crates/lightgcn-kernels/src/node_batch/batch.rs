@@ -20,7 +20,7 @@ pub struct BatchCut {
     pub n_shared: usize,
     /// Position of their first draw.
     pub first_shared: u64,
-    /// What the pairs' weights are divided by, positive.
+    /// The divisor of the pairs' weights, positive.
     pub divisor: f32,
 }
 

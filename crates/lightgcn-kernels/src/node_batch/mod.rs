@@ -1,4 +1,4 @@
-//! Batches cut on the device that trains on them.
+//! Cuts batches on the device that trains on them.
 
 pub(crate) mod batch;
 #[cfg(feature = "cube")]
@@ -11,11 +11,11 @@ use crate::backend::TrainingBackend;
 pub use batch::{BatchCut, NodeBatch};
 pub use pair_table::{PairOrder, PairTable};
 
-/// Cuts a batch from an epoch's order and draws its negatives, all on the device: uniformly of the items
-/// that the user did not take, and the shared ones of all items. The draws are those of `lightgcn_sample`,
-/// bit for bit. O(batch · negatives · log of a user's positives).
+/// Cuts a batch from an epoch's order and draws its negatives, all on the device: uniformly among
+/// the items that the user does not have, and the shared ones among all items. The draws are those
+/// of `lightgcn_sample`, bit for bit. O(batch · negatives · log of a user's positives).
 ///
-/// A user who took every item has no negative; the first item stands in.
+/// A user who has every item has no negative; the first item is used instead.
 ///
 /// # Panics
 ///

@@ -24,8 +24,9 @@ impl<B: Backend> PairTable<B> {
     ///
     /// # Errors
     ///
-    /// [`KernelError`] if the offsets do not fit, if items are out of range or do not ascend, if there are more
-    /// positives or items than 32-bit indices address, or if there is not one weight per pair.
+    /// [`KernelError`] if the offsets are invalid, if items are out of range or do not ascend, if
+    /// there are more positives or items than 32-bit indices address, or if there is not one weight
+    /// per pair.
     pub fn from_slices(
         offsets: &[u64],
         items: &[u32],
@@ -87,7 +88,7 @@ impl<B: Backend> PairTable<B> {
 pub struct PairOrder<B: Backend> {
     /// `[len]`, `i32`.
     pub(crate) pairs: Tensor<B, 1, Int>,
-    /// Pairs of the table that it was checked against.
+    /// The number of pairs in the table that it was checked against.
     pub(super) n_pairs: usize,
 }
 
@@ -97,7 +98,7 @@ impl<B: Backend> PairOrder<B> {
         self.pairs.dims()[0]
     }
 
-    /// Whether there is no pair.
+    /// Whether there are no pairs.
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }

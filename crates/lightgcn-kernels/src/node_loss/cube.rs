@@ -101,8 +101,8 @@ fn by_rows_kernel<N: Size>(
     let slot = (CUBE_POS * CUBE_DIM_Y as usize + UNIT_POS_Y as usize) as u32;
     if slot < n_slots {
         let first = slot * vectors;
-        // For a user this is row 0 of the candidates: read, so that both sides of a branch stay in
-        // bounds, and not used.
+        // For a user this is row 0 of the candidates: it is read so that both sides of a branch
+        // stay in bounds, but not used.
         let candidate = (slot - min(slot, n_pairs)) * vectors;
         let is_user = slot < n_pairs;
         let mut products = Vector::<f32, N>::new(0.0f32);
@@ -196,7 +196,7 @@ fn softmax_kernel(
         let mut j = UNIT_POS_X;
         while j < n_candidates {
             let item = nodes[(n_pairs + j) as usize];
-            // The same item in another pair of the batch is no negative either.
+            // The same item in another pair of the batch is not a negative either.
             let mut out = item == own_item;
             if mask {
                 if !out {

@@ -27,8 +27,8 @@ pub fn bpr_slot_gradient<B: TrainingBackend>(
     batch.check_embeddings("bpr_slot_gradient", embeddings.dims());
     assert!(
         batch.n_negatives > 0 && batch.n_shared == 0,
-        "bpr_slot_gradient: the batch has {} negatives per pair and {} shared ones; BPR needs the \
-         former alone",
+        "bpr_slot_gradient: the batch has {} negatives per pair and {} shared ones; BPR needs only \
+        the former",
         batch.n_negatives,
         batch.n_shared
     );

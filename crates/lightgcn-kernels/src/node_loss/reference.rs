@@ -103,8 +103,8 @@ pub fn softmax_slot_gradient<B: Backend>(
     }
 }
 
-/// How much each candidate counts in each pair's sum (`[n_pairs, n_candidates]`), and 1 for the pairs
-/// whose sum is not empty, else 0.
+/// The weight of each candidate in each pair's sum (`[n_pairs, n_candidates]`), and 1 for pairs
+/// with a non-empty sum, else 0.
 fn counts<B: Backend>(
     batch: &NodeBatch<B>,
     pairs: &PairTable<B>,

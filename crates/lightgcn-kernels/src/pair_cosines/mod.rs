@@ -14,8 +14,8 @@ use crate::row_indices::RowIndices;
 /// `[n_rows, dim]` to `[pairs]`. Lengths are floored at 1e-12, so that the cosine with a row of zeros
 /// is 0. O(pairs · dim).
 ///
-/// It is what the weights of SL@K are made of, and no operation to differentiate: on an autodiff
-/// backend it has the gradient of the plain tensor operations.
+/// Used for SL@K's weights; not meant to be differentiated: on an autodiff backend it has the
+/// gradient of the plain tensor operations.
 ///
 /// # Panics
 ///

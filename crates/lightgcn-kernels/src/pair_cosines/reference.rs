@@ -6,7 +6,7 @@ use burn::tensor::backend::Backend;
 use crate::reference::gather_rows;
 use crate::row_indices::RowIndices;
 
-/// The least squared length that a vector is divided by.
+/// The minimum squared length that a vector is divided by.
 const LEAST_SQUARED_LENGTH: f64 = 1e-24;
 
 /// As [`crate::pair_cosines`], which checks the rows.

@@ -31,6 +31,8 @@ fn scale_kernel<F: Float, N: Size>(
 pub(crate) fn scaled<R: CubeRuntime>(x: &CubeTensor<R>, factor: f32) -> CubeTensor<R> {
     let [rows, dim] = dims(x);
     let out = empty(x, [rows, dim], x.dtype);
+    // Each number is scaled by itself, so vectors may straddle rows: they only have to divide the
+    // whole buffer.
     let width = vector_size(rows * dim);
     let n = rows * dim / width;
     let (count, cube_dim) = units(&x.client, n);
@@ -63,7 +65,7 @@ fn terms<R: CubeRuntime>(x: &CubeTensor<R>, scale: f32, alpha: f32) -> Terms<R> 
     }
 }
 
-/// `sum_k alphas[k] A^k x` for a contiguous `x`, at most two buffers beside it.
+/// `sum_k alphas[k] A^k x` for a contiguous `x`, with at most two buffers in addition to it.
 pub(crate) fn horner<R: CubeRuntime>(
     csr: &DeviceCsr<R>,
     x: &CubeTensor<R>,
@@ -72,6 +74,7 @@ pub(crate) fn horner<R: CubeRuntime>(
     let [inner @ .., last] = alphas else {
         return x.clone();
     };
+    // Packing only helps products, and with a single coefficient there is none.
     if csr.packs(x) && !inner.is_empty() {
         return packed_horner(csr, x, inner, *last);
     }
@@ -82,8 +85,9 @@ pub(crate) fn horner<R: CubeRuntime>(
     // The innermost product takes x itself and applies the last coefficient as its scale, which saves a
     // pass over x: alphas[K] A x + alphas[K - 1] x.
     let mut y = csr.product(x, &terms(x, *last, alpha));
+    // `x` is never one of the two buffers below: each later product still adds `alphas[k] x`.
     let mut spare: Option<CubeTensor<R>> = None;
-    // A product cannot write what it reads: two buffers change roles.
+    // A product cannot write the buffer it reads, so two buffers alternate.
     for &alpha in layers {
         let out = spare.unwrap_or_else(|| empty(x, dims(x), x.dtype));
         csr.product_into(&y, &terms(x, 1.0, alpha), &out);
@@ -92,7 +96,7 @@ pub(crate) fn horner<R: CubeRuntime>(
     y
 }
 
-/// The same with operands of 16 bits: inner layers are written in that form, the result is not.
+/// The same with 16-bit operands: inner layers are written in that form, the result is not.
 fn packed_horner<R: CubeRuntime>(
     csr: &DeviceCsr<R>,
     x: &CubeTensor<R>,
@@ -102,6 +106,7 @@ fn packed_horner<R: CubeRuntime>(
     let [first, middle @ ..] = inner else {
         return scaled(x, last);
     };
+    // The last coefficient scales the first product only, as in `horner`.
     let (mut y, mut scale) = (pack(x), last);
     for &alpha in middle.iter().rev() {
         y = packed::packed_product(csr, &y, &terms(x, scale, alpha));

@@ -1,4 +1,4 @@
-//! Propagation for a batch's rows on GPUs: the outermost product is computed at those rows alone.
+//! Propagation for a batch's rows on GPUs: the outermost product is computed only at those rows.
 
 use burn::tensor::Tensor;
 

@@ -12,12 +12,12 @@ use crate::primitive::float_primitive;
 use crate::row_indices::RowIndices;
 use crate::sparse_matrix::SparseMatrix;
 
-/// Work buffers that are kept between calls, each lent to one caller at a time: fresh pages for two
-/// tables per step cost as much as a layer.
+/// Work buffers kept between calls, each lent to one caller at a time: fresh pages for two tables
+/// per step cost as much as a layer.
 static SCRATCH: Mutex<Vec<Scratch>> = Mutex::new(Vec::new());
 
 fn with_scratch<T>(matrix: &SparseMatrix<Flex>, work: impl FnOnce(&mut Scratch) -> T) -> T {
-    // A panic elsewhere leaves only memory behind, which is fine to reuse.
+    // After a panic elsewhere, the mutex only guards plain memory, which is safe to reuse.
     let pool = || {
         SCRATCH
             .lock()
@@ -48,7 +48,7 @@ pub(crate) fn propagate_rows(
     let mut out = vec![0.0; rows.len() * dim];
     with_scratch(matrix, |scratch| {
         let x = floats(&x);
-        // A single layer is computed at the batch's rows alone, in their own order.
+        // A single layer is computed only at the batch's rows, in their own order.
         let whole = alphas.len() > 2;
         let view = if whole {
             buffers.ordered_view()

@@ -14,7 +14,7 @@ use crate::row_indices::RowIndices;
 use crate::sparse_matrix::SparseMatrix;
 
 /// The rows of [`propagate`](crate::propagate()) that a batch reads: `[n_nodes, dim]` to
-/// `[n_indices, dim]`. On the CPU the last layer is computed at those rows alone.
+/// `[n_indices, dim]`. On the CPU the last layer is computed only at those rows.
 ///
 /// Differentiable on an autodiff backend, where it is a propagation and a gather.
 ///

@@ -1,10 +1,10 @@
 //! Sorting and sums on GPUs, without atomics: the result does not depend on which unit comes first, so
 //! the same batch gives the same bits.
 //!
-//! First each cube sorts a tile: a unit finds its slot's rank by counting those that come before it.
-//! Then sorted runs are merged two by two, each unit finding its slot's new position by a binary search
-//! in the other run. Both are stable, which keeps the slots of a row in the batch's order, and so the
-//! order in which a row's gradients are added.
+//! First, each cube sorts a tile: a unit finds its slot's rank by counting the slots that come
+//! before it. Then sorted runs are merged two by two, each unit finding its slot's new position by
+//! a binary search in the other run. Both are stable, which keeps the slots of a row in the batch's
+//! order, and so the order in which a row's gradients are added.
 #![allow(
     clippy::manual_div_ceil,
     clippy::collapsible_if,
@@ -182,8 +182,8 @@ fn begins(rows: &Array<i32>, slot: u32) -> bool {
     begins
 }
 
-/// One worker per slot, of which the first of each row adds up the row's slots; the others are idle.
-/// Rows have few slots, so that this beats finding where each row begins first.
+/// One worker per slot, of which the first of each row adds up the row's slots; the others are
+/// idle. Rows have few slots, so this beats finding each row's start first.
 #[cube(launch_unchecked)]
 fn sum_kernel<N: Size>(
     gradients: &Array<Vector<f32, N>>,
@@ -374,7 +374,7 @@ pub(crate) fn add_l2<B: OnCube>(
         };
     }
     let gradient = contiguous(float_primitive(gradient));
-    // In place if nobody else holds the gradient.
+    // In place if no one else holds the gradient.
     let gradient = if gradient.handle.can_mut() {
         gradient
     } else {

@@ -14,8 +14,8 @@ use crate::node_batch::NodeBatch;
 
 pub use slots::{L2Penalty, SortedSlots};
 
-/// Sorts the slots of a batch by the row that each reads, stably and on the device. Nothing depends on
-/// which worker comes first. O(n log² n) for n slots.
+/// Sorts the slots of a batch by the row that each reads, stably and on the device. The result does
+/// not depend on which worker comes first. O(n log² n) for n slots.
 pub fn sort_slots<B: TrainingBackend>(batch: &NodeBatch<B>) -> SortedSlots<B> {
     B::sort_slots(batch)
 }

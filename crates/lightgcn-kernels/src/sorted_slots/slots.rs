@@ -30,7 +30,7 @@ pub struct L2Penalty<'a, B: Backend> {
     pub table: Tensor<B, 2>,
     /// The batch's slots.
     pub slots: &'a SortedSlots<B>,
-    /// How many of the batch's first slots are penalized.
+    /// The number of the batch's first slots that are penalized.
     pub n_own_slots: usize,
     /// Strength of the penalty; 0 for none.
     pub factor: f32,

@@ -36,6 +36,7 @@ fn edge_sum<F: Float, N: Size>(
     let vectors = lane.vectors;
     let mut sum = Vector::<f32, N>::new(0.0f32);
     let mut edge = edges.start;
+    // As long as four whole edges are left; the loop below takes the rest in the same order.
     while edge + 3u32 * step < end {
         let (e0, e1) = (edge as usize, (edge + step) as usize);
         let (e2, e3) = ((edge + 2u32 * step) as usize, (edge + 3u32 * step) as usize);
@@ -81,6 +82,8 @@ fn finished<F: Float, N: Size>(
 }
 
 /// One worker per row, except rows with more than `longest` edges, which are summed in pieces.
+/// `longest` must be the limit by which [`SplitRows`](crate::split::SplitRows) was made: `out`
+/// starts uninitialized, and a row that neither kernel writes would stay so.
 #[cube(launch_unchecked)]
 fn rows_kernel<F: Float, N: Size>(
     row_offsets: &Array<i32>,
@@ -101,6 +104,8 @@ fn rows_kernel<F: Float, N: Size>(
     if row < n_rows as usize {
         let start = u32::cast_from(row_offsets[row]);
         let end = u32::cast_from(row_offsets[row + 1]);
+        // The row decides, not the unit: all units of a worker take the same branch. A row without
+        // edges is written too, as `alpha * base` or 0.
         if end - start <= longest {
             let edges = Edges {
                 start,
@@ -120,7 +125,8 @@ fn rows_kernel<F: Float, N: Size>(
     }
 }
 
-/// One worker per piece of a long row: its sum, in `f32` whatever is stored.
+/// One worker per piece of a long row: its sum, in `f32` whatever is stored, so that the row is
+/// rounded only once, at its end.
 #[cube(launch_unchecked)]
 fn pieces_kernel<F: Float, N: Size>(
     pieces: &Array<i32>,
@@ -191,7 +197,10 @@ fn long_rows_kernel<F: Float, N: Size>(
     #[comptime] with_base: bool,
     #[define(F)] _dtype: StorageType,
 ) {
+    // One vector per unit. `x` and `y` repeat the size of the cube, because the size of shared
+    // memory must be known when the kernel is compiled.
     let mut shared = SharedMemory::<Vector<f32, N>>::new((x * y) as usize);
+    // The same for all units of a cube, so either all or none of them reach the barriers.
     if CUBE_POS < n_long as usize {
         let row = u32::cast_from(rows[CUBE_POS]) as usize;
         let start = u32::cast_from(row_pieces[CUBE_POS]);
@@ -220,8 +229,12 @@ fn long_rows_kernel<F: Float, N: Size>(
     }
 }
 
-/// One cube per row that a list names, whose workers share the row's edges. A batch reads popular rows
+/// One cube per row in a list, whose workers share the row's edges. A batch reads popular rows
 /// often, and this keeps them as fast as the others.
+///
+/// Worker `n` takes every `y`-th edge from edge `n` on, so a row's sum has another order here than
+/// in the whole product, and may differ in its last bits. The order is still fixed: `y` depends
+/// only on the dimension.
 #[cube(launch_unchecked)]
 fn listed_rows_kernel<F: Float, N: Size>(
     list: &Array<i32>,
@@ -260,6 +273,8 @@ fn listed_rows_kernel<F: Float, N: Size>(
             }
             let sum = sum_of_cube::<N>(&mut shared, own, x, y);
             if UNIT_POS_Y == 0 && vector < vectors {
+                // The base has a row per row of the matrix, the result one per position of the
+                // list.
                 let here = row * vectors as usize + vector as usize;
                 let there = CUBE_POS * vectors as usize + vector as usize;
                 out[there] = finished::<F, N>(sum, base, here, factors, true);
@@ -278,8 +293,8 @@ impl<R: CubeRuntime> DeviceCsr<R> {
         out
     }
 
-    /// As [`product`](Self::product), over what `out` held, which must be another buffer than `x`;
-    /// `[n_rows, dim]`, contiguous and of the type of `x`.
+    /// Like [`product`](Self::product), but overwrites `out`, which must be a different buffer than
+    /// `x`, `[n_rows, dim]`, contiguous, and of the type of `x`.
     pub(crate) fn product_into(&self, x: &CubeTensor<R>, terms: &Terms<R>, out: &CubeTensor<R>) {
         let walk = Walk::new(dims(x)[1]);
         let client = &x.client;
@@ -288,9 +303,10 @@ impl<R: CubeRuntime> DeviceCsr<R> {
         let alpha = base.as_ref().map_or(0.0, |base| base.alpha);
         // Without a base the kernel does not read it, but a buffer must be bound.
         let base = base.as_ref().map_or(x, |base| &base.table);
-        // SAFETY: `SparseMatrix` is only made from checked arrays: offsets lie within the edges, columns within the rows of `x` (whose number the caller has checked), and pieces
-        // within the edges; `out` and `base` have `n_rows` rows of `vectors` vectors, and the
-        // kernels check the row's number.
+        // SAFETY: `SparseMatrix` is only made from checked arrays: offsets lie within the edges,
+        // columns within the rows of `x` (whose number the caller has checked), and pieces within
+        // the edges; `out` and `base` have `n_rows` rows of `vectors` vectors, and the kernels
+        // check the row's number.
         unsafe {
             rows_kernel::launch_unchecked::<R>(
                 client,
@@ -312,6 +328,7 @@ impl<R: CubeRuntime> DeviceCsr<R> {
                 x.dtype.into(),
             );
         }
+        // Long rows, which the kernel above has skipped.
         let Some(split) = &self.split else { return };
         let shape = [split.n_pieces, dims(x)[1]];
         let partial = empty(x, shape, DType::F32);
@@ -353,8 +370,8 @@ impl<R: CubeRuntime> DeviceCsr<R> {
         }
     }
 
-    /// The rows of `scale * A x + base` that `list` (`[n_listed]`, `i32`, checked) names:
-    /// `[n_listed, dim]`.
+    /// The rows of `scale * A x + base` in `list` (`[n_listed]`, `i32`, checked): `[n_listed,
+    /// dim]`.
     pub(crate) fn listed_rows(
         &self,
         x: &CubeTensor<R>,
@@ -397,6 +414,7 @@ pub(crate) fn sparse_dense<B: OnCube>(
     dense: Tensor<B, 2>,
 ) -> Tensor<B, 2> {
     let csr = DeviceCsr::new(matrix);
+    // Without edges, columns or a float type that the kernels read, there is nothing to launch.
     let Some(csr) = csr.filter(|_| is_float(dense.dtype()) && dense.dims()[1] > 0) else {
         return super::reference::sparse_dense(matrix, dense);
     };

@@ -1,4 +1,4 @@
-//! A matrix's arrays as kernels take them.
+//! A matrix's arrays in the form that kernels take.
 
 use burn::tensor::DType;
 use burn_cubecl::CubeRuntime;
@@ -16,14 +16,14 @@ pub(crate) struct Base<R: CubeRuntime> {
     pub(crate) alpha: f32,
 }
 
-/// What a product is scaled by, and what is added to it.
+/// The factor of a product, and what is added to it.
 pub(crate) struct Terms<R: CubeRuntime> {
     pub(crate) scale: f32,
     pub(crate) base: Option<Base<R>>,
 }
 
 impl<R: CubeRuntime> Terms<R> {
-    /// The product itself.
+    /// Only the product.
     pub(crate) fn plain() -> Self {
         Self {
             scale: 1.0,

@@ -8,13 +8,13 @@ use crate::upload::upload_ints;
 
 /// Elements of the largest intermediate tensor: 16 MiB of `f32`.
 ///
-/// All edges at once would be `[n_edges, dim]`, which some GPUs cannot allocate, and say so only
-/// when a result is read.
+/// All edges at once would be `[n_edges, dim]`, which some GPUs cannot allocate, and they only
+/// report that when a result is read.
 const CHUNK_ELEMENTS: usize = 4 << 20;
 
-/// The product `A x` by selecting, weighting and adding up one row per edge:
-/// `[n_columns, dim]` to `[n_rows, dim]`. Edges are taken in chunks, so that no tensor of shape
-/// `[n_edges, dim]` exists. Slow; other implementations are held against it.
+/// The product `A x` by selecting, weighting and adding up one row per edge: `[n_columns, dim]` to
+/// `[n_rows, dim]`. Edges are taken in chunks, so that no tensor of shape `[n_edges, dim]` exists.
+/// Slow; tests compare other implementations with it.
 ///
 /// On an autodiff backend it differentiates through burn's own operations.
 ///

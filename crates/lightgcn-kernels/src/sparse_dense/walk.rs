@@ -1,4 +1,4 @@
-//! What the kernels of a product walk over, and what they make of it.
+//! The edges and vectors that a product's kernels walk over, and the factors of the result.
 
 use burn_cubecl::cubecl::{self, prelude::*};
 

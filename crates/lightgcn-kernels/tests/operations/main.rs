@@ -1,4 +1,4 @@
-//! Every operation on every backend, held against loops in `f64` and against the reference bodies.
+//! Every operation on every backend, compared with loops in `f64` and with the reference bodies.
 
 mod adam;
 mod backends;

@@ -19,20 +19,20 @@ use serde::{Deserialize, Serialize};
 /// where q_b is 1 for the user and 1 / n for each of the n items that the user did b with, and the first
 /// stage follows itself: r_0 = q_1. Items rank by r of the last stage.
 ///
-/// The published algorithm iterates over the whole graph for each user. Here the walk is cut after two
-/// hops, at which what is left out is of the order γ³: then all that the walk needs of other users is an
-/// item-to-item matrix, W = Σ_(b ≤ c) Ã_bᵀ Ã_c, fitted once and cut down to the strongest neighbors, and a
-/// user costs O(their items · neighbors) whatever the number of users.
+/// The published algorithm iterates over the whole graph for each user. Here the walk is truncated
+/// after two hops, with an error of order γ³. Then the walk needs only an item-to-item matrix of
+/// other users' behavior, W = Σ_(b ≤ c) Ã_bᵀ Ã_c, fitted once and reduced to the strongest
+/// neighbors, and a user costs O(their items · neighbors), whatever the number of users.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct CascadingRankConfig {
-    /// The share α with which each stage restarts at its own items, from 0 to 1. Default: 0, as published
-    /// for logs whose carts and purchases are few.
+    /// The share α with which each stage restarts at its own items, from 0 to 1. Default: 0, as
+    /// published for logs with few carts and purchases.
     pub alpha: f64,
-    /// The share β with which each stage restarts at the result of the one before, from 0 to 1; α + β is at
-    /// most 1. Default: 0.9, as published for the same.
+    /// The share β with which each stage restarts at the result of the previous one, from 0 to 1;
+    /// at most 1 together with α. Default: 0.9, as published for the same logs.
     pub beta: f64,
-    /// The most neighbors that an item keeps, at least 1. Default: 400.
+    /// The maximum number of neighbors that an item keeps, at least 1. Default: 400.
     pub n_neighbors: usize,
 }
 
@@ -84,23 +84,23 @@ impl CascadingRankConfig {
             ));
         }
         if self.alpha + self.beta == 0.0 {
-            faults.push("alpha and beta are 0; one must be above it".to_owned());
+            faults.push("alpha and beta are 0; one must be positive".to_owned());
         }
         faults.positive_count("n_neighbors", self.n_neighbors);
         faults.into_result()
     }
 
-    /// Fits the walk over `stages`, the numbers of behaviors from the weakest to the target. Behaviors that
-    /// are no stage, such as removals from the cart, count nothing.
+    /// Fits the walk over `stages`, the numbers of behaviors from the weakest to the target. Other
+    /// behaviors, such as removals from the cart, are ignored.
     ///
-    /// O(stages · Σ_u pairs(u)²) time, once for each stage that is restarted at (the first alone where α
-    /// is 0); O(items · neighbors) memory for each.
+    /// O(stages · Σ_u pairs(u)²) time, once for each restart stage (only the first if α is 0);
+    /// O(items · neighbors) memory for each.
     ///
     /// # Errors
-    /// [`LinearError::Config`], and [`LinearError::NoPairs`] where the stages have no pairs.
+    /// [`LinearError::Config`], and [`LinearError::NoPairs`] if the stages have no pairs.
     ///
     /// # Panics
-    /// If a stage is no behavior of the training part.
+    /// If a stage is not a behavior of the training part.
     pub fn fit(&self, train: &Train, stages: &[usize]) -> Result<CascadingRank, LinearError> {
         self.check()?;
         let stages = Stages::new(train.interactions(), stages)?;
@@ -127,9 +127,9 @@ impl CascadingRankConfig {
         })
     }
 
-    /// The walks of two hops that end at a target, Σ_b Ã_bᵀ Ã_c for the target stages c, without the
-    /// diagonal: how near what users did with an item is to what they bought. O(Σ_u pairs(u) · targets(u))
-    /// for each target stage.
+    /// The walks of two hops that end at a target, Σ_b Ã_bᵀ Ã_c for the target stages c, without
+    /// the diagonal: how close an item that users acted on is to what they bought. O(Σ_u pairs(u) ·
+    /// targets(u)) for each target stage.
     ///
     /// # Errors
     /// As [`fit`](Self::fit).
@@ -256,12 +256,13 @@ impl CascadingRank {
         self.item_roots.len()
     }
 
-    /// Writes the scores of each user over all items into `out` (`[users.len(), n_items]`, row by row); what
-    /// `out` held before is not read. A user has one list of items per stage, ascending and distinct, and
-    /// need not be of the training part. Runs on rayon's current pool, one user a thread.
+    /// Writes the scores of each user over all items into `out` (`[users.len(), n_items]`, row by
+    /// row); the previous content of `out` is not read. A user has one list of items per stage,
+    /// ascending and distinct, and need not be in the training part. Runs on rayon's current pool,
+    /// one user per thread.
     ///
     /// # Panics
-    /// If `out` has another length, a user has another number of lists, or an item is out of range.
+    /// If the length of `out` or a user's number of lists is wrong, or an item is out of range.
     pub fn scores_into(&self, users: &[Vec<Vec<ItemId>>], out: &mut [f32]) {
         let n_items = self.n_items();
         assert!(

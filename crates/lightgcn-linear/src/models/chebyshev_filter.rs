@@ -11,7 +11,7 @@ use lightgcn_core::Train;
 use serde::{Deserialize, Serialize};
 use std::f64::consts::PI;
 
-/// The highest order: beyond it, single precision has nothing to add.
+/// The highest order; beyond it, single precision gains nothing.
 const MOST_ORDER: usize = 64;
 
 /// How to fit [`ChebyshevFilter`].

@@ -10,7 +10,7 @@ use lightgcn_core::{ItemId, Train};
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
-/// Items whose weights are found at a time.
+/// The number of items whose weights are computed at a time.
 const LANES: usize = 64;
 
 /// How to fit [`Ease`].
@@ -20,7 +20,7 @@ pub struct EaseConfig {
     /// The L2 regularization λ, above 0. The more pairs, the larger it may be: published values run
     /// from 200 to 1000.
     pub regularization: f64,
-    /// The most bytes that fitting may take; default: 4 GiB, enough for 32,000 items.
+    /// The maximum memory for fitting, in bytes. Default: 4 GiB, enough for 32,000 items.
     pub max_bytes: u64,
     /// How much a training pair counts.
     pub weights: PairWeights,
@@ -82,10 +82,10 @@ impl EaseConfig {
         })
     }
 
-    /// The `n_neighbors` weights of each item that are largest in absolute value, at a cost that `max_size`
-    /// bounds: the inverse is taken over items, over users where these are fewer (the same weights up to
-    /// rounding, by Woodbury's identity), and over the `max_size` items in most histories where both are
-    /// more; the other items then have no weights.
+    /// The `n_neighbors` weights of each item that are largest in absolute value, at a cost bounded
+    /// by `max_size`: the inverse is over items; over users if there are fewer of them (the same
+    /// weights up to rounding, by Woodbury's identity); and over the `max_size` items in the most
+    /// histories if there are more of both. The other items then have no weights.
     ///
     /// O(size³ + items · pairs) time.
     ///
@@ -249,7 +249,7 @@ impl std::fmt::Debug for Ease {
 }
 
 impl Ease {
-    /// How much having `had` counts for `item`; negative if it counts against it, and 0 for
+    /// The weight of `had` in the history for `item`; negative if it counts against it, and 0 for
     /// the same item.
     ///
     /// # Panics

@@ -1,4 +1,4 @@
-//! Items like those that the user had.
+//! Items similar to those in the user's history.
 
 use crate::config::Faults;
 use crate::matrix::SparseMatrix;
@@ -8,15 +8,15 @@ use crate::{Histories, History, LinearError, LinearModel, PairWeights};
 use lightgcn_core::{ItemId, Train};
 use serde::{Deserialize, Serialize};
 
-/// How pairs are weighted before items are compared.
+/// How to weight pairs before comparing items.
 #[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 #[non_exhaustive]
 pub enum FeatureWeighting {
     /// As they are.
     None,
-    /// √w · ln(1 + items / items of the user): what users of everything have in
-    /// common counts less.
+    /// √w · ln(1 + items / items of the user): what users with many items have in common counts
+    /// less.
     #[default]
     TfIdf,
     /// Okapi BM25 (Robertson et al., TREC 1994), an item being the document and its users
@@ -38,7 +38,7 @@ pub struct ItemKnnConfig {
     pub n_neighbors: usize,
     /// The shrinkage h, at least 0: similarities that rest on few users become small.
     pub shrinkage: f64,
-    /// How pairs are weighted before items are compared.
+    /// How to weight pairs before comparing items.
     pub weighting: FeatureWeighting,
     /// How much a training pair counts.
     pub weights: PairWeights,

@@ -1,4 +1,4 @@
-//! Sparse weights from item to item: what fitted models can be cut down to and kept as.
+//! Sparse item-to-item weights: a form that fitted models can be reduced to and stored in.
 
 use crate::matrix::SparseMatrix;
 use crate::model::check_scores;
@@ -8,8 +8,8 @@ use lightgcn_core::{ItemId, Rows};
 
 /// Any sparse item-to-item model: the score of item j is Σ_i w_i W_ij over the items i of the history.
 ///
-/// It holds a list of (item, weight) per item, so that it can be stored, and scores a history in
-/// O(history · length of a list) beside the n_items zeros.
+/// It has a list of (item, weight) per item, so it can be stored, and scores a history in O(history
+/// · length of a list) plus writing n_items zeros.
 #[derive(Debug, Clone, PartialEq)]
 pub struct ItemToItem {
     name: String,
@@ -59,7 +59,7 @@ impl ItemToItem {
     /// Adds the scores of a history to `out`, `[n_items]`, on this thread.
     ///
     /// # Panics
-    /// If `out` has another length, or an item is out of range.
+    /// If the length of `out` is wrong, or an item is out of range.
     pub fn add_scores(&self, history: History<'_>, out: &mut [f32]) {
         assert!(
             out.len() == self.n_items(),
@@ -74,7 +74,7 @@ impl ItemToItem {
         }
     }
 
-    /// How much having `had` counts for `item`. O(log of the list).
+    /// The weight of `had` in the history for `item`. O(log of the list).
     ///
     /// # Panics
     /// If `had` is out of range.

@@ -1,4 +1,4 @@
-//! One model a file: its configuration, the fitted model, its tests.
+//! One model per file: its configuration, the fitted model, its tests.
 
 mod cascading_rank;
 mod chebyshev_filter;

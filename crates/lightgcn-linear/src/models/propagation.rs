@@ -10,7 +10,8 @@ use serde::{Deserialize, Serialize};
 /// How to propagate from items over their users to other items: W = ÂᵀÂ without its diagonal, with
 /// Â = D_U^(−a/2) R D_I^(−c), where R holds the training pairs and D their numbers.
 ///
-/// It is what one layer of LightGCN (He et al., SIGIR 2020) does to items before anything is learned.
+/// This is what one layer of LightGCN (He et al., SIGIR 2020) does to items before anything is
+/// learned.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct PropagationConfig {
@@ -18,9 +19,9 @@ pub struct PropagationConfig {
     pub user_power: f64,
     /// The power c that damps popular items, at least 0. Default: 0.5.
     pub item_power: f64,
-    /// The most neighbors that an item keeps, at least 1. Default: 400.
+    /// The maximum number of neighbors that an item keeps, at least 1. Default: 400.
     pub n_neighbors: usize,
-    /// How much a training pair counts. Default: all alike.
+    /// How much a training pair counts. Default: all equally.
     pub weights: PairWeights,
 }
 

@@ -1,4 +1,4 @@
-//! Walks of three steps, popular ends damped.
+//! Random walks of three steps, with popular ends damped.
 
 use crate::config::Faults;
 use crate::matrix::SparseMatrix;
@@ -12,8 +12,8 @@ use serde::{Deserialize, Serialize};
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Rp3BetaConfig {
-    /// The power of each step's probability, at least 0: above 1, strong edges count more; below
-    /// 1, all edges become alike.
+    /// The power of each step's probability, at least 0: above 1, strong edges count more; below 1,
+    /// edges become more equal.
     pub alpha: f64,
     /// The power of the popularity that scores are divided by, at least 0.
     pub beta: f64,
@@ -124,7 +124,7 @@ impl LinearModel for Rp3Beta {
         self.neighbors.scores_into(histories, first_step, out);
     }
 
-    /// By the first step, which looks at the whole history, and the neighbors. O(history · N).
+    /// From the first step, over the whole history, and the neighbors. O(history · N).
     fn contributions(&self, history: History<'_>, item: ItemId) -> Vec<f32> {
         assert!(
             item.index() < self.n_items(),

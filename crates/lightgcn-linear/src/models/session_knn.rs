@@ -9,26 +9,28 @@ use std::collections::HashMap;
 
 const SECONDS_PER_DAY: f64 = 86_400.0;
 
-/// How to find and weigh neighbors of a user's latest session: STAN (Garg et al., *Sequence and Time Aware
-/// Neighborhood for Session-based Recommendations*, SIGIR 2019).
+/// How to find and weight neighbors of a user's latest session: STAN (Garg et al., *Sequence and
+/// Time Aware Neighborhood for Session-based Recommendations*, SIGIR 2019).
 ///
 /// Of the sessions that share an item with the latest one, s, the most similar count,
 ///
 /// sim(n) = Σ_(i in s and n) exp(−(places of s after i) / λ₁) / √(|s| |n|) · exp(−days before s / λ₂),
 ///
-/// and an item j of a neighbor adds sim(n) · exp(−|places of n between j and i*| / λ₃), i* being the shared
-/// item that comes last in s. The user's own earlier sessions may be neighbors as well, and the items of s itself
-/// score by the first factor: both remind of what was met before (reminders).
+/// and an item j of a neighbor adds sim(n) · exp(−|places of n between j and i*| / λ₃), i* being
+/// the shared item that comes last in s. The user's own earlier sessions may also be neighbors, and
+/// the items of s itself score by the first factor: both act as reminders of familiar items.
 ///
-/// Sessions are those of [`SessionTransitionsConfig`]. Where the latest session is long, its last 50 places count.
+/// Sessions are those of [`SessionTransitionsConfig`]. If the latest session is long, only its last
+/// 50 places count.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct SessionKnnConfig {
     /// The gap that ends a session, in minutes, above 0. Default: 30.
     pub gap_minutes: f64,
-    /// The most neighbors, at least 1. Default: 500.
+    /// The maximum number of neighbors, at least 1. Default: 500.
     pub n_neighbors: usize,
-    /// The most sessions that neighbors are chosen from, the latest first, at least 1. Default: 2500.
+    /// The maximum number of sessions to choose neighbors from, latest first, at least 1. Default:
+    /// 2500.
     pub n_sampled: usize,
     /// λ₁, in places, above 0. Default: 4.9.
     pub place_decay: f64,
@@ -51,7 +53,7 @@ impl Default for SessionKnnConfig {
     }
 }
 
-/// The most places of a session that are compared.
+/// The maximum number of places of a session to compare.
 const MOST_PLACES: usize = 50;
 
 impl SessionKnnConfig {
@@ -70,11 +72,11 @@ impl SessionKnnConfig {
         faults.into_result()
     }
 
-    /// Keeps all sessions, and where each item is in them. O(events · log) time.
+    /// Stores all sessions and the positions of items in them. O(events · log) time.
     ///
     /// # Errors
-    /// [`LinearError::Config`], [`LinearError::NoTimes`] where times are unknown, and
-    /// [`LinearError::NoPairs`] where there is nothing to learn from.
+    /// [`LinearError::Config`], [`LinearError::NoTimes`] if times are unknown, and
+    /// [`LinearError::NoPairs`] if there is nothing to learn from.
     pub fn fit(&self, train: &Train) -> Result<SessionKnn, LinearError> {
         self.check()?;
         let pairs = train.interactions();
@@ -106,7 +108,7 @@ impl SessionKnnConfig {
     }
 }
 
-/// All sessions of a log, by which the latest session of a user is scored.
+/// All sessions of a log, used to score a user's latest session.
 pub struct SessionKnn {
     config: SessionKnnConfig,
     n_items: usize,
@@ -129,7 +131,7 @@ impl SessionKnn {
     /// O(places of the latest session · sampled sessions + neighbors · their places).
     ///
     /// # Panics
-    /// If the user is out of range or `out` is of another length.
+    /// If the user is out of range or the length of `out` is wrong.
     pub fn scores_into(&self, user: UserId, out: &mut [f32]) {
         assert!(
             out.len() == self.n_items,
@@ -178,7 +180,7 @@ impl SessionKnn {
         let end = self.sessions.ends[latest];
         let similar = sampled.drain(..).map(|session| {
             let items = self.sessions.items.row(session as usize);
-            // Of the items that both have, the last one in `current`, at its place in the neighbor.
+            // The place in the neighbor of the shared item that comes last in `current`.
             let (mut sum, mut last) = (0.0, None);
             let mut seen = Vec::new();
             for (place, item) in items.iter().enumerate() {
@@ -219,7 +221,7 @@ impl SessionKnn {
                 items.push(*item);
             }
         }
-        // Each item has its share, so that one popular item does not take all.
+        // Each item has its share, so that one popular item does not take everything.
         let share = self.config.n_sampled.div_ceil(items.len().max(1));
         let mut sampled: Vec<u32> = Vec::new();
         for &item in &items {
@@ -232,11 +234,11 @@ impl SessionKnn {
     }
 }
 
-/// A session that is like the one that is scored.
+/// A session similar to the one being scored.
 struct Neighbor {
     session: u32,
     similarity: f64,
-    /// The place of the shared item that is the last of the session that is scored.
+    /// The place of the shared item that comes last in the session being scored.
     shared_place: usize,
 }
 

@@ -1,4 +1,4 @@
-//! What follows what within sessions.
+//! Which items follow which within sessions.
 
 use crate::config::Faults;
 use crate::matrix::SparseMatrix;
@@ -12,13 +12,14 @@ use serde::{Deserialize, Serialize};
 /// How to count transitions: W_ij = Σ 1 / distance over the places where j follows i within a session,
 /// divided by √(n_i n_j), n being the places of an item.
 ///
-/// These are the sequential rules of Ludewig and Jannach ("Evaluation of session-based recommendation
-/// algorithms", UMUAI 2018), which are kin to session nearest neighbors (VS-kNN there; STAN, Garg et al.,
-/// SIGIR 2019): what counts is nearness within a session. The root of the places damps popular items.
+/// These are the sequential rules of Ludewig and Jannach ("Evaluation of session-based
+/// recommendation algorithms", UMUAI 2018), which are related to session nearest neighbors (VS-kNN
+/// there; STAN, Garg et al., SIGIR 2019): closeness within a session counts. The root of the places
+/// damps popular items.
 ///
-/// A session is what one user did without a gap above `gap_minutes`, whatever the behaviors, midnight or
-/// no midnight. The same item several times in a row is one place. Events of the same second are in no
-/// known order and are ordered by a hash of the item, never by its row.
+/// A session is what one user did without a gap above `gap_minutes`, for all behaviors and across
+/// midnight. The same item several times in a row is one place. The order of events in the same
+/// second is unknown, so they are ordered by a hash of the item, never by its row.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct SessionTransitionsConfig {
@@ -29,7 +30,7 @@ pub struct SessionTransitionsConfig {
     pub window: usize,
     /// The share with which an item also counts for the ones before it, from 0 to 1. Default: 0.5.
     pub backward: f64,
-    /// The most neighbors that an item keeps, at least 1. Default: 400.
+    /// The maximum number of neighbors that an item keeps, at least 1. Default: 400.
     pub n_neighbors: usize,
 }
 
@@ -58,12 +59,12 @@ impl SessionTransitionsConfig {
         faults.into_result()
     }
 
-    /// Counts the transitions of all users. Where single events are unknown, each pair is one event at its
-    /// last time. O(events · (window + log)) time and memory beside the lists.
+    /// Counts the transitions of all users. If single events are unknown, each pair is one event at
+    /// its last time. O(events · (window + log)) time, and memory in addition to the lists.
     ///
     /// # Errors
-    /// [`LinearError::Config`], [`LinearError::NoTimes`] where times are unknown, and
-    /// [`LinearError::NoPairs`] where there is nothing to learn from.
+    /// [`LinearError::Config`], [`LinearError::NoTimes`] if times are unknown, and
+    /// [`LinearError::NoPairs`] if there is nothing to learn from.
     pub fn fit(&self, train: &Train) -> Result<ItemToItem, LinearError> {
         self.check()?;
         let pairs = train.interactions();
@@ -83,7 +84,7 @@ impl SessionTransitionsConfig {
         let mut places = vec![0.0; n_items];
         let all = sessions.values().iter();
         all.for_each(|&item| places[item as usize] += 1.0);
-        // Session by item, as places: the rows that an item's list is summed from.
+        // The places by session and item: the rows from which an item's list is summed.
         let entries = sessions.iter().zip(0..).flat_map(|(session, row)| {
             let items = session.iter().zip(0..);
             items.map(move |(&item, place)| (item as usize, (row, place)))
@@ -122,7 +123,7 @@ impl SessionTransitionsConfig {
         ))
     }
 
-    /// The items near a place of a session, with what each counts.
+    /// The items near a place of a session, with their weights.
     fn near(&self, session: &[u32], place: usize) -> impl Iterator<Item = (u32, f64)> {
         let last = (place + self.window).min(session.len() - 1);
         let first = place.saturating_sub(self.window);

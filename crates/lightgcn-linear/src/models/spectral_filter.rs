@@ -78,8 +78,8 @@ impl SpectralFilterConfig {
 }
 
 impl SpectralFilterConfig {
-    /// The ideal low-pass filter alone, D_I^-½ V Vᵀ D_I^½ without its diagonal, as the `n_neighbors` strongest
-    /// weights of each item. O(items² · vectors) beside the singular vectors.
+    /// Only the ideal low-pass filter, D_I^-½ V Vᵀ D_I^½ without its diagonal, as the `n_neighbors`
+    /// strongest weights of each item. O(items² · vectors) in addition to the singular vectors.
     ///
     /// # Errors
     /// As [`fit`](Self::fit).

@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct TruncatedSvdConfig {
-    /// How many singular vectors are kept, at least 1; fewer where the training pairs have a lower
+    /// The number of singular vectors to keep, at least 1; fewer if the training pairs have a lower
     /// rank.
     pub rank: usize,
     /// The seed of the random start.

@@ -44,7 +44,7 @@ fn shared_negatives_equal_the_formula() {
     let first = -1.2 + (1.6_f64.exp() + (-2.0_f64).exp()).ln();
     let second = 1.2 + (1.6_f64.exp() + 1.0).ln();
     assert_loss(&case(&[0, 1], &[0, 1], &[2]), (first + second) / 2.0);
-    // An shared item is no negative of the pair that has it, and counts again for the other.
+    // A shared item is not a negative of the pair that has it, and counts again for the other.
     let second = 1.2 + (2.0 * 1.6_f64.exp()).ln();
     assert_loss(&case(&[0, 1], &[0, 1], &[0]), (0.4 + second) / 2.0);
 }
@@ -71,7 +71,7 @@ fn wide_table() -> Tensor<B, 2> {
 
 #[test]
 fn repeated_items_equal_the_formula() {
-    // The own item is no negative wherever it is; another counts as often as it is there.
+    // The pair's own item is never a negative; another counts as often as it occurs.
     let ln_2 = std::f64::consts::LN_2;
     let parts = [-1.2 + 1.6, -1.6 - 1.2, -1.6 + 1.2 + ln_2];
     let sum: f64 = parts.iter().sum();

@@ -87,7 +87,7 @@ impl LgConv {
     ///
     /// # Panics
     ///
-    /// If the shapes do not fit.
+    /// If the shapes do not match.
     pub fn forward<B: SparseBackend>(
         &self,
         matrix: &SparseMatrix<B>,

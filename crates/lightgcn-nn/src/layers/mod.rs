@@ -1,4 +1,4 @@
-//! Layers, usable alone in any burn model.
+//! Layers, usable on their own in any burn model.
 
 mod lg_conv;
 mod ngcf_conv;

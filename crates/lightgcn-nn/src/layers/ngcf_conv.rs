@@ -46,7 +46,7 @@ impl NgcfConvConfig {
     }
 
     /// Builds the layer. Matrices and biases are drawn by Xavier's uniform rule, as in the authors'
-    /// code, as a function of the seed alone.
+    /// code, as a function of only the seed.
     ///
     /// # Errors
     ///
@@ -155,7 +155,7 @@ pub struct NgcfConv<B: Backend> {
     pub dropout: f64,
     /// Slope of LeakyReLU for negative inputs.
     pub negative_slope: f64,
-    /// Place in its model, which gives layers that share a dropout seed draws of their own.
+    /// Position in its model, which gives layers that share a dropout seed independent draws.
     layer: u64,
 }
 
@@ -170,7 +170,7 @@ impl<B: SparseBackend> NgcfConv<B> {
     ///
     /// # Panics
     ///
-    /// If the shapes do not fit.
+    /// If the shapes do not match.
     pub fn forward(
         &self,
         matrix: &SparseMatrix<B>,

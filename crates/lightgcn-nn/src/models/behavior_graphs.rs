@@ -1,4 +1,4 @@
-//! What models over one graph per behavior have in common.
+//! Common parts of models over one graph per behavior.
 
 use burn::tensor::backend::Backend;
 use lightgcn_graph::{AdjacencyRequest, EdgeType, EdgeWeights, NodeCounts};
@@ -19,8 +19,8 @@ use crate::init::EmbeddingInitializer;
 pub struct BehaviorGraphsConfig {
     /// Columns of the embeddings, positive. Default: 64.
     pub dimension: usize,
-    /// The behaviors, in the order of the cascade. Default: those of the log whose weight is
-    /// positive, by weight, what is recommended for last.
+    /// The behaviors, in the order of the cascade. Default: the log's behaviors with positive
+    /// weight, by ascending weight, the target last.
     pub behaviors: Vec<String>,
     /// Number of layers of each behavior, 1 to 8. Default: 1.
     pub layers: usize,
@@ -52,7 +52,7 @@ impl BehaviorGraphsConfig {
         no_issues(model, issues)
     }
 
-    /// One graph for each behavior, or that of all pairs where none is named.
+    /// One graph for each behavior, or the graph of all pairs if none is named.
     pub(super) fn graphs(&self) -> Vec<AdjacencyRequest> {
         let request = |edges| AdjacencyRequest {
             edges: vec![edges],

@@ -46,16 +46,17 @@ impl CrgcnConfig {
 
 behavior_model!(CrgcnConfig, "crgcn", Crgcn);
 
-/// CRGCN: the embeddings pass through the graphs of one behavior after the other, from the weakest
-/// to the target, each of which adds what it knows, scaled to length 1:
+/// CRGCN: the embeddings pass through the graph of one behavior after the other, from the weakest
+/// to the target. Each graph adds its result, scaled to length 1:
 ///
 /// ```text
 /// E_b = E_{b−1} + rows of Â_bᴸ E_{b−1} / ‖row‖        E_0 = E,  E_final = E_B
 /// ```
 ///
-/// Lengths are floored at 1e-12, so that a node without edges keeps what it had. As in the authors'
-/// code but for the bias of each layer, which adds the same vector to all nodes. They also add up
-/// the losses of all behaviors, each on its own E_b; here the one loss of training is on E_final.
+/// Lengths are floored at 1e-12, so a node without edges keeps its embedding. This follows the
+/// authors' code except for the bias of each layer, which adds the same vector to all nodes. The
+/// authors also add up the losses of all behaviors, each on its own E_b; here the single training
+/// loss is on E_final.
 ///
 /// Source: Yan et al., *Cascading Residual Graph Convolutional Network for Multi-Behavior
 /// Recommendation*, TOIS 2023, section 3.2, and the authors' code. Made by [`CrgcnConfig`].
@@ -69,7 +70,7 @@ pub struct Crgcn<B: Backend> {
     nodes: NodeCounts,
 }
 
-/// Rows are divided by the root of their squared length, or of this where it is larger.
+/// Rows are divided by the root of their squared length, or of this if it is larger.
 const LEAST_SQUARED_LENGTH: f64 = 1e-24;
 
 impl<B: SparseBackend> EmbeddingModel<B> for Crgcn<B> {
@@ -87,7 +88,7 @@ impl<B: SparseBackend> EmbeddingModel<B> for Crgcn<B> {
 
     fn embeddings(&self, graphs: &Graphs<B>, _mode: ForwardMode) -> Tensor<B, 2> {
         let graphs = assert_graphs("Crgcn", graphs, self.n_graphs, &self.nodes);
-        // Of all layers the last alone: Âᴸ x.
+        // Only the last of all layers: Âᴸ x.
         let mut last = vec![0.0; self.layers];
         last.push(1.0);
         graphs.iter().fold(self.embedding.val(), |x, graph| {

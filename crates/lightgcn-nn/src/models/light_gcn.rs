@@ -16,17 +16,17 @@ use crate::graphs::Graphs;
 use crate::init::{EmbeddingInitializer, parameter};
 use crate::mode::ForwardMode;
 
-/// How much each layer counts in the final embeddings.
+/// The weight of each layer in the final embeddings.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum LayerWeights {
     /// `1 / (layers + 1)` each, layer 0 included (He et al. 2020, section 3.1.2).
     #[default]
     Uniform,
-    /// These, one for layer 0 and one for each layer: finite numbers, not all 0.
+    /// Given weights, one for layer 0 and one for each layer: finite numbers, not all 0.
     Given(Vec<f32>),
     /// Learned with the embeddings: the softmax of a parameter `[layers + 1]` that starts at zero,
-    /// so that training starts from uniform weights, which stay positive and sum to 1. Costs more
+    /// so training starts from uniform weights, and weights stay positive and sum to 1. Costs more
     /// than constant weights: all layers are kept for the gradient, `layers + 1` tables instead of
     /// one.
     Learned,
@@ -59,22 +59,23 @@ pub struct LightGcnConfig {
     pub dimension: usize,
     /// Number of layers K, 0 to 8; with 0 it is matrix factorization. Default: 1.
     pub layers: usize,
-    /// Number of layers while training, at most `layers`: the rest are applied once, afterwards. With 0 the table is
-    /// trained as matrix factorization, whose step costs what its batch costs, and is propagated at the end; most of
-    /// the gain of propagation remains (Ju et al., *How Does Message Passing Improve Collaborative Filtering?*,
-    /// NeurIPS 2024, section 4). Layer weights must not be learned. Default: all of them.
+    /// Number of layers while training, at most `layers`: the rest are applied once, afterwards.
+    /// With 0 the table is trained as matrix factorization, whose steps cost only as much as their
+    /// batch, and is propagated at the end; most of the gain of propagation remains (Ju et al.,
+    /// *How Does Message Passing Improve Collaborative Filtering?*, NeurIPS 2024, section 4). Layer
+    /// weights must not be learned. Default: all of them.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub training_layers: Option<usize>,
-    /// How much each layer counts.
+    /// The weight of each layer.
     pub layer_weights: LayerWeights,
     /// How the adjacency is normalized.
     pub normalization: Normalization,
     /// Whether edges carry their pairs' weights; otherwise every edge weighs 1. Default: true.
     pub edge_weights: bool,
     /// Attributes of items whose values become nodes of the graph, each linked to the items that
-    /// have it by an edge that weighs 1: in files `"category:1"`, `"brand"`, `"price:10"` and the
-    /// like. Answers of such a model are explained by the learned ranking and by evidence, not by
-    /// sums over paths. Default: none.
+    /// have it by an edge of weight 1: in files `"category:1"`, `"brand"`, `"price:10"` and the
+    /// like. Answers of such a model are explained with the learned ranking and with evidence, not
+    /// with sums over paths. Default: none.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub attributes: Vec<ItemAttribute>,
     /// Where the initial embeddings come from; `init_std` in files. Default: Xavier.
@@ -127,7 +128,7 @@ impl LightGcnConfig {
         })
     }
 
-    /// The weights of the first `layers` layers and of layer 0; none if they are learned.
+    /// The weights of the first `layers` layers and of layer 0; `None` if they are learned.
     fn constant_weights(&self, layers: usize) -> Vec<f32> {
         match &self.layer_weights {
             LayerWeights::Uniform => vec![1.0 / (layers + 1) as f32; layers + 1],
@@ -234,8 +235,8 @@ fn weight_issues(weights: &[f32], layers: usize) -> Vec<ConfigIssue> {
     issues
 }
 
-/// LightGCN: one table of embeddings, smoothed over the graph by nothing but its normalized
-/// adjacency, and mixed over the layers:
+/// LightGCN: one table of embeddings, smoothed over the graph only by its normalized adjacency, and
+/// mixed over the layers:
 ///
 /// ```text
 /// E_final = Σ_k α_k Âᵏ E
@@ -263,8 +264,8 @@ pub struct LightGcn<B: Backend> {
 }
 
 impl<B: Backend> LightGcn<B> {
-    /// The weights of the layers as they are now, one for layer 0 and one for each layer; read
-    /// back from the device if they are learned.
+    /// The current weights of the layers, one for layer 0 and one for each layer; read back from
+    /// the device if they are learned.
     pub fn layer_weights(&self) -> Vec<f32> {
         match &self.weight_logits {
             None => self.constant_weights.clone(),

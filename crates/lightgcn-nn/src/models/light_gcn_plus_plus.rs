@@ -15,8 +15,8 @@ use crate::graphs::Graphs;
 use crate::init::EmbeddingInitializer;
 use crate::mode::ForwardMode;
 
-/// Config of [`LightGcnPlusPlus`]. The default is what the authors recommend where nothing is known
-/// of the data.
+/// Config of [`LightGcnPlusPlus`]. The default is what the authors recommend if nothing is known
+/// about the data.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct LightGcnPlusPlusConfig {
@@ -132,9 +132,9 @@ impl ModelConfig for LightGcnPlusPlusConfig {
 /// E_final = γ · E + (1 − γ) · 1/K · Σ_{k=1..K} E_k
 /// ```
 ///
-/// Lengths are floored at 1e-12, so that a row of zeros stays zero. A node without neighbors has
-/// γ times its layer 0. The matrix equals its own transpose only where α = β; otherwise its transpose
-/// is kept too, for the gradient.
+/// Lengths are floored at 1e-12, so that a row of zeros stays zero. A node without neighbors has γ
+/// times its layer 0. The matrix equals its own transpose only if α = β; otherwise its transpose is
+/// also stored, for the gradient.
 ///
 /// Unlike LightGCN it is not linear in layer 0: it costs K products with the matrix, as LightGCN
 /// does, but its layers are kept for the gradient, `2 K` tables.
@@ -179,7 +179,7 @@ pub struct LightGcnPlusPlus<B: Backend> {
     nodes: NodeCounts,
 }
 
-/// Rows are divided by the root of their squared length, or of this where it is larger.
+/// Rows are divided by the root of their squared length, or of this if it is larger.
 const LEAST_SQUARED_LENGTH: f64 = 1e-24;
 
 impl<B: SparseBackend> EmbeddingModel<B> for LightGcnPlusPlus<B> {

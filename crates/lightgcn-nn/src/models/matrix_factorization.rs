@@ -67,7 +67,7 @@ impl ModelConfig for MatrixFactorizationConfig {
         no_issues(Self::NAME, issues)
     }
 
-    /// The plain graph: of no effect, but the fused steps of linear models take one.
+    /// The plain graph: it has no effect, but the fused steps of linear models need one.
     fn graphs(&self) -> Vec<AdjacencyRequest> {
         pair_graph(Normalization::None, true)
     }

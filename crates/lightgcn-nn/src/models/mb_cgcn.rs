@@ -56,7 +56,7 @@ impl MbCgcnConfig {
 behavior_model!(MbCgcnConfig, "mb-cgcn", MbCgcn);
 
 /// MB-CGCN: LightGCN on the graph of one behavior after the other, from the weakest to the target;
-/// each starts from a linear map of what the one before has learned, and all are added up:
+/// each starts from a linear map of the previous result, and all are added up:
 ///
 /// ```text
 /// E_b = 1 / (L + 1) · Σ_{k=0..L} Â_bᵏ X_b        X_1 = E,  X_{b+1} = E_b W_b

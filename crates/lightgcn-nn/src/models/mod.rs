@@ -30,7 +30,7 @@ use lightgcn_kernels::SparseMatrix;
 use crate::error::ConfigIssue;
 use crate::graphs::Graphs;
 
-/// The most layers of propagation that a model takes.
+/// The maximum number of propagation layers of a model.
 const MOST_LAYERS: usize = 8;
 
 /// The issue with a number of layers, if there is one.
@@ -43,7 +43,7 @@ fn layer_issue(layers: usize, least: usize) -> Option<ConfigIssue> {
     }
 }
 
-/// The one graph of most models: all training pairs, with their weights or the same for all.
+/// The single graph of most models: all training pairs, with their weights or equal weights.
 fn pair_graph(normalization: Normalization, edge_weights: bool) -> Vec<AdjacencyRequest> {
     let weights = match edge_weights {
         true => EdgeWeights::Pair,
@@ -53,8 +53,8 @@ fn pair_graph(normalization: Normalization, edge_weights: bool) -> Vec<Adjacency
     vec![AdjacencyRequest { weights, ..request }]
 }
 
-/// Each row divided by its length. The squared length is held at `least_squared_length` or more, so
-/// that a row of zeros gives zeros and a finite gradient.
+/// Each row divided by its length. The squared length is at least `least_squared_length`, so a row
+/// of zeros gives zeros and a finite gradient.
 fn to_unit_length<B: Backend>(rows: Tensor<B, 2>, least_squared_length: f64) -> Tensor<B, 2> {
     let squared_lengths = (rows.clone() * rows.clone()).sum_dim(1);
     rows / squared_lengths.clamp_min(least_squared_length).sqrt()

@@ -126,7 +126,7 @@ impl ModelConfig for NgcfConfig {
         }
     }
 
-    /// Layers as wide as the embeddings stay so.
+    /// Layers as wide as the embeddings stay as wide.
     fn with_dimension(mut self, dimension: usize) -> Self {
         for width in &mut self.layer_widths {
             if *width == self.dimension {
@@ -155,8 +155,8 @@ impl ModelConfig for NgcfConfig {
     }
 }
 
-/// Neural graph collaborative filtering: one [`NgcfConv`] after the other, the final embedding
-/// being the table and the output of each layer, scaled to length 1, side by side:
+/// Neural graph collaborative filtering: one [`NgcfConv`] after the other. The final embedding is
+/// the concatenation of the table and each layer's output, scaled to length 1:
 ///
 /// ```text
 /// E_final = [ E ‖ E₁ / ‖E₁‖ ‖ E₂ / ‖E₂‖ ‖ ... ]        E_k = NgcfConv_k(Â, E_{k-1})
@@ -177,7 +177,7 @@ pub struct Ngcf<B: Backend> {
     nodes: NodeCounts,
 }
 
-/// Rows are divided by the root of their squared length, or of this where it is larger, as in the
+/// Rows are divided by the root of their squared length, or of this if it is larger, as in the
 /// authors' code.
 const LEAST_SQUARED_LENGTH: f64 = 1e-12;
 

@@ -1,4 +1,4 @@
-//! How an answer is made: the sources of the chain in turn, under the request's rules.
+//! Makes an answer: asks the sources of the chain in turn, under the request's rules.
 
 mod learned;
 mod ranking;
@@ -21,25 +21,25 @@ use rayon::prelude::*;
 use std::borrow::Cow;
 use std::sync::OnceLock;
 
-/// Requests answered at a time: it bounds the memory of their vectors and lists.
+/// The number of requests answered at a time, which bounds the memory of their vectors and lists.
 const BLOCK: usize = 1024;
 
-/// What options come to, shared by all requests that have them.
+/// Resolved options, shared by all requests that have the same ones.
 struct Plan<'a> {
     options: &'a RecommendOptions,
     /// Whether the rules allow an item, by row.
     eligible: Vec<bool>,
-    /// The rule after which no item was left.
+    /// The rule that removed the last item.
     emptied_by: Option<Rule>,
-    /// The names in the filter that no item has.
+    /// The names in the filter that match no item.
     unknown: Vec<UnknownNames>,
     /// The rows that the model must not rank, ascending.
     blocked: Vec<u32>,
-    /// The eligible rows whose scores are more than dot products of embeddings, ascending.
+    /// The eligible rows whose scores are not just dot products of embeddings, ascending.
     apart: Vec<u32>,
-    /// Whether the model may rank items that it places without training.
+    /// Whether the model may rank items that were not in training.
     has_cold: bool,
-    /// The rows left to rank, where few remain; filled when the model first ranks them.
+    /// The rows left to rank, if few remain; filled when the model first ranks them.
     few: OnceLock<Option<Few>>,
     prices: Option<Vec<f64>>,
 }
@@ -49,7 +49,7 @@ struct Job<'a> {
     request: &'a Asked<'a>,
     plan: &'a Plan<'a>,
     user: Option<UserId>,
-    /// None for known users without events, whose history is in the artifact.
+    /// `None` for known users without events, whose history is in the artifact.
     profile: Option<Profile>,
     query: Option<Query>,
     /// Rows hidden from this user, ascending.
@@ -147,7 +147,8 @@ impl Chain<'_> {
         }
         let has = |source| options.chain.contains(&source);
         let (with_content, with_events) = (has(Source::Content), has(Source::FoldIn));
-        // Branch-free: with half of the items blocked in no order, a branch would be mispredicted.
+        // Branch-free: with half of the items blocked in random order, a branch would be
+        // mispredicted.
         let mut blocked = vec![0u32; eligible.len()];
         let mut n_blocked = 0;
         let mut has_cold = false;
@@ -236,7 +237,8 @@ impl Chain<'_> {
         Ok(job)
     }
 
-    /// The rows that are hidden from the user, ascending: by the options, and what they only rejected.
+    /// The rows to hide from the user, ascending: those that the options hide, and those that the
+    /// user only rejected.
     fn hidden(&self, job: &Job<'_>) -> Vec<u32> {
         let options = job.plan.options;
         let met = || job.met(self.shop);

@@ -1,30 +1,30 @@
-//! What questions cost, before they are asked.
+//! Estimates the cost of requests before they run.
 
 use crate::rank::diversity::pool_size;
 use crate::{ExplainRequest, Familiarity, ItemFilter, ItemOptions, RecommendRequest, Recommender};
 use lightgcn_core::{ItemId, UserId};
 use std::time::Duration;
 
-/// Nanoseconds of one thread, measured on a server of 2024 and rounded up. They only have to be right in proportion:
-/// what is too dear on one machine is too dear on another.
+/// Nanoseconds of one thread, measured on a server of 2024 and rounded up. Only their proportions
+/// matter: what is too expensive on one machine is too expensive on another.
 mod nanos {
-    /// To plan, mask and select, for each item of the model.
+    /// Planning, masking and selecting, per item of the model.
     pub(super) const ITEM: f64 = 4.0;
-    /// A multiplication of an item's score.
+    /// A multiplication in an item's score.
     pub(super) const SCORE: f64 = 0.15;
-    /// A multiplication of a cosine between an item and one chosen before it.
+    /// A multiplication in the cosine of an item and a previously chosen one.
     pub(super) const COSINE: f64 = 0.12;
-    /// To look an item up in a user's history.
+    /// Looking up an item in a user's history.
     pub(super) const LOOK_UP: f64 = 20.0;
-    /// To compare a name of a filter with a label.
+    /// Comparing a name in a filter with a label.
     pub(super) const NAME: f64 = 3.0;
     /// The features of an item and its score by a learned ranking.
     pub(super) const FEATURES: f64 = 25.0;
-    /// To name and write an item of an answer.
+    /// Naming and writing an item of an answer.
     pub(super) const LISTED: f64 = 1_500.0;
-    /// An item of the history or an event: to read, weight and write it.
+    /// Reading, weighting and writing an item of the history or an event.
     pub(super) const MET: f64 = 2_000.0;
-    /// A neighbor of an item on the way to another.
+    /// A neighbor of an item on a path to another.
     pub(super) const STEP: f64 = 4.0;
     /// A neighbor of a neighbor.
     pub(super) const FAR_STEP: f64 = 25.0;
@@ -32,14 +32,14 @@ mod nanos {
 
 /// The items at which the paths of an explanation with five edges start.
 const STARTS: f64 = 20.0;
-/// Where that many times the users that a path needs would share two items by chance, there is such a path.
+/// If by chance two items share this many times the users that a path needs, such a path exists.
 const LIKELY: f64 = 2.0;
 
-/// Costs: about how long one thread works on a question. They are estimates from the sizes of the question, the model and
-/// the user's history, at the high end, and take no time to speak of: a service can refuse a question, or let others
-/// go first, before any work is done. O(history).
+/// Costs: roughly how long one thread works on a request. They are upper estimates from the sizes
+/// of the request, the model and the user's history, and take negligible time: a service can reject
+/// a request, or let others go first, before doing any work. O(history).
 impl Recommender {
-    /// The cost of [`Recommender::answer`]. In a batch, questions cost less.
+    /// The cost of [`Recommender::answer`]. In a batch, requests cost less.
     #[must_use]
     pub fn cost_of_answer(&self, request: &RecommendRequest) -> Duration {
         let shop = &self.shop;
@@ -96,7 +96,8 @@ impl Recommender {
         }
         let items = &shop.items;
         let mut cost = n_met * (nanos::MET + items.dimension as f64) + steps * nanos::STEP;
-        // Paths of five edges are sought only where there are no shorter ones, which users of both items would be.
+        // Paths of five edges are searched only if there are no shorter ones, which need users of
+        // both items.
         let n_users = train.n_users().max(1) as f64;
         let is_far = target * widest / n_users < LIKELY * request.options.min_users as f64;
         if request.options.max_hops >= 5 && is_far {
@@ -146,7 +147,8 @@ impl Recommender {
         user.map_or(0.0, |user| train.items_of(user).len() as f64)
     }
 
-    /// The items of a user, on average over the pairs' users, at a guess: users with long histories have more pairs.
+    /// A guess of the number of items of a user, averaged over pairs: users with long histories
+    /// have more pairs.
     fn mean_history(&self) -> f64 {
         let train = &self.shop.model.artifact.train;
         2.0 * train.n_pairs() as f64 / train.n_users().max(1) as f64

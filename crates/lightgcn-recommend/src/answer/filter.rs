@@ -7,9 +7,9 @@ use serde::{Deserialize, Serialize};
 
 /// Which items are eligible. Default: all.
 ///
-/// Rules are applied during the search, so a list is never short while enough items are left.
-/// An item must pass all of them. Items without a category, brand or price do not pass a rule
-/// that requires one. A name that no item has allows nothing and denies nothing; answers report it
+/// Rules are applied during the search, so a list is never short while enough items are left. An
+/// item must pass all of them. Items without a category, brand or price do not pass a rule that
+/// requires one. A name that matches no item allows nothing and denies nothing; answers report it
 /// ([`Answer::unknown`](crate::Answer::unknown)).
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
@@ -19,7 +19,7 @@ pub struct ItemFilter {
     pub allow: Option<Vec<String>>,
     /// None of these items.
     pub deny: Vec<String>,
-    /// Only items of one of these categories: a category's id, its code, or the beginning of codes
+    /// Only items of one of these categories: a category's id, its code, or a prefix of codes
     /// (`apparel` includes `apparel.glove`). Empty: all.
     pub categories: Vec<String>,
     /// No items of these categories.
@@ -44,7 +44,7 @@ impl ItemFilter {
     pub(crate) fn check(&self, faults: &mut Vec<String>) {
         if self.allow.as_ref().is_some_and(Vec::is_empty) {
             faults.push(
-                "the list of allowed items is empty; name at least one, or leave it out".to_owned(),
+                "the list of allowed items is empty; give at least one, or omit it".to_owned(),
             );
         }
         for (name, price) in [("price_min", self.price_min), ("price_max", self.price_max)] {
@@ -90,7 +90,7 @@ impl ItemFilter {
             let low = self.price_min.unwrap_or(f64::NEG_INFINITY);
             let high = self.price_max.unwrap_or(f64::INFINITY);
             for (keep, price) in filtered.mask.iter_mut().zip(catalogue.prices()) {
-                // Branch-free, since prices are in no order; a missing price compares like NaN.
+                // Branch-free, since prices are unordered; a missing price compares like NaN.
                 let price = price.unwrap_or(f64::NAN);
                 *keep &= (price >= low) & (price <= high);
             }
@@ -99,7 +99,7 @@ impl ItemFilter {
         filtered
     }
 
-    /// The names of each rule that no item has. O(names · labels).
+    /// The names in each rule that match no item. O(names · labels).
     pub(crate) fn unknown(
         &self,
         items: &Vocabulary<ItemId>,
@@ -154,21 +154,21 @@ impl ItemFilter {
 pub(crate) struct Filtered {
     /// Whether an item is left, by row.
     pub(crate) mask: Vec<bool>,
-    /// The first rule after which none was left.
+    /// The first rule that left none.
     pub(crate) emptied_by: Option<Rule>,
 }
 
 impl Filtered {
     /// Notes that a rule has been applied.
     pub(crate) fn note(&mut self, rule: Rule) {
-        // Where items are left, the first ones usually tell.
+        // If items are left, one of the first usually shows it.
         if self.emptied_by.is_none() && !self.mask.contains(&true) {
             self.emptied_by = Some(rule);
         }
     }
 }
 
-/// Whether a label is what a name means.
+/// Whether a name matches a label.
 type Matches = fn(&str, &str) -> bool;
 
 /// A rule about the labels of some columns.
@@ -182,7 +182,7 @@ struct Labels<'a> {
 }
 
 impl Labels<'_> {
-    /// Keeps the items with one of the labels, or unless `wanted` those without.
+    /// If `wanted`, keeps the items with one of the labels, else those without.
     fn keep(&self, mask: &mut [bool]) {
         let named = |label: &String| self.names.iter().any(|name| (self.matches)(label, name));
         let codes: Vec<Vec<bool>> = self

@@ -1,10 +1,10 @@
-//! Answers that tell nothing of the history.
+//! Answers that do not reveal the history.
 
 use crate::{Answer, Source};
 
 impl Answer {
-    /// Takes out what tells of the user's history: whether the user met an item, and reasons that say what was done with
-    /// it. Which items are listed still depends on the history.
+    /// Removes what reveals the user's history: whether the user interacted with an item, and
+    /// reasons that say how. Which items are listed still depends on the history.
     pub fn hide_history(&mut self) {
         self.ignored_events = 0;
         for item in &mut self.items {
@@ -14,7 +14,7 @@ impl Answer {
     }
 }
 
-/// Why a source lists an item, for every user.
+/// The reason for an item of a source, independent of the user.
 fn reason(source: Source) -> &'static str {
     match source {
         Source::Model => "fits the history",

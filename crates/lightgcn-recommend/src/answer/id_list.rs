@@ -1,4 +1,4 @@
-//! Lists of items in files.
+//! Reads lists of items from files.
 
 use crate::{RecommendError, Recommender};
 use std::path::{Path, PathBuf};
@@ -6,16 +6,16 @@ use std::path::{Path, PathBuf};
 /// The headers of a column of ids, in any case.
 const HEADERS: [&str; 6] = ["product_id", "item_id", "productid", "itemid", "item", "id"];
 
-/// What may separate columns.
+/// The possible column separators.
 const SEPARATORS: [char; 3] = ['\t', ';', ','];
 
 /// A file of items: one id per line, or CSV (with commas, semicolons or tabs) with a column of ids.
 ///
-/// A byte order mark, quotes and blanks around an id, and empty lines are no part of the ids.
+/// A byte order mark, quotes and spaces around an id, and empty lines are not part of the ids.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct IdList {
     path: PathBuf,
-    /// The lines as they are and as fields; each has at least one.
+    /// The lines, whole and split into fields; each has at least one field.
     rows: Vec<Row>,
 }
 
@@ -41,7 +41,7 @@ impl IdList {
     /// Reads a file.
     ///
     /// # Errors
-    /// [`RecommendError::IdList`] if it cannot be read, is not UTF-8, or has a quote that is not closed on its line.
+    /// [`RecommendError::IdList`] if it cannot be read, is not UTF-8, or has an unclosed quote.
     pub fn read(path: impl AsRef<Path>) -> Result<Self, RecommendError> {
         let path = path.as_ref();
         let bytes = std::fs::read(path).map_err(|error| RecommendError::IdList {
@@ -68,7 +68,7 @@ impl IdList {
         let text = text.strip_prefix('\u{feff}').unwrap_or(text);
         let delimiter = delimiter(text);
         let mut rows = Vec::new();
-        // A carriage return alone ends a line too, as old spreadsheets write it.
+        // A single carriage return also ends a line, as in files from old spreadsheets.
         let lines = text.split('\n').zip(1..);
         for (line, number) in lines.flat_map(|(line, n)| line.split('\r').map(move |l| (l, n))) {
             if line.trim().is_empty() {
@@ -95,13 +95,14 @@ impl IdList {
         &self.path
     }
 
-    /// Finds the ids. They are in the column with a header such as `product_id`, else in the first one with a
-    /// known id, else in the first; a line that is a known id as a whole counts as that id. A first line of several
-    /// columns without a known id, though others have one, is a header too. O(fields).
+    /// Finds the ids. They are in the column with a header such as `product_id`, else in the first
+    /// one with a known id, else in the first; a line that as a whole is a known id counts as that
+    /// id. A first line with several columns and no known id is also a header, if other lines have
+    /// known ids. O(fields).
     ///
     /// # Errors
-    /// [`RecommendError::IdList`] if there is no id, or if a line has known ids besides its own, in columns that no
-    /// header such as `product_id` is above: which of them are meant is unclear.
+    /// [`RecommendError::IdList`] if there is no id, or if a line has other known ids, in columns
+    /// without a header such as `product_id`: it is ambiguous which ones are meant.
     pub fn ids(&self, is_known: impl Fn(&str) -> bool) -> Result<ListedIds, RecommendError> {
         let Some((first, rest)) = self.rows.split_first() else {
             return Err(self.without_ids());
@@ -125,8 +126,10 @@ impl IdList {
             return Err(RecommendError::IdList {
                 path: self.path.clone(),
                 line: Some(row.line),
-                detail: "it has several known ids; write one id a line, or a header with item_id above the ids"
-                    .to_owned(),
+                detail:
+                    "it has several known ids; write one id per line, or a header with item_id \
+                    above the ids"
+                        .to_owned(),
             });
         }
         let id = |row: &Row| match is_known(&row.text) {
@@ -153,14 +156,14 @@ impl IdList {
         RecommendError::IdList {
             path: self.path.clone(),
             line: None,
-            detail: "it has no ids; write one id a line, or do without the list".to_owned(),
+            detail: "it has no ids; write one id per line, or omit the list".to_owned(),
         }
     }
 }
 
 impl Row {
-    /// Whether it has known ids besides the one in `column`, but for the first `n_headed` columns; also in that column,
-    /// with another separator than the first line's.
+    /// Whether the line has known ids outside `column` (ignoring the first `n_headed` columns), or
+    /// several in `column` when split by a separator other than the first line's.
     fn has_further(&self, column: usize, n_headed: usize, is_known: impl Fn(&str) -> bool) -> bool {
         if is_known(&self.text) {
             return false;
@@ -174,12 +177,13 @@ impl Row {
 }
 
 impl Recommender {
-    /// Hides the items of a list from every source, like [`Recommender::with_unsuitable`], and says which of its
-    /// entries are ids. Add new items first: an id that is only known later is counted as unknown.
+    /// Hides the items of a list from every source, like [`Recommender::with_unsuitable`], and
+    /// returns which of its entries are ids. Add new items first: an id that becomes known later
+    /// counts as unknown.
     ///
     /// # Errors
-    /// Those of [`IdList::ids`], and [`RecommendError::NoneKnown`] if none is the id of an item: the list would hide
-    /// nothing.
+    /// Those of [`IdList::ids`], and [`RecommendError::NoneKnown`] if none of them is an item's id:
+    /// the list would hide nothing.
     pub fn with_unsuitable_list(self, list: &IdList) -> Result<(Self, ListedIds), RecommendError> {
         let listed = list.ids(|id| self.item(id).is_some())?;
         if listed.n_known == 0 {
@@ -193,7 +197,8 @@ impl Recommender {
     }
 }
 
-/// What separates fields: the first of tab, semicolon and comma that stands outside quotes on the first line.
+/// What separates fields: the first of tab, semicolon and comma that occurs outside quotes in the
+/// first line.
 fn delimiter(text: &str) -> char {
     let line = text.lines().map(str::trim).find(|line| !line.is_empty());
     let mut quoted = false;
@@ -211,7 +216,7 @@ fn delimiter(text: &str) -> char {
     found.unwrap_or(',')
 }
 
-/// The fields of a line, without blanks and quotes around them; none if a quote is not closed.
+/// The fields of a line, without surrounding spaces and quotes; `None` if a quote is not closed.
 fn fields(line: &str, delimiter: char) -> Option<Vec<String>> {
     let mut fields = Vec::new();
     let mut rest = line;
@@ -234,7 +239,7 @@ fn fields(line: &str, delimiter: char) -> Option<Vec<String>> {
     }
 }
 
-/// Where the quote that ends a field is; two in a row are one of its characters.
+/// The position of the quote that ends a field; two quotes in a row are an escaped quote.
 fn closing_quote(text: &str) -> Option<usize> {
     let mut from = 0;
     loop {

@@ -22,11 +22,11 @@ pub(crate) enum Origin {
     Events,
     /// Its attributes.
     Content,
-    /// Nowhere: it has none.
+    /// It has no embedding.
     Nothing,
 }
 
-/// All items: rows of training first, then new ones. Clones share what is large.
+/// All items: training rows first, then new ones. Clones share large data.
 #[derive(Debug, Clone)]
 pub(crate) struct Items {
     pub(crate) names: Arc<Vocabulary<ItemId>>,
@@ -39,7 +39,7 @@ pub(crate) struct Items {
     pub(crate) unsuitable: Vec<bool>,
     /// The ids of these, unknown ones included.
     unsuitable_ids: HashSet<String>,
-    /// How items without events are placed; fitted when the first one comes.
+    /// How to place items without events; fitted when the first one is added.
     pub(crate) cold_start: Option<Arc<ColdStart>>,
     /// The rows placed by their content whose scores include content similarity, ascending.
     pub(crate) by_content: Vec<u32>,
@@ -79,7 +79,7 @@ impl Items {
         items
     }
 
-    /// How items without events are placed; none where no item has an attribute.
+    /// How to place items without events; `None` if no item has an attribute.
     fn fitted_cold_start(&self, artifact: &Artifact) -> Option<Arc<ColdStart>> {
         let rows = 0..self.origins.len() as u32;
         let known: Vec<u32> = rows
@@ -128,7 +128,7 @@ impl Items {
         }
         for item in new {
             if self.names.get(&item.item).is_some() {
-                return Err(item.error("it is already known; leave it out".to_owned()));
+                return Err(item.error("it is already known; remove it".to_owned()));
             }
             item.check(model)?;
         }
@@ -172,7 +172,7 @@ impl Items {
         Ok((self.guess(&item.details), Origin::Content))
     }
 
-    /// Never shows the items of these ids again, whether they are known yet or not.
+    /// Never shows items with these ids, whether they are known yet or not.
     pub(crate) fn hide(&mut self, ids: impl Iterator<Item = String>) {
         self.unsuitable_ids.extend(ids);
         self.mark_unsuitable();
@@ -193,7 +193,7 @@ impl Items {
         self.names.name(item).unwrap_or_default().to_owned()
     }
 
-    /// An item's embedding; zeros where it has none.
+    /// An item's embedding; zeros if it has none.
     pub(crate) fn embedding(&self, item: ItemId) -> &[f32] {
         &self.table[item.index() * self.dimension..][..self.dimension]
     }
@@ -209,7 +209,7 @@ impl Items {
         code.or_else(|| self.catalogue.category_id().get(item))
     }
 
-    /// The weighted mean of the profile's embeddings, for users who met new items only.
+    /// The weighted mean of the profile's embeddings, for users with only new items.
     pub(crate) fn mean_of(&self, profile: &Profile) -> Option<Vec<f32>> {
         let mut sum = vec![0.0; self.dimension];
         let mut total = 0.0;
@@ -222,13 +222,13 @@ impl Items {
         (total > 0.0).then(|| sum.iter().map(|x| (x / total) as f32).collect())
     }
 
-    /// The cold start, where content similarity counts.
+    /// The cold start, if content similarity has a weight.
     fn similarity(&self) -> Option<&ColdStart> {
         let cold = self.cold_start.as_deref();
         cold.filter(|cold| cold.weight() > 0.0)
     }
 
-    /// A history by kind of item; none where content similarity does not count.
+    /// A history by kind of item; `None` if content similarity has no weight.
     fn shares(&self, history: impl FnOnce() -> Vec<(ItemId, f64)>) -> Option<(&ColdStart, Shares)> {
         let cold = self.similarity()?;
         Some((cold, cold.kinds().shares(history().into_iter())))
@@ -272,7 +272,7 @@ impl Items {
         list
     }
 
-    /// What content similarity adds to the score of an item, by the items of the history.
+    /// What content similarity adds to an item's score, for each item of the history.
     pub(crate) fn similarity_parts(&self, profile: &Profile, item: ItemId) -> ScoreParts {
         let of_content = self.origins[item.index()] == Origin::Content;
         let cold = self.similarity().filter(|_| of_content);

@@ -1,4 +1,4 @@
-//! Answers by the shop's own ids: what can be asked, what comes back, and the chain of sources.
+//! Answers by the shop's own ids: requests, responses, and the chain of sources.
 
 pub(crate) mod chain;
 mod cost;

@@ -5,7 +5,7 @@ use lightgcn_core::{ItemId, UserId, Vocabulary};
 /// Longer ids are not compared by spelling.
 const MAX_LENGTH: usize = 64;
 
-/// The maximum number of edits at which an id still counts as near.
+/// The maximum number of edits for an id to count as near.
 const MAX_EDITS: usize = 2;
 
 /// The known item id that is nearest in spelling: at most 2 edits (Damerau and Levenshtein: characters
@@ -31,7 +31,7 @@ pub(crate) fn nearest_label<'a>(
     }
     let most = MAX_EDITS.min(length.saturating_sub(1) / 2);
     let near = labels.filter_map(|name| {
-        // Lengths alone rule most labels out; a character has at most 4 bytes.
+        // Lengths rule out most labels; a character has at most 4 bytes.
         if name.len() > 4 * (length + most) || name.chars().count().abs_diff(length) > most {
             return None;
         }

@@ -1,10 +1,10 @@
-//! What can be asked for.
+//! Requests and their options.
 
 use crate::answer::filter::ItemFilter;
 use crate::{RecommendError, Source};
 use serde::{Deserialize, Serialize};
 
-/// Which items of the user's history are hidden.
+/// Which items of the user's history to hide.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "snake_case")]
@@ -18,8 +18,8 @@ pub enum Hide {
     Nothing,
 }
 
-/// Whether items that the user met before are recommended. An item is familiar if the user had any
-/// event with it, in training or in the request.
+/// Whether to recommend items that the user has interacted with before. An item is familiar if the
+/// user had any event with it, in training or in the request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "snake_case")]
@@ -29,7 +29,7 @@ pub enum Familiarity {
     Any,
     /// Only items that are new to the user.
     New,
-    /// Only familiar items: the list is short where the user met few.
+    /// Only familiar items: the list is short if the user has few.
     Familiar,
 }
 
@@ -38,25 +38,26 @@ pub enum Familiarity {
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(deny_unknown_fields, default)]
 pub struct RecommendOptions {
-    /// The maximum number of items, at least 1; beyond the catalogue it gives all. Default: 10.
+    /// The maximum number of items, at least 1; a number beyond the catalogue's size returns all
+    /// items. Default: 10.
     pub k: usize,
-    /// Which items of the history are hidden. Default: those bought.
+    /// Which items of the history to hide. Default: those bought.
     pub hide: Hide,
-    /// Whether familiar items, new ones or both are recommended. Default: both.
+    /// Whether to recommend familiar items, new ones or both. Default: both.
     pub familiarity: Familiarity,
     /// Which items are eligible. Default: all.
     pub filter: ItemFilter,
-    /// How much to diversify the list, in [0, 1]: 0 ranks by score alone, 1 by difference alone.
+    /// How much to diversify the list, in [0, 1]: 0 ranks only by score, 1 only by difference.
     /// Default: 0. See [`diversify`](crate::diversify).
     pub diversity: f64,
-    /// The probability that a place of the list goes to a random item, in [0, 1]. Default: 0.
+    /// The probability that a place in the list goes to a random item, in [0, 1]. Default: 0.
     pub exploration: f64,
     /// The weight of expected revenue against the model's score, in [0, 1]. Default: 0. See
     /// [`RevenueScorer`](crate::RevenueScorer).
     pub revenue: f64,
     /// The seed of exploration and of random items; the same seed gives the same answer. Default: 0.
     pub seed: u64,
-    /// Where items come from, in this order; each source fills what those before it left open. Must name
+    /// The sources of items, in order; each one fills the places left by those before it. Must have
     /// at least one source, and none twice. Default: [`Source::CHAIN`].
     pub chain: Vec<Source>,
 }
@@ -93,11 +94,11 @@ impl RecommendOptions {
             ("revenue", self.revenue),
         ] {
             if !(0.0..=1.0).contains(&value) {
-                faults.push(format!("{name} is {value}; it must lie between 0 and 1"));
+                faults.push(format!("{name} is {value}; it must be between 0 and 1"));
             }
         }
         if self.chain.is_empty() {
-            faults.push("the chain of sources is empty; name at least one".to_owned());
+            faults.push("the chain of sources is empty; give at least one".to_owned());
         }
         for (n, source) in self.chain.iter().enumerate() {
             if *source == Source::Exploration {
@@ -125,7 +126,7 @@ pub struct ContextEvent {
     pub item: String,
     /// The behavior's label in the log.
     pub behavior: String,
-    /// How many such events it stands for: positive, at most a million. Default: 1.
+    /// The number of such events it represents: positive, at most a million. Default: 1.
     #[serde(default = "one")]
     pub count: f64,
     /// When it happened, in seconds since 1970-01-01 UTC. Used only by weights with a half-life, which discount
@@ -151,22 +152,22 @@ impl ContextEvent {
     }
 }
 
-/// A question for one user, with recent events.
+/// A request for one user, with recent events.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(deny_unknown_fields, default)]
 pub struct RecommendRequest {
     /// The user's id. An unknown or empty id is a newcomer.
     pub user: String,
-    /// Events since training, in any order. They shift the answer at once, and are what a newcomer's answer
-    /// is based on.
+    /// Events since training, in any order. They affect the answer at once, and a newcomer's answer
+    /// is based on them.
     pub events: Vec<ContextEvent>,
     /// How many items, and which.
     pub options: RecommendOptions,
 }
 
 impl RecommendRequest {
-    /// A question for a user with the default options.
+    /// A request for a user with the default options.
     #[must_use]
     pub fn new(user: impl Into<String>) -> Self {
         Self {

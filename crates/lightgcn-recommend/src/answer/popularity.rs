@@ -1,4 +1,4 @@
-//! Popular items, over all of training or lately.
+//! Popular items, over all of training or recently.
 
 use crate::PopularityRanker;
 use lightgcn_core::{Interactions, ItemId};
@@ -28,7 +28,7 @@ impl Popularity {
         self.recent = OnceLock::new();
     }
 
-    /// Items with their purchases, most popular first, without those nobody bought.
+    /// Items with their purchases, most popular first, without those that no one bought.
     pub(crate) fn overall(&self) -> impl Iterator<Item = (ItemId, f32)> + '_ {
         let counts = self.ranker.counts();
         let all = self.ranker.ranking();
@@ -36,8 +36,8 @@ impl Popularity {
             .take_while(|(_, count)| *count > 0.0)
     }
 
-    /// Items by their purchases, each discounted by its age relative to the latest pair; most popular
-    /// first. Empty where the log has no times.
+    /// Items by their purchases, each discounted by its age relative to the latest pair; most
+    /// popular first. Empty if the log has no times.
     pub(crate) fn recent(&self, train: &Interactions) -> &[(ItemId, f32)] {
         self.recent.get_or_init(|| {
             let Some(&latest) = train.last_times().iter().max() else {

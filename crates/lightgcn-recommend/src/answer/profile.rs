@@ -1,10 +1,10 @@
-//! What is known of the user of a request: training pairs and the events since.
+//! The profile of a request's user: training pairs and later events.
 
 use crate::model::Model;
 use crate::{ContextEvent, RecommendError};
 use lightgcn_core::{ItemId, UserId, Vocabulary};
 
-/// The most events that one event of a request may stand for.
+/// The maximum number of events that one event of a request may represent.
 const MAX_COUNT: f64 = 1e6;
 
 /// One item that the user interacted with.
@@ -16,13 +16,13 @@ pub(crate) struct ProfileItem {
     /// Number of events of each behavior.
     pub(crate) counts: Vec<f64>,
     pub(crate) bought: bool,
-    /// Whether all that the user did with it speaks against it.
+    /// Whether the user's events with it are all negative.
     pub(crate) is_rejected: bool,
     /// Whether an event of the request contributed.
     pub(crate) is_recent: bool,
 }
 
-/// A user as far as the model can know.
+/// Everything the model knows about a user.
 #[derive(Debug, Clone)]
 pub(crate) struct Profile {
     /// The row of a user with training pairs.
@@ -34,7 +34,7 @@ pub(crate) struct Profile {
 }
 
 impl Profile {
-    /// The training pairs of a user alone; empty without a user or pairs.
+    /// Only the training pairs of a user; empty without a user or pairs.
     pub(crate) fn of_training(model: &Model, user: Option<UserId>) -> Self {
         let trained = user.filter(|&user| model.has_history(user));
         let train = &model.artifact.train;
@@ -85,7 +85,8 @@ impl Profile {
         }
         item.bought |= known.bought;
         item.is_rejected &= known.is_rejected;
-        // Training keeps no ages of counts: with a half-life its weight cannot be recomputed and stays.
+        // Training keeps no ages of counts: with a half-life, its weight cannot be recomputed and
+        // stays unchanged.
         item.weight = match model.weights.config().half_life_days {
             Some(_) => known.weight.max(item.weight),
             None => model.weights.combine(&item.counts, item.bought),
@@ -96,7 +97,7 @@ impl Profile {
         *known = item;
     }
 
-    /// Whether events of the request say something beyond training.
+    /// Whether the request's events add anything to training.
     pub(crate) fn has_events(&self) -> bool {
         self.items.iter().any(|item| item.is_recent)
     }
@@ -111,8 +112,8 @@ impl Profile {
         items.filter(|(_, weight)| *weight > 0.0)
     }
 
-    /// The entries of Â from the user to the items that training knows: the item and its
-    /// factor. The user's degree is that of the profile, an item's the one of training.
+    /// The entries of Â from the user to the items known to training: the item and its factor. The
+    /// user's degree comes from the profile, an item's from training.
     pub(crate) fn factors(&self, model: &Model) -> Vec<(ItemId, f64)> {
         self.scaled(model, |weight, degree, item_degree| {
             model.entry(weight, degree, item_degree)
@@ -199,7 +200,7 @@ fn recent_events(
         items[position].is_rejected &= model.is_negative(behavior);
     }
     for item in &mut items {
-        // The floor of training would turn what speaks against the item into a weak preference for it.
+        // Training's floor would turn negative events into a weak preference for the item.
         if !item.is_rejected {
             item.weight = model.weights.combine(&item.counts, item.bought);
         }

@@ -17,12 +17,12 @@ pub enum Source {
     Model,
     /// The model ranked it from recent events of a user without a history.
     FoldIn,
-    /// It is new and ranked by its category, brand and price; or the user has interacted with such
-    /// items alone.
+    /// It is new and ranked by its category, brand and price; or the user has interacted only with
+    /// such items.
     Content,
     /// It is popular in the categories of the user's history.
     CategoryPopularity,
-    /// It has been bought often lately.
+    /// It has been bought often recently.
     RecentPopularity,
     /// It is popular overall.
     Popularity,
@@ -34,8 +34,8 @@ pub enum Source {
 
 impl Source {
     /// The default chain: the model, then what is closest to it, then popularity (in the user's
-    /// categories, then overall), then random items. [`Source::RecentPopularity`] is used where a request
-    /// names it.
+    /// categories, then overall), then random items. [`Source::RecentPopularity`] is used only if a
+    /// request names it.
     pub const CHAIN: [Self; 6] = [
         Self::Model,
         Self::FoldIn,
@@ -98,23 +98,23 @@ impl FromStr for Source {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Answer {
-    /// The user's id as asked for.
+    /// The user's id as requested.
     pub user: String,
     /// Whether the artifact knows the user.
     pub known: bool,
-    /// The source of the first item that is not explored; exploration where all are; the chain's last
+    /// The source of the first item that is not explored; exploration if all are; the chain's last
     /// source for an empty list.
     pub source: Source,
     /// The number of events ignored because their items are unknown, or because preparation ignores their
     /// behaviors.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub ignored_events: usize,
-    /// The names in the filter that no item has; absent if there are none.
+    /// The names in the filter that match no item; absent if there are none.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub unknown: Vec<UnknownNames>,
-    /// The items, without repetition: as many as asked for, or as the rules leave.
+    /// The items, without repetition: as many as requested, or as many as the rules leave.
     pub items: Vec<RecommendedItem>,
-    /// For an answer without items, the first rule after which none was left.
+    /// For an answer without items, the first rule that left none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub emptied_by: Option<Rule>,
 }
@@ -131,19 +131,19 @@ pub struct RecommendedItem {
     pub item: String,
     /// Its place in the list, from 1.
     pub rank: usize,
-    /// Its score, comparable only within one source of one list: a sum of features where a ranking was
-    /// learned, else a dot product of embeddings (with
-    /// revenue, a blend in standard deviations); for the kinds of popularity, the number of users who
-    /// bought it, recent ones discounted by age; 0 for random items.
+    /// Its score, comparable only within one source of one list: a sum of features if a ranking was
+    /// learned, else a dot product of embeddings (with revenue, a blend in standard deviations);
+    /// for popularity sources, the number of users who bought it, discounted by age for recent
+    /// popularity; 0 for random items.
     pub score: f32,
     /// Where it comes from.
     pub source: Source,
-    /// Whether the user met it before, by any event.
+    /// Whether the user has interacted with it before, by any event.
     #[serde(default)]
     pub familiar: bool,
     /// Why it is in the list, in words.
     pub reason: String,
-    /// What is known of it.
+    /// Its metadata.
     #[serde(with = "DetailsFields")]
     #[cfg_attr(feature = "openapi", schema(value_type = DetailsFields))]
     pub details: ItemDetails,
@@ -195,11 +195,11 @@ pub struct HistoryItem {
     pub behaviors: Vec<BehaviorCount>,
     /// The weight of the pair in the training graph's edges: positive.
     pub weight: f32,
-    /// The time of the last event, in seconds since 1970-01-01 UTC, where the log has times.
+    /// The time of the last event, in seconds since 1970-01-01 UTC, if the log has times.
     pub last_time: Option<i64>,
     /// Whether the user bought it (did a target behavior).
     pub bought: bool,
-    /// What is known of it.
+    /// Its metadata.
     #[serde(with = "DetailsFields")]
     #[cfg_attr(feature = "openapi", schema(value_type = DetailsFields))]
     pub details: ItemDetails,
@@ -219,7 +219,7 @@ pub(crate) struct DetailsFields {
     brand: Option<String>,
     #[serde(default)]
     price: Option<f64>,
-    /// What the item is called.
+    /// The item's title.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     title: Option<String>,
     /// The address of its picture.
@@ -231,7 +231,7 @@ pub(crate) struct DetailsFields {
     /// Whether it is in stock.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     in_stock: Option<bool>,
-    /// From when on it is no longer offered, in seconds since 1970-01-01 UTC.
+    /// When it stops being offered, in seconds since 1970-01-01 UTC.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     expires_at: Option<i64>,
 }

@@ -1,9 +1,9 @@
-//! The rules that decide which items an answer may have, and what they name.
+//! The rules that decide which items an answer may have, and the names in them.
 
 use serde::{Deserialize, Serialize};
 use std::fmt;
 
-/// The most names that an [`UnknownNames`] lists.
+/// The maximum number of names that an [`UnknownNames`] lists.
 const MAX_LISTED: usize = 10;
 
 /// A rule that decides which items an answer may have, in the order in which they apply.
@@ -31,9 +31,11 @@ pub enum Rule {
     Unsuitable,
     /// The item is out of stock, or expired ([`ItemDetails`](lightgcn_core::ItemDetails)).
     Unavailable,
-    /// [`Hide`](crate::Hide), [`Familiarity`](crate::Familiarity), and what the user only rejected.
+    /// [`Hide`](crate::Hide), [`Familiarity`](crate::Familiarity), and items that the user only
+    /// rejected.
     Hidden,
-    /// [`RecommendOptions::chain`](crate::RecommendOptions::chain): no source of it has an item.
+    /// [`RecommendOptions::chain`](crate::RecommendOptions::chain): none of its sources has an
+    /// item.
     Chain,
 }
 
@@ -56,7 +58,7 @@ impl Rule {
         }
     }
 
-    /// What its names are names of: one, or several.
+    /// What its names refer to, in singular and plural.
     const fn named(self, n: usize) -> &'static str {
         match (self, n) {
             (Self::Allow | Self::Deny, 1) => "item",
@@ -77,7 +79,7 @@ impl fmt::Display for Rule {
     }
 }
 
-/// The names of a rule that no item of the model has. They neither allow nor deny anything.
+/// The names in a rule that match no item of the model. They neither allow nor deny anything.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct UnknownNames {
@@ -89,13 +91,14 @@ pub struct UnknownNames {
     pub n_unknown: usize,
     /// How many names the rule has.
     pub n_names: usize,
-    /// The known label that is nearest in spelling to the first one, where one is near; none for ids.
+    /// The known label closest in spelling to the first one, if one is close; `None` for ids.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub nearest: Option<String>,
 }
 
 impl UnknownNames {
-    /// Those of a rule; none if all its names are known. `nearest` finds a known name near a given one.
+    /// The unknown names in a rule; `None` if all its names are known. `nearest` finds a known name
+    /// close to a given one.
     pub(crate) fn of<'a>(
         rule: Rule,
         n_names: usize,

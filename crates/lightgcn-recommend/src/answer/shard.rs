@@ -6,8 +6,8 @@ use std::fmt;
 use std::str::FromStr;
 use xxhash_rust::xxh3::xxh3_64;
 
-/// One of several parts of all users: those whose XXH3-64 of the id, as text, leaves `number − 1` when divided by
-/// `of`. A user is in the same part on every machine and with every model.
+/// One of several parts of all users: those for whom the XXH3-64 of the id, as text, modulo `of` is
+/// `number − 1`. A user is in the same part on every machine and with every model.
 ///
 /// ```
 /// use lightgcn_recommend::Shard;
@@ -45,7 +45,7 @@ impl Shard {
     fn fault(given: &str) -> RecommendError {
         RecommendError::Options {
             faults: vec![format!(
-                "{given:?} is no shard; use a number and the number of shards, from 1/1 on, such as 2/8"
+                "{given:?} is not a valid shard; use INDEX/COUNT, such as 2/8"
             )],
         }
     }

@@ -8,7 +8,7 @@ use lightgcn_core::ItemId;
 use lightgcn_simd::scores;
 use serde::{Deserialize, Serialize};
 
-/// A question for items, without a user.
+/// A request for items, without a user.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(deny_unknown_fields, default)]
@@ -88,7 +88,7 @@ pub(crate) fn similar(
     Ok(found.collect())
 }
 
-/// The most popular items, of all time or lately.
+/// The most popular items, of all time or recently.
 pub(crate) fn popular(
     shop: &Shop,
     options: &ItemOptions,

@@ -1,4 +1,4 @@
-//! How items without events are scored: by embeddings that their attributes predict, and by content
+//! Scores items without events, by embeddings predicted from their attributes, and by content
 //! similarity.
 
 use crate::cold_start::content::{ContentMap, HeldOut};
@@ -13,7 +13,7 @@ use std::collections::HashMap;
 /// Candidate weights of content similarity, relative to the ratio of standard deviations of the model's scores
 /// and the similarities.
 const WEIGHTS: [f64; 5] = [0.0, 0.1, 0.3, 1.0, 3.0];
-/// The maximum number of items and users that the weight is chosen on.
+/// The maximum number of items and users used to choose the weight.
 const MAX_ITEMS: usize = 2000;
 const MAX_USERS: usize = 1000;
 /// The maximum length of the lists compared; in a small shop they are a tenth of the items.
@@ -23,10 +23,10 @@ const MAX_K: usize = 20;
 /// embedding e_i that its attributes predict, the share s_j of item j in the user's history, and the content
 /// similarity a_ij of the two items.
 ///
-/// Embeddings tell what similar users would like, but little about single items that few users met; the
-/// history tells what this user looks for. The weight w is the one that best ranks a tenth of the
-/// known items when they are treated as new: 0 on MovieLens, large in a shop whose items have few users
-/// each.
+/// Embeddings say what similar users would like, but little about single items with few users; the
+/// history says what this user is looking for. The weight w is the one that best ranks a tenth of
+/// the known items when they are treated as new: 0 on MovieLens, large in a shop whose items have
+/// few users each.
 #[derive(Debug, Clone)]
 pub(crate) struct ColdStart {
     map: ContentMap,
@@ -36,8 +36,8 @@ pub(crate) struct ColdStart {
 }
 
 impl ColdStart {
-    /// Fits it on the items `known`, whose embeddings are rows of `table` (`[n_items, dimension]`). None where no
-    /// item has an attribute.
+    /// Fits it on the items `known`, whose embeddings are rows of `table` (`[n_items, dimension]`).
+    /// `None` if no item has an attribute.
     pub(crate) fn fit(
         artifact: &Artifact,
         catalogue: &Catalogue,

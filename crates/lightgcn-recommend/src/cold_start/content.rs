@@ -92,7 +92,7 @@ impl Attributes {
     }
 }
 
-/// A ridge map from attributes to embeddings, fitted on the items that training knows.
+/// A ridge map from attributes to embeddings, fitted on the items known to training.
 #[derive(Debug, Clone)]
 pub(crate) struct ContentMap {
     attributes: Attributes,
@@ -112,9 +112,9 @@ pub(crate) struct HeldOut {
 
 impl ContentMap {
     /// The map from the attributes of the items `known` to their rows of `table` (`[n_items,
-    /// dimension]`), and its predictions for a held-out tenth of them. The ridge is the one of five with the
-    /// smallest error on that tenth. None where no item has an attribute. O(attributes of the items ·
-    /// dimension) per step, at most 600 steps.
+    /// dimension]`), and its predictions for a held-out tenth of them. The ridge is the one of five
+    /// with the smallest error on that tenth. `None` if no item has an attribute. O(attributes of
+    /// the items · dimension) per step, at most 600 steps.
     pub(crate) fn fit(
         catalogue: &Catalogue,
         known: &[u32],
@@ -166,14 +166,14 @@ impl ContentMap {
         Some((map, held_out))
     }
 
-    /// The predicted embedding of an item; none where no attribute of it is known.
+    /// The predicted embedding of an item; `None` if none of its attributes is known.
     pub(crate) fn predict(&self, details: &ItemDetails) -> Option<Vec<f32>> {
         let columns = self.attributes.columns(details);
         (columns.len() > 1).then(|| sum_rows(&self.effects, self.dimension, &columns))
     }
 
-    /// The attributes of an item as a unit vector in which rare ones weigh more: ascending columns with their
-    /// values. Empty where none is known.
+    /// The attributes of an item as a unit vector in which rare ones weigh more: ascending columns
+    /// with their values. Empty if none is known.
     pub(crate) fn vector(&self, details: &ItemDetails) -> Vec<(u32, f64)> {
         let rarities = &self.attributes.rarities;
         let columns = self.attributes.columns(details).into_iter();

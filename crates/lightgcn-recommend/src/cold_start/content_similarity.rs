@@ -1,11 +1,11 @@
-//! How similar an item without events is to a user's history, by category, brand and price.
+//! The similarity of an item without events to a user's history, by category, brand and price.
 
 use crate::cold_start::content::ContentMap;
 use lightgcn_core::{Catalogue, ItemDetails, ItemId};
 use std::collections::HashMap;
 
-/// The exponent of the cosine of two items' attributes: an item that shares category, brand and price
-/// counts for much more than one that shares the category alone.
+/// The exponent of the cosine of two items' attributes: an item that shares category, brand and
+/// price counts for much more than one that shares only the category.
 const POWER: i32 = 4;
 
 /// Items by kind: those of one kind have the same attributes.
@@ -14,7 +14,7 @@ pub(crate) struct Kinds {
     /// The attributes of each kind, a vector of length 1: columns ascending, each with its number.
     vectors: Vec<Vec<(u32, f64)>>,
     known: HashMap<Vec<u32>, u32>,
-    /// The kind of each item, by row; none where no attribute is known.
+    /// The kind of each item, by row; `None` if no attribute is known.
     of_row: Vec<Option<u32>>,
 }
 

@@ -7,7 +7,7 @@ use crate::model::Model;
 use lightgcn_core::{ItemId, UserId};
 use std::sync::OnceLock;
 
-/// The maximum number of training users that a map is fitted on.
+/// The maximum number of training users to fit a map on.
 const MAX_USERS: usize = 50_000;
 
 /// A user's vector, and where it comes from.
@@ -33,7 +33,7 @@ impl Newcomers {
         }
     }
 
-    /// The vector of a user with training pairs or with events of trained items; else none.
+    /// The vector of a user with training pairs or with events of trained items; else `None`.
     pub(crate) fn query(&self, model: &Model, profile: &Profile) -> Option<Query> {
         if let Some(user) = profile.trained {
             let vector = match profile.has_events() {
@@ -53,8 +53,8 @@ impl Newcomers {
         Some(Query { vector, source })
     }
 
-    /// A known user after the events of the request: the whole history is summed again, and the
-    /// user's own row of layer 0 stays.
+    /// A known user with the request's events: the whole history is summed again, and the user's
+    /// own layer-0 row stays.
     fn shifted(&self, model: &Model, user: UserId, profile: &Profile) -> Vec<f32> {
         let now = history_vector(model, profile);
         if model.messages().are_exact() {
@@ -77,7 +77,7 @@ impl Newcomers {
         whole.map(|(&e, d)| (f64::from(e) + d) as f32).collect()
     }
 
-    /// The fitted map; the identity where none is needed.
+    /// The fitted map; the identity if none is needed.
     fn map(&self, model: &Model, fit: fn(&Model) -> Map) -> Map {
         match self.method == FoldIn::Propagated && model.messages().are_exact() {
             true => Map::default(),

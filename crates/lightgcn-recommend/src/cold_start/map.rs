@@ -1,4 +1,4 @@
-//! How a history becomes a vector.
+//! Turns a history into a vector.
 
 use crate::cold_start::ridge::solve_ridge;
 use serde::{Deserialize, Serialize};
@@ -8,11 +8,11 @@ use serde::{Deserialize, Serialize};
 #[serde(rename_all = "snake_case")]
 pub enum FoldIn {
     /// One row of propagation over the frozen layers, then a linear map to trained users, fitted by
-    /// ridge regression: it stands for what the newcomer's own row of layer 0 would have learned.
-    /// Models whose scores are not path sums use the map alone.
+    /// ridge regression: it approximates what the newcomer's own layer-0 row would have learned.
+    /// Models whose scores are not path sums use only the map.
     #[default]
     Mapped,
-    /// The row of propagation alone, as if the newcomer's own row of layer 0 were 0. (Models whose
+    /// Only the row of propagation, as if the newcomer's own layer-0 row were 0. (Models whose
     /// scores are not path sums use the map regardless.)
     Propagated,
 }
@@ -20,7 +20,7 @@ pub enum FoldIn {
 /// The ridge, as a share of the mean variance of the histories.
 const RIDGE: f64 = 1e-3;
 
-/// A matrix from histories to embeddings, `[dimension, history dimension]`; none is the identity.
+/// A matrix from histories to embeddings, `[dimension, history dimension]`; `None` is the identity.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Map(Option<Vec<f64>>);
 

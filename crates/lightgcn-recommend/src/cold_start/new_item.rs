@@ -1,4 +1,4 @@
-//! Items that training does not know, and their vectors from their first events.
+//! Items unknown to training, and their vectors from their first events.
 
 use crate::RecommendError;
 use crate::cold_start::fold_in::Newcomers;
@@ -6,16 +6,16 @@ use crate::model::Model;
 use lightgcn_core::{ItemDetails, check_title, check_url};
 use serde::{Deserialize, Serialize};
 
-/// An item that training does not know.
+/// An item unknown to training.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct NewItem {
     /// Its id as the shop writes it.
     pub item: String,
-    /// Its category, brand and price, and how it is shown.
+    /// Its category, brand, price and display details.
     #[serde(with = "crate::answer::response::DetailsFields", default)]
     pub details: ItemDetails,
-    /// The events that users had with it so far.
+    /// The users' events with it so far.
     #[serde(default)]
     pub events: Vec<NewItemEvent>,
 }
@@ -59,7 +59,7 @@ impl NewItem {
         }
     }
 
-    /// The item's vector from its events with known users; none without any.
+    /// The item's vector from its events with known users; `None` without any.
     pub(crate) fn fold_in(&self, model: &Model, newcomers: &Newcomers) -> Option<Vec<f32>> {
         let factors = self.factors(model);
         if factors.is_empty() {

@@ -47,7 +47,8 @@ fn transposed_product(a: &[f64], n_a: usize, b: &[f64], n_b: usize) -> Vec<f64> 
     out
 }
 
-/// Replaces the right-hand side by the solution; false where the matrix is not positive definite.
+/// Replaces the right-hand side with the solution; returns false if the matrix is not positive
+/// definite.
 pub(crate) fn solve_positive_definite(mut matrix: MatMut<'_, f64>, rhs: MatMut<'_, f64>) -> bool {
     let n = matrix.nrows();
     let scratch = StackReq::any_of(&[

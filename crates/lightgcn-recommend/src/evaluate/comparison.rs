@@ -1,4 +1,4 @@
-//! Comparison of several rankers on the same targets.
+//! Compares several rankers on the same targets.
 
 use crate::{Evaluation, RecommendError, compare};
 use lightgcn_core::aligned;
@@ -32,14 +32,16 @@ pub struct ComparisonRow {
     pub coverage: BTreeMap<usize, f64>,
     /// The bootstrap interval of the leading metric.
     pub interval: Interval,
-    /// The leading metric over targets that their user had viewed or carted; none where there
-    /// is no such target.
+    /// The leading metric over targets that their user had viewed or carted; `None` without such
+    /// targets.
     pub familiar: Option<f64>,
-    /// The leading metric over targets new to their user; none where there is none.
+    /// The leading metric over targets new to their user; `None` without such targets.
     pub new_targets: Option<f64>,
-    /// The paired test of the first ranker's leading metric against this one's; none for the first.
+    /// The paired test of the first ranker's leading metric against this one's; `None` for the
+    /// first.
     pub first_against_this: Option<PairedTest>,
-    /// That test's p-value, adjusted by Holm's method for the number of rankers; none for the first.
+    /// That test's p-value, adjusted by Holm's method for the number of rankers; `None` for the
+    /// first.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub adjusted_p_value: Option<f64>,
 }
@@ -49,7 +51,7 @@ pub struct ComparisonRow {
 /// Its [`Display`](fmt::Display) is a table.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Comparison {
-    /// What was measured on: `validation` or `test`.
+    /// The part evaluated on: `validation` or `test`.
     pub part: String,
     /// The number of users with at least one target.
     pub n_users: usize,
@@ -169,7 +171,7 @@ impl fmt::Display for Comparison {
         write!(
             f,
             "{}{} users with {} {} targets, {} of them viewed or carted before; all items ranked, \
-             training purchases left out; p by Holm's method",
+             training purchases excluded; p by Holm's method",
             aligned(&self.cells()),
             self.n_users,
             self.n_targets,

@@ -50,14 +50,14 @@ impl EvaluationOptions {
     fn check(&self) -> Result<(), RecommendError> {
         let mut faults = Vec::new();
         if self.ks.is_empty() {
-            faults.push("no cutoff K is given; give at least one".to_owned());
+            faults.push("no cutoffs K; give at least one".to_owned());
         }
         if self.ks.contains(&0) {
             faults.push("a cutoff K is 0; use at least 1".to_owned());
         }
         if !(self.confidence > 0.0 && self.confidence < 1.0) {
             faults.push(format!(
-                "confidence is {}; it must lie between 0 and 1",
+                "confidence is {}; it must be between 0 and 1",
                 self.confidence
             ));
         }
@@ -72,11 +72,12 @@ impl EvaluationOptions {
     }
 }
 
-/// The figures of one ranker on one truth.
+/// The metrics of one ranker on one truth.
 ///
-/// Besides the figures over all targets it has those over *familiar* ones (the user viewed or carted the
-/// item in training) and over *new* ones, each averaged over the users with at least one target
-/// of that kind, on the same lists. Per-user values are kept, so that [`compare`] can pair two rankers.
+/// Besides the metrics over all targets, it has those over *familiar* ones (the user viewed or
+/// carted the item in training) and over *new* ones, each averaged over the users with at least one
+/// target of that kind, on the same lists. Per-user values are kept, so that [`compare`] can pair
+/// two rankers.
 #[derive(Debug, Clone)]
 pub struct Evaluation {
     ranker: String,
@@ -97,38 +98,38 @@ impl Evaluation {
         &self.ranker
     }
 
-    /// What was measured on: `validation`, `test` or `truth`.
+    /// The part evaluated on: `validation`, `test` or `truth`.
     #[must_use]
     pub fn part(&self) -> &'static str {
         self.part
     }
 
-    /// The options it was made with.
+    /// The options used.
     #[must_use]
     pub fn options(&self) -> &EvaluationOptions {
         &self.options
     }
 
-    /// The figures over all targets.
+    /// The metrics over all targets.
     #[must_use]
     pub fn overall(&self) -> &RankingReport {
         &self.overall
     }
 
-    /// The figures over targets that their user had viewed or carted in training; none where
-    /// there is no such target.
+    /// The metrics over targets that their user had viewed or carted in training; `None` without
+    /// such targets.
     #[must_use]
     pub fn familiar(&self) -> Option<&RankingReport> {
         self.familiar.as_ref()
     }
 
-    /// The figures over targets that are new to their user; none where there is no such target.
+    /// The metrics over targets that are new to their user; `None` without such targets.
     #[must_use]
     pub fn new_targets(&self) -> Option<&RankingReport> {
         self.new.as_ref()
     }
 
-    /// The number of users with at least one target, over which figures are averaged.
+    /// The number of users with at least one target, over which metrics are averaged.
     #[must_use]
     pub fn n_users(&self) -> usize {
         self.overall.n_users()
@@ -154,18 +155,19 @@ impl Evaluation {
         Ok(self.overall.mean(metric, k)?)
     }
 
-    /// The percentile bootstrap interval of that mean over users, by the seed, resamples and
+    /// The percentile bootstrap interval of that mean over users, with the seed, resamples and
     /// confidence of the options. O(resamples · users).
     ///
     /// # Errors
-    /// [`RecommendError::Metrics`] if `k` is not one of the cutoffs, or the options ask for no resamples.
+    /// [`RecommendError::Metrics`] if `k` is not one of the cutoffs, or the options have 0
+    /// resamples.
     pub fn interval(&self, metric: Metric, k: usize) -> Result<Interval, RecommendError> {
         let options = self.options.intervals();
         Ok(self.overall.interval(metric, k, &options)?)
     }
 
-    /// All figures in a form to print or store: every metric at every cutoff, with intervals unless
-    /// the options ask for no resamples. O(resamples · users · metrics · cutoffs).
+    /// All metrics in a form to print or store: every metric at every cutoff, with intervals unless
+    /// the options have 0 resamples. O(resamples · users · metrics · cutoffs).
     ///
     /// # Errors
     /// [`RecommendError::Metrics`] if the options ask for too many resamples.
@@ -187,13 +189,13 @@ impl Evaluation {
     }
 }
 
-/// The figures of an [`Evaluation`] to print or store.
+/// The metrics of an [`Evaluation`] to print or store.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct EvaluationSummary {
     /// The ranker's name.
     pub ranker: String,
-    /// What was measured on: `validation`, `test` or `truth`.
+    /// The part evaluated on: `validation`, `test` or `truth`.
     pub part: String,
     /// The number of users with at least one target.
     pub n_users: usize,
@@ -201,28 +203,29 @@ pub struct EvaluationSummary {
     pub n_targets: usize,
     /// The number of targets that their user had viewed or carted in training.
     pub n_familiar_targets: usize,
-    /// The figures over all targets.
+    /// The metrics over all targets.
     pub overall: RankingSummary,
-    /// The figures over familiar targets; none where there is none.
+    /// The metrics over familiar targets; `None` without such targets.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub familiar: Option<RankingSummary>,
-    /// The figures over new targets; none where there is none.
+    /// The metrics over new targets; `None` without such targets.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub new: Option<RankingSummary>,
 }
 
-/// Evaluates a ranker on any truth: all items are ranked, training targets masked, and the figures
+/// Evaluates a ranker on any truth: all items are ranked, training targets masked, and the metrics
 /// averaged over the users with at least one target.
 ///
-/// Prefer [`evaluate_validation`] for choices and [`evaluate_test`] for the final figures: their
-/// types keep the two apart. O(users with targets · cost of a list), and memory for
+/// Prefer [`evaluate_validation`] for choosing settings and [`evaluate_test`] for final results:
+/// their types keep the two apart. O(users with targets · cost of a list), and memory for
 /// `block_size` lists plus the hits.
 ///
 /// # Errors
-/// [`RecommendError::Options`] for invalid options, [`RecommendError::Shape`] if the ranker or the
-/// truth counts other users or items than the training part, [`RecommendError::NoTargets`]
-/// if the truth is empty, [`RecommendError::MaskedTarget`] if a held-out target is also one of
-/// training, [`RecommendError::InvalidList`] if the ranker breaks its promises.
+/// [`RecommendError::Options`] for invalid options, [`RecommendError::Shape`] if the ranker's or
+/// the truth's number of users or items differs from the training part's,
+/// [`RecommendError::NoTargets`] if the truth is empty, [`RecommendError::MaskedTarget`] if a
+/// held-out target is also one of training, [`RecommendError::InvalidList`] if the ranker breaks
+/// its contract.
 ///
 /// # Panics
 /// If the ranker does not give one list per user.
@@ -251,8 +254,8 @@ pub fn evaluate_validation(
     evaluate_part(ranker, train, validation.truth(), "validation", options)
 }
 
-/// Of two rankers the one with the higher Recall at the largest K on the validation part: `other` where they are
-/// equal or there is no such part.
+/// Of two rankers, the one with the higher Recall at the largest K on the validation part; `other`
+/// if they are equal or there is no such part.
 ///
 /// # Errors
 /// As [`evaluate`].
@@ -280,7 +283,7 @@ pub fn better_on_validation<'r>(
     })
 }
 
-/// Evaluates a ranker on the test part, for the final figures after all choices are made.
+/// Evaluates a ranker on the test part, for the final results after all settings are chosen.
 ///
 /// # Errors
 /// As [`evaluate`].
@@ -296,8 +299,8 @@ pub fn evaluate_test(
     evaluate_part(ranker, train, test.truth(), "test", options)
 }
 
-/// Tests whether ranker `a` beats ranker `b` by more than chance: a paired, two-sided sign-flip test of the
-/// mean difference a − b over the users of both evaluations
+/// Tests whether ranker `a` beats ranker `b` significantly: a paired, two-sided sign-flip test of
+/// the mean difference a − b over the users of both evaluations
 /// ([`lightgcn_metrics::paired_test`]). Its interval has the confidence of `a`'s options.
 ///
 /// # Errors
@@ -378,7 +381,7 @@ impl Figures {
     fn new(options: &EvaluationOptions, train: &Train) -> Result<Self, RecommendError> {
         let popularity = PopularityRanker::from_interactions(train.interactions());
         let mut overall = RankingEvaluator::new(&options.ks, popularity.counts().len())?;
-        // Without purchases, novelty is undefined and left out.
+        // Without purchases, novelty is undefined and omitted.
         if popularity.counts().iter().any(|&count| count > 0) {
             overall = overall.with_popularity(popularity.counts())?;
         }
@@ -454,7 +457,7 @@ fn check_inputs(
     }
 }
 
-/// The items of a list that keeps the promises of [`Ranker`].
+/// The items of a list, checked against the contract of [`Ranker`].
 fn checked(
     ranker: &dyn Ranker,
     user: UserId,

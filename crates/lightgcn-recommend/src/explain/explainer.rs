@@ -1,4 +1,4 @@
-//! Why an item: the parts of the score, and the paths behind them.
+//! Explains an item: the parts of its score, and the paths behind them.
 
 use crate::answer::profile::Profile;
 use crate::cold_start::fold_in::Query;
@@ -15,7 +15,7 @@ use crate::{
 use lightgcn_core::{ItemId, UserId};
 use lightgcn_simd::scores;
 
-/// What values of paths are measured by.
+/// The unit of path values.
 #[derive(Clone, Copy)]
 struct Scale {
     /// The factor of the model's score in the explained one.
@@ -23,7 +23,7 @@ struct Scale {
     total: Total,
 }
 
-/// A user, an item, and what ranks the one for the other.
+/// A user, an item, and what ranks the item for the user.
 pub(super) struct Pair {
     pub(super) user: Option<UserId>,
     pub(super) item: ItemId,
@@ -110,7 +110,7 @@ impl Explainer<'_> {
         }
     }
 
-    /// The learned ranking, where it ranks this item for this user.
+    /// The learned ranking, if it ranks this item for this user.
     fn learned(&self, pair: &Pair) -> Option<&RankingView> {
         let n_trained = self.shop.model.artifact.train.n_items();
         let view = self.shop.ranking_for(pair.query.as_ref()?.source);
@@ -128,7 +128,7 @@ impl Explainer<'_> {
         let query = shop.query(&profile);
         let vector: Vec<f32> = match (&query, user) {
             (Some(query), _) => query.vector.clone(),
-            // Without a history the model's row is noise, but it is what the model would score with.
+            // Without a history, the model's row is noise, but it is what the model scores with.
             (None, Some(user)) => shop.model.artifact.embeddings.row(user.index()).to_vec(),
             (None, None) => vec![0.0; shop.items.dimension],
         };
@@ -148,7 +148,7 @@ impl Explainer<'_> {
         lightgcn_simd::dot(&pair.vector, row) + added.sum::<f64>() as f32
     }
 
-    /// The ensemble's score, where the recommender has one and the model ranks for this user.
+    /// The ensemble's score, if the recommender has one and the model ranks for this user.
     fn fused(&self, pair: &Pair) -> Option<Fused> {
         let items = &self.shop.items;
         let of_model = matches!(&pair.query, Some(query) if query.source == Source::Model);
@@ -174,7 +174,8 @@ impl Explainer<'_> {
         }
     }
 
-    /// The parts of the model's score of a training item; none where it is not a sum over the history.
+    /// The parts of the model's score of a training item; `None` if it is not a sum over the
+    /// history.
     pub(crate) fn score_parts(&self, user: UserId, item: ItemId) -> Option<ScoreParts> {
         let model = &self.shop.model;
         if item.index() >= model.artifact.train.n_items() {
@@ -221,7 +222,8 @@ impl Explainer<'_> {
         }
     }
 
-    /// Adds the parts beside the terms, the rounding and all shares; returns what these are of.
+    /// Adds the remaining parts, the rounding and all shares; returns the total that the shares
+    /// refer to.
     pub(super) fn add_parts(
         &self,
         to: &mut Explanation,
@@ -266,17 +268,17 @@ impl Explainer<'_> {
         let model = &self.shop.model;
         let name = &model.artifact.model.name;
         if profile.trained.is_none() {
-            return "the model knows nothing that connects this user with a score".to_owned();
+            return "the model has no data to score this user".to_owned();
         }
         if is_fused && model.messages().are_exact() {
-            return "the ensemble fuses ranks, or a member's score is not a sum over the history, so there \
-                    are no contributions: the paths are evidence from the training data, not parts of the \
-                    score"
+            return "the ensemble fuses ranks, or a member's score is not a sum over the history, \
+                so there are no contributions; the paths are evidence from the training data, not \
+                parts of the score"
                 .to_owned();
         }
         format!(
-            "the score of the model {name} is not a sum over the history, so there are no contributions: \
-             the paths are evidence from the training data, not parts of the score"
+            "the score of the model {name} is not a sum over the history, so there are no \
+            contributions; the paths are evidence from the training data, not parts of the score"
         )
     }
 

@@ -6,18 +6,18 @@ use lightgcn_core::ItemDetails;
 use serde::{Deserialize, Serialize};
 use std::fmt;
 
-/// What an explanation shows.
+/// What an explanation should show.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(deny_unknown_fields, default)]
 pub struct ExplainOptions {
     /// The maximum number of paths, at least 1. Default: 5.
     pub limit: usize,
-    /// The maximum number of edges of a path: 1, 3 or 5. Paths of 5 edges are searched only where there is
-    /// no shorter one to show. Default: 5.
+    /// The maximum number of edges of a path: 1, 3 or 5. Paths of 5 edges are searched only if
+    /// there is no shorter one to show. Default: 5.
     pub max_hops: usize,
-    /// The minimum number of other users who share a step for it to be shown, at least 1, so that no path
-    /// reveals what few people did. Default: 5.
+    /// The minimum number of other users who share a step for it to be shown, at least 1, so that
+    /// no path reveals what only a few people did. Default: 5.
     pub min_users: usize,
 }
 
@@ -51,7 +51,7 @@ impl ExplainOptions {
     }
 }
 
-/// A question why one user gets one item.
+/// A request to explain why one user gets one item.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(deny_unknown_fields, default)]
@@ -81,8 +81,8 @@ pub enum Method {
     /// ([`Recommender::with_ensemble`](crate::Recommender::with_ensemble)) whose members' scores are sums over
     /// the history: contributions are exact. Paths are those of the model's part.
     Ensemble,
-    /// The learned ranking's score, a sum of terms and of contributions of the history: exact. Paths are
-    /// evidence from the training data.
+    /// The learned ranking's score, a sum of terms and contributions of the history: exact. Paths
+    /// are evidence from the training data.
     Ranking,
     /// The model's score is not such a sum (NGCF, matrix factorization): paths in the data are evidence
     /// that supports it, not its parts.
@@ -91,53 +91,53 @@ pub enum Method {
 
 /// Why an item is recommended to a user.
 ///
-/// Where the method is exact, the terms, `self_contribution`, the contributions, `remainder` and `rounding` sum to
-/// `score`. Shares are relative to the sum of the parts' absolute values, with the sign of the part, so that the absolute
-/// shares sum to 1 where there is no remainder.
+/// If the method is exact, the terms, `self_contribution`, the contributions, `remainder` and
+/// `rounding` sum to `score`. Shares are relative to the sum of the parts' absolute values, with
+/// the sign of the part, so that the absolute shares sum to 1 if there is no remainder.
 ///
-/// [`Display`](fmt::Display) prints it for people. Other users are never named, and appear only where
-/// at least [`ExplainOptions::min_users`] of them share a step.
+/// [`Display`](fmt::Display) prints a human-readable form. Other users are never named, and appear
+/// only if at least [`ExplainOptions::min_users`] of them share a step.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Explanation {
-    /// The user's id as asked for.
+    /// The user's id as requested.
     pub user: String,
-    /// The item's id as asked for.
+    /// The item's id as requested.
     pub item: String,
-    /// What is known of the item.
+    /// The item's metadata.
     #[serde(with = "DetailsFields")]
     #[cfg_attr(feature = "openapi", schema(value_type = DetailsFields))]
     pub details: ItemDetails,
     /// The model's score of the pair, the same bits as in a list.
     pub score: f32,
-    /// Whether the user has bought the item already.
+    /// Whether the user has already bought the item.
     pub bought: bool,
-    /// Whether the user met it before, by any event.
+    /// Whether the user has interacted with it before, by any event.
     #[serde(default)]
     pub familiar: bool,
     /// What the explanation is based on.
     pub method: Method,
-    /// What is known of the item and of the user's events with it, largest absolute value first. Empty
+    /// Terms about the item and the user's events with it, largest absolute value first. Empty
     /// unless a ranking was learned.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub terms: Vec<Term>,
-    /// What the user's own row of layer 0 adds: a learned preference that no single item of the history
-    /// explains. None where the method is not exact, and for newcomers.
+    /// What the user's own layer-0 row adds: a learned preference that no single item of the
+    /// history explains. `None` if the method is not exact, and for newcomers.
     pub self_contribution: Option<Part>,
-    /// What each item of the history adds, largest absolute value first; negative where it lowers the
-    /// score. Empty where the method is not exact.
+    /// What each item of the history adds, largest absolute value first; negative if it lowers the
+    /// score. Empty if the method is not exact.
     pub contributions: Vec<Contribution>,
-    /// What was taken out of the contributions and terms, as one sum. None where nothing was
+    /// The sum of removed contributions and terms. `None` if none were removed
     /// ([`Explanation::limit_contributions`], [`Explanation::hide_history`]).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub remainder: Option<Remainder>,
     /// The rest of the score: rounding of 32-bit numbers, or of embeddings stored in 16 bits.
     pub rounding: f64,
-    /// Paths, shortest first, then strongest; empty where none can be shown.
+    /// Paths, shortest first, then strongest; empty if none can be shown.
     pub paths: Vec<ExplainedPath>,
-    /// Why there is no path; none where there is one.
+    /// Why there are no paths; `None` if there are any.
     pub reason: Option<String>,
-    /// Why there are no contributions; none where there are any.
+    /// Why there are no contributions; `None` if there are any.
     pub instead: Option<String>,
 }
 
@@ -147,13 +147,13 @@ pub struct Explanation {
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum TermKind {
-    /// What the user did with the item: which behaviors, how often, how lately.
+    /// What the user did with the item: which behaviors, how often, how recently.
     History,
-    /// How many users bought or met it.
+    /// How many users bought it or interacted with it.
     Popularity,
-    /// How many of those who met it bought it.
+    /// How many of the users who interacted with it bought it.
     Conversion,
-    /// Its category, brand and price beside those of the history.
+    /// Its category, brand and price compared with those of the history.
     Taste,
     /// The score of a model that is not a sum over the history.
     Model,
@@ -183,11 +183,11 @@ pub struct Part {
     pub share: f64,
 }
 
-/// Parts of a score that are not told one by one.
+/// Parts of a score that are not listed individually.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Remainder {
-    /// How many items of the history it stands for; none where that is hidden.
+    /// The number of items of the history it represents; `None` if hidden.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub n_items: Option<usize>,
     /// What they add to the score together.
@@ -202,7 +202,7 @@ pub struct Remainder {
 pub struct Contribution {
     /// The item's id as the shop writes it.
     pub item: String,
-    /// What is known of it.
+    /// Its metadata.
     #[serde(with = "DetailsFields")]
     #[cfg_attr(feature = "openapi", schema(value_type = DetailsFields))]
     pub details: ItemDetails,
@@ -223,12 +223,12 @@ pub struct ExplainedPath {
     /// weights, which is their part of as many layers of propagation as they have edges, before the
     /// layer's weight.
     pub strength: f64,
-    /// What the path adds to the score, where the score is a path sum. A score is also a sum over pairs
-    /// of a first step (user to item j) and a last step (user v to the item); a path of
-    /// three edges has the pairs of its j with those v who met j; one of five edges has its portion, by
-    /// strength, of the pairs with those v who did not. So no two paths count a pair twice; the rest of the
-    /// score belongs to the item's self contribution and to pairs that are further apart. The value of a path
-    /// of one edge is the edge's whole contribution.
+    /// What the path adds to the score, if the score is a path sum. A score is also a sum over
+    /// pairs of a first step (user to item j) and a last step (user v to the item); a path of three
+    /// edges has the pairs of its j with those users v who interacted with j; one of five edges has
+    /// its portion, by strength, of the pairs with those v who did not. So no two paths count a
+    /// pair twice; the rest of the score belongs to the item's self contribution and to pairs that
+    /// are further apart. The value of a path of one edge is the edge's whole contribution.
     pub value: Option<f64>,
     /// The value as a share of all parts by absolute value.
     pub share: Option<f64>,
@@ -240,14 +240,14 @@ pub struct ExplainedPath {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct ExplainedEdge {
-    /// Where the step begins.
+    /// Where the step starts.
     pub from: PathNode,
     /// Where it ends.
     pub to: PathNode,
-    /// What the user did with the item and how often; for other users how many of them did
-    /// so, where they are at least [`ExplainOptions::min_users`].
+    /// What the user did with the item and how often; for other users, how many of them did so, if
+    /// there are at least [`ExplainOptions::min_users`].
     pub behaviors: Vec<BehaviorCount>,
-    /// The edge's weight in the graph: positive; of several users the sum.
+    /// The edge's weight in the graph, positive; the sum for several users.
     pub weight: f64,
 }
 
@@ -267,7 +267,7 @@ pub enum PathNode {
     Item {
         /// Its id as the shop writes it.
         item: String,
-        /// What is known of it.
+        /// Its metadata.
         #[serde(with = "DetailsFields")]
         #[cfg_attr(feature = "openapi", schema(value_type = DetailsFields))]
         details: ItemDetails,
@@ -356,7 +356,7 @@ impl fmt::Display for BehaviorCount {
     }
 }
 
-/// Such as `viewed`; a label without a known past tense stays.
+/// Such as `viewed`; a label without a known past tense stays unchanged.
 pub(super) fn past_tense(behavior: &str) -> &str {
     match behavior {
         "view" => "viewed",
@@ -379,7 +379,7 @@ impl Total {
         Self(values.iter().map(|value| value.abs()).sum())
     }
 
-    /// The share of a value; 0 where all are 0.
+    /// The share of a value; 0 if all are 0.
     pub(super) fn share(self, value: f64) -> f64 {
         if self.0 > 0.0 { value / self.0 } else { 0.0 }
     }

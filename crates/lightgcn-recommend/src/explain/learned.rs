@@ -1,5 +1,5 @@
-//! Explanations of the learned ranking: its score is a sum of terms, and those of the graph are sums over
-//! the history.
+//! Explains the learned ranking: its score is a sum of terms, and graph terms are sums over the
+//! history.
 
 use super::explainer::{Explainer, Pair};
 use super::explanation::past_tense;
@@ -13,7 +13,7 @@ use lightgcn_linear::LinearModel;
 use std::collections::BTreeMap;
 
 impl Explainer<'_> {
-    /// The explanation of an item that training knows, without its paths.
+    /// The explanation of an item known to training, without its paths.
     pub(super) fn explain_learned(
         &self,
         view: &RankingView,
@@ -127,7 +127,7 @@ impl Explainer<'_> {
         }
     }
 
-    /// By the behavior that most users did with the item.
+    /// Uses the behavior that most users did with the item.
     fn conversion_text(&self, view: &RankingView, item: ItemId) -> String {
         let train = &self.shop.model.artifact.train;
         let targets = train.target_behaviors();
@@ -147,7 +147,7 @@ impl Explainer<'_> {
     }
 }
 
-/// The age of the latest event with the item, in whole days; none where times are unknown.
+/// The age of the latest event with the item, in whole days; `None` if times are unknown.
 fn days_ago(view: &RankingView, history: &UserHistory, item: ItemId) -> Option<u64> {
     let met = &history.items[history.find(item)?];
     let knows_times = view.ranking.now.is_some() || view.ranking.ages_from_last_event;

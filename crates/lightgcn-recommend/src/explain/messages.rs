@@ -1,15 +1,16 @@
-//! What each node passes to its neighbors, summed over all layers.
+//! The messages that each node passes to its neighbors, summed over all layers.
 
 use lightgcn_graph::{Normalization, TrainGraph};
 use lightgcn_simd::{CsrView, propagate};
 use lightgcn_store::Artifact;
 
-/// The table Σ_{k≥1} α_k Â^{k−1} E, `[n_nodes, dimension]`: a node's final embedding is α_0 times its
-/// own row of layer 0 plus the sum of its neighbors' messages, weighted by the entries of Â. So a score splits
-/// exactly over a user's history, and a newcomer without a row of layer 0 still has a history.
+/// The table Σ_{k≥1} α_k Â^{k−1} E, `[n_nodes, dimension]`: a node's final embedding is α_0 times
+/// its own row of layer 0 plus the sum of its neighbors' messages, weighted by the entries of Â. So
+/// a score splits exactly over a user's history, and a newcomer without a layer-0 row still has a
+/// history.
 ///
 /// For models whose final embeddings are not such a sum, an item's final embedding serves as its
-/// message, and only a fitted map leads from a history to a user.
+/// message, and a history needs a fitted map to become a user vector.
 #[derive(Debug)]
 pub(crate) enum Messages {
     /// α_1 · E: one layer needs no table.
@@ -27,7 +28,7 @@ impl Messages {
             None | Some([] | [_]) => Self::Final,
             Some([_, one]) => Self::Scaled(*one),
             Some([_, others @ ..]) => {
-                // A graph has edges, and an adjacency matrix is valid by construction.
+                // A graph always has edges, and an adjacency matrix is valid by construction.
                 let Ok(a) = graph.adjacency(&artifact.model.normalization().into()) else {
                     return Self::Final;
                 };

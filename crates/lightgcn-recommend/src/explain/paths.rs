@@ -11,13 +11,13 @@ use std::collections::HashMap;
 /// The maximum number of items, strongest first, at which paths of five edges start.
 const MAX_STARTS: usize = 20;
 
-/// Where the paths begin and end.
+/// The ends of the paths.
 pub(crate) struct Ends<'a> {
     shop: &'a Shop,
     profile: &'a Profile,
     item: ItemId,
-    /// The first steps: item, symmetric weight, and the message times its factor, mapped to users' space
-    /// (empty where the score is not a path sum).
+    /// The first steps: item, symmetric weight, and the message times its factor, mapped to the
+    /// users' space (empty if the score is not a path sum).
     starts: Vec<Start>,
     /// The last steps: users of the item, ascending.
     users: Vec<u32>,
@@ -78,7 +78,7 @@ impl<'a> Ends<'a> {
         self.profile.trained.map(|user| user.0)
     }
 
-    /// What the users given (positions in the last steps) add: Σ Â_iv n_v · (start's vector).
+    /// What the given users (positions in the last steps) add: Σ Â_iv n_v · (start's vector).
     fn value(&self, start: &Start, last: impl Iterator<Item = (usize, f64)>) -> Option<f64> {
         if start.vector.is_empty() {
             return None;
@@ -116,7 +116,8 @@ impl<'a> PathSearch<'a> {
         Self { ends, options }
     }
 
-    /// The paths to show: the edge itself, then those of three edges; those of five only where there are none.
+    /// The paths to show: the edge itself, then those of three edges; those of five edges only if
+    /// there are none of these.
     pub(crate) fn find(&self) -> Vec<ExplainedPath> {
         let mut found: Vec<ExplainedPath> = self.one_hop().into_iter().collect();
         if self.options.max_hops >= 3 {
@@ -214,8 +215,8 @@ impl<'a> PathSearch<'a> {
         ways
     }
 
-    /// For each item that shares a user with `item`: the summed strength of the two edges, and how
-    /// many users they are.
+    /// For each item that shares a user with `item`: the summed strength of the two edges, and the
+    /// number of users.
     fn neighbors(&self, item: ItemId) -> HashMap<u32, (f64, usize)> {
         let graph = &self.ends.shop.model.graph;
         let (users, weights) = graph.users_of(item);
@@ -339,7 +340,7 @@ impl<'a> PathSearch<'a> {
         ]
     }
 
-    /// How many of the users did what with the item, where that is at least `min_users`.
+    /// How many of the users did what with the item, if at least `min_users`.
     fn shared_behaviors(&self, users: &[u32], item: ItemId) -> Vec<BehaviorCount> {
         let train = &self.ends.shop.model.artifact.train;
         let mut counts = vec![0; train.behaviors().len()];
@@ -374,8 +375,8 @@ impl Group {
     }
 }
 
-/// Calls `found` with the positions of each number that both ascending lists hold, in their order. O(a +
-/// b), or O(a · log b) where `a` is much shorter.
+/// Calls `found` with the positions of each number that is in both ascending lists, in order. O(a +
+/// b), or O(a · log b) if `a` is much shorter.
 fn common(a: &[u32], b: &[u32], mut found: impl FnMut(usize, usize)) {
     if a.len() * 16 < b.len() {
         for (n, x) in a.iter().enumerate() {

@@ -1,12 +1,12 @@
-//! Explanations that tell less: a few contributions, or nothing of the history.
+//! Shortens explanations: to a few contributions, or to nothing about the history.
 
 use crate::{Explanation, Remainder, Term, TermKind};
 
 /// Why an explanation without the history has no path.
-const HIDDEN: &str = "histories are hidden, and every path begins with one";
+const HIDDEN: &str = "histories are hidden, and every path starts from one";
 
 impl Explanation {
-    /// Keeps the `limit` contributions of the largest absolute value; the others become one
+    /// Keeps the `limit` contributions with the largest absolute values; the others become one
     /// [`Explanation::remainder`], so that the parts still sum to the score.
     pub fn limit_contributions(&mut self, limit: usize) {
         if self.contributions.len() <= limit {
@@ -20,10 +20,11 @@ impl Explanation {
         );
     }
 
-    /// Takes out what tells of the user's history: the contributions and the terms about it, which become one
-    /// [`Explanation::remainder`], the paths, which begin with its items, and whether the user bought or met the item.
+    /// Removes what reveals the user's history: the contributions and the terms about it, which
+    /// become one [`Explanation::remainder`], the paths, which start from its items, and whether
+    /// the user bought or interacted with the item.
     ///
-    /// What stays is the score, its method, and what is known of the item for every user.
+    /// The score, its method, and the terms about the item that are the same for every user stay.
     pub fn hide_history(&mut self) {
         let is_of_user = |kind: TermKind| matches!(kind, TermKind::History | TermKind::Taste);
         let terms = std::mem::take(&mut self.terms).into_iter();

@@ -6,9 +6,9 @@ use crate::{Exclusions, Ranked, Ranker, RecommendError, Scorer};
 use lightgcn_core::{BehaviorWeights, Interactions, ItemId, Train, UserId};
 use lightgcn_linear::{CascadingRank, CascadingRankConfig};
 
-/// Ranks by [`CascadingRank`] over a log's behaviors, from the weakest to the target: a baseline without
-/// embeddings for logs of several behaviors. Behaviors without events and those whose weight is not
-/// positive, such as removals from the cart, are left out.
+/// Ranks by [`CascadingRank`] over a log's behaviors, from the weakest to the target: a baseline
+/// without embeddings for logs with several behaviors. Behaviors without events and those without a
+/// positive weight, such as removals from the cart, are ignored.
 ///
 /// ```
 /// use lightgcn_core::{BehaviorWeightsConfig, InteractionsBuilder, ItemId, Split, Truth, UserId};
@@ -58,7 +58,7 @@ impl<'a> CascadingRanker<'a> {
         })
     }
 
-    /// The items of a user, one list a stage.
+    /// The items of a user, one list per stage.
     fn history(&self, user: UserId) -> Vec<Vec<ItemId>> {
         let of_stage = |&behavior: &usize| {
             let pairs = self.pairs.pairs_of(user);

@@ -16,15 +16,15 @@ pub(crate) fn pool_size(k: usize, diversity: f64) -> usize {
     }
 }
 
-/// Chooses `k` of the candidates one after the other, each time the one with the highest
-/// (1 − diversity) · relevance − diversity · similarity. Relevance is its score scaled from 0 (worst candidate)
-/// to 1 (best), similarity the highest cosine of its embedding with that of an item chosen before
-/// (Carbonell and Goldstein, SIGIR 1998). Ties by the order of the candidates.
+/// Chooses `k` candidates one at a time, always the one with the highest (1 − diversity) ·
+/// relevance − diversity · similarity. Relevance is its score scaled from 0 (worst candidate) to 1
+/// (best), similarity the highest cosine of its embedding with that of a previously chosen item
+/// (Carbonell and Goldstein, SIGIR 1998). Ties are broken by the order of the candidates.
 ///
-/// `candidates` are best first; `embedding` gives an item's row. With a diversity of 0 the list is the first
-/// `k` candidates. At most k · candidates dot products, and in practice a small part of them: a candidate is
-/// compared with what was chosen only while it could still be the next one (Minoux's accelerated greedy
-/// algorithm, 1978).
+/// `candidates` are best first; `embedding` gives an item's row. With a diversity of 0 the list is
+/// the first `k` candidates. At most k · candidates dot products, in practice only a small part of
+/// them: a candidate is compared with chosen items only while it could still be the next one
+/// (Minoux's accelerated greedy algorithm, 1978).
 pub fn diversify<'t>(
     candidates: &[Ranked],
     k: usize,
@@ -54,10 +54,10 @@ pub fn diversify<'t>(
     list
 }
 
-/// Chosen items that a candidate is compared with at a time.
+/// The number of chosen items to compare a candidate with at a time.
 const BLOCK: usize = 16;
 
-/// Candidates and what is known of their similarity to the items chosen.
+/// Candidates and bounds on their similarity to the chosen items.
 struct Pool {
     diversity: f64,
     dimension: usize,
@@ -65,15 +65,16 @@ struct Pool {
     relevance: Vec<f64>,
     /// Embeddings divided by their norms, `[candidates, dimension]`; zeros stay zeros.
     units: Vec<f32>,
-    /// Those of the items chosen, in the order of choice.
+    /// Those of the chosen items, in the order of choice.
     chosen: Vec<f32>,
     n_chosen: usize,
-    /// The highest cosine with the first `compared` items chosen; before the first, the lowest possible one.
+    /// The highest cosine with the first `compared` chosen items; before the first, the lowest
+    /// possible one.
     similarity: Vec<f32>,
     compared: Vec<usize>,
 }
 
-/// The most that a candidate can be worth: its value grows no more as further items are chosen.
+/// An upper bound of a candidate's value: it never grows as more items are chosen.
 #[derive(Debug, PartialEq)]
 struct Bound {
     value: f64,
@@ -144,7 +145,7 @@ impl Pool {
         self.compared[place] == self.n_chosen
     }
 
-    /// Compares a candidate with further items chosen, until it falls behind the next one.
+    /// Compares a candidate with more chosen items until it falls behind the next one.
     fn compare(&mut self, place: usize, next: Option<&Bound>) -> Bound {
         let unit = &self.units[place * self.dimension..][..self.dimension];
         let mut cosines = [0.0; BLOCK];
@@ -153,7 +154,7 @@ impl Pool {
             let n = BLOCK.min(self.n_chosen - first);
             let rows = &self.chosen[first * self.dimension..][..n * self.dimension];
             scores(unit, rows, self.dimension, &mut cosines[..n]);
-            // Rounding must not lift a cosine out of its range, which the bounds rest on.
+            // Rounding must not push a cosine out of its range, which the bounds rely on.
             let highest = cosines[..n]
                 .iter()
                 .fold(self.similarity[place], |a, &b| a.max(b));
@@ -184,14 +185,14 @@ impl<'a> DiverseRanker<'a> {
     /// [`RecommendError::Options`] if the diversity lies outside [0, 1].
     ///
     /// # Panics
-    /// If the table has another shape than the ranker's.
+    /// If the table's shape differs from the ranker's.
     pub fn new(
         inner: EmbeddingRanker<'a>,
         items: &'a [f32],
         diversity: f64,
     ) -> Result<Self, RecommendError> {
         if !(0.0..=1.0).contains(&diversity) {
-            let fault = format!("diversity is {diversity}; it must lie between 0 and 1");
+            let fault = format!("diversity is {diversity}; it must be between 0 and 1");
             return Err(RecommendError::Options {
                 faults: vec![fault],
             });

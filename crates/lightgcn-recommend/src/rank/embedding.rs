@@ -12,11 +12,11 @@ const BLOCK: usize = 4096;
 
 /// Ranks items by the dot product of a user's and an item's embedding, exactly.
 ///
-/// The tables are borrowed or owned. The items' one may be kept in 16 bits
-/// ([`EmbeddingRanker::with_storage`]): with many items and users asking one by one, the time of an answer
-/// is the time to read that table. Scoring, masking and selection run fused and in blocks
-/// ([`lightgcn_simd::top_k`]): the score matrix never exists whole. O(users · items · dimension)
-/// time, O(4096 · dimension) memory beside the answers.
+/// The tables are borrowed or owned. The items' table may be kept in 16 bits
+/// ([`EmbeddingRanker::with_storage`]): with many items and users asking one by one, the time of an
+/// answer is the time to read that table. Scoring, masking and selection run fused and in blocks
+/// ([`lightgcn_simd::top_k`]): the score matrix never exists as a whole. O(users · items ·
+/// dimension) time, O(4096 · dimension) memory in addition to the answers.
 ///
 /// ```
 /// use lightgcn_core::{ItemId, UserId};
@@ -108,14 +108,14 @@ impl<'a> EmbeddingRanker<'a> {
         })
     }
 
-    /// The same ranker with its table of items kept as `storage`.
+    /// The same ranker with its item table kept as `storage`.
     ///
     /// [`Storage::Bf16`] rounds every number of the items to the nearest of 16 bits, which changes
-    /// it by at most 2⁻⁸ of its size, and halves the memory that an answer reads. Scores are still summed in
-    /// 32 bits with the user's unrounded embedding: lists are the exact ranking by the rounded items. A table
-    /// of numbers that 16 bits can represent (as in an artifact stored so) ranks with the same bits in either
-    /// storage. [`Storage::F32`] changes no number. O(items · dimension) time, and
-    /// memory for the new table.
+    /// it by at most 2⁻⁸ of its magnitude, and halves the memory that an answer reads. Scores are
+    /// still summed in 32 bits with the user's unrounded embedding: lists are the exact ranking by
+    /// the rounded items. A table of numbers that 16 bits can represent (as in an artifact stored
+    /// so) ranks with the same bits in either storage. [`Storage::F32`] changes no number. O(items
+    /// · dimension) time, and memory for the new table.
     ///
     /// # Errors
     /// [`RecommendError::EmbeddingNotFinite`] with a number that exceeds the largest of 16 bits

@@ -1,4 +1,4 @@
-//! Several rankers as one, by their scores or by their ranks.
+//! Fuses several rankers into one, by their scores or by their ranks.
 
 use crate::rank::scorer::{ScoreParts, check_scores, list, standard_deviation, top_k_of_scores};
 use crate::{Exclusions, Ranked, Ranker, RecommendError, Scorer};
@@ -10,12 +10,12 @@ use serde::{Deserialize, Serialize};
 /// The constant of reciprocal rank fusion (Cormack, Clarke and Büttcher, SIGIR 2009).
 const RANK_OFFSET: f64 = 60.0;
 
-/// How the members of an [`EnsembleRanker`] are fused into one score.
+/// How to fuse the members of an [`EnsembleRanker`] into one score.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Fusion {
     /// Σ weight · score / σ, with σ the standard deviation of the member's scores of all items for
-    /// that user. A member whose scores differ by no more than rounding counts as 0.
+    /// that user. A member whose scores differ only by rounding counts as 0.
     #[default]
     Score,
     /// Σ weight / (60 + rank) over the ranks in the members' rankings of all items (reciprocal rank
@@ -79,9 +79,9 @@ impl<'a> EnsembleRanker<'a> {
     /// An ensemble of `members`, whose weights need not sum to 1.
     ///
     /// # Errors
-    /// [`RecommendError::Options`] if there is no member, a weight is negative or not finite, or none is
-    /// positive; [`RecommendError::DifferentCatalogues`] if the members count different users or items.
-    /// ([`check_same_catalogue`] compares their ids.)
+    /// [`RecommendError::Options`] if there is no member, a weight is negative or not finite, or
+    /// none is positive; [`RecommendError::DifferentCatalogues`] if the members' numbers of users
+    /// or items differ. ([`check_same_catalogue`] compares their ids.)
     pub fn new(members: Vec<Member<'a>>, fusion: Fusion) -> Result<Self, RecommendError> {
         check_members(
             members
@@ -144,7 +144,7 @@ impl<'a> EnsembleRanker<'a> {
         }
     }
 
-    /// The fused score of one item and its parts, `own` being the model's scores of all items.
+    /// The fused score of one item and its parts; `own` are the model's scores of all items.
     pub(crate) fn explain_with(
         &self,
         own_weight: f64,
@@ -162,7 +162,7 @@ impl<'a> EnsembleRanker<'a> {
         }
     }
 
-    /// The sum of the members' parts times their factors; none where ranks are fused, or a member's
+    /// The sum of the members' parts times their factors; `None` if ranks are fused, or a member's
     /// score is not a sum over the history.
     fn parts_of(&self, user: UserId, item: ItemId, rows: &[Vec<f32>]) -> Option<ScoreParts> {
         if self.fusion == Fusion::Rank {
@@ -185,12 +185,12 @@ impl<'a> EnsembleRanker<'a> {
 /// A fused score.
 pub(crate) struct Fused {
     pub(crate) score: f32,
-    /// The factor of the model's own score, and what the members add; none where the fused score is not
-    /// such a sum.
+    /// The factor of the model's own score, and what the members add; `None` if the fused score is
+    /// not such a sum.
     pub(crate) parts: Option<(f64, ScoreParts)>,
 }
 
-/// Checks that weights are usable and that all members count the same users and items.
+/// Checks that weights are valid and that all members have the same numbers of users and items.
 pub(crate) fn check_members<'m>(
     members: impl Iterator<Item = (&'m dyn Scorer, f64)>,
 ) -> Result<(), RecommendError> {
@@ -228,7 +228,7 @@ pub(crate) fn check_members<'m>(
     Ok(())
 }
 
-/// One over the standard deviation, or 0 where the scores differ by no more than rounding.
+/// One over the standard deviation, or 0 if the scores differ only by rounding.
 fn inverse_scale(row: &[f32]) -> f64 {
     let scores = row.iter().map(|&s| f64::from(s));
     let mean = scores.clone().sum::<f64>() / row.len() as f64;
@@ -297,14 +297,15 @@ impl Scorer for EnsembleRanker<'_> {
         }
     }
 
-    /// The members' parts times their factors, where scores are fused and every member that counts has
-    /// parts.
+    /// The members' parts times their factors, if scores are fused and every member with a positive
+    /// weight has parts.
     fn parts(&self, user: UserId, item: ItemId) -> Option<ScoreParts> {
         self.parts_of(user, item, &self.rows(user, self.n_items()))
     }
 }
 
-/// Checks that two artifacts have the same users and items, row by row, as an ensemble needs.
+/// Checks that two artifacts have the same users and items, row by row, as required for an
+/// ensemble.
 ///
 /// # Errors
 /// [`RecommendError::DifferentCatalogues`] if they differ.

@@ -1,4 +1,4 @@
-//! The choice of an ensemble's weights on validation data.
+//! Chooses an ensemble's weights on validation data.
 
 use crate::rank::ensemble::{check_members, normalized_scores};
 use crate::rank::scorer::{block_size, list};
@@ -7,13 +7,13 @@ use lightgcn_core::{ItemId, Train, UserId, Validation};
 use lightgcn_metrics::{Metric, RankingEvaluator};
 use rayon::prelude::*;
 
-/// The maximum number of weight combinations that are tried.
+/// The maximum number of weight combinations to try.
 const MAX_COMBINATIONS: usize = 20_000;
 
-/// How [`choose_weights`] searches.
+/// Options of [`choose_weights`].
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct WeightOptions {
-    /// How members are fused. Default: by score.
+    /// How to fuse members. Default: by score.
     pub fusion: Fusion,
     /// Weights are multiples of 1 / `steps`. Default: 20.
     pub steps: usize,
@@ -34,12 +34,12 @@ impl Default for WeightOptions {
     }
 }
 
-/// What [`choose_weights`] found.
+/// The result of [`choose_weights`].
 #[derive(Debug, Clone, PartialEq)]
 pub struct WeightChoice {
-    /// The best weights, one per member; of equal ones the first.
+    /// The best weights, one per member; the first of equally good ones.
     pub weights: Vec<f64>,
-    /// Every combination of weights and its figure, in ascending order of weights.
+    /// Every combination of weights and its metric, in ascending order of weights.
     pub figures: Vec<(Vec<f64>, f64)>,
 }
 

@@ -1,4 +1,4 @@
-//! Random items in lists.
+//! Puts random items into lists.
 
 use crate::{Exclusions, Ranked, Ranker, RecommendError};
 use lightgcn_core::random::{Random, Stream};
@@ -8,7 +8,7 @@ use rayon::prelude::*;
 /// The epoch of exploration's draws; random rankings use epoch 0.
 const EPOCH: u32 = 1;
 
-/// Chooses which places of a list are explored, and by which items.
+/// Chooses which places of a list to explore, and with which items.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Explorer {
     random: Random,
@@ -23,9 +23,9 @@ impl Explorer {
         }
     }
 
-    /// Gives each place of a list, with the probability of the share, to an item drawn uniformly among the
-    /// eligible ones that are not placed before it. Displaced items move to the next place, so that
-    /// the best items stay. The draws depend on the seed and `user` alone.
+    /// Gives each place of a list, with the given probability, to an item drawn uniformly among the
+    /// eligible ones not placed before it. Displaced items move to the next place, so the best
+    /// items stay. The draws depend only on the seed and `user`.
     pub(crate) fn explore(
         &self,
         user: u64,
@@ -95,8 +95,8 @@ fn draw(
 
 /// Ranks like another ranker, but gives each place to a random item with probability ε.
 ///
-/// Measures what randomness costs in accuracy and gains in coverage. The score of a random item is that of
-/// its neighbor and has no meaning.
+/// Use it to measure what randomness costs in accuracy and gains in coverage. The score of a random
+/// item is that of its neighbor and has no meaning.
 #[derive(Debug)]
 pub struct ExploringRanker<R> {
     inner: R,
@@ -111,7 +111,7 @@ impl<R: Ranker> ExploringRanker<R> {
     /// [`RecommendError::Options`] if the share lies outside [0, 1].
     pub fn new(inner: R, exploration: f64, seed: u64) -> Result<Self, RecommendError> {
         if !(0.0..=1.0).contains(&exploration) {
-            let fault = format!("exploration is {exploration}; it must lie between 0 and 1");
+            let fault = format!("exploration is {exploration}; it must be between 0 and 1");
             return Err(RecommendError::Options {
                 faults: vec![fault],
             });

@@ -8,7 +8,7 @@ use lightgcn_linear::{Histories, History, LinearModel};
 /// Ranks items by any model of [`lightgcn_linear`], exactly, from the training histories.
 ///
 /// Users are scored in blocks of at most 32 MiB of scores, on all threads: the score matrix never
-/// exists whole.
+/// exists as a whole.
 ///
 /// ```
 /// use lightgcn_core::{InteractionsBuilder, ItemId, Split, Truth, UserId};
@@ -39,7 +39,7 @@ impl LinearRanker {
     /// A ranker of the training users, whose pairs are weighted as when the model was fitted.
     ///
     /// # Panics
-    /// If the model knows another number of items.
+    /// If the model's number of items differs.
     #[must_use]
     pub fn new(model: Box<dyn LinearModel>, train: &Train) -> Self {
         Self::from_interactions(model, train.interactions())
@@ -48,7 +48,7 @@ impl LinearRanker {
     /// A ranker over pairs known to be training pairs, as in an artifact.
     ///
     /// # Panics
-    /// If the model knows another number of items.
+    /// If the model's number of items differs.
     #[must_use]
     pub fn from_interactions(model: Box<dyn LinearModel>, pairs: &Interactions) -> Self {
         assert!(
@@ -62,7 +62,7 @@ impl LinearRanker {
         Self { model, histories }
     }
 
-    /// The model, for your own histories.
+    /// The model, to use with your own histories.
     #[must_use]
     pub fn model(&self) -> &dyn LinearModel {
         &*self.model

@@ -1,12 +1,12 @@
-//! Only items that a user has not met.
+//! Ranks only items that a user has not met.
 
 use crate::{Exclusions, Ranked, Ranker};
 use lightgcn_core::{Train, UserId};
 
 /// A ranker that leaves out every item the user met in training, by any behavior.
 ///
-/// Where people buy what they have not looked at yet, filters gain by it; where they buy what they just
-/// viewed, it leaves out the answer. Which is the case is a question for validation data.
+/// If people buy what they have not looked at yet, this improves filters; if they buy what they
+/// just viewed, it leaves out the answer. Validation data shows which is the case.
 #[derive(Debug)]
 pub struct NewItemsRanker<R> {
     ranker: R,
@@ -15,7 +15,7 @@ pub struct NewItemsRanker<R> {
 }
 
 impl<R: Ranker> NewItemsRanker<R> {
-    /// Leaves the pairs of this training part out. O(pairs).
+    /// Excludes the pairs of this training part. O(pairs).
     #[must_use]
     pub fn new(ranker: R, train: &Train) -> Self {
         Self {

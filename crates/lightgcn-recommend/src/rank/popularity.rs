@@ -64,7 +64,7 @@ impl PopularityRanker {
         self.order.iter().map(|&item| ItemId(item))
     }
 
-    /// The list of one user, or of an unknown user where `excluded` is empty.
+    /// The list of one user, or of an unknown user if `excluded` is empty.
     pub(crate) fn list(&self, k: usize, excluded: &[u32]) -> Vec<Ranked> {
         let kept = self
             .ranking()

@@ -9,10 +9,9 @@ use std::collections::HashMap;
 
 /// Ranks items at random: every order of the remaining items is equally likely.
 ///
-/// A list depends on the seed and the user alone, so the same seed gives the same answer, and a
-/// longer list begins with the shorter one. The score is 1 / rank.
-/// Expected cost O(k · items / items left); at worst O(items). Catalogues of up to 2^25
-/// items.
+/// A list depends only on the seed and the user, so the same seed gives the same answer, and a
+/// longer list starts with the shorter one. The score is 1 / rank. Expected cost O(k · items /
+/// items left); at worst O(items). Catalogues of up to 2^25 items.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RandomRanker {
     n_users: usize,

@@ -8,18 +8,18 @@ use serde::{Deserialize, Serialize};
 pub struct Ranked {
     /// The item's row.
     pub item: ItemId,
-    /// Its score; higher is better. Scores of different rankers do not compare.
+    /// Its score; higher is better. Scores of different rankers are not comparable.
     pub score: f32,
 }
 
 /// Anything that ranks items for known users.
 ///
 /// A list is best first, ties by the lower item row, without repetition or excluded items, and has
-/// `k` items unless fewer are left. The same question gets the same answer, at any number of threads
-/// and however the users are batched. [`evaluate`](crate::evaluate) checks these promises and rejects lists
-/// that break them.
+/// `k` items unless fewer are left. The same request gets the same answer, with any number of
+/// threads and any batching of users. [`evaluate`](crate::evaluate) checks this contract and
+/// rejects lists that break it.
 ///
-/// Your own ranker is one method beside its name and sizes:
+/// Your own ranker needs one method in addition to its name and sizes:
 ///
 /// ```
 /// use lightgcn_core::{ItemId, UserId};
@@ -106,7 +106,7 @@ impl Exclusions {
         Self(Some(sorted.collect()))
     }
 
-    /// The number of users with lists; none where nothing is excluded for anyone.
+    /// The number of users with lists; `None` if nothing is excluded for anyone.
     #[must_use]
     pub fn n_users(&self) -> Option<usize> {
         self.0.as_ref().map(Rows::n_rows)
@@ -115,7 +115,7 @@ impl Exclusions {
     /// The item rows excluded for a user, ascending and distinct.
     ///
     /// # Panics
-    /// If there are lists, and none for this user.
+    /// If there are lists, but none for this user.
     #[must_use]
     pub fn of(&self, user: UserId) -> &[u32] {
         let Some(rows) = &self.0 else {
@@ -132,14 +132,14 @@ impl Exclusions {
     /// Whether an item is excluded for a user. O(log of the user's list).
     ///
     /// # Panics
-    /// If there are lists, and none for this user.
+    /// If there are lists, but none for this user.
     #[must_use]
     pub fn contains(&self, user: UserId, item: ItemId) -> bool {
         self.of(user).binary_search(&item.0).is_ok()
     }
 }
 
-/// Panics where a user is out of range.
+/// Panics if a user is out of range.
 pub(crate) fn check_user(user: UserId, n_users: usize) {
     assert!(
         user.index() < n_users,

@@ -5,13 +5,13 @@ use crate::{Exclusions, Ranked, Ranker, RecommendError, Scorer};
 use lightgcn_core::UserId;
 use rayon::prelude::*;
 
-/// Ranks by (1 − weight) · s/σ + weight · r/ρ, where s is another ranker's score of the item for the
-/// user and r = exp((s − max s)/σ) · price its expected revenue up to a factor; σ and ρ are the
+/// Ranks by (1 − weight) · s/σ + weight · r/ρ, where s is another ranker's score of the item for
+/// the user and r = exp((s − max s)/σ) · price its expected revenue up to a factor; σ and ρ are the
 /// standard deviations of s and r over all items for that user.
 ///
-/// A score is not a probability. The exponential turns scores of any sign into positive likelihoods whose ratio
-/// is e per standard deviation: a softmax at temperature σ. An item without a price counts with the
-/// median one.
+/// A score is not a probability. The exponential turns scores of any sign into positive likelihoods
+/// whose ratio is e per standard deviation: a softmax at temperature σ. An item without a price
+/// gets the median one.
 #[derive(Debug, Clone)]
 pub struct RevenueScorer<S> {
     inner: S,
@@ -27,7 +27,7 @@ impl<S: Scorer> RevenueScorer<S> {
     /// [`RecommendError::Options`] if the weight lies outside [0, 1], or no item has a price.
     ///
     /// # Panics
-    /// If `prices` has another length than the items.
+    /// If the length of `prices` differs from the number of items.
     pub fn new(inner: S, prices: &[Option<f64>], weight: f64) -> Result<Self, RecommendError> {
         assert!(
             prices.len() == inner.n_items(),
@@ -36,7 +36,7 @@ impl<S: Scorer> RevenueScorer<S> {
             inner.n_items()
         );
         if !(0.0..=1.0).contains(&weight) {
-            let fault = format!("the weight of revenue is {weight}; it must lie between 0 and 1");
+            let fault = format!("the weight of revenue is {weight}; it must be between 0 and 1");
             return Err(RecommendError::Options {
                 faults: vec![fault],
             });
@@ -51,11 +51,11 @@ impl<S: Scorer> RevenueScorer<S> {
     }
 }
 
-/// The prices, with the median where one is missing.
+/// The prices, with the median in place of missing ones.
 pub(crate) fn usable_prices(prices: &[Option<f64>]) -> Result<Vec<f64>, RecommendError> {
     let mut known: Vec<f64> = prices.iter().copied().flatten().collect();
     if known.is_empty() {
-        let fault = "no item has a price, so revenue cannot count";
+        let fault = "no item has a price, so revenue cannot be computed";
         return Err(RecommendError::Options {
             faults: vec![fault.to_owned()],
         });

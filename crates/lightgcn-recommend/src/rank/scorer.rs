@@ -15,17 +15,17 @@ const MAX_USERS: usize = 512;
 /// A ranker that scores all items for a few users at a time, as ensembles need.
 ///
 /// The lists of [`Ranker::top_k`] are these scores, masked and ranked. The scores of a user have
-/// the same bits however the users are batched and at any number of threads.
+/// the same bits with any batching of users and any number of threads.
 pub trait Scorer: Ranker {
     /// Writes the score of every item for each of `users` into `out` (`[users.len(), n_items]`,
     /// row by row), overwriting it. Higher is better.
     ///
     /// # Panics
-    /// If `out` has another length, or a user is out of range.
+    /// If the length of `out` is wrong, or a user is out of range.
     fn scores(&self, users: &[UserId], out: &mut [f32]);
 
-    /// The parts of an item's score for a user; none where it is not a sum over the user's history, or the
-    /// ranker does not know the history.
+    /// The parts of an item's score for a user; `None` if it is not a sum over the user's history,
+    /// or the ranker does not know the history.
     ///
     /// # Panics
     /// If the user or the item is out of range.
@@ -38,7 +38,7 @@ pub trait Scorer: Ranker {
 /// A score as a sum: its parts add up to it, up to rounding.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct ScoreParts {
-    /// What the user's own row of layer 0 adds: the learned preference. 0 for models without one.
+    /// What the user's own layer-0 row adds: the learned preference. 0 for models without one.
     pub self_contribution: f64,
     /// What each item of the user's history adds, each item once, in any order.
     pub contributions: Vec<(ItemId, f64)>,
@@ -126,7 +126,7 @@ impl Scorer for EmbeddingRanker<'_> {
     }
 }
 
-/// Panics where the arguments of [`Scorer::scores`] do not fit.
+/// Panics if the arguments of [`Scorer::scores`] do not match.
 pub(crate) fn check_scores(scorer: &impl Ranker, users: &[UserId], out: &[f32]) {
     let n_items = scorer.n_items();
     assert!(
@@ -139,7 +139,7 @@ pub(crate) fn check_scores(scorer: &impl Ranker, users: &[UserId], out: &[f32]) 
     users.iter().for_each(|&u| check_user(u, scorer.n_users()));
 }
 
-/// How many users of `n_items` items are scored at a time.
+/// The number of users to score at a time, with `n_items` items.
 pub(crate) fn block_size(n_items: usize) -> usize {
     (SCORES / n_items.max(1)).clamp(1, MAX_USERS)
 }
@@ -177,7 +177,7 @@ pub(crate) fn list(scores: &[f32], k: usize, excluded: &[u32]) -> Vec<Ranked> {
     .collect()
 }
 
-/// The standard deviation over all values, summed in their order.
+/// The standard deviation over all values, summed in order.
 pub(crate) fn standard_deviation(values: impl Iterator<Item = f64> + Clone) -> f64 {
     let n = values.clone().count() as f64;
     let mean = values.clone().sum::<f64>() / n;

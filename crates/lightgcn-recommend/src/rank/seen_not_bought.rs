@@ -7,13 +7,13 @@ use lightgcn_core::{Interactions, ItemId, Train, UserId};
 use rayon::prelude::*;
 use std::cmp::Reverse;
 
-/// What comes first of the items that a user met and has not bought.
+/// The order of the items that a user met but has not bought.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum SeenOrder {
     /// The most events.
     Events,
-    /// The latest event. Without times all are equal.
+    /// The latest event. Without times, all are equal.
     Recency,
     /// The heaviest pair: the strongest behaviors.
     Strongest,
@@ -40,11 +40,13 @@ impl SeenOrder {
     }
 }
 
-/// Items that the user met and has not bought, in one of several orders, then the most popular items.
+/// Items that the user met but has not bought, in one of several orders, then the most popular
+/// items.
 ///
-/// The baselines for logs of several behaviors: what a model must beat. Ties are broken by a hash of the
-/// item, never by its row, for rows follow the order of first appearance in the log. A score is minus the
-/// place in the list. A list costs O(pairs of the user · log + k + excluded items).
+/// The baselines for logs with several behaviors, which a model must beat. Ties are broken by a
+/// hash of the item, never by its row, since rows follow the order of first appearance in the log.
+/// A score is minus the place in the list. A list costs O(pairs of the user · log + k + excluded
+/// items).
 #[derive(Debug, Clone)]
 pub struct SeenNotBoughtRanker<'a> {
     train: &'a Train,
@@ -81,7 +83,7 @@ impl<'a> SeenNotBoughtRanker<'a> {
         }
     }
 
-    /// A ranker of each order that the log can tell; none where every pair was bought.
+    /// A ranker for each order that the log supports; empty if every pair was bought.
     #[must_use]
     pub fn all(train: &'a Train) -> Vec<Self> {
         let pairs = train.interactions();
@@ -94,7 +96,7 @@ impl<'a> SeenNotBoughtRanker<'a> {
         told.map(|order| Self::new(train, order)).collect()
     }
 
-    /// What orders a pair: more is better.
+    /// The sort key of a pair: more is better.
     fn key(&self, pairs: &Interactions, pair: usize) -> f64 {
         match self.order {
             SeenOrder::Events => pairs.counts_of(pair).iter().map(|&n| f64::from(n)).sum(),

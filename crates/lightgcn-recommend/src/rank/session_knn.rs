@@ -18,7 +18,7 @@ impl SessionKnnRanker {
     /// Keeps the sessions of the training part. Same cost as [`SessionKnnConfig::fit`].
     ///
     /// # Errors
-    /// [`RecommendError::Linear`] where times are unknown or a setting is unusable.
+    /// [`RecommendError::Linear`] if times are unknown or a setting is invalid.
     pub fn new(config: &SessionKnnConfig, train: &Train) -> Result<Self, RecommendError> {
         let pairs = train.interactions();
         Ok(Self {

@@ -1,18 +1,19 @@
-//! What is said of one item.
+//! A change of one item.
 
 use lightgcn_core::ItemDetails;
 use serde::de::{Error, Visitor};
 use serde::{Deserialize, Deserializer, Serialize};
 use std::fmt;
 
-/// What is said of an item. A field that is absent says nothing; one that is null makes unknown what was known.
+/// A change of an item's metadata. An absent field is left unchanged; null clears it.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(deny_unknown_fields)]
 #[schema(as = CatalogueItem)]
 pub(crate) struct ItemChange {
-    /// The item's id in the log; what is said of an item that the model does not know is kept for the next model.
+    /// The item's id in the log; changes of an item that the model does not know are kept for the
+    /// next model.
     pub(crate) item: String,
-    /// What the item is called. More than 300 characters are cut.
+    /// The item's title, truncated to 300 characters.
     #[serde(
         default,
         deserialize_with = "given",
@@ -36,7 +37,8 @@ pub(crate) struct ItemChange {
     )]
     #[schema(value_type = Option<String>)]
     pub(crate) page_url: Option<Option<String>>,
-    /// Whether it is in stock, or how many there are; also as `stock`. What is out of stock is never recommended.
+    /// Whether it is in stock, or the quantity; also accepted as `stock`. An item that is out of
+    /// stock is never recommended.
     #[serde(
         default,
         alias = "stock",
@@ -45,7 +47,7 @@ pub(crate) struct ItemChange {
     )]
     #[schema(value_type = Option<StockValue>)]
     pub(crate) in_stock: Option<Option<Stock>>,
-    /// From when on it is no longer offered, and never recommended: seconds since 1970-01-01 UTC.
+    /// When it stops being offered and recommended, in seconds since 1970-01-01 UTC.
     #[serde(
         default,
         deserialize_with = "given",
@@ -87,7 +89,7 @@ pub(crate) struct ItemChange {
     pub(crate) category_code: Option<Option<String>>,
 }
 
-/// A field that is there, null or not.
+/// A field that is present, null or not.
 fn given<'de, D: Deserializer<'de>, T: Deserialize<'de>>(
     from: D,
 ) -> Result<Option<Option<T>>, D::Error> {
@@ -104,7 +106,7 @@ impl ItemChange {
         ]
     }
 
-    /// Adds what is said later, which counts.
+    /// Applies a later change, which takes precedence.
     pub(crate) fn merge(&mut self, later: &Self) {
         fn field<T: Clone>(known: &mut Option<Option<T>>, later: &Option<Option<T>>) {
             if later.is_some() {
@@ -122,7 +124,7 @@ impl ItemChange {
         field(&mut self.category_code, &later.category_code);
     }
 
-    /// What is known of the item after this.
+    /// The item's metadata after this change.
     pub(crate) fn applied_to(&self, details: ItemDetails) -> ItemDetails {
         fn field<T: Clone>(change: &Option<Option<T>>, known: Option<T>) -> Option<T> {
             change.clone().unwrap_or(known)
@@ -141,7 +143,7 @@ impl ItemChange {
         }
     }
 
-    /// The bytes that it takes in memory, about.
+    /// Its approximate size in memory, in bytes.
     pub(crate) fn bytes(&self) -> usize {
         let texts = [
             &self.title,
@@ -161,20 +163,20 @@ fn said(field: &Option<Option<String>>) -> Option<&String> {
     field.as_ref().and_then(Option::as_ref)
 }
 
-/// Whether there is any, which may be said by a number.
+/// Whether it is in stock, possibly given as a quantity.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(transparent)]
 pub(crate) struct Stock(pub(crate) bool);
 
-/// How stock may be said.
+/// The accepted forms of stock.
 #[derive(Serialize, utoipa::ToSchema)]
 #[schema(as = Stock)]
 #[serde(untagged)]
 #[allow(dead_code, reason = "it only describes")]
 pub(crate) enum StockValue {
-    /// Whether there is any.
+    /// Whether it is in stock.
     InStock(bool),
-    /// How many there are.
+    /// The quantity.
     Count(f64),
 }
 

@@ -1,21 +1,21 @@
-//! The errors of what is stored of items.
+//! Errors of stored catalogue changes.
 
 use std::path::{Path, PathBuf};
 use thiserror::Error;
 
-/// Why what is said of items cannot be stored or read.
+/// Why catalogue changes cannot be stored or read.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 #[non_exhaustive]
 pub enum CatalogueError {
-    /// There is no more room; nothing of the request was stored.
+    /// The catalogue is full; nothing of the request was stored.
     #[error(
-        "the catalogue holds {bytes} bytes, and {limit} are allowed (limits.catalogue_bytes); raise the limit, or \
-         train a model on newer catalogue files and remove the stored changes"
+        "the catalogue would take {bytes} bytes, but {limit} are allowed (limits.catalogue_bytes); \
+        raise the limit, or train a model on newer catalogue files and delete the stored changes"
     )]
     Full {
-        /// The bytes that it would hold.
+        /// The size it would have, in bytes.
         bytes: usize,
-        /// The most bytes.
+        /// The limit, in bytes.
         limit: usize,
     },
     /// The file is in use by another process.
@@ -40,7 +40,7 @@ pub enum CatalogueError {
     },
     /// The file cannot be read or written; nothing of the request was stored.
     #[error(
-        "the catalogue {} failed: {detail}; check the disk, or move the file away to begin anew",
+        "the catalogue {} failed: {detail}; check the disk, or move the file away to start over",
         path.display()
     )]
     Failed {

@@ -1,4 +1,4 @@
-//! What the shop says of its items while the service runs: titles, prices, stock.
+//! Catalogue changes while the service runs: titles, prices, stock.
 
 mod change;
 mod error;

@@ -1,4 +1,4 @@
-//! All that has been said of items: in memory and, where there is a file, in it too.
+//! Stores all catalogue changes: in memory and, if there is a file, also in it.
 
 use super::{CatalogueError, ItemChange};
 use crate::events::database::{Guarded, check_regular, guarded, open_writer};
@@ -13,7 +13,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 /// The version of the tables below.
 const FORMAT_VERSION: u64 = 1;
-/// From an item's id to what is said of it, in JSON.
+/// From an item's id to its change, in JSON.
 const ITEMS: TableDefinition<'_, &str, &[u8]> = TableDefinition::new("items");
 /// A few numbers by name.
 const META: TableDefinition<'_, &str, u64> = TableDefinition::new("meta");
@@ -21,15 +21,16 @@ const META: TableDefinition<'_, &str, u64> = TableDefinition::new("meta");
 const VERSION: &str = "version";
 /// The revision of the content.
 const REVISION: &str = "revision";
-/// Bytes of memory for pages of the file, which is only read when it is opened.
+/// Bytes of memory for the file's pages, which are only read on opening.
 const CACHE_BYTES: usize = 4 << 20;
 
-/// What has been said of items. Everything is in memory; a file makes it survive the process.
+/// Catalogue changes. Everything is in memory; a file makes them survive the process.
 pub(crate) struct CatalogueStore {
     path: Option<PathBuf>,
-    /// The open file; none after a failure, until it is opened again. Held while a change is written.
+    /// The open file; `None` after a failure, until it is reopened. Locked while a change is
+    /// written.
     database: Mutex<Option<Guarded<Database>>>,
-    /// The most bytes of changes.
+    /// The maximum number of bytes of changes.
     limit: usize,
     kept: RwLock<Kept>,
 }
@@ -38,9 +39,9 @@ pub(crate) struct CatalogueStore {
 struct Kept {
     changes: HashMap<String, ItemChange>,
     bytes: usize,
-    /// Tells contents apart, also those of earlier processes; 0 while nothing has been said.
+    /// Identifies the content, also across processes; 0 while there are no changes.
     revision: u64,
-    /// The revision before, and the items of which something has been said since.
+    /// The previous revision, and the items changed since.
     before: (u64, Vec<String>),
 }
 
@@ -62,10 +63,11 @@ impl CatalogueStore {
         }
     }
 
-    /// Opens the file at `path`, or makes it.
+    /// Opens the file at `path`, or creates it.
     ///
     /// # Errors
-    /// [`CatalogueError`], but for [`CatalogueError::Full`]: what is in the file is kept, whatever the limit.
+    /// [`CatalogueError`], except [`CatalogueError::Full`]: the file's content is kept, whatever
+    /// the limit.
     pub(crate) fn open(path: PathBuf, limit: usize) -> Result<Self, CatalogueError> {
         check_regular(&path).map_err(|error| CatalogueError::Failed {
             path: path.clone(),
@@ -102,7 +104,7 @@ impl CatalogueStore {
         })
     }
 
-    /// Stores all changes or none, in their order. What is said again changes nothing.
+    /// Stores all changes or none, in order. Repeating a change has no effect.
     ///
     /// # Errors
     /// [`CatalogueError::Full`], and [`CatalogueError::Failed`] if the file cannot be written.
@@ -162,12 +164,12 @@ impl CatalogueStore {
         Ok(())
     }
 
-    /// The model with all that has been said.
+    /// The model with all changes.
     pub(crate) fn told(&self, model: Model) -> Model {
         self.applied(&model).unwrap_or(model)
     }
 
-    /// The model with all that has been said; none if it knows that already.
+    /// The model with all changes; `None` if it already has them.
     pub(crate) fn applied(&self, model: &Model) -> Option<Model> {
         let kept = self.read();
         if model.catalogue_revision == kept.revision {
@@ -192,13 +194,13 @@ impl CatalogueStore {
         match model.recommender.with_details(&changes) {
             Ok(recommender) => Some(model.with_catalogue(recommender, revision)),
             Err(error) => {
-                tracing::error!(%error, "what was said of the items cannot be used");
+                tracing::error!(%error, "cannot apply the catalogue changes");
                 None
             }
         }
     }
 
-    /// Of how many items something has been said.
+    /// The number of changed items.
     pub(crate) fn n_items(&self) -> usize {
         self.read().changes.len()
     }
@@ -208,7 +210,7 @@ impl CatalogueStore {
     }
 }
 
-/// A number later than `revision`, and than those of earlier processes that kept nothing.
+/// A number greater than `revision`, and than those of earlier processes that stored nothing.
 fn next_revision(revision: u64) -> u64 {
     let now = SystemTime::now().duration_since(UNIX_EPOCH);
     let now = now.map_or(0, |now| now.as_nanos() as u64);
@@ -218,14 +220,14 @@ fn next_revision(revision: u64) -> u64 {
 /// A stored change, if it is one of this item.
 fn from_json(id: &str, json: &[u8]) -> Result<ItemChange, String> {
     let change: ItemChange = serde_json::from_slice(json)
-        .map_err(|error| format!("what is stored of item {id:?} cannot be read: {error}"))?;
+        .map_err(|error| format!("the stored change of item {id:?} cannot be read: {error}"))?;
     match change.item == id {
         true => Ok(change),
         false => Err(format!("item {id:?} is stored as {:?}", change.item)),
     }
 }
 
-/// Makes the tables, and returns the format version.
+/// Creates the tables, and returns the format version.
 fn set_up(database: &Database) -> Result<u64, redb::Error> {
     let transaction = database.begin_write()?;
     let version = {
@@ -275,7 +277,7 @@ fn write<'a>(
     Ok(())
 }
 
-/// The file of the catalogue beside a file of events.
+/// The catalogue file next to an event file.
 pub(crate) fn beside(events: &Path) -> PathBuf {
     let mut name = events.as_os_str().to_owned();
     name.push(".catalogue");

@@ -1,4 +1,4 @@
-//! Whether the event store takes events.
+//! Tracks whether the event store accepts events.
 
 use super::EventError;
 use std::sync::{Mutex, PoisonError};
@@ -7,11 +7,11 @@ use std::time::{Duration, Instant};
 /// The time between two checks of a store that failed.
 const PAUSE: Duration = Duration::from_secs(1);
 
-/// What became of the latest attempt to store events. A full store is no failure: no other instance of the service, and
-/// no restart, would do better.
+/// The result of the latest attempt to store events. A full store is not a failure: another
+/// instance of the service, or a restart, would do no better.
 #[derive(Debug, Default)]
 pub(crate) struct SinkHealth {
-    /// When the store last failed; none if it took what came last.
+    /// When the store last failed; `None` if the latest attempt succeeded.
     failed: Mutex<Option<Instant>>,
 }
 
@@ -25,7 +25,8 @@ impl SinkHealth {
         self.lock().is_some()
     }
 
-    /// Whether the store failed a while ago, and should be checked now. The next check is due after a pause.
+    /// Whether the store failed a while ago and should be checked now. The next check is due after
+    /// a pause.
     pub(crate) fn is_due(&self) -> bool {
         let mut failed = self.lock();
         let due = failed.is_some_and(|then| then.elapsed() >= PAUSE);

@@ -1,4 +1,4 @@
-//! What users do while the service runs: where events are stored and read.
+//! Events while the service runs: storing and reading them.
 
 mod health;
 mod outcomes;
@@ -36,15 +36,15 @@ pub struct StoredEvent {
     pub behavior: String,
     /// Its time, in seconds since 1970-01-01 UTC.
     pub time: i64,
-    /// How many events it stands for: positive and finite.
+    /// The number of events it represents: positive and finite.
     pub count: f64,
-    /// What the sender calls the event: of several with one id, the first counts. Default: none.
+    /// The sender's id for the event: of several with the same id, the first counts. Default: none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub id: Option<String>,
 }
 
 impl StoredEvent {
-    /// The event in the form that a recommender takes.
+    /// The event in the form that a recommender needs.
     #[must_use]
     pub fn to_context(&self) -> ContextEvent {
         ContextEvent {
@@ -65,7 +65,7 @@ pub enum EventError {
         "the event store is full ({limit} events); export and prune its events, or raise its limit"
     )]
     Full {
-        /// The most events it may hold.
+        /// The maximum number of events.
         limit: usize,
     },
     /// The store's file was moved, deleted or replaced; no event of the batch was stored.
@@ -84,12 +84,12 @@ pub enum EventError {
 
 /// A store of events that knows the latest events of each user.
 ///
-/// The service checks events before it appends them. It calls both methods from several threads at once, none of
-/// which runs asynchronous tasks.
+/// The service checks events before it appends them. It calls the methods from several threads at
+/// once, none of which runs asynchronous tasks.
 pub trait EventSink: fmt::Debug + Send + Sync + 'static {
-    /// Stores all of `events` or, on failure, none. When it returns, they are as durable as the sink makes them,
-    /// and [`EventSink::of_user`] returns them. Returns how many are new: an event whose id is stored already is left
-    /// out.
+    /// Stores all of `events` or, on failure, none. When it returns, they are as durable as the
+    /// sink makes them, and [`EventSink::of_user`] returns them. Returns how many are new: an event
+    /// whose id is already stored is skipped.
     ///
     /// # Errors
     /// [`EventError`] if they cannot be stored.
@@ -99,18 +99,19 @@ pub trait EventSink: fmt::Debug + Send + Sync + 'static {
     /// request for the user calls it.
     fn of_user(&self, user: &str) -> Vec<ContextEvent>;
 
-    /// Stores what was shown to users and what they did with it, in order. Default: it cannot.
+    /// Stores what was shown to users and what they did with it, in order. By default, returns an
+    /// error.
     ///
     /// # Errors
     /// [`EventError`] if it cannot be stored; then none of it is.
     fn record(&self, records: &[ShownRecord]) -> Result<(), EventError> {
         let _ = records;
         Err(EventError::Store {
-            detail: "this kind of store cannot count outcomes; switch impressions off".to_owned(),
+            detail: "this kind of store cannot count outcomes; turn impressions off".to_owned(),
         })
     }
 
-    /// What came of all lists, by day, arm, model and source, in this order. Default: nothing.
+    /// The outcomes of all lists, by day, arm, model and source, in this order. Default: none.
     ///
     /// # Errors
     /// [`EventError`] if it cannot be read.
@@ -118,8 +119,8 @@ pub trait EventSink: fmt::Debug + Send + Sync + 'static {
         Ok(Vec::new())
     }
 
-    /// Removes all events of a user, with their ids and the lists that were shown to the user, and returns how many events
-    /// there were. Default: it cannot.
+    /// Removes all events of a user, with their ids and the lists that were shown to the user, and
+    /// returns the number of removed events. By default, returns an error.
     ///
     /// # Errors
     /// [`EventError`] if they cannot be removed; then none is.
@@ -130,13 +131,13 @@ pub trait EventSink: fmt::Debug + Send + Sync + 'static {
         })
     }
 
-    /// How much the sink holds, as far as it knows; for metrics. Default: it knows nothing.
+    /// The size of the sink, for metrics, if known. Default: unknown.
     fn state(&self) -> SinkState {
         SinkState::default()
     }
 
-    /// Finds out whether events could be stored. The service asks after a failure, once a second at most, before it
-    /// reports itself as ready again. Default: they could.
+    /// Checks whether events could be stored. After a failure, the service calls it at most once a
+    /// second before it reports itself as ready again. Default: they could.
     ///
     /// # Errors
     /// [`EventError`] if they could not.
@@ -145,7 +146,7 @@ pub trait EventSink: fmt::Debug + Send + Sync + 'static {
     }
 }
 
-/// How much an event sink holds; none where that is not known.
+/// The size of an event sink; `None` for unknown values.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct SinkState {
     /// Events.
@@ -156,15 +157,15 @@ pub struct SinkState {
     pub free_bytes: Option<u64>,
 }
 
-/// The most lists that are kept in memory.
+/// The maximum number of lists in memory.
 const MAX_LISTS: usize = 100_000;
 
 /// Events in memory: they take effect at once and are lost when the process ends.
 #[derive(Debug)]
 pub struct MemoryEvents {
-    /// The most events stored per user; older ones make room.
+    /// The maximum number of events per user; older ones are dropped.
     per_user: usize,
-    /// The most events stored in total.
+    /// The maximum number of events in total.
     limit: usize,
     kept: RwLock<Kept>,
     shown: RwLock<MemoryOutcomes>,
@@ -174,13 +175,13 @@ pub struct MemoryEvents {
 struct Kept {
     by_user: HashMap<String, VecDeque<ContextEvent>>,
     n_events: usize,
-    /// The latest ids of events, at most as many as there may be events, and in order of arrival.
+    /// The latest event ids, at most as many as there may be events, in order of arrival.
     ids: HashSet<String>,
     order_of_ids: VecDeque<String>,
 }
 
 impl Kept {
-    /// Whether an id is new; it is remembered, in place of the oldest one if there are `limit`.
+    /// Whether an id is new. Remembers it, in place of the oldest one if there are already `limit`.
     fn is_new(&mut self, id: &str, limit: usize) -> bool {
         if !self.ids.insert(id.to_owned()) {
             return false;

@@ -1,4 +1,4 @@
-//! What was shown to users, and what came of it.
+//! Lists shown to users, and their outcomes.
 
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, HashMap, VecDeque};
@@ -9,7 +9,8 @@ pub(super) const KEPT_SECONDS: i64 = 30 * 86_400;
 /// A list that was shown to a user.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Impression {
-    /// The id of the request that it answered. Of several lists of a user with one id, the first counts.
+    /// The id of the request that it answered. Of several lists of a user with the same id, the
+    /// first counts.
     pub request_id: String,
     /// The user's id in the log.
     pub user: String,
@@ -45,7 +46,7 @@ pub enum ShownRecord {
     Done(Outcome),
 }
 
-/// What outcomes are counted by.
+/// The key by which outcomes are counted.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct OutcomeKey {
     /// The day on which the list was shown, in days since 1970-01-01 UTC.
@@ -58,13 +59,13 @@ pub struct OutcomeKey {
     pub source: String,
 }
 
-/// How many lists, or items of lists, were shown, and with how many of them users did something. A list or item counts once,
-/// however much is done with it.
+/// The number of lists, or items of lists, that were shown, and of those with an outcome. A list or
+/// item counts once, however many events follow.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct OutcomeCounts {
     /// How many were shown.
     pub shown: u64,
-    /// With how many of them the user did something that does not speak against the item.
+    /// With how many of them the user had a non-negative event.
     pub clicked: u64,
     /// Of how many of them the user bought something.
     pub converted: u64,
@@ -78,10 +79,10 @@ impl OutcomeCounts {
     }
 }
 
-/// What changes in the counts of one source (none: whole lists).
+/// A change in the counts of one source (`None`: whole lists).
 pub(super) type Change = (String, OutcomeCounts);
 
-/// A list as it is kept.
+/// A stored list.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub(super) struct KeptList {
     pub(super) model: String,
@@ -118,7 +119,7 @@ impl From<&Impression> for KeptList {
 }
 
 impl KeptList {
-    /// Where a change of it is counted.
+    /// The key under which its changes are counted.
     pub(super) fn key(&self, source: String) -> OutcomeKey {
         OutcomeKey {
             day: u32::try_from(self.time.div_euclid(86_400)).unwrap_or(0),
@@ -143,7 +144,8 @@ impl KeptList {
         changes.map(|(source, n)| (source.to_owned(), n)).collect()
     }
 
-    /// Notes an outcome, and says what is counted: nothing where the list does not have the item, or it was noted before.
+    /// Records an outcome, and returns what to count: nothing if the list does not have the item,
+    /// or the outcome was already recorded.
     pub(super) fn note(&mut self, item: &str, is_target: bool) -> Vec<Change> {
         let was_clicked = self.items.iter().any(|item| item.clicked);
         let was_converted = self.items.iter().any(|item| item.converted);
@@ -178,7 +180,7 @@ pub(super) struct MemoryOutcomes {
 }
 
 impl MemoryOutcomes {
-    /// Takes in a record; at most `limit` lists are kept.
+    /// Adds a record; keeps at most `limit` lists.
     pub(super) fn take(&mut self, record: &ShownRecord, limit: usize) {
         match record {
             ShownRecord::Shown(shown) => {
@@ -206,7 +208,7 @@ impl MemoryOutcomes {
         }
     }
 
-    /// Forgets the lists of a user; what is counted stays.
+    /// Forgets the lists of a user; the counts stay.
     pub(super) fn forget(&mut self, user: &str) {
         self.lists.retain(|(of, _), _| of != user);
         self.order.retain(|(of, _)| of != user);

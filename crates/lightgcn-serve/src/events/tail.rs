@@ -4,7 +4,7 @@ use super::StoredEvent;
 use std::collections::VecDeque;
 use std::sync::{Mutex, PoisonError};
 
-/// How many events are remembered.
+/// The number of events to remember.
 const KEPT: usize = 200;
 
 /// The latest events that were posted since the service started.
@@ -13,13 +13,13 @@ pub(crate) struct Tail(Mutex<Posted>);
 
 #[derive(Debug, Default)]
 struct Posted {
-    /// The latest last.
+    /// The latest is last.
     events: VecDeque<StoredEvent>,
     total: u64,
 }
 
 impl Tail {
-    /// Remembers stored events, of which `n_new` were new. Which ones were not, only their ids can tell.
+    /// Remembers stored events, of which `n_new` were new; only their ids could tell which ones.
     pub(crate) fn note(&self, events: Vec<StoredEvent>, n_new: u64) {
         let mut posted = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         posted.total += n_new;

@@ -1,4 +1,4 @@
-//! Which stored events a model was trained on, so that they can be removed.
+//! Determines which stored events a model was trained on, so that they can be removed.
 
 use super::{EventStore, EventStoreError, StoredEvent};
 use lightgcn_core::PairEvent;
@@ -14,22 +14,22 @@ pub struct TrainedEvents<'a> {
     latest: i64,
 }
 
-/// What pruning removed.
+/// The result of pruning.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PruneReport {
     /// How many events were removed.
     pub n_pruned: u64,
-    /// How many events stay that are no later than the latest one of the model, because it was not trained on them:
-    /// they came late, or preparation left them out.
+    /// How many events no later than the model's latest one stay because the model was not trained
+    /// on them: they arrived late, or preparation excluded them.
     pub n_kept_older: u64,
 }
 
 impl<'a> TrainedEvents<'a> {
-    /// Those of a model; none if it has no times, so that there is no telling.
+    /// Those of a model; `None` if it has no times, since then it is unknown.
     #[must_use]
     pub fn new(model: &'a Recommender) -> Option<Self> {
         let latest = model.artifact().train.last_times().iter().copied().max()?;
-        // Before 1970 no event is old enough.
+        // Before 1970, no event is old enough.
         let now = SystemTime::now().duration_since(UNIX_EPOCH);
         let now = now.map_or(0, |now| now.as_secs() as i64);
         Some(Self {
@@ -38,9 +38,9 @@ impl<'a> TrainedEvents<'a> {
         })
     }
 
-    /// Removes those among the events of a store up to number `last` (of an [`ExportReport`](crate::ExportReport)). Of a
-    /// model that does not know its single events, only their times, that is every event up to its latest time, or up
-    /// to now if that is earlier.
+    /// Removes those among the events of a store up to number `last` (of an
+    /// [`ExportReport`](crate::ExportReport)). If a model has only times, not single events, this
+    /// removes every event up to its latest time, or up to now if that is earlier.
     ///
     /// # Errors
     /// As [`EventStore::prune`].

@@ -1,8 +1,8 @@
-//! The metrics of many shops in one text: each metric once, with the lines of all shops.
+//! Merges the metrics of many shops into one text: each metric once, with the lines of all shops.
 
 use std::collections::BTreeMap;
 
-/// Metrics of the process, which the text of a shop has too, and without a meaning.
+/// Metrics of the process, which a shop's text also has, but which are meaningless there.
 const OF_PROCESS: [&str; 6] = [
     "lightgcn_http_requests_in_flight",
     "lightgcn_connections",
@@ -12,7 +12,8 @@ const OF_PROCESS: [&str; 6] = [
     "lightgcn_jobs_cancelled_total",
 ];
 
-/// The texts as one, in the order of the metrics' names. The first is that of the process, the others are those of shops.
+/// The merged text, ordered by metric name. The first text is that of the process, the others are
+/// those of shops.
 pub(crate) fn merged(texts: &[String]) -> String {
     let mut metrics: BTreeMap<&str, (Vec<&str>, Vec<&str>)> = BTreeMap::new();
     for (n, text) in texts.iter().enumerate() {

@@ -30,8 +30,8 @@ const BUCKETS: [f64; 17] = [
     0.0005, 0.001, 0.002, 0.003, 0.005, 0.0075, 0.01, 0.02, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0,
     10.0, 30.0,
 ];
-/// Requests between two upkeeps, which sort measured times into buckets: without them the times would pile up while nobody
-/// reads the metrics.
+/// The number of requests between two upkeep runs, which sort measured times into buckets: without
+/// them the times would pile up while no one reads the metrics.
 const UPKEEP: u64 = 4096;
 
 /// The metrics with labels.
@@ -45,7 +45,8 @@ const ITEMS: &str = "lightgcn_recommended_items_total";
 /// The labels of a request: its route, method and status.
 type Kind = (String, &'static str, u16);
 
-/// The metrics of one service. They are not global, so that a program may have several services and its own metrics.
+/// The metrics of one service. They are not global, so a program may have several services and its
+/// own metrics.
 pub(crate) struct Metrics {
     recorder: PrometheusRecorder,
     handle: PrometheusHandle,
@@ -81,7 +82,7 @@ impl Metrics {
         Self::with(PrometheusBuilder::new())
     }
 
-    /// Those of one of several shops, with its name as a label.
+    /// The metrics of one of several shops, with its name as a label.
     pub(crate) fn of_shop(name: &str) -> Result<Self, ServeError> {
         Self::with(PrometheusBuilder::new().add_global_label("shop", name))
     }
@@ -107,11 +108,12 @@ impl Metrics {
             ),
             (
                 ACTIONS,
-                "Models that were to be loaded or activated, and users that were removed.",
+                "Requests to load or activate a model, and to remove a user.",
             ),
             (
                 CANCELLED,
-                "Parts of requests that never ran, since the client had gone or their time was over.",
+                "Parts of requests that never ran, because the client disconnected or their time \
+                was up.",
             ),
         ] {
             recorder.describe_counter(name.into(), None, text.into());
@@ -146,7 +148,7 @@ impl Metrics {
             ),
             unread: gauge(
                 "lightgcn_unread_bytes",
-                "Bytes of answers that are being made or not yet written to clients.",
+                "Bytes of answers that are being computed or not yet written to clients.",
             ),
             cancelled: ["gone", "late"].map(|reason| {
                 let labels = vec![Label::new("reason", reason)];
@@ -154,7 +156,7 @@ impl Metrics {
             }),
             events: counter("lightgcn_events_total", "Stored events."),
             swaps: counter("lightgcn_model_swaps_total", "Switches to another model."),
-            refused_models: counter("lightgcn_model_refused_total", "Models that were refused."),
+            refused_models: counter("lightgcn_model_refused_total", "Models that were rejected."),
             refused: counter(
                 "lightgcn_refused_authentications_total",
                 "Requests without a valid token or key, or for a foreign host.",
@@ -292,16 +294,16 @@ fn count(counters: &[(&str, Counter)], label: &str) {
     }
 }
 
-/// What is read when somebody asks for the metrics.
+/// Values read when the metrics are requested.
 pub(crate) struct Readings<'a> {
     pub(crate) pool: &'a Pool,
     pub(crate) unread: &'a Budget,
     pub(crate) model: &'a Model,
     pub(crate) events: SinkState,
     pub(crate) shadow: Option<&'a Shadow>,
-    /// None where they are not counted.
+    /// `None` if they are not counted.
     pub(crate) outcomes: Option<OutcomeReadings>,
-    /// Of how many items something has been said since training.
+    /// The number of items changed since training.
     pub(crate) catalogue: usize,
 }
 
@@ -313,7 +315,7 @@ impl Readings<'_> {
         if let Some(outcomes) = &self.outcomes {
             outcomes.describe(text);
         }
-        let help = "Items of which something has been said since training.";
+        let help = "Items changed since training.";
         let n_items = Some(self.catalogue as f64);
         text.gauge("lightgcn_catalogue_changed_items", help, n_items);
     }
@@ -349,18 +351,18 @@ impl Readings<'_> {
         for (name, help, count) in [
             (
                 "lists",
-                "Lists that the second model made too.",
+                "Lists that the second model also made.",
                 &agreement.lists,
             ),
             ("items", "Items of these lists, as shown.", &agreement.shown),
             (
                 "common_items",
-                "Those that the second model listed too.",
+                "Those that the second model also listed.",
                 &agreement.common,
             ),
             (
                 "skipped_lists",
-                "Lists that it did not make.",
+                "Lists that the second model did not make.",
                 &agreement.skipped,
             ),
         ] {
@@ -385,7 +387,7 @@ impl Readings<'_> {
         text.gauge("lightgcn_event_store_events", help, number(events));
         let help = "Bytes of the event store.";
         text.gauge("lightgcn_event_store_bytes", help, number(bytes));
-        let help = "Bytes that are free where the event store is.";
+        let help = "Bytes free on the disk of the event store.";
         text.gauge("lightgcn_event_store_free_bytes", help, number(free_bytes));
     }
 }

@@ -1,10 +1,10 @@
-//! Metrics of what came of the lists that were shown.
+//! Metrics of the outcomes of shown lists.
 
 use super::text::Text;
 use crate::events::{OutcomeCounts, OutcomeKey};
 use std::collections::BTreeMap;
 
-/// Outcomes over all days, as far as they are of models in memory: others would make ever more series.
+/// Outcomes over all days, only for models in memory: others would add series without bound.
 pub(crate) struct OutcomeReadings {
     /// By model, arm and source, which is empty for whole lists.
     totals: BTreeMap<[String; 3], OutcomeCounts>,

@@ -1,4 +1,4 @@
-//! What the system knows of this process (Linux), by the names that Prometheus' client libraries use.
+//! Metrics of this process (Linux), with the names that Prometheus' client libraries use.
 
 use super::text::Text;
 
@@ -7,7 +7,7 @@ const TICKS: f64 = 100.0;
 /// Bytes of a page of memory; `statm` counts in pages, `status` in KiB.
 const KIB: u64 = 1024;
 
-/// Adds memory, descriptors, threads, processor time and start, as far as the system reports them.
+/// Adds memory, descriptors, threads, processor time and start time, if the system reports them.
 pub(super) fn describe(text: &mut Text) {
     let status = read("/proc/self/status");
     let field = |name: &str| {
@@ -69,9 +69,9 @@ struct Times {
 impl Times {
     fn read() -> Option<Self> {
         let stat = read("/proc/self/stat");
-        // The name of the program, in parentheses, may contain anything.
+        // The program's name, in parentheses, may contain any characters.
         let (_, fields) = stat.rsplit_once(')')?;
-        // The state of the process is the third field of all, and here the first.
+        // The state of the process is the third field overall, and the first one here.
         let fields: Vec<&str> = fields.split_whitespace().collect();
         let seconds = |number: usize| Some(fields.get(number - 3)?.parse::<f64>().ok()? / TICKS);
         let all = read("/proc/stat");

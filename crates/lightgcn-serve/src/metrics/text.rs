@@ -1,4 +1,4 @@
-//! Metrics that are read when somebody asks, in Prometheus' text format.
+//! Formats metrics that are read on request, in Prometheus' text format.
 
 use std::fmt::Write;
 
@@ -11,17 +11,17 @@ pub(super) struct Text {
 }
 
 impl Text {
-    /// Adds a metric that rises and falls; none is left out.
+    /// Adds a gauge; skips it if the value is `None`.
     pub(super) fn gauge(&mut self, name: &str, help: &str, value: Option<f64>) {
         self.one("gauge", name, help, value);
     }
 
-    /// Adds a metric that only rises; none is left out.
+    /// Adds a counter; skips it if the value is `None`.
     pub(super) fn counter(&mut self, name: &str, help: &str, value: Option<f64>) {
         self.one("counter", name, help, value);
     }
 
-    /// Adds a metric that only rises, for each set of labels; none at all are left out.
+    /// Adds a counter for each set of labels; skips it if there are none.
     pub(super) fn counters<'a>(
         &mut self,
         name: &str,
@@ -39,7 +39,7 @@ impl Text {
         }
     }
 
-    /// Adds a metric whose labels tell something, and whose value is 1.
+    /// Adds an info metric, which has its information in labels and the value 1.
     pub(super) fn info(&mut self, name: &str, help: &str, labels: &[(&str, &str)]) {
         self.head("gauge", name, help);
         let labels = self.joined(labels);
@@ -58,7 +58,7 @@ impl Text {
         }
     }
 
-    /// The shop, if there are several, and these labels with their values, as they stand in braces.
+    /// The shop, if there are several, and these labels with their values, as written in braces.
     fn joined(&self, labels: &[(&str, &str)]) -> String {
         let shop = self.shop.as_ref().map(|shop| ("shop", shop.as_str()));
         let labels = shop.iter().chain(labels);
@@ -71,7 +71,7 @@ impl Text {
     }
 }
 
-/// A label's value without what would have to be escaped.
+/// A label's value without characters that would need escaping.
 fn plain(text: &str) -> String {
     text.chars()
         .filter(|c| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.' | '+' | '/'))

@@ -1,4 +1,4 @@
-//! The models of an experiment, and which of them answers whom.
+//! The models of an experiment, and which of them answers which user.
 
 use super::{Model, Registry};
 use crate::catalogue::CatalogueStore;
@@ -12,7 +12,7 @@ use xxhash_rust::xxh3::xxh3_64;
 #[derive(Debug, Clone)]
 pub(crate) struct Chosen {
     pub(crate) model: Arc<Model>,
-    /// `EXPERIMENT/ARM`; none without an experiment.
+    /// `EXPERIMENT/ARM`; `None` without an experiment.
     pub(crate) arm: Option<Arc<str>>,
 }
 
@@ -35,9 +35,9 @@ pub(crate) struct Arms {
 struct Arm {
     /// `EXPERIMENT/ARM`.
     label: Arc<str>,
-    /// None for the active model.
+    /// `None` for the active model.
     model: Option<ArcSwap<Model>>,
-    /// The sum of the parts up to and including its own, in (0, 1].
+    /// The sum of the shares up to and including its own, in (0, 1].
     until: f64,
 }
 
@@ -85,7 +85,7 @@ impl Arms {
         }
     }
 
-    /// Replaces the model of the arms that name it; none if no arm does.
+    /// Replaces the model of the arms that use it; `None` if no arm does.
     pub(crate) fn reload(
         &self,
         name: &str,
@@ -106,7 +106,7 @@ impl Arms {
         }))
     }
 
-    /// Tells the models of all arms what has been said of their items.
+    /// Applies catalogue changes to the models of all arms.
     pub(crate) fn refresh(&self, catalogue: &CatalogueStore) {
         for slot in self.models.iter().filter_map(|arm| arm.model.as_ref()) {
             if let Some(updated) = catalogue.applied(&slot.load()) {
@@ -115,7 +115,7 @@ impl Arms {
         }
     }
 
-    /// The models that arms name.
+    /// The models that the arms use.
     pub(crate) fn models(&self) -> impl Iterator<Item = Arc<Model>> {
         let models = self.models.iter().filter_map(|arm| arm.model.as_ref());
         models.map(ArcSwap::load_full)

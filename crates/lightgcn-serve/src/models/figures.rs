@@ -1,4 +1,4 @@
-//! Training figures from the files beside a model, for the page.
+//! Training metrics from the files next to a model, for the page.
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
@@ -8,15 +8,15 @@ use std::path::Path;
 
 /// Larger files are ignored.
 const MAX_BYTES: u64 = 16 << 20;
-/// The run record in the folder `MODEL.run` beside the model.
+/// The run record in the folder `MODEL.run` next to the model.
 const RECORD: &str = "run.jsonl";
 /// The output of `lightgcn evaluate --json`, in the same folder.
 const EVALUATION: &str = "evaluation.json";
 
-/// What the files beside an artifact say of its training; empty if there are none.
+/// Training information from the files next to an artifact; empty if there are none.
 #[derive(Debug, Default)]
 pub(crate) struct Figures {
-    /// One object per epoch: its number, loss and validation figures.
+    /// One object per epoch: its number, loss and validation metrics.
     pub(crate) curve: Vec<Value>,
     /// The comparison with the baselines.
     pub(crate) evaluation: Option<Value>,
@@ -39,7 +39,7 @@ struct Epoch {
     validation: Map<String, Value>,
 }
 
-/// Flattens the figures of the field `validation`, to stand beside the loss.
+/// Flattens the metrics of the field `validation` to the level of the loss.
 fn validation<'de, D: serde::Deserializer<'de>>(from: D) -> Result<Map<String, Value>, D::Error> {
     let mut rest = Map::deserialize(from)?;
     match rest.remove("validation") {

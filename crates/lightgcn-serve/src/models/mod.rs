@@ -23,7 +23,7 @@ use std::time::{Duration, Instant, SystemTime};
 
 /// Digits of an artifact's SHA-256 that make up a version: 64 bits.
 const VERSION_DIGITS: usize = 16;
-/// The most categories and brands that are listed.
+/// The maximum number of categories and brands to list.
 const MAX_LABELS: usize = 200;
 
 /// A model. Each request is answered by one model from start to end.
@@ -31,7 +31,7 @@ const MAX_LABELS: usize = 200;
 pub(crate) struct Model {
     /// The first digits of the SHA-256 of the artifact's content.
     pub(crate) version: String,
-    /// Where it was loaded from; none if it was passed in memory.
+    /// Where it was loaded from; `None` if it was passed in memory.
     pub(crate) path: Option<PathBuf>,
     pub(crate) recommender: Recommender,
     pub(crate) figures: Arc<Figures>,
@@ -44,14 +44,14 @@ pub(crate) struct Model {
     pub(crate) loaded: SystemTime,
     /// How long that took.
     pub(crate) took: Duration,
-    /// The time of the latest event that it was trained on; none if it knows no times.
+    /// The time of the latest event that it was trained on; `None` if it has no times.
     pub(crate) trained_until: Option<i64>,
     pub(crate) summary: Arc<Summary>,
     /// The users of the most popular item.
     pub(crate) most_users: usize,
-    /// What a user's top 20 is expected to take of one thread.
+    /// The expected time of a user's top 20 on one thread.
     pub(crate) ordinary: Duration,
-    /// The revision of what was said of the items since training that it has; 0 for none.
+    /// The revision of the catalogue changes applied to it; 0 for none.
     pub(crate) catalogue_revision: u64,
 }
 
@@ -119,7 +119,7 @@ impl Model {
         }
     }
 
-    /// The same model with other details of its items.
+    /// The same model with changed details of its items.
     pub(crate) fn with_catalogue(&self, recommender: Recommender, revision: u64) -> Self {
         Self {
             version: self.version.clone(),
@@ -135,14 +135,14 @@ impl Model {
         }
     }
 
-    /// How many items have expired by now, which changes answers.
+    /// How many items have expired so far; it affects answers.
     pub(crate) fn n_expired(&self) -> usize {
         let now = now();
         self.labels.expiries.partition_point(|&end| end <= now)
     }
 
-    /// The latest `limit` of a user's stored events that the model can use and has not been trained on: those
-    /// with an item and a behavior that it knows, and later than the training pair.
+    /// The latest `limit` of a user's stored events that the model can use and was not trained on:
+    /// those with a known item and behavior, later than the training pair.
     pub(crate) fn recent_events(
         &self,
         user: &str,
@@ -174,7 +174,7 @@ impl Model {
     }
 }
 
-/// What the catalogue of a model has.
+/// A summary of a model's catalogue.
 #[derive(Debug)]
 pub(crate) struct Labels {
     pub(crate) categories: Vec<String>,
@@ -226,7 +226,7 @@ fn most_frequent(column: &LabelColumn, catalogue: &Catalogue) -> Vec<String> {
 /// The neighbors of a row, ascending, and the weights of their edges.
 pub(crate) type Row<'a> = (&'a [u32], &'a [f32]);
 
-/// The users of an item in training; none for an item without training pairs.
+/// The users of an item in training; `None` for an item without training pairs.
 pub(crate) fn users_of(recommender: &Recommender, item: ItemId) -> Row<'_> {
     recommender.graph().users_of(item)
 }

@@ -1,15 +1,15 @@
-//! From a model's name to its folder, never outside the folder of models.
+//! Resolves a model's name to its folder, never outside the folder of models.
 
 use crate::error::ServeError;
 use std::path::{Path, PathBuf};
 
-/// The most parts of a name.
+/// The maximum number of parts in a name.
 const MAX_PARTS: usize = 8;
-/// The most bytes of a part, as on most file systems.
+/// The maximum length of a part in bytes, as on most file systems.
 const MAX_BYTES: usize = 255;
 
-/// The folder of the artifact `name` in `root`. A name has parts of letters, digits, `.`, `_` and `-`, separated
-/// by `/`; no part may be a symbolic link, so that nothing outside `root` is read.
+/// The folder of the artifact `name` in `root`. A name has parts of letters, digits, `.`, `_` and
+/// `-`, separated by `/`; no part may be a symbolic link, so nothing outside `root` is read.
 pub(crate) fn resolve(root: &Path, name: &str) -> Result<PathBuf, ServeError> {
     let invalid = |detail: String| ServeError::ModelName {
         name: name.chars().take(MAX_BYTES).collect(),

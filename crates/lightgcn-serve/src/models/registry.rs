@@ -8,7 +8,8 @@ use arc_swap::ArcSwap;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-/// The models in memory. Reading the active one takes no lock; loads and switches run one at a time.
+/// The models in memory. Reading the active one needs no lock; loads and switches run one at a
+/// time.
 #[derive(Debug)]
 pub(crate) struct Registry {
     active: ArcSwap<Model>,
@@ -16,7 +17,7 @@ pub(crate) struct Registry {
     loaded: Mutex<Vec<Arc<Model>>>,
     /// Held while a model is loaded: two loads at a time would need memory for both.
     loading: Mutex<()>,
-    /// Where models may be loaded from; none if nowhere.
+    /// The folder from which models may be loaded, if any.
     root: Option<PathBuf>,
     keep: usize,
 }
@@ -33,7 +34,8 @@ impl Registry {
         }
     }
 
-    /// The active model. A request keeps the one it started with, even if models are switched meanwhile.
+    /// The active model. A request keeps the one it started with, even if models are switched in
+    /// the meantime.
     pub(crate) fn active(&self) -> Arc<Model> {
         self.active.load_full()
     }
@@ -43,7 +45,7 @@ impl Registry {
         self.lock().clone()
     }
 
-    /// Reads, checks and warms the artifact of that name, without switching to it.
+    /// Reads, checks and warms up the artifact of that name, without switching to it.
     pub(crate) fn open(&self, name: &str) -> Result<Model, ServeError> {
         let root = self.root.as_deref().ok_or_else(|| ServeError::ModelName {
             name: name.to_owned(),
@@ -52,8 +54,8 @@ impl Registry {
         Model::open(&resolve(root, name)?)
     }
 
-    /// Reads, checks and warms the artifact of that name, then switches to it with what has been said of its items. On
-    /// failure nothing changes.
+    /// Reads, checks and warms up the artifact of that name, then switches to it with the catalogue
+    /// changes applied. On failure nothing changes.
     pub(crate) fn load(
         &self,
         name: &str,
@@ -74,17 +76,17 @@ impl Registry {
         Ok(self.switch(&mut loaded, model))
     }
 
-    /// Adds a model with what has been said of its items, and switches to it.
+    /// Adds a model with the catalogue changes applied, and switches to it.
     pub(crate) fn insert(&self, model: Model, catalogue: &CatalogueStore) -> Arc<Model> {
         let model = catalogue.told(model);
         let mut loaded = self.lock();
         loaded.retain(|known| known.version != model.version);
         self.switch(&mut loaded, Arc::new(model));
-        // Something may have been said meanwhile.
+        // There may be new changes in the meantime.
         self.update(&mut loaded, catalogue)
     }
 
-    /// Tells every model in memory what has been said of its items.
+    /// Applies catalogue changes to every model in memory.
     pub(crate) fn refresh(&self, catalogue: &CatalogueStore) {
         self.update(&mut self.lock(), catalogue);
     }

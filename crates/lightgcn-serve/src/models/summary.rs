@@ -1,27 +1,27 @@
-//! What the first screen of the page says of a model's training data.
+//! A summary of a model's training data for the page's first screen.
 
 use lightgcn_core::{Interactions, UserId};
 use lightgcn_recommend::Recommender;
 use std::cmp::Reverse;
 
-/// How many typical users are named.
+/// The number of typical users to list.
 const TYPICAL: usize = 6;
-/// How many days are counted.
+/// The number of days to count.
 const DAYS: i64 = 60;
 /// Seconds of a day.
 const DAY: i64 = 86_400;
 
-/// The size of the training data, and users to begin with.
+/// The size of the training data, and users to start with.
 #[derive(Debug, Default)]
 pub(crate) struct Summary {
-    /// How many events there are.
+    /// The number of events.
     pub(crate) n_events: u64,
-    /// The time of the first known event; none if the model knows no times.
+    /// The time of the first known event; `None` if the model has no times.
     pub(crate) trained_from: Option<i64>,
-    /// Users who bought something and have about as many items as half of such users have.
+    /// Users who bought something and have close to the median number of items of such users.
     pub(crate) typical: Vec<UserId>,
-    /// The beginnings of the last days, and how many events of each behavior they have; empty if single events are not
-    /// known.
+    /// The starts of the last days, with their number of events of each behavior; empty if single
+    /// events are unknown.
     pub(crate) days: Vec<(i64, Vec<u32>)>,
 }
 
@@ -37,7 +37,7 @@ impl Summary {
     }
 }
 
-/// The earliest of all events, or of the latest events of pairs where single ones are not known.
+/// The earliest of all events, or of the pairs' latest events if single ones are unknown.
 fn first_time(train: &Interactions) -> Option<i64> {
     let last = train.last_times().iter().copied().min();
     let single = (0..train.n_pairs()).flat_map(|pair| train.events_of(pair));
@@ -61,7 +61,7 @@ fn days(train: &Interactions) -> Vec<(i64, Vec<u32>)> {
         }
     }
     let days = (first..).map(|day| day * DAY).zip(counts);
-    // Days before the first event are no days without events.
+    // Days before the first event do not count as days without events.
     days.skip_while(|(_, counts)| counts.iter().all(|&n| n == 0))
         .collect()
 }
@@ -78,7 +78,7 @@ fn typical(recommender: &Recommender) -> Vec<UserId> {
         return Vec::new();
     }
     let median = buyers.select_nth_unstable(middle).1.0;
-    // Of two that are equally far from the middle, the one with more to see.
+    // Of two equally far from the median, the one with more items.
     buyers.sort_by_key(|&(n, user)| (n.abs_diff(median), Reverse(n), user));
     buyers.truncate(TYPICAL);
     buyers.into_iter().map(|(_, user)| user).collect()

@@ -14,7 +14,7 @@ use axum::routing::{get, post};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
-/// The most bytes of a body.
+/// The maximum size of a body, in bytes.
 pub(super) const MAX_BODY: usize = 4096;
 
 /// The models in memory.
@@ -33,7 +33,7 @@ struct ModelEntry {
     n_items: usize,
     /// The time of the latest event that it was trained on.
     trained_until: Option<i64>,
-    /// Its figures by name, such as `validation recall@20`.
+    /// Its metrics by name, such as `validation recall@20`.
     figures: BTreeMap<String, f64>,
 }
 
@@ -75,7 +75,7 @@ async fn load(
     Json(Load { path }): Json<Load>,
 ) -> Result<Response, ApiError> {
     service.shared.metrics.action("load");
-    tracing::info!(path, "a model is to be loaded");
+    tracing::info!(path, "loading a model");
     then_list(service, move |service| service.load(&path).map(|_| ())).await
 }
 
@@ -84,7 +84,7 @@ async fn activate(
     Path(version): Path<String>,
 ) -> Result<Response, ApiError> {
     service.shared.metrics.action("activate");
-    tracing::info!(version, "a model is to be activated");
+    tracing::info!(version, "activating a model");
     then_list(service, move |service| service.activate(&version)).await
 }
 

@@ -1,4 +1,4 @@
-//! How questions are answered, one by one or many at once.
+//! Answers requests, one by one or many at once.
 
 use crate::api_error::{ApiError, ErrorBody};
 use crate::checks::{check_filter, check_text, now};
@@ -27,7 +27,7 @@ impl From<ApiError> for AnswerOrError {
     }
 }
 
-/// An answer of a batch. Where an experiment runs, each has the model of its user.
+/// An answer of a batch. In an experiment, each is answered by its user's model.
 #[derive(Debug, Serialize, utoipa::ToSchema)]
 pub(crate) struct ArmAnswer {
     #[serde(flatten)]
@@ -40,7 +40,7 @@ pub(crate) struct ArmAnswer {
     arm: Option<String>,
 }
 
-/// What lists are made with, and which request they answer.
+/// The model and arm that make lists, and the request they answer.
 pub(super) struct Asked<'a> {
     pub(super) shared: &'a Shared,
     pub(super) chosen: &'a Chosen,
@@ -100,7 +100,7 @@ impl Asked<'_> {
         })
     }
 
-    /// Counts where the items of an answer are from, has it recorded, and takes out of it what is hidden.
+    /// Counts the sources of an answer's items, records the answer, and removes what is hidden.
     fn finished(&self, mut answer: Answer) -> Answer {
         let shared = self.shared;
         shared
@@ -123,7 +123,7 @@ impl Asked<'_> {
     }
 }
 
-/// Checks a request against the limits, and that it asks for nothing hidden.
+/// Checks a request against the limits, and that it requests nothing hidden.
 pub(super) fn check(config: &ServeConfig, request: &RecommendRequest) -> Result<(), ApiError> {
     let limits = &config.limits;
     config.check_familiarity(request.options.familiarity)?;

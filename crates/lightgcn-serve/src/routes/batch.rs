@@ -1,7 +1,8 @@
-//! Batches: many questions in one request, answered in order while they are computed.
+//! Batches: many requests in one, answered in order and streamed as they are computed.
 //!
-//! A batch is many jobs in the queue, a few at a time, so that other requests go between them. Its answers are sent as
-//! they are made; when the client reads slowly, the next ones wait, and when it is gone they are never made.
+//! A batch is many jobs in the queue, a few at a time, so that other requests go between them. Its
+//! answers are streamed as they are computed; if the client reads slowly, the next ones wait, and
+//! if it disconnects, they are never computed.
 
 use super::answers::{AnswerOrError, Asked};
 use crate::answer::{answered, to_json};
@@ -21,11 +22,11 @@ use std::sync::Arc;
 use std::time::Instant;
 use tokio::time::timeout_at;
 
-/// Answers all questions, in their order.
+/// Answers all requests, in order.
 ///
 /// # Errors
-/// 422 if they cost too much together, 503 if too much waits already. Once the first answer is made, failures stand in
-/// the place of answers.
+/// 422 if together they cost too much, 503 if too much is already waiting. After the first answer,
+/// failures take the place of answers.
 pub(super) async fn respond(
     service: &Service,
     questions: Vec<RecommendRequest>,
@@ -39,7 +40,7 @@ pub(super) async fn respond(
     let mut batch = Batch {
         ticket: shared.admit(&model, total)?,
         until: Instant::now() + seconds(shared.config.request_timeout_seconds),
-        // One more than can run: no thread waits for the batch.
+        // One more than can run, so no thread waits for the batch.
         window: shared.pool.workers() + 1,
         shared,
         request_id: request_id.into(),
@@ -56,7 +57,7 @@ pub(super) async fn respond(
     Ok(answered(&model, Body::from_stream(rest)))
 }
 
-/// Questions that one job answers, and what stands around their answers.
+/// Requests that one job answers, and the text around their answers.
 struct Group {
     chosen: Chosen,
     questions: Vec<RecommendRequest>,
@@ -65,7 +66,7 @@ struct Group {
 }
 
 impl Group {
-    /// Whether that model answers it, for that arm.
+    /// Whether that model and arm answer it.
     fn is_by(&self, chosen: &Chosen) -> bool {
         Arc::ptr_eq(&self.chosen.model, &chosen.model) && self.chosen.arm == chosen.arm
     }
@@ -98,7 +99,8 @@ impl Frame {
     }
 }
 
-/// Puts neighbors together as long as they take little time: many users at once take less than each alone.
+/// Groups neighbors as long as they take little time: many users at once are cheaper than one by
+/// one.
 fn groups(shared: &Shared, active: &Arc<Model>, questions: Vec<RecommendRequest>) -> Vec<Group> {
     let max_k = shared.config.limits.k;
     let mut groups = vec![Group {
@@ -113,7 +115,7 @@ fn groups(shared: &Shared, active: &Arc<Model>, questions: Vec<RecommendRequest>
     for question in questions {
         let chosen = shared.model_beside(active, &question.user);
         let model = &chosen.model;
-        // A list that is too long is refused, and costs nothing.
+        // A list that is too long is rejected and costs nothing.
         let cost = match question.options.k <= max_k {
             true => Cost::of_answer(model, &question),
             false => Cost::default(),
@@ -146,22 +148,22 @@ fn groups(shared: &Shared, active: &Arc<Model>, questions: Vec<RecommendRequest>
     groups
 }
 
-/// The work on a batch; dropping it cancels what has not begun.
+/// The work on a batch; dropping it cancels jobs that have not started.
 struct Batch {
     shared: Arc<Shared>,
     request_id: Arc<str>,
     ticket: Ticket,
-    /// When its time is over.
+    /// Its deadline.
     until: Instant,
     left: VecDeque<Group>,
     /// The jobs in the queue and on threads, in order.
     running: VecDeque<BoxFuture<'static, Bytes>>,
-    /// The most of them.
+    /// The maximum number of them.
     window: usize,
 }
 
 impl Batch {
-    /// The next part of the body; none after the last.
+    /// The next part of the body; `None` after the last.
     async fn next(&mut self) -> Option<Bytes> {
         while self.running.len() < self.window
             && let Some(group) = self.left.pop_front()
@@ -171,7 +173,7 @@ impl Batch {
                 let job = self.submit(group, reserved);
                 self.running.push_back(job);
             } else if self.running.is_empty() {
-                // The clients of other answers have to read first.
+                // The clients of other answers must read first.
                 let waiting = unread.reserve(group.cost.bytes);
                 let Ok(reserved) = timeout_at(self.until.into(), waiting).await else {
                     return Some(

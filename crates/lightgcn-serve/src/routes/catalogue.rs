@@ -20,18 +20,19 @@ const LATEST: i64 = 253_402_300_799;
 /// The result of a request.
 #[derive(Debug, Serialize, utoipa::ToSchema)]
 pub(crate) struct Updated {
-    /// For how many items something was said, counting each as often as it stands in the request.
+    /// The number of item changes in the request, counting repeated items each time.
     accepted: usize,
-    /// The items that the model does not know, each once. What is said of them is kept for the next model.
+    /// The items that the model does not know, each once. Their changes are kept for the next
+    /// model.
     unknown: Vec<String>,
 }
 
-/// Says what items are called, what they cost, where their pictures and pages are, and whether they can be had. It takes
-/// effect in all answers at once, and stays when the service restarts and when models are switched. Fields that are
-/// absent stay as they are; null makes unknown what was known. If an item is invalid, nothing is stored. Sending the same
-/// again changes nothing.
+/// Changes titles, prices, picture and page addresses, and stock of items. Changes apply to all
+/// answers immediately and survive restarts and model switches. Absent fields are left unchanged;
+/// null clears a field. If an item is invalid, nothing is stored. Repeating a request changes
+/// nothing.
 ///
-/// It needs a key with the scope `write`, even where no other route needs a key.
+/// Requires a key with the scope `write`, even if no other route requires a key.
 #[utoipa::path(put, path = "/v1/catalogue", operation_id = "put_catalogue", tag = "catalogue",
     request_body = Vec<ItemChange>,
     responses(
@@ -46,7 +47,8 @@ pub(crate) async fn put(
 ) -> Result<Response, ApiError> {
     let shared = Arc::clone(&service.shared);
     if shared.config.keys.is_empty() {
-        let text = "saying what items cost needs a key with the scope write; see the setting keys";
+        let text = "updating the catalogue requires a key with the `write` scope; see the setting \
+            keys";
         return Err(ApiError::new(StatusCode::FORBIDDEN, "forbidden", text));
     }
     let changes = checked(items)?;
@@ -69,7 +71,7 @@ pub(crate) async fn put(
 
 fn not_stored(error: &CatalogueError) -> ApiError {
     let message = error.to_string();
-    tracing::error!(%message, "what was said of items was not stored");
+    tracing::error!(%message, "catalogue changes were not stored");
     let code = match error {
         CatalogueError::Full { .. } => "catalogue_full",
         _ => "catalogue_failed",
@@ -77,7 +79,7 @@ fn not_stored(error: &CatalogueError) -> ApiError {
     ApiError::new(StatusCode::SERVICE_UNAVAILABLE, code, message)
 }
 
-/// The items with titles as they are kept, or everything that is wrong with them.
+/// The items with titles as stored, or everything that is wrong with them.
 fn checked(items: Vec<ItemChange>) -> Result<Vec<ItemChange>, ApiError> {
     let mut changes = Vec::with_capacity(items.len());
     let mut issues = Vec::new();

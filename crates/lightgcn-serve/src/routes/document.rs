@@ -1,4 +1,4 @@
-//! The OpenAPI document, completed by what all routes have in common.
+//! The OpenAPI document, completed with what all routes have in common.
 
 use crate::answer::VERSION_HEADER;
 use crate::api_error::PROBLEM;
@@ -9,7 +9,7 @@ use utoipa::openapi::{
     Content, HeaderBuilder, Object, OpenApi, Ref, RefOr, Required, Response, ResponseBuilder, Type,
 };
 
-/// The tags of routes that ask nothing of the model.
+/// The tags of routes that do not use the model.
 const STORED: [&str; 3] = ["events", "catalogue", "shops"];
 /// The route that no model answers.
 const LIST_OF_SHOPS: &str = "/v1/shops";
@@ -25,11 +25,15 @@ const ALL: [(StatusCode, &str); 3] = [
     ),
     (
         StatusCode::SERVICE_UNAVAILABLE,
-        "Too much is waiting, or it took too long; see Retry-After.",
+        "Too many requests are waiting, or it took too long; see Retry-After.",
     ),
 ];
-/// Those of answers that take computing.
-const COMPUTED: (StatusCode, &str) = (StatusCode::UNPROCESSABLE_ENTITY, "It costs too much.");
+/// The status of computed answers.
+const COMPUTED: (StatusCode, &str) = (
+    StatusCode::UNPROCESSABLE_ENTITY,
+    "The request is too \
+    expensive.",
+);
 /// Those of requests with a body.
 const WITH_BODY: [(StatusCode, &str); 3] = [
     (
@@ -71,7 +75,7 @@ pub(super) fn complete(document: &mut OpenApi) {
             }
             if cached::ROUTES.contains(&path.as_str()) {
                 let same =
-                    failure("The answer that the client has, by its entity tag, is still right.");
+                    failure("The client's answer, identified by its entity tag, is still valid.");
                 let responses = &mut operation.responses.responses;
                 responses.insert("304".to_owned(), RefOr::T(same));
             }
@@ -79,7 +83,7 @@ pub(super) fn complete(document: &mut OpenApi) {
     }
 }
 
-/// Moves the routes under `/v1` to those of shops, and leaves out the others.
+/// Moves the routes under `/v1` to those of shops, and drops the others.
 pub(super) fn move_to_shops(document: &mut OpenApi) {
     let shop = ParameterBuilder::new()
         .name("shop")
@@ -95,7 +99,7 @@ pub(super) fn move_to_shops(document: &mut OpenApi) {
         for operation in operations(&mut item) {
             let parameters = operation.parameters.get_or_insert_default();
             parameters.insert(0, RefOr::T(shop.clone()));
-            let mut missing = failure("There is no such shop, or what was asked for is not known.");
+            let mut missing = failure("Unknown shop, user or item.");
             missing
                 .content
                 .insert(PROBLEM.to_owned(), RefOr::T(problem()));
@@ -118,7 +122,7 @@ fn operations(item: &mut PathItem) -> impl Iterator<Item = &mut Operation> {
     .filter_map(Option::as_mut)
 }
 
-/// Describes the responses that say nothing of themselves: the document would be invalid without.
+/// Adds missing descriptions of responses: the document would be invalid without them.
 fn describe(operation: &mut Operation) {
     for (status, response) in &mut operation.responses.responses {
         let RefOr::T(response) = response else {
@@ -150,7 +154,7 @@ fn add_failures(operation: &mut Operation, failures: &[(StatusCode, &str)]) {
         match status.starts_with('2') {
             true => add_version(response),
             false => {
-                // What a route says itself has the general media type.
+                // Responses declared by a route itself have the general media type.
                 response.content.clear();
                 response
                     .content

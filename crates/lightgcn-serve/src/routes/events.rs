@@ -35,10 +35,10 @@ pub(crate) struct PostedEvent {
     behavior: String,
     /// The time, in seconds since 1970-01-01 UTC. Default: now.
     time: Option<i64>,
-    /// How many events it stands for: positive and finite. Default: 1.
+    /// The number of events it represents: positive and finite. Default: 1.
     count: Option<f64>,
-    /// What the sender calls the event: of several with one id, in one post or in several, the first counts.
-    /// Default: none.
+    /// The sender's id for the event: of several with the same id, in one post or in several, the
+    /// first counts. Default: none.
     event_id: Option<String>,
     /// The `x-request-id` of the answer in which the user saw the item, so that it counts as an outcome of that list.
     /// Default: none.
@@ -50,7 +50,7 @@ pub(crate) struct PostedEvent {
 pub(crate) struct Accepted {
     /// How many events are stored: all of them.
     accepted: usize,
-    /// How many of these had been stored before; absent if there are none.
+    /// How many of these were already stored; absent if there are none.
     #[serde(skip_serializing_if = "is_zero")]
     duplicates: u64,
 }
@@ -60,11 +60,12 @@ fn is_zero(n: &u64) -> bool {
     *n == 0
 }
 
-/// Stores events. They take effect in answers and histories at once, and are kept for the next training. The
-/// response is sent when all of them are stored; if one is invalid, none is.
+/// Stores events. They affect answers and histories at once, and are kept for the next training.
+/// The response is sent when all of them are stored; if one is invalid, none is stored.
 ///
-/// A post that is sent again, since its response was lost, counts once if it has the same `Idempotency-Key`, or if
-/// its events have ids (`event_id`). Keys and ids are remembered until the events are pruned.
+/// A post that is resent because its response was lost counts once if it has the same
+/// `Idempotency-Key`, or if its events have ids (`event_id`). Keys and ids are remembered until the
+/// events are pruned.
 #[utoipa::path(post, path = "/v1/events", operation_id = "post_events", tag = "events", request_body = PostedEvents,
     params(("Idempotency-Key" = Option<String>, Header,
         description = "An id of the post: the n-th event of all posts with it counts once, unless it has an `event_id`.")),
@@ -116,7 +117,7 @@ pub(crate) async fn post(
     answer(&model, accepted)
 }
 
-/// What the events say of lists that were shown: those that name a request, and do not speak against the item.
+/// The outcomes in a post: events that name a request and are not negative for the item.
 fn outcomes(
     are_counted: bool,
     recommender: &Recommender,
@@ -147,7 +148,7 @@ fn key_of(headers: &HeaderMap) -> Result<Option<&str>, ApiError> {
         return Ok(None);
     };
     let key = key.to_str().map_err(|_| {
-        let message = "the Idempotency-Key has characters beyond ASCII; use letters and digits";
+        let message = "the Idempotency-Key has non-ASCII characters; use letters and digits";
         ApiError::bad("bad_id", message)
     })?;
     check_id("Idempotency-Key", key)?;
@@ -165,7 +166,7 @@ pub(super) fn not_stored(error: &EventError) -> ApiError {
     ApiError::new(StatusCode::SERVICE_UNAVAILABLE, code, message)
 }
 
-/// What the events of a post are checked with.
+/// The context for checking the events of a post.
 struct Checks<'a> {
     key: Option<&'a str>,
     now: i64,
@@ -200,7 +201,7 @@ impl Checks<'_> {
         Err(ApiError::bad(code, message).with_issues(issues))
     }
 
-    /// Checks the event at this place of the post, from 1.
+    /// Checks the event at this position in the post, from 1.
     fn one(&self, event: PostedEvent, number: usize) -> Result<StoredEvent, ApiError> {
         check_id("user", &event.user)?;
         check_id("item", &event.item)?;
@@ -225,7 +226,7 @@ impl Checks<'_> {
         }
         let time = event.time.unwrap_or(self.now);
         self.limits.check_time(time)?;
-        // A line end cannot be part of a sender's id.
+        // A sender's id cannot contain a line end.
         let of_post = || self.key.map(|key| format!("{key}\n{number}"));
         Ok(StoredEvent {
             user: event.user,

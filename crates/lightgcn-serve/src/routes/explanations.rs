@@ -17,9 +17,10 @@ use serde::Deserialize;
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 pub(crate) struct ExplainQuery {
-    /// The most paths, and the most contributions; further ones are one `remainder`. Default: 5.
+    /// The maximum number of paths, and of contributions; the rest is combined in one `remainder`.
+    /// Default: 5.
     limit: Option<usize>,
-    /// The most edges of a path: 1, 3 or 5. Default: 5.
+    /// The maximum number of edges of a path: 1, 3 or 5. Default: 5.
     max_hops: Option<usize>,
 }
 
@@ -59,7 +60,7 @@ pub(crate) async fn one(
     explain(&service, request).await
 }
 
-/// Explains an item for a user with further events; the user may be unknown.
+/// Explains an item for a user with additional events; the user may be unknown.
 #[utoipa::path(post, path = "/v1/explanations", operation_id = "explain_with_events", tag = "answers", request_body = ExplainRequest,
     responses(
         (status = 200, body = Versioned<Explanation>),

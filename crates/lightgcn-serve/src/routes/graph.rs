@@ -15,9 +15,10 @@ use lightgcn_recommend::HistoryItem;
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeSet, HashMap};
 
-/// The most items of each kind that a request may ask for.
+/// The maximum number of items of each kind in a request.
 const MAX_ITEMS: usize = 50;
-/// The users of an item in whose histories neighbors are sought: the first rows.
+/// The maximum number of users of an item whose histories are searched for neighbors: the first
+/// rows.
 const MAX_USERS: usize = 2_000;
 
 /// How much of the neighborhood to return.
@@ -25,13 +26,13 @@ const MAX_USERS: usize = 2_000;
 #[serde(deny_unknown_fields, default)]
 #[into_params(parameter_in = Query)]
 pub(crate) struct GraphQuery {
-    /// The most items of the history. Default: 12.
+    /// The maximum number of items from the history. Default: 12.
     #[param(required = false)]
     items: usize,
-    /// The most further items for each of them. Default: 6.
+    /// The maximum number of additional items for each of them. Default: 6.
     #[param(required = false)]
     per_item: usize,
-    /// Further items to include, separated by commas.
+    /// Additional items to include, separated by commas.
     #[param(required = false)]
     recommended: String,
 }
@@ -63,7 +64,7 @@ impl GraphQuery {
             ("recommended", self.recommended().count()),
         ] {
             if n > MAX_ITEMS {
-                let message = format!("{name} asks for {n}; at most {MAX_ITEMS} are allowed");
+                let message = format!("{name} is {n}; at most {MAX_ITEMS} are allowed");
                 return Err(ApiError::bad("bad_query", message));
             }
         }
@@ -84,12 +85,12 @@ pub(crate) struct Neighborhood {
 pub(crate) struct Node {
     /// `self` for the user, `item:` and its id for an item, `users:1` and so on for groups.
     id: String,
-    /// What the node stands for.
+    /// What the node represents.
     kind: NodeKind,
     /// The id of an item.
     #[serde(skip_serializing_if = "Option::is_none")]
     item: Option<String>,
-    /// What the catalogue knows of an item.
+    /// The item's metadata from the catalogue.
     #[serde(skip_serializing_if = "Option::is_none")]
     details: Option<Details>,
     /// The size of a group.
@@ -109,7 +110,7 @@ impl Node {
     }
 }
 
-/// What a node stands for.
+/// What a node represents.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, utoipa::ToSchema)]
 #[serde(rename_all = "lowercase")]
 pub(crate) enum NodeKind {
@@ -206,10 +207,10 @@ fn neighborhood(
 #[derive(Clone, Copy)]
 struct Around<'a> {
     model: &'a Model,
-    /// The user's row; none if the model does not know the user.
+    /// The user's row; `None` if the model does not know the user.
     user: Option<UserId>,
     own: &'a [ItemId],
-    /// The smallest group.
+    /// The minimum size of a group.
     min_users: usize,
 }
 
@@ -278,7 +279,7 @@ impl<'a> Drawing<'a> {
         }
     }
 
-    /// The node of an item, which is added if it is not there yet.
+    /// The node of an item, added if missing.
     fn item(&mut self, item: ItemId) -> String {
         if let Some(id) = self.items.get(&item) {
             return id.clone();
@@ -309,7 +310,7 @@ impl<'a> Drawing<'a> {
         });
     }
 
-    /// The other users who share both items, if they are enough.
+    /// The other users who share both items, if there are enough.
     fn add_group(&mut self, near: ItemId, far: ItemId) {
         let (count, near_weight, far_weight) = self.around.sharing(near, far);
         if count < self.around.min_users {

@@ -28,11 +28,11 @@ pub(crate) async fn live(State(service): State<Service>) -> Response {
 /// The media type of metrics.
 pub(super) const METRICS: &str = "text/plain; version=0.0.4; charset=utf-8";
 
-/// How long the queue may be full before the service asks for less.
+/// How long the queue may be full before the service reports that it is not ready.
 pub(super) const FULL: Duration = Duration::from_secs(5);
 
-/// Reports whether the service takes requests. It does not once it is told to stop, while its queue has been full for
-/// five seconds, and while it cannot write to its event store.
+/// Reports whether the service is ready for requests. It is not once it is told to stop, while its
+/// queue has been full for five seconds, and while it cannot write to its event store.
 #[utoipa::path(get, path = "/health/ready", operation_id = "health_ready", tag = "health", responses(
     (status = 200, body = Health),
     (status = 503, description = "The service takes no requests for now; `status` says why.", body = Health),
@@ -48,7 +48,7 @@ pub(crate) async fn ready(State(service): State<Service>) -> Response {
     }
 }
 
-/// Whether the store took the latest events or, after a failure, would take some now.
+/// Whether the store accepted the latest events or, after a failure, would accept some now.
 pub(super) async fn takes_events(shared: &Shared) -> bool {
     if shared.events_health.is_due() {
         let sink = Arc::clone(&shared.events);
@@ -89,13 +89,13 @@ pub(crate) async fn metrics(State(service): State<Service>) -> impl IntoResponse
     ([(header::CONTENT_TYPE, METRICS)], text)
 }
 
-/// What came of the lists of the models that answer; none where that is not counted or cannot be read.
+/// The outcomes of the answering models' lists; `None` if they are not counted or cannot be read.
 pub(super) async fn outcomes(shared: &Shared) -> Option<OutcomeReadings> {
     let recorder = shared.recorder.as_ref()?;
     let sink = Arc::clone(&shared.events);
     let all = shared.writer.run(move || sink.outcomes()).await.ok()?;
     let all = all
-        .inspect_err(|error| tracing::error!("outcomes cannot be read: {error}"))
+        .inspect_err(|error| tracing::error!("cannot read outcomes: {error}"))
         .ok()?;
     let known = shared.versions();
     let is_known = |version: &str| known.iter().any(|known| known == version);

@@ -17,22 +17,22 @@ use serde::Serialize;
 use std::cmp::Reverse;
 use std::collections::HashMap;
 
-/// The buyers whose other purchases are counted: the first rows.
+/// The maximum number of buyers whose other purchases are counted: the first rows.
 const MAX_BUYERS: usize = 20_000;
-/// The most items that are also bought.
+/// The maximum number of items bought by the same users.
 const MAX_ALSO: usize = 8;
 
-/// An item, and what users did with it in training. Numbers below the limit `min_users` are left out, so that they
-/// reveal nobody.
+/// An item, and what users did with it in training. Numbers below the limit `min_users` are
+/// omitted, so that they reveal no one.
 #[derive(Debug, Serialize, utoipa::ToSchema)]
 pub(crate) struct ItemView {
     /// Its id in the log.
     item: String,
-    /// What the catalogue knows of it.
+    /// Its metadata from the catalogue.
     details: Details,
-    /// How many users met it.
+    /// How many users interacted with it.
     n_users: usize,
-    /// How many users bought it; none if they are too few.
+    /// How many users bought it; null if too few.
     n_bought: Option<usize>,
     /// How many users did what with it.
     behaviors: Vec<BehaviorCount>,
@@ -40,14 +40,14 @@ pub(crate) struct ItemView {
     also_bought: Vec<AlsoBought>,
 }
 
-/// An item that buyers of another bought too.
+/// An item that buyers of another item also bought.
 #[derive(Debug, Serialize, utoipa::ToSchema)]
 pub(crate) struct AlsoBought {
     /// Its id in the log.
     item: String,
-    /// What the catalogue knows of it.
+    /// Its metadata from the catalogue.
     details: Details,
-    /// How many buyers they share.
+    /// How many buyers the two share.
     count: usize,
 }
 

@@ -52,17 +52,17 @@ impl From<PopularQuery> for ItemOptions {
 /// A list of items.
 #[derive(Debug, Serialize, utoipa::ToSchema)]
 pub(crate) struct Items {
-    /// The names in the filter that no item has; absent if there are none.
+    /// The names in the filter that match no item; absent if there are none.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     unknown: Vec<UnknownNames>,
     /// The items, best first.
     items: Vec<RecommendedItem>,
-    /// For a list without items, the first rule after which none was left.
+    /// For a list without items, the first rule that left none.
     #[serde(skip_serializing_if = "Option::is_none")]
     emptied_by: Option<Rule>,
 }
 
-/// What the catalogue knows of an item.
+/// An item's metadata from the catalogue.
 #[derive(Debug, Serialize, utoipa::ToSchema)]
 #[schema(as = ItemDetails)]
 pub(crate) struct Details {
@@ -101,7 +101,7 @@ impl From<ItemDetails> for Details {
 /// The results of a search for items.
 #[derive(Debug, Serialize, utoipa::ToSchema)]
 pub(crate) struct FoundItems {
-    /// Items whose id or label begins with the text first, then those with the most users.
+    /// Items whose id or label starts with the text come first, then those with the most users.
     items: Vec<FoundItem>,
     /// How many items match in total.
     total: usize,
@@ -112,7 +112,7 @@ pub(crate) struct FoundItems {
 pub(crate) struct FoundItem {
     /// Its id in the log.
     item: String,
-    /// What the catalogue knows of it.
+    /// Its metadata from the catalogue.
     details: Details,
     /// How many users it has in training.
     n_users: usize,
@@ -156,7 +156,7 @@ pub(crate) async fn popular(
     .await
 }
 
-/// Answers with the list that `find` makes.
+/// Answers with the list made by `find`.
 async fn list(
     service: &Service,
     options: ItemOptions,

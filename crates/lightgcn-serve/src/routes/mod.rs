@@ -41,13 +41,16 @@ use utoipa_axum::routes;
 #[derive(OpenApi)]
 #[openapi(info(
     title = "lightgcn",
-    description = "Recommendations and explanations. Every answer of a model names the model's version, in the header x-model-version and in the field model_version. Errors have a status of 4xx or 5xx, a code for programs and a message for people; 503 comes with Retry-After.",
+    description = "Recommendations and explanations. Every answer of a model has the model's \
+        version in the header x-model-version and in the field model_version. Errors have a 4xx or \
+        5xx status, a code for programs and a message for people; 503 comes with Retry-After.",
 ))]
 struct Document;
 
 impl Service {
-    /// The public routes: recommendations, explanations, events, health, metrics, the OpenAPI document and the
-    /// page, to merge into or nest in another axum program. That program limits connections and headers.
+    /// The public routes: recommendations, explanations, events, health, metrics, the OpenAPI
+    /// document and the page, to merge into or nest in another axum program. That program limits
+    /// connections and headers.
     pub fn router(&self) -> Router {
         let (router, mut document) = documented(&self.shared.config).split_for_parts();
         document::complete(&mut document);
@@ -66,19 +69,19 @@ impl Service {
         middleware::public(router, &self.front()).with_state(self.clone())
     }
 
-    /// The same routes for one of many shops, without what wraps them.
+    /// The same routes for one of many shops, without middleware.
     pub(crate) fn bare_router(&self) -> Router {
         let (router, _) = documented(&self.shared.config).split_for_parts();
         bare(router.layer(from_fn_with_state(self.clone(), tagged))).with_state(self.clone())
     }
 
-    /// The admin routes for one of many shops, without what wraps them.
+    /// The admin routes for one of many shops, without middleware.
     pub(crate) fn bare_admin_router(&self) -> Router {
         bare(admin::routes()).with_state(self.clone())
     }
 
-    /// The routes that load and switch models. They ask for the token if there is one; without a token they
-    /// answer only requests that name this machine as their host.
+    /// The routes that load and switch models. They require the token if there is one; without a
+    /// token they answer only requests whose host is this machine.
     pub fn admin_router(&self) -> Router {
         middleware::admin(admin::routes(), &self.front(), admin::MAX_BODY).with_state(self.clone())
     }
@@ -109,7 +112,7 @@ fn documented(config: &ServeConfig) -> OpenApiRouter<Service> {
         .routes(routes!(health::ready))
         .routes(routes!(health::metrics));
     let routes = match config.keys.is_empty() && !config.page {
-        // Nobody could use it.
+        // No one could use it.
         true => routes,
         false => routes
             .routes(routes!(users::forget))
@@ -139,7 +142,8 @@ fn openapi<S: Clone + Send + Sync + 'static>(document: &utoipa::openapi::OpenApi
     Router::new().route("/openapi.json", get(move || async move { (kind, json) }))
 }
 
-/// Routes that answer all requests, and tell by which of them. Who asks is known, and bodies are limited already.
+/// Routes that answer requests and record which route matched. Access is already checked, and
+/// bodies are already limited.
 fn bare(router: Router<Service>) -> Router<Service> {
     router
         .fallback(|| async { ApiError::no_route() })
@@ -148,7 +152,7 @@ fn bare(router: Router<Service>) -> Router<Service> {
         .layer(DefaultBodyLimit::disable())
 }
 
-/// Tells by which route a request was answered.
+/// Records the route that answered a request.
 async fn tell_route(request: Request, next: Next) -> Response {
     let route = request.extensions().get::<MatchedPath>().cloned();
     let mut response = next.run(request).await;

@@ -12,7 +12,7 @@ use serde::Serialize;
 use serde_json::Value;
 use std::collections::BTreeMap;
 
-/// The active model and its figures.
+/// The active model and its metrics.
 #[derive(Debug, Serialize, utoipa::ToSchema)]
 pub(crate) struct ModelView {
     /// Its kind and size.
@@ -31,23 +31,24 @@ pub(crate) struct ModelView {
     categories: Vec<String>,
     /// The brands with the most items, 200 at most.
     brands: Vec<String>,
-    /// The lowest and highest price; none if no price is known.
+    /// The lowest and highest price; null if no price is known.
     price: Option<Prices>,
     /// Its training and evaluation.
     figures: TrainingFigures,
     /// How many events it was trained on.
     n_events: u64,
-    /// The time of the first of them, in seconds since 1970-01-01 UTC; none if it knows no times.
+    /// The time of the first of them, in seconds since 1970-01-01 UTC; null if it has no times.
     trained_from: Option<i64>,
     /// The time of the last of them.
     trained_until: Option<i64>,
-    /// Users with something bought and a history of ordinary length, to begin with.
+    /// Users with a purchase and a history of typical length, to start with.
     typical_users: Vec<FoundUser>,
     /// The setting `currency`.
     currency: Option<String>,
     /// The setting `image_hosts`.
     image_hosts: Vec<String>,
-    /// Whether this listener lists and switches models, for those who have the admin token: the setting `admin.on_page`.
+    /// Whether this listener lists and switches models for clients with the admin token: the
+    /// setting `admin.on_page`.
     admin_on_page: bool,
 }
 
@@ -72,17 +73,17 @@ pub(crate) struct Prices {
 /// How training and evaluation went.
 #[derive(Debug, Serialize, utoipa::ToSchema)]
 pub(crate) struct TrainingFigures {
-    /// Metrics by name, such as `validation recall@20`; none if the artifact has none.
+    /// Metrics by name, such as `validation recall@20`; null if the artifact has none.
     metrics: Option<BTreeMap<String, f64>>,
-    /// The comparison with the baselines, as printed by `lightgcn evaluate --json`; none if it is not saved beside
-    /// the model as `MODEL.run/evaluation.json`.
+    /// The comparison with the baselines, as printed by `lightgcn evaluate --json`; null if it is
+    /// not saved next to the model as `MODEL.run/evaluation.json`.
     baselines: Option<Value>,
-    /// One object per epoch, with its number, loss and validation figures; none if the run record is not beside
-    /// the model as `MODEL.run/run.jsonl`.
+    /// One object per epoch, with its number, loss and validation metrics; null if the run record
+    /// is not next to the model as `MODEL.run/run.jsonl`.
     curve: Option<Vec<Value>>,
 }
 
-/// Describes the active model: its size, its labels and its figures.
+/// Describes the active model: its size, its labels and its metrics.
 #[utoipa::path(get, path = "/v1/model", operation_id = "describe_model", tag = "page", responses((status = 200, body = Versioned<ModelView>)))]
 pub(crate) async fn show(State(service): State<Service>) -> Result<Response, ApiError> {
     let model = service.shared.registry.active();

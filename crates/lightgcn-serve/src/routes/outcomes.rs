@@ -16,7 +16,7 @@ use lightgcn_metrics::{Proportion, SequentialComparison, SequentialTest};
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 
-/// The most days of a request.
+/// The maximum number of days in a request.
 const MAX_DAYS: u32 = 366;
 
 /// Which days to return.
@@ -24,7 +24,7 @@ const MAX_DAYS: u32 = 366;
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 pub(crate) struct OutcomesQuery {
-    /// How many days, today included, up to 366. Default: 30.
+    /// The number of days, including today, up to 366. Default: 30.
     #[serde(default = "default_days")]
     #[param(required = false)]
     days: u32,
@@ -34,12 +34,12 @@ fn default_days() -> u32 {
     30
 }
 
-/// What came of the lists that were shown.
+/// The outcomes of the lists that were shown.
 #[derive(Debug, Serialize, utoipa::ToSchema)]
 pub(crate) struct Outcomes {
     /// By day (latest first), arm, model and source.
     days: Vec<OutcomesOfDay>,
-    /// How the arms compare since the experiment began; none without an experiment.
+    /// How the arms compare since the experiment started; null without an experiment.
     #[serde(skip_serializing_if = "Option::is_none")]
     experiment: Option<ExperimentOutcomes>,
 }
@@ -54,7 +54,7 @@ pub(crate) struct OutcomesOfDay {
     /// The experiment and the arm, as `EXPERIMENT/ARM`; absent without an experiment.
     #[serde(skip_serializing_if = "Option::is_none")]
     arm: Option<String>,
-    /// The source of the items that are counted; absent where whole lists are.
+    /// The source of the items that are counted; absent if whole lists are counted.
     #[serde(skip_serializing_if = "Option::is_none")]
     source: Option<String>,
     #[serde(flatten)]
@@ -105,18 +105,19 @@ pub(crate) struct ArmOutcomes {
     arm: String,
     #[serde(flatten)]
     rates: Rates,
-    /// Its click-through less that of the first arm; absent for the first arm.
+    /// Its click-through minus that of the first arm; absent for the first arm.
     #[serde(skip_serializing_if = "Option::is_none")]
     click_through_test: Option<ArmComparison>,
-    /// Its conversion less that of the first arm; absent for the first arm.
+    /// Its conversion minus that of the first arm; absent for the first arm.
     #[serde(skip_serializing_if = "Option::is_none")]
     conversion_test: Option<ArmComparison>,
 }
 
-/// A share of an arm beside that of the first arm, by a sequential test: it may be read at any time.
+/// A rate of an arm compared with the first arm's, by a sequential test that may be read at any
+/// time.
 #[derive(Debug, Serialize, utoipa::ToSchema)]
 pub(crate) struct ArmComparison {
-    /// The share less that of the first arm.
+    /// The rate minus that of the first arm.
     difference: f64,
     /// The lower end of its confidence interval.
     low: f64,
@@ -124,7 +125,7 @@ pub(crate) struct ArmComparison {
     high: f64,
     /// The p-value, in (0, 1].
     p_value: f64,
-    /// Whether the difference is real.
+    /// Whether the difference is significant.
     is_different: bool,
 }
 
@@ -140,8 +141,9 @@ impl From<SequentialComparison> for ArmComparison {
     }
 }
 
-/// Tells how often users did something with what they were shown, and bought it: by day, model and source, and by arm of
-/// the experiment. Only where the setting `impressions` is on. A list or item counts once, on the day it was shown.
+/// Returns how often users interacted with and bought what they were shown, by day, model and
+/// source, and by arm of the experiment. Only if the setting `impressions` is on. A list or item
+/// counts once, on the day it was shown.
 #[utoipa::path(get, path = "/v1/outcomes", operation_id = "outcomes", tag = "events", params(OutcomesQuery),
     responses(
         (status = 200, body = Versioned<Outcomes>),
@@ -209,7 +211,7 @@ fn compare(arms: &Arms, all: &[(OutcomeKey, OutcomeCounts)]) -> ExperimentOutcom
         sum
     };
     let config = &arms.config;
-    // Any of the comparisons may err.
+    // Correct for several comparisons, any of which may err.
     let n_tests = config.arms.len().saturating_sub(1).max(1);
     let test = SequentialTest::new(config.alpha / n_tests as f64, config.effect).ok();
     let labels: Vec<&str> = arms.labels().map(|label| &**label).collect();

@@ -1,4 +1,4 @@
-//! The page: files that are built into the program.
+//! The page: files embedded in the program.
 
 use crate::api_error::ApiError;
 use axum::body::Bytes;

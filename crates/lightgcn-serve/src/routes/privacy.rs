@@ -1,4 +1,4 @@
-//! What a service that keeps histories to itself leaves out.
+//! What a service that hides histories leaves out.
 
 use crate::api_error::ApiError;
 use crate::config::ServeConfig;
@@ -8,7 +8,7 @@ use axum::routing::get;
 use lightgcn_recommend::{Answer, Explanation, Familiarity};
 use utoipa_axum::router::OpenApiRouter;
 
-/// The routes that are about histories alone.
+/// The routes that are only about histories.
 const HIDDEN: [&str; 4] = [
     "/v1/users",
     "/v1/users/{user}",
@@ -16,7 +16,7 @@ const HIDDEN: [&str; 4] = [
     "/v1/events",
 ];
 
-/// Adds routes in the place of those that are about histories alone, which say why they are not there.
+/// Replaces history-only routes with ones that explain why they are disabled.
 pub(super) fn refusing(routes: OpenApiRouter<Service>) -> OpenApiRouter<Service> {
     HIDDEN.into_iter().fold(routes, |routes, path| {
         routes.route(path, get(|| async { hidden("this route") }))
@@ -25,13 +25,13 @@ pub(super) fn refusing(routes: OpenApiRouter<Service>) -> OpenApiRouter<Service>
 
 fn hidden(what: &str) -> ApiError {
     let message = format!(
-        "{what} tells of users' histories, which this service hides; see its setting privacy"
+        "{what} would reveal users' histories, which this service hides; see its setting privacy"
     );
     ApiError::new(StatusCode::FORBIDDEN, "private", message)
 }
 
 impl ServeConfig {
-    /// Refuses to list familiar items alone where histories are hidden: that is a history.
+    /// Rejects lists of only familiar items if histories are hidden: such a list is a history.
     pub(super) fn check_familiarity(&self, familiarity: Familiarity) -> Result<(), ApiError> {
         match familiarity {
             Familiarity::Familiar if self.privacy => Err(hidden("familiarity=familiar")),
@@ -39,14 +39,14 @@ impl ServeConfig {
         }
     }
 
-    /// Takes out of an answer what is hidden.
+    /// Removes what is hidden from an answer.
     pub(super) fn hide_in_answer(&self, answer: &mut Answer) {
         if self.privacy {
             answer.hide_history();
         }
     }
 
-    /// Takes out of an explanation what is hidden.
+    /// Removes what is hidden from an explanation.
     pub(super) fn hide_in_explanation(&self, explanation: &mut Explanation) {
         if self.privacy {
             explanation.hide_history();

@@ -4,12 +4,12 @@ use crate::api_error::ApiError;
 use crate::checks::check_text;
 use serde::Deserialize;
 
-/// The length of a list by default.
+/// The default length of a list.
 pub(super) fn default_k() -> usize {
     20
 }
 
-/// The most results of a search.
+/// The maximum number of search results.
 const MAX_FOUND: usize = 200;
 
 /// A search by a part of an id or a label, for the page.
@@ -20,7 +20,7 @@ pub(crate) struct SearchQuery {
     /// The text to search for; empty finds everything.
     #[serde(default)]
     q: String,
-    /// The most results, up to 200. Default: 20.
+    /// The maximum number of results, up to 200. Default: 20.
     #[serde(default = "default_k")]
     #[param(required = false)]
     pub(super) limit: usize,
@@ -54,7 +54,7 @@ impl Needle {
         }
     }
 
-    /// Where the text is in a name; none if it is not.
+    /// Where the text is in a name, if it is.
     pub(super) fn place(&self, name: &str) -> Option<Place> {
         let lower;
         let name = match self.has_letters {
@@ -71,7 +71,7 @@ impl Needle {
         }
     }
 
-    /// What has the text at a place: the best places first, else in the given order.
+    /// The matches, best positions first, else in the given order.
     pub(super) fn ranked<T>(
         &self,
         all: impl Iterator<Item = T>,
@@ -87,19 +87,20 @@ impl Needle {
     }
 }
 
-/// Where a text is in a name, the best first.
+/// Where a text is in a name, best first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Place {
     /// It is the name.
     Whole,
-    /// The name begins with it.
+    /// The name starts with it.
     Start,
     /// Anywhere else.
     Within,
 }
 
-/// Defines a query with the four parameters that filter items beside its own, and how to read the filter. Serde can
-/// flatten no numbers out of a query and knows no unknown keys then, so the fields are repeated.
+/// Defines a query with the four parameters that filter items in addition to its own, and how to
+/// read the filter. With `flatten`, serde could neither parse numbers in a query nor reject unknown
+/// keys, so the fields are repeated.
 macro_rules! filtered_query {
     ($(#[$meta:meta])* $name:ident { $($(#[$attribute:meta])* $field:ident: $kind:ty,)* }) => {
         $(#[$meta])*
@@ -107,7 +108,7 @@ macro_rules! filtered_query {
         #[serde(deny_unknown_fields)]
         #[into_params(parameter_in = Query)]
         pub(crate) struct $name {
-            /// The most items. Default: 20.
+            /// The maximum number of items. Default: 20.
             #[serde(default = "crate::routes::query::default_k")]
             #[param(required = false)]
             k: usize,
@@ -120,9 +121,9 @@ macro_rules! filtered_query {
             #[serde(default)]
             #[param(required = false)]
             brand: Vec<String>,
-            /// The lowest price.
+            /// The minimum price.
             price_min: Option<f64>,
-            /// The highest price.
+            /// The maximum price.
             price_max: Option<f64>,
         }
 

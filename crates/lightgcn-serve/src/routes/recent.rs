@@ -10,7 +10,7 @@ use axum::response::Response;
 use lightgcn_recommend::BehaviorCount;
 use serde::Serialize;
 
-/// How many of the latest events are listed.
+/// The number of latest events to list.
 const LATEST: usize = 50;
 
 /// The latest events, and how many there were on each day of training.
@@ -18,11 +18,11 @@ const LATEST: usize = 50;
 pub(crate) struct RecentEvents {
     /// How many events were posted since the service started.
     n_posted: u64,
-    /// How many the store holds; none if it does not know.
+    /// How many the store has; null if unknown.
     n_stored: Option<u64>,
-    /// The latest of those posted since the service started, latest first.
+    /// The latest events posted since the service started, latest first.
     latest: Vec<RecentEvent>,
-    /// The last days of training, earliest first; empty if the model does not know single events.
+    /// The last days of training, earliest first; empty if the model has no single events.
     days: Vec<Day>,
 }
 
@@ -33,20 +33,20 @@ pub(crate) struct RecentEvent {
     user: String,
     /// The item's id in the log.
     item: String,
-    /// What the catalogue knows of it; none if the model does not know the item.
+    /// Its metadata from the catalogue; null if the model does not know the item.
     details: Option<Details>,
     /// The behavior's label.
     behavior: String,
     /// Its time, in seconds since 1970-01-01 UTC.
     time: i64,
-    /// How many events it stands for.
+    /// The number of events it represents.
     count: f64,
 }
 
 /// The events of a day of training.
 #[derive(Debug, Serialize, utoipa::ToSchema)]
 pub(crate) struct Day {
-    /// Its beginning, in seconds since 1970-01-01 UTC.
+    /// Its start, in seconds since 1970-01-01 UTC.
     time: i64,
     /// How many events of each behavior there were.
     behaviors: Vec<BehaviorCount>,

@@ -19,12 +19,12 @@ use serde::{Deserialize, Serialize};
 filtered_query! {
     /// Which items to recommend.
     RecommendQuery {
-        /// Which of the user's items to leave out. Default: `bought`.
+        /// Which of the user's items to hide. Default: `bought`.
         #[serde(default)]
         #[param(required = false)]
         hide: Hide,
-        /// Whether items that the user met before, new ones or both are recommended: `any`, `new` or
-        /// `familiar`. Default: `any`.
+        /// Whether to recommend items that the user has interacted with before, new ones or both:
+        /// `familiar`, `new` or `any`. Default: `any`.
         #[serde(default)]
         #[param(required = false)]
         familiarity: Familiarity,
@@ -36,7 +36,7 @@ filtered_query! {
         #[serde(default)]
         #[param(required = false)]
         exploration: f64,
-        /// From 0 to 1: how much the expected revenue counts. Default: 0.
+        /// From 0 to 1: the weight of expected revenue. Default: 0.
         #[serde(default)]
         #[param(required = false)]
         revenue: f64,
@@ -81,7 +81,7 @@ pub(crate) enum OneOrMany {
     One(Box<RecommendRequest>),
 }
 
-/// The fields of both. A field that stands twice is an error, at any depth.
+/// The fields of both. A field that appears twice is an error, at any depth.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Fields {
@@ -105,7 +105,8 @@ impl TryFrom<Fields> for OneOrMany {
             Fields {
                 requests: Some(_), ..
             } => Err(
-                "a batch has the field `requests` alone; user, events and options are fields of its requests",
+                "a batch has only the field `requests`; user, events and options are fields of its \
+                requests",
             ),
             one => Ok(Self::One(Box::new(RecommendRequest {
                 user: one.user.unwrap_or_default(),
@@ -141,14 +142,14 @@ pub(crate) async fn one(
     single(&service, request, request_id(&headers)).await
 }
 
-/// Recommends items for one user or many, with recent events, filters and options. A batch that can be read has
-/// status 200; a request of it that fails has its error in place of an answer.
+/// Recommends items for one user or many, with recent events, filters and options. A valid batch
+/// has status 200; a failed request in it has its error in place of an answer.
 #[utoipa::path(post, path = "/v1/recommendations", operation_id = "recommend_with_events", tag = "answers", request_body = OneOrMany,
     responses(
         (status = 200, description = "The answer to one request, or all answers of a batch.", body = Versioned<Answers>),
         (status = 400, description = "Invalid request.", body = ErrorBody),
         (status = 413, description = "Body too large.", body = ErrorBody),
-        (status = 422, description = "The questions cost too much together.", body = ErrorBody),
+        (status = 422, description = "Together, the requests are too expensive.", body = ErrorBody),
         (status = 503, description = "Too many requests are waiting.", body = ErrorBody),
     ))]
 pub(crate) async fn batch(

@@ -22,7 +22,7 @@ use tower::ServiceExt;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-/// What paths of shops begin with, and what stands there for the shop alone.
+/// The prefix of shops' paths, and the prefix of a single shop's own paths.
 const PUBLIC: (&str, &str) = ("/v1/shops/", "/v1/");
 const ADMIN: (&str, &str) = ("/admin/shops/", "/admin/");
 
@@ -43,8 +43,9 @@ pub(crate) struct ShopsHealth {
 }
 
 impl Shops {
-    /// The public routes: those of each shop below `/v1/shops/{shop}/`, the list of shops, health, metrics and the OpenAPI
-    /// document, to merge into or nest in another axum program. That program limits connections and headers.
+    /// The public routes: those of each shop under `/v1/shops/{shop}/`, the list of shops, health,
+    /// metrics and the OpenAPI document, to merge into or nest in another axum program. That
+    /// program limits connections and headers.
     pub fn router(&self) -> Router {
         let (router, common) = common().split_for_parts();
         let front = self.front();
@@ -62,15 +63,16 @@ impl Shops {
         middleware::public(router, &front).with_state(self.clone())
     }
 
-    /// The routes that load and switch the models of each shop, below `/admin/shops/{shop}/`. They ask for the token if
-    /// there is one; without a token they answer only requests that name this machine as their host.
+    /// The routes that load and switch the models of each shop, under `/admin/shops/{shop}/`. They
+    /// require the token if there is one; without a token they answer only requests whose host is
+    /// this machine.
     pub fn admin_router(&self) -> Router {
         let router = Router::new().route("/admin/shops/{shop}/{*rest}", any(private));
         middleware::admin(router, &self.front(), admin::MAX_BODY).with_state(self.clone())
     }
 }
 
-/// The routes that are about no shop, or about all.
+/// The routes that are not about a single shop.
 fn common() -> OpenApiRouter<Shops> {
     OpenApiRouter::new()
         .routes(routes!(list))
@@ -86,7 +88,7 @@ pub(crate) async fn list(State(shops): State<Shops>) -> Result<Response, ApiErro
     match listed.await {
         Ok(Ok(shops)) => Ok(json(&ShopList { shops })),
         Ok(Err(error)) => {
-            tracing::error!(%error, "the shops cannot be listed");
+            tracing::error!(%error, "cannot list the shops");
             Err(ApiError::internal())
         }
         Err(_) => Err(ApiError::internal()),
@@ -99,8 +101,9 @@ pub(crate) async fn live(State(shops): State<Shops>) -> Response {
     health(&shops, StatusCode::OK, "live")
 }
 
-/// Reports whether the service takes requests. It does not once it is told to stop, and while its queue has been full for
-/// five seconds. A shop whose model or store fails does not count, since others are well.
+/// Reports whether the service is ready for requests. It is not once it is told to stop, and while
+/// its queue has been full for five seconds. A shop whose model or store fails does not count,
+/// since the others still work.
 #[utoipa::path(get, path = "/health/ready", operation_id = "health_ready", tag = "health", responses(
     (status = 200, body = ShopsHealth),
     (status = 503, description = "The service takes no requests for now; `status` says why.", body = ShopsHealth),
@@ -174,7 +177,7 @@ async fn private(
     forward(&shop, &shop.admin, ADMIN, request).await
 }
 
-/// Lets a shop answer a request as if it were the only one.
+/// Passes a request to a shop as if it were the only one.
 async fn forward(
     shop: &Shop,
     router: &Router,
@@ -183,7 +186,7 @@ async fn forward(
 ) -> Result<Response, ApiError> {
     let (mut parts, body) = request.into_parts();
     parts.uri = of_shop(&parts.uri, before, after).ok_or_else(ApiError::no_route)?;
-    // The routes of the shop must not find the parameters of this one.
+    // The shop's routes must not see this route's parameters.
     let peer = parts.extensions.get::<Peer>().copied();
     parts.extensions.clear();
     if let Some(peer) = peer {
@@ -203,7 +206,7 @@ async fn forward(
     Ok(response)
 }
 
-/// The address of a shop's own route: what stands after the shop's name, after another beginning.
+/// The URI of a shop's own route: the part after the shop's name, with another prefix.
 fn of_shop(uri: &Uri, before: &str, after: &str) -> Option<Uri> {
     let (_, rest) = uri.path().strip_prefix(before)?.split_once('/')?;
     let query = uri

@@ -20,7 +20,7 @@ use std::sync::Arc;
 /// The results of a search for users.
 #[derive(Debug, Serialize, utoipa::ToSchema)]
 pub(crate) struct FoundUsers {
-    /// Users whose id begins with the text first, then those with the longest history.
+    /// Users whose id starts with the text come first, then those with the longest history.
     users: Vec<FoundUser>,
     /// How many users match in total.
     total: usize,
@@ -117,13 +117,14 @@ pub(crate) async fn one(
 /// What was removed.
 #[derive(Debug, Serialize, utoipa::ToSchema)]
 pub(crate) struct Forgotten {
-    /// How many events the store had of the user.
+    /// How many of the user's events the store had.
     events: u64,
 }
 
-/// Removes a user's events from the store, with the lists that were shown to the user. A store in a file is written anew, so
-/// that none of its bytes are theirs. The active model still knows what it was trained on: train again without the
-/// user to end that. It needs a key with the scope `admin`, even where no other route needs a key.
+/// Removes a user's events from the store, with the lists that were shown to the user. A store in a
+/// file is rewritten, so that none of its bytes are theirs. The active model still knows what it
+/// was trained on; train again without the user to change that. Requires a key with the scope
+/// `admin`, even if no other route requires a key.
 #[utoipa::path(delete, path = "/v1/users/{user}", operation_id = "forget_user", tag = "events",
     params(("user" = String, Path, description = "The user's id in the log.")),
     responses((status = 200, body = Versioned<Forgotten>)))]
@@ -134,7 +135,7 @@ pub(crate) async fn forget(
     let shared = &service.shared;
     check_text("user", &user)?;
     if shared.config.keys.is_empty() {
-        let text = "removing users needs a key with the scope admin; see the setting keys";
+        let text = "removing users requires a key with the `admin` scope; see the setting keys";
         return Err(ApiError::new(StatusCode::FORBIDDEN, "forbidden", text));
     }
     let model = shared.registry.active();
@@ -142,7 +143,7 @@ pub(crate) async fn forget(
     shared.tail.forget(&user);
     let outcome = shared.writer.run(move || sink.forget(&user)).await?;
     let events = outcome.map_err(|error| not_stored(&error))?;
-    tracing::info!(events, "a user was removed from the event store");
+    tracing::info!(events, "removed a user from the event store");
     shared.metrics.action("forget");
     answer(&model, Forgotten { events })
 }

@@ -8,14 +8,14 @@ use std::time::{Duration, Instant};
 /// The shops whose models are in memory, and those whose models could not be loaded.
 #[derive(Debug, Default)]
 pub(super) struct Loaded {
-    /// Most recently asked first.
+    /// Most recently used first.
     shops: Vec<Arc<Shop>>,
     /// When the latest attempt failed.
     failed: HashMap<String, Instant>,
 }
 
 impl Loaded {
-    /// The shop of that name, which is then the one that was asked last.
+    /// The shop of that name, which becomes the most recently used.
     pub(super) fn used(&mut self, name: &str) -> Option<Arc<Shop>> {
         let place = self.shops.iter().position(|shop| *shop.name == *name)?;
         self.shops[..=place].rotate_right(1);
@@ -26,8 +26,8 @@ impl Loaded {
         self.shops.clone()
     }
 
-    /// Removes the shops that were asked least recently, until a model of `bytes` fits into the budget beside the
-    /// others. Requests that are being answered keep their models until they are.
+    /// Removes the least recently used shops until a model of `bytes` fits into the budget with the
+    /// others. Requests in progress keep their models until they finish.
     pub(super) fn make_room(&mut self, bytes: u64, budget: u64) -> Vec<Arc<Shop>> {
         let mut gone = Vec::new();
         let mut used: u64 = self.shops.iter().map(|shop| shop.bytes).sum();

@@ -1,4 +1,4 @@
-//! Many shops in one process: a model each, which is loaded when somebody asks.
+//! Many shops in one process, each with a model that is loaded on demand.
 
 mod loaded;
 
@@ -19,21 +19,22 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-/// What every artifact's folder has.
+/// A file that every artifact's folder has.
 const MANIFEST: &str = "manifest.json";
-/// How much more memory a model takes than its files.
+/// The ratio of a model's memory to the size of its files.
 const PER_BYTE: u64 = 2;
-/// Bytes of memory for pages of the file of a shop's events.
+/// Bytes of memory for pages of a shop's event file.
 const EVENT_CACHE: usize = 8 << 20;
-/// How long a shop whose model could not be loaded is not tried again.
+/// How long to wait before loading a shop's model again after a failure.
 const PAUSE: Duration = Duration::from_secs(10);
 
 /// A service for many shops: one for each artifact in a folder, by its name there. Clones share everything.
 ///
-/// The routes of a shop are those of a [`Service`], below `/v1/shops/{shop}/` in place of `/v1/`. Its model is loaded at
-/// the first request for it. When all models together would take more than `limits.models_memory`, those whose shops
-/// have been asked least recently are unloaded. Shops share the threads and the queue evenly, whatever is asked of each.
-/// Each shop has a store of events and changes of its catalogue of its own, which stays open.
+/// The routes of a shop are those of a [`Service`], under `/v1/shops/{shop}/` in place of `/v1/`.
+/// Its model is loaded on the first request for it. When all models together would take more than
+/// `limits.models_memory`, those of the least recently used shops are unloaded. Shops share the
+/// threads and the queue evenly, whatever their load. Each shop has its own store of events and
+/// catalogue changes, which stays open.
 #[derive(Debug, Clone)]
 pub struct Shops {
     pub(crate) shared: Arc<Shared>,
@@ -43,13 +44,13 @@ pub struct Shops {
 pub(crate) struct Shared {
     /// The folder of artifacts.
     root: PathBuf,
-    /// What all shops work with.
+    /// The resources of all shops.
     pub(crate) means: Means,
     loaded: Mutex<Loaded>,
     /// Held while a model is loaded.
     loading: tokio::sync::Mutex<()>,
     stores: Mutex<HashMap<String, Stores>>,
-    /// Those of all shops that have been loaded, which count on when a model is unloaded.
+    /// The metrics of all shops ever loaded; they continue when a model is unloaded.
     metrics: Mutex<BTreeMap<String, Arc<Metrics>>>,
     pub(crate) ready: AtomicBool,
 }
@@ -61,7 +62,7 @@ pub(crate) struct Shop {
     pub(crate) service: Service,
     pub(crate) router: Router,
     pub(crate) admin: Router,
-    /// What the model takes of the memory, about.
+    /// The approximate memory of the model.
     bytes: u64,
 }
 
@@ -79,9 +80,9 @@ pub(crate) struct ShopEntry {
 }
 
 impl Shops {
-    /// Serves the artifacts in the folder `models`. Events go to the file `NAME.events` in the folder that
-    /// `config.events` names, and changes of the catalogue to `NAME.events.catalogue`; without it they are in memory.
-    /// No model is loaded yet.
+    /// Serves the artifacts in the folder `models`. Events go to the file `NAME.events` in the
+    /// folder that `config.events` names, and changes of the catalogue to `NAME.events.catalogue`;
+    /// without it, both are in memory. No model is loaded yet.
     ///
     /// # Errors
     /// [`ServeError::Config`] for an invalid configuration, also if `config.events` is not a folder, and
@@ -98,7 +99,7 @@ impl Shops {
             ("shadow", config.get().shadow.is_some()),
         ];
         let issues = of_one_model.into_iter().filter(|(_, is_set)| *is_set);
-        let problem = "it is for a service of one model, and there are many shops; leave it out";
+        let problem = "it is for a service with one model, but there are many shops; remove it";
         let issues = issues.map(|(name, _)| ConfigIssue::new(name, problem.to_owned()));
         let issues: Vec<ConfigIssue> = issues.collect();
         if !issues.is_empty() {
@@ -107,7 +108,7 @@ impl Shops {
         let events = config.get().events.as_ref();
         if let Some(folder) = events.filter(|folder| !folder.is_dir()) {
             let problem = format!(
-                "{} is not a folder; with many shops, it has a file for each of them",
+                "{} is not a folder; with many shops, give a folder for their files",
                 folder.display()
             );
             let issues = vec![ConfigIssue::new("events", problem)];
@@ -131,7 +132,7 @@ impl Shops {
         self.shared.ready.store(ready, Ordering::Relaxed);
     }
 
-    /// The names of all shops, ascending: of the folders that hold an artifact.
+    /// The names of all shops, ascending: those of the folders that contain an artifact.
     ///
     /// # Errors
     /// [`ServeError::System`] if the folder of models cannot be read.
@@ -174,7 +175,7 @@ impl Shops {
         shops.map(|shop| shop.service.clone()).collect()
     }
 
-    /// What every request needs before it is answered.
+    /// What every request needs before its handler runs.
     pub(crate) fn front(&self) -> Front {
         let means = &self.shared.means;
         Front {
@@ -183,14 +184,14 @@ impl Shops {
         }
     }
 
-    /// The folder of a shop's artifact; none if there is no such shop.
+    /// The folder of a shop's artifact; `None` if there is no such shop.
     fn find(&self, name: &str) -> Option<PathBuf> {
         let is_one = !name.contains('/');
         let path = resolve(&self.shared.root, name).ok().filter(|_| is_one)?;
         path.join(MANIFEST).is_file().then_some(path)
     }
 
-    /// A shop with its model in memory, which may have to be loaded.
+    /// A shop with its model in memory; loads the model if necessary.
     ///
     /// # Errors
     /// 404 if there is no such shop, 503 if its model cannot be loaded.
@@ -199,7 +200,7 @@ impl Shops {
             return Ok(shop);
         }
         let (shops, name) = (self.clone(), name.to_owned());
-        // It goes on when the client has gone: the next one needs the model too.
+        // It continues if the client disconnects: the next one needs the model too.
         let loading = tokio::spawn(async move { shops.load(name).await });
         loading.await.unwrap_or_else(|_| Err(ApiError::internal()))
     }
@@ -224,29 +225,30 @@ impl Shops {
         open.await.unwrap_or_else(|_| Err(ApiError::internal()))
     }
 
-    /// Loads a model, in place of others if need be.
+    /// Loads a model, unloading others if necessary.
     fn open_shop(&self, name: &str, path: &Path) -> Result<Arc<Shop>, ApiError> {
         let shared = &self.shared;
         let bytes = folder_bytes(path).unwrap_or(0).saturating_mul(PER_BYTE);
         let budget = shared.means.config.limits.models_memory;
         if bytes > budget {
             tracing::error!(shop = name, bytes, budget, "a model is too large");
-            let text = "the model of this shop takes more memory than there is for models (limits.models_memory)";
+            let text = "this shop's model needs more memory than is allowed for models \
+                (limits.models_memory)";
             let status = StatusCode::SERVICE_UNAVAILABLE;
             return Err(ApiError::new(status, "model_too_large", text));
         }
         for gone in shared.lock().make_room(bytes, budget) {
-            tracing::info!(shop = &*gone.name, "a model was unloaded");
+            tracing::info!(shop = &*gone.name, "unloaded a model");
         }
         let service = self.open_service(name, path).map_err(|error| {
-            tracing::error!(shop = name, %error, "a model cannot be loaded");
+            tracing::error!(shop = name, %error, "cannot load a model");
             shared.lock().note_failure(name);
             failing()
         })?;
         tracing::info!(
             shop = name,
             version = service.model_version(),
-            "a model was loaded"
+            "loaded a model"
         );
         let shop = Arc::new(Shop {
             name: name.into(),
@@ -263,7 +265,7 @@ impl Shops {
         let means = &self.shared.means;
         let mut config = (*means.config).clone();
         config.admin.models = Some(self.shared.root.clone());
-        // The admin routes of shops are on the admin listener alone.
+        // The admin routes of shops are only on the admin listener.
         config.admin.on_page = false;
         let stores = self.stores(name)?;
         let means = Means {
@@ -276,7 +278,7 @@ impl Shops {
         Service::new(Model::open(path)?, stores, means)
     }
 
-    /// The stores of a shop, opened at the first call.
+    /// The stores of a shop, opened on the first call.
     fn stores(&self, name: &str) -> Result<Stores, ServeError> {
         let mut stores = self
             .shared
@@ -314,12 +316,12 @@ impl Shared {
         self.metrics.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// The shops whose models are in memory, most recently asked first.
+    /// The shops whose models are in memory, most recently used first.
     pub(crate) fn loaded(&self) -> Vec<Arc<Shop>> {
         self.lock().shops()
     }
 
-    /// The metrics of all shops that have been loaded, by name.
+    /// The metrics of all shops ever loaded, by name.
     pub(crate) fn all_metrics(&self) -> Vec<(String, Arc<Metrics>)> {
         let metrics = self.metrics();
         let metrics = metrics.iter();

@@ -1,15 +1,15 @@
-//! The bytes of answers that wait for their clients to read them.
+//! The bytes of answers waiting for their clients to read them.
 
 use axum::body::Bytes;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use tokio::sync::Notify;
 
-/// The longest answer that may use the whole budget; longer ones may use half of it.
+/// The maximum size of an answer that may use the whole budget; larger ones may use half of it.
 const SMALL: usize = 16 * 1024;
 
-/// How many bytes of answers may be in memory at once, over all connections: those being made, and those that were
-/// made and are not written to their sockets.
+/// A budget for the bytes of answers in memory over all connections: those being computed, and
+/// those not yet written to their sockets.
 #[derive(Debug)]
 pub(crate) struct Budget {
     limit: usize,
@@ -17,14 +17,14 @@ pub(crate) struct Budget {
     freed: Notify,
 }
 
-/// Bytes of the budget, until it is dropped.
+/// Bytes reserved from the budget until this is dropped.
 #[derive(Debug)]
 pub(crate) struct Reservation {
     budget: Arc<Budget>,
     bytes: usize,
 }
 
-/// An answer and its part of the budget.
+/// An answer and its share of the budget.
 struct Held {
     bytes: Vec<u8>,
     _reservation: Reservation,
@@ -50,8 +50,8 @@ impl Budget {
         self.used.load(Ordering::Relaxed)
     }
 
-    /// Takes the bytes that an answer is expected to have; none if they are not left. An unused budget has room for any
-    /// answer.
+    /// Reserves the expected bytes of an answer; `None` if not enough are left. An unused budget
+    /// has room for any answer.
     pub(crate) fn try_reserve(self: &Arc<Self>, bytes: usize) -> Option<Reservation> {
         let limit = match bytes <= SMALL {
             true => self.limit,
@@ -67,10 +67,10 @@ impl Budget {
         })
     }
 
-    /// Waits until that many bytes are left.
+    /// Waits until that many bytes are available.
     pub(crate) async fn reserve(self: &Arc<Self>, bytes: usize) -> Reservation {
         loop {
-            // Before the attempt, so that what is freed after it is not missed.
+            // Registered before the attempt, so that bytes freed after it are not missed.
             let freed = self.freed.notified();
             if let Some(reservation) = self.try_reserve(bytes) {
                 return reservation;
@@ -81,7 +81,8 @@ impl Budget {
 }
 
 impl Reservation {
-    /// Wraps an answer: the budget gets back what it does not need at once, and the rest once it is written.
+    /// Wraps an answer: unneeded bytes return to the budget at once, and the rest when it is
+    /// written.
     pub(crate) fn hold(mut self, bytes: Vec<u8>) -> Bytes {
         let (budget, expected) = (&self.budget, self.bytes);
         match bytes.len() > expected {

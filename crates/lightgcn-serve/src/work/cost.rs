@@ -1,25 +1,25 @@
-//! What a request is expected to cost, before anything is done for it.
+//! Estimates the cost of a request before any work is done for it.
 
 use crate::api_error::ApiError;
 use crate::models::Model;
 use lightgcn_recommend::{ExplainRequest, ItemOptions, RecommendRequest};
 use std::time::Duration;
 
-/// What a request is expected to take.
+/// The expected cost of a request.
 #[derive(Debug, Clone, Copy, Default)]
 pub(crate) struct Cost {
-    /// Of one thread.
+    /// Time on one thread.
     pub(crate) time: Duration,
-    /// Of memory, for its answer.
+    /// Memory for its answer.
     pub(crate) bytes: usize,
 }
 
-/// No job that takes less is large.
+/// Jobs that take less are never large.
 const LARGE: Duration = Duration::from_millis(5);
-/// How many ordinary questions a large job takes the time of, at least.
+/// A large job takes at least the time of this many ordinary requests.
 const ORDINARY: u32 = 5;
 
-/// Bytes of an answer beside its list.
+/// Bytes of an answer without its list.
 const HEAD: usize = 1024;
 /// Bytes of a listed item.
 const ITEM: usize = 320;
@@ -66,8 +66,8 @@ impl Cost {
         Self::new(time, HEAD + history_length(model, user) * MET)
     }
 
-    /// A graph with up to `near` items of the history, each with up to `far` further ones, whose users and the items of
-    /// up to `users` of them are read.
+    /// A graph with up to `near` items of the history, each with up to `far` other ones. It reads
+    /// the items' users, and the items of up to `users` of them.
     pub(crate) fn of_graph(model: &Model, near: usize, far: usize, users: usize) -> Self {
         let train = &model.recommender.artifact().train;
         let mean = train.n_pairs() / train.n_users().max(1) + 1;
@@ -80,12 +80,12 @@ impl Cost {
         self.time > LARGE.max(model.ordinary * ORDINARY)
     }
 
-    /// How much small work is best done in one go.
+    /// The amount of small work that is best done in one job.
     pub(crate) fn slice(model: &Model) -> Duration {
         LARGE.max(model.ordinary)
     }
 
-    /// Refuses what is expected to take more than `most` of one thread.
+    /// Rejects anything expected to take more than `most` on one thread.
     pub(crate) fn check(&self, most: Duration) -> Result<(), ApiError> {
         if self.time <= most {
             return Ok(());

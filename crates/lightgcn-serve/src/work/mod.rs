@@ -1,5 +1,5 @@
-//! What requests cost, and who works on them when: estimates, the fair queue with its threads, and the bytes of
-//! answers that clients have not read.
+//! The cost and scheduling of requests: estimates, the fair queue with its threads, and the bytes
+//! of answers that clients have not read.
 
 mod budget;
 mod cost;

@@ -10,30 +10,31 @@ use std::time::{Duration, Instant};
 use tokio::sync::oneshot;
 use tracing::Span;
 
-/// How many threads, and what may wait for them.
+/// The number of threads, and how much may wait for them.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct PoolOptions {
-    /// The beginning of the threads' names.
+    /// The prefix of the threads' names.
     pub(crate) name: &'static str,
     pub(crate) workers: usize,
     /// Requests that may wait.
     pub(crate) requests: usize,
-    /// What these may be expected to take of one thread.
+    /// The time these may be expected to take on one thread.
     pub(crate) time: Duration,
 }
 
 /// A fixed number of threads behind a fair and bounded queue.
 ///
-/// Each thread is its own rayon pool of one, so that loops which would otherwise split over all cores stay on
-/// it: under load, requests that run side by side finish sooner than requests that are each split in turn.
-/// The threads finish the queue and end when the pool and all its shares are dropped.
+/// Each thread is its own rayon pool of one, so that loops which would otherwise split over all
+/// cores stay on it: under load, requests that run side by side finish sooner than requests that
+/// are each split in turn. The threads finish the queue and end when the pool and all its shares
+/// are dropped.
 #[derive(Debug)]
 pub(crate) struct Pool {
     threads: Arc<Threads>,
     lane: Lane,
 }
 
-/// What the shares of a pool have in common.
+/// The state common to the shares of a pool.
 #[derive(Debug)]
 struct Threads {
     queue: Arc<Queue>,
@@ -46,9 +47,9 @@ struct Threads {
 /// Jobs that never ran.
 #[derive(Debug, Default)]
 pub(crate) struct Cancelled {
-    /// Their clients had gone.
+    /// Their clients had disconnected.
     pub(crate) gone: AtomicU64,
-    /// Their time was over.
+    /// Their time was up.
     pub(crate) late: AtomicU64,
 }
 
@@ -84,7 +85,7 @@ impl Pool {
         })
     }
 
-    /// The same threads for somebody else, who has a fair share of them and of the queue.
+    /// The same threads for another user, with a fair share of them and of the queue.
     pub(crate) fn share(&self) -> Self {
         let number = self.threads.n_lanes.fetch_add(1, Ordering::Relaxed) + 1;
         Self {
@@ -101,7 +102,7 @@ impl Pool {
         self.threads.queue.waiting()
     }
 
-    /// For how long the queue has been too full for small requests.
+    /// How long the queue has been too full for small requests.
     pub(crate) fn full_for(&self) -> Option<Duration> {
         self.threads.queue.full_for()
     }
@@ -114,7 +115,7 @@ impl Pool {
         self.threads.workers
     }
 
-    /// A place in the queue for a request that is expected to take `time` of one thread.
+    /// Reserves a place in the queue for a request that is expected to take `time` on one thread.
     ///
     /// # Errors
     /// 503 if the queue is full, with the time in which it should be empty.
@@ -134,7 +135,7 @@ impl Pool {
         })
     }
 
-    /// Runs `work` on one of the threads. A job whose caller has gone by the time its turn comes is skipped.
+    /// Runs `work` on one of the threads. A job whose caller is gone by its turn is skipped.
     ///
     /// # Errors
     /// 503 if the queue is full, 500 if the work panics.
@@ -163,7 +164,7 @@ pub(crate) struct Ticket {
 }
 
 impl Ticket {
-    /// Skips the jobs that have not begun by then.
+    /// Skips the jobs that have not started by then.
     pub(crate) fn until(mut self, deadline: Instant) -> Self {
         self.deadline = Some(deadline);
         self
@@ -172,7 +173,7 @@ impl Ticket {
     /// Runs the whole request as one job.
     ///
     /// # Errors
-    /// 500 if the work panics, 503 if it is not begun in time.
+    /// 500 if the work panics, 503 if it does not start in time.
     pub(crate) async fn run<T: Send + 'static>(
         self,
         is_large: bool,
@@ -183,8 +184,8 @@ impl Ticket {
         answer.await
     }
 
-    /// Queues one job of several, which is expected to take `time`. The future that is returned gives its result;
-    /// once it is dropped, the job is skipped.
+    /// Queues one job of several, which is expected to take `time`. The returned future yields its
+    /// result; once the future is dropped, the job is skipped.
     pub(crate) fn submit<T: Send + 'static, W: FnOnce() -> T + Send + 'static>(
         &mut self,
         time: Duration,
@@ -207,7 +208,7 @@ impl Ticket {
     ) {
         let (sender, receiver) = oneshot::channel();
         let (cancelled, deadline) = (Arc::clone(&self.cancelled), self.deadline);
-        // What the work logs belongs to its request.
+        // Log lines of the work belong to its request.
         let span = Span::current();
         let job = move || {
             let _entered = span.enter();
@@ -221,7 +222,7 @@ impl Ticket {
                 return;
             }
             let result = std::panic::catch_unwind(AssertUnwindSafe(work));
-            // The caller may have gone meanwhile.
+            // The caller may be gone by now.
             let failed = |_| {
                 tracing::error!("the work on a request panicked");
                 ApiError::internal()
@@ -235,7 +236,7 @@ impl Ticket {
 
 /// Runs jobs until the pool is dropped.
 fn work(queue: &Queue) {
-    // Without it, loops go to the process-wide threads: slower, but correct.
+    // Without it, loops run on the process-wide threads: slower, but correct.
     let _own = rayon::ThreadPoolBuilder::new()
         .num_threads(1)
         .use_current_thread()

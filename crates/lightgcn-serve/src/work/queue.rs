@@ -1,28 +1,28 @@
-//! The queue in front of the threads: fair between requests, and limited in length and in cost.
+//! The queue for the threads: fair between requests, and limited in length and cost.
 
 use std::cmp::Ordering;
 use std::collections::{BTreeMap, BinaryHeap};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-/// What may wait.
+/// How much may wait.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct QueueLimits {
     /// Requests.
     pub(super) requests: usize,
-    /// What they are expected to take of one thread.
+    /// The time they are expected to take on one thread.
     pub(super) time: Duration,
-    /// The most threads that run large jobs at a time.
+    /// The maximum number of threads that run large jobs at a time.
     pub(super) large: usize,
 }
 
-/// A part of a request, which runs on one thread without a break.
+/// A part of a request, which runs on one thread without interruption.
 pub(super) struct Job {
     /// Jobs run in the order of their tags, then of their arrival.
     tag: u64,
     number: u64,
     is_large: bool,
-    /// What it is expected to take, in nanoseconds.
+    /// Its expected time, in nanoseconds.
     cost: u64,
     share: Share,
     run: Box<dyn FnOnce() + Send>,
@@ -51,13 +51,14 @@ impl Ord for Job {
 
 /// A queue that is fair between requests: self-clocked fair queueing (Golestani, INFOCOM 1994).
 ///
-/// A job's tag is that of the request's job before it, or of the job that ran last, whichever is later, plus the job's
-/// cost. So a request with a single cheap job passes the jobs of a request that has been served much already, and large
-/// requests share what is left. Large jobs may not take all threads: beside them, small ones wait for no large one.
+/// A job's tag is that of the request's previous job, or of the job that ran last, whichever is
+/// later, plus the job's cost. So a request with a single cheap job overtakes the jobs of a request
+/// that has already had much time, and large requests share what is left. Large jobs may not take
+/// all threads, so small ones never wait for a large one.
 ///
-/// The jobs of each [`Lane`] are a queue of their own. Which lane is next is decided alike, by what each has been served:
-/// start-time fair queueing (Goyal, Vin and Cheng, SIGCOMM 1996). So lanes share the threads evenly, whatever is asked in
-/// each of them.
+/// The jobs of each [`Lane`] form their own queue. The next lane is chosen in a similar way, by how
+/// much each has been served: start-time fair queueing (Goyal, Vin and Cheng, SIGCOMM 1996). So
+/// lanes share the threads evenly, whatever their load.
 #[derive(Debug)]
 pub(super) struct Queue {
     state: Mutex<State>,
@@ -67,14 +68,14 @@ pub(super) struct Queue {
 
 #[derive(Default)]
 struct State {
-    /// Those with something waiting, or with more than their share behind them.
+    /// Lanes with waiting jobs, or that have had more than their share.
     lanes: BTreeMap<Lane, LaneState>,
     large_running: usize,
     /// The start of the lane that was served last.
     clock: u64,
     n_jobs: u64,
     waiting: Waiting,
-    /// Since when requests have been turned away.
+    /// Since when requests have been rejected.
     full_since: Option<Instant>,
     has_ended: bool,
 }
@@ -85,11 +86,11 @@ impl std::fmt::Debug for State {
     }
 }
 
-/// A part of what is asked, which has its fair share of the threads and of the places in the queue.
+/// A class of requests with a fair share of the threads and of the places in the queue.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Lane {
     pub(super) number: u64,
-    /// Whether there may be others, so that it must leave places for them.
+    /// Whether there may be other lanes, so that it must leave places for them.
     pub(super) is_shared: bool,
 }
 
@@ -100,7 +101,7 @@ struct LaneState {
     large: BinaryHeap<Job>,
     /// The latest tag of a job that ran.
     now: u64,
-    /// When its turn is, by the clock of the lanes.
+    /// Its next turn, by the clock of the lanes.
     start: u64,
     waiting: Waiting,
 }
@@ -123,13 +124,14 @@ impl LaneState {
 /// What waits for a thread.
 #[derive(Debug, Clone, Copy, Default)]
 pub(crate) struct Waiting {
-    /// Requests of which a part has not begun.
+    /// Requests with a part that has not started.
     pub(crate) requests: usize,
-    /// What these parts are expected to take of one thread.
+    /// The time these parts are expected to take on one thread.
     pub(crate) time: Duration,
 }
 
-/// A place in the queue, and the cost of what has not begun. It is given back when it is dropped.
+/// A place in the queue, and the cost of the parts that have not started. Dropping it gives it
+/// back.
 pub(super) struct Share {
     queue: Arc<Queue>,
     lane: Lane,
@@ -137,7 +139,7 @@ pub(super) struct Share {
 }
 
 impl Share {
-    /// The part of a job that costs `time`. The place stays with the rest.
+    /// Splits off the part of a job that costs `time`. The place stays with the rest.
     pub(super) fn split(&mut self, time: Duration) -> Self {
         let time = time.min(self.waiting.time);
         self.waiting.time -= time;
@@ -165,7 +167,7 @@ impl Drop for Share {
 }
 
 impl State {
-    /// The jobs of a lane. Lanes that are as good as new are forgotten.
+    /// The jobs of a lane. Lanes equivalent to new ones are forgotten.
     fn lane(&mut self, lane: Lane) -> &mut LaneState {
         let clock = self.clock;
         if !self.lanes.contains_key(&lane) {
@@ -202,16 +204,18 @@ impl Queue {
         self.lock().waiting
     }
 
-    /// For how long small requests have been turned away, until half of the queue was free again.
+    /// How long small requests have been rejected, until half of the queue is free again.
     pub(super) fn full_for(&self) -> Option<Duration> {
         self.lock().full_since.map(|since| since.elapsed())
     }
 
-    /// A place for a request that is expected to take `time`, or what waits already where there is none. Large
-    /// requests may fill half of the queue, so that it always has room for small ones. An empty queue takes any request.
+    /// Reserves a place for a request that is expected to take `time`; if there is none, returns
+    /// what is already waiting. Large requests may fill half of the queue, so it always has room
+    /// for small ones. An empty queue accepts any request.
     ///
-    /// Of several lanes, each may have as much waiting as is free (the dynamic threshold of Choudhury and Hahne,
-    /// IEEE/ACM Transactions on Networking 1998): one alone fills half of the queue, two a third each.
+    /// With several lanes, each may have as much waiting as is free (the dynamic threshold of
+    /// Choudhury and Hahne, IEEE/ACM Transactions on Networking 1998): a single one fills half of
+    /// the queue, two fill a third each.
     pub(super) fn admit(
         self: &Arc<Self>,
         lane: Lane,
@@ -252,7 +256,7 @@ impl Queue {
         })
     }
 
-    /// Adds a job of a request whose job before it had the tag `before`, and returns its tag.
+    /// Adds a job of a request whose previous job had the tag `before`, and returns its tag.
     pub(super) fn push(
         &self,
         before: u64,
@@ -313,7 +317,7 @@ impl Queue {
             state = self.lock();
             if is_large {
                 state.large_running -= 1;
-                // A thread may have passed over a large job.
+                // A thread may have skipped a large job.
                 self.wakes.notify_one();
             }
         }
@@ -328,7 +332,7 @@ impl Queue {
         let job = lane.pop(with_large)?;
         lane.now = lane.now.max(job.tag);
         let start = lane.start;
-        // What costs nothing counts too, so that lanes of such jobs take turns.
+        // Jobs that cost nothing also count, so that lanes of such jobs take turns.
         lane.start = start.saturating_add(job.cost.max(1));
         state.clock = state.clock.max(start);
         state.large_running += usize::from(job.is_large);

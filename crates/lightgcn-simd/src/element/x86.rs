@@ -21,8 +21,9 @@ pub(crate) const LANES: usize = 8;
 /// Numbers in a register of AVX-512.
 pub(crate) const WIDE_LANES: usize = 16;
 
-/// The fewest bytes ahead that rows are prefetched; more if the rows read side by side take more. The
-/// hardware prefetcher follows one stream, and eight rows read in step look like none.
+/// The minimum number of bytes that rows are prefetched ahead; more if the rows read side by side
+/// take more. The hardware prefetcher follows one stream, and eight rows read in step look like
+/// none.
 const AHEAD: usize = 4096;
 
 /// A number type whose values the AVX2 kernels load and store, eight at a time.

@@ -1,4 +1,4 @@
-//! Finding the order, and laying the rows out in it.
+//! Finds the order, and lays the rows out in it.
 
 use rayon::prelude::*;
 
@@ -10,11 +10,12 @@ use crate::index::CsrIndex;
 const ROUNDS: usize = 12;
 
 impl OrderedRows {
-    /// Orders the rows by the graph alone: nodes take turns in moving to the mean position of their
-    /// neighbors, which puts nodes with similar neighbors side by side (the barycenter heuristic of Sugiyama
-    /// et al., IEEE TSMC 1981). The two sides of a bipartite matrix stay apart.
+    /// Orders the rows using only the graph: nodes take turns moving to the mean position of their
+    /// neighbors, which puts nodes with similar neighbors side by side (the barycenter heuristic of
+    /// Sugiyama et al., IEEE TSMC 1981). The two sides of a bipartite matrix stay separate.
     ///
-    /// O((nnz + n_rows · log n_rows) · 12), on rayon's current pool. The order depends on the matrix alone.
+    /// O((nnz + n_rows · log n_rows) · 12), on rayon's current pool. The order depends only on the
+    /// matrix.
     ///
     /// # Panics
     /// If the matrix is not square, or has more than `u32::MAX` rows.
@@ -40,7 +41,8 @@ impl OrderedRows {
             let seen = seen.get_mut(row as usize);
             assert!(
                 seen.is_some_and(|seen| !std::mem::replace(seen, true)),
-                "an order must name every row once, but row {row} is repeated or out of range"
+                "an order must have every row exactly once, but row {row} is repeated or out of \
+                range"
             );
         }
         assert!(
@@ -88,8 +90,8 @@ fn neighbor_order<O: CsrIndex, C: CsrIndex>(a: CsrView<'_, O, C>) -> Vec<u32> {
     let n = a.n_rows();
     assert!(u32::try_from(n).is_ok(), "{n} rows are too many to order");
     let boundary = boundary(a);
-    // A start that looks random but is a function of the row. The rows' own order would be a poor start: ids
-    // often follow time or degree, whose means are all alike.
+    // A start that looks random but is a function of the row. The rows' own order would be a poor
+    // start: ids often follow time or degree, so means would all be similar.
     let mut position: Vec<f32> = (0..n as u32)
         .map(|row| (row.wrapping_mul(0x9E37_79B1) >> 8) as f32 / (1 << 24) as f32)
         .collect();
@@ -107,10 +109,11 @@ fn neighbor_order<O: CsrIndex, C: CsrIndex>(a: CsrView<'_, O, C>) -> Vec<u32> {
                 .with_min_len(256)
                 .map(|&row| (mean_position(a, row, &position, &influence), row))
                 .collect();
-            // Equal means fall back to the row's number: the order is the same at any thread count.
+            // Equal means fall back to the row's number, so the order is the same with any number
+            // of threads.
             keyed.par_sort_unstable_by(|a, b| a.0.total_cmp(&b.0).then(a.1.cmp(&b.1)));
             let count = keyed.len() as f32;
-            // Ranks rather than means: means crowd in the middle, ranks keep the rows spread out.
+            // Ranks instead of means: means crowd in the middle, ranks keep the rows spread out.
             for (nth, ((_, row), to)) in keyed.iter().zip(rows).enumerate() {
                 *to = *row;
                 position[*row as usize] = nth as f32 / count;
@@ -141,7 +144,7 @@ fn mean_position<O: CsrIndex, C: CsrIndex>(
     }
 }
 
-/// Where the second side of a bipartite matrix begins; the number of rows if it is not bipartite.
+/// The start of the second side of a bipartite matrix; the number of rows if it is not bipartite.
 pub(super) fn boundary<O: CsrIndex, C: CsrIndex>(a: CsrView<'_, O, C>) -> usize {
     let n = a.n_rows();
     let columns_of = |row: usize| a.columns()[a.row_range(row)].iter().map(|c| c.to_usize());

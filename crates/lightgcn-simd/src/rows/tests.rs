@@ -89,7 +89,7 @@ fn no_rows_and_no_columns_change_nothing() {
 }
 
 #[test]
-#[should_panic(expected = "row 3 is asked for, but the matrix has 3 rows")]
+#[should_panic(expected = "row 3 was requested, but the matrix has 3 rows")]
 fn a_row_beyond_the_matrix_panics() {
     let product = product(small(), &[0.0; 3], (1.0, &[0.0; 3]), 1);
     product_rows(&product, &[3_u32], &mut [0.0]);

@@ -5,9 +5,10 @@
 //! the candidates') without going to memory. They lie in panels of 64 candidates, `[n_panels, n, 64]`: one
 //! panel of a block and what it is multiplied by fit the first-level cache.
 //!
-//! A user's own items are few, and each of the user's pairs leaves out another one. So they are taken out of
-//! the row (as −∞, whose exponential is 0), the sum over all others is shared by the user's pairs, and what
-//! the user's own items add to sums and gradients is computed separately, in `f64`.
+//! A user's own items are few, and each of the user's pairs omits a different one. So they are
+//! taken out of the row (as −∞, whose exponential is 0), the sum over all others is shared by the
+//! user's pairs, and what the user's own items add to sums and gradients is computed separately, in
+//! `f64`.
 
 use super::{SoftmaxOptions, SoftmaxPairs, UnitRows};
 use crate::buffers::with_buffer;
@@ -15,8 +16,8 @@ use crate::cpu::Level;
 use crate::dense::{DenseProduct, Left, Shape, multiply};
 use crate::exp::{Panels, exp_weighted_sum, largest};
 
-/// Users whose scores are in the cache at a time: with 2,000 candidates half a megabyte. A multiple of the
-/// dense products' six rows, so that no tile is cut off.
+/// The number of users whose scores are in the cache at a time: half a megabyte with 2,000
+/// candidates. A multiple of the dense products' six rows, so that no tile is partial.
 pub(super) const BLOCK: usize = 60;
 /// Candidates in a panel: a block's scores of one panel, and what they are multiplied by, fit the
 /// first-level cache. Also the width of the exponential's rows, see [`Panels`].
@@ -171,7 +172,8 @@ impl<'a> Batch<'a> {
         loss
     }
 
-    /// The cosines of `n` users and all candidates; −∞ where the last panel has no candidate.
+    /// The cosines of `n` users and all candidates; −∞ in the lanes of the last panel without a
+    /// candidate.
     fn scores(&self, users: &[f32], n: usize, scores: &mut [f32]) {
         let width = self.users.width();
         let panels = self.transposed.chunks_exact(PANEL * width);
@@ -269,7 +271,8 @@ impl<'a> Batch<'a> {
         let (mut loss, mut row_slope) = (0.0, 0.0);
         for pair in pairs {
             let (item, weight) = (self.pairs.items[pair], f64::from(self.pairs.weights[pair]));
-            // The pair's negatives: what the row's sum has, and the items of the user's other pairs.
+            // The pair's negatives: those in the row's sum, and the items of the user's other
+            // pairs.
             let others = owns.iter().filter(|own| own.item != item && !own.excluded);
             let total = f64::from(sum) + others.map(exponential).sum::<f64>();
             let mut slope = 0.0;

@@ -1,9 +1,10 @@
-//! Where the rows of a product go.
+//! The destination of a product's rows.
 
 use std::marker::PhantomData;
 
-/// The rows of an output matrix, shared by threads that each write their own rows. A raw pointer, because
-/// reordered rows of one thread lie between those of others, so no split into slices exists.
+/// The rows of an output matrix, shared by threads that each write their own rows. A raw pointer,
+/// because reordered rows of one thread lie between those of others, so the output cannot be split
+/// into slices.
 pub(super) struct Target<'a> {
     start: *mut f32,
     dim: usize,
@@ -14,8 +15,8 @@ pub(super) struct Target<'a> {
     output: PhantomData<&'a mut [f32]>,
 }
 
-// SAFETY: the output is borrowed mutably for the target's life, and whoever takes a row promises to be
-// the only one to use it.
+// SAFETY: the output is borrowed mutably for the target's life, and anyone who takes a row promises
+// to be its only user.
 unsafe impl Sync for Target<'_> {}
 
 impl<'a> Target<'a> {

@@ -210,7 +210,7 @@ unsafe fn write_panel<const N: usize, const TAIL: bool, O: CsrIndex, C: CsrIndex
 /// Computes the columns `first..first + 16 · N` of the given rows, with the bits of [`write_panel`].
 ///
 /// # Safety
-/// The machine must have AVX-512F beside AVX2; else as [`write_panel`].
+/// The machine must have AVX-512F in addition to AVX2; otherwise as [`write_panel`].
 #[target_feature(enable = "avx512f,avx2,fma")]
 unsafe fn write_wide_panel<const N: usize, O: CsrIndex, C: CsrIndex, D: Element>(
     product: &Product<'_, O, C, D>,

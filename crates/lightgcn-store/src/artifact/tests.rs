@@ -272,7 +272,7 @@ fn parts_that_do_not_fit_are_all_listed() {
     };
     for part in [
         "no name",
-        "numbers a row of layer 0",
+        "numbers per row of layer 0",
         "layer weights",
         "user ids",
         "in the catalogue",

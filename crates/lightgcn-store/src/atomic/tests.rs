@@ -42,7 +42,7 @@ fn parents_are_made_and_old_content_is_replaced() {
     assert_eq!(text(&path), "two");
     assert_eq!(names(path.parent().unwrap()), ["model"]);
     assert_eq!(names(&path), ["manifest.json", "text"]);
-    // An empty folder is nobody's loss.
+    // Replacing an empty folder loses nothing.
     let empty = folder.path().join("empty");
     fs::create_dir(&empty).unwrap();
     write(&empty, "three").unwrap();

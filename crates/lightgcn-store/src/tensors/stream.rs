@@ -1,16 +1,16 @@
-//! Safetensors files that are made while they are written, so that they take no memory.
+//! Encodes safetensors files while writing them, so that they take no memory.
 
 use super::Number;
 use safetensors::tensor::{Dtype, Metadata, TensorInfo};
 use std::io::{self, Write};
 
-/// Bytes that are made at a time.
+/// The number of bytes to encode at a time.
 const BUFFER: usize = 64 * 1024;
 
 /// Writes the bytes of a tensor.
 type Values<'a> = Box<dyn Fn(&mut dyn Write) -> io::Result<()> + 'a>;
 
-/// A tensor to be written, whose bytes are made from its values when they are needed.
+/// A tensor to write, whose bytes are encoded from its values on demand.
 pub(crate) struct Streamed<'a> {
     name: String,
     dtype: Dtype,
@@ -59,7 +59,7 @@ impl<'a> Streamed<'a> {
 /// # Errors
 /// Those of `to`.
 pub(crate) fn write(mut tensors: Vec<Streamed<'_>>, to: &mut dyn Write) -> io::Result<()> {
-    // Large numbers first, so that all are aligned.
+    // Large element types first, so that all are aligned.
     tensors.sort_by(|a, b| b.dtype.cmp(&a.dtype).then_with(|| a.name.cmp(&b.name)));
     let mut begin = 0;
     let entries = tensors.iter().map(|tensor| {

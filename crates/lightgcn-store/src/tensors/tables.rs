@@ -1,4 +1,4 @@
-//! Tables of floating-point numbers, read without the whole file beside them in memory.
+//! Reads tables of floating-point numbers without holding the whole file in memory too.
 
 use super::{Header, HeaderEntry, Number, TOO_SHORT, fault, header_length};
 use crate::folder::CheckedReader;
@@ -6,7 +6,7 @@ use crate::{Storage, StoreError};
 use half::bf16;
 use std::io::Read;
 
-/// Bytes that are read at a time.
+/// The number of bytes to read at a time.
 const PIECE: usize = 1 << 20;
 
 /// A table as it is stored in a file.
@@ -19,9 +19,8 @@ pub(crate) struct Table {
     pub(crate) storage: Storage,
 }
 
-/// Reads a file of exactly these tables, in the order asked for, each kept as one of the storages
-/// allowed for it, after all checks of
-/// [`TensorFile`](super::TensorFile) and of the file's checksum.
+/// Reads a file with exactly these tables, in the requested order, each in one of its allowed
+/// storages, with all checks of [`TensorFile`](super::TensorFile) and of the file's checksum.
 ///
 /// # Errors
 /// As [`Folder::read`](crate::folder::Folder::read), [`StoreError::Damaged`] and [`StoreError::Tensor`].
@@ -30,7 +29,7 @@ pub(crate) fn read_tables<const N: usize>(
     wanted: [(&str, &[Storage]); N],
 ) -> Result<[Table; N], StoreError> {
     let tables = tables(&mut reader, wanted);
-    // That bytes were changed says more than what they mean now.
+    // Changed bytes are a better explanation than what they mean now.
     reader.finish()?;
     tables
 }
@@ -86,7 +85,7 @@ fn tables<const N: usize>(
     Ok(found)
 }
 
-/// How the numbers of a tensor are kept.
+/// How the numbers of a tensor are stored.
 fn storage(entry: &HeaderEntry, allowed: &[Storage]) -> Result<Storage, String> {
     let dtype = |storage: &Storage| match storage {
         Storage::F32 => "F32",
@@ -103,7 +102,7 @@ fn storage(entry: &HeaderEntry, allowed: &[Storage]) -> Result<Storage, String> 
     })
 }
 
-/// The rows and the width of a tensor that must begin at `start`.
+/// The rows and the width of a tensor that must start at `start`.
 fn shape(entry: &HeaderEntry, storage: Storage, start: u64) -> Result<(usize, usize), String> {
     let bytes = match storage {
         Storage::F32 => 4,

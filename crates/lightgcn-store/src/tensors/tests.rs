@@ -75,15 +75,15 @@ fn headers_are_bounded() {
     assert!(message(&[0xff; 64]).contains("header claims 18446744073709551615 bytes"));
     assert!(message(&file(&" ".repeat(1 << 17), 0)).contains("at most 65536"));
     assert!(message(&100u64.to_le_bytes()).contains("beyond its end"));
-    assert!(message(&file("{", 0)).contains("not understood"));
-    assert!(message(&file(&"[".repeat(60_000), 0)).contains("not understood"));
+    assert!(message(&file("{", 0)).contains("header is invalid"));
+    assert!(message(&file(&"[".repeat(60_000), 0)).contains("header is invalid"));
     assert!(message(&file(&tensor("[0,2]"), 1)).contains("beyond the file"));
     assert!(message(&file(&tensor("[0,1]"), 2)).contains("damaged"));
     assert!(message(&file(&tensor("[1,0]"), 1)).contains("damaged"));
     let metadata = r#"{"__metadata__":{"run":"me"}}"#;
-    assert!(message(&file(metadata, 0)).contains("not understood"));
+    assert!(message(&file(metadata, 0)).contains("header is invalid"));
     let unknown = r#"{"a":{"dtype":"U8","shape":[0],"data_offsets":[0,0],"x":1}}"#;
-    assert!(message(&file(unknown, 0)).contains("not understood"));
+    assert!(message(&file(unknown, 0)).contains("header is invalid"));
 }
 
 /// Offsets whose sum with the header's length wraps around to the length of the file.

@@ -124,7 +124,7 @@ where
     }
 }
 
-/// Each item's share of the positives; an item without any counts as if it had one.
+/// Each item's share of the positives; an item without any is treated as if it had one.
 fn popularity(positives: &Positives) -> Vec<f32> {
     let all = positives.n_pairs() as f32;
     let counts = positives.popularity().into_iter();

@@ -2,7 +2,7 @@
 
 use crate::{Device, DeviceError};
 
-/// A device that works, with its name for messages.
+/// A working device, with its name for messages.
 pub(crate) enum Found {
     /// The CPU.
     Cpu,
@@ -14,8 +14,8 @@ pub(crate) enum Found {
     Cuda(lightgcn_kernels::device::CudaDevice, String),
 }
 
-/// Finds a device. `auto` takes the first one that works, and calls `passed_over` with the reason for
-/// each one before it.
+/// Finds a device. `auto` takes the first one that works, and calls `passed_over` with the reason
+/// for each device it skipped.
 ///
 /// # Errors
 /// [`DeviceError`] if this build does not include the backend, or if its hardware or driver is missing.

@@ -1,4 +1,4 @@
-//! Which way computes the steps of a run.
+//! Chooses how to compute the steps of a run.
 
 use crate::TrainError;
 use crate::engine::autodiff::Autodiff;
@@ -41,7 +41,7 @@ where
         if config.workers > 1 || config.batches_per_step() > 1 {
             return Err(TrainError::config(
                 "more than one worker or batch per step needs fused steps, which this model or \
-                 this loss does not have; leave workers and accumulate out",
+                loss does not support; remove workers and accumulate",
             ));
         }
         return Ok(Box::new(Autodiff::new(setup)));
@@ -67,7 +67,7 @@ where
     Ok(Box::new(TableSteps::<B>::new(table, engine)))
 }
 
-/// The only graph of a model, if it is over all nodes: the one that the kernels can propagate over.
+/// The model's only graph, if it is over all nodes: the kind that the kernels can propagate over.
 fn square_graph<'a, B: GradientBackend, L>(
     setup: &EngineSetup<'a, B, L>,
 ) -> Option<(&'a Adjacency, SparseMatrix<B::InnerBackend>)> {
@@ -85,7 +85,7 @@ fn table_engine<B: TrainingBackend>(
     graph: SparseMatrix<B>,
 ) -> Result<Box<TableEngine<B>>, TrainError> {
     let positives = setup.sampler.positives();
-    // The device's batches know rows of users and items only.
+    // The device's batches only have rows of users and items.
     let further_nodes = graph.n_rows() > positives.n_users() + positives.n_items();
     let draws_there = match setup.loss {
         LossConfig::Bpr => setup.config.negative_sampling == NegativeSampling::Uniform,

@@ -45,7 +45,7 @@ pub enum DeviceError {
 }
 
 impl DeviceError {
-    /// What is wrong, without the hint how to fix it.
+    /// What is wrong, without the hint on how to fix it.
     pub(crate) fn cause(&self) -> String {
         match self {
             Self::Unavailable { detail } => detail.clone(),

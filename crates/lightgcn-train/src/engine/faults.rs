@@ -1,4 +1,4 @@
-//! Failures of a device in the middle of a run, as errors.
+//! Turns device failures in the middle of a run into errors.
 
 use crate::TrainError;
 use crate::engine::step::StepContext;
@@ -16,8 +16,8 @@ impl StepContext<'_> {
         }
     }
 
-    /// Runs an action that may use a GPU. burn reports a failed device by a panic, of any thread, which
-    /// becomes an error; on the CPU a panic is a bug and stays one.
+    /// Runs an action that may use a GPU. burn reports a failed device by a panic, on any thread,
+    /// which becomes an error; on the CPU a panic is a bug and stays a panic.
     pub(crate) fn guard<B: TrainingBackend, T>(
         self,
         action: impl FnOnce() -> T,
@@ -28,7 +28,7 @@ impl StepContext<'_> {
         catch_unwind(AssertUnwindSafe(action)).map_err(|panic| {
             let text = panic.downcast_ref::<&str>().map(|text| (*text).to_owned());
             let text = text.or_else(|| panic.downcast_ref::<String>().cloned());
-            self.fault(text.unwrap_or_else(|| "the device's thread ended".to_owned()))
+            self.fault(text.unwrap_or_else(|| "the device's thread died".to_owned()))
         })
     }
 

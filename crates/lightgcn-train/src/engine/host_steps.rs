@@ -18,7 +18,7 @@ use std::sync::Arc;
 /// The node has no row in the batch.
 const ABSENT: u32 = u32::MAX;
 
-/// Reduces batches to their distinct rows. The buffers serve one batch after the other.
+/// Reduces batches to their distinct rows. The buffers are reused from batch to batch.
 pub(crate) struct HostSteps<B: TrainingBackend> {
     graph: SparseMatrix<B>,
     alphas: Vec<f32>,
@@ -26,9 +26,9 @@ pub(crate) struct HostSteps<B: TrainingBackend> {
     l2: f64,
     seed: u64,
     weighted: bool,
-    /// The most pairs whose items are each other's negatives.
+    /// The maximum number of pairs whose items are each other's negatives.
     pairs_per_part: usize,
-    /// The most parts of a step.
+    /// The maximum number of parts of a step.
     accumulate: usize,
     sampler: Arc<BatchSampler>,
     /// Each node's row in the batch, or [`ABSENT`].
@@ -37,7 +37,7 @@ pub(crate) struct HostSteps<B: TrainingBackend> {
     corrections: Vec<f32>,
 }
 
-/// A part of a batch, as its loss takes it.
+/// A part of a batch, as input to its loss.
 enum Batch {
     Bpr(BprBatch),
     Softmax(SoftmaxConfig, SoftmaxBatch),
@@ -117,7 +117,8 @@ impl<B: TrainingBackend> StepEngine<B, Tensor<B, 2>, Tensor<B, 2>> for HostSteps
 }
 
 impl<B: TrainingBackend> HostSteps<B> {
-    /// A step of several parts that share one propagation, forth and back. The loss is the mean over all pairs.
+    /// A step with several parts that share one forward and backward propagation. The loss is the
+    /// mean over all pairs.
     fn step_in_parts(
         &mut self,
         table: &Tensor<B, 2>,
@@ -283,7 +284,7 @@ impl<B: TrainingBackend> HostSteps<B> {
         }
     }
 
-    /// How often each candidate counts: its popularity correction for each pair that has it, and that
+    /// The weight of each candidate: its popularity correction for each pair that has it, plus that
     /// of shared items for each time it was drawn.
     fn candidate_weights(&self, softmax: &SoftmaxConfig, plan: &Plan) -> Vec<f32> {
         let candidate = |item: u32| self.item_row(item) as usize - plan.n_users;

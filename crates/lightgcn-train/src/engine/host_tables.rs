@@ -5,8 +5,8 @@ use crate::engine::step::StepContext;
 use lightgcn_kernels::TrainingBackend;
 use lightgcn_nn::{EmbeddingModel, ForwardMode, Graphs};
 
-/// A model's two tables on the host: the rows of users and items. Those of further kinds of nodes,
-/// which come after them, are about neither and stay out of evaluations and artifacts.
+/// A model's two tables on the host: the rows of users and items. Rows of other kinds of nodes,
+/// which come after them, are not part of evaluations and artifacts.
 pub(crate) struct HostTables {
     /// `[n_users + n_items, dimension]`.
     pub(crate) layer0: Vec<f32>,

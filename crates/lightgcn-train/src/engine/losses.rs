@@ -1,4 +1,4 @@
-//! The losses that have not been read back from the device yet.
+//! Losses that have not been read back from the device yet.
 
 use crate::engine::step::StepContext;
 use crate::{TrainError, ValidTrainConfig};
@@ -27,7 +27,7 @@ impl<B: TrainingBackend> PendingLosses<B> {
         Self { losses: Vec::new() }
     }
 
-    /// Keeps the loss of a batch.
+    /// Records the loss of a batch.
     pub(crate) fn push(&mut self, loss: Tensor<B, 1>, pairs: usize) {
         self.losses.push((loss, pairs));
     }

@@ -1,7 +1,7 @@
 //! How a training step is computed: by autodiff, on the host, on the device, or by several workers.
 //!
-//! Each way is a [`StepEngine`](step::StepEngine) in its own file; [`choose`] picks the fastest one
-//! that suits the model, its loss and the configuration.
+//! Each is a [`StepEngine`](step::StepEngine) in its own file; [`choose`] picks the fastest one
+//! that supports the model, its loss and the configuration.
 
 mod autodiff;
 pub(crate) mod backends;

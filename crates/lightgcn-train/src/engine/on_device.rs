@@ -15,7 +15,7 @@ use lightgcn_kernels::{
 use lightgcn_loss::{LossConfig, SoftmaxConfig};
 use lightgcn_sample::{EpochBatches, PositiveSet, Positives, first_shared_position};
 
-/// Computes steps from numbers of the host alone.
+/// Computes steps on the device; the host sends only a few numbers.
 pub(crate) struct DeviceSteps<B: Backend> {
     graph: SparseMatrix<B>,
     alphas: Vec<f32>,
@@ -25,7 +25,7 @@ pub(crate) struct DeviceSteps<B: Backend> {
     pairs: PairTable<B>,
     /// The pairs in the order of the current epoch.
     order: PairOrder<B>,
-    /// What the softmax loss needs; none with BPR.
+    /// What the softmax loss needs; `None` with BPR.
     softmax: Option<DeviceSoftmax<B>>,
 }
 
@@ -62,7 +62,7 @@ impl<B: TrainingBackend> DeviceSteps<B> {
             l2: config.l2,
             seed: config.seed,
             n_negatives,
-            // A single pair, until an epoch begins.
+            // A single placeholder pair until an epoch begins.
             order: pairs.order(&[0]),
             pairs,
             softmax,

@@ -1,4 +1,4 @@
-//! What the ways to compute a step are made from.
+//! The inputs from which step engines are built.
 
 use crate::ValidTrainConfig;
 use crate::engine::linear::Linear;
@@ -20,7 +20,7 @@ pub(crate) struct EngineSetup<'a, B: Backend, L> {
     pub(crate) graphs: &'a Graphs<B>,
 }
 
-/// What the steps of a linear model without autodiff are made from.
+/// The inputs for a linear model's steps without autodiff.
 pub(crate) struct LinearSetup<'a> {
     pub(crate) linear: Linear,
     pub(crate) loss: LossConfig,

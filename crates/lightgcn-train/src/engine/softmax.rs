@@ -1,4 +1,4 @@
-//! The settings of a softmax loss as the kernels take them.
+//! The settings of a softmax loss in the form that the kernels take.
 
 use lightgcn_kernels::SoftmaxOptions;
 use lightgcn_loss::SoftmaxConfig;

@@ -1,11 +1,11 @@
-//! What a way to compute training steps is, and what it is told.
+//! The interface of step engines, and their inputs.
 
 use burn::tensor::Tensor;
 use burn::tensor::backend::Backend;
 use lightgcn_sample::EpochBatches;
 use std::ops::Range;
 
-/// Where a run is: what error messages name and what steps depend on.
+/// The position of a run, for error messages and for steps that depend on it.
 #[derive(Clone, Copy, Default)]
 pub(crate) struct StepContext<'a> {
     /// Name of the device.
@@ -36,7 +36,7 @@ pub(crate) struct Shard<'a> {
     pub(crate) batches: &'a EpochBatches<'a>,
     /// The places of the pairs in the epoch's order.
     pub(crate) places: Range<usize>,
-    /// Number of the shard in the epoch, from 0, which shared negatives depend on.
+    /// Number of the shard in the epoch, from 0; shared negatives depend on it.
     pub(crate) number: usize,
     /// Where the run is.
     pub(crate) context: StepContext<'a>,
@@ -62,10 +62,10 @@ pub(crate) struct StepResult<B: Backend, G> {
     pub(crate) gradient: G,
 }
 
-/// One way to compute steps. `P` is what is differentiated and `G` its gradient: a model and all its
+/// A way to compute steps. `P` is what is differentiated and `G` its gradient: a model and all its
 /// gradients, or the layer-0 table of a linear model and a table of the same shape.
 pub(crate) trait StepEngine<B: Backend, P, G>: Send {
-    /// Puts on devices what the steps of an epoch read there.
+    /// Uploads what the steps of an epoch read to the devices.
     fn begin_epoch(&mut self, _batches: &EpochBatches<'_>, _thresholds: &[f32]) {}
 
     /// The loss of a shard's pairs and its gradient at `parameters`.

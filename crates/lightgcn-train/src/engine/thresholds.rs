@@ -5,11 +5,11 @@ use lightgcn_simd::top_k;
 
 /// Number of users whose lists exist at a time.
 const BLOCK: usize = 4096;
-/// The least length that an embedding is divided by.
+/// The minimum length that an embedding is divided by.
 const LEAST_LENGTH: f32 = 1e-12;
 
-/// For each user the K-th largest cosine over all items, the user's own included (the least one where
-/// there are fewer than K items): `[n_users]`.
+/// For each user the K-th largest cosine over all items, including the user's own items (the
+/// smallest one if there are fewer than K items): `[n_users]`.
 ///
 /// `embeddings` is `[n_nodes, dim]`: users, then items, then any further nodes. Exact.
 /// O(users · items · dim) time, and memory for a copy of the items and the lists of 4,096 users. The

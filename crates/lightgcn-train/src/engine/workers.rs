@@ -1,4 +1,4 @@
-//! Steps of linear models that several devices of one machine share.
+//! Shares the steps of linear models among several devices of one machine.
 //!
 //! Each worker has the graph and the positives on its own device. A step cuts its batch into one shard
 //! per worker; the workers' gradients are added on the first device, each weighted by its share of the
@@ -27,8 +27,8 @@ struct Worker<B: TrainingBackend> {
 }
 
 impl<B: TrainingBackend> Workers<B> {
-    /// `n` workers with the steps that `make` makes of a graph. The `adjacency` is put on all devices
-    /// but that of the `graph`, which is the first worker's.
+    /// `n` workers with the steps that `make` makes of a graph. The `adjacency` is copied to all
+    /// devices except the `graph`'s, which is the first worker's.
     pub(crate) fn new(
         n: usize,
         adjacency: &Adjacency,
@@ -72,14 +72,16 @@ impl<B: TrainingBackend> StepEngine<B, Tensor<B, 2>, Tensor<B, 2>> for Workers<B
             let shard = Shard {
                 batches: batch.batches,
                 places: places.clone(),
-                // By workers and not by parts, of which a short batch has fewer: no number repeats.
+                // Multiply by the number of workers, not of parts, since a short batch has fewer
+                // parts: this way no number repeats.
                 number: batch.number * n_workers + n,
                 context: batch.context,
             };
             let table = table.clone().to_device(&worker.device);
             worker.engine.step(&table, &shard)
         };
-        // A device works on while the host goes on to the next; the CPU's workers run side by side.
+        // A device keeps working while the host moves on to the next; the CPU's workers run side by
+        // side.
         let found: Vec<StepResult<B, Tensor<B, 2>>> = if B::runs_steps_on_device() {
             let work = self.workers.iter_mut().zip(&parts);
             work.enumerate().map(step).collect()
@@ -104,7 +106,7 @@ impl<B: TrainingBackend> StepEngine<B, Tensor<B, 2>, Tensor<B, 2>> for Workers<B
     }
 }
 
-/// The places of each worker, as even as possible; none is empty.
+/// The places of each worker, split as evenly as possible; none is empty.
 fn parts(places: &Range<usize>, n_workers: usize) -> Vec<Range<usize>> {
     let n_parts = n_workers.min(places.len());
     let start = |part: usize| places.start + places.len() * part / n_parts.max(1);

@@ -1,9 +1,9 @@
-//! A progress bar on standard error, where that is a terminal.
+//! A progress bar on standard error, if that is a terminal.
 
 use indicatif::{ProgressBar, ProgressStyle};
 use std::io::IsTerminal;
 
-/// A bar over the batches of a run; nothing until it starts, and where there is no terminal.
+/// A bar over the batches of a run; hidden until it starts, and if there is no terminal.
 #[derive(Debug, Default)]
 pub(crate) struct Bar {
     bar: Option<ProgressBar>,
@@ -11,7 +11,7 @@ pub(crate) struct Bar {
 }
 
 impl Bar {
-    /// Starts a run of `epochs`, of which `done` are done.
+    /// Starts a run of `epochs`, `done` of which are completed.
     pub(crate) fn start(&mut self, epochs: u32, done: u32, n_batches: usize) {
         if !std::io::stderr().is_terminal() {
             return;
@@ -25,7 +25,7 @@ impl Bar {
         self.bar = Some(bar);
     }
 
-    /// Shows that so many batches of an epoch (from 1) are done.
+    /// Shows the number of completed batches of an epoch (from 1).
     pub(crate) fn show(&self, epoch: u32, done: usize, message: String) {
         if let Some(bar) = &self.bar {
             bar.set_position(u64::from(epoch - 1) * self.n_batches + done as u64);

@@ -1,4 +1,4 @@
-//! Checkpoints: all that a run needs to continue to the same bits, written atomically.
+//! Checkpoints: everything a run needs to continue with the same bits, written atomically.
 
 use crate::TrainError;
 use burn::module::AutodiffModule;
@@ -50,18 +50,18 @@ struct Manifest {
 
 /// Options that may change when a run is resumed.
 pub(crate) const LIMITS: [&str; 2] = ["train.patience", "train.checkpoint_every"];
-/// Another one, if the learning rate does not depend on it.
+/// This one too, if the learning rate does not depend on it.
 pub(crate) const EPOCHS: &str = "train.epochs";
 
 /// The checkpoint of one run.
 #[derive(Debug, Clone)]
 pub(crate) struct Checkpoint {
     path: PathBuf,
-    /// The configuration, model and data of the run; none for any run.
+    /// The configuration, model and data of the run; `None` accepts any run.
     job: Option<String>,
 }
 
-/// What a checkpoint holds, loaded.
+/// The loaded contents of a checkpoint.
 pub(crate) struct Restored<M, O> {
     pub(crate) model: M,
     pub(crate) optimizer: O,
@@ -71,7 +71,7 @@ pub(crate) struct Restored<M, O> {
     pub(crate) thresholds: Option<Vec<f32>>,
 }
 
-/// What a checkpoint saves.
+/// The contents to save in a checkpoint.
 pub(crate) struct Saved<'a, M, O> {
     pub(crate) model: &'a M,
     pub(crate) optimizer: &'a O,
@@ -140,7 +140,7 @@ impl Checkpoint {
         self.path.join("manifest.json").exists()
     }
 
-    /// Writes the state beside the old checkpoint and then replaces it.
+    /// Writes the state next to the old checkpoint and then replaces it.
     pub(crate) fn save<B, M, O>(&self, run: &Saved<'_, M, O>) -> Result<(), TrainError>
     where
         B: AutodiffBackend,
@@ -181,7 +181,7 @@ impl Checkpoint {
         })
     }
 
-    /// Reads the state back into a model and an optimizer, whose shapes must be those of the run.
+    /// Reads the state back into a model and an optimizer, whose shapes must match the run.
     pub(crate) fn load<B, M, O>(
         &self,
         model: M,
@@ -268,7 +268,7 @@ impl Checkpoint {
             serde_json::from_slice(&bytes).map_err(|e| damaged(format!("manifest.json: {e}")))?;
         if manifest.format != FORMAT || manifest.format_version != FORMAT_VERSION {
             return Err(damaged(format!(
-                "it is of format {} {}, this version reads {FORMAT} {FORMAT_VERSION}",
+                "it has format {} {}, but this version reads {FORMAT} {FORMAT_VERSION}",
                 manifest.format, manifest.format_version
             )));
         }

@@ -48,7 +48,7 @@ pub(crate) struct Fitted<B: AutodiffBackend, M> {
 /// own.
 ///
 /// # Panics
-/// If the model counts other users or items than the data.
+/// If the model's numbers of users or items differ from the data's.
 pub(crate) fn fit_from<B, M, L>(
     model: M,
     adam: Option<AdamRecord<B, M>>,
@@ -135,13 +135,13 @@ where
 fn checkpoint_of<L>(job: &FitJob<'_, L>) -> Result<Option<Checkpoint>, TrainError> {
     let Some(folder) = &job.run.folder else {
         if job.run.resume {
-            let fault = "a run can only be resumed from its folder; name it";
+            let fault = "a run can only be resumed from its folder; give the folder";
             return Err(TrainError::config(fault));
         }
         return Ok(None);
     };
     let mut lineage = job.lineage.clone();
-    // These may change when a run is resumed, since they do not affect the steps so far.
+    // These may change on resuming, since they do not affect the steps so far.
     for key in LIMITS {
         lineage.options.remove(key);
     }
@@ -259,7 +259,8 @@ where
         patience > 0 && self.state.without_improvement >= patience
     }
 
-    /// Trains the rest of the current epoch and returns its duration in seconds, or why it was stopped.
+    /// Trains the rest of the current epoch. Returns its duration in seconds, or why it was
+    /// stopped.
     fn epoch(&mut self, mut model: M) -> Result<(M, Result<f64, EndReason>), TrainError> {
         let start = Instant::now();
         self.update_thresholds(&model)?;
@@ -436,7 +437,7 @@ where
             0 => self.completed(),
             _ => self.context(),
         };
-        // Numbers that are not finite are not worth keeping.
+        // Do not save numbers that are not finite.
         host_embeddings(&model.valid(), &self.graphs, context)?;
         let save = || {
             checkpoint.save::<B, M, O>(&Saved {

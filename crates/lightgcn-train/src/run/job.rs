@@ -1,4 +1,4 @@
-//! What is trained on what, and where the run keeps its state.
+//! What to train on which data, and where the run keeps its state.
 
 use crate::{StopSignal, ValidTrainConfig};
 use lightgcn_core::{Dataset, Lineage};
@@ -13,18 +13,18 @@ pub(crate) struct RunOptions {
     pub(crate) folder: Option<PathBuf>,
     /// Continue from the checkpoint in that folder.
     pub(crate) resume: bool,
-    /// Saves and ends the run when stopped.
+    /// When raised, the run is saved and ended.
     pub(crate) stop: StopSignal,
-    /// The most bytes of memory that the program may hold on the CPU.
+    /// The maximum bytes of memory that the program may use on the CPU.
     pub(crate) memory: Option<u64>,
 }
 
-/// What is trained on what.
+/// What to train on which data.
 #[derive(Clone, Copy)]
 pub(crate) struct FitJob<'a, L> {
     /// The data; only its training and validation parts are used.
     pub(crate) dataset: &'a Dataset,
-    /// The graphs that the model asked for.
+    /// The graphs that the model requested.
     pub(crate) adjacencies: &'a [Adjacency],
     /// The nodes of these graphs.
     pub(crate) nodes: &'a NodeCounts,

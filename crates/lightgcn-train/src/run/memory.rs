@@ -1,4 +1,4 @@
-//! How much memory a run takes, before anything is allocated.
+//! Estimates a run's memory before anything is allocated.
 
 use crate::run::job::FitJob;
 use crate::{Observer, TrainConfig, TrainError, TrainEvent};
@@ -9,8 +9,8 @@ use lightgcn_nn::{Footprint, ModelConfig, ModelVisitor, VisitModel};
 /// Tables that autodiff holds per layer: saved inputs and gradients.
 const AUTODIFF_TABLES_A_LAYER: u64 = 6;
 
-/// Reports how much memory the run needs, and fails if it does not fit the device's, or is beyond the limit on the
-/// CPU's.
+/// Reports how much memory the run needs, and fails if it does not fit the device or exceeds the
+/// limit on the CPU.
 pub(crate) fn check<B: SparseBackend, L: Loss>(
     model: &Footprint,
     job: &FitJob<'_, L>,
@@ -25,7 +25,7 @@ pub(crate) fn check<B: SparseBackend, L: Loss>(
         });
         return Ok(size.check(&memory)?);
     }
-    // With one layer there is none before the one that is computed.
+    // With one layer, there is no earlier layer to store.
     let spare = u64::from(!model.keeps_layers && model.layers <= 1);
     let size = TrainingSize {
         tables: size.tables - spare,
@@ -42,25 +42,25 @@ pub(crate) fn check<B: SparseBackend, L: Loss>(
     }
 }
 
-/// Bytes of memory that this program holds; `None` where the operating system does not say.
+/// Bytes of memory that this program uses; `None` if the operating system does not report it.
 fn in_use() -> Option<u64> {
     status("VmRSS:")
 }
 
-/// The most bytes of memory that this program has held since it started or since [`reset_peak_memory`]; `None` where
-/// the operating system does not say.
+/// The peak memory of this program in bytes since it started or since [`reset_peak_memory`]; `None`
+/// if the operating system does not report it.
 #[must_use]
 pub fn peak_memory() -> Option<u64> {
     status("VmHWM:")
 }
 
-/// Lets [`peak_memory`] count from now on, where the operating system is Linux.
+/// Makes [`peak_memory`] count from now on. Only has an effect on Linux.
 pub fn reset_peak_memory() {
-    // Where that cannot be done, the peak is that of the whole run.
+    // If this fails, the peak is that of the whole run.
     let _ = std::fs::write("/proc/self/clear_refs", "5");
 }
 
-/// A figure of Linux on this process, in bytes.
+/// A value from Linux about this process, in bytes.
 fn status(name: &str) -> Option<u64> {
     let status = std::fs::read_to_string("/proc/self/status").ok()?;
     let line = status.lines().find_map(|line| line.strip_prefix(name))?;
@@ -68,8 +68,9 @@ fn status(name: &str) -> Option<u64> {
     Some(kibibytes * 1024)
 }
 
-/// What training a model would hold in memory, as far as it is known without the graph: users, items and their pairs
-/// as one symmetric graph, every pair a positive. The size on a device is checked again when training starts.
+/// The memory that training a model would take, estimated without building the graph: users, items
+/// and their pairs as one symmetric graph, every pair a positive. The size on a device is checked
+/// again when training starts.
 #[must_use]
 pub fn training_size<M: VisitModel>(
     model: &M,
@@ -87,7 +88,7 @@ pub fn training_size<M: VisitModel>(
     graph.size(&model, config, &config.loss.needs())
 }
 
-/// Asks a model what it costs.
+/// Visits a model to get its cost.
 struct FootprintOf;
 
 impl ModelVisitor for FootprintOf {

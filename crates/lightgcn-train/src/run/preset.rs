@@ -12,8 +12,8 @@ pub enum Preset {
     Paper,
     /// The default of the library and the command: one layer and the sampled softmax over in-batch
     /// negatives (Wu et al., TOIS 2024), a user's known positives masked, Xavier's initial
-    /// embeddings, Adam 5e-4. Chosen on validation pairs of Gowalla, where 12 epochs reach what the
-    /// paper's recipe does in hundreds: see docs/results.md.
+    /// embeddings, Adam 5e-4. Chosen on validation pairs of Gowalla, where 12 epochs achieve what
+    /// takes the paper's recipe hundreds: see docs/results.md.
     #[default]
     Softmax,
 }

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 #[derive(Debug, Clone)]
 #[non_exhaustive]
 pub enum TrainEvent<'a> {
-    /// The automatic choice of a device passed over a faster kind.
+    /// The automatic choice of a device skipped a faster kind.
     PassedOver {
         /// `CUDA` or `wgpu`.
         kind: &'a str,
@@ -20,15 +20,15 @@ pub enum TrainEvent<'a> {
     Memory {
         /// Approximate peak, in bytes.
         needed: u64,
-        /// What the device has.
+        /// The device's memory.
         device: DeviceMemory,
     },
     /// How much memory the run needs on the CPU, reported before anything is allocated.
     HostMemory {
-        /// Approximate peak of the program, in bytes; without its data where the operating system does not tell what
-        /// is in use.
+        /// Approximate peak of the program, in bytes; without its data if the operating system does
+        /// not report memory in use.
         needed: u64,
-        /// The most that it may take, if there is a limit.
+        /// The limit, if there is one.
         limit: Option<u64>,
     },
     /// Training starts.
@@ -43,10 +43,10 @@ pub enum TrainEvent<'a> {
         done: u32,
         /// Batches per epoch.
         n_batches: usize,
-        /// Users left out because they have every item, so that no negative can be drawn.
+        /// Users excluded because they have every item, so that no negative can be drawn.
         skipped_users: usize,
     },
-    /// Some batches are done.
+    /// Some batches are completed.
     Batches {
         /// The epoch, from 1.
         epoch: u32,
@@ -109,7 +109,8 @@ impl ConsoleProgress {
         Self::default()
     }
 
-    /// Progress with a line per epoch only where epochs take longer than ten seconds, for many runs in a row.
+    /// Progress with a line per epoch only if epochs take longer than ten seconds, for many runs in
+    /// a row.
     #[must_use]
     pub fn brief() -> Self {
         Self {
@@ -208,9 +209,9 @@ impl Observer for ConsoleProgress {
                 self.bar.clear();
                 let why = match reason {
                     EndReason::Finished => "all epochs trained",
-                    EndReason::EarlyStopping => "no better validation for a while",
-                    EndReason::Interrupted => "interrupted; the checkpoint holds its state",
-                    EndReason::OutOfTime => "the time is up; the checkpoint holds its state",
+                    EndReason::EarlyStopping => "validation stopped improving",
+                    EndReason::Interrupted => "interrupted; its state is in the checkpoint",
+                    EndReason::OutOfTime => "time is up; its state is in the checkpoint",
                 };
                 self.bar
                     .say(&format!("training ended: {why}; best epoch {best_epoch}"));

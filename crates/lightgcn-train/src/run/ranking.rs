@@ -1,4 +1,4 @@
-//! The ranking that is learned once a model is trained.
+//! Learns a ranking on top of a trained model.
 
 use crate::run::trainer::Chosen;
 use crate::{TrainError, Trained};
@@ -10,9 +10,9 @@ use lightgcn_recommend::{
 use lightgcn_store::Artifact;
 
 impl Trained {
-    /// Learns how to rank from the dataset that the model was trained on, with the model's score as one of
-    /// the features, and keeps it in the artifact. Where there is no purchase to learn from, the artifact
-    /// has no ranking afterwards, and its embeddings alone rank.
+    /// Learns a ranking from the dataset that the model was trained on, with the model's score as
+    /// one of the features, and stores it in the artifact. If there are no purchases to learn from,
+    /// the artifact has no ranking afterwards and ranks by its embeddings only.
     ///
     /// # Errors
     /// [`TrainError::Recommend`] for unusable settings, and if a member cannot be fitted.
@@ -33,8 +33,8 @@ impl Trained {
         Ok(())
     }
 
-    /// Evaluates the answers, by the learned ranking or else by the model, on the test part of the dataset that it
-    /// was trained on, and adds the figures to the lineage.
+    /// Evaluates the answers, by the learned ranking if there is one, else by the model, on the
+    /// test part of the dataset it was trained on, and adds the metrics to the lineage.
     ///
     /// # Errors
     /// [`TrainError::Recommend`] if the model does not fit the dataset, and those of [`evaluate_test`].
@@ -66,7 +66,8 @@ impl Trained {
         Ok(evaluation)
     }
 
-    /// Takes over the figures of the run in which everything was chosen, and fits its ranking to this dataset.
+    /// Copies the metrics of the run in which everything was chosen, and fits its ranking to this
+    /// dataset.
     pub(crate) fn take_over(
         &mut self,
         chosen: &Chosen,
@@ -82,10 +83,10 @@ impl Trained {
         Ok(())
     }
 
-    /// The learned ranking; none where the artifact has none.
+    /// The learned ranking; `None` if the artifact has none.
     ///
     /// # Errors
-    /// [`TrainError::Recommend`] if the artifact's ranking is not sound.
+    /// [`TrainError::Recommend`] if the artifact's ranking is invalid.
     pub fn ranking(&self) -> Result<Option<LearnedRanking>, TrainError> {
         let stored = self.artifact.ranking.as_ref();
         Ok(stored.map(LearnedRanking::from_stored).transpose()?)

@@ -9,7 +9,7 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::time::{SystemTime, UNIX_EPOCH};
 
-/// The figures of an epoch.
+/// The metrics of an epoch.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 pub struct EpochRecord {
     /// The epoch, from 1.
@@ -22,7 +22,7 @@ pub struct EpochRecord {
     pub pairs: u64,
     /// Duration in seconds, without validation.
     pub seconds: f64,
-    /// Validation figures by name, such as `recall@20`; empty if the epoch was not validated.
+    /// Validation metrics by name, such as `recall@20`; empty if the epoch was not validated.
     pub validation: BTreeMap<String, f64>,
     /// Whether it is the best epoch so far.
     pub best: bool,
@@ -38,12 +38,12 @@ pub enum EndReason {
     EarlyStopping,
     /// The run was asked to stop; its state is in the checkpoint.
     Interrupted,
-    /// The time was up; the run's state is in the checkpoint.
+    /// Time ran out; the run's state is in the checkpoint.
     OutOfTime,
 }
 
 impl EndReason {
-    /// Whether training would have gone on.
+    /// Whether training would have continued.
     #[must_use]
     pub fn is_early(self) -> bool {
         matches!(self, Self::Interrupted | Self::OutOfTime)
@@ -123,7 +123,7 @@ impl RunWriter {
     }
 }
 
-/// Reads a record. A last line that a crash cut short is left out.
+/// Reads a record. Ignores a last line truncated by a crash.
 ///
 /// # Errors
 /// [`TrainError::Io`] if the file cannot be read.

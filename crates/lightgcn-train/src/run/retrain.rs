@@ -1,4 +1,4 @@
-//! Comparing a retrained model with the one before it.
+//! Compares a retrained model with the previous one.
 
 use crate::TrainError;
 use lightgcn_core::{Dataset, ItemId, NodeId, Truth, UserId, Vocabulary};
@@ -7,13 +7,13 @@ use lightgcn_recommend::{EmbeddingRanker, Evaluation, EvaluationOptions, evaluat
 use lightgcn_store::Artifact;
 use serde::{Deserialize, Serialize};
 
-/// The cutoff of the compared figures.
+/// The cutoff of the compared metrics.
 const K: usize = 20;
 
 /// The score of items that the earlier model does not know: they rank last.
 const NEVER: f32 = -1e30;
 
-/// How far a figure may fall, relative to the earlier model's: 0.01 is one percent.
+/// How far a metric may fall, relative to the earlier model's: 0.01 is one percent.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct Margin(f64);
@@ -32,7 +32,7 @@ impl Margin {
         )))
     }
 
-    /// The lowest acceptable figure after `previous`.
+    /// The lowest acceptable metric after `previous`.
     #[must_use]
     pub fn least(self, previous: f64) -> f64 {
         previous * (1.0 - self.0)
@@ -52,7 +52,7 @@ impl Default for Margin {
     }
 }
 
-/// The figures of one model.
+/// The metrics of one model.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct RetrainFigures {
     /// Recall at 20, in [0, 1].
@@ -63,7 +63,7 @@ pub struct RetrainFigures {
     pub ndcg: f64,
 }
 
-/// The figures of two models on the same users and targets.
+/// The metrics of two models on the same users and targets.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct RetrainReport {
     /// The earlier model.
@@ -90,7 +90,8 @@ impl RetrainFigures {
 }
 
 impl RetrainReport {
-    /// A message for each figure that fell by more than the margin; empty if the new model may be published.
+    /// A message for each metric that fell by more than the margin; empty if the new model may be
+    /// published.
     #[must_use]
     pub fn faults(&self, margin: Margin) -> Vec<String> {
         let (old, new) = (&self.previous, &self.retrained);
@@ -108,8 +109,8 @@ impl RetrainReport {
     }
 }
 
-/// What an earlier model and one retrained from it can be compared on: the targets in the validation part of the new
-/// one's dataset that the earlier model was not trained on, of users that it knows.
+/// The data to compare an earlier model and one retrained from it on: the targets in the validation
+/// part of the new dataset that the earlier model was not trained on, of users that it knows.
 #[derive(Debug)]
 pub struct Retraining<'a> {
     previous: &'a Artifact,
@@ -120,11 +121,11 @@ pub struct Retraining<'a> {
 }
 
 impl<'a> Retraining<'a> {
-    /// Checks, before any training, that the two can be compared.
+    /// Checks, before training, that the two can be compared.
     ///
     /// # Errors
-    /// [`TrainError::OtherIds`] if the dataset has fewer than half of the users or of the items of the earlier model:
-    /// the form of the ids may have changed. With `allow_other_ids` that is no error.
+    /// [`TrainError::OtherIds`] if the dataset has fewer than half of the users or of the items of
+    /// the earlier model: the format of the ids may have changed. Not checked if `allow_other_ids`.
     /// [`TrainError::NotComparable`] if no target is left.
     pub fn new(
         previous: &'a Artifact,
@@ -239,8 +240,8 @@ fn common_truth(
         return Err(TrainError::NotComparable {
             detail: format!(
                 "no validation target is left ({unknown} have users unknown to the earlier model, \
-                 {trained_on} were in its training data); hold out what came after it, with \
-                 `prepare --after MODEL`"
+                 {trained_on} were in its training data); hold out newer events with `prepare \
+                     --after MODEL`"
             ),
         });
     }
@@ -252,8 +253,8 @@ fn common_truth(
     ))
 }
 
-/// The earlier model over the dataset's rows. One more column gives unknown items the score [`NEVER`] and leaves
-/// all other scores unchanged.
+/// The earlier model over the dataset's rows. An extra column gives unknown items the score
+/// [`NEVER`] without changing other scores.
 fn previous_ranker(
     previous: &Artifact,
     dataset: &Dataset,

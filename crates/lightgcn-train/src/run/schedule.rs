@@ -5,7 +5,7 @@ use burn::lr_scheduler::LrScheduler;
 use burn::lr_scheduler::cosine::{CosineAnnealingLrScheduler, CosineAnnealingLrSchedulerConfig};
 use burn::lr_scheduler::linear::{LinearLrScheduler, LinearLrSchedulerConfig};
 
-/// One of burn's schedulers, stepped once a batch.
+/// One of burn's schedulers, stepped once per batch.
 enum Scheduler {
     Constant,
     Linear(LinearLrScheduler),

@@ -1,11 +1,11 @@
-//! Asking a run to stop.
+//! A signal that asks a run to stop.
 
 use crate::EndReason;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-/// A flag that asks a run to save itself and end after the batch in hand. Clones share the flag.
+/// A flag that asks a run to save its state and end after the current batch. Clones share the flag.
 #[derive(Debug, Clone, Default)]
 pub struct StopSignal {
     raised: Arc<AtomicBool>,
@@ -28,7 +28,7 @@ impl StopSignal {
         }
     }
 
-    /// The same flag, which raises itself after this time as well.
+    /// The same flag, which additionally raises itself after this time.
     #[must_use]
     pub fn within(&self, time: Duration) -> Self {
         Self {

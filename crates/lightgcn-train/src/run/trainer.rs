@@ -32,7 +32,7 @@ use std::path::PathBuf;
 /// A trained model, ready to be saved and to answer.
 #[derive(Debug, Clone)]
 pub struct Trained {
-    /// Everything that answers need.
+    /// Everything needed to answer.
     pub artifact: Artifact,
     /// The evaluation of the kept epoch on the validation part; `None` if that part is empty.
     pub validation: Option<Evaluation>,
@@ -49,7 +49,7 @@ pub struct Trained {
 #[derive(Debug, Clone)]
 pub struct Chosen {
     pub(crate) epochs: u32,
-    /// The batches of a step, unless the model was made by something else than a trainer.
+    /// The number of batches per step; `None` if the model was not made by a trainer.
     pub(crate) accumulate: Option<usize>,
     pub(crate) validation: Option<Evaluation>,
     pub(crate) figures: BTreeMap<String, f64>,
@@ -57,13 +57,13 @@ pub struct Chosen {
 }
 
 impl Chosen {
-    /// The epochs of the refit. Default: those after which the model was best.
+    /// The number of epochs of the refit. Default: the best epoch of the run.
     #[must_use]
     pub fn epochs(&self) -> u32 {
         self.epochs
     }
 
-    /// Sets the epochs of the refit, such as fewer for a [warm start](Trainer::warm_start) from the chosen model.
+    /// Sets the number of epochs of the refit, for example fewer for a [warm start](Trainer::warm_start) from the chosen model.
     #[must_use]
     pub fn with_epochs(self, epochs: u32) -> Self {
         Self { epochs, ..self }
@@ -71,10 +71,10 @@ impl Chosen {
 }
 
 impl Trained {
-    /// What was chosen, to train again with it.
+    /// The chosen settings, for training again.
     ///
     /// # Errors
-    /// [`TrainError::Recommend`] if the artifact's ranking is not sound.
+    /// [`TrainError::Recommend`] if the artifact's ranking is invalid.
     pub fn chosen(&self) -> Result<Chosen, TrainError> {
         let Lineage {
             options, figures, ..
@@ -92,7 +92,7 @@ impl Trained {
     /// Ranks items for users by the model, under its name.
     ///
     /// # Errors
-    /// [`TrainError::Recommend`] if the tables of the artifact do not fit together.
+    /// [`TrainError::Recommend`] if the tables of the artifact are inconsistent.
     pub fn ranker(&self) -> Result<EmbeddingRanker<'_>, TrainError> {
         let Artifact {
             model,
@@ -139,7 +139,7 @@ pub struct Trainer<'a, M = AnyModelConfig, L = LossConfig> {
     job: Job<'a>,
 }
 
-/// All of a trainer but its model and its loss.
+/// A trainer without its model and its loss.
 struct Job<'a> {
     dataset: &'a Dataset,
     config: TrainConfig,
@@ -227,8 +227,8 @@ impl<'a, M: VisitModel, L: Loss> Trainer<'a, M, L> {
         self
     }
 
-    /// Refuses to train on the CPU where the program would hold more than this many bytes of memory, by an estimate
-    /// that is reported as [`TrainEvent::HostMemory`]. Default: no limit.
+    /// Refuses to train on the CPU if the program would use more than this many bytes of memory, by
+    /// an estimate reported as [`TrainEvent::HostMemory`]. Default: no limit.
     pub fn memory(mut self, limit: impl Into<Option<u64>>) -> Self {
         self.job.run.memory = limit.into();
         self
@@ -242,17 +242,17 @@ impl<'a, M: VisitModel, L: Loss> Trainer<'a, M, L> {
         self
     }
 
-    /// Learns how to rank like this once the model is trained, or not at all: then the embeddings alone
-    /// rank. Default: the default settings.
+    /// Sets how to learn a ranking once the model is trained; with `None`, answers rank by the
+    /// embeddings only. Default: the default settings.
     pub fn ranking(mut self, config: impl Into<Option<RankingConfig>>) -> Self {
         self.job.ranking = config.into();
         self
     }
 
-    /// Trains on all of a log what was chosen on a part of it: for the epochs of `chosen`, and
-    /// with its ranking fitted again instead of learned. The lineage says so and has the figures of `chosen`.
-    /// The dataset is the same log without held-out parts. The run's folder is `refit` in the folder of
-    /// [`folder`](Self::folder).
+    /// Trains on a whole log with the settings chosen on a part of it: for the number of
+    /// epochs of `chosen`, and with its ranking refitted instead of learned. The lineage says so
+    /// and has the metrics of `chosen`. The dataset is the same log without held-out parts. The
+    /// run's folder is `refit` in the folder of [`folder`](Self::folder).
     pub fn refit(mut self, chosen: &'a Chosen) -> Self {
         self.job.chosen = Some(chosen);
         self
@@ -299,7 +299,7 @@ impl<M: ModelConfig, L: Loss> Trainer<'_, M, L> {
     }
 }
 
-/// Trains whatever model it visits on one backend.
+/// Trains the visited model on one backend.
 struct OnBackend<'j, 'a, B: Backend, L> {
     loss: L,
     job: Job<'a>,
@@ -389,7 +389,7 @@ fn train_on<B: GradientBackend, M: ModelConfig, L: Loss>(
     Ok((trained, fitted.model))
 }
 
-/// Whether the host computes the steps of a linear model, of which it can add several batches.
+/// Whether the host computes the steps of a linear model, which allows several batches per step.
 fn on_host<B: GradientBackend, M: ModelConfig, L: Loss>(
     model: &M,
     config: &TrainConfig,
@@ -400,7 +400,7 @@ fn on_host<B: GradientBackend, M: ModelConfig, L: Loss>(
     fused && host && config.workers == 1 && config.l2 == 0.0
 }
 
-/// The names of the behaviors that a model over several may pass through.
+/// The names of the behaviors that a multi-behavior model may use.
 fn behaviors(dataset: &Dataset) -> Vec<String> {
     let stages = behavior_stages(&dataset.behaviors, dataset.split.train.interactions());
     let table = dataset.behaviors.behaviors();
@@ -478,7 +478,7 @@ fn finish<B: GradientBackend, M: ModelConfig, L>(
             name: M::NAME.to_owned(),
             dimension: layer0.dimension(),
             n_layers: config.footprint().layers,
-            // Paths through further nodes are not those of an artifact's pairs.
+            // Paths through other kinds of nodes do not exist in an artifact's pairs.
             layer_weights: model.linear_layer_weights().filter(|weights| {
                 weights.len() == 1 || graphs.iter().all(AdjacencyRequest::is_plain)
             }),
@@ -506,7 +506,7 @@ fn finish<B: GradientBackend, M: ModelConfig, L>(
     })
 }
 
-/// The lineage with the figures of training.
+/// The lineage with the metrics of training.
 fn with_figures(
     lineage: &Lineage,
     best_epoch: u32,

@@ -74,7 +74,7 @@ fn earlier<B: GradientBackend, M: ModelConfig>(
 ) -> Result<WithAdam<B, M::Module<B>>, TrainError> {
     let artifact = start.artifact();
     let mut nodes = NodeCounts::new(artifact.users.len(), artifact.items.len())?;
-    // A checkpoint has the rows of all kinds of nodes, an artifact those of users and items.
+    // A checkpoint has the rows of all kinds of nodes, an artifact only those of users and items.
     if start.run.is_some()
         && model
             .graphs()
@@ -90,8 +90,8 @@ fn earlier<B: GradientBackend, M: ModelConfig>(
         module.visit(&mut parameters);
         if parameters.0.len() > 1 {
             return Err(TrainError::WarmStart {
-                detail: "it has parameters beside its embeddings, which only the checkpoint of \
-                         its run holds; name that run"
+                detail: "it has parameters other than its embeddings, which are only in the \
+                    checkpoint of its run; give that run's folder"
                     .to_owned(),
             });
         }
@@ -113,8 +113,8 @@ fn earlier<B: GradientBackend, M: ModelConfig>(
     Ok((model, Some(restored.optimizer.to_record())))
 }
 
-/// For each row of the new table the row of the earlier one, users first; none for new ids and for
-/// further kinds of nodes, which start anew.
+/// For each row of the new table, the row of the earlier one, users first; `None` for new ids and
+/// for other kinds of nodes, which start fresh.
 struct Rows(Vec<Option<u32>>);
 
 impl Rows {
@@ -228,7 +228,7 @@ fn host<B: Backend, const D: usize>(tensor: Tensor<B, D>) -> Vec<f32> {
         .unwrap_or_else(|error| panic!("a float table is not f32: {error:?}"))
 }
 
-/// Whether a table begins with these rows, to the bit.
+/// Whether a table starts with exactly these rows, bit for bit.
 fn begins_with(table: &[f32], rows: &[f32]) -> bool {
     table.len() >= rows.len()
         && table

@@ -1,4 +1,4 @@
-//! Starting from an earlier model.
+//! Starts training from an earlier model.
 
 use crate::run::checkpoint::{Checkpoint, EPOCHS, LIMITS};
 use crate::{Candidate, TrainError};
@@ -11,10 +11,10 @@ use std::sync::Arc;
 
 const PREVIOUS: &str = "warm_start.previous";
 const ADAM: &str = "warm_start.adam";
-/// The option that marks the lineage of a refitted model, and the folder of its run in that of the run in which
-/// everything was chosen.
+/// The option that marks the lineage of a refitted model, and the name of its run folder inside
+/// that of the run in which everything was chosen.
 pub(crate) const REFIT: &str = "refit";
-/// Why training ended, of a model that was not trained to the end.
+/// Why training ended early, if it did.
 pub(crate) const ENDED: &str = "ended";
 
 /// An earlier model to start from: its embeddings and, with its run's checkpoint, Adam's state and all other
@@ -29,8 +29,8 @@ pub struct WarmStart {
 }
 
 impl WarmStart {
-    /// Starts from an artifact alone, with a fresh Adam state. Models with further parameters (NGCF, learned layer
-    /// weights) also need the checkpoint.
+    /// Starts from only an artifact, with a fresh Adam state. Models with other parameters (NGCF,
+    /// learned layer weights) also need the checkpoint.
     #[must_use]
     pub fn new(artifact: Arc<Artifact>) -> Self {
         Self {
@@ -83,7 +83,7 @@ impl WarmStart {
             ),
         };
         let model = serde_json::from_value(self.artifact.model.config.clone()).map_err(fault)?;
-        // Models of before the size of the data decided it had one batch a step.
+        // Models from before this setting depended on the size of the data had one batch per step.
         let mut options = Map::from_iter([("accumulate".to_owned(), 1.into())]);
         for (name, text) in &self.artifact.lineage.options {
             if let Some(name) = name.strip_prefix("train.") {
@@ -97,7 +97,7 @@ impl WarmStart {
         Ok(Candidate { model, train })
     }
 
-    /// Checks that the parameters of the earlier model fit a model with that description.
+    /// Checks that the parameters of the earlier model match a model with that description.
     pub(crate) fn check<M: ModelConfig>(&self, ours: &Value) -> Result<(), TrainError> {
         let theirs = &self.artifact.model.config;
         let shape_fields = ["name"].iter().chain(M::SHAPE_FIELDS);
@@ -108,7 +108,7 @@ impl WarmStart {
             None => Ok(()),
             Some(key) => Err(TrainError::WarmStart {
                 detail: format!(
-                    "its {key} is {}, that of the new model {}; keep it, or train from nothing",
+                    "its {key} is {}, that of the new model {}; keep it, or train from scratch",
                     theirs.get(key).unwrap_or(&Value::Null),
                     ours.get(key).unwrap_or(&Value::Null)
                 ),

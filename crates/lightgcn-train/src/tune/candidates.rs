@@ -10,12 +10,12 @@ pub struct Tuned {
     pub best: Trained,
     /// The best candidate's index.
     pub best_candidate: usize,
-    /// The validation figures of the trained candidates.
+    /// The validation metrics of the trained candidates.
     pub figures: Vec<f64>,
 }
 
-/// Trains every candidate and keeps the first with the best validation figure. Candidates should have the same metric and
-/// K. The test part is not used.
+/// Trains every candidate and keeps the first with the best validation metric. Candidates should
+/// have the same metric and K. The test part is not used.
 ///
 /// `stop` ends the current candidate early; the best one so far is kept.
 ///

@@ -13,7 +13,7 @@ pub struct SuccessiveHalving<S> {
     inner: S,
     rungs: Vec<u32>,
     reduction: u32,
-    /// The figures of all trials at each rung.
+    /// The metrics of all trials at each rung.
     figures: Vec<Vec<f64>>,
     /// The next rung of the current trial.
     next: usize,

@@ -1,4 +1,4 @@
-//! Choosing a configuration on validation data only: from a list, or by searching a space.
+//! Chooses a configuration using validation data only: from a list, or by searching a space.
 
 mod candidates;
 mod events;

@@ -24,15 +24,17 @@ pub enum StrategyChoice {
 pub struct SearchOptions {
     /// Seed of the strategy; trials train with their configuration's seed. Default: 42.
     pub seed: u64,
-    /// How points are chosen. Default: TPE.
+    /// How to choose points. Default: TPE.
     pub strategy: StrategyChoice,
     /// Epochs, ascending, at which [`SuccessiveHalving`] stops weak trials. Default: none.
     pub rungs: Vec<u32>,
     /// About one in this many trials continues at a rung; at least 2. Default: 3.
     pub reduction: u32,
-    /// Maximum number of trials, including those of a resumed search; none for no limit. Default: 20.
+    /// Maximum number of trials, including those of a resumed search; `None` for no limit. Default:
+    /// 20.
     pub trials: Option<u32>,
-    /// Maximum duration of this call, after which the current trial is cut. Default: no limit.
+    /// Maximum duration of this call, after which the current trial is cut short. Default: no
+    /// limit.
     pub time: Option<Duration>,
     /// Folder of the record and the best configuration. Default: none, which writes neither.
     pub folder: Option<PathBuf>,
@@ -105,7 +107,7 @@ impl SearchOptions {
         );
         require(
             self.folder.is_some() || !self.resume,
-            "a search can only be resumed from its folder; name it",
+            "a search can only be resumed from its folder; give the folder",
         );
         if faults.is_empty() {
             Ok(())

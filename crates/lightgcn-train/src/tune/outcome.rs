@@ -32,7 +32,7 @@ pub struct BestTrial {
     pub config_file: Option<PathBuf>,
 }
 
-/// Trials in the table of an outcome.
+/// The number of trials in the table of an outcome.
 const MOST_SHOWN: usize = 10;
 
 /// The result of a search.
@@ -44,14 +44,14 @@ pub struct SearchOutcome {
     pub metric: String,
     /// All trials in order, including those of a resumed search.
     pub trials: Vec<TrialRecord>,
-    /// The first trial with the best figure; none if no trial has a figure.
+    /// The first trial with the best metric; `None` if no trial has one.
     pub best: Option<BestTrial>,
     /// Why the search ended.
     pub end: SearchEnd,
 }
 
 impl SearchOutcome {
-    /// The trials with a figure, best first; ties in order.
+    /// The trials with a metric, best first; ties in order.
     #[must_use]
     pub fn ranked(&self) -> Vec<&TrialRecord> {
         ranked(&self.trials)

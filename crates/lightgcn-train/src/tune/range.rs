@@ -72,7 +72,7 @@ impl ParameterRange {
         }
     }
 
-    /// The number of values; none if they are continuous.
+    /// The number of values; `None` if they are continuous.
     #[must_use]
     pub fn n_values(&self) -> Option<u64> {
         match self {
@@ -121,8 +121,8 @@ impl ParameterRange {
         }
     }
 
-    /// The position of a value in the unit interval; none if it is not in the range. One of n equally likely values is
-    /// in the middle of its n-th part.
+    /// The position of a value in the unit interval; `None` if it is not in the range. One of n
+    /// equally likely values is in the middle of its n-th part.
     #[must_use]
     pub fn position_of(&self, value: &Value) -> Option<f64> {
         let middle = |index: f64| {
@@ -183,7 +183,7 @@ fn log_ends(low: i64, high: i64) -> (f64, f64) {
     ((low as f64 - 0.5).ln(), (high as f64 + 0.5).ln())
 }
 
-/// Rounds off the last digits, which sums of decimal steps get wrong (0.1 + 2 * 0.1).
+/// Rounds off the last digits, which are inexact in sums of decimal steps (0.1 + 2 * 0.1).
 fn tidy(x: f64) -> f64 {
     format!("{x:.12e}").parse().unwrap_or(x)
 }

@@ -24,7 +24,7 @@ pub enum TrialEnd {
     EarlyStopping,
     /// The strategy stopped it: too weak at a rung.
     Halted,
-    /// The time limit was reached; the best figure so far counts.
+    /// The time limit was reached; the best metric so far counts.
     Cut,
     /// The configuration is invalid, or training diverged.
     Failed,
@@ -50,11 +50,12 @@ pub struct TrialRecord {
     pub number: u32,
     /// Its parameter values.
     pub point: Point,
-    /// The best validation figure; none if the trial failed, or was cut before its first validation.
+    /// The best validation metric; `None` if the trial failed or was cut short before its first
+    /// validation.
     pub figure: Option<f64>,
-    /// The epoch of that figure, from 1; 0 if there is none.
+    /// The epoch of that metric, from 1; 0 if there is none.
     pub best_epoch: u32,
-    /// The epoch, from 1, and the figure of every validation.
+    /// The epoch, from 1, and the metric of every validation.
     pub curve: Vec<(u32, f64)>,
     /// Duration in seconds.
     pub seconds: f64,
@@ -148,7 +149,7 @@ impl SearchLog {
         Ok(log)
     }
 
-    /// Continues the record in a folder. A last line that a crash cut short is dropped.
+    /// Continues the record in a folder. Drops a last line truncated by a crash.
     pub(crate) fn resume(
         folder: &Path,
         header: &SearchHeader,
@@ -170,10 +171,7 @@ impl SearchLog {
             .open(&path)
             .map_err(io("opening"))?;
         if content.torn {
-            tracing::warn!(
-                "the last line of {} was cut short and is dropped",
-                path.display()
-            );
+            tracing::warn!("dropping the truncated last line of {}", path.display());
         }
         file.set_len(content.whole).map_err(io("shortening"))?;
         file.seek(SeekFrom::End(0)).map_err(io("opening"))?;
@@ -241,7 +239,7 @@ fn read(path: &Path) -> Result<Content, TrainError> {
             Line::Trial(trial) => {
                 let number = trial.number;
                 return Err(damaged(format!(
-                    "trial {number} where trial {n} was expected"
+                    "found trial {number}, but expected trial {n}"
                 )));
             }
         }
@@ -250,7 +248,8 @@ fn read(path: &Path) -> Result<Content, TrainError> {
     Ok(content)
 }
 
-/// Reads the trials of a search's record, `trials.jsonl`, in order. A last line that a crash cut short is left out.
+/// Reads the trials of a search's record, `trials.jsonl`, in order. Ignores a last line truncated
+/// by a crash.
 ///
 /// # Errors
 /// [`TrainError::Io`] if it cannot be read, [`TrainError::SearchDamaged`] if it is not a record.

@@ -10,12 +10,12 @@ use crate::{Candidate, Device, EndReason, Observer, StopSignal, TrainError, Trai
 use lightgcn_core::Dataset;
 use std::time::Instant;
 
-/// Searches `space` for the configuration with the best validation figure, with the strategy in `options`. The test
-/// part of the dataset is not used.
+/// Searches `space` for the configuration with the best validation metric, with the strategy in
+/// `options`. The test part of the dataset is not used.
 ///
-/// With a folder, each trial is written to `trials.jsonl` before the next one starts, and the best configuration to
-/// `best.toml` at the end. On the CPU a resumed search makes the same trials as an uninterrupted one, unless the time
-/// limit cut one of them.
+/// With a folder, each trial is written to `trials.jsonl` before the next one starts, and the best
+/// configuration to `best.toml` at the end. On the CPU a resumed search makes the same trials as an
+/// uninterrupted one, unless the time limit cut one of them short.
 ///
 /// A trial that diverges or whose configuration is invalid is recorded as failed, and the search continues.
 ///
@@ -35,7 +35,8 @@ pub fn run_search(
     run_search_with(dataset, space, &mut *strategy, options, observer)
 }
 
-/// As [`run_search`], with your own strategy; `options.strategy`, `rungs` and `reduction` are ignored.
+/// Like [`run_search`], but with your own strategy; `options.strategy`, `rungs` and `reduction` are
+/// ignored.
 ///
 /// # Errors
 /// As [`run_search`].
@@ -156,7 +157,7 @@ impl Search<'_> {
     }
 
     fn observe(&mut self, trial: &TrialRecord) {
-        // A trial that was cut before its first validation tells nothing.
+        // A trial cut short before its first validation carries no information.
         if trial.figure.is_some() || trial.reason == TrialEnd::Failed {
             self.strategy.observe(&trial.point, trial.figure);
         }
@@ -215,7 +216,7 @@ impl Search<'_> {
         }
     }
 
-    /// Runs a trial; none if the search was stopped during it.
+    /// Runs a trial; returns `None` if the search was stopped during it.
     fn trial(&mut self, number: u32, point: Point) -> Result<Option<TrialRecord>, TrainError> {
         self.observer.on_event(&SearchEvent::TrialStarted {
             number,

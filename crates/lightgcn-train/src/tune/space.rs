@@ -11,7 +11,7 @@ use std::collections::{BTreeMap, BTreeSet};
 /// A point of a search space: the value of each parameter, by its path.
 pub type Point = BTreeMap<String, Value>;
 
-/// Parameters that must not vary, since the figures could not be compared.
+/// Parameters that must not vary, since trials could not be compared.
 const FIXED: [&str; 2] = ["train.metric", "train.metric_k"];
 
 /// Maximum number of combinations of example values that are checked before a search; in larger spaces, they are drawn
@@ -78,7 +78,7 @@ impl SearchSpace {
         Self::from_json(&value)
     }
 
-    /// As [`from_toml`](Self::from_toml), from the same tables as JSON.
+    /// Like [`from_toml`](Self::from_toml), but from the same tables as JSON.
     ///
     /// # Errors
     /// As [`from_toml`](Self::from_toml).
@@ -139,7 +139,7 @@ impl SearchSpace {
         &self.parameters
     }
 
-    /// The number of points; none if a parameter is continuous or the number exceeds 64 bits.
+    /// The number of points; `None` if a parameter is continuous or the number exceeds 64 bits.
     #[must_use]
     pub fn n_points(&self) -> Option<u64> {
         self.parameters
@@ -198,8 +198,8 @@ impl SearchSpace {
         }
     }
 
-    /// Checks the base, and then each example of each parameter alone, so that a fault names the parameter that causes
-    /// it.
+    /// Checks the base, and then each example of each parameter on its own, so that a fault names
+    /// the parameter that causes it.
     fn check_values(&self, faults: &mut Vec<String>) {
         if let Err(found) = self.try_candidate(&Point::new()) {
             faults.extend(found.iter().map(|fault| format!("the base: {fault}")));
@@ -337,7 +337,7 @@ fn path_fault(path: &str, all: &BTreeMap<String, Map<String, Value>>) -> Option<
     }
     if FIXED.contains(&path) {
         return Some(format!(
-            "`{path}` cannot vary: figures of different metrics cannot be compared"
+            "`{path}` cannot vary: values of different metrics cannot be compared"
         ));
     }
     let inside = format!("{path}.");
@@ -380,7 +380,7 @@ fn part<T: DeserializeOwned>(whole: &Value, name: &str, faults: &mut Vec<String>
     }
 }
 
-/// The paths of a point that the configuration ignored: it writes all that it knows.
+/// The paths of a point that the configuration ignored: serializing it shows which ones it knows.
 fn without_effect(candidate: &Candidate, point: &Point) -> Vec<String> {
     let whole = match serde_json::to_value(candidate) {
         Ok(whole) => whole,

@@ -4,13 +4,13 @@ use super::{ParameterRange, Point, SearchSpace};
 use lightgcn_core::random::{Random, Stream};
 use std::collections::BTreeMap;
 
-/// Maximum number of draws to find a point that was not tried yet.
+/// Maximum number of draws to find an untried point.
 const MOST_DRAWS: u64 = 256;
 
 /// Chooses the points of a search, one after another.
 ///
-/// A suggestion is a function of the strategy's seed, the trial's number and all observations so far, so that a strategy
-/// that observes recorded trials continues like the one that made them.
+/// A suggestion is a function of the strategy's seed, the trial's number and all observations so
+/// far, so a strategy that observes recorded trials continues exactly like the one that made them.
 pub trait SearchStrategy {
     /// The strategy and its options as text, for records.
     fn describe(&self) -> String;

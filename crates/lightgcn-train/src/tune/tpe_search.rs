@@ -30,7 +30,7 @@ pub struct TpeSearch {
     random: Random,
     /// For the first trials, and if no new point is found.
     startup: RandomSearch,
-    /// Points and figures, in order; none for failed trials.
+    /// Points and metrics, in order; `None` for failed trials.
     observations: Vec<(Point, Option<f64>)>,
 }
 

@@ -1,4 +1,4 @@
-//! Models searched with the same budget, beside everything simpler, in one table.
+//! Compares models searched with the same budget, and simpler methods, in one table.
 
 mod search;
 mod table;
@@ -24,11 +24,12 @@ use lightgcn_train::{
 use serde::{Deserialize, Serialize};
 use std::time::{Duration, Instant};
 
-/// What a comparison of models runs.
+/// The configuration of a comparison of models.
 ///
-/// Each model is searched on the validation part with the same budget: first its own settings, then learning
-/// rate, layers and which pairs are positives by TPE. What is best there is trained with several seeds, for as
-/// many epochs as were best, and judged once on the test part, as are linear filters with their settings and the rules.
+/// Each model is searched on the validation part with the same budget: first its own settings, then
+/// learning rate, layers and which pairs are positives by TPE. The best settings are trained with
+/// several seeds, for the best number of epochs, and evaluated once on the test part, as are linear
+/// filters with their settings and the rules.
 ///
 /// ```no_run
 /// use lightgcn::CompareConfig;
@@ -52,17 +53,18 @@ pub struct CompareConfig {
     pub models: Vec<AnyModelConfig>,
     /// The linear filters, each once; one that does not fit in memory is left out. Default: item-kNN and EASE.
     pub filters: Vec<Filter>,
-    /// The most trials of a model's search, at least 1; with 1 its own settings count. Default: 6.
+    /// The maximum number of trials per model, at least 1; with 1, the model's own settings are
+    /// used. Default: 6.
     pub trials: u32,
-    /// The most minutes of a model's search. Default: no limit.
+    /// The maximum minutes of search per model. Default: no limit.
     pub minutes: Option<f64>,
-    /// The number of seeds that each chosen model is trained with, at least 1. Default: 3.
+    /// The number of seeds to train each chosen model with, at least 1. Default: 3.
     pub seeds: u64,
-    /// How models are trained, where the search does not say.
+    /// How to train models, apart from the searched settings.
     pub train: TrainConfig,
-    /// How filters are fitted.
+    /// How to fit filters.
     pub filter_configs: FilterConfigs,
-    /// The cutoffs K. The largest leads. Default: 10 and 20.
+    /// The cutoffs K. The largest is the main one. Default: 10 and 20.
     pub ks: Vec<usize>,
 }
 
@@ -82,34 +84,34 @@ impl Default for CompareConfig {
     }
 }
 
-/// One row of a [`ModelComparison`], beside that of its [`Comparison`].
+/// One row of a [`ModelComparison`], in addition to that of its [`Comparison`].
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct ComparedModel {
     /// The leading metric on the validation part, by which rows are ordered.
     pub validation: f64,
-    /// The trials of its search; 0 for what has none.
+    /// The number of trials in its search; 0 if there was no search.
     pub trials: usize,
-    /// What the search chose, by path; empty where the model's own settings were best.
+    /// What the search chose, by path; empty if the model's own settings were best.
     pub settings: Point,
-    /// The epoch that was kept with the first seed, from 1; 0 for what is not trained in epochs.
+    /// The best epoch with the first seed, from 1; 0 if not trained in epochs.
     pub best_epoch: u32,
-    /// The leading metric on the test part with each seed; of length 1 for what has no seed.
+    /// The leading metric on the test part with each seed; of length 1 without seeds.
     pub by_seed: Vec<f64>,
-    /// How little known its recommendations are at the leading cutoff, in bits.
+    /// How obscure its recommendations are at the leading cutoff, in bits.
     pub novelty: Option<f64>,
-    /// How unevenly they fall on items at the leading cutoff, in [0, 1].
+    /// How unevenly they are spread over items at the leading cutoff, in [0, 1].
     pub gini: Option<f64>,
     /// How long the search took, in seconds.
     pub search_seconds: f64,
     /// How long training or fitting it once took, in seconds, without the evaluation on the test part.
     pub seconds: f64,
-    /// The most memory that the program held in the meantime, data included, in bytes; none where the system
-    /// does not say.
+    /// The program's peak memory in the meantime, data included, in bytes; `None` if the system
+    /// does not report it.
     pub peak_bytes: Option<u64>,
 }
 
 impl ComparedModel {
-    /// The standard deviation of the leading metric over seeds; none with one.
+    /// The standard deviation of the leading metric over seeds; `None` with one seed.
     #[must_use]
     pub fn deviation(&self) -> Option<f64> {
         (self.by_seed.len() > 1).then(|| deviation(&self.by_seed))
@@ -119,10 +121,10 @@ impl ComparedModel {
 /// The outcome of [`CompareConfig::run`], best on validation first. Its [`Display`](std::fmt::Display) is a table.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct ModelComparison {
-    /// The figures on the test part, of the first seed. The first row is tested against each of the others,
-    /// paired by user.
+    /// The metrics on the test part with the first seed. The first row is tested against each of
+    /// the others, paired by user.
     pub comparison: Comparison,
-    /// More on each row of the comparison, in its order.
+    /// More details on each row of the comparison, in the same order.
     pub models: Vec<ComparedModel>,
 }
 
@@ -246,7 +248,7 @@ impl<'a> Rows<'a> {
         )?)
     }
 
-    /// Evaluates a ranker on both parts; `row` has what it cost.
+    /// Evaluates a ranker on both parts; `row` has its cost.
     fn add(&mut self, ranker: &dyn Ranker, mut row: ComparedModel) -> Result<(), Error> {
         let (split, k) = (&self.dataset.split, self.config.leading());
         let validation =
@@ -260,7 +262,7 @@ impl<'a> Rows<'a> {
         Ok(())
     }
 
-    /// Trains a model with each seed. The first seed's makes the row.
+    /// Trains a model with each seed. The row is that of the first seed.
     fn add_trained(
         &mut self,
         candidate: &Candidate,
@@ -304,7 +306,7 @@ impl<'a> Rows<'a> {
             let clock = Clock::start();
             let fitted = match self.config.filter_configs.fit(filter, &split.train) {
                 Err(LinearError::Memory { .. }) => {
-                    tracing::warn!("{filter} does not fit in memory and is left out");
+                    tracing::warn!("skipping {filter}: it does not fit in memory");
                     continue;
                 }
                 fitted => LinearRanker::new(fitted?, &split.train),
@@ -323,7 +325,7 @@ impl<'a> Rows<'a> {
         }
         let clock = Clock::start();
         match SessionKnnRanker::new(&SessionKnnConfig::default(), &split.train) {
-            // Without times there are no sessions.
+            // Without times, there are no sessions.
             Err(RecommendError::Linear(LinearError::NoTimes { .. })) => Ok(()),
             ranker => self.add(&ranker?, clock.row()),
         }

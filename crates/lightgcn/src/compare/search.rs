@@ -1,4 +1,4 @@
-//! The search of one model's settings.
+//! Searches one model's settings.
 
 use super::CompareConfig;
 use crate::Error;
@@ -10,14 +10,14 @@ use lightgcn_train::{
 };
 use serde_json::{Value, json};
 
-/// What a search chose.
+/// The outcome of a search.
 pub(super) struct Found {
     pub(super) candidate: Candidate,
     pub(super) trials: usize,
     pub(super) point: Point,
 }
 
-/// The settings of a model that are best on the validation part within the budget.
+/// Finds a model's best settings on the validation part within the budget.
 pub(super) fn settings(
     config: &CompareConfig,
     model: &AnyModelConfig,
@@ -31,7 +31,7 @@ pub(super) fn settings(
         train: config.train.clone(),
     };
     if config.minutes.is_some() {
-        // A trial that is cut by the time limit counts with its validations before.
+        // A trial cut short by the time limit counts with its validations so far.
         own.train.validate_every.get_or_insert(1);
     }
     if config.trials == 1 {
@@ -62,15 +62,15 @@ pub(super) fn settings(
     let failed = outcome.failed().find_map(|trial| trial.error.clone());
     let best = outcome.best.ok_or_else(|| TrainError::Config {
         faults: vec![format!(
-            "no trial of {} has a figure: {}",
+            "no trial of {} has a result: {}",
             model.name(),
-            failed.unwrap_or_else(|| "the time was up before its first validation".to_owned())
+            failed.unwrap_or_else(|| "time ran out before its first validation".to_owned())
         )],
     })?;
     let mut point = best.record.point;
     point.retain(|path, value| first.get(path) != Some(value));
     let mut candidate = best.candidate;
-    // A schedule is one over all epochs.
+    // A schedule spans all epochs.
     if candidate.train.schedule == Schedule::Constant {
         candidate.train.epochs = best.record.best_epoch.max(1);
     }
@@ -81,7 +81,7 @@ pub(super) fn settings(
     })
 }
 
-/// What is searched, and the model's own settings as a point of it.
+/// The search space, and the model's own settings as a point in it.
 fn space(own: &Candidate, dataset: &Dataset) -> Result<(SearchSpace, Point), Error> {
     let value = |part: Result<Value, serde_json::Error>| {
         part.map_err(|error| TrainError::Config {
@@ -97,7 +97,7 @@ fn space(own: &Candidate, dataset: &Dataset) -> Result<(SearchSpace, Point), Err
         ranges.insert(path.to_owned(), range);
         first.insert(path.to_owned(), own);
     };
-    // A decade to either side, within what Adam can do with embeddings.
+    // A factor of ten in both directions, within the range that works for Adam on embeddings.
     let (low, high) = ((rate / 10.0).max(1e-5), (rate * 10.0).min(0.1));
     vary(
         "train.learning_rate",
@@ -105,7 +105,7 @@ fn space(own: &Candidate, dataset: &Dataset) -> Result<(SearchSpace, Point), Err
         rate.into(),
     );
     if let Some(layers) = model.get("layers").and_then(Value::as_u64) {
-        // Layer weights that are given are for one number of layers.
+        // Given layer weights fit only one number of layers.
         if own.model.clone().with_layers(1).is_some() && !model["layer_weights"].is_object() {
             let most = layers.max(3);
             vary(
@@ -128,7 +128,7 @@ fn space(own: &Candidate, dataset: &Dataset) -> Result<(SearchSpace, Point), Err
     Ok((SearchSpace::from_json(&tables)?, first))
 }
 
-/// One given point, then what another strategy suggests.
+/// First a given point, then the suggestions of another strategy.
 struct FirstThen<S> {
     first: Option<Point>,
     inner: S,

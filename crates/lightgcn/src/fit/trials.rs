@@ -7,13 +7,14 @@ use lightgcn_loss::{LossConfig, SoftmaxConfig};
 use lightgcn_train::{GraphWeights, StopSignal, TrainConfig, Trainer};
 use std::borrow::Cow;
 
-/// The fewest epochs of a trial, which is validated each time it has done so many more.
+/// The minimum number of epochs in a trial, which is validated every time this many are done.
 const EPOCHS: u32 = 5;
-/// The most, where epochs have few steps: early on, what learns fastest looks best.
+/// The maximum, for small logs: early on, whatever learns fastest looks best.
 const MOST_EPOCHS: u32 = 10;
-/// The batches that a trial should see.
+/// The number of batches that a trial should see.
 const BATCHES: usize = 500;
-/// The most training pairs that a trial takes; from larger logs it takes a sample of the users.
+/// The maximum number of training pairs in a trial; for larger logs, trials use a sample of the
+/// users.
 const MOST_PAIRS: usize = 1_000_000;
 /// The popularity corrections to try, each only if the one before it helped.
 const CORRECTIONS: [f64; 2] = [0.5, 1.0];
@@ -38,8 +39,8 @@ impl Change {
 }
 
 impl Fit<'_> {
-    /// The settings to train with: those given, and what they leave at its default by short trials on the
-    /// validation part, one setting after the other.
+    /// The settings to train with: those given; for settings left at their default, short trials on
+    /// the validation part choose, one setting after the other.
     pub(super) fn chosen(
         &self,
         dataset: &Dataset,
@@ -64,7 +65,7 @@ impl Fit<'_> {
                 let mut changed = best.clone();
                 apply(&mut changed);
                 let other = self.trial(&dataset, &changed, stop)?;
-                tracing::info!("{name}: validation figure {other:.4}, {figure:.4} without");
+                tracing::info!("{name}: validation metric {other:.4}, {figure:.4} without");
                 if other <= figure {
                     break;
                 }
@@ -74,7 +75,7 @@ impl Fit<'_> {
         Ok(best)
     }
 
-    /// The best validation figure of a few epochs.
+    /// The best validation metric of a few epochs.
     fn trial(
         &self,
         dataset: &Dataset,
@@ -102,8 +103,8 @@ impl Fit<'_> {
     }
 }
 
-/// The changes to try, by setting: of settings that are the defaults. A change of a setting is tried only if the one
-/// before it helped.
+/// The changes to try, by setting, for settings left at their default. A change is tried only if the one before it
+/// helped.
 fn settings(given: &TrainConfig, dataset: &Dataset) -> Vec<Vec<Change>> {
     let usual = TrainConfig::default();
     let pairs = dataset.split.train.interactions();
@@ -113,7 +114,7 @@ fn settings(given: &TrainConfig, dataset: &Dataset) -> Vec<Vec<Change>> {
         let apply = move |train: &mut TrainConfig| train.weights = flat.clone();
         settings.push(vec![Change::new("flat behavior weights", apply)]);
     }
-    // What a learning rate does depends on the number of steps, which a sample has fewer of.
+    // The effect of a learning rate depends on the number of steps, and a sample has fewer.
     if given.learning_rate == usual.learning_rate && pairs.n_pairs() <= MOST_PAIRS {
         let rate = usual.learning_rate * RATE;
         let apply = move |train: &mut TrainConfig| train.learning_rate = rate;
@@ -123,8 +124,8 @@ fn settings(given: &TrainConfig, dataset: &Dataset) -> Vec<Vec<Change>> {
         )]);
     }
     if given.loss == usual.loss {
-        // A batch's own items are negatives as often as they are popular, which teaches a model to recommend
-        // popular ones less: wrong where few items get most purchases.
+        // A batch's own items are negatives as often as they are popular, so the model learns to recommend popular
+        // items less: wrong if few items get most purchases.
         let correction = |strength: f64| {
             let name = format!("a popularity correction of {strength}");
             Change::new(

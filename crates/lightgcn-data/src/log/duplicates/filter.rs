@@ -1,8 +1,9 @@
-//! A set of digests that takes little memory, and may take a new digest for a known one.
+//! A set of digests in little memory, with false positives: it may take a new digest for a known
+//! one.
 
-/// A Bloom filter in blocks of a cache line: a digest sets one bit in each of the eight words of its block, so a
-/// look-up touches one place in memory (Putze, Sanders, Singler: Cache-, Hash- and Space-Efficient Bloom Filters,
-/// 2007).
+/// A Bloom filter in blocks of a cache line: a digest sets one bit in each of the eight words of
+/// its block, so a lookup touches one cache line (Putze, Sanders, Singler: Cache-, Hash- and
+/// Space-Efficient Bloom Filters, 2007).
 pub(super) struct Filter {
     blocks: Vec<Block>,
 }
@@ -19,10 +20,12 @@ impl Filter {
         }
     }
 
-    /// Adds a digest; returns false if it was not added before, and otherwise mostly true: a new digest is taken for
-    /// a known one in (1 − e^(−n/64))^8 of all cases, where n is the number of digests per block.
+    /// Adds a digest and returns whether it may have been added before. True for every known
+    /// digest, and for a fraction (1 − e^(−n/64))^8 of new ones, where n is the number of digests
+    /// per block.
     pub(super) fn insert(&mut self, digest: u128) -> bool {
-        // The low half chooses the block, as a fraction of 2^64, and the high half the bits.
+        // The low half, as a fraction of 2^64, selects the block, and the high half selects the
+        // bits.
         let n = self.blocks.len() as u128;
         let at = (u128::from(digest as u64) * n) >> 64;
         let mut bits = (digest >> 64) as u64;

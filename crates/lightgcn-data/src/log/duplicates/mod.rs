@@ -1,10 +1,11 @@
-//! Exact duplicates among any number of rows, in bounded memory.
+//! Finds exact duplicates among any number of rows in bounded memory.
 //!
-//! The digests of the first [`Limits::held`] rows are held in memory: a row is known to be new or a duplicate
-//! as soon as it is read. Beyond, digests move to temporary files, and a Bloom filter takes their place. A row
-//! that the filter does not know is new. All others, which are the duplicates and a few more, wait: their events are
-//! kept for now, and what they say about their items is set aside. When all rows are read, the files tell which of
-//! them are new. The result is the same, whatever the limits.
+//! The digests of the first [`Limits::held`] rows are kept in memory, so each row is known to be
+//! new or a duplicate as soon as it is read. After that, digests move to temporary files, and a
+//! Bloom filter takes their place. A row that is not in the filter is new. All others, which are
+//! the duplicates and a few false positives, wait: their events are kept for now, and their item
+//! metadata is set aside. Once all rows are read, the files show which of them are new. The result
+//! is the same, whatever the limits.
 
 mod filter;
 mod spill;
@@ -19,18 +20,18 @@ use hashbrown::HashMap;
 use spill::Spill;
 use waiting::WaitingRows;
 
-/// How much stays in memory.
+/// How much to keep in memory.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Limits {
-    /// Rows whose digests are held.
+    /// The number of rows whose digests are kept.
     pub(crate) held: usize,
     /// Blocks of 64 bytes in the filter.
     pub(crate) blocks: usize,
 }
 
 impl Default for Limits {
-    /// As many rows as a table of 2^22 places (71 MB) takes, and a filter of 128 MB, with which 1 in 160 of 100
-    /// million new rows waits.
+    /// As many rows as fit a table of 2^22 slots (71 MB), and a filter of 128 MB, with which 1 in
+    /// 160 of 100 million new rows has to wait.
     fn default() -> Self {
         Self {
             held: (1 << 22) / 8 * 7,
@@ -39,12 +40,12 @@ impl Default for Limits {
     }
 }
 
-/// What is known of a row when it is read.
+/// What is known about a row when it is read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Seen {
     New,
     Duplicate,
-    /// Only [`DuplicateFinder::resolve`] can tell; the row must be given to [`DuplicateFinder::wait`].
+    /// Only [`DuplicateFinder::resolve`] can tell; pass the row to [`DuplicateFinder::wait`].
     Maybe,
 }
 
@@ -109,7 +110,7 @@ impl DuplicateFinder {
     }
 }
 
-/// Files of digests: what they share are their first six bits.
+/// Files of digests, partitioned by their first six bits.
 const N_PARTS: usize = 64;
 
 fn part_of(digest: u128) -> usize {
@@ -123,11 +124,11 @@ struct Spilled {
     waiting: WaitingRows,
 }
 
-/// The digests that begin with the same bits.
+/// The digests with the same first bits.
 struct Part {
     /// Those of new rows.
     new: Spill,
-    /// Those of waiting rows, with the number of the row.
+    /// Those of waiting rows, with the row number.
     waiting: Spill,
 }
 
@@ -194,8 +195,8 @@ impl Spilled {
 }
 
 impl Part {
-    /// The numbers of the waiting rows that are the first with their digest. Where the filter took a row
-    /// for new, that one is the first: from then on it knew the digest.
+    /// The numbers of the waiting rows that are the first with their digest. If the filter called a
+    /// row new, that row is the first, since the filter has known the digest ever since.
     fn new_rows(self) -> Result<Vec<u32>, DataError> {
         let mut first: HashMap<u128, u32> = HashMap::new();
         let mut waiting = self.waiting.read()?;

@@ -4,11 +4,11 @@ use crate::DataError;
 use std::fs::File;
 use std::io::{self, BufRead, BufReader, BufWriter, Read, Seek, Write};
 
-/// Bytes that are written and read at a time.
+/// The number of bytes to write and read at a time.
 const BUFFER: usize = 64 * 1024;
 
-/// A file without a name, which is gone as soon as it is dropped or the process ends, whatever the reason. It is
-/// written first and then read from its beginning.
+/// An unnamed file, which disappears when it is dropped or the process ends for any reason. It is
+/// written first and then read from the start.
 pub(super) struct Spill {
     file: BufWriter<File>,
 }
@@ -44,7 +44,7 @@ pub(super) struct Written {
 }
 
 impl Written {
-    /// Whether all was read.
+    /// Whether everything was read.
     pub(super) fn is_at_end(&mut self) -> Result<bool, DataError> {
         Ok(self.file.fill_buf().map_err(failed)?.is_empty())
     }

@@ -1,14 +1,14 @@
-//! Rows of which it is not known yet whether they are duplicates.
+//! Rows not yet known to be new or duplicates.
 
 use super::spill::{Spill, Written};
 use crate::DataError;
 use crate::log::catalogue::{Details, Missing, Moment};
 use lightgcn_core::ItemId;
 
-/// A row that waits: what it says about its item counts only if the row is new.
+/// A waiting row: its item metadata counts only if the row is new.
 pub(crate) struct WaitingRow<'a> {
     pub(crate) item: ItemId,
-    /// When it is said; the row is the number of the event among those read so far.
+    /// When it was recorded; the row is the number of the event among those read so far.
     pub(crate) moment: Moment,
     pub(crate) details: Details<'a>,
 }

@@ -1,4 +1,4 @@
-//! Times as text, in the shop log's form.
+//! Times as text, in the shop log's format.
 
 const DAY: i64 = 86_400;
 

@@ -1,4 +1,4 @@
-//! The values of a column as the text that a CSV file would have.
+//! Converts a column's values to the text that a CSV file would have.
 
 use super::calendar::{write_day, write_time};
 use arrow_array::cast::AsArray;
@@ -14,7 +14,7 @@ use arrow_schema::{DataType, TimeUnit};
 use std::fmt::Display;
 use std::io::Write;
 
-/// What a column is needed for.
+/// What a column is used for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Role {
     /// The event's time.
@@ -26,7 +26,7 @@ pub(super) enum Role {
     Detail,
     /// Whether an item is in stock, or how many there are.
     Stock,
-    /// Nothing but the comparison of rows.
+    /// Used only to compare rows.
     Compared,
 }
 
@@ -45,7 +45,7 @@ impl Role {
         }
     }
 
-    /// Whether a CSV file could have values of that kind in the column.
+    /// Whether a CSV file could have values of that type in the column.
     fn takes(self, kind: Kind) -> bool {
         match kind {
             Kind::Text | Kind::Whole => true,
@@ -57,7 +57,7 @@ impl Role {
         }
     }
 
-    /// The types that it can have.
+    /// The types it can have.
     pub(super) fn needed(self) -> &'static str {
         match self {
             Self::Time => "a timestamp, a date, a string or a number",
@@ -68,7 +68,7 @@ impl Role {
     }
 }
 
-/// What the values of a column are.
+/// The type of a column's values.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Kind {
     Text,
@@ -80,16 +80,16 @@ enum Kind {
     Nothing,
 }
 
-/// How the values of a column are read.
+/// How to read a column's values.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Cell {
     kind: Kind,
     open: fn(&dyn Array) -> Box<dyn Values>,
 }
 
-/// The values of a column in some rows, which are asked for one by one: their type is found out once.
+/// A column's values in a batch of rows, read one by one; their type is determined once.
 pub(super) trait Values {
-    /// Adds the text of a row; nothing if it is null.
+    /// Appends the text of a row; nothing if it is null.
     fn write(&self, row: usize, out: &mut Vec<u8>);
 
     /// The row's time in seconds since 1970, rounded down, if the column has times and the row is not null.
@@ -100,8 +100,8 @@ pub(super) trait Values {
 }
 
 impl Cell {
-    /// How values of a type are read; `None` if they cannot be used for `role`. Dictionaries are those of their
-    /// values, which [`unpack`](super::unpack) yields.
+    /// How to read values of a type; `None` if they cannot be used for `role`. Dictionaries are
+    /// treated as their values, as unpacked by [`unpack`](super::unpack).
     pub(super) fn new(data_type: &DataType, role: Role) -> Option<Self> {
         let cell = cell(data_type)?;
         role.takes(cell.kind).then_some(cell)
@@ -130,7 +130,7 @@ fn cell(data_type: &DataType) -> Option<Cell> {
         DataType::Utf8 => of(Text, text::<GenericStringType<i32>>),
         DataType::LargeUtf8 => of(Text, text::<GenericStringType<i64>>),
         DataType::Utf8View => of(Text, view::<StringViewType>),
-        // Hive and Impala wrote strings so.
+        // Hive and Impala wrote strings this way.
         DataType::Binary => of(Text, text::<GenericBinaryType<i32>>),
         DataType::LargeBinary => of(Text, text::<GenericBinaryType<i64>>),
         DataType::BinaryView => of(Text, view::<BinaryViewType>),
@@ -170,7 +170,7 @@ fn cell(data_type: &DataType) -> Option<Cell> {
     }
 }
 
-/// What decimal numbers of that scale are.
+/// How to read decimal numbers of that scale.
 fn digits(scale: i8) -> Kind {
     match scale {
         0 => Kind::Whole,
@@ -204,7 +204,7 @@ impl<T: ByteViewType> Values for GenericByteViewArray<T> {
     }
 }
 
-/// Numbers, and how each is written.
+/// Numbers, and how to write each one.
 struct Numbers<T: ArrowPrimitiveType> {
     array: PrimitiveArray<T>,
     write: fn(T::Native, &mut Vec<u8>),
@@ -232,8 +232,8 @@ fn whole<T: ArrowPrimitiveType<Native: itoa::Integer>>(array: &dyn Array) -> Box
     })
 }
 
-/// Writes a number as [`display`] does, and most prices faster: the hundredth of a whole number below 10^15 is the only
-/// decimal of so few digits that is read as this number, so it is the shortest.
+/// Writes a number as [`display`] does, but most prices faster: a whole number of hundredths below
+/// 10^15 is the only decimal with so few digits that parses to this float, so it is the shortest.
 fn real(value: f64, out: &mut Vec<u8>) {
     let hundredths = (value * 100.0).round();
     let is_short = hundredths.abs() < 1e15 && hundredths / 100.0 == value;
@@ -255,7 +255,7 @@ fn real(value: f64, out: &mut Vec<u8>) {
 }
 
 fn display(value: impl Display, out: &mut Vec<u8>) {
-    // A vector takes everything.
+    // Writing to a vector does not fail.
     drop(write!(out, "{value}"));
 }
 
@@ -303,8 +303,8 @@ impl Values for Days {
     }
 }
 
-/// Times that count from 1970 in a unit of which `PER_SECOND` make a second. Where they have a zone, they are in
-/// UTC all the same; where they have none, they are taken as UTC, as those of a CSV file are.
+/// Times that count from 1970 in a unit of which `PER_SECOND` make a second. Arrow stores times
+/// with a zone in UTC; times without one are taken as UTC, as in CSV files.
 struct Instants<T: ArrowPrimitiveType<Native = i64>, const PER_SECOND: i64>(PrimitiveArray<T>);
 
 fn instant<T: ArrowPrimitiveType<Native = i64>, const PER_SECOND: i64>(

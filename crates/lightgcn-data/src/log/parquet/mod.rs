@@ -1,4 +1,4 @@
-//! Rows of Parquet files.
+//! Reads rows of Parquet files.
 
 use crate::error::shown_path;
 use crate::log::fields::Fields;
@@ -25,23 +25,23 @@ mod calendar;
 mod cell;
 mod whole;
 
-/// Rows that are decoded at a time. Pages are read as they are needed, so this and the size of pages bound the
-/// memory, not the size of row groups.
+/// The number of rows to decode at a time. Pages are read on demand, so memory is bounded by this
+/// number and the page size, not by the size of row groups.
 const BATCH_ROWS: usize = 8_192;
 const BATCHES_AHEAD: usize = 2;
 
-/// The rows of a Parquet file, decoded in their own thread. A pipe or a URL is first copied into a file without
-/// a name, since Parquet is read from its end.
+/// The rows of a Parquet file, decoded in their own thread. A pipe or a URL is first copied into an
+/// unnamed file, since reading Parquet starts at the end.
 pub(crate) struct ParquetRows {
     path: PathBuf,
     delimiter: u8,
     all_columns: Vec<String>,
     cells: Vec<Cell>,
-    /// The column of times, if it is one that needs no parsing.
+    /// The time column, if it needs no parsing.
     times: Option<usize>,
     batches: Receiver<Result<Batch, ArrowError>>,
     batch: Vec<Box<dyn Values>>,
-    /// The next row of the batch, and the number of its rows.
+    /// The next row of the batch, and the batch's number of rows.
     at: usize,
     batch_rows: usize,
     n_read: u64,
@@ -49,7 +49,7 @@ pub(crate) struct ParquetRows {
     stored: Stored,
 }
 
-/// A column that is read.
+/// A column to read.
 struct Column {
     /// Its number in the file.
     number: usize,
@@ -58,7 +58,7 @@ struct Column {
 }
 
 impl ParquetRows {
-    /// Opens the file; returns the names of the columns that are read too.
+    /// Opens the file and also returns the names of the columns to read.
     pub(crate) fn open(
         source: Source,
         format: &LogFormat,
@@ -161,7 +161,7 @@ impl ParquetRows {
         }
     }
 
-    /// The share of the file that the rows read so far are, in bytes.
+    /// The estimated number of bytes that the rows read so far take up in the file.
     pub(crate) fn stored_read(&self) -> u64 {
         let share = u128::from(self.stored.bytes) * u128::from(self.n_read);
         (share / u128::from(self.n_rows.max(1))) as u64
@@ -193,7 +193,7 @@ fn choose(
             Wanted::All => true,
             Wanted::Named(names) => names.contains(&name.as_str()),
         };
-        // The numbers of pandas' rows are no field.
+        // The pandas index is not a field.
         let is_index = option.is_none() && name.starts_with("__index_level_");
         if !is_wanted || is_index {
             continue;
@@ -211,8 +211,8 @@ fn choose(
                 });
             }
             (None, _) => tracing::warn!(
-                "{}: rows that differ only in column {name:?} count as duplicates, since values of type {} \
-                 are not compared",
+                "{}: rows that differ only in column {name:?} count as duplicates, since values of \
+                type {} cannot be compared",
                 shown_path(path),
                 field.data_type()
             ),
@@ -231,7 +231,7 @@ fn decode(reader: ParquetRecordBatchReader, sender: &SyncSender<Result<Batch, Ar
     }
 }
 
-/// Rows, column by column; there may be no column.
+/// Rows, column by column; there may be no columns.
 struct Batch {
     n_rows: usize,
     columns: Vec<ArrayRef>,
@@ -263,7 +263,7 @@ struct Stored {
 }
 
 enum Hashed {
-    /// By a thread, while the file is read.
+    /// Computed by a thread while the file is read.
     Later(JoinHandle<io::Result<InputFile>>),
     Done(InputFile),
 }
@@ -295,7 +295,7 @@ impl Stored {
         Ok(Self { file, bytes, input })
     }
 
-    /// Copies what can be read only once.
+    /// Copies an input that can be read only once.
     fn copy(mut tally: Tally, path: &Path) -> Result<Self, DataError> {
         let unwritten = |source| DataError::Write {
             path: std::env::temp_dir(),

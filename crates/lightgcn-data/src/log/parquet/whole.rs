@@ -1,4 +1,4 @@
-//! What the metadata of a Parquet file give away.
+//! Checks based on the metadata of a Parquet file.
 
 use super::damaged;
 use crate::DataError;
@@ -8,11 +8,11 @@ use std::fs::File;
 use std::io::{self, Read, Seek, SeekFrom};
 use std::path::Path;
 
-/// What a Parquet file begins and ends with.
+/// The magic bytes at the start and the end of a Parquet file.
 const MAGIC: &[u8; 4] = b"PAR1";
 
-/// Refuses a file with a compression that is not read, and several files that were joined to one, of which only the
-/// last one's rows would be read.
+/// Rejects a file with unsupported compression, and several files joined into one, of which only
+/// the last one's rows would be read.
 pub(super) fn check(path: &Path, file: &File, metadata: &ParquetMetaData) -> Result<(), DataError> {
     let groups = metadata.row_groups().iter();
     let chunks = || groups.clone().flat_map(|group| group.columns());
@@ -28,7 +28,7 @@ pub(super) fn check(path: &Path, file: &File, metadata: &ParquetMetaData) -> Res
     let joined = end.map_or(Ok(false), |end| is_joined(file, end));
     match joined.map_err(|error| damaged(path, error.to_string()))? {
         true => {
-            let reason = "it is several files joined to one, which must be given one by one";
+            let reason = "it is several files joined into one; give them separately";
             Err(damaged(path, reason.to_owned()))
         }
         false => Ok(()),
@@ -64,8 +64,9 @@ fn end(chunk: &ColumnChunkMetaData) -> u64 {
         .unwrap_or(0)
 }
 
-/// Whether another file ends where the one begins whose data end `end` bytes after its start. Positions count from
-/// the start of a file, so what is before the last one moves its footer away from its data.
+/// Whether another file precedes the last one, whose data end `end` bytes after its start.
+/// Positions count from the start of a file, so a preceding file moves the footer away from the
+/// data.
 fn is_joined(mut file: &File, end: u64) -> io::Result<bool> {
     let mut tail = [0; 8];
     let tail_at = file.seek(SeekFrom::End(-8))?;

@@ -15,7 +15,7 @@ pub(crate) struct Lines {
     quoting: bool,
     line: Vec<u8>,
     number: u64,
-    /// Whether the line is read once more.
+    /// Whether to read the line again.
     is_ahead: bool,
 }
 
@@ -67,7 +67,7 @@ impl Lines {
         }
     }
 
-    /// Reads the current line once more, and from it on with this delimiter.
+    /// Rereads the current line, and uses this delimiter from there on.
     pub(super) fn again(&mut self, delimiter: u8) {
         self.delimiter = delimiter;
         self.is_ahead = true;

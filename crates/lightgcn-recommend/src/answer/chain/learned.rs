@@ -12,8 +12,8 @@ use crate::rank::scorer::list;
 use lightgcn_core::ItemId;
 
 impl Chain<'_> {
-    /// The list of a job by the learned ranking. `by_model` is the model's own list, which gives items that
-    /// training does not know their places.
+    /// The list of a job by the learned ranking. `by_model` is the model's own list, which
+    /// determines the places of items unknown to training.
     pub(super) fn ranked_by_learning(
         &self,
         view: &RankingView,

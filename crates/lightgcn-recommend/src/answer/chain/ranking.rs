@@ -1,4 +1,4 @@
-//! What the model ranks, before the chain makes lists of it.
+//! The model's rankings, from which the chain makes lists.
 
 use super::{Chain, Job, Plan};
 use crate::cold_start::fold_in::Query;
@@ -12,14 +12,15 @@ use lightgcn_simd::{scores, top_k};
 use rayon::prelude::*;
 use std::borrow::Cow;
 
-/// Where a filter leaves fewer than one item in this many, their embeddings are copied side by side.
+/// If a filter leaves fewer than one item in this many, their embeddings are copied into one block.
 const ONE_IN: usize = 2;
-/// For this many users at once they are copied as soon as one item in [`OUT_OF`] is left out: the copy is made
-/// once, but every user pays for skipping items.
+/// With this many users at once, they are copied as soon as one item in [`OUT_OF`] is excluded: the
+/// copy is made once, but every user pays for skipping items.
 const MANY: usize = 8;
 const OUT_OF: usize = 16;
 
-/// The items that a narrow filter leaves, copied: reading these is faster than skipping the others.
+/// A copy of the items that a narrow filter leaves: reading these is faster than skipping the
+/// others.
 pub(super) struct Few {
     /// Ascending.
     rows: Vec<u32>,
@@ -28,7 +29,7 @@ pub(super) struct Few {
 }
 
 impl Few {
-    /// The positions of these rows (ascending) in the copy, absent ones left out.
+    /// The positions of these rows (ascending) in the copy, omitting absent ones.
     fn positions(&self, rows: &[u32]) -> Vec<u32> {
         let position = |row| self.rows.binary_search(row).ok();
         let positions = rows.iter().filter_map(position);
@@ -37,7 +38,7 @@ impl Few {
 }
 
 impl Chain<'_> {
-    /// The items left by a filter, where these are few or many users ask.
+    /// The items left by a filter, if they are few or there are many users.
     fn few(&self, blocked: &[u32], n_users: usize) -> Option<Few> {
         let (n, dimension) = (self.shop.items.len(), self.shop.items.dimension);
         let narrow = (n - blocked.len()) * ONE_IN < n;
@@ -158,7 +159,7 @@ impl Chain<'_> {
         ranked.collect()
     }
 
-    /// Merges the rows that are scored apart into a list.
+    /// Merges the separately scored rows into a list.
     fn with_apart(
         &self,
         job: &Job<'_>,
@@ -178,7 +179,7 @@ impl Chain<'_> {
         list
     }
 
-    /// The list of a job whose scores are more than dot products.
+    /// The list of a job whose scores are not just dot products.
     fn ranked_by_row(&self, job: &Job<'_>, query: &Query) -> Vec<Ranked> {
         let (plan, options, items) = (job.plan, job.plan.options, &self.shop.items);
         let mut row = vec![0.0; items.len()];

@@ -1,4 +1,4 @@
-//! What each source of the chain adds to a list.
+//! Adds each source of the chain to a list.
 
 use super::{Chain, Job};
 use crate::answer::items::Origin;
@@ -11,7 +11,7 @@ use lightgcn_core::ItemId;
 use xxhash_rust::xxh3::xxh3_64;
 
 impl Chain<'_> {
-    /// The list from what the model ranked and the rest of the chain.
+    /// Makes the list from the model's ranking and the rest of the chain.
     pub(super) fn listed(&self, job: &Job<'_>, ranked: &[Ranked]) -> Vec<ListedItem> {
         let options = job.plan.options;
         let k = options.k.min(self.shop.items.len());
@@ -177,7 +177,7 @@ impl Chain<'_> {
         }
     }
 
-    /// What the user did with an item, such as `viewed 3x`; none for a new item.
+    /// What the user did with an item, such as `viewed 3x`; `None` for a new item.
     fn done_with(&self, job: &Job<'_>, item: ItemId) -> Option<String> {
         let train = &self.shop.model.artifact.train;
         let behaviors = match (&job.profile, job.user) {
@@ -230,7 +230,7 @@ impl Chain<'_> {
     }
 }
 
-/// Fills the list up to `k` with eligible items that are not in it yet.
+/// Fills the list up to `k` with eligible items that are not yet in it.
 fn add(
     found: &mut Vec<ListedItem>,
     job: &Job<'_>,

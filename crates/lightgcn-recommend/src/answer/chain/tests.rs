@@ -194,7 +194,7 @@ proptest! {
 #[test]
 fn the_chain_continues_where_a_source_ends() {
     let shop = Recommender::from_artifact(larger()).unwrap();
-    // A newcomer without events: popularity, then chance for what nobody bought.
+    // A newcomer without events: popularity, then random items that no one bought.
     let answer = shop.recommend("nobody", &options(60)).unwrap();
     assert_eq!(answer.source, Source::Popularity);
     let sold = shop

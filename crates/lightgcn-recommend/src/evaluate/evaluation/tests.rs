@@ -190,7 +190,7 @@ fn invalid_lists_are_errors() {
         );
         assert!(error.to_string().contains(complaint), "{error}");
     }
-    // A short list is no fault: the ranks that it lacks are misses.
+    // A short list is not an error: the missing ranks are misses.
     let short =
         evaluate_test(&Stubborn(vec![]), &split.train, &split.test, &options(&[2])).unwrap();
     assert_eq!(short.mean(Metric::Recall, 2).unwrap(), 0.0);

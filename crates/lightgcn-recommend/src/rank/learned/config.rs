@@ -6,33 +6,33 @@ use crate::RecommendError;
 use lightgcn_core::Truth;
 use serde::{Deserialize, Serialize};
 
-/// The fewest candidates of a member and source that are chosen by the data.
+/// The minimum number of candidates per member and source when the data decides.
 const LEAST_CANDIDATES: usize = 30;
 
-/// How to fit a [`LearnedRanking`](crate::LearnedRanking). The defaults suit every log.
+/// How to fit a [`LearnedRanking`](crate::LearnedRanking). The defaults work for any log.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct RankingConfig {
     /// The seed of all random choices. Default: 0.
     pub seed: u64,
-    /// Which purchases are withheld to learn from. Default: as the dataset was split.
+    /// Which purchases to withhold and learn from. Default: as the dataset was split.
     pub withhold: Option<Withhold>,
-    /// The maximum number of users to learn from, at least 1; fewer where each has more candidates by default.
-    /// Default: 16,000.
+    /// The maximum number of users to learn from, at least 1; fewer if each has more candidates
+    /// than the minimum. Default: 16,000.
     pub max_users: usize,
-    /// The new items of each member and source behavior that become candidates. Default: 15 and 15 more for
-    /// each purchase that a user of the validation part has on average, 30 to 100.
+    /// The number of new items per member and source behavior that become candidates. Default: 15,
+    /// plus 15 for each purchase of the average user in the validation part, within 30 to 100.
     pub candidates: Option<usize>,
-    /// The best sellers that become candidates. Default: 20.
+    /// The number of best sellers that become candidates. Default: 20.
     pub best_sellers: usize,
-    /// The neighbors that an item keeps in each member, at least 1. Default: 400.
+    /// The number of neighbors that an item keeps in each member, at least 1. Default: 400.
     pub n_neighbors: usize,
-    /// The members to choose from. Default: propagation, EASE, and session transitions where times tell
-    /// sessions apart; the low-pass filter takes minutes on large logs.
+    /// The members to choose from. Default: propagation, EASE, and session transitions if times
+    /// separate sessions; the low-pass filter takes minutes on large logs.
     pub members: Vec<MemberKind>,
-    /// The most items that EASE learns from, at least 1: those met by the most users. Where there are fewer
-    /// users than that and than items, it learns from all items. Default: 12,000, which takes half a minute
-    /// a fold on two cores.
+    /// The maximum number of items that EASE learns from, at least 1: those with the most users. If
+    /// there are fewer users than this and than items, it learns from all items. Default: 12,000,
+    /// which takes half a minute per fold on two cores.
     pub ease_items: usize,
     /// The strengths of L2 regularization to choose from, all positive. Default: 1, 3, 10 and 30.
     pub l2: Vec<f64>,
@@ -62,7 +62,8 @@ impl Default for RankingConfig {
 }
 
 impl RankingConfig {
-    /// The new items of each member and source behavior that become candidates: who buys more needs more.
+    /// The number of new items per member and source behavior that become candidates: users who buy
+    /// more need more.
     pub(super) fn n_candidates(&self, validation: &Truth) -> usize {
         self.candidates.unwrap_or_else(|| {
             let purchases = validation.n_pairs() / validation.users().count().max(1);
@@ -70,7 +71,8 @@ impl RankingConfig {
         })
     }
 
-    /// The most users to learn from, whose candidates are all in memory: fewer where each has more.
+    /// The maximum number of users to learn from: all their candidates are in memory, so fewer if
+    /// each has more.
     pub(super) fn n_users(&self, n_candidates: usize) -> usize {
         match self.candidates {
             Some(_) => self.max_users,
@@ -95,7 +97,7 @@ impl RankingConfig {
             }
         }
         if self.l2.is_empty() {
-            faults.push("l2 is empty; name at least one strength".to_owned());
+            faults.push("l2 is empty; give at least one strength".to_owned());
         }
         for l2 in self.l2.iter().filter(|l2| !(l2.is_finite() && **l2 > 0.0)) {
             faults.push(format!("l2 is {l2}; it must be positive and finite"));

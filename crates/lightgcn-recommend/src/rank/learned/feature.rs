@@ -1,10 +1,10 @@
-//! What the ranking knows about a user and an item, one number a feature.
+//! What the ranking knows about a user and an item, one number per feature.
 
 use serde::{Deserialize, Serialize};
 
 /// One feature of a user and an item.
 ///
-/// Behaviors are numbered as in the table of behaviors, members as in the ranking. Features of the pair
+/// Behaviors are numbered as in the table of behaviors, members as in the ranking. Pair features
 /// are 0 for items that the user has not met.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "snake_case", deny_unknown_fields)]
@@ -27,10 +27,10 @@ pub enum Feature {
         /// In days.
         half_life: f64,
     },
-    /// ln of the item's place among those that the user met, latest first; equal times share the mean of
-    /// their places.
+    /// ln of the item's rank among those that the user met, latest first; equal times share their
+    /// mean rank.
     RecencyRank,
-    /// 1 if the user met the item in their latest session, which gaps of 30 minutes end.
+    /// 1 if the user met the item in their latest session; gaps of 30 minutes end a session.
     InSession,
     /// ln(1 + n) if the user's latest n events were all with the item, else 0.
     InARow,
@@ -62,8 +62,8 @@ pub enum Feature {
     Category,
     /// √ of the share of the user's history with the item's brand.
     Brand,
-    /// Minus the distance of the item's price from the user's usual one, in powers of e; 0 where either is
-    /// unknown.
+    /// Minus the distance of the item's price from the user's usual one, in powers of e; 0 if
+    /// either is unknown.
     Price,
     /// √(score / its mean) of a member, from the items whose strongest behavior is this one.
     Graph {
@@ -95,7 +95,7 @@ pub enum FeatureGroup {
     Session,
     /// How many bought or met the item.
     Popularity,
-    /// How many did lately.
+    /// How many did recently.
     Trend,
     /// How many of those who met it bought it.
     Conversion,
@@ -148,7 +148,7 @@ impl Feature {
         }
     }
 
-    /// Whether it is known only of items that the user met.
+    /// Whether it is known only for items that the user met.
     #[must_use]
     pub fn is_of_pair(self) -> bool {
         matches!(
@@ -163,8 +163,8 @@ impl Feature {
         )
     }
 
-    /// Whether it counts for items that the user has not met alone: what the user did with an item says
-    /// more than its labels.
+    /// Whether it counts only for items that the user has not met: what the user did with an item
+    /// says more than its labels.
     #[must_use]
     pub fn is_of_new_items(self) -> bool {
         self.group() == FeatureGroup::Taste
@@ -177,12 +177,12 @@ impl Feature {
     }
 }
 
-/// What a log can tell.
+/// What a log supports.
 pub(crate) struct Known<'a> {
     /// For each behavior, whether it is a target.
     pub(crate) is_target: &'a [bool],
     pub(crate) n_members: usize,
-    /// The half-lives of recency in days; none where times are unknown.
+    /// The half-lives of recency in days; empty if times are unknown.
     pub(crate) half_lives: &'a [f64],
     /// Whether times are finer than days.
     pub(crate) has_sessions: bool,
@@ -192,7 +192,7 @@ pub(crate) struct Known<'a> {
     pub(crate) has_model: bool,
 }
 
-/// Every feature that a log can tell, in a fixed order.
+/// Every feature that a log supports, in a fixed order.
 pub(crate) fn all_features(known: &Known<'_>) -> Vec<Feature> {
     let mut features = Vec::new();
     let behaviors = 0..known.is_target.len();

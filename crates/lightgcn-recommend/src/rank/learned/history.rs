@@ -15,9 +15,9 @@ const SESSION_GAP: f64 = 30.0 / (24.0 * 60.0);
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) struct Act {
     pub(crate) behavior: usize,
-    /// How many events it stands for.
+    /// The number of events it represents.
     pub(crate) count: f64,
-    /// In days; 0 where times are unknown.
+    /// In days; 0 if times are unknown.
     pub(crate) age: f64,
 }
 
@@ -56,7 +56,7 @@ pub(crate) enum Clock {
 }
 
 impl Clock {
-    /// What the ages of a user's training pairs count from.
+    /// The time from which the ages of a user's training pairs count.
     pub(crate) fn now_of(self, pairs: &Interactions, user: UserId) -> Option<i64> {
         match self {
             Self::Stopped => None,
@@ -107,7 +107,7 @@ impl UserHistory {
         }
     }
 
-    /// The place of an item, or none.
+    /// The place of an item, if it is there.
     pub(crate) fn find(&self, item: ItemId) -> Option<usize> {
         self.items.binary_search_by_key(&item, |met| met.item).ok()
     }
@@ -133,7 +133,7 @@ impl UserHistory {
         }
     }
 
-    /// In which order it was done. O(acts · log).
+    /// The order in which it was done. O(acts · log).
     pub(crate) fn order(&self) -> HistoryOrder {
         let mut acts: Vec<(f64, usize)> = Vec::new();
         for (place, met) in self.items.iter().enumerate() {
@@ -198,7 +198,7 @@ impl UserHistory {
     }
 }
 
-/// In which order a user did what they did.
+/// The order of a user's acts.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct HistoryOrder {
     /// For each item its place among all, latest first, from 1; equal ages share the mean of their places.
@@ -207,7 +207,7 @@ pub(crate) struct HistoryOrder {
     session: f64,
     /// The place of the item of the latest act.
     last: usize,
-    /// How many of the latest acts, one after the other, were with that item.
+    /// How many of the latest consecutive acts were with that item.
     in_a_row: usize,
 }
 

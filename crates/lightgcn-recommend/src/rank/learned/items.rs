@@ -1,10 +1,10 @@
-//! What is known of each item from all users.
+//! Statistics of each item over all users.
 
 use super::feature::Feature;
 use super::history::DAY;
 use lightgcn_core::{Interactions, ItemId};
 
-/// The users of each item, by behavior and lately.
+/// The users of each item, by behavior and recently.
 #[derive(Debug)]
 pub(crate) struct ItemStatistics {
     /// How many users bought each item.
@@ -19,7 +19,7 @@ pub(crate) struct ItemStatistics {
 }
 
 impl ItemStatistics {
-    /// O(events). Ages count from `now`; without it nothing is recent.
+    /// O(events). Ages count from `now`; without it, nothing is recent.
     pub(crate) fn new(pairs: &Interactions, now: Option<i64>, half_life: f64) -> Self {
         let n_items = pairs.n_items();
         let n_behaviors = pairs.behaviors().len();
@@ -56,7 +56,7 @@ impl ItemStatistics {
         of
     }
 
-    /// A feature of every item; none where it is not one of items alone.
+    /// A feature for every item; `None` if it is not an item feature.
     pub(crate) fn column(&self, feature: Feature) -> Option<Vec<f32>> {
         let logs = |values: &[f64], offset: f64| {
             let log = |value: &f64| (value + offset).ln() as f32;
@@ -110,8 +110,9 @@ impl ItemStatistics {
 /// ln(((bought + a r) / (did + a)) / r): the share of those who did it, relative to the mean r and shrunk
 /// to it.
 ///
-/// The shares are taken as draws from a gamma distribution with mean r and variance τ², each observed with
-/// Poisson noise; a = r / τ², by moments, at least ½ and at most 200. All zeros where r is 0.
+/// The shares are taken as draws from a gamma distribution with mean r and variance τ², each
+/// observed with Poisson noise; a = r / τ², by moments, at least ½ and at most 200. All zeros if r
+/// is 0.
 fn log_conversions(bought: &[f64], did: &[f64]) -> Vec<f32> {
     let total: f64 = did.iter().sum();
     let r = bought
@@ -129,7 +130,7 @@ fn log_conversions(bought: &[f64], did: &[f64]) -> Vec<f32> {
     let spread: f64 = seen().map(|(b, d)| d * (b / d - r).powi(2)).sum();
     let squares: f64 = seen().map(|(_, d)| d * d).sum();
     let variance = ((spread - (n - 1.0) * r) / (total - squares / total)).max(1e-9);
-    // One item alone, or equal numbers everywhere, leave 0 / 0.
+    // A single item, or equal numbers everywhere, would give 0 / 0.
     let a = match r / variance {
         a if a.is_finite() => a.clamp(0.5, 200.0),
         _ => 200.0,

@@ -1,4 +1,4 @@
-//! Item-to-item models that score from each source behavior apart.
+//! Item-to-item models that score from each source behavior separately.
 
 use super::history::UserHistory;
 use crate::RecommendError;
@@ -9,15 +9,16 @@ use lightgcn_linear::{
 };
 use serde::{Deserialize, Serialize};
 
-/// The most rows of the matrix that EASE inverts, by default.
+/// The default maximum number of rows of the matrix that EASE inverts.
 pub(crate) const EASE_ITEMS: usize = 12_000;
 
-/// The half-life of a history to session transitions: an hour, in days.
+/// The half-life of a history in session transitions: an hour, in days.
 const SESSION_HALF_LIFE: f64 = 1.0 / 24.0;
-/// The most neighbors of session transitions: few items come within a session of another.
+/// The maximum number of neighbors in session transitions: few items occur in the same session as
+/// another.
 const SESSION_NEIGHBORS: usize = 200;
 
-/// The order of behaviors by how much they say: targets last, the others by their weight, then by place.
+/// The order of behaviors by strength: targets last, the others by weight, then by position.
 pub(crate) fn strengths(behaviors: &BehaviorWeights) -> Vec<usize> {
     let table = behaviors.behaviors();
     let mut order: Vec<usize> = (0..table.len()).collect();
@@ -58,15 +59,15 @@ pub fn behavior_stages(behaviors: &BehaviorWeights, pairs: &Interactions) -> Vec
 pub enum MemberKind {
     /// One untrained layer of propagation: [`PropagationConfig`].
     Propagation,
-    /// The best linear map in closed form, cut down to its strongest weights: [`EaseConfig`].
+    /// The best linear map in closed form, reduced to its strongest weights: [`EaseConfig`].
     Ease,
-    /// The ideal low-pass filter of GF-CF, cut down to its strongest weights:
+    /// The ideal low-pass filter of GF-CF, reduced to its strongest weights:
     /// [`SpectralFilterConfig::fit_ideal`].
     LowPass,
-    /// Walks over any behavior to what was bought, where there are several behaviors:
+    /// Walks over any behavior to bought items, if there are several behaviors:
     /// [`CascadingRankConfig::fit_items`].
     Cascade,
-    /// What follows what within sessions, where the times of a log tell sessions apart:
+    /// Which items follow which within sessions, if the log's times separate sessions:
     /// [`SessionTransitionsConfig`].
     Sessions,
 }
@@ -84,8 +85,8 @@ impl MemberKind {
         }
     }
 
-    /// The half-life, in days, of what users did where it scores from their history, by the usual one: what
-    /// follows within a session follows from what was done just before.
+    /// The half-life, in days, of the history that it scores from, given the usual one: what
+    /// follows within a session depends on what was done just before.
     pub(crate) fn half_life(self, usual: f64) -> f64 {
         match self {
             Self::Sessions => usual.min(SESSION_HALF_LIFE),
@@ -147,7 +148,8 @@ fn ease(
         did.map(|(behavior, _)| weight(behavior))
             .fold(0.5, f32::max)
     })?;
-    // Published values grow with the pairs of an item: from about 10 on thin logs to 500 and more.
+    // Published values grow with the number of pairs per item: from about 10 on sparse logs to 500
+    // and more.
     let pairs_per_item = pairs.n_pairs() as f64 / pairs.n_items().max(1) as f64;
     let config = EaseConfig {
         regularization: 10.0 + 1.5 * pairs_per_item,
@@ -174,10 +176,10 @@ impl Source {
     }
 }
 
-/// A history as one source a behavior: each item belongs to its strongest behavior and counts 2^(−age /
-/// half-life) by the latest such act; each source is scaled to length 1. Ages count from the source's
-/// latest item, which changes no scaled weight but keeps the root of their squares from rounding to 0.
-/// Items from `n_items` on are left out.
+/// A history as one source per behavior: each item belongs to its strongest behavior and weighs
+/// 2^(−age / half-life) by the latest such act; each source is scaled to length 1. Ages count from
+/// the source's latest item, which does not change the scaled weights but keeps the root of their
+/// squares from rounding to 0. Items from `n_items` on are ignored.
 pub(crate) fn sources(
     history: &UserHistory,
     strengths: &[usize],
@@ -214,7 +216,7 @@ fn source(aged: &[(ItemId, f64)], half_life: f64) -> Source {
         .sqrt();
     Source {
         items: aged.iter().map(|(item, _)| *item).collect(),
-        // What was done long before may round to 0.
+        // Old acts may round to 0.
         weights: aged
             .iter()
             .map(|met| ((weight(met) / norm) as f32).max(1e-6))

@@ -1,4 +1,4 @@
-//! The ranking that is learned from what users did before they bought.
+//! The ranking learned from what users did before they bought.
 
 mod config;
 mod feature;

@@ -1,4 +1,4 @@
-//! A learned ranking over the pairs that it ranks for.
+//! Applies a learned ranking to training pairs.
 
 use super::feature::Feature;
 use super::history::{Clock, UserHistory};
@@ -14,7 +14,7 @@ use lightgcn_simd::select_top_k;
 use rayon::prelude::*;
 use std::sync::Arc;
 
-/// A ranking with the state of the log that its features are taken from.
+/// A ranking with the state of the log from which its features are computed.
 #[derive(Debug)]
 pub(crate) struct RankingView {
     pub(crate) ranking: LearnedRanking,
@@ -96,8 +96,8 @@ impl RankingView {
 
 /// Ranks by a [`LearnedRanking`] for the users of training pairs.
 ///
-/// A list holds the best of the user's candidates: items met before, those that members put first, and
-/// best sellers. Equal scores are in no order of the log.
+/// A list has the best of the user's candidates: items met before, those that members rank first,
+/// and best sellers. Ties do not follow the order of the log.
 pub struct LearnedRanker<'a> {
     pairs: &'a Interactions,
     view: Arc<RankingView>,
@@ -116,10 +116,10 @@ impl<'a> LearnedRanker<'a> {
     /// A ranker over pairs known to be training pairs. O(events + items · log).
     ///
     /// # Errors
-    /// [`RecommendError::Ranking`] if the ranking is not one of these items and behaviors.
+    /// [`RecommendError::Ranking`] if the ranking belongs to other items or behaviors.
     ///
     /// # Panics
-    /// If the catalogue counts other items than the pairs.
+    /// If the catalogue's number of items differs from the pairs'.
     pub fn new(
         ranking: LearnedRanking,
         pairs: &'a Interactions,
@@ -147,7 +147,7 @@ impl<'a> LearnedRanker<'a> {
     /// With the trained model whose score is one of the features.
     ///
     /// # Panics
-    /// If the model counts other users or items.
+    /// If the model's number of users or items differs.
     #[must_use]
     pub fn with_model(mut self, model: impl Scorer + Send + 'a) -> Self {
         assert!(

@@ -1,4 +1,4 @@
-//! A fitted ranking: what is kept of it, and how it scores.
+//! A fitted ranking: what is stored, and how it scores.
 
 use super::feature::{Feature, FeatureGroup};
 use super::history::Clock;
@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 use std::fmt;
 use std::sync::Arc;
 
-/// Weights, times and candidates beyond these are damage.
+/// Weights, times and candidates beyond these indicate damage.
 const MAX_WEIGHT: f64 = 1e6;
 const MAX_TIME: u64 = 32_000_000_000_000;
 const MAX_CANDIDATES: usize = 100_000;
@@ -26,14 +26,14 @@ pub struct WeightedFeature {
     pub feature: Feature,
     /// The mean positive score that scores are divided by; 1 for other features.
     pub scale: f64,
-    /// What a unit adds to the score of an item that the user met.
+    /// What one unit adds to the score of an item that the user met.
     pub met: f64,
-    /// What a unit adds to the score of a new item.
+    /// What one unit adds to the score of a new item.
     pub new: f64,
 }
 
 impl WeightedFeature {
-    /// The value that the weight multiplies: scores become √(score / scale), 0 where negative.
+    /// The value that the weight multiplies: scores become √(score / scale), or 0 if negative.
     pub(crate) fn value(&self, raw: f32) -> f64 {
         scaled(self.feature, self.scale, raw)
     }
@@ -47,13 +47,13 @@ pub(crate) fn scaled(feature: Feature, scale: f64, raw: f32) -> f64 {
     }
 }
 
-/// What an ablation found: the figure without a group of features.
+/// The result of an ablation: the metric without a group of features.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct GroupEffect {
     /// The group; members are named.
     pub group: String,
-    /// NDCG with it, when it was judged.
+    /// NDCG with it, at the time of the decision.
     pub with: f64,
     /// NDCG without it.
     pub without: f64,
@@ -71,12 +71,12 @@ pub struct RankingReport {
     pub n_users: usize,
     /// The strength of the L2 regularization that was chosen.
     pub l2: f64,
-    /// The cutoff of the figures.
+    /// The cutoff of the metrics.
     pub k: usize,
-    /// NDCG on the withheld purchases, cross-validated: each user is judged by weights that were learned
+    /// NDCG on the withheld purchases, cross-validated: each user is evaluated with weights learned
     /// without them.
     pub ndcg: f64,
-    /// The figure without each group: those dropped, in their order, then those kept.
+    /// The metric without each group: those dropped, in order, then those kept.
     pub groups: Vec<GroupEffect>,
 }
 
@@ -113,21 +113,21 @@ impl fmt::Display for RankingReport {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct LearnedRanking {
-    /// What every item that the user met has before any feature.
+    /// The base score of every item that the user met.
     pub bias: f64,
     /// The features with their weights.
     pub features: Vec<WeightedFeature>,
-    /// The members that graph features number.
+    /// The members that graph features refer to by number.
     pub members: Vec<MemberKind>,
     /// The neighbors that an item keeps in each member.
     pub n_neighbors: usize,
-    /// The most items that EASE learns from.
+    /// The maximum number of items that EASE learns from.
     #[serde(default = "ease_items")]
     pub ease_items: usize,
     /// The half-life of what users did, for members and trends; in days.
     pub half_life_days: f64,
-    /// The time that ages count from, in seconds since 1970; none where times are unknown, or each user's
-    /// own last event counts.
+    /// The time from which ages count, in seconds since 1970; `None` if times are unknown, or ages
+    /// count from each user's own last event.
     pub now: Option<i64>,
     /// Whether ages count from each user's own last event.
     pub ages_from_last_event: bool,
@@ -147,7 +147,7 @@ fn ease_items() -> usize {
 }
 
 impl LearnedRanking {
-    /// As an artifact keeps it.
+    /// Converts it to the form stored in artifacts.
     ///
     /// # Errors
     /// [`RecommendError::Ranking`] if a weight is not a finite number.
@@ -166,11 +166,11 @@ impl LearnedRanking {
         })
     }
 
-    /// From what an artifact keeps.
+    /// Restores it from the form stored in artifacts.
     ///
     /// # Errors
     /// [`RecommendError::Ranking`] if it is not a ranking of this version, and
-    /// [`RecommendError::Linear`] if a member is not sound.
+    /// [`RecommendError::Linear`] if a member is invalid.
     pub fn from_stored(stored: &StoredRanking) -> Result<Self, RecommendError> {
         let mut ranking: Self =
             Self::deserialize(&stored.description).map_err(|error| RecommendError::Ranking {
@@ -192,7 +192,7 @@ impl LearnedRanking {
         Ok(ranking)
     }
 
-    /// Checks that it is a ranking of these items and behaviors.
+    /// Checks that it belongs to these items and behaviors.
     pub(crate) fn check(&self, pairs: &Interactions) -> Result<(), RecommendError> {
         let n_behaviors = pairs.behaviors().len();
         let knows = |feature: Feature| match feature {
@@ -217,8 +217,8 @@ impl LearnedRanking {
             .find(|weighted| !knows(weighted.feature))
         {
             return fault(format!(
-                "a feature of the group {:?} names a behavior or a member that there is not, or has no \
-                 half-life",
+                "a feature of the group {:?} refers to a missing behavior or member, or has no \
+                half-life",
                 unknown.feature.group().name()
             ));
         }
@@ -228,7 +228,7 @@ impl LearnedRanking {
         let weights = self.features.iter().flat_map(|f| [f.met, f.new]);
         let sound = |weight: f64| weight.abs() <= MAX_WEIGHT;
         if let Some(weight) = weights.chain([self.bias]).find(|weight| !sound(*weight)) {
-            return fault(format!("its weight {weight} is beyond {MAX_WEIGHT}"));
+            return fault(format!("its weight {weight} exceeds {MAX_WEIGHT}"));
         }
         let usual = 1e-20..1e20;
         let mut scales = self.features.iter().map(|weighted| weighted.scale);
@@ -291,8 +291,8 @@ impl LearnedRanking {
         bias + terms.sum::<f64>()
     }
 
-    /// The features that have a weight, and the numbers of the members among them, by which they count
-    /// members anew.
+    /// The features that have a weight, with members renumbered, and the old numbers of these
+    /// members.
     pub(crate) fn compact(
         features: &[Feature],
         scales: &[f64],

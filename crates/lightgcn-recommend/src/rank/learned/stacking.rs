@@ -1,4 +1,4 @@
-//! A trained model beside the other features, weighed on the validation part.
+//! Combines a trained model with the other features, with weights learned on the validation part.
 
 use super::feature::Feature;
 use super::learning::{Fitter, LearningUser};
@@ -6,15 +6,15 @@ use super::logit::{self, Choice, Choices, Columns, Sample, Weights};
 use super::ranking::GroupEffect;
 use super::search::{Found, is_clearly_higher, mean, ndcg, part_of};
 
-/// Hardly any: four weights for a validation part.
+/// Hardly any regularization: four weights for a whole validation part.
 const L2: f64 = 0.01;
 
-/// Adds the trained model's scores to what was found, where that clearly helps on the validation part.
+/// Adds the trained model's scores to the ranking if that clearly helps on the validation part.
 ///
 /// The model was trained with the purchases that the other features were learned from, so it can be
-/// judged only where its targets are new to it. There the score of the others, by weights learned without
-/// the user, is one feature, and the model's score has a weight for items met and one for new ones (stacked
-/// generalization: Wolpert, Neural Networks 1992).
+/// judged only on targets that are new to it. There the score of the others, with weights learned
+/// without the user, is one feature, and the model's score has a weight for items met and one for
+/// new ones (stacked generalization: Wolpert, Neural Networks 1992).
 pub(super) fn stack(
     fitter: &Fitter<'_>,
     users: &[LearningUser],
@@ -125,7 +125,7 @@ impl Stacking<'_> {
         logit::fit(sample, &columns, L2, None)
     }
 
-    /// The NDCG of each user by these scores.
+    /// The NDCG of each user with these scores.
     fn figures(
         &self,
         users: &[&LearningUser],

@@ -334,7 +334,7 @@ fn nothing_to_learn_from_is_an_error() {
 
 #[test]
 fn a_planted_leak_is_refused() {
-    // The purchase that is to be foretold is still in the history.
+    // The purchase to predict is still in the history.
     let dataset = Log::usual().dataset();
     let train = dataset.split.train.interactions().clone();
     let pair = (0..train.n_pairs())

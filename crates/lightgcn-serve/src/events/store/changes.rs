@@ -1,4 +1,4 @@
-//! What transactions change.
+//! The changes made in transactions.
 
 use super::encoding::{decode, encode, issue};
 use super::{COUNT, EVENTS, EventStoreError, FORMAT_VERSION, IDS, META, NEXT, ORDER, VERSION};
@@ -6,10 +6,10 @@ use crate::events::StoredEvent;
 use redb::{Database, ReadableDatabase, ReadableTable, TableError, WriteTransaction};
 use std::ops::RangeInclusive;
 
-/// Events that pruning visits in one transaction.
+/// The number of events that pruning visits per transaction.
 const PRUNED_AT_ONCE: usize = 10_000;
 
-/// An event in the form that is stored.
+/// An event in its stored form.
 #[derive(Debug)]
 pub(super) struct Encoded {
     user: String,
@@ -42,7 +42,7 @@ pub(super) fn number(
     Ok(table.get(name)?.map_or(0, |value| value.value()))
 }
 
-/// Appends events, without those whose ids are there already, and returns how many.
+/// Appends events, except those whose ids are already stored, and returns how many.
 pub(super) fn append(transaction: &WriteTransaction, new: &[Encoded]) -> Result<u64, redb::Error> {
     let mut meta = transaction.open_table(META)?;
     let mut order = transaction.open_table(ORDER)?;
@@ -66,8 +66,8 @@ pub(super) fn append(transaction: &WriteTransaction, new: &[Encoded]) -> Result<
     Ok(next - first)
 }
 
-/// Removes the events that `is_done` chooses among the first [`PRUNED_AT_ONCE`] of a range of numbers. Returns how many, and where to continue;
-/// none at the end.
+/// Removes the events that `is_done` chooses among the first [`PRUNED_AT_ONCE`] of a range of
+/// numbers. Returns how many, and where to continue (`None` at the end).
 pub(super) fn prune_some(
     transaction: &WriteTransaction,
     range: RangeInclusive<u64>,
@@ -112,7 +112,8 @@ pub(super) fn prune_some(
     Ok((done.len() as u64, next))
 }
 
-/// Removes the events of a user and their ids, and returns how many events there were. O(ids), if there are any.
+/// Removes the events of a user and their ids, and returns the number of removed events. O(ids), if
+/// there are any.
 pub(super) fn forget(transaction: &WriteTransaction, user: &str) -> Result<u64, redb::Error> {
     let mut order = transaction.open_table(ORDER)?;
     let mut events = transaction.open_table(EVENTS)?;

@@ -1,4 +1,5 @@
-//! The database file, which may be damaged: redb panics on some such files, and a panic becomes an error here.
+//! The database file, which may be damaged: redb panics on some damaged files, and such a panic
+//! becomes an error here.
 
 use super::EventStoreError;
 use redb::{BackendError, Builder, ConcurrencyMode, Database, ReadOnlyDatabase, StorageBackend};
@@ -15,12 +16,13 @@ use std::sync::Once;
 /// Bytes of memory for a reader's pages of the file.
 const READER_CACHE: usize = 16 << 20;
 
-/// Where redb's header has its flags, and the one that says that the file was not closed.
+/// The position of the flags in redb's header, and the flag that says that the file was not closed.
 const FLAGS: usize = 9;
 const NOT_CLOSED: u8 = 2;
-/// Where the header has five numbers that tell the length of the file, see [`stored_length`].
+/// The position of the five numbers in the header that determine the length of the file, see
+/// [`stored_length`].
 const LAYOUT: usize = 12;
-/// The bytes of the header that are read here.
+/// The number of header bytes that are read here.
 const HEADER: usize = LAYOUT + 5 * 4;
 
 /// Runs calls of redb. A panic in them becomes [`redb::Error::Corrupted`].
@@ -33,11 +35,11 @@ pub(crate) fn guarded<T>(work: impl FnOnce() -> Result<T, redb::Error>) -> Resul
 }
 
 thread_local! {
-    /// Whether a panic of this thread is caught here, and told as an error.
+    /// Whether a panic of this thread is caught here and returned as an error.
     static CAUGHT: Cell<bool> = const { Cell::new(false) };
 }
 
-/// Catches a panic, which is not printed: a damaged file can cause thousands.
+/// Catches a panic without printing it: a damaged file can cause thousands.
 fn caught<T>(work: impl FnOnce() -> T) -> std::thread::Result<T> {
     static QUIET: Once = Once::new();
     // The hook cannot be changed while this thread panics.
@@ -51,7 +53,7 @@ fn caught<T>(work: impl FnOnce() -> T) -> std::thread::Result<T> {
         });
     }
     let outer = CAUGHT.replace(true);
-    // What a panic leaves behind is not used again, or only through these functions.
+    // State left behind by a panic is not used again, or only through these functions.
     let result = catch_unwind(AssertUnwindSafe(work));
     CAUGHT.set(outer);
     result
@@ -87,7 +89,7 @@ impl<D> Drop for Guarded<D> {
     fn drop(&mut self) {
         let database = self.0.take();
         if let Err(panic) = caught(|| drop(database)) {
-            tracing::error!("a database was not closed: {}", message(&*panic));
+            tracing::error!("could not close a database: {}", message(&*panic));
         }
     }
 }
@@ -107,7 +109,8 @@ pub(crate) fn open_writer(
     })
 }
 
-/// Verifies every page of a database, and repairs one that was not closed. Nobody else may have it open.
+/// Verifies every page of a database, and repairs one that was not closed. No one else may have it
+/// open.
 pub(super) fn check_and_repair(path: &Path) -> Result<(), redb::Error> {
     // Opening creates what is missing or empty.
     if std::fs::metadata(path)?.len() == 0 {
@@ -117,8 +120,8 @@ pub(super) fn check_and_repair(path: &Path) -> Result<(), redb::Error> {
     open_writer(path, READER_CACHE, true).map(drop)
 }
 
-/// Opens a database for reading, beside a writer or without one. A file that was not closed gives
-/// [`redb::Error::RepairAborted`].
+/// Opens a database for reading, with or without a concurrent writer. A file that was not closed
+/// gives [`redb::Error::RepairAborted`].
 pub(super) fn open_reader(path: &Path) -> Result<Guarded<ReadOnlyDatabase>, redb::Error> {
     Guarded::open(|| reader().open_read_only(path))
 }
@@ -137,7 +140,8 @@ fn reader() -> Builder {
     builder
 }
 
-/// A file that claims to have been closed properly and to have its whole length, for reading. What it lacks is zeros.
+/// Presents a file, for reading, as closed properly and of its full length. Missing bytes are
+/// zeros.
 #[derive(Debug)]
 struct AsClosed {
     file: File,
@@ -173,7 +177,7 @@ fn stored_length(header: &[u8; HEADER]) -> Option<u64> {
     pages.checked_mul(page)
 }
 
-/// Reads bytes, zeros beyond the end.
+/// Reads bytes, with zeros beyond the end.
 fn read_or_zeros(file: &File, mut out: &mut [u8], mut offset: u64) -> io::Result<()> {
     while !out.is_empty() {
         match file.read_at(out, offset)? {
@@ -246,7 +250,7 @@ fn read_only() -> io::Error {
     io::Error::from(io::ErrorKind::PermissionDenied)
 }
 
-/// Which file a path leads to.
+/// The file that a path leads to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct FileIdentity {
     device: u64,
@@ -273,7 +277,7 @@ impl From<Metadata> for FileIdentity {
     }
 }
 
-/// Refuses an existing path that is not a regular file.
+/// Rejects an existing path that is not a regular file.
 pub(crate) fn check_regular(path: &Path) -> Result<(), EventStoreError> {
     match std::fs::symlink_metadata(path) {
         Ok(metadata) if !metadata.is_file() => Err(EventStoreError::NotAStore {

@@ -6,7 +6,7 @@ use lightgcn_recommend::ContextEvent;
 /// The times that a log can express: from the start of the year 0 to the end of the year 9999.
 const TIMES: std::ops::Range<i64> = -62_167_219_200..253_402_300_800;
 
-/// What is wrong with an event; none if it can be stored.
+/// What is wrong with an event; `None` if it can be stored.
 pub(super) fn issue(event: &StoredEvent) -> Option<String> {
     for (what, id) in [
         ("user", &event.user),

@@ -5,12 +5,12 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use thiserror::Error;
 
-/// Why events cannot be stored, read or exported. Clones share their cause: those who wait for one failed
-/// batch each get one.
+/// Why events cannot be stored, read or exported. Clones share their cause: every caller waiting
+/// for a failed batch gets a clone.
 #[derive(Debug, Clone, Error)]
 #[non_exhaustive]
 pub enum EventStoreError {
-    /// The store is already open for writing, in this process or another one.
+    /// The store is already open for writing, in this or another process.
     #[error(
         "the event store {} is already open for writing; stop the other writer or use another store",
         path.display()
@@ -50,7 +50,7 @@ pub enum EventStoreError {
     /// An event is invalid; no event of its batch was stored.
     #[error("event {number} is invalid: {detail}")]
     Event {
-        /// Its place in the batch, from 1.
+        /// Its position in the batch, from 1.
         number: usize,
         /// What is wrong and how to fix it.
         detail: String,
@@ -64,7 +64,7 @@ pub enum EventStoreError {
     Full {
         /// The store.
         path: PathBuf,
-        /// The most events it may hold.
+        /// The maximum number of events.
         limit: u64,
     },
     /// The disk is full; no event of the batch was stored.
@@ -87,8 +87,8 @@ pub enum EventStoreError {
     },
     /// The store's file was moved, deleted or replaced while it was open; no event of the batch was stored.
     #[error(
-        "the event store {} was moved, deleted or replaced; put its file back, or restart the service to use \
-         the one that is there now",
+        "the event store {} was moved, deleted or replaced; put its file back, or restart the \
+        service to use the file now at this path",
         path.display()
     )]
     Moved {
@@ -97,8 +97,8 @@ pub enum EventStoreError {
     },
     /// The store's file is damaged.
     #[error(
-        "the event store {} is damaged: {detail}; write what is readable with `events export`, move the \
-         file away and start a new store",
+        "the event store {} is damaged: {detail}; save what is readable with `events export`, move \
+        the file away and start a new store",
         path.display()
     )]
     Damaged {
@@ -119,7 +119,7 @@ pub enum EventStoreError {
         path: PathBuf,
         /// How many events were exported.
         n_events: u64,
-        /// How many more the store has, at least; 0 if that is unknown.
+        /// A lower bound on how many more the store has; 0 if unknown.
         n_lost: u64,
         /// What is wrong.
         detail: String,
@@ -138,8 +138,8 @@ pub enum EventStoreError {
     },
     /// An export whose events are then pruned would replace a file.
     #[error(
-        "{} already exists, and may be the only copy of events that were pruned before; write to a new file, such as \
-         one with the date in its name",
+        "{} already exists and may be the only copy of previously pruned events; write to a new \
+        file, such as one with the date in its name",
         path.display()
     )]
     OutputExists {
@@ -207,7 +207,7 @@ impl EventStoreError {
         }
     }
 
-    /// The error that a database error means to the operator.
+    /// The error to report for a database error.
     pub(super) fn database(action: &'static str, path: &Path, error: redb::Error) -> Self {
         match error {
             redb::Error::Io(source) => Self::io(action, path, source),

@@ -1,4 +1,4 @@
-//! Exports the events of a store as a log, as many as can be read.
+//! Exports all readable events of a store as a log.
 
 use super::database::guarded;
 use super::encoding::decode;
@@ -16,10 +16,10 @@ use std::path::Path;
 /// The column of the event's number, which identifies events that were exported twice.
 const NUMBER: &str = "event_number";
 
-/// The most rows of an event.
+/// The maximum number of rows of an event.
 const MAX_ROWS: f64 = 100.0;
 
-/// Failed reads in a row after which the rest of the order is given up: nothing of it can be read.
+/// After this many failed reads in a row, the rest of the order is considered unreadable.
 const GIVE_UP_AFTER: u32 = 1000;
 
 /// The result of an export.
@@ -27,13 +27,13 @@ const GIVE_UP_AFTER: u32 = 1000;
 pub struct ExportReport {
     /// The number of events.
     pub n_events: u64,
-    /// The number of rows: an event that stands for several has as many rows.
+    /// The number of rows: an event that represents several has as many rows.
     pub n_rows: u64,
-    /// The number of the last event; none if the store is empty.
+    /// The number of the last event; `None` if the store is empty.
     pub last: Option<u64>,
-    /// The time of the latest event, in seconds since 1970; none if the store is empty.
+    /// The time of the latest event, in seconds since 1970; `None` if the store is empty.
     pub latest: Option<i64>,
-    /// How many events are lost, at least: the store has them, and they cannot be read.
+    /// A lower bound on the lost events: those that the store has but that cannot be read.
     pub n_lost: u64,
     /// What is wrong with the store's file, if it is damaged.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -41,7 +41,7 @@ pub struct ExportReport {
 }
 
 impl ExportReport {
-    /// Refuses the export of a damaged store, after what can be read has been written.
+    /// Returns an error for the export of a damaged store, after writing what can be read.
     ///
     /// # Errors
     /// [`EventStoreError::Salvaged`] if the store of this path is damaged.
@@ -115,7 +115,7 @@ impl Tables {
     }
 }
 
-/// Writes all events that can be read; `damage` is what is known to be wrong.
+/// Writes all readable events; `damage` is the known damage.
 pub(super) fn export(
     database: &impl ReadableDatabase,
     path: &Path,
@@ -155,7 +155,7 @@ struct Export<'a, W: Write> {
     report: ExportReport,
     /// The numbers of the events that were written after the first damage.
     written: HashSet<u64>,
-    /// How many of the latest reads failed, one after the other.
+    /// How many of the latest consecutive reads failed.
     failed_in_a_row: u32,
 }
 
@@ -205,8 +205,8 @@ impl<'a, W: Write> Export<'a, W> {
             .map_err(|error| EventStoreError::io("write the export of", self.path, error.into()))
     }
 
-    /// Writes the events from number `first` on in order of arrival. Returns the number at which the order is damaged,
-    /// or at which it gave up; none at the end.
+    /// Writes the events from number `first` on in order of arrival. Returns the number at which
+    /// the order is damaged, or at which it gave up; `None` if it reached the end.
     fn in_order(&mut self, tables: &Tables, first: u64) -> Result<Option<u64>, EventStoreError> {
         let mut next = first;
         let mut written = Ok(());
@@ -238,7 +238,7 @@ impl<'a, W: Write> Export<'a, W> {
         }))
     }
 
-    /// Writes what was not written since the first damage, user by user, from both ends.
+    /// Writes the events not yet written since the first damage, user by user, from both ends.
     fn by_user(
         &mut self,
         tables: &Tables,
@@ -250,7 +250,7 @@ impl<'a, W: Write> Export<'a, W> {
         for backward in [false, true] {
             let mut written = Ok(());
             let mut last: Option<(String, u64)> = None;
-            // Where it fails the rest is out of reach from this end.
+            // After a failure, the rest is out of reach from this end.
             let _ = guarded(|| {
                 let mut entries = tables.events.iter()?;
                 loop {
@@ -336,7 +336,7 @@ impl<'a, W: Write> Export<'a, W> {
         Ok(())
     }
 
-    /// Refuses a field that cannot be told from two where fields are not quoted.
+    /// Rejects a field that would look like two if fields are not quoted.
     fn check_fields(&self, number: u64, fields: &[&str; 9]) -> Result<(), EventStoreError> {
         let delimiter = char::from(self.format.delimiter());
         let quoting = self.format.quoting();

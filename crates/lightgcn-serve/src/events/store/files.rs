@@ -6,19 +6,19 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-/// Where a store is rewritten.
+/// The temporary file of a rewrite.
 pub(super) fn unfinished(store: &Path) -> PathBuf {
     let mut name = OsString::from(store);
     name.push(".rewritten");
     PathBuf::from(name)
 }
 
-/// Removes what a crash left of a rewriting. Only the one writer of a store calls it.
+/// Removes what a crash left of a rewrite. Only the writer of a store calls it.
 pub(super) fn remove_unfinished(store: &Path) {
     let _ = std::fs::remove_file(unfinished(store));
 }
 
-/// Creates a file that only its owner may read, if it is missing.
+/// Creates a file that only its owner may read, if it does not exist.
 pub(super) fn create_private(path: &Path) -> io::Result<()> {
     let mut options = OpenOptions::new();
     options.read(true).write(true).create(true);

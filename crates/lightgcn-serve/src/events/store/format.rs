@@ -1,8 +1,8 @@
-//! The form of an exported log.
+//! The format of an exported log.
 
 use std::collections::BTreeMap;
 
-/// The columns of a log: the option that names each, which is its name by default too.
+/// The columns of a log: the option that names each, which is also its default name.
 const COLUMNS: [&str; 9] = [
     "event_time",
     "event_type",
@@ -15,19 +15,20 @@ const COLUMNS: [&str; 9] = [
     "user_session",
 ];
 
-/// Where the columns stand that an event fills.
+/// The positions of the columns that an event fills.
 pub(super) const TIME: usize = 0;
 pub(super) const BEHAVIOR: usize = 1;
 pub(super) const ITEM: usize = 2;
 pub(super) const USER: usize = 7;
 
-/// The form of an exported log, so that `prepare` reads it together with the shop's own. Behaviors have the labels
-/// with which they were posted, and times the form `2019-10-01 08:00:00 UTC`, which every log may have.
+/// The format of an exported log, so that `prepare` can read it together with the shop's own.
+/// Behaviors have the labels they were posted with, and times the format `2019-10-01 08:00:00 UTC`,
+/// which is valid in every log.
 ///
 /// The default is that of `prepare`: nine columns, separated by commas.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ExportFormat {
-    /// The names of the columns; none for one that the log does not have.
+    /// The names of the columns; `None` for columns that the log does not have.
     columns: [Option<String>; 9],
     delimiter: u8,
     quoting: bool,
@@ -44,8 +45,8 @@ impl Default for ExportFormat {
 }
 
 impl ExportFormat {
-    /// The form of the log that was prepared with these options, by name as text: those of a lineage, or of a
-    /// configuration of `prepare`. Without the options of a log, the default.
+    /// The format of a log prepared with these options, given as text by name, from a lineage or
+    /// from a configuration of `prepare`. Without options of a log, the default.
     #[must_use]
     pub fn from_options(options: &BTreeMap<String, String>) -> Self {
         let option = |name: &str| options.get(&format!("format.{name}"));
@@ -68,7 +69,7 @@ impl ExportFormat {
         self.quoting
     }
 
-    /// The names of the columns, without that of the event's number.
+    /// The names of the columns, except that of the event number.
     pub(super) fn header(&self) -> Vec<&str> {
         self.columns.iter().flatten().map(String::as_str).collect()
     }

@@ -31,7 +31,7 @@ const ORDER: TableDefinition<'_, u64, &str> = TableDefinition::new("order");
 /// From a user and an event's number to the event.
 const EVENTS: TableDefinition<'_, (&str, u64), &[u8]> = TableDefinition::new("events");
 
-/// From the id that a sender gave an event to its number. Stores of older versions have no such table yet.
+/// From a sender's id for an event to its number. Stores of older versions do not have this table.
 const IDS: TableDefinition<'_, &str, u64> = TableDefinition::new("ids");
 
 /// A few numbers by name.
@@ -40,7 +40,7 @@ const META: TableDefinition<'_, &str, u64> = TableDefinition::new("meta");
 const VERSION: &str = "version";
 /// The number of the next event.
 const NEXT: &str = "next";
-/// How many events there are.
+/// The number of events.
 const COUNT: &str = "count";
 
 #[cfg(test)]

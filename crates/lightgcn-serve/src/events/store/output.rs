@@ -1,11 +1,12 @@
-//! Which files an export may be written to.
+//! Checks which files an export may be written to.
 
 use super::EventStoreError;
 use super::database::FileIdentity;
 use std::path::Path;
 
-/// Checks that an export of `store` may be written to `out`, replacing what is there: nothing, or a regular file that
-/// is not the store. Links are refused, since replacing one would leave the file that it leads to as it is.
+/// Checks that an export of `store` may be written to `out`, where there may be nothing, or a
+/// regular file other than the store, which is replaced. Links are rejected, since replacing one
+/// would not change the file it leads to.
 ///
 /// # Errors
 /// [`EventStoreError::OutputIsStore`], also through links, and [`EventStoreError::OutputNotRegular`].
@@ -25,8 +26,8 @@ pub fn check_export_path(store: &Path, out: &Path) -> Result<(), EventStoreError
     }
 }
 
-/// Checks that an export of `store` whose events are then pruned may be written to `out`: there must be nothing, since
-/// an earlier export there may be the only copy of what was pruned then.
+/// Checks that an export of `store` whose events are then pruned may be written to `out`: nothing
+/// may exist there, since an earlier export may be the only copy of what was pruned then.
 ///
 /// # Errors
 /// As [`check_export_path`], and [`EventStoreError::OutputExists`].

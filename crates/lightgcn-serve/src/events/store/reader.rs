@@ -1,4 +1,4 @@
-//! Reads a store beside its writer.
+//! Reads a store while it may have a writer.
 
 use super::database::{
     Guarded, check_and_repair, check_regular, guarded, open_damaged, open_reader,
@@ -12,7 +12,7 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-/// How often a store is tried that another process repairs, and the pause before each further time.
+/// How often to try a store that another process is repairing, and the pause before each retry.
 const TRIES: usize = 40;
 const PAUSE: Duration = Duration::from_millis(50);
 
@@ -20,7 +20,7 @@ const PAUSE: Duration = Duration::from_millis(50);
 pub struct EventReader {
     path: PathBuf,
     database: Guarded<ReadOnlyDatabase>,
-    /// What is wrong with the file, if it could not be repaired.
+    /// The damage of the file, if it could not be repaired.
     damage: Option<String>,
 }
 
@@ -32,8 +32,9 @@ impl fmt::Debug for EventReader {
 }
 
 impl EventReader {
-    /// Opens the store at `path`. Where nobody writes to it, all of it is checked first, and repaired if it was not closed,
-    /// as after a crash; one that cannot be repaired is read as far as possible ([`ExportReport::damage`]).
+    /// Opens the store at `path`. If no one is writing to it, it is fully checked first, and
+    /// repaired if it was not closed, as after a crash; one that cannot be repaired is read as far
+    /// as possible ([`ExportReport::damage`]).
     ///
     /// # Errors
     /// [`EventStoreError::Missing`] if there is none, and the errors of [`EventStore::open`](crate::EventStore::open);
@@ -43,7 +44,7 @@ impl EventReader {
         check_regular(&path)?;
         let (database, mut damage) = open(&path)?;
         match version(&database) {
-            // What a damaged store says of itself need not be true.
+            // A damaged store's own metadata may be wrong.
             Ok(FORMAT_VERSION) => {}
             _ if damage.is_some() => {}
             Ok(found) => {
@@ -68,14 +69,15 @@ impl EventReader {
         })
     }
 
-    /// Writes a snapshot of all events as a log that `lightgcn prepare` reads, in order of arrival. An event that
-    /// stands for several has as many rows (rounded, at least 1 and at most 100).
+    /// Writes a snapshot of all events as a log that `lightgcn prepare` reads, in order of arrival.
+    /// An event that represents several has as many rows (rounded, at least 1 and at most 100).
     ///
     /// The column `event_number` makes rows distinct, so that `prepare` drops as duplicates only events that were
     /// exported twice.
     ///
-    /// Of a damaged store, the events are written that can be read; [`ExportReport::check`] makes an error of it. Some of
-    /// them may be wrong: the checksums of a damaged file cannot tell which.
+    /// From a damaged store, writes the readable events; [`ExportReport::check`] turns the damage
+    /// into an error. Some of these events may be wrong: the checksums of a damaged file cannot
+    /// tell which.
     ///
     /// # Errors
     /// [`EventStoreError::Io`] and [`EventStoreError::DiskFull`] if `out` cannot be written,
@@ -98,14 +100,15 @@ fn version(database: &ReadOnlyDatabase) -> Result<u64, redb::Error> {
     })
 }
 
-/// Opens the database, checked and repaired if nobody writes to it, and says what is wrong if that is not possible.
+/// Opens the database, checked and repaired if no one is writing to it, and returns the damage if
+/// that is not possible.
 fn open(path: &Path) -> Result<(Guarded<ReadOnlyDatabase>, Option<String>), EventStoreError> {
     let failed = |error| EventStoreError::database("open", path, error);
     let mut tries = 0;
     loop {
         let detail = match check_and_repair(path).map_err(failed) {
             Err(EventStoreError::Damaged { detail, .. }) => Some(detail),
-            // A service has it open, which has checked it, or the file may only be read.
+            // A service that has checked it has it open, or the file is read-only.
             Ok(()) | Err(EventStoreError::InUse { .. } | EventStoreError::Io { .. }) => None,
             Err(error) => return Err(error),
         };
@@ -117,7 +120,7 @@ fn open(path: &Path) -> Result<(Guarded<ReadOnlyDatabase>, Option<String>), Even
         }
         match open_reader(path) {
             Ok(database) => return Ok((database, None)),
-            // A service that has just started repairs it.
+            // A service that has just started is repairing it.
             Err(redb::Error::RepairAborted) if tries < TRIES => std::thread::sleep(PAUSE),
             Err(error) => return Err(failed(error)),
         }

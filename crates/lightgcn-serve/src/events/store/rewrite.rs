@@ -1,4 +1,4 @@
-//! A store in a new file, so that no byte of what was removed is left.
+//! Rewrites a store into a new file, so that no removed bytes are left.
 
 use super::database::{FileIdentity, Guarded, open_writer};
 use super::files::{create_private, lock, remove_unfinished, sync_folder_of, unfinished};
@@ -13,13 +13,14 @@ use std::sync::PoisonError;
 use std::sync::atomic::Ordering;
 
 impl EventStore {
-    /// Removes all events of a user, with their ids, and returns how many there were. The store is then written to a new
-    /// file in the place of the old one, so that no byte of theirs is left; until that is done, posts wait, while answers
-    /// go on. O(events).
+    /// Removes all events of a user, with their ids, and returns how many there were. The store is
+    /// then written to a new file that replaces the old one, so that none of their bytes are left;
+    /// meanwhile posts wait, but answers continue. O(events).
     ///
     /// # Errors
     /// [`EventStoreError::Moved`], [`EventStoreError::DiskFull`], [`EventStoreError::Io`] and
-    /// [`EventStoreError::Damaged`]. The events may be removed, and the file not yet written anew: call it again.
+    /// [`EventStoreError::Damaged`]. The events may be removed without the file being rewritten
+    /// yet: call it again.
     pub fn try_forget(&self, user: &str) -> Result<u64, EventStoreError> {
         let _writing = lock(&self.writing);
         let n = self.change(|transaction| {
@@ -31,14 +32,14 @@ impl EventStore {
         Ok(n)
     }
 
-    /// Copies the store into a new file, which then takes the place of the old one. redb reuses the pages of what was
-    /// removed in its own time, and until then they keep their bytes. The caller holds `writing`; reading goes on.
-    /// O(events), and the disk must have room for both files.
+    /// Copies the store into a new file, which then takes the place of the old one. redb reuses the
+    /// pages of removed events only eventually, and until then they keep their bytes. The caller
+    /// holds `writing`; reading continues. O(events), and the disk must have room for both files.
     ///
     /// # Errors
     /// [`EventStoreError::Moved`], [`EventStoreError::DiskFull`], [`EventStoreError::Io`] and
-    /// [`EventStoreError::Damaged`]; the store is then as it was, or, where only syncing the folder failed, in its new
-    /// file.
+    /// [`EventStoreError::Damaged`]; the store is then unchanged or, if only syncing the folder
+    /// failed, in its new file.
     fn rewrite(&self) -> Result<(), EventStoreError> {
         self.check_place()?;
         let fresh = unfinished(&self.path);
@@ -54,7 +55,7 @@ impl EventStore {
             .unwrap_or_else(PoisonError::into_inner);
         *current = Some(database);
         drop(current);
-        // Last: whether or not the folder can be synced, the new file is in place.
+        // Done last: the new file is in place whether or not the folder can be synced.
         sync_folder_of(&self.path).map_err(|e| EventStoreError::io("write", &self.path, e))
     }
 
@@ -96,7 +97,7 @@ fn copy_table<K: Key + 'static, V: Value + 'static>(
 ) -> Result<(), redb::Error> {
     let table = match from.open_table(definition) {
         Ok(table) => table,
-        // Stores of older versions lack some.
+        // Stores of older versions lack some tables.
         Err(TableError::TableDoesNotExist(_)) => return Ok(()),
         Err(error) => return Err(error.into()),
     };

@@ -1,4 +1,4 @@
-//! Lists that were shown, and their outcomes, in the store.
+//! Stores the lists that were shown, and their outcomes.
 
 use super::changes::number;
 use super::{EventStore, EventStoreError, META};
@@ -18,27 +18,27 @@ pub(super) const LIST_ORDER: TableDefinition<'_, u64, (&str, &str)> =
 type Key = (u32, &'static str, &'static str, &'static str);
 /// How many were shown, clicked and converted.
 type Counts = (u64, u64, u64);
-/// What came of the lists of a day.
+/// The outcomes of a day's lists.
 pub(super) const OUTCOMES: TableDefinition<'_, Key, Counts> = TableDefinition::new("outcomes");
 /// The number of the next list, in the table of numbers.
 const NEXT_LIST: &str = "next_list";
 
-/// The most lists that are kept; each takes about 60 bytes of disk an item.
+/// The maximum number of stored lists; each takes about 60 bytes of disk per item.
 const MAX_LISTS: u64 = 1_000_000;
-/// The old lists that one transaction removes for each record that it takes.
+/// The number of old lists that a transaction removes for each record it adds.
 const REMOVED_PER_RECORD: usize = 2;
 
 impl EventStore {
     /// Stores what was shown and done, in order, all or none.
     ///
     /// # Errors
-    /// As [`EventStore::try_append`], but for events and limits.
+    /// As [`EventStore::try_append`], except those about events and limits.
     pub fn try_record(&self, records: &[ShownRecord]) -> Result<(), EventStoreError> {
         let _writing = super::files::lock(&self.writing);
         self.change(|transaction| record(transaction, records, MAX_LISTS))
     }
 
-    /// What came of the lists, by day, arm, model and source, in this order.
+    /// The outcomes of the lists, by day, arm, model and source, in this order.
     ///
     /// # Errors
     /// [`EventStoreError::Io`] and [`EventStoreError::Damaged`] if it cannot be read.
@@ -72,7 +72,7 @@ impl EventStore {
     }
 }
 
-/// Takes in records, and removes old lists beyond `limit`.
+/// Adds records, and removes old lists beyond `limit`.
 fn record(
     transaction: &WriteTransaction,
     records: &[ShownRecord],
@@ -178,7 +178,7 @@ fn make_room(
     Ok(())
 }
 
-/// Removes the lists that were shown to a user; what is counted stays. O(lists), if there are any.
+/// Removes the lists that were shown to a user; the counts stay. O(lists), if there are any.
 pub(super) fn forget(transaction: &WriteTransaction, user: &str) -> Result<(), redb::Error> {
     let mut lists = transaction.open_table(LISTS)?;
     let mut requests = Vec::new();

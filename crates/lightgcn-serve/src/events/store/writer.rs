@@ -1,4 +1,4 @@
-//! The one writer of a store.
+//! The single writer of a store.
 
 use super::changes::{Encoded, append, prepare, prune_ids, prune_some};
 use super::database::{FileIdentity, Guarded, check_regular, guarded, open_writer};
@@ -19,13 +19,14 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError, RwLock};
 
-/// The size of an event store.
+/// The limits of an event store.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct EventStoreConfig {
     /// The latest events of a user that answers take into account; older ones stay in the store for the next training.
     /// Default: 200.
     pub per_user: usize,
-    /// The most events in the store; each takes about 200 bytes of disk. Default: 10 million.
+    /// The maximum number of events in the store; each takes about 200 bytes of disk. Default: 10
+    /// million.
     pub limit: u64,
     /// Bytes of memory for pages of the file. Default: 64 MiB.
     pub cache_bytes: usize,
@@ -45,26 +46,27 @@ impl Default for EventStoreConfig {
 #[derive(Debug)]
 struct Ticket {
     events: Vec<Encoded>,
-    /// How many of them were stored; the others had been before.
+    /// How many of them were stored; the others already were.
     done: OnceLock<Result<u64, EventStoreError>>,
 }
 
 /// Events in one file, in redb.
 ///
-/// [`EventStore::try_append`] returns when its events are flushed to disk, all of a batch or none; they survive
-/// `kill -9` and, as far as the disk keeps its promises, a power cut. Batches that arrive during a flush share the next
-/// one. One process writes (a second one gets [`EventStoreError::InUse`]); others may read and export at the same time
-/// ([`EventReader`](crate::EventReader)). An event with an id ([`StoredEvent::id`]) is stored once, until it is pruned.
+/// [`EventStore::try_append`] returns when its events are flushed to disk, all of a batch or none;
+/// they survive `kill -9` and, if the disk honors flushes, a power cut. Batches that arrive during
+/// a flush share the next one. One process writes (a second one gets [`EventStoreError::InUse`]);
+/// others may read and export at the same time ([`EventReader`](crate::EventReader)). An event with
+/// an id ([`StoredEvent::id`]) is stored once, until it is pruned.
 ///
-/// Memory is bounded by the configured cache and the batches in flight, the file by its limit. After a failed write the
-/// store reopens its file, so that it works again once there is space. It writes only while its file is at its path:
-/// what is written to a deleted file is lost.
+/// Memory is bounded by the configured cache and the batches in flight, the file by its limit.
+/// After a failed write the store reopens its file, so it works again once there is space. It
+/// writes only while its file is at its path, since anything written to a deleted file is lost.
 pub struct EventStore {
     pub(super) path: PathBuf,
     pub(super) config: EventStoreConfig,
-    /// None after a failure, until the file has been reopened.
+    /// `None` after a failure, until the file has been reopened.
     pub(super) database: RwLock<Option<Guarded<Database>>>,
-    /// Which file that is. It changes when the store is rewritten, while `writing` is held.
+    /// The identity of that file. It changes when the store is rewritten, while `writing` is held.
     pub(super) identity: Mutex<FileIdentity>,
     waiting: Mutex<Vec<Arc<Ticket>>>,
     /// Held while a batch is written.
@@ -81,8 +83,8 @@ impl fmt::Debug for EventStore {
 }
 
 impl EventStore {
-    /// Opens the store at `path`, or creates an empty one that only its owner may read. All of the file is read and
-    /// checked.
+    /// Opens the store at `path`, or creates an empty one that only its owner may read. The whole
+    /// file is read and checked.
     ///
     /// # Errors
     /// [`EventStoreError::InUse`] if it is already open for writing, [`EventStoreError::NotAStore`] if the path is
@@ -114,8 +116,9 @@ impl EventStore {
         self.n_events.load(Ordering::Relaxed)
     }
 
-    /// Stores all of `events` or, on failure, none; they are on disk when it returns, written by this thread or
-    /// by another one together with its own. Returns how many are new: an event whose id is stored already is left out.
+    /// Stores all of `events` or, on failure, none; they are on disk when it returns, written by
+    /// this thread or by another one together with its own. Returns how many are new: an event
+    /// whose id is already stored is skipped.
     ///
     /// # Errors
     /// [`EventStoreError::Event`] for an event with an empty id, a count that is not positive and finite, or a time
@@ -138,7 +141,7 @@ impl EventStore {
             self.write(&tickets);
         }
         drop(writing);
-        // There is none only where the thread that took the ticket panicked.
+        // It is missing only if the thread that took the ticket panicked.
         let stopped = || {
             Err(EventStoreError::damaged(
                 &self.path,
@@ -188,7 +191,7 @@ impl EventStore {
         }
     }
 
-    /// Refuses to write if the file was moved, deleted or replaced.
+    /// Returns an error if the file was moved, deleted or replaced.
     pub(super) fn check_place(&self) -> Result<(), EventStoreError> {
         match FileIdentity::of(&self.path) {
             Ok(found) if found == *lock(&self.identity) => Ok(()),
@@ -217,7 +220,7 @@ impl EventStore {
         });
         outcome.inspect_err(|error| {
             tracing::error!("events were not stored: {error}");
-            // After a disk error the database refuses all further work.
+            // After a disk error, the database rejects all further work.
             let mut database = self
                 .database
                 .write()
@@ -305,10 +308,12 @@ impl EventStore {
         }
     }
 
-    /// Removes the events up to number `last` (of an [`ExportReport`]) that `is_done` chooses, which sees each once and
-    /// without its id. [`TrainedEvents::prune`](crate::TrainedEvents::prune) chooses those that a model was trained on:
-    /// removing more would lose them for the next training. Returns how many were removed. Events can be appended at the same time; the space is reused. Ids of removed
-    /// events are forgotten.
+    /// Removes the events up to number `last` (of an [`ExportReport`]) for which `is_done` returns
+    /// true; it is called once per event, without the event's id.
+    /// [`TrainedEvents::prune`](crate::TrainedEvents::prune) chooses those that a model was trained
+    /// on: removing more would lose them for the next training. Returns how many were removed.
+    /// Events can be appended at the same time; the space is reused. Ids of removed events are
+    /// forgotten.
     ///
     /// # Errors
     /// [`EventStoreError::Moved`], [`EventStoreError::DiskFull`], [`EventStoreError::Io`] and [`EventStoreError::Damaged`]; some events may have been
@@ -343,10 +348,10 @@ impl EventSink for EventStore {
         self.try_append(events).map_err(EventError::from)
     }
 
-    /// If the store cannot be read, the error is logged and answers go on without its events.
+    /// If the store cannot be read, the error is logged and answers continue without its events.
     fn of_user(&self, user: &str) -> Vec<ContextEvent> {
         self.try_of_user(user).unwrap_or_else(|error| {
-            tracing::error!("stored events are ignored: {error}");
+            tracing::error!("ignoring stored events: {error}");
             Vec::new()
         })
     }
@@ -397,12 +402,12 @@ impl From<EventStoreError> for EventError {
     }
 }
 
-/// How a database is opened.
+/// How to open a database.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Opening {
-    /// For the first time: created if missing, else checked in full.
+    /// For the first time: created if missing, else fully checked.
     First,
-    /// After a failure: it must be there.
+    /// After a failure: it must exist.
     Again,
 }
 

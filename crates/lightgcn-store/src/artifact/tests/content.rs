@@ -239,7 +239,7 @@ fn titles_addresses_and_stock_come_back_and_are_left_out_where_unknown() {
     artifact.catalogue = Catalogue::from_details([hostile, ItemDetails::default()]);
     let error = artifact.save(&path).unwrap_err();
     assert!(
-        matches!(&error, StoreError::Inconsistent { faults, .. } if faults[0].contains("does not begin with http")),
+        matches!(&error, StoreError::Inconsistent { faults, .. } if faults[0].contains("does not start with http")),
         "{error}"
     );
 }

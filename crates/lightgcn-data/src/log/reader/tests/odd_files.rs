@@ -19,7 +19,7 @@ fn errors_of_headers_say_what_to_do() {
         (ROWS.to_owned(), "the first line is a row"),
         (
             format!("{SHORT}{ROWS}").replace('\n', "\r"),
-            "its lines end in \\r alone",
+            "its lines end in \\r only",
         ),
         (r#"{"event_time":"2019-10-01"}"#.to_owned(), "JSON"),
         ("<!DOCTYPE html>\n<html>".to_owned(), "a web page"),
