@@ -9,6 +9,7 @@ import type {
   LoadedModel,
   ModelAnswer,
   Neighborhood,
+  Outcomes,
   RecentEvents,
   RecommendedItem,
   RecommendRequest,
@@ -123,6 +124,9 @@ export const neighborhood = (
 export const model = (signal?: AbortSignal) => ask<ModelAnswer>("v1/model", signal);
 
 export const recentEvents = (signal?: AbortSignal) => ask<RecentEvents>("v1/events", signal);
+
+export const outcomes = (days: number, signal?: AbortSignal) =>
+  ask<Outcomes>(`v1/outcomes?days=${days}`, signal);
 
 type Models = { models: LoadedModel[] };
 

@@ -100,6 +100,8 @@ async fn without_the_setting_nothing_is_kept() {
         200
     );
     assert_eq!(get(&router, "/v1/outcomes").await.error(404), "no_outcomes");
+    let model = get(&router, "/v1/model").await.json();
+    assert_eq!(model["impressions"], false);
     assert!(
         !get(&router, "/metrics")
             .await
@@ -107,6 +109,8 @@ async fn without_the_setting_nothing_is_kept() {
             .contains("shown_lists")
     );
     let router = service_with(recording()).router();
+    let model = get(&router, "/v1/model").await.json();
+    assert_eq!(model["impressions"], true);
     for days in ["0", "367", "-1", "x"] {
         let reply = get(&router, &format!("/v1/outcomes?days={days}")).await;
         assert_eq!(reply.error(400), "bad_query", "{days}");

@@ -170,7 +170,8 @@ function EdgeTable({ graph, recommended }: { graph: Neighborhood; recommended: R
     if (!node || node.kind === "self") return "Customer";
     if (node.kind === "users") return text.plural(node.count ?? 0, "other customer");
     const item = node.item ?? id;
-    return `${text.title(item, node.details)} (№ ${item})${recommended.has(item) ? ", recommended" : ""}`;
+    const number = text.isNamed(node.details) ? ` (№ ${item})` : "";
+    return `${text.title(item, node.details)}${number}${recommended.has(item) ? ", recommended" : ""}`;
   };
   return (
     <details class="table-details">

@@ -195,7 +195,7 @@ describe("a user's list", () => {
       const { history } = await json(base, `v1/users/${encodeURIComponent(user)}`);
       await page.locator(".history-row").nth(1).click();
       assert.equal(new URL(page.url()).searchParams.get("item"), history[1].item);
-      await page.locator(".why-head .facts", { hasText: history[1].item }).waitFor();
+      await page.locator(".why-head", { hasText: history[1].item }).waitFor();
       await page.locator(".why .lead").waitFor();
       await page.getByRole("button", { name: "Product details" }).click();
       await page.locator("section[aria-labelledby=item] .facts-grid").waitFor();

@@ -49,6 +49,8 @@ pub(crate) struct ModelView {
     image_hosts: Vec<String>,
     /// Whether this listener lists and switches models, for those who have the admin token: the setting `admin.on_page`.
     admin_on_page: bool,
+    /// Whether outcomes are counted: the setting `impressions`.
+    impressions: bool,
 }
 
 /// The kind and size of a model.
@@ -121,5 +123,6 @@ fn view(model: &Model, config: &ServeConfig) -> ModelView {
         currency: config.currency.clone(),
         image_hosts: config.image_hosts.clone(),
         admin_on_page: config.has_admin_on_page(),
+        impressions: config.impressions,
     }
 }
