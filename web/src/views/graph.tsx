@@ -49,7 +49,7 @@ export function GraphView({ route, navigate, model }: Props) {
   );
   const known = history.data?.user === route.user ? history.data.history : null;
   const data = useMemo(
-    () => answer.data && thinned(withHistory(answer.data, known ?? []), set, small() ? 14 : 26),
+    () => answer.data && thinned(withHistory(answer.data, known ?? []), set, small() ? 14 : 50),
     [answer.data, known, set],
   );
   const drawing = useMemo(() => data && drawNeighborhood(data, set), [data, set]);
