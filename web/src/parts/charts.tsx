@@ -89,8 +89,8 @@ export function LineChart(props: LineProps) {
         <span>{title}</span>
         {marked && (
           <span class="quiet">
-            {marked === kept && !shown ? "kept: " : ""}
-            {named(marked.x)}: <b>{nameY(marked.y)}</b>
+            {named(marked.x)}
+            {marked === kept && !shown ? " (kept)" : ""}: <b>{nameY(marked.y)}</b>
           </span>
         )}
       </figcaption>

@@ -92,7 +92,12 @@ function Differences({ title, deed, arms, first }: ArmsProps & { title: string; 
     return [{ name: armName(arm.arm), low, high, at, sure }];
   });
   if (rows.length === 0) return null;
-  return <IntervalChart title={`${title} less that of “${armName(first.arm)}”, in points`} rows={rows} />;
+  return (
+    <IntervalChart
+      title={`${title} compared with “${armName(first.arm)}”, in percentage points`}
+      rows={rows}
+    />
+  );
 }
 
 function Chance({ arm, deed }: { arm: ArmOutcomes; deed: Deed }) {

@@ -1,7 +1,7 @@
 /** The active model: its kind and size, its training, and its quality compared with the baselines. */
 import * as api from "../api";
 import type { Figures } from "../figures";
-import { bestKey, metricName, rankerName, readFigures, verdict } from "../figures";
+import { bestKey, metricMeaning, metricName, rankerName, readFigures, verdict } from "../figures";
 import { type Pending, useAnswer } from "../hooks";
 import { CompareChart, LineChart } from "../parts/charts";
 import { Models } from "../parts/models";
@@ -31,7 +31,7 @@ export function ModelView({ answer }: { answer: Pending<ModelAnswer> }) {
         <Tiles>
           <Tile name="Customers" value={text.count(data.n_users)} />
           <Tile name="Products" value={text.count(data.n_items)} />
-          <Tile name="Edges" value={text.count(data.n_edges)} />
+          <Tile name="Edges" value={text.count(data.n_edges)} note="customer–product pairs" />
           <Tile
             name="Model age"
             value={known?.age ?? "–"}
@@ -149,10 +149,20 @@ function Quality({ figures }: { figures: Figures }) {
               </tbody>
             </table>
           </TableScroll>
+          <Meanings keys={shown} />
         </>
       )}
     </section>
   );
+}
+
+/** What the metrics of a table mean. */
+function Meanings({ keys }: { keys: string[] }) {
+  const known = keys.flatMap((key) => {
+    const meaning = metricMeaning(key);
+    return meaning ? [`${metricName(key)}: ${meaning}.`] : [];
+  });
+  return known.length > 0 ? <p class="quiet">{known.join(" ")} Higher is better.</p> : null;
 }
 
 function Curves({ figures }: { figures: Figures }) {

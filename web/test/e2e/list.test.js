@@ -29,9 +29,9 @@ describe("the first screen", () => {
   );
 
   for (const [own, p, words] of [
-    [0.2, 0.001, /^Finds 33% more of what people buy than the best simple rule \(Item-kNN\)\./],
-    [0.1, 0.001, /^Finds 33% less .*: here the rule is better\./],
-    [0.16, 0.4, /^Finds about as much .*: the difference may be chance\./],
+    [0.2, 0.001, /^The model finds 33% more of what people buy than the best simple rule \(Item-kNN\)\./],
+    [0.1, 0.001, /^The model finds 33% less .*: here the rule is better\./],
+    [0.16, 0.4, /^The model finds about as much .*: the difference may be chance\./],
   ]) {
     test(
       `the verdict of ${own} against 0.15 with p = ${p}`,

@@ -1,8 +1,8 @@
 // What came of the lists: rates by day, model and source, and experiments.
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
-import { json } from "./browser.js";
-import { at, base, use } from "./target.js";
+import { json, rows } from "./browser.js";
+import { at, base, use, user } from "./target.js";
 
 const HOSTILE = '"><img src=x onerror="window.__attacked = 5">';
 
@@ -81,6 +81,18 @@ describe("results", () => {
       },
       { failing: true },
     ),
+  );
+
+  test(
+    "do not count the lists of the page itself",
+    use(async (page) => {
+      const [request] = await Promise.all([
+        page.waitForRequest((request) => request.url().endsWith("/v1/recommendations")),
+        page.goto(at({ user })),
+      ]);
+      assert.equal(request.headers()["x-not-shown"], "page");
+      await rows(page);
+    }),
   );
 
   test(

@@ -67,6 +67,10 @@ describe("explanations", () => {
       const lead = await page.locator(".why .lead").textContent();
       assert.match(lead, /^(Recommended (mainly )?because|The model sees little)/);
       assert.ok(!/undefined|\(\)|\[\]/.test(lead), lead);
+      if (/, among other products/.test(lead)) {
+        const others = answer.contributions.filter((part) => part.item !== item && part.share > 0);
+        assert.ok(others.length > 1, lead);
+      }
       const bars = await page.locator(".bars li").evaluateAll((all) =>
         all.map((bar) => ({
           key: bar.dataset.key,
