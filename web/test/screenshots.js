@@ -1,4 +1,4 @@
-// Takes the screenshots of docs/page.md: node test/screenshots.js [FOLDER], from TARGET or the mock.
+// Takes the screenshots of docs/page.md: node test/screenshots.js [FOLDER [NAME...]], from TARGET or the mock.
 import { mkdirSync } from "node:fs";
 import { json, startBrowser, startTarget } from "./e2e/browser.js";
 
@@ -54,7 +54,9 @@ const shots = [
   { name: "page-results-phone", size: PHONE, scheme: "light", query: { view: "results" } },
   { name: "page-model", size: { width: 1280, height: 1000 }, scheme: "light", query: { view: "model" } },
 ];
+const wanted = process.argv.slice(3);
 for (const { name, size, scheme, query, before, of } of shots) {
+  if (wanted.length > 0 && !wanted.includes(name)) continue;
   const context = await browser.newContext({ viewport: size, colorScheme: scheme, reducedMotion: "reduce" });
   const page = await context.newPage();
   if (!real) await page.clock.setFixedTime(NOW * 1000);
