@@ -70,7 +70,7 @@ fi
 step "tests against lightgcn serve"
 port="${PORT:-18473}"
 export ADMIN_TOKEN="token-of-this-check"
-LIGHTGCN_SERVE_ADMIN__ON_PAGE=true LIGHTGCN_SERVE_ADMIN__TOKEN="$ADMIN_TOKEN" \
+LIGHTGCN_SERVE_IMPRESSIONS=true LIGHTGCN_SERVE_ADMIN__ON_PAGE=true LIGHTGCN_SERVE_ADMIN__TOKEN="$ADMIN_TOKEN" \
   "$LIGHTGCN_BIN" serve "$model" --bind "127.0.0.1:$port" --no-admin >"$work/serve.log" 2>&1 &
 serve_pid=$!
 for _ in $(seq 150); do

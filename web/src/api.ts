@@ -9,6 +9,7 @@ import type {
   LoadedModel,
   ModelAnswer,
   Neighborhood,
+  Outcomes,
   RecentEvents,
   RecommendedItem,
   RecommendRequest,
@@ -58,6 +59,8 @@ async function ask<T>(path: string, signal?: AbortSignal, body?: unknown, token?
       signal,
       headers: {
         accept: "application/json",
+        // Nobody in the shop sees the lists of this page, so they must not count as shown.
+        "x-not-shown": "page",
         ...(body ? { "content-type": "application/json" } : {}),
         ...(token ? { authorization: `Bearer ${token}` } : {}),
       },
@@ -123,6 +126,9 @@ export const neighborhood = (
 export const model = (signal?: AbortSignal) => ask<ModelAnswer>("v1/model", signal);
 
 export const recentEvents = (signal?: AbortSignal) => ask<RecentEvents>("v1/events", signal);
+
+export const outcomes = (days: number, signal?: AbortSignal) =>
+  ask<Outcomes>(`v1/outcomes?days=${days}`, signal);
 
 type Models = { models: LoadedModel[] };
 

@@ -13,12 +13,14 @@ import { GraphView } from "./views/graph";
 import { ItemsView } from "./views/items";
 import { ModelView } from "./views/model";
 import { Recommendations } from "./views/recommendations";
+import { ResultsView } from "./views/results";
 
 const VIEWS: { view: View; name: string }[] = [
   { view: "recommendations", name: "Customers" },
   { view: "graph", name: "Graph" },
   { view: "items", name: "Products" },
   { view: "events", name: "Events" },
+  { view: "results", name: "Results" },
   { view: "model", name: "Model" },
 ];
 
@@ -79,6 +81,8 @@ export function App() {
             <ItemsView route={route} navigate={navigate} />
           ) : route.view === "events" ? (
             <EventsView navigate={navigate} />
+          ) : route.view === "results" ? (
+            <ResultsView route={route} navigate={navigate} model={model.data} />
           ) : route.view === "model" ? (
             <ModelView answer={model} />
           ) : (

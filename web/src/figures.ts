@@ -106,6 +106,19 @@ export function metricName(key: string): string {
   return k ? `${NAMES[name] ?? name}@${k}` : (NAMES[name] ?? name);
 }
 
+const MEANINGS: Record<string, (k: string) => string> = {
+  recall: (k) => `the share of what customers bought next that is among the first ${k} of their list`,
+  ndcg: (k) => `how much of it is among the first ${k}, where a product counts more the higher it is`,
+  precision: (k) => `the share of the first ${k} of a list that the customer bought next`,
+  hit_rate: (k) => `the share of customers who bought one of the first ${k} of their list`,
+};
+
+/** What a metric such as `recall@20` says, for people. */
+export function metricMeaning(key: string): string | null {
+  const [name = key, k = ""] = key.split("@");
+  return MEANINGS[name]?.(k) ?? null;
+}
+
 const RANKERS: Record<string, string> = {
   lightgcn: "LightGCN",
   "lightgcn++": "LightGCN++",
@@ -153,12 +166,14 @@ export function verdict({ compared, rows }: Figures, key: string): Verdict | nul
   const found = key.startsWith("recall@");
   const metric = metricName(key);
   if (chance) {
-    const equal = found ? "Finds about as much of what people buy as" : `Has about the same ${metric} as`;
+    const equal = found
+      ? "The model finds about as much of what people buy as"
+      : `The model has about the same ${metric} as`;
     return { better: null, sentence: `${equal} ${rule}: the difference may be chance.` };
   }
   const more = change > 0 ? "more" : "less";
   const start = found
-    ? `Finds ${size} ${more} of what people buy than ${rule}`
-    : `Has a ${metric} ${size} ${change > 0 ? "higher" : "lower"} than ${rule}`;
+    ? `The model finds ${size} ${more} of what people buy than ${rule}`
+    : `The model’s ${metric} is ${size} ${change > 0 ? "higher" : "lower"} than that of ${rule}`;
   return { better: change > 0, sentence: change > 0 ? `${start}.` : `${start}: here the rule is better.` };
 }

@@ -10,6 +10,9 @@ interface Reason {
 /** A reason with a smaller share is left out beside a larger one. */
 const WORTH = 0.1;
 
+/** Products that are not named are mentioned if they have this share together. */
+const UNNAMED = 0.02;
+
 /** What the customer's other products add. */
 function ofHistory(contributions: Contribution[]): Reason {
   const positive = contributions.filter((part) => part.share > 0);
@@ -19,9 +22,12 @@ function ofHistory(contributions: Contribution[]): Reason {
   const name = ({ item, details }: Contribution) => text.title(item, details);
   const did = text.mainDeed(first.behaviors);
   const words = `this customer ${did} ${name(first)}`;
-  if (!second || second.share < first.share / 3) return { share, words };
+  // The share is that of all products, so that the sentence must not sound as if the named ones had it alone.
+  const among = (named: number) => (share - named >= UNNAMED ? ", among other products" : "");
+  if (!second || second.share < first.share / 3) return { share, words: words + among(first.share) };
   const also = text.mainDeed(second.behaviors);
-  return { share, words: `${words} and ${also === did ? "" : `${also} `}${name(second)}` };
+  const both = `${words} and ${also === did ? "" : `${also} `}${name(second)}`;
+  return { share, words: both + among(first.share + second.share) };
 }
 
 const TERMS: Record<string, string> = {

@@ -2,7 +2,7 @@
 import { useEffect, useState } from "preact/hooks";
 import type { ContextEvent, Familiarity, Hide } from "./types";
 
-const VIEWS = ["recommendations", "graph", "items", "events", "model"] as const;
+const VIEWS = ["recommendations", "graph", "items", "events", "results", "model"] as const;
 
 export type View = (typeof VIEWS)[number];
 
@@ -25,6 +25,8 @@ export interface Route {
   brands: string[];
   priceMin: number | null;
   priceMax: number | null;
+  /** How many days of results are shown. */
+  days: number;
 }
 
 export const DEFAULTS: Route = {
@@ -43,9 +45,11 @@ export const DEFAULTS: Route = {
   brands: [],
   priceMin: null,
   priceMax: null,
+  days: 30,
 };
 
 export const MAX_K = 100;
+export const MAX_DAYS = 366;
 
 function parseNumber(text: string | null, low: number, high: number): number | null {
   if (text === null || text.trim() === "") return null;
@@ -91,6 +95,7 @@ export function parse(search: string): Route {
     brands: query.getAll("brand"),
     priceMin: parseNumber(query.get("price_min"), 0, 1e12),
     priceMax: parseNumber(query.get("price_max"), 0, 1e12),
+    days: Math.round(parseNumber(query.get("days"), 1, MAX_DAYS) ?? DEFAULTS.days),
   };
 }
 
@@ -118,6 +123,7 @@ export function format(route: Route): string {
   for (const name of route.brands) query.append("brand", name);
   set("price_min", route.priceMin, null);
   set("price_max", route.priceMax, null);
+  set("days", route.days, DEFAULTS.days);
   const text = query.toString();
   return text ? `?${text}` : location.pathname;
 }

@@ -12,6 +12,8 @@ const date = new Intl.DateTimeFormat(LOCALE, {
   timeZone: "UTC",
 });
 
+const brief = new Intl.DateTimeFormat(LOCALE, { day: "numeric", month: "short", timeZone: "UTC" });
+
 const clock = new Intl.DateTimeFormat(LOCALE, {
   day: "numeric",
   month: "short",
@@ -35,6 +37,8 @@ export function setCurrency(code: string | null | undefined): void {
 export const price = (value: number) => money.format(value);
 export const moment = (seconds: number) => clock.format(new Date(seconds * 1000));
 export const day = (seconds: number) => date.format(new Date(seconds * 1000));
+/** A day without its year, such as "Mar 1". */
+export const shortDay = (seconds: number) => brief.format(new Date(seconds * 1000));
 
 /** A score with about three significant digits and a typographic minus sign. */
 export function score(value: number): string {
@@ -53,6 +57,20 @@ export function percent(share: number): string {
   if (size < 0.005) return `${sign}<1%`;
   return `${sign}${Math.round(100 * size)}%`;
 }
+
+/** A share that is compared with others, such as "2.34%". */
+export function rate(share: number): string {
+  const size = Math.abs(100 * share);
+  const sign = share < 0 ? "\u2212" : "";
+  return size === 0 ? "0%" : `${sign}${size.toFixed(size >= 10 ? 1 : 2)}%`;
+}
+
+/** A difference of two shares, such as "+0.46 points". */
+export const points = (difference: number) =>
+  `${difference > 0 ? "+" : difference < 0 ? "\u2212" : ""}${Math.abs(100 * difference).toFixed(2)}`;
+
+/** A p-value, such as "0.012". */
+export const pValue = (p: number) => (p < 0.001 ? "< 0.001" : String(Number(p.toPrecision(2))));
 
 export const signed = (value: number) => (value > 0 ? `+${score(value)}` : score(value));
 export const plural = (n: number, one: string, many = `${one}s`) => `${count(n)} ${n === 1 ? one : many}`;
@@ -77,6 +95,9 @@ export function title(item: string, details?: Details | null): string {
   const kind = code ? categoryName(code) : `Product ${item}`;
   return brand ? `${kind} \u00b7 ${brand}` : kind;
 }
+
+/** Whether a product's display name is other than its number. */
+export const isNamed = (details?: Details | null) => Boolean(details?.title || details?.category_code);
 
 const DONE: Record<string, string> = {
   view: "viewed",

@@ -212,6 +212,8 @@ export interface ModelAnswer {
   image_hosts?: string[];
   /** Whether the service hides histories. */
   privacy?: boolean;
+  /** Whether the service keeps which lists were shown, so that it knows what came of them. */
+  impressions?: boolean;
   /** Whether models can be listed and switched here with the admin token. */
   admin_on_page?: boolean;
 }
@@ -241,4 +243,50 @@ export interface LoadedModel {
   n_items: number;
   trained_until?: number | null;
   figures?: Record<string, number>;
+}
+
+/** How many lists or products were shown, and what customers did with them. */
+export interface Rates {
+  shown: number;
+  clicked: number;
+  converted: number;
+  /** `clicked` of `shown`. */
+  click_through: number;
+  /** `converted` of `shown`. */
+  conversion: number;
+}
+
+export interface OutcomesOfDay extends Rates {
+  /** Such as `2020-03-01`, in UTC. */
+  day: string;
+  /** The version of the model. */
+  model: string;
+  /** As `EXPERIMENT/ARM`. */
+  arm?: string;
+  /** Absent where whole lists are counted. */
+  source?: string;
+}
+
+/** A share of an arm less that of the first arm, by a sequential test. */
+export interface ArmComparison {
+  difference: number;
+  low: number;
+  high: number;
+  p_value: number;
+  is_different: boolean;
+}
+
+export interface ArmOutcomes extends Rates {
+  /** As `EXPERIMENT/ARM`. */
+  arm: string;
+  /** Absent for the first arm. */
+  click_through_test?: ArmComparison;
+  conversion_test?: ArmComparison;
+}
+
+/** What came of the lists that were shown. */
+export interface Outcomes {
+  /** Latest day first. */
+  days: OutcomesOfDay[];
+  experiment?: { name: string; arms: ArmOutcomes[] };
 }

@@ -1,10 +1,10 @@
-// Takes the screenshots of docs/page.md: node test/screenshots.js [FOLDER], from TARGET or the mock.
+// Takes the screenshots of docs/page.md: node test/screenshots.js [FOLDER [NAME...]], from TARGET or the mock.
 import { mkdirSync } from "node:fs";
 import { json, startBrowser, startTarget } from "./e2e/browser.js";
 
 const folder = process.argv[2] ?? "../docs/images";
 mkdirSync(folder, { recursive: true });
-const { base, stop } = await startTarget();
+const { base, real, stop } = await startTarget();
 const browser = await startBrowser();
 
 /** A user, and an item of their list with several paths. */
@@ -26,6 +26,8 @@ async function choose() {
 }
 
 const { user, item } = await choose();
+/** The mock's shop is of 2020, so that its model would look old. */
+const NOW = (await json(base, "v1/model")).trained_until + 90_000;
 const PHONE = { width: 390, height: 844 };
 const DESK = { width: 1280, height: 800 };
 const shots = [
@@ -48,11 +50,16 @@ const shots = [
   { name: "page-products", size: DESK, scheme: "light", query: { view: "items", item } },
   { name: "page-graph-phone", size: PHONE, scheme: "light", query: { user, view: "graph" } },
   { name: "page-graph", size: DESK, scheme: "light", query: { user, view: "graph" } },
+  { name: "page-results", size: { width: 1280, height: 1130 }, scheme: "light", query: { view: "results" } },
+  { name: "page-results-phone", size: PHONE, scheme: "light", query: { view: "results" } },
   { name: "page-model", size: { width: 1280, height: 1000 }, scheme: "light", query: { view: "model" } },
 ];
+const wanted = process.argv.slice(3);
 for (const { name, size, scheme, query, before, of } of shots) {
+  if (wanted.length > 0 && !wanted.includes(name)) continue;
   const context = await browser.newContext({ viewport: size, colorScheme: scheme, reducedMotion: "reduce" });
   const page = await context.newPage();
+  if (!real) await page.clock.setFixedTime(NOW * 1000);
   await page.goto(`${base}?${new URLSearchParams(query)}`, { waitUntil: "networkidle" });
   await page.locator(".picture svg, .rows, .facts-grid").first().waitFor();
   await page.waitForTimeout(1500);

@@ -91,6 +91,28 @@ async fn outcomes_are_counted_by_list_and_source() {
 }
 
 #[tokio::test]
+async fn lists_that_nobody_sees_do_not_count() {
+    let router = service_with(recording()).router();
+    let path = "/v1/recommendations/u0?k=3";
+    let hidden = Request::get(path)
+        .header("x-request-id", "r1")
+        .header("x-not-shown", "page");
+    let reply = send(&router, hidden.body(Body::empty()).unwrap()).await;
+    assert_eq!(reply.items(), ["p6", "p4", "p3"]);
+    assert_eq!(reply.headers["x-request-id"], "r1");
+    let batch = json!({"requests": [{"user": "u1"}]}).to_string();
+    let hidden = Request::post("/v1/recommendations")
+        .header("content-type", "application/json")
+        .header("x-not-shown", "page");
+    let reply = send(&router, hidden.body(Body::from(batch)).unwrap()).await;
+    assert_eq!(reply.status, 200);
+    assert!(rows(&get(&router, "/v1/outcomes").await.json()).is_empty());
+    get_as(&router, path, "r2").await;
+    let expected = [("model".to_owned(), [3, 0, 0]), (String::new(), [1, 0, 0])];
+    assert_eq!(rows(&get(&router, "/v1/outcomes").await.json()), expected);
+}
+
+#[tokio::test]
 async fn without_the_setting_nothing_is_kept() {
     let router = service().router();
     get_as(&router, "/v1/recommendations/u0", "r1").await;
@@ -100,6 +122,8 @@ async fn without_the_setting_nothing_is_kept() {
         200
     );
     assert_eq!(get(&router, "/v1/outcomes").await.error(404), "no_outcomes");
+    let model = get(&router, "/v1/model").await.json();
+    assert_eq!(model["impressions"], false);
     assert!(
         !get(&router, "/metrics")
             .await
@@ -107,6 +131,8 @@ async fn without_the_setting_nothing_is_kept() {
             .contains("shown_lists")
     );
     let router = service_with(recording()).router();
+    let model = get(&router, "/v1/model").await.json();
+    assert_eq!(model["impressions"], true);
     for days in ["0", "367", "-1", "x"] {
         let reply = get(&router, &format!("/v1/outcomes?days={days}")).await;
         assert_eq!(reply.error(400), "bad_query", "{days}");

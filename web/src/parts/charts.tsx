@@ -1,4 +1,4 @@
-/** Small SVG charts: a line over epochs, and bars that compare rankers. */
+/** Small SVG charts: lines over epochs or days, and bars that compare. */
 import { useState } from "preact/hooks";
 import * as text from "../text";
 
@@ -9,6 +9,12 @@ interface LineProps {
   levels?: { name: string; y: number }[];
   /** The epoch that was kept. */
   best?: number | null;
+  /** What is written before a value of x. */
+  unit?: string;
+  nameX?: (x: number) => string;
+  nameY?: (y: number) => string;
+  /** Whether the scale begins at 0, as it should for shares and counts. */
+  fromZero?: boolean;
 }
 
 const WIDTH = 420;
@@ -43,14 +49,18 @@ function spread(heights: number[], apart: number): number[] {
   return placed;
 }
 
-export function LineChart({ title, points, levels = [], best }: LineProps) {
-  const right = levels.length ? NAMES : ALONE;
+export function LineChart(props: LineProps) {
+  const { title, points, levels = [], best, unit = "epoch", nameX = String, fromZero = false } = props;
+  const { nameY = text.score } = props;
+  const named = (value: number) => `${unit} ${nameX(value)}`.trim();
+  const right = levels.length ? NAMES : props.nameX ? 2 * ALONE : ALONE;
   const [at, setAt] = useState<number | null>(null);
   const xs = points.map((point) => point.x);
   const ys = [...points.map((point) => point.y), ...levels.map((level) => level.y)];
   const [x0, x1] = [Math.min(...xs), Math.max(...xs)];
-  const range = Math.max(...ys) - Math.min(...ys) || 1;
-  const y0 = Math.max(0, Math.min(...ys) - 0.06 * range);
+  const low = fromZero ? 0 : Math.min(...ys);
+  const range = Math.max(...ys) - low || 1;
+  const y0 = Math.max(0, low - 0.06 * range);
   const y1 = Math.max(...ys) + 0.06 * range;
   const x = (value: number) => LEFT + ((value - x0) / (x1 - x0 || 1)) * (WIDTH - LEFT - right);
   const y = (value: number) => HEIGHT - BOTTOM - ((value - y0) / (y1 - y0 || 1)) * (HEIGHT - TOP - BOTTOM);
@@ -79,14 +89,15 @@ export function LineChart({ title, points, levels = [], best }: LineProps) {
         <span>{title}</span>
         {marked && (
           <span class="quiet">
-            {marked === kept && !shown ? "kept: " : ""}epoch {marked.x}: <b>{text.score(marked.y)}</b>
+            {named(marked.x)}
+            {marked === kept && !shown ? " (kept)" : ""}: <b>{nameY(marked.y)}</b>
           </span>
         )}
       </figcaption>
       <svg
         viewBox={`0 0 ${WIDTH} ${HEIGHT}`}
         role="img"
-        aria-label={`${title} from epoch ${x0} to ${x1}; the table below has the numbers`}
+        aria-label={`${title} from ${named(x0)} to ${nameX(x1)}; the table below has the numbers`}
         onPointerMove={nearest}
         onPointerLeave={() => setAt(null)}
       >
@@ -94,15 +105,15 @@ export function LineChart({ title, points, levels = [], best }: LineProps) {
           <g key={value} class="grid">
             <line x1={LEFT} x2={WIDTH - right} y1={y(value)} y2={y(value)} />
             <text x={LEFT - 8} y={y(value) + 4} text-anchor="end">
-              {value}
+              {props.nameY ? nameY(value).replace(/\.0+(?=%)/, "") : value}
             </text>
           </g>
         ))}
-        {ticks(x0, x1, 6)
+        {ticks(x0, x1, props.nameX ? 4 : 6)
           .filter(Number.isInteger)
           .map((value) => (
             <text key={value} x={x(value)} y={HEIGHT - 8} text-anchor="middle">
-              {value}
+              {nameX(value)}
             </text>
           ))}
         {levels.map((level, n) => (
@@ -114,6 +125,7 @@ export function LineChart({ title, points, levels = [], best }: LineProps) {
           </g>
         ))}
         <path class="line" d={line} />
+        {points.length === 1 && <circle class="kept" cx={x(x0)} cy={y(ys[0] ?? 0)} r={4.5} />}
         {kept && <circle class="kept" cx={x(kept.x)} cy={y(kept.y)} r={4.5} />}
         {shown && (
           <g class="cursor">
@@ -190,6 +202,72 @@ export function DaysChart({ days }: { days: { name: string; value: number }[] })
           );
         })}
       </svg>
+    </figure>
+  );
+}
+
+const SPARK = { width: 130, height: 30, edge: 4 };
+
+/** A line in a row of a table, from 0 to its highest value; `label` says what it shows. */
+export function Sparkline({ points, label }: { points: { x: number; y: number }[]; label: string }) {
+  const xs = points.map((point) => point.x);
+  const [x0, x1] = [Math.min(...xs), Math.max(...xs)];
+  const most = Math.max(...points.map((point) => point.y)) || 1;
+  const { width, height, edge } = SPARK;
+  const at = points.map(({ x, y }) => [
+    edge + ((x - x0) / (x1 - x0 || 1)) * (width - 2 * edge),
+    height - edge - (y / most) * (height - 2 * edge),
+  ]);
+  const [cx, cy] = at.at(-1) ?? [0, 0];
+  return (
+    <svg
+      class="spark"
+      viewBox={`0 0 ${width} ${height}`}
+      width={width}
+      height={height}
+      role="img"
+      aria-label={label}
+    >
+      <path d={at.map(([x = 0, y = 0], n) => `${n ? "L" : "M"}${x.toFixed(1)} ${y.toFixed(1)}`).join("")} />
+      <circle cx={cx} cy={cy} r={2.6} />
+    </svg>
+  );
+}
+
+interface IntervalsProps {
+  title: string;
+  rows: { name: string; low: number; high: number; at: number; sure: boolean }[];
+}
+
+/** Differences with their intervals on a common scale, with a line at 0. */
+export function IntervalChart({ title, rows }: IntervalsProps) {
+  const low = Math.min(0, ...rows.map((row) => row.low));
+  const high = Math.max(0, ...rows.map((row) => row.high));
+  const place = (value: number) => (100 * (value - low)) / (high - low || 1);
+  return (
+    <figure class="compare intervals">
+      <figcaption>{title}</figcaption>
+      <ul>
+        {rows.map((row) => (
+          <li key={row.name} class={row.sure ? "main" : ""}>
+            <span class="compare-name">{row.name}</span>
+            <span class="interval" aria-hidden="true">
+              <span class="interval-zero" style={{ left: `${place(0)}%` }} />
+              <span
+                class="interval-range"
+                style={{ left: `${place(row.low)}%`, width: `${place(row.high) - place(row.low)}%` }}
+              />
+              <span class="interval-at" style={{ left: `${place(row.at)}%` }} />
+            </span>
+            <span class="compare-value">
+              {text.points(row.at)}
+              <span class="tile-note nowrap">
+                {text.points(row.low)} to {text.points(row.high)}
+              </span>
+            </span>
+          </li>
+        ))}
+      </ul>
     </figure>
   );
 }

@@ -13,9 +13,9 @@ interface Props {
 }
 
 const SHOW: { value: Familiarity; label: string }[] = [
-  { value: "any", label: "All products" },
-  { value: "new", label: "New products" },
-  { value: "familiar", label: "Familiar products" },
+  { value: "any", label: "All" },
+  { value: "new", label: "New to them" },
+  { value: "familiar", label: "Familiar" },
 ];
 
 const HIDE: { value: Hide; label: string }[] = [
@@ -177,7 +177,7 @@ function Labels({ kind, none, labels, chosen, name, onChange }: LabelsProps) {
     <div class="field">
       <Combobox
         label={kind}
-        placeholder={chosen.length ? "Add another" : `Any ${kind.toLowerCase()}`}
+        placeholder={chosen.length ? "Add another" : "Any"}
         find={async (q) => {
           const needle = q.toLowerCase();
           const all = withParents(labels ?? [], kind);

@@ -105,7 +105,7 @@ function barsOf(explanation: Explanation, all: boolean): Bar[] {
     bars.push({
       key: "own",
       name: "Learned preference",
-      note: "not due to any single product",
+      note: "their taste as a whole",
       value: own.value,
       share: own.share,
     });
@@ -174,7 +174,9 @@ function BarRow({ bar, zero, range }: { bar: Bar; zero: number; range: number })
       class={bar.value < 0 ? "negative" : "positive"}
     >
       <span class="bar-name">{bar.name}</span>
-      <span class="bar-note">{bar.note}</span>
+      <span class="bar-note" title={bar.note}>
+        {bar.note}
+      </span>
       <span class="bar-value" title={`${text.signed(bar.value)} of the score`}>
         {bar.key === "rounding" ? text.signed(bar.value) : text.percent(bar.share)}
         {bar.value < 0 && <span class="unseen"> (lowers the score)</span>}

@@ -47,18 +47,22 @@ interface FactsProps {
   brief?: boolean;
 }
 
-/** The number, brand, category and price on one line. */
+/**
+ * The number, brand, category and price on one line. The number is left out where it is the name, as for products of which
+ * nothing else is known.
+ */
 export function Facts({ item, details, withPrice = false, brief = false }: FactsProps) {
+  const named = text.isNamed(details);
   const code = brief ? null : details.category_code;
+  const priced = withPrice && typeof details.price === "number";
+  if (!named && !priced && details.in_stock !== false) return null;
   const category = code ? text.categoryPath(code) : null;
   return (
     <span class="facts">
-      <span class="nowrap">№ {item}</span>
+      {named && <span class="nowrap">№ {item}</span>}
       {details.title && details.brand && <span>{details.brand}</span>}
       {category && <span title={category}>{category}</span>}
-      {withPrice && typeof details.price === "number" && (
-        <span class="nowrap">{text.price(details.price)}</span>
-      )}
+      {priced && <span class="nowrap">{text.price(details.price ?? 0)}</span>}
       {details.in_stock === false && <span class="nowrap">out of stock</span>}
     </span>
   );

@@ -22,6 +22,8 @@ interface Props {
 
 /** How many items of the list the graph includes. */
 const RECOMMENDED = 12;
+/** How many groups are drawn: more where more is asked for, as long as the picture can be read. */
+const mostGroups = (perItem: number) => Math.min(50, 22 + 4 * perItem);
 const small = () => innerWidth < 760;
 
 export function GraphView({ route, navigate, model }: Props) {
@@ -49,8 +51,9 @@ export function GraphView({ route, navigate, model }: Props) {
   );
   const known = history.data?.user === route.user ? history.data.history : null;
   const data = useMemo(
-    () => answer.data && thinned(withHistory(answer.data, known ?? []), set, small() ? 14 : 26),
-    [answer.data, known, set],
+    () =>
+      answer.data && thinned(withHistory(answer.data, known ?? []), set, small() ? 14 : mostGroups(perItem)),
+    [answer.data, known, set, perItem],
   );
   const drawing = useMemo(() => data && drawNeighborhood(data, set), [data, set]);
   const node = pointed ?? held;
@@ -170,7 +173,8 @@ function EdgeTable({ graph, recommended }: { graph: Neighborhood; recommended: R
     if (!node || node.kind === "self") return "Customer";
     if (node.kind === "users") return text.plural(node.count ?? 0, "other customer");
     const item = node.item ?? id;
-    return `${text.title(item, node.details)} (№ ${item})${recommended.has(item) ? ", recommended" : ""}`;
+    const number = text.isNamed(node.details) ? ` (№ ${item})` : "";
+    return `${text.title(item, node.details)}${number}${recommended.has(item) ? ", recommended" : ""}`;
   };
   return (
     <details class="table-details">

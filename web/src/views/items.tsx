@@ -134,14 +134,14 @@ function Known({ data }: { data: ItemAnswer }) {
       </div>
       <Facts item={item} details={details} />
       <Tiles>
-        <Tile name="Customers who met it" value={text.count(met)} />
+        <Tile name="Customers" value={text.count(met)} note="with any event" />
         {behaviors.map(({ behavior, count }) => (
           <Tile key={behavior} name={text.upper(text.did(behavior))} value={text.count(count)} />
         ))}
         <Tile
           name="Conversion"
           value={rate === null ? "–" : text.percent(rate)}
-          note={rate === null ? "too few to tell" : "of those who met it"}
+          note={rate === null ? "too few to tell" : "of these customers"}
         />
         <Tile
           name="Latest price"

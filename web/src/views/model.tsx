@@ -1,9 +1,11 @@
 /** The active model: its kind and size, its training, and its quality compared with the baselines. */
+import * as api from "../api";
 import type { Figures } from "../figures";
-import { bestKey, metricName, rankerName, readFigures, verdict } from "../figures";
-import type { Pending } from "../hooks";
+import { bestKey, metricMeaning, metricName, rankerName, readFigures, verdict } from "../figures";
+import { type Pending, useAnswer } from "../hooks";
 import { CompareChart, LineChart } from "../parts/charts";
 import { Models } from "../parts/models";
+import { OutcomesOfModels } from "../parts/outcomes";
 import { Empty, Failure, Skeleton } from "../parts/states";
 import { TableScroll } from "../parts/table";
 import { Tile, Tiles } from "../parts/tiles";
@@ -29,7 +31,7 @@ export function ModelView({ answer }: { answer: Pending<ModelAnswer> }) {
         <Tiles>
           <Tile name="Customers" value={text.count(data.n_users)} />
           <Tile name="Products" value={text.count(data.n_items)} />
-          <Tile name="Edges" value={text.count(data.n_edges)} />
+          <Tile name="Edges" value={text.count(data.n_edges)} note="customer–product pairs" />
           <Tile
             name="Model age"
             value={known?.age ?? "–"}
@@ -43,8 +45,27 @@ export function ModelView({ answer }: { answer: Pending<ModelAnswer> }) {
       </section>
       <Quality figures={figures} />
       <Curves figures={figures} />
+      {data.impressions && <Results version={data.model_version} />}
       {data.admin_on_page && <Models />}
     </div>
+  );
+}
+
+/** How many days of results are shown here. */
+const DAYS = 90;
+
+/** What came of each model's lists; nothing where none were shown. */
+function Results({ version }: { version: string }) {
+  const { data } = useAnswer(`outcomes ${version}`, (signal) => api.outcomes(DAYS, signal));
+  if (!data?.days.length) return null;
+  return (
+    <section class="panel" aria-labelledby="by-model">
+      <div class="panel-head">
+        <h2 id="by-model">What came of each model’s lists</h2>
+        <p class="quiet">the last {DAYS} days</p>
+      </div>
+      <OutcomesOfModels rows={data.days} active={version} />
+    </section>
   );
 }
 
@@ -128,10 +149,20 @@ function Quality({ figures }: { figures: Figures }) {
               </tbody>
             </table>
           </TableScroll>
+          <Meanings keys={shown} />
         </>
       )}
     </section>
   );
+}
+
+/** What the metrics of a table mean. */
+function Meanings({ keys }: { keys: string[] }) {
+  const known = keys.flatMap((key) => {
+    const meaning = metricMeaning(key);
+    return meaning ? [`${metricName(key)}: ${meaning}.`] : [];
+  });
+  return known.length > 0 ? <p class="quiet">{known.join(" ")} Higher is better.</p> : null;
 }
 
 function Curves({ figures }: { figures: Figures }) {

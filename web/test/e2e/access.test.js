@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import axe from "axe-core";
-import { rows } from "./browser.js";
+import { json, rows } from "./browser.js";
 import { at, base, use, user } from "./target.js";
 
 const PHONE = { viewport: { width: 360, height: 740 }, hasTouch: true, isMobile: true };
@@ -79,7 +79,10 @@ describe("every view at every width", () => {
     { name: "a new customer", query: { user: "" }, ready: ".starters li" },
     { name: "graph", query: { user: "USER", view: "graph" }, ready: ".picture .node" },
     { name: "products", query: { view: "items" }, ready: ".starters li" },
+    { name: "a product", query: { view: "items", item: "ITEM" }, ready: "[aria-labelledby=near] li" },
+    { name: "an explanation", query: { user: "USER", item: "ITEM" }, ready: ".why .total" },
     { name: "events", query: { view: "events" }, ready: ".facts-grid" },
+    { name: "results", query: { view: "results" }, ready: ".facts-grid, .empty" },
     { name: "model", query: { view: "model" }, ready: ".facts-grid" },
   ];
   for (const width of [390, 1440, 2560])
@@ -88,8 +91,14 @@ describe("every view at every width", () => {
         `${width} px, ${colorScheme}: axe, no horizontal scrolling, reachable by keyboard`,
         use(
           async (page) => {
+            const { items } = await json(base, "v1/recommendations", { user, options: { k: 1 } });
             for (const { name, query, ready } of views) {
-              await page.goto(at(query.user === "USER" ? { ...query, user } : query));
+              const named = {
+                ...query,
+                ...(query.user && { user }),
+                ...(query.item && { item: items[0].item }),
+              };
+              await page.goto(at(named));
               await page.locator(ready).first().waitFor();
               await check(page);
               const wide = await page.evaluate(() => document.documentElement.scrollWidth);

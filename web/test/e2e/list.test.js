@@ -29,9 +29,9 @@ describe("the first screen", () => {
   );
 
   for (const [own, p, words] of [
-    [0.2, 0.001, /^Finds 33% more of what people buy than the best simple rule \(Item-kNN\)\./],
-    [0.1, 0.001, /^Finds 33% less .*: here the rule is better\./],
-    [0.16, 0.4, /^Finds about as much .*: the difference may be chance\./],
+    [0.2, 0.001, /^The model finds 33% more of what people buy than the best simple rule \(Item-kNN\)\./],
+    [0.1, 0.001, /^The model finds 33% less .*: here the rule is better\./],
+    [0.16, 0.4, /^The model finds about as much .*: the difference may be chance\./],
   ]) {
     test(
       `the verdict of ${own} against 0.15 with p = ${p}`,
@@ -195,7 +195,7 @@ describe("a user's list", () => {
       const { history } = await json(base, `v1/users/${encodeURIComponent(user)}`);
       await page.locator(".history-row").nth(1).click();
       assert.equal(new URL(page.url()).searchParams.get("item"), history[1].item);
-      await page.locator(".why-head .facts", { hasText: history[1].item }).waitFor();
+      await page.locator(".why-head", { hasText: history[1].item }).waitFor();
       await page.locator(".why .lead").waitFor();
       await page.getByRole("button", { name: "Product details" }).click();
       await page.locator("section[aria-labelledby=item] .facts-grid").waitFor();

@@ -40,9 +40,9 @@ describe("keyboard only", () => {
       await page.keyboard.press("ArrowDown");
       await page.keyboard.press("Enter");
       assert.equal(new URL(page.url()).searchParams.get("item"), ids[2]);
-      await page.locator(".why-head .facts", { hasText: ids[2] }).waitFor();
+      await page.locator(".why-head", { hasText: ids[2] }).waitFor();
       await page.keyboard.press("End");
-      await page.locator(".why-head .facts", { hasText: ids.at(-1) }).waitFor();
+      await page.locator(".why-head", { hasText: ids.at(-1) }).waitFor();
       await page.getByRole("slider", { name: "Products" }).focus();
       await page.keyboard.press("ArrowRight");
       await page.locator(".rows .row").nth(24).waitFor();
@@ -73,6 +73,7 @@ describe("phones", () => {
     { user: "USER", view: "graph" },
     { view: "items" },
     { view: "events" },
+    { view: "results" },
     { view: "model" },
   ]) {
     test(
@@ -84,10 +85,13 @@ describe("phones", () => {
         const summaries = page.locator("summary");
         for (let n = 0; n < (await summaries.count()); n++) await summaries.nth(n).click();
         await page.waitForTimeout(300);
-        const { wide, width } = await page.evaluate(() => ({
+        const { wide, width, tabs, room } = await page.evaluate(() => ({
           wide: document.documentElement.scrollWidth,
           width: innerWidth,
+          tabs: document.querySelector(".tabs").scrollWidth,
+          room: document.querySelector(".tabs").clientWidth,
         }));
+        assert.ok(tabs <= room, `the tabs take ${tabs} of ${room} px`);
         assert.ok(wide <= 360 && width <= 360, `${wide} px wide, viewport ${width}`);
       }, PHONE),
     );
@@ -401,7 +405,7 @@ describe("hostile names", () => {
       const ids = await listed(page);
       assert.ok(ids.length > 0);
       await page.goto(at({ user: HOSTILE_USER, item: HOSTILE_ITEM }));
-      await page.locator(".why-head .facts", { hasText: HOSTILE_ITEM }).waitFor();
+      await page.locator(".why-head", { hasText: HOSTILE_ITEM }).waitFor();
       await page.locator(".total").waitFor();
       await page.goto(at({ user: HOSTILE_USER, view: "graph" }));
       await page.locator(".picture .node").first().waitFor();

@@ -5,6 +5,42 @@ import { ADMIN_TOKEN } from "../mock/answers.js";
 import { json, rows } from "./browser.js";
 import { at, base, use, user } from "./target.js";
 
+/** Checks that no label of the graph meets another. */
+async function apart(page) {
+  const boxes = await page.locator(".picture text:not(.inside)").evaluateAll((all) =>
+    all.map((text) => {
+      const { left, right, top, bottom } = text.getBoundingClientRect();
+      return { left, right, top: top + 2, bottom: bottom - 2, text: text.textContent };
+    }),
+  );
+  assert.ok(boxes.length > 5);
+  for (const [n, a] of boxes.entries())
+    for (const b of boxes.slice(n + 1))
+      assert.ok(
+        a.right <= b.left || b.right <= a.left || a.bottom <= b.top || b.bottom <= a.top,
+        JSON.stringify([a, b]),
+      );
+}
+
+/** The ids of all nodes that arrow keys lead to, column by column from the customer. */
+async function reached(page) {
+  const here = () => page.evaluate(() => document.activeElement.dataset.id);
+  const press = async (key) => {
+    const before = await here();
+    await page.keyboard.press(key);
+    return (await here()) !== before;
+  };
+  await page.locator(".picture .node").first().focus();
+  await page.keyboard.press("Home");
+  const found = new Set([await here()]);
+  while (await press("ArrowRight")) {
+    while (await press("ArrowUp"));
+    found.add(await here());
+    while (await press("ArrowDown")) found.add(await here());
+  }
+  return found;
+}
+
 describe("views", () => {
   test(
     "the graph around the customer",
@@ -65,19 +101,45 @@ describe("views", () => {
         async (page) => {
           await page.goto(at({ user, view: "graph" }));
           await page.locator(".picture .node").first().waitFor();
-          const boxes = await page.locator(".picture text:not(.inside)").evaluateAll((all) =>
-            all.map((text) => {
-              const { left, right, top, bottom } = text.getBoundingClientRect();
-              return { left, right, top: top + 2, bottom: bottom - 2, text: text.textContent };
-            }),
+          await apart(page);
+        },
+        { viewport: { width, height: 900 } },
+      ),
+    );
+  }
+
+  for (const [width, groups] of [
+    [360, 14],
+    [1440, 50],
+  ]) {
+    test(
+      `the largest graph at ${width} px: labels do not collide, and arrows reach every node`,
+      use(
+        async (page) => {
+          await page.goto(at({ user, view: "graph" }));
+          await page.locator(".picture .node").first().waitFor();
+          await page.getByRole("slider", { name: "Their products" }).fill("24");
+          const [answer] = await Promise.all([
+            page.waitForResponse((response) => response.url().includes("items=24&per_item=8")),
+            page.getByRole("slider", { name: "Other products" }).fill("8"),
+          ]);
+          const graph = await answer.json();
+          const n = graph.nodes.filter((node) => node.kind === "users").length;
+          const wanted = Math.min(n, groups);
+          const drawn = page.locator('.picture .node[data-role="others"]');
+          await page.waitForFunction(
+            (wanted) => document.querySelectorAll('.node[data-role="others"]').length === wanted,
+            wanted,
           );
-          assert.ok(boxes.length > 5);
-          for (const [n, a] of boxes.entries())
-            for (const b of boxes.slice(n + 1))
-              assert.ok(
-                a.right <= b.left || b.right <= a.left || a.bottom <= b.top || b.bottom <= a.top,
-                JSON.stringify([a, b]),
-              );
+          assert.equal(await drawn.count(), wanted);
+          await apart(page);
+          const ids = await page
+            .locator(".picture .node")
+            .evaluateAll((all) => all.map((node) => node.dataset.id));
+          assert.ok(ids.length > 20);
+          assert.deepEqual([...(await reached(page))].sort(), ids.sort());
+          const wide = await page.evaluate(() => document.documentElement.scrollWidth);
+          assert.ok(wide <= width, `${wide} px wide`);
         },
         { viewport: { width, height: 900 } },
       ),
@@ -125,6 +187,25 @@ describe("views", () => {
       await page.locator("section[aria-labelledby=near] li").first().waitFor();
       await page.locator("section[aria-labelledby=near] li button").first().click();
       await page.waitForFunction((old) => new URLSearchParams(location.search).get("item") !== old, item);
+    }),
+  );
+
+  test(
+    "a product whose name is its number shows it once",
+    use(async (page) => {
+      const bare = { item: "5612345", rank: 1, score: 1, source: "popularity", reason: "", details: {} };
+      const priced = { ...bare, item: "5699999", details: { brand: "runail", price: 2.5 } };
+      const titled = { ...bare, item: "5688888", details: { title: "Night serum", brand: "runail" } };
+      await page.route("**/v1/popular*", (route) =>
+        route.fulfill({ json: { items: [bare, priced, titled] } }),
+      );
+      await page.goto(at({ view: "items" }));
+      await page.locator(".starters li").first().waitFor();
+      const words = await page.locator(".starters li").allInnerTexts();
+      assert.deepEqual(
+        words.map((text) => text.replace(/[€ ]/g, "").split(/\s+/)),
+        [["Product5612345"], ["Product5699999·runail", "2.50"], ["Nightserum", "№5688888runail"]],
+      );
     }),
   );
 

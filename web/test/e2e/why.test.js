@@ -14,7 +14,7 @@ describe("explanations", () => {
         const row = page.locator(".rows .row").nth(n);
         await row.click();
         const item = new URL(page.url()).searchParams.get("item");
-        await page.locator(".why-head .facts", { hasText: item }).waitFor();
+        await page.locator(".why-head", { hasText: item }).waitFor();
         const answer = await json(base, "v1/explanations", { user, item });
         await page.waitForFunction(
           (score) => Number(document.querySelector(".total")?.dataset.score) === score,
@@ -48,9 +48,9 @@ describe("explanations", () => {
       const steps = await page.evaluate(() => history.length);
       const ids = await listed(page);
       await page.locator(".rows .row").nth(6).hover();
-      await page.locator(".why-head .facts", { hasText: ids[6] }).waitFor();
+      await page.locator(".why-head", { hasText: ids[6] }).waitFor();
       await page.locator(".rows .row").nth(9).focus();
-      await page.locator(".why-head .facts", { hasText: ids[9] }).waitFor();
+      await page.locator(".why-head", { hasText: ids[9] }).waitFor();
       assert.equal(await page.evaluate(() => history.length), steps);
     }),
   );
@@ -67,6 +67,10 @@ describe("explanations", () => {
       const lead = await page.locator(".why .lead").textContent();
       assert.match(lead, /^(Recommended (mainly )?because|The model sees little)/);
       assert.ok(!/undefined|\(\)|\[\]/.test(lead), lead);
+      if (/, among other products/.test(lead)) {
+        const others = answer.contributions.filter((part) => part.item !== item && part.share > 0);
+        assert.ok(others.length > 1, lead);
+      }
       const bars = await page.locator(".bars li").evaluateAll((all) =>
         all.map((bar) => ({
           key: bar.dataset.key,

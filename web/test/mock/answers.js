@@ -448,6 +448,7 @@ export function model() {
     currency: "EUR",
     image_hosts: [],
     admin_on_page: true,
+    impressions: true,
     figures: {
       metrics: { "best epoch": 18, "validation recall@20": 0.1764, "validation ndcg@20": 0.1093 },
       // What `lightgcn evaluate --on-validation --json` prints, as far as the page reads it.
@@ -514,7 +515,7 @@ export function models(token) {
   const all = [
     { version: MODEL_VERSION, ...own, trained_until: 1_582_000_000, figures },
     {
-      version: "0ld0ld0ld0ld0ld0",
+      version: "e4a90b3c7712d5f8",
       ...own,
       trained_until: 1_581_000_000,
       figures: { "validation recall@20": 0.17 },

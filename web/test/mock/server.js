@@ -5,6 +5,7 @@ import { createServer } from "node:http";
 import { extname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import * as answers from "./answers.js";
+import { outcomes } from "./outcomes.js";
 
 const PAGE =
   process.env.PAGE ?? fileURLToPath(new URL("../../../crates/lightgcn-serve/assets", import.meta.url));
@@ -68,6 +69,8 @@ async function answer(request, url) {
       return answers.models(request.headers.authorization);
     case "POST admin/models/*":
       return answers.activate(request.headers.authorization, parts[2]);
+    case "GET v1/outcomes":
+      return outcomes(answers.MODEL_VERSION, number("days", 30));
     case "GET v1/model":
       return answers.model();
     default:

@@ -7,7 +7,7 @@ use crate::events::{Impression, ShownRecord};
 use crate::models::Chosen;
 use crate::observe::REQUEST_ID;
 use crate::service::Shared;
-use axum::http::HeaderMap;
+use axum::http::{HeaderMap, HeaderName};
 use lightgcn_recommend::{Answer, RecommendRequest};
 use serde::Serialize;
 
@@ -44,11 +44,18 @@ pub(crate) struct ArmAnswer {
 pub(super) struct Asked<'a> {
     pub(super) shared: &'a Shared,
     pub(super) chosen: &'a Chosen,
+    /// Empty where the lists do not count as shown.
     pub(super) request_id: &'a str,
 }
 
-/// The id of a request.
+/// The header of requests whose lists no customer sees, such as those of the page, with any value.
+const NOT_SHOWN: HeaderName = HeaderName::from_static("x-not-shown");
+
+/// The id of a request; empty where its lists do not count as shown.
 pub(super) fn request_id(headers: &HeaderMap) -> String {
+    if headers.contains_key(NOT_SHOWN) {
+        return String::new();
+    }
     let id = headers.get(REQUEST_ID).and_then(|id| id.to_str().ok());
     id.unwrap_or_default().to_owned()
 }
@@ -106,7 +113,8 @@ impl Asked<'_> {
         shared
             .metrics
             .items(answer.items.iter().map(|item| item.source));
-        if let Some(recorder) = &shared.recorder {
+        let recorder = shared.recorder.as_ref();
+        if let Some(recorder) = recorder.filter(|_| !self.request_id.is_empty()) {
             let items = answer.items.iter();
             let items = items.map(|item| (item.item.clone(), item.source.name().to_owned()));
             recorder.record(ShownRecord::Shown(Impression {

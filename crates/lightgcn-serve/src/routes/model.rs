@@ -50,6 +50,8 @@ pub(crate) struct ModelView {
     /// Whether this listener lists and switches models for clients with the admin token: the
     /// setting `admin.on_page`.
     admin_on_page: bool,
+    /// Whether outcomes are counted: the setting `impressions`.
+    impressions: bool,
 }
 
 /// The kind and size of a model.
@@ -122,5 +124,6 @@ fn view(model: &Model, config: &ServeConfig) -> ModelView {
         currency: config.currency.clone(),
         image_hosts: config.image_hosts.clone(),
         admin_on_page: config.has_admin_on_page(),
+        impressions: config.impressions,
     }
 }
