@@ -122,17 +122,16 @@ export function metricMeaning(key: string): string | null {
 const RANKERS: Record<string, string> = {
   lightgcn: "LightGCN",
   "lightgcn++": "LightGCN++",
-  ngcf: "NGCF",
   mf: "Matrix factorization",
-  "matrix-factorization": "Matrix factorization",
   popularity: "Popularity",
   random: "Random",
-  "item-kNN": "Item-kNN",
-  "learned ranking": "Learned ranking",
-  "seen, not bought": "Seen, not bought",
 };
 
-export const rankerName = (name: string) => RANKERS[name] ?? name;
+/** A ranker's name for people: other models, such as `mb-cgcn`, are known by their capitals. */
+export function rankerName(name: string): string {
+  const isModel = /^[a-z]+(-[a-z]+)*$/.test(name);
+  return RANKERS[name] ?? (isModel ? name.toUpperCase() : name.charAt(0).toUpperCase() + name.slice(1));
+}
 
 /** The figure that verdicts are about. */
 export function bestKey({ compared, rows }: Figures): string {
