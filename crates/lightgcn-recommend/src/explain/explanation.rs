@@ -400,7 +400,11 @@ fn write_rest(
     }
 }
 
+/// What was done, or `met` where that is withheld.
 fn write_behaviors(f: &mut fmt::Formatter<'_>, behaviors: &[BehaviorCount]) -> fmt::Result {
+    if behaviors.is_empty() {
+        return f.write_str("met");
+    }
     for (n, behavior) in behaviors.iter().enumerate() {
         let comma = if n == 0 { "" } else { ", " };
         write!(f, "{comma}{behavior}")?;
