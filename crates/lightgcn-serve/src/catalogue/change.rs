@@ -1,6 +1,7 @@
 //! What is said of one item.
 
 use lightgcn_core::ItemDetails;
+use lightgcn_recommend::lenient;
 use serde::de::{Error, Visitor};
 use serde::{Deserialize, Deserializer, Serialize};
 use std::fmt;
@@ -11,6 +12,8 @@ use std::fmt;
 #[schema(as = CatalogueItem)]
 pub(crate) struct ItemChange {
     /// The item's id in the log; what is said of an item that the model does not know is kept for the next model.
+    #[serde(deserialize_with = "lenient::id")]
+    #[schema(value_type = lenient::IdSchema)]
     pub(crate) item: String,
     /// What the item is called. More than 300 characters are cut.
     #[serde(
@@ -45,13 +48,13 @@ pub(crate) struct ItemChange {
     )]
     #[schema(value_type = Option<StockValue>)]
     pub(crate) in_stock: Option<Option<Stock>>,
-    /// From when on it is no longer offered, and never recommended: seconds since 1970-01-01 UTC.
+    /// From when on it is no longer offered, and never recommended.
     #[serde(
         default,
-        deserialize_with = "given",
+        deserialize_with = "given_time",
         skip_serializing_if = "Option::is_none"
     )]
-    #[schema(value_type = Option<i64>)]
+    #[schema(value_type = Option<lenient::TimeSchema>)]
     pub(crate) expires_at: Option<Option<i64>>,
     /// Its price, in the log's currency: 0 or more.
     #[serde(
@@ -92,6 +95,11 @@ fn given<'de, D: Deserializer<'de>, T: Deserialize<'de>>(
     from: D,
 ) -> Result<Option<Option<T>>, D::Error> {
     Option::deserialize(from).map(Some)
+}
+
+/// The same for a time.
+fn given_time<'de, D: Deserializer<'de>>(from: D) -> Result<Option<Option<i64>>, D::Error> {
+    lenient::time(from).map(Some)
 }
 
 impl ItemChange {
@@ -243,6 +251,16 @@ mod tests {
             r#"{"item":"lamp","title":"Lamp","in_stock":false,"price":null}"#
         );
         assert_eq!(change(&json), first);
+    }
+
+    #[test]
+    fn expiries_are_times_and_ids_may_be_numbers() {
+        let given = change(r#"{"item":5802432,"expires_at":"2026-12-31T00:00:00+01:00"}"#);
+        assert_eq!(given.item, "5802432");
+        assert_eq!(given.expires_at, Some(Some(1_798_671_600)));
+        let null = change(r#"{"item":"a","expires_at":null}"#);
+        assert_eq!(null.expires_at, Some(None));
+        assert_eq!(change(r#"{"item":"a"}"#).expires_at, None);
     }
 
     #[test]
