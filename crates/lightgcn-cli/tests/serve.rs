@@ -154,7 +154,7 @@ fn a_trained_model_is_served_until_the_signal() {
     let mut open = TcpStream::connect(serving.address("address")).unwrap();
     let text = format!("{{\"user\": \"{user}\"}}");
     let head = format!(
-        "POST /v1/recommendations HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\ncontent-length: {}\r\n\r\n",
+        "POST /v1/recommendations HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\ncontent-length: {}\r\n\r\n",
         text.len()
     );
     open.write_all(head.as_bytes()).unwrap();

@@ -51,6 +51,7 @@
 //! - `answer/`: requests and answers by the shop's own ids, and the chain of sources.
 //! - `explain/`: why an item was recommended, by contributions and graph paths.
 //! - `cold_start/`: users and items that training did not see.
+//! - `lenient`: ids and times in JSON, in all the forms that clients send.
 //! - `recommender`: the front end that opens an artifact and uses all of these.
 #![forbid(unsafe_code)]
 
@@ -59,6 +60,7 @@ mod cold_start;
 mod error;
 mod evaluate;
 mod explain;
+pub mod lenient;
 mod model;
 mod propagated;
 mod rank;

@@ -17,7 +17,7 @@ use crate::{
 use lightgcn_core::{Catalogue, ItemDetails, ItemId, UserId};
 use lightgcn_graph::TrainGraph;
 use lightgcn_store::Artifact;
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::path::Path;
 use std::sync::Arc;
 
@@ -221,6 +221,23 @@ impl Recommender {
         let mut shop = self.shop.clone();
         shop.items.catalogue = items.catalogue.with_changes(&rows);
         Ok(Self { shop })
+    }
+
+    /// The same recommender without a user, who is unknown to every request from then on; everything else is shared with
+    /// this one, which does not change. `None` if it does not know the user. What other vectors learned from the
+    /// user stays, and so do counts over all users. O(forgotten users).
+    #[must_use]
+    pub fn without_user(&self, raw_user: &str) -> Option<Self> {
+        let user = self.shop.user(raw_user)?;
+        let mut shop = self.shop.clone();
+        Arc::make_mut(&mut shop.forgotten).insert(user);
+        Some(Self { shop })
+    }
+
+    /// The rows of the users removed by [`without_user`](Self::without_user).
+    #[must_use]
+    pub fn forgotten(&self) -> &BTreeSet<UserId> {
+        &self.shop.forgotten
     }
 
     /// Computes now what the first requests would otherwise wait for: the sums over layers and the

@@ -14,6 +14,7 @@ use crate::{
 };
 use lightgcn_core::{ItemId, UserId};
 use lightgcn_store::Artifact;
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -22,6 +23,8 @@ use std::time::{SystemTime, UNIX_EPOCH};
 #[derive(Debug, Clone)]
 pub(crate) struct Shop {
     pub(crate) model: Arc<Model>,
+    /// Users of the model to whom it answers as to strangers.
+    pub(crate) forgotten: Arc<BTreeSet<UserId>>,
     pub(crate) items: Items,
     pub(crate) newcomers: Arc<Newcomers>,
     pub(crate) popularity: Arc<Popularity>,
@@ -38,6 +41,7 @@ impl Shop {
     pub(crate) fn new(artifact: Artifact) -> Result<Self, RecommendError> {
         let model = Model::new(artifact)?;
         Ok(Self {
+            forgotten: Arc::default(),
             items: Items::new(&model),
             newcomers: Arc::new(Newcomers::new(FoldIn::default())),
             popularity: Arc::new(Popularity::new(&model.artifact)),
@@ -134,15 +138,17 @@ impl Shop {
         filtered
     }
 
+    /// The row of a user that the model knows and has not forgotten.
     pub(crate) fn user(&self, raw_user: &str) -> Option<UserId> {
-        self.model.artifact.users.get(raw_user)
+        let user = self.model.artifact.users.get(raw_user);
+        user.filter(|user| !self.forgotten.contains(user))
     }
 
     pub(crate) fn known_user(&self, raw_user: &str) -> Result<UserId, RecommendError> {
         self.user(raw_user)
             .ok_or_else(|| RecommendError::UnknownUser {
                 id: raw_user.to_owned(),
-                hint: hint_for_user(&self.model.artifact.users, raw_user),
+                hint: hint_for_user(|id| self.user(id).is_some(), raw_user),
             })
     }
 

@@ -10,7 +10,12 @@ use axum::middleware::Next;
 use axum::response::Response;
 use sha2::{Digest, Sha256};
 use std::borrow::Cow;
+use std::net::{Ipv4Addr, Ipv6Addr};
 use subtle::ConstantTimeEq;
+
+/// Marks the requests of a listener on loopback.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct OnLoopback;
 
 /// The common prefix of all shops' paths.
 const SHOPS: &str = "/v1/shops/";
@@ -28,9 +33,7 @@ pub(crate) async fn public(
     if path.starts_with("/health/") {
         return Ok(next.run(request).await);
     }
-    let hosts = &config.hosts;
-    let is_known = |name: &str| hosts.iter().any(|host| host.eq_ignore_ascii_case(name));
-    if !hosts.is_empty() && !host(&request).is_some_and(is_known) {
+    if !is_for_us(&config.hosts, &request) {
         refused(&front, &request, "host");
         let text = "this service does not serve that host; see its setting hosts";
         let status = StatusCode::MISDIRECTED_REQUEST;
@@ -60,9 +63,21 @@ pub(crate) async fn public(
     Ok(next.run(request).await)
 }
 
-/// The scope that a request needs; `None` for public resources: the page's files and the OpenAPI
-/// document.
-fn scope(method: &Method, path: &str) -> Option<Scope> {
+/// Whether a request is for one of the hosts. If none is named, a listener on loopback answers only for this machine,
+/// and any other listener for every host.
+fn is_for_us(hosts: &[String], request: &Request) -> bool {
+    let host = host(request);
+    if hosts.is_empty() {
+        // Against DNS rebinding, as on the admin listener.
+        let on_loopback = request.extensions().get::<OnLoopback>().is_some();
+        return !on_loopback || host.is_some_and(is_this_machine);
+    }
+    let is_known = |name: &str| hosts.iter().any(|host| host.eq_ignore_ascii_case(name));
+    host.is_some_and(is_known)
+}
+
+/// The scope that a request needs; `None` for public resources: the page's files and the OpenAPI document.
+pub(crate) fn scope(method: &Method, path: &str) -> Option<Scope> {
     let path = &*of_shop(path).map_or(Cow::Borrowed(path), |(_, path)| Cow::Owned(path));
     match (path, path.starts_with("/v1/") || path == "/metrics") {
         ("/v1/events", _) if method == Method::POST => Some(Scope::Write),
@@ -140,8 +155,16 @@ fn host(request: &Request) -> Option<&str> {
     })
 }
 
+/// Whether it is `localhost` or an address of loopback.
 fn is_this_machine(name: &str) -> bool {
-    matches!(name, "localhost" | "127.0.0.1" | "[::1]")
+    let v6 = name
+        .strip_prefix('[')
+        .and_then(|name| name.strip_suffix(']'));
+    let is_loopback = match v6 {
+        Some(name) => name.parse().is_ok_and(|ip: Ipv6Addr| ip.is_loopback()),
+        None => name.parse().is_ok_and(|ip: Ipv4Addr| ip.is_loopback()),
+    };
+    is_loopback || name.eq_ignore_ascii_case("localhost")
 }
 
 #[cfg(test)]
@@ -179,7 +202,9 @@ mod tests {
         for host in [
             "localhost",
             "localhost:8081",
+            "LocalHost",
             "127.0.0.1:80",
+            "127.8.0.1",
             "[::1]:80",
             "[::1]",
         ] {
@@ -189,6 +214,10 @@ mod tests {
             "evil.example",
             "localhost.evil.example:80",
             "127.0.0.1.nip.io",
+            "128.0.0.1",
+            "0.0.0.0",
+            "[::2]",
+            "::1",
             "",
         ] {
             assert!(!is_local(host), "{host}");

@@ -68,6 +68,11 @@ fn entity_tag(model: &Model, privacy: bool) -> String {
     if revision > 0 || n_expired > 0 {
         tag.push_str(&format!("-{revision}-{n_expired}"));
     }
+    // Users it no longer knows.
+    let n_forgotten = model.recommender.forgotten().len();
+    if n_forgotten > 0 {
+        tag.push_str(&format!("-without-{n_forgotten}"));
+    }
     // Answers from before histories were hidden are no longer valid.
     if privacy {
         tag.push_str("-private");

@@ -34,8 +34,10 @@ pub struct ServeConfig {
     /// Origins of web pages that may call the API from a browser (CORS), such as `https://shop.example`;
     /// `*` allows every origin. Default: none.
     pub cors_origins: Vec<String>,
-    /// The allowed hosts of requests, without ports, such as `shop.example`; requests for any other
-    /// host are rejected. Default: none, which allows every host.
+    /// The allowed hosts of requests, without ports, such as `shop.example`; requests for any other host are rejected.
+    /// Default: none. Then a [`Server`](crate::Server) on loopback answers only for this machine (`localhost`,
+    /// 127.0.0.0/8, `[::1]`), since a foreign page in a local browser may reach it under another name, and any other
+    /// server answers for every host.
     pub hosts: Vec<String>,
     /// Client keys; every request for answers, events or metrics must send one. Default: none,
     /// which requires no key.
@@ -80,6 +82,10 @@ pub struct ServeConfig {
     pub shadow: Option<String>,
     /// What to do with posted events whose behavior the model does not know. Default: reject them.
     pub unknown_behaviors: UnknownBehaviors,
+    /// Which listener has `/metrics`. Default: the public one.
+    pub metrics: MetricsListener,
+    /// Seconds that the queue may be full before `/health/ready` reports that the service is overloaded. Default: 5.
+    pub overloaded_after_seconds: f64,
     /// The limits of a single request.
     pub limits: Limits,
     /// The listener that loads and switches models.
@@ -112,6 +118,8 @@ impl Default for ServeConfig {
             experiment: None,
             shadow: None,
             unknown_behaviors: UnknownBehaviors::Refuse,
+            metrics: MetricsListener::Public,
+            overloaded_after_seconds: 5.0,
             limits: Limits::default(),
             admin: AdminConfig::default(),
         }
@@ -127,6 +135,17 @@ pub enum UnknownBehaviors {
     Refuse,
     /// Store them for later training; they have no effect until a model knows the behavior.
     Collect,
+}
+
+/// Which listener has `/metrics`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum MetricsListener {
+    /// The public one; if there are keys, it requires one with the scope `read`.
+    #[default]
+    Public,
+    /// The admin listener only.
+    Admin,
 }
 
 /// The limits of a single request; anything beyond gets 400, 413 or 422.
@@ -280,6 +299,10 @@ impl ServeConfig {
             experiment.check(&mut issues);
         }
         self.admin.check(&mut issues);
+        if self.metrics == MetricsListener::Admin && !self.admin.enabled {
+            let problem = "there is no admin listener; set admin.enabled, or leave this out";
+            issues.push(ConfigIssue::new("metrics", problem));
+        }
         if issues.is_empty() {
             return Ok(ValidServeConfig(self));
         }
@@ -298,6 +321,11 @@ impl ServeConfig {
             ("write_timeout_seconds", self.write_timeout_seconds, 0.001),
             ("drain_delay_seconds", self.drain_delay_seconds, 0.0),
             ("drain_timeout_seconds", self.drain_timeout_seconds, 0.0),
+            (
+                "overloaded_after_seconds",
+                self.overloaded_after_seconds,
+                0.0,
+            ),
         ] {
             if !(least..=MAX_SECONDS).contains(&seconds) {
                 let problem = format!("{seconds} is not between {least} and {MAX_SECONDS}");
@@ -415,124 +443,4 @@ pub(crate) fn seconds(given: f64) -> Duration {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    /// The keys of a configuration that are wrong.
-    fn wrong_keys(config: ServeConfig) -> Vec<String> {
-        match config.check() {
-            Err(ServeError::Config { issues }) => issues.into_iter().map(|i| i.key).collect(),
-            other => panic!("{other:?}"),
-        }
-    }
-
-    #[test]
-    fn the_default_is_valid_and_on_loopback() {
-        let config = ServeConfig::default().check().unwrap();
-        assert!(config.get().bind.ip().is_loopback());
-        assert!(config.get().admin.bind.ip().is_loopback());
-        assert!(config.n_workers() >= 1);
-    }
-
-    #[test]
-    fn every_issue_is_listed() {
-        let mut config = ServeConfig {
-            queue: 0,
-            workers: 2000,
-            header_timeout_seconds: f64::NAN,
-            request_timeout_seconds: -1.0,
-            cors_origins: [
-                "*",
-                "https://shop.example:8443",
-                "shop.example",
-                "https://a/b",
-                "https://",
-            ]
-            .map(str::to_owned)
-            .to_vec(),
-            currency: Some("euro".to_owned()),
-            image_hosts: [
-                "images.shop.example:8443",
-                "*",
-                "https://a",
-                "a; script-src",
-            ]
-            .map(str::to_owned)
-            .to_vec(),
-            ..ServeConfig::default()
-        };
-        config.limits.k = 0;
-        config.admin.bind = "0.0.0.0:8081".parse().unwrap();
-        let expected = [
-            "header_timeout_seconds",
-            "request_timeout_seconds",
-            "queue",
-            "limits.k",
-            "workers",
-            "cors_origins",
-            "cors_origins",
-            "cors_origins",
-            "currency",
-            "image_hosts",
-            "image_hosts",
-            "image_hosts",
-            "admin.bind",
-        ];
-        assert_eq!(wrong_keys(config), expected);
-    }
-
-    #[test]
-    fn tokens_are_checked_and_never_printed() {
-        let mut config = ServeConfig::default();
-        config.admin.token = Some(Token::new("too short"));
-        assert_eq!(wrong_keys(config), ["admin.token", "admin.token"]);
-        let mut config = ServeConfig::default();
-        config.admin.bind = "0.0.0.0:0".parse().unwrap();
-        config.admin.token = Some(Token::new("0123456789abcdef"));
-        let config = config.check().unwrap();
-        assert!(!format!("{config:?}").contains("0123456789abcdef"));
-        let written = toml::to_string(config.get()).unwrap();
-        assert!(!written.contains("0123456789abcdef"));
-    }
-
-    #[test]
-    fn the_token_file_is_read() {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("token");
-        std::fs::write(&path, "0123456789abcdef\n").unwrap();
-        let mut config = ServeConfig::default();
-        config.admin.token_file = Some(path);
-        let checked = config.clone().check().unwrap();
-        assert_eq!(
-            checked.get().admin.token,
-            Some(Token::new("0123456789abcdef"))
-        );
-        let again = checked.get().clone().check().unwrap();
-        assert_eq!(again, checked);
-        config.admin.token_file = Some(folder.path().join("none"));
-        assert_eq!(wrong_keys(config), ["admin.token_file"]);
-    }
-
-    #[test]
-    fn unknown_behaviors_are_refused_by_default() {
-        let of = |text: &str| toml::from_str::<ServeConfig>(text).map(|c| c.unknown_behaviors);
-        assert_eq!(of("").unwrap(), UnknownBehaviors::Refuse);
-        let collect = of("unknown_behaviors = 'collect'").unwrap();
-        assert_eq!(collect, UnknownBehaviors::Collect);
-        assert!(of("unknown_behaviors = 'ignore'").is_err());
-    }
-
-    #[test]
-    fn unknown_keys_are_errors() {
-        let config: ServeConfig = toml::from_str("bind = '127.0.0.1:1'\n[limits]\nk = 3").unwrap();
-        assert_eq!((config.limits.k, config.bind.port()), (3, 1));
-        for text in [
-            "bond = 1",
-            "[limits]\nj = 3",
-            "[admin]\nport = 1",
-            "bind = 'here'",
-        ] {
-            assert!(toml::from_str::<ServeConfig>(text).is_err(), "{text}");
-        }
-    }
-}
+mod tests;

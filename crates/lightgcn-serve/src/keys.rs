@@ -46,6 +46,17 @@ pub enum Scope {
     Admin,
 }
 
+impl Scope {
+    /// Its name in the configuration.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Read => "read",
+            Self::Write => "write",
+            Self::Admin => "admin",
+        }
+    }
+}
+
 fn read_only() -> Vec<Scope> {
     vec![Scope::Read]
 }

@@ -113,7 +113,9 @@ mod work;
 
 pub use address::listen_address;
 pub use catalogue::CatalogueError;
-pub use config::{AdminConfig, Limits, ServeConfig, Token, UnknownBehaviors, ValidServeConfig};
+pub use config::{
+    AdminConfig, Limits, MetricsListener, ServeConfig, Token, UnknownBehaviors, ValidServeConfig,
+};
 pub use error::{ConfigIssue, ServeError};
 pub use events::{
     EventError, EventReader, EventSink, EventStore, EventStoreConfig, EventStoreError,

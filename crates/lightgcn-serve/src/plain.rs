@@ -98,7 +98,7 @@ mod tests {
             (options("\"filter\":3"), "expected an object"),
             (options("\"chain\":{}"), "expected a list"),
             (options("\"k\":1,\"k\":2"), "duplicate field `k`"),
-            (read("[1]"), "expected a string"),
+            (read("[true]"), "expected an id as a string or an integer"),
         ] {
             assert!(message.contains(expected), "{message}");
             for word in ["usize", "f64", "struct", "enum", "map", "sequence"] {

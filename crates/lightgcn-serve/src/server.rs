@@ -1,5 +1,6 @@
 //! The listeners: connections within limits, and a graceful shutdown.
 
+use crate::access::OnLoopback;
 use crate::config::seconds;
 use crate::error::ServeError;
 use crate::front::Front;
@@ -148,14 +149,16 @@ impl Server {
         let (end, ended) = watch::channel(false);
         let public = Acceptor {
             router: self.app.router(),
+            on_loopback: self.address.ip().is_loopback(),
             permits: Arc::new(Semaphore::new(config.max_connections)),
             front: front.clone(),
             ended: ended.clone(),
         };
         let mut tasks = vec![tokio::spawn(public.accept(self.listener))];
-        if let Some((listener, _)) = self.admin {
+        if let Some((listener, address)) = self.admin {
             let admin = Acceptor {
                 router: self.app.admin_router(),
+                on_loopback: address.ip().is_loopback(),
                 permits: Arc::new(Semaphore::new(ADMIN_CONNECTIONS)),
                 front,
                 ended,
@@ -184,6 +187,7 @@ struct Incoming {
 /// What a listener needs to serve its connections.
 struct Acceptor {
     router: Router,
+    on_loopback: bool,
     permits: Arc<Semaphore>,
     front: Front,
     ended: watch::Receiver<bool>,
@@ -236,8 +240,11 @@ impl Acceptor {
         // Responses are written whole, so there is nothing to coalesce.
         let _ = stream.set_nodelay(true);
         let socket = Socket::new(stream, seconds(config.write_timeout_seconds));
+        let on_loopback = self.on_loopback.then_some(OnLoopback);
         let with_peer = move |mut request: hyper::Request<hyper::body::Incoming>| {
-            request.extensions_mut().insert(Peer(peer));
+            let extensions = request.extensions_mut();
+            extensions.insert(Peer(peer));
+            on_loopback.map(|mark| extensions.insert(mark));
             request
         };
         let router = MapRequest::new(self.router.clone(), with_peer);

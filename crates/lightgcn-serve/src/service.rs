@@ -303,6 +303,14 @@ impl Shared {
         Ok(self.registry.active())
     }
 
+    /// Makes a user unknown to every model in memory that may answer.
+    pub(crate) fn forget_in_models(&self, user: &str) {
+        self.registry.forget(user);
+        if let Some(arms) = &self.arms {
+            arms.forget(user);
+        }
+    }
+
     /// A user's stored events that the model can use and was not trained on.
     pub(crate) fn recent_events(&self, model: &Model, user: &str) -> Vec<ContextEvent> {
         let stored = self.events.of_user(user);

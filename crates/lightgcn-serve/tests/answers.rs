@@ -437,7 +437,18 @@ async fn the_openapi_document_has_every_route() {
         .iter()
         .map(|parameter| parameter["name"].as_str().unwrap())
         .collect();
-    let expected = ["k", "recent", "category", "brand", "price_min", "price_max"];
+    let expected = [
+        "k",
+        "recent",
+        "category",
+        "brand",
+        "allow",
+        "deny",
+        "deny_categories",
+        "deny_brands",
+        "price_min",
+        "price_max",
+    ];
     assert_eq!(names, expected);
 }
 

@@ -98,7 +98,7 @@ async fn bodies_that_are_not_the_expected_json_are_errors() {
         &deep_request,
         "[]",
         "3",
-        r#"{"user": 3}"#,
+        r#"{"user": 3.5}"#,
         r#"{"user": "u0"} {}"#,
         r#"{"user": "u0", "kk": 3}"#,
         r#"{"requests": 3}"#,

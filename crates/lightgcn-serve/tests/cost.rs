@@ -3,43 +3,16 @@
 
 mod common;
 
-use common::{Connection, Running, artifact_of, config, get, post};
-use lightgcn_core::{BehaviorWeightsConfig, Catalogue, InteractionsBuilder, ItemId, UserId};
-use lightgcn_recommend::{ContextEvent, Recommender};
+use common::large::{expensive, shop};
+use common::{Connection, Running, config, get, post};
+use lightgcn_recommend::ContextEvent;
 use lightgcn_serve::{EventError, EventSink, MemoryEvents, ServeConfig, Service, StoredEvent};
-use lightgcn_store::EmbeddingTable;
-use serde_json::{Value, json};
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpSocket, TcpStream};
-
-const USERS: u32 = 40;
-const ITEMS: u32 = 3000;
-const DIMENSION: usize = 16;
-
-/// A shop whose users have 100 items each, and whose vectors point everywhere.
-fn shop() -> Recommender {
-    let config = BehaviorWeightsConfig::shop_log();
-    let names: Vec<&str> = config.behaviors.iter().map(|b| b.name.as_str()).collect();
-    let mut pairs = InteractionsBuilder::from_names(&names, &["purchase"]).unwrap();
-    for user in 0..USERS {
-        for n in 0..100 {
-            let item = ItemId((user * 37 + n * 29) % ITEMS);
-            pairs
-                .push(UserId(user), item, 1.0, &[0, 0, 0, 1], None)
-                .unwrap();
-        }
-    }
-    let train = pairs.build(USERS as usize, ITEMS as usize).unwrap();
-    let numbers = (0..(USERS + ITEMS) as usize * DIMENSION).map(|n| (n as f32 * 0.7).sin());
-    let table =
-        EmbeddingTable::new((USERS + ITEMS) as usize, DIMENSION, numbers.collect()).unwrap();
-    let artifact = artifact_of(train, table, Catalogue::unknown(ITEMS as usize));
-    Recommender::from_artifact(artifact).unwrap()
-}
 
 /// One thread that scores, and time enough for everything.
 fn patient() -> ServeConfig {
@@ -52,15 +25,6 @@ fn patient() -> ServeConfig {
 
 fn service(config: ServeConfig) -> Service {
     Service::from_recommender(shop(), config, Arc::new(MemoryEvents::default())).unwrap()
-}
-
-/// The most expensive batch that the other limits allow, or a smaller one.
-fn expensive(n: usize) -> String {
-    let options = json!({"k": 1000, "diversity": 0.5});
-    let questions: Vec<Value> = (0..n)
-        .map(|n| json!({"user": format!("u{}", n % 40), "options": options}))
-        .collect();
-    json!({"requests": questions}).to_string()
 }
 
 /// Sends a post on a connection of its own, whose buffer for incoming bytes is small.

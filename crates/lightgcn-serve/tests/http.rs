@@ -7,7 +7,7 @@ mod common;
 use axum::Router;
 use axum::body::Body;
 use axum::http::Request;
-use common::{Reply, config, get, post, send, service, service_with};
+use common::{Reply, Running, config, get, post, raw, send, service, service_with};
 use lightgcn_serve::{ApiKey, Scope};
 use serde_json::Value;
 use std::collections::BTreeSet;
@@ -124,6 +124,55 @@ async fn requests_for_other_hosts_are_refused() {
         text.contains("lightgcn_refused_authentications_total 4"),
         "{text}"
     );
+}
+
+#[tokio::test]
+async fn a_listener_on_loopback_answers_for_this_machine_alone() {
+    let running = Running::start(service()).await;
+    let ask = async |path: &str, host: &str| {
+        let head = format!("GET {path} HTTP/1.1\r\n{host}connection: close\r\n\r\n");
+        let reply = raw(running.address, head.as_bytes()).await;
+        let status = reply.split(' ').nth(1).unwrap().to_owned();
+        (status, reply.contains("\"foreign_host\""))
+    };
+    for host in [
+        "localhost",
+        "LOCALHOST:9",
+        "127.0.0.1:8080",
+        "127.1.2.3",
+        "[::1]:8080",
+    ] {
+        let host = format!("host: {host}\r\n");
+        let reply = ask("/v1/popular", &host).await;
+        assert_eq!(reply, ("200".to_owned(), false), "{host}");
+    }
+    for host in [
+        "host: rebound.example:8080\r\n",
+        "host: 127.0.0.1.nip.io\r\n",
+        "host: 10.0.0.7\r\n",
+        "",
+    ] {
+        for path in ["/v1/popular", "/", "/openapi.json", "/metrics"] {
+            let reply = ask(path, host).await;
+            assert_eq!(reply, ("421".to_owned(), true), "{host} {path}");
+        }
+        // A health check may know only an address.
+        let reply = ask("/health/live", host).await;
+        assert_eq!(reply, ("200".to_owned(), false), "{host}");
+    }
+    // Within another program, which has its own listener, every host is answered.
+    let host = [("host", "rebound.example")];
+    let nested = with(&service().router(), "GET", "/v1/popular", &host).await;
+    assert_eq!(nested.status, 200);
+    // Where hosts are named, they alone count.
+    let mut config = config();
+    config.hosts = vec!["shop.example".to_owned()];
+    let named = Running::start(service_with(config)).await;
+    for (host, status) in [("shop.example", "200"), ("localhost", "421")] {
+        let head = format!("GET /v1/popular HTTP/1.1\r\nhost: {host}\r\nconnection: close\r\n\r\n");
+        let reply = raw(named.address, head.as_bytes()).await;
+        assert_eq!(reply.split(' ').nth(1), Some(status), "{host}");
+    }
 }
 
 /// Keys `reader` and `writer`.
@@ -244,4 +293,69 @@ async fn users_are_forgotten_by_administrators_alone() {
             (200, Some(events))
         );
     }
+}
+
+#[tokio::test]
+async fn a_forgotten_user_is_a_stranger_until_a_model_is_loaded() {
+    let mut config = config();
+    config.keys = keys();
+    config.keys[1].scopes = vec![Scope::Read, Scope::Write, Scope::Admin];
+    let service = service_with(config);
+    let router = service.router();
+    let ask = async |method: &str, path: &str| {
+        with(&router, method, path, &[("authorization", "Bearer writer")]).await
+    };
+    let known = ask("GET", "/v1/recommendations/u3?k=3").await.json();
+    assert_eq!(known["known"], true);
+    let search = ask("GET", "/v1/users?q=u3").await;
+    assert_eq!(search.json()["total"], 1);
+    assert_eq!(ask("GET", "/v1/explanations/u3/p6").await.status, 200);
+    let stranger = ask("GET", "/v1/recommendations/nobody?k=3").await.json();
+
+    assert_eq!(ask("DELETE", "/v1/users/u3").await.status, 200);
+    let forgotten = ask("GET", "/v1/recommendations/u3?k=3").await.json();
+    assert_eq!(forgotten["known"], false);
+    assert_eq!(forgotten["items"], stranger["items"]);
+    let why = ask("GET", "/v1/explanations/u3/p6").await;
+    assert_eq!(why.error(404), "unknown_user");
+    let history = ask("GET", "/v1/users/u3").await.json();
+    assert_eq!(
+        (&history["known"], &history["history"]),
+        (&false.into(), &Value::Array(vec![]))
+    );
+    // What a browser has kept of the search is no longer right.
+    let tag = search.headers["etag"].to_str().unwrap().to_owned();
+    let headers = [("authorization", "Bearer writer"), ("if-none-match", &tag)];
+    let again = with(&router, "GET", "/v1/users?q=u3", &headers).await;
+    assert_eq!(
+        (again.status.as_u16(), &again.json()["total"]),
+        (200, &0.into())
+    );
+    let typical = ask("GET", "/v1/model").await.json()["typical_users"].to_string();
+    assert!(!typical.contains("\"u3\""), "{typical}");
+    let graph = ask("GET", "/v1/graph/u3").await.json();
+    assert_eq!(graph["edges"], Value::Array(vec![]));
+    // Others are known as before.
+    assert_eq!(
+        ask("GET", "/v1/recommendations/u4?k=3").await.json()["known"],
+        true
+    );
+    // What the user does from now on counts.
+    let json = ("content-type", "application/json");
+    let events = r#"{"events": [{"user": "u3", "item": "p9", "behavior": "purchase"}]}"#;
+    let request = Request::post("/v1/events")
+        .header("authorization", "Bearer writer")
+        .header(json.0, json.1);
+    let posted = send(&router, request.body(Body::from(events)).unwrap()).await;
+    assert_eq!(posted.status, 200);
+    let history = ask("GET", "/v1/users/u3").await.json()["history"].clone();
+    assert_eq!(
+        (history.as_array().unwrap().len(), &history[0]["item"]),
+        (1, &"p9".into())
+    );
+    // Another model knows whom it was trained on.
+    let other = lightgcn_recommend::Recommender::from_artifact(common::artifact(-1.0)).unwrap();
+    service.switch_to(other).unwrap();
+    let known = ask("GET", "/v1/recommendations/u3?k=3").await.json();
+    assert_eq!(known["known"], true);
 }

@@ -109,6 +109,47 @@ async fn requests_beyond_the_queue_are_rejected() {
     );
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_queue_that_stays_full_is_told() {
+    let (service, gate) = gated(|config| {
+        config.workers = 1;
+        config.queue = 1;
+        config.overloaded_after_seconds = 0.3;
+    });
+    let running = Running::start(service).await;
+    let address = running.address;
+    let ready = async || {
+        let reply = ask(address, "/health/ready").await;
+        let code = reply.split(' ').nth(1).unwrap().to_owned();
+        let (_, body) = reply.split_once("\r\n\r\n").unwrap();
+        let body: serde_json::Value = serde_json::from_str(body).unwrap();
+        (code, body["status"].as_str().unwrap().to_owned())
+    };
+    let is = |code: &str, status: &str| (code.to_owned(), status.to_owned());
+    assert_eq!(ready().await, is("200", "ready"));
+    let ask_one = |_| tokio::spawn(ask_owned(address, "/v1/recommendations/u0"));
+    let mut asked = vec![ask_one(0)];
+    while gate.entered.load(Ordering::Relaxed) == 0 {
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    // One is being scored, one waits, and the others are turned away: from then on the queue is full.
+    asked.extend((1..6).map(ask_one));
+    let start = Instant::now();
+    while asked.iter().filter(|task| task.is_finished()).count() < 4 {
+        assert!(start.elapsed() < Duration::from_secs(20));
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    tokio::time::sleep(Duration::from_millis(400)).await;
+    assert_eq!(ready().await, is("503", "overloaded"));
+    gate.open();
+    let mut answered = 0;
+    for task in asked {
+        answered += usize::from(task.await.unwrap().starts_with("HTTP/1.1 200"));
+    }
+    assert_eq!(answered, 2);
+    assert_eq!(ready().await, is("200", "ready"));
+}
+
 async fn ask_owned(address: std::net::SocketAddr, path: &'static str) -> String {
     ask(address, path).await
 }
@@ -242,7 +283,7 @@ async fn slow_sockets_do_not_delay_others() {
         let mut stream = TcpStream::connect(running.address).await.unwrap();
         let start: &[u8] = match n % 3 {
             0 => b"GET /v1/pop",
-            1 => b"POST /v1/events HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\ncontent-length: 50\r\n\r\n{",
+            1 => b"POST /v1/events HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\ncontent-length: 50\r\n\r\n{",
             _ => b"",
         };
         stream.write_all(start).await.unwrap();
@@ -285,10 +326,12 @@ async fn invalid_http_is_refused() {
     let many = (0..100)
         .map(|n| format!("x-{n}: y\r\n"))
         .collect::<String>();
-    let many = format!("GET / HTTP/1.1\r\nhost: x\r\n{many}\r\n");
-    let long = format!("GET /{} HTTP/1.1\r\nhost: x\r\n\r\n", "a".repeat(100_000));
-    let two_lengths =
-        "POST /v1/events HTTP/1.1\r\nhost: x\r\ncontent-length: 2\r\ncontent-length: 3\r\n\r\n{}";
+    let many = format!("GET / HTTP/1.1\r\nhost: localhost\r\n{many}\r\n");
+    let long = format!(
+        "GET /{} HTTP/1.1\r\nhost: localhost\r\n\r\n",
+        "a".repeat(100_000)
+    );
+    let two_lengths = "POST /v1/events HTTP/1.1\r\nhost: localhost\r\ncontent-length: 2\r\ncontent-length: 3\r\n\r\n{}";
     for bytes in [
         many.as_str(),
         &long,
@@ -303,6 +346,38 @@ async fn invalid_http_is_refused() {
         );
     }
     body_of(&ask(running.address, "/health/live").await);
+}
+
+/// A request whose header has this many lines, and as many bytes in all.
+fn with_header(lines: usize, bytes: usize) -> String {
+    let mut header =
+        "GET /health/live HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n".to_owned();
+    for n in 2..lines.saturating_sub(1) {
+        header.push_str(&format!("x-{n}: y\r\n"));
+    }
+    let rest = bytes.saturating_sub(header.len() + "x-l: \r\n\r\n".len());
+    format!("{header}x-l: {}\r\n\r\n", "y".repeat(rest))
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn headers_have_64_lines_and_32_kib_at_most() {
+    let running = Running::start(service()).await;
+    for (lines, bytes, status) in [
+        (64, 1000, "200"),
+        (65, 1000, "431"),
+        // A little more may pass, since the rest of a header is read at once.
+        (4, 32 * 1024 - 1, "200"),
+        (4, 64 * 1024, "431"),
+    ] {
+        let request = with_header(lines, bytes);
+        assert_eq!(request.matches("\r\n").count(), lines + 2);
+        if bytes > 2000 {
+            assert_eq!(request.len(), bytes);
+        }
+        let reply = raw(running.address, request.as_bytes()).await;
+        let given = reply.split(' ').nth(1);
+        assert_eq!(given, Some(status), "{lines} lines, {bytes} bytes");
+    }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

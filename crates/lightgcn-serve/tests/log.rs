@@ -6,7 +6,7 @@ mod common;
 use axum::body::Body;
 use axum::http::Request;
 use common::{config, send, service_with};
-use lightgcn_serve::Token;
+use lightgcn_serve::{ApiKey, Scope, Token};
 use std::collections::BTreeMap;
 use std::fmt::Debug;
 use std::sync::{Arc, Mutex};
@@ -96,16 +96,25 @@ async fn requests_are_logged_without_ids_of_users() {
     let log = Log::default();
     tracing::subscriber::set_global_default(log.clone()).unwrap();
     let mut config = config();
+    // The key `writer`.
+    config.keys = vec![ApiKey {
+        name: "shop".to_owned(),
+        sha256: "b93006774cbdd4b299389a03ac3d88c3a76b460d538795bc12718011a909fba5".to_owned(),
+        scopes: vec![Scope::Read, Scope::Admin],
+        shops: Vec::new(),
+    }];
     config.admin.token = Some(Token::new("a-token-of-some-length"));
     let service = service_with(config);
     let request = Request::get("/v1/recommendations/secret?k=2")
         .header("x-request-id", "mine")
+        .header("authorization", "Bearer writer")
         .header(
             "traceparent",
             "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01",
         );
     send(&service.router(), request.body(Body::empty()).unwrap()).await;
-    let access = log.of("lightgcn_serve::access");
+    let mut access = log.of("lightgcn_serve::access");
+    access.retain(|line| line.contains_key("status"));
     assert_eq!(access.len(), 1);
     for (field, value) in [
         ("method", "GET"),
@@ -146,6 +155,24 @@ async fn requests_are_logged_without_ids_of_users() {
         lines.iter().any(|line| line["message"].contains("refused")),
         "{lines:?}"
     );
+    // So is it that somebody was forgotten, and not who.
+    let request = Request::delete("/v1/users/secret").header("authorization", "Bearer writer");
+    let reply = send(&service.router(), request.body(Body::empty()).unwrap()).await;
+    assert_eq!(
+        (reply.status.as_u16(), &reply.json()["events"]),
+        (200, &0.into())
+    );
+    let forgotten = log.of("lightgcn_serve::routes::users");
+    assert_eq!(forgotten.len(), 1, "{forgotten:?}");
+    for (field, value) in [
+        ("message", "a user was removed from the event store"),
+        ("events", "0"),
+        ("method", "DELETE"),
+        ("route", "/v1/users/{user}"),
+    ] {
+        let told = forgotten[0].get(field).map(String::as_str);
+        assert_eq!(told, Some(value), "{forgotten:?}");
+    }
     let all = format!("{:?}", log.0.lock().unwrap().lines);
     assert!(!all.contains("secret"), "{all}");
 }

@@ -4,7 +4,7 @@
 
 mod common;
 
-use common::{Connection, Running, artifact, config};
+use common::{Connection, Running, artifact, config, resident};
 use lightgcn_recommend::Recommender;
 use lightgcn_serve::{MemoryEvents, Service};
 use std::sync::Arc;
@@ -13,13 +13,7 @@ use std::time::{Duration, Instant};
 /// The resources of the process: descriptors, threads and resident KiB.
 fn held() -> (usize, usize, u64) {
     let count = |path| std::fs::read_dir(path).unwrap().count();
-    let status = std::fs::read_to_string("/proc/self/status").unwrap();
-    let memory = status
-        .lines()
-        .find_map(|line| line.strip_prefix("VmRSS:"))
-        .unwrap();
-    let memory = memory.trim().trim_end_matches(" kB").parse().unwrap();
-    (count("/proc/self/fd"), count("/proc/self/task"), memory)
+    (count("/proc/self/fd"), count("/proc/self/task"), resident())
 }
 
 /// The length of the test: LIGHTGCN_SOAK_SECONDS. Default: 6 s.

@@ -2,6 +2,7 @@
 
 use crate::answer::nearest::nearest_label;
 use crate::answer::rule::{Rule, UnknownNames};
+use crate::lenient;
 use lightgcn_core::{Catalogue, ItemId, LabelColumn, Vocabulary};
 use serde::{Deserialize, Serialize};
 
@@ -16,8 +17,12 @@ use serde::{Deserialize, Serialize};
 #[serde(deny_unknown_fields, default)]
 pub struct ItemFilter {
     /// Only these items. An empty list is an error.
+    #[serde(deserialize_with = "lenient::optional_ids")]
+    #[cfg_attr(feature = "openapi", schema(value_type = Option<Vec<lenient::IdSchema>>))]
     pub allow: Option<Vec<String>>,
     /// None of these items.
+    #[serde(deserialize_with = "lenient::ids")]
+    #[cfg_attr(feature = "openapi", schema(value_type = Vec<lenient::IdSchema>))]
     pub deny: Vec<String>,
     /// Only items of one of these categories: a category's id, its code, or a prefix of codes
     /// (`apparel` includes `apparel.glove`). Empty: all.

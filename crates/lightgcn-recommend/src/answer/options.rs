@@ -1,7 +1,7 @@
 //! Requests and their options.
 
 use crate::answer::filter::ItemFilter;
-use crate::{RecommendError, Source};
+use crate::{RecommendError, Source, lenient};
 use serde::{Deserialize, Serialize};
 
 /// Which items of the user's history to hide.
@@ -123,6 +123,8 @@ impl RecommendOptions {
 #[serde(deny_unknown_fields)]
 pub struct ContextEvent {
     /// The item's id as the shop writes it. Events of unknown items are counted and ignored.
+    #[serde(deserialize_with = "lenient::id")]
+    #[cfg_attr(feature = "openapi", schema(value_type = lenient::IdSchema))]
     pub item: String,
     /// The behavior's label in the log.
     pub behavior: String,
@@ -130,8 +132,13 @@ pub struct ContextEvent {
     #[serde(default = "one")]
     pub count: f64,
     /// When it happened, in seconds since 1970-01-01 UTC. Used only by weights with a half-life, which discount
-    /// an event by its age relative to the latest event of the request.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    /// an event by its age relative to the latest event of the request. In JSON also by RFC 3339.
+    #[serde(
+        default,
+        deserialize_with = "lenient::time",
+        skip_serializing_if = "Option::is_none"
+    )]
+    #[cfg_attr(feature = "openapi", schema(value_type = Option<lenient::TimeSchema>))]
     pub time: Option<i64>,
 }
 
@@ -158,6 +165,8 @@ impl ContextEvent {
 #[serde(deny_unknown_fields, default)]
 pub struct RecommendRequest {
     /// The user's id. An unknown or empty id is a newcomer.
+    #[serde(deserialize_with = "lenient::id")]
+    #[cfg_attr(feature = "openapi", schema(value_type = lenient::IdSchema))]
     pub user: String,
     /// Events since training, in any order. They affect the answer at once, and a newcomer's answer
     /// is based on them.

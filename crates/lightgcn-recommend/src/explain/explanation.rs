@@ -1,7 +1,7 @@
 //! Explanations: why an item is recommended.
 
 use crate::answer::response::{BehaviorCount, DetailsFields};
-use crate::{ContextEvent, RecommendError};
+use crate::{ContextEvent, RecommendError, lenient};
 use lightgcn_core::ItemDetails;
 use serde::{Deserialize, Serialize};
 use std::fmt;
@@ -57,8 +57,12 @@ impl ExplainOptions {
 #[serde(deny_unknown_fields, default)]
 pub struct ExplainRequest {
     /// The user's id. An unknown user must have events.
+    #[serde(deserialize_with = "lenient::id")]
+    #[cfg_attr(feature = "openapi", schema(value_type = lenient::IdSchema))]
     pub user: String,
     /// The item's id.
+    #[serde(deserialize_with = "lenient::id")]
+    #[cfg_attr(feature = "openapi", schema(value_type = lenient::IdSchema))]
     pub item: String,
     /// Events since training, as in [`RecommendRequest`](crate::RecommendRequest).
     pub events: Vec<ContextEvent>,
@@ -400,7 +404,11 @@ fn write_rest(
     }
 }
 
+/// What was done, or `met` where that is withheld.
 fn write_behaviors(f: &mut fmt::Formatter<'_>, behaviors: &[BehaviorCount]) -> fmt::Result {
+    if behaviors.is_empty() {
+        return f.write_str("met");
+    }
     for (n, behavior) in behaviors.iter().enumerate() {
         let comma = if n == 0 { "" } else { ", " };
         write!(f, "{comma}{behavior}")?;

@@ -1,6 +1,7 @@
 //! A change of one item.
 
 use lightgcn_core::ItemDetails;
+use lightgcn_recommend::lenient;
 use serde::de::{Error, Visitor};
 use serde::{Deserialize, Deserializer, Serialize};
 use std::fmt;
@@ -12,6 +13,8 @@ use std::fmt;
 pub(crate) struct ItemChange {
     /// The item's id in the log; changes of an item that the model does not know are kept for the
     /// next model.
+    #[serde(deserialize_with = "lenient::id")]
+    #[schema(value_type = lenient::IdSchema)]
     pub(crate) item: String,
     /// The item's title, truncated to 300 characters.
     #[serde(
@@ -47,13 +50,13 @@ pub(crate) struct ItemChange {
     )]
     #[schema(value_type = Option<StockValue>)]
     pub(crate) in_stock: Option<Option<Stock>>,
-    /// When it stops being offered and recommended, in seconds since 1970-01-01 UTC.
+    /// When it stops being offered and recommended.
     #[serde(
         default,
-        deserialize_with = "given",
+        deserialize_with = "given_time",
         skip_serializing_if = "Option::is_none"
     )]
-    #[schema(value_type = Option<i64>)]
+    #[schema(value_type = Option<lenient::TimeSchema>)]
     pub(crate) expires_at: Option<Option<i64>>,
     /// Its price, in the log's currency: 0 or more.
     #[serde(
@@ -94,6 +97,11 @@ fn given<'de, D: Deserializer<'de>, T: Deserialize<'de>>(
     from: D,
 ) -> Result<Option<Option<T>>, D::Error> {
     Option::deserialize(from).map(Some)
+}
+
+/// The same for a time.
+fn given_time<'de, D: Deserializer<'de>>(from: D) -> Result<Option<Option<i64>>, D::Error> {
+    lenient::time(from).map(Some)
 }
 
 impl ItemChange {
@@ -245,6 +253,16 @@ mod tests {
             r#"{"item":"lamp","title":"Lamp","in_stock":false,"price":null}"#
         );
         assert_eq!(change(&json), first);
+    }
+
+    #[test]
+    fn expiries_are_times_and_ids_may_be_numbers() {
+        let given = change(r#"{"item":5802432,"expires_at":"2026-12-31T00:00:00+01:00"}"#);
+        assert_eq!(given.item, "5802432");
+        assert_eq!(given.expires_at, Some(Some(1_798_671_600)));
+        let null = change(r#"{"item":"a","expires_at":null}"#);
+        assert_eq!(null.expires_at, Some(None));
+        assert_eq!(change(r#"{"item":"a"}"#).expires_at, None);
     }
 
     #[test]

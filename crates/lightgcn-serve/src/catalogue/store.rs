@@ -192,7 +192,7 @@ impl CatalogueStore {
         let revision = kept.revision;
         drop(kept);
         match model.recommender.with_details(&changes) {
-            Ok(recommender) => Some(model.with_catalogue(recommender, revision)),
+            Ok(recommender) => Some(model.with_recommender(recommender, revision)),
             Err(error) => {
                 tracing::error!(%error, "cannot apply the catalogue changes");
                 None

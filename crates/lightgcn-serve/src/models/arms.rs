@@ -108,10 +108,18 @@ impl Arms {
 
     /// Applies catalogue changes to the models of all arms.
     pub(crate) fn refresh(&self, catalogue: &CatalogueStore) {
+        self.update(|model| catalogue.applied(model));
+    }
+
+    /// Makes a user a stranger to the models of all arms.
+    pub(crate) fn forget(&self, user: &str) {
+        self.update(|model| model.without_user(user));
+    }
+
+    /// Replaces the models of arms by those that are made of them, whoever else does so meanwhile.
+    fn update(&self, updated: impl Fn(&Model) -> Option<Model>) {
         for slot in self.models.iter().filter_map(|arm| arm.model.as_ref()) {
-            if let Some(updated) = catalogue.applied(&slot.load()) {
-                slot.store(Arc::new(updated));
-            }
+            slot.rcu(|model| updated(model).map_or_else(|| Arc::clone(model), Arc::new));
         }
     }
 

@@ -119,8 +119,8 @@ impl Model {
         }
     }
 
-    /// The same model with changed details of its items.
-    pub(crate) fn with_catalogue(&self, recommender: Recommender, revision: u64) -> Self {
+    /// The same model with another recommender: with changed details of its items, or without some users.
+    pub(crate) fn with_recommender(&self, recommender: Recommender, revision: u64) -> Self {
         Self {
             version: self.version.clone(),
             path: self.path.clone(),
@@ -133,6 +133,12 @@ impl Model {
             recommender,
             ..*self
         }
+    }
+
+    /// The same model without a user; `None` if it does not know the user.
+    fn without_user(&self, user: &str) -> Option<Self> {
+        let recommender = self.recommender.without_user(user)?;
+        Some(self.with_recommender(recommender, self.catalogue_revision))
     }
 
     /// How many items have expired so far; it affects answers.

@@ -104,6 +104,19 @@ impl Registry {
         self.active()
     }
 
+    /// Makes a user a stranger to every model in memory.
+    pub(crate) fn forget(&self, user: &str) {
+        let mut loaded = self.lock();
+        for model in loaded.iter_mut() {
+            if let Some(without) = model.without_user(user) {
+                *model = Arc::new(without);
+            }
+        }
+        if let Some(active) = loaded.first() {
+            self.active.store(Arc::clone(active));
+        }
+    }
+
     fn switch(&self, loaded: &mut Vec<Arc<Model>>, model: Arc<Model>) -> Arc<Model> {
         loaded.insert(0, Arc::clone(&model));
         loaded.truncate(self.keep);

@@ -1,37 +1,54 @@
-//! The admin routes, which load and switch models
+//! The admin routes, which load and switch models.
 
-use crate::api_error::ApiError;
+use crate::api_error::{ApiError, ErrorBody};
 use crate::error::ServeError;
 use crate::extract::{Json, Path};
 use crate::json::json;
 use crate::models::Model;
 use crate::service::Service;
-use axum::Router;
 use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::Response;
-use axum::routing::{get, post};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
+use utoipa::OpenApi;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
 
 /// The maximum size of a body, in bytes.
 pub(super) const MAX_BODY: usize = 4096;
 
+/// The head of the admin listener's OpenAPI document.
+#[derive(OpenApi)]
+#[openapi(info(
+    title = "lightgcn admin",
+    description = "Loads and switches models. Errors have a status of 4xx or 5xx, a code for programs and a message for people.",
+))]
+struct Document;
+
 /// The models in memory.
-#[derive(Debug, Serialize)]
-struct Models {
+#[derive(Debug, Serialize, utoipa::ToSchema)]
+pub(crate) struct Models {
+    /// The active one first, then by when they were active.
     models: Vec<ModelEntry>,
 }
 
-#[derive(Debug, Serialize)]
-struct ModelEntry {
+/// A model in memory.
+#[derive(Debug, Serialize, utoipa::ToSchema)]
+pub(crate) struct ModelEntry {
+    /// The first 16 digits of the SHA-256 of its artifact.
     version: String,
+    /// Whether it answers.
     active: bool,
+    /// Its kind, such as `lightgcn`.
     name: String,
+    /// Where it was loaded from; none if it was passed in memory.
     path: Option<String>,
+    /// How many users it knows.
     n_users: usize,
+    /// How many items it knows.
     n_items: usize,
-    /// The time of the latest event that it was trained on.
+    /// The time of the latest event that it was trained on, in seconds since 1970-01-01 UTC.
     trained_until: Option<i64>,
     /// Its metrics by name, such as `validation recall@20`.
     figures: BTreeMap<String, f64>,
@@ -53,24 +70,36 @@ impl ModelEntry {
     }
 }
 
-#[derive(Debug, Deserialize)]
+/// Which model to load.
+#[derive(Debug, Deserialize, utoipa::ToSchema)]
 #[serde(deny_unknown_fields)]
-struct Load {
+pub(crate) struct Load {
+    /// Its name in the folder of models.
     path: String,
 }
 
-pub(super) fn routes() -> Router<Service> {
-    Router::new()
-        .route("/admin/models", get(list).post(load))
-        .route("/admin/models/{version}/activate", post(activate))
+pub(super) fn documented() -> OpenApiRouter<Service> {
+    OpenApiRouter::with_openapi(Document::openapi())
+        .routes(routes!(list, load))
+        .routes(routes!(activate))
 }
 
-async fn list(State(service): State<Service>) -> Result<Response, ApiError> {
+/// Lists the models in memory.
+#[utoipa::path(get, path = "/admin/models", operation_id = "list_models", tag = "admin",
+    responses((status = 200, body = Models)))]
+pub(crate) async fn list(State(service): State<Service>) -> Result<Response, ApiError> {
     // Loading a model holds the lock of the list.
     then_list(service, |_| Ok(())).await
 }
 
-async fn load(
+/// Loads a model from the folder of models, and switches to it. If it cannot be loaded, the active model stays.
+#[utoipa::path(post, path = "/admin/models", operation_id = "load_model", tag = "admin", request_body = Load,
+    responses(
+        (status = 200, description = "The models in memory after it.", body = Models),
+        (status = 400, description = "Invalid name.", body = ErrorBody),
+        (status = 422, description = "The model cannot be loaded.", body = ErrorBody),
+    ))]
+pub(crate) async fn load(
     State(service): State<Service>,
     Json(Load { path }): Json<Load>,
 ) -> Result<Response, ApiError> {
@@ -79,7 +108,14 @@ async fn load(
     then_list(service, move |service| service.load(&path).map(|_| ())).await
 }
 
-async fn activate(
+/// Switches back to a model in memory.
+#[utoipa::path(post, path = "/admin/models/{version}/activate", operation_id = "activate_model", tag = "admin",
+    params(("version" = String, Path, description = "The model's version.")),
+    responses(
+        (status = 200, description = "The models in memory after it.", body = Models),
+        (status = 404, description = "It is not in memory.", body = ErrorBody),
+    ))]
+pub(crate) async fn activate(
     State(service): State<Service>,
     Path(version): Path<String>,
 ) -> Result<Response, ApiError> {

@@ -10,7 +10,7 @@ use crate::service::Service;
 use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::Response;
-use lightgcn_recommend::Recommender;
+use lightgcn_recommend::{Recommender, lenient};
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 
@@ -28,12 +28,18 @@ pub(crate) struct PostedEvents {
 #[schema(as = Event)]
 pub(crate) struct PostedEvent {
     /// The user's id in the log; it may be new.
+    #[serde(deserialize_with = "lenient::id")]
+    #[schema(value_type = lenient::IdSchema)]
     user: String,
     /// The item's id in the log; a new item is stored for the next training.
+    #[serde(deserialize_with = "lenient::id")]
+    #[schema(value_type = lenient::IdSchema)]
     item: String,
     /// The behavior's label in the log or in the model, one that the model knows.
     behavior: String,
-    /// The time, in seconds since 1970-01-01 UTC. Default: now.
+    /// When it happened. Default: now.
+    #[serde(default, deserialize_with = "lenient::time")]
+    #[schema(value_type = Option<lenient::TimeSchema>)]
     time: Option<i64>,
     /// The number of events it represents: positive and finite. Default: 1.
     count: Option<f64>,

@@ -1,14 +1,15 @@
 //! Health checks and metrics.
 
+use crate::config::{ServeConfig, seconds};
 use crate::json::json;
 use crate::metrics::{OutcomeReadings, Readings};
 use crate::service::{Service, Shared};
+use crate::work::Pool;
 use axum::extract::State;
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde::Serialize;
 use std::sync::Arc;
-use std::time::Duration;
 
 /// The result of a health check.
 #[derive(Serialize, utoipa::ToSchema)]
@@ -28,19 +29,26 @@ pub(crate) async fn live(State(service): State<Service>) -> Response {
 /// The media type of metrics.
 pub(super) const METRICS: &str = "text/plain; version=0.0.4; charset=utf-8";
 
-/// How long the queue may be full before the service reports that it is not ready.
-pub(super) const FULL: Duration = Duration::from_secs(5);
+/// Whether the queue has been full for so long that the service is overloaded.
+pub(super) fn is_overloaded(pool: &Pool, config: &ServeConfig) -> bool {
+    let most = seconds(config.overloaded_after_seconds);
+    pool.full_for().is_some_and(|time| time >= most)
+}
 
-/// Reports whether the service is ready for requests. It is not once it is told to stop, while its
-/// queue has been full for five seconds, and while it cannot write to its event store.
+/// Reports whether the service is ready for requests. It is not once it is told to stop, while its queue has been full
+/// for some seconds, and while it cannot write to its event store.
 #[utoipa::path(get, path = "/health/ready", operation_id = "health_ready", tag = "health", responses(
     (status = 200, body = Health),
     (status = 503, description = "The service takes no requests for now; `status` says why.", body = Health),
 ))]
 pub(crate) async fn ready(State(service): State<Service>) -> Response {
     let shared = &service.shared;
-    let is_full = shared.pool.full_for().is_some_and(|time| time >= FULL);
-    match (service.is_ready(), is_full, takes_events(shared).await) {
+    let is_overloaded = is_overloaded(&shared.pool, &shared.config);
+    match (
+        service.is_ready(),
+        is_overloaded,
+        takes_events(shared).await,
+    ) {
         (false, ..) => health(&service, StatusCode::SERVICE_UNAVAILABLE, "stopping"),
         (_, true, _) => health(&service, StatusCode::SERVICE_UNAVAILABLE, "overloaded"),
         (.., false) => health(&service, StatusCode::SERVICE_UNAVAILABLE, "events_failing"),

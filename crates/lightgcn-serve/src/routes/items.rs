@@ -192,17 +192,17 @@ pub(crate) async fn search(
     State(service): State<Service>,
     Query(query): Query<SearchQuery>,
 ) -> Result<Response, ApiError> {
-    let needle = query.needle()?;
+    let (needle, limit) = (query.needle()?, query.limit);
     service
         .ask(
             needle,
-            |model, _| Cost::of_search(model.items.len(), query.limit),
-            move |_, model, needle| Ok(found(model, &needle, query.limit)),
+            |model, _| Cost::of_search(model.items.len(), limit),
+            move |_, model, needle| Ok(found(model, &needle, &query)),
         )
         .await
 }
 
-fn found(model: &Model, needle: &Needle, limit: usize) -> FoundItems {
+fn found(model: &Model, needle: &Needle, query: &SearchQuery) -> FoundItems {
     let recommender = &model.recommender;
     let catalogue = recommender.catalogue();
     let places = |column: &LabelColumn| -> Vec<Option<Place>> {
@@ -225,7 +225,8 @@ fn found(model: &Model, needle: &Needle, limit: usize) -> FoundItems {
         labels.chain(name).min()
     };
     let all = needle.ranked(model.items.iter().copied(), place);
-    let items = all.iter().take(limit).map(|&item| FoundItem {
+    let items = all.iter().skip(query.offset).take(query.limit);
+    let items = items.map(|&item| FoundItem {
         item: names.name(item).unwrap_or_default().to_owned(),
         details: catalogue.get(item).into(),
         n_users: users_of(recommender, item).0.len(),

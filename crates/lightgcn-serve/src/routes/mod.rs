@@ -24,7 +24,7 @@ mod users;
 use crate::access;
 use crate::api_error::ApiError;
 use crate::cached::tagged;
-use crate::config::ServeConfig;
+use crate::config::{MetricsListener, ServeConfig};
 use crate::middleware;
 use crate::service::Service;
 use axum::Router;
@@ -52,13 +52,16 @@ impl Service {
     /// document and the page, to merge into or nest in another axum program. That program limits
     /// connections and headers.
     pub fn router(&self) -> Router {
-        let (router, mut document) = documented(&self.shared.config).split_for_parts();
-        document::complete(&mut document);
-        let mut router = router.merge(openapi(&document));
-        if self.shared.config.has_admin_on_page() {
+        let config = &self.shared.config;
+        let (mut router, mut document) = documented(config).split_for_parts();
+        document::complete(&mut document, config);
+        if config.has_admin_on_page() {
             let guard = from_fn_with_state(self.front(), access::admin);
-            router = router.merge(admin::routes().layer(guard));
+            let (admin, of_admin) = finished_admin(admin::documented(), config);
+            router = router.merge(admin.layer(guard));
+            document.merge(of_admin);
         }
+        let mut router = router.merge(openapi(&document));
         router = match self.shared.config.page {
             true => router.fallback(page::file),
             false => router.fallback(|| async { ApiError::no_route() }),
@@ -77,13 +80,21 @@ impl Service {
 
     /// The admin routes for one of many shops, without middleware.
     pub(crate) fn bare_admin_router(&self) -> Router {
-        bare(admin::routes()).with_state(self.clone())
+        let (router, _) = admin::documented().split_for_parts();
+        bare(router).with_state(self.clone())
     }
 
-    /// The routes that load and switch models. They require the token if there is one; without a
-    /// token they answer only requests whose host is this machine.
+    /// The routes that load and switch models, with an OpenAPI document of their own. They require the token if there
+    /// is one; without a token they answer only requests whose host is this machine.
     pub fn admin_router(&self) -> Router {
-        middleware::admin(admin::routes(), &self.front(), admin::MAX_BODY).with_state(self.clone())
+        let config = &self.shared.config;
+        let routes = match config.metrics {
+            MetricsListener::Public => admin::documented(),
+            MetricsListener::Admin => admin::documented().routes(routes!(health::metrics)),
+        };
+        let (router, document) = finished_admin(routes, config);
+        let router = router.merge(openapi(&document));
+        middleware::admin(router, &self.front(), admin::MAX_BODY).with_state(self.clone())
     }
 
     /// The OpenAPI document of the public routes, as JSON.
@@ -91,8 +102,12 @@ impl Service {
     /// # Errors
     /// [`serde_json::Error`] if it cannot be serialized, which would be a bug of this crate.
     pub fn openapi(&self) -> Result<String, serde_json::Error> {
-        let mut document = documented(&self.shared.config).into_openapi();
-        document::complete(&mut document);
+        let config = &self.shared.config;
+        let mut document = documented(config).into_openapi();
+        document::complete(&mut document, config);
+        if config.has_admin_on_page() {
+            document.merge(finished_admin(admin::documented(), config).1);
+        }
         document.to_pretty_json()
     }
 }
@@ -109,8 +124,11 @@ fn documented(config: &ServeConfig) -> OpenApiRouter<Service> {
         .routes(routes!(events::post))
         .routes(routes!(outcomes::show))
         .routes(routes!(health::live))
-        .routes(routes!(health::ready))
-        .routes(routes!(health::metrics));
+        .routes(routes!(health::ready));
+    let routes = match config.metrics {
+        MetricsListener::Public => routes.routes(routes!(health::metrics)),
+        MetricsListener::Admin => routes,
+    };
     let routes = match config.keys.is_empty() && !config.page {
         // No one could use it.
         true => routes,
@@ -133,6 +151,16 @@ fn documented(config: &ServeConfig) -> OpenApiRouter<Service> {
         .routes(routes!(recent::list))
         .routes(routes!(users::one))
         .routes(routes!(graph::around))
+}
+
+/// Admin routes, and their finished document.
+fn finished_admin(
+    routes: OpenApiRouter<Service>,
+    config: &ServeConfig,
+) -> (Router<Service>, utoipa::openapi::OpenApi) {
+    let (router, mut document) = routes.split_for_parts();
+    document::complete_admin(&mut document, config);
+    (router, document)
 }
 
 /// The route of a finished document.

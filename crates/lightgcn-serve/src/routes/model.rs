@@ -97,7 +97,8 @@ fn view(model: &Model, config: &ServeConfig) -> ModelView {
     let metrics = artifact.lineage.figures.clone();
     let curve = model.figures.curve.clone();
     let typical = model.summary.typical.iter();
-    let typical = typical.filter(|_| !config.privacy);
+    let forgotten = model.recommender.forgotten();
+    let typical = typical.filter(|user| !config.privacy && !forgotten.contains(user));
     ModelView {
         model: ModelNames {
             name: artifact.model.name.clone(),

@@ -24,6 +24,10 @@ pub(crate) struct SearchQuery {
     #[serde(default = "default_k")]
     #[param(required = false)]
     pub(super) limit: usize,
+    /// How many of the results are passed over first. Default: 0.
+    #[serde(default)]
+    #[param(required = false)]
+    pub(super) offset: usize,
 }
 
 impl SearchQuery {
@@ -98,9 +102,8 @@ pub(super) enum Place {
     Within,
 }
 
-/// Defines a query with the four parameters that filter items in addition to its own, and how to
-/// read the filter. With `flatten`, serde could neither parse numbers in a query nor reject unknown
-/// keys, so the fields are repeated.
+/// Defines a query with the parameters that filter items in addition to its own, and how to read the filter. With
+/// `flatten`, serde could neither parse numbers in a query nor reject unknown keys, so the fields are repeated.
 macro_rules! filtered_query {
     ($(#[$meta:meta])* $name:ident { $($(#[$attribute:meta])* $field:ident: $kind:ty,)* }) => {
         $(#[$meta])*
@@ -121,6 +124,22 @@ macro_rules! filtered_query {
             #[serde(default)]
             #[param(required = false)]
             brand: Vec<String>,
+            /// Only these items, by their ids; may be repeated.
+            #[serde(default)]
+            #[param(required = false)]
+            allow: Vec<String>,
+            /// None of these items, by their ids; may be repeated.
+            #[serde(default)]
+            #[param(required = false)]
+            deny: Vec<String>,
+            /// No items of these categories; may be repeated.
+            #[serde(default)]
+            #[param(required = false)]
+            deny_categories: Vec<String>,
+            /// No items of these brands; may be repeated.
+            #[serde(default)]
+            #[param(required = false)]
+            deny_brands: Vec<String>,
             /// The minimum price.
             price_min: Option<f64>,
             /// The maximum price.
@@ -129,12 +148,16 @@ macro_rules! filtered_query {
 
         impl $name {
             fn take_filter(&mut self) -> lightgcn_recommend::ItemFilter {
+                let allow = std::mem::take(&mut self.allow);
                 lightgcn_recommend::ItemFilter {
+                    allow: (!allow.is_empty()).then_some(allow),
+                    deny: std::mem::take(&mut self.deny),
                     categories: std::mem::take(&mut self.category),
+                    deny_categories: std::mem::take(&mut self.deny_categories),
                     brands: std::mem::take(&mut self.brand),
+                    deny_brands: std::mem::take(&mut self.deny_brands),
                     price_min: self.price_min,
                     price_max: self.price_max,
-                    ..lightgcn_recommend::ItemFilter::default()
                 }
             }
         }

@@ -12,7 +12,7 @@ use axum::extract::State;
 use axum::http::HeaderMap;
 use axum::response::Response;
 use lightgcn_recommend::{
-    Answer, ContextEvent, Familiarity, Hide, RecommendOptions, RecommendRequest, Source,
+    Answer, ContextEvent, Familiarity, Hide, RecommendOptions, RecommendRequest, Source, lenient,
 };
 use serde::{Deserialize, Serialize};
 
@@ -85,6 +85,7 @@ pub(crate) enum OneOrMany {
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Fields {
+    #[serde(default, deserialize_with = "lenient::optional_id")]
     user: Option<String>,
     events: Option<Vec<ContextEvent>>,
     options: Option<RecommendOptions>,
@@ -124,6 +125,17 @@ pub(crate) struct Answers {
     answers: Vec<AnswerOrError>,
 }
 
+/// The answer to one request, or the answers to a batch.
+#[derive(Serialize, utoipa::ToSchema)]
+#[serde(untagged)]
+#[allow(dead_code, reason = "it only describes")]
+pub(crate) enum OneOrManyAnswers {
+    /// That of one request.
+    One(Versioned<Answer>),
+    /// Those of a batch.
+    Many(Versioned<Answers>),
+}
+
 /// Recommends items for a user. An unknown user is answered by the next source that has items.
 #[utoipa::path(get, path = "/v1/recommendations/{user}", operation_id = "recommend", tag = "answers",
     params(("user" = String, Path, description = "The user's id in the log."), RecommendQuery),
@@ -146,7 +158,7 @@ pub(crate) async fn one(
 /// has status 200; a failed request in it has its error in place of an answer.
 #[utoipa::path(post, path = "/v1/recommendations", operation_id = "recommend_with_events", tag = "answers", request_body = OneOrMany,
     responses(
-        (status = 200, description = "The answer to one request, or all answers of a batch.", body = Versioned<Answers>),
+        (status = 200, description = "The answer to one request, or all answers of a batch.", body = OneOrManyAnswers),
         (status = 400, description = "Invalid request.", body = ErrorBody),
         (status = 413, description = "Body too large.", body = ErrorBody),
         (status = 422, description = "Together, the requests are too expensive.", body = ErrorBody),

@@ -1,8 +1,9 @@
 //! The routes of many shops: each shop's own, and what they have in common.
 
-use super::health::{FULL, METRICS, outcomes};
+use super::health::{METRICS, is_overloaded, outcomes};
 use super::{admin, document, documented, openapi};
 use crate::api_error::ApiError;
+use crate::config::MetricsListener;
 use crate::extract::Path;
 use crate::json::json;
 use crate::metrics::{Readings, merged};
@@ -47,13 +48,17 @@ impl Shops {
     /// metrics and the OpenAPI document, to merge into or nest in another axum program. That
     /// program limits connections and headers.
     pub fn router(&self) -> Router {
-        let (router, common) = common().split_for_parts();
         let front = self.front();
+        let (router, common) = match front.config.metrics {
+            MetricsListener::Public => common().merge(with_metrics()),
+            MetricsListener::Admin => common(),
+        }
+        .split_for_parts();
         let mut all = documented(&front.config).into_openapi();
-        document::complete(&mut all);
-        document::move_to_shops(&mut all);
+        document::complete(&mut all, &front.config);
+        document::move_to_shops(&mut all, "/v1");
         let mut common = common;
-        document::complete(&mut common);
+        document::complete(&mut common, &front.config);
         all.merge(common);
         let router = router
             .route("/v1/shops/{shop}/{*rest}", any(public))
@@ -67,7 +72,18 @@ impl Shops {
     /// require the token if there is one; without a token they answer only requests whose host is
     /// this machine.
     pub fn admin_router(&self) -> Router {
-        let router = Router::new().route("/admin/shops/{shop}/{*rest}", any(private));
+        let config = &self.front().config;
+        let mut document = admin::documented().into_openapi();
+        document::complete_admin(&mut document, config);
+        document::move_to_shops(&mut document, "/admin");
+        let mut router = Router::new().route("/admin/shops/{shop}/{*rest}", any(private));
+        if config.metrics == MetricsListener::Admin {
+            let (metrics, mut of_metrics) = with_metrics().split_for_parts();
+            document::complete_admin(&mut of_metrics, config);
+            router = router.merge(metrics);
+            document.merge(of_metrics);
+        }
+        let router = router.merge(openapi(&document));
         middleware::admin(router, &self.front(), admin::MAX_BODY).with_state(self.clone())
     }
 }
@@ -78,7 +94,11 @@ fn common() -> OpenApiRouter<Shops> {
         .routes(routes!(list))
         .routes(routes!(live))
         .routes(routes!(ready))
-        .routes(routes!(metrics))
+}
+
+/// The metrics, on whichever listener has them.
+fn with_metrics() -> OpenApiRouter<Shops> {
+    OpenApiRouter::new().routes(routes!(metrics))
 }
 
 /// Lists the shops, and which of their models are in memory.
@@ -101,21 +121,17 @@ pub(crate) async fn live(State(shops): State<Shops>) -> Response {
     health(&shops, StatusCode::OK, "live")
 }
 
-/// Reports whether the service is ready for requests. It is not once it is told to stop, and while
-/// its queue has been full for five seconds. A shop whose model or store fails does not count,
-/// since the others still work.
+/// Reports whether the service is ready for requests. It is not once it is told to stop, and while its queue has been
+/// full for some seconds. A shop whose model or store fails does not count, since the others still work.
 #[utoipa::path(get, path = "/health/ready", operation_id = "health_ready", tag = "health", responses(
     (status = 200, body = ShopsHealth),
     (status = 503, description = "The service takes no requests for now; `status` says why.", body = ShopsHealth),
 ))]
 pub(crate) async fn ready(State(shops): State<Shops>) -> Response {
     let shared = &shops.shared;
-    let is_full = shared
-        .means
-        .pool
-        .full_for()
-        .is_some_and(|time| time >= FULL);
-    match (shared.ready.load(Ordering::Relaxed), is_full) {
+    let means = &shared.means;
+    let is_overloaded = is_overloaded(&means.pool, &means.config);
+    match (shared.ready.load(Ordering::Relaxed), is_overloaded) {
         (false, _) => health(&shops, StatusCode::SERVICE_UNAVAILABLE, "stopping"),
         (_, true) => health(&shops, StatusCode::SERVICE_UNAVAILABLE, "overloaded"),
         _ => health(&shops, StatusCode::OK, "ready"),

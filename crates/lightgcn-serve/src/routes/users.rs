@@ -66,22 +66,24 @@ pub(crate) async fn search(
     State(service): State<Service>,
     Query(query): Query<SearchQuery>,
 ) -> Result<Response, ApiError> {
-    let needle = query.needle()?;
+    let (needle, limit) = (query.needle()?, query.limit);
     service
         .ask(
             needle,
-            |model, _| Cost::of_search(model.users.len(), query.limit),
-            move |_, model, needle| Ok(found(model, &needle, query.limit)),
+            |model, _| Cost::of_search(model.users.len(), limit),
+            move |_, model, needle| Ok(found(model, &needle, &query)),
         )
         .await
 }
 
-fn found(model: &Model, needle: &Needle, limit: usize) -> FoundUsers {
+fn found(model: &Model, needle: &Needle, query: &SearchQuery) -> FoundUsers {
     let artifact = model.recommender.artifact();
     let name = |user| artifact.users.name(user).unwrap_or_default();
+    let forgotten = model.recommender.forgotten();
     let users = model.users.iter().copied();
+    let users = users.filter(|user| !forgotten.contains(user));
     let all = needle.ranked(users, |&user| needle.place(name(user)));
-    let users = all.iter().take(limit);
+    let users = all.iter().skip(query.offset).take(query.limit);
     FoundUsers {
         users: users.map(|&user| FoundUser::new(model, user)).collect(),
         total: all.len(),
@@ -121,10 +123,9 @@ pub(crate) struct Forgotten {
     events: u64,
 }
 
-/// Removes a user's events from the store, with the lists that were shown to the user. A store in a
-/// file is rewritten, so that none of its bytes are theirs. The active model still knows what it
-/// was trained on; train again without the user to change that. Requires a key with the scope
-/// `admin`, even if no other route requires a key.
+/// Removes a user's events from the store, with the lists that were shown to the user. A store in a file is rewritten, so
+/// that none of its bytes are theirs. From then on the user is unknown to the models in memory, until they are loaded
+/// again; their files do not change. Requires a key with the scope `admin`, even if no other route requires a key.
 #[utoipa::path(delete, path = "/v1/users/{user}", operation_id = "forget_user", tag = "events",
     params(("user" = String, Path, description = "The user's id in the log.")),
     responses((status = 200, body = Versioned<Forgotten>)))]
@@ -139,9 +140,13 @@ pub(crate) async fn forget(
         return Err(ApiError::new(StatusCode::FORBIDDEN, "forbidden", text));
     }
     let model = shared.registry.active();
-    let sink = Arc::clone(&shared.events);
     shared.tail.forget(&user);
-    let outcome = shared.writer.run(move || sink.forget(&user)).await?;
+    let forgetting = Arc::clone(shared);
+    let forget = move || {
+        forgetting.forget_in_models(&user);
+        forgetting.events.forget(&user)
+    };
+    let outcome = shared.writer.run(forget).await?;
     let events = outcome.map_err(|error| not_stored(&error))?;
     tracing::info!(events, "removed a user from the event store");
     shared.metrics.action("forget");

@@ -1,6 +1,8 @@
 //! A small shop, and helpers to send requests to its service.
 #![allow(dead_code, reason = "each test file uses some of it")]
 
+pub(crate) mod large;
+
 use axum::Router;
 use axum::body::Body;
 use axum::http::{HeaderMap, Request, StatusCode};
@@ -281,4 +283,14 @@ impl Connection {
             }
         }
     }
+}
+
+/// The resident memory of this process, in KiB.
+pub(crate) fn resident() -> u64 {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap();
+    let memory = status
+        .lines()
+        .find_map(|line| line.strip_prefix("VmRSS:"))
+        .unwrap();
+    memory.trim().trim_end_matches(" kB").parse().unwrap()
 }

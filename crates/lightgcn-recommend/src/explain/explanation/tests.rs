@@ -1,7 +1,7 @@
 use super::*;
 use crate::test_shop::{USERS, artifact};
 use crate::{Recommender, answer::chain::tests::larger};
-use lightgcn_core::{ItemId, UserId};
+use lightgcn_core::{ItemDetails, ItemId, UserId};
 use lightgcn_store::Storage;
 
 fn shop() -> Recommender {
@@ -302,4 +302,37 @@ fn the_text_names_no_other_user() {
         }
         assert_eq!(serde_json::from_str::<Explanation>(&json).unwrap(), why);
     }
+}
+
+#[test]
+fn withheld_behaviors_are_printed_as_met() {
+    let item = |item: &str| PathNode::Item {
+        item: item.to_owned(),
+        details: ItemDetails::default(),
+    };
+    let others = PathNode::OtherUsers { count: 7 };
+    let viewed = vec![BehaviorCount {
+        behavior: "view".to_owned(),
+        count: 2,
+    }];
+    let edge = |from: PathNode, to: PathNode, behaviors| ExplainedEdge {
+        from,
+        to,
+        behaviors,
+        weight: 1.0,
+    };
+    let path = ExplainedPath {
+        strength: 0.5,
+        value: None,
+        share: Some(0.25),
+        edges: vec![
+            edge(PathNode::User, item("glove"), viewed),
+            edge(item("glove"), others.clone(), Vec::new()),
+            edge(others, item("lamp"), Vec::new()),
+        ],
+    };
+    assert_eq!(
+        path.to_string(),
+        "user -[viewed 2x]-> item glove <-[met]- 7 other users -[met]-> item lamp (+25.0 %)"
+    );
 }
