@@ -52,7 +52,7 @@ Flags override the configuration file (--config FILE.toml).";
 #[derive(Debug, Args)]
 pub(crate) struct Common {
     /// A TOML configuration file: seed, threads, device, and the tables [generate], [prepare], [model],
-    /// [train], [evaluate], [filters] and [serve]. Unknown keys are errors
+    /// [train], [ranking], [evaluate], [filters] and [serve]. Unknown keys are errors
     #[arg(long, global = true, value_name = "FILE", env = "LIGHTGCN_CONFIG")]
     pub(crate) config: Option<PathBuf>,
     /// Seed of all random choices; the same seed gives the same bytes [default: 42]
@@ -286,7 +286,7 @@ pub(crate) struct FitArgs {
     #[arg(long, value_name = "SIZE")]
     pub(crate) memory: Option<ByteSize>,
     /// Item-to-item models that the ranking may use, besides the trained model [default:
-    /// propagation,ease]
+    /// propagation,ease,sessions]
     #[arg(long, value_name = "MEMBER", value_delimiter = ',')]
     pub(crate) members: Option<Vec<MemberChoice>>,
     /// Keep the model of the training part instead of fitting again to the whole log
@@ -366,13 +366,14 @@ pub(crate) struct EvaluateArgs {
     /// The K of the metrics [default: 10,20]
     #[arg(short, long, value_delimiter = ',')]
     pub(crate) k: Vec<usize>,
-    /// More models of the same dataset, compared by a paired test
+    /// More models of the same dataset, compared by a paired test, each by what it answers: its learned ranking, or
+    /// its embeddings where it has none
     #[arg(long, value_name = "MODEL")]
     pub(crate) against: Vec<PathBuf>,
     /// Evaluate on the validation part instead of the test part
     #[arg(long)]
     pub(crate) on_validation: bool,
-    /// Also evaluate the model with these shares of random items, each from 0 to 1
+    /// Also evaluate the answers with these shares of random items, each from 0 to 1
     #[arg(
         long,
         value_name = "SHARES",
@@ -380,7 +381,7 @@ pub(crate) struct EvaluateArgs {
         allow_negative_numbers = true
     )]
     pub(crate) exploration: Vec<f64>,
-    /// Also evaluate the model with lists of these diversities, each from 0 to 1 [default: those of
+    /// Also evaluate the answers with lists of these diversities, each from 0 to 1 [default: those of
     /// --exploration]
     #[arg(
         long,
@@ -389,7 +390,7 @@ pub(crate) struct EvaluateArgs {
         allow_negative_numbers = true
     )]
     pub(crate) diversity: Vec<f64>,
-    /// Also evaluate the model with these weights of expected revenue, each from 0 to 1
+    /// Also evaluate the answers with these weights of expected revenue, each from 0 to 1
     #[arg(
         long,
         value_name = "WEIGHTS",
@@ -402,7 +403,8 @@ pub(crate) struct EvaluateArgs {
     #[arg(long, value_name = "FILTERS")]
     pub(crate) baselines: Option<Baselines>,
     /// Also evaluate an ensemble of the model and these members, each a model's folder or a linear filter's
-    /// name. Weights are chosen on the validation part, or given as MEMBER=WEIGHT
+    /// name. Models join by their embeddings, as in `recommend --with`. Weights are chosen on the validation part, or
+    /// given as MEMBER=WEIGHT
     #[arg(long, value_name = "MEMBERS", value_delimiter = ',')]
     pub(crate) ensemble: Vec<String>,
     /// Instead, train the model's settings anew in this many windows of the whole log, each on what came before its

@@ -26,6 +26,9 @@ use std::time::{Duration, Instant};
 
 /// What a comparison of models runs.
 ///
+/// Models are compared as models, by their embeddings: none gets a learned ranking, which would be the same on top of
+/// each and is compared with all of this by [`fit`](crate::Fit) and `lightgcn evaluate`.
+///
 /// Each model is searched on the validation part with the same budget: first its own settings, then learning
 /// rate, layers and which pairs are positives by TPE. What is best there is trained with several seeds, for as
 /// many epochs as were best, and judged once on the test part, as are linear filters with their settings and the rules.
