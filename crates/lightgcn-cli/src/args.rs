@@ -52,7 +52,7 @@ Flags override the configuration file (--config FILE.toml).";
 #[derive(Debug, Args)]
 pub(crate) struct Common {
     /// A TOML configuration file: seed, threads, device, and the tables [generate], [prepare], [model],
-    /// [train], [evaluate], [filters] and [serve]. Unknown keys are errors
+    /// [train], [ranking], [evaluate], [filters] and [serve]. Unknown keys are errors
     #[arg(long, global = true, value_name = "FILE", env = "LIGHTGCN_CONFIG")]
     pub(crate) config: Option<PathBuf>,
     /// Seed of all random choices; the same seed gives the same bytes [default: 42]
@@ -290,7 +290,7 @@ pub(crate) struct FitArgs {
     #[arg(long, value_name = "SIZE")]
     pub(crate) memory: Option<ByteSize>,
     /// Item-to-item models that the ranking may use in addition to the trained model [default:
-    /// propagation,ease]
+    /// propagation,ease,sessions]
     #[arg(long, value_name = "MEMBER", value_delimiter = ',')]
     pub(crate) members: Option<Vec<MemberChoice>>,
     /// Keep the model fitted on the training part instead of refitting on the whole log
@@ -370,13 +370,14 @@ pub(crate) struct EvaluateArgs {
     /// The K of the metrics [default: 10,20]
     #[arg(short, long, value_delimiter = ',')]
     pub(crate) k: Vec<usize>,
-    /// More models of the same dataset, compared by a paired test
+    /// More models of the same dataset, compared by a paired test, each by what it answers: its learned ranking, or
+    /// its embeddings where it has none
     #[arg(long, value_name = "MODEL")]
     pub(crate) against: Vec<PathBuf>,
     /// Evaluate on the validation part instead of the test part
     #[arg(long)]
     pub(crate) on_validation: bool,
-    /// Also evaluate the model with these shares of random items, each from 0 to 1
+    /// Also evaluate the answers with these shares of random items, each from 0 to 1
     #[arg(
         long,
         value_name = "SHARES",
@@ -384,7 +385,7 @@ pub(crate) struct EvaluateArgs {
         allow_negative_numbers = true
     )]
     pub(crate) exploration: Vec<f64>,
-    /// Also evaluate the model with lists of these diversities, each from 0 to 1 [default: those of
+    /// Also evaluate the answers with lists of these diversities, each from 0 to 1 [default: those of
     /// --exploration]
     #[arg(
         long,
@@ -393,7 +394,7 @@ pub(crate) struct EvaluateArgs {
         allow_negative_numbers = true
     )]
     pub(crate) diversity: Vec<f64>,
-    /// Also evaluate the model with these weights of expected revenue, each from 0 to 1
+    /// Also evaluate the answers with these weights of expected revenue, each from 0 to 1
     #[arg(
         long,
         value_name = "WEIGHTS",
@@ -406,7 +407,8 @@ pub(crate) struct EvaluateArgs {
     #[arg(long, value_name = "FILTERS")]
     pub(crate) baselines: Option<Baselines>,
     /// Also evaluate an ensemble of the model and these members: model folders or names of linear
-    /// filters. Weights are chosen on the validation part unless given as MEMBER=WEIGHT
+    /// filters. Models use their embeddings, as in `recommend --with`. Weights are chosen on the validation part
+    /// unless given as MEMBER=WEIGHT
     #[arg(long, value_name = "MEMBERS", value_delimiter = ',')]
     pub(crate) ensemble: Vec<String>,
     /// Instead, retrain with the model's settings in this many time windows, each evaluated on the

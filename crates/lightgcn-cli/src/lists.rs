@@ -3,7 +3,7 @@
 use anyhow::{Context, bail};
 use lightgcn::recommend::{ListedItem, Recommender};
 use parquet::basic::{Compression, Encoding};
-use parquet::data_type::{ByteArray, ByteArrayType, DataType, FloatType, Int32Type};
+use parquet::data_type::{BoolType, ByteArray, ByteArrayType, DataType, FloatType, Int32Type};
 use parquet::file::properties::WriterProperties;
 use parquet::file::writer::{SerializedFileWriter, SerializedRowGroupWriter};
 use parquet::schema::parser::parse_message_type;
@@ -46,7 +46,7 @@ impl Lists {
         match format {
             Format::Csv => {
                 let mut file = BufWriter::new(file);
-                writeln!(file, "user,rank,item,score,source")?;
+                writeln!(file, "user,rank,item,score,source,familiar")?;
                 Ok(Self::Csv(file))
             }
             Format::Parquet => Ok(Self::Parquet(Box::new(ParquetLists::new(file)?))),
@@ -67,7 +67,8 @@ impl Lists {
                     for (listed, rank) in list.iter().zip(1..) {
                         let item = field(shop.item_id(listed.item).unwrap_or_default());
                         let (score, source) = (listed.score, listed.source.name());
-                        writeln!(file, "{user},{rank},{item},{score},{source}")?;
+                        let familiar = listed.familiar;
+                        writeln!(file, "{user},{rank},{item},{score},{source},{familiar}")?;
                     }
                 }
             }
@@ -100,6 +101,7 @@ const SCHEMA: &str = "message lists {
     required binary item (string);
     required float score;
     required binary source (string);
+    required boolean familiar;
 }";
 
 /// Lists as a Parquet file: one row group per block, dictionaries, Snappy.
@@ -133,7 +135,7 @@ impl ParquetLists {
         let n = lists.iter().map(Vec::len).sum();
         let (mut names, mut items) = (Vec::with_capacity(n), Vec::with_capacity(n));
         let (mut ranks, mut scores) = (Vec::with_capacity(n), Vec::with_capacity(n));
-        let mut sources = Vec::with_capacity(n);
+        let (mut sources, mut familiar) = (Vec::with_capacity(n), Vec::with_capacity(n));
         let mut known = HashMap::new();
         for (user, list) in users.iter().zip(lists) {
             let user = ByteArray::from(*user);
@@ -146,6 +148,7 @@ impl ParquetLists {
                 scores.push(listed.score);
                 let name = || ByteArray::from(listed.source.name());
                 sources.push(known.entry(listed.source).or_insert_with(name).clone());
+                familiar.push(listed.familiar);
             }
         }
         let mut group = self.writer.next_row_group()?;
@@ -154,6 +157,7 @@ impl ParquetLists {
         column::<ByteArrayType>(&mut group, &items)?;
         column::<FloatType>(&mut group, &scores)?;
         column::<ByteArrayType>(&mut group, &sources)?;
+        column::<BoolType>(&mut group, &familiar)?;
         group.close()?;
         Ok(())
     }

@@ -220,16 +220,25 @@ fn rules_events_and_batches_of_all_users() {
     ]);
     let text = work.read("all.csv");
     let mut lines = text.lines();
-    assert_eq!(lines.next(), Some("user,rank,item,score,source"));
+    assert_eq!(lines.next(), Some("user,rank,item,score,source,familiar"));
     assert_eq!(
         written["rows"].as_u64().unwrap() as usize,
         text.lines().count() - 1
     );
-    let mine: Vec<&str> = lines
+    let mine: Vec<(&str, String)> = lines
         .filter_map(|line| line.strip_prefix(&format!("{user},")))
-        .map(|line| line.split(',').nth(1).unwrap())
+        .map(|line| {
+            let cells: Vec<&str> = line.split(',').collect();
+            (cells[1], cells[4].to_owned())
+        })
         .collect();
-    assert_eq!(mine, all[..5]);
+    let answer = work.json(&["recommend", "lightgcn", user, "-k", "5"]);
+    let marked = answer["answers"][0]["items"].as_array().unwrap().iter();
+    let marks = marked.map(|listed| listed["familiar"].to_string());
+    let expected: Vec<(&str, String)> = all[..5].iter().copied().zip(marks).collect();
+    assert_eq!(mine, expected);
+    let familiar = |mark: &str| text.lines().any(|line| line.ends_with(mark));
+    assert!(familiar(",true") && familiar(",false"), "{text}");
 }
 
 #[test]
@@ -292,7 +301,8 @@ fn lists_of_all_users_are_the_same_in_csv_and_parquet() {
     let reader = SerializedFileReader::new(file).unwrap();
     let names = reader.metadata().file_metadata().schema_descr().columns();
     let names: Vec<&str> = names.iter().map(|column| column.name()).collect();
-    assert_eq!(names, ["user", "rank", "item", "score", "source"]);
+    let expected = ["user", "rank", "item", "score", "source", "familiar"];
+    assert_eq!(names, expected);
     let rows: Vec<String> = reader
         .get_row_iter(None)
         .unwrap()
@@ -309,7 +319,7 @@ fn lists_of_all_users_are_the_same_in_csv_and_parquet() {
     let lines: Vec<&str> = text.lines().skip(1).collect();
     assert_eq!(rows.len() as u64, parquet["rows"].as_u64().unwrap());
     assert_eq!(rows, lines);
-    assert!(lines.iter().any(|line| line.ends_with(",exploration")));
+    assert!(lines.iter().any(|line| line.contains(",exploration,")));
     let left: Vec<_> = work
         .listing()
         .into_iter()
@@ -364,14 +374,19 @@ fn models_and_filters_answer_together() {
         assert_eq!(
             rankers,
             [
-                "lightgcn",
-                "lightgcn, exploration 0",
-                "lightgcn, exploration 0.5",
-                "lightgcn, diversity 0.5",
-                "lightgcn (revenue 0.5)"
+                "learned ranking",
+                "learned ranking, exploration 0",
+                "learned ranking, exploration 0.5",
+                "learned ranking, diversity 0.5",
+                "learned ranking (revenue 0.5)"
             ]
         );
         let number = |n: usize, name: &str| costs[n][name].as_f64().unwrap();
+        // The first row of the table: what users are answered.
+        assert_eq!(
+            costs[0]["recall"],
+            report["rows"][0]["figures"]["recall@20"]
+        );
         assert_eq!(number(1, "recall"), number(0, "recall"));
         assert_eq!(number(1, "recall_change"), 0.0);
         assert!(number(2, "recall") < number(0, "recall"));

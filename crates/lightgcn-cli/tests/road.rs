@@ -252,7 +252,7 @@ fn a_model_is_evaluated_beside_its_baselines() {
         [
             "learned ranking",
             "lightgcn",
-            "mf",
+            "learned ranking of mf",
             "item-kNN, new items",
             "popularity",
             "seen, by events",
@@ -404,4 +404,40 @@ fn pair_files_work_like_logs() {
     let words = ["valid.txt", "line 1", "train.txt", "remove"];
     work.refused(&[&["train", "--out", "x"][..], &overlap].concat(), &words);
     assert_messages();
+}
+
+#[test]
+fn without_a_ranking_answers_are_those_of_the_embeddings() {
+    let (work, parts) = trained_shop();
+    // As `trained_shop` trains, but for the ranking: the embeddings are the same.
+    let usual = ["train", "dataset", "--out", "plain", "--model", "lightgcn"];
+    let size = ["--dimension", "16", "--epochs", "6", "--batch-size", "64"];
+    let rest = ["--learning-rate", "0.02", "--no-ranking"];
+    work.json(&[&usual[..], &size, &rest].concat());
+    let rows = |model: &str| work.json(&["evaluate", model, "dataset"])["rows"].clone();
+    let (plain, learned) = (rows("plain"), rows("lightgcn"));
+    assert_eq!(
+        strings(&learned, "ranker")[..2],
+        ["learned ranking", "lightgcn"]
+    );
+    let rankers = strings(&plain, "ranker");
+    assert_eq!(rankers[0], "lightgcn");
+    assert!(!rankers.contains(&"learned ranking"));
+    assert_eq!(plain[0]["figures"], learned[1]["figures"]);
+    // What users get has that recall.
+    let users: Vec<&str> = parts.test.keys().map(String::as_str).collect();
+    let ask = [&["recommend", "plain", "-k", "20"][..], &users].concat();
+    let answers = work.json(&ask)["answers"].clone();
+    let answers = answers.as_array().unwrap().iter();
+    let hits = answers.zip(parts.test.values());
+    let hits = hits.filter(|(answer, item)| strings(&answer["items"], "item").contains(&&item[..]));
+    let recall = hits.count() as f64 / users.len() as f64;
+    let told = plain[0]["figures"]["recall@20"].as_f64().unwrap();
+    assert!((recall - told).abs() < 1e-12, "{recall} is not {told}");
+    let item = parts.test.values().next().unwrap();
+    let why = work.json(&["explain", "plain", users[0], item]);
+    assert_eq!(
+        (&why["method"], &why["terms"]),
+        (&json!("path_sum"), &json!(null))
+    );
 }

@@ -1,8 +1,9 @@
 //! A small shop that tests ask.
 
+use crate::{LearnedRanking, RankingConfig, Withhold};
 use lightgcn_core::{
-    BehaviorWeightsConfig, Catalogue, InteractionsBuilder, ItemDetails, ItemId, Lineage, UserId,
-    Vocabulary,
+    BehaviorWeightsConfig, Catalogue, Dataset, InteractionsBuilder, ItemDetails, ItemId, Lineage,
+    Split, Truth, UserId, Vocabulary,
 };
 use lightgcn_graph::Normalization;
 use lightgcn_store::{Artifact, EmbeddingTable, ModelDescription, popularity_of};
@@ -85,4 +86,24 @@ pub(crate) fn artifact() -> Artifact {
         behaviors: config,
         lineage: Lineage::default(),
     }
+}
+
+/// A ranking learned from what an artifact was trained on.
+pub(crate) fn ranking_of(artifact: &Artifact) -> LearnedRanking {
+    let (n_users, n_items) = (artifact.train.n_users(), artifact.train.n_items());
+    let nothing = || Truth::empty(n_users, n_items);
+    let dataset = Dataset::new(
+        Split::new(artifact.train.clone(), nothing(), nothing()).unwrap(),
+        artifact.users.clone(),
+        artifact.items.clone(),
+        artifact.catalogue.clone(),
+        artifact.behaviors.clone().check().unwrap(),
+        artifact.lineage.clone(),
+    )
+    .unwrap();
+    let config = RankingConfig {
+        withhold: Some(Withhold::OnePurchase),
+        ..RankingConfig::default()
+    };
+    config.fit(&dataset).unwrap()
 }

@@ -366,6 +366,7 @@ fn both_models_answer_for_the_same_users() {
     let run = run_in(folder.path(), false);
     let trained = train_with(&dataset, &model, &config(), &run, &mut Silent).unwrap();
     let (artifact, evaluation) = (trained.artifact, trained.validation.unwrap());
+    let artifact = by_embeddings(artifact);
     let same = compared(&artifact, &artifact, &dataset);
     assert_eq!(same.previous, same.retrained);
     let recall = evaluation
@@ -381,7 +382,7 @@ fn both_models_answer_for_the_same_users() {
     let new = train_with(&later, &model, &config(), &run, &mut Silent)
         .unwrap()
         .artifact;
-    let report = compared(&artifact, &new, &later);
+    let report = compared(&artifact, &by_embeddings(new), &later);
     assert_eq!((report.n_users, report.left_out_unknown_user), (55, 5));
     let known_by_old: f64 = (report.previous.recall - same.previous.recall).abs();
     assert!(
@@ -395,7 +396,7 @@ fn both_models_answer_for_the_same_users() {
         ..config()
     };
     let good = train_with(&later, &model, &learned, &run, &mut Silent);
-    let good = good.unwrap().artifact;
+    let good = by_embeddings(good.unwrap().artifact);
     let mut worse = good.clone();
     let (rows, dimension) = (worse.embeddings.rows(), worse.embeddings.dimension());
     let mut data = worse.embeddings.data().to_vec();
@@ -405,6 +406,52 @@ fn both_models_answer_for_the_same_users() {
     worse.embeddings = lightgcn_store::EmbeddingTable::new(rows, dimension, data).unwrap();
     let report = compared(&good, &worse, &later);
     assert_eq!(report.faults(Margin::default()).len(), 2, "{report:?}");
+}
+
+fn by_embeddings(artifact: Artifact) -> Artifact {
+    Artifact {
+        ranking: None,
+        ..artifact
+    }
+}
+
+/// The same model with a ranking that prefers the opposite of the learned one.
+fn with_contrary_ranking(artifact: &Artifact) -> Artifact {
+    let mut contrary = artifact.clone();
+    let description = &mut contrary.ranking.as_mut().unwrap().description;
+    for feature in description["features"].as_array_mut().unwrap() {
+        for weight in ["met", "new"] {
+            feature[weight] = (-feature[weight].as_f64().unwrap()).into();
+        }
+    }
+    contrary
+}
+
+/// The ranker that answers is compared: the learned ranking.
+#[test]
+fn a_worse_ranking_follows_no_better_one() {
+    let dataset = shop();
+    let (model, run) = (mf(), RunOptions::default());
+    let good = train_with(&dataset, &model, &config(), &run, &mut Silent).unwrap();
+    let good = good.artifact;
+    let worse = with_contrary_ranking(&good);
+    assert_eq!(worse.embeddings, good.embeddings);
+    let report = compared(&good, &worse, &dataset);
+    assert_eq!(report.faults(Margin::default()).len(), 2, "{report:?}");
+    assert!(report.previous.learned_ranking && report.retrained.learned_ranking);
+    let report = compared(&worse, &good, &dataset);
+    assert!(report.faults(Margin::default()).is_empty(), "{report:?}");
+
+    // The earlier model's rows stand elsewhere, and it may have no ranking.
+    let later = later_shop(5);
+    let new = train_with(&later, &model, &config(), &run, &mut Silent).unwrap();
+    let report = compared(&good, &new.artifact, &later);
+    let same = compared(&good, &good, &dataset);
+    assert_eq!(same.previous, same.retrained);
+    let moved = (report.previous.recall - same.previous.recall).abs();
+    assert!(moved < 0.1, "{report:?}, {same:?}");
+    let report = compared(&by_embeddings(good), &new.artifact, &later);
+    assert!(!report.previous.learned_ranking && report.retrained.learned_ranking);
 }
 
 /// The earlier model must not be tested on what it was trained on.

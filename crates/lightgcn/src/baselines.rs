@@ -85,7 +85,13 @@ impl Baselines<'_> {
             if let Some((_, member)) = member {
                 return Ok(Some(Box::new(member.clone())));
             }
-            if train.interactions().n_items() > self.ease_items {
+            let n_items = train.interactions().n_items();
+            if n_items > self.ease_items {
+                let most = self.ease_items;
+                tracing::warn!(
+                    "EASE is left out of the comparison: {n_items} items are more than the {most} of \
+                     ranking.ease_items"
+                );
                 return Ok(None);
             }
         }

@@ -12,7 +12,7 @@ use lightgcn::linear::Filter;
 use lightgcn::metrics::Metric;
 use lightgcn::recommend::{
     Comparison, DiverseRanker, Evaluation, EvaluationOptions, ExploringRanker, LinearRanker,
-    NewItemsRanker, PopularityRanker, RandomRanker, Ranker, Recommender, RevenueScorer,
+    NewItemsRanker, PopularityRanker, RandomRanker, Ranker, Recommender, RevenueScorer, Scorer,
     SeenNotBoughtRanker, better_on_validation, evaluate_test, evaluate_validation,
 };
 use serde::Serialize;
@@ -55,7 +55,14 @@ pub(crate) fn run(args: &EvaluateArgs, config: Config, output: &Output) -> anyho
         ensemble = Some(report);
     }
     for path in &args.against {
-        evaluator.add(&open_trained_on(&dataset, path)?.ranker())?;
+        let other = open_trained_on(&dataset, path)?;
+        match other.learned_ranker() {
+            Some(learned) => {
+                let name = format!("learned ranking of {}", path.display());
+                evaluator.add(&learned.with_name(name))?
+            }
+            None => evaluator.add(&other.ranker())?,
+        };
     }
     evaluator.add_baselines(filters, &config)?;
     let evaluations = &evaluator.evaluations;
@@ -115,12 +122,6 @@ impl<'a> Evaluator<'a> {
         Ok(&self.evaluations[self.evaluations.len() - 1])
     }
 
-    /// The evaluation of the ranker with this name; the last one if no name matches.
-    fn evaluation_of(&self, name: &str) -> &Evaluation {
-        let named = self.evaluations.iter().find(|e| e.ranker() == name);
-        named.unwrap_or(&self.evaluations[self.evaluations.len() - 1])
-    }
-
     fn truth(&self) -> &'a Truth {
         match self.on_validation {
             true => self.dataset.split.validation.truth(),
@@ -148,7 +149,15 @@ impl<'a> Evaluator<'a> {
     }
 }
 
-/// What the model's variants cost and gain, the model itself first; empty without variants.
+/// The ranker that a model answers with: its learned ranking, or else its embeddings.
+fn answering(recommender: &Recommender) -> Box<dyn Scorer + Send + '_> {
+    match recommender.learned_ranker() {
+        Some(learned) => Box::new(learned),
+        None => Box::new(recommender.ranker()),
+    }
+}
+
+/// What the variants of the answers cost and gain, the plain answers first; empty without variants.
 fn costs(
     evaluator: &mut Evaluator<'_>,
     recommender: &Recommender,
@@ -169,13 +178,9 @@ fn costs(
             costs::revenue(&lists, truth, prices)
         })
     };
-    let model = recommender.ranker();
-    let mut costs = vec![Cost::new(
-        evaluator.evaluation_of(model.name()),
-        None,
-        k,
-        revenue(&model),
-    )?];
+    // What answers was evaluated first.
+    let answers = revenue(&*answering(recommender));
+    let mut costs = vec![Cost::new(&evaluator.evaluations[0], None, k, answers)?];
     for variant in variants {
         let evaluation = evaluator.add(&*variant)?;
         costs.push(Cost::new(evaluation, costs.first(), k, revenue(&*variant))?);
@@ -183,7 +188,7 @@ fn costs(
     Ok(costs)
 }
 
-/// The model with the exploration, diversity and revenue that the flags name.
+/// The answers with the exploration, diversity and revenue that the flags name.
 fn variants<'a>(
     recommender: &'a Recommender,
     args: &EvaluateArgs,
@@ -194,7 +199,7 @@ fn variants<'a>(
     let items = &table.data()[artifact.train.n_users() * table.dimension()..];
     let mut variants: Vec<Box<dyn Ranker + 'a>> = Vec::new();
     for &share in &args.exploration {
-        let ranker = ExploringRanker::new(recommender.ranker(), share, seed)?;
+        let ranker = ExploringRanker::new(answering(recommender), share, seed)?;
         variants.push(Box::new(ranker));
     }
     // Diversity defaults to the shares of exploration.
@@ -204,12 +209,12 @@ fn variants<'a>(
         given => given.to_vec(),
     };
     for diversity in diversities {
-        let ranker = DiverseRanker::new(recommender.ranker(), items, diversity)?;
+        let ranker = DiverseRanker::new(answering(recommender), items, diversity)?;
         variants.push(Box::new(ranker));
     }
     for &weight in &args.revenue {
         let prices = artifact.catalogue.prices();
-        let ranker = RevenueScorer::new(recommender.ranker(), prices, weight)?;
+        let ranker = RevenueScorer::new(answering(recommender), prices, weight)?;
         variants.push(Box::new(ranker));
     }
     Ok(variants)

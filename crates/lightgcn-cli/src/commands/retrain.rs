@@ -8,8 +8,8 @@ use anyhow::ensure;
 use lightgcn::core::{Dataset, NodeId, Vocabulary};
 use lightgcn::store::Artifact;
 use lightgcn::train::{
-    Chosen, ConsoleProgress, Margin, RetrainReport, Retraining, TrainConfig, TrainError, Trained,
-    Trainer, WarmStart,
+    Chosen, ConsoleProgress, Margin, RetrainFigures, RetrainReport, Retraining, TrainConfig,
+    TrainError, Trained, Trainer, WarmStart,
 };
 use serde::Serialize;
 use std::path::{Path, PathBuf};
@@ -170,6 +170,14 @@ fn override_training(args: &RetrainArgs, train: &mut TrainConfig) {
     train.patience = args.patience.or(train.patience);
 }
 
+/// What answers.
+fn ranked_by(figures: RetrainFigures) -> &'static str {
+    match figures.learned_ranking {
+        true => "the learned ranking",
+        false => "the embeddings",
+    }
+}
+
 fn text(outcome: &Outcome) -> String {
     let report = &outcome.report;
     let mut text = format!(
@@ -186,8 +194,13 @@ fn text(outcome: &Outcome) -> String {
     );
     text += &format!(
         "on {} validation targets of {} users (excluding {} of unknown users and {} that the \
-        earlier model was trained on):\n",
-        report.n_targets, report.n_users, report.left_out_unknown_user, report.left_out_trained_on,
+         earlier model was trained on), by {} before and {} now:\n",
+        report.n_targets,
+        report.n_users,
+        report.left_out_unknown_user,
+        report.left_out_trained_on,
+        ranked_by(report.previous),
+        ranked_by(report.retrained),
     );
     for (name, old, new) in [
         ("recall@20", report.previous.recall, report.retrained.recall),

@@ -160,6 +160,8 @@ pub struct ListedItem {
     pub score: f32,
     /// Where it comes from.
     pub source: Source,
+    /// Whether the user met it before, by any event.
+    pub familiar: bool,
 }
 
 /// How many events of one behavior a pair has.

@@ -37,8 +37,8 @@ pub struct ComparisonRow {
     pub familiar: Option<f64>,
     /// The leading metric over targets new to their user; `None` without such targets.
     pub new_targets: Option<f64>,
-    /// The paired test of the first ranker's leading metric against this one's; `None` for the
-    /// first.
+    /// The paired test of the first ranker's leading metric against this one's, with the bootstrap interval of the
+    /// mean difference over users; `None` for the first.
     pub first_against_this: Option<PairedTest>,
     /// That test's p-value, adjusted by Holm's method for the number of rankers; `None` for the
     /// first.
@@ -157,7 +157,10 @@ impl Comparison {
             cells.push(number(row.new_targets));
             cells.push(number(row.coverage.get(&self.k).copied()));
             cells.push(match (&row.first_against_this, row.adjusted_p_value) {
-                (Some(test), Some(p)) => format!("{:+.4}, p = {p:.4}", test.mean_difference),
+                (Some(test), Some(p)) => format!(
+                    "{:+.4} ({:+.4} to {:+.4}), p = {p:.4}",
+                    test.mean_difference, test.interval.low, test.interval.high
+                ),
                 _ => String::new(),
             });
             rows.push(cells);
@@ -171,7 +174,7 @@ impl fmt::Display for Comparison {
         write!(
             f,
             "{}{} users with {} {} targets, {} of them viewed or carted before; all items ranked, \
-             training purchases excluded; p by Holm's method",
+             training purchases excluded; differences with 95 % intervals, paired by user, p by Holm's method",
             aligned(&self.cells()),
             self.n_users,
             self.n_targets,
@@ -184,7 +187,9 @@ impl fmt::Display for Comparison {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{EvaluationOptions, PopularityRanker, RandomRanker, evaluate_test};
+    use crate::{
+        EmbeddingRanker, EvaluationOptions, PopularityRanker, RandomRanker, evaluate_test,
+    };
     use lightgcn_core::{InteractionsBuilder, ItemId, Split, Truth, UserId};
 
     #[test]
@@ -234,5 +239,52 @@ mod tests {
             "{text}"
         );
         assert!(Comparison::new(&evaluations, Metric::Recall, 2, 7).is_err());
+    }
+
+    #[test]
+    fn differences_have_intervals_over_users() {
+        // Four users, each with one target: `one` finds it for three of them at the first place, `other` for none.
+        let mut pairs = InteractionsBuilder::from_names(&["purchase"], &["purchase"]).unwrap();
+        pairs.push(UserId(0), ItemId(5), 1.0, &[1], None).unwrap();
+        let test = (0..4).map(|user| (UserId(user), ItemId(user))).collect();
+        let split = Split::new(
+            pairs.build(4, 6).unwrap(),
+            Truth::empty(4, 6),
+            Truth::from_pairs(4, 6, test).unwrap(),
+        )
+        .unwrap();
+        let options = EvaluationOptions {
+            ks: vec![1],
+            ..EvaluationOptions::default()
+        };
+        // A user's own vector times the items' unit vectors.
+        let ranked_first = |items: [usize; 4]| {
+            let unit = |item: usize| (0..6).map(move |n| f32::from(u8::from(n == item)));
+            let users: Vec<f32> = items.into_iter().flat_map(unit).collect();
+            EmbeddingRanker::new("e", users, (0..6).flat_map(unit).collect::<Vec<f32>>(), 6)
+        };
+        let evaluation = |items| {
+            let ranker = ranked_first(items).unwrap();
+            evaluate_test(&ranker, &split.train, &split.test, &options).unwrap()
+        };
+        let evaluations = [evaluation([0, 1, 2, 4]), evaluation([4; 4])];
+        let table = Comparison::new(&evaluations, Metric::Recall, 1, 7).unwrap();
+        let test = table.rows[1].first_against_this.as_ref().unwrap();
+        // Differences 1, 1, 1 and 0: the mean of four draws is below 1/4 once in 256 times, below 1/2 in 13.
+        assert_eq!(test.mean_difference, 0.75);
+        assert_eq!((test.interval.low, test.interval.high), (0.25, 1.0));
+        // Half of the sign flips of three differences are as far from 0 on either side: 2 of 8.
+        assert!((test.p_value - 0.25).abs() < 0.02, "{test:?}");
+        let text = table.to_string();
+        assert!(
+            text.contains("+0.7500 (+0.2500 to +1.0000), p = 0.2"),
+            "{text}"
+        );
+        let json = serde_json::to_value(&table).unwrap();
+        let interval = &json["rows"][1]["first_against_this"]["interval"];
+        assert_eq!(
+            (&interval["low"], &interval["high"]),
+            (&0.25.into(), &1.0.into())
+        );
     }
 }

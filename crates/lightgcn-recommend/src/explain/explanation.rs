@@ -175,6 +175,20 @@ pub struct Term {
     pub value: f64,
     /// Its share of all parts by absolute value, in [−1, 1].
     pub share: f64,
+    /// What the term is made of, largest absolute value first; the values sum to the term's. Empty where it is one
+    /// fact.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub facts: Vec<Fact>,
+}
+
+/// A part of a term: one fact with what it adds.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct Fact {
+    /// The fact in words, such as `viewed 5x` or `last a day ago`.
+    pub text: String,
+    /// What it adds to the score.
+    pub value: f64,
 }
 
 /// A part of a score.
@@ -289,7 +303,8 @@ impl fmt::Display for Explanation {
             write!(f, ", bought before")?;
         }
         for term in &self.terms {
-            write!(f, "\n  {:+5.1} %  {}", 100.0 * term.share, term.text)?;
+            write!(f, "\n  {:+5.1} %  ", 100.0 * term.share)?;
+            write_term(f, term)?;
         }
         for part in self.contributions.iter().take(MAX) {
             write!(f, "\n  {:+5.1} %  because the user ", 100.0 * part.share)?;
@@ -404,7 +419,18 @@ fn write_rest(
     }
 }
 
-/// What was done, or `met` where that is withheld.
+/// Writes the term in words: its facts, each with its value, if it has any.
+fn write_term(f: &mut fmt::Formatter<'_>, term: &Term) -> fmt::Result {
+    if term.facts.is_empty() {
+        return f.write_str(&term.text);
+    }
+    for (n, fact) in term.facts.iter().enumerate() {
+        let comma = if n == 0 { "" } else { ", " };
+        write!(f, "{comma}{} {:+.2}", fact.text, fact.value)?;
+    }
+    Ok(())
+}
+
 fn write_behaviors(f: &mut fmt::Formatter<'_>, behaviors: &[BehaviorCount]) -> fmt::Result {
     if behaviors.is_empty() {
         return f.write_str("met");

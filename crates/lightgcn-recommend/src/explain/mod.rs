@@ -8,6 +8,6 @@ mod paths;
 mod shorten;
 
 pub use explanation::{
-    Contribution, ExplainOptions, ExplainRequest, ExplainedEdge, ExplainedPath, Explanation,
+    Contribution, ExplainOptions, ExplainRequest, ExplainedEdge, ExplainedPath, Explanation, Fact,
     Method, Part, PathNode, Remainder, Term, TermKind,
 };

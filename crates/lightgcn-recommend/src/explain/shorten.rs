@@ -72,6 +72,7 @@ mod tests {
             text: text.to_owned(),
             value,
             share: value / 10.0,
+            facts: Vec::new(),
         };
         Explanation {
             user: "ann".to_owned(),

@@ -1,6 +1,6 @@
 //! Diverse lists: maximal marginal relevance.
 
-use crate::{EmbeddingRanker, Exclusions, Ranked, Ranker, RecommendError};
+use crate::{Exclusions, Ranked, Ranker, RecommendError};
 use lightgcn_core::{ItemId, UserId};
 use lightgcn_simd::scores;
 use rayon::prelude::*;
@@ -168,16 +168,17 @@ impl Pool {
     }
 }
 
-/// Ranks like an [`EmbeddingRanker`] and diversifies each list with [`diversify`].
+/// Ranks like another ranker and diversifies each list with [`diversify`].
 #[derive(Debug)]
-pub struct DiverseRanker<'a> {
-    inner: EmbeddingRanker<'a>,
+pub struct DiverseRanker<'a, R> {
+    inner: R,
     items: &'a [f32],
+    dimension: usize,
     diversity: f64,
     name: String,
 }
 
-impl<'a> DiverseRanker<'a> {
+impl<'a, R: Ranker> DiverseRanker<'a, R> {
     /// A ranker whose lists have this diversity, in [0, 1]. `items` is the table of the items'
     /// embeddings, `[n_items, dimension]`.
     ///
@@ -185,35 +186,33 @@ impl<'a> DiverseRanker<'a> {
     /// [`RecommendError::Options`] if the diversity lies outside [0, 1].
     ///
     /// # Panics
-    /// If the table's shape differs from the ranker's.
-    pub fn new(
-        inner: EmbeddingRanker<'a>,
-        items: &'a [f32],
-        diversity: f64,
-    ) -> Result<Self, RecommendError> {
+    /// If the table is not one row for each of the ranker's items.
+    pub fn new(inner: R, items: &'a [f32], diversity: f64) -> Result<Self, RecommendError> {
         if !(0.0..=1.0).contains(&diversity) {
             let fault = format!("diversity is {diversity}; it must be between 0 and 1");
             return Err(RecommendError::Options {
                 faults: vec![fault],
             });
         }
+        let n_items = inner.n_items();
+        let dimension = items.len() / n_items.max(1);
         assert!(
-            items.len() == inner.n_items() * inner.dimension(),
-            "the table holds {} numbers, the ranker's {}",
+            items.len() == n_items * dimension,
+            "the table holds {} numbers, which are no rows of {n_items} items",
             items.len(),
-            inner.n_items() * inner.dimension()
         );
         let name = format!("{}, diversity {diversity}", inner.name());
         Ok(Self {
             inner,
             items,
+            dimension,
             diversity,
             name,
         })
     }
 }
 
-impl Ranker for DiverseRanker<'_> {
+impl<R: Ranker> Ranker for DiverseRanker<'_, R> {
     fn name(&self) -> &str {
         &self.name
     }
@@ -230,7 +229,7 @@ impl Ranker for DiverseRanker<'_> {
         let pools = self
             .inner
             .top_k(users, pool_size(k, self.diversity), excluded);
-        let dimension = self.inner.dimension();
+        let dimension = self.dimension;
         let row = |item: ItemId| &self.items[item.index() * dimension..][..dimension];
         pools
             .into_par_iter()
@@ -242,6 +241,7 @@ impl Ranker for DiverseRanker<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::EmbeddingRanker;
     use proptest::collection::vec;
     use proptest::prelude::*;
 

@@ -6,6 +6,7 @@ pub(crate) mod fit;
 pub(crate) mod job;
 pub(crate) mod memory;
 mod preset;
+mod previous;
 mod progress;
 mod ranking;
 pub(crate) mod record;

@@ -7,7 +7,6 @@ use lightgcn_recommend::{
     Evaluation, EvaluationOptions, LearnedRanker, LearnedRanking, RankingConfig, RecommendError,
     evaluate_test, figures,
 };
-use lightgcn_store::Artifact;
 
 impl Trained {
     /// Learns a ranking from the dataset that the model was trained on, with the model's score as
@@ -44,21 +43,9 @@ impl Trained {
         options: &EvaluationOptions,
     ) -> Result<Evaluation, TrainError> {
         let split = &dataset.split;
-        let model = self.ranker()?;
-        let evaluation = match self.ranking()? {
-            Some(ranking) => {
-                let Artifact { train, .. } = &self.artifact;
-                let behaviors = self.artifact.behaviors.clone().check()?;
-                let learned =
-                    LearnedRanker::new(ranking, train, &behaviors, &self.artifact.catalogue)?;
-                evaluate_test(
-                    &learned.with_model(&model),
-                    &split.train,
-                    &split.test,
-                    options,
-                )?
-            }
-            None => evaluate_test(&model, &split.train, &split.test, options)?,
+        let evaluation = match LearnedRanker::of_artifact(&self.artifact)? {
+            Some(learned) => evaluate_test(&learned, &split.train, &split.test, options)?,
+            None => evaluate_test(&self.ranker()?, &split.train, &split.test, options)?,
         };
         let named = figures(&evaluation)?.into_iter();
         let named = named.map(|(name, value)| (format!("test {name}"), value));

@@ -1,17 +1,17 @@
 //! Compares a retrained model with the previous one.
 
+use super::previous::PreviousRanker;
 use crate::TrainError;
 use lightgcn_core::{Dataset, ItemId, NodeId, Truth, UserId, Vocabulary};
 use lightgcn_metrics::Metric;
-use lightgcn_recommend::{EmbeddingRanker, Evaluation, EvaluationOptions, evaluate};
+use lightgcn_recommend::{
+    EmbeddingRanker, Evaluation, EvaluationOptions, LearnedRanker, Ranker, evaluate,
+};
 use lightgcn_store::Artifact;
 use serde::{Deserialize, Serialize};
 
 /// The cutoff of the compared metrics.
 const K: usize = 20;
-
-/// The score of items that the earlier model does not know: they rank last.
-const NEVER: f32 = -1e30;
 
 /// How far a metric may fall, relative to the earlier model's: 0.01 is one percent.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
@@ -55,6 +55,8 @@ impl Default for Margin {
 /// The metrics of one model.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct RetrainFigures {
+    /// Whether the model answers by a learned ranking, which is then what was evaluated; else by its embeddings.
+    pub learned_ranking: bool,
     /// Recall at 20, in [0, 1].
     #[serde(rename = "recall@20")]
     pub recall: f64,
@@ -81,8 +83,9 @@ pub struct RetrainReport {
 }
 
 impl RetrainFigures {
-    fn of(evaluation: &Evaluation) -> Result<Self, TrainError> {
+    fn of(artifact: &Artifact, evaluation: &Evaluation) -> Result<Self, TrainError> {
         Ok(Self {
+            learned_ranking: artifact.ranking.is_some(),
             recall: evaluation.mean(Metric::Recall, K)?,
             ndcg: evaluation.mean(Metric::Ndcg, K)?,
         })
@@ -146,34 +149,31 @@ impl<'a> Retraining<'a> {
         })
     }
 
-    /// Evaluates both models by full ranking over all items.
+    /// Evaluates what both models would answer, by full ranking over all items: the lists of the learned ranking
+    /// where an artifact has one, else those of its embeddings.
     ///
     /// Items that the earlier model does not know are never recommended by it, as in production. The new model's best
-    /// epoch was chosen on the same data, which favors it slightly.
+    /// epoch was chosen on the same data, and the weights of its ranking learned from them too, which favors it
+    /// slightly.
     ///
     /// # Errors
-    /// [`TrainError::Recommend`] if the retrained model does not fit the dataset.
+    /// [`TrainError::Recommend`] if the retrained model does not fit the dataset, or a ranking is not sound.
     pub fn compare(&self, retrained: &Artifact) -> Result<RetrainReport, TrainError> {
-        let table = &retrained.embeddings;
-        let new = EmbeddingRanker::from_nodes(
-            "retrained",
-            table.data(),
-            self.dataset.users.len(),
-            table.dimension(),
-        )?;
-        let new = self.evaluate(&new)?;
-        let old = self.evaluate(&previous_ranker(self.previous, self.dataset)?)?;
+        let new = self.evaluate(&*answers(retrained)?)?;
+        let previous = answers(self.previous)?;
+        let names = (self.previous, self.dataset);
+        let old = self.evaluate(&PreviousRanker::new(&*previous, names))?;
         Ok(RetrainReport {
             n_users: new.n_users(),
             n_targets: new.n_targets(),
-            previous: RetrainFigures::of(&old)?,
-            retrained: RetrainFigures::of(&new)?,
+            previous: RetrainFigures::of(self.previous, &old)?,
+            retrained: RetrainFigures::of(retrained, &new)?,
             left_out_unknown_user: self.unknown,
             left_out_trained_on: self.trained_on,
         })
     }
 
-    fn evaluate(&self, ranker: &EmbeddingRanker<'_>) -> Result<Evaluation, TrainError> {
+    fn evaluate(&self, ranker: &dyn Ranker) -> Result<Evaluation, TrainError> {
         let options = EvaluationOptions {
             ks: vec![K],
             resamples: 0,
@@ -253,41 +253,18 @@ fn common_truth(
     ))
 }
 
-/// The earlier model over the dataset's rows. An extra column gives unknown items the score
-/// [`NEVER`] without changing other scores.
-fn previous_ranker(
-    previous: &Artifact,
-    dataset: &Dataset,
-) -> Result<EmbeddingRanker<'static>, TrainError> {
-    let dimension = previous.embeddings.dimension();
-    let shift = previous.users.len();
-    let rows = |rows: Vec<Option<usize>>, known: f32, unknown: f32| {
-        let mut table = vec![0.0; rows.len() * (dimension + 1)];
-        for (row, from) in table.chunks_exact_mut(dimension + 1).zip(rows) {
-            match from {
-                Some(from) => {
-                    row[..dimension].copy_from_slice(previous.embeddings.row(from));
-                    row[dimension] = known;
-                }
-                None => row[dimension] = unknown,
-            }
-        }
-        table
-    };
-    let users = dataset.users.iter().map(|name| previous.users.get(name));
-    let items = dataset.items.iter().map(|name| previous.items.get(name));
-    let users = rows(users.map(|id| id.map(|id| id.index())).collect(), 1.0, 1.0);
-    let items = rows(
-        items.map(|id| id.map(|id| id.index() + shift)).collect(),
-        0.0,
-        NEVER,
-    );
-    Ok(EmbeddingRanker::new(
-        "previous",
-        users,
-        items,
-        dimension + 1,
-    )?)
+/// The ranker that an artifact answers with.
+fn answers(artifact: &Artifact) -> Result<Box<dyn Ranker + '_>, TrainError> {
+    if let Some(learned) = LearnedRanker::of_artifact(artifact)? {
+        return Ok(Box::new(learned));
+    }
+    let table = &artifact.embeddings;
+    Ok(Box::new(EmbeddingRanker::from_nodes(
+        &*artifact.model.name,
+        table.data(),
+        artifact.users.len(),
+        table.dimension(),
+    )?))
 }
 
 #[cfg(test)]
@@ -298,10 +275,15 @@ mod tests {
     fn the_margin_is_relative_and_checked() {
         let report = |recall, ndcg| RetrainReport {
             previous: RetrainFigures {
+                learned_ranking: false,
                 recall: 0.2,
                 ndcg: 0.1,
             },
-            retrained: RetrainFigures { recall, ndcg },
+            retrained: RetrainFigures {
+                learned_ranking: false,
+                recall,
+                ndcg,
+            },
             n_users: 1,
             n_targets: 1,
             left_out_unknown_user: 0,

@@ -26,6 +26,9 @@ use std::time::{Duration, Instant};
 
 /// The configuration of a comparison of models.
 ///
+/// Models are compared by their embeddings: none gets a learned ranking, which would be the same on top of each and is
+/// evaluated by [`fit`](crate::Fit) and `lightgcn evaluate`.
+///
 /// Each model is searched on the validation part with the same budget: first its own settings, then
 /// learning rate, layers and which pairs are positives by TPE. The best settings are trained with
 /// several seeds, for the best number of epochs, and evaluated once on the test part, as are linear

@@ -3,6 +3,7 @@
 use super::{ComparedModel, ModelComparison};
 use crate::rolling::mean;
 use lightgcn_core::aligned;
+use lightgcn_metrics::PairedTest;
 use lightgcn_recommend::ComparisonRow;
 use std::fmt::{self, Write};
 
@@ -24,7 +25,7 @@ impl Row<'_> {
 }
 
 /// The columns of every form. Metrics are at the leading cutoff.
-const COLUMNS: [Column; 20] = [
+const COLUMNS: [Column; 22] = [
     ("ranker", |row| row.figures.ranker.clone()),
     ("recall", |row| row.figure("recall")),
     ("low", |row| number(Some(row.figures.interval.low))),
@@ -42,8 +43,13 @@ const COLUMNS: [Column; 20] = [
     ("gini", |row| number(row.model.gini)),
     ("validation", |row| number(Some(row.model.validation))),
     ("first_minus_this", |row| {
-        let test = row.figures.first_against_this.as_ref();
-        test.map_or_else(dash, |test| format!("{:+.4}", test.mean_difference))
+        difference(row, |test| test.mean_difference)
+    }),
+    ("difference_low", |row| {
+        difference(row, |test| test.interval.low)
+    }),
+    ("difference_high", |row| {
+        difference(row, |test| test.interval.high)
     }),
     ("p_holm", |row| number(row.figures.adjusted_p_value)),
     ("trials", |row| match row.model.trials {
@@ -75,6 +81,12 @@ const COLUMNS: [Column; 20] = [
         }
     }),
 ];
+
+/// A figure of the test of the first row against this one.
+fn difference(row: &Row<'_>, figure: impl Fn(&PairedTest) -> f64) -> String {
+    let test = row.figures.first_against_this.as_ref();
+    test.map_or_else(dash, |test| format!("{:+.4}", figure(test)))
+}
 
 fn dash() -> String {
     "-".to_owned()

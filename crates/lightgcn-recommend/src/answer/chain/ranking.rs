@@ -219,36 +219,20 @@ pub(super) fn merged(a: &[u32], b: &[u32]) -> Vec<u32> {
 #[cfg(test)]
 mod tests {
     use crate::answer::chain::tests::larger;
+    use crate::test_shop::ranking_of;
     use crate::{
-        ContextEvent, ItemFilter, NewItem, NewItemEvent, RankingConfig, RecommendError,
-        RecommendOptions, RecommendRequest, Recommender, Source, Withhold,
+        ContextEvent, ItemFilter, NewItem, NewItemEvent, RecommendError, RecommendOptions,
+        RecommendRequest, Recommender, Source,
     };
-    use lightgcn_core::{Catalogue, Dataset, Split, Truth};
+    use lightgcn_core::Catalogue;
 
     fn shop() -> Recommender {
         Recommender::from_artifact(larger()).unwrap()
     }
 
-    /// The shop with a learned ranking.
     fn with_ranking() -> Recommender {
         let mut artifact = larger();
-        let (n_users, n_items) = (artifact.train.n_users(), artifact.train.n_items());
-        let nothing = || Truth::empty(n_users, n_items);
-        let dataset = Dataset::new(
-            Split::new(artifact.train.clone(), nothing(), nothing()).unwrap(),
-            artifact.users.clone(),
-            artifact.items.clone(),
-            artifact.catalogue.clone(),
-            artifact.behaviors.clone().check().unwrap(),
-            artifact.lineage.clone(),
-        )
-        .unwrap();
-        let config = RankingConfig {
-            withhold: Some(Withhold::OnePurchase),
-            ..RankingConfig::default()
-        };
-        let ranking = config.fit(&dataset).unwrap();
-        artifact.ranking = Some(ranking.to_stored().unwrap());
+        artifact.ranking = Some(ranking_of(&artifact).to_stored().unwrap());
         Recommender::from_artifact(artifact).unwrap()
     }
 
@@ -300,6 +284,7 @@ mod tests {
                 for (item, listed) in answer.items.iter().zip(list) {
                     assert_eq!(shop.item_id(listed.item), Some(item.item.as_str()));
                     assert_eq!((listed.score, listed.source), (item.score, item.source));
+                    assert_eq!(listed.familiar, item.familiar);
                 }
             }
         }

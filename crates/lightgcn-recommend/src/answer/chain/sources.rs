@@ -11,7 +11,7 @@ use lightgcn_core::ItemId;
 use xxhash_rust::xxh3::xxh3_64;
 
 impl Chain<'_> {
-    /// Makes the list from the model's ranking and the rest of the chain.
+    /// Makes the list from the model's ranking and the rest of the chain, and marks familiar items.
     pub(super) fn listed(&self, job: &Job<'_>, ranked: &[Ranked]) -> Vec<ListedItem> {
         let options = job.plan.options;
         let k = options.k.min(self.shop.items.len());
@@ -53,9 +53,15 @@ impl Chain<'_> {
                 item,
                 score: 0.0,
                 source: Source::Exploration,
+                familiar: false,
             },
         };
-        slots.into_iter().map(listed).collect()
+        let met = job.met(self.shop);
+        let marked = slots.into_iter().map(listed).map(|listed| ListedItem {
+            familiar: met.binary_search(&listed.item).is_ok(),
+            ..listed
+        });
+        marked.collect()
     }
 
     /// The list with the shop's ids and reasons.
@@ -67,13 +73,12 @@ impl Chain<'_> {
             .or(list.first().map(|listed| listed.source))
             .or(job.plan.options.chain.last().copied())
             .unwrap_or(Source::Random);
-        let met = job.met(self.shop);
         let items = list.iter().zip(1..).map(|(listed, rank)| RecommendedItem {
             item: self.shop.items.name(listed.item),
             rank,
             score: listed.score,
             source: listed.source,
-            familiar: met.binary_search(&listed.item).is_ok(),
+            familiar: listed.familiar,
             reason: self.reason(job, listed),
             details: self.shop.items.catalogue.get(listed.item),
         });
@@ -124,6 +129,7 @@ impl Chain<'_> {
                 item: ranked.item,
                 score: ranked.score,
                 source,
+                familiar: false,
             });
         }
     }
@@ -173,6 +179,7 @@ impl Chain<'_> {
                 item: left[place],
                 score: 0.0,
                 source: Source::Random,
+                familiar: false,
             });
         }
     }
@@ -197,6 +204,7 @@ impl Chain<'_> {
             item,
             score,
             source,
+            ..
         } = listed;
         let n_events = job.profile.as_ref().map_or(0, |profile| profile.n_events);
         let events = if n_events == 1 { "event" } else { "events" };
@@ -249,6 +257,7 @@ fn add(
                 item,
                 score,
                 source,
+                familiar: false,
             });
         }
     }

@@ -36,6 +36,13 @@ impl MetItem {
             .map(|act| act.age)
             .fold(f64::INFINITY, f64::min)
     }
+
+    /// The behavior of the latest act, of several at one time the last in the table; none without acts.
+    pub(crate) fn latest(&self) -> Option<usize> {
+        let latest = self.age();
+        let last = self.acts.iter().filter(|act| act.age == latest);
+        last.map(|act| act.behavior).max()
+    }
 }
 
 /// What a user did: each item once, ascending.
@@ -187,11 +194,7 @@ impl UserHistory {
             Feature::RecencyRank => order.ranks[place].ln(),
             Feature::InSession => f64::from(met.age() <= order.session),
             Feature::InARow if place == order.last => (order.in_a_row as f64).ln_1p(),
-            Feature::Last { behavior } => {
-                let latest = met.age();
-                let last = met.acts.iter().filter(|act| act.age == latest);
-                f64::from(last.map(|act| act.behavior).max() == Some(behavior))
-            }
+            Feature::Last { behavior } => f64::from(met.latest() == Some(behavior)),
             _ => 0.0,
         };
         value as f32

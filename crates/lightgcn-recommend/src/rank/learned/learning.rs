@@ -4,7 +4,7 @@ use super::config::RankingConfig;
 use super::feature::{Feature, Known, all_features};
 use super::history::{Clock, DAY, UserHistory};
 use super::members::{MemberKind, behavior_stages, strengths};
-use super::ranking::scaled;
+use super::ranking::{MAX_SCALE, MIN_SCALE, scaled};
 use super::snapshot::{
     BY_OTHERS, Candidates, Snapshot, SnapshotSettings, Subject, category_column,
 };
@@ -269,7 +269,8 @@ impl<'a> Fitter<'a> {
             }
         }
         let scale = |(feature, (sum, n)): (&Feature, (f64, f64))| match feature.is_score() {
-            true if n > 0.0 => sum / n,
+            // Scores of a model beyond these stay usable.
+            true if n > 0.0 => (sum / n).clamp(MIN_SCALE, MAX_SCALE),
             _ => 1.0,
         };
         self.features.iter().zip(sums).map(scale).collect()

@@ -29,4 +29,6 @@ pub use ranking::{GroupEffect, LearnedRanking, RankingReport, WeightedFeature};
 pub use withhold::Withhold;
 
 #[cfg(test)]
+mod odd_log_tests;
+#[cfg(test)]
 mod tests;

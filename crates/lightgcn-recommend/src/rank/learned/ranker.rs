@@ -8,9 +8,10 @@ use super::snapshot::{Candidates, Snapshot, SnapshotSettings, Subject, Viewpoint
 use super::ties::jitter;
 use crate::rank::ranker::check_user;
 use crate::rank::scorer::check_scores;
-use crate::{Exclusions, Ranked, Ranker, RecommendError, Scorer};
+use crate::{EmbeddingRanker, Exclusions, Ranked, Ranker, RecommendError, Scorer};
 use lightgcn_core::{BehaviorWeights, Catalogue, Interactions, ItemId, UserId};
 use lightgcn_simd::select_top_k;
+use lightgcn_store::Artifact;
 use rayon::prelude::*;
 use std::sync::Arc;
 
@@ -99,6 +100,7 @@ impl RankingView {
 /// A list has the best of the user's candidates: items met before, those that members rank first,
 /// and best sellers. Ties do not follow the order of the log.
 pub struct LearnedRanker<'a> {
+    name: String,
     pairs: &'a Interactions,
     view: Arc<RankingView>,
     model: Option<Box<dyn Scorer + Send + 'a>>,
@@ -136,12 +138,46 @@ impl<'a> LearnedRanker<'a> {
         Ok(Self::from_view(Arc::new(view), pairs))
     }
 
+    /// The ranking of an artifact with its model: what answers its users. None where it has no ranking.
+    ///
+    /// # Errors
+    /// [`RecommendError::Ranking`] if the ranking is not sound or not one of the artifact's items and behaviors,
+    /// [`RecommendError::Linear`] if a member is not sound, [`RecommendError::Options`] if the table of behaviors
+    /// is not.
+    pub fn of_artifact(artifact: &'a Artifact) -> Result<Option<Self>, RecommendError> {
+        let Some(stored) = &artifact.ranking else {
+            return Ok(None);
+        };
+        let ranking = LearnedRanking::from_stored(stored)?;
+        let behaviors = artifact.behaviors.clone().check();
+        let behaviors = behaviors.map_err(|error| RecommendError::Options {
+            faults: vec![error.to_string()],
+        })?;
+        let (pairs, table) = (&artifact.train, &artifact.embeddings);
+        let model = EmbeddingRanker::from_nodes(
+            &*artifact.model.name,
+            table.data(),
+            pairs.n_users(),
+            table.dimension(),
+        )?;
+        let ranker = Self::new(ranking, pairs, &behaviors, &artifact.catalogue)?;
+        Ok(Some(ranker.with_model(model)))
+    }
+
     pub(crate) fn from_view(view: Arc<RankingView>, pairs: &'a Interactions) -> Self {
         Self {
+            name: "learned ranking".to_owned(),
             pairs,
             view,
             model: None,
         }
+    }
+
+    /// With another name in reports. Default: `learned ranking`.
+    #[must_use]
+    pub fn with_name(mut self, name: impl Into<String>) -> Self {
+        self.name = name.into();
+        self
     }
 
     /// With the trained model whose score is one of the features.
@@ -174,7 +210,7 @@ impl<'a> LearnedRanker<'a> {
 
 impl Ranker for LearnedRanker<'_> {
     fn name(&self) -> &str {
-        "learned ranking"
+        &self.name
     }
 
     fn n_users(&self) -> usize {

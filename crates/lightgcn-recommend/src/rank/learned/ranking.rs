@@ -17,6 +17,9 @@ use std::sync::Arc;
 const MAX_WEIGHT: f64 = 1e6;
 const MAX_TIME: u64 = 32_000_000_000_000;
 const MAX_CANDIDATES: usize = 100_000;
+/// What scores are divided by.
+pub(super) const MIN_SCALE: f64 = 1e-20;
+pub(super) const MAX_SCALE: f64 = 1e20;
 
 /// A feature with its weights.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -230,10 +233,12 @@ impl LearnedRanking {
         if let Some(weight) = weights.chain([self.bias]).find(|weight| !sound(*weight)) {
             return fault(format!("its weight {weight} exceeds {MAX_WEIGHT}"));
         }
-        let usual = 1e-20..1e20;
+        let usual = MIN_SCALE..=MAX_SCALE;
         let mut scales = self.features.iter().map(|weighted| weighted.scale);
         if let Some(scale) = scales.find(|scale| !usual.contains(scale)) {
-            return fault(format!("its scale {scale} is not between 1e-20 and 1e20"));
+            return fault(format!(
+                "its scale {scale} is not between {MIN_SCALE:e} and {MAX_SCALE:e}"
+            ));
         }
         if !(1e-6..1e6).contains(&self.half_life_days) {
             let days = self.half_life_days;

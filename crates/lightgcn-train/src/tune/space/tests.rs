@@ -91,6 +91,50 @@ fn a_point_is_put_into_the_base() {
 }
 
 #[test]
+fn weights_of_behaviors_are_searched_by_their_names() {
+    let space = SearchSpace::from_toml(
+        r#"
+        [train.weights.events]
+        view = 0.01
+        purchase = 2.0
+        [space]
+        "train.weights.events.view" = { low = 0.01, high = 1.0, log = true }
+        "train.weights.events.cart" = { low = 0.1, high = 0.7 }
+        "train.weights.caps.view" = { low = 1, high = 5, integer = true }
+        "train.weights.half_life_days" = { low = 7.0, high = 90.0 }
+        "#,
+    )
+    .unwrap();
+    let point = Point::from([
+        ("train.weights.caps.view".to_owned(), json!(3)),
+        ("train.weights.events.cart".to_owned(), json!(0.4)),
+        ("train.weights.events.view".to_owned(), json!(0.25)),
+        ("train.weights.half_life_days".to_owned(), json!(30.5)),
+    ]);
+    assert!(space.contains(&point));
+    let weights = space.candidate(&point).unwrap().train.weights;
+    let named = |pairs: &[(&str, f64)]| {
+        let pairs = pairs.iter();
+        pairs
+            .map(|&(name, value)| (name.to_owned(), value))
+            .collect()
+    };
+    assert_eq!(
+        weights,
+        crate::GraphWeights {
+            events: named(&[("cart", 0.4), ("purchase", 2.0), ("view", 0.25)]),
+            caps: named(&[("view", 3.0)]),
+            half_life_days: Some(30.5),
+        }
+    );
+    // A table that there is not is told before any training.
+    told(
+        "[space]\n'train.weights.event.view' = { choices = [0.1] }",
+        &["`train.weights.event.view` = 0.1: [train]"],
+    );
+}
+
+#[test]
 fn losses_schedules_and_starts_are_searched_by_their_paths() {
     let space = SearchSpace::from_toml(
         r#"
