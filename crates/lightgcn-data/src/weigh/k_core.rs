@@ -8,8 +8,10 @@ use serde::{Deserialize, Serialize};
 #[serde(default, deny_unknown_fields)]
 pub struct KCoreConfig {
     /// The fewest pairs of a user. Default: 1.
+    #[serde(alias = "min_consumer_pairs")]
     pub min_user_pairs: u32,
     /// The fewest pairs of an item. Default: 1.
+    #[serde(alias = "min_product_pairs")]
     pub min_item_pairs: u32,
 }
 
