@@ -48,15 +48,7 @@ pub(super) fn foreign(line: u64, text: &str) -> Option<Evidence> {
     if text.starts_with("%%") {
         return evidence("a MatrixMarket file".to_owned(), READ_EVENTS);
     }
-    let mut fields = text.split_ascii_whitespace();
-    let first = fields.next()?;
-    if first.ends_with(':') && first.len() > 1 {
-        let looks = format!(
-            "a list after a name, such as JSON, YAML or `user: item item` has it, since it begins with {:?}",
-            shorten(first)
-        );
-        return evidence(looks, "remove the colon after the user");
-    }
+    let first = text.split_ascii_whitespace().next()?;
     for field in text.split_ascii_whitespace() {
         if let Some((_, looks, advice)) = MARKS.iter().find(|(mark, ..)| *mark == field) {
             return evidence(format!("{looks}, since a field is {field:?}"), advice);
@@ -76,6 +68,13 @@ pub(super) fn foreign(line: u64, text: &str) -> Option<Evidence> {
             format!("{looks}, since it has {:?}", shorten(field)),
             advice,
         );
+    }
+    if first.ends_with(':') && first.len() > 1 {
+        let looks = format!(
+            "a list after a name, such as JSON, YAML or `user: item item` has it, since it begins with {:?}",
+            shorten(first)
+        );
+        return evidence(looks, "remove the colon after the user");
     }
     None
 }

@@ -240,7 +240,8 @@ impl Shape {
         };
         let field = |n: usize| n + 2;
         if let Some((n, Column { times, .. })) = times {
-            let is_rated = n_fields == 4 && n == 2 && is_most(group.columns[1].ratings.n, group.n);
+            let is_rated =
+                n_fields == 4 && n == 2 && is_most_but_one(group.columns[1].ratings.n, group.n);
             let looks = format!(
                 ", and field {} is a time, such as {:?}",
                 field(n),
