@@ -363,7 +363,7 @@ mod tests {
         let long = format!("5800001\n0{}\n", "9".repeat(5_000_000));
         let list = IdList::parse("list.txt", long.as_bytes()).unwrap();
         let error = list
-            .ids(|id| KNOWN.contains(&id) || id.len() > 100)
+            .ids(|id| KNOWN.contains(&id) || (id.len() > 100 && id.starts_with('9')))
             .unwrap_err();
         assert!(error.to_string().len() < 400, "{}", error.to_string().len());
     }
