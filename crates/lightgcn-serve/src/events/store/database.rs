@@ -319,6 +319,6 @@ mod tests {
     #[test]
     fn panics_become_errors() {
         let error = guarded::<()>(|| panic!("number {}", 7)).unwrap_err();
-        assert!(matches!(error, redb::Error::Corrupted(text) if text.contains("number 7")));
+        assert!(matches!(error, redb::Error::Corrupted(text) if text == GAVE_UP));
     }
 }
