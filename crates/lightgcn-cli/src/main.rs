@@ -77,7 +77,7 @@ fn run(cli: &Cli, output: &Output) -> anyhow::Result<ExitCode> {
         .context("starting the threads of the CPU")?;
     let done = match &cli.command {
         Command::Generate(args) => commands::generate::run(args, config, output),
-        Command::Prepare(args) => commands::prepare::run(args, config, output),
+        Command::Prepare(args) => return commands::prepare::run(args, config, output),
         Command::Export(args) => commands::export::run(args, output),
         Command::Inspect(args) => commands::inspect::run(args, config, output),
         Command::Fit(args) => commands::fit::run(args, config, output),

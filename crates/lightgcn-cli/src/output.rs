@@ -53,12 +53,38 @@ fn whole_text(error: &anyhow::Error) -> String {
             text += &cause;
         }
     }
-    text
+    cut(text)
+}
+
+/// The most characters of an error.
+const LONGEST_ERROR: usize = 4_000;
+
+/// The end of a long error, which says how to fix it.
+const KEPT_END: usize = 1_000;
+
+/// Leaves out the middle of a text that is too long to read, such as one that quotes a whole file.
+fn cut(text: String) -> String {
+    let n = text.chars().count();
+    if n <= LONGEST_ERROR {
+        return text;
+    }
+    let begin = text.chars().take(LONGEST_ERROR - KEPT_END);
+    let end = text.chars().skip(n - KEPT_END);
+    begin.chain([' ', '…', ' ']).chain(end).collect()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn long_errors_keep_their_begin_and_their_end() {
+        let error = anyhow::anyhow!("the key \"{}\"; rename it", "é".repeat(2_000_000));
+        let text = whole_text(&error);
+        assert_eq!(text.chars().count(), LONGEST_ERROR + 3);
+        assert!(text.starts_with("the key \"éé") && text.ends_with("éé\"; rename it"));
+        assert_eq!(whole_text(&anyhow::anyhow!("short")), "short");
+    }
     use anyhow::Context;
 
     #[test]

@@ -145,6 +145,41 @@ fn a_model_is_retrained_and_published_with_its_run() {
 }
 
 #[test]
+fn an_interval_without_purchases_has_its_own_exit_code() {
+    let work = cut_shop([50, 80, 90]);
+    let train = [
+        "train",
+        "old",
+        "--out",
+        "all.model",
+        "--refit",
+        "--no-ranking",
+    ];
+    let small = [
+        "--dimension",
+        "16",
+        "--epochs",
+        "2",
+        "--validate-every",
+        "1",
+    ];
+    work.json(&[&train[..], &small].concat());
+    let after = ["--after", "all.model", "--out", "same"];
+    let run = work.run(&[&["prepare", "old.csv"][..], &after].concat());
+    assert_eq!(run.status.code(), Some(4), "{}", run.stderr);
+    assert!(
+        run.stderr
+            .contains("nothing new to retrain on: nothing was bought after"),
+        "{}",
+        run.stderr
+    );
+    assert!(!work.path("same").exists());
+    // Other errors stay errors.
+    let run = work.run(&[&["prepare", "no.csv"][..], &after].concat());
+    assert_eq!(run.status.code(), Some(1), "{}", run.stderr);
+}
+
+#[test]
 fn a_model_that_falls_is_not_published() {
     let work = cut_shop([60, 100, 100]);
     work.json(&["prepare", "old.csv", "new.csv", "--out", "new"]);

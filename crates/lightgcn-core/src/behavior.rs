@@ -57,7 +57,8 @@ pub struct BehaviorWeightsConfig {
     /// What to do with sums that are too large.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ceiling: Option<Ceiling>,
-    /// Time decay: an event this many days before the last training event counts half.
+    /// Time decay: an event this many days before the last training event (see
+    /// [`reference_time`](crate::reference_time)) counts half.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub half_life_days: Option<f64>,
 }

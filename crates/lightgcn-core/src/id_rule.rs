@@ -32,6 +32,17 @@ const NO_VALUES: [&str; 22] = [
     "#div/0!",
 ];
 
+/// Placeholders that are not ids, though they may be names of brands; in lower case.
+const NO_IDS: [&str; 7] = [
+    "n.a.",
+    "n.a",
+    "missing",
+    "[object object]",
+    "infinity",
+    "-infinity",
+    "00000000-0000-0000-0000-000000000000",
+];
+
 /// Why a text is not a valid id. Its message completes a sentence after "it" or "which".
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
 #[non_exhaustive]
@@ -39,7 +50,7 @@ pub enum IdFault {
     /// It is empty or blank.
     #[error("is empty")]
     Empty,
-    /// It denotes a missing value, such as `NULL` or `NaN`.
+    /// It denotes a missing value, such as `NULL`, `NaN` or `--`.
     #[error("denotes a missing value")]
     NoValue,
     /// It has more than [`MAX_ID_BYTES`] bytes.
@@ -54,10 +65,17 @@ pub enum IdFault {
         /// The first one.
         character: char,
     },
+    /// It begins or ends with a character that nobody sees, such as a byte order mark or a zero-width space.
+    #[error("begins or ends with an invisible character ({character:?})")]
+    Invisible {
+        /// The character.
+        character: char,
+    },
 }
 
-/// Checks the id of a user or an item: at most [`MAX_ID_BYTES`] bytes, no control characters, and not a
-/// missing value (see [`is_no_value`]). O(length).
+/// Checks the id of a user or an item: at most [`MAX_ID_BYTES`] bytes, no control characters, no invisible ones at its
+/// ends, and not a missing value: neither one of [`is_no_value`], nor `missing`, `[object Object]`, `Infinity`, the
+/// UUID of zeros and the like, nor punctuation alone, such as `-` or `?`. O(length).
 ///
 /// ```
 /// use lightgcn_core::{IdFault, check_id};
@@ -82,11 +100,33 @@ pub fn check_id(id: &str) -> Result<(), IdFault> {
     if bytes.len() > MAX_ID_BYTES {
         return Err(IdFault::TooLong { bytes: bytes.len() });
     }
-    match id.trim() {
-        "" => Err(IdFault::Empty),
-        text if is_no_value(text) => Err(IdFault::NoValue),
-        _ => Ok(()),
+    let text = id.trim();
+    if text.is_empty() {
+        return Err(IdFault::Empty);
     }
+    // U+2028 is a blank too, so look before it is trimmed.
+    let spaceless = id.trim_matches(' ');
+    let mut ends = spaceless
+        .chars()
+        .next()
+        .into_iter()
+        .chain(spaceless.chars().next_back());
+    if let Some(character) = ends.find(|&c| is_invisible(c)) {
+        return Err(IdFault::Invisible { character });
+    }
+    let is_no_id = NO_IDS.iter().any(|no| no.eq_ignore_ascii_case(text));
+    match is_no_id || is_no_value(text) || text.bytes().all(|c| c.is_ascii_punctuation()) {
+        true => Err(IdFault::NoValue),
+        false => Ok(()),
+    }
+}
+
+/// Whether a character has no width: zero-width spaces and joiners, marks of direction and of byte order, separators of
+/// lines and paragraphs, soft hyphens. They come along where text is copied.
+#[must_use]
+pub fn is_invisible(c: char) -> bool {
+    matches!(c, '\u{ad}' | '\u{61c}' | '\u{180e}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}')
+        || matches!(c, '\u{2060}'..='\u{206f}' | '\u{fe00}'..='\u{fe0f}' | '\u{feff}')
 }
 
 /// Whether a text is a placeholder for a missing value: `NULL`, `NaN`, `None`, `nil`, `NA`, `N/A`,
@@ -105,7 +145,19 @@ mod tests {
     fn ids_are_any_short_text_of_one_line() {
         let longest = "x".repeat(MAX_ID_BYTES);
         for id in [
-            "7", "007", "ann", "a b", "ü", "nullable", "-", "0", &longest,
+            "7",
+            "007",
+            "ann",
+            "a b",
+            "ü",
+            "nullable",
+            "-1",
+            "0",
+            "_a",
+            "🐱",
+            "missingno",
+            "a\u{200c}b",
+            &longest,
         ] {
             assert_eq!(check_id(id), Ok(()), "{id}");
         }
@@ -123,6 +175,15 @@ mod tests {
             "NaT",
             "#REF!",
             " nil ",
+            "-",
+            "--",
+            "?",
+            "N.A.",
+            "missing",
+            "[object Object]",
+            "Infinity",
+            "00000000-0000-0000-0000-000000000000",
+            "***",
         ] {
             assert_eq!(check_id(id), Err(IdFault::NoValue), "{id}");
         }
@@ -133,6 +194,25 @@ mod tests {
             let id = format!("7{character}");
             assert_eq!(check_id(&id), Err(IdFault::Control { character }));
         }
+        for character in ['\u{feff}', '\u{200b}', '\u{2060}', '\u{ad}'] {
+            for id in [
+                format!("7{character}"),
+                format!("{character}7"),
+                character.to_string(),
+            ] {
+                assert_eq!(
+                    check_id(&id),
+                    Err(IdFault::Invisible { character }),
+                    "{id:?}"
+                );
+            }
+        }
+        assert_eq!(
+            check_id("7\u{2028}"),
+            Err(IdFault::Invisible {
+                character: '\u{2028}'
+            })
+        );
         let long = "9".repeat(MAX_ID_BYTES + 1);
         assert_eq!(check_id(&long), Err(IdFault::TooLong { bytes: 257 }));
         // Bytes count, not characters.

@@ -318,6 +318,16 @@ pub enum DataError {
         /// What does not fit and how to fix it.
         detail: String,
     },
+    /// No target comes after the second that a split without a test part begins at, as in a night without purchases.
+    #[error(
+        "nothing was bought after {after}, {last} being the last time; add newer logs, or try again later"
+    )]
+    NothingAfter {
+        /// The last second before the held-out part.
+        after: String,
+        /// The time of the last target.
+        last: String,
+    },
     /// A line of a pair file is not UTF-8.
     #[error(
         "{}, line {line}: not UTF-8 text; convert the file to UTF-8",
@@ -344,17 +354,20 @@ pub enum DataError {
         /// What is wrong with it.
         fault: IdFault,
     },
-    /// A file given as a pair file is a table of single events.
+    /// A file given as a pair file has another format.
     #[error(
-        "{} is not a pair file: {evidence}; keep only users and their items, or give it a header that names \
-         its columns and a column of event types, and read it with `lightgcn prepare`",
+        "{} is not a pair file (`user item item ...`): line {line} is of {looks}; {advice}",
         shown_path(path)
     )]
     NotPairs {
         /// The file.
         path: PathBuf,
-        /// What gave it away.
-        evidence: String,
+        /// The line that gave it away, from 1.
+        line: u64,
+        /// What it looks like.
+        looks: String,
+        /// What to do about it.
+        advice: &'static str,
     },
     /// A table of pairs lacks a required column.
     #[error(

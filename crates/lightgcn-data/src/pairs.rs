@@ -16,6 +16,7 @@ use std::collections::BTreeMap;
 use std::io::BufRead;
 use std::path::{Path, PathBuf};
 
+use foreign::{Evidence, foreign};
 use shape::Shape;
 
 /// The name of the one behavior of pair files.
@@ -91,7 +92,7 @@ impl PairFiles {
     ///
     /// # Errors
     /// Those of opening and decompressing; [`DataError::PairNotUtf8`]; [`DataError::PairId`];
-    /// [`DataError::NotPairs`] if all lines are `user item rating time` or the like; [`DataError::NoPairs`] if
+    /// [`DataError::NotPairs`] if a line is of another format, or nearly all are `user item rating time` or the like; [`DataError::NoPairs`] if
     /// a file has no pair; [`DataError::PairOverlap`] if a pair is in two parts, with file and
     /// line; [`DataError::NothingToTest`] if every test pair has an unseen user or item.
     pub fn read(&self) -> Result<Dataset, DataError> {
@@ -322,10 +323,7 @@ impl PairFile {
         }
         inputs.push(stored.finish()?);
         if let Some(evidence) = shape.evidence() {
-            return Err(DataError::NotPairs {
-                path: file.path,
-                evidence,
-            });
+            return Err(file.not_pairs(evidence));
         }
         if file.pairs.is_empty() {
             return Err(DataError::NoPairs { path: file.path });
@@ -355,7 +353,10 @@ impl PairFile {
         let Some(user) = ids.next() else {
             return Ok(());
         };
-        shape.add(text);
+        if let Some(evidence) = foreign(number, text) {
+            return Err(self.not_pairs(evidence));
+        }
+        shape.add(number, text);
         let path = &self.path;
         let pair_id = |id: &str, fault| DataError::PairId {
             path: path.clone(),
@@ -377,6 +378,20 @@ impl PairFile {
             }
         }
         Ok(())
+    }
+
+    fn not_pairs(&self, evidence: Evidence) -> DataError {
+        let Evidence {
+            line,
+            looks,
+            advice,
+        } = evidence;
+        DataError::NotPairs {
+            path: self.path.clone(),
+            line,
+            looks,
+            advice,
+        }
     }
 
     fn report(&self, stage: &str) -> StageReport {
@@ -450,6 +465,7 @@ fn whole_number(id: &str) -> Option<u64> {
         .flatten()
 }
 
+mod foreign;
 mod shape;
 pub(crate) mod table;
 #[cfg(test)]

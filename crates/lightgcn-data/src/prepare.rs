@@ -214,17 +214,19 @@ pub fn prepare_with_progress<P: AsRef<Path>>(
 /// The second half of [`prepare`], for a log already in memory. It must have been read with the same
 /// table of behaviors.
 ///
-/// Stages, in order: split, group the training events, take the k-core of the training pairs,
-/// assign dense rows to the remaining users and items (in the order of the log's vocabularies),
-/// truth, weights. Ages for time decay count from the last training event before the k-core.
+/// Stages, in order: split, group the training events, take the k-core of the training pairs, assign
+/// dense rows to the remaining users and items (in the order of the log's vocabularies), truth, weights. Ages for time
+/// decay count from the last training event before the k-core; see [`lightgcn_core::reference_time`].
 ///
 /// # Errors
 /// [`DataError::NoTargets`] if the log has no target, [`DataError::NothingToTrain`] and
-/// [`DataError::NothingToTest`] if a part has none, [`DataError::SplitTime`] if the split's times
-/// do not fit the log, [`DataError::PairOverlap`] if a given target is in both validation and test,
-/// the errors of [`read_events`](crate::read_events) for files with given targets,
-/// [`CoreError::PairWeight`] with the shop's own ids if a weight is not positive and finite,
-/// [`DataError::Config`] if the log has behaviors without a weight.
+/// [`DataError::NothingToTest`] if a part has none,
+/// [`DataError::SplitTime`] if the split's times do not fit the log, [`DataError::NothingAfter`] if it has no target
+/// after the start of validation, [`DataError::PairOverlap`] if a given
+/// target is in both validation and test, the errors of [`read_events`](crate::read_events) for files with
+/// given targets, [`CoreError::PairWeight`] with
+/// the shop's own ids if a weight is not positive and finite, [`DataError::Config`] if the log has
+/// behaviors without a weight.
 pub fn prepare_log(log: &EventLog, config: &ValidPrepareConfig) -> Result<Dataset, DataError> {
     let behaviors = config.behaviors();
     let options = config.config();
@@ -243,7 +245,7 @@ pub fn prepare_log(log: &EventLog, config: &ValidPrepareConfig) -> Result<Datase
     let weighing = Weighing {
         log,
         behaviors,
-        now: pairs.last_time(log),
+        now: pairs.reference_time(log),
         users: &users.new_of,
         items: &items.new_of,
     };

@@ -1,6 +1,6 @@
 //! The errors of this crate.
 
-use lightgcn_core::CoreError;
+use lightgcn_core::{CoreError, shorten};
 use lightgcn_graph::GraphError;
 use lightgcn_linear::LinearError;
 use lightgcn_metrics::MetricsError;
@@ -28,7 +28,7 @@ pub enum RecommendError {
         given: usize,
     },
     /// The user is not in the artifact.
-    #[error("unknown user {id:?}: {hint}")]
+    #[error("unknown user {:?}: {hint}", shorten(id))]
     UnknownUser {
         /// The id as given.
         id: String,
@@ -36,7 +36,7 @@ pub enum RecommendError {
         hint: String,
     },
     /// The item is not in the artifact.
-    #[error("unknown item {id:?}: {hint}")]
+    #[error("unknown item {:?}: {hint}", shorten(id))]
     UnknownItem {
         /// The id as given.
         id: String,
@@ -57,9 +57,10 @@ pub enum RecommendError {
     },
     /// A list of items to hide contains none of the model's items.
     #[error(
-        "the model knows none of the {n_ids} ids in {}, such as {example:?}, so the list would hide nothing; \
+        "the model knows none of the {n_ids} ids in {}, such as {:?}, so the list would hide nothing; \
          write one id per line as the log has it, or name the column product_id, item_id, item or id in a header",
-        path.display()
+        path.display(),
+        shorten(example)
     )]
     NoneKnown {
         /// The file.
@@ -78,7 +79,7 @@ pub enum RecommendError {
         detail: String,
     },
     /// A new item cannot be added.
-    #[error("the new item {id:?}: {detail}")]
+    #[error("the new item {:?}: {detail}", shorten(id))]
     NewItem {
         /// Its id as given.
         id: String,

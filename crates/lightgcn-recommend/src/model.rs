@@ -71,6 +71,18 @@ impl Model {
         done.peek().is_some() && done.all(|(behavior, _)| behavior.weight < 0.0)
     }
 
+    /// Whether what was done with an item speaks against it on the whole, before any floor: a view and a removal from
+    /// the cart, for example.
+    pub(crate) fn is_net_negative(&self, counts: &[f64]) -> bool {
+        let behaviors = self.weights.behaviors().iter().zip(counts);
+        let parts = behaviors.map(|(behavior, &n)| {
+            let part = behavior.weight * n;
+            behavior.cap.map_or(part, |cap| part.clamp(-cap, cap))
+        });
+        // What cancels out to rounding is no rejection.
+        parts.sum::<f64>() < -1e-9
+    }
+
     /// The sums over layers, computed at the first call.
     pub(crate) fn messages(&self) -> &Messages {
         self.messages

@@ -8,12 +8,13 @@ use crate::progress;
 use anyhow::{Context, bail, ensure};
 use lightgcn::core::{BehaviorWeightsConfig, Dataset, StageReport};
 use lightgcn::data::{
-    Duplicates, KCoreConfig, PairTable, PrepareConfig, SplitConfig, TimeCut, prepare_log,
-    read_events_with_progress,
+    DataError, Duplicates, KCoreConfig, PairTable, PrepareConfig, SplitConfig, TimeCut,
+    prepare_log, read_events_with_progress,
 };
 use lightgcn::store::{Artifact, DatasetFolder};
 use serde::Serialize;
 use std::path::{Path, PathBuf};
+use std::process::ExitCode;
 
 #[derive(Serialize)]
 struct Outcome {
@@ -27,7 +28,25 @@ struct Outcome {
     stages: Vec<StageReport>,
 }
 
-pub(crate) fn run(args: &PrepareArgs, config: Config, output: &Output) -> anyhow::Result<()> {
+/// The exit code of a preparation with `--after` that found nothing new to judge on.
+const NOTHING_NEW: u8 = 4;
+
+/// Prepares a dataset. With `--after`, an interval without purchases has an exit code of its own, since it is usual in
+/// a nightly script.
+pub(crate) fn run(args: &PrepareArgs, config: Config, output: &Output) -> anyhow::Result<ExitCode> {
+    let error = match prepare(args, config, output) {
+        Ok(()) => return Ok(ExitCode::SUCCESS),
+        Err(error) => error,
+    };
+    let is_nothing = matches!(error.downcast_ref(), Some(DataError::NothingAfter { .. }));
+    if !is_nothing || args.after.is_none() {
+        return Err(error);
+    }
+    output.error(&error.context("nothing new to retrain on"));
+    Ok(ExitCode::from(NOTHING_NEW))
+}
+
+fn prepare(args: &PrepareArgs, config: Config, output: &Output) -> anyhow::Result<()> {
     let mut options = config.prepare.clone();
     override_options(args, &mut options)?;
     let options = options.check()?;

@@ -6,7 +6,7 @@ use crate::config::Config;
 use crate::lists::Format;
 use crate::output::Output;
 use anyhow::Context;
-use lightgcn::core::aligned;
+use lightgcn::core::{aligned, shorten};
 use lightgcn::recommend::{
     Answer, ContextEvent, Familiarity, Hide, IdList, ItemFilter, NewItem, RecommendOptions,
     RecommendRequest, Recommender, Source,
@@ -97,6 +97,14 @@ fn without(recommender: Recommender, list: &IdList) -> anyhow::Result<Recommende
     let (recommender, listed) = recommender.with_unsuitable_list(list)?;
     let (path, n_ids) = (list.path().display(), listed.ids.len());
     eprintln!("{path}: {} of {n_ids} ids are known", listed.n_known);
+    if !listed.unknown.is_empty() {
+        let examples: Vec<String> = listed.unknown.iter().map(|id| format!("{id:?}")).collect();
+        eprintln!(
+            "warning: {path}: {} of {n_ids} ids are unknown to the model and hide nothing, such as {}",
+            n_ids - listed.n_known,
+            examples.join(", ")
+        );
+    }
     Ok(recommender)
 }
 
@@ -130,20 +138,18 @@ pub(crate) fn events(given: &[String]) -> anyhow::Result<Vec<ContextEvent>> {
 }
 
 fn readable(answer: &Answer) -> String {
+    let user = shorten(&answer.user);
     let head = match answer.source {
         Source::Popularity if !answer.known => {
-            format!("User {} is unknown: most popular items", answer.user)
+            format!("User {user} is unknown: most popular items")
         }
         Source::Popularity => {
-            format!("User {} has no history: most popular items", answer.user)
+            format!("User {user} has no history: most popular items")
         }
         Source::FoldIn if !answer.known => {
-            format!(
-                "User {} is unknown: recommendations from the events given",
-                answer.user
-            )
+            format!("User {user} is unknown: recommendations from the events given")
         }
-        _ => format!("For user {}", answer.user),
+        _ => format!("For user {user}"),
     };
     if let Some(rule) = answer.emptied_by {
         return format!("{head}: the rule \"{rule}\" leaves no items\n");

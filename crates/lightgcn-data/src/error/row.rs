@@ -234,6 +234,7 @@ impl RowIssue {
             Self::BadId { fault, .. } => match fault {
                 IdFault::NoValue => "missing id",
                 IdFault::TooLong { .. } => "id too long",
+                IdFault::Invisible { .. } => "invisible character in id",
                 _ => "control character in id",
             },
             Self::UnknownBehavior { .. } => "unknown behavior",

@@ -1,11 +1,9 @@
 //! Values, names and paths in messages.
 
 use crate::log::address::STDIN;
+pub(crate) use lightgcn_core::shorten;
 use std::borrow::Cow;
 use std::path::Path;
-
-/// The maximum number of characters of a value in a message.
-const SHOWN_CHARACTERS: usize = 80;
 
 /// The maximum number of names of a list in a message.
 const SHOWN_NAMES: usize = 20;
@@ -15,14 +13,6 @@ pub(crate) fn shown_path(path: &Path) -> Cow<'_, str> {
     match path.to_str() {
         Some(STDIN) => "standard input".into(),
         _ => path.to_string_lossy(),
-    }
-}
-
-/// A value for a message, truncated to 80 characters.
-pub(crate) fn shorten(text: &str) -> Cow<'_, str> {
-    match text.char_indices().nth(SHOWN_CHARACTERS) {
-        Some((end, _)) => format!("{}…", &text[..end]).into(),
-        None => text.into(),
     }
 }
 

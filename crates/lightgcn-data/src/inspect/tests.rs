@@ -197,6 +197,21 @@ fn one_item_with_half_of_all_events_is_warned_of() {
         share: 0.5,
     };
     assert!(inspected(&log(&events)).warnings.contains(&large));
+    // With few items, none has 10 times the mean.
+    for (n_items, is_odd) in [(2, false), (3, false), (4, true), (19, true)] {
+        let item = |n: usize| match n % 2 {
+            0 => "bag".to_owned(),
+            _ => format!("i{}", n / 2 % (n_items - 1)),
+        };
+        let events: Vec<_> = (0..80)
+            .map(|n| event(&format!("u{}", n % 40), &item(n), "view", n as i64))
+            .collect();
+        assert_eq!(
+            inspected(&log(&events)).warnings.contains(&large),
+            is_odd,
+            "{n_items}"
+        );
+    }
     let old = Warning::Old {
         first: "1970-01-01 00:00:01 UTC".to_owned(),
     };

@@ -5,6 +5,7 @@ use crate::error::shorten;
 use crate::time;
 use lightgcn_core::{Interactions, ItemId, NodeId, UserId, Vocabulary};
 use serde::Serialize;
+use std::collections::BTreeSet;
 use std::fmt;
 
 /// More events than a person produces in a day.
@@ -13,8 +14,11 @@ const BUSY: u64 = 1_000;
 /// A user or an item with this share of all events is suspicious if it also exceeds [`TIMES_MEAN`].
 const LARGE: f64 = 0.1;
 
-/// Users and items below this multiple of the mean are ignored.
+/// Users and items below this multiple of the mean are ignored, unless they have [`HALF`].
 const TIMES_MEAN: f64 = 10.0;
+
+/// A user or an item with this share of all events, and twice the mean, is reported however few others there are.
+const HALF: f64 = 0.5;
 
 /// With this many pairs, at least one pair of a behavior should have been bought.
 const PAIRS: u64 = 20;
@@ -96,7 +100,8 @@ pub enum Warning {
         /// Its share of all events.
         share: f64,
     },
-    /// One user or item has a tenth of all events, and at least 10 times the mean number.
+    /// One user or item has a tenth of all events and at least 10 times the mean number, or half of all events and
+    /// at least twice the mean number.
     Large {
         /// Whether it is a user or an item.
         side: Side,
@@ -270,9 +275,12 @@ fn busy_users(interactions: &Interactions, users: &Vocabulary<UserId>) -> Option
 /// Finds users or items with far more events than others.
 fn large<I: NodeId>(side: Side, counts: &Counts, ids: &Vocabulary<I>, found: &mut Vec<Warning>) {
     let total: u64 = counts.events.iter().map(|&n| u64::from(n)).sum();
-    let least = total as f64 / counts.events.len() as f64 * TIMES_MEAN;
+    let mean = total as f64 / counts.events.len() as f64;
     for (row, &events) in counts.events.iter().enumerate() {
-        if f64::from(events) < least {
+        let events_of_one = f64::from(events);
+        // Of fewer than 20, none can have half of all events and 10 times the mean.
+        let is_half = events_of_one >= HALF * total as f64 && events_of_one >= 2.0 * mean;
+        if events_of_one < TIMES_MEAN * mean && !is_half {
             continue;
         }
         let name = ids.name(I::from_row(row as u32)).unwrap_or_default();
@@ -291,21 +299,69 @@ pub(super) fn is_nobody(id: &str) -> bool {
     id == "-1" || plain.is_empty() || NOBODY.contains(&&*plain)
 }
 
+/// The longest pause between days with events, which ascend, if it is long.
+fn gap(days: impl Iterator<Item = i64>) -> Option<Warning> {
+    let (mut previous, mut longest) = (None, (0, 0));
+    for day in days {
+        let pause = previous.map_or(0, |previous: i64| day - previous);
+        if pause > longest.0 {
+            longest = (pause, day);
+        }
+        previous = Some(day);
+    }
+    let (days, before) = longest;
+    (days > GAP).then(|| Warning::Gap {
+        after: date(before - days),
+        before: date(before),
+        days: (days - 1) as u64,
+    })
+}
+
+/// What is odd about events as they are read: a gap in their times, ids that stand for nobody, and ids that have a
+/// large share. O(events log(days)).
+pub(crate) fn of_events(
+    events: (&[u32], &[u32], &[i64]),
+    users: &Vocabulary<UserId>,
+    items: &Vocabulary<ItemId>,
+) -> Vec<Warning> {
+    let (of_users, of_items, times) = events;
+    let mut found = Vec::new();
+    let counts = |rows: &[u32], n: usize| {
+        let mut counts = Counts::new(n);
+        rows.iter()
+            .for_each(|&row| counts.add(row as usize, 1, false));
+        counts
+    };
+    large(
+        Side::User,
+        &counts(of_users, users.len()),
+        users,
+        &mut found,
+    );
+    large(
+        Side::Item,
+        &counts(of_items, items.len()),
+        items,
+        &mut found,
+    );
+    let mut days = BTreeSet::new();
+    let mut last = None;
+    for day in times.iter().map(|time| time.div_euclid(DAY)) {
+        // Logs are mostly in order.
+        if last != Some(day) {
+            days.insert(day);
+            last = Some(day);
+        }
+    }
+    found.extend(gap(days.into_iter()));
+    found
+}
+
 fn of_times(inspection: &Inspection, interactions: &Interactions, found: &mut Vec<Warning>) {
     let Some(times) = &inspection.times else {
         return;
     };
-    let gaps = times.days.windows(2);
-    let longest = gaps.max_by_key(|days| (days[1].number - days[0].number, -days[0].number));
-    if let Some([after, before]) = longest
-        && before.number - after.number > GAP
-    {
-        found.push(Warning::Gap {
-            after: after.date.clone(),
-            before: before.date.clone(),
-            days: (before.number - after.number - 1) as u64,
-        });
-    }
+    found.extend(gap(times.days.iter().map(|day| day.number)));
     let events = interactions.events().values();
     if events.iter().all(|event| event.time() % DAY == 0) {
         found.push(Warning::DatesOnly);

@@ -298,6 +298,11 @@ impl DetailColumns {
         })
     }
 
+    /// The column of prices.
+    pub(crate) fn price(&self) -> Option<usize> {
+        self.price
+    }
+
     /// The details in the current row. Fields without a usable value are ignored.
     #[inline]
     pub(crate) fn read<'t>(&self, table: &'t Table) -> Result<Details<'t>, RowIssue> {
@@ -342,7 +347,7 @@ fn parse_price(field: &[u8]) -> Result<f64, Missing> {
     let text = std::str::from_utf8(field).ok();
     let price = text.and_then(|text| text.parse::<f64>().ok());
     price
-        .filter(|price| price.is_finite())
+        .filter(|price| price.is_finite() && *price >= 0.0)
         .ok_or(Missing::BAD_PRICE)
 }
 

@@ -21,6 +21,7 @@ pub struct LogFormat {
     pub columns: Vec<String>,
     /// The label of every row, for logs of a single behavior without a behavior column. Default:
     /// none.
+    #[serde(alias = "behaviour")]
     pub behavior: Option<String>,
     /// The column of the event's time (required); see [`crate::time::parse`] for the formats.
     pub event_time: String,
@@ -36,7 +37,7 @@ pub struct LogFormat {
     pub category_code: Option<String>,
     /// The column of the item's brand (optional).
     pub brand: Option<String>,
-    /// The column of the price (optional): a finite number with a decimal point. Any other text counts as
+    /// The column of the price (optional): a number from 0 on, with a decimal point. Any other text counts as
     /// unknown.
     pub price: Option<String>,
     /// The column of the item's title, in catalogue files (optional); see [`lightgcn_core::check_title`].
@@ -66,8 +67,10 @@ pub struct LogFormat {
     pub time_unit: TimeUnit,
     /// Maps the log's labels to the names in the table of weights, such as `buy` → `purchase`.
     /// Labels not listed keep their name.
+    #[serde(alias = "rename_behaviours")]
     pub rename_behaviors: BTreeMap<String, String>,
     /// Labels whose events are counted and dropped.
+    #[serde(alias = "ignore_behaviours")]
     pub ignore_behaviors: Vec<String>,
 }
 
@@ -404,6 +407,26 @@ mod tests {
         assert_eq!(labels["view"], Some(BehaviorId(0)));
         assert_eq!(labels["remove_from_cart"], None);
         assert_eq!(labels.get("wish"), None);
+    }
+
+    #[test]
+    fn british_and_earlier_names_are_read() {
+        let format: LogFormat = toml::from_str(
+            "event_time='timestamp'\nprice=''\nignore_behaviours=['wish']\nbehaviour='cart'\n\
+             [rename_behaviours]\naddtocart='cart'\ntransaction='purchase'\n",
+        )
+        .unwrap();
+        assert_eq!(format.rename_behaviors["addtocart"], "cart");
+        assert_eq!(format.rename_behaviors["transaction"], "purchase");
+        assert_eq!(format.ignore_behaviors, ["wish"]);
+        assert_eq!(format.behavior.as_deref(), Some("cart"));
+        // The same option by two names is an error, not one of them.
+        assert!(
+            toml::from_str::<LogFormat>("ignore_behaviours=['a']\nignore_behaviors=['b']").is_err()
+        );
+        let core: crate::KCoreConfig =
+            toml::from_str("min_consumer_pairs = 2\nmin_product_pairs = 3").unwrap();
+        assert_eq!((core.min_user_pairs, core.min_item_pairs), (2, 3));
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! Reads the files of a log.
 
 use crate::error::shown_path;
+use crate::inspect::of_events;
 use crate::log::catalogue::{
     DetailColumns, Details, MissingCounts, Moment, Observations, skip_row,
 };
@@ -269,6 +270,11 @@ impl<'a> Reading<'a> {
         odd_ids("users", events.user_ids.names());
         odd_ids("items", events.item_ids.names());
         report.miss("time in the future", events.cap_times(self.limit));
+        let (users, items) = (events.user_ids.names(), events.item_ids.names());
+        let columns = (&events.users[..], &events.items[..], &events.times[..]);
+        for warning in of_events(columns, users, items) {
+            tracing::warn!("{warning}");
+        }
         let times = events.times.iter();
         if let (Some(&first), Some(&last)) = (times.clone().min(), times.max()) {
             let [first_text, last_text] = [first, last].map(time::display);
@@ -300,7 +306,7 @@ impl<'a> Reading<'a> {
         };
         let (digest, seen) = match self.config.duplicates {
             Duplicates::Drop => {
-                let digest = table.digest();
+                let digest = table.digest(columns.details.price());
                 (digest, self.finder.see(digest)?)
             }
             Duplicates::Keep => (0, Seen::New),

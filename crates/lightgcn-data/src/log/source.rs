@@ -101,6 +101,10 @@ pub(crate) struct Tally {
 }
 
 impl Tally {
+    pub(crate) fn name(&self) -> &str {
+        &self.name
+    }
+
     /// The input's name, with the size and the hash of what was read.
     pub(crate) fn finish(self) -> InputFile {
         let digest = self.sha256.finalize();

@@ -303,9 +303,15 @@ impl Table {
         shown(self.field(n))
     }
 
-    /// The digest of all fields of the row.
+    /// The digest of all fields of the row. Zeros at the end of the price's fraction do not count, since a file with
+    /// numbers has none.
     #[inline]
-    pub(crate) fn digest(&self) -> u128 {
+    pub(crate) fn digest(&self, price: Option<usize>) -> u128 {
+        if let Some(column) = price.filter(|&n| n < self.fields.ends.len())
+            && let Some(zeros) = trailing_zeros(self.fields.get(column))
+        {
+            return self.digest_without(column, zeros);
+        }
         let Fields {
             text,
             ends,
@@ -315,6 +321,21 @@ impl Table {
         // If no field contains the delimiter, the line itself determines where each field ends.
         let ends = if *ambiguous { &ends[..] } else { &[] };
         row_digest(text, ends.iter().chain(&self.marks).copied())
+    }
+
+    /// The digest without the last `n` bytes of field `column`.
+    fn digest_without(&self, column: usize, n: usize) -> u128 {
+        let Fields {
+            text,
+            ends,
+            ambiguous,
+            ..
+        } = &self.fields;
+        let end = ends[column];
+        let text = [&text[..end - n], &text[end..]].concat();
+        let ends = if *ambiguous { &ends[..] } else { &[] };
+        let ends = ends.iter().map(|&e| if e < end { e } else { e - n });
+        row_digest(&text, ends.chain(self.marks.iter().copied()))
     }
 
     /// Where the row is in the file.
@@ -440,6 +461,24 @@ fn open_parquet(source: Source, _: &LogFormat, _: &Wanted<'_>) -> Result<Table, 
         feature: "parquet",
         instead: "convert it to CSV",
     })
+}
+
+/// The number of redundant bytes at the end of a decimal number: `5.40` is `5.4`, and `5.0` is `5`.
+#[inline]
+fn trailing_zeros(field: &[u8]) -> Option<usize> {
+    if !field.ends_with(b"0") {
+        return None;
+    }
+    let point = field.iter().position(|&byte| byte == b'.')?;
+    let is_digits = |part: &[u8]| !part.is_empty() && part.iter().all(u8::is_ascii_digit);
+    let (whole, fraction) = (&field[..point], &field[point + 1..]);
+    let zeros = fraction
+        .iter()
+        .rev()
+        .take_while(|&&byte| byte == b'0')
+        .count();
+    let is_number = is_digits(whole) && is_digits(fraction);
+    is_number.then_some(zeros + usize::from(zeros == fraction.len()))
 }
 
 /// A value for a message, truncated.

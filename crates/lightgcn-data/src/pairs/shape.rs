@@ -1,9 +1,10 @@
-//! Distinguishes pair files from tables of single events, such as MovieLens's `user item rating
-//! time`.
+//! Distinguishes pair files from tables of single events, such as MovieLens's `user item rating time`, by what nearly
+//! all lines have in common.
 
+use super::foreign::{Evidence, READ_EVENTS, READ_RATINGS, comment, is_index_and_value, libsvm};
 use crate::error::{quoted, shorten};
 use crate::time::{SHOPS_FROM, TimeUnit, parse_with};
-use std::collections::HashSet;
+use std::collections::{BTreeMap, HashSet};
 
 /// Fewer lines are inconclusive.
 const MIN_LINES: u64 = 3;
@@ -11,31 +12,115 @@ const MIN_LINES: u64 = 3;
 /// The largest rating.
 const MAX_RATING: f64 = 10.0;
 
-/// What all lines of a file have in common.
+/// Tables with more columns than this have a name or a date that gives them away.
+const MAX_FIELDS: usize = 16;
+
+/// After this many lines of many lengths, a file is one of pairs.
+const ENOUGH_LINES: u64 = 10_000;
+
+/// Whether `n` of `all` are as good as all: 95 in 100.
+fn is_most(n: u64, all: u64) -> bool {
+    all > 0 && n * 100 >= all * 95
+}
+
+/// As [`is_most`], but for one of at least four too.
+fn is_most_but_one(n: u64, all: u64) -> bool {
+    is_most(n, all) || (all >= 4 && n + 1 >= all)
+}
+
+/// What the lines of a file have in common.
 pub(super) struct Shape {
     now: i64,
     n_lines: u64,
-    /// The number of fields of every line; 0 once two lines differ.
-    n_fields: usize,
-    /// For each field after the user's: what it looks like in every line so far.
-    looks: Vec<Looks>,
-    /// An example of each field.
-    example: Vec<String>,
-    users: HashSet<String>,
-    /// The fields of the first line, if none is a number.
+    /// The fields of the first line, if none is a number: they may be the names of columns.
     names: Vec<String>,
-    /// Whether all fields of the other lines are numbers.
-    is_numeric: bool,
+    /// The other lines, by their numbers of fields.
+    groups: BTreeMap<usize, Group>,
+    /// Lines whose user is a date.
+    dates: Seen,
+    /// Lines whose user begins as a comment does.
+    comments: Seen,
+    /// Lines whose items all have values.
+    libsvm: Seen,
+    /// The users so far, until one repeats.
+    users: HashSet<String>,
+    repeats: bool,
+    is_done: bool,
 }
 
-#[derive(Clone)]
-struct Looks {
-    time: bool,
-    rating: bool,
-    /// The [`kind`]s that occur.
-    kinds: u8,
-    /// The text before a colon or an equals sign.
+/// How many fields have a property, and the first of them with its line.
+#[derive(Default)]
+struct Seen {
+    n: u64,
+    first: Option<(u64, String)>,
+}
+
+impl Seen {
+    fn add(&mut self, line: u64, field: &str) {
+        self.n += 1;
+        self.first
+            .get_or_insert_with(|| (line, shorten(field).into()));
+    }
+
+    fn line(&self) -> u64 {
+        self.first.as_ref().map_or(1, |first| first.0)
+    }
+
+    fn example(&self) -> &str {
+        self.first.as_ref().map_or("", |first| &first.1)
+    }
+}
+
+/// Lines with the same number of fields.
+#[derive(Default)]
+struct Group {
+    n: u64,
+    /// Lines whose fields are all numbers.
+    n_numeric: u64,
+    /// Of each field after the user's.
+    columns: Vec<Column>,
+}
+
+#[derive(Default)]
+struct Column {
+    times: Seen,
+    /// Times that are not plain numbers.
+    dates: Seen,
+    ratings: Seen,
+    /// Numbers with a fraction.
+    fractions: Seen,
+    kinds: [Seen; KINDS],
+    /// The text before a colon or an equals sign in the first line, and how often it occurs.
     tag: Option<String>,
+    tagged: Seen,
+}
+
+impl Column {
+    fn add(&mut self, line: u64, field: &str, now: i64) {
+        let note = |seen: &mut Seen, is_so: bool| {
+            if is_so {
+                seen.add(line, field);
+            }
+        };
+        let kind = kind(field);
+        let is_time = is_time(field, now);
+        let number = field.parse::<f64>().ok().filter(|_| kind == NUMBER);
+        note(&mut self.times, is_time);
+        note(&mut self.dates, is_time && kind != NUMBER);
+        note(
+            &mut self.ratings,
+            number.is_some_and(|r| (0.0..=MAX_RATING).contains(&r)),
+        );
+        note(
+            &mut self.fractions,
+            number.is_some_and(|n| n.fract() != 0.0),
+        );
+        note(&mut self.kinds[kind], true);
+        if let Some((tag, _)) = field.split_once([':', '=']) {
+            let first = self.tag.get_or_insert_with(|| tag.to_owned());
+            note(&mut self.tagged, first == tag);
+        }
+    }
 }
 
 impl Shape {
@@ -43,139 +128,194 @@ impl Shape {
         Self {
             now,
             n_lines: 0,
-            n_fields: 0,
-            looks: Vec::new(),
-            example: Vec::new(),
-            users: HashSet::new(),
             names: Vec::new(),
-            is_numeric: true,
+            groups: BTreeMap::new(),
+            dates: Seen::default(),
+            comments: Seen::default(),
+            libsvm: Seen::default(),
+            users: HashSet::new(),
+            repeats: false,
+            is_done: false,
         }
     }
 
-    /// Adds a line that is not empty.
+    /// Adds line `number`, which is not empty.
     #[inline]
-    pub(super) fn add(&mut self, line: &str) {
-        if self.n_lines == 0 || self.n_fields > 0 {
-            self.add_fields(line);
+    pub(super) fn add(&mut self, number: u64, line: &str) {
+        if !self.is_done {
+            self.add_fields(number, line);
         }
     }
 
-    fn add_fields(&mut self, line: &str) {
-        let fields: Vec<&str> = line.split_ascii_whitespace().collect();
-        self.n_lines += 1;
-        let look = |field: &&str| Looks {
-            time: is_time(field, self.now),
-            rating: field.parse().is_ok_and(|r| (0.0..=MAX_RATING).contains(&r)),
-            kinds: kind(field),
-            tag: field.split_once([':', '=']).map(|(tag, _)| tag.to_owned()),
-        };
-        let looks: Vec<Looks> = fields[1..].iter().map(look).collect();
-        let is_header = self.n_lines == 2 && !self.looks.iter().any(|l| l.time || l.rating);
-        if self.n_lines == 1 {
-            self.n_fields = fields.len();
-            self.looks = looks;
-            if fields.iter().all(|field| kind(field) != NUMBER) {
-                self.names = fields.iter().map(|&name| shorten(name).into()).collect();
-            }
-        } else if fields.len() != self.n_fields || fields.len() < 3 {
-            *self = Self {
-                n_lines: self.n_lines,
-                ..Self::new(self.now)
-            };
+    fn add_fields(&mut self, number: u64, line: &str) {
+        let mut rest = line.split_ascii_whitespace();
+        let Some(user) = rest.next() else {
             return;
-        } else if is_header {
-            self.users.clear();
-            let before = std::mem::replace(&mut self.looks, looks);
-            if self.names.is_empty() {
-                let both = self.looks.iter_mut().zip(before);
-                both.for_each(|(looks, before)| looks.kinds |= before.kinds);
-            }
-        } else {
-            for (all, this) in self.looks.iter_mut().zip(looks) {
-                all.time &= this.time;
-                all.rating &= this.rating;
-                all.kinds |= this.kinds;
-                all.tag.take_if(|tag| this.tag.as_ref() != Some(tag));
+        };
+        self.n_lines += 1;
+        if user.starts_with(['#', '%']) {
+            self.comments.add(number, user);
+        }
+        if kind(user) != NUMBER && is_time(user, self.now) {
+            self.dates.add(number, user);
+        }
+        let valued = rest.clone().next().filter(|_| !user.contains(':'));
+        if let Some(field) = valued.filter(|_| rest.clone().all(is_index_and_value)) {
+            self.libsvm.add(number, field);
+        }
+        let n_fields = 1 + rest.clone().take(MAX_FIELDS).count();
+        if self.n_lines == 1
+            && line
+                .split_ascii_whitespace()
+                .all(|field| kind(field) != NUMBER)
+        {
+            let names = line.split_ascii_whitespace().take(MAX_FIELDS);
+            self.names = names.map(|name| shorten(name).into()).collect();
+            return;
+        }
+        if !self.repeats {
+            self.repeats = !self.users.insert(user.to_owned());
+        }
+        let group = self.groups.entry(n_fields).or_default();
+        group.n += 1;
+        if n_fields <= MAX_FIELDS {
+            group.columns.resize_with(n_fields - 1, Column::default);
+            let is_number = |field| kind(field) == NUMBER;
+            group.n_numeric += u64::from(line.split_ascii_whitespace().all(is_number));
+            for (column, field) in group.columns.iter_mut().zip(rest) {
+                column.add(number, field, self.now);
             }
         }
-        if self.n_lines > 1 {
-            self.is_numeric &= fields.iter().all(|field| kind(field) == NUMBER);
+        if self.n_lines >= ENOUGH_LINES {
+            let largest = self.groups.values().map(|group| group.n).max();
+            self.is_done = largest.unwrap_or(0) < self.n_lines / 2;
         }
-        self.example = fields.iter().map(|&field| shorten(field).into()).collect();
-        self.users.insert(fields[0].to_owned());
     }
 
-    /// Why the lines are single events and not users with their items; `None` if they may be pairs.
-    pub(super) fn evidence(&self) -> Option<String> {
-        let Self {
-            n_lines,
-            n_fields,
-            looks,
-            ..
-        } = self;
-        if *n_lines < MIN_LINES || *n_fields < 3 {
+    /// Why the lines are not users with their items; `None` if they may be pairs.
+    pub(super) fn evidence(&self) -> Option<Evidence> {
+        if is_most(self.libsvm.n, self.n_lines) {
+            return Some(libsvm(self.libsvm.line(), self.libsvm.example()));
+        }
+        if self.comments.n > 0 && self.comments.n * 2 <= self.n_lines {
+            return Some(comment(self.comments.line(), self.comments.example()));
+        }
+        let n = self.n_lines - u64::from(!self.names.is_empty());
+        if is_most_but_one(self.dates.n, n) {
+            return Some(Evidence {
+                line: self.dates.line(),
+                looks: format!(
+                    "a log of events, since lines begin with a time, such as {:?}, where a user belongs",
+                    self.dates.example()
+                ),
+                advice: READ_EVENTS,
+            });
+        }
+        let (&n_fields, group) = self.groups.iter().max_by_key(|(_, group)| group.n)?;
+        let has_table = self.n_lines >= MIN_LINES
+            && (2..=MAX_FIELDS).contains(&n_fields)
+            && is_most_but_one(group.n, n);
+        match has_table {
+            true => self.table(n_fields, group),
+            false => None,
+        }
+    }
+
+    /// Why the lines, nearly all of which have `n_fields` fields, are a table.
+    fn table(&self, n_fields: usize, group: &Group) -> Option<Evidence> {
+        let times = group.columns.iter().enumerate().find(|(n, column)| {
+            let mut others = (group.columns.iter().enumerate()).filter(|(other, _)| other != n);
+            // Where all fields look like times, they are large ids.
+            let is_alone = others.any(|(_, other)| other.times.n * 2 <= group.n);
+            is_most_but_one(column.dates.n, group.n)
+                || (is_alone && is_most_but_one(column.times.n, group.n))
+        });
+        let evidence = |seen: &Seen, looks: String, advice| {
+            let looks = format!("a table, since nearly every line has {n_fields} fields{looks}");
+            Some(Evidence {
+                line: seen.line(),
+                looks,
+                advice,
+            })
+        };
+        let field = |n: usize| n + 2;
+        if let Some((n, Column { times, .. })) = times {
+            let is_rated =
+                n_fields == 4 && n == 2 && is_most_but_one(group.columns[1].ratings.n, group.n);
+            let looks = format!(
+                ", and field {} is a time, such as {:?}",
+                field(n),
+                times.example()
+            );
+            let advice = if is_rated { READ_RATINGS } else { READ_EVENTS };
+            return evidence(times, looks, advice);
+        }
+        if n_fields < 3 {
             return None;
         }
-        let example = |n: usize| &self.example[n + 1];
-        let time = looks.iter().position(|looks| looks.time);
-        // If all fields look like times, they are large ids.
-        if let Some(n) = time.filter(|_| !looks.iter().all(|looks| looks.time)) {
-            let number = n + 2;
-            return Some(format!(
-                "every line has {n_fields} fields, and field {number} is a time, such as {:?}",
-                example(n)
-            ));
+        if let [items, Column { ratings, .. }] = &group.columns[..]
+            && self.repeats
+            && is_most_but_one(ratings.n, group.n)
+            && items.ratings.n < ratings.n
+            && !is_most(items.ratings.n, group.n)
+        {
+            let looks = format!(
+                ", users have several lines, and field 3 is a rating, such as {:?}",
+                ratings.example()
+            );
+            return evidence(ratings, looks, READ_RATINGS);
         }
-        let repeats = (self.users.len() as u64) < n_lines - 1;
-        let is_rated = *n_fields == 3 && looks[1].rating && !looks[0].rating;
-        if is_rated && repeats {
-            return Some(format!(
-                "every line has 3 fields, users have several lines, and field 3 is a rating, such as {:?}",
-                example(1)
-            ));
+        if self.names.len() == n_fields && is_most(group.n_numeric, group.n) {
+            return Some(Evidence {
+                line: 1,
+                looks: format!(
+                    "a table, since line 1 names {n_fields} columns ({}), and the other lines have as many numbers",
+                    quoted(&self.names)
+                ),
+                advice: READ_EVENTS,
+            });
         }
-        if self.is_numeric && !self.names.is_empty() {
-            return Some(format!(
-                "line 1 names {n_fields} columns ({}), and every other line has as many numbers",
-                quoted(&self.names)
-            ));
-        }
-        let (first, other) = self.unlike(repeats)?;
-        Some(format!(
-            "every line has {n_fields} fields, and field {} is not the same kind of thing as field {}, such as \
-             {:?} and {:?}",
-            first + 2,
-            other + 2,
-            example(first),
-            example(other)
-        ))
+        let (first, others) = group.columns.split_first()?;
+        let (n, one, other) = others.iter().enumerate().find_map(|(n, other)| {
+            let (one, other) = self.unlike(group.n, first, other)?;
+            Some((n, one, other))
+        })?;
+        let looks = format!(
+            ", and field 2 is not the same kind of thing as field {}, such as {:?} and {:?}",
+            field(n + 1),
+            one.example(),
+            other.example()
+        );
+        evidence(other, looks, READ_EVENTS)
     }
 
-    /// Two fields after the user's that cannot both be items: one is never a number and the other
-    /// always, or they have different tags such as `i:` and `r:`. If users have several lines,
+    /// The difference of two fields after the user's that cannot both be items: one is a number and the other is not,
+    /// only one has a fraction, or they have different tags such as `i:` and `r:`. If users have several lines,
     /// words and ids such as `i7` also count as different.
-    fn unlike(&self, repeats: bool) -> Option<(usize, usize)> {
-        let of = |looks: &Looks| match looks.kinds & !NUMBER {
-            0 => NUMBER,
-            _ if repeats => looks.kinds,
-            _ => looks.kinds & NUMBER | WORD,
-        };
-        let differ = |a: &Looks, b: &Looks| {
-            let tags = a.tag.is_some() && b.tag.is_some() && a.tag != b.tag;
-            tags || of(a) & of(b) == 0
-        };
-        let (first, others) = self.looks.split_first()?;
-        let other = others.iter().position(|other| differ(first, other))?;
-        Some((0, other + 1))
+    fn unlike<'a>(&self, n: u64, a: &'a Column, b: &'a Column) -> Option<(&'a Seen, &'a Seen)> {
+        let main = |column: &'a Column| column.kinds.iter().max_by_key(|seen| seen.n);
+        let both = main(a).zip(main(b));
+        let is_tagged = |column: &Column| is_most(column.tagged.n, n);
+        let has_tags = is_tagged(a) && is_tagged(b) && a.tag != b.tag;
+        let is_only = |a: &Seen, b: &Seen| is_most(a.n, n) && is_most(n - b.n, n);
+        let n_kinds = if self.repeats { KINDS } else { 1 };
+        let mut kinds = a.kinds.iter().zip(&b.kinds).take(n_kinds);
+        if has_tags || kinds.any(|(a, b)| is_only(a, b) || is_only(b, a)) {
+            return both;
+        }
+        let has_fractions = b.fractions.n * 2 >= n && is_most(b.kinds[NUMBER].n, n);
+        let fractions = has_fractions && is_most(n - a.fractions.n, n);
+        main(a).zip(Some(&b.fractions)).filter(|_| fractions)
     }
 }
 
 /// Kinds of fields: a number, a word without digits, and the rest.
-const NUMBER: u8 = 1;
-const WORD: u8 = 2;
-const OTHER: u8 = 4;
+const NUMBER: usize = 0;
+const WORD: usize = 1;
+const OTHER: usize = 2;
+const KINDS: usize = 3;
 
-fn kind(field: &str) -> u8 {
+fn kind(field: &str) -> usize {
     let has_digit = field.contains(|c: char| c.is_ascii_digit());
     if has_digit && field.parse::<f64>().is_ok() {
         NUMBER
@@ -193,95 +333,4 @@ fn is_time(field: &str, now: i64) -> bool {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn evidence(lines: &[&str]) -> Option<String> {
-        let mut shape = Shape::new(1_767_225_600);
-        lines.iter().for_each(|line| shape.add(line));
-        shape.evidence()
-    }
-
-    #[test]
-    fn tables_of_events_give_themselves_away() {
-        for lines in [
-            &[
-                "0\t1\t5\t881250949",
-                "0\t2\t3\t881250950",
-                "1\t2\t4\t881250951",
-            ][..],
-            &[
-                "1 7 1569888000123",
-                "1 8 1569888000124",
-                "2 7 1569888000125",
-            ],
-            &["1 1569888000 7", "1 1569888001 8", "2 1569888002 7"],
-            &["u i 2019-10-01", "v i 2019-10-02", "v j 2019-10-03"],
-            &[
-                "user item time",
-                "1 7 978300760",
-                "1 8 978300761",
-                "2 7 978300762",
-            ],
-            &["1 700 4.5", "1 800 3", "1 900 5", "2 700 1"],
-            &[
-                "user item rating",
-                "1 700 4.5",
-                "1 800 3",
-                "1 900 5",
-                "2 700 1",
-            ],
-            // Play counts, as in LastFM's data.
-            &["userID\tartistID\tweight", "2\t51\t13883", "2\t52\t11690"],
-            &[
-                "userID artistID weight",
-                "u2 a51 13883",
-                "u3 a52 11690",
-                "u4 a51 12",
-            ],
-            &["19 32 view", "20 33 view", "21 32 add_to_cart"],
-            &[
-                "u19 i32 view",
-                "u19 i33 view",
-                "u20 i32 cart",
-                "u20 i34 view",
-            ],
-            &["u:5 i:59 r:3", "u:6 i:60 r:4", "u:7 i:59 r:5"],
-            &[
-                "user=5 item=59 rating=3",
-                "user=5 item=60 rating=4",
-                "user=6 item=59 rating=5",
-            ],
-        ] {
-            assert!(evidence(lines).is_some(), "{lines:?}");
-        }
-    }
-
-    #[test]
-    fn pairs_do_not() {
-        for lines in [
-            &["1 2 3", "4 5 6"][..],
-            &["1 2 3", "4 5 6", "7 8 9", "1 3 2"],
-            &["1 881250949", "2 881250950", "3 881250951"],
-            &["1 5 881250949", "2 6 881250950", "3 7 881250951 9"],
-            // Ids of ten digits.
-            &[
-                "1 1300000001 1300000002",
-                "2 1300000003 1300000004",
-                "3 1300000005 1300000006",
-            ],
-            &["1 700 4", "2 800 3", "3 900 5", "4 700 1"],
-            &["ann a b", "bob b c", "eve c d", "zoe a d"],
-            &["u1 i1 soap", "u2 i2 milk", "u3 i3 tea"],
-            &["u:1 i:1 i:2", "u:2 i:3 i:4", "u:2 i:5 i:6"],
-            &["ann 1 2", "bob 3 4", "eve 5 6"],
-            &["1 i1 7", "2 8 i2", "3 i1 i2"],
-            &["1 i1 i7", "2 8 i2", "3 i1 i2"],
-            &["zoe b 1", "ann 1 b", "bob 2 c"],
-            &["user a", "1 2", "3 4"],
-            &[],
-        ] {
-            assert_eq!(evidence(lines), None, "{lines:?}");
-        }
-    }
-}
+mod tests;

@@ -12,7 +12,7 @@ use crate::time::{self, TimeUnit};
 use crate::{DataError, FutureRows, LogFormat, Place, RowIssue};
 use lightgcn_core::{
     BehaviorId, BehaviorWeights, BehaviorWeightsConfig, CoreError, Dataset, InputFile,
-    InteractionsBuilder, ItemId, StageReport, UserId, Vocabulary,
+    InteractionsBuilder, ItemId, StageReport, UserId, Vocabulary, reference_time,
 };
 use serde::{Deserialize, Serialize};
 use std::collections::HashSet;
@@ -326,7 +326,7 @@ impl Reading {
         let targets = table.iter().filter(|b| b.target);
         let targets: Vec<&str> = targets.map(|b| b.name.as_str()).collect();
         let mut builder = InteractionsBuilder::from_names(&all, &targets)?;
-        let now = self.times.iter().flatten().max().copied();
+        let now = reference_time(self.times.iter().flatten().copied());
         for (n, &(user, item)) in rows.iter().enumerate() {
             let time = self.times[n];
             let single = [1];

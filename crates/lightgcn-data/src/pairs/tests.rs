@@ -153,7 +153,11 @@ fn bad_files_are_errors_with_their_path() {
     ));
     assert!(matches!(
         read(b"0\t1\t5\t881250949\n0\t2\t3\t881250950\n1\t2\t4\t881250951\n", b"1 3"),
-        DataError::NotPairs { path, .. } if path.ends_with("train.txt")
+        DataError::NotPairs { path, line: 1, .. } if path.ends_with("train.txt")
+    ));
+    assert!(matches!(
+        read(b"1 2\n1 7\n", b"1 3\n{\"1\": [3]}"),
+        DataError::NotPairs { path, line: 2, .. } if path.ends_with("test.txt")
     ));
     let gone = PairFiles::new("/no/such/train.txt").read().unwrap_err();
     assert!(matches!(gone, DataError::Open { .. }));

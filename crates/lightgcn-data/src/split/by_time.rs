@@ -108,6 +108,12 @@ fn cuts(
         TimeCut::Share(_) => test,
         TimeCut::At(text) => parse(text)?,
     };
+    if !has_test && validation > last {
+        return Err(DataError::NothingAfter {
+            after: time::display(validation.saturating_sub(1)),
+            last: time::display(last),
+        });
+    }
     let problem = if validation > test {
         Some("the validation period starts after the test period; swap their times".to_owned())
     } else if validation <= first {
@@ -119,9 +125,6 @@ fn cuts(
             }
         };
         Some(problem.to_owned())
-    } else if !has_test && validation > last {
-        let before = time::display(validation.saturating_sub(1));
-        Some(format!("nothing was bought after {before}; add newer logs"))
     } else if has_test && test > last {
         Some("the test period has no targets; start it earlier".to_owned())
     } else {

@@ -129,7 +129,8 @@ fn what_came_after_a_second_is_held_out_for_validation_alone() {
     );
     assert!(matches!(
         late,
-        Err(DataError::SplitTime { detail }) if detail.contains("after 1970-01-01 00:00:30 UTC; add")
+        Err(DataError::NothingAfter { after, last })
+            if after == "1970-01-01 00:00:30 UTC" && last == after
     ));
     let none = SplitConfig::ByTime {
         validation: TimeCut::Share(0.0),

@@ -8,8 +8,10 @@ use serde::{Deserialize, Serialize};
 #[serde(default, deny_unknown_fields)]
 pub struct KCoreConfig {
     /// The minimum number of pairs per user. Default: 1.
+    #[serde(alias = "min_consumer_pairs")]
     pub min_user_pairs: u32,
     /// The minimum number of pairs per item. Default: 1.
+    #[serde(alias = "min_product_pairs")]
     pub min_item_pairs: u32,
 }
 

@@ -3,7 +3,7 @@
 use crate::{DataError, EventLog};
 use lightgcn_core::{
     BehaviorId, BehaviorWeights, CoreError, Interactions, InteractionsBuilder, ItemId, PairEvent,
-    UserId,
+    UserId, reference_time,
 };
 
 const SECONDS_PER_DAY: f64 = 86_400.0;
@@ -13,7 +13,8 @@ pub(crate) const NO_ROW: u32 = u32::MAX;
 
 /// The whole log as interactions: the events of each (user, item) pair become one weight by the rules of
 /// `behaviors`, with the count of each behavior and the time of the last event. Users and items keep
-/// the rows of the log's vocabularies. If weights decay, ages count from the log's last event. O(events + users + items).
+/// the rows of the log's vocabularies. If weights decay, ages count from the log's last event (see
+/// [`reference_time`]). O(events + users + items).
 ///
 /// # Errors
 /// [`CoreError::PairWeight`], with the shop's own ids, if a weight is not positive and finite;
@@ -29,7 +30,7 @@ pub fn interactions(
     let weighing = Weighing {
         log,
         behaviors,
-        now: pairs.last_time(log),
+        now: pairs.reference_time(log),
         users: &users,
         items: &items,
     };
@@ -112,10 +113,10 @@ impl Pairs {
         &self.ids
     }
 
-    /// The time of the last event; 0 if there is none.
-    pub(crate) fn last_time(&self, log: &EventLog) -> i64 {
+    /// The time that ages count from; 0 if there is no event.
+    pub(crate) fn reference_time(&self, log: &EventLog) -> i64 {
         let times = self.events.iter().map(|&event| log.times()[event as usize]);
-        times.max().unwrap_or(0)
+        reference_time(times).unwrap_or(0)
     }
 }
 
@@ -292,6 +293,27 @@ mod tests {
             interactions(&log, &config.check().unwrap()),
             Err(DataError::Config { .. })
         ));
+    }
+
+    #[test]
+    fn one_late_event_does_not_age_the_others() {
+        let day = 86_400;
+        let events = |late: Option<i64>| {
+            let mut events: Vec<_> = (0..40).map(|n| ("u", "a", "view", n * day / 4)).collect();
+            events.push(("v", "b", "purchase", 0));
+            events.extend(late.map(|time| ("w", "c", "view", time)));
+            log(&events)
+        };
+        let mut config = BehaviorWeightsConfig::shop_log();
+        config.half_life_days = Some(7.0);
+        config.floor = None;
+        let weights = config.check().unwrap();
+        let base = interactions(&events(None), &weights).unwrap();
+        let late = interactions(&events(Some(400 * day)), &weights).unwrap();
+        assert_eq!(base.weights(), &late.weights()[..2]);
+        assert!(base.weights()[0] > 0.2, "{:?}", base.weights());
+        // The late event counts as new.
+        assert_eq!(late.weights()[2], 0.01);
     }
 
     #[test]

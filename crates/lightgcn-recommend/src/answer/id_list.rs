@@ -1,10 +1,15 @@
 //! Reads lists of items from files.
 
+use super::spelling::known_spelling;
 use crate::{RecommendError, Recommender};
+use lightgcn_core::shorten;
 use std::path::{Path, PathBuf};
 
 /// The headers of a column of ids, in any case.
 const HEADERS: [&str; 6] = ["product_id", "item_id", "productid", "itemid", "item", "id"];
+
+/// The maximum number of unknown ids that are kept as examples.
+const MAX_EXAMPLES: usize = 5;
 
 /// The possible column separators.
 const SEPARATORS: [char; 3] = ['\t', ';', ','];
@@ -35,6 +40,8 @@ pub struct ListedIds {
     pub ids: Vec<String>,
     /// How many of them the model knows.
     pub n_known: usize,
+    /// The first of those it does not know, at most 5, each cut to 80 characters.
+    pub unknown: Vec<String>,
 }
 
 impl IdList {
@@ -101,8 +108,9 @@ impl IdList {
     /// known ids. O(fields).
     ///
     /// # Errors
-    /// [`RecommendError::IdList`] if there is no id, or if a line has other known ids, in columns
-    /// without a header such as `product_id`: it is ambiguous which ones are meant.
+    /// [`RecommendError::IdList`] if there is no id, if a line has other known ids, in columns without a header such
+    /// as `product_id`, since it is ambiguous which ones are meant, or if an unknown id is a known one as another
+    /// program writes it, such as `7.0`, `007` or `7 sold out` for `7`, since it would be missed silently.
     pub fn ids(&self, is_known: impl Fn(&str) -> bool) -> Result<ListedIds, RecommendError> {
         let Some((first, rest)) = self.rows.split_first() else {
             return Err(self.without_ids());
@@ -136,19 +144,53 @@ impl IdList {
             true => Some(row.text.clone()),
             false => row.fields.get(column).filter(|id| !id.is_empty()).cloned(),
         };
-        let mut ids: Vec<String> = rest.iter().filter_map(id).collect();
-        let mut n_known = ids.iter().filter(|id| is_known(id)).count();
-        if let Some(id) = id(first).filter(|_| named.is_none()) {
-            let first_known = is_known(&id);
-            let is_header = !first_known && n_known > 0 && first.fields.len() > 1;
+        let numbered = |row: &Row| id(row).map(|id| (row.line, id));
+        let mut ids: Vec<(u64, String)> = rest.iter().filter_map(numbered).collect();
+        let has_known = ids.iter().any(|(_, id)| is_known(id));
+        if let Some(id) = numbered(first).filter(|_| named.is_none()) {
+            let is_header = !is_known(&id.1) && has_known && first.fields.len() > 1;
             if !is_header {
-                n_known += usize::from(first_known);
                 ids.insert(0, id);
+            }
+        }
+        self.listed(ids, is_known)
+    }
+
+    /// Counts the known ids, unless one is written in another way than the model's.
+    fn listed(
+        &self,
+        ids: Vec<(u64, String)>,
+        is_known: impl Fn(&str) -> bool,
+    ) -> Result<ListedIds, RecommendError> {
+        let (mut n_known, mut unknown) = (0, Vec::new());
+        for (line, id) in &ids {
+            if is_known(id) {
+                n_known += 1;
+                continue;
+            }
+            if let Some(known) = known_spelling(id, &is_known) {
+                return Err(RecommendError::IdList {
+                    path: self.path.clone(),
+                    line: Some(*line),
+                    detail: format!(
+                        "it has {:?}, which is no id of the model, but {:?} is; write ids as the log has them, or \
+                         remove the line",
+                        shorten(id),
+                        shorten(&known)
+                    ),
+                });
+            }
+            if unknown.len() < MAX_EXAMPLES {
+                unknown.push(shorten(id).into_owned());
             }
         }
         match ids.is_empty() {
             true => Err(self.without_ids()),
-            false => Ok(ListedIds { ids, n_known }),
+            false => Ok(ListedIds {
+                ids: ids.into_iter().map(|(_, id)| id).collect(),
+                n_known,
+                unknown,
+            }),
         }
     }
 
@@ -300,7 +342,35 @@ mod tests {
             listed(b"5799999\n5800001\n"),
             (ids(&["5799999", "5800001"]), 1)
         );
-        assert_eq!(listed(b"5800004.0\n"), (ids(&["5800004.0"]), 0));
+        let list = IdList::parse("list.txt", b"a\n5800004\nb\nc\nd\ne\nf\n").unwrap();
+        let listed = list.ids(|id| KNOWN.contains(&id)).unwrap();
+        assert_eq!((listed.ids.len(), listed.n_known), (7, 1));
+        assert_eq!(listed.unknown, ["a", "b", "c", "d", "e"]);
+    }
+
+    #[test]
+    fn ids_written_in_another_way_than_the_models_are_errors() {
+        for text in [
+            "5800001\n5800004 discontinued\n",
+            "id\n5.800004E+06",
+            "7\n05800004",
+            "7\n\n5800004.0\u{200b}\n",
+        ] {
+            let list = IdList::parse("list.txt", text.as_bytes()).unwrap();
+            let error = list.ids(|id| KNOWN.contains(&id)).unwrap_err();
+            let at = text.trim_end().split('\n').count() as u64;
+            let RecommendError::IdList { line, detail, .. } = &error else {
+                panic!("{text:?}: {error}");
+            };
+            assert_eq!(*line, Some(at), "{text:?}");
+            assert!(detail.contains("but \"5800004\" is"), "{detail}");
+        }
+        let long = format!("5800001\n0{}\n", "9".repeat(5_000_000));
+        let list = IdList::parse("list.txt", long.as_bytes()).unwrap();
+        let error = list
+            .ids(|id| KNOWN.contains(&id) || (id.len() > 100 && id.starts_with('9')))
+            .unwrap_err();
+        assert!(error.to_string().len() < 400, "{}", error.to_string().len());
     }
 
     #[test]

@@ -15,6 +15,7 @@ pub(crate) mod response;
 mod rule;
 mod shard;
 pub(crate) mod similar;
+mod spelling;
 
 pub use filter::ItemFilter;
 pub use id_list::{IdList, ListedIds};

@@ -1,7 +1,7 @@
 //! Popular items, over all of training or recently.
 
 use crate::PopularityRanker;
-use lightgcn_core::{Interactions, ItemId};
+use lightgcn_core::{Interactions, ItemId, reference_time};
 use lightgcn_store::Artifact;
 use std::sync::OnceLock;
 
@@ -36,17 +36,18 @@ impl Popularity {
             .take_while(|(_, count)| *count > 0.0)
     }
 
-    /// Items by their purchases, each discounted by its age relative to the latest pair; most
-    /// popular first. Empty if the log has no times.
+    /// Items by their purchases, each discounted by its age relative to the latest pair (see
+    /// [`reference_time`]); most popular first. Empty if the log has no times.
     pub(crate) fn recent(&self, train: &Interactions) -> &[(ItemId, f32)] {
         self.recent.get_or_init(|| {
-            let Some(&latest) = train.last_times().iter().max() else {
+            let Some(latest) = reference_time(train.last_times().iter().copied()) else {
                 return Vec::new();
             };
             let mut counts = vec![0.0f64; train.n_items()];
             for (pair, &time) in train.last_times().iter().enumerate() {
                 if train.is_target(pair) {
-                    let days = (latest - time) as f64 / 86_400.0;
+                    // What is later counts as new.
+                    let days = (latest - time).max(0) as f64 / 86_400.0;
                     let item = train.items()[pair].index();
                     counts[item] += (-days / self.half_life_days).exp2();
                 }

@@ -16,7 +16,7 @@ pub(crate) struct ProfileItem {
     /// Number of events of each behavior.
     pub(crate) counts: Vec<f64>,
     pub(crate) bought: bool,
-    /// Whether the user's events with it are all negative.
+    /// Whether the user's events with it are negative: all of those in training, or their sum with recent events.
     pub(crate) is_rejected: bool,
     /// Whether an event of the request contributed.
     pub(crate) is_recent: bool,
@@ -84,7 +84,7 @@ impl Profile {
             *sum += count;
         }
         item.bought |= known.bought;
-        item.is_rejected &= known.is_rejected;
+        item.is_rejected = !item.bought && model.is_net_negative(&item.counts);
         // Training keeps no ages of counts: with a half-life, its weight cannot be recomputed and
         // stays unchanged.
         item.weight = match model.weights.config().half_life_days {
@@ -190,17 +190,17 @@ fn recent_events(
                 weight: 0.0,
                 counts: vec![0.0; behaviors.len()],
                 bought: false,
-                is_rejected: true,
+                is_rejected: false,
                 is_recent: true,
             });
             items.len() - 1
         });
         items[position].counts[behavior.index()] += event.count * model.weights.decay(age);
         items[position].bought |= model.weights.is_target(behavior);
-        items[position].is_rejected &= model.is_negative(behavior);
     }
     for item in &mut items {
         // Training's floor would turn negative events into a weak preference for the item.
+        item.is_rejected = !item.bought && model.is_net_negative(&item.counts);
         if !item.is_rejected {
             item.weight = model.weights.combine(&item.counts, item.bought);
         }

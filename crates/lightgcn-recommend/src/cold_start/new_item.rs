@@ -3,7 +3,7 @@
 use crate::RecommendError;
 use crate::cold_start::fold_in::Newcomers;
 use crate::model::Model;
-use lightgcn_core::{ItemDetails, check_title, check_url};
+use lightgcn_core::{ItemDetails, check_id, check_title, check_url};
 use serde::{Deserialize, Serialize};
 
 /// An item unknown to training.
@@ -114,12 +114,13 @@ impl NewItem {
     }
 }
 
-/// Checks the price, the title and the addresses of an item.
+/// Checks the id, the price, the title and the addresses of an item.
 pub(crate) fn check_details(id: &str, details: &ItemDetails) -> Result<(), RecommendError> {
     let error = |detail: String| RecommendError::NewItem {
         id: id.to_owned(),
         detail,
     };
+    check_id(id).map_err(|fault| error(format!("its id {fault}")))?;
     if details.price.is_some_and(|price| !price.is_finite()) {
         return Err(error("its price is not a finite number".to_owned()));
     }

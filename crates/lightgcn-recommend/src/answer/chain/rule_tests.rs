@@ -202,14 +202,20 @@ fn what_was_only_rejected_is_never_recommended() {
         assert_eq!(new.items.len(), ITEMS.len() - 1);
         let dora = answer("dora", &[("remove_from_cart", "mug")], hide);
         assert!(!names(&dora).contains(&"mug"));
-        // Training knows that she viewed it.
+        // Training knows that she viewed it, which the removal outweighs.
         let ann = answer("ann", &[("remove_from_cart", "mug")], hide);
-        assert_eq!(names(&ann).contains(&"mug"), hide != Hide::Seen);
+        assert!(!names(&ann).contains(&"mug"));
+        // So does a view among the events, before or after.
+        for events in [["view", "remove_from_cart"], ["remove_from_cart", "view"]] {
+            let new = answer("new", &events.map(|behavior| (behavior, "mug")), hide);
+            assert!(!names(&new).contains(&"mug"));
+            assert_eq!(new.source, Source::Popularity);
+        }
     }
-    // An event in favor, before or after, counts as in training.
+    // What outweighs the removal counts as in training.
     let both = answer(
         "new",
-        &[("remove_from_cart", "mug"), ("view", "mug")],
+        &[("remove_from_cart", "mug"), ("cart", "mug")],
         Hide::Bought,
     );
     assert!(names(&both).contains(&"mug"));
@@ -322,7 +328,14 @@ fn a_list_of_unsuitable_items_fails_closed() {
         matches!(error, RecommendError::NoneKnown { n_ids: 1, ref example, .. } if example == "lamp.0"),
         "{error}"
     );
-    for (text, at) in [("\n", None), ("lamp,mug\n", Some(1))] {
+    let long = "x".repeat(5_000_000);
+    let error = shop().with_unsuitable_list(&list(&long)).unwrap_err();
+    assert!(error.to_string().len() < 400, "{}", error.to_string().len());
+    for (text, at) in [
+        ("\n", None),
+        ("lamp,mug\n", Some(1)),
+        ("mug\n Lamp sold out\n", Some(2)),
+    ] {
         let error = shop().with_unsuitable_list(&list(text)).unwrap_err();
         assert!(
             matches!(error, RecommendError::IdList { line, .. } if line == at),

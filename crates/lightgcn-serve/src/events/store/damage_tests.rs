@@ -163,7 +163,11 @@ fn damage_and_look(seeds: std::ops::Range<u32>) {
                     }
                 }
             }
-            Err(EventStoreError::Damaged { .. } | EventStoreError::NotAStore { .. }) => {
+            Err(
+                EventStoreError::Damaged { .. }
+                | EventStoreError::Unreadable { .. }
+                | EventStoreError::NotAStore { .. },
+            ) => {
                 read.refused += 1;
             }
             Err(error) => panic!("seed {seed}: {error}"),
@@ -180,7 +184,11 @@ fn damage_and_look(seeds: std::ops::Range<u32>) {
                 store.try_of_user("user 7").unwrap();
                 written.whole += 1;
             }
-            Err(EventStoreError::Damaged { .. } | EventStoreError::NotAStore { .. }) => {
+            Err(
+                EventStoreError::Damaged { .. }
+                | EventStoreError::Unreadable { .. }
+                | EventStoreError::NotAStore { .. },
+            ) => {
                 written.refused += 1;
             }
             Err(error) => panic!("seed {seed}: {error}"),

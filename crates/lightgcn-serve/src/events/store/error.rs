@@ -1,5 +1,6 @@
 //! The errors of the event store.
 
+use lightgcn_core::shorten;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -107,6 +108,18 @@ pub enum EventStoreError {
         /// What is wrong.
         detail: String,
     },
+    /// The store's file is so damaged that nothing of it can be exported.
+    #[error(
+        "nothing of the event store {} can be read: {detail}; restore its file from a backup, or move it away and \
+         start a new store",
+        path.display()
+    )]
+    Unreadable {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong.
+        detail: String,
+    },
     /// The store's file is damaged; what can be read was exported.
     #[error(
         "the event store {} is damaged: {detail}; {n_events} events were exported and {}; move the file away \
@@ -148,9 +161,10 @@ pub enum EventStoreError {
     },
     /// An event cannot be written in the format of the log.
     #[error(
-        "event {number} in {} has {field:?}, which contains the delimiter {delimiter:?} of a log without \
+        "event {number} in {} has {:?}, which contains the delimiter {delimiter:?} of a log without \
          quotes; export in the default format",
-        path.display()
+        path.display(),
+        shorten(field)
     )]
     NotInFormat {
         /// The store.
@@ -161,6 +175,18 @@ pub enum EventStoreError {
         field: String,
         /// The delimiter.
         delimiter: char,
+    },
+    /// The format of the log cannot hold events of any kind.
+    #[error(
+        "the events of {} cannot be exported in the format of the log: {reason}; export them without this format's \
+         configuration, and read them with one of their own",
+        path.display()
+    )]
+    NoExportFormat {
+        /// The store.
+        path: PathBuf,
+        /// What the format lacks.
+        reason: String,
     },
 }
 
@@ -207,6 +233,14 @@ impl EventStoreError {
         }
     }
 
+    /// The error of an export, whose hint must not be to try an export.
+    pub(super) fn in_export(self) -> Self {
+        match self {
+            Self::Damaged { path, detail } => Self::Unreadable { path, detail },
+            other => other,
+        }
+    }
+
     /// The error to report for a database error.
     pub(super) fn database(action: &'static str, path: &Path, error: redb::Error) -> Self {
         match error {
@@ -229,6 +263,21 @@ impl EventStoreError {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn an_export_that_fails_is_not_told_to_export() {
+        let error = EventStoreError::damaged(Path::new("events.redb"), "it ends early");
+        assert!(error.to_string().contains("`events export`"));
+        let error = error.in_export();
+        assert!(
+            matches!(&error, EventStoreError::Unreadable { detail, .. } if detail == "it ends early")
+        );
+        let text = error.to_string();
+        assert!(
+            !text.contains("events export") && text.contains("backup"),
+            "{text}"
+        );
+    }
 
     #[test]
     fn an_unknown_loss_is_not_told_as_none() {

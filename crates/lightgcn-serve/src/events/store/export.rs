@@ -13,9 +13,6 @@ use std::collections::HashSet;
 use std::io::Write;
 use std::path::Path;
 
-/// The column of the event's number, which identifies events that were exported twice.
-const NUMBER: &str = "event_number";
-
 /// The maximum number of rows of an event.
 const MAX_ROWS: f64 = 100.0;
 
@@ -123,8 +120,13 @@ pub(super) fn export(
     damage: Option<String>,
     out: impl Write,
 ) -> Result<ExportReport, EventStoreError> {
+    if let Some(reason) = format.fault() {
+        let path = path.to_owned();
+        return Err(EventStoreError::NoExportFormat { path, reason });
+    }
     let tables = Tables::open(database);
-    let tables = tables.map_err(|error| EventStoreError::database("read", path, error))?;
+    let tables =
+        tables.map_err(|error| EventStoreError::database("read", path, error).in_export())?;
     let mut export = Export::new(path, format, damage, out)?;
     let mut first_damage = None;
     let mut from = Some(0);
@@ -190,8 +192,9 @@ impl<'a, W: Write> Export<'a, W> {
             written: HashSet::new(),
             failed_in_a_row: 0,
         };
-        let header = format.header().into_iter().chain([NUMBER]);
-        export.record(header.collect())?;
+        if let Some(header) = format.header() {
+            export.record(header)?;
+        }
         Ok(export)
     }
 
@@ -323,7 +326,7 @@ impl<'a, W: Write> Export<'a, W> {
                 0 => number.to_string(),
                 row => format!("{number}.{row}"),
             };
-            self.record(format.row(&fields).chain([&*name]).collect())?;
+            self.record(format.row(&fields, &name))?;
         }
         if self.report.damage.is_some() {
             self.written.insert(number);

@@ -21,15 +21,23 @@ pub(super) const BEHAVIOR: usize = 1;
 pub(super) const ITEM: usize = 2;
 pub(super) const USER: usize = 7;
 
-/// The format of an exported log, so that `prepare` can read it together with the shop's own.
-/// Behaviors have the labels they were posted with, and times the format `2019-10-01 08:00:00 UTC`,
-/// which is valid in every log.
+/// The column of the event's number, which identifies events that were exported twice.
+const NUMBER: &str = "event_number";
+
+/// The format of an exported log, so that `prepare` can read it together with the shop's own. Behaviors have the labels
+/// they were posted with, and times the format `2019-10-01 08:00:00 UTC`, which is valid in every log.
 ///
-/// The default is that of `prepare`: nine columns, separated by commas.
+/// The default is that of `prepare`: nine columns, separated by commas. After the columns stands `event_number`. The
+/// rows of a log without a header have that log's columns and no others; the number is then in the first column that
+/// the log's configuration does not read, if there is one.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ExportFormat {
     /// The names of the columns; `None` for columns that the log does not have.
     columns: [Option<String>; 9],
+    /// The columns in their order, for a log without a header.
+    order: Option<Vec<String>>,
+    /// Why no event can be written in this form.
+    fault: Option<String>,
     delimiter: u8,
     quoting: bool,
 }
@@ -38,6 +46,8 @@ impl Default for ExportFormat {
     fn default() -> Self {
         Self {
             columns: COLUMNS.map(|name| Some(name.to_owned())),
+            order: None,
+            fault: None,
             delimiter: b',',
             quoting: true,
         }
@@ -50,15 +60,45 @@ impl ExportFormat {
     #[must_use]
     pub fn from_options(options: &BTreeMap<String, String>) -> Self {
         let option = |name: &str| options.get(&format!("format.{name}"));
+        let fault = match (option("form"), option("behavior")) {
+            (Some(form), _) => Some(format!(
+                "its form is {form:?}, whose files have no place for other behaviors and ids"
+            )),
+            (_, Some(behavior)) => Some(format!(
+                "every row of it is read as {behavior:?}, whatever the event was"
+            )),
+            _ => None,
+        };
         if option(COLUMNS[TIME]).is_none() {
-            return Self::default();
+            return Self {
+                fault,
+                ..Self::default()
+            };
         }
         let delimiter = option("delimiter").and_then(|text| text.bytes().next());
+        let order = option("columns").map(|names| names.split(',').map(str::to_owned).collect());
         Self {
             columns: COLUMNS.map(|name| option(name).cloned()),
+            order,
+            fault,
             delimiter: delimiter.unwrap_or(b','),
             quoting: option("quoting").is_none_or(|text| text == "true"),
         }
+    }
+
+    /// Why no event can be written in this form, if that is so.
+    pub(super) fn fault(&self) -> Option<String> {
+        let missing = |order: &Vec<String>| {
+            let mut needed = [TIME, BEHAVIOR, ITEM, USER].into_iter();
+            needed.find(|&n| {
+                !self.columns[n]
+                    .as_ref()
+                    .is_some_and(|name| order.contains(name))
+            })
+        };
+        let missing = self.order.as_ref().and_then(missing);
+        let no_column = || missing.map(|n| format!("its columns lack the one of {}", COLUMNS[n]));
+        self.fault.clone().or_else(no_column)
     }
 
     pub(super) fn delimiter(&self) -> u8 {
@@ -69,15 +109,34 @@ impl ExportFormat {
         self.quoting
     }
 
-    /// The names of the columns, except that of the event number.
-    pub(super) fn header(&self) -> Vec<&str> {
-        self.columns.iter().flatten().map(String::as_str).collect()
+    /// The names of the columns; `None` for a log without a header.
+    pub(super) fn header(&self) -> Option<Vec<&str>> {
+        let names = self.columns.iter().flatten().map(String::as_str);
+        self.order
+            .is_none()
+            .then(|| names.chain([NUMBER]).collect())
     }
 
-    /// The fields of a row, in the order of the header.
-    pub(super) fn row<'a>(&'a self, fields: &'a [&'a str; 9]) -> impl Iterator<Item = &'a str> {
+    /// The fields of a row, in the order of the columns.
+    pub(super) fn row<'a>(&'a self, fields: &'a [&'a str; 9], number: &'a str) -> Vec<&'a str> {
         let columns = self.columns.iter().zip(fields);
-        columns.filter_map(|(column, &field)| column.as_ref().map(|_| field))
+        let named = columns.filter_map(|(column, &field)| Some((column.as_deref()?, field)));
+        let named: Vec<(&str, &str)> = named.collect();
+        let Some(order) = &self.order else {
+            return named
+                .iter()
+                .map(|&(_, field)| field)
+                .chain([number])
+                .collect();
+        };
+        let of = |name: &String| named.iter().find(|(column, _)| column == name);
+        let free = order.iter().position(|name| of(name).is_none());
+        let field = |(n, name): (usize, &String)| match of(name) {
+            Some((_, field)) => *field,
+            None if Some(n) == free => number,
+            None => "",
+        };
+        order.iter().enumerate().map(field).collect()
     }
 }
 
@@ -99,18 +158,51 @@ mod tests {
         let options = options.map(|(name, text)| (name.to_owned(), text.to_owned()));
         let format = ExportFormat::from_options(&options.into());
         assert_eq!(
-            format.header(),
-            ["timestamp", "event", "itemid", "visitorid"]
+            format.header().unwrap(),
+            ["timestamp", "event", "itemid", "visitorid", NUMBER]
         );
         assert_eq!((format.delimiter(), format.quoting()), (b';', false));
         let fields = ["t", "b", "i", "", "", "", "", "u", ""];
-        assert_eq!(
-            format.row(&fields).collect::<Vec<_>>(),
-            ["t", "b", "i", "u"]
-        );
+        assert_eq!(format.row(&fields, "7"), ["t", "b", "i", "u", "7"]);
         // Pair files have no format.
         let pairs = ExportFormat::from_options(&BTreeMap::new());
         assert_eq!(pairs, ExportFormat::default());
-        assert_eq!(pairs.header(), COLUMNS);
+        assert_eq!(pairs.header().unwrap()[..9], COLUMNS);
+        assert_eq!(pairs.fault(), None);
+    }
+
+    #[test]
+    fn columns_without_a_header_keep_their_order() {
+        let format = |columns: &str, more: &[(&str, &str)]| {
+            let options = [
+                ("format.event_time", "t"),
+                ("format.event_type", "b"),
+                ("format.product_id", "i"),
+                ("format.user_id", "u"),
+                ("format.price", "p"),
+                ("format.columns", columns),
+            ];
+            let options = options.iter().chain(more);
+            let options = options.map(|&(name, text)| (name.to_owned(), text.to_owned()));
+            ExportFormat::from_options(&options.collect())
+        };
+        let fields = ["1", "view", "lamp", "", "", "", "", "ann", ""];
+        let plain = format("u,i,b,p,t", &[]);
+        assert_eq!(plain.header(), None);
+        assert_eq!(plain.row(&fields, "7"), ["ann", "lamp", "view", "", "1"]);
+        let spare = format("u,x,i,b,y,t", &[]);
+        assert_eq!(
+            spare.row(&fields, "7"),
+            ["ann", "7", "lamp", "view", "", "1"]
+        );
+        assert_eq!(spare.fault(), None);
+        for (format, reason) in [
+            (format("u,i,b", &[]), "event_time"),
+            (format("u,i,t", &[("format.behavior", "buy")]), "\"buy\""),
+            (format("u,i,b,t", &[("format.form", "otto")]), "\"otto\""),
+        ] {
+            let fault = format.fault().unwrap_or_default();
+            assert!(fault.contains(reason), "{fault}");
+        }
     }
 }

@@ -46,4 +46,6 @@ const COUNT: &str = "count";
 #[cfg(test)]
 mod damage_tests;
 #[cfg(test)]
+mod export_tests;
+#[cfg(test)]
 mod tests;

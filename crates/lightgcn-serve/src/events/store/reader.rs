@@ -38,11 +38,11 @@ impl EventReader {
     ///
     /// # Errors
     /// [`EventStoreError::Missing`] if there is none, and the errors of [`EventStore::open`](crate::EventStore::open);
-    /// [`EventStoreError::Damaged`] only if nothing can be read.
+    /// [`EventStoreError::Unreadable`] if it is so damaged that nothing can be read.
     pub fn open(path: impl AsRef<Path>) -> Result<Self, EventStoreError> {
         let path = path.as_ref().to_owned();
         check_regular(&path)?;
-        let (database, mut damage) = open(&path)?;
+        let (database, mut damage) = open(&path).map_err(EventStoreError::in_export)?;
         match version(&database) {
             // A damaged store's own metadata may be wrong.
             Ok(FORMAT_VERSION) => {}
@@ -81,8 +81,9 @@ impl EventReader {
     ///
     /// # Errors
     /// [`EventStoreError::Io`] and [`EventStoreError::DiskFull`] if `out` cannot be written,
-    /// [`EventStoreError::Damaged`] if nothing can be read, [`EventStoreError::NotInFormat`] for an id with the
-    /// delimiter of a format without quotes.
+    /// [`EventStoreError::Unreadable`] if nothing can be read, [`EventStoreError::NotInFormat`] for an id with the
+    /// delimiter of a format without quotes, [`EventStoreError::NoExportFormat`] for a format that is no table or has one
+    /// behavior.
     pub fn export(
         &self,
         format: &ExportFormat,

@@ -303,7 +303,7 @@ fn ids_follow_one_rule() {
 fn optional_fields_that_are_wrong_count_as_unknown() {
     let with = |price: &str, session: &str| GOOD.replace("2.62", price).replace("26dd", session);
     let mut text = HEADER.to_owned();
-    for (n, price) in ["-", "NULL", "NaN", "inf", "1e999", "\"2,5\"", ""]
+    for (n, price) in ["-", "-3", "NULL", "NaN", "inf", "1e999", "\"2,5\"", ""]
         .iter()
         .enumerate()
     {
@@ -311,11 +311,11 @@ fn optional_fields_that_are_wrong_count_as_unknown() {
     }
     text.push_str(&GOOD.replace("runail", "NULL"));
     let log = read_with(text.as_bytes(), &config()).unwrap();
-    assert_eq!(log.n_events(), 8);
+    assert_eq!(log.n_events(), 9);
     assert_eq!(log.catalogue().get(ItemId(0)).price, Some(2.62));
     let report = &log.stages()[0];
     assert!(report.balances() && report.dropped.is_empty());
-    let expected = [("bad price", 6), ("no price", 1), ("bad brand", 1)];
+    let expected = [("bad price", 7), ("no price", 1), ("bad brand", 1)];
     let expected = expected.map(|(reason, n)| (reason.to_owned(), n));
     assert_eq!(report.missing, expected.into());
     assert_eq!(
