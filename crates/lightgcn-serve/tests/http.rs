@@ -359,3 +359,27 @@ async fn a_forgotten_user_is_a_stranger_until_a_model_is_loaded() {
     let known = ask("GET", "/v1/recommendations/u3?k=3").await.json();
     assert_eq!(known["known"], true);
 }
+
+#[tokio::test]
+async fn batches_are_compressed_on_request() {
+    let router = service().router();
+    let batch = r#"{"requests": [{"user": "u0"}, {"user": "u1"}, {"user": "u2"}]}"#;
+    let request = |encoding: &str| {
+        Request::post("/v1/recommendations")
+            .header("content-type", "application/json")
+            .header("accept-encoding", encoding)
+            .body(Body::from(batch))
+            .unwrap()
+    };
+    let plain = send(&router, request("identity")).await;
+    assert_eq!(plain.json()["answers"].as_array().unwrap().len(), 3);
+    // It ends in full: the trailer of gzip has the length.
+    let gzip = send(&router, request("gzip")).await;
+    assert_eq!(
+        (gzip.status.as_u16(), &gzip.headers["content-encoding"]),
+        (200, &"gzip".parse().unwrap())
+    );
+    let (_, trailer) = gzip.bytes.split_at(gzip.bytes.len() - 4);
+    let length = u32::from_le_bytes(trailer.try_into().unwrap());
+    assert_eq!(length as usize, plain.bytes.len());
+}

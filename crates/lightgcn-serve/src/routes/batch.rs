@@ -14,7 +14,7 @@ use crate::work::{Cost, Reservation, Ticket};
 use axum::body::{Body, Bytes};
 use axum::response::Response;
 use futures_util::future::BoxFuture;
-use futures_util::stream;
+use futures_util::stream::{self, StreamExt};
 use lightgcn_recommend::RecommendRequest;
 use std::collections::VecDeque;
 use std::convert::Infallible;
@@ -54,7 +54,8 @@ pub(super) async fn respond(
         let next = batch.next().await;
         Some((Ok::<_, Infallible>(ready), (next, batch)))
     });
-    Ok(answered(&model, Body::from_stream(rest)))
+    // Compression asks again after the end.
+    Ok(answered(&model, Body::from_stream(rest.fuse())))
 }
 
 /// Requests that one job answers, and the text around their answers.
