@@ -357,3 +357,14 @@ fn pipes_are_read() {
         assert_eq!(log.inputs()[0].bytes, bytes.len() as u64);
     }
 }
+
+#[test]
+fn prices_that_agree_as_numbers_make_exact_duplicates() {
+    let rows = ["5.40", "5.4", "5.400", "5.04", "50", "5.0", "5"];
+    let rows = rows.map(|price| GOOD.replace("2.62", price));
+    let text = format!("{HEADER}{}", rows.concat());
+    let log = read_with(text.as_bytes(), &config()).unwrap();
+    // 5.4, 5.04, 50 and 5.
+    assert_eq!(log.n_events(), 4);
+    assert_eq!(log.stages()[0].dropped["exact duplicate"], 3);
+}
