@@ -209,6 +209,10 @@ pub(crate) struct PrepareArgs {
     /// CSV or Parquet files of items with category, brand or price columns
     #[arg(long, value_name = "FILE")]
     pub(crate) catalogue: Vec<String>,
+    /// Files of facts about the items, lines of head, relation and tail separated by tabs; RecBole's .kg and .link
+    /// files are read too
+    #[arg(long, value_name = "FILE")]
+    pub(crate) knowledge: Vec<String>,
 }
 
 /// What is held out for a part of a split.
@@ -298,6 +302,10 @@ pub(crate) struct FitArgs {
     /// CSV or Parquet files of items with category, brand or price columns
     #[arg(long, value_name = "FILE")]
     pub(crate) catalogue: Vec<String>,
+    /// Files of facts about the items, lines of head, relation and tail separated by tabs; RecBole's .kg and .link
+    /// files are read too
+    #[arg(long, value_name = "FILE")]
+    pub(crate) knowledge: Vec<String>,
 }
 
 /// A member of the ranking.
