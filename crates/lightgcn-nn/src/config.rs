@@ -73,6 +73,14 @@ pub trait ModelConfig:
         self
     }
 
+    /// The same model for a dataset that knows these relations between items and entities, none where
+    /// it has no knowledge graph. Default: the model is the same for all datasets.
+    #[must_use]
+    fn with_relations(self, relations: &[String]) -> Self {
+        let _ = relations;
+        self
+    }
+
     /// The settings of the publication, where they differ from the default.
     #[must_use]
     fn published() -> Self {
