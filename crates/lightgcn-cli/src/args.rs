@@ -212,6 +212,10 @@ pub(crate) struct PrepareArgs {
     /// CSV or Parquet files of items with category, brand or price columns
     #[arg(long, value_name = "FILE")]
     pub(crate) catalogue: Vec<String>,
+    /// Files of facts about the items, lines of head, relation and tail separated by tabs; RecBole's .kg and .link
+    /// files are read too
+    #[arg(long, value_name = "FILE")]
+    pub(crate) knowledge: Vec<String>,
 }
 
 /// What to hold out for one part of a split.
@@ -302,6 +306,10 @@ pub(crate) struct FitArgs {
     /// CSV or Parquet files of items with category, brand or price columns
     #[arg(long, value_name = "FILE")]
     pub(crate) catalogue: Vec<String>,
+    /// Files of facts about the items, lines of head, relation and tail separated by tabs; RecBole's .kg and .link
+    /// files are read too
+    #[arg(long, value_name = "FILE")]
+    pub(crate) knowledge: Vec<String>,
 }
 
 /// An item-to-item model in the ranking.

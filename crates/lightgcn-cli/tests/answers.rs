@@ -237,8 +237,13 @@ fn rules_events_and_batches_of_all_users() {
     let marks = marked.map(|listed| listed["familiar"].to_string());
     let expected: Vec<(&str, String)> = all[..5].iter().copied().zip(marks).collect();
     assert_eq!(mine, expected);
-    let familiar = |mark: &str| text.lines().any(|line| line.ends_with(mark));
-    assert!(familiar(",true") && familiar(",false"), "{text}");
+    assert!(text.lines().any(|line| line.ends_with(",false")), "{text}");
+    let known = ["--only", "familiar", "--out", "known.csv"];
+    work.json(&[&["recommend", "lightgcn", "--all"][..], &known].concat());
+    let known = work.read("known.csv");
+    assert!(known.lines().count() > 1);
+    let mut marks = known.lines().skip(1);
+    assert!(marks.all(|line| line.ends_with(",true")), "{known}");
 }
 
 #[test]

@@ -184,10 +184,14 @@ fn a_model_that_falls_is_not_published() {
     let work = cut_shop([60, 100, 100]);
     work.json(&["prepare", "old.csv", "new.csv", "--out", "new"]);
     let before = work.files("shop.model");
+    // A ranking that learns next to nothing.
+    work.write("weak.toml", "[ranking]\nmax_users = 1\nl2 = [1e12]\n");
     let arguments = [
         "retrain",
         "shop.model",
         "new",
+        "--config",
+        "weak.toml",
         "--margin",
         "0",
         "--learning-rate",

@@ -1,8 +1,8 @@
 //! Everything that training needs.
 
 use crate::{
-    BehaviorId, BehaviorWeights, Catalogue, CoreError, Interactions, ItemId, Lineage, Split, Truth,
-    UserId, Vocabulary,
+    BehaviorId, BehaviorWeights, Catalogue, CoreError, Interactions, ItemId, Knowledge, Lineage,
+    Split, Truth, UserId, Vocabulary,
 };
 use std::ops::Range;
 
@@ -17,6 +17,8 @@ pub struct Dataset {
     pub items: Vocabulary<ItemId>,
     /// The items' metadata.
     pub catalogue: Catalogue,
+    /// Facts about the items; empty unless set with [`Dataset::with_knowledge`].
+    pub knowledge: Knowledge,
     /// The behaviors of the log and their weights.
     pub behaviors: BehaviorWeights,
     /// The inputs, the options, and what each stage kept and dropped.
@@ -66,9 +68,19 @@ impl Dataset {
             users,
             items,
             catalogue,
+            knowledge: Knowledge::default(),
             behaviors,
             lineage,
         })
+    }
+
+    /// The same dataset with facts about its items.
+    ///
+    /// # Errors
+    /// [`CoreError::Damaged`] if they are about another number of items.
+    pub fn with_knowledge(self, knowledge: Knowledge) -> Result<Self, CoreError> {
+        knowledge.check(self.items.len())?;
+        Ok(Self { knowledge, ..self })
     }
 
     /// The same dataset with training pairs weighted by another table of the same behaviors, from
@@ -86,7 +98,8 @@ impl Dataset {
         let split = Split::new(pairs, validation.truth().clone(), test.truth().clone())?;
         let (users, items) = (self.users.clone(), self.items.clone());
         let (catalogue, lineage) = (self.catalogue.clone(), self.lineage.clone());
-        Self::new(split, users, items, catalogue, behaviors, lineage)
+        Self::new(split, users, items, catalogue, behaviors, lineage)?
+            .with_knowledge(self.knowledge.clone())
     }
 
     /// Every n-th user with their pairs and held-out targets: a sample to try settings on. Items keep their rows.
@@ -146,7 +159,8 @@ impl Dataset {
             self.catalogue.clone(),
             self.behaviors.clone(),
             self.lineage.clone(),
-        )
+        )?
+        .with_knowledge(self.knowledge.clone())
     }
 
     /// A window in time: it trains on the training part's events in `train`, and its test part is
@@ -191,7 +205,8 @@ impl Dataset {
             self.catalogue.clone(),
             self.behaviors.clone(),
             lineage,
-        )
+        )?
+        .with_knowledge(self.knowledge.clone())
     }
 }
 

@@ -1,11 +1,11 @@
-//! Dense row numbers of users and items.
+//! Dense row numbers of users, items and entities.
 
 use serde::{Deserialize, Serialize};
 use std::fmt;
 
-/// A dense row number that names a user or an item.
+/// A dense row number that names a user, an item or an entity.
 pub trait NodeId: Copy + Eq + Ord + fmt::Debug + Send + Sync + 'static {
-    /// What a row is, for messages: `user` or `item`.
+    /// What a row is, for messages: `user`, `item` or `entity`.
     const KIND: &'static str;
 
     /// The id of row `row`.
@@ -67,4 +67,10 @@ node_id!(
     /// The dense row number of an item, from 0 to the number of items minus one.
     ItemId,
     "item"
+);
+node_id!(
+    /// The dense row number of an entity of a [`Knowledge`](crate::Knowledge), from 0 to the number of
+    /// entities less one.
+    EntityId,
+    "entity"
 );

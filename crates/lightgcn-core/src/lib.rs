@@ -34,6 +34,7 @@ mod id;
 mod id_rule;
 mod interactions;
 mod item_details;
+mod knowledge;
 mod label_column;
 mod lineage;
 mod listing_rule;
@@ -52,10 +53,11 @@ pub use behavior::{Behavior, BehaviorId, BehaviorWeights, BehaviorWeightsConfig,
 pub use catalogue::Catalogue;
 pub use dataset::Dataset;
 pub use error::CoreError;
-pub use id::{ItemId, NodeId, UserId};
+pub use id::{EntityId, ItemId, NodeId, UserId};
 pub use id_rule::{IdFault, MAX_ID_BYTES, check_id, is_invisible, is_no_value};
 pub use interactions::{Interaction, Interactions, InteractionsBuilder};
 pub use item_details::ItemDetails;
+pub use knowledge::{Knowledge, Triple};
 pub use label_column::LabelColumn;
 pub use lineage::{InputFile, Lineage, StageReport, TimeSpan};
 pub use listing_rule::{

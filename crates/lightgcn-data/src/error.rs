@@ -7,9 +7,11 @@ use thiserror::Error;
 
 mod row;
 mod shown;
+mod triple;
 
 pub use row::{Place, RowIssue};
 pub(crate) use shown::{quoted, shorten, shown_path};
+pub use triple::TripleIssue;
 
 /// What can be wrong with files, rows, configs and splits.
 #[derive(Debug, Error)]
@@ -449,6 +451,24 @@ pub enum DataError {
         first: &'static str,
         /// The other part.
         second: &'static str,
+    },
+    /// A line of a file of triples cannot be used.
+    #[error("{}, line {line}: {issue}", shown_path(path))]
+    Triple {
+        /// The file.
+        path: PathBuf,
+        /// The line, from 1.
+        line: u64,
+        /// What is wrong with it.
+        issue: TripleIssue,
+    },
+    /// No triple is about an item of the dataset.
+    #[error(
+        "none of the {n_triples} triples is about an item in the training data; use the item ids of the log"
+    )]
+    NoKnownItem {
+        /// How many triples there are.
+        n_triples: u64,
     },
     /// Ids, weights or parts are inconsistent.
     #[error(transparent)]

@@ -48,6 +48,7 @@
 //! | weighting and k-core | [`interactions`], [`KCoreConfig`], [`k_core`] |
 //! | splitting | [`SplitConfig`], [`TimeCut`] |
 //! | all in one | [`PrepareConfig`], [`prepare`], [`prepare_with_progress`], [`prepare_log`] |
+//! | facts about items | [`add_knowledge`], which [`prepare`] calls with its files of triples |
 //! | pair files | [`PairFiles`], and tables of pairs: [`PairTable`] |
 //! | Parquet files of a dataset | `export`, behind the feature `parquet` |
 //! | inspecting a log | [`Inspection`], [`Quantiles`] |
@@ -68,6 +69,7 @@ mod error;
 #[cfg(feature = "parquet")]
 pub mod export;
 pub mod inspect;
+mod knowledge;
 mod log;
 mod pairs;
 mod prepare;
@@ -78,8 +80,9 @@ pub mod synthetic;
 pub mod time;
 mod weigh;
 
-pub use error::{DataError, Place, RowIssue};
+pub use error::{DataError, Place, RowIssue, TripleIssue};
 pub use inspect::{Inspection, TrainingMemory};
+pub use knowledge::add_knowledge;
 pub use log::behaviors::behaviors_of;
 pub use log::events::{EventLog, EventLogBuilder};
 pub use log::form::FileForm;

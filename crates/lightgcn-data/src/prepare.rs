@@ -6,7 +6,7 @@ use crate::split::{HeldOut, Parts, split};
 use crate::weigh::pairs::{NO_ROW, Pairs, Rows, Weighing, check_behaviors};
 use crate::{
     DataError, Duplicates, EventLog, FutureRows, KCoreConfig, LogFormat, Progress, ReadConfig,
-    SplitConfig, k_core,
+    SplitConfig, add_knowledge, k_core,
 };
 use lightgcn_core::{
     BehaviorId, BehaviorWeights, BehaviorWeightsConfig, CoreError, Dataset, ItemId, Lineage, Split,
@@ -32,6 +32,8 @@ pub struct PrepareConfig {
     pub future_rows: FutureRows,
     /// Catalogue files, folders, patterns or URLs, see [`ReadConfig::catalogue`].
     pub catalogue: Vec<String>,
+    /// Files of triples about the items, see [`add_knowledge`].
+    pub knowledge: Vec<String>,
     /// The names of columns and behaviors.
     pub format: LogFormat,
     /// The behaviors and their weights.
@@ -50,6 +52,7 @@ impl Default for PrepareConfig {
             skip_bad_rows: false,
             future_rows: FutureRows::default(),
             catalogue: Vec::new(),
+            knowledge: Vec::new(),
             format: LogFormat::default(),
             weights: BehaviorWeightsConfig::shop_log(),
             k_core: KCoreConfig::default(),
@@ -221,8 +224,8 @@ pub fn prepare_with_progress<P: AsRef<Path>>(
 /// # Errors
 /// [`DataError::NoTargets`] if the log has no target, [`DataError::NothingToTrain`] and
 /// [`DataError::NothingToTest`] if a part has none,
-/// [`DataError::SplitTime`] if the split's times do not fit the log, [`DataError::NothingAfter`] if it has no target
-/// after the start of validation, [`DataError::PairOverlap`] if a given
+/// those of [`add_knowledge`] for files of triples, [`DataError::SplitTime`] if the split's times do not fit the log,
+/// [`DataError::NothingAfter`] if it has no target after the start of validation, [`DataError::PairOverlap`] if a given
 /// target is in both validation and test, the errors of [`read_events`](crate::read_events) for files with
 /// given targets, [`CoreError::PairWeight`] with
 /// the shop's own ids if a weight is not positive and finite, [`DataError::Config`] if the log has
@@ -296,7 +299,8 @@ pub fn prepare_log(log: &EventLog, config: &ValidPrepareConfig) -> Result<Datase
         behaviors.clone(),
         lineage,
     )?;
-    Ok(dataset)
+    let is_known = |id: &str| log.item_ids().get(id).is_some();
+    add_knowledge(dataset, &options.knowledge, is_known)
 }
 
 fn check_targets(log: &EventLog, behaviors: &BehaviorWeights) -> Result<(), DataError> {

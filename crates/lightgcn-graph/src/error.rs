@@ -26,7 +26,7 @@ pub enum GraphError {
         limit: usize,
     },
     /// An unknown behavior, attribute, relation or node kind.
-    #[error("{given:?} is not a known {what}; choose one of {}", known.join(", "))]
+    #[error("{given:?} is not a known {what}; {}", choose(what, given, known))]
     Unknown {
         /// `behavior`, `attribute`, `relation` or `node kind`.
         what: &'static str,
@@ -67,6 +67,16 @@ pub enum GraphError {
     #[error("the catalogue has {found} items, the graph {wanted}; give the dataset's catalogue")]
     CatalogueSize {
         /// How many items the catalogue has.
+        found: usize,
+        /// How many items the graph has.
+        wanted: usize,
+    },
+    /// A knowledge graph about other items.
+    #[error(
+        "the knowledge graph is about {found} items, the graph has {wanted}; give the dataset's own"
+    )]
+    KnowledgeSize {
+        /// How many items the knowledge graph is about.
         found: usize,
         /// How many items the graph has.
         wanted: usize,
@@ -115,6 +125,32 @@ pub enum GraphError {
         /// What was given.
         given: String,
     },
+}
+
+/// The most names that a message lists.
+const SHOWN_NAMES: usize = 30;
+
+/// Which names there are instead, and the one that is most like the given one, if any is.
+fn choose(what: &str, given: &str, known: &[String]) -> String {
+    if known.is_empty() {
+        return match what {
+            "relation" => {
+                "the dataset has none; give `prepare` the facts with --knowledge".to_owned()
+            }
+            _ => format!("there is no {what}"),
+        };
+    }
+    let likeness = |name: &String| strsim::jaro_winkler(given, name);
+    let nearest = known
+        .iter()
+        .max_by(|a, b| likeness(a).total_cmp(&likeness(b)));
+    let nearest = nearest.filter(|name| likeness(name) > 0.7);
+    let hint = nearest.map(|name| format!("did you mean {name:?}? "));
+    let mut shown = known[..known.len().min(SHOWN_NAMES)].join(", ");
+    if known.len() > SHOWN_NAMES {
+        shown.push_str(&format!(" and {} more", known.len() - SHOWN_NAMES));
+    }
+    format!("{}choose one of {shown}", hint.unwrap_or_default())
 }
 
 impl GraphError {

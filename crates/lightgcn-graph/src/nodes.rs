@@ -20,6 +20,8 @@ impl NodeCounts {
     pub const USER: &'static str = "user";
     /// The kind of items.
     pub const ITEM: &'static str = "item";
+    /// The name of the kind that the entities of a knowledge graph are.
+    pub const ENTITY: &'static str = "entity";
 
     /// Users and items, and no other kind.
     ///

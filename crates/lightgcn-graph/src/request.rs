@@ -53,6 +53,9 @@ pub enum AdjacencyShape {
     /// All nodes by all nodes, every edge in both directions.
     #[default]
     Square,
+    /// All nodes by all nodes, every edge in the one direction that it was given in: from users to
+    /// items, from items to the values of an attribute, from the heads of a relation to its tails.
+    Directed,
     /// The nodes of one kind by those of another kind, or of the same: that block of the square
     /// matrix, with the degrees that nodes have within the block.
     Rectangular {
@@ -140,6 +143,14 @@ impl AdjacencyRequest {
     pub fn attributes(&self) -> impl Iterator<Item = ItemAttribute> {
         self.edges.iter().filter_map(|edge| match edge {
             EdgeType::Attribute(attribute) => Some(*attribute),
+            _ => None,
+        })
+    }
+
+    /// The relations that it selects, which the graph must have.
+    pub fn relations(&self) -> impl Iterator<Item = &str> {
+        self.edges.iter().filter_map(|edge| match edge {
+            EdgeType::Relation(name) => Some(&**name),
             _ => None,
         })
     }

@@ -21,6 +21,7 @@ impl TrainGraph {
         let all = 0..self.n_nodes();
         let (weights, undirected) = match &request.shape {
             AdjacencyShape::Square => (selection.block(&all, &all), true),
+            AdjacencyShape::Directed => (selection.directed(), false),
             AdjacencyShape::Rectangular { rows, columns } => {
                 let undirected = rows == columns;
                 let (rows, columns) = (self.nodes().find(rows)?, self.nodes().find(columns)?);
@@ -123,7 +124,13 @@ impl<'a> Selection<'a> {
         })
     }
 
-    /// Visits every selected edge once. Pairs come by user, then item, so the rows of both have
+    /// The weights between all nodes, every edge in its own direction.
+    fn directed(&self) -> Csr {
+        let n_nodes = self.graph.n_nodes();
+        compress((n_nodes, n_nodes), |emit| self.visit(emit))
+    }
+
+    /// Visits every selected edge once, in its own direction. Pairs come by user, then item, so the rows of both have
     /// ascending columns.
     fn visit(&self, emit: &mut dyn FnMut(u32, u32, f32)) {
         if let Some(pairs) = &self.pairs {

@@ -2,7 +2,7 @@
 
 use crate::sparse::{Csr, row, row_sums, transpose};
 use crate::{EdgeType, GraphError, ItemAttribute, NodeCounts};
-use lightgcn_core::{Catalogue, Interactions, ItemId, Train, UserId};
+use lightgcn_core::{Catalogue, Interactions, ItemId, Knowledge, Train, UserId};
 use serde::{Deserialize, Serialize};
 use sprs::CsMatI;
 
@@ -103,7 +103,7 @@ impl TrainGraph {
     }
 
     /// Adds a node kind for each attribute that the graph does not have yet, and an edge from each
-    /// item to the value that it has. O(items) each; prices need a sort.
+    /// item to each value that it has. O(items) each; prices need a sort.
     ///
     /// # Errors
     /// [`GraphError::CatalogueSize`] if the catalogue's number of items differs,
@@ -124,13 +124,19 @@ impl TrainGraph {
             if self.find_edges(&edge_type).is_ok() {
                 continue;
             }
-            let values = attribute.column(catalogue);
-            let (n_users, first) = (self.n_users() as u32, self.n_nodes() as u32);
-            self = self.with_kind(&attribute.to_string(), values.labels().len())?;
-            let n_values = values.labels().len() as u32;
-            let items = values.codes().iter().zip(n_users..);
-            let known = items.filter(|&(&value, _)| value < n_values);
-            let edges = known.map(|(&value, item)| (item, first + value)).collect();
+            let columns = attribute.columns(catalogue);
+            let (n_users, mut first) = (self.n_users() as u32, self.n_nodes() as u32);
+            let n_values = columns.iter().map(|values| values.labels().len()).sum();
+            self = self.with_kind(&attribute.to_string(), n_values)?;
+            let mut edges = Vec::new();
+            for values in columns {
+                let n_values = values.labels().len() as u32;
+                let items = values.codes().iter().zip(n_users..);
+                let known = items.filter(|&(&value, _)| value < n_values);
+                edges.extend(known.map(|(&value, item)| (item, first + value)));
+                first += n_values;
+            }
+            edges.sort_unstable();
             self.edges.push(EdgeSet { edge_type, edges });
         }
         Ok(self)
@@ -218,6 +224,52 @@ impl TrainGraph {
         }
         for (&name, edges) in relations.iter().zip(edges) {
             self.add_edges(EdgeType::Relation(name.to_owned()), edges);
+        }
+        Ok(self)
+    }
+
+    /// Adds the entities of a knowledge graph as nodes of the kind [`NodeCounts::ENTITY`], and the edges
+    /// of those of its relations that are named. Without a name the graph stays as it is.
+    /// O(triples · log triples).
+    ///
+    /// # Errors
+    /// [`GraphError::Unknown`] for a relation that the knowledge graph lacks,
+    /// [`GraphError::KnowledgeSize`] if it is about another number of items, and as
+    /// [`TrainGraph::with_triples`].
+    pub fn with_knowledge<'a>(
+        mut self,
+        knowledge: &Knowledge,
+        relations: impl IntoIterator<Item = &'a str>,
+    ) -> Result<Self, GraphError> {
+        for name in relations {
+            let edge_type = EdgeType::Relation(name.to_owned());
+            if self.find_edges(&edge_type).is_ok() {
+                continue;
+            }
+            let known = knowledge.relations();
+            let Some(number) = known.iter().position(|known| known == name) else {
+                return Err(GraphError::unknown("relation", name, known));
+            };
+            let (found, wanted) = (knowledge.n_items(), self.n_items());
+            if found != wanted {
+                return Err(GraphError::KnowledgeSize { found, wanted });
+            }
+            if self.nodes.rows(NodeCounts::ENTITY).is_none() {
+                self = self.with_kind(NodeCounts::ENTITY, knowledge.entities().len())?;
+            }
+            let n_items = wanted as u32;
+            let place = |node: u32| match node.checked_sub(n_items) {
+                Some(entity) => (NodeCounts::ENTITY, entity),
+                None => (NodeCounts::ITEM, node),
+            };
+            let kinds = [NodeCounts::ITEM, NodeCounts::ENTITY];
+            for (head, tail) in kinds.into_iter().flat_map(|h| kinds.map(|t| (h, t))) {
+                let triples = knowledge.triples_of(number as u32).iter();
+                let places = triples.map(|t| (place(t.head), place(t.tail)));
+                let between = places.filter(|&(h, t)| h.0 == head && t.0 == tail);
+                let triples: Vec<_> = between.map(|(h, t)| (h.1, 0, t.1)).collect();
+                self = self.with_triples([head, tail], &[name], &triples)?;
+            }
         }
         Ok(self)
     }

@@ -4,7 +4,7 @@
     pip install -r requirements.txt
     python make_goldens.py
 
-LGConv and LightGCN are PyTorch Geometric's own; NGCF and the models over one
+LGConv and LightGCN are PyTorch Geometric's own; NGCF, KGAT and the models over one
 graph per behavior are written here in plain PyTorch from the papers' formulas. Everything runs in float64 on the CPU. Inputs
 are multiples of 1/1024, so that float32 holds them exactly; outputs are
 rounded to ten significant digits.
@@ -256,6 +256,111 @@ def behavior_case(name, model, graphs, draws, dimension, layers):
     }
 
 
+def both_ways(graphs):
+    """(relation, head, tail) of all edges: 2 g along those of graph g, 2 g + 1 against them."""
+    edges = []
+    for number, graph in enumerate(graphs):
+        edges += [(2 * number, head, tail) for head, tail in graph]
+        edges += [(2 * number + 1, tail, head) for head, tail in graph]
+    return edges
+
+
+def kgat_attention(graphs, table, relations):
+    """Wang et al. 2019, equations 4 and 5; several relations of two nodes add up."""
+    n_nodes = len(table)
+    attention = torch.zeros(n_nodes, n_nodes)
+    edges = both_ways(graphs)
+    for node in range(n_nodes):
+        ends = [(r, tail) for r, head, tail in edges if head == node]
+        if not ends:
+            continue
+        scores = torch.stack(
+            [
+                (table[tail] @ relations[r]["map"])
+                @ torch.tanh(table[node] @ relations[r]["map"] + relations[r]["translation"][0])
+                for r, tail in ends
+            ]
+        )
+        for share, (_, tail) in zip(torch.softmax(scores, 0), ends):
+            attention[node, tail] += share
+    # The authors' code does not differentiate it.
+    return attention.detach()
+
+
+def kgat_distance(table, relations, r, head, tail):
+    """Equation 1."""
+    map_, translation = relations[r]["map"], relations[r]["translation"][0]
+    return (table[head] @ map_ + translation - table[tail] @ map_).square().sum()
+
+
+def kgat_case(name, counts, graphs, draws, dimension, relation_dimension, hidden):
+    n_nodes = sum(counts)
+    table = draws.values(n_nodes, dimension, scale=0.5).requires_grad_()
+    relations = [
+        {
+            "map": draws.values(dimension, relation_dimension, scale=0.5).requires_grad_(),
+            "translation": draws.values(1, relation_dimension, scale=0.5).requires_grad_(),
+        }
+        for _ in range(2 * len(graphs))
+    ]
+    widths = [dimension, *hidden]
+    layers = [
+        {
+            "w1": draws.values(d_input, d_output, scale=0.5).requires_grad_(),
+            "b1": draws.values(d_output, scale=0.5).requires_grad_(),
+            "w2": draws.values(d_input, d_output, scale=0.5).requires_grad_(),
+            "b2": draws.values(d_output, scale=0.5).requires_grad_(),
+        }
+        for d_input, d_output in zip(widths, widths[1:])
+    ]
+    attention = kgat_attention(graphs, table, relations)
+    x, outputs = table, [table]
+    for layer in layers:
+        # Equation 8, with the biases and the slope 0.2 of the authors' code.
+        neighbors = attention @ x
+        x = F.leaky_relu((x + neighbors) @ layer["w1"] + layer["b1"], 0.2) + F.leaky_relu(
+            (x * neighbors) @ layer["w2"] + layer["b2"], 0.2
+        )
+        outputs.append(F.normalize(x, dim=1))
+    embeddings = torch.cat(outputs, dim=1)
+    coefficients = draws.values(*embeddings.shape)
+    parameters = [value for layer in layers for value in layer.values()]
+    gradients = torch.autograd.grad((embeddings * coefficients).sum(), [table, *parameters])
+
+    edges = both_ways(graphs)
+    facts = [(*edges[n], int(o)) for n, o in zip(draws.ids(len(edges), 9), draws.ids(n_nodes, 9))]
+    loss = torch.stack(
+        [
+            # Equation 2.
+            -F.logsigmoid(
+                kgat_distance(table, relations, r, head, other)
+                - kgat_distance(table, relations, r, head, tail)
+            )
+            for r, head, tail, other in facts
+        ]
+    ).mean()
+    spaces = [value for relation in relations for value in relation.values()]
+    of_loss = torch.autograd.grad(loss, [table, *spaces], allow_unused=True, materialize_grads=True)
+    as_json = lambda parts: [{key: numbers(value) for key, value in part.items()} for part in parts]
+    return {
+        "name": name,
+        "counts": counts,
+        "graphs": graphs,
+        "table": numbers(table),
+        "relations": as_json(relations),
+        "layers": as_json(layers),
+        "attention": numbers(attention),
+        "embeddings": numbers(embeddings),
+        "coefficients": numbers(coefficients),
+        "table_gradient": numbers(gradients[0]),
+        "layer_gradients": [numbers(gradient) for gradient in gradients[1:]],
+        "facts": [list(fact) for fact in facts],
+        "translation_loss": numbers(loss.item()),
+        "translation_table_gradient": numbers(of_loss[0]),
+        "translation_gradients": [numbers(gradient) for gradient in of_loss[1:]],
+    }
+
+
 def bpr_case(name, draws, batch, n_negatives, scale):
     positives = draws.values(batch, scale=scale).requires_grad_()
     negatives = draws.values(batch, n_negatives, scale=scale).requires_grad_()
@@ -339,6 +444,20 @@ def main():
             behavior_case("one behavior", mb_cgcn, behaviors[2:], draws, 4, 2),
             behavior_case("one layer", mbgcn, behaviors, draws, 4, 1),
             behavior_case("two layers", mbgcn, behaviors, draws, 4, 2),
+        ],
+    )
+    draws = Draws(20190804)
+    # Three users, four items and three entities; the last user and the last entity are alone. Item 4 is
+    # linked to entity 7 by two relations.
+    counts = [3, 4, 3]
+    pairs = [[0, 3], [0, 4], [1, 4], [1, 5], [1, 6]]
+    genre = [[3, 7], [4, 7], [5, 8]]
+    sequel = [[4, 3], [4, 7], [8, 7]]
+    write(
+        "kgat.json",
+        [
+            kgat_case("pairs alone", counts, [pairs], draws, 4, 4, [4]),
+            kgat_case("two relations", counts, [pairs, genre, sequel], draws, 4, 3, [5, 3]),
         ],
     )
 

@@ -73,6 +73,14 @@ pub trait ModelConfig:
         self
     }
 
+    /// The same model for a dataset with these relations between items and entities; empty if it has no
+    /// knowledge graph. Default: the model does not depend on them.
+    #[must_use]
+    fn with_relations(self, relations: &[String]) -> Self {
+        let _ = relations;
+        self
+    }
+
     /// The published settings, if they differ from the default.
     #[must_use]
     fn published() -> Self {

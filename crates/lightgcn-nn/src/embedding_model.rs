@@ -39,6 +39,23 @@ pub trait EmbeddingModel<B: SparseBackend>: Module<B> {
     /// If a graph's number of nodes differs from the model's.
     fn embeddings(&self, graphs: &Graphs<B>, mode: ForwardMode) -> Tensor<B, 2>;
 
+    /// A loss of the model's own, `[1]`, that a training step adds to the ranking loss and L2: what else the
+    /// parameters should satisfy, such as the facts of a knowledge graph. What it samples is a function of the
+    /// `mode`'s seed. Only steps through autodiff add it. Default: none.
+    fn auxiliary_loss(&self, graphs: &Graphs<B>, mode: ForwardMode) -> Option<Tensor<B, 1>> {
+        let _ = (graphs, mode);
+        None
+    }
+
+    /// The same model with what [`embeddings`](Self::embeddings) computes from the parameters but does not
+    /// differentiate, such as attention, computed now and held: finite differences of such a model equal its
+    /// gradients. Default: the same, since everything is differentiated.
+    #[must_use]
+    fn held(self, graphs: &Graphs<B>) -> Self {
+        let _ = graphs;
+        self
+    }
+
     /// The weights α if the final embeddings are `Σ_k α_k Âᵏ E` over the one graph, with weights
     /// that training does not change (`[1.0]` for matrix factorization); `None` otherwise. With
     /// them a score is an exact sum over paths, and the gradient of layer 0 is `Σ_k α_k (Âᵀ)ᵏ`

@@ -70,6 +70,15 @@ pub enum ConfigIssue {
     /// An embedding has no elements.
     #[error("dimension is 0; usual dimensions are 32 to 256")]
     ZeroDimension,
+    /// The space of relations has no dimension.
+    #[error("relation_dimension is 0; usual ones are 32 to 128")]
+    ZeroRelationDimension,
+    /// The weight of the loss of translations is negative or not finite.
+    #[error("translation_weight is {value}; it must be finite and not negative, usually 0.1 to 1")]
+    TranslationWeight {
+        /// What was given.
+        value: f64,
+    },
     /// The model needs a layer and has none.
     #[error("layers is 0; the model needs at least one layer, usually 1 to 3")]
     NoLayers,

@@ -3,6 +3,9 @@
 use burn::module::Module;
 use burn::tensor::backend::Backend;
 use lightgcn_kernels::SparseMatrix;
+use std::sync::{Arc, OnceLock};
+
+use crate::relations::Relations;
 
 /// The adjacencies that a model requested, in the order of
 /// [`ModelConfig::graphs`](crate::ModelConfig::graphs). A module without parameters, so `valid()`
@@ -10,6 +13,9 @@ use lightgcn_kernels::SparseMatrix;
 #[derive(Module, Debug)]
 pub struct Graphs<B: Backend> {
     graphs: Vec<SparseMatrix<B>>,
+    /// Made when a model first asks for it.
+    #[module(skip)]
+    relations: Arc<OnceLock<Relations>>,
 }
 
 impl<B: Backend> Graphs<B> {
@@ -21,7 +27,15 @@ impl<B: Backend> Graphs<B> {
     #[must_use]
     pub fn new(graphs: Vec<SparseMatrix<B>>) -> Self {
         assert!(!graphs.is_empty(), "Graphs::new: a model needs a graph");
-        Self { graphs }
+        Self {
+            graphs,
+            relations: Arc::default(),
+        }
+    }
+
+    /// The edges of all graphs, followed both ways.
+    pub(crate) fn relations(&self) -> &Relations {
+        self.relations.get_or_init(|| Relations::new(&self.graphs))
     }
 
     /// The first graph: the only one of most models.

@@ -223,6 +223,11 @@ impl Stream {
         Self::new(seed, 2).step(layer)
     }
 
+    /// The facts that an auxiliary loss is made of.
+    pub(crate) fn facts(seed: u64) -> Self {
+        Self::new(seed, u64::MAX)
+    }
+
     /// Message dropout of a layer.
     pub(crate) fn dropout(seed: u64, layer: u64) -> Self {
         Self::new(seed, 3).step(layer)

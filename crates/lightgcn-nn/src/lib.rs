@@ -4,12 +4,14 @@
 //! |---|---|---|
 //! | [`LgConv`] | `Â E` | He et al., *LightGCN*, SIGIR 2020 |
 //! | [`NgcfConv`] | `LeakyReLU((Â E + E) W₁ + (Â E ⊙ E) W₂)` | Wang et al., *NGCF*, SIGIR 2019 |
+//! | [`BiInteraction`] | `LeakyReLU((Â E + E) W₁) + LeakyReLU((Â E ⊙ E) W₂)` | Wang et al., *KGAT*, KDD 2019 |
 //!
 //! | model | final embeddings |
 //! |---|---|
 //! | [`LightGcn`] | `Σ_k α_k Âᵏ E`, the weights α uniform, given or learned |
 //! | [`LightGcnPlusPlus`] | `γ E + (1 − γ) · mean_k E_k`, where `E_k = Â · unit rows of E_{k-1}` |
 //! | [`Ngcf`] | all layers side by side, `NgcfConv` after `NgcfConv` |
+//! | [`Kgat`] | all layers side by side, `BiInteraction` after `BiInteraction`, attention in place of `Â` |
 //! | [`MatrixFactorization`] | the table `E` itself |
 //!
 //! `Â` is the normalized adjacency, a [`SparseMatrix`](lightgcn_kernels::SparseMatrix) over all
@@ -77,18 +79,21 @@
 mod config;
 mod embedding_model;
 mod error;
+mod facts;
 mod graphs;
 mod init;
 mod layers;
 mod mode;
 mod models;
+mod relations;
 
 pub use config::{Footprint, GradientBackend, ModelConfig, ModelVisitor, VisitModel};
 pub use embedding_model::{EmbeddingModel, split_embeddings};
 pub use error::{ConfigIssue, NnError};
+pub use facts::Fact;
 pub use graphs::Graphs;
 pub use init::EmbeddingInitializer;
-pub use layers::{LgConv, NgcfConv, NgcfConvConfig};
+pub use layers::{BiInteraction, LgConv, NgcfConv, NgcfConvConfig};
 pub use lightgcn_graph::{AdjacencyRequest, NodeCounts};
 pub use mode::ForwardMode;
 pub use models::*;

@@ -10,11 +10,12 @@ use burn::tensor::Tensor;
 use burn::tensor::backend::AutodiffBackend;
 use lightgcn_core::{InteractionsBuilder, ItemId, UserId};
 use lightgcn_graph::{AdjacencyRequest, GraphOptions, TrainGraph};
-use lightgcn_kernels::SparseMatrix;
+use lightgcn_kernels::{CsrSlices, SparseMatrix, sparse_dense};
 use lightgcn_loss::{Batch, BatchIds, Bpr, Loss, TableRows, Tables, bpr_loss, bpr_loss_weighted};
 use lightgcn_nn::{
-    BehaviorGraphsConfig, CrgcnConfig, EmbeddingModel, ForwardMode, Graphs, LayerWeights, LgConv,
-    LightGcnConfig, MbCgcnConfig, MbgcnConfig, ModelConfig, NgcfConfig, NodeCounts,
+    BehaviorGraphsConfig, CrgcnConfig, EmbeddingModel, Fact, ForwardMode, Graphs, Kgat, KgatConfig,
+    LayerWeights, LgConv, LightGcnConfig, MbCgcnConfig, MbgcnConfig, ModelConfig, NgcfConfig,
+    NodeCounts,
 };
 use serde_json::Value;
 use std::collections::BTreeMap;
@@ -319,6 +320,118 @@ fn models_over_behaviors_equal_pytorch() {
                 });
             }
         }
+    }
+}
+
+/// A matrix of ones at the edges.
+fn directed(n_nodes: usize, edges: &Value) -> SparseMatrix<B> {
+    let edges = edges.as_array().unwrap().iter().map(ids);
+    let mut edges: Vec<_> = edges.collect();
+    edges.sort();
+    let starts = (0..=n_nodes).map(|row| edges.partition_point(|e| (e[0] as usize) < row) as u64);
+    let csr = CsrSlices {
+        n_columns: n_nodes,
+        row_offsets: &starts.collect::<Vec<_>>(),
+        columns: &edges.iter().map(|edge| edge[1]).collect::<Vec<_>>(),
+        values: &vec![1.0; edges.len()],
+    };
+    SparseMatrix::from_csr(csr, false, &Default::default()).unwrap()
+}
+
+/// The model of a case, with its numbers.
+fn kgat(case: &Value) -> (Kgat<B>, Graphs<B>) {
+    let list = |key: &str| case[key].as_array().unwrap();
+    let counts: Vec<usize> = list("counts").iter().map(integer).collect();
+    let nodes = NodeCounts::new(counts[0], counts[1]).unwrap();
+    let nodes = nodes.with("entity", counts[2]).unwrap();
+    let graphs = list("graphs").iter();
+    let graphs = Graphs::new(graphs.map(|edges| directed(nodes.total(), edges)).collect());
+    let width = |value: &Value| matrix(value).dims()[1];
+    let config = KgatConfig {
+        dimension: width(&case["table"]),
+        relation_dimension: width(&case["relations"][0]["map"]),
+        layer_widths: list("layers").iter().map(|l| width(&l["w1"])).collect(),
+        relations: (1..graphs.all().len()).map(|n| n.to_string()).collect(),
+        ..KgatConfig::default()
+    };
+    let model = config.init::<B>(&nodes, 0, &Default::default()).unwrap();
+    let mut model = model.with_table(&flat_f32(&case["table"])).unwrap();
+    for (relation, golden) in model.relations.iter_mut().zip(list("relations")) {
+        relation.map = Param::from_tensor(matrix(&golden["map"]));
+        relation.translation = Param::from_tensor(matrix(&golden["translation"]));
+    }
+    for (layer, golden) in model.layers.iter_mut().zip(list("layers")) {
+        for (linear, [w, b]) in [
+            (&mut layer.sum, ["w1", "b1"]),
+            (&mut layer.product, ["w2", "b2"]),
+        ] {
+            linear.weight = Param::from_tensor(matrix(&golden[w]));
+            linear.bias = Some(Param::from_tensor(vector(&golden[b])));
+        }
+    }
+    (model, graphs)
+}
+
+#[test]
+fn kgat_equals_pytorch() {
+    let cases = cases(include_str!("../goldens/kgat.json"));
+    assert_eq!(cases.len(), 2);
+    for case in &cases {
+        let (model, graphs) = kgat(case);
+        let n_nodes = model.n_nodes();
+        let unit = Tensor::<B, 2>::eye(n_nodes, &Default::default());
+        let attention = sparse_dense(&model.attention(&graphs), unit);
+        hold(case, "attention", values(attention));
+        let embeddings = model.embeddings(&graphs, ForwardMode::Inference);
+        hold(case, "embeddings", values(embeddings.clone()));
+        let grads = (embeddings * matrix(&case["coefficients"]))
+            .sum()
+            .backward();
+        hold(
+            case,
+            "table_gradient",
+            values(model.layer0().grad(&grads).unwrap()),
+        );
+        let found = model
+            .layers
+            .iter()
+            .flat_map(|layer| [&layer.sum, &layer.product]);
+        let found = found.flat_map(|linear| {
+            let bias = linear.bias.as_ref().unwrap().val();
+            let weight = linear.weight.val().grad(&grads).unwrap();
+            [values(weight), values(bias.grad(&grads).unwrap())]
+        });
+        let golden = case["layer_gradients"].as_array().unwrap();
+        for (found, golden) in found.zip(golden) {
+            assert_close("layer gradient", &found, &flat(golden), TOLERANCE);
+        }
+
+        let facts = case["facts"].as_array().unwrap().iter().map(ids);
+        let facts = facts.map(|fact| Fact {
+            relation: fact[0] as usize,
+            head: fact[1],
+            tail: fact[2],
+            other: fact[3],
+        });
+        let loss = model.translation_loss(&facts.collect::<Vec<_>>());
+        hold(case, "translation_loss", values(loss.clone()));
+        let grads = loss.backward();
+        let of_table = values(model.layer0().grad(&grads).unwrap());
+        hold(case, "translation_table_gradient", of_table);
+        let spaces = model.relations.iter();
+        let spaces = spaces.flat_map(|relation| [&relation.map, &relation.translation]);
+        let golden = case["translation_gradients"].as_array().unwrap();
+        let mut held = 0;
+        for (space, golden) in spaces.zip(golden) {
+            // A relation without a fact has none.
+            if let Some(found) = space.val().grad(&grads) {
+                assert_close("translation", &values(found), &flat(golden), TOLERANCE);
+                held += 1;
+            } else {
+                assert!(flat(golden).iter().all(|&element| element == 0.0));
+            }
+        }
+        assert!(held >= 4, "{held} spaces have a gradient");
     }
 }
 

@@ -3,8 +3,9 @@
 use crate::files::write_file;
 use crate::folder::Folder;
 use crate::kind::Kind;
+use crate::knowledge::{encode_knowledge, read_knowledge};
 use crate::manifest::Manifest;
-use crate::names::{BEHAVIORS, CATALOGUE, INTERACTIONS, ITEMS, LINEAGE, USERS};
+use crate::names::{BEHAVIORS, CATALOGUE, INTERACTIONS, ITEMS, KNOWLEDGE, LINEAGE, USERS};
 use crate::parts::{
     check_behaviors, check_counts, check_numbers, encode_catalogue, encode_json, encode_truth,
     encode_vocabulary, read_catalogue, read_interactions, read_truth, read_vocabulary,
@@ -50,7 +51,7 @@ pub trait DatasetFolder: Sized {
     fn load(path: impl AsRef<Path>) -> Result<Self, StoreError>;
 }
 
-/// The names of all files except the manifest.
+/// The names of all files except the manifest and optional parts.
 fn names() -> Vec<&'static str> {
     let encoded = FILES.map(|(name, _)| name);
     [&[INTERACTIONS], &encoded[..]].concat()
@@ -64,6 +65,9 @@ impl DatasetFolder for Dataset {
             for (name, encode) in FILES {
                 write_file(folder, name, &encode(self)?)?;
             }
+            if !self.knowledge.is_empty() {
+                write_file(folder, KNOWLEDGE, &encode_knowledge(&self.knowledge)?)?;
+            }
             Manifest::write(folder, Kind::DATASET)
         })
     }
@@ -71,7 +75,9 @@ impl DatasetFolder for Dataset {
     fn load(path: impl AsRef<Path>) -> Result<Self, StoreError> {
         let path = path.as_ref();
         let folder = Folder::open(path, Kind::DATASET)?;
-        folder.expect_files(&names())?;
+        let has_knowledge = folder.has(KNOWLEDGE);
+        let optional = has_knowledge.then_some(KNOWLEDGE);
+        folder.expect_files(&[&names()[..], optional.as_slice()].concat())?;
         let users = read_vocabulary(&folder, USERS)?;
         let items = read_vocabulary(&folder, ITEMS)?;
         let (n_users, n_items) = (users.len(), items.len());
@@ -88,7 +94,11 @@ impl DatasetFolder for Dataset {
         let split = Split::new(train, validation, test).map_err(content)?;
         let behaviors = behaviors.check().map_err(content)?;
         let dataset = Self::new(split, users, items, catalogue, behaviors, lineage);
-        let dataset = dataset.map_err(content)?;
+        let mut dataset = dataset.map_err(content)?;
+        if has_knowledge {
+            let knowledge = read_knowledge(&folder, n_items)?;
+            dataset = dataset.with_knowledge(knowledge).map_err(content)?;
+        }
         check(&dataset, format!("dataset {}", path.display()))?;
         Ok(dataset)
     }
@@ -109,6 +119,13 @@ fn check(dataset: &Dataset, what: String) -> Result<(), StoreError> {
         ),
     ];
     check_counts(&counts, &mut faults);
+    if !dataset.knowledge.is_empty() {
+        let about = dataset.knowledge.n_items();
+        check_counts(
+            &[("items in the knowledge graph", about, train.n_items())],
+            &mut faults,
+        );
+    }
     check_behaviors(dataset.behaviors.config(), train, &mut faults);
     check_numbers(&dataset.lineage, &dataset.catalogue, &mut faults);
     if faults.is_empty() {

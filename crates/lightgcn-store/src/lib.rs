@@ -70,6 +70,7 @@ mod files;
 mod folder;
 mod forget;
 mod kind;
+mod knowledge;
 mod manifest;
 mod model;
 mod names;

@@ -12,7 +12,7 @@ use std::fs::File;
 use std::path::Path;
 use std::sync::Arc;
 
-fn content(path: &Path, source: CoreError) -> StoreError {
+pub(crate) fn content(path: &Path, source: CoreError) -> StoreError {
     StoreError::Content {
         path: path.to_owned(),
         source,
@@ -53,7 +53,7 @@ pub(crate) fn read_vocabulary<I: NodeId>(
     Vocabulary::from_parts(&text, &ends).map_err(|error| content(file.path(), error))
 }
 
-fn read_text(file: &TensorFile<'_>, name: &str) -> Result<String, StoreError> {
+pub(crate) fn read_text(file: &TensorFile<'_>, name: &str) -> Result<String, StoreError> {
     String::from_utf8(file.column(name, None)?)
         .map_err(|error| file.fault(name, format!("it is not UTF-8: {error}")))
 }

@@ -260,7 +260,7 @@ pub fn gradients_equal_finite_differences<B: GradientBackend, M: ModelConfig>(
     const STEP: f32 = 2e-3;
     let case = small();
     let graphs = case.graphs(config, device);
-    let model = case.model::<B, M>(config, 11, device);
+    let model = case.model::<B, M>(config, 11, device).held(&graphs);
     let weigh = |model: &M::Module<B>| {
         let out = model.embeddings(&graphs, ForwardMode::Inference);
         let [rows, columns] = out.dims();

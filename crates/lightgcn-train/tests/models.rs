@@ -3,8 +3,8 @@
 use burn::backend::Autodiff;
 use lightgcn_kernels::CpuBackend;
 use lightgcn_nn::{
-    CrgcnConfig, LayerWeights, LightGcnConfig, LightGcnPlusPlusConfig, MatrixFactorizationConfig,
-    MbCgcnConfig, MbgcnConfig, ModelConfig, NgcfConfig,
+    CrgcnConfig, KgatConfig, LayerWeights, LightGcnConfig, LightGcnPlusPlusConfig,
+    MatrixFactorizationConfig, MbCgcnConfig, MbgcnConfig, ModelConfig, NgcfConfig,
 };
 use lightgcn_train::conformance;
 
@@ -44,3 +44,14 @@ conformance!(
 conformance!(crgcn, B, CrgcnConfig::default().with_dimension(16));
 conformance!(mb_cgcn, B, MbCgcnConfig::default().with_dimension(16));
 conformance!(mbgcn, B, MbgcnConfig::default().with_dimension(16));
+
+fn kgat() -> KgatConfig {
+    KgatConfig {
+        dimension: 16,
+        relation_dimension: 16,
+        layer_widths: vec![16, 8],
+        ..KgatConfig::default()
+    }
+}
+
+conformance!(kgat_model, B, kgat());

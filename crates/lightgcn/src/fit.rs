@@ -415,7 +415,8 @@ mod tests {
         let log = folder.path().join("log.csv");
         let mut rows = "event_time,event_type,product_id,user_id\n".to_owned();
         for n in 0..400u32 {
-            let (user, item) = (n % 20, n * n % 17 + n % 2);
+            let (user, round) = (n % 20, n / 20);
+            let item = (user * 7 + round * 11) % 60;
             rows += &format!("{},purchase,{item},{user}\n", 1_600_000_000 + n * 600);
         }
         std::fs::write(&log, rows).unwrap();

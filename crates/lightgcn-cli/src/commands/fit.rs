@@ -38,6 +38,7 @@ pub(crate) fn run(args: &FitArgs, config: Config, output: &Output) -> anyhow::Re
     }
     prepare.skip_bad_rows |= args.skip_bad_rows;
     prepare.catalogue.extend(args.catalogue.iter().cloned());
+    prepare.knowledge.extend(args.knowledge.iter().cloned());
     let mut train = config.train;
     train.epochs = args.epochs.unwrap_or(train.epochs);
     let mut ranking = config.ranking;

@@ -9,7 +9,7 @@ use anyhow::{Context, bail, ensure};
 use lightgcn::core::{BehaviorWeightsConfig, Dataset, StageReport};
 use lightgcn::data::{
     DataError, Duplicates, KCoreConfig, PairTable, PrepareConfig, SplitConfig, TimeCut,
-    prepare_log, read_events_with_progress,
+    add_knowledge, prepare_log, read_events_with_progress,
 };
 use lightgcn::store::{Artifact, DatasetFolder};
 use serde::Serialize;
@@ -56,7 +56,9 @@ fn prepare(args: &PrepareArgs, config: Config, output: &Output) -> anyhow::Resul
             keep_unseen: false,
             future_rows: options.config().future_rows,
         };
-        let outcome = save(args, &table.read(options.behaviors())?)?;
+        let dataset = table.read(options.behaviors())?;
+        let dataset = add_knowledge(dataset, &options.config().knowledge, |_| false)?;
+        let outcome = save(args, &dataset)?;
         return print(&outcome, output);
     }
     let bar = progress::bar(0, "bytes");
@@ -133,6 +135,7 @@ fn override_options(args: &PrepareArgs, options: &mut PrepareConfig) -> anyhow::
     }
     options.skip_bad_rows |= args.skip_bad_rows;
     options.catalogue.extend(args.catalogue.iter().cloned());
+    options.knowledge.extend(args.knowledge.iter().cloned());
     if let Some(choice) = args.split {
         options.split = chosen_split(choice);
     }

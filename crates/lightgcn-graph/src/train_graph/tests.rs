@@ -163,3 +163,70 @@ proptest! {
         prop_assert_eq!(graph.by_item(), &expected);
     }
 }
+
+/// Items 0 and 1; entities 2 (comedy) and 3 (Ann). Ann is in item 1 and directed item 0, a comedy.
+fn films() -> lightgcn_core::Knowledge {
+    use lightgcn_core::{Triple, Vocabulary};
+    let entities = Vocabulary::from_names(["comedy", "Ann"]).unwrap();
+    let relations = ["genre", "actor", "sequel"].map(str::to_owned).to_vec();
+    let triples = [(0, 0, 2), (3, 1, 1), (1, 2, 0), (3, 0, 2)];
+    let triples = triples.map(|(head, relation, tail)| Triple {
+        relation,
+        head,
+        tail,
+    });
+    lightgcn_core::Knowledge::new(2, entities, relations, triples.to_vec()).unwrap()
+}
+
+#[test]
+fn named_relations_of_a_knowledge_graph_are_edges() {
+    use crate::{AdjacencyRequest, AdjacencyShape, EdgeWeights, Normalization};
+    let one = graph(1, 2, &[(0, 0, 0.5)]);
+    assert_eq!(one.clone().with_knowledge(&films(), []).unwrap(), one);
+    let known = one.with_knowledge(&films(), ["actor", "genre", "actor"]);
+    let known = known.unwrap();
+    assert_eq!(known.nodes().further(), [("entity".to_owned(), 2)]);
+    let further: Vec<_> = known.further_edges().map(ToString::to_string).collect();
+    assert_eq!(further, ["actor", "genre"]);
+    let directed = |edge: EdgeType| {
+        let request = AdjacencyRequest {
+            edges: vec![edge],
+            weights: EdgeWeights::One,
+            normalization: Normalization::None,
+            shape: AdjacencyShape::Directed,
+        };
+        let adjacency = known.adjacency(&request).unwrap();
+        assert!(!adjacency.is_symmetric());
+        let matrix = adjacency.as_sprs().iter();
+        let edges: Vec<_> = matrix.map(|(_, (row, column))| (row, column)).collect();
+        edges
+    };
+    // Node 0 is the user, then items, then entities.
+    assert_eq!(directed(EdgeType::Behaviors), [(0, 1)]);
+    let relation = |name: &str| EdgeType::Relation(name.to_owned());
+    assert_eq!(directed(relation("genre")), [(1, 3), (4, 3)]);
+    assert_eq!(directed(relation("actor")), [(4, 2)]);
+}
+
+#[test]
+fn unknown_relations_are_errors_that_name_the_nearest() {
+    let plain = graph(1, 2, &[(0, 0, 0.5)]);
+    let error = plain.clone().with_knowledge(&films(), ["genres"]);
+    let error = error.unwrap_err();
+    let known = ["genre", "actor", "sequel"].map(str::to_owned).to_vec();
+    let (what, given) = ("relation", "genres".to_owned());
+    assert_eq!(error, GraphError::Unknown { what, given, known });
+    assert_eq!(
+        error.to_string(),
+        "\"genres\" is not a known relation; did you mean \"genre\"? choose one of genre, actor, sequel"
+    );
+    let none = lightgcn_core::Knowledge::default();
+    let error = plain.clone().with_knowledge(&none, ["genre"]).unwrap_err();
+    assert!(error.to_string().contains("--knowledge"), "{error}");
+    let other = graph(1, 3, &[(0, 0, 0.5)]);
+    let (found, wanted) = (2, 3);
+    assert_eq!(
+        other.with_knowledge(&films(), ["genre"]).unwrap_err(),
+        GraphError::KnowledgeSize { found, wanted }
+    );
+}

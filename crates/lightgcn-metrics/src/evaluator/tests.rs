@@ -131,7 +131,7 @@ fn items_out_of_range_panic() {
 }
 
 #[test]
-#[should_panic(expected = "item row 2 stands twice")]
+#[should_panic(expected = "item row 2 occurs twice")]
 fn repeated_items_panic() {
     evaluator().update(UserId(9), &items(&[2, 0, 2]), &items(&[1]));
 }

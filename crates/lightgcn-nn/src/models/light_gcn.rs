@@ -8,7 +8,7 @@ use lightgcn_graph::{AdjacencyRequest, EdgeType, ItemAttribute, NodeCounts, Norm
 use lightgcn_kernels::{SparseBackend, SparseMatrix, propagate, sparse_dense};
 use serde::{Deserialize, Serialize};
 
-use super::{assert_graph, layer_issue, pair_graph};
+use super::{assert_graph, layer_issue, pair_graph, repeated, resolve_all};
 use crate::config::{Footprint, GradientBackend, ModelConfig};
 use crate::embedding_model::EmbeddingModel;
 use crate::error::{ConfigIssue, NnError, no_issues};
@@ -78,6 +78,10 @@ pub struct LightGcnConfig {
     /// with sums over paths. Default: none.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub attributes: Vec<ItemAttribute>,
+    /// Relations of the dataset's knowledge graph whose edges count too, each weighing 1, or `["all"]` of
+    /// them: items and entities are linked by them. Explained as with attributes. Default: none.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub relations: Vec<String>,
     /// Where the initial embeddings come from; `init_std` in files. Default: Xavier.
     #[serde(rename = "init_std")]
     pub initializer: EmbeddingInitializer,
@@ -93,6 +97,7 @@ impl Default for LightGcnConfig {
             normalization: Normalization::Symmetric,
             edge_weights: true,
             attributes: Vec::new(),
+            relations: Vec::new(),
             initializer: EmbeddingInitializer::XavierUniform,
         }
     }
@@ -140,8 +145,13 @@ impl LightGcnConfig {
 
 impl ModelConfig for LightGcnConfig {
     const NAME: &'static str = "lightgcn";
-    const SHAPE_FIELDS: &'static [&'static str] =
-        &["dimension", "layers", "layer_weights", "attributes"];
+    const SHAPE_FIELDS: &'static [&'static str] = &[
+        "dimension",
+        "layers",
+        "layer_weights",
+        "attributes",
+        "relations",
+    ];
     type Module<B: GradientBackend> = LightGcn<B>;
 
     fn check(&self) -> Result<(), NnError> {
@@ -159,12 +169,8 @@ impl ModelConfig for LightGcnConfig {
                 });
             }
         }
-        let attributes = self.attributes.iter().enumerate();
-        let repeated =
-            attributes.filter(|&(n, attribute)| self.attributes[..n].contains(attribute));
-        issues.extend(repeated.map(|(_, attribute)| ConfigIssue::ListedTwice {
-            name: attribute.to_string(),
-        }));
+        issues.extend(repeated(&self.attributes));
+        issues.extend(repeated(&self.relations));
         issues.extend(self.initializer.issue());
         no_issues(Self::NAME, issues)
     }
@@ -173,6 +179,8 @@ impl ModelConfig for LightGcnConfig {
         let mut graphs = pair_graph(self.normalization, self.edge_weights);
         let attributes = self.attributes.iter().copied().map(EdgeType::Attribute);
         graphs[0].edges.extend(attributes);
+        let relations = self.relations.iter().cloned().map(EdgeType::Relation);
+        graphs[0].edges.extend(relations);
         graphs
     }
 
@@ -195,6 +203,13 @@ impl ModelConfig for LightGcnConfig {
             training_layers,
             ..self
         })
+    }
+
+    fn with_relations(self, relations: &[String]) -> Self {
+        Self {
+            relations: resolve_all(self.relations, relations),
+            ..self
+        }
     }
 
     /// Three layers and normal initial embeddings (He et al. 2020, section 4.1.2).
@@ -381,6 +396,28 @@ mod tests {
                 issues: vec![ConfigIssue::ListedTwice { name }],
             })
         );
+    }
+
+    #[test]
+    fn relations_are_edges_of_the_one_graph() {
+        let known = ["genre", "actor"].map(str::to_owned);
+        let edges = |relations: &str| {
+            let json = format!(r#"{{"relations": {relations}}}"#);
+            let config: LightGcnConfig = serde_json::from_str(&json).unwrap();
+            let graphs = config.with_relations(&known).graphs();
+            let edges = graphs[0].edges.iter().map(ToString::to_string);
+            edges.collect::<Vec<_>>()
+        };
+        assert_eq!(edges(r#"["actor"]"#), ["behaviors", "actor"]);
+        assert_eq!(edges(r#"["all"]"#), ["behaviors", "genre", "actor"]);
+        assert_eq!(edges("[]"), ["behaviors"]);
+
+        let relations = ["genre", "genre"].map(str::to_owned).to_vec();
+        let config = LightGcnConfig {
+            relations,
+            ..LightGcnConfig::default()
+        };
+        assert!(config.check().is_err());
     }
 
     #[test]

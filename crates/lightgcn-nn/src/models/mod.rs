@@ -2,6 +2,7 @@
 
 mod behavior_graphs;
 mod crgcn;
+mod kgat;
 mod light_gcn;
 mod light_gcn_plus_plus;
 mod matrix_factorization;
@@ -18,6 +19,7 @@ registry::registry! {
     Crgcn(crgcn::CrgcnConfig) = "crgcn",
     MbCgcn(mb_cgcn::MbCgcnConfig) = "mb-cgcn",
     Mbgcn(mbgcn::MbgcnConfig) = "mbgcn",
+    Kgat(kgat::KgatConfig) = "kgat",
 }
 
 pub use behavior_graphs::BehaviorGraphsConfig;
@@ -40,6 +42,28 @@ fn layer_issue(layers: usize, least: usize) -> Option<ConfigIssue> {
         n if n < least => Some(ConfigIssue::NoLayers),
         n if n > most => Some(ConfigIssue::TooManyLayers { layers, most }),
         _ => None,
+    }
+}
+
+/// An issue for each entry that is already in the list.
+fn repeated<T: PartialEq + ToString>(list: &[T]) -> impl Iterator<Item = ConfigIssue> {
+    let repeated = list
+        .iter()
+        .enumerate()
+        .filter(|&(n, name)| list[..n].contains(name));
+    repeated.map(|(_, name)| ConfigIssue::ListedTwice {
+        name: name.to_string(),
+    })
+}
+
+/// The name for all relations of a knowledge graph.
+const ALL: &str = "all";
+
+/// The `chosen` relations; for `["all"]`, those that are `known`, if any.
+fn resolve_all(chosen: Vec<String>, known: &[String]) -> Vec<String> {
+    match &chosen[..] {
+        [all] if all == ALL && !known.is_empty() => known.to_vec(),
+        _ => chosen,
     }
 }
 

@@ -294,7 +294,7 @@ fn parts_that_do_not_fit_are_all_listed() {
     let message = artifact.check().unwrap_err().to_string();
     assert!(message.contains("not all finite"), "{message}");
     assert!(
-        message.contains("3 rows of final embeddings where 4 are needed"),
+        message.contains("3 rows of final embeddings, but 4 are needed"),
         "{message}"
     );
 }

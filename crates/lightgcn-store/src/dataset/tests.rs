@@ -134,7 +134,7 @@ fn parts_that_were_changed_since_do_not_fit() {
     changed.lineage.figures.insert("x".to_owned(), f64::NAN);
     let message = changed.save(&path).unwrap_err().to_string();
     assert!(
-        message.contains("0 user ids where 2 are needed"),
+        message.contains("0 user ids, but 2 are needed"),
         "{message}"
     );
     assert!(message.contains("figure \"x\""), "{message}");

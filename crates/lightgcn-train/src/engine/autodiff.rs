@@ -68,7 +68,10 @@ where
             layer0: layer0.clone(),
         };
         let ranking = self.loss.forward(tables, &batch);
-        let loss = ranking + batch.l2(layer0).mul_scalar(self.l2);
+        let mut loss = ranking + batch.l2(layer0).mul_scalar(self.l2);
+        if let Some(auxiliary) = model.auxiliary_loss(&self.graphs, mode) {
+            loss = loss + auxiliary;
+        }
         StepResult {
             gradient: GradientsParams::from_grads(loss.backward(), model),
             loss: loss.inner(),

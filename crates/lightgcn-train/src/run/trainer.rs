@@ -331,7 +331,10 @@ fn train_on<B: GradientBackend, M: ModelConfig, L: Loss>(
     let mut config = job.config;
     let dataset = config.weights.apply(job.dataset)?;
     let dataset: &Dataset = &dataset;
-    let model = &model.clone().with_behaviors(&behaviors(dataset));
+    let model = &model
+        .clone()
+        .with_behaviors(&behaviors(dataset))
+        .with_relations(dataset.knowledge.relations());
     model.check()?;
     if let Some(chosen) = job.chosen {
         config.epochs = chosen.epochs.max(1);
@@ -407,11 +410,13 @@ fn behaviors(dataset: &Dataset) -> Vec<String> {
     stages.into_iter().map(|n| table[n].name.clone()).collect()
 }
 
-/// The training graph with the attributes that the requests select.
+/// The training graph with the attributes and relations that the requests select.
 fn graph(dataset: &Dataset, requests: &[AdjacencyRequest]) -> Result<TrainGraph, TrainError> {
     let graph = TrainGraph::new(&dataset.split.train, &GraphOptions::default())?;
     let attributes = requests.iter().flat_map(AdjacencyRequest::attributes);
-    Ok(graph.with_attributes(&dataset.catalogue, attributes)?)
+    let graph = graph.with_attributes(&dataset.catalogue, attributes)?;
+    let relations = requests.iter().flat_map(AdjacencyRequest::relations);
+    Ok(graph.with_knowledge(&dataset.knowledge, relations)?)
 }
 
 /// A model's config as JSON, with its name.

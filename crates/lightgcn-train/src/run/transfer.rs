@@ -43,7 +43,7 @@ fn apply<B: GradientBackend, M: ModelConfig, L>(
     device: &B::Device,
 ) -> Result<WithAdam<B, M::Module<B>>, TrainError> {
     let rows = Rows::new(start.artifact(), job.dataset, job.nodes.total());
-    let (old, adam) = earlier::<B, M>(start, model, job.config.seed, device)?;
+    let (old, adam) = earlier::<B, M>(start, model, (job.nodes, job.config.seed), device)?;
     let mut parameters = Parameters(Vec::new());
     old.visit(&mut parameters);
     let mut transfer = Transfer {
@@ -69,19 +69,20 @@ fn apply<B: GradientBackend, M: ModelConfig, L>(
 fn earlier<B: GradientBackend, M: ModelConfig>(
     start: &WarmStart,
     model: &M,
-    seed: u64,
+    (new, seed): (&NodeCounts, u64),
     device: &B::Device,
 ) -> Result<WithAdam<B, M::Module<B>>, TrainError> {
     let artifact = start.artifact();
     let mut nodes = NodeCounts::new(artifact.users.len(), artifact.items.len())?;
-    // A checkpoint has the rows of all kinds of nodes, an artifact only those of users and items.
-    if start.run.is_some()
-        && model
-            .graphs()
-            .iter()
-            .any(|g| g.attributes().next().is_some())
-    {
-        nodes = artifact.graph()?.nodes().clone();
+    // A checkpoint has the rows of all kinds of nodes, an artifact those of users and items.
+    if start.run.is_some() {
+        let graphs = model.graphs();
+        if graphs.iter().any(|g| g.attributes().next().is_some()) {
+            nodes = artifact.graph()?.nodes().clone();
+        }
+        if let Some(entities) = new.rows(NodeCounts::ENTITY) {
+            nodes = nodes.with(NodeCounts::ENTITY, entities.len())?;
+        }
     }
     let module = model.init::<B>(&nodes, seed, device)?;
     let table = artifact.layer0.data();

@@ -26,7 +26,7 @@ fn damaged_embeddings_are_named() {
         finals(),
     ]);
     assert!(
-        message.contains("2 rows of layer 0 where 4 are needed"),
+        message.contains("2 rows of layer 0, but 4 are needed"),
         "{message}"
     );
     let message = error(&[
@@ -88,7 +88,7 @@ fn damaged_embeddings_in_16_bits_are_named() {
     for (rows, width) in [(2, 6), (12, 1)] {
         let column = Column::new("final", [bf16::ONE; 12]).with_shape(rows, width);
         let message = error(&[layer0(), column]);
-        let fault = format!("{rows} rows of final embeddings where 4 are needed");
+        let fault = format!("{rows} rows of final embeddings, but 4 are needed");
         assert!(message.contains(&fault), "{message}");
     }
     let message = error(&[layer0(), Column::new("final", [bf16::ONE; 12])]);
