@@ -270,7 +270,7 @@ mod tests {
         ];
         assert_eq!(values("price_in_category:2", items.map(item)), expected);
         let expected = [
-            "1 of 4", "4 of 4", "1 of 4", "3 of 4", "3 of 4", "4 of 4", "-", "3 of 4",
+            "2 of 4", "4 of 4", "1 of 4", "3 of 4", "3 of 4", "4 of 4", "-", "3 of 4",
         ];
         assert_eq!(values("price_in_category:4", items.map(item)), expected);
     }

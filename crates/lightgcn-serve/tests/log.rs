@@ -165,7 +165,7 @@ async fn requests_are_logged_without_ids_of_users() {
     let forgotten = log.of("lightgcn_serve::routes::users");
     assert_eq!(forgotten.len(), 1, "{forgotten:?}");
     for (field, value) in [
-        ("message", "a user was removed from the event store"),
+        ("message", "removed a user from the event store"),
         ("events", "0"),
         ("method", "DELETE"),
         ("route", "/v1/users/{user}"),
