@@ -181,11 +181,11 @@ fn an_interval_without_purchases_has_its_own_exit_code() {
 
 #[test]
 fn a_model_that_falls_is_not_published() {
-    let work = cut_shop([60, 100, 100]);
+    let work = cut_shop([80, 100, 100]);
     work.json(&["prepare", "old.csv", "new.csv", "--out", "new"]);
     let before = work.files("shop.model");
-    // A ranking that learns next to nothing.
-    work.write("weak.toml", "[ranking]\nmax_users = 1\nl2 = [1e12]\n");
+    // A ranking that learns from random pairs, although the split is by time.
+    work.write("weak.toml", "[ranking]\nwithhold = 'one-pair'\n");
     let arguments = [
         "retrain",
         "shop.model",
