@@ -103,7 +103,7 @@ mod tests {
         let late = |n: i64| (1..=n).map(|year| 1_800_000_000 + 365 * DAY * year);
         let all = |n| times.iter().copied().chain(late(n));
         assert_eq!(reference_time(all(10)), times.last().copied());
-        assert_eq!(reference_time(all(11)), late(1).last());
+        assert_eq!(reference_time(all(11)), late(1).next_back());
     }
 
     #[test]

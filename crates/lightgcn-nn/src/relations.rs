@@ -153,7 +153,7 @@ mod tests {
             columns: &edges.iter().map(|edge| edge.1).collect::<Vec<_>>(),
             values: &vec![1.0; edges.len()],
         };
-        SparseMatrix::from_csr(csr, false, &Default::default()).unwrap()
+        SparseMatrix::from_csr(csr, false, &Default::default()).expect("the rows are sorted")
     }
 
     #[test]

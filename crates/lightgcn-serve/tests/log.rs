@@ -152,7 +152,9 @@ async fn requests_are_logged_without_ids_of_users() {
     assert!(service.load("nothing").is_err());
     let lines = log.of("lightgcn_serve::service");
     assert!(
-        lines.iter().any(|line| line["message"].contains("rejected")),
+        lines
+            .iter()
+            .any(|line| line["message"].contains("rejected")),
         "{lines:?}"
     );
     // So is it that somebody was forgotten, and not who.
