@@ -7,12 +7,11 @@ use lightgcn_loss::{LossConfig, SoftmaxConfig};
 use lightgcn_train::{GraphWeights, StopSignal, TrainConfig, Trainer};
 use std::borrow::Cow;
 
-/// The minimum number of epochs in a trial, which is validated every time this many are done.
+/// The number of epochs in a trial.
 const EPOCHS: u32 = 5;
-/// The maximum, for small logs: early on, whatever learns fastest looks best.
-const MOST_EPOCHS: u32 = 10;
-/// The number of batches that a trial should see.
-const BATCHES: usize = 500;
+/// The same if an epoch has fewer than [`FEW_BATCHES`]: early on, whatever learns fastest looks best.
+const EPOCHS_OF_FEW: u32 = 10;
+const FEW_BATCHES: usize = 50;
 /// The maximum number of training pairs in a trial; for larger logs, trials use a sample of the
 /// users.
 const MOST_PAIRS: usize = 1_000_000;
@@ -83,8 +82,10 @@ impl Fit<'_> {
         stop: &StopSignal,
     ) -> Result<f64, Error> {
         let n_batches = dataset.split.train.interactions().n_pairs() / config.batch_size.max(1);
-        let epochs = BATCHES / n_batches.max(1);
-        let epochs = epochs.clamp(EPOCHS as usize, MOST_EPOCHS as usize) as u32;
+        let epochs = match n_batches {
+            ..FEW_BATCHES => EPOCHS_OF_FEW,
+            _ => EPOCHS,
+        };
         let trained = Trainer::new(dataset)
             .model(self.model.clone())
             .config(TrainConfig {
