@@ -3,6 +3,7 @@
 use std::f64::consts::TAU;
 
 use burn::module::Param;
+use burn::nn::Linear;
 use burn::tensor::backend::Backend;
 use burn::tensor::{Tensor, TensorData};
 use lightgcn_graph::NodeCounts;
@@ -132,6 +133,21 @@ pub(crate) fn xavier_parameter<B: Backend, const D: usize>(
     let element = EmbeddingInitializer::XavierUniform.element(n_rows, n_columns);
     let elements = draws(stream, n_rows, n_columns).map(element).collect();
     parameter(elements, shape, device)
+}
+
+/// A linear map with a bias, drawn by Xavier's uniform rule: the weight is tensor `first` of the stream, the bias the next.
+pub(crate) fn xavier_linear<B: Backend>(
+    [d_input, d_output]: [usize; 2],
+    stream: Stream,
+    first: u64,
+    device: &B::Device,
+) -> Linear<B> {
+    let shape = [d_input, d_output];
+    let bias = xavier_parameter([1, d_output], [d_output], stream.tensor(first + 1), device);
+    Linear {
+        weight: xavier_parameter(shape, shape, stream.tensor(first), device),
+        bias: Some(bias),
+    }
 }
 
 /// A parameter from its elements.

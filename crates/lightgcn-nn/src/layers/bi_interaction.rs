@@ -7,7 +7,7 @@ use burn::tensor::activation::leaky_relu;
 use burn::tensor::backend::Backend;
 use lightgcn_kernels::{SparseBackend, SparseMatrix, sparse_dense};
 
-use crate::init::{Stream, xavier_parameter};
+use crate::init::{Stream, xavier_linear};
 use crate::mode::ForwardMode;
 
 /// The aggregator that lets a node and its neighborhood meet by their sum and by their product:
@@ -44,20 +44,7 @@ impl<B: Backend> BiInteraction<B> {
         device: &B::Device,
     ) -> Self {
         let stream = Stream::layer(seed, layer as u64);
-        let linear = |first| Linear {
-            weight: xavier_parameter(
-                [d_input, d_output],
-                [d_input, d_output],
-                stream.tensor(first),
-                device,
-            ),
-            bias: Some(xavier_parameter(
-                [1, d_output],
-                [d_output],
-                stream.tensor(first + 1),
-                device,
-            )),
-        };
+        let linear = |first| xavier_linear([d_input, d_output], stream, first, device);
         Self {
             sum: linear(0),
             product: linear(2),

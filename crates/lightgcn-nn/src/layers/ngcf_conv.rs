@@ -9,7 +9,7 @@ use burn::tensor::backend::Backend;
 use lightgcn_kernels::{SparseBackend, SparseMatrix, sparse_dense};
 
 use crate::error::{ConfigIssue, NnError, no_issues};
-use crate::init::{Stream, xavier_parameter};
+use crate::init::{Stream, xavier_linear};
 use crate::mode::ForwardMode;
 
 /// Config of [`NgcfConv`].
@@ -65,20 +65,7 @@ impl NgcfConvConfig {
     ) -> NgcfConv<B> {
         let stream = Stream::layer(seed, layer as u64);
         let (d_input, d_output) = (self.d_input, self.d_output);
-        let linear = |first| Linear {
-            weight: xavier_parameter(
-                [d_input, d_output],
-                [d_input, d_output],
-                stream.tensor(first),
-                device,
-            ),
-            bias: Some(xavier_parameter(
-                [1, d_output],
-                [d_output],
-                stream.tensor(first + 1),
-                device,
-            )),
-        };
+        let linear = |first| xavier_linear([d_input, d_output], stream, first, device);
         NgcfConv {
             sum: linear(0),
             interaction: linear(2),

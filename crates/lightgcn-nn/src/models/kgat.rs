@@ -11,7 +11,7 @@ use lightgcn_graph::{
 use lightgcn_kernels::{CsrSlices, RowIndices, SparseBackend, SparseMatrix, gather_rows};
 use serde::{Deserialize, Serialize};
 
-use super::{layer_issue, repeated, resolve_all, to_unit_length};
+use super::{layer_issue, repeated, resolve_all, side_by_side, total_width, width_issues};
 use crate::config::{Footprint, GradientBackend, ModelConfig};
 use crate::embedding_model::EmbeddingModel;
 use crate::error::{ConfigIssue, NnError, no_issues};
@@ -112,8 +112,7 @@ impl KgatConfig {
 
     /// The table and all layers side by side.
     fn output_dimension(&self) -> usize {
-        let widths = self.layer_widths.iter();
-        widths.fold(self.dimension, |sum, width| sum.saturating_add(*width))
+        total_width(self.dimension, &self.layer_widths)
     }
 }
 
@@ -134,9 +133,7 @@ impl ModelConfig for KgatConfig {
             issues.push(ConfigIssue::ZeroRelationDimension);
         }
         issues.extend(layer_issue(self.layer_widths.len(), 1));
-        let widths = self.layer_widths.iter().enumerate();
-        let empty = widths.filter(|(_, width)| **width == 0);
-        issues.extend(empty.map(|(index, _)| ConfigIssue::ZeroWidth { layer: index + 1 }));
+        issues.extend(width_issues(&self.layer_widths));
         issues.extend(activation_issues(self.message_dropout, self.negative_slope));
         issues.extend(repeated(&self.attributes));
         issues.extend(repeated(&self.relations));
@@ -257,10 +254,6 @@ pub struct Kgat<B: Backend> {
     nodes: NodeCounts,
 }
 
-/// Rows are divided by the root of their squared length, or of this where it is larger, as in the
-/// authors' code.
-const LEAST_SQUARED_LENGTH: f64 = 1e-12;
-
 /// Elements of the largest tensor with a row for each edge: 16 MiB of `f32`.
 const CHUNK_ELEMENTS: usize = 4 << 20;
 
@@ -287,13 +280,9 @@ impl<B: SparseBackend> EmbeddingModel<B> for Kgat<B> {
             Some(attention) => attention.clone(),
             None => self.attention(graphs),
         };
-        let mut x = self.embedding.val();
-        let mut outputs = vec![x.clone()];
-        for layer in &self.layers {
-            x = layer.forward(&attention, x, mode);
-            outputs.push(to_unit_length(x.clone(), LEAST_SQUARED_LENGTH));
-        }
-        Tensor::cat(outputs, 1)
+        side_by_side(self.embedding.val(), &self.layers, |layer, x| {
+            layer.forward(&attention, x, mode)
+        })
     }
 
     fn auxiliary_loss(&self, graphs: &Graphs<B>, mode: ForwardMode) -> Option<Tensor<B, 1>> {

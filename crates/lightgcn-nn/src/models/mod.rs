@@ -45,6 +45,38 @@ fn layer_issue(layers: usize, least: usize) -> Option<ConfigIssue> {
     }
 }
 
+/// An issue for each layer without columns.
+fn width_issues(layer_widths: &[usize]) -> impl Iterator<Item = ConfigIssue> {
+    let widths = layer_widths.iter().enumerate();
+    let empty = widths.filter(|(_, width)| **width == 0);
+    empty.map(|(index, _)| ConfigIssue::ZeroWidth { layer: index + 1 })
+}
+
+/// The columns of the table and all layers side by side.
+fn total_width(dimension: usize, layer_widths: &[usize]) -> usize {
+    let widths = layer_widths.iter();
+    widths.fold(dimension, |sum, width| sum.saturating_add(*width))
+}
+
+/// The table and the output of each layer side by side. Outputs are scaled to length 1, as in the code of NGCF's and
+/// KGAT's authors; a layer passes its output on unscaled.
+fn side_by_side<B: Backend, L>(
+    table: Tensor<B, 2>,
+    layers: &[L],
+    forward: impl Fn(&L, Tensor<B, 2>) -> Tensor<B, 2>,
+) -> Tensor<B, 2> {
+    let mut x = table;
+    let mut outputs = vec![x.clone()];
+    for layer in layers {
+        x = forward(layer, x);
+        outputs.push(to_unit_length(x.clone(), LEAST_SQUARED_LENGTH));
+    }
+    Tensor::cat(outputs, 1)
+}
+
+/// Rows are divided by the root of their squared length, or of this if it is larger, as in the authors' code.
+const LEAST_SQUARED_LENGTH: f64 = 1e-12;
+
 /// An issue for each entry that is already in the list.
 fn repeated<T: PartialEq + ToString>(list: &[T]) -> impl Iterator<Item = ConfigIssue> {
     let repeated = list

@@ -7,7 +7,7 @@ use lightgcn_graph::{AdjacencyRequest, NodeCounts, Normalization};
 use lightgcn_kernels::SparseBackend;
 use serde::{Deserialize, Serialize};
 
-use super::{assert_graph, layer_issue, pair_graph, to_unit_length};
+use super::{assert_graph, layer_issue, pair_graph, side_by_side, total_width, width_issues};
 use crate::config::{Footprint, GradientBackend, ModelConfig};
 use crate::embedding_model::EmbeddingModel;
 use crate::error::{ConfigIssue, NnError, no_issues};
@@ -90,8 +90,7 @@ impl NgcfConfig {
 
     /// The table and all layers side by side.
     fn output_dimension(&self) -> usize {
-        let widths = self.layer_widths.iter();
-        widths.fold(self.dimension, |sum, width| sum.saturating_add(*width))
+        total_width(self.dimension, &self.layer_widths)
     }
 }
 
@@ -103,12 +102,7 @@ impl ModelConfig for NgcfConfig {
     fn check(&self) -> Result<(), NnError> {
         let mut issues = Vec::from_iter(ConfigIssue::dimension(self.dimension));
         issues.extend(layer_issue(self.layer_widths.len(), 0));
-        let widths = self.layer_widths.iter().enumerate();
-        issues.extend(
-            widths
-                .filter(|(_, width)| **width == 0)
-                .map(|(index, _)| ConfigIssue::ZeroWidth { layer: index + 1 }),
-        );
+        issues.extend(width_issues(&self.layer_widths));
         issues.extend(activation_issues(self.message_dropout, self.negative_slope));
         issues.extend(self.initializer.issue());
         no_issues(Self::NAME, issues)
@@ -177,10 +171,6 @@ pub struct Ngcf<B: Backend> {
     nodes: NodeCounts,
 }
 
-/// Rows are divided by the root of their squared length, or of this if it is larger, as in the
-/// authors' code.
-const LEAST_SQUARED_LENGTH: f64 = 1e-12;
-
 impl<B: SparseBackend> EmbeddingModel<B> for Ngcf<B> {
     fn nodes(&self) -> &NodeCounts {
         &self.nodes
@@ -201,13 +191,9 @@ impl<B: SparseBackend> EmbeddingModel<B> for Ngcf<B> {
 
     fn embeddings(&self, graphs: &Graphs<B>, mode: ForwardMode) -> Tensor<B, 2> {
         let graph = assert_graph("Ngcf", graphs, &self.nodes);
-        let mut x = self.embedding.val();
-        let mut outputs = vec![x.clone()];
-        for layer in &self.layers {
-            x = layer.forward(graph, x, mode);
-            outputs.push(to_unit_length(x.clone(), LEAST_SQUARED_LENGTH));
-        }
-        Tensor::cat(outputs, 1)
+        side_by_side(self.embedding.val(), &self.layers, |layer, x| {
+            layer.forward(graph, x, mode)
+        })
     }
 }
 
