@@ -85,18 +85,16 @@ impl RankingConfig {
                 ndcg: found.ndcg,
                 groups: found.groups,
             },
-            models: Arc::new(pick(models, &kept)),
+            models: pick(models, &kept),
         })
     }
 }
 
 /// Those in these places, ascending.
-fn pick(models: Vec<ItemToItem>, kept: &[usize]) -> Vec<ItemToItem> {
-    let placed = models.into_iter().enumerate();
-    placed
-        .filter(|(n, _)| kept.contains(n))
-        .map(|(_, model)| model)
-        .collect()
+fn pick(models: Arc<Vec<ItemToItem>>, kept: &[usize]) -> Arc<Vec<ItemToItem>> {
+    let placed = Arc::unwrap_or_clone(models).into_iter().enumerate();
+    let kept = placed.filter(|(n, _)| kept.contains(n));
+    Arc::new(kept.map(|(_, model)| model).collect())
 }
 
 impl LearnedRanking {

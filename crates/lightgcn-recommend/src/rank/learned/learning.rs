@@ -129,10 +129,11 @@ impl<'a> Fitter<'a> {
             .map_or_else(String::new, |model| model.name().to_owned())
     }
 
-    fn members(&self, train: &Train) -> Result<Vec<ItemToItem>, RecommendError> {
+    fn members(&self, train: &Train) -> Result<Arc<Vec<ItemToItem>>, RecommendError> {
         let (n, ease_items) = (self.config.n_neighbors, self.config.ease_items);
         let fit = |kind: &MemberKind| kind.fit(train, &self.dataset.behaviors, n, ease_items);
-        self.kinds.iter().map(fit).collect()
+        let members: Result<Vec<ItemToItem>, RecommendError> = self.kinds.iter().map(fit).collect();
+        Ok(Arc::new(members?))
     }
 
     /// The users of all folds of withheld purchases, each fold with members fitted to what is left, and
@@ -140,7 +141,7 @@ impl<'a> Fitter<'a> {
     pub(super) fn learning_users(
         &self,
         clock: Clock,
-    ) -> Result<(Vec<ItemToItem>, Vec<LearningUser>), RecommendError> {
+    ) -> Result<(Arc<Vec<ItemToItem>>, Vec<LearningUser>), RecommendError> {
         let split = &self.dataset.split;
         let pairs = split.train.interactions();
         let folds = self
@@ -158,13 +159,12 @@ impl<'a> Fitter<'a> {
             }
             let models = self.members(fold.train())?;
             let set = (fold.train().interactions(), fold.clock, fold.truth());
-            users.extend(self.users_of(set, models, None, most).1);
+            users.extend(self.users_of(set, &models, None, most));
         }
         // Last, so that never more than one set of members is in memory.
         let models = self.members(&split.train)?;
         let set = (pairs, clock, validation);
-        let (models, validation) = self.users_of(set, models, self.model, most);
-        users.extend(validation);
+        users.extend(self.users_of(set, &models, self.model, most));
         Ok((models, users))
     }
 
@@ -209,21 +209,19 @@ impl<'a> Fitter<'a> {
         self.kinds = members.iter().map(|&n| self.kinds[n]).collect();
     }
 
-    /// At most `most` users of a truth, chosen at random, with their candidates by these members, which are given
-    /// back.
+    /// At most `most` users of a truth, chosen at random, with their candidates by these members.
     fn users_of(
         &self,
         (pairs, clock, truth): (&Interactions, Clock, &Truth),
-        models: Vec<ItemToItem>,
+        models: &Arc<Vec<ItemToItem>>,
         model: Option<&dyn Scorer>,
         most: usize,
-    ) -> (Vec<ItemToItem>, Vec<LearningUser>) {
-        let models = Arc::new(models);
+    ) -> Vec<LearningUser> {
         let subject = Subject {
             pairs,
             clock,
             features: &self.features,
-            members: &models,
+            members: models,
             kinds: &self.kinds,
             strengths: &self.strengths,
             catalogue: &self.dataset.catalogue,
@@ -251,9 +249,7 @@ impl<'a> Fitter<'a> {
                 targets: truth.items_of(user).to_vec(),
             }
         };
-        let users = users.par_iter().map(one).collect();
-        drop(snapshot);
-        (Arc::unwrap_or_clone(models), users)
+        users.par_iter().map(one).collect()
     }
 
     /// The mean positive value of each score among all candidates; 1 for other features.
