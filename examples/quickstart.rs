@@ -75,6 +75,10 @@ fn main() -> anyhow::Result<()> {
     };
     // The page shows the contents of the run folder next to the model.
     let run = args.out.join("model.run");
+    // An earlier quickstart's run is replaced.
+    if run.exists() {
+        std::fs::remove_dir_all(&run)?;
+    }
     let fitted = Fit::new(&logs)
         .prepare(prepare)
         .train(train)
