@@ -1,6 +1,6 @@
 //! The errors of this crate.
 
-use lightgcn_core::{CoreError, IdFault};
+use lightgcn_core::{CoreError, IdIssue};
 use std::io;
 use std::path::PathBuf;
 use thiserror::Error;
@@ -343,7 +343,7 @@ pub enum DataError {
     },
     /// An id in a pair file is invalid.
     #[error(
-        "{}, line {line}: {id:?} is not a valid id: it {fault}; fix the line",
+        "{}, line {line}: {id:?} is not a valid id: it {issue}; fix the line",
         shown_path(path)
     )]
     PairId {
@@ -354,7 +354,7 @@ pub enum DataError {
         /// The id, cut if it is long.
         id: String,
         /// What is wrong with it.
-        fault: IdFault,
+        issue: IdIssue,
     },
     /// A file given as a pair file has another format.
     #[error(

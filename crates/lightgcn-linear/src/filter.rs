@@ -127,7 +127,7 @@ impl FilterConfigs {
     /// Checks the settings of one model, without fitting it.
     ///
     /// # Errors
-    /// [`LinearError::Config`] with every fault.
+    /// [`LinearError::Config`] with every issue.
     pub fn check(&self, filter: Filter) -> Result<(), LinearError> {
         match filter {
             Filter::ItemKnn => self.item_knn.check(),

@@ -142,9 +142,9 @@ impl Recommender {
     /// [`RecommendError::Options`] if it is not positive and finite.
     pub fn with_recent_half_life(mut self, days: f64) -> Result<Self, RecommendError> {
         if !(days.is_finite() && days > 0.0) {
-            let fault = format!("the half-life of {days} days must be positive and finite");
+            let issue = format!("the half-life of {days} days must be positive and finite");
             return Err(RecommendError::Options {
-                faults: vec![fault],
+                issues: vec![issue],
             });
         }
         Arc::make_mut(&mut self.shop.popularity).set_half_life(days);
@@ -308,7 +308,7 @@ impl Recommender {
     /// The answers to many requests, in their order, each as [`Recommender::answer`] gives it.
     ///
     /// # Errors
-    /// As [`Recommender::answer`]: the first fault of any request.
+    /// As [`Recommender::answer`]: the first issue of any request.
     pub fn answer_many(
         &self,
         requests: &[RecommendRequest],

@@ -189,9 +189,9 @@ impl<'a, R: Ranker> DiverseRanker<'a, R> {
     /// If the table is not one row for each of the ranker's items.
     pub fn new(inner: R, items: &'a [f32], diversity: f64) -> Result<Self, RecommendError> {
         if !(0.0..=1.0).contains(&diversity) {
-            let fault = format!("diversity is {diversity}; it must be between 0 and 1");
+            let issue = format!("diversity is {diversity}; it must be between 0 and 1");
             return Err(RecommendError::Options {
-                faults: vec![fault],
+                issues: vec![issue],
             });
         }
         let n_items = inner.n_items();

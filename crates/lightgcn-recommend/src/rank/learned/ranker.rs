@@ -151,7 +151,7 @@ impl<'a> LearnedRanker<'a> {
         let ranking = LearnedRanking::from_stored(stored)?;
         let behaviors = artifact.behaviors.clone().check();
         let behaviors = behaviors.map_err(|error| RecommendError::Options {
-            faults: vec![error.to_string()],
+            issues: vec![error.to_string()],
         })?;
         let (pairs, table) = (&artifact.train, &artifact.embeddings);
         let model = EmbeddingRanker::from_nodes(
