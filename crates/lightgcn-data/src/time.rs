@@ -283,7 +283,7 @@ impl<'t> Number<'t> {
                 })
             };
             if number.is_some_and(is_other) {
-                return Err(TimeFault::Epoch);
+                return Err(TimeIssue::Epoch);
             }
         }
         seconds.ok_or(TimeIssue::Invalid)
