@@ -78,7 +78,7 @@ pub enum RowIssue {
         value: String,
     },
     /// A row belongs to an order that is in none of the files.
-    #[error("the order {order:?} is in none of the files; give the complete orders.csv")]
+    #[error("order {order:?} is in none of the files; give the complete orders.csv")]
     UnknownOrder {
         /// The order's id, cut.
         order: String,

@@ -188,7 +188,7 @@ impl<'a> LearnedRanker<'a> {
     pub fn with_model(mut self, model: impl Scorer + Send + 'a) -> Self {
         assert!(
             (model.n_users(), model.n_items()) == (self.n_users(), self.n_items()),
-            "the model {:?} counts other users or items than the pairs",
+            "the model {:?} and the pairs count different users or items",
             model.name()
         );
         self.model = Some(Box::new(model));
