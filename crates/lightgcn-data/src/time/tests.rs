@@ -167,7 +167,7 @@ fn counts_from_other_years_are_faults() {
         "637054848000000000",
         "13214361600000000",
     ] {
-        assert_eq!(auto(text), Err(TimeFault::Epoch), "{text}");
+        assert_eq!(auto(text), Err(TimeIssue::Epoch), "{text}");
         assert!(parse_with(text.as_bytes(), TimeUnit::Nanoseconds, NOW).is_ok());
     }
 }
